@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Builds the released binaries from the source in one folder.
+# Usage: .ci/build.sh VERSION SOURCE OUT
+set -euo pipefail
+version=$1 source=$2
+mkdir -p "$3"
+out=$(cd "$3" && pwd)
+
+for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64; do
+	(
+		cd "$source"
+		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off GOOS=${target%_*} GOARCH=${target#*_}
+		go build -trimpath -buildvcs=false -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
+	)
+done

@@ -1,0 +1,199 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+)
+
+// attestCommand signs what this job has built.
+func attestCommand(r *run) (answer, error) {
+	if r.platform == nil {
+		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
+			"attest signs with the identity of a job, and no platform runs this")
+	}
+	c, err := r.subjects(workspace)
+	if err != nil {
+		return answer{}, err
+	}
+	token, err := r.platform.IDToken(r.ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	signing, verifier, err := r.instance(token)
+	if err != nil {
+		return answer{}, err
+	}
+	predicateType, predicate, err := r.predicate(token)
+	if err != nil {
+		return answer{}, err
+	}
+	sinks, err := r.sinks(c)
+	if err != nil {
+		return answer{}, err
+	}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Forge: forge}
+	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
+	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
+	if err != nil {
+		return answer{}, err
+	}
+	return done, r.attested(c, receipts)
+}
+
+// instance chooses where to sign and with what to check the signature.
+func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifier, error) {
+	name := r.text("sigstore")
+	custom := r.text("signing-config") != ""
+	private := r.platform.Visibility(token) != "public"
+	if name == "auto" {
+		name = r.platform.instance(private)
+		if custom {
+			name = "custom"
+		}
+	}
+	signing, root, require, err := r.endpoints(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if signing.Public() && private && !r.on("log-private-repository") {
+		return nil, nil, fault.New(fault.Usage, fault.Config,
+			"sign with an instance of your own, or accept it with log-private-repository: true",
+			"this repository is not public, and the log of %q publishes its name, workflow and commit for ever", name)
+	}
+	v, err := sigstore.NewVerifier(root, require)
+	return signing, v, err
+}
+
+func (r *run) endpoints(name string) (*sigstore.SigningConfig, *sigstore.TrustedRoot, sigstore.Requirements, error) {
+	if name != "custom" {
+		p := profiles()[name]
+		if r.text("signing-config") != "" {
+			return nil, nil, p.Require, usage("--signing-config belongs to --sigstore custom, not to %s", name)
+		}
+		root, err := r.attestRoot(p)
+		return p.SigningConfig(), root, p.Require, err
+	}
+	if r.text("signing-config") == "" || r.text("trusted-root") == "" {
+		return nil, nil, sigstore.Requirements{}, usage("--sigstore custom needs --signing-config and --trusted-root")
+	}
+	raw, err := file(r.text("signing-config"), sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, nil, sigstore.Requirements{}, err
+	}
+	signing, err := sigstore.ParseSigningConfig(raw)
+	if err != nil {
+		return nil, nil, sigstore.Requirements{}, err
+	}
+	if raw, err = file(r.text("trusted-root"), sigstore.MaxRootBytes); err != nil {
+		return nil, nil, sigstore.Requirements{}, err
+	}
+	root, err := sigstore.ParseTrustedRoot(raw)
+	if !signing.Logged() {
+		return signing, root, sigstore.Unlogged, err
+	}
+	return signing, root, sigstore.Transparent, err
+}
+
+// attestRoot takes a trusted root from a file if one is named, and else over
+// TUF.
+func (r *run) attestRoot(p sigstore.Profile) (*sigstore.TrustedRoot, error) {
+	path := r.text("trusted-root")
+	if path == "" {
+		return r.profileRoot(p)
+	}
+	raw, err := file(path, sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, err
+	}
+	return sigstore.ParseTrustedRoot(raw)
+}
+
+// predicate returns what is stated about the subjects. Provenance is written
+// here and nowhere else: a predicate that somebody hands in may claim anything,
+// so it may not claim to be one.
+func (r *run) predicate(token string) (string, []byte, error) {
+	kind, path := r.text("predicate-type"), r.text("predicate")
+	if kind == "" && path == "" {
+		p, err := r.platform.Provenance(token)
+		if err != nil {
+			return "", nil, err
+		}
+		b, err := p.JSON()
+		return statement.ProvenanceV1, b, err
+	}
+	if kind == "" || path == "" {
+		return "", nil, usage("--predicate-type and --predicate belong together")
+	}
+	if strings.HasPrefix(kind, "https://slsa.dev/provenance/") || strings.HasPrefix(kind, "https://slsa.dev/verification_summary/") {
+		return "", nil, fault.New(fault.Refused, fault.Predicate, "leave predicate and predicate-type out; the provenance is made from the job's identity",
+			"predicate type %q is reserved: its content has to come from the job, not from a file", kind)
+	}
+	if !strings.Contains(kind, "://") {
+		return "", nil, usage("--predicate-type %q is not a URI", kind)
+	}
+	b, err := file(path, statement.MaxBytes)
+	return kind, b, err
+}
+
+// attested says what was stored where.
+func (r *run) attested(c chosen, receipts []attest.Receipt) error {
+	var ids, urls []string
+	end := r.platform.Group("sallyport: attested " + plural(len(c.list), "subject"))
+	for _, x := range receipts {
+		fmt.Fprintf(r.Stdout, "attested  %s as %s\n", plural(len(x.Record.Subjects), "subject"), report.Plain(x.Signer.SAN))
+		fmt.Fprintf(r.Stdout, "  kept in    %s\n", report.Plain(x.Local.ID))
+		for _, s := range x.Stored {
+			fmt.Fprintf(r.Stdout, "  stored in  %s %s\n", report.Plain(s.Store), report.Plain(s.URL))
+			if s.URL != "" {
+				ids, urls = append(ids, s.ID), append(urls, s.URL)
+			}
+		}
+	}
+	end()
+	path := r.text("bundle-dir")
+	if len(receipts) == 1 {
+		path = receipts[0].Local.ID
+	}
+	return errors.Join(
+		r.platform.Summary(attestedSummary(c, receipts, urls)),
+		r.output("bundle-path", path),
+		r.output("attestation-id", strings.Join(ids, " ")),
+		r.output("attestation-url", strings.Join(urls, " ")),
+		r.output("digests", c.digests()),
+	)
+}
+
+func plural(n int, s string) string {
+	if n == 1 {
+		return "1 " + s
+	}
+	return fmt.Sprintf("%d %ss", n, s)
+}
+
+// maxSummaryRows bounds the table; the digests are all among the outputs.
+const maxSummaryRows = 200
+
+func attestedSummary(c chosen, receipts []attest.Receipt, urls []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Sallyport: attested %s\n\n| artifact | digest |\n|---|---|\n", plural(len(c.list), "subject"))
+	for i, s := range c.list {
+		if i == maxSummaryRows {
+			fmt.Fprintf(&b, "| %d more | |\n", len(c.list)-maxSummaryRows)
+			break
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
+	}
+	fmt.Fprintf(&b, "\nsigned as %s\n", report.Code(receipts[0].Signer.SAN))
+	for _, u := range urls {
+		fmt.Fprintf(&b, "\nattestation %s\n", report.Code(u))
+	}
+	return b.String()
+}

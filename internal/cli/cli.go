@@ -1,0 +1,118 @@
+// Package cli wires the rooms together for one command: flags and environment
+// in, one answer out.
+//
+// It refuses to think: what is right is decided in policy, what is genuine in
+// sigstore. It is the only place that prints errors, and one function in it
+// turns an answer into an exit code, whatever the format of the output.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// Command is the program as a value: the world is handed to it.
+type Command struct {
+	Version        string
+	Getenv         func(string) string
+	Stdout, Stderr io.Writer
+	Now            func() time.Time // nil is time.Now
+}
+
+// commands are the subcommands, by name.
+var commands = map[string]func(*run) (answer, error){
+	"attest": attestCommand,
+	"verify": verifyCommand,
+	"gate":   gateCommand,
+	"trust":  trustCommand,
+}
+
+// An answer is what a command that did not fault came to. Its zero denies.
+type answer struct {
+	outcome verdict.Outcome
+}
+
+// done is the answer of a command that decides nothing and did what it was
+// asked to do.
+var done = answer{verdict.Allow}
+
+// Run runs one command and returns its exit code (docs/exit-codes.md).
+func (c Command) Run(ctx context.Context, args []string) (code int) {
+	defer func() {
+		if p := recover(); p != nil {
+			report.Fault(c.Stderr, fault.Fault{Err: fmt.Errorf("panic: %v", p), Code: fault.InternalError, Hint: "please report this"})
+			code = exitCode(answer{}, fmt.Errorf("panic"))
+		}
+	}()
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	a, err := c.dispatch(ctx, args)
+	if err != nil {
+		f := fault.Of(err)
+		report.Fault(c.Stderr, f)
+	}
+	return exitCode(a, err)
+}
+
+func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
+	if len(args) == 0 {
+		help(c.Stderr)
+		return answer{}, fault.New(fault.Usage, fault.Config, "name a command: sallyport help lists them", "no command is named")
+	}
+	name := args[0]
+	switch name {
+	case "version", "--version", "-version":
+		fmt.Fprintf(c.Stdout, "sallyport %s\n", c.Version)
+		return done, nil
+	case "help", "--help", "-help", "-h":
+		return done, helpCommand(c.Stdout, args[1:])
+	}
+	f, ok := commands[name]
+	if !ok {
+		return answer{}, fault.New(fault.Usage, fault.Config, "sallyport help lists the commands", "unknown command %q%s", name, nearest(name))
+	}
+	r, err := c.newRun(ctx, name, args[1:])
+	if err != nil {
+		return answer{}, err
+	}
+	if r.helped {
+		return done, nil
+	}
+	a, err := f(r)
+	if err != nil && r.platform != nil {
+		f := fault.Of(err)
+		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), f.Error())
+	}
+	return a, err
+}
+
+// exitCode is the one place where an answer becomes a number.
+func exitCode(a answer, err error) int {
+	if err != nil {
+		switch fault.Of(err).Kind {
+		case fault.Usage:
+			return 2
+		case fault.Refused:
+			return 3
+		case fault.Unavailable:
+			return 5
+		default:
+			return 1
+		}
+	}
+	switch a.outcome {
+	case verdict.Allow:
+		return 0
+	case verdict.Wait:
+		return 4
+	default:
+		return 3
+	}
+}

@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+)
+
+// localBundles is where attest leaves bundles when nobody says otherwise.
+const localBundles = ".sallyport/bundles"
+
+// stores returns where evidence is looked for: every bundle that was named and
+// every store that was asked for. There has to be one.
+func (r *run) stores(c chosen) ([]gate.Store, error) {
+	var out []gate.Store
+	for _, b := range r.list("bundle") {
+		out = append(out, places.Dir{Path: b})
+	}
+	names := r.list("store")
+	if len(out) > 0 && slices.Equal(names, []string{"auto"}) && r.platform == nil {
+		return out, nil
+	}
+	for _, name := range names {
+		s, err := r.store(name, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range s {
+			out = append(out, x)
+		}
+	}
+	if len(out) == 0 {
+		return nil, fault.New(fault.Usage, fault.Config, "name bundles with --bundle, or stores with --store", "there is no place to look for evidence in")
+	}
+	return out, nil
+}
+
+// sinks returns where attest stores bundles besides the local directory.
+func (r *run) sinks(c chosen) ([]attest.Sink, error) {
+	var out []attest.Sink
+	for _, name := range r.list("store") {
+		s, err := r.store(name, c)
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range s {
+			if d, ok := x.(places.Dir); !ok || d.Path != r.text("bundle-dir") && d.Path != localBundles {
+				out = append(out, x)
+			}
+		}
+	}
+	return out, nil
+}
+
+// store returns the stores that one name stands for.
+func (r *run) store(name string, c chosen) ([]store, error) {
+	dir, isDir := strings.CutPrefix(name, "dir:")
+	switch {
+	case isDir && dir != "":
+		return []store{places.Dir{Path: dir}}, nil
+	case name == "auto":
+		return r.autoStores(c), nil
+	case r.on("offline"):
+		return nil, usage("--store %s needs a connection, and --offline forbids one", name)
+	case name == "oci" && c.oci != nil:
+		return []store{c.oci}, nil
+	case name == "oci":
+		return nil, usage("--store oci needs a subject that is an image")
+	case r.platform != nil && name == r.platform.storeName():
+		return []store{r.platform.evidence()}, nil
+	}
+	return nil, usage("--store %q is not auto, oci, dir:PATH or the platform that runs this job", name)
+}
+
+// autoStores are the platform's own store, the registries of the images, and
+// what attest left in this directory.
+func (r *run) autoStores(c chosen) []store {
+	var out []store
+	if _, err := os.Stat(localBundles); err == nil {
+		out = append(out, places.Dir{Path: localBundles})
+	}
+	if r.on("offline") {
+		return out
+	}
+	if r.platform != nil {
+		out = append(out, r.platform.evidence())
+	}
+	if c.oci != nil {
+		out = append(out, c.oci)
+	}
+	return out
+}
+
+// remove deletes what an earlier run left, so that nobody reads an old answer
+// when there is no new one.
+func remove(paths ...string) error {
+	for _, p := range paths {
+		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
+			return usage("removing the answer of an earlier run: %w", err)
+		}
+	}
+	return nil
+}
+
+// write writes a file that appears whole or not at all.
+func write(path string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return usage("writing %q: %w", path, err)
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".sallyport-*")
+	if err != nil {
+		return usage("writing %q: %w", path, err)
+	}
+	defer os.Remove(tmp.Name())
+	if _, err := tmp.Write(b); err != nil {
+		tmp.Close()
+		return usage("writing %q: %w", path, err)
+	}
+	if err := tmp.Close(); err != nil {
+		return usage("writing %q: %w", path, err)
+	}
+	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
+		return usage("writing %q: %w", path, err)
+	}
+	if err := os.Rename(tmp.Name(), path); err != nil {
+		return usage("writing %q: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/report"
+)
+
+// run is one command with its inputs, read once: a flag wins over an
+// environment variable, which wins over the default. An empty variable is an
+// unset one, because that is what an unset input of an action becomes.
+type run struct {
+	Command
+	ctx       context.Context // one command, one context; it is passed on first
+	component inputs.Component
+	values    map[string][]string
+	platform  platform // nil on a laptop
+	now       time.Time
+	helped    bool
+}
+
+func (c Command) newRun(ctx context.Context, name string, args []string) (*run, error) {
+	component, ok := inputs.Lookup(name)
+	if !ok {
+		return nil, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
+	}
+	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, now: c.Now()}
+	if slices.ContainsFunc(args, isHelp) {
+		r.helped = true
+		return r, helpCommand(c.Stdout, []string{name})
+	}
+	flags := map[string]*value{}
+	set := flag.NewFlagSet(name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	for _, in := range component.Inputs {
+		if in.Where.In(inputs.Flag) && !in.Secret {
+			v := &value{boolean: in.Kind == inputs.Bool}
+			flags[in.Name] = v
+			set.Var(v, in.Name, in.Usage)
+		}
+	}
+	rest, err := parse(set, args)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", err, nearestFlag(err, component))
+	}
+	for _, in := range component.Inputs {
+		if err := r.read(in, flags[in.Name], rest); err != nil {
+			return nil, err
+		}
+	}
+	r.platform, err = choosePlatform(c)
+	return r, err
+}
+
+func isHelp(s string) bool { return s == "-h" || s == "-help" || s == "--help" }
+
+// parse lets flags stand after arguments too, as people write them; after "--"
+// everything is an argument.
+func parse(set *flag.FlagSet, args []string) ([]string, error) {
+	var rest []string
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, err
+		}
+		n := set.NArg()
+		if n == 0 {
+			return rest, nil
+		}
+		if consumed := len(args) - n; consumed > 0 && args[consumed-1] == "--" {
+			return append(rest, set.Args()...), nil
+		}
+		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
+	}
+}
+
+// value collects the values of one flag.
+type value struct {
+	list    []string
+	boolean bool
+}
+
+func (v *value) String() string     { return strings.Join(v.list, "\n") }
+func (v *value) IsBoolFlag() bool   { return v.boolean }
+func (v *value) Set(s string) error { v.list = append(v.list, s); return nil }
+
+func (r *run) read(in inputs.Input, v *value, rest []string) error {
+	var list []string
+	if v != nil {
+		list = v.list
+	}
+	if in.Arguments {
+		list = append(list, rest...)
+	} else if in.Required && len(list) > 1 {
+		return usage("flag --%s is given %d times", in.Name, len(list))
+	}
+	if !in.List && len(list) > 1 {
+		return usage("flag --%s is given %d times, want once", in.Name, len(list))
+	}
+	if slices.Contains(list, "") {
+		return usage("--%s is empty", in.Name)
+	}
+	if len(list) == 0 {
+		list = r.variable(in)
+	}
+	if len(list) == 0 && in.Default != "" {
+		list = []string{in.Default}
+	}
+	if len(list) == 0 && in.Required {
+		return usage("--%s is missing: %s", in.Name, in.Usage)
+	}
+	if in.Kind == inputs.Choice && len(list) == 1 && !slices.Contains(in.Choices, list[0]) {
+		return usage("--%s %q is not one of %s", in.Name, list[0], strings.Join(in.Choices, ", "))
+	}
+	if in.Kind == inputs.Bool && len(list) == 1 && list[0] != "true" && list[0] != "false" {
+		return usage("--%s %q is neither true nor false", in.Name, list[0])
+	}
+	r.values[in.Name] = list
+	return nil
+}
+
+func (r *run) variable(in inputs.Input) []string {
+	s := r.Getenv(in.Env())
+	if in.List {
+		return inputs.Values(s)
+	}
+	if s == "" {
+		return nil
+	}
+	return []string{s}
+}
+
+func usage(format string, args ...any) error {
+	return fault.New(fault.Usage, fault.Config, "", format, args...)
+}
+
+// text returns the value of an input, or "".
+func (r *run) text(name string) string {
+	if v := r.values[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+func (r *run) list(name string) []string { return r.values[name] }
+
+func (r *run) on(name string) bool { return r.text(name) == "true" }
+
+// workers returns how many things to do at once; 0 lets the room choose.
+func (r *run) workers() (int, error) {
+	s := r.text("workers")
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > 1024 {
+		return 0, usage("--workers %q, want a number from 1 to 1024", s)
+	}
+	return n, nil
+}
+
+// file reads a file that a person named, up to a limit.
+func file(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, usage("reading %q: %w", path, err)
+	}
+	if int64(len(b)) > limit {
+		return nil, fault.New(fault.Usage, fault.Limit, "", "%q is larger than %d bytes", path, limit)
+	}
+	return b, nil
+}
+
+// palette returns colours for a terminal and none for anything else.
+func (r *run) palette() report.Palette {
+	f, ok := r.Stdout.(*os.File)
+	if !ok || r.Getenv("NO_COLOR") != "" {
+		return report.Palette{}
+	}
+	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return report.Palette{}
+	}
+	return report.Colours
+}

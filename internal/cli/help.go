@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+const usageText = `sallyport lets an artifact into an environment only if its evidence verifies.
+
+usage: sallyport COMMAND [flags] [SUBJECT...]
+
+`
+
+const usageEnd = `  version   print the version
+  help      explain a command: sallyport help gate
+
+exit status
+  0 allowed   1 internal error   2 usage   3 denied   4 waiting   5 unavailable
+`
+
+func help(w io.Writer) {
+	fmt.Fprint(w, usageText)
+	for _, c := range inputs.All() {
+		if c.Where.In(inputs.Flag) {
+			fmt.Fprintf(w, "  %-9s %s\n", c.Name, lower(c.Summary))
+		}
+	}
+	fmt.Fprint(w, usageEnd)
+}
+
+func lower(s string) string {
+	return strings.ToLower(s[:1]) + strings.TrimSuffix(s[1:], ".")
+}
+
+func helpCommand(w io.Writer, args []string) error {
+	if len(args) == 0 {
+		help(w)
+		return nil
+	}
+	c, ok := inputs.Lookup(args[0])
+	if !ok || !c.Where.In(inputs.Flag) {
+		return usage("unknown command %q%s", args[0], nearest(args[0]))
+	}
+	fmt.Fprintf(w, "%s\n\nusage: sallyport %s [flags]%s\n\n", c.Summary, c.Name, arguments(c))
+	for _, in := range c.Inputs {
+		if !in.Where.In(inputs.Flag) || in.Secret {
+			continue
+		}
+		fmt.Fprintf(w, "  --%s\n      %s%s\n", in.Name, in.Usage, details(in))
+	}
+	fmt.Fprintf(w, "\nEvery flag has an environment variable: SALLYPORT_ and its name in capitals.\n")
+	return nil
+}
+
+func arguments(c inputs.Component) string {
+	if slices.ContainsFunc(c.Inputs, func(i inputs.Input) bool { return i.Arguments }) {
+		return " SUBJECT..."
+	}
+	return ""
+}
+
+func details(in inputs.Input) string {
+	var parts []string
+	if in.Kind == inputs.Choice {
+		parts = append(parts, "one of "+strings.Join(in.Choices, ", "))
+	}
+	if in.Default != "" {
+		parts = append(parts, "default "+in.Default)
+	}
+	if in.Required {
+		parts = append(parts, "required")
+	}
+	if in.List {
+		parts = append(parts, "may be repeated")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, "; ") + ")"
+}
+
+// nearest returns ", did you mean …?" for a mistyped command.
+func nearest(name string) string {
+	var names []string
+	for n := range commands {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return policy.DidYouMean(name, append(names, "version", "help"))
+}
+
+// nearestFlag does the same for a mistyped flag.
+func nearestFlag(err error, c inputs.Component) string {
+	_, name, ok := strings.Cut(err.Error(), "not defined: -")
+	if !ok || errors.Unwrap(err) != nil {
+		return ""
+	}
+	var names []string
+	for _, i := range c.Inputs {
+		names = append(names, i.Name)
+	}
+	return policy.DidYouMean(name, names)
+}

@@ -1,0 +1,326 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// gateCommand judges whether subjects may enter an environment.
+func gateCommand(r *run) (answer, error) {
+	stale := []string{r.text("verdict"), inputs.ChecksumsPath}
+	if d := r.Getenv(inputs.DotenvVariable); d != "" {
+		stale = append(stale, d)
+	}
+	if err := remove(stale...); err != nil {
+		return answer{}, err
+	}
+	if r.platform == nil {
+		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
+			"a gate has to ask the platform how the environment is protected, and no platform runs this")
+	}
+	if r.on("offline") {
+		return answer{}, usage("a gate has to ask the platform how the environment is protected, and --offline forbids it")
+	}
+	p, err := r.policy()
+	if err != nil {
+		return answer{}, err
+	}
+	env := r.text("environment")
+	c, err := r.subjects(workspace)
+	if err != nil {
+		return answer{}, err
+	}
+	rec, err := r.judge(p, c, env)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := r.publish(rec, r.text("verdict")); err != nil {
+		return answer{}, err
+	}
+	if rec.Outcome != verdict.Allow {
+		return answer{rec.Outcome}, nil
+	}
+	return answer{rec.Outcome}, r.release(c)
+}
+
+func (r *run) policy() (*policy.Policy, error) {
+	path := r.text("policy")
+	if !strings.HasSuffix(path, ".yaml") && !strings.HasSuffix(path, ".yml") {
+		return nil, fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
+	}
+	raw, err := file(path, policy.MaxBytes)
+	if err != nil {
+		return nil, err
+	}
+	names := []string{}
+	for n := range profiles() {
+		names = append(names, n)
+	}
+	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge})
+}
+
+// judge collects, verifies and asks the policy. With an empty environment only
+// the evidence is judged.
+func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, error) {
+	trust, err := r.policyTrust(p, r.text("policy"))
+	if err != nil {
+		return report.Record{}, err
+	}
+	stores, err := r.stores(c)
+	if err != nil {
+		return report.Record{}, err
+	}
+	workers, err := r.workers()
+	if err != nil {
+		return report.Record{}, err
+	}
+	defer r.progress("collecting and verifying evidence")()
+	g := &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: r.platform, Files: c.open, Workers: workers, Now: r.now}
+	v, err := g.Judge(r.ctx, c.list, env)
+	if err != nil {
+		return report.Record{}, err
+	}
+	rec := r.record(v, trust.named)
+	rec.Policy = &report.Policy{File: r.text("policy"), Digest: p.Digest}
+	rec.Stamp(r.now)
+	return rec, nil
+}
+
+func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Record {
+	rec := report.NewRecord("sallyport "+r.Version, v)
+	rec.TrustedRoots = append(rec.TrustedRoots, roots...)
+	return rec
+}
+
+// verifyCommand judges evidence: under a policy, or for one signer.
+func verifyCommand(r *run) (answer, error) {
+	var rec report.Record
+	c, err := r.subjects(anywhere)
+	if err != nil {
+		return answer{}, err
+	}
+	if r.text("policy") != "" {
+		rec, err = r.verifyPolicy(c)
+	} else {
+		rec, err = r.verifySigner(c)
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	path := ""
+	if r.platform != nil {
+		path = inputs.VerdictPath
+	}
+	return answer{rec.Outcome}, r.publish(rec, path)
+}
+
+func (r *run) verifyPolicy(c chosen) (report.Record, error) {
+	for _, other := range []string{"certificate-identity", "certificate-identity-pattern", "certificate-oidc-issuer", "key"} {
+		if r.text(other) != "" {
+			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed", other)
+		}
+	}
+	p, err := r.policy()
+	if err != nil {
+		return report.Record{}, err
+	}
+	return r.judge(p, c, "")
+}
+
+func (r *run) verifySigner(c chosen) (report.Record, error) {
+	want, err := r.expectation()
+	if err != nil {
+		return report.Record{}, err
+	}
+	root, profile, err := r.signerRoot()
+	if err != nil {
+		return report.Record{}, err
+	}
+	v, err := r.signerVerifier(root, profile)
+	if err != nil {
+		return report.Record{}, err
+	}
+	stores, err := r.stores(c)
+	if err != nil {
+		return report.Record{}, err
+	}
+	workers, err := r.workers()
+	if err != nil {
+		return report.Record{}, err
+	}
+	defer r.progress("collecting and verifying evidence")()
+	evidence, err := gate.Collect(r.ctx, stores, c.list)
+	if err != nil {
+		return report.Record{}, err
+	}
+	candidates, err := gate.Verify(c.list, evidence, gate.Checker{
+		Trust: func(subject.Subject) string { return "" }, Verifiers: map[string]*sigstore.Verifier{"": v}, Files: c.open, Workers: workers,
+	})
+	if err != nil {
+		return report.Record{}, err
+	}
+	var a anchors
+	a.add(policy.Trust{Name: profile.Name}, root)
+	return r.record(policy.EvaluateSigner(want, candidates), a.named), nil
+}
+
+func (r *run) expectation() (policy.Expectation, error) {
+	if r.text("key") != "" {
+		if r.text("certificate-identity")+r.text("certificate-identity-pattern")+r.text("certificate-oidc-issuer") != "" {
+			return policy.Expectation{}, usage("--key and --certificate-… exclude each other")
+		}
+		return policy.Expectation{Key: true}, nil
+	}
+	if r.text("certificate-identity")+r.text("certificate-identity-pattern") == "" {
+		return policy.Expectation{}, fault.New(fault.Usage, fault.Config,
+			"give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key", "nobody is named who may have signed")
+	}
+	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"))
+}
+
+func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
+	path := r.text("trusted-root")
+	if path == "" {
+		p, ok := profiles()[r.text("sigstore")]
+		if !ok {
+			return nil, p, usage("--sigstore %s needs --trusted-root", r.text("sigstore"))
+		}
+		root, err := r.profileRoot(p)
+		if p.Require == sigstore.Transparent {
+			p.Require = sigstore.Interoperable
+		}
+		return root, p, err
+	}
+	raw, err := file(path, sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, sigstore.Profile{}, err
+	}
+	root, err := sigstore.ParseTrustedRoot(raw)
+	if err != nil {
+		return nil, sigstore.Profile{}, err
+	}
+	p := sigstore.Profile{Name: path, Require: sigstore.Interoperable}
+	if known, ok := profiles()[r.text("sigstore")]; ok && known.Require == sigstore.Unlogged {
+		p.Require = sigstore.Unlogged
+	}
+	return root, p, nil
+}
+
+func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*sigstore.Verifier, error) {
+	path := r.text("key")
+	if path == "" {
+		return sigstore.NewVerifier(root, p.Require)
+	}
+	pem, err := file(path, 1<<16)
+	if err != nil {
+		return nil, err
+	}
+	return sigstore.NewKeyVerifier(root, pem)
+}
+
+// publish shows a record everywhere it belongs: on standard output, in the
+// verdict file, in the job's summary and as annotations.
+func (r *run) publish(rec report.Record, path string) error {
+	if err := r.print(rec); err != nil {
+		return err
+	}
+	if path != "" {
+		var b bytes.Buffer
+		if err := report.JSON(&b, rec); err != nil {
+			return err
+		}
+		if err := write(path, b.Bytes()); err != nil {
+			return err
+		}
+	}
+	if r.platform == nil {
+		return nil
+	}
+	r.annotate(rec)
+	var b bytes.Buffer
+	if err := report.Markdown(&b, rec); err != nil {
+		return err
+	}
+	if err := r.platform.Summary(b.String()); err != nil {
+		return err
+	}
+	if err := r.output("outcome", rec.Outcome.String()); err != nil {
+		return err
+	}
+	return r.output("verdict", path)
+}
+
+func (r *run) print(rec report.Record) error {
+	switch r.text("format") {
+	case "json":
+		return report.JSON(r.Stdout, rec)
+	case "markdown":
+		return report.Markdown(r.Stdout, rec)
+	default:
+		return report.Text(r.Stdout, rec, r.palette())
+	}
+}
+
+// maxAnnotations is how many a platform keeps for one step.
+const maxAnnotations = 10
+
+func (r *run) annotate(rec report.Record) {
+	n := 0
+	each := func(name string, list []verdict.Finding) {
+		for _, f := range list {
+			if f.Outcome == verdict.Allow || n >= maxAnnotations {
+				continue
+			}
+			n++
+			file := ""
+			if rec.Policy != nil && f.Line > 0 {
+				file = rec.Policy.File
+			}
+			r.platform.Annotate("error", file, f.Line, string(f.Code), fmt.Sprintf("%s: %s", name, sentence(f)))
+		}
+	}
+	each(rec.Environment, rec.Findings)
+	for _, j := range rec.Judgements {
+		each(j.Subject.Name, j.Findings)
+	}
+}
+
+func sentence(f verdict.Finding) string {
+	s := f.Reason
+	if f.Found != "" {
+		s += "; found " + f.Found
+	}
+	if f.Wanted != "" {
+		s += "; wanted " + f.Wanted
+	}
+	if f.Hint != "" {
+		s += "; fix: " + f.Hint
+	}
+	return s
+}
+
+// release passes on what may be deployed. It is called on allow, and only on
+// allow.
+func (r *run) release(c chosen) error {
+	if err := write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err != nil {
+		return err
+	}
+	for _, o := range []struct{ name, value string }{
+		{"digests", c.digests()}, {"images", strings.Join(c.imageNames(), " ")}, {"checksums", inputs.ChecksumsPath},
+	} {
+		if err := r.output(o.name, o.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

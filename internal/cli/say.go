@@ -1,0 +1,54 @@
+package cli
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/report"
+)
+
+// say writes one line about what is going on to standard error.
+func (r *run) say(format string, args ...any) {
+	fmt.Fprintf(r.Stderr, "sallyport: %s\n", report.Plain(fmt.Sprintf(format, args...)))
+}
+
+// patience is how long something may take before a person is told what it is.
+const patience = time.Second
+
+// progress says what is being done if it takes longer than a person waits for
+// without wondering. The returned function ends it.
+func (r *run) progress(what string) func() {
+	var once sync.Once
+	stop := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		t := time.NewTimer(patience)
+		defer t.Stop()
+		select {
+		case <-stop:
+		case <-t.C:
+			r.say("%s …", what)
+		}
+	}()
+	return func() {
+		once.Do(func() { close(stop) })
+		<-ended
+	}
+}
+
+// output passes one value on to the steps or jobs after this one, under the
+// name that the table of inputs gives it there.
+func (r *run) output(name, value string) error {
+	if r.platform == nil {
+		return nil
+	}
+	for _, o := range r.component.Outputs {
+		if o.Name == name {
+			return r.platform.Output(o.Key(r.platform.place()), value)
+		}
+	}
+	return fault.New(fault.Internal, fault.InternalError, "", "%q is not among the outputs of %s", name, r.component.Name)
+}

@@ -1,0 +1,189 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// chosen is what a command was asked about.
+type chosen struct {
+	list  []subject.Subject
+	oci   *places.OCI               // nil if nothing is an image
+	files map[subject.Digest]string // paths of those that are files
+}
+
+// reach says how far a command may reach for files.
+type reach int
+
+const (
+	workspace reach = iota // nothing outside the working directory
+	anywhere               // any path a person types
+)
+
+// maxChecksums is the size limit of a checksum file.
+const maxChecksums = 4 << 20
+
+func (r *run) subjects(how reach) (chosen, error) {
+	c := chosen{files: map[subject.Digest]string{}}
+	sel := subject.Selection{}
+	var err error
+	if args := r.list("subject"); len(args) > 0 {
+		if sel, err = subject.Parse(args); err != nil {
+			return c, err
+		}
+	} else if r.text("checksums") == "" {
+		return c, fault.New(fault.Usage, fault.Config, "name files, directories, globs, images or digests", "no subject is named")
+	}
+	sets := [][]subject.Subject{sel.Digests}
+	for _, f := range []func(subject.Selection, reach) ([]subject.Subject, error){c.layouts, r.files, r.checksums} {
+		s, err := f(sel, how)
+		if err != nil {
+			return c, err
+		}
+		sets = append(sets, s)
+	}
+	images, err := r.images(&c, sel)
+	if err != nil {
+		return c, err
+	}
+	for i, s := range sets[2] {
+		c.files[s.Digest] = sets[2][i].Name
+	}
+	c.list, err = subject.Merge(append(sets, images)...)
+	return c, err
+}
+
+func (chosen) layouts(sel subject.Selection, _ reach) ([]subject.Subject, error) {
+	var out []subject.Subject
+	for _, dir := range sel.Layouts {
+		s, err := subject.Layout(dir)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s...)
+	}
+	return out, nil
+}
+
+// files hashes what the patterns name. A path outside the working directory is
+// hashed only for a command that promises nothing about a workspace, and then
+// only as the one file that it is.
+func (r *run) files(sel subject.Selection, how reach) ([]subject.Subject, error) {
+	if len(sel.Patterns) == 0 {
+		return nil, nil
+	}
+	workers, err := r.workers()
+	if err != nil {
+		return nil, err
+	}
+	defer r.progress("hashing files")()
+	var inside []string
+	var out []subject.Subject
+	for _, p := range sel.Patterns {
+		if how == workspace || filepath.IsLocal(p) {
+			inside = append(inside, p)
+			continue
+		}
+		s, err := subject.Files(r.ctx, filepath.Dir(p), []string{filepath.Base(p)}, workers)
+		if err != nil {
+			return nil, err
+		}
+		for i := range s {
+			s[i].Name = filepath.ToSlash(filepath.Join(filepath.Dir(p), filepath.FromSlash(s[i].Name)))
+		}
+		out = append(out, s...)
+	}
+	if len(inside) == 0 {
+		return out, nil
+	}
+	s, err := subject.Files(r.ctx, ".", inside, workers)
+	return append(out, s...), err
+}
+
+func (r *run) checksums(subject.Selection, reach) ([]subject.Subject, error) {
+	path := r.text("checksums")
+	if path == "" {
+		return nil, nil
+	}
+	b, err := file(path, maxChecksums)
+	if err != nil {
+		return nil, err
+	}
+	return subject.Checksums(bytes.NewReader(b))
+}
+
+// images asks registries for the digest of each tag, once; from here on only
+// digests are spoken of.
+func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error) {
+	if len(sel.Images) == 0 {
+		return nil, nil
+	}
+	c.oci = places.NewOCI(nil, places.OCIOptions{})
+	var out []subject.Subject
+	for _, i := range sel.Images {
+		if r.on("offline") {
+			if i.Digest == nil {
+				return nil, usage("image %q has no digest, and asking for it needs a connection", i)
+			}
+			out = append(out, subject.Subject{Name: i.String(), Digest: *i.Digest})
+			continue
+		}
+		_, s, err := c.oci.Resolve(r.ctx, i.String())
+		if err != nil {
+			return nil, err
+		}
+		if i.Tag != "" {
+			r.say("%s is %s", i, s.Digest)
+		}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+// open returns the artifact behind a subject, which can be read again if it is
+// a file.
+func (c chosen) open(s subject.Subject) sigstore.Artifact {
+	a := sigstore.Artifact{Digest: s.Digest}
+	if path, ok := c.files[s.Digest]; ok {
+		a.Open = func() (io.ReadCloser, error) { return os.Open(filepath.FromSlash(path)) }
+	}
+	return a
+}
+
+// imageNames returns the subjects that are images, as NAME@sha256:HEX.
+func (c chosen) imageNames() []string {
+	var out []string
+	for _, s := range c.list {
+		if c.oci == nil || !c.oci.Has(s) {
+			continue
+		}
+		name, _, _ := strings.Cut(s.Name, "@")
+		if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+			name = name[:i]
+		}
+		out = append(out, name+"@"+s.Digest.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (c chosen) digests() string {
+	seen := map[subject.Digest]bool{}
+	var out []string
+	for _, s := range c.list {
+		if !seen[s.Digest] {
+			seen[s.Digest] = true
+			out = append(out, s.Digest.String())
+		}
+	}
+	return strings.Join(out, " ")
+}

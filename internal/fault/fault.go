@@ -1,0 +1,117 @@
+// Package fault says whose turn it is when there is no answer, and names every
+// reason a person can be given.
+//
+// A fault is the absence of an answer; an answer is a verdict.Verdict. This
+// package refuses to turn one into the other: it has no kind that means
+// success, and its zero kind is an internal error.
+package fault
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Kind says whose turn it is. The zero Kind is Internal.
+type Kind int
+
+// The kinds of fault, with the exit code each ends in (docs/exit-codes.md).
+const (
+	Internal    Kind = iota // 1: ours
+	Usage                   // 2: arguments, configuration, policy file
+	Refused                 // 3: what was offered is not acceptable
+	Unavailable             // 5: a dependency did not answer; try again
+)
+
+// Code is the stable name of a reason. Codes are part of the interface: they
+// are never renamed and never reused.
+type Code string
+
+// Every code there is. docs/codes.md is written from Codes.
+const (
+	InternalError    Code = "E_INTERNAL"
+	Config           Code = "E_CONFIG"
+	Policy           Code = "E_POLICY"
+	PolicyVacuous    Code = "E_POLICY_VACUOUS"
+	NotAvailable     Code = "E_UNAVAILABLE"
+	Malformed        Code = "E_MALFORMED"
+	Limit            Code = "E_LIMIT"
+	Path             Code = "E_PATH"
+	TOCTOU           Code = "E_TOCTOU"
+	SubjectMismatch  Code = "E_SUBJECT"
+	Statement        Code = "E_STATEMENT"
+	Predicate        Code = "E_PREDICATE"
+	SignatureInvalid Code = "E_SIG_INVALID"
+	Chain            Code = "E_CHAIN"
+	SCT              Code = "E_SCT"
+	TLog             Code = "E_TLOG"
+	Time             Code = "E_TIME"
+	TrustRoot        Code = "E_TRUSTROOT"
+	Identity         Code = "E_IDENTITY"
+	Source           Code = "E_SOURCE"
+	Stale            Code = "E_STALE"
+	EvidenceMissing  Code = "E_EVIDENCE_MISSING"
+	EnvUnprotected   Code = "E_ENV_UNPROTECTED"
+	Leak             Code = "E_LEAK"
+	Inject           Code = "E_INJECT"
+	OK               Code = "OK"
+)
+
+// Codes explains each code in one line, for docs and for help.
+var Codes = map[Code]string{
+	InternalError:    "Sallyport itself went wrong; nothing was decided",
+	Config:           "an argument, variable or file of the configuration is wrong",
+	Policy:           "the policy file is wrong",
+	PolicyVacuous:    "the policy requires nothing, so it cannot allow anything",
+	NotAvailable:     "a dependency did not answer; nothing was decided",
+	Malformed:        "bytes that are not what they claim to be",
+	Limit:            "more or larger input than the documented limit",
+	Path:             "a path that leaves the tree, or is not a regular file",
+	TOCTOU:           "a file or tag changed while it was being looked at",
+	SubjectMismatch:  "the artifact is not the one the evidence names",
+	Statement:        "the signed payload is not an in-toto statement",
+	Predicate:        "the signed predicate is not what the policy requires",
+	SignatureInvalid: "the signature does not verify",
+	Chain:            "the certificate does not chain to the trusted root",
+	SCT:              "the certificate was not logged as the trusted root demands",
+	TLog:             "the signature was not logged as the trusted root demands",
+	Time:             "no trustworthy time of signing, or one outside the certificate's validity",
+	TrustRoot:        "the trusted root is unreadable, altered or out of date",
+	Identity:         "signed by someone the policy does not name",
+	Source:           "built from a source, ref or event the policy does not allow",
+	Stale:            "the evidence is older than the policy allows",
+	EvidenceMissing:  "no evidence of the kind the policy requires",
+	EnvUnprotected:   "the platform does not protect the environment",
+	Leak:             "a credential would have gone to another host",
+	Inject:           "a value that would be read as a command",
+	OK:               "the requirement is met",
+}
+
+// Fault is an error with the person whose turn it is and, where the place that
+// knows it said so, the next step.
+type Fault struct {
+	Kind Kind
+	Code Code
+	Hint string // one imperative sentence without a period, or empty
+	Err  error
+}
+
+// Error returns the phrase without code and hint; those have their own lines.
+func (f *Fault) Error() string { return f.Err.Error() }
+
+// Unwrap returns the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// New returns a fault of kind k. format and args are those of fmt.Errorf.
+func New(k Kind, c Code, hint, format string, args ...any) error {
+	return &Fault{Kind: k, Code: c, Hint: hint, Err: fmt.Errorf(format, args...)}
+}
+
+// Of returns the outermost fault in err's chain. An error that nobody
+// classified is ours: Internal.
+func Of(err error) Fault {
+	var f *Fault
+	if errors.As(err, &f) {
+		return Fault{Kind: f.Kind, Code: f.Code, Hint: f.Hint, Err: err}
+	}
+	return Fault{Kind: Internal, Code: InternalError, Err: err}
+}

@@ -1,0 +1,67 @@
+package gate
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// An Item is one piece of evidence after a first look: a bundle, or the reason
+// why its bytes are none.
+type Item struct {
+	Source string
+	bundle sigstore.Bundle
+	err    error
+	order  subject.Digest // of the bytes: the order is that of no store and no network
+}
+
+// Collect asks every store for everything about subjects. It returns an error
+// if one of them does not answer, however much the others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
+	found := make([][]store.Evidence, len(stores))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, s := range stores {
+		g.Go(func() (err error) {
+			if found[i], err = s.Fetch(ctx, subjects); err != nil {
+				return fmt.Errorf("evidence store %s: %w", s.Name(), err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return distinct(found, len(subjects))
+}
+
+// distinct drops copies of the same bytes and sorts by digest, so that verdicts
+// do not depend on who answered first.
+func distinct(found [][]store.Evidence, subjects int) ([]Item, error) {
+	var items []Item
+	seen := map[subject.Digest]bool{}
+	for _, list := range found {
+		for _, e := range list {
+			d := subject.Digest(sha256.Sum256(e.Bundle))
+			if seen[d] {
+				continue
+			}
+			seen[d] = true
+			b, err := sigstore.ParseBundle(e.Bundle)
+			items = append(items, Item{Source: e.Source, bundle: b, err: err, order: d})
+		}
+	}
+	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {
+		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
+	}
+	slices.SortFunc(items, func(a, b Item) int { return bytes.Compare(a.order[:], b.order[:]) })
+	return items, nil
+}

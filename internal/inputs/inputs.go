@@ -1,0 +1,173 @@
+// Package inputs holds every component of Sallyport with every input and
+// output it has, once. The binary's flags, the actions of one platform, the
+// components of the other and the page docs/inputs.md are all written from
+// this table, so that a name means the same thing wherever it is typed.
+//
+// It refuses to do anything: it reads no environment, opens no file and knows
+// no value. It also refuses to write a script that holds a value: a value
+// travels in an environment variable, and the only command is one of the
+// binary's own.
+package inputs
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Kind says what the text of an input stands for.
+type Kind int
+
+// The kinds of input. String is the zero value.
+const (
+	String Kind = iota // any text
+	Bool               // true or false
+	Path               // a file or a directory
+	Choice             // one of Choices
+)
+
+// Where says where an input or a component appears. Its zero is nowhere.
+type Where int
+
+// The places an input can appear in; they combine.
+const (
+	Flag   Where = 1 << iota // a flag of the command
+	GitHub                   // an input of the action
+	GitLab                   // an input of the component
+)
+
+// Everywhere is all three places.
+const Everywhere = Flag | GitHub | GitLab
+
+// In reports whether w includes all of place.
+func (w Where) In(place Where) bool { return place != 0 && w&place == place }
+
+// Input is one thing that a component can be told.
+type Input struct {
+	Name    string // the name in YAML, and of the flag
+	Usage   string // one sentence, lower case, no period
+	Default string // what it is when nobody says; "" is nothing
+	// Required says that the component refuses to run without a value.
+	Required bool
+	// Secret says that the value is a credential: never a flag, because other
+	// users of the machine can read flags, and never shown.
+	Secret bool
+	// List says that there may be several values: one on each line in YAML and
+	// in the environment, and a flag that may be repeated.
+	List bool
+	// Arguments says that the command's arguments are values of this input.
+	Arguments bool
+	Kind      Kind
+	Choices   []string // of a Choice; empty for the other kinds
+	Where     Where
+	// Pattern is the whole shape of a value (RE2, anchored) where one platform
+	// can refuse others before anything runs; "" is no such check.
+	Pattern string
+	// PlatformDefault is the expression that is the default where an action
+	// fills the input in; it is never evaluated by the binary.
+	PlatformDefault string
+}
+
+// Env returns the name of the environment variable that carries i.
+func (i Input) Env() string { return env(i.Name) }
+
+// Output is one thing that a component says to the steps and jobs after it.
+type Output struct {
+	Name  string // the name of the step output
+	Usage string // one sentence, lower case, no period
+	Where Where
+	// Later is the name that later jobs know it by, where Name is taken: the
+	// variables of earlier jobs win over those that a component sets for its
+	// inputs, and what was only attested must not pass for allowed.
+	Later string
+}
+
+// Key returns the name of o in the file that place reads outputs from.
+func (o Output) Key(place Where) string {
+	if place == GitLab && o.Later != "" {
+		return o.Later
+	}
+	return o.Name
+}
+
+// Env returns the name of the variable under which later jobs see o.
+func (o Output) Env() string { return env(o.Key(GitLab)) }
+
+// Component is one command of the binary and what the platforms make of it.
+type Component struct {
+	Name    string // the command, the action's folder and the component's folder
+	Title   string // for a marketplace: a few words
+	Summary string // one sentence
+	Inputs  []Input
+	Outputs []Output
+	Where   Where
+	// Stage and Needs are where the component's job stands in a pipeline when
+	// nobody says otherwise.
+	Stage string
+	Needs []string
+	// Identity says that the job asks for an ID token to sign with. A component
+	// that does not sign is never given one.
+	Identity Identity
+}
+
+// Identity says whether a component's job may prove who it is.
+type Identity int
+
+// NoIdentity is the zero value: nothing is signed.
+const (
+	NoIdentity Identity = iota
+	Signs
+)
+
+// DotenvVariable names the environment variable that carries the path of the
+// file a component writes its outputs to, where a platform reads such files.
+const DotenvVariable = "SALLYPORT_DOTENV"
+
+// Paths, in the directory the command runs in, that no input moves.
+const (
+	VerdictPath   = ".sallyport/verdict.json"  // the verdict, where nothing else is said
+	ChecksumsPath = ".sallyport/checksums.txt" // what a gate allowed, as sha256sum writes it
+)
+
+// Dotenv returns the path of the file that carries c's outputs to later jobs.
+func (c Component) Dotenv() string { return ".sallyport/" + c.Name + ".env" }
+
+// Input returns the input called name.
+func (c Component) Input(name string) (Input, bool) {
+	for _, i := range c.Inputs {
+		if i.Name == name {
+			return i, true
+		}
+	}
+	return Input{}, false
+}
+
+// Lookup returns the component called name.
+func Lookup(name string) (Component, bool) {
+	for _, c := range All() {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Component{}, false
+}
+
+// Values splits the text of a list, one value to a line. Blank lines are
+// nothing; the spaces around a value are not part of it. A place that folds
+// lines can write the list as a JSON array of strings instead.
+func Values(text string) []string {
+	var values []string
+	if json.Unmarshal([]byte(text), &values) == nil {
+		return values
+	}
+	values = nil
+	for line := range strings.Lines(text) {
+		if v := strings.TrimSpace(line); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+func env(name string) string {
+	return "SALLYPORT_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}

@@ -1,0 +1,97 @@
+package inputs
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestScriptsAreExecutable(t *testing.T) {
+	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh"} {
+		info, err := os.Stat(filepath.Join(root, name))
+		if err != nil || info.Mode()&0o111 == 0 {
+			t.Errorf("%s is not a program: %v", name, err)
+		}
+	}
+}
+
+// What is published is what the gate allowed, and nothing beside it.
+func TestE16_publish_only_what_was_allowed(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir+"/a", "a")
+	write(t, dir+"/b", "b")
+	a, b := digest("a"), digest("b")
+	for name, tt := range map[string]struct {
+		digests string
+		files   []string
+		ok      bool
+	}{
+		"all":               {a + " " + b, []string{"a", "b"}, true},
+		"one_of_two":        {a, []string{"a", "b"}, false},
+		"another":           {b, []string{"a"}, false},
+		"nothing_allowed":   {"", []string{"a"}, false},
+		"part_of_a_digest":  {a[:20], []string{"a"}, false},
+		"pattern":           {"*", []string{"a"}, false},
+		"no_files":          {a, nil, false},
+		"file_is_not_there": {a, []string{"c"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			script, err := filepath.Abs(root + "/.ci/allowed.sh")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(script, append([]string{tt.digests}, tt.files...)...)
+			cmd.Dir = dir
+			if out, err := cmd.CombinedOutput(); (err == nil) != tt.ok {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
+	}
+}
+
+// The release script writes the commit that users pin: its components carry the
+// digests, and its installer reads them.
+func TestRecord(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{"internal/inputs", "shared", "actions", "templates", "gitlab", "docs", ".github/workflows"} {
+		if err := os.CopyFS(dir+"/"+path, os.DirFS(filepath.Join(root, path))); err != nil && !os.IsNotExist(err) {
+			t.Fatal(err)
+		}
+	}
+	for _, path := range []string{"action.yml", "go.mod", "go.sum", ".ci/record.sh"} {
+		write(t, dir+"/"+path, string(read(t, path)))
+	}
+	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
+		write(t, dir+"/dist/sallyport_"+target, target)
+	}
+	record := func(version string) ([]byte, error) {
+		cmd := exec.Command("bash", dir+"/.ci/record.sh", version, "dist")
+		cmd.Dir = dir
+		return cmd.CombinedOutput()
+	}
+	for _, bad := range []string{"", "1.2.3", "v1.2", "v1.2.3/../x", "v1.2.3 x"} {
+		if _, err := record(bad); err == nil {
+			t.Errorf("recorded version %q", bad)
+		}
+	}
+	for range 2 { // a second release replaces the first
+		if out, err := record("v1.2.3"); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	line := strings.TrimPrefix(digest("linux_amd64"), "sha256:") + "  sallyport_linux_amd64\n"
+	for _, path := range []string{"shared/release.txt", "templates/gate/template.yml", "templates/attest/template.yml", "templates/verify/template.yml"} {
+		got := mustRead(t, dir+"/"+path)
+		if strings.Count(got, line) != 1 || strings.Count(got, "version v1.2.3\n") != 1 {
+			t.Errorf("%s does not carry the release", path)
+		}
+	}
+}
+
+func digest(content string) string {
+	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content)))
+}

@@ -1,0 +1,227 @@
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// Skew is how far ahead of Now a verified time may be before it is a sign of a
+// wrong clock.
+const Skew = 5 * time.Minute
+
+// Evaluate judges every candidate and the environment they want to enter. It is
+// pure: the same input gives the same verdict. There is one line in it that
+// allows.
+func Evaluate(in Input) verdict.Verdict {
+	v := verdict.Verdict{Environment: in.Environment}
+	env, known := in.Policy.Environment(in.Environment)
+	switch {
+	case in.Environment == "":
+		env = anywhere
+	case !known:
+		v.Findings = append(v.Findings, deny(fault.EnvUnprotected, "environment", 0,
+			fmt.Sprintf("the policy has no environment %q", in.Environment), "", "add it to the policy file, or correct the name; names are compared byte for byte"))
+		fallthrough
+	default:
+		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env.Line))
+	}
+	for _, c := range in.Candidates {
+		v.Judgements = append(v.Judgements, judge(in, env, c))
+	}
+	return v
+}
+
+// anywhere is what is required of an artifact when no environment is asked
+// about: that one of its builders built it.
+var anywhere = Environment{Requires: []Requirement{{Name: "provenance", PredicateType: statement.ProvenanceV1}}}
+
+// met is the one place where a finding allows.
+func met(requirement, reason string, line int) verdict.Finding {
+	return verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: requirement, Reason: reason, Line: line}
+}
+
+func deny(code fault.Code, requirement string, line int, reason, wanted, hint string) verdict.Finding {
+	return verdict.Finding{Code: code, Outcome: verdict.Deny, Requirement: requirement, Reason: reason, Wanted: wanted, Hint: hint, Line: line}
+}
+
+// protection judges what the platform says about the environment. A name in a
+// token or a certificate says only that a job named an environment; whether it
+// is guarded is asked of the platform at the time of the decision.
+func protection(name string, p Protection, line int) verdict.Finding {
+	hint := ""
+	if p.Setting != "" {
+		hint = "protect it: " + p.Setting
+	}
+	switch p.State {
+	case Protected:
+		return met("environment", strings.Join(p.Rules, ", "), line)
+	case Missing:
+		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q does not exist; a job that names it would create it without protection", name), "", hint)
+	case Unprotected:
+		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q is not protected", name), "someone other than the pipeline decides who enters", hint)
+		f.Found = p.Found
+		return f
+	default:
+		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("nothing is known about the protection of environment %q", name), "", hint)
+	}
+}
+
+func judge(in Input, env Environment, c Candidate) verdict.Judgement {
+	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}}
+	for _, r := range c.Rejections {
+		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
+	}
+	a, known := in.Policy.Artifact(c.Subject.Name)
+	if !known {
+		j.Findings = append(j.Findings, deny(fault.SubjectMismatch, "artifact", 0,
+			fmt.Sprintf("no artifact of the policy is called %q", c.Subject.Name), "", "add a pattern for it to subject of an artifact, or judge something else"))
+		return j
+	}
+	j.Artifact = a.Name
+	if len(env.Requires) == 0 {
+		j.Findings = append(j.Findings, deny(fault.PolicyVacuous, "requirements", env.Line, fmt.Sprintf("the policy requires nothing for %q, so nothing can be allowed", in.Environment), "", ""))
+	}
+	for _, q := range env.Requires {
+		f, used := requirement(in, a, q, c)
+		j.Findings = append(j.Findings, f)
+		if used != nil {
+			j.Evidence = append(j.Evidence, evidence(*used))
+		}
+	}
+	return j
+}
+
+func evidence(f Fact) verdict.Evidence {
+	return verdict.Evidence{
+		PredicateType: f.Statement.PredicateType, Signer: f.Signer.SAN, Run: f.Signer.Run, Commit: f.Signer.Commit,
+		Time: f.Time.UTC().Format(time.RFC3339), Statement: f.StatementHash.String(), Source: f.Source,
+	}
+}
+
+// requirement looks for one fact that meets q. When there is none it reports
+// the fact that came nearest, because that is the one its builder can mend.
+func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, *Fact) {
+	var nearest *miss
+	var others []string
+	for i := range c.Facts {
+		f := &c.Facts[i]
+		if f.Trust != a.Trust.Key() {
+			continue
+		}
+		if f.Statement.PredicateType != q.PredicateType {
+			others = append(others, f.Statement.PredicateType)
+			continue
+		}
+		m := check(in.Now, a, q, *f)
+		if m == nil {
+			return met(q.Name, summary(in.Now, *f), q.Line), f
+		}
+		if nearest == nil || m.step > nearest.step {
+			nearest = m
+		}
+	}
+	if nearest != nil {
+		f := deny(nearest.code, q.Name, nearest.line, nearest.reason, nearest.wanted, nearest.hint)
+		f.Found = nearest.found
+		return f, nil
+	}
+	return missing(a, q, c, others), nil
+}
+
+func summary(now time.Time, f Fact) string {
+	s := f.Signer
+	return fmt.Sprintf("%s at %s, %s old, %s", s.SignerURI, short(s.Commit), Age(now.Sub(f.Time)), s.Run)
+}
+
+func short(commit string) string {
+	if len(commit) > 12 {
+		return commit[:12]
+	}
+	return commit
+}
+
+func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
+	name := q.Name
+	if name != q.PredicateType {
+		name += " (" + q.PredicateType + ")"
+	}
+	if len(others) > 0 {
+		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", name, "attest it in the build job with that predicate type")
+		f.Found = strings.Join(others, ", ")
+		return f
+	}
+	for _, r := range c.Rejections {
+		if r.Attested != nil {
+			f := deny(fault.SubjectMismatch, q.Name, q.Line, "this is not the artifact that was attested under its name", r.Attested.String(), "deploy the artifact that was built, or attest this one in the workflow that builds it")
+			f.Found = c.Subject.Digest.String()
+			return f
+		}
+	}
+	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name,
+		"attest it in the workflow that builds it: "+a.BuiltBy[0].String())
+	f.Found = "nothing"
+	if n := len(c.Rejections); n > 0 {
+		f.Found = fmt.Sprintf("%d bundles that prove nothing, first: %s %s", n, c.Rejections[0].Code, c.Rejections[0].Reason)
+		if n == 1 {
+			f.Found = fmt.Sprintf("1 bundle that proves nothing: %s %s", c.Rejections[0].Code, c.Rejections[0].Reason)
+		}
+	}
+	return f
+}
+
+// A miss is why a fact does not meet a requirement, and how far it came.
+type miss struct {
+	step                        int
+	code                        fault.Code
+	reason, found, wanted, hint string
+	line                        int
+}
+
+func check(now time.Time, a Artifact, q Requirement, f Fact) *miss {
+	var nearest *miss
+	for _, b := range a.BuiltBy {
+		m := builtBy(b, f.Signer)
+		if m == nil {
+			m = content(b, q, f)
+		}
+		if m == nil {
+			return fresh(now, q, f)
+		}
+		if nearest == nil || m.step > nearest.step {
+			nearest = m
+		}
+	}
+	return nearest
+}
+
+func fresh(now time.Time, q Requirement, f Fact) *miss {
+	age := now.Sub(f.Time)
+	if age < -Skew {
+		return &miss{step: 100, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
+			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339)}
+	}
+	if q.MaxAge > 0 && age > q.MaxAge {
+		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),
+			hint: "run the job that makes it again"}
+	}
+	return nil
+}
+
+// Age writes a duration as a person would: the largest unit that fits, whole.
+func Age(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	default:
+		return fmt.Sprintf("%d days", int(d.Hours()/24))
+	}
+}

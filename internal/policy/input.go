@@ -1,0 +1,93 @@
+package policy
+
+import (
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Forge is what a door knows about the platform behind an issuer. Policies name
+// issuers only; the host of everything else follows from the issuer, so that a
+// second instance with the same names can never stand in for the first.
+type Forge struct {
+	Issuer string   // OIDC issuer, exact
+	Host   string   // base URL of repositories, for example "https://git.example"
+	Mark   string   // what stands between a repository and a path in a workflow URI: "/" or "//"
+	Runner string   // runner class that the platform itself operates, or empty
+	Events []string // events eligible for a release when a policy names none
+	// Parameters are the external parameters that the platform's provenance may
+	// have, by build type. An unknown one denies (SLSA v1.1, "Verifying
+	// artifacts", step 3).
+	Parameters map[string][]string
+}
+
+// Protection is what a platform says about an environment. Its zero is unknown,
+// and unknown is not allowed.
+type Protection struct {
+	State   State
+	Rules   []string // what protects it, in words: "2 required reviewers"
+	Found   string   // what was seen, in words, when it is not protected
+	Setting string   // the setting to change, and where
+}
+
+// State says whether an environment is protected.
+type State int
+
+// The states of an environment; everything but Protected denies.
+const (
+	Unknown State = iota
+	Missing
+	Unprotected
+	Protected
+)
+
+// Fact is what a verified bundle states and who said it. Facts are made from
+// verified bundles only, by one function of package gate.
+type Fact struct {
+	Signer        statement.Signer
+	Keyed         bool                // a key signed; Signer is empty
+	Trust         string              // key of the trust in the policy under which it verified
+	Time          time.Time           // latest verified time of signing
+	Statement     statement.Statement // the signed statement
+	StatementHash subject.Digest      // digest of the signed payload bytes
+	Source        string              // where the bundle was found
+}
+
+// Rejection is a bundle that did not verify, with the reason.
+type Rejection struct {
+	Code     fault.Code
+	Reason   string
+	Source   string
+	Attested *subject.Digest // what a genuine bundle is about, under the name of this subject
+}
+
+// Approval is who said yes, to which digest, for which environment, until when,
+// and whose word that is. No policy of this version asks for approvals; the
+// field of Input is where they will come in.
+type Approval struct {
+	Approver    string
+	Digest      subject.Digest
+	Environment string
+	Until       time.Time
+	Source      string
+}
+
+// Candidate is one subject with everything that was found about it.
+type Candidate struct {
+	Subject    subject.Subject
+	Facts      []Fact
+	Rejections []Rejection
+}
+
+// Input is everything that Evaluate may look at. It is complete: the same input
+// gives the same verdict on any machine, at any time.
+type Input struct {
+	Policy      *Policy
+	Environment string
+	Protection  Protection
+	Candidates  []Candidate
+	Approvals   []Approval
+	Now         time.Time
+}

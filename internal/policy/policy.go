@@ -1,0 +1,116 @@
+// Package policy reads the policy file and judges evidence under it.
+//
+// Evaluate is the one place where Allow becomes possible. The package refuses
+// to look at the world: no network, no clock, no environment, no files beyond
+// the bytes it is handed. It refuses to guess as well: an unknown key, an empty
+// list, an unanchored pattern and a requirement that requires nothing are
+// errors with line and column.
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Limits of a policy file.
+const (
+	MaxBytes = 1 << 20 // bytes of a policy file
+	MaxDepth = 16      // nesting
+)
+
+// Policy is a policy file that was read without a complaint.
+type Policy struct {
+	Digest       subject.Digest // of the file's bytes
+	Artifacts    []Artifact
+	Environments []Environment
+}
+
+// Artifact says which subjects it is about, under which trust their evidence
+// verifies, and who may have built them.
+type Artifact struct {
+	Name    string
+	Subject []string // patterns of subject names, or names of image repositories
+	Trust   Trust
+	BuiltBy []Builder
+	Line    int
+}
+
+// Trust is the trusted root under which evidence about an artifact verifies.
+// There is no other: no default and nothing to fall back to.
+type Trust struct {
+	Name     string         // of a known instance, or empty
+	Root     string         // path of a trusted_root.json, relative to the policy file, or empty
+	SHA256   subject.Digest // pin of that file
+	Unlogged bool           // the instance has no logs; a signed time is all there is
+	Line     int
+}
+
+// Key tells two trusts apart.
+func (t Trust) Key() string {
+	if t.Root == "" {
+		return t.Name
+	}
+	return fmt.Sprintf("%s %s %t", t.Root, t.SHA256, t.Unlogged)
+}
+
+// Builder is one workflow that may have built an artifact.
+type Builder struct {
+	Forge        Forge
+	Repository   string // path of the repository on the forge
+	RepositoryID string // its number; survives renames, refuses resurrected names
+	OwnerID      string // the owner's number, or empty
+	Workflow     string // path of the workflow file in the repository
+	Refs         []string
+	Events       []string
+	Runner       string
+	Signer       string // another workflow that signs, as PATH@REF on the same forge, or empty
+	SignerDigest string // its commit; required with Signer
+	Line         int
+}
+
+// String says who b is, in the words of a message.
+func (b Builder) String() string {
+	return b.Repository + " " + b.Workflow + "@" + strings.Join(b.Refs, " or ")
+}
+
+// Environment is what has to hold before something enters it.
+type Environment struct {
+	Name     string
+	Requires []Requirement
+	Line     int
+}
+
+// Requirement is one kind of evidence that has to be there.
+type Requirement struct {
+	Name          string // as in the policy file
+	PredicateType string
+	MaxAge        time.Duration // 0: any age
+	Inputs        []string      // external parameters that the builder may have been given
+	Line          int
+}
+
+// Environment returns the environment called name, compared byte for byte.
+func (p *Policy) Environment(name string) (Environment, bool) {
+	for _, e := range p.Environments {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return Environment{}, false
+}
+
+// Artifact returns the artifact that a subject of the given name is.
+func (p *Policy) Artifact(name string) (Artifact, bool) {
+	image, _, _ := strings.Cut(name, "@")
+	for _, a := range p.Artifacts {
+		for _, pattern := range a.Subject {
+			if subject.Match(pattern, name) || pattern == image {
+				return a, true
+			}
+		}
+	}
+	return Artifact{}, false
+}

@@ -1,0 +1,83 @@
+package policy
+
+import (
+	"bytes"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
+)
+
+// DidYouMean returns ", did you mean …?" for a near miss, and nothing for a
+// far one.
+func DidYouMean(s string, of []string) string {
+	best, at := "", 3
+	for _, o := range of {
+		if d := distance(s, o); d < at {
+			best, at = o, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q?", best)
+}
+
+// distance is the number of edits between a and b (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		prev := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := prev
+			if a[i] != b[j] {
+				cost = 1 + min(prev, row[j], row[j+1])
+			}
+			prev, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}
+
+// utf8Text reports whether b is UTF-8 without control and direction
+// characters, which make a reader see another text than the machine.
+func utf8Text(b []byte) bool {
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			return false
+		}
+		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// deep reports whether the text can nest deeper than MaxDepth, by brackets or
+// by indentation, before a parser recurses into it.
+func deep(raw []byte) bool {
+	brackets := 0
+	for _, l := range bytes.Split(raw, []byte("\n")) {
+		indent := len(l) - len(bytes.TrimLeft(l, " -"))
+		if indent > 8*MaxDepth {
+			return true
+		}
+		for _, c := range l {
+			switch c {
+			case '{', '[':
+				brackets++
+			case '}', ']':
+				brackets--
+			}
+			if brackets > MaxDepth {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,46 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+)
+
+func TestK02_no_text_begins_a_command(t *testing.T) {
+	for _, s := range []string{"::error::x", "  ::add-mask::a", ":", ":error::x", "a##[error]x", "##", "#", "#[x", "\r::warning::x", "a\n::error::x"} {
+		got := Plain(s)
+		if strings.HasPrefix(strings.TrimSpace(got), ":") || strings.Contains(got, "##") || strings.Contains(got, "#[") || strings.ContainsAny(got, "\r\n") {
+			t.Errorf("Plain(%q) = %q, want no command in it", s, got)
+		}
+	}
+}
+
+func TestPlain_keeps_printable_text(t *testing.T) {
+	for _, s := range []string{"dist/app.tar.gz", "ghcr.io/acme/app:v1@sha256:ab", "see #12", "Größe 5 µm", "https://x.example/a::b"} {
+		if got := Plain(s); got != s {
+			t.Errorf("Plain(%q) = %q, want it unchanged", s, got)
+		}
+	}
+}
+
+func TestK05_text_cannot_leave_a_code_span(t *testing.T) {
+	for _, s := range []string{"a`b", "```", "a|b", "![x](http://e.example)", "<details>", "a\nb"} {
+		got := Code(s)
+		if inner := got[1 : len(got)-1]; strings.ContainsAny(inner, "`|\n") {
+			t.Errorf("Code(%q) = %q, want one code span", s, got)
+		}
+	}
+}
+
+func FuzzK04_plain_text_is_printable(f *testing.F) {
+	for _, s := range []string{"", "a", "\x1b]8;;x\a", "\u202e", "\x7f", "\xff", "\u0085", "e\u0301"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		for _, r := range Plain(s) {
+			if !unicode.IsPrint(r) {
+				t.Fatalf("Plain(%q) has %U", s, r)
+			}
+		}
+	})
+}

@@ -1,0 +1,110 @@
+// Package report shows a verdict: as text, as JSON, as Markdown.
+//
+// It reads verdicts and refuses to make or change one. Everything that came
+// from outside (names, URIs, reasons that quote a bundle) is escaped before it
+// is shown, so that no artifact can draw its own verdict.
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// Schema names the version of Record's JSON; shared/verdict.schema.json
+// describes it.
+const Schema = "https://sallyport.dev/schemas/verdict/v1"
+
+// Record is a verdict with what it was reached under. It is complete enough to
+// be reached again.
+type Record struct {
+	Schema       string          `json:"schema"`
+	Tool         string          `json:"tool"` // name and version
+	Outcome      verdict.Outcome `json:"outcome"`
+	At           string          `json:"at,omitempty"`  // the time that ages were counted from, RFC 3339, UTC
+	Run          string          `json:"run,omitempty"` // the run that asked
+	Policy       *Policy         `json:"policy,omitempty"`
+	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
+	verdict.Verdict
+}
+
+// Policy names the policy file by its digest.
+type Policy struct {
+	File   string         `json:"file"`
+	Digest subject.Digest `json:"digest"`
+}
+
+// TrustedRoot names a trusted root by its digest.
+type TrustedRoot struct {
+	Name     string         `json:"name"`
+	Digest   subject.Digest `json:"digest"`
+	Snapshot string         `json:"snapshot,omitempty"` // day an embedded copy was taken
+}
+
+// NewRecord returns the record of v. Its outcome is v's own.
+func NewRecord(tool string, v verdict.Verdict) Record {
+	return Record{Schema: Schema, Tool: tool, Outcome: v.Outcome(), TrustedRoots: []TrustedRoot{}, Verdict: v}
+}
+
+// Stamp sets the time that ages were counted from.
+func (r *Record) Stamp(at time.Time) { r.At = at.UTC().Format(time.RFC3339) }
+
+// JSON writes r as one indented JSON document with a final newline. The same
+// record gives the same bytes.
+func JSON(w io.Writer, r Record) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(true)
+	return e.Encode(r)
+}
+
+// words are what a person reads for an outcome.
+func words(o verdict.Outcome, environment string) (verb, rest string) {
+	switch {
+	case o == verdict.Allow && environment == "":
+		return "verified", ""
+	case o == verdict.Allow:
+		return "allowed", " may enter "
+	case o == verdict.Wait:
+		return "waiting", " may not enter yet: "
+	case environment == "":
+		return "denied", " is not verified"
+	default:
+		return "denied", " may not enter "
+	}
+}
+
+// refused returns the findings that do not allow.
+func refused(list []verdict.Finding) []verdict.Finding {
+	var out []verdict.Finding
+	for _, f := range list {
+		if f.Outcome != verdict.Allow {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Fault writes a fault in the form of every message of this program: what, why
+// and what next.
+func Fault(w io.Writer, f fault.Fault) {
+	label := map[fault.Kind]string{fault.Usage: "usage", fault.Refused: "refused", fault.Unavailable: "unavailable"}[f.Kind]
+	if label == "" {
+		label = "internal error"
+	}
+	p := printer{w: w}
+	p.line("sallyport: %s: %s", label, f.Code)
+	for _, l := range lines(f.Error()) {
+		p.line("sallyport: reason: %s", Plain(l))
+	}
+	if f.Hint != "" {
+		p.line("sallyport: hint: %s", Plain(f.Hint))
+	}
+	if f.Kind == fault.Unavailable {
+		p.line("sallyport: nothing was decided; nothing may be deployed")
+	}
+}

@@ -1,0 +1,293 @@
+package sigstore
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	in_toto "github.com/in-toto/attestation/go/v1"
+	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	"github.com/sigstore/sigstore-go/pkg/bundle"
+	"github.com/sigstore/sigstore-go/pkg/tlog"
+	"github.com/sigstore/sigstore-go/pkg/verify"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// mediaTypes are the bundle formats that are read (Sigstore bundle
+// specification, "Media type").
+var mediaTypes = []string{
+	"application/vnd.dev.sigstore.bundle+json;version=0.1",
+	"application/vnd.dev.sigstore.bundle+json;version=0.2",
+	"application/vnd.dev.sigstore.bundle+json;version=0.3",
+	"application/vnd.dev.sigstore.bundle.v0.3+json",
+}
+
+// A Bundle is a bundle that could be read. Nothing in it is to be believed; it
+// can be asked what it claims to be about, so that a caller finds the bundles
+// worth verifying.
+type Bundle struct {
+	entity *entity
+}
+
+// ParseBundle reads one bundle in canonical proto3 JSON. Every error is a
+// *Rejection.
+func ParseBundle(raw []byte) (Bundle, error) {
+	if len(raw) > MaxBundleBytes {
+		return Bundle{}, reject(fault.Limit, "bundle of %d bytes, at most %d are read", len(raw), MaxBundleBytes)
+	}
+	if err := checkDialect(raw); err != nil {
+		return Bundle{}, err
+	}
+	var pb protobundle.Bundle
+	if err := protojson.Unmarshal(raw, &pb); err != nil {
+		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", err)
+	}
+	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
+		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)
+	}
+	if err := checkCounts(&pb); err != nil {
+		return Bundle{}, err
+	}
+	b, err := bundle.NewBundle(&pb)
+	if err != nil {
+		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", err)
+	}
+	e, err := newEntity(b)
+	if err != nil {
+		return Bundle{}, err
+	}
+	return Bundle{entity: e}, nil
+}
+
+// checkDialect refuses JSON that two readers could read differently: duplicate
+// keys, bytes that are no UTF-8, trailing bytes, deep nesting, and the
+// spellings that proto3 JSON tolerates but does not write (snake_case names,
+// enumerations as numbers).
+func checkDialect(raw []byte) error {
+	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
+	for {
+		t, err := d.ReadToken()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return reject(fault.Malformed, "reading bundle: %w", err)
+		}
+		if d.StackDepth() > MaxDepth {
+			return reject(fault.Limit, "bundle is nested deeper than %d", MaxDepth)
+		}
+		if d.StackDepth() == 0 && d.InputOffset() < int64(len(raw)) && len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
+			return reject(fault.Malformed, "bundle has bytes after its end")
+		}
+		if err := checkToken(d, t); err != nil {
+			return err
+		}
+	}
+}
+
+func checkToken(d *jsontext.Decoder, t jsontext.Token) error {
+	kind, n := d.StackIndex(d.StackDepth())
+	if kind != '{' || n == 0 {
+		return nil
+	}
+	if n%2 == 1 && t.Kind() == '"' && strings.Contains(t.String(), "_") {
+		return reject(fault.Malformed, "bundle has key %q, want the proto3 JSON name", t.String())
+	}
+	if n%2 == 0 && t.Kind() == '0' && strings.HasSuffix(string(d.StackPointer()), "/algorithm") {
+		return reject(fault.Malformed, "bundle has number %s for an algorithm, want its name", t.String())
+	}
+	return nil
+}
+
+func checkCounts(pb *protobundle.Bundle) error {
+	m := pb.GetVerificationMaterial()
+	if n := len(m.GetTlogEntries()); n > MaxLogEntries {
+		return reject(fault.Limit, "bundle has %d log entries, at most %d are read", n, MaxLogEntries)
+	}
+	if n := len(m.GetTimestampVerificationData().GetRfc3161Timestamps()); n > MaxTimestamps {
+		return reject(fault.Limit, "bundle has %d timestamps, at most %d are read", n, MaxTimestamps)
+	}
+	if n := len(m.GetX509CertificateChain().GetCertificates()); n > MaxChain {
+		return reject(fault.Limit, "bundle has %d certificates, at most %d are read", n, MaxChain)
+	}
+	if env := pb.GetDsseEnvelope(); env != nil && len(env.GetSignatures()) != 1 {
+		return reject(fault.Malformed, "envelope has %d signatures, want exactly 1", len(env.GetSignatures()))
+	}
+	return nil
+}
+
+// shapeCode says what is wrong with a bundle that sigstore-go would not take:
+// its log entries, or the rest.
+func shapeCode(pb *protobundle.Bundle) fault.Code {
+	for _, e := range pb.GetVerificationMaterial().GetTlogEntries() {
+		if _, err := tlog.ParseTransparencyLogEntry(e); err != nil || e.GetInclusionProof() == nil {
+			return fault.TLog
+		}
+	}
+	return fault.Malformed
+}
+
+// Payload returns the bytes that were signed, or nil for a signature over a
+// file. They are unverified.
+func (b Bundle) Payload() []byte {
+	if b.entity == nil || b.entity.envelope == nil {
+		return nil
+	}
+	return b.entity.envelope.payload
+}
+
+// ContentDigest returns the digest of Payload, or of the signature over a file.
+// Unlike the digest of the bundle's bytes it cannot be changed without breaking
+// the signature.
+func (b Bundle) ContentDigest() subject.Digest {
+	if p := b.Payload(); p != nil {
+		return sha256.Sum256(p)
+	}
+	return sha256.Sum256(b.entity.signature.Signature())
+}
+
+// Claims reports whether the unverified statement names d. It serves to find
+// bundles worth verifying, never to believe them.
+func (b Bundle) Claims(d subject.Digest) bool {
+	if b.entity == nil {
+		return false
+	}
+	if b.entity.envelope == nil {
+		m := b.entity.signature.MessageSignatureContent()
+		return m != nil && bytes.Equal(m.Digest(), d[:])
+	}
+	_, ok := b.entity.envelope.digests[d]
+	return ok
+}
+
+// AttestedAs returns the digest under which the unverified statement names
+// name. It serves to explain a refusal, nothing else.
+func (b Bundle) AttestedAs(name string) (subject.Digest, bool) {
+	if b.entity == nil || b.entity.envelope == nil {
+		return subject.Digest{}, false
+	}
+	for _, s := range b.entity.envelope.statement.Subject {
+		if s.Name == name {
+			d, err := subject.ParseHex(s.Digest["sha256"])
+			return d, err == nil
+		}
+	}
+	return subject.Digest{}, false
+}
+
+// NamesOtherDigest reports whether the bundle is about something by a digest
+// other than SHA-256, so that only reading the artifact tells whether it is.
+func (b Bundle) NamesOtherDigest() bool {
+	if b.entity == nil {
+		return false
+	}
+	if b.entity.envelope == nil {
+		m := b.entity.signature.MessageSignatureContent()
+		return m != nil && len(m.Digest()) != sha256.Size
+	}
+	return slices.ContainsFunc(b.entity.envelope.statement.Subject, onlyLonger)
+}
+
+// entity is a bundle in the form that sigstore-go verifies, with every part
+// parsed once.
+type entity struct {
+	*bundle.Bundle
+	content   verify.VerificationContent
+	signature verify.SignatureContent
+	entries   []*tlog.Entry
+	envelope  *envelope // nil for a signature over a file
+}
+
+func newEntity(b *bundle.Bundle) (*entity, error) {
+	e := &entity{Bundle: b}
+	var err error
+	if e.entries, err = b.TlogEntries(); err != nil {
+		return nil, reject(fault.TLog, "reading log entries: %w", err)
+	}
+	if err = checkLeafSize(b.Bundle); err != nil {
+		return nil, err
+	}
+	if e.content, err = b.VerificationContent(); err != nil {
+		return nil, reject(fault.Malformed, "reading verification material: %w", err)
+	}
+	if e.signature, err = b.SignatureContent(); err != nil {
+		return nil, reject(fault.Malformed, "reading signature: %w", err)
+	}
+	if env := b.GetDsseEnvelope(); env != nil {
+		if e.envelope, err = newEnvelope(e.signature.EnvelopeContent().RawEnvelope(), env.GetPayload()); err != nil {
+			return nil, err
+		}
+		e.signature = e.envelope
+	}
+	return e, nil
+}
+
+func checkLeafSize(pb *protobundle.Bundle) error {
+	certs := pb.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
+	if c := pb.GetVerificationMaterial().GetCertificate(); c != nil {
+		certs = []*protocommon.X509Certificate{c}
+	}
+	for _, c := range certs {
+		if n := len(c.GetRawBytes()); n > MaxLeafBytes {
+			return reject(fault.Limit, "certificate of %d bytes, at most %d are read", n, MaxLeafBytes)
+		}
+	}
+	return nil
+}
+
+// The methods below shadow those of bundle.Bundle, which parse at every call.
+
+func (e *entity) VerificationContent() (verify.VerificationContent, error) { return e.content, nil }
+func (e *entity) SignatureContent() (verify.SignatureContent, error)       { return e.signature, nil }
+func (e *entity) TlogEntries() ([]*tlog.Entry, error)                      { return e.entries, nil }
+
+// envelope is a DSSE envelope whose statement was parsed once, strictly.
+type envelope struct {
+	raw       *dsse.Envelope
+	sig       []byte
+	payload   []byte
+	statement statement.Statement
+	digests   map[subject.Digest]struct{}
+}
+
+func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
+	sig, err := raw.Signatures[0], error(nil)
+	e := &envelope{raw: raw, payload: payload}
+	if e.sig, err = decodeSignature(sig.Sig); err != nil {
+		return nil, reject(fault.SignatureInvalid, "reading signature: %w", err)
+	}
+	if raw.PayloadType != statement.PayloadType {
+		return nil, reject(fault.Statement, "envelope has payload type %q, want %q", raw.PayloadType, statement.PayloadType)
+	}
+	if e.statement, err = statement.Parse(payload); err != nil {
+		return nil, &Rejection{Code: fault.Of(err).Code, Err: err}
+	}
+	e.digests = make(map[subject.Digest]struct{}, len(e.statement.Subject))
+	for _, s := range e.statement.Subject {
+		if d, err := subject.ParseHex(s.Digest["sha256"]); err == nil {
+			e.digests[d] = struct{}{}
+		}
+	}
+	return e, nil
+}
+
+func (e *envelope) Signature() []byte                                       { return e.sig }
+func (e *envelope) EnvelopeContent() verify.EnvelopeContent                 { return e }
+func (e *envelope) MessageSignatureContent() verify.MessageSignatureContent { return nil }
+func (e *envelope) RawEnvelope() *dsse.Envelope                             { return e.raw }
+
+// Statement gives sigstore-go what it puts into its result. The result's
+// statement is not used; the strictly parsed one is.
+func (e *envelope) Statement() (*in_toto.Statement, error) {
+	return &in_toto.Statement{Type: e.statement.Type, PredicateType: e.statement.PredicateType}, nil
+}

@@ -1,0 +1,210 @@
+package sigstore
+
+import (
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"strings"
+
+	fulcio "github.com/sigstore/fulcio/pkg/certificate"
+	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+func decodeSignature(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
+
+// checkLeaf refuses what a certificate authority could issue by mistake and a
+// reader could read in two ways. It runs before any path is built, so that a
+// hostile certificate costs nothing.
+func checkLeaf(c *x509.Certificate) error {
+	if err := checkKey(c); err != nil {
+		return err
+	}
+	if c.IsCA {
+		return reject(fault.Chain, "signing certificate is a certificate authority")
+	}
+	return checkDuplicateExtensions(c)
+}
+
+// checkKey allows the key types that the public-good instance issues for.
+func checkKey(c *x509.Certificate) error {
+	switch k := c.PublicKey.(type) {
+	case *ecdsa.PublicKey:
+		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521() {
+			return nil
+		}
+		return reject(fault.Limit, "signing key is on curve %s, want P-256, P-384 or P-521", k.Curve.Params().Name)
+	case ed25519.PublicKey:
+		return nil
+	case *rsa.PublicKey:
+		if n := k.N.BitLen(); n < 2048 || n > 4096 {
+			return reject(fault.Limit, "signing key is RSA of %d bits, want 2048 to 4096", n)
+		}
+		if k.E != 65537 {
+			return reject(fault.Limit, "signing key is RSA with exponent %d, want 65537", k.E)
+		}
+		return nil
+	default:
+		return reject(fault.Limit, "signing key is of an unknown type %T", k)
+	}
+}
+
+func checkDuplicateExtensions(c *x509.Certificate) error {
+	seen := map[string]bool{}
+	for _, e := range c.Extensions {
+		if seen[e.Id.String()] {
+			return reject(fault.Malformed, "signing certificate has extension %s twice", e.Id)
+		}
+		seen[e.Id.String()] = true
+	}
+	return nil
+}
+
+// checkChain refuses certificates in a bundle that only a trusted root may
+// bring: roots, whatever their origin.
+func checkChain(e *entity) error {
+	certs := e.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
+	if len(certs) == 0 {
+		return nil
+	}
+	for _, c := range certs[1:] {
+		parsed, err := x509.ParseCertificate(c.GetRawBytes())
+		if err != nil {
+			return reject(fault.Chain, "reading certificate chain: %w", err)
+		}
+		if parsed.CheckSignatureFrom(parsed) == nil {
+			return reject(fault.Chain, "bundle carries the root %q; roots come from the trusted root only", parsed.Subject)
+		}
+	}
+	return nil
+}
+
+// oidPrefix is the arc of Fulcio's certificate extensions.
+var oidPrefix = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1}
+
+// readSigner returns who a certificate was issued to. The certificate must
+// have been verified; the check that old and new extensions agree is what keeps
+// two readers from seeing two signers (Fulcio, docs/oid-info.md).
+func readSigner(c *x509.Certificate) (statement.Signer, error) {
+	if err := checkExtensionEncoding(c); err != nil {
+		return statement.Signer{}, err
+	}
+	x, err := fulcio.ParseExtensions(c.Extensions)
+	if err != nil {
+		return statement.Signer{}, reject(fault.Identity, "reading certificate extensions: %w", err)
+	}
+	s, err := certificate.SummarizeCertificate(c)
+	if err != nil {
+		return statement.Signer{}, reject(fault.Identity, "reading certificate: %w", err)
+	}
+	if n := sanCount(c); n > 1 {
+		return statement.Signer{}, reject(fault.Identity, "certificate has %d subject alternative names, want exactly 1", n)
+	}
+	if err := checkAgreement(c, &x); err != nil {
+		return statement.Signer{}, err
+	}
+	return statement.Signer{
+		Issuer: x.Issuer, SAN: s.SubjectAlternativeName, SANKind: sanKind(c),
+		SignerURI: x.BuildSignerURI, SignerDigest: x.BuildSignerDigest, Runner: x.RunnerEnvironment,
+		Repository: x.SourceRepositoryURI, Commit: x.SourceRepositoryDigest, Ref: x.SourceRepositoryRef,
+		RepositoryID: x.SourceRepositoryIdentifier, OwnerURI: x.SourceRepositoryOwnerURI, OwnerID: x.SourceRepositoryOwnerIdentifier,
+		ConfigURI: x.BuildConfigURI, ConfigDigest: x.BuildConfigDigest, Event: x.BuildTrigger, Run: x.RunInvocationURI,
+		Visibility: x.SourceRepositoryVisibilityAtSigning, Environment: x.DeploymentEnvironment, TokenSubject: x.Subject,
+	}, nil
+}
+
+// checkExtensionEncoding demands that extensions 8 to 24 are one UTF8String
+// each, with nothing after it.
+func checkExtensionEncoding(c *x509.Certificate) error {
+	for _, e := range c.Extensions {
+		n, ok := fulcioNumber(e.Id)
+		if !ok || n < 8 {
+			continue
+		}
+		var v asn1.RawValue
+		rest, err := asn1.Unmarshal(e.Value, &v)
+		if err != nil || len(rest) > 0 || v.Tag != asn1.TagUTF8String || v.Class != asn1.ClassUniversal {
+			return reject(fault.Identity, "certificate extension %s is not one UTF8String", e.Id)
+		}
+	}
+	return nil
+}
+
+func fulcioNumber(id asn1.ObjectIdentifier) (int, bool) {
+	if len(id) != len(oidPrefix)+1 || !id[:len(oidPrefix)].Equal(oidPrefix) {
+		return 0, false
+	}
+	return id[len(oidPrefix)], true
+}
+
+// sanCount counts the names of every type, also those that Go does not parse.
+func sanCount(c *x509.Certificate) int {
+	for _, e := range c.Extensions {
+		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+			continue
+		}
+		var names []asn1.RawValue
+		if _, err := asn1.Unmarshal(e.Value, &names); err != nil {
+			return 0
+		}
+		return len(names)
+	}
+	return 0
+}
+
+// sanKind says of which type the one name is. Only a URI names a workflow.
+func sanKind(c *x509.Certificate) string {
+	switch {
+	case len(c.URIs) == 1:
+		return "uri"
+	case len(c.EmailAddresses) == 1:
+		return "email"
+	default:
+		return "other"
+	}
+}
+
+// issuers returns what extensions 1 and 8 say. ParseExtensions keeps whichever
+// stands last in the certificate.
+func issuers(c *x509.Certificate) (old, now string) {
+	for _, e := range c.Extensions {
+		switch n, ok := fulcioNumber(e.Id); {
+		case ok && n == 1:
+			old = string(e.Value)
+		case ok && n == 8:
+			_ = fulcio.ParseDERString(e.Value, &now) // checkExtensionEncoding has read it
+		}
+	}
+	return old, now
+}
+
+// checkAgreement compares the deprecated extensions 1 to 6 with those that
+// replaced them, and leaves the current issuer in x. An absent extension
+// agrees.
+func checkAgreement(c *x509.Certificate, x *fulcio.Extensions) error {
+	old, now := issuers(c)
+	if now != "" {
+		x.Issuer = now
+	}
+	pairs := []struct{ name, old, now string }{
+		{"issuer", old, now},
+		{"event", x.GithubWorkflowTrigger, x.BuildTrigger},
+		{"commit", x.GithubWorkflowSHA, x.SourceRepositoryDigest},
+		{"ref", x.GithubWorkflowRef, x.SourceRepositoryRef},
+	}
+	for _, p := range pairs {
+		if p.old != "" && p.now != "" && p.old != p.now {
+			return reject(fault.Identity, "certificate names %s %q and, in the extension that replaced it, %q", p.name, p.old, p.now)
+		}
+	}
+	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && !strings.HasSuffix(x.SourceRepositoryURI, "/"+r) {
+		return reject(fault.Identity, "certificate names repository %q and, in the extension that replaced it, %q", r, x.SourceRepositoryURI)
+	}
+	return nil
+}

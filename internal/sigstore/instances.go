@@ -1,0 +1,48 @@
+package sigstore
+
+import (
+	"time"
+
+	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
+	"github.com/sigstore/sigstore-go/pkg/root"
+)
+
+// Unnamed instances are given as files. An instance whose certificates and
+// signatures are not logged is named by the door of the platform that runs it:
+// NewUnlogged is what that door calls.
+
+// Endpoints are where an instance signs.
+type Endpoints struct {
+	Fulcio string // base URL
+	TSA    string // full URL
+}
+
+// NewUnlogged returns the profile of an instance without logs, whose trusted
+// root comes from the TUF repository at mirror. Only one TUF root of that kind
+// is embedded.
+func NewUnlogged(name, mirror string, e Endpoints) Profile {
+	return Profile{
+		Name: name, Require: Unlogged, mirror: mirror, tufRoot: func() []byte { return unloggedTUFRoot },
+		target: "trusted_root.json", signing: func() *root.SigningConfig { return unloggedSigning(e) },
+	}
+}
+
+func service(url string, version uint32) []root.Service {
+	return []root.Service{{URL: url, MajorAPIVersion: version, ValidityPeriodStart: time.Unix(0, 0)}}
+}
+
+var (
+	anyOne = root.ServiceConfiguration{Selector: prototrustroot.ServiceSelector_ANY}
+	none   = root.ServiceConfiguration{}
+)
+
+func publicGoodSigning() *root.SigningConfig {
+	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service("https://fulcio.sigstore.dev", 1), nil,
+		service("https://rekor.sigstore.dev", 1), anyOne, service("https://timestamp.sigstore.dev/api/v1/timestamp", 1), anyOne)
+	return c
+}
+
+func unloggedSigning(e Endpoints) *root.SigningConfig {
+	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service(e.Fulcio, 1), nil, nil, none, service(e.TSA, 1), anyOne)
+	return c
+}

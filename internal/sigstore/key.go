@@ -1,0 +1,39 @@
+package sigstore
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore/pkg/signature"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// NewKeyVerifier returns a verifier of bundles that the given key signed. The
+// trusted root still vouches for the log. pemKey is one PEM block "PUBLIC KEY"
+// (RFC 5280 SubjectPublicKeyInfo).
+func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
+	block, rest := pem.Decode(pemKey)
+	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, fault.New(fault.Usage, fault.Config, "", "key file is not one PEM block %q", "PUBLIC KEY")
+	}
+	key, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+	}
+	verifier, err := signature.LoadDefaultVerifier(key)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+	}
+	keys := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
+		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil
+	})
+	v := &Verifier{root: r, keyed: true, material: root.TrustedMaterialCollection{keys, r.material}}
+	if len(r.material.RekorLogs()) > 0 {
+		v.require.Logs = 1
+	}
+	return v, nil
+}

@@ -1,0 +1,64 @@
+// Package sigstore makes proof: it signs statements, verifies bundles and
+// holds trusted roots.
+//
+// It is the only room that knows sigstore-go, and the only one that can make a
+// Verified. It refuses to repair evidence: what a bundle lacks is missing, no
+// log, authority or key server is ever asked while verifying, and trust comes
+// only from the trusted root that the caller chose.
+package sigstore
+
+import (
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Limits on a bundle. More than a limit is refused, never cut.
+const (
+	MaxBundleBytes = 16 << 20 // bytes of one bundle's JSON
+	MaxDepth       = 32       // nesting of one bundle's JSON
+	MaxLogEntries  = 32       // transparency log entries of one bundle
+	MaxTimestamps  = 32       // signed timestamps of one bundle
+	MaxChain       = 10       // certificates of one bundle
+	MaxLeafBytes   = 32 << 10 // bytes of the signing certificate
+)
+
+// Requirements say which evidence a bundle has to bring. Every number counts
+// distinct authorities, never entries. The zero value is not usable: a
+// certificate without a trustworthy time of signing proves nothing.
+type Requirements struct {
+	SCTs       int  // certificate transparency logs that saw the certificate
+	Logs       int  // transparency logs that hold the signature
+	Timestamps int  // timestamp authorities that signed a time
+	Timed      bool // a time is required, from an authority or under a log's promise
+	Proofs     bool // every log entry carries an inclusion proof, not only a promise
+}
+
+// The requirements of the known arrangements.
+var (
+	// Transparent is what the public-good instance and private instances of the
+	// same shape give: certificate log, signature log and a time.
+	Transparent = Requirements{SCTs: 1, Logs: 1, Timed: true, Proofs: true}
+	// Interoperable is Transparent, and accepts the log promises that bundles
+	// of version 0.1 carry instead of proofs.
+	Interoperable = Requirements{SCTs: 1, Logs: 1, Timed: true}
+	// Unlogged is what instances without any log give: a signed time only.
+	Unlogged = Requirements{Timestamps: 1, Timed: true}
+)
+
+// A Rejection says why a bundle proves nothing. It is an error, but not a
+// fault: anyone may put junk beside good evidence.
+type Rejection struct {
+	Code fault.Code
+	Err  error
+}
+
+// Error returns the reason.
+func (r *Rejection) Error() string { return r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r *Rejection) Unwrap() error { return r.Err }
+
+func reject(code fault.Code, format string, args ...any) error {
+	return &Rejection{Code: code, Err: fmt.Errorf(format, args...)}
+}

@@ -1,0 +1,120 @@
+package sigstore
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"time"
+
+	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tuf"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+//go:embed trust/public-good.trusted_root.json
+var publicGoodRoot []byte
+
+//go:embed trust/github.root.json
+var unloggedTUFRoot []byte
+
+// snapshotDate is when the embedded trusted root was taken (trust/README.md).
+var snapshotDate = time.Date(2026, 11, 5, 0, 0, 0, 0, time.UTC)
+
+// An embedded snapshot ages: a log key may be retired or added. It is used with
+// a warning after SnapshotWarn and refused after SnapshotMax.
+const (
+	SnapshotWarn = 120 * 24 * time.Hour
+	SnapshotMax  = 365 * 24 * time.Hour
+)
+
+// A Profile is a Sigstore instance that is known by name.
+type Profile struct {
+	Name    string       // as in the policy and on the command line
+	Require Requirements // what its bundles bring
+	mirror  string       // TUF repository
+	tufRoot func() []byte
+	target  string
+	offline []byte // embedded snapshot of the trusted root, or nil
+	signing func() *root.SigningConfig
+}
+
+// PublicGood is the instance that the Sigstore project runs for everybody.
+func PublicGood() Profile {
+	return Profile{
+		Name: "public-good", Require: Transparent, mirror: tuf.DefaultMirror, tufRoot: tuf.DefaultRoot,
+		target: "trusted_root.json", offline: publicGoodRoot, signing: publicGoodSigning,
+	}
+}
+
+// TUF says where a trusted root comes from when it is not a file.
+type TUF struct {
+	Offline bool      // open no socket: use the embedded snapshot
+	Mirror  string    // another repository, or empty
+	Root    []byte    // its TUF root; required with Mirror
+	Cache   string    // directory of the local copy
+	Now     time.Time // for the age of the snapshot
+}
+
+// TrustedRoot returns the profile's trusted root: over TUF, or offline from the
+// snapshot in this binary.
+func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
+	if o.Mirror != "" && len(o.Root) == 0 {
+		return nil, fault.New(fault.Usage, fault.Config, "give its root.json with --tuf-root", "TUF mirror %q has no TUF root to start from", o.Mirror)
+	}
+	if o.Offline {
+		return p.snapshot(o.Now)
+	}
+	raw, err := p.fetch(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return ParseTrustedRoot(raw)
+}
+
+// Fetch returns the bytes of the profile's current trusted_root.json over TUF,
+// to be written down for offline use.
+func (p Profile) Fetch(ctx context.Context, o TUF) ([]byte, error) { return p.fetch(ctx, o) }
+
+func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
+	opts := &tuf.Options{Root: p.tufRoot(), RepositoryBaseURL: p.mirror, CachePath: o.Cache, CacheValidity: 1}
+	if o.Mirror != "" {
+		opts.Root, opts.RepositoryBaseURL = o.Root, o.Mirror
+	}
+	opts = opts.WithContext(ctx)
+	opts.DisableLocalCache = o.Cache == ""
+	opts.Fetcher = newFetcher(ctx)
+	client, err := tuf.New(opts)
+	if err != nil {
+		return nil, tufFault(p, err)
+	}
+	raw, err := client.GetTarget(p.target)
+	if err != nil {
+		return nil, tufFault(p, err)
+	}
+	return raw, nil
+}
+
+func tufFault(p Profile, err error) error {
+	return fault.New(fault.Unavailable, fault.TrustRoot,
+		"try again; with --offline the snapshot in this binary is used, with --trusted-root a file",
+		"trusted root of %q over TUF: %w", p.Name, err)
+}
+
+func (p Profile) snapshot(now time.Time) (*TrustedRoot, error) {
+	if p.offline == nil {
+		return nil, fault.New(fault.Usage, fault.TrustRoot,
+			fmt.Sprintf("write it down once with `sallyport trust --sigstore %s --output FILE` and give it with --trusted-root", p.Name),
+			"no snapshot of the trusted root of %q is embedded", p.Name)
+	}
+	if age := now.Sub(snapshotDate); age > SnapshotMax {
+		return nil, rootFault("the embedded trusted root is of %s, %d days old; at most %d are allowed",
+			snapshotDate.Format(time.DateOnly), int(age.Hours()/24), int(SnapshotMax.Hours()/24))
+	}
+	r, err := ParseTrustedRoot(p.offline)
+	if err != nil {
+		return nil, err
+	}
+	r.snapshot = snapshotDate
+	return r, nil
+}

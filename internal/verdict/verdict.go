@@ -1,0 +1,130 @@
+// Package verdict holds an answer about trust.
+//
+// An answer is a value whose zero is Deny. The package refuses to let anything
+// be allowed by omission: a verdict without findings denies, and the outcome of
+// the whole is the least of its findings.
+package verdict
+
+import (
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// An Outcome is ordered: the outcome of the whole is the least of its findings.
+type Outcome int
+
+// The outcomes, least first.
+const (
+	Deny  Outcome = iota // also the zero value: nothing is allowed by omission
+	Wait                 // a person has not approved yet
+	Allow                // every requirement is met
+)
+
+// String returns the word that a machine reads.
+func (o Outcome) String() string {
+	switch o {
+	case Allow:
+		return "allow"
+	case Wait:
+		return "wait"
+	default:
+		return "deny"
+	}
+}
+
+// MarshalText writes the form of String.
+func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
+
+// UnmarshalText reads the form of String; an unknown word is an error and
+// leaves Deny.
+func (o *Outcome) UnmarshalText(b []byte) error {
+	for _, c := range []Outcome{Deny, Wait, Allow} {
+		if c.String() == string(b) {
+			*o = c
+			return nil
+		}
+	}
+	*o = Deny
+	return fmt.Errorf("outcome %q is not one of deny, wait, allow", b)
+}
+
+// A Finding is what one requirement of a policy came to.
+type Finding struct {
+	Code        fault.Code `json:"code"`
+	Outcome     Outcome    `json:"outcome"`
+	Requirement string     `json:"requirement"`      // "provenance", "environment", …
+	Reason      string     `json:"reason"`           // one phrase
+	Found       string     `json:"found,omitempty"`  // what was there
+	Wanted      string     `json:"wanted,omitempty"` // what the policy asks for
+	Hint        string     `json:"hint,omitempty"`   // the next step, or empty
+	Line        int        `json:"line,omitempty"`   // of the policy file, from 1
+}
+
+// Evidence is one verified bundle that a verdict rests on.
+type Evidence struct {
+	PredicateType string `json:"predicateType"`
+	Signer        string `json:"signer"`
+	Run           string `json:"run,omitempty"`
+	Commit        string `json:"commit,omitempty"`
+	Time          string `json:"time"`      // verified time of signing, RFC 3339, UTC
+	Statement     string `json:"statement"` // digest of the signed payload; a bundle file is malleable, its payload is not
+	Source        string `json:"source"`
+}
+
+// Rejection is one bundle that did not verify. Anyone may put junk beside good
+// evidence, so a rejection neither allows nor denies; it explains.
+type Rejection struct {
+	Code   fault.Code `json:"code"`
+	Reason string     `json:"reason"`
+	Source string     `json:"source"`
+}
+
+// A Judgement is the answer about one subject.
+type Judgement struct {
+	Subject    subject.Subject `json:"subject"`
+	Artifact   string          `json:"artifact,omitempty"` // name in the policy
+	Findings   []Finding       `json:"findings"`
+	Evidence   []Evidence      `json:"evidence"`
+	Rejections []Rejection     `json:"rejections,omitempty"`
+}
+
+// Outcome returns the least outcome of j's findings, and Deny if it has none.
+func (j Judgement) Outcome() Outcome { return least(j.Findings) }
+
+// A Verdict is the answer about a set of subjects and, if Environment is not
+// empty, their entry into it.
+type Verdict struct {
+	Environment string      `json:"environment,omitempty"`
+	Findings    []Finding   `json:"findings,omitempty"` // about the environment
+	Judgements  []Judgement `json:"subjects"`
+}
+
+// Outcome returns the least outcome of everything v holds. A verdict about no
+// subject is Deny, and so is one about an environment that nothing was found
+// out about.
+func (v Verdict) Outcome() Outcome {
+	if len(v.Judgements) == 0 {
+		return Deny
+	}
+	o := Allow
+	if v.Environment != "" {
+		o = least(v.Findings)
+	}
+	for _, j := range v.Judgements {
+		o = min(o, j.Outcome())
+	}
+	return o
+}
+
+func least(findings []Finding) Outcome {
+	if len(findings) == 0 {
+		return Deny
+	}
+	o := Allow
+	for _, f := range findings {
+		o = min(o, f.Outcome)
+	}
+	return o
+}
