@@ -1,0 +1,202 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+)
+
+// environment is the answer of the environments API, with what the library's
+// own type cannot tell apart: absent from empty.
+type environment struct {
+	Name            string  `json:"name"`
+	ProtectionRules *[]rule `json:"protection_rules"`
+	BranchPolicy    *struct {
+		ProtectedBranches bool `json:"protected_branches"`
+		Custom            bool `json:"custom_branch_policies"`
+	} `json:"deployment_branch_policy"`
+}
+
+type rule struct {
+	Type              string            `json:"type"`
+	WaitTimer         int               `json:"wait_timer"`
+	PreventSelfReview bool              `json:"prevent_self_review"`
+	Reviewers         []json.RawMessage `json:"reviewers"`
+}
+
+// customRules is the answer about rules that apps enforce; those do not appear
+// among protection_rules.
+type customRules struct {
+	Rules []struct {
+		Enabled bool `json:"enabled"`
+		App     struct {
+			Slug string `json:"slug"`
+		} `json:"app"`
+	} `json:"custom_deployment_protection_rules"`
+}
+
+// Environment asks how an environment is protected. Who must not know is not
+// told "no": 401 and 403 are unavailable, with the permission that is missing.
+func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
+	ctx, cancel := store.Within(ctx, j.Budget)
+	defer cancel()
+	if err := environmentName(name); err != nil {
+		return policy.Protection{}, err
+	}
+	p := policy.Protection{Setting: j.setting(name)}
+	path := "environments/" + url.PathEscape(name)
+	var e environment
+	found, err := j.get(ctx, path, &e)
+	if err != nil {
+		return policy.Protection{}, err
+	}
+	if !found {
+		p.State, p.Found = policy.Missing, "no environment of this name"
+		return p, nil
+	}
+	if e.Name != name {
+		// The API folds case; the environment of a job is taken literally.
+		p.State, p.Found = policy.Missing, fmt.Sprintf("an environment %q, not %q", e.Name, name)
+		return p, nil
+	}
+	var c customRules
+	if _, err := j.get(ctx, path+"/deployment_protection_rules", &c); err != nil {
+		return policy.Protection{}, err
+	}
+	return judge(p, e, c), nil
+}
+
+// environmentName refuses names that would be another path of the API.
+func environmentName(name string) error {
+	bad := name == "" || name == "." || name == ".." || len(name) > 255 || !utf8.ValidString(name) ||
+		strings.TrimSpace(name) != name || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) })
+	if bad {
+		return fault.New(fault.Usage, fault.Config, "", "environment %q is not a name of one", name)
+	}
+	return nil
+}
+
+func (j *Job) setting(name string) string {
+	return fmt.Sprintf("Settings > Environments > %s > Required reviewers (%s)", name, j.web("/settings/environments"))
+}
+
+// judge sorts rules into those that keep something out, those that do not, and
+// those that nobody here knows. Only the first protect.
+func judge(p policy.Protection, e environment, c customRules) policy.Protection {
+	var idle []string
+	if e.ProtectionRules != nil {
+		for _, r := range *e.ProtectionRules {
+			words, protects := r.words(e)
+			if protects {
+				p.Rules = append(p.Rules, words)
+			} else {
+				idle = append(idle, words)
+			}
+		}
+	}
+	for _, r := range c.Rules {
+		if r.Enabled {
+			p.Rules = append(p.Rules, fmt.Sprintf("app %q decides", r.App.Slug))
+		} else {
+			idle = append(idle, fmt.Sprintf("app %q, switched off", r.App.Slug))
+		}
+	}
+	p.State = policy.Protected
+	if len(p.Rules) == 0 || e.ProtectionRules == nil {
+		p.State, p.Rules = policy.Unprotected, nil
+		p.Found = "no rule that keeps anybody out"
+		if len(idle) > 0 {
+			p.Found += ", only: " + strings.Join(idle, ", ")
+		}
+	}
+	return p
+}
+
+// words tells a rule, and whether it keeps somebody out.
+func (r rule) words(e environment) (string, bool) {
+	switch r.Type {
+	case "required_reviewers":
+		if len(r.Reviewers) == 0 {
+			return "a review by nobody", false
+		}
+		w := "1 approval of " + plural(len(r.Reviewers), "reviewer")
+		if r.PreventSelfReview {
+			w += ", not of who started the run"
+		}
+		return w, true
+	case "branch_policy":
+		switch b := e.BranchPolicy; {
+		case b != nil && b.ProtectedBranches:
+			return "protected branches only", true
+		case b != nil && b.Custom:
+			return "selected branches and tags only", true
+		}
+		return "a branch policy without a branch", false
+	case "wait_timer":
+		return fmt.Sprintf("a wait of %s, which keeps nobody out", plural(r.WaitTimer, "minute")), false
+	}
+	return fmt.Sprintf("an unknown rule %q", r.Type), false
+}
+
+func plural(n int, s string) string {
+	if n == 1 {
+		return "1 " + s
+	}
+	return fmt.Sprintf("%d %ss", n, s)
+}
+
+// get reads a resource of the repository. found is false on 404.
+func (j *Job) get(ctx context.Context, path string, v any) (found bool, err error) {
+	req, err := j.gh.NewRequest(http.MethodGet, "repos/"+j.owner+"/"+j.repo+"/"+path, nil)
+	if err != nil {
+		return false, fmt.Errorf("asking GitHub: %w", err)
+	}
+	_, err = j.gh.Do(ctx, req, v)
+	status := statusOf(err)
+	switch {
+	case err == nil:
+		return true, nil
+	case status == http.StatusNotFound:
+		return false, nil
+	case status != 0:
+		return false, store.Status("the GitHub API", status, `add "actions: read" to the job's permissions`)
+	}
+	return false, j.unanswered(err)
+}
+
+// statusOf returns the status of an answer that the library made an error of,
+// or 0.
+func statusOf(err error) int {
+	var limit *github.RateLimitError
+	var abuse *github.AbuseRateLimitError
+	var answer *github.ErrorResponse
+	switch {
+	case errors.As(err, &limit), errors.As(err, &abuse):
+		return http.StatusTooManyRequests
+	case errors.As(err, &answer) && answer.Response != nil:
+		return answer.Response.StatusCode
+	}
+	return 0
+}
+
+// unanswered tells garbage, which is refused, from silence.
+func (j *Job) unanswered(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered with something that is not the JSON of its documentation")
+	}
+	return store.Unanswered("the GitHub API", err)
+}

@@ -1,0 +1,378 @@
+package github_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/github"
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
+
+func job(t *testing.T, env map[string]string) (*github.Job, *bytes.Buffer) {
+	t.Helper()
+	j, err := github.FromEnv(func(k string) string { return env[k] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	j.Out = &log
+	return j, &log
+}
+
+func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %s", c)
+	}
+	if f := fault.Of(err); f.Kind != k || f.Code != c {
+		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
+	}
+}
+
+func with(env map[string]string, kv ...string) map[string]string {
+	env = maps.Clone(env)
+	for i := 0; i < len(kv); i += 2 {
+		env[kv[i]] = kv[i+1]
+	}
+	return env
+}
+
+// A job with the permission gets a token for Sigstore, masked before use, and
+// the predicate says what the token says.
+func TestToken_and_provenance(t *testing.T) {
+	env := labtest.Shared(t).As(t, "github", nil)
+	j, log := job(t, env)
+	token, err := j.IDToken(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := log.String(), "::add-mask::"+token+"\n"; got != want {
+		t.Errorf("log = %q, want the mask first and nothing else", got)
+	}
+	p, err := j.Provenance(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.BuildDefinition.ResolvedDependencies[0].Digest["gitCommit"], env["GITHUB_SHA"]; got != want {
+		t.Errorf("commit = %q, want %q", got, want)
+	}
+	want := `{"workflow":{"ref":"refs/heads/main","repository":"https://github.com/acme/widget","path":".github/workflows/release.yml"}}`
+	if got := string(p.BuildDefinition.ExternalParameters); got != want {
+		t.Errorf("externalParameters = %s, want %s", got, want)
+	}
+	if got := j.Visibility(token); got != "public" {
+		t.Errorf("visibility = %q, want public", got)
+	}
+}
+
+// A job without the permission is told which one to add.
+func TestNo_permission_for_a_token(t *testing.T) {
+	env := with(labtest.Shared(t).As(t, "github", nil), "ACTIONS_ID_TOKEN_REQUEST_URL", "")
+	j, _ := job(t, env)
+	_, err := j.IDToken(context.Background())
+	wantFault(t, err, fault.Usage, fault.Config)
+	if got := fault.Of(err).Hint; !strings.Contains(got, "id-token: write") {
+		t.Errorf("hint = %q, want the permission", got)
+	}
+}
+
+// A token for another audience, issuer or time is refused at once and never
+// shown.
+func TestC20_foreign_token_is_refused(t *testing.T) {
+	l := labtest.Shared(t)
+	for name, claims := range map[string]map[string]any{
+		"audience":      {"aud": "npm"},
+		"two audiences": {"aud": []string{"sigstore", "evil"}},
+		"issuer":        {"iss": "https://token.actions.githubusercontent.com.evil.example"},
+		"expired":       {"exp": 1700000000},
+		"not yet valid": {"nbf": 4102444800, "exp": 4102448400},
+	} {
+		t.Run(name, func(t *testing.T) {
+			j, log := job(t, l.As(t, "github", claims))
+			token, err := j.IDToken(context.Background())
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if token != "" {
+				t.Error("a token was returned")
+			}
+			secret := strings.TrimPrefix(strings.TrimSpace(log.String()), "::add-mask::")
+			if err != nil && len(secret) > 20 && strings.Contains(err.Error(), secret[:20]) {
+				t.Errorf("the error shows the token: %v", err)
+			}
+		})
+	}
+}
+
+// A token for another job, run or ref than the runner's own is refused.
+func TestC20_token_of_another_job(t *testing.T) {
+	l := labtest.Shared(t)
+	env := l.As(t, "github", nil)
+	for claim, value := range map[string]string{
+		"repository": "acme/other", "repository_id": "1", "run_id": "1", "run_attempt": "9",
+		"sha": strings.Repeat("0", 40), "ref": "refs/heads/evil", "event_name": "pull_request",
+		"workflow_ref": "acme/widget/.github/workflows/evil.yml@refs/heads/main",
+	} {
+		t.Run(claim, func(t *testing.T) {
+			j, _ := job(t, env)
+			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}))
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if err != nil && !strings.Contains(err.Error(), value) {
+				t.Errorf("error %q does not say what was found, %q", err, value)
+			}
+		})
+	}
+	j, _ := job(t, env)
+	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil)); err != nil {
+		t.Errorf("the job's own token: %v", err)
+	}
+}
+
+// A token without a word about visibility counts as private.
+func TestF09_unknown_visibility_is_private(t *testing.T) {
+	l := labtest.Shared(t)
+	j, _ := job(t, l.As(t, "github", nil))
+	for claim, want := range map[any]string{nil: "", "private": "private", "internal": "internal", "public": "public"} {
+		if got := j.Visibility(l.GitHubToken(t, "sigstore", map[string]any{"repository_visibility": claim})); got != want {
+			t.Errorf("visibility of claim %v = %q, want %q", claim, got, want)
+		}
+	}
+	if got := j.Visibility("garbage"); got != "" {
+		t.Errorf("visibility of garbage = %q, want none", got)
+	}
+}
+
+// The token service's failures: silence and 5xx are unavailable, garbage is
+// refused, and what the body held is not shown.
+func TestOIDC_failures(t *testing.T) {
+	l := labtest.Start(t)
+	for name, c := range map[string]struct {
+		fault map[string]any
+		kind  fault.Kind
+		code  fault.Code
+	}{
+		"503":     {map[string]any{"target": "idtoken", "status": 503, "times": -1, "body": "CANARY"}, fault.Unavailable, fault.NotAvailable},
+		"closed":  {map[string]any{"target": "idtoken", "action": "close", "times": -1}, fault.Unavailable, fault.NotAvailable},
+		"403":     {map[string]any{"target": "idtoken", "status": 403, "times": -1, "body": "CANARY"}, fault.Usage, fault.Config},
+		"garbage": {map[string]any{"target": "idtoken", "status": 200, "times": -1, "body": "<html>CANARY"}, fault.Refused, fault.Identity},
+		"empty":   {map[string]any{"target": "idtoken", "status": 200, "times": -1, "body": "{}"}, fault.Refused, fault.Identity},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l.Fault(t, c.fault)
+			j, log := job(t, l.As(t, "github", nil))
+			_, err := j.IDToken(context.Background())
+			wantFault(t, err, c.kind, c.code)
+			if err != nil && strings.Contains(err.Error()+log.String(), "CANARY") {
+				t.Errorf("the answer's body is shown: %v", err)
+			}
+		})
+	}
+	t.Run("once", func(t *testing.T) {
+		l.Fault(t, map[string]any{"target": "idtoken", "status": 503, "times": 1})
+		j, _ := job(t, l.As(t, "github", nil))
+		if _, err := j.IDToken(context.Background()); err != nil {
+			t.Errorf("after one 503: %v", err)
+		}
+	})
+}
+
+func bundle(t *testing.T, digest subject.Digest, n int) []byte {
+	t.Helper()
+	st, err := json.Marshal(map[string]any{
+		"_type": "https://in-toto.io/Statement/v1", "predicateType": "https://slsa.dev/provenance/v1",
+		"subject":   []any{map[string]any{"name": "x", "digest": map[string]string{"sha256": digest.Hex()}}},
+		"predicate": map[string]any{"n": n, "filler": strings.Repeat("ab", 200)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(map[string]any{
+		"mediaType":            "application/vnd.dev.sigstore.bundle.v0.3+json",
+		"verificationMaterial": map[string]any{"certificate": map[string]any{"rawBytes": "AAAA"}, "tlogEntries": []any{}},
+		"dsseEnvelope":         map[string]any{"payload": st, "payloadType": "application/vnd.in-toto+json", "signatures": []any{map[string]any{"sig": "AAAA"}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// What is uploaded is found again under each subject, over several pages,
+// inline or as a compressed blob that is asked for without a credential.
+func TestAttestations(t *testing.T) {
+	for name, inline := range map[string]bool{"inline": true, "blob": false} {
+		t.Run(name, func(t *testing.T) {
+			l := labtest.Shared(t)
+			repo := "acme/store-" + name
+			l.Set(t, "/github/repos/"+repo, map[string]any{"inline_bundles": inline})
+			j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", repo))
+			s := subject.Subject{Name: "x", Digest: subject.Digest{1, byte(len(name))}}
+			const n = 103
+			for i := range n {
+				r, err := j.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := "https://github.com/" + repo + "/attestations/" + r.ID; r.URL != want {
+					t.Fatalf("URL = %q, want %q", r.URL, want)
+				}
+			}
+			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.Digest{9}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(found) != n {
+				t.Errorf("found %d bundles, want %d", len(found), n)
+			}
+			for _, r := range l.Requests(t) {
+				if strings.HasPrefix(r.Path, "/blobs/") && r.Authorization != "none" {
+					t.Errorf("a blob was asked for with %s", r.Authorization)
+				}
+			}
+			l.Contract(t)
+		})
+	}
+}
+
+// More bundles about one subject than the limit are refused, not cut.
+func TestO02_more_attestations_than_the_limit(t *testing.T) {
+	l := labtest.Shared(t)
+	l.Set(t, "/github/repos/acme/many", map[string]any{})
+	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/many"))
+	s := subject.Subject{Digest: subject.Digest{2}}
+	for i := range store.MaxPerSubject + 1 {
+		if i == store.MaxPerSubject {
+			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+			if err != nil || len(found) != store.MaxPerSubject {
+				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found), err, store.MaxPerSubject)
+			}
+		}
+		if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+	wantFault(t, err, fault.Refused, fault.Limit)
+}
+
+// An API that does not answer, or will not, is never an empty list.
+func TestGitHub_API_failures(t *testing.T) {
+	l := labtest.Start(t)
+	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	for name, c := range map[string]struct {
+		fault map[string]any
+		kind  fault.Kind
+		code  fault.Code
+	}{
+		"503":     {map[string]any{"target": "github", "status": 503, "times": -1}, fault.Unavailable, fault.NotAvailable},
+		"429":     {map[string]any{"target": "github", "status": 429, "times": -1, "headers": map[string]string{"Retry-After": "3600"}}, fault.Unavailable, fault.NotAvailable},
+		"403":     {map[string]any{"target": "github", "status": 403, "times": -1, "body": "{}"}, fault.Unavailable, fault.NotAvailable},
+		"401":     {map[string]any{"target": "github", "status": 401, "times": -1, "body": "{}"}, fault.Unavailable, fault.NotAvailable},
+		"closed":  {map[string]any{"target": "github", "action": "close", "times": -1}, fault.Unavailable, fault.NotAvailable},
+		"html":    {map[string]any{"target": "github", "status": 200, "times": -1, "body": "<html>"}, fault.Refused, fault.Malformed},
+		"nothing": {map[string]any{"target": "github", "status": 200, "times": -1, "body": "{}"}, fault.Refused, fault.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l.Fault(t, c.fault)
+			j, _ := job(t, l.As(t, "github", nil))
+			_, err := j.Evidence().Fetch(context.Background(), s)
+			wantFault(t, err, c.kind, c.code)
+			p, err := j.Environment(context.Background(), "production")
+			if p.State == policy.Protected {
+				t.Errorf("protected while the API fails: %v", p)
+			}
+			if name != "nothing" && err == nil {
+				t.Error("no error, want one")
+			}
+		})
+	}
+	j, _ := job(t, l.As(t, "github", nil))
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	}
+}
+
+// Upload without the permission is the pipeline author's turn.
+func TestPut_without_permission(t *testing.T) {
+	l := labtest.Shared(t)
+	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_TOKEN", "wrong"))
+	_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, subject.Digest{4}, 0)})
+	wantFault(t, err, fault.Usage, fault.Config)
+}
+
+// What protects an environment, and what does not.
+func TestC13_environment_protection(t *testing.T) {
+	l := labtest.Shared(t)
+	l.Set(t, "/github/repos/acme/envs", map[string]any{})
+	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/envs"))
+	for name, c := range map[string]struct {
+		shape map[string]any
+		want  policy.State
+	}{
+		"no-rules":      {map[string]any{"protection_rules": []any{}}, policy.Unprotected},
+		"wait-only":     {map[string]any{"protection_rules": []any{map[string]any{"id": 1, "node_id": "x", "type": "wait_timer", "wait_timer": 30}}}, policy.Unprotected},
+		"branches":      {map[string]any{"protection_rules": []any{map[string]any{"id": 1, "node_id": "x", "type": "branch_policy"}}, "deployment_branch_policy": map[string]any{"protected_branches": true, "custom_branch_policies": false}}, policy.Protected},
+		"unknown-rule":  {map[string]any{"protection_rules": []any{map[string]any{"id": 1, "node_id": "x", "type": "something_new"}}}, policy.Unprotected},
+		"eu/production": {map[string]any{"protection_rules": []any{map[string]any{"id": 1, "node_id": "x", "type": "branch_policy"}}, "deployment_branch_policy": map[string]any{"protected_branches": false, "custom_branch_policies": true}}, policy.Protected},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l.Set(t, "/github/repos/acme/envs/environments/"+strings.ReplaceAll(name, "/", "%2F"), c.shape)
+			p, err := j.Environment(context.Background(), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p.State != c.want {
+				t.Errorf("state = %v (%v, %q), want %v", p.State, p.Rules, p.Found, c.want)
+			}
+		})
+	}
+	for _, name := range []string{"nowhere", "No-Rules", "BRANCHES"} {
+		if p, err := j.Environment(context.Background(), name); err != nil || p.State != policy.Missing {
+			t.Errorf("%q: state %v, %v; want missing", name, p.State, err)
+		}
+	}
+	for _, name := range []string{"", ".", "..", "branches ", "bra\u202enches", "a\nb"} {
+		_, err := j.Environment(context.Background(), name)
+		wantFault(t, err, fault.Usage, fault.Config)
+	}
+	j, _ = job(t, l.As(t, "github", nil))
+	p, err := j.Environment(context.Background(), "production")
+	if err != nil || p.State != policy.Protected {
+		t.Errorf("the lab's production: %+v, %v; want protected", p, err)
+	}
+}
+
+// An issuer is known by its whole string.
+func TestC15_issuers(t *testing.T) {
+	for issuer, host := range map[string]string{
+		"https://token.actions.githubusercontent.com":      "https://github.com",
+		"https://token.actions.githubusercontent.com/acme": "https://github.com",
+		"https://token.actions.octo.ghe.com":               "https://octo.ghe.com",
+		"https://ghes.example/_services/token":             "https://ghes.example",
+	} {
+		if f, ok := github.Forge(issuer); !ok || f.Host != host || f.Issuer != issuer || f.Mark != "/" {
+			t.Errorf("Forge(%q) = %+v, %v; want host %q", issuer, f, ok, host)
+		}
+	}
+	for _, issuer := range []string{
+		"", "https://token.actions.githubusercontent.com/", "http://token.actions.githubusercontent.com",
+		"https://token.actions.githubusercontent.com.evil.example", "https://token.actions.githubusercontent.com/a/b",
+		"https://token.actions.a.b.ghe.com", "https://token.actions.octo.ghe.com.evil.example", "https://octo.ghe.com",
+		"https://ghes.example/_services/token/", "http://ghes.example/_services/token", "https://GHES.example/_services/token",
+		"https://github.com/_services/token", "https://octo.ghe.com/_services/token", "https://github.com:443/_services/token",
+		"https://u@ghes.example/_services/token", "https://gitlab.com", " https://token.actions.githubusercontent.com",
+		"https://token.actions.githubusercontent.com\n",
+	} {
+		if f, ok := github.Forge(issuer); ok {
+			t.Errorf("Forge(%q) = %+v, want none", issuer, f)
+		}
+	}
+}

@@ -1,0 +1,144 @@
+// Package github is everything that is about GitHub, and nothing else: the
+// job's identity, the attestations API, the environments API and the runner's
+// commands and files.
+//
+// It brings tokens, bundles and facts about environments in, and carries
+// outputs and reports out. It refuses to judge: it never says that something
+// may pass, and what it cannot find out is an error, never a yes.
+package github
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+)
+
+// Job is one job of a workflow run, as its runner describes it.
+type Job struct {
+	Out    io.Writer        // where workflow commands go; the runner reads both streams
+	Now    func() time.Time // for the life of tokens
+	Budget time.Duration    // of one call of an API, retries included; 0 is store.Budget
+
+	getenv      func(string) string
+	owner, repo string
+	server      *url.URL // where people look
+	api         *url.URL // where programs ask
+	token       string
+	gh          *github.Client
+}
+
+var repositoryName = regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`)
+
+// FromEnv reads the variables that the runner sets for every step.
+func FromEnv(getenv func(string) string) (*Job, error) {
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, token: getenv("GITHUB_TOKEN")}
+	m := repositoryName.FindStringSubmatch(getenv("GITHUB_REPOSITORY"))
+	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
+		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitHub Actions job", "GITHUB_REPOSITORY is %q, want owner/name", getenv("GITHUB_REPOSITORY"))
+	}
+	j.owner, j.repo = m[1], m[2]
+	var err error
+	if j.server, err = j.address("GITHUB_SERVER_URL", "https://github.com"); err != nil {
+		return nil, err
+	}
+	if j.api, err = j.address("GITHUB_API_URL", "https://api.github.com"); err != nil {
+		return nil, err
+	}
+	j.gh = j.client()
+	return j, nil
+}
+
+func (j *Job) address(name, usual string) (*url.URL, error) {
+	s := j.getenv(name)
+	if s == "" {
+		s = usual
+	}
+	u, err := url.Parse(strings.TrimSuffix(s, "/"))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want a URL", name, s)
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && store.Loopback(u.Hostname())) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, s)
+	}
+	return u, nil
+}
+
+// Name returns how people call the place.
+func (j *Job) Name() string { return "GitHub " + j.owner + "/" + j.repo }
+
+// web returns an address for people.
+func (j *Job) web(path string) string {
+	return j.server.String() + "/" + j.owner + "/" + j.repo + path
+}
+
+// client returns a client of the API that carries the job's token to the API
+// and nowhere else.
+func (j *Job) client() *github.Client {
+	h := http.Header{}
+	if j.token != "" {
+		h.Set("Authorization", "Bearer "+j.token)
+	}
+	c := github.NewClient(store.NewClient(store.ClientOptions{Base: j.api, Credential: h}))
+	c.BaseURL = &url.URL{Scheme: j.api.Scheme, Host: j.api.Host, Path: j.api.Path + "/"}
+	return c
+}
+
+var tenant = regexp.MustCompile(`^https://token\.actions\.([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.ghe\.com$`)
+var enterprise = regexp.MustCompile(`^https://token\.actions\.githubusercontent\.com(?:/[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)?$`)
+var server = regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)/_services/token$`)
+
+// Forge says which instance an issuer belongs to. An issuer is known by its
+// whole string: another spelling, another scheme or a longer path is another
+// issuer, and then there is no forge.
+func Forge(issuer string) (policy.Forge, bool) {
+	f := policy.Forge{
+		Issuer:     issuer,
+		Mark:       "/",
+		Runner:     "github-hosted",
+		Events:     []string{"push", "workflow_dispatch", "release"},
+		Parameters: map[string][]string{buildType: {"workflow"}},
+	}
+	switch {
+	case enterprise.MatchString(issuer):
+		f.Host = "https://github.com"
+	case tenant.MatchString(issuer):
+		f.Host = "https://" + tenant.FindStringSubmatch(issuer)[1] + ".ghe.com"
+	case server.MatchString(issuer):
+		f.Host = "https://" + server.FindStringSubmatch(issuer)[1]
+	default:
+		return policy.Forge{}, false
+	}
+	if server.MatchString(issuer) && reserved(f.Host) {
+		return policy.Forge{}, false
+	}
+	return f, true
+}
+
+// reserved says whether host is GitHub's own cloud, where no enterprise server
+// can stand: an issuer on a server must not speak for it.
+func reserved(host string) bool {
+	h := strings.TrimPrefix(host, "https://")
+	h, _, _ = strings.Cut(h, ":")
+	for _, d := range []string{"github.com", "ghe.com", "githubusercontent.com"} {
+		if h == d || strings.HasSuffix(h, "."+d) {
+			return true
+		}
+	}
+	return false
+}
+
+// ours says whether issuer issues tokens for jobs of this server.
+func (j *Job) ours(issuer string) bool {
+	f, ok := Forge(issuer)
+	return ok && strings.EqualFold(f.Host, j.server.String())
+}

@@ -1,0 +1,384 @@
+package gitlab_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gitlab"
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
+
+func job(t *testing.T, env map[string]string) (*gitlab.Job, *bytes.Buffer) {
+	t.Helper()
+	j, err := gitlab.FromEnv(func(k string) string { return env[k] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	j.Out = &log
+	return j, &log
+}
+
+func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("no error, want %s", c)
+	}
+	if f := fault.Of(err); f.Kind != k || f.Code != c {
+		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
+	}
+}
+
+func with(env map[string]string, kv ...string) map[string]string {
+	env = maps.Clone(env)
+	for i := 0; i < len(kv); i += 2 {
+		env[kv[i]] = kv[i+1]
+	}
+	return env
+}
+
+// A job with an ID token says what the token says, and no variable's value.
+func TestToken_and_provenance(t *testing.T) {
+	env := with(labtest.Shared(t).As(t, "gitlab", nil), "SECRET", "canary", "CI_JOB_STARTED_AT", "2026-11-22T10:00:00Z")
+	j, log := job(t, env)
+	token, err := j.IDToken(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := j.Provenance(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build","variables":{}}`; string(p.BuildDefinition.ExternalParameters) != want {
+		t.Errorf("externalParameters = %s, want %s", p.BuildDefinition.ExternalParameters, want)
+	}
+	if got, want := p.RunDetails.Builder.ID, "https://gitlab.com/acme/widget/-/runners/"+env["CI_RUNNER_ID"]; got != want {
+		t.Errorf("builder = %q, want %q", got, want)
+	}
+	if got, want := string(p.RunDetails.Metadata.InvocationID), env["CI_JOB_ID"]; got != want {
+		t.Errorf("invocationId = %s, want the number %s", got, want)
+	}
+	if got, want := p.BuildDefinition.ResolvedDependencies[0].Digest["gitCommit"], env["CI_COMMIT_SHA"]; got != want {
+		t.Errorf("commit = %q, want %q", got, want)
+	}
+	if bytes.Contains(b, []byte("canary")) || log.Len() > 0 {
+		t.Errorf("predicate %s, log %q; want no value of a variable and no log", b, log)
+	}
+	if got := j.Visibility(token); got != "public" {
+		t.Errorf("visibility = %q, want public", got)
+	}
+}
+
+// A job without a token is told what to add to it.
+func TestNo_token(t *testing.T) {
+	j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SIGSTORE_ID_TOKEN", ""))
+	_, err := j.IDToken(context.Background())
+	wantFault(t, err, fault.Usage, fault.Config)
+	if got := fault.Of(err).Hint; !strings.Contains(got, "id_tokens") {
+		t.Errorf("hint = %q, want the id_tokens block", got)
+	}
+}
+
+// A token for another audience, issuer, time or job is refused and never shown.
+func TestC20_foreign_token_is_refused(t *testing.T) {
+	l := labtest.Shared(t)
+	env := l.As(t, "gitlab", nil)
+	for name, c := range map[string]map[string]any{
+		"audience":      {"aud": "https://vault.example"},
+		"two audiences": {"aud": []string{"sigstore", "evil"}},
+		"issuer":        {"iss": "https://gitlab.com.evil.example"},
+		"expired":       {"exp": 1700000000},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token := l.GitLabToken(t, "sigstore", c)
+			j, log := job(t, with(env, "SIGSTORE_ID_TOKEN", token))
+			got, err := j.IDToken(context.Background())
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if got != "" || strings.Contains(err.Error()+log.String(), token[:40]) {
+				t.Errorf("the token is shown: %v", err)
+			}
+		})
+	}
+	for claim, value := range map[string]string{
+		"project_id": "21", "project_path": "acme/other", "pipeline_id": "1", "job_id": "2",
+		"sha": strings.Repeat("0", 40), "ref": "evil", "pipeline_source": "merge_request_event", "job_project_id": "99",
+	} {
+		t.Run(claim, func(t *testing.T) {
+			j, _ := job(t, env)
+			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}))
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if err != nil && !strings.Contains(err.Error(), strconv.Quote(value)) {
+				t.Errorf("error %q does not say what was found, %q", err, value)
+			}
+		})
+	}
+}
+
+// What is uploaded is found again under each subject; other subjects have none.
+func TestPackages(t *testing.T) {
+	l := labtest.Shared(t)
+	l.Set(t, "/gitlab/projects/31", map[string]any{"path": "acme/packages"})
+	j, _ := job(t, with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", "31", "CI_PROJECT_PATH", "acme/packages"))
+	a, b := subject.Subject{Digest: subject.Digest{1}}, subject.Subject{Digest: subject.Digest{2}}
+	const n = 104
+	for i := range n {
+		rec := store.Record{Subjects: []subject.Subject{a}, Bundle: fmt.Appendf(nil, `{"n":%d}`, i)}
+		if i == 0 {
+			rec.Subjects = append(rec.Subjects, b)
+		}
+		for range 1 + i/(n-1) { // the last one twice: duplicates are one
+			if _, err := j.Evidence().Put(context.Background(), rec); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.Digest{3}}: 0} {
+		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+		if err != nil || len(found) != want {
+			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found), err, want)
+		}
+	}
+}
+
+// An API that does not answer, or will not, is never an empty list, and never a
+// protected environment.
+func TestGitLab_API_failures(t *testing.T) {
+	l := labtest.Start(t)
+	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	for name, c := range map[string]struct {
+		fault map[string]any
+		kind  fault.Kind
+		code  fault.Code
+	}{
+		"503":    {map[string]any{"status": 503}, fault.Unavailable, fault.NotAvailable},
+		"429":    {map[string]any{"status": 429, "headers": map[string]string{"Retry-After": "3600"}}, fault.Unavailable, fault.NotAvailable},
+		"403":    {map[string]any{"status": 403, "body": `{"message":"CANARY"}`}, fault.Unavailable, fault.NotAvailable},
+		"401":    {map[string]any{"status": 401, "body": "{}"}, fault.Unavailable, fault.NotAvailable},
+		"closed": {map[string]any{"action": "close"}, fault.Unavailable, fault.NotAvailable},
+		"html":   {map[string]any{"status": 200, "body": "<html>CANARY"}, fault.Refused, fault.Malformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.fault["target"], c.fault["times"] = "gitlab", -1
+			l.Fault(t, c.fault)
+			j, _ := job(t, l.As(t, "gitlab", nil))
+			_, err := j.Evidence().Fetch(context.Background(), s)
+			wantFault(t, err, c.kind, c.code)
+			if err != nil && strings.Contains(err.Error(), "CANARY") {
+				t.Errorf("the answer's body is shown: %v", err)
+			}
+			_, err = j.Environment(context.Background(), "production")
+			wantFault(t, err, c.kind, c.code)
+		})
+	}
+	j, _ := job(t, l.As(t, "gitlab", nil))
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	}
+}
+
+// A listing of which a page is lost, endless or elsewhere is refused whole.
+func TestO02_listings(t *testing.T) {
+	for name, c := range map[string]struct {
+		page2 int
+		next  string
+		kind  fault.Kind
+		code  fault.Code
+	}{
+		"page 2 lost":  {http.StatusNotFound, "2", fault.Refused, fault.Malformed},
+		"page 2 fails": {http.StatusBadGateway, "2", fault.Unavailable, fault.NotAvailable},
+		"same page":    {http.StatusOK, "1", fault.Refused, fault.Limit},
+		"endless":      {http.StatusOK, "", fault.Refused, fault.Limit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				page, _ := strconv.Atoi(r.URL.Query().Get("page"))
+				if page > 1 && c.page2 != http.StatusOK {
+					w.WriteHeader(c.page2)
+					return
+				}
+				next := c.next
+				if next == "" {
+					next = strconv.Itoa(page + 1)
+				}
+				w.Header().Set("X-Next-Page", next)
+				fmt.Fprint(w, "[]")
+			}))
+			defer s.Close()
+			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
+			j.Budget = 3 * time.Second
+			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+			wantFault(t, err, c.kind, c.code)
+		})
+	}
+}
+
+// A download that leads to an object storage elsewhere shows it no token; an
+// API that leads elsewhere is not followed.
+func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
+	var shown []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, h := range []string{"Authorization", "Private-Token", "Job-Token"} {
+			if v := r.Header.Get(h); v != "" {
+				shown = append(shown, h)
+			}
+		}
+		fmt.Fprint(w, `{"n":1}`)
+	}))
+	defer elsewhere.Close()
+	var kinds []string
+	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, h := range []string{"Private-Token", "Job-Token"} {
+			if v := r.Header.Get(h); v != "" {
+				kinds = append(kinds, h+"="+v)
+			}
+		}
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/packages"):
+			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q}]`, subject.Digest{1}.Hex())
+		case strings.HasSuffix(r.URL.Path, "/package_files"):
+			fmt.Fprint(w, `[{"id":8,"file_name":"x.sigstore.json"},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`)
+		default:
+			http.Redirect(w, r, elsewhere.URL+"/object", http.StatusFound)
+		}
+	}))
+	defer instance.Close()
+	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
+	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+	if err != nil || len(found) != 1 {
+		t.Errorf("found %d bundles, %v; want the one", len(found), err)
+	}
+	for _, k := range kinds {
+		if k != "Job-Token=job" {
+			t.Errorf("the registry was shown %q, want the job's token alone", k)
+		}
+	}
+	_, err = j.Environment(context.Background(), "production")
+	wantFault(t, err, fault.Refused, fault.Leak)
+	if len(shown) > 0 {
+		t.Errorf("the other host was shown %v", shown)
+	}
+}
+
+// What protects an environment, and what does not.
+func TestC13_environment_protection(t *testing.T) {
+	l := labtest.Shared(t)
+	l.Set(t, "/gitlab/projects/32", map[string]any{"path": "acme/envs"})
+	env := with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", "32", "CI_PROJECT_PATH", "acme/envs")
+	j, _ := job(t, env)
+	for _, name := range []string{"open", "guarded", "empty", "eu%2Fprod"} {
+		l.Set(t, "/gitlab/projects/32/environments/"+name, map[string]any{})
+	}
+	levels := []any{map[string]any{"id": 1, "access_level": 40, "access_level_description": "Maintainers", "user_id": nil, "group_id": nil, "group_inheritance_type": 0}}
+	for _, name := range []string{"guarded", "eu%2Fprod"} {
+		l.Set(t, "/gitlab/projects/32/protected_environments/"+name, map[string]any{"deploy_access_levels": levels})
+	}
+	l.Set(t, "/gitlab/projects/32/protected_environments/empty", map[string]any{"deploy_access_levels": []any{}, "approval_rules": []any{}, "required_approval_count": 0})
+	for name, want := range map[string]policy.State{
+		"guarded": policy.Protected, "eu/prod": policy.Protected, "open": policy.Unprotected, "empty": policy.Unprotected,
+		"nowhere": policy.Missing, "Guarded": policy.Missing, "guarde%64": policy.Missing,
+	} {
+		p, err := j.Environment(context.Background(), name)
+		if err != nil || p.State != want {
+			t.Errorf("%q: %+v, %v; want state %v", name, p, err, want)
+		}
+	}
+	for _, name := range []string{"", ".", "..", "guarded ", "a\nb", "guarded\u202e"} {
+		_, err := j.Environment(context.Background(), name)
+		wantFault(t, err, fault.Usage, fault.Config)
+	}
+	j, _ = job(t, with(env, "GITLAB_TOKEN", ""))
+	_, err := j.Environment(context.Background(), "guarded")
+	wantFault(t, err, fault.Usage, fault.Config)
+	if got := fault.Of(err).Hint; !strings.Contains(got, "SALLYPORT_TOKEN") {
+		t.Errorf("hint = %q, want the variable to set", got)
+	}
+}
+
+// An issuer is known by its whole string.
+func TestC15_issuers(t *testing.T) {
+	for issuer, runner := range map[string]string{"https://gitlab.com": "gitlab-hosted", "https://git.example": "", "https://git.example:8443": ""} {
+		if f, ok := gitlab.Forge(issuer); !ok || f.Host != issuer || f.Issuer != issuer || f.Mark != "//" || f.Runner != runner {
+			t.Errorf("Forge(%q) = %+v, %v; want it with runner %q", issuer, f, ok, runner)
+		}
+	}
+	for _, issuer := range []string{
+		"", "http://gitlab.com", "https://gitlab.com/", "https://gitlab.com/x", "https://GitLab.com", "https://u@gitlab.com",
+		"https://gitlab.com?x", "https://gitlab.com#x", "https://gitlab.com\n", "https://token.actions.githubusercontent.com",
+		"https://token.actions.octo.ghe.com",
+	} {
+		if f, ok := gitlab.Forge(issuer); ok {
+			t.Errorf("Forge(%q) = %+v, want none", issuer, f)
+		}
+	}
+}
+
+// No value, whatever it holds, sets a variable of another name.
+func TestK01_value_cannot_set_another_variable(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "deep", "outputs.env")
+	j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SALLYPORT_DOTENV", file))
+	for _, v := range []string{"a\nVERIFIED=true", "a\r\nVERIFIED=true", "a\u2028V=1", "a\x00", "$SECRET", "\xff", "a\x1b[2K"} {
+		if err := j.Output("digests", v); fault.Of(err).Code != fault.Inject {
+			t.Errorf("%q: %v, want E_INJECT", v, err)
+		}
+	}
+	for _, k := range []string{"", "A", "a=b", "a b", "a\nb"} {
+		if err := j.Output(k, "v"); fault.Of(err).Code != fault.Inject {
+			t.Errorf("key %q: %v, want E_INJECT", k, err)
+		}
+	}
+	if _, err := os.Stat(file); err == nil {
+		t.Fatal("something was written all the same")
+	}
+	for _, kv := range [][2]string{{"digests", "sha256:ab sha256:cd"}, {"bundle-path", "x=y"}} {
+		if err := j.Output(kv[0], kv[1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(file)
+	if want := "SALLYPORT_DIGESTS=sha256:ab sha256:cd\nSALLYPORT_BUNDLE_PATH=x=y\n"; err != nil || string(b) != want {
+		t.Errorf("dotenv %q, %v; want %q", b, err, want)
+	}
+	wantFault(t, j.Output("digests", strings.Repeat("a", 5000)), fault.Usage, fault.Limit)
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, b) {
+		t.Errorf("dotenv %q, %v; want it unchanged", after, err)
+	}
+}
+
+// Data in the log neither ends a section nor acts on a terminal.
+func TestK02_data_is_only_text(t *testing.T) {
+	j, log := job(t, labtest.Shared(t).As(t, "gitlab", nil))
+	data := "a\x1b[0Ksection_end:1:sallyport\r\x1b[0K\nb\u202e\u0085"
+	end := j.Group(data)
+	j.Annotate("error", data, 3, data, data)
+	end()
+	if err := j.Summary("# denied\n" + data); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Count(log.String(), "\x1b"); got != 8 {
+		t.Errorf("%d escapes in %q, want the 8 of two sections", got, log)
+	}
+	if strings.ContainsAny(log.String(), "\u202e\u0085") {
+		t.Errorf("log %q shows what it should not", log)
+	}
+}

@@ -1,0 +1,173 @@
+// Package gitlab is everything that is about GitLab, and nothing else: the
+// job's identity, the package registry as a store of bundles, the protected
+// environments API and the conventions of the job log.
+//
+// It brings tokens, bundles and facts about environments in, and carries
+// outputs and reports out. It refuses to judge: it never says that something
+// may pass, and what it cannot find out is an error, never a yes.
+package gitlab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/xanzy/go-gitlab"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+)
+
+// Job is one job of a pipeline, as its runner describes it.
+type Job struct {
+	Out    io.Writer        // the job log
+	Now    func() time.Time // for the life of tokens and the times of log sections
+	Budget time.Duration    // of one call of an API, retries included; 0 is store.Budget
+
+	getenv  func(string) string
+	id      string   // project, as a number
+	path    string   // project, as a path
+	server  *url.URL // where people look
+	api     *url.URL // where programs ask
+	access  string   // a token that may read settings
+	session string   // the job's own token
+}
+
+var projectID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+var projectPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$`)
+
+// FromEnv reads the variables that the runner sets for every job.
+func FromEnv(getenv func(string) string) (*Job, error) {
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, session: getenv("CI_JOB_TOKEN")}
+	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
+		j.access = getenv("GITLAB_TOKEN")
+	}
+	const hint = "run this in a GitLab CI/CD job"
+	if j.id = getenv("CI_PROJECT_ID"); !projectID.MatchString(j.id) {
+		return nil, fault.New(fault.Usage, fault.Config, hint, "CI_PROJECT_ID is %q, want a number", j.id)
+	}
+	if j.path = getenv("CI_PROJECT_PATH"); !projectPath.MatchString(j.path) {
+		return nil, fault.New(fault.Usage, fault.Config, hint, "CI_PROJECT_PATH is %q, want group/name", j.path)
+	}
+	var err error
+	if j.server, err = address(getenv, "CI_SERVER_URL"); err != nil {
+		return nil, err
+	}
+	if j.api, err = address(getenv, "CI_API_V4_URL"); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+func address(getenv func(string) string, name string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(getenv(name), "/"))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job", "%s is %q, want a URL", name, getenv(name))
+	}
+	if u.Scheme != "https" && !(u.Scheme == "http" && store.Loopback(u.Hostname())) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, getenv(name))
+	}
+	return u, nil
+}
+
+// Name returns how people call the place.
+func (j *Job) Name() string { return "GitLab " + j.path }
+
+// web returns an address for people.
+func (j *Job) web(path string) string { return j.server.String() + "/" + j.path + path }
+
+// client returns a client of the API that carries credential to the API and
+// nowhere else. The library would retry without regard to a deadline and would
+// carry its token along on a redirect; both are left to store.NewClient.
+func (j *Job) client(credential http.Header, away store.Away) (*gitlab.Client, error) {
+	h := store.NewClient(store.ClientOptions{Base: j.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes})
+	c, err := gitlab.NewClient("", gitlab.WithBaseURL(j.api.String()), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())
+	if err != nil {
+		return nil, fmt.Errorf("asking GitLab: %w", err)
+	}
+	return c, nil
+}
+
+// settings returns a client that may read settings. The job's own token may
+// not (https://docs.gitlab.com/ci/jobs/ci_job_token/).
+func (j *Job) settings() (*gitlab.Client, error) {
+	if j.access == "" {
+		return nil, fault.New(fault.Usage, fault.Config,
+			"set SALLYPORT_TOKEN, a masked and protected CI/CD variable, to a project access token with scope read_api and role Maintainer",
+			"no token that may read protected environments")
+	}
+	return j.client(http.Header{"Private-Token": {j.access}}, store.RefuseAway)
+}
+
+// packages returns a client of the package registry, which may answer from an
+// object storage elsewhere.
+func (j *Job) packages() (*gitlab.Client, error) {
+	switch {
+	case j.session != "":
+		// The library always sends a private token; an empty one would win.
+		return j.client(http.Header{"Job-Token": {j.session}, "Private-Token": nil}, store.AnonymousAway)
+	case j.access != "":
+		return j.client(http.Header{"Private-Token": {j.access}}, store.AnonymousAway)
+	}
+	return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN", "no token for the package registry")
+}
+
+// status returns the status of an answer that the library made an error of, or
+// 0 if there was no answer.
+func status(resp *gitlab.Response, err error) int {
+	var answer *gitlab.ErrorResponse
+	switch {
+	case errors.Is(err, gitlab.ErrNotFound):
+		return http.StatusNotFound
+	case errors.As(err, &answer) && answer.Response != nil:
+		return answer.Response.StatusCode
+	case resp != nil && resp.Response != nil && resp.StatusCode >= 300:
+		return resp.StatusCode
+	}
+	return 0
+}
+
+// answer explains err. The body of an answer is not repeated.
+func answer(resp *gitlab.Response, err error, hint string) error {
+	if s := status(resp, err); s != 0 {
+		return store.Status("the GitLab API", s, hint)
+	}
+	if garbage(err) {
+		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+	}
+	return store.Unanswered("the GitLab API", err)
+}
+
+var instance = regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)$`)
+
+// Forge says which instance an issuer belongs to. An instance issues under its
+// own address, so every https origin may be one; whether it is trusted, its
+// trusted root says. Only gitlab.com operates runners that a policy may name
+// without saying more.
+func Forge(issuer string) (policy.Forge, bool) {
+	m := instance.FindStringSubmatch(issuer)
+	if m == nil || strings.HasPrefix(m[1], "token.actions.") {
+		return policy.Forge{}, false
+	}
+	f := policy.Forge{
+		Issuer: issuer, Host: issuer, Mark: "//", Events: []string{"push", "web"},
+		Parameters: map[string][]string{buildType: {"source", "entryPoint", "variables"}},
+	}
+	if issuer == "https://gitlab.com" {
+		f.Runner = "gitlab-hosted"
+	}
+	return f, true
+}
+
+// ours says whether issuer issues tokens for jobs of this instance.
+func (j *Job) ours(issuer string) bool {
+	f, ok := Forge(issuer)
+	return ok && strings.EqualFold(f.Host, j.server.String())
+}

@@ -1,0 +1,183 @@
+// Package idtoken reads the claims of the OpenID Connect token that a CI
+// platform gives to a job.
+//
+// It reads a token that the platform has just handed over, to see that it is
+// the one that was asked for before it is sent to a certificate authority. It
+// refuses to check the signature: that is the authority's business, which
+// alone decides what the token is worth. It never puts a token into an error.
+package idtoken
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+const (
+	maxBytes = 64 << 10
+	leeway   = time.Minute // clocks of the platform and of the runner
+)
+
+// Claims are the claims that are one value: strings as they are, numbers and
+// booleans as they were written. An id never passes through a floating-point
+// number.
+type Claims map[string]string
+
+// Wanted is what a token has to be.
+type Wanted struct {
+	Issuer   func(string) bool
+	Audience string
+	Now      time.Time
+}
+
+// Parse reads a token and checks that it is one that was asked for: audience
+// exactly the wanted one and no other, a known issuer, not expired. Everything
+// else is refused at once; asking again would give the same.
+func Parse(token string, w Wanted) (Claims, error) {
+	c, err := decode(token)
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
+	}
+	if !w.Issuer(c["iss"]) {
+		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token's issuer is %q, which is not one of this platform", c["iss"])
+	}
+	if c["aud"] != w.Audience {
+		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
+	}
+	if err := c.lives(w.Now); err != nil {
+		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token %w", err)
+	}
+	return c, nil
+}
+
+func (c Claims) lives(now time.Time) error {
+	exp, err := c.time("exp")
+	if err != nil {
+		return err
+	}
+	if !now.Before(exp) {
+		return fmt.Errorf("expired at %s, now it is %s", exp.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	}
+	for _, name := range []string{"nbf", "iat"} {
+		if c[name] == "" {
+			continue
+		}
+		t, err := c.time(name)
+		if err != nil {
+			return err
+		}
+		if t.After(now.Add(leeway)) {
+			return fmt.Errorf("is not valid before %s, now it is %s", t.UTC().Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+		}
+	}
+	return nil
+}
+
+func (c Claims) time(name string) (time.Time, error) {
+	n, err := strconv.ParseInt(c[name], 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("has %s %q, want seconds", name, c[name])
+	}
+	return time.Unix(n, 0), nil
+}
+
+// A Match is a claim and what the job itself says about the same thing.
+type Match struct{ Claim, Variable, Want string }
+
+// Match refuses a token for another job, run or ref than this one
+// (a token from elsewhere would put this job's artifacts under another name).
+func (c Claims) Match(all []Match) error {
+	for _, m := range all {
+		got, ok := c[m.Claim]
+		if !ok {
+			return fault.New(fault.Refused, fault.Identity, "", "the ID token has no claim %q, want %q", m.Claim, m.Want)
+		}
+		if got != m.Want {
+			return fault.New(fault.Refused, fault.Identity, "", "the ID token is for another job: claim %s is %q, %s is %q", m.Claim, got, m.Variable, m.Want)
+		}
+	}
+	return nil
+}
+
+func decode(token string) (Claims, error) {
+	if len(token) > maxBytes {
+		return nil, fmt.Errorf("has more than %d bytes", maxBytes)
+	}
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
+		return nil, fmt.Errorf("has %d parts, want a signed JWT of 3", len(parts))
+	}
+	payload, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	if err != nil {
+		return nil, fmt.Errorf("is not base64url")
+	}
+	return object(payload)
+}
+
+// object reads one JSON object and refuses a name that appears twice, because
+// two readers may take different ones.
+func object(b []byte) (Claims, error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return nil, fmt.Errorf("is not a JSON object")
+	}
+	c := Claims{}
+	seen := map[string]bool{}
+	for d.More() {
+		t, err := d.Token()
+		name, ok := t.(string)
+		if err != nil || !ok {
+			return nil, fmt.Errorf("is not a JSON object")
+		}
+		if folded := strings.ToLower(name); seen[folded] {
+			return nil, fmt.Errorf("has claim %q twice", name)
+		} else {
+			seen[folded] = true
+		}
+		var v any
+		if err := d.Decode(&v); err != nil {
+			return nil, fmt.Errorf("has claim %q that is not JSON", name)
+		}
+		c.set(name, v)
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, fmt.Errorf("is not a JSON object")
+	}
+	if d.More() {
+		return nil, fmt.Errorf("has more than one JSON object")
+	}
+	return c, nil
+}
+
+// set keeps a claim of one value. A list of one string is that string
+// (RFC 7519, section 4.1.3); other lists and objects are nobody's business
+// here, and a list of several audiences is then no audience.
+func (c Claims) set(name string, v any) {
+	switch v := v.(type) {
+	case string:
+		c[name] = v
+	case json.Number:
+		c[name] = v.String()
+	case bool:
+		c[name] = strconv.FormatBool(v)
+	case []any:
+		if s, ok := first(v); ok {
+			c[name] = s
+		}
+	}
+}
+
+func first(v []any) (string, bool) {
+	if len(v) != 1 {
+		return "", false
+	}
+	s, ok := v[0].(string)
+	return s, ok
+}

@@ -1,0 +1,209 @@
+package lab
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/s2"
+)
+
+// An attestation is a stored bundle, and what its statement is about.
+type attestation struct {
+	id            int64
+	bundle        json.RawMessage
+	subjects      []string // sha256:hex
+	predicateType string
+	blob          string // the name of its compressed bundle
+}
+
+// A sigstoreBundle is as much of a bundle as the toy looks at.
+type sigstoreBundle struct {
+	MediaType            string                     `json:"mediaType"`
+	VerificationMaterial map[string]json.RawMessage `json:"verificationMaterial"`
+	DSSEEnvelope         struct {
+		Payload     []byte            `json:"payload"`
+		PayloadType string            `json:"payloadType"`
+		Signatures  []json.RawMessage `json:"signatures"`
+	} `json:"dsseEnvelope"`
+}
+
+type inTotoStatement struct {
+	Subject []struct {
+		Digest map[string]string `json:"digest"`
+	} `json:"subject"`
+	PredicateType string `json:"predicateType"`
+}
+
+// readAttestation refuses a bundle that lacks a part. It verifies nothing:
+// what the toy stores is as little to be believed as what GitHub stores.
+func readAttestation(raw json.RawMessage) (attestation, error) {
+	var b sigstoreBundle
+	if err := json.Unmarshal(raw, &b); err != nil {
+		return attestation{}, fmt.Errorf("bundle: %w", err)
+	}
+	switch {
+	case !strings.HasPrefix(b.MediaType, "application/vnd.dev.sigstore.bundle"):
+		return attestation{}, fmt.Errorf("bundle has media type %q", b.MediaType)
+	case len(b.VerificationMaterial) == 0:
+		return attestation{}, errors.New("bundle has no verificationMaterial")
+	case b.DSSEEnvelope.PayloadType != "application/vnd.in-toto+json":
+		return attestation{}, fmt.Errorf("envelope has payload type %q", b.DSSEEnvelope.PayloadType)
+	case len(b.DSSEEnvelope.Signatures) == 0:
+		return attestation{}, errors.New("envelope has no signatures")
+	}
+	var s inTotoStatement
+	if err := json.Unmarshal(b.DSSEEnvelope.Payload, &s); err != nil {
+		return attestation{}, fmt.Errorf("statement: %w", err)
+	}
+	if s.PredicateType == "" {
+		return attestation{}, errors.New("statement has no predicateType")
+	}
+	a := attestation{bundle: raw, predicateType: s.PredicateType}
+	for _, subject := range s.Subject {
+		if hex := subject.Digest["sha256"]; hex != "" {
+			a.subjects = append(a.subjects, "sha256:"+hex)
+		}
+	}
+	if len(a.subjects) == 0 {
+		return attestation{}, errors.New("statement has no subject with a sha256 digest")
+	}
+	return a, nil
+}
+
+func (g *github) postAttestation(w http.ResponseWriter, req *http.Request, r *repo) {
+	var in struct {
+		Bundle json.RawMessage `json:"bundle"`
+	}
+	if err := readJSON(req, &in); err != nil {
+		gitHubError(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	a, err := readAttestation(in.Bundle)
+	if err != nil {
+		gitHubError(w, http.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	a.id = g.nextID()
+	a.blob = randomHex(12) + ".json.sn"
+	g.blobs[a.blob] = s2.EncodeSnappy(nil, a.bundle)
+	r.attestations = append(r.attestations, a)
+	writeJSON(w, http.StatusCreated, object{"id": a.id})
+}
+
+// listAttestations answers the newest first, a page at a time; none at all is
+// a 404, as there.
+func (g *github) listAttestations(w http.ResponseWriter, req *http.Request, r *repo) {
+	var found []attestation
+	for _, a := range slices.Backward(r.attestations) {
+		if slices.Contains(a.subjects, req.PathValue("digest")) && isOfType(a.predicateType, req.URL.Query().Get("predicate_type")) {
+			found = append(found, a)
+		}
+	}
+	if len(found) == 0 {
+		gitHubNotFound(w)
+		return
+	}
+	from, to, err := cursorPage(req, found)
+	if err != nil {
+		gitHubError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	var links []string
+	if to < len(found) {
+		links = append(links, g.link(req, "after", cursor(found[to-1]), "next"))
+	}
+	if from > 0 {
+		links = append(links, g.link(req, "before", cursor(found[from]), "prev"))
+	}
+	if len(links) > 0 {
+		w.Header().Set("Link", strings.Join(links, ", "))
+	}
+	out := make([]object, 0, to-from)
+	for _, a := range found[from:to] {
+		out = append(out, g.attestationShape(r, a))
+	}
+	writeJSON(w, http.StatusOK, object{"attestations": out})
+}
+
+func (g *github) attestationShape(r *repo, a attestation) object {
+	out := object{
+		"repository_id": r.id,
+		"bundle_url":    g.base + "/blobs/" + a.blob + "?sig=" + a.blob[:8],
+		"initiator":     "user",
+	}
+	if r.inline {
+		out["bundle"] = a.bundle
+	}
+	return out
+}
+
+// isOfType follows the names that the API has for types; anything else is the
+// whole type.
+func isOfType(predicateType, filter string) bool {
+	switch filter {
+	case "":
+		return true
+	case "provenance":
+		return strings.HasPrefix(predicateType, "https://slsa.dev/provenance/")
+	case "sbom":
+		return strings.HasPrefix(predicateType, "https://spdx.dev/Document") || strings.HasPrefix(predicateType, "https://cyclonedx.org/bom")
+	case "release":
+		return strings.HasPrefix(predicateType, "https://in-toto.io/attestation/release/")
+	}
+	return predicateType == filter
+}
+
+func cursor(a attestation) string {
+	return base64.RawURLEncoding.EncodeToString([]byte("attestation:" + strconv.FormatInt(a.id, 10)))
+}
+
+// cursorPage returns the bounds of the page after or before a cursor.
+func cursorPage(r *http.Request, all []attestation) (from, to int, err error) {
+	size := perPage(r, 30)
+	at := func(c string) (int, error) {
+		i := slices.IndexFunc(all, func(a attestation) bool { return cursor(a) == c })
+		if i < 0 {
+			return 0, fmt.Errorf("cursor %q is unknown", c)
+		}
+		return i, nil
+	}
+	if c := r.URL.Query().Get("before"); c != "" {
+		if to, err = at(c); err != nil {
+			return 0, 0, err
+		}
+		return max(0, to-size), to, nil
+	}
+	if c := r.URL.Query().Get("after"); c != "" {
+		if from, err = at(c); err != nil {
+			return 0, 0, err
+		}
+		from++
+	}
+	return from, min(from+size, len(all)), nil
+}
+
+// getBlob serves a bundle in snappy's block format, as the store behind the
+// real API does: the URL is the permission, and a request that brings another
+// is refused, because it leaks that one.
+func (g *github) getBlob(w http.ResponseWriter, r *http.Request) {
+	if scheme, _ := credentials(r); scheme != "none" {
+		http.Error(w, "this URL takes no authorization", http.StatusBadRequest)
+		return
+	}
+	name := r.PathValue("name")
+	g.mu.Lock()
+	blob, ok := g.blobs[name]
+	g.mu.Unlock()
+	if !ok || r.URL.Query().Get("sig") != name[:8] {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-snappy")
+	_, _ = w.Write(blob) // the client may be gone
+}

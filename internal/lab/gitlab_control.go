@@ -1,0 +1,157 @@
+package lab
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// ProjectSettings is what the control API can set of a project. Fields go
+// into the answer of GET /projects/:id as they are.
+type ProjectSettings struct {
+	Path        string `json:"path"`
+	NamespaceID int64  `json:"namespace_id"`
+	Visibility  string `json:"visibility"`
+	Fields      object `json:"fields"`
+	// Protected are environments to make as acme/widget's production is, and
+	// Unprotected are environments to make that are not protected.
+	Protected   []string `json:"protected"`
+	Unprotected []string `json:"unprotected"`
+}
+
+func (g *gitlab) control(mux *http.ServeMux) {
+	const p = "/gitlab/projects/{id}"
+	mux.HandleFunc("PUT "+p, g.putProject)
+	mux.HandleFunc("DELETE "+p, g.changing(func(p *project, _ *http.Request) error {
+		delete(g.projects, p.id)
+		return nil
+	}))
+	mux.HandleFunc("PUT "+p+"/protected_environments/{name}", g.changing(func(p *project, r *http.Request) error {
+		return put(&p.protected, protectedShape(r.PathValue("name")), r)
+	}))
+	mux.HandleFunc("DELETE "+p+"/protected_environments/{name}", g.changing(func(p *project, r *http.Request) error {
+		p.protected = without(p.protected, r.PathValue("name"))
+		return nil
+	}))
+	mux.HandleFunc("PUT "+p+"/environments/{name}", g.changing(func(p *project, r *http.Request) error {
+		return put(&p.environments, environmentOf(g.nextID(), r.PathValue("name")), r)
+	}))
+	mux.HandleFunc("DELETE "+p+"/environments/{name}", g.changing(func(p *project, r *http.Request) error {
+		p.environments = without(p.environments, r.PathValue("name"))
+		return nil
+	}))
+	mux.HandleFunc("PUT "+p+"/deployments/{deployment}", g.changing(g.putDeployment))
+	mux.HandleFunc("DELETE "+p+"/packages", g.changing(func(p *project, _ *http.Request) error {
+		p.packages = nil
+		return nil
+	}))
+	mux.HandleFunc("PUT /gitlab/job", g.putJob)
+}
+
+// changing runs f with the state locked, on a project that must exist.
+func (g *gitlab) changing(f func(*project, *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		p := g.project(r.PathValue("id"))
+		if p == nil {
+			http.Error(w, "no such project; PUT it first", http.StatusNotFound)
+			return
+		}
+		if err := f(p, r); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+func (g *gitlab) putProject(w http.ResponseWriter, r *http.Request) {
+	var s ProjectSettings
+	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
+	if err == nil {
+		err = readJSON(r, &s)
+	}
+	if err == nil && s.Path != "" && !strings.Contains(s.Path, "/") {
+		err = fmt.Errorf("path %q, want namespace/name", s.Path)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.addProject(id, s)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// addProject makes a project or changes the settings of one.
+func (g *gitlab) addProject(id int64, s ProjectSettings) *project {
+	p := g.projects[id]
+	if p == nil {
+		p = &project{id: id, deployments: map[int64]object{}}
+		g.projects[id] = p
+	}
+	p.path = cmp.Or(s.Path, p.path, "acme/project-"+strconv.FormatInt(id, 10))
+	p.shape = projectShape(id, p.path, cmp.Or(s.NamespaceID, 4242), cmp.Or(s.Visibility, "public"))
+	maps.Copy(p.shape, s.Fields)
+	for _, name := range slices.Concat(s.Protected, s.Unprotected) {
+		p.environments = append(without(p.environments, name), environmentOf(g.nextID(), name))
+	}
+	for _, name := range s.Protected {
+		p.protected = append(without(p.protected, name), protectedShape(name))
+	}
+	return p
+}
+
+// put lays the request over the object of the same name, or over fresh.
+func put(all *[]object, fresh object, r *http.Request) error {
+	var given object
+	if err := readJSON(r, &given); err != nil {
+		return err
+	}
+	name, _ := fresh["name"].(string)
+	maps.Copy(fresh, given)
+	if fresh["name"] != name {
+		return errors.New("the name in the body is not the one in the path")
+	}
+	*all = append(without(*all, name), fresh)
+	return nil
+}
+
+func without(all []object, name string) []object {
+	return slices.DeleteFunc(slices.Clone(all), func(o object) bool { return o["name"] == name })
+}
+
+func (g *gitlab) putDeployment(p *project, r *http.Request) error {
+	var given object
+	if err := readJSON(r, &given); err != nil {
+		return err
+	}
+	id := pathID(r, "deployment")
+	d := p.deployments[id]
+	if d == nil {
+		d = deploymentShape(id, environmentOf(g.nextID(), "staging"), g.job)
+		p.deployments[id] = d
+	}
+	maps.Copy(d, given)
+	return nil
+}
+
+// putJob changes what GET /job answers.
+func (g *gitlab) putJob(w http.ResponseWriter, r *http.Request) {
+	var given object
+	if err := readJSON(r, &given); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	maps.Copy(g.job, given)
+	w.WriteHeader(http.StatusNoContent)
+}

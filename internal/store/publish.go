@@ -1,0 +1,230 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// emptyConfig is the content of a config that says nothing
+// (OCI image specification 1.1, empty descriptor).
+var emptyConfig = []byte("{}")
+
+// Put pushes the bundle as a referrer of every subject that the store knows a
+// repository for, and returns the digests of what it pushed.
+func (s *OCI) Put(ctx context.Context, rec Record) (Receipt, error) {
+	ctx, cancel := Within(ctx, s.o.Budget)
+	defer cancel()
+	if len(rec.Bundle) > MaxBundleBytes {
+		return Receipt{}, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", len(rec.Bundle), MaxBundleBytes)
+	}
+	var ids []string
+	for _, sub := range unique(rec.Subjects) {
+		where := s.where(sub.Digest)
+		if where == "" {
+			continue
+		}
+		id, err := s.push(ctx, where, sub.Digest, rec)
+		if err != nil {
+			return Receipt{}, err
+		}
+		ids = append(ids, id)
+	}
+	if len(ids) == 0 {
+		return Receipt{}, fault.New(fault.Usage, fault.Config, "attest an image by its name to keep the bundle beside it", "no subject is an image in a registry")
+	}
+	return Receipt{Store: s.Name(), ID: strings.Join(ids, " ")}, nil
+}
+
+func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Record) (string, error) {
+	r, err := s.repository(where)
+	if err != nil {
+		return "", err
+	}
+	m, err := s.manifestFor(ctx, r, d, rec)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return "", fmt.Errorf("encoding a manifest: %w", err)
+	}
+	digest := subject.Digest(sha256.Sum256(b))
+	resp, changed, err := r.putManifest(ctx, digest.String(), typeManifest, b, nil)
+	if err != nil {
+		return "", err
+	}
+	if changed {
+		return "", r.refused(resp)
+	}
+	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(), Size: int64(len(b)), Annotations: m.Annotations}
+	if err := r.list(ctx, d, entry, b, resp.Header.Get("OCI-Subject")); err != nil {
+		return "", err
+	}
+	return r.String() + "@" + digest.String(), nil
+}
+
+// manifestFor uploads the contents and returns the manifest that joins them to
+// the subject.
+func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, rec Record) (manifest, error) {
+	sub, found, err := r.manifest(ctx, d.String())
+	if err != nil {
+		return manifest{}, err
+	}
+	if !found {
+		return manifest{}, fault.New(fault.Refused, fault.SubjectMismatch, "push the image before attesting it", "image %s@%s does not exist", r, d)
+	}
+	var self manifest
+	if err := json.Unmarshal(sub.bytes, &self); err == nil && self.MediaType != "" {
+		sub.mediaType = self.MediaType
+	}
+	config, err := r.putBlob(ctx, emptyConfig)
+	if err != nil {
+		return manifest{}, err
+	}
+	layer, err := r.putBlob(ctx, rec.Bundle)
+	if err != nil {
+		return manifest{}, err
+	}
+	return manifest{
+		SchemaVersion: 2,
+		MediaType:     typeManifest,
+		ArtifactType:  typeBundle,
+		Config:        &descriptor{MediaType: typeEmpty, Digest: config.String(), Size: int64(len(emptyConfig))},
+		Layers:        []descriptor{{MediaType: typeBundle, Digest: layer.String(), Size: int64(len(rec.Bundle))}},
+		Subject:       &descriptor{MediaType: sub.mediaType, Digest: d.String(), Size: int64(len(sub.bytes))},
+		Annotations: map[string]string{
+			"org.opencontainers.image.created":  s.o.Now().UTC().Format(time.RFC3339),
+			"dev.sigstore.bundle.content":       "dsse-envelope",
+			"dev.sigstore.bundle.predicateType": rec.PredicateType,
+		},
+	}, nil
+}
+
+// list makes sure that readers find the referrer. A registry that has the
+// referrers API lists it itself and says so; in others the fallback tag does.
+func (r *repository) list(ctx context.Context, d subject.Digest, e descriptor, b []byte, confirmed string) error {
+	if confirmed == d.String() {
+		return nil
+	}
+	listed, supported, err := r.referrers(ctx, d)
+	if err != nil {
+		return err
+	}
+	if supported && slices.ContainsFunc(listed, func(l descriptor) bool { return l.Digest == e.Digest }) {
+		return nil
+	}
+	return r.listInTag(ctx, d, e, b)
+}
+
+// maxRounds bounds the attempts to agree with other writers on the fallback
+// tag. Each round somebody gets ahead, so writers are through long before.
+const maxRounds = 64
+
+// listInTag adds e to the index under the fallback tag without losing an entry
+// of a concurrent writer. Registries offer no transaction, so each writer
+// first publishes its entry under a tag of its own, which nobody else writes,
+// and then repeats: read the index, list those tags, write the union. A writer
+// leaves only after it has read an index that covers every such tag; whoever
+// wrote last without having seen another's entry sees its tag and repairs it.
+func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descriptor, b []byte) error {
+	prefix := fallbackTag(d) + "."
+	own := prefix + strings.TrimPrefix(e.Digest, "sha256:")[:16]
+	resp, changed, err := r.putManifest(ctx, own, typeManifest, b, nil)
+	if err != nil {
+		return err
+	}
+	if changed {
+		return r.refused(resp)
+	}
+	seen := map[string]descriptor{own: e}
+	var remembered []descriptor
+	for round := range maxRounds {
+		index, err := r.fallback(ctx, d)
+		if err != nil {
+			return err
+		}
+		// What was once in the index belongs there; a foreign writer that
+		// does not publish tags of its own may have been overwritten.
+		remembered = union(remembered, index.Manifests)
+		if err := r.announced(ctx, prefix, seen); err != nil {
+			return err
+		}
+		want := union(remembered, slices.Collect(maps.Values(seen)))
+		if len(want) == len(union(index.Manifests, nil)) {
+			return nil
+		}
+		if err := r.writeIndex(ctx, d, index, want); err != nil {
+			return err
+		}
+		if round > 0 {
+			// Writers that keep meeting should stop keeping step.
+			if err := sleep(ctx, time.Duration(rand.Int64N(int64(round+1)*int64(20*time.Millisecond)))); err != nil {
+				return Unanswered("registry "+r.host, err)
+			}
+		}
+	}
+	return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "registry %s: others kept changing tag %s", r, fallbackTag(d))
+}
+
+// announced adds to seen what writers published under tags of their own.
+func (r *repository) announced(ctx context.Context, prefix string, seen map[string]descriptor) error {
+	tags, err := r.tags(ctx, prefix)
+	if err != nil {
+		return err
+	}
+	if len(tags) > MaxPerSubject {
+		return fault.New(fault.Refused, fault.Limit, "", "registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
+	}
+	for _, t := range tags {
+		if _, ok := seen[t]; ok {
+			continue
+		}
+		b, found, err := r.manifest(ctx, t)
+		if err != nil {
+			return err
+		}
+		if !found {
+			continue // deleted since
+		}
+		m, err := r.parseManifest(b.bytes, typeManifest)
+		if err != nil {
+			return err
+		}
+		seen[t] = descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: b.digest.String(), Size: int64(len(b.bytes)), Annotations: m.Annotations}
+	}
+	return nil
+}
+
+// writeIndex writes the index, on the condition that nobody changed it since
+// where the registry knows conditions. Whether it took is seen by reading.
+func (r *repository) writeIndex(ctx context.Context, d subject.Digest, old fallbackIndex, entries []descriptor) error {
+	m := old.manifest
+	m.SchemaVersion, m.MediaType, m.Manifests = 2, typeIndex, entries
+	b, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encoding an index: %w", err)
+	}
+	h := map[string]string{}
+	if old.etag != "" {
+		h["If-Match"] = old.etag
+	}
+	if !old.found {
+		h["If-None-Match"] = "*"
+	}
+	_, _, err = r.putManifest(ctx, fallbackTag(d), typeIndex, b, h)
+	return err
+}
+
+// cancelled says whether err only tells that another call failed first.
+func cancelled(err error) bool { return errors.Is(err, context.Canceled) }

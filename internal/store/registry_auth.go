@@ -1,0 +1,254 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// auth answers a registry's challenges
+// (distribution specification, token authentication). The credential goes to
+// the registry's own origin, or to the token service that it names if that one
+// is of the same owner; nowhere else, whatever the registry asks for.
+type auth struct {
+	base     *url.URL
+	keychain Keychain
+	next     http.RoundTripper
+
+	transport http.RoundTripper // asks token services
+
+	mu     sync.Mutex
+	header map[string]string // repository and action → Authorization
+}
+
+// RoundTrip sends req and, if the registry wants to know who asks, says it and
+// sends req again.
+func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
+	if !SameOrigin(req.URL, a.base) {
+		return a.next.RoundTrip(req)
+	}
+	key := scope(req)
+	resp, err := a.next.RoundTrip(a.signed(req, a.known(key)))
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	header, err := a.answer(req.Context(), resp.Header.Values("WWW-Authenticate"), key)
+	if err != nil {
+		drop(resp.Body)
+		return nil, err
+	}
+	if header == "" || header == a.known(key) || !rewind(req) {
+		return resp, nil
+	}
+	drop(resp.Body)
+	resp, err = a.next.RoundTrip(a.signed(req, header))
+	if err == nil && resp.StatusCode != http.StatusUnauthorized {
+		a.remember(key, header)
+	}
+	return resp, err
+}
+
+func (a *auth) known(key string) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.header[key]
+}
+
+func (a *auth) remember(key, header string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.header[key] = header
+}
+
+func (a *auth) signed(req *http.Request, header string) *http.Request {
+	r := req.Clone(req.Context())
+	if r.GetBody != nil {
+		if b, err := r.GetBody(); err == nil {
+			r.Body = b
+		}
+	}
+	r.Header.Del("Authorization")
+	if header != "" {
+		r.Header.Set("Authorization", header)
+	}
+	return r
+}
+
+var repositoryPath = regexp.MustCompile(`^/v2/(.+)/(?:manifests|blobs|tags|referrers)/`)
+
+// scope is what req needs to be allowed to do, in the words of a token request.
+func scope(req *http.Request) string {
+	m := repositoryPath.FindStringSubmatch(req.URL.Path)
+	if m == nil {
+		return ""
+	}
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		return "repository:" + m[1] + ":pull"
+	}
+	return "repository:" + m[1] + ":pull,push"
+}
+
+// answer turns a challenge into the value of an Authorization header, or "" if
+// there is nothing to say.
+func (a *auth) answer(ctx context.Context, challenges []string, scope string) (string, error) {
+	cred, err := a.keychain(ctx, a.base.Host)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range challenges {
+		scheme, rest, _ := strings.Cut(c, " ")
+		switch {
+		case strings.EqualFold(scheme, "Bearer"):
+			return a.token(ctx, params(rest), scope, cred)
+		case strings.EqualFold(scheme, "Basic") && cred.User != "":
+			return basic(cred), nil
+		}
+	}
+	return "", nil
+}
+
+var param = regexp.MustCompile(`([A-Za-z_]+)="([^"]*)"`)
+
+func params(s string) map[string]string {
+	m := map[string]string{}
+	for _, p := range param.FindAllStringSubmatch(s, -1) {
+		m[strings.ToLower(p[1])] = p[2]
+	}
+	return m
+}
+
+func basic(c Credential) string {
+	return "Basic " + base64.StdEncoding.EncodeToString([]byte(c.User+":"+c.Password))
+}
+
+func (a *auth) token(ctx context.Context, p map[string]string, scope string, cred Credential) (string, error) {
+	realm, err := a.realm(p["realm"])
+	if err != nil {
+		return "", err
+	}
+	req, err := tokenRequest(ctx, realm, p["service"], scope, cred)
+	if err != nil {
+		return "", err
+	}
+	c := NewClient(ClientOptions{Base: realm, MaxBody: 1 << 20, Transport: a.transport})
+	resp, err := c.Do(req)
+	if err != nil {
+		return "", Unanswered("token service "+realm.Host, err)
+	}
+	defer drop(resp.Body)
+	if resp.StatusCode != http.StatusOK {
+		return "", Status("token service "+realm.Host, resp.StatusCode, "log in to "+a.base.Host)
+	}
+	var t struct {
+		Token       string `json:"token"`
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&t); err != nil || t.Token+t.AccessToken == "" {
+		return "", fault.New(fault.Refused, fault.Malformed, "", "token service %s did not answer with a token", realm.Host)
+	}
+	if t.Token == "" {
+		t.Token = t.AccessToken
+	}
+	return "Bearer " + t.Token, nil
+}
+
+func tokenRequest(ctx context.Context, realm *url.URL, service, scope string, cred Credential) (*http.Request, error) {
+	q := realm.Query()
+	if service != "" {
+		q.Set("service", service)
+	}
+	if scope != "" {
+		q.Set("scope", scope)
+	}
+	u := *realm
+	if cred.IdentityToken != "" {
+		q.Set("grant_type", "refresh_token")
+		q.Set("refresh_token", cred.IdentityToken)
+		q.Set("client_id", "sallyport")
+		body := q.Encode()
+		u.RawQuery = ""
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(body))
+		if err == nil {
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		return req, err
+	}
+	u.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err == nil && cred.User != "" {
+		req.Header.Set("Authorization", basic(cred))
+	}
+	return req, err
+}
+
+// realm reads the address of the token service and refuses one that belongs to
+// somebody else, so that a registry cannot send credentials there.
+func (a *auth) realm(s string) (*url.URL, error) {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.User != nil {
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s names token service %q, want a URL", a.base.Host, s)
+	}
+	if a.base.Scheme == "https" && u.Scheme != "https" {
+		return nil, fault.New(fault.Refused, fault.Leak, "", "registry %s names token service %q, want https", a.base.Host, s)
+	}
+	if err := secure(u); err != nil {
+		return nil, err
+	}
+	if !related(a.base.Hostname(), u.Hostname()) {
+		return nil, fault.New(fault.Refused, fault.Leak, "", "registry %s names token service %q, want one of the same domain", a.base.Host, u.Host)
+	}
+	return u, nil
+}
+
+// related says whether two hosts are the same, or names below the same
+// registrable domain. Addresses are related to themselves only, but all of
+// loopback is one machine.
+func related(a, b string) bool {
+	if strings.EqualFold(a, b) || Loopback(a) && Loopback(b) {
+		return true
+	}
+	if net.ParseIP(a) != nil || net.ParseIP(b) != nil {
+		return false
+	}
+	pa, pb := parent(a), parent(b)
+	return pa != "" && pa == pb
+}
+
+// second are the labels under which countries register names.
+var second = []string{"ac", "co", "com", "edu", "go", "gob", "gov", "ne", "net", "or", "org"}
+
+// shared are domains whose names belong to different owners.
+var shared = []string{"azurecr.io", "amazonaws.com", "cloudfront.net", "azurewebsites.net", "windows.net",
+	"github.io", "gitlab.io", "googleapis.com", "herokuapp.com", "pages.dev", "run.app", "workers.dev"}
+
+func parent(host string) string {
+	l := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")
+	n := 2
+	if len(l) >= 2 && len(l[len(l)-1]) == 2 && slices.Contains(second, l[len(l)-2]) {
+		n = 3
+	}
+	if len(l) < n {
+		return ""
+	}
+	p := strings.Join(l[len(l)-n:], ".")
+	if slices.Contains(shared, p) {
+		return ""
+	}
+	return p
+}
+
+// readAll reads a body that its client capped.
+func readAll(b io.ReadCloser) ([]byte, error) {
+	defer b.Close()
+	return io.ReadAll(b)
+}

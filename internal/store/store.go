@@ -1,0 +1,36 @@
+// Package store holds the places where bundles live: a directory and an OCI
+// registry.
+//
+// A store moves bytes. It refuses to judge them: nothing that it returns is to
+// be believed, and a store that does not answer is an error, never an empty
+// list.
+package store
+
+import "github.com/sallyport-dev/sallyport/internal/subject"
+
+// Evidence is one bundle as a store holds it.
+type Evidence struct {
+	Bundle []byte // one Sigstore bundle, JSON; unverified
+	Source string // where it was found, for people: "registry ghcr.io/acme/app", "file x.json"
+}
+
+// Record is a bundle to be kept.
+type Record struct {
+	Subjects      []subject.Subject // what the bundle is about
+	PredicateType string
+	Bundle        []byte // one Sigstore bundle, JSON
+}
+
+// Receipt says where a bundle was put.
+type Receipt struct {
+	Store string // name of the store
+	ID    string // the store's own identifier, or empty
+	URL   string // where a person can look at it, or empty
+}
+
+// Limits on what a store may hand over, so that a hostile store can exhaust
+// nothing. More than a limit is an error with code E_LIMIT, never a truncation.
+const (
+	MaxPerSubject  = 200      // bundles about one subject
+	MaxBundleBytes = 16 << 20 // bytes of one bundle
+)
