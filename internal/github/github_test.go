@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -347,6 +350,76 @@ func TestC13_environment_protection(t *testing.T) {
 	p, err := j.Environment(context.Background(), "production")
 	if err != nil || p.State != policy.Protected {
 		t.Errorf("the lab's production: %+v, %v; want protected", p, err)
+	}
+}
+
+// An answer without the list of rules says nothing, whatever else it says.
+func TestC13_answer_without_rules(t *testing.T) {
+	for body, want := range map[string]policy.State{
+		`{"name":"production","protection_rules":[]}`:   policy.Protected,
+		`{"name":"production"}`:                         policy.Unprotected,
+		`{"name":"production","protection_rules":null}`: policy.Unprotected,
+		`{"name":"Production","protection_rules":[]}`:   policy.Missing,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "/deployment_protection_rules") {
+				body := `{"total_count":1,"custom_deployment_protection_rules":[{"id":1,"enabled":true,"app":{"slug":"gate"}}]}`
+				fmt.Fprint(w, body)
+				return
+			}
+			fmt.Fprint(w, body)
+		}))
+		j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": s.URL})
+		p, err := j.Environment(context.Background(), "production")
+		if err != nil || p.State != want {
+			t.Errorf("%s: %+v, %v; want state %v", body, p, err, want)
+		}
+		s.Close()
+	}
+}
+
+// The API's answers cannot send the token elsewhere.
+func TestJ05_token_stays_with_the_API(t *testing.T) {
+	var shown []string
+	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown = append(shown, r.URL.Path+r.Header.Get("Authorization"))
+		fmt.Fprint(w, `{"value":"x","name":"production","protection_rules":[]}`)
+	}))
+	defer elsewhere.Close()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, elsewhere.URL+"/x", http.StatusMovedPermanently)
+	}))
+	defer s.Close()
+	j, _ := job(t, map[string]string{
+		"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": s.URL, "GITHUB_TOKEN": "canary",
+		"ACTIONS_ID_TOKEN_REQUEST_URL": s.URL + "/token?x=y", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "canary",
+	})
+	_, err := j.Environment(context.Background(), "production")
+	wantFault(t, err, fault.Refused, fault.Leak)
+	_, err = j.IDToken(context.Background())
+	wantFault(t, err, fault.Refused, fault.Leak)
+	_, err = j.Evidence().Fetch(context.Background(), []subject.Subject{{}})
+	wantFault(t, err, fault.Refused, fault.Leak)
+	_, err = j.Evidence().Put(context.Background(), store.Record{Bundle: []byte("{}")})
+	wantFault(t, err, fault.Refused, fault.Leak)
+	if len(shown) > 0 {
+		t.Errorf("the other host was asked: %v", shown)
+	}
+}
+
+// A job in a broken environment does not start.
+func TestFromEnv(t *testing.T) {
+	for _, env := range []map[string]string{
+		{},
+		{"GITHUB_REPOSITORY": "acme"},
+		{"GITHUB_REPOSITORY": "acme/.."},
+		{"GITHUB_REPOSITORY": "acme/widget/x"},
+		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": "http://api.example"},
+		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": "https://u:p@api.example"},
+		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_SERVER_URL": "ftp://x"},
+	} {
+		_, err := github.FromEnv(func(k string) string { return env[k] })
+		wantFault(t, err, fault.Usage, fault.Config)
 	}
 }
 

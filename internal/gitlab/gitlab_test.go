@@ -249,13 +249,15 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 	var kinds []string
 	instance := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, h := range []string{"Private-Token", "Job-Token"} {
-			if v := r.Header.Get(h); v != "" {
-				kinds = append(kinds, h+"="+v)
+			if v, ok := r.Header[h]; ok {
+				kinds = append(kinds, h+"="+strings.Join(v, ","))
 			}
 		}
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/packages"):
-			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q}]`, subject.Digest{1}.Hex())
+			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.Digest{1}.Hex())
+		case strings.Contains(r.URL.Path, "/packages/9/"):
+			t.Error("a package of another name or version was read")
 		case strings.HasSuffix(r.URL.Path, "/package_files"):
 			fmt.Fprint(w, `[{"id":8,"file_name":"x.sigstore.json"},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`)
 		default:
@@ -273,6 +275,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 			t.Errorf("the registry was shown %q, want the job's token alone", k)
 		}
 	}
+	j, _ = job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "GITLAB_TOKEN": "person"})
 	_, err = j.Environment(context.Background(), "production")
 	wantFault(t, err, fault.Refused, fault.Leak)
 	if len(shown) > 0 {
@@ -312,6 +315,22 @@ func TestC13_environment_protection(t *testing.T) {
 	wantFault(t, err, fault.Usage, fault.Config)
 	if got := fault.Of(err).Hint; !strings.Contains(got, "SALLYPORT_TOKEN") {
 		t.Errorf("hint = %q, want the variable to set", got)
+	}
+}
+
+// An instance that answers with another environment than the one asked for
+// protects nothing.
+func TestC13_answer_about_another_environment(t *testing.T) {
+	for name, want := range map[string]policy.State{"production": policy.Protected, "Production": policy.Unprotected} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"name":"production","deploy_access_levels":[{"access_level":40}]}`)
+		}))
+		j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "GITLAB_TOKEN": "person"})
+		p, err := j.Environment(context.Background(), name)
+		if err != nil || p.State != want {
+			t.Errorf("%q: %+v, %v; want state %v", name, p, err, want)
+		}
+		s.Close()
 	}
 }
 
@@ -359,7 +378,7 @@ func TestK01_value_cannot_set_another_variable(t *testing.T) {
 	if want := "SALLYPORT_DIGESTS=sha256:ab sha256:cd\nSALLYPORT_BUNDLE_PATH=x=y\n"; err != nil || string(b) != want {
 		t.Errorf("dotenv %q, %v; want %q", b, err, want)
 	}
-	wantFault(t, j.Output("digests", strings.Repeat("a", 5000)), fault.Usage, fault.Limit)
+	wantFault(t, j.Output("digests", strings.Repeat("a", 5100)), fault.Usage, fault.Limit)
 	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(after, b) {
 		t.Errorf("dotenv %q, %v; want it unchanged", after, err)
 	}

@@ -136,11 +136,11 @@ func object(b []byte) (Claims, error) {
 		if err != nil || !ok {
 			return nil, fmt.Errorf("is not a JSON object")
 		}
-		if folded := strings.ToLower(name); seen[folded] {
+		folded := strings.ToLower(name)
+		if seen[folded] {
 			return nil, fmt.Errorf("has claim %q twice", name)
-		} else {
-			seen[folded] = true
 		}
+		seen[folded] = true
 		var v any
 		if err := d.Decode(&v); err != nil {
 			return nil, fmt.Errorf("has claim %q that is not JSON", name)

@@ -110,6 +110,7 @@ func TestGitHubAttestations(t *testing.T) {
 	const repo = "/repos/acme/store"
 	const list = repo + "/attestations/sha256:" + digestHex
 	control(t, http.MethodPut, "/github/repos/acme/store", `{}`)
+	control(t, http.MethodDelete, "/github/repos/acme/store/attestations", "")
 	for i, kind := range []string{"https://slsa.dev/provenance/v1", "https://spdx.dev/Document/v2.3", "https://slsa.dev/provenance/v1"} {
 		if resp, b := gitHubCall(t, http.MethodPost, repo+"/attestations", `{"bundle":`+fakeBundle(kind)+`}`); resp.status != 201 {
 			t.Fatalf("upload %d: status %d: %s", i, resp.status, b)

@@ -41,6 +41,7 @@ func TestGitLabAccess(t *testing.T) {
 // The same name can be uploaded twice; the newest is served, both are listed.
 func TestGitLabPackages(t *testing.T) {
 	control(t, http.MethodPut, "/gitlab/projects/31", `{"path":"acme/packages"}`)
+	control(t, http.MethodDelete, "/gitlab/projects/31/packages", "")
 	const p = "/projects/acme%2Fpackages/packages"
 	for _, body := range []string{"one", "two", "three"} {
 		resp, b := gitLabCall(t, http.MethodPut, p+"/generic/attestations/sha256-aa/x.json?select=package_file", body, "JOB-TOKEN")

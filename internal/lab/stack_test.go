@@ -94,6 +94,23 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What was signed can be read back from the log, as a monitor does.
+func TestLogIsReadable(t *testing.T) {
+	token, err := labUnderTest.GitHubToken("sigstore", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed(t, token)
+	c, err := root.NewSigningConfigFromPath(labUnderTest.SigningConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, b := do(t, call{url: c.RekorLogURLs()[0].URL + "/api/v2/checkpoint"})
+	if resp.status != 200 || !strings.HasPrefix(string(b), rekorOrigin+"\n") {
+		t.Errorf("checkpoint: status %d and %q, want one of %q", resp.status, b, rekorOrigin)
+	}
+}
+
 func certificateFor(t *testing.T, token string) (*x509.Certificate, error) {
 	t.Helper()
 	keys, err := sign.NewEphemeralKeypair(nil)

@@ -3,11 +3,13 @@ package sigstore
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/tuf"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -95,7 +97,13 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	return raw, nil
 }
 
+// tufFault tells a repository that does not answer from one that answers with
+// what TUF forbids: expired, rolled back, mixed or badly signed metadata.
 func tufFault(p Profile, err error) error {
+	var status *metadata.ErrDownloadHTTP
+	if !isNetwork(err) && !errors.As(err, &status) {
+		return rootFault("trusted root of %q over TUF: %w", p.Name, err)
+	}
 	return fault.New(fault.Unavailable, fault.TrustRoot,
 		"try again; with --offline the snapshot in this binary is used, with --trusted-root a file",
 		"trusted root of %q over TUF: %w", p.Name, err)

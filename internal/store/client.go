@@ -16,7 +16,7 @@ import (
 )
 
 // UserAgent is how every client of this program introduces itself.
-const UserAgent = "sallyport (+https://github.com/sallyport-dev/sallyport)"
+const UserAgent = "sallyport"
 
 // Budget is the time that one call of a store may take in all, retries
 // included, unless the store was told otherwise.

@@ -36,7 +36,7 @@ type evil struct {
 func (e *evil) see(r *http.Request) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.hosts = append(e.hosts, r.URL.Host)
+	e.hosts = append(e.hosts, r.URL.Scheme+"://"+r.URL.Host)
 	for _, h := range []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie"} {
 		if v := r.Header.Get(h); v != "" {
 			e.shown = append(e.shown, h+" to "+r.URL.Host)
@@ -119,6 +119,11 @@ func TestE09_credentials_stay_with_the_registry(t *testing.T) {
 			}
 			if len(e.shown) > 0 {
 				t.Errorf("shown: %v", e.shown)
+			}
+			for _, h := range e.hosts {
+				if strings.HasPrefix(h, "http://") {
+					t.Errorf("asked %s in the clear", h)
+				}
 			}
 			if err != nil && strings.Contains(err.Error(), canary) {
 				t.Errorf("the error shows the secret: %v", err)

@@ -144,6 +144,35 @@ func TestOCI_concurrent_writers_lose_nothing(t *testing.T) {
 	}
 }
 
+// A writer that overwrites the entry of another, which it could not have seen,
+// sees that one's tag afterwards and repairs the index.
+func TestOCI_overwritten_entry_is_repaired(t *testing.T) {
+	var between func()
+	host := server(t, false, func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/v2/acme/app/manifests/sha256-") && !strings.Contains(r.URL.Path, ".") && between != nil {
+			run := between
+			between = nil
+			run()
+		}
+		return false
+	})
+	a, b := newOCI(), newOCI()
+	ref := image(t, host, "acme/app", "v1")
+	sub := resolve(t, a, ref)
+	resolve(t, b, ref)
+	between = func() {
+		if _, err := b.Put(context.Background(), record(sub, 2)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := a.Put(context.Background(), record(sub, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := a.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found) != 2 {
+		t.Errorf("found %d bundles, %v; want both", len(found), err)
+	}
+}
+
 // An entry that another kind of client wrote into the index stays there.
 func TestOCI_foreign_entries_stay(t *testing.T) {
 	host := server(t, false, nil)
@@ -282,7 +311,7 @@ func TestO02_listings(t *testing.T) {
 		"endless body": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.CopyN(w, zeros{}, 64<<20) }, fault.Refused, fault.Limit},
 		"gzip": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Encoding", "gzip")
-			fmt.Fprint(w, "x")
+			_, _ = w.Write(listing(0, digest))
 		}, fault.Refused, fault.Malformed},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -198,9 +198,6 @@ func (a *auth) realm(s string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil {
 		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s names token service %q, want a URL", a.base.Host, s)
 	}
-	if a.base.Scheme == "https" && u.Scheme != "https" {
-		return nil, fault.New(fault.Refused, fault.Leak, "", "registry %s names token service %q, want https", a.base.Host, s)
-	}
 	if err := secure(u); err != nil {
 		return nil, err
 	}
@@ -229,7 +226,7 @@ var second = []string{"ac", "co", "com", "edu", "go", "gob", "gov", "ne", "net",
 
 // shared are domains whose names belong to different owners.
 var shared = []string{"azurecr.io", "amazonaws.com", "cloudfront.net", "azurewebsites.net", "windows.net",
-	"github.io", "gitlab.io", "googleapis.com", "herokuapp.com", "pages.dev", "run.app", "workers.dev"}
+	"googleapis.com", "herokuapp.com", "pages.dev", "run.app", "workers.dev"}
 
 func parent(host string) string {
 	l := strings.Split(strings.ToLower(strings.TrimSuffix(host, ".")), ".")

@@ -203,7 +203,7 @@ func (w *walk) match(ctx context.Context, dir string, m match) (int, error) {
 }
 
 func (w *walk) entry(ctx context.Context, name string, mode fs.FileMode, m match) (int, error) {
-	if err := checkShown(name); err != nil {
+	if err := checkName(name); err != nil {
 		return 0, err
 	}
 	if mode.IsDir() {

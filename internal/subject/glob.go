@@ -8,17 +8,17 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// Limits of one pattern.
+// Limits of one pattern; the first is that of a name, too.
 const (
-	maxPattern  = 4096 // bytes
+	maxName     = 4096 // bytes
 	maxSegments = 60   // parts between slashes; the states of a walk are bits of one word
 )
 
 // meta are the characters that mean something else than themselves.
 const meta = "*?["
 
-// A glob is a valid pattern, split at its slashes, with runs of "**" made one
-// and a final "**" written as "**/*".
+// A glob is a valid pattern, split at its slashes, with a final "**" written as
+// "**/*".
 type glob []string
 
 // states is a set of places in a glob: bit i says that the first i segments
@@ -70,9 +70,6 @@ func parseGlob(pattern string) (glob, error) {
 		if err := checkSegment(pattern, segment); err != nil {
 			return nil, err
 		}
-		if segment == "**" && len(g) > 0 && g[len(g)-1] == "**" {
-			continue
-		}
 		g = append(g, segment)
 	}
 	if g[len(g)-1] == "**" {
@@ -84,10 +81,8 @@ func parseGlob(pattern string) (glob, error) {
 	return g, nil
 }
 
+// checkPattern refuses what other dialects give a meaning.
 func checkPattern(pattern string) error {
-	if len(pattern) > maxPattern {
-		return fault.New(fault.Refused, fault.Limit, "", "a pattern has %d bytes, at most %d are allowed", len(pattern), maxPattern)
-	}
 	if strings.HasPrefix(pattern, "!") {
 		return badPath("pattern %q starts with %q, there is no negation", pattern, "!")
 	}
@@ -105,6 +100,9 @@ func checkPattern(pattern string) error {
 func checkName(name string) error {
 	if name == "" {
 		return badPath("a path is empty")
+	}
+	if len(name) > maxName {
+		return fault.New(fault.Refused, fault.Limit, "", "path %.100q… has %d bytes, at most %d are allowed", name, len(name), maxName)
 	}
 	if strings.HasPrefix(name, "/") {
 		return badPath("path %q is absolute, want one relative to the root of the tree", name)

@@ -38,6 +38,8 @@ var globs = []struct {
 	{"foo%00", "foo%00", true},
 	{"*", "foo\u202etxt.exe", false},
 	{"*", "\xff", false},
+	{"*", strings.Repeat("a", maxName), true},
+	{"*", strings.Repeat("a", maxName+1), false},
 	// "*" stays in its segment.
 	{"*", "foo", true},
 	{"*", ".hidden", true},
@@ -110,7 +112,7 @@ func TestD13_patterns_of_other_dialects_are_refused(t *testing.T) {
 		"", "/", "/etc/passwd", "..", "../x", "a/../b", "**/..", "./a", "a/.", "a//b", "a/",
 		"[^a]", "[]", "[!]", "[]a]", "[a", "a[", "[a/b]", "[z-a]", "[[:alpha:]]",
 		"a**", "**b", "a/**b/c", "***", "{a,b}", "a}", `a\b`, `C:\x`, "!a",
-		"a\nb", "a\x00", "a\u202eb", "a\u200bb", "\xff", strings.Repeat("a", maxPattern+1), strings.Repeat("a/", maxSegments) + "a",
+		"a\nb", "a\x00", "a\u202eb", "a\u200bb", "\xff", strings.Repeat("a", maxName+1), strings.Repeat("a/", maxSegments) + "a",
 	} {
 		err := ValidPattern(p)
 		if code := fault.Of(err).Code; err == nil || code != fault.Path && code != fault.Limit {

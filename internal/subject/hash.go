@@ -56,9 +56,8 @@ func hashFiles(ctx context.Context, root *os.Root, names []string, workers int) 
 }
 
 // hashFile returns the digest of the regular file name. It opens without
-// waiting, so that a named pipe is refused and not waited for, and it wants the
-// file to be the same before and after, both the one that is open and the one
-// that the name leads to.
+// waiting, so that a named pipe is refused and not waited for. Afterwards the
+// name must lead to the very file that is open, and that file must be as before.
 func hashFile(ctx context.Context, root *os.Root, name string, buf []byte) (Digest, error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,11 +81,8 @@ func hashFile(ctx context.Context, root *os.Root, name string, buf []byte) (Dige
 	if err != nil {
 		return Digest{}, badPath("reading %q: %w", name, err)
 	}
-	after, err := f.Stat()
+	after, err := root.Stat(name)
 	if err != nil || n != before.Size() || !same(before, after) {
-		return Digest{}, changed(name)
-	}
-	if named, err := root.Stat(name); err != nil || !same(before, named) {
 		return Digest{}, changed(name)
 	}
 	return d, nil

@@ -294,18 +294,14 @@ func decode(b []byte, v any) error {
 	if !utf8.Valid(b) {
 		return errors.New("JSON is not valid UTF-8")
 	}
-	dec := json.NewDecoder(bytes.NewReader(b))
-	if err := uniqueNames(dec, 0); err != nil {
+	if err := uniqueNames(json.NewDecoder(bytes.NewReader(b)), 0); err != nil {
 		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("more bytes follow the JSON value")
 	}
 	return json.Unmarshal(b, v)
 }
 
 func uniqueNames(dec *json.Decoder, depth int) error {
-	if depth > maxJSONDepth {
+	if depth >= maxJSONDepth {
 		return fmt.Errorf("JSON nests deeper than %d levels", maxJSONDepth)
 	}
 	tok, err := dec.Token()

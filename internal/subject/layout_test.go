@@ -117,7 +117,7 @@ func TestE06_layout_with_other_bytes_for_a_digest(t *testing.T) {
 		"manifest missing": func(i image, m ociDescriptor) { i.remove(i.path(m)) },
 		"index missing":    func(i image, m ociDescriptor) { i.remove("index.json") },
 		"index empty":      func(i image, m ociDescriptor) { i.index() },
-		"index version":    func(i image, m ociDescriptor) { i.write("index.json", `{"schemaVersion":1}`) },
+		"index version":    func(i image, m ociDescriptor) { i.replace("index.json", `"schemaVersion":2`, `"schemaVersion":1`) },
 		"layout missing":   func(i image, m ociDescriptor) { i.remove("oci-layout") },
 		"layout version":   func(i image, m ociDescriptor) { i.write("oci-layout", `{"imageLayoutVersion":"2.0.0"}`) },
 		"layout no JSON":   func(i image, m ociDescriptor) { i.write("oci-layout", `1.0.0`) },
@@ -128,7 +128,11 @@ func TestE06_layout_with_other_bytes_for_a_digest(t *testing.T) {
 		"no media type":    func(i image, m ociDescriptor) { m.MediaType = ""; i.index(m) },
 		"other media type": func(i image, m ociDescriptor) { m.MediaType = dockerManifest; i.index(m) },
 		"manifest as index": func(i image, m ociDescriptor) {
-			i.index(i.blob(ociIndex, `{"schemaVersion":2,"config":{},"manifests":[]}`))
+			c := i.json(i.blob("x", "{}"))
+			i.index(i.blob(ociIndex, `{"schemaVersion":2,"config":`+c+`,"manifests":[]}`))
+		},
+		"layers of an index": func(i image, m ociDescriptor) {
+			i.index(i.blob(ociIndex, `{"schemaVersion":2,"layers":[],"manifests":[]}`))
 		},
 		"index as manifest": func(i image, m ociDescriptor) {
 			c := i.json(i.blob("x", "{}"))
@@ -140,8 +144,10 @@ func TestE06_layout_with_other_bytes_for_a_digest(t *testing.T) {
 		"not UTF-8":     func(i image, m ociDescriptor) { i.index(named(m, "v1")); i.replace("index.json", "v1", "v\xff") },
 		"trailing":      func(i image, m ociDescriptor) { i.replace("index.json", `{"schemaVersion"`, `{} {"schemaVersion"`) },
 		"truncated":     func(i image, m ociDescriptor) { i.write("index.json", `{"schemaVersion":2,"manifests":[`) },
-		"deep":          func(i image, m ociDescriptor) { i.write("index.json", strings.Repeat("[", 100_000)) },
-		"one name":      func(i image, m ociDescriptor) { i.index(m, i.manifest("other")) },
+		"deep": func(i image, m ociDescriptor) {
+			i.replace("index.json", "{", `{"x":`+strings.Repeat("[", maxJSONDepth)+strings.Repeat("]", maxJSONDepth)+",")
+		},
+		"one name": func(i image, m ociDescriptor) { i.index(m, i.manifest("other")) },
 	} {
 		i := newImage(t)
 		m := i.manifest("layer")

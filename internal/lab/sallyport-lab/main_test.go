@@ -170,6 +170,27 @@ func TestCommandExitCode(t *testing.T) {
 	}
 }
 
+// A signal is the command's to answer: the lab passes it on and waits.
+func TestSignalReachesCommand(t *testing.T) {
+	cmd := program(t, "--", "sh", "-c", `trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done`)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "up\n" {
+		t.Fatalf("command said %q and error %v, want that it is up", line, err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if got := code(t, cmd.Wait()); got != 9 {
+		t.Errorf("exit code = %d, want the command's 9", got)
+	}
+}
+
 func code(t *testing.T, err error) int {
 	t.Helper()
 	var exit *exec.ExitError

@@ -1,0 +1,100 @@
+package idtoken_test
+
+import (
+	"encoding/base64"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
+)
+
+var now = time.Unix(1_800_000_000, 0)
+
+func wanted() idtoken.Wanted {
+	return idtoken.Wanted{Issuer: func(s string) bool { return s == "https://ci.example" }, Audience: "sigstore", Now: now}
+}
+
+func token(payload string) string {
+	return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".c2ln"
+}
+
+// A token that is not the one that was asked for is refused, with what was
+// found.
+func TestC20_only_the_token_that_was_asked_for(t *testing.T) {
+	for name, c := range map[string]struct {
+		payload string
+		ok      bool
+	}{
+		"good":               {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,"nbf":1799999400,"iat":1800000000}`, true},
+		"audience in a list": {`{"iss":"https://ci.example","aud":["sigstore"],"exp":1800000300}`, true},
+		"clock a little off": {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,"nbf":1800000059}`, true},
+		"two audiences":      {`{"iss":"https://ci.example","aud":["sigstore","evil"],"exp":1800000300}`, false},
+		"no audience":        {`{"iss":"https://ci.example","exp":1800000300}`, false},
+		"other audience":     {`{"iss":"https://ci.example","aud":"npm","exp":1800000300}`, false},
+		"other issuer":       {`{"iss":"https://ci.example/","aud":"sigstore","exp":1800000300}`, false},
+		"expired":            {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000000}`, false},
+		"no expiry":          {`{"iss":"https://ci.example","aud":"sigstore"}`, false},
+		"expiry is a word":   {`{"iss":"https://ci.example","aud":"sigstore","exp":"never"}`, false},
+		"expiry is huge":     {`{"iss":"https://ci.example","aud":"sigstore","exp":1e400}`, false},
+		"not yet":            {`{"iss":"https://ci.example","aud":"sigstore","exp":1800009300,"nbf":1800000061}`, false},
+		"issued later":       {`{"iss":"https://ci.example","aud":"sigstore","exp":1800009300,"iat":1800000061}`, false},
+		"claim twice":        {`{"iss":"https://ci.example","aud":"npm","exp":1800000300,"aud":"sigstore"}`, false},
+		"claim twice folded": {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,"AUD":"npm"}`, false},
+		"list":               {`["aud","sigstore"]`, false},
+		"two objects":        {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300}{}`, false},
+		"cut":                {`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300`, false},
+		"null":               {`null`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := idtoken.Parse(token(c.payload), wanted())
+			if c.ok && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			if !c.ok && fault.Of(err).Code != fault.Identity {
+				t.Errorf("error = %v, want E_IDENTITY", err)
+			}
+		})
+	}
+	for _, s := range []string{"", "a", "a.b", "a.b.c.d", "a.!.c", ".e30.x", "e30.e30.", strings.Repeat("a", 70_000)} {
+		if _, err := idtoken.Parse(s, wanted()); fault.Of(err).Code != fault.Identity {
+			t.Errorf("%.20q: error = %v, want E_IDENTITY", s, err)
+		}
+	}
+}
+
+// Ids are compared as they were written, digit by digit.
+func TestB09_ids_do_not_pass_through_floating_point(t *testing.T) {
+	const head = `{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,"run_id":`
+	c, err := idtoken.Parse(token(head+"9007199254740993}"), wanted())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Match([]idtoken.Match{{Claim: "run_id", Variable: "RUN", Want: "9007199254740993"}}); err != nil {
+		t.Errorf("the same id: %v", err)
+	}
+	for _, want := range []string{"9007199254740992", "", "9007199254740993.0"} {
+		if err := c.Match([]idtoken.Match{{Claim: "run_id", Variable: "RUN", Want: want}}); fault.Of(err).Code != fault.Identity {
+			t.Errorf("want %q: %v, want E_IDENTITY", want, err)
+		}
+	}
+	if err := c.Match([]idtoken.Match{{Claim: "absent", Variable: "X", Want: ""}}); fault.Of(err).Code != fault.Identity {
+		t.Errorf("absent claim and empty variable: %v, want E_IDENTITY", err)
+	}
+}
+
+// A token that is accepted has the one audience, whatever else is in it.
+func FuzzParse(f *testing.F) {
+	f.Add(`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300}`)
+	f.Add(`{"aud":["sigstore"],"aud":"x"}`)
+	f.Fuzz(func(t *testing.T, payload string) {
+		c, err := idtoken.Parse(token(payload), wanted())
+		if err != nil {
+			return
+		}
+		if c["aud"] != "sigstore" || c["iss"] != "https://ci.example" || c["exp"] <= "0" {
+			t.Fatalf("%q is accepted as %v", payload, c)
+		}
+	})
+}

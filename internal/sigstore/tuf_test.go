@@ -1,0 +1,181 @@
+package sigstore
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// mirror is a TUF repository with one target, trusted_root.json, on loopback.
+type mirror struct {
+	*httptest.Server
+	root     []byte
+	requests atomic.Int64
+}
+
+func newMirror(t *testing.T, target []byte, expires time.Time) *mirror {
+	t.Helper()
+	pub, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := signature.LoadSigner(key, crypto.Hash(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tufKey, err := metadata.KeyFromPublicKey(pub)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, b []byte) {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root := metadata.Root(expires)
+	for _, role := range []string{"root", "targets", "snapshot", "timestamp"} {
+		if err := root.Signed.AddKey(tufKey, role); err != nil {
+			t.Fatal(err)
+		}
+	}
+	targets, snapshot, timestamp := metadata.Targets(expires), metadata.Snapshot(expires), metadata.Timestamp(expires)
+	file := filepath.Join(dir, "target")
+	write("target", target)
+	info, err := metadata.TargetFile().FromFile(file, "sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	targets.Signed.Targets["trusted_root.json"] = info
+	sum := sha256.Sum256(target)
+	write("targets/"+hex.EncodeToString(sum[:])+".trusted_root.json", target)
+	var rootJSON []byte
+	for _, m := range []struct {
+		name string
+		sign func() ([]byte, error)
+	}{
+		{"1.root.json", func() ([]byte, error) { _, err := root.Sign(signer); return bytesOf(err, root.ToBytes) }},
+		{"1.targets.json", func() ([]byte, error) { _, err := targets.Sign(signer); return bytesOf(err, targets.ToBytes) }},
+		{"1.snapshot.json", func() ([]byte, error) { _, err := snapshot.Sign(signer); return bytesOf(err, snapshot.ToBytes) }},
+		{"timestamp.json", func() ([]byte, error) { _, err := timestamp.Sign(signer); return bytesOf(err, timestamp.ToBytes) }},
+	} {
+		b, err := m.sign()
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(m.name, b)
+		if m.name == "1.root.json" {
+			rootJSON = b
+		}
+	}
+	m := &mirror{root: rootJSON}
+	files := http.FileServer(http.Dir(dir))
+	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.requests.Add(1)
+		files.ServeHTTP(w, r)
+	}))
+	t.Cleanup(m.Close)
+	return m
+}
+
+func bytesOf(err error, f func(bool) ([]byte, error)) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	return f(false)
+}
+
+func TestTUF_a_mirror_gives_the_trusted_root(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	cache := t.TempDir()
+	o := TUF{Mirror: m.URL, Root: m.root, Cache: cache, Now: time.Now()}
+	r, err := PublicGood().TrustedRoot(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.Digest().Hex(), fmt.Sprintf("%x", sha256.Sum256(publicGoodRoot)); got != want {
+		t.Errorf("digest = %s, want %s", got, want)
+	}
+	if !r.Snapshot().IsZero() {
+		t.Errorf("a root from a mirror is called a snapshot of %v", r.Snapshot())
+	}
+	before := m.requests.Load()
+	if _, err := PublicGood().TrustedRoot(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if n := m.requests.Load() - before; n != 0 {
+		t.Errorf("a fresh cache was refreshed with %d requests, want none", n)
+	}
+}
+
+func TestL02_expired_metadata_is_not_used(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(-time.Hour))
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: m.root, Now: time.Now()})
+	if got := fault.Of(err); err == nil || got.Code != fault.TrustRoot || got.Kind != fault.Refused {
+		t.Errorf("error = %v, %s of kind %v, want %s refused", err, got.Code, got.Kind, fault.TrustRoot)
+	}
+}
+
+func TestL09_a_mirror_needs_a_root_to_begin_with(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Now: time.Now()})
+	if got := fault.Of(err).Kind; err == nil || got != fault.Usage {
+		t.Errorf("error = %v, kind %v, want a usage fault", err, got)
+	}
+	other := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	_, err = PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: other.root, Now: time.Now()})
+	if err == nil {
+		t.Error("a mirror was believed under another repository's root")
+	}
+}
+
+func TestTUF_a_mirror_that_is_down_is_unavailable(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	m.Close()
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: m.root, Now: time.Now()})
+	if got := fault.Of(err).Kind; err == nil || got != fault.Unavailable {
+
+		t.Errorf("error = %v, kind %v, want unavailable", err, got)
+	}
+}
+
+func TestL02_an_embedded_snapshot_ages(t *testing.T) {
+	for _, c := range []struct {
+		age  time.Duration
+		want bool
+	}{{0, true}, {SnapshotMax, true}, {SnapshotMax + time.Second, false}} {
+		_, err := PublicGood().TrustedRoot(t.Context(), TUF{Offline: true, Now: snapshotDate.Add(c.age)})
+		if (err == nil) != c.want {
+			t.Errorf("snapshot of age %v: error = %v, want accepted %t", c.age, err, c.want)
+		}
+	}
+}
+
+func TestA13_an_instance_without_a_snapshot_says_how_to_get_one(t *testing.T) {
+	p := NewUnlogged("github", "https://tuf.example", Endpoints{})
+	_, err := p.TrustedRoot(t.Context(), TUF{Offline: true, Now: snapshotDate})
+	var f *fault.Fault
+	if !errors.As(err, &f) || f.Kind != fault.Usage || f.Hint == "" {
+		t.Errorf("error = %v, want a usage fault with a hint, and no other root", err)
+	}
+}
