@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
@@ -148,11 +149,13 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 	var ids, urls []string
 	end := r.platform.Group("sallyport: attested " + plural(len(c.list), "subject"))
 	for _, x := range receipts {
-		fmt.Fprintf(r.Stdout, "attested  %s as %s\n", plural(len(x.Record.Subjects), "subject"), report.Plain(x.Signer.SAN))
-		fmt.Fprintf(r.Stdout, "  kept in    %s\n", report.Plain(x.Local.ID))
+		fmt.Fprintf(r.Stdout, "attested  %s\n", plural(len(x.Record.Subjects), "subject"))
+		fmt.Fprintf(r.Stdout, "  signed as  %s\n", report.Plain(x.Signer.SAN))
+		fmt.Fprintf(r.Stdout, "  kept in    %s\n", report.Plain(shortName(x.Local.ID)))
 		for _, s := range x.Stored {
-			fmt.Fprintf(r.Stdout, "  stored in  %s %s\n", report.Plain(s.Store), report.Plain(s.URL))
+			fmt.Fprintf(r.Stdout, "  stored in  %s\n", report.Plain(s.Store))
 			if s.URL != "" {
+				fmt.Fprintf(r.Stdout, "             %s\n", report.Plain(s.URL))
 				ids, urls = append(ids, s.ID), append(urls, s.URL)
 			}
 		}
@@ -169,6 +172,16 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 		r.output("attestation-url", strings.Join(urls, " ")),
 		r.output("digests", c.digests()),
 	)
+}
+
+// shortName shortens the digest that a file is named by, on a screen only: the
+// output bundle-path has the whole of it.
+func shortName(path string) string {
+	dir, name := filepath.Split(path)
+	if hex, rest, ok := strings.Cut(name, "."); ok && len(hex) == 64 {
+		return dir + hex[:12] + "…." + rest
+	}
+	return path
 }
 
 func plural(n int, s string) string {

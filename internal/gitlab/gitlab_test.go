@@ -191,6 +191,15 @@ func TestGitLab_API_failures(t *testing.T) {
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
+	t.Run("403 for protection alone", func(t *testing.T) {
+		l.Fault(t, map[string]any{"target": "gitlab", "match": "/protected_environments/", "status": 403, "times": -1})
+		j, _ := job(t, l.As(t, "gitlab", nil))
+		_, err := j.Environment(context.Background(), "production")
+		wantFault(t, err, fault.Unavailable, fault.NotAvailable)
+		if got := fault.Of(err).Hint; !strings.Contains(got, "read_api") {
+			t.Errorf("hint = %q, want the permission", got)
+		}
+	})
 	j, _ := job(t, l.As(t, "gitlab", nil))
 	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
 		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)

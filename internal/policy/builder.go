@@ -39,7 +39,7 @@ func builtBy(b Builder, s statement.Signer) *miss {
 	}
 	for i, x := range steps {
 		if !x.ok {
-			return &miss{step: i, code: x.code, line: b.Line, reason: "the evidence has another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
+			return &miss{step: i, code: x.code, line: b.Line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
 				hint: "build it with " + b.String()}
 		}
 	}

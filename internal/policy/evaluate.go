@@ -135,8 +135,11 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 
 func summary(now time.Time, f Fact) string {
 	s := f.Signer
-	return fmt.Sprintf("%s at %s, %s old, %s", s.SignerURI, short(s.Commit), Age(now.Sub(f.Time)), s.Run)
+	return fmt.Sprintf("%s, commit %s, signed %s ago, run %s", bare(s.SignerURI), short(s.Commit), Age(now.Sub(f.Time)), bare(s.Run))
 }
+
+// bare leaves the scheme out of a URI, for a line that people read.
+func bare(uri string) string { return strings.TrimPrefix(uri, "https://") }
 
 func short(commit string) string {
 	if len(commit) > 12 {

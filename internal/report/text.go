@@ -147,11 +147,11 @@ func (p *printer) finding(r Record, f verdict.Finding) {
 	p.hanging("  "+string(f.Code)+"  ", "    ", Plain(f.Reason))
 	for _, x := range []struct{ label, text string }{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", f.Hint}} {
 		if x.text != "" {
-			p.wrapped(fmt.Sprintf("    %-7s ", x.label), Plain(x.text))
+			p.wrapped(fmt.Sprintf("  %-6s ", x.label), Plain(x.text))
 		}
 	}
 	if f.Line > 0 && r.Policy != nil {
-		p.line("    %-7s %s:%d", "policy", Plain(r.Policy.File), f.Line)
+		p.line("  %-6s %s:%d", "policy", Plain(r.Policy.File), f.Line)
 	}
 }
 

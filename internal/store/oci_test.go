@@ -284,7 +284,7 @@ func TestO02_listings(t *testing.T) {
 				return
 			}
 			w.Header().Set("Link", "<"+r.URL.Path+`?next=x>; rel="next"`)
-			_, _ = w.Write(listing(1, digest))
+			_, _ = w.Write(listing(0, digest))
 		}, fault.Refused, fault.Malformed},
 		"page 2 fails": {func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.RawQuery != "" {
