@@ -64,13 +64,17 @@ func (j *Job) output(key, value, delimiter string) error {
 // Summary adds Markdown to the summary of the step. What is too long is cut at
 // the end of a line; the beginning, where the verdict stands, stays.
 func (j *Job) Summary(markdown string) error {
-	const note = "\n\n… the rest is in the verdict file.\n"
-	if len(markdown) > maxSummary {
-		head := markdown[:maxSummary-len(note)]
-		if i := strings.LastIndexByte(head, '\n'); i >= 0 {
-			head = head[:i]
-		}
-		markdown = head + note
+	const note = "\n… the rest is in the verdict file.\n"
+	room := maxSummary
+	if info, err := os.Stat(j.getenv("GITHUB_STEP_SUMMARY")); err == nil {
+		room -= int(min(info.Size(), maxSummary))
+	}
+	if len(markdown) > room {
+		head := markdown[:max(room-len(note), 0)]
+		markdown = head[:strings.LastIndexByte(head, '\n')+1] + note
+	}
+	if len(markdown) > room {
+		return nil
 	}
 	return j.append("GITHUB_STEP_SUMMARY", markdown)
 }

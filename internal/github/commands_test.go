@@ -159,8 +159,10 @@ func TestK02_data_is_no_command(t *testing.T) {
 // A summary that is too long keeps its beginning, where the verdict stands.
 func TestK05_long_summary_keeps_the_verdict(t *testing.T) {
 	j, env, _ := runnerJob(t)
-	if err := j.Summary("# denied\n" + strings.Repeat("a finding\n", 500_000)); err != nil {
-		t.Fatal(err)
+	for range 2 {
+		if err := j.Summary("# denied\n" + strings.Repeat("a finding\n", 500_000)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	b, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
 	if err != nil {

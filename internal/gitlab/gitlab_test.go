@@ -135,6 +135,20 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	}
 }
 
+// A token without a word about visibility counts as private.
+func TestF09_unknown_visibility_is_private(t *testing.T) {
+	l := labtest.Shared(t)
+	j, _ := job(t, l.As(t, "gitlab", nil))
+	for claim, want := range map[any]string{nil: "", "private": "private", "internal": "internal", "public": "public"} {
+		if got := j.Visibility(l.GitLabToken(t, "sigstore", map[string]any{"project_visibility": claim})); got != want {
+			t.Errorf("visibility of claim %v = %q, want %q", claim, got, want)
+		}
+	}
+	if got := j.Visibility("garbage"); got != "" {
+		t.Errorf("visibility of garbage = %q, want none", got)
+	}
+}
+
 // What is uploaded is found again under each subject; other subjects have none.
 func TestPackages(t *testing.T) {
 	l := labtest.Shared(t)

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,16 +37,26 @@ func NewExpectation(identity, pattern, issuer string) (Expectation, error) {
 	if pattern == "" {
 		return e, nil
 	}
-	if strings.Trim(pattern, "^$().*+?|") == "" {
-		return e, usage("certificate-identity-pattern %q matches anybody", pattern)
+	// Compiled alone first: a pattern that closes the anchors' group would
+	// leave them.
+	if _, err := regexp.Compile(pattern); err != nil {
+		return e, usage("certificate-identity-pattern %q: %v", pattern, err)
 	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 	if err != nil {
 		return e, usage("certificate-identity-pattern %q: %v", pattern, err)
 	}
+	if slices.ContainsFunc(nobody, re.MatchString) {
+		return e, usage("certificate-identity-pattern %q matches anybody", pattern)
+	}
 	e.Pattern = re
 	return e, nil
 }
+
+// nobody are names that no workflow and no person has (RFC 2606, "invalid"). A
+// pattern that matches one of them matches anybody.
+var nobody = []string{"", "nobody", "nobody@example.invalid", "https://example.invalid/nobody/nothing/none.yml@refs/heads/none",
+	"https://example.invalid/nobody/nothing//none.yml@refs/tags/none"}
 
 func usage(format string, args ...any) error {
 	return fault.New(fault.Usage, fault.Config, "", format, args...)

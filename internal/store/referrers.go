@@ -20,7 +20,7 @@ const workers = 8
 func (s *OCI) Fetch(ctx context.Context, subjects []subject.Subject) ([]Evidence, error) {
 	ctx, cancel := Within(ctx, s.o.Budget)
 	defer cancel()
-	return Each(ctx, unique(subjects), func(ctx context.Context, sub subject.Subject) ([]Evidence, error) {
+	return Each(ctx, subjects, func(ctx context.Context, sub subject.Subject) ([]Evidence, error) {
 		where := s.where(sub.Digest)
 		if where == "" {
 			return nil, nil
@@ -45,12 +45,13 @@ func unique(subjects []subject.Subject) []subject.Subject {
 	return out
 }
 
-// Each calls fetch for every subject, a few at a time, and returns everything
-// in the order of the subjects. The first error, in that order, is the answer:
+// Each calls fetch for every subject, each digest once and a few at a time, and
+// returns everything in the order of the subjects. The first error, in that order, is the answer:
 // a part of the evidence is no evidence.
 func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) ([]Evidence, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	subjects = unique(subjects)
 	found := make([][]Evidence, len(subjects))
 	errs := make([]error, len(subjects))
 	next := make(chan int)

@@ -1,0 +1,84 @@
+// Command bench measures sallyport as people run it, process start to exit,
+// beside the programs it should not be slower than, and prints one table
+// (docs/performance.md).
+//
+// It refuses to be a test: nothing fails because a machine is busy, and a
+// figure counts only beside another one of the same run. It links nothing but
+// the standard library, because a child starts with the peak memory of its
+// parent.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// bench is one run of the program.
+type bench struct {
+	dir    string // binaries in bin, and everything that is verified
+	rounds int
+	cosign string
+	table  table
+	identity
+	taken times
+}
+
+// identity is who signed everything in the lab.
+type identity struct{ Identity, Issuer string }
+
+func main() {
+	b := bench{}
+	flag.StringVar(&b.dir, "dir", "", "`DIR` with the binaries in bin; bundles and files are kept there")
+	flag.IntVar(&b.rounds, "rounds", 40, "how often a short command runs")
+	flag.StringVar(&b.cosign, "cosign", cachedCosign(), "`FILE` of cosign, to compare with")
+	inLab := flag.Bool("in-lab", false, "sign what will be verified; the program calls itself with it")
+	flag.Parse()
+	do := b.run
+	if *inLab {
+		do = b.sign
+	}
+	if err := do(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// cachedCosign is where make interop builds cosign.
+func cachedCosign() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(cache, "sallyport", "bin", "cosign")
+}
+
+func (b *bench) run() error {
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"start", b.start}, {"one bundle", b.cold}, {"cosign", b.withCosign}, {"a thousand bundles", b.thousand},
+		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"hashing", b.hashing}, {"size", b.size},
+	} {
+		fmt.Fprintln(os.Stderr, "bench: measuring", step.name)
+		if err := step.do(); err != nil {
+			return fmt.Errorf("%s: %w", step.name, err)
+		}
+	}
+	b.signed()
+	return b.table.print(os.Stdout)
+}
+
+// bin returns the path of a program that run.sh has built.
+func (b *bench) bin(name string) string { return filepath.Join(b.dir, "bin", name) }
+
+// path returns a path in the directory.
+func (b *bench) path(name string) string { return filepath.Join(b.dir, name) }
+
+// few is how often a command runs that takes a second.
+func (b *bench) few() int { return max(3, b.rounds/8) }

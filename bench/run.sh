@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Builds what is measured and prints one table. With a directory as argument,
+# the bundles and files stay there and are used again the next time; with
+# "--rounds N" after it, every command runs N times.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+dir=${1:-}
+if [ -z "$dir" ]; then
+	dir=$(mktemp -d)
+	trap 'rm -rf "$dir"' EXIT
+fi
+mkdir -p "$dir/bin"
+dir=$(cd "$dir" && pwd)
+
+export CGO_ENABLED=0
+flags=(-trimpath -buildvcs=false "-ldflags=-s -w -buildid=")
+go build "${flags[@]}" -o "$dir/bin/sallyport" .
+go build "${flags[@]}" -o "$dir/bin/" ./bench/plain ./bench/library ./bench
+go build -C internal/lab -trimpath -o "$dir/bin/sallyport-lab" ./sallyport-lab
+
+"$dir/bin/bench" --dir "$dir" "${@:2}"

@@ -1,0 +1,168 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"flag"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// good is a policy that everything in these tests is a variation of.
+const good = `version: 1
+artifacts:
+  app:
+    subject: ["dist/*", registry.example/acme/app]
+    trust: house
+    built-by:
+      - issuer: https://ci.example
+        repository: acme/app
+        repository-id: 1001
+        owner-id: 2002
+        workflow: build/release.yml
+        refs: [refs/heads/main, "refs/tags/v*"]
+environments:
+  production:
+    requires:
+      provenance: {max-age: 7d}
+`
+
+const (
+	commit    = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+	other     = "1111111111111111111111111111111111111111"
+	buildType = "https://code.example/build/v1"
+	scanType  = "https://scan.example/result/v1"
+)
+
+var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// words know two platforms: one that keeps workflows as paths of a repository
+// and operates runners, and one that does neither.
+var words = policy.Words{Trusts: []string{"house", "annex"}, Forge: forge}
+
+func forge(issuer string) (policy.Forge, bool) {
+	switch issuer {
+	case "https://ci.example":
+		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"},
+			Parameters: map[string][]string{buildType: {"workflow"}}}, true
+	case "https://jobs.example":
+		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"},
+			Parameters: map[string][]string{buildType: {"source"}}}, true
+	}
+	return policy.Forge{}, false
+}
+
+func read(t testing.TB, text string) *policy.Policy {
+	t.Helper()
+	p, err := policy.Read([]byte(text), "policy.yaml", words)
+	if err != nil {
+		t.Fatalf("reading the policy: %v", err)
+	}
+	return p
+}
+
+// edited returns the good policy with one text replaced, which has to be there.
+func edited(t testing.TB, old, new string) string {
+	t.Helper()
+	if !strings.Contains(good, old) {
+		t.Fatalf("the good policy has no %q", old)
+	}
+	return strings.Replace(good, old, new, 1)
+}
+
+func signer() statement.Signer {
+	uri := "https://code.example/acme/app/build/release.yml@refs/heads/main"
+	return statement.Signer{
+		Issuer: "https://ci.example", SAN: uri, SANKind: "uri", SignerURI: uri, SignerDigest: commit, Runner: "hosted",
+		Repository: "https://code.example/acme/app", Commit: commit, Ref: "refs/heads/main", RepositoryID: "1001",
+		OwnerURI: "https://code.example/acme", OwnerID: "2002", ConfigURI: uri, ConfigDigest: commit, Event: "push",
+		Run: "https://code.example/acme/app/runs/7/attempts/1", Visibility: "public",
+	}
+}
+
+// renamed gives s another workflow, everywhere that a certificate names it.
+func renamed(s *statement.Signer, uri string) {
+	s.SAN, s.SignerURI, s.ConfigURI = uri, uri, uri
+}
+
+// reref gives s another ref, everywhere that a certificate names it.
+func reref(s *statement.Signer, ref string) {
+	path, _, _ := strings.Cut(s.ConfigURI, "@")
+	s.Ref = ref
+	renamed(s, path+"@"+ref)
+}
+
+// provenance is what an honest builder would state in a job of s.
+func provenance(s statement.Signer) statement.Provenance {
+	return statement.Provenance{
+		BuildDefinition: statement.BuildDefinition{
+			BuildType: buildType, ExternalParameters: json.RawMessage(`{"workflow":{}}`),
+			ResolvedDependencies: []statement.Resource{{URI: "git+" + s.Repository + "@" + s.Ref, Digest: map[string]string{"gitCommit": s.Commit}}},
+		},
+		RunDetails: statement.RunDetails{
+			Builder:  statement.Builder{ID: s.SignerURI},
+			Metadata: statement.BuildMetadata{InvocationID: json.RawMessage(`"` + s.Run + `"`)},
+		},
+	}
+}
+
+// stated returns the fact that s stated p an hour ago.
+func stated(t testing.TB, s statement.Signer, p statement.Provenance) policy.Fact {
+	t.Helper()
+	b, err := json.Marshal(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy.Fact{
+		Signer: s, Trust: "house", Time: now.Add(-time.Hour), Source: "store",
+		Statement: statement.Statement{Type: statement.TypeV1, PredicateType: statement.ProvenanceV1, Predicate: b},
+	}
+}
+
+// built is the fact that meets the good policy.
+func built(t testing.TB) policy.Fact { return stated(t, signer(), provenance(signer())) }
+
+func app() subject.Subject { return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{1}} }
+
+var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}}
+
+// input is what lets the facts enter production if they are good.
+func input(p *policy.Policy, facts ...policy.Fact) policy.Input {
+	return policy.Input{Policy: p, Environment: "production", Protection: guarded, Now: now,
+		Candidates: []policy.Candidate{{Subject: app(), Facts: facts}}}
+}
+
+// refusals returns the findings of v that do not allow.
+func refusals(v verdict.Verdict) []verdict.Finding {
+	all := slices.Clone(v.Findings)
+	for _, j := range v.Judgements {
+		all = append(all, j.Findings...)
+	}
+	return slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome == verdict.Allow })
+}
+
+// wantAllowed fails t unless v allows.
+func wantAllowed(t *testing.T, v verdict.Verdict) {
+	t.Helper()
+	if got := v.Outcome(); got != verdict.Allow {
+		t.Fatalf("outcome = %v for %+v, want allow", got, refusals(v))
+	}
+}
+
+// wantDenied fails t unless v denies for one reason, which it returns.
+func wantDenied(t *testing.T, v verdict.Verdict) verdict.Finding {
+	t.Helper()
+	bad := refusals(v)
+	if got := v.Outcome(); got != verdict.Deny || len(bad) != 1 {
+		t.Fatalf("outcome = %v with reasons %+v, want deny with one reason", got, bad)
+	}
+	return bad[0]
+}

@@ -1,0 +1,335 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+func TestControl_the_workflow_that_the_policy_names_may_enter(t *testing.T) {
+	wantAllowed(t, policy.Evaluate(input(read(t, good), built(t))))
+}
+
+// strangers are signers that differ from the good one in one thing, with the
+// reason that has to be given. Everything that follows from that thing is
+// changed along, so that nothing but the one check stands in the way.
+var strangers = []struct {
+	name   string
+	change func(*statement.Signer)
+	code   fault.Code
+	reason string
+}{
+	{"C15_another_issuer", func(s *statement.Signer) { s.Issuer = "https://ci.example/" }, fault.Identity, "another issuer"},
+	{"C15_an_issuer_of_the_same_host", func(s *statement.Signer) { s.Issuer = "https://ci.example/evil" }, fault.Identity, "another issuer"},
+	{"C15_an_issuer_over_http", func(s *statement.Signer) { s.Issuer = "http://ci.example" }, fault.Identity, "another issuer"},
+	{"C23_the_same_project_of_another_instance", func(s *statement.Signer) { s.Issuer = "https://jobs.example" }, fault.Identity, "another issuer"},
+	{"C15_no_issuer", func(s *statement.Signer) { s.Issuer = "" }, fault.Identity, "another issuer"},
+	{"A21_an_email_that_reads_like_a_workflow", func(s *statement.Signer) { s.SANKind = "email" }, fault.Identity, "another kind of signer"},
+	{"A21_a_name_of_no_known_kind", func(s *statement.Signer) { s.SANKind = "" }, fault.Identity, "another kind of signer"},
+	{"C06_another_repository", func(s *statement.Signer) { s.Repository = "https://code.example/acme/app-evil" }, fault.Identity, "another repository"},
+	{"C06_the_repository_of_another_host", func(s *statement.Signer) { s.Repository = "https://evil.example/acme/app" }, fault.Identity, "another repository"},
+	{"B12_the_repository_in_another_case", func(s *statement.Signer) { s.Repository = "https://code.example/Acme/app" }, fault.Identity, "another repository"},
+	{"B12_a_homoglyph_of_the_repository", func(s *statement.Signer) { s.Repository = "https://code.example/acmе/app" }, fault.Identity, "another repository"},
+	{"C06_a_resurrected_repository", func(s *statement.Signer) { s.RepositoryID = "2002" }, fault.Identity, "another repository-id"},
+	{"C06_no_repository_id", func(s *statement.Signer) { s.RepositoryID = "" }, fault.Identity, "another repository-id"},
+	{"B09_a_repository_id_with_a_zero_before_it", func(s *statement.Signer) { s.RepositoryID = "01001" }, fault.Identity, "another repository-id"},
+	{"C16_another_owner", func(s *statement.Signer) { s.OwnerID = "2003" }, fault.Identity, "another owner-id"},
+	{"C16_no_owner", func(s *statement.Signer) { s.OwnerID = "" }, fault.Identity, "another owner-id"},
+	{"C03_a_workflow_whose_name_begins_like_ours", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yml.evil.yml@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_of_another_ending", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yaml@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_behind_a_climb", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yml/../evil.yml@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_behind_an_encoded_climb", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/..%2frelease.yml@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_behind_two_slashes", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app//build/release.yml@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_with_two_refs", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yml@refs/heads/x@refs/heads/main")
+	}, fault.Identity, "another workflow"},
+	{"C03_a_workflow_without_a_ref", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yml")
+	}, fault.Source, "another ref of the workflow"},
+	{"C08_a_reusable_workflow_that_the_policy_does_not_name", func(s *statement.Signer) {
+		s.SignerURI = "https://code.example/acme/ci/build/sign.yml@refs/tags/v1"
+		s.SAN = s.SignerURI
+	}, fault.Identity, "another signing workflow"},
+	{"C08_our_workflow_as_a_signer_for_another_caller", func(s *statement.Signer) {
+		s.ConfigURI = "https://code.example/acme/app/build/evil.yml@refs/heads/main"
+	}, fault.Identity, "another workflow"},
+	{"C01_a_name_that_is_not_the_signing_workflow", func(s *statement.Signer) { s.SAN += ".evil" }, fault.Identity, "another subject alternative name"},
+	{"C10_a_signing_workflow_at_another_commit", func(s *statement.Signer) { s.SignerDigest = other }, fault.Identity, "another commit of the signing workflow"},
+	{"C14_a_self_hosted_runner", func(s *statement.Signer) { s.Runner = "self-hosted" }, fault.Identity, "another runner"},
+	{"C14_no_runner", func(s *statement.Signer) { s.Runner = "" }, fault.Identity, "another runner"},
+	{"C14_a_runner_in_another_case", func(s *statement.Signer) { s.Runner = "HOSTED" }, fault.Identity, "another runner"},
+	{"C14_a_runner_that_a_person_reached", func(s *statement.Signer) { s.Runner = "ssh-rerun" }, fault.Identity, "another runner"},
+	{"C05_a_workflow_of_another_ref_than_the_source", func(s *statement.Signer) {
+		renamed(s, "https://code.example/acme/app/build/release.yml@refs/heads/evil")
+	}, fault.Source, "another ref of the workflow"},
+	{"C05_a_branch_named_like_a_tag", func(s *statement.Signer) { reref(s, "refs/heads/v1.0.0") }, fault.Source, "another ref"},
+	{"C05_a_tag_named_like_a_branch", func(s *statement.Signer) { reref(s, "refs/tags/main") }, fault.Source, "another ref"},
+	{"C05_a_branch_named_like_a_whole_tag", func(s *statement.Signer) { reref(s, "refs/heads/refs/tags/v1") }, fault.Source, "another ref"},
+	{"C05_a_short_ref", func(s *statement.Signer) { reref(s, "main") }, fault.Source, "another ref"},
+	{"C11_the_merge_ref_of_a_pull_request", func(s *statement.Signer) { reref(s, "refs/pull/1/merge") }, fault.Source, "another ref"},
+	{"C11_a_ref_below_an_allowed_one", func(s *statement.Signer) { reref(s, "refs/tags/v1/evil") }, fault.Source, "another ref"},
+	{"C11_a_pull_request", func(s *statement.Signer) { s.Event = "pull_request" }, fault.Source, "another event"},
+	{"C11_a_pull_request_on_the_target_branch", func(s *statement.Signer) { s.Event = "pull_request_target" }, fault.Source, "another event"},
+	{"E13_a_run_started_by_another_run", func(s *statement.Signer) { s.Event = "workflow_run" }, fault.Source, "another event"},
+	{"C11_a_comment", func(s *statement.Signer) { s.Event = "issue_comment" }, fault.Source, "another event"},
+	{"C11_no_event", func(s *statement.Signer) { s.Event = "" }, fault.Source, "another event"},
+	{"C05_no_commit", func(s *statement.Signer) { s.Commit = "" }, fault.Source, "another commit"},
+	{"C05_a_short_commit", func(s *statement.Signer) { s.Commit = commit[:12] }, fault.Source, "another commit"},
+}
+
+func TestSigner_each_difference_alone_denies_with_its_reason(t *testing.T) {
+	p := read(t, good)
+	for _, x := range strangers {
+		t.Run(x.name, func(t *testing.T) {
+			s := signer()
+			x.change(&s)
+			f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+			if want := "the evidence names " + x.reason; f.Code != x.code || f.Reason != want {
+				t.Errorf("reason = %s %q, want %s %q", f.Code, f.Reason, x.code, want)
+			}
+			if f.Line != 7 || f.Found == "" || f.Wanted == "" || f.Hint == "" {
+				t.Errorf("finding = %+v, want line 7, what was found, what is wanted and a hint", f)
+			}
+		})
+	}
+}
+
+func TestControl_every_ref_and_event_that_the_policy_names_may_enter(t *testing.T) {
+	p := read(t, good)
+	for _, ref := range []string{"refs/heads/main", "refs/tags/v1.0.0", "refs/tags/v2"} {
+		for _, event := range []string{"push", "manual"} {
+			s := signer()
+			reref(&s, ref)
+			s.Event = event
+			wantAllowed(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+		}
+	}
+}
+
+// reusable is a signer whose job called a workflow of another repository.
+func reusable() statement.Signer {
+	s := signer()
+	s.SignerURI = "https://code.example/acme/ci/build/sign.yml@refs/tags/v1"
+	s.SAN, s.SignerDigest = s.SignerURI, other
+	return s
+}
+
+const reusablePolicy = "workflow: build/release.yml\n        signer: acme/ci/build/sign.yml@refs/tags/v1\n        signer-digest: " + other
+
+func TestControl_a_reusable_workflow_signs_if_the_policy_names_it_with_its_commit(t *testing.T) {
+	p := read(t, edited(t, "workflow: build/release.yml", reusablePolicy))
+	wantAllowed(t, policy.Evaluate(input(p, stated(t, reusable(), provenance(reusable())))))
+}
+
+func TestC08_C09_C10_a_reusable_workflow_vouches_for_nobody_else(t *testing.T) {
+	p := read(t, edited(t, "workflow: build/release.yml", reusablePolicy))
+	for _, x := range []struct {
+		name   string
+		change func(*statement.Signer)
+		reason string
+	}{
+		{"C09 a caller from another repository", func(s *statement.Signer) {
+			s.Repository, s.RepositoryID = "https://code.example/evil/app", "6666"
+			s.ConfigURI = "https://code.example/evil/app/build/release.yml@refs/heads/main"
+		}, "another repository"},
+		{"C08 another caller in the repository", func(s *statement.Signer) {
+			s.ConfigURI = "https://code.example/acme/app/build/evil.yml@refs/heads/main"
+		}, "another workflow"},
+		{"C08 the caller signed itself", func(s *statement.Signer) { *s = signer() }, "another signing workflow"},
+		{"C10 the signing workflow was moved", func(s *statement.Signer) { s.SignerDigest = commit }, "another commit of the signing workflow"},
+		{"C10 the signing workflow at another ref", func(s *statement.Signer) {
+			s.SignerURI = "https://code.example/acme/ci/build/sign.yml@refs/tags/v2"
+			s.SAN = s.SignerURI
+		}, "another signing workflow"},
+	} {
+		s := reusable()
+		x.change(&s)
+		f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+		if f.Code != fault.Identity || f.Reason != "the evidence has "+x.reason {
+			t.Errorf("%s: reason = %s %q, want %s, %q", x.name, f.Code, f.Reason, fault.Identity, x.reason)
+		}
+	}
+}
+
+func TestE14_another_trusted_repository_vouches_only_for_its_own_artifacts(t *testing.T) {
+	const second = `  tool:
+    subject: [tool/*]
+    trust: house
+    built-by:
+      - {issuer: https://ci.example, repository: acme/tool, repository-id: 3003, workflow: build/release.yml, refs: [refs/heads/main]}
+environments:`
+	p := read(t, edited(t, "environments:", second))
+	s := signer()
+	s.Repository, s.RepositoryID = "https://code.example/acme/tool", "3003"
+	renamed(&s, "https://code.example/acme/tool/build/release.yml@refs/heads/main")
+	in := input(p, stated(t, s, provenance(s)))
+	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Identity {
+		t.Errorf("code = %s, want %s", f.Code, fault.Identity)
+	}
+	in.Candidates[0].Subject.Name = "tool/x"
+	wantAllowed(t, policy.Evaluate(in))
+}
+
+func TestA13_a_fact_of_another_trusted_root_counts_for_nothing(t *testing.T) {
+	f := built(t)
+	f.Trust = "annex"
+	if got := wantDenied(t, policy.Evaluate(input(read(t, good), f))); got.Code != fault.EvidenceMissing {
+		t.Errorf("code = %s, want %s", got.Code, fault.EvidenceMissing)
+	}
+}
+
+func TestNearest_of_several_builders_is_the_one_reported(t *testing.T) {
+	second := `        refs: [refs/heads/main, "refs/tags/v*"]
+      - {issuer: https://jobs.example, repository: acme/app, repository-id: 20, workflow: ci.yml, refs: [refs/heads/main], runner: ours}
+      - {issuer: https://ci.example, repository: acme/other, repository-id: 9, workflow: build/release.yml, refs: [refs/heads/main]}`
+	p := read(t, edited(t, `        refs: [refs/heads/main, "refs/tags/v*"]`, second))
+	wantAllowed(t, policy.Evaluate(input(p, built(t))))
+	s := signer()
+	s.Event = "pull_request"
+	f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+	if f.Code != fault.Source || f.Line != 7 || f.Found != "pull_request" || f.Wanted != "push or manual" {
+		t.Errorf("finding = %+v, want the event that the first builder, line 7, does not have", f)
+	}
+}
+
+func TestNearest_of_several_facts_is_the_one_reported(t *testing.T) {
+	far, near := signer(), signer()
+	far.Issuer, near.Event = "https://evil.example", "pull_request"
+	p := read(t, good)
+	a, b := stated(t, far, provenance(far)), stated(t, near, provenance(near))
+	for _, facts := range [][]policy.Fact{{a, b}, {b, a}} {
+		if f := wantDenied(t, policy.Evaluate(input(p, facts...))); f.Code != fault.Source {
+			t.Errorf("code = %s, want %s", f.Code, fault.Source)
+		}
+	}
+}
+
+func TestD06_a_strangers_evidence_changes_no_answer(t *testing.T) {
+	p := read(t, good)
+	evil := signer()
+	evil.Issuer = "https://evil.example"
+	junk := stated(t, evil, provenance(evil))
+	for _, facts := range [][]policy.Fact{{junk, built(t)}, {built(t), junk}} {
+		in := input(p, facts...)
+		in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
+		v := policy.Evaluate(in)
+		wantAllowed(t, v)
+		if e := v.Judgements[0].Evidence; len(e) != 1 || e[0].Signer != signer().SAN {
+			t.Errorf("evidence = %+v, want only what the policy names", e)
+		}
+	}
+	in := input(p)
+	in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
+	f := wantDenied(t, policy.Evaluate(in))
+	if f.Code != fault.EvidenceMissing || !strings.Contains(f.Found, "the signature does not verify") {
+		t.Errorf("finding = %+v, want missing evidence that quotes the rejection", f)
+	}
+	if v := policy.Evaluate(in); len(v.Judgements[0].Rejections) != 1 {
+		t.Errorf("rejections = %+v, want the one there was", v.Judgements[0].Rejections)
+	}
+}
+
+func expectation(t *testing.T, identity, pattern, issuer string) policy.Expectation {
+	t.Helper()
+	e, err := policy.NewExpectation(identity, pattern, issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func TestC01_a_signer_pattern_matches_the_whole_name(t *testing.T) {
+	pattern := `https://code\.example/acme/app/build/[a-z]+\.yml@refs/heads/main`
+	e := expectation(t, "", pattern, "https://ci.example")
+	exact := expectation(t, signer().SAN, "", "https://ci.example")
+	wantAllowed(t, policy.EvaluateSigner(e, input(nil, built(t)).Candidates))
+	wantAllowed(t, policy.EvaluateSigner(exact, input(nil, built(t)).Candidates))
+	good := signer().SAN
+	for _, san := range []string{
+		"https://code.example/acme/app-evil/build/release.yml@refs/heads/main", "https://code.example/acme/appx/build/release.yml@refs/heads/main",
+		"https://codeXexample/acme/app/build/release.yml@refs/heads/main", "https://evil.example/?" + good, good + "-evil",
+		good + "\nx", "x\n" + good, "x\n" + good + "\nx", "", strings.ToUpper(good), " " + good,
+	} {
+		f := built(t)
+		f.Signer.SAN = san
+		for _, e := range []policy.Expectation{e, exact} {
+			if got := wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates)); got.Code != fault.Identity {
+				t.Errorf("%q: code = %s, want %s", san, got.Code, fault.Identity)
+			}
+		}
+	}
+	f := built(t)
+	f.Signer.Issuer = "https://evil.example"
+	if got := wantDenied(t, policy.EvaluateSigner(exact, input(nil, f).Candidates)); got.Code != fault.Identity {
+		t.Errorf("another issuer: code = %s, want %s", got.Code, fault.Identity)
+	}
+}
+
+func TestC01_a_multiline_pattern_is_still_anchored(t *testing.T) {
+	e := expectation(t, "", `(?m)^https://code\.example/acme/app$`, "https://ci.example")
+	f := built(t)
+	f.Signer.SAN = "https://code.example/acme/app"
+	wantAllowed(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+	f.Signer.SAN = "evil\nhttps://code.example/acme/app\nevil"
+	wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+}
+
+func TestC01_an_alternative_cannot_leave_the_anchors(t *testing.T) {
+	e := expectation(t, "", `https://a|https://b`, "https://ci.example")
+	f := built(t)
+	f.Signer.SAN = "https://b"
+	wantAllowed(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+	for _, pattern := range []string{`a)|(?:.*`, `a\z)|(?:.*`, `(`, `\`, `a{1001}`} {
+		if _, err := policy.NewExpectation("", pattern, "https://ci.example"); fault.Of(err).Kind != fault.Usage {
+			t.Errorf("pattern %q: err = %v, want a usage fault", pattern, err)
+		}
+	}
+}
+
+func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
+	const issuer, name = "https://ci.example", "https://code.example/acme/app"
+	for _, x := range [][3]string{
+		{"", "", issuer}, {name, "", ""}, {name, "", " "}, {" ", "", issuer}, {name + " ", "", issuer}, {name, name, issuer},
+		{"", ".*", issuer}, {"", ".+", issuer}, {"", "^.*$", issuer}, {"", "(.*)", issuer}, {"", ".*|", issuer}, {"", " ", issuer},
+		{"", `(?s).*`, issuer}, {"", `[\s\S]*`, issuer}, {"", `\S+`, issuer}, {"", `https://x|.*`, issuer}, {"", `[^x]*`, issuer}, {"", `.{0,}`, issuer},
+	} {
+		if _, err := policy.NewExpectation(x[0], x[1], x[2]); fault.Of(err).Kind != fault.Usage {
+			t.Errorf("identity %q, pattern %q, issuer %q: err = %v, want a usage fault", x[0], x[1], x[2], err)
+		}
+	}
+}
+
+func TestA15_a_key_and_a_certificate_do_not_stand_in_for_each_other(t *testing.T) {
+	keyed := policy.Fact{Keyed: true, Trust: "house", Time: now, Statement: built(t).Statement}
+	byKey, byName := policy.Expectation{Key: true}, expectation(t, signer().SAN, "", "https://ci.example")
+	wantAllowed(t, policy.EvaluateSigner(byKey, input(nil, keyed).Candidates))
+	wantDenied(t, policy.EvaluateSigner(byKey, input(nil, built(t)).Candidates))
+	keyed.Signer = signer() // even if a key's fact said so
+	wantDenied(t, policy.EvaluateSigner(byName, input(nil, keyed).Candidates))
+	wantDenied(t, policy.Evaluate(input(read(t, good), policy.Fact{Keyed: true, Trust: "house", Time: now, Statement: built(t).Statement})))
+}
+
+func TestD02_a_signer_without_evidence_is_missing(t *testing.T) {
+	e := expectation(t, signer().SAN, "", "https://ci.example")
+	f := wantDenied(t, policy.EvaluateSigner(e, input(nil).Candidates))
+	if f.Code != fault.EvidenceMissing {
+		t.Errorf("code = %s, want %s", f.Code, fault.EvidenceMissing)
+	}
+	if got := policy.EvaluateSigner(e, nil).Outcome(); got != verdict.Deny {
+		t.Errorf("outcome about nothing = %v, want deny", got)
+	}
+}
