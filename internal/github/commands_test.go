@@ -156,6 +156,32 @@ func TestK02_data_is_no_command(t *testing.T) {
 	}
 }
 
+// Data cannot make the runner blank out the log, which would hide a denial.
+func TestK03_data_masks_nothing(t *testing.T) {
+	for _, data := range []string{"::add-mask::a", "x\n::add-mask::e", "x\r\n ::ADD-MASK::e", "##[add-mask]e", "::add-mask::\u2028e"} {
+		j, env, log := runnerJob(t)
+		j.Annotate("error", "", 0, "denied", data)
+		j.Group(data)()
+		for _, c := range commands(log.String()) {
+			if name := strings.ToLower(strings.Trim(c, ":#[ ")); strings.HasPrefix(name, "add-mask") {
+				t.Errorf("%q: the runner takes %q", data, c)
+			}
+		}
+		// The verdict also goes to a file, which no mask of the log reaches.
+		if err := j.Output("outcome", "denied"); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(env["GITHUB_OUTPUT"]); err != nil || !strings.Contains(string(b), "\ndenied\n") {
+			t.Errorf("output %q, %v; want denied", b, err)
+		}
+	}
+	j, _, log := runnerJob(t)
+	j.mask("secret")
+	if got := commands(log.String()); len(got) != 1 || got[0] != "::add-mask::secret" {
+		t.Errorf("the runner takes %q, want our own mask", got)
+	}
+}
+
 // A summary that is too long keeps its beginning, where the verdict stands.
 func TestK05_long_summary_keeps_the_verdict(t *testing.T) {
 	j, env, _ := runnerJob(t)

@@ -63,12 +63,12 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		return policy.Protection{}, err
 	}
 	if !found {
-		p.State, p.Found = policy.Missing, "no environment of this name"
+		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
 		return p, nil
 	}
 	if e.Name != name {
 		// The API folds case; the environment of a job is taken literally.
-		p.State, p.Found = policy.Missing, fmt.Sprintf("an environment %q, not %q", e.Name, name)
+		p.State, p.Found = policy.Missing, fmt.Sprintf("an environment %+q, not %+q", e.Name, name)
 		return p, nil
 	}
 	var c customRules

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -311,6 +312,21 @@ func TestPut_without_permission(t *testing.T) {
 	wantFault(t, err, fault.Usage, fault.Config)
 }
 
+// An upload whose answer was lost is repeated; the bundle is there, and being
+// there twice harms nobody.
+func TestPut_answer_lost(t *testing.T) {
+	l := labtest.Start(t)
+	j, _ := job(t, l.As(t, "github", nil))
+	l.Fault(t, map[string]any{"target": "github", "match": "^POST ", "action": "persist_then_fail", "status": 502, "times": 1})
+	s := subject.Subject{Digest: subject.Digest{5}}
+	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found) == 0 {
+		t.Errorf("found %d bundles, %v; want it", len(found), err)
+	}
+}
+
 // What protects an environment, and what does not.
 func TestC13_environment_protection(t *testing.T) {
 	l := labtest.Shared(t)
@@ -420,6 +436,54 @@ func TestFromEnv(t *testing.T) {
 	} {
 		_, err := github.FromEnv(func(k string) string { return env[k] })
 		wantFault(t, err, fault.Usage, fault.Config)
+	}
+}
+
+// A name that looks like that of a protected environment is another name, and is
+// shown so that the difference can be seen.
+func TestB12_look_alike_environment(t *testing.T) {
+	j, _ := job(t, labtest.Shared(t).As(t, "github", nil))
+	for name, want := range map[string]policy.State{
+		"production":       policy.Protected,
+		"pr\u043eduction":  policy.Missing, // Cyrillic o
+		"producti\u00f3n":  policy.Missing,
+		"productio\u0301n": policy.Missing,
+	} {
+		p, err := j.Environment(context.Background(), name)
+		if err != nil || p.State != want {
+			t.Errorf("%+q: %+v, %v; want state %v", name, p, err, want)
+		}
+		if want == policy.Missing && !strings.Contains(p.Found, strconv.QuoteToASCII(name)) {
+			t.Errorf("%+q: found %q, want the name in ASCII", name, p.Found)
+		}
+	}
+}
+
+// A ref is data: whatever git allows in its name arrives in the predicate as it
+// is, and nowhere else.
+func TestC21_ref_names_are_data(t *testing.T) {
+	l := labtest.Shared(t)
+	for _, ref := range []string{
+		"refs/heads/$(id)", "refs/heads/`id`", "refs/heads/;rm", "refs/heads/--flag", "refs/heads/-x", "refs/heads/a\"b'c",
+		"refs/heads/a@b", "refs/heads/a|b&c", "refs/heads/%0A::error::x", "refs/heads/${{github.token}}", "refs/heads/\u202ex", "refs/tags/v1@refs/heads/main",
+	} {
+		claims := map[string]any{"ref": ref, "workflow_ref": "acme/widget/.github/workflows/release.yml@" + ref}
+		j, log := job(t, l.As(t, "github", claims))
+		p, err := j.Provenance(l.GitHubToken(t, "sigstore", claims))
+		if err != nil {
+			t.Errorf("%q: %v", ref, err)
+			continue
+		}
+		var got struct{ Workflow struct{ Ref, Path string } }
+		if err := json.Unmarshal(p.BuildDefinition.ExternalParameters, &got); err != nil || got.Workflow.Ref != ref || got.Workflow.Path != ".github/workflows/release.yml" {
+			t.Errorf("%q: workflow %+v, %v; want the ref as it is", ref, got.Workflow, err)
+		}
+		if want := "git+https://github.com/acme/widget@" + ref; p.BuildDefinition.ResolvedDependencies[0].URI != want {
+			t.Errorf("%q: source %q, want %q", ref, p.BuildDefinition.ResolvedDependencies[0].URI, want)
+		}
+		if log.Len() > 0 {
+			t.Errorf("%q: log %q, want none", ref, log)
+		}
 	}
 }
 

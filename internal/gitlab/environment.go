@@ -40,7 +40,7 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 	case err != nil:
 		return policy.Protection{}, answer(resp, err, readSettings)
 	case e.Name != name:
-		p.State, p.Found = policy.Unprotected, fmt.Sprintf("a protected environment %q, not %q", e.Name, name)
+		p.State, p.Found = policy.Unprotected, fmt.Sprintf("a protected environment %+q, not %+q", e.Name, name)
 		return p, nil
 	}
 	return judge(p, e), nil
@@ -63,7 +63,7 @@ func (j *Job) unprotected(ctx context.Context, c *gitlab.Client, name string, p 
 	if err != nil && status(resp, err) != http.StatusNotFound {
 		return policy.Protection{}, answer(resp, err, readSettings)
 	}
-	p.State, p.Found = policy.Missing, "no environment of this name"
+	p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
 	for _, e := range list {
 		if e.Name == name {
 			p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"

@@ -116,9 +116,12 @@ func builderID(b Builder, _ Requirement, s statement.Signer, p statement.Provena
 	return &miss{code: fault.Predicate, reason: "the provenance names another builder than the certificate", found: id, wanted: s.SignerURI}
 }
 
-func invocation(_ Builder, _ Requirement, s statement.Signer, p statement.Provenance) *miss {
+func invocation(b Builder, _ Requirement, s statement.Signer, p statement.Provenance) *miss {
 	id := strings.Trim(string(p.RunDetails.Metadata.InvocationID), `"`)
-	if id != "" && s.Run != "" && (id == s.Run || strings.HasSuffix(s.Run, "/"+id)) {
+	// Some platforms state the number of the job where the certificate has its
+	// address; there the number is the address's last part, and not the
+	// attempt of a run.
+	if id != "" && (id == s.Run || b.Forge.Mark == "//" && s.Run == s.Repository+"/-/jobs/"+id) {
 		return nil
 	}
 	return &miss{code: fault.Source, reason: "the provenance names another run than the certificate", found: orAbsent(id), wanted: s.Run}
@@ -157,7 +160,7 @@ func parameters(b Builder, q Requirement, _ statement.Signer, p statement.Proven
 	}
 	for _, k := range keys {
 		if !slices.Contains(allowed, k) && !slices.Contains(q.Inputs, k) {
-			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: k, wanted: strings.Join(append(allowed, q.Inputs...), ", "),
+			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: k, wanted: strings.Join(slices.Concat(allowed, q.Inputs), ", "),
 				hint: "name it under inputs of the requirement if any value of it is acceptable"}
 		}
 	}

@@ -165,8 +165,11 @@ func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Fi
 			return f
 		}
 	}
-	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name,
-		"attest it in the workflow that builds it: "+a.BuiltBy[0].String())
+	hint := ""
+	if len(a.BuiltBy) > 0 {
+		hint = "attest it in the workflow that builds it: " + a.BuiltBy[0].String()
+	}
+	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name, hint)
 	f.Found = "nothing"
 	if n := len(c.Rejections); n > 0 {
 		f.Found = fmt.Sprintf("%d bundles that prove nothing, first: %s %s", n, c.Rejections[0].Code, c.Rejections[0].Reason)
@@ -186,7 +189,7 @@ type miss struct {
 }
 
 func check(now time.Time, a Artifact, q Requirement, f Fact) *miss {
-	var nearest *miss
+	nearest := &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names no builder of this artifact"}
 	for _, b := range a.BuiltBy {
 		m := builtBy(b, f.Signer)
 		if m == nil {
@@ -195,7 +198,7 @@ func check(now time.Time, a Artifact, q Requirement, f Fact) *miss {
 		if m == nil {
 			return fresh(now, q, f)
 		}
-		if nearest == nil || m.step > nearest.step {
+		if m.step > nearest.step {
 			nearest = m
 		}
 	}

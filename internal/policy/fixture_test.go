@@ -130,7 +130,9 @@ func stated(t testing.TB, s statement.Signer, p statement.Provenance) policy.Fac
 // built is the fact that meets the good policy.
 func built(t testing.TB) policy.Fact { return stated(t, signer(), provenance(signer())) }
 
-func app() subject.Subject { return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{1}} }
+func app() subject.Subject {
+	return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{1}}
+}
 
 var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}}
 

@@ -159,7 +159,7 @@ func TestC08_C09_C10_a_reusable_workflow_vouches_for_nobody_else(t *testing.T) {
 		s := reusable()
 		x.change(&s)
 		f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
-		if f.Code != fault.Identity || f.Reason != "the evidence has "+x.reason {
+		if f.Code != fault.Identity || f.Reason != "the evidence names "+x.reason {
 			t.Errorf("%s: reason = %s %q, want %s, %q", x.name, f.Code, f.Reason, fault.Identity, x.reason)
 		}
 	}

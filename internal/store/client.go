@@ -195,10 +195,19 @@ func retry(resp *http.Response, err error, try int) (time.Duration, bool) {
 	default:
 		return 0, false
 	}
-	if s, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && s >= 0 {
-		pause = max(pause, time.Duration(min(s, 3600))*time.Second)
+	return max(pause, retryAfter(resp.Header, time.Now())), true
+}
+
+// retryAfter reads Retry-After, seconds or a date (RFC 9110, section 10.2.3).
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if s, err := strconv.Atoi(v); err == nil {
+		return time.Duration(min(max(s, 0), 3600)) * time.Second
 	}
-	return pause, true
+	if t, err := http.ParseTime(v); err == nil {
+		return min(t.Sub(now), time.Hour)
+	}
+	return 0
 }
 
 // affordable says whether ctx leaves time for another try after the pause.

@@ -232,6 +232,32 @@ func TestE06_registry_returns_other_bytes(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.SubjectMismatch)
 }
 
+// A tag is looked up once. What happens to it afterwards changes nothing about
+// what was judged, and the name says the digest.
+func TestE04_tag_moved_after_it_was_resolved(t *testing.T) {
+	host := server(t, true, nil)
+	s := newOCI()
+	before := resolve(t, s, image(t, host, "acme/app", "v1"))
+	if _, err := s.Put(context.Background(), record(before, 1)); err != nil {
+		t.Fatal(err)
+	}
+	moved := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"layers":[],"annotations":{"evil":"yes"}}`, manifestType)
+	put(t, "http://"+host+"/v2/acme/app/manifests/v1", manifestType, moved)
+	if found, err := s.Fetch(context.Background(), []subject.Subject{before}); err != nil || len(found) != 1 {
+		t.Errorf("found %d bundles of what was judged, %v; want 1", len(found), err)
+	}
+	if want := "@" + before.Digest.String(); !strings.HasSuffix(before.Name, want) {
+		t.Errorf("name %q, want it to end in %q", before.Name, want)
+	}
+	after := resolve(t, s, host+"/acme/app:v1")
+	if after.Digest != subject.Digest(sha256.Sum256(moved)) {
+		t.Errorf("digest = %s, want that of the bytes that the tag names now", after.Digest)
+	}
+	if found, err := s.Fetch(context.Background(), []subject.Subject{after}); err != nil || len(found) != 0 {
+		t.Errorf("found %d bundles of the other image, %v; want none", len(found), err)
+	}
+}
+
 // An index is judged as an index: its digest is the subject, not that of one
 // of its images.
 func TestE07_index_is_the_subject(t *testing.T) {

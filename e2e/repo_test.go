@@ -1,0 +1,117 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+)
+
+// A run is one scenario on one client, in a repository of its own.
+type run struct {
+	*suite
+	lab      *labtest.Lab
+	scenario scenario
+	variant  variant
+
+	name string // of the repository and of the run
+	id   int    // of the repository
+	root string // holds everything of the run
+	dir  string // the working tree
+	sha  string // its commit
+}
+
+var lastID atomic.Int64
+
+// newRun makes the repository: the sample, with its own name and number, the
+// lab's trusted root pinned in the policy, and our actions pinned by commit.
+func newRun(t *testing.T, client string, sc scenario, v variant) *run {
+	t.Helper()
+	s := shared(t)
+	r := &run{
+		suite: s, lab: labtest.Shared(t), scenario: sc, variant: v, root: t.TempDir(),
+		name: strings.ReplaceAll(sc.name, " ", "-") + "-" + v.name + "-" + client, id: int(5000 + lastID.Add(1)),
+	}
+	r.dir = filepath.Join(r.root, "repository")
+	must(t, copyTree("sample", r.dir))
+	must(t, copyTree(filepath.Join(r.lab.Dir, "trusted_root.json"), filepath.Join(r.dir, ".sallyport/trust/trusted_root.json")))
+	must(t, copyTree(filepath.Join(r.lab.Dir, "signing_config.json"), filepath.Join(r.dir, ".sallyport/trust/signing_config.json")))
+	pin := s.release
+	if sc.source {
+		pin = s.source
+	}
+	for _, file := range []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"} {
+		r.edit(t, file, "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
+			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+pin)
+	}
+	if sc.elsewhere {
+		must(t, copyTree(filepath.Join(r.dir, ".github/workflows/release.yml"), filepath.Join(r.dir, ".github/workflows/nightly.yml")))
+		must(t, copyTree(filepath.Join(r.dir, ".gitlab-ci.yml"), filepath.Join(r.dir, "nightly.yml")))
+	}
+	var err error
+	r.sha, err = commit(r.dir, "sample")
+	must(t, err)
+	if tag, isTag := strings.CutPrefix(v.ref, "refs/tags/"); isTag {
+		_, err = command(r.dir, "git", "tag", tag)
+		must(t, err)
+	}
+	return r
+}
+
+func (r *run) rootDigest(t *testing.T) string {
+	b, err := os.ReadFile(filepath.Join(r.lab.Dir, "trusted_root.json"))
+	must(t, err)
+	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// edit replaces pairs of strings in a file.
+func (r *run) edit(t *testing.T, name string, pairs ...string) {
+	t.Helper()
+	path := filepath.Join(r.dir, name)
+	b, err := os.ReadFile(path)
+	must(t, err)
+	must(t, write(path, strings.NewReplacer(pairs...).Replace(string(b))))
+}
+
+// origin sets the address that clients take the repository's name from.
+func (r *run) origin(t *testing.T, server string) {
+	t.Helper()
+	for _, args := range [][]string{
+		{"remote", "add", "origin", server + "/acme/" + r.name + ".git"},
+		{"update-ref", "refs/remotes/origin/main", "HEAD"},
+		{"symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"},
+	} {
+		_, err := command(r.dir, append([]string{"git"}, args...)...)
+		must(t, err)
+	}
+}
+
+// environ is all that a client inherits from this process: where programs are
+// and where Go keeps what it has built.
+func (r *run) environ(t *testing.T, more ...string) []string {
+	t.Helper()
+	home := filepath.Join(r.root, "home")
+	must(t, os.MkdirAll(filepath.Join(home, "tmp"), 0o755))
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "GOFLAGS=-buildvcs=false"}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		value, err := command("", "go", "env", name)
+		must(t, err)
+		env = append(env, name+"="+value)
+	}
+	return append(env, more...)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

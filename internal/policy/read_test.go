@@ -1,0 +1,340 @@
+package policy_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A wrong policy is the good one with one text replaced. Structure says that a
+// schema can see what is wrong, without knowing the platforms.
+type wrong struct{ name, old, new string }
+
+const whole = "" // old: the new text is the whole file
+
+var structural = []wrong{
+	{"unknown key", "version: 1", "version: 1\nversoin: 1"},
+	{"unknown key of an artifact", "    trust: house", "    trust: house\n    trsut: house"},
+	{"unknown key of a builder", "        owner-id: 2002", "        onwer-id: 2002"},
+	{"unknown key of an environment", "    requires:", "    require:\n    requires:"},
+	{"unknown key of a requirement", "{max-age: 7d}", "{maxage: 7d}"},
+	{"unknown key of a trust", "trust: house", "trust: {root: r.json, sha256: " + hex + ", url: x}"},
+	{"no version", "version: 1\n", ""},
+	{"version as text", "version: 1", `version: "2"`},
+	{"another version", "version: 1", "version: 2"},
+	{"D01 an empty mapping", whole, "{}"},
+	{"D01 an empty list", whole, "[]"},
+	{"D01 a text", whole, "allow"},
+	{"D01 no artifacts", whole, "version: 1\nartifacts: {}\nenvironments: {production: {requires: {provenance: }}}"},
+	{"D01 null artifacts", whole, "version: 1\nartifacts:\nenvironments: {production: {requires: {provenance: }}}"},
+	{"D01 artifacts as a list", whole, "version: 1\nartifacts: []\nenvironments: {production: {requires: {provenance: }}}"},
+	{"D01 no requires", "    requires:\n      provenance: {max-age: 7d}", "    mode: enforce"},
+	{"D01 empty requires", "    requires:\n      provenance: {max-age: 7d}", "    requires: {}"},
+	{"D01 null requires", "    requires:\n      provenance: {max-age: 7d}", "    requires:"},
+	{"D01 requires as a list", "    requires:\n      provenance: {max-age: 7d}", "    requires: []"},
+	{"D01 no environments", "environments:\n  production:\n    requires:\n      provenance: {max-age: 7d}\n", "environments: {}\n"},
+	{"D01 environments left out", "environments:\n  production:\n    requires:\n      provenance: {max-age: 7d}\n", ""},
+	{"D01 mode watch", "    requires:", "    mode: watch\n    requires:"},
+	{"no subject", "    subject: [\"dist/*\", registry.example/acme/app]\n", ""},
+	{"empty list of subjects", `["dist/*", registry.example/acme/app]`, "[]"},
+	{"subject as a text", `["dist/*", registry.example/acme/app]`, "dist/*"},
+	{"empty subject", `["dist/*", registry.example/acme/app]`, `[""]`},
+	{"no trust", "    trust: house\n", ""},
+	{"empty trust", "trust: house", `trust: ""`},
+	{"null trust", "trust: house", "trust:"},
+	{"trust without a pin", "trust: house", "trust: {root: root.json}"},
+	{"trust without a root", "trust: house", "trust: {sha256: " + hex + "}"},
+	{"trust with a short pin", "trust: house", "trust: {root: root.json, sha256: abcd}"},
+	{"trust with an empty pin", "trust: house", `trust: {root: root.json, sha256: ""}`},
+	{"trust with an absolute root", "trust: house", "trust: {root: /etc/root.json, sha256: " + hex + "}"},
+	{"trust with a root that climbs", "trust: house", "trust: {root: ../root.json, sha256: " + hex + "}"},
+	{"trust without logs, misspelled", "trust: house", "trust: {root: root.json, sha256: " + hex + ", transparency: off}"},
+	{"no builder", builtBy, ""},
+	{"empty list of builders", builtBy, "    built-by: []\n"},
+	{"null builder", builtBy, "    built-by: [null]\n"},
+	{"empty builder", builtBy, "    built-by: [{}]\n"},
+	{"builder as a mapping", builtBy, "    built-by: {issuer: https://ci.example}\n"},
+	{"no issuer", "      - issuer: https://ci.example\n        repository: acme/app", "      - repository: acme/app"},
+	{"no repository", "        repository: acme/app\n", ""},
+	{"C06 no repository-id", "        repository-id: 1001\n", ""},
+	{"no workflow", "        workflow: build/release.yml\n", ""},
+	{"no refs", "        refs: [refs/heads/main, \"refs/tags/v*\"]\n", ""},
+	{"C02 refs: empty text", refs, `""`},
+	{"C02 refs: null", refs, ""},
+	{"C02 refs: empty list", refs, "[]"},
+	{"C02 refs: list of nothing", refs, `[""]`},
+	{"C02 refs: list of null", refs, "[null]"},
+	{"C02 refs: text", refs, "refs/heads/main"},
+	{"C05 short ref", refs, "[main]"},
+	{"C05 ref that names nothing", refs, "[refs/heads/]"},
+	{"C05 merge ref", refs, "[refs/pull/1/merge]"},
+	{"C02 ref: any text", refs, `[".*"]`},
+	{"C02 ref: star", refs, `["*"]`},
+	{"C02 ref: stars", refs, `["**"]`},
+	{"C02 ref: refs/*", refs, `["refs/*/main"]`},
+	{"C02 events: empty list", "        workflow:", "        events: []\n        workflow:"},
+	{"C02 events: null", "        workflow:", "        events:\n        workflow:"},
+	{"C02 events: star", "        workflow:", "        events: [\"*\"]\n        workflow:"},
+	{"C10 signer without its commit", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v1\n        workflow:"},
+	{"C10 signer on a branch", "        workflow:", "        signer: acme/ci/sign.yml@refs/heads/main\n        signer-digest: " + other + "\n        workflow:"},
+	{"C10 signer without a ref", "        workflow:", "        signer: acme/ci/sign.yml\n        signer-digest: " + other + "\n        workflow:"},
+	{"C10 signer with a short commit", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v1\n        signer-digest: abcdef\n        workflow:"},
+	{"C09 commit without a signer", "        workflow:", "        signer-digest: " + other + "\n        workflow:"},
+	{"age without a unit", "{max-age: 7d}", "{max-age: 7}"},
+	{"age of nothing", "{max-age: 7d}", "{max-age: 0d}"},
+	{"age below nothing", "{max-age: 7d}", "{max-age: -7d}"},
+	{"age of null", "{max-age: 7d}", "{max-age: }"},
+	{"age of many units", "{max-age: 7d}", "{max-age: 1d12h}"},
+	{"requirement of an unknown name", "provenance: {max-age: 7d}", "provenence: {max-age: 7d}"},
+	{"requirement as a text", "{max-age: 7d}", "yes"},
+	{"inputs of another predicate", "provenance: {max-age: 7d}", scanType + ": {inputs: [x]}"},
+	{"empty inputs", "{max-age: 7d}", "{inputs: []}"},
+	{"null inputs", "{max-age: 7d}", "{inputs: }"},
+	{"padded name of an environment", "  production:", `  "production ":`},
+	{"empty name of an artifact", "  app:", `  "":`},
+}
+
+// unseen are wrong in a way that a schema cannot see.
+var unseen = []wrong{
+	{"an issuer that nobody knows", "https://ci.example", "https://evil.example"},
+	{"C15 an issuer with a slash", "issuer: https://ci.example", "issuer: https://ci.example/"},
+	{"a trust that nobody knows", "trust: house", "trust: hause"},
+	{"C14 no runner where none is usual", builtBy, "    built-by: [{issuer: https://jobs.example, repository: a/b, repository-id: 1, workflow: ci.yml, refs: [refs/heads/main]}]\n"},
+	{"a key a second time", "    trust: house", "    trust: house\n    trust: annex"},
+	{"a builder's key a second time", "        owner-id: 2002", "        owner-id: 2002\n        repository-id: 6666"},
+	{"an environment a second time", "environments:\n", "environments:\n  production: {requires: {provenance: }}\n"},
+	{"B11 an anchor", "trust: house", "trust: &t house"},
+	{"B11 an alias", "[refs/heads/main, \"refs/tags/v*\"]", "[&r refs/heads/main, *r]"},
+	{"B11 a merge key", "      - issuer: https://ci.example", "      - <<: {issuer: https://evil.example}\n        issuer: https://ci.example"},
+	{"B11 a tag", "repository-id: 1001", "repository-id: !!str 1001"},
+	{"B11 a directive", "version: 1", "%YAML 1.1\n---\nversion: 1"},
+	{"B11 a second document", "environments:\n  production:", "---\nenvironments:\n  production:"},
+	{"B11 a complex key", "  production:", "  ? [production]\n  :"},
+	{"B11 a number as a key", "  production:", "  1:"},
+	{"B11 a boolean as a key", "  production:", "  true:"},
+	{"CRLF line ends", "version: 1\n", "version: 1\r\n"},
+	{"K04 a byte of zero", "version: 1", "version: 1\x00"},
+	{"B11 a byte order mark", "version: 1", "\ufeffversion: 1"},
+	{"B12 a direction character", "  production:", "  pro\u202eduction:"},
+	{"K04 an escape character", "  production:", "  pro\x1bduction:"},
+	{"not UTF-8", "  production:", "  pro\xffduction:"},
+	{"UTF-16", whole, "v\x00e\x00r\x00"},
+	{"nothing", whole, ""},
+	{"only a comment", whole, "# allow\n"},
+	{"not YAML", whole, "version: [\n"},
+	{"a tab as indent", "    trust: house", "\ttrust: house"},
+	{"deep brackets", whole, "a: " + strings.Repeat("[", 40) + strings.Repeat("]", 40)},
+	{"deep indents", whole, strings.Repeat(" ", 400) + "a: 1"},
+	{"too large", whole, "# " + strings.Repeat("x", policy.MaxBytes)},
+	{"a subject that climbs", `"dist/*"`, `"../dist/*"`},
+	{"a ref with a class", refs, `["refs/heads/[a-"]`},
+}
+
+const (
+	hex     = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	refs    = `[refs/heads/main, "refs/tags/v*"]`
+	builtBy = "    built-by:\n      - issuer: https://ci.example\n        repository: acme/app\n        repository-id: 1001\n        owner-id: 2002\n" +
+		"        workflow: build/release.yml\n        refs: [refs/heads/main, \"refs/tags/v*\"]\n"
+)
+
+// identities are the exact fields of a builder, with what C02 says that none of
+// them may hold.
+func identities() []wrong {
+	var out []wrong
+	for name, old := range map[string]string{
+		"issuer": "issuer: https://ci.example", "repository": "repository: acme/app", "repository-id": "repository-id: 1001",
+		"owner-id": "owner-id: 2002", "workflow": "workflow: build/release.yml",
+	} {
+		for _, v := range []string{`""`, ``, `null`, `~`, `" "`, `.*`, `"*"`, `[]`, `{}`, `" x "`, `true`, `1.5`, `"acme/*"`, `"a|b"`, "\"x\\n\"", "${X}", "`x`"} {
+			out = append(out, wrong{"C02 " + name + ": " + v, old, name + ": " + v})
+		}
+	}
+	return out
+}
+
+// text returns the file that x is.
+func (x wrong) text(t testing.TB) string {
+	if x.old == whole {
+		return x.new
+	}
+	return edited(t, x.old, x.new)
+}
+
+var place = regexp.MustCompile(`^policy\.yaml(:[1-9][0-9]*:[1-9][0-9]*)?: [^\n]+$`)
+
+func complaints(t *testing.T, x wrong) string {
+	t.Helper()
+	p, err := policy.Read([]byte(x.text(t)), "policy.yaml", words)
+	if err == nil || p != nil {
+		t.Errorf("%s: policy = %+v, want a complaint", x.name, p)
+		return ""
+	}
+	if f := fault.Of(err); f.Kind != fault.Usage || f.Code != fault.Policy && f.Code != fault.PolicyVacuous {
+		t.Errorf("%s: fault = %v %s, want a usage fault of the policy", x.name, f.Kind, f.Code)
+	}
+	for _, l := range strings.Split(err.Error(), "\n") {
+		if !place.MatchString(l) {
+			t.Errorf("%s: complaint = %q, want it with its place", x.name, l)
+		}
+	}
+	return err.Error()
+}
+
+func TestC02_no_exact_field_takes_anything_that_could_mean_anything(t *testing.T) {
+	for _, x := range identities() {
+		complaints(t, x)
+	}
+}
+
+func TestD01_B11_every_wrong_policy_is_a_complaint_with_its_place(t *testing.T) {
+	var b bytes.Buffer
+	for _, x := range append(structural, unseen...) {
+		said := complaints(t, x)
+		if len(said) > 2000 {
+			t.Errorf("%s: a complaint of %d bytes", x.name, len(said))
+		}
+		fmt.Fprintf(&b, "-- %s\n%s\n", x.name, said)
+	}
+	golden(t, "complaints.txt", b.Bytes())
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Equal(got, want) {
+		return
+	}
+	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
+	for i := range a {
+		if i >= len(b) || a[i] != b[i] {
+			t.Fatalf("%s:%d: got %q, want what the file says; -update rewrites it", path, i+1, a[i])
+		}
+	}
+	t.Fatalf("%s: got less than the file says", path)
+}
+
+func TestD01_a_vacuous_policy_has_a_code_of_its_own(t *testing.T) {
+	for _, requires := range []string{"{}", "", "null"} {
+		_, err := policy.Read([]byte(edited(t, "\n      provenance: {max-age: 7d}", " "+requires)), "policy.yaml", words)
+		if f := fault.Of(err); f.Code != fault.PolicyVacuous {
+			t.Errorf("requires: %s: code = %s, want %s", requires, f.Code, fault.PolicyVacuous)
+		}
+	}
+}
+
+// accepted are policies that differ from the good one and are good.
+var accepted = []wrong{
+	{"good", "version: 1", "version: 1"},
+	{"a comment and a document start", "version: 1", "# ours\n---\nversion: 1"},
+	{"owner-id left out", "        owner-id: 2002\n", ""},
+	{"ids as text", "repository-id: 1001", `repository-id: "1001"`},
+	{"events and runner", "        workflow:", "        events: [push, schedule]\n        runner: self-hosted\n        workflow:"},
+	{"a signer with its commit", "workflow: build/release.yml", reusablePolicy},
+	{"a pinned root", "trust: house", "trust: {root: trust/root.json, sha256: " + hex + "}"},
+	{"a pinned root without logs", "trust: house", "trust: {root: root.json, sha256: " + hex + ", transparency: none}"},
+	{"mode enforce", "    requires:", "    mode: enforce\n    requires:"},
+	{"provenance of any age", "provenance: {max-age: 7d}", "provenance:"},
+	{"another predicate", "provenance: {max-age: 7d}", "provenance: {max-age: 90m, inputs: [inputs]}\n      " + scanType + ": {max-age: 24h}"},
+	{"several environments", "environments:\n", "environments:\n  staging/eu-1: {requires: {provenance: {}}}\n"},
+	{"JSON, which is YAML", whole, `{"version": 1, "artifacts": {"app": {"subject": ["dist/*"], "trust": "house", "built-by": [{"issuer": "https://ci.example",
+  "repository": "acme/app", "repository-id": "1001", "workflow": "ci.yml", "refs": ["refs/heads/main"]}]}}, "environments": {"p": {"requires": {"provenance": {}}}}}`},
+}
+
+func TestControl_good_policies_are_read(t *testing.T) {
+	for _, x := range accepted {
+		p, err := policy.Read([]byte(x.text(t)), "policy.yaml", words)
+		if err != nil {
+			t.Errorf("%s: %v", x.name, err)
+			continue
+		}
+		sound(t, p)
+	}
+}
+
+// sound fails t if p could allow something without having asked for anything.
+func sound(t *testing.T, p *policy.Policy) {
+	t.Helper()
+	if len(p.Artifacts) == 0 || len(p.Environments) == 0 {
+		t.Fatalf("policy = %+v, want artifacts and environments", p)
+	}
+	for _, a := range p.Artifacts {
+		if len(a.Subject) == 0 || len(a.BuiltBy) == 0 || a.Name == "" || a.Trust.Name == "" && (a.Trust.Root == "" || a.Trust.SHA256 == subject.Digest{}) {
+			t.Fatalf("artifact = %+v, want a subject, a trust and a builder", a)
+		}
+		for _, b := range a.BuiltBy {
+			if b.Forge.Issuer == "" || b.Forge.Host == "" || b.Repository == "" || b.RepositoryID == "" || b.Workflow == "" || b.Runner == "" ||
+				len(b.Refs) == 0 || len(b.Events) == 0 || (b.Signer == "") != (b.SignerDigest == "") {
+				t.Fatalf("builder = %+v, want every field that says who", b)
+			}
+			for _, ref := range b.Refs {
+				if !strings.HasPrefix(ref, "refs/heads/") && !strings.HasPrefix(ref, "refs/tags/") {
+					t.Fatalf("ref = %q, want it fully qualified", ref)
+				}
+			}
+		}
+	}
+	for _, e := range p.Environments {
+		if e.Name == "" || len(e.Requires) == 0 {
+			t.Fatalf("environment = %+v, want a requirement", e)
+		}
+		for _, q := range e.Requires {
+			if !strings.Contains(q.PredicateType, "://") || q.MaxAge < 0 {
+				t.Fatalf("requirement = %+v, want the URI of a predicate type", q)
+			}
+		}
+	}
+}
+
+func TestDidYouMean_helps_with_a_slip_and_not_with_a_guess(t *testing.T) {
+	of := []string{"production", "staging"}
+	for s, want := range map[string]string{"prodution": "production", "stageing": "staging", "Production": "production", "qa": "", "": "", "deployment": ""} {
+		got := policy.DidYouMean(s, of)
+		if want == "" && got != "" || want != "" && !strings.Contains(got, `"`+want+`"`) {
+			t.Errorf("DidYouMean(%q) = %q, want %q", s, got, want)
+		}
+	}
+}
+
+func FuzzRead_accepts_only_policies_that_ask_for_something(f *testing.F) {
+	for _, list := range [][]wrong{accepted, structural, unseen, identities()} {
+		for _, x := range list {
+			if text := x.text(f); len(text) < 4096 {
+				f.Add(text)
+			}
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := policy.Read([]byte(text), "policy.yaml", words)
+		if (p == nil) != (err != nil) {
+			t.Fatalf("policy %v and error %v, want one of them", p, err)
+		}
+		if err != nil {
+			if k := fault.Of(err).Kind; k != fault.Usage {
+				t.Fatalf("kind = %v, want a usage fault", k)
+			}
+			return
+		}
+		sound(t, p)
+		if again, err := policy.Read([]byte(text), "policy.yaml", words); err != nil || !reflect.DeepEqual(p, again) {
+			t.Fatalf("read again: %+v, %v, want %+v", again, err, p)
+		}
+	})
+}
