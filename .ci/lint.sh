@@ -58,7 +58,7 @@ packages() {
 
 lint_shell() {
 	if ! command -v shellcheck >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		apt-get install -qq --yes --no-install-recommends shellcheck >/dev/null || true
+		(apt-get update -qq && apt-get install -qq --yes --no-install-recommends shellcheck) >/dev/null || true
 	fi
 	command -v shellcheck >/dev/null || die "shellcheck is missing: install the package shellcheck"
 	say "scripts"

@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -113,5 +116,20 @@ func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// fault makes a server answer 503 to some requests for as long as the lab runs.
+// The requests are those of one run only, so it need not end with the test; the
+// lab can only take back all faults at once, those of other runs among them.
+func (r *run) fault(t *testing.T, target, match string) {
+	t.Helper()
+	b, err := json.Marshal(object{"target": target, "match": match, "status": 503, "times": -1})
+	must(t, err)
+	resp, err := http.Post(r.lab.Control+"/faults", "application/json", bytes.NewReader(b))
+	must(t, err)
+	must(t, resp.Body.Close())
+	if resp.StatusCode >= 300 {
+		t.Fatalf("the lab refuses a fault: %s", resp.Status)
 	}
 }

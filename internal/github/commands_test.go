@@ -224,7 +224,7 @@ func TestO01_compressed_bundle(t *testing.T) {
 	}
 }
 
-func FuzzUnsnap(f *testing.F) {
+func FuzzO05_compressed_bundle(f *testing.F) {
 	f.Add([]byte{10, 1 << 2, 'a', 'b', (8-4)<<2 | 1, 2})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		out, err := unsnap(b, 1<<16)

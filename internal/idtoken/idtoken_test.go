@@ -85,7 +85,7 @@ func TestB09_ids_do_not_pass_through_floating_point(t *testing.T) {
 }
 
 // A token that is accepted has the one audience, whatever else is in it.
-func FuzzParse(f *testing.F) {
+func FuzzO05_claims(f *testing.F) {
 	f.Add(`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300}`)
 	f.Add(`{"aud":["sigstore"],"aud":"x"}`)
 	f.Fuzz(func(t *testing.T, payload string) {

@@ -37,7 +37,7 @@ environments:
 
 const (
 	commit    = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
-	other     = "1111111111111111111111111111111111111111"
+	other     = "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c"
 	buildType = "https://code.example/build/v1"
 	scanType  = "https://scan.example/result/v1"
 )

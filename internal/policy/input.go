@@ -49,7 +49,7 @@ type Fact struct {
 	Signer        statement.Signer
 	Keyed         bool                // a key signed; Signer is empty
 	Trust         string              // key of the trust in the policy under which it verified
-	Time          time.Time           // latest verified time of signing
+	Time          time.Time           // earliest verified time of signing
 	Statement     statement.Statement // the signed statement
 	StatementHash subject.Digest      // digest of the signed payload bytes
 	Source        string              // where the bundle was found

@@ -85,8 +85,9 @@ func (r *reader) trust(n ast.Node) Trust {
 		r.complain(m.get("root"), "root %q leaves the policy's folder", t.Root)
 	}
 	if s := m.get("sha256"); s != nil {
-		d, err := subject.ParseHex(r.text(s, "sha256"))
-		if err != nil {
+		pin := r.text(s, "sha256")
+		d, err := subject.ParseHex(pin)
+		if pin != "" && err != nil {
 			r.complain(s, "sha256: %v", err)
 		}
 		t.SHA256 = d
@@ -207,8 +208,9 @@ func (r *reader) requirement(f field) Requirement {
 	}
 	m := r.mapping(f.value, f.name, keys...)
 	if n := m.get("max-age"); n != nil {
-		d, err := ParseAge(r.text(n, "max-age"))
-		if err != nil {
+		age := r.text(n, "max-age")
+		d, err := ParseAge(age)
+		if age != "" && err != nil {
 			r.complain(n, "max-age: %v", err)
 		}
 		q.MaxAge = d

@@ -32,11 +32,27 @@ func (r *reader) code() fault.Code {
 
 func (r *reader) complain(n ast.Node, format string, args ...any) {
 	at := r.file
-	if n != nil && n.GetToken() != nil {
+	if n = start(n); n != nil && n.GetToken() != nil {
 		p := n.GetToken().Position
 		at = fmt.Sprintf("%s:%d:%d", r.file, p.Line, p.Column)
 	}
 	r.complaints = append(r.complaints, at+": "+fmt.Sprintf(format, args...))
+}
+
+// start returns the node that begins where n begins: the token of a mapping is
+// its first colon.
+func start(n ast.Node) ast.Node {
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		if !m.IsFlowStyle && len(m.Values) > 0 {
+			return start(m.Values[0])
+		}
+	case *ast.MappingValueNode:
+		if key, ok := m.Key.(ast.Node); ok {
+			return key
+		}
+	}
+	return n
 }
 
 func (r *reader) parse(raw []byte) (root ast.Node) {
@@ -60,15 +76,31 @@ func (r *reader) parse(raw []byte) (root ast.Node) {
 	}
 	f, err := parser.ParseBytes(raw, 0)
 	if err != nil {
-		r.complain(nil, "not YAML: %s", firstLine(err.Error()))
+		r.syntax(firstLine(err.Error()))
 		return nil
 	}
-	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
+	if len(f.Docs) > 1 {
 		r.complain(nil, "want one document, found %d", len(f.Docs))
+		return nil
+	}
+	if len(f.Docs) == 0 || f.Docs[0].Body == nil {
+		r.complain(nil, "the file holds no policy")
 		return nil
 	}
 	ast.Walk(plain{r}, f.Docs[0].Body)
 	return f.Docs[0].Body
+}
+
+var syntaxPlace = regexp.MustCompile(`^\[([0-9]+:[0-9]+)\] (.*)$`)
+
+// syntax repeats what the parser says, with the place where all complaints
+// have it.
+func (r *reader) syntax(said string) {
+	if m := syntaxPlace.FindStringSubmatch(said); m != nil {
+		r.complaints = append(r.complaints, r.file+":"+m[1]+": not YAML: "+m[2])
+		return
+	}
+	r.complain(nil, "not YAML: %s", said)
 }
 
 // plain complains about what gives YAML a second meaning.
@@ -78,7 +110,7 @@ type plain struct{ r *reader }
 func (v plain) Visit(n ast.Node) ast.Visitor {
 	switch n.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode, *ast.TagNode, *ast.DirectiveNode:
-		v.r.complain(n, "%s is not read in a policy: anchors, aliases, merge keys and tags hide what a line means", n.Type())
+		v.r.complain(n, "an anchor, alias, merge key, tag or directive is not read in a policy: it hides what a line means")
 		return nil
 	}
 	return v
@@ -113,11 +145,11 @@ func (r *reader) fields(n ast.Node, what string) mapping {
 		r.complain(n, "%s is not a mapping of keys to values", what)
 		return nil
 	}
-	var m mapping
+	m := mapping{}
 	for _, v := range values {
 		key, ok := v.Key.(ast.Node).(*ast.StringNode)
 		if !ok {
-			r.complain(v, "key %s of %s is not a text", v.Key.String(), what)
+			r.complain(v, "key %q of %s is not a text", v.Key.String(), what)
 			continue
 		}
 		if m.get(key.Value) != nil {
@@ -139,9 +171,10 @@ func (r *reader) mapping(n ast.Node, what string, keys ...string) mapping {
 	return m
 }
 
+// require wants keys in m. What is no mapping at all has its complaint.
 func (r *reader) require(m mapping, at ast.Node, what string, keys ...string) {
 	for _, k := range keys {
-		if m.get(k) == nil {
+		if m != nil && m.get(k) == nil {
 			r.complain(at, "%s needs the key %q", what, k)
 		}
 	}
@@ -159,7 +192,7 @@ func (r *reader) named(n ast.Node, what string) mapping {
 	}
 	m := r.fields(n, what)
 	for _, f := range m {
-		if strings.TrimSpace(f.name) != f.name || f.name == "" || !utf8Text([]byte(f.name)) {
+		if strings.TrimSpace(f.name) != f.name || f.name == "" || !utf8Text([]byte(f.name)) || strings.ContainsAny(f.name, "\t\n") {
 			r.complain(f.key, "name %q in %s is empty, padded or not printable", f.name, what)
 		}
 	}

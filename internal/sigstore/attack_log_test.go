@@ -74,15 +74,18 @@ func TestA01_entry_of_the_other_kind(t *testing.T) {
 
 	// An entry of the second version is bound to the bundle by its hash, which
 	// a checkpoint of the first version's form does not lead to.
-	c := f.control()
-	c.stamps = []time.Time{forgedAt}
-	old := *f.rekor2
-	old.origin = "log.test - 4242"
-	first := c.make()
-	other := f.control()
-	refuses(t, v, first.with(func(x *protobundle.Bundle) {
-		x.VerificationMaterial.TlogEntries = []*protorekor.TransparencyLogEntry{old.entry(other.make().hashedrekord2(), forgedAt)}
-	}).json(), fault.TLog)
+	c, other := f.control(), f.control()
+	first, second := c.make(), other.make()
+	swap := func(l logged) []byte {
+		return first.with(func(x *protobundle.Bundle) {
+			e := f.rekor1.entry(l.hashedrekord2(), forgedAt)
+			e.InclusionPromise, e.IntegratedTime = nil, 0
+			x.VerificationMaterial.TlogEntries = []*protorekor.TransparencyLogEntry{e}
+		}).json()
+	}
+	refuses(t, v, swap(second.logged), fault.TLog)
+	refuses(t, v, swap(first.logged), fault.TLog)
+	accepts(t, v, first.json())
 }
 
 // brokenTransport stands where the network would be.
@@ -282,10 +285,15 @@ func TestA12_entry_of_a_retired_log_beside_junk(t *testing.T) {
 	accepts(t, v, o.make().json())
 	o.logs = []*rekor{retired}
 	refuses(t, v, o.make().json(), fault.TrustRoot)
+
+	two := Transparent
+	two.Logs = 2
+	v = verifier(t, trust, two)
+	o.logs = []*rekor{retired, f.rekor1}
 	b := o.make()
 	refuses(t, v, b.with(func(x *protobundle.Bundle) {
 		junk := f.rekor1.entry(b.dsse1(), forgedAt)
-		junk.InclusionPromise.SignedEntryTimestamp[9] ^= 1
+		junk.LogId.KeyId = f.rekor2.id()
 		x.VerificationMaterial.TlogEntries = append(x.VerificationMaterial.TlogEntries, junk)
 	}).json(), fault.TrustRoot)
 }

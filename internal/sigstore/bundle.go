@@ -3,6 +3,7 @@ package sigstore
 import (
 	"bytes"
 	"crypto/sha256"
+	"crypto/x509"
 	"errors"
 	"io"
 	"slices"
@@ -41,7 +42,12 @@ type Bundle struct {
 
 // ParseBundle reads one bundle in canonical proto3 JSON. Every error is a
 // *Rejection.
-func ParseBundle(raw []byte) (Bundle, error) {
+func ParseBundle(raw []byte) (_ Bundle, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = reject(fault.InternalError, "reading bundle: panic: %v", p)
+		}
+	}()
 	if len(raw) > MaxBundleBytes {
 		return Bundle{}, reject(fault.Limit, "bundle of %d bytes, at most %d are read", len(raw), MaxBundleBytes)
 	}
@@ -117,6 +123,11 @@ func checkCounts(pb *protobundle.Bundle) error {
 	if n := len(m.GetTimestampVerificationData().GetRfc3161Timestamps()); n > MaxTimestamps {
 		return reject(fault.Limit, "bundle has %d timestamps, at most %d are read", n, MaxTimestamps)
 	}
+	for _, t := range m.GetTimestampVerificationData().GetRfc3161Timestamps() {
+		if n := len(t.GetSignedTimestamp()); n > MaxTimestampBytes {
+			return reject(fault.Limit, "timestamp of %d bytes, at most %d are read", n, MaxTimestampBytes)
+		}
+	}
 	if n := len(m.GetX509CertificateChain().GetCertificates()); n > MaxChain {
 		return reject(fault.Limit, "bundle has %d certificates, at most %d are read", n, MaxChain)
 	}
@@ -127,12 +138,15 @@ func checkCounts(pb *protobundle.Bundle) error {
 }
 
 // shapeCode says what is wrong with a bundle that sigstore-go would not take:
-// its log entries, or the rest.
+// its log entries, its certificate chain or the rest.
 func shapeCode(pb *protobundle.Bundle) fault.Code {
 	for _, e := range pb.GetVerificationMaterial().GetTlogEntries() {
 		if _, err := tlog.ParseTransparencyLogEntry(e); err != nil || e.GetInclusionProof() == nil {
 			return fault.TLog
 		}
+	}
+	if pb.GetVerificationMaterial().GetX509CertificateChain() != nil {
+		return fault.Chain // since version 0.3, a bundle brings no chain
 	}
 	return fault.Malformed
 }
@@ -214,12 +228,16 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	if e.entries, err = b.TlogEntries(); err != nil {
 		return nil, reject(fault.TLog, "reading log entries: %w", err)
 	}
+	if err = checkEntries(e.entries); err != nil {
+		return nil, err
+	}
 	if err = checkLeafSize(b.Bundle); err != nil {
 		return nil, err
 	}
 	if e.content, err = b.VerificationContent(); err != nil {
 		return nil, reject(fault.Malformed, "reading verification material: %w", err)
 	}
+	dropNameExtension(e.content.Certificate())
 	if e.signature, err = b.SignatureContent(); err != nil {
 		return nil, reject(fault.Malformed, "reading signature: %w", err)
 	}
@@ -230,6 +248,15 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 		e.signature = e.envelope
 	}
 	return e, nil
+}
+
+// dropNameExtension takes the subject alternative name off the list of critical
+// extensions that Go does not know; sanCount and sanKind judge it. sigstore-go
+// does the same while it verifies, which would be a race between verifiers.
+func dropNameExtension(leaf *x509.Certificate) {
+	if leaf != nil {
+		leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, oidSAN.Equal)
+	}
 }
 
 func checkLeafSize(pb *protobundle.Bundle) error {

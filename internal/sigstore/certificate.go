@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -8,7 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"strings"
+	"net/url"
 
 	fulcio "github.com/sigstore/fulcio/pkg/certificate"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
@@ -23,7 +24,7 @@ func decodeSignature(s string) ([]byte, error) { return base64.StdEncoding.Decod
 // reader could read in two ways. It runs before any path is built, so that a
 // hostile certificate costs nothing.
 func checkLeaf(c *x509.Certificate) error {
-	if err := checkKey(c); err != nil {
+	if err := checkKey("signing key", c.PublicKey); err != nil {
 		return err
 	}
 	if c.IsCA {
@@ -33,25 +34,25 @@ func checkLeaf(c *x509.Certificate) error {
 }
 
 // checkKey allows the key types that the public-good instance issues for.
-func checkKey(c *x509.Certificate) error {
-	switch k := c.PublicKey.(type) {
+func checkKey(what string, public crypto.PublicKey) error {
+	switch k := public.(type) {
 	case *ecdsa.PublicKey:
 		if k.Curve == elliptic.P256() || k.Curve == elliptic.P384() || k.Curve == elliptic.P521() {
 			return nil
 		}
-		return reject(fault.Limit, "signing key is on curve %s, want P-256, P-384 or P-521", k.Curve.Params().Name)
+		return reject(fault.Limit, "%s is on curve %s, want P-256, P-384 or P-521", what, k.Curve.Params().Name)
 	case ed25519.PublicKey:
 		return nil
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n < 2048 || n > 4096 {
-			return reject(fault.Limit, "signing key is RSA of %d bits, want 2048 to 4096", n)
+			return reject(fault.Limit, "%s is RSA of %d bits, want 2048 to 4096", what, n)
 		}
 		if k.E != 65537 {
-			return reject(fault.Limit, "signing key is RSA with exponent %d, want 65537", k.E)
+			return reject(fault.Limit, "%s is RSA with exponent %d, want 65537", what, k.E)
 		}
 		return nil
 	default:
-		return reject(fault.Limit, "signing key is of an unknown type %T", k)
+		return reject(fault.Limit, "%s is of an unknown type %T", what, k)
 	}
 }
 
@@ -103,7 +104,7 @@ func readSigner(c *x509.Certificate) (statement.Signer, error) {
 	if err != nil {
 		return statement.Signer{}, reject(fault.Identity, "reading certificate: %w", err)
 	}
-	if n := sanCount(c); n > 1 {
+	if n := sanCount(c); n != 1 {
 		return statement.Signer{}, reject(fault.Identity, "certificate has %d subject alternative names, want exactly 1", n)
 	}
 	if err := checkAgreement(c, &x); err != nil {
@@ -143,10 +144,13 @@ func fulcioNumber(id asn1.ObjectIdentifier) (int, bool) {
 	return id[len(oidPrefix)], true
 }
 
+// oidSAN is the extension of subject alternative names (RFC 5280, 4.2.1.6).
+var oidSAN = asn1.ObjectIdentifier{2, 5, 29, 17}
+
 // sanCount counts the names of every type, also those that Go does not parse.
 func sanCount(c *x509.Certificate) int {
 	for _, e := range c.Extensions {
-		if !e.Id.Equal(asn1.ObjectIdentifier{2, 5, 29, 17}) {
+		if !e.Id.Equal(oidSAN) {
 			continue
 		}
 		var names []asn1.RawValue
@@ -203,8 +207,17 @@ func checkAgreement(c *x509.Certificate, x *fulcio.Extensions) error {
 			return reject(fault.Identity, "certificate names %s %q and, in the extension that replaced it, %q", p.name, p.old, p.now)
 		}
 	}
-	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && !strings.HasSuffix(x.SourceRepositoryURI, "/"+r) {
+	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && path(x.SourceRepositoryURI) != "/"+r {
 		return reject(fault.Identity, "certificate names repository %q and, in the extension that replaced it, %q", r, x.SourceRepositoryURI)
 	}
 	return nil
+}
+
+// path is the path of a URI, or empty for what is none.
+func path(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	return u.Path
 }

@@ -16,6 +16,9 @@ import (
 // trusted root still vouches for the log. pemKey is one PEM block "PUBLIC KEY"
 // (RFC 5280 SubjectPublicKeyInfo).
 func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
+	if r == nil {
+		return nil, rootFault("no trusted root was chosen")
+	}
 	block, rest := pem.Decode(pemKey)
 	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, fault.New(fault.Usage, fault.Config, "", "key file is not one PEM block %q", "PUBLIC KEY")
@@ -23,6 +26,9 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+	}
+	if err := checkKey("key", key); err != nil {
+		return nil, fault.New(fault.Usage, fault.Limit, "", "reading key: %w", err)
 	}
 	verifier, err := signature.LoadDefaultVerifier(key)
 	if err != nil {

@@ -21,6 +21,8 @@ const (
 	MaxTimestamps  = 32       // signed timestamps of one bundle
 	MaxChain       = 10       // certificates of one bundle
 	MaxLeafBytes   = 32 << 10 // bytes of the signing certificate
+
+	MaxTimestampBytes = 64 << 10 // bytes of one signed timestamp
 )
 
 // Requirements say which evidence a bundle has to bring. Every number counts

@@ -1,15 +1,16 @@
 package sigstore
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
 
@@ -155,7 +156,7 @@ func (v *Verifier) Verify(b Bundle, artifacts ...Artifact) (_ Verified, err erro
 	}
 	res, err := checker.Verify(b.entity, verify.NewPolicy(artifact.option, v.signerPolicy()))
 	if err != nil {
-		return Verified{}, &Rejection{Code: code(err), Err: trim(err)}
+		return Verified{}, v.rejection(b.entity, err)
 	}
 	return v.proof(b, res, artifact.subjects)
 }
@@ -236,7 +237,7 @@ func fileCoverage(e *entity, artifacts []Artifact) (coverage, error) {
 	m := e.signature.MessageSignatureContent()
 	for _, a := range artifacts {
 		set := map[subject.Digest]struct{}{a.Digest: {}}
-		if len(m.Digest()) == sha256.Size && strings.Contains(m.DigestAlgorithm(), "256") {
+		if m.DigestAlgorithm() == protocommon.HashAlgorithm_SHA2_256.String() {
 			if hex.EncodeToString(m.Digest()) == a.Digest.Hex() {
 				return coverage{verify.WithArtifactDigest("sha256", a.Digest[:]), set}, nil
 			}
@@ -249,9 +250,9 @@ func fileCoverage(e *entity, artifacts []Artifact) (coverage, error) {
 		if err != nil {
 			return coverage{}, err
 		}
-		for _, s := range sum {
-			if string(s) == string(m.Digest()) {
-				return coverage{verify.WithArtifactDigest(strings.ToLower(m.DigestAlgorithm()), s), set}, nil
+		for i, name := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA2_384, protocommon.HashAlgorithm_SHA2_512} {
+			if m.DigestAlgorithm() == name.String() && bytes.Equal(sum[i], m.Digest()) {
+				return coverage{verify.WithArtifactDigest(strings.ToLower(name.String()), sum[i]), set}, nil
 			}
 		}
 	}
@@ -345,81 +346,43 @@ func (v *Verifier) proof(b Bundle, res *verify.VerificationResult, subjects map[
 	return out, nil
 }
 
-// checkTimes holds every genuine timestamp of the bundle, also those that
-// sigstore-go did not need, against the certificate; and the times against the
-// validity of the logs that were counted.
+// checkTimes holds the genuine times that sigstore-go did not need against the
+// certificate's path, as sigstore-go did the others: one outside is enough to
+// refuse (Sigstore client specification, "Establishing a Time for the
+// Signature").
 func (v *Verifier) checkTimes(e *entity, times []time.Time) error {
-	all := times
-	if stamps, err := e.Timestamps(); err == nil && len(stamps) > 1 {
-		for _, s := range stamps {
-			for _, tsa := range v.material.TimestampingAuthorities() {
-				if t, err := tsa.Verify(s, e.signature.Signature()); err == nil {
-					all = append(all, t.Time.UTC())
-				}
-			}
-		}
-	}
 	leaf := e.content.Certificate()
-	for _, t := range all {
-		if leaf != nil && (t.Before(leaf.NotBefore) || t.After(leaf.NotAfter)) {
-			return reject(fault.Time, "signed at %s, outside the certificate's validity from %s to %s",
-				stamp(t), stamp(leaf.NotBefore), stamp(leaf.NotAfter))
+	if leaf == nil {
+		return v.checkLogValidity(e, times)
+	}
+	for _, t := range v.furtherTimes(e) {
+		if _, err := verify.VerifyLeafCertificate(t, leaf, v.material); err != nil {
+			return v.chainRejection(e, err)
 		}
 	}
 	return v.checkLogValidity(e, times)
 }
 
-func (v *Verifier) checkLogValidity(e *entity, times []time.Time) error {
-	if v.require.Logs == 0 || len(times) == 0 {
+// furtherTimes returns the times of the bundle's genuine timestamps, if there
+// are several: sigstore-go uses one of each authority and passes over the rest.
+func (v *Verifier) furtherTimes(e *entity) []time.Time {
+	stamps, err := e.Timestamps()
+	if err != nil || len(stamps) < 2 {
 		return nil
 	}
-	counted := map[string]bool{}
-	for _, t := range e.entries {
-		log, known := v.material.RekorLogs()[hex.EncodeToString([]byte(t.LogKeyID()))]
-		if known && !slices.ContainsFunc(times, func(at time.Time) bool { return !validAt(log, at) }) {
-			counted[t.LogKeyID()] = true
-		}
-	}
-	if len(counted) < v.require.Logs {
-		return reject(fault.TrustRoot, "signed at %s, when the trusted root held %d valid logs for it, want %d", stamp(times[0]), len(counted), v.require.Logs)
-	}
-	return nil
+	return v.stampTimes(e, stamps)
 }
 
-// validAt includes both ends of the period (trusted root specification:
-// TimeRange is inclusive).
-func validAt(l *root.TransparencyLog, t time.Time) bool {
-	return !t.Before(l.ValidityPeriodStart) && (l.ValidityPeriodEnd.IsZero() || !t.After(l.ValidityPeriodEnd))
+func (v *Verifier) stampTimes(e *entity, stamps [][]byte) (out []time.Time) {
+	for _, s := range stamps {
+		for _, tsa := range v.material.TimestampingAuthorities() {
+			if t, err := tsa.Verify(s, e.signature.Signature()); err == nil {
+				out = append(out, t.Time.UTC())
+			}
+		}
+	}
+	return out
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// code finds the stable code of sigstore-go's error by the step that failed.
-// The texts are those of the pinned version; TestCodes holds them.
-func code(err error) fault.Code {
-	steps := []struct {
-		text string
-		code fault.Code
-	}{
-		{"failed to verify log inclusion", fault.TLog},
-		{"failed to verify timestamps", fault.Time},
-		{"failed to verify leaf certificate", fault.Chain},
-		{"failed to verify signed certificate timestamp", fault.SCT},
-		{"failed to verify signature", fault.SignatureInvalid},
-		{"failed to get signature verifier", fault.SignatureInvalid},
-		{"signature time outside of public key validity", fault.Time},
-		{"failed to verify certificate identity", fault.Identity},
-		{"failed to summarize certificate", fault.Identity},
-	}
-	for _, s := range steps {
-		if strings.HasPrefix(err.Error(), s.text) {
-			return s.code
-		}
-	}
-	return fault.Malformed
-}
-
-// trim turns sigstore-go's wording into a phrase of ours.
-func trim(err error) error {
-	return errors.New(strings.ReplaceAll(err.Error(), "failed to verify", "verifying"))
-}

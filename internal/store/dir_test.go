@@ -68,7 +68,7 @@ func TestB10_one_bad_line_denies(t *testing.T) {
 
 // A list is the bundles of its lines: what was read, written line by line, is
 // read as the same list.
-func FuzzReadBundles(f *testing.F) {
+func FuzzB10_lines_are_the_list(f *testing.F) {
 	for _, s := range []string{"", "{}", "{}\n{\"a\":1}\n", "{\n\"a\":\n1}", "{}\r\n", "\xef\xbb\xbf{}"} {
 		f.Add([]byte(s))
 	}

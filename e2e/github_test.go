@@ -1,0 +1,228 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gopkg.in/yaml.v3"
+)
+
+// TestGitHub runs the sample's workflow with act, in host mode.
+func TestGitHub(t *testing.T) { drive(t, client{"github", true, runAct}) }
+
+// limit is how long one run of a client may take.
+const limit = 4 * time.Minute
+
+// object is a mapping of YAML or JSON.
+type object = map[string]any
+
+func runAct(t *testing.T, r *run) result {
+	file := ".github/workflows/release.yml"
+	if r.scenario.elsewhere {
+		file = ".github/workflows/nightly.yml"
+	}
+	claims := object{
+		"repository": "acme/" + r.name, "repository_id": strconv.Itoa(r.id), "ref": r.variant.ref, "sha": r.sha,
+		"workflow_ref": "acme/" + r.name + "/" + file + "@" + r.variant.ref,
+	}
+	settings := object{"id": r.id, "owner_id": 4242, "visibility": "public", "protected": []string{"staging", "production"}}
+	if r.scenario.open {
+		settings = object{"id": r.id, "owner_id": 4242, "visibility": "public", "unprotected": []string{"staging", "production"}}
+	}
+	r.lab.Set(t, "/github/repos/acme/"+r.name, settings)
+	if r.scenario.down {
+		r.fault(t, "github", "GET .*/repos/acme/"+r.name+"/attestations/")
+	}
+	r.origin(t, "https://github.com")
+	env := r.lab.As(t, "github", claims)
+	workflow := r.workflow(t, file, env)
+	got := act(t, r, workflow, env)
+	got.secrets = []string{env["GITHUB_TOKEN"], env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]}
+	got.verdicts = verdictsBelow(t, filepath.Join(r.root, "cache"))
+	return got
+}
+
+// workflow writes the workflow as this client must be given it: with identity
+// where the permissions give it, since act knows no permissions, and with what
+// the scenario does to it. The file lies outside the repository, which keeps
+// the one that a user would write.
+func (r *run) workflow(t *testing.T, file string, env map[string]string) string {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir, file))
+	must(t, err)
+	var w object
+	must(t, yaml.Unmarshal(b, &w))
+	jobs := w["jobs"].(object)
+	if r.scenario.anonymous {
+		delete(jobs["build"].(object)["permissions"].(object), "id-token")
+	}
+	r.attack(jobs)
+	for _, j := range jobs {
+		job := j.(object)
+		if p, _ := job["permissions"].(object); p["id-token"] == "write" {
+			job["env"] = object{
+				"ACTIONS_ID_TOKEN_REQUEST_URL":   env["ACTIONS_ID_TOKEN_REQUEST_URL"],
+				"ACTIONS_ID_TOKEN_REQUEST_TOKEN": env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"],
+			}
+		}
+		for _, x := range job["steps"].([]any) {
+			r.standIn(x.(object))
+		}
+	}
+	out, err := json.MarshalIndent(w, "", " ")
+	must(t, err)
+	path := filepath.Join(r.root, "workflows", filepath.Base(file))
+	must(t, write(path, string(out)))
+	return path
+}
+
+// standIn exchanges an action that needs the platform for the suite's own.
+func (r *run) standIn(step object) {
+	name, _, _ := strings.Cut(fmt.Sprint(step["uses"]), "@")
+	if commit, ok := r.stands[name]; ok {
+		step["uses"] = name + "@" + commit
+	}
+}
+
+// attack does to the build job what the scenario says.
+func (r *run) attack(jobs object) {
+	build := jobs["build"].(object)
+	steps := build["steps"].([]any)
+	at := slices.IndexFunc(steps, func(x any) bool { return x.(object)["id"] == "attest" })
+	after := []any{}
+	switch {
+	case r.scenario.silent:
+		steps = slices.Delete(steps, at, at+1)
+	case r.scenario.tampered:
+		after = []any{object{"run": r.variant.change()}}
+	case r.scenario.other:
+		steps[at].(object)["with"].(object)["subject"] = r.variant.unattacked()
+		after = []any{object{"run": "cp -R .sallyport/bundles dist/bundles"}}
+		for _, name := range []string{"gate-staging", "gate-production"} {
+			for _, x := range jobs[name].(object)["steps"].([]any) {
+				if step := x.(object); step["id"] == "gate" {
+					step["with"].(object)["bundle"] = "dist/bundles"
+				}
+			}
+		}
+	}
+	build["steps"] = slices.Insert(steps, min(at+1, len(steps)), after...)
+}
+
+// act runs the client with a clean environment and a fresh cache of actions.
+func act(t *testing.T, r *run, workflow string, env map[string]string) result {
+	t.Helper()
+	home := filepath.Join(r.root, "home")
+	// The client has one address for cloning actions and for telling steps which
+	// server they run on. Steps are told the second when their shell starts.
+	must(t, write(filepath.Join(home, "runner.env"), "export GITHUB_SERVER_URL=https://github.com\n"))
+	must(t, write(filepath.Join(home, ".config/act/actrc"), ""))
+	must(t, write(filepath.Join(r.root, "event.json"), fmt.Sprintf(`{"ref":%q,"repository":{"default_branch":"main"}}`, r.variant.ref)))
+	vars := maps.Clone(env)
+	for _, name := range []string{"GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_JOB"} {
+		delete(vars, name)
+	}
+	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, "SALLYPORT_") })
+	vars["GITHUB_SERVER_URL"] = r.git.URL
+	vars["BASH_ENV"] = filepath.Join(home, "runner.env")
+	vars["SALLYPORT_RELEASES"] = r.releases.URL
+	vars["E2E_ARTIFACTS"] = filepath.Join(r.root, "artifacts")
+	args := []string{"push", "--json", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--no-cache-server",
+		"--action-cache-path", filepath.Join(r.root, "cache"), "-W", workflow, "-a", "alice", "-e", filepath.Join(r.root, "event.json"),
+		"--var", "DEPLOY_URL=" + r.target.URL + "/" + r.name}
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		args = append(args, "--env", name+"="+vars[name])
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.act, append(args, "-s", "GITHUB_TOKEN")...)
+	cmd.Dir = r.dir
+	cmd.Env = r.environ(t, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "GITHUB_TOKEN="+env["GITHUB_TOKEN"])
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Errorf("the client did not end within %s", limit)
+	}
+	got := readAct(t, out.Bytes())
+	if got.exit = cmd.ProcessState.ExitCode(); err != nil {
+		got.log += errs.String()
+	}
+	if os.Getenv("E2E_RAW") != "" {
+		t.Logf("%s\n%s", out.Bytes(), errs.Bytes())
+	}
+	return got
+}
+
+var failedWith = regexp.MustCompile(`^exit status (\d+)$`)
+
+// readAct reads the client's events. Only what steps have written and what the
+// client tells a person is the log: the event of a mask carries what it masks.
+func readAct(t *testing.T, events []byte) result {
+	t.Helper()
+	got := result{jobs: map[string]string{}, product: map[string]int{}, outputs: map[string]string{}}
+	var log strings.Builder
+	lines := bufio.NewScanner(bytes.NewReader(events))
+	lines.Buffer(nil, 4<<20)
+	for lines.Scan() {
+		var e struct {
+			JobID, JobResult, Command, Name, Arg, Msg string
+			Raw                                       bool `json:"raw_output"`
+			StepID                                    []string
+			KVPairs                                   struct{ Title string }
+		}
+		if json.Unmarshal(lines.Bytes(), &e) != nil {
+			log.WriteString(lines.Text() + "\n")
+			continue
+		}
+		if e.JobResult != "" {
+			got.jobs[e.JobID] = e.JobResult
+		}
+		if m := failedWith.FindStringSubmatch(e.Msg); m != nil && len(e.StepID) == 2 { // a step of an action
+			got.product[e.JobID], _ = strconv.Atoi(m[1]) // digits
+		}
+		switch {
+		case e.Command == "set-output":
+			got.output(e.JobID, e.Name, e.Arg)
+		case e.Command == "error", e.Command == "warning":
+			fmt.Fprintf(&log, "[%s] %s: %s: %s\n", e.JobID, e.Command, e.KVPairs.Title, e.Arg)
+		case e.Raw:
+			log.WriteString(e.Msg)
+		case e.Command == "":
+			fmt.Fprintf(&log, "[%s] %s\n", e.JobID, strings.TrimSpace(e.Msg))
+		}
+	}
+	must(t, lines.Err())
+	got.log = log.String()
+	return got
+}
+
+// output notes what is passed on: by the gates everything that lets something
+// in, and by attest the digests.
+func (g *result) output(job, name, value string) {
+	environment, gate := strings.CutPrefix(job, "gate-")
+	switch {
+	case value == "":
+	case job == "build" && name == "digests":
+		g.outputs["attested"] = value
+	case gate && name == "digests":
+		g.outputs[environment] = value
+	case gate && (name == "images" || name == "checksums" || name == "outcome" && value == "allow"):
+		g.outputs[environment+" "+name] = value
+	}
+}

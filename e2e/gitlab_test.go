@@ -1,0 +1,197 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// TestGitLab runs the sample's pipeline with gitlab-ci-local, in its shell.
+func TestGitLab(t *testing.T) { drive(t, client{"gitlab", false, runPipeline}) }
+
+func runPipeline(t *testing.T, r *run) result {
+	file := ".gitlab-ci.yml"
+	if r.scenario.elsewhere {
+		file = "nightly.yml"
+	}
+	path := "acme/" + r.name
+	claims := object{
+		"project_id": strconv.Itoa(r.id), "project_path": path, "sha": r.sha, "ref": r.variant.refName(), "ref_type": r.variant.refType(),
+		"ci_config_ref_uri": "gitlab.com/" + path + "//" + file + "@" + r.variant.ref,
+	}
+	settings := object{"path": path, "protected": []string{"staging", "production"}}
+	if r.scenario.open {
+		settings = object{"path": path, "unprotected": []string{"staging", "production"}}
+	}
+	r.lab.Set(t, "/gitlab/projects/"+strconv.Itoa(r.id), settings)
+	if r.scenario.down {
+		r.fault(t, "gitlab", "GET .*/projects/"+strconv.Itoa(r.id)+"/packages")
+	}
+	r.origin(t, "https://gitlab.com")
+	env := r.lab.As(t, "gitlab", claims)
+	must(t, write(filepath.Join(r.root, "home/.gitconfig"), "[url \""+r.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
+	expanded := r.pipeline(t, file, env)
+	out, exit := r.gitlabCI(t, append(r.variables(env), "--file", expanded)...)
+	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"]}}
+	got.read(t, filepath.Join(r.dir, ".gitlab-ci-local"))
+	return got
+}
+
+// unset are variables that say what the client knows better, or that only some
+// jobs have.
+var unset = []string{"SIGSTORE_ID_TOKEN", "CI_JOB_NAME", "CI_JOB_STAGE"}
+
+func (r *run) variables(env map[string]string) []string {
+	vars := maps.Clone(env)
+	maps.DeleteFunc(vars, func(name, _ string) bool {
+		return slices.Contains(unset, name) || strings.HasPrefix(name, "SALLYPORT_")
+	})
+	vars["SALLYPORT_RELEASES"] = r.releases.URL
+	vars["DEPLOY_URL"] = r.target.URL + "/" + r.name
+	var args []string
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		args = append(args, "--variable", name+"="+vars[name])
+	}
+	if r.variant.refType() == "tag" {
+		args = append(args, "--unset-variable", "CI_COMMIT_BRANCH")
+	}
+	return args
+}
+
+// pipeline has the client put the components into the pipeline, and then adds
+// what the client does not model: the identity tokens of the jobs that ask for
+// them, and what the scenario does.
+func (r *run) pipeline(t *testing.T, file string, env map[string]string) string {
+	t.Helper()
+	preview, exit := r.gitlabCI(t, append(r.variables(env), "--file", file, "--preview")...)
+	var jobs object
+	if err := yaml.Unmarshal([]byte(preview), &jobs); err != nil || exit != 0 {
+		t.Fatalf("the client cannot read the pipeline: exit code %d, %v\n%s", exit, err, preview)
+	}
+	if r.scenario.anonymous {
+		delete(jobs["attest"].(object), "id_tokens")
+	}
+	r.sabotage(jobs)
+	for _, j := range jobs {
+		job, isJob := j.(object)
+		if !isJob {
+			continue
+		}
+		tokens, _ := job["id_tokens"].(object)
+		for name := range tokens {
+			vars, _ := job["variables"].(object)
+			if vars == nil {
+				vars = object{}
+			}
+			vars[name] = env["SIGSTORE_ID_TOKEN"]
+			job["variables"] = vars
+		}
+	}
+	out, err := json.MarshalIndent(jobs, "", " ")
+	must(t, err)
+	must(t, write(filepath.Join(r.dir, "expanded.yml"), string(out)))
+	return "expanded.yml"
+}
+
+// sabotage does to the jobs what the scenario says.
+func (r *run) sabotage(jobs object) {
+	switch {
+	case r.scenario.silent:
+		delete(jobs, "attest")
+		for _, name := range []string{"gate:staging", "gate:production"} {
+			job := jobs[name].(object)
+			job["needs"] = slices.DeleteFunc(job["needs"].([]any), func(x any) bool {
+				need, _ := x.(object)
+				return x == "attest" || need["job"] == "attest"
+			})
+		}
+	case r.scenario.tampered:
+		for _, name := range []string{"gate:staging", "gate:production"} {
+			jobs[name].(object)["before_script"] = []any{r.variant.change()}
+		}
+	case r.scenario.other:
+		jobs["attest"].(object)["variables"].(object)["SALLYPORT_SUBJECT"] = r.variant.unattacked()
+	}
+}
+
+// gitlabCI runs the client with a clean environment.
+func (r *run) gitlabCI(t *testing.T, args ...string) (string, int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	args = append([]string{r.gitlab, "--force-shell-executor", "--shell-isolation", "--no-color"}, args...)
+	cmd := exec.CommandContext(ctx, r.node, args...)
+	cmd.Dir = r.dir
+	cmd.Env = r.environ(t, "PATH="+filepath.Dir(r.node)+":"+os.Getenv("PATH"))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		t.Errorf("the client did not end within %s", limit)
+	}
+	if err != nil || !slices.Contains(args, "--preview") {
+		out.Write(errs.Bytes())
+	}
+	return out.String(), cmd.ProcessState.ExitCode()
+}
+
+var (
+	finished  = regexp.MustCompile(`(?m)^([a-z:]+) +finished in [^\n]*?(?:FAIL (\d+))? *$`)
+	pipelines = strings.NewReplacer("deploy:", "", "gate:", "gate-")
+)
+
+// read takes the jobs from the log and what they passed on from the files that
+// the client keeps for later jobs.
+func (g *result) read(t *testing.T, state string) {
+	t.Helper()
+	g.jobs, g.product, g.outputs = map[string]string{}, map[string]int{}, map[string]string{}
+	for _, m := range finished.FindAllStringSubmatch(g.log, -1) {
+		job := pipelines.Replace(m[1])
+		if job == "attest" {
+			job = "build"
+		}
+		g.jobs[job] = "success"
+		if m[2] != "" {
+			g.jobs[job] = "failure"
+			g.product[job], _ = strconv.Atoi(m[2]) // digits
+		}
+	}
+	for name, content := range textFiles(t, filepath.Join(state, "artifacts")) {
+		job := strings.Split(strings.TrimPrefix(name, filepath.Join(state, "artifacts")+"/"), "/")[0]
+		if !strings.HasSuffix(name, ".env") {
+			continue
+		}
+		for line := range strings.Lines(content) {
+			variable, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+			g.variable(job, variable, value)
+		}
+	}
+	g.verdicts = verdictsBelow(t, filepath.Join(state, "artifacts"))
+}
+
+// variable notes what a job passes on to later jobs.
+func (g *result) variable(job, name, value string) {
+	_, environment, gate := strings.Cut(job, ":")
+	switch {
+	case value == "":
+	case name == "SALLYPORT_ATTESTED_DIGESTS":
+		g.outputs["attested"] = value
+	case gate && name == "SALLYPORT_DIGESTS":
+		g.outputs[environment] = value
+	case gate && (name == "SALLYPORT_IMAGES" || name == "SALLYPORT_ALLOWED_CHECKSUMS" || name == "SALLYPORT_OUTCOME" && value == "allow"):
+		g.outputs[environment+" "+strings.ToLower(name)] = value
+	}
+}
