@@ -47,11 +47,19 @@ func main() {
 
 // cachedCosign is where make interop builds cosign.
 func cachedCosign() string {
-	cache, err := os.UserCacheDir()
-	if err != nil {
+	cache := os.Getenv("SALLYPORT_CACHE")
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return ""
+		}
+		cache = filepath.Join(user, "sallyport")
+	}
+	found, err := filepath.Glob(filepath.Join(cache, "cosign-*", "cosign"))
+	if err != nil || len(found) == 0 {
 		return ""
 	}
-	return filepath.Join(cache, "sallyport", "bin", "cosign")
+	return found[len(found)-1]
 }
 
 func (b *bench) run() error {

@@ -10,13 +10,18 @@ if [ -z "$dir" ]; then
 	dir=$(mktemp -d)
 	trap 'rm -rf "$dir"' EXIT
 fi
-mkdir -p "$dir/bin"
+mkdir -p "$dir/bin" "$dir/new"
 dir=$(cd "$dir" && pwd)
 
 export CGO_ENABLED=0
 flags=(-trimpath -buildvcs=false "-ldflags=-s -w -buildid=")
-go build "${flags[@]}" -o "$dir/bin/sallyport" .
-go build "${flags[@]}" -o "$dir/bin/" ./bench/plain ./bench/library ./bench
-go build -C internal/lab -trimpath -o "$dir/bin/sallyport-lab" ./sallyport-lab
+go build "${flags[@]}" -o "$dir/new/" . ./bench/plain ./bench/library ./bench
+go build -C internal/lab -trimpath -o "$dir/new/sallyport-lab" ./sallyport-lab
+# What a linker has just written lies in the page cache in small pieces, and
+# starts slower than what was installed.
+for program in "$dir"/new/*; do
+	cp "$program" "$dir/bin/"
+done
+rm -r "$dir/new"
 
 "$dir/bin/bench" --dir "$dir" "${@:2}"

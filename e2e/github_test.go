@@ -20,10 +20,17 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/sallyport-dev/sallyport/internal/labtest"
 )
 
 // TestGitHub runs the sample's workflow with act, in host mode.
-func TestGitHub(t *testing.T) { drive(t, client{"github", true, runAct}) }
+// Whatever the product asks the platform is what the platform's API description
+// allows.
+func TestGitHub(t *testing.T) {
+	t.Cleanup(func() { labtest.Shared(t).Contract(t) })
+	drive(t, client{"github", true, runAct})
+}
 
 // limit is how long one run of a client may take.
 const limit = 4 * time.Minute
@@ -140,7 +147,7 @@ func act(t *testing.T, r *run, workflow string, env map[string]string) result {
 	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, "SALLYPORT_") })
 	vars["GITHUB_SERVER_URL"] = r.git.URL
 	vars["BASH_ENV"] = filepath.Join(home, "runner.env")
-	vars["SALLYPORT_RELEASES"] = r.releases.URL
+	vars["SALLYPORT_RELEASES"] = r.releases.URL + "/" + r.name
 	vars["E2E_ARTIFACTS"] = filepath.Join(r.root, "artifacts")
 	args := []string{"push", "--json", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--no-cache-server",
 		"--action-cache-path", filepath.Join(r.root, "cache"), "-W", workflow, "-a", "alice", "-e", filepath.Join(r.root, "event.json"),

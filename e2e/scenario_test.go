@@ -38,13 +38,13 @@ type scenario struct {
 // one thing changed, so the first is the proof that nothing else refuses.
 var scenarios = []scenario{
 	{name: "allowed", source: true},
-	{name: "E01 artifact changed after attest", tampered: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
-	{name: "B01 built by another workflow", elsewhere: true, failing: "gate", exit: 3, code: "E_IDENTITY", judged: true},
-	{name: "K01 bundle missing", silent: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
-	{name: "E02 bundle of another artifact", other: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
-	{name: "K02 unprotected environment", open: true, failing: "gate", exit: 3, code: "E_ENV_UNPROTECTED", judged: true},
-	{name: "K03 evidence store down", down: true, failing: "gate", exit: 5, code: "E_UNAVAILABLE"},
-	{name: "C01 no identity token", anonymous: true, failing: "attest", exit: 2, code: "E_CONFIG"},
+	{name: "E01 artifact changed after attest", tampered: true, failing: "gate", exit: 3, code: "E_SUBJECT", judged: true},
+	{name: "built by another workflow", elsewhere: true, failing: "gate", exit: 3, code: "E_IDENTITY", judged: true},
+	{name: "bundle missing", silent: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
+	{name: "bundle of another artifact", other: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
+	{name: "H07 unprotected environment", open: true, failing: "gate", exit: 3, code: "E_ENV_UNPROTECTED", judged: true},
+	{name: "evidence store down", down: true, failing: "gate", exit: 5, code: "E_UNAVAILABLE"},
+	{name: "no identity token", anonymous: true, failing: "attest", exit: 2, code: "E_CONFIG"},
 }
 
 // A variant is which ref is pushed, and which of the two artifacts an attack is
@@ -145,6 +145,9 @@ func allowed(t *testing.T, r *run, got result) {
 	if got.exit != 0 {
 		t.Errorf("the client exits with %d, want 0", got.exit)
 	}
+	if n := r.downloads(r.name); (n == 0) != r.scenario.source {
+		t.Errorf("the installer downloaded the binary %d times, and builds from source: %v", n, r.scenario.source)
+	}
 	attested := strings.Fields(got.outputs["attested"])
 	if len(attested) != 2 {
 		t.Fatalf("attested %q, want a file and an image", attested)
@@ -196,6 +199,11 @@ func denied(t *testing.T, r *run, got result) {
 	}
 	if !strings.Contains(got.log, r.scenario.code) {
 		t.Errorf("nobody is told %s", r.scenario.code)
+	}
+	for name := range textFiles(t, r.root) {
+		if filepath.Base(name) == "checksums.txt" {
+			t.Errorf("%s says what may be deployed", name)
+		}
 	}
 	recorded(t, r, got)
 	untold(t, r)

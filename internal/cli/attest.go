@@ -60,7 +60,7 @@ func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifie
 			name = "custom"
 		}
 	}
-	signing, root, require, err := r.endpoints(name)
+	signing, err := r.signingConfig(name)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,52 +69,52 @@ func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifie
 			"sign with an instance of your own, or accept it with log-private-repository: true",
 			"this repository is not public, and the log of %q publishes its name, workflow and commit for ever", name)
 	}
+	root, require, err := r.signingRoot(name, signing)
+	if err != nil {
+		return nil, nil, err
+	}
 	v, err := sigstore.NewVerifier(root, require)
 	return signing, v, err
 }
 
-func (r *run) endpoints(name string) (*sigstore.SigningConfig, *sigstore.TrustedRoot, sigstore.Requirements, error) {
-	if name != "custom" {
-		p := profiles()[name]
-		if r.text("signing-config") != "" {
-			return nil, nil, p.Require, usage("--signing-config belongs to --sigstore custom, not to %s", name)
-		}
-		root, err := r.attestRoot(p)
-		return p.SigningConfig(), root, p.Require, err
-	}
-	if r.text("signing-config") == "" || r.text("trusted-root") == "" {
-		return nil, nil, sigstore.Requirements{}, usage("--sigstore custom needs --signing-config and --trusted-root")
-	}
-	raw, err := file(r.text("signing-config"), sigstore.MaxRootBytes)
-	if err != nil {
-		return nil, nil, sigstore.Requirements{}, err
-	}
-	signing, err := sigstore.ParseSigningConfig(raw)
-	if err != nil {
-		return nil, nil, sigstore.Requirements{}, err
-	}
-	if raw, err = file(r.text("trusted-root"), sigstore.MaxRootBytes); err != nil {
-		return nil, nil, sigstore.Requirements{}, err
-	}
-	root, err := sigstore.ParseTrustedRoot(raw)
-	if !signing.Logged() {
-		return signing, root, sigstore.Unlogged, err
-	}
-	return signing, root, sigstore.Transparent, err
-}
-
-// attestRoot takes a trusted root from a file if one is named, and else over
-// TUF.
-func (r *run) attestRoot(p sigstore.Profile) (*sigstore.TrustedRoot, error) {
-	path := r.text("trusted-root")
-	if path == "" {
-		return r.profileRoot(p)
+func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
+	path := r.text("signing-config")
+	switch {
+	case name != "custom" && path != "":
+		return nil, usage("--signing-config belongs to --sigstore custom, not to %s", name)
+	case name != "custom":
+		return profiles()[name].SigningConfig(), nil
+	case path == "" || r.text("trusted-root") == "":
+		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
 	raw, err := file(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, err
 	}
-	return sigstore.ParseTrustedRoot(raw)
+	return sigstore.ParseSigningConfig(raw)
+}
+
+// signingRoot takes a trusted root from a file if one is named, and else over
+// TUF.
+func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
+	p := profiles()[name]
+	if name == "custom" {
+		p.Require = sigstore.Transparent
+		if !signing.Logged() {
+			p.Require = sigstore.Unlogged
+		}
+	}
+	path := r.text("trusted-root")
+	if path == "" {
+		root, err := r.profileRoot(p)
+		return root, p.Require, err
+	}
+	raw, err := file(path, sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, p.Require, err
+	}
+	root, err := sigstore.ParseTrustedRoot(raw)
+	return root, p.Require, err
 }
 
 // predicate returns what is stated about the subjects. Provenance is written

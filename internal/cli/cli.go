@@ -7,12 +7,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -80,6 +83,9 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	}
 	r, err := c.newRun(ctx, name, args[1:])
 	if err != nil {
+		if name == "gate" {
+			err = errors.Join(err, c.forget(cmp.Or(c.Getenv("SALLYPORT_VERDICT"), inputs.VerdictPath)))
+		}
 		return answer{}, err
 	}
 	if r.helped {

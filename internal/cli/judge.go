@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,11 +18,7 @@ import (
 
 // gateCommand judges whether subjects may enter an environment.
 func gateCommand(r *run) (answer, error) {
-	stale := []string{r.text("verdict"), inputs.ChecksumsPath}
-	if d := r.Getenv(inputs.DotenvVariable); d != "" {
-		stale = append(stale, d)
-	}
-	if err := remove(stale...); err != nil {
+	if err := r.forget(r.text("verdict")); err != nil {
 		return answer{}, err
 	}
 	if r.platform == nil {
@@ -50,7 +47,20 @@ func gateCommand(r *run) (answer, error) {
 	if rec.Outcome != verdict.Allow {
 		return answer{rec.Outcome}, nil
 	}
-	return answer{rec.Outcome}, r.release(c)
+	if err := r.release(c); err != nil {
+		return answer{}, errors.Join(err, r.forget(r.text("verdict")))
+	}
+	return answer{rec.Outcome}, nil
+}
+
+// forget removes what an earlier gate said, so that no answer of then passes
+// for one of now.
+func (c Command) forget(verdictFile string) error {
+	stale := []string{verdictFile, inputs.ChecksumsPath}
+	if d := c.Getenv(inputs.DotenvVariable); d != "" {
+		stale = append(stale, d)
+	}
+	return remove(stale...)
 }
 
 func (r *run) policy() (*policy.Policy, error) {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -18,24 +17,17 @@ func (r *run) say(format string, args ...any) {
 const patience = time.Second
 
 // progress says what is being done if it takes longer than a person waits for
-// without wondering. The returned function ends it.
+// without wondering. The returned function ends it, and is called once.
 func (r *run) progress(what string) func() {
-	var once sync.Once
-	stop := make(chan struct{})
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		t := time.NewTimer(patience)
-		defer t.Stop()
-		select {
-		case <-stop:
-		case <-t.C:
-			r.say("%s …", what)
-		}
-	}()
+	said := make(chan struct{})
+	t := time.AfterFunc(patience, func() {
+		defer close(said)
+		r.say("%s …", what)
+	})
 	return func() {
-		once.Do(func() { close(stop) })
-		<-ended
+		if !t.Stop() {
+			<-said
+		}
 	}
 }
 

@@ -15,13 +15,14 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// An Item is one piece of evidence after a first look: a bundle, or the reason
-// why its bytes are none.
+// An Item is one piece of evidence. Verify takes the first look at its bytes:
+// they are a bundle, or there is a reason why they are none.
 type Item struct {
 	Source string
+	raw    []byte
+	order  subject.Digest // of raw: the order is that of no store and no network
 	bundle sigstore.Bundle
 	err    error
-	order  subject.Digest // of the bytes: the order is that of no store and no network
 }
 
 // Collect asks every store for everything about subjects. It returns an error
@@ -55,8 +56,7 @@ func distinct(found [][]store.Evidence, subjects int) ([]Item, error) {
 				continue
 			}
 			seen[d] = true
-			b, err := sigstore.ParseBundle(e.Bundle)
-			items = append(items, Item{Source: e.Source, bundle: b, err: err, order: d})
+			items = append(items, Item{Source: e.Source, raw: e.Bundle, order: d})
 		}
 	}
 	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,6 +39,10 @@ func Verify(subjects []subject.Subject, evidence []Item, c Checker) ([]policy.Ca
 	out := make([]policy.Candidate, len(subjects))
 	for i, s := range subjects {
 		out[i].Subject = s
+	}
+	evidence, err := read(evidence, c.Workers)
+	if err != nil {
+		return nil, err
 	}
 	jobs, err := plan(subjects, evidence, c)
 	if err != nil {
@@ -92,22 +97,54 @@ func (c Checker) mayBeAbout(e Item, s subject.Subject) bool {
 }
 
 func run(jobs []job, subjects []subject.Subject, evidence []Item, c Checker) error {
+	return each(len(jobs), c.Workers, func(i int) error {
+		j := &jobs[i]
+		j.verified, j.err = c.Verifiers[j.trust].Verify(evidence[j.item].bundle, c.artifacts(subjects, j.subjects)...)
+		if _, ok := rejection(j.err, ""); j.err != nil && !ok {
+			return fmt.Errorf("%s: %w", evidence[j.item].Source, j.err)
+		}
+		return nil
+	})
+}
+
+// read parses the bytes of evidence. What is no bundle stays in the list, with
+// the reason.
+func read(evidence []Item, workers int) ([]Item, error) {
+	out := slices.Clone(evidence)
+	err := each(len(out), workers, func(i int) error {
+		out[i].bundle, out[i].err = sigstore.ParseBundle(out[i].raw)
+		return nil
+	})
+	return out, err
+}
+
+// each calls f for every number below n, as many at once as there are workers.
+// A single call stays where it is: for a short command, a second thread costs
+// more than the work that it would take over.
+func each(n, workers int, f func(i int) error) error {
+	if n == 1 {
+		return safely(f, 0)
+	}
 	var g errgroup.Group
-	g.SetLimit(workers(c.Workers))
-	for i := range jobs {
-		g.Go(func() error {
-			j := &jobs[i]
-			j.verified, j.err = c.Verifiers[j.trust].Verify(evidence[j.item].bundle, c.artifacts(subjects, j.subjects)...)
-			if _, ok := rejection(j.err, ""); j.err != nil && !ok {
-				return fmt.Errorf("%s: %w", evidence[j.item].Source, j.err)
-			}
-			return nil
-		})
+	g.SetLimit(limit(workers))
+	for i := range n {
+		g.Go(func() error { return safely(f, i) })
 	}
 	return g.Wait()
 }
 
-func workers(n int) int {
+// safely turns a panic into a fault: outside of the first goroutine nobody
+// else does, and the program would end with a number that means something else.
+func safely(f func(int) error, i int) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.New(fault.Internal, fault.InternalError, "", "looking at evidence: panic: %v", p)
+		}
+	}()
+	return f(i)
+}
+
+func limit(n int) int {
 	if n > 0 {
 		return n
 	}

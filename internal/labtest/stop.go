@@ -1,24 +1,24 @@
 package labtest
 
-import (
-	"os"
-	"sync"
-)
+import "os"
 
 // Open starts a lab outside of any test, for a test binary that hands it to
-// other processes. The returned function stops it.
+// other processes. The returned function stops it, and Clean forgets the
+// binary.
 func Open(args ...string) (*Lab, func() error, error) {
 	l, err := start(args...)
 	if err != nil {
 		return nil, nil, err
 	}
-	return l, sync.OnceValue(func() error {
-		err := l.stop()
-		if binaryDir != "" {
-			_ = os.RemoveAll(binaryDir)
-		}
-		return err
-	}), nil
+	return l, l.stop, nil
+}
+
+// Clean removes the lab's binary if this process has built it. No lab can be
+// started after.
+func Clean() {
+	if binaryDir != "" {
+		_ = os.RemoveAll(binaryDir)
+	}
 }
 
 // Parse reads the answer of the control API's /env: NAME=value lines whose

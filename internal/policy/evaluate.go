@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -88,6 +89,9 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	}
 	for _, q := range env.Requires {
 		f, used := requirement(in, a, q, c)
+		if f.Code == fault.SubjectMismatch && slices.ContainsFunc(j.Findings, func(g verdict.Finding) bool { return g.Code == f.Code }) {
+			continue // another artifact is one reason, however much is required of it
+		}
 		j.Findings = append(j.Findings, f)
 		if used != nil {
 			j.Evidence = append(j.Evidence, evidence(*used))
@@ -114,7 +118,9 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 			continue
 		}
 		if f.Statement.PredicateType != q.PredicateType {
-			others = append(others, f.Statement.PredicateType)
+			if !slices.Contains(others, f.Statement.PredicateType) {
+				others = append(others, f.Statement.PredicateType)
+			}
 			continue
 		}
 		m := check(in.Now, a, q, *f)

@@ -104,7 +104,7 @@ func (p *Policy) Environment(name string) (Environment, bool) {
 
 // Artifact returns the artifact that a subject of the given name is.
 func (p *Policy) Artifact(name string) (Artifact, bool) {
-	image, _, _ := strings.Cut(name, "@")
+	image := repository(name)
 	for _, a := range p.Artifacts {
 		for _, pattern := range a.Subject {
 			if subject.Match(pattern, name) || pattern == image {
@@ -113,4 +113,18 @@ func (p *Policy) Artifact(name string) (Artifact, bool) {
 		}
 	}
 	return Artifact{}, false
+}
+
+// repository returns the repository of an image that is named with its digest,
+// and with a tag or without: "registry/path:tag@sha256:…". Of any other name it
+// returns nothing.
+func repository(name string) string {
+	image, _, ok := strings.Cut(name, "@sha256:")
+	if !ok {
+		return ""
+	}
+	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
+		image = image[:i]
+	}
+	return image
 }

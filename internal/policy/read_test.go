@@ -195,7 +195,15 @@ func TestC02_no_exact_field_takes_anything_that_could_mean_anything(t *testing.T
 	}
 }
 
-func TestD01_B11_every_wrong_policy_is_a_complaint_with_its_place(t *testing.T) {
+func TestB11_what_two_readers_could_read_differently_is_refused(t *testing.T) {
+	for _, x := range unseen {
+		if strings.HasPrefix(x.name, "B11") {
+			complaints(t, x)
+		}
+	}
+}
+
+func TestD01_every_wrong_policy_is_a_complaint_with_its_place(t *testing.T) {
 	var b bytes.Buffer
 	for _, x := range append(structural, unseen...) {
 		said := complaints(t, x)

@@ -135,12 +135,19 @@ func (p *printer) judgement(r Record, j verdict.Judgement, c Palette) {
 	}
 }
 
-// label shortens a predicate type to its last part.
+// label shortens a predicate type to its last part that is not a version.
 func label(requirement string) string {
-	if i := strings.LastIndexByte(strings.TrimRight(requirement, "/"), '/'); strings.Contains(requirement, "://") && i > 0 {
-		return requirement[i+1:]
+	_, path, ok := strings.Cut(requirement, "://")
+	if !ok {
+		return requirement
 	}
-	return requirement
+	parts := strings.Split(strings.Trim(path, "/"), "/")
+	for i := len(parts) - 1; i > 0; i-- {
+		if p := parts[i]; len(p) < 2 || p[0] != 'v' || p[1] < '0' || p[1] > '9' {
+			return p
+		}
+	}
+	return path
 }
 
 func (p *printer) finding(r Record, f verdict.Finding) {

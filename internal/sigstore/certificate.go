@@ -10,9 +10,11 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"net/url"
+	"slices"
 
 	fulcio "github.com/sigstore/fulcio/pkg/certificate"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
+	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -68,8 +70,10 @@ func checkDuplicateExtensions(c *x509.Certificate) error {
 }
 
 // checkChain refuses certificates in a bundle that only a trusted root may
-// bring: roots, whatever their origin.
-func checkChain(e *entity) error {
+// bring: roots. A bundle of version 0.1 may repeat a root that is trusted anyway,
+// as early npm provenance does; it is not used (protobuf-specs, message
+// X509CertificateChain: superfluous certificates of old bundles are ignored).
+func (v *Verifier) checkChain(e *entity) error {
 	certs := e.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
 	if len(certs) == 0 {
 		return nil
@@ -79,11 +83,22 @@ func checkChain(e *entity) error {
 		if err != nil {
 			return reject(fault.Chain, "reading certificate chain: %w", err)
 		}
-		if parsed.CheckSignatureFrom(parsed) == nil {
+		if parsed.CheckSignatureFrom(parsed) != nil {
+			continue
+		}
+		if e.GetMediaType() != mediaTypes[0] || !v.trusts(parsed) {
 			return reject(fault.Chain, "bundle carries the root %q; roots come from the trusted root only", parsed.Subject)
 		}
 	}
 	return nil
+}
+
+// trusts reports whether c is a root of the trusted root, byte for byte.
+func (v *Verifier) trusts(c *x509.Certificate) bool {
+	return slices.ContainsFunc(v.material.FulcioCertificateAuthorities(), func(a root.CertificateAuthority) bool {
+		f, ok := a.(*root.FulcioCertificateAuthority)
+		return ok && f.Root.Equal(c)
+	})
 }
 
 // oidPrefix is the arc of Fulcio's certificate extensions.

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/digitorus/pkcs7"
 	"github.com/digitorus/timestamp"
 	ct "github.com/google/certificate-transparency-go"
 	"github.com/google/certificate-transparency-go/tls"
@@ -163,11 +164,40 @@ func (a *authority) stamp(r stampRequest) []byte {
 	}
 	h := r.hash.New()
 	h.Write(r.over)
+	if r.hash == crypto.SHA1 {
+		return a.weakStamp(h.Sum(nil), r.at)
+	}
 	t := timestamp.Timestamp{
 		HashAlgorithm: r.hash, HashedMessage: h.Sum(nil), Time: r.at, AddTSACertificate: r.embeds,
 		Policy: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
 	}
 	return must(t.CreateResponseWithOpts(a.cert, a.key, crypto.SHA256))
+}
+
+// weakStamp is a response with a SHA-1 imprint, which the library does not make.
+func (a *authority) weakStamp(sum []byte, at time.Time) []byte {
+	type imprint struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Sum       []byte
+	}
+	info := must(asn1.Marshal(struct {
+		Version int
+		Policy  asn1.ObjectIdentifier
+		Imprint imprint
+		Serial  *big.Int
+		Time    time.Time `asn1:"generalized"`
+	}{1, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
+		imprint{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}}, sum}, serial(), at}))
+	data := must(pkcs7.NewSignedData(info))
+	data.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	data.SetContentType(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4})
+	if err := data.AddSigner(a.cert, a.key, pkcs7.SignerInfoConfig{SkipCertificates: true}); err != nil {
+		panic(err)
+	}
+	return must(asn1.Marshal(struct {
+		Status struct{ Status int }
+		Token  asn1.RawValue
+	}{Token: asn1.RawValue{FullBytes: must(data.Finish())}}))
 }
 
 // workflow is who signs in the forge.

@@ -28,7 +28,8 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
 	}
 	if err := checkKey("key", key); err != nil {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "reading key: %w", err)
+		// Not wrapped: a wrong key is nobody's bundle.
+		return nil, fault.New(fault.Usage, fault.Limit, "", "reading key: %v", err)
 	}
 	verifier, err := signature.LoadDefaultVerifier(key)
 	if err != nil {

@@ -2,11 +2,14 @@ package sigstore
 
 import (
 	"crypto/x509"
+	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"github.com/sigstore/sigstore-go/pkg/tlog"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -16,11 +19,23 @@ func (v *Verifier) rejection(e *entity, err error) error {
 	switch c := code(err); {
 	case c == fault.Chain:
 		return v.chainRejection(e, trim(err))
+	case c == fault.TLog && v.promisedOutside(e):
+		return &Rejection{Code: fault.TrustRoot, Err: trim(err)}
 	case c == fault.Time && strings.Contains(err.Error(), "the validity period"):
 		return &Rejection{Code: fault.TrustRoot, Err: trim(err)}
 	default:
 		return &Rejection{Code: c, Err: trim(err)}
 	}
+}
+
+// promisedOutside reports whether a log of the trusted root promised something
+// at a time when it was not valid. sigstore-go passes over such a promise.
+func (v *Verifier) promisedOutside(e *entity) bool {
+	logs := v.material.RekorLogs()
+	return slices.ContainsFunc(e.entries, func(t *tlog.Entry) bool {
+		log, known := logs[hex.EncodeToString([]byte(t.LogKeyID()))]
+		return known && t.HasInclusionPromise() && !validAt(log, t.IntegratedTime())
+	})
 }
 
 // chainRejection tells a certificate of nobody we trust from one that was used
@@ -59,23 +74,23 @@ func (v *Verifier) chains(leaf *x509.Certificate, view func(root.FulcioCertifica
 	return false
 }
 
-// code finds the stable code of sigstore-go's error by the step that failed.
-// The texts are those of the pinned version; TestCodes holds them.
+// steps are sigstore-go's checks, by how its errors start, with the stable code
+// of each. The texts are those of the pinned version; TestCodes holds them.
+var steps = []struct {
+	text string
+	code fault.Code
+}{
+	{"failed to verify log inclusion", fault.TLog},
+	{"failed to verify timestamps", fault.Time},
+	{"failed to verify leaf certificate", fault.Chain},
+	{"failed to verify signed certificate timestamp", fault.SCT},
+	{"failed to verify signature", fault.SignatureInvalid},
+	{"failed to get signature verifier", fault.SignatureInvalid},
+	{"signature time outside of public key validity", fault.Time},
+	{"failed to summarize certificate", fault.Identity},
+}
+
 func code(err error) fault.Code {
-	steps := []struct {
-		text string
-		code fault.Code
-	}{
-		{"failed to verify log inclusion", fault.TLog},
-		{"failed to verify timestamps", fault.Time},
-		{"failed to verify leaf certificate", fault.Chain},
-		{"failed to verify signed certificate timestamp", fault.SCT},
-		{"failed to verify signature", fault.SignatureInvalid},
-		{"failed to get signature verifier", fault.SignatureInvalid},
-		{"signature time outside of public key validity", fault.Time},
-		{"failed to verify certificate identity", fault.Identity},
-		{"failed to summarize certificate", fault.Identity},
-	}
 	for _, s := range steps {
 		if strings.HasPrefix(err.Error(), s.text) {
 			return s.code
@@ -84,7 +99,8 @@ func code(err error) fault.Code {
 	return fault.Malformed
 }
 
-// trim turns sigstore-go's wording into a phrase of ours.
+// trim turns sigstore-go's wording into a phrase of ours, on one line.
 func trim(err error) error {
-	return errors.New(strings.ReplaceAll(err.Error(), "failed to verify", "verifying"))
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	return errors.New(strings.ReplaceAll(line, "failed to verify", "verifying"))
 }

@@ -177,7 +177,7 @@ func (v *Verifier) before(e *entity) error {
 	if err := checkLeaf(leaf); err != nil {
 		return err
 	}
-	if err := checkChain(e); err != nil {
+	if err := v.checkChain(e); err != nil {
 		return err
 	}
 	if !v.require.Proofs {
@@ -385,4 +385,3 @@ func (v *Verifier) stampTimes(e *entity, stamps [][]byte) (out []time.Time) {
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
-

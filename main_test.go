@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"hash/fnv"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sallyport": main})
+}
+
+// TestScript runs the scenarios, each in a repository of its own of one lab.
+// script_test.go explains their commands.
+func TestScript(t *testing.T) {
+	lab, stop, err := labtest.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		labtest.Clean()
+	})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true, Cmds: commands,
+		Setup: func(e *testscript.Env) error { return setUp(e, lab) },
+	})
+	lab.Contract(t)
+}
+
+// A scene is where one scenario plays.
+type scene struct {
+	lab   *labtest.Lab
+	repo  string // acme/NAME, on both platforms
+	id    uint32 // of the repository and of the project
+	step  int
+	stops []func() error
+}
+
+type sceneKey struct{}
+
+func setUp(e *testscript.Env, lab *labtest.Lab) error {
+	name := strings.ToLower(strings.TrimPrefix(filepath.Base(e.WorkDir), "script-"))
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	s := &scene{lab: lab, repo: "acme/" + strings.Trim(name, "_"), id: h.Sum32()%1_000_000 + 1000}
+	e.Values[sceneKey{}] = s
+	e.Defer(func() {
+		for _, stop := range s.stops {
+			_ = stop() // a lab of its own; its scenario has ended
+		}
+	})
+	return s.open(e.Setenv)
+}
+
+// open makes the repository on both platforms of the scene's lab and sets the
+// variables that lead there.
+func (s *scene) open(set func(k, v string)) error {
+	for name, value := range s.lab.Env {
+		set(name, value)
+	}
+	set("REPO", s.repo)
+	set("ID", fmt.Sprint(s.id))
+	set("REGISTRY", s.lab.Registry+"/"+s.repo)
+	settings := `"protected":["production","staging"],"unprotected":["open"]`
+	if _, err := s.control("PUT", "/github/repos/"+s.repo, fmt.Sprintf(`{"id":%d,"owner_id":4242,%s}`, s.id, settings)); err != nil {
+		return err
+	}
+	_, err := s.control("PUT", fmt.Sprintf("/gitlab/projects/%d", s.id), fmt.Sprintf(`{"path":%q,"namespace_id":4242,%s}`, s.repo, settings))
+	return err
+}
+
+// TestScenarios_say_what_they_show holds every scenario to its first line.
+func TestScenarios_say_what_they_show(t *testing.T) {
+	files, err := filepath.Glob("testdata/script/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("found %d scenarios (%v)", len(files), err)
+	}
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first, _, _ := strings.Cut(string(b), "\n")
+		if !strings.HasPrefix(first, "# ") || !strings.HasSuffix(first, ".") {
+			t.Errorf("%s opens with %q, want one sentence", name, first)
+		}
+	}
+}

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+)
+
+// commands are what scenarios have besides testscript's own:
+//
+//	status N CMD ...      run CMD, want exit code N
+//	runner NAME [CLAIMS]  become a step of a job ("github", "gitlab" or "none")
+//	policy FILE           write a policy about this scene's repository
+//	replace FILE OLD NEW  edit a file; OLD has to be there
+//	control METHOD PATH [JSON]  talk to the lab's control API
+//	lab [ARGS]            play on in a lab of one's own
+//	files DIR N           make N files
+//	allowed               the gate said yes, and passed on what may be deployed
+//	denied CODE ...       the gate said no, with these reasons, and passed on nothing
+//	undecided             there is no answer, and nothing was passed on
+//	outputs NAME=VALUE ...  the step's outputs are exactly these; * is anything
+//	nosecret              no token in any file or stream
+//	timeless FILE ...     blank the time that a verdict counted ages from, and the ages
+//	image, index, layout  make images
+var commands = map[string]func(*testscript.TestScript, bool, []string){
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "control": control, "lab": ownLab, "files": files,
+	"allowed": allowed, "denied": denied, "undecided": undecided, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
+	"image": image, "index": index, "layout": ociLayout,
+}
+
+func on(ts *testscript.TestScript) *scene { return ts.Value(sceneKey{}).(*scene) }
+
+func status(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[0])
+	if neg || err != nil || len(args) < 2 {
+		ts.Fatalf("usage: status N CMD ...")
+	}
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if got != want {
+		ts.Fatalf("exit code = %d, want %d", got, want)
+	}
+}
+
+var client = &http.Client{Timeout: 30 * time.Second}
+
+func (s *scene) control(method, path, body string) ([]byte, error) {
+	req, err := http.NewRequest(method, s.lab.Control+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %s", method, path, resp.Status, b)
+	}
+	return b, err
+}
+
+func control(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := on(ts).control(args[0], args[1], strings.Join(args[2:], " "))
+	ts.Check(err)
+	_, _ = ts.Stdout().Write(b) // a buffer
+}
+
+func ownLab(ts *testscript.TestScript, neg bool, args []string) {
+	lab, stop, err := labtest.Open(args...)
+	ts.Check(err)
+	s := on(ts)
+	s.lab, s.stops = lab, append(s.stops, stop)
+	ts.Check(s.open(ts.Setenv))
+}
+
+// selfClaims are the claims of a job of this scene's repository.
+func (s *scene) selfClaims(platform string) map[string]any {
+	if platform == "gitlab" {
+		return map[string]any{"project_path": s.repo, "project_id": fmt.Sprint(s.id)}
+	}
+	return map[string]any{"repository": s.repo, "repository_id": fmt.Sprint(s.id)}
+}
+
+func runner(ts *testscript.TestScript, neg bool, args []string) {
+	s := on(ts)
+	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
+		ts.Setenv(name, "")
+	}
+	if args[0] == "none" {
+		return
+	}
+	claims := s.selfClaims(args[0])
+	if len(args) > 1 {
+		var more map[string]any
+		ts.Check(json.Unmarshal([]byte(strings.Join(args[1:], " ")), &more))
+		maps.Copy(claims, more)
+	}
+	c, err := json.Marshal(claims)
+	ts.Check(err)
+	b, err := s.control("GET", "/env?"+url.Values{"as": {args[0]}, "claims": {base64.RawURLEncoding.EncodeToString(c)}}.Encode(), "")
+	ts.Check(err)
+	for name, value := range labtest.Parse(string(b)) {
+		ts.Setenv(name, value)
+	}
+	s.step++
+	dir := filepath.Join(ts.Getenv("TMPDIR"), fmt.Sprintf("step%d", s.step))
+	ts.Check(os.MkdirAll(dir, 0o755))
+	ts.Setenv("STEP", dir)
+	ts.Setenv("GITHUB_OUTPUT", filepath.Join(dir, "output"))
+	ts.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(dir, "summary"))
+	ts.Setenv("SALLYPORT_DOTENV", filepath.Join(dir, "dotenv"))
+}
+
+const policyText = `version: 1
+artifacts:
+  app:
+    subject: ["dist/**", "%[4]s/app", "layout", "sha256:*"]
+    trust: {root: trusted_root.json, sha256: %[3]x}
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: %[1]s
+        repository-id: %[2]d
+        workflow: .github/workflows/release.yml
+        refs: [refs/heads/main, "refs/tags/v*"]
+      - issuer: https://gitlab.com
+        repository: %[1]s
+        repository-id: %[2]d
+        workflow: .gitlab-ci.yml
+        refs: [refs/heads/main, "refs/tags/v*"]
+environments:
+  production:
+    requires:
+      provenance: {max-age: 7d}
+  open:
+    requires:
+      provenance:
+  missing:
+    requires:
+      provenance:
+`
+
+func writePolicy(ts *testscript.TestScript, neg bool, args []string) {
+	s := on(ts)
+	root, err := os.ReadFile(filepath.Join(s.lab.Dir, "trusted_root.json"))
+	ts.Check(err)
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(path), "trusted_root.json"), root, 0o644))
+	text := fmt.Sprintf(policyText, s.repo, s.id, sha256.Sum256(root), s.lab.Registry+"/"+s.repo)
+	ts.Check(os.WriteFile(path, []byte(text), 0o644))
+}
+
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	path := ts.MkAbs(args[0])
+	b, err := os.ReadFile(path)
+	ts.Check(err)
+	if !bytes.Contains(b, []byte(args[1])) {
+		ts.Fatalf("%s has no %q", args[0], args[1])
+	}
+	ts.Check(os.WriteFile(path, bytes.Replace(b, []byte(args[1]), []byte(strings.ReplaceAll(args[2], `\n`, "\n")), 1), 0o644))
+}
+
+func files(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o755))
+	for i := range n {
+		ts.Check(os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%04d", i)), fmt.Appendf(nil, "%s %d", args[0], i), 0o644))
+	}
+}
+
+// emulated reads the outputs of this step as the runner would: the file of one
+// platform, or the dotenv report of the other.
+func emulated(ts *testscript.TestScript) map[string]string {
+	out := map[string]string{}
+	if ts.Getenv("GITLAB_CI") == "true" {
+		for line := range strings.Lines(read(ts.Getenv("SALLYPORT_DOTENV"))) {
+			name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			if !ok || !strings.HasPrefix(name, "SALLYPORT_") {
+				ts.Fatalf("dotenv line %q", line)
+			}
+			out[strings.ToLower(strings.TrimPrefix(name, "SALLYPORT_"))] = value
+		}
+		return out
+	}
+	lines := strings.Split(read(ts.Getenv("GITHUB_OUTPUT")), "\n")
+	for i := 0; i < len(lines); i++ {
+		if name, end, ok := strings.Cut(lines[i], "<<"); ok && !strings.Contains(name, "=") {
+			from := i + 1
+			for i++; i < len(lines) && strings.TrimRight(lines[i], "\r") != end; i++ {
+			}
+			out[name] = strings.Join(lines[from:i], "\n")
+		} else if name, value, ok := strings.Cut(lines[i], "="); ok {
+			out[name] = value
+		} else if lines[i] != "" {
+			ts.Fatalf("output line %q", lines[i])
+		}
+	}
+	return out
+}
+
+// read returns a file's text, and nothing if there is no file.
+func read(path string) string {
+	b, _ := os.ReadFile(path)
+	return string(b)
+}
+
+func outputs(ts *testscript.TestScript, neg bool, args []string) {
+	got := emulated(ts)
+	names := slices.Sorted(maps.Keys(got))
+	var want []string
+	for _, a := range args {
+		name, value, _ := strings.Cut(a, "=")
+		want = append(want, name)
+		if v, ok := got[name]; !ok || value == "*" && v == "" || value != "*" && value != v {
+			ts.Fatalf("output %s = %q, want %q", name, v, value)
+		}
+	}
+	slices.Sort(want)
+	if !slices.Equal(names, want) {
+		ts.Fatalf("outputs = %q, want %q", names, want)
+	}
+}
+
+// tokens are JSON web tokens, and the variables that hold other secrets.
+var tokens = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.`)
+var secrets = []string{"GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN", "SALLYPORT_TOKEN"}
+
+func nosecret(ts *testscript.TestScript, neg bool, args []string) {
+	texts := map[string]string{}
+	for _, stream := range []string{"stdout", "stderr"} {
+		for line := range strings.Lines(ts.ReadFile(stream)) {
+			if !strings.HasPrefix(line, "::add-mask::") { // how a runner is told to hide it
+				texts[stream] += line
+			}
+		}
+	}
+	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			texts[path] = read(path)
+		}
+		return err
+	}))
+	for where, text := range texts {
+		if tokens.MatchString(text) {
+			ts.Fatalf("%s holds a token", where)
+		}
+		for _, name := range secrets {
+			if v := ts.Getenv(name); v != "" && strings.Contains(text, v) {
+				ts.Fatalf("%s holds %s", where, name)
+			}
+		}
+	}
+}
