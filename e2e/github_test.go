@@ -170,9 +170,6 @@ func act(t *testing.T, r *run, workflow string, env map[string]string) result {
 	if got.exit = cmd.ProcessState.ExitCode(); err != nil {
 		got.log += errs.String()
 	}
-	if os.Getenv("E2E_RAW") != "" {
-		t.Logf("%s\n%s", out.Bytes(), errs.Bytes())
-	}
 	return got
 }
 

@@ -37,7 +37,7 @@ type Attest struct {
 	Verifier *sigstore.Verifier // the gate's: what it refuses is not stored
 	Token    string             // OIDC identity token; never shown
 	Forge    func(issuer string) (policy.Forge, bool)
-	Local    Sink               // always; before any other
+	Local    Sink // always; before any other
 	Sinks    []Sink
 }
 

@@ -169,7 +169,7 @@ func start(args ...string) (*Lab, error) {
 		return nil
 	}
 	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "ready\n" {
-		return nil, fmt.Errorf("the lab did not start: %v", stop())
+		return nil, fmt.Errorf("the lab did not start: %w", stop())
 	}
 	l, err := read(dir)
 	if err != nil {

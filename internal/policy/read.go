@@ -126,13 +126,13 @@ func (r *reader) builder(n ast.Node) Builder {
 	if b.Runner == "" && b.Forge.Issuer != "" && m.get("runner") == nil {
 		r.complain(n, "issuer %q operates no runners that a policy could mean by default; name the runner class with the key runner", b.Forge.Issuer)
 	}
-	r.signer(m, n, &b)
+	r.signer(m, &b)
 	return b
 }
 
 // signer reads the two keys of a workflow that signs for others. Naming it
 // without its commit would trust whatever the ref points to tomorrow.
-func (r *reader) signer(m mapping, n ast.Node, b *Builder) {
+func (r *reader) signer(m mapping, b *Builder) {
 	b.Signer = r.exact(m.get("signer"), "signer", signerRef)
 	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit)
 	switch {

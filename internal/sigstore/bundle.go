@@ -314,7 +314,8 @@ func (e *envelope) MessageSignatureContent() verify.MessageSignatureContent { re
 func (e *envelope) RawEnvelope() *dsse.Envelope                             { return e.raw }
 
 // Statement gives sigstore-go what it puts into its result. The result's
-// statement is not used; the strictly parsed one is.
+// statement is not used; the strictly parsed one is. (The verifier's option to
+// leave out the predicate would parse the payload once more instead.)
 func (e *envelope) Statement() (*in_toto.Statement, error) {
 	return &in_toto.Statement{Type: e.statement.Type, PredicateType: e.statement.PredicateType}, nil
 }

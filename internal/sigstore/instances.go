@@ -27,8 +27,9 @@ func NewUnlogged(name, mirror string, e Endpoints) Profile {
 	}
 }
 
-func service(url string, version uint32) []root.Service {
-	return []root.Service{{URL: url, MajorAPIVersion: version, ValidityPeriodStart: time.Unix(0, 0)}}
+// service is one endpoint of major version 1, for ever.
+func service(url string) []root.Service {
+	return []root.Service{{URL: url, MajorAPIVersion: 1, ValidityPeriodStart: time.Unix(0, 0)}}
 }
 
 var (
@@ -37,12 +38,12 @@ var (
 )
 
 func publicGoodSigning() *root.SigningConfig {
-	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service("https://fulcio.sigstore.dev", 1), nil,
-		service("https://rekor.sigstore.dev", 1), anyOne, service("https://timestamp.sigstore.dev/api/v1/timestamp", 1), anyOne)
+	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service("https://fulcio.sigstore.dev"), nil,
+		service("https://rekor.sigstore.dev"), anyOne, service("https://timestamp.sigstore.dev/api/v1/timestamp"), anyOne)
 	return c
 }
 
 func unloggedSigning(e Endpoints) *root.SigningConfig {
-	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service(e.Fulcio, 1), nil, nil, none, service(e.TSA, 1), anyOne)
+	c, _ := root.NewSigningConfig(root.SigningConfigMediaType02, service(e.Fulcio), nil, nil, none, service(e.TSA), anyOne)
 	return c
 }

@@ -96,7 +96,7 @@ func NewVerifier(r *TrustedRoot, require Requirements) (*Verifier, error) {
 // options chooses sigstore-go's checks for one bundle. Every kind of time that
 // the bundle brings has to verify: a good one does not excuse a bad one.
 func (v *Verifier) options(e *entity) ([]verify.VerifierOption, error) {
-	o := []verify.VerifierOption{verify.WithoutStatementPredicate()}
+	var o []verify.VerifierOption
 	if v.require.SCTs > 0 {
 		o = append(o, verify.WithSignedCertificateTimestamps(v.require.SCTs))
 	}

@@ -169,7 +169,8 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 		}
 		if round > 0 {
 			// Writers that keep meeting should stop keeping step.
-			if err := sleep(ctx, time.Duration(rand.Int64N(int64(round+1)*int64(20*time.Millisecond)))); err != nil {
+			pause := time.Duration(rand.Int64N(int64(round+1) * int64(20*time.Millisecond))) //nolint:gosec // a pause is no secret
+			if err := sleep(ctx, pause); err != nil {
 				return Unanswered("registry "+r.host, err)
 			}
 		}

@@ -12,5 +12,5 @@ func changeTime(info fs.FileInfo) [2]int64 {
 	if !ok {
 		return [2]int64{}
 	}
-	return [2]int64{int64(s.Ctim.Sec), int64(s.Ctim.Nsec)}
+	return [2]int64{int64(s.Ctim.Sec), int64(s.Ctim.Nsec)} //nolint:unconvert // narrower on some architectures
 }
