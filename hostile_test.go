@@ -115,7 +115,7 @@ func refs(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func hostileRef(s *scene, platform string, claims map[string]any, work, dir string, args []string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "bundles"), 0o755); err != nil {
 		return err
 	}
 	c, err := json.Marshal(claims)

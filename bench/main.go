@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 )
 
 // bench is one run of the program.
@@ -66,6 +68,7 @@ func (b *bench) run() error {
 	if err := b.prepare(); err != nil {
 		return err
 	}
+	before := load()
 	for _, step := range []struct {
 		name string
 		do   func() error
@@ -79,7 +82,19 @@ func (b *bench) run() error {
 		}
 	}
 	b.signed()
+	fmt.Printf("%s/%s, %s, %d processors, load %s before and %s after\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU(), before, load())
 	return b.table.print(os.Stdout)
+}
+
+// load returns how many programs wanted a processor in the last minute. Above
+// the number of processors, walls say little and only CPU can be compared.
+func load() string {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	return first
 }
 
 // bin returns the path of a program that run.sh has built.

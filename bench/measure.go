@@ -44,7 +44,7 @@ func (b *bench) cold() error {
 	}
 	b.table.ratio("verify 1 file, 1 bundle, cold, wall", u[0].wall, u[1].wall, 1, "plain sigstore-go client")
 	b.table.ratio("verify 1 file, 1 bundle, cold, CPU", u[0].cpu, u[1].cpu, 1, "plain sigstore-go client")
-	b.table.fact("verify 1 file, 1 bundle, peak memory", mib(u[0].rss), "plain client "+mib(u[1].rss))
+	b.table.fact("verify 1 file, 1 bundle, peak memory", mb(u[0].rss), "plain client "+mb(u[1].rss))
 	return nil
 }
 
@@ -74,8 +74,8 @@ func (b *bench) thousand() error {
 	if err != nil {
 		return err
 	}
-	b.table.atMost("verify 1,000 files, 1,000 bundles, 1 worker, wall", u[0].wall.Seconds(), 1.6, " s", "CPU "+span(u[0].cpu))
-	b.table.atMost("verify 1,000 files, 1,000 bundles, 2 workers, wall", u[1].wall.Seconds(), 0.85, " s", "CPU "+span(u[1].cpu)+", "+mib(u[1].rss))
+	b.table.atMost("verify 1,000 files, 1,000 bundles, 1 worker, wall", u[0].wall.Seconds(), 1.6, " s", most(u[0]))
+	b.table.atMost("verify 1,000 files, 1,000 bundles, 2 workers, wall", u[1].wall.Seconds(), 0.85, " s", most(u[1]))
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (b *bench) hashing() error {
 	b.table.ratio("hash 1 GiB, wall", u[0].wall, u[1].wall, 1.02, "openssl dgst")
 	b.table.ratio("hash 2 x 1 GiB on two cores, wall", u[2].wall, u[3].wall, 1.02, "two openssl dgst at once")
 	b.table.fact("verify 1 GiB and its bundle, wall", span(u[4].wall), "openssl dgst alone "+span(u[1].wall))
-	b.table.atMost("verify 1 GiB, peak memory", float64(u[4].rss)/1e6, 60, " MB", "openssl dgst "+mib(u[1].rss))
+	b.table.atMost("verify 1 GiB, peak memory", float64(u[4].rss)/1e6, 60, " MB", "openssl dgst "+mb(u[1].rss))
 	return nil
 }
 
@@ -155,4 +155,8 @@ func (b *bench) signed() {
 	b.table.fact("attest 1,000 files, in the lab, wall", span(b.taken.Many), strings.Replace(floor, "the log", "one statement; the log", 1))
 }
 
-func mib(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+func mb(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+func most(u usage) string {
+	return fmt.Sprintf("best %s, CPU %s, %s", span(u.best), span(u.cpu), mb(u.rss))
+}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -22,7 +23,8 @@ type command struct {
 // usage is what one run took.
 type usage struct {
 	wall, cpu time.Duration
-	rss       int64 // peak, in bytes
+	best      time.Duration // the shortest wall of all runs
+	rss       int64         // peak, in bytes
 }
 
 // timeout ends a run that hangs.
@@ -98,6 +100,7 @@ func median(list []usage) usage {
 	return usage{
 		wall: middle(list, func(u usage) time.Duration { return u.wall }),
 		cpu:  middle(list, func(u usage) time.Duration { return u.cpu }),
+		best: slices.MinFunc(list, func(a, b usage) int { return cmp.Compare(a.wall, b.wall) }).wall,
 		rss:  middle(list, func(u usage) int64 { return u.rss }),
 	}
 }

@@ -20,17 +20,7 @@ import (
 	"time"
 
 	"gopkg.in/yaml.v3"
-
-	"github.com/sallyport-dev/sallyport/internal/labtest"
 )
-
-// TestGitHub runs the sample's workflow with act, in host mode.
-// Whatever the product asks the platform is what the platform's API description
-// allows.
-func TestGitHub(t *testing.T) {
-	t.Cleanup(func() { labtest.Shared(t).Contract(t) })
-	drive(t, client{"github", true, runAct})
-}
 
 // limit is how long one run of a client may take.
 const limit = 4 * time.Minute
@@ -38,6 +28,7 @@ const limit = 4 * time.Minute
 // object is a mapping of YAML or JSON.
 type object = map[string]any
 
+// runAct runs the sample's workflow with act, in host mode.
 func runAct(t *testing.T, r *run) result {
 	file := ".github/workflows/release.yml"
 	if r.scenario.elsewhere {

@@ -19,9 +19,7 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// TestGitLab runs the sample's pipeline with gitlab-ci-local, in its shell.
-func TestGitLab(t *testing.T) { drive(t, client{"gitlab", false, runPipeline}) }
-
+// runPipeline runs the sample's pipeline with gitlab-ci-local, in its shell.
 func runPipeline(t *testing.T, r *run) result {
 	file := ".gitlab-ci.yml"
 	if r.scenario.elsewhere {

@@ -36,12 +36,12 @@ var lastID atomic.Int64
 
 // newRun makes the repository: the sample, with its own name and number, the
 // lab's trusted root pinned in the policy, and our actions pinned by commit.
-func newRun(t *testing.T, client string, sc scenario, v variant) *run {
+func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	t.Helper()
 	s := shared(t)
 	r := &run{
 		suite: s, lab: labtest.Shared(t), scenario: sc, variant: v, root: t.TempDir(),
-		name: strings.ReplaceAll(sc.name, " ", "-") + "-" + v.name + "-" + client, id: int(5000 + lastID.Add(1)),
+		name: name, id: int(5000 + lastID.Add(1)),
 	}
 	r.dir = filepath.Join(r.root, "repository")
 	must(t, copyTree("sample", r.dir))

@@ -17,8 +17,6 @@ import (
 // A scenario is what happens between a build and an environment, told once for
 // every client.
 type scenario struct {
-	name string
-
 	tampered  bool // one byte of the artifact changes after it was attested
 	elsewhere bool // another workflow of the same repository builds it
 	silent    bool // nothing is attested
@@ -28,23 +26,43 @@ type scenario struct {
 	anonymous bool // the job may not prove who it is
 	source    bool // the installer builds our source, where the client has it
 
-	failing string // the job that fails; none where all is well
+	failing string // the job that fails, attest's being the build; none where all is well
 	exit    int    // of the product in that job
 	code    string // of the finding, or of the fault
 	judged  bool   // there is a verdict; without one nothing was decided
 }
 
-// scenarios are the same on both clients. Each but the first is the first with
-// one thing changed, so the first is the proof that nothing else refuses.
-var scenarios = []scenario{
-	{name: "allowed", source: true},
-	{name: "E01 artifact changed after attest", tampered: true, failing: "gate", exit: 3, code: "E_SUBJECT", judged: true},
-	{name: "built by another workflow", elsewhere: true, failing: "gate", exit: 3, code: "E_IDENTITY", judged: true},
-	{name: "bundle missing", silent: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
-	{name: "bundle of another artifact", other: true, failing: "gate", exit: 3, code: "E_EVIDENCE_MISSING", judged: true},
-	{name: "H07 unprotected environment", open: true, failing: "gate", exit: 3, code: "E_ENV_UNPROTECTED", judged: true},
-	{name: "evidence store down", down: true, failing: "gate", exit: 5, code: "E_UNAVAILABLE"},
-	{name: "no identity token", anonymous: true, failing: "attest", exit: 2, code: "E_CONFIG"},
+// The scenarios are the same on both clients. Each but the first is the first
+// with one thing changed, so the first is the proof that nothing else refuses.
+
+func TestAllowed(t *testing.T) { drive(t, scenario{source: true}) }
+
+func TestE01_artifact_changed_after_attest(t *testing.T) {
+	drive(t, scenario{tampered: true, failing: "gate-staging", exit: 3, code: "E_SUBJECT", judged: true})
+}
+
+func TestBuiltByAnotherWorkflow(t *testing.T) {
+	drive(t, scenario{elsewhere: true, failing: "gate-staging", exit: 3, code: "E_IDENTITY", judged: true})
+}
+
+func TestBundleMissing(t *testing.T) {
+	drive(t, scenario{silent: true, failing: "gate-staging", exit: 3, code: "E_EVIDENCE_MISSING", judged: true})
+}
+
+func TestBundleOfAnotherArtifact(t *testing.T) {
+	drive(t, scenario{other: true, failing: "gate-staging", exit: 3, code: "E_EVIDENCE_MISSING", judged: true})
+}
+
+func TestH07_unprotected_environment(t *testing.T) {
+	drive(t, scenario{open: true, failing: "gate-staging", exit: 3, code: "E_ENV_UNPROTECTED", judged: true})
+}
+
+func TestEvidenceStoreDown(t *testing.T) {
+	drive(t, scenario{down: true, failing: "gate-staging", exit: 5, code: "E_UNAVAILABLE"})
+}
+
+func TestNoIdentityToken(t *testing.T) {
+	drive(t, scenario{anonymous: true, failing: "build", exit: 2, code: "E_CONFIG"})
 }
 
 // A variant is which ref is pushed, and which of the two artifacts an attack is
@@ -117,14 +135,22 @@ type client struct {
 	run    func(t *testing.T, r *run) result
 }
 
-// drive runs every scenario in both variants.
-func drive(t *testing.T, c client) {
-	for _, sc := range scenarios {
+var clients = []client{
+	{"github", true, runAct},
+	{"gitlab", false, runPipeline},
+}
+
+// drive runs a scenario on each client in both variants.
+func drive(t *testing.T, sc scenario) {
+	t.Parallel()
+	name := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "_", "-"))
+	for _, c := range clients {
 		for _, v := range variants {
-			t.Run(strings.ReplaceAll(sc.name, " ", "_")+"/"+v.name, func(t *testing.T) {
+			t.Run(c.name+"/"+v.name, func(t *testing.T) {
 				t.Parallel()
+				sc := sc
 				sc.source = sc.source && c.builds && v.name == "file" // the others install a release
-				r := newRun(t, c.name, sc, v)
+				r := newRun(t, c.name+"-"+v.name+"-"+name, sc, v)
 				got := c.run(t, r)
 				if sc.failing == "" {
 					allowed(t, r, got)
@@ -132,6 +158,7 @@ func drive(t *testing.T, c client) {
 					denied(t, r, got)
 				}
 				quiet(t, r, got)
+				r.lab.Contract(t)
 				if t.Failed() {
 					t.Logf("%s", got.log)
 				}
@@ -176,10 +203,7 @@ func denied(t *testing.T, r *run, got result) {
 	if got.exit == 0 {
 		t.Error("the client exits with 0")
 	}
-	failing := "gate-staging"
-	if r.scenario.failing == "attest" {
-		failing = "build"
-	}
+	failing := r.scenario.failing
 	if got.jobs[failing] != "failure" || got.product[failing] != r.scenario.exit {
 		t.Errorf("job %s: %q with exit code %d, want failure with %d", failing, got.jobs[failing], got.product[failing], r.scenario.exit)
 	}

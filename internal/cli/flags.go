@@ -34,7 +34,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		return nil, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
 	}
 	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, now: c.Now()}
-	if slices.ContainsFunc(args, isHelp) {
+	// Help ends with 0, as an allow does. So it is given to a person who asks
+	// for nothing else, and never in a job: an artifact may be called --help.
+	if p, err := choosePlatform(c); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
 		r.helped = true
 		return r, helpCommand(c.Stdout, []string{name})
 	}

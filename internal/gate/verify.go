@@ -107,12 +107,13 @@ func run(jobs []job, subjects []subject.Subject, evidence []Item, c Checker) err
 	})
 }
 
-// read parses the bytes of evidence. What is no bundle stays in the list, with
-// the reason.
+// read parses the bytes of evidence and lets go of them. What is no bundle
+// stays in the list, with the reason.
 func read(evidence []Item, workers int) ([]Item, error) {
 	out := slices.Clone(evidence)
 	err := each(len(out), workers, func(i int) error {
 		out[i].bundle, out[i].err = sigstore.ParseBundle(out[i].raw)
+		out[i].raw = nil
 		return nil
 	})
 	return out, err

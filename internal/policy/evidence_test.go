@@ -345,6 +345,13 @@ func TestD08_a_policy_that_holds_nothing_allows_nothing(t *testing.T) {
 	}
 }
 
+func TestD01_an_environment_that_requires_nothing_says_so(t *testing.T) {
+	p := &policy.Policy{Environments: []policy.Environment{{Name: "production", Line: 14}}, Artifacts: read(t, good).Artifacts}
+	if f := wantDenied(t, policy.Evaluate(input(p, built(t)))); f.Code != fault.PolicyVacuous || f.Line != 14 {
+		t.Errorf("finding = %+v, want %s at line 14", f, fault.PolicyVacuous)
+	}
+}
+
 func TestVerify_without_an_environment_wants_provenance_all_the_same(t *testing.T) {
 	in := input(read(t, good), built(t))
 	in.Environment, in.Protection = "", policy.Protection{}

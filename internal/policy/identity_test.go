@@ -319,6 +319,10 @@ func TestC01_an_alternative_cannot_leave_the_anchors(t *testing.T) {
 	f := built(t)
 	f.Signer.SAN = "https://b"
 	wantAllowed(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+	for _, san := range []string{"https://a-evil", "evil-https://b", "https://a\nhttps://b"} {
+		f.Signer.SAN = san
+		wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+	}
 	for _, pattern := range []string{`a)|(?:.*`, `a\z)|(?:.*`, `(`, `\`, `a{1001}`} {
 		if _, err := policy.NewExpectation("", pattern, "https://ci.example"); fault.Of(err).Kind != fault.Usage {
 			t.Errorf("pattern %q: err = %v, want a usage fault", pattern, err)

@@ -25,7 +25,7 @@ func Markdown(w io.Writer, r Record) error {
 			p.line("| %d more in the verdict file | | |", len(r.Judgements)-maxRows)
 			break
 		}
-		p.line("| %s | %s | %s |", Code(j.Subject.Name), Code(shortDigest(j)), answer(r, j))
+		p.line("| %s | %s | %s |", Code(called(j.Subject)), Code(shortDigest(j)), answer(r, j))
 	}
 	p.reasons(r)
 	p.evidence(r)
@@ -85,7 +85,7 @@ func (p *printer) reasons(r Record) {
 	}
 	show(r.Environment, r.Findings)
 	for _, j := range r.Judgements {
-		show(j.Subject.Name, j.Findings)
+		show(called(j.Subject), j.Findings)
 	}
 }
 
@@ -93,7 +93,7 @@ func (p *printer) evidence(r Record) {
 	var rows []string
 	for _, j := range r.Judgements {
 		for _, e := range j.Evidence {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(j.Subject.Name), Code(label(e.PredicateType)), Code(e.Signer), Code(e.Time)))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer), Code(e.Time)))
 		}
 	}
 	if len(rows) == 0 {

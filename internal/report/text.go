@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -119,7 +120,7 @@ func (p *printer) judgement(r Record, j verdict.Judgement, c Palette) {
 	if o == verdict.Allow && r.Outcome != verdict.Allow && r.Environment != "" {
 		verb, rest = "met", " meets the policy for "+fmt.Sprintf("%q", r.Environment)
 	}
-	p.line("%s%s%s%s", c.mark(o, verb), strings.Repeat(" ", max(1, 9-len(verb))), Plain(j.Subject.Name), rest)
+	p.line("%s%s%s%s", c.mark(o, verb), strings.Repeat(" ", max(1, 9-len(verb))), Plain(called(j.Subject)), rest)
 	if o == verdict.Allow {
 		p.line("  %s", j.Subject.Digest)
 		for _, f := range j.Findings {
@@ -134,6 +135,9 @@ func (p *printer) judgement(r Record, j verdict.Judgement, c Palette) {
 		p.finding(r, f)
 	}
 }
+
+// called is the name of a subject without its digest, which has its own line.
+func called(s subject.Subject) string { return strings.TrimSuffix(s.Name, "@"+s.Digest.String()) }
 
 // label shortens a predicate type to its last part that is not a version.
 func label(requirement string) string {
@@ -170,6 +174,10 @@ func (p *printer) total(r Record, c Palette) {
 		}
 	}
 	verb, _ := words(r.Outcome, r.Environment)
+	if n == len(r.Judgements) && r.Outcome != verdict.Allow {
+		p.line("%s%sthe environment does not meet the policy%s", c.mark(r.Outcome, verb), strings.Repeat(" ", max(1, 9-len(verb))), closing(r))
+		return
+	}
 	p.line("%s%s%d of %d artifacts meet the policy%s", c.mark(r.Outcome, verb), strings.Repeat(" ", max(1, 9-len(verb))), n, len(r.Judgements), closing(r))
 }
 

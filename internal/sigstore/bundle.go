@@ -2,6 +2,8 @@ package sigstore
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
@@ -43,11 +45,7 @@ type Bundle struct {
 // ParseBundle reads one bundle in canonical proto3 JSON. Every error is a
 // *Rejection.
 func ParseBundle(raw []byte) (_ Bundle, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = reject(fault.InternalError, "reading bundle: panic: %v", p)
-		}
-	}()
+	defer recovered(&err)
 	if len(raw) > MaxBundleBytes {
 		return Bundle{}, reject(fault.Limit, "bundle of %d bytes, at most %d are read", len(raw), MaxBundleBytes)
 	}
@@ -73,6 +71,14 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 		return Bundle{}, err
 	}
 	return Bundle{entity: e}, nil
+}
+
+// recovered turns a panic of a parser into a rejection, so that junk that finds
+// one neither opens nor closes a gate.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = reject(fault.InternalError, "reading bundle: panic: %v", p)
+	}
 }
 
 // checkDialect refuses JSON that two readers could read differently: duplicate
@@ -162,8 +168,11 @@ func (b Bundle) Payload() []byte {
 
 // ContentDigest returns the digest of Payload, or of the signature over a file.
 // Unlike the digest of the bundle's bytes it cannot be changed without breaking
-// the signature.
+// the signature. It is zero for no bundle.
 func (b Bundle) ContentDigest() subject.Digest {
+	if b.entity == nil {
+		return subject.Digest{}
+	}
 	if p := b.Payload(); p != nil {
 		return sha256.Sum256(p)
 	}
@@ -180,8 +189,7 @@ func (b Bundle) Claims(d subject.Digest) bool {
 		m := b.entity.signature.MessageSignatureContent()
 		return m != nil && bytes.Equal(m.Digest(), d[:])
 	}
-	_, ok := b.entity.envelope.digests[d]
-	return ok
+	return b.entity.envelope.names(d)
 }
 
 // AttestedAs returns the digest under which the unverified statement names
@@ -278,6 +286,18 @@ func (e *entity) VerificationContent() (verify.VerificationContent, error) { ret
 func (e *entity) SignatureContent() (verify.SignatureContent, error)       { return e.signature, nil }
 func (e *entity) TlogEntries() ([]*tlog.Entry, error)                      { return e.entries, nil }
 
+// Version tells sigstore-go to try a second verifier only for the keys that old
+// clients signed with under another hash. For others the second is the same
+// verifier again, and sigstore-go prints that it tries it.
+func (e *entity) Version() (string, error) {
+	if leaf := e.content.Certificate(); leaf != nil {
+		if k, ok := leaf.PublicKey.(*ecdsa.PublicKey); ok && k.Curve != elliptic.P256() {
+			return e.Bundle.Version()
+		}
+	}
+	return "", nil
+}
+
 // envelope is a DSSE envelope whose statement was parsed once, strictly.
 type envelope struct {
 	raw       *dsse.Envelope
@@ -307,6 +327,9 @@ func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	}
 	return e, nil
 }
+
+// names reports whether one of the subjects has the digest.
+func (e *envelope) names(d subject.Digest) bool { _, ok := e.digests[d]; return ok }
 
 func (e *envelope) Signature() []byte                                       { return e.sig }
 func (e *envelope) EnvelopeContent() verify.EnvelopeContent                 { return e }

@@ -22,8 +22,7 @@ import (
 
 func decodeSignature(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
 
-// checkLeaf refuses what a certificate authority could issue by mistake and a
-// reader could read in two ways. It runs before any path is built, so that a
+// checkLeaf refuses what a certificate authority could issue by mistake. It runs before any path is built, so that a
 // hostile certificate costs nothing.
 func checkLeaf(c *x509.Certificate) error {
 	if err := checkKey("signing key", c.PublicKey); err != nil {
@@ -32,7 +31,7 @@ func checkLeaf(c *x509.Certificate) error {
 	if c.IsCA {
 		return reject(fault.Chain, "signing certificate is a certificate authority")
 	}
-	return checkDuplicateExtensions(c)
+	return nil
 }
 
 // checkKey allows the key types that the public-good instance issues for.
@@ -56,17 +55,6 @@ func checkKey(what string, public crypto.PublicKey) error {
 	default:
 		return reject(fault.Limit, "%s is of an unknown type %T", what, k)
 	}
-}
-
-func checkDuplicateExtensions(c *x509.Certificate) error {
-	seen := map[string]bool{}
-	for _, e := range c.Extensions {
-		if seen[e.Id.String()] {
-			return reject(fault.Malformed, "signing certificate has extension %s twice", e.Id)
-		}
-		seen[e.Id.String()] = true
-	}
-	return nil
 }
 
 // checkChain refuses certificates in a bundle that only a trusted root may

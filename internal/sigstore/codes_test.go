@@ -1,15 +1,14 @@
 package sigstore
 
 import (
-	"errors"
-	"strings"
-	"testing"
-	"time"
-
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"errors"
+	"strings"
+	"testing"
+	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -77,10 +76,6 @@ func expiredKey(t *testing.T, f *forge) error {
 	raw := keyFile(key.Public())
 	v := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), raw))
 	check := must(signature.LoadDefaultVerifier(key.Public()))
-	v.material = root.TrustedMaterialCollection{v.material, root.NewTrustedPublicKeyMaterial(
-		func(string) (root.TimeConstrainedVerifier, error) {
-			return root.NewExpiringKey(check, forgedAt.Add(-2*time.Hour), forgedAt.Add(-time.Hour)), nil
-		})}
 	v.material = expired{v.material, check}
 	b := f.keyed(key)
 	return ask(t, v, b.with(stamps(f.tsa.stamp(stampRequest{over: b.sig, at: forgedAt}))).json())

@@ -77,23 +77,40 @@ func FuzzBundle(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, which, at uint, cut byte, put []byte) {
 		s := all[which%uint(len(all))]
-		raw := splice(s.raw, at, cut, put)
-		b, err := ParseBundle(raw)
-		if err != nil {
-			isRejection(t, err)
-			return
-		}
-		got, err := s.v.Verify(b, s.file)
-		if err != nil {
-			isRejection(t, err)
-			provesNothing(t, got)
-			return
-		}
-		if !reflect.DeepEqual(coreOf(b, got), want[which%uint(len(all))]) {
-			t.Fatalf("a changed bundle proves %+v, want %+v", coreOf(b, got), want[which%uint(len(all))])
-		}
-		sameAgain(t, s, raw, got)
+		s.holds(t, splice(s.raw, at, cut, put), want[which%uint(len(all))])
 	})
+}
+
+// holds fails the test if raw verifies and proves something else than want.
+func (s sample) holds(t *testing.T, raw []byte, want core) {
+	t.Helper()
+	b, err := ParseBundle(raw)
+	if err != nil {
+		isRejection(t, err)
+		return
+	}
+	got, err := s.v.Verify(b, s.file)
+	if err != nil {
+		isRejection(t, err)
+		provesNothing(t, got)
+		return
+	}
+	if have := coreOf(b, got); !reflect.DeepEqual(have, want) {
+		t.Fatalf("a changed bundle proves %+v, want %+v", have, want)
+	}
+	s.sameAgain(t, raw, got)
+}
+
+// What FuzzBundle looks for by chance, at every few bytes of a bundle in turn.
+func TestBundle_changed_anywhere(t *testing.T) {
+	s := samples(t)[0]
+	b := must(ParseBundle(s.raw))
+	want := coreOf(b, must(s.v.Verify(b, s.file)))
+	for i := 0; i < len(s.raw); i += 5 {
+		for _, put := range []string{"", "A", "1"} {
+			s.holds(t, splice(s.raw, uint(i), 1, []byte(put)), want)
+		}
+	}
 }
 
 // splice replaces cut bytes at a place by put. The largest cut is the whole.
@@ -107,7 +124,7 @@ func splice(raw []byte, at uint, cut byte, put []byte) []byte {
 }
 
 // sameAgain re-encodes a bundle that verified: same message, same proof.
-func sameAgain(t *testing.T, s sample, raw []byte, want Verified) {
+func (s sample) sameAgain(t *testing.T, raw []byte, want Verified) {
 	t.Helper()
 	var one, two protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &one); err != nil {

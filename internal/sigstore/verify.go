@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -213,22 +214,24 @@ func (v *Verifier) artifactPolicy(e *entity, artifacts []Artifact) (coverage, er
 	if e.envelope == nil {
 		return fileCoverage(e, artifacts)
 	}
-	subjects := e.envelope.digests
+	set := map[subject.Digest]struct{}{}
 	for _, a := range artifacts {
-		if _, ok := subjects[a.Digest]; ok {
-			return coverage{verify.WithoutArtifactUnsafe(), subjects}, nil
-		}
-	}
-	for _, a := range artifacts {
-		ok, err := otherDigest(e.envelope.statement, a)
-		if err != nil {
-			return coverage{}, err
+		ok := e.envelope.names(a.Digest)
+		if !ok {
+			var err error
+			if ok, err = otherDigest(e.envelope.statement, a); err != nil {
+				return coverage{}, err
+			}
 		}
 		if ok {
-			return coverage{verify.WithoutArtifactUnsafe(), map[subject.Digest]struct{}{a.Digest: {}}}, nil
+			set[a.Digest] = struct{}{}
 		}
 	}
-	return coverage{}, reject(fault.SubjectMismatch, "evidence is about %s, not about %s", names(e.envelope.statement), artifacts[0].Digest)
+	if len(set) == 0 {
+		return coverage{}, reject(fault.SubjectMismatch, "evidence is about %s, not about %s", names(e.envelope.statement), artifacts[0].Digest)
+	}
+	maps.Copy(set, e.envelope.digests)
+	return coverage{verify.WithoutArtifactUnsafe(), set}, nil
 }
 
 // fileCoverage is for signatures over a file's digest, without a statement.

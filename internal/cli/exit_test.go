@@ -1,0 +1,121 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// The whole table of docs/exit-codes.md. Only one line of it is 0.
+func TestD03_every_answer_has_its_exit_code(t *testing.T) {
+	usage := fault.New(fault.Usage, fault.Config, "", "x")
+	for _, x := range []struct {
+		what   string
+		answer answer
+		err    error
+		want   int
+	}{
+		{"allow", answer{verdict.Allow}, nil, 0},
+		{"deny", answer{verdict.Deny}, nil, 3},
+		{"wait", answer{verdict.Wait}, nil, 4},
+		{"nothing", answer{}, nil, 3},
+		{"an outcome that does not exist", answer{verdict.Allow + 1}, nil, 3},
+		{"an outcome below all", answer{verdict.Deny - 1}, nil, 3},
+		{"an internal fault", answer{}, fault.New(fault.Internal, fault.InternalError, "", "x"), 1},
+		{"an error that nobody classified", answer{}, errors.New("x"), 1},
+		{"a kind that does not exist", answer{}, fault.New(fault.Kind(99), fault.Config, "", "x"), 1},
+		{"a usage fault", answer{}, usage, 2},
+		{"a wrapped usage fault", answer{}, fmt.Errorf("reading: %w", usage), 2},
+		{"a usage fault among others", answer{}, errors.Join(usage, errors.New("x")), 2},
+		{"a refusal", answer{}, fault.New(fault.Refused, fault.Malformed, "", "x"), 3},
+		{"silence", answer{}, fault.New(fault.Unavailable, fault.NotAvailable, "", "x"), 5},
+		{"allow with a fault", answer{verdict.Allow}, errors.New("x"), 1},
+		{"allow with silence", answer{verdict.Allow}, fault.New(fault.Unavailable, fault.NotAvailable, "", "x"), 5},
+	} {
+		if got := exitCode(x.answer, x.err); got != x.want {
+			t.Errorf("%s: exit code = %d, want %d", x.what, got, x.want)
+		}
+	}
+}
+
+// said runs a command in a world without variables.
+func said(t *testing.T, getenv func(string) string, args ...string) (code int, out, err string) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	var stdout, stderr bytes.Buffer
+	code = Command{Version: "test", Getenv: getenv, Stdout: &stdout, Stderr: &stderr}.Run(t.Context(), args)
+	return code, stdout.String(), stderr.String()
+}
+
+func nothing(string) string { return "" }
+
+func TestO05_a_panic_is_an_internal_error_and_no_answer(t *testing.T) {
+	for _, command := range []string{"gate", "verify", "attest", "trust"} {
+		for _, format := range []string{"text", "json", "markdown"} {
+			code, out, err := said(t, func(string) string { panic("boom") }, command, "--format", format, "x")
+			if command == "attest" || command == "trust" {
+				code, out, err = said(t, func(string) string { panic("boom") }, command)
+			}
+			if code != 1 || out != "" || !strings.HasPrefix(err, "sallyport: internal error: E_INTERNAL\n") {
+				t.Errorf("%s: exit code %d, stdout %q, stderr %q, want 1, nothing and an internal error", command, code, out, err)
+			}
+		}
+	}
+}
+
+func TestD03_a_fault_has_the_same_exit_code_in_every_format(t *testing.T) {
+	for _, x := range []struct {
+		args []string
+		want int
+	}{
+		{[]string{"verify", "--certificate-identity", "x", "--certificate-oidc-issuer", "https://ci.example", "none"}, 3},
+		{[]string{"verify", "none"}, 3},
+		{[]string{"verify"}, 2},
+		{[]string{"verify", "--policy", "none.yaml", "sha256:" + strings.Repeat("0", 64)}, 2},
+		{[]string{"gate", "--environment", "production", "none"}, 2},
+		{[]string{"gate", "none"}, 2},
+		{[]string{"gate", "--environment", "production", "--environment", "staging", "none"}, 2},
+	} {
+		for _, format := range []string{"text", "json", "markdown"} {
+			code, out, err := said(t, nothing, append(x.args, "--format", format)...)
+			if code != x.want || out != "" || !strings.HasPrefix(err, "sallyport: ") {
+				t.Errorf("%q as %s: exit code %d, stdout %q, stderr %q, want %d and only a message", x.args, format, code, out, err, x.want)
+			}
+		}
+		if code, _, _ := said(t, nothing, append(x.args, "--format", "junk")...); code != 2 {
+			t.Errorf("%q as junk: exit code %d, want 2", x.args, code)
+		}
+	}
+}
+
+func TestHelp_is_no_answer_about_an_artifact(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"--help"}, {"help", "gate"}, {"gate", "--help"}, {"version"}} {
+		if code, out, _ := said(t, nothing, args...); code != 0 || out == "" || strings.HasPrefix(out, "allowed") {
+			t.Errorf("%q: exit code %d, stdout %q", args, code, out)
+		}
+	}
+	for _, args := range [][]string{{}, {"gaet"}, {"help", "gaet"}, {""}} {
+		if code, out, _ := said(t, nothing, args...); code != 2 || out != "" {
+			t.Errorf("%q: exit code %d, stdout %q, want 2 and nothing", args, code, out)
+		}
+	}
+}
+
+func TestK01_an_artifact_called_help_is_not_let_in_by_its_name(t *testing.T) {
+	job := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "SALLYPORT_ENVIRONMENT": "production"}
+	for _, name := range []string{"-h", "-help", "--help"} {
+		for _, command := range []string{"gate", "verify", "attest"} {
+			if code, out, _ := said(t, nothing, command, "app", name); code != 2 || out != "" {
+				t.Errorf("%s app %s: exit code %d, stdout %q, want 2 and nothing", command, name, code, out)
+			}
+			if code, out, _ := said(t, func(n string) string { return job[n] }, command, name); code != 2 || out != "" {
+				t.Errorf("%s %s in a job: exit code %d, stdout %q, want 2 and nothing", command, name, code, out)
+			}
+		}
+	}
+}

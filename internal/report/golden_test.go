@@ -1,0 +1,176 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+const (
+	signer = "https://code.example/acme/app/build/release.yml@refs/tags/v1.4.0"
+	commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+)
+
+var (
+	artifact = subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{0x8d, 0x3c, 31: 0x41}}
+	picture  = subject.Subject{Name: "registry.example/acme/app:v1@sha256:0700000000000000000000000000000000000000000000000000000000000009", Digest: subject.Digest{7, 31: 9}}
+	guarded  = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "environment", Reason: "1 approval of 2 reviewers, not of who started the run", Line: 14}
+	met      = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "provenance", Line: 16,
+		Reason: signer + " at 9f2c1e7b5a4d, 2 h old, https://code.example/acme/app/runs/912/attempts/1"}
+	scanned = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "https://scan.example/result/v1", Line: 17,
+		Reason: signer + " at 9f2c1e7b5a4d, 3 h old, https://code.example/acme/app/runs/912/attempts/1"}
+	evidence = verdict.Evidence{PredicateType: "https://slsa.dev/provenance/v1", Signer: signer, Run: "https://code.example/acme/app/runs/912/attempts/1",
+		Commit: commit, Time: "2026-11-22T10:00:00Z", Statement: subject.Digest{5}.String(), Source: "store"}
+	stranger = verdict.Finding{Code: fault.Identity, Requirement: "provenance", Line: 7, Reason: "the evidence names another workflow",
+		Found: "https://code.example/acme/app/build/ci.yml@refs/heads/x", Wanted: "acme/app build/release.yml@refs/heads/main or refs/tags/v*",
+		Hint: "build it with acme/app build/release.yml@refs/heads/main or refs/tags/v*"}
+	tampered = verdict.Finding{Code: fault.SubjectMismatch, Requirement: "provenance", Line: 16, Reason: "this is not the artifact that was attested under its name",
+		Found: artifact.Digest.String(), Wanted: subject.Digest{9}.String(), Hint: "deploy the artifact that was built, or attest this one in the workflow that builds it"}
+	open = verdict.Finding{Code: fault.EnvUnprotected, Requirement: "environment", Line: 14, Reason: `environment "production" is not protected`,
+		Found: "no rule that keeps anybody out, only: a wait of 5 minutes, which keeps nobody out", Wanted: "someone other than the pipeline decides who enters",
+		Hint: "protect it: Settings > Environments > production > Required reviewers (https://code.example/acme/app/settings/environments)"}
+	missing = verdict.Finding{Code: fault.EvidenceMissing, Requirement: "provenance", Line: 16, Reason: "no verified evidence is about " + picture.Digest.String(),
+		Found: "2 bundles that prove nothing, first: E_SIG_INVALID the signature does not verify", Wanted: "provenance (https://slsa.dev/provenance/v1)",
+		Hint: "attest it in the workflow that builds it: acme/app build/release.yml@refs/heads/main or refs/tags/v*"}
+	hostile = verdict.Finding{Code: fault.Identity, Requirement: "provenance", Line: 7, Reason: "the evidence names another workflow",
+		Found: "x\n\x1b[32mallowed\x1b[0m ::error::x `|![x](x)<details>", Wanted: "a|b", Hint: "##[error]x"}
+)
+
+// judged is one artifact with what was found about it.
+func judged(s subject.Subject, findings ...verdict.Finding) verdict.Judgement {
+	j := verdict.Judgement{Subject: s, Artifact: "app", Findings: findings, Evidence: []verdict.Evidence{}}
+	if j.Outcome() == verdict.Allow {
+		j.Evidence = append(j.Evidence, evidence)
+	}
+	return j
+}
+
+// pages are the answers that people read.
+func pages() map[string]report.Record {
+	into := func(env verdict.Finding, all ...verdict.Judgement) report.Record {
+		r := report.NewRecord("sallyport 1.0.0", verdict.Verdict{Environment: "production", Findings: []verdict.Finding{env}, Judgements: all})
+		r.Stamp(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
+		r.Policy = &report.Policy{File: ".sallyport/policy.yaml", Digest: subject.Digest{0x77, 0xab}}
+		r.TrustedRoots = append(r.TrustedRoots, report.TrustedRoot{Name: "public-good", Digest: subject.Digest{1}, Snapshot: "2026-11-01"})
+		return r
+	}
+	junk := judged(picture, missing)
+	junk.Rejections = []verdict.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
+	verified := into(guarded, judged(artifact, met))
+	verified.Environment, verified.Findings = "", nil
+	return map[string]report.Record{
+		"allow":       into(guarded, judged(artifact, met, scanned)),
+		"verify":      verified,
+		"identity":    into(guarded, judged(artifact, stranger)),
+		"tampered":    into(guarded, judged(artifact, tampered)),
+		"unprotected": into(open, judged(artifact, met)),
+		"multi":       into(guarded, judged(artifact, met), judged(subject.Subject{Name: "dist/extra", Digest: subject.Digest{3}}, met), junk),
+		"hostile":     into(guarded, judged(subject.Subject{Name: "dist/\x1b[2J::error::`|<b>", Digest: subject.Digest{4}}, hostile)),
+	}
+}
+
+func TestPages_are_the_golden_ones(t *testing.T) {
+	for name, r := range pages() {
+		for ext, write := range map[string]func(io.Writer, report.Record) error{
+			"txt": func(w io.Writer, r report.Record) error { return report.Text(w, r, report.Palette{}) },
+			"md":  report.Markdown, "json": report.JSON,
+		} {
+			var b bytes.Buffer
+			if err := write(&b, r); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, name+"."+ext, b.Bytes())
+		}
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s: got\n%s\nwant\n%s\n(-update rewrites it)", path, got, want)
+	}
+}
+
+func TestPages_fit_a_terminal(t *testing.T) {
+	for name, r := range pages() {
+		var b bytes.Buffer
+		if err := report.Text(&b, r, report.Palette{}); err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(b.String()) {
+			line = strings.TrimSuffix(line, "\n")
+			words := strings.Fields(line)
+			if n := len([]rune(line)); n > report.Width && len(words) > 2 {
+				t.Errorf("%s: %d columns in %q, want at most %d", name, n, line, report.Width)
+			}
+		}
+	}
+}
+
+func TestColour_says_nothing_that_the_words_do_not(t *testing.T) {
+	for name, r := range pages() {
+		var plain, coloured bytes.Buffer
+		_, _ = report.Text(&plain, r, report.Palette{}), report.Text(&coloured, r, report.Colours) // buffers
+		c := report.Colours
+		bare := strings.NewReplacer(c.Allow, "", c.Deny, "", c.Wait, "", c.Reset, "").Replace(coloured.String())
+		if bare != plain.String() {
+			t.Errorf("%s: coloured text without colours = %q, want %q", name, bare, plain.String())
+		}
+	}
+}
+
+func TestSchema_takes_every_verdict_and_no_altered_one(t *testing.T) {
+	s, err := jsonschema.NewCompiler().Compile("../../shared/verdict.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	validate := func(text string) error {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+		if err != nil {
+			return err
+		}
+		return s.Validate(doc)
+	}
+	for name, r := range pages() {
+		var b bytes.Buffer
+		if err := report.JSON(&b, r); err != nil {
+			t.Fatal(err)
+		}
+		if err := validate(b.String()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, x := range [][2]string{
+			{`"schema": "https://sallyport.dev/schemas/verdict/v1"`, `"schema": "https://sallyport.dev/schemas/verdict/v2"`},
+			{`"outcome": "` + r.Outcome.String() + `"`, `"outcome": "maybe"`}, {`"digest": "sha256:`, `"digest": "sha1:`},
+			{`"findings": [`, `"finding": [`}, {`"outcome": "deny",`, `"outcome": "allow",`}, {`"tool": `, `"allowed": true, "tool": `},
+		} {
+			if altered := strings.Replace(b.String(), x[0], x[1], 1); altered != b.String() && validate(altered) == nil {
+				t.Errorf("%s: the schema takes %s for %s, want a refusal", name, x[1], x[0])
+			}
+		}
+	}
+}

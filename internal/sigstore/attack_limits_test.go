@@ -1,0 +1,221 @@
+package sigstore
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// within fails the test if what takes longer than limit on a busy machine's best
+// of several tries.
+func within(t *testing.T, limit time.Duration, what func()) {
+	t.Helper()
+	var took time.Duration
+	for range 10 {
+		start := time.Now()
+		what()
+		if took = time.Since(start); took <= limit {
+			return
+		}
+	}
+	t.Errorf("refusing took %v, want at most %v", took, limit)
+}
+
+func TestB09_number_and_depth(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Transparent)
+	good := string(provenance())
+	predicate := func(p string) []byte { return signed(f, strings.Replace(good, `{"buildDefinition":{}}`, p, 1)) }
+	nest := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+
+	got := accepts(t, v, predicate(`{"run":9007199254740993,"x":1e400,"y":-0}`))
+	if s, _ := got.Statement(); !bytes.Contains(s.Predicate, []byte("9007199254740993")) {
+		t.Errorf("predicate = %s, want its digits as they were signed", s.Predicate)
+	}
+	if id := got.Signer().RepositoryID; id != "9007199254740993" || id == "9007199254740992" {
+		t.Errorf("repository = %q, want the text of the certificate", id)
+	}
+	accepts(t, v, predicate(`{"a":`+nest(50)+`}`))
+	bounded := func(t *testing.T, raw []byte) {
+		t.Helper()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		refuses(t, v, raw, fault.Limit)
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+			t.Errorf("refusing took %d bytes, want at most 64 MiB", n)
+		}
+		within(t, 100*time.Millisecond, func() { refuses(t, v, raw, fault.Limit) })
+	}
+	t.Run("deep predicate", func(t *testing.T) { bounded(t, predicate(`{"a":`+nest(100_000)+`}`)) })
+	t.Run("deep bundle", func(t *testing.T) {
+		bounded(t, []byte(`{"mediaType":"`+media3+`","dsseEnvelope":`+nest(100_000)+`}`))
+	})
+	t.Run("long string", func(t *testing.T) { bounded(t, bytes.Repeat([]byte(`"`), MaxBundleBytes+1)) })
+}
+
+func TestO02_endless_attestations(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Transparent)
+	b := f.control().make()
+	entries := func(n int) []byte {
+		return b.with(func(b *protobundle.Bundle) {
+			m := b.VerificationMaterial
+			foreign := newRekor2("else.test") // unknown entries are passed over, the trusted one is last
+			last := m.TlogEntries[0]
+			m.TlogEntries = nil
+			junk := foreign.entry(logBody{last.KindVersion.Kind, last.KindVersion.Version, last.CanonicalizedBody}, forgedAt)
+			for i := range n - 1 {
+				e := &protorekor.TransparencyLogEntry{LogIndex: int64(i), LogId: junk.LogId, KindVersion: junk.KindVersion,
+					CanonicalizedBody: junk.CanonicalizedBody, InclusionProof: junk.InclusionProof}
+				m.TlogEntries = append(m.TlogEntries, e)
+			}
+			m.TlogEntries = append(m.TlogEntries, last)
+		}).json()
+	}
+	tokens := func(n int) []byte {
+		var list [][]byte
+		for range n {
+			list = append(list, f.tsa.stamp(stampRequest{over: b.sig, at: forgedAt}))
+		}
+		return b.with(stamps(list...)).json()
+	}
+	subjects := func(n int) []byte {
+		s := fmt.Sprintf(`{"name":"app","digest":{"sha256":%q}}`, digestOf(artifact).Hex())
+		all := strings.Repeat(s+",", n-1) + s
+		return signed(f, `{"_type":"`+statement.TypeV1+`","predicateType":"x","predicate":{},"subject":[`+all+`]}`)
+	}
+	digests := func(n int) []byte {
+		d := fmt.Sprintf(`"sha256":%q`, digestOf(artifact).Hex())
+		for i := range n - 1 {
+			d += fmt.Sprintf(`,"x%d":"00"`, i)
+		}
+		return signed(f, `{"_type":"`+statement.TypeV1+`","predicateType":"x","predicate":{},"subject":[{"name":"app","digest":{`+d+`}}]}`)
+	}
+	for name, c := range map[string]struct {
+		max  int
+		make func(int) []byte
+	}{
+		"log entries": {MaxLogEntries, entries}, "timestamps": {MaxTimestamps, tokens},
+		"subjects": {statement.MaxSubjects, subjects}, "digests of a subject": {statement.MaxSubjectDigests, digests},
+	} {
+		t.Run(name, func(t *testing.T) {
+			accepts(t, v, c.make(c.max))
+			refuses(t, v, c.make(c.max+1), fault.Limit)
+		})
+	}
+	t.Run("a late timestamp at the end is not lost", func(t *testing.T) {
+		var list [][]byte
+		for range MaxTimestamps - 1 {
+			list = append(list, f.tsa.stamp(stampRequest{over: b.sig, at: forgedAt}))
+		}
+		list = append(list, f.tsa.stamp(stampRequest{over: b.sig, at: forgedAt.Add(time.Hour)}))
+		refuses(t, v, b.with(stamps(list...)).json(), fault.Time)
+	})
+	t.Run("a million", func(t *testing.T) {
+		raw := `{"mediaType":"` + media3 + `","verificationMaterial":{"tlogEntries":[` + strings.Repeat("{},", 1_000_000) + `{}]}}`
+		if _, err := ParseBundle([]byte(raw)); codeOf(err) != fault.Limit {
+			t.Errorf("error = %v, want %s", err, fault.Limit)
+		}
+	})
+}
+
+// Bytes that once made parsers panic, and near relations of them. Whatever they
+// are, they come back as a rejection.
+func TestO05_parser_panics(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Interoperable)
+	b := f.control1(media2).make()
+	accepts(t, v, b.json())
+	body := func(raw string) func(*protobundle.Bundle) {
+		return func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].CanonicalizedBody = []byte(raw) }
+	}
+	spec := func(kind, version, spec string) func(*protobundle.Bundle) {
+		return func(b *protobundle.Bundle) {
+			e := b.VerificationMaterial.TlogEntries[0]
+			e.KindVersion = &protorekor.KindVersion{Kind: kind, Version: version}
+			e.CanonicalizedBody = fmt.Appendf(nil, `{"apiVersion":%q,"kind":%q,"spec":%s}`, version, kind, spec)
+		}
+	}
+	for name, change := range map[string]func(*protobundle.Bundle){
+		"empty entry": func(b *protobundle.Bundle) {
+			b.VerificationMaterial.TlogEntries[0] = &protorekor.TransparencyLogEntry{}
+		},
+		"no kind":                    func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].KindVersion = nil },
+		"body null":                  body("null"),
+		"body number":                body("1"),
+		"body empty object":          body("{}"),
+		"dsse without spec":          spec("dsse", "0.0.1", "null"),
+		"dsse empty":                 spec("dsse", "0.0.1", "{}"),
+		"dsse null signature":        spec("dsse", "0.0.1", `{"signatures":[null]}`),
+		"dsse no signatures":         spec("dsse", "0.0.1", `{"envelopeHash":{},"payloadHash":{},"signatures":[]}`),
+		"intoto empty":               spec("intoto", "0.0.2", "{}"),
+		"intoto no signature":        spec("intoto", "0.0.2", `{"content":{"envelope":{"payloadType":"x","signatures":[]},"hash":{"algorithm":"sha256","value":"00"}}}`),
+		"hashedrekord empty":         spec("hashedrekord", "0.0.1", "{}"),
+		"hashedrekord 2 empty":       spec("hashedrekord", "0.0.2", `{"hashedRekordV002":{}}`),
+		"hashedrekord 2 no verifier": spec("hashedrekord", "0.0.2", `{"hashedRekordV002":{"data":{"algorithm":"SHA2_256","digest":"AAAA"},"signature":{"content":"AAAA"}}}`),
+		"huge index":                 func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].LogIndex = math.MaxInt64 },
+		"huge tree": func(b *protobundle.Bundle) {
+			p := b.VerificationMaterial.TlogEntries[0].InclusionProof
+			p.TreeSize, p.LogIndex = math.MaxInt64, math.MaxInt64-1
+		},
+		"checkpoint of newlines": func(b *protobundle.Bundle) {
+			b.VerificationMaterial.TlogEntries[0].InclusionProof.Checkpoint.Envelope = "a - 1\n\n\n\n\n— \n"
+		},
+	} {
+		t.Run(name, func(t *testing.T) { refuses(t, v, b.with(change).json(), fault.TLog) })
+	}
+	for name, raw := range map[string]string{
+		"cut certificate":  hex.EncodeToString(b.leaf.Raw[:40]),
+		"zero certificate": "00",
+		"lengths":          "3084ffffffff",
+	} {
+		t.Run(name, func(t *testing.T) {
+			der := must(hex.DecodeString(raw))
+			refuses(t, v, b.with(func(b *protobundle.Bundle) {
+				b.VerificationMaterial.GetX509CertificateChain().Certificates[0].RawBytes = der
+			}).json(), fault.Malformed)
+		})
+	}
+	t.Run("huge time", func(t *testing.T) {
+		refuses(t, v, b.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].IntegratedTime = math.MaxInt64 }).json(), fault.TrustRoot)
+	})
+	c := f.control().make()
+	for _, der := range []string{"", "00", "30030201", "3084ffffffff", "30800000", "3005300302010030"} {
+		t.Run("timestamp "+der, func(t *testing.T) {
+			refuses(t, v, c.with(stamps(must(hex.DecodeString(der)))).json(), fault.Time)
+		})
+	}
+}
+
+// The zero bundle can be asked anything, and is about nothing.
+func TestO05_zero_bundle(t *testing.T) {
+	var b Bundle
+	_, named := b.AttestedAs("")
+	if b.Payload() != nil || b.ContentDigest() != (subject.Digest{}) || b.Claims(subject.Digest{}) || named || b.NamesOtherDigest() {
+		t.Error("the zero bundle is about something")
+	}
+}
+
+// No bytes are known that make the reader panic, so the panic is made here.
+func TestO05_panic_while_reading(t *testing.T) {
+	read := func() (err error) {
+		defer recovered(&err)
+		panic("out of range")
+	}
+	err := read()
+	isRejection(t, err)
+	wants(t, err, fault.InternalError)
+}
