@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -20,7 +21,7 @@ import (
 )
 
 func init() {
-	commands["hostile"], commands["plain"], commands["refs"] = hostile, plain, refs
+	commands["hostile"], commands["plain"], commands["refs"], commands["junk"] = hostile, plain, refs, junk
 }
 
 // hostileNames are names that a file system takes and a careless reader obeys.
@@ -50,6 +51,16 @@ func hostile(ts *testscript.TestScript, neg bool, args []string) {
 			plain(ts, false, nil)
 			undecided(ts, false, nil)
 		}
+	}
+}
+
+// junk DIR N makes N files that are called bundles and are none.
+func junk(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o755))
+	for i := range n {
+		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("junk%d.sigstore.json", i)), fmt.Appendf(nil, `{"n":%d}`, i), 0o644))
 	}
 }
 

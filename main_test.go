@@ -1,6 +1,7 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -14,7 +15,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sallyport": main})
+	testscript.Main(waiting{m}, map[string]func(){"sallyport": main})
+}
+
+// waiting runs more tests at once than there are processors: a scenario mostly
+// waits for the lab's log to close a batch.
+type waiting struct{ *testing.M }
+
+// Run runs the tests.
+func (w waiting) Run() int {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err) // the flag is the testing package's own
+	}
+	return w.M.Run()
 }
 
 // TestScript runs the scenarios, each in a repository of its own of one lab.

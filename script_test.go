@@ -40,6 +40,7 @@ import (
 //	outputs NAME=VALUE ...  the step's outputs are exactly these; * is anything
 //	nosecret              no token in any file or stream
 //	timeless FILE ...     blank the time that a verdict counted ages from, and the ages
+//	hostile, plain, refs, junk  play tricks (hostile_test.go)
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "control": control, "lab": ownLab, "files": files,

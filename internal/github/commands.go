@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	actions "github.com/sethvargo/go-githubactions"
 
@@ -39,12 +40,12 @@ func (u unfailing) Write(p []byte) (int, error) {
 // mask keeps a secret out of everything that the job logs from here on.
 func (j *Job) mask(secret string) { j.actions(nil).AddMask(secret) }
 
-var outputName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
+var outputName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`) })
 
 // Output sets an output of the step. The value stands between two lines that
 // cannot be guessed, so that no value can end early and set another output.
 func (j *Job) Output(key, value string) error {
-	if !outputName.MatchString(key) {
+	if !outputName().MatchString(key) {
 		return fault.New(fault.Internal, fault.Inject, "", "%q is not the name of an output", key)
 	}
 	var nonce [16]byte

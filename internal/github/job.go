@@ -14,6 +14,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-github/v62/github"
@@ -37,12 +38,12 @@ type Job struct {
 	gh          *github.Client
 }
 
-var repositoryName = regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`)
+var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
 
 // FromEnv reads the variables that the runner sets for every step.
 func FromEnv(getenv func(string) string) (*Job, error) {
 	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, token: getenv("GITHUB_TOKEN")}
-	m := repositoryName.FindStringSubmatch(getenv("GITHUB_REPOSITORY"))
+	m := repositoryName().FindStringSubmatch(getenv("GITHUB_REPOSITORY"))
 	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitHub Actions job", "GITHUB_REPOSITORY is %q, want owner/name", getenv("GITHUB_REPOSITORY"))
 	}
@@ -93,9 +94,15 @@ func (j *Job) client() *github.Client {
 	return c
 }
 
-var tenant = regexp.MustCompile(`^https://token\.actions\.([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.ghe\.com$`)
-var enterprise = regexp.MustCompile(`^https://token\.actions\.githubusercontent\.com(?:/[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)?$`)
-var server = regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)/_services/token$`)
+var tenant = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://token\.actions\.([a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\.ghe\.com$`)
+})
+var enterprise = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://token\.actions\.githubusercontent\.com(?:/[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)?$`)
+})
+var server = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)/_services/token$`)
+})
 
 // Forge says which instance an issuer belongs to. An issuer is known by its
 // whole string: another spelling, another scheme or a longer path is another
@@ -106,19 +113,19 @@ func Forge(issuer string) (policy.Forge, bool) {
 		Mark:       "/",
 		Runner:     "github-hosted",
 		Events:     []string{"push", "workflow_dispatch", "release"},
-		Parameters: map[string][]string{buildType: {"workflow"}},
+		Parameters: map[string][]string{buildType: {"workflow", "workflow.ref", "workflow.repository", "workflow.path"}},
 	}
 	switch {
-	case enterprise.MatchString(issuer):
+	case enterprise().MatchString(issuer):
 		f.Host = "https://github.com"
-	case tenant.MatchString(issuer):
-		f.Host = "https://" + tenant.FindStringSubmatch(issuer)[1] + ".ghe.com"
-	case server.MatchString(issuer):
-		f.Host = "https://" + server.FindStringSubmatch(issuer)[1]
+	case tenant().MatchString(issuer):
+		f.Host = "https://" + tenant().FindStringSubmatch(issuer)[1] + ".ghe.com"
+	case server().MatchString(issuer):
+		f.Host = "https://" + server().FindStringSubmatch(issuer)[1]
 	default:
 		return policy.Forge{}, false
 	}
-	if server.MatchString(issuer) && reserved(f.Host) {
+	if server().MatchString(issuer) && reserved(f.Host) {
 		return policy.Forge{}, false
 	}
 	return f, true

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -20,13 +21,13 @@ import (
 // (https://docs.gitlab.com/ci/yaml/artifacts_reports/#artifactsreportsdotenv).
 const maxDotenv = 5 << 10
 
-var outputName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`)
+var outputName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9-]{0,63}$`) })
 
 // Output sets a variable for later jobs: output "digests" is SALLYPORT_DIGESTS
 // in the dotenv report. The report knows neither quotes nor more than one
 // line, and what it sets may be expanded, so other values are refused.
 func (j *Job) Output(key, value string) error {
-	if !outputName.MatchString(key) {
+	if !outputName().MatchString(key) {
 		return fault.New(fault.Internal, fault.Inject, "", "%q is not the name of an output", key)
 	}
 	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) || r == '$' || r == unicode.ReplacementChar }) {

@@ -16,6 +16,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/xanzy/go-gitlab"
@@ -40,8 +41,10 @@ type Job struct {
 	session string   // the job's own token
 }
 
-var projectID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-var projectPath = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$`)
+var projectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
+var projectPath = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$`)
+})
 
 // FromEnv reads the variables that the runner sets for every job.
 func FromEnv(getenv func(string) string) (*Job, error) {
@@ -50,10 +53,10 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 		j.access = getenv("GITLAB_TOKEN")
 	}
 	const hint = "run this in a GitLab CI/CD job"
-	if j.id = getenv("CI_PROJECT_ID"); !projectID.MatchString(j.id) {
+	if j.id = getenv("CI_PROJECT_ID"); !projectID().MatchString(j.id) {
 		return nil, fault.New(fault.Usage, fault.Config, hint, "CI_PROJECT_ID is %q, want a number", j.id)
 	}
-	if j.path = getenv("CI_PROJECT_PATH"); !projectPath.MatchString(j.path) {
+	if j.path = getenv("CI_PROJECT_PATH"); !projectPath().MatchString(j.path) {
 		return nil, fault.New(fault.Usage, fault.Config, hint, "CI_PROJECT_PATH is %q, want group/name", j.path)
 	}
 	var err error
@@ -145,14 +148,16 @@ func answer(resp *gitlab.Response, err error, hint string) error {
 	return store.Unanswered("the GitLab API", err)
 }
 
-var instance = regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)$`)
+var instance = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)$`)
+})
 
 // Forge says which instance an issuer belongs to. An instance issues under its
 // own address, so every https origin may be one; whether it is trusted, its
 // trusted root says. Only gitlab.com operates runners that a policy may name
 // without saying more.
 func Forge(issuer string) (policy.Forge, bool) {
-	m := instance.FindStringSubmatch(issuer)
+	m := instance().FindStringSubmatch(issuer)
 	if m == nil || strings.HasPrefix(m[1], "token.actions.") {
 		return policy.Forge{}, false
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -35,7 +36,7 @@ func builtBy(b Builder, s statement.Signer) *miss {
 		{fault.Source, "ref of the workflow", ref, s.Ref, ref == s.Ref},
 		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), matchesAny(b.Refs, s.Ref)},
 		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), slices.Contains(b.Events, s.Event)},
-		{fault.Source, "commit", s.Commit, "a full commit", commit.MatchString(s.Commit)},
+		{fault.Source, "commit", s.Commit, "a full commit", commit().MatchString(s.Commit)},
 	}
 	for i, x := range steps {
 		if !x.ok {
@@ -150,19 +151,46 @@ func source(_ Builder, _ Requirement, s statement.Signer, p statement.Provenance
 }
 
 func parameters(b Builder, q Requirement, _ statement.Signer, p statement.Provenance) *miss {
-	allowed, known := b.Forge.Parameters[p.BuildDefinition.BuildType]
-	if !known {
+	allowed, ok := b.Forge.Parameters[p.BuildDefinition.BuildType]
+	if !ok {
 		return &miss{code: fault.Predicate, reason: "the provenance is of an unknown build type", found: p.BuildDefinition.BuildType, wanted: "a build type of " + b.Forge.Host}
 	}
-	keys, err := statement.Keys(p.BuildDefinition.ExternalParameters)
+	known := slices.Concat(allowed, q.Inputs)
+	keys, err := parameterKeys(p.BuildDefinition.ExternalParameters, allowed)
 	if err != nil {
 		return &miss{code: fault.Malformed, reason: "the provenance's parameters cannot be read", found: err.Error()}
 	}
 	for _, k := range keys {
-		if !slices.Contains(allowed, k) && !slices.Contains(q.Inputs, k) {
-			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: k, wanted: strings.Join(slices.Concat(allowed, q.Inputs), ", "),
+		if !slices.Contains(known, k) {
+			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: orAbsent(k), wanted: strings.Join(known, ", "),
 				hint: "name it under inputs of the requirement if any value of it is acceptable"}
 		}
 	}
 	return nil
+}
+
+// parameterKeys returns the names of a build's parameters. Where the platform
+// names members of one, as "name.member", the members are among them.
+func parameterKeys(raw []byte, allowed []string) ([]string, error) {
+	keys, err := statement.Keys(raw)
+	if err != nil {
+		return nil, err
+	}
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return nil, err
+	}
+	for _, k := range slices.Clone(keys) {
+		if !slices.ContainsFunc(allowed, func(a string) bool { return strings.HasPrefix(a, k+".") }) {
+			continue
+		}
+		members, err := statement.Keys(values[k])
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			keys = append(keys, k+"."+m)
+		}
+	}
+	return keys, nil
 }

@@ -59,6 +59,12 @@ var lies = []struct {
 		p.BuildDefinition.ExternalParameters = json.RawMessage(`{"Workflow":{}}`)
 	}, fault.Source, "a parameter that the policy does not know"},
 	{"D12_an_empty_name_of_a_parameter", func(p *statement.Provenance) { p.BuildDefinition.ExternalParameters = json.RawMessage(`{"":1}`) }, fault.Source, "a parameter that the policy does not know"},
+	{"D12_an_unknown_member_of_a_parameter", func(p *statement.Provenance) {
+		p.BuildDefinition.ExternalParameters = json.RawMessage(`{"workflow":{"ref":"refs/heads/main","cflags":"-DBACKDOOR"}}`)
+	}, fault.Source, "a parameter that the policy does not know"},
+	{"D12_a_parameter_that_is_not_what_it_was", func(p *statement.Provenance) {
+		p.BuildDefinition.ExternalParameters = json.RawMessage(`{"workflow":"-DBACKDOOR"}`)
+	}, fault.Malformed, "parameters cannot be read"},
 	{"D12_a_build_type_of_another_platform", func(p *statement.Provenance) { p.BuildDefinition.BuildType = "https://evil.example/v1" }, fault.Predicate, "of an unknown build type"},
 }
 

@@ -52,7 +52,7 @@ func forge(issuer string) (policy.Forge, bool) {
 	switch issuer {
 	case "https://ci.example":
 		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"},
-			Parameters: map[string][]string{buildType: {"workflow"}}}, true
+			Parameters: map[string][]string{buildType: {"workflow", "workflow.ref"}}}, true
 	case "https://jobs.example":
 		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"},
 			Parameters: map[string][]string{buildType: {"source"}}}, true
@@ -104,7 +104,7 @@ func reref(s *statement.Signer, ref string) {
 func provenance(s statement.Signer) statement.Provenance {
 	return statement.Provenance{
 		BuildDefinition: statement.BuildDefinition{
-			BuildType: buildType, ExternalParameters: json.RawMessage(`{"workflow":{}}`),
+			BuildType: buildType, ExternalParameters: json.RawMessage(`{"workflow":{"ref":"refs/heads/main"}}`),
 			ResolvedDependencies: []statement.Resource{{URI: "git+" + s.Repository + "@" + s.Ref, Digest: map[string]string{"gitCommit": s.Commit}}},
 		},
 		RunDetails: statement.RunDetails{

@@ -146,6 +146,19 @@ func TestControl_every_ref_and_event_that_the_policy_names_may_enter(t *testing.
 	}
 }
 
+func TestC05_a_short_ref_is_none_even_if_a_policy_could_name_it(t *testing.T) {
+	p := read(t, good)
+	p.Artifacts[0].BuiltBy[0].Refs = []string{"**"}
+	wantAllowed(t, policy.Evaluate(input(p, built(t))))
+	for _, ref := range []string{"main", "refs/pull/1/merge", "refs/remotes/origin/main", "heads/main", ""} {
+		s := signer()
+		reref(&s, ref)
+		if f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s))))); f.Code != fault.Source {
+			t.Errorf("%q: code = %s, want %s", ref, f.Code, fault.Source)
+		}
+	}
+}
+
 // reusable is a signer whose job called a workflow of another repository.
 func reusable() statement.Signer {
 	s := signer()
@@ -323,7 +336,7 @@ func TestC01_an_alternative_cannot_leave_the_anchors(t *testing.T) {
 		f.Signer.SAN = san
 		wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
 	}
-	for _, pattern := range []string{`a)|(?:.*`, `a\z)|(?:.*`, `(`, `\`, `a{1001}`} {
+	for _, pattern := range []string{`a)|(?:.*`, `a)|(?:https://evil\.example/.*`, `a\z)|(?:.*`, `(`, `\`, `a{1001}`} {
 		if _, err := policy.NewExpectation("", pattern, "https://ci.example"); fault.Of(err).Kind != fault.Usage {
 			t.Errorf("pattern %q: err = %v, want a usage fault", pattern, err)
 		}

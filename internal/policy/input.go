@@ -18,7 +18,8 @@ type Forge struct {
 	Runner string   // runner class that the platform itself operates, or empty
 	Events []string // events eligible for a release when a policy names none
 	// Parameters are the external parameters that the platform's provenance may
-	// have, by build type. An unknown one denies (SLSA v1.1, "Verifying
+	// have, by build type; "name.member" names a member of one whose members are
+	// all known. An unknown one denies (SLSA v1.1, "Verifying
 	// artifacts", step 3).
 	Parameters map[string][]string
 }

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -105,10 +106,10 @@ func (r *reader) builder(n ast.Node) Builder {
 	r.require(m, n, "built-by", "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
 	b.Forge = r.forge(m.get("issuer"))
-	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath)
-	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number)
-	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number)
-	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath)
+	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath())
+	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number())
+	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number())
+	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath())
 	for _, x := range r.list(m.get("refs"), "refs") {
 		b.Refs = append(b.Refs, r.ref(x))
 	}
@@ -116,12 +117,12 @@ func (r *reader) builder(n ast.Node) Builder {
 	if x := m.get("events"); x != nil {
 		b.Events = nil
 		for _, e := range r.list(x, "events") {
-			b.Events = append(b.Events, r.exact(e, "events", word))
+			b.Events = append(b.Events, r.exact(e, "events", word()))
 		}
 	}
 	b.Runner = b.Forge.Runner
 	if x := m.get("runner"); x != nil {
-		b.Runner = r.exact(x, "runner", word)
+		b.Runner = r.exact(x, "runner", word())
 	}
 	if b.Runner == "" && b.Forge.Issuer != "" && m.get("runner") == nil {
 		r.complain(n, "issuer %q operates no runners that a policy could mean by default; name the runner class with the key runner", b.Forge.Issuer)
@@ -133,8 +134,8 @@ func (r *reader) builder(n ast.Node) Builder {
 // signer reads the two keys of a workflow that signs for others. Naming it
 // without its commit would trust whatever the ref points to tomorrow.
 func (r *reader) signer(m mapping, b *Builder) {
-	b.Signer = r.exact(m.get("signer"), "signer", signerRef)
-	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit)
+	b.Signer = r.exact(m.get("signer"), "signer", signerRef())
+	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit())
 	switch {
 	case b.Signer != "" && m.get("signer-digest") == nil:
 		r.complain(m.get("signer"), "signer needs signer-digest, the commit of that workflow")
@@ -217,7 +218,7 @@ func (r *reader) requirement(f field) Requirement {
 	}
 	if n := m.get("inputs"); n != nil {
 		for _, x := range r.list(n, "inputs") {
-			q.Inputs = append(q.Inputs, r.exact(x, "inputs", word))
+			q.Inputs = append(q.Inputs, r.exact(x, "inputs", word()))
 		}
 	}
 	return q
@@ -226,10 +227,12 @@ func (r *reader) requirement(f field) Requirement {
 // The shapes of values that are compared byte for byte. None admits a character
 // that means something in a pattern.
 var (
-	number         = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
-	word           = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`)
-	repositoryPath = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`)
-	filePath       = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`)
-	signerRef      = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./-]+$`)
-	commit         = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	number         = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
+	word           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`) })
+	repositoryPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`) })
+	filePath       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`) })
+	signerRef      = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./-]+$`)
+	})
+	commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`) })
 )

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -91,12 +92,12 @@ func (r *reader) parse(raw []byte) (root ast.Node) {
 	return f.Docs[0].Body
 }
 
-var syntaxPlace = regexp.MustCompile(`^\[([0-9]+:[0-9]+)\] (.*)$`)
+var syntaxPlace = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\[([0-9]+:[0-9]+)\] (.*)$`) })
 
 // syntax repeats what the parser says, with the place where all complaints
 // have it.
 func (r *reader) syntax(said string) {
-	if m := syntaxPlace.FindStringSubmatch(said); m != nil {
+	if m := syntaxPlace().FindStringSubmatch(said); m != nil {
 		r.complaints = append(r.complaints, r.file+":"+m[1]+": not YAML: "+m[2])
 		return
 	}

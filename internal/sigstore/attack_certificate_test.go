@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -102,12 +103,12 @@ func TestA13_no_fallback_to_another_root(t *testing.T) {
 		change(trust)
 		refusesRoot(t, rootFile(trust))
 	}
-	refusesRoot(t, append(rootFile(f.trust()), make([]byte, MaxRootBytes)...))
+	refusesRoot(t, append(rootFile(f.trust()), bytes.Repeat([]byte(" "), MaxRootBytes)...))
 	for _, raw := range []string{"", "{}", "null", "[]", `{"mediaType":"x"}`, string(publicGoodRoot[:len(publicGoodRoot)/2])} {
 		refusesRoot(t, []byte(raw))
 	}
-	if _, err := NewKeyVerifier(nil, nil); err == nil {
-		t.Error("key verifier without a trusted root, want none")
+	if v, err := NewKeyVerifier(nil, keyFile(newECKey().Public())); v != nil || fault.Of(err).Code != fault.TrustRoot {
+		t.Errorf("key verifier without a trusted root = %v, %v; want none", v, err)
 	}
 }
 
@@ -292,7 +293,7 @@ func TestA20_deprecated_and_current_extensions_disagree(t *testing.T) {
 	})
 }
 
-func generalNames(tag int, values ...string) []asn1.RawValue {
+func namesOf(tag int, values ...string) []asn1.RawValue {
 	var out []asn1.RawValue
 	for _, v := range values {
 		out = append(out, asn1.RawValue{Class: asn1.ClassContextSpecific, Tag: tag, Bytes: []byte(v)})
@@ -316,23 +317,32 @@ func TestA21_several_names_or_the_wrong_kind(t *testing.T) {
 		return o.make().json()
 	}
 	const evil = "https://git.test/evil/widget/.ci/release.yml@refs/heads/main"
-	if got := accepts(t, v, leaf(generalNames(uri, workflow)...)).Signer(); got.SANKind != "uri" {
+	if got := accepts(t, v, leaf(namesOf(uri, workflow)...)).Signer(); got.SANKind != "uri" {
 		t.Errorf("kind = %q, want %q", got.SANKind, "uri")
 	}
 	for name, raw := range map[string][]byte{
-		"evil first":    leaf(generalNames(uri, evil, workflow)...),
-		"evil second":   leaf(generalNames(uri, workflow, evil)...),
-		"the same":      leaf(generalNames(uri, workflow, workflow)...),
-		"with email":    leaf(append(generalNames(email, "evil@git.test"), generalNames(uri, workflow)...)...),
-		"with other":    leaf(append([]asn1.RawValue{other}, generalNames(uri, workflow)...)...),
-		"with DNS name": leaf(append(generalNames(2, "git.test"), generalNames(uri, workflow)...)...),
+		"evil first":    leaf(namesOf(uri, evil, workflow)...),
+		"evil second":   leaf(namesOf(uri, workflow, evil)...),
+		"the same":      leaf(namesOf(uri, workflow, workflow)...),
+		"with email":    leaf(append(namesOf(email, "evil@git.test"), namesOf(uri, workflow)...)...),
+		"with other":    leaf(append([]asn1.RawValue{other}, namesOf(uri, workflow)...)...),
+		"with DNS name": leaf(append(namesOf(2, "git.test"), namesOf(uri, workflow)...)...),
 		"none":          leaf(),
 	} {
 		t.Run(name, func(t *testing.T) { refuses(t, v, raw, fault.Identity) })
 	}
+	// What stands in the certificate is compared, and not what a parser makes of
+	// it.
+	for _, like := range []string{"HTTPS" + workflow[5:], workflow + "#", workflow + "?"} {
+		t.Run(like, func(t *testing.T) {
+			if got := accepts(t, v, leaf(namesOf(uri, like)...)).Signer().SAN; got != like {
+				t.Errorf("name = %q, want %q", got, like)
+			}
+		})
+	}
 	// One name of another kind is somebody, but never a workflow: the policy
 	// asks for the kind.
-	for kind, raw := range map[string][]byte{"email": leaf(generalNames(email, workflow)...), "other": leaf(other)} {
+	for kind, raw := range map[string][]byte{"email": leaf(namesOf(email, workflow)...), "other": leaf(other)} {
 		t.Run(kind+" that reads like a workflow", func(t *testing.T) {
 			if got := accepts(t, v, raw).Signer(); got.SAN != workflow || got.SANKind != kind {
 				t.Errorf("signer is %q of kind %q, want kind %q", got.SAN, got.SANKind, kind)
@@ -351,7 +361,7 @@ func TestF14_weak_or_oversized_key(t *testing.T) {
 	f := newForge()
 	v := verifier(t, f.trust(), Interoperable)
 	for name, key := range map[string]crypto.Signer{
-		"P-256": newECKey(), "RSA 2048": must(rsa.GenerateKey(rand.Reader, 2048)),
+		"P-256": newECKey(), "P-384 with SHA-256": must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)), "RSA 2048": must(rsa.GenerateKey(rand.Reader, 2048)),
 	} {
 		t.Run("control "+name, func(t *testing.T) {
 			o := f.control1(media2)

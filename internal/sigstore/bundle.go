@@ -259,7 +259,7 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 }
 
 // dropNameExtension takes the subject alternative name off the list of critical
-// extensions that Go does not know; sanCount and sanKind judge it. sigstore-go
+// extensions that Go does not know; readSigner judges it. sigstore-go
 // does the same while it verifies, which would be a race between verifiers.
 func dropNameExtension(leaf *x509.Certificate) {
 	if leaf != nil {

@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/base64"
 	"net/url"
@@ -107,14 +108,15 @@ func readSigner(c *x509.Certificate) (statement.Signer, error) {
 	if err != nil {
 		return statement.Signer{}, reject(fault.Identity, "reading certificate: %w", err)
 	}
-	if n := sanCount(c); n != 1 {
-		return statement.Signer{}, reject(fault.Identity, "certificate has %d subject alternative names, want exactly 1", n)
+	names := generalNames(c)
+	if len(names) != 1 {
+		return statement.Signer{}, reject(fault.Identity, "certificate has %d subject alternative names, want exactly 1", len(names))
 	}
-	if err := checkAgreement(c, &x); err != nil {
+	if err := checkAgreement(c, x); err != nil {
 		return statement.Signer{}, err
 	}
 	return statement.Signer{
-		Issuer: x.Issuer, SAN: s.SubjectAlternativeName, SANKind: sanKind(c),
+		Issuer: x.Issuer, SAN: exactName(names[0], s.SubjectAlternativeName), SANKind: sanKind(c),
 		SignerURI: x.BuildSignerURI, SignerDigest: x.BuildSignerDigest, Runner: x.RunnerEnvironment,
 		Repository: x.SourceRepositoryURI, Commit: x.SourceRepositoryDigest, Ref: x.SourceRepositoryRef,
 		RepositoryID: x.SourceRepositoryIdentifier, OwnerURI: x.SourceRepositoryOwnerURI, OwnerID: x.SourceRepositoryOwnerIdentifier,
@@ -150,19 +152,30 @@ func fulcioNumber(id asn1.ObjectIdentifier) (int, bool) {
 // oidSAN is the extension of subject alternative names (RFC 5280, 4.2.1.6).
 var oidSAN = asn1.ObjectIdentifier{2, 5, 29, 17}
 
-// sanCount counts the names of every type, also those that Go does not parse.
-func sanCount(c *x509.Certificate) int {
-	for _, e := range c.Extensions {
-		if !e.Id.Equal(oidSAN) {
-			continue
-		}
-		var names []asn1.RawValue
-		if _, err := asn1.Unmarshal(e.Value, &names); err != nil {
-			return 0
-		}
-		return len(names)
+// generalNames returns the alternative names of every type, also those that Go
+// does not parse, and none if they cannot be read.
+func generalNames(c *x509.Certificate) []asn1.RawValue {
+	i := slices.IndexFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidSAN) })
+	if i < 0 {
+		return nil
 	}
-	return 0
+	var names []asn1.RawValue
+	if rest, err := asn1.Unmarshal(c.Extensions[i].Value, &names); err != nil || len(rest) > 0 {
+		return nil
+	}
+	return names
+}
+
+// uriTag is the tag of a URI among general names (RFC 5280, 4.2.1.6).
+const uriTag = 6
+
+// exactName returns a URI as it stands in the certificate. Parsed and printed
+// again, "HTTPS://a" and "https://a#" would both be "https://a".
+func exactName(name asn1.RawValue, printed string) string {
+	if name.Tag == uriTag {
+		return string(name.Bytes)
+	}
+	return printed
 }
 
 // sanKind says of which type the one name is. Only a URI names a workflow.
@@ -192,13 +205,9 @@ func issuers(c *x509.Certificate) (old, now string) {
 }
 
 // checkAgreement compares the deprecated extensions 1 to 6 with those that
-// replaced them, and leaves the current issuer in x. An absent extension
-// agrees.
-func checkAgreement(c *x509.Certificate, x *fulcio.Extensions) error {
+// replaced them. An absent extension agrees.
+func checkAgreement(c *x509.Certificate, x fulcio.Extensions) error {
 	old, now := issuers(c)
-	if now != "" {
-		x.Issuer = now
-	}
 	pairs := []struct{ name, old, now string }{
 		{"issuer", old, now},
 		{"event", x.GithubWorkflowTrigger, x.BuildTrigger},

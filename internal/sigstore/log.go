@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -44,7 +45,7 @@ func checkKind(e *tlog.Entry) error {
 
 // treeID is how the first line of a checkpoint ends in logs of the first
 // version.
-var treeID = regexp.MustCompile(` - [0-9]+$`)
+var treeID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(` - [0-9]+$`) })
 
 // checkProof refuses a proof whose index is outside its own tree, and an entry
 // of the second version under a checkpoint in the form of the first. An entry
@@ -59,7 +60,7 @@ func checkProof(e *tlog.Entry) error {
 		return reject(fault.TLog, "inclusion proof is for entry %d of a tree of %d", p.GetLogIndex(), p.GetTreeSize())
 	}
 	origin, _, _ := strings.Cut(p.GetCheckpoint().GetEnvelope(), "\n")
-	if e.IsRekorV2() && treeID.MatchString(origin) {
+	if e.IsRekorV2() && treeID().MatchString(origin) {
 		return reject(fault.TLog, "log entry %d has a checkpoint of %q, which is the form of another log version", e.LogIndex(), origin)
 	}
 	return nil

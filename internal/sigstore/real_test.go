@@ -191,6 +191,9 @@ func TestRealBundles_other_name(t *testing.T) {
 	b := must(ParseBundle(sampleBundle(t, "othername.sigstore.json")))
 	d := must(subject.ParseHex("bc103b4a84971ef6459b294a2b98568a2bfb72cded09d4acd1e16366a401f95b"))
 	r := sampleRoot(t, "scaffolding.json")
+	if left := b.entity.content.Certificate().UnhandledCriticalExtensions; len(left) > 0 {
+		t.Errorf("critical extensions %v are left to verifiers that share the bundle", left)
+	}
 	for _, require := range []Requirements{Interoperable, {Logs: 1, Timed: true, Proofs: true}} {
 		got, err := must(NewVerifier(r, require)).Verify(b, Artifact{Digest: d})
 		if err != nil || got.Signer().SANKind != "other" || got.Signer().SAN != "foo!oidc.local" {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -158,8 +159,10 @@ func (c *SigningConfig) services(now time.Time) (sign.BundleOptions, error) {
 }
 
 var (
-	refusedToken = regexp.MustCompile(`^Fulcio returned 4\d\d: `)
-	busy         = regexp.MustCompile(`\b(429|5\d\d)\b|closed response body|EOF|connection reset`)
+	refusedToken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^Fulcio returned 4\d\d: `) })
+	busy         = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(429|5\d\d)\b|closed response body|EOF|connection reset`)
+	})
 )
 
 // classify says whose turn it is after signing went wrong. The texts are those
@@ -171,11 +174,11 @@ func classify(err error) error {
 	}
 	var syntax *json.SyntaxError
 	switch {
-	case refusedToken.MatchString(err.Error()):
+	case refusedToken().MatchString(err.Error()):
 		return fault.New(fault.Refused, fault.Identity,
 			"the token must be for audience sigstore, unexpired, and from an issuer that the certificate authority knows",
 			"certificate authority refused the identity token: %w", err)
-	case isNetwork(err), busy.MatchString(err.Error()):
+	case isNetwork(err), busy().MatchString(err.Error()):
 		return unavailable(err)
 	case errors.As(err, &syntax):
 		return fault.New(fault.Refused, fault.Malformed, "", "signing: answer is not what a signing service gives: %w", err)

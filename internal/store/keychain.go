@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -90,12 +91,12 @@ func (c dockerConfig) find(ctx context.Context, host string) (Credential, error)
 	return Credential{}, nil
 }
 
-var helperName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
+var helperName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`) })
 
 // helper asks a credential helper, by the protocol of docker's. The helper is
 // the one that the person who logged in configured.
 func helper(ctx context.Context, name, host string) (Credential, error) {
-	if !helperName.MatchString(name) {
+	if !helperName().MatchString(name) {
 		return Credential{}, fault.New(fault.Usage, fault.Config, "", "credential helper %q is not a name", name)
 	}
 	var out bytes.Buffer

@@ -84,11 +84,11 @@ func (a *auth) signed(req *http.Request, header string) *http.Request {
 	return r
 }
 
-var repositoryPath = regexp.MustCompile(`^/v2/(.+)/(?:manifests|blobs|tags|referrers)/`)
+var repositoryPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^/v2/(.+)/(?:manifests|blobs|tags|referrers)/`) })
 
 // scope is what req needs to be allowed to do, in the words of a token request.
 func scope(req *http.Request) string {
-	m := repositoryPath.FindStringSubmatch(req.URL.Path)
+	m := repositoryPath().FindStringSubmatch(req.URL.Path)
 	if m == nil {
 		return ""
 	}
@@ -117,11 +117,11 @@ func (a *auth) answer(ctx context.Context, challenges []string, scope string) (s
 	return "", nil
 }
 
-var param = regexp.MustCompile(`([A-Za-z_]+)="([^"]*)"`)
+var param = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([A-Za-z_]+)="([^"]*)"`) })
 
 func params(s string) map[string]string {
 	m := map[string]string{}
-	for _, p := range param.FindAllStringSubmatch(s, -1) {
+	for _, p := range param().FindAllStringSubmatch(s, -1) {
 		m[strings.ToLower(p[1])] = p[2]
 	}
 	return m

@@ -1,0 +1,88 @@
+package gate_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// junk returns a store of n files that are called bundles and are none.
+func junk(t *testing.T, n int) store.Dir {
+	t.Helper()
+	dir := t.TempDir()
+	for i := range n {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), fmt.Appendf(nil, `{"n":%d}`, i), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return store.Dir{Path: dir}
+}
+
+var one = []subject.Subject{{Name: "app", Digest: subject.Digest{1}}}
+
+func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) {
+	there, gone := junk(t, 1), store.Dir{Path: filepath.Join(t.TempDir(), "gone")}
+	if items, err := gate.Collect(t.Context(), []gate.Store{there}, one); err != nil || len(items) != 1 {
+		t.Fatalf("control: %d items, %v, want 1", len(items), err)
+	}
+	for _, stores := range [][]gate.Store{{there, gone}, {gone, there}, {gone}} {
+		if items, err := gate.Collect(t.Context(), stores, one); err == nil || items != nil {
+			t.Errorf("items = %v, %v, want none and an error", items, err)
+		}
+	}
+}
+
+func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
+	if items, err := gate.Collect(t.Context(), []gate.Store{junk(t, store.MaxPerSubject)}, one); err != nil || len(items) != store.MaxPerSubject {
+		t.Errorf("at the limit: %d items, %v, want %d", len(items), err, store.MaxPerSubject)
+	}
+	stores := []gate.Store{junk(t, store.MaxPerSubject), store.Dir{Path: extra(t)}}
+	if _, err := gate.Collect(t.Context(), stores, one); fault.Of(err).Code != fault.Limit {
+		t.Errorf("above the limit: err = %v, want %s", err, fault.Limit)
+	}
+}
+
+// extra returns a file with one more bundle that is none.
+func extra(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "extra.json")
+	if err := os.WriteFile(path, []byte(`{"n":-1}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestCollect_counts_copies_once_in_an_order_of_their_own(t *testing.T) {
+	a, b := junk(t, 20), junk(t, 20) // the same bytes under other names
+	first, err := gate.Collect(t.Context(), []gate.Store{a}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both, err := gate.Collect(t.Context(), []gate.Store{a, b, a}, one)
+	if err != nil || len(both) != 20 || !reflect.DeepEqual(first, both) {
+		t.Errorf("%d items, %v, want the 20 of one store in the same order", len(both), err)
+	}
+}
+
+func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T) {
+	items, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verifiers := range []map[string]*sigstore.Verifier{nil, {}, {"": nil}} {
+		for _, workers := range []int{0, 1, 64} {
+			c, err := gate.Verify(one, items, gate.Checker{Trust: func(subject.Subject) string { return "" }, Verifiers: verifiers, Workers: workers})
+			if err != nil || len(c) != 1 || len(c[0].Facts) != 0 || len(c[0].Rejections) != 3 {
+				t.Errorf("candidates = %+v, %v, want one with three rejections and no fact", c, err)
+			}
+		}
+	}
+}
