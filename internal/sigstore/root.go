@@ -1,7 +1,6 @@
 package sigstore
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
 	"time"
@@ -25,8 +24,8 @@ type TrustedRoot struct {
 }
 
 // ParseTrustedRoot reads a trusted_root.json. Material without a start of
-// validity is malformed, because an unbounded key cannot be retired, and the
-// same key under two names would count twice.
+// validity is malformed, because an unbounded key cannot be retired
+// (trusted root specification, TimeRange), and so is one key under two names.
 func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	if len(raw) > MaxRootBytes {
 		return nil, rootFault("trusted root of %d bytes, at most %d are read", len(raw), MaxRootBytes)
@@ -38,7 +37,7 @@ func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	if err := checkAuthorities("certificate authority", pb.GetCertificateAuthorities()); err != nil {
 		return nil, err
 	}
-	if err := checkAuthorities("timestamp authority", pb.GetTimestampAuthorities()); err != nil {
+	if err := checkAuthorities(timestampAuthority, pb.GetTimestampAuthorities()); err != nil {
 		return nil, err
 	}
 	if err := checkLogs("transparency log", pb.GetTlogs()); err != nil {
@@ -62,7 +61,7 @@ func rootFault(format string, args ...any) error {
 }
 
 func checkAuthorities(what string, list []*prototrustroot.CertificateAuthority) error {
-	var leaves [][]byte
+	owners := map[string]string{} // by the key that signs timestamps
 	for _, a := range list {
 		if a.GetValidFor().GetStart() == nil {
 			return rootFault("%s %q has no start of validity", what, a.GetUri())
@@ -75,35 +74,39 @@ func checkAuthorities(what string, list []*prototrustroot.CertificateAuthority) 
 		if err != nil {
 			return rootFault("reading certificate of %s %q: %w", what, a.GetUri(), err)
 		}
-		if what == "timestamp authority" && contains(leaves, leaf.RawSubjectPublicKeyInfo) {
-			return rootFault("%s %q has the key of another one", what, a.GetUri())
+		if what != timestampAuthority {
+			continue
 		}
-		leaves = append(leaves, leaf.RawSubjectPublicKeyInfo)
+		if err := owns(owners, what, leaf.RawSubjectPublicKeyInfo, a.GetUri()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 func checkLogs(what string, list []*prototrustroot.TransparencyLogInstance) error {
-	var keys [][]byte
+	owners := map[string]string{}
 	for _, l := range list {
 		if l.GetPublicKey().GetValidFor().GetStart() == nil {
 			return rootFault("%s %q has no start of validity", what, l.GetBaseUrl())
 		}
-		if contains(keys, l.GetPublicKey().GetRawBytes()) {
-			return rootFault("%s %q has the key of another one", what, l.GetBaseUrl())
+		if err := owns(owners, what, l.GetPublicKey().GetRawBytes(), string(l.GetLogId().GetKeyId())); err != nil {
+			return err
 		}
-		keys = append(keys, l.GetPublicKey().GetRawBytes())
 	}
 	return nil
 }
 
-func contains(list [][]byte, b []byte) bool {
-	for _, x := range list {
-		if bytes.Equal(x, b) {
-			return true
-		}
+const timestampAuthority = "timestamp authority"
+
+// owns refuses one key under two names: it would count as two witnesses. The
+// same name with several periods of validity is how material is renewed.
+func owns(owners map[string]string, what string, key []byte, name string) error {
+	if other, known := owners[string(key)]; known && other != name {
+		return rootFault("%s %q has the key of %q", what, name, other)
 	}
-	return false
+	owners[string(key)] = name
+	return nil
 }
 
 // Digest returns the digest of the file's bytes, for verdicts and pins.
