@@ -150,12 +150,17 @@ func TestA14_root_or_intermediate_in_the_bundle(t *testing.T) {
 		refuses(t, v, chain(good, good.leaf, &junk), fault.Chain)
 	})
 	t.Run("version 0.1", func(t *testing.T) {
-		// The catalogue refuses a genuine root here too, and with it every npm
-		// provenance of 2023. It is passed over; no path is built with it.
+		// Statements of 2023 that repeat the trusted root are passed over; no
+		// path is built with it. A signature over a file has no such excuse.
 		old := f.control1(media1)
 		good := old.make()
 		accepts(t, v, chain(good, good.leaf, f.fulcio.cert, f.root.cert))
 		refuses(t, v, chain(good, good.leaf, f.fulcio.cert, evilRoot.cert), fault.Chain)
+		file := old
+		file.payload = nil
+		signed := file.make()
+		accepts(t, v, chain(signed, signed.leaf, f.fulcio.cert))
+		refuses(t, v, chain(signed, signed.leaf, f.fulcio.cert, f.root.cert), fault.Chain)
 		old.issuer = evil
 		bad := old.make()
 		refuses(t, v, chain(bad, bad.leaf, evil.cert, f.root.cert), fault.Chain)

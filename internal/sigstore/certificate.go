@@ -59,9 +59,10 @@ func checkKey(what string, public crypto.PublicKey) error {
 }
 
 // checkChain refuses certificates in a bundle that only a trusted root may
-// bring: roots. A bundle of version 0.1 may repeat a root that is trusted anyway,
-// as early npm provenance does; it is not used (protobuf-specs, message
-// X509CertificateChain: superfluous certificates of old bundles are ignored).
+// bring: roots. Statements in bundles of version 0.1 may repeat a root that is
+// trusted anyway, as the provenance that npm published in 2023 does; it is not
+// used (protobuf-specs, message X509CertificateChain: superfluous certificates
+// of old bundles are ignored). Nothing else that is still around needs that.
 func (v *Verifier) checkChain(e *entity) error {
 	certs := e.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
 	if len(certs) == 0 {
@@ -75,7 +76,7 @@ func (v *Verifier) checkChain(e *entity) error {
 		if parsed.CheckSignatureFrom(parsed) != nil {
 			continue
 		}
-		if e.GetMediaType() != mediaTypes[0] || !v.trusts(parsed) {
+		if e.GetMediaType() != mediaTypes[0] || e.envelope == nil || !v.trusts(parsed) {
 			return reject(fault.Chain, "bundle carries the root %q; roots come from the trusted root only", parsed.Subject)
 		}
 	}
