@@ -115,7 +115,7 @@ func undecided(ts *testscript.TestScript, neg bool, args []string) {
 	nosecret(ts, false, nil)
 }
 
-var clock = regexp.MustCompile(`"at": "[^"]*"|[0-9]+ s old`)
+var clock = regexp.MustCompile(`"at": "[^"]*"|[0-9]+ (s|min) (old|ago)`)
 
 func timeless(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range args {

@@ -115,6 +115,13 @@ func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Recor
 // verifyCommand judges evidence: under a policy, or for one signer.
 func verifyCommand(r *run) (answer, error) {
 	var rec report.Record
+	path := ""
+	if r.platform != nil {
+		path = inputs.VerdictPath
+		if err := remove(path); err != nil {
+			return answer{}, err
+		}
+	}
 	c, err := r.subjects(anywhere)
 	if err != nil {
 		return answer{}, err
@@ -126,10 +133,6 @@ func verifyCommand(r *run) (answer, error) {
 	}
 	if err != nil {
 		return answer{}, err
-	}
-	path := ""
-	if r.platform != nil {
-		path = inputs.VerdictPath
 	}
 	return answer{rec.Outcome}, r.publish(rec, path)
 }
