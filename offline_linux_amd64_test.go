@@ -87,21 +87,21 @@ func TestA03_verify_offline_opens_no_socket(t *testing.T) {
 	}
 	fixture := func(name string) string { return filepath.Join(here, "testdata", "offline", name) }
 	args := []string{
-		"verify", "--bundle", fixture("bundle.sigstore.json"), fixture("artifact.txt"),
+		"verify", "--bundle", fixture("bundle.sigstore.json"),
 		"--certificate-identity", "https://github.com/acme/widget/.github/workflows/release.yml@refs/heads/main",
 		"--certificate-oidc-issuer", "https://token.actions.githubusercontent.com",
 	}
-	status, n := traceSockets(t, dir, bin, append(args, "--offline", "--trusted-root", fixture("trusted_root.json"))...)
+	status, n := traceSockets(t, dir, bin, append(args, "--offline", "--trusted-root", fixture("trusted_root.json"), fixture("artifact.txt"))...)
 	if status != 0 || n != 0 {
 		t.Errorf("verify --offline: exit status %d and %d sockets, want 0 and none", status, n)
 	}
-	status, n = traceSockets(t, dir, bin, append(args, "--offline")...)
+	status, n = traceSockets(t, dir, bin, append(args, "--offline", fixture("artifact.txt"))...)
 	if status != 3 || n != 0 {
 		t.Errorf("verify --offline under another root: exit status %d and %d sockets, want 3 and none", status, n)
 	}
 	// The twin: without --offline the trusted root is asked for over TUF, and
 	// the trace sees it.
-	status, n = traceSockets(t, dir, bin, append(args, "--tuf-mirror", "http://127.0.0.1:1", "--tuf-root", filepath.Join(here, "internal/sigstore/trust/github.root.json"))...)
+	status, n = traceSockets(t, dir, bin, append(args, "--tuf-mirror", "http://127.0.0.1:1", "--tuf-root", filepath.Join(here, "internal/sigstore/trust/github.root.json"), fixture("artifact.txt"))...)
 	if status == 0 || n == 0 {
 		t.Errorf("verify with a mirror: exit status %d and %d sockets, want a failure and at least one", status, n)
 	}

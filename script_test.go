@@ -34,6 +34,7 @@ import (
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
 //	files DIR N           make N files
+//	unlogged FILE         write the lab's signing config without its log
 //	allowed               the gate said yes, and passed on what may be deployed
 //	denied CODE ...       the gate said no, with these reasons, and passed on nothing
 //	undecided             there is no answer, and nothing was passed on
@@ -45,7 +46,7 @@ import (
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "control": control, "lab": ownLab, "files": files,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
-	"image": image, "index": index, "layout": ociLayout,
+	"unlogged": unlogged, "image": image, "index": index, "layout": ociLayout,
 }
 
 func on(ts *testscript.TestScript) *scene { return ts.Value(sceneKey{}).(*scene) }
@@ -176,6 +177,18 @@ func writePolicy(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(path), "trusted_root.json"), root, 0o644))
 	text := fmt.Sprintf(policyText, s.repo, s.id, sha256.Sum256(root), s.lab.Registry+"/"+s.repo)
 	ts.Check(os.WriteFile(path, []byte(text), 0o644))
+}
+
+func unlogged(ts *testscript.TestScript, neg bool, args []string) {
+	raw, err := os.ReadFile(filepath.Join(on(ts).lab.Dir, "signing_config.json"))
+	ts.Check(err)
+	config := map[string]json.RawMessage{}
+	ts.Check(json.Unmarshal(raw, &config))
+	delete(config, "rekorTlogUrls")
+	delete(config, "rekorTlogConfig")
+	raw, err = json.Marshal(config)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), raw, 0o644))
 }
 
 func replace(ts *testscript.TestScript, neg bool, args []string) {

@@ -170,7 +170,7 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 		r.output("bundle-path", path),
 		r.output("attestation-id", strings.Join(ids, " ")),
 		r.output("attestation-url", strings.Join(urls, " ")),
-		r.output("digests", c.digests()),
+		r.longOutput("digests", c.digests()),
 	)
 }
 

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -65,23 +66,22 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 
 func isHelp(s string) bool { return s == "-h" || s == "-help" || s == "--help" }
 
-// parse lets flags stand after arguments too, as people write them; after "--"
-// everything is an argument.
+// parse refuses flags after arguments: what a shell makes of "*" must not
+// become a flag. After "--" everything is an argument.
 func parse(set *flag.FlagSet, args []string) ([]string, error) {
-	var rest []string
-	for {
-		if err := set.Parse(args); err != nil {
-			return nil, err
-		}
-		n := set.NArg()
-		if n == 0 {
-			return rest, nil
-		}
-		if consumed := len(args) - n; consumed > 0 && args[consumed-1] == "--" {
-			return append(rest, set.Args()...), nil
-		}
-		rest, args = append(rest, set.Arg(0)), set.Args()[1:]
+	if err := set.Parse(args); err != nil {
+		return nil, err
 	}
+	rest := set.Args()
+	if n := len(args) - len(rest); n > 0 && args[n-1] == "--" {
+		return rest, nil
+	}
+	for _, a := range rest {
+		if strings.HasPrefix(a, "-") && a != "-" {
+			return nil, fmt.Errorf("%q stands after a subject: flags come first, and -- before a subject that begins with a dash", a)
+		}
+	}
+	return rest, nil
 }
 
 // value collects the values of one flag.

@@ -328,12 +328,9 @@ func (r *run) release(c chosen) error {
 	if err := write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err != nil {
 		return err
 	}
-	for _, o := range []struct{ name, value string }{
-		{"digests", c.digests()}, {"images", strings.Join(c.imageNames(), " ")}, {"checksums", inputs.ChecksumsPath},
-	} {
-		if err := r.output(o.name, o.value); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(
+		r.output("checksums", inputs.ChecksumsPath),
+		r.longOutput("digests", c.digests()),
+		r.longOutput("images", strings.Join(c.imageNames(), " ")),
+	)
 }

@@ -44,3 +44,14 @@ func (r *run) output(name, value string) error {
 	}
 	return fault.New(fault.Internal, fault.InternalError, "", "%q is not among the outputs of %s", name, r.component.Name)
 }
+
+// longOutput passes on a value that may be more than a platform takes. It is
+// passed on whole or not at all, and the log says where the whole of it is.
+func (r *run) longOutput(name, value string) error {
+	err := r.output(name, value)
+	if fault.Of(err).Code != fault.Limit {
+		return err
+	}
+	r.say("output %s is left out: %v; the verdict file names every artifact", name, err)
+	return nil
+}

@@ -112,7 +112,7 @@ func tufFault(p Profile, err error) error {
 func (p Profile) snapshot(now time.Time) (*TrustedRoot, error) {
 	if p.offline == nil {
 		return nil, fault.New(fault.Usage, fault.TrustRoot,
-			fmt.Sprintf("write it down once with `sallyport trust --sigstore %s --output FILE` and give it with --trusted-root", p.Name),
+			fmt.Sprintf("write it down once with `sallyport trust --profile %s --output FILE` and give it with --trusted-root", p.Name),
 			"no snapshot of the trusted root of %q is embedded", p.Name)
 	}
 	if age := now.Sub(snapshotDate); age > SnapshotMax {
