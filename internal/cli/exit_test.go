@@ -82,12 +82,12 @@ func TestD03_a_fault_has_the_same_exit_code_in_every_format(t *testing.T) {
 		{[]string{"gate", "--environment", "production", "--environment", "staging", "none"}, 2},
 	} {
 		for _, format := range []string{"text", "json", "markdown"} {
-			code, out, err := said(t, nothing, append(x.args, "--format", format)...)
+			code, out, err := said(t, nothing, append([]string{x.args[0], "--format", format}, x.args[1:]...)...)
 			if code != x.want || out != "" || !strings.HasPrefix(err, "sallyport: ") {
 				t.Errorf("%q as %s: exit code %d, stdout %q, stderr %q, want %d and only a message", x.args, format, code, out, err, x.want)
 			}
 		}
-		if code, _, _ := said(t, nothing, append(x.args, "--format", "junk")...); code != 2 {
+		if code, _, _ := said(t, nothing, append([]string{x.args[0], "--format", "junk"}, x.args[1:]...)...); code != 2 {
 			t.Errorf("%q as junk: exit code %d, want 2", x.args, code)
 		}
 	}
@@ -116,6 +116,23 @@ func TestK01_an_artifact_called_help_is_not_let_in_by_its_name(t *testing.T) {
 			if code, out, _ := said(t, func(n string) string { return job[n] }, command, name); code != 2 || out != "" {
 				t.Errorf("%s %s in a job: exit code %d, stdout %q, want 2 and nothing", command, name, code, out)
 			}
+		}
+	}
+}
+
+func TestC21_a_file_name_does_not_become_a_flag(t *testing.T) {
+	identity := []string{"verify", "--certificate-identity", "x", "--certificate-oidc-issuer", "https://ci.example"}
+	for _, x := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"dist", "--policy=evil.yaml"}, "stands after a subject"},
+		{[]string{"dist", "-h"}, "stands after a subject"},
+		{[]string{"--", "--policy=evil.yaml"}, `"--policy=evil.yaml"`}, // a file, which is not there
+	} {
+		code, out, err := said(t, nothing, append(identity, x.args...)...)
+		if code == 0 || out != "" || !strings.Contains(err, x.want) {
+			t.Errorf("%q: exit code %d, stdout %q, stderr %q, want a refusal that says %q", x.args, code, out, err, x.want)
 		}
 	}
 }
