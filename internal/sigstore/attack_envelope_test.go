@@ -337,7 +337,7 @@ func TestE03_algorithm_confusion_by_length(t *testing.T) {
 		o.payload = nil
 		b := o.make()
 		accepts(t, v, b.json())
-		for _, a := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA3_256, protocommon.HashAlgorithm_SHA2_512, protocommon.HashAlgorithm_HASH_ALGORITHM_UNSPECIFIED} {
+		for _, a := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA3_256, protocommon.HashAlgorithm_SHA2_512, protocommon.HashAlgorithm_HASH_ALGORITHM_UNSPECIFIED} { //nolint:staticcheck // an attacker may send what is deprecated
 			refuses(t, v, b.with(func(b *protobundle.Bundle) { b.GetMessageSignature().MessageDigest.Algorithm = a }).json(), fault.SubjectMismatch)
 		}
 	})
@@ -407,8 +407,8 @@ func TestVerified_covers_a_file_by_another_digest(t *testing.T) {
 	if err != nil || !got.Covers(digestOf(artifact)) || got.Covers(digestOf([]byte("other"))) {
 		t.Errorf("covers = %v, %v", got.Covers(digestOf(artifact)), err)
 	}
-	refuses(t, v, b.json(), fault.SubjectMismatch) // nothing to read
-	for _, a := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA2_512, protocommon.HashAlgorithm_SHA3_384, protocommon.HashAlgorithm_SHA2_256} {
+	refuses(t, v, b.json(), fault.SubjectMismatch)                                                                                                              // nothing to read
+	for _, a := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA2_512, protocommon.HashAlgorithm_SHA3_384, protocommon.HashAlgorithm_SHA2_256} { //nolint:staticcheck // an attacker may send what is deprecated
 		bad := b.with(func(b *protobundle.Bundle) { b.GetMessageSignature().MessageDigest.Algorithm = a })
 		_, err = v.Verify(must(ParseBundle(bad.json())), asFile(artifact))
 		wants(t, err, fault.SubjectMismatch)

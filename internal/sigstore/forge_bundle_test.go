@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"errors"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -282,16 +281,4 @@ func TestForge_control_passes(t *testing.T) {
 		accepts(t, verifier(t, f.trust(), Interoperable), b.json())
 		refuses(t, verifier(t, f.trust(), Transparent), b.json(), fault.TLog)
 	})
-}
-
-// cases runs attacks in the order of their names.
-func cases(t *testing.T, m map[string]func(*testing.T)) {
-	var names []string
-	for name := range m {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		t.Run(name, m[name])
-	}
 }
