@@ -73,6 +73,11 @@ func setUp(e *testscript.Env, lab *labtest.Lab) error {
 			_ = stop() // a lab of its own; its scenario has ended
 		}
 	})
+	fixture, err := filepath.Abs("testdata/offline")
+	if err != nil {
+		return err
+	}
+	e.Setenv("FIXTURE", fixture)
 	return s.open(e.Setenv)
 }
 

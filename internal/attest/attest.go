@@ -136,7 +136,7 @@ func (a *Attest) keep(ctx context.Context, r *Receipt) error {
 	for i, s := range a.Sinks {
 		g.Go(func() (err error) {
 			if stored[i], err = s.Put(ctx, r.Record); err != nil {
-				return fmt.Errorf("storing the bundle in %s: %w; it is kept in %s", s.Name(), err, r.Local.URL)
+				return fmt.Errorf("storing the bundle in %s: %w; it is kept in %s", s.Name(), err, r.Local.ID)
 			}
 			return nil
 		})

@@ -122,11 +122,13 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // so it may not claim to be one.
 func (r *run) predicate(token string) (string, []byte, error) {
 	kind, path := r.text("predicate-type"), r.text("predicate")
+	// Making the provenance holds the token against the job that it is used in.
+	// That is due whatever is stated.
+	p, err := r.platform.Provenance(token)
+	if err != nil {
+		return "", nil, err
+	}
 	if kind == "" && path == "" {
-		p, err := r.platform.Provenance(token)
-		if err != nil {
-			return "", nil, err
-		}
 		b, err := p.JSON()
 		return statement.ProvenanceV1, b, err
 	}
@@ -140,7 +142,7 @@ func (r *run) predicate(token string) (string, []byte, error) {
 	if !strings.Contains(kind, "://") {
 		return "", nil, usage("--predicate-type %q is not a URI", kind)
 	}
-	b, err := file(path, statement.MaxBytes)
+	b, err := handedOver(path, statement.MaxBytes)
 	return kind, b, err
 }
 

@@ -27,6 +27,7 @@ type run struct {
 	platform  platform // nil on a laptop
 	now       time.Time
 	helped    bool
+	passed    []string // names of outputs that were set
 }
 
 func (c Command) newRun(ctx context.Context, name string, args []string) (*run, error) {
@@ -176,6 +177,10 @@ func file(path string, limit int64) ([]byte, error) {
 		return nil, usage("%w", err)
 	}
 	defer f.Close()
+	return limited(f, path, limit)
+}
+
+func limited(f io.Reader, path string, limit int64) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, usage("reading %q: %w", path, err)

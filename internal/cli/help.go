@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
 const usageText = `sallyport lets an artifact into an environment only if its evidence verifies.
@@ -28,10 +29,19 @@ func help(w io.Writer) {
 	fmt.Fprint(w, usageText)
 	for _, c := range inputs.All() {
 		if c.Where.In(inputs.Flag) {
-			fmt.Fprintf(w, "  %-9s %s\n", c.Name, lower(c.Summary))
+			paragraph(w, fmt.Sprintf("  %-10s", c.Name), lower(c.Summary))
 		}
 	}
 	fmt.Fprint(w, usageEnd)
+}
+
+// paragraph writes text after a label, wrapped, with the lines that follow
+// beneath it.
+func paragraph(w io.Writer, label, text string) {
+	for _, l := range report.Wrap(text, report.Width-len(label)) {
+		fmt.Fprintf(w, "%s%s\n", label, l)
+		label = strings.Repeat(" ", len(label))
+	}
 }
 
 func lower(s string) string {
@@ -43,18 +53,24 @@ func helpCommand(w io.Writer, args []string) error {
 		help(w)
 		return nil
 	}
+	if args[0] == "version" || args[0] == "help" {
+		help(w) // all there is to say about them
+		return nil
+	}
 	c, ok := inputs.Lookup(args[0])
 	if !ok || !c.Where.In(inputs.Flag) {
 		return usage("unknown command %q%s", args[0], nearest(args[0]))
 	}
-	fmt.Fprintf(w, "%s\n\nusage: sallyport %s [flags]%s\n\n", c.Summary, c.Name, arguments(c))
+	paragraph(w, "", c.Summary)
+	fmt.Fprintf(w, "\nusage: sallyport %s [flags]%s\n\n", c.Name, arguments(c))
 	for _, in := range c.Inputs {
 		if !in.Where.In(inputs.Flag) || in.Secret {
 			continue
 		}
-		fmt.Fprintf(w, "  --%s\n      %s%s\n", in.Name, in.Usage, details(in))
+		fmt.Fprintf(w, "  --%s\n", in.Name)
+		paragraph(w, "      ", in.Usage+details(in))
 	}
-	fmt.Fprintf(w, "\nEvery flag has an environment variable: SALLYPORT_ and its name in capitals.\n")
+	fmt.Fprintf(w, "\nEvery flag has an environment variable: SALLYPORT_ and its name in capitals,\nwith _ for -. Flags stand before subjects.\n")
 	return nil
 }
 

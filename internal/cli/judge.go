@@ -41,16 +41,28 @@ func gateCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := r.publish(rec, r.text("verdict")); err != nil {
-		return answer{}, err
-	}
-	if rec.Outcome != verdict.Allow {
-		return answer{rec.Outcome}, nil
-	}
-	if err := r.release(c); err != nil {
-		return answer{}, errors.Join(err, r.forget(r.text("verdict")))
+	if err := r.tell(rec, c); err != nil {
+		return answer{}, errors.Join(err, r.withdraw(), r.forget(r.text("verdict")))
 	}
 	return answer{rec.Outcome}, nil
+}
+
+// tell gives the answer everywhere it belongs. Outputs come last, because later
+// steps act on them; the caller takes them back if one cannot be set.
+func (r *run) tell(rec report.Record, c chosen) error {
+	if err := r.publish(rec, r.text("verdict")); err != nil {
+		return err
+	}
+	if rec.Outcome != verdict.Allow {
+		return r.pass(rec, r.text("verdict"))
+	}
+	if err := write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err != nil {
+		return err
+	}
+	if err := r.pass(rec, r.text("verdict")); err != nil {
+		return err
+	}
+	return r.release(c)
 }
 
 // forget removes what an earlier gate said, so that no answer of then passes
@@ -134,7 +146,13 @@ func verifyCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{rec.Outcome}, r.publish(rec, path)
+	if err = r.publish(rec, path); err == nil {
+		err = r.pass(rec, path)
+	}
+	if err != nil {
+		return answer{}, errors.Join(err, r.withdraw(), remove(path))
+	}
+	return answer{rec.Outcome}, nil
 }
 
 func (r *run) verifyPolicy(c chosen) (report.Record, error) {
@@ -241,7 +259,7 @@ func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*s
 	return sigstore.NewKeyVerifier(root, pem)
 }
 
-// publish shows a record everywhere it belongs: on standard output, in the
+// publish shows a record to people and keeps it: on standard output, in the
 // verdict file, in the job's summary and as annotations.
 func (r *run) publish(rec report.Record, path string) error {
 	if err := r.print(rec); err != nil {
@@ -264,13 +282,15 @@ func (r *run) publish(rec report.Record, path string) error {
 	if err := report.Markdown(&b, rec); err != nil {
 		return err
 	}
-	if err := r.platform.Summary(b.String()); err != nil {
+	return r.platform.Summary(b.String())
+}
+
+// pass tells the steps or jobs after this one what the answer is.
+func (r *run) pass(rec report.Record, path string) error {
+	if err := r.output("verdict", path); err != nil {
 		return err
 	}
-	if err := r.output("outcome", rec.Outcome.String()); err != nil {
-		return err
-	}
-	return r.output("verdict", path)
+	return r.output("outcome", rec.Outcome.String())
 }
 
 func (r *run) print(rec report.Record) error {
@@ -325,9 +345,6 @@ func sentence(f verdict.Finding) string {
 // release passes on what may be deployed. It is called on allow, and only on
 // allow.
 func (r *run) release(c chosen) error {
-	if err := write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err != nil {
-		return err
-	}
 	return errors.Join(
 		r.output("checksums", inputs.ChecksumsPath),
 		r.longOutput("digests", c.digests()),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -38,11 +39,25 @@ func (r *run) output(name, value string) error {
 		return nil
 	}
 	for _, o := range r.component.Outputs {
-		if o.Name == name {
-			return r.platform.Output(o.Key(r.platform.place()), value)
+		if o.Name != name {
+			continue
 		}
+		err := r.platform.Output(o.Key(r.platform.place()), value)
+		if err == nil {
+			r.passed = append(r.passed, name)
+		}
+		return err
 	}
 	return fault.New(fault.Internal, fault.InternalError, "", "%q is not among the outputs of %s", name, r.component.Name)
+}
+
+// withdraw takes back the values that were passed on, because the rest of the
+// answer could not be: a part of an answer is none.
+func (r *run) withdraw() (err error) {
+	for _, name := range r.passed {
+		err = errors.Join(err, r.output(name, ""))
+	}
+	return err
 }
 
 // longOutput passes on a value that may be more than a platform takes. It is

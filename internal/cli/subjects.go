@@ -2,11 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -89,16 +92,20 @@ func (r *run) files(sel subject.Selection, how reach) ([]subject.Subject, error)
 	var inside []string
 	var out []subject.Subject
 	for _, p := range sel.Patterns {
-		if how == workspace || filepath.IsLocal(p) {
-			inside = append(inside, p)
+		target, alone := p, false
+		if how == anywhere {
+			target, alone = outside(p)
+		}
+		if !alone {
+			inside = append(inside, target)
 			continue
 		}
-		s, err := subject.Files(r.ctx, filepath.Dir(p), []string{filepath.Base(p)}, workers)
+		s, err := subject.Files(r.ctx, filepath.Dir(target), []string{literal.Replace(filepath.Base(target))}, workers)
 		if err != nil {
 			return nil, err
 		}
 		for i := range s {
-			s[i].Name = filepath.ToSlash(filepath.Join(filepath.Dir(p), filepath.FromSlash(s[i].Name)))
+			s[i].Name = filepath.ToSlash(filepath.Join(filepath.Dir(p), filepath.Base(p), strings.TrimPrefix(s[i].Name, filepath.Base(target))))
 		}
 		out = append(out, s...)
 	}
@@ -109,16 +116,83 @@ func (r *run) files(sel subject.Selection, how reach) ([]subject.Subject, error)
 	return append(out, s...), err
 }
 
-func (r *run) checksums(subject.Selection, reach) ([]subject.Subject, error) {
+// literal makes a pattern of a name.
+var literal = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+
+// outside returns what a path that a person typed leads to, and whether it has
+// to be read by itself, because it does not stay in the working directory.
+func outside(p string) (target string, alone bool) {
+	clean := filepath.Clean(p)
+	info, err := os.Lstat(clean)
+	switch {
+	case err == nil && info.Mode()&os.ModeSymlink != 0:
+		if end, err := filepath.EvalSymlinks(clean); err == nil {
+			return end, true
+		}
+		return clean, true
+	case filepath.IsLocal(clean):
+		return filepath.ToSlash(clean), false
+	default:
+		return clean, true
+	}
+}
+
+func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, error) {
 	path := r.text("checksums")
 	if path == "" {
 		return nil, nil
 	}
-	b, err := file(path, maxChecksums)
+	read := file
+	if how == workspace {
+		read = handedOver
+	}
+	b, err := read(path, maxChecksums)
 	if err != nil {
 		return nil, err
 	}
 	return subject.Checksums(bytes.NewReader(b))
+}
+
+// handedOver reads a file that an earlier job may have made. Beneath the
+// working directory no link leads out of it, and nothing but a file is read:
+// else whoever made it could have a file of the runner signed, or quoted in an
+// error.
+func handedOver(path string, limit int64) ([]byte, error) {
+	name, ok := beneath(path)
+	if !ok {
+		return file(path, limit)
+	}
+	root, err := os.OpenRoot(".")
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	defer root.Close()
+	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usage("%w", err)
+	}
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.Path, "", "opening %q: %w", path, err)
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, fault.New(fault.Refused, fault.Path, "", "%q is not a regular file", path)
+	}
+	return limited(f, path, limit)
+}
+
+// beneath returns path as seen from the working directory, if it is written as
+// one in it.
+func beneath(path string) (string, bool) {
+	if !filepath.IsAbs(path) {
+		return path, filepath.IsLocal(path)
+	}
+	wd, err := os.Getwd()
+	if err != nil {
+		return "", false
+	}
+	rel, err := filepath.Rel(wd, path)
+	return rel, err == nil && filepath.IsLocal(rel)
 }
 
 // images asks registries for the digest of each tag, once; from here on only

@@ -163,7 +163,7 @@ func parameters(b Builder, q Requirement, _ statement.Signer, p statement.Proven
 	for _, k := range keys {
 		if !slices.Contains(known, k) {
 			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: orAbsent(k), wanted: strings.Join(known, ", "),
-				hint: "name it under inputs of the requirement if any value of it is acceptable"}
+				hint: "build it without that parameter"}
 		}
 	}
 	return nil

@@ -26,7 +26,7 @@ func Evaluate(in Input) verdict.Verdict {
 		env = anywhere
 	case !known:
 		v.Findings = append(v.Findings, deny(fault.EnvUnprotected, "environment", 0,
-			fmt.Sprintf("the policy has no environment %q", in.Environment), "", "add it to the policy file, or correct the name; names are compared byte for byte"))
+			fmt.Sprintf("the policy has no environment %q", in.Environment), "", "correct the name, which is compared byte for byte, or say under environments what it requires"))
 		fallthrough
 	default:
 		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env.Line))
@@ -80,12 +80,12 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	a, known := in.Policy.Artifact(c.Subject.Name)
 	if !known {
 		j.Findings = append(j.Findings, deny(fault.SubjectMismatch, "artifact", 0,
-			fmt.Sprintf("no artifact of the policy is called %q", c.Subject.Name), "", "add a pattern for it to subject of an artifact, or judge something else"))
+			fmt.Sprintf("no artifact of the policy is called %q", c.Subject.Name), in.Policy.names(), "name it as the policy does: a file by its path from the top of the repository, an image by its repository"))
 		return j
 	}
 	j.Artifact = a.Name
 	if len(env.Requires) == 0 {
-		j.Findings = append(j.Findings, deny(fault.PolicyVacuous, "requirements", env.Line, fmt.Sprintf("the policy requires nothing for %q, so nothing can be allowed", in.Environment), "", ""))
+		j.Findings = append(j.Findings, deny(fault.PolicyVacuous, "requirements", env.Line, fmt.Sprintf("the policy requires nothing for %q, so nothing can be allowed", in.Environment), "", "say under environments what it requires"))
 	}
 	for _, q := range env.Requires {
 		f, used := requirement(in, a, q, c)
@@ -171,19 +171,46 @@ func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Fi
 			return f
 		}
 	}
-	hint := ""
-	if len(a.BuiltBy) > 0 {
-		hint = "attest it in the workflow that builds it: " + a.BuiltBy[0].String()
-	}
-	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name, hint)
-	f.Found = "nothing"
-	if n := len(c.Rejections); n > 0 {
-		f.Found = fmt.Sprintf("%d bundles that prove nothing, first: %s %s", n, c.Rejections[0].Code, c.Rejections[0].Reason)
-		if n == 1 {
-			f.Found = fmt.Sprintf("1 bundle that proves nothing: %s %s", c.Rejections[0].Code, c.Rejections[0].Reason)
-		}
-	}
+	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name, "")
+	f.Found, f.Hint = unproven(a, c.Rejections)
 	return f
+}
+
+// unproven says what is there instead of evidence, and the next step. A bundle
+// that does not verify says more than one about another artifact: somebody has
+// attested this one, and has to be told what is wrong with that.
+func unproven(a Artifact, all []Rejection) (found, hint string) {
+	builder := ""
+	if len(a.BuiltBy) > 0 {
+		builder = a.BuiltBy[0].String()
+	}
+	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch })
+	switch {
+	case len(all) == 0:
+		return "nothing", "attest it in the workflow that builds it: " + builder
+	case first < 0:
+		return "evidence about another artifact only", "attest this one in the workflow that builds it: " + builder
+	}
+	found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all))
+	if len(all) == 1 {
+		found = "1 bundle that proves nothing: "
+	}
+	r := all[first]
+	return found + string(r.Code) + " " + r.Reason, again(r.Code, a.Trust) + builder
+}
+
+// again says how to make evidence that verifies out of evidence that does not.
+func again(code fault.Code, t Trust) string {
+	switch code {
+	case fault.TLog, fault.SCT, fault.Chain, fault.Time:
+		name := t.Name
+		if t.Root != "" {
+			name = t.Root
+		}
+		return "attest it again with the Sigstore instance that trust names (" + name + "), in "
+	default:
+		return "that bundle is of no use; attest it again in "
+	}
 }
 
 // A miss is why a fact does not meet a requirement, and how far it came.
@@ -215,11 +242,11 @@ func fresh(now time.Time, q Requirement, f Fact) *miss {
 	age := now.Sub(f.Time)
 	if age < -Skew {
 		return &miss{step: 100, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
-			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339)}
+			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339), hint: "look at the clock of this machine first"}
 	}
 	if q.MaxAge > 0 && age > q.MaxAge {
 		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),
-			hint: "run the job that makes it again"}
+			hint: "run the job that attests it again"}
 	}
 	return nil
 }

@@ -115,6 +115,15 @@ func (p *Policy) Artifact(name string) (Artifact, bool) {
 	return Artifact{}, false
 }
 
+// names returns what artifacts may be called, in the words of a message.
+func (p *Policy) names() string {
+	var all []string
+	for _, a := range p.Artifacts {
+		all = append(all, a.Subject...)
+	}
+	return strings.Join(all, " or ")
+}
+
 // repository returns the repository of an image that is named with its digest,
 // and with a tag or without: "registry/path:tag@sha256:…". Of any other name it
 // returns nothing.

@@ -75,7 +75,7 @@ func (r *reader) trust(n ast.Node) Trust {
 	if _, ok := n.(*ast.MappingNode); !ok {
 		t.Name = r.text(n, "trust")
 		if t.Name != "" && !slices.Contains(r.words.Trusts, t.Name) {
-			r.complain(n, "trust %q is not one of %s%s", t.Name, strings.Join(r.words.Trusts, ", "), DidYouMean(t.Name, r.words.Trusts))
+			r.complain(n, "trust %q, want %s or {root: FILE, sha256: HEX}%s", t.Name, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), DidYouMean(t.Name, r.words.Trusts))
 		}
 		return t
 	}
@@ -140,7 +140,7 @@ func (r *reader) signer(m mapping, b *Builder) {
 	case b.Signer != "" && m.get("signer-digest") == nil:
 		r.complain(m.get("signer"), "signer needs signer-digest, the commit of that workflow")
 	case b.Signer == "" && m.get("signer") == nil && m.get("signer-digest") != nil:
-		r.complain(m.get("signer-digest"), "signer-digest without signer")
+		r.complain(m.get("signer-digest"), "signer-digest needs signer, the workflow that it is the commit of")
 	case strings.Contains(b.Signer, "@refs/heads/"):
 		r.complain(m.get("signer"), "signer %q is on a branch, which moves; name a tag", b.Signer)
 	}
@@ -153,7 +153,7 @@ func (r *reader) forge(n ast.Node) Forge {
 	}
 	f, ok := r.words.Forge(s)
 	if !ok {
-		r.complain(n, "issuer %q is not one whose certificates can be judged", s)
+		r.complain(n, "issuer %q is not known: its certificates cannot be judged", s)
 	}
 	return f
 }

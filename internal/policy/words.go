@@ -45,17 +45,34 @@ func distance(a, b string) int {
 // utf8Text reports whether b is UTF-8 without control and direction
 // characters, which make a reader see another text than the machine.
 func utf8Text(b []byte) bool {
+	_, _, what := foreign(b)
+	return what == ""
+}
+
+// foreign returns the place of the first thing in b that is not plain text, and
+// what it is; or nothing.
+func foreign(b []byte) (line, column int, what string) {
+	line, column = 1, 1
 	for len(b) > 0 {
 		r, n := utf8.DecodeRune(b)
-		if r == utf8.RuneError && n == 1 {
-			return false
+		switch {
+		case r == utf8.RuneError && n == 1:
+			return line, column, "a byte that is not UTF-8; save the file as UTF-8"
+		case r == 0:
+			return line, column, "a byte of zero; save the file as UTF-8"
+		case r == '\r':
+			return line, column, "a carriage return; save the file with LF line ends"
+		case r == '\ufeff':
+			return line, column, "a byte order mark; save the file as UTF-8 without one"
+		case r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)):
+			return line, column, fmt.Sprintf("the character %U, which nobody sees; take it out", r)
+		case r == '\n':
+			line, column = line+1, 0
 		}
-		if r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			return false
-		}
+		column++
 		b = b[n:]
 	}
-	return true
+	return 0, 0, ""
 }
 
 // deep reports whether the text can nest deeper than MaxDepth, by brackets or

@@ -67,8 +67,8 @@ func (r *reader) parse(raw []byte) (root ast.Node) {
 		r.complain(nil, "%d bytes, at most %d are read", len(raw), MaxBytes)
 		return nil
 	}
-	if strings.HasPrefix(string(raw), "\ufeff") || !utf8Text(raw) {
-		r.complain(nil, "not plain UTF-8 text with LF line ends")
+	if line, column, what := foreign(raw); what != "" {
+		r.complaints = append(r.complaints, fmt.Sprintf("%s:%d:%d: %s", r.file, line, column, what))
 		return nil
 	}
 	if deep(raw) {
@@ -252,7 +252,7 @@ func (r *reader) exact(n ast.Node, what string, shape *regexp.Regexp) string {
 func (r *reader) choice(n ast.Node, what string, of ...string) string {
 	s := r.text(n, what)
 	if s != "" && !slices.Contains(of, s) {
-		r.complain(n, "%s %q is not one of %s%s", what, s, strings.Join(of, ", "), DidYouMean(s, of))
+		r.complain(n, "%s %q, want %s%s", what, s, strings.Join(of, " or "), DidYouMean(s, of))
 	}
 	return s
 }

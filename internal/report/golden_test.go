@@ -30,9 +30,9 @@ var (
 	picture  = subject.Subject{Name: "registry.example/acme/app:v1@sha256:0700000000000000000000000000000000000000000000000000000000000009", Digest: subject.Digest{7, 31: 9}}
 	guarded  = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "environment", Reason: "1 approval of 2 reviewers, not of who started the run", Line: 14}
 	met      = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "provenance", Line: 16,
-		Reason: signer + " at 9f2c1e7b5a4d, 2 h old, https://code.example/acme/app/runs/912/attempts/1"}
+		Reason: "code.example/acme/app/build/release.yml@refs/tags/v1.4.0, commit 9f2c1e7b5a4d, signed 2 h ago, run code.example/acme/app/runs/912/attempts/1"}
 	scanned = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "https://scan.example/result/v1", Line: 17,
-		Reason: signer + " at 9f2c1e7b5a4d, 3 h old, https://code.example/acme/app/runs/912/attempts/1"}
+		Reason: "code.example/acme/app/build/release.yml@refs/tags/v1.4.0, commit 9f2c1e7b5a4d, signed 3 h ago, run code.example/acme/app/runs/912/attempts/1"}
 	evidence = verdict.Evidence{PredicateType: "https://slsa.dev/provenance/v1", Signer: signer, Run: "https://code.example/acme/app/runs/912/attempts/1",
 		Commit: commit, Time: "2026-11-22T10:00:00Z", Statement: subject.Digest{5}.String(), Source: "store"}
 	stranger = verdict.Finding{Code: fault.Identity, Requirement: "provenance", Line: 7, Reason: "the evidence names another workflow",
@@ -45,7 +45,7 @@ var (
 		Hint: "protect it: Settings > Environments > production > Required reviewers (https://code.example/acme/app/settings/environments)"}
 	missing = verdict.Finding{Code: fault.EvidenceMissing, Requirement: "provenance", Line: 16, Reason: "no verified evidence is about " + picture.Digest.String(),
 		Found: "2 bundles that prove nothing, first: E_SIG_INVALID the signature does not verify", Wanted: "provenance (https://slsa.dev/provenance/v1)",
-		Hint: "attest it in the workflow that builds it: acme/app build/release.yml@refs/heads/main or refs/tags/v*"}
+		Hint: "that bundle is of no use; attest it again in acme/app build/release.yml@refs/heads/main or refs/tags/v*"}
 	hostile = verdict.Finding{Code: fault.Identity, Requirement: "provenance", Line: 7, Reason: "the evidence names another workflow",
 		Found: "x\n\x1b[32mallowed\x1b[0m ::error::x `|![x](x)<details>", Wanted: "a|b", Hint: "##[error]x"}
 )

@@ -28,7 +28,7 @@ func (p *printer) line(format string, args ...any) {
 // wrapped writes text after a label, with the lines that follow beneath it.
 func (p *printer) wrapped(label, text string) {
 	indent := strings.Repeat(" ", len([]rune(label)))
-	for i, l := range wrap(text, Width-len([]rune(label))) {
+	for i, l := range Wrap(text, Width-len([]rune(label))) {
 		if i == 0 {
 			p.line("%s%s", label, l)
 			continue
@@ -40,7 +40,7 @@ func (p *printer) wrapped(label, text string) {
 // hanging writes text after a label, with the lines that follow at an indent of
 // their own.
 func (p *printer) hanging(label, indent, text string) {
-	first := wrap(text, Width-len([]rune(label)))[0]
+	first := Wrap(text, Width-len([]rune(label)))[0]
 	p.line("%s%s", label, first)
 	if rest := strings.TrimSpace(strings.TrimPrefix(strings.Join(strings.Fields(text), " "), first)); rest != "" {
 		p.wrapped(indent, rest)
@@ -49,7 +49,8 @@ func (p *printer) hanging(label, indent, text string) {
 
 func lines(s string) []string { return strings.Split(strings.TrimRight(s, "\n"), "\n") }
 
-func wrap(text string, width int) []string {
+// Wrap breaks text into lines of at most width characters, between words.
+func Wrap(text string, width int) []string {
 	var out []string
 	cur := ""
 	for _, word := range strings.Fields(text) {

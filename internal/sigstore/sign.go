@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -35,7 +38,37 @@ func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "", "reading signing config: %w", err)
 	}
+	for _, s := range slices.Concat(c.FulcioCertificateAuthorityURLs(), c.RekorLogURLs(), c.TimestampAuthorityURLs()) {
+		if !confidential(s.URL) {
+			return nil, fault.New(fault.Usage, fault.Config, "", "signing config names %q, want https", s.URL)
+		}
+	}
 	return &SigningConfig{config: c, public: namesPublicService(c)}, nil
+}
+
+// confidential reports whether nobody on the way can read what is sent to
+// address: the identity token is.
+func confidential(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.User != nil {
+		return false
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
+}
+
+// settled sends to one address: a redirect would take the identity token
+// elsewhere.
+type settled struct{}
+
+// RoundTrip implements http.RoundTripper.
+func (settled) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil || resp.StatusCode < 300 || resp.StatusCode > 399 {
+		return resp, err
+	}
+	resp.Body.Close()
+	return nil, fault.New(fault.Refused, fault.Leak, "", "certificate authority %s redirects to another address", req.URL.Host)
 }
 
 // namesPublicService reports whether c would publish to the public-good
@@ -133,7 +166,7 @@ func (c *SigningConfig) services(now time.Time) (sign.BundleOptions, error) {
 	if err != nil {
 		return o, fault.New(fault.Usage, fault.Config, "", "choosing a certificate authority: %w", err)
 	}
-	o.CertificateProvider = sign.NewFulcio(&sign.FulcioOptions{BaseURL: ca.URL, Timeout: signTimeout})
+	o.CertificateProvider = sign.NewFulcio(&sign.FulcioOptions{BaseURL: ca.URL, Timeout: signTimeout, Transport: settled{}})
 	if list := c.config.TimestampAuthorityURLs(); len(list) > 0 {
 		chosen, err := root.SelectServices(list, c.config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, now)
 		if err != nil {
