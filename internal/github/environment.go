@@ -47,6 +47,29 @@ type customRules struct {
 	} `json:"custom_deployment_protection_rules"`
 }
 
+// selection is the answer about the branches and tags that may enter, where
+// somebody selected them.
+type selection struct {
+	Total    int `json:"total_count"`
+	Policies []struct {
+		Name string `json:"name"`
+	} `json:"branch_policies"`
+}
+
+// words tells a selection, and whether it keeps somebody out: one that is not
+// known whole, or has a pattern for every name, selects nothing.
+func (s selection) words() (string, bool) {
+	if len(s.Policies) != s.Total || s.Policies == nil {
+		return "selected branches and tags, of which not all are known", false
+	}
+	for _, p := range s.Policies {
+		if strings.Trim(p.Name, "*?/") == "" {
+			return fmt.Sprintf("a branch policy with pattern %q, which keeps nobody out", p.Name), false
+		}
+	}
+	return "selected branches and tags only", true
+}
+
 // Environment asks how an environment is protected. Who must not know is not
 // told "no": 401 and 403 are unavailable, with the permission that is missing.
 func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
@@ -75,7 +98,13 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 	if _, err := j.get(ctx, path+"/deployment_protection_rules", &c); err != nil {
 		return policy.Protection{}, err
 	}
-	return judge(p, e, c), nil
+	var s selection
+	if e.BranchPolicy != nil && e.BranchPolicy.Custom {
+		if _, err := j.get(ctx, path+"/deployment-branch-policies?per_page=100", &s); err != nil {
+			return policy.Protection{}, err
+		}
+	}
+	return judge(p, e, c, s), nil
 }
 
 // environmentName refuses names that would be another path of the API.
@@ -94,11 +123,11 @@ func (j *Job) setting(name string) string {
 
 // judge sorts rules into those that keep something out, those that do not, and
 // those that nobody here knows. Only the first protect.
-func judge(p policy.Protection, e environment, c customRules) policy.Protection {
+func judge(p policy.Protection, e environment, c customRules, s selection) policy.Protection {
 	var idle []string
 	if e.ProtectionRules != nil {
 		for _, r := range *e.ProtectionRules {
-			words, protects := r.words(e)
+			words, protects := r.words(e, s)
 			if protects {
 				p.Rules = append(p.Rules, words)
 			} else {
@@ -125,7 +154,7 @@ func judge(p policy.Protection, e environment, c customRules) policy.Protection 
 }
 
 // words tells a rule, and whether it keeps somebody out.
-func (r rule) words(e environment) (string, bool) {
+func (r rule) words(e environment, s selection) (string, bool) {
 	switch r.Type {
 	case "required_reviewers":
 		if len(r.Reviewers) == 0 {
@@ -141,7 +170,7 @@ func (r rule) words(e environment) (string, bool) {
 		case b != nil && b.ProtectedBranches:
 			return "protected branches only", true
 		case b != nil && b.Custom:
-			return "selected branches and tags only", true
+			return s.words()
 		}
 		return "a branch policy without a branch", false
 	case "wait_timer":

@@ -268,6 +268,27 @@ func TestF10_only_attest_has_an_identity(t *testing.T) {
 	}
 }
 
+// What the command reads, its own step or job sets, if only to nothing: else a
+// variable that an earlier step left behind would choose it.
+func TestE13_every_variable_of_a_command_is_set_where_it_runs(t *testing.T) {
+	for _, c := range All() {
+		for place, path := range map[Where]string{GitHub: actionPath(c), GitLab: "templates/" + c.Name + "/template.yml"} {
+			if !c.Where.In(place) {
+				continue
+			}
+			text := string(read(t, path))
+			for _, i := range c.Inputs {
+				if place == GitLab && i.Secret {
+					continue // a variable of the project, which wins over those of earlier jobs
+				}
+				if !strings.Contains(text, " "+i.Env()+": ") {
+					t.Errorf("%s: does not set %s", path, i.Env())
+				}
+			}
+		}
+	}
+}
+
 // An artifact replaces what is checked out, so no component hands on a folder
 // that holds the policy.
 func TestE13_artifacts_do_not_carry_the_policy(t *testing.T) {

@@ -125,7 +125,13 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		return f
 	case len(c.Rejections) > 0:
 		r := c.Rejections[0]
-		return deny(r.Code, requirement, 0, r.Reason, e.wanted(), "")
+		reason := "the evidence does not verify"
+		if r.Code == fault.SubjectMismatch {
+			reason = "the evidence is about another artifact"
+		}
+		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), "")
+		f.Found = r.Reason
+		return f
 	default:
 		f := deny(fault.EvidenceMissing, requirement, 0, "no evidence is about "+c.Subject.Digest.String(), e.wanted(), "")
 		f.Found = "nothing"

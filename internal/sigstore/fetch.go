@@ -17,8 +17,8 @@ const (
 	signBudget   = 120 * time.Second
 )
 
-// fetcher downloads TUF files within a time and a size, and only over https or
-// from this machine.
+// fetcher downloads TUF files within a time and a size. What they hold is
+// signed; from where they may come, Profile.fetch says.
 type fetcher struct {
 	ctx    context.Context // go-tuf's interface has no parameter for it
 	client *http.Client

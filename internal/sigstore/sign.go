@@ -46,8 +46,8 @@ func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 	return &SigningConfig{config: c, public: namesPublicService(c)}, nil
 }
 
-// confidential reports whether nobody on the way can read what is sent to
-// address: the identity token is.
+// confidential reports whether nobody on the way to address can read or change
+// what is sent, such as an identity token.
 func confidential(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil {

@@ -83,6 +83,9 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	if o.Mirror != "" {
 		opts.Root, opts.RepositoryBaseURL = o.Root, o.Mirror
 	}
+	if !confidential(opts.RepositoryBaseURL) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "TUF mirror is %q, want https", opts.RepositoryBaseURL)
+	}
 	opts = opts.WithContext(ctx)
 	opts.DisableLocalCache = o.Cache == ""
 	opts.Fetcher = newFetcher(ctx)

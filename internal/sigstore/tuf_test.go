@@ -149,6 +149,16 @@ func TestL09_a_mirror_needs_a_root_to_begin_with(t *testing.T) {
 	}
 }
 
+func TestL09_a_mirror_in_the_clear_is_not_asked(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	for _, address := range []string{"http://tuf.example", "http://10.0.0.1", "ftp://tuf.example", "tuf.example", "https://u:p@tuf.example"} {
+		_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: address, Root: m.root, Now: time.Now()})
+		if got := fault.Of(err); err == nil || got.Kind != fault.Usage || got.Code != fault.Config {
+			t.Errorf("%s: error = %v, kind %v, want a usage fault", address, err, got.Kind)
+		}
+	}
+}
+
 func TestTUF_a_mirror_that_is_down_is_unavailable(t *testing.T) {
 	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
 	m.Close()
