@@ -32,9 +32,6 @@ const (
 	anywhere               // any path a person types
 )
 
-// maxChecksums is the size limit of a checksum file.
-const maxChecksums = 4 << 20
-
 func (r *run) subjects(how reach) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
 	sel := subject.Selection{}
@@ -146,7 +143,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if how == workspace {
 		read = handedOver
 	}
-	b, err := read(path, maxChecksums)
+	b, err := read(path, subject.MaxChecksumBytes)
 	if err != nil {
 		return nil, err
 	}

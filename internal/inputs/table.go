@@ -22,7 +22,6 @@ func gate() Component {
 			bundle,
 			store("auto"),
 			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Where: Everywhere},
-			offline,
 			workers,
 			format,
 			token,

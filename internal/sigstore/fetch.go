@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	neturl "net/url"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -44,7 +45,7 @@ func (f *fetcher) DownloadFile(url string, maxLength int64, _ time.Duration) ([]
 	}
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxLength+1))
 	if err != nil {
-		return nil, err
+		return nil, &neturl.Error{Op: "Get", URL: url, Err: err} // as Do has it, for who tells silence from garbage
 	}
 	if int64(len(b)) > maxLength {
 		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", url, maxLength)}

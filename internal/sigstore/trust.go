@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -78,7 +79,19 @@ func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
 // to be written down for offline use.
 func (p Profile) Fetch(ctx context.Context, o TUF) ([]byte, error) { return p.fetch(ctx, o) }
 
+// fetch does without a local copy where none can be kept. A copy that can be
+// read is never passed over: it is what a rolled back repository is told by.
 func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
+	raw, err := p.update(ctx, o)
+	var disk *fs.PathError
+	if o.Cache != "" && errors.As(err, &disk) {
+		o.Cache = ""
+		return p.update(ctx, o)
+	}
+	return raw, err
+}
+
+func (p Profile) update(ctx context.Context, o TUF) ([]byte, error) {
 	opts := &tuf.Options{Root: p.tufRoot(), RepositoryBaseURL: p.mirror, CachePath: o.Cache, CacheValidity: 1}
 	if o.Mirror != "" {
 		opts.Root, opts.RepositoryBaseURL = o.Root, o.Mirror

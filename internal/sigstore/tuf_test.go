@@ -159,6 +159,35 @@ func TestL09_a_mirror_in_the_clear_is_not_asked(t *testing.T) {
 	}
 }
 
+func TestTUF_a_copy_that_cannot_be_kept_is_done_without(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	full := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(full, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o := TUF{Mirror: m.URL, Root: m.root, Cache: filepath.Join(full, "cache"), Now: time.Now()}
+	if _, err := PublicGood().TrustedRoot(t.Context(), o); err != nil {
+		t.Errorf("no directory for the copy: %v", err)
+	}
+	o.Root = newMirror(t, publicGoodRoot, time.Now().Add(time.Hour)).root
+	if _, err := PublicGood().TrustedRoot(t.Context(), o); err == nil {
+		t.Error("without a copy, a mirror was believed under another repository's root")
+	}
+}
+
+func TestTUF_half_an_answer_is_unavailable(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		_, _ = w.Write([]byte("{"))
+	}))
+	defer s.Close()
+	root := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour)).root
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: s.URL, Root: root, Now: time.Now()})
+	if got := fault.Of(err).Kind; err == nil || got != fault.Unavailable {
+		t.Errorf("error = %v, kind %v, want unavailable", err, got)
+	}
+}
+
 func TestTUF_a_mirror_that_is_down_is_unavailable(t *testing.T) {
 	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
 	m.Close()
