@@ -196,9 +196,9 @@ func (c Checker) explain(x *policy.Candidate, evidence []Item) {
 		}
 		if r, ok := rejection(e.err, e.Source); ok {
 			x.Rejections = append(x.Rejections, r)
-		} else if d, ok := c.attestedAs(e, x.Subject); ok {
+		} else if d, by, ok := c.attestedAs(e, x.Subject); ok {
 			x.Rejections = append(x.Rejections, policy.Rejection{
-				Code: fault.SubjectMismatch, Source: e.Source, Attested: &d,
+				Code: fault.SubjectMismatch, Source: e.Source, Attested: &d, Signer: by.Signer(),
 				Reason: fmt.Sprintf("%q was attested as %s; this is %s", x.Subject.Name, d, x.Subject.Digest),
 			})
 		} else if len(evidence) == 1 {
@@ -211,12 +211,12 @@ func (c Checker) explain(x *policy.Candidate, evidence []Item) {
 
 // attestedAs returns the other digest that a genuine bundle gives to the name
 // of s. Junk may claim what it likes; it is not quoted.
-func (c Checker) attestedAs(e Item, s subject.Subject) (subject.Digest, bool) {
+func (c Checker) attestedAs(e Item, s subject.Subject) (subject.Digest, sigstore.Verified, bool) {
 	d, ok := e.bundle.AttestedAs(s.Name)
 	v := c.Verifiers[c.Trust(s)]
 	if !ok || d == s.Digest || v == nil {
-		return d, false
+		return d, sigstore.Verified{}, false
 	}
-	_, err := v.Verify(e.bundle, sigstore.Artifact{Digest: d})
-	return d, err == nil
+	by, err := v.Verify(e.bundle, sigstore.Artifact{Digest: d})
+	return d, by, err == nil
 }

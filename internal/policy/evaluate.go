@@ -165,7 +165,8 @@ func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Fi
 		return f
 	}
 	for _, r := range c.Rejections {
-		if r.Attested != nil {
+		// A stranger's bundle is as genuine as any, and names what he likes.
+		if r.Attested != nil && slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, r.Signer) == nil }) {
 			f := deny(fault.SubjectMismatch, q.Name, q.Line, "this is not the artifact that was attested under its name", r.Attested.String(), "deploy the artifact that was built, or attest this one in the workflow that builds it")
 			f.Found = c.Subject.Digest.String()
 			return f

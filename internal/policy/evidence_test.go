@@ -296,9 +296,23 @@ func TestE01_each_of_several_artifacts_is_judged_alone(t *testing.T) {
 func TestE01_tampering_is_told_from_missing_evidence(t *testing.T) {
 	in := input(read(t, good))
 	was := subject.Digest{9}
-	in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SubjectMismatch, Reason: "x", Source: "store", Attested: &was}}
+	in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SubjectMismatch, Reason: "x", Source: "store", Attested: &was, Signer: signer()}}
 	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || f.Wanted != was.String() || f.Found != app().Digest.String() {
 		t.Errorf("finding = %+v, want %s with both digests", f, fault.SubjectMismatch)
+	}
+}
+
+func TestE01_a_stranger_cannot_name_the_artifact_to_deploy(t *testing.T) {
+	stranger, nobody, branch := signer(), signer(), signer()
+	stranger.RepositoryID, nobody.SANKind, branch.Ref = "666", "", "refs/heads/evil"
+	evil := subject.Digest{9}
+	for _, s := range []statement.Signer{{}, stranger, nobody, branch} {
+		in := input(read(t, good))
+		in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SubjectMismatch, Reason: "x", Source: "store", Attested: &evil, Signer: s}}
+		f := wantDenied(t, policy.Evaluate(in))
+		if f.Code != fault.EvidenceMissing || strings.Contains(f.Found+f.Wanted+f.Hint+f.Reason, evil.Hex()) {
+			t.Errorf("finding = %+v, want %s without the stranger's digest", f, fault.EvidenceMissing)
+		}
 	}
 }
 

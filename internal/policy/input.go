@@ -61,7 +61,8 @@ type Rejection struct {
 	Code     fault.Code
 	Reason   string
 	Source   string
-	Attested *subject.Digest // what a genuine bundle is about, under the name of this subject
+	Attested *subject.Digest  // what a genuine bundle is about, under the name of this subject
+	Signer   statement.Signer // who signed that bundle
 }
 
 // Approval is who said yes, to which digest, for which environment, until when,

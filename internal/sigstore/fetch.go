@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	neturl "net/url"
+	"net/url"
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
@@ -30,8 +30,8 @@ func newFetcher(ctx context.Context) *fetcher {
 }
 
 // DownloadFile implements the interface of go-tuf.
-func (f *fetcher) DownloadFile(url string, maxLength int64, _ time.Duration) ([]byte, error) {
-	req, err := http.NewRequestWithContext(f.ctx, http.MethodGet, url, nil)
+func (f *fetcher) DownloadFile(address string, maxLength int64, _ time.Duration) ([]byte, error) {
+	req, err := http.NewRequestWithContext(f.ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -41,14 +41,14 @@ func (f *fetcher) DownloadFile(url string, maxLength int64, _ time.Duration) ([]
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
-		return nil, &metadata.ErrDownloadHTTP{StatusCode: res.StatusCode, URL: url}
+		return nil, &metadata.ErrDownloadHTTP{StatusCode: res.StatusCode, URL: address}
 	}
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxLength+1))
 	if err != nil {
-		return nil, &neturl.Error{Op: "Get", URL: url, Err: err} // as Do has it, for who tells silence from garbage
+		return nil, &url.Error{Op: "Get", URL: address, Err: err} // as Do has it, for who tells silence from garbage
 	}
 	if int64(len(b)) > maxLength {
-		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", url, maxLength)}
+		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", address, maxLength)}
 	}
 	return b, nil
 }

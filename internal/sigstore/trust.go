@@ -79,8 +79,8 @@ func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
 // to be written down for offline use.
 func (p Profile) Fetch(ctx context.Context, o TUF) ([]byte, error) { return p.fetch(ctx, o) }
 
-// fetch does without a local copy where none can be kept. A copy that can be
-// read is never passed over: it is what a rolled back repository is told by.
+// fetch does without a local copy where none can be kept. For no other reason:
+// the copy is what tells a repository that was rolled back.
 func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	raw, err := p.update(ctx, o)
 	var disk *fs.PathError
