@@ -88,14 +88,23 @@ func Text(w io.Writer, r Record, c Palette) error {
 	if r.Environment != "" {
 		p.environment(r, c)
 	}
-	for _, j := range r.Judgements {
-		p.judgement(r, j, c)
+	for i, j := range r.Judgements {
+		if i < maxListed || j.Outcome() != verdict.Allow {
+			p.judgement(r, j, c)
+		}
+	}
+	if n := len(r.Judgements); n > maxListed {
+		p.line("          beyond the first %d only artifacts that are not allowed are listed", maxListed)
 	}
 	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
 		p.total(r, c)
 	}
 	return p.err
 }
+
+// maxListed is how many artifacts are listed whatever their outcome. The
+// verdict file has all of them.
+const maxListed = 20
 
 // j1 is the outcome of the only judgement.
 func j1(r Record) verdict.Outcome { return r.Judgements[0].Outcome() }

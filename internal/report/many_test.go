@@ -1,0 +1,43 @@
+package report
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// many returns a record of n artifacts, of which the last is denied.
+func many(n int) Record {
+	var v verdict.Verdict
+	for i := range n {
+		f := verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "signer", Reason: "signed"}
+		if i == n-1 {
+			f = verdict.Finding{Code: fault.EvidenceMissing, Requirement: "signer", Reason: "nothing"}
+		}
+		name := fmt.Sprintf("f%03d", i)
+		v.Judgements = append(v.Judgements, verdict.Judgement{
+			Subject: subject.Subject{Name: name, Digest: sha256.Sum256([]byte(name))}, Findings: []verdict.Finding{f},
+		})
+	}
+	return NewRecord("test", v)
+}
+
+func TestText_lists_every_denial_however_many_artifacts_there_are(t *testing.T) {
+	for _, c := range []struct{ artifacts, listed int }{{maxListed, maxListed}, {maxListed + 1, maxListed + 1}, {500, maxListed + 1}} {
+		var b strings.Builder
+		if err := Text(&b, many(c.artifacts), Palette{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(b.String(), "sha256:"); got != c.listed {
+			t.Errorf("%d artifacts: %d are listed, want %d", c.artifacts, got, c.listed)
+		}
+		if last := fmt.Sprintf("denied   f%03d", c.artifacts-1); !strings.Contains(b.String(), last) {
+			t.Errorf("%d artifacts: the denied one is not listed", c.artifacts)
+		}
+	}
+}
