@@ -23,8 +23,9 @@ test: unit lab-test e2e lint ## everything
 unit:
 	go test ./...
 
-lab-test:
-	cd internal/lab && go test ./...
+lab-test: ## the lab, and its toy platform against the published description
+	npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
+	cd internal/lab && go test -tags contract ./...
 
 e2e: ## the same scenarios through real CI clients
 	./e2e/install.sh

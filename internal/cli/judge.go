@@ -117,6 +117,7 @@ func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, erro
 
 func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Record {
 	rec := report.NewRecord("sallyport "+r.Version, v)
+	rec.Run = runURI(r.Getenv)
 	rec.TrustedRoots = append(rec.TrustedRoots, roots...)
 	return rec
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/gate"
@@ -77,6 +78,17 @@ func choosePlatform(c Command) (platform, error) {
 		return onGitLab{j}, nil
 	}
 	return nil, nil
+}
+
+// runURI names the run that asks, as its platform does; empty on a laptop.
+func runURI(getenv func(string) string) string {
+	switch {
+	case getenv("GITHUB_ACTIONS") == "true":
+		return fmt.Sprintf("%s/%s/actions/runs/%s/attempts/%s", getenv("GITHUB_SERVER_URL"), getenv("GITHUB_REPOSITORY"), getenv("GITHUB_RUN_ID"), getenv("GITHUB_RUN_ATTEMPT"))
+	case getenv("GITLAB_CI") == "true":
+		return getenv("CI_JOB_URL")
+	}
+	return ""
 }
 
 // inputToken lets the input token stand for the variable that the platform's
