@@ -19,7 +19,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
@@ -386,7 +385,7 @@ func TestF14_weak_or_oversized_key(t *testing.T) {
 	} {
 		raw := certify(pub)
 		t.Run(name, func(t *testing.T) {
-			within(t, 50*time.Millisecond, func() { refuses(t, v, raw, fault.Limit) })
+			cheaply(t, func() { refuses(t, v, raw, fault.Limit) })
 			if _, err := NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), keyFile(pub)); fault.Of(err).Code != fault.Limit {
 				t.Errorf("key verifier: %v, want it refused with %s", err, fault.Limit)
 			}
@@ -443,9 +442,9 @@ func TestO03_certificate_path_explosion(t *testing.T) {
 	f := newForge()
 	v := verifier(t, f.trust(), Interoperable)
 	good := f.control1(media2).make()
-	fast := func(t *testing.T, raw []byte, want fault.Code) {
+	cheap := func(t *testing.T, raw []byte, want fault.Code) {
 		t.Helper()
-		within(t, 100*time.Millisecond, func() { refuses(t, v, raw, want) })
+		cheaply(t, func() { refuses(t, v, raw, want) })
 	}
 	chain := func(n int) []byte {
 		return good.with(func(b *protobundle.Bundle) {
@@ -456,24 +455,24 @@ func TestO03_certificate_path_explosion(t *testing.T) {
 		}).json()
 	}
 	accepts(t, v, chain(MaxChain))
-	fast(t, chain(MaxChain+1), fault.Limit)
-	fast(t, chain(1000), fault.Limit)
+	cheap(t, chain(MaxChain+1), fault.Limit)
+	cheap(t, chain(1000), fault.Limit)
 
 	t.Run("names without end", func(t *testing.T) {
 		o := f.control1(media2)
 		for range 2000 {
 			o.template.URIs = append(o.template.URIs, must(url.Parse(workflow)))
 		}
-		fast(t, o.make().json(), fault.Limit)
+		cheap(t, o.make().json(), fault.Limit)
 		o = f.control1(media2)
 		o.template.Subject.CommonName = strings.Repeat("=#", MaxLeafBytes/2)
-		fast(t, o.make().json(), fault.Limit)
+		cheap(t, o.make().json(), fault.Limit)
 		o.template.Subject.CommonName = strings.Repeat("=#", 1000)
 		accepts(t, v, o.make().json())
 	})
 	t.Run("token full of certificates", func(t *testing.T) {
 		b := f.control().make()
-		fast(t, b.with(stamps(make([]byte, MaxTimestampBytes+1))).json(), fault.Limit)
-		fast(t, b.with(stamps(make([]byte, MaxTimestampBytes))).json(), fault.Time)
+		cheap(t, b.with(stamps(make([]byte, MaxTimestampBytes+1))).json(), fault.Limit)
+		cheap(t, b.with(stamps(make([]byte, MaxTimestampBytes))).json(), fault.Time)
 	})
 }

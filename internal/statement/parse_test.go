@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -164,12 +164,14 @@ func TestB09_depth_and_size(t *testing.T) {
 	}
 	wantParses(t, "deepest", nested(MaxDepth-3))
 	wantCode(t, "deeper", nested(MaxDepth-2), fault.Limit)
-	start := time.Now()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	wantCode(t, "100,000 arrays", nested(100_000), fault.Limit)
 	wantCode(t, "100,000 open arrays", strings.Repeat("[", 100_000), fault.Malformed)
 	wantCode(t, "100,000 objects", spoil(t, `{"a":2}`, strings.Repeat(`{"a":`, 100_000)), fault.Limit)
-	if took := time.Since(start); took > 100*time.Millisecond {
-		t.Errorf("deep nesting took %v, want under 100 ms", took)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<20 {
+		t.Errorf("deep nesting took %d bytes, want at most 64 MiB", n)
 	}
 	padding := func(n int) string { return good + strings.Repeat(" ", n-len(good)) }
 	wantParses(t, "largest", padding(MaxBytes))

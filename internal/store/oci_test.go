@@ -390,12 +390,8 @@ func TestOCI_budget(t *testing.T) {
 	})
 	defer close(done)
 	s := store.NewOCI(nil, store.OCIOptions{Keychain: nobody, Budget: 300 * time.Millisecond})
-	start := time.Now()
-	_, _, err := s.Resolve(context.Background(), host+"/acme/app:v1")
+	_, _, err := s.Resolve(context.Background(), host+"/acme/app:v1") // without a budget it would never return
 	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
-	if took := time.Since(start); took > 3*time.Second {
-		t.Errorf("took %v, want about the budget", took)
-	}
 }
 
 // Retry-After is honoured within the budget, and a 4xx is not asked again.
