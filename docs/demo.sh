@@ -73,8 +73,8 @@ run sallyport attest 'dist/*'
 
 say "3. The deploy job asks whether it may enter production"
 run sallyport gate --environment production 'dist/*'
-note "" "Only now does the deploy step have something to deploy:"
-grep -A1 '^digests' "$GITHUB_OUTPUT" | grep '^sha256:' | tail -1 | sed 's/^/  digests = /'
+note "" "Only now does the deploy step have something to deploy, the output digests:"
+grep -A1 '^digests' "$GITHUB_OUTPUT" | grep '^sha256:' | tail -1 | sed 's/^/  /'
 
 say "4. Somebody changes one byte"
 printf 'X' | dd of=dist/app.tar.gz bs=1 seek=20 conv=notrunc status=none
