@@ -66,12 +66,7 @@ func (a *Attest) Sign(ctx context.Context, subjects []subject.Subject, predicate
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	for i := range receipts {
-		if err := a.keep(ctx, &receipts[i]); err != nil {
-			return receipts, err
-		}
-	}
-	return receipts, nil
+	return receipts, a.keep(ctx, receipts)
 }
 
 func (a *Attest) sign(ctx context.Context, subjects []subject.Subject, predicateType string, predicate []byte) (Receipt, error) {
@@ -124,13 +119,25 @@ func refused(err error) error {
 	return err
 }
 
-// keep stores one bundle: locally first, so that nothing is lost when another
-// store does not answer; then everywhere else, at once.
-func (a *Attest) keep(ctx context.Context, r *Receipt) error {
-	var err error
-	if r.Local, err = a.Local.Put(ctx, r.Record); err != nil {
-		return fmt.Errorf("keeping the bundle: %w", err)
+// keep stores the bundles: all of them here first, so that none is lost when
+// another store does not answer for one of them.
+func (a *Attest) keep(ctx context.Context, receipts []Receipt) error {
+	for i := range receipts {
+		var err error
+		if receipts[i].Local, err = a.Local.Put(ctx, receipts[i].Record); err != nil {
+			return fmt.Errorf("keeping the bundle: %w", err)
+		}
 	}
+	for i := range receipts {
+		if err := a.send(ctx, &receipts[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send stores one bundle in all other stores at once.
+func (a *Attest) send(ctx context.Context, r *Receipt) error {
 	stored := make([]store.Receipt, len(a.Sinks))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range a.Sinks {
@@ -141,7 +148,7 @@ func (a *Attest) keep(ctx context.Context, r *Receipt) error {
 			return nil
 		})
 	}
-	err = g.Wait()
+	err := g.Wait()
 	for _, s := range stored {
 		if s.Store != "" {
 			r.Stored = append(r.Stored, s)

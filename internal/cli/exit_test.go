@@ -136,3 +136,10 @@ func TestC21_a_file_name_does_not_become_a_flag(t *testing.T) {
 		}
 	}
 }
+
+func TestC02_a_missing_policy_says_what_to_do(t *testing.T) {
+	code, out, err := said(t, nothing, "verify", "--policy", "none.yaml", "sha256:"+strings.Repeat("0", 64))
+	if code != 2 || out != "" || !strings.Contains(err, "E_POLICY") || !strings.Contains(err, `there is no policy file "none.yaml"`) || !strings.Contains(err, "hint: write one") {
+		t.Errorf("exit code %d, stdout %q, stderr %q, want 2 and how to get one", code, out, err)
+	}
+}

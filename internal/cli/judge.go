@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -78,6 +79,10 @@ func (r *run) policy() (*policy.Policy, error) {
 		return nil, fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
 	}
 	raw, err := file(path, policy.MaxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Usage, fault.Policy, "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out",
+			"there is no policy file %q", path)
+	}
 	if err != nil {
 		return nil, err
 	}

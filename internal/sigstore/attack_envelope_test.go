@@ -12,6 +12,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 	"testing"
 
@@ -386,6 +388,12 @@ func TestVerified_covers_by_another_digest(t *testing.T) {
 	_, err = v.Verify(b, changed)
 	if f := fault.Of(err); f.Code != fault.TOCTOU {
 		t.Errorf("a file that changed: %v, want %s", err, fault.TOCTOU)
+	}
+	gone := asFile(files[0])
+	gone.Open = func() (io.ReadCloser, error) { return nil, os.ErrNotExist }
+	_, err = v.Verify(b, gone)
+	if f := fault.Of(err); f.Code != fault.TOCTOU || f.Kind != fault.Refused {
+		t.Errorf("a file that is gone: %v, want %s refused", err, fault.TOCTOU)
 	}
 }
 

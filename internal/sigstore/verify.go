@@ -290,7 +290,7 @@ func onlyLonger(d statement.Descriptor) bool {
 func sameFile(a Artifact, hashes ...crypto.Hash) ([][]byte, error) {
 	r, err := a.Open()
 	if err != nil {
-		return nil, err
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact again: %w", err)
 	}
 	defer r.Close()
 	first := sha256.New()
