@@ -59,6 +59,7 @@ func (a *Attest) Sign(ctx context.Context, subjects []subject.Subject, predicate
 	g.SetLimit(maxInFlight)
 	for i, batch := range batches {
 		g.Go(func() (err error) {
+			defer fault.Recover(&err, "signing")
 			receipts[i], err = a.sign(signing, batch, predicateType, predicate)
 			return err
 		})
@@ -142,6 +143,7 @@ func (a *Attest) send(ctx context.Context, r *Receipt) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range a.Sinks {
 		g.Go(func() (err error) {
+			defer fault.Recover(&err, "storing in "+s.Name())
 			if stored[i], err = s.Put(ctx, r.Record); err != nil {
 				return fmt.Errorf("storing the bundle in %s: %w; it is kept in %s", s.Name(), err, r.Local.ID)
 			}

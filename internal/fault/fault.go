@@ -115,3 +115,12 @@ func Of(err error) Fault {
 	}
 	return Fault{Kind: Internal, Code: InternalError, Err: err}
 }
+
+// Recover turns a panic into an internal fault. It is to be deferred by whoever
+// reads what strangers wrote, in each goroutine: outside of the first one a
+// panic ends the program with a status that means something else.
+func Recover(err *error, doing string) {
+	if p := recover(); p != nil {
+		*err = New(Internal, InternalError, "please report this", "%s: panic: %v", doing, p)
+	}
+}

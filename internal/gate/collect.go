@@ -32,6 +32,7 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
 		g.Go(func() (err error) {
+			defer fault.Recover(&err, "asking "+s.Name())
 			if found[i], err = s.Fetch(ctx, subjects); err != nil {
 				return fmt.Errorf("evidence store %s: %w", s.Name(), err)
 			}

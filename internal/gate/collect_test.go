@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,6 +84,26 @@ func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T
 			if err != nil || len(c) != 1 || len(c[0].Facts) != 0 || len(c[0].Rejections) != 3 {
 				t.Errorf("candidates = %+v, %v, want one with three rejections and no fact", c, err)
 			}
+		}
+	}
+}
+
+// broken is a store with a bug.
+type broken struct{ store.Dir }
+
+func (broken) Fetch(ctx context.Context, s []subject.Subject) ([]store.Evidence, error) {
+	return store.Each(ctx, s, func(context.Context, subject.Subject) ([]store.Evidence, error) { panic("boom") })
+}
+
+type reckless struct{ store.Dir }
+
+func (reckless) Fetch(context.Context, []subject.Subject) ([]store.Evidence, error) { panic("boom") }
+
+func TestO05_a_panic_in_a_store_is_an_internal_fault_and_no_evidence(t *testing.T) {
+	for _, s := range []gate.Store{broken{junk(t, 1)}, reckless{junk(t, 1)}} {
+		items, err := gate.Collect(t.Context(), []gate.Store{junk(t, 1), s}, one)
+		if f := fault.Of(err); items != nil || err == nil || f.Kind != fault.Internal || f.Code != fault.InternalError {
+			t.Errorf("items = %v, %v, want none and an internal fault", items, err)
 		}
 	}
 }

@@ -134,14 +134,9 @@ func each(n, workers int, f func(i int) error) error {
 	return g.Wait()
 }
 
-// safely turns a panic into a fault: outside of the first goroutine nobody
-// else does, and the program would end with a number that means something else.
+// safely calls f so that a panic in it is a fault.
 func safely(f func(int) error, i int) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.New(fault.Internal, fault.InternalError, "", "looking at evidence: panic: %v", p)
-		}
-	}()
+	defer fault.Recover(&err, "looking at evidence")
 	return f(i)
 }
 

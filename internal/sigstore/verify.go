@@ -129,11 +129,7 @@ func (v *Verifier) options(e *entity) ([]verify.VerifierOption, error) {
 // has to cover at least one of them. A bundle that does not verify is a
 // *Rejection; every other error is a fault.
 func (v *Verifier) Verify(b Bundle, artifacts ...Artifact) (_ Verified, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fault.New(fault.Internal, fault.InternalError, "", "verifying bundle: panic: %v", p)
-		}
-	}()
+	defer fault.Recover(&err, "verifying bundle")
 	if b.entity == nil {
 		return Verified{}, reject(fault.Malformed, "no bundle")
 	}

@@ -59,7 +59,7 @@ func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Co
 	for range min(workers, len(subjects)) {
 		wg.Go(func() {
 			for i := range next {
-				if found[i], errs[i] = fetch(ctx, subjects[i]); errs[i] != nil {
+				if found[i], errs[i] = safely(ctx, subjects[i], fetch); errs[i] != nil {
 					cancel()
 				}
 			}
@@ -71,6 +71,12 @@ func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Co
 	close(next)
 	wg.Wait()
 	return collect(found, errs)
+}
+
+// safely calls fetch so that a panic in it is a fault.
+func safely(ctx context.Context, s subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) (e []Evidence, err error) {
+	defer fault.Recover(&err, "reading what a store answered")
+	return fetch(ctx, s)
 }
 
 // collect prefers an error that is its own cause over those of calls that were
