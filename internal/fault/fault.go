@@ -51,6 +51,14 @@ const (
 	Stale            Code = "E_STALE"
 	EvidenceMissing  Code = "E_EVIDENCE_MISSING"
 	EnvUnprotected   Code = "E_ENV_UNPROTECTED"
+	ApprovalMissing  Code = "E_APPROVAL_MISSING"
+	ApprovalStale    Code = "E_APPROVAL_STALE"
+	ApprovalRejected Code = "E_APPROVAL_REJECTED"
+	Duties           Code = "E_SOD"
+	Bypass           Code = "E_BYPASS"
+	Rollback         Code = "E_ROLLBACK"
+	BuildState       Code = "E_BUILD_STATE"
+	Lint             Code = "E_LINT"
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
 	OK               Code = "OK"
@@ -81,6 +89,14 @@ var Codes = map[Code]string{
 	Stale:            "the evidence is older than the policy allows",
 	EvidenceMissing:  "no evidence of the kind the policy requires",
 	EnvUnprotected:   "the platform does not protect the environment",
+	ApprovalMissing:  "not enough people have approved",
+	ApprovalStale:    "an approval is void: it is about something else, or out of time",
+	ApprovalRejected: "somebody who may has said no",
+	Duties:           "an approval of someone who made the change, or who may not approve",
+	Bypass:           "the platform's protection was or can be passed by",
+	Rollback:         "something newer is in the environment already",
+	BuildState:       "the run that built it did not succeed",
+	Lint:             "a workflow, pipeline or setting makes a gate meaningless",
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",
 	OK:               "the requirement is met",

@@ -60,6 +60,25 @@ type Finding struct {
 	Wanted      string     `json:"wanted,omitempty"` // what the policy asks for
 	Hint        string     `json:"hint,omitempty"`   // the next step, or empty
 	Line        int        `json:"line,omitempty"`   // of the policy file, from 1
+	// Of a requirement of approvals: what each person said, who else may
+	// approve, and whether a person can still change the outcome.
+	People   []Person `json:"people,omitempty"`
+	Eligible []string `json:"eligible,omitempty"`
+	Pending  bool     `json:"pending,omitempty"`
+}
+
+// A Person is somebody who approved or rejected, and what that came to.
+type Person struct {
+	Name      string     `json:"name"`     // a label; Identity is what was compared
+	Identity  string     `json:"identity"` // platform or issuer, and the number or address there
+	Decision  string     `json:"decision"` // "approve" or "reject"
+	Counted   bool       `json:"counted"`
+	Code      fault.Code `json:"code,omitempty"`   // why it does not count
+	Reason    string     `json:"reason,omitempty"` // the same in words, with the commit or run
+	Comment   string     `json:"comment,omitempty"`
+	Word      string     `json:"word"`                // whose word it is that this person said so
+	Time      string     `json:"time,omitempty"`      // RFC 3339, UTC
+	Statement string     `json:"statement,omitempty"` // digest of the signed payload
 }
 
 // Evidence is one verified bundle that a verdict rests on.
@@ -116,6 +135,29 @@ func (v Verdict) Outcome() Outcome {
 		o = min(o, j.Outcome())
 	}
 	return o
+}
+
+// Pending reports whether v is not allowed for want of approvals alone, which
+// people can still give.
+func (v Verdict) Pending() bool {
+	found := false
+	for _, list := range v.all() {
+		for _, f := range list {
+			if f.Outcome != Allow && !f.Pending {
+				return false
+			}
+			found = found || f.Pending
+		}
+	}
+	return found
+}
+
+func (v Verdict) all() [][]Finding {
+	all := [][]Finding{v.Findings}
+	for _, j := range v.Judgements {
+		all = append(all, j.Findings)
+	}
+	return all
 }
 
 func least(findings []Finding) Outcome {

@@ -1,0 +1,283 @@
+package statement
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Predicate types of our own. Whoever attests something else may not use what
+// begins with OwnPredicates.
+const (
+	OwnPredicates = "https://sallyport.dev/"
+	ReleaseV1     = OwnPredicates + "release/v1"
+	ApprovalV1    = OwnPredicates + "approval/v1"
+)
+
+// Place is an environment, with its number where the platform gives one: an
+// environment that was deleted and made again is another one.
+type Place struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+}
+
+// Origin is a repository as a certificate names it. The number survives
+// renames and refuses a resurrected name.
+type Origin struct {
+	URI string `json:"uri"`
+	ID  string `json:"id"`
+}
+
+// DigestSet is a set of one digest, in the form of every in-toto predicate.
+type DigestSet struct {
+	SHA256 string `json:"sha256"`
+}
+
+// Digests returns d as a digest.
+func (d DigestSet) digest(what string) (subject.Digest, error) {
+	x, err := subject.ParseHex(d.SHA256)
+	if err != nil {
+		return x, fault.New(fault.Refused, fault.Predicate, "", "%s: %w", what, err)
+	}
+	return x, nil
+}
+
+// Release is the predicate of a release set: what shall be released together,
+// into which environments, on which evidence, under which policy
+// (shared/release.schema.json). Its subjects are the artifacts and, last, the
+// release itself, under the digest that ReleaseDigest gives.
+type Release struct {
+	Version      string      `json:"version"`
+	Repository   Origin      `json:"repository"`
+	Environments []Place     `json:"environments"`
+	Policy       DigestSet   `json:"policy"`
+	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
+	Run          string      `json:"run"`      // the run that made the release set
+	Requester    string      `json:"requester,omitempty"`
+	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC
+	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
+}
+
+// Approval is the predicate of an approval or a rejection
+// (shared/approval.schema.json). Its subjects are the artifacts it is about
+// and, last, the release.
+type Approval struct {
+	Decision     string      `json:"decision"` // Approve or Reject
+	Release      DigestSet   `json:"release"`
+	Version      string      `json:"version"`
+	Repository   Origin      `json:"repository"`
+	Environments []Place     `json:"environments"`
+	Policy       DigestSet   `json:"policy"`
+	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
+	Requester    string      `json:"requester,omitempty"`
+	Reason       string      `json:"reason,omitempty"`
+	BreakGlass   bool        `json:"breakGlass,omitempty"`
+	Since        string      `json:"since,omitempty"` // the commit deployed when it was given, as it was shown
+	IssuedAt     string      `json:"issuedAt"`        // RFC 3339, UTC; the signed timestamp is what counts
+	ExpiresAt    string      `json:"expiresAt"`       // RFC 3339, UTC
+}
+
+// The decisions of an approval.
+const (
+	Approve = "approve"
+	Reject  = "reject"
+)
+
+// releasePrefix begins the name of the subject that stands for a release.
+const releasePrefix = "release:"
+
+// ReleaseDigest returns the digest that a release set is known by: that of its
+// artifacts, sorted, and its predicate. Whoever has the statement can compute
+// it, so nobody can give two release sets one digest.
+func ReleaseDigest(artifacts []subject.Subject, predicate []byte) subject.Digest {
+	var lines []string
+	for _, a := range artifacts {
+		lines = append(lines, fmt.Sprintf("%s %q", a.Digest.Hex(), a.Name))
+	}
+	slices.Sort(lines)
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\n%d\n%s\n", ReleaseV1, len(lines), strings.Join(lines, "\n"))
+	_, _ = h.Write(predicate) // never fails
+	return subject.Digest(h.Sum(nil))
+}
+
+// ReleaseSubject returns the subject that stands for a release.
+func ReleaseSubject(version string, d subject.Digest) subject.Subject {
+	return subject.Subject{Name: releasePrefix + version, Digest: d}
+}
+
+// Set is a release set that was read.
+type Set struct {
+	Release
+	Digest    subject.Digest
+	Artifacts []subject.Subject
+	Issued    time.Time
+	Expires   time.Time
+	policyEvidence
+}
+
+// Said is an approval or a rejection that was read.
+type Said struct {
+	Approval
+	Release   subject.Digest
+	Artifacts []subject.Subject
+	Expires   time.Time
+	policyEvidence
+}
+
+type policyEvidence struct {
+	PolicyDigest subject.Digest
+	Seen         []subject.Digest
+}
+
+// Set reads s as a release set. The digest among its subjects has to be the
+// one that its content has.
+func (s Statement) Set() (Set, error) {
+	var out Set
+	if err := s.own(ReleaseV1, &out.Release); err != nil {
+		return Set{}, err
+	}
+	artifacts, release, err := s.split()
+	if err != nil {
+		return Set{}, err
+	}
+	if want := ReleaseDigest(artifacts, s.Predicate); release.Digest != want || release.Name != releasePrefix+out.Version {
+		return Set{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the release set is called %q %s, and its content has %q %s", release.Name, release.Digest, releasePrefix+out.Version, want)
+	}
+	out.Digest, out.Artifacts = release.Digest, artifacts
+	if out.policyEvidence, err = seen(out.Policy, out.Evidence); err != nil {
+		return Set{}, err
+	}
+	if out.Issued, err = instant("issuedAt", out.IssuedAt); err != nil {
+		return Set{}, err
+	}
+	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
+		return Set{}, err
+	}
+	return out, places(out.Environments, out.Repository)
+}
+
+// Said reads s as an approval or a rejection.
+func (s Statement) Said() (Said, error) {
+	var out Said
+	if err := s.own(ApprovalV1, &out.Approval); err != nil {
+		return Said{}, err
+	}
+	if out.Decision != Approve && out.Decision != Reject {
+		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q or %q", out.Decision, Approve, Reject)
+	}
+	artifacts, release, err := s.split()
+	if err != nil {
+		return Said{}, err
+	}
+	if out.Release, err = out.Approval.Release.digest("release"); err != nil {
+		return Said{}, err
+	}
+	if out.Release != release.Digest {
+		return Said{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the approval is about release %s and names %s", release.Digest, out.Release)
+	}
+	out.Artifacts = artifacts
+	if out.policyEvidence, err = seen(out.Policy, out.Evidence); err != nil {
+		return Said{}, err
+	}
+	if _, err = instant("issuedAt", out.IssuedAt); err != nil {
+		return Said{}, err
+	}
+	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
+		return Said{}, err
+	}
+	return out, places(out.Environments, out.Repository)
+}
+
+// Covers reports whether d is among the artifacts of an approval.
+func (s Said) Covers(d subject.Digest) bool { return covers(s.Artifacts, d) }
+
+// Covers reports whether d is among the artifacts of the set.
+func (s Set) Covers(d subject.Digest) bool { return covers(s.Artifacts, d) }
+
+func covers(all []subject.Subject, d subject.Digest) bool {
+	return slices.ContainsFunc(all, func(s subject.Subject) bool { return s.Digest == d })
+}
+
+// JSON returns r as the predicate of a statement.
+func (r Release) JSON() ([]byte, error) { return json.Marshal(r) }
+
+// JSON returns a as the predicate of a statement.
+func (a Approval) JSON() ([]byte, error) { return json.Marshal(a) }
+
+// own reads a predicate of ours: of exactly this type, without a member that
+// is unknown.
+func (s Statement) own(kind string, into any) error {
+	if s.PredicateType != kind {
+		return fault.New(fault.Refused, fault.Predicate, "", "predicate type is %q, want %q", s.PredicateType, kind)
+	}
+	if err := object(s.Predicate, "predicate"); err != nil {
+		return err
+	}
+	d := json.NewDecoder(bytes.NewReader(s.Predicate))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		return fault.New(fault.Refused, fault.Predicate, "", "predicate: %w", err)
+	}
+	again, err := json.Marshal(into)
+	if err != nil || !bytes.Equal(again, s.Predicate) {
+		return fault.New(fault.Refused, fault.Malformed, "", "the predicate is not written as Sallyport writes it")
+	}
+	return nil
+}
+
+// split returns the artifacts of s and the release, which stands last.
+func (s Statement) split() ([]subject.Subject, subject.Subject, error) {
+	var all []subject.Subject
+	for _, d := range s.Subject {
+		x, err := subject.ParseHex(d.Digest["sha256"])
+		if err != nil || len(d.Digest) != 1 {
+			return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has no digest but sha256", d.Name)
+		}
+		all = append(all, subject.Subject{Name: d.Name, Digest: x})
+	}
+	last := len(all) - 1
+	if last < 1 || !strings.HasPrefix(all[last].Name, releasePrefix) {
+		return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "want artifacts and, last, a release among the subjects")
+	}
+	return all[:last], all[last], nil
+}
+
+func seen(policy DigestSet, evidence []DigestSet) (out policyEvidence, err error) {
+	if out.PolicyDigest, err = policy.digest("policy"); err != nil {
+		return out, err
+	}
+	for _, e := range evidence {
+		d, err := e.digest("evidence")
+		if err != nil {
+			return out, err
+		}
+		out.Seen = append(out.Seen, d)
+	}
+	return out, nil
+}
+
+func instant(name, s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || !strings.HasSuffix(s, "Z") {
+		return t, fault.New(fault.Refused, fault.Predicate, "", "%s is %q, want a time like 2006-01-02T15:04:05Z", name, s)
+	}
+	return t, nil
+}
+
+func places(all []Place, o Origin) error {
+	if len(all) == 0 || slices.ContainsFunc(all, func(p Place) bool { return p.Name == "" }) {
+		return fault.New(fault.Refused, fault.Predicate, "", "no environment, or one without a name")
+	}
+	if o.URI == "" || o.ID == "" {
+		return fault.New(fault.Refused, fault.Predicate, "", "the repository has no address or no number")
+	}
+	return nil
+}
