@@ -22,6 +22,9 @@ type Forge struct {
 	// all known. An unknown one denies (SLSA v1.1, "Verifying
 	// artifacts", step 3).
 	Parameters map[string][]string
+	// Started are the events that a person causes by hand; only such a run
+	// carries an approval.
+	Started []string
 }
 
 // Protection is what a platform says about an environment. Its zero is unknown,
@@ -31,7 +34,22 @@ type Protection struct {
 	Rules   []string // what protects it, in words: "2 required reviewers"
 	Found   string   // what was seen, in words, when it is not protected
 	Setting string   // the setting to change, and where
+	ID      string   // the platform's number of the environment, or ""
+	Bypass  Bypass   // whether somebody may pass the rules by
+	Asked   bool     // the platform asks somebody before a job enters
+	Self    bool     // who started the run may approve it there
 }
+
+// Bypass says whether administrators may pass an environment's rules by.
+type Bypass int
+
+// The answers; everything but NoBypass denies, unless the policy accepts it by
+// name.
+const (
+	BypassUnknown Bypass = iota
+	BypassOn
+	NoBypass
+)
 
 // State says whether an environment is protected.
 type State int
@@ -65,17 +83,6 @@ type Rejection struct {
 	Signer   statement.Signer // who signed that bundle
 }
 
-// Approval is who said yes, to which digest, for which environment, until when,
-// and whose word that is. No policy of this version asks for approvals; the
-// field of Input is where they will come in.
-type Approval struct {
-	Approver    string
-	Digest      subject.Digest
-	Environment string
-	Until       time.Time
-	Source      string
-}
-
 // Candidate is one subject with everything that was found about it.
 type Candidate struct {
 	Subject    subject.Subject
@@ -90,6 +97,9 @@ type Input struct {
 	Environment string
 	Protection  Protection
 	Candidates  []Candidate
-	Approvals   []Approval
+	Runs        []Run   // that the evidence names
+	Change      *Change // nil: not asked, because no approval is required
+	Rosters     []Roster
+	Reviews     Reviews
 	Now         time.Time
 }

@@ -26,6 +26,10 @@ type Policy struct {
 	Digest       subject.Digest // of the file's bytes
 	Artifacts    []Artifact
 	Environments []Environment
+	Groups       []Group
+	People       []Person  // empty: every account is a person of its own
+	Agents       []Account // that never count
+	ApproveIn    []Builder // workflows whose runs carry an approval
 }
 
 // Artifact says which subjects it is about, under which trust their evidence
@@ -68,6 +72,7 @@ type Builder struct {
 	Runner       string
 	Signer       string // another workflow that signs, as PATH@REF on the same forge, or empty
 	SignerDigest string // its commit; required with Signer
+	Branch       string // the branch that the commit has to be on; "": that of the ref, or the default branch for a tag
 	Line         int
 }
 
@@ -78,9 +83,19 @@ func (b Builder) String() string {
 
 // Environment is what has to hold before something enters it.
 type Environment struct {
-	Name     string
-	Requires []Requirement
-	Line     int
+	Name      string
+	Requires  []Requirement
+	Approvals []Rule
+	MaxAge    time.Duration // of an approval
+	Separate  bool          // an approval that names other environments too does not count here
+	Baseline  string        // the commit to begin with where nothing is deployed
+	// Unguarded says that the platform protects nothing here and that the
+	// approvals are the protection; Bypassable, that administrators may pass the
+	// platform's rules by.
+	Unguarded  bool
+	Bypassable bool
+	BreakGlass *BreakGlass
+	Line       int
 }
 
 // Requirement is one kind of evidence that has to be there.
@@ -89,6 +104,7 @@ type Requirement struct {
 	PredicateType string
 	MaxAge        time.Duration // 0: any age
 	Inputs        []string      // external parameters that the builder may have been given
+	Jobs          []string      // jobs of the run that have to have succeeded; none: the whole run
 	Line          int
 }
 
@@ -113,6 +129,16 @@ func (p *Policy) Artifact(name string) (Artifact, bool) {
 		}
 	}
 	return Artifact{}, false
+}
+
+// Group returns the group called name.
+func (p *Policy) Group(name string) (Group, bool) {
+	for _, g := range p.Groups {
+		if g.Name == name {
+			return g, true
+		}
+	}
+	return Group{}, false
 }
 
 // names returns what artifacts may be called, in the words of a message.

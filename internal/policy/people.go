@@ -1,0 +1,287 @@
+package policy
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Account is one account of a platform, or one e-mail identity of an issuer.
+// Host and ID are compared, byte for byte; the name is a label for people.
+type Account struct {
+	Host string // base URL of the platform ("https://code.example"), or the OIDC issuer of an e-mail identity
+	ID   string // the platform's number, or the e-mail address
+	Name string // login, as it is now; never compared
+	Kind Kind
+}
+
+// Same reports whether a and b are one account.
+func (a Account) Same(b Account) bool { return a.ID != "" && a.Host == b.Host && a.ID == b.ID }
+
+// Key is what two mentions of one account have in common.
+func (a Account) Key() string { return a.Host + " " + a.ID }
+
+// Label is how people are told about a.
+func (a Account) Label() string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return a.ID
+}
+
+// Kind says what is behind an account. Only a Human may count.
+type Kind int
+
+// The kinds of account. What a door does not know for certain is KindUnknown.
+const (
+	KindUnknown Kind = iota
+	Human            // an active account of a person
+	Machine          // a bot, an app, a service account, an access token's user
+	Gone             // blocked, suspended, deactivated, deleted
+)
+
+// String says it in the words of a message.
+func (k Kind) String() string {
+	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account", "blocked or gone"}[min(max(k, 0), Gone)]
+}
+
+// Role is what somebody did for a change. The names are those of the policy
+// file.
+type Role string
+
+// The roles that are excluded when a policy does not say which.
+const (
+	Author    Role = "author"    // of a commit
+	Committer Role = "committer" // of a commit
+	CoAuthor  Role = "co-author" // in a commit's trailers
+	Requester Role = "requester" // opened the pull or merge request
+	Pusher    Role = "pusher"    // pushed the commits
+	Merger    Role = "merger"    // merged them
+	Trigger   Role = "trigger"   // started, or started again, the run, pipeline or deployment
+)
+
+// Roles are all of them.
+var Roles = []Role{Author, Committer, CoAuthor, Requester, Pusher, Merger, Trigger}
+
+// Did says what r did, in the words of a message.
+func (r Role) Did() string {
+	return map[Role]string{
+		Author: "wrote", Committer: "committed", CoAuthor: "co-wrote", Requester: "proposed", Pusher: "pushed", Merger: "merged", Trigger: "started",
+	}[r]
+}
+
+// A Maker is somebody who took part in what wants to enter. Account is the zero
+// value where the platform knows no account; then Email, if there is one, is
+// looked up among the people of the policy, and a maker that remains nobody's
+// counts as somebody unknown.
+type Maker struct {
+	Account Account
+	Email   string // of a commit, as it stands there; forgeable
+	Role    Role
+	Where   string // "commit 4f2a91c", "run 912, attempt 2", "request 12"
+}
+
+// Order says how what wants to enter stands to what is in the environment.
+type Order int
+
+// The orders; OrderUnknown and Older deny.
+const (
+	OrderUnknown Order = iota
+	First              // nothing is deployed
+	Same               // the same commit is deployed
+	Newer              // what is deployed is an ancestor
+	Older              // what is deployed, or approved and on its way, is a descendant
+	Diverged           // neither is an ancestor of the other
+)
+
+// Change is who made what wants to enter, since what is deployed: the
+// platform's word about every commit. A door that could not learn all of it
+// returns an error instead.
+type Change struct {
+	Repository string   // address, as in a certificate
+	Head       string   // the commit that was built
+	Base       string   // the commit deployed now; "" is nothing: everything since the beginning
+	Order      Order    //
+	Deployed   string   // in words, what the order was found against: "deployment 8 of commit 4f2a91c"
+	Branch     string   // the protected branch that Head was looked for on
+	Reachable  bool     // Head is on Branch now
+	Commits    []Commit // newest first
+	Makers     []Maker
+}
+
+// Commit is one commit, for people.
+type Commit struct {
+	ID, Title, Author string
+	Time              time.Time
+}
+
+// ChangeQuery asks a door for a change.
+type ChangeQuery struct {
+	Environment string
+	Repository  string   // address, as in a certificate
+	ID          string   // the repository's number
+	Head        string   // commit
+	Ref         string   // that the commit was built on, fully qualified
+	Branch      string   // that Head has to be on, or "" for Ref, or for the default branch if Ref is a tag
+	Baseline    string   // the commit to begin with where nothing is deployed, or ""
+	Workflows   []string // paths of the workflows whose runs deploy here, or none: any
+	Runs        []string // addresses of runs whose starters are makers too
+}
+
+// Run is the platform's word about the run, attempt or job that a certificate
+// names.
+type Run struct {
+	URI       string // as in the certificate
+	State     RunState
+	Words     string // "run 912, attempt 1: completed, failure", or which job it was
+	Commit    string // that the platform says it ran on
+	Path      string // of its workflow, or ""
+	Event     string
+	Ref       string // fully qualified, or "" where the platform does not say
+	By        Account
+	Again     bool // started again: somebody else may have, with what the first had put in
+	Own       bool // it is the run that asks
+	Pipeline  string
+	CreatedAt time.Time
+}
+
+// RunState is how a run ended. Only Succeeded is enough.
+type RunState int
+
+// The states of a run.
+const (
+	RunUnknown RunState = iota
+	Unfinished
+	Failed
+	Succeeded
+)
+
+// Review is an approval that a platform holds, as it holds it: about an
+// environment, not about a digest.
+type Review struct {
+	Account      Account
+	Decision     string // statement.Approve or statement.Reject
+	Environments []statement.Place
+	Comment      string
+	Time         time.Time // zero where the platform keeps none
+	Run          string    // what it was given for, in words
+	As           string    // the group or role it was given for, where the platform says
+}
+
+// Reviews is everything that a platform holds about the run that asks.
+type Reviews struct {
+	List    []Review
+	Asked   bool   // the platform asks somebody before a job enters
+	Entered bool   // the run is in the environment already
+	Run     string // the run that asks, in words
+	Timed   bool   // reviews carry times, and belong to this deployment alone
+}
+
+// Source is where an approval comes from.
+type Source string
+
+// The sources, by their names in a policy file.
+const (
+	BySignature Source = "signature" // signed with an e-mail identity
+	ByWorkflow  Source = "workflow"  // signed in a run that the approver started
+	ByReview    Source = "review"    // given on the platform's own page
+)
+
+// MemberKind says what a member of a group is.
+type MemberKind int
+
+// The kinds of member.
+const (
+	MemberUser  MemberKind = iota + 1 // one account, by number
+	MemberTeam                        // a team or group of the platform, by number
+	MemberRole                        // everybody with at least this access to the repository
+	MemberEmail                       // an e-mail identity of an issuer
+)
+
+// Member is one member of a group as the policy names it.
+type Member struct {
+	Kind MemberKind
+	Host string // base URL of the platform, or the issuer of an e-mail identity
+	Name string // login, path of the team, name of the role, or address
+	ID   string // number, of a user or a team
+	Line int
+}
+
+// String writes m without its place.
+func (m Member) String() string {
+	if m.ID == "" {
+		return m.Name
+	}
+	return m.Name + "#" + m.ID
+}
+
+// Roster is who a team or a role is at this moment.
+type Roster struct {
+	Member   Member
+	Accounts []Account
+}
+
+// Group is who may approve, and who of them may not because of what they did.
+type Group struct {
+	Name     string
+	Members  []Member
+	Excludes []Role
+	Sources  []Source
+	Trust    *Trust // under which approvals of this group verify; nil: that of the artifact
+	Line     int
+}
+
+// Rule asks for approvals of a group.
+type Rule struct {
+	Group string
+	Count int  // 0 with Veto
+	Veto  bool // the group's yes is not needed, its no is heard
+	Line  int
+}
+
+// Person is one human with all the identities that the policy knows.
+type Person struct {
+	Name     string
+	Accounts []Account // Kind is not set
+	Emails   []string  // addresses, of whatever issuer
+	Line     int
+}
+
+// BreakGlass is the way in for the hour when nobody else is there.
+type BreakGlass struct {
+	Group  string
+	Count  int // at least two
+	MaxAge time.Duration
+	Line   int
+}
+
+// equalAddress compares e-mail addresses. The part before @ is compared without
+// regard to case too: two people whose addresses differ in case alone would be
+// one, which can only exclude.
+func equalAddress(a, b string) bool { return a != "" && strings.EqualFold(a, b) }
+
+// approval is one yes or no about one subject, after it was tied to a release.
+type approval struct {
+	account  Account
+	decision string
+	source   Source
+	said     statement.Said
+	time     time.Time
+	trust    string
+	word     string
+	payload  subject.Digest
+	void     *miss // it is about something else, or out of time
+	release  subject.Digest
+	expires  time.Time
+	comment  string
+	several  bool // names more than one environment
+}
+
+// RunQuery asks a door about the run that a certificate names.
+type RunQuery struct {
+	URI     string
+	Jobs    []string // that have to have succeeded; none: the whole run
+	Outcome bool     // false: who started it is all that is asked
+}
