@@ -18,6 +18,7 @@ func (l *Lab) controlHandler() http.Handler {
 	mux.HandleFunc("DELETE /faults", answerNoContent(l.front.clear))
 	mux.HandleFunc("GET /contract", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, l.contract.violations()) })
 	mux.HandleFunc("DELETE /contract", answerNoContent(l.contract.forget))
+	l.accountsControl(mux)
 	l.github.control(mux)
 	l.gitlab.control(mux)
 	return mux
@@ -55,6 +56,5 @@ func (l *Lab) serveEnv(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = w.Write([]byte(shellLines(env))) // the client may be gone
+	writeText(w, shellLines(env))
 }

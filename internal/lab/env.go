@@ -34,10 +34,12 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 		"SALLYPORT_TRUSTED_ROOT=" + l.TrustedRoot,
 		"SALLYPORT_SIGNING_CONFIG=" + l.SigningConfig,
 		"SALLYPORT_LAB=" + l.Control,
+		"SALLYPORT_LAB_ACCOUNTS=" + l.Accounts,
 		"SALLYPORT_LAB_REGISTRY=" + l.Registry,
 		"SALLYPORT_LAB_GITHUB=" + l.GitHub,
 		"SALLYPORT_LAB_GITLAB=" + l.GitLab,
 	}
+	always := len(env)
 	var of map[string]string
 	var err error
 	switch as {
@@ -51,7 +53,7 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 	for name, value := range of {
 		env = append(env, name+"="+value)
 	}
-	slices.Sort(env[6:])
+	slices.Sort(env[always:])
 	return env, err
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // targets are the doors that faults and records name.
-var targets = []string{"github", "gitlab", "registry", "fulcio", "rekor", "tsa", "idtoken"}
+var targets = []string{"github", "gitlab", "registry", "fulcio", "rekor", "tsa", "idtoken", "accounts"}
 
 // A Fault makes a server answer wrongly. Faults are tried in the order they
 // were set; the first that fits a request is the one that happens to it.
@@ -150,7 +150,7 @@ func (f *front) door(target string, h http.Handler) http.Handler {
 // redacted drops the values of parameters that carry a secret.
 func redacted(q url.Values) string {
 	for name := range q {
-		if slices.Contains([]string{"job_token", "private_token", "access_token"}, name) {
+		if slices.Contains([]string{"job_token", "private_token", "access_token", "code", "user_code"}, name) {
 			q.Set(name, "REDACTED")
 		}
 	}

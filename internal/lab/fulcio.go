@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/http"
@@ -29,32 +30,32 @@ var fulcioConfig []byte
 // startFulcio starts the certificate authority and returns its URL and how to
 // stop it. The shipped server's own start-up wants signals, a second port and
 // log.Fatal; this is its HTTP gateway without them.
-func startFulcio(ctx context.Context, a authority, ct ctLog, f *front) (string, func(context.Context) error, error) {
+func startFulcio(ctx context.Context, a authority, s *stack, f *front) (string, func(context.Context) error, error) {
 	nothing := func(context.Context) error { return nil }
-	cfg, err := readFulcioConfig()
+	cfg, err := readFulcioConfig(s.accounts)
 	if err != nil {
 		return "", nothing, err
 	}
-	h, err := fulcioHandler(context.WithoutCancel(ctx), cfg, a, ct)
+	h, err := fulcioHandler(context.WithoutCancel(ctx), cfg, a, s.ct)
 	if err != nil {
 		return "", nothing, fmt.Errorf("starting the certificate authority: %w", err)
 	}
-	s, err := listen(f.door("fulcio", h))
+	served, err := listen(f.door("fulcio", h))
 	if err != nil {
 		return "", nothing, err
 	}
-	return s.url, s.stop, nil
+	return served.url, served.stop, nil
 }
 
 // readFulcioConfig reads the configuration, which asks every issuer for its
 // keys. Fulcio goes on without an issuer that does not answer and only logs
 // it, so each is looked up again here.
-func readFulcioConfig() (*config.FulcioConfig, error) {
-	cfg, err := config.Read(fulcioConfig)
+func readFulcioConfig(accounts string) (*config.FulcioConfig, error) {
+	cfg, err := config.Read(bytes.ReplaceAll(fulcioConfig, []byte("${ACCOUNTS}"), []byte(accounts)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate authority's configuration: %w", err)
 	}
-	for _, issuer := range []string{gitHubIssuer, gitLabIssuer, otherIssuer} {
+	for _, issuer := range []string{gitHubIssuer, gitLabIssuer, otherIssuer, accounts} {
 		if _, ok := cfg.GetVerifier(issuer); !ok {
 			return nil, fmt.Errorf("the certificate authority got no keys from issuer %q", issuer)
 		}

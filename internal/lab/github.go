@@ -20,6 +20,8 @@ type github struct {
 	lastID int64
 	repos  map[string]*repo  // by lower-case owner/name
 	blobs  map[string][]byte // compressed bundles, by the path they are at
+	people people
+	me     person // whose the lab's token is
 }
 
 // An object is a JSON object as the API returns it.
@@ -34,6 +36,9 @@ type repo struct {
 	environments []*environment
 	attestations []attestation
 	runs         map[int64]*run
+	history      *history
+	deployments  []*deployment
+	settings     settings
 }
 
 type environment struct {
@@ -43,13 +48,8 @@ type environment struct {
 	branches []object // deployment branch policies
 }
 
-type run struct {
-	shape     object
-	approvals []any
-}
-
 func newGitHub(t tokens, c *contract) *github {
-	return &github{tokens: t, contract: c, lastID: 9000, repos: map[string]*repo{}, blobs: map[string][]byte{}}
+	return &github{tokens: t, contract: c, lastID: 9000, repos: map[string]*repo{}, blobs: map[string][]byte{}, people: newPeople(), me: alice}
 }
 
 // open tells the toy where it is, which its answers contain, and fills it.
@@ -68,27 +68,51 @@ func (g *github) nextID() int64 {
 // handler serves the API below /api/v3, and bundles where the API says.
 func (g *github) handler() http.Handler {
 	api := http.NewServeMux()
-	for pattern, h := range map[string]http.HandlerFunc{
+	for _, routes := range []map[string]http.HandlerFunc{
+		g.repoRoutes(), g.runRoutes(), g.deploymentRoutes(), g.historyRoutes(), g.pullRoutes(), g.peopleRoutes(), g.settingsRoutes(),
+	} {
+		for pattern, h := range routes {
+			method, path, _ := strings.Cut(pattern, " ")
+			api.HandleFunc(method+" "+strings.Replace(path, "R/", "/repos/{owner}/{repo}/", 1), answered(h))
+		}
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", g.authenticated(cached(slashed(g.contract.hold(api))))))
+	mux.HandleFunc("GET /blobs/{name}", g.getBlob)
+	return mux
+}
+
+// repoRoutes are the repository, its evidence and what the API says of itself.
+// In all routes "R/" is the repository in the path.
+func (g *github) repoRoutes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
 		"GET /meta":       g.getMeta,
 		"GET /rate_limit": g.getRateLimit,
 		"GET /repos/{owner}/{repo}": g.of(func(w http.ResponseWriter, _ *http.Request, r *repo) {
 			writeJSON(w, http.StatusOK, g.repoShape(r))
 		}),
-		"POST /repos/{owner}/{repo}/attestations":                                   g.of(g.postAttestation),
-		"GET /repos/{owner}/{repo}/attestations/{digest}":                           g.of(g.listAttestations),
-		"GET /repos/{owner}/{repo}/environments":                                    g.of(g.listEnvironments),
-		"GET /repos/{owner}/{repo}/environments/{name}":                             g.of(g.getEnvironment),
-		"GET /repos/{owner}/{repo}/environments/{name}/deployment_protection_rules": g.of(g.listRules),
-		"GET /repos/{owner}/{repo}/environments/{name}/deployment-branch-policies":  g.of(g.listBranches),
-		"GET /repos/{owner}/{repo}/actions/runs/{id}":                               g.of(g.getRun),
-		"GET /repos/{owner}/{repo}/actions/runs/{id}/approvals":                     g.of(g.listApprovals),
-	} {
-		api.HandleFunc(pattern, h)
+		"POST R/attestations":                            g.of(g.postAttestation),
+		"GET R/attestations/{digest}":                    g.of(g.listAttestations),
+		"POST /orgs/{org}/attestations/bulk-list":        g.listBulk("Organization", "org"),
+		"POST /users/{username}/attestations/bulk-list": g.listBulk("User", "username"),
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", g.authenticated(g.contract.hold(api))))
-	mux.HandleFunc("GET /blobs/{name}", g.getBlob)
-	return mux
+}
+
+// ignored are parameters that GitHub answers and the toy does not. A filter
+// that is ignored fails open, so a request with one is refused.
+var ignored = []string{"created", "exclude_pull_requests", "check_suite_id", "path", "since", "until", "author", "committer", "head", "affiliation"}
+
+// answered refuses a parameter that the toy would ignore.
+func answered(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range ignored {
+			if r.URL.Query().Has(name) {
+				gitHubError(w, http.StatusBadRequest, "the toy does not answer the parameter "+name)
+				return
+			}
+		}
+		h(w, r)
+	}
 }
 
 // authenticated lets only the lab's token in, as "Bearer" or "token".
@@ -144,112 +168,12 @@ func (g *github) getRateLimit(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, object{"rate": rate, "resources": object{"core": rate, "search": rate}})
 }
 
-func (r *repo) environment(name string) *environment {
-	for _, e := range r.environments {
-		if strings.EqualFold(e.name, name) {
-			return e
-		}
-	}
-	return nil
-}
-
-func (g *github) listEnvironments(w http.ResponseWriter, req *http.Request, r *repo) {
-	all := make([]object, 0, len(r.environments))
-	for _, e := range r.environments {
-		all = append(all, e.shape)
-	}
-	writeJSON(w, http.StatusOK, object{"total_count": len(all), "environments": g.page(w, req, all)})
-}
-
-func (g *github) getEnvironment(w http.ResponseWriter, req *http.Request, r *repo) {
-	e := r.environment(req.PathValue("name"))
-	if e == nil {
-		gitHubNotFound(w)
-		return
-	}
-	writeJSON(w, http.StatusOK, e.shape)
-}
-
-func (g *github) listRules(w http.ResponseWriter, req *http.Request, r *repo) {
-	e := r.environment(req.PathValue("name"))
-	if e == nil {
-		gitHubNotFound(w)
-		return
-	}
-	writeJSON(w, http.StatusOK, object{"total_count": len(e.rules), "custom_deployment_protection_rules": e.rules})
-}
-
-func (g *github) listBranches(w http.ResponseWriter, req *http.Request, r *repo) {
-	e := r.environment(req.PathValue("name"))
-	if e == nil {
-		gitHubNotFound(w)
-		return
-	}
-	writeJSON(w, http.StatusOK, object{"total_count": len(e.branches), "branch_policies": g.page(w, req, e.branches)})
-}
-
-func (g *github) getRun(w http.ResponseWriter, req *http.Request, r *repo) {
-	if found := r.runs[pathID(req, "id")]; found != nil {
-		writeJSON(w, http.StatusOK, found.shape)
-		return
-	}
-	gitHubNotFound(w)
-}
-
-func (g *github) listApprovals(w http.ResponseWriter, req *http.Request, r *repo) {
-	if found := r.runs[pathID(req, "id")]; found != nil {
-		writeJSON(w, http.StatusOK, found.approvals)
-		return
-	}
-	gitHubNotFound(w)
-}
-
 // pathID returns a number in the path, and a number that nothing has when it
 // is none.
 func pathID(r *http.Request, name string) int64 {
 	n, err := strconv.ParseInt(r.PathValue(name), 10, 64)
 	if err != nil {
 		return -1
-	}
-	return n
-}
-
-// page returns the page that a request asks for and links to its neighbours.
-func (g *github) page(w http.ResponseWriter, r *http.Request, all []object) []object {
-	size, number := perPage(r, 30), max(1, queryInt(r, "page", 1))
-	from := min((number-1)*size, len(all))
-	to := min(from+size, len(all))
-	var links []string
-	if to < len(all) {
-		links = append(links, g.link(r, "page", strconv.Itoa(number+1), "next"))
-	}
-	if number > 1 {
-		links = append(links, g.link(r, "page", strconv.Itoa(number-1), "prev"))
-	}
-	if len(links) > 0 {
-		w.Header().Set("Link", strings.Join(links, ", "))
-	}
-	return all[from:to]
-}
-
-// link is a Link header's entry for the same request with one parameter
-// changed; the cursors exclude each other.
-func (g *github) link(r *http.Request, name, value, rel string) string {
-	q := r.URL.Query()
-	q.Del("before")
-	q.Del("after")
-	q.Set(name, value)
-	return "<" + g.base + "/api/v3" + r.URL.EscapedPath() + "?" + q.Encode() + `>; rel="` + rel + `"`
-}
-
-func perPage(r *http.Request, otherwise int) int {
-	return min(max(1, queryInt(r, "per_page", otherwise)), 100)
-}
-
-func queryInt(r *http.Request, name string, otherwise int) int {
-	n, err := strconv.Atoi(r.URL.Query().Get(name))
-	if err != nil {
-		return otherwise
 	}
 	return n
 }

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -109,23 +108,13 @@ func (g *github) listAttestations(w http.ResponseWriter, req *http.Request, r *r
 		gitHubNotFound(w)
 		return
 	}
-	from, to, err := cursorPage(req, found)
+	page, err := cursorPageOf(g, w, req, found, attestation.cursor)
 	if err != nil {
 		gitHubError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	var links []string
-	if to < len(found) {
-		links = append(links, g.link(req, "after", cursor(found[to-1]), "next"))
-	}
-	if from > 0 {
-		links = append(links, g.link(req, "before", cursor(found[from]), "prev"))
-	}
-	if len(links) > 0 {
-		w.Header().Set("Link", strings.Join(links, ", "))
-	}
-	out := make([]object, 0, to-from)
-	for _, a := range found[from:to] {
+	out := make([]object, 0, len(page))
+	for _, a := range page {
 		out = append(out, g.attestationShape(r, a))
 	}
 	writeJSON(w, http.StatusOK, object{"attestations": out})
@@ -159,34 +148,7 @@ func isOfType(predicateType, filter string) bool {
 	return predicateType == filter
 }
 
-func cursor(a attestation) string {
-	return base64.RawURLEncoding.EncodeToString([]byte("attestation:" + strconv.FormatInt(a.id, 10)))
-}
-
-// cursorPage returns the bounds of the page after or before a cursor.
-func cursorPage(r *http.Request, all []attestation) (from, to int, err error) {
-	size := perPage(r, 30)
-	at := func(c string) (int, error) {
-		i := slices.IndexFunc(all, func(a attestation) bool { return cursor(a) == c })
-		if i < 0 {
-			return 0, fmt.Errorf("cursor %q is unknown", c)
-		}
-		return i, nil
-	}
-	if c := r.URL.Query().Get("before"); c != "" {
-		if to, err = at(c); err != nil {
-			return 0, 0, err
-		}
-		return max(0, to-size), to, nil
-	}
-	if c := r.URL.Query().Get("after"); c != "" {
-		if from, err = at(c); err != nil {
-			return 0, 0, err
-		}
-		from++
-	}
-	return from, min(from+size, len(all)), nil
-}
+func (a attestation) cursor() string { return cursor("attestation:" + strconv.FormatInt(a.id, 10)) }
 
 // getBlob serves a bundle in snappy's block format, as the store behind the
 // real API does: the URL is the permission, and a request that brings another

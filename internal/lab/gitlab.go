@@ -1,6 +1,8 @@
 package lab
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,18 +19,31 @@ type gitlab struct {
 	mu       sync.Mutex
 	lastID   int64
 	projects map[int64]*project
-	job      object // what a job's token says about its job
+	groups   map[int64]*glGroup
+	users    map[int64]object
+	personal map[string]int64 // tokens of users besides the lab's own
+	job      object           // what a job's token says about its job
 }
 
 // A project is a project and what hangs off it.
 type project struct {
 	id           int64
 	path         string
+	tier         string // free, premium or ultimate
 	shape        object
 	environments []object
 	protected    []object
-	deployments  map[int64]object
+	deployments  map[int64]*glDeployment
 	packages     []*glPackage
+	history      *glHistory
+	jobs         map[int64]object
+	pipelines    map[int64]object
+	bridges      map[int64][]object // by pipeline
+	members      []object
+	variables    []object
+	branches     []object // protected ones
+	tags         []object // protected ones
+	lint         object
 }
 
 // A glPackage is a generic package; its files may have one name several
@@ -47,7 +62,10 @@ type glFile struct {
 }
 
 func newGitLab(t tokens) *gitlab {
-	return &gitlab{tokens: t, lastID: 7000, projects: map[int64]*project{}}
+	return &gitlab{
+		tokens: t, lastID: 7000, projects: map[int64]*project{}, groups: map[int64]*glGroup{},
+		users: map[int64]object{}, personal: map[string]int64{},
+	}
 }
 
 // open tells the toy where it is and fills it.
@@ -63,57 +81,122 @@ func (g *gitlab) nextID() int64 {
 	return g.lastID
 }
 
-// A caller is who a request's token belongs to; the zero value is nobody.
+// A caller is the kind of token that a request has; the zero value is none.
 type caller int
 
 const (
-	nobody caller = iota
-	job           // JOB-TOKEN: may do the little that a job may
-	person        // PRIVATE-TOKEN or an OAuth bearer
+	asNobody caller = iota
+	asJob           // JOB-TOKEN: may do the little that a job may
+	asPerson        // PRIVATE-TOKEN or an OAuth bearer
 )
 
-func (g *gitlab) who(r *http.Request) caller {
-	scheme, token := credentials(r)
-	switch {
-	case scheme == "JOB-TOKEN" && is(token, g.tokens.job):
-		return job
-	case scheme == "PRIVATE-TOKEN" && is(token, g.tokens.gitlab):
-		return person
-	case strings.EqualFold(scheme, "Bearer") && is(token, g.tokens.gitlab):
-		return person
-	case scheme == "none" && is(r.URL.Query().Get("job_token"), g.tokens.job):
-		return job
-	}
-	return nobody
+// A visitor is who a request comes from.
+type visitor struct {
+	as   caller
+	user int64
+	own  bool // the lab's own token, which is let in everywhere
 }
 
-// handler serves the API below /api/v4. The project settings, protected
-// environments among them, are closed to a job's token, as they are there.
+// visitor says who asks: a job's token acts for the user who started the job,
+// the lab's own for the first user.
+func (g *gitlab) visitor(r *http.Request) visitor {
+	scheme, token := credentials(r)
+	if scheme == "none" {
+		scheme, token = "JOB-TOKEN", r.URL.Query().Get("job_token")
+	}
+	switch {
+	case scheme == "JOB-TOKEN" && is(token, g.tokens.job):
+		return visitor{as: asJob, user: idIn(g.job["user"])}
+	case scheme != "PRIVATE-TOKEN" && !strings.EqualFold(scheme, "Bearer"):
+		return visitor{}
+	case is(token, g.tokens.gitlab):
+		return visitor{as: asPerson, user: firstUser, own: true}
+	}
+	user, ok := g.personal[token]
+	if !ok || g.users[user]["state"] != "active" {
+		return visitor{}
+	}
+	return visitor{as: asPerson, user: user}
+}
+
+// handler serves the API below /api/v4. What is a project's setting, its jobs
+// and its history are closed to a job's token, as they are there.
 func (g *gitlab) handler() http.Handler {
 	api := http.NewServeMux()
 	api.HandleFunc("GET /job", g.getJob)
-	const p = "/projects/{id}"
-	for pattern, h := range map[string]projectHandler{
-		"PUT " + p + "/packages/generic/{name}/{version}/{file...}": g.putFile,
-		"GET " + p + "/packages/generic/{name}/{version}/{file...}": g.getFile,
-		"GET " + p + "/packages":                                    g.listPackages,
-		"GET " + p + "/packages/{pkg}/package_files":                g.listFiles,
-		"GET " + p + "/environments":                                g.listEnvironments,
-		"GET " + p + "/deployments/{deployment}":                    g.getDeployment,
-	} {
-		api.HandleFunc(pattern, g.of(job, h))
+	for path, h := range g.toJobs() {
+		api.HandleFunc(onProject(path), g.of(asJob, h))
 	}
-	for pattern, h := range map[string]projectHandler{
-		"GET " + p:                                    g.getProject,
-		"GET " + p + "/protected_environments":        g.listProtected,
-		"GET " + p + "/protected_environments/{name}": g.getProtected,
-	} {
-		api.HandleFunc(pattern, g.of(person, h))
+	for path, h := range g.toPersons() {
+		api.HandleFunc(onProject(path), g.of(asPerson, h))
 	}
+	for path, h := range g.toMaintainers() {
+		api.HandleFunc(onProject(path), g.of(asPerson, g.maintained(h)))
+	}
+	g.peopleAPI(api)
 	api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { gitLabError(w, http.StatusNotFound, "404 Not Found") })
 	mux := http.NewServeMux()
-	mux.Handle("/api/v4/", http.StripPrefix("/api/v4", api))
+	mux.Handle("/api/v4/", cached(http.StripPrefix("/api/v4", api)))
 	return mux
+}
+
+// onProject makes "GET /x" the pattern of x of a project.
+func onProject(path string) string { return strings.Replace(path, " ", " /projects/{id}", 1) }
+
+func (g *gitlab) toJobs() map[string]projectHandler {
+	return map[string]projectHandler{
+		"PUT /packages/generic/{name}/{version}/{file...}": g.putFile,
+		"GET /packages/generic/{name}/{version}/{file...}": g.getFile,
+		"GET /packages":                                g.listPackages,
+		"GET /packages/{pkg}/package_files":            g.listFiles,
+		"GET /environments":                            g.listEnvironments,
+		"GET /environments/{environment}":              g.getEnvironment,
+		"GET /deployments":                             g.listDeployments,
+		"GET /deployments/{deployment}":                g.getDeployment,
+		"GET /deployments/{deployment}/merge_requests": g.listShipped,
+		"POST /deployments/{deployment}/approval":      g.postApproval,
+	}
+}
+
+func (g *gitlab) toPersons() map[string]projectHandler {
+	return map[string]projectHandler{
+		"GET ":                                         g.getProject,
+		"GET /jobs/{job}":                              g.getProjectJob,
+		"GET /pipelines/{pipeline}":                    g.getPipeline,
+		"GET /pipelines/{pipeline}/jobs":               g.listJobs,
+		"GET /pipelines/{pipeline}/bridges":            g.listBridges,
+		"GET /repository/compare":                      g.compare,
+		"GET /repository/merge_base":                   g.mergeBase,
+		"GET /repository/commits":                      g.listCommits,
+		"GET /repository/commits/{sha}":                g.getCommit,
+		"GET /repository/commits/{sha}/merge_requests": g.listCommitMergeRequests,
+		"GET /repository/commits/{sha}/refs":           g.listCommitRefs,
+		"GET /repository/branches/{name}":              g.getBranch,
+		"GET /merge_requests":                          g.listMergeRequests,
+		"GET /merge_requests/{iid}":                    g.getMergeRequest,
+		"GET /merge_requests/{iid}/commits":            g.listMergeRequestCommits,
+		"GET /merge_requests/{iid}/participants":       g.listParticipants,
+		"GET /events":                                  g.listEvents,
+		"GET /members/all":                             g.listProjectMembers,
+		"GET /members/all/{user}":                      g.getProjectMember,
+		"GET /ci/lint":                                 g.getLint,
+	}
+}
+
+func (g *gitlab) toMaintainers() map[string]projectHandler {
+	return map[string]projectHandler{
+		"PUT ":                                  g.editProject,
+		"GET /protected_environments":           g.premium(g.listProtected),
+		"POST /protected_environments":          g.premium(g.protectOne),
+		"GET /protected_environments/{name}":    g.premium(g.getProtected),
+		"PUT /protected_environments/{name}":    g.premium(g.changeProtected),
+		"DELETE /protected_environments/{name}": g.premium(g.unprotect),
+		"GET /protected_branches":               g.listProtectedBranches,
+		"GET /protected_branches/{name}":        g.getProtectedBranch,
+		"GET /protected_tags":                   g.listProtectedTags,
+		"GET /protected_tags/{name}":            g.getProtectedTag,
+		"GET /variables":                        g.listVariables,
+	}
 }
 
 type projectHandler func(http.ResponseWriter, *http.Request, *project)
@@ -122,15 +205,44 @@ type projectHandler func(http.ResponseWriter, *http.Request, *project)
 // who are at least the one that it takes.
 func (g *gitlab) of(least caller, h projectHandler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if who := g.who(r); who == nobody || who < least {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if who := g.visitor(r); who.as == asNobody || who.as < least {
 			gitLabError(w, http.StatusUnauthorized, "401 Unauthorized")
 			return
 		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
 		p := g.project(r.PathValue("id"))
 		if p == nil {
 			gitLabError(w, http.StatusNotFound, "404 Project Not Found")
+			return
+		}
+		h(w, r, p)
+	}
+}
+
+// The access levels that the toy looks at.
+const (
+	developer  = 30
+	maintainer = 40
+	owner      = 50
+)
+
+// maintained serves h to those who may see and change a project's settings.
+func (g *gitlab) maintained(h projectHandler) projectHandler {
+	return func(w http.ResponseWriter, r *http.Request, p *project) {
+		if who := g.visitor(r); !who.own && levelOf(g.membersOf(p), who.user) < maintainer {
+			gitLabError(w, http.StatusForbidden, "403 Forbidden")
+			return
+		}
+		h(w, r, p)
+	}
+}
+
+// premium serves h where the plan has it.
+func (g *gitlab) premium(h projectHandler) projectHandler {
+	return func(w http.ResponseWriter, r *http.Request, p *project) {
+		if p.tier == free {
+			gitLabError(w, http.StatusNotFound, "404 Not Found")
 			return
 		}
 		h(w, r, p)
@@ -153,21 +265,17 @@ func gitLabError(w http.ResponseWriter, status int, message string) {
 	writeJSON(w, status, object{"message": message})
 }
 
-func (g *gitlab) getProject(w http.ResponseWriter, _ *http.Request, p *project) {
-	writeJSON(w, http.StatusOK, p.shape)
-}
-
-func (g *gitlab) listProtected(w http.ResponseWriter, r *http.Request, p *project) {
-	writeJSON(w, http.StatusOK, g.page(w, r, p.protected))
-}
-
-func (g *gitlab) getProtected(w http.ResponseWriter, r *http.Request, p *project) {
-	found := named(p.protected, r.PathValue("name"))
-	if found == nil {
-		gitLabError(w, http.StatusNotFound, "404 Not Found")
+// found answers o, or that there is no such thing.
+func found(w http.ResponseWriter, o object, what string) {
+	if o == nil {
+		gitLabError(w, http.StatusNotFound, "404 "+what+" Not Found")
 		return
 	}
-	writeJSON(w, http.StatusOK, found)
+	writeJSON(w, http.StatusOK, o)
+}
+
+func (g *gitlab) getProject(w http.ResponseWriter, _ *http.Request, p *project) {
+	writeJSON(w, http.StatusOK, p.shape)
 }
 
 // listEnvironments answers those of exactly one name, or those whose name
@@ -192,23 +300,18 @@ func (g *gitlab) listEnvironments(w http.ResponseWriter, r *http.Request, p *pro
 	writeJSON(w, http.StatusOK, g.page(w, r, found))
 }
 
-func (g *gitlab) getDeployment(w http.ResponseWriter, r *http.Request, p *project) {
-	d := p.deployments[pathID(r, "deployment")]
-	if d == nil {
-		gitLabError(w, http.StatusNotFound, "404 Not found")
-		return
-	}
-	writeJSON(w, http.StatusOK, d)
+func (g *gitlab) getEnvironment(w http.ResponseWriter, r *http.Request, p *project) {
+	found(w, byID(p.environments, pathID(r, "environment")), "Environment")
 }
 
 // getJob answers a job's token only, with the job it belongs to.
 func (g *gitlab) getJob(w http.ResponseWriter, r *http.Request) {
-	if g.who(r) != job {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.visitor(r).as != asJob {
 		gitLabError(w, http.StatusUnauthorized, "401 Unauthorized")
 		return
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	writeJSON(w, http.StatusOK, g.job)
 }
 
@@ -220,6 +323,71 @@ func named(all []object, name string) object {
 		}
 	}
 	return nil
+}
+
+// byID returns the object of that id, or nil.
+func byID(all []object, id int64) object {
+	for _, o := range all {
+		if number(o["id"]) == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// number reads a number that came from a request or from the toy, and is -1
+// for anything else.
+func number(v any) int64 {
+	switch n := v.(type) {
+	case int:
+		return int64(n)
+	case int64:
+		return n
+	case float64:
+		return int64(n)
+	}
+	return -1
+}
+
+// idIn returns the id of an object in another.
+func idIn(v any) int64 {
+	o, _ := v.(object)
+	return number(o["id"])
+}
+
+// parameters reads what a request gives, as JSON, as a form, or in its query.
+func parameters(r *http.Request) (object, error) {
+	out := object{}
+	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		err := readJSON(r, &out)
+		return out, err
+	}
+	r.Body = http.MaxBytesReader(nil, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return nil, fmt.Errorf("reading the form: %w", err)
+	}
+	for name, values := range r.Form {
+		out[name] = formValue(values[0])
+	}
+	return out, nil
+}
+
+// formValue is a number or a yes or no, if the text is one.
+func formValue(s string) any {
+	var v any
+	if err := json.Unmarshal([]byte(s), &v); err != nil {
+		return s
+	}
+	switch v.(type) {
+	case bool, float64:
+		return v
+	}
+	return s
+}
+
+func text(v any) string {
+	s, _ := v.(string)
+	return s
 }
 
 // page returns the page that a request asks for, with GitLab's headers.

@@ -98,11 +98,14 @@ func (i *issuer) handler(name string) http.Handler {
 			"id_token_signing_alg_values_supported": []string{"RS256"},
 		})
 	})
-	mux.HandleFunc("GET /.well-known/jwks", func(w http.ResponseWriter, _ *http.Request) {
-		key := jose.JSONWebKey{Key: i.key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}
-		writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
-	})
+	mux.HandleFunc("GET /.well-known/jwks", i.keys)
 	return mux
+}
+
+// keys answers the key that the issuer's tokens verify with.
+func (i *issuer) keys(w http.ResponseWriter, _ *http.Request) {
+	key := jose.JSONWebKey{Key: i.key.Public(), KeyID: keyID, Algorithm: "RS256", Use: "sig"}
+	writeJSON(w, http.StatusOK, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{key}})
 }
 
 // answerInProcess makes the issuers' names resolve to them inside this process

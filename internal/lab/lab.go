@@ -55,12 +55,15 @@ type Lab struct {
 	TrustedRoot, SigningConfig, EnvFile string
 	// Control, GitHub and GitLab are base URLs without a trailing slash.
 	Control, GitHub, GitLab string
+	// Accounts is the issuer's URL of people's tokens.
+	Accounts string
 	// Registry is the registry's host and port.
 	Registry string
 
 	tokens   tokens
 	issuers  issuers
 	front    *front
+	accounts *accounts
 	contract *contract
 	github   *github
 	gitlab   *gitlab
@@ -149,12 +152,13 @@ func (l *Lab) makeDirs(dir string) error {
 
 // A stack is the private Sigstore, as far as the trust files name it.
 type stack struct {
-	since  time.Time
-	chain  []*x509.Certificate // of the certificate authority, root last
-	fulcio string
-	tsa    tsa
-	rekor  *rekor
-	ct     ctLog
+	since    time.Time
+	chain    []*x509.Certificate // of the certificate authority, root last
+	fulcio   string
+	accounts string
+	tsa      tsa
+	rekor    *rekor
+	ct       ctLog
 }
 
 // startStack starts what does not depend on another server side by side, and
@@ -168,19 +172,23 @@ func (l *Lab) startStack(ctx context.Context, c Config) (*stack, error) {
 	}
 	s.chain = ca.chain()
 	g, gctx := errgroup.WithContext(ctx)
+	var people *server
 	g.Go(func() (err error) { l.issuers, err = newIssuers(); return })
+	g.Go(func() (err error) { l.accounts, people, err = startAccounts(l.front); return })
 	g.Go(func() (err error) { s.ct, err = startCT(ctx, l.scratch, ca.root.cert); return })
 	g.Go(func() (err error) { s.tsa, err = startTSA(l.scratch, s.since, l.front); return })
 	g.Go(func() (err error) { s.rekor, err = startRekor(gctx, l.scratch, c, l.front); return })
 	err = g.Wait()
+	l.onStop(people.stop)
 	l.onStop(s.ct.stop)
 	l.onStop(s.tsa.stop)
 	l.onStop(s.rekor.stop)
 	if err != nil {
 		return nil, err
 	}
+	l.Accounts, s.accounts = people.url, people.url
 	l.onStop(l.issuers.answerInProcess())
-	url, stop, err := startFulcio(ctx, ca, s.ct, l.front)
+	url, stop, err := startFulcio(ctx, ca, s, l.front)
 	l.onStop(stop)
 	s.fulcio = url
 	return s, err

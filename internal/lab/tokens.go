@@ -79,8 +79,7 @@ func (l *Lab) serveGitLabToken(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = fmt.Fprint(w, token)
+	writeText(w, token)
 }
 
 // claimsOf reads the claims parameter: base64url, padded or not, of an object.

@@ -61,7 +61,7 @@ func (s *stack) signingConfig() (*root.SigningConfig, error) {
 	}
 	one := root.ServiceConfiguration{Selector: trustroot.ServiceSelector_ANY}
 	return root.NewSigningConfig(root.SigningConfigMediaType02,
-		service(s.fulcio, 1), service(gitHubIssuer, 1), service(s.rekor.url, 2), one, service(s.tsa.url, 1), one)
+		service(s.fulcio, 1), service(s.accounts, 1), service(s.rekor.url, 2), one, service(s.tsa.url, 1), one)
 }
 
 func writeFile(path string, v json.Marshaler) error {

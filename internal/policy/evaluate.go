@@ -29,7 +29,8 @@ func Evaluate(in Input) verdict.Verdict {
 			fmt.Sprintf("the policy has no environment %q", in.Environment), "", "correct the name, which is compared byte for byte, or say under environments what it requires"))
 		fallthrough
 	default:
-		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env.Line))
+		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env))
+		v.Findings = append(v.Findings, bypass(in, env)...)
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
@@ -53,10 +54,14 @@ func deny(code fault.Code, requirement string, line int, reason, wanted, hint st
 // protection judges what the platform says about the environment. A name in a
 // token or a certificate says only that a job named an environment; whether it
 // is guarded is asked of the platform at the time of the decision.
-func protection(name string, p Protection, line int) verdict.Finding {
-	hint := ""
+func protection(name string, p Protection, env Environment) verdict.Finding {
+	hint, line := "", env.Line
 	if p.Setting != "" {
 		hint = "protect it: " + p.Setting
+	}
+	switch {
+	case p.State != Protected && env.Unguarded:
+		return met("environment", "not protected by the platform; the policy says that approvals protect it", line)
 	}
 	switch p.State {
 	case Protected:
@@ -70,6 +75,29 @@ func protection(name string, p Protection, line int) verdict.Finding {
 	default:
 		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("nothing is known about the protection of environment %q", name), "", hint)
 	}
+}
+
+// bypass judges whether the platform's rules can be, or were, passed by.
+func bypass(in Input, env Environment) []verdict.Finding {
+	if in.Protection.State != Protected || env.Unguarded {
+		return nil
+	}
+	var out []verdict.Finding
+	hint := "switch it off: " + in.Protection.Setting
+	switch b := in.Protection.Bypass; {
+	case env.Bypassable:
+		return nil
+	case b == BypassOn:
+		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("administrators may pass the rules of %q by", in.Environment), "a protection that holds for everybody", hint))
+	case b != NoBypass:
+		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("the platform does not say whether administrators may pass the rules of %q by", in.Environment), "a protection that holds for everybody", hint))
+	}
+	r := in.Reviews
+	if r.Asked && r.Entered && !slices.ContainsFunc(r.List, func(x Review) bool { return x.Decision == statement.Approve }) {
+		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("%s is in %q, and nobody has approved it there: the rules were passed by", r.Run, in.Environment), "the review that the platform asks for",
+			"find out who started it past the reviewers; run it again without"))
+	}
+	return out
 }
 
 func judge(in Input, env Environment, c Candidate) verdict.Judgement {
@@ -97,7 +125,23 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 			j.Evidence = append(j.Evidence, evidence(*used))
 		}
 	}
+	if in.Environment != "" {
+		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c)).approvals()...)
+	}
 	return j
+}
+
+// meeting returns every fact that meets a requirement.
+func meeting(in Input, env Environment, a Artifact, c Candidate) []Fact {
+	var out []Fact
+	for _, f := range c.Facts {
+		if f.Trust == a.Trust.Key() && slices.ContainsFunc(env.Requires, func(q Requirement) bool {
+			return f.Statement.PredicateType == q.PredicateType && check(in, a, q, f) == nil
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func evidence(f Fact) verdict.Evidence {
@@ -123,7 +167,7 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 			}
 			continue
 		}
-		m := check(in.Now, a, q, *f)
+		m := check(in, a, q, *f)
 		if m == nil {
 			return met(q.Name, summary(in.Now, *f), q.Line), f
 		}
@@ -222,7 +266,7 @@ type miss struct {
 	line                        int
 }
 
-func check(now time.Time, a Artifact, q Requirement, f Fact) *miss {
+func check(in Input, a Artifact, q Requirement, f Fact) *miss {
 	nearest := &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names no builder of this artifact"}
 	for _, b := range a.BuiltBy {
 		m := builtBy(b, f.Signer)
@@ -230,13 +274,40 @@ func check(now time.Time, a Artifact, q Requirement, f Fact) *miss {
 			m = content(b, q, f)
 		}
 		if m == nil {
-			return fresh(now, q, f)
+			m = fresh(in.Now, q, f)
+		}
+		if m == nil {
+			return finished(in, q, f)
 		}
 		if m.step > nearest.step {
 			nearest = m
 		}
 	}
 	return nearest
+}
+
+// finished wants the run that made the evidence to have ended well: evidence is
+// made in the middle of a run, and a run that fails after it was broken, or
+// broken into. Without an environment nobody was asked.
+func finished(in Input, q Requirement, f Fact) *miss {
+	if in.Environment == "" {
+		return nil
+	}
+	r, ok := in.run(f.Signer.Run)
+	m := &miss{step: 101, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
+	switch {
+	case !ok || r.State == RunUnknown:
+		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""
+	case r.State == Unfinished:
+		m.reason = "the run that made the evidence has not ended"
+	case r.State != Succeeded:
+		m.reason = "the run that made the evidence did not succeed"
+	case r.Commit != f.Signer.Commit:
+		m.code, m.reason, m.found, m.wanted, m.hint = fault.Source, "the platform says that the run was of another commit than its certificate", orAbsent(r.Commit), f.Signer.Commit, ""
+	default:
+		return nil
+	}
+	return m
 }
 
 func fresh(now time.Time, q Requirement, f Fact) *miss {

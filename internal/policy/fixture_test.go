@@ -134,12 +134,16 @@ func app() subject.Subject {
 	return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{1}}
 }
 
-var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}}
+var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}, ID: "9001", Bypass: policy.NoBypass}
 
 // input is what lets the facts enter production if they are good.
 func input(p *policy.Policy, facts ...policy.Fact) policy.Input {
-	return policy.Input{Policy: p, Environment: "production", Protection: guarded, Now: now,
+	in := policy.Input{Policy: p, Environment: "production", Protection: guarded, Now: now,
 		Candidates: []policy.Candidate{{Subject: app(), Facts: facts}}}
+	for _, f := range facts {
+		in.Runs = append(in.Runs, policy.Run{URI: f.Signer.Run, State: policy.Succeeded, Commit: f.Signer.Commit})
+	}
+	return in
 }
 
 // refusals returns the findings of v that do not allow.

@@ -97,8 +97,8 @@ type Input struct {
 	Environment string
 	Protection  Protection
 	Candidates  []Candidate
-	Runs        []Run   // that the evidence names
-	Change      *Change // nil: not asked, because no approval is required
+	Runs        []Run // that the evidence names
+	Changes     []Change
 	Rosters     []Roster
 	Reviews     Reviews
 	Now         time.Time

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Account is one account of a platform, or one e-mail identity of an issuer.
@@ -126,8 +125,10 @@ type ChangeQuery struct {
 	Ref         string   // that the commit was built on, fully qualified
 	Branch      string   // that Head has to be on, or "" for Ref, or for the default branch if Ref is a tag
 	Baseline    string   // the commit to begin with where nothing is deployed, or ""
-	Workflows   []string // paths of the workflows whose runs deploy here, or none: any
-	Runs        []string // addresses of runs whose starters are makers too
+	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
+	Refs        []string // patterns of the refs that such a run was on
+
+	Runs []string // addresses of runs whose starters are makers too
 }
 
 // Run is the platform's word about the run, attempt or job that a certificate
@@ -261,23 +262,6 @@ type BreakGlass struct {
 // regard to case too: two people whose addresses differ in case alone would be
 // one, which can only exclude.
 func equalAddress(a, b string) bool { return a != "" && strings.EqualFold(a, b) }
-
-// approval is one yes or no about one subject, after it was tied to a release.
-type approval struct {
-	account  Account
-	decision string
-	source   Source
-	said     statement.Said
-	time     time.Time
-	trust    string
-	word     string
-	payload  subject.Digest
-	void     *miss // it is about something else, or out of time
-	release  subject.Digest
-	expires  time.Time
-	comment  string
-	several  bool // names more than one environment
-}
 
 // RunQuery asks a door about the run that a certificate names.
 type RunQuery struct {

@@ -83,12 +83,13 @@ func (b Builder) String() string {
 
 // Environment is what has to hold before something enters it.
 type Environment struct {
-	Name      string
-	Requires  []Requirement
-	Approvals []Rule
-	MaxAge    time.Duration // of an approval
-	Separate  bool          // an approval that names other environments too does not count here
-	Baseline  string        // the commit to begin with where nothing is deployed
+	Name       string
+	Requires   []Requirement
+	Approvals  []Rule
+	MaxAge     time.Duration // of an approval
+	Separate   bool          // an approval that names other environments too does not count here
+	DeployedBy []string      // paths of the workflows that deploy; none: those that build
+	Baseline   string        // the commit to begin with where nothing is deployed
 	// Unguarded says that the platform protects nothing here and that the
 	// approvals are the protection; Bypassable, that administrators may pass the
 	// platform's rules by.

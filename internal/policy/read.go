@@ -19,6 +19,7 @@ import (
 type Words struct {
 	Trusts []string                          // instances known by name
 	Forge  func(issuer string) (Forge, bool) // the platform behind an issuer
+	Place  func(name string) (Place, bool)   // the platform that members of groups name; nil: none
 }
 
 // Read reads a policy file. file is its name, for messages. Every complaint is
@@ -36,7 +37,7 @@ func Read(raw []byte, file string, w Words) (*Policy, error) {
 }
 
 func (r *reader) policy(p *Policy, root ast.Node) {
-	m := r.mapping(root, "the policy", "version", "artifacts", "environments")
+	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in")
 	r.require(m, root, "the policy", "version", "artifacts", "environments")
 	if n := m.get("version"); n != nil && r.text(n, "version") != "1" {
 		r.complain(n, "version %q, want 1", scalar(n))
@@ -47,6 +48,7 @@ func (r *reader) policy(p *Policy, root ast.Node) {
 	for _, f := range r.named(m.get("environments"), "environments") {
 		p.Environments = append(p.Environments, r.environment(f))
 	}
+	r.people(p, m)
 }
 
 func (r *reader) artifact(f field) Artifact {
@@ -65,7 +67,7 @@ func (r *reader) artifact(f field) Artifact {
 		a.Trust = r.trust(n)
 	}
 	for _, n := range r.list(m.get("built-by"), "built-by") {
-		a.BuiltBy = append(a.BuiltBy, r.builder(n))
+		a.BuiltBy = append(a.BuiltBy, r.workflow(n, "built-by", func(f Forge) []string { return f.Events }))
 	}
 	return a
 }
@@ -99,11 +101,13 @@ func (r *reader) trust(n ast.Node) Trust {
 	return t
 }
 
-var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest"}
+var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "branch"}
 
-func (r *reader) builder(n ast.Node) Builder {
-	m := r.mapping(n, "built-by", builderKeys...)
-	r.require(m, n, "built-by", "issuer", "repository", "repository-id", "workflow", "refs")
+// workflow reads one workflow, as built-by and approve-in name them. usual
+// are the events that it may run for where none are named.
+func (r *reader) workflow(n ast.Node, what string, usual func(Forge) []string) Builder {
+	m := r.mapping(n, what, builderKeys...)
+	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
 	b.Forge = r.forge(m.get("issuer"))
 	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath())
@@ -113,7 +117,8 @@ func (r *reader) builder(n ast.Node) Builder {
 	for _, x := range r.list(m.get("refs"), "refs") {
 		b.Refs = append(b.Refs, r.ref(x))
 	}
-	b.Events = b.Forge.Events
+	b.Events = usual(b.Forge)
+	b.Branch = r.exact(m.get("branch"), "branch", branchName())
 	if x := m.get("events"); x != nil {
 		b.Events = nil
 		for _, e := range r.list(x, "events") {
@@ -181,7 +186,7 @@ func (r *reader) ref(n ast.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + f.name
-	m := r.mapping(f.value, what, "mode", "requires")
+	m := r.mapping(f.value, what, "mode", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")
@@ -193,6 +198,7 @@ func (r *reader) environment(f field) Environment {
 	if len(e.Requires) == 0 && m.get("requires") != nil {
 		r.vacuous = true
 	}
+	r.rules(&e, m)
 	return e
 }
 
@@ -200,7 +206,7 @@ func (r *reader) requirement(f field) Requirement {
 	q := Requirement{Name: f.name, PredicateType: f.name, Line: line(f.key)}
 	keys := []string{"max-age"}
 	if f.name == "provenance" {
-		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "inputs"}
+		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "inputs", "jobs"}
 	} else if !strings.Contains(f.name, "://") {
 		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, DidYouMean(f.name, []string{"provenance"}))
 	}
@@ -209,16 +215,16 @@ func (r *reader) requirement(f field) Requirement {
 	}
 	m := r.mapping(f.value, f.name, keys...)
 	if n := m.get("max-age"); n != nil {
-		age := r.text(n, "max-age")
-		d, err := ParseAge(age)
-		if age != "" && err != nil {
-			r.complain(n, "max-age: %v", err)
-		}
-		q.MaxAge = d
+		q.MaxAge = r.age(n, "max-age")
 	}
 	if n := m.get("inputs"); n != nil {
 		for _, x := range r.list(n, "inputs") {
 			q.Inputs = append(q.Inputs, r.exact(x, "inputs", word()))
+		}
+	}
+	if n := m.get("jobs"); n != nil {
+		for _, x := range r.list(n, "jobs") {
+			q.Jobs = append(q.Jobs, r.text(x, "jobs"))
 		}
 	}
 	return q
@@ -231,6 +237,7 @@ var (
 	word           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`) })
 	repositoryPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`) })
 	filePath       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`) })
+	branchName     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`) })
 	signerRef      = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./-]+$`)
 	})

@@ -40,6 +40,11 @@ func (r *reader) complain(n ast.Node, format string, args ...any) {
 	r.complaints = append(r.complaints, at+": "+fmt.Sprintf(format, args...))
 }
 
+// complainAt complains about a line that was read before.
+func (r *reader) complainAt(line int, format string, args ...any) {
+	r.complaints = append(r.complaints, fmt.Sprintf("%s:%d: ", r.file, line)+fmt.Sprintf(format, args...))
+}
+
 // start returns the node that begins where n begins: the token of a mapping is
 // its first colon.
 func start(n ast.Node) ast.Node {

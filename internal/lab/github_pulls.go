@@ -1,0 +1,135 @@
+package lab
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (g *github) pullRoutes() map[string]http.HandlerFunc {
+	return map[string]http.HandlerFunc{
+		"GET R/pulls":               g.of(g.listPulls),
+		"GET R/pulls/{id}":          g.of(g.getPull),
+		"GET R/pulls/{id}/commits":  g.of(g.listPullCommits),
+		"GET R/commits/{sha}/pulls": g.of(g.listCommitPulls),
+	}
+}
+
+// listPulls answers the open ones unless told otherwise, newest first where
+// the order is that of their making.
+func (g *github) listPulls(w http.ResponseWriter, req *http.Request, r *repo) {
+	q := req.URL.Query()
+	state, sort := cmp.Or(q.Get("state"), "open"), cmp.Or(q.Get("sort"), "created")
+	found := slices.DeleteFunc(slices.Clone(r.history.Pulls), func(p pull) bool {
+		return state != "all" && p.State != state || q.Has("base") && p.Base != q.Get("base")
+	})
+	slices.SortStableFunc(found, func(a, b pull) int {
+		if sort == "updated" {
+			return cmp.Or(strings.Compare(a.UpdatedAt, b.UpdatedAt), cmp.Compare(a.Number, b.Number))
+		}
+		return cmp.Or(strings.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.Number, b.Number))
+	})
+	if d := q.Get("direction"); d == "desc" || d == "" && sort == "created" {
+		slices.Reverse(found)
+	}
+	g.writePulls(w, req, r, found)
+}
+
+func (g *github) writePulls(w http.ResponseWriter, req *http.Request, r *repo, pulls []pull) {
+	out := []object{}
+	for _, p := range pageOf(g, w, req, pulls) {
+		out = append(out, g.contract.fill("pull-request-simple", g.pullShape(r, p)))
+	}
+	writeJSON(w, http.StatusOK, out)
+}
+
+func (r *repo) pull(number int64) *pull {
+	for i := range r.history.Pulls {
+		if r.history.Pulls[i].Number == number {
+			return &r.history.Pulls[i]
+		}
+	}
+	return nil
+}
+
+func (g *github) getPull(w http.ResponseWriter, req *http.Request, r *repo) {
+	p := r.pull(pathID(req, "id"))
+	if p == nil {
+		gitHubNotFound(w)
+		return
+	}
+	writeJSON(w, http.StatusOK, g.contract.fill("pull-request", with(g.pullShape(r, *p), object{
+		"merged": p.MergedAt != "", "merged_by": g.user(p.MergedBy), "commits": len(p.Commits),
+	})))
+}
+
+// maxPullCommits is how many commits of a pull request can be listed at all:
+// the first ones, and nothing tells that there are more.
+const maxPullCommits = 250
+
+func (g *github) listPullCommits(w http.ResponseWriter, req *http.Request, r *repo) {
+	p := r.pull(pathID(req, "id"))
+	if p == nil {
+		gitHubNotFound(w)
+		return
+	}
+	var all []*gitCommit
+	for _, sha := range p.Commits[:min(len(p.Commits), maxPullCommits)] {
+		all = append(all, r.history.bySHA[sha])
+	}
+	writeJSON(w, http.StatusOK, g.commitShapes(r, pageOf(g, w, req, all)))
+}
+
+// listCommitPulls answers the pull requests that a commit is in or that made
+// it: the merged ones if it is on the default branch, else the open ones too.
+func (g *github) listCommitPulls(w http.ResponseWriter, req *http.Request, r *repo) {
+	h := r.history
+	c := h.resolve(req.PathValue("sha"))
+	if c == nil {
+		gitHubError(w, http.StatusUnprocessableEntity, "No commit found for SHA: "+req.PathValue("sha"))
+		return
+	}
+	landed := map[string]struct{}{}
+	if tip := h.Branches[h.DefaultBranch]; tip != "" {
+		h.reach(tip, landed)
+	}
+	_, isLanded := landed[c.SHA]
+	found := slices.DeleteFunc(slices.Clone(h.Pulls), func(p pull) bool {
+		has := p.MergeCommitSHA == c.SHA && p.MergedAt != "" || slices.Contains(p.Commits, c.SHA) || slices.Contains(p.Introduced, c.SHA)
+		return !has || p.MergedAt == "" && (isLanded || p.State != "open")
+	})
+	g.writePulls(w, req, r, found)
+}
+
+func (g *github) pullShape(r *repo, p pull) object {
+	api := g.api("/repos/%s/%s", r.owner, r.name)
+	url := fmt.Sprintf("%s/pulls/%d", api, p.Number)
+	html := fmt.Sprintf("https://github.com/%s/%s/pull/%d", r.owner, r.name, p.Number)
+	head := *r
+	if p.Head.Fork && p.Head.Owner != nil {
+		head.owner, head.ownerID, head.isFork = p.Head.Owner.Login, p.Head.Owner.ID, "true"
+		head.id = nameID(strings.ToLower(head.owner + "/" + head.name))
+	}
+	closed := any(nil)
+	if p.State == "closed" {
+		closed = cmp.Or(p.MergedAt, p.UpdatedAt)
+	}
+	return object{
+		"id": nameID(url), "node_id": "PR_" + strconv.FormatInt(p.Number, 10), "number": p.Number, "url": url, "html_url": html,
+		"diff_url": html + ".diff", "patch_url": html + ".patch", "commits_url": url + "/commits", "state": p.State,
+		"title": cmp.Or(p.Title, "change"), "user": g.user(p.User), "body": nil, "author_association": "CONTRIBUTOR",
+		"created_at": p.CreatedAt, "updated_at": p.UpdatedAt, "closed_at": closed, "merged_at": orNull(p.MergedAt),
+		"merge_commit_sha": orNull(p.MergeCommitSHA),
+		"head":             g.endShape(&head, p.Head.Ref, p.Head.SHA),
+		"base":             g.endShape(r, p.Base, r.history.Branches[p.Base]),
+	}
+}
+
+// endShape is where a pull request comes from or goes to.
+func (g *github) endShape(r *repo, ref, sha string) object {
+	shape := g.repoShape(r)
+	return object{"label": r.owner + ":" + ref, "ref": ref, "sha": sha, "user": shape["owner"], "repo": shape}
+}

@@ -1,0 +1,323 @@
+package pipelines
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// judgement is the command that decides, at the beginning of a line or of a
+// part of it; what stands behind it on the line is its tail.
+var (
+	judgement = regexp.MustCompile(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|attest|approve|verify)\b(.*)$`)
+	named     = regexp.MustCompile(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
+	assigned  = regexp.MustCompile(`(?:^|\s)SALLYPORT_ENVIRONMENT=["']?([^\s"']+)`)
+	branching = regexp.MustCompile(`^(?:if|for|while|until|case|elif|else|function)\b|^[\w-]+\s*\(\)|^[{(]|^!`)
+	careless  = regexp.MustCompile(`(?:^|[\s;&|])(?:set\s+\+e|set\s+\+o\s+errexit|exit\b|return\b|trap\b)`)
+)
+
+// A command is one call of sallyport in a job's script.
+type command struct {
+	verb    string
+	line    string
+	tail    string
+	at      *node
+	last    bool   // nothing is run after it
+	blunted string // why its status does not count, or empty
+}
+
+// calls returns what a job asks of sallyport, in order.
+func (j *job) calls() []command {
+	var out []command
+	loose := ""
+	items := j.script("script")
+	for i, item := range items {
+		inner := loose
+		lines := strings.Split(strings.ReplaceAll(strings.TrimRight(item.text, "\n"), "\\\n", " "), "\n")
+		for k, line := range lines {
+			line = strings.TrimSpace(line)
+			if strings.HasPrefix(line, "#") {
+				continue
+			}
+			last := i == len(items)-1 && k == len(lines)-1
+			if c, is := call(line); is {
+				c.at, c.last = item, last
+				c.blunted = blunt(c, inner)
+				out = append(out, c)
+			}
+			if branching.MatchString(line) && inner == "" {
+				inner = "it stands in a branch or a function"
+			}
+			// An installer's function may exit as it likes: only what the
+			// shell itself reads afterwards is loosened by it.
+			if len(lines) < 10 && careless.MatchString(line) {
+				inner, loose = "an earlier line loosens the shell or ends the job", "an earlier line loosens the shell or ends the job"
+			}
+		}
+	}
+	return out
+}
+
+func call(line string) (command, bool) {
+	rest := line
+	for {
+		if m := judgement.FindStringSubmatch(strings.TrimSpace(rest)); m != nil {
+			return command{verb: m[1], line: line, tail: m[2]}, true
+		}
+		i := strings.Index(rest, "&&")
+		if s := strings.IndexByte(rest, ';'); s >= 0 && (i < 0 || s < i) {
+			rest = rest[s+1:]
+			continue
+		}
+		if i < 0 {
+			return command{}, false
+		}
+		rest = rest[i+2:]
+	}
+}
+
+// blunt says why the status of a command does not stop the job.
+func blunt(c command, inner string) string {
+	tail := strings.ReplaceAll(strings.ReplaceAll(c.tail, "2>&1", ""), "&>", "")
+	first := strings.TrimSpace(strings.SplitN(c.line, "sallyport", 2)[0])
+	switch {
+	case inner != "":
+		return inner
+	case branching.MatchString(first):
+		return "it stands in a branch"
+	case strings.Contains(tail, "||"):
+		return "what follows || takes its place"
+	case strings.Contains(strings.ReplaceAll(tail, "&&", ""), "&"):
+		return "it runs in the background"
+	case strings.Contains(tail, "|"):
+		return "the status of a pipe may be that of its last command"
+	case strings.Contains(c.line, "&&") && !c.last:
+		return "a list with && does not stop the script"
+	}
+	return ""
+}
+
+// recognise finds out whether a job is a gate, and of which environment.
+func (p *pipeline) recognise(j *job) {
+	for _, c := range j.calls() {
+		if c.verb == "gate" {
+			j.judge, j.gates = true, j.gated(c)
+			return
+		}
+	}
+	// A job that carries a gate's name is held to it, so that what is wrong
+	// with it is said at its own place.
+	if j.component == "gate" {
+		c := p.componentOf(j.name)
+		j.judge, j.gates = true, c.input("environment", "")
+	}
+	if env, is := strings.CutPrefix(j.name, "gate:"); is && j.component == "" && slices.Contains(p.want.Environments, env) && j.get("script") != nil {
+		j.judge, j.gates, j.component = true, env, "gate"
+	}
+}
+
+// gated returns the environment that a gate's command names.
+func (j *job) gated(c command) string {
+	env := ""
+	if v := j.table.get("variables").get("SALLYPORT_ENVIRONMENT"); v != nil {
+		env = value(v).str()
+	}
+	if m := assigned.FindStringSubmatch(c.line); m != nil {
+		env = m[1]
+	}
+	if m := named.FindStringSubmatch(c.tail); m != nil {
+		env = m[1]
+	}
+	switch env {
+	case "$CI_ENVIRONMENT_NAME", "${CI_ENVIRONMENT_NAME}":
+		env = j.environment().str()
+	}
+	return env
+}
+
+// value returns the value of a variable, which may have a description beside it.
+func value(n *node) *node {
+	if n.kind == table {
+		return n.get("value")
+	}
+	return n
+}
+
+// genuine reports whether the job runs what our component put into it: the
+// installer, and one command.
+func (j *job) genuine() bool {
+	lines := j.script("script")
+	return len(lines) == 2 && strings.Contains(lines[0].text, "sallyport_install()") && strings.HasPrefix(lines[1].text, `"$sallyport" `)
+}
+
+// checkGates finds gates whose no is not heard.
+func checkGates(p *pipeline) {
+	for _, j := range p.jobs {
+		if !j.judge {
+			continue
+		}
+		p.soft(j)
+		p.ignored(j)
+	}
+}
+
+func (p *pipeline) soft(j *job) {
+	a := j.get("allow_failure")
+	if a != nil && a.truth() != no {
+		p.softened(j, a, "allow_failure: "+a.show())
+		return
+	}
+	rules := rulesOf(j.table)
+	if a == nil && len(rules) == 0 && j.get("when").str() == "manual" {
+		p.softened(j, j.spot("when"), "when: manual, which may fail unless allow_failure is false")
+		return
+	}
+	for _, r := range rules {
+		if a := r.get("allow_failure"); a != nil && a.truth() != no {
+			p.softened(j, a, "allow_failure: "+a.show())
+			return
+		}
+	}
+}
+
+func (p *pipeline) softened(j *job, at *node, found string) {
+	p.find(at, Finding{
+		Rule: "gate-soft", Threat: "H01", Severity: Error,
+		Message: quote("the pipeline goes on when %s says no", j.name),
+		Found:   found, Wanted: "allow_failure: false",
+		Hint: "take allow_failure off the gate",
+	})
+}
+
+func (p *pipeline) ignored(j *job) {
+	for _, c := range j.calls() {
+		if c.verb != "gate" || c.blunted == "" {
+			continue
+		}
+		p.find(c.at, Finding{
+			Rule: "gate-ignored", Threat: "H01", Severity: Error,
+			Message: quote("the job %s does not stop when its gate says no: ", j.name) + c.blunted,
+			Found:   c.line, Wanted: "sallyport gate as a line of its own",
+			Hint: "put the command on a line of its own",
+		})
+	}
+}
+
+// may are the keys that a file may set beside an include of our component: none
+// of them changes what the job runs, or with which values.
+var may = []string{
+	"stage", "needs", "dependencies", "tags", "rules", "only", "except", "when", "start_in", "timeout", "interruptible",
+	"retry", "resource_group", "allow_failure", "environment", "inherit", "image", "extends",
+}
+
+// checkOverrides finds jobs of our components whose commands or values this
+// file replaces.
+func checkOverrides(p *pipeline) {
+	for _, j := range p.jobs {
+		switch {
+		case j.component == "":
+			p.tampered(j)
+		case p.componentOf(j.name) != nil:
+			p.overridden(j)
+		default:
+			p.overriddenMerged(j)
+		}
+		p.ruleVariables(j)
+	}
+}
+
+func (p *pipeline) overridden(j *job) {
+	keys := j.table.entries
+	for _, e := range keys {
+		if slices.Contains(may, e.name) || p.componentOf(j.name).build().raw(e.name) != nil && (j.own == nil || j.own.raw(e.name) == nil) && !p.extends(j) {
+			continue
+		}
+		if e.name == "variables" && p.harmless(e.value) {
+			continue
+		}
+		p.override(j, e.key, e.name, e.value)
+	}
+	p.image(j, j.table.get("image"), Error)
+}
+
+func (p *pipeline) extends(j *job) bool { return j.table.get("extends") != nil }
+
+// harmless reports whether variables are only those that our jobs read as the
+// machine's business, or that the component itself set.
+func (p *pipeline) harmless(n *node) bool {
+	for _, e := range n.entries {
+		if e.name == "SALLYPORT_ENVIRONMENT" && e.value.line == e.key.line && e.key.column == e.value.column {
+			continue
+		}
+		if !slices.Contains(neutral, e.name) {
+			return false
+		}
+	}
+	return true
+}
+
+// overriddenMerged looks at a job of the merged YAML, where what the component
+// said is no longer told apart from what the file says.
+func (p *pipeline) overriddenMerged(j *job) {
+	if !j.genuine() {
+		p.override(j, j.spot("script"), "script", j.get("script"))
+	}
+	for _, key := range []string{"before_script", "after_script", "hooks", "run", "services", "secrets"} {
+		if v := j.table.get(key); v != nil {
+			p.override(j, v, key, v)
+		}
+	}
+	p.image(j, j.table.get("image"), Error)
+}
+
+// tampered finds, in the merged YAML, jobs with our installer and other
+// commands around it.
+func (p *pipeline) tampered(j *job) {
+	if !strings.Contains(j.commands(), "sallyport_install()") {
+		return
+	}
+	p.overriddenMerged(j)
+}
+
+func (p *pipeline) override(j *job, at *node, key string, v *node) {
+	p.find(at, Finding{
+		Rule: "component-overridden", Threat: "H06", Severity: Error,
+		Message: quote("the job %s of our component does not run as the component has it: %s is replaced", j.name, key),
+		Found:   key + ": " + v.show(), Wanted: "the component's own",
+		Hint: "take " + key + " away from this job; what the component offers is among its inputs",
+	})
+}
+
+func (p *pipeline) image(j *job, image *node, s Severity) {
+	if image == nil {
+		return
+	}
+	name := image.str()
+	if image.kind == table {
+		name = image.get("name").str()
+		if e := image.get("entrypoint"); e != nil && len(e.flat()) > 0 && e.show() != "[]" {
+			p.override(j, e, "entrypoint", e)
+		}
+	}
+	if imageDigest.MatchString(name) {
+		return
+	}
+	p.find(image, Finding{
+		Rule: "gate-image", Threat: "H06", Severity: s,
+		Message: quote("the shell that runs %s comes from an image that moves", j.name),
+		Found:   fmt.Sprintf("image %q", name), Wanted: "an image named by @sha256",
+		Hint: "name the image by its digest",
+	})
+}
+
+func (p *pipeline) ruleVariables(j *job) {
+	if j.component == "" && !j.judge {
+		return
+	}
+	for _, r := range rulesOf(j.table) {
+		if v := r.get("variables"); v != nil && !p.harmless(v) {
+			p.override(j, v, "variables", v)
+		}
+	}
+}

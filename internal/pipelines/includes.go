@@ -1,0 +1,252 @@
+package pipelines
+
+import (
+	"regexp"
+	"strings"
+)
+
+// An include is a file that the platform puts into the pipeline.
+type include struct {
+	at        *node
+	kind      string // component, project, remote, local, template, artifact
+	address   string // without the ref
+	ref       string
+	component string // which of our components it is, or empty
+	inputs    *node
+	rules     *node
+	integrity *node
+}
+
+// ours says, for each of our components, the job that it brings.
+var ours = map[string]struct{ name, stage, needs string }{
+	"attest":  {"attest", "build", "build"},
+	"verify":  {"verify", "test", "build attest"},
+	"gate":    {"gate", "deploy", "build attest"},
+	"approve": {"approve", "deploy", ""},
+}
+
+func (p *pipeline) readIncludes() {
+	n := p.base.get("include")
+	if n == nil {
+		return
+	}
+	for _, item := range n.flat() {
+		p.readInclude(item)
+	}
+}
+
+func (p *pipeline) readInclude(n *node) {
+	if n.kind == scalar {
+		kind := "local"
+		if strings.HasPrefix(n.text, "http://") || strings.HasPrefix(n.text, "https://") {
+			kind = "remote"
+		}
+		p.includes = append(p.includes, include{at: n, kind: kind, address: n.text})
+		return
+	}
+	i := include{at: n, inputs: n.get("inputs"), rules: n.get("rules"), integrity: n.get("integrity")}
+	for _, kind := range []string{"component", "project", "remote", "local", "template", "artifact"} {
+		if v := n.get(kind); v != nil {
+			i.kind, i.address = kind, v.str()
+			break
+		}
+	}
+	switch i.kind {
+	case "component":
+		i.address, i.ref, _ = strings.Cut(i.address, "@")
+		i.component = p.ourComponent(i.address)
+		p.includes = append(p.includes, i)
+	case "project":
+		i.ref = n.get("ref").str()
+		for _, file := range n.get("file").flat() {
+			f := i
+			f.component = p.ourFile(i.address, file.str())
+			p.includes = append(p.includes, f)
+		}
+	default:
+		p.includes = append(p.includes, i)
+	}
+}
+
+// ourComponent returns the name of our component at an address, or nothing. The
+// host in front is always the instance itself.
+func (p *pipeline) ourComponent(address string) string {
+	_, path, _ := strings.Cut(address, "/")
+	name, is := strings.CutPrefix(path, p.want.Component+"/")
+	if !is || p.want.Component == "" || strings.Contains(name, "/") {
+		return ""
+	}
+	return name
+}
+
+func (p *pipeline) ourFile(project, file string) string {
+	if project != p.want.Component || project == "" {
+		return ""
+	}
+	name := strings.TrimPrefix(strings.TrimPrefix(file, "/"), "templates/")
+	return strings.TrimSuffix(strings.TrimSuffix(name, "/template.yml"), ".yml")
+}
+
+// opaque reports whether the include brings jobs that are not seen.
+func (i include) opaque() bool { return ours[i.component].name == "" }
+
+// unseen returns the first include whose jobs are not seen, or nil.
+func (p *pipeline) unseen() *include {
+	if p.want.Merged {
+		return nil
+	}
+	for i := range p.includes {
+		if p.includes[i].opaque() {
+			return &p.includes[i]
+		}
+	}
+	return nil
+}
+
+func (i include) input(name, otherwise string) string {
+	if v := i.inputs.get(name); v != nil {
+		return v.str()
+	}
+	return otherwise
+}
+
+// job returns the name of the job that one of our components brings.
+func (i include) job() string {
+	name := i.input("job-name", ours[i.component].name)
+	if i.component == "gate" {
+		name += ":" + i.input("environment", "")
+	}
+	return name
+}
+
+// overlay puts the jobs of our components under what this file says of them, as
+// the platform does with includes.
+func (p *pipeline) overlay() {
+	base := *p.base
+	base.entries = nil
+	for _, i := range p.includes {
+		if !i.opaque() {
+			base.put(entry{i.job(), i.at, i.build()})
+		}
+	}
+	p.base = p.doc.over(&base, p.doc.root)
+}
+
+func (p *pipeline) componentOf(name string) *include {
+	for i := range p.includes {
+		if !p.includes[i].opaque() && p.includes[i].job() == name {
+			return &p.includes[i]
+		}
+	}
+	return nil
+}
+
+// build returns the job that the component's template describes.
+func (i include) build() *node {
+	text := func(s string) *node {
+		return &node{kind: scalar, text: s, quoted: true, line: i.at.line, column: i.at.column, size: 1}
+	}
+	t := &node{kind: table, line: i.at.line, column: i.at.column}
+	set := func(key string, v *node) { t.entries = append(t.entries, entry{key, i.at, v}) }
+	set("stage", text(i.input("stage", ours[i.component].stage)))
+	needs := i.inputs.get("needs")
+	if needs == nil {
+		needs = &node{kind: list, line: i.at.line, column: i.at.column}
+		for _, n := range strings.Fields(ours[i.component].needs) {
+			needs.items = append(needs.items, text(n))
+		}
+	}
+	set("needs", needs)
+	set("allow_failure", &node{kind: scalar, text: "false", line: i.at.line, column: i.at.column})
+	set("script", text("sallyport "+i.component))
+	if i.component == "gate" {
+		set("variables", &node{kind: table, entries: []entry{{"SALLYPORT_ENVIRONMENT", i.at, text(i.input("environment", ""))}}})
+	}
+	return t
+}
+
+var (
+	commit      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	imageDigest = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
+)
+
+// checkIncludes finds includes that somebody else can move to other bytes.
+func checkIncludes(p *pipeline) {
+	for _, i := range p.includes {
+		switch i.kind {
+		case "component", "project":
+			p.pinned(i)
+		case "remote":
+			p.whole(i)
+		}
+	}
+}
+
+func (p *pipeline) pinned(i include) {
+	if commit.MatchString(i.ref) {
+		return
+	}
+	f := Finding{
+		Rule: "include-unpinned", Threat: "H06", Severity: Warning,
+		Message: quote("%s %s is named by something that moves", i.kind, i.address),
+		Found:   quote("ref %s", i.ref),
+		Wanted:  "the full commit SHA",
+		Hint:    "write the full commit SHA after the @",
+	}
+	if i.kind == "project" {
+		f.Hint = "write the full commit SHA as ref"
+	}
+	if i.component != "" {
+		f.Rule, f.Severity = "component-unpinned", Error
+	}
+	p.find(i.at, f)
+}
+
+func (p *pipeline) whole(i include) {
+	if strings.HasPrefix(i.integrity.str(), "sha256-") {
+		return
+	}
+	p.find(i.at, Finding{
+		Rule: "include-unpinned", Threat: "H06", Severity: Warning,
+		Message: quote("remote %s is whatever its host sends", i.address),
+		Found:   "no integrity",
+		Wanted:  "integrity: sha256-...",
+		Hint:    "add the file's digest as integrity",
+	})
+}
+
+// checkUnseen says that files were not read, so that silence about them is not
+// taken for praise.
+func checkUnseen(p *pipeline) {
+	i := p.unseen()
+	if i == nil || len(p.want.Environments) == 0 {
+		return
+	}
+	f := Finding{
+		Rule: "include-unseen", Threat: "H06", Severity: Note,
+		Message: "the jobs of this include were not read",
+		Found:   quote("%s %s", i.kind, i.address),
+		Wanted:  "the merged YAML",
+		Hint:    "check the merged YAML, which has the jobs of all includes",
+	}
+	if !p.deploys() {
+		f.Severity, f.Message = Warning, "no job of this file enters a guarded environment, and the jobs of this include were not read"
+	}
+	p.find(i.at, f)
+}
+
+// checkReading finds keys of which a reader sees another value than the machine.
+func checkReading(p *pipeline) {
+	for _, c := range p.doc.twice {
+		f := Finding{
+			Rule: "key-twice", Threat: "H06", Severity: Error,
+			Message: quote("%s stands here a second time, and only the last one counts", c.name),
+			Found:   "two values", Wanted: "one", Hint: "take one of them out",
+		}
+		if c.merge != nil {
+			f.Message = quote("this merge takes the place of %s above it", c.name)
+			f.Hint = "put << before the other keys"
+		}
+		p.find(c.at, f)
+	}
+}

@@ -1,0 +1,135 @@
+// Package pipelines reads a GitLab pipeline and says what in it makes a gate
+// meaningless: a job that enters an environment without waiting for the gate, a
+// gate that may fail, one whose commands somebody else supplies.
+//
+// It reads text and nothing else. It refuses to run what it reads, to fetch an
+// include, and to guess: what an include holds it does not see, and it says so;
+// a value that it cannot work out is never taken for the harmless one. It does
+// not decide whether anything may be deployed; a pipeline without findings is
+// only one that does not go around its own gate.
+package pipelines
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Limits on what is read.
+const (
+	MaxBytes    = 1 << 20 // bytes of a pipeline
+	MaxDepth    = 64      // levels of brackets or indentation
+	MaxKeys     = 2000      // keys of one mapping
+	MaxNodes    = 1_000_000 // values, after aliases, extends and references
+	MaxExtends  = 10      // levels of extends, as the platform allows
+	MaxFindings = 1000
+)
+
+// Want is what the pipeline is held against.
+type Want struct {
+	Environments []string // that the policy guards
+	Component    string   // our components' project, such as "sallyport-dev/sallyport"
+	Merged       bool     // the text is the merged YAML: it has the jobs of all includes
+}
+
+// Severity says how much a finding takes away from the gate. The zero Severity
+// is Error.
+type Severity int
+
+// The severities.
+const (
+	Error   Severity = iota // the gate can be passed by
+	Warning                 // the gate leans on something that can be moved
+	Note                    // not seen, or never counted; somebody should know
+)
+
+// String returns the severity as a word.
+func (s Severity) String() string {
+	switch s {
+	case Warning:
+		return "warning"
+	case Note:
+		return "note"
+	}
+	return "error"
+}
+
+// Finding is one thing that makes a gate mean less than it seems to.
+type Finding struct {
+	Rule     string // stable, such as "gate-soft"
+	Threat   string // its place in the threat model, such as "H01"
+	Severity Severity
+	File     string
+	Line     int
+	Column   int
+	Message  string
+	Found    string
+	Wanted   string
+	Hint     string // the next step; never a weaker policy
+}
+
+// Check returns what makes the gates of a pipeline meaningless, in the order of
+// the file. raw is a .gitlab-ci.yml, or the merged YAML of one; path is its
+// name for messages. An error means that nothing was checked.
+func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
+	defer fault.Recover(&err, "reading a pipeline")
+	d, err := read(path, raw)
+	if err != nil {
+		return nil, err
+	}
+	p := &pipeline{doc: d, want: want}
+	p.load()
+	for _, rule := range rules {
+		rule(p)
+	}
+	if d.spent() {
+		return nil, d.tooMuch()
+	}
+	slices.SortStableFunc(p.findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	return slices.Compact(p.findings), nil
+}
+
+// rules are all there are, each a function that adds what it finds.
+var rules = []func(*pipeline){
+	checkReading,
+	checkIncludes,
+	checkUnseen,
+	checkGates,
+	checkOverrides,
+	checkInherited,
+	checkEnvironments,
+	checkOrder,
+	checkWhen,
+	checkDropped,
+	checkManual,
+	checkMergeRequests,
+	checkElsewhere,
+	checkDownstream,
+	checkTokens,
+	checkInputs,
+}
+
+// find adds a finding at the place of n.
+func (p *pipeline) find(n *node, f Finding) {
+	if len(p.findings) >= MaxFindings {
+		return
+	}
+	f.File = p.doc.file
+	if n != nil {
+		f.Line, f.Column = n.line, n.column
+	}
+	p.findings = append(p.findings, f)
+}
+
+func quote(format string, args ...any) string {
+	for i, a := range args {
+		if s, ok := a.(string); ok {
+			args[i] = fmt.Sprintf("%q", s)
+		}
+	}
+	return fmt.Sprintf(format, args...)
+}

@@ -1,0 +1,325 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// A vote is one yes or no about one subject, before anybody asked whether it
+// counts.
+type vote struct {
+	account    Account
+	decision   string
+	source     Source
+	time       time.Time
+	trust      string
+	word       string // whose word it is
+	comment    string
+	payload    string // digest of the signed statement, or nothing
+	breakGlass bool
+	void       *miss // it is about something else, or out of time
+	nobody     *miss // who said so is not known
+}
+
+// A court judges the approvals of one subject.
+type court struct {
+	in       Input
+	env      Environment
+	artifact Artifact
+	digest   subject.Digest
+	facts    []Fact
+	used     []Fact // everything that meets a requirement
+	sets     []set
+	makers   []Maker
+	changed  bool // the change behind every used fact is known
+}
+
+// set is a release set that one of the artifact's builders signed.
+type set struct {
+	statement.Set
+	time time.Time
+}
+
+// convene gathers what is known about the change behind a candidate.
+func convene(in Input, env Environment, a Artifact, c Candidate, used []Fact) court {
+	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: used, changed: len(used) > 0}
+	for _, f := range used {
+		ch, ok := in.change(f.Signer)
+		if !ok {
+			k.changed = false
+			continue
+		}
+		k.makers = append(k.makers, ch.Makers...)
+	}
+	for _, f := range c.Facts {
+		if s, ok := releaseOf(a, f); ok && s.Covers(k.digest) {
+			k.sets = append(k.sets, set{s, f.Time})
+		}
+	}
+	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.time.Compare(x.time), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	return k
+}
+
+func (in Input) change(s statement.Signer) (Change, bool) {
+	for _, c := range in.Changes {
+		if c.Repository == s.Repository && c.Head == s.Commit {
+			return c, true
+		}
+	}
+	return Change{}, false
+}
+
+// releaseOf reads a fact as a release set of an artifact: the workflow that
+// builds it is the one that may say what is released together.
+func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
+	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.Key() || f.Keyed {
+		return statement.Set{}, false
+	}
+	if !slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
+		return statement.Set{}, false
+	}
+	s, err := f.Statement.Set()
+	return s, err == nil
+}
+
+// approvals judges everything that people have to say about a subject.
+func (k court) approvals() []verdict.Finding {
+	if len(k.env.Approvals) == 0 {
+		return nil
+	}
+	if !k.changed {
+		return []verdict.Finding{deny(fault.Duties, "approvals", k.env.Line, "nothing says who made this change, so nobody can be told apart from its makers", "", "mend the evidence first")}
+	}
+	found := k.order()
+	votes := k.votes()
+	benches := make([]bench, len(k.env.Approvals))
+	for i, r := range k.env.Approvals {
+		benches[i] = k.seat(r, votes)
+	}
+	match(benches)
+	var rules []verdict.Finding
+	for i := range benches {
+		rules = append(rules, k.finding(benches, i))
+	}
+	return append(found, k.broken(votes, rules)...)
+}
+
+// order denies what is older than what is deployed, and a commit that is on no
+// protected branch.
+func (k court) order() []verdict.Finding {
+	var out []verdict.Finding
+	for _, f := range k.used {
+		c, _ := k.in.change(f.Signer)
+		if slices.ContainsFunc(out, func(o verdict.Finding) bool { return o.Found == c.Deployed && o.Code == fault.Rollback }) {
+			continue
+		}
+		switch c.Order {
+		case First, Same, Newer:
+		case Older:
+			out = append(out, deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("commit %s is older than what is in the environment, or was approved for it since", short(c.Head)),
+				"a commit that comes after", "release a newer commit; going back is a rollback, and is asked for as one"))
+			out[len(out)-1].Found = c.Deployed
+		default:
+			out = append(out, deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("commit %s does not come after what is in the environment: their histories have parted, or cannot be told", short(c.Head)),
+				"a commit that comes after", "merge what is deployed into what you release"))
+			out[len(out)-1].Found = orAbsent(c.Deployed)
+		}
+		if !c.Reachable {
+			n := deny(fault.Source, "order", k.artifact.Line, fmt.Sprintf("commit %s is not on branch %q now", short(c.Head), c.Branch), "a commit of that branch",
+				"merge it, or name its branch with the key branch under built-by")
+			n.Found = "a commit that another branch, a fork or a rewritten history had"
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// votes reads every yes and no about the subject.
+func (k court) votes() []vote {
+	var out []vote
+	for _, f := range k.facts {
+		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed {
+			continue
+		}
+		s, err := f.Statement.Said()
+		if err != nil || !s.Covers(k.digest) {
+			continue
+		}
+		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), breakGlass: s.BreakGlass}
+		k.signed(&v, f)
+		v.void = k.void(s, f.Time, s.BreakGlass)
+		out = append(out, v)
+	}
+	for _, r := range k.in.Reviews.List {
+		out = append(out, k.reviewed(r))
+	}
+	slices.SortStableFunc(out, func(a, b vote) int {
+		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
+	})
+	return out
+}
+
+// signed says who signed an approval: an e-mail identity itself, or whoever
+// started the run of a workflow that the policy lets carry approvals.
+func (k court) signed(v *vote, f Fact) {
+	s := f.Signer
+	if s.SANKind == "email" {
+		v.account = Account{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: Human}
+		v.source, v.word = BySignature, "certificate of "+s.SAN+" by "+bare(s.Issuer)
+		return
+	}
+	v.source, v.word, v.account.Name = ByWorkflow, "certificate of "+bare(s.Run), bare(s.SAN)
+	m := &miss{step: -1, code: fault.Identity, reason: "signed in a workflow that carries no approvals", wanted: "a workflow under approve-in"}
+	for _, b := range k.in.Policy.ApproveIn {
+		if x := builtBy(b, s); x == nil {
+			m = nil
+			break
+		} else if x.step > m.step {
+			m = x
+			m.reason = "signed in another workflow than approve-in names: " + m.reason
+		}
+	}
+	if m != nil {
+		v.nobody = m
+		return
+	}
+	r, ok := k.in.run(s.Run)
+	switch {
+	case !ok || r.By.ID == "":
+		v.nobody = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
+	case r.Again:
+		v.nobody = &miss{code: fault.Duties, reason: "run again, which repeats what its first starter had put in: " + r.Words}
+	case r.Commit != s.Commit:
+		v.nobody = &miss{code: fault.Source, reason: "the platform says that the run is of another commit than its certificate: " + r.Words}
+	default:
+		v.account = r.By
+		v.word = "the platform's, that " + r.By.Label() + " started " + bare(s.Run)
+	}
+}
+
+func (in Input) run(uri string) (Run, bool) {
+	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.URI == uri })
+	if i < 0 {
+		return Run{}, false
+	}
+	return in.Runs[i], true
+}
+
+// void says why an approval is not about this subject, here and now; or nil.
+func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
+	stale := func(found, wanted, format string, args ...any) *miss {
+		return &miss{code: fault.ApprovalStale, reason: fmt.Sprintf(format, args...), found: found, wanted: wanted}
+	}
+	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
+	switch {
+	case i < 0:
+		return stale(names(s.Environments), k.in.Environment, "it is for another environment")
+	case s.Environments[i].ID != k.in.Protection.ID:
+		return stale(orAbsent(s.Environments[i].ID), orAbsent(k.in.Protection.ID), "the environment was made anew since: its number is another")
+	case !k.ours(s.Repository):
+		return stale(s.Repository.URI+" #"+s.Repository.ID, k.artifact.Name, "it is for another repository")
+	}
+	if s.Decision == statement.Reject {
+		return k.late(at, s.Expires, k.env.MaxAge)
+	}
+	if k.env.Separate && len(s.Environments) > 1 {
+		return &miss{code: fault.ApprovalMissing, reason: "it names other environments too, and this one wants an approval of its own", found: names(s.Environments), wanted: k.in.Environment}
+	}
+	if s.PolicyDigest != k.in.Policy.Digest {
+		return stale(s.PolicyDigest.String(), k.in.Policy.Digest.String(), "the policy has changed since")
+	}
+	if m := k.released(s); m != nil {
+		return m
+	}
+	for _, f := range k.used {
+		if !slices.Contains(s.Seen, f.StatementHash) {
+			return stale("evidence of "+f.Time.UTC().Format(time.RFC3339)+" that was not seen", "approval of the evidence that is there", "the evidence has changed since")
+		}
+	}
+	age := k.env.MaxAge
+	if breakGlass && k.env.BreakGlass != nil {
+		age = k.env.BreakGlass.MaxAge
+	}
+	return k.late(at, s.Expires, age)
+}
+
+// released wants the release set that an approval is about: signed by a
+// builder, about this subject and environment, in time.
+func (k court) released(s statement.Said) *miss {
+	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
+	if i < 0 {
+		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
+	}
+	x := k.sets[i]
+	if !slices.ContainsFunc(x.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment && p.ID == k.in.Protection.ID }) {
+		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
+	}
+	return k.late(x.time, x.Expires, 0)
+}
+
+// late holds a time against now. max is 0 for no limit but the one that was
+// signed.
+func (k court) late(at, until time.Time, max time.Duration) *miss {
+	switch {
+	case at.Sub(k.in.Now) > Skew:
+		return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
+	case k.in.Now.After(until):
+		return &miss{code: fault.ApprovalStale, reason: "it has expired", found: "until " + until.UTC().Format(time.RFC3339)}
+	case max > 0 && k.in.Now.After(at.Add(max)):
+		return &miss{code: fault.ApprovalStale, reason: "it is too old", found: Age(k.in.Now.Sub(at)), wanted: "at most " + Age(max)}
+	}
+	return nil
+}
+
+func (k court) ours(o statement.Origin) bool {
+	return slices.ContainsFunc(k.artifact.BuiltBy, func(b Builder) bool {
+		return o.URI == b.Forge.Host+"/"+b.Repository && o.ID == b.RepositoryID
+	})
+}
+
+// reviewed ties a review that a platform holds to a release set: by the digest
+// in its comment or, where reviews carry times and belong to one deployment, by
+// the newest set that was there before it.
+func (k court) reviewed(r Review) vote {
+	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
+	here := slices.ContainsFunc(r.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment && p.ID == k.in.Protection.ID })
+	if r.Decision == statement.Reject {
+		if !here {
+			v.void = &miss{code: fault.ApprovalStale, reason: "it is for another environment", found: names(r.Environments)}
+		}
+		return v
+	}
+	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
+	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() {
+		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.time.After(r.Time) })
+	}
+	if i < 0 {
+		v.void = &miss{code: fault.ApprovalStale, reason: "it names no release: the platform keeps neither digest nor attempt with a review", found: fmt.Sprintf("comment %q", r.Comment),
+			wanted: "the digest of the release in the comment"}
+		return v
+	}
+	s := k.sets[i]
+	if v.time.IsZero() {
+		v.time = s.time // it cannot be older than what it names
+	}
+	said := statement.Said{Approval: statement.Approval{Decision: r.Decision, Repository: s.Repository, Environments: r.Environments}, Release: s.Digest, Artifacts: s.Artifacts, Expires: s.Expires}
+	said.PolicyDigest, said.Seen = s.PolicyDigest, s.Seen
+	v.void = k.void(said, v.time, false)
+	return v
+}
+
+func names(all []statement.Place) string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.Name)
+	}
+	return strings.Join(out, ", ")
+}

@@ -1,0 +1,411 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// A bench is everybody who spoke for one rule.
+type bench struct {
+	rule    Rule
+	group   Group
+	need    int
+	unknown []string // makers that nobody can name: each could be one of the approvers
+	voices  []voice
+	chosen  map[string]bool // persons that count here
+}
+
+// A voice is one vote in one group.
+type voice struct {
+	vote
+	person string // who it is, whatever account was used
+	why    *miss  // why it does not count; nil: it may
+	member bool
+}
+
+// seat hears every vote for one rule.
+func (k court) seat(r Rule, votes []vote) bench {
+	g, _ := k.in.Policy.Group(r.Group)
+	b := bench{rule: r, group: g, need: r.Count, chosen: map[string]bool{}}
+	if r.Count > 0 {
+		b.unknown = k.unknown(g)
+		b.need += len(b.unknown)
+	}
+	for _, v := range votes {
+		b.voices = append(b.voices, k.hear(g, v, g.Excludes))
+	}
+	return b
+}
+
+// hear says whether a vote may count in a group: who it is, whether he belongs
+// to it, and what he did for the change.
+func (k court) hear(g Group, v vote, excludes []Role) voice {
+	x := voice{vote: v, person: k.in.Policy.person(v.account)}
+	no := func(code fault.Code, format string, args ...any) voice {
+		x.why = &miss{code: code, reason: fmt.Sprintf(format, args...)}
+		return x
+	}
+	if v.nobody != nil {
+		x.why = v.nobody
+		return x
+	}
+	x.member = k.in.belongs(g, v.account)
+	switch {
+	case !x.member:
+		return no(fault.Duties, "is not in group %s", g.Name)
+	case v.account.Kind != Human:
+		return no(fault.Duties, "is %s, and only people count", v.account.Kind)
+	case k.in.Policy.agent(v.account):
+		return no(fault.Duties, "is marked as an agent, and only people count")
+	case x.person == "":
+		return no(fault.Duties, "stands under no name in people, so nobody knows whose account it is")
+	case !slices.Contains(g.Sources, v.source):
+		return no(fault.Duties, "came as a %s, which group %s does not count", v.source, g.Name)
+	case v.source != ByReview && v.trust != k.trust(g):
+		return no(fault.Chain, "is signed under another trusted root than group %s names", g.Name)
+	}
+	if v.decision == statement.Reject {
+		x.why = v.void
+		return x
+	}
+	if m, ok := k.made(v.account, excludes); ok {
+		return no(fault.Duties, "%s %s, which is part of this release", m.Role.Did(), m.Where)
+	}
+	x.why = v.void
+	return x
+}
+
+func (k court) trust(g Group) string {
+	if g.Trust != nil {
+		return g.Trust.Key()
+	}
+	return k.artifact.Trust.Key()
+}
+
+// belongs reports whether a is in g now. Accounts are compared by number;
+// teams and roles are who the platform says they are.
+func (in Input) belongs(g Group, a Account) bool {
+	return slices.ContainsFunc(g.Members, func(m Member) bool {
+		switch m.Kind {
+		case MemberUser:
+			return m.Host == a.Host && m.ID == a.ID
+		case MemberEmail:
+			return m.Host == a.Host && equalAddress(m.ID, a.ID)
+		case MemberTeam, MemberRole:
+			return slices.ContainsFunc(in.Rosters, func(r Roster) bool {
+				same := r.Member.Kind == m.Kind && r.Member.Host == m.Host && r.Member.ID == m.ID && r.Member.Name == m.Name
+				return same && slices.ContainsFunc(r.Accounts, a.Same)
+			})
+		}
+		return false
+	})
+}
+
+// person returns who an account is: the name that the policy gives, or the
+// account itself where the policy names nobody. Nothing is returned for an
+// account that a policy with people does not know.
+func (p *Policy) person(a Account) string {
+	if a.ID == "" {
+		return ""
+	}
+	for _, x := range p.People {
+		if x.has(a) {
+			return x.Name
+		}
+	}
+	if len(p.People) > 0 {
+		return ""
+	}
+	return a.Key()
+}
+
+func (x Person) has(a Account) bool {
+	return slices.ContainsFunc(x.Accounts, a.Same) || slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, a.ID) })
+}
+
+func (p *Policy) agent(a Account) bool { return slices.ContainsFunc(p.Agents, a.Same) }
+
+// made returns what an approver did for the change, under any of his
+// identities. Addresses of commits are held against him too: who forges them
+// excludes others, never himself.
+func (k court) made(a Account, roles []Role) (Maker, bool) {
+	who := Person{Accounts: []Account{a}}
+	if strings.Contains(a.ID, "@") {
+		who.Emails = []string{a.ID}
+	}
+	for _, x := range k.in.Policy.People {
+		if x.has(a) {
+			who.Accounts, who.Emails = append(who.Accounts, x.Accounts...), append(who.Emails, x.Emails...)
+		}
+	}
+	for _, m := range k.makers {
+		if !slices.Contains(roles, m.Role) {
+			continue
+		}
+		if m.Account.ID != "" && who.has(m.Account) || slices.ContainsFunc(who.Emails, func(e string) bool { return equalAddress(e, m.Email) }) {
+			return m, true
+		}
+	}
+	return Maker{}, false
+}
+
+// unknown returns the makers that nobody can name, once each, in words.
+func (k court) unknown(g Group) []string {
+	out := map[string]string{}
+	for _, m := range k.makers {
+		if m.Account.ID != "" || !slices.Contains(g.Excludes, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
+			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
+		}) {
+			continue
+		}
+		key := strings.ToLower(m.Email)
+		who := fmt.Sprintf("%q", m.Email)
+		if m.Email == "" {
+			key, who = "?"+m.Where, "somebody"
+		}
+		if _, ok := out[key]; !ok {
+			out[key] = fmt.Sprintf("%s %s %s and has no account that is known", who, m.Role.Did(), m.Where)
+		}
+	}
+	return slices.Sorted(maps.Values(out))
+}
+
+// match lets as many persons count as the rules need, each once in all, however
+// often he spoke and in however many groups he is (H09). It is a maximum
+// matching (augmenting paths), so that nobody is used up where another could
+// have stood in.
+func match(benches []bench) {
+	eligible := make([][]string, len(benches))
+	for i, b := range benches {
+		for _, v := range b.voices {
+			if v.why == nil && v.decision == statement.Approve && !v.breakGlass && !slices.Contains(eligible[i], v.person) {
+				eligible[i] = append(eligible[i], v.person)
+			}
+		}
+	}
+	at := map[string]int{} // person: the bench where he counts
+	var place func(i int, tried map[string]bool) bool
+	place = func(i int, tried map[string]bool) bool {
+		for _, p := range eligible[i] {
+			if tried[p] {
+				continue
+			}
+			tried[p] = true
+			if j, ok := at[p]; !ok || j != i && place(j, tried) {
+				at[p] = i
+				return true
+			}
+		}
+		return false
+	}
+	for i, b := range benches {
+		for range b.need {
+			if !place(i, map[string]bool{}) {
+				break
+			}
+		}
+	}
+	for p, i := range at {
+		benches[i].chosen[p] = true
+	}
+}
+
+// finding is what one rule came to.
+func (k court) finding(benches []bench, i int) verdict.Finding {
+	b := benches[i]
+	name := "approvals " + b.rule.Group
+	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
+	f.People = k.told(benches, i)
+	f.Eligible = k.eligible(b)
+	var no, void *voice
+	for j := range b.voices {
+		switch v := &b.voices[j]; {
+		case v.decision == statement.Reject && v.why == nil && v.member:
+			no = v
+		case v.decision == statement.Approve && v.why != nil && !v.breakGlass && void == nil:
+			void = v
+		}
+	}
+	have := len(b.chosen)
+	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
+	switch {
+	case no != nil:
+		f.Code, f.Outcome, f.Pending = fault.ApprovalRejected, verdict.Deny, false
+		f.Reason = fmt.Sprintf("%s has rejected it", no.account.Label())
+		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
+	case have >= b.need:
+		m := met(name, k.agreed(b), b.rule.Line)
+		m.People = f.People
+		return m
+	case k.impossible(b):
+		f.Outcome, f.Pending = verdict.Deny, false
+		f.Reason = fmt.Sprintf("group %s approves on the platform's page only, and the platform asks nobody there", b.rule.Group)
+		f.Hint = "protect the environment: " + k.in.Protection.Setting
+	case have == 0 && void != nil:
+		f.Code, f.Outcome = void.why.code, verdict.Deny
+		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", void.account.Label(), void.why.reason)
+		f.Found, f.Wanted = void.why.found, cmp.Or(void.why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
+		f.Hint = k.ask(f.Eligible)
+	default:
+		f.Found = strings.Join(b.unknown, "; ")
+		f.Hint = k.ask(f.Eligible)
+	}
+	if len(b.unknown) > 0 && f.Wanted == "" {
+		f.Wanted = fmt.Sprintf("%d, and one more for each maker that cannot be named", b.rule.Count)
+	}
+	return f
+}
+
+// impossible reports whether nobody will ever be asked: neither a wait timer
+// nor a job that somebody has to click is an approval (G12, H03).
+func (k court) impossible(b bench) bool {
+	return !k.in.Protection.Asked && slices.Equal(b.group.Sources, []Source{ByReview})
+}
+
+func (k court) agreed(b bench) string {
+	if b.need == 0 {
+		return "nobody of group " + b.rule.Group + " objects"
+	}
+	var who []string
+	for _, v := range b.voices {
+		if l := v.account.Label(); v.why == nil && b.chosen[v.person] && !slices.Contains(who, l) {
+			who = append(who, l)
+		}
+	}
+	return fmt.Sprintf("%d of %d: %s; none of them made it", len(b.chosen), b.need, strings.Join(who, ", "))
+}
+
+// ask is the next step of whoever waits.
+func (k court) ask(eligible []string) string {
+	who := "somebody who may"
+	switch n := len(eligible); {
+	case n == 0:
+		return "nobody is left who may approve: every member of the group made the change, or has spoken; see sallyport doctor"
+	case n <= 5:
+		who = strings.Join(eligible, " or ")
+	}
+	if len(k.sets) == 0 {
+		return "make a release set with sallyport release, for people to approve"
+	}
+	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[0].Digest)
+}
+
+// told lists everybody who spoke, and what it came to.
+func (k court) told(benches []bench, i int) []verdict.Person {
+	b := benches[i]
+	var out []verdict.Person
+	for _, v := range b.voices {
+		p := verdict.Person{
+			Name: v.account.Label(), Identity: v.account.Host + "#" + v.account.ID, Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
+		}
+		if !v.time.IsZero() {
+			p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
+		}
+		switch {
+		case v.why != nil:
+			p.Code, p.Reason = v.why.code, v.why.reason
+		case v.decision == statement.Reject || b.chosen[v.person] && !v.breakGlass:
+			p.Counted = true
+		case v.breakGlass:
+			p.Reason = "breaks the glass, which is counted apart"
+		default:
+			p.Reason = "is not needed here"
+			for j, o := range benches {
+				if j != i && o.chosen[v.person] {
+					p.Reason = "counts for group " + o.rule.Group + " already"
+				}
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// eligible names who could still approve.
+func (k court) eligible(b bench) []string {
+	spoken := map[string]bool{}
+	for _, v := range b.voices {
+		if v.why == nil {
+			spoken[v.person] = true
+		}
+	}
+	var out []string
+	for _, a := range k.in.accounts(b.group) {
+		p := k.in.Policy.person(a)
+		if p == "" || spoken[p] || k.in.Policy.agent(a) {
+			continue
+		}
+		if _, maker := k.made(a, b.group.Excludes); maker || slices.Contains(out, a.Label()) {
+			continue
+		}
+		spoken[p] = true
+		out = append(out, a.Label())
+	}
+	return out
+}
+
+// accounts are everybody in a group that is known by name.
+func (in Input) accounts(g Group) []Account {
+	var out []Account
+	for _, m := range g.Members {
+		switch m.Kind {
+		case MemberUser, MemberEmail:
+			out = append(out, Account{Host: m.Host, ID: m.ID, Name: m.Name, Kind: Human})
+		case MemberTeam, MemberRole:
+			for _, r := range in.Rosters {
+				if r.Member.Kind == m.Kind && r.Member.Host == m.Host && r.Member.ID == m.ID && r.Member.Name == m.Name {
+					out = append(out, r.Accounts...)
+				}
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind == Machine || a.Kind == Gone })
+}
+
+// broken lets two people in when the rules cannot be met. Nothing that is not
+// an approval is skipped; a rejection still wins.
+func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
+	g := k.env.BreakGlass
+	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
+		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) {
+		return rules
+	}
+	group, _ := k.in.Policy.Group(g.Group)
+	b := bench{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, need: g.Count, chosen: map[string]bool{}}
+	free, reason := 0, ""
+	for _, v := range votes {
+		if !v.breakGlass || v.decision != statement.Approve {
+			continue
+		}
+		x := k.hear(group, v, nil)
+		if x.why == nil && strings.TrimSpace(v.comment) == "" {
+			x.why = &miss{code: fault.Bypass, reason: "gives no reason"}
+		}
+		b.voices = append(b.voices, x)
+		if x.why != nil || b.chosen[x.person] {
+			continue
+		}
+		b.chosen[x.person], reason = true, v.comment
+		if _, maker := k.made(v.account, Roles); !maker {
+			free++
+		}
+	}
+	if len(b.voices) == 0 {
+		return rules
+	}
+	if len(b.chosen) >= b.need && free > 0 {
+		f := met("break-glass", fmt.Sprintf("the glass is broken by %d people, without the approvals that are usual: %s", len(b.chosen), reason), g.Line)
+		f.Code, f.People = fault.Bypass, k.told([]bench{b}, 0)
+		return []verdict.Finding{f}
+	}
+	f := deny(fault.Bypass, "break-glass", g.Line, fmt.Sprintf("%d of %d people break the glass", len(b.chosen), b.need), "two people, of whom one did not make the change", "")
+	f.Pending, f.People = true, k.told([]bench{b}, 0)
+	return append(rules, f)
+}

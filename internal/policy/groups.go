@@ -1,0 +1,375 @@
+package policy
+
+import (
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+)
+
+// DefaultMaxAge is how long an approval counts where a policy does not say.
+const DefaultMaxAge = 24 * time.Hour
+
+// maxCount bounds how many people a rule can ask for.
+const maxCount = 50
+
+// Place is a platform as members of groups name it.
+type Place struct {
+	Host  string   // base URL
+	Roles []string // accesses to a repository, least first
+}
+
+var (
+	emailAddress = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
+	})
+	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
+	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
+	issuerURL   = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`)
+	})
+)
+
+// people reads everything that says who approves.
+func (r *reader) people(p *Policy, m mapping) {
+	for _, f := range r.named(m.get("groups"), "groups") {
+		p.Groups = append(p.Groups, r.group(f))
+	}
+	for _, f := range r.named(m.get("people"), "people") {
+		p.People = append(p.People, r.person(f))
+	}
+	for _, n := range r.list(m.get("agents"), "agents") {
+		if a := r.member(n, "agents", ""); a.Kind == MemberUser {
+			p.Agents = append(p.Agents, Account{Host: a.Host, ID: a.ID, Name: a.Name})
+		} else if a.Kind != 0 {
+			r.complain(n, "agent %q is no single account, want PLACE:NAME#NUMBER", scalar(n))
+		}
+	}
+	for _, n := range r.list(m.get("approve-in"), "approve-in") {
+		b := r.workflow(n, "approve-in", func(f Forge) []string { return f.Started })
+		if slices.ContainsFunc(b.Refs, func(ref string) bool { return strings.HasPrefix(ref, "refs/tags/") }) {
+			r.complain(n, "approve-in: an approval is given on a branch, whose workflow the project controls, not on a tag")
+		}
+		p.ApproveIn = append(p.ApproveIn, b)
+	}
+	r.whole(p)
+}
+
+func (r *reader) group(f field) Group {
+	what := "group " + f.name
+	m := r.mapping(f.value, what, "members", "issuer", "excludes", "sources", "trust")
+	r.require(m, f.key, what, "members")
+	g := Group{Name: f.name, Line: line(f.key), Excludes: Roles, Sources: []Source{BySignature, ByWorkflow}}
+	issuer := r.exact(m.get("issuer"), "issuer", issuerURL())
+	for _, n := range r.list(m.get("members"), "members") {
+		x := r.member(n, "members", issuer)
+		if slices.ContainsFunc(g.Members, func(o Member) bool {
+			return x.Kind != 0 && o.Kind == x.Kind && o.Host == x.Host && o.ID == x.ID && (x.ID != "" || o.Name == x.Name)
+		}) {
+			r.complain(n, "member %q stands here a second time", scalar(n))
+		}
+		g.Members = append(g.Members, x)
+	}
+	if n := m.get("excludes"); n != nil {
+		g.Excludes = nil
+		for _, x := range r.list(n, "excludes") {
+			g.Excludes = append(g.Excludes, Role(r.choice(x, "excludes", words(Roles)...)))
+		}
+	}
+	if n := m.get("sources"); n != nil {
+		g.Sources = nil
+		for _, x := range r.list(n, "sources") {
+			g.Sources = append(g.Sources, Source(r.choice(x, "sources", string(BySignature), string(ByWorkflow), string(ByReview))))
+		}
+	}
+	if n := m.get("trust"); n != nil {
+		t := r.trust(n)
+		g.Trust = &t
+	}
+	return g
+}
+
+func words[T ~string](all []T) []string {
+	out := make([]string, len(all))
+	for i, x := range all {
+		out[i] = string(x)
+	}
+	return out
+}
+
+// member reads one member: "email:ADDRESS", "PLACE:NAME#NUMBER" of an account
+// or, with a slash in its name, of a team, and "PLACE:@ROLE".
+func (r *reader) member(n ast.Node, what, issuer string) Member {
+	s := r.text(n, what)
+	place, rest, ok := strings.Cut(s, ":")
+	if s == "" {
+		return Member{}
+	}
+	x := Member{Line: line(n)}
+	if !ok {
+		r.complain(n, "%s %q, want PLACE:NAME#NUMBER or email:ADDRESS", what, s)
+		return x
+	}
+	if place == "email" {
+		if !emailAddress().MatchString(rest) {
+			r.complain(n, "%s %q names no e-mail address", what, s)
+		}
+		if issuer == "" && what == "members" {
+			r.complain(n, "member %q needs the key issuer in its group: whose word it is that somebody has this address", s)
+		}
+		x.Kind, x.Host, x.Name, x.ID = MemberEmail, issuer, rest, rest
+		return x
+	}
+	p, known := Place{}, false
+	if r.words.Place != nil {
+		p, known = r.words.Place(place)
+	}
+	if !known {
+		r.complain(n, "%s %q: %q is no platform that is known", what, s, place)
+		return x
+	}
+	x.Host = p.Host
+	if role, ok := strings.CutPrefix(rest, "@"); ok {
+		if !slices.Contains(p.Roles, role) {
+			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), DidYouMean(role, p.Roles))
+		}
+		x.Kind, x.Name = MemberRole, role
+		return x
+	}
+	return r.account(n, what, rest, x)
+}
+
+// account reads NAME#NUMBER. The number is what is compared; a name alone could
+// be somebody else's tomorrow.
+func (r *reader) account(n ast.Node, what, s string, x Member) Member {
+	name, id, ok := strings.Cut(s, "#")
+	shape := accountName()
+	x.Kind = MemberUser
+	if strings.Contains(name, "/") {
+		x.Kind, shape = MemberTeam, teamName()
+	}
+	if !ok || !number().MatchString(id) {
+		r.complain(n, "%s %q has no number, want NAME#NUMBER: names change hands", what, scalar(n))
+	}
+	if !shape.MatchString(name) {
+		r.complain(n, "%s %q: %q is no name of an account or team", what, scalar(n), name)
+	}
+	x.Name, x.ID = strings.TrimSuffix(name, "/"), id
+	return x
+}
+
+func (r *reader) person(f field) Person {
+	p := Person{Name: f.name, Line: line(f.key)}
+	for _, n := range r.list(f.value, "people") {
+		switch x := r.member(n, "people", ""); x.Kind {
+		case MemberEmail:
+			p.Emails = append(p.Emails, x.ID)
+		case MemberUser:
+			p.Accounts = append(p.Accounts, Account{Host: x.Host, ID: x.ID, Name: x.Name})
+		case MemberTeam, MemberRole:
+			r.complain(n, "%q is more than one person", scalar(n))
+		}
+	}
+	return p
+}
+
+// rules reads what an environment asks of people.
+func (r *reader) rules(e *Environment, m mapping) {
+	e.MaxAge = DefaultMaxAge
+	for _, n := range r.list(m.get("approvals"), "approvals") {
+		e.Approvals = append(e.Approvals, r.rule(n))
+	}
+	if n := m.get("approval-max-age"); n != nil {
+		e.MaxAge = r.age(n, "approval-max-age")
+	}
+	e.Separate = r.flag(m.get("separate"), "separate")
+	e.Baseline = r.exact(m.get("baseline"), "baseline", commit())
+	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
+		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath()))
+	}
+	if n := m.get("protection"); n != nil {
+		e.Unguarded = r.choice(n, "protection", "platform", "approvals") == "approvals"
+		if e.Unguarded && !slices.ContainsFunc(e.Approvals, func(x Rule) bool { return x.Count > 0 }) {
+			r.complain(n, "protection: approvals needs approvals: else nothing protects the environment")
+		}
+	}
+	if n := m.get("admin-bypass"); n != nil {
+		e.Bypassable = r.choice(n, "admin-bypass", "refused", "accepted") == "accepted"
+	}
+	if n := m.get("break-glass"); n != nil {
+		e.BreakGlass = r.breakGlass(n)
+	}
+	for _, k := range []string{"approval-max-age", "separate", "baseline", "deployed-by", "break-glass"} {
+		if m.get(k) != nil && len(e.Approvals) == 0 {
+			r.complain(m.get(k), "%s means nothing without approvals", k)
+		}
+	}
+}
+
+func (r *reader) rule(n ast.Node) Rule {
+	m := r.mapping(n, "approvals", "group", "count", "veto")
+	r.require(m, n, "approvals", "group")
+	x := Rule{Group: r.text(m.get("group"), "group"), Line: line(start(n)), Veto: r.flag(m.get("veto"), "veto")}
+	switch {
+	case x.Veto && m.get("count") != nil:
+		r.complain(m.get("count"), "veto and count exclude each other: a veto asks for no yes")
+	case !x.Veto:
+		x.Count = 1
+		if m.get("count") != nil {
+			x.Count = r.count(m.get("count"))
+		}
+	}
+	return x
+}
+
+func (r *reader) breakGlass(n ast.Node) *BreakGlass {
+	m := r.mapping(n, "break-glass", "group", "count", "max-age")
+	r.require(m, n, "break-glass", "group")
+	b := &BreakGlass{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(start(n))}
+	if x := m.get("count"); x != nil {
+		if b.Count = r.count(x); b.Count < 2 {
+			r.complain(x, "break-glass asks for two people at least")
+		}
+	}
+	if x := m.get("max-age"); x != nil {
+		b.MaxAge = r.age(x, "max-age")
+	}
+	return b
+}
+
+func (r *reader) count(n ast.Node) int {
+	s := r.text(n, "count")
+	c, err := strconv.Atoi(s)
+	if s != "" && (err != nil || c < 1 || c > maxCount) {
+		r.complain(n, "count %q, want a number from 1 to %d", s, maxCount)
+	}
+	return c
+}
+
+func (r *reader) age(n ast.Node, what string) time.Duration {
+	s := r.text(n, what)
+	d, err := ParseAge(s)
+	if s != "" && err != nil {
+		r.complain(n, "%s: %v", what, err)
+	}
+	return d
+}
+
+func (r *reader) flag(n ast.Node, what string) bool {
+	if n == nil {
+		return false
+	}
+	b, ok := n.(*ast.BoolNode)
+	if !ok {
+		r.complain(n, "%s is neither true nor false", what)
+		return false
+	}
+	return b.Value
+}
+
+// whole complains about what one part of the file says and another makes
+// impossible or meaningless.
+func (r *reader) whole(p *Policy) {
+	for _, e := range p.Environments {
+		seen := map[string]bool{}
+		for _, x := range e.Approvals {
+			r.asked(p, x.Group, x.Count, x.Line)
+			if seen[x.Group] {
+				r.complainAt(x.Line, "group %q is asked twice for %q", x.Group, e.Name)
+			}
+			seen[x.Group] = true
+		}
+		if b := e.BreakGlass; b != nil {
+			r.asked(p, b.Group, b.Count, b.Line)
+		}
+	}
+	for _, g := range p.Groups {
+		r.reachable(p, g)
+	}
+	if len(p.Groups) == 0 && len(p.People)+len(p.Agents)+len(p.ApproveIn) > 0 {
+		r.complainAt(1, "people, agents and approve-in mean nothing without groups")
+	}
+	r.distinct(p)
+}
+
+func (r *reader) asked(p *Policy, name string, count, line int) {
+	g, ok := p.Group(name)
+	if !ok {
+		var names []string
+		for _, g := range p.Groups {
+			names = append(names, g.Name)
+		}
+		if name != "" {
+			r.complainAt(line, "no group is called %q%s", name, DidYouMean(name, names))
+		}
+		return
+	}
+	if slices.ContainsFunc(g.Members, func(m Member) bool { return m.Kind == MemberTeam || m.Kind == MemberRole }) {
+		return // how many these are, only the platform knows
+	}
+	if n := len(g.Members); n < count {
+		r.complainAt(line, "%d of group %q are asked for, which has %d: nobody could ever enter", count, name, n)
+	}
+}
+
+// reachable wants a way for every member to say yes.
+func (r *reader) reachable(p *Policy, g Group) {
+	hosts := map[string]bool{}
+	for _, b := range p.ApproveIn {
+		hosts[b.Forge.Host] = true
+	}
+	for _, m := range g.Members {
+		switch {
+		case m.Kind == 0:
+		case m.Kind == MemberEmail:
+			if !slices.Contains(g.Sources, BySignature) {
+				r.complainAt(m.Line, "%q can only sign, and sources of group %q have no %s", m, g.Name, BySignature)
+			}
+			if !slices.ContainsFunc(p.People, func(x Person) bool {
+				return slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, m.ID) })
+			}) {
+				r.complainAt(m.Line, "%q stands under no name in people, which says whose accounts it belongs to; else its owner could approve a change of his own", m)
+			}
+		case slices.Contains(g.Sources, ByReview):
+		case slices.Contains(g.Sources, ByWorkflow) && hosts[m.Host]:
+		default:
+			r.complainAt(m.Line, "%q has no way to approve: name a workflow of %s under approve-in, or %s under sources", m, m.Host, ByReview)
+		}
+	}
+}
+
+// distinct wants every identity to be one person's, and people named where
+// members come from more than one place.
+func (r *reader) distinct(p *Policy) {
+	owner := map[string]string{}
+	for _, x := range p.People {
+		keys := []string{}
+		for _, a := range x.Accounts {
+			keys = append(keys, a.Key())
+		}
+		for _, e := range x.Emails {
+			keys = append(keys, strings.ToLower(e))
+		}
+		for _, k := range keys {
+			if o, ok := owner[k]; ok {
+				r.complainAt(x.Line, "%q is %s and %s", k, o, x.Name)
+			}
+			owner[k] = x.Name
+		}
+	}
+	hosts := map[string]bool{}
+	for _, g := range p.Groups {
+		for _, m := range g.Members {
+			if m.Kind != 0 && m.Kind != MemberEmail {
+				hosts[m.Host] = true
+			}
+		}
+	}
+	if len(hosts) > 1 && len(p.People) == 0 {
+		r.complainAt(p.Groups[0].Line, "members come from %d platforms; name who is who under people, else one person could count on each", len(hosts))
+	}
+}

@@ -1,0 +1,121 @@
+package policy
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+// Questions are what has to be asked of the platform before Evaluate can
+// answer. They follow from the policy and from verified evidence alone, so a
+// stranger's bundle causes no question.
+type Questions struct {
+	Runs    []RunQuery
+	Changes []ChangeQuery
+	Members []Member
+	Reviews bool
+}
+
+// maxHeads bounds how many different commits one verdict can be about.
+const maxHeads = 10
+
+// Ask returns the questions about in's candidates. in needs no answers yet.
+func Ask(in Input) (Questions, error) {
+	var q Questions
+	env, ok := in.Policy.Environment(in.Environment)
+	if !ok {
+		return q, nil
+	}
+	for _, c := range in.Candidates {
+		a, ok := in.Policy.Artifact(c.Subject.Name)
+		if !ok {
+			continue
+		}
+		for _, f := range c.Facts {
+			in.ask(&q, env, a, f)
+		}
+	}
+	if len(q.Changes) > maxHeads {
+		return q, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once", "the artifacts are built from %d different commits, at most %d are looked at", len(q.Changes), maxHeads)
+	}
+	// With a review of the platform's own, the one that let the run in has to be there.
+	q.Reviews = in.Protection.Asked && !env.Unguarded
+	for _, r := range env.Approvals {
+		g, _ := in.Policy.Group(r.Group)
+		in.members(&q, g)
+	}
+	if env.BreakGlass != nil {
+		g, _ := in.Policy.Group(env.BreakGlass.Group)
+		in.members(&q, g)
+	}
+	slices.SortFunc(q.Runs, func(a, b RunQuery) int { return cmp.Compare(a.URI, b.URI) })
+	return q, nil
+}
+
+func (in Input) members(q *Questions, g Group) {
+	q.Reviews = q.Reviews || slices.Contains(g.Sources, ByReview)
+	for _, m := range g.Members {
+		m.Line = 0
+		if (m.Kind == MemberTeam || m.Kind == MemberRole) && !slices.Contains(q.Members, m) {
+			q.Members = append(q.Members, m)
+		}
+	}
+}
+
+func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
+	if f.Statement.PredicateType == statement.ApprovalV1 && len(env.Approvals) > 0 {
+		if slices.ContainsFunc(in.Policy.ApproveIn, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
+			q.run(RunQuery{URI: f.Signer.Run})
+		}
+		return
+	}
+	i := slices.IndexFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil })
+	if i < 0 || f.Trust != a.Trust.Key() || f.Keyed {
+		return
+	}
+	for _, r := range env.Requires {
+		if r.PredicateType == f.Statement.PredicateType {
+			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
+			q.change(env, a.BuiltBy[i], f.Signer, in.Environment)
+		}
+	}
+}
+
+func (q *Questions) run(r RunQuery) {
+	for i := range q.Runs {
+		if x := &q.Runs[i]; x.URI == r.URI {
+			x.Outcome = x.Outcome || r.Outcome
+			for _, j := range r.Jobs {
+				if !slices.Contains(x.Jobs, j) {
+					x.Jobs = append(x.Jobs, j)
+				}
+			}
+			return
+		}
+	}
+	q.Runs = append(q.Runs, r)
+}
+
+func (q *Questions) change(env Environment, b Builder, s statement.Signer, name string) {
+	if len(env.Approvals) == 0 {
+		return
+	}
+	for i := range q.Changes {
+		if x := &q.Changes[i]; x.Repository == s.Repository && x.Head == s.Commit {
+			if !slices.Contains(x.Runs, s.Run) {
+				x.Runs = append(x.Runs, s.Run)
+			}
+			return
+		}
+	}
+	deploys := env.DeployedBy
+	if len(deploys) == 0 {
+		deploys = []string{b.Workflow}
+	}
+	q.Changes = append(q.Changes, ChangeQuery{
+		Workflows: deploys, Refs: b.Refs,
+		Environment: name, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Baseline: env.Baseline, Runs: []string{s.Run},
+	})
+}

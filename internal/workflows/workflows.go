@@ -1,0 +1,151 @@
+// Package workflows reads GitHub workflow files and finds what makes a gate in
+// them meaningless: a deployment that no gate precedes, or one that runs
+// although its gate said no, was skipped, or never had a say.
+//
+// It reads text and nothing else: no network, no clock, no environment. It
+// refuses to call a file good that it cannot read; what it does not understand
+// in a job that matters is a finding. It refuses to be the protection itself: a
+// clean file can be edited, so the environment must be guarded as well. No hint
+// of it weakens a policy.
+package workflows
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Limits of what is read.
+const (
+	MaxBytes = 512 << 10 // of one workflow file
+	MaxFiles = 200       // of one repository
+	maxWeigh = 20_000    // lines of a file after its aliases are replaced
+)
+
+// Want is what the workflows are held against.
+type Want struct {
+	Environments []string // that the policy guards
+	Action       string   // owner/name of our action's repository
+	Repository   string   // owner/name of the files' repository; ./ is our action only where this is Action
+
+	// Commits says what is known of a commit of an action's repository. It may
+	// be nil; then pins are judged by their form only.
+	Commits func(repository, sha string) (Commit, error)
+}
+
+// Commit is what an action's repository knows of a commit.
+type Commit struct {
+	Reachable bool     // from a branch or tag of the repository itself, not only of a fork
+	Tags      []string // that point at it
+}
+
+// Severity says how bad a finding is. The zero Severity is Error.
+type Severity int
+
+// The severities.
+const (
+	Error   Severity = iota // something lets a deployment pass by the gate
+	Warning                 // something helps an attacker, or cannot be judged
+	Note                    // something a reader should know
+)
+
+// String returns the severity as reports spell it.
+func (s Severity) String() string {
+	switch s {
+	case Warning:
+		return "warning"
+	case Note:
+		return "note"
+	}
+	return "error"
+}
+
+// Finding is one mistake at one place.
+type Finding struct {
+	Rule         string // stable, of Rules
+	Threat       string // of the threat model
+	Severity     Severity
+	File         string
+	Line, Column int
+	Message      string // a phrase
+	Found        string
+	Wanted       string
+	Hint         string // the next step
+}
+
+// Check reads one workflow file and reports what lets a deployment pass by the
+// gate, in the order of the file. path is the name for messages.
+func Check(path string, raw []byte, want Want) (found []Finding, err error) {
+	defer fault.Recover(&err, "reading "+path)
+	if len(raw) > MaxBytes {
+		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d bytes, at most %d are allowed", path, len(raw), MaxBytes)
+	}
+	if err := plain(path, raw); err != nil {
+		return nil, err
+	}
+	w, errs := actionlint.Parse(raw)
+	if w == nil || len(w.Jobs) == 0 {
+		return nil, unreadable(path, errs)
+	}
+	f := newFlow(path, raw, w, want)
+	f.checkSyntax(errs)
+	f.checkGates()
+	f.checkOutputs()
+	f.checkEnvironments()
+	f.checkScripts()
+	f.checkGrants()
+	f.checkTriggers()
+	f.checkPins()
+	return f.sorted(), nil
+}
+
+// unreadable says why nothing can be judged.
+func unreadable(path string, errs []*actionlint.Error) error {
+	const hint = "correct the file; nothing in it was judged"
+	if len(errs) == 0 {
+		return fault.New(fault.Usage, fault.Lint, hint, "%s has no jobs", path)
+	}
+	e := errs[0]
+	return fault.New(fault.Usage, fault.Lint, hint, "%s:%d: not a workflow: %q", path, e.Line, e.Message)
+}
+
+// sorted returns the findings in the order of the file, each once.
+func (f *flow) sorted() []Finding {
+	slices.SortStableFunc(f.found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Found, b.Found))
+	})
+	return slices.CompactFunc(f.found, func(a, b Finding) bool {
+		return a.Rule == b.Rule && a.Line == b.Line && a.Column == b.Column
+	})
+}
+
+// detail is what a finding says besides its rule.
+type detail struct {
+	severity Severity
+	message  string // instead of the rule's
+	found    string
+	wanted   string
+	hint     string // instead of the rule's
+}
+
+func (f *flow) report(r Rule, at *actionlint.Pos, d detail) {
+	out := Finding{Rule: r.ID, Threat: r.Threat, Severity: d.severity, File: f.path, Line: 1, Column: 1,
+		Message: cmp.Or(d.message, r.Text), Found: short(d.found), Wanted: d.wanted, Hint: cmp.Or(d.hint, r.Hint)}
+	if at != nil {
+		out.Line, out.Column = max(at.Line, 1), max(at.Col, 1)
+	}
+	f.found = append(f.found, out)
+}
+
+// short is s on one line that fits into a report.
+func short(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 160 {
+		return string(r[:159]) + "…"
+	}
+	return s
+}
