@@ -13,16 +13,17 @@ const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
 
 // A device is a program without a browser that waits for a person who has one.
 type device struct {
-	code     string // its own secret
-	nonce    string
-	answer   *choice
-	until    time.Time
-	interval time.Duration
-	asked    time.Time
+	code      string // its own secret
+	nonce     string
+	challenge string
+	answer    *choice
+	until     time.Time
+	interval  time.Duration
+	asked     time.Time
 }
 
-// startDevice answers the codes (RFC 8628, section 3.2). A nonce is no part
-// of that flow, but is kept if one comes.
+// startDevice answers the codes (RFC 8628, section 3.2). A nonce and a
+// challenge are no part of that flow, but are honoured if they come.
 func (a *accounts) startDevice(w http.ResponseWriter, r *http.Request) {
 	if clientOf(r) != clientID {
 		refuse(w, "invalid_client", "this client is not known")
@@ -33,7 +34,7 @@ func (a *accounts) startDevice(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user := userCode()
-	d := &device{code: randomHex(20), nonce: r.PostFormValue("nonce"), until: time.Now().Add(a.life), interval: a.interval}
+	d := &device{code: randomHex(20), until: time.Now().Add(a.life), interval: a.interval, nonce: r.PostFormValue("nonce"), challenge: r.PostFormValue("code_challenge")}
 	a.devices[user] = d
 	page := a.issuer.url + "/device"
 	writeJSON(w, http.StatusOK, map[string]any{
@@ -85,6 +86,8 @@ func (a *accounts) redeemDevice(w http.ResponseWriter, r *http.Request) {
 	case soon:
 		d.interval += 5 * time.Second
 		refuse(w, "slow_down", "asked before the interval was over")
+	case d.challenge != "" && !proves(r.PostFormValue("code_verifier"), d.challenge):
+		refuse(w, "invalid_grant", "code_verifier does not match the challenge")
 	case d.answer == nil:
 		refuse(w, "authorization_pending", "nobody has decided yet")
 	default:

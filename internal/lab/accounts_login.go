@@ -2,7 +2,6 @@ package lab
 
 import (
 	"crypto/sha256"
-	"crypto/subtle"
 	"encoding/base64"
 	"net"
 	"net/http"
@@ -39,6 +38,8 @@ func (a *accounts) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 	c, chosen := a.chosen(r)
 	if !chosen {
+		r.Form.Del("email") // or the page would answer for the person
+		r.Form.Del("deny")
 		a.askWho(w, question{Action: "/authorize", Hidden: r.Form, People: a.people})
 		return
 	}
@@ -110,7 +111,7 @@ func sendBack(w http.ResponseWriter, r *http.Request, back *url.URL, answer url.
 	}
 	to := *back
 	to.RawQuery = q.Encode()
-	http.Redirect(w, r, to.String(), http.StatusSeeOther)
+	http.Redirect(w, r, to.String(), http.StatusSeeOther) //nolint:gosec // returnAddress takes loopback only
 }
 
 // serveToken gives a token for a code or for a device.
@@ -135,8 +136,6 @@ func (a *accounts) redeemCode(w http.ResponseWriter, r *http.Request) {
 	code := r.PostFormValue("code")
 	l, ok := a.codes[code]
 	delete(a.codes, code)
-	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	challenge := base64.RawURLEncoding.EncodeToString(sum[:])
 	switch {
 	case !ok:
 		refuse(w, "invalid_grant", "the code is unknown or was used")
@@ -144,20 +143,28 @@ func (a *accounts) redeemCode(w http.ResponseWriter, r *http.Request) {
 		refuse(w, "invalid_grant", "the code has expired")
 	case r.PostFormValue("redirect_uri") != l.redirect:
 		refuse(w, "invalid_grant", "redirect_uri is not the one that was authorized")
-	case subtle.ConstantTimeCompare([]byte(challenge), []byte(l.challenge)) != 1:
+	case !proves(r.PostFormValue("code_verifier"), l.challenge):
 		refuse(w, "invalid_grant", "code_verifier does not match the challenge")
 	default:
 		a.giveToken(w, l.person, l.nonce)
 	}
 }
 
+// proves reports whether a challenge was made of a verifier (RFC 7636, section 4.6).
+func proves(verifier, challenge string) bool {
+	sum := sha256.Sum256([]byte(verifier))
+	return is(base64.RawURLEncoding.EncodeToString(sum[:]), challenge)
+}
+
 func (a *accounts) giveToken(w http.ResponseWriter, p account, nonce string) {
-	token, err := a.token(p, clientID, nonce, nil)
+	access := "lab-access-" + randomHex(16)
+	sum := sha256.Sum256([]byte(access))
+	token, err := a.token(p, clientID, nonce, Claims{"at_hash": base64.RawURLEncoding.EncodeToString(sum[:sha256.Size/2])})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	writeJSON(w, http.StatusOK, map[string]any{
-		"access_token": "lab-access-" + randomHex(16), "token_type": "Bearer", "expires_in": int(accountsTokenLife.Seconds()), "id_token": token,
+		"access_token": access, "token_type": "Bearer", "expires_in": int(accountsTokenLife.Seconds()), "id_token": token,
 	})
 }

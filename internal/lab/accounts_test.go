@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+	"github.com/sigstore/sigstore/pkg/oauthflow"
 )
 
 // A person's token gives a certificate with the person's address and the
@@ -171,6 +173,10 @@ func TestLoginWithCode(t *testing.T) {
 			t.Errorf("page (status %d) has no %s: %s", resp.status, want, b)
 		}
 	}
+	_, b = do(t, call{url: labUnderTest.Accounts + "/authorize?" + withField(loginForm(), "email", "bob@acme.example").Encode()})
+	if strings.Contains(string(b), `type="hidden" name="email"`) {
+		t.Error("the page answers for the person")
+	}
 	status, to := visit(t, http.MethodPost, "/authorize", withField(loginForm(), "email", "bob@acme.example"))
 	q := to.Query()
 	if status != 303 || !strings.HasPrefix(to.String(), callback+"?") || q.Get("state") != "s1" || q.Get("code") == "" {
@@ -323,6 +329,56 @@ func TestDeviceErrors(t *testing.T) {
 	if got := poll(t, code)["error"]; got != "expired_token" {
 		t.Errorf("late: error %v, want expired_token", got)
 	}
+}
+
+// A device that sent a challenge must show what it was made of.
+func TestDeviceChallenge(t *testing.T) {
+	for verifier, want := range map[string]string{verifier: "authorization_pending", "another": "invalid_grant", "": "invalid_grant"} {
+		_, answer := post(t, "/device/code", url.Values{"client_id": {clientID}, "scope": {"openid"}, "code_challenge": loginForm()["code_challenge"]})
+		code, _ := answer["device_code"].(string)
+		_, answer = post(t, "/token", url.Values{"grant_type": {deviceGrant}, "client_id": {clientID}, "device_code": {code}, "code_verifier": {verifier}})
+		if answer["error"] != want {
+			t.Errorf("verifier %q: error %v, want %s", verifier, answer["error"], want)
+		}
+	}
+}
+
+// Sigstore's own programs can log in here, with a browser and without one.
+func TestSigstoreLogsIn(t *testing.T) {
+	control(t, http.MethodPut, "/accounts/next", `{"email":"bob@acme.example"}`)
+	visited := make(chan error, 1)
+	browser := &oauthflow.InteractiveIDTokenGetter{Output: io.Discard, Input: strings.NewReader(""), HTMLPage: "done", BrowserOpener: func(address string) error {
+		go func() { visited <- browse(address) }()
+		return nil
+	}}
+	got, err := oauthflow.OIDConnect(labUnderTest.Accounts, clientID, "", "", browser)
+	if err != nil || got.Subject != "bob@acme.example" {
+		t.Errorf("in a browser: %+v and error %v, want bob", got, err)
+	}
+	if err := <-visited; err != nil {
+		t.Error(err)
+	}
+	device := oauthflow.NewDeviceFlowTokenGetterForIssuer(labUnderTest.Accounts)
+	device.Sleeper = func(time.Duration) {}
+	device.MessagePrinter = func(s string) {
+		if _, rest, ok := strings.Cut(s, "verification code "); ok {
+			control(t, http.MethodPut, "/accounts/device/"+rest[:9], `{"email":"dana@acme.example"}`)
+		}
+	}
+	if got, err := oauthflow.OIDConnect(labUnderTest.Accounts, clientID, "", "", device); err != nil || got.Subject != "dana@acme.example" {
+		t.Errorf("as a device: %+v and error %v, want dana", got, err)
+	}
+}
+
+// browse follows redirects as a browser does, also to localhost, which the
+// lab's own process refuses to call by name.
+func browse(address string) error {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+	resp, err := client.Get(address)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }
 
 // What devices are told about their patience can be set.

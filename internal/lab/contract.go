@@ -113,8 +113,8 @@ func (c *contract) hold(h http.Handler) http.Handler {
 // that its description does not have.
 var undocumented = map[string]string{
 	"PUT /repos/{owner}/{repo}/environments/{environment_name}": "can_admins_bypass",
-	"GET /users/{username}":                                     "suspended_at",
-	"GET /user/{account_id}":                                    "suspended_at",
+	"GET /users/{username}":  "suspended_at",
+	"GET /user/{account_id}": "suspended_at",
 }
 
 // documented returns a body without the field that the description lacks.

@@ -33,6 +33,7 @@ type repo struct {
 	id, ownerID  int64
 	visibility   string
 	inline       bool // bundles come in the answer, not behind a URL
+	fork         bool
 	environments []*environment
 	attestations []attestation
 	runs         map[int64]*run
@@ -91,9 +92,9 @@ func (g *github) repoRoutes() map[string]http.HandlerFunc {
 		"GET /repos/{owner}/{repo}": g.of(func(w http.ResponseWriter, _ *http.Request, r *repo) {
 			writeJSON(w, http.StatusOK, g.repoShape(r))
 		}),
-		"POST R/attestations":                            g.of(g.postAttestation),
-		"GET R/attestations/{digest}":                    g.of(g.listAttestations),
-		"POST /orgs/{org}/attestations/bulk-list":        g.listBulk("Organization", "org"),
+		"POST R/attestations":                           g.of(g.postAttestation),
+		"GET R/attestations/{digest}":                   g.of(g.listAttestations),
+		"POST /orgs/{org}/attestations/bulk-list":       g.listBulk("Organization", "org"),
 		"POST /users/{username}/attestations/bulk-list": g.listBulk("User", "username"),
 	}
 }

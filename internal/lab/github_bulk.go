@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A found is an attestation of one digest, in one of an owner's repositories.
-type found struct {
+// An owned is an attestation of one digest, in one of an owner's repositories.
+type owned struct {
 	digest string
 	repo   *repo
 	attestation
 }
 
-func (f found) cursor() string {
+func (f owned) cursor() string {
 	return cursor("bulk:" + f.digest + ":" + strconv.FormatInt(f.id, 10))
 }
 
@@ -25,7 +25,7 @@ func (g *github) listBulk(kind, parameter string) http.HandlerFunc {
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		owner := req.PathValue(parameter)
-		if g.ownerType(owner) != kind {
+		if g.accountType(owner) != kind {
 			gitHubNotFound(w)
 			return
 		}
@@ -37,7 +37,7 @@ func (g *github) listBulk(kind, parameter string) http.HandlerFunc {
 			gitHubError(w, http.StatusUnprocessableEntity, err.Error())
 			return
 		}
-		all := []found{}
+		all := []owned{}
 		for _, digest := range in.Digests {
 			all = append(all, g.attestationsOf(owner, digest, in.PredicateType)...)
 		}
@@ -46,25 +46,25 @@ func (g *github) listBulk(kind, parameter string) http.HandlerFunc {
 }
 
 // attestationsOf are an owner's for a digest, newest first.
-func (g *github) attestationsOf(owner, digest, predicateType string) []found {
-	var out []found
+func (g *github) attestationsOf(owner, digest, predicateType string) []owned {
+	var out []owned
 	for _, r := range g.repos {
 		if !strings.EqualFold(r.owner, owner) {
 			continue
 		}
 		for _, a := range r.attestations {
 			if slices.Contains(a.subjects, digest) && isOfType(a.predicateType, predicateType) {
-				out = append(out, found{digest, r, a})
+				out = append(out, owned{digest, r, a})
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b found) int { return int(b.id - a.id) })
+	slices.SortFunc(out, func(a, b owned) int { return int(b.id - a.id) })
 	return out
 }
 
 // writeBulk answers a page. A digest that has nothing on it is null.
-func (g *github) writeBulk(w http.ResponseWriter, req *http.Request, digests []string, all []found) {
-	from, to, err := cursorBounds(req, all, found.cursor)
+func (g *github) writeBulk(w http.ResponseWriter, req *http.Request, digests []string, all []owned) {
+	from, to, err := cursorBounds(req, all, owned.cursor)
 	if err != nil {
 		gitHubError(w, http.StatusBadRequest, err.Error())
 		return
@@ -85,24 +85,4 @@ func (g *github) writeBulk(w http.ResponseWriter, req *http.Request, digests []s
 		info["previous"] = all[from].cursor()
 	}
 	writeJSON(w, http.StatusOK, object{"attestations_subject_digests": by, "page_info": info})
-}
-
-// ownerType is an organization unless an account of that name is known.
-func (g *github) ownerType(login string) string {
-	for _, r := range g.repos {
-		if strings.EqualFold(r.owner, login) {
-			return g.typeOf(login)
-		}
-	}
-	if u := g.people.byLogin(login); u != nil {
-		return g.typeOf(login)
-	}
-	return ""
-}
-
-func (g *github) typeOf(login string) string {
-	if u := g.people.byLogin(login); u != nil && u.Type != "Organization" {
-		return "User"
-	}
-	return "Organization"
 }

@@ -29,7 +29,7 @@ func cached(h http.Handler) http.Handler {
 // tag names the answer by its content, links included: the next page's link
 // can change while this page does not.
 func (a *answer) tag(r *http.Request) {
-	sum := sha256.Sum256(append(a.body.Bytes(), a.header.Get("Link")...))
+	sum := sha256.Sum256([]byte(a.header.Get("Link") + "\n" + a.body.String()))
 	etag := hex.EncodeToString(sum[:])
 	a.header.Set("ETag", `W/"`+etag+`"`)
 	for _, known := range strings.Split(r.Header.Get("If-None-Match"), ",") {
@@ -40,22 +40,23 @@ func (a *answer) tag(r *http.Request) {
 	}
 }
 
-// lastSegment are the paths whose last parameter is a name with slashes in
-// it. GitHub takes them as they are; the description, which has no such
-// thing, wants them escaped.
-var lastSegment = []string{"/git/ref/", "/rules/branches/", "/branches/", "/compare/"}
+// withSlashes are the paths below a repository whose last parameter is a name
+// that can have slashes in it. GitHub takes them as they are; the description,
+// which has no such thing, wants them escaped.
+var withSlashes = []string{"git/ref/", "rules/branches/", "branches/", "compare/"}
 
 // slashed escapes the slashes of the last parameter.
 func slashed(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		path := r.URL.EscapedPath()
-		for _, mark := range lastSegment {
-			before, name, ok := strings.Cut(path, mark)
-			if !ok || !strings.HasPrefix(before, "/repos/") {
-				continue
+		parts := strings.SplitN(r.URL.EscapedPath(), "/", 5) // "", repos, owner, repo, the rest
+		for _, start := range withSlashes {
+			if len(parts) < 5 || parts[1] != "repos" {
+				break
 			}
-			r.URL.RawPath = before + mark + strings.ReplaceAll(name, "/", "%2F")
-			break
+			if name, ok := strings.CutPrefix(parts[4], start); ok {
+				r.URL.RawPath = strings.Join(parts[:4], "/") + "/" + start + strings.ReplaceAll(name, "/", "%2F")
+				break
+			}
 		}
 		h.ServeHTTP(w, r)
 	})

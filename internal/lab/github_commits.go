@@ -62,8 +62,8 @@ func (g *github) compare(w http.ResponseWriter, req *http.Request, r *repo) {
 	ahead, behind := r.history.since(base, head), r.history.since(head, base)
 	link := "https://github.com/" + r.owner + "/" + r.name + "/compare/" + url.PathEscape(from+"..."+to)
 	writeJSON(w, http.StatusOK, g.contract.fill("commit-comparison", object{
-		"url":        g.api("/repos/%s/%s/compare/%s", r.owner, r.name, url.PathEscape(from+"..."+to)),
-		"html_url":   link, "permalink_url": link, "diff_url": link + ".diff", "patch_url": link + ".patch",
+		"url":      g.api("/repos/%s/%s/compare/%s", r.owner, r.name, url.PathEscape(from+"..."+to)),
+		"html_url": link, "permalink_url": link, "diff_url": link + ".diff", "patch_url": link + ".patch",
 		"base_commit": g.commitShape(r, base), "merge_base_commit": g.commitShape(r, merge),
 		"status": standing(len(ahead), len(behind)), "ahead_by": len(ahead), "behind_by": len(behind),
 		"total_commits": len(ahead), "commits": g.commitShapes(r, compared(g, w, req, ahead)), "files": []object{},
@@ -119,7 +119,7 @@ func (g *github) commitShape(r *repo, c *gitCommit) object {
 		"commit": object{
 			"url": api + "/git/commits/" + c.SHA, "message": c.Message, "comment_count": 0,
 			"author": c.Author.signature(c.Date), "committer": c.Committer.signature(c.Date),
-			"tree": object{"sha": tree, "url": api + "/git/trees/" + tree},
+			"tree":         object{"sha": tree, "url": api + "/git/trees/" + tree},
 			"verification": with(object{"verified": false, "reason": "unsigned", "signature": nil, "payload": nil, "verified_at": nil}, c.Verification),
 		},
 	}

@@ -3,8 +3,8 @@ package lab
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"hash/fnv"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -30,43 +30,72 @@ func (g *github) control(mux *http.ServeMux) {
 		delete(g.repos, repoKey(req))
 		return nil
 	}))
-	mux.HandleFunc("PUT "+r+"/environments/{name}", g.changing(g.putEnvironment))
 	mux.HandleFunc("DELETE "+r+"/environments/{name}", g.changing(func(r *repo, req *http.Request) error {
 		r.environments = slices.DeleteFunc(r.environments, func(e *environment) bool { return e.name == req.PathValue("name") })
 		return nil
-	}))
-	mux.HandleFunc("PUT "+r+"/environments/{name}/custom_rules", g.changing(func(r *repo, req *http.Request) error {
-		return readJSON(req, &g.ensureEnvironment(r, req.PathValue("name")).rules)
-	}))
-	mux.HandleFunc("PUT "+r+"/environments/{name}/branch_policies", g.changing(func(r *repo, req *http.Request) error {
-		return readJSON(req, &g.ensureEnvironment(r, req.PathValue("name")).branches)
-	}))
-	mux.HandleFunc("PUT "+r+"/runs/{id}", g.changing(g.putRun))
-	mux.HandleFunc("PUT "+r+"/runs/{id}/approvals", g.changing(func(r *repo, req *http.Request) error {
-		return readJSON(req, &g.ensureRun(r, pathID(req, "id")).approvals)
 	}))
 	mux.HandleFunc("DELETE "+r+"/attestations", g.changing(func(r *repo, _ *http.Request) error {
 		r.attestations = nil
 		return nil
 	}))
+	for path, f := range map[string]func(*repo, *http.Request) error{
+		"/environments/{name}":                 g.putEnvironment,
+		"/environments/{name}/custom_rules":    g.putCustomRules,
+		"/environments/{name}/branch_policies": g.putBranchPolicies,
+		"/history":                             g.historyControl,
+		"/linear":                              g.linearControl,
+		"/runs/{id}":                           g.putRun,
+		"/runs/{id}/attempts/{n}":              g.putAttempt,
+		"/runs/{id}/attempts/{n}/jobs":         g.putJobs,
+		"/runs/{id}/approvals":                 g.putApprovals,
+		"/runs/{id}/pending":                   g.putPending,
+		"/deployments":                         g.putDeployments,
+		"/collaborators":                       g.putCollaborators,
+		"/plan":                                g.putPlan,
+		"/secrets":                             g.putSecrets,
+		"/actions_permissions":                 g.putPermissions,
+		"/branches/{name}":                     g.putBranch,
+	} {
+		mux.HandleFunc("PUT "+r+path, g.changing(f))
+	}
+	mux.HandleFunc("POST "+r+"/runs/{id}/review", g.changing(g.putReview))
+	mux.HandleFunc("PUT /github/users/{login}", g.setting(g.putUser))
+	mux.HandleFunc("PUT /github/token", g.setting(g.putToken))
+	mux.HandleFunc("PUT /github/orgs/{org}/teams/{slug}", g.setting(g.putTeam))
+	mux.HandleFunc("DELETE /github/orgs/{org}/teams/{slug}", g.setting(func(req *http.Request) error {
+		delete(g.people.teams, teamKey(req))
+		return nil
+	}))
 }
 
-// changing runs f with the state locked, on a repository that must exist.
-func (g *github) changing(f func(*repo, *http.Request) error) http.HandlerFunc {
+// setting runs f with the state locked.
+func (g *github) setting(f func(*http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
+		err := f(req)
+		switch {
+		case errors.Is(err, errNoRepo):
+			http.Error(w, err.Error(), http.StatusNotFound)
+		case err != nil:
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}
+}
+
+var errNoRepo = errors.New("no such repository; PUT it first")
+
+// changing is setting for a repository, which must exist.
+func (g *github) changing(f func(*repo, *http.Request) error) http.HandlerFunc {
+	return g.setting(func(req *http.Request) error {
 		r, ok := g.repos[repoKey(req)]
 		if !ok {
-			http.Error(w, "no such repository; PUT it first", http.StatusNotFound)
-			return
+			return errNoRepo
 		}
-		if err := f(r, req); err != nil {
-			http.Error(w, err.Error(), http.StatusBadRequest)
-			return
-		}
-		w.WriteHeader(http.StatusNoContent)
-	}
+		return f(r, req)
+	})
 }
 
 func (g *github) putRepo(w http.ResponseWriter, req *http.Request) {
@@ -86,18 +115,23 @@ func (g *github) putRepo(w http.ResponseWriter, req *http.Request) {
 }
 
 // addRepo makes a repository or changes the settings of one. Ids that are not
-// given follow from the names, so that they are the same in every lab.
+// given are those of accounts that are known, or follow from the names, so that
+// they are the same in every lab.
 func (g *github) addRepo(owner, name string, s RepoSettings) *repo {
 	key := strings.ToLower(owner + "/" + name)
 	r, ok := g.repos[key]
 	if !ok {
-		r = &repo{owner: owner, name: name, runs: map[int64]*run{}}
+		r = &repo{owner: owner, name: name, runs: map[int64]*run{}, history: newHistory(), settings: newSettings()}
 		g.repos[key] = r
 	}
 	r.id = cmp.Or(s.ID, nameID(key))
-	r.ownerID = cmp.Or(s.OwnerID, nameID(strings.ToLower(owner)))
+	r.ownerID = cmp.Or(s.OwnerID, g.people.idOf(owner), nameID(strings.ToLower(owner)))
+	g.people.know(person{Login: owner, ID: r.ownerID, Type: "Organization"})
 	r.visibility = cmp.Or(s.Visibility, "public")
 	r.inline = s.InlineBundles == nil || *s.InlineBundles
+	if !ok {
+		g.ensureRun(r, defaultRun)
+	}
 	for _, name := range s.Protected {
 		g.protect(r, name)
 	}
@@ -111,44 +145,6 @@ func nameID(name string) int64 {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(name)) // never fails
 	return int64(h.Sum32())
-}
-
-// putEnvironment takes what the API shall return, and fills in only the
-// fields that every environment has.
-func (g *github) putEnvironment(r *repo, req *http.Request) error {
-	var shape object
-	if err := readJSON(req, &shape); err != nil {
-		return err
-	}
-	e := g.ensureEnvironment(r, req.PathValue("name"))
-	e.shape = g.environmentShape(r, e.name, idOf(e.shape))
-	maps.Copy(e.shape, shape)
-	return nil
-}
-
-func (g *github) ensureEnvironment(r *repo, name string) *environment {
-	if e := r.environment(name); e != nil {
-		return e
-	}
-	e := &environment{name: name, shape: g.environmentShape(r, name, g.nextID()), rules: []object{}, branches: []object{}}
-	r.environments = append(r.environments, e)
-	return e
-}
-
-func (g *github) putRun(r *repo, req *http.Request) error {
-	var shape object
-	if err := readJSON(req, &shape); err != nil {
-		return err
-	}
-	maps.Copy(g.ensureRun(r, pathID(req, "id")).shape, shape)
-	return nil
-}
-
-func (g *github) ensureRun(r *repo, id int64) *run {
-	if r.runs[id] == nil {
-		r.runs[id] = &run{shape: g.runShape(r, id), approvals: []any{}}
-	}
-	return r.runs[id]
 }
 
 // idOf returns an object's id, whether the toy or a request put it there.

@@ -1,7 +1,7 @@
 package lab
 
 import (
-	"crypto/sha1" //nolint:gosec // names of commits, as git has them; nothing is proven by it
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -78,7 +78,9 @@ func minute(i int) string { return made.Add(time.Duration(i) * time.Minute).Form
 // newHistory is the one commit of the default tokens on main, which alice
 // wrote and pushed.
 func newHistory() *history {
-	return linear(1, &alice, &alice, "")
+	h := linear(1, &alice, &alice, "")
+	h.fill()
+	return h
 }
 
 // linear is n commits on main, each pushed alone; the last is the one of the
@@ -89,8 +91,8 @@ func linear(n int, author, pusher *person, name string) *history {
 	for i := range n {
 		sha := commit
 		if i < n-1 {
-			sum := sha1.Sum(fmt.Appendf(nil, "%s:%d", name, i)) //nolint:gosec // as above
-			sha = hex.EncodeToString(sum[:])
+			sum := sha256.Sum256(fmt.Appendf(nil, "%s:%d", name, i))
+			sha = hex.EncodeToString(sum[:len(commit)/2])
 		}
 		c := gitCommit{SHA: sha, Message: fmt.Sprintf("change %d", i+1), Author: author, Committer: author}
 		push := activity{Before: noCommit, After: sha, Actor: pusher}
@@ -150,6 +152,9 @@ func (h *history) fill() {
 }
 
 func (p *pull) fill(i int, base string) {
+	if p.User == nil {
+		p.User = &ghost
+	}
 	if p.MergedBy != nil && p.MergedAt == "" {
 		p.MergedAt = minute(i)
 	}
@@ -164,6 +169,12 @@ func (p *pull) fill(i int, base string) {
 	}
 	if p.Head.Owner == nil {
 		p.Head.Owner = p.User
+	}
+	if p.Head.Ref == "" {
+		p.Head.Ref = fmt.Sprintf("change-%d", p.Number)
+	}
+	if p.Head.SHA == "" && len(p.Commits) > 0 {
+		p.Head.SHA = p.Commits[len(p.Commits)-1]
 	}
 	if p.CreatedAt == "" {
 		p.CreatedAt = minute(i)
@@ -180,14 +191,12 @@ func (h *history) check() error {
 		return fmt.Errorf("%d commits have %d names", len(h.Commits), len(h.bySHA))
 	}
 	for _, c := range h.Commits {
-		for _, p := range c.Parents {
-			if h.bySHA[p] == nil {
-				return fmt.Errorf("parent %q of %q is no commit here", p, c.SHA)
-			}
-		}
 		if !isSHA.MatchString(c.SHA) {
 			return fmt.Errorf("commit %q, want 40 hexadecimal digits", c.SHA)
 		}
+	}
+	if err := h.checkOrder(); err != nil {
+		return err
 	}
 	for _, refs := range []map[string]string{h.Branches, h.Tags} {
 		for name, sha := range refs {
@@ -197,11 +206,29 @@ func (h *history) check() error {
 		}
 	}
 	for _, p := range h.Pulls {
+		if p.Number < 1 {
+			return fmt.Errorf("pull has number %d, want 1 or more", p.Number)
+		}
 		for _, sha := range slices.Concat(p.Commits, p.Introduced) {
 			if h.bySHA[sha] == nil {
 				return fmt.Errorf("pull %d has %q, which is no commit here", p.Number, sha)
 			}
 		}
+	}
+	return nil
+}
+
+// checkOrder wants every commit after its parents in the list, which also
+// keeps out rings.
+func (h *history) checkOrder() error {
+	before := map[string]struct{}{}
+	for _, c := range h.Commits {
+		for _, p := range c.Parents {
+			if _, ok := before[p]; !ok {
+				return fmt.Errorf("parent %q of %q is not listed before it", p, c.SHA)
+			}
+		}
+		before[c.SHA] = struct{}{}
 	}
 	return nil
 }
@@ -317,15 +344,15 @@ func (g *github) historyControl(r *repo, req *http.Request) error {
 
 func (g *github) linearControl(r *repo, req *http.Request) error {
 	in := struct {
-		N      int     `json:"n"`
-		Author *person `json:"author"`
-		Pusher *person `json:"pusher"`
-	}{N: 1, Author: &alice, Pusher: &alice}
+		N      int    `json:"n"`
+		Author person `json:"author"`
+		Pusher person `json:"pusher"`
+	}{Author: alice, Pusher: alice}
 	if err := readJSON(req, &in); err != nil {
 		return err
 	}
 	if in.N < 1 {
 		return fmt.Errorf("n is %d, want 1 or more", in.N)
 	}
-	return g.putHistory(r, linear(in.N, in.Author, in.Pusher, r.owner+"/"+r.name))
+	return g.putHistory(r, linear(in.N, &in.Author, &in.Pusher, r.owner+"/"+r.name))
 }

@@ -24,10 +24,11 @@ type person struct {
 
 // The people that every lab has.
 var (
-	alice  = person{Login: "alice", ID: 77}
-	bob    = person{Login: "bob", ID: 88}
-	carol  = person{Login: "carol", ID: 99}
-	webFlow = person{Login: "web-flow", ID: 19864447, Name: "GitHub", Email: "noreply@github.com"}
+	alice      = person{Login: "alice", ID: 77}
+	bob        = person{Login: "bob", ID: 88}
+	carol      = person{Login: "carol", ID: 99}
+	ghost      = person{Login: "ghost", ID: 10137} // whoever has gone
+	webFlow    = person{Login: "web-flow", ID: 19864447, Name: "GitHub", Email: "noreply@github.com"}
 	actionsBot = person{Login: "github-actions[bot]", ID: 41898282, Type: "Bot", Email: "41898282+github-actions[bot]@users.noreply.github.com"}
 )
 
@@ -45,14 +46,14 @@ type team struct {
 	Maintainers []string `json:"maintainers"`
 	// Parent is the slug of the team above, whose members those of this team
 	// are too.
-	Parent string `json:"parent"`
+	Parent  string `json:"parent"`
 	Privacy string `json:"privacy"`
 
 	org, slug string
 }
 
 func newPeople() people {
-	return people{users: []person{alice, bob, carol, webFlow, actionsBot}, teams: map[string]*team{}}
+	return people{users: []person{alice, bob, carol, ghost, webFlow, actionsBot}, teams: map[string]*team{}}
 }
 
 func (p *people) byLogin(login string) *person {
@@ -71,6 +72,14 @@ func (p *people) byID(id int64) *person {
 		}
 	}
 	return nil
+}
+
+// idOf is the id of a login, and zero for one that nobody has.
+func (p *people) idOf(login string) int64 {
+	if u := p.byLogin(login); u != nil {
+		return u.ID
+	}
+	return 0
 }
 
 func (p *people) teamByID(id int64) *team {
@@ -101,7 +110,7 @@ func (p *people) put(u person) {
 func (p *people) members(t *team) []person {
 	out := slices.Clone(t.Members)
 	for _, below := range p.teams {
-		if below.org != t.org || below.Parent != t.slug || below.slug == t.slug {
+		if !p.isBelow(below, t) {
 			continue
 		}
 		for _, m := range below.Members {
@@ -114,6 +123,26 @@ func (p *people) members(t *team) []person {
 	return out
 }
 
+// isBelow follows the parents of a team up to another, and no further than
+// there are teams: a test can tie them in a ring.
+func (p *people) isBelow(t, above *team) bool {
+	for range p.teams {
+		up := p.teams[strings.ToLower(t.org+"/"+t.Parent)]
+		if up == nil {
+			return false
+		}
+		if up == above {
+			return true
+		}
+		t = up
+	}
+	return false
+}
+
+func teamKey(r *http.Request) string {
+	return strings.ToLower(r.PathValue("org") + "/" + r.PathValue("slug"))
+}
+
 func (g *github) peopleRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET /orgs/{org}/teams/{slug}":         g.ofTeam(g.getTeam),
@@ -121,7 +150,7 @@ func (g *github) peopleRoutes() map[string]http.HandlerFunc {
 		"GET /users/{username}": g.ofUser(func(req *http.Request) *person {
 			return g.people.byLogin(req.PathValue("username"))
 		}),
-		"GET /user/{id}": g.ofUser(func(req *http.Request) *person { return g.people.byID(pathID(req, "id")) }),
+		"GET /user/{id}":      g.ofUser(func(req *http.Request) *person { return g.people.byID(pathID(req, "id")) }),
 		"GET R/collaborators": g.of(g.listCollaborators),
 	}
 }
@@ -137,6 +166,15 @@ func (g *github) ofUser(find func(*http.Request) *person) http.HandlerFunc {
 		}
 		writeJSON(w, http.StatusOK, g.publicShape(u))
 	}
+}
+
+// accountType is User, Bot or Organization, and empty for nobody's login.
+func (g *github) accountType(login string) string {
+	u := g.people.byLogin(login)
+	if u == nil {
+		return ""
+	}
+	return cmp.Or(u.Type, "User")
 }
 
 // user is how every other object names an account; no account is null.
@@ -190,7 +228,7 @@ func (g *github) ofTeam(h func(http.ResponseWriter, *http.Request, *team)) http.
 	return func(w http.ResponseWriter, req *http.Request) {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		t := g.people.teams[strings.ToLower(req.PathValue("org")+"/"+req.PathValue("slug"))]
+		t := g.people.teams[teamKey(req)]
 		if t == nil {
 			gitHubNotFound(w)
 			return
@@ -203,7 +241,7 @@ func (g *github) getTeam(w http.ResponseWriter, _ *http.Request, t *team) {
 	shape := g.teamShape(t)
 	shape["members_count"] = len(g.people.members(t))
 	shape["organization"] = g.contract.fill("team-organization", object{
-		"login": t.org, "id": nameID(strings.ToLower(t.org)), "type": "Organization", "url": g.api("/orgs/%s", t.org),
+		"login": t.org, "id": cmp.Or(g.people.idOf(t.org), nameID(strings.ToLower(t.org))), "type": "Organization", "url": g.api("/orgs/%s", t.org),
 	})
 	if parent := g.people.teams[strings.ToLower(t.org+"/"+t.Parent)]; parent != nil {
 		shape["parent"] = g.contract.fill("team-simple", g.teamShape(parent))
@@ -237,54 +275,45 @@ func (g *github) listMembers(w http.ResponseWriter, req *http.Request, t *team) 
 	writeJSON(w, http.StatusOK, g.page(w, req, all))
 }
 
-// A collaborator has a role in a repository.
-type collaborator struct {
-	person
-	Permission string `json:"permission"`
-	RoleName   string `json:"role_name"`
-}
-
-// roles are the built-in ones, weakest first, by both of their names.
-var roles = [][2]string{{"pull", "read"}, {"triage", "triage"}, {"push", "write"}, {"maintain", "maintain"}, {"admin", "admin"}}
-
-// rank is where a role is in roles, and -1 for none of them.
-func (c collaborator) rank() int {
-	name := cmp.Or(c.RoleName, c.Permission)
-	return slices.IndexFunc(roles, func(role [2]string) bool { return name == role[0] || name == role[1] })
-}
-
-func (g *github) listCollaborators(w http.ResponseWriter, req *http.Request, r *repo) {
-	want := req.URL.Query().Get("permission")
-	all := []object{}
-	for _, c := range r.settings.collaborators {
-		has := object{}
-		for i, role := range roles {
-			has[role[0]] = i <= c.rank()
-		}
-		if want != "" && has[want] != true {
-			continue
-		}
-		shape, _ := g.user(&c.person).(object)
-		shape["permissions"], shape["role_name"] = has, roles[c.rank()][1]
-		all = append(all, shape)
-	}
-	writeJSON(w, http.StatusOK, g.page(w, req, all))
-}
-
-func (g *github) putCollaborators(r *repo, req *http.Request) error {
-	var in []collaborator
-	if err := readJSON(req, &in); err != nil {
+func (g *github) putUser(req *http.Request) error {
+	var u person
+	if err := readJSON(req, &u); err != nil {
 		return err
 	}
-	for _, c := range in {
-		if c.rank() < 0 {
-			return fmt.Errorf("role %q of %q, want one of %v", cmp.Or(c.RoleName, c.Permission), c.Login, roles)
-		}
-		if c.ID == 0 {
-			return fmt.Errorf("collaborator %q has no id", c.Login)
-		}
-		g.people.know(c.person)
+	u.Login = req.PathValue("login")
+	if u.ID == 0 {
+		return fmt.Errorf("user %q has no id", u.Login)
 	}
-	r.settings.collaborators = in
+	g.people.put(u)
+	return nil
+}
+
+// putToken says whose the lab's token is.
+func (g *github) putToken(req *http.Request) error {
+	var u person
+	if err := readJSON(req, &u); err != nil {
+		return err
+	}
+	if u.ID == 0 {
+		return fmt.Errorf("user %q has no id", u.Login)
+	}
+	g.people.know(u)
+	g.me = u
+	return nil
+}
+
+func (g *github) putTeam(req *http.Request) error {
+	t := team{org: req.PathValue("org"), slug: req.PathValue("slug")}
+	if err := readJSON(req, &t); err != nil {
+		return err
+	}
+	t.ID, t.Name = cmp.Or(t.ID, nameID(teamKey(req))), cmp.Or(t.Name, t.slug)
+	for _, m := range t.Members {
+		if m.ID == 0 {
+			return fmt.Errorf("member %q has no id", m.Login)
+		}
+		g.people.know(m)
+	}
+	g.people.teams[teamKey(req)] = &t
 	return nil
 }

@@ -110,7 +110,7 @@ func (g *github) pullShape(r *repo, p pull) object {
 	html := fmt.Sprintf("https://github.com/%s/%s/pull/%d", r.owner, r.name, p.Number)
 	head := *r
 	if p.Head.Fork && p.Head.Owner != nil {
-		head.owner, head.ownerID, head.isFork = p.Head.Owner.Login, p.Head.Owner.ID, "true"
+		head.owner, head.ownerID, head.fork = p.Head.Owner.Login, p.Head.Owner.ID, true
 		head.id = nameID(strings.ToLower(head.owner + "/" + head.name))
 	}
 	closed := any(nil)

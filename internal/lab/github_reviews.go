@@ -107,6 +107,10 @@ func (g *github) postReview(w http.ResponseWriter, req *http.Request, r *repo) {
 		name, _ := p["environment"].(object)["name"].(string)
 		v.Environments = append(v.Environments, name)
 	}
+	if len(in.IDs) == 0 {
+		gitHubError(w, http.StatusUnprocessableEntity, "environment_ids names none")
+		return
+	}
 	if err := g.approve(r, x, v); err != nil {
 		gitHubError(w, http.StatusUnprocessableEntity, err.Error())
 		return
@@ -148,7 +152,8 @@ func (g *github) deployReviewed(r *repo, x *run, v review) []object {
 
 // with returns a copy of o with fields over it.
 func with(o, fields object) object {
-	out := maps.Clone(o)
+	out := object{}
+	maps.Copy(out, o)
 	maps.Copy(out, fields)
 	return out
 }

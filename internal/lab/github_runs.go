@@ -182,7 +182,7 @@ func (g *github) jobShape(r *repo, a *attempt, fields object) object {
 	}
 	api := g.api("/repos/%s/%s/actions", r.owner, r.name)
 	shape := object{
-		"id": id, "run_id": run, "run_attempt": a.shape["run_attempt"], "run_url": fmt.Sprintf("%s/runs/%d", api, run),
+		"name": "job", "id": id, "run_id": run, "run_attempt": a.shape["run_attempt"], "run_url": fmt.Sprintf("%s/runs/%d", api, run),
 		"node_id": "CR_" + strconv.FormatInt(id, 10), "head_sha": a.shape["head_sha"], "head_branch": a.shape["head_branch"],
 		"workflow_name": a.shape["name"], "url": fmt.Sprintf("%s/jobs/%d", api, id),
 		"html_url":      fmt.Sprintf("%s/job/%d", a.shape["html_url"], id),
@@ -192,5 +192,119 @@ func (g *github) jobShape(r *repo, a *attempt, fields object) object {
 		"steps": []object{},
 	}
 	maps.Copy(shape, fields)
-	return g.contract.fill("job", shape)
+	return shape
+}
+
+// putRun merges fields into the last attempt, or into the one that they name.
+func (g *github) putRun(r *repo, req *http.Request) error {
+	x := g.ensureRun(r, pathID(req, "id"))
+	return g.mergeAttempt(r, req, int64(len(x.attempts)))
+}
+
+func (g *github) putAttempt(r *repo, req *http.Request) error {
+	return g.mergeAttempt(r, req, pathID(req, "n"))
+}
+
+// maxAttempts is how often a run can run, as there.
+const maxAttempts = 51
+
+func (g *github) mergeAttempt(r *repo, req *http.Request, n int64) error {
+	var fields object
+	if err := readJSON(req, &fields); err != nil {
+		return err
+	}
+	for _, field := range []string{"actor", "triggering_actor"} {
+		if err := g.readUser(fields, field); err != nil {
+			return err
+		}
+	}
+	if named, ok := fields["run_attempt"].(float64); ok {
+		n = int64(named)
+	}
+	if n < 1 || n > maxAttempts {
+		return fmt.Errorf("attempt %d, want 1 to %d", n, maxAttempts)
+	}
+	id := pathID(req, "id")
+	g.ensureRun(r, id)
+	g.ensureAttempt(r, id, n).merge(fields)
+	return nil
+}
+
+// merge lays fields over an attempt. Objects are merged with those that are
+// there, and a commit or branch becomes that of the jobs too.
+func (a *attempt) merge(fields object) {
+	for name, v := range fields {
+		if given, ok := v.(object); ok {
+			before, _ := a.shape[name].(object)
+			v = with(before, given)
+		}
+		a.shape[name] = v
+	}
+	if head, ok := fields["head_sha"]; ok && fields["head_commit"] == nil {
+		before, _ := a.shape["head_commit"].(object)
+		a.shape["head_commit"] = with(before, object{"id": head})
+	}
+	for _, name := range []string{"head_sha", "head_branch"} {
+		for _, job := range a.jobs {
+			if v, ok := fields[name]; ok {
+				job[name] = v
+			}
+		}
+	}
+}
+
+func (g *github) putJobs(r *repo, req *http.Request) error {
+	var in []object
+	if err := readJSON(req, &in); err != nil {
+		return err
+	}
+	id, n := pathID(req, "id"), pathID(req, "n")
+	if n < 1 || n > maxAttempts {
+		return fmt.Errorf("attempt %d, want 1 to %d", n, maxAttempts)
+	}
+	g.ensureRun(r, id)
+	a := g.ensureAttempt(r, id, n)
+	a.jobs = []object{}
+	for _, fields := range in {
+		a.jobs = append(a.jobs, g.jobShape(r, a, fields))
+	}
+	return nil
+}
+
+func (g *github) putApprovals(r *repo, req *http.Request) error {
+	return readJSON(req, &g.ensureRun(r, pathID(req, "id")).approvals)
+}
+
+func (g *github) putReview(r *repo, req *http.Request) error {
+	var v review
+	if err := readJSON(req, &v); err != nil {
+		return err
+	}
+	if v.User != nil {
+		g.people.know(*v.User)
+	}
+	return g.approve(r, g.ensureRun(r, pathID(req, "id")), v)
+}
+
+// putPending replaces what waits: fields of pending deployments, whose
+// environment is at least a name.
+func (g *github) putPending(r *repo, req *http.Request) error {
+	var in []object
+	if err := readJSON(req, &in); err != nil {
+		return err
+	}
+	x := g.ensureRun(r, pathID(req, "id"))
+	pending := []object{}
+	for _, fields := range in {
+		named, _ := fields["environment"].(object)
+		name, _ := named["name"].(string)
+		e := r.environment(name)
+		if e == nil {
+			return fmt.Errorf("environment %q does not exist; PUT it first", name)
+		}
+		fields["environment"] = with(e.reference(), named)
+		pending = append(pending, g.pendingShape(x, e, fields))
+	}
+	x.pending = pending
+	return nil
 }

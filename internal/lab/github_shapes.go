@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -11,13 +12,12 @@ import (
 var made = time.Date(2026, time.January, 5, 8, 0, 0, 0, time.UTC)
 
 // addDefaults fills the toy: acme/widget with two protected environments and
-// one that is not, and the run that the default tokens name.
+// one that is not.
 func (g *github) addDefaults() {
 	r := g.addRepo("acme", "widget", RepoSettings{ID: 123456789, OwnerID: 4242})
 	g.protect(r, "staging")
 	g.protect(r, "production")
 	g.ensureEnvironment(r, "unprotected")
-	g.ensureRun(r, 1000001)
 }
 
 // protect makes an environment that only main may enter, after somebody other
@@ -83,12 +83,14 @@ var repoURLs = map[string]string{
 
 func (g *github) repoShape(r *repo) object {
 	full := r.owner + "/" + r.name
+	owner := g.userShape(r.owner, r.ownerID)
+	owner["type"] = cmp.Or(g.accountType(r.owner), "Organization")
 	out := object{
 		"id": r.id, "node_id": "R_" + strconv.FormatInt(r.id, 10), "name": r.name, "full_name": full,
-		"owner": g.userShape(r.owner, r.ownerID), "private": r.visibility != "public", "visibility": r.visibility,
+		"owner": owner, "private": r.visibility != "public", "visibility": r.visibility,
 		"html_url": "https://github.com/" + full, "clone_url": "https://github.com/" + full + ".git", "git_url": "git://github.com/" + full + ".git",
 		"ssh_url": "git@github.com:" + full + ".git", "svn_url": "https://github.com/" + full, "mirror_url": nil, "homepage": nil,
-		"description": nil, "language": nil, "license": nil, "default_branch": "main", "fork": false, "archived": false, "disabled": false,
+		"description": nil, "language": nil, "license": nil, "default_branch": r.history.DefaultBranch, "fork": r.fork, "archived": false, "disabled": false,
 		"forks": 0, "forks_count": 0, "open_issues": 0, "open_issues_count": 0, "size": 0, "stargazers_count": 0, "watchers": 0,
 		"watchers_count": 0, "network_count": 0, "subscribers_count": 0, "has_issues": true, "has_projects": true, "has_wiki": true,
 		"has_pages": false, "has_discussions": false, "created_at": made, "updated_at": made, "pushed_at": made,

@@ -125,13 +125,13 @@ func (g *gitlab) handler() http.Handler {
 	api := http.NewServeMux()
 	api.HandleFunc("GET /job", g.getJob)
 	for path, h := range g.toJobs() {
-		api.HandleFunc(onProject(path), g.of(asJob, h))
+		api.HandleFunc(projectPath(path), g.of(asJob, h))
 	}
 	for path, h := range g.toPersons() {
-		api.HandleFunc(onProject(path), g.of(asPerson, h))
+		api.HandleFunc(projectPath(path), g.of(asPerson, h))
 	}
 	for path, h := range g.toMaintainers() {
-		api.HandleFunc(onProject(path), g.of(asPerson, g.maintained(h)))
+		api.HandleFunc(projectPath(path), g.of(asPerson, g.maintained(h)))
 	}
 	g.peopleAPI(api)
 	api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { gitLabError(w, http.StatusNotFound, "404 Not Found") })
@@ -140,8 +140,8 @@ func (g *gitlab) handler() http.Handler {
 	return mux
 }
 
-// onProject makes "GET /x" the pattern of x of a project.
-func onProject(path string) string { return strings.Replace(path, " ", " /projects/{id}", 1) }
+// projectPath makes "GET /x" the pattern of x of a project.
+func projectPath(path string) string { return strings.Replace(path, " ", " /projects/{id}", 1) }
 
 func (g *gitlab) toJobs() map[string]projectHandler {
 	return map[string]projectHandler{
@@ -186,11 +186,11 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 func (g *gitlab) toMaintainers() map[string]projectHandler {
 	return map[string]projectHandler{
 		"PUT ":                                  g.editProject,
-		"GET /protected_environments":           g.premium(g.listProtected),
-		"POST /protected_environments":          g.premium(g.protectOne),
-		"GET /protected_environments/{name}":    g.premium(g.getProtected),
-		"PUT /protected_environments/{name}":    g.premium(g.changeProtected),
-		"DELETE /protected_environments/{name}": g.premium(g.unprotect),
+		"GET /protected_environments":           g.onProject(protection.list),
+		"POST /protected_environments":          g.onProject(protection.add),
+		"GET /protected_environments/{name}":    g.onProject(protection.get),
+		"PUT /protected_environments/{name}":    g.onProject(protection.change),
+		"DELETE /protected_environments/{name}": g.onProject(protection.remove),
 		"GET /protected_branches":               g.listProtectedBranches,
 		"GET /protected_branches/{name}":        g.getProtectedBranch,
 		"GET /protected_tags":                   g.listProtectedTags,
@@ -268,7 +268,7 @@ func gitLabError(w http.ResponseWriter, status int, message string) {
 // found answers o, or that there is no such thing.
 func found(w http.ResponseWriter, o object, what string) {
 	if o == nil {
-		gitLabError(w, http.StatusNotFound, "404 "+what+" Not Found")
+		gitLabError(w, http.StatusNotFound, strings.Join(strings.Fields("404 "+what+" Not Found"), " "))
 		return
 	}
 	writeJSON(w, http.StatusOK, o)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,7 +33,11 @@ func (g *gitlab) control(mux *http.ServeMux) {
 		return nil
 	}))
 	mux.HandleFunc("PUT "+p+"/protected_environments/{name}", g.changing(func(p *project, r *http.Request) error {
-		return put(&p.protected, protectedShape(r.PathValue("name")), r)
+		if err := put(&p.protected, protectedShape(r.PathValue("name")), r); err != nil {
+			return err
+		}
+		g.complete(p.protected[len(p.protected)-1])
+		return nil
 	}))
 	mux.HandleFunc("DELETE "+p+"/protected_environments/{name}", g.changing(func(p *project, r *http.Request) error {
 		p.protected = without(p.protected, r.PathValue("name"))
@@ -50,7 +55,37 @@ func (g *gitlab) control(mux *http.ServeMux) {
 		p.packages = nil
 		return nil
 	}))
-	mux.HandleFunc("PUT /gitlab/job", g.putJob)
+	for path, f := range map[string]func(*project, *http.Request) error{
+		"PUT /history":                          g.putHistory,
+		"PUT /jobs/{job}":                       g.putProjectJob,
+		"PUT /pipelines/{pipeline}":             g.putPipeline,
+		"POST /deployments/{deployment}/review": g.addReview,
+		"PUT /members":                          g.putMembers,
+		"PUT /variables":                        g.putVariables,
+		"PUT /protected_branches":               g.putProtectedBranches,
+		"PUT /protected_tags":                   g.putProtectedTags,
+		"PUT /lint":                             g.putLint,
+		"PUT /tier":                             g.putTier,
+	} {
+		mux.HandleFunc(strings.Replace(path, " ", " "+p, 1), g.changing(f))
+	}
+	mux.HandleFunc("PUT /gitlab/groups/{group}", g.locked(g.putGroup))
+	mux.HandleFunc("PUT /gitlab/users/{user}", g.locked(g.putUser))
+	mux.HandleFunc("POST /gitlab/users/{user}/token", g.addToken)
+	mux.HandleFunc("PUT /gitlab/job", g.locked(g.putJob))
+}
+
+// locked runs f with the state locked.
+func (g *gitlab) locked(f func(*http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if err := f(r); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}
 }
 
 // changing runs f with the state locked, on a project that must exist.
@@ -94,10 +129,14 @@ func (g *gitlab) putProject(w http.ResponseWriter, r *http.Request) {
 func (g *gitlab) addProject(id int64, s ProjectSettings) *project {
 	p := g.projects[id]
 	if p == nil {
-		p = &project{id: id, deployments: map[int64]object{}}
+		p = &project{id: id, deployments: map[int64]*glDeployment{}}
 		g.projects[id] = p
 	}
 	p.path = cmp.Or(s.Path, p.path, "acme/project-"+strconv.FormatInt(id, 10))
+	if p.history == nil {
+		g.fillProject(p)
+	}
+	g.ensureGroup(cmp.Or(s.NamespaceID, 4242), path.Dir(p.path))
 	p.shape = projectShape(id, p.path, cmp.Or(s.NamespaceID, 4242), cmp.Or(s.Visibility, "public"))
 	maps.Copy(p.shape, s.Fields)
 	for _, name := range slices.Concat(s.Protected, s.Unprotected) {
@@ -128,30 +167,11 @@ func without(all []object, name string) []object {
 	return slices.DeleteFunc(slices.Clone(all), func(o object) bool { return o["name"] == name })
 }
 
-func (g *gitlab) putDeployment(p *project, r *http.Request) error {
-	var given object
-	if err := readJSON(r, &given); err != nil {
-		return err
-	}
-	id := pathID(r, "deployment")
-	d := p.deployments[id]
-	if d == nil {
-		d = deploymentShape(id, environmentOf(g.nextID(), "staging"), g.job)
-		p.deployments[id] = d
-	}
-	maps.Copy(d, given)
-	return nil
-}
-
 // putJob changes what GET /job answers.
-func (g *gitlab) putJob(w http.ResponseWriter, r *http.Request) {
-	var given object
-	if err := readJSON(r, &given); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
+func (g *gitlab) putJob(r *http.Request) error {
+	given, err := g.fieldsWithUser(r)
+	if err == nil {
+		maps.Copy(g.job, given)
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	maps.Copy(g.job, given)
-	w.WriteHeader(http.StatusNoContent)
+	return err
 }

@@ -21,6 +21,7 @@ const firstUser = 1
 func (g *gitlab) peopleAPI(api *http.ServeMux) {
 	for pattern, h := range map[string]http.HandlerFunc{
 		"GET /users":                          g.listUsers,
+		"GET /user":                           g.getSelf,
 		"GET /users/{user}":                   g.getUser,
 		"GET /groups/{id}":                    g.ofGroup(g.getGroup),
 		"GET /groups/{id}/members":            g.ofGroup(g.listGroupMembers),
@@ -32,11 +33,11 @@ func (g *gitlab) peopleAPI(api *http.ServeMux) {
 	}
 	const e = "/groups/{id}/protected_environments"
 	for pattern, h := range map[string]groupHandler{
-		"GET " + e:                g.listGroupProtected,
-		"POST " + e:               g.protectTier,
-		"GET " + e + "/{name}":    g.getGroupProtected,
-		"PUT " + e + "/{name}":    g.changeGroupProtected,
-		"DELETE " + e + "/{name}": g.unprotectTier,
+		"GET " + e:                g.onGroup(protection.list),
+		"POST " + e:               g.onGroup(protection.add),
+		"GET " + e + "/{name}":    g.onGroup(protection.get),
+		"PUT " + e + "/{name}":    g.onGroup(protection.change),
+		"DELETE " + e + "/{name}": g.onGroup(protection.remove),
 	} {
 		api.HandleFunc(pattern, g.persons(g.ofGroup(g.owned(h))))
 	}
@@ -159,6 +160,11 @@ func (g *gitlab) listProjectMembers(w http.ResponseWriter, r *http.Request, p *p
 
 func (g *gitlab) getProjectMember(w http.ResponseWriter, r *http.Request, p *project) {
 	found(w, byID(g.membersOf(p), pathID(r, "user")), "Member")
+}
+
+// getSelf answers who a token belongs to.
+func (g *gitlab) getSelf(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, userShape(g.users[g.visitor(r).user]))
 }
 
 // getUser answers more than lists do: whether the user is a bot.

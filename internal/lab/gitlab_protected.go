@@ -7,71 +7,51 @@ import (
 	"slices"
 )
 
-// entryLists are the lists of a protected environment that are changed entry
-// by entry.
-var entryLists = []string{"deploy_access_levels", "approval_rules"}
-
-func (g *gitlab) listProtected(w http.ResponseWriter, r *http.Request, p *project) {
-	writeJSON(w, http.StatusOK, g.page(w, r, p.protected))
+// A protection is the protected environments of a project, or those of a
+// group, which go by tier.
+type protection struct {
+	toy     *gitlab
+	all     *[]object
+	members []object
+	names   []string // the only ones, if there are any
 }
 
-func (g *gitlab) getProtected(w http.ResponseWriter, r *http.Request, p *project) {
-	found(w, named(p.protected, r.PathValue("name")), "Protected Environment")
+// A guard does one thing with protected environments.
+type guard func(protection, http.ResponseWriter, *http.Request)
+
+// tiers are the names of a group's protected environments.
+var tiers = []string{"production", "staging", "testing", "development", "other"}
+
+func (g *gitlab) onProject(do guard) projectHandler {
+	return g.premium(func(w http.ResponseWriter, r *http.Request, p *project) {
+		do(protection{g, &p.protected, g.membersOf(p), nil}, w, r)
+	})
 }
 
-func (g *gitlab) protectOne(w http.ResponseWriter, r *http.Request, p *project) {
-	g.addProtected(w, r, &p.protected, g.allowedIn(p))
-}
-
-func (g *gitlab) changeProtected(w http.ResponseWriter, r *http.Request, p *project) {
-	g.editProtected(w, r, named(p.protected, r.PathValue("name")), g.allowedIn(p))
-}
-
-func (g *gitlab) unprotect(w http.ResponseWriter, r *http.Request, p *project) {
-	removeProtected(w, r, &p.protected)
-}
-
-func (g *gitlab) listGroupProtected(w http.ResponseWriter, r *http.Request, group *glGroup) {
-	writeJSON(w, http.StatusOK, g.page(w, r, group.protected))
-}
-
-func (g *gitlab) getGroupProtected(w http.ResponseWriter, r *http.Request, group *glGroup) {
-	found(w, named(group.protected, r.PathValue("name")), "Protected Environment")
-}
-
-func (g *gitlab) protectTier(w http.ResponseWriter, r *http.Request, group *glGroup) {
-	g.addProtected(w, r, &group.protected, g.allowedInGroup(group))
-}
-
-func (g *gitlab) changeGroupProtected(w http.ResponseWriter, r *http.Request, group *glGroup) {
-	g.editProtected(w, r, named(group.protected, r.PathValue("name")), g.allowedInGroup(group))
-}
-
-func (g *gitlab) unprotectTier(w http.ResponseWriter, r *http.Request, group *glGroup) {
-	removeProtected(w, r, &group.protected)
-}
-
-// allowedIn says which entries a project takes. The others are left out of
-// what is stored, without a word, so that a client must read again.
-func (g *gitlab) allowedIn(p *project) func(object) bool {
-	return func(entry object) bool { return g.allowed(g.membersOf(p), entry) }
-}
-
-func (g *gitlab) allowedInGroup(group *glGroup) func(object) bool {
-	return func(entry object) bool { return g.allowed(g.allMembers(group), entry) }
-}
-
-func (g *gitlab) allowed(members []object, entry object) bool {
-	switch {
-	case entry["user_id"] != nil:
-		return byID(members, number(entry["user_id"])) != nil
-	case entry["group_id"] != nil:
-		return g.groups[number(entry["group_id"])] != nil
+func (g *gitlab) onGroup(do guard) groupHandler {
+	return func(w http.ResponseWriter, r *http.Request, group *glGroup) {
+		do(protection{g, &group.protected, g.allMembers(group), tiers}, w, r)
 	}
-	return slices.Contains([]int64{developer, maintainer, 60}, number(entry["access_level"]))
 }
 
-func (g *gitlab) addProtected(w http.ResponseWriter, r *http.Request, all *[]object, allowed func(object) bool) {
+func (s protection) list(w http.ResponseWriter, r *http.Request) {
+	writeJSON(w, http.StatusOK, s.toy.page(w, r, *s.all))
+}
+
+func (s protection) get(w http.ResponseWriter, r *http.Request) {
+	found(w, named(*s.all, r.PathValue("name")), "Protected Environment")
+}
+
+func (s protection) remove(w http.ResponseWriter, r *http.Request) {
+	if named(*s.all, r.PathValue("name")) == nil {
+		s.get(w, r)
+		return
+	}
+	*s.all = without(*s.all, r.PathValue("name"))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (s protection) add(w http.ResponseWriter, r *http.Request) {
 	given, err := parameters(r)
 	name := text(given["name"])
 	switch {
@@ -79,21 +59,25 @@ func (g *gitlab) addProtected(w http.ResponseWriter, r *http.Request, all *[]obj
 		gitLabError(w, http.StatusBadRequest, err.Error())
 	case name == "" || given["deploy_access_levels"] == nil:
 		writeJSON(w, http.StatusBadRequest, object{"error": "name is missing, deploy_access_levels is missing"})
-	case named(*all, name) != nil:
+	case s.names != nil && !slices.Contains(s.names, name):
+		writeJSON(w, http.StatusBadRequest, object{"error": "name does not have a valid value"})
+	case named(*s.all, name) != nil:
 		gitLabError(w, http.StatusConflict, fmt.Sprintf("Protected environment '%s' already exists", name))
 	default:
-		o := object{"name": name, "deploy_access_levels": []object{}, "approval_rules": []object{}, "required_approval_count": 0}
-		if !g.lay(w, o, given, allowed) {
+		o := emptyProtection(name)
+		if err := s.lay(o, given); err != nil {
+			gitLabError(w, http.StatusNotFound, err.Error())
 			return
 		}
-		*all = append(*all, o)
+		*s.all = append(*s.all, o)
 		writeJSON(w, http.StatusCreated, o)
 	}
 }
 
-func (g *gitlab) editProtected(w http.ResponseWriter, r *http.Request, o object, allowed func(object) bool) {
+func (s protection) change(w http.ResponseWriter, r *http.Request) {
+	o := named(*s.all, r.PathValue("name"))
 	if o == nil {
-		found(w, nil, "Protected Environment")
+		s.get(w, r)
 		return
 	}
 	given, err := parameters(r)
@@ -101,29 +85,20 @@ func (g *gitlab) editProtected(w http.ResponseWriter, r *http.Request, o object,
 		gitLabError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	if !g.lay(w, o, given, allowed) {
+	if err := s.lay(o, given); err != nil {
+		gitLabError(w, http.StatusNotFound, err.Error())
 		return
 	}
 	writeJSON(w, http.StatusOK, o)
 }
 
-func removeProtected(w http.ResponseWriter, r *http.Request, all *[]object) {
-	if named(*all, r.PathValue("name")) == nil {
-		found(w, nil, "Protected Environment")
-		return
-	}
-	*all = without(*all, r.PathValue("name"))
-	w.WriteHeader(http.StatusNoContent)
-}
-
 // lay changes o as a request asks, all of it or nothing.
-func (g *gitlab) lay(w http.ResponseWriter, o, given object, allowed func(object) bool) bool {
+func (s protection) lay(o, given object) error {
 	changed := object{}
-	for _, list := range entryLists {
-		entries, err := g.layEntries(objects(o[list]), objects(given[list]), allowed)
+	for _, list := range []string{"deploy_access_levels", "approval_rules"} {
+		entries, err := s.layEntries(objects(o[list]), objects(given[list]))
 		if err != nil {
-			gitLabError(w, http.StatusNotFound, err.Error())
-			return false
+			return err
 		}
 		changed[list] = entries
 	}
@@ -131,28 +106,40 @@ func (g *gitlab) lay(w http.ResponseWriter, o, given object, allowed func(object
 		changed["required_approval_count"] = count
 	}
 	maps.Copy(o, changed)
-	return true
+	return nil
 }
 
 // layEntries adds entries without an id, changes those with one, and takes
-// out those that are to be destroyed.
-func (g *gitlab) layEntries(have, given []object, allowed func(object) bool) ([]object, error) {
-	out := append([]object{}, have...)
+// out those that are to be destroyed. Who cannot be let in is left out without
+// a word, as there, so that a client must read what it wrote.
+func (s protection) layEntries(have, given []object) ([]object, error) {
+	out := slices.Clone(have)
 	for _, entry := range given {
 		i := slices.IndexFunc(out, func(o object) bool { return entry["id"] != nil && number(o["id"]) == number(entry["id"]) })
 		switch {
-		case entry["id"] == nil && !allowed(entry):
+		case entry["id"] == nil && !s.allowed(entry):
 		case entry["id"] == nil:
-			out = append(out, g.entryOf(object{"id": g.nextID()}, entry))
+			out = append(out, s.toy.entryOf(object{"id": s.toy.nextID()}, entry))
 		case i < 0:
-			return nil, fmt.Errorf("404 Not found: entry %d", number(entry["id"]))
+			return nil, fmt.Errorf("404 Not found: no entry with id %d", number(entry["id"]))
 		case entry["_destroy"] == true:
 			out = slices.Delete(out, i, i+1)
 		default:
-			out[i] = g.entryOf(out[i], entry)
+			out[i] = s.toy.entryOf(out[i], entry)
 		}
 	}
 	return out, nil
+}
+
+// allowed takes a member, a group that there is, and a level that can deploy.
+func (s protection) allowed(entry object) bool {
+	switch {
+	case entry["user_id"] != nil:
+		return byID(s.members, number(entry["user_id"])) != nil
+	case entry["group_id"] != nil:
+		return s.toy.groups[number(entry["group_id"])] != nil
+	}
+	return slices.Contains([]int64{developer, maintainer, 60}, number(entry["access_level"]))
 }
 
 // entryOf lays an entry over another and describes whom it lets in.

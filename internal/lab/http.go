@@ -25,7 +25,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 
 func writeText(w http.ResponseWriter, text string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, text) // the client may be gone
+	_, _ = io.WriteString(w, text) //nolint:gosec // the client may be gone, and the type says that it is text
 }
 
 // readBody reads a whole request, up to maxBody.

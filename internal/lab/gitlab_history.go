@@ -1,0 +1,287 @@
+package lab
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A glHistory is what a project's repository holds, and how it came there.
+type glHistory struct {
+	commits  []object // oldest first
+	byID     map[string]object
+	branches map[string]string
+	tags     map[string]string
+	requests []glRequest
+	events   []object
+}
+
+// A glRequest is a merge request.
+type glRequest struct {
+	shape        object
+	commits      []string
+	participants []object
+}
+
+// add adds a commit that came after the others.
+func (h *glHistory) add(c object) {
+	if h.byID == nil {
+		h.byID = map[string]object{}
+	}
+	h.commits, h.byID[text(c["id"])] = append(h.commits, c), c
+}
+
+func (h *glHistory) commit(sha string) object { return h.byID[sha] }
+
+// resolve finds what a name stands for: a branch, a tag, a commit, or the
+// beginning of one.
+func (h *glHistory) resolve(name string) object {
+	for _, refs := range []map[string]string{h.branches, h.tags} {
+		if sha, ok := refs[strings.TrimPrefix(strings.TrimPrefix(name, "refs/heads/"), "refs/tags/")]; ok {
+			return h.commit(sha)
+		}
+	}
+	if len(name) < 7 {
+		return nil
+	}
+	var hit object
+	for _, c := range h.commits {
+		if !strings.HasPrefix(text(c["id"]), name) {
+			continue
+		}
+		if hit != nil {
+			return nil
+		}
+		hit = c
+	}
+	return hit
+}
+
+// ancestors returns a commit and all that it came from.
+func (h *glHistory) ancestors(sha string) map[string]bool {
+	seen := map[string]bool{}
+	next := []string{sha}
+	for len(next) > 0 {
+		sha, next = next[len(next)-1], next[:len(next)-1]
+		c := h.commit(sha)
+		if c == nil || seen[sha] {
+			continue
+		}
+		seen[sha] = true
+		next = append(next, texts(c["parent_ids"])...)
+	}
+	return seen
+}
+
+// between returns the commits that to came from and from did not, newest
+// first. A nil from came from nothing.
+func (h *glHistory) between(from, to object) []object {
+	in, out := h.ancestors(text(to["id"])), h.ancestors(text(from["id"]))
+	all := []object{}
+	for _, c := range slices.Backward(h.commits) {
+		if sha := text(c["id"]); in[sha] && !out[sha] {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// texts returns a list of texts, whether the toy or a request made it.
+func texts(v any) []string {
+	if list, ok := v.([]string); ok {
+		return list
+	}
+	var out []string
+	list, _ := v.([]any)
+	for _, e := range list {
+		out = append(out, text(e))
+	}
+	return out
+}
+
+// compare answers the commits between two, oldest first, as there.
+func (g *gitlab) compare(w http.ResponseWriter, r *http.Request, p *project) {
+	q := r.URL.Query()
+	from, to := p.history.resolve(q.Get("from")), p.history.resolve(q.Get("to"))
+	switch {
+	case q.Get("from") == "" || q.Get("to") == "":
+		writeJSON(w, http.StatusBadRequest, object{"error": "from is missing, to is missing"})
+	case from == nil || to == nil:
+		found(w, nil, "Ref")
+	default:
+		commits := p.history.between(from, to)
+		slices.Reverse(commits)
+		writeJSON(w, http.StatusOK, compareShape(p.path, q.Get("from"), q.Get("to"), commits))
+	}
+}
+
+// mergeBase answers the newest commit that all of the refs came from.
+func (g *gitlab) mergeBase(w http.ResponseWriter, r *http.Request, p *project) {
+	refs := r.URL.Query()["refs[]"]
+	counts := map[string]int{}
+	for _, ref := range refs {
+		for sha := range p.history.ancestors(text(p.history.resolve(ref)["id"])) {
+			counts[sha]++
+		}
+	}
+	for _, c := range slices.Backward(p.history.commits) {
+		if len(refs) > 1 && counts[text(c["id"])] == len(refs) {
+			writeJSON(w, http.StatusOK, c)
+			return
+		}
+	}
+	found(w, nil, "Merge Base")
+}
+
+// listCommits answers what a ref came from, or what lies between two of them
+// when it is named A..B.
+func (g *gitlab) listCommits(w http.ResponseWriter, r *http.Request, p *project) {
+	q := r.URL.Query()
+	first, last, ranged := strings.Cut(cmp.Or(q.Get("ref_name"), "main"), "..")
+	if !ranged {
+		first, last = "", first
+	}
+	from, to := p.history.resolve(first), p.history.resolve(last)
+	if to == nil || ranged && from == nil {
+		found(w, nil, "Commit")
+		return
+	}
+	all := slices.DeleteFunc(p.history.between(from, to), func(c object) bool {
+		return !within(c["committed_date"], q.Get("since"), q.Get("until"))
+	})
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
+func (g *gitlab) getCommit(w http.ResponseWriter, r *http.Request, p *project) {
+	found(w, p.history.resolve(r.PathValue("sha")), "Commit")
+}
+
+func (g *gitlab) listCommitRefs(w http.ResponseWriter, r *http.Request, p *project) {
+	c := p.history.resolve(r.PathValue("sha"))
+	if c == nil {
+		found(w, nil, "Commit")
+		return
+	}
+	all := []object{}
+	for kind, refs := range map[string]map[string]string{"branch": p.history.branches, "tag": p.history.tags} {
+		if asked := cmp.Or(r.URL.Query().Get("type"), "all"); asked != "all" && asked != kind {
+			continue
+		}
+		for name, sha := range refs {
+			if p.history.ancestors(sha)[text(c["id"])] {
+				all = append(all, object{"type": kind, "name": name})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b object) int {
+		return strings.Compare(text(a["type"])+text(a["name"]), text(b["type"])+text(b["name"]))
+	})
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
+func (g *gitlab) getBranch(w http.ResponseWriter, r *http.Request, p *project) {
+	name := r.PathValue("name")
+	c := p.history.commit(p.history.branches[name])
+	if c == nil {
+		found(w, nil, "Branch")
+		return
+	}
+	writeJSON(w, http.StatusOK, branchShape(p, name, c))
+}
+
+// listCommitMergeRequests answers the requests that brought a commit: as one
+// of theirs, as what they were squashed into, or as the merge itself.
+func (g *gitlab) listCommitMergeRequests(w http.ResponseWriter, r *http.Request, p *project) {
+	c := p.history.resolve(r.PathValue("sha"))
+	if c == nil {
+		found(w, nil, "Commit")
+		return
+	}
+	sha := text(c["id"])
+	all := []object{}
+	for _, mr := range p.history.requests {
+		if slices.Contains(mr.commits, sha) || mr.shape["merge_commit_sha"] == sha || mr.shape["squash_commit_sha"] == sha {
+			all = append(all, mr.shape)
+		}
+	}
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
+// list returns the merge requests that fit a query, newest first.
+func (h *glHistory) list(q url.Values) []object {
+	all := []object{}
+	for _, mr := range h.requests {
+		state := cmp.Or(q.Get("state"), "all")
+		switch {
+		case state != "all" && state != mr.shape["state"]:
+		case q.Has("target_branch") && q.Get("target_branch") != mr.shape["target_branch"]:
+		case q.Has("source_branch") && q.Get("source_branch") != mr.shape["source_branch"]:
+		case !within(mr.shape["updated_at"], q.Get("updated_after"), q.Get("updated_before")):
+		case !within(mr.shape["created_at"], q.Get("created_after"), q.Get("created_before")):
+		default:
+			all = append(all, mr.shape)
+		}
+	}
+	order(all, cmp.Or(q.Get("order_by"), "created_at"), cmp.Or(q.Get("sort"), "desc"))
+	return all
+}
+
+func (g *gitlab) listMergeRequests(w http.ResponseWriter, r *http.Request, p *project) {
+	writeJSON(w, http.StatusOK, g.page(w, r, p.history.list(r.URL.Query())))
+}
+
+// request returns the merge request in the path, and answers if there is none.
+func (p *project) request(w http.ResponseWriter, r *http.Request) (glRequest, bool) {
+	i := slices.IndexFunc(p.history.requests, func(mr glRequest) bool { return number(mr.shape["iid"]) == pathID(r, "iid") })
+	if i < 0 {
+		found(w, nil, "Merge Request")
+		return glRequest{}, false
+	}
+	return p.history.requests[i], true
+}
+
+func (g *gitlab) getMergeRequest(w http.ResponseWriter, r *http.Request, p *project) {
+	if mr, ok := p.request(w, r); ok {
+		writeJSON(w, http.StatusOK, mr.shape)
+	}
+}
+
+// listMergeRequestCommits answers commits newest first; those that a squash
+// left behind are still known here.
+func (g *gitlab) listMergeRequestCommits(w http.ResponseWriter, r *http.Request, p *project) {
+	mr, ok := p.request(w, r)
+	if !ok {
+		return
+	}
+	all := []object{}
+	for _, sha := range slices.Backward(mr.commits) {
+		if c := p.history.commit(sha); c != nil {
+			all = append(all, c)
+		}
+	}
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
+func (g *gitlab) listParticipants(w http.ResponseWriter, r *http.Request, p *project) {
+	if mr, ok := p.request(w, r); ok {
+		writeJSON(w, http.StatusOK, g.page(w, r, mr.participants))
+	}
+}
+
+// listEvents answers newest first. Its limits are days, and neither of them
+// is itself within.
+func (g *gitlab) listEvents(w http.ResponseWriter, r *http.Request, p *project) {
+	q := r.URL.Query()
+	all := []object{}
+	for _, e := range p.history.events {
+		day := moment(e["created_at"]).UTC().Truncate(24 * time.Hour)
+		if strings.HasPrefix(text(e["action_name"]), q.Get("action")) && within(day, q.Get("after"), q.Get("before")) {
+			all = append(all, e)
+		}
+	}
+	order(all, "created_at", cmp.Or(q.Get("sort"), "desc"))
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
