@@ -27,6 +27,7 @@ var rooms = map[string]string{
 	"policy":    "fault subject statement verdict",
 	// proof
 	"sigstore": "fault subject statement",
+	"doctor":   "fault policy",
 	// places
 	"store": "fault subject",
 	// walks
@@ -34,11 +35,14 @@ var rooms = map[string]string{
 	"gate":   "fault subject policy verdict sigstore store",
 	// doors
 	"idtoken": "fault",
-	"github":  "fault subject statement policy store report idtoken",
-	"gitlab":  "fault subject statement policy store report idtoken",
+	"github":  "fault subject statement policy doctor store report idtoken",
+	"gitlab":  "fault subject statement policy doctor store report idtoken",
+	// readers of what people wrote
+	"workflows": "fault",
+	"pipelines": "fault",
 	// faces
-	"report": "fault subject verdict",
-	"cli":    "fault inputs subject statement verdict policy sigstore store attest gate github gitlab report",
+	"report": "fault subject verdict doctor",
+	"cli":    "fault inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
 	// tests only
 	"labtest": "",
 }
@@ -48,7 +52,7 @@ var words = []string{"fault", "subject", "statement", "verdict", "policy"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses.
-var platformRooms = []string{"github", "gitlab", "inputs", "cli/platform.go", "labtest"}
+var platformRooms = []string{"github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
@@ -57,7 +61,9 @@ var guests = map[string][]string{
 	"github.com/sethvargo/go-githubactions":   {"github"},
 	"github.com/xanzy/go-gitlab":              {"gitlab"},
 	"github.com/google/go-containerregistry/": {"store"},
-	"github.com/goccy/go-yaml":                {"policy"},
+	"github.com/goccy/go-yaml":                {"policy", "pipelines"},
+	"github.com/rhysd/actionlint":             {"workflows"},
+	"github.com/owenrumney/go-sarif/":         {"report"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
 	"github.com/go-json-experiment/json":      {"statement", "sigstore"},
 	"github.com/secure-systems-lab/":          {"sigstore"},

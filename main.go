@@ -20,6 +20,6 @@ func main() {
 	// A verification allocates little and often; collecting less often trades
 	// a few megabytes for a twentieth of its time (docs/performance.md).
 	debug.SetGCPercent(400)
-	c := cli.Command{Version: version, Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr}
+	c := cli.Command{Version: version, Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr}
 	os.Exit(c.Run(context.Background(), os.Args[1:]))
 }

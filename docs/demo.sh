@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The main job on this machine: build, attest, allow, tamper, deny. It needs Go
+# The main job on this machine: build, attest, allow, tamper, deny; then a
+# release, the author's refusal, two approvals, and one byte more. It needs Go
 # and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -25,7 +26,9 @@ fi
 
 [[ -t 1 ]] || say() { printf '\n%s\n' "$*"; }
 sallyport=$PWD/bin/sallyport
+lab=$PWD/bin/sallyport-lab
 work=$(mktemp -d)
+printf '#!/bin/sh\nexec "%s" visit "$1" >/dev/null 2>&1\n' "$lab" >"$work/browser" && chmod +x "$work/browser"
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
@@ -38,6 +41,13 @@ run() {
   local status=0
   "${@/#sallyport/$sallyport}" 2> >(grep -v '^::' >&2 || true) || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
+}
+
+# become takes on another identity for the commands that follow.
+become() {
+  local encoded
+  encoded=$(printf '%s' "$1" | base64 | tr -d '\n=' | tr '+/' '-_')
+  export ACTIONS_ID_TOKEN_REQUEST_URL="$ACTIONS_ID_TOKEN_REQUEST_URL&claims=$encoded"
 }
 
 say "Here are a certificate authority, a transparency log, a timestamp authority,"
@@ -82,15 +92,75 @@ run sallyport gate --environment production 'dist/*'
 
 say "5. Somebody builds it again, with another workflow on another branch"
 claims='{"ref":"refs/heads/x","workflow_ref":"acme/widget/.github/workflows/ci.yml@refs/heads/x","job_workflow_ref":"acme/widget/.github/workflows/ci.yml@refs/heads/x"}'
-encoded=$(printf '%s' "$claims" | base64 | tr -d '\n=' | tr '+/' '-_')
-export ACTIONS_ID_TOKEN_REQUEST_URL="$ACTIONS_ID_TOKEN_REQUEST_URL&claims=$encoded"
-export GITHUB_REF=refs/heads/x GITHUB_WORKFLOW_REF=acme/widget/.github/workflows/ci.yml@refs/heads/x
-run sallyport attest 'dist/*'
-run sallyport gate --environment production 'dist/*'
+(
+  become "$claims"
+  export GITHUB_REF=refs/heads/x GITHUB_WORKFLOW_REF=acme/widget/.github/workflows/ci.yml@refs/heads/x
+  run sallyport attest 'dist/*'
+  run sallyport gate --environment production 'dist/*'
+)
 note "" "The evidence is genuine: it proves that the wrong workflow built it."
+
+say "Second act: the door of people"
+note "Two release leads have to say yes, and neither may have made the change. Alice" \
+  "wrote it, and pushed it."
+rm -rf .sallyport/bundles
+cat >>.sallyport/policy.yaml <<POLICY
+    approvals:
+      - {group: leads, count: 2}
+  staging:
+    requires:
+      provenance: {max-age: 7d}
+    approvals:
+      - {group: leads, count: 2}
+groups:
+  leads:
+    members: ["email:alice@acme.example", "email:bob@acme.example", "email:dana@acme.example"]
+    issuer: $SALLYPORT_LAB_ACCOUNTS
+people:
+  alice: ["email:alice@acme.example", "github:alice#77"]
+  bob: ["email:bob@acme.example", "github:bob#88"]
+  dana: ["email:dana@acme.example", "github:dana#90"]
+POLICY
+sed -n '/^ *approvals:/,/count/p' .sallyport/policy.yaml | head -2 | sed 's/^/  /'
+sed -n '/^groups:/,$p' .sallyport/policy.yaml | sed 's/^/  /'
+
+say "6. The build names what is released together: one digest for two environments"
+printf 'release 1.4.0\n' >app && tar -czf dist/app.tar.gz app
+run sallyport attest 'dist/*' >/dev/null
+run sallyport release --version v1.4.0 --environments staging --environments production 'dist/*'
+release=$(grep -A1 '^release<<' "$GITHUB_OUTPUT" | grep '^sha256:' | tail -1)
+
+say "7. The deploy job asks, and waits"
+run sallyport gate --environment production 'dist/*'
+
+say "8. Alice tries to approve, at her terminal: a browser opens, she signs in"
+approve() (
+  unset GITHUB_ACTIONS
+  "$lab" ask PUT /accounts/next "{\"email\":\"$1\"}"
+  export BROWSER=$work/browser SALLYPORT_TOKEN=$GITHUB_TOKEN
+  printf '$ sallyport approve --release %s…\n' "${release:0:19}"
+  status=0
+  printf 'v1.4.0\n' | "$sallyport" approve --release "$release" 2> >(grep -v '^Your browser\|^http\|^$\|kept in' >&2 || true) || status=$?
+  if ((status)); then printf 'exit status %d\n' "$status"; fi
+)
+approve alice@acme.example
+
+say "9. Two leads who did not make it say yes"
+approve bob@acme.example | tail -4
+approve dana@acme.example | tail -4
+
+say "10. One approval of the release counts for each deploy job: staging, production"
+run sallyport gate --environment staging 'dist/*'
+run sallyport gate --environment production 'dist/*'
+
+say "11. One byte changes, and the build attests that as well: the yes is void"
+printf 'release 1.4.O\n' >app && tar -czf dist/app.tar.gz app
+run sallyport attest 'dist/*' >/dev/null
+run sallyport gate --environment production 'dist/*'
 
 say "Where to look next"
 note "  README.md               the two steps for your own pipeline" \
   "  docs/policy.md          every line that a policy may have" \
+  "  docs/approve.md         who may say yes, and when a yes is void" \
   "  docs/threat-model.md    what this stops, and the test that shows it" \
   "  sallyport help gate     the command you have just seen"

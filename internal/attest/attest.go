@@ -36,9 +36,25 @@ type Attest struct {
 	Signing  *sigstore.SigningConfig
 	Verifier *sigstore.Verifier // the gate's: what it refuses is not stored
 	Token    string             // OIDC identity token; never shown
-	Forge    func(issuer string) (policy.Forge, bool)
+	Check    Check
 	Local    Sink // always; before any other
 	Sinks    []Sink
+}
+
+// A Check refuses a signature that is genuine and of no use: it is asked before
+// anything is stored.
+type Check func(statement.Signer, statement.Statement) error
+
+// Job is the check of what a job signs: that its platform is known, and that
+// the statement does not contradict the certificate.
+func Job(forge func(issuer string) (policy.Forge, bool)) Check {
+	return func(s statement.Signer, st statement.Statement) error {
+		f, known := forge(s.Issuer)
+		if !known {
+			return fault.New(fault.Refused, fault.Identity, "", "issuer %q is of no platform that a gate could judge", s.Issuer)
+		}
+		return policy.Contradiction(f, s, st)
+	}
 }
 
 // A Receipt is one stored bundle.
@@ -104,12 +120,8 @@ func (a *Attest) check(raw []byte, subjects []subject.Subject) (sigstore.Verifie
 			return sigstore.Verified{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the signed statement does not cover %q", s.Name)
 		}
 	}
-	forge, known := a.Forge(v.Signer().Issuer)
-	if !known {
-		return sigstore.Verified{}, fault.New(fault.Refused, fault.Identity, "", "issuer %q is of no platform that a gate could judge", v.Signer().Issuer)
-	}
 	st, _ := v.Statement()
-	return v, policy.Contradiction(forge, v.Signer(), st)
+	return v, a.Check(v.Signer(), st)
 }
 
 func refused(err error) error {

@@ -40,7 +40,7 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Forge: forge}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: attest.Job(forge)}
 	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
@@ -53,12 +53,14 @@ func attestCommand(r *run) (answer, error) {
 func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifier, error) {
 	name := r.text("sigstore")
 	custom := r.text("signing-config") != ""
-	private := r.platform.Visibility(token) != "public"
-	if name == "auto" {
+	private := r.platform != nil && r.platform.Visibility(token) != "public"
+	switch {
+	case name == "auto" && custom:
+		name = "custom"
+	case name == "auto" && r.platform == nil:
+		name = "public-good"
+	case name == "auto":
 		name = r.platform.instance(private)
-		if custom {
-			name = "custom"
-		}
 	}
 	signing, err := r.signingConfig(name)
 	if err != nil {
@@ -135,7 +137,7 @@ func (r *run) predicate(token string) (string, []byte, error) {
 	if kind == "" || path == "" {
 		return "", nil, usage("--predicate-type and --predicate belong together")
 	}
-	if strings.HasPrefix(kind, "https://slsa.dev/provenance/") || strings.HasPrefix(kind, "https://slsa.dev/verification_summary/") {
+	if strings.HasPrefix(kind, statement.OwnPredicates) || strings.HasPrefix(kind, "https://slsa.dev/provenance/") || strings.HasPrefix(kind, "https://slsa.dev/verification_summary/") {
 		return "", nil, fault.New(fault.Refused, fault.Predicate, "leave predicate and predicate-type out; the provenance is made from the job's identity",
 			"predicate type %q is reserved: its content has to come from the job, not from a file", kind)
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -24,16 +25,22 @@ import (
 type Command struct {
 	Version        string
 	Getenv         func(string) string
+	Stdin          io.Reader // nil: nobody answers
 	Stdout, Stderr io.Writer
 	Now            func() time.Time // nil is time.Now
 }
 
 // commands are the subcommands, by name.
 var commands = map[string]func(*run) (answer, error){
-	"attest": attestCommand,
-	"verify": verifyCommand,
-	"gate":   gateCommand,
-	"trust":  trustCommand,
+	"attest":   attestCommand,
+	"release":  releaseCommand,
+	"approve":  approveCommand,
+	"reject":   rejectCommand,
+	"gate":     gateCommand,
+	"verify":   verifyCommand,
+	"doctor":   doctorCommand,
+	"settings": settingsCommand,
+	"trust":    trustCommand,
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.
@@ -76,6 +83,10 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 		return done, nil
 	case "help", "--help", "-help", "-h":
 		return done, helpCommand(c.Stdout, args[1:])
+	}
+	if name == "settings" && len(args) > 2 && !strings.HasPrefix(args[1], "-") {
+		// "settings plan --flag" reads better than the rule that flags come first.
+		args = append(append([]string{name}, args[2:]...), args[1])
 	}
 	f, ok := commands[name]
 	if !ok {

@@ -23,7 +23,7 @@ func (r *run) stores(c chosen) ([]gate.Store, error) {
 		out = append(out, places.Dir{Path: b})
 	}
 	names := r.list("store")
-	if len(out) > 0 && slices.Equal(names, []string{"auto"}) && r.platform == nil {
+	if len(out) > 0 && slices.Equal(names, []string{"auto"}) && r.at == nil {
 		return out, nil
 	}
 	for _, name := range names {
@@ -72,8 +72,8 @@ func (r *run) store(name string, c chosen) ([]store, error) {
 		return []store{c.oci}, nil
 	case name == "oci":
 		return nil, usage("--store oci needs a subject that is an image")
-	case r.platform != nil && name == r.platform.storeName():
-		return []store{r.platform.evidence()}, nil
+	case r.at != nil && name == r.at.storeName():
+		return []store{r.at.evidence()}, nil
 	}
 	return nil, usage("--store %q is not auto, oci, dir:PATH or the platform that runs this job", name)
 }
@@ -88,8 +88,8 @@ func (r *run) autoStores(c chosen) []store {
 	if r.on("offline") {
 		return out
 	}
-	if r.platform != nil {
-		out = append(out, r.platform.evidence())
+	if r.at != nil {
+		out = append(out, r.at.evidence())
 	}
 	if c.oci != nil {
 		out = append(out, c.oci)

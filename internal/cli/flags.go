@@ -25,6 +25,7 @@ type run struct {
 	component inputs.Component
 	values    map[string][]string
 	platform  platform // nil on a laptop
+	at        door     // where the repository is; the platform in a job
 	now       time.Time
 	helped    bool
 	passed    []string // names of outputs that were set
@@ -56,13 +57,18 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", err, nearestFlag(err, component))
 	}
+	if r.platform, err = choosePlatform(c); err != nil {
+		return nil, err
+	}
+	if r.platform != nil {
+		r.at = r.platform
+	}
 	for _, in := range component.Inputs {
 		if err := r.read(in, flags[in.Name], rest); err != nil {
 			return nil, err
 		}
 	}
-	r.platform, err = choosePlatform(c)
-	return r, err
+	return r, nil
 }
 
 func isHelp(s string) bool { return s == "-h" || s == "-help" || s == "--help" }
@@ -102,8 +108,6 @@ func (r *run) read(in inputs.Input, v *value, rest []string) error {
 	}
 	if in.Arguments {
 		list = append(list, rest...)
-	} else if in.Required && len(list) > 1 {
-		return usage("flag --%s is given %d times", in.Name, len(list))
 	}
 	if !in.List && len(list) > 1 {
 		return usage("flag --%s is given %d times, want once", in.Name, len(list))
@@ -130,7 +134,12 @@ func (r *run) read(in inputs.Input, v *value, rest []string) error {
 	return nil
 }
 
+// variable reads an input from its variable. In a job only what the job's own
+// wiring sets is read: what is a flag alone could be an earlier step's.
 func (r *run) variable(in inputs.Input) []string {
+	if r.platform != nil && in.Where == inputs.Flag {
+		return nil
+	}
 	s := r.Getenv(in.Env())
 	if in.List {
 		return inputs.Values(s)

@@ -35,7 +35,7 @@ func gateCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	rec, err := r.judge(p, c, env)
+	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, c, env) })
 	if err != nil {
 		return answer{}, err
 	}
@@ -90,31 +90,22 @@ func (r *run) policy() (*policy.Policy, error) {
 	for n := range profiles() {
 		names = append(names, n)
 	}
-	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge})
+	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge, Place: place})
 }
 
 // judge collects, verifies and asks the policy. With an empty environment only
 // the evidence is judged.
 func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, error) {
-	trust, err := r.policyTrust(p, r.text("policy"))
-	if err != nil {
-		return report.Record{}, err
-	}
-	stores, err := r.stores(c)
-	if err != nil {
-		return report.Record{}, err
-	}
-	workers, err := r.workers()
+	g, roots, err := r.gate(p, c, r.platform)
 	if err != nil {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	g := &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: r.platform, Files: c.open, Workers: workers, Now: r.now}
 	v, err := g.Judge(r.ctx, c.list, env)
 	if err != nil {
 		return report.Record{}, err
 	}
-	rec := r.record(v, trust.named)
+	rec := r.record(v, roots)
 	rec.Policy = &report.Policy{File: r.text("policy"), Digest: p.Digest}
 	rec.Stamp(r.now)
 	return rec, nil

@@ -2,23 +2,31 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/pipelines"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
 // platform is what the two platforms do for a command. This file is the only
 // one that names them; a third would be a third case here.
 type platform interface {
-	gate.Guard
-	Name() string
+	door
 	IDToken(ctx context.Context) (string, error)
 	Provenance(token string) (statement.Provenance, error)
 	Visibility(token string) string
@@ -27,10 +35,21 @@ type platform interface {
 	Annotate(level, file string, line int, title, message string)
 	Group(title string) func()
 
-	evidence() store
-	storeName() string            // as in the input store
 	instance(private bool) string // the Sigstore instance that fits a repository
 	place() inputs.Where          // in the table of inputs
+}
+
+// door is what a platform knows about a repository, in a job or outside of one.
+type door interface {
+	gate.Guard
+	Name() string
+	Head(ctx context.Context) (repository, id, head, ref string, err error)
+	Audit(ctx context.Context, want []doctor.Want) ([]doctor.Finding, error)
+	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
+	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
+
+	evidence() store
+	storeName() string // as in the input store
 }
 
 // store is a place for bundles that can be read and written.
@@ -58,6 +77,47 @@ func (onGitLab) storeName() string            { return "gitlab" }
 func (onGitLab) instance(private bool) string { return "public-good" }
 func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
+// files looks at the workflows and the pipeline of a repository, of whichever
+// it has.
+func files(root fs.FS, environments []string) ([]doctor.Finding, error) {
+	var out []doctor.Finding
+	names, err := workflows.Files(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		raw, err := fs.ReadFile(root, name)
+		if err != nil {
+			return nil, usage("%w", err)
+		}
+		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport"})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range found {
+			out = append(out, doctor.Finding{Rule: f.Rule, Threat: f.Threat, Code: fault.Lint, Severity: doctor.Severity(f.Severity), File: f.File, Line: f.Line, Column: f.Column,
+				Message: f.Message, Found: f.Found, Wanted: f.Wanted, Hint: f.Hint})
+		}
+	}
+	const pipeline = ".gitlab-ci.yml"
+	raw, err := fs.ReadFile(root, pipeline)
+	if errors.Is(err, fs.ErrNotExist) {
+		return out, nil
+	}
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	found, err := pipelines.Check(pipeline, raw, pipelines.Want{Environments: environments, Component: "sallyport-dev/sallyport"})
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range found {
+		out = append(out, doctor.Finding{Rule: f.Rule, Threat: f.Threat, Code: fault.Lint, Severity: doctor.Severity(f.Severity), File: f.File, Line: f.Line, Column: f.Column,
+			Message: f.Message, Found: f.Found, Wanted: f.Wanted, Hint: f.Hint})
+	}
+	return out, nil
+}
+
 // choosePlatform returns the platform that runs this job, or nil where none
 // does.
 func choosePlatform(c Command) (platform, error) {
@@ -80,6 +140,46 @@ func choosePlatform(c Command) (platform, error) {
 	return nil, nil
 }
 
+// openDoor returns the door of a repository for somebody who is not in a job of
+// it: a person at a terminal, with a token of his own.
+func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
+	switch {
+	case r.platform != nil:
+		return r.platform, nil
+	case f.Mark == "/":
+		j, err := github.At(inputToken(r.Getenv), f.Host, repository)
+		if err != nil {
+			return nil, err
+		}
+		j.Out, j.Now = r.Stderr, r.Command.Now
+		return onGitHub{j}, nil
+	default:
+		j, err := gitlab.At(r.Getenv, f.Host, repository)
+		if err != nil {
+			return nil, err
+		}
+		j.Out, j.Now = r.Stderr, r.Command.Now
+		return onGitLab{j}, nil
+	}
+}
+
+// place returns the platform that members of a policy's groups name: one of the
+// two that everybody knows, or an instance by its host.
+func place(name string) (policy.Place, bool) {
+	switch name {
+	case "github":
+		return policy.Place{Host: "https://github.com", Roles: github.Roles}, true
+	case "gitlab":
+		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles}, true
+	}
+	if !instanceName().MatchString(name) {
+		return policy.Place{}, false
+	}
+	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles)}, true
+}
+
+var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
+
 // runURI names the run that asks, as its platform does; empty on a laptop.
 func runURI(getenv func(string) string) string {
 	switch {
@@ -89,6 +189,15 @@ func runURI(getenv func(string) string) string {
 		return getenv("CI_JOB_URL")
 	}
 	return ""
+}
+
+// origin names the repository of the job that asks, as a certificate does, and
+// whoever started it, for people.
+func origin(getenv func(string) string) (statement.Origin, string) {
+	if getenv("GITHUB_ACTIONS") == "true" {
+		return statement.Origin{URI: getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY"), ID: getenv("GITHUB_REPOSITORY_ID")}, getenv("GITHUB_ACTOR")
+	}
+	return statement.Origin{URI: getenv("CI_SERVER_URL") + "/" + getenv("CI_PROJECT_PATH"), ID: getenv("CI_PROJECT_ID")}, getenv("GITLAB_USER_LOGIN")
 }
 
 // inputToken lets the input token stand for the variable that the platform's

@@ -63,8 +63,16 @@ type anchors struct {
 // policyTrust loads the trusted roots that a policy names, and no other.
 func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) {
 	a := anchors{verifiers: map[string]*sigstore.Verifier{}}
+	var all []policy.Trust
 	for _, artifact := range p.Artifacts {
-		t := artifact.Trust
+		all = append(all, artifact.Trust)
+	}
+	for _, g := range p.Groups {
+		if g.Trust != nil {
+			all = append(all, *g.Trust)
+		}
+	}
+	for _, t := range all {
 		if a.verifiers[t.Key()] != nil {
 			continue
 		}

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -26,9 +27,15 @@ type Store interface {
 	Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error)
 }
 
-// A Guard says how an environment is protected at this moment.
+// A Guard is what a platform knows and no bundle can say: how an environment is
+// protected, how runs ended and who started them, who made a change, who is in
+// a team, and what its own page holds. What it cannot find out is an error.
 type Guard interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
+	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
+	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
 }
 
 // Gate judges subjects under a policy.
@@ -40,6 +47,7 @@ type Gate struct {
 	Files     Files                         // to open an artifact again, or nil
 	Workers   int
 	Now       time.Time
+	Deciding  bool // the run that asks carries an approval
 }
 
 // Files opens the artifact behind a subject once more, for evidence that names
@@ -49,21 +57,60 @@ type Files func(subject.Subject) sigstore.Artifact
 // Judge returns the verdict about subjects and, if environment is not empty,
 // about their entry into it.
 func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environment string) (verdict.Verdict, error) {
-	in := policy.Input{Policy: g.Policy, Environment: environment, Now: g.Now}
-	evidence, err := Collect(ctx, g.Stores, subjects)
-	if err != nil {
-		return verdict.Verdict{}, err
-	}
-	if environment != "" {
-		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
-			return verdict.Verdict{}, fmt.Errorf("asking how %q is protected: %w", environment, err)
-		}
-	}
-	in.Candidates, err = g.candidates(subjects, evidence)
+	in, err := g.Look(ctx, subjects, environment)
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
 	return policy.Evaluate(in), nil
+}
+
+// Look gathers everything that Evaluate may look at.
+func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
+	in := policy.Input{Policy: g.Policy, Environment: environment, Now: g.Now, Deciding: g.Deciding}
+	evidence, err := Collect(ctx, g.Stores, subjects)
+	if err != nil {
+		return in, err
+	}
+	if environment != "" {
+		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
+			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
+		}
+	}
+	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
+		return in, err
+	}
+	return in, g.ask(ctx, &in)
+}
+
+// ask asks the platform what the verified evidence raises questions about.
+func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
+	q, err := policy.Ask(*in)
+	if err != nil {
+		return err
+	}
+	if len(q.Runs) > 0 {
+		if in.Runs, err = g.Guard.Runs(ctx, q.Runs); err != nil {
+			return fmt.Errorf("asking how the runs ended: %w", err)
+		}
+	}
+	for _, c := range q.Changes {
+		answer, err := g.Guard.Change(ctx, c)
+		if err != nil {
+			return fmt.Errorf("asking who made commit %s: %w", c.Head, err)
+		}
+		in.Changes = append(in.Changes, answer)
+	}
+	if len(q.Members) > 0 {
+		if in.Rosters, err = g.Guard.Rosters(ctx, q.Members); err != nil {
+			return fmt.Errorf("asking who may approve: %w", err)
+		}
+	}
+	if q.Reviews {
+		if in.Reviews, err = g.Guard.Reviews(ctx, in.Environment); err != nil {
+			return fmt.Errorf("asking who has approved on the platform: %w", err)
+		}
+	}
+	return nil
 }
 
 // candidates verifies the evidence under the trust of each subject's artifact.
@@ -75,7 +122,38 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy
 		}
 		return a.Trust.Key()
 	}
-	return Verify(subjects, evidence, Checker{Trust: trust, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers})
+	return Verify(subjects, evidence, Checker{Trust: trust, Also: g.also(), Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers})
+}
+
+// About returns what verifies about one subject that is no artifact of the
+// policy, such as a release, under any trust that the policy names.
+func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, error) {
+	evidence, err := Collect(ctx, g.Stores, []subject.Subject{s})
+	if err != nil {
+		return nil, err
+	}
+	var trusts []string
+	for t := range g.Verifiers {
+		trusts = append(trusts, t)
+	}
+	slices.Sort(trusts)
+	c, err := Verify([]subject.Subject{s}, evidence, Checker{Trust: func(subject.Subject) string { return "" }, Also: trusts, Verifiers: g.Verifiers, Workers: g.Workers})
+	if err != nil {
+		return nil, err
+	}
+	return c[0].Facts, nil
+}
+
+// also are the trusted roots under which approvals verify, besides that of the
+// artifact.
+func (g *Gate) also() []string {
+	var keys []string
+	for _, x := range g.Policy.Groups {
+		if x.Trust != nil {
+			keys = append(keys, x.Trust.Key())
+		}
+	}
+	return keys
 }
 
 // fact is the only way from a proof to something that a policy believes.

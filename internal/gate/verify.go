@@ -18,6 +18,7 @@ import (
 // verify.
 type Checker struct {
 	Trust     func(subject.Subject) string
+	Also      []string // further trusts that evidence about any subject may verify under
 	Verifiers map[string]*sigstore.Verifier
 	Files     Files
 	Workers   int // 0: as many as there are processors
@@ -52,7 +53,7 @@ func Verify(subjects []subject.Subject, evidence []Item, c Checker) ([]policy.Ca
 		return nil, err
 	}
 	for _, j := range jobs {
-		if err := settle(out, j, evidence[j.item].Source); err != nil {
+		if err := c.settle(out, j, evidence[j.item].Source); err != nil {
 			return nil, err
 		}
 	}
@@ -72,23 +73,36 @@ func plan(subjects []subject.Subject, evidence []Item, c Checker) ([]job, error)
 			if e.err != nil || !c.mayBeAbout(e, s) {
 				continue
 			}
-			trust := c.Trust(s)
-			if c.Verifiers[trust] == nil {
+			trusts := c.trusts(s)
+			if len(trusts) == 0 {
 				continue // the policy names no such artifact, and will say so
 			}
 			if perSubject[k]++; perSubject[k] > store.MaxPerSubject {
 				return nil, fault.New(fault.Refused, fault.Limit, "", "more than %d bundles are about %q", store.MaxPerSubject, s.Name)
 			}
-			at, ok := byTrust[trust]
-			if !ok {
-				at = len(jobs)
-				byTrust[trust] = at
-				jobs = append(jobs, job{item: i, trust: trust})
+			for _, trust := range trusts {
+				at, ok := byTrust[trust]
+				if !ok {
+					at = len(jobs)
+					byTrust[trust] = at
+					jobs = append(jobs, job{item: i, trust: trust})
+				}
+				jobs[at].subjects = append(jobs[at].subjects, k)
 			}
-			jobs[at].subjects = append(jobs[at].subjects, k)
 		}
 	}
 	return jobs, nil
+}
+
+// trusts returns the trusts that evidence about s may verify under, each once.
+func (c Checker) trusts(s subject.Subject) []string {
+	var out []string
+	for _, t := range append([]string{c.Trust(s)}, c.Also...) {
+		if c.Verifiers[t] != nil && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // mayBeAbout reports whether verifying e for s is worth the time.
@@ -158,9 +172,12 @@ func (c Checker) artifacts(subjects []subject.Subject, of []int) []sigstore.Arti
 	return out
 }
 
-func settle(out []policy.Candidate, j job, source string) error {
+func (c Checker) settle(out []policy.Candidate, j job, source string) error {
 	for _, k := range j.subjects {
 		if j.err != nil {
+			if j.trust != c.Trust(out[k].Subject) && c.Trust(out[k].Subject) != "" {
+				continue // it verifies under the artifact's own trust, or that says why not
+			}
 			r, ok := rejection(j.err, source)
 			if !ok {
 				return j.err

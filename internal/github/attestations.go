@@ -33,15 +33,39 @@ func (a *Attestations) Name() string {
 }
 
 type attestation struct {
-	Bundle    json.RawMessage `json:"bundle"`
-	BundleURL string          `json:"bundle_url"`
+	Bundle       json.RawMessage `json:"bundle"`
+	BundleURL    string          `json:"bundle_url"`
+	RepositoryID int64           `json:"repository_id"`
 }
 
-// Fetch returns the bundles that the repository holds about the subjects.
+// Fetch returns the bundles that the repository holds about the subjects: of
+// several in one call, where the API can.
 func (a *Attestations) Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error) {
 	ctx, cancel := store.Within(ctx, a.job.Budget)
 	defer cancel()
-	return store.Each(ctx, subjects, a.about)
+	known, err := a.bulk(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	if known == nil {
+		return store.Each(ctx, subjects, a.about)
+	}
+	return store.Each(ctx, subjects, func(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
+		return a.evidence(ctx, known[s.Digest.String()])
+	})
+}
+
+// evidence fetches what a list only points to.
+func (a *Attestations) evidence(ctx context.Context, found []attestation) ([]store.Evidence, error) {
+	var all []store.Evidence
+	for _, f := range found {
+		b, err := a.bundle(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, store.Evidence{Bundle: b, Source: a.Name()})
+	}
+	return all, nil
 }
 
 func (a *Attestations) about(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
@@ -52,16 +76,14 @@ func (a *Attestations) about(ctx context.Context, s subject.Subject) ([]store.Ev
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range found {
-			if len(all) == store.MaxPerSubject {
-				return nil, tooMany(a.Name(), s.Digest)
-			}
-			b, err := a.bundle(ctx, f)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, store.Evidence{Bundle: b, Source: a.Name()})
+		if len(all)+len(found) > store.MaxPerSubject {
+			return nil, tooMany(a.Name(), s.Digest)
 		}
+		more, err := a.evidence(ctx, found)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
 		if next == "" {
 			return all, nil
 		}
@@ -91,7 +113,7 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, after string)
 	var answer struct {
 		Attestations *[]attestation `json:"attestations"`
 	}
-	resp, err := a.job.gh.Do(ctx, req, &answer)
+	resp, err := a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case err == nil && answer.Attestations == nil:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
@@ -172,7 +194,7 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 	var answer struct {
 		ID json.Number `json:"id"`
 	}
-	_, err = a.job.gh.Do(ctx, req, &answer)
+	_, err = a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return store.Receipt{}, fault.New(fault.Usage, fault.Config, `add "attestations: write" to the job's permissions`, "GitHub does not let this job keep an attestation: it answered %d", status)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -21,19 +22,60 @@ import (
 // environment is the answer of the environments API, with what the library's
 // own type cannot tell apart: absent from empty.
 type environment struct {
-	Name            string  `json:"name"`
-	ProtectionRules *[]rule `json:"protection_rules"`
-	BranchPolicy    *struct {
-		ProtectedBranches bool `json:"protected_branches"`
-		Custom            bool `json:"custom_branch_policies"`
-	} `json:"deployment_branch_policy"`
+	ID              int64         `json:"id"`
+	Name            string        `json:"name"`
+	ProtectionRules *[]rule       `json:"protection_rules"`
+	AdminsBypass    *bool         `json:"can_admins_bypass"`
+	BranchPolicy    *branchPolicy `json:"deployment_branch_policy"`
+}
+
+type branchPolicy struct {
+	ProtectedBranches bool `json:"protected_branches"`
+	Custom            bool `json:"custom_branch_policies"`
 }
 
 type rule struct {
-	Type              string            `json:"type"`
-	WaitTimer         int               `json:"wait_timer"`
-	PreventSelfReview bool              `json:"prevent_self_review"`
-	Reviewers         []json.RawMessage `json:"reviewers"`
+	Type              string     `json:"type"`
+	WaitTimer         int        `json:"wait_timer"`
+	PreventSelfReview bool       `json:"prevent_self_review"`
+	Reviewers         []reviewer `json:"reviewers"`
+}
+
+// reviewer is a user or a team whom the platform asks.
+type reviewer struct {
+	Type     string `json:"type"`
+	Reviewer struct {
+		ID    int64  `json:"id"`
+		Login string `json:"login"`
+		Slug  string `json:"slug"`
+	} `json:"reviewer"`
+}
+
+// rule returns the rule of a type, or an empty one.
+func (e environment) rule(kind string) rule {
+	if e.ProtectionRules != nil {
+		for _, r := range *e.ProtectionRules {
+			if r.Type == kind {
+				return r
+			}
+		}
+	}
+	return rule{}
+}
+
+// reviewers is how many are asked; one of them is enough.
+func (e environment) reviewers() int { return len(e.rule("required_reviewers").Reviewers) }
+
+// bypass says whether administrators may pass by. Where the API does not say,
+// nobody knows.
+func (e environment) bypass() policy.Bypass {
+	switch {
+	case e.AdminsBypass == nil:
+		return policy.BypassUnknown
+	case *e.AdminsBypass:
+		return policy.BypassOn
+	}
+	return policy.NoBypass
 }
 
 // customRules is the answer about rules that apps enforce; those do not appear
@@ -50,10 +92,8 @@ type customRules struct {
 // selection is the answer about the branches and tags that may enter, where
 // somebody selected them.
 type selection struct {
-	Total    int `json:"total_count"`
-	Policies []struct {
-		Name string `json:"name"`
-	} `json:"branch_policies"`
+	Total    int             `json:"total_count"`
+	Policies []branchPattern `json:"branch_policies"`
 }
 
 // words tells a selection, and whether it keeps somebody out: one that is not
@@ -63,25 +103,25 @@ func (s selection) words() (string, bool) {
 		return "selected branches and tags, of which not all are known", false
 	}
 	for _, p := range s.Policies {
-		if strings.Trim(p.Name, "*?/") == "" {
+		if p.everybody() {
 			return fmt.Sprintf("a branch policy with pattern %q, which keeps nobody out", p.Name), false
 		}
 	}
 	return "selected branches and tags only", true
 }
 
-// Environment asks how an environment is protected. Who must not know is not
-// told "no": 401 and 403 are unavailable, with the permission that is missing.
+// Environment asks how an environment is protected, and begins a new look at
+// it: what can change is asked anew. Who must not know is not told "no": 401
+// and 403 are unavailable, with the permission that is missing.
 func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
 	ctx, cancel := store.Within(ctx, j.Budget)
 	defer cancel()
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
 	}
+	j.known.again()
 	p := policy.Protection{Setting: j.setting(name)}
-	path := "environments/" + url.PathEscape(name)
-	var e environment
-	found, err := j.get(ctx, path, &e)
+	e, found, err := j.environment(ctx, name)
 	if err != nil {
 		return policy.Protection{}, err
 	}
@@ -94,17 +134,67 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		p.State, p.Found = policy.Missing, fmt.Sprintf("an environment %+q, not %+q", e.Name, name)
 		return p, nil
 	}
-	var c customRules
-	if _, err := j.get(ctx, path+"/deployment_protection_rules", &c); err != nil {
-		return policy.Protection{}, err
+	if e.ID > 0 {
+		p.ID = strconv.FormatInt(e.ID, 10)
 	}
+	p.Bypass, p.Asked, p.Self = e.bypass(), e.reviewers() > 0, !e.rule("required_reviewers").PreventSelfReview
+	var c customRules
 	var s selection
-	if e.BranchPolicy != nil && e.BranchPolicy.Custom {
-		if _, err := j.get(ctx, path+"/deployment-branch-policies?per_page=100", &s); err != nil {
+	if !p.Asked {
+		// Reviewers protect it already; what else does is asked by Audit.
+		if c, s, err = j.otherRules(ctx, e); err != nil {
 			return policy.Protection{}, err
 		}
 	}
 	return judge(p, e, c, s), nil
+}
+
+func (j *Job) environmentPath(name string) string {
+	return j.at("environments/%s", url.PathEscape(name))
+}
+
+func (j *Job) environment(ctx context.Context, name string) (e environment, found bool, err error) {
+	a, err := j.once(ctx, j.environmentPath(name), readActions)
+	if err != nil || !a.found {
+		return environment{}, false, err
+	}
+	if err := j.read(a, &e); err != nil {
+		return environment{}, false, err
+	}
+	j.known.meet(e.teams())
+	return e, true, nil
+}
+
+// teams are the teams that it asks, each with its number.
+func (e environment) teams() []string {
+	var out []string
+	for _, r := range e.rule("required_reviewers").Reviewers {
+		if r.Type == "Team" && r.Reviewer.ID > 0 {
+			out = append(out, r.Reviewer.Slug+"#"+strconv.FormatInt(r.Reviewer.ID, 10))
+		}
+	}
+	return out
+}
+
+// otherRules asks for what the answer about an environment leaves out.
+func (j *Job) otherRules(ctx context.Context, e environment) (c customRules, s selection, err error) {
+	path := j.environmentPath(e.Name)
+	a, err := j.once(ctx, path+"/deployment_protection_rules", readActions)
+	if err != nil {
+		return c, s, err
+	}
+	if a.found {
+		if err := j.read(a, &c); err != nil {
+			return c, s, err
+		}
+	}
+	if e.BranchPolicy == nil || !e.BranchPolicy.Custom {
+		return c, s, nil
+	}
+	if a, err = j.once(ctx, path+"/deployment-branch-policies?per_page=100", readActions); err != nil || !a.found {
+		return c, s, err
+	}
+	return c, s, j.read(a, &s)
 }
 
 // environmentName refuses names that would be another path of the API.
@@ -186,25 +276,6 @@ func plural(n int, s string) string {
 	return fmt.Sprintf("%d %ss", n, s)
 }
 
-// get reads a resource of the repository. found is false on 404.
-func (j *Job) get(ctx context.Context, path string, v any) (found bool, err error) {
-	req, err := j.gh.NewRequest(http.MethodGet, "repos/"+j.owner+"/"+j.repo+"/"+path, nil)
-	if err != nil {
-		return false, fmt.Errorf("asking GitHub: %w", err)
-	}
-	_, err = j.gh.Do(ctx, req, v)
-	status := statusOf(err)
-	switch {
-	case err == nil:
-		return true, nil
-	case status == http.StatusNotFound:
-		return false, nil
-	case status != 0:
-		return false, store.Status("the GitHub API", status, `add "actions: read" to the job's permissions`)
-	}
-	return false, j.unanswered(err)
-}
-
 // statusOf returns the status of an answer that the library made an error of,
 // or 0.
 func statusOf(err error) int {
@@ -213,6 +284,8 @@ func statusOf(err error) int {
 	var answer *github.ErrorResponse
 	switch {
 	case errors.As(err, &limit), errors.As(err, &abuse):
+		return http.StatusTooManyRequests
+	case errors.As(err, &answer) && answer.Response != nil && limitedBy(answer.Response):
 		return http.StatusTooManyRequests
 	case errors.As(err, &answer) && answer.Response != nil:
 		return answer.Response.StatusCode

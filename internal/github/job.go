@@ -36,6 +36,7 @@ type Job struct {
 	api         *url.URL // where programs ask
 	token       string
 	gh          *github.Client
+	known       *memory
 }
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
@@ -55,7 +56,7 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 	if j.api, err = j.address("GITHUB_API_URL", "https://api.github.com"); err != nil {
 		return nil, err
 	}
-	j.gh = j.client()
+	j.gh, j.known = j.client(), newMemory()
 	return j, nil
 }
 
@@ -89,7 +90,9 @@ func (j *Job) client() *github.Client {
 	if j.token != "" {
 		h.Set("Authorization", "Bearer "+j.token)
 	}
-	c := github.NewClient(store.NewClient(store.ClientOptions{Base: j.api, Credential: h}))
+	hc := store.NewClient(store.ClientOptions{Base: j.api, Credential: h, MaxBody: maxAnswer})
+	hc.Transport = &etags{next: hc.Transport, kept: map[string]keptAnswer{}}
+	c := github.NewClient(hc)
 	c.BaseURL = &url.URL{Scheme: j.api.Scheme, Host: j.api.Host, Path: j.api.Path + "/"}
 	return c
 }
@@ -113,6 +116,7 @@ func Forge(issuer string) (policy.Forge, bool) {
 		Mark:       "/",
 		Runner:     "github-hosted",
 		Events:     []string{"push", "workflow_dispatch", "release"},
+		Started:    []string{"workflow_dispatch"},
 		Parameters: map[string][]string{buildType: {"workflow", "workflow.ref", "workflow.repository", "workflow.path"}},
 	}
 	switch {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,37 +13,183 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
-const readSettings = "give SALLYPORT_TOKEN scope read_api and role Maintainer in this project"
+const (
+	readSettings = "give SALLYPORT_TOKEN scope read_api and role Maintainer in this project"
+	maxGroups    = 20 // as deep as groups can be
+)
 
-// Environment asks how an environment is protected. Who must not know is not
-// told "no": 401 and 403 are unavailable, with the permission that is missing.
-// Protection by the group is out of reach here: it would need the group's
-// owner's token.
+// A guarded environment is a protected one, of a project by name or of a group
+// by tier.
+type guarded struct {
+	Name   string  `json:"name"`
+	Deploy []entry `json:"deploy_access_levels"`
+	Rules  []entry `json:"approval_rules"`
+	Count  int     `json:"required_approval_count"`
+}
+
+// An entry says whom one rule is about: a user, a group, or everybody with an
+// access level.
+type entry struct {
+	ID          int64  `json:"id,omitempty"`
+	User        int64  `json:"user_id,omitempty"`
+	Group       int64  `json:"group_id,omitempty"`
+	Level       int    `json:"access_level,omitempty"`
+	Inheritance int    `json:"group_inheritance_type,omitempty"`
+	Required    int    `json:"required_approvals,omitempty"`
+	Description string `json:"access_level_description,omitempty"`
+}
+
+func (e entry) who() string {
+	switch {
+	case e.Description != "":
+		return e.Description
+	case e.User != 0:
+		return fmt.Sprintf("user %d", e.User)
+	case e.Group != 0:
+		return fmt.Sprintf("group %d", e.Group)
+	}
+	return fmt.Sprintf("access level %d", e.Level)
+}
+
+// An environment is one as it stands, protected or not.
+type environment struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	Tier string `json:"tier"`
+}
+
+// A home is the project's own record, as far as it matters here.
+type home struct {
+	ID        int64  `json:"id"`
+	Path      string `json:"path_with_namespace"`
+	Default   string `json:"default_branch"`
+	Self      *bool  `json:"allow_pipeline_trigger_approve_deployment"`
+	Namespace space  `json:"namespace"`
+}
+
+// A space is the user or group that a project or group is in.
+type space struct {
+	ID     int64  `json:"id"`
+	Parent int64  `json:"parent_id"`
+	Kind   string `json:"kind"`
+	Path   string `json:"full_path"`
+}
+
+// here asks for the project. An answer about another one is refused.
+func (j *Job) here(ctx context.Context) (home, error) {
+	h, err := one[home](ctx, j, question{path: j.project("")})
+	switch {
+	case err != nil:
+		return home{}, err
+	case h.ID <= 0 || projectID().MatchString(j.id) && itoa(h.ID) != j.id:
+		return home{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with project %d, asked for %s", h.ID, j.id)
+	}
+	return h, nil
+}
+
+// Environment asks how an environment is protected: by the project, and by the
+// groups above it as far as the token may see. Who must not know is not told
+// "no": 401 and 403 are unavailable, with the permission that is missing.
 func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
-	ctx, cancel := store.Within(ctx, j.Budget)
-	defer cancel()
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
 	}
-	c, err := j.settings()
+	if _, err := j.settings(); err != nil {
+		return policy.Protection{}, err
+	}
+	w, err := j.wall(ctx, name)
 	if err != nil {
 		return policy.Protection{}, err
 	}
-	p := policy.Protection{Setting: fmt.Sprintf("Settings > CI/CD > Protected environments > %s (%s)", name, j.web("/-/settings/ci_cd#js-protected-environments-settings"))}
-	e, resp, err := c.ProtectedEnvironments.GetProtectedEnvironment(j.id, name, gitlab.WithContext(ctx))
+	return w.judge(j.setting(name)), nil
+}
+
+func (j *Job) setting(name string) string {
+	return fmt.Sprintf("Settings > CI/CD > Protected environments > %s (%s)", name, j.web("/-/settings/ci_cd#js-protected-environments-settings"))
+}
+
+// A wall is everything that stands around an environment.
+type wall struct {
+	name   string
+	host   string       // base URL of the server that accounts and groups are of
+	env    *environment // nil: there is none of this name
+	own    *guarded     // nil: the project does not protect it
+	other  string       // the name of the one that was answered instead
+	groups []guarded    // of groups above, with the path of the group as name
+	self   bool         // who started the pipeline may approve
+}
+
+func (j *Job) wall(ctx context.Context, name string) (wall, error) {
+	w := wall{name: name, host: j.server.String()}
+	own, err := one[guarded](ctx, j, question{path: j.project("/protected_environments/" + gitlab.PathEscape(name)), hint: readSettings})
 	switch {
-	case err != nil && status(resp, err) == http.StatusNotFound:
-		return j.unprotected(ctx, c, name, p)
-	case err != nil:
-		return policy.Protection{}, answer(resp, err, readSettings)
-	case e.Name != name:
-		p.State, p.Found = policy.Unprotected, fmt.Sprintf("a protected environment %+q, not %+q", e.Name, name)
-		return p, nil
+	case err == nil && own.Name == name:
+		w.own = &own
+	case err == nil:
+		w.other = own.Name
+	case !absent(err):
+		return wall{}, err
 	}
-	return judge(p, e), nil
+	if w.env, err = j.environment(ctx, name); err != nil {
+		return wall{}, err
+	}
+	h, err := j.here(ctx)
+	if err != nil {
+		return wall{}, err
+	}
+	// Without the field nobody keeps who started a pipeline from approving.
+	w.self = h.Self == nil || *h.Self
+	if w.env != nil {
+		w.groups, err = j.above(ctx, h.Namespace, w.env.Tier)
+	}
+	return w, err
+}
+
+func (j *Job) environment(ctx context.Context, name string) (*environment, error) {
+	all, err := list[environment](ctx, j, question{path: j.project("/environments"), query: url.Values{"name": {name}}, hint: readSettings})
+	if err != nil && !absent(err) {
+		return nil, err
+	}
+	for _, e := range all {
+		if e.Name == name {
+			return &e, nil
+		}
+	}
+	return nil, nil
+}
+
+// above asks the groups above the project about a tier. Their settings belong
+// to their owners, so a group that is hidden is no error: what it would forbid,
+// GitLab forbids without us.
+func (j *Job) above(ctx context.Context, s space, tier string) ([]guarded, error) {
+	var all []guarded
+	for range maxGroups {
+		if s.ID <= 0 || tier == "" || s.Kind == "user" {
+			return all, nil
+		}
+		g, err := one[guarded](ctx, j, question{path: fmt.Sprintf("groups/%d/protected_environments/%s", s.ID, gitlab.PathEscape(tier))})
+		switch {
+		case err == nil && g.Name == tier:
+			g.Name = s.Path
+			all = append(all, g)
+		case err != nil && !hidden(err):
+			return nil, err
+		}
+		if s.Parent <= 0 {
+			return all, nil
+		}
+		up, err := one[space](ctx, j, question{path: "groups/" + itoa(s.Parent)})
+		if hidden(err) {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		s = up
+	}
+	return all, nil
 }
 
 // environmentName refuses names that would be another path of the API.
@@ -56,54 +202,62 @@ func environmentName(name string) error {
 	return nil
 }
 
-// unprotected tells an environment that nobody protects from one that is not
-// there.
-func (j *Job) unprotected(ctx context.Context, c *gitlab.Client, name string, p policy.Protection) (policy.Protection, error) {
-	list, resp, err := c.Environments.ListEnvironments(j.id, &gitlab.ListEnvironmentsOptions{Name: &name}, gitlab.WithContext(ctx))
-	if err != nil && status(resp, err) != http.StatusNotFound {
-		return policy.Protection{}, answer(resp, err, readSettings)
+// judge puts what protects an environment into words. An environment that is
+// protected by no rule at all is not protected. Instance administrators may
+// approve whatever the rules say; no setting takes that from them, and every
+// approval is judged by itself.
+func (w wall) judge(setting string) policy.Protection {
+	p := policy.Protection{Setting: setting, Bypass: policy.NoBypass, Self: w.self}
+	if w.env != nil && w.env.ID > 0 {
+		p.ID = itoa(w.env.ID)
 	}
-	p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
-	for _, e := range list {
-		if e.Name == name {
-			p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"
-		}
+	for _, g := range w.groups {
+		p.Rules = append(p.Rules, g.words("group "+g.Name+": ")...)
+		p.Asked = p.Asked || g.asks()
 	}
-	return p, nil
-}
-
-// judge puts the rules of a protected environment into words. An environment
-// that is protected by no rule at all is not protected.
-func judge(p policy.Protection, e *gitlab.ProtectedEnvironment) policy.Protection {
-	for _, l := range e.DeployAccessLevels {
-		p.Rules = append(p.Rules, "may deploy: "+who(l.AccessLevelDescription, l.UserID, l.GroupID, int(l.AccessLevel)))
+	if w.own != nil {
+		p.Rules = append(p.Rules, w.own.words("")...)
+		p.Asked = p.Asked || w.own.asks()
 	}
-	for _, r := range e.ApprovalRules {
-		if r.RequiredApprovalCount > 0 {
-			p.Rules = append(p.Rules, fmt.Sprintf("%d approvals of %s", r.RequiredApprovalCount, who(r.AccessLevelDescription, r.UserID, r.GroupID, int(r.AccessLevel))))
-		}
-	}
-	if e.RequiredApprovalCount > 0 {
-		p.Rules = append(p.Rules, fmt.Sprintf("%d approvals", e.RequiredApprovalCount))
-	}
-	if len(p.Rules) == 0 {
+	switch {
+	case len(p.Rules) > 0 && (w.own != nil || w.env != nil):
+		p.State = policy.Protected
+	case w.other != "":
+		p.State, p.Found = policy.Unprotected, fmt.Sprintf("a protected environment %+q, not %+q", w.other, w.name)
+	case w.own != nil:
 		p.State, p.Found = policy.Unprotected, "no rule that keeps anybody out"
-		return p
+	case w.env != nil:
+		p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"
+	default:
+		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", w.name)
 	}
-	p.State = policy.Protected
 	return p
 }
 
-func who(description string, user, group, level int) string {
-	switch {
-	case description != "":
-		return description
-	case user != 0:
-		return fmt.Sprintf("user %d", user)
-	case group != 0:
-		return fmt.Sprintf("group %d", group)
+func (g guarded) words(prefix string) []string {
+	var all []string
+	for _, l := range g.Deploy {
+		all = append(all, prefix+"may deploy: "+l.who())
 	}
-	return fmt.Sprintf("access level %d", level)
+	for _, r := range g.Rules {
+		if r.Required > 0 {
+			all = append(all, fmt.Sprintf("%s%d approvals of %s", prefix, r.Required, r.who()))
+		}
+	}
+	if g.Count > 0 {
+		all = append(all, fmt.Sprintf("%s%d approvals", prefix, g.Count))
+	}
+	return all
+}
+
+// asks says whether somebody has to approve before a job enters.
+func (g guarded) asks() bool {
+	for _, r := range g.Rules {
+		if r.Required > 0 {
+			return true
+		}
+	}
+	return g.Count > 0
 }
 
 func isType[T error](err error) bool {

@@ -345,8 +345,15 @@ func TestC13_environment_protection(t *testing.T) {
 // protects nothing.
 func TestC13_answer_about_another_environment(t *testing.T) {
 	for name, want := range map[string]policy.State{"production": policy.Protected, "Production": policy.Unprotected} {
-		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			fmt.Fprint(w, `{"name":"production","deploy_access_levels":[{"access_level":40}]}`)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			switch {
+			case strings.HasSuffix(r.URL.Path, "/environments"):
+				fmt.Fprint(w, `[]`)
+			case strings.Contains(r.URL.Path, "/protected_environments/"):
+				fmt.Fprint(w, `{"name":"production","deploy_access_levels":[{"access_level":40}]}`)
+			default:
+				fmt.Fprint(w, `{"id":1}`)
+			}
 		}))
 		j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "GITLAB_TOKEN": "person"})
 		p, err := j.Environment(context.Background(), name)

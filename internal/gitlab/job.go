@@ -2,12 +2,13 @@
 // job's identity, the package registry as a store of bundles, the protected
 // environments API and the conventions of the job log.
 //
-// It brings tokens, bundles and facts about environments in, and carries
-// outputs and reports out. It refuses to judge: it never says that something
+// It brings tokens, bundles and facts about environments, changes, runs and
+// people in, and carries outputs, reports and settings out. It refuses to judge: it never says that something
 // may pass, and what it cannot find out is an error, never a yes.
 package gitlab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +40,7 @@ type Job struct {
 	api     *url.URL // where programs ask
 	access  string   // a token that may read settings
 	session string   // the job's own token
+	memory  memory   // of what was answered
 }
 
 var projectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
@@ -67,6 +69,49 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 		return nil, err
 	}
 	return j, nil
+}
+
+// At returns a place for somebody who is not in a job: the project at path on
+// the server at server, asked with SALLYPORT_TOKEN or GITLAB_TOKEN. A job's
+// address of the API is believed for its own server alone.
+func At(getenv func(string) string, server, path string) (*Job, error) {
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, id: path, path: path}
+	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
+		j.access = getenv("GITLAB_TOKEN")
+	}
+	if !projectPath().MatchString(path) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "project %q, want group/name", path)
+	}
+	server = strings.TrimSuffix(server, "/")
+	values := map[string]string{"server": server, "api": server + "/api/v4"}
+	if strings.TrimSuffix(getenv("CI_SERVER_URL"), "/") == server && getenv("CI_API_V4_URL") != "" {
+		values["api"] = getenv("CI_API_V4_URL")
+	}
+	var err error
+	if j.server, err = address(func(k string) string { return values[k] }, "server"); err != nil {
+		return nil, err
+	}
+	if j.api, err = address(func(k string) string { return values[k] }, "api"); err != nil {
+		return nil, err
+	}
+	return j, nil
+}
+
+// Head returns what the project is, as a certificate would say it, and the
+// commit that its default branch is at.
+func (j *Job) Head(ctx context.Context) (repository, id, head, ref string, err error) {
+	h, err := j.here(ctx)
+	if err != nil {
+		return "", "", "", "", err
+	}
+	if h.Default == "" {
+		return "", "", "", "", fault.New(fault.Refused, fault.Source, "push a first commit", "%s has no default branch", j.Name())
+	}
+	b, err := j.branch(ctx, h.Default)
+	if err != nil {
+		return "", "", "", "", err
+	}
+	return j.web(""), itoa(h.ID), b.Commit.ID, "refs/heads/" + h.Default, nil
 }
 
 func address(getenv func(string) string, name string) (*url.URL, error) {
@@ -163,6 +208,7 @@ func Forge(issuer string) (policy.Forge, bool) {
 	}
 	f := policy.Forge{
 		Issuer: issuer, Host: issuer, Mark: "//", Events: []string{"push", "web"},
+		Started:    []string{"web"},
 		Parameters: map[string][]string{buildType: {"source", "entryPoint", "variables"}},
 	}
 	if issuer == "https://gitlab.com" {

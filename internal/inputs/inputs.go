@@ -107,6 +107,9 @@ type Component struct {
 	// Identity says that the job asks for an ID token to sign with. A component
 	// that does not sign is never given one.
 	Identity Identity
+	// Started says that the job runs only when a person starts a pipeline by
+	// hand: his identity is what it is about.
+	Started bool
 }
 
 // Identity says whether a component's job may prove who it is.

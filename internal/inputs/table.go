@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), attest(), verify(), setup(), trust()}
+	return []Component{gate(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust()}
 }
 
 func gate() Component {
@@ -22,6 +22,8 @@ func gate() Component {
 			bundle,
 			store("auto"),
 			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Where: Everywhere},
+			{Name: "wait", Usage: "how long to wait for approvals, as 90m or 24h; if empty, a missing approval ends the job with status 4", Where: Everywhere,
+				Pattern: `^([1-9][0-9]*[dhm])?$`},
 			workers,
 			format,
 			token,
@@ -50,14 +52,12 @@ func attest() Component {
 			checksums,
 			{Name: "predicate-type", Usage: "the type of the predicate; SLSA provenance if empty", Where: Everywhere},
 			{Name: "predicate", Usage: "the file that holds the predicate as JSON; with predicate-type", Kind: Path, Where: Everywhere},
-			{Name: "sigstore", Usage: "the Sigstore instance to sign with; auto takes the one that fits the repository", Default: "auto", Kind: Choice,
-				Choices: []string{"auto", "public-good", "github", "custom"}, Where: Everywhere},
-			{Name: "signing-config", Usage: "the signing config of a custom instance", Kind: Path, Where: Everywhere},
+			signWith,
+			signingConfig,
 			trustedRoot,
-			{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
-				Default: "false", Kind: Bool, Where: Everywhere},
+			logPrivate,
 			store("auto"),
-			{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Where: Everywhere},
+			bundleDir,
 			token,
 		},
 		Outputs: []Output{
@@ -131,8 +131,138 @@ func trust() Component {
 	}
 }
 
+func release() Component {
+	return Component{
+		Name:     "release",
+		Title:    "Sallyport release",
+		Summary:  "Name what is released together, so that one approval counts for all of it.",
+		Where:    Everywhere,
+		Stage:    "test",
+		Needs:    []string{"build", "attest"},
+		Identity: Signs,
+		Inputs: []Input{
+			subject("what is released"),
+			checksums,
+			{Name: "version", Usage: "what people call the release", Required: true, Where: Everywhere, Pattern: `^[A-Za-z0-9][A-Za-z0-9._+/-]*$`},
+			{Name: "environments", Usage: "the environments that it shall enter", Required: true, List: true, Where: Everywhere},
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
+			{Name: "expires", Usage: "how long the release can be approved and deployed, as 90m, 24h or 7d", Default: "7d", Where: Everywhere, Pattern: `^[1-9][0-9]*[dhm]$`},
+			bundle,
+			signWith,
+			signingConfig,
+			trustedRoot,
+			logPrivate,
+			store("auto"),
+			bundleDir,
+			token,
+		},
+		Outputs: []Output{
+			{Name: "release", Usage: "the digest that the release is approved by, sha256:HEX", Where: GitHub | GitLab, Later: "release-digest"},
+			{Name: "bundle-path", Usage: "the path of the bundle file", Where: GitHub | GitLab, Later: "release-bundle-path"},
+		},
+	}
+}
+
+func approve() Component {
+	c := decide("approve", "Say yes to a release: to exactly these digests, for these environments, under this policy, on this evidence.")
+	c.Title, c.Where, c.Stage, c.Needs, c.Started = "Sallyport approve", Everywhere, "deploy", []string{}, true
+	c.Inputs = append([]Input{
+		c.Inputs[0],
+		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: GitHub | GitLab},
+	}, c.Inputs[1:]...)
+	return c
+}
+
+func reject() Component {
+	c := decide("reject", "Say no to a release. A rejection wins over every approval.")
+	c.Where, c.Outputs = Flag, nil
+	var flags []Input
+	for _, i := range c.Inputs {
+		if !i.Secret {
+			flags = append(flags, flagOnly(i))
+		}
+	}
+	c.Inputs = flags
+	return c
+}
+
+// decide is what approve and reject have in common.
+func decide(name, summary string) Component {
+	return Component{
+		Name:     name,
+		Summary:  summary,
+		Identity: Signs,
+		Inputs: []Input{
+			// Not required of the input: whoever starts a pipeline by hand sets
+			// the variable of this name.
+			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`},
+			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
+			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
+			{Name: "reason", Usage: "why, for whoever reads the approval later", Where: Everywhere},
+			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h; never longer than the release or the policy allow", Default: "24h", Where: Everywhere, Pattern: `^[1-9][0-9]*[dhm]$`},
+			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
+			bundle,
+			{Name: "repository", Usage: "the address of the repository that is released; that of the policy if empty", Where: Flag},
+			{Name: "login", Usage: "how to sign in", Default: "auto", Kind: Choice, Choices: []string{"auto", "browser", "device"}, Where: Flag},
+			{Name: "yes", Usage: "do not ask before signing", Default: "false", Kind: Bool, Where: Flag},
+			signWith,
+			signingConfig,
+			trustedRoot,
+			logPrivate,
+			store("auto"),
+			bundleDir,
+			{Name: "format", Usage: "the form of what is shown before", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Everywhere},
+			token,
+		},
+		Outputs: []Output{
+			{Name: "bundle-path", Usage: "the path of the bundle file", Where: GitHub | GitLab, Later: "approval-bundle-path"},
+		},
+	}
+}
+
+func doctor() Component {
+	return Component{
+		Name:    "doctor",
+		Title:   "Sallyport doctor",
+		Summary: "Find what makes a gate meaningless or impossible, before release day.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
+			{Name: "root", Usage: "the directory of the repository", Default: ".", Kind: Path, Where: Flag},
+			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
+			flagOnly(offline),
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "sarif"}, Where: Flag},
+			{Name: "output", Usage: "the file to write the answer to instead", Kind: Path, Where: Flag},
+		},
+	}
+}
+
+func settings() Component {
+	return Component{
+		Name:    "settings",
+		Title:   "Sallyport settings",
+		Summary: "Show, or make, the settings of the platform that the policy asks for.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "action", Usage: "plan shows the difference, apply makes it: plan or apply", Required: true, Arguments: true, Where: Flag},
+			{Name: "environment", Usage: "the environment; all of the policy if empty", List: true, Where: Flag},
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
+			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
+			{Name: "yes", Usage: "apply without asking", Default: "false", Kind: Bool, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
 // The inputs that several components share.
 var (
+	signWith = Input{Name: "sigstore", Usage: "the Sigstore instance to sign with; auto takes the one that fits the repository", Default: "auto", Kind: Choice,
+		Choices: []string{"auto", "public-good", "github", "custom"}, Where: Everywhere}
+	signingConfig = Input{Name: "signing-config", Usage: "the signing config of a custom instance", Kind: Path, Where: Everywhere}
+	logPrivate    = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
+		Default: "false", Kind: Bool, Where: Everywhere}
+	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}
 	offline   = Input{Name: "offline", Usage: "open no connection: use only the bundles and the trusted root that are here", Default: "false", Kind: Bool, Where: Everywhere}

@@ -256,13 +256,13 @@ func TestTwins(t *testing.T) {
 }
 
 // Only the job that signs may prove who it is.
-func TestF10_only_attest_has_an_identity(t *testing.T) {
+func TestF10_only_what_signs_has_an_identity(t *testing.T) {
 	for _, c := range All() {
 		if !c.Where.In(GitLab) {
 			continue
 		}
 		has := strings.Contains(string(read(t, "templates/"+c.Name+"/template.yml")), "id_tokens:")
-		if has != (c.Name == "attest") {
+		if has != (c.Identity == Signs) {
 			t.Errorf("%s: asks for an ID token: %v", c.Name, has)
 		}
 	}
@@ -280,6 +280,9 @@ func TestE13_every_variable_of_a_command_is_set_where_it_runs(t *testing.T) {
 			for _, i := range c.Inputs {
 				if place == GitLab && i.Secret {
 					continue // a variable of the project, which wins over those of earlier jobs
+				}
+				if !i.Where.In(place) {
+					continue // a job's command does not read it from a variable
 				}
 				if !strings.Contains(text, " "+i.Env()+": ") {
 					t.Errorf("%s: does not set %s", path, i.Env())

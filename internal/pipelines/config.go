@@ -15,20 +15,23 @@ type pipeline struct {
 	jobs     []*job          // that can run, in the order of the file
 	named    map[string]*job // all of them
 	includes []include
+	behind   map[*job]map[string]bool // for a gate, the jobs that follow it
 	findings []Finding
 }
 
 // A job is what would run under a name.
 type job struct {
 	name      string
-	place     *node // of the name
-	own       *node // what this file says under the name
-	table     *node // with extends and references followed
-	defaults  *node // what it inherits besides
+	place     *node  // of the name
+	own       *node  // what this file says under the name
+	table     *node  // with extends and references followed
+	defaults  *node  // what it inherits besides
 	component string // "gate" if one of our components brought it, or empty
 	optional  bool   // the component is included under rules
 	gates     string // the environment it guards
 	judge     bool   // it is a gate
+	calls     []command
+	text      string // all of its commands
 }
 
 // globals are no jobs.
@@ -54,7 +57,7 @@ func (p *pipeline) load() {
 	}
 	p.base = all
 	p.readStages()
-	p.named = map[string]*job{}
+	p.named, p.behind = map[string]*job{}, map[*job]map[string]bool{}
 	defaults := p.defaults()
 	for _, e := range all.entries {
 		if slices.Contains(globals, e.name) || strings.HasPrefix(e.name, ".") || e.value.kind != table {
@@ -65,12 +68,17 @@ func (p *pipeline) load() {
 }
 
 func (p *pipeline) addJob(e entry, defaults *node) {
+	if p.doc.spent() {
+		return
+	}
 	j := &job{name: e.name, place: e.key, own: p.doc.root.get(e.name), table: p.resolve(e.value, 0)}
 	j.defaults = p.inherited(j, defaults)
 	if c := p.componentOf(e.name); c != nil {
 		j.component, j.optional = c.component, c.rules != nil
 	}
+	j.calls, j.text = j.read(), j.commands()
 	p.recognise(j)
+	p.behind[j] = map[string]bool{}
 	p.jobs, p.named[e.name] = append(p.jobs, j), j
 }
 

@@ -14,8 +14,18 @@ var (
 	named     = regexp.MustCompile(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
 	assigned  = regexp.MustCompile(`(?:^|\s)SALLYPORT_ENVIRONMENT=["']?([^\s"']+)`)
 	branching = regexp.MustCompile(`^(?:if|for|while|until|case|elif|else|function)\b|^[\w-]+\s*\(\)|^[{(]|^!`)
-	careless  = regexp.MustCompile(`(?:^|[\s;&|])(?:set\s+\+e|set\s+\+o\s+errexit|exit\b|return\b|trap\b)`)
+	helps     = regexp.MustCompile(`(?:^|\s)(?:--?h(?:elp)?|help)\b`)
+	indirect  = regexp.MustCompile(`\$\{?sallyport\b`)
+	careless  = regexp.MustCompile(`(?:^|[\s;&|])(?:set\s+\+e|set\s+\+o\s+errexit|exit(?:\s+0)?\s*(?:$|[;&|)}])|trap\b)`)
 )
+
+const (
+	installer = "sallyport_install()"
+	loosened  = "an earlier line loosens the shell or ends the job"
+)
+
+// maxLine is how long a line may be that calls sallyport.
+const maxLine = 4096
 
 // A command is one call of sallyport in a job's script.
 type command struct {
@@ -27,36 +37,60 @@ type command struct {
 	blunted string // why its status does not count, or empty
 }
 
-// calls returns what a job asks of sallyport, in order.
-func (j *job) calls() []command {
+// read returns what a job asks of sallyport, in order.
+func (j *job) read() []command {
 	var out []command
 	loose := ""
 	items := j.script("script")
 	for i, item := range items {
-		inner := loose
-		lines := strings.Split(strings.ReplaceAll(strings.TrimRight(item.text, "\n"), "\\\n", " "), "\n")
-		for k, line := range lines {
-			line = strings.TrimSpace(line)
-			if strings.HasPrefix(line, "#") {
-				continue
+		calls, loosens := readScript(item, loose)
+		for k := range calls {
+			calls[k].last = calls[k].last && i == len(items)-1
+			if strings.Contains(calls[k].line, "&&") && !calls[k].last && calls[k].blunted == "" {
+				calls[k].blunted = "a list with && does not stop the script"
 			}
-			last := i == len(items)-1 && k == len(lines)-1
-			if c, is := call(line); is {
-				c.at, c.last = item, last
-				c.blunted = blunt(c, inner)
-				out = append(out, c)
+			if indirect.MatchString(calls[k].line) && !strings.Contains(items[0].text, installer) {
+				calls[k].blunted = "what $sallyport holds is not to be seen"
 			}
-			if branching.MatchString(line) && inner == "" {
-				inner = "it stands in a branch or a function"
-			}
-			// An installer's function may exit as it likes: only what the
-			// shell itself reads afterwards is loosened by it.
-			if len(lines) < 10 && careless.MatchString(line) {
-				inner, loose = "an earlier line loosens the shell or ends the job", "an earlier line loosens the shell or ends the job"
-			}
+		}
+		out = append(out, calls...)
+		if loosens {
+			loose = loosened
 		}
 	}
 	return out
+}
+
+// readScript returns the calls in one entry of a script, and whether it loosens
+// the shell for the next ones.
+func readScript(item *node, loose string) (out []command, loosens bool) {
+	inner := loose
+	lines := strings.Split(strings.ReplaceAll(strings.TrimRight(item.text, "\n"), "\\\n", " "), "\n")
+	for k, line := range lines {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") || len(line) > maxLine {
+			continue
+		}
+		if c, is := call(line); is {
+			c.at, c.last = item, k == len(lines)-1
+			c.blunted = blunt(c, inner)
+			out = append(out, c)
+		}
+		if opens(line) && inner == "" {
+			inner = "it stands in a branch, a function or a text"
+		}
+		// Our installer is a function in a shell of its own.
+		if !strings.Contains(item.text, installer) && careless.MatchString(line) {
+			inner, loosens = loosened, true
+		}
+	}
+	return out, loosens
+}
+
+// opens reports whether what follows a line may not be run, or not as a command
+// of its own: a branch, a here-document, a text over several lines.
+func opens(line string) bool {
+	return branching.MatchString(line) || strings.Contains(line, "<<") || strings.Count(line, `"`)%2 == 1 || strings.Count(line, "'")%2 == 1
 }
 
 func call(line string) (command, bool) {
@@ -92,15 +126,15 @@ func blunt(c command, inner string) string {
 		return "it runs in the background"
 	case strings.Contains(tail, "|"):
 		return "the status of a pipe may be that of its last command"
-	case strings.Contains(c.line, "&&") && !c.last:
-		return "a list with && does not stop the script"
+	case helps.MatchString(tail):
+		return "it only asks for help"
 	}
 	return ""
 }
 
 // recognise finds out whether a job is a gate, and of which environment.
 func (p *pipeline) recognise(j *job) {
-	for _, c := range j.calls() {
+	for _, c := range j.calls {
 		if c.verb == "gate" {
 			j.judge, j.gates = true, j.gated(c)
 			return
@@ -126,8 +160,8 @@ func (j *job) gated(c command) string {
 	if m := assigned.FindStringSubmatch(c.line); m != nil {
 		env = m[1]
 	}
-	if m := named.FindStringSubmatch(c.tail); m != nil {
-		env = m[1]
+	if m := named.FindAllStringSubmatch(c.tail, -1); m != nil {
+		env = m[len(m)-1][1]
 	}
 	switch env {
 	case "$CI_ENVIRONMENT_NAME", "${CI_ENVIRONMENT_NAME}":
@@ -148,7 +182,15 @@ func value(n *node) *node {
 // installer, and one command.
 func (j *job) genuine() bool {
 	lines := j.script("script")
-	return len(lines) == 2 && strings.Contains(lines[0].text, "sallyport_install()") && strings.HasPrefix(lines[1].text, `"$sallyport" `)
+	return len(lines) == 2 && strings.Contains(lines[0].text, installer) && ends(lines[1].text, j.component)
+}
+
+// ends reports whether a line is the one command of a component, or of any of
+// ours if it is not known which.
+func ends(line, component string) bool {
+	verb, is := strings.CutPrefix(line, `"$sallyport" `)
+	_, known := ours[verb]
+	return is && known && (component == "" || component == verb)
 }
 
 // checkGates finds gates whose no is not heard.
@@ -191,7 +233,7 @@ func (p *pipeline) softened(j *job, at *node, found string) {
 }
 
 func (p *pipeline) ignored(j *job) {
-	for _, c := range j.calls() {
+	for _, c := range j.calls {
 		if c.verb != "gate" || c.blunted == "" {
 			continue
 		}
@@ -228,33 +270,29 @@ func checkOverrides(p *pipeline) {
 }
 
 func (p *pipeline) overridden(j *job) {
-	keys := j.table.entries
-	for _, e := range keys {
-		if slices.Contains(may, e.name) || p.componentOf(j.name).build().raw(e.name) != nil && (j.own == nil || j.own.raw(e.name) == nil) && !p.extends(j) {
-			continue
+	component := p.componentOf(j.name).built
+	for _, e := range j.table.entries {
+		own := component.raw(e.name)
+		switch {
+		case slices.Contains(may, e.name), own != nil && own.String() == e.value.String():
+		case e.name == "variables" && harmless(e.value, own):
+		default:
+			p.override(j, e.key, e.name, e.value)
 		}
-		if e.name == "variables" && p.harmless(e.value) {
-			continue
-		}
-		p.override(j, e.key, e.name, e.value)
 	}
 	p.image(j, j.table.get("image"), Error)
 }
 
-func (p *pipeline) extends(j *job) bool { return j.table.get("extends") != nil }
-
-// harmless reports whether variables are only those that our jobs read as the
-// machine's business, or that the component itself set.
-func (p *pipeline) harmless(n *node) bool {
+// harmless reports whether variables are only those that are the machine's
+// business, or that the component itself set.
+func harmless(n, component *node) bool {
 	for _, e := range n.entries {
-		if e.name == "SALLYPORT_ENVIRONMENT" && e.value.line == e.key.line && e.key.column == e.value.column {
-			continue
-		}
-		if !slices.Contains(neutral, e.name) {
+		own := component.raw(e.name)
+		if !slices.Contains(neutral, e.name) && (own == nil || own.String() != e.value.String()) {
 			return false
 		}
 	}
-	return true
+	return n.kind == table
 }
 
 // overriddenMerged looks at a job of the merged YAML, where what the component
@@ -268,13 +306,20 @@ func (p *pipeline) overriddenMerged(j *job) {
 			p.override(j, v, key, v)
 		}
 	}
+	if v := j.table.get("variables"); v != nil {
+		for _, e := range v.entries {
+			if !strings.HasPrefix(e.name, "SALLYPORT_") && dangerous(e) {
+				p.override(j, e.key, "variables", e.value)
+			}
+		}
+	}
 	p.image(j, j.table.get("image"), Error)
 }
 
 // tampered finds, in the merged YAML, jobs with our installer and other
 // commands around it.
 func (p *pipeline) tampered(j *job) {
-	if !strings.Contains(j.commands(), "sallyport_install()") {
+	if !strings.Contains(j.text, installer) {
 		return
 	}
 	p.overriddenMerged(j)
@@ -316,7 +361,7 @@ func (p *pipeline) ruleVariables(j *job) {
 		return
 	}
 	for _, r := range rulesOf(j.table) {
-		if v := r.get("variables"); v != nil && !p.harmless(v) {
+		if v := r.get("variables"); v != nil && !harmless(v, nil) {
 			p.override(j, v, "variables", v)
 		}
 	}

@@ -15,6 +15,7 @@ type include struct {
 	inputs    *node
 	rules     *node
 	integrity *node
+	built     *node // the job that our component's template describes
 }
 
 // ours says, for each of our components, the job that it brings.
@@ -92,9 +93,6 @@ func (i include) opaque() bool { return ours[i.component].name == "" }
 
 // unseen returns the first include whose jobs are not seen, or nil.
 func (p *pipeline) unseen() *include {
-	if p.want.Merged {
-		return nil
-	}
 	for i := range p.includes {
 		if p.includes[i].opaque() {
 			return &p.includes[i]
@@ -124,9 +122,11 @@ func (i include) job() string {
 func (p *pipeline) overlay() {
 	base := *p.base
 	base.entries = nil
-	for _, i := range p.includes {
+	for k := range p.includes {
+		i := &p.includes[k]
 		if !i.opaque() {
-			base.put(entry{i.job(), i.at, i.build()})
+			i.built = i.build()
+			base.put(entry{i.job(), i.at, i.built})
 		}
 	}
 	p.base = p.doc.over(&base, p.doc.root)
@@ -188,7 +188,7 @@ func (p *pipeline) pinned(i include) {
 	}
 	f := Finding{
 		Rule: "include-unpinned", Threat: "H06", Severity: Warning,
-		Message: quote("%s %s is named by something that moves", i.kind, i.address),
+		Message: i.kind + quote(" %s is named by something that moves", i.address),
 		Found:   quote("ref %s", i.ref),
 		Wanted:  "the full commit SHA",
 		Hint:    "write the full commit SHA after the @",
@@ -225,11 +225,13 @@ func checkUnseen(p *pipeline) {
 	f := Finding{
 		Rule: "include-unseen", Threat: "H06", Severity: Note,
 		Message: "the jobs of this include were not read",
-		Found:   quote("%s %s", i.kind, i.address),
+		Found:   i.kind + quote(" %s", i.address),
 		Wanted:  "the merged YAML",
 		Hint:    "check the merged YAML, which has the jobs of all includes",
 	}
-	if !p.deploys() {
+	if p.want.Merged {
+		f.Severity, f.Message = Error, "this is not the merged YAML: it still has an include"
+	} else if !p.deploys() {
 		f.Severity, f.Message = Warning, "no job of this file enters a guarded environment, and the jobs of this include were not read"
 	}
 	p.find(i.at, f)

@@ -20,9 +20,10 @@ import (
 // Limits on what is read.
 const (
 	MaxBytes    = 1 << 20 // bytes of a pipeline
+	MaxTokens   = 100_000 // words and signs of its YAML; a script is one
 	MaxDepth    = 64      // levels of brackets or indentation
-	MaxKeys     = 2000      // keys of one mapping
-	MaxNodes    = 1_000_000 // values, after aliases, extends and references
+	MaxKeys     = 2000    // keys of one mapping
+	MaxNodes    = 300_000 // values, after aliases, extends and references
 	MaxExtends  = 10      // levels of extends, as the platform allows
 	MaxFindings = 1000
 )
@@ -58,7 +59,7 @@ func (s Severity) String() string {
 
 // Finding is one thing that makes a gate mean less than it seems to.
 type Finding struct {
-	Rule     string // stable, such as "gate-soft"
+	Rule     string // stable, of Rules
 	Threat   string // its place in the threat model, such as "H01"
 	Severity Severity
 	File     string
@@ -81,8 +82,11 @@ func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
 	}
 	p := &pipeline{doc: d, want: want}
 	p.load()
-	for _, rule := range rules {
-		rule(p)
+	if d.spent() {
+		return nil, d.tooMuch()
+	}
+	for _, check := range checks {
+		check(p)
 	}
 	if d.spent() {
 		return nil, d.tooMuch()
@@ -93,14 +97,15 @@ func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
 	return slices.Compact(p.findings), nil
 }
 
-// rules are all there are, each a function that adds what it finds.
-var rules = []func(*pipeline){
+// checks are all there are; each adds what it finds.
+var checks = []func(*pipeline){
 	checkReading,
 	checkIncludes,
 	checkUnseen,
 	checkGates,
 	checkOverrides,
 	checkInherited,
+	checkFed,
 	checkEnvironments,
 	checkOrder,
 	checkWhen,
@@ -125,6 +130,7 @@ func (p *pipeline) find(n *node, f Finding) {
 	p.findings = append(p.findings, f)
 }
 
+// quote is fmt.Sprintf that quotes texts, which are all foreign.
 func quote(format string, args ...any) string {
 	for i, a := range args {
 		if s, ok := a.(string); ok {

@@ -15,34 +15,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-type kind int
-
-const (
-	null kind = iota
-	scalar
-	list
-	table
-	reference // !reference [job, key]
-)
-
-// A node is a value with its aliases and merge keys resolved. Nodes are shared
-// and never changed after they are made.
-type node struct {
-	kind         kind
-	text         string
-	quoted       bool
-	items        []*node
-	entries      []entry
-	size         int // values in it, counted as often as they are used
-	line, column int
-}
-
-type entry struct {
-	name  string
-	key   *node // the place of the name
-	value *node
-}
-
 // doc is a file that was read.
 type doc struct {
 	file    string
@@ -60,143 +32,6 @@ type collision struct {
 	merge *node // the << that does it, or nil
 }
 
-// get returns the value of a key, or nil; a null is a value nobody gave.
-func (n *node) get(name string) *node {
-	if v := n.raw(name); v != nil && v.kind != null {
-		return v
-	}
-	return nil
-}
-
-func (n *node) raw(name string) *node {
-	if n == nil || n.kind != table {
-		return nil
-	}
-	for _, e := range n.entries {
-		if e.name == name {
-			return e.value
-		}
-	}
-	return nil
-}
-
-// key returns the place of a key's name, or n itself.
-func (n *node) key(name string) *node {
-	for _, e := range n.entries {
-		if e.name == name {
-			return e.key
-		}
-	}
-	return n
-}
-
-// str returns the text of a scalar; anything else is empty.
-func (n *node) str() string {
-	if n == nil || n.kind != scalar {
-		return ""
-	}
-	return n.text
-}
-
-// truth is what a value means where yes or no is asked for.
-type truth int
-
-const (
-	unknown truth = iota
-	no
-	yes
-)
-
-// truth reads a boolean as the platform's YAML 1.1 does: yes and on are true.
-func (n *node) truth() truth {
-	if n == nil || n.kind != scalar || n.quoted {
-		return unknown
-	}
-	switch strings.ToLower(n.text) {
-	case "true", "yes", "on":
-		return yes
-	case "false", "no", "off":
-		return no
-	}
-	return unknown
-}
-
-// flat returns the elements of a list whose lists are opened, as the platform
-// does with scripts, rules and needs. A lone value is a list of one.
-func (n *node) flat() []*node {
-	if n == nil || n.kind == null {
-		return nil
-	}
-	if n.kind != list {
-		return []*node{n}
-	}
-	var out []*node
-	for _, i := range n.items {
-		out = append(out, i.flat()...)
-	}
-	return out
-}
-
-// show returns a value on one line, cut to a length that fits a message.
-func (n *node) show() string {
-	var b strings.Builder
-	n.print(&b, 400)
-	s := strings.Join(strings.Fields(b.String()), " ")
-	if len(s) <= 80 {
-		return s
-	}
-	cut := 77
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
-}
-
-// print writes a value as flow YAML, until b is longer than limit.
-func (n *node) print(b *strings.Builder, limit int) {
-	if b.Len() > limit {
-		return
-	}
-	if n == nil {
-		b.WriteString("nothing")
-		return
-	}
-	switch n.kind {
-	case null:
-		b.WriteString("null")
-	case scalar:
-		b.WriteString(n.text)
-	case list, reference:
-		if n.kind == reference {
-			b.WriteString("!reference ")
-		}
-		b.WriteByte('[')
-		for i, v := range n.items {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			v.print(b, limit)
-		}
-		b.WriteByte(']')
-	case table:
-		b.WriteByte('{')
-		for i, e := range n.entries {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(e.name + ": ")
-			e.value.print(b, limit)
-		}
-		b.WriteByte('}')
-	}
-}
-
-func (n *node) String() string {
-	var b strings.Builder
-	n.print(&b, 16*MaxBytes)
-	return b.String()
-}
-
 func malformed(format string, args ...any) error {
 	return fault.New(fault.Usage, fault.Lint, "", format, args...)
 }
@@ -206,11 +41,12 @@ func read(file string, raw []byte) (*doc, error) {
 	if len(raw) > MaxBytes {
 		return nil, fault.New(fault.Usage, fault.Limit, "", "%s: %d bytes, at most %d are read", file, len(raw), MaxBytes)
 	}
+	raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
 	if !utf8.Valid(raw) || bytes.IndexByte(raw, 0) >= 0 {
 		return nil, malformed("%s: not UTF-8 text", file)
 	}
 	docs, err := parse(raw)
-	if errors.Is(err, errDeep) {
+	if errors.Is(err, errDeep) || errors.Is(err, errLong) {
 		return nil, fault.New(fault.Usage, fault.Limit, "", "%s: %w", file, err)
 	}
 	if err != nil {
@@ -250,7 +86,10 @@ func (d *doc) arrange(roots []*node) error {
 	return nil
 }
 
-var errDeep = fmt.Errorf("nested deeper than %d", MaxDepth)
+var (
+	errDeep = fmt.Errorf("nested deeper than %d", MaxDepth)
+	errLong = fmt.Errorf("more than %d words and signs", MaxTokens)
+)
 
 // parse keeps a panic of the parser an error of the file.
 func parse(raw []byte) (docs []*ast.DocumentNode, err error) {
@@ -260,6 +99,9 @@ func parse(raw []byte) (docs []*ast.DocumentNode, err error) {
 		}
 	}()
 	tokens := lexer.Tokenize(string(raw))
+	if len(tokens) > MaxTokens {
+		return nil, errLong
+	}
 	if deep(raw, tokens) {
 		return nil, errDeep
 	}
@@ -408,9 +250,10 @@ func (d *doc) mapping(n node, values []*ast.MappingValueNode) (*node, error) {
 			return nil, err
 		}
 		key.kind = scalar
-		if n.put(entry{key.text, key, value}) && written[key.text] {
+		if old := n.raw(key.text); written[key.text] && old.String() != value.String() {
 			d.twice = append(d.twice, collision{at: key, name: key.text})
 		}
+		n.put(entry{key.text, key, value})
 		written[key.text] = true
 	}
 	for _, e := range n.entries {
@@ -428,16 +271,15 @@ func plainKey(k ast.MapKeyNode) ast.Node {
 	}
 }
 
-// put sets a key and reports whether it was there with another value.
-func (n *node) put(e entry) (replaced bool) {
+// put sets a key, in the place of an earlier one of that name.
+func (n *node) put(e entry) {
 	for i, old := range n.entries {
 		if old.name == e.name {
 			n.entries[i] = e
-			return old.value != e.value
+			return
 		}
 	}
 	n.entries = append(n.entries, e)
-	return false
 }
 
 // merge takes over the keys of other mappings. Of several, the first wins.
@@ -451,7 +293,9 @@ func (d *doc) merge(n *node, place node, value *node, written map[string]bool) e
 			if !d.spend(1) || len(n.entries) > MaxKeys {
 				return d.tooMuch()
 			}
-			if n.put(e) && written[e.name] {
+			old := n.raw(e.name)
+			n.put(e)
+			if written[e.name] && old.String() != e.value.String() {
 				d.twice = append(d.twice, collision{at: &place, name: e.name, merge: &place})
 			}
 		}

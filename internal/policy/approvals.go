@@ -38,6 +38,7 @@ type court struct {
 	facts    []Fact
 	used     []Fact // everything that meets a requirement
 	sets     []set
+	changes  []Change // behind the used facts, each once
 	makers   []Maker
 	changed  bool // the change behind every used fact is known
 }
@@ -57,7 +58,9 @@ func convene(in Input, env Environment, a Artifact, c Candidate, used []Fact) co
 			k.changed = false
 			continue
 		}
-		k.makers = append(k.makers, ch.Makers...)
+		if !slices.ContainsFunc(k.changes, func(x Change) bool { return x.Repository == ch.Repository && x.Head == ch.Head }) {
+			k.changes, k.makers = append(k.changes, ch), append(k.makers, ch.Makers...)
+		}
 	}
 	for _, f := range c.Facts {
 		if s, ok := releaseOf(a, f); ok && s.Covers(k.digest) {
@@ -92,8 +95,8 @@ func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 
 // approvals judges everything that people have to say about a subject.
 func (k court) approvals() []verdict.Finding {
-	if len(k.env.Approvals) == 0 {
-		return nil
+	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
+		return nil // without evidence it is denied for that, and nobody's yes is about anything
 	}
 	if !k.changed {
 		return []verdict.Finding{deny(fault.Duties, "approvals", k.env.Line, "nothing says who made this change, so nobody can be told apart from its makers", "", "mend the evidence first")}
@@ -116,11 +119,7 @@ func (k court) approvals() []verdict.Finding {
 // protected branch.
 func (k court) order() []verdict.Finding {
 	var out []verdict.Finding
-	for _, f := range k.used {
-		c, _ := k.in.change(f.Signer)
-		if slices.ContainsFunc(out, func(o verdict.Finding) bool { return o.Found == c.Deployed && o.Code == fault.Rollback }) {
-			continue
-		}
+	for _, c := range k.changes {
 		switch c.Order {
 		case First, Same, Newer:
 		case Older:
@@ -150,7 +149,7 @@ func (k court) votes() []vote {
 			continue
 		}
 		s, err := f.Statement.Said()
-		if err != nil || !s.Covers(k.digest) {
+		if err != nil {
 			continue
 		}
 		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), breakGlass: s.BreakGlass}
@@ -220,6 +219,8 @@ func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
 	}
 	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
 	switch {
+	case !s.Covers(k.digest):
+		return stale(fmt.Sprintf("%d other artifacts", len(s.Artifacts)), k.digest.String(), "it is for another artifact")
 	case i < 0:
 		return stale(names(s.Environments), k.in.Environment, "it is for another environment")
 	case s.Environments[i].ID != k.in.Protection.ID:
@@ -228,7 +229,7 @@ func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
 		return stale(s.Repository.URI+" #"+s.Repository.ID, k.artifact.Name, "it is for another repository")
 	}
 	if s.Decision == statement.Reject {
-		return k.late(at, s.Expires, k.env.MaxAge)
+		return k.expired(s.Expires) // nothing else ends a no
 	}
 	if k.env.Separate && len(s.Environments) > 1 {
 		return &miss{code: fault.ApprovalMissing, reason: "it names other environments too, and this one wants an approval of its own", found: names(s.Environments), wanted: k.in.Environment}
@@ -259,7 +260,7 @@ func (k court) released(s statement.Said) *miss {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
 	}
 	x := k.sets[i]
-	if !slices.ContainsFunc(x.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment && p.ID == k.in.Protection.ID }) {
+	if !k.in.names(x.Environments) {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
 	}
 	return k.late(x.time, x.Expires, 0)
@@ -271,12 +272,17 @@ func (k court) late(at, until time.Time, max time.Duration) *miss {
 	switch {
 	case at.Sub(k.in.Now) > Skew:
 		return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
-	case k.in.Now.After(until):
-		return &miss{code: fault.ApprovalStale, reason: "it has expired", found: "until " + until.UTC().Format(time.RFC3339)}
 	case max > 0 && k.in.Now.After(at.Add(max)):
 		return &miss{code: fault.ApprovalStale, reason: "it is too old", found: Age(k.in.Now.Sub(at)), wanted: "at most " + Age(max)}
 	}
-	return nil
+	return k.expired(until)
+}
+
+func (k court) expired(until time.Time) *miss {
+	if !k.in.Now.After(until) {
+		return nil
+	}
+	return &miss{code: fault.ApprovalStale, reason: "it has expired", found: "until " + until.UTC().Format(time.RFC3339)}
 }
 
 func (k court) ours(o statement.Origin) bool {
@@ -287,18 +293,18 @@ func (k court) ours(o statement.Origin) bool {
 
 // reviewed ties a review that a platform holds to a release set: by the digest
 // in its comment or, where reviews carry times and belong to one deployment, by
-// the newest set that was there before it.
+// the newest set that was there before it. Who names another digest means that
+// one, whatever was there.
 func (k court) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
-	here := slices.ContainsFunc(r.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment && p.ID == k.in.Protection.ID })
 	if r.Decision == statement.Reject {
-		if !here {
+		if !k.in.names(r.Environments) {
 			v.void = &miss{code: fault.ApprovalStale, reason: "it is for another environment", found: names(r.Environments)}
 		}
 		return v
 	}
 	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
-	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() {
+	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() && !strings.Contains(strings.ToLower(r.Comment), "sha256:") {
 		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.time.After(r.Time) })
 	}
 	if i < 0 {

@@ -16,6 +16,7 @@ import (
 type bench struct {
 	rule    Rule
 	group   Group
+	glass   bool // what breaks the glass is heard here, and nothing else
 	need    int
 	unknown []string // makers that nobody can name: each could be one of the approvers
 	voices  []voice
@@ -30,18 +31,32 @@ type voice struct {
 	member bool
 }
 
+// stands reports whether v may count on b.
+func (b bench) stands(v voice) bool {
+	return v.why == nil && v.decision == statement.Approve && v.breakGlass == b.glass
+}
+
 // seat hears every vote for one rule.
 func (k court) seat(r Rule, votes []vote) bench {
 	g, _ := k.in.Policy.Group(r.Group)
-	b := bench{rule: r, group: g, need: r.Count, chosen: map[string]bool{}}
-	if r.Count > 0 {
-		b.unknown = k.unknown(g)
-		b.need += len(b.unknown)
+	b := bench{rule: r, group: g, chosen: map[string]bool{}}
+	if !r.Veto {
+		b.unknown = k.unknown(g.Excludes)
+		b.need = max(1, r.Count) + len(b.unknown)
 	}
 	for _, v := range votes {
-		b.voices = append(b.voices, k.hear(g, v, g.Excludes))
+		if !k.repeated(g, v, votes) {
+			b.voices = append(b.voices, k.hear(g, v, g.Excludes))
+		}
 	}
 	return b
+}
+
+// repeated reports whether v is a statement that is among votes under the trust
+// of g as well, where alone it can count.
+func (k court) repeated(g Group, v vote, votes []vote) bool {
+	return v.payload != "" && v.trust != k.trust(g) &&
+		slices.ContainsFunc(votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
 }
 
 // hear says whether a vote may count in a group: who it is, whether he belongs
@@ -64,16 +79,18 @@ func (k court) hear(g Group, v vote, excludes []Role) voice {
 		return no(fault.Duties, "is %s, and only people count", v.account.Kind)
 	case k.in.Policy.agent(v.account):
 		return no(fault.Duties, "is marked as an agent, and only people count")
-	case x.person == "":
-		return no(fault.Duties, "stands under no name in people, so nobody knows whose account it is")
-	case !slices.Contains(g.Sources, v.source):
-		return no(fault.Duties, "came as a %s, which group %s does not count", v.source, g.Name)
 	case v.source != ByReview && v.trust != k.trust(g):
 		return no(fault.Chain, "is signed under another trusted root than group %s names", g.Name)
 	}
 	if v.decision == statement.Reject {
-		x.why = v.void
+		x.why = v.void // a no is not counted, so it needs neither a name nor a source
 		return x
+	}
+	switch {
+	case x.person == "":
+		return no(fault.Duties, "stands under no name in people, so nobody knows whose account it is")
+	case !slices.Contains(g.Sources, v.source):
+		return no(fault.Duties, "came as a %s, which group %s does not count", v.source, g.Name)
 	}
 	if m, ok := k.made(v.account, excludes); ok {
 		return no(fault.Duties, "%s %s, which is part of this release", m.Role.Did(), m.Where)
@@ -145,22 +162,26 @@ func (k court) made(a Account, roles []Role) (Maker, bool) {
 			who.Accounts, who.Emails = append(who.Accounts, x.Accounts...), append(who.Emails, x.Emails...)
 		}
 	}
-	for _, m := range k.makers {
-		if !slices.Contains(roles, m.Role) {
-			continue
-		}
-		if m.Account.ID != "" && who.has(m.Account) || slices.ContainsFunc(who.Emails, func(e string) bool { return equalAddress(e, m.Email) }) {
-			return m, true
+	// The weightiest role is the one that people are told.
+	for _, role := range Roles {
+		for _, m := range k.makers {
+			if m.Role != role || !slices.Contains(roles, m.Role) {
+				continue
+			}
+			if m.Account.ID != "" && who.has(m.Account) || slices.ContainsFunc(who.Emails, func(e string) bool { return equalAddress(e, m.Email) }) {
+				return m, true
+			}
 		}
 	}
 	return Maker{}, false
 }
 
-// unknown returns the makers that nobody can name, once each, in words.
-func (k court) unknown(g Group) []string {
+// unknown returns the makers of the given roles that nobody can name, once
+// each, in words.
+func (k court) unknown(roles []Role) []string {
 	out := map[string]string{}
 	for _, m := range k.makers {
-		if m.Account.ID != "" || !slices.Contains(g.Excludes, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
+		if m.Account.ID != "" || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
 			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
 		}) {
 			continue
@@ -168,7 +189,7 @@ func (k court) unknown(g Group) []string {
 		key := strings.ToLower(m.Email)
 		who := fmt.Sprintf("%q", m.Email)
 		if m.Email == "" {
-			key, who = "?"+m.Where, "somebody"
+			key, who = "?"+string(m.Role)+m.Where, "somebody"
 		}
 		if _, ok := out[key]; !ok {
 			out[key] = fmt.Sprintf("%s %s %s and has no account that is known", who, m.Role.Did(), m.Where)
@@ -185,7 +206,7 @@ func match(benches []bench) {
 	eligible := make([][]string, len(benches))
 	for i, b := range benches {
 		for _, v := range b.voices {
-			if v.why == nil && v.decision == statement.Approve && !v.breakGlass && !slices.Contains(eligible[i], v.person) {
+			if b.stands(v) {
 				eligible[i] = append(eligible[i], v.person)
 			}
 		}
@@ -224,19 +245,12 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
 	f.People = k.told(benches, i)
 	f.Eligible = k.eligible(b)
-	var no, void *voice
-	for j := range b.voices {
-		switch v := &b.voices[j]; {
-		case v.decision == statement.Reject && v.why == nil && v.member:
-			no = v
-		case v.decision == statement.Approve && v.why != nil && !v.breakGlass && void == nil:
-			void = v
-		}
-	}
+	no, said := b.rejected()
+	idle, why := b.idle(benches)
 	have := len(b.chosen)
 	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
 	switch {
-	case no != nil:
+	case said:
 		f.Code, f.Outcome, f.Pending = fault.ApprovalRejected, verdict.Deny, false
 		f.Reason = fmt.Sprintf("%s has rejected it", no.account.Label())
 		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
@@ -248,10 +262,10 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Outcome, f.Pending = verdict.Deny, false
 		f.Reason = fmt.Sprintf("group %s approves on the platform's page only, and the platform asks nobody there", b.rule.Group)
 		f.Hint = "protect the environment: " + k.in.Protection.Setting
-	case have == 0 && void != nil:
-		f.Code, f.Outcome = void.why.code, verdict.Deny
-		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", void.account.Label(), void.why.reason)
-		f.Found, f.Wanted = void.why.found, cmp.Or(void.why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
+	case have == 0 && why != nil:
+		f.Code, f.Outcome = why.code, verdict.Deny
+		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", idle.account.Label(), why.reason)
+		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
 		f.Hint = k.ask(f.Eligible)
 	default:
 		f.Found = strings.Join(b.unknown, "; ")
@@ -263,10 +277,43 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 	return f
 }
 
+// rejected returns the no of somebody who may say it.
+func (b bench) rejected() (voice, bool) {
+	i := slices.IndexFunc(b.voices, func(v voice) bool { return v.decision == statement.Reject && v.why == nil && v.member })
+	if i < 0 {
+		return voice{}, false
+	}
+	return b.voices[i], true
+}
+
+// idle returns the first yes that does not count on b, and why; or nothing.
+func (b bench) idle(benches []bench) (voice, *miss) {
+	for _, v := range b.voices {
+		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil {
+			continue
+		}
+		if v.why != nil {
+			return v, v.why
+		}
+		return v, &miss{code: fault.Duties, reason: b.elsewhere(v.person, benches)}
+	}
+	return voice{}, nil
+}
+
+// elsewhere says why somebody who may count on b does not.
+func (b bench) elsewhere(person string, benches []bench) string {
+	for _, o := range benches {
+		if o.chosen[person] {
+			return "counts for group " + o.rule.Group + " already, and a person counts once"
+		}
+	}
+	return "is not needed here"
+}
+
 // impossible reports whether nobody will ever be asked: neither a wait timer
 // nor a job that somebody has to click is an approval (G12, H03).
 func (k court) impossible(b bench) bool {
-	return !k.in.Protection.Asked && slices.Equal(b.group.Sources, []Source{ByReview})
+	return !k.in.Protection.Asked && !slices.ContainsFunc(b.group.Sources, func(s Source) bool { return s != ByReview })
 }
 
 func (k court) agreed(b bench) string {
@@ -274,9 +321,11 @@ func (k court) agreed(b bench) string {
 		return "nobody of group " + b.rule.Group + " objects"
 	}
 	var who []string
+	told := map[string]bool{}
 	for _, v := range b.voices {
-		if l := v.account.Label(); v.why == nil && b.chosen[v.person] && !slices.Contains(who, l) {
-			who = append(who, l)
+		if b.stands(v) && b.chosen[v.person] && !told[v.person] {
+			who = append(who, v.account.Label())
+			told[v.person] = true
 		}
 	}
 	return fmt.Sprintf("%d of %d: %s; none of them made it", len(b.chosen), b.need, strings.Join(who, ", "))
@@ -299,7 +348,7 @@ func (k court) ask(eligible []string) string {
 
 // told lists everybody who spoke, and what it came to.
 func (k court) told(benches []bench, i int) []verdict.Person {
-	b := benches[i]
+	b, counted := benches[i], map[string]bool{}
 	var out []verdict.Person
 	for _, v := range b.voices {
 		p := verdict.Person{
@@ -311,17 +360,18 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 		switch {
 		case v.why != nil:
 			p.Code, p.Reason = v.why.code, v.why.reason
-		case v.decision == statement.Reject || b.chosen[v.person] && !v.breakGlass:
+		case v.decision == statement.Reject:
 			p.Counted = true
-		case v.breakGlass:
+		case v.decision != statement.Approve:
+			p.Reason = "says neither yes nor no"
+		case v.breakGlass && !b.glass:
 			p.Reason = "breaks the glass, which is counted apart"
+		case counted[v.person]:
+			p.Code, p.Reason = fault.Duties, "has spoken before, and a person counts once"
+		case b.chosen[v.person]:
+			p.Counted, counted[v.person] = true, true
 		default:
-			p.Reason = "is not needed here"
-			for j, o := range benches {
-				if j != i && o.chosen[v.person] {
-					p.Reason = "counts for group " + o.rule.Group + " already"
-				}
-			}
+			p.Reason = b.elsewhere(v.person, benches)
 		}
 		out = append(out, p)
 	}
@@ -366,7 +416,7 @@ func (in Input) accounts(g Group) []Account {
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind == Machine || a.Kind == Gone })
+	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind != Human })
 }
 
 // broken lets two people in when the rules cannot be met. Nothing that is not
@@ -378,10 +428,10 @@ func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)
-	b := bench{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, need: g.Count, chosen: map[string]bool{}}
+	b := bench{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, glass: true, need: max(2, g.Count), chosen: map[string]bool{}}
 	free, reason := 0, ""
 	for _, v := range votes {
-		if !v.breakGlass || v.decision != statement.Approve {
+		if !v.breakGlass || v.decision != statement.Approve || k.repeated(group, v, votes) {
 			continue
 		}
 		x := k.hear(group, v, nil)
@@ -400,7 +450,8 @@ func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
 	if len(b.voices) == 0 {
 		return rules
 	}
-	if len(b.chosen) >= b.need && free > 0 {
+	// Each maker that nobody can name could be one of them.
+	if len(b.chosen) >= b.need && free > len(k.unknown(Roles)) {
 		f := met("break-glass", fmt.Sprintf("the glass is broken by %d people, without the approvals that are usual: %s", len(b.chosen), reason), g.Line)
 		f.Code, f.People = fault.Bypass, k.told([]bench{b}, 0)
 		return []verdict.Finding{f}

@@ -60,7 +60,7 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 		hint = "protect it: " + p.Setting
 	}
 	switch {
-	case p.State != Protected && env.Unguarded:
+	case p.State != Protected && env.Unguarded && slices.ContainsFunc(env.Approvals, func(r Rule) bool { return !r.Veto }):
 		return met("environment", "not protected by the platform; the policy says that approvals protect it", line)
 	}
 	switch p.State {
@@ -93,11 +93,16 @@ func bypass(in Input, env Environment) []verdict.Finding {
 		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("the platform does not say whether administrators may pass the rules of %q by", in.Environment), "a protection that holds for everybody", hint))
 	}
 	r := in.Reviews
-	if r.Asked && r.Entered && !slices.ContainsFunc(r.List, func(x Review) bool { return x.Decision == statement.Approve }) {
+	if r.Asked && r.Entered && !slices.ContainsFunc(r.List, func(x Review) bool { return x.Decision == statement.Approve && in.names(x.Environments) }) {
 		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("%s is in %q, and nobody has approved it there: the rules were passed by", r.Run, in.Environment), "the review that the platform asks for",
 			"find out who started it past the reviewers; run it again without"))
 	}
 	return out
+}
+
+// names reports whether the environment that in is about is among all.
+func (in Input) names(all []statement.Place) bool {
+	return slices.ContainsFunc(all, func(p statement.Place) bool { return p.Name == in.Environment && p.ID == in.Protection.ID })
 }
 
 func judge(in Input, env Environment, c Candidate) verdict.Judgement {
@@ -267,6 +272,14 @@ type miss struct {
 }
 
 func check(in Input, a Artifact, q Requirement, f Fact) *miss {
+	if m := meets(in, a, q, f); m != nil {
+		return m
+	}
+	return finished(in, q, f)
+}
+
+// meets is check without the question how the run ended.
+func meets(in Input, a Artifact, q Requirement, f Fact) *miss {
 	nearest := &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names no builder of this artifact"}
 	for _, b := range a.BuiltBy {
 		m := builtBy(b, f.Signer)
@@ -277,7 +290,7 @@ func check(in Input, a Artifact, q Requirement, f Fact) *miss {
 			m = fresh(in.Now, q, f)
 		}
 		if m == nil {
-			return finished(in, q, f)
+			return nil
 		}
 		if m.step > nearest.step {
 			nearest = m

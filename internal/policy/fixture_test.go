@@ -46,12 +46,22 @@ var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // words know two platforms: one that keeps workflows as paths of a repository
 // and operates runners, and one that does neither.
-var words = policy.Words{Trusts: []string{"house", "annex"}, Forge: forge}
+var words = policy.Words{Trusts: []string{"house", "annex"}, Forge: forge, Place: place}
+
+func place(name string) (policy.Place, bool) {
+	switch name {
+	case "code":
+		return policy.Place{Host: "https://code.example", Roles: []string{"read", "write", "admin"}}, true
+	case "jobs":
+		return policy.Place{Host: "https://jobs.example", Roles: []string{"developer", "owner"}}, true
+	}
+	return policy.Place{}, false
+}
 
 func forge(issuer string) (policy.Forge, bool) {
 	switch issuer {
 	case "https://ci.example":
-		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"},
+		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"}, Started: []string{"manual"},
 			Parameters: map[string][]string{buildType: {"workflow", "workflow.ref"}}}, true
 	case "https://jobs.example":
 		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"},

@@ -56,7 +56,9 @@ func (r *reader) people(p *Policy, m mapping) {
 		}
 		p.ApproveIn = append(p.ApproveIn, b)
 	}
-	r.whole(p)
+	if len(r.complaints) == 0 { // else what is not there was perhaps misspelled
+		r.whole(p)
+	}
 }
 
 func (r *reader) group(f field) Group {
@@ -244,7 +246,7 @@ func (r *reader) breakGlass(n ast.Node) *BreakGlass {
 func (r *reader) count(n ast.Node) int {
 	s := r.text(n, "count")
 	c, err := strconv.Atoi(s)
-	if s != "" && (err != nil || c < 1 || c > maxCount) {
+	if s != "" && (err != nil || !number().MatchString(s) || c > maxCount) {
 		r.complain(n, "count %q, want a number from 1 to %d", s, maxCount)
 	}
 	return c
@@ -311,9 +313,20 @@ func (r *reader) asked(p *Policy, name string, count, line int) {
 	if slices.ContainsFunc(g.Members, func(m Member) bool { return m.Kind == MemberTeam || m.Kind == MemberRole }) {
 		return // how many these are, only the platform knows
 	}
-	if n := len(g.Members); n < count {
-		r.complainAt(line, "%d of group %q are asked for, which has %d: nobody could ever enter", count, name, n)
+	if n := p.humans(g); n < count {
+		r.complainAt(line, "%d of group %q are asked for, and its members are %d people: nobody could ever enter", count, name, n)
 	}
+}
+
+// humans is how many people the members of g are, if each is somebody alone.
+func (p *Policy) humans(g Group) int {
+	who := map[string]bool{}
+	for _, m := range g.Members {
+		if x := p.person(Account{Host: m.Host, ID: m.ID}); x != "" {
+			who[x] = true
+		}
+	}
+	return len(who)
 }
 
 // reachable wants a way for every member to say yes.

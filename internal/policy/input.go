@@ -102,4 +102,7 @@ type Input struct {
 	Rosters     []Roster
 	Reviews     Reviews
 	Now         time.Time
+	// Deciding says that the run that asks carries an approval and deploys
+	// nothing: whoever started it is no maker for that.
+	Deciding bool
 }

@@ -129,6 +129,7 @@ type ChangeQuery struct {
 	Refs        []string // patterns of the refs that such a run was on
 
 	Runs []string // addresses of runs whose starters are makers too
+	Self bool     // the run that asks deploys: its starters are makers too
 }
 
 // Run is the platform's word about the run, attempt or job that a certificate
@@ -212,7 +213,7 @@ type Member struct {
 
 // String writes m without its place.
 func (m Member) String() string {
-	if m.ID == "" {
+	if m.ID == "" || m.Kind == MemberEmail {
 		return m.Name
 	}
 	return m.Name + "#" + m.ID

@@ -78,7 +78,7 @@ func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 	for _, r := range env.Requires {
 		if r.PredicateType == f.Statement.PredicateType {
 			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
-			q.change(env, a.BuiltBy[i], f.Signer, in.Environment)
+			q.change(in, env, a.BuiltBy[i], f.Signer)
 		}
 	}
 }
@@ -86,19 +86,32 @@ func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 func (q *Questions) run(r RunQuery) {
 	for i := range q.Runs {
 		if x := &q.Runs[i]; x.URI == r.URI {
-			x.Outcome = x.Outcome || r.Outcome
-			for _, j := range r.Jobs {
-				if !slices.Contains(x.Jobs, j) {
-					x.Jobs = append(x.Jobs, j)
-				}
-			}
+			x.add(r)
 			return
 		}
 	}
 	q.Runs = append(q.Runs, r)
 }
 
-func (q *Questions) change(env Environment, b Builder, s statement.Signer, name string) {
+// add asks of one run what r asks too. Who names no jobs means the whole run,
+// which is more than any of its jobs.
+func (x *RunQuery) add(r RunQuery) {
+	switch {
+	case !r.Outcome:
+	case !x.Outcome:
+		x.Jobs, x.Outcome = slices.Clone(r.Jobs), true
+	case len(x.Jobs) == 0 || len(r.Jobs) == 0:
+		x.Jobs = nil
+	default:
+		for _, j := range r.Jobs {
+			if !slices.Contains(x.Jobs, j) {
+				x.Jobs = append(x.Jobs, j)
+			}
+		}
+	}
+}
+
+func (q *Questions) change(in Input, env Environment, b Builder, s statement.Signer) {
 	if len(env.Approvals) == 0 {
 		return
 	}
@@ -116,6 +129,6 @@ func (q *Questions) change(env Environment, b Builder, s statement.Signer, name 
 	}
 	q.Changes = append(q.Changes, ChangeQuery{
 		Workflows: deploys, Refs: b.Refs,
-		Environment: name, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Baseline: env.Baseline, Runs: []string{s.Run},
+		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Baseline: env.Baseline, Runs: []string{s.Run},
 	})
 }

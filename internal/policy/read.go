@@ -204,9 +204,9 @@ func (r *reader) environment(f field) Environment {
 
 func (r *reader) requirement(f field) Requirement {
 	q := Requirement{Name: f.name, PredicateType: f.name, Line: line(f.key)}
-	keys := []string{"max-age"}
+	keys := []string{"max-age", "jobs"}
 	if f.name == "provenance" {
-		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "inputs", "jobs"}
+		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "jobs", "inputs"}
 	} else if !strings.Contains(f.name, "://") {
 		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, DidYouMean(f.name, []string{"provenance"}))
 	}

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,7 +170,7 @@ func (x wrong) text(t testing.TB) string {
 	return edited(t, x.old, x.new)
 }
 
-var place = regexp.MustCompile(`^policy\.yaml(:[1-9][0-9]*:[1-9][0-9]*)?: [^\n]+$`)
+var located = regexp.MustCompile(`^policy\.yaml(:[1-9][0-9]*(:[1-9][0-9]*)?)?: [^\n]+$`)
 
 func complaints(t *testing.T, x wrong) string {
 	t.Helper()
@@ -182,7 +183,7 @@ func complaints(t *testing.T, x wrong) string {
 		t.Errorf("%s: fault = %v %s, want a usage fault of the policy", x.name, f.Kind, f.Code)
 	}
 	for _, l := range strings.Split(err.Error(), "\n") {
-		if !place.MatchString(l) {
+		if !located.MatchString(l) {
 			t.Errorf("%s: complaint = %q, want it with its place", x.name, l)
 		}
 	}
@@ -303,9 +304,37 @@ func sound(t *testing.T, p *policy.Policy) {
 		if e.Name == "" || len(e.Requires) == 0 {
 			t.Fatalf("environment = %+v, want a requirement", e)
 		}
+		asksPeople(t, p, e)
 		for _, q := range e.Requires {
 			if !strings.Contains(q.PredicateType, "://") || q.MaxAge < 0 {
 				t.Fatalf("requirement = %+v, want the URI of a predicate type", q)
+			}
+		}
+	}
+}
+
+// asksPeople fails t if somebody could let something in whom the policy cannot
+// tell from its makers.
+func asksPeople(t *testing.T, p *policy.Policy, e policy.Environment) {
+	t.Helper()
+	if e.MaxAge <= 0 || e.Unguarded && !slices.ContainsFunc(e.Approvals, func(r policy.Rule) bool { return r.Count > 0 }) {
+		t.Fatalf("environment = %+v, want approvals with an age", e)
+	}
+	asked := slices.Clone(e.Approvals)
+	if b := e.BreakGlass; b != nil {
+		asked = append(asked, policy.Rule{Group: b.Group, Count: b.Count - 1})
+		if b.MaxAge <= 0 {
+			t.Fatalf("break-glass = %+v, want an age", b)
+		}
+	}
+	for _, r := range asked {
+		g, ok := p.Group(r.Group)
+		if !ok || len(g.Members) == 0 || len(g.Excludes) == 0 || len(g.Sources) == 0 || r.Veto == (r.Count > 0) {
+			t.Fatalf("rule %+v of group %+v, want a group with members, exclusions and sources", r, g)
+		}
+		for _, m := range g.Members {
+			if m.Host == "" || m.Name == "" || m.Kind != policy.MemberRole && m.ID == "" {
+				t.Fatalf("member = %+v, want everything that says who", m)
 			}
 		}
 	}
@@ -322,7 +351,7 @@ func TestDidYouMean_helps_with_a_slip_and_not_with_a_guess(t *testing.T) {
 }
 
 func FuzzRead_accepts_only_policies_that_ask_for_something(f *testing.F) {
-	for _, list := range [][]wrong{accepted, structural, unseen, identities()} {
+	for _, list := range [][]wrong{accepted, structural, unseen, identities(), of(f, heard), of(f, unasked), of(f, unheard)} {
 		for _, x := range list {
 			if text := x.text(f); len(text) < 4096 {
 				f.Add(text)

@@ -32,11 +32,14 @@ func Plain(s string) string {
 func shown(r rune) bool { return unicode.IsPrint(r) }
 
 // command says whether the character at i could begin or complete "::" at the
-// start of a line or "##[" anywhere, also when s is printed in parts.
+// start of a line or "##[" anywhere, also when s is printed in parts. Each word
+// may come to stand at the start of a line when text is wrapped, and those who
+// read logs for commands do not mind an indent.
 func command(s string, i int, r rune) bool {
 	switch r {
 	case ':':
-		return strings.Trim(s[:i], " ") == ""
+		rest := s[i+1:]
+		return strings.Trim(s[:i], " ") == "" || s[i-1] == ' ' && (rest == "" || rest[0] == ':')
 	case '#':
 		rest := s[i+1:]
 		return rest == "" || rest[0] == '#' || rest[0] == '['

@@ -15,8 +15,18 @@ func TestK02_no_text_begins_a_command(t *testing.T) {
 	}
 }
 
+func TestK02_no_word_begins_a_command_when_it_is_wrapped_to_a_line_of_its_own(t *testing.T) {
+	for _, s := range []string{"aaaaaaaaaaaa ::error::x", "aaaaaaaaaaaa :", "aaaaaaaaaaaa  ::set-output name=a::b"} {
+		for _, l := range Wrap(Plain(s), 12) {
+			if strings.HasPrefix(l, ":") {
+				t.Errorf("a line of %q = %q, want no command at its start", s, l)
+			}
+		}
+	}
+}
+
 func TestPlain_keeps_printable_text(t *testing.T) {
-	for _, s := range []string{"dist/app.tar.gz", "ghcr.io/acme/app:v1@sha256:ab", "see #12", "Größe 5 µm", "https://x.example/a::b"} {
+	for _, s := range []string{"dist/app.tar.gz", "ghcr.io/acme/app:v1@sha256:ab", "see #12", "Größe 5 µm", "https://x.example/a::b", "std::vector and a :colon"} {
 		if got := Plain(s); got != s {
 			t.Errorf("Plain(%q) = %q, want it unchanged", s, got)
 		}

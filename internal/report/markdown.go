@@ -3,8 +3,10 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -35,11 +37,12 @@ func Markdown(w io.Writer, r Record) error {
 }
 
 func title(r Record) string {
-	verb, _ := words(r.Outcome, r.Environment)
+	verb := verbOf(r.Outcome, r.Environment)
 	if r.Environment == "" {
 		return fmt.Sprintf("Sallyport: %s", verb)
 	}
-	return fmt.Sprintf("Sallyport: %s %s %s", verb, map[bool]string{true: "into", false: "– nothing may enter"}[r.Outcome == verdict.Allow], Code(r.Environment))
+	rest := map[verdict.Outcome]string{verdict.Allow: "into", verdict.Wait: "for approval to enter", verdict.Deny: "– nothing may enter"}[r.Outcome]
+	return fmt.Sprintf("Sallyport: %s %s %s", verb, rest, Code(r.Environment))
 }
 
 func shortDigest(j verdict.Judgement) string {
@@ -48,45 +51,144 @@ func shortDigest(j verdict.Judgement) string {
 }
 
 func answer(r Record, j verdict.Judgement) string {
-	bad := refused(j.Findings)
-	if len(bad) == 0 && len(j.Findings) > 0 {
-		verb, _ := words(verdict.Allow, r.Environment)
-		if r.Outcome != verdict.Allow {
-			verb = "meets the policy"
+	o := j.Outcome()
+	if o == verdict.Allow && r.Outcome != verdict.Allow {
+		return "meets the policy"
+	}
+	var codes []string
+	for _, f := range j.Findings {
+		if c := "**" + string(f.Code) + "**"; f.Code != fault.OK && !slices.Contains(codes, c) {
+			codes = append(codes, c)
 		}
+	}
+	verb := verbOf(o, r.Environment)
+	if len(codes) == 0 {
 		return verb
 	}
-	codes := make([]string, len(bad))
-	for i, f := range bad {
-		codes[i] = "**" + string(f.Code) + "**"
-	}
-	return "denied: " + strings.Join(codes, ", ")
+	return verb + ": " + strings.Join(codes, ", ")
+}
+
+// page is a Markdown summary that is being written. Rows are bounded over all
+// of it: a platform cuts what is too long, without saying what.
+type page struct {
+	*printer
+	r      Record
+	blocks int // findings that were shown
+	room   int // for people who do not count
 }
 
 func (p *printer) reasons(r Record) {
-	shown := 0
-	show := func(name string, list []verdict.Finding) {
-		for _, f := range refused(list) {
-			if shown++; shown > maxRows {
-				return
-			}
-			p.line("")
-			p.line("**%s** %s: %s", f.Code, Code(name), Code(f.Reason))
-			p.line("")
-			for _, x := range []struct{ label, text string }{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", f.Hint}} {
-				if x.text != "" {
-					p.line("- %s: %s", x.label, Code(x.text))
-				}
-			}
-			if f.Line > 0 && r.Policy != nil {
-				p.line("- policy: %s", Code(fmt.Sprintf("%s:%d", r.Policy.File, f.Line)))
-			}
+	g := &page{printer: p, r: r, room: maxRows}
+	g.findings(Code(r.Environment), r.Findings)
+	own, all := gather(r)
+	for i, j := range r.Judgements {
+		g.findings(Code(called(j.Subject)), own[i])
+	}
+	for _, x := range all {
+		g.findings(x.about(r, Code), x.findings)
+	}
+}
+
+// findings writes why something is not allowed, and what people said of it.
+func (p *page) findings(about string, list []verdict.Finding) {
+	for _, f := range list {
+		if f.Outcome == verdict.Allow && len(f.People) == 0 {
+			continue
+		}
+		if p.blocks++; p.blocks > maxRows {
+			return
+		}
+		p.line("")
+		p.line("**%s** %s: %s", heading(f), about, Code(f.Reason))
+		p.people(f)
+		p.facts(f)
+	}
+}
+
+// heading is the code of a finding, and the requirement where it is met.
+func heading(f verdict.Finding) string {
+	if f.Code == fault.OK {
+		return "approved"
+	}
+	return string(f.Code)
+}
+
+func (p *page) facts(f verdict.Finding) {
+	var out []string
+	item := func(label, text string) {
+		if text != "" {
+			out = append(out, fmt.Sprintf("- %s: %s", label, text))
 		}
 	}
-	show(r.Environment, r.Findings)
-	for _, j := range r.Judgements {
-		show(called(j.Subject), j.Findings)
+	if len(f.Eligible) > 0 && f.Pending {
+		item("may approve", Code(names(f.Eligible)))
 	}
+	text, run := splitHint(f.Hint)
+	for _, x := range [][2]string{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", text}} {
+		if x[1] != "" {
+			item(x[0], Code(x[1]))
+		}
+	}
+	if run != "" {
+		out = append(out, "", "  ```", "  "+Plain(run), "  ```", "")
+	}
+	if f.Line > 0 && p.r.Policy != nil && f.Outcome != verdict.Allow {
+		item("policy", Code(fmt.Sprintf("%s:%d", p.r.Policy.File, f.Line)))
+	}
+	if len(out) > 0 {
+		p.line("")
+	}
+	for _, l := range out {
+		p.line("%s", l)
+	}
+}
+
+// people writes a table of everybody who spoke.
+func (p *page) people(f verdict.Finding) {
+	if len(f.People) == 0 {
+		return
+	}
+	shown, left := heard(f, min(p.room, maxStrangers))
+	p.line("")
+	p.line("| who | said | counts | whose word | when |")
+	p.line("|---|---|---|---|---|")
+	for _, x := range shown {
+		counts := "yes"
+		if said(x) == "not counted" {
+			p.room--
+			counts = "no: " + strings.TrimPrefix(fmt.Sprintf("**%s** ", x.Code), "**** ") + Code(x.Reason)
+		}
+		name := Code(named(x.Name))
+		if doubtful(x, f.People) {
+			name += ", account " + Code(x.Identity)
+		}
+		p.line("| %s | %s | %s | %s | %s |", name, decided(x), counts, Code(x.Word), when(p.r, x))
+	}
+	if left > 0 {
+		p.line("| %d more, who do not count, are in the verdict file | | | | |", left)
+	}
+}
+
+func decided(x verdict.Person) string {
+	s := Code(x.Decision)
+	if x.Decision == "approve" || x.Decision == "reject" {
+		s = x.Decision
+	}
+	if x.Comment != "" {
+		s += ": " + Code(clip(x.Comment, maxComment))
+	}
+	return s
+}
+
+func when(r Record, x verdict.Person) string {
+	if x.Time == "" {
+		return ""
+	}
+	s := Code(x.Time)
+	if a := ago(r.At, x.Time); a != Plain(x.Time) {
+		s += ", " + a
+	}
+	return s
 }
 
 func (p *printer) evidence(r Record) {

@@ -1,12 +1,14 @@
-// Package report shows a verdict: as text, as JSON, as Markdown.
+// Package report shows a verdict as text, JSON or Markdown, and what doctor
+// found as text, JSON or SARIF.
 //
-// It reads verdicts and refuses to make or change one. Everything that came
+// It reads answers and refuses to make or change one. Everything that came
 // from outside (names, URIs, reasons that quote a bundle) is escaped before it
 // is shown, so that no artifact can draw its own verdict.
 package report
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"time"
 
@@ -55,27 +57,58 @@ func (r *Record) Stamp(at time.Time) { r.At = at.UTC().Format(time.RFC3339) }
 
 // JSON writes r as one indented JSON document with a final newline. The same
 // record gives the same bytes.
-func JSON(w io.Writer, r Record) error {
+func JSON(w io.Writer, r Record) error { return indented(w, r) }
+
+func indented(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(true)
-	return e.Encode(r)
+	return e.Encode(v)
 }
 
-// words are what a person reads for an outcome.
-func words(o verdict.Outcome, environment string) (verb, rest string) {
+// verbOf is the word for an outcome.
+func verbOf(o verdict.Outcome, environment string) string {
 	switch {
 	case o == verdict.Allow && environment == "":
-		return "verified", ""
+		return "verified"
 	case o == verdict.Allow:
-		return "allowed", " may enter "
+		return "allowed"
 	case o == verdict.Wait:
-		return "waiting", " may not enter yet: "
-	case environment == "":
-		return "denied", " is not verified"
+		return "waiting"
 	default:
-		return "denied", " may not enter "
+		return "denied"
 	}
+}
+
+// words are what a person reads about one artifact of r: the word for its
+// outcome, and what stands after its name.
+func words(o verdict.Outcome, r Record) (verb, rest string) {
+	env := fmt.Sprintf("%q", r.Environment)
+	verb = verbOf(o, r.Environment)
+	switch {
+	case r.Environment == "" && o == verdict.Allow:
+		return verb, ""
+	case r.Environment == "":
+		return verb, " is not verified"
+	case o == verdict.Allow && r.Outcome != verdict.Allow:
+		return "met", " meets the policy for " + env
+	case o == verdict.Allow:
+		return verb, " may enter " + env
+	case o == verdict.Wait:
+		return verb, " may not enter " + env + " yet"
+	default:
+		return verb, " may not enter " + env
+	}
+}
+
+// allWait reports whether list holds something, and nothing but waiting.
+func allWait(list []verdict.Finding) bool {
+	for _, f := range list {
+		if f.Outcome != verdict.Wait {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 // refused returns the findings that do not allow.

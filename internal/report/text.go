@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -88,13 +89,20 @@ func Text(w io.Writer, r Record, c Palette) error {
 	if r.Environment != "" {
 		p.environment(r, c)
 	}
+	own, all := gather(r)
+	hidden := 0
 	for i, j := range r.Judgements {
-		if i < maxListed || j.Outcome() != verdict.Allow {
-			p.judgement(r, j, c)
+		if i >= maxListed && j.Outcome() != verdict.Deny && len(refused(own[i])) == 0 {
+			hidden++
+			continue
 		}
+		p.judgement(r, j, own[i], c)
 	}
-	if n := len(r.Judgements); n > maxListed {
-		p.line("          beyond the first %d only artifacts that are not allowed are listed", maxListed)
+	if hidden > 0 {
+		p.line("          %d more, with no reason of their own, are in the verdict file", hidden)
+	}
+	for _, x := range all {
+		p.common(r, x, c)
 	}
 	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
 		p.total(r, c)
@@ -102,8 +110,8 @@ func Text(w io.Writer, r Record, c Palette) error {
 	return p.err
 }
 
-// maxListed is how many artifacts are listed whatever their outcome. The
-// verdict file has all of them.
+// maxListed is how many artifacts are listed whatever their outcome. Beyond
+// them only those are that are denied, or wait for a reason of their own.
 const maxListed = 20
 
 // j1 is the outcome of the only judgement.
@@ -114,34 +122,74 @@ func (p *printer) environment(r Record, c Palette) {
 	if len(bad) == 0 && len(r.Findings) > 0 {
 		return
 	}
-	verb, _ := words(verdict.Deny, r.Environment)
-	p.line("%s   nothing may enter %q", c.mark(verdict.Deny, verb), r.Environment)
+	o, what := verdict.Deny, "nothing may enter %q"
+	if allWait(bad) {
+		o, what = verdict.Wait, "nothing may enter %q yet"
+	}
+	p.answer(o, verbOf(o, r.Environment), fmt.Sprintf(what, r.Environment), c)
 	for _, f := range bad {
 		p.finding(r, f)
 	}
 }
 
-func (p *printer) judgement(r Record, j verdict.Judgement, c Palette) {
+// answer writes text after the word for an outcome.
+func (p *printer) answer(o verdict.Outcome, verb, text string, c Palette) {
+	first, rest, _ := strings.Cut(strings.Join(Wrap(text, Width-9), "\n"), "\n")
+	p.line("%s%s%s", c.mark(o, verb), strings.Repeat(" ", max(1, 9-len(verb))), first)
+	if rest != "" {
+		p.wrapped("         ", rest)
+	}
+}
+
+// judgement writes what was found about one artifact. The outcome is that of
+// everything; own is what the artifact has for itself.
+func (p *printer) judgement(r Record, j verdict.Judgement, own []verdict.Finding, c Palette) {
 	o := j.Outcome()
-	verb, rest := words(o, r.Environment)
-	if r.Environment != "" && rest != "" {
-		rest += fmt.Sprintf("%q", r.Environment)
-	}
-	if o == verdict.Allow && r.Outcome != verdict.Allow && r.Environment != "" {
-		verb, rest = "met", " meets the policy for "+fmt.Sprintf("%q", r.Environment)
-	}
-	p.line("%s%s%s%s", c.mark(o, verb), strings.Repeat(" ", max(1, 9-len(verb))), Plain(called(j.Subject)), rest)
-	if o == verdict.Allow {
+	verb, rest := words(o, r)
+	p.answer(o, verb, Plain(called(j.Subject))+rest, c)
+	if o == verdict.Allow || j.Subject.Name != j.Subject.Digest.String() {
 		p.line("  %s", j.Subject.Digest)
-		for _, f := range j.Findings {
-			p.wrapped(fmt.Sprintf("  %-12s ", Plain(label(f.Requirement))), Plain(f.Reason))
-		}
+	}
+	if o == verdict.Allow {
+		p.met(r, own)
 		return
 	}
-	if j.Subject.Name != j.Subject.Digest.String() {
-		p.line("  %s", j.Subject.Digest)
+	for _, f := range refused(own) {
+		p.finding(r, f)
 	}
-	for _, f := range refused(j.Findings) {
+}
+
+// met writes the requirements that are met, a line or more for each.
+func (p *printer) met(r Record, list []verdict.Finding) {
+	width := 12
+	for _, f := range list {
+		if n := size(Plain(label(f.Requirement))); n <= maxLabel {
+			width = max(width, n+1)
+		}
+	}
+	for _, f := range list {
+		text := Plain(f.Reason)
+		if f.Code != fault.OK {
+			text = string(f.Code) + "  " + text
+		}
+		p.wrapped("  "+pad(Plain(label(f.Requirement)), width)+" ", text)
+		p.people(r, f)
+	}
+}
+
+// maxLabel is the longest name of a requirement that the others line up with.
+const maxLabel = 24
+
+// common writes what people said about several artifacts.
+func (p *printer) common(r Record, x common, c Palette) {
+	o := x.findings[0].Outcome
+	verb, _ := words(o, r)
+	p.answer(o, verb, "for "+x.about(r, Plain), c)
+	if o == verdict.Allow {
+		p.met(r, x.findings)
+		return
+	}
+	for _, f := range x.findings {
 		p.finding(r, f)
 	}
 }
@@ -166,34 +214,68 @@ func label(requirement string) string {
 
 func (p *printer) finding(r Record, f verdict.Finding) {
 	p.hanging("  "+string(f.Code)+"  ", "    ", Plain(f.Reason))
-	for _, x := range []struct{ label, text string }{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", f.Hint}} {
+	beside := func(label string) string { return fmt.Sprintf("  %-6s ", label) }
+	if len(f.People)+len(f.Eligible) > 0 {
+		beside = func(label string) string { return fmt.Sprintf("    %-11s  ", label) }
+		p.people(r, f)
+	}
+	p.facts(beside, f.Found, f.Wanted, f.Hint)
+	if f.Line > 0 && r.Policy != nil {
+		p.line("%s%s:%d", beside("policy"), Plain(r.Policy.File), f.Line)
+	}
+}
+
+// facts writes what was found, what was wanted and the next step. A command in
+// it has a line of its own, however long, because it is there to be copied.
+func (p *printer) facts(beside func(string) string, found, wanted, hint string) {
+	for _, x := range []struct{ label, text string }{{"found", found}, {"wanted", wanted}} {
 		if x.text != "" {
-			p.wrapped(fmt.Sprintf("  %-6s ", x.label), Plain(x.text))
+			p.wrapped(beside(x.label), Plain(x.text))
 		}
 	}
-	if f.Line > 0 && r.Policy != nil {
-		p.line("  %-6s %s:%d", "policy", Plain(r.Policy.File), f.Line)
+	text, run := splitHint(hint)
+	if text != "" {
+		p.wrapped(beside("fix"), Plain(text))
+	}
+	if run != "" {
+		p.line("%s%s", strings.Repeat(" ", size(beside(""))), Plain(run))
 	}
 }
 
 func (p *printer) total(r Record, c Palette) {
-	n := 0
+	n, wait := 0, 0
 	for _, j := range r.Judgements {
-		if j.Outcome() == verdict.Allow {
+		switch j.Outcome() {
+		case verdict.Allow:
 			n++
+		case verdict.Wait:
+			wait++
 		}
 	}
-	verb, _ := words(r.Outcome, r.Environment)
+	verb := verbOf(r.Outcome, r.Environment)
 	if n == len(r.Judgements) && r.Outcome != verdict.Allow {
-		p.line("%s%sthe environment does not meet the policy%s", c.mark(r.Outcome, verb), strings.Repeat(" ", max(1, 9-len(verb))), closing(r))
+		p.answer(r.Outcome, verb, "the environment does not meet the policy"+closing(r), c)
 		return
 	}
-	p.line("%s%s%d of %d artifacts meet the policy%s", c.mark(r.Outcome, verb), strings.Repeat(" ", max(1, 9-len(verb))), n, len(r.Judgements), closing(r))
+	text := fmt.Sprintf("%d of %d artifacts meet the policy", n, len(r.Judgements))
+	switch denied := len(r.Judgements) - n - wait; {
+	case wait > 0 && wait == len(r.Judgements):
+		text = fmt.Sprintf("all %d artifacts wait for approval", wait)
+	case wait > 0 && denied > 0:
+		text += fmt.Sprintf(", %d wait for approval, %d denied", wait, denied)
+	case wait > 0:
+		text += fmt.Sprintf(", %d wait for approval", wait)
+	}
+	p.answer(r.Outcome, verb, text+closing(r), c)
 }
 
 func closing(r Record) string {
-	if r.Outcome != verdict.Allow && r.Environment != "" {
+	switch {
+	case r.Outcome == verdict.Allow || r.Environment == "":
+		return ""
+	case r.Outcome == verdict.Wait:
+		return "; nothing may be deployed yet"
+	default:
 		return "; nothing may be deployed"
 	}
-	return ""
 }

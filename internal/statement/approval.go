@@ -40,7 +40,7 @@ type DigestSet struct {
 	SHA256 string `json:"sha256"`
 }
 
-// Digests returns d as a digest.
+// digest returns d as a digest.
 func (d DigestSet) digest(what string) (subject.Digest, error) {
 	x, err := subject.ParseHex(d.SHA256)
 	if err != nil {
@@ -148,7 +148,7 @@ func (s Statement) Set() (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
-	if want := ReleaseDigest(artifacts, s.Predicate); release.Digest != want || release.Name != releasePrefix+out.Version {
+	if want := ReleaseDigest(artifacts, s.Predicate); release != ReleaseSubject(out.Version, want) {
 		return Set{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the release set is called %q %s, and its content has %q %s", release.Name, release.Digest, releasePrefix+out.Version, want)
 	}
 	out.Digest, out.Artifacts = release.Digest, artifacts
@@ -161,7 +161,10 @@ func (s Statement) Set() (Set, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Set{}, err
 	}
-	return out, places(out.Environments, out.Repository)
+	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+		return Set{}, err
+	}
+	return out, nil
 }
 
 // Said reads s as an approval or a rejection.
@@ -180,8 +183,8 @@ func (s Statement) Said() (Said, error) {
 	if out.Release, err = out.Approval.Release.digest("release"); err != nil {
 		return Said{}, err
 	}
-	if out.Release != release.Digest {
-		return Said{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the approval is about release %s and names %s", release.Digest, out.Release)
+	if want := ReleaseSubject(out.Version, out.Release); release != want {
+		return Said{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the approval is about %q %s, and its content names %q %s", release.Name, release.Digest, want.Name, want.Digest)
 	}
 	out.Artifacts = artifacts
 	if out.policyEvidence, err = seen(out.Policy, out.Evidence); err != nil {
@@ -193,7 +196,10 @@ func (s Statement) Said() (Said, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	return out, places(out.Environments, out.Repository)
+	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+		return Said{}, err
+	}
+	return out, nil
 }
 
 // Covers reports whether d is among the artifacts of an approval.
@@ -207,14 +213,30 @@ func covers(all []subject.Subject, d subject.Digest) bool {
 }
 
 // JSON returns r as the predicate of a statement.
-func (r Release) JSON() ([]byte, error) { return json.Marshal(r) }
+func (r Release) JSON() ([]byte, error) {
+	r.Evidence = sorted(r.Evidence)
+	return json.Marshal(r)
+}
 
 // JSON returns a as the predicate of a statement.
-func (a Approval) JSON() ([]byte, error) { return json.Marshal(a) }
+func (a Approval) JSON() ([]byte, error) {
+	a.Evidence = sorted(a.Evidence)
+	return json.Marshal(a)
+}
 
-// own reads a predicate of ours: of exactly this type, without a member that
-// is unknown.
-func (s Statement) own(kind string, into any) error {
+// sorted returns all in their order, each once, and a list even of none.
+func sorted(all []DigestSet) []DigestSet {
+	out := append([]DigestSet{}, all...)
+	slices.SortFunc(out, func(x, y DigestSet) int { return strings.Compare(x.SHA256, y.SHA256) })
+	return slices.Compact(out)
+}
+
+// own reads a predicate of ours: of exactly this type, and byte for byte as
+// JSON writes it, so that one content has one digest.
+func (s Statement) own(kind string, into interface{ JSON() ([]byte, error) }) error {
+	if s.Type != TypeV1 {
+		return fault.New(fault.Refused, fault.Statement, "", "_type is %q, want %q", s.Type, TypeV1)
+	}
 	if s.PredicateType != kind {
 		return fault.New(fault.Refused, fault.Predicate, "", "predicate type is %q, want %q", s.PredicateType, kind)
 	}
@@ -226,26 +248,27 @@ func (s Statement) own(kind string, into any) error {
 	if err := d.Decode(into); err != nil {
 		return fault.New(fault.Refused, fault.Predicate, "", "predicate: %w", err)
 	}
-	again, err := json.Marshal(into)
+	again, err := into.JSON()
 	if err != nil || !bytes.Equal(again, s.Predicate) {
 		return fault.New(fault.Refused, fault.Malformed, "", "the predicate is not written as Sallyport writes it")
 	}
 	return nil
 }
 
-// split returns the artifacts of s and the release, which stands last.
+// split returns the artifacts of s and the release, which stands last and
+// alone.
 func (s Statement) split() ([]subject.Subject, subject.Subject, error) {
 	var all []subject.Subject
 	for _, d := range s.Subject {
 		x, err := subject.ParseHex(d.Digest["sha256"])
-		if err != nil || len(d.Digest) != 1 {
-			return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has no digest but sha256", d.Name)
+		if err != nil || len(d.Digest) != 1 || d.URI != "" {
+			return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q, want a name, a digest sha256 and nothing else", d.Name)
 		}
 		all = append(all, subject.Subject{Name: d.Name, Digest: x})
 	}
 	last := len(all) - 1
-	if last < 1 || !strings.HasPrefix(all[last].Name, releasePrefix) {
-		return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "want artifacts and, last, a release among the subjects")
+	if slices.IndexFunc(all, func(x subject.Subject) bool { return strings.HasPrefix(x.Name, releasePrefix) }) != last || last < 1 {
+		return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "want artifacts and, last, one release among the subjects")
 	}
 	return all[:last], all[last], nil
 }
@@ -272,9 +295,20 @@ func instant(name, s string) (time.Time, error) {
 	return t, nil
 }
 
-func places(all []Place, o Origin) error {
-	if len(all) == 0 || slices.ContainsFunc(all, func(p Place) bool { return p.Name == "" }) {
-		return fault.New(fault.Refused, fault.Predicate, "", "no environment, or one without a name")
+// whole wants what an approval is worth nothing without.
+func whole(version string, all []Place, o Origin) error {
+	if version == "" {
+		return fault.New(fault.Refused, fault.Predicate, "", "the release has no version")
+	}
+	seen := map[string]bool{"": true}
+	for _, p := range all {
+		if seen[p.Name] {
+			return fault.New(fault.Refused, fault.Predicate, "", "environment %q has no name, or stands here a second time", p.Name)
+		}
+		seen[p.Name] = true
+	}
+	if len(all) == 0 {
+		return fault.New(fault.Refused, fault.Predicate, "", "no environment is named")
 	}
 	if o.URI == "" || o.ID == "" {
 		return fault.New(fault.Refused, fault.Predicate, "", "the repository has no address or no number")

@@ -17,6 +17,9 @@ type flow struct {
 	jobs  []*job // in the order of the file
 	byID  map[string]*job
 	found []Finding
+
+	ungated map[*job]bool   // for which judge found no gate
+	ahead   map[*job][]*job // what before has worked out
 }
 
 // A job is a job with the environments it may enter and the gates in it.
@@ -37,7 +40,7 @@ type gate struct {
 }
 
 func newFlow(path string, raw []byte, w *actionlint.Workflow, want Want) *flow {
-	f := &flow{path: path, lines: strings.Split(string(raw), "\n"), wf: w, want: want, byID: map[string]*job{}}
+	f := &flow{path: path, lines: strings.Split(string(raw), "\n"), wf: w, want: want, byID: map[string]*job{}, ahead: map[*job][]*job{}, ungated: map[*job]bool{}}
 	for id, j := range w.Jobs {
 		if j == nil {
 			continue
@@ -122,14 +125,19 @@ func (f *flow) environmentOf(j *job, s *actionlint.Step, c command) string {
 	return v
 }
 
-// variable returns the value that a variable has in s, as it is written.
+// variable returns the value that a variable has in s, or in j if s is nil, as
+// it is written. Expressions do not distinguish upper and lower case.
 func (f *flow) variable(j *job, s *actionlint.Step, name string) string {
-	for _, e := range []*actionlint.Env{s.Env, j.Env, f.wf.Env} {
+	scopes := []*actionlint.Env{j.Env, f.wf.Env}
+	if s != nil {
+		scopes = slices.Insert(scopes, 0, s.Env)
+	}
+	for _, e := range scopes {
 		if e == nil {
 			continue
 		}
 		for _, v := range e.Vars {
-			if v != nil && v.Name != nil && v.Value != nil && v.Name.Value == name {
+			if v != nil && v.Name != nil && v.Value != nil && strings.EqualFold(v.Name.Value, name) {
 				return v.Value.Value
 			}
 		}
@@ -216,8 +224,12 @@ func (f *flow) concerns(j *job) bool {
 
 // bystanders are actions that fetch, keep or set up, and deploy nothing.
 var bystanders = []string{"actions/checkout", "actions/download-artifact", "actions/upload-artifact", "actions/cache",
-	"actions/setup-go", "actions/setup-node", "actions/setup-python", "actions/setup-java", "actions/setup-dotnet",
 	"github/codeql-action", "step-security/harden-runner"}
+
+// stands reports whether an action is a bystander, by its name.
+func stands(r reference) bool {
+	return slices.Contains(bystanders, r.repository) || strings.Contains(r.repository, "/setup-")
+}
 
 // effective reports whether s may change something outside of the job.
 func (f *flow) effective(j *job, s *actionlint.Step) bool {
@@ -227,11 +239,11 @@ func (f *flow) effective(j *job, s *actionlint.Step) bool {
 			return true
 		}
 		_, ours := f.ours(e.Uses)
-		return !ours && !slices.Contains(bystanders, parseUses(e.Uses.Value).repository)
+		return !ours && !stands(parseUses(e.Uses.Value))
 	case *actionlint.ExecRun:
 		return !preparing(f.script(j, s, e), e.Run.Value)
 	}
-	return true
+	return false // reported as not understood
 }
 
 // script reads the commands of a step.
@@ -267,13 +279,18 @@ func (f *flow) needs(j *job) []*job {
 
 // before returns every job that j waits for, near ones first.
 func (f *flow) before(j *job) []*job {
-	var out []*job
+	if out, done := f.ahead[j]; done {
+		return out
+	}
+	out, seen := []*job{}, map[*job]bool{j: true}
 	for queue := f.needs(j); len(queue) > 0; queue = queue[1:] {
-		if k := queue[0]; k != j && !slices.Contains(out, k) {
+		if k := queue[0]; !seen[k] {
+			seen[k] = true
 			out = append(out, k)
 			queue = append(queue, f.needs(k)...)
 		}
 	}
+	f.ahead[j] = out
 	return out
 }
 

@@ -53,6 +53,9 @@ func (l *lexer) step() {
 		l.at++
 	case l.peek("<<") && !l.peek("<<<"):
 		l.heredoc()
+	case c == '&' && (l.peek("&>") || l.at > 0 && strings.ContainsRune("<>", l.src[l.at-1])):
+		l.put(c) // of a redirection
+		l.at++
 	case strings.ContainsRune(";&|()", c):
 		l.operator()
 	default:

@@ -108,11 +108,12 @@ type scan struct {
 	depth             int // of if, loops, functions and brackets
 	words             []string
 	before, after     string // the operators around the words
+	negated           bool   // by a ! before them
 }
 
 // opening and closing are the words that begin and end a compound command.
 var (
-	opening = []string{"if", "while", "until", "for", "case", "select", "{", "(", "function", "!", "coproc"}
+	opening = []string{"if", "while", "until", "for", "case", "select", "{", "(", "function", "coproc"}
 	closing = []string{"fi", "done", "esac", "}", ")"}
 	between = []string{"then", "else", "elif", "do"}
 )
@@ -122,7 +123,7 @@ func (s *scan) next() bool {
 	if s.at >= len(s.items) {
 		return false
 	}
-	s.before, s.after, s.words = s.after, "\n", nil
+	s.before, s.after, s.words, s.negated = s.after, "\n", nil, false
 	for ; s.at < len(s.items); s.at++ {
 		i := s.items[s.at]
 		if i.operator {
@@ -148,10 +149,11 @@ func (s *scan) bracket(op string) {
 	}
 }
 
-// keyword takes a word that is the shell's own. A lone ! lasts to the end of
-// the script: what follows it is never sure.
+// keyword takes a word that is the shell's own.
 func (s *scan) keyword(w string) bool {
 	switch {
+	case w == "!":
+		s.negated = true
 	case slices.Contains(opening, w):
 		s.depth++
 	case slices.Contains(closing, w):
@@ -166,7 +168,7 @@ func (s *scan) keyword(w string) bool {
 // list of && only the last command's failure ends it, unless the list is the
 // last thing there is.
 func (s *scan) isHard() bool {
-	if s.depth > 0 || s.before == "||" || s.before == "&&" || s.before == ")" || s.after == "||" || s.after == "&" || s.after == "(" {
+	if s.depth > 0 || s.negated || s.before == "||" || s.before == "&&" || s.before == ")" || s.after == "||" || s.after == "&" || s.after == "(" {
 		return false
 	}
 	if (s.before == "|" || s.after == "|") && !s.pipefail {
@@ -238,8 +240,13 @@ func preparing(list []command, script string) bool {
 	if strings.ContainsAny(script, "`|&;<") && !onlyJoined(script) || strings.Contains(script, "$(") || strings.Contains(script, "GITHUB_") || strings.Contains(script, "${{") {
 		return false
 	}
-	return len(list) > 0 && !slices.ContainsFunc(list, func(c command) bool { return !slices.Contains(handy, c.words[0]) })
+	return len(list) > 0 && !slices.ContainsFunc(list, func(c command) bool {
+		return !slices.Contains(handy, c.words[0]) || c.words[0] != "sha256sum" && slices.ContainsFunc(c.words, long)
+	})
 }
+
+// long reports whether a word is a long option. Some of tar's run a program.
+func long(w string) bool { return strings.HasPrefix(w, "--") }
 
 // onlyJoined reports whether && is the only operator in the script.
 func onlyJoined(script string) bool {

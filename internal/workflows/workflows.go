@@ -23,7 +23,8 @@ import (
 const (
 	MaxBytes = 512 << 10 // of one workflow file
 	MaxFiles = 200       // of one repository
-	maxWeigh = 20_000    // lines of a file after its aliases are replaced
+	MaxJobs  = 500       // of one workflow
+	maxWeigh = 20_000    // lines that the aliases of a file stand for
 )
 
 // Want is what the workflows are held against.
@@ -90,6 +91,9 @@ func Check(path string, raw []byte, want Want) (found []Finding, err error) {
 	w, errs := actionlint.Parse(raw)
 	if w == nil || len(w.Jobs) == 0 {
 		return nil, unreadable(path, errs)
+	}
+	if len(w.Jobs) > MaxJobs {
+		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d jobs, at most %d are allowed", path, len(w.Jobs), MaxJobs)
 	}
 	f := newFlow(path, raw, w, want)
 	f.checkSyntax(errs)

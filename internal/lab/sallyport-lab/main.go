@@ -35,6 +35,13 @@ const (
 )
 
 func run(args []string, stdout, stderr io.Writer) int {
+	if len(args) > 0 && verbs[args[0]] != nil {
+		if err := verbs[args[0]](args[1:], stdout); err != nil {
+			fmt.Fprintln(stderr, "sallyport-lab:", err)
+			return exitTrouble
+		}
+		return 0
+	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	config, command, err := parse(args, stderr)

@@ -1,0 +1,511 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+func approveCommand(r *run) (answer, error) {
+	return r.decide(cmp.Or(r.text("decision"), statement.Approve))
+}
+
+func rejectCommand(r *run) (answer, error) { return r.decide(statement.Reject) }
+
+// A proposal is a release as somebody sees it before he decides.
+type proposal struct {
+	set      statement.Set
+	fact     policy.Fact
+	chosen   chosen
+	inputs   []policy.Input // one for each environment
+	decision string
+	expires  time.Time
+}
+
+// decide shows a release, asks, and signs the answer.
+func (r *run) decide(decision string) (answer, error) {
+	p, err := r.policy()
+	if err != nil {
+		return answer{}, err
+	}
+	if r.text("release") == "" {
+		return answer{}, fault.New(fault.Usage, fault.Config, "sallyport release and a waiting gate print it", "--release is missing: which release is it about?")
+	}
+	if r.at, err = r.doorOf(p); err != nil {
+		return answer{}, err
+	}
+	x, err := r.propose(p, decision)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := r.showProposal(x); err != nil {
+		return answer{}, err
+	}
+	if r.platform == nil && !r.on("yes") {
+		if r.text("format") == "json" {
+			return done, nil // another front end asks
+		}
+		if err := r.confirm(x); err != nil {
+			return answer{}, err
+		}
+	}
+	return done, r.sayIt(x)
+}
+
+// propose finds the release set and everything that is known about it.
+func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
+	x := proposal{decision: decision}
+	digest, err := subject.ParseDigest(r.text("release"))
+	if err != nil {
+		return x, usage("--release: %v", err)
+	}
+	named := chosen{list: []subject.Subject{{Name: "release", Digest: digest}}, files: map[subject.Digest]string{}}
+	g, _, err := r.gate(p, named, r.at)
+	if err != nil {
+		return x, err
+	}
+	if x.set, x.fact, err = r.findRelease(g, p, digest); err != nil {
+		return x, err
+	}
+	if x.set.PolicyDigest != p.Digest {
+		return x, fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
+			"release %q was made under policy %s, and %s is %s", x.set.Version, x.set.PolicyDigest, r.text("policy"), p.Digest)
+	}
+	if r.now.After(x.set.Expires) {
+		return x, fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "release %q has expired at %s", x.set.Version, x.set.ExpiresAt)
+	}
+	if x.chosen, err = r.pick(x.set); err != nil {
+		return x, err
+	}
+	if g, _, err = r.gate(p, x.chosen, r.at); err != nil {
+		return x, err
+	}
+	g.Deciding = true
+	life, err := policy.ParseAge(r.text("expires"))
+	if err != nil {
+		return x, usage("--expires: %v", err)
+	}
+	x.expires = r.now.Add(life)
+	if x.set.Expires.Before(x.expires) {
+		x.expires = x.set.Expires
+	}
+	return x, r.lookInto(&x, g, p)
+}
+
+// findRelease looks the release set up by its own digest.
+func (r *run) findRelease(g *gate.Gate, p *policy.Policy, digest subject.Digest) (statement.Set, policy.Fact, error) {
+	defer r.progress("looking for the release")()
+	facts, err := g.About(r.ctx, subject.Subject{Name: "release", Digest: digest})
+	if err != nil {
+		return statement.Set{}, policy.Fact{}, err
+	}
+	return policy.FindRelease(p, facts, digest)
+}
+
+// pick returns the artifacts that are decided about.
+func (r *run) pick(set statement.Set) (chosen, error) {
+	c := chosen{files: map[subject.Digest]string{}}
+	want := r.list("subject")
+	for _, s := range set.Artifacts {
+		if len(want) == 0 || slices.Contains(want, s.Name) || slices.Contains(want, s.Digest.String()) {
+			c.list = append(c.list, s)
+		}
+	}
+	for _, w := range want {
+		if !slices.ContainsFunc(set.Artifacts, func(s subject.Subject) bool { return s.Name == w || s.Digest.String() == w }) {
+			return c, usage("release %q has no artifact %q", set.Version, w)
+		}
+	}
+	var names []string
+	for _, s := range c.list {
+		if strings.Contains(s.Name, "@sha256:") {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 || r.on("offline") {
+		return c, nil
+	}
+	sel, err := subject.Parse(names)
+	if err != nil {
+		return c, err
+	}
+	_, err = r.images(&c, sel)
+	return c, err
+}
+
+// lookInto looks at every environment that is decided about.
+func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
+	want := r.list("environments")
+	for _, w := range want {
+		if !slices.ContainsFunc(x.set.Environments, func(e statement.Place) bool { return e.Name == w }) {
+			return usage("release %q is not for %q", x.set.Version, w)
+		}
+	}
+	for _, e := range x.set.Environments {
+		if len(want) > 0 && !slices.Contains(want, e.Name) {
+			continue
+		}
+		in, err := r.look(g, p, x.chosen, e.Name)
+		if err != nil {
+			return err
+		}
+		if in.Protection.ID != e.ID {
+			return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "environment %q was made anew since the release set: its number is %q, not %q", e.Name, in.Protection.ID, e.ID)
+		}
+		if lacking := policy.Lacking(in); len(lacking) > 0 && x.decision == statement.Approve {
+			return fault.New(fault.Refused, lacking[0].Code, lacking[0].Hint, "there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
+		}
+		x.inputs = append(x.inputs, in)
+	}
+	return nil
+}
+
+// sayIt signs the decision, makes sure that the gate will count it, and stores
+// it.
+func (r *run) sayIt(x proposal) error {
+	token, err := r.whoami()
+	if err != nil {
+		return err
+	}
+	check, err := r.standing(x, token)
+	if err != nil {
+		return err
+	}
+	a := statement.Approval{
+		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
+		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
+		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: []statement.DigestSet{},
+	}
+	for _, in := range x.inputs {
+		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
+		for _, d := range policy.Seen(in) {
+			if !slices.Contains(a.Evidence, d) {
+				a.Evidence = append(a.Evidence, d)
+			}
+		}
+		for _, c := range in.Changes {
+			a.Since = c.Base
+		}
+	}
+	slices.SortFunc(a.Evidence, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
+	if a.BreakGlass && strings.TrimSpace(a.Reason) == "" {
+		return usage("--break-glass needs --reason")
+	}
+	predicate, err := a.JSON()
+	if err != nil {
+		return err
+	}
+	receipt, err := r.signStatement(x.chosen, token, statement.ApprovalV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
+	if err != nil {
+		return err
+	}
+	return r.decided(x, receipt)
+}
+
+// whoami returns the identity token of whoever decides: the job's in a job,
+// which names who started it, and a person's own elsewhere.
+func (r *run) whoami() (string, error) {
+	if r.platform != nil {
+		return r.platform.IDToken(r.ctx)
+	}
+	if t := r.Getenv("SALLYPORT_IDENTITY_TOKEN"); t != "" {
+		return t, nil // from elsewhere, for audience sigstore
+	}
+	name := r.text("sigstore")
+	if name == "auto" {
+		name = "public-good"
+		if r.text("signing-config") != "" {
+			name = "custom"
+		}
+	}
+	signing, err := r.signingConfig(name)
+	if err != nil {
+		return "", err
+	}
+	l := sigstore.Login{Device: r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser(), In: os.Stdin, Out: r.Stderr}
+	if b := r.Getenv("BROWSER"); b != "" {
+		l.Open = func(url string) error { return exec.CommandContext(r.ctx, b, url).Start() }
+	}
+	return l.IDToken(r.ctx, signing)
+}
+
+func (r *run) hasBrowser() bool {
+	return runtime.GOOS == "darwin" || runtime.GOOS == "windows" || r.Getenv("BROWSER")+r.Getenv("DISPLAY")+r.Getenv("WAYLAND_DISPLAY") != ""
+}
+
+// standing refuses, before anything is signed, whom the gate would not count,
+// and returns the check that holds the certificate to it.
+func (r *run) standing(x proposal, token string) (attest.Check, error) {
+	if r.platform == nil {
+		if err := r.mayDecide(x, x.signers(emailOf(token)), policy.BySignature); err != nil {
+			return nil, err
+		}
+		return func(s statement.Signer, _ statement.Statement) error {
+			return r.mayDecide(x, []policy.Account{{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: policy.Human}}, policy.BySignature)
+		}, nil
+	}
+	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: runURI(r.Getenv)}})
+	if err != nil {
+		return nil, err
+	}
+	if runs[0].Again {
+		return nil, fault.New(fault.Refused, fault.Duties, "start the workflow anew", "this run was started again, which repeats what its first starter had put in")
+	}
+	if err := r.mayDecide(x, []policy.Account{runs[0].By}, policy.ByWorkflow); err != nil {
+		return nil, err
+	}
+	return func(s statement.Signer, _ statement.Statement) error {
+		if !policy.CarriesApprovals(x.inputs[0].Policy, s) {
+			return fault.New(fault.Refused, fault.Identity, "approve in the workflow that approve-in names, on the branch that it names", "%q carries no approvals under this policy", s.SAN)
+		}
+		return nil
+	}, nil
+}
+
+// signers are the members of groups that an address could be.
+func (x proposal) signers(email string) []policy.Account {
+	var out []policy.Account
+	for _, g := range x.inputs[0].Policy.Groups {
+		for _, m := range g.Members {
+			if m.Kind == policy.MemberEmail && strings.EqualFold(m.ID, email) {
+				out = append(out, policy.Account{Host: m.Host, ID: email, Name: email, Kind: policy.Human})
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, policy.Account{ID: email, Name: email, Kind: policy.Human})
+	}
+	return out
+}
+
+// mayDecide refuses a decision that no rule of any environment would count.
+func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
+	var no *policy.Standing
+	for _, in := range x.inputs {
+		for _, c := range in.Candidates {
+			for _, a := range who {
+				for _, s := range policy.Stand(in, c, a, by) {
+					if s.Code == "" || s.Member && (x.decision == statement.Reject || r.on("break-glass")) {
+						return nil
+					}
+					if no == nil || s.Member && !no.Member {
+						no = &s
+					}
+				}
+			}
+		}
+	}
+	if no == nil {
+		return fault.New(fault.Refused, fault.Duties, "", "the policy asks for no approvals of %q", x.set.Version)
+	}
+	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
+}
+
+// eligible names everybody who may approve in any environment.
+func (x proposal) eligible() []string {
+	var out []string
+	for _, in := range x.inputs {
+		may := policy.MayApprove(in, in.Candidates[0])
+		for _, g := range slices.Sorted(maps.Keys(may)) {
+			for _, n := range may[g] {
+				if !slices.Contains(out, n) {
+					out = append(out, n)
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{"nobody is left"}
+	}
+	return out
+}
+
+// emailOf returns the address in a token that is about to be used, for a
+// message; nothing rests on it.
+func emailOf(token string) string {
+	parts := strings.Split(token, ".")
+	var claims struct {
+		Email string `json:"email"`
+	}
+	if len(parts) == 3 {
+		if b, err := base64.RawURLEncoding.DecodeString(parts[1]); err == nil {
+			_ = json.Unmarshal(b, &claims) // an unreadable token has no address, and is refused later
+		}
+	}
+	return claims.Email
+}
+
+// confirm asks at a terminal.
+func (r *run) confirm(x proposal) error {
+	fmt.Fprintf(r.Stderr, "\nType the version, %s, to %s it: ", report.Plain(x.set.Version), x.decision)
+	line, err := bufio.NewReader(io.LimitReader(r.stdin(), 1024)).ReadString('\n')
+	if strings.TrimSpace(line) == x.set.Version {
+		return nil
+	}
+	if err != nil && line == "" {
+		return usage("nobody answered; --yes decides without asking")
+	}
+	return fault.New(fault.Usage, fault.Config, "", "%q is not the version: nothing was signed", strings.TrimSpace(line))
+}
+
+func (r *run) stdin() io.Reader {
+	if r.Stdin != nil {
+		return r.Stdin
+	}
+	return bytes.NewReader(nil)
+}
+
+func (r *run) decided(x proposal, receipt attest.Receipt) error {
+	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected"}[x.decision]
+	fmt.Fprintf(r.Stdout, "%s  %s, until %s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), stamp(x.expires), report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
+	for _, s := range receipt.Stored {
+		fmt.Fprintf(r.Stdout, "  stored in  %s\n", report.Plain(s.Store))
+	}
+	if len(receipt.Stored) == 0 {
+		r.say("the gate finds it where %s is handed to it; name a --store to keep it where the gate looks by itself", filepath.Dir(receipt.Local.ID))
+	}
+	if r.platform == nil {
+		return nil
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s, until %s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), stamp(x.expires))
+	if err := r.platform.Summary(b.String()); err != nil {
+		return err
+	}
+	return r.output("bundle-path", receipt.Local.ID)
+}
+
+// showProposal shows what is decided about: artifacts, evidence, changes, and
+// who may approve.
+func (r *run) showProposal(x proposal) error {
+	if r.text("format") == "json" {
+		e := json.NewEncoder(r.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(x.machine())
+	}
+	w := r.Stdout
+	fmt.Fprintf(w, "release   %s of %s, asked for by %s\n", report.Plain(x.set.Version), plural(len(x.chosen.list), "artifact"), report.Plain(cmp.Or(x.set.Requester, x.set.Run)))
+	for _, s := range x.chosen.list {
+		fmt.Fprintf(w, "  %s\n    %s\n", report.Plain(s.Name), s.Digest)
+	}
+	for _, in := range x.inputs {
+		x.showEnvironment(w, in)
+	}
+	fmt.Fprintf(w, "  made by      %s\n  expires      %s\n", report.Plain(x.fact.Signer.Run), stamp(x.expires))
+	return nil
+}
+
+// shownCommits bounds the list of commits on a screen.
+const shownCommits = 20
+
+func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
+	fmt.Fprintf(w, "for %q\n", in.Environment)
+	for _, f := range policy.Preview(in).Judgements[0].Findings {
+		if f.Outcome != verdict.Allow {
+			continue
+		}
+		label := fmt.Sprintf("  %-12s ", report.Plain(f.Requirement))
+		for _, l := range report.Wrap(report.Plain(f.Reason), report.Width-len(label)) {
+			fmt.Fprintf(w, "%s%s\n", label, l)
+			label = strings.Repeat(" ", len(label))
+		}
+	}
+	for _, c := range in.Changes {
+		since := "since the beginning: nothing is deployed"
+		if c.Base != "" {
+			since = "since " + c.Base[:min(12, len(c.Base))] + ", which is deployed now"
+		}
+		fmt.Fprintf(w, "  changes      %s %s\n", plural(len(c.Commits), "commit"), since)
+		for i, m := range c.Commits {
+			if i == shownCommits {
+				fmt.Fprintf(w, "               and %d more\n", len(c.Commits)-shownCommits)
+				break
+			}
+			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(m.Author), report.Plain(m.Title))
+		}
+	}
+	may := policy.MayApprove(in, in.Candidates[0])
+	for _, g := range slices.Sorted(maps.Keys(may)) {
+		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
+	}
+}
+
+// machine is the proposal for another front end.
+func (x proposal) machine() any {
+	type commit struct{ ID, Title, Author, Time string }
+	type environment struct {
+		Name     string              `json:"name"`
+		Base     string              `json:"base,omitempty"`
+		Commits  []commit            `json:"commits"`
+		Findings []verdict.Finding   `json:"findings"`
+		May      map[string][]string `json:"mayApprove"`
+	}
+	var envs []environment
+	for _, in := range x.inputs {
+		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0])}
+		for _, c := range in.Changes {
+			e.Base = c.Base
+			for _, m := range c.Commits {
+				e.Commits = append(e.Commits, commit{m.ID, m.Title, m.Author, stamp(m.Time)})
+			}
+		}
+		envs = append(envs, e)
+	}
+	return map[string]any{
+		"release": x.set.Digest.String(), "version": x.set.Version, "repository": x.set.Repository, "requester": x.set.Requester, "run": x.set.Run,
+		"policy": x.set.PolicyDigest.String(), "artifacts": x.chosen.list, "environments": envs, "expires": stamp(x.expires), "decision": x.decision,
+	}
+}
+
+// doorOf opens the door of the repository that a policy is about.
+func (r *run) doorOf(p *policy.Policy) (door, error) {
+	if r.platform != nil {
+		return r.platform, nil
+	}
+	type place struct {
+		forge policy.Forge
+		path  string
+	}
+	var all []place
+	for _, a := range p.Artifacts {
+		for _, b := range a.BuiltBy {
+			if !slices.ContainsFunc(all, func(x place) bool { return x.forge.Host == b.Forge.Host && x.path == b.Repository }) {
+				all = append(all, place{b.Forge, b.Repository})
+			}
+		}
+	}
+	want := strings.TrimSuffix(r.text("repository"), "/")
+	if want != "" {
+		all = slices.DeleteFunc(all, func(x place) bool { return x.forge.Host+"/"+x.path != want })
+	}
+	if len(all) != 1 {
+		var names []string
+		for _, x := range all {
+			names = append(names, x.forge.Host+"/"+x.path)
+		}
+		return nil, fault.New(fault.Usage, fault.Config, "name it with --repository", "the policy is about %d repositories that fit: %s", len(all), strings.Join(names, ", "))
+	}
+	return r.openDoor(all[0].forge, all[0].path)
+}

@@ -1,0 +1,251 @@
+package cli
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// doctorCommand finds what makes a gate meaningless or impossible.
+func doctorCommand(r *run) (answer, error) {
+	p, err := r.policy()
+	if err != nil {
+		return answer{}, err
+	}
+	all, err := r.examine(p)
+	if err != nil {
+		return answer{}, err
+	}
+	all = doctor.Sort(all)
+	if err := r.diagnose(all); err != nil {
+		return answer{}, err
+	}
+	return diagnosis(all)
+}
+
+func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
+	root, err := os.OpenRoot(r.text("root"))
+	if err != nil {
+		return nil, usage("%w", err)
+	}
+	defer root.Close()
+	var names []string
+	for _, e := range p.Environments {
+		names = append(names, e.Name)
+	}
+	all, err := files(root.FS(), names)
+	if err != nil || r.on("offline") {
+		return all, err
+	}
+	defer r.progress("asking the platform")()
+	at, err := r.doorOf(p)
+	if err != nil {
+		return nil, err
+	}
+	found, err := at.Audit(r.ctx, wants(p))
+	if err != nil {
+		return nil, err
+	}
+	people, err := r.prospects(p, at)
+	return append(append(all, found...), people...), err
+}
+
+// wants is what a policy asks of the platform's settings.
+func wants(p *policy.Policy) []doctor.Want {
+	var out []doctor.Want
+	for _, e := range p.Environments {
+		if e.Unguarded {
+			continue
+		}
+		w := doctor.Want{Environment: e.Name, NoBypass: !e.Bypassable}
+		for _, a := range p.Artifacts {
+			for _, b := range a.BuiltBy {
+				for _, ref := range b.Refs {
+					if !slices.Contains(w.Refs, ref) {
+						w.Refs = append(w.Refs, ref)
+					}
+				}
+			}
+		}
+		for _, x := range e.Approvals {
+			g, _ := p.Group(x.Group)
+			w.Eligible = append(w.Eligible, g.Members...)
+			if slices.Contains(g.Sources, policy.ByReview) && x.Count > 0 {
+				w.Reviewers = append(w.Reviewers, doctor.Reviewers{Members: g.Members, Count: x.Count})
+				w.NoSelf = true
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// prospects finds rules that nobody could meet for what the default branch has
+// now.
+func (r *run) prospects(p *policy.Policy, at door) ([]doctor.Finding, error) {
+	var out []doctor.Finding
+	for _, e := range p.Environments {
+		if len(e.Approvals) == 0 {
+			continue
+		}
+		repository, id, head, ref, err := at.Head(r.ctx)
+		if err != nil {
+			return nil, err
+		}
+		in := policy.Input{Policy: p, Environment: e.Name, Now: r.now}
+		q, err := policy.Ask(in)
+		if err != nil {
+			return nil, err
+		}
+		if in.Rosters, err = at.Rosters(r.ctx, q.Members); err != nil {
+			return nil, err
+		}
+		c, err := at.Change(r.ctx, policy.ChangeQuery{Environment: e.Name, Repository: repository, ID: id, Head: head, Ref: ref, Baseline: e.Baseline, Workflows: e.DeployedBy})
+		if err != nil {
+			return nil, err
+		}
+		for _, x := range policy.Prospects(in, e, c) {
+			out = append(out, r.prospect(e, x)...)
+		}
+	}
+	return out, nil
+}
+
+func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding {
+	var why []string
+	for _, n := range slices.Sorted(maps.Keys(x.Excluded)) {
+		why = append(why, n+" "+x.Excluded[n])
+	}
+	f := doctor.Finding{Code: fault.ApprovalMissing, File: r.text("policy"), Line: x.Line, Column: 1, Found: strings.Join(append(x.Eligible, why...), "; "), Threat: "I01"}
+	switch {
+	case !x.Met:
+		f.Rule = "approvals-unsatisfiable"
+		f.Message = fmt.Sprintf("%q asks for %d of group %s, and %d could approve what the default branch has now", e.Name, x.Need, x.Group, len(x.Eligible))
+		f.Wanted = fmt.Sprintf("%d people who did not make it, each counted once", x.Need)
+		f.Hint = "add people to the group, or let others write, merge and start"
+	case x.Need > 0 && len(x.Eligible) == x.Need:
+		f.Rule, f.Severity = "approvals-thin", doctor.Warning
+		f.Message = fmt.Sprintf("%q asks for %d of group %s, and no more than these could approve: one who is away stops the release", e.Name, x.Need, x.Group)
+		f.Hint = "add people to the group"
+	default:
+		return nil
+	}
+	if len(x.Unknown) > 0 {
+		f.Found += "; " + strings.Join(x.Unknown, "; ")
+	}
+	return []doctor.Finding{f}
+}
+
+// diagnose writes the findings in the form that was asked for.
+func (r *run) diagnose(all []doctor.Finding) error {
+	var b bytes.Buffer
+	var err error
+	switch r.text("format") {
+	case "json":
+		err = report.DoctorJSON(&b, "sallyport "+r.Version, all)
+	case "sarif":
+		err = report.SARIF(&b, "sallyport", r.Version, all)
+	default:
+		p := r.palette()
+		if r.text("output") != "" {
+			p = report.Palette{}
+		}
+		err = report.DoctorText(&b, all, p)
+	}
+	if err != nil {
+		return err
+	}
+	if path := r.text("output"); path != "" {
+		return write(path, b.Bytes())
+	}
+	_, err = r.Stdout.Write(b.Bytes())
+	return err
+}
+
+// diagnosis is 3 where a gate would not hold, 2 where only files are wrong.
+func diagnosis(all []doctor.Finding) (answer, error) {
+	lint, worse := 0, 0
+	for _, f := range all {
+		switch {
+		case f.Severity != doctor.Error:
+		case f.Code == fault.Lint:
+			lint++
+		default:
+			worse++
+		}
+	}
+	switch {
+	case worse > 0:
+		return answer{verdict.Deny}, nil
+	case lint > 0:
+		return answer{}, fault.New(fault.Usage, fault.Lint, "each finding says what to change", "%s in workflow or pipeline files", plural(lint, "error"))
+	}
+	return done, nil
+}
+
+// settingsCommand shows or makes the settings that the policy asks for.
+func settingsCommand(r *run) (answer, error) {
+	p, err := r.policy()
+	if err != nil {
+		return answer{}, err
+	}
+	at, err := r.doorOf(p)
+	if err != nil {
+		return answer{}, err
+	}
+	if a := r.text("action"); a != "plan" && a != "apply" {
+		return answer{}, usage("settings %q, want plan or apply", a)
+	}
+	asked := r.list("environment")
+	for _, name := range asked {
+		if _, ok := p.Environment(name); !ok {
+			return answer{}, usage("the policy has no environment %q", name)
+		}
+	}
+	for _, w := range wants(p) {
+		if len(asked) > 0 && !slices.Contains(asked, w.Environment) {
+			continue
+		}
+		if err := r.settle(at, w); err != nil {
+			return answer{}, err
+		}
+	}
+	return done, nil
+}
+
+func (r *run) settle(at door, w doctor.Want) error {
+	plan, err := at.Plan(r.ctx, w)
+	if err != nil {
+		return err
+	}
+	show := report.PlanText
+	if r.text("format") == "json" {
+		show = func(w io.Writer, p doctor.Plan) error { return report.PlanJSON(w, "sallyport "+r.Version, p) }
+	}
+	if err := show(r.Stdout, plan); err != nil || r.text("action") == "plan" || len(plan.Changes) == 0 {
+		return err
+	}
+	if !r.on("yes") {
+		fmt.Fprintf(r.Stderr, "\nType the environment, %s, to make these changes: ", report.Plain(w.Environment))
+		line, _ := bufio.NewReader(io.LimitReader(r.stdin(), 1024)).ReadString('\n') // no answer is not the name
+		if strings.TrimSpace(line) != w.Environment {
+			return usage("%q is not the environment: nothing was changed", strings.TrimSpace(line))
+		}
+	}
+	if _, err := at.Apply(r.ctx, w); err != nil {
+		return err
+	}
+	r.say("%q is set as the policy asks, and was read again to make sure", w.Environment)
+	return nil
+}

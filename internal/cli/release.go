@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// releaseCommand names what is released together.
+func releaseCommand(r *run) (answer, error) {
+	if r.platform == nil {
+		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
+			"a release is named by the workflow that builds it, and no platform runs this")
+	}
+	p, err := r.policy()
+	if err != nil {
+		return answer{}, err
+	}
+	c, err := r.subjects(workspace)
+	if err != nil {
+		return answer{}, err
+	}
+	token, err := r.platform.IDToken(r.ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	set, err := r.releaseSet(p, c, token)
+	if err != nil {
+		return answer{}, err
+	}
+	predicate, err := set.JSON()
+	if err != nil {
+		return answer{}, err
+	}
+	digest := statement.ReleaseDigest(c.list, predicate)
+	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, statement.ReleaseSubject(set.Version, digest), attest.Job(forge))
+	if err != nil {
+		return answer{}, err
+	}
+	return done, r.released(set, c, digest, receipt)
+}
+
+// releaseSet says what is released, after it was made sure that the evidence
+// lets it in where it shall go.
+func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Release, error) {
+	if len(c.list) >= statement.MaxSubjects {
+		return statement.Release{}, fault.New(fault.Refused, fault.Limit, "make several releases", "%d artifacts in one release, at most %d are allowed", len(c.list), statement.MaxSubjects-1)
+	}
+	life, err := policy.ParseAge(r.text("expires"))
+	if err != nil {
+		return statement.Release{}, usage("--expires: %v", err)
+	}
+	// Making the provenance holds the token against the job that it is used in.
+	if _, err := r.platform.Provenance(token); err != nil {
+		return statement.Release{}, err
+	}
+	repository, requester := origin(r.Getenv)
+	set := statement.Release{
+		Version: r.text("version"), Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
+		Run: runURI(r.Getenv), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)), Evidence: []statement.DigestSet{},
+	}
+	g, _, err := r.gate(p, c, r.platform)
+	if err != nil {
+		return set, err
+	}
+	for _, name := range r.list("environments") {
+		in, err := r.look(g, p, c, name)
+		if err != nil {
+			return set, err
+		}
+		if lacking := policy.Lacking(in); len(lacking) > 0 {
+			f := lacking[0]
+			return set, fault.New(fault.Refused, f.Code, f.Hint, "%q could not enter %q: %s", c.list[0].Name, name, f.Reason)
+		}
+		set.Environments = append(set.Environments, statement.Place{Name: name, ID: in.Protection.ID})
+		for _, d := range policy.Seen(in) {
+			if !slices.Contains(set.Evidence, d) {
+				set.Evidence = append(set.Evidence, d)
+			}
+		}
+	}
+	slices.SortFunc(set.Evidence, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
+	return set, nil
+}
+
+// gate returns the gate of this command, which asks at, and the trusted roots
+// that it verifies under.
+func (r *run) gate(p *policy.Policy, c chosen, at gate.Guard) (*gate.Gate, []report.TrustedRoot, error) {
+	trust, err := r.policyTrust(p, r.text("policy"))
+	if err != nil {
+		return nil, nil, err
+	}
+	stores, err := r.stores(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	workers, err := r.workers()
+	if err != nil {
+		return nil, nil, err
+	}
+	return &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: at, Files: c.open, Workers: workers, Now: r.now}, trust.named, nil
+}
+
+// look gathers what is known about entering an environment.
+func (r *run) look(g *gate.Gate, p *policy.Policy, c chosen, name string) (policy.Input, error) {
+	if _, ok := p.Environment(name); !ok {
+		return policy.Input{}, usage("the policy has no environment %q", name)
+	}
+	defer r.progress("collecting and verifying evidence for " + name)()
+	return g.Look(r.ctx, c.list, name)
+}
+
+// signStatement signs one statement about the artifacts of c and about a
+// release, checks it, and stores it.
+func (r *run) signStatement(c chosen, token, kind string, predicate []byte, release subject.Subject, check attest.Check) (attest.Receipt, error) {
+	signing, verifier, err := r.instance(token)
+	if err != nil {
+		return attest.Receipt{}, err
+	}
+	sinks, err := r.sinks(c)
+	if err != nil {
+		return attest.Receipt{}, err
+	}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: check}
+	defer r.progress("signing")()
+	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), release), kind, predicate)
+	if err != nil {
+		return attest.Receipt{}, err
+	}
+	return receipts[0], nil
+}
+
+func (r *run) released(set statement.Release, c chosen, digest subject.Digest, receipt attest.Receipt) error {
+	var names []string
+	for _, p := range set.Environments {
+		names = append(names, p.Name)
+	}
+	end := r.platform.Group("sallyport: release " + set.Version)
+	fmt.Fprintf(r.Stdout, "release   %s of %s, for %s\n", report.Plain(set.Version), plural(len(c.list), "artifact"), report.Plain(strings.Join(names, " and ")))
+	fmt.Fprintf(r.Stdout, "  %s\n  approve it with  sallyport approve --release %s\n  kept in          %s\n", digest, digest, report.Plain(shortName(receipt.Local.ID)))
+	end()
+	var b strings.Builder
+	fmt.Fprintf(&b, "### Sallyport: release %s, for %s\n\n| artifact | digest |\n|---|---|\n", report.Code(set.Version), report.Code(strings.Join(names, ", ")))
+	for i, s := range c.list {
+		if i == maxSummaryRows {
+			fmt.Fprintf(&b, "| %d more | |\n", len(c.list)-maxSummaryRows)
+			break
+		}
+		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
+	}
+	fmt.Fprintf(&b, "\nApprove it until %s with the approve workflow, or at a terminal:\n\n```\nsallyport approve --release %s\n```\n", set.ExpiresAt, digest)
+	if err := r.platform.Summary(b.String()); err != nil {
+		return err
+	}
+	if err := r.output("release", digest.String()); err != nil {
+		return err
+	}
+	return r.output("bundle-path", receipt.Local.ID)
+}
+
+func stamp(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
+
+// waitFor judges again until people have answered, or time is up. Between two
+// looks the pauses grow to a minute.
+func (r *run) waitFor(judge func() (report.Record, error)) (report.Record, error) {
+	rec, err := judge()
+	if err != nil || r.text("wait") == "" {
+		return rec, err
+	}
+	limit, err := policy.ParseAge(r.text("wait"))
+	if err != nil {
+		return rec, usage("--wait: %v", err)
+	}
+	deadline, said := r.Now().Add(limit), ""
+	for pause := firstPause; rec.Outcome != verdict.Allow && rec.Pending(); pause = min(2*pause, lastPause) {
+		if line := report.Waiting(rec); line != said {
+			said = line
+			r.say("waiting until %s: %s", deadline.UTC().Format("15:04 UTC"), line)
+		}
+		left := deadline.Sub(r.Now())
+		if left <= 0 {
+			r.say("nobody has settled it in time")
+			return rec, nil
+		}
+		select {
+		case <-r.ctx.Done():
+			return rec, fault.New(fault.Unavailable, fault.NotAvailable, "", "the wait was ended: %w", r.ctx.Err())
+		case <-time.After(min(pause, left)):
+		}
+		r.now = r.Now()
+		next, err := judge()
+		if err != nil {
+			if fault.Of(err).Kind != fault.Unavailable {
+				return next, err
+			}
+			r.say("asking again, because %v", err) // nothing was decided; there is time left
+			continue
+		}
+		rec = next
+	}
+	return rec, nil
+}
+
+const (
+	firstPause = 2 * time.Second
+	lastPause  = time.Minute
+)

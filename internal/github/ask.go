@@ -1,0 +1,267 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-github/v62/github"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/store"
+)
+
+const (
+	perPage   = 100 // entries of a page: the most that the API gives
+	maxListed = 50  // pages of one list
+	maxAnswer = 32 << 20
+)
+
+// answer is one answer of the API.
+type answer struct {
+	body   []byte
+	found  bool
+	status int
+	next   bool   // there is another page, by number
+	after  string // cursor of the next page, or empty
+}
+
+// permission is the hint for somebody who may not ask.
+type permission string
+
+const (
+	readActions  permission = `add "actions: read" to the job's permissions`
+	readContents permission = `add "contents: read", "pull-requests: read" and "deployments: read" to the job's permissions`
+	readPeople   permission = "give SALLYPORT_TOKEN a token that may read the organization's members and teams"
+	readAdmin    permission = "use a token that may read the repository's administration"
+)
+
+// at is the path of a resource of the repository.
+func (j *Job) at(format string, args ...any) string {
+	return "repos/" + j.owner + "/" + j.repo + strings.TrimSuffix("/"+fmt.Sprintf(format, args...), "/")
+}
+
+// once asks, unless it was asked during this look. Who must not know is not
+// told "no": 401 and 403 are unavailable, and only 404 is "not found".
+func (j *Job) once(ctx context.Context, path string, p permission) (answer, error) {
+	if a, ok := j.known.find(path, j.Now()); ok {
+		return a, nil
+	}
+	a, err := j.fresh(ctx, path, p)
+	if err == nil {
+		j.known.put(path, a)
+	}
+	return a, err
+}
+
+// fresh asks now.
+func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, error) {
+	a, err := j.raw(ctx, path)
+	switch {
+	case err != nil || a.found || a.status == http.StatusNotFound:
+		return a, err
+	}
+	return answer{}, store.Status("the GitHub API", a.status, string(p))
+}
+
+// raw asks now, and leaves it to the caller what a status means.
+func (j *Job) raw(ctx context.Context, path string) (answer, error) {
+	req, err := j.gh.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("asking GitHub: %w", err)
+	}
+	var b bytes.Buffer
+	resp, err := j.send(ctx, req, &b)
+	if err == nil {
+		return answer{body: b.Bytes(), found: true, status: http.StatusOK, next: resp.NextPage != 0, after: resp.After}, nil
+	}
+	if status := statusOf(err); status != 0 {
+		return answer{status: status}, nil
+	}
+	return answer{}, j.unanswered(err)
+}
+
+// send sends req, and once more after the time that a limit names, if the
+// deadline leaves that time.
+func (j *Job) send(ctx context.Context, req *http.Request, v any) (*github.Response, error) {
+	resp, err := j.gh.Do(ctx, req, v)
+	pause, limited := patience(err)
+	end, ok := ctx.Deadline()
+	if !limited || !ok || time.Until(end) <= pause {
+		return resp, err
+	}
+	t := time.NewTimer(pause)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-t.C:
+	}
+	if req.GetBody != nil {
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, fmt.Errorf("asking GitHub again: %w", err)
+		}
+	}
+	return j.gh.Do(ctx, req, v)
+}
+
+// patience says whether err is a rate limit, and how long it lasts. The second
+// kind of limit answers 403 with a time in a header.
+func patience(err error) (time.Duration, bool) {
+	var limit *github.RateLimitError
+	var abuse *github.AbuseRateLimitError
+	var plain *github.ErrorResponse
+	switch {
+	case errors.As(err, &limit):
+		return time.Until(limit.Rate.Reset.Time) + time.Second, true
+	case errors.As(err, &abuse):
+		if abuse.RetryAfter == nil {
+			return time.Minute, true // as the documentation asks for where no time is named
+		}
+		return *abuse.RetryAfter, true
+	case errors.As(err, &plain) && plain.Response != nil && limitedBy(plain.Response):
+		return untilReset(plain.Response.Header), true
+	}
+	return 0, false
+}
+
+func limitedBy(r *http.Response) bool {
+	switch r.StatusCode {
+	case http.StatusTooManyRequests:
+		return true
+	case http.StatusForbidden:
+		return r.Header.Get("Retry-After") != "" || r.Header.Get("X-RateLimit-Remaining") == "0"
+	}
+	return false
+}
+
+func untilReset(h http.Header) time.Duration {
+	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s >= 0 {
+		return time.Duration(min(s, 3600)) * time.Second
+	}
+	if s, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil {
+		return min(max(time.Until(time.Unix(s, 0)), 0)+time.Second, time.Hour)
+	}
+	return time.Minute
+}
+
+// read decodes an answer.
+func (j *Job) read(a answer, v any) error {
+	if err := json.Unmarshal(a.body, v); err != nil {
+		return j.unanswered(err)
+	}
+	return nil
+}
+
+// inquiry is a question for a list.
+type inquiry struct {
+	path  string // with its query, without page and per_page
+	key   string // of the list in the answer; empty: the answer is the list
+	need  permission
+	limit int // pages; 0 is maxListed
+}
+
+func (q inquiry) page(n int) string {
+	sep := "?"
+	if strings.Contains(q.path, "?") {
+		sep = "&"
+	}
+	s := q.path + sep + "per_page=" + strconv.Itoa(perPage)
+	if n > 1 {
+		s += "&page=" + strconv.Itoa(n)
+	}
+	return s
+}
+
+// list asks for a list to its end. A page that is lost, or fewer entries than
+// the answer itself announced, is no list; more pages than the limit neither.
+// enough, if there is one, ends it early.
+func list[T any](ctx context.Context, j *Job, q inquiry, enough func([]T) bool) (all []T, found bool, err error) {
+	limit := q.limit
+	if limit == 0 {
+		limit = maxListed
+	}
+	for n := 1; n <= limit; n++ {
+		a, err := j.once(ctx, q.page(n), q.need)
+		if err != nil {
+			return nil, false, err
+		}
+		if !a.found {
+			if n == 1 {
+				return nil, false, nil
+			}
+			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lost page %d of %s", n, q.name())
+		}
+		items, total, err := entries[T](j, a, q.key)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, items...)
+		if enough != nil && enough(all) {
+			return all, true, nil
+		}
+		if a.next || len(items) >= perPage && (total < 0 || len(all) < total) {
+			continue
+		}
+		if len(all) < total {
+			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API announced %d entries of %s and gave %d", total, q.name(), len(all))
+		}
+		return all, true, nil
+	}
+	return nil, false, fault.New(fault.Refused, fault.Limit, "", "%s has more than %d pages", q.name(), limit)
+}
+
+// name is the resource, for people.
+func (q inquiry) name() string {
+	s, _, _ := strings.Cut(q.path, "?")
+	if u, err := url.PathUnescape(s); err == nil {
+		s = u
+	}
+	return strconv.Quote(s)
+}
+
+// entries decodes one page; total is -1 where the answer announces none.
+func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
+	total := -1
+	raw := json.RawMessage(a.body)
+	if key != "" {
+		var object map[string]json.RawMessage
+		if err := j.read(a, &object); err != nil {
+			return nil, 0, err
+		}
+		raw = object[key]
+		for _, name := range []string{"total_count", "total_commits"} {
+			if n, ok := object[name]; ok {
+				if err := json.Unmarshal(n, &total); err != nil {
+					return nil, 0, j.unanswered(err)
+				}
+			}
+		}
+	}
+	var items *[]T
+	if len(raw) > 0 {
+		if err := json.Unmarshal(raw, &items); err != nil {
+			return nil, 0, j.unanswered(err)
+		}
+	}
+	if items == nil {
+		return nil, 0, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list")
+	}
+	return *items, total, nil
+}
+
+// within bounds a question that takes many calls.
+func (j *Job) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	d := j.Budget
+	if d <= 0 {
+		d = store.Budget
+	}
+	return store.Within(ctx, 4*d)
+}

@@ -1,0 +1,124 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+const (
+	maxBulk      = 1024 // digests of one question: the most that the API takes
+	maxBulkPages = 50   // of its answer
+)
+
+// bulk asks for all subjects at once, at the repository's owner, and keeps what
+// is this repository's. It returns nil where the API cannot do that, where the
+// repository's number is not known, and where nothing at all was found: the API
+// leaves out what may not be seen, so that emptiness has to be asked for in the
+// place that would say so.
+func (a *Attestations) bulk(ctx context.Context, subjects []subject.Subject) (map[string][]attestation, error) {
+	id, err := strconv.ParseInt(a.job.getenv("GITHUB_REPOSITORY_ID"), 10, 64)
+	var digests []string
+	for _, s := range subjects {
+		if d := s.Digest.String(); !slices.Contains(digests, d) {
+			digests = append(digests, d)
+		}
+	}
+	if err != nil || id <= 0 || len(digests) < 2 {
+		return nil, nil
+	}
+	out := map[string][]attestation{}
+	for chunk := range slices.Chunk(digests, maxBulk) {
+		ok, err := a.chunk(ctx, chunk, id, out)
+		if err != nil || !ok {
+			return nil, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	return out, nil
+}
+
+// chunk asks for as many digests as one question takes; ok is false if the API
+// has no such question.
+func (a *Attestations) chunk(ctx context.Context, digests []string, id int64, out map[string][]attestation) (ok bool, err error) {
+	after := ""
+	for range maxBulkPages {
+		page, ok, err := a.bulkPage(ctx, digests, after)
+		if err != nil {
+			return false, err
+		}
+		if !ok && after != "" {
+			return false, fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles", a.Name())
+		}
+		if !ok {
+			return false, nil
+		}
+		for _, d := range digests {
+			for _, f := range page.Subjects[d] {
+				if f.RepositoryID != id {
+					continue
+				}
+				if len(out[d]) == store.MaxPerSubject {
+					return false, fault.New(fault.Refused, fault.Limit, "", "%s hold more than %d bundles about %s", a.Name(), store.MaxPerSubject, d)
+				}
+				out[d] = append(out[d], f)
+			}
+		}
+		if !page.Info.HasNext {
+			return true, nil
+		}
+		if page.Info.Next == "" || page.Info.Next == after {
+			return false, fault.New(fault.Refused, fault.Malformed, "", "%s have another page of bundles and do not name it", a.Name())
+		}
+		after = page.Info.Next
+	}
+	return false, fault.New(fault.Refused, fault.Limit, "", "%s have more than %d pages of bundles about %d subjects", a.Name(), maxBulkPages, len(digests))
+}
+
+type bulkPage struct {
+	Subjects map[string][]attestation `json:"attestations_subject_digests"`
+	Info     struct {
+		HasNext bool   `json:"has_next"`
+		Next    string `json:"next"`
+	} `json:"page_info"`
+}
+
+// bulkPage asks at the organization, and at the user if there is none of that
+// name. Who may not ask there may still ask the repository.
+func (a *Attestations) bulkPage(ctx context.Context, digests []string, after string) (bulkPage, bool, error) {
+	q := url.Values{"per_page": {"100"}}
+	if after != "" {
+		q.Set("after", after)
+	}
+	for _, kind := range a.job.known.owners() {
+		path := kind + "/" + a.job.owner + "/attestations/bulk-list?" + q.Encode()
+		req, err := a.job.gh.NewRequest(http.MethodPost, path, map[string][]string{"subject_digests": digests})
+		if err != nil {
+			return bulkPage{}, false, fmt.Errorf("asking GitHub: %w", err)
+		}
+		var page bulkPage
+		_, err = a.job.send(ctx, req, &page)
+		switch status := statusOf(err); {
+		case err == nil && page.Subjects == nil:
+			return bulkPage{}, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
+		case err == nil:
+			a.job.known.own(kind)
+			return page, true, nil
+		case status == http.StatusNotFound, status == http.StatusUnauthorized, status == http.StatusForbidden:
+		case status != 0:
+			return bulkPage{}, false, store.Status("the GitHub API", status, `add "attestations: read" to the job's permissions`)
+		default:
+			return bulkPage{}, false, a.job.unanswered(err)
+		}
+	}
+	return bulkPage{}, false, nil
+}

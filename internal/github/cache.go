@@ -1,0 +1,205 @@
+package github
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxKept bounds what is kept of answers, in bytes.
+const maxKept = 64 << 20
+
+// How long a gate that waits goes by what it learned of things that seldom
+// change, and of its own run.
+const (
+	seldom = 10 * time.Minute // which branch a commit is on, which team a name is
+	often  = time.Minute      // that no job of the run has failed so far
+)
+
+// etags is a transport that keeps what has an ETag and asks whether it is still
+// so, which costs nothing of the rate limit. A 304 becomes the kept answer.
+type etags struct {
+	next http.RoundTripper
+
+	mu   sync.Mutex
+	size int
+	kept map[string]keptAnswer
+}
+
+type keptAnswer struct {
+	tag    string
+	header http.Header
+	body   []byte
+}
+
+// RoundTrip asks, with the tag of what is kept.
+func (e *etags) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method != http.MethodGet {
+		return e.next.RoundTrip(req)
+	}
+	old, ok := e.look(req.URL.String())
+	if ok {
+		req = req.Clone(req.Context())
+		req.Header.Set("If-None-Match", old.tag)
+	}
+	resp, err := e.next.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	if ok && resp.StatusCode == http.StatusNotModified {
+		return old.answer(resp), nil
+	}
+	return e.keep(req.URL.String(), resp)
+}
+
+func (e *etags) look(url string) (keptAnswer, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	k, ok := e.kept[url]
+	return k, ok
+}
+
+// answer is what is kept, with the headers about limits of the answer now.
+func (k keptAnswer) answer(now *http.Response) *http.Response {
+	_ = now.Body.Close()
+	h := k.header.Clone()
+	for name, v := range now.Header {
+		if name != "Content-Length" && name != "Content-Type" && name != "Link" {
+			h[name] = v
+		}
+	}
+	now.StatusCode, now.Status, now.Header = http.StatusOK, "200 OK", h
+	now.Body, now.ContentLength = io.NopCloser(bytes.NewReader(k.body)), int64(len(k.body))
+	return now
+}
+
+// keep reads an answer with a tag whole, and keeps it while there is room.
+func (e *etags) keep(url string, resp *http.Response) (*http.Response, error) {
+	if resp.StatusCode != http.StatusOK {
+		return resp, nil
+	}
+	e.drop(url)
+	tag := resp.Header.Get("ETag")
+	if tag == "" {
+		return resp, nil
+	}
+	b, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(b))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.size+len(b) <= maxKept {
+		e.kept[url] = keptAnswer{tag: tag, header: resp.Header.Clone(), body: b}
+		e.size += len(b)
+	}
+	return resp, nil
+}
+
+// drop forgets what another answer has taken the place of.
+func (e *etags) drop(url string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.size -= len(e.kept[url].body)
+	delete(e.kept, url)
+}
+
+// memory is what a job knows already: answers for the present look at an
+// environment, answers that stand longer, and what was made of them.
+type memory struct {
+	mu      sync.Mutex
+	look    map[string]answer
+	held    map[string]held
+	stories map[string]story
+	teams   []string // slug#number, as this look's answer about an environment names them
+	kinds   []string // where the owner of the repository may be asked for
+}
+
+// held is an answer that is not asked for again before a time; the zero time is
+// never.
+type held struct {
+	answer
+	until time.Time
+}
+
+func newMemory() *memory {
+	return &memory{look: map[string]answer{}, held: map[string]held{}, stories: map[string]story{}, kinds: []string{"orgs", "users"}}
+}
+
+func (m *memory) find(path string, now time.Time) (answer, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if h, ok := m.held[path]; ok && (h.until.IsZero() || now.Before(h.until)) {
+		return h.answer, true
+	}
+	a, ok := m.look[path]
+	return a, ok
+}
+
+func (m *memory) put(path string, a answer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.look[path] = a
+}
+
+// settle says that what was asked at path cannot change any more.
+func (m *memory) settle(path string) { m.hold(path, time.Time{}) }
+
+// hold says that what was asked at path stands until a time.
+func (m *memory) hold(path string, until time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if a, ok := m.look[path]; ok {
+		m.held[path] = held{a, until}
+	}
+}
+
+// again begins a new look: what can change will be asked anew.
+func (m *memory) again() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.look, m.teams = map[string]answer{}, nil
+}
+
+// owners are the places to ask for the owner: both, until one has answered.
+func (m *memory) owners() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.kinds
+}
+
+func (m *memory) own(kind string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.kinds = []string{kind}
+}
+
+func (m *memory) meet(teams []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.teams = append(m.teams, teams...)
+}
+
+func (m *memory) met(team string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Contains(m.teams, team)
+}
+
+func (m *memory) story(key string, now time.Time) (story, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.stories[key]
+	return s, ok && now.Before(s.until)
+}
+
+func (m *memory) tell(key string, s story) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stories[key] = s
+}

@@ -1,0 +1,126 @@
+package github_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// calls returns what was asked of the API about a world since the last time.
+func (w *world) calls(from int) []string {
+	w.t.Helper()
+	var out []string
+	for _, r := range w.lab.Requests(w.t)[from:] {
+		if r.Target == "github" && (strings.Contains(r.Path, "/acme/"+w.name) || strings.Contains(r.Path, "/orgs/acme/")) {
+			out = append(out, fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status))
+		}
+	}
+	return out
+}
+
+// fifty is a history of fifty commits in two requests over what is deployed.
+func (w *world) fifty() string {
+	w.t.Helper()
+	commits := []object{commit(1, alice, nil)}
+	for i := 2; i <= 25; i++ {
+		commits = append(commits, commit(i, bob, nil, i-1))
+	}
+	commits = append(commits, commit(26, carol, object{"committer": page}, 1, 25), commit(27, bob, nil, 26))
+	for i := 28; i <= 50; i++ {
+		commits = append(commits, commit(i, bob, nil, i-1))
+	}
+	commits = append(commits, commit(51, carol, object{"committer": page}, 26, 50))
+	pull := func(n, merge, head int) object {
+		return object{"number": n, "user": bob, "merged_by": carol, "merge_commit_sha": sha(merge), "merged_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
+			"head": object{"sha": sha(head), "ref": fmt.Sprint("f", n)}, "commits": []string{sha(head)}}
+	}
+	w.set("/history", object{
+		"commits": commits, "branches": object{"main": sha(51)}, "pulls": []object{pull(12, 26, 25), pull(13, 51, 50)},
+		"activity": []object{
+			push(0, 1, "main", alice, "push"), push(0, 25, "f12", bob, "branch_creation"), push(1, 26, "main", carol, "pr_merge"),
+			push(0, 50, "f13", bob, "branch_creation"), push(26, 51, "main", carol, "pr_merge"),
+		},
+	})
+	return sha(51)
+}
+
+// A gate over ten artifacts, two groups and fifty commits makes few calls, and
+// fewer when it looks again; what it learns the second time is the same, and
+// what has changed is seen.
+func TestAPI_calls_are_few(t *testing.T) {
+	w := newWorld(t, "calls")
+	w.lab.Set(t, "/github/orgs/acme/teams/release-leads", object{"id": 321, "members": []object{alice, bob, carol}})
+	head := w.fifty()
+	w.run(500, object{"head_sha": sha(1)})
+	w.run(900, object{"head_sha": head, "event": "workflow_dispatch", "path": ".github/workflows/approve.yml", "actor": alice, "triggering_actor": alice})
+	w.run(901, object{"head_sha": head, "event": "workflow_dispatch", "path": ".github/workflows/approve.yml", "actor": carol, "triggering_actor": carol})
+	w.run(1000001, object{"head_sha": head, "status": "in_progress", "conclusion": nil})
+	w.set("/deployments", []object{w.deployed(8, 500, sha(1), "success")})
+	w.set("/environments/production", object{"protection_rules": []object{{"id": 1, "node_id": "x", "type": "required_reviewers", "reviewers": []object{}}}})
+	w.lab.Set(t, w.path(""), object{"protected": []string{"production"}, "id": w.number()})
+	var subjects []subject.Subject
+	for i := range 10 {
+		s := subject.Subject{Name: fmt.Sprint(i), Digest: subject.Digest{77, byte(i)}}
+		subjects = append(subjects, s)
+		if _, err := w.job.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.again()
+	ctx := context.Background()
+	look := func() policy.Change {
+		t.Helper()
+		found, err := w.job.Evidence().Fetch(ctx, subjects)
+		if err != nil || len(found) != 10 {
+			t.Fatalf("%d bundles, %v; want 10", len(found), err)
+		}
+		if p, err := w.job.Environment(ctx, "production"); err != nil || p.State != policy.Protected || !p.Asked {
+			t.Fatalf("environment: %+v, %v", p, err)
+		}
+		runs, err := w.job.Runs(ctx, []policy.RunQuery{{URI: w.uri(1000001, 1), Outcome: true}, {URI: w.uri(900, 1)}, {URI: w.uri(901, 1)}})
+		if err != nil || runs[0].State != policy.Succeeded || !runs[0].Own || runs[1].By.ID != "77" || runs[2].By.ID != "99" {
+			t.Fatalf("runs: %+v, %v", runs, err)
+		}
+		q := w.query(head)
+		q.Runs = []string{w.uri(1000001, 1)}
+		c, err := w.job.Change(ctx, q)
+		if err != nil || len(c.Commits) != 50 || c.Order != policy.Newer || !c.Reachable {
+			t.Fatalf("change: %+v, %v", c, err)
+		}
+		r, err := w.job.Rosters(ctx, []policy.Member{{Kind: policy.MemberTeam, Host: "https://github.com", Name: "acme/release-leads", ID: "321"}})
+		if err != nil || len(r) != 1 || len(r[0].Accounts) != 3 {
+			t.Fatalf("rosters: %+v, %v", r, err)
+		}
+		if _, err := w.job.Reviews(ctx, "production"); err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	at := len(w.lab.Requests(t))
+	first := look()
+	cold := w.calls(at)
+	at = len(w.lab.Requests(t))
+	second := look()
+	warm := w.calls(at)
+	t.Logf("cold: %d calls\n  %s\nwarm: %d calls\n  %s", len(cold), strings.Join(cold, "\n  "), len(warm), strings.Join(warm, "\n  "))
+	if len(cold) > 12 || len(warm) > 6 {
+		t.Errorf("%d and %d calls, want at most 12 and 6", len(cold), len(warm))
+	}
+	if a, b := strings.Join(made(first), "\n"), strings.Join(made(second), "\n"); a != b {
+		t.Errorf("makers at the first look:\n%s\nat the second:\n%s", a, b)
+	}
+	wantNoMaker(t, first, "?")
+	w.lab.Contract(t)
+}
+
+// number is the repository's.
+func (w *world) number() int {
+	var n int
+	_, _ = fmt.Sscan(w.id, &n)
+	return n
+}

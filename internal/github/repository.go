@@ -1,0 +1,111 @@
+package github
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// repository is what the API says about the repository itself.
+type repository struct {
+	ID            int64  `json:"id"`
+	FullName      string `json:"full_name"`
+	DefaultBranch string `json:"default_branch"`
+	Private       bool   `json:"private"`
+	Owner         *user  `json:"owner"`
+}
+
+// repository asks once: neither its number nor its default branch changes while
+// somebody waits.
+func (j *Job) repository(ctx context.Context) (repository, error) {
+	a, err := j.once(ctx, j.at(""), readContents)
+	if err != nil {
+		return repository{}, err
+	}
+	if !a.found {
+		return repository{}, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "repository %s is not there, or may not be seen", j.web(""))
+	}
+	var r repository
+	if err := j.read(a, &r); err != nil {
+		return repository{}, err
+	}
+	if r.ID <= 0 || r.DefaultBranch == "" || !strings.EqualFold(r.FullName, j.owner+"/"+j.repo) {
+		return repository{}, fault.New(fault.Refused, fault.Malformed, "", "asked for %s/%s, the GitHub API answered with %q", j.owner, j.repo, r.FullName)
+	}
+	j.known.settle(j.at(""))
+	return r, nil
+}
+
+// number is the repository's number: the runner's word, or the API's.
+func (j *Job) number(ctx context.Context) (string, error) {
+	if id := j.getenv("GITHUB_REPOSITORY_ID"); id != "" {
+		return id, nil
+	}
+	r, err := j.repository(ctx)
+	return strconv.FormatInt(r.ID, 10), err
+}
+
+// Head returns where the default branch is: the repository's address and
+// number, as a certificate names them, the commit and the ref.
+func (j *Job) Head(ctx context.Context) (repository, id, head, ref string, err error) {
+	ctx, cancel := j.within(ctx)
+	defer cancel()
+	r, err := j.repository(ctx)
+	if err != nil {
+		return "", "", "", "", err
+	}
+	if head, err = j.tip(ctx, r.DefaultBranch); err != nil {
+		return "", "", "", "", err
+	}
+	if head == "" {
+		return "", "", "", "", fault.New(fault.Refused, fault.Malformed, "", "the default branch %q of %s is not there", r.DefaultBranch, j.web(""))
+	}
+	return j.server.String() + "/" + r.FullName, strconv.FormatInt(r.ID, 10), head, "refs/heads/" + r.DefaultBranch, nil
+}
+
+// At returns a door to a repository for a person outside of a job. Nothing that
+// the environment says about a job is believed.
+func At(getenv func(string) string, server, path string) (*Job, error) {
+	token := getenv("SALLYPORT_TOKEN")
+	if token == "" {
+		token = getenv("GITHUB_TOKEN")
+	}
+	if token == "" {
+		token = getenv("GH_TOKEN")
+	}
+	api, err := apiOf(getenv, server)
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{
+		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"), "GITHUB_API_URL": api, "GITHUB_TOKEN": token,
+	}
+	return FromEnv(func(name string) string { return vars[name] })
+}
+
+// apiOf is where the API of a server is. The variable is for the server that it
+// belongs to: a token must not go where another server's variable points.
+func apiOf(getenv func(string) string, server string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
+		return "", fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", server)
+	}
+	own := getenv("GITHUB_SERVER_URL")
+	if own == "" {
+		own = "https://github.com"
+	}
+	if api := getenv("GITHUB_API_URL"); api != "" && strings.EqualFold(strings.TrimSuffix(own, "/"), strings.TrimSuffix(server, "/")) {
+		return api, nil
+	}
+	host := strings.ToLower(u.Host)
+	switch {
+	case host == "github.com":
+		return "https://api.github.com", nil
+	case strings.HasSuffix(host, ".ghe.com"):
+		return "https://api." + host, nil
+	}
+	return u.Scheme + "://" + u.Host + "/api/v3", nil
+}

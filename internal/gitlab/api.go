@@ -1,0 +1,304 @@
+package gitlab
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"sync"
+
+	"github.com/xanzy/go-gitlab"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/store"
+)
+
+const (
+	perPage   = 100
+	maxAsked  = 50       // pages of one list
+	maxKept   = 64 << 20 // bytes of answers that are kept
+	readFacts = "give SALLYPORT_TOKEN scope read_api and at least role Reporter in this project"
+)
+
+// A question is one GET. What it asks for is a path below the API's address
+// whose segments are escaped.
+type question struct {
+	path  string
+	query url.Values
+	hint  string // the next step for somebody who may not ask
+	fixed bool   // the answer can never change: it is about full commit ids
+}
+
+func (q question) key() string { return q.path + "?" + q.query.Encode() }
+
+// A reply is what was answered to a question.
+type reply struct {
+	body  []byte
+	tag   string // ETag
+	next  int    // number of the next page; 0 is none
+	paged bool   // the API says which page is the next one
+	total int    // of the whole list; -1 where the API does not say
+	fixed bool
+}
+
+// memory is what a job was answered, so that a gate that waits asks again with
+// If-None-Match, and asks nothing twice that cannot change.
+type memory struct {
+	mu      sync.Mutex
+	replies map[string]reply
+	size    int
+	client  *gitlab.Client
+}
+
+func (m *memory) recall(key string) reply {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.replies[key]
+}
+
+// keep remembers r. A memory that is full forgets everything, which costs
+// calls and nothing else.
+func (m *memory) keep(key string, r reply) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.replies == nil || m.size+len(r.body) > maxKept {
+		m.replies, m.size = map[string]reply{}, 0
+	}
+	m.size += len(r.body) - len(m.replies[key].body)
+	m.replies[key] = r
+}
+
+// A refusal is an answer that is not the wanted one.
+type refusal struct {
+	status int
+	error
+}
+
+func (r refusal) Unwrap() error { return r.error }
+
+// refusedAs says whether err is an answer with one of these statuses.
+func refusedAs(err error, statuses ...int) bool {
+	var r refusal
+	if !errors.As(err, &r) {
+		return false
+	}
+	for _, s := range statuses {
+		if r.status == s {
+			return true
+		}
+	}
+	return false
+}
+
+// absent says whether err is a 404: the thing is not there, or this token may
+// not see it. Which of them it is, only the caller can know.
+func absent(err error) bool { return refusedAs(err, http.StatusNotFound) }
+
+// hidden says whether err is an answer that some tokens get and others do not.
+func hidden(err error) bool {
+	return refusedAs(err, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound)
+}
+
+// reader returns the client that asks. It may see what SALLYPORT_TOKEN may see,
+// or else the little that the job's own token may.
+func (j *Job) reader() (*gitlab.Client, error) {
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	if j.memory.client != nil {
+		return j.memory.client, nil
+	}
+	credential := http.Header{"Private-Token": {j.access}}
+	switch {
+	case j.access == "" && j.session == "":
+		_, err := j.settings()
+		return nil, err
+	case j.access == "":
+		credential = http.Header{"Job-Token": {j.session}, "Private-Token": nil}
+	}
+	c, err := j.client(credential, store.RefuseAway)
+	if err == nil {
+		j.memory.client = c
+	}
+	return c, err
+}
+
+// ask sends one question, unless its answer is known for ever.
+func (j *Job) ask(ctx context.Context, q question) (reply, error) {
+	old := j.memory.recall(q.key())
+	if old.fixed {
+		return old, nil
+	}
+	c, err := j.reader()
+	if err != nil {
+		return reply{}, err
+	}
+	ctx, cancel := store.Within(ctx, j.Budget)
+	defer cancel()
+	req, err := c.NewRequest(http.MethodGet, q.path, nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
+	if err != nil {
+		return reply{}, fmt.Errorf("asking GitLab: %w", err)
+	}
+	req.URL.RawQuery = q.query.Encode()
+	if old.tag != "" {
+		req.Header.Set("If-None-Match", old.tag)
+	}
+	var body bytes.Buffer
+	resp, err := c.Do(req, &body)
+	if err != nil {
+		return reply{}, j.refused(resp, err, q)
+	}
+	if resp.StatusCode == http.StatusNotModified {
+		if old.tag == "" {
+			return reply{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered 304 to a question that it was not asked before")
+		}
+		return old, nil
+	}
+	r := read(resp.Header, body.Bytes())
+	r.fixed = q.fixed
+	if r.tag != "" || r.fixed {
+		j.memory.keep(q.key(), r)
+	}
+	return r, nil
+}
+
+func read(h http.Header, body []byte) reply {
+	r := reply{body: body, tag: h.Get("ETag"), total: -1}
+	_, r.paged = h["X-Next-Page"]
+	if n, err := strconv.Atoi(h.Get("X-Next-Page")); err == nil {
+		r.next = n
+	}
+	if n, err := strconv.Atoi(h.Get("X-Total")); err == nil {
+		r.total = n
+	}
+	return r
+}
+
+// refused explains an answer that is not the wanted one. The body of an answer
+// is not repeated.
+func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
+	hint := q.hint
+	if hint == "" {
+		hint = readFacts
+	}
+	s := status(resp, err)
+	if s == 0 {
+		return answer(resp, err, hint)
+	}
+	if s == http.StatusNotFound {
+		return refusal{s, fault.New(fault.Refused, fault.Malformed, hint, "GitLab does not have %s, or does not show it to this token", q.path)}
+	}
+	return refusal{s, store.Status("the GitLab API", s, hint)}
+}
+
+// one asks for one thing.
+func one[T any](ctx context.Context, j *Job, q question) (T, error) {
+	var v T
+	r, err := j.ask(ctx, q)
+	if err != nil {
+		return v, err
+	}
+	return v, decode(r.body, '{', &v)
+}
+
+// decode reads what was answered, which has to begin as it should: null is
+// neither an empty list nor a thing without properties.
+func decode(body []byte, begin byte, v any) error {
+	if b := bytes.TrimSpace(body); len(b) == 0 || b[0] != begin || json.Unmarshal(b, v) != nil {
+		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+	}
+	return nil
+}
+
+// list asks for a list, to its end.
+func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
+	var all []T
+	err := each(ctx, j, q, func(page []T) (bool, error) {
+		all = append(all, page...)
+		return true, nil
+	})
+	return all, err
+}
+
+// each asks for the pages of a list until there is no next one, or until f has
+// seen enough. A list of which something is lost is refused.
+func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more bool, err error)) error {
+	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
+	for k, v := range q.query {
+		query[k] = v
+	}
+	seen := 0
+	for page := 1; ; {
+		query.Set("page", strconv.Itoa(page))
+		at := q
+		at.query = query
+		r, err := j.ask(ctx, at)
+		if absent(err) && page > 1 {
+			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s", page, q.path)
+		}
+		if err != nil {
+			return err
+		}
+		var items []T
+		if err := decode(r.body, '[', &items); err != nil {
+			return err
+		}
+		seen += len(items)
+		if more, err := f(items); err != nil || !more {
+			return err
+		}
+		next := r.next
+		if !r.paged && len(items) >= perPage {
+			next = page + 1
+		}
+		switch {
+		case next == 0 && seen < r.total:
+			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API listed %d of %s, and says that there are %d", seen, q.path, r.total)
+		case next == 0:
+			return nil
+		case next != page+1 || next > maxAsked:
+			return fault.New(fault.Refused, fault.Limit, "", "the GitLab API answered page %d of %s with next page %d, at most %d are read", page, q.path, next, maxAsked)
+		}
+		page = next
+	}
+}
+
+// send changes something. The answer is not looked at: what was really kept is
+// found out by asking.
+func (j *Job) send(ctx context.Context, method, path string, body any) error {
+	c, err := j.settings()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := store.Within(ctx, j.Budget)
+	defer cancel()
+	req, err := c.NewRequest(method, path, body, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
+	if err != nil {
+		return fmt.Errorf("changing settings of GitLab: %w", err)
+	}
+	var kept bytes.Buffer
+	if resp, err := c.Do(req, &kept); err != nil {
+		return j.refused(resp, err, question{path: path, hint: writeSettings})
+	}
+	return nil
+}
+
+const writeSettings = "give SALLYPORT_TOKEN scope api and role Maintainer in this project"
+
+// project is the path of something of this project.
+func (j *Job) project(path string) string { return "projects/" + gitlab.PathEscape(j.id) + path }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// some asks for the first few of a list.
+func some[T any](ctx context.Context, j *Job, q question) ([]T, error) {
+	r, err := j.ask(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	var v []T
+	return v, decode(r.body, '[', &v)
+}

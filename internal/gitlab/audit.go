@@ -1,0 +1,227 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// Audit holds the project's settings against what the policy needs. What a
+// token may not see is a note, never silence; an API that does not answer is an
+// error.
+func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding, error) {
+	if _, err := j.settings(); err != nil {
+		return nil, err
+	}
+	var all []doctor.Finding
+	for _, w := range wants {
+		if err := environmentName(w.Environment); err != nil {
+			return nil, err
+		}
+		found, err := j.audit(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return doctor.Sort(all), nil
+}
+
+func (j *Job) audit(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	var all []doctor.Finding
+	for _, check := range []struct {
+		what string
+		run  func(context.Context, doctor.Want) ([]doctor.Finding, error)
+	}{
+		{"how " + want.Environment + " is protected", j.auditWall},
+		{"which tiers the group protects", j.auditTier},
+		{"which refs are protected", j.auditRefs},
+		{"the CI/CD variables", j.auditVariables},
+	} {
+		found, err := check.run(ctx, want)
+		if hidden(err) {
+			found, err = []doctor.Finding{unseen(check.what, err)}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+func unseen(what string, err error) doctor.Finding {
+	var f *fault.Fault
+	hint := readSettings
+	if errors.As(err, &f) && f.Hint != "" {
+		hint = f.Hint
+	}
+	return doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token", Hint: hint}
+}
+
+func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	w, err := j.wall(ctx, want.Environment)
+	if err != nil {
+		return nil, err
+	}
+	paid, err := j.paid(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	setting := j.setting(want.Environment)
+	var all []doctor.Finding
+	add := func(f doctor.Finding) { all = append(all, f) }
+	if w.env == nil {
+		add(doctor.Finding{Rule: "environment-missing", Threat: "G05", Code: fault.EnvUnprotected, Severity: doctor.Error,
+			Message: fmt.Sprintf("there is no environment %q; the first job that names it would make it, without protection", want.Environment), Hint: "make it and protect it: " + setting})
+	}
+	if !paid {
+		add(doctor.Finding{Rule: "plan-without-protection", Threat: "G07", Code: fault.EnvUnprotected, Severity: doctor.Error,
+			Message: "this plan of GitLab has no protected environments", Hint: "use signed approvals (protection: approvals)"})
+		return all, nil
+	}
+	if p := w.judge(setting); w.env != nil && p.State != policy.Protected {
+		found, err := j.auditName(ctx, want, p)
+		if err != nil {
+			return nil, err
+		}
+		add(found)
+	}
+	if want.NoSelf && w.self {
+		add(doctor.Finding{Rule: "self-approval", Threat: "H08", Code: fault.Duties, Severity: doctor.Warning,
+			Message: "who started a pipeline may approve its deployment", Found: "allowed", Wanted: "not allowed",
+			Hint: "switch it off in Settings > CI/CD > Protected environments (" + j.web("/-/settings/ci_cd#js-protected-environments-settings") + ")"})
+	}
+	all = append(all, auditRules(want, w, setting)...)
+	return all, nil
+}
+
+// auditName says why an environment is not protected. GitLab compares names
+// whole, so a rule that was written with an asterisk protects nothing.
+func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protection) (doctor.Finding, error) {
+	f := doctor.Finding{Rule: "environment-unprotected", Threat: "H07", Code: fault.EnvUnprotected, Severity: doctor.Error,
+		Message: fmt.Sprintf("environment %q is not protected", want.Environment), Found: p.Found, Wanted: "a protected environment of this very name", Hint: "protect it: " + p.Setting}
+	names, err := list[guarded](ctx, j, question{path: j.project("/protected_environments"), hint: readSettings})
+	if err != nil {
+		return f, err
+	}
+	for _, n := range names {
+		if strings.Contains(n.Name, "*") && covers(n.Name, want.Environment) {
+			f.Rule = "environment-wildcard"
+			f.Found = fmt.Sprintf("protected environment %q, which is a name and not a pattern", n.Name)
+		}
+	}
+	return f, nil
+}
+
+// auditRules compares the approval rules with the reviews that the policy asks.
+func auditRules(want doctor.Want, w wall, setting string) []doctor.Finding {
+	var have []entry
+	if w.own != nil {
+		have = slices.Clone(w.own.Rules)
+	}
+	var all []doctor.Finding
+	for _, g := range w.groups {
+		have = append(have, g.Rules...)
+	}
+	for _, r := range want.Reviewers {
+		rules, _ := w.rulesFor(r)
+		for _, e := range rules {
+			now := find(have, e)
+			if now.Required >= e.Required {
+				continue
+			}
+			all = append(all, doctor.Finding{Rule: "approval-rules", Threat: "H07", Code: fault.ApprovalMissing, Severity: doctor.Error,
+				Message: fmt.Sprintf("environment %q asks fewer approvals of %s than the policy", want.Environment, e.who()),
+				Found:   fmt.Sprint(now.Required), Wanted: fmt.Sprint(e.Required), Hint: "add the rule: " + setting})
+		}
+	}
+	return all
+}
+
+// auditTier looks for rules of the group that miss the environment because of
+// its tier.
+func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	w, err := j.wall(ctx, want.Environment)
+	if err != nil || w.env == nil || len(w.groups) > 0 {
+		return nil, err
+	}
+	h, err := j.here(ctx)
+	if err != nil || h.Namespace.ID <= 0 || h.Namespace.Kind == "user" {
+		return nil, err
+	}
+	tiers, err := list[guarded](ctx, j, question{path: fmt.Sprintf("groups/%d/protected_environments", h.Namespace.ID)})
+	if hidden(err) || err == nil && len(tiers) == 0 {
+		return nil, nil
+	}
+	return []doctor.Finding{{Rule: "environment-tier", Threat: "H07", Code: fault.EnvUnprotected, Severity: doctor.Warning,
+		Message: fmt.Sprintf("group %q protects tiers, and environment %q is of none of them", h.Namespace.Path, want.Environment),
+		Found:   w.env.Tier, Wanted: "a tier that the group protects", Hint: "set deployment_tier in the job that deploys"}}, err
+}
+
+func (j *Job) auditRefs(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	open, err := j.open(ctx, want.Refs)
+	var all []doctor.Finding
+	for _, r := range open {
+		all = append(all, doctor.Finding{Rule: "ref-unprotected", Threat: "G14", Code: fault.Source, Severity: doctor.Warning,
+			Message: fmt.Sprintf("%s may enter %q, and nothing protects it", r, want.Environment), Hint: "protect it: Settings > Repository (" + j.web("/-/settings/repository") + ")"})
+	}
+	return all, err
+}
+
+// A variable is a CI/CD variable of the project. Its value is not read.
+type variable struct {
+	Key       string `json:"key"`
+	Protected bool   `json:"protected"`
+	Masked    bool   `json:"masked"`
+	Hidden    bool   `json:"hidden"`
+	Scope     string `json:"environment_scope"`
+}
+
+var credential = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)token|secret|passw|credential|private|api_?key|access_?key|kubeconfig`)
+})
+
+// secret says whether a variable looks like something to keep.
+func (v variable) secret() bool { return v.Masked || v.Hidden || credential().MatchString(v.Key) }
+
+// auditVariables wants what a deployment needs to be given to jobs of protected
+// refs alone, and to jobs of its environment alone. Sallyport's own variables
+// are read by every job that asks.
+func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	vars, err := list[variable](ctx, j, question{path: j.project("/variables"), hint: readSettings})
+	if err != nil {
+		return nil, err
+	}
+	var bare, wide []string
+	for _, v := range vars {
+		switch {
+		case !v.secret() || !covers(v.Scope, want.Environment):
+		case !v.Protected:
+			bare = append(bare, v.Key)
+		case v.Scope == "*" && !strings.HasPrefix(v.Key, "SALLYPORT_") && v.Key != "GITLAB_TOKEN":
+			wide = append(wide, v.Key)
+		}
+	}
+	f := doctor.Finding{Rule: "variables-unprotected", Threat: "H07", Code: fault.Leak, Severity: doctor.Warning, Hint: "Settings > CI/CD > Variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")"}
+	var all []doctor.Finding
+	if len(bare) > 0 {
+		f.Message = fmt.Sprintf("jobs of unprotected refs get secrets that %q gets: %s", want.Environment, strings.Join(bare, ", "))
+		f.Found, f.Wanted = "not protected", "protected variables"
+		all = append(all, f)
+	}
+	if len(wide) > 0 {
+		f.Message = "jobs of every environment get secrets: " + strings.Join(wide, ", ")
+		f.Found, f.Wanted = "scope *", "a scope that names the environment"
+		all = append(all, f)
+	}
+	return all, nil
+}

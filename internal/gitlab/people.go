@@ -1,0 +1,166 @@
+package gitlab
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// A user is an account as the API shows it: everywhere by number and name, and
+// only in its own record with the mark of a bot.
+type user struct {
+	ID          int64  `json:"id"`
+	Username    string `json:"username"`
+	State       string `json:"state"`
+	Bot         *bool  `json:"bot"`
+	Email       string `json:"email"`
+	PublicEmail string `json:"public_email"`
+	CommitEmail string `json:"commit_email"`
+}
+
+// account returns u by number. Nobody's number makes it nobody's account.
+func (j *Job) account(u user) policy.Account {
+	if u.ID <= 0 {
+		return policy.Account{}
+	}
+	return policy.Account{Host: j.server.String(), ID: itoa(u.ID), Name: u.Username}
+}
+
+// known returns u with what is behind it, which only its own record says.
+func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
+	a := j.account(u)
+	if a.ID == "" {
+		return a, nil
+	}
+	record, err := one[user](ctx, j, question{path: "users/" + a.ID})
+	switch {
+	case absent(err):
+		return a, nil
+	case err != nil:
+		return policy.Account{}, err
+	case record.ID != u.ID:
+		return policy.Account{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with user %d, asked for %d", record.ID, u.ID)
+	}
+	if record.Username != "" {
+		a.Name = record.Username
+	}
+	a.Kind = kind(record)
+	return a, nil
+}
+
+// robot matches the names that GitLab gives to the users of access tokens and
+// to service accounts (https://docs.gitlab.com/user/project/settings/project_access_tokens/).
+var robot = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:(?:project|group)_\d+_bot|service_account_|ghost$)`)
+})
+
+// kind says what a user's own record makes of it. A field that is not there, or
+// that holds a word nobody knows, makes nobody a human.
+func kind(u user) policy.Kind {
+	switch {
+	case u.Bot != nil && *u.Bot, robot().MatchString(strings.ToLower(u.Username)):
+		return policy.Machine
+	case gone[u.State]:
+		return policy.Gone
+	case u.Bot != nil && u.State == "active":
+		return policy.Human
+	}
+	return policy.KindUnknown
+}
+
+var gone = map[string]bool{"blocked": true, "ldap_blocked": true, "blocked_pending_approval": true, "banned": true, "deactivated": true}
+
+// A directory finds the accounts of addresses, each once.
+type directory struct {
+	job   *Job
+	found map[string]policy.Account
+}
+
+// newDirectory begins with the people of the project, as far as the API shows
+// their addresses.
+func (j *Job) newDirectory(ctx context.Context) (*directory, error) {
+	d := &directory{job: j, found: map[string]policy.Account{}}
+	all, err := list[user](ctx, j, question{path: j.project("/members/all")})
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range all {
+		for _, e := range []string{u.PublicEmail, u.CommitEmail, u.Email} {
+			if e != "" {
+				d.found[strings.ToLower(e)] = j.account(u)
+			}
+		}
+	}
+	return d, nil
+}
+
+// find returns the account of an address, or the zero account where GitLab
+// knows none. An address in a commit is what somebody typed, so it only ever
+// adds a maker.
+func (d *directory) find(ctx context.Context, email string) (policy.Account, error) {
+	key := strings.ToLower(email)
+	if a, ok := d.found[key]; ok {
+		return a, nil
+	}
+	a, err := d.look(ctx, key)
+	if err == nil {
+		d.found[key] = a
+	}
+	return a, err
+}
+
+func (d *directory) look(ctx context.Context, email string) (policy.Account, error) {
+	if strings.Count(email, "@") != 1 || strings.ContainsAny(email, " ,;<>\t\"") {
+		return policy.Account{}, nil // nobody's, or two people's
+	}
+	name, host, _ := strings.Cut(email, "@")
+	if host == "users.noreply."+strings.ToLower(d.job.server.Hostname()) {
+		return d.noreply(ctx, name)
+	}
+	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"search": {email}}})
+	if err != nil || len(all) != 1 {
+		return policy.Account{}, err
+	}
+	// The search finds private addresses too; only the record says which ones
+	// are for everybody to see.
+	u, err := one[user](ctx, d.job, question{path: "users/" + itoa(all[0].ID)})
+	if err != nil || u.ID != all[0].ID {
+		return policy.Account{}, err
+	}
+	if strings.EqualFold(u.PublicEmail, email) || strings.EqualFold(u.CommitEmail, email) || strings.EqualFold(u.Email, email) {
+		return d.job.account(u), nil
+	}
+	return policy.Account{}, nil
+}
+
+var private = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,18})-([a-z0-9_.-]+)$`) })
+
+// noreply reads GitLab's own private addresses: 20-alice, and of old alice.
+func (d *directory) noreply(ctx context.Context, name string) (policy.Account, error) {
+	if m := private().FindStringSubmatch(name); m != nil {
+		return policy.Account{Host: d.job.server.String(), ID: m[1], Name: m[2]}, nil
+	}
+	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"username": {name}}})
+	if err != nil || len(all) != 1 || !strings.EqualFold(all[0].Username, name) {
+		return policy.Account{}, err
+	}
+	return d.job.account(all[0]), nil
+}
+
+// signedByInstance says whether GitLab itself made a commit: its own key signed
+// it. A name or an address proves nothing.
+func (j *Job) signedByInstance(ctx context.Context, commit string) (bool, error) {
+	s, err := one[struct {
+		Status string `json:"verification_status"`
+	}](ctx, j, question{path: j.project("/repository/commits/" + commit + "/signature"), fixed: true})
+	if refusedAs(err, http.StatusNotFound) {
+		return false, nil
+	}
+	return err == nil && s.Status == "verified_system", err
+}

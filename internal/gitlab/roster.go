@@ -1,0 +1,97 @@
+package gitlab
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// A member is a user in a project or group.
+type member struct {
+	user
+	AccessLevel int    `json:"access_level"`
+	ExpiresAt   string `json:"expires_at"`       // a day, or nothing
+	Membership  string `json:"membership_state"` // active or awaiting; nothing on older instances
+}
+
+// Roles are the accesses to a project, least first.
+var Roles = []string{"guest", "reporter", "developer", "maintainer", "owner"}
+
+// levels are the least access that each stands for
+// (https://docs.gitlab.com/api/members/#roles).
+var levels = map[string]int{"guest": 10, "reporter": 20, "developer": 30, "maintainer": 40, "owner": 50}
+
+// Rosters asks who the groups and roles are now.
+func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Roster, error) {
+	var all []policy.Roster
+	for _, m := range members {
+		if m.Kind != policy.MemberTeam && m.Kind != policy.MemberRole {
+			continue
+		}
+		accounts, err := j.roster(ctx, m)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, policy.Roster{Member: m, Accounts: accounts})
+	}
+	return all, nil
+}
+
+func (j *Job) roster(ctx context.Context, m policy.Member) ([]policy.Account, error) {
+	if m.Host != j.server.String() {
+		return nil, fault.New(fault.Usage, fault.Policy, "", "%s is of %q, and %s is of %q", m, m.Host, j.Name(), j.server)
+	}
+	if m.Kind == policy.MemberTeam {
+		return j.group(ctx, m)
+	}
+	least, ok := levels[m.Name]
+	if !ok {
+		return nil, fault.New(fault.Usage, fault.Policy, "name guest, reporter, developer, maintainer or owner", "%q is no role of a GitLab project", m.Name)
+	}
+	all, err := list[member](ctx, j, question{path: j.project("/members/all")})
+	return j.present(all, least), err
+}
+
+// group asks for a group by its number: a group that took the path of another
+// one is another one.
+func (j *Job) group(ctx context.Context, m policy.Member) ([]policy.Account, error) {
+	if !projectID().MatchString(m.ID) {
+		return nil, fault.New(fault.Usage, fault.Policy, "write the group with its number, as in acme/leads#55", "group %q has no number", m)
+	}
+	const hint = "name a group that is there, and give SALLYPORT_TOKEN's user a role in it"
+	g, err := one[struct {
+		ID int64 `json:"id"`
+	}](ctx, j, question{path: "groups/" + m.ID, hint: hint})
+	if err != nil {
+		return nil, err
+	}
+	if itoa(g.ID) != m.ID {
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with group %d, asked for %s", g.ID, m.ID)
+	}
+	all, err := list[member](ctx, j, question{path: "groups/" + m.ID + "/members/all", hint: hint})
+	return j.present(all, 1), err
+}
+
+// present keeps who has at least this access today.
+func (j *Job) present(all []member, least int) []policy.Account {
+	today := j.Now().UTC().Format("2006-01-02")
+	var out []policy.Account
+	for _, m := range all {
+		pending := m.Membership != "" && m.Membership != "active"
+		if m.ID <= 0 || pending || m.AccessLevel < least || m.ExpiresAt != "" && m.ExpiresAt <= today {
+			continue
+		}
+		a := j.account(m.user)
+		// A list does not say what is behind an account, only what it is not.
+		switch {
+		case robot().MatchString(strings.ToLower(m.Username)):
+			a.Kind = policy.Machine
+		case gone[m.State]:
+			a.Kind = policy.Gone
+		}
+		out = append(out, a)
+	}
+	return out
+}

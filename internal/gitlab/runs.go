@@ -1,0 +1,199 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// A build is one job of a pipeline.
+type build struct {
+	ID       int64    `json:"id"`
+	Name     string   `json:"name"`
+	Status   string   `json:"status"`
+	Ref      string   `json:"ref"`
+	Tag      bool     `json:"tag"`
+	Created  string   `json:"created_at"`
+	User     user     `json:"user"`
+	Commit   ref      `json:"commit"`
+	Pipeline pipeline `json:"pipeline"`
+}
+
+type ref struct {
+	ID string `json:"id"`
+}
+
+// A pipeline is what jobs belong to.
+type pipeline struct {
+	ID      int64  `json:"id"`
+	Project int64  `json:"project_id"`
+	SHA     string `json:"sha"`
+	Ref     string `json:"ref"`
+	Status  string `json:"status"`
+	Source  string `json:"source"`
+	Created string `json:"created_at"`
+	User    user   `json:"user"`
+}
+
+// states are the words of a job and of a pipeline
+// (https://docs.gitlab.com/api/jobs/). A word that is not here is no success.
+var states = map[string]policy.RunState{
+	"success": policy.Succeeded,
+	"failed":  policy.Failed, "canceled": policy.Failed, "canceling": policy.Failed, "skipped": policy.Failed,
+	"created": policy.Unfinished, "waiting_for_resource": policy.Unfinished, "waiting_for_callback": policy.Unfinished, "preparing": policy.Unfinished,
+	"pending": policy.Unfinished, "running": policy.Unfinished, "manual": policy.Unfinished, "scheduled": policy.Unfinished,
+}
+
+// Runs asks for each job that a certificate names.
+func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
+	all := make([]policy.Run, 0, len(queries))
+	for _, q := range queries {
+		r, err := j.run(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
+	id, ok := j.jobIn(q.URI)
+	if !ok {
+		return policy.Run{URI: q.URI, Words: fmt.Sprintf("%q is no job of %s", q.URI, j.web(""))}, nil
+	}
+	b, p, err := j.built(ctx, id)
+	if absent(err) {
+		return policy.Run{URI: q.URI, Words: fmt.Sprintf("job %s is not there", id)}, nil
+	}
+	if err != nil {
+		return policy.Run{}, err
+	}
+	r := policy.Run{
+		URI: q.URI, Commit: b.Commit.ID, Event: p.Source, Ref: b.fullRef(), Pipeline: itoa(p.ID), CreatedAt: moment(b.Created),
+		Own: itoa(p.ID) == j.getenv("CI_PIPELINE_ID"),
+		// Whoever runs a job of somebody else's pipeline repeats what the other
+		// one had put in.
+		Again: b.User.ID != p.User.ID,
+	}
+	if r.By, err = j.known(ctx, b.User); err != nil {
+		return policy.Run{}, err
+	}
+	r.State, r.Words, err = j.outcome(ctx, q, b, p, r.Own)
+	return r, err
+}
+
+// built asks for a job and its pipeline.
+func (j *Job) built(ctx context.Context, id string) (build, pipeline, error) {
+	b, err := one[build](ctx, j, question{path: j.project("/jobs/" + id)})
+	if err != nil {
+		return build{}, pipeline{}, err
+	}
+	if itoa(b.ID) != id || b.Pipeline.ID <= 0 {
+		return build{}, pipeline{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with job %d of pipeline %d, asked for job %s", b.ID, b.Pipeline.ID, id)
+	}
+	p, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(b.Pipeline.ID))})
+	if err != nil {
+		return build{}, pipeline{}, err
+	}
+	switch {
+	case p.ID != b.Pipeline.ID:
+		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID, b.Pipeline.ID)
+	case projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id:
+		err = fault.New(fault.Refused, fault.Source, "", "job %s is of project %d, want %s", id, p.Project, j.id)
+	}
+	return b, p, err
+}
+
+// jobIn reads the number of a job of this project out of its address, as a
+// certificate has it.
+func (j *Job) jobIn(uri string) (string, bool) {
+	id, ok := strings.CutPrefix(uri, j.web("/-/jobs/"))
+	return id, ok && projectID().MatchString(id)
+}
+
+func (b build) fullRef() string {
+	switch {
+	case b.Ref == "":
+		return ""
+	case strings.HasPrefix(b.Ref, "refs/"): // a merge request's
+		return b.Ref
+	case b.Tag:
+		return "refs/tags/" + b.Ref
+	}
+	return "refs/heads/" + b.Ref
+}
+
+// outcome says how a job ended, and with it what was asked about: the jobs that
+// the policy names, or the whole pipeline unless that is still running because
+// it is the one that asks.
+func (j *Job) outcome(ctx context.Context, q policy.RunQuery, b build, p pipeline, own bool) (policy.RunState, string, error) {
+	words := fmt.Sprintf("job %d, %s: %s", b.ID, b.Name, b.Status)
+	state := states[b.Status]
+	if state != policy.Succeeded || !q.Outcome {
+		return state, words, nil
+	}
+	if len(q.Jobs) > 0 {
+		return j.jobs(ctx, p, q.Jobs)
+	}
+	if !own {
+		return states[p.Status], fmt.Sprintf("%s; pipeline %d: %s", words, p.ID, p.Status), nil
+	}
+	return state, words, nil
+}
+
+// jobs wants each of these jobs of a pipeline to have succeeded, in all its
+// parallel parts.
+func (j *Job) jobs(ctx context.Context, p pipeline, names []string) (policy.RunState, string, error) {
+	all, err := list[build](ctx, j, question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs")})
+	if err != nil {
+		return policy.RunUnknown, "", err
+	}
+	for _, name := range names {
+		part, err := regexp.Compile(`^` + regexp.QuoteMeta(name) + `(?: \d+/\d+|: \[.*\])?$`)
+		if err != nil {
+			return policy.RunUnknown, "", fmt.Errorf("matching jobs: %w", err)
+		}
+		found := false
+		for _, b := range all {
+			if !part.MatchString(b.Name) {
+				continue
+			}
+			found = true
+			if states[b.Status] != policy.Succeeded {
+				return states[b.Status], fmt.Sprintf("pipeline %d, job %d, %s: %s", p.ID, b.ID, b.Name, b.Status), nil
+			}
+		}
+		if !found {
+			return policy.RunUnknown, fmt.Sprintf("pipeline %d has no job %q", p.ID, name), nil
+		}
+	}
+	return policy.Succeeded, fmt.Sprintf("pipeline %d, %s: success", p.ID, strings.Join(names, ", ")), nil
+}
+
+// asking returns the job that this process runs in, or false outside of one.
+// That the two numbers belong together, the API says.
+func (j *Job) asking(ctx context.Context) (build, pipeline, bool, error) {
+	id := j.getenv("CI_JOB_ID")
+	if !projectID().MatchString(id) {
+		return build{}, pipeline{}, false, nil
+	}
+	b, p, err := j.built(ctx, id)
+	if err != nil {
+		return build{}, pipeline{}, false, err
+	}
+	if want := j.getenv("CI_PIPELINE_ID"); itoa(p.ID) != want {
+		return build{}, pipeline{}, false, fault.New(fault.Refused, fault.Source, "", "job %s is of pipeline %d, and CI_PIPELINE_ID is %q", id, p.ID, want)
+	}
+	return b, p, true, nil
+}
+
+// attempts returns every job of a pipeline, those that were run again too.
+func (j *Job) attempts(ctx context.Context, p pipeline) ([]build, error) {
+	return list[build](ctx, j, question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs"), query: url.Values{"include_retried": {"true"}}})
+}

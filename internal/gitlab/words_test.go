@@ -1,0 +1,132 @@
+package gitlab
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Whoever is named in a trailer is found, wherever the trailer stands.
+func TestI03_co_authors(t *testing.T) {
+	for message, want := range map[string][]string{
+		"title":                            nil,
+		"title\n\nCo-authored-by: B <b@x>": {"b@x"},
+		"title\n\nSigned-off-by: A <a@x>\nCO-AUTHORED-BY:B <b@x>\nRef: 1":   {"b@x"},
+		"title\n\nco-authored-by: B <b@x>\nCo-Authored-By: C <c@x>\n":       {"b@x", "c@x"},
+		"title\r\n\r\nCo-authored-by: B <b@x>\r\n":                          {"b@x"},
+		"Co-authored-by: B <b@x>":                                           {"b@x"},
+		"title\n\n  Co-authored-by : B <b@x>\n\nnot the last paragraph":     {"b@x"},
+		"title\n\nCo-authored-by: B\n <b@x>":                                {"b@x"},
+		"title\n\nCo-authored-by: b@x":                                      {"b@x"},
+		"title\n\nCo-authored-by: B <b@x>, C <c@x>":                         {"B <b@x>, C <c@x>"},
+		"title\n\nCo-authored-by: B <>":                                     {""},
+		"title\n\nCo-authored-by:":                                          {""},
+		"title\n\nthanks to Co-authored-by: B <b@x>":                        nil,
+		"title\n\nCo-authored-by: B <b@x>\n Co-authored-by: C <c@x>\n more": {"b@x", "c@x"},
+		"title\n\nCo-authored-by: A <b@y> <b@x>":                            {"A <b@y> <b@x>"},
+	} {
+		if got := coAuthors(message); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", message, got, want)
+		}
+	}
+}
+
+func FuzzCoAuthors(f *testing.F) {
+	f.Add("title\n\nCo-authored-by: B <b@x>\n folded")
+	f.Fuzz(func(t *testing.T, message string) {
+		before := len(coAuthors(message))
+		if after := len(coAuthors(message + "\n\nCo-authored-by: Z <z@z>")); after != before+1 {
+			t.Errorf("%q: %d co-authors, and %d with one more", message, before, after)
+		}
+	})
+}
+
+// A wide pattern covers a narrow one if it matches whatever that matches.
+func TestCovers(t *testing.T) {
+	for _, c := range []struct {
+		wide, narrow string
+		want         bool
+	}{
+		{"main", "main", true}, {"main", "main2", false}, {"*", "main", true}, {"*", "", true}, {"", "", true}, {"", "x", false}, {"v*", "v1", true}, {"v*", "v", true},
+		{"v*", "v1.*", true}, {"v1.*", "v*", false}, {"*-stable", "1-stable", true}, {"*-stable", "1-stable-2", false}, {"a*b*c", "axbyc", true}, {"a*b*c", "acb", false}, {"v1", "v*", false},
+		{"r*/*", "release/*", true}, {"Main", "main", false},
+	} {
+		if got := covers(c.wide, c.narrow); got != c.want {
+			t.Errorf("covers(%q, %q) = %v, want %v", c.wide, c.narrow, got, c.want)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	text := func(letters string) string {
+		var b strings.Builder
+		for range r.IntN(7) {
+			b.WriteByte(letters[r.IntN(len(letters))])
+		}
+		return b.String()
+	}
+	for range 20_000 {
+		wide, name := text("ab*"), text("ab")
+		want := regexp.MustCompile("^" + strings.ReplaceAll(wide, "*", ".*") + "$").MatchString(name)
+		if got := covers(wide, name); got != want {
+			t.Fatalf("covers(%q, %q) = %v, want %v", wide, name, got, want)
+		}
+	}
+}
+
+// random makes a history in which each commit has up to two older parents.
+func random(r *rand.Rand, n int) []commit {
+	var all []commit
+	for i := range n {
+		c := commit{ID: fmt.Sprint("c", i)}
+		for range min(i, r.IntN(3)) {
+			c.Parents = append(c.Parents, fmt.Sprint("c", r.IntN(i)))
+		}
+		all = append(all, c)
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// What a push brought is what its new end has and its old one has not.
+func TestGraph_against_a_plain_walk(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 500 {
+		all := random(r, 1+r.IntN(12))
+		g := newGraph(all)
+		var ancestor func(a, b string) bool
+		ancestor = func(a, b string) bool {
+			return a == b || slices.ContainsFunc(g.commits[b].Parents, func(p string) bool { return ancestor(a, p) })
+		}
+		from, to := all[r.IntN(len(all))].ID, all[r.IntN(len(all))].ID
+		want := map[string]bool{}
+		for _, c := range all {
+			if ancestor(c.ID, to) && !ancestor(c.ID, from) {
+				want[c.ID] = true
+			}
+		}
+		if got := g.without(to, from); !maps.Equal(got, want) {
+			t.Fatalf("%v: from %s to %s brought %v, want %v", all, from, to, got, want)
+		}
+	}
+}
+
+// A listing with a commit lost, added or told twice is not whole.
+func TestG14_listing_is_one_piece(t *testing.T) {
+	line := []commit{{ID: "c", Parents: []string{"b"}}, {ID: "b", Parents: []string{"a"}}, {ID: "a"}}
+	if err := whole("c", line); err != nil {
+		t.Error(err)
+	}
+	for name, all := range map[string][]commit{
+		"one lost in the middle": {line[0], line[2]},
+		"the newest lost":        line[1:],
+		"told twice":             append(slices.Clone(line), line[1]),
+		"a stranger":             append(slices.Clone(line), commit{ID: "x"}),
+	} {
+		if err := whole("c", all); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

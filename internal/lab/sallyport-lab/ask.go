@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+)
+
+// client talks to a lab that runs. It follows redirects, as a browser does.
+var client = &http.Client{Timeout: 30 * time.Second}
+
+// verbs are what can be asked of a running lab by somebody who has no other
+// HTTP client: "ask METHOD PATH [JSON]" of the control API that SALLYPORT_LAB
+// names, and "visit URL", which is a browser that looks at nothing.
+var verbs = map[string]func(args []string, stdout io.Writer) error{"ask": ask, "visit": visit}
+
+func ask(args []string, stdout io.Writer) error {
+	if len(args) < 2 || len(args) > 3 {
+		return fmt.Errorf("usage: sallyport-lab ask METHOD PATH [JSON]")
+	}
+	req, err := http.NewRequest(args[0], os.Getenv("SALLYPORT_LAB")+args[1], strings.NewReader(strings.Join(args[2:], "")))
+	if err != nil {
+		return err
+	}
+	return send(req, stdout)
+}
+
+func visit(args []string, _ io.Writer) error {
+	if len(args) != 1 {
+		return fmt.Errorf("usage: sallyport-lab visit URL")
+	}
+	req, err := http.NewRequest(http.MethodGet, args[0], nil)
+	if err != nil {
+		return err
+	}
+	return send(req, io.Discard)
+}
+
+func send(req *http.Request, out io.Writer) error {
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		b, err := io.ReadAll(io.LimitReader(resp.Body, 4096))
+		return fmt.Errorf("%s %s: %s: %s (%v)", req.Method, req.URL.Path, resp.Status, b, err)
+	}
+	_, err = io.Copy(out, resp.Body)
+	return err
+}

@@ -1,0 +1,228 @@
+package pipelines
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// environment returns the name of the environment that a job enters, or nil.
+func (j *job) environment() *node {
+	e := j.table.get("environment")
+	if e != nil && e.kind == table {
+		return e.get("name")
+	}
+	return e
+}
+
+// action returns what the job does there; to start is what happens unless the
+// file says otherwise.
+func (j *job) action() string {
+	if a := j.table.get("environment").get("action"); a != nil {
+		return a.str()
+	}
+	return "start"
+}
+
+// guarded returns the guarded environment that a job enters, or nothing. A job
+// that stops one takes nothing in.
+func (p *pipeline) guarded(j *job) string {
+	name := j.environment().str()
+	if j.action() == "stop" || !slices.Contains(p.want.Environments, name) {
+		return ""
+	}
+	return name
+}
+
+// enters returns the guarded environments that a job may enter, also under a
+// name that is made when it runs.
+func (p *pipeline) enters(j *job) []string {
+	name := j.environment()
+	if name == nil || j.action() == "stop" {
+		return nil
+	}
+	var out []string
+	for _, e := range p.want.Environments {
+		if name.kind != scalar || pattern(name.text).MatchString(e) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+var placeholder = regexp.MustCompile(`\$\[\[.*?\]\]|\$\{\w+\}|\$\w+|%\w+%`)
+
+// pattern matches what a text with variables in it may become.
+func pattern(s string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`^`)
+	end := 0
+	for _, m := range placeholder.FindAllStringIndex(s, 100) {
+		b.WriteString(regexp.QuoteMeta(s[end:m[0]]) + `.*`)
+		end = m[1]
+	}
+	b.WriteString(regexp.QuoteMeta(s[end:]) + `$`)
+	r, err := regexp.Compile(b.String())
+	if err != nil {
+		return everything
+	}
+	return r
+}
+
+var everything = regexp.MustCompile(``)
+
+func computed(n *node) bool {
+	return n.kind != scalar || placeholder.MatchString(n.text)
+}
+
+func (p *pipeline) deploys() bool {
+	return slices.ContainsFunc(p.jobs, func(j *job) bool { return len(p.enters(j)) > 0 })
+}
+
+// maxGates are looked at for one environment; more of them are nobody's wish.
+const maxGates = 20
+
+// gatesOf returns the gates of an environment.
+func (p *pipeline) gatesOf(env string) []*job {
+	var out []*job
+	for _, j := range p.jobs {
+		if j.judge && j.gates == env && len(out) < maxGates {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// checkEnvironments finds environments that the policy does not know by the
+// name that the job gives them.
+func checkEnvironments(p *pipeline) {
+	if len(p.want.Environments) == 0 {
+		return
+	}
+	for _, j := range p.jobs {
+		name := j.environment()
+		switch {
+		case name == nil || j.judge && j.gates == name.str() || j.action() == "stop":
+		case computed(name):
+			p.computed(j, name)
+		case !slices.Contains(p.want.Environments, name.str()):
+			p.unknownEnvironment(j, name)
+		default:
+			p.tier(j, name)
+		}
+	}
+}
+
+func (p *pipeline) computed(j *job, name *node) {
+	f := Finding{
+		Rule: "environment-computed", Threat: "H07", Severity: Error,
+		Message: quote("which environment the job %s enters is decided when it runs, and may be a guarded one", j.name),
+		Found:   "environment " + name.show(), Wanted: "a name written out",
+		Hint: "write one job for each environment, with its name",
+	}
+	if len(p.enters(j)) == 0 {
+		f.Severity = Warning
+		f.Message = quote("the job %s enters environments that the policy does not guard", j.name)
+		f.Hint = "name the environment in the policy, or use action: access if nothing is deployed"
+	}
+	p.find(name, f)
+}
+
+func (p *pipeline) unknownEnvironment(j *job, name *node) {
+	f := Finding{
+		Rule: "environment-unknown", Threat: "H07", Severity: Warning,
+		Message: quote("the job %s enters %s, which the policy does not guard", j.name, name.str()),
+		Found:   quote("environment %s", name.str()), Wanted: quoted(p.want.Environments),
+		Hint: "name the environment in the policy",
+	}
+	for _, e := range p.want.Environments {
+		if strings.EqualFold(strings.Trim(name.str(), " /"), e) {
+			f.Severity, f.Hint = Error, "write the name as the policy does"
+		}
+	}
+	p.find(name, f)
+}
+
+func quoted(names []string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, quote("%s", n))
+	}
+	return strings.Join(out, " or ")
+}
+
+// tiers are what the platform makes of an environment's name, in its order. A
+// group protects tiers, not names.
+var tiers = []struct {
+	is   *regexp.Regexp
+	tier string
+}{
+	{regexp.MustCompile(`(?i)dev|review|trunk`), "development"},
+	{regexp.MustCompile(`(?i)test|tst|int|ac(ce|)pt|qa|qc|control|quality`), "testing"},
+	{regexp.MustCompile(`(?i)st(a|)g|mod(e|)l|pre|demo|non`), "staging"},
+	{regexp.MustCompile(`(?i)pr(o|)d|live`), "production"},
+}
+
+func (p *pipeline) tier(j *job, name *node) {
+	set := j.table.get("environment").get("deployment_tier")
+	if set == nil {
+		return
+	}
+	wanted := ""
+	for _, t := range tiers {
+		if t.is.MatchString(name.str()) {
+			wanted = t.tier
+			break
+		}
+	}
+	if wanted == "" || set.str() == wanted {
+		return
+	}
+	p.find(set, Finding{
+		Rule: "environment-tier", Threat: "H07", Severity: Error,
+		Message: quote("%s is put into another tier, and leaves what a group protects", name.str()),
+		Found:   quote("deployment_tier: %s", set.str()), Wanted: quote("%s", wanted),
+		Hint: "take deployment_tier out, or write the tier of the name",
+	})
+}
+
+// always are the values of when that do not wait for a success.
+func waits(when *node) bool {
+	switch when.str() {
+	case "on_success", "manual", "delayed", "never":
+		return true
+	}
+	return when == nil
+}
+
+// checkWhen finds jobs that enter whatever the gate said.
+func checkWhen(p *pipeline) {
+	for _, j := range p.jobs {
+		env := p.guarded(j)
+		if env == "" || j.judge {
+			continue
+		}
+		if n := j.heedless(); n != nil {
+			p.find(n, Finding{
+				Rule: "deploy-always", Threat: "H02", Severity: Error,
+				Message: quote("the job %s runs although the gate of %s said no", j.name, env),
+				Found:   "when: " + n.show(), Wanted: "when: on_success",
+				Hint: "take when away from the job, and let it need the gate",
+			})
+		}
+	}
+}
+
+// heedless returns the when that makes a job run after a failure, or nil.
+func (j *job) heedless() *node {
+	rules := rulesOf(j.table)
+	if w := j.table.get("when"); !waits(w) {
+		return w
+	}
+	for _, r := range rules {
+		if w := r.get("when"); !waits(w) {
+			return w
+		}
+	}
+	return nil
+}

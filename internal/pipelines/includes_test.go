@@ -1,0 +1,150 @@
+package pipelines_test
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/pipelines"
+)
+
+func TestH06_a_component_that_is_not_ours_any_more(t *testing.T) {
+	re := func(s string) string { return "gate:production:\n" + s + "\ndeploy:\n" }
+	attacks := []attack{
+		{"hooks", "deploy:\n", re("  hooks: {pre_get_sources_script: [./x.sh]}"), "", "component-overridden", pipelines.Error},
+		{"variables", "deploy:\n", re("  variables: {SALLYPORT_POLICY: other.yaml}"), re("  variables: {GIT_DEPTH: 1, SALLYPORT_RELEASES: https://mirror.example}"), "component-overridden", pipelines.Error},
+		{"image", "deploy:\n", re("  image: evil:latest"), re("  image: alpine@sha256:" + strings.Repeat("ab", 32)), "gate-image", pipelines.Error},
+		{"entrypoint", "deploy:\n", re("  image: {name: alpine@sha256:" + strings.Repeat("ab", 32) + ", entrypoint: [/bin/true]}"), re("  image: {name: alpine@sha256:" + strings.Repeat("ab", 32) + ", entrypoint: [\"\"]}"), "component-overridden", pipelines.Error},
+		{"artifacts", "deploy:\n", re("  artifacts: {paths: [x]}"), re("  tags: [docker]\n  timeout: 10m"), "component-overridden", pipelines.Error},
+		{"extends", "deploy:\n", ".x: {before_script: [echo]}\n" + re("  extends: .x"), ".x: {tags: [docker]}\n" + re("  extends: .x"), "component-overridden", pipelines.Error},
+		{"rule variables", "deploy:\n", re("  rules: [{if: $CI_COMMIT_BRANCH, variables: {SALLYPORT_POLICY: x}}]"), re("  rules: [{if: $CI_COMMIT_BRANCH}]"), "component-overridden", pipelines.Error},
+		{"unknown key", "deploy:\n", re("  pre_script: [x]"), "", "component-overridden", pipelines.Error},
+		{"attest", "deploy:\n", "attest:\n  before_script: [./evil.sh]\ndeploy:\n", "attest:\n  tags: [x]\ndeploy:\n", "component-overridden", pipelines.Error},
+	}
+	for _, key := range []string{"script", "before_script", "after_script"} {
+		attacks = append(attacks, attack{key, "deploy:\n", re("  " + key + ": [\"true\"]"), "", "component-overridden", pipelines.Error})
+	}
+	run(t, attacks)
+}
+
+func TestH06_what_a_gate_inherits(t *testing.T) {
+	front := func(s string) string { return s + "\nbuild:\n" }
+	off := "gate:production: {inherit: {default: false}}\nattest: {inherit: {default: false}}\n"
+	run(t, []attack{
+		{"before_script", "build:\n", front("default:\n  before_script: [./setup.sh]"), front(off + "default:\n  before_script: [./setup.sh]"), "gate-inherits", pipelines.Error},
+		{"global before_script", "build:\n", front("before_script: [./setup.sh]"), front("before_script: []"), "gate-inherits", pipelines.Error},
+		{"after_script", "build:\n", front("default: {after_script: [./rewrite.sh]}"), front(strings.ReplaceAll(off, "false", "[tags]") + "default: {after_script: [./rewrite.sh]}"), "gate-inherits", pipelines.Error},
+		{"hooks", "build:\n", front("default: {hooks: {pre_get_sources_script: [x]}}"), "", "gate-inherits", pipelines.Error},
+		{"image", "build:\n", front("default: {image: alpine:3}"), front("default: {image: \"alpine@sha256:" + strings.Repeat("ab", 32) + "\"}"), "gate-image", pipelines.Warning},
+		{"variables", "build:\n", front("variables: {SALLYPORT_TRUSTED_ROOT: evil.json}"), front("variables: {APP: x, GIT_STRATEGY: clone}"), "gate-variables", pipelines.Error},
+		{"loader", "build:\n", front("variables: {LD_PRELOAD: {value: ./x.so, description: y}}"), "", "gate-variables", pipelines.Error},
+		{"predefined", "build:\n", front("variables: {CI_API_V4_URL: https://evil.example}"), front("variables: {CI_API_V4_URL: x}\ngate:production: {inherit: {variables: [APP]}}\nattest: {inherit: {variables: false}}"), "gate-variables", pipelines.Error},
+		{"no checkout", "build:\n", front("variables: {GIT_STRATEGY: none}"), front("variables: {GIT_STRATEGY: fetch}"), "gate-variables", pipelines.Error},
+	})
+}
+
+// A dotenv report outranks the variables of the gate's job, and an artifact the
+// file that was checked out.
+func TestH06_what_a_gate_is_fed(t *testing.T) {
+	run(t, []attack{
+		{"dotenv", "artifacts: {paths: [dist/]}", "artifacts: {paths: [dist/], reports: {dotenv: x.env}}", "artifacts: {paths: [dist/], reports: {junit: x.xml}}", "gate-fed", pipelines.Error},
+		{"everything", "artifacts: {paths: [dist/]}", "artifacts: {paths: [./]}", "artifacts: {paths: [./dist/*]}", "gate-fed", pipelines.Error},
+		{"policy", "artifacts: {paths: [dist/]}", "artifacts: {paths: [dist, .sallyport/policy.yaml]}", "artifacts: {paths: [dist, sbom]}", "gate-fed", pipelines.Error},
+		{"folder", "artifacts: {paths: [dist/]}", "artifacts: {paths: [dist, .sallyport/]}", "", "gate-fed", pipelines.Error},
+		{"a job that the gate does not need", "build:\n", "unit:\n  stage: build\n  script: x\n  artifacts: {reports: {dotenv: x}}\ngate:production: {needs: [build, attest, unit]}\nbuild:\n", "unit:\n  stage: build\n  script: x\n  artifacts: {reports: {dotenv: x}}\nbuild:\n", "gate-fed", pipelines.Error},
+		{"by stage", "build:\n", "unit:\n  stage: build\n  script: x\n  artifacts: {reports: {dotenv: x}}\ngate:production: {needs: null}\nbuild:\n", "unit:\n  stage: build\n  script: x\n  artifacts: {reports: {dotenv: x}}\ngate:production: {needs: null, dependencies: [build, attest]}\nbuild:\n", "gate-fed", pipelines.Error},
+	})
+}
+
+func TestH06_names_that_move(t *testing.T) {
+	ours := "/gate@" + sha
+	for _, ref := range []string{"~latest", "main", "1.2.3", "v1.2.3", sha[:12], strings.ToUpper(sha), "$VERSION", ""} {
+		trips(t, change(t, ours, "/gate@"+ref), "component-unpinned", pipelines.Error)
+	}
+}
+
+func TestH06_includes_that_move(t *testing.T) {
+	for bad, good := range map[string]string{
+		"component: gitlab.example/acme/lint/go@1.0":          "component: gitlab.example/acme/lint/go@" + sha,
+		"{project: acme/ci, file: lint.yml}":                  "{project: acme/ci, file: lint.yml, ref: " + sha + "}",
+		"{project: acme/ci, file: [a.yml, b.yml], ref: main}": "{project: acme/ci, file: [a.yml, b.yml], ref: " + sha + "}",
+		"remote: https://example.com/ci.yml":                  "{remote: https://example.com/ci.yml, integrity: sha256-x}",
+		"https://example.com/ci.yml":                          "local: ci/lint.yml",
+	} {
+		one := func(s string) string { return change(t, "include:\n", "include:\n  - "+s+"\n") }
+		if got := rules(check(t, one(bad), want)); !slices.Contains(got, "include-unpinned") || !only(got, "include-unpinned", "include-unseen") {
+			t.Errorf("%s: findings = %v, want include-unpinned", bad, got)
+		}
+		if got := rules(check(t, one(good), want)); !only(got, "include-unseen") {
+			t.Errorf("%s: findings = %v, want none but include-unseen", good, got)
+		}
+	}
+	trips(t, change(t, "component: $CI_SERVER_FQDN/sallyport-dev/sallyport/gate@"+sha, "{project: sallyport-dev/sallyport, file: /templates/gate/template.yml, ref: main, inputs: {environment: production, stage: check}}", "\n    inputs: {subject: \"dist/*\", environment: production, stage: check}", ""), "component-unpinned", pipelines.Error)
+	passes(t, change(t, "component: $CI_SERVER_FQDN/sallyport-dev/sallyport/gate@"+sha, "{project: sallyport-dev/sallyport, file: /templates/gate/template.yml, ref: "+sha+", inputs: {environment: production, stage: check}}", "\n    inputs: {subject: \"dist/*\", environment: production, stage: check}", ""))
+}
+
+func rules(found []pipelines.Finding) []string {
+	var out []string
+	for _, f := range found {
+		out = append(out, f.Rule)
+	}
+	return out
+}
+
+func only(got []string, allowed ...string) bool {
+	return !slices.ContainsFunc(got, func(r string) bool { return !slices.Contains(allowed, r) })
+}
+
+// What was not read is said, and a gate that was not seen is no gate.
+func TestH06_includes_that_are_not_read(t *testing.T) {
+	local := change(t, "include:\n", "include:\n  - local: ci/a.yml\n")
+	trips(t, local, "include-unseen", pipelines.Note)
+	trips(t, "include: ci/deploy.yml\n", "include-unseen", pipelines.Warning)
+	unseen := "include: ci/gate.yml\ndeploy:\n  needs: ['gate:production']\n  environment: production\n  script: ./deploy.sh\n"
+	if got := rules(check(t, unseen, want)); !slices.Equal(got, []string{"include-unseen", "gate-unseen"}) {
+		t.Errorf("findings = %v, want the include and the gate unseen", got)
+	}
+	whole := want
+	whole.Merged = true
+	tripsWith(t, strings.TrimPrefix(unseen, "include: ci/gate.yml\n"), whole, "gate-missing", pipelines.Error)
+	tripsWith(t, local, whole, "include-unseen", pipelines.Error)
+}
+
+// merged renders our component's template as the platform does.
+func merged(t *testing.T, component string, inputs map[string]string) string {
+	t.Helper()
+	raw, err := os.ReadFile("../../templates/" + component + "/template.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, _ := strings.Cut(string(raw), "\n---\n")
+	return regexp.MustCompile(`\$\[\[ inputs\.([\w-]+) \]\]`).ReplaceAllStringFunc(body, func(m string) string {
+		return inputs[strings.Trim(m, "$[] ")[len("inputs."):]]
+	})
+}
+
+func mergedPipeline(t *testing.T) string {
+	t.Helper()
+	return "---\nstages: [build, check, deploy]\nbuild:\n  stage: build\n  script: [make dist]\n" +
+		merged(t, "attest", map[string]string{"job-name": "attest", "stage": "build", "needs": "[build]", "subject": "dist/*"}) +
+		merged(t, "gate", map[string]string{"job-name": "gate", "stage": "check", "needs": "[build, attest]", "subject": "dist/*", "environment": "production"}) +
+		"deploy:\n  stage: deploy\n  needs: [build, 'gate:production']\n  environment: {name: production}\n  script: [./deploy.sh]\n"
+}
+
+func TestH06_the_merged_pipeline(t *testing.T) {
+	w := want
+	w.Merged = true
+	whole := mergedPipeline(t)
+	passesWith(t, whole, w)
+	tripsWith(t, strings.Replace(whole, `    - '"$sallyport" gate'`, `    - '"$sallyport" version'`, 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, `    - '"$sallyport" gate'`, "    - ./evil.sh\n"+`    - '"$sallyport" gate'`, 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "'gate:production':\n", "'gate:production':\n  before_script: [./evil.sh]\n", 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "'gate:production':\n", "'gate:production':\n  image: evil\n", 1), w, "gate-image", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "    SALLYPORT_ENVIRONMENT:", "    LD_PRELOAD: x\n    SALLYPORT_ENVIRONMENT:", 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, "default: {before_script: [x]}\n"+strings.TrimPrefix(whole, "---\n"), w, "gate-inherits", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "SALLYPORT_ENVIRONMENT: 'production'", "SALLYPORT_ENVIRONMENT: 'staging'", 1), w, "gate-missing", pipelines.Error)
+	soft := strings.Split(whole, "'gate:production':\n")
+	tripsWith(t, soft[0]+"'gate:production':\n"+strings.Replace(soft[1], "allow_failure: false", "allow_failure: true", 1), w, "gate-soft", pipelines.Error)
+}

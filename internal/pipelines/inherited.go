@@ -1,0 +1,148 @@
+package pipelines
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// neutral variables move bytes about and decide nothing: what is downloaded is
+// held against the component's own digest.
+var neutral = []string{"SALLYPORT_RELEASES", "GIT_DEPTH", "GIT_FETCH_EXTRA_FLAGS", "GET_SOURCES_ATTEMPTS", "ARTIFACT_DOWNLOAD_ATTEMPTS", "TRANSFER_METER_FREQUENCY"}
+
+// families of variables that choose what a shell or our binary runs, trusts or
+// asks. The platform's own come last: a pipeline's variable hides them.
+var families = []string{
+	"SALLYPORT_", "SIGSTORE_", "TUF_", "LD_", "DYLD_", "BASH_", "GIT_CONFIG", "GIT_SSH", "GIT_EXEC", "GITHUB_", "GITLAB_", "RUNNER_", "CI_",
+}
+
+var single = []string{
+	"PATH", "ENV", "SHELLOPTS", "BASHOPTS", "IFS", "PS4", "CDPATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "GOFLAGS", "CURL_HOME", "WGETRC", "CI",
+}
+
+// dangerous reports whether a variable changes what a gate does.
+func dangerous(e entry) bool {
+	if slices.Contains(neutral, e.name) {
+		return false
+	}
+	switch v := value(e.value).str(); e.name {
+	case "GIT_STRATEGY":
+		// Without a checkout the policy is a file of another job.
+		return v != "clone" && v != "fetch"
+	case "GIT_CHECKOUT":
+		return value(e.value).truth() != yes && v != "true"
+	}
+	return slices.Contains(single, e.name) || slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(e.name, f) })
+}
+
+// checkInherited finds what reaches our components' jobs from the top of the
+// file: commands that run in the same shell, an image, variables.
+func checkInherited(p *pipeline) {
+	seen := map[*node]bool{}
+	for _, j := range p.jobs {
+		if j.component == "" && !j.judge && !strings.Contains(j.text, installer) {
+			continue
+		}
+		if j.component != "" || j.genuine() {
+			p.inheritedCommands(j, seen)
+		}
+		p.inheritedVariables(j, seen)
+	}
+}
+
+func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool) {
+	for _, key := range []string{"before_script", "after_script", "hooks"} {
+		v := j.defaults.get(key)
+		if v == nil || j.table.raw(key) != nil || len(v.flat()) == 0 || seen[v] {
+			continue
+		}
+		seen[v] = true
+		p.find(v, Finding{
+			Rule: "gate-inherits", Threat: "H06", Severity: Error,
+			Message: quote("the default %s runs in the job %s too, and can end or answer for it", key, j.name),
+			Found:   key + ": " + v.show(), Wanted: "no commands but the component's",
+			Hint: fmt.Sprintf("give %q the key inherit: {default: false}, or move the commands to the jobs that need them", j.name),
+		})
+	}
+	if v := j.defaults.get("image"); v != nil && j.table.raw("image") == nil && !seen[v] {
+		seen[v] = true
+		p.image(j, v, Warning)
+	}
+}
+
+func (p *pipeline) inheritedVariables(j *job, seen map[*node]bool) {
+	for _, e := range p.variables(j) {
+		if !dangerous(e) || seen[e.key] {
+			continue
+		}
+		seen[e.key] = true
+		p.find(e.key, Finding{
+			Rule: "gate-variables", Threat: "H06", Severity: Error,
+			Message: quote("the global variable %s reaches the job %s", e.name, j.name),
+			Found:   e.name + ": " + e.value.show(), Wanted: "set only in the jobs that need it",
+			Hint: "move the variable to the jobs that need it",
+		})
+	}
+}
+
+// checkFed finds jobs whose results outrank what a gate is told: the variables
+// of a dotenv report do, and so does a file in the place of a checked out one.
+func checkFed(p *pipeline) {
+	seen := map[*node]bool{}
+	for _, g := range p.jobs {
+		if !g.judge && g.component == "" {
+			continue
+		}
+		for _, j := range p.jobs {
+			if n := j.feeds(); n != nil && !seen[n] && p.fedBy(g, j) {
+				seen[n] = true
+				p.fed(g, j, n)
+			}
+		}
+	}
+}
+
+// feeds returns what a job leaves that outranks a gate's own, or nil.
+func (j *job) feeds() *node {
+	if j.component != "" || j.judge || j.signs() {
+		return nil
+	}
+	artifacts := j.get("artifacts")
+	if d := artifacts.get("reports").get("dotenv"); d != nil {
+		return d
+	}
+	for _, path := range artifacts.get("paths").flat() {
+		switch strings.TrimRight(strings.TrimPrefix(path.str(), "./"), "/*") {
+		case "", ".", ".sallyport", "$CI_PROJECT_DIR", "${CI_PROJECT_DIR}":
+			return path
+		}
+		if strings.HasPrefix(strings.TrimPrefix(path.str(), "./"), ".sallyport/policy") {
+			return path
+		}
+	}
+	return nil
+}
+
+// fedBy reports whether job g gets the artifacts of job j.
+func (p *pipeline) fedBy(g, j *job) bool {
+	for _, needs := range g.needs() {
+		if needs == nil {
+			s := p.stage(j)
+			return s >= 0 && s < p.stage(g) && g.table.get("dependencies") == nil
+		}
+		if slices.ContainsFunc(needs, func(n need) bool { return n.job == j.name && n.elsewhere == "" && !n.blind }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(g.table.get("dependencies").flat(), func(n *node) bool { return n.str() == j.name })
+}
+
+func (p *pipeline) fed(g, j *job, n *node) {
+	f := Finding{
+		Rule: "gate-fed", Threat: "H06", Severity: Error,
+		Message: quote("what the job %s leaves outranks what %s is told", j.name, g.name),
+		Found:   n.show(), Wanted: "artifacts with the folders of what was built, one by one",
+		Hint: "leave variables to a job that the gate does not need, and list the folders of the artifacts",
+	}
+	p.find(n, f)
+}

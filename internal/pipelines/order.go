@@ -1,0 +1,340 @@
+package pipelines
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// A need is one job that another waits for.
+type need struct {
+	at        *node
+	job       string
+	elsewhere string // another project or pipeline, or empty
+	optional  bool
+	blind     bool // its artifacts are not taken
+}
+
+// needs returns the lists of needs that a job may run under: its own, and those
+// that its rules put in their place. A nil list is the order of the stages.
+func (j *job) needs() [][]need {
+	own := j.table.get("needs")
+	lists := [][]need{readNeeds(own)}
+	for _, r := range rulesOf(j.table) {
+		if n := r.get("needs"); n != nil {
+			lists = append(lists, readNeeds(n))
+		}
+	}
+	return lists
+}
+
+func readNeeds(n *node) []need {
+	if n == nil {
+		return nil
+	}
+	out := []need{}
+	for _, v := range n.flat() {
+		out = append(out, readNeed(v))
+	}
+	return out
+}
+
+func readNeed(v *node) need {
+	if v.kind != table {
+		return need{at: v, job: v.str()}
+	}
+	n := need{at: v, job: v.get("job").str()}
+	n.optional = v.get("optional") != nil && v.get("optional").truth() != no
+	n.blind = v.get("artifacts") != nil && v.get("artifacts").truth() != yes
+	if e := v.get("project"); e != nil {
+		n.elsewhere = "project " + e.show()
+	} else if e := v.get("pipeline"); e != nil {
+		n.elsewhere = "pipeline " + e.show()
+	}
+	return n
+}
+
+// follows reports whether job j cannot start unless job g has succeeded.
+func (p *pipeline) follows(j, g *job, needs []need) bool {
+	if needs == nil {
+		s := p.stage(g)
+		return s >= 0 && s < p.stage(j)
+	}
+	for _, n := range needs {
+		if n.elsewhere != "" || n.optional {
+			continue
+		}
+		if n.job == g.name {
+			return true
+		}
+		between := p.named[n.job]
+		if between == nil || between.heedless() != nil {
+			continue
+		}
+		behind := p.behind[g]
+		if _, known := behind[n.job]; !known {
+			behind[n.job] = false // while it is looked at: a circle leads to no gate
+			behind[n.job] = p.followsAlways(between, g)
+		}
+		if behind[n.job] {
+			return true
+		}
+	}
+	return false
+}
+
+// followsAlways is follows under each list of needs that the job may have.
+func (p *pipeline) followsAlways(j, g *job) bool {
+	for _, needs := range j.needs() {
+		if !p.follows(j, g, needs) {
+			return false
+		}
+	}
+	return true
+}
+
+// loose returns the first list of needs under which job j starts without any of
+// the gates.
+func (p *pipeline) loose(j *job, gates []*job) (needs []need, is bool) {
+	for _, needs := range j.needs() {
+		if !slices.ContainsFunc(gates, func(g *job) bool { return p.follows(j, g, needs) }) {
+			return needs, true
+		}
+	}
+	return nil, false
+}
+
+// checkOrder finds jobs that enter a guarded environment without waiting for
+// its gate.
+func checkOrder(p *pipeline) {
+	for _, j := range p.jobs {
+		env := p.guarded(j)
+		if env == "" {
+			continue
+		}
+		if j.judge && j.gates == env {
+			p.afterwards(j, env)
+			continue
+		}
+		gates := p.gatesOf(env)
+		if len(gates) == 0 {
+			p.missing(j, env)
+			continue
+		}
+		if needs, is := p.loose(j, gates); is {
+			p.outOfOrder(j, env, gates, needs)
+			continue
+		}
+		p.unused(j, gates)
+	}
+}
+
+// afterwards finds a job that is its own gate, and asks when all is done.
+func (p *pipeline) afterwards(j *job, env string) {
+	if j.component != "" || j.genuine() || j.action() != "start" || len(j.script("script")) < 2 {
+		return
+	}
+	for _, c := range j.calls {
+		if c.verb == "gate" && c.last {
+			p.find(c.at, Finding{
+				Rule: "gate-not-before", Threat: "H02", Severity: Error,
+				Message: quote("the job %s asks its gate for %s after everything else", j.name, env),
+				Found:   "the gate as the last command", Wanted: "the gate before the commands that deploy",
+				Hint: "put the gate into a job of its own, and let this one need it",
+			})
+		}
+	}
+}
+
+func (p *pipeline) missing(j *job, env string) {
+	f := Finding{
+		Rule: "gate-missing", Threat: "G04", Severity: Error,
+		Message: quote("the job %s enters %s without a gate", j.name, env),
+		Found:   "needs: " + j.table.get("needs").show(), Wanted: quote("needs: [%s]", "gate:"+env),
+		Hint: "include the gate component with environment: " + env + ", and let the job need gate:" + env,
+	}
+	if a := j.action(); a != "start" {
+		f.Rule, f.Threat = "environment-credentials", "H07"
+		f.Message = quote("the job %s gets the credentials of %s without a gate, and without a deployment", j.name, env)
+		f.Found = "action: " + a
+	}
+	if n, hidden := p.hiddenGate(j, env); hidden {
+		f.Rule, f.Severity = "gate-unseen", Warning
+		f.Message = quote("the job %s needs %s, which this file does not have", j.name, n.job)
+		f.Hint = "check the merged YAML, which has the jobs of all includes"
+		p.find(n.at, f)
+		return
+	}
+	p.find(j.spot("environment"), f)
+}
+
+// hiddenGate returns a need that may be a gate which an unread include brings.
+func (p *pipeline) hiddenGate(j *job, env string) (need, bool) {
+	if p.unseen() == nil || p.want.Merged {
+		return need{}, false
+	}
+	for _, n := range j.needs()[0] {
+		if n.elsewhere == "" && !n.optional && p.named[n.job] == nil && strings.Contains(n.job, "gate") && strings.HasSuffix(n.job, env) {
+			return n, true
+		}
+	}
+	return need{}, false
+}
+
+func (p *pipeline) outOfOrder(j *job, env string, gates []*job, needs []need) {
+	g := gates[0]
+	for _, n := range needs {
+		if n.optional && slices.ContainsFunc(gates, func(g *job) bool { return n.job == g.name }) {
+			p.find(n.at, Finding{
+				Rule: "need-optional", Threat: "H02", Severity: Error,
+				Message: quote("the job %s enters %s without the gate when the gate is not in the pipeline", j.name, env),
+				Found:   n.at.show(), Wanted: quote("needs: [%s]", n.job),
+				Hint: "take optional away from the need",
+			})
+			return
+		}
+	}
+	f := Finding{
+		Rule: "gate-not-before", Threat: "H02", Severity: Error,
+		Message: quote("the job %s enters %s without waiting for %s", j.name, env, g.name),
+		Wanted:  quote("needs: [%s]", g.name),
+		Hint:    quote("add %s to the needs of %s", g.name, j.name),
+	}
+	at := j.spot("needs")
+	switch {
+	case needs == nil:
+		at = j.spot("stage")
+		f.Found = fmt.Sprintf("stage %s, and the gate in stage %s", p.stageName(j), p.stageName(g))
+	case len(needs) == 0:
+		f.Found = "needs: []"
+	default:
+		f.Found = "needs: " + names(needs)
+	}
+	p.find(at, f)
+}
+
+func (p *pipeline) stageName(j *job) string {
+	if s := j.get("stage"); s != nil {
+		return quote("%s", s.show())
+	}
+	return `"test"`
+}
+
+func names(needs []need) string {
+	var out []string
+	for _, n := range needs {
+		out = append(out, n.job)
+	}
+	return "[" + strings.Join(out, ", ") + "]"
+}
+
+// unused finds a job that waits for the gate and does not take what the gate
+// puts out: it deploys something that nobody judged.
+func (p *pipeline) unused(j *job, gates []*job) {
+	is := func(name string) bool {
+		return slices.ContainsFunc(gates, func(g *job) bool { return g.name == name })
+	}
+	f := Finding{
+		Rule: "gate-result-unused", Threat: "H02", Severity: Error,
+		Message: quote("the job %s does not get the digests that the gate let in", j.name),
+		Hint:    "let the job take the gate's artifacts, and deploy $SALLYPORT_DIGESTS",
+	}
+	for _, needs := range j.needs() {
+		takes := func(n need) bool { return is(n.job) && !n.blind && n.elsewhere == "" }
+		if needs != nil && !slices.ContainsFunc(needs, takes) {
+			f.Found, f.Wanted = "needs: "+names(needs), quote("needs: [%s] with its artifacts", gates[0].name)
+			p.find(j.spot("needs"), f)
+			return
+		}
+	}
+	d := j.table.get("dependencies")
+	if d == nil || slices.ContainsFunc(d.flat(), func(n *node) bool { return is(n.str()) }) {
+		return
+	}
+	f.Found, f.Wanted = "dependencies: "+d.show(), quote("dependencies: [%s]", gates[0].name)
+	p.find(d, f)
+}
+
+// checkDropped finds gates that rules leave out of a pipeline in which the job
+// behind them stays. A job that needs the gate cannot be made without it; one
+// that only stands in a later stage can.
+func checkDropped(p *pipeline) {
+	for _, j := range p.jobs {
+		env := p.guarded(j)
+		if env == "" || j.judge {
+			continue
+		}
+		for _, g := range p.gatesOf(env) {
+			p.dropped(j, g)
+		}
+	}
+}
+
+func (p *pipeline) dropped(j, g *job) {
+	byStage := slices.ContainsFunc(j.needs(), func(n []need) bool { return n == nil }) && p.stage(g) < p.stage(j)
+	found := ""
+	switch when := g.table.get("when").str(); {
+	case when == "on_failure" || when == "never":
+		found = "when: " + when
+	case !byStage:
+		return
+	case g.optional:
+		found = "the include has rules"
+	case conditions(g) != "" && conditions(g) != conditions(j):
+		found = conditions(g)
+	case p.idle(g) != "":
+		found = "it needs " + p.idle(g) + ", which only runs after a failure"
+	default:
+		return
+	}
+	p.find(g.place, Finding{
+		Rule: "gate-dropped", Threat: "H02", Severity: Error,
+		Message: quote("there are pipelines without %s in which %s runs", g.name, j.name),
+		Found:   (&node{kind: scalar, text: found}).show(), Wanted: quote("%s needs [%s]", j.name, g.name),
+		Hint: quote("let %s need %s", j.name, g.name),
+	})
+}
+
+// conditions returns when a job is in a pipeline at all, as text to compare, or
+// nothing if it always is.
+func conditions(j *job) string {
+	var b strings.Builder
+	for _, r := range rulesOf(j.table) {
+		if r.kind != table {
+			b.WriteString("- " + r.String() + "\n")
+			continue
+		}
+		if r.get("if") == nil && r.get("changes") == nil && r.get("exists") == nil && r.get("when").str() != "never" && b.Len() == 0 {
+			return ""
+		}
+		for _, key := range []string{"if", "changes", "exists"} {
+			if v := r.get(key); v != nil {
+				b.WriteString(key + " " + v.String() + " ")
+			}
+		}
+		b.WriteString("in ")
+		if r.get("when").str() == "never" {
+			b.WriteString("out ")
+		}
+		b.WriteString("\n")
+	}
+	for _, key := range []string{"only", "except"} {
+		if v := j.table.get(key); v != nil {
+			b.WriteString(key + ": " + v.String() + "\n")
+		}
+	}
+	return b.String()
+}
+
+// idle returns a need of the gate that is skipped when all goes well: then the
+// gate is skipped too, and a later stage does not take that for a no.
+func (p *pipeline) idle(g *job) string {
+	for _, needs := range g.needs() {
+		for _, n := range needs {
+			if between := p.named[n.job]; between != nil && between.table.get("when").str() == "on_failure" {
+				return n.job
+			}
+		}
+	}
+	return ""
+}

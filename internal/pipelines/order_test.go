@@ -1,0 +1,93 @@
+package pipelines_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/pipelines"
+)
+
+func TestH02_a_job_that_does_not_wait_for_the_gate(t *testing.T) {
+	run(t, []attack{
+		{"empty needs", needs, "  needs: []\n", "", "gate-not-before", pipelines.Error},
+		{"needs without the gate", needs, "  needs: [build]\n", needs, "gate-not-before", pipelines.Error},
+		{"manual with empty needs", needs, "  needs: []\n  when: manual\n", needs + "  when: manual\n", "gate-not-before", pipelines.Error},
+		{"same stage", "  stage: deploy\n" + needs, "  stage: check\n", "", "gate-not-before", pipelines.Error},
+	})
+	trips(t, change(t, needs, `  needs: [{job: "gate:production", optional: true}]`+"\n"), "need-optional", pipelines.Error)
+	passes(t, change(t, needs, `  needs: [{job: "gate:production", optional: false}]`+"\n"))
+	trips(t, change(t, needs, needs+"  rules: [{if: $CI_COMMIT_TAG, needs: []}]\n"), "gate-not-before", pipelines.Error)
+	passes(t, change(t, needs, needs+"  rules: [{if: $CI_COMMIT_TAG, needs: [\"gate:production\"]}]\n"))
+	trips(t, change(t, "  stage: deploy\n"+needs, "  stage: nowhere\n"), "gate-not-before", pipelines.Error)
+	passes(t, change(t, needs, ""))
+	trips2(t, change(t, needs, `  needs: [{project: a/b, ref: main, job: "gate:production", artifacts: true}]`+"\n"), "gate-not-before", "artifacts-elsewhere")
+}
+
+func TestH02_between_the_gate_and_the_deployment(t *testing.T) {
+	between := func(extra string) string {
+		return change(t, needs, "  needs: [smoke, build]\n", "deploy:\n", "smoke:\n  stage: check\n  needs: [\"gate:production\"]\n"+extra+"  script: ./smoke.sh\ndeploy:\n")
+	}
+	trips(t, between(""), "gate-result-unused", pipelines.Error)
+	passes(t, strings.Replace(between(""), "[smoke, build]", "[smoke, 'gate:production']", 1))
+	trips(t, between("  when: always\n"), "gate-not-before", pipelines.Error)
+	trips(t, between("  rules: [{when: always}]\n"), "gate-not-before", pipelines.Error)
+	trips(t, between("  rules: [{if: $X, needs: []}]\n"), "gate-not-before", pipelines.Error)
+	circle := change(t, needs, "  needs: [one]\n") + "one:\n  needs: [two]\n  script: x\ntwo:\n  needs: [one]\n  script: x\n"
+	trips(t, circle, "gate-not-before", pipelines.Error)
+}
+
+func TestH02_a_job_that_runs_after_a_no(t *testing.T) {
+	run(t, []attack{
+		{"always", needs, needs + "  when: always\n", needs + "  when: on_success\n", "deploy-always", pipelines.Error},
+		{"on failure", needs, needs + "  when: on_failure\n", needs + "  when: manual\n", "deploy-always", pipelines.Error},
+		{"in a rule", needs, needs + "  rules: [{if: $CI_COMMIT_TAG, when: always}]\n", needs + "  rules: [{if: $CI_COMMIT_TAG, when: delayed, start_in: 1 hour}]\n", "deploy-always", pipelines.Error},
+		{"a word nobody knows", needs, needs + "  when: whenever\n", "", "deploy-always", pipelines.Error},
+		{"by reference", needs, needs + "  when: !reference [build, when]\n", "", "deploy-always", pipelines.Error},
+	})
+}
+
+func TestH02_a_gate_that_rules_leave_out(t *testing.T) {
+	gate := "gate:production:\n  rules: [{if: $CI_COMMIT_BRANCH}]\ndeploy:\n"
+	trips(t, change(t, needs, "", "deploy:\n", gate), "gate-dropped", pipelines.Error)
+	passes(t, change(t, needs, "", "deploy:\n", gate+"  rules: [{if: $CI_COMMIT_BRANCH}]\n"))
+	passes(t, change(t, "deploy:\n", gate))
+	trips(t, change(t, needs, "", "stage: check}", "stage: check}\n    rules: [{if: $GATED}]"), "gate-dropped", pipelines.Error)
+	passes(t, change(t, "stage: check}", "stage: check}\n    rules: [{if: $GATED}]"))
+	trips(t, change(t, needs, "", "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n"), "gate-dropped", pipelines.Error)
+	passes(t, change(t, needs, "", "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n  only: [main]\n"))
+	trips(t, change(t, "deploy:\n", "gate:production:\n  when: on_failure\ndeploy:\n"), "gate-dropped", pipelines.Error)
+	idle := "tidy:\n  stage: build\n  when: on_failure\n  script: x\ngate:production:\n  needs: [tidy]\ndeploy:\n"
+	trips(t, change(t, needs, "", "deploy:\n", idle), "gate-dropped", pipelines.Error)
+	passes(t, change(t, "deploy:\n", idle))
+}
+
+func TestH02_a_job_that_takes_nothing_from_the_gate(t *testing.T) {
+	run(t, []attack{
+		{"dependencies", needs, "  dependencies: [build]\n", "  dependencies: [build, \"gate:production\"]\n", "gate-result-unused", pipelines.Error},
+		{"no dependencies", needs, "  dependencies: []\n", "", "gate-result-unused", pipelines.Error},
+		{"need without artifacts", needs, `  needs: [{job: "gate:production", artifacts: false}]` + "\n", `  needs: [{job: "gate:production", artifacts: true}]` + "\n", "gate-result-unused", pipelines.Error},
+	})
+}
+
+func TestH02_a_job_that_asks_its_gate_last(t *testing.T) {
+	job := func(lines string) string {
+		return "deploy:\n  environment: production\n  script:\n" + lines
+	}
+	trips(t, job("    - ./deploy.sh\n    - sallyport gate --environment production dist/app\n"), "gate-not-before", pipelines.Error)
+	passes(t, job("    - sallyport gate --environment production dist/app\n    - ./deploy.sh\n"))
+}
+
+func TestH02_stages_that_are_not_written_out(t *testing.T) {
+	plain := "gate:\n  script: sallyport gate --environment production dist/app\ndeploy:\n  stage: deploy\n  environment: production\n  script: ./deploy.sh\n"
+	passes(t, plain) // without stages there are build, test and deploy; without stage a job stands in test
+	trips(t, strings.Replace(plain, "  stage: deploy\n", "", 1), "gate-not-before", pipelines.Error)
+	passes(t, strings.Replace(plain, "stage: deploy", "stage: .post", 1))
+	trips(t, strings.Replace(plain, "stage: deploy", "stage: .pre", 1), "gate-not-before", pipelines.Error)
+	trips(t, "stages: [deploy, test]\n"+plain, "gate-not-before", pipelines.Error)
+}
+
+func TestH02_a_gate_under_another_name(t *testing.T) {
+	named := change(t, "stage: check", "stage: check, job-name: door", "gate:production", "door:production")
+	passes(t, named)
+	trips(t, strings.Replace(named, "door:production", "gate:production", 1), "gate-not-before", pipelines.Error)
+}

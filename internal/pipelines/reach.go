@@ -1,0 +1,246 @@
+package pipelines
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// checkMergeRequests finds jobs that a merge request brings into a guarded
+// environment: its pipeline runs what the source of the merge request says.
+func checkMergeRequests(p *pipeline) {
+	workflow, limited := p.workflow()
+	if workflow == never {
+		return
+	}
+	for _, j := range p.jobs {
+		env := p.guarded(j)
+		if env == "" || j.component != "" {
+			continue
+		}
+		a, at := p.inMergeRequest(j, limited)
+		if a == never {
+			continue
+		}
+		f := Finding{
+			Rule: "merge-request-deploys", Threat: "H12", Severity: Error,
+			Message: quote("the job %s is in the pipelines of merge requests, and enters %s", j.name, env),
+			Found:   at.show(), Wanted: `if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`,
+			Hint: "let only pipelines of branches or tags have this job; in a merge request $CI_COMMIT_BRANCH is empty",
+		}
+		if a == maybe || workflow == maybe {
+			f.Severity = Warning
+			f.Message = quote("the job %s may be in the pipelines of merge requests, and enters %s", j.name, env)
+		}
+		p.find(at, f)
+	}
+}
+
+// workflow returns whether there are pipelines of merge requests at all, and
+// whether the file has rules for all pipelines.
+func (p *pipeline) workflow() (a answer, limited bool) {
+	if w := p.resolve(p.base.get("workflow"), 0); len(rulesOf(w)) > 0 {
+		return reach(rulesOf(w), mergeRequest), true
+	}
+	for _, i := range p.includes {
+		if i.kind == "template" && strings.HasPrefix(i.address, "Workflows/Branch-Pipelines") {
+			return never, true
+		}
+		if i.kind == "template" && strings.HasPrefix(i.address, "Workflows/MergeRequest-Pipelines") {
+			return surely, true
+		}
+	}
+	return surely, false
+}
+
+// inMergeRequest returns whether a job is in pipelines of merge requests, and
+// what says so. Without any rules it is only where the workflow has some.
+func (p *pipeline) inMergeRequest(j *job, limited bool) (answer, *node) {
+	if rules := j.table.get("rules"); rules != nil {
+		return reach(rules.flat(), mergeRequest), rules
+	}
+	only, except := j.table.get("only"), j.table.get("except")
+	if only == nil && except == nil {
+		return known(limited), j.place
+	}
+	if slices.Contains(refs(except), "merge_requests") {
+		return never, nil
+	}
+	return known(slices.Contains(refs(only), "merge_requests")), only
+}
+
+func refs(n *node) []string {
+	if n != nil && n.kind == table {
+		n = n.get("refs")
+	}
+	var out []string
+	for _, r := range n.flat() {
+		out = append(out, r.str())
+	}
+	return out
+}
+
+// byRef are addresses of artifacts of whatever pipeline was last.
+var byRef = regexp.MustCompile(`jobs/artifacts/[^\s"']+/(?:download|raw)`)
+
+// checkElsewhere finds artifacts from other pipelines in a gate, or behind one.
+func checkElsewhere(p *pipeline) {
+	for _, j := range p.jobs {
+		if !j.judge && p.guarded(j) == "" {
+			continue
+		}
+		f := Finding{
+			Rule: "artifacts-elsewhere", Threat: "H13", Severity: Error,
+			Message: quote("the job %s takes artifacts that another pipeline made", j.name),
+			Wanted:  "artifacts of jobs of this pipeline",
+			Hint:    "build and attest in this pipeline, or let the gate take the artifact by its digest from a registry",
+		}
+		for _, needs := range j.needs() {
+			for _, n := range needs {
+				if n.elsewhere != "" {
+					f.Found = n.elsewhere
+					p.find(n.at, f)
+				}
+			}
+		}
+		if m := byRef.FindString(j.text); m != "" {
+			f.Found = m
+			p.find(j.spot("script"), f)
+		}
+	}
+}
+
+// checkDownstream finds pipelines that this one starts: no gate of this one
+// holds in them.
+func checkDownstream(p *pipeline) {
+	if len(p.want.Environments) == 0 {
+		return
+	}
+	for _, j := range p.jobs {
+		t := j.table.get("trigger")
+		if t == nil {
+			continue
+		}
+		if env := p.meant(j); env != "" {
+			p.downstreamDeploys(j, t, env)
+			continue
+		}
+		f := Finding{
+			Rule: "downstream-unseen", Threat: "H11", Severity: Note,
+			Message: quote("the job %s starts a pipeline that was not read, and in which no gate of this one holds", j.name),
+			Found:   "trigger: " + t.show(), Wanted: "a gate before each job there that enters a guarded environment",
+			Hint: "check that pipeline's file too",
+		}
+		if slices.ContainsFunc(t.get("include").flat(), func(n *node) bool { return n.get("artifact") != nil }) {
+			f.Severity = Warning
+			f.Message = quote("the job %s starts a pipeline that another job writes, so nobody can read it before", j.name)
+			f.Hint = "start a pipeline from a file of the repository"
+		}
+		p.find(t, f)
+	}
+}
+
+func (p *pipeline) downstreamDeploys(j *job, t *node, env string) {
+	gates := p.gatesOf(env)
+	_, loose := p.loose(j, gates)
+	f := Finding{
+		Rule: "downstream-deploys", Threat: "H11", Severity: Warning,
+		Message: quote("the job %s starts a pipeline for %s, in which no gate of this one holds", j.name, env),
+		Found:   "trigger: " + t.show(), Wanted: "the job that deploys in this pipeline, behind the gate",
+		Hint: "deploy in this pipeline, or check that the file of the other one has its own gate",
+	}
+	if loose {
+		f.Severity = Error
+		f.Message = quote("the job %s starts a pipeline for %s without a gate", j.name, env)
+	}
+	p.find(t, f)
+	if s := t.get("strategy").str(); s != "depend" && s != "mirror" {
+		p.find(t, Finding{
+			Rule: "downstream-detached", Threat: "H11", Severity: Warning,
+			Message: quote("the job %s succeeds before the pipeline that it starts has done anything", j.name),
+			Found:   "no strategy", Wanted: "strategy: depend",
+			Hint: "add strategy: depend to the trigger",
+		})
+	}
+}
+
+// meant returns the guarded environment that a bridge tells of: in what it
+// hands down, or in its name.
+func (p *pipeline) meant(j *job) string {
+	told := func(s string) string {
+		for _, e := range p.want.Environments {
+			if s == e {
+				return e
+			}
+		}
+		return ""
+	}
+	if e := told(j.environment().str()); e != "" {
+		return e
+	}
+	for _, n := range []*node{j.table.get("variables"), j.table.get("trigger").get("inputs")} {
+		if n == nil {
+			continue
+		}
+		for _, v := range n.entries {
+			if e := told(value(v.value).str()); e != "" {
+				return e
+			}
+		}
+	}
+	for _, word := range strings.FieldsFunc(j.name, func(r rune) bool { return strings.ContainsRune(" :/_-.", r) }) {
+		if e := told(word); e != "" {
+			return e
+		}
+	}
+	return ""
+}
+
+// checkManual finds jobs that somebody presses as an approval. They name no
+// artifact, anyone who may run a job may press them, and outside of rules the
+// pipeline does not even wait.
+func checkManual(p *pipeline) {
+	for _, j := range p.jobs {
+		if j.get("when").str() != "manual" || j.environment() != nil || j.judge || j.component != "" || j.table.get("trigger") != nil {
+			continue
+		}
+		if d := p.approves(j); d != nil {
+			p.manual(j, d)
+		}
+	}
+}
+
+var consent = regexp.MustCompile(`(?i)approv|confirm|sign.?off|go.?ahead|consent|promot|release`)
+
+// approves returns the job behind j that enters a guarded environment, if j
+// looks like a yes to it.
+func (p *pipeline) approves(j *job) *job {
+	for _, d := range p.jobs {
+		env := p.guarded(d)
+		if env == "" || d == j {
+			continue
+		}
+		if slices.ContainsFunc(d.needs()[0], func(n need) bool { return n.job == j.name }) {
+			return d
+		}
+		if consent.MatchString(j.name) && p.stage(j) >= 0 && p.stage(j) <= p.stage(d) {
+			return d
+		}
+	}
+	return nil
+}
+
+func (p *pipeline) manual(j, d *job) {
+	f := Finding{
+		Rule: "manual-approval", Threat: "H03", Severity: Note,
+		Message: quote("to press %s is no approval: it names no digest, and whoever may run a job may press it", j.name),
+		Found:   "when: manual", Wanted: quote("approvals in the policy for %s", d.environment().str()),
+		Hint: "name the approvers in the policy",
+	}
+	if a := j.get("allow_failure"); a.truth() != no && len(rulesOf(j.table)) == 0 {
+		f.Severity = Warning
+		f.Message = quote("the pipeline does not wait for %s, and to press it would be no approval", j.name)
+		f.Found = "when: manual without allow_failure: false"
+	}
+	p.find(j.spot("when"), f)
+}

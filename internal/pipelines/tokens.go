@@ -1,0 +1,113 @@
+package pipelines
+
+import (
+	"regexp"
+	"slices"
+)
+
+// signs finds commands that sign something with a token.
+var signs = regexp.MustCompile(`\b(?:cosign|gitsign|slsa-\w+)\b|\b(?:sigstore|npm)\b.*\b(?:sign|publish)\b|--provenance`)
+
+// checkTokens finds jobs that could sign in the pipeline's name and do not. Each
+// command of such a job can make evidence that looks like the build's.
+func checkTokens(p *pipeline) {
+	inherited := map[*node]bool{}
+	for _, j := range p.jobs {
+		tokens := j.get("id_tokens")
+		if tokens == nil || inherited[tokens] || j.signs() {
+			continue
+		}
+		if j.table.raw("id_tokens") == nil {
+			inherited[tokens] = true
+		}
+		for _, e := range tokens.entries {
+			if sigstore(e.value.get("aud")) {
+				p.token(j, e)
+			}
+		}
+	}
+}
+
+func (p *pipeline) token(j *job, e entry) {
+	p.find(e.key, Finding{
+		Rule: "token-unused", Threat: "P04", Severity: Error,
+		Message: quote("the job %s could sign evidence, and signs nothing", j.name),
+		Found:   e.name + ": " + e.value.show(), Wanted: "the token only in the job that attests",
+		Hint: "take id_tokens away from this job",
+	})
+}
+
+func (j *job) signs() bool {
+	if j.component == "attest" || j.component == "approve" || signs.MatchString(j.text) {
+		return true
+	}
+	return slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "attest" || c.verb == "approve" })
+}
+
+func sigstore(aud *node) bool {
+	return slices.ContainsFunc(aud.flat(), func(n *node) bool { return n.str() == "sigstore" })
+}
+
+// interpolation finds inputs, which are put into the text before anyone reads
+// it as YAML or as a command.
+var interpolation = regexp.MustCompile(`\$\[\[\s*inputs\.([\w-]+)[^\]]*\]\]`)
+
+// checkInputs finds inputs inside of commands: whoever starts the pipeline
+// writes the command then.
+func checkInputs(p *pipeline) {
+	for _, j := range p.jobs {
+		for _, key := range []string{"before_script", "script", "after_script", "run"} {
+			for _, line := range j.script(key) {
+				p.interpolated(j, line)
+			}
+		}
+	}
+}
+
+func (p *pipeline) interpolated(j *job, line *node) {
+	for _, m := range interpolation.FindAllStringSubmatch(line.String(), 20) {
+		if p.bounded(m[1]) {
+			continue
+		}
+		f := Finding{
+			Rule: "input-in-script", Threat: "G17", Severity: Warning,
+			Message: quote("the input %s becomes part of a command of %s", m[1], j.name),
+			Found:   m[0], Wanted: `a variable, used as "$NAME"`,
+			Hint: "hand the input over in variables, and quote the variable in the command",
+		}
+		if j.judge || j.component != "" || j.signs() || len(p.enters(j)) > 0 {
+			f.Severity = Error
+		}
+		p.find(line, f)
+		return
+	}
+}
+
+// bounded reports whether an input can only have values that the file lists, or
+// that are no text.
+func (p *pipeline) bounded(name string) bool {
+	i := p.doc.header.get("spec").get("inputs").get(name)
+	switch i.get("type").str() {
+	case "number", "boolean":
+		return true
+	}
+	if r := i.get("regex").str(); r != "" {
+		return plain(r)
+	}
+	return i.get("options") != nil
+}
+
+// plain reports whether a pattern lets nothing through that a shell reads as
+// more than a word.
+func plain(pattern string) bool {
+	r, err := regexp.Compile(pattern)
+	if err != nil {
+		return false
+	}
+	for _, hostile := range []string{"$(x)", "`x`", "x; x", "x && x", "x\nx", "x | x", "a$(x)", "v1.0.0;x", "main $(x)", `x" x`, "x' x"} {
+		if r.MatchString(hostile) {
+			return false
+		}
+	}
+	return true
+}

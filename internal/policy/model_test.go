@@ -1,0 +1,279 @@
+package policy_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// A model says what should come of approvals, from what really happened and not
+// from what is signed: by trying every way to count. It knows nothing of
+// statements, digests and certificates; whoever builds a world from it does.
+type model struct {
+	identities []identity
+	people     bool // the policy has a list of people; who is listed is in the identities
+	groups     []modelGroup
+	rules      []policy.Rule // Group is "g0", "g1", …
+	makers     []modelMaker
+	votes      []modelVote
+	set        modelSet
+	glass      *policy.BreakGlass
+	separate   bool // the environment wants approvals of its own
+	asked      bool // the platform asks somebody
+	timed      bool // its reviews have times
+}
+
+// Ages and times are in seconds, from now into the past.
+const maxAge, glassAge, skew = 24 * 3600, 3600, 300
+
+type identity struct {
+	human  int // who really is behind it
+	mail   bool
+	kind   policy.Kind
+	listed bool // under his name in people
+	agent  bool
+}
+
+type modelGroup struct {
+	members  []int // identities
+	excludes []policy.Role
+	sources  []policy.Source
+	annex    bool // its approvals verify under another root
+}
+
+type modelMaker struct {
+	identity int // -1: none is known
+	mail     string
+	role     policy.Role
+}
+
+// modelSet is what is wrong with the release set.
+type modelSet struct {
+	age, left                                      int // since it was signed, until it expires
+	foreign, elsewhere, otherPolicy, otherEvidence bool
+}
+
+type modelVote struct {
+	identity  int
+	no        bool
+	source    policy.Source
+	annex     bool
+	age, left int
+	glass     bool // it breaks the glass
+	mute      bool // and gives no reason
+	anonymous int  // in one of several ways, nobody knows who signed
+	// it is about something else
+	artifact, environment, number, repository, policy, unseen, release, many bool
+	untied, timeless                                                         bool // of a review
+}
+
+// about is whether v is about this artifact, here, now.
+func (m model) about(v modelVote) bool {
+	if v.artifact || v.environment || v.number || v.repository {
+		return false
+	}
+	if v.no {
+		return v.source == policy.ByReview || v.left >= 0
+	}
+	if v.policy || v.unseen || v.release || v.many && m.separate {
+		return false
+	}
+	if m.set.foreign || m.set.elsewhere || m.set.otherPolicy || m.set.otherEvidence || m.set.left < 0 || m.set.age < -skew {
+		return false
+	}
+	age, left := v.age, v.left
+	if v.source == policy.ByReview {
+		if left = m.set.left; v.timeless {
+			age = m.set.age
+		}
+		byTime := m.timed && !v.timeless && v.age <= m.set.age
+		if v.untied && !byTime {
+			return false
+		}
+	}
+	limit := maxAge
+	if v.glass && m.glass != nil {
+		limit = glassAge
+	}
+	return left >= 0 && age <= limit && age >= -skew
+}
+
+// heard is whether whoever said v may say something in g.
+func (m model) heard(g modelGroup, v modelVote) bool {
+	x := m.identities[v.identity]
+	return v.anonymous == 0 && slices.Contains(g.members, v.identity) && (x.kind == policy.Human || x.mail) && !x.agent &&
+		(v.source == policy.ByReview || v.annex == g.annex)
+}
+
+// counts is whether v is a yes that may count in g.
+func (m model) counts(g modelGroup, v modelVote, excludes []policy.Role) bool {
+	return !v.no && m.heard(g, v) && m.about(v) && m.person(v.identity) != "" && slices.Contains(g.sources, v.source) && !m.made(v.identity, excludes)
+}
+
+// person is who the policy takes an identity for.
+func (m model) person(i int) string {
+	switch x := m.identities[i]; {
+	case !m.people:
+		return fmt.Sprintf("identity %d", i)
+	case x.listed:
+		return fmt.Sprintf("human %d", x.human)
+	}
+	return ""
+}
+
+// made is whether whoever is behind an identity, as far as the policy says, is
+// among the makers.
+func (m model) made(i int, roles []policy.Role) bool {
+	for j, x := range m.identities {
+		if j != i && (!m.people || !m.identities[i].listed || !x.listed || x.human != m.identities[i].human) {
+			continue
+		}
+		if slices.ContainsFunc(m.makers, func(k modelMaker) bool {
+			return slices.Contains(roles, k.role) && (k.identity == j || x.mail && strings.EqualFold(k.mail, address(x.human)))
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// unknown is how many makers nobody can name.
+func (m model) unknown(roles []policy.Role) int {
+	who := map[string]bool{}
+	for i, k := range m.makers {
+		named := slices.ContainsFunc(m.identities, func(x identity) bool {
+			return m.people && x.listed && x.mail && strings.EqualFold(k.mail, address(x.human))
+		})
+		if k.identity >= 0 || named || !slices.Contains(roles, k.role) {
+			continue
+		}
+		if who[strings.ToLower(k.mail)] = true; k.mail == "" {
+			who[fmt.Sprint(i)] = true
+		}
+	}
+	delete(who, "")
+	return len(who)
+}
+
+// needs is how many each rule asks for.
+func (m model) needs() []int {
+	var out []int
+	for i, r := range m.rules {
+		n := 0
+		if !r.Veto {
+			n = r.Count + m.unknown(m.groups[i].excludes)
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// share tries every way to let each person count for one rule or none, and
+// returns the one that serves the first rule best, then the second, and so on.
+func (m model) share() []int {
+	may := map[string][]int{}
+	for i := range m.rules {
+		for _, v := range m.votes {
+			if p := m.person(v.identity); !v.glass && m.counts(m.groups[i], v, m.groups[i].excludes) && !slices.Contains(may[p], i) {
+				may[p] = append(may[p], i)
+			}
+		}
+	}
+	var persons []string
+	for p := range may {
+		persons = append(persons, p)
+	}
+	best, needs := make([]int, len(m.rules)), m.needs()
+	var try func(k int, have []int)
+	try = func(k int, have []int) {
+		if k == len(persons) {
+			if slices.Compare(have, best) > 0 {
+				copy(best, have)
+			}
+			return
+		}
+		try(k+1, have)
+		for _, i := range may[persons[k]] {
+			if have[i] < needs[i] {
+				have[i]++
+				try(k+1, have)
+				have[i]--
+			}
+		}
+	}
+	try(0, make([]int, len(m.rules)))
+	return best
+}
+
+// outcome is what should come of it, and how many count for each rule; none do
+// when the glass is broken.
+func (m model) outcome() (verdict.Outcome, []int) {
+	have, needs := m.share(), m.needs()
+	all, rejected := verdict.Allow, false
+	for i := range m.rules {
+		o := m.rule(i, have[i], needs[i])
+		all, rejected = min(all, o), rejected || m.rejected(i)
+	}
+	if all == verdict.Allow || rejected || m.glass == nil {
+		return all, have
+	}
+	switch m.broken() {
+	case verdict.Allow:
+		return verdict.Allow, nil
+	case verdict.Deny:
+		return verdict.Deny, have
+	}
+	return all, have
+}
+
+func (m model) rejected(i int) bool {
+	return slices.ContainsFunc(m.votes, func(v modelVote) bool { return v.no && m.heard(m.groups[i], v) && m.about(v) })
+}
+
+func (m model) rule(i, have, need int) verdict.Outcome {
+	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool { return !v.no && !v.glass })
+	onlyReviews := !slices.ContainsFunc(m.groups[i].sources, func(s policy.Source) bool { return s != policy.ByReview })
+	switch {
+	case m.rejected(i):
+		return verdict.Deny
+	case have >= need:
+		return verdict.Allow
+	case onlyReviews && !m.asked, spoke && have == 0:
+		return verdict.Deny
+	}
+	return verdict.Wait
+}
+
+// broken is Allow if enough people broke the glass, Deny if too few did, and
+// Wait if nobody tried.
+func (m model) broken() verdict.Outcome {
+	g := m.groups[slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.glass.Group })]
+	tried, who, free := false, map[string]bool{}, map[string]bool{}
+	for _, v := range m.votes {
+		if !v.glass || v.no {
+			continue
+		}
+		tried = true
+		if p := m.person(v.identity); m.counts(g, v, nil) && !v.mute {
+			who[p] = true
+			if !m.made(v.identity, policy.Roles) {
+				free[p] = true
+			}
+		}
+	}
+	switch {
+	case !tried:
+		return verdict.Wait
+	case len(who) >= m.glass.Count && len(free) > m.unknown(policy.Roles):
+		return verdict.Allow
+	}
+	return verdict.Deny
+}
+
+func address(human int) string { return fmt.Sprintf("p%d@acme.example", human) }
+
+func ago(seconds int) time.Time { return now.Add(-time.Duration(seconds) * time.Second) }

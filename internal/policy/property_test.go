@@ -1,0 +1,432 @@
+package policy_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+var seed = flag.Uint64("seed", 0, "of the random histories; 0 is another one each time")
+
+// dice make a world. Most of it is right, so that much of it is allowed.
+type dice struct{ *rand.Rand }
+
+func (d dice) in(n int) bool { return d.IntN(n) == 0 }
+
+// some is a part of all that is not empty.
+func some[T any](d dice, all []T) []T {
+	out := slices.Clone(all)
+	d.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
+	return out[:1+d.IntN(len(out))]
+}
+
+const humans = 5
+
+func (d dice) world() model {
+	m := model{people: !d.in(4), separate: d.in(3), asked: !d.in(3), timed: d.in(2)}
+	for h := range humans {
+		for n := range 3 {
+			x := identity{human: h, mail: n == 2, kind: policy.Human, listed: m.people && !d.in(10), agent: n < 2 && d.in(25)}
+			if !x.mail && d.in(12) {
+				x.kind = policy.Kind(d.IntN(4))
+			}
+			m.identities = append(m.identities, x)
+		}
+	}
+	for i := range 1 + d.IntN(3) {
+		m.groups = append(m.groups, d.group())
+		r := policy.Rule{Group: fmt.Sprintf("g%d", i), Count: 1 + d.IntN(3)}
+		if d.in(5) {
+			r.Count, r.Veto = 0, true
+		}
+		m.rules = append(m.rules, r)
+	}
+	if d.in(3) {
+		m.glass = &policy.BreakGlass{Group: m.rules[d.IntN(len(m.rules))].Group, Count: 2 + d.IntN(2), MaxAge: glassAge * 1e9}
+	}
+	for range d.IntN(4) {
+		m.makers = append(m.makers, d.maker())
+	}
+	m.set = modelSet{age: 7200, left: 7200}
+	if d.in(8) {
+		m.set = modelSet{age: d.age(7200), left: d.left(), foreign: d.in(6), elsewhere: d.in(6), otherPolicy: d.in(6), otherEvidence: d.in(6)}
+	}
+	for range d.IntN(8) {
+		m.votes = append(m.votes, d.vote(m))
+	}
+	return m
+}
+
+func (d dice) group() modelGroup {
+	g := modelGroup{annex: d.in(5), excludes: policy.Roles, sources: []policy.Source{policy.BySignature, policy.ByWorkflow, policy.ByReview}}
+	if d.in(2) {
+		g.excludes = some(d, policy.Roles)
+	}
+	if d.in(3) {
+		g.sources = some(d, g.sources)
+	}
+	for i := range humans * 3 {
+		if !d.in(3) {
+			g.members = append(g.members, i)
+		}
+	}
+	return g
+}
+
+func (d dice) maker() modelMaker {
+	k := modelMaker{identity: -1, role: policy.Roles[d.IntN(len(policy.Roles))]}
+	switch d.IntN(5) {
+	case 0:
+		k.mail = address(d.IntN(humans))
+	case 1:
+		k.mail = strings.ToUpper(address(d.IntN(humans)))
+	case 2:
+		if !d.in(3) {
+			k.mail = [...]string{"old@acme.example", "Old@acme.example", "x@y.example"}[d.IntN(3)]
+		}
+	default:
+		if k.identity = d.IntN(humans)*3 + d.IntN(2); d.in(3) {
+			k.mail = address(d.IntN(humans))
+		}
+	}
+	return k
+}
+
+// age is mostly usual, and else a second around a limit.
+func (d dice) age(usual int) int {
+	if !d.in(6) {
+		return usual
+	}
+	return [...]int{maxAge, glassAge, -skew, 0}[d.IntN(4)] + d.IntN(3) - 1
+}
+
+func (d dice) left() int {
+	if !d.in(6) {
+		return 3600
+	}
+	return d.IntN(3) - 1
+}
+
+func (d dice) vote(m model) modelVote {
+	v := modelVote{identity: d.IntN(len(m.identities)), no: d.in(12), annex: d.in(6), age: d.age(1800), left: d.left()}
+	switch {
+	case m.identities[v.identity].mail:
+		v.source = policy.BySignature
+	case d.in(2):
+		v.source, v.annex, v.untied, v.timeless = policy.ByReview, false, d.in(3), d.in(2)
+	default:
+		v.source = policy.ByWorkflow
+		if d.in(12) {
+			v.anonymous = 1 + d.IntN(4)
+		}
+	}
+	if v.source != policy.ByReview && d.in(6) {
+		v.glass, v.mute = true, d.in(5)
+	}
+	if !d.in(4) {
+		return v
+	}
+	flaws := []*bool{&v.environment, &v.number, &v.many}
+	if v.source != policy.ByReview {
+		flaws = append(flaws, &v.artifact, &v.repository, &v.policy, &v.unseen, &v.release)
+	}
+	*flaws[d.IntN(len(flaws))] = true
+	return v
+}
+
+// scene makes signed statements, runs, rosters and reviews of a model.
+func (m model) scene(t testing.TB, base scene) scene {
+	p := *base.policy
+	env := p.Environments[0]
+	env.Approvals, env.Separate, env.BreakGlass, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
+	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), nil
+	s := base
+	s.policy, s.ballots, s.rosters, s.change.Makers = &p, nil, nil, nil
+	s.protection.Asked = m.asked
+	for i, x := range m.identities {
+		if x.agent {
+			p.Agents = append(p.Agents, m.account(i))
+		}
+	}
+	for i, g := range m.groups {
+		group, roster := m.group(i, g)
+		p.Groups, s.rosters = append(p.Groups, group), append(s.rosters, roster)
+	}
+	for i, k := range m.makers {
+		x := policy.Maker{Email: k.mail, Role: k.role, Where: fmt.Sprintf("commit %d", i)}
+		if k.identity >= 0 {
+			x.Account = m.account(k.identity)
+		}
+		s.change.Makers = append(s.change.Makers, x)
+	}
+	s.release, s.sealed = m.set.release, m.set.sealed
+	_, _, digest := s.set(t)
+	s.reviews.Timed = m.timed
+	for _, v := range m.votes {
+		if v.source == policy.ByReview {
+			s.reviews.List = append(s.reviews.List, m.review(v, digest, s.protection.ID))
+			continue
+		}
+		s.ballots = append(s.ballots, ballot{by: m.account(v.identity), say: v.say, sign: v.sign})
+	}
+	return s
+}
+
+func (m model) account(i int) policy.Account {
+	x := m.identities[i]
+	if x.mail {
+		return mailbox(address(x.human))
+	}
+	a := account(fmt.Sprint(i+1), fmt.Sprintf("login%d", i))
+	a.Kind = x.kind
+	return a
+}
+
+func (m model) listed() []policy.Person {
+	if !m.people {
+		return nil
+	}
+	out := []policy.Person{{Name: "nobody else", Emails: []string{"else@acme.example"}}} // a list is never empty
+	for h := range humans {
+		p := policy.Person{Name: fmt.Sprintf("human %d", h)}
+		for i, x := range m.identities {
+			switch {
+			case x.human != h || !x.listed:
+			case x.mail:
+				p.Emails = append(p.Emails, strings.ToUpper(address(h)[:1])+address(h)[1:])
+			default:
+				p.Accounts = append(p.Accounts, policy.Account{Host: m.account(i).Host, ID: m.account(i).ID})
+			}
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// group names every other account as a member, and the rest in a team.
+func (m model) group(i int, g modelGroup) (policy.Group, policy.Roster) {
+	team := policy.Member{Kind: policy.MemberTeam, Host: "https://code.example", Name: "acme/team", ID: fmt.Sprint(700 + i)}
+	out := policy.Group{Name: fmt.Sprintf("g%d", i), Excludes: g.excludes, Sources: g.sources, Members: []policy.Member{team}}
+	if g.annex {
+		out.Trust = &policy.Trust{Name: "annex"}
+	}
+	r := policy.Roster{Member: team}
+	for _, n := range g.members {
+		a := m.account(n)
+		switch {
+		case m.identities[n].mail:
+			out.Members = append(out.Members, policy.Member{Kind: policy.MemberEmail, Host: a.Host, Name: a.ID, ID: a.ID})
+		case n%2 == 0:
+			out.Members = append(out.Members, policy.Member{Kind: policy.MemberUser, Host: a.Host, Name: a.Name, ID: a.ID})
+		default:
+			r.Accounts = append(r.Accounts, a)
+		}
+	}
+	return out, r
+}
+
+func (x modelSet) release(r *statement.Release) {
+	r.ExpiresAt = stamp(ago(-x.left))
+	if x.elsewhere {
+		r.Environments = []statement.Place{{Name: "staging", ID: "9000"}}
+	}
+	if x.otherPolicy {
+		r.Policy.SHA256 = hex
+	}
+	if x.otherEvidence {
+		r.Evidence[0].SHA256 = hex
+	}
+}
+
+func (x modelSet) sealed(f *policy.Fact) {
+	f.Time = ago(x.age)
+	if x.foreign {
+		f.Signer.RepositoryID = "666"
+	}
+}
+
+func (v modelVote) say(a *statement.Approval) {
+	a.ExpiresAt, a.BreakGlass = stamp(ago(-v.left)), v.glass
+	a.Environments = v.places(a.Environments[0].ID)
+	if v.no {
+		a.Decision = statement.Reject
+	}
+	if v.mute {
+		a.Reason = " "
+	}
+	if v.repository {
+		a.Repository.ID = "666"
+	}
+	if v.policy {
+		a.Policy.SHA256 = hex
+	}
+	if v.unseen {
+		a.Evidence = nil
+	}
+	if v.release {
+		a.Release.SHA256 = hex
+	}
+}
+
+func (v modelVote) places(id string) []statement.Place {
+	p := statement.Place{Name: "production", ID: "9001"}
+	if v.environment {
+		p.Name = "staging"
+	}
+	if v.number {
+		p.ID = "9002"
+	}
+	if v.many {
+		return []statement.Place{{Name: "canary", ID: id}, p}
+	}
+	return []statement.Place{p}
+}
+
+func (v modelVote) sign(f *policy.Fact, r *policy.Run) {
+	f.Time = ago(v.age)
+	if v.annex {
+		f.Trust = "annex"
+	}
+	if v.artifact {
+		f.Statement.Subject[0].Digest = map[string]string{"sha256": hex}
+	}
+	switch v.anonymous {
+	case 1:
+		r.Again = true
+	case 2:
+		r.By = policy.Account{}
+	case 3:
+		r.Commit = other
+	case 4:
+		f.Signer.Event = "push"
+	}
+}
+
+func (m model) review(v modelVote, release subject.Digest, id string) policy.Review {
+	r := policy.Review{Account: m.account(v.identity), Decision: statement.Approve, Environments: v.places(id), Comment: "as seen: " + release.String(), Run: "run 7", Time: ago(v.age)}
+	if v.no {
+		r.Decision = statement.Reject
+	}
+	if v.untied {
+		r.Comment = "looks good"
+	}
+	if v.timeless {
+		r.Time = time.Time{}
+	}
+	return r
+}
+
+// identity is the one that a verdict names, or -1.
+func (m model) identity(named string) int {
+	for i := range m.identities {
+		if a := m.account(i); named == a.Host+"#"+a.ID {
+			return i
+		}
+	}
+	return -1
+}
+
+// compare says how a verdict differs from the model, or nothing.
+func (m model) compare(v verdict.Verdict) string {
+	want, have := m.outcome()
+	if got := v.Outcome(); got != want {
+		return fmt.Sprintf("outcome = %v, want %v", got, want)
+	}
+	var got []int
+	for _, f := range v.Judgements[0].Findings {
+		name, ok := strings.CutPrefix(f.Requirement, "approvals g")
+		if !ok {
+			continue
+		}
+		n := 0
+		for _, p := range f.People {
+			if !p.Counted || p.Decision != statement.Approve {
+				continue
+			}
+			n++
+			i := m.identity(p.Identity)
+			if g := m.groups[int(name[0]-'0')]; i < 0 || m.made(i, g.excludes) {
+				return fmt.Sprintf("%s counts for %s, and made the change", p.Name, f.Requirement)
+			}
+		}
+		got = append(got, n)
+	}
+	if have != nil && !slices.Equal(got, have) {
+		return fmt.Sprintf("%v count, want %v", got, have)
+	}
+	return ""
+}
+
+// Ten thousand random histories come to what the model says that they should.
+func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
+	if *seed == 0 {
+		*seed = rand.Uint64()
+	}
+	t.Logf("go test ./internal/policy -run model -seed %d", *seed)
+	base := setting(t, second)
+	var tally [3]int
+	var mu sync.Mutex
+	var work sync.WaitGroup
+	const workers, cases = 4, 10_000
+	for w := range uint64(workers) {
+		work.Go(func() {
+			for n := w; n < cases; n += workers {
+				m := dice{rand.New(rand.NewPCG(*seed, n))}.world()
+				v := m.scene(t, base).judge(t)
+				mu.Lock()
+				tally[v.Outcome()]++
+				if wrong := m.compare(v); wrong != "" && !t.Failed() {
+					t.Errorf("case %d: %s\nmodel: %+v\nverdict: %+v", n, wrong, m, v.Judgements[0].Findings)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	work.Wait()
+	t.Logf("%d denied, %d waiting, %d allowed", tally[verdict.Deny], tally[verdict.Wait], tally[verdict.Allow])
+	for o, n := range tally {
+		if n < cases/20 {
+			t.Errorf("%d of %d come to %v, which is too few to prove anything", n, cases, verdict.Outcome(o))
+		}
+	}
+}
+
+// Whatever strangers put beside the approvals of a thousand random histories
+// lets nothing in, and keeps nothing out that may enter.
+func TestD06_what_strangers_sign_neither_opens_nor_closes(t *testing.T) {
+	base, allowed := setting(t, second), 0
+	for n := range uint64(1000) {
+		m := dice{rand.New(rand.NewPCG(7, n))}.world()
+		s := m.scene(t, base)
+		in := s.input(t)
+		was := policy.Evaluate(in).Outcome()
+		for i, f := range junk(t, s, in) {
+			with := in
+			with.Runs = append(slices.Clone(in.Runs), policy.Run{URI: f.Signer.Run, Commit: commit, By: mallory})
+			with.Candidates = []policy.Candidate{{Subject: app(), Facts: append(slices.Clone(in.Candidates[0].Facts), f)}}
+			if is := policy.Evaluate(with).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
+				t.Fatalf("case %d, junk %d: outcome = %v, want that it stays %v", n, i, is, was)
+			}
+		}
+		in.Reviews.List = append(slices.Clone(in.Reviews.List), review(mallory))
+		if is := policy.Evaluate(in).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
+			t.Fatalf("case %d, a review: outcome = %v, want that it stays %v", n, is, was)
+		}
+		if was == verdict.Allow {
+			allowed++
+		}
+	}
+	if allowed < 50 {
+		t.Errorf("%d are allowed, which is too few to prove anything", allowed)
+	}
+}

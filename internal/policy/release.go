@@ -1,0 +1,192 @@
+package policy
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// FindRelease returns the release set that has a digest. It counts only if the
+// workflow that builds each of its artifacts signed it.
+func FindRelease(p *Policy, facts []Fact, digest subject.Digest) (statement.Set, Fact, error) {
+	why := fault.New(fault.Refused, fault.EvidenceMissing, "make one with sallyport release, or name the bundle or store that holds it", "no release set %s was found", digest)
+	for _, f := range facts {
+		s, err := f.Statement.Set()
+		if err != nil || s.Digest != digest {
+			continue
+		}
+		stranger := slices.IndexFunc(s.Artifacts, func(x subject.Subject) bool {
+			a, ok := p.Artifact(x.Name)
+			if !ok {
+				return true
+			}
+			_, ok = releaseOf(a, f)
+			return !ok
+		})
+		if stranger < 0 {
+			return s, f, nil
+		}
+		why = fault.New(fault.Refused, fault.Identity, "make it in the workflow that builds the artifacts", "release set %s is signed by %q, which does not build %q under this policy", digest, f.Signer.SAN, s.Artifacts[stranger].Name)
+	}
+	return statement.Set{}, Fact{}, why
+}
+
+// Seen returns the digests of the statements that meet the requirements of
+// in's environment, sorted, each once. How their runs ended is not asked: a
+// release set is made, and may be approved, while its run goes on.
+func Seen(in Input) []statement.DigestSet {
+	var all []subject.Digest
+	env, _ := in.Policy.Environment(in.Environment)
+	for _, c := range in.Candidates {
+		a, _ := in.Policy.Artifact(c.Subject.Name)
+		for _, f := range seenFacts(in, env, a, c) {
+			all = append(all, f.StatementHash)
+		}
+	}
+	slices.SortFunc(all, func(a, b subject.Digest) int { return bytes.Compare(a[:], b[:]) })
+	var out []statement.DigestSet
+	for _, d := range slices.Compact(all) {
+		out = append(out, statement.DigestSet{SHA256: d.Hex()})
+	}
+	return out
+}
+
+// Preview is what Evaluate would say if the runs that go on end well. It is for
+// people to look at before they decide, and lets nothing in.
+func Preview(in Input) verdict.Verdict {
+	in.Runs = slices.Clone(in.Runs)
+	for i := range in.Runs {
+		if in.Runs[i].State == Unfinished {
+			in.Runs[i].State = Succeeded
+		}
+	}
+	return Evaluate(in)
+}
+
+// Lacking returns what the evidence lacks for in's environment, whatever people
+// have said and however its runs go on.
+func Lacking(in Input) []verdict.Finding {
+	var out []verdict.Finding
+	for _, j := range Preview(in).Judgements {
+		for _, f := range j.Findings {
+			if f.Outcome == verdict.Allow || f.Pending || isPeople(f.Code) {
+				continue
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func isPeople(c fault.Code) bool {
+	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties, fault.Rollback}, c)
+}
+
+// Standing is whether somebody may approve for one rule, and why not.
+type Standing struct {
+	Group  string
+	Member bool
+	Code   fault.Code // "": he may
+	Reason string
+}
+
+// Stand says, for each rule of in's environment, whether an account may
+// approve a subject. It is what the gate will say of his approval.
+func Stand(in Input, c Candidate, a Account, by Source) []Standing {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.Policy.Artifact(c.Subject.Name)
+	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
+	rules := env.Approvals
+	if env.BreakGlass != nil {
+		rules = append(slices.Clone(rules), Rule{Group: env.BreakGlass.Group})
+	}
+	var out []Standing
+	for _, r := range rules {
+		g, _ := in.Policy.Group(r.Group)
+		x := k.hear(g, vote{account: a, decision: statement.Approve, source: by, trust: k.trust(g)}, g.Excludes)
+		s := Standing{Group: r.Group, Member: x.member}
+		if x.why != nil {
+			s.Code, s.Reason = x.why.code, x.why.reason
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// MayApprove names who could approve a subject, by rule, and how many each rule
+// needs.
+func MayApprove(in Input, c Candidate) map[string][]string {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.Policy.Artifact(c.Subject.Name)
+	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
+	out := map[string][]string{}
+	for _, r := range env.Approvals {
+		out[r.Group] = k.eligible(k.seat(r, nil))
+	}
+	return out
+}
+
+func seenFacts(in Input, env Environment, a Artifact, c Candidate) []Fact {
+	var out []Fact
+	for _, f := range c.Facts {
+		if f.Trust == a.Trust.Key() && slices.ContainsFunc(env.Requires, func(q Requirement) bool {
+			return f.Statement.PredicateType == q.PredicateType && meets(in, a, q, f) == nil
+		}) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// CarriesApprovals reports whether the policy lets a signature of s carry an
+// approval of whoever started its run.
+func CarriesApprovals(p *Policy, s statement.Signer) bool {
+	return slices.ContainsFunc(p.ApproveIn, func(b Builder) bool { return builtBy(b, s) == nil })
+}
+
+// A Prospect is whether a rule could be met for a change, if everybody who may
+// would say yes.
+type Prospect struct {
+	Group    string
+	Line     int
+	Need     int // with one more for each maker that nobody can name
+	Unknown  []string
+	Eligible []string          // labels
+	Excluded map[string]string // label: why not
+	Met      bool              // together with the other rules, each person counted once
+}
+
+// Prospects judges every rule of an environment against a change.
+func Prospects(in Input, env Environment, c Change) []Prospect {
+	k := court{in: in, env: env, makers: c.Makers, changed: true}
+	var benches []bench
+	var out []Prospect
+	for _, r := range env.Approvals {
+		g, _ := in.Policy.Group(r.Group)
+		b := k.seat(r, nil)
+		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: b.unknown, Excluded: map[string]string{}}
+		for _, a := range in.accounts(g) {
+			source := g.Sources[0]
+			v := k.hear(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)
+			if v.why != nil && a.Kind == Human {
+				p.Excluded[a.Label()] = v.why.reason
+				continue
+			}
+			v.why = nil
+			b.voices = append(b.voices, v)
+			if !slices.Contains(p.Eligible, a.Label()) {
+				p.Eligible = append(p.Eligible, a.Label())
+			}
+		}
+		benches, out = append(benches, b), append(out, p)
+	}
+	match(benches)
+	for i := range out {
+		out[i].Met = len(benches[i].chosen) >= benches[i].need
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// DoctorSchema names the version of DoctorJSON's document;
+// shared/doctor.schema.json describes it.
+const DoctorSchema = "https://sallyport.dev/schemas/doctor/v1"
+
+// settings stands in the place of a file name where a finding is about the
+// platform's settings.
+const settings = "settings"
+
+// DoctorText writes findings as a compiler does: the place, what is wrong with
+// it, and then what was found, what was wanted and the next step.
+func DoctorText(w io.Writer, all []doctor.Finding, c Palette) error {
+	p := &printer{w: w}
+	all = doctor.Sort(all)
+	for _, f := range all {
+		p.mistake(f, c)
+	}
+	p.line("%s", tally(all))
+	return p.err
+}
+
+func (p *printer) mistake(f doctor.Finding, c Palette) {
+	where, level := place(f)+": ", f.Severity.String()
+	text := where + level + " " + named(f.Rule)
+	if f.Threat != "" {
+		text += " (" + Plain(f.Threat) + ")"
+	}
+	first, rest, _ := strings.Cut(strings.Join(Wrap(text+": "+Plain(f.Message), Width), "\n"), "\n")
+	if after, ok := strings.CutPrefix(first, where+level); ok {
+		first = where + c.severity(f.Severity) + after
+	}
+	p.line("%s", first)
+	if rest != "" {
+		p.wrapped("    ", rest)
+	}
+	p.facts(func(label string) string { return fmt.Sprintf("  %-6s ", label) }, f.Found, f.Wanted, f.Hint)
+}
+
+// severity marks what stops a release, and what might.
+func (p Palette) severity(s doctor.Severity) string {
+	switch s {
+	case doctor.Note:
+		return s.String()
+	case doctor.Warning:
+		return p.mark(verdict.Wait, s.String())
+	default:
+		return p.mark(verdict.Deny, s.String())
+	}
+}
+
+// place is where a finding is, as editors read it.
+func place(f doctor.Finding) string {
+	if f.File == "" {
+		return settings
+	}
+	s := path(f.File)
+	if f.Line > 0 {
+		s += fmt.Sprintf(":%d", f.Line)
+		if f.Column > 0 {
+			s += fmt.Sprintf(":%d", f.Column)
+		}
+	}
+	return s
+}
+
+// path shows the name of a file: as it is, however long, or quoted.
+func path(file string) string {
+	if simple.MatchString(file) {
+		return file
+	}
+	return `"` + strings.ReplaceAll(Plain(file), `"`, `\u{22}`) + `"`
+}
+
+// counts are how many findings there are of each severity.
+type counts struct {
+	Errors   int `json:"errors"`
+	Warnings int `json:"warnings"`
+	Notes    int `json:"notes"`
+}
+
+func count(all []doctor.Finding) counts {
+	var n counts
+	for _, f := range all {
+		switch f.Severity {
+		case doctor.Note:
+			n.Notes++
+		case doctor.Warning:
+			n.Warnings++
+		default:
+			n.Errors++
+		}
+	}
+	return n
+}
+
+// tally is the last line: how many findings there are. It says that there are
+// none only if there are none, not even of what could not be seen.
+func tally(all []doctor.Finding) string {
+	n := count(all)
+	var parts []string
+	for _, x := range []struct {
+		n    int
+		word string
+	}{{n.Errors, "error"}, {n.Warnings, "warning"}, {n.Notes, "note"}} {
+		switch x.n {
+		case 0:
+		case 1:
+			parts = append(parts, "1 "+x.word)
+		default:
+			parts = append(parts, fmt.Sprintf("%d %ss", x.n, x.word))
+		}
+	}
+	if len(parts) == 0 {
+		return "nothing that makes a gate meaningless or impossible was found"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// DoctorJSON writes findings as one indented JSON document, with the
+// environments that were looked at.
+func DoctorJSON(w io.Writer, tool string, all []doctor.Finding, environments ...string) error {
+	all = doctor.Sort(all)
+	return indented(w, struct {
+		Schema       string           `json:"schema"`
+		Tool         string           `json:"tool"`
+		Environments []string         `json:"environments"`
+		Counts       counts           `json:"counts"`
+		Findings     []doctor.Finding `json:"findings"`
+	}{DoctorSchema, tool, append([]string{}, environments...), count(all), append([]doctor.Finding{}, all...)})
+}

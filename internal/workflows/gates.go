@@ -1,0 +1,240 @@
+package workflows
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rhysd/actionlint"
+)
+
+// checkGates judges every job that may enter a guarded environment, and every
+// gate by itself.
+func (f *flow) checkGates() {
+	for _, j := range f.jobs {
+		for _, g := range j.gates {
+			f.checkSoft(g)
+		}
+		for _, t := range f.targets(j) {
+			f.judge(j, t)
+		}
+		if j.WorkflowCall != nil {
+			f.checkCall(j)
+		}
+	}
+	f.checkConditions()
+	f.checkUnnamed()
+}
+
+// checkSoft reports a gate whose no does not stop its job.
+func (f *flow) checkSoft(g gate) {
+	for _, b := range []*actionlint.Bool{g.step.ContinueOnError, g.job.ContinueOnError} {
+		if !f.off(b) && !f.reported(syntax, b.Pos) {
+			f.report(gateSoft, b.Pos, detail{found: "continue-on-error: " + b.String(), wanted: "no continue-on-error"})
+		}
+	}
+	if g.soft {
+		run := g.step.Exec.(*actionlint.ExecRun)
+		f.report(gateSwallowed, run.RunPos, detail{found: run.Run.Value, wanted: "a script that ends where the gate says no"})
+	}
+}
+
+// judge looks for a gate that decides whether j enters t.
+func (f *flow) judge(j *job, t target) {
+	if f.judgeOwn(j, t) || f.judgeNeeded(j, t) {
+		return
+	}
+	f.ungated[j] = true
+	d := detail{found: "environment " + t.String(), wanted: "a gate for " + t.String() + " before it"}
+	at := j.Environment.Pos
+	if g, step, ok := f.late(j, t); ok {
+		f.report(gateLate, step.Pos, detail{found: f.describe(step), wanted: "the gate on line " + strconv.Itoa(line(g.step.Pos)) + " first"})
+		return
+	}
+	switch {
+	case slices.ContainsFunc(f.jobs, func(k *job) bool { return k != j && f.gateIn(k, t, j) != nil }):
+		f.report(gateParallel, at, d)
+	case f.anyGate(j) != nil:
+		d.found = "a gate for " + quoteEmpty(f.anyGate(j).env.text)
+		f.report(gateElsewhere, f.anyGate(j).step.Pos, d)
+	case slices.ContainsFunc(f.before(j), func(k *job) bool { return k.WorkflowCall != nil }):
+		d.severity = Warning
+		f.report(gateUnseen, at, d)
+	default:
+		f.report(noGate, at, d)
+	}
+}
+
+func quoteEmpty(s string) string {
+	if s == "" {
+		return "no environment"
+	}
+	return s
+}
+
+// gateIn returns k's gate for t.
+func (f *flow) gateIn(k *job, t target, j *job) *gate {
+	for i := range k.gates {
+		if k.gates[i].covers(t, j) {
+			return &k.gates[i]
+		}
+	}
+	return nil
+}
+
+// anyGate returns a gate in j or before it, whatever it judges.
+func (f *flow) anyGate(j *job) *gate {
+	for _, k := range append([]*job{j}, f.before(j)...) {
+		if len(k.gates) > 0 {
+			return &k.gates[0]
+		}
+	}
+	return nil
+}
+
+// judgeOwn looks for a gate among j's own steps that comes before anything else
+// happens, and then at what runs after it.
+func (f *flow) judgeOwn(j *job, t target) bool {
+	for _, g := range j.gates {
+		if g.covers(t, j) && f.firstEffective(j, g.index) == nil {
+			f.checkAfter(g)
+			return true
+		}
+	}
+	return false
+}
+
+// firstEffective returns the first step before index that may change something.
+func (f *flow) firstEffective(j *job, index int) *actionlint.Step {
+	for i, s := range j.Steps[:index] {
+		isGate := slices.ContainsFunc(j.gates, func(g gate) bool { return g.index == i })
+		if !isGate && f.effective(j, s) {
+			return s
+		}
+	}
+	return nil
+}
+
+// late returns j's gate for t that something precedes, and the something.
+func (f *flow) late(j *job, t target) (gate, *actionlint.Step, bool) {
+	for _, g := range j.gates {
+		if s := f.firstEffective(j, g.index); s != nil && g.covers(t, j) {
+			return g, s, true
+		}
+	}
+	return gate{}, nil, false
+}
+
+func (f *flow) describe(s *actionlint.Step) string {
+	switch e := exec(s).(type) {
+	case *actionlint.ExecAction:
+		if e.Uses != nil {
+			return "uses: " + e.Uses.Value
+		}
+	case *actionlint.ExecRun:
+		if e.Run != nil {
+			return "run: " + e.Run.Value
+		}
+	}
+	return "a step that is not understood"
+}
+
+// checkAfter reports the steps after g that run although it did not pass.
+func (f *flow) checkAfter(g gate) {
+	skippable := !sure(g.step.If)
+	for _, s := range g.job.Steps[g.index+1:] {
+		if !f.effective(g.job, s) || s.If != nil && (f.byActor(g.job, s, s.If) || f.unread(s.If)) {
+			continue
+		}
+		severity, passes := Error, may(s.If, stepWorld(g, "success"))
+		if !passes {
+			severity = Warning // it runs after a no only: a notice, most likely
+		}
+		if may(s.If, stepWorld(g, "failure")) || may(s.If, stepWorld(g, "cancelled")) {
+			f.report(runsAnyway, s.If.Pos, detail{severity: severity, found: s.If.Value, wanted: "no step that runs after the gate's no"})
+			continue
+		}
+		if skippable && !f.byActor(g.job, g.step, g.step.If) && !sameText(s.If, g.step.If) && may(s.If, stepWorld(g, "skipped")) {
+			f.report(gateSkipped, g.step.If.Pos, detail{found: g.step.If.Value, wanted: "a gate without a condition"})
+		}
+	}
+}
+
+func sameText(a, b *actionlint.String) bool {
+	return a != nil && b != nil && a.Value == b.Value
+}
+
+// stepWorld is what a step sees after g has ended in this way.
+func stepWorld(g gate, ended string) world {
+	w := world{status: map[string]value{"always": boolean(true)}}
+	went := ended == "success" || ended == "skipped"
+	w.status["success"] = boolean(went)
+	w.status["failure"] = boolean(ended == "failure")
+	w.status["cancelled"] = value{}
+	if went || ended == "cancelled" {
+		w.status["cancelled"] = boolean(!went)
+	}
+	id := ""
+	if g.step.ID != nil {
+		id = strings.ToLower(g.step.ID.Value)
+	}
+	w.outcome = func(p []string) bool {
+		return len(p) == 3 && p[0] == "steps" && (p[1] == id || p[1] == "*") && (p[2] == "outcome" || p[2] == "conclusion")
+	}
+	w.look = func(p []string) value {
+		switch {
+		case len(p) == 2 && p[0] == "job" && p[1] == "status" && ended != "skipped":
+			return str(ended)
+		case len(p) < 3 || p[0] != "steps" || p[1] != id || id == "":
+			return value{}
+		case p[2] == "outcome" || p[2] == "conclusion":
+			return str(ended)
+		case p[2] == "outputs" && len(p) == 4 && ended != "success":
+			return str("")
+		}
+		return value{}
+	}
+	return w
+}
+
+// checkCall reports a call that hands a guarded environment to a workflow that
+// is not here, unless a gate for it comes first.
+func (f *flow) checkCall(j *job) {
+	for _, name := range slices.Sorted(maps.Keys(j.WorkflowCall.Inputs)) {
+		in := j.WorkflowCall.Inputs[name]
+		if in == nil || in.Name == nil || in.Value == nil || !strings.Contains(strings.ToLower(in.Name.Value), "env") {
+			continue
+		}
+		n := f.resolve(j, in.Value.Value)
+		for _, e := range f.want.Environments {
+			t := target{name: e, text: in.Value.Value}
+			if n.known && n.may(e) && !f.judgeNeeded(j, t) {
+				f.report(gateUnseen, in.Value.Pos, detail{severity: Note, found: in.Name.Value + ": " + in.Value.Value, wanted: "a gate for " + e + " in " + j.WorkflowCall.Uses.Value})
+				return
+			}
+		}
+	}
+}
+
+// checkUnnamed reports who acts on a gate's answer for an environment that no
+// job names.
+func (f *flow) checkUnnamed() {
+	for _, j := range f.jobs {
+		for _, k := range f.needs(j) {
+			for _, g := range k.gates {
+				if j.Environment == nil && j.WorkflowCall == nil && g.env.known && !f.entered(g.env) && f.uses(j, k, g) {
+					f.report(environmentUnnamed, j.Pos, detail{severity: Warning, found: "job " + j.id, wanted: "environment: " + g.env.text})
+				}
+			}
+		}
+	}
+}
+
+// entered reports whether any job may enter one of the environments, or calls a
+// workflow that may.
+func (f *flow) entered(n names) bool {
+	return slices.ContainsFunc(f.jobs, func(j *job) bool {
+		return j.WorkflowCall != nil || j.Environment != nil && (!j.env.known || slices.ContainsFunc(n.values, j.env.may))
+	})
+}
