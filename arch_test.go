@@ -63,7 +63,6 @@ var guests = map[string][]string{
 	"github.com/google/go-containerregistry/": {"store"},
 	"github.com/goccy/go-yaml":                {"policy", "pipelines"},
 	"github.com/rhysd/actionlint":             {"workflows"},
-	"github.com/owenrumney/go-sarif/":         {"report"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
 	"github.com/go-json-experiment/json":      {"statement", "sigstore"},
 	"github.com/secure-systems-lab/":          {"sigstore"},

@@ -13,14 +13,15 @@ import (
 
 // Commands of scenarios in which people decide:
 //
-//	approvals FILE [REPLACEMENT]  give production two approvals of group release
+//	approvals FILE [one]  give production two approvals of group release
 //	person EMAIL|none     somebody at a terminal, signed in; or nobody
 //	dispatch LOGIN ID RUN become a run of the approve workflow that somebody started
 //	webjob NAME ID JOB    the same where pipelines are started on a page
 //	waiting CODE ...      the gate waits, for these reasons, and passed on nothing
+//	findings FILE THREAT:LINE ...  the doctor found exactly these
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
-	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID
+	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -61,6 +62,14 @@ func writeApprovals(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	people := fmt.Sprintf(approvalsText, s.repo, s.id, ts.Getenv("SALLYPORT_LAB_ACCOUNTS"))
 	rule, groups, _ := strings.Cut(people, "groups:\n")
+	if len(args) > 1 && args[1] == "one" { // platform and environment alone
+		tail = ""
+		before, after, _ := strings.Cut(head, "      - issuer: https://gitlab.com\n")
+		_, after, _ = strings.Cut(after, "environments:\n")
+		head = before + "environments:\n" + after
+		groups = strings.ReplaceAll(groups, `"gitlab:bob#88", `, "")
+		groups, _, _ = strings.Cut(groups, "  - issuer: https://gitlab.com\n")
+	}
 	ts.Check(os.WriteFile(path, []byte(head+production+rule+tail+"groups:\n"+groups), 0o644))
 }
 
@@ -153,4 +162,26 @@ func releaseID(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("no digest in %q", ts.ReadFile("stdout"))
+}
+
+func findings(ts *testscript.TestScript, neg bool, args []string) {
+	var doc struct {
+		Findings []struct {
+			Threat, Rule, Message, Severity string
+			Line                            int
+		}
+	}
+	ts.Check(json.Unmarshal([]byte(read(ts.MkAbs(args[0]))), &doc))
+	var got []string
+	for _, f := range doc.Findings {
+		if f.Severity != "note" {
+			got = append(got, fmt.Sprintf("%s:%d", f.Threat, f.Line))
+		}
+	}
+	want := slices.Clone(args[1:])
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		ts.Fatalf("findings = %q, want %q\n%s", got, want, read(ts.MkAbs(args[0])))
+	}
 }

@@ -32,7 +32,12 @@ func approveCommand(r *run) (answer, error) {
 	return r.decide(cmp.Or(r.text("decision"), statement.Approve))
 }
 
-func rejectCommand(r *run) (answer, error) { return r.decide(statement.Reject) }
+func rejectCommand(r *run) (answer, error) {
+	if r.platform != nil {
+		return answer{}, fault.New(fault.Usage, fault.Config, "in a job, say no with approve and decision: reject", "reject is for a terminal: its inputs are flags, and a job's come from its wiring")
+	}
+	return r.decide(statement.Reject)
+}
 
 // A proposal is a release as somebody sees it before he decides.
 type proposal struct {

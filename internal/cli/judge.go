@@ -313,7 +313,11 @@ func (r *run) annotate(rec report.Record) {
 			if rec.Policy != nil && f.Line > 0 {
 				file = rec.Policy.File
 			}
-			r.platform.Annotate("error", file, f.Line, string(f.Code), fmt.Sprintf("%s: %s", name, sentence(f)))
+			level := "error"
+			if f.Outcome == verdict.Wait {
+				level = "warning" // nothing is wrong: somebody's word is missing
+			}
+			r.platform.Annotate(level, file, f.Line, string(f.Code), fmt.Sprintf("%s: %s", name, sentence(f)))
 		}
 	}
 	each(rec.Environment, rec.Findings)

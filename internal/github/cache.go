@@ -94,9 +94,8 @@ func (e *etags) keep(url string, resp *http.Response) (*http.Response, error) {
 	resp.Body = io.NopCloser(bytes.NewReader(b))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.size+len(b) <= maxKept {
-		e.kept[url] = keptAnswer{tag: tag, header: resp.Header.Clone(), body: b}
-		e.size += len(b)
+	if size := e.size + len(b) - len(e.kept[url].body); size <= maxKept {
+		e.kept[url], e.size = keptAnswer{tag: tag, header: resp.Header.Clone(), body: b}, size
 	}
 	return resp, nil
 }

@@ -159,12 +159,12 @@ func (j *Job) against(ctx context.Context, c policy.Change, tip string) (story, 
 	case !found:
 		return j.apart(ctx, c, "")
 	case c.Head == c.Base:
-		return story{order: policy.Same, reachable: all.includes(), all: all.graph}, nil
+		return story{order: policy.Same, reachable: all.after(), all: all.graph}, nil
 	case !all.has(c.Head):
 		return j.apart(ctx, c, tip)
 	}
 	s := story{order: policy.Diverged, reachable: true, all: all.graph, commits: all.part(c.Head)}
-	if all.includes() && follows(s.commits, c.Base) {
+	if all.after() && follows(s.commits, c.Base) {
 		s.order = policy.Newer
 	}
 	return s, nil
@@ -215,7 +215,7 @@ func (j *Job) apart(ctx context.Context, c policy.Change, tip string) (story, er
 			return s, nil
 		}
 		on, found, err := j.compare(ctx, c.Head, tip)
-		s.reachable = found && on.includes()
+		s.reachable = found && on.after()
 		return s, err
 	}
 	return s, nil
@@ -257,7 +257,7 @@ func (j *Job) before(ctx context.Context, head, sha string, s story) (bool, erro
 	case head == sha:
 		return false, nil
 	case s.all.has(sha) && s.all.has(head):
-		return s.all.reach(sha)[head], nil
+		return s.all.includes(sha, head), nil
 	}
 	c, found, err := j.compare(ctx, head, sha)
 	return found && c.status == "ahead", err

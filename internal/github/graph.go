@@ -3,8 +3,10 @@ package github
 import (
 	"context"
 	"fmt"
+	"math/bits"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,43 +55,70 @@ func (c commit) onPage() bool { return c.Committer != nil && c.Committer.ID == w
 type graph struct {
 	order []string // newest first
 	by    map[string]commit
+	at    map[string]int // place in order
+	from  [][]uint64     // by place: the places of the commit and of all before it, a bit each
 }
 
 func newGraph(newestFirst []commit) graph {
-	g := graph{by: map[string]commit{}}
+	g := graph{by: map[string]commit{}, at: map[string]int{}}
 	g.add(newestFirst)
 	return g
 }
 
+// add takes commits in, once each, and works out anew who is before whom.
 func (g *graph) add(newestFirst []commit) {
 	for _, c := range newestFirst {
 		if _, ok := g.by[c.SHA]; !ok {
+			g.at[c.SHA] = len(g.order)
 			g.order, g.by[c.SHA] = append(g.order, c.SHA), c
 		}
 	}
+	g.from = make([][]uint64, len(g.order))
+	open := make([]bool, len(g.order))
+	for i := range g.order {
+		g.close(i, open)
+	}
+}
+
+// close works out what is before the i-th commit: parents first, without
+// recursion, for histories are long. A commit that is open when it is met again
+// waits for its own descendant, which git does not allow and an answer might.
+func (g *graph) close(i int, open []bool) {
+	for stack := []int{i}; len(stack) > 0; {
+		top := stack[len(stack)-1]
+		if open[top] || g.from[top] != nil {
+			stack = stack[:len(stack)-1]
+			if g.from[top] == nil {
+				g.from[top] = g.union(top)
+			}
+			continue
+		}
+		open[top] = true
+		for _, p := range g.by[g.order[top]].Parents {
+			if k, ok := g.at[p.SHA]; ok && g.from[k] == nil && !open[k] {
+				stack = append(stack, k)
+			}
+		}
+	}
+}
+
+// union is a commit and what is before its parents.
+func (g *graph) union(i int) []uint64 {
+	set := make([]uint64, (len(g.order)+63)/64)
+	set[i/64] |= 1 << (i % 64)
+	for _, p := range g.by[g.order[i]].Parents {
+		if k, ok := g.at[p.SHA]; ok {
+			for w, bits := range g.from[k] {
+				set[w] |= bits
+			}
+		}
+	}
+	return set
 }
 
 func (g graph) has(sha string) bool {
-	_, ok := g.by[sha]
+	_, ok := g.at[sha]
 	return ok
-}
-
-// reach returns the commits of g that are from or before it.
-func (g graph) reach(from string) map[string]bool {
-	seen := map[string]bool{}
-	stack := []string{from}
-	for len(stack) > 0 {
-		sha := stack[len(stack)-1]
-		stack = stack[:len(stack)-1]
-		if seen[sha] || !g.has(sha) {
-			continue
-		}
-		seen[sha] = true
-		for _, p := range g.by[sha].Parents {
-			stack = append(stack, p.SHA)
-		}
-	}
-	return seen
 }
 
 // list is all commits of g, newest first.
@@ -101,25 +130,38 @@ func (g graph) list() []commit {
 	return out
 }
 
+// includes says whether b is a or comes before it; both are of g.
+func (g graph) includes(a, b string) bool {
+	k := g.at[b]
+	return g.has(a) && g.has(b) && g.from[g.at[a]][k/64]&(1<<(k%64)) != 0
+}
+
 // part is the commits of g that are from or before sha, newest first.
 func (g graph) part(sha string) []commit {
-	seen := g.reach(sha)
 	var out []commit
-	for _, s := range g.order {
-		if seen[s] {
-			out = append(out, g.by[s])
-		}
+	for _, s := range g.between("", sha) {
+		out = append(out, g.by[s])
 	}
 	return out
 }
 
-// between returns the commits that a ref got by moving from before to after.
-func (g graph) between(before, after string) map[string]bool {
-	got := g.reach(after)
-	for s := range g.reach(before) {
-		delete(got, s)
+// between returns the commits that a ref got by moving from before to after,
+// newest first. A commit that is not of g has none.
+func (g graph) between(before, after string) []string {
+	if !g.has(after) {
+		return nil
 	}
-	return got
+	without := make([]uint64, (len(g.order)+63)/64)
+	if g.has(before) {
+		without = g.from[g.at[before]]
+	}
+	var out []string
+	for w, set := range g.from[g.at[after]] {
+		for set &^= without[w]; set != 0; set &= set - 1 {
+			out = append(out, g.order[w*64+bits.TrailingZeros64(set)])
+		}
+	}
+	return out
 }
 
 // follows says whether one of the commits has sha as a parent. In a graph of
@@ -143,8 +185,8 @@ type comparison struct {
 	graph
 }
 
-// includes says whether base is head or an ancestor of it.
-func (c comparison) includes() bool { return c.status == "ahead" || c.status == "identical" }
+// after says whether base is head or an ancestor of it.
+func (c comparison) after() bool { return c.status == "ahead" || c.status == "identical" }
 
 // compare compares two commits by their full names, all pages of it. What two
 // commits have between them never changes.

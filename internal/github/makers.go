@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -22,6 +21,7 @@ type walk struct {
 	forked    map[string]bool // commits that came from another repository
 	landed    map[string]bool // commits that the page made for a merge that the log does not show
 	found     []policy.Maker
+	known     map[policy.Maker]bool // in found
 }
 
 func newWalk(j *Job, change graph, branch string) *walk {
@@ -38,8 +38,11 @@ func (w *walk) add(m policy.Maker) {
 	if m.Account.ID != "" {
 		m.Email = ""
 	}
-	if !slices.Contains(w.found, m) {
-		w.found = append(w.found, m)
+	if w.known == nil {
+		w.known = map[policy.Maker]bool{}
+	}
+	if !w.known[m] {
+		w.known[m], w.found = true, append(w.found, m)
 	}
 }
 

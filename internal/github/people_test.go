@@ -12,9 +12,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// newFake is a job at an API that gives fixed answers by path; what it has no
-// answer for is a 404.
-func newFake(t *testing.T, answers map[string]string) *github.Job {
+// fakeServer is an API that gives fixed answers by path; what it has no answer
+// for is a 404.
+func fakeServer(t *testing.T, answers map[string]string) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, ok := answers[r.URL.Path]
@@ -22,14 +22,17 @@ func newFake(t *testing.T, answers map[string]string) *github.Job {
 			http.Error(w, "{}", http.StatusNotFound)
 			return
 		}
-		if r.URL.Query().Get("page") != "" {
-			body = answers[r.URL.Path+"?"+r.URL.Query().Get("page")]
-		}
 		_, _ = w.Write([]byte(body))
 	}))
 	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// newFake is a job at such an API.
+func newFake(t *testing.T, answers map[string]string) *github.Job {
+	t.Helper()
 	j, _ := job(t, map[string]string{
-		"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": s.URL, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
+		"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": fakeServer(t, answers), "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1",
 	})
 	return j
 }

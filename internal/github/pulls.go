@@ -80,7 +80,7 @@ func (w *walk) merged(ctx context.Context, p pull) error {
 	w.explained[p.MergeSHA] = true
 	w.add(policy.Maker{Role: policy.Requester, Account: w.job.account(p.User), Where: p.where()})
 	if w.change.has(p.Head.SHA) || follows([]commit{w.change.by[p.MergeSHA]}, p.Head.SHA) {
-		for sha := range w.change.between(w.firstParent(p.MergeSHA), p.Head.SHA) {
+		for _, sha := range w.change.between(w.firstParent(p.MergeSHA), p.Head.SHA) {
 			w.came(p, sha)
 		}
 		return nil
@@ -186,7 +186,7 @@ func (w *walk) rebased(ctx context.Context) (map[string]bool, error) {
 	}
 	for _, a := range log {
 		if a.merges() && slices.ContainsFunc(w.pulls, func(p pull) bool { return p.MergeSHA == a.After }) && w.change.has(a.After) {
-			for sha := range w.change.between(a.Before, a.After) {
+			for _, sha := range w.change.between(a.Before, a.After) {
 				out[sha] = true
 			}
 		}

@@ -115,8 +115,8 @@ func (w *walk) pushes(ctx context.Context) error {
 func (w *walk) push(a act, covered map[string]bool) {
 	who := w.job.account(a.Actor)
 	got := w.all.between(a.Before, a.After)
-	for _, sha := range w.all.order {
-		if got[sha] && !covered[sha] {
+	for _, sha := range got {
+		if !covered[sha] {
 			covered[sha] = true
 			w.add(policy.Maker{Role: policy.Pusher, Account: who, Where: w.where(sha)})
 		}
@@ -138,7 +138,7 @@ func (w *walk) merge(a act, covered map[string]bool) {
 	if a.Type == "pr_merge" && (a.Actor != nil || !known) {
 		w.add(policy.Maker{Role: policy.Merger, Account: w.job.account(a.Actor), Where: place})
 	}
-	for sha := range w.all.between(a.Before, a.After) {
+	for _, sha := range w.all.between(a.Before, a.After) {
 		if c := w.all.by[sha]; c.onPage() && w.request[sha] == 0 {
 			covered[sha] = true
 		}

@@ -62,6 +62,13 @@ func TestChange_names_every_maker(t *testing.T) {
 		"trigger 1: job 302",
 	)
 	noMaker(t, c, "author ? alice@acme.example")
+	q := s.query("s2")
+	q.Self = false
+	if c, err := s.job.Change(context.Background(), q); err != nil {
+		t.Error(err)
+	} else {
+		noMaker(t, c, "trigger")
+	}
 	noMaker(t, c, "pusher ?")
 }
 
@@ -155,6 +162,8 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 	wantMakers(t, c,
 		"trigger 88: pipeline 574", "trigger 89: job 302", "trigger 90: job 301", "trigger 93: deployment 7100", "trigger 1: job 302",
 		"trigger 91: pipeline 570", "trigger 92: job 290", "trigger ?: job 9999", "trigger ?: "+server+"/acme/other/-/jobs/1")
+	_, err = s.as("CI_PIPELINE_ID", "570").Change(context.Background(), q)
+	wantFault(t, err, fault.Refused, fault.Source)
 }
 
 // A pipeline that another one started has that one's starter too.
@@ -191,6 +200,10 @@ func TestG11_deployment_that_moves_nothing(t *testing.T) {
 	}{
 		"by API":                  {[]any{"deployable", nil}, "c1"},
 		"of another commit":       {[]any{"deployable", job("main", false, "c1", "c1", 608)}, "c1"},
+		"of a job of another":     {[]any{"deployable", job("main", false, "c1", "m1", 608)}, "c1"},
+		"of a job on another ref": {[]any{"ref", "main", "deployable", job("v1", true, "m1", "m1", 608)}, "c1"},
+		"of a job that failed":    {[]any{"deployable", with2(job("main", false, "m1", "m1", 608), "status", "failed")}, "c1"},
+		"of no pipeline":          {[]any{"deployable", with2(job("main", false, "m1", "m1", 608), "pipeline", nil)}, "c1"},
 		"of another pipeline":     {[]any{"deployable", job("main", false, "m1", "c1", 608)}, "c1"},
 		"of another project":      {[]any{"deployable", job("main", false, "m1", "m1", 20)}, "c1"},
 		"of an open branch":       {[]any{"ref", "feature", "deployable", job("feature", false, "m1", "m1", 608)}, "c1"},

@@ -83,6 +83,12 @@ func (s scene) fail(match string, status int) {
 	s.l.Fault(s.t, fields{"target": "gitlab", "match": match, "status": status, "times": -1})
 }
 
+// with2 changes one field.
+func with2(f fields, name string, v any) fields {
+	f[name] = v
+	return f
+}
+
 // sha makes a commit's id of its name.
 func sha(name string) string {
 	h := sha1.Sum([]byte(name))
@@ -162,7 +168,7 @@ func (s scene) deployed(id int, commit string, kv ...any) {
 }
 
 func (s scene) query(head string) policy.ChangeQuery {
-	return policy.ChangeQuery{Environment: "production", Repository: server + "/" + s.path, ID: fmt.Sprint(s.id), Head: sha(head), Ref: "refs/heads/main"}
+	return policy.ChangeQuery{Environment: "production", Repository: server + "/" + s.path, ID: fmt.Sprint(s.id), Head: sha(head), Ref: "refs/heads/main", Self: true}
 }
 
 func (s scene) change(head string) policy.Change {

@@ -320,11 +320,12 @@ func TestApply_makes_and_compares(t *testing.T) {
 }
 
 // at returns a job whose API is h, and its server.
-func at(t *testing.T, h http.Handler) (*gitlab.Job, string) {
+func at(t *testing.T, h http.Handler, kv ...string) (*gitlab.Job, string) {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "GITLAB_TOKEN": "person"})
+	env := map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "GITLAB_TOKEN": "person"}
+	j, _ := job(t, with(env, kv...))
 	return j, s.URL
 }
 

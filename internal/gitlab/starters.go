@@ -14,10 +14,27 @@ const maxUpstream = 10
 // started adds who started the jobs of the change: that which asks, and those
 // that the evidence names, with everything that was run again.
 func (s *survey) started(ctx context.Context) error {
+	if s.query.Self {
+		if err := s.asking(ctx); err != nil {
+			return err
+		}
+	}
+	for _, uri := range s.query.Runs {
+		if err := s.ran(ctx, uri); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asking adds who started the job that asks.
+func (s *survey) asking(ctx context.Context) error {
 	j := s.job
-	if b, p, inside, err := j.asking(ctx); err != nil {
+	b, p, inside, err := j.asking(ctx)
+	if err != nil {
 		return err
-	} else if inside && s.query.Self {
+	}
+	if inside {
 		if err := s.starters(ctx, b, p); err != nil {
 			return err
 		}
@@ -25,14 +42,9 @@ func (s *survey) started(ctx context.Context) error {
 			return err
 		}
 	}
-	if id := j.getenv("GITLAB_USER_ID"); s.query.Self && projectID().MatchString(id) {
+	if id := j.getenv("GITLAB_USER_ID"); projectID().MatchString(id) {
 		a := policy.Account{Host: j.server.String(), ID: id, Name: j.getenv("GITLAB_USER_LOGIN")}
 		s.add(policy.Maker{Account: a, Role: policy.Trigger, Where: "job " + j.getenv("CI_JOB_ID")})
-	}
-	for _, uri := range s.query.Runs {
-		if err := s.ran(ctx, uri); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ type court struct {
 // set is a release set that one of the artifact's builders signed.
 type set struct {
 	statement.Set
-	time time.Time
+	at time.Time
 }
 
 // convene gathers what is known about the change behind a candidate.
@@ -67,7 +67,7 @@ func convene(in Input, env Environment, a Artifact, c Candidate, used []Fact) co
 			k.sets = append(k.sets, set{s, f.Time})
 		}
 	}
-	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.time.Compare(x.time), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
 	return k
 }
 
@@ -158,7 +158,9 @@ func (k court) votes() []vote {
 		out = append(out, v)
 	}
 	for _, r := range k.in.Reviews.List {
-		out = append(out, k.reviewed(r))
+		if r.Decision == statement.Approve || r.Decision == statement.Reject {
+			out = append(out, k.reviewed(r))
+		}
 	}
 	slices.SortStableFunc(out, func(a, b vote) int {
 		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
@@ -263,7 +265,7 @@ func (k court) released(s statement.Said) *miss {
 	if !k.in.names(x.Environments) {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
 	}
-	return k.late(x.time, x.Expires, 0)
+	return k.late(x.at, x.Expires, 0)
 }
 
 // late holds a time against now. max is 0 for no limit but the one that was
@@ -305,7 +307,7 @@ func (k court) reviewed(r Review) vote {
 	}
 	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
 	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() && !strings.Contains(strings.ToLower(r.Comment), "sha256:") {
-		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.time.After(r.Time) })
+		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.at.After(r.Time) })
 	}
 	if i < 0 {
 		v.void = &miss{code: fault.ApprovalStale, reason: "it names no release: the platform keeps neither digest nor attempt with a review", found: fmt.Sprintf("comment %q", r.Comment),
@@ -314,7 +316,7 @@ func (k court) reviewed(r Review) vote {
 	}
 	s := k.sets[i]
 	if v.time.IsZero() {
-		v.time = s.time // it cannot be older than what it names
+		v.time = s.at // it cannot be older than what it names
 	}
 	said := statement.Said{Approval: statement.Approval{Decision: r.Decision, Repository: s.Repository, Environments: r.Environments}, Release: s.Digest, Artifacts: s.Artifacts, Expires: s.Expires}
 	said.PolicyDigest, said.Seen = s.PolicyDigest, s.Seen

@@ -60,6 +60,8 @@ func TestControl_reviews_of_the_platform_and_signatures_count_together(t *testin
 func TestWaiting_says_who_has_spoken_who_may_and_whose_word_it_is(t *testing.T) {
 	s := setting(t, second, yes(alice)...)
 	s.change.Makers = append(s.change.Makers, policy.Maker{Account: bob, Role: policy.Merger, Where: "request 12"})
+	s.rosters[0].Accounts[0].Kind = policy.KindUnknown // a list of members may not say; whoever signs is looked at then
+	s.rosters[0].Accounts = append(s.rosters[0].Accounts, policy.Account{Host: "https://code.example", ID: "12", Name: "bot", Kind: policy.Machine}, mallory)
 	f := wantWaiting(t, s.judge(t))
 	if got, want := strings.Join(f.Eligible, ", "), "dana@acme.example, carol"; got != want && got != "carol, dana@acme.example" {
 		t.Errorf("eligible = %s, want %s", got, want)

@@ -352,7 +352,7 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 	var out []verdict.Person
 	for _, v := range b.voices {
 		p := verdict.Person{
-			Name: v.account.Label(), Identity: v.account.Host + "#" + v.account.ID, Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
+			Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
 		}
 		if !v.time.IsZero() {
 			p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
@@ -362,8 +362,6 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 			p.Code, p.Reason = v.why.code, v.why.reason
 		case v.decision == statement.Reject:
 			p.Counted = true
-		case v.decision != statement.Approve:
-			p.Reason = "says neither yes nor no"
 		case v.breakGlass && !b.glass:
 			p.Reason = "breaks the glass, which is counted apart"
 		case counted[v.person]:
@@ -416,7 +414,7 @@ func (in Input) accounts(g Group) []Account {
 			}
 		}
 	}
-	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind != Human })
+	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind == Machine || a.Kind == Gone })
 }
 
 // broken lets two people in when the rules cannot be met. Nothing that is not

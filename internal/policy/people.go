@@ -22,6 +22,14 @@ func (a Account) Same(b Account) bool { return a.ID != "" && a.Host == b.Host &&
 // Key is what two mentions of one account have in common.
 func (a Account) Key() string { return a.Host + " " + a.ID }
 
+// identity is what was compared, in a verdict.
+func (a Account) identity() string {
+	if a.ID == "" {
+		return "unknown"
+	}
+	return a.Host + "#" + a.ID
+}
+
 // Label is how people are told about a.
 func (a Account) Label() string {
 	if a.Name != "" {

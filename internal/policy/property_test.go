@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -367,13 +371,41 @@ func (m model) compare(v verdict.Verdict) string {
 	return ""
 }
 
+func findingSchema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile("../../shared/verdict.schema.json#/$defs/finding")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// asFindings says how the findings of a verdict are not as the verdict's schema
+// has them, or nothing.
+func asFindings(s *jsonschema.Schema, v verdict.Verdict) string {
+	for _, f := range append(slices.Clone(v.Findings), v.Judgements[0].Findings...) {
+		b, err := json.Marshal(f)
+		if err != nil {
+			return err.Error()
+		}
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			return err.Error()
+		}
+		if err := s.Validate(doc); err != nil {
+			return fmt.Sprintf("%s: %v", b, err)
+		}
+	}
+	return ""
+}
+
 // Ten thousand random histories come to what the model says that they should.
 func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 	if *seed == 0 {
 		*seed = rand.Uint64()
 	}
 	t.Logf("go test ./internal/policy -run model -seed %d", *seed)
-	base := setting(t, second)
+	base, form := setting(t, second), findingSchema(t)
 	var tally [3]int
 	var mu sync.Mutex
 	var work sync.WaitGroup
@@ -385,7 +417,11 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 				v := m.scene(t, base).judge(t)
 				mu.Lock()
 				tally[v.Outcome()]++
-				if wrong := m.compare(v); wrong != "" && !t.Failed() {
+				wrong := m.compare(v)
+				if n%50 == 0 && wrong == "" {
+					wrong = asFindings(form, v)
+				}
+				if wrong != "" && !t.Failed() {
 					t.Errorf("case %d: %s\nmodel: %+v\nverdict: %+v", n, wrong, m, v.Judgements[0].Findings)
 				}
 				mu.Unlock()

@@ -107,6 +107,18 @@ func TestText_says_what_waits_beside_what_is_denied(t *testing.T) {
 	}
 }
 
+func TestText_an_environment_waits_only_if_nothing_of_it_is_denied(t *testing.T) {
+	r := into(pending, judged(artifact, met))
+	if text, _ := shown(t, r); !strings.HasPrefix(text, "waiting  nothing may enter \"production\" yet\n") {
+		t.Errorf("text = %s, want that the environment waits", text)
+	}
+	r.Findings = append(r.Findings, open)
+	r.Outcome = r.Verdict.Outcome()
+	if text, _ := shown(t, r); !strings.HasPrefix(text, "denied   nothing may enter \"production\"\n") {
+		t.Errorf("text = %s, want that the environment denies", text)
+	}
+}
+
 func TestK04_people_cannot_draw_an_answer(t *testing.T) {
 	for _, f := range []verdict.Finding{crowded, {Code: fault.OK, Outcome: verdict.Allow, Requirement: "approvals x\n::error::", Reason: "fine\nallowed", People: []verdict.Person{mole, alice}}} {
 		r := into(guarded, judged(artifact, f))

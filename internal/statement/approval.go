@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -215,13 +216,27 @@ func covers(all []subject.Subject, d subject.Digest) bool {
 // JSON returns r as the predicate of a statement.
 func (r Release) JSON() ([]byte, error) {
 	r.Evidence = sorted(r.Evidence)
-	return json.Marshal(r)
+	return written(r)
 }
 
 // JSON returns a as the predicate of a statement.
 func (a Approval) JSON() ([]byte, error) {
 	a.Evidence = sorted(a.Evidence)
-	return json.Marshal(a)
+	return written(a)
+}
+
+// written encodes x, if what is read again is the same: a text that is not
+// UTF-8 would be another one.
+func written[T any](x T) ([]byte, error) {
+	b, err := json.Marshal(x)
+	if err != nil {
+		return nil, fmt.Errorf("encoding a predicate: %w", err)
+	}
+	var again T
+	if err := json.Unmarshal(b, &again); err != nil || !reflect.DeepEqual(x, again) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "a text of the predicate is not UTF-8")
+	}
+	return b, nil
 }
 
 // sorted returns all in their order, each once, and a list even of none.

@@ -48,8 +48,8 @@ func approval(of subject.Digest) Approval {
 	}
 }
 
-// written is a statement as it is signed and read again.
-func written(t testing.TB, kind, version string, of subject.Digest, predicate []byte) Statement {
+// signed is a statement as it is signed and read again.
+func signed(t testing.TB, kind, version string, of subject.Digest, predicate []byte) Statement {
 	t.Helper()
 	b, err := New(append(two(t), ReleaseSubject(version, of)), kind, predicate)
 	if err != nil {
@@ -69,9 +69,7 @@ func released(t testing.TB, r Release) Statement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The statement's encoding is what is signed, and what the digest is of.
-	p = written(t, ReleaseV1, r.Version, subject.Digest{}, p).Predicate
-	return written(t, ReleaseV1, r.Version, ReleaseDigest(two(t), p), p)
+	return signed(t, ReleaseV1, r.Version, ReleaseDigest(two(t), p), p)
 }
 
 func approved(t testing.TB, a Approval) Statement {
@@ -80,7 +78,7 @@ func approved(t testing.TB, a Approval) Statement {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return written(t, ApprovalV1, a.Version, parsed(t, a.Release.SHA256), p)
+	return signed(t, ApprovalV1, a.Version, parsed(t, a.Release.SHA256), p)
 }
 
 func TestSet_reads_what_JSON_writes(t *testing.T) {
@@ -288,6 +286,10 @@ func TestJSON_sorts_the_evidence_and_writes_a_list_even_of_none(t *testing.T) {
 	}
 	if mixed[0].SHA256 != hexB {
 		t.Error("the caller's list is sorted, want it left as it was")
+	}
+	a.Reason = "caf\xe9"
+	if b, err = a.JSON(); fault.Of(err).Kind != fault.Usage {
+		t.Errorf("JSON() = %s, %v, want no text that is read as another", b, err)
 	}
 	if b, err = (Release{}).JSON(); err != nil || !strings.Contains(string(b), `"evidence":[]`) {
 		t.Errorf("JSON() = %s, %v, want an empty list", b, err)

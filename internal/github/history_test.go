@@ -1,0 +1,309 @@
+package github_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/github"
+	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// past sets a history over commit 1, which is deployed.
+func (w *world) past(tip int, commits, pulls, acts []object) {
+	w.t.Helper()
+	if pulls == nil {
+		pulls = []object{}
+	}
+	w.set("/history", object{
+		"commits": append([]object{commit(1, alice, nil)}, commits...), "branches": object{"main": sha(tip)}, "pulls": pulls,
+		"activity": append([]object{push(0, 1, "main", alice, "push")}, acts...),
+	})
+	w.run(500, object{"head_sha": sha(1)})
+	w.set("/deployments", []object{w.deployed(8, 500, sha(1), "success")})
+}
+
+func request(n int, by object, merge, head int, fields object, commits ...int) object {
+	var all []string
+	for _, c := range commits {
+		all = append(all, sha(c))
+	}
+	p := object{"number": n, "user": by, "merged_by": carol, "merge_commit_sha": sha(merge), "merged_at": "2030-01-01T00:00:00Z", "updated_at": "2030-01-01T00:00:00Z",
+		"base": "main", "head": object{"sha": sha(head), "ref": fmt.Sprint("f", n)}, "commits": all}
+	for k, v := range fields {
+		p[k] = v
+	}
+	return p
+}
+
+// A rebase writes every commit of a request anew. Who opened it, who pushed the
+// old ones and who merged are known, and one call tells what was lost.
+func TestI01_what_a_rebase_writes_anew(t *testing.T) {
+	for name, logged := range map[string]bool{"logged": true, "not logged": false} {
+		w := newWorld(t, "rebase-"+strings.ReplaceAll(name, " ", "-"))
+		acts := []object{push(0, 12, "f5", eve, "branch_creation")}
+		if logged {
+			acts = append(acts, push(1, 3, "main", carol, "pr_merge"))
+		}
+		w.past(3, []object{
+			commit(11, bob, nil, 1), commit(12, bob, nil, 11),
+			commit(2, bob, object{"committer": page}, 1), commit(3, bob, object{"committer": page}, 2),
+		}, []object{request(5, bob, 3, 12, object{"introduced": []string{sha(2), sha(3)}}, 11, 12)}, acts)
+		c := w.change(sha(3))
+		wantMakers(t, c,
+			"author bob#88 commit "+short(2), "author bob#88 commit "+short(3),
+			"author bob#88 commit "+short(11)+" of request 5", "author bob#88 commit "+short(12)+" of request 5",
+			"committer bob#88 commit "+short(11)+" of request 5", "committer bob#88 commit "+short(12)+" of request 5",
+			"pusher eve#666 commit "+short(11)+" of request 5", "pusher eve#666 commit "+short(12)+" of request 5", "pusher eve#666 request 5",
+			"requester bob#88 request 5", "merger carol#99 request 5", "trigger alice#77 run 1000001, attempt 1",
+		)
+		w.lab.Contract(t)
+	}
+}
+
+// A merge of two commits of which one comes after the other, and a crossing of
+// merges, lose nothing of what is before.
+func TestI03_merges_that_cross(t *testing.T) {
+	w := newWorld(t, "cross")
+	commits := []object{
+		commit(2, bob, nil, 1), commit(3, eve, nil, 2), commit(4, carol, nil, 2, 3), commit(5, bob, nil, 1),
+		commit(6, carol, nil, 4, 5), commit(7, carol, nil, 5, 4), commit(8, carol, nil, 6, 7), commit(9, carol, nil, 8, 3),
+	}
+	w.past(9, commits, nil, []object{push(1, 9, "main", carol, "push")})
+	for head, want := range map[int]string{3: "3 2", 4: "4 3 2", 5: "5", 6: "6 5 4 3 2", 7: "7 5 4 3 2", 8: "8 7 6 5 4 3 2", 9: "9 8 7 6 5 4 3 2"} {
+		c := w.change(sha(head))
+		got := map[string]bool{}
+		for _, x := range c.Commits {
+			got[x.ID] = true
+		}
+		for _, n := range strings.Fields(want) {
+			var i int
+			_, _ = fmt.Sscan(n, &i)
+			if !got[sha(i)] {
+				t.Errorf("head %d: commit %d is lost", head, i)
+			}
+		}
+		if len(got) != len(strings.Fields(want)) || !c.Reachable || c.Order != policy.Newer {
+			t.Errorf("head %d: %d commits, order %v; want %s", head, len(got), c.Order, want)
+		}
+	}
+}
+
+// A merge queue merges in the platform's name; who put a request into it is
+// asked for at the request.
+func TestI01_merge_queue(t *testing.T) {
+	w := newWorld(t, "queue")
+	queue := object{"login": "github-merge-queue[bot]", "id": 118344674, "type": "Bot"}
+	w.past(5, []object{
+		commit(2, bob, nil, 1), commit(3, bob, object{"committer": page}, 1, 2), commit(4, eve, nil, 1), commit(5, eve, object{"committer": page}, 3, 4),
+	}, []object{request(5, bob, 3, 2, nil, 2), request(6, eve, 5, 4, nil, 4)}, []object{
+		push(0, 2, "f5", bob, "branch_creation"), push(0, 4, "f6", eve, "branch_creation"), push(1, 5, "main", queue, "merge_queue_merge"),
+	})
+	c := w.change(sha(5))
+	wantMaker(t, c, "merger carol#99 request 5")
+	wantMaker(t, c, "merger carol#99 request 6")
+	wantNoMaker(t, c, "?")
+	w.lab.Contract(t)
+}
+
+// What comes from a fork was pushed there by its owner; of a fork that several
+// people own, or that is gone, nobody knows.
+func TestI03_requests_from_forks(t *testing.T) {
+	w := newWorld(t, "forks")
+	from := func(owner object) policy.Change {
+		w.past(3, []object{commit(2, bob, nil, 1), commit(3, carol, object{"committer": page}, 1, 2)},
+			[]object{request(5, bob, 3, 2, object{"head": object{"sha": sha(2), "ref": "main", "owner": owner, "fork": true}}, 2)},
+			[]object{push(1, 3, "main", carol, "pr_merge")})
+		return w.change(sha(3))
+	}
+	c := from(eve)
+	wantMaker(t, c, "pusher eve#666 request 5")
+	wantNoMaker(t, c, "?")
+	w.lab.Set(t, "/github/users/forkers", object{"login": "forkers", "id": 9001, "type": "Organization"})
+	c = from(object{"login": "forkers", "id": 9001, "type": "Organization"})
+	wantMaker(t, c, "pusher ? request 5")
+	w.lab.Contract(t)
+}
+
+// A request into another branch that came along is found by the commit that the
+// page made for it.
+func TestI01_request_into_another_branch(t *testing.T) {
+	w := newWorld(t, "nested")
+	w.past(6, []object{
+		commit(2, eve, nil, 1), commit(12, eve, object{"message": "x\n\nCo-authored-by: B <88+bob@users.noreply.github.com>"}, 1),
+		commit(3, eve, object{"committer": page}, 1), commit(6, carol, object{"committer": page}, 1, 3),
+	}, []object{
+		request(5, eve, 3, 12, object{"base": "develop", "merged_by": bob, "updated_at": "2020-01-01T00:00:00Z"}, 12),
+		request(6, carol, 6, 3, object{"head": object{"sha": sha(3), "ref": "develop"}}, 3),
+	}, []object{push(0, 12, "f5", eve, "branch_creation"), push(1, 3, "develop", bob, "pr_merge"), push(1, 6, "main", carol, "pr_merge")})
+	c := w.change(sha(6))
+	for _, want := range []string{"requester eve#666 request 5", "merger bob#88 request 5", "co-author bob#88 commit " + short(12) + " of request 5", "requester carol#99 request 6"} {
+		wantMaker(t, c, want)
+	}
+	wantNoMaker(t, c, "?")
+	w.lab.Contract(t)
+}
+
+// A request whose commits are more than the platform shows is refused, not
+// judged in part.
+func TestI03_request_of_too_many_commits(t *testing.T) {
+	w := newWorld(t, "manycommits")
+	for n, good := range map[int]bool{249: true, 250: false, 300: false} {
+		commits := []object{}
+		var all []int
+		for i := range n {
+			commits = append(commits, commit(1000+i, bob, nil, map[bool]int{true: 1, false: 999 + i}[i == 0]))
+			all = append(all, 1000+i)
+		}
+		commits = append(commits, commit(2, bob, object{"committer": page}, 1))
+		w.past(2, commits, []object{request(5, bob, 2, 999+n, nil, all...)}, []object{push(0, 999+n, "f5", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge")})
+		if good {
+			wantMaker(t, w.change(sha(2)), "author bob#88 commit "+short(1000)+" of request 5")
+			continue
+		}
+		w.refused(sha(2), fault.Refused, fault.Limit)
+	}
+}
+
+// Who brought a commit first has pushed it, not who made another branch of it
+// later; who moves the branch itself has pushed what he moved it to.
+func TestI03_who_pushed(t *testing.T) {
+	w := newWorld(t, "pushes")
+	w.past(4, []object{commit(2, bob, nil, 1), commit(3, bob, nil, 2), commit(4, bob, nil, 3)}, nil, []object{
+		push(0, 2, "mine", eve, "branch_creation"), push(2, 3, "mine", eve, "push"),
+		push(0, 3, "hers", alice, "branch_creation"), push(3, 4, "hers", alice, "push"),
+		push(1, 4, "main", carol, "push"),
+	})
+	c := w.change(sha(4))
+	wantMakers(t, c,
+		"author bob#88 commit "+short(2), "author bob#88 commit "+short(3), "author bob#88 commit "+short(4),
+		"committer bob#88 commit "+short(2), "committer bob#88 commit "+short(3), "committer bob#88 commit "+short(4),
+		"pusher eve#666 commit "+short(2), "pusher eve#666 commit "+short(3), "pusher alice#77 commit "+short(4), "pusher carol#99 commit "+short(4),
+		"trigger alice#77 run 1000001, attempt 1",
+	)
+	w.past(2, []object{commit(2, bob, nil, 1)}, nil, nil)
+	wantMaker(t, w.change(sha(2)), "pusher ? commit "+short(2))
+	w.past(2, []object{commit(2, bob, nil, 1)}, nil, []object{push(1, 2, "main", nil, "push")})
+	wantMaker(t, w.change(sha(2)), "pusher ? commit "+short(2))
+	acts := []object{push(1, 2, "main", eve, "push")}
+	for i := range 250 {
+		acts = append(acts, push(1, 1, fmt.Sprint("noise", i), bob, "branch_creation"))
+	}
+	w.past(2, []object{commit(2, bob, nil, 1)}, nil, acts)
+	wantMaker(t, w.change(sha(2)), "pusher eve#666 commit "+short(2))
+	w.lab.Contract(t)
+}
+
+// Evidence about several subjects comes in one call, over pages, and only this
+// repository's.
+func TestF08_evidence_of_many_subjects(t *testing.T) {
+	l := labtest.Shared(t)
+	ctx := context.Background()
+	for owner, kind := range map[string]string{"acme": "orgs", "olaf": "users"} {
+		if kind == "users" {
+			l.Set(t, "/github/users/olaf", object{"login": "olaf", "id": 9100})
+		}
+		l.Set(t, "/github/repos/"+owner+"/bulk", object{"id": 5001})
+		l.Set(t, "/github/repos/"+owner+"/bulk2", object{"id": 5002})
+		if kind == "users" {
+			l.Set(t, "/github/users/olaf", object{"login": "olaf", "id": 9100, "type": "User"})
+		}
+		at := func(name, id string) *github.Job {
+			j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", owner+"/"+name, "GITHUB_REPOSITORY_ID", id))
+			return j
+		}
+		var subjects []subject.Subject
+		for i := range 30 {
+			s := subject.Subject{Digest: subject.Digest{88, byte(len(owner)), owner[0], byte(i)}}
+			subjects = append(subjects, s)
+			for n := range 5 {
+				for name, id := range map[string]string{"bulk": "5001", "bulk2": "5002"} {
+					if _, err := at(name, id).Evidence().Put(ctx, store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, n)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+		}
+		before := len(settled(t, l))
+		found, err := at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.Digest{89}}))
+		if err != nil || len(found) != 150 {
+			t.Errorf("%s: %d bundles, %v; want 150", owner, len(found), err)
+		}
+		posts, gets := 0, 0
+		for _, r := range settled(t, l)[before:] {
+			if strings.Contains(r.Path, "/"+kind+"/"+owner+"/attestations/bulk-list") {
+				posts++
+			}
+			if strings.Contains(r.Path, "/repos/"+owner+"/bulk/attestations/") {
+				gets++
+			}
+		}
+		if posts != 3 || gets != 0 {
+			t.Errorf("%s: %d bulk calls and %d others, want three pages and no other", owner, posts, gets)
+		}
+		if found, err := at("bulk", "5003").Evidence().Fetch(ctx, subjects); err != nil || len(found) != 150 {
+			t.Errorf("%s, with a number that has nothing: %d, %v; want the repository asked itself", owner, len(found), err)
+		}
+	}
+	l.Contract(t)
+}
+
+// Pages that do not follow each other are no list of evidence.
+func TestO02_evidence_pages(t *testing.T) {
+	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	path := "/orgs/acme/attestations/bulk-list"
+	entry := `{"attestations_subject_digests":{"` + two[0].Digest.String() + `":[{"repository_id":9,"bundle":{"a":1}},{"repository_id":8,"bundle":{"b":1}}]},"page_info":{"has_next":%s}}`
+	found, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two)
+	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
+		t.Errorf("%v, %v; want the one of this repository", found, err)
+	}
+	for _, next := range []string{`true`, `true,"next":""`} {
+		_, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two)
+		wantFault(t, err, fault.Refused, fault.Malformed)
+	}
+	_, err = newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two)
+	wantFault(t, err, fault.Refused, fault.Malformed)
+}
+
+// Outside of a job the door is the one of the server and repository that are
+// named, whatever the surroundings say.
+func TestJ05_door_outside_of_a_job(t *testing.T) {
+	f := map[string]string{
+		"/repos/acme/widget":                `{"id":9,"full_name":"acme/widget","default_branch":"trunk"}`,
+		"/repos/acme/widget/branches/trunk": `{"name":"trunk","commit":{"sha":"` + sha(1) + `"}}`,
+	}
+	server := fakeServer(t, f)
+	env := map[string]string{"GITHUB_API_URL": server, "GITHUB_REPOSITORY": "evil/other", "GITHUB_REPOSITORY_ID": "1", "GITHUB_RUN_ID": "5", "GITHUB_RUN_ATTEMPT": "1", "SALLYPORT_TOKEN": "t"}
+	getenv := func(k string) string { return env[k] }
+	j, err := github.At(getenv, "https://github.com/", "acme/widget")
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, id, head, ref, err := j.Head(context.Background())
+	if err != nil || repository != "https://github.com/acme/widget" || id != "9" || head != sha(1) || ref != "refs/heads/trunk" {
+		t.Errorf("head = %s %s %s %s, %v", repository, id, head, ref, err)
+	}
+	if r, err := j.Reviews(context.Background(), "production"); err != nil || len(r.List) != 0 || r.Run != "" {
+		t.Errorf("reviews outside of a run: %+v, %v; want none", r, err)
+	}
+	for body, name := range map[string]string{
+		`{"id":9,"full_name":"acme/other","default_branch":"trunk"}`: "another repository", `{"id":0,"full_name":"acme/widget","default_branch":"trunk"}`: "no number", `{"id":9,"full_name":"acme/widget"}`: "no branch",
+	} {
+		f["/repos/acme/widget"] = body
+		if j, err = github.At(getenv, "https://github.com", "acme/widget"); err != nil {
+			t.Fatal(err)
+		}
+		_, _, _, _, err = j.Head(context.Background())
+		t.Log(name)
+		wantFault(t, err, fault.Refused, fault.Malformed)
+	}
+	for _, c := range [][2]string{{"https://github.com", "acme"}, {"", "acme/widget"}, {"http://ghes.example", "acme/widget"}, {"https://u:p@ghes.example", "acme/widget"}} {
+		_, err := github.At(getenv, c[0], c[1])
+		wantFault(t, err, fault.Usage, fault.Config)
+	}
+}
