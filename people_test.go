@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,10 +19,12 @@ import (
 //	dispatch LOGIN ID RUN become a run of the approve workflow that somebody started
 //	webjob NAME ID JOB    the same where pipelines are started on a page
 //	waiting CODE ...      the gate waits, for these reasons, and passed on nothing
+//	history N             N commits since what is deployed, in two merged requests
+//	calls COLD WARM       the gate in the background has looked three times, with at most so many calls each
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
-	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings
+	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -184,4 +187,91 @@ func findings(ts *testscript.TestScript, neg bool, args []string) {
 	if !slices.Equal(got, want) {
 		ts.Fatalf("findings = %q, want %q\n%s", got, want, read(ts.MkAbs(args[0])))
 	}
+}
+
+// head is the commit of the lab's default tokens.
+const head = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+
+func history(ts *testscript.TestScript, neg bool, args []string) {
+	s := on(ts)
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	type object = map[string]any
+	alice, erin := object{"login": "alice", "id": 77, "type": "User", "email": "alice@example.com"}, object{"login": "erin", "id": 91, "type": "User", "email": "erin@example.com"}
+	name := func(i int) string { return fmt.Sprintf("%040x", i+1) }
+	base := name(0)
+	commits, activity, pulls, main := []object{{"sha": base, "message": "base", "author": alice, "committer": alice}}, []object{}, []object{}, base
+	push := func(before, after, ref, kind string, who object) {
+		activity = append(activity, object{"before": before, "after": after, "ref": "refs/heads/" + ref, "actor": who, "activity_type": kind})
+	}
+	push(strings.Repeat("0", 40), base, "main", "push", alice)
+	for p := range 2 {
+		var mine []string
+		parent, ref := main, fmt.Sprintf("topic%d", p)
+		for i := range n/2 - 1 {
+			sha := name(1 + p*n + i)
+			commits = append(commits, object{"sha": sha, "parents": []string{parent}, "message": "work", "author": alice, "committer": alice})
+			mine, parent = append(mine, sha), sha
+		}
+		push(strings.Repeat("0", 40), parent, ref, "branch_creation", alice)
+		merge := head
+		if p == 0 {
+			merge = name(1 + n - 1)
+		}
+		commits = append(commits, object{"sha": merge, "parents": []string{main, parent}, "message": "merge", "author": erin, "committer": erin})
+		push(main, merge, "main", "pr_merge", erin)
+		pulls = append(pulls, object{"number": p + 1, "user": alice, "merged_by": erin, "merge_commit_sha": merge, "state": "closed", "base": "main", "merged_at": "2026-01-06T08:00:00Z",
+			"head": object{"sha": parent, "ref": ref, "owner": alice}, "commits": mine})
+		main = merge
+	}
+	put := func(path string, v any) {
+		b, err := json.Marshal(v)
+		ts.Check(err)
+		_, err = s.control("PUT", "/github/repos/"+s.repo+path, string(b))
+		ts.Check(err)
+	}
+	put("/history", object{"commits": commits, "branches": object{"main": main}, "pulls": pulls, "activity": activity})
+	put("/runs/900", object{"head_sha": base, "status": "completed", "conclusion": "success", "path": ".github/workflows/release.yml"})
+	bot := object{"login": "github-actions[bot]", "id": 41898282, "type": "Bot"}
+	put("/deployments", []object{{"id": 8000, "sha": base, "ref": "main", "environment": "production", "task": "deploy", "creator": bot,
+		"statuses": []object{{"state": "success", "log_url": "https://github.com/" + s.repo + "/actions/runs/900/job/1", "creator": bot}}}})
+}
+
+func calls(ts *testscript.TestScript, neg bool, args []string) {
+	s := on(ts)
+	cold, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	warm, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	for range 300 {
+		b, err := s.control("GET", "/requests", "")
+		ts.Check(err)
+		var all []struct {
+			Target, Method, Path, Query string
+			Status                      int
+		}
+		ts.Check(json.Unmarshal(b, &all))
+		var looks [][]string
+		for _, r := range all {
+			if r.Target != "github" {
+				continue
+			}
+			if strings.HasSuffix(r.Path, "/attestations/bulk-list") {
+				looks = append(looks, nil)
+			}
+			if n := len(looks); n > 0 {
+				looks[n-1] = append(looks[n-1], fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status))
+			}
+		}
+		if len(looks) < 3 {
+			time.Sleep(100 * time.Millisecond) // the gate pauses between its looks
+			continue
+		}
+		ts.Logf("cold %d calls:\n%s\nwarm %d calls:\n%s", len(looks[0]), strings.Join(looks[0], "\n"), len(looks[1]), strings.Join(looks[1], "\n"))
+		if len(looks[0]) > cold || len(looks[1]) > warm {
+			ts.Fatalf("%d and %d calls, want at most %d and %d", len(looks[0]), len(looks[1]), cold, warm)
+		}
+		return
+	}
+	ts.Fatalf("the gate did not look three times")
 }

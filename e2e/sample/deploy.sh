@@ -5,7 +5,7 @@ set -eu
 environment=$1
 if [ -z "${DIGESTS:-}" ]; then
 	echo "deploy: the gate has allowed nothing" >&2
-	exit 1
+	exit 3
 fi
 for digest in $DIGESTS; do
 	hex=${digest#sha256:} found=

@@ -236,7 +236,7 @@ func (a *audit) setting(ctx context.Context, path, what, need string, v any) (ok
 	case x.found:
 		return true, a.job.read(x, v)
 	case x.status == http.StatusUnauthorized, x.status == http.StatusForbidden, x.status == http.StatusNotFound:
-		a.add(doctor.Finding{Rule: "not-seen", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
+		a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
 		return false, nil
 	}
 	return false, store.Status("the GitHub API", x.status, string(readAdmin))

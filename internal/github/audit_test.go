@@ -140,7 +140,7 @@ func TestDoctor_settings_that_cannot_be_seen(t *testing.T) {
 	}
 	unseen := 0
 	for _, f := range all {
-		if f.Rule == "not-seen" && f.Severity == doctor.Note && strings.Contains(f.Message, "needs `") {
+		if f.Rule == "cannot-see" && f.Severity == doctor.Note && strings.Contains(f.Message, "needs `") {
 			unseen++
 		}
 	}

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
@@ -139,4 +141,77 @@ func settled(t *testing.T, l *labtest.Lab) []labtest.Request {
 		all = next
 	}
 	return all
+}
+
+// What seldom changes is gone by for ten minutes and no longer, however often
+// the gate looks.
+func TestG14_a_commit_leaves_the_branch_while_somebody_waits(t *testing.T) {
+	w := newWorld(t, "leaves")
+	w.merged()
+	now := time.Now()
+	w.job.Now = func() time.Time { return now }
+	look := func() bool {
+		t.Helper()
+		if _, err := w.job.Environment(context.Background(), "production"); err != nil {
+			t.Fatal(err)
+		}
+		c, err := w.job.Change(context.Background(), w.query(sha(4)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Reachable
+	}
+	if !look() {
+		t.Fatal("not on the branch at first, want it there")
+	}
+	w.past(2, []object{commit(2, bob, nil, 1), commit(4, carol, nil, 1)}, nil, []object{push(1, 4, "main", carol, "push"), push(4, 2, "main", bob, "force_push")})
+	w.set("/deployments", []object{w.deployed(8, 500, sha(1), "success")})
+	now = now.Add(9 * time.Minute)
+	if !look() {
+		t.Error("asked again after nine minutes, want what was learned to stand")
+	}
+	now = now.Add(2 * time.Minute)
+	if look() {
+		t.Error("still on the branch after eleven minutes, want it off")
+	}
+}
+
+// A name that the environment itself gives, with its number, is not asked for
+// again; with another number, it is.
+func TestI09_team_that_the_environment_names(t *testing.T) {
+	w := newWorld(t, "named")
+	w.lab.Set(t, "/github/orgs/acme/teams/askers", object{"id": 710, "members": []object{alice}})
+	asks := func(id int) {
+		w.set("/environments/production", object{"protection_rules": []object{{"id": 3, "node_id": "x", "type": "required_reviewers", "prevent_self_review": true,
+			"reviewers": []object{{"type": "Team", "reviewer": object{"id": id, "slug": "askers"}}}}}})
+	}
+	roster := func() (int, error) {
+		from := len(settled(t, w.lab))
+		w.again()
+		if _, err := w.job.Environment(context.Background(), "production"); err != nil {
+			t.Fatal(err)
+		}
+		all, err := w.job.Rosters(context.Background(), []policy.Member{member("acme/askers", 710)})
+		if err == nil && (len(all) != 1 || len(all[0].Accounts) != 1) {
+			t.Errorf("rosters %+v, want alice", all)
+		}
+		n := 0
+		for _, c := range w.calls(from) {
+			if strings.Contains(c, "/teams/") {
+				n++
+			}
+		}
+		return n, err
+	}
+	asks(710)
+	if n, err := roster(); err != nil || n != 1 {
+		t.Errorf("%d calls, %v; want the members alone", n, err)
+	}
+	asks(711)
+	if n, err := roster(); err != nil || n != 2 {
+		t.Errorf("%d calls, %v; want the team and its members", n, err)
+	}
+	w.lab.Set(t, "/github/orgs/acme/teams/askers", object{"id": 711, "members": []object{eve}})
+	_, err := roster()
+	wantFault(t, err, fault.Refused, fault.Duties)
 }

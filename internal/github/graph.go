@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"net/http"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"time"

@@ -1,10 +1,12 @@
 // Package github is everything that is about GitHub, and nothing else: the
-// job's identity, the attestations API, the environments API and the runner's
-// commands and files.
+// job's identity, the attestations API, how environments are protected, how
+// runs ended, who made a change, who is in a team, what reviewers said, and the
+// runner's commands and files.
 //
-// It brings tokens, bundles and facts about environments in, and carries
-// outputs and reports out. It refuses to judge: it never says that something
-// may pass, and what it cannot find out is an error, never a yes.
+// It brings tokens, bundles and facts in, and carries outputs, reports and
+// settings out. It refuses to judge: it never says that something may pass, and
+// what it cannot find out is an error or somebody unknown, never nobody and
+// never a yes. It refuses to weaken a setting.
 package github
 
 import (

@@ -81,7 +81,7 @@ func limit(left int, reset time.Time) map[string]string {
 func TestI09_who_may_not_ask(t *testing.T) {
 	for _, status := range []int{401, 403, 500, 503} {
 		j := at(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); fmt.Fprint(w, "{}") })
-		j.Budget = time.Second
+		j.Budget = 100 * time.Millisecond
 		_, err := j.Rosters(context.Background(), []policy.Member{{Kind: policy.MemberTeam, Host: "https://github.com", Name: "acme/x", ID: "1"}})
 		wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 		_, err = j.Change(context.Background(), policy.ChangeQuery{Environment: "production", Repository: "https://github.com/acme/widget", ID: "9", Head: sha(1), Ref: "refs/heads/main"})
