@@ -218,7 +218,8 @@ func history(ts *testscript.TestScript, neg bool, args []string) {
 		if p == 0 {
 			merge = name(1 + n - 1)
 		}
-		commits = append(commits, object{"sha": merge, "parents": []string{main, parent}, "message": "merge", "author": erin, "committer": erin})
+		commits = append(commits, object{"sha": merge, "parents": []string{main, parent}, "message": "merge", "author": erin,
+			"committer": object{"login": "web-flow", "id": 19864447, "type": "User", "name": "GitHub", "email": "noreply@github.com"}})
 		push(main, merge, "main", "pr_merge", erin)
 		pulls = append(pulls, object{"number": p + 1, "user": alice, "merged_by": erin, "merge_commit_sha": merge, "state": "closed", "base": "main", "merged_at": "2026-01-06T08:00:00Z",
 			"head": object{"sha": parent, "ref": ref, "owner": alice}, "commits": mine})

@@ -43,13 +43,14 @@ func runAct(t *testing.T, r *run) result {
 		settings = object{"id": r.id, "owner_id": 4242, "visibility": "public", "unprotected": []string{"staging", "production"}}
 	}
 	r.lab.Set(t, "/github/repos/acme/"+r.name, settings)
+	r.lab.Set(t, "/github/repos/acme/"+r.name+"/runs/1000001", object{"head_sha": r.sha, "head_branch": r.variant.refName(), "path": file})
 	if r.scenario.down {
 		r.fault(t, "github", "GET .*/repos/acme/"+r.name+"/attestations/")
 	}
 	r.origin(t, "https://github.com")
 	env := r.lab.As(t, "github", claims)
 	workflow := r.workflow(t, file, env)
-	got := act(t, r, workflow, env)
+	got := act(t, r, start{event: "push", by: "alice", workflow: workflow, target: r.name}, env)
 	got.secrets = []string{env["GITHUB_TOKEN"], env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]}
 	got.verdicts = verdictsBelow(t, filepath.Join(r.root, "cache"))
 	return got
@@ -122,15 +123,25 @@ func (r *run) attack(jobs object) {
 	build["steps"] = slices.Insert(steps, min(at+1, len(steps)), after...)
 }
 
+// A start is what makes a workflow run.
+type start struct {
+	event, by string
+	workflow  string // its file
+	target    string // where it deploys to
+	inputs    object
+}
+
 // act runs the client with a clean environment and a fresh cache of actions.
-func act(t *testing.T, r *run, workflow string, env map[string]string) result {
+func act(t *testing.T, r *run, s start, env map[string]string) result {
 	t.Helper()
 	home := filepath.Join(r.root, "home")
 	// The client has one address for cloning actions and for telling steps which
 	// server they run on. Steps are told the second when their shell starts.
 	must(t, write(filepath.Join(home, "runner.env"), "export GITHUB_SERVER_URL=https://github.com\n"))
 	must(t, write(filepath.Join(home, ".config/act/actrc"), ""))
-	must(t, write(filepath.Join(r.root, "event.json"), fmt.Sprintf(`{"ref":%q,"repository":{"default_branch":"main"}}`, r.variant.ref)))
+	event, err := json.Marshal(object{"ref": r.variant.ref, "repository": object{"default_branch": "main"}, "inputs": s.inputs})
+	must(t, err)
+	must(t, write(filepath.Join(r.root, "event.json"), string(event)))
 	vars := maps.Clone(env)
 	for _, name := range []string{"GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_JOB"} {
 		delete(vars, name)
@@ -140,9 +151,9 @@ func act(t *testing.T, r *run, workflow string, env map[string]string) result {
 	vars["BASH_ENV"] = filepath.Join(home, "runner.env")
 	vars["SALLYPORT_RELEASES"] = r.releases.URL + "/" + r.name
 	vars["E2E_ARTIFACTS"] = filepath.Join(r.root, "artifacts")
-	args := []string{"push", "--json", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--no-cache-server",
-		"--action-cache-path", filepath.Join(r.root, "cache"), "-W", workflow, "-a", "alice", "-e", filepath.Join(r.root, "event.json"),
-		"--var", "DEPLOY_URL=" + r.target.URL + "/" + r.name}
+	args := []string{s.event, "--json", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--no-cache-server",
+		"--action-cache-path", filepath.Join(r.root, "cache"), "-W", s.workflow, "-a", s.by, "-e", filepath.Join(r.root, "event.json"),
+		"--var", "DEPLOY_URL=" + r.target.URL + "/" + s.target}
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		args = append(args, "--env", name+"="+vars[name])
 	}
@@ -153,7 +164,7 @@ func act(t *testing.T, r *run, workflow string, env map[string]string) result {
 	cmd.Env = r.environ(t, "XDG_CACHE_HOME="+home+"/.cache", "XDG_CONFIG_HOME="+home+"/.config", "GITHUB_TOKEN="+env["GITHUB_TOKEN"])
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
-	err := cmd.Run()
+	err = cmd.Run()
 	if ctx.Err() != nil {
 		t.Errorf("the client did not end within %s", limit)
 	}
@@ -170,7 +181,7 @@ var failedWith = regexp.MustCompile(`^exit status (\d+)$`)
 // client tells a person is the log: the event of a mask carries what it masks.
 func readAct(t *testing.T, events []byte) result {
 	t.Helper()
-	got := result{jobs: map[string]string{}, product: map[string]int{}, outputs: map[string]string{}}
+	got := result{jobs: map[string]string{}, product: map[string]int{}, scripts: map[string]int{}, outputs: map[string]string{}}
 	var log strings.Builder
 	lines := bufio.NewScanner(bytes.NewReader(events))
 	lines.Buffer(nil, 4<<20)
@@ -188,8 +199,14 @@ func readAct(t *testing.T, events []byte) result {
 		if e.JobResult != "" {
 			got.jobs[e.JobID] = e.JobResult
 		}
-		if m := failedWith.FindStringSubmatch(e.Msg); m != nil && len(e.StepID) == 2 { // a step of an action
-			got.product[e.JobID], _ = strconv.Atoi(m[1]) // digits
+		if m := failedWith.FindStringSubmatch(e.Msg); m != nil {
+			code, _ := strconv.Atoi(m[1]) // digits
+			switch len(e.StepID) {
+			case 1:
+				got.scripts[e.JobID] = code
+			case 2: // a step of an action
+				got.product[e.JobID] = code
+			}
 		}
 		switch {
 		case e.Command == "set-output":
@@ -215,6 +232,8 @@ func (g *result) output(job, name, value string) {
 	case value == "":
 	case job == "build" && name == "digests":
 		g.outputs["attested"] = value
+	case job == "build" && name == "release":
+		g.outputs["release"] = value
 	case gate && name == "digests":
 		g.outputs[environment] = value
 	case gate && (name == "images" || name == "checksums" || name == "outcome" && value == "allow"):

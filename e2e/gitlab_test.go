@@ -35,6 +35,9 @@ func runPipeline(t *testing.T, r *run) result {
 		settings = object{"path": path, "unprotected": []string{"staging", "production"}}
 	}
 	r.lab.Set(t, "/gitlab/projects/"+strconv.Itoa(r.id), settings)
+	here := "/gitlab/projects/" + strconv.Itoa(r.id)
+	r.lab.Set(t, here+"/pipelines/574", object{"sha": r.sha, "ref": r.variant.refName(), "tag": r.variant.refType() == "tag"})
+	r.lab.Set(t, here+"/jobs/302", object{"commit": object{"id": r.sha}, "ref": r.variant.refName(), "tag": r.variant.refType() == "tag"})
 	if r.scenario.down {
 		r.fault(t, "gitlab", "GET .*/projects/"+strconv.Itoa(r.id)+"/packages")
 	}
@@ -42,7 +45,7 @@ func runPipeline(t *testing.T, r *run) result {
 	env := r.lab.As(t, "gitlab", claims)
 	must(t, write(filepath.Join(r.root, "home/.gitconfig"), "[url \""+r.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
 	expanded := r.pipeline(t, file, env)
-	out, exit := r.gitlabCI(t, append(r.variables(env), "--file", expanded)...)
+	out, exit := r.gitlabCI(t, append(r.variables(env, r.name), "--file", expanded)...)
 	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"]}}
 	got.read(t, filepath.Join(r.dir, ".gitlab-ci-local"))
 	return got
@@ -52,13 +55,13 @@ func runPipeline(t *testing.T, r *run) result {
 // jobs have.
 var unset = []string{"SIGSTORE_ID_TOKEN", "CI_JOB_NAME", "CI_JOB_STAGE"}
 
-func (r *run) variables(env map[string]string) []string {
+func (r *run) variables(env map[string]string, target string) []string {
 	vars := maps.Clone(env)
 	maps.DeleteFunc(vars, func(name, _ string) bool {
 		return slices.Contains(unset, name) || strings.HasPrefix(name, "SALLYPORT_")
 	})
 	vars["SALLYPORT_RELEASES"] = r.releases.URL + "/" + r.name
-	vars["DEPLOY_URL"] = r.target.URL + "/" + r.name
+	vars["DEPLOY_URL"] = r.target.URL + "/" + target
 	names := slices.Sorted(maps.Keys(vars))
 	args := []string{"--ignore-predefined-vars", strings.Join(names, ",")}
 	for _, name := range names {
@@ -75,11 +78,12 @@ func (r *run) variables(env map[string]string) []string {
 // them, and what the scenario does.
 func (r *run) pipeline(t *testing.T, file string, env map[string]string) string {
 	t.Helper()
-	preview, exit := r.gitlabCI(t, append(r.variables(env), "--file", file, "--preview")...)
+	args := append(r.variables(env, r.name), "--file", file, "--preview")
+	preview, exit := r.gitlabCI(t, args...)
 	// The client fetches a component that is included twice two times at once,
 	// and the copies can collide. What arrived is kept, so the next try goes on.
 	for try := 1; try < 5 && exit != 0 && strings.Contains(preview, "Component include could not be fetched"); try++ {
-		preview, exit = r.gitlabCI(t, append(r.variables(env), "--file", file, "--preview")...)
+		preview, exit = r.gitlabCI(t, args...)
 	}
 	var jobs object
 	if err := yaml.Unmarshal([]byte(preview), &jobs); err != nil || exit != 0 {
@@ -161,7 +165,7 @@ var (
 // the client keeps for later jobs.
 func (g *result) read(t *testing.T, state string) {
 	t.Helper()
-	g.jobs, g.product, g.outputs = map[string]string{}, map[string]int{}, map[string]string{}
+	g.jobs, g.product, g.scripts, g.outputs = map[string]string{}, map[string]int{}, map[string]int{}, map[string]string{}
 	for _, m := range finished.FindAllStringSubmatch(g.log, -1) {
 		job := pipelines.Replace(m[1])
 		if job == "attest" {
@@ -170,7 +174,8 @@ func (g *result) read(t *testing.T, state string) {
 		g.jobs[job] = "success"
 		if m[2] != "" {
 			g.jobs[job] = "failure"
-			g.product[job], _ = strconv.Atoi(m[2]) // digits
+			code, _ := strconv.Atoi(m[2]) // digits
+			g.product[job], g.scripts[job] = code, code
 		}
 	}
 	for name, content := range textFiles(t, filepath.Join(state, "artifacts")) {
@@ -194,6 +199,8 @@ func (g *result) variable(job, name, value string) {
 	case value == "":
 	case name == "SALLYPORT_ATTESTED_DIGESTS":
 		g.outputs["attested"] = value
+	case name == "SALLYPORT_RELEASE_DIGEST":
+		g.outputs["release"] = value
 	case gate && name == "SALLYPORT_DIGESTS":
 		g.outputs[environment] = value
 	case gate && (name == "SALLYPORT_IMAGES" || name == "SALLYPORT_ALLOWED_CHECKSUMS" || name == "SALLYPORT_OUTCOME" && value == "allow"):

@@ -45,15 +45,22 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	}
 	r.dir = filepath.Join(r.root, "repository")
 	must(t, copyTree("sample", r.dir))
+	if sc.people {
+		must(t, copyTree("people", r.dir))
+	}
 	must(t, copyTree(filepath.Join(r.lab.Dir, "trusted_root.json"), filepath.Join(r.dir, ".sallyport/trust/trusted_root.json")))
 	must(t, copyTree(filepath.Join(r.lab.Dir, "signing_config.json"), filepath.Join(r.dir, ".sallyport/trust/signing_config.json")))
 	pin := s.release
 	if sc.source {
 		pin = s.source
 	}
-	for _, file := range []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"} {
-		r.edit(t, file, "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
-			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+pin)
+	files := []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"}
+	if sc.people {
+		files = append(files, ".github/workflows/approve.yml")
+	}
+	for _, file := range files {
+		r.edit(t, file, append(r.names(), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
+			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+pin)...)
 	}
 	if sc.elsewhere {
 		must(t, copyTree(filepath.Join(r.dir, ".github/workflows/release.yml"), filepath.Join(r.dir, ".github/workflows/nightly.yml")))

@@ -25,6 +25,7 @@ type scenario struct {
 	down      bool // the store of the evidence does not answer
 	anonymous bool // the job may not prove who it is
 	source    bool // the installer builds our source, where the client has it
+	people    bool // people have to approve: the repository is that of people/
 
 	failing string // the job that fails, attest's being the build; none where all is well
 	exit    int    // of the product in that job
@@ -110,6 +111,7 @@ type result struct {
 	exit     int               // of the client
 	jobs     map[string]string // success or failure, of the jobs that ran
 	product  map[string]int    // exit code of a job's command that failed
+	scripts  map[string]int    // the same of what the job itself runs
 	outputs  map[string]string // what gates passed on
 	log      string            // what a person reads
 	verdicts []verdictFile
@@ -118,9 +120,10 @@ type result struct {
 
 // A verdictFile is what the gate writes down about its decision.
 type verdictFile struct {
-	Outcome  string    `json:"outcome"`
-	Findings []finding `json:"findings"`
-	Subjects []struct {
+	Environment string    `json:"environment"`
+	Outcome     string    `json:"outcome"`
+	Findings    []finding `json:"findings"`
+	Subjects    []struct {
 		Subject  struct{ Digest string } `json:"subject"`
 		Findings []finding               `json:"findings"`
 	} `json:"subjects"`

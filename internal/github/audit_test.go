@@ -76,8 +76,8 @@ func TestDoctor_settings(t *testing.T) {
 		return []object{{"id": 2, "node_id": "x", "type": "branch_policy"}, {"id": 3, "node_id": "x", "type": "required_reviewers", "prevent_self_review": !self, "reviewers": all}}
 	}
 	for name, c := range map[string]struct {
-		break_ func()
-		want   string
+		spoil func()
+		want  string
 	}{
 		"missing":      {func() { w.lab.Unset(t, w.path("/environments/production")) }, "error env-missing"},
 		"no rule":      {environment(object{"protection_rules": []object{}, "deployment_branch_policy": nil}), "error env-reviewers, error env-unprotected, warning env-branches"},
@@ -104,7 +104,7 @@ func TestDoctor_settings(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
 			good()
-			c.break_()
+			c.spoil()
 			if got := w.rules(wish); got != c.want {
 				t.Errorf("findings %s, want %s", got, c.want)
 			}

@@ -172,6 +172,12 @@ func TestG11_a_made_up_deployment_moves_nothing(t *testing.T) {
 		})
 	}
 	w.t = t
+	// Nor does the success that somebody says a run had which was turned away.
+	w.run(607, object{"head_sha": sha(3), "conclusion": "failure"})
+	w.set("/deployments", []object{real, w.deployed(9, 607, sha(3), "success")})
+	if c := w.change(sha(4)); c.Base != sha(1) || c.Order != policy.Newer {
+		t.Errorf("of a run that failed: base = %.7s, order %v; want %.7s, newer", c.Base, c.Order, sha(1))
+	}
 	for name, d := range map[string]object{"success": good(), "success, then another": w.deployed(9, 600, sha(3), "success", "inactive")} {
 		w.set("/deployments", []object{real, d})
 		c := w.change(sha(4))

@@ -94,6 +94,20 @@ func TestI03_merges_that_cross(t *testing.T) {
 	}
 }
 
+// What is on the branch beside what is deployed, and does not come after it,
+// has parted from it.
+func TestG16_beside_what_is_deployed(t *testing.T) {
+	w := newWorld(t, "beside")
+	w.past(4, []object{commit(2, bob, nil, 1), commit(3, eve, nil, 1), commit(4, carol, nil, 2, 3)}, nil, []object{push(1, 4, "main", carol, "push")})
+	w.run(501, object{"head_sha": sha(2)})
+	w.set("/deployments", []object{w.deployed(8, 501, sha(2), "success")})
+	for head, want := range map[int]policy.Order{3: policy.Diverged, 4: policy.Newer, 2: policy.Same, 1: policy.Older} {
+		if c := w.change(sha(head)); c.Order != want || !c.Reachable {
+			t.Errorf("head %d: order %v, reachable %v; want %v, on the branch", head, c.Order, c.Reachable, want)
+		}
+	}
+}
+
 // A merge queue merges in the platform's name; who put a request into it is
 // asked for at the request.
 func TestI01_merge_queue(t *testing.T) {

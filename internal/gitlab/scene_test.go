@@ -83,6 +83,12 @@ func (s scene) fail(match string, status int) {
 	s.l.Fault(s.t, fields{"target": "gitlab", "match": match, "status": status, "times": -1})
 }
 
+// say makes the toy answer body to what matches, once.
+func (s scene) say(match, body string) {
+	s.t.Helper()
+	s.l.Fault(s.t, fields{"target": "gitlab", "match": match, "status": 200, "body": body, "times": 1})
+}
+
 // with2 changes one field.
 func with2(f fields, name string, v any) fields {
 	f[name] = v

@@ -91,8 +91,8 @@ func TestF13_only_a_run_that_succeeded_makes_evidence(t *testing.T) {
 	}
 	s := setting(t, good)
 	s.run = func(r *policy.Run) { r.URI = strings.Replace(r.URI, "attempts/1", "attempts/2", 1) }
-	if f := wantDenied(t, s.judge(t)); f.Code != fault.BuildState {
-		t.Errorf("another attempt: code = %s, want %s", f.Code, fault.BuildState)
+	if f := wantDenied(t, s.judge(t)); f.Code != fault.BuildState || !strings.Contains(f.Reason, "does not know how the run") {
+		t.Errorf("another attempt: finding = %s %q, want %s", f.Code, f.Reason, fault.BuildState)
 	}
 	wantAllowed(t, setting(t, good).judge(t))
 }

@@ -288,8 +288,8 @@ func (b bench) rejected() (voice, bool) {
 
 // idle returns the first yes that does not count on b, and why; or nothing.
 func (b bench) idle(benches []bench) (voice, *miss) {
-	for _, v := range b.voices {
-		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil {
+	for j, v := range b.voices {
+		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil || b.visits(j, benches) {
 			continue
 		}
 		if v.why != nil {
@@ -298,6 +298,12 @@ func (b bench) idle(benches []bench) (voice, *miss) {
 		return v, &miss{code: fault.Duties, reason: b.elsewhere(v.person, benches)}
 	}
 	return voice{}, nil
+}
+
+// visits reports whether the j-th voice is of somebody who belongs to another
+// group that is asked, and not to this one: he spoke for that one.
+func (b bench) visits(j int, benches []bench) bool {
+	return !b.voices[j].member && slices.ContainsFunc(benches, func(o bench) bool { return j < len(o.voices) && o.voices[j].member })
 }
 
 // elsewhere says why somebody who may count on b does not.
@@ -350,7 +356,10 @@ func (k court) ask(eligible []string) string {
 func (k court) told(benches []bench, i int) []verdict.Person {
 	b, counted := benches[i], map[string]bool{}
 	var out []verdict.Person
-	for _, v := range b.voices {
+	for j, v := range b.voices {
+		if b.visits(j, benches) {
+			continue
+		}
 		p := verdict.Person{
 			Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
 		}
