@@ -100,7 +100,10 @@ func (r *run) standIn(step object) {
 
 // attack does to the build job what the scenario says.
 func (r *run) attack(jobs object) {
-	build := jobs["build"].(object)
+	build, builds := jobs["build"].(object)
+	if !builds {
+		return
+	}
 	steps := build["steps"].([]any)
 	at := slices.IndexFunc(steps, func(x any) bool { return x.(object)["id"] == "attest" })
 	after := []any{}

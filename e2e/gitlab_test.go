@@ -67,6 +67,9 @@ func (r *run) variables(env map[string]string, target string) []string {
 	for _, name := range names {
 		args = append(args, "--variable", name+"="+vars[name])
 	}
+	for _, v := range r.typed {
+		args = append(args, "--variable", v)
+	}
 	if r.variant.refType() == "tag" {
 		args = append(args, "--unset-variable", "CI_COMMIT_BRANCH")
 	}

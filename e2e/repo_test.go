@@ -7,7 +7,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -30,6 +32,10 @@ type run struct {
 	root string // holds everything of the run
 	dir  string // the working tree
 	sha  string // its commit
+
+	release string   // the digest of what is named for release
+	settled bool     // the platform knows its environments
+	typed   []string // variables that somebody types when he starts a pipeline
 }
 
 var lastID atomic.Int64
@@ -131,12 +137,32 @@ func must(t *testing.T, err error) {
 // lab can only take back all faults at once, those of other runs among them.
 func (r *run) fault(t *testing.T, target, match string) {
 	t.Helper()
-	b, err := json.Marshal(object{"target": target, "match": match, "status": 503, "times": -1})
+	r.post(t, "/faults", object{"target": target, "match": match, "status": 503, "times": -1})
+}
+
+// post tells the lab something.
+func (r *run) post(t *testing.T, path string, v any) {
+	t.Helper()
+	b, err := json.Marshal(v)
 	must(t, err)
-	resp, err := http.Post(r.lab.Control+"/faults", "application/json", bytes.NewReader(b))
+	resp, err := http.Post(r.lab.Control+path, "application/json", bytes.NewReader(b))
 	must(t, err)
 	must(t, resp.Body.Close())
 	if resp.StatusCode >= 300 {
-		t.Fatalf("the lab refuses a fault: %s", resp.Status)
+		t.Fatalf("the lab refuses %s: %s", path, resp.Status)
 	}
+}
+
+// personToken is what a person gets who has signed in.
+func (r *run) personToken(t *testing.T, who person) string {
+	t.Helper()
+	resp, err := http.Get(r.lab.Control + "/accounts/idtoken?email=" + url.QueryEscape(who.email))
+	must(t, err)
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	must(t, err)
+	if resp.StatusCode >= 300 {
+		t.Fatalf("the lab signs nobody in: %s", resp.Status)
+	}
+	return strings.TrimSpace(string(b))
 }

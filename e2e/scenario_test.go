@@ -279,11 +279,15 @@ func (v verdictFile) refusals() []string {
 func untold(t *testing.T, r *run) {
 	evidence := regexp.MustCompile(`/attestations$|/packages/generic/`)
 	for _, q := range r.lab.Requests(t) {
-		ours := strings.Contains(q.Path, "/acme/"+r.name+"/") || strings.Contains(q.Path, fmt.Sprintf("/projects/%d/", r.id))
-		if ours && q.Method != "GET" && q.Method != "HEAD" && !evidence.MatchString(q.Path) {
+		if r.concerns(q.Path) && q.Method != "GET" && q.Method != "HEAD" && !evidence.MatchString(q.Path) {
 			t.Errorf("the platform was told: %s %s", q.Method, q.Path)
 		}
 	}
+}
+
+// concerns says whether a path of a platform's API is about the run's repository.
+func (r *run) concerns(path string) bool {
+	return strings.Contains(path, "/acme/"+r.name+"/") || strings.Contains(path, fmt.Sprintf("/projects/%d/", r.id))
 }
 
 var jwt = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.`)

@@ -22,18 +22,20 @@ func (g onGitLab) set(t *testing.T, path string, v any) {
 	g.lab.Set(t, "/gitlab/projects/"+strconv.Itoa(g.id)+path, v)
 }
 
-// The jobs of pipeline 574, and the number of the deployment of the last.
+// Jobs of pipeline 574, the job of a later one, and deployments.
 const (
-	buildJob, attestJob, gateJob, signOff, newerJob = 301, 302, 303, 304, 600
-	entry, newerEntry                               = 701, 702
+	buildJob, attestJob, gateJob, signOffJob, canaryJob, newerJob = 301, 302, 303, 304, 305, 600
+	entry, newerEntry                                             = 701, 702
 )
 
 func (g onGitLab) settle(t *testing.T) {
 	t.Helper()
-	if !g.settled {
-		g.set(t, "", object{"path": "acme/" + g.name, "protected": []string{"staging", "production", "canary"}})
-		g.settled = true
+	project := object{"path": "acme/" + g.name}
+	if !g.settled { // setting them again would make them anew
+		project["protected"] = []string{"staging", "production", "canary"}
 	}
+	g.settled = true
+	g.set(t, "", project)
 	alice := g.person("alice")
 	members := []object{}
 	for _, name := range people {
@@ -95,7 +97,7 @@ func (g onGitLab) is(t *testing.T, attack string) {
 		g.set(t, fmt.Sprint("/jobs/", newerJob), object{"status": "success", "commit": object{"id": g.newer()}, "pipeline": object{"id": 600}})
 		g.set(t, fmt.Sprint("/deployments/", newerEntry), object{"environment": "staging", "status": "success", "sha": g.newer(), "ref": "main", "deployable": object{"id": newerJob}})
 	case "H03":
-		g.set(t, fmt.Sprint("/jobs/", signOff), g.of(574, bob, "sign-off", "success"))
+		g.set(t, fmt.Sprint("/jobs/", signOffJob), g.of(574, bob, "sign-off", "success"))
 	case "I01":
 		g.history(t, bob.email)
 	case "I03":
@@ -118,8 +120,8 @@ func (g onGitLab) is(t *testing.T, attack string) {
 func (g onGitLab) reviewed(t *testing.T, who person) {
 	t.Helper()
 	at := fmt.Sprint("/deployments/", entry)
-	g.set(t, fmt.Sprint("/jobs/", signOff), g.of(574, g.person("alice"), "deploy:canary", "manual"))
-	g.set(t, at, object{"environment": "canary", "status": "blocked", "sha": g.sha, "ref": "main", "deployable": object{"id": signOff}, "user": g.person("alice").onGitLab()})
+	g.set(t, fmt.Sprint("/jobs/", canaryJob), g.of(574, g.person("alice"), "deploy:canary", "manual"))
+	g.set(t, at, object{"environment": "canary", "status": "blocked", "sha": g.sha, "ref": "main", "deployable": object{"id": canaryJob}, "user": g.person("alice").onGitLab()})
 	g.post(t, "/gitlab/projects/"+strconv.Itoa(g.id)+at+"/review", object{"user": who.onGitLab(), "status": "approved", "comment": "go: " + g.release})
 }
 
@@ -200,8 +202,19 @@ func (g onGitLab) client(t *testing.T, target string, env map[string]string, job
 func (g onGitLab) terminal(t *testing.T) (string, []string) {
 	t.Helper()
 	env := g.lab.As(t, "gitlab", nil)
-	return "https://gitlab.com/acme/" + g.name, []string{"CI_API_V4_URL=" + env["CI_API_V4_URL"], "SALLYPORT_TOKEN=" + env["GITLAB_TOKEN"]}
+	return "https://gitlab.com/acme/" + g.name, []string{"CI_SERVER_URL=https://gitlab.com", "CI_API_V4_URL=" + env["CI_API_V4_URL"], "SALLYPORT_TOKEN=" + env["GITLAB_TOKEN"]}
 }
 
-// carried keeps the digest that a gate is about away from the names of jobs.
-var _ = strings.TrimSpace
+func (onGitLab) soften(jobs object) {
+	jobs["gate:staging"].(object)["allow_failure"] = true
+	delete(jobs, "gate:production")
+	jobs["deploy:production"].(object)["needs"] = []any{object{"job": "build"}}
+}
+
+func (g onGitLab) change(jobs object) {
+	for name, j := range jobs {
+		if job, ok := j.(object); ok && strings.HasPrefix(name, "gate:") {
+			job["before_script"] = []any{g.variant.change()}
+		}
+	}
+}

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 )
@@ -60,6 +59,11 @@ type town interface {
 	// terminal is what a person at a terminal has: the address of the
 	// repository, and the variables of a session.
 	terminal(t *testing.T) (repository string, env []string)
+	// soften and change are what is done to the jobs: one gate's failure is
+	// not heeded and the other one is passed by; the program is changed by one
+	// byte before every gate.
+	soften(jobs object)
+	change(jobs object)
 	// is attacks: by name, what the platform says then.
 	is(t *testing.T, attack string)
 }
@@ -107,8 +111,4 @@ func only(jobs object, a ask, gate string) {
 	if a.attack != nil {
 		a.attack(jobs)
 	}
-}
-
-func (r *run) target4(step string) string {
-	return r.name + "-" + strconv.Itoa(len(step)) + strings.ToLower(strings.ReplaceAll(step, "_", "-"))
 }

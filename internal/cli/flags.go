@@ -26,6 +26,7 @@ type run struct {
 	values    map[string][]string
 	platform  platform // nil on a laptop
 	at        door     // where the repository is; the platform in a job
+	home      string   // its address
 	now       time.Time
 	helped    bool
 	passed    []string // names of outputs that were set
@@ -61,7 +62,8 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		return nil, err
 	}
 	if r.platform != nil {
-		r.at = r.platform
+		repository, _ := origin(c.Getenv)
+		r.at, r.home = r.platform, repository.URI
 	}
 	for _, in := range component.Inputs {
 		if err := r.read(in, flags[in.Name], rest); err != nil {

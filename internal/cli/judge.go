@@ -96,7 +96,7 @@ func (r *run) policy() (*policy.Policy, error) {
 // judge collects, verifies and asks the policy. With an empty environment only
 // the evidence is judged.
 func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, error) {
-	g, roots, err := r.gate(p, c, r.platform)
+	g, roots, err := r.gate(p, c, r.at)
 	if err != nil {
 		return report.Record{}, err
 	}

@@ -143,18 +143,36 @@ func choosePlatform(c Command) (platform, error) {
 // openDoor returns the door of a repository for somebody who is not in a job of
 // it: a person at a terminal, with a token of his own.
 func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
-	switch {
-	case r.platform != nil:
+	if r.platform != nil {
 		return r.platform, nil
+	}
+	r.home = f.Host + "/" + repository
+	return r.openWith(r.Getenv, f, repository)
+}
+
+// elsewhere opens a door besides the one that this command is about. The token
+// that was given for that one stays there: only the other platform's own
+// variable is read.
+func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
+	return r.openWith(func(name string) string {
+		if name == "SALLYPORT_TOKEN" {
+			return ""
+		}
+		return r.Getenv(name)
+	}, f, repository)
+}
+
+func (r *run) openWith(getenv func(string) string, f policy.Forge, repository string) (door, error) {
+	switch {
 	case f.Mark == "/":
-		j, err := github.At(inputToken(r.Getenv), f.Host, repository)
+		j, err := github.At(getenv, f.Host, repository)
 		if err != nil {
 			return nil, err
 		}
 		j.Out, j.Now = r.Stderr, r.Command.Now
 		return onGitHub{j}, nil
 	default:
-		j, err := gitlab.At(r.Getenv, f.Host, repository)
+		j, err := gitlab.At(getenv, f.Host, repository)
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 		Version: r.text("version"), Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
 		Run: runURI(r.Getenv), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)), Evidence: []statement.DigestSet{},
 	}
-	g, _, err := r.gate(p, c, r.platform)
+	g, _, err := r.gate(p, c, r.at)
 	if err != nil {
 		return set, err
 	}
@@ -97,7 +97,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 
 // gate returns the gate of this command, which asks at, and the trusted roots
 // that it verifies under.
-func (r *run) gate(p *policy.Policy, c chosen, at gate.Guard) (*gate.Gate, []report.TrustedRoot, error) {
+func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.TrustedRoot, error) {
 	trust, err := r.policyTrust(p, r.text("policy"))
 	if err != nil {
 		return nil, nil, err
@@ -110,7 +110,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at gate.Guard) (*gate.Gate, []rep
 	if err != nil {
 		return nil, nil, err
 	}
-	return &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: at, Files: c.open, Workers: workers, Now: r.now}, trust.named, nil
+	return &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.open, Workers: workers, Now: r.now}, trust.named, nil
 }
 
 // look gathers what is known about entering an environment.

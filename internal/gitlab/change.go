@@ -3,7 +3,6 @@ package gitlab
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -135,10 +134,27 @@ func (s *survey) settle(ctx context.Context, all []commit) error {
 	}
 	var err error
 	c.Order, err = s.job.order(ctx, c.Base, c.Head, all)
-	if err == nil && c.Order == policy.Newer && !slices.Contains(edge, c.Base) {
-		err = fault.New(fault.Refused, fault.Malformed, "", "the history of %q down to %q has a gap", c.Head, c.Base)
+	if err != nil || c.Order != policy.Newer {
+		return err
 	}
-	return err
+	return s.reaches(ctx, edge)
+}
+
+// reaches wants whatever the listing leaves out to be in the base's history.
+// GitLab does not say how many commits a list has, so a part that did not come
+// shows only here.
+func (s *survey) reaches(ctx context.Context, edge []string) error {
+	c := s.change
+	for _, id := range edge {
+		in, err := s.job.ancestor(ctx, id, c.Base)
+		if err != nil {
+			return err
+		}
+		if !in {
+			return fault.New(fault.Refused, fault.Malformed, "", "the history of %q down to %q lacks commit %q", c.Head, c.Base, id)
+		}
+	}
+	return nil
 }
 
 // people adds who wrote the commits, and finds the day that events matter from.

@@ -144,10 +144,12 @@ func TestI03_account_of_another_address(t *testing.T) {
 	} {
 		s.job = s.as()
 		s.history(new(script).commit("c1", email).push(carol, "main", "", "c1", 1), "c1")
+		s.l.Unset(t, "/faults")
 		s.say("/users$", found)
 		s.say("/users/88$", `{"id":88,"public_email":"a@x.example b@y.example"}`)
 		wantMakers(t, s.change("c1"), "author ? "+email+": "+s.short("c1"))
 	}
+	s.l.Unset(t, "/faults")
 	s.job = s.as()
 	s.history(new(script).commit("c1", "erin@x.example").push(carol, "main", "", "c1", 1), "c1")
 	s.say("/users$", `[{"id":88}]`)
@@ -177,6 +179,7 @@ func TestG14_history_with_a_gap(t *testing.T) {
 	try := func(code fault.Code, match, body string) {
 		t.Helper()
 		s.job = s.as()
+		s.l.Unset(t, "/faults")
 		s.say(match, body)
 		_, err := s.job.Change(context.Background(), s.query("s2"))
 		if code != "" {

@@ -26,6 +26,7 @@ type bench struct {
 // A voice is one vote in one group.
 type voice struct {
 	vote
+	number int    // of the vote, among all
 	person string // who it is, whatever account was used
 	why    *miss  // why it does not count; nil: it may
 	member bool
@@ -44,9 +45,11 @@ func (k court) seat(r Rule, votes []vote) bench {
 		b.unknown = k.unknown(g.Excludes)
 		b.need = max(1, r.Count) + len(b.unknown)
 	}
-	for _, v := range votes {
+	for i, v := range votes {
 		if !k.repeated(g, v, votes) {
-			b.voices = append(b.voices, k.hear(g, v, g.Excludes))
+			x := k.hear(g, v, g.Excludes)
+			x.number = i
+			b.voices = append(b.voices, x)
 		}
 	}
 	return b
@@ -288,8 +291,8 @@ func (b bench) rejected() (voice, bool) {
 
 // idle returns the first yes that does not count on b, and why; or nothing.
 func (b bench) idle(benches []bench) (voice, *miss) {
-	for j, v := range b.voices {
-		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil || b.visits(j, benches) {
+	for _, v := range b.voices {
+		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil || v.visits(benches) {
 			continue
 		}
 		if v.why != nil {
@@ -300,10 +303,12 @@ func (b bench) idle(benches []bench) (voice, *miss) {
 	return voice{}, nil
 }
 
-// visits reports whether the j-th voice is of somebody who belongs to another
-// group that is asked, and not to this one: he spoke for that one.
-func (b bench) visits(j int, benches []bench) bool {
-	return !b.voices[j].member && slices.ContainsFunc(benches, func(o bench) bool { return j < len(o.voices) && o.voices[j].member })
+// visits reports whether v is of somebody who belongs to another group that is
+// asked, and not to this one: he spoke for that one.
+func (v voice) visits(benches []bench) bool {
+	return !v.member && slices.ContainsFunc(benches, func(o bench) bool {
+		return slices.ContainsFunc(o.voices, func(x voice) bool { return x.number == v.number && x.member })
+	})
 }
 
 // elsewhere says why somebody who may count on b does not.
@@ -356,8 +361,8 @@ func (k court) ask(eligible []string) string {
 func (k court) told(benches []bench, i int) []verdict.Person {
 	b, counted := benches[i], map[string]bool{}
 	var out []verdict.Person
-	for j, v := range b.voices {
-		if b.visits(j, benches) {
+	for _, v := range b.voices {
+		if v.visits(benches) {
 			continue
 		}
 		p := verdict.Person{

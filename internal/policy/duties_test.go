@@ -350,3 +350,18 @@ func TestTrust_that_two_groups_share_tells_nothing_twice(t *testing.T) {
 		t.Errorf("people = %+v, want alice once", f.People)
 	}
 }
+
+// A yes for one group is no failed yes for another: who waits for security is
+// not told that a release lead does not belong to it.
+func TestApproval_of_one_group_leaves_another_waiting(t *testing.T) {
+	both := replaced(t, one(t), "- {group: release, count: 1}", "- {group: release}\n      - {group: security}")
+	f := wantWaiting(t, setting(t, both, yes(sam)...).judge(t))
+	if f.Requirement != "approvals release" || len(f.People) != 0 {
+		t.Errorf("finding = %s with %+v, want release without sam", f.Requirement, f.People)
+	}
+	v := setting(t, both, yes(mallory)...).judge(t)
+	if bad := refusals(v); len(bad) != 2 || v.Outcome() != verdict.Deny || len(bad[0].People) != 1 || len(bad[1].People) != 1 {
+		t.Errorf("findings = %+v, want that a stranger is told of both", bad)
+	}
+	wantAllowed(t, setting(t, both, yes(sam, bob)...).judge(t))
+}

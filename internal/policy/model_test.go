@@ -235,7 +235,7 @@ func (m model) rejected(i int) bool {
 }
 
 func (m model) rule(i, have, need int) verdict.Outcome {
-	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool { return !v.no && !v.glass })
+	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool { return !v.no && !v.glass && (m.member(i, v) || !m.visitor(v)) })
 	onlyReviews := !slices.ContainsFunc(m.groups[i].sources, func(s policy.Source) bool { return s != policy.ByReview })
 	switch {
 	case m.rejected(i):
@@ -246,6 +246,21 @@ func (m model) rule(i, have, need int) verdict.Outcome {
 		return verdict.Deny
 	}
 	return verdict.Wait
+}
+
+func (m model) member(i int, v modelVote) bool {
+	return v.anonymous == 0 && slices.Contains(m.groups[i].members, v.identity)
+}
+
+// visitor is whether v is for some rule, and so not for those whose group its
+// voter does not belong to.
+func (m model) visitor(v modelVote) bool {
+	for i := range m.rules {
+		if m.member(i, v) {
+			return true
+		}
+	}
+	return false
 }
 
 // broken is Allow if enough people broke the glass, Deny if too few did, and
