@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // onGitLab is a town whose client is gitlab-ci-local.
@@ -122,7 +123,7 @@ func (g onGitLab) reviewed(t *testing.T, who person) {
 	at := fmt.Sprint("/deployments/", entry)
 	g.set(t, fmt.Sprint("/jobs/", canaryJob), g.of(574, g.person("alice"), "deploy:canary", "manual"))
 	g.set(t, at, object{"environment": "canary", "status": "blocked", "sha": g.sha, "ref": "main", "deployable": object{"id": canaryJob}, "user": g.person("alice").onGitLab()})
-	g.post(t, "/gitlab/projects/"+strconv.Itoa(g.id)+at+"/review", object{"user": who.onGitLab(), "status": "approved", "comment": "go: " + g.release})
+	g.post(t, "/gitlab/projects/"+strconv.Itoa(g.id)+at+"/review", object{"user": who.onGitLab(), "status": "approved", "comment": "go: " + g.release, "created_at": time.Now().UTC().Format(time.RFC3339)})
 }
 
 func (g onGitLab) job(t *testing.T, id int) map[string]string {

@@ -34,9 +34,13 @@ func (r *run) mail() string { return fmt.Sprintf("n%d.example", r.id) }
 func (r *run) leads() (string, int) { return fmt.Sprint("leads-", r.id), r.id * 10 }
 
 // names are the pairs that make the sample's people those of this run.
-func (r *run) names() []string {
+func (r *run) names(sc scenario) []string {
 	leads, number := r.leads()
-	pairs := []string{"acme/leads#170", fmt.Sprintf("acme/%s#%d", leads, number), "acme.example", r.mail(), "https://accounts.example", r.lab.Env["SALLYPORT_LAB_ACCOUNTS"]}
+	var pairs []string
+	if sc.without != "" {
+		pairs = []string{"      - " + sc.without + "\n", ""}
+	}
+	pairs = append(pairs, "acme/leads#170", fmt.Sprintf("acme/%s#%d", leads, number), "acme.example", r.mail(), "https://accounts.example", r.lab.Env["SALLYPORT_LAB_ACCOUNTS"])
 	for i, name := range people {
 		p := r.person(name)
 		pairs = append(pairs, fmt.Sprintf("%s#%d", name, 101+i), fmt.Sprintf("%s#%d", p.login, p.id))

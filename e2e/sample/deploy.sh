@@ -16,7 +16,7 @@ for digest in $DIGESTS; do
 	done
 	if [ -z "$found" ]; then
 		echo "deploy: nothing here is $digest" >&2
-		exit 1
+		exit 3
 	fi
 	curl --fail --silent --show-error --upload-file "$found" "$DEPLOY_URL/$environment/$digest"
 	echo "deployed $digest to $environment"
