@@ -28,7 +28,10 @@ fi
 sallyport=$PWD/bin/sallyport
 lab=$PWD/bin/sallyport-lab
 work=$(mktemp -d)
-printf '#!/bin/sh\nexec "%s" visit "$1" >/dev/null 2>&1\n' "$lab" >"$work/browser" && chmod +x "$work/browser"
+cat >"$work/browser" <<BROWSER && chmod +x "$work/browser"
+#!/bin/sh
+exec "$lab" visit "\$1" >/dev/null 2>&1
+BROWSER
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md

@@ -102,10 +102,10 @@ func (g onGitHub) deployment(run int, sha, environment, state string) object {
 	}}
 }
 
-func (g onGitHub) is(t *testing.T, attack string) {
+func (g onGitHub) becomes(t *testing.T, state string) {
 	t.Helper()
 	bob := g.person("bob")
-	switch attack {
+	switch state {
 	case "F13":
 		g.built(t, "failure")
 	case "G08 admins":
@@ -134,7 +134,7 @@ func (g onGitHub) is(t *testing.T, attack string) {
 	case "review":
 		g.reviewed(t, bob)
 	default:
-		t.Fatalf("no attack %q", attack)
+		t.Fatalf("no state %q", state)
 	}
 }
 
@@ -204,7 +204,7 @@ func (g onGitHub) approve(t *testing.T, who person, release string, environments
 	return g.client(t, start{event: "workflow_dispatch", by: who.login, workflow: g.workflow(t, approveFile, env), target: g.name, inputs: inputs}, env)
 }
 
-// client runs act and takes away what it left behind.
+// client runs act.
 func (g onGitHub) client(t *testing.T, s start, env map[string]string) result {
 	t.Helper()
 	got := act(t, g.run, s, env)

@@ -53,9 +53,12 @@ func (g onGitLab) settle(t *testing.T) {
 	}
 	g.set(t, fmt.Sprint("/jobs/", gateJob), g.of(574, alice, "gate", "running"))
 	for _, d := range []int{entry, newerEntry} {
-		g.set(t, fmt.Sprint("/deployments/", d), object{"environment": "staging", "status": "canceled"})
+		g.set(t, fmt.Sprint("/deployments/", d), object{"environment": "staging", "status": "canceled", "deployable": object{"id": newerJob}, "created_at": now()})
 	}
 }
+
+// now is the time of what happens after the client has started.
+func now() string { return time.Now().Add(time.Minute).UTC().Format(time.RFC3339) }
 
 // of is a job of a pipeline that somebody started.
 func (g onGitLab) of(pipeline int, who person, name, status string) object {
@@ -86,12 +89,14 @@ func (g onGitLab) history(t *testing.T, author string, later ...string) {
 	g.set(t, "/history", object{"commits": commits, "branches": object{"main": head}, "events": events})
 }
 
-func (g onGitLab) is(t *testing.T, attack string) {
+func (g onGitLab) becomes(t *testing.T, state string) {
 	t.Helper()
 	bob := g.person("bob")
-	switch attack {
+	switch state {
 	case "F13":
 		g.set(t, fmt.Sprint("/jobs/", buildJob), object{"status": "failed"})
+	case "G08 entered":
+		g.set(t, fmt.Sprint("/deployments/", entry), object{"environment": "staging", "status": "running", "sha": g.sha, "ref": "main", "deployable": object{"id": gateJob}})
 	case "G16":
 		g.history(t, g.person("alice").email, g.newer())
 		g.set(t, "/pipelines/600", object{"sha": g.newer(), "status": "success"})
@@ -113,7 +118,7 @@ func (g onGitLab) is(t *testing.T, attack string) {
 	case "review":
 		g.reviewed(t, bob)
 	default:
-		t.Fatalf("no attack %q", attack)
+		t.Fatalf("no state %q", state)
 	}
 }
 
@@ -123,7 +128,7 @@ func (g onGitLab) reviewed(t *testing.T, who person) {
 	at := fmt.Sprint("/deployments/", entry)
 	g.set(t, fmt.Sprint("/jobs/", canaryJob), g.of(574, g.person("alice"), "deploy:canary", "manual"))
 	g.set(t, at, object{"environment": "canary", "status": "blocked", "sha": g.sha, "ref": "main", "deployable": object{"id": canaryJob}, "user": g.person("alice").onGitLab()})
-	g.post(t, "/gitlab/projects/"+strconv.Itoa(g.id)+at+"/review", object{"user": who.onGitLab(), "status": "approved", "comment": "go: " + g.release, "created_at": time.Now().UTC().Format(time.RFC3339)})
+	g.post(t, "/gitlab/projects/"+strconv.Itoa(g.id)+at+"/review", object{"user": who.onGitLab(), "status": "approved", "comment": "go: " + g.release, "created_at": now()})
 }
 
 func (g onGitLab) job(t *testing.T, id int) map[string]string {

@@ -68,8 +68,8 @@ type town interface {
 	// byte before every gate.
 	soften(jobs object)
 	change(jobs object)
-	// is attacks: by name, what the platform says then.
-	is(t *testing.T, attack string)
+	// becomes makes the platform say what it says under an attack.
+	becomes(t *testing.T, state string)
 }
 
 // An ask is about which gates are run again.

@@ -163,22 +163,20 @@ func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 }
 
 func (r *run) openWith(getenv func(string) string, f policy.Forge, repository string) (door, error) {
-	switch {
-	case f.Mark == "/":
+	if f.Mark == "/" {
 		j, err := github.At(getenv, f.Host, repository)
 		if err != nil {
 			return nil, err
 		}
-		j.Out, j.Now = r.Stderr, r.Command.Now
+		j.Out, j.Now = r.Stderr, r.Now
 		return onGitHub{j}, nil
-	default:
-		j, err := gitlab.At(getenv, f.Host, repository)
-		if err != nil {
-			return nil, err
-		}
-		j.Out, j.Now = r.Stderr, r.Command.Now
-		return onGitLab{j}, nil
 	}
+	j, err := gitlab.At(getenv, f.Host, repository)
+	if err != nil {
+		return nil, err
+	}
+	j.Out, j.Now = r.Stderr, r.Now
+	return onGitLab{j}, nil
 }
 
 // place returns the platform that members of a policy's groups name: one of the

@@ -64,8 +64,7 @@ func (j *Job) once(ctx context.Context, path string, p permission) (answer, erro
 // fresh asks now.
 func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, error) {
 	a, err := j.raw(ctx, path)
-	switch {
-	case err != nil || a.found || a.status == http.StatusNotFound:
+	if err != nil || a.found || a.status == http.StatusNotFound {
 		return a, err
 	}
 	return answer{}, store.Status("the GitHub API", a.status, string(p))

@@ -259,11 +259,7 @@ func TestH11_child_and_downstream_pipelines(t *testing.T) {
 
 // Only a job of this project on a protected ref moves what counts as deployed.
 func TestG11_deployment_that_moves_nothing(t *testing.T) {
-	s := play(t, 608)
-	h := shipped(s)
-	h.branches, h.tags = map[string]string{"feature": sha("f1")}, map[string]string{"v1": sha("c2"), "loose": sha("c2")}
-	s.history(h, "s2")
-	s.set("/protected_tags", []fields{{"name": "v*"}})
+	project := 60800
 	job := func(ref string, tag bool, commit, pipeline string, project int) fields {
 		return fields{"id": 9000, "status": "success", "ref": ref, "tag": tag, "commit": fields{"id": sha(commit)}, "pipeline": fields{"id": 9001, "sha": sha(pipeline), "project_id": project}}
 	}
@@ -272,24 +268,29 @@ func TestG11_deployment_that_moves_nothing(t *testing.T) {
 		base string
 	}{
 		"by API":                  {[]any{"deployable", nil}, "c1"},
-		"of another commit":       {[]any{"deployable", job("main", false, "c1", "c1", 608)}, "c1"},
-		"of a job of another":     {[]any{"deployable", job("main", false, "c1", "m1", 608)}, "c1"},
-		"of a job on another ref": {[]any{"ref", "main", "deployable", job("v1", true, "m1", "m1", 608)}, "c1"},
-		"of a job that failed":    {[]any{"deployable", with2(job("main", false, "m1", "m1", 608), "status", "failed")}, "c1"},
-		"of no pipeline":          {[]any{"deployable", with2(job("main", false, "m1", "m1", 608), "pipeline", nil)}, "c1"},
-		"of another pipeline":     {[]any{"deployable", job("main", false, "m1", "c1", 608)}, "c1"},
+		"of another commit":       {[]any{"deployable", job("main", false, "c1", "c1", 0)}, "c1"},
+		"of a job of another":     {[]any{"deployable", job("main", false, "c1", "m1", 0)}, "c1"},
+		"of a job on another ref": {[]any{"ref", "main", "deployable", job("v1", true, "m1", "m1", 0)}, "c1"},
+		"of a job that failed":    {[]any{"deployable", with2(job("main", false, "m1", "m1", 0), "status", "failed")}, "c1"},
+		"of no pipeline":          {[]any{"deployable", with2(job("main", false, "m1", "m1", 0), "pipeline", nil)}, "c1"},
+		"of another pipeline":     {[]any{"deployable", job("main", false, "m1", "c1", 0)}, "c1"},
 		"of another project":      {[]any{"deployable", job("main", false, "m1", "m1", 20)}, "c1"},
-		"of an open branch":       {[]any{"ref", "feature", "deployable", job("feature", false, "m1", "m1", 608)}, "c1"},
-		"of a branch that is not": {[]any{"ref", "gone", "deployable", job("gone", false, "m1", "m1", 608)}, "c1"},
-		"of an open tag":          {[]any{"ref", "loose", "deployable", job("loose", true, "m1", "m1", 608)}, "c1"},
-		"of a merge request":      {[]any{"ref", "refs/merge-requests/1/head", "deployable", job("refs/merge-requests/1/head", false, "m1", "m1", 608)}, "c1"},
-		"of a protected tag":      {[]any{"ref", "v1", "deployable", job("v1", true, "m1", "m1", 608)}, "m1"},
-		"of the branch":           {[]any{"deployable", job("main", false, "m1", "m1", 608)}, "m1"},
+		"of an open branch":       {[]any{"ref", "feature", "deployable", job("feature", false, "m1", "m1", 0)}, "c1"},
+		"of a branch that is not": {[]any{"ref", "gone", "deployable", job("gone", false, "m1", "m1", 0)}, "c1"},
+		"of an open tag":          {[]any{"ref", "loose", "deployable", job("loose", true, "m1", "m1", 0)}, "c1"},
+		"of a merge request":      {[]any{"ref", "refs/merge-requests/1/head", "deployable", job("refs/merge-requests/1/head", false, "m1", "m1", 0)}, "c1"},
+		"of a protected tag":      {[]any{"ref", "v1", "deployable", job("v1", true, "m1", "m1", 0)}, "m1"},
+		"of the branch":           {[]any{"deployable", job("main", false, "m1", "m1", 0)}, "m1"},
 		"failed":                  {[]any{"status", "failed"}, "c1"},
 		"elsewhere":               {[]any{"environment", "open"}, "c1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := scene{t: t, l: s.l, id: s.id, path: s.path, env: s.env, job: s.as()}
+			project++
+			s := play(t, project)
+			h := shipped(s)
+			h.branches, h.tags = map[string]string{"feature": sha("f1")}, map[string]string{"v1": sha("c2"), "loose": sha("c2")}
+			s.history(h, "s2")
+			s.set("/protected_tags", []fields{{"name": "v*"}})
 			s.deployed(7050, "m1", c.kv...)
 			if got := s.change("s2"); got.Base != sha(c.base) {
 				t.Errorf("base = %s, %s; want %s", got.Base, got.Deployed, sha(c.base))
@@ -373,7 +374,7 @@ func TestG16_order_of_deployments(t *testing.T) {
 	order("m1", policy.Older)
 	s.deployed(7062, "s2", "status", "running", "deployable", nil)
 	order("m1", policy.Newer) // said by API, run by nobody
-	s.deployed(7062, "c1", "status", "running")
+	s.deployed(7063, "c1", "status", "running")
 	order("m1", policy.Newer)
 }
 

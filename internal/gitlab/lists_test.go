@@ -155,6 +155,15 @@ func TestO02_answers_about_something_else(t *testing.T) {
 	}))
 	_, _, _, _, err := j.Head(context.Background())
 	wantFault(t, err, fault.Refused, fault.Malformed)
+	j, _ = at(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/branches/main") {
+			fmt.Fprint(w, `{"name":"main","commit":{"id":"9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"}}`)
+			return
+		}
+		fmt.Fprint(w, `{"id":2,"default_branch":"main"}`)
+	}))
+	_, _, _, _, err = j.Head(context.Background())
+	wantFault(t, err, fault.Refused, fault.Malformed)
 }
 
 // A server that says when to come back is asked again then, if there is time.

@@ -278,13 +278,17 @@ func TestI06_reviews_before_the_deployment(t *testing.T) {
 	s := play(t, 627)
 	s.deployed(7201, "c1", "status", "blocked", "deployable", fields{"id": 310, "pipeline": fields{"id": 574}})
 	s.deployed(7202, "c1", "status", "blocked", "deployable", fields{"id": 311, "pipeline": fields{"id": 575}})
-	s.deployed(7204, "c1", "status", "blocked", "deployable", fields{"id": 302, "pipeline": fields{"id": 575}})
 	s.deployed(7203, "c1", "status", "blocked", "environment", "open", "deployable", fields{"id": 312, "pipeline": fields{"id": 574}})
-	for _, id := range []int{7201, 7202, 7203, 7204} {
+	for _, id := range []int{7201, 7202, 7203} {
 		s.post(fmt.Sprintf("/deployments/%d/review", id), fields{"user": fields{"id": 62700 + id}, "status": "approved"})
 	}
 	if r := s.reviews(); len(r.List) != 1 || r.List[0].Account.ID != fmt.Sprint(62700+7201) || r.Entered {
 		t.Errorf("reviews = %+v, want the one of deployment 7201, not entered", r)
+	}
+	s.blocked()
+	s.post("/deployments/7200/review", fields{"user": dana, "status": "approved"})
+	if r, err := s.as("CI_PIPELINE_ID", "999").Reviews(context.Background(), "production"); err != nil || len(r.List) != 0 {
+		t.Errorf("reviews = %+v, %v; want none: the job is of another pipeline", r, err)
 	}
 }
 

@@ -100,7 +100,7 @@ func (in environmentBody) check() error {
 func (g *github) reviewersOf(in []reviewerBody) ([]object, error) {
 	out := []object{}
 	for _, reviewer := range in {
-		shape := object{}
+		var shape object
 		u, t := g.people.byID(reviewer.ID), g.people.teamByID(reviewer.ID)
 		switch {
 		case reviewer.Type == "User" && u != nil:

@@ -66,7 +66,6 @@ type condition struct {
 	words  []string
 	lookup func(string) variable
 	broken bool
-	depth  int
 }
 
 // evaluate returns what the condition comes to with the variables of lookup.

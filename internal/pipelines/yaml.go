@@ -217,10 +217,10 @@ func (d *doc) tag(y *ast.TagNode) (*node, error) {
 		return nil, err
 	}
 	c := *n
-	switch {
-	case y.Start.Value == "!reference":
+	switch y.Start.Value {
+	case "!reference":
 		c.kind = reference
-	case y.Start.Value == "!!str":
+	case "!!str":
 		c.quoted = true
 	}
 	return &c, nil

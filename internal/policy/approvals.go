@@ -216,8 +216,8 @@ func (in Input) run(uri string) (Run, bool) {
 
 // void says why an approval is not about this subject, here and now; or nil.
 func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
-	stale := func(found, wanted, format string, args ...any) *miss {
-		return &miss{code: fault.ApprovalStale, reason: fmt.Sprintf(format, args...), found: found, wanted: wanted}
+	stale := func(found, wanted, reason string) *miss {
+		return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
 	}
 	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
 	switch {

@@ -59,8 +59,7 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 	if p.Setting != "" {
 		hint = "protect it: " + p.Setting
 	}
-	switch {
-	case p.State != Protected && env.Unguarded && slices.ContainsFunc(env.Approvals, func(r Rule) bool { return !r.Veto }):
+	if p.State != Protected && env.Unguarded && slices.ContainsFunc(env.Approvals, func(r Rule) bool { return !r.Veto }) {
 		return met("environment", "not protected by the platform; the policy says that approvals protect it", line)
 	}
 	switch p.State {

@@ -22,7 +22,7 @@ func (f *flow) judgeNeeded(j *job, t target) bool {
 			return true
 		}
 		if first == nil {
-			first = func() { f.reportAnyway(j, *g, guilty) }
+			first = func() { f.reportAnyway(*g, guilty) }
 		}
 	}
 	if first == nil {
@@ -32,8 +32,8 @@ func (f *flow) judgeNeeded(j *job, t target) bool {
 	return true
 }
 
-// reportAnyway names the conditions by which j runs without g's yes.
-func (f *flow) reportAnyway(j *job, g gate, guilty []*job) {
+// reportAnyway names the conditions by which a job runs without g's yes.
+func (f *flow) reportAnyway(g gate, guilty []*job) {
 	for _, k := range guilty {
 		if !f.byActor(k, nil, k.If) {
 			f.report(f.charge(k, g), k.If.Pos, detail{found: k.If.Value, wanted: "a condition that does not hold unless " + g.job.id + " succeeded", hint: runsAnyway.Hint})

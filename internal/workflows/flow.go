@@ -88,7 +88,7 @@ func (f *flow) gateOf(j *job, s *actionlint.Step) (gate, bool) {
 			return gate{env: f.resolve(j, input(e.Inputs, "environment"))}, true
 		}
 	case *actionlint.ExecRun:
-		for _, c := range f.script(j, s, e) {
+		for _, c := range f.script(j, e) {
 			if c.verb() == "gate" {
 				return gate{env: f.resolve(j, f.environmentOf(j, s, c)), soft: !c.hard}, true
 			}
@@ -203,7 +203,7 @@ func (f *flow) verb(j *job, s *actionlint.Step) string {
 		}
 		return cmp.Or(part[strings.LastIndex(part, "/")+1:], "gate")
 	case *actionlint.ExecRun:
-		for _, c := range f.script(j, s, e) {
+		for _, c := range f.script(j, e) {
 			if v := c.verb(); v != "" {
 				return v
 			}
@@ -241,13 +241,13 @@ func (f *flow) effective(j *job, s *actionlint.Step) bool {
 		_, ours := f.ours(e.Uses)
 		return !ours && !stands(parseUses(e.Uses.Value))
 	case *actionlint.ExecRun:
-		return !preparing(f.script(j, s, e), e.Run.Value)
+		return !preparing(f.script(j, e), e.Run.Value)
 	}
 	return false // reported as not understood
 }
 
 // script reads the commands of a step.
-func (f *flow) script(j *job, s *actionlint.Step, e *actionlint.ExecRun) []command {
+func (f *flow) script(j *job, e *actionlint.ExecRun) []command {
 	if e.Run == nil {
 		return nil
 	}

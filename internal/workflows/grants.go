@@ -11,7 +11,7 @@ import (
 func (f *flow) checkGrants() {
 	matters := f.matters()
 	f.checkWide(f.wf.Permissions, matters)
-	if grants(f.wf.Permissions, "id-token") && f.wf.Permissions.All == nil {
+	if grants(f.wf.Permissions) && f.wf.Permissions.All == nil {
 		f.report(idTokenWide, scopeAt(f.wf.Permissions), detail{severity: unlessMatters(matters), found: "id-token: write for the workflow", wanted: "id-token: write in the signing job only"})
 	}
 	for _, j := range f.jobs {
@@ -41,15 +41,15 @@ func (f *flow) checkWide(p *actionlint.Permissions, matters bool) {
 	}
 }
 
-// grants reports whether p lets a job write scope.
-func grants(p *actionlint.Permissions, scope string) bool {
+// grants reports whether p lets a job have an identity.
+func grants(p *actionlint.Permissions) bool {
 	if p == nil {
 		return false
 	}
 	if p.All != nil {
 		return strings.EqualFold(p.All.Value, "write-all")
 	}
-	s := p.Scopes[scope]
+	s := p.Scopes["id-token"]
 	return s != nil && s.Value != nil && strings.EqualFold(s.Value.Value, "write")
 }
 
@@ -74,7 +74,7 @@ func (f *flow) checkToken(j *job) {
 		f.report(idTokenMissing, j.Pos, detail{found: "job " + j.id + " signs without id-token: write", wanted: "id-token: write"})
 		return
 	}
-	own := j.Permissions != nil && j.Permissions.All == nil && grants(j.Permissions, "id-token")
+	own := j.Permissions != nil && j.Permissions.All == nil && grants(j.Permissions)
 	if own && j.WorkflowCall == nil && !f.usesToken(j) {
 		f.report(idTokenUnused, scopeAt(j.Permissions), detail{severity: unlessMatters(f.signs() && !f.strange(j)), found: "id-token: write for job " + j.id, wanted: "id-token: write in the signing job only"})
 	}
@@ -96,7 +96,7 @@ func (f *flow) lacksToken(j *job) bool {
 	if called && p == nil || f.brings(j) {
 		return false
 	}
-	return f.does(j, "attest", "approve", "reject") && !grants(p, "id-token")
+	return f.does(j, "attest", "approve", "reject") && !grants(p)
 }
 
 // brings reports whether j has a token from elsewhere.
@@ -181,7 +181,7 @@ func (f *flow) checkTriggers() {
 }
 
 func (f *flow) anyToken() bool {
-	return grants(f.wf.Permissions, "id-token") || slices.ContainsFunc(f.jobs, func(j *job) bool { return grants(j.Permissions, "id-token") })
+	return grants(f.wf.Permissions) || slices.ContainsFunc(f.jobs, func(j *job) bool { return grants(j.Permissions) })
 }
 
 func eventName(e actionlint.Event) string {
