@@ -24,6 +24,7 @@ type scenario struct {
 	open      bool   // nobody protects the environments
 	down      bool   // the store of the evidence does not answer
 	anonymous bool   // the job may not prove who it is
+	plain     bool   // ref and artifact make no difference: one variant on each client
 	source    bool   // the installer builds our source, where the client has it
 	people    bool   // people have to approve: the repository is that of people/
 	without   string // a line of the policy's lists that is left out

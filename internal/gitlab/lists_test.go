@@ -192,3 +192,34 @@ func TestRate_limit_is_honoured(t *testing.T) {
 		t.Errorf("%d calls, want one: there is no time for another", len(calls))
 	}
 }
+
+// A gate that waits asks again with the tags of the answers it has, and never
+// again about what cannot change.
+func TestPolling_is_cheap(t *testing.T) {
+	s := play(t, 615)
+	shipped(s)
+	count := func() (all, same int) {
+		for _, r := range s.l.Requests(t) {
+			if r.Target == "gitlab" {
+				all++
+				if r.Status == http.StatusNotModified {
+					same++
+				}
+			}
+		}
+		return all, same
+	}
+	start, _ := count()
+	first := s.change("s2")
+	cold, before := count()
+	second := s.change("s2")
+	warm, same := count()
+	same -= before
+	t.Logf("%d calls cold, %d warm, of which %d are 304", cold-start, warm-cold, same)
+	if warm-cold >= cold-start || same != warm-cold {
+		t.Errorf("%d calls, then %d, of which %d were not modified; want fewer, all not modified", cold-start, warm-cold, same)
+	}
+	if len(first.Makers) != len(second.Makers) || second.Order != policy.Newer {
+		t.Errorf("%d makers, then %d; want the same", len(first.Makers), len(second.Makers))
+	}
+}
