@@ -45,7 +45,7 @@ func runAct(t *testing.T, r *run) result {
 	r.lab.Set(t, "/github/repos/acme/"+r.name, settings)
 	r.lab.Set(t, "/github/repos/acme/"+r.name+"/runs/1000001", object{"head_sha": r.sha, "head_branch": r.variant.refName(), "path": file})
 	if r.scenario.down {
-		r.fault(t, "github", "GET .*/repos/acme/"+r.name+"/attestations/")
+		r.lab.Fault(t, object{"target": "github", "match": "/attestations/", "status": 503, "times": -1})
 	}
 	r.origin(t, "https://github.com")
 	env := r.lab.As(t, "github", claims)

@@ -39,7 +39,7 @@ func runPipeline(t *testing.T, r *run) result {
 	r.lab.Set(t, here+"/pipelines/574", object{"sha": r.sha, "ref": r.variant.refName(), "tag": r.variant.refType() == "tag"})
 	r.lab.Set(t, here+"/jobs/302", object{"commit": object{"id": r.sha}, "ref": r.variant.refName(), "tag": r.variant.refType() == "tag"})
 	if r.scenario.down {
-		r.fault(t, "gitlab", "GET .*/projects/"+strconv.Itoa(r.id)+"/packages")
+		r.lab.Fault(t, object{"target": "gitlab", "match": "GET .*/packages", "status": 503, "times": -1})
 	}
 	r.origin(t, "https://gitlab.com")
 	env := r.lab.As(t, "gitlab", claims)

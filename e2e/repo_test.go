@@ -44,9 +44,12 @@ var lastID atomic.Int64
 // lab's trusted root pinned in the policy, and our actions pinned by commit.
 func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	t.Helper()
-	s := shared(t)
+	s, lab := shared(t), labtest.Shared(t)
+	if sc.down {
+		lab = labtest.Start(t) // its own: platforms have stores that repositories share
+	}
 	r := &run{
-		suite: s, lab: labtest.Shared(t), scenario: sc, variant: v, root: t.TempDir(),
+		suite: s, lab: lab, scenario: sc, variant: v, root: t.TempDir(),
 		name: name, id: int(5000 + lastID.Add(1)),
 	}
 	r.dir = filepath.Join(r.root, "repository")
@@ -130,14 +133,6 @@ func must(t *testing.T, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// fault makes a server answer 503 to some requests for as long as the lab runs.
-// The requests are those of one run only, so it need not end with the test; the
-// lab can only take back all faults at once, those of other runs among them.
-func (r *run) fault(t *testing.T, target, match string) {
-	t.Helper()
-	r.post(t, "/faults", object{"target": target, "match": match, "status": 503, "times": -1})
 }
 
 // post tells the lab something.

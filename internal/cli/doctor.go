@@ -57,6 +57,16 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	merged, err := at.merged(r.ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range merged {
+		known := slices.ContainsFunc(all, func(o doctor.Finding) bool { return o.Rule == f.Rule && o.Found == f.Found && o.Message == f.Message })
+		if !known { // else the file says it, with its line
+			found = append(found, f)
+		}
+	}
 	people, err := r.prospects(p, at)
 	return append(append(all, found...), people...), err
 }

@@ -50,6 +50,9 @@ type door interface {
 
 	evidence() store
 	storeName() string // as in the input store
+	// merged looks at the pipeline as the platform puts it together, where it
+	// says so: what a file includes and overrides shows only there.
+	merged(ctx context.Context, environments []string) ([]doctor.Finding, error)
 }
 
 // store is a place for bundles that can be read and written.
@@ -107,15 +110,40 @@ func files(root fs.FS, environments []string) ([]doctor.Finding, error) {
 	if err != nil {
 		return nil, usage("%w", err)
 	}
-	found, err := pipelines.Check(pipeline, raw, pipelines.Want{Environments: environments, Component: "sallyport-dev/sallyport"})
+	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments})
+	return append(out, found...), err
+}
+
+func pipelineFindings(name string, raw []byte, want pipelines.Want) ([]doctor.Finding, error) {
+	want.Component = "sallyport-dev/sallyport"
+	found, err := pipelines.Check(name, raw, want)
 	if err != nil {
 		return nil, err
 	}
+	var out []doctor.Finding
 	for _, f := range found {
 		out = append(out, doctor.Finding{Rule: f.Rule, Threat: f.Threat, Code: fault.Lint, Severity: doctor.Severity(f.Severity), File: f.File, Line: f.Line, Column: f.Column,
 			Message: f.Message, Found: f.Found, Wanted: f.Wanted, Hint: f.Hint})
 	}
 	return out, nil
+}
+
+func (onGitHub) merged(context.Context, []string) ([]doctor.Finding, error) { return nil, nil }
+
+// merged has no lines that anybody could look up: it is in no file.
+func (p onGitLab) merged(ctx context.Context, environments []string) ([]doctor.Finding, error) {
+	raw, err := p.Merged(ctx, "")
+	if f := fault.Of(err); err != nil && f.Kind == fault.Unavailable {
+		return []doctor.Finding{{Rule: "cannot-see", Code: f.Code, Severity: doctor.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
+	}
+	if err != nil || len(raw) == 0 {
+		return nil, err
+	}
+	found, err := pipelineFindings("merged pipeline", raw, pipelines.Want{Environments: environments, Merged: true})
+	for i := range found {
+		found[i].File, found[i].Line, found[i].Column = "", 0, 0
+	}
+	return found, err
 }
 
 // choosePlatform returns the platform that runs this job, or nil where none

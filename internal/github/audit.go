@@ -60,7 +60,7 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 	}
 	if !found || e.Name != w.Environment {
 		a.add(doctor.Finding{
-			Rule: "env-missing", Threat: "G05", Code: fault.EnvUnprotected, Message: fmt.Sprintf("there is no environment %q; the first job that names it makes it, without protection", w.Environment),
+			Rule: "environment-missing", Threat: "G05", Code: fault.EnvUnprotected, Message: fmt.Sprintf("there is no environment %q; the first job that names it makes it, without protection", w.Environment),
 			Hint: "make it and protect it: sallyport settings apply",
 		})
 		return false, nil
@@ -82,7 +82,7 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 	if e.ProtectionRules != nil {
 		for _, r := range *e.ProtectionRules {
 			if !slices.Contains([]string{"required_reviewers", "wait_timer", "branch_policy"}, r.Type) {
-				a.add(doctor.Finding{Rule: "env-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Severity: doctor.Note,
+				a.add(doctor.Finding{Rule: "environment-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Severity: doctor.Note,
 					Message: fmt.Sprintf("environment %q has a rule that is not known here, and does not count as protection", name), Found: fmt.Sprintf("%q", r.Type)})
 			}
 		}
@@ -90,10 +90,10 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 	switch {
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
-		a.add(doctor.Finding{Rule: "env-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
+		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
 			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
 	default:
-		a.add(doctor.Finding{Rule: "env-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Message: fmt.Sprintf("environment %q is not protected", name),
+		a.add(doctor.Finding{Rule: "environment-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Message: fmt.Sprintf("environment %q is not protected", name),
 			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
 	}
 }
@@ -102,7 +102,7 @@ func (a *audit) bypass(w doctor.Want, e environment) {
 	if !w.NoBypass {
 		return
 	}
-	f := doctor.Finding{Rule: "env-bypass", Threat: "G08", Code: fault.Bypass, Wanted: "off",
+	f := doctor.Finding{Rule: "environment-bypass", Threat: "G08", Code: fault.Bypass, Wanted: "off",
 		Hint: "switch off Settings > Environments > " + w.Environment + " > Allow administrators to bypass configured protection rules"}
 	switch e.bypass() {
 	case policy.BypassOn:
@@ -120,7 +120,7 @@ func (a *audit) entrance(w doctor.Want, e environment, s selection) {
 	if len(w.Refs) == 0 {
 		return
 	}
-	f := doctor.Finding{Rule: "env-branches", Threat: "G04", Code: fault.EnvUnprotected, Severity: doctor.Warning, Wanted: strings.Join(w.Refs, ", "), Hint: "sallyport settings apply"}
+	f := doctor.Finding{Rule: "environment-branches", Threat: "G04", Code: fault.EnvUnprotected, Severity: doctor.Warning, Wanted: strings.Join(w.Refs, ", "), Hint: "sallyport settings apply"}
 	switch b := e.BranchPolicy; {
 	case b == nil || !b.ProtectedBranches && !b.Custom:
 		f.Message, f.Found = fmt.Sprintf("every branch may deploy to environment %q, with a workflow of its own", w.Environment), "no branch policy"
@@ -162,7 +162,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 	if len(w.Reviewers) == 0 {
 		return
 	}
-	f := doctor.Finding{Rule: "env-reviewers", Threat: "I01", Code: fault.ApprovalMissing, Hint: "sallyport settings apply"}
+	f := doctor.Finding{Rule: "environment-reviewers", Threat: "I01", Code: fault.ApprovalMissing, Hint: "sallyport settings apply"}
 	rule := e.rule("required_reviewers")
 	want, _ := a.job.wantedReviewers(nil, w)
 	f.Wanted = names(want)
@@ -192,11 +192,11 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 		}
 	}
 	if w.NoSelf && !rule.PreventSelfReview {
-		a.add(doctor.Finding{Rule: "env-reviewers", Threat: "I01", Code: fault.Duties, Severity: doctor.Warning,
+		a.add(doctor.Finding{Rule: "environment-reviewers", Threat: "I01", Code: fault.Duties, Severity: doctor.Warning,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q", w.Environment), Found: "prevent self-review is off", Wanted: "on", Hint: "sallyport settings apply"})
 	}
 	if n := a.job.people(w); n > maxReviewers {
-		a.add(doctor.Finding{Rule: "env-reviewers", Code: fault.ApprovalMissing, Severity: doctor.Warning, Message: fmt.Sprintf("the policy names %d reviewers for environment %q, and GitHub asks at most six", n, w.Environment),
+		a.add(doctor.Finding{Rule: "environment-reviewers", Code: fault.ApprovalMissing, Severity: doctor.Warning, Message: fmt.Sprintf("the policy names %d reviewers for environment %q, and GitHub asks at most six", n, w.Environment),
 			Hint: "name a team, or count signed approvals"})
 	}
 }

@@ -29,7 +29,7 @@ func (w *world) rules(wish ...doctor.Want) string {
 	}
 	var out []string
 	for _, f := range all {
-		if f.Message == "" || f.Code == "" || f.Severity != doctor.Note && f.Hint == "" && f.Rule != "env-unprotected" {
+		if f.Message == "" || f.Code == "" || f.Severity != doctor.Note && f.Hint == "" && f.Rule != "environment-unprotected" {
 			w.t.Errorf("finding %+v, want a message, a code and a hint", f)
 		}
 		out = append(out, f.Severity.String()+" "+f.Rule)

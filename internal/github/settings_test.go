@@ -63,7 +63,7 @@ func TestSettings_become_what_the_policy_asks(t *testing.T) {
 		t.Errorf("environment: %+v, %v; want it as the policy asks", got, err)
 	}
 	found, err := w.job.Audit(ctx, []doctor.Want{wish})
-	if err != nil || slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.HasPrefix(f.Rule, "env-") }) {
+	if err != nil || slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.HasPrefix(f.Rule, "environment-") }) {
 		t.Errorf("audit: %+v, %v; want nothing about the environment", found, err)
 	}
 	w.lab.Contract(t)

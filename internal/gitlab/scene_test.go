@@ -89,8 +89,8 @@ func (s scene) say(match, body string) {
 	s.l.Fault(s.t, fields{"target": "gitlab", "match": match, "status": 200, "body": body, "times": 1})
 }
 
-// with2 changes one field.
-func with2(f fields, name string, v any) fields {
+// changed changes one field.
+func changed(f fields, name string, v any) fields {
 	f[name] = v
 	return f
 }
