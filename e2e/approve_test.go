@@ -83,6 +83,7 @@ func (s *story) told() {
 		s.step("H03_manual_job_is_no_approval", s.manual)
 	}
 	s.step("approved_in_a_run", s.inRun)
+	s.step("one_of_two", s.half)
 	s.step("approved_at_a_terminal", s.atTerminal)
 	s.step("enters", s.enters)
 	for _, a := range attacks {
@@ -179,6 +180,11 @@ func (s *story) inRun(t *testing.T) {
 		t.Errorf("client exit %d, job %q; want success", got.exit, got.jobs["approve"])
 	}
 	s.ended(t, got)
+}
+
+// half asks when one person has approved: that is enough for one environment.
+func (s *story) half(t *testing.T) {
+	s.again(t, ask{}, map[string]answer{"staging": enters, "production": missing}, "1 of 2 approvals")
 }
 
 // atTerminal has another person sign at a terminal, for one environment.

@@ -50,7 +50,6 @@ func (g onGitHub) settle(t *testing.T) {
 	g.set(t, "/runs/1000001/attempts/1", object{
 		"head_sha": g.sha, "head_branch": "main", "path": releaseFile, "actor": alice.onGitHub(), "triggering_actor": alice.onGitHub(), "status": "in_progress", "conclusion": nil,
 	})
-	g.set(t, "/runs/1000001/attempts/2", object{"head_sha": g.sha, "status": "in_progress", "conclusion": nil, "triggering_actor": alice.onGitHub()})
 	g.built(t, "success")
 	g.dispatched(t, bob)
 }
@@ -173,6 +172,9 @@ func (g onGitHub) build(t *testing.T, target string) result {
 
 func (g onGitHub) again(t *testing.T, a ask) result {
 	t.Helper()
+	// The first attempt has failed, because its gates did; the build did not.
+	g.set(t, "/runs/1000001/attempts/1", object{"status": "completed", "conclusion": "failure"})
+	g.set(t, "/runs/1000001/attempts/2", object{"status": "in_progress", "conclusion": nil})
 	env := g.job(t, "2")
 	path := g.workflow(t, releaseFile, env)
 	b, err := os.ReadFile(path)

@@ -58,6 +58,9 @@ func (r *run) decide(decision string) (answer, error) {
 	if r.text("release") == "" {
 		return answer{}, fault.New(fault.Usage, fault.Config, "sallyport release and a waiting gate print it", "--release is missing: which release is it about?")
 	}
+	if r.on("break-glass") && strings.TrimSpace(r.text("reason")) == "" {
+		return answer{}, usage("--break-glass needs --reason")
+	}
 	if r.at, err = r.doorOf(p); err != nil {
 		return answer{}, err
 	}
@@ -215,9 +218,6 @@ func (r *run) sayIt(x proposal) error {
 		}
 	}
 	slices.SortFunc(a.Evidence, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
-	if a.BreakGlass && strings.TrimSpace(a.Reason) == "" {
-		return usage("--break-glass needs --reason")
-	}
 	predicate, err := a.JSON()
 	if err != nil {
 		return err
@@ -258,93 +258,6 @@ func (r *run) whoami() (string, error) {
 
 func (r *run) hasBrowser() bool {
 	return runtime.GOOS == "darwin" || runtime.GOOS == "windows" || r.Getenv("BROWSER")+r.Getenv("DISPLAY")+r.Getenv("WAYLAND_DISPLAY") != ""
-}
-
-// standing refuses, before anything is signed, whom the gate would not count,
-// and returns the check that holds the certificate to it.
-func (r *run) standing(x proposal, token string) (attest.Check, error) {
-	if r.platform == nil {
-		if err := r.mayDecide(x, x.signers(emailOf(token)), policy.BySignature); err != nil {
-			return nil, err
-		}
-		return func(s statement.Signer, _ statement.Statement) error {
-			return r.mayDecide(x, []policy.Account{{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: policy.Human}}, policy.BySignature)
-		}, nil
-	}
-	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: runURI(r.Getenv)}})
-	if err != nil {
-		return nil, err
-	}
-	if runs[0].Again {
-		return nil, fault.New(fault.Refused, fault.Duties, "start the workflow anew", "this run was started again, which repeats what its first starter had put in")
-	}
-	if err := r.mayDecide(x, []policy.Account{runs[0].By}, policy.ByWorkflow); err != nil {
-		return nil, err
-	}
-	return func(s statement.Signer, _ statement.Statement) error {
-		if !policy.CarriesApprovals(x.inputs[0].Policy, s) {
-			return fault.New(fault.Refused, fault.Identity, "approve in the workflow that approve-in names, on the branch that it names", "%q carries no approvals under this policy", s.SAN)
-		}
-		return nil
-	}, nil
-}
-
-// signers are the members of groups that an address could be.
-func (x proposal) signers(email string) []policy.Account {
-	var out []policy.Account
-	for _, g := range x.inputs[0].Policy.Groups {
-		for _, m := range g.Members {
-			if m.Kind == policy.MemberEmail && strings.EqualFold(m.ID, email) {
-				out = append(out, policy.Account{Host: m.Host, ID: email, Name: email, Kind: policy.Human})
-			}
-		}
-	}
-	if len(out) == 0 {
-		out = append(out, policy.Account{ID: email, Name: email, Kind: policy.Human})
-	}
-	return out
-}
-
-// mayDecide refuses a decision that no rule of any environment would count.
-func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
-	var no *policy.Standing
-	for _, in := range x.inputs {
-		for _, c := range in.Candidates {
-			for _, a := range who {
-				for _, s := range policy.Stand(in, c, a, by) {
-					if s.Code == "" || s.Member && (x.decision == statement.Reject || r.on("break-glass")) {
-						return nil
-					}
-					if no == nil || s.Member && !no.Member {
-						no = &s
-					}
-				}
-			}
-		}
-	}
-	if no == nil {
-		return fault.New(fault.Refused, fault.Duties, "", "the policy asks for no approvals of %q", x.set.Version)
-	}
-	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
-}
-
-// eligible names everybody who may approve in any environment.
-func (x proposal) eligible() []string {
-	var out []string
-	for _, in := range x.inputs {
-		may := policy.MayApprove(in, in.Candidates[0])
-		for _, g := range slices.Sorted(maps.Keys(may)) {
-			for _, n := range may[g] {
-				if !slices.Contains(out, n) {
-					out = append(out, n)
-				}
-			}
-		}
-	}
-	if len(out) == 0 {
-		return []string{"nobody is left"}
-	}
-	return out
 }
 
 // emailOf returns the address in a token that is about to be used, for a
@@ -425,6 +338,18 @@ func (r *run) showProposal(x proposal) error {
 // shownCommits bounds the list of commits on a screen.
 const shownCommits = 20
 
+// shownRunes bounds one text of theirs.
+const shownRunes = 72
+
+// cut bounds a text that others wrote, so that it does not push what matters
+// off the screen.
+func cut(s string) string {
+	if r := []rune(s); len(r) > shownRunes {
+		return string(r[:shownRunes]) + "…"
+	}
+	return s
+}
+
 func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
 	fmt.Fprintf(w, "for %q\n", in.Environment)
 	for _, f := range policy.Preview(in).Judgements[0].Findings {
@@ -448,7 +373,7 @@ func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
 				fmt.Fprintf(w, "               and %d more\n", len(c.Commits)-shownCommits)
 				break
 			}
-			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(m.Author), report.Plain(m.Title))
+			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
 		}
 	}
 	may := policy.MayApprove(in, in.Candidates[0])

@@ -121,7 +121,7 @@ func (r *run) prospects(p *policy.Policy, at door) ([]doctor.Finding, error) {
 		if in.Rosters, err = at.Rosters(r.ctx, q.Members); err != nil {
 			return nil, err
 		}
-		c, err := at.Change(r.ctx, policy.ChangeQuery{Environment: e.Name, Repository: repository, ID: id, Head: head, Ref: ref, Baseline: e.Baseline, Workflows: e.DeployedBy})
+		c, err := at.Change(r.ctx, change(p, e, policy.ChangeQuery{Repository: repository, ID: id, Head: head, Ref: ref}))
 		if err != nil {
 			return nil, err
 		}
@@ -130,6 +130,24 @@ func (r *run) prospects(p *policy.Policy, at door) ([]doctor.Finding, error) {
 		}
 	}
 	return out, nil
+}
+
+// change asks about what the default branch has as a gate would: what counts as
+// deployed here is what the builders of this repository say.
+func change(p *policy.Policy, e policy.Environment, q policy.ChangeQuery) policy.ChangeQuery {
+	q.Environment, q.Baseline, q.Workflows = e.Name, e.Baseline, slices.Clone(e.DeployedBy)
+	for _, a := range p.Artifacts {
+		for _, b := range a.BuiltBy {
+			if b.Forge.Host+"/"+b.Repository != q.Repository {
+				continue
+			}
+			q.Refs = append(q.Refs, b.Refs...)
+			if len(e.DeployedBy) == 0 {
+				q.Workflows = append(q.Workflows, b.Workflow)
+			}
+		}
+	}
+	return q
 }
 
 func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding {

@@ -75,6 +75,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	if err != nil {
 		return set, err
 	}
+	g.Deciding = true // it names what shall enter; another run may deploy it
 	for _, name := range r.list("environments") {
 		in, err := r.look(g, p, c, name)
 		if err != nil {

@@ -79,22 +79,22 @@ func TestDoctor_settings(t *testing.T) {
 		spoil func()
 		want  string
 	}{
-		"missing":      {func() { w.lab.Unset(t, w.path("/environments/production")) }, "error env-missing"},
-		"no rule":      {environment(object{"protection_rules": []object{}, "deployment_branch_policy": nil}), "error env-reviewers, error env-unprotected, warning env-branches"},
-		"a wait":       {environment(object{"protection_rules": []object{{"id": 1, "node_id": "x", "type": "wait_timer", "wait_timer": 5}}, "deployment_branch_policy": nil}), "error env-reviewers, error env-wait-only, warning env-branches"},
-		"bypass":       {environment(object{"can_admins_bypass": true}), "error env-bypass"},
-		"every branch": {environment(object{"deployment_branch_policy": nil, "protection_rules": reviewers(false, bob)[1:]}), "warning env-branches"},
+		"missing":      {func() { w.lab.Unset(t, w.path("/environments/production")) }, "error environment-missing"},
+		"no rule":      {environment(object{"protection_rules": []object{}, "deployment_branch_policy": nil}), "error environment-reviewers, error environment-unprotected, warning environment-branches"},
+		"a wait":       {environment(object{"protection_rules": []object{{"id": 1, "node_id": "x", "type": "wait_timer", "wait_timer": 5}}, "deployment_branch_policy": nil}), "error environment-reviewers, error environment-wait-only, warning environment-branches"},
+		"bypass":       {environment(object{"can_admins_bypass": true}), "error environment-bypass"},
+		"every branch": {environment(object{"deployment_branch_policy": nil, "protection_rules": reviewers(false, bob)[1:]}), "warning environment-branches"},
 		"a pattern for all": {func() {
 			w.set("/environments/production/branch_policies", []object{{"id": 1, "node_id": "x", "name": "*", "type": "branch"}})
-		}, "warning env-branches"},
+		}, "warning environment-branches"},
 		"a pattern missing": {func() {
 			w.set("/environments/production/branch_policies", []object{{"id": 1, "node_id": "x", "name": "main", "type": "branch"}})
-		}, "warning env-branches"},
-		"protected, no tags": {environment(object{"deployment_branch_policy": object{"protected_branches": true, "custom_branch_policies": false}}), "warning env-branches"},
-		"nobody":             {environment(object{"protection_rules": reviewers(false)}), "error env-reviewers"},
-		"others":             {environment(object{"protection_rules": reviewers(false, eve)}), "warning env-reviewers"},
-		"others too":         {environment(object{"protection_rules": reviewers(false, bob, eve)}), "warning env-reviewers"},
-		"self":               {environment(object{"protection_rules": reviewers(true, bob)}), "warning env-reviewers"},
+		}, "warning environment-branches"},
+		"protected, no tags": {environment(object{"deployment_branch_policy": object{"protected_branches": true, "custom_branch_policies": false}}), "warning environment-branches"},
+		"nobody":             {environment(object{"protection_rules": reviewers(false)}), "error environment-reviewers"},
+		"others":             {environment(object{"protection_rules": reviewers(false, eve)}), "warning environment-reviewers"},
+		"others too":         {environment(object{"protection_rules": reviewers(false, bob, eve)}), "warning environment-reviewers"},
+		"self":               {environment(object{"protection_rules": reviewers(true, bob)}), "warning environment-reviewers"},
 		"secrets":            {func() { w.set("/secrets", object{"repository": []string{"DEPLOY_KEY"}}) }, "warning secrets-everywhere"},
 		"write":              {func() { w.set("/actions_permissions", object{"default_workflow_permissions": "write"}) }, "warning token-write"},
 		"approve":            {func() { w.set("/actions_permissions", object{"can_approve_pull_request_reviews": true}) }, "warning token-write"},
@@ -113,7 +113,7 @@ func TestDoctor_settings(t *testing.T) {
 	w.t = t
 	good()
 	environment(object{"protection_rules": append(reviewers(false, bob), object{"id": 9, "node_id": "x", "type": "moon_phase"})})()
-	if got := w.rules(wish); got != "note env-unprotected" {
+	if got := w.rules(wish); got != "note environment-unprotected" {
 		t.Errorf("a rule of tomorrow: %s, want a note", got)
 	}
 	w.lab.Contract(t)

@@ -31,6 +31,9 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 	if err := j.mine(ctx, q); err != nil {
 		return policy.Change{}, err
 	}
+	if err := j.deploys(ctx, q); err != nil {
+		return policy.Change{}, err
+	}
 	was, err := j.past(ctx, q)
 	if err != nil {
 		return policy.Change{}, fmt.Errorf("asking what is in %q: %w", q.Environment, err)
@@ -85,6 +88,28 @@ func (j *Job) mine(ctx context.Context, q policy.ChangeQuery) error {
 	}
 	if q.ID != "" && q.ID != id {
 		return fault.New(fault.Refused, fault.Source, "", "repository %q is number %s, want %s: the name was given to another", q.Repository, id, q.ID)
+	}
+	return nil
+}
+
+// deploys refuses to let a run deploy whose deployment would not count as one:
+// the next release would be held against what was there before it, and an older
+// one could follow it (G16).
+func (j *Job) deploys(ctx context.Context, q policy.ChangeQuery) error {
+	own := j.own()
+	if !q.Self || own.id == 0 {
+		return nil
+	}
+	r, found, err := j.try(ctx, own)
+	if err != nil || !found {
+		return err // started says that it is not there
+	}
+	if len(q.Workflows) > 0 && !slices.Contains(q.Workflows, r.file()) {
+		return fault.New(fault.Usage, fault.Policy, "name it under deployed-by, or gate in a workflow that stands there", "this run is of %q, and what that deploys into %q would not count as deployed", r.file(), q.Environment)
+	}
+	if len(q.Refs) > 0 && !r.on(q.Refs) {
+		return fault.New(fault.Usage, fault.Policy, "deploy from a ref of built-by", "this run is on %q, and what is deployed from there into %q would not count as deployed; that counts from %s",
+			r.HeadBranch, q.Environment, strings.Join(q.Refs, ", "))
 	}
 	return nil
 }

@@ -368,3 +368,33 @@ func TestO02_long_histories(t *testing.T) {
 		}
 	}
 }
+
+// What this run deploys has to count as deployed, or an older release could
+// follow it: by its workflow, and by the ref that it is on.
+func TestG16_a_run_whose_deployment_would_not_count(t *testing.T) {
+	w := newWorld(t, "uncounted")
+	w.merged()
+	q := w.query(sha(4))
+	for name, c := range map[string]struct {
+		workflows, refs []string
+		self, want      bool
+	}{
+		"as the policy says":         {q.Workflows, q.Refs, true, true},
+		"another workflow":           {[]string{".github/workflows/deploy.yml"}, q.Refs, true, false},
+		"another ref":                {q.Workflows, []string{"refs/heads/stable"}, true, false},
+		"elsewhere, who only asks":   {[]string{".github/workflows/deploy.yml"}, []string{"refs/heads/stable"}, false, true},
+		"one of several of each":     {append([]string{"x.yml"}, q.Workflows...), append([]string{"refs/heads/x"}, q.Refs...), true, true},
+		"of a branch, and tags only": {q.Workflows, []string{"refs/tags/v*"}, true, false},
+	} {
+		q.Workflows, q.Refs, q.Self = c.workflows, c.refs, c.self
+		w.again()
+		got, err := w.job.Change(context.Background(), q)
+		switch {
+		case c.want && err != nil:
+			t.Errorf("%s: %v, want an answer", name, err)
+		case !c.want && (err == nil || fault.Of(err).Kind != fault.Usage || fault.Of(err).Code != fault.Policy):
+			t.Errorf("%s: %+v, %v; want a usage fault", name, got, err)
+		}
+	}
+	w.lab.Contract(t)
+}

@@ -3,6 +3,8 @@ package github_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -319,5 +321,63 @@ func TestJ05_door_outside_of_a_job(t *testing.T) {
 	for _, c := range [][2]string{{"https://github.com", "acme"}, {"", "acme/widget"}, {"http://ghes.example", "acme/widget"}, {"https://u:p@ghes.example", "acme/widget"}} {
 		_, err := github.At(getenv, c[0], c[1])
 		wantFault(t, err, fault.Usage, fault.Config)
+	}
+}
+
+// A policy file says which server is asked, and anybody may write one: the
+// token that a person has for one server is not shown to another.
+func TestJ05_a_token_of_one_server_is_not_shown_to_another(t *testing.T) {
+	var shown string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown = r.Header.Get("Authorization")
+		http.NotFound(w, r)
+	}))
+	defer s.Close()
+	for _, c := range []struct {
+		env  map[string]string
+		want string
+	}{
+		{map[string]string{"GITHUB_TOKEN": "canary"}, ""},
+		{map[string]string{"GH_TOKEN": "canary", "GITHUB_SERVER_URL": "https://github.com"}, ""},
+		{map[string]string{"GH_TOKEN": "canary", "GITHUB_SERVER_URL": s.URL}, "Bearer canary"},
+		{map[string]string{"GITHUB_TOKEN": "canary", "GITHUB_SERVER_URL": s.URL + "/"}, "Bearer canary"},
+		{map[string]string{"SALLYPORT_TOKEN": "own", "GITHUB_TOKEN": "canary"}, "Bearer own"},
+	} {
+		j, err := github.At(func(k string) string { return c.env[k] }, s.URL, "acme/widget")
+		if err != nil {
+			t.Fatal(err)
+		}
+		shown = "not asked"
+		_, _, _, _, err = j.Head(context.Background())
+		if err == nil || shown != c.want {
+			t.Errorf("with %v: shown %q, %v; want %q", c.env, shown, err, c.want)
+		}
+	}
+}
+
+// Other repositories of the owner may hold as much about a digest as they like:
+// it does not keep anybody from asking this one.
+func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
+	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	pages, junk := 0, 60
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/bulk-list"):
+			pages++
+			fmt.Fprintf(w, `{"attestations_subject_digests":{%q:[{"repository_id":8,"bundle":{"n":%d}}]},"page_info":{"has_next":%v,"next":"%d"}}`, two[0].Digest, pages, pages%junk != 0, pages)
+		case strings.HasSuffix(r.URL.Path, two[0].Digest.String()):
+			fmt.Fprint(w, `{"attestations":[{"repository_id":9,"bundle":{"a":1}}]}`)
+		default:
+			fmt.Fprint(w, `{"attestations":[]}`)
+		}
+	}))
+	defer s.Close()
+	j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": s.URL, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1"})
+	found, err := j.Evidence().Fetch(context.Background(), two)
+	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
+		t.Errorf("%v, %v; want the one of this repository", found, err)
+	}
+	if pages >= junk {
+		t.Errorf("%d pages were asked for, want an end before", pages)
 	}
 }

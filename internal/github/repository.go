@@ -70,11 +70,10 @@ func (j *Job) Head(ctx context.Context) (repository, id, head, ref string, err e
 // the environment says about a job is believed.
 func At(getenv func(string) string, server, path string) (*Job, error) {
 	token := getenv("SALLYPORT_TOKEN")
-	if token == "" {
-		token = getenv("GITHUB_TOKEN")
-	}
-	if token == "" {
-		token = getenv("GH_TOKEN")
+	for _, name := range tokensFor(getenv, server) {
+		if token == "" {
+			token = getenv(name)
+		}
 	}
 	api, err := apiOf(getenv, server)
 	if err != nil {
@@ -84,6 +83,21 @@ func At(getenv func(string) string, server, path string) (*Job, error) {
 		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"), "GITHUB_API_URL": api, "GITHUB_TOKEN": token,
 	}
 	return FromEnv(func(name string) string { return vars[name] })
+}
+
+// tokensFor are the variables that hold a token of a server. Which server is
+// asked follows from a policy file, and anybody may write one; so a token that
+// stands for the cloud, or for the server of GITHUB_SERVER_URL, is not sent to
+// another (J05).
+func tokensFor(getenv func(string) string, server string) []string {
+	server = strings.ToLower(strings.TrimSuffix(server, "/"))
+	switch own := strings.ToLower(strings.TrimSuffix(getenv("GITHUB_SERVER_URL"), "/")); {
+	case own != "" && own == server:
+		return []string{"GITHUB_TOKEN", "GH_TOKEN"}
+	case own == "" && server == "https://github.com", own == "" && strings.HasPrefix(server, "https://") && strings.HasSuffix(server, ".ghe.com"):
+		return []string{"GITHUB_TOKEN", "GH_TOKEN"}
+	}
+	return nil
 }
 
 // apiOf is where the API of a server is. The variable is for the server that it

@@ -269,10 +269,10 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Code, f.Outcome = why.code, verdict.Deny
 		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", idle.account.Label(), why.reason)
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
-		f.Hint = k.ask(f.Eligible)
+		f.Hint = k.ask(b.group, f.Eligible)
 	default:
 		f.Found = strings.Join(b.unknown, "; ")
-		f.Hint = k.ask(f.Eligible)
+		f.Hint = k.ask(b.group, f.Eligible)
 	}
 	if len(b.unknown) > 0 && f.Wanted == "" {
 		f.Wanted = fmt.Sprintf("%d, and one more for each maker that cannot be named", b.rule.Count)
@@ -343,7 +343,7 @@ func (k court) agreed(b bench) string {
 }
 
 // ask is the next step of whoever waits.
-func (k court) ask(eligible []string) string {
+func (k court) ask(g Group, eligible []string) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
 	case n == 0:
@@ -353,6 +353,9 @@ func (k court) ask(eligible []string) string {
 	}
 	if len(k.sets) == 0 {
 		return "make a release set with sallyport release, for people to approve"
+	}
+	if !slices.ContainsFunc(g.Sources, func(s Source) bool { return s != ByReview }) {
+		return fmt.Sprintf("ask %s for a review on the platform with this in its comment: %s", who, k.sets[0].Digest)
 	}
 	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[0].Digest)
 }
@@ -394,8 +397,8 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 func (k court) eligible(b bench) []string {
 	spoken := map[string]bool{}
 	for _, v := range b.voices {
-		if v.why == nil {
-			spoken[v.person] = true
+		if v.why == nil && (v.decision == statement.Reject || b.stands(v)) {
+			spoken[v.person] = true // who broke the glass may still give the usual yes
 		}
 	}
 	var out []string

@@ -261,6 +261,9 @@ func (p *printer) total(r Record, c Palette) {
 	switch denied := len(r.Judgements) - n - wait; {
 	case wait > 0 && wait == len(r.Judgements):
 		text = fmt.Sprintf("all %d artifacts wait for approval", wait)
+		if wait == 1 {
+			text = "the artifact waits for approval"
+		}
 	case wait > 0 && denied > 0:
 		text += fmt.Sprintf(", %d wait for approval, %d denied", wait, denied)
 	case wait > 0:

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+// standing refuses, before anything is signed, whom the gate would not count,
+// and returns the check that holds the certificate to it.
+func (r *run) standing(x proposal, token string) (attest.Check, error) {
+	if r.platform == nil {
+		if err := r.mayDecide(x, x.signers(emailOf(token)), policy.BySignature); err != nil {
+			return nil, err
+		}
+		return func(s statement.Signer, _ statement.Statement) error {
+			return r.mayDecide(x, []policy.Account{{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: policy.Human}}, policy.BySignature)
+		}, nil
+	}
+	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: runURI(r.Getenv)}})
+	if err != nil {
+		return nil, err
+	}
+	if runs[0].Again {
+		return nil, fault.New(fault.Refused, fault.Duties, "start the workflow anew", "this run was started again, which repeats what its first starter had put in")
+	}
+	if err := r.mayDecide(x, []policy.Account{runs[0].By}, policy.ByWorkflow); err != nil {
+		return nil, err
+	}
+	return func(s statement.Signer, _ statement.Statement) error {
+		if !policy.CarriesApprovals(x.inputs[0].Policy, s) {
+			return fault.New(fault.Refused, fault.Identity, "approve in the workflow that approve-in names, on the branch that it names", "%q carries no approvals under this policy", s.SAN)
+		}
+		return nil
+	}, nil
+}
+
+// signers are the members of groups that an address could be.
+func (x proposal) signers(email string) []policy.Account {
+	var out []policy.Account
+	for _, g := range x.inputs[0].Policy.Groups {
+		for _, m := range g.Members {
+			if m.Kind == policy.MemberEmail && strings.EqualFold(m.ID, email) {
+				out = append(out, policy.Account{Host: m.Host, ID: email, Name: email, Kind: policy.Human})
+			}
+		}
+	}
+	if len(out) == 0 {
+		out = append(out, policy.Account{ID: email, Name: email, Kind: policy.Human})
+	}
+	return out
+}
+
+// mayDecide refuses a decision that no rule of any environment would count.
+func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
+	var no *policy.Standing
+	for _, in := range x.inputs {
+		asked := r.heard(x, in)
+		for _, c := range in.Candidates {
+			for _, a := range who {
+				for _, s := range policy.Stand(in, c, a, by) {
+					counts := asked[s.Group]
+					if counts && (s.Code == "" || s.Member && (x.decision == statement.Reject || r.on("break-glass"))) {
+						return nil
+					}
+					if !counts && s.Member {
+						s.Code, s.Reason = fault.Duties, "is in group "+s.Group+", which is not asked for this"
+					}
+					if s.Code != "" && (no == nil || s.Member && !no.Member) {
+						no = &s
+					}
+				}
+			}
+		}
+	}
+	if no == nil {
+		return fault.New(fault.Refused, fault.Duties, "", "the policy asks for no approvals of %q", x.set.Version)
+	}
+	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
+}
+
+// heard are the groups whose word counts for this decision: a veto needs no
+// yes, and who breaks the glass is asked for that and for nothing else.
+func (r *run) heard(x proposal, in policy.Input) map[string]bool {
+	out := map[string]bool{}
+	env, _ := in.Policy.Environment(in.Environment)
+	if r.on("break-glass") && x.decision == statement.Approve {
+		if env.BreakGlass != nil {
+			out[env.BreakGlass.Group] = true
+		}
+		return out
+	}
+	for _, rule := range env.Approvals {
+		if !rule.Veto || x.decision == statement.Reject {
+			out[rule.Group] = true
+		}
+	}
+	return out
+}
+
+// eligible names everybody who may approve in any environment.
+func (x proposal) eligible() []string {
+	var out []string
+	for _, in := range x.inputs {
+		may := policy.MayApprove(in, in.Candidates[0])
+		for _, g := range slices.Sorted(maps.Keys(may)) {
+			for _, n := range may[g] {
+				if !slices.Contains(out, n) {
+					out = append(out, n)
+				}
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{"nobody is left"}
+	}
+	return out
+}
