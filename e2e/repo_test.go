@@ -68,7 +68,7 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 		files = append(files, ".github/workflows/approve.yml", ".gitlab/release.yml")
 	}
 	for _, file := range files {
-		r.edit(t, file, append(r.names(sc), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
+		r.edit(t, file, append(r.names(), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
 			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+pin)...)
 	}
 	if sc.elsewhere {

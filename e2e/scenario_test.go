@@ -17,17 +17,16 @@ import (
 // A scenario is what happens between a build and an environment, told once for
 // every client.
 type scenario struct {
-	tampered  bool   // one byte of the artifact changes after it was attested
-	elsewhere bool   // another workflow of the same repository builds it
-	silent    bool   // nothing is attested
-	other     bool   // another artifact is attested
-	open      bool   // nobody protects the environments
-	down      bool   // the store of the evidence does not answer
-	anonymous bool   // the job may not prove who it is
-	plain     bool   // ref and artifact make no difference: one variant on each client
-	source    bool   // the installer builds our source, where the client has it
-	people    bool   // people have to approve: the repository is that of people/
-	without   string // a line of the policy's lists that is left out
+	tampered  bool // one byte of the artifact changes after it was attested
+	elsewhere bool // another workflow of the same repository builds it
+	silent    bool // nothing is attested
+	other     bool // another artifact is attested
+	open      bool // nobody protects the environments
+	down      bool // the store of the evidence does not answer
+	anonymous bool // the job may not prove who it is
+	plain     bool // ref and artifact make no difference: one variant on each client
+	source    bool // the installer builds our source, where the client has it
+	people    bool // people have to approve: the repository is that of people/
 
 	failing string // the job that fails, attest's being the build; none where all is well
 	exit    int    // of the product in that job

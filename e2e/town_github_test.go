@@ -48,7 +48,7 @@ func (g onGitHub) settle(t *testing.T) {
 	g.set(t, "/deployments", []object{})
 	g.set(t, "/runs/1000001/approvals", []object{})
 	g.set(t, "/runs/1000001/attempts/1", object{
-		"head_sha": g.sha, "head_branch": "main", "path": releaseFile, "actor": alice.onGitHub(), "triggering_actor": alice.onGitHub(), "status": "in_progress", "conclusion": nil,
+		"head_sha": g.sha, "head_branch": "main", "path": releaseFile, "actor": alice.onGitHub(), "triggering_actor": alice.onGitHub(), "status": "completed", "conclusion": "failure", // a gate of it waited
 	})
 	g.built(t, "success")
 	g.dispatched(t, bob)

@@ -34,12 +34,9 @@ func (r *run) mail() string { return fmt.Sprintf("n%d.example", r.id) }
 func (r *run) leads() (string, int) { return fmt.Sprint("leads-", r.id), r.id * 10 }
 
 // names are the pairs that make the sample's people those of this run.
-func (r *run) names(sc scenario) []string {
+func (r *run) names() []string {
 	leads, number := r.leads()
 	var pairs []string
-	if sc.without != "" {
-		pairs = []string{"      - " + sc.without + "\n", ""}
-	}
 	pairs = append(pairs, "acme/leads#170", fmt.Sprintf("acme/%s#%d", leads, number), "acme.example", r.mail(), "https://accounts.example", r.lab.Env["SALLYPORT_LAB_ACCOUNTS"])
 	for i, name := range people {
 		p := r.person(name)

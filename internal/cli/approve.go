@@ -279,8 +279,8 @@ func emailOf(token string) string {
 func (r *run) confirm(x proposal) error {
 	fmt.Fprintf(r.Stderr, "\nType the version, %s, to %s it: ", report.Plain(x.set.Version), x.decision)
 	line, err := bufio.NewReader(io.LimitReader(r.stdin(), 1024)).ReadString('\n')
-	if strings.TrimSpace(line) == x.set.Version {
-		return nil
+	if typed := strings.TrimSpace(line); typed == x.set.Version || typed == report.Plain(x.set.Version) {
+		return nil // as it is, or as it is shown
 	}
 	if err != nil && line == "" {
 		return usage("nobody answered; --yes decides without asking")
@@ -319,9 +319,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 // who may approve.
 func (r *run) showProposal(x proposal) error {
 	if r.text("format") == "json" {
-		e := json.NewEncoder(r.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(x.machine())
+		return report.Document(r.Stdout, x.machine())
 	}
 	w := r.Stdout
 	fmt.Fprintf(w, "release   %s of %s, asked for by %s\n", report.Plain(x.set.Version), plural(len(x.chosen.list), "artifact"), report.Plain(cmp.Or(x.set.Requester, x.set.Run)))

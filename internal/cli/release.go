@@ -18,6 +18,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
+// maxVersion bounds what people have to type to approve a release, in bytes.
+const maxVersion = 100
+
 // releaseCommand names what is released together.
 func releaseCommand(r *run) (answer, error) {
 	if r.platform == nil {
@@ -57,6 +60,9 @@ func releaseCommand(r *run) (answer, error) {
 func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Release, error) {
 	if len(c.list) >= statement.MaxSubjects {
 		return statement.Release{}, fault.New(fault.Refused, fault.Limit, "make several releases", "%d artifacts in one release, at most %d are allowed", len(c.list), statement.MaxSubjects-1)
+	}
+	if v := r.text("version"); report.Plain(v) != v || strings.TrimSpace(v) != v || len(v) > maxVersion {
+		return statement.Release{}, usage("--version %q: people have to read and type it; want at most %d printable characters", v, maxVersion)
 	}
 	life, err := policy.ParseAge(r.text("expires"))
 	if err != nil {

@@ -87,8 +87,11 @@ func TestF13_named_jobs(t *testing.T) {
 	}
 	w.run(700, object{"head_sha": sha(1), "conclusion": "failure"})
 	w.set("/runs/700/attempts/1/jobs", []object{ended("build", "success")})
-	if got := w.ask(policy.RunQuery{URI: w.uri(700, 1), Jobs: []string{"build"}, Outcome: true}); got.State != policy.Failed {
-		t.Errorf("job of a failed run: state %v (%s), want failed", got.State, got.Words)
+	if got := w.ask(policy.RunQuery{URI: w.uri(700, 1), Jobs: []string{"build"}, Outcome: true}); got.State != policy.Succeeded {
+		t.Errorf("named job of a failed run: state %v (%s), want succeeded", got.State, got.Words)
+	}
+	if got := w.ask(policy.RunQuery{URI: w.uri(700, 1), Outcome: true}); got.State != policy.Failed {
+		t.Errorf("failed run, no job named: state %v (%s), want failed", got.State, got.Words)
 	}
 	w.lab.Contract(t)
 }

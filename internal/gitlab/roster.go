@@ -27,8 +27,8 @@ var levels = map[string]int{"guest": 10, "reporter": 20, "developer": 30, "maint
 func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Roster, error) {
 	var all []policy.Roster
 	for _, m := range members {
-		if m.Kind != policy.MemberTeam && m.Kind != policy.MemberRole {
-			continue
+		if m.Kind != policy.MemberTeam && m.Kind != policy.MemberRole || m.Host != j.server.String() {
+			continue // another platform's: whoever they are, they do not approve here
 		}
 		accounts, err := j.roster(ctx, m)
 		if err != nil {

@@ -224,7 +224,7 @@ func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
 	case !s.Covers(k.digest):
 		return stale(fmt.Sprintf("%d other artifacts", len(s.Artifacts)), k.digest.String(), "it is for another artifact")
 	case i < 0:
-		return stale(names(s.Environments), k.in.Environment, "it is for another environment")
+		return stale(names(s.Environments), k.in.Environment, elsewhereMeant)
 	case s.Environments[i].ID != k.in.Protection.ID:
 		return stale(orAbsent(s.Environments[i].ID), orAbsent(k.in.Protection.ID), "the environment was made anew since: its number is another")
 	case !k.ours(s.Repository):
@@ -301,7 +301,7 @@ func (k court) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
 	if r.Decision == statement.Reject {
 		if !k.in.names(r.Environments) {
-			v.void = &miss{code: fault.ApprovalStale, reason: "it is for another environment", found: names(r.Environments)}
+			v.void = &miss{code: fault.ApprovalStale, reason: elsewhereMeant, found: names(r.Environments)}
 		}
 		return v
 	}

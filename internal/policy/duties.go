@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -77,7 +76,7 @@ func (k court) hear(g Group, v vote, excludes []Role) voice {
 	x.member = k.in.belongs(g, v.account)
 	switch {
 	case !x.member:
-		return no(fault.Duties, "is not in group %s", g.Name)
+		return no(fault.Duties, "is not in group %s%s", g.Name, g.namesake(v.account))
 	case v.account.Kind != Human:
 		return no(fault.Duties, "is %s, and only people count", v.account.Kind)
 	case k.in.Policy.agent(v.account):
@@ -100,6 +99,17 @@ func (k court) hear(g Group, v vote, excludes []Role) voice {
 	}
 	x.why = v.void
 	return x
+}
+
+// namesake tells somebody whose address is in g by another issuer's word, which
+// may be a slash apart, that it is.
+func (g Group) namesake(a Account) string {
+	for _, m := range g.Members {
+		if m.Kind == MemberEmail && m.Host != a.Host && equalAddress(m.ID, a.ID) {
+			return fmt.Sprintf(", which has that address from %q and not from %q", m.Host, a.Host)
+		}
+	}
+	return ""
 }
 
 func (k court) trust(g Group) string {
@@ -151,55 +161,6 @@ func (x Person) has(a Account) bool {
 }
 
 func (p *Policy) agent(a Account) bool { return slices.ContainsFunc(p.Agents, a.Same) }
-
-// made returns what an approver did for the change, under any of his
-// identities. Addresses of commits are held against him too: who forges them
-// excludes others, never himself.
-func (k court) made(a Account, roles []Role) (Maker, bool) {
-	who := Person{Accounts: []Account{a}}
-	if strings.Contains(a.ID, "@") {
-		who.Emails = []string{a.ID}
-	}
-	for _, x := range k.in.Policy.People {
-		if x.has(a) {
-			who.Accounts, who.Emails = append(who.Accounts, x.Accounts...), append(who.Emails, x.Emails...)
-		}
-	}
-	// The weightiest role is the one that people are told.
-	for _, role := range Roles {
-		for _, m := range k.makers {
-			if m.Role != role || !slices.Contains(roles, m.Role) {
-				continue
-			}
-			if m.Account.ID != "" && who.has(m.Account) || slices.ContainsFunc(who.Emails, func(e string) bool { return equalAddress(e, m.Email) }) {
-				return m, true
-			}
-		}
-	}
-	return Maker{}, false
-}
-
-// unknown returns the makers of the given roles that nobody can name, once
-// each, in words.
-func (k court) unknown(roles []Role) []string {
-	out := map[string]string{}
-	for _, m := range k.makers {
-		if m.Account.ID != "" || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
-			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
-		}) {
-			continue
-		}
-		key := strings.ToLower(m.Email)
-		who := fmt.Sprintf("%q", m.Email)
-		if m.Email == "" {
-			key, who = "?"+string(m.Role)+m.Where, "somebody"
-		}
-		if _, ok := out[key]; !ok {
-			out[key] = fmt.Sprintf("%s %s %s and has no account that is known", who, m.Role.Did(), m.Where)
-		}
-	}
-	return slices.Sorted(maps.Values(out))
-}
 
 // match lets as many persons count as the rules need, each once in all, however
 // often he spoke and in however many groups he is (H09). It is a maximum
@@ -289,19 +250,29 @@ func (b bench) rejected() (voice, bool) {
 	return b.voices[i], true
 }
 
-// idle returns the first yes that does not count on b, and why; or nothing.
-func (b bench) idle(benches []bench) (voice, *miss) {
+// idle returns the first yes that does not count on b, and why; or nothing. One
+// that was given for another environment explains least.
+func (b bench) idle(benches []bench) (first voice, why *miss) {
 	for _, v := range b.voices {
 		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil || v.visits(benches) {
 			continue
 		}
-		if v.why != nil {
-			return v, v.why
+		m := v.why
+		if m == nil {
+			m = &miss{code: fault.Duties, reason: b.elsewhere(v.person, benches)}
 		}
-		return v, &miss{code: fault.Duties, reason: b.elsewhere(v.person, benches)}
+		if m.reason != elsewhereMeant {
+			return v, m
+		}
+		if why == nil {
+			first, why = v, m
+		}
 	}
-	return voice{}, nil
+	return first, why
 }
+
+// elsewhereMeant is said of an approval that names other environments only.
+const elsewhereMeant = "it is for another environment"
 
 // visits reports whether v is of somebody who belongs to another group that is
 // asked, and not to this one: he spoke for that one.

@@ -365,3 +365,22 @@ func TestApproval_of_one_group_leaves_another_waiting(t *testing.T) {
 	}
 	wantAllowed(t, setting(t, both, yes(sam, bob)...).judge(t))
 }
+
+// Whoever may write can have a workflow commit, push and start in its own name.
+// A machine that the policy does not name could have been any of the approvers.
+func TestI04_a_machine_acts_for_somebody_unless_the_policy_names_it(t *testing.T) {
+	robot := policy.Account{Host: "https://code.example", ID: "500", Name: "runner[bot]", Kind: policy.Machine}
+	for _, role := range policy.Roles {
+		m := policy.Maker{Account: robot, Role: role, Where: "commit 4f2a91c"}
+		f := wantWaiting(t, made(t, second, m, yes(alice, bob)...).judge(t))
+		if want := "runner[bot] " + did[role] + " commit 4f2a91c and is a bot, an app or a service account that agents does not name"; f.Reason != "2 of 3 approvals of group release" || f.Found != want {
+			t.Errorf("%s: %q, found %q; want 2 of 3, and %q", role, f.Reason, f.Found, want)
+		}
+		wantAllowed(t, made(t, second, m, yes(alice, bob, carol)...).judge(t))
+		named := replaced(t, second, "people:\n", "agents: [\"code:runner[bot]#500\"]\npeople:\n")
+		wantAllowed(t, made(t, named, m, yes(alice, bob)...).judge(t))
+		owned := replaced(t, second, "\"code:alice-admin#11\"", "\"code:runner[bot]#500\"")
+		wantAllowed(t, made(t, owned, m, yes(bob, carol)...).judge(t))
+		wantWaiting(t, made(t, owned, m, yes(alice, bob)...).judge(t)) // the machine is alice's
+	}
+}

@@ -148,7 +148,16 @@ func (m model) unknown(roles []policy.Role) int {
 		named := slices.ContainsFunc(m.identities, func(x identity) bool {
 			return m.people && x.listed && x.mail && strings.EqualFold(k.mail, address(x.human))
 		})
-		if k.identity >= 0 || named || !slices.Contains(roles, k.role) {
+		machine := false
+		if k.identity >= 0 {
+			x := m.identities[k.identity]
+			machine = x.kind == policy.Machine && !x.agent && !(m.people && x.listed)
+		}
+		if k.identity >= 0 && !machine || named || !slices.Contains(roles, k.role) {
+			continue
+		}
+		if machine {
+			who[fmt.Sprint("machine ", k.identity)] = true
 			continue
 		}
 		if who[strings.ToLower(k.mail)] = true; k.mail == "" {

@@ -130,7 +130,7 @@ func tally(all []doctor.Finding) string {
 // environments that were looked at.
 func DoctorJSON(w io.Writer, tool string, all []doctor.Finding, environments ...string) error {
 	all = doctor.Sort(all)
-	return indented(w, struct {
+	return Document(w, struct {
 		Schema       string           `json:"schema"`
 		Tool         string           `json:"tool"`
 		Environments []string         `json:"environments"`

@@ -78,7 +78,7 @@ const PlanSchema = "https://sallyport.dev/schemas/plan/v1"
 // PlanJSON writes a plan as one indented JSON document.
 func PlanJSON(w io.Writer, tool string, plan doctor.Plan) error {
 	plan.Changes = append([]doctor.Change{}, plan.Changes...)
-	return indented(w, struct {
+	return Document(w, struct {
 		Schema string `json:"schema"`
 		Tool   string `json:"tool"`
 		doctor.Plan

@@ -7,10 +7,13 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -57,13 +60,38 @@ func (r *Record) Stamp(at time.Time) { r.At = at.UTC().Format(time.RFC3339) }
 
 // JSON writes r as one indented JSON document with a final newline. The same
 // record gives the same bytes.
-func JSON(w io.Writer, r Record) error { return indented(w, r) }
+func JSON(w io.Writer, r Record) error { return Document(w, r) }
 
-func indented(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
+// Document writes any value as JSON writes a record.
+func Document(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(true)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(inert(b.Bytes()))
+	return err
+}
+
+// inert escapes what a terminal acts on and JSON leaves alone, such as the
+// controls above ASCII and what turns the direction of text. It stands nowhere
+// but inside of texts, so the document means the same.
+func inert(b []byte) []byte {
+	var out []byte
+	for _, r := range string(b) {
+		switch {
+		case r < utf8.RuneSelf && r != 0x7f || shown(r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, hi, lo)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return out
 }
 
 // verbOf is the word for an outcome.

@@ -121,7 +121,7 @@ func SARIF(w io.Writer, tool, version string, all []doctor.Finding) error {
 		r.Fingerprints = map[string]string{"finding/v1": fmt.Sprintf("%s:%d", print, seen[print])}
 		run.Results = append(run.Results, r)
 	}
-	return indented(w, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}})
+	return Document(w, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}})
 }
 
 // ruleOf describes the rule of f. Doctor sorts errors first, so the level is

@@ -1,0 +1,67 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// made returns what an approver did for the change, under any of his
+// identities. Addresses of commits are held against him too: who forges them
+// excludes others, never himself.
+func (k court) made(a Account, roles []Role) (Maker, bool) {
+	who := Person{Accounts: []Account{a}}
+	if strings.Contains(a.ID, "@") {
+		who.Emails = []string{a.ID}
+	}
+	for _, x := range k.in.Policy.People {
+		if x.has(a) {
+			who.Accounts, who.Emails = append(who.Accounts, x.Accounts...), append(who.Emails, x.Emails...)
+		}
+	}
+	// The weightiest role is the one that people are told.
+	for _, role := range Roles {
+		for _, m := range k.makers {
+			if m.Role != role || !slices.Contains(roles, m.Role) {
+				continue
+			}
+			if m.Account.ID != "" && who.has(m.Account) || slices.ContainsFunc(who.Emails, func(e string) bool { return equalAddress(e, m.Email) }) {
+				return m, true
+			}
+		}
+	}
+	return Maker{}, false
+}
+
+// unknown returns the makers of the given roles that nobody can name, once
+// each, in words. A machine does what somebody told it; unless the policy names
+// it, under agents or as somebody's, it could be any of the approvers (I04).
+func (k court) unknown(roles []Role) []string {
+	out := map[string]string{}
+	for _, m := range k.makers {
+		machine := m.Account.Kind == Machine && !k.in.Policy.knows(m.Account)
+		if m.Account.ID != "" && !machine || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
+			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
+		}) {
+			continue
+		}
+		key, who, why := strings.ToLower(m.Email), fmt.Sprintf("%q", m.Email), "has no account that is known"
+		switch {
+		case machine:
+			key, who, why = m.Account.Key(), m.Account.Label(), "is "+Machine.String()+" that agents does not name"
+		case m.Email == "":
+			key, who = "?"+string(m.Role)+m.Where, "somebody"
+		}
+		if _, ok := out[key]; !ok {
+			out[key] = fmt.Sprintf("%s %s %s and %s", who, m.Role.Did(), m.Where, why)
+		}
+	}
+	return slices.Sorted(maps.Values(out))
+}
+
+// knows reports whether the policy says whose an account is, or that it is
+// nobody's.
+func (p *Policy) knows(a Account) bool {
+	return p.agent(a) || slices.ContainsFunc(p.People, func(x Person) bool { return x.has(a) })
+}
