@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the CI clients that the end-to-end tests drive, by exact version:
 # act from Go modules, gitlab-ci-local and Node.js by the lock file of .ci/npm,
-# git, rsync and curl from Debian where this may install packages.
+# git, rsync, curl and a browser from Debian where this may install packages.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -19,7 +19,8 @@ package() {
 	command -v "$1" >/dev/null && return
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 		say "installing the package $1"
-		apt-get install -qq --yes --no-install-recommends "$1" >/dev/null || true
+		apt-get install -qq --yes --no-install-recommends "$1" >/dev/null 2>&1 ||
+			{ apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$1"; } >/dev/null || true
 	fi
 	command -v "$1" >/dev/null || die "$1 is missing: install the package $1"
 }
@@ -48,7 +49,7 @@ packages() {
 }
 
 command -v go >/dev/null || die "go is missing: install Go"
-for program in git rsync curl; do
+for program in git rsync curl chromium; do
 	package "$program"
 done
 tool act github.com/nektos/act v0.2.89

@@ -188,11 +188,14 @@ func TestI09_groups_are_known_by_number(t *testing.T) {
 	}
 	for m, c := range map[policy.Member]fault.Code{
 		group("62499", "acme/leads"): fault.Malformed, group("", "acme/leads"): fault.Policy, group("acme/leads", ""): fault.Policy, role("everybody"): fault.Policy,
-		{Kind: policy.MemberTeam, Host: "https://git.example", ID: "62400"}: fault.Policy,
 	} {
 		if got, err := s.roster(m); err == nil || fault.Of(err).Code != c {
 			t.Errorf("%+v: %q, %v; want %s", m, ids(got), err, c)
 		}
+	}
+	// The same number on another platform is nobody here.
+	if got, err := s.as().Rosters(t.Context(), []policy.Member{{Kind: policy.MemberTeam, Host: "https://git.example", ID: "62400", Name: "acme/leads"}}); err != nil || len(got) != 0 {
+		t.Errorf("team of another platform: %v, %v; want no roster", got, err)
 	}
 	s.fail("/groups/62400/members", http.StatusForbidden)
 	if _, err := s.roster(group("62400", "acme/leads")); fault.Of(err).Kind != fault.Unavailable {

@@ -40,9 +40,6 @@ func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Ro
 }
 
 func (j *Job) roster(ctx context.Context, m policy.Member) ([]policy.Account, error) {
-	if m.Host != j.server.String() {
-		return nil, fault.New(fault.Usage, fault.Policy, "", "%s is of %q, and %s is of %q", m, m.Host, j.Name(), j.server)
-	}
 	if m.Kind == policy.MemberTeam {
 		return j.group(ctx, m)
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
@@ -22,6 +23,22 @@ func TestK02_no_word_begins_a_command_when_it_is_wrapped_to_a_line_of_its_own(t 
 				t.Errorf("a line of %q = %q, want no command at its start", s, l)
 			}
 		}
+	}
+}
+
+// JSON is read by programs, and shown on terminals all the same.
+func TestK04_JSON_holds_nothing_that_a_terminal_acts_on(t *testing.T) {
+	in := map[string]string{"a": "x\x1b[2J\u009b2J\x7f\u202ey\u2028\u200b\U000e0041 Größe 😀 \xff\"\\"}
+	var b strings.Builder
+	if err := Document(&b, in); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsFunc(b.String(), func(r rune) bool { return r != '\n' && !shown(r) }) {
+		t.Errorf("JSON = %q, want printable text alone", b.String())
+	}
+	var out map[string]string
+	if err := json.Unmarshal([]byte(b.String()), &out); err != nil || out["a"] != strings.ToValidUTF8(in["a"], "\ufffd") {
+		t.Errorf("read again = %q, %v; want %q", out["a"], err, in["a"])
 	}
 }
 
