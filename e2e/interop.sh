@@ -157,6 +157,49 @@ cosign_for_us() {
 	refuses 3 'E_SUBJECT|E_EVIDENCE_MISSING' "sallyport, cosign's referrer under another image" sallyport verify "${verify[@]}" --store oci "$other"
 }
 
+# approval_for_cosign: what a person has signed at a terminal, anybody verifies
+# with stock tools.
+approval_for_cosign() {
+	mkdir -p .sallyport
+	cp "$SALLYPORT_TRUSTED_ROOT" .sallyport/lab.json
+	cat >.sallyport/policy.yaml <<POLICY
+version: 1
+artifacts:
+  hello:
+    subject: ["dist/*"]
+    trust: {root: lab.json, sha256: $(sha256sum <.sallyport/lab.json | cut -d' ' -f1)}
+    built-by:
+      - issuer: $issuer
+        repository: acme/widget
+        repository-id: 123456789
+        workflow: .github/workflows/release.yml
+        refs: [refs/heads/main]
+environments:
+  production:
+    requires: {provenance: }
+    approvals: [{group: leads}]
+groups:
+  leads: {members: ["email:dana@acme.example"], issuer: "$SALLYPORT_LAB_ACCOUNTS"}
+people:
+  dana: ["email:dana@acme.example"]
+POLICY
+	accepts "sallyport signs a release set" sallyport release --version v1 --environments production --bundle ours --store dir:ours dist/hello
+	local release
+	release=$(grep -o 'sha256:[0-9a-f]*' "$INTEROP/log" | head -1)
+	approve() (
+		unset GITHUB_ACTIONS
+		SALLYPORT_IDENTITY_TOKEN=$(curl -fsS "$SALLYPORT_LAB/accounts/idtoken?email=dana@acme.example")
+		export SALLYPORT_IDENTITY_TOKEN SALLYPORT_TOKEN=$GITHUB_TOKEN
+		sallyport approve --yes --release "$release" --store dir:.sallyport/bundles --store dir:ours --bundle-dir approved
+	)
+	accepts "a person signs an approval of it" approve
+	local bundle verify=(--trusted-root "$SALLYPORT_TRUSTED_ROOT" --use-signed-timestamps --type https://sallyport.dev/approval/v1 --certificate-oidc-issuer "$SALLYPORT_LAB_ACCOUNTS")
+	bundle=$(echo approved/*)
+	accepts "cosign verifies the approval" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" --certificate-identity dana@acme.example dist/hello
+	refuses 1 'do not match digests in statement' "cosign, the approval for a changed file" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" --certificate-identity dana@acme.example dist/changed
+	refuses 1 'no matching CertificateIdentity' "cosign, the approval as somebody else's" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" --certificate-identity bob@acme.example dist/hello
+}
+
 if [ "${1-}" != inside ]; then
 	prepare
 	exit
@@ -168,4 +211,5 @@ printf x >>dist/changed
 second
 ours_for_cosign
 cosign_for_us
+approval_for_cosign
 echo "interop: $checks checks passed"

@@ -230,10 +230,10 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Code, f.Outcome = why.code, verdict.Deny
 		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", idle.account.Label(), why.reason)
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
-		f.Hint = k.ask(b.group, f.Eligible)
+		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
 	default:
 		f.Found = strings.Join(b.unknown, "; ")
-		f.Hint = k.ask(b.group, f.Eligible)
+		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
 	}
 	if len(b.unknown) > 0 && f.Wanted == "" {
 		f.Wanted = fmt.Sprintf("%d, and one more for each maker that cannot be named", b.rule.Count)
@@ -314,21 +314,26 @@ func (k court) agreed(b bench) string {
 }
 
 // ask is the next step of whoever waits.
-func (k court) ask(g Group, eligible []string) string {
+func (k court) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
 	case n == 0:
 		return "nobody is left who may approve: every member of the group made the change, or has spoken; see sallyport doctor"
+	case n < lack:
+		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has spoken; see sallyport doctor", strings.Join(eligible, " and "), lack)
 	case n <= 5:
 		who = strings.Join(eligible, " or ")
 	}
-	if len(k.sets) == 0 {
-		return "make a release set with sallyport release, for people to approve"
+	i := slices.IndexFunc(k.sets, func(s set) bool {
+		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
+	})
+	if i < 0 {
+		return fmt.Sprintf("make a release set for %q with sallyport release, under this policy, for people to approve", k.in.Environment)
 	}
 	if !slices.ContainsFunc(g.Sources, func(s Source) bool { return s != ByReview }) {
-		return fmt.Sprintf("ask %s for a review on the platform with this in its comment: %s", who, k.sets[0].Digest)
+		return fmt.Sprintf("ask %s for a review on the platform with this in its comment: %s", who, k.sets[i].Digest)
 	}
-	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[0].Digest)
+	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[i].Digest)
 }
 
 // told lists everybody who spoke, and what it came to.

@@ -3,9 +3,11 @@ package policy_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -51,4 +53,46 @@ func TestHint_for_an_unknown_name_shows_the_names_there_are(t *testing.T) {
 	if want := "dist/* or registry.example/acme/app"; f.Code != fault.SubjectMismatch || f.Wanted != want {
 		t.Errorf("finding = %s, wanted %q, want %s and %q", f.Code, f.Wanted, fault.SubjectMismatch, want)
 	}
+}
+
+// Nobody is sent to a release set that no approval of could count for, and who
+// waits for more people than there are is told so.
+func TestHint_for_people_leads_to_a_yes_that_counts(t *testing.T) {
+	hint := func(s scene) string { t.Helper(); return wantWaiting(t, s.judge(t)).Hint }
+	if got := hint(setting(t, second)); !strings.Contains(got, "sallyport approve --release sha256:") {
+		t.Errorf("hint = %q, want the release", got)
+	}
+	for name, spoil := range map[string]func(*statement.Release){
+		"another environment": func(r *statement.Release) { r.Environments[0].Name = "staging" },
+		"made anew":           func(r *statement.Release) { r.Environments[0].ID = "1" },
+		"another policy":      func(r *statement.Release) { r.Policy.SHA256 = strings.Repeat("ab", 32) },
+		"expired":             func(r *statement.Release) { r.ExpiresAt = stamp(now.Add(-time.Second)) },
+	} {
+		s := setting(t, second)
+		s.release = spoil
+		if got, want := hint(s), `make a release set for "production" with sallyport release, under this policy, for people to approve`; got != want {
+			t.Errorf("%s: hint = %q, want %q", name, got, want)
+		}
+	}
+	s := setting(t, second, yes(alice)...)
+	for i := range 2 {
+		s.change.Makers = append(s.change.Makers, policy.Maker{Email: strings.Repeat("x", i+1) + "@y.example", Role: policy.CoAuthor, Where: "commit 4f2a91c"})
+	}
+	if got, want := hint(s), "ask bob or carol or dana@acme.example to run: "; !strings.HasPrefix(got, want) {
+		t.Errorf("hint = %q, want %q", got, want)
+	}
+	s.change.Makers = append(s.change.Makers, policy.Maker{Account: bob, Role: policy.Author, Where: "commit 4f2a91c"})
+	if got, want := hint(s), "no more than carol and dana@acme.example may approve, and 3 are missing"; !strings.HasPrefix(got, want) {
+		t.Errorf("hint = %q, want %q", got, want)
+	}
+}
+
+func TestI07_an_address_of_another_issuer_is_told_so(t *testing.T) {
+	stranger := dana
+	stranger.Host += "/"
+	f := wantRefused(t, setting(t, second, yes(stranger)...).judge(t), "E_SOD")
+	if !strings.Contains(f.Reason, `which has that address from "https://accounts.example" and not from "https://accounts.example/"`) {
+		t.Errorf("reason = %q, want both issuers", f.Reason)
+	}
+	wantAllowed(t, setting(t, second, yes(dana, alice)...).judge(t))
 }
