@@ -279,6 +279,9 @@ func emailOf(token string) string {
 func (r *run) confirm(x proposal) error {
 	fmt.Fprintf(r.Stderr, "\nType the version, %s, to %s it: ", report.Plain(x.set.Version), x.decision)
 	line, err := bufio.NewReader(io.LimitReader(r.stdin(), 1024)).ReadString('\n')
+	if f, ok := r.stdin().(*os.File); !ok || !terminal(f) {
+		fmt.Fprintln(r.Stderr, report.Plain(strings.TrimSpace(line))) // what a terminal has shown
+	}
 	if typed := strings.TrimSpace(line); typed == x.set.Version || typed == report.Plain(x.set.Version) {
 		return nil // as it is, or as it is shown
 	}

@@ -208,8 +208,13 @@ func (r *run) palette() report.Palette {
 	if !ok || r.Getenv("NO_COLOR") != "" {
 		return report.Palette{}
 	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+	if !terminal(f) {
 		return report.Palette{}
 	}
 	return report.Colours
+}
+
+func terminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -50,29 +50,29 @@ func (p *pipeline) enters(j *job) []string {
 	return out
 }
 
-var placeholder = regexp.MustCompile(`\$\[\[.*?\]\]|\$\{\w+\}|\$\w+|%\w+%`)
+var placeholder = lazy(`\$\[\[.*?\]\]|\$\{\w+\}|\$\w+|%\w+%`)
 
 // pattern matches what a text with variables in it may become.
 func pattern(s string) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`^`)
 	end := 0
-	for _, m := range placeholder.FindAllStringIndex(s, 100) {
+	for _, m := range placeholder().FindAllStringIndex(s, 100) {
 		b.WriteString(regexp.QuoteMeta(s[end:m[0]]) + `.*`)
 		end = m[1]
 	}
 	b.WriteString(regexp.QuoteMeta(s[end:]) + `$`)
 	r, err := regexp.Compile(b.String())
 	if err != nil {
-		return everything
+		return everything()
 	}
 	return r
 }
 
-var everything = regexp.MustCompile(``)
+var everything = lazy(``)
 
 func computed(n *node) bool {
-	return n.kind != scalar || placeholder.MatchString(n.text)
+	return n.kind != scalar || placeholder().MatchString(n.text)
 }
 
 func (p *pipeline) deploys() bool {
@@ -154,13 +154,13 @@ func quoted(names []string) string {
 // tiers are what the platform makes of an environment's name, in its order. A
 // group protects tiers, not names.
 var tiers = []struct {
-	is   *regexp.Regexp
+	is   func() *regexp.Regexp
 	tier string
 }{
-	{regexp.MustCompile(`(?i)dev|review|trunk`), "development"},
-	{regexp.MustCompile(`(?i)test|tst|int|ac(ce|)pt|qa|qc|control|quality`), "testing"},
-	{regexp.MustCompile(`(?i)st(a|)g|mod(e|)l|pre|demo|non`), "staging"},
-	{regexp.MustCompile(`(?i)pr(o|)d|live`), "production"},
+	{lazy(`(?i)dev|review|trunk`), "development"},
+	{lazy(`(?i)test|tst|int|ac(ce|)pt|qa|qc|control|quality`), "testing"},
+	{lazy(`(?i)st(a|)g|mod(e|)l|pre|demo|non`), "staging"},
+	{lazy(`(?i)pr(o|)d|live`), "production"},
 }
 
 func (p *pipeline) tier(j *job, name *node) {
@@ -170,7 +170,7 @@ func (p *pipeline) tier(j *job, name *node) {
 	}
 	wanted := ""
 	for _, t := range tiers {
-		if t.is.MatchString(name.str()) {
+		if t.is().MatchString(name.str()) {
 			wanted = t.tier
 			break
 		}

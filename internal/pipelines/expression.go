@@ -56,7 +56,7 @@ func mergeRequest(name string) variable {
 }
 
 // lexeme is the next word of a condition.
-var lexeme = regexp.MustCompile(`^\s*(\$\{\w+\}|\$\w+|"[^"]*"|'[^']*'|/(?:\\.|[^/\\])+/[a-z]*|null\b|==|!=|=~|!~|&&|\|\||!|\(|\))`)
+var lexeme = lazy(`^\s*(\$\{\w+\}|\$\w+|"[^"]*"|'[^']*'|/(?:\\.|[^/\\])+/[a-z]*|null\b|==|!=|=~|!~|&&|\|\||!|\(|\))`)
 
 // maxWords is how long a condition may be; the answer to a longer one is maybe.
 const maxWords = 200
@@ -73,7 +73,7 @@ type condition struct {
 func evaluate(s string, lookup func(string) variable) answer {
 	c := &condition{lookup: lookup}
 	for s = strings.TrimSpace(s); s != ""; s = strings.TrimSpace(s) {
-		m := lexeme.FindStringSubmatch(s)
+		m := lexeme().FindStringSubmatch(s)
 		if m == nil || len(c.words) >= maxWords {
 			return maybe
 		}

@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,13 +9,13 @@ import (
 // judgement is the command that decides, at the beginning of a line or of a
 // part of it; what stands behind it on the line is its tail.
 var (
-	judgement = regexp.MustCompile(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|attest|approve|verify)\b(.*)$`)
-	named     = regexp.MustCompile(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
-	assigned  = regexp.MustCompile(`(?:^|\s)SALLYPORT_ENVIRONMENT=["']?([^\s"']+)`)
-	branching = regexp.MustCompile(`^(?:if|for|while|until|case|elif|else|function)\b|^[\w-]+\s*\(\)|^[{(]|^!`)
-	helps     = regexp.MustCompile(`(?:^|\s)(?:--?h(?:elp)?|help)\b`)
-	indirect  = regexp.MustCompile(`\$\{?sallyport\b`)
-	careless  = regexp.MustCompile(`(?:^|[\s;&|])(?:set\s+\+e|set\s+\+o\s+errexit|exit(?:\s+0)?\s*(?:$|[;&|)}])|trap\b)`)
+	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|attest|approve|verify)\b(.*)$`)
+	named     = lazy(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
+	assigned  = lazy(`(?:^|\s)SALLYPORT_ENVIRONMENT=["']?([^\s"']+)`)
+	branching = lazy(`^(?:if|for|while|until|case|elif|else|function)\b|^[\w-]+\s*\(\)|^[{(]|^!`)
+	helps     = lazy(`(?:^|\s)(?:--?h(?:elp)?|help)\b`)
+	indirect  = lazy(`\$\{?sallyport\b`)
+	careless  = lazy(`(?:^|[\s;&|])(?:set\s+\+e|set\s+\+o\s+errexit|exit(?:\s+0)?\s*(?:$|[;&|)}])|trap\b)`)
 )
 
 const (
@@ -49,7 +48,7 @@ func (j *job) read() []command {
 			if strings.Contains(calls[k].line, "&&") && !calls[k].last && calls[k].blunted == "" {
 				calls[k].blunted = "a list with && does not stop the script"
 			}
-			if indirect.MatchString(calls[k].line) && !strings.Contains(items[0].text, installer) {
+			if indirect().MatchString(calls[k].line) && !strings.Contains(items[0].text, installer) {
 				calls[k].blunted = "what $sallyport holds is not to be seen"
 			}
 		}
@@ -80,7 +79,7 @@ func readScript(item *node, loose string) (out []command, loosens bool) {
 			inner = "it stands in a branch, a function or a text"
 		}
 		// Our installer is a function in a shell of its own.
-		if !strings.Contains(item.text, installer) && careless.MatchString(line) {
+		if !strings.Contains(item.text, installer) && careless().MatchString(line) {
 			inner, loosens = loosened, true
 		}
 	}
@@ -90,13 +89,13 @@ func readScript(item *node, loose string) (out []command, loosens bool) {
 // opens reports whether what follows a line may not be run, or not as a command
 // of its own: a branch, a here-document, a text over several lines.
 func opens(line string) bool {
-	return branching.MatchString(line) || strings.Contains(line, "<<") || strings.Count(line, `"`)%2 == 1 || strings.Count(line, "'")%2 == 1
+	return branching().MatchString(line) || strings.Contains(line, "<<") || strings.Count(line, `"`)%2 == 1 || strings.Count(line, "'")%2 == 1
 }
 
 func call(line string) (command, bool) {
 	rest := line
 	for {
-		if m := judgement.FindStringSubmatch(strings.TrimSpace(rest)); m != nil {
+		if m := judgement().FindStringSubmatch(strings.TrimSpace(rest)); m != nil {
 			return command{verb: m[1], line: line, tail: m[2]}, true
 		}
 		i := strings.Index(rest, "&&")
@@ -118,7 +117,7 @@ func blunt(c command, inner string) string {
 	switch {
 	case inner != "":
 		return inner
-	case branching.MatchString(first):
+	case branching().MatchString(first):
 		return "it stands in a branch"
 	case strings.Contains(tail, "||"):
 		return "what follows || takes its place"
@@ -126,7 +125,7 @@ func blunt(c command, inner string) string {
 		return "it runs in the background"
 	case strings.Contains(tail, "|"):
 		return "the status of a pipe may be that of its last command"
-	case helps.MatchString(tail):
+	case helps().MatchString(tail):
 		return "it only asks for help"
 	}
 	return ""
@@ -157,10 +156,10 @@ func (j *job) gated(c command) string {
 	if v := j.table.get("variables").get("SALLYPORT_ENVIRONMENT"); v != nil {
 		env = value(v).str()
 	}
-	if m := assigned.FindStringSubmatch(c.line); m != nil {
+	if m := assigned().FindStringSubmatch(c.line); m != nil {
 		env = m[1]
 	}
-	if m := named.FindAllStringSubmatch(c.tail, -1); m != nil {
+	if m := named().FindAllStringSubmatch(c.tail, -1); m != nil {
 		env = m[len(m)-1][1]
 	}
 	switch env {
@@ -345,7 +344,7 @@ func (p *pipeline) image(j *job, image *node, s Severity) {
 			p.override(j, e, "entrypoint", e)
 		}
 	}
-	if imageDigest.MatchString(name) {
+	if imageDigest().MatchString(name) {
 		return
 	}
 	p.find(image, Finding{

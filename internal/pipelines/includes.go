@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"regexp"
 	"strings"
 )
 
@@ -166,8 +165,8 @@ func (i include) build() *node {
 }
 
 var (
-	commit      = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-	imageDigest = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
+	commit      = lazy(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+	imageDigest = lazy(`@sha256:[0-9a-f]{64}$`)
 )
 
 // checkIncludes finds includes that somebody else can move to other bytes.
@@ -183,7 +182,7 @@ func checkIncludes(p *pipeline) {
 }
 
 func (p *pipeline) pinned(i include) {
-	if commit.MatchString(i.ref) {
+	if commit().MatchString(i.ref) {
 		return
 	}
 	f := Finding{

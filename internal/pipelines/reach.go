@@ -1,7 +1,6 @@
 package pipelines
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -81,7 +80,7 @@ func refs(n *node) []string {
 }
 
 // byRef are addresses of artifacts of whatever pipeline was last.
-var byRef = regexp.MustCompile(`jobs/artifacts/[^\s"']+/(?:download|raw)`)
+var byRef = lazy(`jobs/artifacts/[^\s"']+/(?:download|raw)`)
 
 // checkElsewhere finds artifacts from other pipelines in a gate, or behind one.
 func checkElsewhere(p *pipeline) {
@@ -103,7 +102,7 @@ func checkElsewhere(p *pipeline) {
 				}
 			}
 		}
-		if m := byRef.FindString(j.text); m != "" {
+		if m := byRef().FindString(j.text); m != "" {
 			f.Found = m
 			p.find(j.spot("script"), f)
 		}
@@ -210,7 +209,7 @@ func checkManual(p *pipeline) {
 	}
 }
 
-var consent = regexp.MustCompile(`(?i)approv|confirm|sign.?off|go.?ahead|consent|promot|release`)
+var consent = lazy(`(?i)approv|confirm|sign.?off|go.?ahead|consent|promot|release`)
 
 // approves returns the job behind j that enters a guarded environment, if j
 // looks like a yes to it.
@@ -223,7 +222,7 @@ func (p *pipeline) approves(j *job) *job {
 		if slices.ContainsFunc(d.needs()[0], func(n need) bool { return n.job == j.name }) {
 			return d
 		}
-		if consent.MatchString(j.name) && p.stage(j) >= 0 && p.stage(j) <= p.stage(d) {
+		if consent().MatchString(j.name) && p.stage(j) >= 0 && p.stage(j) <= p.stage(d) {
 			return d
 		}
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 // signs finds commands that sign something with a token.
-var signs = regexp.MustCompile(`\b(?:cosign|gitsign|slsa-\w+)\b|\b(?:sigstore|npm)\b.*\b(?:sign|publish)\b|--provenance`)
+var signs = lazy(`\b(?:cosign|gitsign|slsa-\w+)\b|\b(?:sigstore|npm)\b.*\b(?:sign|publish)\b|--provenance`)
 
 // checkTokens finds jobs that could sign in the pipeline's name and do not. Each
 // command of such a job can make evidence that looks like the build's.
@@ -38,7 +38,7 @@ func (p *pipeline) token(j *job, e entry) {
 }
 
 func (j *job) signs() bool {
-	if j.component == "attest" || j.component == "approve" || signs.MatchString(j.text) {
+	if j.component == "attest" || j.component == "approve" || signs().MatchString(j.text) {
 		return true
 	}
 	return slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "attest" || c.verb == "approve" })
@@ -50,7 +50,7 @@ func sigstore(aud *node) bool {
 
 // interpolation finds inputs, which are put into the text before anyone reads
 // it as YAML or as a command.
-var interpolation = regexp.MustCompile(`\$\[\[\s*inputs\.([\w-]+)[^\]]*\]\]`)
+var interpolation = lazy(`\$\[\[\s*inputs\.([\w-]+)[^\]]*\]\]`)
 
 // checkInputs finds inputs inside of commands: whoever starts the pipeline
 // writes the command then.
@@ -65,7 +65,7 @@ func checkInputs(p *pipeline) {
 }
 
 func (p *pipeline) interpolated(j *job, line *node) {
-	for _, m := range interpolation.FindAllStringSubmatch(line.String(), 20) {
+	for _, m := range interpolation().FindAllStringSubmatch(line.String(), 20) {
 		if p.bounded(m[1]) {
 			continue
 		}

@@ -155,7 +155,12 @@ func (k court) votes() []vote {
 		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), breakGlass: s.BreakGlass}
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)
-		out = append(out, v)
+		// The same bundle may lie in two stores, written in two ways.
+		if !slices.ContainsFunc(out, func(o vote) bool {
+			return o.payload == v.payload && o.trust == v.trust && o.account.Key() == v.account.Key() && o.time.Equal(v.time)
+		}) {
+			out = append(out, v)
+		}
 	}
 	for _, r := range k.in.Reviews.List {
 		if r.Decision == statement.Approve || r.Decision == statement.Reject {

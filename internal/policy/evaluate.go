@@ -130,7 +130,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		}
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c)).approvals()...)
+		j.Findings = append(j.Findings, convene(in, env, a, c, newest(meeting(in, env, a, c))).approvals()...)
 	}
 	return j
 }
@@ -155,10 +155,11 @@ func evidence(f Fact) verdict.Evidence {
 	}
 }
 
-// requirement looks for one fact that meets q. When there is none it reports
+// requirement looks for the fact that meets q. When there is none it reports
 // the fact that came nearest, because that is the one its builder can mend.
 func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, *Fact) {
 	var nearest *miss
+	var good []Fact
 	var others []string
 	for i := range c.Facts {
 		f := &c.Facts[i]
@@ -172,12 +173,16 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 			continue
 		}
 		m := check(in, a, q, *f)
-		if m == nil {
-			return met(q.Name, summary(in.Now, *f), q.Line), f
-		}
-		if nearest == nil || m.step > nearest.step {
+		switch {
+		case m == nil:
+			good = append(good, *f)
+		case nearest == nil || m.step > nearest.step:
 			nearest = m
 		}
+	}
+	if len(good) > 0 {
+		f := newest(good)[0]
+		return met(q.Name, summary(in.Now, f), q.Line), &f
 	}
 	if nearest != nil {
 		f := deny(nearest.code, q.Name, nearest.line, nearest.reason, nearest.wanted, nearest.hint)
@@ -185,6 +190,26 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 		return f, nil
 	}
 	return missing(a, q, c, others), nil
+}
+
+// newest keeps, of each kind of evidence, what is of the commit that was built
+// last: the same bytes may come of an older commit too, which wants nothing now
+// (G16).
+func newest(all []Fact) []Fact {
+	last := map[string]Fact{}
+	for _, f := range all {
+		kind := f.Statement.PredicateType
+		if l, ok := last[kind]; !ok || f.Time.After(l.Time) {
+			last[kind] = f
+		}
+	}
+	var out []Fact
+	for _, f := range all {
+		if f.Signer.Commit == last[f.Statement.PredicateType].Signer.Commit {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func summary(now time.Time, f Fact) string {

@@ -54,6 +54,11 @@ func (r *reader) people(p *Policy, m mapping) {
 		if slices.ContainsFunc(b.Refs, func(ref string) bool { return strings.HasPrefix(ref, "refs/tags/") }) {
 			r.complain(n, "approve-in: an approval is given on a branch, whose workflow the project controls, not on a tag")
 		}
+		for _, e := range b.Events {
+			if !slices.Contains(b.Forge.Started, e) {
+				r.complain(n, "approve-in: event %q is nothing that a person starts to approve, want %s: whoever causes it would be the approver", e, strings.Join(b.Forge.Started, " or "))
+			}
+		}
 		p.ApproveIn = append(p.ApproveIn, b)
 	}
 	if len(r.complaints) == 0 { // else what is not there was perhaps misspelled

@@ -183,3 +183,43 @@ func TestProspects_say_who_may_not_and_why(t *testing.T) {
 		t.Errorf("may approve = %v, want %v", got, p[0].Eligible)
 	}
 }
+
+// rebuilt is evidence of the same bytes from another run.
+func rebuilt(t *testing.T, commit, run string, at time.Time) policy.Fact {
+	s := signer()
+	s.Commit, s.ConfigDigest, s.SignerDigest, s.Run = commit, commit, commit, run
+	f := stated(t, s, provenance(s))
+	f.Time = at
+	return hashed(f)
+}
+
+// The same bytes may have been built before, from an older commit: what counts
+// is the newest, wherever it stands in the list.
+func TestG16_the_same_bytes_of_an_older_commit_change_nothing(t *testing.T) {
+	older := rebuilt(t, other, "https://code.example/acme/app/runs/6/attempts/1", now.Add(-40*time.Hour))
+	for _, first := range []bool{true, false} {
+		in := setting(t, second, yes(alice, bob)...).input(t)
+		in.Runs = append(in.Runs, policy.Run{URI: older.Signer.Run, State: policy.Succeeded, Commit: other})
+		in.Changes = append(in.Changes, policy.Change{Repository: older.Signer.Repository, Head: other, Order: policy.Older, Reachable: true})
+		put(&in, older, first)
+		wantAllowed(t, policy.Evaluate(in))
+	}
+}
+
+// Evidence of a newer commit is what nobody has seen, and takes its place.
+func TestI13_the_same_bytes_of_a_newer_commit_void_an_approval(t *testing.T) {
+	newer := rebuilt(t, other, "https://code.example/acme/app/runs/8/attempts/1", now.Add(-time.Minute))
+	in := setting(t, second, yes(alice, bob)...).input(t)
+	in.Runs = append(in.Runs, policy.Run{URI: newer.Signer.Run, State: policy.Succeeded, Commit: other})
+	in.Changes = append(in.Changes, policy.Change{Repository: newer.Signer.Repository, Head: other, Order: policy.Newer, Reachable: true})
+	put(&in, newer, false)
+	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+}
+
+// put adds a fact at one end of the list.
+func put(in *policy.Input, f policy.Fact, first bool) {
+	c := &in.Candidates[0]
+	if c.Facts = append(c.Facts, f); first {
+		c.Facts = append([]policy.Fact{f}, c.Facts[:len(c.Facts)-1]...)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -57,8 +56,8 @@ func readable(root fs.FS, name string) error {
 }
 
 var (
-	anchor = regexp.MustCompile(`(?:^|[\s\[{,:-])&([^\s\[\]{},&*]+)`)
-	alias  = regexp.MustCompile(`(?:^|[\s\[{,:-])\*([^\s\[\]{},&*]+)`)
+	anchor = lazy(`(?:^|[\s\[{,:-])&([^\s\[\]{},&*]+)`)
+	alias  = lazy(`(?:^|[\s\[{,:-])\*([^\s\[\]{},&*]+)`)
 )
 
 // plain refuses what the parser would not survive or not see: a second
@@ -94,10 +93,10 @@ func content(lines []string) bool {
 func weigh(lines []string) int {
 	weight, sum := map[string]int{}, 0
 	for i, l := range lines {
-		for _, m := range anchor.FindAllStringSubmatch(l, -1) {
+		for _, m := range anchor().FindAllStringSubmatch(l, -1) {
 			weight[m[1]] = held(lines, i, weight)
 		}
-		for _, m := range alias.FindAllStringSubmatch(l, -1) {
+		for _, m := range alias().FindAllStringSubmatch(l, -1) {
 			if sum += weight[m[1]]; sum > maxWeigh {
 				return sum
 			}
@@ -114,7 +113,7 @@ func held(lines []string, i int, weight map[string]int) int {
 			break
 		}
 		sum++
-		for _, m := range alias.FindAllStringSubmatch(l, -1) {
+		for _, m := range alias().FindAllStringSubmatch(l, -1) {
 			sum += weight[m[1]]
 		}
 		if sum > maxWeigh {

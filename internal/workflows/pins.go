@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
@@ -9,9 +8,9 @@ import (
 )
 
 var (
-	fullCommit = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
-	digested   = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
-	version    = regexp.MustCompile(`(?i)(?:^|[\s=@:/])(v?\d+(?:\.\d+)*(?:[-+.][0-9a-z.-]+)?)(?:$|[\s,;)])`)
+	fullCommit = lazy(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+	digested   = lazy(`@sha256:[0-9a-f]{64}$`)
+	version    = lazy(`(?i)(?:^|[\s=@:/])(v?\d+(?:\.\d+)*(?:[-+.][0-9a-z.-]+)?)(?:$|[\s,;)])`)
 )
 
 // checkPins judges how the actions and workflows that are used are named.
@@ -35,12 +34,12 @@ func (f *flow) checkPin(uses *actionlint.String) {
 	case r.local:
 		return
 	case r.image:
-		if !digested.MatchString(r.part) {
+		if !digested().MatchString(r.part) {
 			f.report(actionUnpinned, uses.Pos, detail{severity: Note, found: uses.Value, wanted: "an image by its sha256 digest", message: "an image is not pinned by its digest", hint: "pin the image by its digest"})
 		}
-	case !fullCommit.MatchString(r.ref) && ours:
+	case !fullCommit().MatchString(r.ref) && ours:
 		f.report(gateUnpinned, uses.Pos, detail{found: uses.Value, wanted: "40 hexadecimal digits after @"})
-	case !fullCommit.MatchString(r.ref):
+	case !fullCommit().MatchString(r.ref):
 		f.report(actionUnpinned, uses.Pos, detail{severity: Warning, found: uses.Value, wanted: "40 hexadecimal digits after @"})
 	default:
 		f.checkCommit(uses, r, ours)
@@ -51,7 +50,7 @@ func (f *flow) checkPin(uses *actionlint.String) {
 // with the comment beside it.
 func (f *flow) checkCommit(uses *actionlint.String, r reference, ours bool) {
 	comment := f.comment(uses.Pos)
-	named := version.FindStringSubmatch(comment)
+	named := version().FindStringSubmatch(comment)
 	if comment != "" && named == nil && !ours {
 		f.report(pinUnnamed, uses.Pos, detail{severity: Note, found: comment, wanted: "a version, like v1.2.3"})
 	}
