@@ -353,14 +353,18 @@ func cut(s string) string {
 
 func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
 	fmt.Fprintf(w, "for %q\n", in.Environment)
-	for _, f := range policy.Preview(in).Judgements[0].Findings {
-		if f.Outcome != verdict.Allow {
-			continue
-		}
-		label := fmt.Sprintf("  %-12s ", report.Plain(f.Requirement))
-		for _, l := range report.Wrap(report.Plain(f.Reason), report.Width-len(label)) {
-			fmt.Fprintf(w, "%s%s\n", label, l)
-			label = strings.Repeat(" ", len(label))
+	said := map[string]bool{} // what holds for several artifacts is said once
+	for _, j := range policy.Preview(in).Judgements {
+		for _, f := range j.Findings {
+			label, text := fmt.Sprintf("  %-12s ", report.Plain(f.Requirement)), report.Plain(f.Reason)
+			if f.Outcome != verdict.Allow || said[label+text] {
+				continue
+			}
+			said[label+text] = true
+			for _, l := range report.Wrap(text, report.Width-len(label)) {
+				fmt.Fprintf(w, "%s%s\n", label, l)
+				label = strings.Repeat(" ", len(label))
+			}
 		}
 	}
 	for _, c := range in.Changes {
@@ -385,7 +389,12 @@ func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
 
 // machine is the proposal for another front end.
 func (x proposal) machine() any {
-	type commit struct{ ID, Title, Author, Time string }
+	type commit struct {
+		ID     string `json:"id"`
+		Title  string `json:"title"`
+		Author string `json:"author"`
+		Time   string `json:"time"`
+	}
 	type environment struct {
 		Name     string              `json:"name"`
 		Base     string              `json:"base,omitempty"`
@@ -430,6 +439,11 @@ func (r *run) doorOf(p *policy.Policy) (door, error) {
 	want := strings.TrimSuffix(r.text("repository"), "/")
 	if want != "" {
 		all = slices.DeleteFunc(all, func(x place) bool { return x.forge.Host+"/"+x.path != want })
+	}
+	// Whoever wrote the policy chose these addresses, and a token goes there.
+	if len(all) == 1 && want == "" && !wellKnown(all[0].forge.Host) {
+		return nil, fault.New(fault.Usage, fault.Config, "if that is where your token may go, say so: --repository "+all[0].forge.Host+"/"+all[0].path,
+			"the policy names a platform of its own, %s", all[0].forge.Host)
 	}
 	if len(all) != 1 {
 		var names []string

@@ -222,6 +222,9 @@ func place(name string) (policy.Place, bool) {
 	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles)}, true
 }
 
+// wellKnown reports whether host is one of the two that everybody knows.
+func wellKnown(host string) bool { return host == "https://github.com" || host == "https://gitlab.com" }
+
 var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
 
 // runURI names the run that asks, as its platform does; empty on a laptop.

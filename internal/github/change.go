@@ -263,17 +263,29 @@ func (j *Job) place(ctx context.Context, c *policy.Change, s story, was past) er
 	default:
 		return fault.New(fault.Usage, fault.Policy, "name a commit that comes before everything that is released", "baseline %s does not come before commit %s", short(c.Base), short(c.Head))
 	}
-	for _, d := range was.newer {
+	if overtaken, err := j.overtaken(ctx, c, s, was.newer, policy.Older, ", which came in after"); err != nil || overtaken {
+		return err
+	}
+	if c.Order == policy.Older {
+		return nil
+	}
+	_, err := j.overtaken(ctx, c, s, was.onWay, policy.Overtaken, ", which is on its way")
+	return err
+}
+
+// overtaken sets the order if one of later is of a descendant.
+func (j *Job) overtaken(ctx context.Context, c *policy.Change, s story, later []deployment, order policy.Order, how string) (bool, error) {
+	for _, d := range later {
 		older, err := j.before(ctx, c.Head, d.SHA, s)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if older {
-			c.Order, c.Deployed = policy.Older, d.words()+", which came after and is on its way or in"
-			return nil
+			c.Order, c.Deployed = order, d.words()+how
+			return true, nil
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // before says whether head is an ancestor of sha.

@@ -97,7 +97,8 @@ func (j *Job) runOf(s deploymentStatus) int64 {
 // past is what was deployed into an environment before.
 type past struct {
 	base    *deployment  // the newest that really succeeded
-	newer   []deployment // after it: on their way, or in although their run failed later
+	newer   []deployment // after it, and in, although their run failed later
+	onWay   []deployment // after it, and past the rules
 	skipped []string     // in words: what looks like a deployment and does not count
 	byHand  []deployment // that no workflow made
 	asked   int
@@ -180,8 +181,11 @@ func (j *Job) weigh(ctx context.Context, p *past, d deployment, q policy.ChangeQ
 	case in && r.succeeded():
 		p.base = &d
 		return true, nil
-	case in, onItsWay(r, all[0]):
+	case in:
 		p.newer = append(p.newer, d)
+		return false, nil
+	case onItsWay(r, all[0]):
+		p.onWay = append(p.onWay, d)
 		return false, nil
 	}
 	return skip("did not succeed")

@@ -106,8 +106,8 @@ func (s *survey) span(ctx context.Context) error {
 	}
 	if d, err := j.overtaken(ctx, h.onWay, c.Head); err != nil {
 		return err
-	} else if d != nil {
-		c.Order, c.Deployed = policy.Older, d.words()+", on its way"
+	} else if d != nil && c.Order != policy.Older {
+		c.Order, c.Deployed = policy.Overtaken, d.words()+", on its way"
 	}
 	return nil
 }

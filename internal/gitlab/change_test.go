@@ -366,12 +366,12 @@ func TestG16_order_of_deployments(t *testing.T) {
 	s.deployed(7061, "s2", "status", "blocked")
 	order("m1", policy.Newer) // nobody approved it yet
 	s.post("/deployments/7061/review", fields{"user": bob, "status": "approved"})
-	order("m1", policy.Older)
+	order("m1", policy.Overtaken)
 	order("s2", policy.Newer)
 	s.deployed(7061, "s2", "status", "canceled")
 	order("m1", policy.Newer)
 	s.deployed(7062, "s2", "status", "running")
-	order("m1", policy.Older)
+	order("m1", policy.Overtaken)
 	s.deployed(7062, "s2", "status", "running", "deployable", nil)
 	order("m1", policy.Newer) // said by API, run by nobody
 	s.deployed(7063, "c1", "status", "running")

@@ -72,17 +72,23 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 }
 
 // At returns a place for somebody who is not in a job: the project at path on
-// the server at server, asked with SALLYPORT_TOKEN or GITLAB_TOKEN. A job's
-// address of the API is believed for its own server alone.
+// the server at server, asked with SALLYPORT_TOKEN or GITLAB_TOKEN. The latter
+// goes to gitlab.com or to the server that the environment names, and a job's
+// address of the API is believed for its own server alone: who wrote a policy
+// chose the server's name.
 func At(getenv func(string) string, server, path string) (*Job, error) {
 	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, id: path, path: path}
-	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
+	server = strings.TrimSuffix(server, "/")
+	own := strings.TrimSuffix(getenv("CI_SERVER_URL"), "/")
+	if own == "" {
+		own = "https://gitlab.com"
+	}
+	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" && server == own {
 		j.access = getenv("GITLAB_TOKEN")
 	}
 	if !projectPath().MatchString(path) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "project %q, want group/name", path)
 	}
-	server = strings.TrimSuffix(server, "/")
 	values := map[string]string{"server": server, "api": server + "/api/v4"}
 	if strings.TrimSuffix(getenv("CI_SERVER_URL"), "/") == server && getenv("CI_API_V4_URL") != "" {
 		values["api"] = getenv("CI_API_V4_URL")

@@ -49,17 +49,28 @@ type set struct {
 	at time.Time
 }
 
-// convene gathers what is known about the change behind a candidate.
-func convene(in Input, env Environment, a Artifact, c Candidate, used []Fact) court {
-	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: used, changed: len(used) > 0}
-	for _, f := range used {
+// convene gathers what is known about the change behind a candidate. Whoever
+// made any of the commits that its bytes came of made it; what enters, and has
+// to come after what is there, is the newest of them.
+func convene(in Input, env Environment, a Artifact, c Candidate, all []Fact) court {
+	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: newest(all), changed: len(all) > 0}
+	heads := map[string]bool{}
+	for _, f := range k.used {
+		heads[f.Signer.Commit] = true
+	}
+	var seen []Change
+	for _, f := range all {
 		ch, ok := in.change(f.Signer)
 		if !ok {
 			k.changed = false
 			continue
 		}
-		if !slices.ContainsFunc(k.changes, func(x Change) bool { return x.Repository == ch.Repository && x.Head == ch.Head }) {
-			k.changes, k.makers = append(k.changes, ch), append(k.makers, ch.Makers...)
+		if slices.ContainsFunc(seen, func(x Change) bool { return x.Repository == ch.Repository && x.Head == ch.Head }) {
+			continue
+		}
+		seen, k.makers = append(seen, ch), append(k.makers, ch.Makers...)
+		if heads[ch.Head] {
+			k.changes = append(k.changes, ch)
 		}
 	}
 	for _, f := range c.Facts {
@@ -123,9 +134,13 @@ func (k court) order() []verdict.Finding {
 		switch c.Order {
 		case First, Same, Newer:
 		case Older:
-			out = append(out, deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("commit %s is older than what is in the environment, or was approved for it since", short(c.Head)),
+			out = append(out, deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("commit %s is older than what is in the environment", short(c.Head)),
 				"a commit that comes after", "release a newer commit; going back is a rollback, and is asked for as one"))
 			out[len(out)-1].Found = c.Deployed
+		case Overtaken:
+			n := deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("something newer than commit %s is on its way", short(c.Head)), "", "wait how that ends: if it comes in, this is older")
+			n.Outcome, n.Pending, n.Found = verdict.Wait, true, c.Deployed
+			out = append(out, n)
 		default:
 			out = append(out, deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("commit %s does not come after what is in the environment: their histories have parted, or cannot be told", short(c.Head)),
 				"a commit that comes after", "merge what is deployed into what you release"))

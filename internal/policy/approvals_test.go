@@ -194,7 +194,7 @@ func TestG14_one_reason_for_one_commit_with_several_pieces_of_evidence(t *testin
 func TestG16_only_what_comes_after_what_is_deployed_may_enter(t *testing.T) {
 	for o, want := range map[policy.Order]verdict.Outcome{
 		policy.OrderUnknown: verdict.Deny, policy.First: verdict.Allow, policy.Same: verdict.Allow, policy.Newer: verdict.Allow,
-		policy.Older: verdict.Deny, policy.Diverged: verdict.Deny, -1: verdict.Deny, 99: verdict.Deny,
+		policy.Older: verdict.Deny, policy.Diverged: verdict.Deny, policy.Overtaken: verdict.Wait, -1: verdict.Deny, 99: verdict.Deny,
 	} {
 		s := setting(t, second, yes(alice, bob)...)
 		s.change.Order = o
@@ -205,7 +205,10 @@ func TestG16_only_what_comes_after_what_is_deployed_may_enter(t *testing.T) {
 		if want == verdict.Allow {
 			continue
 		}
-		if f := wantDenied(t, v); f.Code != fault.Rollback || f.Found != "deployment 8" || f.Hint == "" {
+		if v.Pending() != (want == verdict.Wait) {
+			t.Errorf("order %d: pending = %v, want it where something is on its way", o, v.Pending())
+		}
+		if f := refusals(v)[0]; f.Code != fault.Rollback || f.Found != "deployment 8" || f.Hint == "" {
 			t.Errorf("order %d: finding = %+v, want %s with the deployment", o, f, fault.Rollback)
 		}
 	}

@@ -130,7 +130,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		}
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, convene(in, env, a, c, newest(meeting(in, env, a, c))).approvals()...)
+		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c)).approvals()...)
 	}
 	return j
 }

@@ -93,14 +93,15 @@ type Maker struct {
 // Order says how what wants to enter stands to what is in the environment.
 type Order int
 
-// The orders; OrderUnknown and Older deny.
+// The orders. OrderUnknown, Older and Diverged deny; Overtaken waits.
 const (
 	OrderUnknown Order = iota
 	First              // nothing is deployed
 	Same               // the same commit is deployed
 	Newer              // what is deployed is an ancestor
-	Older              // what is deployed, or approved and on its way, is a descendant
+	Older              // what is deployed is a descendant
 	Diverged           // neither is an ancestor of the other
+	Overtaken          // a descendant is on its way: it may come in, or fail
 )
 
 // Change is who made what wants to enter, since what is deployed: the

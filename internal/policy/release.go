@@ -99,7 +99,7 @@ type Standing struct {
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.Policy.Artifact(c.Subject.Name)
-	k := convene(in, env, artifact, c, newest(seenFacts(in, env, artifact, c)))
+	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
 	rules := env.Approvals
 	if env.BreakGlass != nil {
 		rules = append(slices.Clone(rules), Rule{Group: env.BreakGlass.Group})
@@ -122,7 +122,7 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.Policy.Artifact(c.Subject.Name)
-	k := convene(in, env, artifact, c, newest(seenFacts(in, env, artifact, c)))
+	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
 	out := map[string][]string{}
 	for _, r := range env.Approvals {
 		out[r.Group] = k.eligible(k.seat(r, nil))

@@ -203,6 +203,8 @@ func TestG16_the_same_bytes_of_an_older_commit_change_nothing(t *testing.T) {
 		in.Changes = append(in.Changes, policy.Change{Repository: older.Signer.Repository, Head: other, Order: policy.Older, Reachable: true})
 		put(&in, older, first)
 		wantAllowed(t, policy.Evaluate(in))
+		in.Changes[1].Makers = []policy.Maker{{Account: bob, Role: policy.Author, Where: "commit 1f2e3d4"}}
+		wantWaiting(t, policy.Evaluate(in)) // whoever made it then has made it
 	}
 }
 
