@@ -155,7 +155,7 @@ var allowed = map[string]map[string]string{
 	"release.yml test":    {"contents": "read"},
 	"release.yml record":  {"contents": "write"},
 	"release.yml attest":  {"contents": "read", "id-token": "write", "attestations": "write"},
-	"release.yml publish": {"contents": "write", "attestations": "read", "actions": "read"},
+	"release.yml publish": {"contents": "write", "attestations": "read", "actions": "read", "deployments": "read"},
 }
 
 func TestP04_workflow_permissions(t *testing.T) {
