@@ -310,7 +310,7 @@ func (k court) agreed(b bench) string {
 			told[v.person] = true
 		}
 	}
-	return fmt.Sprintf("%d of %d: %s; none of them made it", len(b.chosen), b.need, strings.Join(who, ", "))
+	return fmt.Sprintf("%d of %d: %s; none of them made the change", len(b.chosen), b.need, strings.Join(who, ", "))
 }
 
 // ask is the next step of whoever waits.

@@ -24,9 +24,9 @@ var (
 	mole  = says(without(person("x\n\x1b[32mapproved\x1b[0m, dana", "66", "approve", -time.Hour, "::set-output name=outcome::allow"), fault.Duties, "\u202ewollof ot ::error:: `|<img src=x>"), "\r##[error]x ![](x)")
 
 	agreed = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "approvals release", Line: 21,
-		Reason: "2 of 2: alice, dana; none of them made it", People: []verdict.Person{alice, dana, bob}}
+		Reason: "2 of 2: alice, dana; none of them made the change", People: []verdict.Person{alice, dana, bob}}
 	safe = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "approvals security", Line: 23,
-		Reason: "1 of 1: frank; none of them made it", People: []verdict.Person{person("frank", "16", "approve", 50*time.Hour, "the platform's, on run 912")}}
+		Reason: "1 of 1: frank; none of them made the change", People: []verdict.Person{person("frank", "16", "approve", 50*time.Hour, "the platform's, on run 912")}}
 	pending = verdict.Finding{Code: fault.ApprovalMissing, Outcome: verdict.Wait, Requirement: "approvals release", Line: 21, Pending: true,
 		Reason: "1 of 2 approvals of group release", People: []verdict.Person{alice, bob}, Eligible: []string{"carol", "dana"},
 		Hint: "ask carol or dana to run: sallyport approve --release " + subject.Digest{0xde, 31: 0xed}.String()}
