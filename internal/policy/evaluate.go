@@ -130,17 +130,18 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		}
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c)).approvals()...)
+		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c, check)).approvals()...)
 	}
 	return j
 }
 
-// meeting returns every fact that meets a requirement.
-func meeting(in Input, env Environment, a Artifact, c Candidate) []Fact {
+// meeting returns every fact that meets a requirement, as test sees it: check,
+// or meets.
+func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Requirement, Fact) *miss) []Fact {
 	var out []Fact
 	for _, f := range c.Facts {
 		if f.Trust == a.Trust.Key() && slices.ContainsFunc(env.Requires, func(q Requirement) bool {
-			return f.Statement.PredicateType == q.PredicateType && check(in, a, q, f) == nil
+			return f.Statement.PredicateType == q.PredicateType && test(in, a, q, f) == nil
 		}) {
 			out = append(out, f)
 		}

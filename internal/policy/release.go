@@ -43,7 +43,7 @@ func Seen(in Input) []statement.DigestSet {
 	env, _ := in.Policy.Environment(in.Environment)
 	for _, c := range in.Candidates {
 		a, _ := in.Policy.Artifact(c.Subject.Name)
-		for _, f := range seenFacts(in, env, a, c) {
+		for _, f := range meeting(in, env, a, c, meets) {
 			all = append(all, f.StatementHash)
 		}
 	}
@@ -99,7 +99,7 @@ type Standing struct {
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.Policy.Artifact(c.Subject.Name)
-	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
+	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	rules := env.Approvals
 	if env.BreakGlass != nil {
 		rules = append(slices.Clone(rules), Rule{Group: env.BreakGlass.Group})
@@ -122,22 +122,10 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.Policy.Artifact(c.Subject.Name)
-	k := convene(in, env, artifact, c, seenFacts(in, env, artifact, c))
+	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	out := map[string][]string{}
 	for _, r := range env.Approvals {
 		out[r.Group] = k.eligible(k.seat(r, nil))
-	}
-	return out
-}
-
-func seenFacts(in Input, env Environment, a Artifact, c Candidate) []Fact {
-	var out []Fact
-	for _, f := range c.Facts {
-		if f.Trust == a.Trust.Key() && slices.ContainsFunc(env.Requires, func(q Requirement) bool {
-			return f.Statement.PredicateType == q.PredicateType && meets(in, a, q, f) == nil
-		}) {
-			out = append(out, f)
-		}
 	}
 	return out
 }
