@@ -44,7 +44,8 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 	for _, e := range p.Environments {
 		names = append(names, e.Name)
 	}
-	all, err := files(root.FS(), names)
+	// ./ is our own action in one repository only, and there the policy says so.
+	all, err := files(root.FS(), names, p.Artifacts[0].BuiltBy[0].Repository)
 	if err != nil || r.on("offline") {
 		return all, err
 	}

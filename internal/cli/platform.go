@@ -82,7 +82,7 @@ func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
-func files(root fs.FS, environments []string) ([]doctor.Finding, error) {
+func files(root fs.FS, environments []string, repository string) ([]doctor.Finding, error) {
 	var out []doctor.Finding
 	names, err := workflows.Files(root)
 	if err != nil {
@@ -93,7 +93,7 @@ func files(root fs.FS, environments []string) ([]doctor.Finding, error) {
 		if err != nil {
 			return nil, usage("%w", err)
 		}
-		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport"})
+		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport", Repository: repository})
 		if err != nil {
 			return nil, err
 		}
