@@ -37,12 +37,16 @@ cd "$work"
 export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
 : >"$GITHUB_OUTPUT"
 
+# without drops lines and is waited for, so that what is left of a command's
+# errors stands where it belongs.
+without() { grep -v "$1" >&2 || true; }
+
 # run shows a command, runs it without the runner's own commands in its output,
 # and shows its exit status if it is not 0.
 run() {
   printf '$ %s\n' "$*"
   local status=0
-  "${@/#sallyport/$sallyport}" 2> >(grep -v '^::' >&2 || true) || status=$?
+  { "${@/#sallyport/$sallyport}" 2>&1 >&3 | without '^::'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 }
 
@@ -143,7 +147,7 @@ approve() (
   export BROWSER=$work/browser SALLYPORT_TOKEN=$GITHUB_TOKEN
   printf '$ sallyport approve --release %s…\n' "${release:0:19}"
   status=0
-  printf 'v1.4.0\n' | "$sallyport" approve --release "$release" 2> >(grep -v '^Your browser\|^http\|^$\|kept in' >&2 || true) || status=$?
+  { printf 'v1.4.0\n' | "$sallyport" approve --release "$release" 2>&1 >&3 | without '^Your browser\|^http\|^$'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 )
 approve alice@acme.example

@@ -45,6 +45,7 @@ type proposal struct {
 	fact     policy.Fact
 	chosen   chosen
 	inputs   []policy.Input // one for each environment
+	counts   []time.Time    // until when its gate counts the decision
 	decision string
 	expires  time.Time
 }
@@ -185,9 +186,24 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 		if lacking := policy.Lacking(in); len(lacking) > 0 && x.decision == statement.Approve {
 			return fault.New(fault.Refused, lacking[0].Code, lacking[0].Hint, "there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
 		}
-		x.inputs = append(x.inputs, in)
+		x.inputs, x.counts = append(x.inputs, in), append(x.counts, r.counts(*x, in))
 	}
+	x.expires = slices.MaxFunc(x.counts, time.Time.Compare) // no longer than anybody counts it
 	return nil
+}
+
+// counts returns until when the gate of an environment counts a decision of
+// now. A no counts until it expires, whatever the policy says of a yes.
+func (r *run) counts(x proposal, in policy.Input) time.Time {
+	env, _ := in.Policy.Environment(in.Environment)
+	life := env.MaxAge
+	if r.on("break-glass") && env.BreakGlass != nil {
+		life = env.BreakGlass.MaxAge
+	}
+	if until := r.now.Add(life); x.decision == statement.Approve && until.Before(x.expires) {
+		return until
+	}
+	return x.expires
 }
 
 // sayIt signs the decision, makes sure that the gate will count it, and stores
@@ -204,20 +220,14 @@ func (r *run) sayIt(x proposal) error {
 	a := statement.Approval{
 		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
-		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: []statement.DigestSet{},
+		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: seen(x.inputs),
 	}
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
-		for _, d := range policy.Seen(in) {
-			if !slices.Contains(a.Evidence, d) {
-				a.Evidence = append(a.Evidence, d)
-			}
-		}
 		for _, c := range in.Changes {
 			a.Since = c.Base
 		}
 	}
-	slices.SortFunc(a.Evidence, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
 	predicate, err := a.JSON()
 	if err != nil {
 		return err
@@ -329,8 +339,11 @@ func (r *run) showProposal(x proposal) error {
 	for _, s := range x.chosen.list {
 		fmt.Fprintf(w, "  %s\n    %s\n", report.Plain(s.Name), s.Digest)
 	}
-	for _, in := range x.inputs {
-		x.showEnvironment(w, in)
+	for i, in := range x.inputs {
+		showEnvironment(w, in)
+		if x.counts[i].Before(x.expires) {
+			fmt.Fprintf(w, "  counts until %s\n", stamp(x.counts[i]))
+		}
 	}
 	fmt.Fprintf(w, "  made by      %s\n  expires      %s\n", report.Plain(x.fact.Signer.Run), stamp(x.expires))
 	return nil
@@ -351,21 +364,21 @@ func cut(s string) string {
 	return s
 }
 
-func (x proposal) showEnvironment(w io.Writer, in policy.Input) {
+func showEnvironment(w io.Writer, in policy.Input) {
 	fmt.Fprintf(w, "for %q\n", in.Environment)
-	said := map[string]bool{} // what holds for several artifacts is said once
+	type row struct{ label, text string }
+	var rows []row // what holds for several artifacts is said once
+	width := len("may approve")
 	for _, j := range policy.Preview(in).Judgements {
 		for _, f := range j.Findings {
-			label, text := fmt.Sprintf("  %-12s ", report.Plain(f.Requirement)), report.Plain(f.Reason)
-			if f.Outcome != verdict.Allow || said[label+text] {
-				continue
-			}
-			said[label+text] = true
-			for _, l := range report.Wrap(text, report.Width-len(label)) {
-				fmt.Fprintf(w, "%s%s\n", label, l)
-				label = strings.Repeat(" ", len(label))
+			x := row{report.Plain(cmp.Or(f.Requirement, string(f.Code))), report.Plain(f.Reason)}
+			if !slices.Contains(rows, x) {
+				rows, width = append(rows, x), max(width, len(x.label))
 			}
 		}
+	}
+	for _, x := range rows {
+		paragraph(w, fmt.Sprintf("  %-*s  ", width, x.label), x.text)
 	}
 	for _, c := range in.Changes {
 		since := "since the beginning: nothing is deployed"

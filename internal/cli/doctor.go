@@ -233,9 +233,6 @@ func settingsCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if a := r.text("action"); a != "plan" && a != "apply" {
-		return answer{}, usage("settings %q, want plan or apply", a)
-	}
 	asked := r.list("environment")
 	for _, name := range asked {
 		if _, ok := p.Environment(name); !ok {

@@ -124,7 +124,11 @@ func (r *run) read(in inputs.Input, v *value, rest []string) error {
 		list = []string{in.Default}
 	}
 	if len(list) == 0 && in.Required {
-		return usage("--%s is missing: %s", in.Name, in.Usage)
+		name := "--" + in.Name
+		if in.Arguments && !in.List {
+			name = strings.Join(in.Choices, " or ")
+		}
+		return usage("%s is missing: %s", name, in.Usage)
 	}
 	if in.Kind == inputs.Choice && len(list) == 1 && !slices.Contains(in.Choices, list[0]) {
 		return usage("--%s %q is not one of %s", in.Name, list[0], strings.Join(in.Choices, ", "))

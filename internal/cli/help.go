@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
-const usageText = `sallyport lets an artifact into an environment only if its evidence verifies.
+const usageText = `sallyport lets an artifact into an environment only if its evidence verifies and
+people who did not make it have said yes, where the policy asks for that.
 
 usage: sallyport COMMAND [flags] [SUBJECT...]
 
@@ -62,7 +63,7 @@ func helpCommand(w io.Writer, args []string) error {
 		return usage("unknown command %q%s", args[0], nearest(args[0]))
 	}
 	paragraph(w, "", c.Summary)
-	fmt.Fprintf(w, "\nusage: sallyport %s [flags]%s\n\n", c.Name, arguments(c))
+	fmt.Fprintf(w, "\nusage: sallyport %s %s\n\n", c.Name, arguments(c))
 	for _, in := range c.Inputs {
 		if !in.Where.In(inputs.Flag) || in.Secret {
 			continue
@@ -75,10 +76,16 @@ func helpCommand(w io.Writer, args []string) error {
 }
 
 func arguments(c inputs.Component) string {
-	if slices.ContainsFunc(c.Inputs, func(i inputs.Input) bool { return i.Arguments }) {
-		return " SUBJECT..."
+	for _, i := range c.Inputs {
+		switch {
+		case !i.Arguments:
+		case i.List:
+			return "[flags] SUBJECT..."
+		default:
+			return strings.Join(i.Choices, "|") + " [flags]"
+		}
 	}
-	return ""
+	return "[flags]"
 }
 
 func details(in inputs.Input) string {

@@ -75,14 +75,18 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	repository, requester := origin(r.Getenv)
 	set := statement.Release{
 		Version: r.text("version"), Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
-		Run: runURI(r.Getenv), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)), Evidence: []statement.DigestSet{},
+		Run: runURI(r.Getenv), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)),
 	}
 	g, _, err := r.gate(p, c, r.at)
 	if err != nil {
 		return set, err
 	}
 	g.Deciding = true // it names what shall enter; another run may deploy it
-	for _, name := range r.list("environments") {
+	var looks []policy.Input
+	for i, name := range r.list("environments") {
+		if slices.Contains(r.list("environments")[:i], name) {
+			return set, usage("--environments names %q twice", name)
+		}
 		in, err := r.look(g, p, c, name)
 		if err != nil {
 			return set, err
@@ -92,14 +96,24 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 			return set, fault.New(fault.Refused, f.Code, f.Hint, "%q could not enter %q: %s", c.list[0].Name, name, f.Reason)
 		}
 		set.Environments = append(set.Environments, statement.Place{Name: name, ID: in.Protection.ID})
+		looks = append(looks, in)
+	}
+	set.Evidence = seen(looks)
+	return set, nil
+}
+
+// seen lists the evidence of all environments, each once, in order.
+func seen(looks []policy.Input) []statement.DigestSet {
+	out := []statement.DigestSet{}
+	for _, in := range looks {
 		for _, d := range policy.Seen(in) {
-			if !slices.Contains(set.Evidence, d) {
-				set.Evidence = append(set.Evidence, d)
+			if !slices.Contains(out, d) {
+				out = append(out, d)
 			}
 		}
 	}
-	slices.SortFunc(set.Evidence, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
-	return set, nil
+	slices.SortFunc(out, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
+	return out
 }
 
 // gate returns the gate of this command, which asks at, and the trusted roots
@@ -157,6 +171,9 @@ func (r *run) released(set statement.Release, c chosen, digest subject.Digest, r
 	end := r.platform.Group("sallyport: release " + set.Version)
 	fmt.Fprintf(r.Stdout, "release   %s of %s, for %s\n", report.Plain(set.Version), plural(len(c.list), "artifact"), report.Plain(strings.Join(names, " and ")))
 	fmt.Fprintf(r.Stdout, "  %s\n  approve it with  sallyport approve --release %s\n  kept in          %s\n", digest, digest, report.Plain(shortName(receipt.Local.ID)))
+	for _, s := range receipt.Stored {
+		fmt.Fprintf(r.Stdout, "  stored in        %s\n", report.Plain(s.Store))
+	}
 	end()
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Sallyport: release %s, for %s\n\n| artifact | digest |\n|---|---|\n", report.Code(set.Version), report.Code(strings.Join(names, ", ")))

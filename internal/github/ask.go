@@ -41,6 +41,8 @@ const (
 	readContents permission = `add "contents: read", "pull-requests: read" and "deployments: read" to the job's permissions`
 	readPeople   permission = "give SALLYPORT_TOKEN a token that may read the organization's members and teams"
 	readAdmin    permission = "use a token that may read the repository's administration"
+	readEvidence permission = `add "attestations: read" to the job's permissions`
+	signIn       permission = "give SALLYPORT_TOKEN a token that is good"
 )
 
 // at is the path of a resource of the repository.
@@ -67,7 +69,16 @@ func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, err
 	if err != nil || a.found || a.status == http.StatusNotFound {
 		return a, err
 	}
-	return answer{}, store.Status("the GitHub API", a.status, string(p))
+	return answer{}, notTold(a.status, p)
+}
+
+// notTold is the fault of a status that is no answer. No permission helps who
+// has no token, or one that is not good any more.
+func notTold(status int, p permission) error {
+	if status == http.StatusUnauthorized {
+		p = signIn
+	}
+	return store.Status("the GitHub API", status, string(p))
 }
 
 // raw asks now, and leaves it to the caller what a status means.

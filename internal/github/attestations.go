@@ -124,7 +124,7 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, after string)
 	case status == http.StatusNotFound:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles about %s", a.Name(), d)
 	case status != 0:
-		return nil, "", store.Status("the GitHub API", status, `add "attestations: read" to the job's permissions`)
+		return nil, "", notTold(status, readEvidence)
 	}
 	return nil, "", a.job.unanswered(err)
 }

@@ -115,7 +115,7 @@ func (a *Attestations) bulkPage(ctx context.Context, digests []string, after str
 			return page, true, nil
 		case status == http.StatusNotFound, status == http.StatusUnauthorized, status == http.StatusForbidden:
 		case status != 0:
-			return bulkPage{}, false, store.Status("the GitHub API", status, `add "attestations: read" to the job's permissions`)
+			return bulkPage{}, false, notTold(status, readEvidence)
 		default:
 			return bulkPage{}, false, a.job.unanswered(err)
 		}

@@ -75,7 +75,7 @@ func TestTable(t *testing.T) {
 			if (i.Kind == Choice) != (len(i.Choices) > 0) {
 				t.Errorf("%s: input %s has choices %q for its kind", c.Name, i.Name, i.Choices)
 			}
-			if i.Kind == Choice && !slices.Contains(i.Choices, i.Default) {
+			if i.Kind == Choice && !i.Required && !slices.Contains(i.Choices, i.Default) {
 				t.Errorf("%s: the default of %s is %q, want one of %q", c.Name, i.Name, i.Default, i.Choices)
 			}
 			if i.Kind == Bool && i.Default != "false" {

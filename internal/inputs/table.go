@@ -178,7 +178,7 @@ func reject() Component {
 	c.Where, c.Outputs = Flag, nil
 	var flags []Input
 	for _, i := range c.Inputs {
-		if !i.Secret {
+		if !i.Secret && i.Name != "break-glass" { // a no needs no glass broken
 			flags = append(flags, flagOnly(i))
 		}
 	}
@@ -231,7 +231,7 @@ func doctor() Component {
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
 			{Name: "root", Usage: "the directory of the repository", Default: ".", Kind: Path, Where: Flag},
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
-			flagOnly(offline),
+			{Name: "offline", Usage: "look at the files alone; open no connection", Default: "false", Kind: Bool, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "sarif"}, Where: Flag},
 			{Name: "output", Usage: "the file to write the answer to instead", Kind: Path, Where: Flag},
 		},
@@ -245,7 +245,7 @@ func settings() Component {
 		Summary: "Show, or make, the settings of the platform that the policy asks for.",
 		Where:   Flag,
 		Inputs: []Input{
-			{Name: "action", Usage: "plan shows the difference, apply makes it: plan or apply", Required: true, Arguments: true, Where: Flag},
+			{Name: "action", Usage: "plan shows the difference, apply shows and makes it", Required: true, Arguments: true, Kind: Choice, Choices: []string{"plan", "apply"}, Where: Flag},
 			{Name: "environment", Usage: "the environment; all of the policy if empty", List: true, Where: Flag},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},

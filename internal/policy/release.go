@@ -117,14 +117,17 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	return out
 }
 
-// MayApprove names who could approve a subject, by rule, and how many each rule
-// needs.
+// MayApprove names who could approve a subject, by group. A group that has a
+// veto and no more is not among them: nobody waits for its yes.
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.Policy.Artifact(c.Subject.Name)
 	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	out := map[string][]string{}
 	for _, r := range env.Approvals {
+		if r.Veto {
+			continue
+		}
 		out[r.Group] = k.eligible(k.seat(r, nil))
 	}
 	return out
