@@ -128,7 +128,7 @@ func MayApprove(in Input, c Candidate) map[string][]string {
 		if r.Veto {
 			continue
 		}
-		out[r.Group] = k.eligible(k.seat(r, nil))
+		out[r.Group] = k.eligible(k.seat(r, k.votes()))
 	}
 	return out
 }
