@@ -79,7 +79,7 @@ func (w *walk) authors(ctx context.Context) error {
 				return err
 			}
 		}
-		for _, email := range coAuthors(c.Commit.Message) {
+		for _, email := range policy.CoAuthors(c.Commit.Message) {
 			if err := w.named(ctx, policy.CoAuthor, c, email, nil); err != nil {
 				return err
 			}

@@ -63,26 +63,7 @@ type signature struct {
 var (
 	numbered = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,18})\+([A-Za-z0-9_-]+(?:\[bot\])?)$`) })
 	login    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]+$`) })
-	trailer  = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?im)^[ \t]*co-authored-by[ \t]*:[ \t]*(.*?)[ \t\r]*$`)
-	})
-	single = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^<>]*<[ \t]*([^<>@,\s]+@[^<>@,\s]+)[ \t]*>$`) })
 )
-
-// coAuthors returns the addresses in the trailers of a message, wherever in it
-// they stand. One that is not an address is returned as it is: it is somebody,
-// and nobody knows who.
-func coAuthors(message string) []string {
-	var out []string
-	for _, m := range trailer().FindAllStringSubmatch(message, -1) {
-		if a := single().FindStringSubmatch(m[1]); a != nil {
-			out = append(out, a[1])
-		} else {
-			out = append(out, m[1])
-		}
-	}
-	return out
-}
 
 // noReply takes apart an address that the platform gave to one of its accounts.
 // The new form holds the number; the old one holds the login, which may have

@@ -202,7 +202,7 @@ func (s *survey) wrote(ctx context.Context, c commit, where string) error {
 	if err := s.by(ctx, c.AuthorEmail, policy.Author, where); err != nil {
 		return err
 	}
-	for _, e := range coAuthors(c.Message) {
+	for _, e := range policy.CoAuthors(c.Message) {
 		if err := s.by(ctx, e, policy.CoAuthor, where); err != nil {
 			return err
 		}
