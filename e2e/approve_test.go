@@ -165,7 +165,7 @@ func (s *story) author(t *testing.T) {
 		t.Errorf("client exit %d, job %q with exit code %d; want failure with 3", got.exit, got.jobs["approve"], got.product["approve"])
 	}
 	for _, want := range []string{"E_SOD", "commit " + s.r.sha[:7]} {
-		if !strings.Contains(got.log, want) {
+		if !got.cut() && !strings.Contains(got.log, want) {
 			t.Errorf("nobody is told %q", want)
 		}
 	}
@@ -260,7 +260,7 @@ func (s *story) judge(t *testing.T, got result, want map[string]answer, reason s
 		}
 		refusals++
 		s.refused(t, got, environment, a)
-		if !strings.Contains(got.log, a.code) || !strings.Contains(strings.Join(strings.Fields(got.log), " "), reason) {
+		if !got.cut() && (!strings.Contains(got.log, a.code) || !strings.Contains(strings.Join(strings.Fields(got.log), " "), reason)) {
 			t.Errorf("nobody is told %s, and %q", a.code, reason)
 		}
 	}
