@@ -79,7 +79,7 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 		}
 	}
 	if no == nil {
-		return fault.New(fault.Refused, fault.Duties, "", "the policy asks for no approvals of %q", x.set.Version)
+		return fault.New(fault.Refused, fault.Duties, "say under environments whose approvals are asked for, with approvals or break-glass", "the policy asks for no such word about %q", x.set.Version)
 	}
 	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
 }

@@ -109,8 +109,12 @@ func (k court) approvals() []verdict.Finding {
 	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
 		return nil // without evidence it is denied for that, and nobody's yes is about anything
 	}
-	if !k.changed {
-		return []verdict.Finding{deny(fault.Duties, "approvals", k.env.Line, "nothing says who made this change, so nobody can be told apart from its makers", "", "mend the evidence first")}
+	if !k.changed || len(k.makers) == 0 {
+		// Somebody started the run at least: a change that nobody made was not seen.
+		f := deny(fault.Duties, "approvals", k.env.Line, "nothing says who made this change, so nobody can be told apart from its makers",
+			"its authors, committers, pushers and whoever started its run", "run the gate again with a token that may read commits, requests and runs; if that does not help, please report this")
+		f.Found = fmt.Sprintf("%d makers of commit %s", len(k.makers), short(k.used[0].Signer.Commit))
+		return []verdict.Finding{f}
 	}
 	found := k.order()
 	votes := k.votes()
@@ -138,7 +142,7 @@ func (k court) order() []verdict.Finding {
 				"a commit that comes after", "release a newer commit; going back is a rollback, and is asked for as one"))
 			out[len(out)-1].Found = c.Deployed
 		case Overtaken:
-			n := deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("something newer than commit %s is on its way", short(c.Head)), "", "wait how that ends: if it comes in, this is older")
+			n := deny(fault.Rollback, "order", k.env.Line, fmt.Sprintf("something newer than commit %s is on its way", short(c.Head)), "nothing newer on its way", "wait how that ends: if it comes in, this is older")
 			n.Outcome, n.Pending, n.Found = verdict.Wait, true, c.Deployed
 			out = append(out, n)
 		default:

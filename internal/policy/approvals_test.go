@@ -191,6 +191,17 @@ func TestG14_one_reason_for_one_commit_with_several_pieces_of_evidence(t *testin
 	wantDenied(t, s.judge(t))
 }
 
+func TestI01_a_change_that_nobody_made_was_not_seen(t *testing.T) {
+	s := setting(t, second, yes(alice, bob)...)
+	wantAllowed(t, s.judge(t))
+	s.change.Makers = nil
+	if f := wantDenied(t, s.judge(t)); f.Code != fault.Duties || f.Found == "" || f.Wanted == "" || f.Hint == "" {
+		t.Errorf("finding = %+v, want %s with what was found, wanted and to do", f, fault.Duties)
+	}
+	s.change.Makers = []policy.Maker{{Account: account("91", "tom"), Role: policy.Trigger, Where: "run 7, attempt 1"}}
+	wantAllowed(t, s.judge(t))
+}
+
 func TestG16_only_what_comes_after_what_is_deployed_may_enter(t *testing.T) {
 	for o, want := range map[policy.Order]verdict.Outcome{
 		policy.OrderUnknown: verdict.Deny, policy.First: verdict.Allow, policy.Same: verdict.Allow, policy.Newer: verdict.Allow,

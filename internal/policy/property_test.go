@@ -155,7 +155,9 @@ func (m model) scene(t testing.TB, base scene) scene {
 	env.Approvals, env.Separate, env.BreakGlass, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
 	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), nil
 	s := base
-	s.policy, s.ballots, s.rosters, s.change.Makers = &p, nil, nil, nil
+	// Somebody outside of the model has started the run: there is always one.
+	starter := policy.Maker{Account: account("9999", "starter"), Role: policy.Trigger, Where: "run 7, attempt 1"}
+	s.policy, s.ballots, s.rosters, s.change.Makers = &p, nil, nil, []policy.Maker{starter}
 	s.protection.Asked = m.asked
 	for i, x := range m.identities {
 		if x.agent {

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// about is a policy about one repository.
+func about(host, repository string) *policy.Policy {
+	f := policy.Forge{Host: host, Mark: "/"}
+	return &policy.Policy{Artifacts: []policy.Artifact{{BuiltBy: []policy.Builder{{Forge: f, Repository: repository}}}}}
+}
+
+// at is a command at somebody's terminal.
+func at(env, flags map[string]string) *run {
+	r := &run{Command: Command{Getenv: func(name string) string { return env[name] }, Now: time.Now}, values: map[string][]string{}}
+	for name, value := range flags {
+		r.values[name] = []string{value}
+	}
+	return r
+}
+
+func TestJ05_a_token_goes_to_no_host_that_only_a_policy_names(t *testing.T) {
+	strange := about("https://code.example", "acme/app")
+	if _, err := at(nil, nil).doorOf(strange); err == nil || fault.Of(err).Kind != fault.Usage || fault.Of(err).Hint == "" {
+		t.Errorf("a host of the policy's own: %v, want usage and what to type", err)
+	}
+	for name, c := range map[string]struct {
+		p     *policy.Policy
+		flags map[string]string
+	}{
+		"a host that a person names":      {strange, map[string]string{"repository": "https://code.example/acme/app"}},
+		"a host that everybody knows":     {about("https://github.com", "acme/app"), nil},
+		"one that everybody knows, named": {about("https://github.com", "acme/app"), map[string]string{"repository": "https://github.com/acme/app/"}},
+	} {
+		if d, err := at(nil, c.flags).doorOf(c.p); err != nil || d == nil {
+			t.Errorf("%s: %v, want a door", name, err)
+		}
+	}
+	if _, err := at(nil, map[string]string{"repository": "https://github.com/acme/other"}).doorOf(about("https://github.com", "acme/app")); fault.Of(err).Kind != fault.Usage {
+		t.Errorf("a repository that the policy does not name: %v, want usage", err)
+	}
+}
+
+func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
+	var sent []string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = append(sent, r.Header.Get("Authorization"))
+		http.NotFound(w, r)
+	}))
+	defer s.Close()
+	r := at(map[string]string{"SALLYPORT_TOKEN": "canary", "GITHUB_API_URL": s.URL}, nil)
+	forge := policy.Forge{Host: "https://github.com", Mark: "/"}
+	query := []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}
+	for want, open := range map[string]func(policy.Forge, string) (door, error){
+		"":              r.elsewhere,
+		"Bearer canary": func(f policy.Forge, repository string) (door, error) { return r.openDoor(f, repository) },
+	} {
+		sent = nil
+		d, err := open(forge, "acme/app")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = d.Runs(t.Context(), query) // what it answers is not the question
+		if len(sent) == 0 {
+			t.Fatal("nothing was asked")
+		}
+		for _, got := range sent {
+			if got != want {
+				t.Errorf("authorization %q, want %q", got, want)
+			}
+		}
+	}
+}
+
+// near is a door that answers everything.
+type near struct {
+	door
+	asked int
+}
+
+func (n *near) Change(context.Context, policy.ChangeQuery) (policy.Change, error) {
+	n.asked++
+	return policy.Change{Order: policy.First}, nil
+}
+
+func TestI01_commits_of_another_repository_are_not_counted_as_none(t *testing.T) {
+	n := &near{}
+	d := doors{n, at(nil, nil), about("https://github.com", "acme/app"), "https://github.com/acme/app"}
+	if _, err := d.Change(t.Context(), policy.ChangeQuery{Repository: "https://github.com/acme/other"}); fault.Of(err).Code != fault.Duties || n.asked != 0 {
+		t.Errorf("another repository: %v after %d questions, want a refusal", err, n.asked)
+	}
+	if c, err := d.Change(t.Context(), policy.ChangeQuery{Repository: "https://github.com/acme/app"}); err != nil || c.Order != policy.First || n.asked != 1 {
+		t.Errorf("the own repository: %+v, %v, want the door's answer", c, err)
+	}
+}
+
+func TestE13_a_flag_has_no_variable_in_a_job(t *testing.T) {
+	env := map[string]string{"SALLYPORT_REPOSITORY": "https://github.com/evil/app", "SALLYPORT_YES": "true", "SALLYPORT_REASON": "go", "GITHUB_REPOSITORY": "acme/app"}
+	c := Command{Getenv: func(name string) string { return env[name] }, Now: time.Now}
+	for job, want := range map[string]string{"": "https://github.com/evil/app true go", "true": "  go"} {
+		env["GITHUB_ACTIONS"] = job
+		r, err := c.newRun(t.Context(), "approve", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		yes := r.text("yes")
+		if yes == "false" {
+			yes = ""
+		}
+		if got := fmt.Sprintf("%s %s %s", r.text("repository"), yes, r.text("reason")); got != want {
+			t.Errorf("in a job %q: %q, want %q", job, got, want)
+		}
+	}
+}
