@@ -16,7 +16,7 @@ import (
 //
 //	approvals FILE [one]  give production two approvals of group release
 //	person EMAIL|none     somebody at a terminal, signed in; or nobody
-//	dispatch LOGIN ID RUN become a run of the approve workflow that somebody started
+//	dispatch LOGIN ID RUN [ATTEMPT [WORKFLOW]] become a run of the approve workflow that somebody started
 //	webjob NAME ID JOB    the same where pipelines are started on a page
 //	waiting CODE ...      the gate waits, for these reasons, and passed on nothing
 //	history N             N commits since what is deployed, in two merged requests
@@ -105,17 +105,25 @@ func person(ts *testscript.TestScript, neg bool, args []string) {
 
 func dispatch(ts *testscript.TestScript, neg bool, args []string) {
 	s := on(ts)
-	login, run := args[0], args[2]
+	login, run, attempt, workflow := args[0], args[2], 1, "approve.yml"
+	if len(args) > 3 {
+		n, err := strconv.Atoi(args[3])
+		ts.Check(err)
+		attempt = n
+	}
+	if len(args) > 4 {
+		workflow = args[4]
+	}
 	id, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	who := map[string]any{"login": login, "id": id, "type": "User"}
-	shape, err := json.Marshal(map[string]any{"event": "workflow_dispatch", "path": ".github/workflows/approve.yml", "name": "approve", "actor": who, "triggering_actor": who, "head_branch": "main"})
+	shape, err := json.Marshal(map[string]any{"event": "workflow_dispatch", "path": ".github/workflows/" + workflow, "name": "approve", "run_attempt": attempt, "actor": who, "triggering_actor": who, "head_branch": "main"})
 	ts.Check(err)
 	_, err = s.control("PUT", "/github/repos/"+s.repo+"/runs/"+run, string(shape))
 	ts.Check(err)
-	ref := s.repo + "/.github/workflows/approve.yml@refs/heads/main"
+	ref := s.repo + "/.github/workflows/" + workflow + "@refs/heads/main"
 	claims, err := json.Marshal(map[string]any{
-		"event_name": "workflow_dispatch", "actor": login, "actor_id": args[1], "run_id": run, "workflow": "approve", "workflow_ref": ref, "job_workflow_ref": ref,
+		"event_name": "workflow_dispatch", "actor": login, "actor_id": args[1], "run_id": run, "run_attempt": strconv.Itoa(attempt), "workflow": "approve", "workflow_ref": ref, "job_workflow_ref": ref,
 	})
 	ts.Check(err)
 	ts.Setenv("SALLYPORT_TOKEN", "")

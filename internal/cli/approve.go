@@ -98,12 +98,8 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 	if x.set, x.fact, err = r.findRelease(g, p, digest); err != nil {
 		return x, err
 	}
-	if x.set.PolicyDigest != p.Digest {
-		return x, fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
-			"release %q was made under policy %s, and %s is %s", x.set.Version, x.set.PolicyDigest, r.text("policy"), p.Digest)
-	}
-	if r.now.After(x.set.Expires) {
-		return x, fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "release %q has expired at %s", x.set.Version, x.set.ExpiresAt)
+	if err := r.current(x.set, p); err != nil {
+		return x, err
 	}
 	if x.chosen, err = r.pick(x.set); err != nil {
 		return x, err
@@ -121,6 +117,18 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 		x.expires = x.set.Expires
 	}
 	return x, r.lookInto(&x, g, p)
+}
+
+// current refuses a release set that no gate would take any more.
+func (r *run) current(set statement.Set, p *policy.Policy) error {
+	if set.PolicyDigest != p.Digest {
+		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
+			"release %q was made under policy %s, and %s is %s", set.Version, set.PolicyDigest, r.text("policy"), p.Digest)
+	}
+	if r.now.After(set.Expires) {
+		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "release %q has expired at %s", set.Version, set.ExpiresAt)
+	}
+	return nil
 }
 
 // findRelease looks the release set up by its own digest.

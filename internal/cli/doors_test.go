@@ -10,6 +10,8 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // about is a policy about one repository.
@@ -118,5 +120,23 @@ func TestE13_a_flag_has_no_variable_in_a_job(t *testing.T) {
 		if got := fmt.Sprintf("%s %s %s", r.text("repository"), yes, r.text("reason")); got != want {
 			t.Errorf("in a job %q: %q, want %q", job, got, want)
 		}
+	}
+}
+
+func TestI10_a_release_that_no_gate_would_take_is_not_approved(t *testing.T) {
+	p := about("https://github.com", "acme/app")
+	r := at(nil, nil)
+	r.now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	set := statement.Set{Expires: r.now}
+	if err := r.current(set, p); err != nil {
+		t.Errorf("in its last second: %v, want none", err)
+	}
+	set.Expires = r.now.Add(-time.Second)
+	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
+		t.Errorf("a second later: %v, want %s and what to do", err, fault.ApprovalStale)
+	}
+	set.Expires, set.PolicyDigest = r.now, subject.Digest{1}
+	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
+		t.Errorf("under another policy: %v, want %s and what to do", err, fault.ApprovalStale)
 	}
 }
