@@ -384,3 +384,21 @@ func TestI04_a_machine_acts_for_somebody_unless_the_policy_names_it(t *testing.T
 		wantWaiting(t, made(t, owned, m, yes(alice, bob)...).judge(t)) // the machine is alice's
 	}
 }
+
+// Of two yeses that do not count, the one that was meant for here explains more
+// than the one that was meant for elsewhere, in whatever order they came.
+func TestI01_a_yes_for_another_environment_does_not_hide_the_author(t *testing.T) {
+	staging := func(a *statement.Approval) { a.Environments[0].Name = "staging" }
+	for _, ballots := range [][]ballot{
+		{{by: alice, say: staging}, {by: bob}},
+		{{by: bob}, {by: alice, say: staging}},
+	} {
+		s := setting(t, one(t), ballots...)
+		wantAllowed(t, s.judge(t))
+		s.change.Makers = append(s.change.Makers, policy.Maker{Account: bob, Role: policy.Author, Where: "commit 9f2c1e7"})
+		if f := wantRefused(t, s.judge(t), "E_SOD"); !strings.Contains(f.Reason, "wrote commit 9f2c1e7") {
+			t.Errorf("reason = %q, want what bob did", f.Reason)
+		}
+	}
+	wantRefused(t, setting(t, one(t), ballot{by: alice, say: staging}).judge(t), "E_APPROVAL_STALE")
+}

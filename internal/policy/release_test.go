@@ -225,3 +225,29 @@ func put(in *policy.Input, f policy.Fact, first bool) {
 		c.Facts = append([]policy.Fact{f}, c.Facts[:len(c.Facts)-1]...)
 	}
 }
+
+// What the same bytes were built from before counts too: where nobody says who
+// made that, nobody can be told apart from them.
+func TestI01_an_older_commit_whose_makers_are_not_known_denies(t *testing.T) {
+	older := rebuilt(t, other, "https://code.example/acme/app/runs/6/attempts/1", now.Add(-40*time.Hour))
+	in := setting(t, second, yes(alice, bob)...).input(t)
+	in.Runs = append(in.Runs, policy.Run{URI: older.Signer.Run, State: policy.Succeeded, Commit: other})
+	put(&in, older, true)
+	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Duties {
+		t.Errorf("finding = %+v, want %s", f, fault.Duties)
+	}
+	in.Changes = append(in.Changes, policy.Change{Repository: older.Signer.Repository, Head: other, Order: policy.Older, Reachable: true})
+	wantAllowed(t, policy.Evaluate(in))
+}
+
+func TestMayApprove_names_nobody_who_has_approved(t *testing.T) {
+	for _, c := range []struct {
+		ballots []ballot
+		want    bool
+	}{{nil, true}, {yes(alice), false}} {
+		in := setting(t, second, c.ballots...).input(t)
+		if got := policy.MayApprove(in, in.Candidates[0])["release"]; slices.Contains(got, "alice") != c.want {
+			t.Errorf("may approve = %v, want alice among them: %v", got, c.want)
+		}
+	}
+}
