@@ -1,38 +1,56 @@
 # Two commands matter: `make demo` shows the main job offline, `make test`
 # passes every test. The others are parts of them.
+#
+# One set of build flags serves every stage. A flag is part of the key under
+# which Go keeps a compiled package, so a second set compiles everything twice.
+# GOFLAGS given by the caller come first and stay.
 export CGO_ENABLED := 0
-GOFLAGS_REPRO := -trimpath -buildvcs=false -ldflags='-s -w -buildid='
+export GOFLAGS := $(strip $(filter-out -trimpath,$(GOFLAGS)) -trimpath)
+GOFLAGS_REPRO := -buildvcs=false -ldflags='-s -w -buildid='
+
+# Tests use this lab; without the variable each test binary builds one itself.
+export SALLYPORT_LAB_BINARY := $(CURDIR)/bin/sallyport-lab
+
+# Longer than any stage takes on a busy machine with empty caches; a stage that
+# is stuck ends here, with the stack of every goroutine.
+TIMEOUT := 30m
+
+STAGE := @./.ci/stage.sh
 
 .PHONY: demo test unit lab-test e2e lint bench interop fuzz build
 
-build: bin/sallyport bin/sallyport-lab
+build: bin/sallyport-lab bin/sallyport
 
 bin/sallyport: FORCE
 	@mkdir -p bin
-	go build $(GOFLAGS_REPRO) -o $@ .
+	@go build $(GOFLAGS_REPRO) -o $@ .
 
 bin/sallyport-lab: FORCE
 	@mkdir -p bin
-	go build -C internal/lab -trimpath -o ../../$@ ./sallyport-lab
+	@go build -C internal/lab -o ../../$@ ./sallyport-lab
 
 demo: ## the main job on this machine, without an account or a network
 	@./docs/demo.sh
 
-test: unit lab-test e2e lint ## everything
+# The order matters: the lab and the product fill the build cache with nearly
+# every package that the stages after them need.
+test: ## everything
+	$(STAGE) "build the lab and the product" $(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory unit lab-test e2e lint
 
-unit:
-	go test ./...
+unit: bin/sallyport-lab
+	$(STAGE) "unit tests and scenarios of the product" go test -timeout $(TIMEOUT) ./...
 
 lab-test: ## the lab, and its toy platform against the published description
-	npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
-	cd internal/lab && go test -tags contract ./...
+	$(STAGE) "fetch GitHub's API description" npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
+	$(STAGE) "tests of the lab" go test -C internal/lab -timeout $(TIMEOUT) -tags contract ./...
 
-e2e: ## the same scenarios through real CI clients
-	./e2e/install.sh
-	go test -tags e2e -count=1 -timeout 30m ./e2e/...
+e2e: bin/sallyport-lab ## the same scenarios through real CI clients
+	$(STAGE) "install the CI clients" ./e2e/install.sh
+	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/...
 
 lint:
-	./.ci/lint.sh
+	$(STAGE) "linters" ./.ci/lint.sh
 
 bench: ## one table: docs/performance.md
 	./bench/run.sh

@@ -34,7 +34,7 @@ tool() {
 	bin=$cache/$1-$3/$1
 	if [ ! -x "$bin" ]; then
 		say "building $1 $3, once"
-		GOBIN=${bin%/*} GOFLAGS='' CGO_ENABLED=0 go install "$2@$3" || die "$1 $3 could not be built"
+		GOBIN=${bin%/*} GOFLAGS=-trimpath CGO_ENABLED=0 go install "$2@$3" || die "$1 $3 could not be built"
 	fi
 }
 

@@ -30,7 +30,7 @@ tool() {
 	local bin=$cache/$1-$3/$1
 	if [ ! -x "$bin" ]; then
 		say "building $1 $3, once"
-		GOBIN=${bin%/*} GOFLAGS='' GOWORK=off CGO_ENABLED=0 go install "$2@$3" || die "$1 $3 could not be built"
+		GOBIN=${bin%/*} GOFLAGS=-trimpath GOWORK=off CGO_ENABLED=0 go install "$2@$3" || die "$1 $3 could not be built"
 	fi
 }
 

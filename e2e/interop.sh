@@ -23,7 +23,7 @@ prepare() {
 	export CGO_ENABLED=0 GOWORK=off
 	if [ ! -x "$cosign" ]; then
 		echo "interop: building cosign v3.1.3, once; this takes minutes"
-		GOBIN=${cosign%/*} GOFLAGS='' nice go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 || die "cosign could not be built"
+		GOBIN=${cosign%/*} GOFLAGS=-trimpath nice go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 || die "cosign could not be built"
 	fi
 	go build -trimpath -o "$temp/sallyport" .
 	go build -C internal/lab -trimpath -o "$temp/sallyport-lab" ./sallyport-lab

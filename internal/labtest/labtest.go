@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -93,7 +94,8 @@ func Start(t testing.TB, args ...string) *Lab {
 }
 
 // binary builds the lab, once in each test binary. SALLYPORT_LAB_BINARY names
-// one that was built before.
+// one that was built before. Of several test binaries one compiles; the others
+// wait and then only link, because Go's build cache has the packages.
 var binary = sync.OnceValues(func() (string, error) {
 	if b := os.Getenv("SALLYPORT_LAB_BINARY"); b != "" {
 		return b, nil
@@ -104,6 +106,14 @@ var binary = sync.OnceValues(func() (string, error) {
 	}
 	if binaryDir, err = os.MkdirTemp("", "sallyport-labtest-"); err != nil {
 		return "", err
+	}
+	lock, err := os.Open(filepath.Join(dir, "go.mod")) // any file that all builds of this tree share
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", fmt.Errorf("waiting for other builds of the lab: %w", err)
 	}
 	out := filepath.Join(binaryDir, "sallyport-lab")
 	cmd := exec.Command("go", "build", "-trimpath", "-o", out, "./sallyport-lab")
