@@ -21,6 +21,9 @@ func attestCommand(r *run) (answer, error) {
 			"attest signs with the identity of a job, and no platform runs this")
 	}
 	c, err := r.subjects(workspace)
+	if err == nil {
+		err = c.sha256()
+	}
 	if err != nil {
 		return answer{}, err
 	}

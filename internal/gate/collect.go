@@ -1,16 +1,12 @@
 package gate
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -20,9 +16,6 @@ import (
 type Item struct {
 	Source string
 	raw    []byte
-	order  subject.Digest // of raw: the order is that of no store and no network
-	bundle sigstore.Bundle
-	err    error
 }
 
 // Collect asks every store for everything about subjects. It returns an error
@@ -42,27 +35,14 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return distinct(found, len(subjects))
-}
-
-// distinct drops copies of the same bytes and sorts by digest, so that verdicts
-// do not depend on who answered first.
-func distinct(found [][]store.Evidence, subjects int) ([]Item, error) {
 	var items []Item
-	seen := map[subject.Digest]bool{}
 	for _, list := range found {
 		for _, e := range list {
-			d := subject.Digest(sha256.Sum256(e.Bundle))
-			if seen[d] {
-				continue
-			}
-			seen[d] = true
-			items = append(items, Item{Source: e.Source, raw: e.Bundle, order: d})
+			items = append(items, Item{Source: e.Source, raw: e.Bundle})
 		}
 	}
-	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
+	if limit := store.MaxPerSubject * max(1, len(subjects)); len(items) > limit {
+		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
 	}
-	slices.SortFunc(items, func(a, b Item) int { return bytes.Compare(a.order[:], b.order[:]) })
 	return items, nil
 }

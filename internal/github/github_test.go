@@ -218,7 +218,7 @@ func TestAttestations(t *testing.T) {
 			repo := "acme/store-" + name
 			l.Set(t, "/github/repos/"+repo, map[string]any{"inline_bundles": inline})
 			j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", repo))
-			s := subject.Subject{Name: "x", Digest: subject.Digest{1, byte(len(name))}}
+			s := subject.Subject{Name: "x", Digest: subject.SHA256([32]byte{1, byte(len(name))})}
 			const n = 103
 			for i := range n {
 				r, err := j.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)})
@@ -229,7 +229,7 @@ func TestAttestations(t *testing.T) {
 					t.Fatalf("URL = %q, want %q", r.URL, want)
 				}
 			}
-			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.Digest{9}}})
+			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -251,7 +251,7 @@ func TestO02_more_attestations_than_the_limit(t *testing.T) {
 	l := labtest.Shared(t)
 	l.Set(t, "/github/repos/acme/many", map[string]any{})
 	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/many"))
-	s := subject.Subject{Digest: subject.Digest{2}}
+	s := subject.Subject{Digest: subject.SHA256([32]byte{2})}
 	for i := range store.MaxPerSubject + 1 {
 		if i == store.MaxPerSubject {
 			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
@@ -270,7 +270,7 @@ func TestO02_more_attestations_than_the_limit(t *testing.T) {
 // An API that does not answer, or will not, is never an empty list.
 func TestGitHub_API_failures(t *testing.T) {
 	l := labtest.Start(t)
-	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	s := []subject.Subject{{Digest: subject.SHA256([32]byte{3})}}
 	for name, c := range map[string]struct {
 		fault map[string]any
 		kind  fault.Kind
@@ -308,7 +308,7 @@ func TestGitHub_API_failures(t *testing.T) {
 func TestPut_without_permission(t *testing.T) {
 	l := labtest.Shared(t)
 	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_TOKEN", "wrong"))
-	_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, subject.Digest{4}, 0)})
+	_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, subject.SHA256([32]byte{4}), 0)})
 	wantFault(t, err, fault.Usage, fault.Config)
 }
 
@@ -318,7 +318,7 @@ func TestPut_answer_lost(t *testing.T) {
 	l := labtest.Start(t)
 	j, _ := job(t, l.As(t, "github", nil))
 	l.Fault(t, map[string]any{"target": "github", "match": "^POST ", "action": "persist_then_fail", "status": 502, "times": 1})
-	s := subject.Subject{Digest: subject.Digest{5}}
+	s := subject.Subject{Digest: subject.SHA256([32]byte{5})}
 	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
 		t.Fatal(err)
 	}

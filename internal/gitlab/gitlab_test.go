@@ -154,7 +154,7 @@ func TestPackages(t *testing.T) {
 	l := labtest.Shared(t)
 	l.Set(t, "/gitlab/projects/31", map[string]any{"path": "acme/packages"})
 	j, _ := job(t, with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", "31", "CI_PROJECT_PATH", "acme/packages"))
-	a, b := subject.Subject{Digest: subject.Digest{1}}, subject.Subject{Digest: subject.Digest{2}}
+	a, b := subject.Subject{Digest: subject.SHA256([32]byte{1})}, subject.Subject{Digest: subject.SHA256([32]byte{2})}
 	const n = 104
 	for i := range n {
 		rec := store.Record{Subjects: []subject.Subject{a}, Bundle: fmt.Appendf(nil, `{"n":%d}`, i)}
@@ -167,7 +167,7 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
-	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.Digest{3}}: 0} {
+	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.SHA256([32]byte{3})}: 0} {
 		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
 		if err != nil || len(found) != want {
 			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found), err, want)
@@ -179,7 +179,7 @@ func TestPackages(t *testing.T) {
 // protected environment.
 func TestGitLab_API_failures(t *testing.T) {
 	l := labtest.Start(t)
-	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	s := []subject.Subject{{Digest: subject.SHA256([32]byte{3})}}
 	for name, c := range map[string]struct {
 		fault map[string]any
 		kind  fault.Kind
@@ -250,7 +250,7 @@ func TestO02_listings(t *testing.T) {
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 			j.Budget = 3 * time.Second
-			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
@@ -278,7 +278,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 		}
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/packages"):
-			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.Digest{1}.Hex())
+			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.SHA256([32]byte{1}).Hex())
 		case strings.Contains(r.URL.Path, "/packages/9/"):
 			t.Error("a package of another name or version was read")
 		case strings.HasSuffix(r.URL.Path, "/package_files"):
@@ -289,7 +289,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 	}))
 	defer instance.Close()
 	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
-	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 	if err != nil || len(found) != 1 {
 		t.Errorf("found %d bundles, %v; want the one", len(found), err)
 	}

@@ -3,7 +3,6 @@ package gitlab
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"net/http"
 	"sort"
 	"strings"
@@ -160,7 +159,7 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 	if len(r.Bundle) > store.MaxBundleBytes {
 		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", len(r.Bundle), store.MaxBundleBytes)
 	}
-	digest := subject.Digest(sha256.Sum256(r.Bundle)).Hex()
+	digest := subject.Sum(r.Bundle).Hex()
 	_, err = store.Each(ctx, r.Subjects, func(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
 		return nil, p.upload(ctx, c, s.Digest, digest, r.Bundle)
 	})

@@ -306,7 +306,7 @@ func sound(t *testing.T, p *policy.Policy) {
 		}
 		asksPeople(t, p, e)
 		for _, q := range e.Requires {
-			if !strings.Contains(q.PredicateType, "://") || q.MaxAge < 0 {
+			if len(q.PredicateTypes) == 0 || !strings.Contains(q.PredicateTypes[0], "://") || q.MaxAge < 0 {
 				t.Fatalf("requirement = %+v, want the URI of a predicate type", q)
 			}
 		}

@@ -34,6 +34,9 @@ type Requirements struct {
 	Timestamps int  // timestamp authorities that signed a time
 	Timed      bool // a time is required, from an authority or under a log's promise
 	Proofs     bool // every log entry carries an inclusion proof, not only a promise
+	// Intermediates accepts certificates between the root and the signer from the
+	// bundle, for an authority whose trusted root holds its root alone.
+	Intermediates bool
 }
 
 // The requirements of the known arrangements.
@@ -53,6 +56,7 @@ var (
 type Rejection struct {
 	Code fault.Code
 	Err  error
+	Hint string // the next step, where the reason has one of its own
 }
 
 // Error returns the reason.

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -153,7 +152,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 	if len(b) > maxManifest {
 		return body{}, false, tooLarge(r.host, maxManifest)
 	}
-	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")), etag: resp.Header.Get("ETag")}
+	m = body{bytes: b, digest: subject.Sum(b), mediaType: mediaType(resp.Header.Get("Content-Type")), etag: resp.Header.Get("ETag")}
 	for _, want := range []string{ref, resp.Header.Get("Docker-Content-Digest")} {
 		if strings.HasPrefix(want, "sha256:") && want != m.digest.String() {
 			return body{}, false, r.otherBytes(want, m.digest)
@@ -190,7 +189,7 @@ func (r *repository) blob(ctx context.Context, d descriptor) ([]byte, error) {
 	if resp.StatusCode != http.StatusOK {
 		return nil, r.wrong(resp)
 	}
-	if got := subject.Digest(sha256.Sum256(b)); got != want {
+	if got := subject.Sum(b); got != want {
 		return nil, r.otherBytes(d.Digest, got)
 	}
 	return b, nil
@@ -268,7 +267,7 @@ func (r *repository) tags(ctx context.Context, prefix string) ([]string, error) 
 
 // putBlob uploads content, unless the registry has it already.
 func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, error) {
-	d := subject.Digest(sha256.Sum256(b))
+	d := subject.Sum(b)
 	resp, _, err := r.do(ctx, call{method: http.MethodHead, url: r.url("/blobs/%s", d)})
 	if err != nil {
 		return d, err

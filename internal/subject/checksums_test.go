@@ -15,18 +15,18 @@ const (
 )
 
 func TestChecksums_what_sha256sum_writes(t *testing.T) {
-	a, b := sum([]byte("a")), sum([]byte("b"))
+	a, b := Sum([]byte("a")), Sum([]byte("b"))
 	for text, want := range map[string][]Subject{
-		hexA + "  a\n":                          {{"a", a}},
-		hexA + "  a":                            {{"a", a}},
-		hexA + " *a\n":                          {{"a", a}},
-		hexB + "  b\n" + hexA + "  a\n":         {{"a", a}, {"b", b}},
-		hexA + "  a\n" + hexA + " *a\n":         {{"a", a}},
-		hexA + "  dist/my app *1\n":             {{"dist/my app *1", a}},
-		hexA + "   a\n":                         {{" a", a}},
-		hexA + ` *C:\x` + "\n":                  {{`C:\x`, a}},
-		`\` + hexA + `  a\\b` + "\n":            {{`a\b`, a}},
-		hexA + "  ./a\n" + hexB + "  ../up/b\n": {{"../up/b", b}, {"./a", a}},
+		hexA + "  a\n":                          {{Name: "a", Digest: a}},
+		hexA + "  a":                            {{Name: "a", Digest: a}},
+		hexA + " *a\n":                          {{Name: "a", Digest: a}},
+		hexB + "  b\n" + hexA + "  a\n":         {{Name: "a", Digest: a}, {Name: "b", Digest: b}},
+		hexA + "  a\n" + hexA + " *a\n":         {{Name: "a", Digest: a}},
+		hexA + "  dist/my app *1\n":             {{Name: "dist/my app *1", Digest: a}},
+		hexA + "   a\n":                         {{Name: " a", Digest: a}},
+		hexA + ` *C:\x` + "\n":                  {{Name: `C:\x`, Digest: a}},
+		`\` + hexA + `  a\\b` + "\n":            {{Name: `a\b`, Digest: a}},
+		hexA + "  ./a\n" + hexB + "  ../up/b\n": {{Name: "../up/b", Digest: b}, {Name: "./a", Digest: a}},
 	} {
 		got, err := Checksums(strings.NewReader(text))
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -111,7 +111,7 @@ func TestO02_checksums_have_limits(t *testing.T) {
 }
 
 func TestFormatChecksums_escapes(t *testing.T) {
-	got := FormatChecksums([]Subject{{`a\b` + "\n", sum([]byte("a"))}, {"b", sum([]byte("b"))}})
+	got := FormatChecksums([]Subject{{Name: `a\b` + "\n", Digest: Sum([]byte("a"))}, {Name: "b", Digest: Sum([]byte("b"))}})
 	if want := `\` + hexA + `  a\\b\n` + "\n" + hexB + "  b\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
