@@ -42,7 +42,7 @@ func builtBy(b Builder, s statement.Signer) *miss {
 		{fault.Source, "ref of the workflow", refOf(s, config), s.Ref, s.ConfigURI == config+"@"+s.Ref, "let the workflow run on the ref that it builds: an event about another ref does not"},
 		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), matchesAny(b.Refs, s.Ref), "build it on a ref that refs names"},
 		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), slices.Contains(b.Events, s.Event), b.eventFix(s)},
-		{fault.Source, "commit", s.Commit, "a full commit id of 40 or 64 digits", commit().MatchString(s.Commit), "find out which authority issues certificates without a full commit"},
+		{fault.Source, "commit", s.Commit, "a full commit id of 40 or 64 digits", commit.MatchString(s.Commit), "find out which authority issues certificates without a full commit"},
 		{fault.Source, "commit of the configuration", s.ConfigDigest, s.Commit, !b.Forge.OwnConfig || s.ConfigDigest == s.Commit,
 			"build it with the configuration of the commit that is built"},
 	}
@@ -68,7 +68,7 @@ func (b Builder) signer(s statement.Signer) (uri, digest string) {
 		return s.ConfigURI, s.ConfigDigest
 	case !pinned: // of the same repository: it is of the commit that is built
 		return b.Forge.Host + "/" + b.Repository + b.Forge.Mark + strings.TrimPrefix(strings.TrimPrefix(named, b.Repository+"/"), "./") + "@" + s.Ref, s.Commit
-	case commit().MatchString(ref):
+	case commit.MatchString(ref):
 		return b.Forge.Host + "/" + b.Signer, ref
 	default:
 		return b.Forge.Host + "/" + b.Signer, b.SignerDigest

@@ -24,14 +24,8 @@ type Place struct {
 }
 
 var (
-	emailAddress = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
-	})
 	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
 	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
-	issuerURL   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`)
-	})
 )
 
 // people reads everything that says who approves.
@@ -71,7 +65,7 @@ func (r *reader) group(f field) Group {
 	m := r.mapping(f.value, what, "members", "issuer", "excludes", "sources", "trust")
 	r.require(m, f.key, what, "members")
 	g := Group{Name: f.name, Line: line(f.key), Excludes: Roles, Sources: []Source{BySignature, ByWorkflow}}
-	issuer := r.exact(m.get("issuer"), "issuer", issuerURL())
+	issuer := r.exact(m.get("issuer"), "issuer", issuerURL)
 	for _, n := range r.list(m.get("members"), "members") {
 		x := r.member(n, "members", issuer)
 		if slices.ContainsFunc(g.Members, func(o Member) bool {
@@ -122,7 +116,7 @@ func (r *reader) member(n ast.Node, what, issuer string) Member {
 		return x
 	}
 	if place == "email" {
-		if !emailAddress().MatchString(rest) {
+		if !emailAddress.MatchString(rest) {
 			r.complain(n, "%s %q names no e-mail address", what, s)
 		}
 		if issuer == "" && what == "members" {
@@ -159,7 +153,7 @@ func (r *reader) account(n ast.Node, what, s string, x Member) Member {
 	if strings.Contains(name, "/") {
 		x.Kind, shape = MemberTeam, teamName()
 	}
-	if !ok || !number().MatchString(id) {
+	if !ok || !number.MatchString(id) {
 		r.complain(n, "%s %q has no number, want NAME#NUMBER: names change hands", what, scalar(n))
 	}
 	if !shape.MatchString(name) {
@@ -194,9 +188,9 @@ func (r *reader) rules(e *Environment, m mapping) {
 		e.MaxAge = r.age(n, "approval-max-age")
 	}
 	e.Separate = r.flag(m.get("separate"), "separate")
-	e.Baseline = r.exact(m.get("baseline"), "baseline", commit())
+	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
 	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
-		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath()))
+		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath))
 	}
 	if n := m.get("protection"); n != nil {
 		e.Unguarded = r.choice(n, "protection", "platform", "approvals") == "approvals"
@@ -251,7 +245,7 @@ func (r *reader) breakGlass(n ast.Node) *BreakGlass {
 func (r *reader) count(n ast.Node) int {
 	s := r.text(n, "count")
 	c, err := strconv.Atoi(s)
-	if s != "" && (err != nil || !number().MatchString(s) || c > maxCount) {
+	if s != "" && (err != nil || !number.MatchString(s) || c > maxCount) {
 		r.complain(n, "count %q, want a number from 1 to %d", s, maxCount)
 	}
 	return c

@@ -147,25 +147,25 @@ func (r *reader) workflow(n ast.Node, what string, usual func(Forge) []string) B
 	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
 	b.Forge = r.forge(m.get("issuer"))
-	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath())
-	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number())
-	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number())
-	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath())
+	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath)
+	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number)
+	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number)
+	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath)
 	for _, x := range r.list(m.get("refs"), "refs") {
 		b.Refs = append(b.Refs, r.ref(x))
 	}
 	b.Events = usual(b.Forge)
 	b.Branch = r.branch(m.get("branch"))
-	b.Builder = r.exact(m.get("builder"), "builder", builderID())
+	b.Builder = r.exact(m.get("builder"), "builder", builderID)
 	if x := m.get("events"); x != nil {
 		b.Events = nil
 		for _, e := range r.list(x, "events") {
-			b.Events = append(b.Events, r.exact(e, "events", word()))
+			b.Events = append(b.Events, r.exact(e, "events", word))
 		}
 	}
 	b.Runner = b.Forge.Runner
 	if x := m.get("runner"); x != nil {
-		b.Runner = r.exact(x, "runner", word())
+		b.Runner = r.exact(x, "runner", word)
 	}
 	if b.Runner == "" && b.Forge.Issuer != "" && m.get("runner") == nil {
 		r.complain(n, "issuer %q operates no runners that a policy could mean by default; name the runner class with the key runner", b.Forge.Issuer)
@@ -192,8 +192,8 @@ func (r *reader) branch(n ast.Node) string {
 // accepts it.
 func (r *reader) signer(m mapping, b *Builder) {
 	n := m.get("signer")
-	b.Signer = r.exact(n, "signer", signerRef())
-	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit())
+	b.Signer = r.exact(n, "signer", signerRef)
+	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit)
 	if x := m.get("signer-moves"); x != nil {
 		b.SignerMoves = r.choice(x, "signer-moves", "accepted") != ""
 	}
@@ -213,7 +213,7 @@ func (r *reader) signer(m mapping, b *Builder) {
 	case !pinned && !strings.HasPrefix(path, b.Repository+"/") && !strings.HasPrefix(path, ".") && b.Repository != "":
 		r.complain(n, "signer %q has no ref; only a workflow of %s may be without", b.Signer, b.Repository)
 	case !pinned:
-	case commit().MatchString(ref):
+	case commit.MatchString(ref):
 		if m.get("signer-moves") != nil || b.SignerDigest != "" && b.SignerDigest != ref {
 			r.complain(n, "signer %q names a commit, which neither moves nor has another digest", b.Signer)
 		}
@@ -291,12 +291,9 @@ func (r *reader) requirement(f field) Requirement {
 	q := Requirement{Name: f.name, PredicateTypes: []string{f.name}, Line: line(f.key)}
 	keys := []string{"max-age", "jobs", "signed-by", "trust"}
 	if f.name == "provenance" {
-		q.PredicateTypes = dialect.Provenance()
+		q.PredicateTypes, keys = dialect.Provenance(), append(keys, "inputs", "content")
 	} else if !strings.Contains(f.name, "://") {
 		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, DidYouMean(f.name, []string{"provenance"}))
-	}
-	if dialect.IsProvenance(q.PredicateTypes[0]) {
-		keys = append(keys, "inputs", "content")
 	}
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
@@ -337,7 +334,7 @@ func (r *reader) inputs(n ast.Node) []string {
 	}
 	var out []string
 	for _, x := range r.list(n, "inputs") {
-		out = append(out, r.exact(x, "inputs", inputName()))
+		out = append(out, r.exact(x, "inputs", inputName))
 	}
 	return out
 }
@@ -346,11 +343,14 @@ func (r *reader) inputs(n ast.Node) []string {
 func (r *reader) signedBy(n ast.Node) Signer {
 	s := Signer{Line: line(n)}
 	kind := r.fields(n, "signed-by")
+	if kind == nil {
+		return s // it has its complaint
+	}
 	switch {
 	case kind.get("email") != nil:
 		m := r.mapping(n, "signed-by", "email", "issuer")
 		r.require(m, n, "signed-by", "email", "issuer")
-		s.Email = &Email{Address: r.exact(m.get("email"), "email", emailAddress()), Issuer: r.exact(m.get("issuer"), "issuer", issuerURL())}
+		s.Email = &Email{Address: r.exact(m.get("email"), "email", emailAddress), Issuer: r.exact(m.get("issuer"), "issuer", issuerURL)}
 	case kind.get("key") != nil:
 		m := r.mapping(n, "signed-by", "key", "sha256", "log")
 		r.require(m, n, "signed-by", "key", "sha256")
@@ -361,8 +361,8 @@ func (r *reader) signedBy(n ast.Node) Signer {
 	case kind.get("releases-of") != nil:
 		m := r.mapping(n, "signed-by", "releases-of", "repository-id", "issuer", "tags")
 		r.require(m, n, "signed-by", "releases-of", "repository-id", "issuer", "tags")
-		s.Releases = &Releases{Forge: r.forge(m.get("issuer")), Repository: r.exact(m.get("releases-of"), "releases-of", repositoryPath()),
-			RepositoryID: r.exact(m.get("repository-id"), "repository-id", number())}
+		s.Releases = &Releases{Forge: r.forge(m.get("issuer")), Repository: r.exact(m.get("releases-of"), "releases-of", repositoryPath),
+			RepositoryID: r.exact(m.get("repository-id"), "repository-id", number)}
 		if s.Releases.Forge.Issuer != "" && s.Releases.Forge.Releases == "" {
 			r.complain(m.get("issuer"), "the platform of issuer %q signs no releases", s.Releases.Forge.Issuer)
 		}
@@ -380,19 +380,33 @@ func (r *reader) signedBy(n ast.Node) Signer {
 	return s
 }
 
-// The shapes of values that are compared byte for byte. None admits a character
-// that means something in a pattern.
+// A shape is what a value that is compared byte for byte looks like, with words
+// for a person. None admits a character that means something in a pattern.
+type shape struct {
+	pattern func() *regexp.Regexp
+	words   string
+}
+
+// MatchString reports whether x is of the shape.
+func (s shape) MatchString(x string) bool { return s.pattern().MatchString(x) }
+
+// String returns the words.
+func (s shape) String() string { return s.words }
+
+// shaped returns a shape whose pattern is compiled when it is first needed.
+func shaped(pattern, words string) shape {
+	return shape{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }), words}
+}
+
 var (
-	number         = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
-	word           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`) })
-	repositoryPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`) })
-	filePath       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`) })
-	signerRef      = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./@*?!\[\]-]+)?$`)
-	})
-	builderID = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^(https://)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./@-]+$`)
-	})
-	inputName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^\s,*]+\*?$`) })
-	commit    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`) })
+	number         = shaped(`^[1-9][0-9]{0,18}$`, "a number")
+	word           = shaped(`^[A-Za-z][A-Za-z0-9_.-]*$`, "one word of letters, digits, dots, dashes and underscores")
+	repositoryPath = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`, "the path of a repository, as owner/name")
+	filePath       = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`, "the path of a file in the repository")
+	signerRef      = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./@*?!\[\]-]+)?$`, "OWNER/REPOSITORY/PATH@COMMIT or OWNER/REPOSITORY/PATH@REF")
+	builderID      = shaped(`^(https://)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./@-]+$`, "OWNER/REPOSITORY/PATH@refs/tags/TAG")
+	inputName      = shaped(`^[^\s,*]+\*?$`, "a name, or the beginning of names and *")
+	commit         = shaped(`^([0-9a-f]{40}|[0-9a-f]{64})$`, "a full commit id of 40 or 64 digits")
+	emailAddress   = shaped(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`, "an e-mail address")
+	issuerURL      = shaped(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`, "the address of an OpenID provider")
 )

@@ -245,10 +245,10 @@ func (r *reader) text(n ast.Node, what string) string {
 
 // exact returns a text of the given shape; what is compared byte for byte may
 // not look like a pattern.
-func (r *reader) exact(n ast.Node, what string, shape *regexp.Regexp) string {
+func (r *reader) exact(n ast.Node, what string, of shape) string {
 	s := r.text(n, what)
-	if s != "" && !shape.MatchString(s) {
-		r.complain(n, "%s %q is not an exact value of the form %s", what, s, shape)
+	if s != "" && !of.MatchString(s) {
+		r.complain(n, "%s %q, want %s", what, s, of)
 		return ""
 	}
 	return s
