@@ -208,7 +208,8 @@ func (w *work) verify(p *piece, done map[string]bool) error {
 }
 
 // settle turns the proofs of a piece into facts about the subjects that it
-// covers, and its refusals into reasons for those that it claims.
+// covers, and its refusals into reasons for those that it claims: for all, where
+// it names its subjects in a way that only their bytes tell.
 func (w *work) settle(p *piece) error {
 	for _, x := range p.proofs {
 		if x.err != nil {
@@ -228,9 +229,10 @@ func (w *work) settle(p *piece) error {
 	if slices.ContainsFunc(p.proofs, func(x proof) bool { return x.err == nil }) {
 		return nil
 	}
+	claimed := w.claimed(p.bundle)
 	for _, x := range p.proofs {
-		for k := range w.claimed(p.bundle) {
-			if w.explains(k, x.trust) {
+		for k := range w.subjects {
+			if (claimed[k] || len(claimed) == 0) && w.explains(k, x.trust) {
 				w.reject(k, x.err, p.Source)
 			}
 		}

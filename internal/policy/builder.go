@@ -75,16 +75,20 @@ func (b Builder) signer(s statement.Signer) (uri, digest string) {
 	}
 }
 
-// signsAs reports whether the signing workflow is the wanted one. A ref that may
-// move may be a pattern.
+// signsAs reports whether the signing workflow is the wanted one. Who names its
+// commit means that commit, by whatever ref it was called; a ref that may move
+// may be a pattern.
 func (b Builder) signsAs(s statement.Signer) bool {
 	want, _ := b.signer(s)
 	if s.SignerURI == want {
 		return want != ""
 	}
-	path, pattern, ok := strings.Cut(want, "@refs/")
-	ref, found := strings.CutPrefix(s.SignerURI, path+"@refs/")
-	return b.SignerMoves && ok && found && subject.Match(pattern, ref)
+	path, ref, ok := strings.Cut(want, "@")
+	called, found := strings.CutPrefix(s.SignerURI, path+"@refs/")
+	if !ok || !found || b.Signer == "" {
+		return false
+	}
+	return commit.MatchString(ref) || b.SignerMoves && subject.Match(ref, "refs/"+called)
 }
 
 func (b Builder) signerFix(s statement.Signer) string {
