@@ -19,14 +19,15 @@ const internal = "github.com/sallyport-dev/sallyport/internal/"
 // that is not here is in nobody's plan of the house (docs/architecture.md).
 var rooms = map[string]string{
 	// words: pure
-	"fault":     "",
-	"inputs":    "",
-	"subject":   "fault",
-	"statement": "fault subject",
-	"verdict":   "fault subject",
-	"policy":    "fault subject statement verdict",
+	"fault":      "",
+	"inputs":     "",
+	"strictjson": "fault",
+	"subject":    "fault strictjson",
+	"statement":  "fault strictjson subject",
+	"verdict":    "fault subject",
+	"policy":     "fault subject statement verdict",
 	// proof
-	"sigstore": "fault subject statement",
+	"sigstore": "fault strictjson subject statement",
 	"doctor":   "fault policy",
 	// places
 	"store": "fault subject",
@@ -34,7 +35,7 @@ var rooms = map[string]string{
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject policy verdict sigstore store",
 	// doors
-	"idtoken": "fault",
+	"idtoken": "fault strictjson",
 	"github":  "fault subject statement policy doctor store report idtoken",
 	"gitlab":  "fault subject statement policy doctor store report idtoken",
 	// readers of what people wrote
@@ -48,7 +49,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "subject", "statement", "verdict", "policy"}
+var words = []string{"fault", "strictjson", "subject", "statement", "verdict", "policy"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses.
@@ -64,7 +65,7 @@ var guests = map[string][]string{
 	"github.com/goccy/go-yaml":                {"policy", "pipelines"},
 	"github.com/rhysd/actionlint":             {"workflows"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
-	"github.com/go-json-experiment/json":      {"statement", "sigstore"},
+	"github.com/go-json-experiment/json":      {"strictjson"},
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},
 	"google.golang.org/protobuf/":             {"sigstore"},
