@@ -21,8 +21,9 @@ var rooms = map[string]string{
 	// words: pure
 	"fault":      "",
 	"inputs":     "",
+	"file":       "fault",
 	"strictjson": "fault",
-	"subject":    "fault strictjson",
+	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
 	"policy":     "fault subject statement verdict",
@@ -43,7 +44,7 @@ var rooms = map[string]string{
 	"pipelines": "fault",
 	// faces
 	"report": "fault subject verdict doctor",
-	"cli":    "fault inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
+	"cli":    "fault file inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
 	// tests only
 	"labtest": "",
 }

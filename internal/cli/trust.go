@@ -44,7 +44,7 @@ func (r *run) tuf() (sigstore.TUF, error) {
 	}
 	if path := r.text("tuf-root"); path != "" {
 		var err error
-		if o.Root, err = file(path, sigstore.MaxRootBytes); err != nil {
+		if o.Root, err = content(path, sigstore.MaxRootBytes); err != nil {
 			return o, err
 		}
 	}
@@ -115,7 +115,7 @@ func (r *run) anchor(t policy.Trust, policyFile string) (*sigstore.TrustedRoot, 
 		require = sigstore.Unlogged
 	}
 	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(t.Root))
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, require, err
 	}

@@ -2,13 +2,14 @@ package subject
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path"
 	"slices"
-	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
@@ -264,17 +265,12 @@ func (l *layout) small(name string, limit int64) ([]byte, error) {
 }
 
 func (l *layout) open(name string) (*os.File, error) {
-	f, err := l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, badLayout(l.dir, "opening %s: %w", name, err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = notRegular(name, info.Mode())
+	f, err := file.OpenIn(l.root, name)
+	if errors.Is(err, file.ErrIrregular) {
+		return nil, badPath("%w", err)
 	}
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, badLayout(l.dir, "%w", err)
 	}
 	return f, nil
 }

@@ -16,10 +16,14 @@ const folder = ".github/workflows"
 // A repository without workflows has none; one with more or larger ones than
 // are read is an error, because an unread file may be the one that deploys.
 func Files(root fs.FS) ([]string, error) {
-	entries, err := fs.ReadDir(root, folder)
+	info, err := fs.Stat(root, folder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if err == nil && !info.IsDir() { // to list it could be to wait for it
+		return nil, fault.New(fault.Usage, fault.Path, "", "%s is not a directory", folder)
+	}
+	entries, err := fs.ReadDir(root, folder)
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "", "reading %s: %w", folder, err)
 	}
