@@ -23,6 +23,7 @@ var rooms = map[string]string{
 	"inputs":     "",
 	"file":       "fault",
 	"strictjson": "fault",
+	"bundlefile": "fault strictjson",
 	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
@@ -31,7 +32,7 @@ var rooms = map[string]string{
 	"sigstore": "fault strictjson subject statement",
 	"doctor":   "fault policy",
 	// places
-	"store": "fault subject",
+	"store": "fault file bundlefile subject",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject policy verdict sigstore store",
@@ -50,7 +51,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "subject", "statement", "verdict", "policy"}
+var words = []string{"fault", "strictjson", "bundlefile", "subject", "statement", "verdict", "policy"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses.

@@ -28,7 +28,7 @@ type Item struct {
 // Collect asks every store for everything about subjects. It returns an error
 // if one of them does not answer, however much the others gave.
 func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
-	found := make([][]store.Evidence, len(stores))
+	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
 		g.Go(func() (err error) {
@@ -47,11 +47,11 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 
 // distinct drops copies of the same bytes and sorts by digest, so that verdicts
 // do not depend on who answered first.
-func distinct(found [][]store.Evidence, subjects int) ([]Item, error) {
+func distinct(found []store.Found, subjects int) ([]Item, error) {
 	var items []Item
 	seen := map[subject.Digest]bool{}
-	for _, list := range found {
-		for _, e := range list {
+	for _, f := range found {
+		for _, e := range f.Bundles {
 			d := subject.Digest(sha256.Sum256(e.Bundle))
 			if seen[d] {
 				continue

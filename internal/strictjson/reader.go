@@ -128,6 +128,16 @@ func (r *Reader) Value() ([]byte, error) {
 	}
 }
 
+// Skip passes over one value of a text that was checked before: it does not
+// look at the depth.
+func (r *Reader) Skip() ([]byte, error) {
+	start := r.dec.InputOffset()
+	if err := r.dec.SkipValue(); err != nil {
+		return nil, malformed(err)
+	}
+	return bytes.TrimLeft(r.text[start:r.dec.InputOffset()], " \t\r\n:,"), nil
+}
+
 // Null reads a null if one follows, and reports whether it did.
 func (r *Reader) Null() (bool, error) {
 	if r.dec.PeekKind() != Null {
