@@ -29,7 +29,7 @@ var rooms = map[string]string{
 	"verdict":    "fault subject",
 	"policy":     "fault subject statement verdict",
 	// proof
-	"sigstore": "fault strictjson subject statement",
+	"sigstore": "fault strictjson bundlefile subject statement",
 	"doctor":   "fault policy",
 	// places
 	"store": "fault file bundlefile subject",

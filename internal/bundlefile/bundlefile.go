@@ -90,8 +90,10 @@ func Name(b []byte) (what string, known bool) {
 		k, known := o.kind()
 		return k.what, known
 	case len(values) == 1 && values[0].Kind == strictjson.Array:
-		k, known := listKind(values[0].Bytes)
-		return k.what, known
+		if k, known := listKind(values[0].Bytes); known {
+			return k.what, true
+		}
+		return "a list, with a bundle in each element", true
 	}
 	return "", false
 }

@@ -7,6 +7,7 @@ import (
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/sallyport-dev/sallyport/internal/bundlefile"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
@@ -24,6 +25,9 @@ func checkDialect(raw []byte) error {
 	}
 	if err == nil {
 		return nil
+	}
+	if what, known := bundlefile.Name(raw); known {
+		return reject(fault.Malformed, "reading bundle: found %s", what)
 	}
 	return &Rejection{Code: fault.Of(err).Code, Err: fault.Errorf("reading bundle: %w", err)}
 }

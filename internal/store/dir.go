@@ -34,7 +34,12 @@ const (
 type Dir struct{ Path string }
 
 // Name returns how people call the store.
-func (d Dir) Name() string { return "directory " + d.Path }
+func (d Dir) Name() string {
+	if info, err := os.Stat(d.Path); err == nil && !info.IsDir() {
+		return source(d.Path)
+	}
+	return "directory " + fault.Cut(d.Path)
+}
 
 // Fetch returns every bundle in the directory and in the directories right
 // below it, whatever it is about: a bundle names its subjects itself. What else
@@ -62,7 +67,7 @@ func (d Dir) file() (Found, error) {
 	case err != nil:
 		return Found{}, fault.New(fault.Usage, fault.Config, "", "%w", err)
 	}
-	list, err := ReadBundles(b, source(d.Path))
+	list, err := ReadBundles(b, source(d.Path)) // the error is about the store, which has the file's name
 	if err != nil || len(list) > 0 {
 		return Found{Bundles: list}, err
 	}
@@ -83,13 +88,14 @@ func nothing(b []byte) string {
 // ReadBundles returns the bundles of a text: one, several after each other, or
 // the members of what a tool prints (package bundlefile). It refuses the whole
 // if a part of it is no bundle: a list of which a part cannot be read is not a
-// shorter list. A text of nothing but white space has none.
+// shorter list. A text of nothing but white space has none. source is the name
+// of the text in what is returned; an error does not repeat it.
 func ReadBundles(text []byte, source string) ([]Evidence, error) {
 	found, err := bundlefile.Read(text)
 	if err != nil {
 		f := &bundlefile.Foreign{Code: fault.InternalError}
 		errors.As(err, &f)
-		return nil, fault.New(fault.Refused, f.Code, f.Hint, "%s: %w", source, err)
+		return nil, fault.New(fault.Refused, f.Code, f.Hint, "%w", err)
 	}
 	all := make([]Evidence, len(found))
 	for i, b := range found {

@@ -77,7 +77,7 @@ func (r *Reader) next() (jsontext.Token, error) {
 	r.from = r.dec.InputOffset()
 	tok, err := r.dec.ReadToken()
 	if err != nil {
-		return jsontext.Token{}, malformed(err)
+		return jsontext.Token{}, r.malformed(err)
 	}
 	if r.dec.StackDepth() > r.max {
 		return jsontext.Token{}, fault.New(fault.Refused, fault.Limit, "", "JSON nests deeper than %d levels at byte %d", r.max, r.dec.InputOffset())
@@ -133,7 +133,7 @@ func (r *Reader) Value() ([]byte, error) {
 func (r *Reader) Skip() ([]byte, error) {
 	start := r.dec.InputOffset()
 	if err := r.dec.SkipValue(); err != nil {
-		return nil, malformed(err)
+		return nil, r.malformed(err)
 	}
 	return bytes.TrimLeft(r.text[start:r.dec.InputOffset()], " \t\r\n:,"), nil
 }
@@ -231,7 +231,7 @@ func Name(k Kind) string {
 	return k.String()
 }
 
-func malformed(err error) error {
+func (r *Reader) malformed(err error) error {
 	if errors.Is(err, io.EOF) {
 		return fault.New(fault.Refused, fault.Malformed, "", "no JSON value, the text is empty")
 	}
@@ -239,7 +239,9 @@ func malformed(err error) error {
 	if !errors.As(err, &s) {
 		return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w", fault.Brief(err))
 	}
-	if errors.Is(s.Err, io.ErrUnexpectedEOF) {
+	end := int64(len(bytes.TrimRight(r.text, space)))
+	if errors.Is(s.Err, io.ErrUnexpectedEOF) || s.ByteOffset >= end { // a line end may follow what was cut
+		s.ByteOffset = min(s.ByteOffset, end)
 		return fault.New(fault.Refused, fault.Malformed, "", "%w, at byte %d", ErrUnfinished, s.ByteOffset)
 	}
 	return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d (in %q)", fault.Brief(s.Err), s.ByteOffset, string(s.JSONPointer))

@@ -53,6 +53,9 @@ func TestCheckObject_wants_an_object(t *testing.T) {
 func TestUnfinished_text_is_named(t *testing.T) {
 	whole := `{"a":[1,"b",{"c":null}]}`
 	for i := 1; i < len(whole); i++ {
+		if err := Check([]byte(whole[:i]+"\r\n"), 9); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d", i)) {
+			t.Errorf("%q and a line end: got %v, want it unfinished at byte %d", whole[:i], err, i)
+		}
 		err := Check([]byte(whole[:i]), 9)
 		if !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d", i)) {
 			t.Errorf("%q: got %v, want it unfinished at byte %d", whole[:i], err, i)
