@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"io"
 	"os"
 	"path/filepath"
@@ -145,7 +144,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if err != nil {
 		return nil, err
 	}
-	return subject.Checksums(bytes.NewReader(b))
+	return subject.Checksums(b, path)
 }
 
 // images asks registries for the digest of each tag, once; from here on only

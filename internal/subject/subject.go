@@ -9,8 +9,9 @@ package subject
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // Digest is a SHA-256 digest. It is a value: two subjects with the same Digest
@@ -28,7 +29,7 @@ func (d Digest) Hex() string { return hex.EncodeToString(d[:]) }
 func ParseDigest(s string) (Digest, error) {
 	h, ok := strings.CutPrefix(s, "sha256:")
 	if !ok {
-		return Digest{}, fmt.Errorf("digest %q does not start with %q", s, "sha256:")
+		return Digest{}, fault.Errorf("digest %q does not start with %q", s, "sha256:")
 	}
 	return ParseHex(h)
 }
@@ -37,13 +38,13 @@ func ParseDigest(s string) (Digest, error) {
 func ParseHex(s string) (Digest, error) {
 	var d Digest
 	if len(s) != 2*len(d) {
-		return Digest{}, fmt.Errorf("SHA-256 digest %q has %d digits, want %d", s, len(s), 2*len(d))
+		return Digest{}, fault.Errorf("SHA-256 digest %q has %d digits, want %d", s, len(s), 2*len(d))
 	}
 	if strings.ToLower(s) != s {
-		return Digest{}, fmt.Errorf("SHA-256 digest %q has upper-case digits", s)
+		return Digest{}, fault.Errorf("SHA-256 digest %q has upper-case digits", s)
 	}
 	if _, err := hex.Decode(d[:], []byte(s)); err != nil {
-		return Digest{}, fmt.Errorf("SHA-256 digest %q: %w", s, err)
+		return Digest{}, fault.Errorf("SHA-256 digest %q has a character that is no hexadecimal digit", s)
 	}
 	return d, nil
 }
