@@ -24,10 +24,11 @@ var rooms = map[string]string{
 	"file":       "fault",
 	"strictjson": "fault",
 	"bundlefile": "fault strictjson",
+	"yamlnode":   "fault",
 	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
-	"policy":     "fault subject statement verdict",
+	"policy":     "fault yamlnode subject statement verdict",
 	// proof
 	"sigstore": "fault strictjson bundlefile subject statement",
 	"doctor":   "fault policy",
@@ -41,8 +42,8 @@ var rooms = map[string]string{
 	"github":  "fault subject statement policy doctor store report idtoken",
 	"gitlab":  "fault subject statement policy doctor store report idtoken",
 	// readers of what people wrote
-	"workflows": "fault",
-	"pipelines": "fault",
+	"workflows": "fault yamlnode",
+	"pipelines": "fault yamlnode",
 	// faces
 	"report": "fault subject verdict doctor",
 	"cli":    "fault file inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
@@ -51,7 +52,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "subject", "statement", "verdict", "policy"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "policy"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses.
@@ -64,7 +65,7 @@ var guests = map[string][]string{
 	"github.com/sethvargo/go-githubactions":   {"github"},
 	"github.com/xanzy/go-gitlab":              {"gitlab"},
 	"github.com/google/go-containerregistry/": {"store"},
-	"github.com/goccy/go-yaml":                {"policy", "pipelines"},
+	"github.com/goccy/go-yaml":                {"yamlnode"},
 	"github.com/rhysd/actionlint":             {"workflows"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
 	"github.com/go-json-experiment/json":      {"strictjson"},

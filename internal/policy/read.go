@@ -7,11 +7,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // Words are the names that a policy file may use without defining them. They
@@ -25,7 +24,7 @@ type Words struct {
 // Read reads a policy file. file is its name, for messages. Every complaint is
 // a fault of kind Usage that lists all that is wrong, with line and column.
 func Read(raw []byte, file string, w Words) (*Policy, error) {
-	r := &reader{file: file, words: w}
+	r := &reader{file: fault.Cut(file), words: w}
 	p := &Policy{Digest: sha256.Sum256(raw)}
 	if root := r.parse(raw); root != nil {
 		r.policy(p, root)
@@ -33,10 +32,10 @@ func Read(raw []byte, file string, w Words) (*Policy, error) {
 	if len(r.complaints) == 0 {
 		return p, nil
 	}
-	return nil, fault.New(fault.Usage, r.code(), "", "%s", strings.Join(r.complaints, "\n"))
+	return nil, fault.New(fault.Usage, r.code(), "", "%s", r.told())
 }
 
-func (r *reader) policy(p *Policy, root ast.Node) {
+func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in")
 	r.require(m, root, "the policy", "version", "artifacts", "environments")
 	if n := m.get("version"); n != nil && r.text(n, "version") != "1" {
@@ -52,7 +51,7 @@ func (r *reader) policy(p *Policy, root ast.Node) {
 }
 
 func (r *reader) artifact(f field) Artifact {
-	what := "artifact " + f.name
+	what := "artifact " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "subject", "trust", "built-by")
 	r.require(m, f.key, what, "subject", "trust", "built-by")
 	a := Artifact{Name: f.name, Line: line(f.key)}
@@ -72,12 +71,12 @@ func (r *reader) artifact(f field) Artifact {
 	return a
 }
 
-func (r *reader) trust(n ast.Node) Trust {
+func (r *reader) trust(n *yamlnode.Node) Trust {
 	t := Trust{Line: line(n)}
-	if _, ok := n.(*ast.MappingNode); !ok {
+	if n.Kind != yamlnode.Map {
 		t.Name = r.text(n, "trust")
 		if t.Name != "" && !slices.Contains(r.words.Trusts, t.Name) {
-			r.complain(n, "trust %q, want %s or {root: FILE, sha256: HEX}%s", t.Name, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), DidYouMean(t.Name, r.words.Trusts))
+			r.complain(n, "trust %q, want %s or {root: FILE, sha256: HEX}%s", t.Name, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), near{t.Name, r.words.Trusts})
 		}
 		return t
 	}
@@ -105,7 +104,7 @@ var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", 
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
-func (r *reader) workflow(n ast.Node, what string, usual func(Forge) []string) Builder {
+func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []string) Builder {
 	m := r.mapping(n, what, builderKeys...)
 	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
@@ -151,7 +150,7 @@ func (r *reader) signer(m mapping, b *Builder) {
 	}
 }
 
-func (r *reader) forge(n ast.Node) Forge {
+func (r *reader) forge(n *yamlnode.Node) Forge {
 	s := r.text(n, "issuer")
 	if s == "" {
 		return Forge{}
@@ -163,7 +162,7 @@ func (r *reader) forge(n ast.Node) Forge {
 	return f
 }
 
-func (r *reader) ref(n ast.Node) string {
+func (r *reader) ref(n *yamlnode.Node) string {
 	s := r.text(n, "refs")
 	rest, branch := strings.CutPrefix(s, "refs/heads/")
 	rest2, tag := strings.CutPrefix(s, "refs/tags/")
@@ -185,7 +184,7 @@ func (r *reader) ref(n ast.Node) string {
 }
 
 func (r *reader) environment(f field) Environment {
-	what := "environment " + f.name
+	what := "environment " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "mode", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
@@ -208,12 +207,12 @@ func (r *reader) requirement(f field) Requirement {
 	if f.name == "provenance" {
 		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "jobs", "inputs"}
 	} else if !strings.Contains(f.name, "://") {
-		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, DidYouMean(f.name, []string{"provenance"}))
+		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, near{f.name, []string{"provenance"}})
 	}
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
 	}
-	m := r.mapping(f.value, f.name, keys...)
+	m := r.mapping(f.value, fault.Cut(f.name), keys...)
 	if n := m.get("max-age"); n != nil {
 		q.MaxAge = r.age(n, "max-age")
 	}
