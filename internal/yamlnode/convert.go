@@ -1,6 +1,8 @@
 package yamlnode
 
 import (
+	"strings"
+
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 
@@ -92,9 +94,11 @@ func (r *reading) marked(y ast.Node, depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := *n
-		c.Tag = y.Start.Value
-		c.Quoted = c.Quoted || c.Tag == "!!str"
+		c, tag := *n, y.Start.Value
+		if !strings.HasPrefix(tag, "!!") {
+			c.Tag = tag
+		}
+		c.Quoted = c.Quoted || tag == "!!str"
 		return &c, nil
 	case *ast.MergeKeyNode:
 		n := place(y)

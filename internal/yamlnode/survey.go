@@ -177,6 +177,9 @@ func (c *checking) token(tokens token.Tokens, i int, t *token.Token) error {
 			return limitAt(t, "more than %d documents", maxDocuments)
 		}
 		c.levels = nil
+		if i > 0 && i+1 < len(tokens) && t.Type == token.DocumentHeaderType && tokens[i-1].Type == token.DocumentHeaderType {
+			return &Error{Line: t.Position.Line, Column: t.Position.Column, What: "an empty document before another, which the parser would not read"}
+		}
 	case token.SequenceStartType, token.MappingStartType:
 		c.content()
 		c.flow = append(c.flow, entry{mapping: t.Type == token.MappingStartType})

@@ -77,7 +77,7 @@ type Node struct {
 	Type   Type   // of a scalar
 	Text   string // of a scalar
 	Quoted bool   // it is a text whatever it looks like: in quotes, or a block
-	Tag    string // as it is written, or empty
+	Tag    string // one of the author's own, such as !reference; or empty
 	Items  []*Node
 	Fields []Field // the last of equal keys, in the place of the first
 	Again  []Field // of equal keys all but the first
@@ -238,15 +238,15 @@ func (n *Node) Str() string {
 	return n.Text
 }
 
-// Flat returns the elements of a list whose lists are opened. A lone value is a
-// list of one, and a null is none.
+// Flat returns the elements of a list whose lists are opened. A lone value, and
+// a list with a tag, is a list of one, and a null is none.
 func (n *Node) Flat() []*Node { return n.open(nil) }
 
 func (n *Node) open(out []*Node) []*Node {
 	if n == nil || n.Kind == Null {
 		return out
 	}
-	if n.Kind != List {
+	if n.Kind != List || n.Tag != "" {
 		return append(out, n)
 	}
 	for _, i := range n.Items {
