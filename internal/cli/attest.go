@@ -92,7 +92,7 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	case path == "" || r.text("trusted-root") == "":
 		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 		root, err := r.profileRoot(p)
 		return root, p.Require, err
 	}
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, p.Require, err
 	}

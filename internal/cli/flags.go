@@ -194,27 +194,6 @@ func (r *run) workers() (int, error) {
 	return n, nil
 }
 
-// file reads a file that a person named, up to a limit.
-func file(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	defer f.Close()
-	return limited(f, path, limit)
-}
-
-func limited(f io.Reader, path string, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, usage("reading %q: %w", path, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "%q is larger than %d bytes", path, limit)
-	}
-	return b, nil
-}
-
 // palette returns colours for a terminal and none for anything else.
 func (r *run) palette() report.Palette {
 	f, ok := r.Stdout.(*os.File)

@@ -92,7 +92,7 @@ func (r *run) policy() (*policy.Policy, error) {
 	if !strings.HasSuffix(path, ".yaml") && !strings.HasSuffix(path, ".yml") {
 		return nil, fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
 	}
-	raw, err := file(path, policy.MaxBytes)
+	raw, err := content(path, policy.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Usage, fault.Policy, "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out",
 			"there is no policy file %q", path)
@@ -282,7 +282,7 @@ func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
 		return root, p, err
 	}
 	p.Name = path
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, p, err
 	}
@@ -295,7 +295,7 @@ func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*s
 	if path == "" {
 		return sigstore.NewVerifier(root, p.Require)
 	}
-	pem, err := file(path, maxKeyBytes)
+	pem, err := content(path, maxKeyBytes)
 	if err != nil {
 		return nil, err
 	}

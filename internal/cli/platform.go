@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
@@ -82,16 +84,16 @@ func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
-func files(root fs.FS, environments []string, repository string) ([]doctor.Finding, error) {
+func files(root *os.Root, environments []string, repository string) ([]doctor.Finding, error) {
 	var out []doctor.Finding
-	names, err := workflows.Files(root)
+	names, err := workflows.Files(root.FS())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		raw, err := fs.ReadFile(root, name)
+		raw, err := file.ReadIn(root, name, workflows.MaxBytes)
 		if err != nil {
-			return nil, usage("%w", err)
+			return nil, unread(err, fault.Usage)
 		}
 		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport", Repository: repository})
 		if err != nil {
@@ -103,12 +105,12 @@ func files(root fs.FS, environments []string, repository string) ([]doctor.Findi
 		}
 	}
 	const pipeline = ".gitlab-ci.yml"
-	raw, err := fs.ReadFile(root, pipeline)
+	raw, err := file.ReadIn(root, pipeline, pipelines.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return out, nil
 	}
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, unread(err, fault.Usage)
 	}
 	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments})
 	return append(out, found...), err

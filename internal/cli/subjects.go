@@ -1,17 +1,14 @@
 package cli
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -170,7 +167,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if path == "" {
 		return nil, nil
 	}
-	read := file
+	read := content
 	if how == workspace {
 		read = handedOver
 	}
@@ -178,49 +175,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if err != nil {
 		return nil, err
 	}
-	return subject.Checksums(bytes.NewReader(b))
-}
-
-// handedOver reads a file that an earlier job may have made. Beneath the
-// working directory no link leads out of it, and nothing but a file is read:
-// else whoever made it could have a file of the runner signed, or quoted in an
-// error.
-func handedOver(path string, limit int64) ([]byte, error) {
-	name, ok := beneath(path)
-	if !ok {
-		return file(path, limit)
-	}
-	root, err := os.OpenRoot(".")
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	defer root.Close()
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("%w", err)
-	}
-	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Path, "", "opening %q: %w", path, err)
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Refused, fault.Path, "", "%q is not a regular file", path)
-	}
-	return limited(f, path, limit)
-}
-
-// beneath returns path as seen from the working directory, if it is written as
-// one in it.
-func beneath(path string) (string, bool) {
-	if !filepath.IsAbs(path) {
-		return path, filepath.IsLocal(path)
-	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", false
-	}
-	rel, err := filepath.Rel(wd, path)
-	return rel, err == nil && filepath.IsLocal(rel)
+	return subject.Checksums(b, path)
 }
 
 // images asks registries for the digest of each tag, once; from here on only
@@ -258,7 +213,7 @@ func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
 	if !ok {
 		return nil, nil
 	}
-	f, err := os.Open(filepath.FromSlash(path))
+	f, err := file.Open(filepath.FromSlash(path))
 	if err != nil {
 		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
 	}

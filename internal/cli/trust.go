@@ -46,7 +46,7 @@ func (r *run) tuf() (sigstore.TUF, error) {
 	}
 	if path := r.text("tuf-root"); path != "" {
 		var err error
-		if o.Root, err = file(path, sigstore.MaxRootBytes); err != nil {
+		if o.Root, err = content(path, sigstore.MaxRootBytes); err != nil {
 			return o, err
 		}
 	}
@@ -116,7 +116,7 @@ func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
 	if len(names) != 1 {
 		return nil, usage("--trusted-root stands for the instance that the policy's trust names, and this policy names %d", len(names))
 	}
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +127,7 @@ func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
 // has to have the digest that the policy pins.
 func (r *run) keyVerifier(k *policy.Key, policyFile string, root *sigstore.TrustedRoot, require sigstore.Requirements) (*sigstore.Verifier, error) {
 	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(k.File))
-	raw, err := file(path, maxKeyBytes)
+	raw, err := content(path, maxKeyBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +172,7 @@ func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoo
 		return root, require, err
 	}
 	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(t.Root))
-	raw, err := file(path, sigstore.MaxRootBytes)
+	raw, err := content(path, sigstore.MaxRootBytes)
 	if err != nil {
 		return nil, require, err
 	}

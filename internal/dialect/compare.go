@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
 // A Policy is what somebody wants of a provenance besides that it agrees with
@@ -61,7 +62,7 @@ func Compare(predicateType string, predicate []byte, s statement.Signer, p Polic
 type text struct{ root map[string]any }
 
 func parse(predicate []byte) (text, error) {
-	if err := statement.StrictJSON(predicate, statement.MaxDepth); err != nil {
+	if err := strictjson.Check(predicate, statement.MaxDepth); err != nil {
 		return text{}, err
 	}
 	d := json.NewDecoder(bytes.NewReader(predicate))

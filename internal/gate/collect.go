@@ -21,7 +21,7 @@ type Item struct {
 // Collect asks every store for everything about subjects. It returns an error
 // if one of them does not answer, however much the others gave.
 func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
-	found := make([][]store.Evidence, len(stores))
+	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
 		g.Go(func() (err error) {
@@ -36,8 +36,8 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 		return nil, err
 	}
 	var items []Item
-	for _, list := range found {
-		for _, e := range list {
+	for _, f := range found {
+		for _, e := range f.Bundles {
 			items = append(items, Item{Source: e.Source, raw: e.Bundle})
 		}
 	}

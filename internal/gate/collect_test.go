@@ -14,16 +14,23 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// junk returns a store of n files that are called bundles and are none.
+// junk returns a store of n things that say they are bundles and are none.
 func junk(t *testing.T, n int) store.Dir {
 	t.Helper()
 	dir := t.TempDir()
+	var lines []byte
 	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), fmt.Appendf(nil, `{"n":%d}`, i), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		lines = append(append(lines, none(i)...), '\n')
+	}
+	if err := os.WriteFile(filepath.Join(dir, "junk.jsonl"), lines, 0o644); err != nil {
+		t.Fatal(err)
 	}
 	return store.Dir{Path: dir}
+}
+
+// none is called a bundle, and is none.
+func none(i int) []byte {
+	return fmt.Appendf(nil, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","n":%d}`, i)
 }
 
 var one = []subject.Subject{{Name: "app", Digest: subject.SHA256([32]byte{1})}}
@@ -54,7 +61,7 @@ func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
 func extra(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "extra.json")
-	if err := os.WriteFile(path, []byte(`{"n":-1}`), 0o644); err != nil {
+	if err := os.WriteFile(path, none(-1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -78,13 +85,13 @@ func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T
 // broken is a store with a bug.
 type broken struct{ store.Dir }
 
-func (broken) Fetch(ctx context.Context, s []subject.Subject) ([]store.Evidence, error) {
+func (broken) Fetch(ctx context.Context, s []subject.Subject) (store.Found, error) {
 	return store.Each(ctx, s, func(context.Context, subject.Subject) ([]store.Evidence, error) { panic("boom") })
 }
 
 type reckless struct{ store.Dir }
 
-func (reckless) Fetch(context.Context, []subject.Subject) ([]store.Evidence, error) { panic("boom") }
+func (reckless) Fetch(context.Context, []subject.Subject) (store.Found, error) { panic("boom") }
 
 func TestO05_a_panic_in_a_store_is_an_internal_fault_and_no_evidence(t *testing.T) {
 	for _, s := range []gate.Store{broken{junk(t, 1)}, reckless{junk(t, 1)}} {

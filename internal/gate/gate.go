@@ -22,7 +22,7 @@ import (
 // it knows nothing about is no error; a question it cannot answer is.
 type Store interface {
 	Name() string
-	Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error)
+	Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error)
 }
 
 // A Guard is what a platform knows and no bundle can say: how an environment is

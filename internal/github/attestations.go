@@ -40,12 +40,12 @@ type attestation struct {
 
 // Fetch returns the bundles that the repository holds about the subjects: of
 // several in one call, where the API can.
-func (a *Attestations) Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error) {
+func (a *Attestations) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
 	ctx, cancel := store.Within(ctx, a.job.Budget)
 	defer cancel()
 	known, err := a.bulk(ctx, subjects)
 	if err != nil {
-		return nil, err
+		return store.Found{}, err
 	}
 	if known == nil {
 		return store.Each(ctx, subjects, a.about)

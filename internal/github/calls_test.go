@@ -78,7 +78,7 @@ func TestAPI_calls_are_few(t *testing.T) {
 	ctx := context.Background()
 	look := func() policy.Change {
 		t.Helper()
-		found, err := w.job.Evidence().Fetch(ctx, subjects)
+		found, err := evidence(w.job.Evidence().Fetch(ctx, subjects))
 		if err != nil || len(found) != 10 {
 			t.Fatalf("%d bundles, %v; want 10", len(found), err)
 		}

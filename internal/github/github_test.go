@@ -229,7 +229,7 @@ func TestAttestations(t *testing.T) {
 					t.Fatalf("URL = %q, want %q", r.URL, want)
 				}
 			}
-			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}})
+			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -254,7 +254,7 @@ func TestO02_more_attestations_than_the_limit(t *testing.T) {
 	s := subject.Subject{Digest: subject.SHA256([32]byte{2})}
 	for i := range store.MaxPerSubject + 1 {
 		if i == store.MaxPerSubject {
-			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
 			if err != nil || len(found) != store.MaxPerSubject {
 				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found), err, store.MaxPerSubject)
 			}
@@ -263,7 +263,7 @@ func TestO02_more_attestations_than_the_limit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+	_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
 	wantFault(t, err, fault.Refused, fault.Limit)
 }
 
@@ -287,7 +287,7 @@ func TestGitHub_API_failures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "github", nil))
-			_, err := j.Evidence().Fetch(context.Background(), s)
+			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
 			wantFault(t, err, c.kind, c.code)
 			p, err := j.Environment(context.Background(), "production")
 			if p.State == policy.Protected {
@@ -299,7 +299,7 @@ func TestGitHub_API_failures(t *testing.T) {
 		})
 	}
 	j, _ := job(t, l.As(t, "github", nil))
-	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
+	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
 		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
 	}
 }
@@ -322,7 +322,7 @@ func TestPut_answer_lost(t *testing.T) {
 	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found) == 0 {
+	if found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s})); err != nil || len(found) == 0 {
 		t.Errorf("found %d bundles, %v; want it", len(found), err)
 	}
 }
@@ -414,7 +414,7 @@ func TestJ05_token_stays_with_the_API(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.IDToken(context.Background())
 	wantFault(t, err, fault.Refused, fault.Leak)
-	_, err = j.Evidence().Fetch(context.Background(), []subject.Subject{{}})
+	_, err = evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{}}))
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.Evidence().Put(context.Background(), store.Record{Bundle: []byte("{}")})
 	wantFault(t, err, fault.Refused, fault.Leak)
@@ -513,3 +513,6 @@ func TestC15_issuers(t *testing.T) {
 		}
 	}
 }
+
+// evidence is the bundles of what a store found.
+func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

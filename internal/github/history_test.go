@@ -246,7 +246,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 			}
 		}
 		before := len(settled(t, l))
-		found, err := at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.SHA256([32]byte{89})}))
+		found, err := evidence(at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.SHA256([32]byte{89})})))
 		if err != nil || len(found) != 150 {
 			t.Errorf("%s: %d bundles, %v; want 150", owner, len(found), err)
 		}
@@ -262,7 +262,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 		if posts != 3 || gets != 0 {
 			t.Errorf("%s: %d bulk calls and %d others, want three pages and no other", owner, posts, gets)
 		}
-		if found, err := at("bulk", "5003").Evidence().Fetch(ctx, subjects); err != nil || len(found) != 150 {
+		if found, err := evidence(at("bulk", "5003").Evidence().Fetch(ctx, subjects)); err != nil || len(found) != 150 {
 			t.Errorf("%s, with a number that has nothing: %d, %v; want the repository asked itself", owner, len(found), err)
 		}
 	}
@@ -274,15 +274,15 @@ func TestO02_evidence_pages(t *testing.T) {
 	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	path := "/orgs/acme/attestations/bulk-list"
 	entry := `{"attestations_subject_digests":{"` + two[0].Digest.String() + `":[{"repository_id":9,"bundle":{"a":1}},{"repository_id":8,"bundle":{"b":1}}]},"page_info":{"has_next":%s}}`
-	found, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two)
+	found, err := evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two))
 	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
 		t.Errorf("%v, %v; want the one of this repository", found, err)
 	}
 	for _, next := range []string{`true`, `true,"next":""`} {
-		_, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two)
+		_, err := evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two))
 		wantFault(t, err, fault.Refused, fault.Malformed)
 	}
-	_, err = newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two)
+	_, err = evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two))
 	wantFault(t, err, fault.Refused, fault.Malformed)
 }
 
@@ -373,7 +373,7 @@ func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
 	}))
 	defer s.Close()
 	j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": s.URL, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1"})
-	found, err := j.Evidence().Fetch(context.Background(), two)
+	found, err := evidence(j.Evidence().Fetch(context.Background(), two))
 	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
 		t.Errorf("%v, %v; want the one of this repository", found, err)
 	}

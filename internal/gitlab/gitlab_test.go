@@ -168,7 +168,7 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.SHA256([32]byte{3})}: 0} {
-		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+		found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
 		if err != nil || len(found) != want {
 			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found), err, want)
 		}
@@ -196,7 +196,7 @@ func TestGitLab_API_failures(t *testing.T) {
 			c.fault["target"], c.fault["times"] = "gitlab", -1
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "gitlab", nil))
-			_, err := j.Evidence().Fetch(context.Background(), s)
+			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
 			wantFault(t, err, c.kind, c.code)
 			if err != nil && strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("the answer's body is shown: %v", err)
@@ -215,7 +215,7 @@ func TestGitLab_API_failures(t *testing.T) {
 		}
 	})
 	j, _ := job(t, l.As(t, "gitlab", nil))
-	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
+	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
 		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
 	}
 }
@@ -250,7 +250,7 @@ func TestO02_listings(t *testing.T) {
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 			j.Budget = 3 * time.Second
-			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
+			_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}}))
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
@@ -289,7 +289,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 	}))
 	defer instance.Close()
 	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
-	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
+	found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}}))
 	if err != nil || len(found) != 1 {
 		t.Errorf("found %d bundles, %v; want the one", len(found), err)
 	}
@@ -431,3 +431,6 @@ func TestK02_data_is_only_text(t *testing.T) {
 		t.Errorf("log %q shows what it should not", log)
 	}
 }
+
+// evidence is the bundles of what a store found.
+func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

@@ -32,12 +32,12 @@ func (j *Job) Evidence() *Packages { return &Packages{job: j} }
 func (p *Packages) Name() string { return "GitLab packages of " + p.job.path }
 
 // Fetch returns the bundles that the project holds about the subjects.
-func (p *Packages) Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error) {
+func (p *Packages) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
 	ctx, cancel := store.Within(ctx, p.job.Budget)
 	defer cancel()
 	c, err := p.job.packages()
 	if err != nil {
-		return nil, err
+		return store.Found{}, err
 	}
 	return store.Each(ctx, subjects, func(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
 		return p.about(ctx, c, s.Digest)

@@ -6,11 +6,10 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // Words are the names that a policy file may use without defining them. They
@@ -24,7 +23,7 @@ type Words struct {
 // Read reads a policy file. file is its name, for messages. Every complaint is
 // a fault of kind Usage that lists all that is wrong, with line and column.
 func Read(raw []byte, file string, w Words) (*Policy, error) {
-	r := &reader{file: file, words: w}
+	r := &reader{file: fault.Cut(file), words: w}
 	p := &Policy{Digest: subject.Sum(raw)}
 	if root := r.parse(raw); root != nil {
 		r.policy(p, root)
@@ -32,10 +31,10 @@ func Read(raw []byte, file string, w Words) (*Policy, error) {
 	if len(r.complaints) == 0 {
 		return p, nil
 	}
-	return nil, fault.New(fault.Usage, r.code(), "", "%s", strings.Join(r.complaints, "\n"))
+	return nil, fault.New(fault.Usage, r.code(), "", "%s", r.told())
 }
 
-func (r *reader) policy(p *Policy, root ast.Node) {
+func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in")
 	r.require(m, root, "the policy", "version", "artifacts", "environments")
 	if n := m.get("version"); n != nil && r.text(n, "version") != "1" {
@@ -51,7 +50,7 @@ func (r *reader) policy(p *Policy, root ast.Node) {
 }
 
 func (r *reader) artifact(f field) Artifact {
-	what := "artifact " + f.name
+	what := "artifact " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "subject", "trust", "built-by")
 	r.require(m, f.key, what, "subject", "trust", "built-by")
 	a := Artifact{Name: f.name, Line: line(f.key)}
@@ -73,9 +72,9 @@ func (r *reader) artifact(f field) Artifact {
 
 // trust reads the name of a known instance, or a mapping that adds to it or
 // names a file.
-func (r *reader) trust(n ast.Node) Trust {
+func (r *reader) trust(n *yamlnode.Node) Trust {
 	t := Trust{Line: line(n)}
-	if _, ok := n.(*ast.MappingNode); !ok {
+	if n.Kind != yamlnode.Map {
 		t.Name = r.instance(n, "trust")
 		return t
 	}
@@ -108,16 +107,16 @@ func (r *reader) trust(n ast.Node) Trust {
 }
 
 // instance reads the name of a Sigstore instance that is known by name.
-func (r *reader) instance(n ast.Node, what string) string {
+func (r *reader) instance(n *yamlnode.Node, what string) string {
 	s := r.text(n, what)
 	if s != "" && !slices.Contains(r.words.Trusts, s) {
-		r.complain(n, "%s %q, want %s or {root: FILE, sha256: HEX}%s", what, s, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), DidYouMean(s, r.words.Trusts))
+		r.complain(n, "%s %q, want %s or {root: FILE, sha256: HEX}%s", what, s, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), suggestion{s, r.words.Trusts})
 	}
 	return s
 }
 
 // beside reads the path of a file in the policy's folder.
-func (r *reader) beside(n ast.Node, what string) string {
+func (r *reader) beside(n *yamlnode.Node, what string) string {
 	s := r.text(n, what)
 	if s != "" && (strings.HasPrefix(s, "/") || strings.Contains("/"+s+"/", "/../")) {
 		r.complain(n, "%s %q leaves the policy's folder", what, s)
@@ -126,7 +125,7 @@ func (r *reader) beside(n ast.Node, what string) string {
 }
 
 // pin reads the SHA-256 digest of a file.
-func (r *reader) pin(n ast.Node) subject.Digest {
+func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	if n == nil {
 		return subject.Digest{}
 	}
@@ -142,7 +141,7 @@ var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", 
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
-func (r *reader) workflow(n ast.Node, what string, usual func(Forge) []string) Builder {
+func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []string) Builder {
 	m := r.mapping(n, what, builderKeys...)
 	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
@@ -175,7 +174,7 @@ func (r *reader) workflow(n ast.Node, what string, usual func(Forge) []string) B
 }
 
 // branch reads the name of a branch, or a pattern of names, without refs/heads/.
-func (r *reader) branch(n ast.Node) string {
+func (r *reader) branch(n *yamlnode.Node) string {
 	s := r.text(n, "branch")
 	switch err := subject.ValidPattern(s); {
 	case s == "":
@@ -236,7 +235,7 @@ func (r *reader) signer(m mapping, b *Builder) {
 	}
 }
 
-func (r *reader) forge(n ast.Node) Forge {
+func (r *reader) forge(n *yamlnode.Node) Forge {
 	s := r.text(n, "issuer")
 	if s == "" {
 		return Forge{}
@@ -248,7 +247,7 @@ func (r *reader) forge(n ast.Node) Forge {
 	return f
 }
 
-func (r *reader) ref(n ast.Node) string {
+func (r *reader) ref(n *yamlnode.Node) string {
 	s := r.text(n, "refs")
 	rest, branch := strings.CutPrefix(s, "refs/heads/")
 	rest2, tag := strings.CutPrefix(s, "refs/tags/")
@@ -270,7 +269,7 @@ func (r *reader) ref(n ast.Node) string {
 }
 
 func (r *reader) environment(f field) Environment {
-	what := "environment " + f.name
+	what := "environment " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "mode", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
@@ -293,12 +292,12 @@ func (r *reader) requirement(f field) Requirement {
 	if f.name == "provenance" {
 		q.PredicateTypes, keys = dialect.Provenance(), append(keys, "inputs", "content")
 	} else if !strings.Contains(f.name, "://") {
-		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, DidYouMean(f.name, []string{"provenance"}))
+		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, suggestion{f.name, []string{"provenance"}})
 	}
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
 	}
-	m := r.mapping(f.value, f.name, keys...)
+	m := r.mapping(f.value, fault.Cut(f.name), keys...)
 	if n := m.get("max-age"); n != nil {
 		q.MaxAge = r.age(n, "max-age")
 	}
@@ -327,8 +326,8 @@ func (r *reader) requirement(f field) Requirement {
 
 // inputs reads the names that a person may choose when they start a build, or
 // the word none.
-func (r *reader) inputs(n ast.Node) []string {
-	if _, list := n.(*ast.SequenceNode); !list {
+func (r *reader) inputs(n *yamlnode.Node) []string {
+	if n.Kind != yamlnode.List {
 		r.choice(n, "inputs", "none")
 		return nil
 	}
@@ -340,7 +339,7 @@ func (r *reader) inputs(n ast.Node) []string {
 }
 
 // signedBy reads one signer of a requirement, by the key that tells its kind.
-func (r *reader) signedBy(n ast.Node) Signer {
+func (r *reader) signedBy(n *yamlnode.Node) Signer {
 	s := Signer{Line: line(n)}
 	kind := r.fields(n, "signed-by")
 	if kind == nil {

@@ -1,16 +1,11 @@
 package sigstore
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/x509"
-	"errors"
-	"io"
 	"slices"
-	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	in_toto "github.com/in-toto/attestation/go/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -53,7 +48,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	var pb protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &pb); err != nil {
-		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", err)
+		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Brief(err))
 	}
 	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
 		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)
@@ -63,7 +58,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	b, err := bundle.NewBundle(&pb)
 	if err != nil {
-		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", err)
+		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", fault.Brief(err))
 	}
 	e, err := newEntity(b)
 	if err != nil {
@@ -78,46 +73,6 @@ func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = reject(fault.InternalError, "reading bundle: panic: %v", p)
 	}
-}
-
-// checkDialect refuses JSON that two readers could read differently: duplicate
-// keys, bytes that are no UTF-8, trailing bytes, deep nesting, and the
-// spellings that proto3 JSON tolerates but does not write (snake_case names,
-// enumerations as numbers).
-func checkDialect(raw []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	for {
-		t, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return reject(fault.Malformed, "reading bundle: %w", err)
-		}
-		if d.StackDepth() > MaxDepth {
-			return reject(fault.Limit, "bundle is nested deeper than %d", MaxDepth)
-		}
-		if d.StackDepth() == 0 && d.InputOffset() < int64(len(raw)) && len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
-			return reject(fault.Malformed, "bundle has bytes after its end")
-		}
-		if err := checkToken(d, t); err != nil {
-			return err
-		}
-	}
-}
-
-func checkToken(d *jsontext.Decoder, t jsontext.Token) error {
-	kind, n := d.StackIndex(d.StackDepth())
-	if kind != '{' || n == 0 {
-		return nil
-	}
-	if n%2 == 1 && t.Kind() == '"' && strings.Contains(t.String(), "_") {
-		return reject(fault.Malformed, "bundle has key %q, want the proto3 JSON name", t.String())
-	}
-	if n%2 == 0 && t.Kind() == '0' && strings.HasSuffix(string(d.StackPointer()), "/algorithm") {
-		return reject(fault.Malformed, "bundle has number %s for an algorithm, want its name", t.String())
-	}
-	return nil
 }
 
 func checkCounts(pb *protobundle.Bundle) error {
@@ -208,7 +163,7 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	e := &entity{Bundle: b}
 	var err error
 	if e.entries, err = b.TlogEntries(); err != nil {
-		return nil, reject(fault.TLog, "reading log entries: %w", err)
+		return nil, reject(fault.TLog, "reading log entries: %w", fault.Brief(err))
 	}
 	if err = checkEntries(e.entries); err != nil {
 		return nil, err
@@ -217,11 +172,11 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 		return nil, err
 	}
 	if e.content, err = b.VerificationContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading verification material: %w", err)
+		return nil, reject(fault.Malformed, "reading verification material: %w", fault.Brief(err))
 	}
 	dropNameExtension(e.content.Certificate())
 	if e.signature, err = b.SignatureContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading signature: %w", err)
+		return nil, reject(fault.Malformed, "reading signature: %w", fault.Brief(err))
 	}
 	if env := b.GetDsseEnvelope(); env != nil {
 		if e.envelope, err = newEnvelope(e.signature.EnvelopeContent().RawEnvelope(), env.GetPayload()); err != nil {
@@ -290,7 +245,7 @@ func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	sig, err := raw.Signatures[0], error(nil)
 	e := &envelope{raw: raw, payload: payload}
 	if e.sig, err = decodeSignature(sig.Sig); err != nil {
-		return nil, reject(fault.SignatureInvalid, "reading signature: %w", err)
+		return nil, reject(fault.SignatureInvalid, "reading signature: %w", fault.Brief(err))
 	}
 	if raw.PayloadType != statement.PayloadType {
 		return nil, reject(fault.Statement, "envelope has payload type %q, want %q", raw.PayloadType, statement.PayloadType)

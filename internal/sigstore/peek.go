@@ -14,9 +14,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/go-json-experiment/json/jsontext"
-
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -144,7 +143,7 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 	if leaf.key == nil || g.payload == nil || g.signature == nil {
 		return false
 	}
-	payloadType, err := jsontext.AppendUnquote(nil, append(append([]byte{'"'}, g.payloadType...), '"'))
+	payloadType, err := strictjson.Unquote(g.payloadType)
 	if err != nil {
 		return false
 	}

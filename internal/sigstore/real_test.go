@@ -9,6 +9,7 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/testing/data"
 
+	"github.com/sallyport-dev/sallyport/internal/bundlefile"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -92,6 +93,47 @@ func realBundle(t *testing.T, v *Verifier, b Bundle, file Artifact, issuer strin
 	wants(t, err, fault.SubjectMismatch)
 	_, err = v.verifyFor(b, Artifact{Digest: digestOf([]byte("another file"))})
 	wants(t, err, fault.SubjectMismatch)
+}
+
+// What PyPI keeps is read as the bundle that it is, and verifies as one; so do
+// the bundles in what registries and platforms answer.
+func TestRealBundles_in_wrappers(t *testing.T) {
+	v := must(NewVerifier(must(ParseTrustedRoot(publicGoodRoot)), Transparent))
+	for name, c := range map[string]struct{ digest, signer string }{
+		"pypi-integrity.json":            {"9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3", "https://github.com/trailofbits/pypi-attestations/.github/workflows/release.yml@refs/tags/v0.0.19"},
+		"pypi-publish.attestation":       {"117ed88e5db073bb92969a7545745fd977ee85b7019706dd256a64058f70963d", "919436158236-compute@developer.gserviceaccount.com"},
+		"rest-attestations.json":         {"", sampleRelease},
+		"npm-attestations-endpoint.json": {"", sampleRelease},
+		"gh-verify-format-json.json":     {"", sampleRelease},
+	} {
+		t.Run(name, func(t *testing.T) {
+			raw := must(os.ReadFile(filepath.Join("..", "bundlefile", "testdata", name)))
+			_, err := ParseBundle(raw)
+			wants(t, err, fault.Malformed)
+			if err == nil || strings.Contains(err.Error(), "proto3 JSON name") {
+				t.Errorf("given as a bundle itself: %v", err)
+			}
+			found := must(bundlefile.Read(raw))
+			if len(found) != 1 {
+				t.Fatalf("found %d bundles, want 1", len(found))
+			}
+			file := asFile(testFile(t, "sigstore-2.1.0.tgz"))
+			if c.digest != "" {
+				file = Artifact{Digest: must(subject.ParseHex(c.digest))}
+			}
+			got, err := v.verifyFor(must(ParseBundle(found[0].JSON)), file)
+			if err != nil || got.Signer().SAN != c.signer {
+				t.Errorf("signer %q, %v; want %q", got.Signer().SAN, err, c.signer)
+			}
+			if s, _ := got.Statement(); strings.HasPrefix(name, "pypi") && string(s.Predicate) != "{}" {
+				t.Errorf("predicate = %s, want none", s.Predicate)
+			}
+			other := strings.Replace(string(found[0].JSON), `"payload":"ey`, `"payload":"fy`, 1)
+			if _, err := ParseBundle([]byte(other)); err == nil && c.digest != "" {
+				t.Error("another payload is read")
+			}
+		})
+	}
 }
 
 // The names of the signers, once each.

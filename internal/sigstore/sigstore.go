@@ -8,8 +8,6 @@
 package sigstore
 
 import (
-	"fmt"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -66,5 +64,5 @@ func (r *Rejection) Error() string { return r.Err.Error() }
 func (r *Rejection) Unwrap() error { return r.Err }
 
 func reject(code fault.Code, format string, args ...any) error {
-	return &Rejection{Code: code, Err: fmt.Errorf(format, args...)}
+	return &Rejection{Code: code, Err: fault.Errorf(format, args...)}
 }

@@ -103,11 +103,11 @@ func TestOCI_put_and_fetch(t *testing.T) {
 					t.Errorf("id = %q, want the manifest's reference", r.ID)
 				}
 			}
-			found, err := s.Fetch(context.Background(), []subject.Subject{sub, sub})
+			found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub, sub}))
 			if err != nil || len(found) != 3 {
 				t.Fatalf("found %d bundles, %v; want 3", len(found), err)
 			}
-			if none, err := s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.SHA256([32]byte{7})}}); err != nil || len(none) != 0 {
+			if none, err := evidence(s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.SHA256([32]byte{7})}})); err != nil || len(none) != 0 {
 				t.Errorf("found %d bundles of another image, %v; want none", len(none), err)
 			}
 		})
@@ -138,7 +138,7 @@ func TestOCI_concurrent_writers_lose_nothing(t *testing.T) {
 		}
 	}
 	s := newOCI()
-	found, err := s.Fetch(context.Background(), []subject.Subject{resolve(t, s, ref)})
+	found, err := evidence(s.Fetch(context.Background(), []subject.Subject{resolve(t, s, ref)}))
 	if err != nil || len(found) != n {
 		t.Errorf("found %d bundles, %v; want %d", len(found), err, n)
 	}
@@ -168,7 +168,7 @@ func TestOCI_overwritten_entry_is_repaired(t *testing.T) {
 	if _, err := a.Put(context.Background(), record(sub, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := a.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found) != 2 {
+	if found, err := evidence(a.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 2 {
 		t.Errorf("found %d bundles, %v; want both", len(found), err)
 	}
 }
@@ -194,7 +194,7 @@ func TestOCI_foreign_entries_stay(t *testing.T) {
 	if err != nil || !bytes.Contains(b, []byte(foreign.Digest.String())) || !bytes.Contains(b, []byte("application/spdx+json")) {
 		t.Errorf("index %s, %v; want the foreign entry in it", b, err)
 	}
-	if found, err := s.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found) != 1 {
+	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 1 {
 		t.Errorf("found %d bundles, %v; want the one that is a bundle", len(found), err)
 	}
 }
@@ -218,7 +218,7 @@ func TestE06_registry_returns_other_bytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch := func() error {
-		_, err := s.Fetch(context.Background(), []subject.Subject{sub})
+		_, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub}))
 		return err
 	}
 	if err := fetch(); err != nil {
@@ -243,7 +243,7 @@ func TestE04_tag_moved_after_it_was_resolved(t *testing.T) {
 	}
 	moved := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"layers":[],"annotations":{"evil":"yes"}}`, manifestType)
 	put(t, "http://"+host+"/v2/acme/app/manifests/v1", manifestType, moved)
-	if found, err := s.Fetch(context.Background(), []subject.Subject{before}); err != nil || len(found) != 1 {
+	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{before})); err != nil || len(found) != 1 {
 		t.Errorf("found %d bundles of what was judged, %v; want 1", len(found), err)
 	}
 	if want := "@" + before.Digest.String(); !strings.HasSuffix(before.Name, want) {
@@ -253,7 +253,7 @@ func TestE04_tag_moved_after_it_was_resolved(t *testing.T) {
 	if after.Digest != subject.SHA256(sha256.Sum256(moved)) {
 		t.Errorf("digest = %s, want that of the bytes that the tag names now", after.Digest)
 	}
-	if found, err := s.Fetch(context.Background(), []subject.Subject{after}); err != nil || len(found) != 0 {
+	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{after})); err != nil || len(found) != 0 {
 		t.Errorf("found %d bundles of the other image, %v; want none", len(found), err)
 	}
 }
@@ -273,7 +273,7 @@ func TestE07_index_is_the_subject(t *testing.T) {
 	if _, err := s.Put(context.Background(), record(got, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := s.Fetch(context.Background(), []subject.Subject{amd}); err != nil || len(found) != 0 {
+	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{amd})); err != nil || len(found) != 0 {
 		t.Errorf("found %d bundles for a platform of the index, %v; want none", len(found), err)
 	}
 }
@@ -355,13 +355,13 @@ func TestO02_listings(t *testing.T) {
 				t.Fatal(err)
 			}
 			attack = true
-			found, err := s.Fetch(context.Background(), []subject.Subject{sub})
+			found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub}))
 			wantFault(t, err, c.kind, c.code)
 			if len(found) != 0 {
 				t.Errorf("%d bundles came with the error", len(found))
 			}
 			attack = false
-			if found, err := s.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found) != 1 {
+			if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 1 {
 				t.Errorf("after the attack: %d bundles, %v; want 1", len(found), err)
 			}
 		})
@@ -460,3 +460,6 @@ func TestOCI_put_refused(t *testing.T) {
 	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.SHA256([32]byte{1})}, 1))
 	wantFault(t, err, fault.Usage, fault.Config)
 }
+
+// evidence is the bundles of what a store found.
+func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

@@ -17,7 +17,7 @@ const workers = 8
 
 // Fetch returns the bundles that refer to the subjects. Subjects that the store
 // does not know a repository for have no evidence here.
-func (s *OCI) Fetch(ctx context.Context, subjects []subject.Subject) ([]Evidence, error) {
+func (s *OCI) Fetch(ctx context.Context, subjects []subject.Subject) (Found, error) {
 	ctx, cancel := Within(ctx, s.o.Budget)
 	defer cancel()
 	return Each(ctx, subjects, func(ctx context.Context, sub subject.Subject) ([]Evidence, error) {
@@ -48,7 +48,7 @@ func unique(subjects []subject.Subject) []subject.Subject {
 // Each calls fetch for every subject, each digest once and a few at a time, and
 // returns everything in the order of the subjects. The first error, in that order, is the answer:
 // a part of the evidence is no evidence.
-func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) ([]Evidence, error) {
+func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) (Found, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	subjects = unique(subjects)
@@ -70,7 +70,8 @@ func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Co
 	}
 	close(next)
 	wg.Wait()
-	return collect(found, errs)
+	all, err := collect(found, errs)
+	return Found{Bundles: all}, err
 }
 
 // safely calls fetch so that a panic in it is a fault.

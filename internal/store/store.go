@@ -14,6 +14,20 @@ type Evidence struct {
 	Source string // where it was found, for people: "registry ghcr.io/acme/app", "file x.json"
 }
 
+// Found is what a store has about subjects.
+type Found struct {
+	Bundles []Evidence
+	Passed  []Passed // what lies in the same place and does not count
+}
+
+// Passed is something that a store passed over, because it is no bundle or not
+// where bundles are. It explains why nothing was found; nothing rests on it.
+type Passed struct {
+	Source string // the names, the first of several
+	What   string // a phrase
+	Count  int
+}
+
 // Record is a bundle to be kept.
 type Record struct {
 	Subjects      []subject.Subject // what the bundle is about
@@ -31,6 +45,6 @@ type Receipt struct {
 // Limits on what a store may hand over, so that a hostile store can exhaust
 // nothing. More than a limit is an error with code E_LIMIT, never a truncation.
 const (
-	MaxPerSubject  = 200      // bundles about one subject
+	MaxPerSubject  = 20_000   // bundles about one subject
 	MaxBundleBytes = 16 << 20 // bytes of one bundle
 )

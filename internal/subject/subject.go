@@ -12,9 +12,10 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // Digest is the identity of an artifact: an algorithm and the digest of the
@@ -80,7 +81,7 @@ func (d Digest) Compare(other Digest) int {
 func ParseDigest(s string) (Digest, error) {
 	h, ok := strings.CutPrefix(s, "sha256:")
 	if !ok {
-		return Digest{}, fmt.Errorf("digest %.200q does not start with %q", s, "sha256:")
+		return Digest{}, fault.Errorf("digest %q does not start with %q", s, "sha256:")
 	}
 	return ParseHex(h)
 }
@@ -94,7 +95,7 @@ func ParseAnyDigest(s string) (Digest, error) {
 			return parseHex(a, digits)
 		}
 	}
-	return Digest{}, fmt.Errorf("digest %.200q does not start with sha256:, sha384: or sha512:", s)
+	return Digest{}, fault.Errorf("digest %q does not start with sha256:, sha384: or sha512:", s)
 }
 
 // ParseHex reads the 64 lower-case hexadecimal digits of a SHA-256 digest.
@@ -103,13 +104,13 @@ func ParseHex(s string) (Digest, error) { return parseHex(AlgSHA256, s) }
 func parseHex(a Algorithm, s string) (Digest, error) {
 	d := Digest{alg: a}
 	if len(s) != 2*a.Size() {
-		return Digest{}, fmt.Errorf("%s digest %.200q has %d digits, want %d", a.title(), s, len(s), 2*a.Size())
+		return Digest{}, fault.Errorf("%s digest %q has %d digits, want %d", a.title(), s, len(s), 2*a.Size())
 	}
 	if strings.ToLower(s) != s {
-		return Digest{}, fmt.Errorf("%s digest %.200q has upper-case digits", a.title(), s)
+		return Digest{}, fault.Errorf("%s digest %q has upper-case digits", a.title(), s)
 	}
 	if _, err := hex.Decode(d.sum[:], []byte(s)); err != nil {
-		return Digest{}, fmt.Errorf("%s digest %.200q: %w", a.title(), s, err)
+		return Digest{}, fault.Errorf("%s digest %q has a character that is no hexadecimal digit", a.title(), s)
 	}
 	return d, nil
 }
