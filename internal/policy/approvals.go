@@ -153,8 +153,11 @@ func (k court) order() []verdict.Finding {
 			out[len(out)-1].Found = orAbsent(c.Deployed)
 		}
 		if !c.Reachable {
-			n := deny(fault.Source, "order", k.artifact.Line, fmt.Sprintf("commit %s is not on branch %q now", short(c.Head), c.Branch), "a commit of that branch",
-				"merge it, or name its branch with the key branch under built-by")
+			what, wanted := fmt.Sprintf("commit %s is not on branch %q now", short(c.Head), c.Branch), "a commit of that branch"
+			if subject.Literal(c.Branch) != c.Branch {
+				what, wanted = fmt.Sprintf("commit %s is on no branch of %q now", short(c.Head), c.Branch), "a commit of one of them"
+			}
+			n := deny(fault.Source, "order", k.artifact.Line, what, wanted, "merge it, or name its branch with the key branch under built-by")
 			n.Found = "a commit that another branch, a fork or a rewritten history had"
 			out = append(out, n)
 		}
