@@ -40,7 +40,7 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "fault strictjson",
-	"github":  "fault subject statement dialect policy doctor store report idtoken",
+	"github":  "fault file subject statement dialect policy doctor store report idtoken",
 	"gitlab":  "fault subject statement dialect policy doctor store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault yamlnode",

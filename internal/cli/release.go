@@ -72,7 +72,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 		return statement.Release{}, usage("--expires: %v", err)
 	}
 	// Making the provenance holds the token against the job that it is used in.
-	if _, err := r.platform.Provenance(token); err != nil {
+	if _, err := r.platform.Provenance(token, nil); err != nil {
 		return statement.Release{}, err
 	}
 	repository, requester := origin(r.Getenv)

@@ -327,7 +327,7 @@ func (t text) told(d Dialect) bool {
 	case InputsMarked:
 		return marked(v1External + ".inputs")
 	case VariablesTold:
-		return marked(v1External + ".variables")
+		return marked(v1External+".variables") || marked(v1External+".inputs")
 	case ArgsIfMax:
 		member := "metadata.completeness.parameters"
 		if d.Predicate == ProvenanceV1 {

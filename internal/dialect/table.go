@@ -195,7 +195,7 @@ var Table = []Dialect{
 		BuildType: Match{Head: "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"}, Forge: GitLab, Builder: IsBelowProject,
 		Equal:  append(gitlabVariables(v1External+".variables"), must(v1External+".source", Repository), must(v1Invocation, JobID).number(), may(v1Internal+".job", JobID).number()),
 		Source: Source{List: v1Sources, URI: Repository, Digest: "gitCommit", Exactly: 1},
-		Chosen: []Chosen{{Member: v1External, Known: []string{"source", "entryPoint", "variables"}}, {Member: v1External + ".variables", Known: predefined, Person: true}},
+		Chosen: []Chosen{{Member: v1External, Known: []string{"source", "entryPoint", "variables", "inputs"}}, {Member: v1External + ".variables", Known: predefined, Person: true}, {Member: v1External + ".inputs", Person: true}},
 		Inputs: VariablesTold, Names: NamesWhatItLikes,
 		Free: []string{"the number of the runner", "`entryPoint`, the name of the job"},
 		Note: "The control plane signs with the token of the job, so a certificate cannot tell its text from one that a script in the job wrote.",

@@ -63,7 +63,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if got, want := log.String(), "::add-mask::"+token+"\n"; got != want {
 		t.Errorf("log = %q, want the mask first and nothing else", got)
 	}
-	p, err := j.Provenance(token)
+	p, err := j.Provenance(token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestC20_token_of_another_job(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}))
+			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if err != nil && !strings.Contains(err.Error(), value) {
 				t.Errorf("error %q does not say what was found, %q", err, value)
@@ -135,7 +135,7 @@ func TestC20_token_of_another_job(t *testing.T) {
 		})
 	}
 	j, _ := job(t, env)
-	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil)); err != nil {
+	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil), nil); err != nil {
 		t.Errorf("the job's own token: %v", err)
 	}
 }
@@ -469,7 +469,7 @@ func TestC21_ref_names_are_data(t *testing.T) {
 	} {
 		claims := map[string]any{"ref": ref, "workflow_ref": "acme/widget/.github/workflows/release.yml@" + ref}
 		j, log := job(t, l.As(t, "github", claims))
-		p, err := j.Provenance(l.GitHubToken(t, "sigstore", claims))
+		p, err := j.Provenance(l.GitHubToken(t, "sigstore", claims), nil)
 		if err != nil {
 			t.Errorf("%q: %v", ref, err)
 			continue

@@ -62,7 +62,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := j.Provenance(token)
+	p, err := j.Provenance(token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build","variables":{}}`; string(p.BuildDefinition.ExternalParameters) != want {
+	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build"}`; string(p.BuildDefinition.ExternalParameters) != want {
 		t.Errorf("externalParameters = %s, want %s", p.BuildDefinition.ExternalParameters, want)
 	}
 	if got, want := p.RunDetails.Builder.ID, "https://gitlab.com/acme/widget/-/runners/"+env["CI_RUNNER_ID"]; got != want {
@@ -126,7 +126,7 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}))
+			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if err != nil && !strings.Contains(err.Error(), strconv.Quote(value)) {
 				t.Errorf("error %q does not say what was found, %q", err, value)

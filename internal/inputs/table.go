@@ -52,6 +52,7 @@ func attest() Component {
 			checksums,
 			{Name: "predicate-type", Usage: "the type of the predicate; SLSA provenance if empty", Where: Everywhere},
 			{Name: "predicate", Usage: "the file that holds the predicate as JSON; with predicate-type", Kind: Path, Where: Everywhere},
+			{Name: "record-inputs", Usage: "inputs of the run whose values the provenance shows, for ever; of all others it shows the names", List: true, Where: Everywhere},
 			signWith,
 			signingConfig,
 			trustedRoot,
