@@ -184,7 +184,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	evidence, err := gate.Collect(r.ctx, stores, c.list)
+	evidence, _, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err
 	}

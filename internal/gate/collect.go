@@ -25,10 +25,11 @@ type Item struct {
 	err    error
 }
 
-// Collect asks every store for everything about subjects. It returns an error
-// if one of them does not answer, however much the others gave.
-func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
-	found := make([][]store.Evidence, len(stores))
+// Collect asks every store for everything about subjects. Beside the items it
+// returns what the stores passed over. It returns an error if one of them does
+// not answer, however much the others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, []store.Passed, error) {
+	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
 		g.Go(func() (err error) {
@@ -40,18 +41,42 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return distinct(found, len(subjects))
+	var passed []store.Passed
+	for _, f := range found {
+		passed = append(passed, f.Passed...)
+	}
+	items, err := distinct(found, len(subjects))
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := uncovered(found, items); err != nil {
+		return nil, nil, err
+	}
+	return items, store.Sum(passed), nil
+}
+
+// uncovered wants every bundle that a store holds and does not hand over to be
+// among the items from elsewhere.
+func uncovered(found []store.Found, items []Item) error {
+	for _, f := range found {
+		for _, c := range f.Covered {
+			if !slices.ContainsFunc(items, func(i Item) bool { return i.order == c.Digest }) {
+				return c.Err
+			}
+		}
+	}
+	return nil
 }
 
 // distinct drops copies of the same bytes and sorts by digest, so that verdicts
 // do not depend on who answered first.
-func distinct(found [][]store.Evidence, subjects int) ([]Item, error) {
+func distinct(found []store.Found, subjects int) ([]Item, error) {
 	var items []Item
 	seen := map[subject.Digest]bool{}
-	for _, list := range found {
-		for _, e := range list {
+	for _, f := range found {
+		for _, e := range f.Bundles {
 			d := subject.Digest(sha256.Sum256(e.Bundle))
 			if seen[d] {
 				continue

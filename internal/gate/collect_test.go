@@ -31,22 +31,22 @@ var one = []subject.Subject{{Name: "app", Digest: subject.Digest{1}}}
 
 func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) {
 	there, gone := junk(t, 1), store.Dir{Path: filepath.Join(t.TempDir(), "gone")}
-	if items, err := gate.Collect(t.Context(), []gate.Store{there}, one); err != nil || len(items) != 1 {
+	if items, _, err := gate.Collect(t.Context(), []gate.Store{there}, one); err != nil || len(items) != 1 {
 		t.Fatalf("control: %d items, %v, want 1", len(items), err)
 	}
 	for _, stores := range [][]gate.Store{{there, gone}, {gone, there}, {gone}} {
-		if items, err := gate.Collect(t.Context(), stores, one); err == nil || items != nil {
+		if items, _, err := gate.Collect(t.Context(), stores, one); err == nil || items != nil {
 			t.Errorf("items = %v, %v, want none and an error", items, err)
 		}
 	}
 }
 
 func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
-	if items, err := gate.Collect(t.Context(), []gate.Store{junk(t, store.MaxPerSubject)}, one); err != nil || len(items) != store.MaxPerSubject {
+	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, store.MaxPerSubject)}, one); err != nil || len(items) != store.MaxPerSubject {
 		t.Errorf("at the limit: %d items, %v, want %d", len(items), err, store.MaxPerSubject)
 	}
 	stores := []gate.Store{junk(t, store.MaxPerSubject), store.Dir{Path: extra(t)}}
-	if _, err := gate.Collect(t.Context(), stores, one); fault.Of(err).Code != fault.Limit {
+	if _, _, err := gate.Collect(t.Context(), stores, one); fault.Of(err).Code != fault.Limit {
 		t.Errorf("above the limit: err = %v, want %s", err, fault.Limit)
 	}
 }
@@ -63,18 +63,18 @@ func extra(t *testing.T) string {
 
 func TestCollect_counts_copies_once_in_an_order_of_their_own(t *testing.T) {
 	a, b := junk(t, 20), junk(t, 20) // the same bytes under other names
-	first, err := gate.Collect(t.Context(), []gate.Store{a}, one)
+	first, _, err := gate.Collect(t.Context(), []gate.Store{a}, one)
 	if err != nil {
 		t.Fatal(err)
 	}
-	both, err := gate.Collect(t.Context(), []gate.Store{a, b, a}, one)
+	both, _, err := gate.Collect(t.Context(), []gate.Store{a, b, a}, one)
 	if err != nil || len(both) != 20 || !reflect.DeepEqual(first, both) {
 		t.Errorf("%d items, %v, want the 20 of one store in the same order", len(both), err)
 	}
 }
 
 func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T) {
-	items, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
+	items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,17 +91,17 @@ func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T
 // broken is a store with a bug.
 type broken struct{ store.Dir }
 
-func (broken) Fetch(ctx context.Context, s []subject.Subject) ([]store.Evidence, error) {
-	return store.Each(ctx, s, func(context.Context, subject.Subject) ([]store.Evidence, error) { panic("boom") })
+func (broken) Fetch(ctx context.Context, s []subject.Subject) (store.Found, error) {
+	return store.Each(ctx, s, func(context.Context, subject.Subject) (store.Found, error) { panic("boom") })
 }
 
 type reckless struct{ store.Dir }
 
-func (reckless) Fetch(context.Context, []subject.Subject) ([]store.Evidence, error) { panic("boom") }
+func (reckless) Fetch(context.Context, []subject.Subject) (store.Found, error) { panic("boom") }
 
 func TestO05_a_panic_in_a_store_is_an_internal_fault_and_no_evidence(t *testing.T) {
 	for _, s := range []gate.Store{broken{junk(t, 1)}, reckless{junk(t, 1)}} {
-		items, err := gate.Collect(t.Context(), []gate.Store{junk(t, 1), s}, one)
+		items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 1), s}, one)
 		if f := fault.Of(err); items != nil || err == nil || f.Kind != fault.Internal || f.Code != fault.InternalError {
 			t.Errorf("items = %v, %v, want none and an internal fault", items, err)
 		}

@@ -24,7 +24,7 @@ import (
 // it knows nothing about is no error; a question it cannot answer is.
 type Store interface {
 	Name() string
-	Fetch(ctx context.Context, subjects []subject.Subject) ([]store.Evidence, error)
+	Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error)
 }
 
 // A Guard is what a platform knows and no bundle can say: how an environment is
@@ -67,7 +67,7 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 // Look gathers everything that Evaluate may look at.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, Now: g.Now, Deciding: g.Deciding}
-	evidence, err := Collect(ctx, g.Stores, subjects)
+	evidence, _, err := Collect(ctx, g.Stores, subjects)
 	if err != nil {
 		return in, err
 	}
@@ -128,7 +128,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy
 // About returns what verifies about one subject that is no artifact of the
 // policy, such as a release, under any trust that the policy names.
 func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, error) {
-	evidence, err := Collect(ctx, g.Stores, []subject.Subject{s})
+	evidence, _, err := Collect(ctx, g.Stores, []subject.Subject{s})
 	if err != nil {
 		return nil, err
 	}

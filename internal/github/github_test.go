@@ -233,8 +233,8 @@ func TestAttestations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(found) != n {
-				t.Errorf("found %d bundles, want %d", len(found), n)
+			if len(found.Bundles) != n {
+				t.Errorf("found %d bundles, want %d", len(found.Bundles), n)
 			}
 			for _, r := range l.Requests(t) {
 				if strings.HasPrefix(r.Path, "/blobs/") && r.Authorization != "none" {
@@ -255,8 +255,8 @@ func TestO02_more_attestations_than_the_limit(t *testing.T) {
 	for i := range store.MaxPerSubject + 1 {
 		if i == store.MaxPerSubject {
 			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
-			if err != nil || len(found) != store.MaxPerSubject {
-				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found), err, store.MaxPerSubject)
+			if err != nil || len(found.Bundles) != store.MaxPerSubject {
+				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found.Bundles), err, store.MaxPerSubject)
 			}
 		}
 		if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, i)}); err != nil {
@@ -299,8 +299,8 @@ func TestGitHub_API_failures(t *testing.T) {
 		})
 	}
 	j, _ := job(t, l.As(t, "github", nil))
-	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found) != 0 {
-		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -322,8 +322,8 @@ func TestPut_answer_lost(t *testing.T) {
 	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found) == 0 {
-		t.Errorf("found %d bundles, %v; want it", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found.Bundles) == 0 {
+		t.Errorf("found %d bundles, %v; want it", len(found.Bundles), err)
 	}
 }
 

@@ -17,13 +17,14 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Limits of a directory of bundles.
 const (
-	MaxFiles     = 4096     // bundle files below one directory
+	MaxFiles     = 20_000   // bundle files below one directory
 	MaxFileBytes = 64 << 20 // bytes of one file of JSON lines
 )
 
@@ -35,21 +36,21 @@ func (d Dir) Name() string { return "directory " + d.Path }
 
 // Fetch returns every bundle in the directory and in the directories right
 // below it, whatever it is about: a bundle names its subjects itself.
-func (d Dir) Fetch(ctx context.Context, _ []subject.Subject) ([]Evidence, error) {
+func (d Dir) Fetch(ctx context.Context, _ []subject.Subject) (Found, error) {
 	files, err := d.files()
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
-	var all []Evidence
+	var all Found
 	for _, f := range files {
 		if err := ctx.Err(); err != nil {
-			return nil, Unanswered(d.Name(), err)
+			return Found{}, client.Unanswered(d.Name(), err)
 		}
 		found, err := readFile(f)
 		if err != nil {
-			return nil, err
+			return Found{}, err
 		}
-		all = append(all, found...)
+		all.Bundles = append(all.Bundles, found...)
 	}
 	return all, nil
 }
@@ -136,7 +137,7 @@ func readFile(name string) ([]Evidence, error) {
 func ReadBundles(r io.Reader, source string) ([]Evidence, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxFileBytes+1))
 	if err != nil {
-		return nil, Unanswered(source, err)
+		return nil, client.Unanswered(source, err)
 	}
 	if len(b) > MaxFileBytes {
 		return nil, fault.New(fault.Refused, fault.Limit, "", "%s has more than %d bytes", source, MaxFileBytes)

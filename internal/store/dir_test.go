@@ -110,7 +110,7 @@ func TestDir_put_and_fetch(t *testing.T) {
 		}
 	}
 	found, err := d.Fetch(context.Background(), nil)
-	if err != nil || len(found) != 1 || !bytes.Equal(found[0].Bundle, want) {
+	if err != nil || len(found.Bundles) != 1 || !bytes.Equal(found.Bundles[0].Bundle, want) {
 		t.Errorf("found %v, %v; want the one bundle", found, err)
 	}
 }
@@ -140,12 +140,12 @@ func TestDir_looks_one_level_down(t *testing.T) {
 		t.Fatal(err)
 	}
 	found, err := store.Dir{Path: dir}.Fetch(context.Background(), nil)
-	if err != nil || len(found) != 5 {
-		t.Errorf("found %d bundles, %v; want 5", len(found), err)
+	if err != nil || len(found.Bundles) != 5 {
+		t.Errorf("found %d bundles, %v; want 5", len(found.Bundles), err)
 	}
 	one, err := store.Dir{Path: filepath.Join(dir, "b.jsonl")}.Fetch(context.Background(), nil)
-	if err != nil || len(one) != 2 {
-		t.Errorf("found %d bundles in a file, %v; want 2", len(one), err)
+	if err != nil || len(one.Bundles) != 2 {
+		t.Errorf("found %d bundles in a file, %v; want 2", len(one.Bundles), err)
 	}
 	write("g.json", "{")
 	_, err = store.Dir{Path: dir}.Fetch(context.Background(), nil)
