@@ -25,18 +25,20 @@ var rooms = map[string]string{
 	"statement": "fault subject",
 	"verdict":   "fault subject",
 	"policy":    "fault subject statement verdict",
+	// ground
+	"client": "fault",
 	// proof
-	"sigstore": "fault subject statement",
+	"sigstore": "client fault subject statement",
 	"doctor":   "fault policy",
 	// places
-	"store": "fault subject",
+	"store": "client fault subject",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject policy verdict sigstore store",
 	// doors
 	"idtoken": "fault",
-	"github":  "fault subject statement policy doctor store report idtoken",
-	"gitlab":  "fault subject statement policy doctor store report idtoken",
+	"github":  "client fault subject statement policy doctor store report idtoken",
+	"gitlab":  "client fault subject statement policy doctor store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault",
 	"pipelines": "fault",
@@ -172,6 +174,80 @@ func TestRooms_platforms_stay_outside(t *testing.T) {
 // allowedName are the fields of a library that carry a platform's name, and
 // the file of its trusted material.
 var allowedName = regexp.MustCompile(`x\.GithubWorkflow|x\.GithubWorkflowRepository|trust/github\.root\.json|"github\.io", "gitlab\.io"`)
+
+// senders are what package net/http sends requests with.
+var senders = []string{"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}
+
+// requests returns what of senders a file uses. A pointer to a client that
+// somebody else made is no use of one.
+func requests(f *ast.File) []string {
+	name := ""
+	for _, i := range f.Imports {
+		if i.Path.Value == `"net/http"` {
+			name = "http"
+			if i.Name != nil {
+				name = i.Name.Name
+			}
+		}
+	}
+	if name == "" {
+		return nil
+	}
+	var out []string
+	if name == "." {
+		out = append(out, "everything")
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		if p, ok := n.(*ast.StarExpr); ok {
+			_, isName := p.X.(*ast.SelectorExpr)
+			return !isName
+		}
+		s, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := s.X.(*ast.Ident); ok && x.Name == name && slices.Contains(senders, s.Sel.Name) {
+			out = append(out, name+"."+s.Sel.Name)
+		}
+		return true
+	})
+	return out
+}
+
+func TestRooms_only_client_makes_requests(t *testing.T) {
+	for _, s := range sources(t) {
+		if s.room == "client" || s.room == "labtest" {
+			continue
+		}
+		if used := requests(s.file); len(used) > 0 {
+			t.Errorf("%s uses %v; only client makes requests", s.path, used)
+		}
+	}
+}
+
+// The rule sees each way to make a request, and lets a client pass that was
+// handed over.
+func TestRooms_a_request_is_seen(t *testing.T) {
+	for body, want := range map[string]int{
+		"var c http.Client": 1, "var c = &http.Client{}": 1, "var c = http.DefaultClient": 1, "var t = http.DefaultTransport": 1,
+		"var t = &http.Transport{}": 1, "func f() { http.Get(`x`) }": 1, "func f() { http.PostForm(`x`, nil) }": 1, "var c = new(http.Client)": 1,
+		"type x struct{ http.Client }": 1,
+		"var c *http.Client":           0, "func f(c *http.Client, r *http.Request) { c.Do(r) }": 0, "var m = http.MethodGet": 0, "type x struct{ *http.Client }": 0,
+	} {
+		for _, head := range []string{"import \"net/http\"\n", "import web \"net/http\"\n"} {
+			if strings.Contains(head, "web") {
+				body = strings.ReplaceAll(body, "http.", "web.")
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), "x.go", "package x\n"+head+body, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := requests(f); len(got) != want {
+				t.Errorf("%s: seen %v, want %d", body, got, want)
+			}
+		}
+	}
+}
 
 func TestRooms_only_main_ends_the_program(t *testing.T) {
 	ends := regexp.MustCompile(`\b(os\.Exit|log\.Fatal\w*|panic)\(`)
