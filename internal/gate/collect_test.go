@@ -1,7 +1,9 @@
 package gate_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,24 +43,70 @@ func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) 
 	}
 }
 
+// lines returns a file of n things that are called bundles and are none.
+func lines(t *testing.T, n int) store.Dir {
+	t.Helper()
+	var all bytes.Buffer
+	for i := range n {
+		fmt.Fprintf(&all, "{\"n\":%d}\n", i)
+	}
+	path := filepath.Join(t.TempDir(), "all.jsonl")
+	if err := os.WriteFile(path, all.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return store.Dir{Path: path}
+}
+
 func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
-	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, store.MaxPerSubject)}, one); err != nil || len(items) != store.MaxPerSubject {
+	most := lines(t, store.MaxPerSubject)
+	if items, _, err := gate.Collect(t.Context(), []gate.Store{most}, one); err != nil || len(items) != store.MaxPerSubject {
 		t.Errorf("at the limit: %d items, %v, want %d", len(items), err, store.MaxPerSubject)
 	}
-	stores := []gate.Store{junk(t, store.MaxPerSubject), store.Dir{Path: extra(t)}}
-	if _, _, err := gate.Collect(t.Context(), stores, one); fault.Of(err).Code != fault.Limit {
+	extra := filepath.Join(t.TempDir(), "extra.json")
+	if err := os.WriteFile(extra, []byte(`{"n":-1}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := gate.Collect(t.Context(), []gate.Store{most, store.Dir{Path: extra}}, one); fault.Of(err).Code != fault.Limit {
 		t.Errorf("above the limit: err = %v, want %s", err, fault.Limit)
 	}
 }
 
-// extra returns a file with one more bundle that is none.
-func extra(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "extra.json")
-	if err := os.WriteFile(path, []byte(`{"n":-1}`), 0o644); err != nil {
+// shelf is a store that answers what it is.
+type shelf struct {
+	store.Dir
+	found store.Found
+}
+
+func (s shelf) Fetch(context.Context, []subject.Subject) (store.Found, error) { return s.found, nil }
+
+func TestCollect_adds_up_what_was_passed_over(t *testing.T) {
+	a := shelf{found: store.Found{Passed: []store.Passed{{Source: "b", What: "x", Count: 2}, {Source: "a", What: "y", Count: 1}}}}
+	b := shelf{found: store.Found{Passed: []store.Passed{{Source: "b", What: "x", Count: 3}, {Source: "a", What: "x", Count: 1}}}}
+	want := []store.Passed{{Source: "a", What: "x", Count: 1}, {Source: "a", What: "y", Count: 1}, {Source: "b", What: "x", Count: 5}}
+	for _, stores := range [][]gate.Store{{a, b}, {b, a}} {
+		if _, passed, err := gate.Collect(t.Context(), stores, one); err != nil || !reflect.DeepEqual(passed, want) {
+			t.Errorf("passed over %+v, %v, want %+v", passed, err, want)
+		}
+	}
+}
+
+// A bundle that a store holds and does not hand over is a fault: it may be the
+// one that says no. Whoever brings the same bytes from elsewhere hides nothing.
+func TestD06_a_covered_bundle_has_to_come_from_elsewhere(t *testing.T) {
+	hidden := []byte(`{"says":"no"}`)
+	covered := shelf{found: store.Found{Covered: []store.Covered{{
+		Digest: sha256.Sum256(hidden), Err: fault.New(fault.Refused, fault.SubjectMismatch, "give it", "covered"),
+	}}}}
+	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered}, one); items != nil || fault.Of(err).Code != fault.SubjectMismatch {
+		t.Errorf("%d items, %v, want none and the fault of the store", len(items), err)
+	}
+	file := filepath.Join(t.TempDir(), "given.json")
+	if err := os.WriteFile(file, hidden, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered, store.Dir{Path: file}}, one); err != nil || len(items) != 4 {
+		t.Errorf("with the bundle at hand: %d items, %v, want four", len(items), err)
+	}
 }
 
 func TestCollect_counts_copies_once_in_an_order_of_their_own(t *testing.T) {

@@ -125,8 +125,10 @@ func Sum(all []Passed) []Passed {
 	})
 	kinds, rest := map[string]int{}, map[string]int{}
 	out = slices.DeleteFunc(out, func(p Passed) bool {
-		kinds[p.Source]++
-		if kinds[p.Source] <= maxKinds && p.What != otherKinds {
+		if p.What != otherKinds {
+			kinds[p.Source]++
+		}
+		if p.What != otherKinds && kinds[p.Source] <= maxKinds {
 			return false
 		}
 		rest[p.Source] += p.Count

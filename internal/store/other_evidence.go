@@ -26,7 +26,7 @@ func (r *repository) otherEvidence(ctx context.Context, d subject.Digest) ([]Pas
 			return nil, err
 		}
 		if found {
-			out = append(out, Passed{"registry " + r.String() + ":" + tag, t.what, 1})
+			out = append(out, Passed{r.source(), t.what, 1})
 		}
 	}
 	b, found, err := r.manifest(ctx, d.String())
@@ -39,7 +39,7 @@ func (r *repository) otherEvidence(ctx context.Context, d subject.Digest) ([]Pas
 	}
 	for _, m := range index.Manifests {
 		if m.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
-			out = append(out, Passed{"registry " + r.String() + "@" + d.String(), buildKitManifest, 1})
+			out = append(out, Passed{r.source(), buildKitManifest, 1})
 		}
 	}
 	return out, nil

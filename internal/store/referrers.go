@@ -168,9 +168,8 @@ type referrer struct {
 // sift tells what has to be read from what says itself that it is something
 // else. Of several entries for one digest, one that may be a bundle is enough.
 func (r *repository) sift(d subject.Digest, listed []descriptor, index fallbackIndex) (read []referrer, passed []Passed) {
-	source := fmt.Sprintf("registry %s@%s", r, d)
 	if index.found && !index.isIndex {
-		passed = append(passed, Passed{source, "manifest under the tag " + fallbackTag(d) + ", where a list of referrers is expected,", 1})
+		passed = append(passed, Passed{r.source(), "manifest under the tag " + fallbackTag(d) + ", where a list of referrers is expected,", 1})
 	}
 	at, foreign := map[string]int{}, map[string]descriptor{}
 	for i, e := range slices.Concat(listed, index.Manifests) {
@@ -185,7 +184,7 @@ func (r *repository) sift(d subject.Digest, listed []descriptor, index fallbackI
 	}
 	for digest, e := range foreign {
 		if _, alsoRead := at[digest]; !alsoRead {
-			passed = append(passed, Passed{source, kind(e.ArtifactType), 1})
+			passed = append(passed, Passed{r.source(), kind(e.ArtifactType), 1})
 		}
 	}
 	slices.SortFunc(read, func(a, b referrer) int { return strings.Compare(a.Digest, b.Digest) })
@@ -223,15 +222,13 @@ func kind(artifactType string) string {
 // referrer returns the bundles in the manifest that e points to. What the
 // manifest is, its own bytes say; the list may say anything.
 func (r *repository) referrer(ctx context.Context, e referrer) (Found, error) {
-	source := "registry " + r.String()
 	d, err := subject.ParseDigest(e.Digest)
 	if err != nil {
-		return pass(source, "referrer without a sha256 digest"), nil
+		return r.pass("referrer without a sha256 digest"), nil
 	}
-	source += "@" + d.String()
 	b, found, err := r.manifest(ctx, d.String())
 	if isLimit(err) {
-		return pass(source, "referrer of more bytes than a manifest may have"), nil
+		return r.pass("referrer of more bytes than a manifest may have"), nil
 	}
 	if err != nil {
 		return Found{}, err
@@ -240,24 +237,28 @@ func (r *repository) referrer(ctx context.Context, e referrer) (Found, error) {
 		return Found{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s lists %s and does not have it", r, d)
 	}
 	if !found {
-		return pass(source, "referrer that is listed and missing"), nil
+		return r.pass("referrer that is listed and missing"), nil
 	}
 	var m manifest
 	if json.Unmarshal(b.bytes, &m) != nil {
-		return pass(source, "referrer that is no manifest"), nil
+		return r.pass("referrer that is no manifest"), nil
 	}
 	layers := m.bundleLayers()
 	if len(layers) == 0 {
-		return pass(source, kind(m.typeOf())), nil
+		return r.pass(kind(m.typeOf())), nil
 	}
 	if len(layers) > maxLayers {
-		return pass(source, fmt.Sprintf("referrer of more than %d bundles", maxLayers)), nil
+		return r.pass(fmt.Sprintf("referrer of more than %d bundles", maxLayers)), nil
 	}
-	return r.layers(ctx, source, layers)
+	return r.layers(ctx, d, layers)
 }
 
+// source is where something is that is passed over: not which of thousands it
+// is.
+func (r *repository) source() string { return "registry " + r.String() }
+
 // pass is a single thing that is passed over.
-func pass(source, what string) Found { return Found{Passed: []Passed{{source, what, 1}}} }
+func (r *repository) pass(what string) Found { return Found{Passed: []Passed{{r.source(), what, 1}}} }
 
 func isLimit(err error) bool { return err != nil && fault.Of(err).Code == fault.Limit }
 
@@ -285,7 +286,7 @@ func (m manifest) typeOf() string {
 	return ""
 }
 
-func (r *repository) layers(ctx context.Context, source string, layers []descriptor) (Found, error) {
+func (r *repository) layers(ctx context.Context, d subject.Digest, layers []descriptor) (Found, error) {
 	var all Found
 	for _, l := range layers {
 		bundle, why, err := r.blob(ctx, l)
@@ -293,10 +294,10 @@ func (r *repository) layers(ctx context.Context, source string, layers []descrip
 			return Found{}, err
 		}
 		if why != "" {
-			all.Passed = append(all.Passed, Passed{source, why, 1})
+			all.Passed = append(all.Passed, Passed{r.source(), why, 1})
 			continue
 		}
-		all.Bundles = append(all.Bundles, Evidence{Bundle: bundle, Source: source})
+		all.Bundles = append(all.Bundles, Evidence{Bundle: bundle, Source: fmt.Sprintf("registry %s@%s", r, d)})
 	}
 	return all, nil
 }
