@@ -246,27 +246,6 @@ func TestAttestations(t *testing.T) {
 	}
 }
 
-// More bundles about one subject than the limit are refused, not cut.
-func TestO02_more_attestations_than_the_limit(t *testing.T) {
-	l := labtest.Shared(t)
-	l.Set(t, "/github/repos/acme/many", map[string]any{})
-	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/many"))
-	s := subject.Subject{Digest: subject.Digest{2}}
-	for i := range store.MaxPerSubject + 1 {
-		if i == store.MaxPerSubject {
-			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
-			if err != nil || len(found.Bundles) != store.MaxPerSubject {
-				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found.Bundles), err, store.MaxPerSubject)
-			}
-		}
-		if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
-	wantFault(t, err, fault.Refused, fault.Limit)
-}
-
 // An API that does not answer, or will not, is never an empty list.
 func TestGitHub_API_failures(t *testing.T) {
 	l := labtest.Start(t)
