@@ -20,6 +20,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -209,8 +210,12 @@ func (g *guard) read(resp *http.Response, r *http.Request, w *watch) error {
 	return nil
 }
 
+// ErrTooLarge says that there is more of something than may be taken, not that
+// somebody else does not take it.
+var ErrTooLarge = errors.New("more than is taken")
+
 func tooLarge(host string, limit int64) error {
-	return fault.New(fault.Refused, fault.Limit, "", "%s answered with more than %d bytes", host, limit)
+	return fault.New(fault.Refused, fault.Limit, "", "%s answered with more than %d bytes: %w", host, limit, ErrTooLarge)
 }
 
 // Quoted is a foreign value as a message may show it: at most 200 bytes of it.

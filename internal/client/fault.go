@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -63,29 +65,45 @@ func Unanswered(what string, err error) error {
 	case errors.As(err, &late):
 		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "%s %w", what, late)
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "%s closed the connection before its answer was complete", what)
-	}
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
-	return fault.New(fault.Unavailable, fault.NotAvailable, unansweredHint(err), "%s did not answer: %w", what, err)
+	return unreached(what, err)
 }
 
-// unansweredHint is the next step of somebody whose request reached nobody.
-func unansweredHint(err error) string {
+// unreached explains a request that got no answer at all, or not the whole.
+func unreached(what string, err error) error {
+	fail := func(hint, format string, args ...any) error {
+		return fault.New(fault.Unavailable, fault.NotAvailable, hint, what+" "+format, args...)
+	}
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
+	var u *url.Error
 	switch {
 	case errors.As(err, &name) && name.IsNotFound:
-		return "check the address, and that this machine can look up names"
+		return fail("check the address, and that this machine can look up names", "cannot be asked: there is no host %s", Quoted(name.Name))
 	case errors.As(err, &certificate):
-		return "check this machine's clock and its list of certificate authorities"
+		return fail("check this machine's clock and its list of certificate authorities", "shows a certificate that does not verify: %s",
+			strings.TrimPrefix(certificate.Err.Error(), "x509: "))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return "check that it runs and can be reached from this machine, then try again"
+		return fail("check that it runs and can be reached from this machine, then try again", "does not take connections")
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
+		return fail("check this machine's network, then try again", "cannot be reached from this machine")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return fail("try again", "closed the connection before its answer was complete")
+	case errors.Is(err, context.Canceled):
+		return fail("try again", "was not asked to the end: %w", context.Canceled)
+	case errors.As(err, &u):
+		err = u.Err
 	}
-	return "try again"
+	return fail("try again", "did not answer: %w", err)
+}
+
+// proxied is the next step after an answer that is none: it may be of somebody
+// else.
+const proxied = "check that nothing on the way, such as a proxy, answers in its place"
+
+// Proxied is Status for an answer whose status is good and whose content is
+// not what was asked for, in the words of said.
+func Proxied(what, said string) error {
+	return fault.New(fault.Refused, fault.Malformed, proxied, "%s answered %s", what, said)
 }
 
 // Status explains an HTTP status that is not the wanted one. Who may not ask
@@ -95,14 +113,16 @@ func Status(what string, status int, hint string) error {
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		return fault.New(fault.Unavailable, fault.NotAvailable, hint, "%s answered %d: not allowed to ask", what, status)
+	case status == http.StatusConflict:
+		return fault.New(fault.Unavailable, fault.NotAvailable, "try again when nothing else changes the same thing", "%s answered %d: something else is changing it", what, status)
 	case status == http.StatusTooManyRequests || status >= 500:
 		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "%s answered %d", what, status)
 	case status == http.StatusRequestEntityTooLarge:
-		return fault.New(fault.Refused, fault.Limit, "", "%s answered %d: what was sent is larger than it takes", what, status)
+		return fault.New(fault.Refused, fault.Limit, proxied, "%s answered %d: what was sent is larger than it takes", what, status)
 	case status >= 300 && status < 400:
-		return fault.New(fault.Refused, fault.Malformed, "", "%s answered %d and does not say where to ask", what, status)
+		return fault.New(fault.Refused, fault.Malformed, proxied, "%s answered %d and does not say where to ask", what, status)
 	case status < 300:
-		return fault.New(fault.Refused, fault.Malformed, "", "%s answered %d, which says nothing about what was asked", what, status)
+		return fault.New(fault.Refused, fault.Malformed, proxied, "%s answered %d, which says nothing about what was asked", what, status)
 	default:
 		return fault.New(fault.Refused, fault.Malformed, "", "%s answered %d", what, status)
 	}

@@ -21,20 +21,25 @@ const (
 	RefuseAny                 // to anywhere: the answer is an error
 )
 
+// moved is the next step of somebody who was redirected.
+const moved = "check the address that was asked: what it stood for may have moved"
+
 func (g *guard) redirect(req *http.Request, via []*http.Request) error {
 	first, last := via[0].URL, via[len(via)-1].URL
 	switch {
 	case len(via) > maxRedirects:
-		return fault.New(fault.Refused, fault.Malformed, "", "%s redirected more than %d times", first.Host, maxRedirects)
+		return fault.New(fault.Refused, fault.Malformed, moved, "%s redirected more than %d times", first.Host, maxRedirects)
 	case last.Scheme == "https" && req.URL.Scheme != "https":
-		return fault.New(fault.Refused, fault.Leak, "", "%s redirected to %s, want https", last.Host, Quoted(req.URL.Scheme))
-	case SameOrigin(req.URL, first):
-		return nil
-	case g.o.Away == AnonymousAway && (req.Method == http.MethodGet || req.Method == http.MethodHead):
-		return nil
+		return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to %s, want https", last.Host, Quoted(req.URL.Scheme))
+	case !SameOrigin(req.URL, first) && (g.o.Away != AnonymousAway || !reads(via[0])):
+		return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to another host, %s", first.Host, Quoted(req.URL.Host))
+	case req.Method != via[0].Method:
+		return fault.New(fault.Refused, fault.Malformed, moved, "%s redirected what was to be written to where it would be read", first.Host)
 	}
-	return fault.New(fault.Refused, fault.Leak, "", "%s redirected to another host, %s", first.Host, Quoted(req.URL.Host))
+	return nil
 }
+
+func reads(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
 
 // settle refuses a redirect where none may be followed. It is done here and
 // not only in redirect: a library may bring an http.Client of its own.
@@ -42,7 +47,7 @@ func (g *guard) settle(resp *http.Response, host string) error {
 	if g.o.Away != RefuseAny || resp.StatusCode > 399 || resp.StatusCode == http.StatusNotModified {
 		return nil
 	}
-	return fault.New(fault.Refused, fault.Leak, "", "%s redirected to %s, want an answer", host, Quoted(resp.Header.Get("Location")))
+	return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to %s, want an answer", host, Quoted(resp.Header.Get("Location")))
 }
 
 // SameOrigin says whether a and b have the same scheme, host and port.

@@ -34,7 +34,7 @@ func (g *guard) persist(r *http.Request) (*http.Response, error) {
 		}
 		switch {
 		case try < maxTries && fits(r.Context(), end, pause):
-		case busy != nil && !waited && fits(r.Context(), time.Time{}, pause):
+		case busy != nil && !busy.Until.IsZero() && !waited && fits(r.Context(), time.Time{}, pause):
 			waited, end = true, time.Now().Add(pause+g.o.Budget)
 		case busy != nil:
 			busy.Known = known(r)

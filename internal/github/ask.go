@@ -246,7 +246,7 @@ func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
 		}
 	}
 	if items == nil {
-		return nil, 0, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list")
+		return nil, 0, client.Proxied("the GitHub API", "without a list")
 	}
 	return *items, total, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -77,7 +78,7 @@ func (a *Attestations) evidence(ctx context.Context, f attestation) (store.Found
 	return store.Found{Bundles: []store.Evidence{{Bundle: b, Source: a.Name()}}}, nil
 }
 
-func tooLarge(err error) bool { return err != nil && fault.Of(err).Code == fault.Limit }
+func tooLarge(err error) bool { return errors.Is(err, client.ErrTooLarge) }
 
 // about lists what the repository holds about d. A list of which a page is
 // lost is no list.
@@ -141,7 +142,7 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([
 	resp, err := a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case err == nil && answer.Attestations == nil:
-		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
+		return nil, "", client.Proxied("the GitHub API", "without a list of attestations")
 	case err == nil:
 		return *answer.Attestations, resp.After, nil
 	case status == http.StatusNotFound && at.after == "":
@@ -221,8 +222,12 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 	}
 	_, err = a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
+	case status == http.StatusUnauthorized:
+		return store.Receipt{}, fault.New(fault.Usage, fault.Config, "start the job again: a job's token is good while the job runs", "GitHub does not know this job's token: it answered %d", status)
+	case status == http.StatusForbidden, status == http.StatusNotFound:
 		return store.Receipt{}, fault.New(fault.Usage, fault.Config, `add "attestations: write" to the job's permissions`, "GitHub does not let this job keep an attestation: it answered %d", status)
+	case status == http.StatusRequestEntityTooLarge:
+		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate", "GitHub does not take a bundle of %d bytes: it answered %d", len(r.Bundle), status)
 	case status == http.StatusUnprocessableEntity:
 		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "", "GitHub did not take the bundle: it answered %d", status)
 	case status != 0:
@@ -231,7 +236,7 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 		return store.Receipt{}, a.job.unanswered(err)
 	}
 	if n, err := strconv.ParseUint(answer.ID.String(), 10, 64); err != nil || n == 0 {
-		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "", "GitHub took the bundle and did not name it")
+		return store.Receipt{}, client.Proxied("the GitHub API", "without the number of an attestation, so nothing is known to be kept")
 	}
 	return store.Receipt{Store: a.Name(), ID: answer.ID.String(), URL: a.job.web("/attestations/" + answer.ID.String())}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -113,7 +114,7 @@ func (a *Attestations) bulkPage(ctx context.Context, digests []string, at cursor
 		_, err = a.job.send(ctx, req, &page)
 		switch status := statusOf(err); {
 		case err == nil && page.Subjects == nil:
-			return bulkPage{}, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
+			return bulkPage{}, false, client.Proxied("the GitHub API", "without a list of attestations")
 		case err == nil:
 			a.job.known.own(kind)
 			return page, true, nil

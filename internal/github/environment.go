@@ -128,6 +128,9 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
 		return p, nil
 	}
+	if e.Name == "" {
+		return policy.Protection{}, client.Proxied("the GitHub API", "without the name of the environment")
+	}
 	if e.Name != name {
 		// The API folds case; the environment of a job is taken literally.
 		p.State, p.Found = policy.Missing, fmt.Sprintf("an environment %+q, not %+q", e.Name, name)
@@ -290,7 +293,7 @@ func (j *Job) unanswered(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered with something that is not the JSON of its documentation")
+		return client.Proxied("the GitHub API", "with something that is not the JSON of its documentation")
 	}
 	return client.Unanswered("the GitHub API", err)
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"github.com/golang/snappy"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -15,7 +16,7 @@ func unsnap(b []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	if size > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", size, limit)
+		return nil, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed: %w", size, limit, client.ErrTooLarge)
 	}
 	if size > len(b)*64 {
 		return nil, snappy.ErrCorrupt

@@ -215,7 +215,7 @@ func one[T any](ctx context.Context, j *Job, q question) (T, error) {
 // neither an empty list nor a thing without properties.
 func decode(body []byte, begin byte, v any) error {
 	if b := bytes.TrimSpace(body); len(b) == 0 || b[0] != begin || json.Unmarshal(b, v) != nil {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+		return client.Proxied("the GitLab API", "with something that is not the JSON of its documentation")
 	}
 	return nil
 }

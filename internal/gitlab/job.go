@@ -161,15 +161,15 @@ func (j *Job) settings() (*gitlab.Client, error) {
 	return j.client(http.Header{"Private-Token": {j.access}}, client.RefuseAway)
 }
 
-// packages returns a client of the package registry, which may answer from an
-// object storage elsewhere.
-func (j *Job) packages() (*gitlab.Client, error) {
+// packages returns a client of the package registry. A download may be answered
+// from an object storage elsewhere, with AnonymousAway; nothing else may.
+func (j *Job) packages(away client.Away) (*gitlab.Client, error) {
 	switch {
 	case j.session != "":
 		// The library always sends a private token; an empty one would win.
-		return j.client(http.Header{"Job-Token": {j.session}, "Private-Token": nil}, client.AnonymousAway)
+		return j.client(http.Header{"Job-Token": {j.session}, "Private-Token": nil}, away)
 	case j.access != "":
-		return j.client(http.Header{"Private-Token": {j.access}}, client.AnonymousAway)
+		return j.client(http.Header{"Private-Token": {j.access}}, away)
 	}
 	return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN", "no token for the package registry")
 }
@@ -195,7 +195,7 @@ func answer(resp *gitlab.Response, err error, hint string) error {
 		return client.Status("the GitLab API", s, hint)
 	}
 	if garbage(err) || err == io.EOF { //nolint:errorlint // wrapped, it is of the connection and not of the JSON
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+		return client.Proxied("the GitLab API", "with something that is not the JSON of its documentation")
 	}
 	return client.Unanswered("the GitLab API", err)
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,12 +41,16 @@ func (p *Packages) Name() string { return "GitLab packages of " + p.job.path }
 func (p *Packages) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
 	ctx, cancel := client.Within(ctx, p.job.Budget)
 	defer cancel()
-	c, err := p.job.packages()
+	lists, err := p.job.packages(client.RefuseAway)
+	if err != nil {
+		return store.Found{}, err
+	}
+	files, err := p.job.packages(client.AnonymousAway)
 	if err != nil {
 		return store.Found{}, err
 	}
 	return store.Each(ctx, store.Unique(subjects), func(ctx context.Context, s subject.Subject) (store.Found, error) {
-		return p.about(ctx, c, s.Digest)
+		return p.about(ctx, lists, files, s.Digest)
 	})
 }
 
@@ -79,8 +84,8 @@ type upload struct {
 // about returns the bundles about d. Whoever may upload to the registry can put
 // anything there, also under the name of a bundle that is there already; what
 // is not named by its own digest is passed over.
-func (p *Packages) about(ctx context.Context, c *gitlab.Client, d subject.Digest) (store.Found, error) {
-	uploads, err := p.uploads(ctx, c, d)
+func (p *Packages) about(ctx context.Context, lists, contents *gitlab.Client, d subject.Digest) (store.Found, error) {
+	uploads, err := p.uploads(ctx, lists, d)
 	if err != nil {
 		return store.Found{}, err
 	}
@@ -89,7 +94,7 @@ func (p *Packages) about(ctx context.Context, c *gitlab.Client, d subject.Digest
 		return store.Found{}, p.tooMany(d, uploads)
 	}
 	found, err := store.Each(ctx, files, func(ctx context.Context, f file) (store.Found, error) {
-		return p.download(ctx, c, d, f)
+		return p.download(ctx, contents, d, f)
 	})
 	found.Passed = append(found.Passed, passed...)
 	return found, err
@@ -187,7 +192,7 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 	if !f.covered() {
 		b, found, err := p.get(ctx, c, fmt.Sprintf("/packages/generic/%s/%s/%s", packageName, d.Hex(), f.Name))
 		switch {
-		case err != nil && fault.Of(err).Code == fault.Limit:
+		case errors.Is(err, client.ErrTooLarge):
 			return p.passed(store.TooLarge), nil
 		case err != nil:
 			return store.Found{}, err
@@ -199,7 +204,7 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 	}
 	b, found, err := p.get(ctx, c, fmt.Sprintf("/packages/%d/package_files/%d/download", f.pkg.ID, f.ID))
 	switch {
-	case err != nil && fault.Of(err).Code == fault.Limit:
+	case errors.Is(err, client.ErrTooLarge):
 		return p.passed(store.TooLarge), nil
 	case err != nil:
 		return store.Found{}, err
@@ -294,7 +299,7 @@ func (p *Packages) get(ctx context.Context, c *gitlab.Client, path string) (b []
 func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, error) {
 	ctx, cancel := client.Within(ctx, p.job.Budget)
 	defer cancel()
-	c, err := p.job.packages()
+	c, err := p.job.packages(client.RefuseAway)
 	if err != nil {
 		return store.Receipt{}, err
 	}
@@ -318,7 +323,10 @@ func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Diges
 	f, resp, err := c.GenericPackages.PublishPackageFile(p.job.id, packageName, d.Hex(), digest+suffix, bytes.NewReader(b),
 		&gitlab.PublishPackageFileOptions{Select: &record}, gitlab.WithContext(ctx))
 	switch s := status(resp, err); {
-	case s == http.StatusUnauthorized, s == http.StatusForbidden, s == http.StatusNotFound:
+	case s == http.StatusUnauthorized:
+		return fault.New(fault.Usage, fault.Config, "use the job's own token while the job runs, or give SALLYPORT_TOKEN a token that is good",
+			"GitLab does not know this job's token: it answered %d", s)
+	case s == http.StatusForbidden, s == http.StatusNotFound:
 		return fault.New(fault.Usage, fault.Config,
 			"let this job's token write to the package registry of the project, switch the registry on, and allow duplicates of generic packages",
 			"GitLab does not let this job keep a bundle: it answered %d", s)
@@ -327,7 +335,7 @@ func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Diges
 	case err != nil:
 		return answer(resp, err, "")
 	case f.ID <= 0 || f.FileName != digest+suffix:
-		return fault.New(fault.Refused, fault.Malformed, "", "GitLab answered %d without a record of the file, so nothing is known to be kept", resp.StatusCode)
+		return client.Proxied("the GitLab API", fmt.Sprintf("%d without a record of the file, so nothing is known to be kept", resp.StatusCode))
 	case f.FileSHA256 != digest:
 		return fault.New(fault.Refused, fault.SubjectMismatch, "", "GitLab kept a file of sha256:%s, want sha256:%s", client.Quoted(f.FileSHA256), digest)
 	}

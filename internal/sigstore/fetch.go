@@ -12,7 +12,6 @@ import (
 	"github.com/theupdateframework/go-tuf/v2/metadata"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
-	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // tufBudget is the time of one update: a root may have been renewed often, and
@@ -36,9 +35,8 @@ func (f fetcher) DownloadFile(address string, maxLength int64, _ time.Duration) 
 		return nil, err
 	}
 	res, err := client.New(client.Options{Away: client.AnonymousAway, MaxBody: max(maxLength, 1)}).Do(req)
-	var refused *fault.Fault
 	switch {
-	case errors.As(err, &refused) && refused.Code == fault.Limit:
+	case errors.Is(err, client.ErrTooLarge):
 		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", address, maxLength)}
 	case err != nil:
 		return nil, client.Unanswered("TUF repository "+u.Host, err)

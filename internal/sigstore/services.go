@@ -63,7 +63,7 @@ func (s signingService) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, s.status(s.what, resp.StatusCode)
 	}
 	if err := s.check(b); err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "%s answered without %w", s.what, err)
+		return nil, client.Proxied(s.what, "without "+err.Error())
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(b))
 	return resp, nil
@@ -194,7 +194,7 @@ func logStatus(what string, status int) error {
 }
 
 func (l *transparencyLog) noEntry() error {
-	return fault.New(fault.Refused, fault.Malformed, "", "%s answered without an entry and its proof", l.what)
+	return client.Proxied(l.what, "without an entry and its proof")
 }
 
 // Add writes an entry to a log of the second version.

@@ -70,8 +70,10 @@ func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Reco
 		return "", r.refused(resp)
 	}
 	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(), Size: int64(len(b)), Annotations: m.Annotations}
-	if err := r.list(ctx, d, entry, b, resp.Header.Get("OCI-Subject")); err != nil {
-		return "", err
+	if resp.Header.Get("OCI-Subject") != d.String() {
+		if err := r.list(ctx, d, entry, b); err != nil {
+			return "", err
+		}
 	}
 	return r.String() + "@" + digest.String(), nil
 }
@@ -113,11 +115,15 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 	}, nil
 }
 
-// list makes sure that readers find the referrer. A registry that has the
-// referrers API lists it itself and says so; in others the fallback tag does.
-func (r *repository) list(ctx context.Context, d subject.Digest, e descriptor, b []byte, confirmed string) error {
-	if confirmed == d.String() {
-		return nil
+// list makes sure that readers find a referrer that the registry did not say it
+// lists. Where the referrers API does not list it, the fallback tag does.
+func (r *repository) list(ctx context.Context, d subject.Digest, e descriptor, b []byte) error {
+	_, found, err := r.manifest(ctx, e.Digest)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return client.Proxied("registry "+r.String(), "that it keeps the manifest, and does not have it")
 	}
 	listed, supported, err := r.referrers(ctx, d)
 	if err != nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -260,7 +261,7 @@ func (r *repository) source() string { return "registry " + r.String() }
 // pass is a single thing that is passed over.
 func (r *repository) pass(what string) Found { return Found{Passed: []Passed{{r.source(), what, 1}}} }
 
-func isLimit(err error) bool { return err != nil && fault.Of(err).Code == fault.Limit }
+func isLimit(err error) bool { return errors.Is(err, client.ErrTooLarge) }
 
 func (m manifest) bundleLayers() []descriptor {
 	var out []descriptor

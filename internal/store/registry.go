@@ -127,6 +127,10 @@ func (r *repository) refused(resp *http.Response) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fault.New(fault.Usage, fault.Config, "log in to "+r.host+" as somebody who may push to "+r.path,
 			"registry %s answered %d: not allowed to write to %s", r.host, resp.StatusCode, r.path)
+	case http.StatusNotFound:
+		return fault.New(fault.Usage, fault.Config, "create the repository "+r.path+" at "+r.host+", or check its name", "registry %s answered %d: there is no repository %s to write to", r.host, resp.StatusCode, r.path)
+	case http.StatusRequestEntityTooLarge:
+		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate", "registry %s answered %d: the bundle is larger than it takes", r.host, resp.StatusCode)
 	}
 	return r.wrong(resp)
 }
@@ -156,7 +160,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 	}
 	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")), etag: resp.Header.Get("ETag")}
 	if limit := limitOf(m.mediaType); len(b) > limit {
-		return body{}, false, fault.New(fault.Refused, fault.Limit, "", "registry %s answered with a manifest of %d bytes, at most %d are allowed", r, len(b), limit)
+		return body{}, false, fault.New(fault.Refused, fault.Limit, "", "registry %s answered with a manifest of %d bytes, at most %d are allowed: %w", r, len(b), limit, client.ErrTooLarge)
 	}
 	for _, want := range []string{ref, resp.Header.Get("Docker-Content-Digest")} {
 		if strings.HasPrefix(want, "sha256:") && want != m.digest.String() {
@@ -215,17 +219,17 @@ func (r *repository) blob(ctx context.Context, d descriptor) (b []byte, why stri
 func (r *repository) parseManifest(b []byte, wanted ...string) (manifest, error) {
 	var m manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a manifest that is not JSON", r)
+		return manifest{}, client.Proxied("registry "+r.String(), "with a manifest that is not JSON")
 	}
 	if m.SchemaVersion != 2 {
-		return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a manifest of schema version %d, want 2", r, m.SchemaVersion)
+		return manifest{}, client.Proxied("registry "+r.String(), fmt.Sprintf("with a manifest of schema version %d, want 2", m.SchemaVersion))
 	}
 	for _, w := range wanted {
 		if m.MediaType == w {
 			return m, nil
 		}
 	}
-	return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with media type %q, want %q", r, m.MediaType, wanted[0])
+	return manifest{}, client.Proxied("registry "+r.String(), fmt.Sprintf("with media type %s, want %q", client.Quoted(m.MediaType), wanted[0]))
 }
 
 // next returns the address of the page after resp, or "" after the last. The
