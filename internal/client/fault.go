@@ -39,7 +39,7 @@ func (b *Busy) hint() string {
 // clock is a moment for people: with the day where it is another one.
 func clock(t time.Time) string {
 	t = t.UTC().Add(time.Minute - 1).Truncate(time.Minute) // never too early
-	if t.Sub(time.Now()) > 12*time.Hour {
+	if time.Until(t) > 12*time.Hour {
 		return t.Format("2006-01-02 15:04 UTC")
 	}
 	return t.Format("15:04 UTC")

@@ -148,37 +148,51 @@ type transparencyLog struct {
 }
 
 func newLog(address string, version uint32) (sign.Transparency, error) {
+	l, err := newLogClient(address)
+	if err != nil {
+		return nil, err
+	}
+	return sign.NewRekor(&sign.RekorOptions{BaseURL: address, Version: version, Client: firstLog{l}, ClientV2: l}), nil
+}
+
+func newLogClient(address string) (*transparencyLog, error) {
 	base, err := url.Parse(strings.TrimSuffix(address, "/"))
 	if err != nil {
 		return nil, err
 	}
 	o := options(base)
 	o.PerTry, o.Budget = logTimeout, signBudget
-	l := &transparencyLog{what: "transparency log " + base.Host, base: base, http: client.New(o)}
-	return sign.NewRekor(&sign.RekorOptions{BaseURL: address, Version: version, Client: firstLog{l}, ClientV2: l}), nil
+	return &transparencyLog{what: "transparency log " + base.Host, base: base, http: client.New(o)}, nil
+}
+
+// A logAnswer is what a log answered.
+type logAnswer struct {
+	status   int
+	location string
+	body     []byte
 }
 
 // ask sends a request and returns an answer whose status is one of good.
-func (l *transparencyLog) ask(ctx context.Context, method, where string, body []byte, good ...int) (*http.Response, []byte, error) {
+func (l *transparencyLog) ask(ctx context.Context, method, where string, body []byte, good ...int) (logAnswer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, l.base.JoinPath(where).String(), bytes.NewReader(body))
 	if err != nil {
-		return nil, nil, fmt.Errorf("asking a transparency log: %w", err)
+		return logAnswer{}, fmt.Errorf("asking a transparency log: %w", err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	resp, err := l.http.Do(req)
 	if err != nil {
-		return nil, nil, client.Unanswered(l.what, err)
+		return logAnswer{}, client.Unanswered(l.what, err)
 	}
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, nil, client.Unanswered(l.what, err)
+		return logAnswer{}, client.Unanswered(l.what, err)
 	}
 	if !slices.Contains(good, resp.StatusCode) {
-		return nil, nil, logStatus(l.what, resp.StatusCode)
+		return logAnswer{}, logStatus(l.what, resp.StatusCode)
 	}
-	return resp, b, nil
+	return logAnswer{resp.StatusCode, resp.Header.Get("Location"), b}, nil
 }
 
 func logStatus(what string, status int) error {
@@ -207,12 +221,12 @@ func (l *transparencyLog) Add(ctx context.Context, entry any) (*protorekor.Trans
 	if err != nil {
 		return nil, fmt.Errorf("encoding a log entry: %w", err)
 	}
-	_, b, err := l.ask(ctx, http.MethodPost, "/api/v2/log/entries", body, http.StatusCreated)
+	a, err := l.ask(ctx, http.MethodPost, "/api/v2/log/entries", body, http.StatusCreated)
 	if err != nil {
 		return nil, err
 	}
 	var e protorekor.TransparencyLogEntry
-	if err := protojson.Unmarshal(b, &e); err != nil || len(e.GetCanonicalizedBody()) == 0 || e.GetInclusionProof() == nil {
+	if err := protojson.Unmarshal(a.body, &e); err != nil || len(e.GetCanonicalizedBody()) == 0 || e.GetInclusionProof() == nil {
 		return nil, l.noEntry()
 	}
 	return &e, nil
@@ -229,22 +243,21 @@ func (l firstLog) CreateLogEntry(p *entries.CreateLogEntryParams, _ ...entries.C
 	if err != nil {
 		return nil, fmt.Errorf("encoding a log entry: %w", err)
 	}
-	resp, b, err := l.ask(p.Context, http.MethodPost, all, body, http.StatusCreated, http.StatusConflict)
+	a, err := l.ask(p.Context, http.MethodPost, all, body, http.StatusCreated, http.StatusConflict)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode == http.StatusConflict {
-		there := resp.Header.Get("Location")
-		id := there[strings.LastIndexByte(there, '/')+1:]
+	if a.status == http.StatusConflict {
+		id := a.location[strings.LastIndexByte(a.location, '/')+1:]
 		if id == "" {
-			return nil, logStatus(l.what, resp.StatusCode)
+			return nil, logStatus(l.what, a.status)
 		}
-		if _, b, err = l.ask(p.Context, http.MethodGet, all+"/"+url.PathEscape(id), nil, http.StatusOK); err != nil {
+		if a, err = l.ask(p.Context, http.MethodGet, all+"/"+url.PathEscape(id), nil, http.StatusOK); err != nil {
 			return nil, err
 		}
 	}
 	var found models.LogEntry
-	if err := json.Unmarshal(b, &found); err != nil || len(found) != 1 {
+	if err := json.Unmarshal(a.body, &found); err != nil || len(found) != 1 {
 		return nil, l.noEntry()
 	}
 	for id, e := range found {
