@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // asNobody makes the rest of the test one of a user without rights, in the one
@@ -60,5 +61,18 @@ func TestL01_a_copy_with_wrong_permissions(t *testing.T) {
 				t.Errorf("said %q, want %q", x.notes, c.said)
 			}
 		})
+	}
+}
+
+// Where no copy can be kept, none is, and people are told what that means.
+func TestL01_no_place_for_a_copy(t *testing.T) {
+	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
+	var notes []string
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: m.root, Cache: "/proc/self/sallyport", Note: func(s string) { notes = append(notes, s) }})
+	if err != nil {
+		t.Errorf("%v, want the root all the same", err)
+	}
+	if len(notes) != 1 || !strings.Contains(notes[0], "a repository that is rolled back is not noticed") {
+		t.Errorf("said %q, want that no copy is kept", notes)
 	}
 }

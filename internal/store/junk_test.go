@@ -525,3 +525,19 @@ func TestSum_bounds_the_kinds(t *testing.T) {
 		t.Errorf("%v: what is there most often has no name", got)
 	}
 }
+
+// All bundles of one call together have a limit, whoever they are about.
+func TestO02_bytes_of_all_bundles(t *testing.T) {
+	large := make([]byte, store.MaxBundleBytes)
+	for n, code := range map[int]fault.Code{store.MaxFetchBytes / store.MaxBundleBytes: "", store.MaxFetchBytes/store.MaxBundleBytes + 1: fault.Limit} {
+		found, err := store.Each(context.Background(), make([]int, n), func(context.Context, int) (store.Found, error) {
+			return store.Found{Bundles: []store.Evidence{{Bundle: large}}}, nil
+		})
+		if code == "" && (err != nil || len(found.Bundles) != n) {
+			t.Errorf("at the limit: %d bundles, %v, want all %d", len(found.Bundles), err, n)
+		}
+		if code != "" {
+			wantFault(t, err, fault.Refused, code)
+		}
+	}
+}

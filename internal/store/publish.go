@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
@@ -190,8 +188,6 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 	return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "registry %s: others kept changing tag %s", r, fallbackTag(d))
 }
 
-var ownTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{16}$`) })
-
 // announced adds to seen what writers published under tags of their own, unless
 // the index has it. Tags of other tools and tags that do not name what they say
 // are nobody's announcement.
@@ -208,7 +204,7 @@ func (r *repository) announced(ctx context.Context, prefix string, index []descr
 		return fault.New(fault.Refused, fault.Limit, "", "registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
 	}
 	for _, t := range tags {
-		if _, ok := seen[t]; ok || listed[t] || !ownTag().MatchString(strings.TrimPrefix(t, prefix)) {
+		if _, ok := seen[t]; ok || listed[t] {
 			continue
 		}
 		b, found, err := r.manifest(ctx, t)
