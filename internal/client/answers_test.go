@@ -69,7 +69,8 @@ func services(t *testing.T, l *labtest.Lab) map[string]service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry := store.NewOCI(nil, store.OCIOptions{Keychain: func(context.Context, string) (store.Credential, error) { return store.Credential{}, nil }})
+	nobody := func(context.Context, string) (store.Credential, error) { return store.Credential{}, nil }
+	registry := store.NewOCI(nil, store.OCIOptions{Keychain: nobody})
 	image := push(t, l, registry)
 	bundle, err := sigstore.Sign(t.Context(), config, []byte(statement), token)
 	if err != nil {
@@ -92,10 +93,12 @@ func services(t *testing.T, l *labtest.Lab) map[string]service {
 			return "kept", err
 		}
 	}
-	state := func(environment func(context.Context, string) (policy.Protection, error)) func(context.Context) (string, error) {
+	type asked func(context.Context) (string, error)
+	state := func(environment func(context.Context, string) (policy.Protection, error)) asked {
 		return func(ctx context.Context) (string, error) {
 			p, err := environment(ctx, "production")
-			return map[policy.State]string{policy.Protected: "protected", policy.Unprotected: "unprotected", policy.Missing: "missing"}[p.State], err
+			return map[policy.State]string{policy.Protected: "protected", policy.Unprotected: "unprotected",
+				policy.Missing: "missing"}[p.State], err
 		}
 	}
 	return map[string]service{
@@ -119,7 +122,8 @@ func push(t *testing.T, l *labtest.Lab, s *store.OCI) subject.Subject {
 	const mediaType = "application/vnd.oci.image.manifest.v1+json"
 	ref := l.Registry + "/acme/answers"
 	body := `{"schemaVersion":2,"mediaType":"` + mediaType + `","config":{"mediaType":"application/vnd.oci.empty.v1+json","digest":"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","size":2},"layers":[]}`
-	req, err := http.NewRequest(http.MethodPut, "http://"+l.Registry+"/v2/acme/answers/manifests/v1", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPut, "http://"+l.Registry+"/v2/acme/answers/manifests/v1",
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +144,8 @@ func push(t *testing.T, l *labtest.Lab, s *store.OCI) subject.Subject {
 func given() map[string]map[string]any {
 	elsewhere := map[string]string{"Location": "https://127.0.0.1:1/x"}
 	hour := map[string]string{"Retry-After": "3600"}
-	quota := map[string]string{"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(time.Hour).Unix())}
+	quota := map[string]string{"X-RateLimit-Limit": "60", "X-RateLimit-Remaining": "0",
+		"X-RateLimit-Reset": fmt.Sprint(time.Now().Add(time.Hour).Unix())}
 	all := map[string]map[string]any{
 		"200 {}":       {"status": 200, "body": "{}"},
 		"201 {}":       {"status": 201, "body": "{}"},
@@ -190,7 +195,8 @@ func TestAnswers(t *testing.T) {
 			if err != nil {
 				f = fault.Of(err)
 			}
-			row := strings.TrimSpace(strings.Join([]string{name, answer, tries, exit(err), string(f.Code), f.Hint}, " | "))
+			row := strings.Join([]string{name, answer, tries, exit(err), string(f.Code), f.Hint}, " | ")
+			row = strings.TrimSpace(row)
 			got = append(got, times.ReplaceAllString(hosts.ReplaceAllString(row, "HOST"), "14:05 UTC"))
 		}
 	}
@@ -216,5 +222,6 @@ func exit(err error) string {
 	if err == nil {
 		return "0"
 	}
-	return map[fault.Kind]string{fault.Internal: "1", fault.Usage: "2", fault.Refused: "3", fault.Unavailable: "5"}[fault.Of(err).Kind]
+	return map[fault.Kind]string{fault.Internal: "1", fault.Usage: "2", fault.Refused: "3",
+		fault.Unavailable: "5"}[fault.Of(err).Kind]
 }

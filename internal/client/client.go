@@ -122,7 +122,8 @@ var shared = sync.OnceValue(func() http.RoundTripper {
 // credentials are the headers that prove who is asking. Go's client drops some
 // of them on a redirect to another domain, keeps the others, and keeps all of
 // them for a subdomain; guard decides for itself.
-var credentials = []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie", "Proxy-Authorization"}
+var credentials = []string{"Authorization", "Private-Token", "Job-Token", "Deploy-Token", "Cookie",
+	"Proxy-Authorization"}
 
 // RoundTrip sends req, with the credential if it goes to the right origin, and
 // sends it again while the answer is "not now" and the limits of time allow.
@@ -194,7 +195,8 @@ func (g *guard) read(resp *http.Response, r *http.Request, w *watch) error {
 		return g.settle(resp, host)
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-		return fault.New(fault.Refused, fault.Malformed, "", "%s answered with content encoding %s, want none", host, Quoted(e))
+		return fault.New(fault.Refused, fault.Malformed, "",
+			"%s answered with content encoding %s, want none", host, Quoted(e))
 	}
 	if resp.ContentLength > g.o.MaxBody && r.Method != http.MethodHead {
 		return tooLarge(host, g.o.MaxBody)
@@ -215,7 +217,8 @@ func (g *guard) read(resp *http.Response, r *http.Request, w *watch) error {
 var ErrTooLarge = errors.New("more than is taken")
 
 func tooLarge(host string, limit int64) error {
-	return fault.New(fault.Refused, fault.Limit, "", "%s answered with more than %d bytes: %w", host, limit, ErrTooLarge)
+	return fault.New(fault.Refused, fault.Limit, "",
+		"%s answered with more than %d bytes: %w", host, limit, ErrTooLarge)
 }
 
 // Quoted is a foreign value as a message may show it: at most 200 bytes of it.

@@ -225,14 +225,19 @@ func TestClient_quotas(t *testing.T) {
 		quota  bool
 		until  time.Time
 	}{
-		"429, seconds":             {429, map[string]string{"Retry-After": "7200"}, true, far},
-		"429, a date":              {429, map[string]string{"Retry-After": far.UTC().Format(http.TimeFormat)}, true, far},
-		"429, nothing left":        {429, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
-		"429, seconds until anew":  {429, map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": "7200"}, true, far},
-		"403, nothing left":        {403, map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
-		"403, a pause":             {403, map[string]string{"Retry-After": "7200"}, true, far},
-		"503, a pause":             {503, map[string]string{"Retry-After": "7200"}, true, far},
-		"403, something left":      {403, map[string]string{"X-RateLimit-Remaining": "17", "X-RateLimit-Reset": fmt.Sprint(far.Unix())}, false, at},
+		"429, seconds": {429, map[string]string{"Retry-After": "7200"}, true, far},
+		"429, a date": {429, map[string]string{"Retry-After": far.UTC().Format(http.TimeFormat)}, true,
+			far},
+		"429, nothing left": {429, map[string]string{"X-RateLimit-Remaining": "0",
+			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
+		"429, seconds until anew": {429, map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": "7200"},
+			true, far},
+		"403, nothing left": {403, map[string]string{"X-RateLimit-Remaining": "0",
+			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
+		"403, a pause": {403, map[string]string{"Retry-After": "7200"}, true, far},
+		"503, a pause": {503, map[string]string{"Retry-After": "7200"}, true, far},
+		"403, something left": {403, map[string]string{"X-RateLimit-Remaining": "17",
+			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, false, at},
 		"403, and no word of more": {403, nil, false, at},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -258,7 +263,8 @@ func TestClient_quotas(t *testing.T) {
 			err = client.Unanswered("the service", err)
 			wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 			clock := far.UTC().Add(time.Minute - 1).Format("15:04 UTC")
-			if !strings.Contains(err.Error(), "ask") || !strings.Contains(fault.Of(err).Hint, "try again after") || !strings.Contains(err.Error(), clock) {
+			if !strings.Contains(err.Error(), "ask") || !strings.Contains(fault.Of(err).Hint, "try again after") ||
+				!strings.Contains(err.Error(), clock) {
 				t.Errorf("error %q, hint %q, want the time %s", err, fault.Of(err).Hint, clock)
 			}
 		})
@@ -304,7 +310,8 @@ func TestClient_whose_quota_it_is(t *testing.T) {
 		w.Header().Set("Retry-After", "60")
 		w.WriteHeader(http.StatusTooManyRequests)
 	})
-	for token, want := range map[string]string{"t": "lets this token ask again at", "": "this machine, which has shown no token"} {
+	for token, want := range map[string]string{"t": "lets this token ask again at",
+		"": "this machine, which has shown no token"} {
 		req, err := http.NewRequest(http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -337,7 +344,8 @@ func TestO01_sizes(t *testing.T) {
 		limit int64
 		want  fault.Code
 	}{
-		{"/", 1000, ""}, {"/", 999, fault.Limit}, {"/chunks", 1000, ""}, {"/chunks", 999, fault.Limit}, {"/gzip", 1000, fault.Malformed},
+		{"/", 1000, ""}, {"/", 999, fault.Limit}, {"/chunks", 1000, ""}, {"/chunks", 999, fault.Limit},
+		{"/gzip", 1000, fault.Malformed},
 	} {
 		asked.Store(0)
 		got, err := get(t.Context(), client.Options{MaxBody: c.limit}, url+c.path)

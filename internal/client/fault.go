@@ -26,7 +26,8 @@ func (b *Busy) Error() string {
 	case b.Known:
 		return fmt.Sprintf("answered %d: it lets this token ask again at %s", b.Status, clock(b.Until))
 	}
-	return fmt.Sprintf("answered %d: it lets this machine, which has shown no token, ask again at %s", b.Status, clock(b.Until))
+	return fmt.Sprintf("answered %d: it lets this machine, which has shown no token, ask again at %s",
+		b.Status, clock(b.Until))
 }
 
 func (b *Busy) hint() string {
@@ -78,15 +79,19 @@ func unreached(what string, err error) error {
 	var u *url.Error
 	switch {
 	case errors.As(err, &name) && name.IsNotFound:
-		return fail("check the address, and that this machine can look up names", "cannot be asked: there is no host %s", Quoted(name.Name))
+		return fail("check the address, and that this machine can look up names",
+			"cannot be asked: there is no host %s", Quoted(name.Name))
 	case errors.As(err, &certificate):
-		return fail("check this machine's clock and its list of certificate authorities", "shows a certificate that does not verify: %s",
+		return fail("check this machine's clock and its list of certificate authorities",
+			"shows a certificate that does not verify: %s",
 			strings.TrimPrefix(certificate.Err.Error(), "x509: "))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fail("check that it runs and can be reached from this machine, then try again", "does not take connections")
+		return fail("check that it runs and can be reached from this machine, then try again",
+			"does not take connections")
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return fail("check this machine's network, then try again", "cannot be reached from this machine")
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fail("try again", "closed the connection before its answer was complete")
 	case errors.Is(err, context.Canceled):
 		return fail("try again", "was not asked to the end: %w", context.Canceled)
@@ -112,17 +117,22 @@ func Proxied(what, said string) error {
 func Status(what string, status int, hint string) error {
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return fault.New(fault.Unavailable, fault.NotAvailable, hint, "%s answered %d: not allowed to ask", what, status)
+		return fault.New(fault.Unavailable, fault.NotAvailable, hint,
+			"%s answered %d: not allowed to ask", what, status)
 	case status == http.StatusConflict:
-		return fault.New(fault.Unavailable, fault.NotAvailable, "try again when nothing else changes the same thing", "%s answered %d: something else is changing it", what, status)
+		return fault.New(fault.Unavailable, fault.NotAvailable, "try again when nothing else changes the same thing",
+			"%s answered %d: something else is changing it", what, status)
 	case status == http.StatusTooManyRequests || status >= 500:
 		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "%s answered %d", what, status)
 	case status == http.StatusRequestEntityTooLarge:
-		return fault.New(fault.Refused, fault.Limit, proxied, "%s answered %d: what was sent is larger than it takes", what, status)
+		return fault.New(fault.Refused, fault.Limit, proxied,
+			"%s answered %d: what was sent is larger than it takes", what, status)
 	case status >= 300 && status < 400:
-		return fault.New(fault.Refused, fault.Malformed, proxied, "%s answered %d and does not say where to ask", what, status)
+		return fault.New(fault.Refused, fault.Malformed, proxied,
+			"%s answered %d and does not say where to ask", what, status)
 	case status < 300:
-		return fault.New(fault.Refused, fault.Malformed, proxied, "%s answered %d, which says nothing about what was asked", what, status)
+		return fault.New(fault.Refused, fault.Malformed, proxied,
+			"%s answered %d, which says nothing about what was asked", what, status)
 	default:
 		return fault.New(fault.Refused, fault.Malformed, "", "%s answered %d", what, status)
 	}

@@ -97,7 +97,8 @@ func TestJ05_redirect_drops_every_credential(t *testing.T) {
 				}
 				return answer(r, http.StatusOK, nil, "blob")
 			}
-			c := client.New(client.Options{Base: base, Credential: http.Header{header: {canary}}, Away: away, Transport: network{e, honest, other}})
+			c := client.New(client.Options{Base: base, Credential: http.Header{header: {canary}}, Away: away,
+				Transport: network{e, honest, other}})
 			req, err := http.NewRequest(http.MethodGet, "https://registry.example.com/v2/x", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -144,7 +145,8 @@ func TestJ05_plain_http_and_redirected_writes(t *testing.T) {
 // A client that follows no redirect follows none, also inside of a library
 // that brings a client of its own; the twin that may, follows it.
 func TestE09_a_redirect_that_may_not_be_followed(t *testing.T) {
-	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+	for _, status := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect,
+		http.StatusPermanentRedirect} {
 		for away, want := range map[client.Away]int{client.RefuseAny: 0, client.RefuseAway: 1} {
 			arrived := 0
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

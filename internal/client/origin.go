@@ -28,13 +28,17 @@ func (g *guard) redirect(req *http.Request, via []*http.Request) error {
 	first, last := via[0].URL, via[len(via)-1].URL
 	switch {
 	case len(via) > maxRedirects:
-		return fault.New(fault.Refused, fault.Malformed, moved, "%s redirected more than %d times", first.Host, maxRedirects)
+		return fault.New(fault.Refused, fault.Malformed, moved,
+			"%s redirected more than %d times", first.Host, maxRedirects)
 	case last.Scheme == "https" && req.URL.Scheme != "https":
-		return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to %s, want https", last.Host, Quoted(req.URL.Scheme))
+		return fault.New(fault.Refused, fault.Leak, moved,
+			"%s redirected to %s, want https", last.Host, Quoted(req.URL.Scheme))
 	case !SameOrigin(req.URL, first) && (g.o.Away != AnonymousAway || !reads(via[0])):
-		return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to another host, %s", first.Host, Quoted(req.URL.Host))
+		return fault.New(fault.Refused, fault.Leak, moved,
+			"%s redirected to another host, %s", first.Host, Quoted(req.URL.Host))
 	case req.Method != via[0].Method:
-		return fault.New(fault.Refused, fault.Malformed, moved, "%s redirected what was to be written to where it would be read", first.Host)
+		return fault.New(fault.Refused, fault.Malformed, moved,
+			"%s redirected what was to be written to where it would be read", first.Host)
 	}
 	return nil
 }
@@ -47,12 +51,14 @@ func (g *guard) settle(resp *http.Response, host string) error {
 	if g.o.Away != RefuseAny || resp.StatusCode > 399 || resp.StatusCode == http.StatusNotModified {
 		return nil
 	}
-	return fault.New(fault.Refused, fault.Leak, moved, "%s redirected to %s, want an answer", host, Quoted(resp.Header.Get("Location")))
+	return fault.New(fault.Refused, fault.Leak, moved,
+		"%s redirected to %s, want an answer", host, Quoted(resp.Header.Get("Location")))
 }
 
 // SameOrigin says whether a and b have the same scheme, host and port.
 func SameOrigin(a, b *url.URL) bool {
-	return a != nil && b != nil && strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(authority(a), authority(b))
+	return a != nil && b != nil && strings.EqualFold(a.Scheme, b.Scheme) &&
+		strings.EqualFold(authority(a), authority(b))
 }
 
 func authority(u *url.URL) string {

@@ -86,7 +86,8 @@ func distinct(found []store.Found, subjects int) ([]Item, error) {
 		}
 	}
 	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
+		return nil, fault.New(fault.Refused, fault.Limit, "",
+			"%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
 	}
 	slices.SortFunc(items, func(a, b Item) int { return bytes.Compare(a.order[:], b.order[:]) })
 	return items, nil

@@ -30,7 +30,8 @@ type Attestations struct {
 
 // Evidence returns the platform's own store of bundles.
 func (j *Job) Evidence() *Attestations {
-	return &Attestations{job: j, blobs: client.New(client.Options{Away: client.AnonymousAway, MaxBody: maxBlob, Budget: j.Budget})}
+	o := client.Options{Away: client.AnonymousAway, MaxBody: maxBlob, Budget: j.Budget}
+	return &Attestations{job: j, blobs: client.New(o)}
 }
 
 // Name returns how people call the store.
@@ -102,7 +103,8 @@ func (a *Attestations) about(ctx context.Context, d subject.Digest) ([]attestati
 			return all, nil
 		}
 		if len(found) == 0 || asked[next] {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "%s lost page %d of the bundles about %s", a.Name(), page+1, d)
+			return nil, fault.New(fault.Refused, fault.Malformed, "",
+				"%s lost page %d of the bundles about %s", a.Name(), page+1, d)
 		}
 		asked[next], at.after = true, next
 	}
@@ -110,9 +112,11 @@ func (a *Attestations) about(ctx context.Context, d subject.Digest) ([]attestati
 }
 
 func (a *Attestations) tooMany(d subject.Digest) error {
-	return fault.New(fault.Refused, fault.Limit,
-		fmt.Sprintf(`delete them at %s, or with "gh api -X DELETE orgs/%s/attestations/digest/%s" (users/%[2]s/… for a person), and attest again`, a.job.web("/attestations"), a.job.owner, d),
-		"%s hold more than %d bundles about %s, and no more are read; workflows of this repository have stored them", a.Name(), store.MaxPerSubject, d)
+	hint := fmt.Sprintf(`delete them at %s, or with "gh api -X DELETE orgs/%s/attestations/digest/%s" `+
+		`(users/%[2]s/… for a person), and attest again`, a.job.web("/attestations"), a.job.owner, d)
+	return fault.New(fault.Refused, fault.Limit, hint,
+		"%s hold more than %d bundles about %s, and no more are read; workflows of this repository have stored them",
+		a.Name(), store.MaxPerSubject, d)
 }
 
 // cursor is where a list is read on, and in what steps.
@@ -173,7 +177,8 @@ func (a *Attestations) bundle(ctx context.Context, f attestation) ([]byte, error
 func (a *Attestations) blob(ctx context.Context, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered with an attestation that has neither a bundle nor its address")
+		return nil, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API answered with an attestation that has neither a bundle nor its address")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
@@ -223,20 +228,29 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 	_, err = a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case status == http.StatusUnauthorized:
-		return store.Receipt{}, fault.New(fault.Usage, fault.Config, "start the job again: a job's token is good while the job runs", "GitHub does not know this job's token: it answered %d", status)
+		return store.Receipt{}, fault.New(fault.Usage, fault.Config,
+			"start the job again: a job's token is good while the job runs",
+			"GitHub does not know this job's token: it answered %d", status)
 	case status == http.StatusForbidden, status == http.StatusNotFound:
-		return store.Receipt{}, fault.New(fault.Usage, fault.Config, `add "attestations: write" to the job's permissions`, "GitHub does not let this job keep an attestation: it answered %d", status)
+		return store.Receipt{}, fault.New(fault.Usage, fault.Config,
+			`add "attestations: write" to the job's permissions`,
+			"GitHub does not let this job keep an attestation: it answered %d", status)
 	case status == http.StatusRequestEntityTooLarge:
-		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate", "GitHub does not take a bundle of %d bytes: it answered %d", len(r.Bundle), status)
+		return store.Receipt{}, fault.New(fault.Refused, fault.Limit,
+			"attest fewer files at once, or a smaller predicate",
+			"GitHub does not take a bundle of %d bytes: it answered %d", len(r.Bundle), status)
 	case status == http.StatusUnprocessableEntity:
-		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "", "GitHub did not take the bundle: it answered %d", status)
+		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "",
+			"GitHub did not take the bundle: it answered %d", status)
 	case status != 0:
 		return store.Receipt{}, client.Status("the GitHub API", status, "")
 	case err != nil:
 		return store.Receipt{}, a.job.unanswered(err)
 	}
 	if n, err := strconv.ParseUint(answer.ID.String(), 10, 64); err != nil || n == 0 {
-		return store.Receipt{}, client.Proxied("the GitHub API", "without the number of an attestation, so nothing is known to be kept")
+		return store.Receipt{}, client.Proxied("the GitHub API",
+			"without the number of an attestation, so nothing is known to be kept")
 	}
-	return store.Receipt{Store: a.Name(), ID: answer.ID.String(), URL: a.job.web("/attestations/" + answer.ID.String())}, nil
+	return store.Receipt{Store: a.Name(), ID: answer.ID.String(),
+		URL: a.job.web("/attestations/" + answer.ID.String())}, nil
 }

@@ -55,12 +55,14 @@ func TestO02_as_many_attestations_as_the_limit(t *testing.T) {
 	j, asked := shelf(t, store.MaxPerSubject, inline)
 	found, err := j.Evidence().Fetch(context.Background(), shelved)
 	if err != nil || len(found.Bundles) != store.MaxPerSubject || asked.Load() != store.MaxPerSubject/100 {
-		t.Errorf("at the limit: %d bundles in %d calls, %v; want %d in %d", len(found.Bundles), asked.Load(), err, store.MaxPerSubject, store.MaxPerSubject/100)
+		t.Errorf("at the limit: %d bundles in %d calls, %v; want %d in %d", len(found.Bundles), asked.Load(), err,
+			store.MaxPerSubject, store.MaxPerSubject/100)
 	}
 	j, _ = shelf(t, store.MaxPerSubject+1, inline)
 	_, err = j.Evidence().Fetch(context.Background(), shelved)
 	wantFault(t, err, fault.Refused, fault.Limit)
-	for _, want := range []string{"GitHub attestations of acme/widget", shelved[0].Digest.String(), "workflows of this repository"} {
+	for _, want := range []string{"GitHub attestations of acme/widget", shelved[0].Digest.String(),
+		"workflows of this repository"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("error %q does not say %q", err, want)
 		}
@@ -78,9 +80,13 @@ func TestO02_a_lost_page_of_attestations(t *testing.T) {
 		kind  fault.Kind
 		code  fault.Code
 	}{
-		"whole":          {func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"attestations":[{"bundle":{"n":2}}]}`) }, 0, ""},
+		"whole": {func(w http.ResponseWriter, _ string) {
+			fmt.Fprint(w,
+				`{"attestations":[{"bundle":{"n":2}}]}`)
+		}, 0, ""},
 		"empty, the end": {func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"attestations":[]}`) }, 0, ""},
-		"404":            {func(w http.ResponseWriter, _ string) { w.WriteHeader(404) }, fault.Refused, fault.Malformed},
+		"404": {func(w http.ResponseWriter, _ string) { w.WriteHeader(404) }, fault.Refused,
+			fault.Malformed},
 		"empty, and a next one": {func(w http.ResponseWriter, next string) {
 			w.Header().Set("Link", strings.ReplaceAll(next, "=x>", "=y>"))
 			fmt.Fprint(w, `{"attestations":[]}`)
@@ -89,7 +95,8 @@ func TestO02_a_lost_page_of_attestations(t *testing.T) {
 			w.Header().Set("Link", next)
 			fmt.Fprint(w, `{"attestations":[{"bundle":{"n":2}}]}`)
 		}, fault.Refused, fault.Malformed},
-		"null":  {func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"attestations":null}`) }, fault.Refused, fault.Malformed},
+		"null": {func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{"attestations":null}`) }, fault.Refused,
+			fault.Malformed},
 		"{}":    {func(w http.ResponseWriter, _ string) { fmt.Fprint(w, `{}`) }, fault.Refused, fault.Malformed},
 		"fails": {func(w http.ResponseWriter, _ string) { w.WriteHeader(503) }, fault.Unavailable, fault.NotAvailable},
 	} {
@@ -127,9 +134,10 @@ func TestO02_a_lost_page_of_many(t *testing.T) {
 		page2 string
 		code  fault.Code
 	}{
-		"whole":                 {`{"attestations_subject_digests":{%q:[{"repository_id":9,"bundle":{"n":2}}]},"page_info":{"has_next":false}}`, ""},
-		"empty, and a next one": {`{"attestations_subject_digests":{%q:null},"page_info":{"has_next":true,"next":"y"}}`, fault.Malformed},
-		"its own next":          {`{"attestations_subject_digests":{%q:[{"repository_id":9,"bundle":{"n":2}}]},"page_info":{"has_next":true,"next":"x"}}`, fault.Malformed},
+		"whole": {`{"attestations_subject_digests":{%q:[{"repository_id":9,"bundle":{"n":2}}]},"page_info":{"has_next":false}}`, ""},
+		"empty, and a next one": {`{"attestations_subject_digests":{%q:null},"page_info":{"has_next":true,"next":"y"}}`,
+			fault.Malformed},
+		"its own next": {`{"attestations_subject_digests":{%q:[{"repository_id":9,"bundle":{"n":2}}]},"page_info":{"has_next":true,"next":"x"}}`, fault.Malformed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := at(t, func(w http.ResponseWriter, r *http.Request) {
@@ -202,7 +210,8 @@ func TestO01_blobs(t *testing.T) {
 					_, _ = w.Write(c.blob)
 					return
 				}
-				b, err := json.Marshal(map[string]any{"attestations": []any{map[string]any{"bundle": nil, "bundle_url": "http://" + r.Host + "/blob"}}})
+				b, err := json.Marshal(map[string]any{"attestations": []any{map[string]any{"bundle": nil,
+					"bundle_url": "http://" + r.Host + "/blob"}}})
 				if err != nil {
 					t.Error(err)
 				}
@@ -226,7 +235,8 @@ func TestF03_an_attestation_without_a_number(t *testing.T) {
 		status int
 		ok     bool
 	}{
-		`{}`: {200, false}, `{"id":0}`: {201, false}, `{"id":-1}`: {201, false}, `null`: {201, false}, ``: {204, false}, `[]`: {201, false}, `{"id":17}`: {201, true},
+		`{}`: {200, false}, `{"id":0}`: {201, false}, `{"id":-1}`: {201, false}, `null`: {201, false},
+		``: {204, false}, `[]`: {201, false}, `{"id":17}`: {201, true},
 	} {
 		j := at(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status); fmt.Fprint(w, body) })
 		_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: []byte(`{}`)})
@@ -262,7 +272,8 @@ func TestGitHub_limits_are_told(t *testing.T) {
 	for name, j := range map[string]*github.Job{"in the body": secondary, "remembered": remembered} {
 		_, err := j.Evidence().Fetch(context.Background(), shelved)
 		wantFault(t, err, fault.Unavailable, fault.NotAvailable)
-		if !strings.Contains(err.Error(), "the GitHub API answered 403: it lets this token ask again at ") || !strings.Contains(fault.Of(err).Hint, "try again after ") {
+		if !strings.Contains(err.Error(), "the GitHub API answered 403: it lets this token ask again at ") ||
+			!strings.Contains(fault.Of(err).Hint, "try again after ") {
 			t.Errorf("%s: %v, hint %q, want the time", name, err, fault.Of(err).Hint)
 		}
 	}

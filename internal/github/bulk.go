@@ -49,7 +49,9 @@ func (a *Attestations) bulk(ctx context.Context, subjects []subject.Subject) (ma
 
 // chunk asks for as many digests as one question takes; ok is false if the API
 // has no such question, or too much to answer.
-func (a *Attestations) chunk(ctx context.Context, digests []string, id int64, out map[string][]attestation) (ok bool, err error) {
+func (a *Attestations) chunk(
+	ctx context.Context, digests []string, id int64, out map[string][]attestation,
+) (ok bool, err error) {
 	asked := map[string]bool{}
 	at := cursor{perPage: perPage}
 	for range maxBulkPages {
@@ -83,7 +85,8 @@ func (a *Attestations) chunk(ctx context.Context, digests []string, id int64, ou
 			return true, nil
 		}
 		if page.Info.Next == "" || asked[page.Info.Next] {
-			return false, fault.New(fault.Refused, fault.Malformed, "", "%s have another page of bundles and do not name it", a.Name())
+			return false, fault.New(fault.Refused, fault.Malformed, "",
+				"%s have another page of bundles and do not name it", a.Name())
 		}
 		if entries == 0 {
 			return false, fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles", a.Name())

@@ -103,9 +103,8 @@ func (p *Packages) about(ctx context.Context, lists, contents *gitlab.Client, d 
 // uploads lists all files of the packages about d: of one package, unless the
 // registry says otherwise.
 func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Digest) ([]upload, error) {
-	q := question{path: p.job.project("/packages"), hint: mayRead, by: c, pages: maxPages, dense: true, query: url.Values{
-		"package_type": {"generic"}, "package_name": {packageName}, "package_version": {d.Hex()},
-	}}
+	filter := url.Values{"package_type": {"generic"}, "package_name": {packageName}, "package_version": {d.Hex()}}
+	q := question{path: p.job.project("/packages"), query: filter, hint: mayRead, by: c, pages: maxPages, dense: true}
 	packages, err := list[glPackage](ctx, p.job, q)
 	if err != nil {
 		return nil, err
@@ -117,7 +116,7 @@ func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Dige
 		if g.Name != packageName || g.Version != d.Hex() {
 			continue
 		}
-		q := question{path: p.job.project(fmt.Sprintf("/packages/%d/package_files", g.ID)), hint: mayRead, by: c, pages: maxPages, dense: true}
+		q.path, q.query = p.job.project(fmt.Sprintf("/packages/%d/package_files", g.ID)), nil
 		files, err := list[upload](ctx, p.job, q)
 		if err != nil {
 			return nil, err
@@ -197,7 +196,8 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 		case err != nil:
 			return store.Found{}, err
 		case !found:
-			return store.Found{}, fault.New(fault.Refused, fault.Malformed, "", "%s list %s and do not have it", p.Name(), client.Quoted(f.Name))
+			return store.Found{}, fault.New(fault.Refused, fault.Malformed, "",
+				"%s list %s and do not have it", p.Name(), client.Quoted(f.Name))
 		case subject.Digest(sha256.Sum256(b)) == f.want:
 			return p.bundle(f, b), nil
 		}
@@ -211,7 +211,9 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 	case found && subject.Digest(sha256.Sum256(b)) == f.want:
 		return p.bundle(f, b), nil
 	case found && f.known():
-		return store.Found{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "%s answered with other bytes than those of file %d, which are listed as sha256:%s", p.Name(), f.ID, f.SHA256)
+		return store.Found{}, fault.New(fault.Refused, fault.SubjectMismatch, "",
+			"%s answered with other bytes than those of file %d, which are listed as sha256:%s",
+			p.Name(), f.ID, f.SHA256)
 	case found, !f.known() && !f.covered():
 		return p.passed(notItsDigest), nil
 	}
@@ -229,10 +231,12 @@ func (p *Packages) bundle(f file, b []byte) store.Found {
 // covered is the fault of a bundle that is there and that the instance does not
 // hand over, because something else was uploaded under its name later.
 func (p *Packages) covered(f file) error {
-	return fault.New(fault.Refused, fault.SubjectMismatch,
-		fmt.Sprintf(`give that bundle with --bundle (input "bundle"), or delete file %d at %s; GitLab 18.4 and later hand it over in any case`, f.newest.ID, p.job.web(fmt.Sprintf("/-/packages/%d", f.newest.pkg.ID))),
-		"bundle %s was covered: other bytes were uploaded under its name at %s%s, and this instance hands over the newest upload only",
-		f.Name, client.Quoted(f.newest.Created), by(f.newest))
+	page := p.job.web(fmt.Sprintf("/-/packages/%d", f.newest.pkg.ID))
+	hint := fmt.Sprintf(`give that bundle with --bundle (input "bundle"), or delete file %d at %s; `+
+		`GitLab 18.4 and later hand it over in any case`, f.newest.ID, page)
+	return fault.New(fault.Refused, fault.SubjectMismatch, hint,
+		"bundle %s was covered: other bytes were uploaded under its name at %s%s, and this instance hands over "+
+			"the newest upload only", f.Name, client.Quoted(f.newest.Created), by(f.newest))
 }
 
 // by says who uploaded something, where the registry tells.
@@ -267,20 +271,25 @@ func (p *Packages) tooMany(d subject.Digest, uploads []upload) error {
 	for name := range count {
 		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b)) })
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b))
+	})
 	var who []string
 	for _, name := range names[:min(3, len(names))] {
 		who = append(who, fmt.Sprintf("%d by %s", count[name], name))
 	}
 	id := uploads[0].pkg.ID
 	return fault.New(fault.Refused, fault.Limit,
-		fmt.Sprintf(`delete the package at %s, or with "glab api -X DELETE %s", and attest again`, p.job.web(fmt.Sprintf("/-/packages/%d", id)), p.job.project(fmt.Sprintf("/packages/%d", id))),
-		"%s hold more than %d bundles about %s, and no more are read; uploaded: %s", p.Name(), store.MaxPerSubject, d, strings.Join(who, ", "))
+		fmt.Sprintf(`delete the package at %s, or with "glab api -X DELETE %s", and attest again`,
+			p.job.web(fmt.Sprintf("/-/packages/%d", id)), p.job.project(fmt.Sprintf("/packages/%d", id))),
+		"%s hold more than %d bundles about %s, and no more are read; uploaded: %s",
+		p.Name(), store.MaxPerSubject, d, strings.Join(who, ", "))
 }
 
 // get downloads a file; found is false if there is none at path.
 func (p *Packages) get(ctx context.Context, c *gitlab.Client, path string) (b []byte, found bool, err error) {
-	req, err := c.NewRequest(http.MethodGet, p.job.project(path), nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
+	req, err := c.NewRequest(http.MethodGet, p.job.project(path), nil,
+		[]gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
 		return nil, false, fmt.Errorf("asking GitLab: %w", err)
 	}
@@ -304,12 +313,14 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 		return store.Receipt{}, err
 	}
 	if len(r.Bundle) > store.MaxBundleBytes {
-		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", len(r.Bundle), store.MaxBundleBytes)
+		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "",
+			"a bundle of %d bytes, at most %d are allowed", len(r.Bundle), store.MaxBundleBytes)
 	}
 	digest := subject.Digest(sha256.Sum256(r.Bundle)).Hex()
-	_, err = store.Each(ctx, store.Unique(r.Subjects), func(ctx context.Context, s subject.Subject) (store.Found, error) {
+	upload := func(ctx context.Context, s subject.Subject) (store.Found, error) {
 		return store.Found{}, p.upload(ctx, c, s.Digest, digest, r.Bundle)
-	})
+	}
+	_, err = store.Each(ctx, store.Unique(r.Subjects), upload)
 	if err != nil {
 		return store.Receipt{}, err
 	}
@@ -320,24 +331,31 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 // without a record is none: nobody knows whether anything was kept.
 func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Digest, digest string, b []byte) error {
 	record := gitlab.SelectPackageFile
-	f, resp, err := c.GenericPackages.PublishPackageFile(p.job.id, packageName, d.Hex(), digest+suffix, bytes.NewReader(b),
+	f, resp, err := c.GenericPackages.PublishPackageFile(p.job.id, packageName, d.Hex(), digest+suffix,
+		bytes.NewReader(b),
 		&gitlab.PublishPackageFileOptions{Select: &record}, gitlab.WithContext(ctx))
 	switch s := status(resp, err); {
 	case s == http.StatusUnauthorized:
-		return fault.New(fault.Usage, fault.Config, "use the job's own token while the job runs, or give SALLYPORT_TOKEN a token that is good",
+		return fault.New(fault.Usage, fault.Config,
+			"use the job's own token while the job runs, or give SALLYPORT_TOKEN a token that is good",
 			"GitLab does not know this job's token: it answered %d", s)
 	case s == http.StatusForbidden, s == http.StatusNotFound:
 		return fault.New(fault.Usage, fault.Config,
-			"let this job's token write to the package registry of the project, switch the registry on, and allow duplicates of generic packages",
+			"let this job's token write to the package registry of the project, switch the registry on, "+
+				"and allow duplicates of generic packages",
 			"GitLab does not let this job keep a bundle: it answered %d", s)
 	case s == http.StatusRequestEntityTooLarge:
-		return fault.New(fault.Refused, fault.Limit, "raise the instance's limit for generic packages, or use another store", "GitLab does not take a bundle of %d bytes: it answered %d", len(b), s)
+		return fault.New(fault.Refused, fault.Limit,
+			"raise the instance's limit for generic packages, or use another store",
+			"GitLab does not take a bundle of %d bytes: it answered %d", len(b), s)
 	case err != nil:
 		return answer(resp, err, "")
 	case f.ID <= 0 || f.FileName != digest+suffix:
-		return client.Proxied("the GitLab API", fmt.Sprintf("%d without a record of the file, so nothing is known to be kept", resp.StatusCode))
+		return client.Proxied("the GitLab API",
+			fmt.Sprintf("%d without a record of the file, so nothing is known to be kept", resp.StatusCode))
 	case f.FileSHA256 != digest:
-		return fault.New(fault.Refused, fault.SubjectMismatch, "", "GitLab kept a file of sha256:%s, want sha256:%s", client.Quoted(f.FileSHA256), digest)
+		return fault.New(fault.Refused, fault.SubjectMismatch, "",
+			"GitLab kept a file of sha256:%s, want sha256:%s", client.Quoted(f.FileSHA256), digest)
 	}
 	return nil
 }

@@ -33,7 +33,8 @@ func newShelf(t *testing.T, id int) *shelf {
 	l.Set(t, fmt.Sprintf("/gitlab/projects/%d", id), map[string]any{"path": path})
 	env := with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", fmt.Sprint(id), "CI_PROJECT_PATH", path)
 	j, _ := job(t, env)
-	x := &shelf{t: t, lab: l, env: env, job: j, s: subject.Subject{Digest: subject.Digest{byte(id)}}, good: fmt.Sprintf(`{"good":%d}`, id)}
+	x := &shelf{t: t, lab: l, env: env, job: j, s: subject.Subject{Digest: subject.Digest{byte(id)}},
+		good: fmt.Sprintf(`{"good":%d}`, id)}
 	x.put()
 	return x
 }
@@ -41,7 +42,8 @@ func newShelf(t *testing.T, id int) *shelf {
 // put stores the bundle, as attest does.
 func (x *shelf) put() {
 	x.t.Helper()
-	if _, err := x.job.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{x.s}, Bundle: []byte(x.good)}); err != nil {
+	if _, err := x.job.Evidence().Put(context.Background(),
+		store.Record{Subjects: []subject.Subject{x.s}, Bundle: []byte(x.good)}); err != nil {
 		x.t.Fatal(err)
 	}
 }
@@ -78,7 +80,8 @@ func (x *shelf) fetch() (store.Found, int) {
 
 // old makes the instance one that hands over the newest upload of a name only.
 func (x *shelf) old() {
-	x.lab.Fault(x.t, map[string]any{"target": "gitlab", "match": "/package_files/[0-9]+/download$", "status": 404, "times": -1, "body": `{"error":"404 Not Found"}`})
+	x.lab.Fault(x.t, map[string]any{"target": "gitlab", "match": "/package_files/[0-9]+/download$", "status": 404,
+		"times": -1, "body": `{"error":"404 Not Found"}`})
 }
 
 func (x *shelf) wants(found store.Found, passed int) {
@@ -119,7 +122,8 @@ func TestD06_an_upload_under_a_bundles_name_hides_nothing(t *testing.T) {
 
 	x.old()
 	found, _ = x.fetch()
-	if len(found.Bundles) != 0 || len(found.Covered) != 1 || found.Covered[0].Digest.Hex()+".sigstore.json" != bundleName(x.good) {
+	if len(found.Bundles) != 0 || len(found.Covered) != 1 ||
+		found.Covered[0].Digest.Hex()+".sigstore.json" != bundleName(x.good) {
 		t.Fatalf("on an old instance: found %+v, want the covered bundle named", found)
 	}
 	err := found.Covered[0].Err
@@ -145,7 +149,8 @@ func TestD06_an_upload_under_a_bundles_name_hides_nothing(t *testing.T) {
 // An upload that comes between the list and the download hides nothing either.
 func TestD06_an_upload_in_between(t *testing.T) {
 	x := newShelf(t, 63)
-	x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "GET .*/packages/generic/", "status": 200, "body": "junk", "times": -1})
+	x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "GET .*/packages/generic/", "status": 200,
+		"body": "junk", "times": -1})
 	found, calls := x.fetch()
 	x.wants(found, 0)
 	if calls != 4 {
@@ -173,7 +178,8 @@ func TestD06_names_that_are_no_digests(t *testing.T) {
 		t.Errorf("%d calls, want 3: junk is not downloaded", calls)
 	}
 	for _, p := range found.Passed {
-		if want := map[string]int{"file that is not named by its own digest": 5, "file of another suffix": 2}[p.What]; p.Count != want {
+		if want := map[string]int{"file that is not named by its own digest": 5,
+			"file of another suffix": 2}[p.What]; p.Count != want {
 			t.Errorf("passed over %+v, want %d", p, want)
 		}
 	}
@@ -203,8 +209,10 @@ func TestE06_listed_and_missing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newShelf(t, 66)
-			x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "GET .*/packages/generic/", "status": c.byName, "body": "junk", "times": -1})
-			x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "/download$", "status": c.byNumber, "body": "junk", "times": -1})
+			x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "GET .*/packages/generic/", "status": c.byName,
+				"body": "junk", "times": -1})
+			x.lab.Fault(t, map[string]any{"target": "gitlab", "match": "/download$", "status": c.byNumber,
+				"body": "junk", "times": -1})
 			_, err := x.job.Evidence().Fetch(context.Background(), []subject.Subject{x.s})
 			wantFault(t, err, fault.Refused, c.code)
 		})
@@ -227,7 +235,8 @@ func instance(t *testing.T, packages string, files func(page string) (body, next
 		fmt.Fprint(w, body)
 	}))
 	t.Cleanup(s.Close)
-	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
+	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL,
+		"CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 	j.Budget = 5 * time.Second
 	return j
 }
@@ -258,18 +267,21 @@ func TestO02_as_many_files_as_the_limit(t *testing.T) {
 		})
 		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
 		if code == "" {
-			if err != nil || len(found.Passed) != 1 || found.Passed[0].Count != n || found.Passed[0].What != store.TooLarge {
+			if err != nil || len(found.Passed) != 1 || found.Passed[0].Count != n ||
+				found.Passed[0].What != store.TooLarge {
 				t.Errorf("at the limit: %+v, %v, want all looked at", found.Passed, err)
 			}
 			continue
 		}
 		wantFault(t, err, fault.Refused, code)
-		for _, want := range []string{"GitLab packages of a/b", s.Digest.String(), `19800 by user "mallory"`, "201 by user number 12"} {
+		for _, want := range []string{"GitLab packages of a/b", s.Digest.String(), `19800 by user "mallory"`,
+			"201 by user number 12"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("error %q does not say %q", err, want)
 			}
 		}
-		if hint := fault.Of(err).Hint; !strings.Contains(hint, "/-/packages/70") || !strings.Contains(hint, "glab api -X DELETE projects/1/packages/70") {
+		if hint := fault.Of(err).Hint; !strings.Contains(hint, "/-/packages/70") ||
+			!strings.Contains(hint, "glab api -X DELETE projects/1/packages/70") {
 			t.Errorf("hint %q does not say how to clear it", hint)
 		}
 	}

@@ -37,7 +37,8 @@ func (f fetcher) DownloadFile(address string, maxLength int64, _ time.Duration) 
 	res, err := client.New(client.Options{Away: client.AnonymousAway, MaxBody: max(maxLength, 1)}).Do(req)
 	switch {
 	case errors.Is(err, client.ErrTooLarge):
-		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", address, maxLength)}
+		msg := fmt.Sprintf("%s is larger than %d bytes", address, maxLength)
+		return nil, &metadata.ErrDownloadLengthMismatch{Msg: msg}
 	case err != nil:
 		return nil, client.Unanswered("TUF repository "+u.Host, err)
 	}

@@ -52,11 +52,13 @@ func (p Profile) mend(o TUF) TUF {
 		err = os.Rename(dir, aside)
 	}
 	if err != nil {
-		o.note("the local copy of the TUF repository of %s is broken (%s) and cannot be put aside, so it is not used: %v", p.Name, why, cause(err))
+		o.note("the local copy of the TUF repository of %s is broken (%s) and cannot be put aside, so it is "+
+			"not used: %v", p.Name, why, cause(err))
 		o.Cache = ""
 		return o
 	}
-	o.note("the local copy of the TUF repository of %s was broken (%s); it is put aside as %q, and a new one is made", p.Name, why, aside)
+	o.note("the local copy of the TUF repository of %s was broken (%s); it is put aside as %q, and a new one is made",
+		p.Name, why, aside)
 	return o
 }
 

@@ -53,11 +53,13 @@ func TestL01_a_copy_with_wrong_permissions(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = os.Chmod(x.cache, 0o755) })
 			asNobody(t)
-			r, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: x.URL, Root: x.root, Cache: x.cache, Note: func(s string) { x.notes = append(x.notes, s) }})
+			r, err := PublicGood().TrustedRoot(t.Context(),
+				TUF{Mirror: x.URL, Root: x.root, Cache: x.cache, Note: func(s string) { x.notes = append(x.notes, s) }})
 			if err != nil || r == nil {
 				t.Fatalf("%v, want the root all the same", err)
 			}
-			if len(x.notes) != 1 || !strings.Contains(x.notes[0], `"timestamp.json": permission denied`) || !strings.Contains(x.notes[0], c.said) {
+			if len(x.notes) != 1 || !strings.Contains(x.notes[0], `"timestamp.json": permission denied`) ||
+				!strings.Contains(x.notes[0], c.said) {
 				t.Errorf("said %q, want %q", x.notes, c.said)
 			}
 		})
@@ -68,7 +70,8 @@ func TestL01_a_copy_with_wrong_permissions(t *testing.T) {
 func TestL01_no_place_for_a_copy(t *testing.T) {
 	m := newMirror(t, publicGoodRoot, time.Now().Add(time.Hour))
 	var notes []string
-	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: m.root, Cache: "/proc/self/sallyport", Note: func(s string) { notes = append(notes, s) }})
+	_, err := PublicGood().TrustedRoot(t.Context(), TUF{Mirror: m.URL, Root: m.root, Cache: "/proc/self/sallyport",
+		Note: func(s string) { notes = append(notes, s) }})
 	if err != nil {
 		t.Errorf("%v, want the root all the same", err)
 	}

@@ -44,7 +44,8 @@ func (c *copied) ask() error {
 		c.t.Fatal(err)
 	}
 	r, err := PublicGood().TrustedRoot(c.t.Context(), TUF{
-		Mirror: c.URL, Root: c.root, Cache: c.cache, Now: time.Now(), Note: func(s string) { c.notes = append(c.notes, s) },
+		Mirror: c.URL, Root: c.root, Cache: c.cache, Now: time.Now(),
+		Note: func(s string) { c.notes = append(c.notes, s) },
 	})
 	if err == nil && r.Digest() != sha256.Sum256(publicGoodRoot) {
 		c.t.Errorf("digest = %s, want that of the root that the mirror has", r.Digest())
@@ -108,12 +109,18 @@ func TestL01_a_broken_copy_is_put_aside(t *testing.T) {
 		do   func(c *copied)
 		said string
 	}{
-		"no JSON":          {func(c *copied) { c.replace("timestamp.json", []byte("garbage")) }, `"timestamp.json" is no TUF metadata`},
-		"empty":            {func(c *copied) { c.replace("snapshot.json", []byte{}) }, `"snapshot.json" is no TUF metadata`},
-		"truncated":        {func(c *copied) { c.replace("targets.json", c.file("targets.json")[:100]) }, `"targets.json" is no TUF metadata`},
-		"of another role":  {func(c *copied) { c.replace("snapshot.json", c.file("targets.json")) }, `"snapshot.json" is no TUF metadata`},
-		"too large":        {func(c *copied) { c.replace("targets.json", bytes.Repeat([]byte(" "), maxCopied+1)) }, "more than"},
-		"a directory":      {func(c *copied) { c.replace("timestamp.json", nil) }, `"timestamp.json": not a regular file`},
+		"no JSON": {func(c *copied) { c.replace("timestamp.json", []byte("garbage")) },
+			`"timestamp.json" is no TUF metadata`},
+		"empty": {func(c *copied) { c.replace("snapshot.json", []byte{}) },
+			`"snapshot.json" is no TUF metadata`},
+		"truncated": {func(c *copied) { c.replace("targets.json", c.file("targets.json")[:100]) },
+			`"targets.json" is no TUF metadata`},
+		"of another role": {func(c *copied) { c.replace("snapshot.json", c.file("targets.json")) },
+			`"snapshot.json" is no TUF metadata`},
+		"too large": {func(c *copied) { c.replace("targets.json", bytes.Repeat([]byte(" "), maxCopied+1)) },
+			"more than"},
+		"a directory": {func(c *copied) { c.replace("timestamp.json", nil) },
+			`"timestamp.json": not a regular file`},
 		"a target that is": {func(c *copied) { c.replace("targets/trusted_root.json", nil) }, "is not a regular file"},
 		"no directory of targets": {func(c *copied) {
 			c.replace("targets", []byte("x"))
@@ -145,7 +152,8 @@ func TestL01_a_broken_copy_is_put_aside(t *testing.T) {
 			if err := x.ask(); err != nil {
 				t.Fatalf("%v, want a new copy", err)
 			}
-			if len(x.notes) != 1 || !strings.Contains(x.notes[0], c.said) || !strings.Contains(x.notes[0], fmt.Sprintf("put aside as %q", x.dir+".broken")) {
+			if len(x.notes) != 1 || !strings.Contains(x.notes[0], c.said) ||
+				!strings.Contains(x.notes[0], fmt.Sprintf("put aside as %q", x.dir+".broken")) {
 				t.Errorf("said %q, want %q and where the copy is now", x.notes, c.said)
 			}
 			if _, err := os.Lstat(x.dir + ".broken"); err != nil {
@@ -191,11 +199,13 @@ func TestTUF_a_copy_that_cannot_be_kept_is_said(t *testing.T) {
 		t.Fatal(err)
 	}
 	var notes []string
-	o := TUF{Mirror: m.URL, Root: m.root, Cache: filepath.Join(file, "cache"), Now: time.Now(), Note: func(s string) { notes = append(notes, s) }}
+	o := TUF{Mirror: m.URL, Root: m.root, Cache: filepath.Join(file, "cache"), Now: time.Now(),
+		Note: func(s string) { notes = append(notes, s) }}
 	if _, err := PublicGood().TrustedRoot(t.Context(), o); err != nil {
 		t.Errorf("no directory for the copy: %v", err)
 	}
-	if len(notes) != 1 || !strings.Contains(notes[0], "rolled back is not noticed") && !strings.Contains(notes[0], "is not used") {
+	if len(notes) != 1 || !strings.Contains(notes[0], "rolled back is not noticed") &&
+		!strings.Contains(notes[0], "is not used") {
 		t.Errorf("said %q, want that no copy is kept", notes)
 	}
 }

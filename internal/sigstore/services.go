@@ -71,7 +71,8 @@ func (s signingService) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // absent is the fault of a service that is not where the signing config says.
 func absent(what, key string, status int) error {
-	return fault.New(fault.Usage, fault.Config, "check "+key+" in the signing config", "%s answered %d: there is no such service at its address", what, status)
+	return fault.New(fault.Usage, fault.Config,
+		"check "+key+" in the signing config", "%s answered %d: there is no such service at its address", what, status)
 }
 
 func newAuthority(ctx context.Context, address string) (sign.CertificateProvider, error) {
@@ -79,7 +80,8 @@ func newAuthority(ctx context.Context, address string) (sign.CertificateProvider
 	if err != nil {
 		return nil, err
 	}
-	s := signingService{what: "certificate authority " + base.Host, next: client.Transport(ctx, options(base)), status: authorityStatus, check: hasCertificate}
+	s := signingService{what: "certificate authority " + base.Host, next: client.Transport(ctx, options(base)),
+		status: authorityStatus, check: hasCertificate}
 	return sign.NewFulcio(&sign.FulcioOptions{BaseURL: address, Timeout: -1, Transport: s}), nil
 }
 
@@ -87,7 +89,8 @@ func authorityStatus(what string, status int) error {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
 		return fault.New(fault.Refused, fault.Identity,
-			"the token must be for audience sigstore, unexpired, and from an issuer that the certificate authority knows",
+			"the token must be for audience sigstore, unexpired, and from an issuer that the "+
+				"certificate authority knows",
 			"%s answered %d: it refused the identity token", what, status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return absent(what, "caUrls", status)
@@ -105,7 +108,8 @@ func hasCertificate(body []byte) error {
 		Embedded chain `json:"signedCertificateEmbeddedSct"`
 		Detached chain `json:"signedCertificateDetachedSct"`
 	}
-	if json.Unmarshal(body, &answer) != nil || len(answer.Embedded.Chain.Certificates)+len(answer.Detached.Chain.Certificates) == 0 {
+	err := json.Unmarshal(body, &answer)
+	if err != nil || len(answer.Embedded.Chain.Certificates)+len(answer.Detached.Chain.Certificates) == 0 {
 		return errors.New("a certificate")
 	}
 	return nil
@@ -116,7 +120,8 @@ func newTimestamps(ctx context.Context, address string) (*sign.TimestampAuthorit
 	if err != nil {
 		return nil, err
 	}
-	s := signingService{what: "timestamp authority " + base.Host, next: client.Transport(ctx, options(base)), status: timestampStatus, check: hasTimestamp}
+	s := signingService{what: "timestamp authority " + base.Host, next: client.Transport(ctx, options(base)),
+		status: timestampStatus, check: hasTimestamp}
 	return sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: address, Timeout: -1, Transport: s}), nil
 }
 
@@ -198,11 +203,13 @@ func (l *transparencyLog) ask(ctx context.Context, method, where string, body []
 func logStatus(what string, status int) error {
 	switch status {
 	case http.StatusConflict:
-		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "%s answered %d: %w", what, status, errLogged)
+		return fault.New(fault.Unavailable, fault.NotAvailable, "try again",
+			"%s answered %d: %w", what, status, errLogged)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return absent(what, "rekorTlogUrls", status)
 	case http.StatusRequestEntityTooLarge:
-		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate", "%s answered %d: the entry is larger than it takes", what, status)
+		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate",
+			"%s answered %d: the entry is larger than it takes", what, status)
 	}
 	return client.Status(what, status, "ask whoever runs it who may write to it")
 }
@@ -217,7 +224,8 @@ func (l *transparencyLog) Add(ctx context.Context, entry any) (*protorekor.Trans
 	if !ok {
 		return nil, fmt.Errorf("log entry of type %T", entry)
 	}
-	body, err := protojson.Marshal(&tiles.CreateEntryRequest{Spec: &tiles.CreateEntryRequest_HashedRekordRequestV002{HashedRekordRequestV002: record}})
+	spec := &tiles.CreateEntryRequest_HashedRekordRequestV002{HashedRekordRequestV002: record}
+	body, err := protojson.Marshal(&tiles.CreateEntryRequest{Spec: spec})
 	if err != nil {
 		return nil, fmt.Errorf("encoding a log entry: %w", err)
 	}
@@ -226,7 +234,8 @@ func (l *transparencyLog) Add(ctx context.Context, entry any) (*protorekor.Trans
 		return nil, err
 	}
 	var e protorekor.TransparencyLogEntry
-	if err := protojson.Unmarshal(a.body, &e); err != nil || len(e.GetCanonicalizedBody()) == 0 || e.GetInclusionProof() == nil {
+	if err := protojson.Unmarshal(a.body, &e); err != nil || len(e.GetCanonicalizedBody()) == 0 ||
+		e.GetInclusionProof() == nil {
 		return nil, l.noEntry()
 	}
 	return &e, nil
@@ -237,7 +246,8 @@ type firstLog struct{ *transparencyLog }
 
 // CreateLogEntry writes an entry. If it is there already, after an answer that
 // was lost, it is fetched; that it is ours, the verification of the bundle says.
-func (l firstLog) CreateLogEntry(p *entries.CreateLogEntryParams, _ ...entries.ClientOption) (*entries.CreateLogEntryCreated, error) {
+func (l firstLog) CreateLogEntry(p *entries.CreateLogEntryParams,
+	_ ...entries.ClientOption) (*entries.CreateLogEntryCreated, error) {
 	const all = "/api/v1/log/entries"
 	body, err := json.Marshal(p.ProposedEntry)
 	if err != nil {
@@ -270,7 +280,8 @@ func (l firstLog) CreateLogEntry(p *entries.CreateLogEntryParams, _ ...entries.C
 
 // complete says whether e has everything that sigstore-go reads without asking.
 func complete(e models.LogEntryAnon) bool {
-	if e.LogID == nil || e.LogIndex == nil || e.IntegratedTime == nil || e.Verification == nil || e.Verification.InclusionProof == nil {
+	if e.LogID == nil || e.LogIndex == nil || e.IntegratedTime == nil || e.Verification == nil ||
+		e.Verification.InclusionProof == nil {
 		return false
 	}
 	p := e.Verification.InclusionProof
@@ -279,6 +290,7 @@ func complete(e models.LogEntryAnon) bool {
 
 // GetLogEntryByUUID is part of sigstore-go's interface. It asks for an entry
 // that is there already, which CreateLogEntry has done.
-func (l firstLog) GetLogEntryByUUID(*entries.GetLogEntryByUUIDParams, ...entries.ClientOption) (*entries.GetLogEntryByUUIDOK, error) {
+func (l firstLog) GetLogEntryByUUID(*entries.GetLogEntryByUUIDParams,
+	...entries.ClientOption) (*entries.GetLogEntryByUUIDOK, error) {
 	return nil, l.noEntry()
 }

@@ -70,7 +70,8 @@ func create(t *testing.T, address string) (*entries.CreateLogEntryCreated, error
 
 // An entry that is there already, because its answer was lost, is fetched.
 func TestF03_an_entry_that_is_there_already(t *testing.T) {
-	for location, want := range map[string]bool{"/api/v1/log/entries/uuid1": true, "uuid1": true, "": false, "/api/v1/log/entries/gone": false, "/": false} {
+	for location, want := range map[string]bool{"/api/v1/log/entries/uuid1": true, "uuid1": true, "": false,
+		"/api/v1/log/entries/gone": false, "/": false} {
 		fetched := 0
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			switch {

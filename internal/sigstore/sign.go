@@ -28,7 +28,8 @@ type SigningConfig struct {
 // ParseSigningConfig reads a signing_config.json.
 func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 	if len(raw) > MaxRootBytes {
-		return nil, fault.New(fault.Usage, fault.Config, "", "signing config of %d bytes, at most %d are read", len(raw), MaxRootBytes)
+		return nil, fault.New(fault.Usage, fault.Config, "",
+			"signing config of %d bytes, at most %d are read", len(raw), MaxRootBytes)
 	}
 	c, err := root.NewSigningConfigFromJSON(raw)
 	if err != nil {
@@ -54,7 +55,8 @@ func confidential(address string) bool {
 func namesPublicService(c *root.SigningConfig) bool {
 	for _, s := range append(c.RekorLogURLs(), c.FulcioCertificateAuthorityURLs()...) {
 		u, err := url.Parse(s.URL)
-		if err != nil || u.Hostname() == "sigstore.dev" || strings.HasSuffix(u.Hostname(), ".sigstore.dev") || strings.HasSuffix(u.Hostname(), ".sigstage.dev") {
+		if err != nil || u.Hostname() == "sigstore.dev" || strings.HasSuffix(u.Hostname(), ".sigstore.dev") ||
+			strings.HasSuffix(u.Hostname(), ".sigstage.dev") {
 			return true
 		}
 	}
@@ -136,7 +138,8 @@ func (c *SigningConfig) services(ctx context.Context, now time.Time) (sign.Bundl
 		return o, fault.New(fault.Usage, fault.Config, "", "choosing a certificate authority: %w", err)
 	}
 	if list := c.config.TimestampAuthorityURLs(); len(list) > 0 {
-		chosen, err := root.SelectServices(list, c.config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, now)
+		chosen, err := root.SelectServices(list, c.config.TimestampAuthorityURLsConfig(),
+			sign.TimestampAuthorityAPIVersions, now)
 		if err != nil {
 			return o, fault.New(fault.Usage, fault.Config, "", "choosing a timestamp authority: %w", err)
 		}
@@ -162,7 +165,8 @@ func (c *SigningConfig) services(ctx context.Context, now time.Time) (sign.Bundl
 		}
 	}
 	if len(o.TimestampAuthorities)+len(o.TransparencyLogs) == 0 {
-		return o, fault.New(fault.Usage, fault.Config, "", "signing config names neither a transparency log nor a timestamp authority")
+		return o, fault.New(fault.Usage, fault.Config, "",
+			"signing config names neither a transparency log nor a timestamp authority")
 	}
 	return o, nil
 }
@@ -176,7 +180,8 @@ func classify(err error) error {
 		return fault.New(fault.Refused, fault.Malformed, "", "signing: %w", err)
 	}
 	if f.Kind == fault.Unavailable && f.Hint != "" {
-		return &fault.Fault{Kind: f.Kind, Code: f.Code, Hint: f.Hint + "; nothing was written", Err: fmt.Errorf("signing: %w", f)}
+		return &fault.Fault{Kind: f.Kind, Code: f.Code, Hint: f.Hint + "; nothing was written",
+			Err: fmt.Errorf("signing: %w", f)}
 	}
 	return f
 }

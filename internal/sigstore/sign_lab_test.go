@@ -35,7 +35,8 @@ func TestF03_answers_that_are_lost_while_signing(t *testing.T) {
 			}
 		}
 		if n != c2.writes {
-			t.Errorf("%s: the log was asked %d times, want %d: an entry that it has is not written again", name, n, c2.writes)
+			t.Errorf("%s: the log was asked %d times, want %d: an entry that it has is not written again", name, n,
+				c2.writes)
 		}
 	}
 	l.Fault(t, map[string]any{"target": "rekor", "match": "^POST ", "status": 409, "times": -1})

@@ -64,7 +64,8 @@ type TUF struct {
 // snapshot in this binary.
 func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
 	if o.Mirror != "" && len(o.Root) == 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "give its root.json with --tuf-root", "TUF mirror %q has no TUF root to start from", o.Mirror)
+		return nil, fault.New(fault.Usage, fault.Config, "give its root.json with --tuf-root",
+			"TUF mirror %q has no TUF root to start from", o.Mirror)
 	}
 	if o.Offline {
 		return p.snapshot(o.Now)
@@ -88,7 +89,8 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	o = p.mend(o)
 	raw, err := p.update(ctx, o)
 	if o.Cache != "" && onDisk(err) {
-		o.note("no local copy of the TUF repository of %s can be kept in %q, so a repository that is rolled back is not noticed: %v", p.Name, o.Cache, cause(err))
+		o.note("no local copy of the TUF repository of %s can be kept in %q, so a repository that is rolled back "+
+			"is not noticed: %v", p.Name, o.Cache, cause(err))
 		o.Cache = ""
 		return p.update(ctx, o)
 	}

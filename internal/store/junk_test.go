@@ -115,7 +115,8 @@ func (m *memory) manifest(tag string, o object) subject.Digest {
 func (m *memory) blob(b string) subject.Digest {
 	m.t.Helper()
 	d := subject.Digest(sha256.Sum256([]byte(b)))
-	r := httptest.NewRequest(http.MethodPost, "http://"+m.host+"/v2/acme/app/blobs/uploads/?digest="+d.String(), strings.NewReader(b))
+	r := httptest.NewRequest(http.MethodPost, "http://"+m.host+"/v2/acme/app/blobs/uploads/?digest="+d.String(),
+		strings.NewReader(b))
 	w := httptest.NewRecorder()
 	m.h.ServeHTTP(w, r)
 	if w.Code != http.StatusCreated {
@@ -127,7 +128,8 @@ func (m *memory) blob(b string) subject.Digest {
 // image pushes an image and returns it as a subject that s knows.
 func (m *memory) image(s *store.OCI) subject.Subject {
 	m.t.Helper()
-	m.manifest("v1", object{"schemaVersion": 2, "mediaType": manifestType, "config": object{"mediaType": emptyType, "digest": m.blob("{}").String(), "size": 2}, "layers": []any{}})
+	m.manifest("v1", object{"schemaVersion": 2, "mediaType": manifestType,
+		"config": object{"mediaType": emptyType, "digest": m.blob("{}").String(), "size": 2}, "layers": []any{}})
 	sub := resolve(m.t, s, m.host+"/acme/app:v1")
 	m.requests()
 	return sub
@@ -259,10 +261,13 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	sub := m.image(s)
 	dsse := "application/vnd.dsse.envelope.v1+json"
 	tag := "sha256-" + sub.Digest.Hex()
-	m.manifest(tag+".att", m.referrer(subject.Digest{1}, 1, "", "application/vnd.oci.image.config.v1+json", layer(dsse, m.blob(`{"payload":""}`), 14)))
-	m.manifest(tag+".sig", m.referrer(subject.Digest{1}, 2, "", "application/vnd.oci.image.config.v1+json", layer("application/vnd.dev.cosign.simplesigning.v1+json", m.blob("x"), 1)))
+	m.manifest(tag+".att", m.referrer(subject.Digest{1}, 1, "", "application/vnd.oci.image.config.v1+json",
+		layer(dsse, m.blob(`{"payload":""}`), 14)))
+	m.manifest(tag+".sig", m.referrer(subject.Digest{1}, 2, "", "application/vnd.oci.image.config.v1+json",
+		layer("application/vnd.dev.cosign.simplesigning.v1+json", m.blob("x"), 1)))
 	m.manifest("", m.referrer(sub.Digest, 3, "", emptyType, layer(dsse, m.blob(`{"payload":""}`), 14)))
-	m.manifest("", m.referrer(sub.Digest, 4, "application/vnd.in-toto+json", emptyType, layer("application/vnd.in-toto+json", m.blob("{}"), 2)))
+	m.manifest("", m.referrer(sub.Digest, 4, "application/vnd.in-toto+json", emptyType,
+		layer("application/vnd.in-toto+json", m.blob("{}"), 2)))
 	m.manifest("", m.referrer(sub.Digest, 5, "application/vnd.dev.cosign.artifact.sig.v1+json", emptyType))
 	found := fetch(t, s, sub)
 	want := map[string]int{
@@ -292,7 +297,8 @@ func TestA03_attestation_manifests_are_named(t *testing.T) {
 	attestation := m.manifest("", m.referrer(subject.Digest{1}, 2, "", emptyType))
 	m.manifest("v1", object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{
 		{"mediaType": manifestType, "digest": amd.String(), "size": 1},
-		{"mediaType": manifestType, "digest": attestation.String(), "size": 1, "annotations": object{"vnd.docker.reference.type": "attestation-manifest"}},
+		{"mediaType": manifestType, "digest": attestation.String(), "size": 1,
+			"annotations": object{"vnd.docker.reference.type": "attestation-manifest"}},
 	}})
 	found := fetch(t, s, resolve(t, s, m.host+"/acme/app:v1"))
 	if got := passed(found); len(got) != 1 || got["attestation manifest of BuildKit, which nobody has signed"] != 1 {
@@ -319,9 +325,11 @@ func TestD06_broken_referrers_are_passed_over(t *testing.T) {
 	m.put("/manifests/"+text.String(), manifestType, []byte("not JSON"))
 	list(text.String())
 	pushed(m.referrer(sub.Digest, 1, bundleType, emptyType, layer(bundleType, subject.Digest{4}, 10)))
-	pushed(m.referrer(sub.Digest, 2, bundleType, emptyType, layer(bundleType, subject.Digest{5}, store.MaxBundleBytes+1)))
+	pushed(m.referrer(sub.Digest, 2, bundleType, emptyType,
+		layer(bundleType, subject.Digest{5}, store.MaxBundleBytes+1)))
 	large := strings.Repeat(" ", store.MaxBundleBytes+1)
-	pushed(m.referrer(sub.Digest, 3, bundleType, emptyType, layer(bundleType, m.blob(large), 10))) // which says that it is small
+	pushed(m.referrer(sub.Digest, 3, bundleType, emptyType,
+		layer(bundleType, m.blob(large), 10))) // which says that it is small
 	var many []object
 	for range 65 {
 		many = append(many, layer(bundleType, m.blob("{}"), 2))
@@ -330,7 +338,8 @@ func TestD06_broken_referrers_are_passed_over(t *testing.T) {
 	good := `{"good":true}`
 	pushed(m.referrer(sub.Digest, 5, bundleType, emptyType, layer(bundleType, m.blob(good), len(good))))
 	// A second entry says that the good one is something else.
-	entries = append([]object{{"mediaType": manifestType, "digest": entries[len(entries)-1]["digest"], "size": 1, "artifactType": spdxType}}, entries...)
+	entries = append([]object{{"mediaType": manifestType, "digest": entries[len(entries)-1]["digest"], "size": 1,
+		"artifactType": spdxType}}, entries...)
 	index, err := json.Marshal(object{"schemaVersion": 2, "mediaType": indexType, "manifests": entries})
 	if err != nil {
 		t.Fatal(err)
@@ -427,7 +436,8 @@ func TestO02_as_many_referrers_as_the_limit(t *testing.T) {
 	n++
 	_, err = s.Fetch(context.Background(), []subject.Subject{sub})
 	wantFault(t, err, fault.Refused, fault.Limit)
-	if hint := fault.Of(err).Hint; !strings.Contains(hint, "oras discover "+m.host+"/acme/app@"+sub.Digest.String()) || !strings.Contains(err.Error(), sub.Digest.String()) {
+	if hint := fault.Of(err).Hint; !strings.Contains(hint, "oras discover "+m.host+"/acme/app@"+sub.Digest.String()) ||
+		!strings.Contains(err.Error(), sub.Digest.String()) {
 		t.Errorf("%v, hint %q, want store, digest and how to clear it", err, hint)
 	}
 }
@@ -473,7 +483,8 @@ func TestO02_many_answers_may_take_long(t *testing.T) {
 	m.front = func(*http.Request) *http.Response { time.Sleep(40 * time.Millisecond); return nil }
 	began := time.Now()
 	if found := fetch(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
-		t.Errorf("found %d bundles in %v, want 60 in more time than one answer may take", len(found.Bundles), time.Since(began))
+		t.Errorf("found %d bundles in %v, want 60 in more time than one answer may take", len(found.Bundles),
+			time.Since(began))
 	}
 	m.front = func(r *http.Request) *http.Response {
 		if strings.Contains(r.URL.Path, "/blobs/") {
@@ -496,8 +507,10 @@ func TestD06_foreign_tags_keep_no_writer(t *testing.T) {
 	s := m.store(store.OCIOptions{})
 	sub := m.image(s)
 	tag := "sha256-" + sub.Digest.Hex()
-	m.put("/manifests/"+tag+".sig", "application/vnd.docker.distribution.manifest.v2+json", []byte(`{"schemaVersion":2}`))
-	m.put("/manifests/"+tag+".0123456789abcdef", manifestType, []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`))
+	m.put("/manifests/"+tag+".sig", "application/vnd.docker.distribution.manifest.v2+json",
+		[]byte(`{"schemaVersion":2}`))
+	m.put("/manifests/"+tag+".0123456789abcdef", manifestType,
+		[]byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`))
 	if _, err := s.Put(context.Background(), record(sub, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -512,7 +525,8 @@ func TestSum_bounds_the_kinds(t *testing.T) {
 	for i := range 300 {
 		all = append(all, store.Passed{Source: "x", What: fmt.Sprintf("kind %d", i), Count: 1})
 	}
-	all = append(all, store.Passed{Source: "x", What: "often", Count: 7}, store.Passed{Source: "y", What: "kind 1", Count: 1})
+	all = append(all, store.Passed{Source: "x", What: "often", Count: 7},
+		store.Passed{Source: "y", What: "kind 1", Count: 1})
 	got := store.Sum(all)
 	n := 0
 	for _, p := range got {
@@ -529,7 +543,8 @@ func TestSum_bounds_the_kinds(t *testing.T) {
 // All bundles of one call together have a limit, whoever they are about.
 func TestO02_bytes_of_all_bundles(t *testing.T) {
 	large := make([]byte, store.MaxBundleBytes)
-	for n, code := range map[int]fault.Code{store.MaxFetchBytes / store.MaxBundleBytes: "", store.MaxFetchBytes/store.MaxBundleBytes + 1: fault.Limit} {
+	for n, code := range map[int]fault.Code{store.MaxFetchBytes / store.MaxBundleBytes: "",
+		store.MaxFetchBytes/store.MaxBundleBytes + 1: fault.Limit} {
 		found, err := store.Each(context.Background(), make([]int, n), func(context.Context, int) (store.Found, error) {
 			return store.Found{Bundles: []store.Evidence{{Bundle: large}}}, nil
 		})

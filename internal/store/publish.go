@@ -26,7 +26,8 @@ func (s *OCI) Put(ctx context.Context, rec Record) (Receipt, error) {
 	ctx, cancel := client.Within(ctx, s.o.Budget)
 	defer cancel()
 	if len(rec.Bundle) > MaxBundleBytes {
-		return Receipt{}, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", len(rec.Bundle), MaxBundleBytes)
+		return Receipt{}, fault.New(fault.Refused, fault.Limit, "",
+			"a bundle of %d bytes, at most %d are allowed", len(rec.Bundle), MaxBundleBytes)
 	}
 	var ids []string
 	for _, sub := range Unique(rec.Subjects) {
@@ -41,7 +42,8 @@ func (s *OCI) Put(ctx context.Context, rec Record) (Receipt, error) {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
-		return Receipt{}, fault.New(fault.Usage, fault.Config, "attest an image by its name to keep the bundle beside it", "no subject is an image in a registry")
+		return Receipt{}, fault.New(fault.Usage, fault.Config,
+			"attest an image by its name to keep the bundle beside it", "no subject is an image in a registry")
 	}
 	return Receipt{Store: s.Name(), ID: strings.Join(ids, " ")}, nil
 }
@@ -67,7 +69,8 @@ func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Reco
 	if changed {
 		return "", r.refused(resp)
 	}
-	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(), Size: int64(len(b)), Annotations: m.Annotations}
+	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(),
+		Size: int64(len(b)), Annotations: m.Annotations}
 	if resp.Header.Get("OCI-Subject") != d.String() {
 		if err := r.list(ctx, d, entry, b); err != nil {
 			return "", err
@@ -84,7 +87,8 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 		return manifest{}, err
 	}
 	if !found {
-		return manifest{}, fault.New(fault.Refused, fault.SubjectMismatch, "push the image before attesting it", "image %s@%s does not exist", r, d)
+		return manifest{}, fault.New(fault.Refused, fault.SubjectMismatch, "push the image before attesting it",
+			"image %s@%s does not exist", r, d)
 	}
 	var self manifest
 	if err := json.Unmarshal(sub.bytes, &self); err == nil && self.MediaType != "" {
@@ -161,8 +165,10 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 			return err
 		}
 		if index.found && !index.isIndex {
-			return fault.New(fault.Refused, fault.Malformed, fmt.Sprintf("delete the tag %s of %s, or ask whoever pushed it to", fallbackTag(d), r),
-				"tag %s of registry %s names something else than the list of referrers of %s, and is not overwritten", fallbackTag(d), r, d)
+			return fault.New(fault.Refused, fault.Malformed,
+				fmt.Sprintf("delete the tag %s of %s, or ask whoever pushed it to", fallbackTag(d), r),
+				"tag %s of registry %s names something else than the list of referrers of %s, and is not overwritten",
+				fallbackTag(d), r, d)
 		}
 		// What was once in the index belongs there; a foreign writer that
 		// does not publish tags of its own may have been overwritten.
@@ -179,19 +185,22 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 		}
 		if round > 0 {
 			// Writers that keep meeting should stop keeping step.
-			pause := time.Duration(rand.Int64N(int64(round+1) * int64(20*time.Millisecond))) //nolint:gosec // a pause is no secret
+			most := int64(round+1) * int64(20*time.Millisecond)
+			pause := time.Duration(rand.Int64N(most)) //nolint:gosec // a pause is no secret
 			if err := client.Sleep(ctx, pause); err != nil {
 				return client.Unanswered("registry "+r.host, err)
 			}
 		}
 	}
-	return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "registry %s: others kept changing tag %s", r, fallbackTag(d))
+	return fault.New(fault.Unavailable, fault.NotAvailable, "try again",
+		"registry %s: others kept changing tag %s", r, fallbackTag(d))
 }
 
 // announced adds to seen what writers published under tags of their own, unless
 // the index has it. Tags of other tools and tags that do not name what they say
 // are nobody's announcement.
-func (r *repository) announced(ctx context.Context, prefix string, index []descriptor, seen map[string]descriptor) error {
+func (r *repository) announced(ctx context.Context, prefix string, index []descriptor,
+	seen map[string]descriptor) error {
 	tags, err := r.tags(ctx, prefix)
 	if err != nil {
 		return err
@@ -201,7 +210,8 @@ func (r *repository) announced(ctx context.Context, prefix string, index []descr
 		listed[ownTagOf(prefix, e.Digest)] = true
 	}
 	if len(tags) > MaxPerSubject {
-		return fault.New(fault.Refused, fault.Limit, "", "registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
+		return fault.New(fault.Refused, fault.Limit, "",
+			"registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
 	}
 	for _, t := range tags {
 		if _, ok := seen[t]; ok || listed[t] {
@@ -218,7 +228,8 @@ func (r *repository) announced(ctx context.Context, prefix string, index []descr
 		if err != nil {
 			continue
 		}
-		seen[t] = descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: b.digest.String(), Size: int64(len(b.bytes)), Annotations: m.Annotations}
+		seen[t] = descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: b.digest.String(),
+			Size: int64(len(b.bytes)), Annotations: m.Annotations}
 	}
 	return nil
 }

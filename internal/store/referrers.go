@@ -73,9 +73,11 @@ func (r *repository) about(ctx context.Context, d subject.Digest) (Found, error)
 }
 
 func (r *repository) tooMany(d subject.Digest, n int) error {
-	return fault.New(fault.Refused, fault.Limit,
-		fmt.Sprintf(`list them with "oras discover %s@%s", and delete those that are not yours with "oras manifest delete"`, r, d),
-		"registry %s lists %d referrers of %s that may be bundles, at most %d are read; it does not say who pushed them", r, n, d, MaxPerSubject)
+	hint := fmt.Sprintf(`list them with "oras discover %s@%s", and delete those that are not yours with `+
+		`"oras manifest delete"`, r, d)
+	return fault.New(fault.Refused, fault.Limit, hint,
+		"registry %s lists %d referrers of %s that may be bundles, at most %d are read; it does not say who "+
+			"pushed them", r, n, d, MaxPerSubject)
 }
 
 // referrers asks the referrers API. supported is false if the registry has
@@ -168,9 +170,12 @@ type referrer struct {
 
 // sift tells what has to be read from what says itself that it is something
 // else. Of several entries for one digest, one that may be a bundle is enough.
-func (r *repository) sift(d subject.Digest, listed []descriptor, index fallbackIndex) (read []referrer, passed []Passed) {
+func (r *repository) sift(
+	d subject.Digest, listed []descriptor, index fallbackIndex,
+) (read []referrer, passed []Passed) {
 	if index.found && !index.isIndex {
-		passed = append(passed, Passed{r.source(), "manifest under the tag " + fallbackTag(d) + ", where a list of referrers is expected,", 1})
+		what := "manifest under the tag " + fallbackTag(d) + ", which is no list of referrers"
+		passed = append(passed, Passed{r.source(), what, 1})
 	}
 	at, foreign := map[string]int{}, map[string]descriptor{}
 	for i, e := range slices.Concat(listed, index.Manifests) {
@@ -195,7 +200,8 @@ func (r *repository) sift(d subject.Digest, listed []descriptor, index fallbackI
 // unspecific are artifact types that do not say what an artifact is. Some
 // registries report the type of a manifest's config in the place of its
 // artifact type.
-var unspecific = []string{"", typeEmpty, "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"}
+var unspecific = []string{"", typeEmpty, "application/vnd.oci.image.config.v1+json",
+	"application/vnd.docker.container.image.v1+json"}
 
 func (d descriptor) mayBeBundle() bool {
 	return strings.HasPrefix(d.ArtifactType, bundlePrefix) || slices.Contains(unspecific, d.ArtifactType)
@@ -204,7 +210,8 @@ func (d descriptor) mayBeBundle() bool {
 // kind is what people call an artifact of a type that is not a bundle's.
 func kind(artifactType string) string {
 	switch t, _, _ := strings.Cut(artifactType, ";"); {
-	case strings.HasPrefix(t, "application/vnd.dev.cosign.artifact.sig."), t == "application/vnd.dev.cosign.simplesigning.v1+json":
+	case strings.HasPrefix(t, "application/vnd.dev.cosign.artifact.sig."),
+		t == "application/vnd.dev.cosign.simplesigning.v1+json":
 		return cosignSignature
 	case strings.HasPrefix(t, "application/vnd.dev.cosign.artifact.att."):
 		return cosignAttestation
@@ -266,7 +273,8 @@ func isLimit(err error) bool { return errors.Is(err, client.ErrTooLarge) }
 func (m manifest) bundleLayers() []descriptor {
 	var out []descriptor
 	for _, l := range m.Layers {
-		if strings.HasPrefix(l.MediaType, bundlePrefix) || strings.HasPrefix(m.ArtifactType, bundlePrefix) && len(m.Layers) == 1 {
+		only := strings.HasPrefix(m.ArtifactType, bundlePrefix) && len(m.Layers) == 1
+		if strings.HasPrefix(l.MediaType, bundlePrefix) || only {
 			out = append(out, l)
 		}
 	}

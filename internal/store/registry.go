@@ -128,9 +128,11 @@ func (r *repository) refused(resp *http.Response) error {
 		return fault.New(fault.Usage, fault.Config, "log in to "+r.host+" as somebody who may push to "+r.path,
 			"registry %s answered %d: not allowed to write to %s", r.host, resp.StatusCode, r.path)
 	case http.StatusNotFound:
-		return fault.New(fault.Usage, fault.Config, "create the repository "+r.path+" at "+r.host+", or check its name", "registry %s answered %d: there is no repository %s to write to", r.host, resp.StatusCode, r.path)
+		return fault.New(fault.Usage, fault.Config, "create the repository "+r.path+" at "+r.host+", or check its name",
+			"registry %s answered %d: there is no repository %s to write to", r.host, resp.StatusCode, r.path)
 	case http.StatusRequestEntityTooLarge:
-		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate", "registry %s answered %d: the bundle is larger than it takes", r.host, resp.StatusCode)
+		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate",
+			"registry %s answered %d: the bundle is larger than it takes", r.host, resp.StatusCode)
 	}
 	return r.wrong(resp)
 }
@@ -148,7 +150,8 @@ type body struct {
 // one that the registry claims, is refused: anything may sit between.
 func (r *repository) manifest(ctx context.Context, ref string) (m body, found bool, err error) {
 	accept := strings.Join([]string{typeIndex, typeManifest, typeDockerList, typeDockerImage}, ", ")
-	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/manifests/%s", ref), header: map[string]string{"Accept": accept}})
+	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/manifests/%s", ref),
+		header: map[string]string{"Accept": accept}})
 	if err != nil {
 		return body{}, false, err
 	}
@@ -158,9 +161,12 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 	if resp.StatusCode != http.StatusOK {
 		return body{}, false, r.wrong(resp)
 	}
-	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")), etag: resp.Header.Get("ETag")}
+	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")),
+		etag: resp.Header.Get("ETag")}
 	if limit := limitOf(m.mediaType); len(b) > limit {
-		return body{}, false, fault.New(fault.Refused, fault.Limit, "", "registry %s answered with a manifest of %d bytes, at most %d are allowed: %w", r, len(b), limit, client.ErrTooLarge)
+		return body{}, false, fault.New(fault.Refused, fault.Limit, "",
+			"registry %s answered with a manifest of %d bytes, at most %d are allowed: %w",
+			r, len(b), limit, client.ErrTooLarge)
 	}
 	for _, want := range []string{ref, resp.Header.Get("Docker-Content-Digest")} {
 		if strings.HasPrefix(want, "sha256:") && want != m.digest.String() {
@@ -171,7 +177,8 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 }
 
 func (r *repository) otherBytes(want string, got subject.Digest) error {
-	return fault.New(fault.Refused, fault.SubjectMismatch, "", "registry %s answered with bytes of %s, want %q", r.host, got, want)
+	return fault.New(fault.Refused, fault.SubjectMismatch, "",
+		"registry %s answered with bytes of %s, want %q", r.host, got, want)
 }
 
 func limitOf(mediaType string) int {
@@ -222,14 +229,16 @@ func (r *repository) parseManifest(b []byte, wanted ...string) (manifest, error)
 		return manifest{}, client.Proxied("registry "+r.String(), "with a manifest that is not JSON")
 	}
 	if m.SchemaVersion != 2 {
-		return manifest{}, client.Proxied("registry "+r.String(), fmt.Sprintf("with a manifest of schema version %d, want 2", m.SchemaVersion))
+		return manifest{}, client.Proxied("registry "+r.String(),
+			fmt.Sprintf("with a manifest of schema version %d, want 2", m.SchemaVersion))
 	}
 	for _, w := range wanted {
 		if m.MediaType == w {
 			return m, nil
 		}
 	}
-	return manifest{}, client.Proxied("registry "+r.String(), fmt.Sprintf("with media type %s, want %q", client.Quoted(m.MediaType), wanted[0]))
+	return manifest{}, client.Proxied("registry "+r.String(),
+		fmt.Sprintf("with media type %s, want %q", client.Quoted(m.MediaType), wanted[0]))
 }
 
 // next returns the address of the page after resp, or "" after the last. The
@@ -242,7 +251,8 @@ func (r *repository) next(resp *http.Response) (string, error) {
 		}
 		u, err := resp.Request.URL.Parse(strings.TrimPrefix(strings.TrimSpace(target), "<"))
 		if err != nil || !client.SameOrigin(u, r.base) {
-			return "", fault.New(fault.Refused, fault.Malformed, "", "registry %s names a next page that is not its own", r)
+			return "", fault.New(fault.Refused, fault.Malformed, "",
+				"registry %s names a next page that is not its own", r)
 		}
 		return u.String(), nil
 	}
@@ -274,7 +284,8 @@ func (r *repository) tags(ctx context.Context, prefix string) ([]string, error) 
 		}
 		var list struct{ Tags []string }
 		if err := json.Unmarshal(b, &list); err != nil {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a list of tags that is not JSON", r)
+			return nil, fault.New(fault.Refused, fault.Malformed, "",
+				"registry %s answered with a list of tags that is not JSON", r)
 		}
 		seen += len(list.Tags)
 		for _, t := range list.Tags {
@@ -316,7 +327,8 @@ func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, err
 	q := at.Query()
 	q.Set("digest", d.String())
 	at.RawQuery = q.Encode()
-	resp, _, err = r.do(ctx, call{method: http.MethodPut, url: at.String(), body: b, header: map[string]string{"Content-Type": "application/octet-stream"}})
+	resp, _, err = r.do(ctx, call{method: http.MethodPut, url: at.String(), body: b,
+		header: map[string]string{"Content-Type": "application/octet-stream"}})
 	if err != nil {
 		return d, err
 	}
@@ -328,7 +340,8 @@ func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, err
 
 // putManifest writes b under ref, a tag or its digest. header may hold
 // conditions; changed is true if they did not hold.
-func (r *repository) putManifest(ctx context.Context, ref, mediaType string, b []byte, header map[string]string) (resp *http.Response, changed bool, err error) {
+func (r *repository) putManifest(ctx context.Context, ref, mediaType string, b []byte,
+	header map[string]string) (resp *http.Response, changed bool, err error) {
 	h := map[string]string{"Content-Type": mediaType}
 	for k, v := range header {
 		h[k] = v
