@@ -60,9 +60,13 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 // uncovered wants every bundle that a store holds and does not hand over to be
 // among the items from elsewhere.
 func uncovered(found []store.Found, items []Item) error {
+	have := map[subject.Digest]bool{}
+	for _, i := range items {
+		have[i.order] = true
+	}
 	for _, f := range found {
 		for _, c := range f.Covered {
-			if !slices.ContainsFunc(items, func(i Item) bool { return i.order == c.Digest }) {
+			if !have[c.Digest] {
 				return c.Err
 			}
 		}
