@@ -44,7 +44,7 @@ const (
 
 const (
 	maxTries    = 4
-	maxParallel = 8        // requests of one client at the same time
+	maxParallel = 16       // requests of one client at the same time
 	maxAnswer   = 8 << 20  // bytes of an answer, unless the options say otherwise
 	maxExcuse   = 64 << 10 // bytes that are kept of an answer that is an error
 )

@@ -13,7 +13,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-const workers = 8
+// workers is how many items are fetched at the same time. Their client has a
+// limit of its own.
+const workers = 16
 
 // Unique returns the subjects, each digest once, in their order.
 func Unique(subjects []subject.Subject) []subject.Subject {

@@ -30,8 +30,11 @@ func (r *repository) otherEvidence(ctx context.Context, d subject.Digest) ([]Pas
 		}
 	}
 	b, found, err := r.manifest(ctx, d.String())
-	if err != nil || !found {
-		return out, err
+	if err != nil && !isLimit(err) {
+		return nil, err
+	}
+	if !found {
+		return out, nil
 	}
 	var index manifest
 	if json.Unmarshal(b.bytes, &index) != nil {
