@@ -213,7 +213,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	evidence, err := gate.Collect(r.ctx, stores, c.list)
+	evidence, passed, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -225,7 +225,9 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 	if root != nil {
 		a.add(policy.Trust{Name: profile.Name}, root)
 	}
-	return r.record(policy.EvaluateSigner(want, candidates), a.named), nil
+	judged := policy.EvaluateSigner(want, candidates)
+	judged.PassedOver = gate.Told(passed)
+	return r.record(judged, a.named), nil
 }
 
 func (r *run) expectation() (policy.Expectation, error) {

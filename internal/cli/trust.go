@@ -38,7 +38,7 @@ func trustCommand(r *run) (answer, error) {
 
 // tuf says how trusted roots of known instances are fetched.
 func (r *run) tuf() (sigstore.TUF, error) {
-	o := sigstore.TUF{Offline: r.on("offline"), Mirror: r.text("tuf-mirror"), Now: r.now}
+	o := sigstore.TUF{Offline: r.on("offline"), Mirror: r.text("tuf-mirror"), Now: r.now, Note: func(s string) { r.say("note: %s", s) }}
 	if cache := r.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(cache) {
 		o.Cache = filepath.Join(cache, "sallyport", "tuf")
 	} else if home := r.Getenv("HOME"); filepath.IsAbs(home) {

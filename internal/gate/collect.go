@@ -18,9 +18,10 @@ type Item struct {
 	raw    []byte
 }
 
-// Collect asks every store for everything about subjects. It returns an error
-// if one of them does not answer, however much the others gave.
-func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
+// Collect asks every store for everything about subjects. Beside the items it
+// returns what the stores passed over. It returns an error if one of them does
+// not answer, however much the others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, []store.Passed, error) {
 	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
@@ -33,16 +34,50 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var items []Item
+	var passed []store.Passed
 	for _, f := range found {
 		for _, e := range f.Bundles {
 			items = append(items, Item{Source: e.Source, raw: e.Bundle})
 		}
+		passed = append(passed, f.Passed...)
 	}
 	if limit := store.MaxPerSubject * max(1, len(subjects)); len(items) > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
 	}
-	return items, nil
+	if err := uncovered(found, items); err != nil {
+		return nil, nil, err
+	}
+	return items, store.Sum(passed), nil
+}
+
+// uncovered wants every bundle that a store holds and does not hand over to be
+// among the items from elsewhere.
+func uncovered(found []store.Found, items []Item) error {
+	var have map[subject.Digest]bool
+	for _, f := range found {
+		for _, c := range f.Covered {
+			if have == nil {
+				have = map[subject.Digest]bool{}
+				for _, i := range items {
+					have[subject.Sum(i.raw)] = true
+				}
+			}
+			if !have[c.Digest] {
+				return c.Err
+			}
+		}
+	}
+	return nil
+}
+
+// Told is what was passed over, in words.
+func Told(all []store.Passed) []string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.String())
+	}
+	return out
 }

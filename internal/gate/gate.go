@@ -69,10 +69,11 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 // Look gathers everything that Evaluate may look at.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
-	evidence, err := Collect(ctx, g.Stores, subjects)
+	evidence, passed, err := Collect(ctx, g.Stores, subjects)
 	if err != nil {
 		return in, err
 	}
+	in.PassedOver = Told(passed)
 	if environment != "" {
 		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
@@ -136,7 +137,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy
 // About returns what verifies about one subject that is no artifact of the
 // policy, such as a release, under any trust that the policy names.
 func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, error) {
-	evidence, err := Collect(ctx, g.Stores, []subject.Subject{s})
+	evidence, _, err := Collect(ctx, g.Stores, []subject.Subject{s})
 	if err != nil {
 		return nil, err
 	}

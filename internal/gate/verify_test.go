@@ -86,7 +86,7 @@ func (p pile) items(t testing.TB) []gate.Item {
 			t.Fatal(err)
 		}
 	}
-	items, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
+	items, _, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,9 +78,9 @@ func TestAPI_calls_are_few(t *testing.T) {
 	ctx := context.Background()
 	look := func() policy.Change {
 		t.Helper()
-		found, err := evidence(w.job.Evidence().Fetch(ctx, subjects))
-		if err != nil || len(found) != 10 {
-			t.Fatalf("%d bundles, %v; want 10", len(found), err)
+		found, err := w.job.Evidence().Fetch(ctx, subjects)
+		if err != nil || len(found.Bundles) != 10 {
+			t.Fatalf("%d bundles, %v; want 10", len(found.Bundles), err)
 		}
 		if p, err := w.job.Environment(ctx, "production"); err != nil || p.State != policy.Protected || !p.Asked {
 			t.Fatalf("environment: %+v, %v", p, err)

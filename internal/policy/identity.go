@@ -121,7 +121,7 @@ func EvaluateSigner(e Expectation, candidates []Candidate) verdict.Verdict {
 }
 
 func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
-	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}}
+	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}, PassedOver: c.Strangers.passedOver()}
 	for _, r := range c.Rejections {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
@@ -159,7 +159,7 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		return f
 	case c.Strangers.Count > 0:
 		f := deny(fault.Identity, requirement, 0, "the evidence is signed by someone else", e.wanted(), "")
-		f.Found = fmt.Sprintf("%d bundles, one of them of %s", c.Strangers.Count, orAbsent(c.Strangers.First))
+		f.Found = c.Strangers.String()
 		return f
 	default:
 		f := deny(fault.EvidenceMissing, requirement, 0, "no evidence is about "+c.Subject.Digest.String(), e.wanted(), "")

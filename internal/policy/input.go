@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -107,6 +108,22 @@ type Strangers struct {
 	First string // whom one of its certificates names, unverified
 }
 
+// passedOver tells s in words, or nothing if there are none.
+func (s Strangers) passedOver() []string {
+	if s.Count == 0 {
+		return nil
+	}
+	return []string{s.String()}
+}
+
+// String is what a person reads.
+func (s Strangers) String() string {
+	if s.Count == 1 {
+		return "1 bundle of a signer that is not named: " + orAbsent(s.First)
+	}
+	return fmt.Sprintf("%d bundles of signers that are not named, such as %s", s.Count, orAbsent(s.First))
+}
+
 // Input is everything that Evaluate may look at. It is complete: the same input
 // gives the same verdict on any machine, at any time.
 type Input struct {
@@ -121,6 +138,7 @@ type Input struct {
 	Changes    []Change
 	Rosters    []Roster
 	Reviews    Reviews
+	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
 	Now        time.Time
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: whoever started it is no maker for that.

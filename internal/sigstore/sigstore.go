@@ -5,6 +5,10 @@
 // Verified. It refuses to repair evidence: what a bundle lacks is missing, no
 // log, authority or key server is ever asked while verifying, and trust comes
 // only from the trusted root that the caller chose.
+//
+// Its requests go through package client, those of sigstore-go and go-tuf too.
+// One library takes no client: while a person signs in (Login), the OpenID
+// provider is asked by the library's own.
 package sigstore
 
 import (

@@ -110,6 +110,9 @@ type Judgement struct {
 	Findings   []Finding       `json:"findings"`
 	Evidence   []Evidence      `json:"evidence"`
 	Rejections []Rejection     `json:"rejections,omitempty"`
+	// PassedOver tells, in words, what evidence was counted and not verified,
+	// because nobody named its signers.
+	PassedOver []string `json:"passedOver,omitempty"`
 }
 
 // Outcome returns the least outcome of j's findings, and Deny if it has none.
@@ -121,6 +124,9 @@ type Verdict struct {
 	Environment string      `json:"environment,omitempty"`
 	Findings    []Finding   `json:"findings,omitempty"` // about the environment
 	Judgements  []Judgement `json:"subjects"`
+	// PassedOver tells, in words, what lay where evidence was looked for and was
+	// none: "folder dist: 2 × file of another suffix (a.txt, b.txt)".
+	PassedOver []string `json:"passedOver,omitempty"`
 }
 
 // Outcome returns the least outcome of everything v holds. A verdict about no
