@@ -54,14 +54,16 @@ func hostile(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// junk DIR N makes N files that are called bundles and are none.
+// junk DIR N makes a file of N bundles that are none.
 func junk(ts *testscript.TestScript, neg bool, args []string) {
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
 	ts.Check(os.MkdirAll(ts.MkAbs(args[0]), 0o755))
+	var lines []byte
 	for i := range n {
-		ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), fmt.Sprintf("junk%d.sigstore.json", i)), fmt.Appendf(nil, `{"n":%d}`, i), 0o644))
+		lines = fmt.Appendf(lines, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","n":%d}`+"\n", i)
 	}
+	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "junk.jsonl"), lines, 0o644))
 }
 
 // plain fails unless the streams and the summary are lines that a terminal and

@@ -45,7 +45,7 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 		names = append(names, e.Name)
 	}
 	// ./ is our own action in one repository only, and there the policy says so.
-	all, err := files(root.FS(), names, p.Artifacts[0].BuiltBy[0].Repository)
+	all, err := files(root, names, p.Artifacts[0].BuiltBy[0].Repository)
 	if err != nil || r.on("offline") {
 		return all, err
 	}

@@ -30,6 +30,7 @@ type run struct {
 	now       time.Time
 	helped    bool
 	passed    []string // names of outputs that were set
+	flags     map[string]bool
 }
 
 func (c Command) newRun(ctx context.Context, name string, args []string) (*run, error) {
@@ -37,7 +38,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if !ok {
 		return nil, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
 	}
-	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, now: c.Now()}
+	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]bool{}, now: c.Now()}
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
 	if p, err := choosePlatform(c); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
@@ -64,6 +65,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if r.platform != nil {
 		repository, _ := origin(c.Getenv)
 		r.at, r.home = r.platform, repository.URI
+	}
+	if len(rest) > 0 && !slices.ContainsFunc(component.Inputs, func(in inputs.Input) bool { return in.Arguments }) {
+		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%s takes no argument, found %.200q", name, rest[0])
 	}
 	for _, in := range component.Inputs {
 		if err := r.read(in, flags[in.Name], rest); err != nil {
@@ -107,6 +111,7 @@ func (r *run) read(in inputs.Input, v *value, rest []string) error {
 	var list []string
 	if v != nil {
 		list = v.list
+		r.flags[in.Name] = len(list) > 0
 	}
 	if in.Arguments {
 		list = append(list, rest...)
@@ -170,6 +175,10 @@ func (r *run) text(name string) string {
 
 func (r *run) list(name string) []string { return r.values[name] }
 
+// flagged reports whether an input was given as a flag of this very call. A
+// variable may stand there for other commands.
+func (r *run) flagged(name string) bool { return r.flags[name] }
+
 func (r *run) on(name string) bool { return r.text(name) == "true" }
 
 // workers returns how many things to do at once; 0 lets the room choose.
@@ -183,27 +192,6 @@ func (r *run) workers() (int, error) {
 		return 0, usage("--workers %q, want a number from 1 to 1024", s)
 	}
 	return n, nil
-}
-
-// file reads a file that a person named, up to a limit.
-func file(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	defer f.Close()
-	return limited(f, path, limit)
-}
-
-func limited(f io.Reader, path string, limit int64) ([]byte, error) {
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, usage("reading %q: %w", path, err)
-	}
-	if int64(len(b)) > limit {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "%q is larger than %d bytes", path, limit)
-	}
-	return b, nil
 }
 
 // palette returns colours for a terminal and none for anything else.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"slices"
 	"sync"
@@ -12,6 +13,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
@@ -28,7 +30,8 @@ import (
 type platform interface {
 	door
 	IDToken(ctx context.Context) (string, error)
-	Provenance(token string) (statement.Provenance, error)
+	Inputs(ctx context.Context) (given map[string]string, unknown string, err error)
+	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string
 	Output(key, value string) error
 	Summary(markdown string) error
@@ -82,16 +85,16 @@ func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
-func files(root fs.FS, environments []string, repository string) ([]doctor.Finding, error) {
+func files(root *os.Root, environments []string, repository string) ([]doctor.Finding, error) {
 	var out []doctor.Finding
-	names, err := workflows.Files(root)
+	names, err := workflows.Files(root.FS())
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		raw, err := fs.ReadFile(root, name)
+		raw, err := file.ReadIn(root, name, workflows.MaxBytes)
 		if err != nil {
-			return nil, usage("%w", err)
+			return nil, unread(err, fault.Usage)
 		}
 		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport", Repository: repository})
 		if err != nil {
@@ -103,12 +106,12 @@ func files(root fs.FS, environments []string, repository string) ([]doctor.Findi
 		}
 	}
 	const pipeline = ".gitlab-ci.yml"
-	raw, err := fs.ReadFile(root, pipeline)
+	raw, err := file.ReadIn(root, pipeline, pipelines.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return out, nil
 	}
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, unread(err, fault.Usage)
 	}
 	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments})
 	return append(out, found...), err
@@ -274,4 +277,18 @@ func profiles() map[string]sigstore.Profile {
 			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp",
 		}),
 	}
+}
+
+// secrets are the values of the credentials that a job has from its platform.
+func secrets(getenv func(string) string) []string {
+	var all []string
+	for _, name := range []string{
+		"SALLYPORT_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN",
+		"CI_JOB_TOKEN", "CI_DEPLOY_PASSWORD", "CI_REGISTRY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "SIGSTORE_ID_TOKEN", "GITLAB_TOKEN",
+	} {
+		if v := getenv(name); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }

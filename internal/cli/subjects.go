@@ -1,18 +1,14 @@
 package cli
 
 import (
-	"bytes"
-	"errors"
-	"io"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -55,11 +51,43 @@ func (r *run) subjects(how reach) (chosen, error) {
 	if err != nil {
 		return c, err
 	}
-	for i, s := range sets[2] {
-		c.files[s.Digest] = sets[2][i].Name
+	for _, s := range sets[2] {
+		c.files[s.Digest] = s.Name
 	}
-	c.list, err = subject.Merge(append(sets, images)...)
+	given, err := r.given(&c, sel, how)
+	if err != nil {
+		return c, err
+	}
+	c.list, err = subject.Merge(append(sets, images, given)...)
 	return c, err
+}
+
+// given hashes the files that the call gives a name to.
+func (r *run) given(c *chosen, sel subject.Selection, how reach) ([]subject.Subject, error) {
+	var out []subject.Subject
+	for _, g := range sel.Given {
+		s, err := r.files(subject.Selection{Patterns: []string{g.Path}}, how)
+		if f := fault.Of(err); err != nil {
+			return nil, fault.New(f.Kind, f.Code, fmt.Sprintf("if the file itself is called so, write it as ./%s=%s", g.Name, g.Path), "%s=%s: %w", g.Name, g.Path, err)
+		}
+		if len(s) != 1 {
+			return nil, usage("%s=%s gives one name to %d files", g.Name, g.Path, len(s))
+		}
+		c.files[s[0].Digest] = s[0].Name
+		out = append(out, subject.Subject{Name: g.Name, Digest: s[0].Digest, Given: true})
+	}
+	return out, nil
+}
+
+// sha256 refuses subjects that are known by another digest, in a command that
+// states something about them.
+func (c chosen) sha256() error {
+	for _, s := range c.list {
+		if a := s.Digest.Algorithm(); a != subject.AlgSHA256 {
+			return usage("subject %q is named by a %s digest, and statements of ours name artifacts by sha256", s.Name, a)
+		}
+	}
+	return nil
 }
 
 func (chosen) layouts(sel subject.Selection, _ reach) ([]subject.Subject, error) {
@@ -139,7 +167,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if path == "" {
 		return nil, nil
 	}
-	read := file
+	read := content
 	if how == workspace {
 		read = handedOver
 	}
@@ -147,49 +175,7 @@ func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, erro
 	if err != nil {
 		return nil, err
 	}
-	return subject.Checksums(bytes.NewReader(b))
-}
-
-// handedOver reads a file that an earlier job may have made. Beneath the
-// working directory no link leads out of it, and nothing but a file is read:
-// else whoever made it could have a file of the runner signed, or quoted in an
-// error.
-func handedOver(path string, limit int64) ([]byte, error) {
-	name, ok := beneath(path)
-	if !ok {
-		return file(path, limit)
-	}
-	root, err := os.OpenRoot(".")
-	if err != nil {
-		return nil, usage("%w", err)
-	}
-	defer root.Close()
-	f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, usage("%w", err)
-	}
-	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Path, "", "opening %q: %w", path, err)
-	}
-	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Refused, fault.Path, "", "%q is not a regular file", path)
-	}
-	return limited(f, path, limit)
-}
-
-// beneath returns path as seen from the working directory, if it is written as
-// one in it.
-func beneath(path string) (string, bool) {
-	if !filepath.IsAbs(path) {
-		return path, filepath.IsLocal(path)
-	}
-	wd, err := os.Getwd()
-	if err != nil {
-		return "", false
-	}
-	rel, err := filepath.Rel(wd, path)
-	return rel, err == nil && filepath.IsLocal(rel)
+	return subject.Checksums(b, path)
 }
 
 // images asks registries for the digest of each tag, once; from here on only
@@ -220,14 +206,23 @@ func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error
 	return out, nil
 }
 
-// open returns the artifact behind a subject, which can be read again if it is
-// a file.
-func (c chosen) open(s subject.Subject) sigstore.Artifact {
-	a := sigstore.Artifact{Digest: s.Digest}
-	if path, ok := c.files[s.Digest]; ok {
-		a.Open = func() (io.ReadCloser, error) { return os.Open(filepath.FromSlash(path)) }
+// sums reads the file behind a subject once more and returns all digests of its
+// bytes, or nil if it is no file.
+func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
+	path, ok := c.files[s.Digest]
+	if !ok {
+		return nil, nil
 	}
-	return a
+	f, err := file.Open(filepath.FromSlash(path))
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
+	}
+	defer f.Close()
+	sums, err := subject.SumAll(f)
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
+	}
+	return &sums, nil
 }
 
 // imageNames returns the subjects that are images, as NAME@sha256:HEX.

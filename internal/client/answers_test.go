@@ -52,7 +52,7 @@ func services(t *testing.T, l *labtest.Lab) map[string]service {
 		t.Fatal(err)
 	}
 	token := l.GitHubToken(t, "sigstore", nil)
-	statement := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x","digest":{"sha256":"` + subject.Digest{1}.Hex() + `"}}],"predicateType":"https://example.com/x","predicate":{}}`
+	statement := `{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x","digest":{"sha256":"` + subject.SHA256([32]byte{1}).Hex() + `"}}],"predicateType":"https://example.com/x","predicate":{}}`
 	sign := func(ctx context.Context) (string, error) {
 		_, err := sigstore.Sign(ctx, config, []byte(statement), token)
 		return "signed", err
@@ -76,7 +76,7 @@ func services(t *testing.T, l *labtest.Lab) map[string]service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := subject.Subject{Digest: subject.Digest{1}}
+	file := subject.Subject{Digest: subject.SHA256([32]byte{1})}
 	type keeper interface {
 		Fetch(context.Context, []subject.Subject) (store.Found, error)
 		Put(context.Context, store.Record) (store.Receipt, error)

@@ -117,8 +117,10 @@ func (f *Fault) Error() string { return f.Err.Error() }
 // Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// New returns a fault of kind k. format and args are those of fmt.Errorf.
+// New returns a fault of kind k. format and args are those of fmt.Errorf; what
+// the verb %q quotes is cut to MaxQuoted bytes.
 func New(k Kind, c Code, hint, format string, args ...any) error {
+	bound(args)
 	return &Fault{Kind: k, Code: c, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 

@@ -1,16 +1,12 @@
 package gate
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -20,9 +16,6 @@ import (
 type Item struct {
 	Source string
 	raw    []byte
-	order  subject.Digest // of raw: the order is that of no store and no network
-	bundle sigstore.Bundle
-	err    error
 }
 
 // Collect asks every store for everything about subjects. Beside the items it
@@ -43,13 +36,17 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
+	var items []Item
 	var passed []store.Passed
 	for _, f := range found {
+		for _, e := range f.Bundles {
+			items = append(items, Item{Source: e.Source, raw: e.Bundle})
+		}
 		passed = append(passed, f.Passed...)
 	}
-	items, err := distinct(found, len(subjects))
-	if err != nil {
-		return nil, nil, err
+	if limit := store.MaxPerSubject * max(1, len(subjects)); len(items) > limit {
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "",
+			"%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
 	}
 	if err := uncovered(found, items); err != nil {
 		return nil, nil, err
@@ -60,12 +57,12 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 // uncovered wants every bundle that a store holds and does not hand over to be
 // among the items from elsewhere.
 func uncovered(found []store.Found, items []Item) error {
-	have := map[subject.Digest]bool{}
-	for _, i := range items {
-		have[i.order] = true
-	}
+	var have map[subject.Digest]bool
 	for _, f := range found {
 		for _, c := range f.Covered {
+			if have == nil {
+				have = digests(items)
+			}
 			if !have[c.Digest] {
 				return c.Err
 			}
@@ -74,25 +71,10 @@ func uncovered(found []store.Found, items []Item) error {
 	return nil
 }
 
-// distinct drops copies of the same bytes and sorts by digest, so that verdicts
-// do not depend on who answered first.
-func distinct(found []store.Found, subjects int) ([]Item, error) {
-	var items []Item
-	seen := map[subject.Digest]bool{}
-	for _, f := range found {
-		for _, e := range f.Bundles {
-			d := subject.Digest(sha256.Sum256(e.Bundle))
-			if seen[d] {
-				continue
-			}
-			seen[d] = true
-			items = append(items, Item{Source: e.Source, raw: e.Bundle, order: d})
-		}
+func digests(items []Item) map[subject.Digest]bool {
+	out := map[subject.Digest]bool{}
+	for _, i := range items {
+		out[subject.Sum(i.raw)] = true
 	}
-	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "",
-			"%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
-	}
-	slices.SortFunc(items, func(a, b Item) int { return bytes.Compare(a.order[:], b.order[:]) })
-	return items, nil
+	return out
 }

@@ -1,9 +1,7 @@
 package gate_test
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,19 +15,26 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// junk returns a store of n files that are called bundles and are none.
+// junk returns a store of n things that say they are bundles and are none.
 func junk(t *testing.T, n int) store.Dir {
 	t.Helper()
 	dir := t.TempDir()
+	var lines []byte
 	for i := range n {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%d.json", i)), fmt.Appendf(nil, `{"n":%d}`, i), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		lines = append(append(lines, none(i)...), '\n')
+	}
+	if err := os.WriteFile(filepath.Join(dir, "junk.jsonl"), lines, 0o644); err != nil {
+		t.Fatal(err)
 	}
 	return store.Dir{Path: dir}
 }
 
-var one = []subject.Subject{{Name: "app", Digest: subject.Digest{1}}}
+// none is called a bundle, and is none.
+func none(i int) []byte {
+	return fmt.Appendf(nil, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","n":%d}`, i)
+}
+
+var one = []subject.Subject{{Name: "app", Digest: subject.SHA256([32]byte{1})}}
 
 func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) {
 	there, gone := junk(t, 1), store.Dir{Path: filepath.Join(t.TempDir(), "gone")}
@@ -43,27 +48,13 @@ func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) 
 	}
 }
 
-// lines returns a file of n things that are called bundles and are none.
-func lines(t *testing.T, n int) store.Dir {
-	t.Helper()
-	var all bytes.Buffer
-	for i := range n {
-		fmt.Fprintf(&all, "{\"n\":%d}\n", i)
-	}
-	path := filepath.Join(t.TempDir(), "all.jsonl")
-	if err := os.WriteFile(path, all.Bytes(), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return store.Dir{Path: path}
-}
-
 func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
-	most := lines(t, store.MaxPerSubject)
+	most := junk(t, store.MaxPerSubject)
 	if items, _, err := gate.Collect(t.Context(), []gate.Store{most}, one); err != nil || len(items) != store.MaxPerSubject {
 		t.Errorf("at the limit: %d items, %v, want %d", len(items), err, store.MaxPerSubject)
 	}
 	extra := filepath.Join(t.TempDir(), "extra.json")
-	if err := os.WriteFile(extra, []byte(`{"n":-1}`), 0o644); err != nil {
+	if err := os.WriteFile(extra, none(-1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := gate.Collect(t.Context(), []gate.Store{most, store.Dir{Path: extra}}, one); fault.Of(err).Code != fault.Limit {
@@ -93,9 +84,9 @@ func TestCollect_adds_up_what_was_passed_over(t *testing.T) {
 // A bundle that a store holds and does not hand over is a fault: it may be the
 // one that says no. Whoever brings the same bytes from elsewhere hides nothing.
 func TestD06_a_covered_bundle_has_to_come_from_elsewhere(t *testing.T) {
-	hidden := []byte(`{"says":"no"}`)
+	hidden := none(-1)
 	covered := shelf{found: store.Found{Covered: []store.Covered{{
-		Digest: sha256.Sum256(hidden), Err: fault.New(fault.Refused, fault.SubjectMismatch, "give it", "covered"),
+		Digest: subject.Sum(hidden), Err: fault.New(fault.Refused, fault.SubjectMismatch, "give it", "covered"),
 	}}}}
 	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered}, one); items != nil || fault.Of(err).Code != fault.SubjectMismatch {
 		t.Errorf("%d items, %v, want none and the fault of the store", len(items), err)
@@ -109,18 +100,6 @@ func TestD06_a_covered_bundle_has_to_come_from_elsewhere(t *testing.T) {
 	}
 }
 
-func TestCollect_counts_copies_once_in_an_order_of_their_own(t *testing.T) {
-	a, b := junk(t, 20), junk(t, 20) // the same bytes under other names
-	first, _, err := gate.Collect(t.Context(), []gate.Store{a}, one)
-	if err != nil {
-		t.Fatal(err)
-	}
-	both, _, err := gate.Collect(t.Context(), []gate.Store{a, b, a}, one)
-	if err != nil || len(both) != 20 || !reflect.DeepEqual(first, both) {
-		t.Errorf("%d items, %v, want the 20 of one store in the same order", len(both), err)
-	}
-}
-
 func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T) {
 	items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
 	if err != nil {
@@ -128,7 +107,7 @@ func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T
 	}
 	for _, verifiers := range []map[string]*sigstore.Verifier{nil, {}, {"": nil}} {
 		for _, workers := range []int{0, 1, 64} {
-			c, err := gate.Verify(one, items, gate.Checker{Trust: func(subject.Subject) string { return "" }, Verifiers: verifiers, Workers: workers})
+			c, err := gate.Verify(one, items, gate.Checker{Waits: func(sigstore.Glimpse) bool { return true }, Verifiers: verifiers, Workers: workers})
 			if err != nil || len(c) != 1 || len(c[0].Facts) != 0 || len(c[0].Rejections) != 3 {
 				t.Errorf("candidates = %+v, %v, want one with three rejections and no fact", c, err)
 			}

@@ -47,7 +47,7 @@ func shelf(t *testing.T, n int, entry func(i int) string) (*github.Job, *atomic.
 
 func inline(i int) string { return fmt.Sprintf(`{"repository_id":9,"bundle":{"n":%d}}`, i) }
 
-var shelved = []subject.Subject{{Digest: subject.Digest{2}}}
+var shelved = []subject.Subject{{Digest: subject.SHA256([32]byte{2})}}
 
 // As many bundles as the limit are all read, over as many pages as that takes.
 // One more is a fault that says where and how they go away.
@@ -129,7 +129,7 @@ func TestO02_a_lost_page_of_attestations(t *testing.T) {
 
 // The same for the question about many digests at once.
 func TestO02_a_lost_page_of_many(t *testing.T) {
-	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	for name, c := range map[string]struct {
 		page2 string
 		code  fault.Code

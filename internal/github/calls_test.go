@@ -68,7 +68,7 @@ func TestAPI_calls_are_few(t *testing.T) {
 	w.lab.Set(t, w.path(""), object{"protected": []string{"production"}, "id": w.number()})
 	var subjects []subject.Subject
 	for i := range 10 {
-		s := subject.Subject{Name: fmt.Sprint(i), Digest: subject.Digest{77, byte(i)}}
+		s := subject.Subject{Name: fmt.Sprint(i), Digest: subject.SHA256([32]byte{77, byte(i)})}
 		subjects = append(subjects, s)
 		if _, err := w.job.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)}); err != nil {
 			t.Fatal(err)

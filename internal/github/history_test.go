@@ -235,7 +235,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 		}
 		var subjects []subject.Subject
 		for i := range 30 {
-			s := subject.Subject{Digest: subject.Digest{88, byte(len(owner)), owner[0], byte(i)}}
+			s := subject.Subject{Digest: subject.SHA256([32]byte{88, byte(len(owner)), owner[0], byte(i)})}
 			subjects = append(subjects, s)
 			for n := range 5 {
 				for name, id := range map[string]string{"bulk": "5001", "bulk2": "5002"} {
@@ -246,7 +246,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 			}
 		}
 		before := len(settled(t, l))
-		found, err := at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.Digest{89}}))
+		found, err := at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.SHA256([32]byte{89})}))
 		if err != nil || len(found.Bundles) != 150 {
 			t.Errorf("%s: %d bundles, %v; want 150", owner, len(found.Bundles), err)
 		}
@@ -271,7 +271,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 
 // Pages that do not follow each other are no list of evidence.
 func TestO02_evidence_pages(t *testing.T) {
-	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	path := "/orgs/acme/attestations/bulk-list"
 	entry := `{"attestations_subject_digests":{"` + two[0].Digest.String() + `":[{"repository_id":9,"bundle":{"a":1}},{"repository_id":8,"bundle":{"b":1}}]},"page_info":{"has_next":%s}}`
 	found, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two)
@@ -358,7 +358,7 @@ func TestJ05_a_token_of_one_server_is_not_shown_to_another(t *testing.T) {
 // Other repositories of the owner may hold as much about a digest as they like:
 // it does not keep anybody from asking this one.
 func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
-	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	pages, junk := 0, 60
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-github/v62/github"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -114,18 +115,20 @@ var server = sync.OnceValue(func() *regexp.Regexp {
 // issuer, and then there is no forge.
 func Forge(issuer string) (policy.Forge, bool) {
 	f := policy.Forge{
-		Issuer:     issuer,
-		Mark:       "/",
-		Runner:     "github-hosted",
-		Events:     []string{"push", "workflow_dispatch", "release"},
-		Started:    []string{"workflow_dispatch"},
-		Parameters: map[string][]string{buildType: {"workflow", "workflow.ref", "workflow.repository", "workflow.path"}},
+		Issuer:  issuer,
+		Mark:    "/",
+		Runner:  "github-hosted",
+		Events:  []string{"push", "workflow_dispatch", "release"},
+		Started: []string{"workflow_dispatch"},
+		Kind:    dialect.GitHub,
+		Folder:  ".github/workflows/",
 	}
 	switch {
 	case enterprise().MatchString(issuer):
-		f.Host = "https://github.com"
+		f.Host, f.Releases = "https://github.com", "https://dotcom.releases.github.com"
 	case tenant().MatchString(issuer):
-		f.Host = "https://" + tenant().FindStringSubmatch(issuer)[1] + ".ghe.com"
+		name := tenant().FindStringSubmatch(issuer)[1]
+		f.Host, f.Releases = "https://"+name+".ghe.com", "https://"+name+".releases.github.com"
 	case server().MatchString(issuer):
 		f.Host = "https://" + server().FindStringSubmatch(issuer)[1]
 	default:

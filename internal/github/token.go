@@ -104,8 +104,9 @@ func (j *Job) Visibility(token string) string {
 
 // Provenance returns the predicate that describes this run, made from the
 // token's claims. The claims are what the certificate will say; where the
-// runner's own variables say something else the token is for another job.
-func (j *Job) Provenance(token string) (statement.Provenance, error) {
+// runner's own variables say something else the token is for another job. given
+// is what the run was given, as far as it may be public.
+func (j *Job) Provenance(token string, given statement.Inputs) (statement.Provenance, error) {
 	c, err := j.claims(token)
 	if err != nil {
 		return statement.Provenance{}, err
@@ -117,7 +118,7 @@ func (j *Job) Provenance(token string) (statement.Provenance, error) {
 	if err != nil {
 		return statement.Provenance{}, err
 	}
-	return j.predicate(c, w)
+	return j.predicate(c, w, given)
 }
 
 func (j *Job) matches() []idtoken.Match {
@@ -155,13 +156,19 @@ func (j *Job) workflow(c idtoken.Claims) (workflow, error) {
 	return workflow{Ref: ref, Repository: j.server.String() + "/" + c["repository"], Path: path}, nil
 }
 
-func (j *Job) predicate(c idtoken.Claims, w workflow) (statement.Provenance, error) {
+// external are the parameters that came from outside of the build platform.
+type external struct {
+	Workflow workflow         `json:"workflow"`
+	Inputs   statement.Inputs `json:"inputs,omitzero"`
+}
+
+func (j *Job) predicate(c idtoken.Claims, w workflow, given statement.Inputs) (statement.Provenance, error) {
 	for _, name := range []string{"job_workflow_ref", "runner_environment", "sha", "ref"} {
 		if c[name] == "" {
 			return statement.Provenance{}, fault.New(fault.Refused, fault.Identity, "", "the ID token has no claim %q", name)
 		}
 	}
-	external, err := json.Marshal(map[string]workflow{"workflow": w})
+	external, err := json.Marshal(external{Workflow: w, Inputs: given})
 	if err != nil {
 		return statement.Provenance{}, fmt.Errorf("encoding provenance: %w", err)
 	}

@@ -63,7 +63,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := j.Provenance(token)
+	p, err := j.Provenance(token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build","variables":{}}`; string(p.BuildDefinition.ExternalParameters) != want {
+	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build"}`; string(p.BuildDefinition.ExternalParameters) != want {
 		t.Errorf("externalParameters = %s, want %s", p.BuildDefinition.ExternalParameters, want)
 	}
 	if got, want := p.RunDetails.Builder.ID, "https://gitlab.com/acme/widget/-/runners/"+env["CI_RUNNER_ID"]; got != want {
@@ -127,7 +127,7 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}))
+			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if err != nil && !strings.Contains(err.Error(), strconv.Quote(value)) {
 				t.Errorf("error %q does not say what was found, %q", err, value)
@@ -155,7 +155,7 @@ func TestPackages(t *testing.T) {
 	l := labtest.Shared(t)
 	l.Set(t, "/gitlab/projects/31", map[string]any{"path": "acme/packages"})
 	j, _ := job(t, with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", "31", "CI_PROJECT_PATH", "acme/packages"))
-	a, b := subject.Subject{Digest: subject.Digest{1}}, subject.Subject{Digest: subject.Digest{2}}
+	a, b := subject.Subject{Digest: subject.SHA256([32]byte{1})}, subject.Subject{Digest: subject.SHA256([32]byte{2})}
 	const n = 104
 	for i := range n {
 		rec := store.Record{Subjects: []subject.Subject{a}, Bundle: fmt.Appendf(nil, `{"n":%d}`, i)}
@@ -168,7 +168,7 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
-	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.Digest{3}}: 0} {
+	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.SHA256([32]byte{3})}: 0} {
 		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
 		if err != nil || len(found.Bundles) != want {
 			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found.Bundles), err, want)
@@ -180,7 +180,7 @@ func TestPackages(t *testing.T) {
 // protected environment.
 func TestGitLab_API_failures(t *testing.T) {
 	l := labtest.Start(t)
-	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	s := []subject.Subject{{Digest: subject.SHA256([32]byte{3})}}
 	for name, c := range map[string]struct {
 		fault map[string]any
 		kind  fault.Kind
@@ -252,7 +252,7 @@ func TestO02_listings(t *testing.T) {
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 			j.Budget = 3 * time.Second
-			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
@@ -260,7 +260,7 @@ func TestO02_listings(t *testing.T) {
 
 // bundleName is the name of a bundle in the package registry.
 func bundleName(bundle string) string {
-	return subject.Digest(sha256.Sum256([]byte(bundle))).Hex() + ".sigstore.json"
+	return subject.SHA256(sha256.Sum256([]byte(bundle))).Hex() + ".sigstore.json"
 }
 
 // A download that leads to an object storage elsewhere shows it no token; an
@@ -285,7 +285,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 		}
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/packages"):
-			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.Digest{1}.Hex())
+			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.SHA256([32]byte{1}).Hex())
 		case strings.Contains(r.URL.Path, "/packages/9/"):
 			t.Error("a package of another name or version was read")
 		case strings.HasSuffix(r.URL.Path, "/package_files"):
@@ -296,7 +296,7 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 	}))
 	defer instance.Close()
 	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
-	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 	if err != nil || len(found.Bundles) != 1 {
 		t.Errorf("found %d bundles, %v; want the one", len(found.Bundles), err)
 	}

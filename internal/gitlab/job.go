@@ -23,6 +23,7 @@ import (
 	"github.com/xanzy/go-gitlab"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
@@ -201,22 +202,27 @@ func answer(resp *gitlab.Response, err error, hint string) error {
 }
 
 var instance = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)$`)
+	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)$`)
+})
+
+// foreign are addresses that are of another platform, or a project of gitlab.com
+// taken for an issuer.
+var foreign = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://(token\.actions\.|([^/]*\.)?(github\.com|githubusercontent\.com|ghe\.com)(:|/|$)|gitlab\.com/)|/_services(/|$)`)
 })
 
 // Forge says which instance an issuer belongs to. An instance issues under its
-// own address, so every https origin may be one; whether it is trusted, its
-// trusted root says. Only gitlab.com operates runners that a policy may name
+// own address, which has a path where it is installed below one, so every https
+// address may be one; whether it is trusted, its trusted root says. Only gitlab.com operates runners that a policy may name
 // without saying more.
 func Forge(issuer string) (policy.Forge, bool) {
 	m := instance().FindStringSubmatch(issuer)
-	if m == nil || strings.HasPrefix(m[1], "token.actions.") {
+	if m == nil || foreign().MatchString(issuer) {
 		return policy.Forge{}, false
 	}
 	f := policy.Forge{
 		Issuer: issuer, Host: issuer, Mark: "//", Events: []string{"push", "web"},
-		Started:    []string{"web"},
-		Parameters: map[string][]string{buildType: {"source", "entryPoint", "variables"}},
+		Started: []string{"web"}, Kind: dialect.GitLab, OwnConfig: true, Children: []string{"parent_pipeline", "pipeline"},
 	}
 	if issuer == "https://gitlab.com" {
 		f.Runner = "gitlab-hosted"

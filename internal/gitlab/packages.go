@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -198,7 +197,7 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 		case !found:
 			return store.Found{}, fault.New(fault.Refused, fault.Malformed, "",
 				"%s list %s and do not have it", p.Name(), client.Quoted(f.Name))
-		case subject.Digest(sha256.Sum256(b)) == f.want:
+		case subject.Sum(b) == f.want:
 			return p.bundle(f, b), nil
 		}
 	}
@@ -208,7 +207,7 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 		return p.passed(store.TooLarge), nil
 	case err != nil:
 		return store.Found{}, err
-	case found && subject.Digest(sha256.Sum256(b)) == f.want:
+	case found && subject.Sum(b) == f.want:
 		return p.bundle(f, b), nil
 	case found && f.known():
 		return store.Found{}, fault.New(fault.Refused, fault.SubjectMismatch, "",
@@ -316,7 +315,7 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 		return store.Receipt{}, fault.New(fault.Refused, fault.Limit, "",
 			"a bundle of %d bytes, at most %d are allowed", len(r.Bundle), store.MaxBundleBytes)
 	}
-	digest := subject.Digest(sha256.Sum256(r.Bundle)).Hex()
+	digest := subject.Sum(r.Bundle).Hex()
 	upload := func(ctx context.Context, s subject.Subject) (store.Found, error) {
 		return store.Found{}, p.upload(ctx, c, s.Digest, digest, r.Bundle)
 	}

@@ -33,7 +33,7 @@ func newShelf(t *testing.T, id int) *shelf {
 	l.Set(t, fmt.Sprintf("/gitlab/projects/%d", id), map[string]any{"path": path})
 	env := with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", fmt.Sprint(id), "CI_PROJECT_PATH", path)
 	j, _ := job(t, env)
-	x := &shelf{t: t, lab: l, env: env, job: j, s: subject.Subject{Digest: subject.Digest{byte(id)}},
+	x := &shelf{t: t, lab: l, env: env, job: j, s: subject.Subject{Digest: subject.SHA256([32]byte{byte(id)})},
 		good: fmt.Sprintf(`{"good":%d}`, id)}
 	x.put()
 	return x
@@ -244,7 +244,7 @@ func instance(t *testing.T, packages string, files func(page string) (body, next
 // Files up to the limit are all looked at. One more is a fault that says where,
 // who uploaded them and how they go away.
 func TestO02_as_many_files_as_the_limit(t *testing.T) {
-	s := subject.Subject{Digest: subject.Digest{7}}
+	s := subject.Subject{Digest: subject.SHA256([32]byte{7})}
 	packages := fmt.Sprintf(`[{"id":70,"name":"sallyport-attestations","version":%q,"creator_id":12}]`, s.Digest.Hex())
 	for n, code := range map[int]fault.Code{store.MaxPerSubject: "", store.MaxPerSubject + 1: fault.Limit} {
 		j := instance(t, packages, func(page string) (string, string) {
@@ -252,7 +252,7 @@ func TestO02_as_many_files_as_the_limit(t *testing.T) {
 			_, _ = fmt.Sscan(page, &number)
 			var all []string
 			for i := (number - 1) * 100; i < min(number*100, n); i++ {
-				digest := subject.Digest{8, byte(i >> 8), byte(i)}.Hex()
+				digest := subject.SHA256([32]byte{8, byte(i >> 8), byte(i)}).Hex()
 				by := `,"pipelines":[{"user":{"username":"mallory"}}]`
 				if i%100 == 0 {
 					by = ""
@@ -289,7 +289,7 @@ func TestO02_as_many_files_as_the_limit(t *testing.T) {
 
 // A page that is empty although there is a next one was lost.
 func TestO02_an_empty_page_of_files_is_a_lost_one(t *testing.T) {
-	s := subject.Subject{Digest: subject.Digest{7}}
+	s := subject.Subject{Digest: subject.SHA256([32]byte{7})}
 	packages := fmt.Sprintf(`[{"id":70,"name":"sallyport-attestations","version":%q}]`, s.Digest.Hex())
 	for _, c := range []struct {
 		empty string

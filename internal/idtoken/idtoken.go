@@ -8,7 +8,6 @@
 package idtoken
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -17,10 +16,12 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
 const (
 	maxBytes = 64 << 10
+	maxDepth = 32
 	leeway   = time.Minute // clocks of the platform and of the runner
 )
 
@@ -82,7 +83,7 @@ func (c Claims) lives(now time.Time) error {
 func (c Claims) time(name string) (time.Time, error) {
 	n, err := strconv.ParseInt(c[name], 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("has %s %q, want seconds", name, c[name])
+		return time.Time{}, fault.Errorf("has %s %q, want seconds", name, c[name])
 	}
 	return time.Unix(n, 0), nil
 }
@@ -120,64 +121,61 @@ func decode(token string) (Claims, error) {
 	return object(payload)
 }
 
-// object reads one JSON object and refuses a name that appears twice, because
-// two readers may take different ones.
+// object reads one strict JSON object. Of its names no two may differ only in
+// letter case either: two readers may take different ones.
 func object(b []byte) (Claims, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.UseNumber()
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+	r := strictjson.NewReader(b, maxDepth)
+	if err := r.Enter(strictjson.Object, "payload"); err != nil {
 		return nil, fmt.Errorf("is not a JSON object")
 	}
-	c := Claims{}
-	seen := map[string]bool{}
-	for d.More() {
-		t, err := d.Token()
-		name, ok := t.(string)
-		if err != nil || !ok {
-			return nil, fmt.Errorf("is not a JSON object")
+	c, seen := Claims{}, map[string]bool{}
+	for {
+		name, more, err := r.Member()
+		if err != nil {
+			return nil, fault.Errorf("is not to be read: %w", err)
+		}
+		if !more {
+			break
 		}
 		folded := strings.ToLower(name)
 		if seen[folded] {
-			return nil, fmt.Errorf("has claim %q twice", name)
+			return nil, fault.Errorf("has claim %q twice", name)
 		}
 		seen[folded] = true
-		var v any
-		if err := d.Decode(&v); err != nil {
-			return nil, fmt.Errorf("has claim %q that is not JSON", name)
+		if err := c.read(r, name); err != nil {
+			return nil, fault.Errorf("has claim %q that is not JSON: %w", name, err)
 		}
-		c.set(name, v)
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("is not a JSON object")
-	}
-	if d.More() {
+	if err := r.End(); err != nil {
 		return nil, fmt.Errorf("has more than one JSON object")
 	}
 	return c, nil
 }
 
-// set keeps a claim of one value. A list of one string is that string
+// read keeps a claim of one value. A list of one string is that string
 // (RFC 7519, section 4.1.3); other lists and objects are nobody's business
 // here, and a list of several audiences is then no audience.
-func (c Claims) set(name string, v any) {
-	switch v := v.(type) {
-	case string:
-		c[name] = v
-	case json.Number:
-		c[name] = v.String()
-	case bool:
-		c[name] = strconv.FormatBool(v)
-	case []any:
-		if s, ok := first(v); ok {
-			c[name] = s
-		}
+func (c Claims) read(r *strictjson.Reader, name string) error {
+	switch r.Peek() {
+	case strictjson.String:
+		s, err := r.String(name)
+		c[name] = s
+		return err
+	case strictjson.Number, strictjson.True, strictjson.False:
+		b, err := r.Value()
+		c[name] = string(b)
+		return err
 	}
-}
-
-func first(v []any) (string, bool) {
-	if len(v) != 1 {
-		return "", false
+	b, err := r.Value()
+	if err != nil {
+		return err
 	}
-	s, ok := v[0].(string)
-	return s, ok
+	var list []any
+	if json.Unmarshal(b, &list) != nil || len(list) != 1 {
+		return nil
+	}
+	if s, ok := list[0].(string); ok {
+		c[name] = s
+	}
+	return nil
 }

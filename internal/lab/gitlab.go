@@ -39,6 +39,7 @@ type project struct {
 	jobs         map[int64]object
 	pipelines    map[int64]object
 	bridges      map[int64][]object // by pipeline
+	given        map[int64][]object // variables, by pipeline
 	members      []object
 	variables    []object
 	branches     []object // protected ones
@@ -166,6 +167,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /pipelines/{pipeline}":                    g.getPipeline,
 		"GET /pipelines/{pipeline}/jobs":               g.listJobs,
 		"GET /pipelines/{pipeline}/bridges":            g.listBridges,
+		"GET /pipelines/{pipeline}/variables":          g.listPipelineVariables,
 		"GET /repository/compare":                      g.compare,
 		"GET /repository/merge_base":                   g.mergeBase,
 		"GET /repository/commits":                      g.listCommits,

@@ -48,7 +48,7 @@ func (g *gitlab) fillProject(p *project) {
 	pipeline := pipelineShape(574, p.id, p.path, alice)
 	job := jobShape(302, pipeline)
 	job["status"], job["finished_at"] = "success", made
-	p.jobs, p.pipelines, p.bridges = map[int64]object{302: job}, map[int64]object{574: pipeline}, map[int64][]object{}
+	p.jobs, p.pipelines, p.bridges, p.given = map[int64]object{302: job}, map[int64]object{574: pipeline}, map[int64][]object{}, map[int64][]object{}
 	p.branches = []object{protectedBranchShape(g.nextID(), "main")}
 	p.lint = lintShape()
 	p.tier = "premium"

@@ -34,6 +34,8 @@ func TestGitLabAccess(t *testing.T) {
 		"/projects/20/jobs/302":                              {401, 200, 401},
 		"/projects/20/pipelines/574":                         {401, 200, 401},
 		"/projects/20/pipelines/574/jobs":                    {401, 200, 401},
+		"/projects/20/pipelines/574/variables":               {401, 200, 401},
+		"/projects/20/pipelines/575/variables":               {401, 404, 401},
 		"/projects/20/repository/commits":                    {401, 200, 401},
 		"/projects/20/variables":                             {401, 200, 401},
 		"/projects/20/members/all/88":                        {401, 200, 401},

@@ -3,6 +3,8 @@ package pipelines
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // A pipeline is the configuration as the platform would see it, as far as the
@@ -51,16 +53,16 @@ func (p *pipeline) load() {
 	p.readIncludes()
 	p.overlay()
 	x := extender{p: p, done: map[string]*node{}}
-	all := &node{kind: table}
-	for _, e := range p.base.entries {
-		all.entries = append(all.entries, entry{e.name, e.key, x.job(e)})
+	all := &node{Kind: yamlnode.Map}
+	for _, e := range p.base.Fields {
+		all.Fields = append(all.Fields, entry{Name: e.Name, Key: e.Key, Value: x.job(e)})
 	}
 	p.base = all
 	p.readStages()
 	p.named, p.behind = map[string]*job{}, map[*job]map[string]bool{}
 	defaults := p.defaults()
-	for _, e := range all.entries {
-		if slices.Contains(globals, e.name) || strings.HasPrefix(e.name, ".") || e.value.kind != table {
+	for _, e := range all.Fields {
+		if slices.Contains(globals, e.Name) || strings.HasPrefix(e.Name, ".") || e.Value.Kind != yamlnode.Map {
 			continue
 		}
 		p.addJob(e, defaults)
@@ -68,32 +70,32 @@ func (p *pipeline) load() {
 }
 
 func (p *pipeline) addJob(e entry, defaults *node) {
-	if p.doc.spent() {
+	if p.doc.Spent() {
 		return
 	}
-	j := &job{name: e.name, place: e.key, own: p.doc.root.get(e.name), table: p.resolve(e.value, 0)}
+	j := &job{name: e.Name, place: e.Key, own: p.doc.root.Get(e.Name), table: p.resolve(e.Value, 0)}
 	j.defaults = p.inherited(j, defaults)
-	if c := p.componentOf(e.name); c != nil {
+	if c := p.componentOf(e.Name); c != nil {
 		j.component, j.optional = c.component, c.rules != nil
 	}
 	j.calls, j.text = j.read(), j.commands()
 	p.recognise(j)
 	p.behind[j] = map[string]bool{}
-	p.jobs, p.named[e.name] = append(p.jobs, j), j
+	p.jobs, p.named[e.Name] = append(p.jobs, j), j
 }
 
 // get returns what applies under a key, inherited or not.
 func (j *job) get(key string) *node {
-	if j.table.raw(key) != nil {
-		return j.table.get(key)
+	if j.table.Raw(key) != nil {
+		return j.table.Get(key)
 	}
-	return j.defaults.get(key)
+	return j.defaults.Get(key)
 }
 
 // spot returns where a reader should look for a key: at its value, or at the
 // job.
 func (j *job) spot(key string) *node {
-	if v := j.get(key); v != nil && v.line > 0 {
+	if v := j.get(key); v != nil && v.Line > 0 {
 		return v
 	}
 	return j.place
@@ -101,19 +103,19 @@ func (j *job) spot(key string) *node {
 
 // over returns base with the keys of top over it, tables within each other.
 func (d *doc) over(base, top *node) *node {
-	if base == nil || top == nil || base.kind != table || top.kind != table {
+	if base == nil || top == nil || base.Kind != yamlnode.Map || top.Kind != yamlnode.Map {
 		return top
 	}
-	if !d.spend(len(base.entries) + len(top.entries)) {
+	if !d.Spend(len(base.Fields) + len(top.Fields)) {
 		return top
 	}
 	out := *top
-	out.entries = slices.Clone(base.entries)
-	for _, e := range top.entries {
-		if old := base.raw(e.name); old != nil {
-			e.value = d.over(old, e.value)
+	out.Fields = slices.Clone(base.Fields)
+	for _, e := range top.Fields {
+		if old := base.Raw(e.Name); old != nil {
+			e.Value = d.over(old, e.Value)
 		}
-		out.put(e)
+		put(&out, e)
 	}
 	return &out
 }
@@ -127,31 +129,31 @@ type extender struct {
 }
 
 func (x *extender) job(e entry) *node {
-	if slices.Contains(globals, e.name) || e.value.kind != table {
-		return e.value
+	if slices.Contains(globals, e.Name) || e.Value.Kind != yamlnode.Map {
+		return e.Value
 	}
 	return x.extended(e)
 }
 
 func (x *extender) extended(e entry) *node {
-	if n := x.done[e.name]; n != nil {
+	if n := x.done[e.Name]; n != nil {
 		return n
 	}
-	parents := e.value.get("extends").flat()
+	parents := e.Value.Get("extends").Flat()
 	if len(parents) == 0 {
-		x.done[e.name] = e.value
-		return e.value
+		x.done[e.Name] = e.Value
+		return e.Value
 	}
-	if slices.Contains(x.path, e.name) || len(x.path) > MaxExtends {
+	if slices.Contains(x.path, e.Name) || len(x.path) > MaxExtends {
 		x.complain(e)
-		return e.value
+		return e.Value
 	}
-	x.path = append(x.path, e.name)
+	x.path = append(x.path, e.Name)
 	defer func() { x.path = x.path[:len(x.path)-1] }()
 	var base *node
 	for _, parent := range parents {
-		from, known := x.p.base.entry(parent.str())
-		if !known || from.value.kind != table {
+		from, known := x.p.base.Field(parent.Str())
+		if !known || from.Value.Kind != yamlnode.Map {
 			continue
 		}
 		next := x.extended(from)
@@ -161,11 +163,11 @@ func (x *extender) extended(e entry) *node {
 		}
 		base = x.p.doc.over(base, next)
 	}
-	out := e.value
+	out := e.Value
 	if base != nil {
-		out = x.p.doc.over(base, e.value)
+		out = x.p.doc.over(base, e.Value)
 	}
-	x.done[e.name] = out
+	x.done[e.Name] = out
 	return out
 }
 
@@ -174,47 +176,40 @@ func (x *extender) complain(e entry) {
 		return
 	}
 	x.broken = true
-	x.p.find(e.value.get("extends"), Finding{
+	x.p.find(e.Value.Get("extends"), Finding{
 		Rule: "extends-endless", Threat: "H06", Severity: Error,
-		Message: quote("what job %s extends comes back to itself, or goes on for too long", e.name),
-		Found:   strings.Join(append(slices.Clone(x.path), e.name), " extends "),
+		Message: quote("what job %s extends comes back to itself, or goes on for too long", e.Name),
+		Found:   strings.Join(append(slices.Clone(x.path), e.Name), " extends "),
 		Wanted:  "at most ten levels that end",
 		Hint:    "take the job out of its own ancestors",
 	})
 }
 
-func (n *node) entry(name string) (entry, bool) {
-	for _, e := range n.entries {
-		if e.name == name {
-			return e, true
-		}
-	}
-	return entry{}, false
-}
-
 // resolve follows references. One that leads nowhere stays what it is, so that
 // no check takes it for an empty value.
 func (p *pipeline) resolve(n *node, depth int) *node {
-	if n == nil || depth > MaxExtends || !p.doc.spend(1) {
+	if n == nil || depth > MaxExtends || !p.doc.Spend(1) {
 		return n
 	}
-	switch n.kind {
-	case reference:
+	if isReference(n) {
 		if target := p.target(n); target != nil {
 			return p.resolve(target, depth+1)
 		}
-	case list:
+		return n
+	}
+	switch n.Kind {
+	case yamlnode.List:
 		out := *n
-		out.items = make([]*node, len(n.items))
-		for i, v := range n.items {
-			out.items[i] = p.resolve(v, depth)
+		out.Items = make([]*node, len(n.Items))
+		for i, v := range n.Items {
+			out.Items[i] = p.resolve(v, depth)
 		}
 		return &out
-	case table:
+	case yamlnode.Map:
 		out := *n
-		out.entries = slices.Clone(n.entries)
-		for i, e := range n.entries {
-			out.entries[i].value = p.resolve(e.value, depth)
+		out.Fields = slices.Clone(n.Fields)
+		for i, e := range n.Fields {
+			out.Fields[i].Value = p.resolve(e.Value, depth)
 		}
 		return &out
 	}
@@ -223,8 +218,8 @@ func (p *pipeline) resolve(n *node, depth int) *node {
 
 func (p *pipeline) target(ref *node) *node {
 	n := p.base
-	for _, step := range ref.items {
-		n = n.raw(step.str())
+	for _, step := range ref.Items {
+		n = n.Raw(step.Str())
 	}
 	if n == p.base {
 		return nil
@@ -234,15 +229,15 @@ func (p *pipeline) target(ref *node) *node {
 
 // defaults returns what jobs inherit: default:, and the old global keys.
 func (p *pipeline) defaults() *node {
-	out := &node{kind: table}
-	for _, source := range []*node{p.base, p.base.get("default")} {
+	out := &node{Kind: yamlnode.Map}
+	for _, source := range []*node{p.base, p.base.Get("default")} {
 		if source == nil {
 			continue
 		}
-		for _, e := range source.entries {
-			if slices.Contains(inheritable, e.name) {
-				e.value = p.resolve(e.value, 0)
-				out.put(e)
+		for _, e := range source.Fields {
+			if slices.Contains(inheritable, e.Name) {
+				e.Value = p.resolve(e.Value, 0)
+				put(out, e)
 			}
 		}
 	}
@@ -251,17 +246,17 @@ func (p *pipeline) defaults() *node {
 
 // inherited returns the part of the defaults that job j lets in.
 func (p *pipeline) inherited(j *job, defaults *node) *node {
-	allow := j.table.get("inherit").get("default")
-	if allow.truth() == no {
+	allow := j.table.Get("inherit").Get("default")
+	if truthOf(allow) == no {
 		return nil
 	}
-	if allow == nil || allow.kind != list {
+	if !isList(allow) {
 		return defaults
 	}
-	out := &node{kind: table}
-	for _, k := range allow.flat() {
-		if e, known := defaults.entry(k.str()); known {
-			out.put(e)
+	out := &node{Kind: yamlnode.Map}
+	for _, k := range allow.Flat() {
+		if e, known := defaults.Field(k.Str()); known {
+			put(out, e)
 		}
 	}
 	return out
@@ -270,18 +265,18 @@ func (p *pipeline) inherited(j *job, defaults *node) *node {
 // variables returns the global variables that reach job j and that it does not
 // set itself.
 func (p *pipeline) variables(j *job) []entry {
-	allow := j.table.get("inherit").get("variables")
-	if allow.truth() == no {
+	allow := j.table.Get("inherit").Get("variables")
+	if truthOf(allow) == no {
 		return nil
 	}
 	var out []entry
-	globals := p.resolve(p.base.get("variables"), 0)
+	globals := p.resolve(p.base.Get("variables"), 0)
 	if globals == nil {
 		return nil
 	}
-	for _, e := range globals.entries {
-		listed := allow == nil || allow.kind != list || slices.ContainsFunc(allow.flat(), func(n *node) bool { return n.str() == e.name })
-		if listed && j.table.get("variables").raw(e.name) == nil {
+	for _, e := range globals.Fields {
+		listed := !isList(allow) || slices.ContainsFunc(allow.Flat(), func(n *node) bool { return n.Str() == e.Name })
+		if listed && j.table.Get("variables").Raw(e.Name) == nil {
 			out = append(out, e)
 		}
 	}
@@ -290,12 +285,12 @@ func (p *pipeline) variables(j *job) []entry {
 
 func (p *pipeline) readStages() {
 	p.stages = []string{".pre"}
-	stages := p.base.get("stages")
+	stages := p.base.Get("stages")
 	if stages == nil {
-		stages = p.base.get("types")
+		stages = p.base.Get("types")
 	}
-	for _, s := range p.resolve(stages, 0).flat() {
-		if name := s.str(); name != ".pre" && name != ".post" {
+	for _, s := range p.resolve(stages, 0).Flat() {
+		if name := s.Str(); name != ".pre" && name != ".post" {
 			p.stages = append(p.stages, name)
 		}
 	}
@@ -311,22 +306,22 @@ func (p *pipeline) stage(j *job) int {
 	if s == nil {
 		return slices.Index(p.stages, "test")
 	}
-	return slices.Index(p.stages, s.str())
+	return slices.Index(p.stages, s.Str())
 }
 
 // script returns the lines of the commands that job j runs under a key.
-func (j *job) script(key string) []*node { return j.get(key).flat() }
+func (j *job) script(key string) []*node { return j.get(key).Flat() }
 
 // commands returns all of a job's commands as one text.
 func (j *job) commands() string {
 	var b strings.Builder
 	for _, key := range []string{"before_script", "script", "after_script", "run"} {
 		for _, line := range j.script(key) {
-			b.WriteString(line.text + "\n")
+			b.WriteString(line.Text + "\n")
 		}
 	}
 	return b.String()
 }
 
 // rules returns the rules of a job, of an include or of the workflow.
-func rulesOf(n *node) []*node { return n.get("rules").flat() }
+func rulesOf(n *node) []*node { return n.Get("rules").Flat() }

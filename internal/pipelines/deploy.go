@@ -4,13 +4,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // environment returns the name of the environment that a job enters, or nil.
 func (j *job) environment() *node {
-	e := j.table.get("environment")
-	if e != nil && e.kind == table {
-		return e.get("name")
+	e := j.table.Get("environment")
+	if e != nil && e.Kind == yamlnode.Map {
+		return e.Get("name")
 	}
 	return e
 }
@@ -18,8 +20,8 @@ func (j *job) environment() *node {
 // action returns what the job does there; to start is what happens unless the
 // file says otherwise.
 func (j *job) action() string {
-	if a := j.table.get("environment").get("action"); a != nil {
-		return a.str()
+	if a := j.table.Get("environment").Get("action"); a != nil {
+		return a.Str()
 	}
 	return "start"
 }
@@ -27,7 +29,7 @@ func (j *job) action() string {
 // guarded returns the guarded environment that a job enters, or nothing. A job
 // that stops one takes nothing in.
 func (p *pipeline) guarded(j *job) string {
-	name := j.environment().str()
+	name := j.environment().Str()
 	if j.action() == "stop" || !slices.Contains(p.want.Environments, name) {
 		return ""
 	}
@@ -43,7 +45,7 @@ func (p *pipeline) enters(j *job) []string {
 	}
 	var out []string
 	for _, e := range p.want.Environments {
-		if name.kind != scalar || pattern(name.text).MatchString(e) {
+		if name.Kind != yamlnode.Scalar || pattern(name.Text).MatchString(e) {
 			out = append(out, e)
 		}
 	}
@@ -72,7 +74,7 @@ func pattern(s string) *regexp.Regexp {
 var everything = lazy(``)
 
 func computed(n *node) bool {
-	return n.kind != scalar || placeholder().MatchString(n.text)
+	return n.Kind != yamlnode.Scalar || placeholder().MatchString(n.Text)
 }
 
 func (p *pipeline) deploys() bool {
@@ -102,10 +104,10 @@ func checkEnvironments(p *pipeline) {
 	for _, j := range p.jobs {
 		name := j.environment()
 		switch {
-		case name == nil || j.judge && j.gates == name.str() || j.action() == "stop":
+		case name == nil || j.judge && j.gates == name.Str() || j.action() == "stop":
 		case computed(name):
 			p.computed(j, name)
-		case !slices.Contains(p.want.Environments, name.str()):
+		case !slices.Contains(p.want.Environments, name.Str()):
 			p.unknownEnvironment(j, name)
 		default:
 			p.tier(j, name)
@@ -117,7 +119,7 @@ func (p *pipeline) computed(j *job, name *node) {
 	f := Finding{
 		Rule: "environment-computed", Threat: "H07", Severity: Error,
 		Message: quote("which environment the job %s enters is decided when it runs, and may be a guarded one", j.name),
-		Found:   "environment " + name.show(), Wanted: "a name written out",
+		Found:   "environment " + show(name), Wanted: "a name written out",
 		Hint: "write one job for each environment, with its name",
 	}
 	if len(p.enters(j)) == 0 {
@@ -131,12 +133,12 @@ func (p *pipeline) computed(j *job, name *node) {
 func (p *pipeline) unknownEnvironment(j *job, name *node) {
 	f := Finding{
 		Rule: "environment-unknown", Threat: "H07", Severity: Warning,
-		Message: quote("the job %s enters %s, which the policy does not guard", j.name, name.str()),
-		Found:   quote("environment %s", name.str()), Wanted: quoted(p.want.Environments),
+		Message: quote("the job %s enters %s, which the policy does not guard", j.name, name.Str()),
+		Found:   quote("environment %s", name.Str()), Wanted: quoted(p.want.Environments),
 		Hint: "name the environment in the policy",
 	}
 	for _, e := range p.want.Environments {
-		if strings.EqualFold(strings.Trim(name.str(), " /"), e) {
+		if strings.EqualFold(strings.Trim(name.Str(), " /"), e) {
 			f.Severity, f.Hint = Error, "write the name as the policy does"
 		}
 	}
@@ -164,31 +166,31 @@ var tiers = []struct {
 }
 
 func (p *pipeline) tier(j *job, name *node) {
-	set := j.table.get("environment").get("deployment_tier")
+	set := j.table.Get("environment").Get("deployment_tier")
 	if set == nil {
 		return
 	}
 	wanted := ""
 	for _, t := range tiers {
-		if t.is().MatchString(name.str()) {
+		if t.is().MatchString(name.Str()) {
 			wanted = t.tier
 			break
 		}
 	}
-	if wanted == "" || set.str() == wanted {
+	if wanted == "" || set.Str() == wanted {
 		return
 	}
 	p.find(set, Finding{
 		Rule: "environment-tier", Threat: "H07", Severity: Error,
-		Message: quote("%s is put into another tier, and leaves what a group protects", name.str()),
-		Found:   quote("deployment_tier: %s", set.str()), Wanted: quote("%s", wanted),
+		Message: quote("%s is put into another tier, and leaves what a group protects", name.Str()),
+		Found:   quote("deployment_tier: %s", set.Str()), Wanted: quote("%s", wanted),
 		Hint: "take deployment_tier out, or write the tier of the name",
 	})
 }
 
 // always are the values of when that do not wait for a success.
 func waits(when *node) bool {
-	switch when.str() {
+	switch when.Str() {
 	case "on_success", "manual", "delayed", "never":
 		return true
 	}
@@ -206,7 +208,7 @@ func checkWhen(p *pipeline) {
 			p.find(n, Finding{
 				Rule: "deploy-always", Threat: "H02", Severity: Error,
 				Message: quote("the job %s runs although the gate of %s said no", j.name, env),
-				Found:   "when: " + n.show(), Wanted: "when: on_success",
+				Found:   "when: " + show(n), Wanted: "when: on_success",
 				Hint: "take when away from the job, and let it need the gate",
 			})
 		}
@@ -216,11 +218,11 @@ func checkWhen(p *pipeline) {
 // heedless returns the when that makes a job run after a failure, or nil.
 func (j *job) heedless() *node {
 	rules := rulesOf(j.table)
-	if w := j.table.get("when"); !waits(w) {
+	if w := j.table.Get("when"); !waits(w) {
 		return w
 	}
 	for _, r := range rules {
-		if w := r.get("when"); !waits(w) {
+		if w := r.Get("when"); !waits(w) {
 			return w
 		}
 	}

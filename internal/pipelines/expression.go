@@ -3,6 +3,8 @@ package pipelines
 import (
 	"regexp"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // An answer is what a condition comes to when not every variable is known.
@@ -242,17 +244,17 @@ func (c *condition) matches(v variable, w string) answer {
 func reach(rules []*node, lookup func(string) variable) answer {
 	out := never
 	for _, r := range rules {
-		if r.kind != table {
+		if r.Kind != yamlnode.Map {
 			return maybe
 		}
 		a := surely
-		if cond := r.get("if"); cond != nil {
-			a = evaluate(cond.str(), lookup)
+		if cond := r.Get("if"); cond != nil {
+			a = evaluate(cond.Str(), lookup)
 		}
-		if a == surely && (r.get("changes") != nil || r.get("exists") != nil) {
+		if a == surely && (r.Get("changes") != nil || r.Get("exists") != nil) {
 			a = maybe
 		}
-		switch in := r.get("when").str() != "never"; {
+		switch in := r.Get("when").Str() != "never"; {
 		case a == surely && in:
 			return surely
 		case a == surely:

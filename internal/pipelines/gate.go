@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // judgement is the command that decides, at the beginning of a line or of a
@@ -48,7 +50,7 @@ func (j *job) read() []command {
 			if strings.Contains(calls[k].line, "&&") && !calls[k].last && calls[k].blunted == "" {
 				calls[k].blunted = "a list with && does not stop the script"
 			}
-			if indirect().MatchString(calls[k].line) && !strings.Contains(items[0].text, installer) {
+			if indirect().MatchString(calls[k].line) && !strings.Contains(items[0].Text, installer) {
 				calls[k].blunted = "what $sallyport holds is not to be seen"
 			}
 		}
@@ -64,7 +66,7 @@ func (j *job) read() []command {
 // the shell for the next ones.
 func readScript(item *node, loose string) (out []command, loosens bool) {
 	inner := loose
-	lines := strings.Split(strings.ReplaceAll(strings.TrimRight(item.text, "\n"), "\\\n", " "), "\n")
+	lines := strings.Split(strings.ReplaceAll(strings.TrimRight(item.Text, "\n"), "\\\n", " "), "\n")
 	for k, line := range lines {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "#") || len(line) > maxLine {
@@ -79,7 +81,7 @@ func readScript(item *node, loose string) (out []command, loosens bool) {
 			inner = "it stands in a branch, a function or a text"
 		}
 		// Our installer is a function in a shell of its own.
-		if !strings.Contains(item.text, installer) && careless().MatchString(line) {
+		if !strings.Contains(item.Text, installer) && careless().MatchString(line) {
 			inner, loosens = loosened, true
 		}
 	}
@@ -153,8 +155,8 @@ func (p *pipeline) recognise(j *job) {
 // gated returns the environment that a gate's command names.
 func (j *job) gated(c command) string {
 	env := ""
-	if v := j.table.get("variables").get("SALLYPORT_ENVIRONMENT"); v != nil {
-		env = value(v).str()
+	if v := j.table.Get("variables").Get("SALLYPORT_ENVIRONMENT"); v != nil {
+		env = value(v).Str()
 	}
 	if m := assigned().FindStringSubmatch(c.line); m != nil {
 		env = m[1]
@@ -164,15 +166,15 @@ func (j *job) gated(c command) string {
 	}
 	switch env {
 	case "$CI_ENVIRONMENT_NAME", "${CI_ENVIRONMENT_NAME}":
-		env = j.environment().str()
+		env = j.environment().Str()
 	}
 	return env
 }
 
 // value returns the value of a variable, which may have a description beside it.
 func value(n *node) *node {
-	if n.kind == table {
-		return n.get("value")
+	if n.Kind == yamlnode.Map {
+		return n.Get("value")
 	}
 	return n
 }
@@ -181,7 +183,7 @@ func value(n *node) *node {
 // installer, and one command.
 func (j *job) genuine() bool {
 	lines := j.script("script")
-	return len(lines) == 2 && strings.Contains(lines[0].text, installer) && ends(lines[1].text, j.component)
+	return len(lines) == 2 && strings.Contains(lines[0].Text, installer) && ends(lines[1].Text, j.component)
 }
 
 // ends reports whether a line is the one command of a component, or of any of
@@ -205,18 +207,18 @@ func checkGates(p *pipeline) {
 
 func (p *pipeline) soft(j *job) {
 	a := j.get("allow_failure")
-	if a != nil && a.truth() != no {
-		p.softened(j, a, "allow_failure: "+a.show())
+	if a != nil && truthOf(a) != no {
+		p.softened(j, a, "allow_failure: "+show(a))
 		return
 	}
 	rules := rulesOf(j.table)
-	if a == nil && len(rules) == 0 && j.get("when").str() == "manual" {
+	if a == nil && len(rules) == 0 && j.get("when").Str() == "manual" {
 		p.softened(j, j.spot("when"), "when: manual, which may fail unless allow_failure is false")
 		return
 	}
 	for _, r := range rules {
-		if a := r.get("allow_failure"); a != nil && a.truth() != no {
-			p.softened(j, a, "allow_failure: "+a.show())
+		if a := r.Get("allow_failure"); a != nil && truthOf(a) != no {
+			p.softened(j, a, "allow_failure: "+show(a))
 			return
 		}
 	}
@@ -270,28 +272,28 @@ func checkOverrides(p *pipeline) {
 
 func (p *pipeline) overridden(j *job) {
 	component := p.componentOf(j.name).built
-	for _, e := range j.table.entries {
-		own := component.raw(e.name)
+	for _, e := range j.table.Fields {
+		own := component.Raw(e.Name)
 		switch {
-		case slices.Contains(may, e.name), own != nil && own.String() == e.value.String():
-		case e.name == "variables" && harmless(e.value, own):
+		case slices.Contains(may, e.Name), own != nil && whole(own) == whole(e.Value):
+		case e.Name == "variables" && harmless(e.Value, own):
 		default:
-			p.override(j, e.key, e.name, e.value)
+			p.override(j, e.Key, e.Name, e.Value)
 		}
 	}
-	p.image(j, j.table.get("image"), Error)
+	p.image(j, j.table.Get("image"), Error)
 }
 
 // harmless reports whether variables are only those that are the machine's
 // business, or that the component itself set.
 func harmless(n, component *node) bool {
-	for _, e := range n.entries {
-		own := component.raw(e.name)
-		if !slices.Contains(neutral, e.name) && (own == nil || own.String() != e.value.String()) {
+	for _, e := range n.Fields {
+		own := component.Raw(e.Name)
+		if !slices.Contains(neutral, e.Name) && (own == nil || whole(own) != whole(e.Value)) {
 			return false
 		}
 	}
-	return n.kind == table
+	return n.Kind == yamlnode.Map
 }
 
 // overriddenMerged looks at a job of the merged YAML, where what the component
@@ -301,18 +303,18 @@ func (p *pipeline) overriddenMerged(j *job) {
 		p.override(j, j.spot("script"), "script", j.get("script"))
 	}
 	for _, key := range []string{"before_script", "after_script", "hooks", "run", "services", "secrets"} {
-		if v := j.table.get(key); v != nil {
+		if v := j.table.Get(key); v != nil {
 			p.override(j, v, key, v)
 		}
 	}
-	if v := j.table.get("variables"); v != nil {
-		for _, e := range v.entries {
-			if !strings.HasPrefix(e.name, "SALLYPORT_") && dangerous(e) {
-				p.override(j, e.key, "variables", e.value)
+	if v := j.table.Get("variables"); v != nil {
+		for _, e := range v.Fields {
+			if !strings.HasPrefix(e.Name, "SALLYPORT_") && dangerous(e) {
+				p.override(j, e.Key, "variables", e.Value)
 			}
 		}
 	}
-	p.image(j, j.table.get("image"), Error)
+	p.image(j, j.table.Get("image"), Error)
 }
 
 // tampered finds, in the merged YAML, jobs with our installer and other
@@ -328,7 +330,7 @@ func (p *pipeline) override(j *job, at *node, key string, v *node) {
 	p.find(at, Finding{
 		Rule: "component-overridden", Threat: "H06", Severity: Error,
 		Message: quote("the job %s of our component does not run as the component has it: %s is replaced", j.name, key),
-		Found:   key + ": " + v.show(), Wanted: "the component's own",
+		Found:   key + ": " + show(v), Wanted: "the component's own",
 		Hint: "take " + key + " away from this job; what the component offers is among its inputs",
 	})
 }
@@ -337,10 +339,10 @@ func (p *pipeline) image(j *job, image *node, s Severity) {
 	if image == nil {
 		return
 	}
-	name := image.str()
-	if image.kind == table {
-		name = image.get("name").str()
-		if e := image.get("entrypoint"); e != nil && len(e.flat()) > 0 && e.show() != "[]" {
+	name := image.Str()
+	if image.Kind == yamlnode.Map {
+		name = image.Get("name").Str()
+		if e := image.Get("entrypoint"); e != nil && len(e.Flat()) > 0 && show(e) != "[]" {
 			p.override(j, e, "entrypoint", e)
 		}
 	}
@@ -360,7 +362,7 @@ func (p *pipeline) ruleVariables(j *job) {
 		return
 	}
 	for _, r := range rulesOf(j.table) {
-		if v := r.get("variables"); v != nil && !harmless(v, nil) {
+		if v := r.Get("variables"); v != nil && !harmless(v, nil) {
 			p.override(j, v, "variables", v)
 		}
 	}

@@ -2,6 +2,8 @@ package pipelines
 
 import (
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // An include is a file that the platform puts into the pipeline.
@@ -26,28 +28,28 @@ var ours = map[string]struct{ name, stage, needs string }{
 }
 
 func (p *pipeline) readIncludes() {
-	n := p.base.get("include")
+	n := p.base.Get("include")
 	if n == nil {
 		return
 	}
-	for _, item := range n.flat() {
+	for _, item := range n.Flat() {
 		p.readInclude(item)
 	}
 }
 
 func (p *pipeline) readInclude(n *node) {
-	if n.kind == scalar {
+	if n.Kind == yamlnode.Scalar {
 		kind := "local"
-		if strings.HasPrefix(n.text, "http://") || strings.HasPrefix(n.text, "https://") {
+		if strings.HasPrefix(n.Text, "http://") || strings.HasPrefix(n.Text, "https://") {
 			kind = "remote"
 		}
-		p.includes = append(p.includes, include{at: n, kind: kind, address: n.text})
+		p.includes = append(p.includes, include{at: n, kind: kind, address: n.Text})
 		return
 	}
-	i := include{at: n, inputs: n.get("inputs"), rules: n.get("rules"), integrity: n.get("integrity")}
+	i := include{at: n, inputs: n.Get("inputs"), rules: n.Get("rules"), integrity: n.Get("integrity")}
 	for _, kind := range []string{"component", "project", "remote", "local", "template", "artifact"} {
-		if v := n.get(kind); v != nil {
-			i.kind, i.address = kind, v.str()
+		if v := n.Get(kind); v != nil {
+			i.kind, i.address = kind, v.Str()
 			break
 		}
 	}
@@ -57,10 +59,10 @@ func (p *pipeline) readInclude(n *node) {
 		i.component = p.ourComponent(i.address)
 		p.includes = append(p.includes, i)
 	case "project":
-		i.ref = n.get("ref").str()
-		for _, file := range n.get("file").flat() {
+		i.ref = n.Get("ref").Str()
+		for _, file := range n.Get("file").Flat() {
 			f := i
-			f.component = p.ourFile(i.address, file.str())
+			f.component = p.ourFile(i.address, file.Str())
 			p.includes = append(p.includes, f)
 		}
 	default:
@@ -101,8 +103,8 @@ func (p *pipeline) unseen() *include {
 }
 
 func (i include) input(name, otherwise string) string {
-	if v := i.inputs.get(name); v != nil {
-		return v.str()
+	if v := i.inputs.Get(name); v != nil {
+		return v.Str()
 	}
 	return otherwise
 }
@@ -120,12 +122,12 @@ func (i include) job() string {
 // the platform does with includes.
 func (p *pipeline) overlay() {
 	base := *p.base
-	base.entries = nil
+	base.Fields = nil
 	for k := range p.includes {
 		i := &p.includes[k]
 		if !i.opaque() {
 			i.built = i.build()
-			base.put(entry{i.job(), i.at, i.built})
+			put(&base, entry{Name: i.job(), Key: i.at, Value: i.built})
 		}
 	}
 	p.base = p.doc.over(&base, p.doc.root)
@@ -143,23 +145,23 @@ func (p *pipeline) componentOf(name string) *include {
 // build returns the job that the component's template describes.
 func (i include) build() *node {
 	text := func(s string) *node {
-		return &node{kind: scalar, text: s, quoted: true, line: i.at.line, column: i.at.column, size: 1}
+		return &node{Kind: yamlnode.Scalar, Text: s, Quoted: true, Line: i.at.Line, Column: i.at.Column, Size: 1}
 	}
-	t := &node{kind: table, line: i.at.line, column: i.at.column}
-	set := func(key string, v *node) { t.entries = append(t.entries, entry{key, i.at, v}) }
+	t := &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column}
+	set := func(key string, v *node) { t.Fields = append(t.Fields, entry{Name: key, Key: i.at, Value: v}) }
 	set("stage", text(i.input("stage", ours[i.component].stage)))
-	needs := i.inputs.get("needs")
+	needs := i.inputs.Get("needs")
 	if needs == nil {
-		needs = &node{kind: list, line: i.at.line, column: i.at.column}
+		needs = &node{Kind: yamlnode.List, Line: i.at.Line, Column: i.at.Column}
 		for _, n := range strings.Fields(ours[i.component].needs) {
-			needs.items = append(needs.items, text(n))
+			needs.Items = append(needs.Items, text(n))
 		}
 	}
 	set("needs", needs)
-	set("allow_failure", &node{kind: scalar, text: "false", line: i.at.line, column: i.at.column})
+	set("allow_failure", &node{Kind: yamlnode.Scalar, Text: "false", Line: i.at.Line, Column: i.at.Column})
 	set("script", text("sallyport "+i.component))
 	if i.component == "gate" {
-		set("variables", &node{kind: table, entries: []entry{{"SALLYPORT_ENVIRONMENT", i.at, text(i.input("environment", ""))}}})
+		set("variables", &node{Kind: yamlnode.Map, Fields: []entry{{Name: "SALLYPORT_ENVIRONMENT", Key: i.at, Value: text(i.input("environment", ""))}}})
 	}
 	return t
 }
@@ -202,7 +204,7 @@ func (p *pipeline) pinned(i include) {
 }
 
 func (p *pipeline) whole(i include) {
-	if strings.HasPrefix(i.integrity.str(), "sha256-") {
+	if strings.HasPrefix(i.integrity.Str(), "sha256-") {
 		return
 	}
 	p.find(i.at, Finding{
@@ -238,16 +240,16 @@ func checkUnseen(p *pipeline) {
 
 // checkReading finds keys of which a reader sees another value than the machine.
 func checkReading(p *pipeline) {
-	for _, c := range p.doc.twice {
+	for _, c := range p.doc.Twice {
 		f := Finding{
 			Rule: "key-twice", Threat: "H06", Severity: Error,
-			Message: quote("%s stands here a second time, and only the last one counts", c.name),
+			Message: quote("%s stands here a second time, and only the last one counts", c.Name),
 			Found:   "two values", Wanted: "one", Hint: "take one of them out",
 		}
-		if c.merge != nil {
-			f.Message = quote("this merge takes the place of %s above it", c.name)
+		if c.Merge {
+			f.Message = quote("this merge takes the place of %s above it", c.Name)
 			f.Hint = "put << before the other keys"
 		}
-		p.find(c.at, f)
+		p.find(c.At, f)
 	}
 }

@@ -22,17 +22,17 @@ var single = []string{
 
 // dangerous reports whether a variable changes what a gate does.
 func dangerous(e entry) bool {
-	if slices.Contains(neutral, e.name) {
+	if slices.Contains(neutral, e.Name) {
 		return false
 	}
-	switch v := value(e.value).str(); e.name {
+	switch v := value(e.Value).Str(); e.Name {
 	case "GIT_STRATEGY":
 		// Without a checkout the policy is a file of another job.
 		return v != "clone" && v != "fetch"
 	case "GIT_CHECKOUT":
-		return value(e.value).truth() != yes && v != "true"
+		return truthOf(value(e.Value)) != yes && v != "true"
 	}
-	return slices.Contains(single, e.name) || slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(e.name, f) })
+	return slices.Contains(single, e.Name) || slices.ContainsFunc(families, func(f string) bool { return strings.HasPrefix(e.Name, f) })
 }
 
 // checkInherited finds what reaches our components' jobs from the top of the
@@ -52,19 +52,19 @@ func checkInherited(p *pipeline) {
 
 func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool) {
 	for _, key := range []string{"before_script", "after_script", "hooks"} {
-		v := j.defaults.get(key)
-		if v == nil || j.table.raw(key) != nil || len(v.flat()) == 0 || seen[v] {
+		v := j.defaults.Get(key)
+		if v == nil || j.table.Raw(key) != nil || len(v.Flat()) == 0 || seen[v] {
 			continue
 		}
 		seen[v] = true
 		p.find(v, Finding{
 			Rule: "gate-inherits", Threat: "H06", Severity: Error,
 			Message: quote("the default %s runs in the job %s too, and can end or answer for it", key, j.name),
-			Found:   key + ": " + v.show(), Wanted: "no commands but the component's",
+			Found:   key + ": " + show(v), Wanted: "no commands but the component's",
 			Hint: fmt.Sprintf("give %q the key inherit: {default: false}, or move the commands to the jobs that need them", j.name),
 		})
 	}
-	if v := j.defaults.get("image"); v != nil && j.table.raw("image") == nil && !seen[v] {
+	if v := j.defaults.Get("image"); v != nil && j.table.Raw("image") == nil && !seen[v] {
 		seen[v] = true
 		p.image(j, v, Warning)
 	}
@@ -72,14 +72,14 @@ func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool) {
 
 func (p *pipeline) inheritedVariables(j *job, seen map[*node]bool) {
 	for _, e := range p.variables(j) {
-		if !dangerous(e) || seen[e.key] {
+		if !dangerous(e) || seen[e.Key] {
 			continue
 		}
-		seen[e.key] = true
-		p.find(e.key, Finding{
+		seen[e.Key] = true
+		p.find(e.Key, Finding{
 			Rule: "gate-variables", Threat: "H06", Severity: Error,
-			Message: quote("the global variable %s reaches the job %s", e.name, j.name),
-			Found:   e.name + ": " + e.value.show(), Wanted: "set only in the jobs that need it",
+			Message: quote("the global variable %s reaches the job %s", e.Name, j.name),
+			Found:   e.Name + ": " + show(e.Value), Wanted: "set only in the jobs that need it",
 			Hint: "move the variable to the jobs that need it",
 		})
 	}
@@ -108,15 +108,15 @@ func (j *job) feeds() *node {
 		return nil
 	}
 	artifacts := j.get("artifacts")
-	if d := artifacts.get("reports").get("dotenv"); d != nil {
+	if d := artifacts.Get("reports").Get("dotenv"); d != nil {
 		return d
 	}
-	for _, path := range artifacts.get("paths").flat() {
-		switch strings.TrimRight(strings.TrimPrefix(path.str(), "./"), "/*") {
+	for _, path := range artifacts.Get("paths").Flat() {
+		switch strings.TrimRight(strings.TrimPrefix(path.Str(), "./"), "/*") {
 		case "", ".", ".sallyport", "$CI_PROJECT_DIR", "${CI_PROJECT_DIR}":
 			return path
 		}
-		if strings.HasPrefix(strings.TrimPrefix(path.str(), "./"), ".sallyport/policy") {
+		if strings.HasPrefix(strings.TrimPrefix(path.Str(), "./"), ".sallyport/policy") {
 			return path
 		}
 	}
@@ -128,20 +128,20 @@ func (p *pipeline) fedBy(g, j *job) bool {
 	for _, needs := range g.needs() {
 		if needs == nil {
 			s := p.stage(j)
-			return s >= 0 && s < p.stage(g) && g.table.get("dependencies") == nil
+			return s >= 0 && s < p.stage(g) && g.table.Get("dependencies") == nil
 		}
 		if slices.ContainsFunc(needs, func(n need) bool { return n.job == j.name && n.elsewhere == "" && !n.blind }) {
 			return true
 		}
 	}
-	return slices.ContainsFunc(g.table.get("dependencies").flat(), func(n *node) bool { return n.str() == j.name })
+	return slices.ContainsFunc(g.table.Get("dependencies").Flat(), func(n *node) bool { return n.Str() == j.name })
 }
 
 func (p *pipeline) fed(g, j *job, n *node) {
 	f := Finding{
 		Rule: "gate-fed", Threat: "H06", Severity: Error,
 		Message: quote("what the job %s leaves outranks what %s is told", j.name, g.name),
-		Found:   n.show(), Wanted: "artifacts with the folders of what was built, one by one",
+		Found:   show(n), Wanted: "artifacts with the folders of what was built, one by one",
 		Hint: "leave variables to a job that the gate does not need, and list the folders of the artifacts",
 	}
 	p.find(n, f)

@@ -3,62 +3,31 @@ package pipelines
 import (
 	"strings"
 	"unicode/utf8"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
-type kind int
+// A node is a value with its aliases and merge keys resolved.
+type node = yamlnode.Node
 
-const (
-	null kind = iota
-	scalar
-	list
-	table
-	reference // !reference [job, key]
-)
+type entry = yamlnode.Field
 
-// A node is a value with its aliases and merge keys resolved. Nodes are shared
-// and never changed after they are made.
-type node struct {
-	kind         kind
-	text         string
-	quoted       bool
-	items        []*node
-	entries      []entry
-	size         int // values in it, counted as often as they are used
-	line, column int
-}
+// isReference reports whether n is what another place of the file holds:
+// !reference [job, key].
+func isReference(n *node) bool { return n != nil && n.Kind == yamlnode.List && n.Tag == "!reference" }
 
-type entry struct {
-	name  string
-	key   *node // the place of the name
-	value *node
-}
+// isList reports whether n is a list that is written out.
+func isList(n *node) bool { return n != nil && n.Kind == yamlnode.List && !isReference(n) }
 
-// get returns the value of a key, or nil; a null is a value nobody gave.
-func (n *node) get(name string) *node {
-	if v := n.raw(name); v != nil && v.kind != null {
-		return v
-	}
-	return nil
-}
-
-func (n *node) raw(name string) *node {
-	if n == nil || n.kind != table {
-		return nil
-	}
-	for _, e := range n.entries {
-		if e.name == name {
-			return e.value
+// put sets a key, in the place of an earlier one of that name.
+func put(n *node, e entry) {
+	for i, old := range n.Fields {
+		if old.Name == e.Name {
+			n.Fields[i] = e
+			return
 		}
 	}
-	return nil
-}
-
-// str returns the text of a scalar; anything else is empty.
-func (n *node) str() string {
-	if n == nil || n.kind != scalar {
-		return ""
-	}
-	return n.text
+	n.Fields = append(n.Fields, e)
 }
 
 // truth is what a value means where yes or no is asked for.
@@ -70,12 +39,12 @@ const (
 	yes
 )
 
-// truth reads a boolean as the platform's YAML 1.1 does: yes and on are true.
-func (n *node) truth() truth {
-	if n == nil || n.kind != scalar || n.quoted {
+// truthOf reads a boolean as the platform's YAML 1.1 does: yes and on are true.
+func truthOf(n *node) truth {
+	if n == nil || n.Kind != yamlnode.Scalar || n.Quoted {
 		return unknown
 	}
-	switch strings.ToLower(n.text) {
+	switch strings.ToLower(n.Text) {
 	case "true", "yes", "on":
 		return yes
 	case "false", "no", "off":
@@ -84,29 +53,10 @@ func (n *node) truth() truth {
 	return unknown
 }
 
-// flat returns the elements of a list whose lists are opened, as the platform
-// does with scripts, rules and needs. A lone value is a list of one.
-func (n *node) flat() []*node {
-	return n.open(nil)
-}
-
-func (n *node) open(out []*node) []*node {
-	if n == nil || n.kind == null {
-		return out
-	}
-	if n.kind != list {
-		return append(out, n)
-	}
-	for _, i := range n.items {
-		out = i.open(out)
-	}
-	return out
-}
-
 // show returns a value on one line, cut to a length that fits a message.
-func (n *node) show() string {
+func show(n *node) string {
 	var b strings.Builder
-	n.print(&b, 400)
+	write(n, &b, 400)
 	s := strings.Join(strings.Fields(b.String()), " ")
 	if len(s) <= 80 {
 		return s
@@ -118,8 +68,15 @@ func (n *node) show() string {
 	return s[:cut] + "..."
 }
 
-// print writes a value as flow YAML, until b is longer than limit.
-func (n *node) print(b *strings.Builder, limit int) {
+// whole returns all of a value on one line, for comparing.
+func whole(n *node) string {
+	var b strings.Builder
+	write(n, &b, 16*MaxBytes)
+	return b.String()
+}
+
+// write writes a value as flow YAML, until b is longer than limit.
+func write(n *node, b *strings.Builder, limit int) {
 	if b.Len() > limit {
 		return
 	}
@@ -127,38 +84,32 @@ func (n *node) print(b *strings.Builder, limit int) {
 		b.WriteString("nothing")
 		return
 	}
-	switch n.kind {
-	case null:
+	switch n.Kind {
+	case yamlnode.Null:
 		b.WriteString("null")
-	case scalar:
-		b.WriteString(n.text)
-	case list, reference:
-		if n.kind == reference {
+	case yamlnode.Scalar:
+		b.WriteString(n.Text[:min(len(n.Text), limit+1)])
+	case yamlnode.List:
+		if isReference(n) {
 			b.WriteString("!reference ")
 		}
 		b.WriteByte('[')
-		for i, v := range n.items {
+		for i, v := range n.Items {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			v.print(b, limit)
+			write(v, b, limit)
 		}
 		b.WriteByte(']')
-	case table:
+	case yamlnode.Map:
 		b.WriteByte('{')
-		for i, e := range n.entries {
+		for i, e := range n.Fields {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			b.WriteString(e.name + ": ")
-			e.value.print(b, limit)
+			b.WriteString(e.Name[:min(len(e.Name), limit+1)] + ": ")
+			write(e.Value, b, limit)
 		}
 		b.WriteByte('}')
 	}
-}
-
-func (n *node) String() string {
-	var b strings.Builder
-	n.print(&b, 16*MaxBytes)
-	return b.String()
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // A need is one job that another waits for.
@@ -18,10 +20,10 @@ type need struct {
 // needs returns the lists of needs that a job may run under: its own, and those
 // that its rules put in their place. A nil list is the order of the stages.
 func (j *job) needs() [][]need {
-	own := j.table.get("needs")
+	own := j.table.Get("needs")
 	lists := [][]need{readNeeds(own)}
 	for _, r := range rulesOf(j.table) {
-		if n := r.get("needs"); n != nil {
+		if n := r.Get("needs"); n != nil {
 			lists = append(lists, readNeeds(n))
 		}
 	}
@@ -33,23 +35,23 @@ func readNeeds(n *node) []need {
 		return nil
 	}
 	out := []need{}
-	for _, v := range n.flat() {
+	for _, v := range n.Flat() {
 		out = append(out, readNeed(v))
 	}
 	return out
 }
 
 func readNeed(v *node) need {
-	if v.kind != table {
-		return need{at: v, job: v.str()}
+	if v.Kind != yamlnode.Map {
+		return need{at: v, job: v.Str()}
 	}
-	n := need{at: v, job: v.get("job").str()}
-	n.optional = v.get("optional") != nil && v.get("optional").truth() != no
-	n.blind = v.get("artifacts") != nil && v.get("artifacts").truth() != yes
-	if e := v.get("project"); e != nil {
-		n.elsewhere = "project " + e.show()
-	} else if e := v.get("pipeline"); e != nil {
-		n.elsewhere = "pipeline " + e.show()
+	n := need{at: v, job: v.Get("job").Str()}
+	n.optional = v.Get("optional") != nil && truthOf(v.Get("optional")) != no
+	n.blind = v.Get("artifacts") != nil && truthOf(v.Get("artifacts")) != yes
+	if e := v.Get("project"); e != nil {
+		n.elsewhere = "project " + show(e)
+	} else if e := v.Get("pipeline"); e != nil {
+		n.elsewhere = "pipeline " + show(e)
 	}
 	return n
 }
@@ -150,7 +152,7 @@ func (p *pipeline) missing(j *job, env string) {
 	f := Finding{
 		Rule: "gate-missing", Threat: "G04", Severity: Error,
 		Message: quote("the job %s enters %s without a gate", j.name, env),
-		Found:   "needs: " + j.table.get("needs").show(), Wanted: quote("needs: [%s]", "gate:"+env),
+		Found:   "needs: " + show(j.table.Get("needs")), Wanted: quote("needs: [%s]", "gate:"+env),
 		Hint: "include the gate component with environment: " + env + ", and let the job need gate:" + env,
 	}
 	if a := j.action(); a != "start" {
@@ -188,7 +190,7 @@ func (p *pipeline) outOfOrder(j *job, env string, gates []*job, needs []need) {
 			p.find(n.at, Finding{
 				Rule: "need-optional", Threat: "H02", Severity: Error,
 				Message: quote("the job %s enters %s without the gate when the gate is not in the pipeline", j.name, env),
-				Found:   n.at.show(), Wanted: quote("needs: [%s]", n.job),
+				Found:   show(n.at), Wanted: quote("needs: [%s]", n.job),
 				Hint: "take optional away from the need",
 			})
 			return
@@ -215,7 +217,7 @@ func (p *pipeline) outOfOrder(j *job, env string, gates []*job, needs []need) {
 
 func (p *pipeline) stageName(j *job) string {
 	if s := j.get("stage"); s != nil {
-		return quote("%s", s.show())
+		return quote("%s", show(s))
 	}
 	return `"test"`
 }
@@ -247,11 +249,11 @@ func (p *pipeline) unused(j *job, gates []*job) {
 			return
 		}
 	}
-	d := j.table.get("dependencies")
-	if d == nil || slices.ContainsFunc(d.flat(), func(n *node) bool { return is(n.str()) }) {
+	d := j.table.Get("dependencies")
+	if d == nil || slices.ContainsFunc(d.Flat(), func(n *node) bool { return is(n.Str()) }) {
 		return
 	}
-	f.Found, f.Wanted = "dependencies: "+d.show(), quote("dependencies: [%s]", gates[0].name)
+	f.Found, f.Wanted = "dependencies: "+show(d), quote("dependencies: [%s]", gates[0].name)
 	p.find(d, f)
 }
 
@@ -273,7 +275,7 @@ func checkDropped(p *pipeline) {
 func (p *pipeline) dropped(j, g *job) {
 	byStage := slices.ContainsFunc(j.needs(), func(n []need) bool { return n == nil }) && p.stage(g) < p.stage(j)
 	found := ""
-	switch when := g.table.get("when").str(); {
+	switch when := g.table.Get("when").Str(); {
 	case when == "on_failure" || when == "never":
 		found = "when: " + when
 	case !byStage:
@@ -290,7 +292,7 @@ func (p *pipeline) dropped(j, g *job) {
 	p.find(g.place, Finding{
 		Rule: "gate-dropped", Threat: "H02", Severity: Error,
 		Message: quote("there are pipelines without %s in which %s runs", g.name, j.name),
-		Found:   (&node{kind: scalar, text: found}).show(), Wanted: quote("%s needs [%s]", j.name, g.name),
+		Found:   show(&node{Kind: yamlnode.Scalar, Text: found}), Wanted: quote("%s needs [%s]", j.name, g.name),
 		Hint: quote("let %s need %s", j.name, g.name),
 	})
 }
@@ -300,27 +302,27 @@ func (p *pipeline) dropped(j, g *job) {
 func conditions(j *job) string {
 	var b strings.Builder
 	for _, r := range rulesOf(j.table) {
-		if r.kind != table {
-			b.WriteString("- " + r.String() + "\n")
+		if r.Kind != yamlnode.Map {
+			b.WriteString("- " + whole(r) + "\n")
 			continue
 		}
-		if r.get("if") == nil && r.get("changes") == nil && r.get("exists") == nil && r.get("when").str() != "never" && b.Len() == 0 {
+		if r.Get("if") == nil && r.Get("changes") == nil && r.Get("exists") == nil && r.Get("when").Str() != "never" && b.Len() == 0 {
 			return ""
 		}
 		for _, key := range []string{"if", "changes", "exists"} {
-			if v := r.get(key); v != nil {
-				b.WriteString(key + " " + v.String() + " ")
+			if v := r.Get(key); v != nil {
+				b.WriteString(key + " " + whole(v) + " ")
 			}
 		}
 		b.WriteString("in ")
-		if r.get("when").str() == "never" {
+		if r.Get("when").Str() == "never" {
 			b.WriteString("out ")
 		}
 		b.WriteString("\n")
 	}
 	for _, key := range []string{"only", "except"} {
-		if v := j.table.get(key); v != nil {
-			b.WriteString(key + ": " + v.String() + "\n")
+		if v := j.table.Get(key); v != nil {
+			b.WriteString(key + ": " + whole(v) + "\n")
 		}
 	}
 	return b.String()
@@ -331,7 +333,7 @@ func conditions(j *job) string {
 func (p *pipeline) idle(g *job) string {
 	for _, needs := range g.needs() {
 		for _, n := range needs {
-			if between := p.named[n.job]; between != nil && between.table.get("when").str() == "on_failure" {
+			if between := p.named[n.job]; between != nil && between.table.Get("when").Str() == "on_failure" {
 				return n.job
 			}
 		}

@@ -82,13 +82,13 @@ func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
 	}
 	p := &pipeline{doc: d, want: want}
 	p.load()
-	if d.spent() {
+	if d.Spent() {
 		return nil, d.tooMuch()
 	}
 	for _, check := range checks {
 		check(p)
 	}
-	if d.spent() {
+	if d.Spent() {
 		return nil, d.tooMuch()
 	}
 	slices.SortStableFunc(p.findings, func(a, b Finding) int {
@@ -125,7 +125,7 @@ func (p *pipeline) find(n *node, f Finding) {
 	}
 	f.File = p.doc.file
 	if n != nil {
-		f.Line, f.Column = n.line, n.column
+		f.Line, f.Column = n.Line, n.Column
 	}
 	p.findings = append(p.findings, f)
 }
@@ -134,7 +134,7 @@ func (p *pipeline) find(n *node, f Finding) {
 func quote(format string, args ...any) string {
 	for i, a := range args {
 		if s, ok := a.(string); ok {
-			args[i] = fmt.Sprintf("%q", s)
+			args[i] = fault.Quote(s)
 		}
 	}
 	return fmt.Sprintf(format, args...)

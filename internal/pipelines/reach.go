@@ -3,6 +3,8 @@ package pipelines
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // checkMergeRequests finds jobs that a merge request brings into a guarded
@@ -24,7 +26,7 @@ func checkMergeRequests(p *pipeline) {
 		f := Finding{
 			Rule: "merge-request-deploys", Threat: "H12", Severity: Error,
 			Message: quote("the job %s is in the pipelines of merge requests, and enters %s", j.name, env),
-			Found:   at.show(), Wanted: `if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`,
+			Found:   show(at), Wanted: `if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`,
 			Hint: "let only pipelines of branches or tags have this job; in a merge request $CI_COMMIT_BRANCH is empty",
 		}
 		if a == maybe || workflow == maybe {
@@ -38,7 +40,7 @@ func checkMergeRequests(p *pipeline) {
 // workflow returns whether there are pipelines of merge requests at all, and
 // whether the file has rules for all pipelines.
 func (p *pipeline) workflow() (a answer, limited bool) {
-	if w := p.resolve(p.base.get("workflow"), 0); len(rulesOf(w)) > 0 {
+	if w := p.resolve(p.base.Get("workflow"), 0); len(rulesOf(w)) > 0 {
 		return reach(rulesOf(w), mergeRequest), true
 	}
 	for _, i := range p.includes {
@@ -55,10 +57,10 @@ func (p *pipeline) workflow() (a answer, limited bool) {
 // inMergeRequest returns whether a job is in pipelines of merge requests, and
 // what says so. Without any rules it is only where the workflow has some.
 func (p *pipeline) inMergeRequest(j *job, limited bool) (answer, *node) {
-	if rules := j.table.get("rules"); rules != nil {
-		return reach(rules.flat(), mergeRequest), rules
+	if rules := j.table.Get("rules"); rules != nil {
+		return reach(rules.Flat(), mergeRequest), rules
 	}
-	only, except := j.table.get("only"), j.table.get("except")
+	only, except := j.table.Get("only"), j.table.Get("except")
 	if only == nil && except == nil {
 		return known(limited), j.place
 	}
@@ -69,12 +71,12 @@ func (p *pipeline) inMergeRequest(j *job, limited bool) (answer, *node) {
 }
 
 func refs(n *node) []string {
-	if n != nil && n.kind == table {
-		n = n.get("refs")
+	if n != nil && n.Kind == yamlnode.Map {
+		n = n.Get("refs")
 	}
 	var out []string
-	for _, r := range n.flat() {
-		out = append(out, r.str())
+	for _, r := range n.Flat() {
+		out = append(out, r.Str())
 	}
 	return out
 }
@@ -116,7 +118,7 @@ func checkDownstream(p *pipeline) {
 		return
 	}
 	for _, j := range p.jobs {
-		t := j.table.get("trigger")
+		t := j.table.Get("trigger")
 		if t == nil {
 			continue
 		}
@@ -127,10 +129,10 @@ func checkDownstream(p *pipeline) {
 		f := Finding{
 			Rule: "downstream-unseen", Threat: "H11", Severity: Note,
 			Message: quote("the job %s starts a pipeline that was not read, and in which no gate of this one holds", j.name),
-			Found:   "trigger: " + t.show(), Wanted: "a gate before each job there that enters a guarded environment",
+			Found:   "trigger: " + show(t), Wanted: "a gate before each job there that enters a guarded environment",
 			Hint: "check that pipeline's file too",
 		}
-		if slices.ContainsFunc(t.get("include").flat(), func(n *node) bool { return n.get("artifact") != nil }) {
+		if slices.ContainsFunc(t.Get("include").Flat(), func(n *node) bool { return n.Get("artifact") != nil }) {
 			f.Severity = Warning
 			f.Message = quote("the job %s starts a pipeline that another job writes, so nobody can read it before", j.name)
 			f.Hint = "start a pipeline from a file of the repository"
@@ -145,7 +147,7 @@ func (p *pipeline) downstreamDeploys(j *job, t *node, env string) {
 	f := Finding{
 		Rule: "downstream-deploys", Threat: "H11", Severity: Warning,
 		Message: quote("the job %s starts a pipeline for %s, in which no gate of this one holds", j.name, env),
-		Found:   "trigger: " + t.show(), Wanted: "the job that deploys in this pipeline, behind the gate",
+		Found:   "trigger: " + show(t), Wanted: "the job that deploys in this pipeline, behind the gate",
 		Hint: "deploy in this pipeline, or check that the file of the other one has its own gate",
 	}
 	if loose {
@@ -153,7 +155,7 @@ func (p *pipeline) downstreamDeploys(j *job, t *node, env string) {
 		f.Message = quote("the job %s starts a pipeline for %s without a gate", j.name, env)
 	}
 	p.find(t, f)
-	if s := t.get("strategy").str(); s != "depend" && s != "mirror" {
+	if s := t.Get("strategy").Str(); s != "depend" && s != "mirror" {
 		p.find(t, Finding{
 			Rule: "downstream-detached", Threat: "H11", Severity: Warning,
 			Message: quote("the job %s succeeds before the pipeline that it starts has done anything", j.name),
@@ -174,15 +176,15 @@ func (p *pipeline) meant(j *job) string {
 		}
 		return ""
 	}
-	if e := told(j.environment().str()); e != "" {
+	if e := told(j.environment().Str()); e != "" {
 		return e
 	}
-	for _, n := range []*node{j.table.get("variables"), j.table.get("trigger").get("inputs")} {
+	for _, n := range []*node{j.table.Get("variables"), j.table.Get("trigger").Get("inputs")} {
 		if n == nil {
 			continue
 		}
-		for _, v := range n.entries {
-			if e := told(value(v.value).str()); e != "" {
+		for _, v := range n.Fields {
+			if e := told(value(v.Value).Str()); e != "" {
 				return e
 			}
 		}
@@ -200,7 +202,7 @@ func (p *pipeline) meant(j *job) string {
 // pipeline does not even wait.
 func checkManual(p *pipeline) {
 	for _, j := range p.jobs {
-		if j.get("when").str() != "manual" || j.environment() != nil || j.judge || j.component != "" || j.table.get("trigger") != nil {
+		if j.get("when").Str() != "manual" || j.environment() != nil || j.judge || j.component != "" || j.table.Get("trigger") != nil {
 			continue
 		}
 		if d := p.approves(j); d != nil {
@@ -233,10 +235,10 @@ func (p *pipeline) manual(j, d *job) {
 	f := Finding{
 		Rule: "manual-approval", Threat: "H03", Severity: Note,
 		Message: quote("to press %s is no approval: it names no digest, and whoever may run a job may press it", j.name),
-		Found:   "when: manual", Wanted: quote("approvals in the policy for %s", d.environment().str()),
+		Found:   "when: manual", Wanted: quote("approvals in the policy for %s", d.environment().Str()),
 		Hint: "name the approvers in the policy",
 	}
-	if a := j.get("allow_failure"); a.truth() != no && len(rulesOf(j.table)) == 0 {
+	if a := j.get("allow_failure"); truthOf(a) != no && len(rulesOf(j.table)) == 0 {
 		f.Severity = Warning
 		f.Message = quote("the pipeline does not wait for %s, and to press it would be no approval", j.name)
 		f.Found = "when: manual without allow_failure: false"

@@ -17,11 +17,11 @@ func checkTokens(p *pipeline) {
 		if tokens == nil || inherited[tokens] || j.signs() {
 			continue
 		}
-		if j.table.raw("id_tokens") == nil {
+		if j.table.Raw("id_tokens") == nil {
 			inherited[tokens] = true
 		}
-		for _, e := range tokens.entries {
-			if sigstore(e.value.get("aud")) {
+		for _, e := range tokens.Fields {
+			if sigstore(e.Value.Get("aud")) {
 				p.token(j, e)
 			}
 		}
@@ -29,10 +29,10 @@ func checkTokens(p *pipeline) {
 }
 
 func (p *pipeline) token(j *job, e entry) {
-	p.find(e.key, Finding{
+	p.find(e.Key, Finding{
 		Rule: "token-unused", Threat: "P04", Severity: Error,
 		Message: quote("the job %s could sign evidence, and signs nothing", j.name),
-		Found:   e.name + ": " + e.value.show(), Wanted: "the token only in the job that attests",
+		Found:   e.Name + ": " + show(e.Value), Wanted: "the token only in the job that attests",
 		Hint: "take id_tokens away from this job",
 	})
 }
@@ -45,7 +45,7 @@ func (j *job) signs() bool {
 }
 
 func sigstore(aud *node) bool {
-	return slices.ContainsFunc(aud.flat(), func(n *node) bool { return n.str() == "sigstore" })
+	return slices.ContainsFunc(aud.Flat(), func(n *node) bool { return n.Str() == "sigstore" })
 }
 
 // interpolation finds inputs, which are put into the text before anyone reads
@@ -65,7 +65,7 @@ func checkInputs(p *pipeline) {
 }
 
 func (p *pipeline) interpolated(j *job, line *node) {
-	for _, m := range interpolation().FindAllStringSubmatch(line.String(), 20) {
+	for _, m := range interpolation().FindAllStringSubmatch(whole(line), 20) {
 		if p.bounded(m[1]) {
 			continue
 		}
@@ -86,15 +86,15 @@ func (p *pipeline) interpolated(j *job, line *node) {
 // bounded reports whether an input can only have values that the file lists, or
 // that are no text.
 func (p *pipeline) bounded(name string) bool {
-	i := p.doc.header.get("spec").get("inputs").get(name)
-	switch i.get("type").str() {
+	i := p.doc.header.Get("spec").Get("inputs").Get(name)
+	switch i.Get("type").Str() {
 	case "number", "boolean":
 		return true
 	}
-	if r := i.get("regex").str(); r != "" {
+	if r := i.Get("regex").Str(); r != "" {
 		return plain(r)
 	}
-	return i.get("options") != nil
+	return i.Get("options") != nil
 }
 
 // plain reports whether a pattern lets nothing through that a shell reads as

@@ -1,14 +1,18 @@
 package policy
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
-	"github.com/goccy/go-yaml/ast"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // DefaultMaxAge is how long an approval counts where a policy does not say.
@@ -24,14 +28,8 @@ type Place struct {
 }
 
 var (
-	emailAddress = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
-	})
 	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
 	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
-	issuerURL   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`)
-	})
 )
 
 // people reads everything that says who approves.
@@ -67,18 +65,18 @@ func (r *reader) people(p *Policy, m mapping) {
 }
 
 func (r *reader) group(f field) Group {
-	what := "group " + f.name
+	what := "group " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "members", "issuer", "excludes", "sources", "trust")
 	r.require(m, f.key, what, "members")
 	g := Group{Name: f.name, Line: line(f.key), Excludes: Roles, Sources: []Source{BySignature, ByWorkflow}}
-	issuer := r.exact(m.get("issuer"), "issuer", issuerURL())
+	issuer := r.exact(m.get("issuer"), "issuer", issuerURL)
+	seen := map[string]bool{}
 	for _, n := range r.list(m.get("members"), "members") {
 		x := r.member(n, "members", issuer)
-		if slices.ContainsFunc(g.Members, func(o Member) bool {
-			return x.Kind != 0 && o.Kind == x.Kind && o.Host == x.Host && o.ID == x.ID && (x.ID != "" || o.Name == x.Name)
-		}) {
+		if x.Kind != 0 && seen[x.key()] {
 			r.complain(n, "member %q stands here a second time", scalar(n))
 		}
+		seen[x.key()] = true
 		g.Members = append(g.Members, x)
 	}
 	if n := m.get("excludes"); n != nil {
@@ -100,6 +98,14 @@ func (r *reader) group(f field) Group {
 	return g
 }
 
+// key is what two mentions of one member have in common.
+func (m Member) key() string {
+	if m.ID != "" {
+		return fmt.Sprintf("%d %s %s", m.Kind, m.Host, m.ID)
+	}
+	return fmt.Sprintf("%d %s %q", m.Kind, m.Host, m.Name)
+}
+
 func words[T ~string](all []T) []string {
 	out := make([]string, len(all))
 	for i, x := range all {
@@ -110,7 +116,7 @@ func words[T ~string](all []T) []string {
 
 // member reads one member: "email:ADDRESS", "PLACE:NAME#NUMBER" of an account
 // or, with a slash in its name, of a team, and "PLACE:@ROLE".
-func (r *reader) member(n ast.Node, what, issuer string) Member {
+func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 	s := r.text(n, what)
 	place, rest, ok := strings.Cut(s, ":")
 	if s == "" {
@@ -122,7 +128,7 @@ func (r *reader) member(n ast.Node, what, issuer string) Member {
 		return x
 	}
 	if place == "email" {
-		if !emailAddress().MatchString(rest) {
+		if !emailAddress.MatchString(rest) {
 			r.complain(n, "%s %q names no e-mail address", what, s)
 		}
 		if issuer == "" && what == "members" {
@@ -142,7 +148,7 @@ func (r *reader) member(n ast.Node, what, issuer string) Member {
 	x.Host = p.Host
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
-			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), DidYouMean(role, p.Roles))
+			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})
 		}
 		x.Kind, x.Name = MemberRole, role
 		return x
@@ -152,14 +158,14 @@ func (r *reader) member(n ast.Node, what, issuer string) Member {
 
 // account reads NAME#NUMBER. The number is what is compared; a name alone could
 // be somebody else's tomorrow.
-func (r *reader) account(n ast.Node, what, s string, x Member) Member {
+func (r *reader) account(n *yamlnode.Node, what, s string, x Member) Member {
 	name, id, ok := strings.Cut(s, "#")
 	shape := accountName()
 	x.Kind = MemberUser
 	if strings.Contains(name, "/") {
 		x.Kind, shape = MemberTeam, teamName()
 	}
-	if !ok || !number().MatchString(id) {
+	if !ok || !number.MatchString(id) {
 		r.complain(n, "%s %q has no number, want NAME#NUMBER: names change hands", what, scalar(n))
 	}
 	if !shape.MatchString(name) {
@@ -194,9 +200,9 @@ func (r *reader) rules(e *Environment, m mapping) {
 		e.MaxAge = r.age(n, "approval-max-age")
 	}
 	e.Separate = r.flag(m.get("separate"), "separate")
-	e.Baseline = r.exact(m.get("baseline"), "baseline", commit())
+	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
 	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
-		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath()))
+		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath))
 	}
 	if n := m.get("protection"); n != nil {
 		e.Unguarded = r.choice(n, "protection", "platform", "approvals") == "approvals"
@@ -217,10 +223,10 @@ func (r *reader) rules(e *Environment, m mapping) {
 	}
 }
 
-func (r *reader) rule(n ast.Node) Rule {
+func (r *reader) rule(n *yamlnode.Node) Rule {
 	m := r.mapping(n, "approvals", "group", "count", "veto")
 	r.require(m, n, "approvals", "group")
-	x := Rule{Group: r.text(m.get("group"), "group"), Line: line(start(n)), Veto: r.flag(m.get("veto"), "veto")}
+	x := Rule{Group: r.text(m.get("group"), "group"), Line: line(n), Veto: r.flag(m.get("veto"), "veto")}
 	switch {
 	case x.Veto && m.get("count") != nil:
 		r.complain(m.get("count"), "veto and count exclude each other: a veto asks for no yes")
@@ -233,10 +239,10 @@ func (r *reader) rule(n ast.Node) Rule {
 	return x
 }
 
-func (r *reader) breakGlass(n ast.Node) *BreakGlass {
+func (r *reader) breakGlass(n *yamlnode.Node) *BreakGlass {
 	m := r.mapping(n, "break-glass", "group", "count", "max-age")
 	r.require(m, n, "break-glass", "group")
-	b := &BreakGlass{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(start(n))}
+	b := &BreakGlass{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
 	if x := m.get("count"); x != nil {
 		if b.Count = r.count(x); b.Count < 2 {
 			r.complain(x, "break-glass asks for two people at least")
@@ -248,16 +254,16 @@ func (r *reader) breakGlass(n ast.Node) *BreakGlass {
 	return b
 }
 
-func (r *reader) count(n ast.Node) int {
+func (r *reader) count(n *yamlnode.Node) int {
 	s := r.text(n, "count")
 	c, err := strconv.Atoi(s)
-	if s != "" && (err != nil || !number().MatchString(s) || c > maxCount) {
+	if s != "" && (err != nil || !number.MatchString(s) || c > maxCount) {
 		r.complain(n, "count %q, want a number from 1 to %d", s, maxCount)
 	}
 	return c
 }
 
-func (r *reader) age(n ast.Node, what string) time.Duration {
+func (r *reader) age(n *yamlnode.Node, what string) time.Duration {
 	s := r.text(n, what)
 	d, err := ParseAge(s)
 	if s != "" && err != nil {
@@ -266,72 +272,114 @@ func (r *reader) age(n ast.Node, what string) time.Duration {
 	return d
 }
 
-func (r *reader) flag(n ast.Node, what string) bool {
+func (r *reader) flag(n *yamlnode.Node, what string) bool {
 	if n == nil {
 		return false
 	}
-	b, ok := n.(*ast.BoolNode)
-	if !ok {
+	if n.Kind != yamlnode.Scalar || n.Type != yamlnode.Boolean {
 		r.complain(n, "%s is neither true nor false", what)
 		return false
 	}
-	return b.Value
+	return strings.EqualFold(n.Text, "true")
 }
 
 // whole complains about what one part of the file says and another makes
 // impossible or meaningless.
 func (r *reader) whole(p *Policy) {
+	groups := make(map[string]Group, len(p.Groups))
+	for _, g := range p.Groups {
+		groups[g.Name] = g
+	}
+	names := slices.Sorted(maps.Keys(groups))
+	r.owned(p)
 	for _, e := range p.Environments {
 		seen := map[string]bool{}
 		for _, x := range e.Approvals {
-			r.asked(p, x.Group, x.Count, x.Line)
+			r.asked(groups, names, x)
 			if seen[x.Group] {
-				r.complainAt(x.Line, "group %q is asked twice for %q", x.Group, e.Name)
+				r.complainAt(x.Line, 0, "group %q is asked twice for %q", x.Group, e.Name)
 			}
 			seen[x.Group] = true
 		}
 		if b := e.BreakGlass; b != nil {
-			r.asked(p, b.Group, b.Count, b.Line)
+			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})
 		}
 	}
 	for _, g := range p.Groups {
 		r.reachable(p, g)
 	}
 	if len(p.Groups) == 0 && len(p.People)+len(p.Agents)+len(p.ApproveIn) > 0 {
-		r.complainAt(1, "people, agents and approve-in mean nothing without groups")
+		r.complainAt(1, 0, "people, agents and approve-in mean nothing without groups")
 	}
 	r.distinct(p)
 }
 
-func (r *reader) asked(p *Policy, name string, count, line int) {
-	g, ok := p.Group(name)
+func (r *reader) asked(groups map[string]Group, names []string, x Rule) {
+	g, ok := groups[x.Group]
 	if !ok {
-		var names []string
-		for _, g := range p.Groups {
-			names = append(names, g.Name)
-		}
-		if name != "" {
-			r.complainAt(line, "no group is called %q%s", name, DidYouMean(name, names))
+		if x.Group != "" {
+			r.complainAt(x.Line, 0, "no group is called %q%s", x.Group, suggestion{x.Group, names})
 		}
 		return
 	}
-	if slices.ContainsFunc(g.Members, func(m Member) bool { return m.Kind == MemberTeam || m.Kind == MemberRole }) {
-		return // how many these are, only the platform knows
-	}
-	if n := p.humans(g); n < count {
-		r.complainAt(line, "%d of group %q are asked for, and its members are %d people: nobody could ever enter", count, name, n)
+	if n, known := r.humans(g); known && n < x.Count {
+		r.complainAt(x.Line, 0, "%d of group %q are asked for, and its members are %d people: nobody could ever enter", x.Count, x.Group, n)
 	}
 }
 
-// humans is how many people the members of g are, if each is somebody alone.
-func (p *Policy) humans(g Group) int {
-	who := map[string]bool{}
-	for _, m := range g.Members {
-		if x := p.person(Account{Host: m.Host, ID: m.ID}); x != "" {
-			who[x] = true
+// owned notes whose each account and address of the policy is.
+func (r *reader) owned(p *Policy) {
+	r.owners, r.crowds = map[string]string{}, map[string]int{}
+	for _, x := range p.People {
+		for _, a := range x.Accounts {
+			r.owners[a.Key()] = x.Name
+		}
+		for _, e := range x.Emails {
+			r.owners[foldAddress(e)] = x.Name
 		}
 	}
-	return len(who)
+}
+
+// humans is how many people the members of g are, if each is somebody alone: of
+// a team or a role, only the platform knows.
+func (r *reader) humans(g Group) (n int, known bool) {
+	if slices.ContainsFunc(g.Members, func(m Member) bool { return m.Kind == MemberTeam || m.Kind == MemberRole }) {
+		return 0, false
+	}
+	if n, done := r.crowds[g.Name]; done {
+		return n, true
+	}
+	who := map[string]bool{}
+	for _, m := range g.Members {
+		switch x, owned := r.owner(m); {
+		case owned:
+			who[x] = true
+		case len(r.owners) == 0 && m.ID != "":
+			who[Account{Host: m.Host, ID: m.ID}.Key()] = true
+		}
+	}
+	r.crowds[g.Name] = len(who)
+	return len(who), true
+}
+
+// owner returns the person whose account or address m is.
+func (r *reader) owner(m Member) (string, bool) {
+	if x, ok := r.owners[Account{Host: m.Host, ID: m.ID}.Key()]; ok {
+		return x, true
+	}
+	x, ok := r.owners[foldAddress(m.ID)]
+	return x, ok
+}
+
+// foldAddress returns one text for all that equalAddress takes for one.
+func foldAddress(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, s)
 }
 
 // reachable wants a way for every member to say yes.
@@ -345,17 +393,15 @@ func (r *reader) reachable(p *Policy, g Group) {
 		case m.Kind == 0:
 		case m.Kind == MemberEmail:
 			if !slices.Contains(g.Sources, BySignature) {
-				r.complainAt(m.Line, "%q can only sign, and sources of group %q have no %s", m, g.Name, BySignature)
+				r.complainAt(m.Line, 0, "%q can only sign, and sources of group %q have no %s", m, g.Name, BySignature)
 			}
-			if !slices.ContainsFunc(p.People, func(x Person) bool {
-				return slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, m.ID) })
-			}) {
-				r.complainAt(m.Line, "%q stands under no name in people, which says whose accounts it belongs to; else its owner could approve a change of his own", m)
+			if r.owners[foldAddress(m.ID)] == "" {
+				r.complainAt(m.Line, 0, "%q stands under no name in people, which says whose accounts it belongs to; else its owner could approve a change of his own", m)
 			}
 		case slices.Contains(g.Sources, ByReview):
 		case slices.Contains(g.Sources, ByWorkflow) && hosts[m.Host]:
 		default:
-			r.complainAt(m.Line, "%q has no way to approve: name a workflow of %s under approve-in, or %s under sources", m, m.Host, ByReview)
+			r.complainAt(m.Line, 0, "%q has no way to approve: name a workflow of %s under approve-in, or %s under sources", m, m.Host, ByReview)
 		}
 	}
 }
@@ -374,7 +420,7 @@ func (r *reader) distinct(p *Policy) {
 		}
 		for _, k := range keys {
 			if o, ok := owner[k]; ok {
-				r.complainAt(x.Line, "%q is %s and %s", k, o, x.Name)
+				r.complainAt(x.Line, 0, "%q is %s and %s", k, fault.Cut(o), fault.Cut(x.Name))
 			}
 			owner[k] = x.Name
 		}
@@ -388,6 +434,6 @@ func (r *reader) distinct(p *Policy) {
 		}
 	}
 	if len(hosts) > 1 && len(p.People) == 0 {
-		r.complainAt(p.Groups[0].Line, "members come from %d platforms; name who is who under people, else one person could count on each", len(hosts))
+		r.complainAt(p.Groups[0].Line, 0, "members come from %d platforms; name who is who under people, else one person could count on each", len(hosts))
 	}
 }

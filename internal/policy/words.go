@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"fmt"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +11,9 @@ import (
 func DidYouMean(s string, of []string) string {
 	best, at := "", 3
 	for _, o := range of {
+		if len(s)-len(o) >= at || len(o)-len(s) >= at {
+			continue // as many edits at least
+		}
 		if d := distance(s, o); d < at {
 			best, at = o, d
 		}
@@ -73,28 +75,4 @@ func foreign(b []byte) (line, column int, what string) {
 		b = b[n:]
 	}
 	return 0, 0, ""
-}
-
-// deep reports whether the text can nest deeper than MaxDepth, by brackets or
-// by indentation, before a parser recurses into it.
-func deep(raw []byte) bool {
-	brackets := 0
-	for _, l := range bytes.Split(raw, []byte("\n")) {
-		indent := len(l) - len(bytes.TrimLeft(l, " -"))
-		if indent > 8*MaxDepth {
-			return true
-		}
-		for _, c := range l {
-			switch c {
-			case '{', '[':
-				brackets++
-			case '}', ']':
-				brackets--
-			}
-			if brackets > MaxDepth {
-				return true
-			}
-		}
-	}
-	return false
 }

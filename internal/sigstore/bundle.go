@@ -1,17 +1,11 @@
 package sigstore
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/sha256"
 	"crypto/x509"
-	"errors"
-	"io"
 	"slices"
-	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	in_toto "github.com/in-toto/attestation/go/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -54,7 +48,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	var pb protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &pb); err != nil {
-		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", err)
+		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Brief(err))
 	}
 	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
 		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)
@@ -64,7 +58,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	b, err := bundle.NewBundle(&pb)
 	if err != nil {
-		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", err)
+		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", fault.Brief(err))
 	}
 	e, err := newEntity(b)
 	if err != nil {
@@ -79,46 +73,6 @@ func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = reject(fault.InternalError, "reading bundle: panic: %v", p)
 	}
-}
-
-// checkDialect refuses JSON that two readers could read differently: duplicate
-// keys, bytes that are no UTF-8, trailing bytes, deep nesting, and the
-// spellings that proto3 JSON tolerates but does not write (snake_case names,
-// enumerations as numbers).
-func checkDialect(raw []byte) error {
-	d := jsontext.NewDecoder(bytes.NewBuffer(raw))
-	for {
-		t, err := d.ReadToken()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return reject(fault.Malformed, "reading bundle: %w", err)
-		}
-		if d.StackDepth() > MaxDepth {
-			return reject(fault.Limit, "bundle is nested deeper than %d", MaxDepth)
-		}
-		if d.StackDepth() == 0 && d.InputOffset() < int64(len(raw)) && len(bytes.TrimSpace(raw[d.InputOffset():])) > 0 {
-			return reject(fault.Malformed, "bundle has bytes after its end")
-		}
-		if err := checkToken(d, t); err != nil {
-			return err
-		}
-	}
-}
-
-func checkToken(d *jsontext.Decoder, t jsontext.Token) error {
-	kind, n := d.StackIndex(d.StackDepth())
-	if kind != '{' || n == 0 {
-		return nil
-	}
-	if n%2 == 1 && t.Kind() == '"' && strings.Contains(t.String(), "_") {
-		return reject(fault.Malformed, "bundle has key %q, want the proto3 JSON name", t.String())
-	}
-	if n%2 == 0 && t.Kind() == '0' && strings.HasSuffix(string(d.StackPointer()), "/algorithm") {
-		return reject(fault.Malformed, "bundle has number %s for an algorithm, want its name", t.String())
-	}
-	return nil
 }
 
 func checkCounts(pb *protobundle.Bundle) error {
@@ -174,50 +128,25 @@ func (b Bundle) ContentDigest() subject.Digest {
 		return subject.Digest{}
 	}
 	if p := b.Payload(); p != nil {
-		return sha256.Sum256(p)
+		return subject.Sum(p)
 	}
-	return sha256.Sum256(b.entity.signature.Signature())
+	return subject.Sum(b.entity.signature.Signature())
 }
 
-// Claims reports whether the unverified statement names d. It serves to find
-// bundles worth verifying, never to believe them.
-func (b Bundle) Claims(d subject.Digest) bool {
+// Claims returns what the bundle says it is about, unverified. It serves to
+// find bundles worth verifying and to explain a refusal, never to believe them.
+func (b Bundle) Claims() []statement.Descriptor {
 	if b.entity == nil {
-		return false
+		return nil
 	}
-	if b.entity.envelope == nil {
-		m := b.entity.signature.MessageSignatureContent()
-		return m != nil && bytes.Equal(m.Digest(), d[:])
+	if b.entity.envelope != nil {
+		return b.entity.envelope.statement.Subject
 	}
-	return b.entity.envelope.names(d)
-}
-
-// AttestedAs returns the digest under which the unverified statement names
-// name. It serves to explain a refusal, nothing else.
-func (b Bundle) AttestedAs(name string) (subject.Digest, bool) {
-	if b.entity == nil || b.entity.envelope == nil {
-		return subject.Digest{}, false
+	d, err := signedDigest(b.entity.signature.MessageSignatureContent())
+	if err != nil {
+		return nil
 	}
-	for _, s := range b.entity.envelope.statement.Subject {
-		if s.Name == name {
-			d, err := subject.ParseHex(s.Digest["sha256"])
-			return d, err == nil
-		}
-	}
-	return subject.Digest{}, false
-}
-
-// NamesOtherDigest reports whether the bundle is about something by a digest
-// other than SHA-256, so that only reading the artifact tells whether it is.
-func (b Bundle) NamesOtherDigest() bool {
-	if b.entity == nil {
-		return false
-	}
-	if b.entity.envelope == nil {
-		m := b.entity.signature.MessageSignatureContent()
-		return m != nil && len(m.Digest()) != sha256.Size
-	}
-	return slices.ContainsFunc(b.entity.envelope.statement.Subject, onlyLonger)
+	return []statement.Descriptor{{Digest: map[string]string{d.Algorithm().String(): d.Hex()}}}
 }
 
 // entity is a bundle in the form that sigstore-go verifies, with every part
@@ -234,7 +163,7 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	e := &entity{Bundle: b}
 	var err error
 	if e.entries, err = b.TlogEntries(); err != nil {
-		return nil, reject(fault.TLog, "reading log entries: %w", err)
+		return nil, reject(fault.TLog, "reading log entries: %w", fault.Brief(err))
 	}
 	if err = checkEntries(e.entries); err != nil {
 		return nil, err
@@ -243,11 +172,11 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 		return nil, err
 	}
 	if e.content, err = b.VerificationContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading verification material: %w", err)
+		return nil, reject(fault.Malformed, "reading verification material: %w", fault.Brief(err))
 	}
 	dropNameExtension(e.content.Certificate())
 	if e.signature, err = b.SignatureContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading signature: %w", err)
+		return nil, reject(fault.Malformed, "reading signature: %w", fault.Brief(err))
 	}
 	if env := b.GetDsseEnvelope(); env != nil {
 		if e.envelope, err = newEnvelope(e.signature.EnvelopeContent().RawEnvelope(), env.GetPayload()); err != nil {
@@ -265,6 +194,12 @@ func dropNameExtension(leaf *x509.Certificate) {
 	if leaf != nil {
 		leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, oidSAN.Equal)
 	}
+}
+
+// onlyPromised reports whether an entry of the bundle has the log's promise and
+// no proof that the log kept it.
+func (e *entity) onlyPromised() bool {
+	return slices.ContainsFunc(e.entries, func(t *tlog.Entry) bool { return !t.HasInclusionProof() })
 }
 
 func checkLeafSize(pb *protobundle.Bundle) error {
@@ -304,14 +239,13 @@ type envelope struct {
 	sig       []byte
 	payload   []byte
 	statement statement.Statement
-	digests   map[subject.Digest]struct{}
 }
 
 func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	sig, err := raw.Signatures[0], error(nil)
 	e := &envelope{raw: raw, payload: payload}
 	if e.sig, err = decodeSignature(sig.Sig); err != nil {
-		return nil, reject(fault.SignatureInvalid, "reading signature: %w", err)
+		return nil, reject(fault.SignatureInvalid, "reading signature: %w", fault.Brief(err))
 	}
 	if raw.PayloadType != statement.PayloadType {
 		return nil, reject(fault.Statement, "envelope has payload type %q, want %q", raw.PayloadType, statement.PayloadType)
@@ -319,17 +253,8 @@ func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	if e.statement, err = statement.Parse(payload); err != nil {
 		return nil, &Rejection{Code: fault.Of(err).Code, Err: err}
 	}
-	e.digests = make(map[subject.Digest]struct{}, len(e.statement.Subject))
-	for _, s := range e.statement.Subject {
-		if d, err := subject.ParseHex(s.Digest["sha256"]); err == nil {
-			e.digests[d] = struct{}{}
-		}
-	}
 	return e, nil
 }
-
-// names reports whether one of the subjects has the digest.
-func (e *envelope) names(d subject.Digest) bool { _, ok := e.digests[d]; return ok }
 
 func (e *envelope) Signature() []byte                                       { return e.sig }
 func (e *envelope) EnvelopeContent() verify.EnvelopeContent                 { return e }

@@ -12,8 +12,6 @@
 package sigstore
 
 import (
-	"fmt"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -38,6 +36,9 @@ type Requirements struct {
 	Timestamps int  // timestamp authorities that signed a time
 	Timed      bool // a time is required, from an authority or under a log's promise
 	Proofs     bool // every log entry carries an inclusion proof, not only a promise
+	// Intermediates accepts certificates between the root and the signer from the
+	// bundle, for an authority whose trusted root holds its root alone.
+	Intermediates bool
 }
 
 // The requirements of the known arrangements.
@@ -57,6 +58,7 @@ var (
 type Rejection struct {
 	Code fault.Code
 	Err  error
+	Hint string // the next step, where the reason has one of its own
 }
 
 // Error returns the reason.
@@ -66,5 +68,5 @@ func (r *Rejection) Error() string { return r.Err.Error() }
 func (r *Rejection) Unwrap() error { return r.Err }
 
 func reject(code fault.Code, format string, args ...any) error {
-	return &Rejection{Code: code, Err: fmt.Errorf(format, args...)}
+	return &Rejection{Code: code, Err: fault.Errorf(format, args...)}
 }

@@ -2,16 +2,22 @@ package statement
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
+// A reader goes through a statement once.
+type reader struct{ *strictjson.Reader }
+
 // Parse reads a statement in one pass. It refuses what New would never write:
 // other types, unknown members of the statement or of a subject, a member twice
-// or in another case, subjects without a digest, and everything that StrictJSON
-// refuses.
+// or in another case, subjects without a digest, and everything that package
+// strictjson refuses. A member that may be absent may be null as well: in proto3
+// JSON, which the specification is written in, the two are one.
 //
 // The specification lets a reader ignore unknown members. A gate cannot: a
 // member that it skips may be the one that another reader believes.
@@ -19,26 +25,33 @@ func Parse(payload []byte) (Statement, error) {
 	if len(payload) > MaxBytes {
 		return Statement{}, fault.New(fault.Refused, fault.Limit, "", "statement has %d bytes, at most %d are allowed", len(payload), MaxBytes)
 	}
-	r := newReader(payload, MaxDepth)
+	r := reader{strictjson.NewReader(payload, MaxDepth)}
 	s, err := r.statement()
 	if err != nil {
 		return Statement{}, err
 	}
-	if err := r.end(); err != nil {
+	if err := r.End(); err != nil {
 		return Statement{}, err
 	}
 	if err := s.check(); err != nil {
 		return Statement{}, err
 	}
+	if s.Predicate == nil {
+		s.Predicate = json.RawMessage(noPredicate)
+	}
 	return s, nil
 }
 
-func (r *reader) statement() (s Statement, err error) {
-	if err := r.enter('{', "statement"); err != nil {
+// noPredicate is the predicate of a statement that has none: the specification
+// makes it the same to leave it out, to leave it unset and to leave it empty.
+const noPredicate = "{}"
+
+func (r reader) statement() (s Statement, err error) {
+	if err := r.Enter(strictjson.Object, "statement"); err != nil {
 		return s, err
 	}
 	for {
-		name, more, err := r.member()
+		name, more, err := r.Member()
 		if err != nil || !more {
 			return s, err
 		}
@@ -48,14 +61,14 @@ func (r *reader) statement() (s Statement, err error) {
 	}
 }
 
-func (r *reader) statementMember(s *Statement, name string) (err error) {
+func (r reader) statementMember(s *Statement, name string) (err error) {
 	switch name {
 	case "_type":
 		s.Type, err = r.statementType()
 	case "subject":
 		s.Subject, err = r.subjects()
 	case "predicateType":
-		s.PredicateType, err = r.string("predicateType")
+		s.PredicateType, err = r.String("predicateType")
 	case "predicate":
 		s.Predicate, err = r.predicate()
 	default:
@@ -64,27 +77,31 @@ func (r *reader) statementMember(s *Statement, name string) (err error) {
 	return err
 }
 
-func (r *reader) statementType() (string, error) {
-	if k := r.dec.PeekKind(); k != '"' && startsValue(k) {
-		return "", fault.New(fault.Refused, fault.Statement, "", "_type is a JSON %s, want %q", kindName(k), TypeV1)
+func (r reader) statementType() (string, error) {
+	if k := r.Peek(); k != strictjson.String && strictjson.IsValue(k) {
+		return "", fault.New(fault.Refused, fault.Statement, "", "_type is a JSON %s, want %q", strictjson.Name(k), TypeV1)
 	}
-	return r.string("_type")
+	return r.String("_type")
 }
 
-func (r *reader) predicate() ([]byte, error) {
-	if err := r.want('{', "predicate"); err != nil {
+// predicate reads the predicate. One that is null is the empty one.
+func (r reader) predicate() ([]byte, error) {
+	if null, err := r.Null(); null || err != nil {
 		return nil, err
 	}
-	b, err := r.value()
+	if err := r.Want(strictjson.Object, "predicate"); err != nil {
+		return nil, err
+	}
+	b, err := r.Value()
 	return bytes.Clone(b), err
 }
 
-func (r *reader) subjects() (list []Descriptor, err error) {
-	if err := r.enter('[', "subject"); err != nil {
+func (r reader) subjects() (list []Descriptor, err error) {
+	if err := r.Enter(strictjson.Array, "subject"); err != nil {
 		return nil, err
 	}
 	for {
-		more, err := r.element()
+		more, err := r.Element()
 		if err != nil || !more {
 			return list, err
 		}
@@ -101,12 +118,12 @@ func (r *reader) subjects() (list []Descriptor, err error) {
 
 // descriptor reads one in-toto ResourceDescriptor. Members that nothing here
 // reads are still read strictly.
-func (r *reader) descriptor() (d Descriptor, err error) {
-	if err := r.enter('{', "element of subject"); err != nil {
+func (r reader) descriptor() (d Descriptor, err error) {
+	if err := r.Enter(strictjson.Object, "element of subject"); err != nil {
 		return d, err
 	}
 	for {
-		name, more, err := r.member()
+		name, more, err := r.Member()
 		if err != nil || !more {
 			return d, err
 		}
@@ -116,46 +133,57 @@ func (r *reader) descriptor() (d Descriptor, err error) {
 	}
 }
 
-func (r *reader) descriptorMember(d *Descriptor, name string) (err error) {
+func (r reader) descriptorMember(d *Descriptor, name string) (err error) {
 	switch name {
 	case "name":
-		d.Name, err = r.string("name of a subject")
+		d.Name, err = r.optional("name of a subject")
 	case "uri":
-		d.URI, err = r.string("uri of a subject")
+		d.URI, err = r.optional("uri of a subject")
 	case "digest":
 		d.Digest, err = r.digests()
 	case "content", "downloadLocation", "mediaType":
-		_, err = r.string(name)
+		_, err = r.optional(name + " of a subject")
 	case "annotations":
-		err = r.skipObject("annotations of a subject")
+		err = r.annotations()
 	default:
 		err = unknown("subject", name)
 	}
 	return err
 }
 
-func (r *reader) skipObject(what string) error {
-	if err := r.want('{', what); err != nil {
+// optional reads a string, or a null as the empty string.
+func (r reader) optional(what string) (string, error) {
+	if null, err := r.Null(); null || err != nil {
+		return "", err
+	}
+	return r.String(what)
+}
+
+func (r reader) annotations() error {
+	if null, err := r.Null(); null || err != nil {
 		return err
 	}
-	_, err := r.value()
+	if err := r.Want(strictjson.Object, "annotations of a subject"); err != nil {
+		return err
+	}
+	_, err := r.Value()
 	return err
 }
 
-func (r *reader) digests() (map[string]string, error) {
-	if err := r.enter('{', "digest of a subject"); err != nil {
+func (r reader) digests() (map[string]string, error) {
+	if err := r.Enter(strictjson.Object, "digest of a subject"); err != nil {
 		return nil, err
 	}
 	set := make(map[string]string, 1)
 	for {
-		alg, more, err := r.member()
+		alg, more, err := r.Member()
 		if err != nil || !more {
 			return set, err
 		}
 		if len(set) == MaxSubjectDigests {
 			return nil, fault.New(fault.Refused, fault.Limit, "", "a subject has more than %d digests", MaxSubjectDigests)
 		}
-		if set[alg], err = r.string("digest of a subject"); err != nil {
+		if set[alg], err = r.String("digest of a subject"); err != nil {
 			return nil, err
 		}
 	}

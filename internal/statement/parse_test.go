@@ -68,13 +68,37 @@ func TestParse_reads_what_was_signed(t *testing.T) {
 
 func TestParse_accepts_the_rest_of_the_specification(t *testing.T) {
 	wantParses(t, "white space", " \n{ \"_type\" : "+good[len(`{"_type":`):]+"\r\n\t ")
-	wantParses(t, "no predicate", spoil(t, `,"predicate":{"run":9007199254740993,"list":[1,{"a":2}]}`, ""))
 	wantParses(t, "descriptor", spoil(t, `"name":"a"`, `"uri":"pkg:x","downloadLocation":"https://x","mediaType":"t","content":"AA==","annotations":{"a":{"b":[1,null]}}`))
 	wantParses(t, "escapes", spoil(t, `"name"`, `"n\u0061me"`))
 	s := wantParses(t, "spaces around the predicate", spoil(t, `"predicate":{`, "\"predicate\" \n: \t{"))
 	if got, want := string(s.Predicate), `{"run":9007199254740993,"list":[1,{"a":2}]}`; got != want {
 		t.Errorf("predicate = %s, want %s", got, want)
 	}
+}
+
+// In proto3 JSON, null and absent are one; so are an empty predicate and none.
+func TestParse_null_is_absent(t *testing.T) {
+	const predicate = `,"predicate":{"run":9007199254740993,"list":[1,{"a":2}]}`
+	for name, p := range map[string]string{"absent": "", "null": `,"predicate":null`, "empty": `,"predicate":{}`} {
+		if s := wantParses(t, name, spoil(t, predicate, p)); string(s.Predicate) != "{}" {
+			t.Errorf("%s: predicate = %s, want {}", name, s.Predicate)
+		}
+	}
+	want := wantParses(t, "no name", spoil(t, `"name":"a",`, ""))
+	for _, member := range []string{"name", "uri", "content", "downloadLocation", "mediaType", "annotations"} {
+		got := wantParses(t, member+" null", spoil(t, `"name":"a"`, `"`+member+`":null`))
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s null: got %+v, want %+v", member, got, want)
+		}
+	}
+	for _, member := range []string{`"_type":null,"x"`, `"predicateType":null,"x"`, `"subject":null,"x"`} {
+		if _, err := Parse([]byte(strings.Replace(good, `{"_type"`, `{`+member, 1))); err == nil {
+			t.Errorf("%s is read", member)
+		}
+	}
+	wantCode(t, "digest null", spoil(t, `"digest":{"sha256":"`+hexA+`"}`, `"digest":null`), fault.Malformed)
+	wantCode(t, "null twice", spoil(t, `"name":"a"`, `"name":null,"name":"a"`), fault.Malformed)
+	wantCode(t, "predicate null twice", spoil(t, `"predicate":{`, `"predicate":null,"predicate":{`), fault.Malformed)
 }
 
 func TestB02_unknown_or_missing_type(t *testing.T) {
@@ -108,9 +132,9 @@ func TestB04_payload_that_is_no_statement(t *testing.T) {
 		wantCode(t, fmt.Sprintf("%.60q", p), p, fault.Malformed)
 	}
 	for _, c := range [][2]string{
-		{`"name":"a"`, "\"name\":\"\xff\""}, {`"name":"a"`, `"name":"\ud800"`}, {`"name":"a"`, "\"name\":\"\x01\""}, {`"name":"a"`, `"name":1`}, {`"name":"a"`, `"name":null`},
+		{`"name":"a"`, "\"name\":\"\xff\""}, {`"name":"a"`, `"name":"\ud800"`}, {`"name":"a"`, "\"name\":\"\x01\""}, {`"name":"a"`, `"name":1`},
 		{`{"a":2}`, "{\"\xc0\x80\":2}"}, {`{"a":2}`, "{'a':2}"}, {`{"a":2}`, "{a:2}"}, {`{"a":2}`, `{"a":02}`}, {`{"a":2}`, `{"a":NaN}`}, {`{"a":2}`, `{"a":2,}`},
-		{`"predicate":{`, `"predicate":null,"x":{`}, {`"predicate":{`, `"predicate":[{`}, {`"subject":[`, `"subject":{},"x":[`}, {`{"name":"a",`, `1,{"name":"a",`},
+		{`"predicate":{`, `"predicate":[{`}, {`"subject":[`, `"subject":{},"x":[`}, {`{"name":"a",`, `1,{"name":"a",`},
 		{`{"sha256":`, `["sha256"],"x":{"sha256":`}, {`"` + hexA + `"`, "1"}, {`"name":"a"`, `"annotations":[]`}, {`"name":"a"`, `"content":{}`},
 	} {
 		wantCode(t, c[1], spoil(t, c[0], c[1]), fault.Malformed)
@@ -205,8 +229,9 @@ func TestE03_digest_of_another_length(t *testing.T) {
 		"not hexadecimal":     `"sha256":"g` + hexA[1:] + `"`,
 		"prefix":              `"sha256":"sha256:` + hexA[7:] + `"`,
 		"truncated SHA-512":   `"sha512":"` + hexA + `"`,
-		"SHA-1 of 64":         `"sha1":"` + hexA + `"`,
-		"commit of 41":        `"gitCommit":"` + hexA[:41] + `"`,
+		"upper case":          `"sha256":"` + strings.ToUpper(hexA) + `"`,
+		"SHA-512 upper case":  entry + `,"sha512":"` + strings.ToUpper(hexA+hexA) + `"`,
+		"commit, other case":  entry + `,"gitcommit":"` + hexA[:40] + `"`,
 		"other case":          `"SHA256":"` + hexA + `"`,
 		"other case as well":  `"Sha256":"` + strings.Repeat("0", 64) + `",` + entry,
 		"good one beside bad": entry + `,"sha512":"` + hexA + `"`,
@@ -217,7 +242,7 @@ func TestE03_digest_of_another_length(t *testing.T) {
 	wantCode(t, "no set", spoil(t, `,"digest":{`+entry+`}`, ""), fault.SubjectMismatch)
 	for name, digest := range map[string]string{
 		"SHA-256": entry, "SHA-512": `"sha512":"` + hexA + hexA + `"`, "SHA-1": `"sha1":"` + hexA[:40] + `"`,
-		"SHA-1 commit": `"gitCommit":"` + hexA[:40] + `"`, "SHA-256 commit": `"gitCommit":"` + hexA + `"`, "other": `"dirHash1":"h1:x="`,
+		"SHA-1 commit": `"gitCommit":"` + hexA[:40] + `"`, "short commit": entry + `,"gitCommit":"abc1234"`, "SHA-1 of nobody": entry + `,"sha1":"?"`, "SHA-256 commit": `"gitCommit":"` + hexA + `"`, "other": `"dirHash1":"h1:x="`,
 	} {
 		wantParses(t, name, spoil(t, entry, digest))
 	}
@@ -228,27 +253,16 @@ func TestE03_digest_of_another_length(t *testing.T) {
 func TestE03_the_same_digest_is_named_each_time(t *testing.T) {
 	p := spoil(t, `"sha256":"`+hexA+`"`, `"sha512":"1","sha256":"2","sha1":"3","sha384":"4"`)
 	for range 50 {
-		if _, err := Parse([]byte(p)); err == nil || !strings.Contains(err.Error(), "sha1") {
-			t.Fatalf("got %v, want an error about sha1", err)
+		if _, err := Parse([]byte(p)); err == nil || !strings.Contains(err.Error(), "sha256") {
+			t.Fatalf("got %v, want an error about sha256", err)
 		}
 	}
 }
 
-func TestStrictJSON(t *testing.T) {
-	for _, s := range []string{`{}`, `[]`, `1`, `"a"`, `null`, ` {"a":[{"a":1},{"a":2}]} `, `[[[]]]`} {
-		if err := StrictJSON([]byte(s), 3); err != nil {
-			t.Errorf("StrictJSON(%q) = %v, want nil", s, err)
-		}
-	}
-	for s, code := range map[string]fault.Code{
-		`{"a":1,"a":1}`: fault.Malformed, `[{"a":1,"\u0061":1}]`: fault.Malformed, "": fault.Malformed, `{} {}`: fault.Malformed, `{}x`: fault.Malformed,
-		"\"\xff\"": fault.Malformed, "\ufeff{}": fault.Malformed, `[1`: fault.Malformed, `[[[[]]]]`: fault.Limit, `{"a":{"a":{"a":{}}}}`: fault.Limit,
-		`{"` + strings.Repeat("k", 5000) + `":{"a":1,"a":2}}`: fault.Malformed,
-	} {
-		err := StrictJSON([]byte(s), 3)
-		if err == nil || fault.Of(err).Code != code || len(err.Error()) > 1000 {
-			t.Errorf("StrictJSON(%.40q) = %.1000v, want %s", s, err, code)
-		}
+func TestE03_upper_case_is_named(t *testing.T) {
+	_, err := Parse([]byte(spoil(t, hexA, strings.ToUpper(hexA))))
+	if err == nil || !strings.Contains(err.Error(), "upper case") {
+		t.Errorf("got %v, want it to say upper case", err)
 	}
 }
 
@@ -273,7 +287,7 @@ func TestBatches(t *testing.T) {
 func subjects(n int) []subject.Subject {
 	list := make([]subject.Subject, n)
 	for i := range list {
-		list[i] = subject.Subject{Name: fmt.Sprintf("dist/file-%d.tar.gz", i), Digest: subject.Digest{byte(i), byte(i >> 8)}}
+		list[i] = subject.Subject{Name: fmt.Sprintf("dist/file-%d.tar.gz", i), Digest: subject.SHA256([32]byte{byte(i), byte(i >> 8)})}
 	}
 	return list
 }

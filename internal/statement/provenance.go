@@ -2,12 +2,11 @@ package statement
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"reflect"
-
-	jsonv2 "github.com/go-json-experiment/json"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
 // ProvenanceV1 is the predicate type of SLSA Provenance v1.
@@ -64,16 +63,11 @@ func (s Statement) Provenance() (Provenance, error) {
 	if s.PredicateType != ProvenanceV1 {
 		return Provenance{}, fault.New(fault.Refused, fault.Predicate, "", "predicate type is %q, want %q", s.PredicateType, ProvenanceV1)
 	}
-	if err := object(s.Predicate, "provenance"); err != nil {
+	var p Provenance
+	if err := strictjson.Decode(s.Predicate, MaxDepth, "provenance", &p); errors.Is(err, strictjson.ErrMistyped) {
+		return Provenance{}, fault.New(fault.Refused, fault.Predicate, "", "%w", err)
+	} else if err != nil {
 		return Provenance{}, err
-	}
-	var p, folded Provenance
-	if err := jsonv2.Unmarshal(s.Predicate, &p); err != nil {
-		return Provenance{}, fault.New(fault.Refused, fault.Predicate, "", "provenance: %w", err)
-	}
-	err := jsonv2.Unmarshal(s.Predicate, &folded, jsonv2.MatchCaseInsensitiveNames(true))
-	if err != nil || !reflect.DeepEqual(p, folded) {
-		return Provenance{}, fault.New(fault.Refused, fault.Malformed, "", "provenance has a field that differs from a known one only in case")
 	}
 	if err := p.check(); err != nil {
 		return Provenance{}, err

@@ -33,6 +33,7 @@ const (
 	MaxSubjects       = 1024     // subjects of one statement
 	MaxSubjectDigests = 32       // digests of one subject
 	MaxBytes          = 16 << 20 // bytes of one payload
+	MaxDepth          = 100      // levels of objects and arrays
 )
 
 // Descriptor is a subject as a statement names it.
@@ -48,7 +49,7 @@ type Statement struct {
 	Type          string          `json:"_type"`
 	Subject       []Descriptor    `json:"subject"`
 	PredicateType string          `json:"predicateType"`
-	Predicate     json.RawMessage `json:"predicate,omitempty"`
+	Predicate     json.RawMessage `json:"predicate,omitempty"` // {} if it was left out or null
 }
 
 // New returns the bytes of a v1 statement about subjects. predicate must be one
@@ -77,10 +78,13 @@ func New(subjects []subject.Subject, predicateType string, predicate []byte) ([]
 	return b, nil
 }
 
-// digestLength is the number of hexadecimal digits of the algorithms that are
-// checked. Other algorithms are carried, never compared
-// (in-toto Attestation Framework, DigestSet).
-var digestLength = map[string]int{"sha256": 64, "sha384": 96, "sha512": 128, "sha1": 40, "gitCommit": 40}
+// digestLength is the number of hexadecimal digits of the algorithms that
+// artifacts are compared by. Other algorithms are carried, never compared, and
+// their values may be anything (in-toto Attestation Framework, DigestSet).
+var digestLength = map[string]int{"sha256": 64, "sha384": 96, "sha512": 128}
+
+// algorithms are the names that are read in exactly this spelling.
+var algorithms = []string{"sha256", "sha384", "sha512", "sha1", "gitCommit"}
 
 func checkDigests(d Descriptor) error {
 	if len(d.Digest) == 0 {
@@ -98,28 +102,30 @@ func checkDigests(d Descriptor) error {
 }
 
 func checkDigest(name, alg, v string) error {
-	n, known := digestLength[alg]
-	if !known {
+	n, compared := digestLength[alg]
+	if !compared {
 		return checkAlgorithm(name, alg)
 	}
-	if alg == "gitCommit" && len(v) == 64 {
-		n = 64
+	if len(v) != n || strings.Trim(v, hexDigits) != "" {
+		return badDigest(name, alg, v, "want %d hexadecimal digits", n)
 	}
-	if len(v) != n || !isHex(v) {
-		return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has %s digest %q, want %d hexadecimal digits", name, alg, v, n)
+	if strings.ToLower(v) != v {
+		return badDigest(name, alg, v, "in upper case, want the digits in lower case")
 	}
 	return nil
 }
 
-func isHex(s string) bool {
-	return strings.Trim(s, "0123456789abcdefABCDEF") == ""
+const hexDigits = "0123456789abcdefABCDEF"
+
+func badDigest(name, alg, v, format string, args ...any) error {
+	return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has %s digest %q, "+format, append([]any{name, alg, v}, args...)...)
 }
 
 // checkAlgorithm refuses an unknown algorithm that differs from a known one
 // only in case.
 func checkAlgorithm(name, alg string) error {
-	for known := range digestLength {
-		if strings.EqualFold(known, alg) {
+	for _, known := range algorithms {
+		if alg != known && strings.EqualFold(known, alg) {
 			return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has a digest named %q, want %q", name, alg, known)
 		}
 	}

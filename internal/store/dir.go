@@ -1,200 +1,236 @@
 package store
 
 import (
-	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
-	"sort"
+	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"github.com/sallyport-dev/sallyport/internal/bundlefile"
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Limits of a directory of bundles.
 const (
-	MaxFiles     = 20_000   // bundle files below one directory
-	MaxFileBytes = 64 << 20 // bytes of one file of JSON lines
+	MaxFiles       = 2 * MaxPerSubject // bundles in one directory or file
+	MaxFileBytes   = 64 << 20          // bytes of one file
+	MaxFolderBytes = 1 << 30           // bytes of all files of one directory
+	maxEntries     = 200_000           // entries of one directory that are looked at
 )
 
 // Dir is a directory of bundles, or one file of them.
 type Dir struct{ Path string }
 
 // Name returns how people call the store.
-func (d Dir) Name() string { return "directory " + d.Path }
+func (d Dir) Name() string {
+	if info, err := os.Stat(d.Path); err == nil && !info.IsDir() {
+		return source(d.Path)
+	}
+	return "directory " + fault.Cut(d.Path)
+}
 
 // Fetch returns every bundle in the directory and in the directories right
-// below it, whatever it is about: a bundle names its subjects itself.
+// below it, whatever it is about: a bundle names its subjects itself. What else
+// lies there is passed over and listed, because a build's output folder holds
+// more than bundles. A file that is named by itself has to be one.
 func (d Dir) Fetch(ctx context.Context, _ []subject.Subject) (Found, error) {
-	files, err := d.files()
+	info, err := os.Stat(d.Path)
 	if err != nil {
-		return Found{}, err
+		return Found{}, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles", "bundles in %q: %w", d.Path, file.Cause(err))
 	}
-	var all Found
-	for _, f := range files {
-		if err := ctx.Err(); err != nil {
-			return Found{}, client.Unanswered(d.Name(), err)
+	if !info.IsDir() {
+		return d.file()
+	}
+	return d.folder(ctx)
+}
+
+// file reads the one file that d is.
+func (d Dir) file() (Found, error) {
+	b, err := file.Read(d.Path, MaxFileBytes)
+	switch {
+	case errors.Is(err, file.ErrIrregular):
+		return Found{}, fault.New(fault.Refused, fault.Path, "", "%w", err)
+	case errors.Is(err, file.ErrLarge):
+		return Found{}, fault.New(fault.Refused, fault.Limit, "", "%w", err)
+	case err != nil:
+		return Found{}, fault.New(fault.Usage, fault.Config, "", "%w", err)
+	}
+	list, err := ReadBundles(b, source(d.Path)) // the error is about the store, which has the file's name
+	if err != nil || len(list) > 0 {
+		return Found{Bundles: list}, err
+	}
+	return Found{Passed: []Passed{{Source: d.Path, What: nothing(b), Count: 1}}}, nil
+}
+
+// source names a file for people.
+func source(name string) string { return "file " + fault.Cut(name) }
+
+// nothing says what a file is that holds no bundle and is not wrong.
+func nothing(b []byte) string {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return "an empty file"
+	}
+	return "a list of no bundles"
+}
+
+// ReadBundles returns the bundles of a text: one, several after each other, or
+// the members of what a tool prints (package bundlefile). It refuses the whole
+// if a part of it is no bundle: a list of which a part cannot be read is not a
+// shorter list. A text of nothing but white space has none. source is the name
+// of the text in what is returned; an error does not repeat it.
+func ReadBundles(text []byte, source string) ([]Evidence, error) {
+	found, err := bundlefile.Read(text)
+	if err != nil {
+		f := &bundlefile.Foreign{Code: fault.InternalError}
+		errors.As(err, &f)
+		return nil, fault.New(fault.Refused, f.Code, f.Hint, "%w", err)
+	}
+	all := make([]Evidence, len(found))
+	for i, b := range found {
+		all[i] = Evidence{Bundle: b.JSON, Source: source}
+		if b.Where != "" {
+			all[i].Source += ", " + b.Where
 		}
-		found, err := readFile(f)
-		if err != nil {
-			return Found{}, err
-		}
-		all.Bundles = append(all.Bundles, found...)
 	}
 	return all, nil
 }
 
-// files lists the bundle files, in the order of their names. Links are
-// followed only when the path itself is one: what lies in the directory was
-// put there by others.
-func (d Dir) files() ([]string, error) {
-	info, err := os.Stat(d.Path)
+// folder reads the directory that d is. It stays beneath it: what lies there
+// was put there by others.
+func (d Dir) folder(ctx context.Context) (Found, error) {
+	root, err := os.OpenRoot(d.Path)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles", "bundles in %q: %w", d.Path, cause(err))
+		return Found{}, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, file.Cause(err))
 	}
-	if !info.IsDir() {
-		return []string{d.Path}, nil
+	defer root.Close()
+	w := walk{dir: d, root: root}
+	if err := w.directory(ctx, ".", 0); err != nil {
+		return Found{}, err
 	}
-	var files []string
-	err = filepath.WalkDir(d.Path, func(p string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			return d.enter(p)
-		}
-		if !e.Type().IsRegular() || !isBundleName(e.Name()) {
-			return nil
-		}
-		if files = append(files, p); len(files) > MaxFiles {
-			return fault.New(fault.Refused, fault.Limit, "", "more than %d bundle files in %q", MaxFiles, d.Path)
-		}
-		return nil
-	})
-	var f *fault.Fault
-	if err != nil && !errors.As(err, &f) {
-		return nil, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, cause(err))
-	}
-	sort.Strings(files)
-	return files, err
+	return Found{Bundles: w.found, Passed: w.passed.list()}, nil
 }
 
-func (d Dir) enter(p string) error {
-	rel, err := filepath.Rel(d.Path, p)
-	if err != nil {
-		return err
+// A walk goes through a directory.
+type walk struct {
+	dir     Dir
+	root    *os.Root
+	found   []Evidence
+	passed  passed
+	entries int
+	bytes   int
+}
+
+func (w *walk) directory(ctx context.Context, name string, level int) error {
+	entries, err := w.list(name)
+	if err != nil && level == 0 {
+		return fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", w.dir.Path, file.Cause(err))
 	}
-	if strings.Contains(rel, string(filepath.Separator)) {
-		return fs.SkipDir
+	if err != nil {
+		w.passed.add(name, unreadableFolder)
+		return nil
+	}
+	if w.entries += len(entries); w.entries > maxEntries {
+		return w.tooMuch("more than %d files and directories", maxEntries)
+	}
+	for _, e := range entries {
+		if err := ctx.Err(); err != nil {
+			return client.Unanswered(w.dir.Name(), err)
+		}
+		if err := w.entry(ctx, path.Join(name, e.Name()), e, level); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list returns the entries of a directory, by name.
+func (w *walk) list(name string) ([]fs.DirEntry, error) {
+	f, err := w.root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(maxEntries - w.entries + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return cmp.Compare(a.Name(), b.Name()) })
+	return entries, nil
+}
+
+func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry, level int) error {
+	switch {
+	case e.IsDir() && level == 0:
+		return w.directory(ctx, name, level+1)
+	case e.IsDir():
+		w.passed.add(name, deepFolder)
+	case !e.Type().IsRegular():
+		w.passed.add(name, some{one: file.What(e.Type())})
+	case strings.HasPrefix(e.Name(), "."):
+		w.passed.add(name, hiddenFile)
+	case !isBundleName(e.Name()):
+		w.passed.add(name, otherSuffix)
+	default:
+		return w.file(name)
 	}
 	return nil
 }
 
 func isBundleName(name string) bool {
-	if strings.HasPrefix(name, ".") {
-		return false
-	}
-	for _, ext := range []string{".json", ".jsonl", ".sigstore"} {
-		if strings.HasSuffix(name, ext) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{".json", ".jsonl", ".sigstore"}, filepath.Ext(name))
 }
 
-func readFile(name string) ([]Evidence, error) {
-	f, err := os.Open(name)
+func (w *walk) file(name string) error {
+	b, err := file.ReadIn(w.root, name, MaxFileBytes)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", name, cause(err))
+		w.passed.add(name, some{one: unread(err)})
+		return nil
 	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("bundles in %q: %w", name, cause(err))
+	if w.bytes += len(b); w.bytes > MaxFolderBytes {
+		return w.tooMuch("files of more than %d bytes", MaxFolderBytes)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Refused, fault.Path, "", "%q is not a regular file", name)
-	}
-	return ReadBundles(f, "file "+name)
-}
-
-// ReadBundles reads JSON lines, one bundle a line, or one JSON document spread
-// over lines. It refuses the whole on the first line that is not a JSON object:
-// a list of which a part cannot be read is not a shorter list. A byte order
-// mark, carriage returns and blank lines are not part of the format and are
-// refused. Nothing but white space is no bundle.
-func ReadBundles(r io.Reader, source string) ([]Evidence, error) {
-	b, err := io.ReadAll(io.LimitReader(r, MaxFileBytes+1))
-	if err != nil {
-		return nil, client.Unanswered(source, err)
-	}
-	if len(b) > MaxFileBytes {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%s has more than %d bytes", source, MaxFileBytes)
-	}
-	if err := plainText(b, source); err != nil {
-		return nil, err
-	}
-	if len(bytes.TrimSpace(b)) == 0 {
-		return nil, nil
-	}
-	if isObject(b) {
-		return one(bytes.TrimSpace(b), source)
-	}
-	return lines(b, source)
-}
-
-func plainText(b []byte, source string) error {
+	list, err := ReadBundles(b, source(filepath.Join(w.dir.Path, filepath.FromSlash(name))))
+	var f *bundlefile.Foreign
 	switch {
-	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
-		return fault.New(fault.Refused, fault.Malformed, "", "%s starts with a byte order mark", source)
-	case bytes.IndexByte(b, '\r') >= 0:
-		return fault.New(fault.Refused, fault.Malformed, "", "%s has a carriage return in line %d", source, 1+bytes.Count(b[:bytes.IndexByte(b, '\r')], []byte("\n")))
-	case !utf8.Valid(b):
-		return fault.New(fault.Refused, fault.Malformed, "", "%s is not UTF-8", source)
+	case errors.As(err, &f):
+		w.passed.add(name, some{one: f.Error()})
+	case err != nil:
+		return err
+	case len(list) == 0:
+		w.passed.add(name, some{one: nothing(b)})
+	}
+	if w.found = append(w.found, list...); len(w.found) > MaxFiles {
+		return w.tooMuch("more than %d bundles", MaxFiles)
 	}
 	return nil
 }
 
-func lines(b []byte, source string) ([]Evidence, error) {
-	var all []Evidence
-	s := bufio.NewScanner(bytes.NewReader(b))
-	s.Buffer(nil, MaxFileBytes+1)
-	for n := 1; s.Scan(); n++ {
-		if !isObject(s.Bytes()) {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "%s line %d is not one JSON object", source, n)
-		}
-		found, err := one(bytes.Clone(s.Bytes()), fmt.Sprintf("%s line %d", source, n))
-		if err != nil {
-			return nil, err
-		}
-		if all = append(all, found...); len(all) > MaxFiles {
-			return nil, fault.New(fault.Refused, fault.Limit, "", "%s has more than %d bundles", source, MaxFiles)
-		}
-	}
-	return all, s.Err()
+func (w *walk) tooMuch(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Limit, "", "%s in %q", fault.Text(format, args...), w.dir.Path)
 }
 
-func one(b []byte, source string) ([]Evidence, error) {
-	if len(b) > MaxBundleBytes {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%s has a bundle of %d bytes, at most %d are allowed", source, len(b), MaxBundleBytes)
+// unread says why a file was not read.
+func unread(err error) string {
+	switch {
+	case errors.Is(err, file.ErrLarge):
+		return fmt.Sprintf("a file of more than %d bytes", MaxFileBytes)
+	case errors.Is(err, file.ErrIrregular):
+		return "no regular file"
 	}
-	return []Evidence{{Bundle: b, Source: source}}, nil
-}
-
-func isObject(b []byte) bool {
-	b = bytes.TrimSpace(b)
-	return len(b) > 0 && b[0] == '{' && json.Valid(b)
+	return "a file that cannot be read: " + fault.Brief(file.Cause(errors.Unwrap(err))).Error()
 }
 
 // Put writes the bundle under the digest of its bytes. The file appears whole
@@ -209,7 +245,7 @@ func (d Dir) Put(_ context.Context, r Record) (Receipt, error) {
 	sum := sha256.Sum256(r.Bundle)
 	name := filepath.Join(d.Path, hex.EncodeToString(sum[:])+".sigstore.json")
 	if err := replace(name, r.Bundle); err != nil {
-		return Receipt{}, fmt.Errorf("keeping a bundle in %q: %w", d.Path, cause(err))
+		return Receipt{}, fmt.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
 	}
 	return Receipt{Store: d.Name(), ID: name}, nil
 }
@@ -242,10 +278,4 @@ func replace(name string, b []byte) (err error) {
 }
 
 // cause drops the path from a file system error; the phrase around it names it.
-func cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
+func cause(err error) error { return file.Cause(err) }

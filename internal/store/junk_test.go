@@ -103,7 +103,7 @@ func (m *memory) manifest(tag string, o object) subject.Digest {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	d := subject.Digest(sha256.Sum256(b))
+	d := subject.SHA256(sha256.Sum256(b))
 	if tag == "" {
 		tag = d.String()
 	}
@@ -114,7 +114,7 @@ func (m *memory) manifest(tag string, o object) subject.Digest {
 
 func (m *memory) blob(b string) subject.Digest {
 	m.t.Helper()
-	d := subject.Digest(sha256.Sum256([]byte(b)))
+	d := subject.SHA256(sha256.Sum256([]byte(b)))
 	r := httptest.NewRequest(http.MethodPost, "http://"+m.host+"/v2/acme/app/blobs/uploads/?digest="+d.String(),
 		strings.NewReader(b))
 	w := httptest.NewRecorder()
@@ -168,7 +168,7 @@ func passed(found store.Found) map[string]int {
 	return out
 }
 
-func fetch(t *testing.T, s *store.OCI, sub subject.Subject) store.Found {
+func fetchImage(t *testing.T, s *store.OCI, sub subject.Subject) store.Found {
 	t.Helper()
 	found, err := s.Fetch(context.Background(), []subject.Subject{sub})
 	if err != nil {
@@ -196,7 +196,7 @@ func TestD06_foreign_referrers_are_passed_over(t *testing.T) {
 				m.manifest("", m.referrer(sub.Digest, i, c.artifactType, c.configType))
 			}
 			m.bundle(sub.Digest, 1)
-			found := fetch(t, s, sub)
+			found := fetchImage(t, s, sub)
 			if len(found.Bundles) != 1 || passed(found)[`referrer of type "application/spdx+json"`] != 205 {
 				t.Errorf("found %d bundles, passed over %v, want one and 205", len(found.Bundles), passed(found))
 			}
@@ -214,7 +214,7 @@ func TestOCI_calls(t *testing.T) {
 	s := m.store(store.OCIOptions{})
 	sub := m.image(s)
 	m.bundle(sub.Digest, 1)
-	fetch(t, s, sub)
+	fetchImage(t, s, sub)
 	if got := m.requests(); len(got) != 4 || strings.Contains(strings.Join(got, " "), ".sig") {
 		t.Errorf("asked for %q, want four things", got)
 	}
@@ -229,9 +229,9 @@ func TestD06_fallback_tag_is_a_manifest(t *testing.T) {
 			s := m.store(store.OCIOptions{Budget: time.Second})
 			sub := m.image(s)
 			tag := "sha256-" + sub.Digest.Hex()
-			m.manifest(tag, m.referrer(subject.Digest{1}, 1, "", emptyType))
+			m.manifest(tag, m.referrer(subject.SHA256([32]byte{1}), 1, "", emptyType))
 			m.bundle(sub.Digest, 1)
-			found := fetch(t, s, sub)
+			found := fetchImage(t, s, sub)
 			if n := len(found.Bundles); (n == 1) != referrers {
 				t.Errorf("found %d bundles, want those that the API lists", n)
 			}
@@ -261,15 +261,15 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	sub := m.image(s)
 	dsse := "application/vnd.dsse.envelope.v1+json"
 	tag := "sha256-" + sub.Digest.Hex()
-	m.manifest(tag+".att", m.referrer(subject.Digest{1}, 1, "", "application/vnd.oci.image.config.v1+json",
+	m.manifest(tag+".att", m.referrer(subject.SHA256([32]byte{1}), 1, "", "application/vnd.oci.image.config.v1+json",
 		layer(dsse, m.blob(`{"payload":""}`), 14)))
-	m.manifest(tag+".sig", m.referrer(subject.Digest{1}, 2, "", "application/vnd.oci.image.config.v1+json",
+	m.manifest(tag+".sig", m.referrer(subject.SHA256([32]byte{1}), 2, "", "application/vnd.oci.image.config.v1+json",
 		layer("application/vnd.dev.cosign.simplesigning.v1+json", m.blob("x"), 1)))
 	m.manifest("", m.referrer(sub.Digest, 3, "", emptyType, layer(dsse, m.blob(`{"payload":""}`), 14)))
 	m.manifest("", m.referrer(sub.Digest, 4, "application/vnd.in-toto+json", emptyType,
 		layer("application/vnd.in-toto+json", m.blob("{}"), 2)))
 	m.manifest("", m.referrer(sub.Digest, 5, "application/vnd.dev.cosign.artifact.sig.v1+json", emptyType))
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	want := map[string]int{
 		"cosign v2 attestation, which is not read: it carries no inclusion proof":  1,
 		"cosign v2 signature, which is no statement about how the image was built": 2,
@@ -281,7 +281,7 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	}
 	m.bundle(sub.Digest, 1)
 	m.requests()
-	if found := fetch(t, s, sub); len(found.Bundles) != 1 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 1 {
 		t.Errorf("found %d bundles, want the one", len(found.Bundles))
 	}
 	if asked := strings.Join(m.requests(), " "); strings.Contains(asked, tag+".") {
@@ -293,14 +293,14 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 func TestA03_attestation_manifests_are_named(t *testing.T) {
 	m := newMemory(t, true)
 	s := m.store(store.OCIOptions{})
-	amd := m.manifest("amd64", m.referrer(subject.Digest{1}, 1, "", emptyType))
-	attestation := m.manifest("", m.referrer(subject.Digest{1}, 2, "", emptyType))
+	amd := m.manifest("amd64", m.referrer(subject.SHA256([32]byte{1}), 1, "", emptyType))
+	attestation := m.manifest("", m.referrer(subject.SHA256([32]byte{1}), 2, "", emptyType))
 	m.manifest("v1", object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{
 		{"mediaType": manifestType, "digest": amd.String(), "size": 1},
 		{"mediaType": manifestType, "digest": attestation.String(), "size": 1,
 			"annotations": object{"vnd.docker.reference.type": "attestation-manifest"}},
 	}})
-	found := fetch(t, s, resolve(t, s, m.host+"/acme/app:v1"))
+	found := fetchImage(t, s, resolve(t, s, m.host+"/acme/app:v1"))
 	if got := passed(found); len(got) != 1 || got["attestation manifest of BuildKit, which nobody has signed"] != 1 {
 		t.Errorf("passed over %v, want the attestation manifest", got)
 	}
@@ -317,16 +317,16 @@ func TestD06_broken_referrers_are_passed_over(t *testing.T) {
 		entries = append(entries, object{"mediaType": manifestType, "digest": d, "size": 1, "artifactType": bundleType})
 	}
 	pushed := func(o object) { list(m.manifest("", o).String()) }
-	nowhere := subject.Digest{1, 2, 3}
+	nowhere := subject.SHA256([32]byte{1, 2, 3})
 	list(nowhere.String())
 	list("sha512:" + strings.Repeat("ab", 64))
 	list("../../evil")
-	text := subject.Digest(sha256.Sum256([]byte("not JSON")))
+	text := subject.SHA256(sha256.Sum256([]byte("not JSON")))
 	m.put("/manifests/"+text.String(), manifestType, []byte("not JSON"))
 	list(text.String())
-	pushed(m.referrer(sub.Digest, 1, bundleType, emptyType, layer(bundleType, subject.Digest{4}, 10)))
+	pushed(m.referrer(sub.Digest, 1, bundleType, emptyType, layer(bundleType, subject.SHA256([32]byte{4}), 10)))
 	pushed(m.referrer(sub.Digest, 2, bundleType, emptyType,
-		layer(bundleType, subject.Digest{5}, store.MaxBundleBytes+1)))
+		layer(bundleType, subject.SHA256([32]byte{5}), store.MaxBundleBytes+1)))
 	large := strings.Repeat(" ", store.MaxBundleBytes+1)
 	pushed(m.referrer(sub.Digest, 3, bundleType, emptyType,
 		layer(bundleType, m.blob(large), 10))) // which says that it is small
@@ -351,7 +351,7 @@ func TestD06_broken_referrers_are_passed_over(t *testing.T) {
 		return answer(r, http.StatusOK, map[string]string{"Content-Type": indexType}, string(index))
 	}
 
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	if len(found.Bundles) != 1 || string(found.Bundles[0].Bundle) != good {
 		t.Errorf("found %d bundles, want the good one", len(found.Bundles))
 	}
@@ -372,7 +372,7 @@ func TestD03_a_registry_that_fails_for_one_referrer_is_a_fault(t *testing.T) {
 	for i := range 12 {
 		m.bundle(sub.Digest, i)
 	}
-	if found := fetch(t, s, sub); len(found.Bundles) != 12 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 12 {
 		t.Fatalf("found %d bundles, want 12", len(found.Bundles))
 	}
 	last := ""
@@ -400,7 +400,7 @@ func TestO02_as_many_referrers_as_the_limit(t *testing.T) {
 	m := newMemory(t, true)
 	s := m.store(store.OCIOptions{})
 	sub := m.image(s)
-	digest := func(i int) subject.Digest { return sha256.Sum256(fmt.Append(nil, i)) }
+	digest := func(i int) subject.Digest { return subject.Sum(fmt.Append(nil, i)) }
 	n := store.MaxPerSubject
 	small := `{"n":1}`
 	blob := m.blob(small)
@@ -408,7 +408,7 @@ func TestO02_as_many_referrers_as_the_limit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one := subject.Digest(sha256.Sum256(whole))
+	one := subject.SHA256(sha256.Sum256(whole))
 	m.put("/manifests/"+one.String(), manifestType, whole)
 	// The list names most of them as what is gone from the tag's index, so that
 	// a request each is all that they cost.
@@ -429,7 +429,7 @@ func TestO02_as_many_referrers_as_the_limit(t *testing.T) {
 		}
 		return nil
 	}
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	if len(found.Bundles) != 1 || passed(found)["referrer that is listed and missing"] != n-1 {
 		t.Errorf("at the limit: %d bundles, passed over %v, want one and all others", len(found.Bundles), passed(found))
 	}
@@ -459,9 +459,9 @@ func TestOCI_order_is_that_of_no_network(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
 		return nil
 	}
-	first := fetch(t, s, sub)
+	first := fetchImage(t, s, sub)
 	for range 3 {
-		if again := fetch(t, s, sub); fmt.Sprint(again) != fmt.Sprint(first) || len(again.Bundles) != 60 {
+		if again := fetchImage(t, s, sub); fmt.Sprint(again) != fmt.Sprint(first) || len(again.Bundles) != 60 {
 			t.Fatalf("%d bundles in another order", len(again.Bundles))
 		}
 	}
@@ -482,7 +482,7 @@ func TestO02_many_answers_may_take_long(t *testing.T) {
 	}
 	m.front = func(*http.Request) *http.Response { time.Sleep(40 * time.Millisecond); return nil }
 	began := time.Now()
-	if found := fetch(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
 		t.Errorf("found %d bundles in %v, want 60 in more time than one answer may take", len(found.Bundles),
 			time.Since(began))
 	}
@@ -514,7 +514,7 @@ func TestD06_foreign_tags_keep_no_writer(t *testing.T) {
 	if _, err := s.Put(context.Background(), record(sub, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found := fetch(t, s, sub); len(found.Bundles) != 1 || len(found.Passed) != 0 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 1 || len(found.Passed) != 0 {
 		t.Errorf("found %d bundles, passed over %v, want the one", len(found.Bundles), passed(found))
 	}
 }
@@ -535,7 +535,7 @@ func TestSum_bounds_the_kinds(t *testing.T) {
 	if len(got) != 22 || n != 308 || fmt.Sprint(store.Sum(got)) != fmt.Sprint(got) {
 		t.Errorf("%d lines about %d things, want 22 about 308, and the same once more: %v", len(got), n, got)
 	}
-	if !strings.Contains(fmt.Sprint(got), "{x often 7}") {
+	if !strings.Contains(fmt.Sprint(got), "x: 7 × often") {
 		t.Errorf("%v: what is there most often has no name", got)
 	}
 }

@@ -234,7 +234,7 @@ func TestOCI_unreadable_credential(t *testing.T) {
 	honest := func(r *http.Request) *http.Response {
 		return answer(r, http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="x"`}, "")
 	}
-	s := store.NewOCI(map[subject.Digest]string{{1}: "registry.example.com/acme/app"}, store.OCIOptions{Keychain: broken, Transport: network{&evil{}, honest, nothing}})
-	_, err := s.Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}})
+	s := store.NewOCI(map[subject.Digest]string{subject.SHA256([32]byte{1}): "registry.example.com/acme/app"}, store.OCIOptions{Keychain: broken, Transport: network{&evil{}, honest, nothing}})
+	_, err := s.Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 	wantFault(t, err, fault.Usage, fault.Config)
 }

@@ -108,7 +108,7 @@ func TestOCI_put_and_fetch(t *testing.T) {
 			if err != nil || len(found.Bundles) != 3 {
 				t.Fatalf("found %d bundles, %v; want 3", len(found.Bundles), err)
 			}
-			if none, err := s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.Digest{7}}}); err != nil || len(none.Bundles) != 0 {
+			if none, err := s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.SHA256([32]byte{7})}}); err != nil || len(none.Bundles) != 0 {
 				t.Errorf("found %d bundles of another image, %v; want none", len(none.Bundles), err)
 			}
 		})
@@ -251,7 +251,7 @@ func TestE04_tag_moved_after_it_was_resolved(t *testing.T) {
 		t.Errorf("name %q, want it to end in %q", before.Name, want)
 	}
 	after := resolve(t, s, host+"/acme/app:v1")
-	if after.Digest != subject.Digest(sha256.Sum256(moved)) {
+	if after.Digest != subject.SHA256(sha256.Sum256(moved)) {
 		t.Errorf("digest = %s, want that of the bytes that the tag names now", after.Digest)
 	}
 	if found, err := s.Fetch(context.Background(), []subject.Subject{after}); err != nil || len(found.Bundles) != 0 {
@@ -268,7 +268,7 @@ func TestE07_index_is_the_subject(t *testing.T) {
 	index := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":%q,"digest":%q,"size":1}]}`, manifestType, amd.Digest)
 	put(t, "http://"+host+"/v2/acme/app/manifests/multi", "application/vnd.oci.image.index.v1+json", index)
 	got := resolve(t, s, host+"/acme/app:multi")
-	if want := subject.Digest(sha256.Sum256(index)); got.Digest != want {
+	if want := subject.SHA256(sha256.Sum256(index)); got.Digest != want {
 		t.Errorf("digest = %s, want the index's %s", got.Digest, want)
 	}
 	if _, err := s.Put(context.Background(), record(got, 1)); err != nil {
@@ -294,7 +294,7 @@ func listing(n int, entry func(i int) string) []byte {
 
 // What a registry can do to a listing, and what comes of it.
 func TestO02_listings(t *testing.T) {
-	digest := func(i int) string { return subject.Digest(sha256.Sum256(fmt.Append(nil, i))).String() }
+	digest := func(i int) string { return subject.SHA256(sha256.Sum256(fmt.Append(nil, i))).String() }
 	for name, c := range map[string]struct {
 		answer func(w http.ResponseWriter, r *http.Request)
 		kind   fault.Kind
@@ -471,6 +471,6 @@ func TestOCI_put_refused(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.SubjectMismatch)
 	_, _, err = s.Resolve(context.Background(), "UPPER CASE")
 	wantFault(t, err, fault.Usage, fault.Config)
-	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.Digest{1}}, 1))
+	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.SHA256([32]byte{1})}, 1))
 	wantFault(t, err, fault.Usage, fault.Config)
 }

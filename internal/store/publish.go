@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -61,7 +60,7 @@ func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Reco
 	if err != nil {
 		return "", fmt.Errorf("encoding a manifest: %w", err)
 	}
-	digest := subject.Digest(sha256.Sum256(b))
+	digest := subject.Sum(b)
 	resp, changed, err := r.putManifest(ctx, digest.String(), typeManifest, b, nil)
 	if err != nil {
 		return "", err

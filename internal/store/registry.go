@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -161,7 +160,7 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 	if resp.StatusCode != http.StatusOK {
 		return body{}, false, r.wrong(resp)
 	}
-	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")),
+	m = body{bytes: b, digest: subject.Sum(b), mediaType: mediaType(resp.Header.Get("Content-Type")),
 		etag: resp.Header.Get("ETag")}
 	if limit := limitOf(m.mediaType); len(b) > limit {
 		return body{}, false, fault.New(fault.Refused, fault.Limit, "",
@@ -216,7 +215,7 @@ func (r *repository) blob(ctx context.Context, d descriptor) (b []byte, why stri
 	if resp.StatusCode != http.StatusOK {
 		return nil, "", r.wrong(resp)
 	}
-	if got := subject.Digest(sha256.Sum256(b)); got != want {
+	if got := subject.Sum(b); got != want {
 		return nil, "", r.otherBytes(d.Digest, got)
 	}
 	return b, "", nil
@@ -305,7 +304,7 @@ func (r *repository) tags(ctx context.Context, prefix string) ([]string, error) 
 
 // putBlob uploads content, unless the registry has it already.
 func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, error) {
-	d := subject.Digest(sha256.Sum256(b))
+	d := subject.Sum(b)
 	resp, _, err := r.do(ctx, call{method: http.MethodHead, url: r.url("/blobs/%s", d)})
 	if err != nil {
 		return d, err

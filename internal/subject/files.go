@@ -16,6 +16,7 @@ import (
 	"unicode"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 )
 
 // Limits of one call of Files.
@@ -63,7 +64,7 @@ func Files(ctx context.Context, root string, patterns []string, workers int) ([]
 func Merge(sets ...[]Subject) ([]Subject, error) {
 	all := slices.Concat(sets...)
 	slices.SortFunc(all, func(a, b Subject) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Digest[:], b.Digest[:]))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Digest.Compare(b.Digest))
 	})
 	all = slices.Compact(all)
 	for i := 1; i < len(all); i++ {
@@ -317,16 +318,5 @@ func linkedDirectory(name string) error {
 }
 
 func notRegular(name string, mode fs.FileMode) error {
-	kind := "a special file"
-	switch mode.Type() {
-	case fs.ModeDir:
-		kind = "a directory"
-	case fs.ModeNamedPipe:
-		kind = "a named pipe"
-	case fs.ModeSocket:
-		kind = "a socket"
-	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
-		kind = "a device"
-	}
-	return badPath("%q is %s, want a regular file", name, kind)
+	return badPath("%q is %s, want a regular file", name, file.What(mode))
 }

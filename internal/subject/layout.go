@@ -1,20 +1,16 @@
 package subject
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
 	"slices"
-	"strings"
-	"syscall"
-	"unicode/utf8"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
 // Limits of one image layout.
@@ -114,8 +110,8 @@ func (l *layout) version() error {
 	var v struct {
 		Version string `json:"imageLayoutVersion"`
 	}
-	if err := decode(b, &v); err != nil {
-		return badLayout(l.dir, "oci-layout: %w", err)
+	if err := strictjson.Decode(b, maxJSONDepth, "oci-layout", &v); err != nil {
+		return badLayout(l.dir, "%w", err)
 	}
 	if v.Version != "1.0.0" {
 		return badLayout(l.dir, "version is %q, want %q", v.Version, "1.0.0")
@@ -176,7 +172,7 @@ func (l *layout) document(d ociDescriptor, name string, digest Digest, depth int
 	if err != nil {
 		return err
 	}
-	if err := l.compare(d, digest, sum(b), int64(len(b))); err != nil {
+	if err := l.compare(d, digest, Sum(b), int64(len(b))); err != nil {
 		return err
 	}
 	doc, err := l.manifest(name, b)
@@ -229,8 +225,8 @@ func (l *layout) compare(d ociDescriptor, want, got Digest, size int64) error {
 
 func (l *layout) manifest(name string, b []byte) (ociDocument, error) {
 	var doc ociDocument
-	if err := decode(b, &doc); err != nil {
-		return ociDocument{}, badLayout(l.dir, "%s: %w", name, err)
+	if err := strictjson.Decode(b, maxJSONDepth, name, &doc); err != nil {
+		return ociDocument{}, badLayout(l.dir, "%w", err)
 	}
 	if doc.SchemaVersion != 2 {
 		return ociDocument{}, badLayout(l.dir, "%s has schemaVersion %d, want 2", name, doc.SchemaVersion)
@@ -269,75 +265,16 @@ func (l *layout) small(name string, limit int64) ([]byte, error) {
 }
 
 func (l *layout) open(name string) (*os.File, error) {
-	f, err := l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, badLayout(l.dir, "opening %s: %w", name, err)
-	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = notRegular(name, info.Mode())
+	f, err := file.OpenIn(l.root, name)
+	if errors.Is(err, file.ErrIrregular) {
+		return nil, badPath("%w", err)
 	}
 	if err != nil {
-		f.Close()
-		return nil, err
+		return nil, badLayout(l.dir, "%w", err)
 	}
 	return f, nil
 }
 
 func badLayout(dir, format string, args ...any) error {
 	return fault.New(fault.Refused, fault.SubjectMismatch, "", "image layout %q: "+format, append([]any{dir}, args...)...)
-}
-
-// decode reads one JSON value into v. encoding/json takes the last of several
-// members of one name, in any case; so there must be only one.
-func decode(b []byte, v any) error {
-	if !utf8.Valid(b) {
-		return errors.New("JSON is not valid UTF-8")
-	}
-	if err := uniqueNames(json.NewDecoder(bytes.NewReader(b)), 0); err != nil {
-		return err
-	}
-	return json.Unmarshal(b, v)
-}
-
-func uniqueNames(dec *json.Decoder, depth int) error {
-	if depth >= maxJSONDepth {
-		return fmt.Errorf("JSON nests deeper than %d levels", maxJSONDepth)
-	}
-	tok, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	open, ok := tok.(json.Delim)
-	if !ok {
-		return nil
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		if open == '{' {
-			if err := newName(dec, seen); err != nil {
-				return err
-			}
-		}
-		if err := uniqueNames(dec, depth+1); err != nil {
-			return err
-		}
-	}
-	_, err = dec.Token()
-	return err
-}
-
-// newName reads the name of a member that is not in seen, without regard to case.
-func newName(dec *json.Decoder, seen map[string]bool) error {
-	tok, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	name, _ := tok.(string)
-	folded := strings.Map(foldRune, name)
-	if seen[folded] {
-		return fmt.Errorf("JSON object has member %q twice", name)
-	}
-	seen[folded] = true
-	return nil
 }

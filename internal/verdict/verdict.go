@@ -87,9 +87,12 @@ type Evidence struct {
 	Signer        string `json:"signer"`
 	Run           string `json:"run,omitempty"`
 	Commit        string `json:"commit,omitempty"`
-	Time          string `json:"time"`      // verified time of signing, RFC 3339, UTC
-	Statement     string `json:"statement"` // digest of the signed payload; a bundle file is malleable, its payload is not
+	Time          string `json:"time,omitempty"` // verified time of signing, RFC 3339, UTC
+	Statement     string `json:"statement"`      // digest of the signed payload; a bundle file is malleable, its payload is not
 	Source        string `json:"source"`
+	// Accepted is what the policy lets this evidence lack, in words: a proof of
+	// its log entry, content that is compared.
+	Accepted []string `json:"accepted,omitempty"`
 }
 
 // Rejection is one bundle that did not verify. Anyone may put junk beside good

@@ -24,7 +24,6 @@ const (
 	MaxBytes = 512 << 10 // of one workflow file
 	MaxFiles = 200       // of one repository
 	MaxJobs  = 500       // of one workflow
-	maxWeigh = 20_000    // lines that the aliases of a file stand for
 )
 
 // Want is what the workflows are held against.
@@ -107,14 +106,16 @@ func Check(path string, raw []byte, want Want) (found []Finding, err error) {
 	return f.sorted(), nil
 }
 
+// correct is the next step where nothing can be judged.
+const correct = "correct the file; nothing in it was judged"
+
 // unreadable says why nothing can be judged.
 func unreadable(path string, errs []*actionlint.Error) error {
-	const hint = "correct the file; nothing in it was judged"
 	if len(errs) == 0 {
-		return fault.New(fault.Usage, fault.Lint, hint, "%s has no jobs", path)
+		return fault.New(fault.Usage, fault.Lint, correct, "%s has no jobs", path)
 	}
 	e := errs[0]
-	return fault.New(fault.Usage, fault.Lint, hint, "%s:%d: not a workflow: %q", path, e.Line, e.Message)
+	return fault.New(fault.Usage, fault.Lint, correct, "%s:%d: not a workflow: %q", path, e.Line, e.Message)
 }
 
 // sorted returns the findings in the order of the file, each once.

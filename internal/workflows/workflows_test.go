@@ -251,6 +251,8 @@ func TestCheck_refuses_what_it_cannot_read(t *testing.T) {
 		"a list":            {"- a", fault.Lint},
 		"no jobs":           {"on: push\njobs: {}", fault.Lint},
 		"a second document": {inJob + "---\n" + inJob, fault.Lint},
+		"a hidden document": {inJob + "---\n---\n" + inJob, fault.Lint},
+		"after an end":      {inJob + "...\n" + inJob, fault.Lint},
 		"too much":          {inJob + strings.Repeat("# x\n", workflows.MaxBytes/4), fault.Limit},
 		"too many jobs":     {"on: push\njobs:\n" + strings.Repeat("  j: {}\n", 1) + manyJobs(workflows.MaxJobs), fault.Limit},
 		"aliases of aliases": {bomb + `jobs:

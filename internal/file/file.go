@@ -1,0 +1,117 @@
+// Package file reads files that a person, a job or a policy named.
+//
+// It opens a name once, without waiting, and looks at what it opened: so a named
+// pipe, a device or a socket is refused at once, and nobody can put one in the
+// place of a file between the look and the reading. It refuses to read more
+// than it was told to. What may be named, and where, is for its callers.
+package file
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// The errors that callers tell apart; an error about a name that does not exist
+// is fs.ErrNotExist.
+var (
+	ErrIrregular = errors.New("want a regular file")
+	ErrLarge     = errors.New("larger")
+)
+
+// Open opens the regular file that name leads to.
+func Open(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, flags, 0)
+	return regular(f, name, err, os.Stat)
+}
+
+// OpenIn opens the regular file that name leads to beneath root, which no link
+// leads out of.
+func OpenIn(root *os.Root, name string) (*os.File, error) {
+	f, err := root.OpenFile(name, flags, 0)
+	return regular(f, name, err, root.Stat)
+}
+
+// regular returns f if it is a regular file. Where opening failed, look tells
+// only what to say: a socket cannot be opened at all.
+func regular(f *os.File, name string, err error, look func(string) (fs.FileInfo, error)) (*os.File, error) {
+	if err != nil {
+		if info, failed := look(name); failed == nil && !info.Mode().IsRegular() {
+			return nil, irregular(name, info)
+		}
+		return nil, fault.Errorf("opening %q: %w", name, Cause(err))
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = irregular(name, info)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
+}
+
+func irregular(name string, info fs.FileInfo) error {
+	return fault.Errorf("%q is %s, %w", name, What(info.Mode()), ErrIrregular)
+}
+
+// What returns what something of a mode is, with its article.
+func What(mode fs.FileMode) string {
+	switch mode.Type() {
+	case 0:
+		return "a regular file"
+	case fs.ModeDir:
+		return "a directory"
+	case fs.ModeSymlink:
+		return "a link"
+	case fs.ModeNamedPipe:
+		return "a named pipe"
+	case fs.ModeSocket:
+		return "a socket"
+	case fs.ModeDevice, fs.ModeDevice | fs.ModeCharDevice:
+		return "a device"
+	}
+	return "a special file"
+}
+
+// Read returns the content of the regular file that name leads to, which may
+// have at most limit bytes.
+func Read(name string, limit int64) ([]byte, error) {
+	f, err := Open(name)
+	return content(f, name, limit, err)
+}
+
+// ReadIn is Read for a name beneath root.
+func ReadIn(root *os.Root, name string, limit int64) ([]byte, error) {
+	f, err := OpenIn(root, name)
+	return content(f, name, limit, err)
+}
+
+func content(f *os.File, name string, limit int64, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, fault.Errorf("reading %q: %w", name, Cause(err))
+	}
+	if int64(len(b)) > limit {
+		return nil, fault.Errorf("%q is %w than %d bytes", name, ErrLarge, limit)
+	}
+	return b, nil
+}
+
+// Cause drops the name and the operation from an error of the file system: the
+// phrase around it says both.
+func Cause(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

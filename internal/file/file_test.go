@@ -1,0 +1,112 @@
+package file_test
+
+import (
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/file"
+)
+
+func write(t *testing.T, dir, name, content string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// specials makes one of each that is no file, by what it is called.
+func specials(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	pipe, socket := filepath.Join(dir, "pipe"), filepath.Join(dir, "socket")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return map[string]string{"a named pipe": pipe, "a socket": socket, "a device": "/dev/zero", "a directory": dir}
+}
+
+// What is no file is refused at once, whether it is named or linked to. A file
+// in its place is read.
+func TestE10_what_is_no_file_is_refused_at_once(t *testing.T) {
+	dir := t.TempDir()
+	plain := write(t, dir, "plain", "content")
+	for what, path := range specials(t, dir) {
+		link := filepath.Join(dir, "link to "+filepath.Base(path))
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, link} {
+			b, err := file.Read(name, 100)
+			if !errors.Is(err, file.ErrIrregular) || !strings.Contains(err.Error(), "is "+what+", want a regular file") || b != nil {
+				t.Errorf("%s: got %q, %v, want it refused as %s", name, b, err, what)
+			}
+		}
+	}
+	link := filepath.Join(dir, "link to plain")
+	if err := os.Symlink(plain, link); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{plain, link} {
+		if b, err := file.Read(name, 100); err != nil || string(b) != "content" {
+			t.Errorf("%s: got %q, %v", name, b, err)
+		}
+	}
+}
+
+func TestE10_beneath_a_root(t *testing.T) {
+	dir := t.TempDir()
+	secret := write(t, t.TempDir(), "secret", "hunter2")
+	write(t, dir, "plain", "content")
+	names := map[string]string{"pipe": "a named pipe", "socket": "a socket", "sub": "a directory"}
+	specials(t, dir)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "sub"), 0o755), os.Symlink(secret, filepath.Join(dir, "out")), os.Symlink("plain", filepath.Join(dir, "in"))); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for name, what := range names {
+		if _, err := file.ReadIn(root, name, 100); !errors.Is(err, file.ErrIrregular) || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: got %v, want it refused as %s", name, err, what)
+		}
+	}
+	if b, err := file.ReadIn(root, "out", 100); err == nil || strings.Contains(string(b)+err.Error(), "hunter2") {
+		t.Errorf("a link out of the root: got %q, %v", b, err)
+	}
+	for _, name := range []string{"plain", "in"} {
+		if b, err := file.ReadIn(root, name, 100); err != nil || string(b) != "content" {
+			t.Errorf("%s: got %q, %v", name, b, err)
+		}
+	}
+}
+
+func TestO02_no_more_is_read_than_was_said(t *testing.T) {
+	path := write(t, t.TempDir(), "ten", "0123456789")
+	if b, err := file.Read(path, 10); err != nil || len(b) != 10 {
+		t.Errorf("got %d bytes, %v", len(b), err)
+	}
+	if b, err := file.Read(path, 9); !errors.Is(err, file.ErrLarge) || b != nil || !strings.Contains(err.Error(), "larger than 9 bytes") {
+		t.Errorf("got %q, %v, want it refused", b, err)
+	}
+}
+
+func TestRead_a_name_that_leads_nowhere(t *testing.T) {
+	_, err := file.Read(filepath.Join(t.TempDir(), "none"), 1)
+	if !errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "open ") {
+		t.Errorf("got %v", err)
+	}
+}
