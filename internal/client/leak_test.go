@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -174,6 +175,40 @@ func TestE09_a_redirect_that_may_not_be_followed(t *testing.T) {
 				wantFault(t, err, fault.Refused, fault.Leak)
 			}
 			s.Close()
+		}
+	}
+}
+
+// A redirect makes no read of a write, on the same host either; one that keeps
+// the method and the body is followed there.
+func TestJ05_a_write_stays_a_write(t *testing.T) {
+	for status, want := range map[int]fault.Code{
+		http.StatusMovedPermanently: fault.Malformed, http.StatusFound: fault.Malformed, http.StatusSeeOther: fault.Malformed,
+		http.StatusTemporaryRedirect: "", http.StatusPermanentRedirect: "",
+	} {
+		arrived := ""
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/there" {
+				http.Redirect(w, r, "/there", status)
+				return
+			}
+			b, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			arrived = r.Method + " " + string(b)
+		}))
+		resp, err := client.New(client.Options{}).Post(s.URL, "text/plain", strings.NewReader("bundle"))
+		s.Close()
+		if want != "" {
+			wantFault(t, err, fault.Refused, want)
+		} else if err != nil || arrived != "POST bundle" {
+			t.Errorf("%d: %v, arrived %q, want the write", status, err, arrived)
+		}
+		if err == nil {
+			_ = resp.Body.Close()
+		} else if arrived != "" {
+			t.Errorf("%d: arrived %q, want nothing", status, arrived)
 		}
 	}
 }

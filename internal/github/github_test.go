@@ -266,7 +266,7 @@ func TestGitHub_API_failures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "github", nil))
-			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
+			_, err := j.Evidence().Fetch(context.Background(), s)
 			wantFault(t, err, c.kind, c.code)
 			p, err := j.Environment(context.Background(), "production")
 			if p.State == policy.Protected {
@@ -393,7 +393,7 @@ func TestJ05_token_stays_with_the_API(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.IDToken(context.Background())
 	wantFault(t, err, fault.Refused, fault.Leak)
-	_, err = evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{}}))
+	_, err = j.Evidence().Fetch(context.Background(), []subject.Subject{{}})
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.Evidence().Put(context.Background(), store.Record{Bundle: []byte("{}")})
 	wantFault(t, err, fault.Refused, fault.Leak)
@@ -492,6 +492,3 @@ func TestC15_issuers(t *testing.T) {
 		}
 	}
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

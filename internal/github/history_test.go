@@ -279,10 +279,10 @@ func TestO02_evidence_pages(t *testing.T) {
 		t.Errorf("%v, %v; want the one of this repository", found, err)
 	}
 	for _, next := range []string{`true`, `true,"next":""`} {
-		_, err := evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two))
+		_, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two)
 		wantFault(t, err, fault.Refused, fault.Malformed)
 	}
-	_, err = evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two))
+	_, err = newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two)
 	wantFault(t, err, fault.Refused, fault.Malformed)
 }
 

@@ -196,7 +196,7 @@ func TestGitLab_API_failures(t *testing.T) {
 			c.fault["target"], c.fault["times"] = "gitlab", -1
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "gitlab", nil))
-			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
+			_, err := j.Evidence().Fetch(context.Background(), s)
 			wantFault(t, err, c.kind, c.code)
 			if err != nil && strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("the answer's body is shown: %v", err)
@@ -251,7 +251,7 @@ func TestO02_listings(t *testing.T) {
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 			j.Budget = 3 * time.Second
-			_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}}))
+			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
@@ -437,6 +437,3 @@ func TestK02_data_is_only_text(t *testing.T) {
 		t.Errorf("log %q shows what it should not", log)
 	}
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

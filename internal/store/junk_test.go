@@ -167,7 +167,7 @@ func passed(found store.Found) map[string]int {
 	return out
 }
 
-func fetch(t *testing.T, s *store.OCI, sub subject.Subject) store.Found {
+func fetchImage(t *testing.T, s *store.OCI, sub subject.Subject) store.Found {
 	t.Helper()
 	found, err := s.Fetch(context.Background(), []subject.Subject{sub})
 	if err != nil {
@@ -195,7 +195,7 @@ func TestD06_foreign_referrers_are_passed_over(t *testing.T) {
 				m.manifest("", m.referrer(sub.Digest, i, c.artifactType, c.configType))
 			}
 			m.bundle(sub.Digest, 1)
-			found := fetch(t, s, sub)
+			found := fetchImage(t, s, sub)
 			if len(found.Bundles) != 1 || passed(found)[`referrer of type "application/spdx+json"`] != 205 {
 				t.Errorf("found %d bundles, passed over %v, want one and 205", len(found.Bundles), passed(found))
 			}
@@ -213,7 +213,7 @@ func TestOCI_calls(t *testing.T) {
 	s := m.store(store.OCIOptions{})
 	sub := m.image(s)
 	m.bundle(sub.Digest, 1)
-	fetch(t, s, sub)
+	fetchImage(t, s, sub)
 	if got := m.requests(); len(got) != 4 || strings.Contains(strings.Join(got, " "), ".sig") {
 		t.Errorf("asked for %q, want four things", got)
 	}
@@ -230,7 +230,7 @@ func TestD06_fallback_tag_is_a_manifest(t *testing.T) {
 			tag := "sha256-" + sub.Digest.Hex()
 			m.manifest(tag, m.referrer(subject.SHA256([32]byte{1}), 1, "", emptyType))
 			m.bundle(sub.Digest, 1)
-			found := fetch(t, s, sub)
+			found := fetchImage(t, s, sub)
 			if n := len(found.Bundles); (n == 1) != referrers {
 				t.Errorf("found %d bundles, want those that the API lists", n)
 			}
@@ -268,7 +268,7 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	m.manifest("", m.referrer(sub.Digest, 4, "application/vnd.in-toto+json", emptyType,
 		layer("application/vnd.in-toto+json", m.blob("{}"), 2)))
 	m.manifest("", m.referrer(sub.Digest, 5, "application/vnd.dev.cosign.artifact.sig.v1+json", emptyType))
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	want := map[string]int{
 		"cosign v2 attestation, which is not read: it carries no inclusion proof":  1,
 		"cosign v2 signature, which is no statement about how the image was built": 2,
@@ -280,7 +280,7 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	}
 	m.bundle(sub.Digest, 1)
 	m.requests()
-	if found := fetch(t, s, sub); len(found.Bundles) != 1 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 1 {
 		t.Errorf("found %d bundles, want the one", len(found.Bundles))
 	}
 	if asked := strings.Join(m.requests(), " "); strings.Contains(asked, tag+".") {
@@ -299,7 +299,7 @@ func TestA03_attestation_manifests_are_named(t *testing.T) {
 		{"mediaType": manifestType, "digest": attestation.String(), "size": 1,
 			"annotations": object{"vnd.docker.reference.type": "attestation-manifest"}},
 	}})
-	found := fetch(t, s, resolve(t, s, m.host+"/acme/app:v1"))
+	found := fetchImage(t, s, resolve(t, s, m.host+"/acme/app:v1"))
 	if got := passed(found); len(got) != 1 || got["attestation manifest of BuildKit, which nobody has signed"] != 1 {
 		t.Errorf("passed over %v, want the attestation manifest", got)
 	}
@@ -350,7 +350,7 @@ func TestD06_broken_referrers_are_passed_over(t *testing.T) {
 		return answer(r, http.StatusOK, map[string]string{"Content-Type": indexType}, string(index))
 	}
 
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	if len(found.Bundles) != 1 || string(found.Bundles[0].Bundle) != good {
 		t.Errorf("found %d bundles, want the good one", len(found.Bundles))
 	}
@@ -371,7 +371,7 @@ func TestD03_a_registry_that_fails_for_one_referrer_is_a_fault(t *testing.T) {
 	for i := range 12 {
 		m.bundle(sub.Digest, i)
 	}
-	if found := fetch(t, s, sub); len(found.Bundles) != 12 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 12 {
 		t.Fatalf("found %d bundles, want 12", len(found.Bundles))
 	}
 	last := ""
@@ -428,7 +428,7 @@ func TestO02_as_many_referrers_as_the_limit(t *testing.T) {
 		}
 		return nil
 	}
-	found := fetch(t, s, sub)
+	found := fetchImage(t, s, sub)
 	if len(found.Bundles) != 1 || passed(found)["referrer that is listed and missing"] != n-1 {
 		t.Errorf("at the limit: %d bundles, passed over %v, want one and all others", len(found.Bundles), passed(found))
 	}
@@ -458,9 +458,9 @@ func TestOCI_order_is_that_of_no_network(t *testing.T) {
 		time.Sleep(time.Duration(rand.IntN(2000)) * time.Microsecond)
 		return nil
 	}
-	first := fetch(t, s, sub)
+	first := fetchImage(t, s, sub)
 	for range 3 {
-		if again := fetch(t, s, sub); fmt.Sprint(again) != fmt.Sprint(first) || len(again.Bundles) != 60 {
+		if again := fetchImage(t, s, sub); fmt.Sprint(again) != fmt.Sprint(first) || len(again.Bundles) != 60 {
 			t.Fatalf("%d bundles in another order", len(again.Bundles))
 		}
 	}
@@ -481,7 +481,7 @@ func TestO02_many_answers_may_take_long(t *testing.T) {
 	}
 	m.front = func(*http.Request) *http.Response { time.Sleep(40 * time.Millisecond); return nil }
 	began := time.Now()
-	if found := fetch(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
 		t.Errorf("found %d bundles in %v, want 60 in more time than one answer may take", len(found.Bundles),
 			time.Since(began))
 	}
@@ -513,7 +513,7 @@ func TestD06_foreign_tags_keep_no_writer(t *testing.T) {
 	if _, err := s.Put(context.Background(), record(sub, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found := fetch(t, s, sub); len(found.Bundles) != 1 || len(found.Passed) != 0 {
+	if found := fetchImage(t, s, sub); len(found.Bundles) != 1 || len(found.Passed) != 0 {
 		t.Errorf("found %d bundles, passed over %v, want the one", len(found.Bundles), passed(found))
 	}
 }

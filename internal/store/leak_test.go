@@ -235,6 +235,6 @@ func TestOCI_unreadable_credential(t *testing.T) {
 		return answer(r, http.StatusUnauthorized, map[string]string{"WWW-Authenticate": `Basic realm="x"`}, "")
 	}
 	s := store.NewOCI(map[subject.Digest]string{subject.SHA256([32]byte{1}): "registry.example.com/acme/app"}, store.OCIOptions{Keychain: broken, Transport: network{&evil{}, honest, nothing}})
-	_, err := evidence(s.Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}}))
+	_, err := s.Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 	wantFault(t, err, fault.Usage, fault.Config)
 }

@@ -219,7 +219,7 @@ func TestE06_registry_returns_other_bytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch := func() error {
-		_, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub}))
+		_, err := s.Fetch(context.Background(), []subject.Subject{sub})
 		return err
 	}
 	if err := fetch(); err != nil {
@@ -474,6 +474,3 @@ func TestOCI_put_refused(t *testing.T) {
 	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.SHA256([32]byte{1})}, 1))
 	wantFault(t, err, fault.Usage, fault.Config)
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }
