@@ -322,7 +322,7 @@ func canFill(tokens token.Tokens, i int) bool {
 		return true
 	}
 	key := tokens[i-1]
-	if !isWord(key) || firstOf(tokens, i-1) != key || i > 1 && tokens[i-2].Type == token.MappingKeyType {
+	if !isWord(key) || key.Position.Line != t.Position.Line || firstOf(tokens, i-1) != key || i > 1 && tokens[i-2].Type == token.MappingKeyType {
 		return false
 	}
 	if next.Position.Column < key.Position.Column || next.Type == token.MappingKeyType {

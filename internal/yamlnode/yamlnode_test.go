@@ -112,6 +112,7 @@ var corpus = []string{
 	"---\na:\n---\nb:\n...\n", "%YAML 1.2\n---\na: b\n", "{a, b: c, d: , e: {f}, g: [h, {i}]}", "[a: b, {c}, [d: ], ]", "a: b: c", "a:\n b:\n  c:\n d:\n", "a:\n  - b:\n    c:\n  - d:\n",
 	"a: \n\n\nb: \n# x\n\n c: d\n", "&a b:\n&c d:\n", "*a : b", "!x a:\n!y b:\n", "a:\r\nb:\r\n- c\r\n", "a: .inf\nb: 0x1\nc: 1e3\nd: yes\n", "\ta: b", "a: [\n", "a: '", "- - - a\n  -\n",
 	"a: @", "a: \"\\q\"", "a:\n  b\n c", "x: - y", "a: b\n c: d", "? - a\n: - b\n", "a: !!set {b}\n", "- &a\n- *a\n-\n", "a:\n  &b c:\n  d:\n",
+	"0 \n:\n:",
 }
 
 // What is done to the tokens, so that the parser does not take a square of the
