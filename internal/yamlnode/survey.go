@@ -12,6 +12,10 @@ import (
 // this many steps is refused. Texts that people write cost nothing.
 const maxSteps = 1 << 27
 
+// maxCopies is how many values the parser may copy from mapping to mapping, which
+// costs memory as well.
+const maxCopies = 1 << 25
+
 // maxDocuments is how many documents a text may have: the parser makes each one
 // from all that follow it.
 const maxDocuments = 16
@@ -142,8 +146,11 @@ func check(tokens token.Tokens, most Limits) error {
 			return limitAt(t, "nested deeper than %d", most.Depth)
 		}
 	}
-	if c.copies > maxSteps || c.inserted*len(tokens) > maxSteps {
-		return limit("more than %d keys in one mapping, or too many without a value", most.Keys)
+	if c.copies > maxCopies {
+		return limit("mappings of too many keys")
+	}
+	if c.inserted*len(tokens) > maxSteps {
+		return limit("too many keys without a value")
 	}
 	return nil
 }

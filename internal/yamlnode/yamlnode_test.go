@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 var most = Limits{Bytes: 1 << 20, Depth: 64, Tokens: 100_000, Keys: 2000, Nodes: 300_000}
@@ -238,6 +239,86 @@ func TestO02_what_is_too_much_is_refused(t *testing.T) {
 		if !errors.As(err, &bad) || !bad.Limit {
 			t.Errorf("%s: got %v, want it refused as too much", name, err)
 		}
+	}
+}
+
+// Each text that the lexer or the parser would take a square of the time for is
+// refused, and a shorter one of its kind is read.
+func TestO04_what_would_cost_a_square_is_refused(t *testing.T) {
+	o := Limits{Bytes: 8 << 20, Depth: 64, Tokens: 2_000_000, Keys: 1_000_000, Nodes: 2_000_000}
+	times := func(part string) func(int) string {
+		return func(n int) string { return "a: " + strings.Repeat(part, n) }
+	}
+	for name, c := range map[string]struct {
+		text     func(n int) string
+		few, bad int
+	}{
+		"merge signs":     {times("<"), 1000, 20_000},
+		"quoted tabs":     {func(n int) string { return "a: \"" + strings.Repeat("\t", n) + "x\"" }, 1000, 20_000},
+		"ends of a block": {func(n int) string { return "a: |\n" + strings.Repeat("  x\n", n) + strings.Repeat("\n", n) + "b: c\n" }, 1000, 20_000},
+		"keys":            {func(n int) string { return keysOf("", n, "v") }, 1000, 20_000},
+		"keys of many maps": {func(n int) string {
+			return strings.Repeat("- "+strings.ReplaceAll(keysOf("", 100, "v"), "\n", "\n  ")+"\n", n)
+		}, 10, 8000},
+		"flow keys, no values": {func(n int) string { return "{" + strings.ReplaceAll(keysOf("", n, ""), ":\n", ",") + "}" }, 1000, 20_000},
+		"flow keys, nulls":     {func(n int) string { return "{" + strings.ReplaceAll(keysOf("", n, ""), "\n", " ,") + "}" }, 1000, 20_000},
+		"marked keys, nulls":   {func(n int) string { return keysOf("&a ", n, "") }, 500, 8000},
+		"documents":            {func(n int) string { return strings.Repeat("--- a\n", n) }, 10, 20},
+	} {
+		if _, err := Parse([]byte(c.text(c.few)), Options{Limits: o}); err != nil {
+			t.Errorf("%s: %d are refused: %v", name, c.few, err)
+		}
+		_, err := Parse([]byte(c.text(c.bad)), Options{Limits: o})
+		var bad *Error
+		if !errors.As(err, &bad) || !bad.Limit {
+			t.Errorf("%s: %d: got %v, want it refused", name, c.bad, err)
+		}
+	}
+}
+
+// keysOf returns a mapping of n keys.
+func keysOf(mark string, n int, value string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%sk%d: %s", mark, i, value), " ") + "\n")
+	}
+	return b.String()
+}
+
+// The nulls that the parser would put in between are written out, and long keys
+// do not make its paths long.
+func TestO04_tokens_are_made_cheap(t *testing.T) {
+	for _, text := range []string{keysOf("", 1000, ""), strings.Repeat("-\n", 1000), "a:\n" + strings.Repeat("- b:\n  c:\n-\n", 100)} {
+		tokens, err := tokenize(text, 100_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nulls := func() (n int) {
+			for i := range len(tokens) - 1 {
+				mapping, list := tokens[i].Type == token.MappingValueType, tokens[i].Type == token.SequenceEntryType
+				if (mapping || list) && isNull(tokens, i) {
+					n++
+				}
+			}
+			return n
+		}
+		before := nulls()
+		tokens = withNulls(tokens)
+		if after := nulls(); before < 100 || after > 0 {
+			t.Errorf("%.20q: %d nulls before, %d after; want none", text, before, after)
+		}
+	}
+	long := strings.Repeat("k", 400_000)
+	tokens, err := tokenize(long+":\n"+strings.Repeat("- v\n", 1000), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := shorten(tokens, 64)
+	if len(kept) != 1 || kept[tokens[0]] != long || len(tokens[0].Value) > 20 {
+		t.Errorf("kept %d texts, the key has %d bytes", len(kept), len(tokens[0].Value))
+	}
+	if d := parsed(t, long+":\n"+strings.Repeat("- v\n", 1000), Options{}); d.Roots[0].Fields[0].Name != long || d.Roots[0].Fields[0].Key.Text != long {
+		t.Error("the long key is not what it was")
 	}
 }
 
