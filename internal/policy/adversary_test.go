@@ -40,18 +40,13 @@ artifacts:
 // adversaries are texts of n bytes that readers of YAML, or of policies, have
 // taken too long for, and some that people write.
 var adversaries = map[string]func(n int) string{
-	"one brackets":        func(n int) string { return filled(n, "", "[", "") },
-	"braces":              func(n int) string { return filled(n, "", "{", "") },
+	"brackets":            func(n int) string { return filled(n, "", "[", "") },
 	"brackets closed":     func(n int) string { return filled(n/2, "", "[", "") + filled(n/2, "", "]", "") },
 	"flow list":           func(n int) string { return filled(n, "[", "a,", "]") },
-	"flow list of lists":  func(n int) string { return filled(n, "[", "[],", "]") },
-	"flow map":            func(n int) string { return filled(n, "{", "k%d: v, ", "}") },
 	"flow map, no values": func(n int) string { return filled(n, "{", "k%d, ", "}") },
 	"flow map, null":      func(n int) string { return filled(n, "{", "k%d: , ", "}") },
-	"flow map, one key":   func(n int) string { return filled(n, "{", "k: v, ", "}") },
 	"keys":                func(n int) string { return filled(n, "", "k%d: v\n", "") },
 	"keys without values": func(n int) string { return filled(n, "", "k%d:\n", "") },
-	"one key":             func(n int) string { return filled(n, "", "k: v\n", "") },
 	"known key":           func(n int) string { return filled(n, "", "version: 1\n", "") },
 	"nested keys":         func(n int) string { return filled(n, "", "a:\n  b:\n    c: d\n", "") },
 	"staircase": func(n int) string {
@@ -62,20 +57,13 @@ var adversaries = map[string]func(n int) string{
 		return b.String()
 	},
 	"dashes":               func(n int) string { return filled(n, "", "- ", "") },
-	"list":                 func(n int) string { return filled(n, "", "- a\n", "") },
 	"empty list entries":   func(n int) string { return filled(n, "", "-\n", "") },
-	"list of maps":         func(n int) string { return filled(n, "", "- a: b\n  c: d\n", "") },
-	"questions":            func(n int) string { return filled(n, "", "? ", "") },
-	"complex keys":         func(n int) string { return filled(n, "", "? k%d\n: v\n", "") },
 	"complex keys, null":   func(n int) string { return filled(n, "", "? k%d\n", "") },
-	"colons":               func(n int) string { return filled(n, "", ": ", "") },
 	"colons without space": func(n int) string { return filled(n, "a", ":", "") },
 	"aliases":              func(n int) string { return filled(n, "a: &a [x]\nb: [", "*a, ", "]") },
-	"anchors":              func(n int) string { return filled(n, "", "k%d: &a%d v\n", "") },
 	"anchors in a row":     func(n int) string { return filled(n, "a: ", "&a ", "b") },
 	"laughs":               func(n int) string { return filled(n, "a0: &a0 [x]\n", "a%d: &a%d [*a0, *a0, *a0]\n", "") },
 	"tags":                 func(n int) string { return filled(n, "a: ", "!x ", "b") },
-	"tags on lines":        func(n int) string { return filled(n, "", "k%d: !x v\n", "") },
 	"long tag":             func(n int) string { return filled(n, "a: !", "x", "") },
 	"merges":               func(n int) string { return filled(n, "a: &a {b: c}\n", "k%d: {<<: *a}\n", "") },
 	"merge signs":          func(n int) string { return filled(n, "", "<", "") },
@@ -83,34 +71,21 @@ var adversaries = map[string]func(n int) string{
 	"directives":           func(n int) string { return filled(n, "", "%YAML 1.2\n", "") },
 	"documents":            func(n int) string { return filled(n, "", "--- a\n", "") },
 	"empty documents":      func(n int) string { return filled(n, "", "---\n", "") },
-	"document ends":        func(n int) string { return filled(n, "a\n", "...\n", "") },
 	"minus":                func(n int) string { return filled(n, "", "-", "") },
-	"dots":                 func(n int) string { return filled(n, "", ".", "") },
 	"one scalar":           func(n int) string { return filled(n, "version: ", "x", "") },
 	"one name":             func(n int) string { return filled(n, "", "x", ": 1\n") },
 	"one quoted scalar":    func(n int) string { return filled(n, `version: "`, "x", `"`) },
 	"one block":            func(n int) string { return filled(n, "version: |\n", "  x\n", "") },
-	"one folded block":     func(n int) string { return filled(n, "version: >\n", "  x\n\n", "") },
-	"plain lines":          func(n int) string { return filled(n, "version: x\n", "  y\n", "") },
 	"quoted lines":         func(n int) string { return filled(n, `version: "x`, "\n  y", `"`) },
-	"escapes":              func(n int) string { return filled(n, `version: "`, `\x41`, `"`) },
 	"block, many ends": func(n int) string {
 		return filled(n/2, "version: |\n", "  x\n", "") + strings.Repeat("\n", n/2) + "a: b\n"
 	},
 	"blocks, many ends":    func(n int) string { return filled(n, "", "k%d: |\n  x\n\n\n\n\n\n\n\n", "") },
 	"quoted tabs":          func(n int) string { return filled(n, `version: "`, "\t", `x"`) },
 	"quoted tabs on lines": func(n int) string { return filled(n, `version: "x`, "\n \tx\t", `"`) },
-	"tabs":                 func(n int) string { return filled(n, "", "\t", "") },
-	"spaces":               func(n int) string { return filled(n, "", " ", "a") },
-	"line ends":            func(n int) string { return filled(n, "", "\n", "a") },
 	"open quote":           func(n int) string { return filled(n, `a: "`, "x y ", "") },
-	"quotes":               func(n int) string { return filled(n, "", `"a" `, "") },
 	"comments":             func(n int) string { return filled(n, "", "# x\n", "version: 1\n") },
-	"comments behind":      func(n int) string { return filled(n, "", "k%d: v # x\n", "") },
-	"one comment":          func(n int) string { return filled(n, "# ", "x", "") },
 	"at signs":             func(n int) string { return filled(n, "", "@", "") },
-	"backticks":            func(n int) string { return filled(n, "a: ", "`x", "") },
-	"bars":                 func(n int) string { return filled(n, "", "|\n", "") },
 	"bars in a row":        func(n int) string { return filled(n, "a: ", "|", "") },
 	"binary":               func(n int) string { return filled(n, "", "\x00\xff\x1f", "") },
 	"not UTF-8 at the end": func(n int) string { return filled(n, "", "a: b\n", "\xff") },
@@ -122,17 +97,11 @@ var adversaries = map[string]func(n int) string{
 		return filled(n, k+":\n "+k+":\n  "+k+":\n   "+k+":\n", "    c%d: v\n", "")
 	},
 	"unknown keys": func(n int) string { return filled(n, "", "versoin%d: 1\n", "") },
-	"environments": func(n int) string {
-		return filled(n, soundHead+"environments:\n", "  e%d: {requires: {provenance: {}}}\n", "")
-	},
 	"environments, null": func(n int) string {
 		return filled(n, soundHead+"environments:\n", "  e%d:\n    requires:\n      provenance:\n", "")
 	},
 	"wrong environments": func(n int) string {
 		return filled(n, soundHead+"environments:\n", "  e%d: {require: {provenence: {}}}\n", "")
-	},
-	"artifacts": func(n int) string {
-		return filled(n, "version: 1\nartifacts:\n", "  a%d: {subject: [x], trust: house, built-by: []}\n", "")
 	},
 	"patterns": func(n int) string {
 		return filled(n, "version: 1\nartifacts:\n  a:\n    subject:\n", "      - \"[a][b]*d%d/**\"\n", "")
@@ -219,7 +188,7 @@ func TestO04_any_file_is_read_or_refused_in_time_that_grows_with_its_length(t *t
 
 const (
 	small = large / 8
-	large = policy.MaxBytes / 4 // all of it takes longer to test, and shows no more
+	large = policy.MaxBytes / 8 // all of it takes longer to test, and shows no more
 	net   = 5 * time.Second     // far above what any of them takes on any machine
 )
 
