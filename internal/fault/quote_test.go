@@ -86,3 +86,28 @@ func TestBrief_keeps_the_error(t *testing.T) {
 		t.Error("a short error is not itself")
 	}
 }
+
+// Whoever shows a phrase can be sure of its parts.
+func TestO02_a_phrase_is_bounded(t *testing.T) {
+	long := strings.Repeat("a", 10_000)
+	spaced := strings.Repeat("a ", 5000)
+	for in, want := range map[string]string{
+		"found " + long + " here":                           "found " + long[:fault.MaxQuoted] + "… here",
+		"found " + fmt.Sprintf("%q", spaced) + ".":          "found " + fmt.Sprintf("%q", spaced[:fault.MaxQuoted]) + "… (10000 bytes).",
+		`it has "` + strings.Repeat("a b ", 50) + `" in it`: `it has "` + strings.Repeat("a b ", 50) + `" in it`,
+		`an open "` + long:                                  `an open "` + long[:fault.MaxQuoted-1] + "…",
+		strings.Repeat("short words ", 100):                 strings.Repeat("short words ", 100),
+		"short":                                             "short",
+	} {
+		if got := fault.Bound(in); got != want {
+			t.Errorf("Bound(%.30q…) = %.300q, want %.300q", in, got, want)
+		}
+	}
+	if got, want := fault.BoundAll("a, "+spaced+"; b"), "a, "+spaced[:fault.MaxQuoted-1]+"…; b"; got != want {
+		t.Errorf("BoundAll = %.300q, want %.300q", got, want)
+	}
+	list := strings.Repeat("name of somebody, ", 50)
+	if got := fault.BoundAll(list); got != list {
+		t.Errorf("a list of short names became %.300q", got)
+	}
+}

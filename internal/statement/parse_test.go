@@ -229,8 +229,6 @@ func TestE03_digest_of_another_length(t *testing.T) {
 		"not hexadecimal":     `"sha256":"g` + hexA[1:] + `"`,
 		"prefix":              `"sha256":"sha256:` + hexA[7:] + `"`,
 		"truncated SHA-512":   `"sha512":"` + hexA + `"`,
-		"upper case":          `"sha256":"` + strings.ToUpper(hexA) + `"`,
-		"SHA-512 upper case":  entry + `,"sha512":"` + strings.ToUpper(hexA+hexA) + `"`,
 		"commit, other case":  entry + `,"gitcommit":"` + hexA[:40] + `"`,
 		"other case":          `"SHA256":"` + hexA + `"`,
 		"other case as well":  `"Sha256":"` + strings.Repeat("0", 64) + `",` + entry,
@@ -260,10 +258,15 @@ func TestE03_the_same_digest_is_named_each_time(t *testing.T) {
 }
 
 func TestE03_upper_case_is_named(t *testing.T) {
-	_, err := Parse([]byte(spoil(t, hexA, strings.ToUpper(hexA))))
-	if err == nil || !strings.Contains(err.Error(), "upper case") {
-		t.Errorf("got %v, want it to say upper case", err)
+	entry := `"sha256":"` + hexA + `"`
+	for name, digest := range map[string]string{"SHA-256": strings.Replace(entry, hexA, strings.ToUpper(hexA), 1), "SHA-512 beside it": entry + `,"sha512":"` + strings.ToUpper(hexA+hexA) + `"`} {
+		p := spoil(t, entry, digest)
+		wantCode(t, name, p, fault.Statement)
+		if _, err := Parse([]byte(p)); err == nil || !strings.Contains(err.Error(), "upper case") {
+			t.Errorf("%s: got %v, want it to say upper case", name, err)
+		}
 	}
+	wantParses(t, "lower case", good)
 }
 
 func TestBatches(t *testing.T) {

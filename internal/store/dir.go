@@ -244,7 +244,7 @@ func (d Dir) Put(_ context.Context, r Record) (Receipt, error) {
 	sum := sha256.Sum256(r.Bundle)
 	name := filepath.Join(d.Path, hex.EncodeToString(sum[:])+".sigstore.json")
 	if err := replace(name, r.Bundle); err != nil {
-		return Receipt{}, fmt.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
+		return Receipt{}, fault.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
 	}
 	return Receipt{Store: d.Name(), ID: name}, nil
 }
