@@ -25,7 +25,7 @@ var kinds = []struct {
 	kind
 }{
 	{[]string{"payloadType", "payload"}, "", kind{"a bare DSSE envelope: the certificate and the log entry are not in it",
-		"ask whoever signed it for the bundle: cosign writes one with --new-bundle-format, slsa-github-generator from version 2.1 on"}},
+		"ask whoever signed it for the bundle: cosign writes one with --new-bundle-format, and the generators of the SLSA framework from version 2.1 on"}},
 	{[]string{"_type", "predicateType"}, "", kind{"a bare in-toto statement, which nobody signed", "name the bundle that holds it signed"}},
 	{[]string{"base64Signature"}, "", kind{"a bundle of the old form of cosign (base64Signature, cert, rekorBundle)", "sign again with cosign 2.4 or newer and --new-bundle-format"}},
 	{[]string{"SignedEntryTimestamp", "Payload"}, "", kind{"a log entry in the old form of cosign, without what was signed", "sign again with cosign 2.4 or newer and --new-bundle-format"}},

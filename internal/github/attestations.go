@@ -17,8 +17,8 @@ import (
 
 // Limits of the blobs that the attestations API points to.
 const (
-	maxBlob  = 32 << 20 // bytes of a compressed bundle
-	maxPages = 10       // pages of attestations about one subject
+	maxBlob  = 32 << 20                    // bytes of a compressed bundle
+	maxPages = store.MaxPerSubject/100 + 1 // pages of attestations about one subject
 )
 
 // Attestations is the attestations API of the job's repository, as a store.
