@@ -84,10 +84,12 @@ func special(ts *testscript.TestScript, neg bool, args []string) {
 	l, err := net.Listen("unix", filepath.Join(dir, "socket.yaml"))
 	ts.Check(err)
 	defer l.Close()
-	vars := strings.NewReplacer("$RELEASE", ts.Getenv("RELEASE"), "$REPO", ts.Getenv("REPO"), "$SIGNING", filepath.Join(on(ts).lab.Dir, "signing_config.json"))
+	vars := strings.NewReplacer("$RELEASE", ts.Getenv("RELEASE"), "$REPO", ts.Getenv("REPO"), "$SIGNING",
+		filepath.Join(on(ts).lab.Dir, "signing_config.json"))
 	for _, c := range inputs.All() {
 		for _, in := range c.Inputs {
-			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) || slices.Contains([]string{"verdict", "output", "bundle-dir", "root"}, in.Name) {
+			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
+				slices.Contains([]string{"verdict", "output", "bundle-dir", "root"}, in.Name) {
 				continue // written to, or a directory
 			}
 			command, known := readers[c.Name+" "+in.Name]

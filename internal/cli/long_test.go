@@ -61,7 +61,8 @@ func (d *desk) write(name, content string) string {
 // root is a trusted root of one authority and no log. uri is the authority's
 // name, and one without it is not usable.
 func (d *desk) root(uri string) string {
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "desk"}, NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "desk"},
+		NotBefore: time.Now(), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, d.key.Public(), d.key)
 	if err != nil {
@@ -123,11 +124,13 @@ func (d *desk) run(job bool, args ...string) (code int, said string) {
 	}
 	env := map[string]string{}
 	if job {
-		env = map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com",
+		env = map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app",
+			"GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://api.github.com",
 			"GITHUB_REPOSITORY_ID": "1", "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary}
 	}
 	var stdout, stderr bytes.Buffer
-	c := Command{Version: "test", Getenv: func(name string) string { return env[name] }, Stdout: &stdout, Stderr: &stderr}
+	c := Command{Version: "test", Getenv: func(name string) string { return env[name] }, Stdout: &stdout,
+		Stderr: &stderr}
 	code = c.Run(d.t.Context(), args)
 	said = stdout.String() + stderr.String()
 	for _, name := range []string{summary, output, verdict} {
@@ -169,25 +172,29 @@ func args(list ...string) entry { return func() []string { return list } }
 
 func (d *desk) verify(bundle string) entry {
 	return func() []string {
-		return []string{"verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle", d.write("b.json", bundle), "app"}
+		return []string{"verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+			d.write("b.json", bundle), "app"}
 	}
 }
 
 func (d *desk) policy(text string) entry {
 	return func() []string {
-		return []string{"verify", "--offline", "--policy", d.write("p.yaml", text), "--bundle", d.write("b.json", d.bundle(inToto, stated())), "app"}
+		return []string{"verify", "--offline", "--policy", d.write("p.yaml", text), "--bundle",
+			d.write("b.json", d.bundle(inToto, stated())), "app"}
 	}
 }
 
 func (d *desk) sums(line string) entry {
 	return func() []string {
-		return []string{"gate", "--environment", "production", "--policy", d.write("good.yaml", goodPolicy), "--checksums", d.write("SUMS", line)}
+		return []string{"gate", "--environment", "production", "--policy", d.write("good.yaml", goodPolicy),
+			"--checksums", d.write("SUMS", line)}
 	}
 }
 
 func (d *desk) trust(root string) entry {
 	return func() []string {
-		return []string{"verify", "--offline", "--key", "key.pub", "--trusted-root", d.write("r.json", root), "--bundle", "b.json", "app"}
+		return []string{"verify", "--offline", "--key", "key.pub", "--trusted-root", d.write("r.json", root),
+			"--bundle", "b.json", "app"}
 	}
 }
 
@@ -195,10 +202,13 @@ func (d *desk) trust(root string) entry {
 func (d *desk) doctor(format, long string) entry {
 	q := quoted(long)
 	return func() []string {
-		d.write("project/.github/workflows/w.yml", "name: "+q+"\non: push\njobs:\n  a:\n    runs-on: "+q+"\n    environment: {name: production}\n    if: "+q+
-			"\n    steps:\n      - {uses: "+q+", with: {x: "+q+"}}\n      - {run: "+q+"}\n")
-		d.write("project/.gitlab-ci.yml", q+":\n  script: ["+q+"]\n  environment: production\n  needs: ["+q+"]\n  when: "+q+"\n  allow_failure: true\n  rules: [{if: "+q+"}]\n  extends: "+q+"\n  trigger: "+q+"\n")
-		return []string{"doctor", "--offline", "--policy", d.write("good.yaml", goodPolicy), "--root", "project", "--format", format}
+		d.write("project/.github/workflows/w.yml",
+			"name: "+q+"\non: push\njobs:\n  a:\n    runs-on: "+q+"\n    environment: {name: production}\n    if: "+q+
+				"\n    steps:\n      - {uses: "+q+", with: {x: "+q+"}}\n      - {run: "+q+"}\n")
+		d.write("project/.gitlab-ci.yml",
+			q+":\n  script: ["+q+"]\n  environment: production\n  needs: ["+q+"]\n  when: "+q+"\n  allow_failure: true\n  rules: [{if: "+q+"}]\n  extends: "+q+"\n  trigger: "+q+"\n")
+		return []string{"doctor", "--offline", "--policy", d.write("good.yaml", goodPolicy), "--root", "project",
+			"--format", format}
 	}
 }
 
@@ -215,22 +225,29 @@ func (d *desk) entries(long string) map[string]entry {
 	changed := func(old, new string) entry { return d.verify(strings.Replace(good, old, new, 1)) }
 	edited := func(old, new string) entry { return d.policy(strings.Replace(goodPolicy, old, new, 1)) }
 	all := map[string]entry{
-		"command":         args(long),
-		"flag":            args("verify", "--"+long, "app"),
-		"flag's value":    args("verify", "--sigstore", long, "app"),
-		"workers":         args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle", "b.json", "--workers", long, "app"),
-		"store":           args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--store", long, "app"),
-		"policy file":     args("verify", "--policy", long+".yaml", "app"),
-		"bundle file":     args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle", long, "app"),
-		"key file":        args("verify", "--offline", "--trusted-root", "root.json", "--bundle", "b.json", "--key", long, "app"),
-		"subject":         args("verify", long),
-		"digest":          args("verify", "sha256:"+long),
-		"image":           args("verify", "oci://"+long),
-		"image's digest":  args("verify", long+"@sha256:"+hex),
-		"scheme":          args("verify", long+"://x"),
-		"identity":        args("verify", "--offline", "--certificate-identity", long, "--certificate-oidc-issuer", "https://x.example", "--bundle", "b.json", "app"),
-		"pattern":         args("verify", "--certificate-identity-pattern", "("+long, "--certificate-oidc-issuer", "https://x.example", "app"),
-		"issuer":          args("verify", "--offline", "--certificate-identity", "https://x.example/y", "--certificate-oidc-issuer", "https://x.example/"+long, "--bundle", "b.json", "app"),
+		"command":      args(long),
+		"flag":         args("verify", "--"+long, "app"),
+		"flag's value": args("verify", "--sigstore", long, "app"),
+		"workers": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+			"b.json", "--workers", long, "app"),
+		"store": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--store",
+			long, "app"),
+		"policy file": args("verify", "--policy", long+".yaml", "app"),
+		"bundle file": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+			long, "app"),
+		"key file": args("verify", "--offline", "--trusted-root", "root.json", "--bundle", "b.json", "--key",
+			long, "app"),
+		"subject":        args("verify", long),
+		"digest":         args("verify", "sha256:"+long),
+		"image":          args("verify", "oci://"+long),
+		"image's digest": args("verify", long+"@sha256:"+hex),
+		"scheme":         args("verify", long+"://x"),
+		"identity": args("verify", "--offline", "--certificate-identity", long, "--certificate-oidc-issuer",
+			"https://x.example", "--bundle", "b.json", "app"),
+		"pattern": args("verify", "--certificate-identity-pattern", "("+long, "--certificate-oidc-issuer",
+			"https://x.example", "app"),
+		"issuer": args("verify", "--offline", "--certificate-identity", "https://x.example/y",
+			"--certificate-oidc-issuer", "https://x.example/"+long, "--bundle", "b.json", "app"),
 		"key and signer":  args("verify", "--key", "key.pub", "--certificate-identity", long, "app"),
 		"second argument": args("verify", "app", "--"+long),
 
@@ -258,8 +275,9 @@ func (d *desk) entries(long string) map[string]entry {
 		"unfinished":              d.verify("{" + q),
 		"name twice in a bundle":  d.verify("{" + q + ":1," + q + ":2}"),
 		"PyPI's version":          d.verify(`{"version":` + q + `,"verification_material":{},"envelope":{}}`),
-		"PyPI's member":           d.verify(`{` + q + `:1,"version":1,"verification_material":{` + q + `:1},"envelope":{}}`),
-		"member of a list":        d.verify(`{"attestations":[{` + q + `:1}]}`),
+		"PyPI's member": d.verify(`{` + q + `:1,"version":1,"verification_material":{` + q +
+			`:1},"envelope":{}}`),
+		"member of a list": d.verify(`{"attestations":[{` + q + `:1}]}`),
 
 		"checksum line":      d.sums(long),
 		"checksum's name":    d.sums(hex + "   " + long),
@@ -305,7 +323,8 @@ func TestO02_no_message_repeats_all_of_a_value(t *testing.T) {
 	if code, said := d.run(false, d.verify(d.bundle(inToto, stated()))()...); code != 0 {
 		t.Fatalf("control: exit code %d\n%s", code, said)
 	}
-	for kind, long := range map[string]string{"one word": strings.Repeat("Zq7", 3400)[:10_000], "words": strings.Repeat("Zq 7 ", 2000)} {
+	for kind, long := range map[string]string{"one word": strings.Repeat("Zq7", 3400)[:10_000],
+		"words": strings.Repeat("Zq 7 ", 2000)} {
 		for name, e := range d.entries(long) {
 			for _, how := range [][]string{nil, {"--format", "text"}, {"--format", "json"}, {"--format", "markdown"}} {
 				run := e()

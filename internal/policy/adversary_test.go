@@ -106,7 +106,10 @@ var adversaries = map[string]func(n int) string{
 	"patterns": func(n int) string {
 		return filled(n, "version: 1\nartifacts:\n  a:\n    subject:\n", "      - \"[a][b]*d%d/**\"\n", "")
 	},
-	"one pattern": func(n int) string { return filled(n, "version: 1\nartifacts:\n  a:\n    subject: [\"", "[a]", "\"]\n") },
+	"one pattern": func(n int) string {
+		return filled(n, "version: 1\nartifacts:\n  a:\n    subject: [\"", "[a]",
+			"\"]\n")
+	},
 	"refs": func(n int) string {
 		return filled(n, "version: 1\nartifacts:\n  a:\n    built-by:\n    - refs:\n", "      - refs/tags/v%d*\n", "")
 	},
@@ -119,16 +122,20 @@ var adversaries = map[string]func(n int) string{
 		return filled(n, soundHead+peopleHead+"      - code:user1#1\npeople:\n", "  p%d: [code:user%d#%d]\n", "")
 	},
 	"people and members": func(n int) string {
-		return filled(n/2, soundHead+peopleHead, "      - code:user%d#%d\n", "") + filled(n/2, "people:\n", "  p%d: [code:user%d#%d]\n", "")
+		return filled(n/2, soundHead+peopleHead, "      - code:user%d#%d\n", "") +
+			filled(n/2, "people:\n", "  p%d: [code:user%d#%d]\n", "")
 	},
 	"rules": func(n int) string {
-		return filled(n/2, soundHead+"groups:\n  g:\n    members:\n", "      - code:user%d#%d\n", "") + filled(n/2, ruleHead, "      - {group: g, count: 1}\n", "")
+		return filled(n/2, soundHead+"groups:\n  g:\n    members:\n", "      - code:user%d#%d\n", "") +
+			filled(n/2, ruleHead, "      - {group: g, count: 1}\n", "")
 	},
 	"rules of no group": func(n int) string {
-		return filled(n/2, soundHead+"groups:\n", "  g%d: {members: [code:u%d#%d]}\n", "") + filled(n/2, ruleHead, "      - {group: h%d, count: 1}\n", "")
+		return filled(n/2, soundHead+"groups:\n", "  g%d: {members: [code:u%d#%d]}\n", "") +
+			filled(n/2, ruleHead, "      - {group: h%d, count: 1}\n", "")
 	},
 	"addresses": func(n int) string {
-		return filled(n/2, soundHead+mailHead, "      - email:user%d@example.com\n", "") + filled(n/2, "people:\n", "  p%d: [email:user%d@example.com]\n", "")
+		return filled(n/2, soundHead+mailHead, "      - email:user%d@example.com\n", "") +
+			filled(n/2, "people:\n", "  p%d: [email:user%d@example.com]\n", "")
 	},
 	"agents": func(n int) string {
 		return filled(n, soundHead+peopleHead+"      - code:user1#1\nagents:\n", "  - code:bot%d#%d\n", "")
@@ -201,12 +208,15 @@ func TestO02_complaints_are_bounded(t *testing.T) {
 		}
 		lines := strings.Split(err.Error(), "\n")
 		last := lines[len(lines)-1]
-		if len(lines) != 51 || !strings.HasPrefix(last, "policy.yaml: and ") || !strings.HasSuffix(last, " more") || len(err.Error()) > 51*1000 {
+		if len(lines) != 51 || !strings.HasPrefix(last, "policy.yaml: and ") || !strings.HasSuffix(last, " more") ||
+			len(err.Error()) > 51*1000 {
 			t.Errorf("%s: %d complaints, the last %q; want fifty and how many more", name, len(lines), last)
 		}
 	}
-	_, err := policy.Read([]byte(strings.ReplaceAll(soundHead, "house", strings.Repeat("h", 10_000))), strings.Repeat("f", 10_000)+".yaml", words)
-	if err == nil || strings.Contains(err.Error(), strings.Repeat("h", 300)) || strings.Contains(err.Error(), strings.Repeat("f", 300)) {
+	_, err := policy.Read([]byte(strings.ReplaceAll(soundHead, "house", strings.Repeat("h", 10_000))),
+		strings.Repeat("f", 10_000)+".yaml", words)
+	if err == nil || strings.Contains(err.Error(), strings.Repeat("h", 300)) ||
+		strings.Contains(err.Error(), strings.Repeat("f", 300)) {
 		t.Errorf("a complaint repeats all of a value: %.300v", err)
 	}
 }
@@ -218,13 +228,15 @@ func TestControl_a_large_policy_is_read(t *testing.T) {
 		fmt.Fprintf(&members, "      - code:user%d#%d\n", i, i)
 		fmt.Fprintf(&people, "  person %d: [code:user%d#%d, email:user%d@example.com]\n", i, i, i, i)
 	}
-	text := soundHead + strings.ReplaceAll(peopleHead, "    members:", "    sources: [review]\n    members:") + members.String() + "people:\n" + people.String()
+	text := soundHead + strings.ReplaceAll(peopleHead, "    members:", "    sources: [review]\n    members:") +
+		members.String() + "people:\n" + people.String()
 	p, err := policy.Read([]byte(text), "policy.yaml", words)
 	if err != nil || len(p.People) != 3000 || len(p.Groups[0].Members) != 3000 {
 		t.Fatalf("%.500v", err)
 	}
 	again := strings.Replace(text, "person 2: [", "person 2: [code:user1#1, ", 1)
-	if _, err := policy.Read([]byte(again), "policy.yaml", words); err == nil || !strings.Contains(err.Error(), "person 1 and person 2") {
+	if _, err := policy.Read([]byte(again), "policy.yaml", words); err == nil ||
+		!strings.Contains(err.Error(), "person 1 and person 2") {
 		t.Errorf("one account of two people: %v", err)
 	}
 }

@@ -71,7 +71,8 @@ func bounds(p doctor.Plan) doctor.Plan {
 	p.Environment = fault.Cut(p.Environment)
 	p.Changes, p.Cannot = append([]doctor.Change{}, p.Changes...), slices.Clone(p.Cannot)
 	for i, c := range p.Changes {
-		p.Changes[i] = doctor.Change{Setting: fault.Bound(c.Setting), Now: fault.BoundAll(c.Now), Want: fault.BoundAll(c.Want)}
+		p.Changes[i] = doctor.Change{Setting: fault.Bound(c.Setting), Now: fault.BoundAll(c.Now),
+			Want: fault.BoundAll(c.Want)}
 	}
 	for i, s := range p.Cannot {
 		p.Cannot[i] = fault.Bound(s)

@@ -340,7 +340,8 @@ func TestE03_algorithm_confusion_by_length(t *testing.T) {
 			t.Errorf("got %v, want it to say upper case", err)
 		}
 	})
-	t.Run("a short commit beside it", func(t *testing.T) { accepts(t, v, with(`{"sha256":"`+d+`","gitCommit":"abc1234"}`)) })
+	t.Run("a short commit beside it",
+		func(t *testing.T) { accepts(t, v, with(`{"sha256":"`+d+`","gitCommit":"abc1234"}`)) })
 	t.Run("label of a signature over a file", func(t *testing.T) {
 		o := f.control()
 		o.payload = nil

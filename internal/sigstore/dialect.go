@@ -197,12 +197,12 @@ func spelling(b []byte) string {
 }
 
 func foreignCharacter(text []byte, c byte) string {
-	switch {
-	case c == '-' || c == '_':
+	switch c {
+	case '-', '_':
 		return "in the alphabet for URLs"
-	case c == ' ' || c == '\t':
+	case ' ', '\t':
 		return "with white space in it"
-	case c == '=':
+	case '=':
 		return "with padding in the middle"
 	}
 	return fault.Text("with a foreign character, byte %d", bytes.IndexByte(text, c)+1)

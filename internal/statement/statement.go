@@ -110,7 +110,8 @@ func checkDigest(name, alg, v string) error {
 		return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has %s digest %q, want %d hexadecimal digits", name, alg, v, n)
 	}
 	if strings.ToLower(v) != v { // the same digest to some readers, and another to others
-		return fault.New(fault.Refused, fault.Statement, "", "subject %q has %s digest %q in upper case, want lower case", name, alg, v)
+		return fault.New(fault.Refused, fault.Statement, "",
+			"subject %q has %s digest %q in upper case, want lower case", name, alg, v)
 	}
 	return nil
 }

@@ -48,7 +48,8 @@ func (d Dir) Name() string {
 func (d Dir) Fetch(ctx context.Context, _ []subject.Subject) (Found, error) {
 	info, err := os.Stat(d.Path)
 	if err != nil {
-		return Found{}, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles", "bundles in %q: %w", d.Path, file.Cause(err))
+		return Found{}, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles",
+			"bundles in %q: %w", d.Path, file.Cause(err))
 	}
 	if !info.IsDir() {
 		return d.file()
