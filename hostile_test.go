@@ -3,8 +3,10 @@ package main
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -12,16 +14,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 )
 
 func init() {
-	commands["hostile"], commands["plain"], commands["refs"], commands["junk"] = hostile, plain, refs, junk
+	commands["hostile"], commands["plain"], commands["refs"], commands["junk"], commands["special"] = hostile, plain, refs, junk, special
 }
 
 // hostileNames are names that a file system takes and a careless reader obeys.
@@ -64,6 +68,101 @@ func junk(ts *testscript.TestScript, neg bool, args []string) {
 		lines = fmt.Appendf(lines, `{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","n":%d}`+"\n", i)
 	}
 	ts.Check(os.WriteFile(filepath.Join(ts.MkAbs(args[0]), "junk.jsonl"), lines, 0o644))
+}
+
+// special runs every command once for each of its inputs that is a file, with a
+// named pipe, a socket, a device and a directory in the place of the file, and
+// wants each refused at once and named for what it is. An input of a new name
+// has to be sorted here.
+func special(ts *testscript.TestScript, neg bool, args []string) {
+	dir, err := os.MkdirTemp("", "special-") // outside of the workspace, which a link may not leave
+	ts.Check(err)
+	defer os.RemoveAll(dir)
+	ts.Check(os.Mkdir(filepath.Join(dir, "directory.yaml"), 0o755))
+	ts.Check(syscall.Mkfifo(filepath.Join(dir, "pipe.yaml"), 0o600))
+	ts.Check(os.Symlink("/dev/zero", filepath.Join(dir, "device.yaml")))
+	l, err := net.Listen("unix", filepath.Join(dir, "socket.yaml"))
+	ts.Check(err)
+	defer l.Close()
+	vars := strings.NewReplacer("$RELEASE", ts.Getenv("RELEASE"), "$REPO", ts.Getenv("REPO"), "$SIGNING",
+		filepath.Join(on(ts).lab.Dir, "signing_config.json"))
+	for _, c := range inputs.All() {
+		for _, in := range c.Inputs {
+			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
+				slices.Contains([]string{"verdict", "output", "bundle-dir", "root"}, in.Name) {
+				continue // written to, or a directory
+			}
+			command, known := readers[c.Name+" "+in.Name]
+			if !known {
+				ts.Fatalf("input %s of %s is a file, and nothing here names a command that reads it", in.Name, c.Name)
+			}
+			for _, what := range []string{"named pipe", "socket", "device", "directory"} {
+				path := filepath.Join(dir, what[strings.LastIndexByte(what, ' ')+1:]+".yaml")
+				if what == "directory" && in.Name == "bundle" {
+					continue // of bundles
+				}
+				special1(ts, strings.Fields(strings.ReplaceAll(vars.Replace(command), "SPECIAL", path)), what)
+			}
+		}
+	}
+}
+
+func special1(ts *testscript.TestScript, command []string, what string) {
+	who, name, _ := strings.Cut(command[0], ":")
+	switch command[0] = name; who {
+	case "job":
+		runner(ts, false, []string{"github"})
+	case "approver":
+		dispatch(ts, false, []string{"bob", "88", "2001"})
+	case "bare": // without what the lab says of its instance
+		for _, name := range []string{"SALLYPORT_SIGSTORE", "SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG"} {
+			defer ts.Setenv(name, ts.Getenv(name))
+			ts.Setenv(name, "")
+		}
+		fallthrough
+	default:
+		person(ts, false, []string{"dana@acme.example"})
+	}
+	err := ts.Exec("sallyport", command...)
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 2 && exit.ExitCode() != 3 {
+		ts.Fatalf("%q: %v, want it refused", command, err)
+	}
+	if said := ts.ReadFile("stderr"); !strings.Contains(said, "is a "+what+", want a regular file") {
+		ts.Fatalf("%q: it says %q, want it named as a %s", command, said, what)
+	}
+}
+
+// readers are, for each input that is a file, a command that reads it.
+var readers = map[string]string{
+	"gate checksums":         "job:gate --environment production --checksums SPECIAL",
+	"gate policy":            "job:gate --environment production --policy SPECIAL dist/app",
+	"gate bundle":            "job:gate --environment production --bundle SPECIAL dist/app",
+	"attest checksums":       "job:attest --checksums SPECIAL",
+	"attest predicate":       "job:attest --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
+	"attest signing-config":  "job:attest --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",
+	"attest trusted-root":    "job:attest --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL dist/app",
+	"release checksums":      "job:release --version 1 --environments production --checksums SPECIAL",
+	"release policy":         "job:release --version 1 --environments production --policy SPECIAL dist/app",
+	"release bundle":         "job:release --version 1 --environments production --bundle SPECIAL dist/app",
+	"release signing-config": "job:release --version 1 --environments production --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",
+	"release trusted-root":   "job:release --version 1 --environments production --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL dist/app",
+	"approve policy":         "approver:approve --release $RELEASE --policy SPECIAL",
+	"approve bundle":         "approver:approve --release $RELEASE --bundle SPECIAL",
+	"approve signing-config": "approver:approve --release $RELEASE --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL",
+	"approve trusted-root":   "approver:approve --release $RELEASE --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL",
+	"reject policy":          "person:reject --yes --repository https://github.com/$REPO --release $RELEASE --policy SPECIAL",
+	"reject bundle":          "person:reject --yes --repository https://github.com/$REPO --release $RELEASE --bundle SPECIAL",
+	"reject signing-config":  "person:reject --yes --repository https://github.com/$REPO --release $RELEASE --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL",
+	"reject trusted-root":    "person:reject --yes --repository https://github.com/$REPO --release $RELEASE --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL",
+	"verify policy":          "person:verify --policy SPECIAL dist/app",
+	"verify bundle":          "person:verify --offline --certificate-identity https://x.example/y --certificate-oidc-issuer https://x.example --bundle SPECIAL dist/app",
+	"verify trusted-root":    "person:verify --offline --certificate-identity https://x.example/y --certificate-oidc-issuer https://x.example --trusted-root SPECIAL dist/app",
+	"verify key":             "person:verify --offline --key SPECIAL dist/app",
+	"verify tuf-root":        "bare:verify --certificate-identity https://x.example/y --certificate-oidc-issuer https://x.example --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL dist/app",
+	"doctor policy":          "person:doctor --offline --policy SPECIAL",
+	"settings policy":        "person:settings --repository https://github.com/$REPO --policy SPECIAL plan",
+	"trust tuf-root":         "bare:trust --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL",
 }
 
 // plain fails unless the streams and the summary are lines that a terminal and

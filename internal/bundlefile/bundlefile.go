@@ -114,7 +114,8 @@ func (r *reading) value(b []byte, k strictjson.Kind, where string) error {
 func (r *reading) object(b []byte, where string) error {
 	o, err := look(b)
 	if err != nil {
-		return &Foreign{Code: fault.Malformed, Where: where, What: "a JSON object that cannot be read: " + err.Error(), Err: err}
+		return &Foreign{Code: fault.Malformed, Where: where, What: "a JSON object that cannot be read: " +
+			err.Error(), Err: err}
 	}
 	if o.isBundle() {
 		return r.add(b, where)
@@ -128,7 +129,8 @@ func (r *reading) object(b []byte, where string) error {
 
 func (r *reading) add(b []byte, where string) error {
 	if len(b) > MaxBundleBytes {
-		return &Foreign{Code: fault.Limit, Where: where, What: fmt.Sprintf("a bundle of %d bytes, at most %d are allowed", len(b), MaxBundleBytes)}
+		return &Foreign{Code: fault.Limit, Where: where,
+			What: fmt.Sprintf("a bundle of %d bytes, at most %d are allowed", len(b), MaxBundleBytes)}
 	}
 	if len(r.found) == MaxBundles {
 		return &Foreign{Code: fault.Limit, What: fmt.Sprintf("more than %d bundles in one file", MaxBundles)}
@@ -236,10 +238,12 @@ const media = `"application/vnd.dev.sigstore.bundle`
 // isBundle reports whether o says that it is a bundle, or has the members of
 // one. Whether it is a good one is for the room that verifies.
 func (o object) isBundle() bool {
-	if bytes.HasPrefix(o.members["mediaType"], []byte(media)) || bytes.HasPrefix(o.members["media_type"], []byte(media)) {
+	if bytes.HasPrefix(o.members["mediaType"], []byte(media)) ||
+		bytes.HasPrefix(o.members["media_type"], []byte(media)) {
 		return true
 	}
 	material := o.has("verificationMaterial") || o.has("verification_material")
-	content := o.has("dsseEnvelope") || o.has("messageSignature") || o.has("dsse_envelope") || o.has("message_signature")
+	content := o.has("dsseEnvelope") || o.has("messageSignature") || o.has("dsse_envelope") ||
+		o.has("message_signature")
 	return material && content
 }

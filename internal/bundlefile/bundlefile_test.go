@@ -38,9 +38,12 @@ func TestRead_bundles_after_each_other(t *testing.T) {
 	}
 	windows := strings.ReplaceAll(pretty.String(), "\n", "\r\n")
 	for in, want := range map[string][]string{
-		"": nil, " \r\n\t\n": nil, one: {""}, one + "\n": {""}, one + "\r\n": {""}, "\ufeff" + one: {""}, "\n\n" + one: {""}, pretty.String(): {""}, windows: {""},
-		one + "\n" + two: {"line 1", "line 2"}, one + "\r\n\r\n" + two + "\r\n": {"line 1", "line 3"}, one + " " + two: {"line 1", "line 1"},
-		pretty.String() + "\n" + windows: {"line 1", "line 6"}, "\ufeff" + one + "\n\ufeff" + two: {"line 1", "line 2"}, "[" + one + "," + two + "]": {"[0]", "[1]"},
+		"": nil, "\r\n\t\n": nil, one: {""}, one + "\n": {""}, one + "\r\n": {""}, "\ufeff" + one: {""}, "\n\n" +
+			one: {""}, pretty.String(): {""}, windows: {""},
+		one + "\n" + two: {"line 1", "line 2"}, one + "\r\n\r\n" + two + "\r\n": {"line 1", "line 3"}, one + " " +
+			two: {"line 1", "line 1"},
+		pretty.String() + "\n" + windows: {"line 1", "line 6"}, "\ufeff" + one + "\n\ufeff" +
+			two: {"line 1", "line 2"}, "[" + one + "," + two + "]": {"[0]", "[1]"},
 	} {
 		got, err := bundlefile.Read([]byte(in))
 		if err != nil || len(got) != len(want) {
@@ -74,7 +77,8 @@ func TestRead_wrappers(t *testing.T) {
 	}
 	for in, want := range map[string]int{
 		`{"attestations":[]}`: 0, `{"attestation_bundles":[]}`: 0, `{"attestation_bundles":[{"attestations":[]}]}`: 0, `{"bundle":` + one + `,"repository_id":1}`: 1,
-		`{"attestations":[{"bundle":` + one + `},{"bundle":` + two + `}]}`: 2, `{"attestation":{"bundle":` + one + `}}`: 1,
+		`{"attestations":[{"bundle":` + one + `},{"bundle":` + two + `}]}`: 2, `{"attestation":{"bundle":` + one +
+			`}}`: 1,
 	} {
 		if got, err := bundlefile.Read([]byte(in)); err != nil || len(got) != want {
 			t.Errorf("%.60s: %d bundles, %v; want %d", in, len(got), err, want)
@@ -134,18 +138,20 @@ func refuses(t *testing.T, name, in string, code fault.Code, says ...string) {
 // One bad value makes the whole unreadable, and it is said where it stands.
 func TestB10_one_bad_value_denies(t *testing.T) {
 	for name, c := range map[string]struct{ in, says string }{
-		"truncated":        {one + "\n" + two[:40], "line 2"},
-		"two on a line":    {one + two, "no white space"},
-		"comma between":    {one + ",\n" + two, "unreadable JSON"},
-		"an array among":   {one + "\n[]\n" + two, "line 2: an empty JSON array"},
-		"a number":         {one + "\n42", "line 2: a JSON number"},
-		"an object":        {one + "\n{\"a\":1}", `line 2: a JSON object with "a", no bundle`},
-		"a member is none": {`{"attestations":[{"bundle":` + one + `},{"bundle":null,"bundle_url":"https://x"}]}`, "attestations[1]: no bundle, only the address of one"},
-		"an element":       {"[" + one + `,{"a":1}]`, "[1]: a JSON object"},
-		"a name twice":     {`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","a":1,"a":1}`, "duplicate"},
-		"hidden twice":     {`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","a":{"b":1,"\u0062":1}}`, "duplicate"},
-		"not UTF-8":        {`{"a":"` + "\xff" + `"}`, "UTF-8"},
-		"zero byte":        {one + "\x00", "white space"},
+		"truncated":      {one + "\n" + two[:40], "line 2"},
+		"two on a line":  {one + two, "no white space"},
+		"comma between":  {one + ",\n" + two, "unreadable JSON"},
+		"an array among": {one + "\n[]\n" + two, "line 2: an empty JSON array"},
+		"a number":       {one + "\n42", "line 2: a JSON number"},
+		"an object":      {one + "\n{\"a\":1}", `line 2: a JSON object with "a", no bundle`},
+		"a member is none": {`{"attestations":[{"bundle":` + one + `},{"bundle":null,"bundle_url":"https://x"}]}`,
+			"attestations[1]: no bundle, only the address of one"},
+		"an element":   {"[" + one + `,{"a":1}]`, "[1]: a JSON object"},
+		"a name twice": {`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","a":1,"a":1}`, "duplicate"},
+		"hidden twice": {`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","a":{"b":1,"\u0062":1}}`,
+			"duplicate"},
+		"not UTF-8": {`{"a":"` + "\xff" + `"}`, "UTF-8"},
+		"zero byte": {one + "\x00", "white space"},
 	} {
 		refuses(t, name, c.in, fault.Malformed, c.says)
 	}
@@ -181,46 +187,57 @@ func TestRead_names_what_is_no_bundle(t *testing.T) {
 		in   string
 		says []string
 	}{
-		"bare DSSE":           {string(testFile(t, "bare-dsse.jsonl")), []string{"bare DSSE envelope", "--new-bundle-format"}},
-		"DSSE lines":          {string(testFile(t, "bare-dsse.jsonl")) + "\n" + string(testFile(t, "bare-dsse.jsonl")), []string{"line 1: a bare DSSE envelope"}},
-		"statement":           {`{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x","predicate":{}}`, []string{"bare in-toto statement", "nobody signed"}},
-		"gzip":                {packed(t), []string{"gzip", "gunzip"}},
-		"zip":                 {"PK\x03\x04\x14\x00", []string{"ZIP"}},
-		"zstd":                {"\x28\xb5\x2f\xfd\x04", []string{"Zstandard"}},
-		"xz":                  {"\xfd7zXZ\x00\x00", []string{"xz"}},
-		"snappy frames":       {"\xff\x06\x00\x00sNaPpY\x01", []string{"Snappy"}},
-		"snappy block":        {block(one + strings.Repeat(" ", 300)), []string{"Snappy", "gh attestation download"}},
-		"PEM":                 {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", []string{"PEM"}},
-		"PGP":                 {"-----BEGIN PGP SIGNATURE-----\n", []string{"PGP"}},
-		"DER":                 {"\x30\x82\x01\x02", []string{"DER"}},
-		"UTF-16":              {"\xff\xfe{\x00}\x00", []string{"UTF-16", "UTF-8"}},
-		"unfinished":          {one[:50], []string{"ends in the middle of a value, at byte 50", "was the download complete?"}},
-		"unfinished string":   {one[:20], []string{"at byte 20", "was the download complete?"}},
-		"Cloud Build":         {string(testFile(t, "cloud-build.json")), []string{"Google Cloud Build", "keys of Google", "no bundle"}},
-		"Cloud Build's lists": {`[{"build":{},"envelope":{},"kind":"BUILD","noteName":"x","resourceUri":"y"}]`, []string{"a list: provenance of Google Cloud Build"}},
+		"bare DSSE": {string(testFile(t, "bare-dsse.jsonl")),
+			[]string{"bare DSSE envelope", "--new-bundle-format"}},
+		"DSSE lines": {string(testFile(t, "bare-dsse.jsonl")) + "\n" +
+			string(testFile(t, "bare-dsse.jsonl")), []string{"line 1: a bare DSSE envelope"}},
+		"statement":     {`{"_type":"https://in-toto.io/Statement/v1","subject":[],"predicateType":"x","predicate":{}}`, []string{"bare in-toto statement", "nobody signed"}},
+		"gzip":          {packed(t), []string{"gzip", "gunzip"}},
+		"zip":           {"PK\x03\x04\x14\x00", []string{"ZIP"}},
+		"zstd":          {"\x28\xb5\x2f\xfd\x04", []string{"Zstandard"}},
+		"xz":            {"\xfd7zXZ\x00\x00", []string{"xz"}},
+		"snappy frames": {"\xff\x06\x00\x00sNaPpY\x01", []string{"Snappy"}},
+		"snappy block":  {block(one + strings.Repeat(" ", 300)), []string{"Snappy", "gh attestation download"}},
+		"PEM":           {"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n", []string{"PEM"}},
+		"PGP":           {"-----BEGIN PGP SIGNATURE-----\n", []string{"PGP"}},
+		"DER":           {"\x30\x82\x01\x02", []string{"DER"}},
+		"UTF-16":        {"\xff\xfe{\x00}\x00", []string{"UTF-16", "UTF-8"}},
+		"unfinished": {one[:50],
+			[]string{"ends in the middle of a value, at byte 50", "was the download complete?"}},
+		"unfinished string": {one[:20], []string{"at byte 20", "was the download complete?"}},
+		"Cloud Build": {string(testFile(t, "cloud-build.json")),
+			[]string{"Google Cloud Build", "keys of Google", "no bundle"}},
+		"Cloud Build's lists": {`[{"build":{},"envelope":{},"kind":"BUILD","noteName":"x","resourceUri":"y"}]`,
+			[]string{"a list: provenance of Google Cloud Build"}},
 		"Cloud Build in YAML": {"image_summary:\n  digest: sha256:00\n", []string{"Google Cloud Build"}},
-		"cosign's old bundle": {`{"base64Signature":"MEU=","cert":"LS0t","rekorBundle":{}}`, []string{"old form of cosign", "--new-bundle-format"}},
-		"cosign verify":       {`[{"critical":{"identity":{}},"optional":null}]`, nil},
-		"trusted root":        {`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[]}`, []string{"trusted root"}},
-		"signing config":      {`{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`, []string{"signing config"}},
-		"CycloneDX":           {`{"bomFormat":"CycloneDX","specVersion":"1.6"}`, []string{"SBOM (CycloneDX)"}},
-		"SPDX":                {`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT"}`, []string{"SBOM (SPDX)"}},
-		"SPDX 3":              {`{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[]}`, []string{"SBOM (SPDX 3)"}},
-		"login page":          {"<!DOCTYPE html>\n<html><title>Sign in</title>", []string{"web page", "login"}},
-		"login after BOM":     {"\ufeff  <html>", []string{"web page"}},
-		"array":               {`[{"name":"app.tgz","path":"dist/app.tgz"}]`, []string{"a JSON array, no bundle"}},
-		"array of numbers":    {`[1,2]`, []string{"a JSON array, no bundle"}},
-		"object":              {`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`, []string{`a JSON object with "a", "b", "c", "d", "e" and more, no bundle`}},
-		"empty object":        {`{}`, []string{"an empty JSON object"}},
-		"string":              {`"MEUCIQ"`, []string{"a JSON string, no bundle"}},
-		"predicate":           {`{"buildDefinition":{},"runDetails":{}}`, []string{"SLSA provenance predicate"}},
-		"verdict":             {`{"schema":"https://sallyport.dev/schemas/verdict/v1","trustedRoots":[]}`, []string{"verdict of Sallyport"}},
-		"TUF":                 {`{"signatures":[],"signed":{}}`, []string{"TUF"}},
-		"manifest":            {`{"schemaVersion":2,"config":{},"layers":[]}`, []string{"OCI manifest"}},
-		"words":               {"hello there\nworld\n", []string{`no JSON: it begins with "hello there"`}},
-		"checksums":           {strings.Repeat("0", 64) + "  app\n", nil},
-		"binary":              {"\x01\x02\x80\xff", []string{"binary data"}},
-		"deep":                {`{"a":` + strings.Repeat("[", 5000), nil},
+		"cosign's old bundle": {`{"base64Signature":"MEU=","cert":"LS0t","rekorBundle":{}}`,
+			[]string{"old form of cosign", "--new-bundle-format"}},
+		"cosign verify": {`[{"critical":{"identity":{}},"optional":null}]`, nil},
+		"trusted root": {`{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1","tlogs":[]}`,
+			[]string{"trusted root"}},
+		"signing config": {`{"mediaType":"application/vnd.dev.sigstore.signingconfig.v0.2+json"}`,
+			[]string{"signing config"}},
+		"CycloneDX": {`{"bomFormat":"CycloneDX","specVersion":"1.6"}`, []string{"SBOM (CycloneDX)"}},
+		"SPDX":      {`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT"}`, []string{"SBOM (SPDX)"}},
+		"SPDX 3": {`{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[]}`,
+			[]string{"SBOM (SPDX 3)"}},
+		"login page":       {"<!DOCTYPE html>\n<html><title>Sign in</title>", []string{"web page", "login"}},
+		"login after BOM":  {"\ufeff  <html>", []string{"web page"}},
+		"array":            {`[{"name":"app.tgz","path":"dist/app.tgz"}]`, []string{"a JSON array, no bundle"}},
+		"array of numbers": {`[1,2]`, []string{"a JSON array, no bundle"}},
+		"object": {`{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6}`,
+			[]string{`a JSON object with "a", "b", "c", "d", "e" and more, no bundle`}},
+		"empty object": {`{}`, []string{"an empty JSON object"}},
+		"string":       {`"MEUCIQ"`, []string{"a JSON string, no bundle"}},
+		"predicate":    {`{"buildDefinition":{},"runDetails":{}}`, []string{"SLSA provenance predicate"}},
+		"verdict": {`{"schema":"https://sallyport.dev/schemas/verdict/v1","trustedRoots":[]}`,
+			[]string{"verdict of Sallyport"}},
+		"TUF":       {`{"signatures":[],"signed":{}}`, []string{"TUF"}},
+		"manifest":  {`{"schemaVersion":2,"config":{},"layers":[]}`, []string{"OCI manifest"}},
+		"words":     {"hello there\nworld\n", []string{`no JSON: it begins with "hello there"`}},
+		"checksums": {strings.Repeat("0", 64) + "  app\n", nil},
+		"binary":    {"\x01\x02\x80\xff", []string{"binary data"}},
+		"deep":      {`{"a":` + strings.Repeat("[", 5000), nil},
 	} {
 		code := fault.Malformed
 		if name == "deep" {
@@ -258,19 +275,22 @@ func TestA22_PyPI_attestation_that_is_not_exact(t *testing.T) {
 
 func TestO02_files_are_bounded(t *testing.T) {
 	large := strings.Replace(one, `"n":1`, `"n":"`+strings.Repeat("x", bundlefile.MaxBundleBytes-len(one)-1)+`"`, 1)
-	if got, err := bundlefile.Read([]byte(large)); err != nil || len(got) != 1 || len(large) != bundlefile.MaxBundleBytes {
+	if got, err := bundlefile.Read([]byte(large)); err != nil || len(got) != 1 ||
+		len(large) != bundlefile.MaxBundleBytes {
 		t.Errorf("the largest, %d bytes: %v", len(large), err)
 	}
 	refuses(t, "a byte more", strings.Replace(large, "xx", "xxx", 1), fault.Limit)
 	small := `{"mediaType":"application/vnd.dev.sigstore.bundle"}` + "\n"
-	if got, err := bundlefile.Read([]byte(strings.Repeat(small, bundlefile.MaxBundles))); err != nil || len(got) != bundlefile.MaxBundles {
+	if got, err := bundlefile.Read([]byte(strings.Repeat(small, bundlefile.MaxBundles))); err != nil ||
+		len(got) != bundlefile.MaxBundles {
 		t.Errorf("the most: %d, %v", len(got), err)
 	}
 	refuses(t, "one more", strings.Repeat(small, bundlefile.MaxBundles+1), fault.Limit)
 }
 
 func TestName_knows_what_is_no_bundle(t *testing.T) {
-	for _, name := range []string{"rest-attestations.json", "gh-verify-format-json.json", "pypi-integrity.json", "pypi-publish.attestation", "bare-dsse.jsonl", "cloud-build.json"} {
+	for _, name := range []string{"rest-attestations.json", "gh-verify-format-json.json", "pypi-integrity.json",
+		"pypi-publish.attestation", "bare-dsse.jsonl", "cloud-build.json"} {
 		raw := testFile(t, name)
 		if what, known := bundlefile.Name(raw); !known || what == "" {
 			t.Errorf("%s: %q, %v", name, what, known)

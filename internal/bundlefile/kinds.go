@@ -24,28 +24,44 @@ var kinds = []struct {
 	begins  string // how the value of the first member begins; "" is anything
 	kind
 }{
-	{[]string{"payloadType", "payload"}, "", kind{"a bare DSSE envelope: the certificate and the log entry are not in it",
-		"ask whoever signed it for the bundle: cosign writes one with --new-bundle-format, slsa-github-generator from version 2.1 on"}},
-	{[]string{"_type", "predicateType"}, "", kind{"a bare in-toto statement, which nobody signed", "name the bundle that holds it signed"}},
-	{[]string{"base64Signature"}, "", kind{"a bundle of the old form of cosign (base64Signature, cert, rekorBundle)", "sign again with cosign 2.4 or newer and --new-bundle-format"}},
-	{[]string{"SignedEntryTimestamp", "Payload"}, "", kind{"a log entry in the old form of cosign, without what was signed", "sign again with cosign 2.4 or newer and --new-bundle-format"}},
-	{[]string{"mediaType"}, `"application/vnd.dev.sigstore.trustedroot`, kind{"a Sigstore trusted root", "it says whom to trust; name a bundle here"}},
-	{[]string{"mediaType"}, `"application/vnd.dev.sigstore.signingconfig`, kind{"a Sigstore signing config", "it says where to sign; name a bundle here"}},
-	{[]string{"certificateAuthorities"}, "", kind{"a Sigstore trusted root", "it says whom to trust; name a bundle here"}},
+	{[]string{"payloadType", "payload"}, "",
+		kind{"a bare DSSE envelope: the certificate and the log entry are not in it",
+			"ask whoever signed it for the bundle: cosign writes it with --new-bundle-format, SLSA's generators since 2.1"}},
+	{[]string{"_type", "predicateType"}, "",
+		kind{"a bare in-toto statement, which nobody signed", "name the bundle that holds it signed"}},
+	{[]string{"base64Signature"}, "",
+		kind{"a bundle of the old form of cosign (base64Signature, cert, rekorBundle)",
+			"sign again with cosign 2.4 or newer and --new-bundle-format"}},
+	{[]string{"SignedEntryTimestamp", "Payload"}, "",
+		kind{"a log entry in the old form of cosign, without what was signed",
+			"sign again with cosign 2.4 or newer and --new-bundle-format"}},
+	{[]string{"mediaType"}, `"application/vnd.dev.sigstore.trustedroot`,
+		kind{"a Sigstore trusted root", "it says whom to trust; name a bundle here"}},
+	{[]string{"mediaType"}, `"application/vnd.dev.sigstore.signingconfig`,
+		kind{"a Sigstore signing config", "it says where to sign; name a bundle here"}},
+	{[]string{"certificateAuthorities"}, "",
+		kind{"a Sigstore trusted root", "it says whom to trust; name a bundle here"}},
 	{[]string{"rekorTlogUrls"}, "", kind{"a Sigstore signing config", "it says where to sign; name a bundle here"}},
-	{[]string{"bomFormat"}, `"CycloneDX"`, kind{"an SBOM (CycloneDX), which nobody signed", "name the signed attestation that holds it"}},
-	{[]string{"spdxVersion"}, "", kind{"an SBOM (SPDX), which nobody signed", "name the signed attestation that holds it"}},
-	{[]string{"@context"}, `"https://spdx.org/`, kind{"an SBOM (SPDX 3), which nobody signed", "name the signed attestation that holds it"}},
+	{[]string{"bomFormat"}, `"CycloneDX"`,
+		kind{"an SBOM (CycloneDX), which nobody signed", "name the signed attestation that holds it"}},
+	{[]string{"spdxVersion"}, "",
+		kind{"an SBOM (SPDX), which nobody signed", "name the signed attestation that holds it"}},
+	{[]string{"@context"}, `"https://spdx.org/`,
+		kind{"an SBOM (SPDX 3), which nobody signed", "name the signed attestation that holds it"}},
 	{[]string{"provenance_summary"}, "", cloudBuild},
 	{[]string{"image_summary"}, "", cloudBuild},
 	{[]string{"noteName", "resourceUri"}, "", cloudBuild},
-	{[]string{"critical", "optional"}, "", kind{"a signed payload as cosign verify prints it, without the signature", "name the bundle itself"}},
-	{[]string{"buildDefinition", "runDetails"}, "", kind{"a bare SLSA provenance predicate, which nobody signed", "name the bundle that holds it signed"}},
+	{[]string{"critical", "optional"}, "",
+		kind{"a signed payload as cosign verify prints it, without the signature", "name the bundle itself"}},
+	{[]string{"buildDefinition", "runDetails"}, "",
+		kind{"a bare SLSA provenance predicate, which nobody signed", "name the bundle that holds it signed"}},
 	{[]string{"signed", "signatures"}, "", kind{"signed metadata of TUF or of in-toto before 1.0", "name a bundle"}},
-	{[]string{"schemaVersion", "layers"}, "", kind{"an OCI manifest", "name the bundle that is its layer, or the image"}},
+	{[]string{"schemaVersion", "layers"}, "",
+		kind{"an OCI manifest", "name the bundle that is its layer, or the image"}},
 	{[]string{"schemaVersion", "manifests"}, "", kind{"an OCI index", "name a bundle, or the image"}},
 	{[]string{"$schema", "runs"}, "", kind{"findings in SARIF", "name a bundle"}},
-	{[]string{"schema", "trustedRoots"}, "", kind{"a verdict of Sallyport, not the evidence for one", "name the bundles that it was about"}},
+	{[]string{"schema", "trustedRoots"}, "",
+		kind{"a verdict of Sallyport, not the evidence for one", "name the bundles that it was about"}},
 }
 
 var cloudBuild = kind{"provenance of Google Cloud Build as gcloud prints it: signed with keys of Google, and no bundle",
@@ -54,7 +70,8 @@ var cloudBuild = kind{"provenance of Google Cloud Build as gcloud prints it: sig
 // telling are the names of the members that tell what an object is.
 var telling = func() map[string]bool {
 	all := map[string]bool{}
-	for _, n := range []string{"mediaType", "media_type", "verificationMaterial", "verification_material", "dsseEnvelope", "dsse_envelope", "messageSignature",
+	for _, n := range []string{"mediaType", "media_type", "verificationMaterial", "verification_material",
+		"dsseEnvelope", "dsse_envelope", "messageSignature",
 		"message_signature", "version", "envelope", "attestation_bundles", "attestations", "attestation", "bundle", "bundle_url"} {
 		all[n] = true
 	}
@@ -129,9 +146,11 @@ var magic = []struct {
 	{"\xff\xfe", kind{"text in UTF-16", "save it as UTF-8"}},
 	{"\xfe\xff", kind{"text in UTF-16", "save it as UTF-8"}},
 	{"-----BEGIN PGP", kind{"a PGP signature or message", "name a Sigstore bundle"}},
-	{"-----BEGIN", kind{"a PEM file: a certificate or a key", "a bundle holds the certificate that signed; name the bundle"}},
+	{"-----BEGIN", kind{"a PEM file: a certificate or a key",
+		"a bundle holds the certificate that signed; name the bundle"}},
 	{"\x30\x82", kind{"a DER file: a certificate, a key or a signature", "name the bundle that holds it"}},
-	{"<", kind{"a web page or another XML document, such as that of a login", "download the file itself, signed in where that is needed"}},
+	{"<", kind{"a web page or another XML document, such as that of a login",
+		"download the file itself, signed in where that is needed"}},
 	{"image_summary:", cloudBuild},
 	{"provenance_summary:", cloudBuild},
 	{"\x7fELF", kind{"a program", "name the bundle about it"}},
@@ -154,14 +173,17 @@ func notJSON(text []byte, err error) *Foreign {
 	case isSnappy(text):
 		return &Foreign{Code: fault.Malformed, What: snappy.what, Hint: snappy.hint}
 	case errors.Is(err, strictjson.ErrUnfinished):
-		return &Foreign{Code: fault.Malformed, What: "unfinished: " + err.Error() + ": was the download complete?", Hint: "download or write it again", Err: err}
+		return &Foreign{Code: fault.Malformed, What: "unfinished: " + err.Error() + ": was the download complete?",
+			Hint: "download or write it again", Err: err}
 	case bytes.ContainsAny(begin[:min(1, len(begin))], "{[\""):
-		return &Foreign{Code: fault.Malformed, What: "unreadable JSON: " + strings.TrimPrefix(err.Error(), "JSON: "), Err: err}
+		return &Foreign{Code: fault.Malformed, What: "unreadable JSON: " + strings.TrimPrefix(err.Error(), "JSON: "),
+			Err: err}
 	case !utf8.Valid(text):
 		return &Foreign{Code: fault.Malformed, What: "binary data, no JSON", Err: err}
 	}
 	line, _, _ := bytes.Cut(begin, []byte("\n"))
-	return &Foreign{Code: fault.Malformed, What: fault.Text("no JSON: it begins with %.40q", strings.TrimSpace(string(line))), Err: err}
+	return &Foreign{Code: fault.Malformed,
+		What: fault.Text("no JSON: it begins with %.40q", strings.TrimSpace(string(line))), Err: err}
 }
 
 // isSnappy reports whether a text is one block of Snappy that holds JSON: the

@@ -66,7 +66,8 @@ func wrappers() []wrapper {
 			name: "an entry of a registry or platform without its bundle",
 			is:   func(o object) bool { return o.has("bundle_url") },
 			read: func(_ *reading, _ object, where string) error {
-				return &Foreign{Code: fault.Malformed, Where: where, What: "no bundle, only the address of one (bundle_url)",
+				return &Foreign{Code: fault.Malformed, Where: where,
+					What: "no bundle, only the address of one (bundle_url)",
 					Hint: "gh attestation download fetches the bundles themselves"}
 			},
 		},
@@ -78,7 +79,8 @@ func (r *reading) members(o object, where, list, member string) error {
 	return each(o.members[list], func(i int, v []byte, k strictjson.Kind) error {
 		at := join(where, fmt.Sprintf("%s[%d]", list, i))
 		if k != strictjson.Object {
-			return &Foreign{Code: fault.Malformed, Where: at, What: fmt.Sprintf("a JSON %s, want object", strictjson.Name(k))}
+			return &Foreign{Code: fault.Malformed, Where: at,
+				What: fmt.Sprintf("a JSON %s, want object", strictjson.Name(k))}
 		}
 		in, err := look(v)
 		if err != nil || !in.begins(member, '[') {
@@ -101,7 +103,8 @@ func (r *reading) all(list []byte, where string) error {
 // spelling.
 func (r *reading) pep740(o object, where string) error {
 	bad := func(format string, args ...any) error {
-		return &Foreign{Code: fault.Malformed, Where: where, What: "an attestation of PyPI (PEP 740) " + fault.Text(format, args...)}
+		return &Foreign{Code: fault.Malformed, Where: where, What: "an attestation of PyPI (PEP 740) " +
+			fault.Text(format, args...)}
 	}
 	if v := o.members["version"]; string(v) != "1" {
 		return bad("of version %q, want 1", string(v))
@@ -118,7 +121,8 @@ func (r *reading) pep740(o object, where string) error {
 		return bad("whose envelope %v", err)
 	}
 	var b bytes.Buffer
-	b.WriteString(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"certificate":{"rawBytes":`)
+	b.WriteString(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json",`)
+	b.WriteString(`"verificationMaterial":{"certificate":{"rawBytes":`)
 	b.Write(material["certificate"])
 	b.WriteString(`},"tlogEntries":`)
 	b.Write(material["transparency_entries"])

@@ -105,7 +105,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	a, err := f(r)
 	if err != nil && r.platform != nil {
 		f := fault.Of(err)
-		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(f.Error(), "\n", "; "))
+		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))
 	}
 	return a, err
 }

@@ -67,7 +67,7 @@ func (r *run) store(name string, c chosen) ([]store, error) {
 	case name == "auto":
 		return r.autoStores(c), nil
 	case r.on("offline"):
-		return nil, usage("--store %s needs a connection, and --offline forbids one", name)
+		return nil, usage("--store %q needs a connection, and --offline forbids one", name)
 	case name == "oci" && c.oci != nil:
 		return []store{c.oci}, nil
 	case name == "oci":

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"flag"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -57,7 +56,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	}
 	rest, err := parse(set, args)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", err, nearestFlag(err, component))
+		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
 	}
 	if r.platform, err = choosePlatform(c); err != nil {
 		return nil, err
@@ -91,7 +90,7 @@ func parse(set *flag.FlagSet, args []string) ([]string, error) {
 	}
 	for _, a := range rest {
 		if strings.HasPrefix(a, "-") && a != "-" {
-			return nil, fmt.Errorf("%q stands after a subject: flags come first, and -- before a subject that begins with a dash", a)
+			return nil, fault.Errorf("%q stands after a subject: flags come first, and -- before a subject that begins with a dash", a)
 		}
 	}
 	return rest, nil

@@ -11,7 +11,7 @@ import (
 
 // say writes one line about what is going on to standard error.
 func (r *run) say(format string, args ...any) {
-	fmt.Fprintf(r.Stderr, "sallyport: %s\n", report.Plain(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(r.Stderr, "sallyport: %s\n", report.Plain(fault.Bound(fmt.Sprintf(format, args...))))
 }
 
 // patience is how long something may take before a person is told what it is.

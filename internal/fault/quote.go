@@ -3,6 +3,8 @@ package fault
 import (
 	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -34,6 +36,71 @@ func Cut(s string) string {
 		return s
 	}
 	return begin(s) + "…"
+}
+
+// Bound returns a phrase in which no quoted value and no word has more than
+// MaxQuoted bytes. It is for whoever shows phrases: a value that somebody wrote
+// into one without cutting it is cut there.
+func Bound(phrase string) string {
+	if len(phrase) <= MaxQuoted {
+		return phrase
+	}
+	var out strings.Builder
+	for rest := phrase; rest != ""; {
+		n := stretch(rest)
+		part := rest[:n]
+		rest = rest[n:]
+		switch raw, err := strconv.Unquote(part); {
+		case part[0] == '"' && err == nil && len(raw) > MaxQuoted:
+			out.WriteString(Quote(raw))
+		case part[0] == '"' && err == nil:
+			out.WriteString(part)
+		default:
+			out.WriteString(Cut(part))
+		}
+	}
+	return out.String()
+}
+
+// stretch returns the length of the quoted value, the word or the space that s
+// begins with.
+func stretch(s string) int {
+	if s[0] == '"' {
+		for i := 1; i < len(s); i++ {
+			switch s[i] {
+			case '\\':
+				i++
+			case '"':
+				return i + 1
+			}
+		}
+	}
+	if n := len(s) - len(strings.TrimLeft(s, " \n")); n > 0 {
+		return min(n, MaxQuoted)
+	}
+	if n := strings.IndexAny(s[1:], " \n\""); n >= 0 {
+		return n + 1
+	}
+	return len(s)
+}
+
+// BoundAll is Bound for a list of values that commas or semicolons separate:
+// each of them has at most MaxQuoted bytes.
+func BoundAll(values string) string {
+	if len(values) <= MaxQuoted {
+		return values
+	}
+	var out strings.Builder
+	for rest := values; rest != ""; {
+		n := strings.IndexAny(rest, ",;")
+		if n < 0 {
+			n = len(rest) - 1
+		}
+		out.WriteString(Cut(rest[:n]))
+		out.WriteString(rest[n : n+1])
+		rest = rest[n+1:]
+	}
+	return out.String()
 }
 
 // bound has what %q quotes cut. An error is never touched: %w has to find it.

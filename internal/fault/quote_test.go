@@ -20,7 +20,8 @@ func (p place) String() string { return p.s }
 // Whatever a value is, %q repeats 200 bytes of it and says how long it is.
 func TestO02_a_quoted_value_is_cut(t *testing.T) {
 	long := strings.Repeat("a", 10_000)
-	for name, value := range map[string]any{"string": long, "bytes": []byte(long), "named string": label(long), "stringer": place{long}} {
+	for name, value := range map[string]any{"string": long, "bytes": []byte(long), "named string": label(long),
+		"stringer": place{long}} {
 		got := fault.New(fault.Refused, fault.Malformed, "", "member %q, want %q", value, "b").Error()
 		want := `member "` + long[:fault.MaxQuoted] + `"… (10000 bytes), want "b"`
 		if got != want {
@@ -46,8 +47,10 @@ func TestQuoted_values_are_otherwise_as_fmt_writes_them(t *testing.T) {
 		format string
 		args   []any
 	}{
-		{"%q", []any{whole}}, {"%s and %d", []any{strings.Repeat("c", 1000), 5}}, {"%.3q|%10s|%-6q|%x|%v", []any{"abcdef", "x", "y", "z", "w"}},
-		{"%q", []any{'x'}}, {"%v %d", []any{fs.FileMode(0o644), fs.FileMode(0o644)}}, {"%q", []any{"\x00é\"\n"}}, {"%v", []any{nil}}, {"%T", []any{7}},
+		{"%q", []any{whole}}, {"%s and %d", []any{strings.Repeat("c", 1000), 5}}, {"%.3q|%10s|%-6q|%x|%v",
+			[]any{"abcdef", "x", "y", "z", "w"}},
+		{"%q", []any{'x'}}, {"%v %d", []any{fs.FileMode(0o644), fs.FileMode(0o644)}}, {"%q",
+			[]any{"\x00é\"\n"}}, {"%v", []any{nil}}, {"%T", []any{7}},
 		{"%q", []any{[]string{}}}, {"%+q", []any{"é"}}, {"%s", []any{place{"here"}}},
 	} {
 		want := fmt.Sprintf(c.format, c.args...)
@@ -62,7 +65,8 @@ func TestQuoted_values_are_cut_between_characters(t *testing.T) {
 	for i := range 4 {
 		s := strings.Repeat("x", i) + strings.Repeat("\U0001F600", 100)
 		cut := strings.TrimSuffix(fault.Cut(s), "…")
-		if !utf8.ValidString(cut) || !strings.HasPrefix(s, cut) || len(cut) > fault.MaxQuoted || len(cut) < fault.MaxQuoted-4 {
+		if !utf8.ValidString(cut) || !strings.HasPrefix(s, cut) || len(cut) > fault.MaxQuoted ||
+			len(cut) < fault.MaxQuoted-4 {
 			t.Errorf("cut %q has %d bytes", cut, len(cut))
 		}
 	}
@@ -82,7 +86,33 @@ func TestBrief_keeps_the_error(t *testing.T) {
 		t.Errorf("%d bytes, and the cause is found: %v", len(err.Error()), errors.Is(err, root))
 	}
 	short := errors.New("short")
-	if fault.Brief(short) != short || fault.Brief(nil) != nil {
+	if got := fault.Brief(short); got.Error() != "short" || !errors.Is(got, short) || fault.Brief(nil) != nil {
 		t.Error("a short error is not itself")
+	}
+}
+
+// Whoever shows a phrase can be sure of its parts.
+func TestO02_a_phrase_is_bounded(t *testing.T) {
+	long := strings.Repeat("a", 10_000)
+	spaced := strings.Repeat("a ", 5000)
+	for in, want := range map[string]string{
+		"found " + long + " here": "found " + long[:fault.MaxQuoted] + "… here",
+		"found " + fmt.Sprintf("%q", spaced) + ".": "found " + fmt.Sprintf("%q", spaced[:fault.MaxQuoted]) +
+			"… (10000 bytes).",
+		`it has "` + strings.Repeat("a b ", 50) + `" in it`: `it has "` + strings.Repeat("a b ", 50) + `" in it`,
+		`an open "` + long:                  `an open "` + long[:fault.MaxQuoted-1] + "…",
+		strings.Repeat("short words ", 100): strings.Repeat("short words ", 100),
+		"short":                             "short",
+	} {
+		if got := fault.Bound(in); got != want {
+			t.Errorf("Bound(%.30q…) = %.300q, want %.300q", in, got, want)
+		}
+	}
+	if got, want := fault.BoundAll("a, "+spaced+"; b"), "a, "+spaced[:fault.MaxQuoted-1]+"…; b"; got != want {
+		t.Errorf("BoundAll = %.300q, want %.300q", got, want)
+	}
+	list := strings.Repeat("name of somebody, ", 50)
+	if got := fault.BoundAll(list); got != list {
+		t.Errorf("a list of short names became %.300q", got)
 	}
 }

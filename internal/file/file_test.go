@@ -49,7 +49,8 @@ func TestE10_what_is_no_file_is_refused_at_once(t *testing.T) {
 		}
 		for _, name := range []string{path, link} {
 			b, err := file.Read(name, 100)
-			if !errors.Is(err, file.ErrIrregular) || !strings.Contains(err.Error(), "is "+what+", want a regular file") || b != nil {
+			if !errors.Is(err, file.ErrIrregular) ||
+				!strings.Contains(err.Error(), "is "+what+", want a regular file") || b != nil {
 				t.Errorf("%s: got %q, %v, want it refused as %s", name, b, err, what)
 			}
 		}
@@ -71,7 +72,8 @@ func TestE10_beneath_a_root(t *testing.T) {
 	write(t, dir, "plain", "content")
 	names := map[string]string{"pipe": "a named pipe", "socket": "a socket", "sub": "a directory"}
 	specials(t, dir)
-	if err := errors.Join(os.Mkdir(filepath.Join(dir, "sub"), 0o755), os.Symlink(secret, filepath.Join(dir, "out")), os.Symlink("plain", filepath.Join(dir, "in"))); err != nil {
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "sub"), 0o755), os.Symlink(secret, filepath.Join(dir, "out")),
+		os.Symlink("plain", filepath.Join(dir, "in"))); err != nil {
 		t.Fatal(err)
 	}
 	root, err := os.OpenRoot(dir)
@@ -80,7 +82,8 @@ func TestE10_beneath_a_root(t *testing.T) {
 	}
 	defer root.Close()
 	for name, what := range names {
-		if _, err := file.ReadIn(root, name, 100); !errors.Is(err, file.ErrIrregular) || !strings.Contains(err.Error(), what) {
+		if _, err := file.ReadIn(root, name, 100); !errors.Is(err, file.ErrIrregular) ||
+			!strings.Contains(err.Error(), what) {
 			t.Errorf("%s: got %v, want it refused as %s", name, err, what)
 		}
 	}
@@ -99,7 +102,8 @@ func TestO02_no_more_is_read_than_was_said(t *testing.T) {
 	if b, err := file.Read(path, 10); err != nil || len(b) != 10 {
 		t.Errorf("got %d bytes, %v", len(b), err)
 	}
-	if b, err := file.Read(path, 9); !errors.Is(err, file.ErrLarge) || b != nil || !strings.Contains(err.Error(), "larger than 9 bytes") {
+	if b, err := file.Read(path, 9); !errors.Is(err, file.ErrLarge) || b != nil ||
+		!strings.Contains(err.Error(), "larger than 9 bytes") {
 		t.Errorf("got %q, %v, want it refused", b, err)
 	}
 }

@@ -28,7 +28,7 @@ type reader struct {
 const maxComplaints = 50
 
 // limits of a policy file, besides its bytes and its depth.
-var limits = yamlnode.Limits{Bytes: MaxBytes, Depth: MaxDepth, Tokens: 200_000, Keys: 10_000, Nodes: 400_000}
+var limits = yamlnode.Limits{Bytes: MaxBytes, Depth: MaxDepth, Tokens: 150_000, Keys: 8000, Nodes: 400_000}
 
 func (r *reader) code() fault.Code {
 	if r.vacuous && len(r.complaints) == 1 {

@@ -21,7 +21,7 @@ const settings = "settings"
 // it, and then what was found, what was wanted and the next step.
 func DoctorText(w io.Writer, all []doctor.Finding, c Palette) error {
 	p := &printer{w: w}
-	all = doctor.Sort(all)
+	all = mistakes(all)
 	for _, f := range all {
 		p.mistake(f, c)
 	}
@@ -129,7 +129,7 @@ func tally(all []doctor.Finding) string {
 // DoctorJSON writes findings as one indented JSON document, with the
 // environments that were looked at.
 func DoctorJSON(w io.Writer, tool string, all []doctor.Finding, environments ...string) error {
-	all = doctor.Sort(all)
+	all = mistakes(all)
 	return Document(w, struct {
 		Schema       string           `json:"schema"`
 		Tool         string           `json:"tool"`

@@ -17,6 +17,7 @@ const (
 // PlanText writes a plan: what each setting is now, and beside it what it would
 // be.
 func PlanText(w io.Writer, plan doctor.Plan) error {
+	plan = bounds(plan)
 	p := &printer{w: w}
 	switch n := len(plan.Changes); n {
 	case 0:
@@ -77,7 +78,7 @@ const PlanSchema = "https://sallyport.dev/schemas/plan/v1"
 
 // PlanJSON writes a plan as one indented JSON document.
 func PlanJSON(w io.Writer, tool string, plan doctor.Plan) error {
-	plan.Changes = append([]doctor.Change{}, plan.Changes...)
+	plan = bounds(plan)
 	return Document(w, struct {
 		Schema string `json:"schema"`
 		Tool   string `json:"tool"`

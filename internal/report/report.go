@@ -50,9 +50,10 @@ type TrustedRoot struct {
 	Snapshot string         `json:"snapshot,omitempty"` // day an embedded copy was taken
 }
 
-// NewRecord returns the record of v. Its outcome is v's own.
+// NewRecord returns the record of v. Its outcome is v's own. What explains it is
+// bounded.
 func NewRecord(tool string, v verdict.Verdict) Record {
-	return Record{Schema: Schema, Tool: tool, Outcome: v.Outcome(), TrustedRoots: []TrustedRoot{}, Verdict: v}
+	return Record{Schema: Schema, Tool: tool, Outcome: v.Outcome(), TrustedRoots: []TrustedRoot{}, Verdict: bounded(v)}
 }
 
 // Stamp sets the time that ages were counted from.
@@ -160,10 +161,10 @@ func Fault(w io.Writer, f fault.Fault) {
 	p := printer{w: w}
 	p.line("sallyport: %s: %s", label, f.Code)
 	for _, l := range lines(f.Error()) {
-		p.line("sallyport: reason: %s", Plain(l))
+		p.line("sallyport: reason: %s", Plain(fault.Bound(l)))
 	}
 	if f.Hint != "" {
-		p.line("sallyport: hint: %s", Plain(f.Hint))
+		p.line("sallyport: hint: %s", Plain(fault.Bound(f.Hint)))
 	}
 	if f.Kind == fault.Unavailable {
 		p.line("sallyport: nothing was decided; nothing may be deployed")

@@ -100,7 +100,7 @@ type (
 
 // SARIF writes findings as a SARIF 2.1.0 log with one run.
 func SARIF(w io.Writer, tool, version string, all []doctor.Finding) error {
-	all = doctor.Sort(all)
+	all = mistakes(all)
 	run := sarifRun{
 		Tool:       sarifTool{sarifDriver{Name: tool, Version: version, Rules: []sarifRule{}}},
 		Bases:      map[string]sarifBase{sarifRoot: {sarifText{"the root of the repository"}}},

@@ -313,7 +313,6 @@ func TestE03_algorithm_confusion_by_length(t *testing.T) {
 		"128 digits":           `{"sha256":"` + long + `"}`,
 		"63 digits":            `{"sha256":"` + d[:63] + `"}`,
 		"not hexadecimal":      `{"sha256":"` + d[:63] + `g"}`,
-		"upper case":           `{"sha256":"` + strings.ToUpper(d) + `"}`,
 		"SHA256":               `{"SHA256":"` + d + `"}`,
 		"sha3-256":             `{"sha3-256":"` + d + `"}`,
 		"blake2b":              `{"blake2b":"` + d + `"}`,
@@ -326,6 +325,15 @@ func TestE03_algorithm_confusion_by_length(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { refuses(t, v, with(digest), fault.SubjectMismatch) })
 	}
+	t.Run("upper case", func(t *testing.T) {
+		raw := with(`{"sha256":"` + strings.ToUpper(d) + `"}`)
+		refuses(t, v, raw, fault.Statement)
+		if _, err := ParseBundle(raw); err == nil || !strings.Contains(err.Error(), "upper case") {
+			t.Errorf("got %v, want it to say upper case", err)
+		}
+	})
+	t.Run("a short commit beside it",
+		func(t *testing.T) { accepts(t, v, with(`{"sha256":"`+d+`","gitCommit":"abc1234"}`)) })
 	t.Run("label of a signature over a file", func(t *testing.T) {
 		o := f.control()
 		o.payload = nil

@@ -110,11 +110,25 @@ func (d dialect) value(f protoreflect.FieldDescriptor, what string) error {
 	case protoreflect.BytesKind:
 		return d.base64(what)
 	case protoreflect.EnumKind:
-		if d.Peek() == strictjson.Number {
-			return malformed("%s is a number, want its name", what)
+		return d.enum(f.Enum(), what)
+	case protoreflect.StringKind:
+		if d.Peek() != strictjson.String {
+			return d.mismatch(strictjson.String, what)
 		}
 	}
 	_, err := d.Value()
+	return err
+}
+
+// enum reads one of some names.
+func (d dialect) enum(e protoreflect.EnumDescriptor, what string) error {
+	if d.Peek() == strictjson.Number {
+		return malformed("%s is a number, want its name", what)
+	}
+	name, err := d.String(what)
+	if err == nil && e.Values().ByName(protoreflect.Name(name)) == nil {
+		err = malformed("%s is %q, which is not known", what, name)
+	}
 	return err
 }
 
@@ -183,12 +197,12 @@ func spelling(b []byte) string {
 }
 
 func foreignCharacter(text []byte, c byte) string {
-	switch {
-	case c == '-' || c == '_':
+	switch c {
+	case '-', '_':
 		return "in the alphabet for URLs"
-	case c == ' ' || c == '\t':
+	case ' ', '\t':
 		return "with white space in it"
-	case c == '=':
+	case '=':
 		return "with padding in the middle"
 	}
 	return fault.Text("with a foreign character, byte %d", bytes.IndexByte(text, c)+1)

@@ -111,7 +111,8 @@ func TestSpelling_is_the_strict_standard_encoding(t *testing.T) {
 			}
 		}
 	}
-	for _, s := range []string{"A", "AA", "AAA", "=", "==", "====", "A===", "AB==", "AAB=", "AA=A", "AA==AAAA", "AAA-", "AAA_", " AAA", "AAAé", "AAAA=", "AAAA=="} {
+	for _, s := range []string{"A", "AA", "AAA", "=", "==", "====", "A===", "AB==", "AAB=", "AA=A", "AA==AAAA",
+		"AAA-", "AAA_", " AAA", "AAAé", "AAAA=", "AAAA=="} {
 		if spelling([]byte(s)) == "" {
 			t.Errorf("%q is taken", s)
 		}
@@ -136,7 +137,8 @@ func TestA22_no_escape_in_a_name(t *testing.T) {
 func TestA22_the_right_name_is_said(t *testing.T) {
 	raw := compact(newForge().control().make().json())
 	for old, c := range map[string][2]string{
-		`"dsseEnvelope"`: {`"dsse_envelope"`, `want the proto3 JSON name "dsseEnvelope"`}, `"logIndex"`: {`"log_index"`, `want the proto3 JSON name "logIndex"`},
+		`"dsseEnvelope"`: {`"dsse_envelope"`,
+			`want the proto3 JSON name "dsseEnvelope"`}, `"logIndex"`: {`"log_index"`, `want the proto3 JSON name "logIndex"`},
 		`"signatures"`: {`"sigs"`, `dsseEnvelope has unknown member "sigs"`},
 	} {
 		_, err := ParseBundle([]byte(strings.Replace(raw, old, c[0], 1)))

@@ -100,8 +100,10 @@ func realBundle(t *testing.T, v *Verifier, b Bundle, file Artifact, issuer strin
 func TestRealBundles_in_wrappers(t *testing.T) {
 	v := must(NewVerifier(must(ParseTrustedRoot(publicGoodRoot)), Transparent))
 	for name, c := range map[string]struct{ digest, signer string }{
-		"pypi-integrity.json":            {"9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3", "https://github.com/trailofbits/pypi-attestations/.github/workflows/release.yml@refs/tags/v0.0.19"},
-		"pypi-publish.attestation":       {"117ed88e5db073bb92969a7545745fd977ee85b7019706dd256a64058f70963d", "919436158236-compute@developer.gserviceaccount.com"},
+		"pypi-integrity.json": {"9bb1add04b1b4e182be6b0b80931593f7a291eb49d69b4fd728a5d4cbcdc4bd3",
+			"https://github.com/trailofbits/pypi-attestations/.github/workflows/release.yml@refs/tags/v0.0.19"},
+		"pypi-publish.attestation": {"117ed88e5db073bb92969a7545745fd977ee85b7019706dd256a64058f70963d",
+			"919436158236-compute@developer.gserviceaccount.com"},
 		"rest-attestations.json":         {"", sampleRelease},
 		"npm-attestations-endpoint.json": {"", sampleRelease},
 		"gh-verify-format-json.json":     {"", sampleRelease},

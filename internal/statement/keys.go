@@ -33,7 +33,8 @@ func Keys(b []byte) ([]string, error) {
 // may have.
 func object(b []byte, what string) error {
 	if len(b) > MaxBytes {
-		return fault.New(fault.Refused, fault.Limit, "", "%s has %d bytes, at most %d are allowed", what, len(b), MaxBytes)
+		return fault.New(fault.Refused, fault.Limit, "", "%s has %d bytes, at most %d are allowed", what, len(b),
+			MaxBytes)
 	}
 	return strictjson.CheckObject(b, MaxDepth, what)
 }

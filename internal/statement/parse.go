@@ -79,7 +79,8 @@ func (r reader) statementMember(s *Statement, name string) (err error) {
 
 func (r reader) statementType() (string, error) {
 	if k := r.Peek(); k != strictjson.String && strictjson.IsValue(k) {
-		return "", fault.New(fault.Refused, fault.Statement, "", "_type is a JSON %s, want %q", strictjson.Name(k), TypeV1)
+		return "", fault.New(fault.Refused, fault.Statement, "", "_type is a JSON %s, want %q", strictjson.Name(k),
+			TypeV1)
 	}
 	return r.String("_type")
 }

@@ -107,19 +107,16 @@ func checkDigest(name, alg, v string) error {
 		return checkAlgorithm(name, alg)
 	}
 	if len(v) != n || strings.Trim(v, hexDigits) != "" {
-		return badDigest(name, alg, v, "want %d hexadecimal digits", n)
+		return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has %s digest %q, want %d hexadecimal digits", name, alg, v, n)
 	}
-	if strings.ToLower(v) != v {
-		return badDigest(name, alg, v, "in upper case, want the digits in lower case")
+	if strings.ToLower(v) != v { // the same digest to some readers, and another to others
+		return fault.New(fault.Refused, fault.Statement, "",
+			"subject %q has %s digest %q in upper case, want lower case", name, alg, v)
 	}
 	return nil
 }
 
 const hexDigits = "0123456789abcdefABCDEF"
-
-func badDigest(name, alg, v, format string, args ...any) error {
-	return fault.New(fault.Refused, fault.SubjectMismatch, "", "subject %q has %s digest %q, "+format, append([]any{name, alg, v}, args...)...)
-}
 
 // checkAlgorithm refuses an unknown algorithm that differs from a known one
 // only in case.

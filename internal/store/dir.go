@@ -49,7 +49,8 @@ func (d Dir) Name() string {
 func (d Dir) Fetch(ctx context.Context, _ []subject.Subject) (Found, error) {
 	info, err := os.Stat(d.Path)
 	if err != nil {
-		return Found{}, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles", "bundles in %q: %w", d.Path, file.Cause(err))
+		return Found{}, fault.New(fault.Usage, fault.Config, "name a directory or file that holds bundles",
+			"bundles in %q: %w", d.Path, file.Cause(err))
 	}
 	if !info.IsDir() {
 		return d.file()
@@ -245,7 +246,7 @@ func (d Dir) Put(_ context.Context, r Record) (Receipt, error) {
 	sum := sha256.Sum256(r.Bundle)
 	name := filepath.Join(d.Path, hex.EncodeToString(sum[:])+".sigstore.json")
 	if err := replace(name, r.Bundle); err != nil {
-		return Receipt{}, fmt.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
+		return Receipt{}, fault.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
 	}
 	return Receipt{Store: d.Name(), ID: name}, nil
 }

@@ -150,7 +150,8 @@ func TestD06_what_is_no_bundle_stands_in_nobodys_way(t *testing.T) {
 	write(t, dir, "none.json", `{"attestations":[]}`)
 	write(t, dir, "dsse.json", `{"payloadType":"x","payload":"e30=","signatures":[]}`)
 	write(t, dir, "large.json", strings.Repeat(" ", store.MaxFileBytes+1))
-	if err := errors.Join(os.Symlink("/etc/passwd", filepath.Join(dir, "f.json")), syscall.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600)); err != nil {
+	if err := errors.Join(os.Symlink("/etc/passwd", filepath.Join(dir, "f.json")),
+		syscall.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	found := fetchDir(t, dir)
@@ -199,12 +200,15 @@ func TestDir_file_that_is_named_has_to_be_one(t *testing.T) {
 		t.Errorf("found %d bundles, want 2", len(found.Bundles))
 	}
 	write(t, dir, "empty.jsonl", "\n")
-	if found := fetchDir(t, filepath.Join(dir, "empty.jsonl")); len(found.Bundles) != 0 || !strings.Contains(told(found), "empty.jsonl: an empty file") {
+	if found := fetchDir(t, filepath.Join(dir, "empty.jsonl")); len(found.Bundles) != 0 ||
+		!strings.Contains(told(found), "empty.jsonl: an empty file") {
 		t.Errorf("found %+v, want it to be told as empty", found)
 	}
 	for name, c := range map[string]struct{ content, says string }{
-		"array": {"[]", "an empty JSON array"}, "object": {`{"a":1}`, `a JSON object with "a", no bundle`}, "text": {"hello", "no JSON"},
-		"dsse": {`{"payloadType":"x","payload":"e30="}`, "a bare DSSE envelope"}, "gzip": {"\x1f\x8b\x08", "a gzip file"},
+		"array": {"[]", "an empty JSON array"}, "object": {`{"a":1}`,
+			`a JSON object with "a", no bundle`}, "text": {"hello", "no JSON"},
+		"dsse": {`{"payloadType":"x","payload":"e30="}`, "a bare DSSE envelope"}, "gzip": {"\x1f\x8b\x08",
+			"a gzip file"},
 	} {
 		write(t, dir, name, c.content)
 		_, err := store.Dir{Path: filepath.Join(dir, name)}.Fetch(t.Context(), nil)
@@ -212,7 +216,8 @@ func TestDir_file_that_is_named_has_to_be_one(t *testing.T) {
 		if err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("got %v, want it to say %q", err, c.says)
 		}
-		if got := (store.Dir{Path: filepath.Join(dir, name)}).Name(); !strings.HasPrefix(got, "file ") || !strings.HasSuffix(got, name) {
+		if got := (store.Dir{Path: filepath.Join(dir, name)}).Name(); !strings.HasPrefix(got, "file ") ||
+			!strings.HasSuffix(got, name) {
 			t.Errorf("the store is called %q, want it to be the file %s", got, name)
 		}
 	}

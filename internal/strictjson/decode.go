@@ -28,7 +28,8 @@ func Decode(b []byte, maxDepth int, what string, into any) error {
 	folded := reflect.New(reflect.TypeOf(into).Elem())
 	err := json.Unmarshal(b, folded.Interface(), json.MatchCaseInsensitiveNames(true))
 	if err != nil || !reflect.DeepEqual(into, folded.Interface()) {
-		return fault.New(fault.Refused, fault.Malformed, "", "%s has a member that differs from a known one only in case", what)
+		return fault.New(fault.Refused, fault.Malformed, "",
+			"%s has a member that differs from a known one only in case", what)
 	}
 	return nil
 }
@@ -40,7 +41,8 @@ func mistyped(what string, err error) error {
 		return fault.New(fault.Refused, fault.Malformed, "", "%s: %w", what, fault.Brief(err))
 	}
 	member := strings.ReplaceAll(strings.TrimPrefix(string(s.JSONPointer), "/"), "/", ".")
-	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped, member, what, Name(s.JSONKind), wanted(s.GoType))
+	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped,
+		member, what, Name(s.JSONKind), wanted(s.GoType))
 }
 
 // wanted returns the word for what a member of type t is written as.

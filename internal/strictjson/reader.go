@@ -80,7 +80,8 @@ func (r *Reader) next() (jsontext.Token, error) {
 		return jsontext.Token{}, r.malformed(err)
 	}
 	if r.dec.StackDepth() > r.max {
-		return jsontext.Token{}, fault.New(fault.Refused, fault.Limit, "", "JSON nests deeper than %d levels at byte %d", r.max, r.dec.InputOffset())
+		return jsontext.Token{}, fault.New(fault.Refused, fault.Limit, "",
+			"JSON nests deeper than %d levels at byte %d", r.max, r.dec.InputOffset())
 	}
 	return tok, nil
 }
@@ -195,7 +196,8 @@ func (r *Reader) End() error {
 	if errors.Is(err, io.EOF) {
 		return nil
 	}
-	return fault.New(fault.Refused, fault.Malformed, "", "more bytes follow the JSON value that ends at byte %d", r.dec.InputOffset())
+	return fault.New(fault.Refused, fault.Malformed, "", "more bytes follow the JSON value that ends at byte %d",
+		r.dec.InputOffset())
 }
 
 // memberName returns the name that tok is, without allocating those that stand
@@ -244,5 +246,6 @@ func (r *Reader) malformed(err error) error {
 		s.ByteOffset = min(s.ByteOffset, end)
 		return fault.New(fault.Refused, fault.Malformed, "", "%w, at byte %d", ErrUnfinished, s.ByteOffset)
 	}
-	return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d (in %q)", fault.Brief(s.Err), s.ByteOffset, string(s.JSONPointer))
+	return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d (in %q)", fault.Brief(s.Err),
+		s.ByteOffset, string(s.JSONPointer))
 }

@@ -31,7 +31,8 @@ func TestB04_what_two_readers_read_differently(t *testing.T) {
 	for s, code := range map[string]fault.Code{
 		`{"a":1,"a":1}`: fault.Malformed, `[{"a":1,"\u0061":1}]`: fault.Malformed, "": fault.Malformed, `{} {}`: fault.Malformed, `{}x`: fault.Malformed,
 		"\"\xff\"": fault.Malformed, "\ufeff{}": fault.Malformed, `[1`: fault.Malformed, `[[[[]]]]`: fault.Limit, `{"a":{"a":{"a":{}}}}`: fault.Limit,
-		`{"` + strings.Repeat("k", 5000) + `":{"a":1,"a":2}}`: fault.Malformed, `{"` + strings.Repeat("k", 5000) + `":1,"` + strings.Repeat("k", 5000) + `":2}`: fault.Malformed,
+		`{"` + strings.Repeat("k", 5000) + `":{"a":1,"a":2}}`: fault.Malformed, `{"` + strings.Repeat("k", 5000) +
+			`":1,"` + strings.Repeat("k", 5000) + `":2}`: fault.Malformed,
 	} {
 		wantCode(t, s, Check([]byte(s), 3), code)
 	}
@@ -53,7 +54,8 @@ func TestCheckObject_wants_an_object(t *testing.T) {
 func TestUnfinished_text_is_named(t *testing.T) {
 	whole := `{"a":[1,"b",{"c":null}]}`
 	for i := 1; i < len(whole); i++ {
-		if err := Check([]byte(whole[:i]+"\r\n"), 9); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), fmt.Sprintf("at byte %d", i)) {
+		if err := Check([]byte(whole[:i]+"\r\n"), 9); !errors.Is(err, ErrUnfinished) ||
+			!strings.Contains(err.Error(), fmt.Sprintf("at byte %d", i)) {
 			t.Errorf("%q and a line end: got %v, want it unfinished at byte %d", whole[:i], err, i)
 		}
 		err := Check([]byte(whole[:i]), 9)
@@ -107,8 +109,10 @@ func TestReader_goes_through_an_object(t *testing.T) {
 // White space and byte order marks are nothing two readers differ about.
 func TestValues_reads_what_white_space_separates(t *testing.T) {
 	for in, want := range map[string][]string{
-		"": nil, " \r\n\t": nil, "\ufeff": nil, "{}": {"1 {}"}, "\ufeff{}\r\n": {"1 {}"}, "{}\n\n[1]\n": {"1 {}", "3 [1]"}, "{} {}": {"1 {}", "1 {}"},
-		"{\r\n\"a\": 1\r\n}\r\n{\n}": {"1 {\r\n\"a\": 1\r\n}", "4 {\n}"}, "{}\n\ufeff{}": {"1 {}", "2 {}"}, "{}\ufeff\n{}": {"1 {}", "2 {}"}, "1 2": {"1 1", "1 2"},
+		"": nil, " \r\n\t": nil, "\ufeff": nil, "{}": {"1 {}"}, "\ufeff{}\r\n": {"1 {}"}, "{}\n\n[1]\n": {"1 {}",
+			"3 [1]"}, "{} {}": {"1 {}", "1 {}"},
+		"{\r\n\"a\": 1\r\n}\r\n{\n}": {"1 {\r\n\"a\": 1\r\n}", "4 {\n}"}, "{}\n\ufeff{}": {"1 {}",
+			"2 {}"}, "{}\ufeff\n{}": {"1 {}", "2 {}"}, "1 2": {"1 1", "1 2"},
 	} {
 		values, err := Values([]byte(in), 5)
 		if err != nil || len(values) != len(want) {
@@ -157,7 +161,8 @@ func TestDecode_reads_known_members_and_passes_over_others(t *testing.T) {
 }
 
 func TestB04_members_that_differ_in_case(t *testing.T) {
-	for _, s := range []string{`{"Name":"a"}`, `{"name":"a","NAME":"b"}`, `{"inner":{"ID":1}}`, `{"all":[{"Id":1}]}`, `{"name":"a","name":"b"}`} {
+	for _, s := range []string{`{"Name":"a"}`, `{"name":"a","NAME":"b"}`, `{"inner":{"ID":1}}`, `{"all":[{"Id":1}]}`,
+		`{"name":"a","name":"b"}`} {
 		wantCode(t, s, Decode([]byte(s), 9, "thing", new(outer)), fault.Malformed)
 	}
 	for s, want := range map[string]string{

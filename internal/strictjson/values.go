@@ -48,7 +48,8 @@ func Values(text []byte, maxDepth int) ([]Value, error) {
 		at = begin + int(r.Offset())
 		line += bytes.Count(text[begin:at], []byte("\n"))
 		if at < len(text) && !bytes.ContainsRune([]byte(space), rune(text[at])) && !bytes.HasPrefix(text[at:], mark) {
-			return all, fault.New(fault.Refused, fault.Malformed, "", "no white space follows the JSON value that ends in line %d, at byte %d", line, at)
+			return all, fault.New(fault.Refused, fault.Malformed, "",
+				"no white space follows the JSON value that ends in line %d, at byte %d", line, at)
 		}
 	}
 }

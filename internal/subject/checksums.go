@@ -34,7 +34,8 @@ func Checksums(b []byte, file string) ([]Subject, error) {
 	}
 	text := strings.TrimSuffix(strings.TrimPrefix(string(b), "\ufeff"), "\n")
 	if n := strings.Count(text, "\n") + 1; n > MaxChecksumLines {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%s has %d lines, at most %d are allowed", file, n, MaxChecksumLines)
+		return nil, fault.New(fault.Refused, fault.Limit, "", "%s has %d lines, at most %d are allowed", file, n,
+			MaxChecksumLines)
 	}
 	var list []Subject
 	n := 0
@@ -159,7 +160,8 @@ func checksumDigest(digits string) (Digest, error) {
 		return Digest{}, badLine("", "a digest of %d digits, want 64: a checksum list has SHA-256", len(digits))
 	}
 	if strings.ToLower(digits) != digits && strings.Trim(digits, hexDigits) == "" {
-		return Digest{}, badLine("write the digits in lower case", "a digest in upper case, %q, want lower case", digits)
+		return Digest{}, badLine("write the digits in lower case", "a digest in upper case, %q, want lower case",
+			digits)
 	}
 	d, err := ParseHex(digits)
 	if err != nil {

@@ -56,14 +56,16 @@ func TestE03_checksums_that_are_not_sha256(t *testing.T) {
 		code fault.Code
 		says string
 	}{
-		"MD5":              {hexA[:32] + "  a", fault.Malformed, "an MD5 digest, 32 digits"},
-		"SHA-1":            {hexA[:40] + "  a", fault.Malformed, "a SHA-1 digest, 40 digits"},
-		"SHA-512":          {hexA + hexA + "  a", fault.Malformed, "a SHA-512 digest, 128 digits; a checksum list has SHA-256"},
-		"SHA-384":          {hexA + hexA[:32] + " a", fault.Malformed, "a SHA-384 digest"},
-		"63 digits":        {hexA[1:] + "  a", fault.Malformed, "a digest of 63 digits"},
-		"upper case":       {strings.ToUpper(hexA) + "  a", fault.Malformed, "a digest in upper case"},
-		"not hexadecimal":  {"g" + hexA[1:] + "  a", fault.Malformed, "want 64 digits, two spaces and a name"},
-		"BSD SHA-512":      {"SHA512 (a) = " + hexA + hexA, fault.Malformed, `a "SHA512" digest; a checksum list has SHA-256`},
+		"MD5":   {hexA[:32] + "  a", fault.Malformed, "an MD5 digest, 32 digits"},
+		"SHA-1": {hexA[:40] + "  a", fault.Malformed, "a SHA-1 digest, 40 digits"},
+		"SHA-512": {hexA + hexA + "  a", fault.Malformed,
+			"a SHA-512 digest, 128 digits; a checksum list has SHA-256"},
+		"SHA-384":         {hexA + hexA[:32] + " a", fault.Malformed, "a SHA-384 digest"},
+		"63 digits":       {hexA[1:] + "  a", fault.Malformed, "a digest of 63 digits"},
+		"upper case":      {strings.ToUpper(hexA) + "  a", fault.Malformed, "a digest in upper case"},
+		"not hexadecimal": {"g" + hexA[1:] + "  a", fault.Malformed, "want 64 digits, two spaces and a name"},
+		"BSD SHA-512": {"SHA512 (a) = " + hexA + hexA, fault.Malformed,
+			`a "SHA512" digest; a checksum list has SHA-256`},
 		"BSD MD5":          {"MD5 (a) = " + hexA[:32], fault.Malformed, `a "MD5" digest`},
 		"BSD of 63":        {"SHA256 (a) = " + hexA[1:], fault.Malformed, "a digest of 63 digits"},
 		"BSD, not hex":     {"SHA256 (a) = g" + hexA[1:], fault.Malformed, "no hexadecimal digit"},
@@ -95,7 +97,8 @@ func TestE03_checksums_that_are_not_sha256(t *testing.T) {
 	} {
 		got, err := Checksums([]byte(good+c.line+"\n"+hexA+"  c\n"), "dist/SUMS")
 		f := fault.Of(err)
-		if err == nil || f.Code != c.code || f.Kind != fault.Refused || !strings.Contains(err.Error(), "line 2 of dist/SUMS: ") || got != nil {
+		if err == nil || f.Code != c.code || f.Kind != fault.Refused ||
+			!strings.Contains(err.Error(), "line 2 of dist/SUMS: ") || got != nil {
 			t.Errorf("%s: got %v, %v (%s), want %s on line 2", name, got, err, f.Code, c.code)
 		}
 		if err != nil && !strings.Contains(err.Error(), c.says) {
@@ -150,7 +153,8 @@ func TestFormatChecksums_escapes(t *testing.T) {
 }
 
 func FuzzChecksums(f *testing.F) {
-	for _, s := range []string{hexA + "  a\n", hexA + " *a", `\` + hexA + `  a\\b` + "\n" + hexB + "  b\n", hexA + "  a\n" + hexB + "  a\n", "", "SHA256 (a) = " + hexA + "\r\n#\n", hexA + " a"} {
+	for _, s := range []string{hexA + "  a\n", hexA + " *a", `\` + hexA + `  a\\b` + "\n" + hexB + "  b\n", hexA +
+		"  a\n" + hexB + "  a\n", "", "SHA256 (a) = " + hexA + "\r\n#\n", hexA + " a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

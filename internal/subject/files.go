@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -242,7 +241,7 @@ func (w *walk) passedLink(name string) error {
 // may have become a named pipe.
 func (w *walk) entries(ctx context.Context, dir string) ([]fs.DirEntry, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("walking %q: %w", dir, err)
+		return nil, fault.Errorf("walking %q: %w", dir, err)
 	}
 	if strings.Count(dir, "/") >= maxNesting {
 		return nil, fault.New(fault.Refused, fault.Limit, "", "directory %q is more than %d levels deep", dir, maxNesting)

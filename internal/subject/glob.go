@@ -111,7 +111,8 @@ func checkName(name string) error {
 		return badPath("a path is empty")
 	}
 	if len(name) > maxName {
-		return fault.New(fault.Refused, fault.Limit, "", "path %.100q… has %d bytes, at most %d are allowed", name, len(name), maxName)
+		return fault.New(fault.Refused, fault.Limit, "", "path %q has %d bytes, at most %d are allowed", name,
+			len(name), maxName)
 	}
 	if strings.HasPrefix(name, "/") {
 		return badPath("path %q is absolute, want one relative to the root of the tree", name)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -76,7 +75,7 @@ func hashFile(ctx context.Context, root *os.Root, name string, buf []byte) (Dige
 	}
 	d, n, err := hash(ctx, f, buf)
 	if ctx.Err() != nil {
-		return Digest{}, fmt.Errorf("hashing %q: %w", name, ctx.Err())
+		return Digest{}, fault.Errorf("hashing %q: %w", name, ctx.Err())
 	}
 	if err != nil {
 		return Digest{}, badPath("reading %q: %w", name, err)

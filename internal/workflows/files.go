@@ -72,11 +72,13 @@ func plain(name string, raw []byte) error {
 	var bad *yamlnode.Error
 	switch {
 	case errors.As(err, &bad) && bad.Limit:
-		return fault.New(fault.Usage, fault.Limit, "write the steps out, or use a reusable workflow", "%s%s: %w", name, place(bad.Line, bad.Column), bad)
+		return fault.New(fault.Usage, fault.Limit, "write the steps out, or use a reusable workflow", "%s%s: %w",
+			name, place(bad.Line, bad.Column), bad)
 	case errors.As(err, &bad):
 		return fault.New(fault.Usage, fault.Lint, correct, "%s%s: not YAML: %w", name, place(bad.Line, bad.Column), bad)
 	case len(d.Roots) > 1:
-		return fault.New(fault.Usage, fault.Lint, "keep one workflow in a file", "%s:%d: a second document", name, d.Roots[1].Line)
+		return fault.New(fault.Usage, fault.Lint, "keep one workflow in a file", "%s:%d: a second document", name,
+			d.Roots[1].Line)
 	}
 	return nil
 }

@@ -47,7 +47,8 @@ func (r *reading) node(y ast.Node, depth int) (*Node, error) {
 	}
 	n := place(y)
 	if depth > r.options.Depth {
-		return nil, &Error{Line: n.Line, Column: n.Column, Limit: true, What: fault.Text("nested deeper than %d", r.options.Depth)}
+		return nil, &Error{Line: n.Line, Column: n.Column, Limit: true,
+			What: fault.Text("nested deeper than %d", r.options.Depth)}
 	}
 	switch y := y.(type) {
 	case nil, *ast.NullNode:
@@ -122,7 +123,8 @@ func (r *reading) alias(y *ast.AliasNode) (*Node, error) {
 	n, known := r.anchors[r.name(y.Value)]
 	if !known {
 		p := place(y)
-		return nil, &Error{Line: p.Line, Column: p.Column, What: fault.Text("alias %q names no anchor before it", r.name(y.Value))}
+		return nil, &Error{Line: p.Line, Column: p.Column,
+			What: fault.Text("alias %q names no anchor before it", r.name(y.Value))}
 	}
 	if !r.doc.Spend(n.Size) {
 		return nil, r.tooMuch()
@@ -171,7 +173,8 @@ func typeOf(y ast.Node) Type {
 func (r *reading) mapping(n Node, values []*ast.MappingValueNode, depth int) (*Node, error) {
 	n.Kind = Map
 	if len(values) > r.options.Keys {
-		return nil, &Error{Line: n.Line, Column: n.Column, Limit: true, What: fault.Text("%d keys in one mapping, at most %d are read", len(values), r.options.Keys)}
+		return nil, &Error{Line: n.Line, Column: n.Column, Limit: true,
+			What: fault.Text("%d keys in one mapping, at most %d are read", len(values), r.options.Keys)}
 	}
 	m := making{Node: &n, at: make(map[string]int, len(values)), written: make(map[string]bool, len(values))}
 	for _, v := range values {

@@ -12,6 +12,10 @@ import (
 // this many steps is refused. Texts that people write cost nothing.
 const maxSteps = 1 << 27
 
+// maxCopies is how many values the parser may copy from mapping to mapping, which
+// costs memory as well.
+const maxCopies = 1 << 25
+
 // maxDocuments is how many documents a text may have: the parser makes each one
 // from all that follow it.
 const maxDocuments = 16
@@ -142,8 +146,11 @@ func check(tokens token.Tokens, most Limits) error {
 			return limitAt(t, "nested deeper than %d", most.Depth)
 		}
 	}
-	if c.copies > maxSteps || c.inserted*len(tokens) > maxSteps {
-		return limit("more than %d keys in one mapping, or too many without a value", most.Keys)
+	if c.copies > maxCopies {
+		return limit("mappings of too many keys")
+	}
+	if c.inserted*len(tokens) > maxSteps {
+		return limit("too many keys without a value")
 	}
 	return nil
 }
@@ -177,8 +184,10 @@ func (c *checking) token(tokens token.Tokens, i int, t *token.Token) error {
 			return limitAt(t, "more than %d documents", maxDocuments)
 		}
 		c.levels = nil
-		if i > 0 && i+1 < len(tokens) && t.Type == token.DocumentHeaderType && tokens[i-1].Type == token.DocumentHeaderType {
-			return &Error{Line: t.Position.Line, Column: t.Position.Column, What: "an empty document before another, which the parser would not read"}
+		if i > 0 && i+1 < len(tokens) && t.Type == token.DocumentHeaderType &&
+			tokens[i-1].Type == token.DocumentHeaderType {
+			return &Error{Line: t.Position.Line, Column: t.Position.Column,
+				What: "an empty document before another, which the parser would not read"}
 		}
 	case token.SequenceStartType, token.MappingStartType:
 		c.content()
@@ -260,7 +269,8 @@ func (c *checking) dash(column int) {
 // key counts a key at a column. The parser copies all later keys of a mapping
 // for each one.
 func (c *checking) key(t *token.Token, column int) error {
-	for n := len(c.levels); n > 0 && (c.levels[n-1].column > column || c.levels[n-1].column == column && c.levels[n-1].list); n = len(c.levels) {
+	for n := len(c.levels); n > 0 &&
+		(c.levels[n-1].column > column || c.levels[n-1].column == column && c.levels[n-1].list); n = len(c.levels) {
 		c.levels = c.levels[:n-1]
 	}
 	if n := len(c.levels); n == 0 || c.levels[n-1].column < column {
@@ -305,7 +315,8 @@ func isNull(tokens token.Tokens, i int) bool {
 		column = firstOf(tokens, i-1).Position.Column
 	}
 	if next.Position.Column == column {
-		return t.Type == token.MappingValueType && next.Type != token.SequenceEntryType || t.Type == token.SequenceEntryType && next.Type == token.SequenceEntryType
+		return t.Type == token.MappingValueType && next.Type != token.SequenceEntryType ||
+			t.Type == token.SequenceEntryType && next.Type == token.SequenceEntryType
 	}
 	return next.Position.Column < column
 }
@@ -322,19 +333,22 @@ func canFill(tokens token.Tokens, i int) bool {
 		return true
 	}
 	key := tokens[i-1]
-	if !isWord(key) || firstOf(tokens, i-1) != key || i > 1 && tokens[i-2].Type == token.MappingKeyType {
+	if !isWord(key) || key.Position.Line != t.Position.Line || firstOf(tokens, i-1) != key || i > 1 &&
+		tokens[i-2].Type == token.MappingKeyType {
 		return false
 	}
 	if next.Position.Column < key.Position.Column || next.Type == token.MappingKeyType {
 		return true
 	}
-	return isWord(next) && i+2 < len(tokens) && tokens[i+2].Type == token.MappingValueType && tokens[i+2].Position.Line == next.Position.Line
+	return isWord(next) && i+2 < len(tokens) && tokens[i+2].Type == token.MappingValueType &&
+		tokens[i+2].Position.Line == next.Position.Line
 }
 
 // isWord reports whether a token is a scalar on one line.
 func isWord(t *token.Token) bool {
 	switch t.Type {
-	case token.StringType, token.SingleQuoteType, token.DoubleQuoteType, token.IntegerType, token.BoolType, token.NullType, token.FloatType,
+	case token.StringType, token.SingleQuoteType, token.DoubleQuoteType, token.IntegerType, token.BoolType,
+		token.NullType, token.FloatType,
 		token.BinaryIntegerType, token.OctetIntegerType, token.HexIntegerType, token.MergeKeyType:
 		return true
 	}
@@ -359,7 +373,8 @@ func withNulls(tokens token.Tokens) token.Tokens {
 		case token.SequenceEndType, token.MappingEndType:
 			flow = max(0, flow-1)
 		case token.SequenceEntryType, token.MappingValueType:
-			if flow == 0 && i+1 < len(tokens) && (i > 0 || t.Type == token.SequenceEntryType) && isNull(tokens, i) && canFill(tokens, i) {
+			if flow == 0 && i+1 < len(tokens) && (i > 0 || t.Type == token.SequenceEntryType) && isNull(tokens, i) &&
+				canFill(tokens, i) {
 				p := *t.Position
 				p.Column++
 				null := token.New("null", " null", &p)
@@ -390,7 +405,8 @@ func shorten(tokens token.Tokens, depth int) map[*token.Token]string {
 	}
 	long := map[*token.Token]string{}
 	for i, t := range tokens {
-		if i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType && isText(t) && len(t.Value) > len(shortened) {
+		if i+1 < len(tokens) && tokens[i+1].Type == token.MappingValueType && isText(t) &&
+			len(t.Value) > len(shortened) {
 			long[t] = t.Value
 			t.Value = shortened
 		}

@@ -260,7 +260,8 @@ func Equal(a, b *Node) bool {
 	if a == b {
 		return true
 	}
-	if a == nil || b == nil || a.Kind != b.Kind || a.Text != b.Text || a.Tag != b.Tag || len(a.Items) != len(b.Items) || len(a.Fields) != len(b.Fields) {
+	if a == nil || b == nil || a.Kind != b.Kind || a.Text != b.Text || a.Tag != b.Tag ||
+		len(a.Items) != len(b.Items) || len(a.Fields) != len(b.Fields) {
 		return false
 	}
 	for i := range a.Items {

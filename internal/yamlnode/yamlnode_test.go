@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
 )
 
 var most = Limits{Bytes: 1 << 20, Depth: 64, Tokens: 100_000, Keys: 2000, Nodes: 300_000}
@@ -112,6 +113,7 @@ var corpus = []string{
 	"---\na:\n---\nb:\n...\n", "%YAML 1.2\n---\na: b\n", "{a, b: c, d: , e: {f}, g: [h, {i}]}", "[a: b, {c}, [d: ], ]", "a: b: c", "a:\n b:\n  c:\n d:\n", "a:\n  - b:\n    c:\n  - d:\n",
 	"a: \n\n\nb: \n# x\n\n c: d\n", "&a b:\n&c d:\n", "*a : b", "!x a:\n!y b:\n", "a:\r\nb:\r\n- c\r\n", "a: .inf\nb: 0x1\nc: 1e3\nd: yes\n", "\ta: b", "a: [\n", "a: '", "- - - a\n  -\n",
 	"a: @", "a: \"\\q\"", "a:\n  b\n c", "x: - y", "a: b\n c: d", "? - a\n: - b\n", "a: !!set {b}\n", "- &a\n- *a\n-\n", "a:\n  &b c:\n  d:\n",
+	"0 \n:\n:",
 }
 
 // What is done to the tokens, so that the parser does not take a square of the
@@ -150,14 +152,16 @@ func TestParse_values_know_where_they_stand(t *testing.T) {
 		line, column int
 		text         string
 	}{
-		{n, 1, 1, ""}, {n.Get("a"), 1, 4, "x"}, {n.Get("b"), 3, 3, ""}, {n.Get("b").Items[0], 3, 5, ""}, {n.Get("b").Items[0].Get("c"), 3, 8, "1"},
+		{n, 1, 1, ""}, {n.Get("a"), 1, 4, "x"}, {n.Get("b"), 3, 3, ""}, {n.Get("b").Items[0], 3, 5,
+			""}, {n.Get("b").Items[0].Get("c"), 3, 8, "1"},
 		{n.Get("b").Items[0].Get("d").Get("e"), 4, 12, "f"}, {n.Get("b").Items[0].Get("d").Fields[0].Key, 4, 9, "e"},
 	} {
 		if c.node == nil || c.node.Line != c.line || c.node.Column != c.column || c.node.Text != c.text {
 			t.Errorf("got %+v, want %q at %d:%d", c.node, c.text, c.line, c.column)
 		}
 	}
-	if n.Get("none") != nil || n.Get("a").Get("x") != nil || (*Node)(nil).Get("x") != nil || n.Get("b").Str() != "" || n.Get("a").Str() != "x" {
+	if n.Get("none") != nil || n.Get("a").Get("x") != nil || (*Node)(nil).Get("x") != nil || n.Get("b").Str() != "" ||
+		n.Get("a").Str() != "x" {
 		t.Error("what is not there is found")
 	}
 	flat := parsed(t, "a: [x, [y, [z, !t [u]]], ~]\n", Options{}).Roots[0].Get("a").Flat()
@@ -208,7 +212,8 @@ func TestB11_what_has_two_meanings_is_told(t *testing.T) {
 func TestO02_what_is_too_much_is_refused(t *testing.T) {
 	laughs := "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
 	for i := 1; i < 12; i++ {
-		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+		laughs += fmt.Sprintf("a%d: &a%d [%s]\n", i, i,
+			strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
 	}
 	keys := func(n int) string {
 		var b strings.Builder
@@ -224,10 +229,11 @@ func TestO02_what_is_too_much_is_refused(t *testing.T) {
 		"keys":      {keys(most.Keys), keys(most.Keys + 1)},
 		"documents": {strings.Repeat("--- a\n", maxDocuments), strings.Repeat("--- a\n", maxDocuments+1)},
 		"dashes":    {strings.Repeat("- ", most.Depth) + "a", strings.Repeat("- ", most.Depth+1) + "a"},
-		"tokens":    {"[" + strings.Repeat("a,", most.Tokens/2-1) + "]", "[" + strings.Repeat("a,", most.Tokens/2) + "]"},
-		"aliases":   {"a: &a x\nb: [*a]\n", laughs},
-		"tags":      {"a: !x 1\n", "a: " + strings.Repeat("!x ", 1000) + "1\n"},
-		"anchors":   {"a: &a 1\n", "a: " + strings.Repeat("&a ", 1000) + "1\n"},
+		"tokens": {"[" + strings.Repeat("a,", most.Tokens/2-1) + "]", "[" + strings.Repeat("a,", most.Tokens/2) +
+			"]"},
+		"aliases": {"a: &a x\nb: [*a]\n", laughs},
+		"tags":    {"a: !x 1\n", "a: " + strings.Repeat("!x ", 1000) + "1\n"},
+		"anchors": {"a: &a 1\n", "a: " + strings.Repeat("&a ", 1000) + "1\n"},
 	} {
 		if _, err := Parse([]byte(c.most), Options{Limits: most}); err != nil {
 			t.Errorf("%s: the most is refused: %v", name, err)
@@ -240,9 +246,101 @@ func TestO02_what_is_too_much_is_refused(t *testing.T) {
 	}
 }
 
+// Each text that the lexer or the parser would take a square of the time for is
+// refused, and a shorter one of its kind is read.
+func TestO04_what_would_cost_a_square_is_refused(t *testing.T) {
+	o := Limits{Bytes: 8 << 20, Depth: 64, Tokens: 2_000_000, Keys: 1_000_000, Nodes: 2_000_000}
+	times := func(part string) func(int) string {
+		return func(n int) string { return "a: " + strings.Repeat(part, n) }
+	}
+	for name, c := range map[string]struct {
+		text     func(n int) string
+		few, bad int
+	}{
+		"merge signs": {times("<"), 1000, 20_000},
+		"quoted tabs": {func(n int) string { return "a: \"" + strings.Repeat("\t", n) + "x\"" }, 1000, 20_000},
+		"ends of a block": {func(n int) string {
+			return "a: |\n" + strings.Repeat("  x\n", n) +
+				strings.Repeat("\n", n) + "b: c\n"
+		}, 1000, 20_000},
+		"keys": {func(n int) string { return keysOf("", n, "v") }, 1000, 20_000},
+		"keys of many maps": {func(n int) string {
+			return strings.Repeat("- "+strings.ReplaceAll(keysOf("", 100, "v"), "\n", "\n  ")+"\n", n)
+		}, 10, 8000},
+		"flow keys, no values": {func(n int) string {
+			return "{" + strings.ReplaceAll(keysOf("", n, ""), ":\n", ",") +
+				"}"
+		}, 1000, 20_000},
+		"flow keys, nulls": {func(n int) string {
+			return "{" + strings.ReplaceAll(keysOf("", n, ""), "\n", " ,") +
+				"}"
+		}, 1000, 20_000},
+		"marked keys, nulls": {func(n int) string { return keysOf("&a ", n, "") }, 500, 8000},
+		"documents":          {func(n int) string { return strings.Repeat("--- a\n", n) }, 10, 20},
+	} {
+		if _, err := Parse([]byte(c.text(c.few)), Options{Limits: o}); err != nil {
+			t.Errorf("%s: %d are refused: %v", name, c.few, err)
+		}
+		_, err := Parse([]byte(c.text(c.bad)), Options{Limits: o})
+		var bad *Error
+		if !errors.As(err, &bad) || !bad.Limit {
+			t.Errorf("%s: %d: got %v, want it refused", name, c.bad, err)
+		}
+	}
+}
+
+// keysOf returns a mapping of n keys.
+func keysOf(mark string, n int, value string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(strings.TrimRight(fmt.Sprintf("%sk%d: %s", mark, i, value), " ") + "\n")
+	}
+	return b.String()
+}
+
+// The nulls that the parser would put in between are written out, and long keys
+// do not make its paths long.
+func TestO04_tokens_are_made_cheap(t *testing.T) {
+	for _, text := range []string{keysOf("", 1000, ""), strings.Repeat("-\n", 1000), "a:\n" +
+		strings.Repeat("- b:\n  c:\n-\n", 100)} {
+		tokens, err := tokenize(text, 100_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		nulls := func() (n int) {
+			for i := range len(tokens) - 1 {
+				mapping, list := tokens[i].Type == token.MappingValueType, tokens[i].Type == token.SequenceEntryType
+				if (mapping || list) && isNull(tokens, i) {
+					n++
+				}
+			}
+			return n
+		}
+		before := nulls()
+		tokens = withNulls(tokens)
+		if after := nulls(); before < 100 || after > 0 {
+			t.Errorf("%.20q: %d nulls before, %d after; want none", text, before, after)
+		}
+	}
+	long := strings.Repeat("k", 400_000)
+	tokens, err := tokenize(long+":\n"+strings.Repeat("- v\n", 1000), 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := shorten(tokens, 64)
+	if len(kept) != 1 || kept[tokens[0]] != long || len(tokens[0].Value) > 20 {
+		t.Errorf("kept %d texts, the key has %d bytes", len(kept), len(tokens[0].Value))
+	}
+	if d := parsed(t, long+":\n"+strings.Repeat("- v\n", 1000), Options{}); d.Roots[0].Fields[0].Name != long ||
+		d.Roots[0].Fields[0].Key.Text != long {
+		t.Error("the long key is not what it was")
+	}
+}
+
 // A second document behind an empty one is not dropped.
 func TestB11_no_document_is_lost(t *testing.T) {
-	for text, want := range map[string]int{"a: b\n---\nc: d\n": 2, "---\na: b\n": 1, "a: b\n...\n---\nc: d\n": 2, "a: b\n---\n": 1, "a: b\n...\nc: d\n": 2} {
+	for text, want := range map[string]int{"a: b\n---\nc: d\n": 2, "---\na: b\n": 1, "a: b\n...\n---\nc: d\n": 2,
+		"a: b\n---\n": 1, "a: b\n...\nc: d\n": 2} {
 		if d := parsed(t, text, Options{}); len(d.Roots) != want {
 			t.Errorf("%q: %d documents, want %d", text, len(d.Roots), want)
 		}
@@ -253,10 +351,12 @@ func TestB11_no_document_is_lost(t *testing.T) {
 }
 
 func TestError_says_where(t *testing.T) {
-	for text, want := range map[string]string{"a: b\nc: [\n": "2:4", "a: *x\n": "1:4", "a: b\n\tc: d\n": "2:1", "a: \xff": "0:0"} {
+	for text, want := range map[string]string{"a: b\nc: [\n": "2:4", "a: *x\n": "1:4", "a: b\n\tc: d\n": "2:1",
+		"a: \xff": "0:0"} {
 		_, err := Parse([]byte(text), Options{Limits: most})
 		var bad *Error
-		if !errors.As(err, &bad) || bad.Limit || fmt.Sprintf("%d:%d", bad.Line, bad.Column) != want || strings.Contains(bad.What, "\n") {
+		if !errors.As(err, &bad) || bad.Limit || fmt.Sprintf("%d:%d", bad.Line, bad.Column) != want ||
+			strings.Contains(bad.What, "\n") {
 			t.Errorf("%q: got %+v, want it at %s", text, bad, want)
 		}
 	}
