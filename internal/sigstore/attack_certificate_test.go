@@ -169,16 +169,41 @@ func TestA14_root_or_intermediate_in_the_bundle(t *testing.T) {
 		o.template.IsCA, o.template.BasicConstraintsValid = true, true
 		refuses(t, v, o.make().json(), fault.Chain)
 	})
-	t.Run("not for code signing", func(t *testing.T) {
-		o := f.control()
-		o.template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		refuses(t, v, o.make().json(), fault.Chain)
-	})
 	t.Run("chain in version 0.3", func(t *testing.T) {
 		raw := strings.Replace(string(chain(good, good.leaf)), media2, media3, 1)
 		refuses(t, v, []byte(raw), fault.Chain)
 	})
 	t.Run("empty chain", func(t *testing.T) { refuses(t, v, chain(good), fault.Malformed) }) // no certificate: A16
+}
+
+// A certificate signs code only if it says so by name, whatever the bundle keeps it in.
+func TestA14_certificate_of_the_authority_that_is_not_for_code_signing(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Interoperable)
+	chained, single := f.control1(media1), f.control()
+	for name, c := range map[string]struct {
+		usages []x509.ExtKeyUsage
+		good   bool
+	}{
+		"code signing":                {[]x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, true},
+		"code signing and another":    {[]x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageCodeSigning}, true},
+		"none":                        {nil, false},
+		"any":                         {[]x509.ExtKeyUsage{x509.ExtKeyUsageAny}, false},
+		"server":                      {[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, false},
+		"timestamps, and any besides": {[]x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping, x509.ExtKeyUsageAny}, false},
+	} {
+		for form, o := range map[string]order{"chain of v0.1": chained, "single certificate of v0.3": single} {
+			t.Run(name+", "+form, func(t *testing.T) {
+				o.template = leafTemplate()
+				o.template.ExtKeyUsage = c.usages
+				if c.good {
+					accepts(t, v, o.make().json())
+					return
+				}
+				refuses(t, v, o.make().json(), fault.Chain)
+			})
+		}
+	}
 }
 
 // keyed is a bundle without certificate, signed by key and logged.

@@ -23,14 +23,19 @@ import (
 
 func decodeSignature(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
 
-// checkLeaf refuses what a certificate authority could issue by mistake. It runs before any path is built, so that a
-// hostile certificate costs nothing.
+// checkLeaf refuses certificates that do not sign code: those of an authority, and those that lack the extended key
+// usage id-kp-codeSigning, 1.3.6.1.5.5.7.3.3 (RFC 5280, 4.2.1.12). The usage has to be named: an absent list and
+// anyExtendedKeyUsage allow everything, and an authority writes them by mistake. The check comes before any path is
+// built, so that a hostile certificate costs nothing.
 func checkLeaf(c *x509.Certificate) error {
 	if err := checkKey("signing key", c.PublicKey); err != nil {
 		return err
 	}
 	if c.IsCA {
 		return reject(fault.Chain, "signing certificate is a certificate authority")
+	}
+	if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) {
+		return reject(fault.Chain, "signing certificate does not name the extended key usage for code signing")
 	}
 	return nil
 }
