@@ -69,8 +69,7 @@ func TestA13_wrong_sigstore_instance(t *testing.T) {
 	raw := twin.control().make().json() // same issuer, same claims, same names
 	accepts(t, verifier(t, twin.trust(), Transparent), raw)
 	accepts(t, verifier(t, ours.trust(), Transparent), ours.control().make().json())
-	// The twin's log is unknown, and logs are asked first.
-	refuses(t, verifier(t, ours.trust(), Transparent), raw, fault.TLog)
+	refuses(t, verifier(t, ours.trust(), Transparent), raw, fault.Chain)
 
 	// With everything but the certificate from our instance.
 	o := ours.control()
@@ -79,7 +78,7 @@ func TestA13_wrong_sigstore_instance(t *testing.T) {
 
 	public := must(ParseTrustedRoot(publicGoodRoot))
 	v := must(NewVerifier(public, Transparent))
-	refuses(t, v, ours.control().make().json(), fault.TLog)
+	refuses(t, v, ours.control().make().json(), fault.Chain)
 }
 
 // A trusted root that cannot be read is no trusted root: nothing falls back to
@@ -239,7 +238,7 @@ func TestA15_key_signed_where_identity_is_required(t *testing.T) {
 	}
 	refuses(t, keyless, keyed.json(), fault.Identity)
 	refuses(t, withKey, certified.json(), fault.Identity)
-	refuses(t, withKey, f.keyed(newECKey()).json(), fault.TLog) // another key's entry
+	refuses(t, withKey, f.keyed(newECKey()).json(), fault.SignatureInvalid)
 
 	t.Run("without a time", func(t *testing.T) { // a key has no validity to hold a time against
 		got := accepts(t, withKey, keyed.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TimestampVerificationData = nil }).json())

@@ -15,7 +15,6 @@ import (
 
 	fulcio "github.com/sigstore/fulcio/pkg/certificate"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
-	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -61,39 +60,6 @@ func checkKey(what string, public crypto.PublicKey) error {
 	default:
 		return reject(fault.Limit, "%s is of an unknown type %T", what, k)
 	}
-}
-
-// checkChain refuses certificates in a bundle that only a trusted root may
-// bring: roots. Statements in bundles of version 0.1 may repeat a root that is
-// trusted anyway, as the provenance that npm published in 2023 does; it is not
-// used (protobuf-specs, message X509CertificateChain: superfluous certificates
-// of old bundles are ignored). Nothing else that is still around needs that.
-func (v *Verifier) checkChain(e *entity) error {
-	certs := e.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
-	if len(certs) == 0 {
-		return nil
-	}
-	for _, c := range certs[1:] {
-		parsed, err := x509.ParseCertificate(c.GetRawBytes())
-		if err != nil {
-			return reject(fault.Chain, "reading certificate chain: %w", err)
-		}
-		if parsed.CheckSignatureFrom(parsed) != nil {
-			continue
-		}
-		if e.GetMediaType() != mediaTypes[0] || e.envelope == nil || !v.trusts(parsed) {
-			return reject(fault.Chain, "bundle carries the root %q; roots come from the trusted root only", parsed.Subject)
-		}
-	}
-	return nil
-}
-
-// trusts reports whether c is a root of the trusted root, byte for byte.
-func (v *Verifier) trusts(c *x509.Certificate) bool {
-	return slices.ContainsFunc(v.material.FulcioCertificateAuthorities(), func(a root.CertificateAuthority) bool {
-		f, ok := a.(*root.FulcioCertificateAuthority)
-		return ok && f.Root.Equal(c)
-	})
 }
 
 // oidPrefix is the arc of Fulcio's certificate extensions.
@@ -225,14 +191,14 @@ func checkAgreement(c *x509.Certificate, x fulcio.Extensions) error {
 			return reject(fault.Identity, "certificate names %s %q and, in the extension that replaced it, %q", p.name, p.old, p.now)
 		}
 	}
-	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && path(x.SourceRepositoryURI) != "/"+r {
+	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && uriPath(x.SourceRepositoryURI) != "/"+r {
 		return reject(fault.Identity, "certificate names repository %q and, in the extension that replaced it, %q", r, x.SourceRepositoryURI)
 	}
 	return nil
 }
 
-// path is the path of a URI, or empty for what is none.
-func path(uri string) string {
+// uriPath is the path of a URI, or empty for what is none.
+func uriPath(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return ""

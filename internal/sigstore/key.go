@@ -23,8 +23,8 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 		return nil, rootFault("no trusted root was chosen")
 	}
 	if require.Logs > 0 && len(r.material.RekorLogs()) == 0 {
-		return nil, fault.New(fault.Refused, fault.TrustRoot, "to accept signatures that were never logged, say so: --log none, or log: none beside the key in a policy",
-			"the trusted root names no log, so nothing shows when the key signed")
+		return nil, fault.New(fault.Refused, fault.TrustRoot, "", "%w",
+			remedied(fault.TrustRoot, AcceptUnlogged, "the trusted root names no log, so nothing shows when the key signed"))
 	}
 	block, rest := pem.Decode(pemKey)
 	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
@@ -45,7 +45,7 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	keys := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil
 	})
-	v := &Verifier{root: r, keyed: true, material: keys, require: Requirements{Logs: require.Logs, Proofs: require.Proofs}}
+	v := &Verifier{root: r, keyed: true, key: key, material: keys, require: Requirements{Logs: require.Logs, Proofs: require.Proofs}}
 	if r == nil || require.Logs == 0 {
 		v.root = &TrustedRoot{}
 		return v, nil

@@ -109,7 +109,7 @@ func readChain(certs []*protocommon.X509Certificate) ([]*x509.Certificate, error
 func checkOrder(chain []*x509.Certificate) error {
 	for i, c := range chain[:len(chain)-1] {
 		if !slices.ContainsFunc(chain[i+1:], func(above *x509.Certificate) bool { return c.CheckSignatureFrom(above) == nil }) {
-			return fault.Errorf("certificate %d, %q, is not issued by one of those after it; the root stands last", i+1, c.Subject)
+			return fault.Errorf("certificate %d, %s, is not issued by one of those after it; the root stands last", i+1, called(c.Subject))
 		}
 	}
 	return nil
