@@ -28,7 +28,8 @@ type Checker struct {
 	Own       func(subject.Subject) []string // trusts whose refusals explain a subject; nil: all
 	Verifiers map[string]*sigstore.Verifier  // by policy.Trust.ID
 	Files     Files
-	Workers   int // 0: as many as there are processors
+	Workers   int  // 0: as many as there are processors
+	Next      Next // nil: the steps that are the same for every command
 }
 
 // A piece is one bundle on its way to a fact.
@@ -258,7 +259,11 @@ func (w *work) reject(k int, err error, source string) {
 	}
 	var bad *sigstore.Rejection
 	if errors.As(err, &bad) {
-		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: bad.Hint, Source: source})
+		hint := bad.Hint
+		if w.Next != nil {
+			hint = w.Next(bad)
+		}
+		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: hint, Source: source})
 	}
 }
 
