@@ -255,7 +255,7 @@ func TestPublished_what_is_refused_says_why(t *testing.T) {
 		"the release of another tag":               {release(t, "905988044", "bdehamer/delme", "v7*"), []string{"E_SOURCE", "tag"}},
 		"a release where provenance is wanted":     {published{bundle: "github-release-v0.1.sigstore.json", trust: pinned(t)}, []string{"E_PREDICATE", "another kind"}},
 		"provenance where a release is wanted":     {published{bundle: "actions-attest-top.sigstore.json", needs: "https://in-toto.io/attestation/release/v0.2:"}, []string{"E_PREDICATE", "another kind"}},
-		"another Sigstore instance than the trust": {published{bundle: "attest-before-1.3-private.sigstore.json"}, []string{"E_"}},
+		"another Sigstore instance than the trust": {published{bundle: "attest-before-1.3-private.sigstore.json"}, []string{"E_CHAIN", `issued by "Fulcio Intermediate l2" of "GitHub, Inc."`, "the certificate is of the instance github", "trust: github"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out := x.run(t, nil)

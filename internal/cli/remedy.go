@@ -75,12 +75,15 @@ func (r *run) otherInstance(name string, p *policy.Policy) string {
 		return "give the trusted root of the instance that issued the certificate"
 	case name == "":
 		return "give the trusted root of the instance that issued the certificate with --trusted-root"
+	case given && name == r.text("sigstore"):
+		return "the certificate is of the instance " + name + ": leave --trusted-root out, or give that instance's own"
 	case given:
-		return "the certificate is of the instance " + name + ": give its trusted root, or none and --sigstore " + name
+		return "the certificate is of the instance " + name + ": say --sigstore " + name + ", and leave --trusted-root out or give that instance's own"
 	case name == r.text("sigstore"):
 		return "the certificate is of the instance " + name + ", whose trusted root here is older: update sallyport"
 	case r.on("offline") && !profiles()[name].Embedded():
-		return "the certificate is of the instance " + name + ": give its trusted root with --trusted-root; sallyport trust --profile " + name + " writes it down"
+		return "the certificate is of the instance " + name + ": say --sigstore " + name + " and give its trusted root with --trusted-root; " +
+			"sallyport trust --profile " + name + " writes it down"
 	default:
 		return "the certificate is of the instance " + name + ": say --sigstore " + name
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -154,7 +155,7 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		if r.Code == fault.SubjectMismatch {
 			reason = "the evidence is about another artifact"
 		}
-		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), r.Hint)
+		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), cmp.Or(r.Hint, signAgain(r.Code)))
 		f.Found = r.Reason
 		return f
 	case c.Strangers.Count > 0:
@@ -165,6 +166,18 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		f := deny(fault.EvidenceMissing, requirement, 0, "no evidence is about "+c.Subject.Digest.String(), e.wanted(), "")
 		f.Found = "nothing"
 		return f
+	}
+}
+
+// signAgain is again where no policy says who signs.
+func signAgain(code fault.Code) string {
+	switch code {
+	case fault.SubjectMismatch:
+		return ""
+	case fault.TLog, fault.SCT, fault.Chain, fault.Time, fault.TrustRoot:
+		return "sign it again with the Sigstore instance that is trusted here"
+	default:
+		return "that bundle is of no use; sign it again"
 	}
 }
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
-	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -31,13 +30,7 @@ func (f *forge) rootAlone() *prototrustroot.TrustedRoot {
 
 // chained returns b with its signer's certificate and others in one chain.
 func (b forged) chained(list ...*authority) []byte {
-	return b.with(func(x *protobundle.Bundle) {
-		c := &protocommon.X509CertificateChain{Certificates: []*protocommon.X509Certificate{{RawBytes: b.leaf.Raw}}}
-		for _, a := range list {
-			c.Certificates = append(c.Certificates, &protocommon.X509Certificate{RawBytes: a.cert.Raw})
-		}
-		x.VerificationMaterial.Content = &protobundle.VerificationMaterial_X509CertificateChain{X509CertificateChain: c}
-	}).json()
+	return b.with(func(x *protobundle.Bundle) { chain(x, b, list...) }).json()
 }
 
 // advises fails the test unless err is a rejection with this kind of next step.

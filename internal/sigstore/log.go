@@ -89,7 +89,7 @@ func (v *Verifier) logged(e *entity, how scheme) ([]time.Time, error) {
 		return nil, v.unlogged(e, err)
 	}
 	if e.HasInclusionPromise() && len(found) == 0 {
-		return nil, reject(fault.Time, "the log that promised a time is not one that the trusted root names")
+		return nil, older(fault.Time, "the log that promised a time is not one that the trusted root names")
 	}
 	var times []time.Time
 	for _, t := range found {
@@ -114,7 +114,7 @@ func (v *Verifier) checkLogs(e *entity, how scheme) error {
 	}
 	ours := slices.DeleteFunc(slices.Clone(e.entries), func(t *tlog.Entry) bool { return logs[entryLog(t)] == nil })
 	if len(ours) == 0 {
-		return reject(fault.TLog, "log entry is of a log that the trusted root does not name: %s", entryLog(e.entries[0]))
+		return older(fault.TLog, "log entry is of a log that the trusted root does not name: %s", entryLog(e.entries[0]))
 	}
 	for _, t := range ours {
 		if t.IsRekorV2() && !how.usual {

@@ -56,6 +56,13 @@ func changed(code fault.Code, format string, args ...any) error {
 		Err: fault.Errorf(format, args...)}
 }
 
+// older is reject for what the trusted root does not name although the certificate is of its instance: instances get new
+// logs and authorities, and a trusted root that was kept does not.
+func older(code fault.Code, format string, args ...any) error {
+	return &Rejection{Code: code, Hint: "take the newest trusted root of the instance, or sign it again with what this one names",
+		Err: fault.Errorf(format, args...)}
+}
+
 // Issued reports whether p is the instance behind r, a rejection whose remedy is TrustIssuer: by the keys of the trusted
 // root in this binary, where there is one, and else by the name that the authority gives itself. It helps to say which
 // instance it is, and proves nothing.

@@ -31,7 +31,7 @@ func (v *Verifier) checkSCTs(p path) error {
 func (v *Verifier) unseen(leaf *x509.Certificate) error {
 	logs := v.material.CTLogs()
 	if len(logs) == 0 {
-		return reject(fault.SCT, "the trusted root names no certificate log, so nothing shows that the certificate was logged")
+		return older(fault.SCT, "the trusted root names no certificate log, so nothing shows that the certificate was logged")
 	}
 	found, err := x509util.ParseSCTsFromCertificate(leaf.Raw)
 	if err != nil {
@@ -42,7 +42,7 @@ func (v *Verifier) unseen(leaf *x509.Certificate) error {
 	}
 	known := slices.DeleteFunc(slices.Clone(found), func(s *ct.SignedCertificateTimestamp) bool { return logs[sctLog(s)] == nil })
 	if len(known) == 0 {
-		return reject(fault.SCT, "certificate was logged by a certificate log that the trusted root does not name: %s", sctLog(found[0]))
+		return older(fault.SCT, "certificate was logged by a certificate log that the trusted root does not name: %s", sctLog(found[0]))
 	}
 	for _, s := range known {
 		if log, at := logs[sctLog(s)], ct.TimestampToTime(s.Timestamp); !validAt(log, at) {

@@ -47,7 +47,7 @@ func (v *Verifier) timeless(stamps [][]byte) error {
 		return &Rejection{Code: fault.Time, Hint: "sign it again with a timestamp authority in the signing config",
 			Err: errors.New("bundle has no signed time: neither a timestamp of an authority, nor a log's promise")}
 	}
-	return reject(fault.Time, "the trusted root names no timestamp authority, and the bundle's time is by %s", signedBy(stamps[0]))
+	return older(fault.Time, "the trusted root names no timestamp authority, and the bundle's time is by %s", signedBy(stamps[0]))
 }
 
 // stamped verifies the bundle's timestamps (RFC 3161) and returns the times of all that are genuine.
@@ -162,7 +162,7 @@ func (v *Verifier) unfit(raw, sig []byte) error {
 			return changed(fault.Time, "the signature of authority %q does not hold for the timestamp", tsa.URI)
 		}
 	}
-	return reject(fault.Time, "timestamp is by another authority than those of the trusted root: %s", signedBy(raw))
+	return older(fault.Time, "timestamp is by another authority than those of the trusted root: %s", signedBy(raw))
 }
 
 // stampingTexts begin the errors about a certificate that is not for timestamps, and for nothing else (RFC 3161, 2.3).
