@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -49,6 +50,7 @@ func said(t *testing.T, getenv func(string) string, args ...string) (code int, o
 	t.Chdir(t.TempDir())
 	var stdout, stderr bytes.Buffer
 	code = Command{Version: "test", Getenv: getenv, Stdout: &stdout, Stderr: &stderr}.Run(t.Context(), args)
+	messages.Plain(t, stdout.String(), stderr.String())
 	return code, stdout.String(), stderr.String()
 }
 

@@ -244,8 +244,11 @@ func (r *run) expectation() (policy.Expectation, error) {
 		return policy.Expectation{Key: true, Unlogged: r.text("log") == "none"}, nil
 	}
 	if r.text("certificate-identity")+r.text("certificate-identity-pattern") == "" {
-		return policy.Expectation{}, fault.New(fault.Usage, fault.Config,
-			"give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key", "nobody is named who may have signed")
+		hint := "give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key"
+		if r.text("certificate-oidc-issuer") != "" {
+			hint = "give --certificate-identity, or --certificate-identity-pattern, as well"
+		}
+		return policy.Expectation{}, fault.New(fault.Usage, fault.Config, hint, "nobody is named who may have signed")
 	}
 	f, _ := forge(r.text("certificate-oidc-issuer"))
 	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"), f)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 )
 
@@ -92,6 +93,7 @@ func (p published) run(t *testing.T, change func(string) string) (code int, said
 	var out bytes.Buffer
 	c := Command{Version: "test", Getenv: nothing, Stdout: &out, Stderr: &out, Now: func() time.Time { return time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) }}
 	code = c.Run(t.Context(), []string{"verify", "--offline", "--policy", "policy.yaml", "--for", "production", "--bundle", p.bundle, subject})
+	messages.Plain(t, out.String())
 	return code, out.String()
 }
 

@@ -17,6 +17,7 @@ import (
 type Expectation struct {
 	Identity string
 	Pattern  *regexp.Regexp // nil: Identity is exact
+	Written  string         // Pattern as it was given
 	Issuer   string
 	Key      bool
 	Unlogged bool // nothing of what the key signed is logged
@@ -60,7 +61,7 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 		return e, fault.New(fault.Usage, fault.Config, "spell out host and owner, with a backslash before each dot: ^https://HOST/OWNER/REPOSITORY/",
 			"certificate-identity-pattern %q matches strangers, such as %q", pattern, id)
 	}
-	e.Pattern = re
+	e.Pattern, e.Written = re, pattern
 	return e, nil
 }
 
@@ -73,7 +74,7 @@ func (e Expectation) wanted() string {
 	case e.Key:
 		return "the given key"
 	case e.Pattern != nil:
-		return fmt.Sprintf("%s from %s", e.Pattern, e.Issuer)
+		return fmt.Sprintf("a name that %q matches, from %s", e.Written, e.Issuer)
 	default:
 		return fmt.Sprintf("%s from %s", e.Identity, e.Issuer)
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // A log entry counts only if it records this payload, this signature and this
@@ -257,6 +258,7 @@ func refusesRoot(t *testing.T, raw []byte) {
 	if err == nil || r != nil {
 		t.Fatalf("trusted root = %v, %v; want it refused", r, err)
 	}
+	messages.Plain(t, err.Error())
 	if f := fault.Of(err); f.Code != fault.TrustRoot || f.Kind != fault.Refused {
 		t.Errorf("fault = %v %v, want %v", f.Kind, f.Code, fault.TrustRoot)
 	}

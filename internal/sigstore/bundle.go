@@ -50,7 +50,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	var pb protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &pb); err != nil {
-		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Brief(err))
+		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Cause(err))
 	}
 	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
 		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)
@@ -261,7 +261,7 @@ func verificationContent(b *bundle.Bundle) (verify.VerificationContent, error) {
 	}
 	parsed, err := x509.ParseCertificate(leaf.GetRawBytes())
 	if err != nil {
-		return nil, reject(fault.Malformed, "signing certificate cannot be read: %w", plain(err))
+		return nil, reject(fault.Malformed, "signing certificate cannot be read: %w", fault.Cause(err))
 	}
 	return bundle.NewCertificate(parsed), nil
 }

@@ -74,11 +74,11 @@ func readSigner(c *x509.Certificate) (statement.Signer, error) {
 	}
 	x, err := fulcio.ParseExtensions(c.Extensions)
 	if err != nil {
-		return statement.Signer{}, reject(fault.Identity, "reading certificate extensions: %w", err)
+		return statement.Signer{}, reject(fault.Identity, "the extensions of the certificate cannot be read: %w", fault.Cause(err))
 	}
 	s, err := certificate.SummarizeCertificate(c)
 	if err != nil {
-		return statement.Signer{}, reject(fault.Identity, "reading certificate: %w", err)
+		return statement.Signer{}, reject(fault.Identity, "the names in the certificate cannot be read: %w", fault.Cause(err))
 	}
 	names := generalNames(c)
 	if len(names) != 1 {

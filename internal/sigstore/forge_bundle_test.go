@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -250,6 +251,7 @@ func refuses(t testing.TB, v *Verifier, raw []byte, want fault.Code) {
 	if r.Code != want {
 		t.Errorf("code = %s, want %s (%v)", r.Code, want, err)
 	}
+	messages.Plain(t, r.Error(), r.Hint)
 	provesNothing(t, got)
 }
 

@@ -32,7 +32,7 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
 	}
 	if err := checkKey("key", key); err != nil {
 		// Not wrapped: a wrong key is nobody's bundle.
@@ -40,7 +40,7 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	verifier, err := signature.LoadDefaultVerifier(key)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
 	}
 	keys := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil

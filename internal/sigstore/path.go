@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -201,7 +200,7 @@ func (v *Verifier) brings(e *entity) ([]*x509.Certificate, error) {
 	for i, r := range raw[1:] {
 		c, err := x509.ParseCertificate(r.GetRawBytes())
 		if err != nil {
-			return nil, reject(fault.Chain, "certificate %d of the bundle cannot be read: %w", i+2, plain(err))
+			return nil, reject(fault.Chain, "certificate %d of the bundle cannot be read: %w", i+2, fault.Cause(err))
 		}
 		if checkKey("key", c.PublicKey) != nil || c.CheckSignatureFrom(c) != nil {
 			out = append(out, c)
@@ -320,13 +319,4 @@ func (v *Verifier) obstacle(p path) string {
 		}
 	}
 	return ""
-}
-
-// plain takes the names of packages out of an error of Go's readers of certificates; people do not know them.
-func plain(err error) error {
-	s := err.Error()
-	for _, name := range []string{"x509: ", "asn1: ", "ecdsa: ", "rsa: "} {
-		s = strings.ReplaceAll(s, name, "")
-	}
-	return errors.New(fault.Cut(s))
 }

@@ -1,6 +1,7 @@
 package sigstore
 
 import (
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -34,9 +36,12 @@ func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	if len(raw) > MaxRootBytes {
 		return nil, rootFault("trusted root of %d bytes, at most %d are read", len(raw), MaxRootBytes)
 	}
-	pb, err := root.NewTrustedRootProtobuf(raw)
-	if err != nil {
-		return nil, rootFault("reading trusted root: %w", err)
+	pb := &prototrustroot.TrustedRoot{}
+	if err := protojson.Unmarshal(raw, pb); err != nil {
+		return nil, rootFault("reading trusted root: %w", fault.Cause(err))
+	}
+	if pb.GetMediaType() != root.TrustedRootMediaType01 {
+		return nil, rootFault("trusted root has media type %q, want %q", pb.GetMediaType(), root.TrustedRootMediaType01)
 	}
 	if err := checkAuthorities("certificate authority", pb.GetCertificateAuthorities()); err != nil {
 		return nil, err
@@ -55,7 +60,7 @@ func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	}
 	material, err := root.NewTrustedRootFromProtobuf(pb)
 	if err != nil {
-		return nil, rootFault("reading trusted root: %w", err)
+		return nil, rootFault("reading trusted root: %w", fault.Cause(err))
 	}
 	return &TrustedRoot{material: material, digest: subject.Sum(raw)}, nil
 }
@@ -94,7 +99,7 @@ func readChain(certs []*protocommon.X509Certificate) ([]*x509.Certificate, error
 	for i, c := range certs {
 		parsed, err := x509.ParseCertificate(c.GetRawBytes())
 		if err != nil {
-			return nil, fault.Errorf("certificate %d cannot be read: %w", i+1, err)
+			return nil, fault.Errorf("certificate %d cannot be read: %w", i+1, fault.Cause(err))
 		}
 		chain = append(chain, parsed)
 	}
@@ -137,6 +142,9 @@ func checkLogs(what string, list []*prototrustroot.TransparencyLogInstance) erro
 			return rootFault("%s %q has no start of validity", what, l.GetBaseUrl())
 		}
 		id, key := string(l.GetLogId().GetKeyId()), sameKey(l.GetPublicKey().GetRawBytes())
+		if id == "" || key == "" {
+			return rootFault("%s %q has no log id, or no key that can be read", what, l.GetBaseUrl())
+		}
 		if twin := ids[id]; twin != nil && !proto.Equal(twin, l) {
 			return rootFault("%s %q and %s %q have the same log id and differ", what, twin.GetBaseUrl(), what, l.GetBaseUrl())
 		}
@@ -148,14 +156,21 @@ func checkLogs(what string, list []*prototrustroot.TransparencyLogInstance) erro
 	return nil
 }
 
-// sameKey returns one text for one key, in whichever of its encodings it was written.
+// sameKey returns one text for one key, in whichever of its encodings it was written, and nothing for what is no key.
 func sameKey(raw []byte) string {
-	if key, err := x509.ParsePKCS1PublicKey(raw); err == nil {
-		if again, err := x509.MarshalPKIXPublicKey(key); err == nil {
-			return string(again)
-		}
+	var key crypto.PublicKey
+	key, err := x509.ParsePKIXPublicKey(raw)
+	if err != nil {
+		key, err = x509.ParsePKCS1PublicKey(raw)
 	}
-	return string(raw)
+	if err != nil {
+		return ""
+	}
+	again, err := x509.MarshalPKIXPublicKey(key)
+	if err != nil {
+		return ""
+	}
+	return string(again)
 }
 
 // Digest returns the digest of the file's bytes, for verdicts and pins.

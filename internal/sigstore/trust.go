@@ -95,7 +95,7 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	raw, err := p.update(ctx, o)
 	if o.Cache != "" && onDisk(err) {
 		o.note("no local copy of the TUF repository of %s can be kept in %q, so a repository that is rolled back "+
-			"is not noticed: %v", p.Name, o.Cache, cause(err))
+			"is not noticed: %v", p.Name, o.Cache, fault.Cause(err))
 		o.Cache = ""
 		return p.update(ctx, o)
 	}
