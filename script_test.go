@@ -42,11 +42,12 @@ import (
 //	nosecret              no token in any file or stream
 //	timeless FILE ...     blank the time that a verdict counted ages from, and the ages
 //	hostile, plain, refs, junk  play tricks (hostile_test.go)
+//	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "control": control, "lab": ownLab, "files": files,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
-	"unlogged": unlogged, "image": image, "index": index, "layout": ociLayout,
+	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
 
 func on(ts *testscript.TestScript) *scene { return ts.Value(sceneKey{}).(*scene) }

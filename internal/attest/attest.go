@@ -111,7 +111,7 @@ func (a *Attest) check(raw []byte, subjects []subject.Subject) (sigstore.Verifie
 	if err != nil {
 		return sigstore.Verified{}, refused(err)
 	}
-	v, err := a.Verifier.Verify(b, sigstore.Artifact{Digest: subjects[0].Digest})
+	v, err := a.Verifier.Verify(b)
 	if err != nil {
 		return sigstore.Verified{}, refused(err)
 	}

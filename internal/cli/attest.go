@@ -3,7 +3,9 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
@@ -21,6 +23,9 @@ func attestCommand(r *run) (answer, error) {
 			"attest signs with the identity of a job, and no platform runs this")
 	}
 	c, err := r.subjects(workspace)
+	if err == nil {
+		err = c.sha256()
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -124,15 +129,16 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // so it may not claim to be one.
 func (r *run) predicate(token string) (string, []byte, error) {
 	kind, path := r.text("predicate-type"), r.text("predicate")
+	if kind == "" && path == "" {
+		return r.provenance(token)
+	}
 	// Making the provenance holds the token against the job that it is used in.
 	// That is due whatever is stated.
-	p, err := r.platform.Provenance(token)
-	if err != nil {
+	if _, err := r.platform.Provenance(token, nil); err != nil {
 		return "", nil, err
 	}
-	if kind == "" && path == "" {
-		b, err := p.JSON()
-		return statement.ProvenanceV1, b, err
+	if len(r.list("record-inputs")) > 0 {
+		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate states something else")
 	}
 	if kind == "" || path == "" {
 		return "", nil, usage("--predicate-type and --predicate belong together")
@@ -146,6 +152,48 @@ func (r *run) predicate(token string) (string, []byte, error) {
 	}
 	b, err := handedOver(path, statement.MaxBytes)
 	return kind, b, err
+}
+
+// provenance describes this run and what it was given.
+func (r *run) provenance(token string) (string, []byte, error) {
+	given, unknown, err := r.platform.Inputs(r.ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	var in statement.Inputs
+	if unknown == "" {
+		var left []string
+		if in, left, err = attest.Record(given, r.list("record-inputs"), secrets(r.Getenv)); err != nil {
+			return "", nil, err
+		}
+		r.recorded(in, left)
+	} else {
+		fmt.Fprintf(r.Stdout, "inputs    not known: %s\n", unknown)
+	}
+	p, err := r.platform.Provenance(token, in)
+	if err != nil {
+		return "", nil, err
+	}
+	b, err := p.JSON()
+	return statement.ProvenanceV1, b, err
+}
+
+// recorded says what the provenance shows of the inputs.
+func (r *run) recorded(in statement.Inputs, left []string) {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		text := report.Plain(name)
+		if v := in[name]; v != nil {
+			text += "=" + report.Plain(*v)
+		}
+		names = append(names, text)
+	}
+	if len(names) > 0 {
+		fmt.Fprintf(r.Stdout, "inputs    %s\n", strings.Join(names, ", "))
+	}
+	for _, name := range left {
+		r.platform.Annotate("warning", "", 0, "sallyport: a value was left out", fmt.Sprintf("record-inputs names %q, and its value looks like a secret or is longer than %d bytes", name, statement.MaxInputBytes))
+	}
 }
 
 // attested says what was stored where.

@@ -135,7 +135,7 @@ func TestI10_a_release_that_no_gate_would_take_is_not_approved(t *testing.T) {
 	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
 		t.Errorf("a second later: %v, want %s and what to do", err, fault.ApprovalStale)
 	}
-	set.Expires, set.PolicyDigest = r.now, subject.Digest{1}
+	set.Expires, set.PolicyDigest = r.now, subject.SHA256([32]byte{1})
 	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
 		t.Errorf("under another policy: %v, want %s and what to do", err, fault.ApprovalStale)
 	}

@@ -29,6 +29,7 @@ type run struct {
 	now       time.Time
 	helped    bool
 	passed    []string // names of outputs that were set
+	flags     map[string]bool
 }
 
 func (c Command) newRun(ctx context.Context, name string, args []string) (*run, error) {
@@ -36,7 +37,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if !ok {
 		return nil, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
 	}
-	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, now: c.Now()}
+	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]bool{}, now: c.Now()}
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
 	if p, err := choosePlatform(c); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
@@ -63,6 +64,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if r.platform != nil {
 		repository, _ := origin(c.Getenv)
 		r.at, r.home = r.platform, repository.URI
+	}
+	if len(rest) > 0 && !slices.ContainsFunc(component.Inputs, func(in inputs.Input) bool { return in.Arguments }) {
+		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%s takes no argument, found %.200q", name, rest[0])
 	}
 	for _, in := range component.Inputs {
 		if err := r.read(in, flags[in.Name], rest); err != nil {
@@ -106,6 +110,7 @@ func (r *run) read(in inputs.Input, v *value, rest []string) error {
 	var list []string
 	if v != nil {
 		list = v.list
+		r.flags[in.Name] = len(list) > 0
 	}
 	if in.Arguments {
 		list = append(list, rest...)
@@ -168,6 +173,10 @@ func (r *run) text(name string) string {
 }
 
 func (r *run) list(name string) []string { return r.values[name] }
+
+// flagged reports whether an input was given as a flag of this very call. A
+// variable may stand there for other commands.
+func (r *run) flagged(name string) bool { return r.flags[name] }
 
 func (r *run) on(name string) bool { return r.text(name) == "true" }
 

@@ -31,6 +31,9 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	env := r.text("environment")
+	if _, ok := p.Environment(env); !ok {
+		return answer{}, unknownEnvironment("environment", env, p)
+	}
 	c, err := r.subjects(workspace)
 	if err != nil {
 		return answer{}, err
@@ -43,6 +46,17 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, errors.Join(err, r.withdraw(), r.forget(r.text("verdict")))
 	}
 	return answer{rec.Outcome}, nil
+}
+
+// unknownEnvironment is the fault of naming an environment that the policy does
+// not have. It is a mistake in the call, and nothing was judged.
+func unknownEnvironment(input, name string, p *policy.Policy) error {
+	var all []string
+	for _, e := range p.Environments {
+		all = append(all, e.Name)
+	}
+	return fault.New(fault.Usage, fault.Config, "names of environments are compared byte for byte; the policy has "+strings.Join(all, ", "),
+		"the policy has no environment %q, which %s names%s", name, input, policy.DidYouMean(name, all))
 }
 
 // tell gives the answer everywhere it belongs. Outputs come last, because later
@@ -101,6 +115,7 @@ func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, erro
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
+	g.For = r.text("for")
 	v, err := g.Judge(r.ctx, c.list, env)
 	if err != nil {
 		return report.Record{}, err
@@ -155,14 +170,28 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed", other)
 		}
 	}
+	for _, other := range []string{"sigstore", "log"} {
+		if r.flagged(other) {
+			return report.Record{}, usage("--%s and --policy exclude each other: the policy says under which trust evidence verifies", other)
+		}
+	}
 	p, err := r.policy()
 	if err != nil {
 		return report.Record{}, err
+	}
+	if _, ok := p.Environment(r.text("for")); !ok && r.text("for") != "" {
+		return report.Record{}, unknownEnvironment("for", r.text("for"), p)
+	}
+	if r.text("for") == "" && r.text("format") == "text" {
+		r.say("provenance alone is looked for; --for ENVIRONMENT judges all evidence that it requires")
 	}
 	return r.judge(p, c, "")
 }
 
 func (r *run) verifySigner(c chosen) (report.Record, error) {
+	if r.text("for") != "" {
+		return report.Record{}, usage("--for names an environment of a policy; give the policy with --policy")
+	}
 	want, err := r.expectation()
 	if err != nil {
 		return report.Record{}, err
@@ -184,19 +213,21 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	evidence, err := gate.Collect(r.ctx, stores, c.list)
+	evidence, passed, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err
 	}
-	candidates, err := gate.Verify(c.list, evidence, gate.Checker{
-		Trust: func(subject.Subject) string { return "" }, Verifiers: map[string]*sigstore.Verifier{"": v}, Files: c.open, Workers: workers,
-	})
+	candidates, err := gate.Verify(c.list, evidence, gate.Checker{Waits: waitsFor(want), Verifiers: map[string]*sigstore.Verifier{"": v}, Files: c.sums, Workers: workers})
 	if err != nil {
 		return report.Record{}, err
 	}
 	var a anchors
-	a.add(policy.Trust{Name: profile.Name}, root)
-	return r.record(policy.EvaluateSigner(want, candidates), a.named), nil
+	if root != nil {
+		a.add(policy.Trust{Name: profile.Name}, root)
+	}
+	judged := policy.EvaluateSigner(want, candidates)
+	judged.PassedOver = gate.Told(passed)
+	return r.record(judged, a.named), nil
 }
 
 func (r *run) expectation() (policy.Expectation, error) {
@@ -204,41 +235,61 @@ func (r *run) expectation() (policy.Expectation, error) {
 		if r.text("certificate-identity")+r.text("certificate-identity-pattern")+r.text("certificate-oidc-issuer") != "" {
 			return policy.Expectation{}, usage("--key and --certificate-… exclude each other")
 		}
-		return policy.Expectation{Key: true}, nil
+		return policy.Expectation{Key: true, Unlogged: r.text("log") == "none"}, nil
 	}
 	if r.text("certificate-identity")+r.text("certificate-identity-pattern") == "" {
 		return policy.Expectation{}, fault.New(fault.Usage, fault.Config,
 			"give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key", "nobody is named who may have signed")
 	}
-	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"))
+	f, _ := forge(r.text("certificate-oidc-issuer"))
+	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"), f)
 }
 
+// waitsFor tells the bundles of the signer who is waited for from those of others.
+func waitsFor(e policy.Expectation) func(sigstore.Glimpse) bool {
+	return func(g sigstore.Glimpse) bool {
+		if e.Key || g.Keyed {
+			return e.Key && g.Keyed
+		}
+		if e.Pattern == nil && !g.Holds(e.Identity) {
+			return false
+		}
+		s, ok := g.Claimed()
+		return ok && e.Waits(s)
+	}
+}
+
+// signerRoot chooses the trusted root without a policy, and what bundles have to
+// bring: what the instance gives, or less where --log says so.
 func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
+	p, known := profiles()[r.text("sigstore")]
 	path := r.text("trusted-root")
-	if path == "" {
-		p, ok := profiles()[r.text("sigstore")]
-		if !ok {
-			return nil, p, usage("--sigstore %s needs --trusted-root", r.text("sigstore"))
-		}
-		root, err := r.profileRoot(p)
-		if p.Require == sigstore.Transparent {
-			p.Require = sigstore.Interoperable
-		}
-		return root, p, err
+	if !known && path == "" {
+		return nil, p, usage("--sigstore %s needs --trusted-root", r.text("sigstore"))
 	}
-	raw, err := content(path, sigstore.MaxRootBytes)
-	if err != nil {
-		return nil, sigstore.Profile{}, err
+	if !known {
+		p.Require = sigstore.Transparent
 	}
-	root, err := sigstore.ParseTrustedRoot(raw)
-	if err != nil {
-		return nil, sigstore.Profile{}, err
-	}
-	p := sigstore.Profile{Name: path, Require: sigstore.Interoperable}
-	if known, ok := profiles()[r.text("sigstore")]; ok && known.Require == sigstore.Unlogged {
+	switch r.text("log") {
+	case "promise":
+		p.Require.Proofs = false
+	case "none":
 		p.Require = sigstore.Unlogged
 	}
-	return root, p, nil
+	if r.text("key") != "" && r.text("log") == "none" {
+		return nil, p, nil
+	}
+	if path == "" {
+		root, err := r.profileRoot(p)
+		return root, p, err
+	}
+	p.Name = path
+	raw, err := content(path, sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, p, err
+	}
+	root, err := sigstore.ParseTrustedRoot(raw)
+	return root, p, err
 }
 
 func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*sigstore.Verifier, error) {
@@ -246,11 +297,15 @@ func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*s
 	if path == "" {
 		return sigstore.NewVerifier(root, p.Require)
 	}
-	pem, err := content(path, 1<<16)
+	pem, err := content(path, maxKeyBytes)
 	if err != nil {
 		return nil, err
 	}
-	return sigstore.NewKeyVerifier(root, pem)
+	require := sigstore.Requirements{Logs: 1, Proofs: p.Require.Proofs}
+	if r.text("log") == "none" {
+		require = sigstore.Requirements{}
+	}
+	return sigstore.NewKeyVerifier(root, pem, require)
 }
 
 // publish shows a record to people and keeps it: on standard output, in the

@@ -172,7 +172,7 @@ func args(list ...string) entry { return func() []string { return list } }
 
 func (d *desk) verify(bundle string) entry {
 	return func() []string {
-		return []string{"verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+		return []string{"verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
 			d.write("b.json", bundle), "app"}
 	}
 }
@@ -228,12 +228,12 @@ func (d *desk) entries(long string) map[string]entry {
 		"command":      args(long),
 		"flag":         args("verify", "--"+long, "app"),
 		"flag's value": args("verify", "--sigstore", long, "app"),
-		"workers": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+		"workers": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
 			"b.json", "--workers", long, "app"),
-		"store": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--store",
+		"store": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--store",
 			long, "app"),
 		"policy file": args("verify", "--policy", long+".yaml", "app"),
-		"bundle file": args("verify", "--offline", "--key", "key.pub", "--trusted-root", "root.json", "--bundle",
+		"bundle file": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
 			long, "app"),
 		"key file": args("verify", "--offline", "--trusted-root", "root.json", "--bundle", "b.json", "--key",
 			long, "app"),

@@ -30,7 +30,8 @@ import (
 type platform interface {
 	door
 	IDToken(ctx context.Context) (string, error)
-	Provenance(token string) (statement.Provenance, error)
+	Inputs(ctx context.Context) (given map[string]string, unknown string, err error)
+	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string
 	Output(key, value string) error
 	Summary(markdown string) error
@@ -276,4 +277,18 @@ func profiles() map[string]sigstore.Profile {
 			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp",
 		}),
 	}
+}
+
+// secrets are the values of the credentials that a job has from its platform.
+func secrets(getenv func(string) string) []string {
+	var all []string
+	for _, name := range []string{
+		"SALLYPORT_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN",
+		"CI_JOB_TOKEN", "CI_DEPLOY_PASSWORD", "CI_REGISTRY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "SIGSTORE_ID_TOKEN", "GITLAB_TOKEN",
+	} {
+		if v := getenv(name); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }

@@ -32,6 +32,9 @@ func releaseCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	c, err := r.subjects(workspace)
+	if err == nil {
+		err = c.sha256()
+	}
 	if err != nil {
 		return answer{}, err
 	}
@@ -69,7 +72,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 		return statement.Release{}, usage("--expires: %v", err)
 	}
 	// Making the provenance holds the token against the job that it is used in.
-	if _, err := r.platform.Provenance(token); err != nil {
+	if _, err := r.platform.Provenance(token, nil); err != nil {
 		return statement.Release{}, err
 	}
 	repository, requester := origin(r.Getenv)
@@ -131,7 +134,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 	if err != nil {
 		return nil, nil, err
 	}
-	return &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.open, Workers: workers, Now: r.now}, trust.named, nil
+	return &gate.Gate{Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now}, trust.named, nil
 }
 
 // look gathers what is known about entering an environment.

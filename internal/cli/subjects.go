@@ -1,7 +1,7 @@
 package cli
 
 import (
-	"io"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -9,7 +9,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -52,11 +51,43 @@ func (r *run) subjects(how reach) (chosen, error) {
 	if err != nil {
 		return c, err
 	}
-	for i, s := range sets[2] {
-		c.files[s.Digest] = sets[2][i].Name
+	for _, s := range sets[2] {
+		c.files[s.Digest] = s.Name
 	}
-	c.list, err = subject.Merge(append(sets, images)...)
+	given, err := r.given(&c, sel, how)
+	if err != nil {
+		return c, err
+	}
+	c.list, err = subject.Merge(append(sets, images, given)...)
 	return c, err
+}
+
+// given hashes the files that the call gives a name to.
+func (r *run) given(c *chosen, sel subject.Selection, how reach) ([]subject.Subject, error) {
+	var out []subject.Subject
+	for _, g := range sel.Given {
+		s, err := r.files(subject.Selection{Patterns: []string{g.Path}}, how)
+		if f := fault.Of(err); err != nil {
+			return nil, fault.New(f.Kind, f.Code, fmt.Sprintf("if the file itself is called so, write it as ./%s=%s", g.Name, g.Path), "%s=%s: %w", g.Name, g.Path, err)
+		}
+		if len(s) != 1 {
+			return nil, usage("%s=%s gives one name to %d files", g.Name, g.Path, len(s))
+		}
+		c.files[s[0].Digest] = s[0].Name
+		out = append(out, subject.Subject{Name: g.Name, Digest: s[0].Digest, Given: true})
+	}
+	return out, nil
+}
+
+// sha256 refuses subjects that are known by another digest, in a command that
+// states something about them.
+func (c chosen) sha256() error {
+	for _, s := range c.list {
+		if a := s.Digest.Algorithm(); a != subject.AlgSHA256 {
+			return usage("subject %q is named by a %s digest, and statements of ours name artifacts by sha256", s.Name, a)
+		}
+	}
+	return nil
 }
 
 func (chosen) layouts(sel subject.Selection, _ reach) ([]subject.Subject, error) {
@@ -175,14 +206,23 @@ func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error
 	return out, nil
 }
 
-// open returns the artifact behind a subject, which can be read again if it is
-// a file.
-func (c chosen) open(s subject.Subject) sigstore.Artifact {
-	a := sigstore.Artifact{Digest: s.Digest}
-	if path, ok := c.files[s.Digest]; ok {
-		a.Open = func() (io.ReadCloser, error) { return file.Open(filepath.FromSlash(path)) }
+// sums reads the file behind a subject once more and returns all digests of its
+// bytes, or nil if it is no file.
+func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
+	path, ok := c.files[s.Digest]
+	if !ok {
+		return nil, nil
 	}
-	return a
+	f, err := file.Open(filepath.FromSlash(path))
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
+	}
+	defer f.Close()
+	sums, err := subject.SumAll(f)
+	if err != nil {
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
+	}
+	return &sums, nil
 }
 
 // imageNames returns the subjects that are images, as NAME@sha256:HEX.

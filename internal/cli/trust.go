@@ -2,12 +2,14 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // trustCommand writes down a trusted root, so that it can be pinned and used
@@ -36,7 +38,7 @@ func trustCommand(r *run) (answer, error) {
 
 // tuf says how trusted roots of known instances are fetched.
 func (r *run) tuf() (sigstore.TUF, error) {
-	o := sigstore.TUF{Offline: r.on("offline"), Mirror: r.text("tuf-mirror"), Now: r.now}
+	o := sigstore.TUF{Offline: r.on("offline"), Mirror: r.text("tuf-mirror"), Now: r.now, Note: func(s string) { r.say("note: %s", s) }}
 	if cache := r.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(cache) {
 		o.Cache = filepath.Join(cache, "sallyport", "tuf")
 	} else if home := r.Getenv("HOME"); filepath.IsAbs(home) {
@@ -63,56 +65,111 @@ type anchors struct {
 // policyTrust loads the trusted roots that a policy names, and no other.
 func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) {
 	a := anchors{verifiers: map[string]*sigstore.Verifier{}}
-	var all []policy.Trust
-	for _, artifact := range p.Artifacts {
-		all = append(all, artifact.Trust)
+	own, err := r.ownRoot(p)
+	if err != nil {
+		return a, err
 	}
-	for _, g := range p.Groups {
-		if g.Trust != nil {
-			all = append(all, *g.Trust)
-		}
-	}
-	for _, t := range all {
-		if a.verifiers[t.Key()] != nil {
+	for _, t := range p.Trusts() {
+		if t.Key != nil && t.Key.Unlogged {
+			v, err := r.keyVerifier(t.Key, policyFile, nil, sigstore.Requirements{})
+			if err != nil {
+				return a, err
+			}
+			a.verifiers[t.ID()] = v
 			continue
 		}
-		root, require, err := r.anchor(t, policyFile)
+		root, require, err := r.anchor(t, policyFile, own)
 		if err != nil {
 			return a, err
 		}
-		v, err := sigstore.NewVerifier(root, require)
+		var v *sigstore.Verifier
+		if t.Key != nil {
+			v, err = r.keyVerifier(t.Key, policyFile, root, require)
+		} else {
+			v, err = sigstore.NewVerifier(root, require)
+		}
 		if err != nil {
 			return a, err
 		}
-		a.verifiers[t.Key()] = v
+		a.verifiers[t.ID()] = v
 		a.add(t, root)
 	}
 	return a, nil
 }
 
-func (a *anchors) add(t policy.Trust, root *sigstore.TrustedRoot) {
-	name := t.Name
-	if name == "" {
-		name = t.Root
+// ownRoot is the trusted root that a person handed over for the instance that
+// the policy names, or nil. It can stand for one instance only.
+func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
+	path := r.text("trusted-root")
+	if path == "" || r.component.Name != "verify" {
+		return nil, nil
 	}
-	n := report.TrustedRoot{Name: name, Digest: root.Digest()}
+	names := map[string]bool{}
+	for _, t := range p.Trusts() {
+		if t.Root == "" {
+			names[t.Name] = true
+		}
+	}
+	if len(names) != 1 && !r.flagged("trusted-root") {
+		return nil, nil
+	}
+	if len(names) != 1 {
+		return nil, usage("--trusted-root stands for the instance that the policy's trust names, and this policy names %d", len(names))
+	}
+	raw, err := content(path, sigstore.MaxRootBytes)
+	if err != nil {
+		return nil, err
+	}
+	return sigstore.ParseTrustedRoot(raw)
+}
+
+// keyVerifier verifies what the key in a file beside the policy signed. The file
+// has to have the digest that the policy pins.
+func (r *run) keyVerifier(k *policy.Key, policyFile string, root *sigstore.TrustedRoot, require sigstore.Requirements) (*sigstore.Verifier, error) {
+	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(k.File))
+	raw, err := content(path, maxKeyBytes)
+	if err != nil {
+		return nil, err
+	}
+	if d := subject.Sum(raw); d != k.SHA256 {
+		return nil, fault.New(fault.Refused, fault.TrustRoot, "find out who changed it; the pin is in "+policyFile, "key %q has digest %s, the policy pins %s", path, d, k.SHA256)
+	}
+	return sigstore.NewKeyVerifier(root, raw, require)
+}
+
+// maxKeyBytes is the size limit of a public key file.
+const maxKeyBytes = 1 << 16
+
+func (a *anchors) add(t policy.Trust, root *sigstore.TrustedRoot) {
+	n := report.TrustedRoot{Name: t.String(), Digest: root.Digest()}
 	if s := root.Snapshot(); !s.IsZero() {
 		n.Snapshot = s.Format(time.DateOnly)
+	}
+	if slices.Contains(a.named, n) {
+		return
 	}
 	a.named = append(a.named, n)
 }
 
 // anchor loads one trusted root. A file has to have the digest that the policy
 // pins; there is no other root to fall back to.
-func (r *run) anchor(t policy.Trust, policyFile string) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
-	if t.Root == "" {
-		p := profiles()[t.Name]
-		root, err := r.profileRoot(p)
-		return root, p.Require, err
+func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoot) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
+	p := profiles()[t.Name]
+	require := p.Require
+	if t.Root != "" {
+		require = sigstore.Transparent
 	}
-	require := sigstore.Transparent
 	if t.Unlogged {
 		require = sigstore.Unlogged
+	}
+	require.Proofs = require.Proofs && !t.Promise
+	require.Intermediates = t.Intermediates
+	if t.Root == "" && own != nil {
+		return own, require, nil
+	}
+	if t.Root == "" {
+		root, err := r.profileRoot(p)
+		return root, require, err
 	}
 	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(t.Root))
 	raw, err := content(path, sigstore.MaxRootBytes)

@@ -1,16 +1,12 @@
 package gate
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -20,14 +16,12 @@ import (
 type Item struct {
 	Source string
 	raw    []byte
-	order  subject.Digest // of raw: the order is that of no store and no network
-	bundle sigstore.Bundle
-	err    error
 }
 
-// Collect asks every store for everything about subjects. It returns an error
-// if one of them does not answer, however much the others gave.
-func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, error) {
+// Collect asks every store for everything about subjects. Beside the items it
+// returns what the stores passed over. It returns an error if one of them does
+// not answer, however much the others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, []store.Passed, error) {
 	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
@@ -40,29 +34,50 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return distinct(found, len(subjects))
-}
-
-// distinct drops copies of the same bytes and sorts by digest, so that verdicts
-// do not depend on who answered first.
-func distinct(found []store.Found, subjects int) ([]Item, error) {
 	var items []Item
-	seen := map[subject.Digest]bool{}
+	var passed []store.Passed
 	for _, f := range found {
 		for _, e := range f.Bundles {
-			d := subject.Digest(sha256.Sum256(e.Bundle))
-			if seen[d] {
-				continue
+			items = append(items, Item{Source: e.Source, raw: e.Bundle})
+		}
+		passed = append(passed, f.Passed...)
+	}
+	if limit := store.MaxPerSubject * max(1, len(subjects)); len(items) > limit {
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
+	}
+	if err := uncovered(found, items); err != nil {
+		return nil, nil, err
+	}
+	return items, store.Sum(passed), nil
+}
+
+// uncovered wants every bundle that a store holds and does not hand over to be
+// among the items from elsewhere.
+func uncovered(found []store.Found, items []Item) error {
+	var have map[subject.Digest]bool
+	for _, f := range found {
+		for _, c := range f.Covered {
+			if have == nil {
+				have = map[subject.Digest]bool{}
+				for _, i := range items {
+					have[subject.Sum(i.raw)] = true
+				}
 			}
-			seen[d] = true
-			items = append(items, Item{Source: e.Source, raw: e.Bundle, order: d})
+			if !have[c.Digest] {
+				return c.Err
+			}
 		}
 	}
-	if limit := store.MaxPerSubject * max(1, subjects); len(items) > limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), subjects, limit)
+	return nil
+}
+
+// Told is what was passed over, in words.
+func Told(all []store.Passed) []string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.String())
 	}
-	slices.SortFunc(items, func(a, b Item) int { return bytes.Compare(a.order[:], b.order[:]) })
-	return items, nil
+	return out
 }

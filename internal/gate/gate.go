@@ -8,9 +8,7 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -42,17 +40,21 @@ type Guard interface {
 type Gate struct {
 	Policy    *policy.Policy
 	Stores    []Store
-	Verifiers map[string]*sigstore.Verifier // by policy.Trust.Key
+	Verifiers map[string]*sigstore.Verifier // by policy.Trust.ID
 	Guard     Guard                         // not asked when no environment is
 	Files     Files                         // to open an artifact again, or nil
 	Workers   int
 	Now       time.Time
 	Deciding  bool // the run that asks carries an approval
+	// For names the environment whose required evidence is judged where no
+	// environment is entered; empty: provenance.
+	For string
 }
 
-// Files opens the artifact behind a subject once more, for evidence that names
-// it by another digest. It returns nil if there is no file.
-type Files func(subject.Subject) sigstore.Artifact
+// Files reads the artifact behind a subject once more, for evidence that names
+// it by other digests than SHA-256, and returns all digests of its bytes; nil if
+// there is no file.
+type Files func(subject.Subject) (*subject.Sums, error)
 
 // Judge returns the verdict about subjects and, if environment is not empty,
 // about their entry into it.
@@ -66,11 +68,12 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 
 // Look gathers everything that Evaluate may look at.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
-	in := policy.Input{Policy: g.Policy, Environment: environment, Now: g.Now, Deciding: g.Deciding}
-	evidence, err := Collect(ctx, g.Stores, subjects)
+	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
+	evidence, passed, err := Collect(ctx, g.Stores, subjects)
 	if err != nil {
 		return in, err
 	}
+	in.PassedOver = Told(passed)
 	if environment != "" {
 		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
@@ -113,63 +116,44 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	return nil
 }
 
-// candidates verifies the evidence under the trust of each subject's artifact.
+// waits tells the bundles of signers whom a policy names from those of strangers.
+func waits(w policy.Wanted) func(sigstore.Glimpse) bool {
+	filter := sigstore.NewFilter(w.Values, w.Names)
+	return func(g sigstore.Glimpse) bool { return g.Keyed && w.Keys || filter.Match(g) }
+}
+
+// candidates verifies the evidence of those whom the policy names.
 func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy.Candidate, error) {
-	trust := func(s subject.Subject) string {
+	own := func(s subject.Subject) []string {
 		a, ok := g.Policy.Artifact(s.Name)
 		if !ok {
-			return ""
+			return nil
 		}
-		return a.Trust.Key()
+		return []string{a.Trust.ID()}
 	}
-	return Verify(subjects, evidence, Checker{Trust: trust, Also: g.also(), Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers})
+	return Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers})
 }
 
 // About returns what verifies about one subject that is no artifact of the
 // policy, such as a release, under any trust that the policy names.
 func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, error) {
-	evidence, err := Collect(ctx, g.Stores, []subject.Subject{s})
+	evidence, _, err := Collect(ctx, g.Stores, []subject.Subject{s})
 	if err != nil {
 		return nil, err
 	}
-	var trusts []string
-	for t := range g.Verifiers {
-		trusts = append(trusts, t)
-	}
-	slices.Sort(trusts)
-	c, err := Verify([]subject.Subject{s}, evidence, Checker{Trust: func(subject.Subject) string { return "" }, Also: trusts, Verifiers: g.Verifiers, Workers: g.Workers})
+	c, err := Verify([]subject.Subject{s}, evidence, Checker{Waits: waits(g.Policy.Wanted()), Verifiers: g.Verifiers, Workers: g.Workers})
 	if err != nil {
 		return nil, err
 	}
 	return c[0].Facts, nil
 }
 
-// also are the trusted roots under which approvals verify, besides that of the
-// artifact.
-func (g *Gate) also() []string {
-	var keys []string
-	for _, x := range g.Policy.Groups {
-		if x.Trust != nil {
-			keys = append(keys, x.Trust.Key())
-		}
-	}
-	return keys
-}
-
-// fact is the only way from a proof to something that a policy believes.
-func fact(v sigstore.Verified, trust, source string) policy.Fact {
+// fact is the only way from a proof to something that a policy believes. names
+// are those that the statement gives to the subject.
+func fact(v sigstore.Verified, trust, source string, names []string) policy.Fact {
 	s, _ := v.Statement()
 	return policy.Fact{
-		Signer: v.Signer(), Keyed: v.Keyed(), Trust: trust, Time: v.Time(),
+		Signer: v.Signer(), Keyed: v.Keyed(), Trust: trust, Time: v.Time(), Log: v.Log(), Names: names,
 		Statement: s, StatementHash: v.ContentDigest(), Source: source,
 	}
-}
-
-// rejection says why a bundle gave no fact; ok is false for a fault.
-func rejection(err error, source string) (r policy.Rejection, ok bool) {
-	var bad *sigstore.Rejection
-	if !errors.As(err, &bad) {
-		return policy.Rejection{}, false
-	}
-	return policy.Rejection{Code: bad.Code, Reason: bad.Error(), Source: source}, true
 }

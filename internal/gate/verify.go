@@ -1,136 +1,501 @@
 package gate
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// A Checker says under which trust the evidence about each subject has to
-// verify.
+// A Checker says whose evidence is waited for, and under which trusted roots it
+// has to verify.
 type Checker struct {
-	Trust     func(subject.Subject) string
-	Also      []string // further trusts that evidence about any subject may verify under
-	Verifiers map[string]*sigstore.Verifier
+	// Waits reports whether a bundle may be of somebody who counts. It is asked
+	// about certificates that nobody has verified.
+	Waits     func(sigstore.Glimpse) bool
+	Own       func(subject.Subject) []string // trusts whose refusals explain a subject; nil: all
+	Verifiers map[string]*sigstore.Verifier  // by policy.Trust.ID
 	Files     Files
 	Workers   int // 0: as many as there are processors
 }
 
-// A job is one verification: a bundle under one trust, for the subjects it
-// claims. A bundle about a thousand subjects is one job.
-type job struct {
-	item     int
+// A piece is one bundle on its way to a fact.
+type piece struct {
+	Item
+	order    subject.Digest // of raw: the order is that of no store and no network
+	look     sigstore.Glimpse
+	stranger bool
+	key      subject.Digest // pieces of one key are one signature
+	bundle   sigstore.Bundle
+	err      error // why it is no bundle, or no signature
+	proofs   []proof
+}
+
+// A proof is what one trusted root said of a piece.
+type proof struct {
 	trust    string
-	subjects []int
 	verified sigstore.Verified
 	err      error
 }
 
+// Limits of what is done to explain a refusal. They change no outcome.
+const (
+	maxExplained = 20 // reasons that are kept about one subject
+	maxTold      = 3  // bundles of strangers that are verified, to say who they are
+	maxNamed     = 5  // bundles about other bytes that are verified because of a name
+)
+
 // Verify verifies evidence for subjects and returns one candidate for each, in
-// order. The result is the same for every number of workers.
+// order. The result is the same for every order of the evidence and for every
+// number of workers.
+//
+// Work is done in the order of its cost, so that bundles of strangers and copies
+// of certificates cost next to nothing: first it is seen whose certificate a
+// bundle carries, then whether the signature under that certificate holds, and
+// only then is the bundle read, and verified if it claims one of the subjects.
+// No artifact is hashed before a signature about it has verified.
 func Verify(subjects []subject.Subject, evidence []Item, c Checker) ([]policy.Candidate, error) {
-	out := make([]policy.Candidate, len(subjects))
+	w := work{Checker: c, subjects: subjects, out: make([]policy.Candidate, len(subjects)), byDigest: map[subject.Digest][]int{}, byName: map[string][]int{}}
 	for i, s := range subjects {
-		out[i].Subject = s
+		w.out[i].Subject = s
+		w.byDigest[s.Digest] = append(w.byDigest[s.Digest], i)
+		w.byName[s.Name] = append(w.byName[s.Name], i)
 	}
-	evidence, err := read(evidence, c.Workers)
-	if err != nil {
+	if err := w.look(evidence); err != nil {
 		return nil, err
 	}
-	jobs, err := plan(subjects, evidence, c)
-	if err != nil {
+	if err := w.prove(func(p *piece) bool { return w.claimsOne(p.bundle) }); err != nil {
 		return nil, err
 	}
-	if err := run(jobs, subjects, evidence, c); err != nil {
-		return nil, err
-	}
-	for _, j := range jobs {
-		if err := c.settle(out, j, evidence[j.item].Source); err != nil {
+	for i := range w.pieces {
+		if err := w.settle(&w.pieces[i]); err != nil {
 			return nil, err
 		}
 	}
-	for i := range out {
-		c.explain(&out[i], evidence)
-	}
-	return out, nil
+	return w.out, w.explain()
 }
 
-// plan pairs bundles with the subjects they claim to be about.
-func plan(subjects []subject.Subject, evidence []Item, c Checker) ([]job, error) {
-	var jobs []job
-	perSubject := make([]int, len(subjects))
-	for i, e := range evidence {
-		byTrust := map[string]int{}
-		for k, s := range subjects {
-			if e.err != nil || !c.mayBeAbout(e, s) {
-				continue
+// work is one call of Verify.
+type work struct {
+	Checker
+	subjects  []subject.Subject
+	out       []policy.Candidate
+	byDigest  map[subject.Digest][]int
+	byName    map[string][]int
+	pieces    []piece // of those who are waited for, each content once, by digest
+	strangers []piece
+	leaves    sync.Map        // sigstore.Leaf, by the certificate's bytes
+	sums      []*subject.Sums // of the files behind the subjects, once hashed
+	bySum     map[subject.Digest][]int
+}
+
+// look divides the evidence into that of strangers and that of those who are
+// waited for, reads the latter, and drops copies.
+func (w *work) look(evidence []Item) error {
+	all := make([]piece, len(evidence))
+	err := each(len(all), w.Workers, func(i int) error {
+		p := piece{Item: evidence[i]}
+		var ok bool
+		p.look, ok = sigstore.Peek(p.raw)
+		switch {
+		case ok && !w.Waits(p.look):
+			p.stranger = true
+		case ok && p.look.Forged(w.leaf(p.look)):
+			p.err = &sigstore.Rejection{Code: fault.SignatureInvalid, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
+		default:
+			p.bundle, p.err = sigstore.ParseBundle(p.raw)
+		}
+		if !p.stranger {
+			p.order, p.key = subject.Sum(p.raw), p.look.Key()
+		}
+		all[i] = p
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if p.stranger {
+			w.strangers = append(w.strangers, p)
+		} else {
+			w.pieces = append(w.pieces, p)
+		}
+	}
+	slices.SortStableFunc(w.pieces, func(a, b piece) int { return cmp.Or(a.order.Compare(b.order), cmp.Compare(a.Source, b.Source)) })
+	w.pieces = slices.CompactFunc(w.pieces, func(a, b piece) bool { return a.order == b.order })
+	return nil
+}
+
+// leaf returns the key of g's certificate, which is read once.
+func (w *work) leaf(g sigstore.Glimpse) sigstore.Leaf {
+	if l, ok := w.leaves.Load(string(g.Leaf)); ok {
+		return l.(sigstore.Leaf)
+	}
+	l := g.ReadLeaf()
+	w.leaves.Store(string(g.Leaf), l)
+	return l
+}
+
+// claimsOne reports whether the unverified bundle may be about one of the
+// subjects.
+func (w *work) claimsOne(b sigstore.Bundle) bool {
+	return slices.ContainsFunc(b.Claims(), func(d statement.Descriptor) bool {
+		own := d.Digests()
+		if len(own) > 0 && own[0].Algorithm() != subject.AlgSHA256 && w.Files != nil {
+			return true // only the bytes tell
+		}
+		return slices.ContainsFunc(own, func(x subject.Digest) bool { return len(w.byDigest[x]) > 0 })
+	})
+}
+
+// prove verifies the pieces that worth says are worth it, under every trusted
+// root. Of several that carry one signature the first that verifies is enough:
+// what they differ in is signed by nobody they could be told apart by.
+func (w *work) prove(worth func(*piece) bool) error {
+	var groups [][]*piece
+	at := map[subject.Digest]int{}
+	for i := range w.pieces {
+		p := &w.pieces[i]
+		if p.err != nil || len(p.proofs) > 0 || !worth(p) {
+			continue
+		}
+		if g, ok := at[p.key]; ok && p.key != (subject.Digest{}) {
+			groups[g] = append(groups[g], p)
+			continue
+		}
+		at[p.key] = len(groups)
+		groups = append(groups, []*piece{p})
+	}
+	return each(len(groups), w.Workers, func(i int) error {
+		done := map[string]bool{}
+		for _, p := range groups[i] {
+			if err := w.verify(p, done); err != nil {
+				return err
 			}
-			trusts := c.trusts(s)
-			if len(trusts) == 0 {
-				continue // the policy names no such artifact, and will say so
+		}
+		return nil
+	})
+}
+
+// verify verifies one piece under every trusted root that is not done with its
+// signature.
+func (w *work) verify(p *piece, done map[string]bool) error {
+	for _, trust := range sorted(w.Verifiers) {
+		v := w.Verifiers[trust]
+		if done[trust] || v.Keyed() != p.look.Keyed {
+			continue
+		}
+		verified, err := v.Verify(p.bundle)
+		if err != nil && !rejected(err) {
+			return fmt.Errorf("%s: %w", p.Source, err)
+		}
+		done[trust] = err == nil
+		p.proofs = append(p.proofs, proof{trust: trust, verified: verified, err: err})
+	}
+	return nil
+}
+
+// settle turns the proofs of a piece into facts about the subjects that it
+// covers, and its refusals into reasons for those that it claims: for all, where
+// it names its subjects in a way that only their bytes tell.
+func (w *work) settle(p *piece) error {
+	for _, x := range p.proofs {
+		if x.err != nil {
+			continue
+		}
+		covered, err := w.covered(x.verified)
+		if err != nil {
+			return err
+		}
+		for k, names := range covered {
+			if len(w.out[k].Facts) >= store.MaxPerSubject {
+				return fault.New(fault.Refused, fault.Limit, "", "more than %d verified bundles are about %q", store.MaxPerSubject, w.subjects[k].Name)
 			}
-			if perSubject[k]++; perSubject[k] > store.MaxPerSubject {
-				return nil, fault.New(fault.Refused, fault.Limit, "", "more than %d bundles are about %q", store.MaxPerSubject, s.Name)
-			}
-			for _, trust := range trusts {
-				at, ok := byTrust[trust]
-				if !ok {
-					at = len(jobs)
-					byTrust[trust] = at
-					jobs = append(jobs, job{item: i, trust: trust})
-				}
-				jobs[at].subjects = append(jobs[at].subjects, k)
+			w.out[k].Facts = append(w.out[k].Facts, fact(x.verified, x.trust, p.Source, names))
+		}
+	}
+	if slices.ContainsFunc(p.proofs, func(x proof) bool { return x.err == nil }) {
+		return nil
+	}
+	claimed := w.claimed(p.bundle)
+	for _, x := range p.proofs {
+		for k := range w.subjects {
+			if (claimed[k] || len(claimed) == 0) && w.explains(k, x.trust) {
+				w.reject(k, x.err, p.Source)
 			}
 		}
 	}
-	return jobs, nil
+	return nil
 }
 
-// trusts returns the trusts that evidence about s may verify under, each once.
-func (c Checker) trusts(s subject.Subject) []string {
-	var out []string
-	for _, t := range append([]string{c.Trust(s)}, c.Also...) {
-		if c.Verifiers[t] != nil && !slices.Contains(out, t) {
-			out = append(out, t)
+// explains reports whether what a trusted root said helps to understand why
+// there is no evidence about subject k.
+func (w *work) explains(k int, trust string) bool {
+	if w.Own == nil {
+		return true
+	}
+	own := w.Own(w.subjects[k])
+	return len(own) == 0 || slices.Contains(own, trust)
+}
+
+// reject keeps why a bundle is no evidence about subject k.
+func (w *work) reject(k int, err error, source string) {
+	c := &w.out[k]
+	if len(c.Rejections) >= maxExplained {
+		return
+	}
+	var bad *sigstore.Rejection
+	if errors.As(err, &bad) {
+		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: bad.Hint, Source: source})
+	}
+}
+
+// claimed returns the subjects whose digest the unverified bundle names.
+func (w *work) claimed(b sigstore.Bundle) map[int]bool {
+	out := map[int]bool{}
+	for _, d := range b.Claims() {
+		for _, x := range d.Digests() {
+			for _, k := range w.byDigest[x] {
+				out[k] = true
+			}
 		}
 	}
 	return out
 }
 
-// mayBeAbout reports whether verifying e for s is worth the time.
-func (c Checker) mayBeAbout(e Item, s subject.Subject) bool {
-	return e.bundle.Claims(s.Digest) || c.Files != nil && e.bundle.NamesOtherDigest()
-}
-
-func run(jobs []job, subjects []subject.Subject, evidence []Item, c Checker) error {
-	return each(len(jobs), c.Workers, func(i int) error {
-		j := &jobs[i]
-		j.verified, j.err = c.Verifiers[j.trust].Verify(evidence[j.item].bundle, c.artifacts(subjects, j.subjects)...)
-		if _, ok := rejection(j.err, ""); j.err != nil && !ok {
-			return fmt.Errorf("%s: %w", evidence[j.item].Source, j.err)
+// covered returns the subjects that v is about, with the names that it gives
+// them. Whose bytes are at hand, all digests of has to fit.
+func (w *work) covered(v sigstore.Verified) (map[int][]string, error) {
+	out := map[int][]string{}
+	for _, d := range v.Subjects() {
+		own := d.Digests()
+		candidates := map[int]bool{}
+		for _, x := range own {
+			for _, k := range w.byDigest[x] {
+				candidates[k] = true
+			}
 		}
-		return nil
-	})
+		if len(candidates) == 0 && len(own) > 0 && own[0].Algorithm() != subject.AlgSHA256 && w.Files != nil {
+			if err := w.hashAll(); err != nil {
+				return nil, err
+			}
+			for _, k := range w.bySum[own[0]] {
+				candidates[k] = true
+			}
+		}
+		for k := range candidates {
+			fits, err := w.fits(k, d)
+			if err != nil {
+				return nil, err
+			}
+			if fits {
+				out[k] = append(out[k], d.Name)
+			}
+		}
+	}
+	return out, nil
 }
 
-// read parses the bytes of evidence and lets go of them. What is no bundle
-// stays in the list, with the reason.
-func read(evidence []Item, workers int) ([]Item, error) {
-	out := slices.Clone(evidence)
-	err := each(len(out), workers, func(i int) error {
-		out[i].bundle, out[i].err = sigstore.ParseBundle(out[i].raw)
-		out[i].raw = nil
+// fits reports whether every digest of d that can be compared is that of
+// subject k.
+func (w *work) fits(k int, d statement.Descriptor) (bool, error) {
+	if len(d.Digests()) == 1 && d.Digests()[0] == w.subjects[k].Digest {
+		return true, nil
+	}
+	sums, err := w.hash(k)
+	if err != nil || sums != nil {
+		return sums != nil && d.Fits(*sums), err
+	}
+	return slices.Contains(d.Digests(), w.subjects[k].Digest), nil
+}
+
+// hash returns the digests of the file behind subject k, or nil if there is
+// none. Each file is read once.
+func (w *work) hash(k int) (*subject.Sums, error) {
+	if w.Files == nil {
+		return nil, nil
+	}
+	if w.sums == nil {
+		w.sums = make([]*subject.Sums, len(w.subjects))
+	}
+	if w.sums[k] != nil {
+		return w.sums[k], nil
+	}
+	s, err := w.Files(w.subjects[k])
+	if err != nil || s == nil {
+		return nil, err
+	}
+	if s[0] != w.subjects[k].Digest {
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "wait until the build has finished writing", "artifact %q changed while it was verified", w.subjects[k].Name)
+	}
+	w.sums[k] = s
+	return s, nil
+}
+
+// hashAll hashes every file, because a verified bundle names its subjects by
+// longer digests alone.
+func (w *work) hashAll() error {
+	if w.bySum != nil {
 		return nil
+	}
+	w.bySum = map[subject.Digest][]int{}
+	for k := range w.subjects {
+		s, err := w.hash(k)
+		if err != nil {
+			return err
+		}
+		if s != nil {
+			for _, x := range s {
+				w.bySum[x] = append(w.bySum[x], k)
+			}
+		}
+	}
+	return nil
+}
+
+// explain says, of subjects without a fact, what is there in place of evidence.
+func (w *work) explain() error {
+	bare := func(k int) bool { return len(w.out[k].Facts) == 0 }
+	if !slices.ContainsFunc(w.out, func(c policy.Candidate) bool { return len(c.Facts) == 0 }) {
+		return nil
+	}
+	if err := w.tellStrangers(); err != nil {
+		return err
+	}
+	if err := w.tellNames(); err != nil {
+		return err
+	}
+	for k := range w.out {
+		if !bare(k) {
+			continue
+		}
+		for i := range w.pieces {
+			if len(w.out[k].Rejections) >= maxExplained {
+				break
+			}
+			if p := &w.pieces[i]; p.err != nil {
+				w.reject(k, p.err, p.Source)
+			}
+		}
+		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.pieces) == 1 {
+			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.pieces[0].Source,
+				Reason: "the evidence is not about " + w.subjects[k].Digest.String()})
+		}
+	}
+	return nil
+}
+
+// tellStrangers counts the bundles of signers whom nobody waits for, and
+// verifies a few of them: a builder that the policy forgot is told by its name.
+func (w *work) tellStrangers() error {
+	if len(w.strangers) == 0 {
+		return nil
+	}
+	slices.SortFunc(w.strangers, func(a, b piece) int { return bytes.Compare(a.raw, b.raw) })
+	first, told := "", 0
+	for i := range w.strangers[:min(len(w.strangers), maxExplained)] {
+		p := &w.strangers[i]
+		if s, ok := p.look.Claimed(); ok && first == "" {
+			first = s.SAN
+		}
+		if p.bundle, p.err = sigstore.ParseBundle(p.raw); p.err != nil || !w.claimsOne(p.bundle) {
+			continue
+		}
+		if told++; told > maxTold {
+			break
+		}
+		if err := w.verify(p, map[string]bool{}); err != nil {
+			return err
+		}
+		if err := w.settle(p); err != nil {
+			return err
+		}
+	}
+	for k := range w.out {
+		if len(w.out[k].Facts) == 0 {
+			w.out[k].Strangers = policy.Strangers{Count: len(w.strangers), First: first}
+		}
+	}
+	return nil
+}
+
+// tellNames looks for bundles that give the name of a subject without evidence
+// to other bytes. Junk may claim what it likes: a few are verified, and only
+// what verifies is quoted.
+func (w *work) tellNames() error {
+	n := 0
+	named := func(p *piece) map[int]subject.Digest {
+		out := map[int]subject.Digest{}
+		for _, d := range p.bundle.Claims() {
+			own := d.Digests()
+			for _, k := range w.byName[d.Name] {
+				if len(own) > 0 && len(w.out[k].Facts) == 0 && !slices.Contains(own, w.subjects[k].Digest) {
+					out[k] = own[0]
+				}
+			}
+		}
+		return out
+	}
+	err := w.prove(func(p *piece) bool {
+		if n >= maxNamed || len(named(p)) == 0 {
+			return false
+		}
+		n++
+		return true
 	})
-	return out, err
+	if err != nil {
+		return err
+	}
+	for i := range w.pieces {
+		p := &w.pieces[i]
+		if p.err != nil {
+			continue
+		}
+		for k, d := range named(p) {
+			w.attested(k, d, p)
+		}
+	}
+	return nil
+}
+
+// attested keeps that a genuine bundle gives the name of subject k to other
+// bytes.
+func (w *work) attested(k int, d subject.Digest, p *piece) {
+	for _, x := range p.proofs {
+		if x.err == nil && w.explains(k, x.trust) && len(w.out[k].Rejections) < maxExplained {
+			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source, Attested: &d, Signer: x.verified.Signer(),
+				Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d, w.subjects[k].Digest)})
+			return
+		}
+	}
+}
+
+// rejected reports whether err says that a bundle proves nothing, and not that
+// something is wrong with us.
+func rejected(err error) bool {
+	var bad *sigstore.Rejection
+	return errors.As(err, &bad)
+}
+
+func sorted(m map[string]*sigstore.Verifier) []string {
+	var keys []string
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // each calls f for every number below n, as many at once as there are workers.
@@ -159,76 +524,4 @@ func limit(n int) int {
 		return n
 	}
 	return runtime.GOMAXPROCS(0)
-}
-
-func (c Checker) artifacts(subjects []subject.Subject, of []int) []sigstore.Artifact {
-	out := make([]sigstore.Artifact, len(of))
-	for i, k := range of {
-		out[i] = sigstore.Artifact{Digest: subjects[k].Digest}
-		if c.Files != nil {
-			out[i] = c.Files(subjects[k])
-		}
-	}
-	return out
-}
-
-func (c Checker) settle(out []policy.Candidate, j job, source string) error {
-	for _, k := range j.subjects {
-		if j.err != nil {
-			if j.trust != c.Trust(out[k].Subject) && c.Trust(out[k].Subject) != "" {
-				continue // it verifies under the artifact's own trust, or that says why not
-			}
-			r, ok := rejection(j.err, source)
-			if !ok {
-				return j.err
-			}
-			out[k].Rejections = append(out[k].Rejections, r)
-			continue
-		}
-		if j.verified.Covers(out[k].Subject.Digest) {
-			out[k].Facts = append(out[k].Facts, fact(j.verified, j.trust, source))
-		}
-	}
-	return nil
-}
-
-// maxExplained bounds the reasons that are kept about bytes that are no
-// evidence at all.
-const maxExplained = 20
-
-// explain adds, to a subject without a fact, why the evidence at hand is not
-// about it. It changes no outcome.
-func (c Checker) explain(x *policy.Candidate, evidence []Item) {
-	if len(x.Facts) > 0 {
-		return
-	}
-	for _, e := range evidence {
-		if len(x.Rejections) >= maxExplained {
-			return
-		}
-		if r, ok := rejection(e.err, e.Source); ok {
-			x.Rejections = append(x.Rejections, r)
-		} else if d, by, ok := c.attestedAs(e, x.Subject); ok {
-			x.Rejections = append(x.Rejections, policy.Rejection{
-				Code: fault.SubjectMismatch, Source: e.Source, Attested: &d, Signer: by.Signer(),
-				Reason: fmt.Sprintf("%q was attested as %s; this is %s", x.Subject.Name, d, x.Subject.Digest),
-			})
-		} else if len(evidence) == 1 {
-			x.Rejections = append(x.Rejections, policy.Rejection{
-				Code: fault.SubjectMismatch, Source: e.Source, Reason: "the evidence is not about " + x.Subject.Digest.String(),
-			})
-		}
-	}
-}
-
-// attestedAs returns the other digest that a genuine bundle gives to the name
-// of s. Junk may claim what it likes; it is not quoted.
-func (c Checker) attestedAs(e Item, s subject.Subject) (subject.Digest, sigstore.Verified, bool) {
-	d, ok := e.bundle.AttestedAs(s.Name)
-	v := c.Verifiers[c.Trust(s)]
-	if !ok || d == s.Digest || v == nil {
-		return d, sigstore.Verified{}, false
-	}
-	by, err := v.Verify(e.bundle, sigstore.Artifact{Digest: d})
-	return d, by, err == nil
 }

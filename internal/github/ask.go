@@ -14,8 +14,8 @@ import (
 
 	"github.com/google/go-github/v62/github"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 const (
@@ -78,12 +78,12 @@ func notTold(status int, p permission) error {
 	if status == http.StatusUnauthorized {
 		p = signIn
 	}
-	return store.Status("the GitHub API", status, string(p))
+	return client.Status("the GitHub API", status, string(p))
 }
 
 // raw asks now, and leaves it to the caller what a status means.
 func (j *Job) raw(ctx context.Context, path string) (answer, error) {
-	req, err := j.gh.NewRequest(http.MethodGet, path, nil)
+	req, err := j.gh().NewRequest(http.MethodGet, path, nil)
 	if err != nil {
 		return answer{}, fmt.Errorf("asking GitHub: %w", err)
 	}
@@ -99,67 +99,51 @@ func (j *Job) raw(ctx context.Context, path string) (answer, error) {
 }
 
 // send sends req, and once more after the time that a limit names, if the
-// deadline leaves that time.
+// deadline leaves that time. The client waits for the limits that an answer's
+// headers name; what is left are those that the library remembers or reads in
+// the body of an answer.
 func (j *Job) send(ctx context.Context, req *http.Request, v any) (*github.Response, error) {
-	resp, err := j.gh.Do(ctx, req, v)
-	pause, limited := patience(err)
-	end, ok := ctx.Deadline()
-	if !limited || !ok || time.Until(end) <= pause {
+	resp, err := j.gh().Do(ctx, req, v)
+	busy := j.busy(err)
+	if busy == nil {
 		return resp, err
 	}
-	t := time.NewTimer(pause)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-t.C:
+	pause := time.Until(busy.Until)
+	if end, ok := ctx.Deadline(); !ok || time.Until(end) <= pause {
+		return nil, busy
+	}
+	if err := client.Sleep(ctx, pause); err != nil {
+		return nil, err
 	}
 	if req.GetBody != nil {
 		if req.Body, err = req.GetBody(); err != nil {
 			return nil, fmt.Errorf("asking GitHub again: %w", err)
 		}
 	}
-	return j.gh.Do(ctx, req, v)
+	resp, err = j.gh().Do(ctx, req, v)
+	if busy := j.busy(err); busy != nil {
+		return nil, busy
+	}
+	return resp, err
 }
 
-// patience says whether err is a rate limit, and how long it lasts. The second
-// kind of limit answers 403 with a time in a header.
-func patience(err error) (time.Duration, bool) {
+// busy returns until when err says that nothing will be answered, or nil. Where
+// no time is named, the documentation asks for a minute.
+func (j *Job) busy(err error) *client.Busy {
 	var limit *github.RateLimitError
 	var abuse *github.AbuseRateLimitError
-	var plain *github.ErrorResponse
+	b := &client.Busy{Status: http.StatusForbidden, Known: j.token != ""}
 	switch {
 	case errors.As(err, &limit):
-		return time.Until(limit.Rate.Reset.Time) + time.Second, true
+		b.Until = limit.Rate.Reset.Add(time.Second)
+	case errors.As(err, &abuse) && abuse.RetryAfter != nil:
+		b.Until = time.Now().Add(*abuse.RetryAfter)
 	case errors.As(err, &abuse):
-		if abuse.RetryAfter == nil {
-			return time.Minute, true // as the documentation asks for where no time is named
-		}
-		return *abuse.RetryAfter, true
-	case errors.As(err, &plain) && plain.Response != nil && limitedBy(plain.Response):
-		return untilReset(plain.Response.Header), true
+		b.Until = time.Now().Add(time.Minute)
+	default:
+		return nil
 	}
-	return 0, false
-}
-
-func limitedBy(r *http.Response) bool {
-	switch r.StatusCode {
-	case http.StatusTooManyRequests:
-		return true
-	case http.StatusForbidden:
-		return r.Header.Get("Retry-After") != "" || r.Header.Get("X-RateLimit-Remaining") == "0"
-	}
-	return false
-}
-
-func untilReset(h http.Header) time.Duration {
-	if s, err := strconv.Atoi(h.Get("Retry-After")); err == nil && s >= 0 {
-		return time.Duration(min(s, 3600)) * time.Second
-	}
-	if s, err := strconv.ParseInt(h.Get("X-RateLimit-Reset"), 10, 64); err == nil {
-		return min(max(time.Until(time.Unix(s, 0)), 0)+time.Second, time.Hour)
-	}
-	return time.Minute
+	return b
 }
 
 // read decodes an answer.
@@ -262,16 +246,12 @@ func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
 		}
 	}
 	if items == nil {
-		return nil, 0, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list")
+		return nil, 0, client.Proxied("the GitHub API", "without a list")
 	}
 	return *items, total, nil
 }
 
 // within bounds a question that takes many calls.
 func (j *Job) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	d := j.Budget
-	if d <= 0 {
-		d = store.Budget
-	}
-	return store.Within(ctx, 4*d)
+	return client.Within(ctx, j.Budget)
 }

@@ -4,28 +4,35 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Limits of the blobs that the attestations API points to.
 const (
-	maxBlob  = 32 << 20                    // bytes of a compressed bundle
-	maxPages = store.MaxPerSubject/100 + 1 // pages of attestations about one subject
+	maxBlob  = 32 << 20 // bytes of a compressed bundle
+	maxPages = 1000     // pages of attestations about one subject
 )
 
 // Attestations is the attestations API of the job's repository, as a store.
-type Attestations struct{ job *Job }
+type Attestations struct {
+	job   *Job
+	blobs *http.Client // of another host, whose addresses are signed: it is shown no credential
+}
 
 // Evidence returns the platform's own store of bundles.
-func (j *Job) Evidence() *Attestations { return &Attestations{job: j} }
+func (j *Job) Evidence() *Attestations {
+	o := client.Options{Away: client.AnonymousAway, MaxBody: maxBlob, Budget: j.Budget}
+	return &Attestations{job: j, blobs: client.New(o)}
+}
 
 // Name returns how people call the store.
 func (a *Attestations) Name() string {
@@ -41,72 +48,95 @@ type attestation struct {
 // Fetch returns the bundles that the repository holds about the subjects: of
 // several in one call, where the API can.
 func (a *Attestations) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
-	ctx, cancel := store.Within(ctx, a.job.Budget)
+	ctx, cancel := a.job.within(ctx)
 	defer cancel()
 	known, err := a.bulk(ctx, subjects)
 	if err != nil {
 		return store.Found{}, err
 	}
-	if known == nil {
-		return store.Each(ctx, subjects, a.about)
-	}
-	return store.Each(ctx, subjects, func(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
-		return a.evidence(ctx, known[s.Digest.String()])
+	return store.Each(ctx, store.Unique(subjects), func(ctx context.Context, s subject.Subject) (store.Found, error) {
+		if known != nil {
+			return store.Each(ctx, known[s.Digest.String()], a.evidence)
+		}
+		list, err := a.about(ctx, s.Digest)
+		if err != nil {
+			return store.Found{}, err
+		}
+		return store.Each(ctx, list, a.evidence)
 	})
 }
 
-// evidence fetches what a list only points to.
-func (a *Attestations) evidence(ctx context.Context, found []attestation) ([]store.Evidence, error) {
-	var all []store.Evidence
-	for _, f := range found {
-		b, err := a.bundle(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, store.Evidence{Bundle: b, Source: a.Name()})
+// evidence fetches what a list only points to. Whoever may attest in this
+// repository chooses how large a bundle is.
+func (a *Attestations) evidence(ctx context.Context, f attestation) (store.Found, error) {
+	b, err := a.bundle(ctx, f)
+	if tooLarge(err) || err == nil && len(b) > store.MaxBundleBytes {
+		return store.Found{Passed: []store.Passed{{Source: a.Name(), What: store.TooLarge, Count: 1}}}, nil
 	}
-	return all, nil
+	if err != nil {
+		return store.Found{}, err
+	}
+	return store.Found{Bundles: []store.Evidence{{Bundle: b, Source: a.Name()}}}, nil
 }
 
-func (a *Attestations) about(ctx context.Context, s subject.Subject) ([]store.Evidence, error) {
-	var all []store.Evidence
-	after := ""
-	for page := 0; page < maxPages; page++ {
-		found, next, err := a.page(ctx, s.Digest, after)
+func tooLarge(err error) bool { return errors.Is(err, client.ErrTooLarge) }
+
+// about lists what the repository holds about d. A list of which a page is
+// lost is no list.
+func (a *Attestations) about(ctx context.Context, d subject.Digest) ([]attestation, error) {
+	var all []attestation
+	asked := map[string]bool{}
+	at := cursor{perPage: perPage}
+	for page := 1; page <= maxPages; page++ {
+		found, next, err := a.page(ctx, d, at)
+		if tooLarge(err) && at.perPage > 1 {
+			at.perPage /= 10 // large bundles fill a page of a hundred beyond the limit of an answer
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
-		if len(all)+len(found) > store.MaxPerSubject {
-			return nil, tooMany(a.Name(), s.Digest)
+		if all = append(all, found...); len(all) > store.MaxPerSubject {
+			return nil, a.tooMany(d)
 		}
-		more, err := a.evidence(ctx, found)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, more...)
 		if next == "" {
 			return all, nil
 		}
-		if next == after {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "%s names the same page as its own next", a.Name())
+		if len(found) == 0 || asked[next] {
+			return nil, fault.New(fault.Refused, fault.Malformed, "",
+				"%s lost page %d of the bundles about %s", a.Name(), page+1, d)
 		}
-		after = next
+		asked[next], at.after = true, next
 	}
-	return nil, tooMany(a.Name(), s.Digest)
+	return nil, a.tooMany(d)
 }
 
-func tooMany(where string, d subject.Digest) error {
-	return fault.New(fault.Refused, fault.Limit, "", "%s hold more than %d bundles about %s", where, store.MaxPerSubject, d)
+func (a *Attestations) tooMany(d subject.Digest) error {
+	hint := fmt.Sprintf(`delete them at %s, or with "gh api -X DELETE orgs/%s/attestations/digest/%s" `+
+		`(users/%[2]s/… for a person), and attest again`, a.job.web("/attestations"), a.job.owner, d)
+	return fault.New(fault.Refused, fault.Limit, hint,
+		"%s hold more than %d bundles about %s, and no more are read; workflows of this repository have stored them",
+		a.Name(), store.MaxPerSubject, d)
+}
+
+// cursor is where a list is read on, and in what steps.
+type cursor struct {
+	after   string
+	perPage int
+}
+
+func (c cursor) query() string {
+	q := url.Values{"per_page": {strconv.Itoa(c.perPage)}}
+	if c.after != "" {
+		q.Set("after", c.after)
+	}
+	return q.Encode()
 }
 
 // page returns one page and the cursor of the next, which is empty after the
 // last. A repository without attestations about d answers 404.
-func (a *Attestations) page(ctx context.Context, d subject.Digest, after string) ([]attestation, string, error) {
-	q := url.Values{"per_page": {"100"}}
-	if after != "" {
-		q.Set("after", after)
-	}
-	req, err := a.job.gh.NewRequest(http.MethodGet, "repos/"+a.job.owner+"/"+a.job.repo+"/attestations/"+d.String()+"?"+q.Encode(), nil)
+func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([]attestation, string, error) {
+	req, err := a.job.gh().NewRequest(http.MethodGet, a.job.at("attestations/%s?%s", d, at.query()), nil)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking GitHub: %w", err)
 	}
@@ -116,10 +146,10 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, after string)
 	resp, err := a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case err == nil && answer.Attestations == nil:
-		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
+		return nil, "", client.Proxied("the GitHub API", "without a list of attestations")
 	case err == nil:
 		return *answer.Attestations, resp.After, nil
-	case status == http.StatusNotFound && after == "":
+	case status == http.StatusNotFound && at.after == "":
 		return nil, "", nil
 	case status == http.StatusNotFound:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles about %s", a.Name(), d)
@@ -139,9 +169,6 @@ func (a *Attestations) bundle(ctx context.Context, f attestation) ([]byte, error
 			return nil, err
 		}
 	}
-	if len(b) > store.MaxBundleBytes {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "%s hold a bundle of %d bytes, at most %d are allowed", a.Name(), len(b), store.MaxBundleBytes)
-	}
 	return b, nil
 }
 
@@ -150,15 +177,16 @@ func (a *Attestations) bundle(ctx context.Context, f attestation) ([]byte, error
 func (a *Attestations) blob(ctx context.Context, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered with an attestation that has neither a bundle nor its address")
+		return nil, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API answered with an attestation that has neither a bundle nor its address")
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("asking GitHub: %w", err)
 	}
-	resp, err := store.NewClient(store.ClientOptions{Away: store.AnonymousAway, MaxBody: maxBlob}).Do(req)
+	resp, err := a.blobs.Do(req)
 	if err != nil {
-		return nil, store.Unanswered("GitHub's store of bundles", err)
+		return nil, client.Unanswered("GitHub's store of bundles", err)
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
@@ -166,9 +194,12 @@ func (a *Attestations) blob(ctx context.Context, address string) ([]byte, error)
 	}
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, store.Unanswered("GitHub's store of bundles", err)
+		return nil, client.Unanswered("GitHub's store of bundles", err)
 	}
 	out, err := unsnap(b, store.MaxBundleBytes)
+	if tooLarge(err) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fault.New(fault.Refused, fault.Malformed, "", "GitHub's store of bundles answered with %w", err)
 	}
@@ -179,15 +210,15 @@ func missingBlob(status int) error {
 	if status == http.StatusNotFound {
 		return fault.New(fault.Refused, fault.Malformed, "", "GitHub lists a bundle and does not have it")
 	}
-	return store.Status("GitHub's store of bundles", status, "try again")
+	return client.Status("GitHub's store of bundles", status, "try again")
 }
 
 // Put uploads the bundle.
 func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, error) {
-	ctx, cancel := store.Within(ctx, a.job.Budget)
+	ctx, cancel := a.job.within(ctx)
 	defer cancel()
 	body := map[string]json.RawMessage{"bundle": r.Bundle}
-	req, err := a.job.gh.NewRequest(http.MethodPost, "repos/"+a.job.owner+"/"+a.job.repo+"/attestations", body)
+	req, err := a.job.gh().NewRequest(http.MethodPost, a.job.at("attestations"), body)
 	if err != nil {
 		return store.Receipt{}, fmt.Errorf("asking GitHub: %w", err)
 	}
@@ -196,17 +227,30 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 	}
 	_, err = a.job.send(ctx, req, &answer)
 	switch status := statusOf(err); {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
-		return store.Receipt{}, fault.New(fault.Usage, fault.Config, `add "attestations: write" to the job's permissions`, "GitHub does not let this job keep an attestation: it answered %d", status)
+	case status == http.StatusUnauthorized:
+		return store.Receipt{}, fault.New(fault.Usage, fault.Config,
+			"start the job again: a job's token is good while the job runs",
+			"GitHub does not know this job's token: it answered %d", status)
+	case status == http.StatusForbidden, status == http.StatusNotFound:
+		return store.Receipt{}, fault.New(fault.Usage, fault.Config,
+			`add "attestations: write" to the job's permissions`,
+			"GitHub does not let this job keep an attestation: it answered %d", status)
+	case status == http.StatusRequestEntityTooLarge:
+		return store.Receipt{}, fault.New(fault.Refused, fault.Limit,
+			"attest fewer files at once, or a smaller predicate",
+			"GitHub does not take a bundle of %d bytes: it answered %d", len(r.Bundle), status)
 	case status == http.StatusUnprocessableEntity:
-		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "", "GitHub did not take the bundle: it answered %d", status)
+		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "",
+			"GitHub did not take the bundle: it answered %d", status)
 	case status != 0:
-		return store.Receipt{}, store.Status("the GitHub API", status, "")
+		return store.Receipt{}, client.Status("the GitHub API", status, "")
 	case err != nil:
 		return store.Receipt{}, a.job.unanswered(err)
 	}
 	if n, err := strconv.ParseUint(answer.ID.String(), 10, 64); err != nil || n == 0 {
-		return store.Receipt{}, fault.New(fault.Refused, fault.Malformed, "", "GitHub took the bundle and did not name it")
+		return store.Receipt{}, client.Proxied("the GitHub API",
+			"without the number of an attestation, so nothing is known to be kept")
 	}
-	return store.Receipt{Store: a.Name(), ID: answer.ID.String(), URL: a.job.web("/attestations/" + answer.ID.String())}, nil
+	return store.Receipt{Store: a.Name(), ID: answer.ID.String(),
+		URL: a.job.web("/attestations/" + answer.ID.String())}, nil
 }

@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // audit gathers findings about the settings.
@@ -239,7 +239,7 @@ func (a *audit) setting(ctx context.Context, path, what, need string, v any) (ok
 		a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
 		return false, nil
 	}
-	return false, store.Status("the GitHub API", x.status, string(readAdmin))
+	return false, client.Status("the GitHub API", x.status, string(readAdmin))
 }
 
 func (a *audit) workflowToken(ctx context.Context) error {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -49,37 +49,49 @@ func (a *Attestations) bulk(ctx context.Context, subjects []subject.Subject) (ma
 
 // chunk asks for as many digests as one question takes; ok is false if the API
 // has no such question, or too much to answer.
-func (a *Attestations) chunk(ctx context.Context, digests []string, id int64, out map[string][]attestation) (ok bool, err error) {
-	after := ""
+func (a *Attestations) chunk(
+	ctx context.Context, digests []string, id int64, out map[string][]attestation,
+) (ok bool, err error) {
+	asked := map[string]bool{}
+	at := cursor{perPage: perPage}
 	for range maxBulkPages {
-		page, ok, err := a.bulkPage(ctx, digests, after)
+		page, ok, err := a.bulkPage(ctx, digests, at)
+		if tooLarge(err) && at.perPage > 1 {
+			at.perPage /= 10 // large bundles fill a page of a hundred beyond the limit of an answer
+			continue
+		}
 		if err != nil {
 			return false, err
 		}
-		if !ok && after != "" {
+		if !ok && at.after != "" {
 			return false, fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles", a.Name())
 		}
 		if !ok {
 			return false, nil
 		}
+		entries := 0
 		for _, d := range digests {
+			entries += len(page.Subjects[d])
 			for _, f := range page.Subjects[d] {
-				if f.RepositoryID != id {
-					continue
+				if f.RepositoryID == id {
+					out[d] = append(out[d], f)
 				}
-				if len(out[d]) == store.MaxPerSubject {
-					return false, fault.New(fault.Refused, fault.Limit, "", "%s hold more than %d bundles about %s", a.Name(), store.MaxPerSubject, d)
-				}
-				out[d] = append(out[d], f)
+			}
+			if len(out[d]) > store.MaxPerSubject {
+				return false, nil // the repository itself is asked, and says so
 			}
 		}
 		if !page.Info.HasNext {
 			return true, nil
 		}
-		if page.Info.Next == "" || page.Info.Next == after {
-			return false, fault.New(fault.Refused, fault.Malformed, "", "%s have another page of bundles and do not name it", a.Name())
+		if page.Info.Next == "" || asked[page.Info.Next] {
+			return false, fault.New(fault.Refused, fault.Malformed, "",
+				"%s have another page of bundles and do not name it", a.Name())
 		}
-		after = page.Info.Next
+		if entries == 0 {
+			return false, fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles", a.Name())
+		}
+		asked[page.Info.Next], at.after = true, page.Info.Next
 	}
 	return false, nil // the owner's other repositories could fill it: this one is asked alone, where they cannot
 }
@@ -94,14 +106,10 @@ type bulkPage struct {
 
 // bulkPage asks at the organization, and at the user if there is none of that
 // name. Who may not ask there may still ask the repository.
-func (a *Attestations) bulkPage(ctx context.Context, digests []string, after string) (bulkPage, bool, error) {
-	q := url.Values{"per_page": {"100"}}
-	if after != "" {
-		q.Set("after", after)
-	}
+func (a *Attestations) bulkPage(ctx context.Context, digests []string, at cursor) (bulkPage, bool, error) {
 	for _, kind := range a.job.known.owners() {
-		path := kind + "/" + a.job.owner + "/attestations/bulk-list?" + q.Encode()
-		req, err := a.job.gh.NewRequest(http.MethodPost, path, map[string][]string{"subject_digests": digests})
+		path := kind + "/" + a.job.owner + "/attestations/bulk-list?" + at.query()
+		req, err := a.job.gh().NewRequest(http.MethodPost, path, map[string][]string{"subject_digests": digests})
 		if err != nil {
 			return bulkPage{}, false, fmt.Errorf("asking GitHub: %w", err)
 		}
@@ -109,7 +117,7 @@ func (a *Attestations) bulkPage(ctx context.Context, digests []string, after str
 		_, err = a.job.send(ctx, req, &page)
 		switch status := statusOf(err); {
 		case err == nil && page.Subjects == nil:
-			return bulkPage{}, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered without a list of attestations")
+			return bulkPage{}, false, client.Proxied("the GitHub API", "without a list of attestations")
 		case err == nil:
 			a.job.known.own(kind)
 			return page, true, nil

@@ -68,7 +68,7 @@ func TestAPI_calls_are_few(t *testing.T) {
 	w.lab.Set(t, w.path(""), object{"protected": []string{"production"}, "id": w.number()})
 	var subjects []subject.Subject
 	for i := range 10 {
-		s := subject.Subject{Name: fmt.Sprint(i), Digest: subject.Digest{77, byte(i)}}
+		s := subject.Subject{Name: fmt.Sprint(i), Digest: subject.SHA256([32]byte{77, byte(i)})}
 		subjects = append(subjects, s)
 		if _, err := w.job.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)}); err != nil {
 			t.Fatal(err)
@@ -78,9 +78,9 @@ func TestAPI_calls_are_few(t *testing.T) {
 	ctx := context.Background()
 	look := func() policy.Change {
 		t.Helper()
-		found, err := evidence(w.job.Evidence().Fetch(ctx, subjects))
-		if err != nil || len(found) != 10 {
-			t.Fatalf("%d bundles, %v; want 10", len(found), err)
+		found, err := w.job.Evidence().Fetch(ctx, subjects)
+		if err != nil || len(found.Bundles) != 10 {
+			t.Fatalf("%d bundles, %v; want 10", len(found.Bundles), err)
 		}
 		if p, err := w.job.Environment(ctx, "production"); err != nil || p.State != policy.Protected || !p.Asked {
 			t.Fatalf("environment: %+v, %v", p, err)

@@ -114,19 +114,6 @@ func (j *Job) deploys(ctx context.Context, q policy.ChangeQuery) error {
 	return nil
 }
 
-// branchOf is the branch that the commit has to be on: the one that is named,
-// the one that it was built on, or the default branch.
-func (j *Job) branchOf(ctx context.Context, q policy.ChangeQuery) (string, error) {
-	if q.Branch != "" {
-		return strings.TrimPrefix(q.Branch, "refs/heads/"), nil
-	}
-	if b, ok := strings.CutPrefix(q.Ref, "refs/heads/"); ok {
-		return b, nil
-	}
-	r, err := j.repository(ctx)
-	return r.DefaultBranch, err
-}
-
 // story finds out what happened between base and head.
 func (j *Job) story(ctx context.Context, c policy.Change) (story, error) {
 	key := strings.Join([]string{c.Base, c.Head, c.Branch}, " ")

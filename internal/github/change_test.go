@@ -2,6 +2,7 @@ package github_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -286,6 +287,54 @@ func TestG14_commit_off_the_branch(t *testing.T) {
 		w.refused(head, fault.Refused, fault.Source)
 	}
 	w.refused(sha(9), fault.Refused, fault.Source)
+	w.lab.Contract(t)
+}
+
+// A pattern of branches is as good as the one branch of it that has the commit.
+func TestG14_commit_on_a_branch_of_a_pattern(t *testing.T) {
+	w := newWorld(t, "branch-patterns")
+	w.set("/history", object{
+		"commits":  []object{commit(1, alice, nil), commit(2, bob, nil, 1), commit(3, bob, nil, 2), commit(4, carol, nil, 1), commit(5, eve, nil, 1)},
+		"branches": object{"main": sha(4), "release/1": sha(3), "release/0": sha(1), "release/1/hotfix": sha(5), "releases": sha(5)},
+		"tags":     object{"v1": sha(2), "v5": sha(5)},
+		"activity": []object{push(0, 3, "release/1", bob, "push")},
+	})
+	w.set("/deployments", []object{})
+	for name, c := range map[string]struct {
+		head         int
+		ref, pattern string
+		want         string
+		reachable    bool
+	}{
+		"a tag on one of them":      {2, "refs/tags/v1", "release/*", "release/1", true},
+		"the tip of one":            {3, "refs/heads/main", "release/*", "release/1", true},
+		"first by name":             {1, "refs/heads/main", "release/*", "release/0", true},
+		"its own branch":            {1, "refs/heads/release/1", "release/*", "release/1", true},
+		"its own branch without it": {4, "refs/heads/release/1", "release/*", "release/1", false},
+		"on none of them":           {4, "refs/heads/main", "release/*", "release/*", false},
+		"below one of them":         {5, "refs/tags/v5", "release/*", "release/*", false},
+		"no branch fits":            {2, "refs/tags/v1", "rel/?", "rel/?", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := w.query(sha(c.head))
+			q.Ref, q.Branch = c.ref, c.pattern
+			w.again()
+			got, err := w.job.Change(context.Background(), q)
+			if err != nil || got.Branch != c.want || got.Reachable != c.reachable {
+				t.Errorf("branch %q, reachable %v, %v; want %q, %v", got.Branch, got.Reachable, err, c.want, c.reachable)
+			}
+		})
+	}
+	many := object{}
+	for i := range 201 {
+		many[fmt.Sprintf("x/%03d", i)] = sha(4)
+	}
+	w.set("/history", object{"commits": []object{commit(1, alice, nil), commit(4, carol, nil, 1), commit(5, eve, nil, 1)}, "branches": many})
+	q := w.query(sha(5))
+	q.Branch = "x/*"
+	w.again()
+	_, err := w.job.Change(context.Background(), q)
+	wantFault(t, err, fault.Refused, fault.Limit)
 	w.lab.Contract(t)
 }
 

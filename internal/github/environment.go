@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,9 +13,9 @@ import (
 
 	"github.com/google/go-github/v62/github"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // environment is the answer of the environments API, with what the library's
@@ -114,7 +113,7 @@ func (s selection) words() (string, bool) {
 // it: what can change is asked anew. Who must not know is not told "no": 401
 // and 403 are unavailable, with the permission that is missing.
 func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
-	ctx, cancel := store.Within(ctx, j.Budget)
+	ctx, cancel := j.within(ctx)
 	defer cancel()
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
@@ -128,6 +127,9 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 	if !found {
 		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
 		return p, nil
+	}
+	if e.Name == "" {
+		return policy.Protection{}, client.Proxied("the GitHub API", "without the name of the environment")
 	}
 	if e.Name != name {
 		// The API folds case; the environment of a job is taken literally.
@@ -279,15 +281,8 @@ func plural(n int, s string) string {
 // statusOf returns the status of an answer that the library made an error of,
 // or 0.
 func statusOf(err error) int {
-	var limit *github.RateLimitError
-	var abuse *github.AbuseRateLimitError
 	var answer *github.ErrorResponse
-	switch {
-	case errors.As(err, &limit), errors.As(err, &abuse):
-		return http.StatusTooManyRequests
-	case errors.As(err, &answer) && answer.Response != nil && limitedBy(answer.Response):
-		return http.StatusTooManyRequests
-	case errors.As(err, &answer) && answer.Response != nil:
+	if errors.As(err, &answer) && answer.Response != nil {
 		return answer.Response.StatusCode
 	}
 	return 0
@@ -298,7 +293,7 @@ func (j *Job) unanswered(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API answered with something that is not the JSON of its documentation")
+		return client.Proxied("the GitHub API", "with something that is not the JSON of its documentation")
 	}
-	return store.Unanswered("the GitHub API", err)
+	return client.Unanswered("the GitHub API", err)
 }

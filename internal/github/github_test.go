@@ -63,7 +63,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if got, want := log.String(), "::add-mask::"+token+"\n"; got != want {
 		t.Errorf("log = %q, want the mask first and nothing else", got)
 	}
-	p, err := j.Provenance(token)
+	p, err := j.Provenance(token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestC20_token_of_another_job(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}))
+			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if err != nil && !strings.Contains(err.Error(), value) {
 				t.Errorf("error %q does not say what was found, %q", err, value)
@@ -135,7 +135,7 @@ func TestC20_token_of_another_job(t *testing.T) {
 		})
 	}
 	j, _ := job(t, env)
-	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil)); err != nil {
+	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil), nil); err != nil {
 		t.Errorf("the job's own token: %v", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestAttestations(t *testing.T) {
 			repo := "acme/store-" + name
 			l.Set(t, "/github/repos/"+repo, map[string]any{"inline_bundles": inline})
 			j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", repo))
-			s := subject.Subject{Name: "x", Digest: subject.Digest{1, byte(len(name))}}
+			s := subject.Subject{Name: "x", Digest: subject.SHA256([32]byte{1, byte(len(name))})}
 			const n = 103
 			for i := range n {
 				r, err := j.Evidence().Put(context.Background(), store.Record{Subjects: []subject.Subject{s}, Bundle: bundle(t, s.Digest, i)})
@@ -229,12 +229,12 @@ func TestAttestations(t *testing.T) {
 					t.Fatalf("URL = %q, want %q", r.URL, want)
 				}
 			}
-			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.Digest{9}}}))
+			found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s, {Digest: subject.SHA256([32]byte{9})}})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(found) != n {
-				t.Errorf("found %d bundles, want %d", len(found), n)
+			if len(found.Bundles) != n {
+				t.Errorf("found %d bundles, want %d", len(found.Bundles), n)
 			}
 			for _, r := range l.Requests(t) {
 				if strings.HasPrefix(r.Path, "/blobs/") && r.Authorization != "none" {
@@ -246,31 +246,10 @@ func TestAttestations(t *testing.T) {
 	}
 }
 
-// More bundles about one subject than the limit are refused, not cut.
-func TestO02_more_attestations_than_the_limit(t *testing.T) {
-	l := labtest.Shared(t)
-	l.Set(t, "/github/repos/acme/many", map[string]any{})
-	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_REPOSITORY", "acme/many"))
-	s := subject.Subject{Digest: subject.Digest{2}}
-	for i := range store.MaxPerSubject + 1 {
-		if i == store.MaxPerSubject {
-			found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-			if err != nil || len(found) != store.MaxPerSubject {
-				t.Fatalf("at the limit: %d bundles, %v; want %d", len(found), err, store.MaxPerSubject)
-			}
-		}
-		if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, i)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-	wantFault(t, err, fault.Refused, fault.Limit)
-}
-
 // An API that does not answer, or will not, is never an empty list.
 func TestGitHub_API_failures(t *testing.T) {
 	l := labtest.Start(t)
-	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	s := []subject.Subject{{Digest: subject.SHA256([32]byte{3})}}
 	for name, c := range map[string]struct {
 		fault map[string]any
 		kind  fault.Kind
@@ -287,7 +266,7 @@ func TestGitHub_API_failures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "github", nil))
-			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
+			_, err := j.Evidence().Fetch(context.Background(), s)
 			wantFault(t, err, c.kind, c.code)
 			p, err := j.Environment(context.Background(), "production")
 			if p.State == policy.Protected {
@@ -299,8 +278,8 @@ func TestGitHub_API_failures(t *testing.T) {
 		})
 	}
 	j, _ := job(t, l.As(t, "github", nil))
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
-		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -308,7 +287,7 @@ func TestGitHub_API_failures(t *testing.T) {
 func TestPut_without_permission(t *testing.T) {
 	l := labtest.Shared(t)
 	j, _ := job(t, with(l.As(t, "github", nil), "GITHUB_TOKEN", "wrong"))
-	_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, subject.Digest{4}, 0)})
+	_, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, subject.SHA256([32]byte{4}), 0)})
 	wantFault(t, err, fault.Usage, fault.Config)
 }
 
@@ -318,12 +297,12 @@ func TestPut_answer_lost(t *testing.T) {
 	l := labtest.Start(t)
 	j, _ := job(t, l.As(t, "github", nil))
 	l.Fault(t, map[string]any{"target": "github", "match": "^POST ", "action": "persist_then_fail", "status": 502, "times": 1})
-	s := subject.Subject{Digest: subject.Digest{5}}
+	s := subject.Subject{Digest: subject.SHA256([32]byte{5})}
 	if _, err := j.Evidence().Put(context.Background(), store.Record{Bundle: bundle(t, s.Digest, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s})); err != nil || len(found) == 0 {
-		t.Errorf("found %d bundles, %v; want it", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s}); err != nil || len(found.Bundles) == 0 {
+		t.Errorf("found %d bundles, %v; want it", len(found.Bundles), err)
 	}
 }
 
@@ -414,7 +393,7 @@ func TestJ05_token_stays_with_the_API(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.IDToken(context.Background())
 	wantFault(t, err, fault.Refused, fault.Leak)
-	_, err = evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{}}))
+	_, err = j.Evidence().Fetch(context.Background(), []subject.Subject{{}})
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.Evidence().Put(context.Background(), store.Record{Bundle: []byte("{}")})
 	wantFault(t, err, fault.Refused, fault.Leak)
@@ -469,7 +448,7 @@ func TestC21_ref_names_are_data(t *testing.T) {
 	} {
 		claims := map[string]any{"ref": ref, "workflow_ref": "acme/widget/.github/workflows/release.yml@" + ref}
 		j, log := job(t, l.As(t, "github", claims))
-		p, err := j.Provenance(l.GitHubToken(t, "sigstore", claims))
+		p, err := j.Provenance(l.GitHubToken(t, "sigstore", claims), nil)
 		if err != nil {
 			t.Errorf("%q: %v", ref, err)
 			continue
@@ -513,6 +492,3 @@ func TestC15_issuers(t *testing.T) {
 		}
 	}
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

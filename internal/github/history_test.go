@@ -235,7 +235,7 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 		}
 		var subjects []subject.Subject
 		for i := range 30 {
-			s := subject.Subject{Digest: subject.Digest{88, byte(len(owner)), owner[0], byte(i)}}
+			s := subject.Subject{Digest: subject.SHA256([32]byte{88, byte(len(owner)), owner[0], byte(i)})}
 			subjects = append(subjects, s)
 			for n := range 5 {
 				for name, id := range map[string]string{"bulk": "5001", "bulk2": "5002"} {
@@ -246,9 +246,9 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 			}
 		}
 		before := len(settled(t, l))
-		found, err := evidence(at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.Digest{89}})))
-		if err != nil || len(found) != 150 {
-			t.Errorf("%s: %d bundles, %v; want 150", owner, len(found), err)
+		found, err := at("bulk", "5001").Evidence().Fetch(ctx, append(subjects, subjects[0], subject.Subject{Digest: subject.SHA256([32]byte{89})}))
+		if err != nil || len(found.Bundles) != 150 {
+			t.Errorf("%s: %d bundles, %v; want 150", owner, len(found.Bundles), err)
 		}
 		posts, gets := 0, 0
 		for _, r := range settled(t, l)[before:] {
@@ -262,8 +262,8 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 		if posts != 3 || gets != 0 {
 			t.Errorf("%s: %d bulk calls and %d others, want three pages and no other", owner, posts, gets)
 		}
-		if found, err := evidence(at("bulk", "5003").Evidence().Fetch(ctx, subjects)); err != nil || len(found) != 150 {
-			t.Errorf("%s, with a number that has nothing: %d, %v; want the repository asked itself", owner, len(found), err)
+		if found, err := at("bulk", "5003").Evidence().Fetch(ctx, subjects); err != nil || len(found.Bundles) != 150 {
+			t.Errorf("%s, with a number that has nothing: %d, %v; want the repository asked itself", owner, len(found.Bundles), err)
 		}
 	}
 	l.Contract(t)
@@ -271,18 +271,18 @@ func TestF08_evidence_of_many_subjects(t *testing.T) {
 
 // Pages that do not follow each other are no list of evidence.
 func TestO02_evidence_pages(t *testing.T) {
-	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	path := "/orgs/acme/attestations/bulk-list"
 	entry := `{"attestations_subject_digests":{"` + two[0].Digest.String() + `":[{"repository_id":9,"bundle":{"a":1}},{"repository_id":8,"bundle":{"b":1}}]},"page_info":{"has_next":%s}}`
-	found, err := evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two))
-	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
+	found, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, "false")}).Evidence().Fetch(context.Background(), two)
+	if err != nil || len(found.Bundles) != 1 || string(found.Bundles[0].Bundle) != `{"a":1}` {
 		t.Errorf("%v, %v; want the one of this repository", found, err)
 	}
 	for _, next := range []string{`true`, `true,"next":""`} {
-		_, err := evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two))
+		_, err := newFake(t, map[string]string{path: fmt.Sprintf(entry, next)}).Evidence().Fetch(context.Background(), two)
 		wantFault(t, err, fault.Refused, fault.Malformed)
 	}
-	_, err = evidence(newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two))
+	_, err = newFake(t, map[string]string{path: fmt.Sprintf(entry, `true,"next":"x"`)}).Evidence().Fetch(context.Background(), two)
 	wantFault(t, err, fault.Refused, fault.Malformed)
 }
 
@@ -358,7 +358,7 @@ func TestJ05_a_token_of_one_server_is_not_shown_to_another(t *testing.T) {
 // Other repositories of the owner may hold as much about a digest as they like:
 // it does not keep anybody from asking this one.
 func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
-	two := []subject.Subject{{Digest: subject.Digest{1}}, {Digest: subject.Digest{2}}}
+	two := []subject.Subject{{Digest: subject.SHA256([32]byte{1})}, {Digest: subject.SHA256([32]byte{2})}}
 	pages, junk := 0, 60
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
@@ -373,8 +373,8 @@ func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
 	}))
 	defer s.Close()
 	j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": s.URL, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1"})
-	found, err := evidence(j.Evidence().Fetch(context.Background(), two))
-	if err != nil || len(found) != 1 || string(found[0].Bundle) != `{"a":1}` {
+	found, err := j.Evidence().Fetch(context.Background(), two)
+	if err != nil || len(found.Bundles) != 1 || string(found.Bundles[0].Bundle) != `{"a":1}` {
 		t.Errorf("%v, %v; want the one of this repository", found, err)
 	}
 	if pages >= junk {

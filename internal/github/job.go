@@ -21,23 +21,24 @@ import (
 
 	"github.com/google/go-github/v62/github"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // Job is one job of a workflow run, as its runner describes it.
 type Job struct {
 	Out    io.Writer        // where workflow commands go; the runner reads both streams
 	Now    func() time.Time // for the life of tokens
-	Budget time.Duration    // of one call of an API, retries included; 0 is store.Budget
+	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
 
 	getenv      func(string) string
 	owner, repo string
 	server      *url.URL // where people look
 	api         *url.URL // where programs ask
 	token       string
-	gh          *github.Client
+	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
 	known       *memory
 }
 
@@ -58,7 +59,7 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 	if j.api, err = j.address("GITHUB_API_URL", "https://api.github.com"); err != nil {
 		return nil, err
 	}
-	j.gh, j.known = j.client(), newMemory()
+	j.gh, j.known = sync.OnceValue(j.client), newMemory()
 	return j, nil
 }
 
@@ -71,7 +72,7 @@ func (j *Job) address(name, usual string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want a URL", name, s)
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && store.Loopback(u.Hostname())) {
+	if !client.Confidential(u) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, s)
 	}
 	return u, nil
@@ -92,7 +93,7 @@ func (j *Job) client() *github.Client {
 	if j.token != "" {
 		h.Set("Authorization", "Bearer "+j.token)
 	}
-	hc := store.NewClient(store.ClientOptions{Base: j.api, Credential: h, MaxBody: maxAnswer})
+	hc := client.New(client.Options{Base: j.api, Credential: h, MaxBody: maxAnswer, Budget: j.Budget})
 	hc.Transport = &etags{next: hc.Transport, kept: map[string]keptAnswer{}}
 	c := github.NewClient(hc)
 	c.BaseURL = &url.URL{Scheme: j.api.Scheme, Host: j.api.Host, Path: j.api.Path + "/"}
@@ -114,18 +115,20 @@ var server = sync.OnceValue(func() *regexp.Regexp {
 // issuer, and then there is no forge.
 func Forge(issuer string) (policy.Forge, bool) {
 	f := policy.Forge{
-		Issuer:     issuer,
-		Mark:       "/",
-		Runner:     "github-hosted",
-		Events:     []string{"push", "workflow_dispatch", "release"},
-		Started:    []string{"workflow_dispatch"},
-		Parameters: map[string][]string{buildType: {"workflow", "workflow.ref", "workflow.repository", "workflow.path"}},
+		Issuer:  issuer,
+		Mark:    "/",
+		Runner:  "github-hosted",
+		Events:  []string{"push", "workflow_dispatch", "release"},
+		Started: []string{"workflow_dispatch"},
+		Kind:    dialect.GitHub,
+		Folder:  ".github/workflows/",
 	}
 	switch {
 	case enterprise().MatchString(issuer):
-		f.Host = "https://github.com"
+		f.Host, f.Releases = "https://github.com", "https://dotcom.releases.github.com"
 	case tenant().MatchString(issuer):
-		f.Host = "https://" + tenant().FindStringSubmatch(issuer)[1] + ".ghe.com"
+		name := tenant().FindStringSubmatch(issuer)[1]
+		f.Host, f.Releases = "https://"+name+".ghe.com", "https://"+name+".releases.github.com"
 	case server().MatchString(issuer):
 		f.Host = "https://" + server().FindStringSubmatch(issuer)[1]
 	default:

@@ -334,7 +334,7 @@ func (j *Job) patterns(ctx context.Context, name string, now, want settings) err
 
 // change sends one change of a setting.
 func (j *Job) change(ctx context.Context, method, path string, body any) error {
-	req, err := j.gh.NewRequest(method, path, body)
+	req, err := j.gh().NewRequest(method, path, body)
 	if err != nil {
 		return fmt.Errorf("asking GitHub: %w", err)
 	}

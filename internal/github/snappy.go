@@ -1,9 +1,10 @@
 package github
 
 import (
-	"fmt"
-
 	"github.com/golang/snappy"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // unsnap decodes the block format of snappy. At most limit bytes come out, and
@@ -15,7 +16,7 @@ func unsnap(b []byte, limit int) ([]byte, error) {
 		return nil, err
 	}
 	if size > limit {
-		return nil, fmt.Errorf("a bundle of %d bytes, at most %d are allowed", size, limit)
+		return nil, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed: %w", size, limit, client.ErrTooLarge)
 	}
 	if size > len(b)*64 {
 		return nil, snappy.ErrCorrupt

@@ -12,10 +12,10 @@ import (
 
 	actions "github.com/sethvargo/go-githubactions"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // Audience is the only audience that a token is asked for.
@@ -32,16 +32,17 @@ const buildType = "https://actions.github.io/buildtypes/workflow/v1"
 // anything else is done with it; an answer that is not the token asked for is
 // refused without asking again.
 func (j *Job) IDToken(ctx context.Context) (string, error) {
-	ctx, cancel := store.Within(ctx, tokenBudget)
+	ctx, cancel := context.WithTimeout(ctx, tokenBudget)
 	defer cancel()
 	base, err := j.tokenAddress()
 	if err != nil {
 		return "", err
 	}
-	token, err := j.actions(store.NewClient(store.ClientOptions{
+	token, err := j.actions(client.New(client.Options{
 		Base:       base,
 		Credential: http.Header{"Authorization": {"Bearer " + j.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")}},
 		MaxBody:    60_000,
+		Budget:     tokenBudget,
 	})).GetIDToken(ctx, Audience)
 	if err != nil {
 		return "", tokenFault(err)
@@ -80,11 +81,11 @@ func tokenFault(err error) error {
 	case errors.As(err, &failed) && (failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden):
 		return fault.New(fault.Usage, fault.Config, `add "id-token: write" to the job's permissions`, "%s answered %d", what, failed.StatusCode)
 	case errors.As(err, &failed):
-		return store.Status(what, failed.StatusCode, "")
+		return client.Status(what, failed.StatusCode, "")
 	case errors.As(err, &syntax), errors.As(err, &kind), strings.Contains(err.Error(), "as JSON"):
 		return fault.New(fault.Refused, fault.Identity, "", "%s answered with something that is not a token", what)
 	}
-	return store.Unanswered(what, err)
+	return client.Unanswered(what, err)
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
@@ -103,8 +104,9 @@ func (j *Job) Visibility(token string) string {
 
 // Provenance returns the predicate that describes this run, made from the
 // token's claims. The claims are what the certificate will say; where the
-// runner's own variables say something else the token is for another job.
-func (j *Job) Provenance(token string) (statement.Provenance, error) {
+// runner's own variables say something else the token is for another job. given
+// is what the run was given, as far as it may be public.
+func (j *Job) Provenance(token string, given statement.Inputs) (statement.Provenance, error) {
 	c, err := j.claims(token)
 	if err != nil {
 		return statement.Provenance{}, err
@@ -116,7 +118,7 @@ func (j *Job) Provenance(token string) (statement.Provenance, error) {
 	if err != nil {
 		return statement.Provenance{}, err
 	}
-	return j.predicate(c, w)
+	return j.predicate(c, w, given)
 }
 
 func (j *Job) matches() []idtoken.Match {
@@ -154,13 +156,19 @@ func (j *Job) workflow(c idtoken.Claims) (workflow, error) {
 	return workflow{Ref: ref, Repository: j.server.String() + "/" + c["repository"], Path: path}, nil
 }
 
-func (j *Job) predicate(c idtoken.Claims, w workflow) (statement.Provenance, error) {
+// external are the parameters that came from outside of the build platform.
+type external struct {
+	Workflow workflow         `json:"workflow"`
+	Inputs   statement.Inputs `json:"inputs,omitzero"`
+}
+
+func (j *Job) predicate(c idtoken.Claims, w workflow, given statement.Inputs) (statement.Provenance, error) {
 	for _, name := range []string{"job_workflow_ref", "runner_environment", "sha", "ref"} {
 		if c[name] == "" {
 			return statement.Provenance{}, fault.New(fault.Refused, fault.Identity, "", "the ID token has no claim %q", name)
 		}
 	}
-	external, err := json.Marshal(map[string]workflow{"workflow": w})
+	external, err := json.Marshal(external{Workflow: w, Inputs: given})
 	if err != nil {
 		return statement.Provenance{}, fmt.Errorf("encoding provenance: %w", err)
 	}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/xanzy/go-gitlab"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
 const (
@@ -31,6 +31,10 @@ type question struct {
 	query url.Values
 	hint  string // the next step for somebody who may not ask
 	fixed bool   // the answer can never change: it is about full commit ids
+
+	by    *gitlab.Client // who asks; nil is reader
+	pages int            // of a list, at most; 0 is maxAsked
+	dense bool           // no page of a list is empty, unless it is the last
 }
 
 func (q question) key() string { return q.path + "?" + q.query.Encode() }
@@ -119,7 +123,7 @@ func (j *Job) reader() (*gitlab.Client, error) {
 	case j.access == "":
 		credential = http.Header{"Job-Token": {j.session}, "Private-Token": nil}
 	}
-	c, err := j.client(credential, store.RefuseAway)
+	c, err := j.client(credential, client.RefuseAway)
 	if err == nil {
 		j.memory.client = c
 	}
@@ -132,11 +136,14 @@ func (j *Job) ask(ctx context.Context, q question) (reply, error) {
 	if old.fixed {
 		return old, nil
 	}
-	c, err := j.reader()
+	c, err := q.by, error(nil)
+	if c == nil {
+		c, err = j.reader()
+	}
 	if err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := store.Within(ctx, j.Budget)
+	ctx, cancel := client.Within(ctx, j.Budget)
 	defer cancel()
 	req, err := c.NewRequest(http.MethodGet, q.path, nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
@@ -191,7 +198,7 @@ func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
 	if s == http.StatusNotFound {
 		return refusal{s, fault.New(fault.Refused, fault.Malformed, hint, "GitLab does not have %s, or does not show it to this token", q.path)}
 	}
-	return refusal{s, store.Status("the GitLab API", s, hint)}
+	return refusal{s, client.Status("the GitLab API", s, hint)}
 }
 
 // one asks for one thing.
@@ -208,7 +215,7 @@ func one[T any](ctx context.Context, j *Job, q question) (T, error) {
 // neither an empty list nor a thing without properties.
 func decode(body []byte, begin byte, v any) error {
 	if b := bytes.TrimSpace(body); len(b) == 0 || b[0] != begin || json.Unmarshal(b, v) != nil {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+		return client.Proxied("the GitLab API", "with something that is not the JSON of its documentation")
 	}
 	return nil
 }
@@ -229,6 +236,10 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
 	for k, v := range q.query {
 		query[k] = v
+	}
+	limit := q.pages
+	if limit == 0 {
+		limit = maxAsked
 	}
 	seen := 0
 	for page := 1; ; {
@@ -259,8 +270,12 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API listed %d of %s, and says that there are %d", seen, q.path, r.total)
 		case next == 0:
 			return nil
-		case next != page+1 || next > maxAsked:
-			return fault.New(fault.Refused, fault.Limit, "", "the GitLab API answered page %d of %s with next page %d, at most %d are read", page, q.path, next, maxAsked)
+		case next != page+1:
+			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered page %d of %s with next page %d, want %d", page, q.path, next, page+1)
+		case q.dense && len(items) == 0:
+			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s: it is empty, and there is a next one", page, q.path)
+		case next > limit:
+			return fault.New(fault.Refused, fault.Limit, "", "the GitLab API lists more than %d pages of %s, and no more are read", limit, q.path)
 		}
 		page = next
 	}
@@ -273,7 +288,7 @@ func (j *Job) send(ctx context.Context, method, path string, body any) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := store.Within(ctx, j.Budget)
+	ctx, cancel := client.Within(ctx, j.Budget)
 	defer cancel()
 	req, err := c.NewRequest(method, path, body, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {

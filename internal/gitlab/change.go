@@ -53,16 +53,18 @@ func (s *survey) place(ctx context.Context) error {
 	if err := j.exists(ctx, q.Head); err != nil {
 		return err
 	}
-	branch := q.Branch
-	if branch == "" {
-		branch, _ = strings.CutPrefix(q.Ref, "refs/heads/")
-	}
-	branch = strings.TrimPrefix(branch, "refs/heads/")
-	if branch == "" || strings.HasPrefix(branch, "refs/") {
+	branch, named := q.Named()
+	switch {
+	case named:
+	case q.Branch == "":
 		branch = h.Default
+	default:
+		if branch, err = j.branchLike(ctx, q.Branch, q.Head); err != nil {
+			return err
+		}
 	}
 	s.change = policy.Change{Repository: q.Repository, Head: q.Head, Branch: branch}
-	if branch == "" {
+	if branch == "" || branch == q.Branch && !named {
 		return nil
 	}
 	s.change.Reachable, err = j.reachable(ctx, q.Head, branch, q.Ref)
@@ -72,7 +74,11 @@ func (s *survey) place(ctx context.Context) error {
 // span finds what is deployed and the commits since.
 func (s *survey) span(ctx context.Context) error {
 	j, c := s.job, &s.change
-	h, err := j.history(ctx, s.query.Environment, c.Branch)
+	named := c.Branch
+	if b := s.query.Branch; b != "" && b != c.Branch {
+		named = ""
+	}
+	h, err := j.history(ctx, s.query.Environment, named)
 	if err != nil {
 		return err
 	}

@@ -303,7 +303,8 @@ func TestG11_deployment_that_moves_nothing(t *testing.T) {
 func TestG14_commit_that_is_not_on_the_branch(t *testing.T) {
 	s := play(t, 609)
 	h := shipped(s)
-	h.tags = map[string]string{"v1": sha("m1")}
+	h.tags = map[string]string{"v1": sha("m1"), "v2": sha("c2")}
+	h.branches = map[string]string{"rel/1": sha("c2"), "rel/0/old": sha("c1")}
 	h.commit("lost", "eve@acme.example", "c1")
 	s.history(h, "s2")
 	for name, c := range map[string]struct {
@@ -319,6 +320,10 @@ func TestG14_commit_that_is_not_on_the_branch(t *testing.T) {
 		"tag is gone":              {"m1", "refs/tags/v2", "", false},
 		"branch the policy wants":  {"c2", "refs/heads/feature", "main", true},
 		"not on the one it wants":  {"d2", "refs/heads/other", "main", false},
+		"a branch of the pattern":  {"c2", "refs/tags/v2", "rel/*", true},
+		"of no branch that fits":   {"d2", "refs/tags/v2", "rel/*", false},
+		"its own branch fits":      {"c2", "refs/heads/rel/1", "rel/*", true},
+		"its own does not have it": {"d2", "refs/heads/rel/1", "rel/*", false},
 		"merge request's own head": {"d2", "refs/merge-requests/2/head", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/xanzy/go-gitlab"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // maxOnTheirWay bounds how many deployments may be newer than the newest that
@@ -29,9 +31,15 @@ type history struct {
 // deployed, and whoever may run a job could deploy a commit of his own branch
 // and then merge it, so that nothing of it were part of the change. Only what a
 // job on a protected branch or tag deployed moves the base (G11, H13).
+//
+// branch is the one that the policy names, which is to say that what is deployed
+// from there counts; it is empty where a pattern found it.
 func (j *Job) history(ctx context.Context, env, branch string) (history, error) {
 	var h history
-	protected := map[string]bool{"refs/heads/" + branch: true}
+	protected := map[string]bool{}
+	if branch != "" {
+		protected["refs/heads/"+branch] = true
+	}
 	err := each(ctx, j, j.deployments(env), func(page []deployment) (bool, error) {
 		for _, d := range page {
 			if d.Environment.Name != env {
@@ -222,6 +230,45 @@ func (j *Job) reachable(ctx context.Context, head, branch, ref string) (bool, er
 		return false, nil
 	}
 	return err == nil && t.ID == head, err
+}
+
+// maxBranches bounds how many branches of a pattern are asked whether they are
+// protected.
+const maxBranches = 200
+
+// branchLike returns the first branch of a pattern, by name, that has a commit.
+// Protected ones come first. It is the pattern itself where there is none.
+func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, error) {
+	refs, err := list[struct {
+		Type string `json:"type"`
+		Name string `json:"name"`
+	}](ctx, j, question{path: j.project("/repository/commits/" + head + "/refs"), query: url.Values{"type": {"branch"}}})
+	if err != nil {
+		return "", err
+	}
+	var fit []string
+	for _, r := range refs {
+		if r.Type == "branch" && subject.Match(pattern, r.Name) {
+			fit = append(fit, r.Name)
+		}
+	}
+	if len(fit) > maxBranches {
+		return "", fault.New(fault.Refused, fault.Limit, "write a narrower pattern at the key branch, or build on the branches themselves", "%d branches of %q have commit %s, at most %d are looked at", len(fit), pattern, short(head), maxBranches)
+	}
+	if len(fit) == 0 {
+		return pattern, nil
+	}
+	slices.Sort(fit)
+	for _, name := range fit {
+		b, err := j.branch(ctx, name)
+		if err != nil && !absent(err) {
+			return "", err
+		}
+		if err == nil && b.Protected {
+			return name, nil
+		}
+	}
+	return fit[0], nil
 }
 
 // order says how head stands to what is deployed. listed is what head has and

@@ -11,6 +11,7 @@ import (
 
 	"github.com/xanzy/go-gitlab"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -125,6 +126,8 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 	w := wall{name: name, host: j.server.String()}
 	own, err := one[guarded](ctx, j, question{path: j.project("/protected_environments/" + gitlab.PathEscape(name)), hint: readSettings})
 	switch {
+	case err == nil && own.Name == "":
+		return wall{}, client.Proxied("the GitLab API", "without the name of the environment")
 	case err == nil && own.Name == name:
 		w.own = &own
 	case err == nil:

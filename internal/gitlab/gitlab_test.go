@@ -62,7 +62,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := j.Provenance(token)
+	p, err := j.Provenance(token, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func TestToken_and_provenance(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build","variables":{}}`; string(p.BuildDefinition.ExternalParameters) != want {
+	if want := `{"source":"https://gitlab.com/acme/widget","entryPoint":"build"}`; string(p.BuildDefinition.ExternalParameters) != want {
 		t.Errorf("externalParameters = %s, want %s", p.BuildDefinition.ExternalParameters, want)
 	}
 	if got, want := p.RunDetails.Builder.ID, "https://gitlab.com/acme/widget/-/runners/"+env["CI_RUNNER_ID"]; got != want {
@@ -126,7 +126,7 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}))
+			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if err != nil && !strings.Contains(err.Error(), strconv.Quote(value)) {
 				t.Errorf("error %q does not say what was found, %q", err, value)
@@ -154,7 +154,7 @@ func TestPackages(t *testing.T) {
 	l := labtest.Shared(t)
 	l.Set(t, "/gitlab/projects/31", map[string]any{"path": "acme/packages"})
 	j, _ := job(t, with(l.As(t, "gitlab", nil), "CI_PROJECT_ID", "31", "CI_PROJECT_PATH", "acme/packages"))
-	a, b := subject.Subject{Digest: subject.Digest{1}}, subject.Subject{Digest: subject.Digest{2}}
+	a, b := subject.Subject{Digest: subject.SHA256([32]byte{1})}, subject.Subject{Digest: subject.SHA256([32]byte{2})}
 	const n = 104
 	for i := range n {
 		rec := store.Record{Subjects: []subject.Subject{a}, Bundle: fmt.Appendf(nil, `{"n":%d}`, i)}
@@ -167,10 +167,10 @@ func TestPackages(t *testing.T) {
 			}
 		}
 	}
-	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.Digest{3}}: 0} {
-		found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{s}))
-		if err != nil || len(found) != want {
-			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found), err, want)
+	for s, want := range map[subject.Subject]int{a: n, b: 1, {Digest: subject.SHA256([32]byte{3})}: 0} {
+		found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{s})
+		if err != nil || len(found.Bundles) != want {
+			t.Errorf("%s: found %d bundles, %v; want %d", s.Digest, len(found.Bundles), err, want)
 		}
 	}
 }
@@ -179,7 +179,7 @@ func TestPackages(t *testing.T) {
 // protected environment.
 func TestGitLab_API_failures(t *testing.T) {
 	l := labtest.Start(t)
-	s := []subject.Subject{{Digest: subject.Digest{3}}}
+	s := []subject.Subject{{Digest: subject.SHA256([32]byte{3})}}
 	for name, c := range map[string]struct {
 		fault map[string]any
 		kind  fault.Kind
@@ -196,7 +196,7 @@ func TestGitLab_API_failures(t *testing.T) {
 			c.fault["target"], c.fault["times"] = "gitlab", -1
 			l.Fault(t, c.fault)
 			j, _ := job(t, l.As(t, "gitlab", nil))
-			_, err := evidence(j.Evidence().Fetch(context.Background(), s))
+			_, err := j.Evidence().Fetch(context.Background(), s)
 			wantFault(t, err, c.kind, c.code)
 			if err != nil && strings.Contains(err.Error(), "CANARY") {
 				t.Errorf("the answer's body is shown: %v", err)
@@ -215,8 +215,8 @@ func TestGitLab_API_failures(t *testing.T) {
 		}
 	})
 	j, _ := job(t, l.As(t, "gitlab", nil))
-	if found, err := evidence(j.Evidence().Fetch(context.Background(), s)); err != nil || len(found) != 0 {
-		t.Errorf("after the faults: %d bundles, %v; want none", len(found), err)
+	if found, err := j.Evidence().Fetch(context.Background(), s); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("after the faults: %d bundles, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -230,7 +230,8 @@ func TestO02_listings(t *testing.T) {
 	}{
 		"page 2 lost":  {http.StatusNotFound, "2", fault.Refused, fault.Malformed},
 		"page 2 fails": {http.StatusBadGateway, "2", fault.Unavailable, fault.NotAvailable},
-		"same page":    {http.StatusOK, "1", fault.Refused, fault.Limit},
+		"same page":    {http.StatusOK, "1", fault.Refused, fault.Malformed},
+		"page skipped": {http.StatusOK, "3", fault.Refused, fault.Malformed},
 		"endless":      {http.StatusOK, "", fault.Refused, fault.Limit},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -245,15 +246,20 @@ func TestO02_listings(t *testing.T) {
 					next = strconv.Itoa(page + 1)
 				}
 				w.Header().Set("X-Next-Page", next)
-				fmt.Fprint(w, "[]")
+				fmt.Fprint(w, `[{"id":1,"name":"other","version":"1"}]`)
 			}))
 			defer s.Close()
 			j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": s.URL, "CI_API_V4_URL": s.URL + "/api/v4", "CI_JOB_TOKEN": "t"})
 			j.Budget = 3 * time.Second
-			_, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}}))
+			_, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
 			wantFault(t, err, c.kind, c.code)
 		})
 	}
+}
+
+// bundleName is the name of a bundle in the package registry.
+func bundleName(bundle string) string {
+	return subject.Sum([]byte(bundle)).Hex() + ".sigstore.json"
 }
 
 // A download that leads to an object storage elsewhere shows it no token; an
@@ -278,20 +284,20 @@ func TestJ05_tokens_stay_with_the_instance(t *testing.T) {
 		}
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/packages"):
-			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.Digest{1}.Hex())
+			fmt.Fprintf(w, `[{"id":7,"name":"sallyport-attestations","version":%q},{"id":9,"name":"sallyport-attestations-evil","version":%[1]q},{"id":9,"name":"sallyport-attestations","version":"1"}]`, subject.SHA256([32]byte{1}).Hex())
 		case strings.Contains(r.URL.Path, "/packages/9/"):
 			t.Error("a package of another name or version was read")
 		case strings.HasSuffix(r.URL.Path, "/package_files"):
-			fmt.Fprint(w, `[{"id":8,"file_name":"x.sigstore.json"},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`)
+			fmt.Fprintf(w, `[{"id":8,"file_name":%q},{"id":9,"file_name":"../evil.sigstore.json"},{"id":9,"file_name":"readme"}]`, bundleName(`{"n":1}`))
 		default:
 			http.Redirect(w, r, elsewhere.URL+"/object", http.StatusFound)
 		}
 	}))
 	defer instance.Close()
 	j, _ := job(t, map[string]string{"CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "a/b", "CI_SERVER_URL": instance.URL, "CI_API_V4_URL": instance.URL + "/api/v4", "CI_JOB_TOKEN": "job", "GITLAB_TOKEN": "person"})
-	found, err := evidence(j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.Digest{1}}}))
-	if err != nil || len(found) != 1 {
-		t.Errorf("found %d bundles, %v; want the one", len(found), err)
+	found, err := j.Evidence().Fetch(context.Background(), []subject.Subject{{Digest: subject.SHA256([32]byte{1})}})
+	if err != nil || len(found.Bundles) != 1 {
+		t.Errorf("found %d bundles, %v; want the one", len(found.Bundles), err)
 	}
 	for _, k := range kinds {
 		if k != "Job-Token=job" {
@@ -431,6 +437,3 @@ func TestK02_data_is_only_text(t *testing.T) {
 		t.Errorf("log %q shows what it should not", log)
 	}
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

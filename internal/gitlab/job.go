@@ -22,6 +22,8 @@ import (
 
 	"github.com/xanzy/go-gitlab"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
@@ -31,7 +33,7 @@ import (
 type Job struct {
 	Out    io.Writer        // the job log
 	Now    func() time.Time // for the life of tokens and the times of log sections
-	Budget time.Duration    // of one call of an API, retries included; 0 is store.Budget
+	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
 
 	getenv  func(string) string
 	id      string   // project, as a number
@@ -125,7 +127,7 @@ func address(getenv func(string) string, name string) (*url.URL, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job", "%s is %q, want a URL", name, getenv(name))
 	}
-	if u.Scheme != "https" && !(u.Scheme == "http" && store.Loopback(u.Hostname())) {
+	if !client.Confidential(u) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, getenv(name))
 	}
 	return u, nil
@@ -139,9 +141,9 @@ func (j *Job) web(path string) string { return j.server.String() + "/" + j.path 
 
 // client returns a client of the API that carries credential to the API and
 // nowhere else. The library would retry without regard to a deadline and would
-// carry its token along on a redirect; both are left to store.NewClient.
-func (j *Job) client(credential http.Header, away store.Away) (*gitlab.Client, error) {
-	h := store.NewClient(store.ClientOptions{Base: j.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes})
+// carry its token along on a redirect; both are left to client.New.
+func (j *Job) client(credential http.Header, away client.Away) (*gitlab.Client, error) {
+	h := client.New(client.Options{Base: j.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes, Budget: j.Budget})
 	c, err := gitlab.NewClient("", gitlab.WithBaseURL(j.api.String()), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())
 	if err != nil {
 		return nil, fmt.Errorf("asking GitLab: %w", err)
@@ -157,18 +159,18 @@ func (j *Job) settings() (*gitlab.Client, error) {
 			"set SALLYPORT_TOKEN, a masked and protected CI/CD variable, to a project access token with scope read_api and role Maintainer",
 			"no token that may read protected environments")
 	}
-	return j.client(http.Header{"Private-Token": {j.access}}, store.RefuseAway)
+	return j.client(http.Header{"Private-Token": {j.access}}, client.RefuseAway)
 }
 
-// packages returns a client of the package registry, which may answer from an
-// object storage elsewhere.
-func (j *Job) packages() (*gitlab.Client, error) {
+// packages returns a client of the package registry. A download may be answered
+// from an object storage elsewhere, with AnonymousAway; nothing else may.
+func (j *Job) packages(away client.Away) (*gitlab.Client, error) {
 	switch {
 	case j.session != "":
 		// The library always sends a private token; an empty one would win.
-		return j.client(http.Header{"Job-Token": {j.session}, "Private-Token": nil}, store.AnonymousAway)
+		return j.client(http.Header{"Job-Token": {j.session}, "Private-Token": nil}, away)
 	case j.access != "":
-		return j.client(http.Header{"Private-Token": {j.access}}, store.AnonymousAway)
+		return j.client(http.Header{"Private-Token": {j.access}}, away)
 	}
 	return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN", "no token for the package registry")
 }
@@ -191,31 +193,36 @@ func status(resp *gitlab.Response, err error) int {
 // answer explains err. The body of an answer is not repeated.
 func answer(resp *gitlab.Response, err error, hint string) error {
 	if s := status(resp, err); s != 0 {
-		return store.Status("the GitLab API", s, hint)
+		return client.Status("the GitLab API", s, hint)
 	}
-	if garbage(err) {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with something that is not the JSON of its documentation")
+	if garbage(err) || err == io.EOF { //nolint:errorlint // wrapped, it is of the connection and not of the JSON
+		return client.Proxied("the GitLab API", "with something that is not the JSON of its documentation")
 	}
-	return store.Unanswered("the GitLab API", err)
+	return client.Unanswered("the GitLab API", err)
 }
 
 var instance = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?)$`)
+	return regexp.MustCompile(`^https://([a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*)$`)
+})
+
+// foreign are addresses that are of another platform, or a project of gitlab.com
+// taken for an issuer.
+var foreign = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^https://(token\.actions\.|([^/]*\.)?(github\.com|githubusercontent\.com|ghe\.com)(:|/|$)|gitlab\.com/)|/_services(/|$)`)
 })
 
 // Forge says which instance an issuer belongs to. An instance issues under its
-// own address, so every https origin may be one; whether it is trusted, its
-// trusted root says. Only gitlab.com operates runners that a policy may name
+// own address, which has a path where it is installed below one, so every https
+// address may be one; whether it is trusted, its trusted root says. Only gitlab.com operates runners that a policy may name
 // without saying more.
 func Forge(issuer string) (policy.Forge, bool) {
 	m := instance().FindStringSubmatch(issuer)
-	if m == nil || strings.HasPrefix(m[1], "token.actions.") {
+	if m == nil || foreign().MatchString(issuer) {
 		return policy.Forge{}, false
 	}
 	f := policy.Forge{
 		Issuer: issuer, Host: issuer, Mark: "//", Events: []string{"push", "web"},
-		Started:    []string{"web"},
-		Parameters: map[string][]string{buildType: {"source", "entryPoint", "variables"}},
+		Started: []string{"web"}, Kind: dialect.GitLab, OwnConfig: true, Children: []string{"parent_pipeline", "pipeline"},
 	}
 	if issuer == "https://gitlab.com" {
 		f.Runner = "gitlab-hosted"

@@ -52,7 +52,7 @@ func TestO02_lists_of_people(t *testing.T) {
 		"a page left out": {serve: func(w http.ResponseWriter, _ string) {
 			w.Header().Set("X-Next-Page", "3")
 			page(w, 1, 100)
-		}, code: fault.Limit},
+		}, code: fault.Malformed},
 		"page 2 lost": {serve: func(w http.ResponseWriter, p string) {
 			if p == "2" {
 				w.WriteHeader(http.StatusNotFound)

@@ -47,8 +47,9 @@ func (j *Job) Visibility(token string) string {
 
 // Provenance returns the predicate that describes this job, made from the
 // token's claims. The claims are what the certificate will say; where the
-// runner's own variables say something else the token is for another job.
-func (j *Job) Provenance(token string) (statement.Provenance, error) {
+// runner's own variables say something else the token is for another job. given
+// is what the pipeline was given, as far as it may be public.
+func (j *Job) Provenance(token string, given statement.Inputs) (statement.Provenance, error) {
 	c, err := j.claims(token)
 	if err != nil {
 		return statement.Provenance{}, err
@@ -56,7 +57,7 @@ func (j *Job) Provenance(token string) (statement.Provenance, error) {
 	if err := c.Match(j.matches(c)); err != nil {
 		return statement.Provenance{}, err
 	}
-	return j.predicate(c)
+	return j.predicate(c, given)
 }
 
 func (j *Job) matches(c idtoken.Claims) []idtoken.Match {
@@ -84,12 +85,13 @@ func (j *Job) matches(c idtoken.Claims) []idtoken.Match {
 	return all
 }
 
-// external are the parameters that came from outside of the build platform.
-// Names and values of variables are left out: some are secrets.
+// external are the parameters that came from outside of the build platform. A
+// job has hundreds of variables, and some are secrets; those that a person gave
+// the pipeline are the ones that change what it does.
 type external struct {
-	Source     string            `json:"source"`
-	EntryPoint string            `json:"entryPoint"`
-	Variables  map[string]string `json:"variables"`
+	Source     string           `json:"source"`
+	EntryPoint string           `json:"entryPoint"`
+	Inputs     statement.Inputs `json:"inputs,omitzero"`
 }
 
 // internal are the parameters that the build platform set.
@@ -100,7 +102,7 @@ type internal struct {
 	Job          int64  `json:"job"`
 }
 
-func (j *Job) predicate(c idtoken.Claims) (statement.Provenance, error) {
+func (j *Job) predicate(c idtoken.Claims, given statement.Inputs) (statement.Provenance, error) {
 	job, err := strconv.ParseInt(c["job_id"], 10, 64)
 	if err != nil || job <= 0 {
 		return statement.Provenance{}, fault.New(fault.Refused, fault.Identity, "", "the ID token's job_id is %q, want a number", c["job_id"])
@@ -109,7 +111,7 @@ func (j *Job) predicate(c idtoken.Claims) (statement.Provenance, error) {
 		return statement.Provenance{}, fault.New(fault.Refused, fault.Identity, "", "the ID token's sha is empty")
 	}
 	source := j.web("")
-	out, err := json.Marshal(external{Source: source, EntryPoint: j.getenv("CI_JOB_NAME"), Variables: map[string]string{}})
+	out, err := json.Marshal(external{Source: source, EntryPoint: j.getenv("CI_JOB_NAME"), Inputs: given})
 	if err != nil {
 		return statement.Provenance{}, fmt.Errorf("encoding provenance: %w", err)
 	}

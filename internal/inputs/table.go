@@ -52,6 +52,7 @@ func attest() Component {
 			checksums,
 			{Name: "predicate-type", Usage: "the type of the predicate; SLSA provenance if empty", Where: Everywhere},
 			{Name: "predicate", Usage: "the file that holds the predicate as JSON; with predicate-type", Kind: Path, Where: Everywhere},
+			{Name: "record-inputs", Usage: "inputs of the run whose values the provenance shows, for ever; of all others it shows the names", List: true, Where: Everywhere},
 			signWith,
 			signingConfig,
 			trustedRoot,
@@ -88,6 +89,10 @@ func verify() Component {
 				Choices: []string{"public-good", "github", "custom"}, Where: Everywhere},
 			trustedRoot,
 			{Name: "key", Usage: "the public key file to accept instead of a certificate", Kind: Path, Where: Everywhere},
+			{Name: "log", Usage: "how a log has to vouch for the signature: proof; promise, for old bundles without one; none, for what was never logged", Default: "proof", Kind: Choice,
+				Choices: []string{"proof", "promise", "none"}, Where: Everywhere},
+			{Name: "for", Usage: "with policy: judge the evidence that this environment requires; provenance alone if empty", Where: Everywhere,
+				Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*)?$`},
 			tufMirror,
 			tufRoot,
 			offline,
@@ -276,7 +281,7 @@ var (
 )
 
 func subject(what string) Input {
-	return Input{Name: "subject", Usage: what + ": files, directories, globs, oci://NAME:TAG, NAME@sha256:HEX, oci-layout://DIR or sha256:HEX",
+	return Input{Name: "subject", Usage: what + ": files, directories, globs, oci://NAME:TAG, NAME@sha256:HEX, oci-layout://DIR, sha256:HEX or NAME=PATH",
 		List: true, Arguments: true, Where: Everywhere}
 }
 

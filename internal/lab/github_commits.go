@@ -10,13 +10,14 @@ import (
 
 func (g *github) historyRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET R/compare/{basehead}":    g.of(g.compare),
-		"GET R/commits":               g.of(g.listCommits),
-		"GET R/commits/{ref}":         g.of(g.getCommit),
-		"GET R/activity":              g.of(g.listActivity),
-		"GET R/branches/{name}":       g.of(g.getBranch),
-		"GET R/rules/branches/{name}": g.of(g.listBranchRules),
-		"GET R/git/ref/{ref}":         g.of(g.getRef),
+		"GET R/compare/{basehead}":      g.of(g.compare),
+		"GET R/commits":                 g.of(g.listCommits),
+		"GET R/commits/{ref}":           g.of(g.getCommit),
+		"GET R/activity":                g.of(g.listActivity),
+		"GET R/branches/{name}":         g.of(g.getBranch),
+		"GET R/rules/branches/{name}":   g.of(g.listBranchRules),
+		"GET R/git/ref/{ref}":           g.of(g.getRef),
+		"GET R/git/matching-refs/{ref}": g.of(g.listMatchingRefs),
 	}
 }
 
@@ -147,9 +148,27 @@ func (g *github) getRef(w http.ResponseWriter, req *http.Request, r *repo) {
 		gitHubNotFound(w)
 		return
 	}
+	writeJSON(w, http.StatusOK, g.refShape(r, "refs/"+ref, sha))
+}
+
+// listMatchingRefs answers the refs that begin with a text, all at once.
+func (g *github) listMatchingRefs(w http.ResponseWriter, req *http.Request, r *repo) {
+	all := []object{}
+	for kind, refs := range map[string]map[string]string{"heads/": r.history.Branches, "tags/": r.history.Tags} {
+		for name, sha := range refs {
+			if strings.HasPrefix(kind+name, req.PathValue("ref")) {
+				all = append(all, g.refShape(r, "refs/"+kind+name, sha))
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b object) int { return strings.Compare(text(a["ref"]), text(b["ref"])) })
+	writeJSON(w, http.StatusOK, all)
+}
+
+func (g *github) refShape(r *repo, ref, sha string) object {
 	api := g.api("/repos/%s/%s/git", r.owner, r.name)
-	writeJSON(w, http.StatusOK, object{
-		"ref": "refs/" + ref, "node_id": "REF_" + ref, "url": api + "/refs/" + ref,
+	return object{
+		"ref": ref, "node_id": "REF_" + ref, "url": api + "/" + ref,
 		"object": object{"type": "commit", "sha": sha, "url": api + "/commits/" + sha},
-	})
+	}
 }

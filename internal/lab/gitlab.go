@@ -39,6 +39,7 @@ type project struct {
 	jobs         map[int64]object
 	pipelines    map[int64]object
 	bridges      map[int64][]object // by pipeline
+	given        map[int64][]object // variables, by pipeline
 	members      []object
 	variables    []object
 	branches     []object // protected ones
@@ -47,7 +48,7 @@ type project struct {
 }
 
 // A glPackage is a generic package; its files may have one name several
-// times, and the newest is the one that is served.
+// times, and the newest is the one that is served by name.
 type glPackage struct {
 	shape   object
 	name    string
@@ -147,14 +148,15 @@ func (g *gitlab) toJobs() map[string]projectHandler {
 	return map[string]projectHandler{
 		"PUT /packages/generic/{name}/{version}/{file...}": g.putFile,
 		"GET /packages/generic/{name}/{version}/{file...}": g.getFile,
-		"GET /packages":                                g.listPackages,
-		"GET /packages/{pkg}/package_files":            g.listFiles,
-		"GET /environments":                            g.listEnvironments,
-		"GET /environments/{environment}":              g.getEnvironment,
-		"GET /deployments":                             g.listDeployments,
-		"GET /deployments/{deployment}":                g.getDeployment,
-		"GET /deployments/{deployment}/merge_requests": g.listShipped,
-		"POST /deployments/{deployment}/approval":      g.postApproval,
+		"GET /packages":                                 g.listPackages,
+		"GET /packages/{pkg}/package_files":             g.listFiles,
+		"GET /packages/{pkg}/{kind}/{number}/{rest...}": g.getFileByNumber, // see there
+		"GET /environments":                             g.listEnvironments,
+		"GET /environments/{environment}":               g.getEnvironment,
+		"GET /deployments":                              g.listDeployments,
+		"GET /deployments/{deployment}":                 g.getDeployment,
+		"GET /deployments/{deployment}/merge_requests":  g.listShipped,
+		"POST /deployments/{deployment}/approval":       g.postApproval,
 	}
 }
 
@@ -165,6 +167,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /pipelines/{pipeline}":                    g.getPipeline,
 		"GET /pipelines/{pipeline}/jobs":               g.listJobs,
 		"GET /pipelines/{pipeline}/bridges":            g.listBridges,
+		"GET /pipelines/{pipeline}/variables":          g.listPipelineVariables,
 		"GET /repository/compare":                      g.compare,
 		"GET /repository/merge_base":                   g.mergeBase,
 		"GET /repository/commits":                      g.listCommits,

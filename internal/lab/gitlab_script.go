@@ -203,6 +203,10 @@ func (g *gitlab) putPipeline(p *project, r *http.Request) error {
 	id := pathID(r, "pipeline")
 	bridges, scripted := given["bridges"]
 	delete(given, "bridges")
+	if v, ok := given["variables"]; ok {
+		p.given[id] = objects(v)
+		delete(given, "variables")
+	}
 	pipeline, err := over(maps.Clone(g.ensurePipeline(p, id)), given)
 	if err != nil {
 		return err

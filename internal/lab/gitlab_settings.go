@@ -97,6 +97,21 @@ func (g *gitlab) listBridges(w http.ResponseWriter, r *http.Request, p *project)
 	writeJSON(w, http.StatusOK, g.page(w, r, p.bridges[id]))
 }
 
+// listPipelineVariables answers what a pipeline was started with. It has no
+// pages.
+func (g *gitlab) listPipelineVariables(w http.ResponseWriter, r *http.Request, p *project) {
+	id := pathID(r, "pipeline")
+	if p.pipelines[id] == nil {
+		found(w, nil, "")
+		return
+	}
+	all := []object{}
+	for _, v := range p.given[id] {
+		all = append(all, with(object{"variable_type": "env_var", "value": "", "raw": false}, v))
+	}
+	writeJSON(w, http.StatusOK, all)
+}
+
 // protects reports whether a list of protected names has one, by itself or by
 // a pattern with stars.
 func protects(all []object, name string) bool {

@@ -48,7 +48,7 @@ func (g *gitlab) fillProject(p *project) {
 	pipeline := pipelineShape(574, p.id, p.path, alice)
 	job := jobShape(302, pipeline)
 	job["status"], job["finished_at"] = "success", made
-	p.jobs, p.pipelines, p.bridges = map[int64]object{302: job}, map[int64]object{574: pipeline}, map[int64][]object{}
+	p.jobs, p.pipelines, p.bridges, p.given = map[int64]object{302: job}, map[int64]object{574: pipeline}, map[int64][]object{}, map[int64][]object{}
 	p.branches = []object{protectedBranchShape(g.nextID(), "main")}
 	p.lint = lintShape()
 	p.tier = "premium"
@@ -304,11 +304,20 @@ func lintShape() object {
 }
 
 // packageShape: api/packages, "List packages for a project".
-func packageShape(id int64, name, version string) object {
+func packageShape(id int64, name, version string, creator int64) object {
 	return object{
 		"id": id, "name": name, "version": version, "package_type": "generic", "status": "default",
-		"created_at": made, "last_downloaded_at": nil, "tags": []any{},
+		"created_at": made, "creator_id": creator, "last_downloaded_at": nil, "tags": []any{},
 		"_links": object{"web_path": "/acme/widget/-/packages/" + strconv.FormatInt(id, 10)},
+	}
+}
+
+// packagePipelineShape: api/packages, "List package files", of the pipeline that
+// uploaded a file.
+func packagePipelineShape(id int64, user object) object {
+	return object{
+		"id": id, "status": "running", "ref": "main", "created_at": made, "updated_at": made, "user": user,
+		"web_url": gitLabIssuer + "/acme/widget/-/pipelines/" + strconv.FormatInt(id, 10),
 	}
 }
 

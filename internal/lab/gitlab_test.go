@@ -34,6 +34,8 @@ func TestGitLabAccess(t *testing.T) {
 		"/projects/20/jobs/302":                              {401, 200, 401},
 		"/projects/20/pipelines/574":                         {401, 200, 401},
 		"/projects/20/pipelines/574/jobs":                    {401, 200, 401},
+		"/projects/20/pipelines/574/variables":               {401, 200, 401},
+		"/projects/20/pipelines/575/variables":               {401, 404, 401},
 		"/projects/20/repository/commits":                    {401, 200, 401},
 		"/projects/20/variables":                             {401, 200, 401},
 		"/projects/20/members/all/88":                        {401, 200, 401},
@@ -93,6 +95,22 @@ func TestGitLabPackages(t *testing.T) {
 	resp, b = gitLabCall(t, http.MethodGet, p+"/"+strconv.Itoa(found[0].ID)+"/package_files?per_page=2&page=2", "", "JOB-TOKEN")
 	if got := len(decode[[]object](t, b)); got != 1 || resp.header.Get("X-Next-Page") != "" {
 		t.Errorf("second page has %d files and next page %q, want 1 and none", got, resp.header.Get("X-Next-Page"))
+	}
+	// By its number, each upload is served, also those that another lies over;
+	// and each says who uploaded it.
+	_, b = gitLabCall(t, http.MethodGet, p+"/"+strconv.Itoa(found[0].ID)+"/package_files", "", "JOB-TOKEN")
+	for i, f := range decode[[]object](t, b) {
+		at := p + "/" + strconv.Itoa(found[0].ID) + "/package_files/" + strconv.FormatInt(number(f["id"]), 10) + "/download"
+		if _, b := gitLabCall(t, http.MethodGet, at, "", "JOB-TOKEN"); string(b) != []string{"one", "two", "three"}[i] {
+			t.Errorf("upload %d = %q, want the bytes of that upload", i, b)
+		}
+		pipelines, _ := f["pipelines"].([]any)
+		if len(pipelines) != 1 || !strings.Contains(string(b), `"username"`) {
+			t.Errorf("upload %d is of pipelines %v, want that of the job", i, pipelines)
+		}
+	}
+	if resp, _ := gitLabCall(t, http.MethodGet, p+"/"+strconv.Itoa(found[0].ID)+"/package_files/1/download", "", "JOB-TOKEN"); resp.status != 404 {
+		t.Errorf("a number of no upload: status %d, want 404", resp.status)
 	}
 }
 

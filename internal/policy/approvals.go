@@ -53,13 +53,15 @@ type set struct {
 // made any of the commits that its bytes came of made it; what enters, and has
 // to come after what is there, is the newest of them.
 func convene(in Input, env Environment, a Artifact, c Candidate, all []Fact) court {
-	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: newest(all), changed: len(all) > 0}
+	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: newest(all)}
+	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
+	k.changed = len(built) > 0
 	heads := map[string]bool{}
 	for _, f := range k.used {
 		heads[f.Signer.Commit] = true
 	}
 	var seen []Change
-	for _, f := range all {
+	for _, f := range built {
 		ch, ok := in.change(f.Signer)
 		if !ok {
 			k.changed = false
@@ -94,7 +96,7 @@ func (in Input) change(s statement.Signer) (Change, bool) {
 // releaseOf reads a fact as a release set of an artifact: the workflow that
 // builds it is the one that may say what is released together.
 func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
-	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.Key() || f.Keyed {
+	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.ID() || f.Keyed {
 		return statement.Set{}, false
 	}
 	if !slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
@@ -151,8 +153,11 @@ func (k court) order() []verdict.Finding {
 			out[len(out)-1].Found = orAbsent(c.Deployed)
 		}
 		if !c.Reachable {
-			n := deny(fault.Source, "order", k.artifact.Line, fmt.Sprintf("commit %s is not on branch %q now", short(c.Head), c.Branch), "a commit of that branch",
-				"merge it, or name its branch with the key branch under built-by")
+			what, wanted := fmt.Sprintf("commit %s is not on branch %q now", short(c.Head), c.Branch), "a commit of that branch"
+			if subject.Literal(c.Branch) != c.Branch {
+				what, wanted = fmt.Sprintf("commit %s is on no branch of %q now", short(c.Head), c.Branch), "a commit of one of them"
+			}
+			n := deny(fault.Source, "order", k.artifact.Line, what, wanted, "merge it, or name its branch with the key branch under built-by")
 			n.Found = "a commit that another branch, a fork or a rewritten history had"
 			out = append(out, n)
 		}

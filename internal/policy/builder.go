@@ -1,10 +1,11 @@
 package policy
 
 import (
-	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -16,35 +17,122 @@ import (
 // ref with its kind.
 func builtBy(b Builder, s statement.Signer) *miss {
 	home := b.Forge.Host + "/" + b.Repository
-	config, ref := workflow(s.ConfigURI)
+	config := home + b.Forge.Mark + b.Workflow
+	wantSigner, wantDigest := b.signer(s)
 	steps := []struct {
 		code          fault.Code
 		what          string
 		found, wanted string
 		ok            bool
+		fix           string
 	}{
-		{fault.Identity, "issuer", s.Issuer, b.Forge.Issuer, s.Issuer == b.Forge.Issuer},
-		{fault.Identity, "kind of signer", s.SANKind, "uri", s.SANKind == "uri"},
-		{fault.Identity, "repository", s.Repository, home, s.Repository == home},
-		{fault.Identity, "repository-id", s.RepositoryID, b.RepositoryID, s.RepositoryID == b.RepositoryID},
-		{fault.Identity, "owner-id", s.OwnerID, b.OwnerID, b.OwnerID == "" || s.OwnerID == b.OwnerID},
-		{fault.Identity, "workflow", s.ConfigURI, b.String(), config == home+b.Forge.Mark+b.Workflow},
-		{fault.Identity, "signing workflow", s.SignerURI, b.wantSigner(s), s.SignerURI == b.wantSigner(s)},
-		{fault.Identity, "subject alternative name", s.SAN, s.SignerURI, s.SAN == s.SignerURI},
-		{fault.Identity, "commit of the signing workflow", s.SignerDigest, b.wantDigest(s), s.SignerDigest == b.wantDigest(s)},
-		{fault.Identity, "runner", s.Runner, b.Runner, b.Runner != "" && s.Runner == b.Runner},
-		{fault.Source, "ref of the workflow", ref, s.Ref, ref == s.Ref},
-		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), matchesAny(b.Refs, s.Ref)},
-		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), slices.Contains(b.Events, s.Event)},
-		{fault.Source, "commit", s.Commit, "a full commit", commit().MatchString(s.Commit)},
+		{fault.Identity, "issuer", s.Issuer, b.Forge.Issuer, s.Issuer == b.Forge.Issuer, "build it on the platform that issuer names"},
+		{fault.Identity, "kind of signer", s.SANKind, "uri", s.SANKind == "uri", "sign it in a job of " + b.Repository + ", not as a person"},
+		{fault.Identity, "repository", s.Repository, home, s.Repository == home, "build it in " + b.Repository},
+		{fault.Identity, "repository-id", s.RepositoryID, b.RepositoryID, s.RepositoryID == b.RepositoryID,
+			"find out why " + b.Repository + " has another number: it was deleted and made anew, or repository-id is wrong"},
+		{fault.Identity, "owner-id", s.OwnerID, b.OwnerID, b.OwnerID == "" || s.OwnerID == b.OwnerID,
+			"find out whether " + b.Repository + " went to another owner, or correct owner-id"},
+		{fault.Identity, "workflow", s.ConfigURI, b.Repository + " " + b.Workflow, s.ConfigURI == config || strings.HasPrefix(s.ConfigURI, config+"@"), b.folderFix(s) + "build it with workflow " + b.Workflow + " (key workflow)"},
+		{fault.Identity, "signing workflow", s.SignerURI, wantSigner, b.signsAs(s), b.signerFix(s)},
+		{fault.Identity, "subject alternative name", s.SAN, s.SignerURI, s.SAN == s.SignerURI, "find out which authority issues certificates whose name is not their workflow's"},
+		{fault.Identity, "commit of the signing workflow", s.SignerDigest, wantDigest, b.SignerMoves && wantDigest == "" || s.SignerDigest == wantDigest && wantDigest != "",
+			"find out what changed in the signing workflow; once it is reviewed, pin its commit with signer-digest"},
+		{fault.Identity, "runner", s.Runner, b.Runner, b.Runner != "" && s.Runner == b.Runner, "build it on a runner of class " + b.Runner + " (key runner)"},
+		{fault.Source, "ref of the workflow", refOf(s, config), s.Ref, s.ConfigURI == config+"@"+s.Ref, "let the workflow run on the ref that it builds: an event about another ref does not"},
+		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), matchesAny(b.Refs, s.Ref), "build it on a ref that refs names"},
+		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), slices.Contains(b.Events, s.Event), b.eventFix(s)},
+		{fault.Source, "commit", s.Commit, "a full commit id of 40 or 64 digits", commit.MatchString(s.Commit), "find out which authority issues certificates without a full commit"},
+		{fault.Source, "commit of the configuration", s.ConfigDigest, s.Commit, !b.Forge.OwnConfig || s.ConfigDigest == s.Commit,
+			"build it with the configuration of the commit that is built"},
 	}
 	for i, x := range steps {
 		if !x.ok {
-			return &miss{step: i, code: x.code, line: b.Line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
-				hint: "build it with " + b.String()}
+			return &miss{step: i, code: x.code, line: b.Line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted, hint: near(x.found, x.wanted) + x.fix}
 		}
 	}
 	return nil
+}
+
+// refOf is the ref of the workflow at config. It is what follows the path, and
+// not what follows an "@": refs have some too.
+func refOf(s statement.Signer, config string) string {
+	return strings.TrimPrefix(s.ConfigURI, config+"@")
+}
+
+// signer is which workflow has to have signed, and its commit: the one that
+// built, or the one that the policy names.
+func (b Builder) signer(s statement.Signer) (uri, digest string) {
+	switch named, ref, pinned := strings.Cut(b.Signer, "@"); {
+	case b.Signer == "":
+		return s.ConfigURI, s.ConfigDigest
+	case !pinned: // of the same repository: it is of the commit that is built
+		return b.Forge.Host + "/" + b.Repository + b.Forge.Mark + strings.TrimPrefix(strings.TrimPrefix(named, b.Repository+"/"), "./") + "@" + s.Ref, s.Commit
+	case commit.MatchString(ref):
+		return b.Forge.Host + "/" + b.Signer, ref
+	default:
+		return b.Forge.Host + "/" + b.Signer, b.SignerDigest
+	}
+}
+
+// signsAs reports whether the signing workflow is the wanted one. Who names its
+// commit means that commit, by whatever ref it was called; a ref that may move
+// may be a pattern.
+func (b Builder) signsAs(s statement.Signer) bool {
+	want, _ := b.signer(s)
+	if s.SignerURI == want {
+		return want != ""
+	}
+	path, ref, ok := strings.Cut(want, "@")
+	called, found := strings.CutPrefix(s.SignerURI, path+"@refs/")
+	if !ok || !found || b.Signer == "" {
+		return false
+	}
+	return commit.MatchString(ref) || b.SignerMoves && subject.Match(ref, "refs/"+called)
+}
+
+func (b Builder) signerFix(s statement.Signer) string {
+	switch {
+	case b.Signer == "" && s.SignerURI != "":
+		return "sign it in the workflow that builds it; if a reusable workflow is to sign, name it and its commit with the key signer: " + bare(strings.TrimPrefix(s.SignerURI, b.Forge.Host+"/"))
+	default:
+		return "sign it with " + b.Signer + ", or correct the key signer"
+	}
+}
+
+// folderFix points at a workflow that a policy names without its folder.
+func (b Builder) folderFix(s statement.Signer) string {
+	if b.Forge.Folder != "" && strings.HasPrefix(s.ConfigURI, b.Forge.Host+"/"+b.Repository+b.Forge.Mark+b.Forge.Folder+b.Workflow+"@") {
+		return "the policy leaves out the folder " + b.Forge.Folder + "; "
+	}
+	return ""
+}
+
+func (b Builder) eventFix(s statement.Signer) string {
+	if slices.Contains(b.Forge.Children, s.Event) {
+		return "build it in a pipeline of its own: a child or downstream pipeline takes its variables from another"
+	}
+	return "start the build with " + strings.Join(b.Events, " or ") + " (key events)"
+}
+
+// near says in which small way two values differ, for the eye that takes them
+// for the same; or nothing. It is the beginning of a next step.
+func near(found, wanted string) string {
+	switch {
+	case found == "" || wanted == "" || found == wanted:
+		return ""
+	case strings.EqualFold(found, wanted):
+		return "only the letter case differs; "
+	case strings.Trim(found, "/") == strings.Trim(wanted, "/"):
+		return "only a slash differs; "
+	case "refs/heads/"+wanted == found || "refs/tags/"+wanted == found:
+		return "the policy leaves out " + strings.TrimSuffix(found, wanted) + "; "
+	case strings.TrimPrefix(strings.TrimPrefix(found, "https://"), "http://") == strings.TrimPrefix(strings.TrimPrefix(wanted, "https://"), "http://"):
+		return "only the scheme differs; "
+	case strings.HasSuffix(found, "/"+wanted) && len(wanted) > 3:
+		return "the policy leaves out the beginning of it; "
+	}
+	return ""
 }
 
 func orAbsent(s string) string {
@@ -54,143 +142,36 @@ func orAbsent(s string) string {
 	return s
 }
 
-// workflow splits a workflow URI at its last "@", before which a path and after
-// which a ref stands. A path with an "@" of its own compares unequal to
-// anything a policy can name.
-func workflow(uri string) (path, ref string) {
-	i := strings.LastIndexByte(uri, '@')
-	if i < 0 {
-		return uri, ""
-	}
-	return uri[:i], uri[i+1:]
-}
-
-// wantSigner is the workflow that has to have signed: the one that built, or
-// the one that the policy names as signer.
-func (b Builder) wantSigner(s statement.Signer) string {
-	if b.Signer == "" {
-		return s.ConfigURI
-	}
-	return b.Forge.Host + "/" + b.Signer
-}
-
-func (b Builder) wantDigest(s statement.Signer) string {
-	if b.Signer == "" {
-		return s.ConfigDigest
-	}
-	return b.SignerDigest
-}
-
 func matchesAny(patterns []string, ref string) bool {
 	full := strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/")
 	return full && slices.ContainsFunc(patterns, func(p string) bool { return subject.Match(p, ref) })
 }
 
-// content checks what the statement says against who signed it. A provenance is
-// written in the job; the certificate is not.
+// content checks what a provenance says against who signed it. A provenance is
+// written in the job; the certificate is not. Other evidence has no counterpart
+// in a certificate.
 func content(b Builder, q Requirement, f Fact) *miss {
-	const step = 50
-	if f.Statement.Type != statement.TypeV1 {
-		return &miss{step: step, code: fault.Statement, line: q.Line, reason: "the statement is of another version", found: f.Statement.Type, wanted: statement.TypeV1}
+	if t := f.Statement.Type; t != statement.TypeV1 && t != statement.TypeV01 {
+		return &miss{step: 50, code: fault.Statement, line: q.Line, reason: "the statement is of another version", found: orAbsent(t), wanted: statement.TypeV1 + " or " + statement.TypeV01}
 	}
-	if q.PredicateType != statement.ProvenanceV1 {
+	if !dialect.IsProvenance(f.Statement.PredicateType) || q.Unchecked {
 		return nil
 	}
-	p, err := f.Statement.Provenance()
-	if err != nil {
-		return &miss{step: step, code: fault.Of(err).Code, line: q.Line, reason: "the provenance cannot be read", found: err.Error(), wanted: "SLSA provenance v1"}
-	}
-	for _, c := range []func(Builder, Requirement, statement.Signer, statement.Provenance) *miss{builderID, invocation, source, parameters} {
-		if m := c(b, q, f.Signer, p); m != nil {
-			m.step, m.line = step, q.Line
-			return m
-		}
-	}
-	return nil
-}
-
-func builderID(b Builder, _ Requirement, s statement.Signer, p statement.Provenance) *miss {
-	id := p.RunDetails.Builder.ID
-	if id == s.SignerURI || strings.HasPrefix(id, b.Forge.Host+"/") && b.Forge.Mark == "//" {
+	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict})
+	if d == nil {
 		return nil
 	}
-	return &miss{code: fault.Predicate, reason: "the provenance names another builder than the certificate", found: id, wanted: s.SignerURI}
+	m := &miss{step: 50, code: d.Code, line: q.Line, reason: d.Reason, found: d.Found, wanted: d.Wanted, hint: d.Hint}
+	if m.hint == "" {
+		m.hint = fmt.Sprintf("build it again: nobody may alter what a builder states (the member %s)", d.Member)
+	}
+	return m
 }
 
-func invocation(b Builder, _ Requirement, s statement.Signer, p statement.Provenance) *miss {
-	id := strings.Trim(string(p.RunDetails.Metadata.InvocationID), `"`)
-	// Some platforms state the number of the job where the certificate has its
-	// address; there the number is the address's last part, and not the
-	// attempt of a run.
-	if id != "" && (id == s.Run || b.Forge.Mark == "//" && s.Run == s.Repository+"/-/jobs/"+id) {
-		return nil
+// builderID is the builder.id that the policy names, in full.
+func (b Builder) builderID() string {
+	if b.Builder == "" || strings.HasPrefix(b.Builder, "https://") {
+		return b.Builder
 	}
-	return &miss{code: fault.Source, reason: "the provenance names another run than the certificate", found: orAbsent(id), wanted: s.Run}
-}
-
-// source wants the commit of the certificate among the materials, and no other
-// commit of that repository.
-func source(_ Builder, _ Requirement, s statement.Signer, p statement.Provenance) *miss {
-	found := "no commit"
-	seen := false
-	for _, d := range p.BuildDefinition.ResolvedDependencies {
-		uri := strings.TrimPrefix(d.URI, "git+")
-		if uri != s.Repository && !strings.HasPrefix(uri, s.Repository+"@") {
-			continue
-		}
-		if d.Digest["gitCommit"] != s.Commit {
-			found, seen = orAbsent(d.Digest["gitCommit"]), false
-			break
-		}
-		seen = true
-	}
-	if seen {
-		return nil
-	}
-	return &miss{code: fault.Source, reason: "the provenance names another commit than the certificate", found: found, wanted: s.Commit}
-}
-
-func parameters(b Builder, q Requirement, _ statement.Signer, p statement.Provenance) *miss {
-	allowed, ok := b.Forge.Parameters[p.BuildDefinition.BuildType]
-	if !ok {
-		return &miss{code: fault.Predicate, reason: "the provenance is of an unknown build type", found: p.BuildDefinition.BuildType, wanted: "a build type of " + b.Forge.Host}
-	}
-	known := slices.Concat(allowed, q.Inputs)
-	keys, err := parameterKeys(p.BuildDefinition.ExternalParameters, allowed)
-	if err != nil {
-		return &miss{code: fault.Malformed, reason: "the provenance's parameters cannot be read", found: err.Error()}
-	}
-	for _, k := range keys {
-		if !slices.Contains(known, k) {
-			return &miss{code: fault.Source, reason: "the build was given a parameter that the policy does not know", found: orAbsent(k), wanted: strings.Join(known, ", "),
-				hint: "build it without that parameter"}
-		}
-	}
-	return nil
-}
-
-// parameterKeys returns the names of a build's parameters. Where the platform
-// names members of one, as "name.member", the members are among them.
-func parameterKeys(raw []byte, allowed []string) ([]string, error) {
-	keys, err := statement.Keys(raw)
-	if err != nil {
-		return nil, err
-	}
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &values); err != nil {
-		return nil, err
-	}
-	for _, k := range slices.Clone(keys) {
-		if !slices.ContainsFunc(allowed, func(a string) bool { return strings.HasPrefix(a, k+".") }) {
-			continue
-		}
-		members, err := statement.Keys(values[k])
-		if err != nil {
-			return nil, err
-		}
-		for _, m := range members {
-			keys = append(keys, k+"."+m)
-		}
-	}
-	return keys, nil
+	return b.Forge.Host + "/" + b.Builder
 }

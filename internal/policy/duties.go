@@ -114,9 +114,9 @@ func (g Group) namesake(a Account) string {
 
 func (k court) trust(g Group) string {
 	if g.Trust != nil {
-		return g.Trust.Key()
+		return g.Trust.ID()
 	}
-	return k.artifact.Trust.Key()
+	return k.artifact.Trust.ID()
 }
 
 // belongs reports whether a is in g now. Accounts are compared by number;

@@ -205,7 +205,7 @@ func TestI06_an_approval_is_void_when_what_it_is_about_changes(t *testing.T) {
 	wantRefused(t, setting(t, one(t), ballot{by: alice, sign: artifact}).judge(t), "E_APPROVAL_STALE")
 	s := setting(t, one(t), yes(alice)...)
 	in := s.input(t)
-	in.Candidates[0].Subject.Digest = subject.Digest{2}
+	in.Candidates[0].Subject.Digest = subject.SHA256([32]byte{2})
 	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
 	in = s.input(t)
 	in.Policy = read(t, one(t)+"# changed\n")

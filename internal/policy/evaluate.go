@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -19,11 +21,11 @@ const Skew = 5 * time.Minute
 // pure: the same input gives the same verdict. There is one line in it that
 // allows.
 func Evaluate(in Input) verdict.Verdict {
-	v := verdict.Verdict{Environment: in.Environment}
+	v := verdict.Verdict{Environment: in.Environment, PassedOver: in.PassedOver}
 	env, known := in.Policy.Environment(in.Environment)
 	switch {
 	case in.Environment == "":
-		env = anywhere
+		env = in.alone()
 	case !known:
 		v.Findings = append(v.Findings, deny(fault.EnvUnprotected, "environment", 0,
 			fmt.Sprintf("the policy has no environment %q", in.Environment), "", "correct the name, which is compared byte for byte, or say under environments what it requires"))
@@ -40,7 +42,26 @@ func Evaluate(in Input) verdict.Verdict {
 
 // anywhere is what is required of an artifact when no environment is asked
 // about: that one of its builders built it.
-var anywhere = Environment{Requires: []Requirement{{Name: "provenance", PredicateType: statement.ProvenanceV1}}}
+var anywhere = Environment{Requires: []Requirement{{Name: "provenance", PredicateTypes: dialect.Provenance()}}}
+
+// requires are the requirements of in's environment; without one, those of
+// anywhere.
+func (in Input) requires() []Requirement {
+	if in.Environment == "" {
+		return in.alone().Requires
+	}
+	env, _ := in.Policy.Environment(in.Environment)
+	return env.Requires
+}
+
+// alone is what evidence has to meet where no entry is asked about.
+func (in Input) alone() Environment {
+	env, ok := in.Policy.Environment(in.For)
+	if !ok {
+		return anywhere
+	}
+	return Environment{Requires: env.Requires, Line: env.Line}
+}
 
 // met is the one place where a finding allows.
 func met(requirement, reason string, line int) verdict.Finding {
@@ -105,14 +126,13 @@ func (in Input) names(all []statement.Place) bool {
 }
 
 func judge(in Input, env Environment, c Candidate) verdict.Judgement {
-	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}}
+	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}, PassedOver: c.Strangers.passedOver()}
 	for _, r := range c.Rejections {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
-	a, known := in.Policy.Artifact(c.Subject.Name)
-	if !known {
-		j.Findings = append(j.Findings, deny(fault.SubjectMismatch, "artifact", 0,
-			fmt.Sprintf("no artifact of the policy is called %q", c.Subject.Name), in.Policy.names(), "name it as the policy does: a file by its path from the top of the repository, an image by its repository"))
+	a, m := in.artifact(c)
+	if m != nil {
+		j.Findings = append(j.Findings, m.finding("artifact"))
 		return j
 	}
 	j.Artifact = a.Name
@@ -126,7 +146,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		}
 		j.Findings = append(j.Findings, f)
 		if used != nil {
-			j.Evidence = append(j.Evidence, evidence(*used))
+			j.Evidence = append(j.Evidence, *used)
 		}
 	}
 	if in.Environment != "" {
@@ -137,11 +157,15 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 
 // meeting returns every fact that meets a requirement, as test sees it: check,
 // or meets.
-func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Requirement, Fact) *miss) []Fact {
+func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
 	var out []Fact
 	for _, f := range c.Facts {
-		if f.Trust == a.Trust.Key() && slices.ContainsFunc(env.Requires, func(q Requirement) bool {
-			return f.Statement.PredicateType == q.PredicateType && test(in, a, q, f) == nil
+		if slices.ContainsFunc(env.Requires, func(q Requirement) bool {
+			if !q.wants(f.Statement.PredicateType) {
+				return false
+			}
+			_, m := test(in, a, c, q, f)
+			return m == nil
 		}) {
 			out = append(out, f)
 		}
@@ -150,45 +174,46 @@ func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input
 }
 
 func evidence(f Fact) verdict.Evidence {
-	return verdict.Evidence{
+	e := verdict.Evidence{
 		PredicateType: f.Statement.PredicateType, Signer: f.Signer.SAN, Run: f.Signer.Run, Commit: f.Signer.Commit,
 		Time: f.Time.UTC().Format(time.RFC3339), Statement: f.StatementHash.String(), Source: f.Source,
 	}
+	if f.Time.IsZero() {
+		e.Time = "" // a key signed, and nobody vouches for a time
+	}
+	return e
 }
 
 // requirement looks for the fact that meets q. When there is none it reports
 // the fact that came nearest, because that is the one its builder can mend.
-func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, *Fact) {
+func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, *verdict.Evidence) {
 	var nearest *miss
 	var good []Fact
 	var others []string
-	for i := range c.Facts {
-		f := &c.Facts[i]
-		if f.Trust != a.Trust.Key() {
-			continue
-		}
-		if f.Statement.PredicateType != q.PredicateType {
+	by := map[subject.Digest]Signer{}
+	for _, f := range c.Facts {
+		if !q.wants(f.Statement.PredicateType) {
 			if !slices.Contains(others, f.Statement.PredicateType) {
 				others = append(others, f.Statement.PredicateType)
 			}
 			continue
 		}
-		m := check(in, a, q, *f)
+		s, m := check(in, a, c, q, f)
 		switch {
 		case m == nil:
-			good = append(good, *f)
+			good, by[f.StatementHash] = append(good, f), s
 		case nearest == nil || m.step > nearest.step:
 			nearest = m
 		}
 	}
 	if len(good) > 0 {
 		f := newest(good)[0]
-		return met(q.Name, summary(in.Now, f), q.Line), &f
+		e := evidence(f)
+		e.Accepted = accepted(q, by[f.StatementHash], f)
+		return met(q.Name, summary(in.Now, f, e.Accepted), q.Line), &e
 	}
-	if nearest != nil {
-		f := deny(nearest.code, q.Name, nearest.line, nearest.reason, nearest.wanted, nearest.hint)
-		f.Found = nearest.found
-		return f, nil
+	if nearest != nil && nearest.step > underAnotherTrust {
+		return nearest.finding(q.Name), nil
 	}
 	return missing(a, q, c, others), nil
 }
@@ -199,23 +224,47 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 func newest(all []Fact) []Fact {
 	last := map[string]Fact{}
 	for _, f := range all {
-		kind := f.Statement.PredicateType
-		if l, ok := last[kind]; !ok || f.Time.After(l.Time) {
-			last[kind] = f
+		if l, ok := last[f.kind()]; !ok || f.Time.After(l.Time) {
+			last[f.kind()] = f
 		}
 	}
 	var out []Fact
 	for _, f := range all {
-		if f.Signer.Commit == last[f.Statement.PredicateType].Signer.Commit {
+		if f.Signer.Commit == last[f.kind()].Signer.Commit {
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-func summary(now time.Time, f Fact) string {
+// kind is what f is evidence of: the versions of a predicate are one kind.
+func (f Fact) kind() string {
+	if dialect.IsProvenance(f.Statement.PredicateType) {
+		return "provenance"
+	}
+	return f.Statement.PredicateType
+}
+
+func summary(now time.Time, f Fact, accepted []string) string {
 	s := f.Signer
-	return fmt.Sprintf("%s, commit %s, signed %s ago, run %s", bare(s.SignerURI), short(s.Commit), Age(now.Sub(f.Time)), bare(s.Run))
+	who := bare(s.SAN)
+	if f.Keyed {
+		who = "a key"
+	}
+	out := who
+	if s.Commit != "" {
+		out += ", commit " + short(s.Commit)
+	}
+	if !f.Time.IsZero() {
+		out += ", signed " + Age(now.Sub(f.Time)) + " ago"
+	}
+	if s.Run != "" {
+		out += ", run " + bare(s.Run)
+	}
+	for _, x := range accepted {
+		out += ", accepted: " + x
+	}
+	return out
 }
 
 // bare leaves the scheme out of a URI, for a line that people read.
@@ -229,60 +278,60 @@ func short(commit string) string {
 }
 
 func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
-	name := q.Name
-	if name != q.PredicateType {
-		name += " (" + q.PredicateType + ")"
-	}
 	if len(others) > 0 {
-		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", name, "attest it in the build job with that predicate type")
+		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), "attest it in the build job with that predicate type")
 		f.Found = strings.Join(others, ", ")
 		return f
 	}
 	for _, r := range c.Rejections {
-		// A stranger's bundle is as genuine as any, and names what he likes.
+		// A stranger's bundle is as genuine as any, and names what they like.
 		if r.Attested != nil && slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, r.Signer) == nil }) {
 			f := deny(fault.SubjectMismatch, q.Name, q.Line, "this is not the artifact that was attested under its name", r.Attested.String(), "deploy the artifact that was built, or attest this one in the workflow that builds it")
 			f.Found = c.Subject.Digest.String()
 			return f
 		}
 	}
-	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), name, "")
-	f.Found, f.Hint = unproven(a, c.Rejections)
+	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), q.title(), "")
+	f.Found, f.Hint = unproven(a, q, c)
 	return f
 }
 
 // unproven says what is there instead of evidence, and the next step. A bundle
 // that does not verify says more than one about another artifact: somebody has
 // attested this one, and has to be told what is wrong with that.
-func unproven(a Artifact, all []Rejection) (found, hint string) {
-	builder := ""
-	if len(a.BuiltBy) > 0 {
-		builder = a.BuiltBy[0].String()
+func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
+	signer := ""
+	if all := q.signers(a); len(all) > 0 {
+		signer = all[0].String()
 	}
+	all := c.Rejections
 	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch })
 	switch {
+	case first >= 0:
+		found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all))
+		if len(all) == 1 {
+			found = "1 bundle that proves nothing: "
+		}
+		r := all[first]
+		if hint = r.Hint; hint == "" {
+			hint = again(r.Code, a.Trust) + signer
+		}
+		return found + string(r.Code) + " " + r.Reason, hint
+	case c.Strangers.Count > 0:
+		found = c.Strangers.String()
+		return found, "attest it in the workflow that builds it: " + signer
 	case len(all) == 0:
-		return "nothing", "attest it in the workflow that builds it: " + builder
-	case first < 0:
-		return "evidence about another artifact only", "attest this one in the workflow that builds it: " + builder
+		return "nothing", "attest it in the workflow that builds it: " + signer
+	default:
+		return "evidence about another artifact only", "attest this one in the workflow that builds it: " + signer
 	}
-	found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all))
-	if len(all) == 1 {
-		found = "1 bundle that proves nothing: "
-	}
-	r := all[first]
-	return found + string(r.Code) + " " + r.Reason, again(r.Code, a.Trust) + builder
 }
 
 // again says how to make evidence that verifies out of evidence that does not.
 func again(code fault.Code, t Trust) string {
 	switch code {
 	case fault.TLog, fault.SCT, fault.Chain, fault.Time:
-		name := t.Name
-		if t.Root != "" {
-			name = t.Root
-		}
-		return "attest it again with the Sigstore instance that trust names (" + name + "), in "
+		return "attest it again with the Sigstore instance that trust names (" + t.String() + "), in "
 	default:
 		return "that bundle is of no use; attest it again in "
 	}
@@ -296,39 +345,72 @@ type miss struct {
 	line                        int
 }
 
-func check(in Input, a Artifact, q Requirement, f Fact) *miss {
-	if m := meets(in, a, q, f); m != nil {
-		return m
+// finding is m as what requirement came to.
+func (m *miss) finding(requirement string) verdict.Finding {
+	f := deny(m.code, requirement, m.line, m.reason, m.wanted, m.hint)
+	f.Found = m.found
+	return f
+}
+
+// underAnotherTrust is the step of a fact that verified under the trusted root
+// of something else. It is no near miss: under the wanted root there is none.
+const underAnotherTrust = -2
+
+// check says who of those who may meets q with f, or why nobody does.
+func check(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+	s, m := meets(in, a, c, q, f)
+	if m != nil {
+		return s, m
 	}
-	return finished(in, q, f)
+	return s, finished(in, a, q, s, f)
 }
 
 // meets is check without the question how the run ended.
-func meets(in Input, a Artifact, q Requirement, f Fact) *miss {
-	nearest := &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names no builder of this artifact"}
-	for _, b := range a.BuiltBy {
-		m := builtBy(b, f.Signer)
+func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+	nearest := &miss{step: underAnotherTrust}
+	all := q.signers(a)
+	if len(all) == 0 {
+		nearest = &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names nobody who may sign this evidence"}
+	}
+	for _, s := range all {
+		if f.Trust != q.trust(a, s).ID() {
+			continue
+		}
+		m := s.signed(f)
 		if m == nil {
-			m = content(b, q, f)
+			m = misnamed(a, c.Subject, f)
+		}
+		if m == nil && s.Workflow != nil {
+			m = content(*s.Workflow, q, f)
+		}
+		if m == nil && s.Workflow == nil && dialect.IsProvenance(f.Statement.PredicateType) && !q.Unchecked {
+			m = &miss{step: 50, code: fault.Predicate, line: q.Line, reason: "the provenance is signed by somebody whose certificate has nothing to compare it with", found: orAbsent(f.Signer.SAN),
+				wanted: "a workflow's certificate", hint: "to accept it by its signer alone, say content: unchecked"}
 		}
 		if m == nil {
 			m = fresh(in.Now, q, f)
 		}
 		if m == nil {
-			return nil
+			return s, nil
 		}
 		if m.step > nearest.step {
 			nearest = m
 		}
 	}
-	return nearest
+	return Signer{}, nearest
+}
+
+// asked reports whether the platform is asked how the run behind f ended: it
+// knows the runs of the repositories that build a, and nobody else's.
+func (a Artifact) asked(s Signer, f Fact) bool {
+	return s.Workflow != nil && slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return f.Signer.Repository == b.Forge.Host+"/"+b.Repository })
 }
 
 // finished wants the run that made the evidence to have ended well: evidence is
 // made in the middle of a run, and a run that fails after it was broken, or
 // broken into. Without an environment nobody was asked.
-func finished(in Input, q Requirement, f Fact) *miss {
-	if in.Environment == "" {
+func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
+	if in.Environment == "" || !a.asked(s, f) && len(q.Jobs) == 0 {
 		return nil
 	}
 	r, ok := in.run(f.Signer.Run)
@@ -353,6 +435,10 @@ func fresh(now time.Time, q Requirement, f Fact) *miss {
 	if age < -Skew {
 		return &miss{step: 100, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
 			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339), hint: "look at the clock of this machine first"}
+	}
+	if q.MaxAge > 0 && f.Time.IsZero() {
+		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "nobody vouches for the time at which the evidence was signed", found: "no time", wanted: "at most " + Age(q.MaxAge),
+			hint: "sign it with a time stamp, or leave out max-age"}
 	}
 	if q.MaxAge > 0 && age > q.MaxAge {
 		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),

@@ -3,11 +3,13 @@ package policy_test
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -36,10 +38,9 @@ environments:
 `
 
 const (
-	commit    = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
-	other     = "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c"
-	buildType = "https://code.example/build/v1"
-	scanType  = "https://scan.example/result/v1"
+	commit   = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+	other    = "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c"
+	scanType = "https://scan.example/result/v1"
 )
 
 var now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -62,10 +63,9 @@ func forge(issuer string) (policy.Forge, bool) {
 	switch issuer {
 	case "https://ci.example":
 		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"}, Started: []string{"manual"},
-			Parameters: map[string][]string{buildType: {"workflow", "workflow.ref"}}}, true
+			Kind: dialect.GitHub, Releases: "https://releases.code.example"}, true
 	case "https://jobs.example":
-		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"},
-			Parameters: map[string][]string{buildType: {"source"}}}, true
+		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"}, Kind: dialect.GitLab}, true
 	}
 	return policy.Forge{}, false
 }
@@ -110,11 +110,21 @@ func reref(s *statement.Signer, ref string) {
 	renamed(s, path+"@"+ref)
 }
 
+// buildType is that of the dialect in which provenance writes.
+var buildType = dialect.Table[0].BuildType.Head
+
+// workflow is the external parameter of provenance, with members after it.
+func workflow(s statement.Signer, more string) json.RawMessage {
+	path := strings.TrimSuffix(strings.TrimPrefix(s.ConfigURI, s.Repository+"/"), "@"+s.Ref)
+	return json.RawMessage(fmt.Sprintf(`{"workflow":{"ref":%q,"repository":%q,"path":%q}%s}`, s.Ref, s.Repository, path, more))
+}
+
 // provenance is what an honest builder would state in a job of s.
 func provenance(s statement.Signer) statement.Provenance {
 	return statement.Provenance{
 		BuildDefinition: statement.BuildDefinition{
-			BuildType: buildType, ExternalParameters: json.RawMessage(`{"workflow":{"ref":"refs/heads/main"}}`),
+			BuildType: buildType, ExternalParameters: workflow(s, ""),
+			InternalParameters:   json.RawMessage(fmt.Sprintf(`{"github":{"event_name":%q,"repository_id":%q,"repository_owner_id":%q,"runner_environment":%q}}`, s.Event, s.RepositoryID, s.OwnerID, s.Runner)),
 			ResolvedDependencies: []statement.Resource{{URI: "git+" + s.Repository + "@" + s.Ref, Digest: map[string]string{"gitCommit": s.Commit}}},
 		},
 		RunDetails: statement.RunDetails{
@@ -141,7 +151,7 @@ func stated(t testing.TB, s statement.Signer, p statement.Provenance) policy.Fac
 func built(t testing.TB) policy.Fact { return stated(t, signer(), provenance(signer())) }
 
 func app() subject.Subject {
-	return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{1}}
+	return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.SHA256([32]byte{1})}
 }
 
 var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}, ID: "9001", Bypass: policy.NoBypass}

@@ -28,14 +28,8 @@ type Place struct {
 }
 
 var (
-	emailAddress = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`)
-	})
 	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
 	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
-	issuerURL   = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`)
-	})
 )
 
 // people reads everything that says who approves.
@@ -75,7 +69,7 @@ func (r *reader) group(f field) Group {
 	m := r.mapping(f.value, what, "members", "issuer", "excludes", "sources", "trust")
 	r.require(m, f.key, what, "members")
 	g := Group{Name: f.name, Line: line(f.key), Excludes: Roles, Sources: []Source{BySignature, ByWorkflow}}
-	issuer := r.exact(m.get("issuer"), "issuer", issuerURL())
+	issuer := r.exact(m.get("issuer"), "issuer", issuerURL)
 	seen := map[string]bool{}
 	for _, n := range r.list(m.get("members"), "members") {
 		x := r.member(n, "members", issuer)
@@ -134,7 +128,7 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		return x
 	}
 	if place == "email" {
-		if !emailAddress().MatchString(rest) {
+		if !emailAddress.MatchString(rest) {
 			r.complain(n, "%s %q names no e-mail address", what, s)
 		}
 		if issuer == "" && what == "members" {
@@ -154,7 +148,7 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 	x.Host = p.Host
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
-			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), near{role, p.Roles})
+			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})
 		}
 		x.Kind, x.Name = MemberRole, role
 		return x
@@ -171,7 +165,7 @@ func (r *reader) account(n *yamlnode.Node, what, s string, x Member) Member {
 	if strings.Contains(name, "/") {
 		x.Kind, shape = MemberTeam, teamName()
 	}
-	if !ok || !number().MatchString(id) {
+	if !ok || !number.MatchString(id) {
 		r.complain(n, "%s %q has no number, want NAME#NUMBER: names change hands", what, scalar(n))
 	}
 	if !shape.MatchString(name) {
@@ -206,9 +200,9 @@ func (r *reader) rules(e *Environment, m mapping) {
 		e.MaxAge = r.age(n, "approval-max-age")
 	}
 	e.Separate = r.flag(m.get("separate"), "separate")
-	e.Baseline = r.exact(m.get("baseline"), "baseline", commit())
+	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
 	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
-		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath()))
+		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath))
 	}
 	if n := m.get("protection"); n != nil {
 		e.Unguarded = r.choice(n, "protection", "platform", "approvals") == "approvals"
@@ -263,7 +257,7 @@ func (r *reader) breakGlass(n *yamlnode.Node) *BreakGlass {
 func (r *reader) count(n *yamlnode.Node) int {
 	s := r.text(n, "count")
 	c, err := strconv.Atoi(s)
-	if s != "" && (err != nil || !number().MatchString(s) || c > maxCount) {
+	if s != "" && (err != nil || !number.MatchString(s) || c > maxCount) {
 		r.complain(n, "count %q, want a number from 1 to %d", s, maxCount)
 	}
 	return c
@@ -324,7 +318,7 @@ func (r *reader) asked(groups map[string]Group, names []string, x Rule) {
 	g, ok := groups[x.Group]
 	if !ok {
 		if x.Group != "" {
-			r.complainAt(x.Line, 0, "no group is called %q%s", x.Group, near{x.Group, names})
+			r.complainAt(x.Line, 0, "no group is called %q%s", x.Group, suggestion{x.Group, names})
 		}
 		return
 	}

@@ -115,7 +115,7 @@ var unasked = []wrong{
 	{"approve-in without a number", "repository: acme/app, repository-id: 1001, workflow: build/approve.yml", "repository: acme/app, workflow: build/approve.yml"},
 	{"approve-in on a tag", branch, `workflow: build/approve.yml, refs: [refs/heads/main, "refs/tags/v*"]`},
 	{"unknown key of approve-in", branch, branch + ", event: manual"},
-	{"branch as a ref with a pattern", branch, branch + `, branch: "release/*"`},
+	{"branch as a ref with a pattern", branch, branch + `, branch: "refs/heads/release/*"`},
 	{"jobs as a text", "{max-age: 7d}", "{max-age: 7d, jobs: build}"},
 	{"empty jobs", "{max-age: 7d}", "{max-age: 7d, jobs: []}"},
 	{"an empty job", "{max-age: 7d}", `{max-age: 7d, jobs: [""]}`},

@@ -20,7 +20,8 @@ func TestHint_says_what_is_wrong_with_the_evidence_at_hand(t *testing.T) {
 	broken := policy.Rejection{Code: fault.SignatureInvalid, Reason: "the signature does not verify"}
 	foreign := policy.Rejection{Code: fault.SubjectMismatch, Reason: "the evidence is not about this"}
 	attested := foreign
-	attested.Attested, attested.Signer = &subject.Digest{9}, signer()
+	nine := subject.SHA256([32]byte{9})
+	attested.Attested, attested.Signer = &nine, signer()
 	pinned := edited(t, "trust: house", "trust: {root: roots/ours.json, sha256: "+strings.Repeat("ab", 32)+"}")
 	for name, c := range map[string]struct {
 		policy      string

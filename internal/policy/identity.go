@@ -3,10 +3,9 @@ package policy
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
-	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
@@ -19,12 +18,22 @@ type Expectation struct {
 	Pattern  *regexp.Regexp // nil: Identity is exact
 	Issuer   string
 	Key      bool
+	Unlogged bool // nothing of what the key signed is logged
+}
+
+// key is the key of e as a policy would name it, or nil.
+func (e Expectation) key() *Key {
+	if !e.Key {
+		return nil
+	}
+	return &Key{Unlogged: e.Unlogged}
 }
 
 // NewExpectation returns the expectation of a certificate. pattern is a regular
 // expression (RE2) for the whole name; it is anchored here, so that nobody can
-// forget to.
-func NewExpectation(identity, pattern, issuer string) (Expectation, error) {
+// forget to. f is the issuer's platform, if it is known: a pattern that strangers
+// there match is refused.
+func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, error) {
 	e := Expectation{Identity: identity, Issuer: issuer}
 	for name, v := range map[string]string{"certificate-oidc-issuer": issuer, "certificate identity": identity + pattern} {
 		if strings.TrimSpace(v) != v || v == "" {
@@ -46,17 +55,13 @@ func NewExpectation(identity, pattern, issuer string) (Expectation, error) {
 	if err != nil {
 		return e, usage("certificate-identity-pattern %q: %v", pattern, err)
 	}
-	if slices.ContainsFunc(nobody, re.MatchString) {
-		return e, usage("certificate-identity-pattern %q matches anybody", pattern)
+	if id := stranger(re, pattern, f); re.MatchString("") || id != "" {
+		return e, fault.New(fault.Usage, fault.Config, "spell out host and owner, with a backslash before each dot: ^https://HOST/OWNER/REPOSITORY/",
+			"certificate-identity-pattern %q matches strangers, such as %q", pattern, id)
 	}
 	e.Pattern = re
 	return e, nil
 }
-
-// nobody are names that no workflow and no person has (RFC 2606, "invalid"). A
-// pattern that matches one of them matches anybody.
-var nobody = []string{"", "nobody", "nobody@example.invalid", "https://example.invalid/nobody/nothing/none.yml@refs/heads/none",
-	"https://example.invalid/nobody/nothing//none.yml@refs/tags/none"}
 
 func usage(format string, args ...any) error {
 	return fault.New(fault.Usage, fault.Config, "", format, args...)
@@ -77,13 +82,31 @@ func (e Expectation) met(f Fact) bool {
 	if e.Key || f.Keyed {
 		return e.Key && f.Keyed
 	}
-	if f.Signer.Issuer != e.Issuer {
+	return e.Waits(f.Signer) && f.Signer.Issuer == e.Issuer
+}
+
+// Waits reports whether s has the name that is waited for, and of the kind that
+// it is: an address that reads like a workflow's is none.
+func (e Expectation) Waits(s statement.Signer) bool {
+	if kind := kindOf(s.SAN); kind != s.SANKind {
 		return false
 	}
 	if e.Pattern != nil {
-		return e.Pattern.MatchString(f.Signer.SAN)
+		return e.Pattern.MatchString(s.SAN)
 	}
-	return f.Signer.SAN == e.Identity
+	return s.SAN == e.Identity
+}
+
+// kindOf is the kind of name that a certificate has to give to such a text.
+func kindOf(name string) string {
+	switch {
+	case strings.Contains(name, "://"):
+		return "uri"
+	case strings.Contains(name, "@"):
+		return "email"
+	default:
+		return "other"
+	}
 }
 
 // EvaluateSigner judges candidates by who signed them and nothing else. Its
@@ -98,14 +121,16 @@ func EvaluateSigner(e Expectation, candidates []Candidate) verdict.Verdict {
 }
 
 func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
-	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}}
+	j := verdict.Judgement{Subject: c.Subject, Evidence: []verdict.Evidence{}, PassedOver: c.Strangers.passedOver()}
 	for _, r := range c.Rejections {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
 	var seen []string
 	for _, f := range c.Facts {
 		if e.met(f) {
-			j.Evidence = append(j.Evidence, evidence(f))
+			x := evidence(f)
+			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
+			j.Evidence = append(j.Evidence, x)
 			continue
 		}
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
@@ -129,8 +154,12 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		if r.Code == fault.SubjectMismatch {
 			reason = "the evidence is about another artifact"
 		}
-		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), "")
+		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), r.Hint)
 		f.Found = r.Reason
+		return f
+	case c.Strangers.Count > 0:
+		f := deny(fault.Identity, requirement, 0, "the evidence is signed by someone else", e.wanted(), "")
+		f.Found = c.Strangers.String()
 		return f
 	default:
 		f := deny(fault.EvidenceMissing, requirement, 0, "no evidence is about "+c.Subject.Digest.String(), e.wanted(), "")
@@ -140,22 +169,26 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 }
 
 func (e Expectation) signed(v verdict.Evidence) string {
+	out := v.Signer + " at " + v.Time
 	if e.Key {
-		return e.wanted()
+		out = e.wanted()
 	}
-	return v.Signer + " at " + v.Time
+	for _, x := range v.Accepted {
+		out += ", accepted: " + x
+	}
+	return out
 }
 
 // Contradiction returns what a provenance says that its own certificate does
 // not, or nil. A signer asks it about what it has just signed, because the one
 // who can mend it is the one who signed.
 func Contradiction(f Forge, s statement.Signer, st statement.Statement) error {
-	if st.PredicateType != statement.ProvenanceV1 {
+	if !dialect.IsProvenance(st.PredicateType) {
 		return nil
 	}
-	m := content(Builder{Forge: f}, Requirement{PredicateType: statement.ProvenanceV1}, Fact{Signer: s, Statement: st, Time: time.Time{}})
-	if m == nil {
+	_, d := dialect.Compare(st.PredicateType, st.Predicate, s, dialect.Policy{Forge: f.Kind, Any: true})
+	if d == nil {
 		return nil
 	}
-	return fault.New(fault.Refused, m.code, "", "%s: found %s, want %s", m.reason, m.found, m.wanted)
+	return fault.New(fault.Refused, d.Code, "", "%s: found %s, want %s", d.Reason, d.Found, d.Wanted)
 }

@@ -56,7 +56,7 @@ var strangers = []struct {
 	}, fault.Identity, "another workflow"},
 	{"C03_a_workflow_with_two_refs", func(s *statement.Signer) {
 		renamed(s, "https://code.example/acme/app/build/release.yml@refs/heads/x@refs/heads/main")
-	}, fault.Identity, "another workflow"},
+	}, fault.Source, "another ref of the workflow"},
 	{"C03_a_workflow_without_a_ref", func(s *statement.Signer) {
 		renamed(s, "https://code.example/acme/app/build/release.yml")
 	}, fault.Source, "another ref of the workflow"},
@@ -282,9 +282,15 @@ func TestD06_a_strangers_evidence_changes_no_answer(t *testing.T) {
 	}
 }
 
+// platform is that of "https://ci.example".
+func platform() policy.Forge {
+	f, _ := forge("https://ci.example")
+	return f
+}
+
 func expectation(t *testing.T, identity, pattern, issuer string) policy.Expectation {
 	t.Helper()
-	e, err := policy.NewExpectation(identity, pattern, issuer)
+	e, err := policy.NewExpectation(identity, pattern, issuer, platform())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +343,7 @@ func TestC01_an_alternative_cannot_leave_the_anchors(t *testing.T) {
 		wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
 	}
 	for _, pattern := range []string{`a)|(?:.*`, `a)|(?:https://evil\.example/.*`, `a\z)|(?:.*`, `(`, `\`, `a{1001}`} {
-		if _, err := policy.NewExpectation("", pattern, "https://ci.example"); fault.Of(err).Kind != fault.Usage {
+		if _, err := policy.NewExpectation("", pattern, "https://ci.example", platform()); fault.Of(err).Kind != fault.Usage {
 			t.Errorf("pattern %q: err = %v, want a usage fault", pattern, err)
 		}
 	}
@@ -348,12 +354,46 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 	for _, x := range [][3]string{
 		{"", "", issuer}, {name, "", ""}, {name, "", " "}, {" ", "", issuer}, {name + " ", "", issuer}, {name, name, issuer},
 		{"", ".*", issuer}, {"", ".+", issuer}, {"", "^.*$", issuer}, {"", "(.*)", issuer}, {"", ".*|", issuer}, {"", " ", issuer},
+		// What a stranger on the same platform can be called.
+		{"", `https://code\.example/.*`, issuer}, {"", `.*/acme/app/.*`, issuer}, {"", `.*release\.yml@refs/heads/main`, issuer}, {"", `.*@refs/heads/main`, issuer},
+		{"", `https://code\.example/acme.*`, issuer}, {"", `https://code\.example/[^/]+/app/.*`, issuer}, {"", `https://code\.example/.*/app/.github/workflows/release\.yml@refs/tags/v1`, issuer},
+		{"", `https://code\.example/ac.e/app/.*`, issuer}, {"", `.*acme.*`, issuer}, {"", `https?://.*\.example/acme/app/.*`, issuer}, {"", `https://code\.example/(acme|.*)/app/.*`, issuer},
+		{"", `.*@.*`, issuer}, {"", `.*@[a-z.]+`, issuer}, {"", `.*acme\.example`, issuer}, {"", `[a-z]+@acme\.example.*`, issuer}, {"", `.*@mail.acme.example`, issuer}, {"", `https://code\.example/.*acme/app/.*`, issuer},
 		{"", `(?s).*`, issuer}, {"", `[\s\S]*`, issuer}, {"", `\S+`, issuer}, {"", `https://x|.*`, issuer}, {"", `[^x]*`, issuer}, {"", `.{0,}`, issuer},
 	} {
-		if _, err := policy.NewExpectation(x[0], x[1], x[2]); fault.Of(err).Kind != fault.Usage {
+		if _, err := policy.NewExpectation(x[0], x[1], x[2], platform()); fault.Of(err).Kind != fault.Usage {
 			t.Errorf("identity %q, pattern %q, issuer %q: err = %v, want a usage fault", x[0], x[1], x[2], err)
 		}
 	}
+}
+
+// Who spells out the owner, or the domain, means somebody.
+func TestControl_a_pattern_that_names_its_owner_is_accepted(t *testing.T) {
+	for _, pattern := range []string{
+		`https://code\.example/acme/app/\.github/workflows/release\.yml@refs/tags/v[0-9.]+`, `https://code\.example/acme/.*`, `https://code\.example/acme/[^/]+/\.github/workflows/.*@refs/heads/main`,
+		`^https://code\.example/acme/app/` + `.*$`, `https://code.example/acme/app/.*`, `https://code\.example/(acme|widgets)/app/.*`, `[a-z.]+@acme\.example`, `(?i)https://code\.example/acme/app/.*`, `.*@acme.com`,
+	} {
+		if _, err := policy.NewExpectation("", pattern, "https://ci.example", platform()); err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
+	}
+}
+
+func TestA21_the_kind_of_a_name_counts(t *testing.T) {
+	f := built(t)
+	for _, e := range []policy.Expectation{expectation(t, signer().SAN, "", "https://ci.example"), expectation(t, "", `https://code\.example/acme/.*`, "https://ci.example")} {
+		f.Signer.SANKind = "uri"
+		wantAllowed(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+		for _, kind := range []string{"email", "other", ""} {
+			f.Signer.SANKind = kind
+			wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+		}
+	}
+	e := expectation(t, "dana@acme.example", "", "https://ci.example")
+	f.Signer.SAN, f.Signer.SANKind = "dana@acme.example", "email"
+	wantAllowed(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
+	f.Signer.SANKind = "uri"
+	wantDenied(t, policy.EvaluateSigner(e, input(nil, f).Candidates))
 }
 
 func TestA15_a_key_and_a_certificate_do_not_stand_in_for_each_other(t *testing.T) {

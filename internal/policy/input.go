@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -17,11 +18,17 @@ type Forge struct {
 	Mark   string   // what stands between a repository and a path in a workflow URI: "/" or "//"
 	Runner string   // runner class that the platform itself operates, or empty
 	Events []string // events eligible for a release when a policy names none
-	// Parameters are the external parameters that the platform's provenance may
-	// have, by build type; "name.member" names a member of one whose members are
-	// all known. An unknown one denies (SLSA v1.1, "Verifying
-	// artifacts", step 3).
-	Parameters map[string][]string
+	// Kind says which dialects the platform's builders write.
+	Kind string
+	// Folder is where workflows are kept, or empty; a path of one begins with it.
+	Folder string
+	// OwnConfig says that a run is always configured by the commit that it builds.
+	OwnConfig bool
+	// Children are events of runs that another run starts and hands variables to.
+	Children []string
+	// Releases is the name in the certificate with which the platform signs what
+	// its repositories release, or empty.
+	Releases string
 	// Started are the events that a person causes by hand; only such a run
 	// carries an approval.
 	Started []string
@@ -67,7 +74,9 @@ const (
 type Fact struct {
 	Signer        statement.Signer
 	Keyed         bool                // a key signed; Signer is empty
-	Trust         string              // key of the trust in the policy under which it verified
+	Trust         string              // Trust.ID of the trust in the policy under which it verified
+	Names         []string            // of the subject, as the statement calls it; empty where it has none
+	Log           statement.Log       // how a log vouches for it
 	Time          time.Time           // earliest verified time of signing
 	Statement     statement.Statement // the signed statement
 	StatementHash subject.Digest      // digest of the signed payload bytes
@@ -78,6 +87,7 @@ type Fact struct {
 type Rejection struct {
 	Code     fault.Code
 	Reason   string
+	Hint     string // the next step, where the reason has one of its own
 	Source   string
 	Attested *subject.Digest  // what a genuine bundle is about, under the name of this subject
 	Signer   statement.Signer // who signed that bundle
@@ -88,6 +98,30 @@ type Candidate struct {
 	Subject    subject.Subject
 	Facts      []Fact
 	Rejections []Rejection
+	Strangers  Strangers
+}
+
+// Strangers is the evidence of signers whom the policy does not name: it was
+// counted and not verified.
+type Strangers struct {
+	Count int
+	First string // whom one of its certificates names, unverified
+}
+
+// passedOver tells s in words, or nothing if there are none.
+func (s Strangers) passedOver() []string {
+	if s.Count == 0 {
+		return nil
+	}
+	return []string{s.String()}
+}
+
+// String is what a person reads.
+func (s Strangers) String() string {
+	if s.Count == 1 {
+		return "1 bundle of a signer that is not named: " + orAbsent(s.First)
+	}
+	return fmt.Sprintf("%d bundles of signers that are not named, such as %s", s.Count, orAbsent(s.First))
 }
 
 // Input is everything that Evaluate may look at. It is complete: the same input
@@ -95,13 +129,17 @@ type Candidate struct {
 type Input struct {
 	Policy      *Policy
 	Environment string
-	Protection  Protection
-	Candidates  []Candidate
-	Runs        []Run // that the evidence names
-	Changes     []Change
-	Rosters     []Roster
-	Reviews     Reviews
-	Now         time.Time
+	// For names an environment whose required evidence is judged, and nothing
+	// else of it, where Environment is empty: then the platform is not asked.
+	For        string
+	Protection Protection
+	Candidates []Candidate
+	Runs       []Run // that the evidence names
+	Changes    []Change
+	Rosters    []Roster
+	Reviews    Reviews
+	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
+	Now        time.Time
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: whoever started it is no maker for that.
 	Deciding bool

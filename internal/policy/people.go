@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Account is one account of a platform, or one e-mail identity of an issuer.
@@ -132,13 +133,28 @@ type ChangeQuery struct {
 	ID          string   // the repository's number
 	Head        string   // commit
 	Ref         string   // that the commit was built on, fully qualified
-	Branch      string   // that Head has to be on, or "" for Ref, or for the default branch if Ref is a tag
+	Branch      string   // that Head has to be on, or a pattern; or "" for Ref, or for the default branch if Ref is a tag
 	Baseline    string   // the commit to begin with where nothing is deployed, or ""
 	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
 	Refs        []string // patterns of the refs that such a run was on
 
 	Runs []string // addresses of runs whose starters are makers too
 	Self bool     // the run that asks deploys: its starters are makers too
+}
+
+// Named returns the branch that the commit has to be on, where the question
+// itself says which: by name, or because the ref is one of the pattern. ok is
+// false where the platform has to say: which branch is the default one, or which
+// branches of the pattern have the commit.
+func (q ChangeQuery) Named() (branch string, ok bool) {
+	own, isBranch := strings.CutPrefix(q.Ref, "refs/heads/")
+	switch {
+	case q.Branch == "":
+		return own, isBranch
+	case subject.Literal(q.Branch) == q.Branch:
+		return q.Branch, true
+	}
+	return own, isBranch && subject.Match(q.Branch, own)
 }
 
 // Run is the platform's word about the run, attempt or job that a certificate

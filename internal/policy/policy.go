@@ -9,6 +9,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,19 +46,40 @@ type Artifact struct {
 // Trust is the trusted root under which evidence about an artifact verifies.
 // There is no other: no default and nothing to fall back to.
 type Trust struct {
-	Name     string         // of a known instance, or empty
-	Root     string         // path of a trusted_root.json, relative to the policy file, or empty
-	SHA256   subject.Digest // pin of that file
-	Unlogged bool           // the instance has no logs; a signed time is all there is
-	Line     int
+	Name          string         // of a known instance, or empty
+	Root          string         // path of a trusted_root.json, relative to the policy file, or empty
+	SHA256        subject.Digest // pin of that file
+	Unlogged      bool           // the instance has no logs; a signed time is all there is
+	Promise       bool           // a log entry may have the log's promise in place of a proof
+	Intermediates bool           // bundles may bring the certificates between the root and the signer
+	Key           *Key           // evidence is signed with this key; nil: with a certificate
+	Line          int
 }
 
-// Key tells two trusts apart.
-func (t Trust) Key() string {
-	if t.Root == "" {
-		return t.Name
+// ID tells two trusts apart. It is the name alone where nothing is added to it.
+func (t Trust) ID() string {
+	id := t.Name
+	if t.Root != "" {
+		id = fmt.Sprintf("%s %s %t", t.Root, t.SHA256, t.Unlogged)
 	}
-	return fmt.Sprintf("%s %s %t", t.Root, t.SHA256, t.Unlogged)
+	if t.Promise {
+		id += " log: promise"
+	}
+	if t.Intermediates {
+		id += " intermediates: bundle"
+	}
+	if t.Key != nil {
+		id += fmt.Sprintf(" key %s %s %t", t.Key.File, t.Key.SHA256, t.Key.Unlogged)
+	}
+	return id
+}
+
+// String says which it is, in the words of a message.
+func (t Trust) String() string {
+	if t.Root != "" {
+		return t.Root
+	}
+	return t.Name
 }
 
 // Builder is one workflow that may have built an artifact.
@@ -70,9 +92,11 @@ type Builder struct {
 	Refs         []string
 	Events       []string
 	Runner       string
-	Signer       string // another workflow that signs, as PATH@REF on the same forge, or empty
-	SignerDigest string // its commit; required with Signer
-	Branch       string // the branch that the commit has to be on; "": that of the ref, or the default branch for a tag
+	Signer       string // another workflow that signs, as PATH@REF on the same forge, PATH@COMMIT or, of this repository, PATH; or empty
+	SignerDigest string // its commit; "" where Signer is of this repository or moves
+	SignerMoves  bool   // Signer's ref is a branch, a pattern or a tag without its commit, and that is accepted
+	Builder      string // builder.id of a provenance, where another workflow than the signer builds; or empty
+	Branch       string // the branch, or pattern of branches, that the commit has to be on; "": that of the ref, or the default branch for a tag
 	Line         int
 }
 
@@ -101,12 +125,29 @@ type Environment struct {
 
 // Requirement is one kind of evidence that has to be there.
 type Requirement struct {
-	Name          string // as in the policy file
-	PredicateType string
-	MaxAge        time.Duration // 0: any age
-	Inputs        []string      // external parameters that the builder may have been given
-	Jobs          []string      // jobs of the run that have to have succeeded; none: the whole run
-	Line          int
+	Name           string        // as in the policy file
+	PredicateTypes []string      // any of which meets it
+	MaxAge         time.Duration // 0: any age
+	Inputs         []string      // names that a person may have chosen when they started the build
+	Strict         bool          // Inputs were given: names that cannot be known deny
+	Unchecked      bool          // the content is not held against the certificate; the signer is all that counts
+	SignedBy       []Signer      // none: who builds the artifact
+	Trust          *Trust        // nil: that of the artifact
+	Jobs           []string      // jobs of the run that have to have succeeded; none: the whole run
+	Line           int
+}
+
+// wants reports whether evidence of a predicate type can meet q.
+func (q Requirement) wants(predicateType string) bool {
+	return slices.Contains(q.PredicateTypes, predicateType)
+}
+
+// title is q's name, with what it stands for.
+func (q Requirement) title() string {
+	if q.Name == "provenance" {
+		return "SLSA provenance, v1 or v0.2"
+	}
+	return q.Name
 }
 
 // Environment returns the environment called name, compared byte for byte.
@@ -119,14 +160,11 @@ func (p *Policy) Environment(name string) (Environment, bool) {
 	return Environment{}, false
 }
 
-// Artifact returns the artifact that a subject of the given name is.
+// Artifact returns the artifact whose patterns fit the name of a subject.
 func (p *Policy) Artifact(name string) (Artifact, bool) {
-	image := repository(name)
 	for _, a := range p.Artifacts {
-		for _, pattern := range a.Subject {
-			if subject.Match(pattern, name) || pattern == image {
-				return a, true
-			}
+		if a.fits(name) {
+			return a, true
 		}
 	}
 	return Artifact{}, false
@@ -149,18 +187,4 @@ func (p *Policy) names() string {
 		all = append(all, a.Subject...)
 	}
 	return strings.Join(all, " or ")
-}
-
-// repository returns the repository of an image that is named with its digest,
-// and with a tag or without: "registry/path:tag@sha256:…". Of any other name it
-// returns nothing.
-func repository(name string) string {
-	image, _, ok := strings.Cut(name, "@sha256:")
-	if !ok {
-		return ""
-	}
-	if i := strings.LastIndexByte(image, ':'); i > strings.LastIndexByte(image, '/') {
-		image = image[:i]
-	}
-	return image
 }

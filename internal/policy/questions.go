@@ -29,8 +29,8 @@ func Ask(in Input) (Questions, error) {
 		return q, nil
 	}
 	for _, c := range in.Candidates {
-		a, ok := in.Policy.Artifact(c.Subject.Name)
-		if !ok {
+		a, m := in.artifact(c)
+		if m != nil {
 			continue
 		}
 		for _, f := range c.Facts {
@@ -71,16 +71,32 @@ func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 		}
 		return
 	}
-	i := slices.IndexFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil })
-	if i < 0 || f.Trust != a.Trust.Key() || f.Keyed {
-		return
-	}
 	for _, r := range env.Requires {
-		if r.PredicateType == f.Statement.PredicateType {
+		if !r.wants(f.Statement.PredicateType) {
+			continue
+		}
+		i := slices.IndexFunc(r.signers(a), func(s Signer) bool { return f.Trust == r.trust(a, s).ID() && s.signed(f) == nil })
+		if i < 0 {
+			continue
+		}
+		s := r.signers(a)[i]
+		if a.asked(s, f) || s.Workflow != nil && len(r.Jobs) > 0 {
 			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
-			q.change(in, env, a.BuiltBy[i], f.Signer)
+		}
+		if b, ok := a.builder(f); ok {
+			q.change(in, env, b, f.Signer)
 		}
 	}
+}
+
+// builder is the one of a's builders that made the bytes f is about: whoever
+// only scanned or tested them made nothing.
+func (a Artifact) builder(f Fact) (Builder, bool) {
+	i := slices.IndexFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil })
+	if i < 0 || f.Keyed {
+		return Builder{}, false
+	}
+	return a.BuiltBy[i], true
 }
 
 func (q *Questions) run(r RunQuery) {

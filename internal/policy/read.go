@@ -1,14 +1,13 @@
 package policy
 
 import (
-	"crypto/sha256"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
@@ -25,7 +24,7 @@ type Words struct {
 // a fault of kind Usage that lists all that is wrong, with line and column.
 func Read(raw []byte, file string, w Words) (*Policy, error) {
 	r := &reader{file: fault.Cut(file), words: w}
-	p := &Policy{Digest: sha256.Sum256(raw)}
+	p := &Policy{Digest: subject.Sum(raw)}
 	if root := r.parse(raw); root != nil {
 		r.policy(p, root)
 	}
@@ -71,36 +70,74 @@ func (r *reader) artifact(f field) Artifact {
 	return a
 }
 
+// trust reads the name of a known instance, or a mapping that adds to it or
+// names a file.
 func (r *reader) trust(n *yamlnode.Node) Trust {
 	t := Trust{Line: line(n)}
 	if n.Kind != yamlnode.Map {
-		t.Name = r.text(n, "trust")
-		if t.Name != "" && !slices.Contains(r.words.Trusts, t.Name) {
-			r.complain(n, "trust %q, want %s or {root: FILE, sha256: HEX}%s", t.Name, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), near{t.Name, r.words.Trusts})
-		}
+		t.Name = r.instance(n, "trust")
 		return t
 	}
-	m := r.mapping(n, "trust", "root", "sha256", "transparency")
-	r.require(m, n, "trust", "root", "sha256")
-	t.Root = r.text(m.get("root"), "root")
-	if t.Root != "" && (strings.HasPrefix(t.Root, "/") || strings.Contains("/"+t.Root+"/", "/../")) {
-		r.complain(m.get("root"), "root %q leaves the policy's folder", t.Root)
-	}
-	if s := m.get("sha256"); s != nil {
-		pin := r.text(s, "sha256")
-		d, err := subject.ParseHex(pin)
-		if pin != "" && err != nil {
-			r.complain(s, "sha256: %v", err)
+	m := r.mapping(n, "trust", "instance", "root", "sha256", "transparency", "log", "intermediates")
+	if m.get("instance") != nil {
+		t.Name = r.instance(m.get("instance"), "instance")
+		for _, k := range []string{"root", "sha256", "transparency"} {
+			if x := m.get(k); x != nil {
+				r.complain(x, "%s belongs to a trusted root in a file, and instance names one that is known", k)
+			}
 		}
-		t.SHA256 = d
+	} else {
+		r.require(m, n, "trust", "root", "sha256")
 	}
+	t.Root = r.beside(m.get("root"), "root")
+	t.SHA256 = r.pin(m.get("sha256"))
 	if s := m.get("transparency"); s != nil {
 		t.Unlogged = r.choice(s, "transparency", "required", "none") == "none"
+	}
+	if s := m.get("log"); s != nil {
+		t.Promise = r.choice(s, "log", "proof", "promise") == "promise"
+		if t.Promise && t.Unlogged {
+			r.complain(s, "log: promise and transparency: none exclude each other: without a log nobody promises anything")
+		}
+	}
+	if s := m.get("intermediates"); s != nil {
+		t.Intermediates = r.choice(s, "intermediates", "root", "bundle") == "bundle"
 	}
 	return t
 }
 
-var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "branch"}
+// instance reads the name of a Sigstore instance that is known by name.
+func (r *reader) instance(n *yamlnode.Node, what string) string {
+	s := r.text(n, what)
+	if s != "" && !slices.Contains(r.words.Trusts, s) {
+		r.complain(n, "%s %q, want %s or {root: FILE, sha256: HEX}%s", what, s, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), suggestion{s, r.words.Trusts})
+	}
+	return s
+}
+
+// beside reads the path of a file in the policy's folder.
+func (r *reader) beside(n *yamlnode.Node, what string) string {
+	s := r.text(n, what)
+	if s != "" && (strings.HasPrefix(s, "/") || strings.Contains("/"+s+"/", "/../")) {
+		r.complain(n, "%s %q leaves the policy's folder", what, s)
+	}
+	return s
+}
+
+// pin reads the SHA-256 digest of a file.
+func (r *reader) pin(n *yamlnode.Node) subject.Digest {
+	if n == nil {
+		return subject.Digest{}
+	}
+	s := r.text(n, "sha256")
+	d, err := subject.ParseHex(s)
+	if s != "" && err != nil {
+		r.complain(n, "sha256: %v", err)
+	}
+	return d
+}
+
+var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "builder", "branch"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -109,24 +146,25 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
 	b.Forge = r.forge(m.get("issuer"))
-	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath())
-	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number())
-	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number())
-	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath())
+	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath)
+	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number)
+	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number)
+	b.Workflow = r.exact(m.get("workflow"), "workflow", filePath)
 	for _, x := range r.list(m.get("refs"), "refs") {
 		b.Refs = append(b.Refs, r.ref(x))
 	}
 	b.Events = usual(b.Forge)
-	b.Branch = r.exact(m.get("branch"), "branch", branchName())
+	b.Branch = r.branch(m.get("branch"))
+	b.Builder = r.exact(m.get("builder"), "builder", builderID)
 	if x := m.get("events"); x != nil {
 		b.Events = nil
 		for _, e := range r.list(x, "events") {
-			b.Events = append(b.Events, r.exact(e, "events", word()))
+			b.Events = append(b.Events, r.exact(e, "events", word))
 		}
 	}
 	b.Runner = b.Forge.Runner
 	if x := m.get("runner"); x != nil {
-		b.Runner = r.exact(x, "runner", word())
+		b.Runner = r.exact(x, "runner", word)
 	}
 	if b.Runner == "" && b.Forge.Issuer != "" && m.get("runner") == nil {
 		r.complain(n, "issuer %q operates no runners that a policy could mean by default; name the runner class with the key runner", b.Forge.Issuer)
@@ -135,18 +173,65 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	return b
 }
 
-// signer reads the two keys of a workflow that signs for others. Naming it
-// without its commit would trust whatever the ref points to tomorrow.
+// branch reads the name of a branch, or a pattern of names, without refs/heads/.
+func (r *reader) branch(n *yamlnode.Node) string {
+	s := r.text(n, "branch")
+	switch err := subject.ValidPattern(s); {
+	case s == "":
+	case strings.HasPrefix(s, "refs/"):
+		r.complain(n, "branch %q is a ref, want the name of the branch alone: %s", s, strings.TrimPrefix(s, "refs/heads/"))
+	case err != nil:
+		r.complain(n, "branch %q: %v", s, err)
+	}
+	return s
+}
+
+// signer reads the keys of a workflow that signs for others. What a ref points
+// to tomorrow is unknown, so a ref comes with a commit, or with a word that
+// accepts it.
 func (r *reader) signer(m mapping, b *Builder) {
-	b.Signer = r.exact(m.get("signer"), "signer", signerRef())
-	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit())
+	n := m.get("signer")
+	b.Signer = r.exact(n, "signer", signerRef)
+	b.SignerDigest = r.exact(m.get("signer-digest"), "signer-digest", commit)
+	if x := m.get("signer-moves"); x != nil {
+		b.SignerMoves = r.choice(x, "signer-moves", "accepted") != ""
+	}
+	for _, k := range []string{"signer-digest", "signer-moves"} {
+		if x := m.get(k); x != nil && n == nil {
+			r.complain(x, "%s needs signer, the workflow that it is about", k)
+		}
+	}
+	if b.Signer == "" {
+		return
+	}
+	path, ref, pinned := strings.Cut(b.Signer, "@")
+	pattern := strings.ContainsAny(ref, "*?[")
 	switch {
-	case b.Signer != "" && m.get("signer-digest") == nil:
-		r.complain(m.get("signer"), "signer needs signer-digest, the commit of that workflow")
-	case b.Signer == "" && m.get("signer") == nil && m.get("signer-digest") != nil:
-		r.complain(m.get("signer-digest"), "signer-digest needs signer, the workflow that it is the commit of")
-	case strings.Contains(b.Signer, "@refs/heads/"):
-		r.complain(m.get("signer"), "signer %q is on a branch, which moves; name a tag", b.Signer)
+	case !pinned && (b.SignerDigest != "" || b.SignerMoves):
+		r.complain(n, "signer %q has no ref, so it is the one of the commit that is built; signer-digest and signer-moves belong to a ref", b.Signer)
+	case !pinned && !strings.HasPrefix(path, b.Repository+"/") && !strings.HasPrefix(path, ".") && b.Repository != "":
+		r.complain(n, "signer %q has no ref; only a workflow of %s may be without", b.Signer, b.Repository)
+	case !pinned:
+	case commit.MatchString(ref):
+		if m.get("signer-moves") != nil || b.SignerDigest != "" && b.SignerDigest != ref {
+			r.complain(n, "signer %q names a commit, which neither moves nor has another digest", b.Signer)
+		}
+		b.SignerDigest = ref
+	case !strings.HasPrefix(ref, "refs/"):
+		r.complain(n, "signer %q: %q is neither a full commit id nor a full ref, want refs/tags/… or refs/heads/…", b.Signer, ref)
+	case pattern && !b.SignerMoves:
+		r.complain(n, "signer %q is a pattern, so what it names can change; to accept that, say signer-moves: accepted", b.Signer)
+	case pattern && b.SignerDigest != "":
+		r.complain(m.get("signer-digest"), "signer %q is a pattern and cannot have one commit", b.Signer)
+	case !b.SignerMoves && strings.HasPrefix(ref, "refs/heads/"):
+		r.complain(n, "signer %q is on a branch, which moves; name its commit as PATH@COMMIT, or accept it with signer-moves: accepted", b.Signer)
+	case b.SignerDigest == "" && !b.SignerMoves:
+		r.complain(n, "signer needs signer-digest, the commit of that workflow; or name it as PATH@COMMIT")
+	}
+	if pattern {
+		if err := subject.ValidPattern(ref); err != nil {
+			r.complain(n, "signer %q: %v", b.Signer, err)
+		}
 	}
 }
 
@@ -202,12 +287,12 @@ func (r *reader) environment(f field) Environment {
 }
 
 func (r *reader) requirement(f field) Requirement {
-	q := Requirement{Name: f.name, PredicateType: f.name, Line: line(f.key)}
-	keys := []string{"max-age", "jobs"}
+	q := Requirement{Name: f.name, PredicateTypes: []string{f.name}, Line: line(f.key)}
+	keys := []string{"max-age", "jobs", "signed-by", "trust"}
 	if f.name == "provenance" {
-		q.PredicateType, keys = statement.ProvenanceV1, []string{"max-age", "jobs", "inputs"}
+		q.PredicateTypes, keys = dialect.Provenance(), append(keys, "inputs", "content")
 	} else if !strings.Contains(f.name, "://") {
-		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, near{f.name, []string{"provenance"}})
+		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, suggestion{f.name, []string{"provenance"}})
 	}
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
@@ -217,28 +302,110 @@ func (r *reader) requirement(f field) Requirement {
 		q.MaxAge = r.age(n, "max-age")
 	}
 	if n := m.get("inputs"); n != nil {
-		for _, x := range r.list(n, "inputs") {
-			q.Inputs = append(q.Inputs, r.exact(x, "inputs", word()))
+		q.Strict = true
+		q.Inputs = r.inputs(n)
+	}
+	if n := m.get("content"); n != nil {
+		q.Unchecked = r.choice(n, "content", "checked", "unchecked") == "unchecked"
+		if q.Unchecked && q.Strict {
+			r.complain(n, "content: unchecked and inputs exclude each other: unchecked content says nothing about inputs")
 		}
 	}
-	if n := m.get("jobs"); n != nil {
-		for _, x := range r.list(n, "jobs") {
-			q.Jobs = append(q.Jobs, r.text(x, "jobs"))
-		}
+	for _, x := range r.list(m.get("jobs"), "jobs") {
+		q.Jobs = append(q.Jobs, r.text(x, "jobs"))
+	}
+	for _, x := range r.list(m.get("signed-by"), "signed-by") {
+		q.SignedBy = append(q.SignedBy, r.signedBy(x))
+	}
+	if n := m.get("trust"); n != nil {
+		t := r.trust(n)
+		q.Trust = &t
 	}
 	return q
 }
 
-// The shapes of values that are compared byte for byte. None admits a character
-// that means something in a pattern.
+// inputs reads the names that a person may choose when they start a build, or
+// the word none.
+func (r *reader) inputs(n *yamlnode.Node) []string {
+	if n.Kind != yamlnode.List {
+		r.choice(n, "inputs", "none")
+		return nil
+	}
+	var out []string
+	for _, x := range r.list(n, "inputs") {
+		out = append(out, r.exact(x, "inputs", inputName))
+	}
+	return out
+}
+
+// signedBy reads one signer of a requirement, by the key that tells its kind.
+func (r *reader) signedBy(n *yamlnode.Node) Signer {
+	s := Signer{Line: line(n)}
+	kind := r.fields(n, "signed-by")
+	if kind == nil {
+		return s // it has its complaint
+	}
+	switch {
+	case kind.get("email") != nil:
+		m := r.mapping(n, "signed-by", "email", "issuer")
+		r.require(m, n, "signed-by", "email", "issuer")
+		s.Email = &Email{Address: r.exact(m.get("email"), "email", emailAddress), Issuer: r.exact(m.get("issuer"), "issuer", issuerURL)}
+	case kind.get("key") != nil:
+		m := r.mapping(n, "signed-by", "key", "sha256", "log")
+		r.require(m, n, "signed-by", "key", "sha256")
+		s.Key = &Key{File: r.beside(m.get("key"), "key"), SHA256: r.pin(m.get("sha256"))}
+		if x := m.get("log"); x != nil {
+			s.Key.Unlogged = r.choice(x, "log", "required", "none") == "none"
+		}
+	case kind.get("releases-of") != nil:
+		m := r.mapping(n, "signed-by", "releases-of", "repository-id", "issuer", "tags")
+		r.require(m, n, "signed-by", "releases-of", "repository-id", "issuer", "tags")
+		s.Releases = &Releases{Forge: r.forge(m.get("issuer")), Repository: r.exact(m.get("releases-of"), "releases-of", repositoryPath),
+			RepositoryID: r.exact(m.get("repository-id"), "repository-id", number)}
+		if s.Releases.Forge.Issuer != "" && s.Releases.Forge.Releases == "" {
+			r.complain(m.get("issuer"), "the platform of issuer %q signs no releases", s.Releases.Forge.Issuer)
+		}
+		for _, x := range r.list(m.get("tags"), "tags") {
+			p := r.text(x, "tags")
+			if err := subject.ValidPattern(p); p != "" && err != nil {
+				r.complain(x, "tag %q: %v", p, err)
+			}
+			s.Releases.Tags = append(s.Releases.Tags, p)
+		}
+	default:
+		b := r.workflow(n, "signed-by", func(f Forge) []string { return f.Events })
+		s.Workflow = &b
+	}
+	return s
+}
+
+// A shape is what a value that is compared byte for byte looks like, with words
+// for a person. None admits a character that means something in a pattern.
+type shape struct {
+	pattern func() *regexp.Regexp
+	words   string
+}
+
+// MatchString reports whether x is of the shape.
+func (s shape) MatchString(x string) bool { return s.pattern().MatchString(x) }
+
+// String returns the words.
+func (s shape) String() string { return s.words }
+
+// shaped returns a shape whose pattern is compiled when it is first needed.
+func shaped(pattern, words string) shape {
+	return shape{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }), words}
+}
+
 var (
-	number         = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
-	word           = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_.-]*$`) })
-	repositoryPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`) })
-	filePath       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`) })
-	branchName     = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$`) })
-	signerRef      = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./-]+$`)
-	})
-	commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`) })
+	number         = shaped(`^[1-9][0-9]{0,18}$`, "a number")
+	word           = shaped(`^[A-Za-z][A-Za-z0-9_.-]*$`, "one word of letters, digits, dots, dashes and underscores")
+	repositoryPath = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`, "the path of a repository, as owner/name")
+	filePath       = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`, "the path of a file in the repository")
+	signerRef      = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./@*?!\[\]-]+)?$`, "OWNER/REPOSITORY/PATH@COMMIT or OWNER/REPOSITORY/PATH@REF")
+	builderID      = shaped(`^(https://)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./@-]+$`, "OWNER/REPOSITORY/PATH@refs/tags/TAG")
+	inputName      = shaped(`^[^\s,*]+\*?$`, "a name, or the beginning of names and *")
+	commit         = shaped(`^([0-9a-f]{40}|[0-9a-f]{64})$`, "a full commit id of 40 or 64 digits")
+	emailAddress   = shaped(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`, "an e-mail address")
+	issuerURL      = shaped(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`, "the address of an OpenID provider")
 )

@@ -90,6 +90,32 @@ var structural = []wrong{
 	{"C10 signer without a ref", "        workflow:", "        signer: acme/ci/sign.yml\n        signer-digest: " + other + "\n        workflow:"},
 	{"C10 signer with a short commit", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v1\n        signer-digest: abcdef\n        workflow:"},
 	{"C09 commit without a signer", "        workflow:", "        signer-digest: " + other + "\n        workflow:"},
+	{"C10 signer on a pattern", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v*\n        workflow:"},
+	{"C10 signer of a short ref", "        workflow:", "        signer: acme/ci/sign.yml@v1\n        signer-digest: " + other + "\n        workflow:"},
+	{"C10 signer of a short commit", "        workflow:", "        signer: acme/ci/sign.yml@abcdef\n        workflow:"},
+	{"C10 signer that moves, misspelled", "        workflow:", "        signer: acme/ci/sign.yml@refs/heads/main\n        signer-moves: yes\n        workflow:"},
+	{"C09 moving without a signer", "        workflow:", "        signer-moves: accepted\n        workflow:"},
+	{"C03 builder without a ref", "        workflow:", "        builder: acme/ci/builder.yml\n        workflow:"},
+	{"branch as a ref", "        workflow:", "        branch: refs/heads/main\n        workflow:"},
+	{"instance and root", "trust: house", "trust: {instance: house, root: r.json, sha256: " + hex + "}"},
+	{"log of another word", "trust: house", "trust: {instance: house, log: none}"},
+	{"promise of no log", "trust: house", "trust: {root: r.json, sha256: " + hex + ", transparency: none, log: promise}"},
+	{"intermediates of another word", "trust: house", "trust: {instance: house, intermediates: yes}"},
+	{"content of another word", "{max-age: 7d}", "{content: ignored}"},
+	{"content unchecked with inputs", "{max-age: 7d}", "{content: unchecked, inputs: [x]}"},
+	{"inputs of another word", "{max-age: 7d}", "{inputs: all}"},
+	{"D12 an input that is anything", "{max-age: 7d}", `{inputs: ["*"]}`},
+	{"content of another predicate", "provenance: {max-age: 7d}", scanType + ": {content: unchecked}"},
+	{"signed-by nobody", "{max-age: 7d}", "{signed-by: []}"},
+	{"signed-by null", "{max-age: 7d}", "{signed-by: [null]}"},
+	{"signed-by a text", "{max-age: 7d}", "{signed-by: [dana@acme.example]}"},
+	{"I07 an e-mail without its issuer", "{max-age: 7d}", "{signed-by: [{email: dana@acme.example}]}"},
+	{"I07 an e-mail that is a pattern", "{max-age: 7d}", `{signed-by: [{email: "*@acme.example", issuer: https://accounts.example x}]}`},
+	{"a key without its digest", "{max-age: 7d}", "{signed-by: [{key: scan.pub}]}"},
+	{"a key that climbs", "{max-age: 7d}", "{signed-by: [{key: ../scan.pub, sha256: " + hex + "}]}"},
+	{"releases without a number", "{max-age: 7d}", "{signed-by: [{releases-of: acme/app, issuer: https://ci.example, tags: [v*]}]}"},
+	{"releases of any tag", "{max-age: 7d}", "{signed-by: [{releases-of: acme/app, repository-id: 1001, issuer: https://ci.example, tags: []}]}"},
+	{"a signer of two kinds", "{max-age: 7d}", "{signed-by: [{email: dana@acme.example, issuer: https://accounts.example, key: scan.pub, sha256: " + hex + "}]}"},
 	{"age without a unit", "{max-age: 7d}", "{max-age: 7}"},
 	{"age of nothing", "{max-age: 7d}", "{max-age: 0d}"},
 	{"age below nothing", "{max-age: 7d}", "{max-age: -7d}"},
@@ -107,6 +133,10 @@ var structural = []wrong{
 // unseen are wrong in a way that a schema cannot see.
 var unseen = []wrong{
 	{"an issuer that nobody knows", "https://ci.example", "https://evil.example"},
+	{"C09 a signer of another repository without a ref", "        workflow:", "        signer: acme/ci/sign.yml\n        workflow:"},
+	{"C10 a signer by commit with another digest", "        workflow:", "        signer: acme/ci/sign.yml@" + other + "\n        signer-digest: " + commit + "\n        workflow:"},
+	{"C10 a signer by commit that moves", "        workflow:", "        signer: acme/ci/sign.yml@" + other + "\n        signer-moves: accepted\n        workflow:"},
+	{"releases of a platform that signs none", "{max-age: 7d}", "{signed-by: [{releases-of: a/b, repository-id: 1, issuer: https://jobs.example, tags: [v*]}]}"},
 	{"C15 an issuer with a slash", "issuer: https://ci.example", "issuer: https://ci.example/"},
 	{"a trust that nobody knows", "trust: house", "trust: hause"},
 	{"C14 no runner where none is usual", builtBy, "    built-by: [{issuer: https://jobs.example, repository: a/b, repository-id: 1, workflow: ci.yml, refs: [refs/heads/main]}]\n"},
@@ -139,6 +169,16 @@ var unseen = []wrong{
 	{"a subject that climbs", `"dist/*"`, `"../dist/*"`},
 	{"a ref with a class", refs, `["refs/heads/[a-"]`},
 }
+
+const signersPolicy = `provenance: {max-age: 7d}
+      ` + scanType + `:
+        max-age: 24h
+        trust: {instance: annex, log: promise}
+        signed-by:
+          - {issuer: https://ci.example, repository: acme/scans, repository-id: 7, workflow: scan.yml, refs: [refs/heads/main], signer: acme/ci/scan.yml@` + other + `}
+          - {email: dana@acme.example, issuer: https://accounts.example}
+          - {key: keys/scan.pub, sha256: ` + hex + `, log: none}
+          - {releases-of: acme/app, repository-id: 1001, issuer: https://ci.example, tags: ["v*"]}`
 
 const (
 	hex     = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -257,6 +297,24 @@ var accepted = []wrong{
 	{"ids as text", "repository-id: 1001", `repository-id: "1001"`},
 	{"events and runner", "        workflow:", "        events: [push, schedule]\n        runner: self-hosted\n        workflow:"},
 	{"a signer with its commit", "workflow: build/release.yml", reusablePolicy},
+	{"a signer by commit", "        workflow:", "        signer: acme/ci/sign.yml@" + other + "\n        workflow:"},
+	{"a signer by commit, said twice", "        workflow:", "        signer: acme/ci/sign.yml@" + other + "\n        signer-digest: " + other + "\n        workflow:"},
+	{"a signer by a tag that may move", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v1\n        signer-moves: accepted\n        workflow:"},
+	{"a signer by a pattern of tags", "        workflow:", "        signer: acme/ci/sign.yml@refs/tags/v1.*\n        signer-moves: accepted\n        workflow:"},
+	{"a signer on a branch", "        workflow:", "        signer: acme/ci/sign.yml@refs/heads/main\n        signer-moves: accepted\n        workflow:"},
+	{"a signer on a branch with its commit", "        workflow:", "        signer: acme/ci/sign.yml@refs/heads/main\n        signer-moves: accepted\n        signer-digest: " + other + "\n        workflow:"},
+	{"a signer of the same repository", "        workflow:", "        signer: acme/app/build/sign.yml\n        workflow:"},
+	{"a signer of the same repository, by its path alone", "        workflow:", "        signer: ./build/sign.yml\n        workflow:"},
+	{"a delegated builder", "        workflow:", "        builder: acme/ci/builder_maven.yml@refs/tags/v2.1.0\n        workflow:"},
+	{"a delegated builder by its address", "        workflow:", "        builder: https://code.example/acme/ci/builder_maven.yml@refs/tags/v2.1.0\n        workflow:"},
+	{"a pattern of branches", "        workflow:", "        branch: release-*\n        workflow:"},
+	{"a known instance with promises", "trust: house", "trust: {instance: house, log: promise}"},
+	{"a private authority whose bundles carry intermediates", "trust: house", "trust: {root: root.json, sha256: " + hex + ", intermediates: bundle, log: proof}"},
+	{"inputs that may be chosen", "{max-age: 7d}", `{inputs: [debug, "args.label:*"]}`},
+	{"no inputs at all", "{max-age: 7d}", "{inputs: none}"},
+	{"content unchecked", "{max-age: 7d}", "{content: unchecked}"},
+	{"signers of every kind", "provenance: {max-age: 7d}", signersPolicy},
+	{"a trust of its own", "provenance: {max-age: 7d}", "provenance: {trust: annex}"},
 	{"a pinned root", "trust: house", "trust: {root: trust/root.json, sha256: " + hex + "}"},
 	{"a pinned root without logs", "trust: house", "trust: {root: root.json, sha256: " + hex + ", transparency: none}"},
 	{"mode enforce", "    requires:", "    mode: enforce\n    requires:"},
@@ -290,7 +348,7 @@ func sound(t *testing.T, p *policy.Policy) {
 		}
 		for _, b := range a.BuiltBy {
 			if b.Forge.Issuer == "" || b.Forge.Host == "" || b.Repository == "" || b.RepositoryID == "" || b.Workflow == "" || b.Runner == "" ||
-				len(b.Refs) == 0 || len(b.Events) == 0 || (b.Signer == "") != (b.SignerDigest == "") {
+				len(b.Refs) == 0 || len(b.Events) == 0 || b.Signer == "" && (b.SignerDigest != "" || b.SignerMoves) {
 				t.Fatalf("builder = %+v, want every field that says who", b)
 			}
 			for _, ref := range b.Refs {
@@ -306,7 +364,7 @@ func sound(t *testing.T, p *policy.Policy) {
 		}
 		asksPeople(t, p, e)
 		for _, q := range e.Requires {
-			if !strings.Contains(q.PredicateType, "://") || q.MaxAge < 0 {
+			if len(q.PredicateTypes) == 0 || !strings.Contains(q.PredicateTypes[0], "://") || q.MaxAge < 0 {
 				t.Fatalf("requirement = %+v, want the URI of a predicate type", q)
 			}
 		}

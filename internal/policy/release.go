@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -42,12 +41,12 @@ func Seen(in Input) []statement.DigestSet {
 	var all []subject.Digest
 	env, _ := in.Policy.Environment(in.Environment)
 	for _, c := range in.Candidates {
-		a, _ := in.Policy.Artifact(c.Subject.Name)
+		a, _ := in.artifact(c)
 		for _, f := range meeting(in, env, a, c, meets) {
 			all = append(all, f.StatementHash)
 		}
 	}
-	slices.SortFunc(all, func(a, b subject.Digest) int { return bytes.Compare(a[:], b[:]) })
+	slices.SortFunc(all, func(a, b subject.Digest) int { return a.Compare(b) })
 	var out []statement.DigestSet
 	for _, d := range slices.Compact(all) {
 		out = append(out, statement.DigestSet{SHA256: d.Hex()})
@@ -98,7 +97,7 @@ type Standing struct {
 // approve a subject. It is what the gate will say of his approval.
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.Policy.Artifact(c.Subject.Name)
+	artifact, _ := in.artifact(c)
 	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	rules := env.Approvals
 	if env.BreakGlass != nil {
@@ -121,7 +120,7 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 // veto and no more is not among them: nobody waits for its yes.
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.Policy.Artifact(c.Subject.Name)
+	artifact, _ := in.artifact(c)
 	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	out := map[string][]string{}
 	for _, r := range env.Approvals {

@@ -31,7 +31,7 @@ func TestE14_a_release_is_found_by_its_digest_and_only_its_builders(t *testing.T
 		policy string
 		code   fault.Code
 	}{
-		"another digest":           {[]policy.Fact{set}, subject.Digest{1}, second, fault.EvidenceMissing},
+		"another digest":           {[]policy.Fact{set}, subject.SHA256([32]byte{1}), second, fault.EvidenceMissing},
 		"nothing":                  {nil, d, second, fault.EvidenceMissing},
 		"a stranger's":             {[]policy.Fact{foreign}, d, second, fault.Identity},
 		"under another root":       {[]policy.Fact{annex}, d, second, fault.Identity},

@@ -1,7 +1,6 @@
 package policy_test
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,7 +113,7 @@ func replaced(t testing.TB, text, old, new string) string {
 
 // hashed gives a fact a digest of its own.
 func hashed(f policy.Fact) policy.Fact {
-	f.StatementHash = sha256.Sum256(fmt.Appendf(nil, "%s %s %s %v", f.Statement.Predicate, f.Signer.Run, f.Time, f.Statement.Subject))
+	f.StatementHash = subject.Sum(fmt.Appendf(nil, "%s %s %s %v", f.Statement.Predicate, f.Signer.Run, f.Time, f.Statement.Subject))
 	return f
 }
 

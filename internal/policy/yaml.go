@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -148,21 +147,21 @@ func (r *reader) mapping(n *yamlnode.Node, what string, keys ...string) mapping 
 	m := r.fields(n, what)
 	for _, f := range m {
 		if !slices.Contains(keys, f.name) {
-			r.complain(f.key, "unknown key %q of %s%s", f.name, what, near{f.name, keys})
+			r.complain(f.key, "unknown key %q of %s%s", f.name, what, suggestion{f.name, keys})
 		}
 	}
 	return m
 }
 
-// near is DidYouMean for a complaint that may not be told: it is worked out
+// suggestion is DidYouMean for a complaint that may not be told: it is worked out
 // when it is written.
-type near struct {
+type suggestion struct {
 	s  string
 	of []string
 }
 
 // String returns the nearest of the words, as a question.
-func (n near) String() string { return DidYouMean(n.s, n.of) }
+func (n suggestion) String() string { return DidYouMean(n.s, n.of) }
 
 // require wants keys in m. What is no mapping at all has its complaint.
 func (r *reader) require(m mapping, at *yamlnode.Node, what string, keys ...string) {
@@ -223,10 +222,10 @@ func (r *reader) text(n *yamlnode.Node, what string) string {
 
 // exact returns a text of the given shape; what is compared byte for byte may
 // not look like a pattern.
-func (r *reader) exact(n *yamlnode.Node, what string, shape *regexp.Regexp) string {
+func (r *reader) exact(n *yamlnode.Node, what string, of shape) string {
 	s := r.text(n, what)
-	if s != "" && !shape.MatchString(s) {
-		r.complain(n, "%s %q is not an exact value of the form %s", what, s, shape)
+	if s != "" && !of.MatchString(s) {
+		r.complain(n, "%s %q, want %s", what, s, of)
 		return ""
 	}
 	return s
@@ -235,7 +234,7 @@ func (r *reader) exact(n *yamlnode.Node, what string, shape *regexp.Regexp) stri
 func (r *reader) choice(n *yamlnode.Node, what string, of ...string) string {
 	s := r.text(n, what)
 	if s != "" && !slices.Contains(of, s) {
-		r.complain(n, "%s %q, want %s%s", what, s, strings.Join(of, " or "), near{s, of})
+		r.complain(n, "%s %q, want %s%s", what, s, strings.Join(of, " or "), suggestion{s, of})
 	}
 	return s
 }

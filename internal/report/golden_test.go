@@ -25,20 +25,20 @@ const (
 )
 
 var (
-	artifact = subject.Subject{Name: "dist/app.tar.gz", Digest: subject.Digest{0x8d, 0x3c, 31: 0x41}}
-	picture  = subject.Subject{Name: "registry.example/acme/app:v1@sha256:0700000000000000000000000000000000000000000000000000000000000009", Digest: subject.Digest{7, 31: 9}}
+	artifact = subject.Subject{Name: "dist/app.tar.gz", Digest: subject.SHA256([32]byte{0x8d, 0x3c, 31: 0x41})}
+	picture  = subject.Subject{Name: "registry.example/acme/app:v1@sha256:0700000000000000000000000000000000000000000000000000000000000009", Digest: subject.SHA256([32]byte{7, 31: 9})}
 	guarded  = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "environment", Reason: "1 approval of 2 reviewers, not of who started the run", Line: 14}
 	met      = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "provenance", Line: 16,
 		Reason: "code.example/acme/app/build/release.yml@refs/tags/v1.4.0, commit 9f2c1e7b5a4d, signed 2 h ago, run code.example/acme/app/runs/912/attempts/1"}
 	scanned = verdict.Finding{Code: fault.OK, Outcome: verdict.Allow, Requirement: "https://scan.example/result/v1", Line: 17,
 		Reason: "code.example/acme/app/build/release.yml@refs/tags/v1.4.0, commit 9f2c1e7b5a4d, signed 3 h ago, run code.example/acme/app/runs/912/attempts/1"}
 	evidence = verdict.Evidence{PredicateType: "https://slsa.dev/provenance/v1", Signer: signer, Run: "https://code.example/acme/app/runs/912/attempts/1",
-		Commit: commit, Time: "2026-11-22T10:00:00Z", Statement: subject.Digest{5}.String(), Source: "store"}
+		Commit: commit, Time: "2026-11-22T10:00:00Z", Statement: subject.SHA256([32]byte{5}).String(), Source: "store"}
 	stranger = verdict.Finding{Code: fault.Identity, Requirement: "provenance", Line: 7, Reason: "the evidence names another workflow",
 		Found: "https://code.example/acme/app/build/ci.yml@refs/heads/x", Wanted: "acme/app build/release.yml@refs/heads/main or refs/tags/v*",
 		Hint: "build it with acme/app build/release.yml@refs/heads/main or refs/tags/v*"}
 	tampered = verdict.Finding{Code: fault.SubjectMismatch, Requirement: "provenance", Line: 16, Reason: "this is not the artifact that was attested under its name",
-		Found: artifact.Digest.String(), Wanted: subject.Digest{9}.String(), Hint: "deploy the artifact that was built, or attest this one in the workflow that builds it"}
+		Found: artifact.Digest.String(), Wanted: subject.SHA256([32]byte{9}).String(), Hint: "deploy the artifact that was built, or attest this one in the workflow that builds it"}
 	open = verdict.Finding{Code: fault.EnvUnprotected, Requirement: "environment", Line: 14, Reason: `environment "production" is not protected`,
 		Found: "no rule that keeps anybody out, only: a wait of 5 minutes, which keeps nobody out", Wanted: "someone other than the pipeline decides who enters",
 		Hint: "protect it: Settings > Environments > production > Required reviewers (https://code.example/acme/app/settings/environments)"}
@@ -62,8 +62,8 @@ func judged(s subject.Subject, findings ...verdict.Finding) verdict.Judgement {
 func into(env verdict.Finding, all ...verdict.Judgement) report.Record {
 	r := report.NewRecord("sallyport 1.0.0", verdict.Verdict{Environment: "production", Findings: []verdict.Finding{env}, Judgements: all})
 	r.Stamp(now)
-	r.Policy = &report.Policy{File: ".sallyport/policy.yaml", Digest: subject.Digest{0x77, 0xab}}
-	r.TrustedRoots = append(r.TrustedRoots, report.TrustedRoot{Name: "public-good", Digest: subject.Digest{1}, Snapshot: "2026-11-01"})
+	r.Policy = &report.Policy{File: ".sallyport/policy.yaml", Digest: subject.SHA256([32]byte{0x77, 0xab})}
+	r.TrustedRoots = append(r.TrustedRoots, report.TrustedRoot{Name: "public-good", Digest: subject.SHA256([32]byte{1}), Snapshot: "2026-11-01"})
 	return r
 }
 
@@ -79,7 +79,7 @@ func pages() map[string]report.Record {
 		"identity":    into(guarded, judged(artifact, stranger)),
 		"tampered":    into(guarded, judged(artifact, tampered)),
 		"unprotected": into(open, judged(artifact, met)),
-		"multi":       into(guarded, judged(artifact, met), judged(subject.Subject{Name: "dist/extra", Digest: subject.Digest{3}}, met), junk),
+		"multi":       into(guarded, judged(artifact, met), judged(subject.Subject{Name: "dist/extra", Digest: subject.SHA256([32]byte{3})}, met), junk),
 		"approved":    into(guarded, judged(artifact, met, agreed, safe)),
 		"waiting":     into(guarded, judged(artifact, met, pending)),
 		"rejected":    into(guarded, judged(artifact, met, objected)),
@@ -87,7 +87,7 @@ func pages() map[string]report.Record {
 		"break-glass": into(guarded, judged(artifact, met, broken)),
 		"release":     into(guarded, release(3, met, pending, safe)...),
 		"crowded":     into(guarded, judged(artifact, met, crowded)),
-		"hostile":     into(guarded, judged(subject.Subject{Name: "dist/\x1b[2J::error::`|<b>", Digest: subject.Digest{4}}, hostile)),
+		"hostile":     into(guarded, judged(subject.Subject{Name: "dist/\x1b[2J::error::`|<b>", Digest: subject.SHA256([32]byte{4})}, hostile)),
 	}
 }
 

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"strings"
 	"testing"
@@ -21,7 +20,7 @@ func many(n int) Record {
 		}
 		name := fmt.Sprintf("f%03d", i)
 		v.Judgements = append(v.Judgements, verdict.Judgement{
-			Subject: subject.Subject{Name: name, Digest: sha256.Sum256([]byte(name))}, Findings: []verdict.Finding{f},
+			Subject: subject.Subject{Name: name, Digest: subject.Sum([]byte(name))}, Findings: []verdict.Finding{f},
 		})
 	}
 	return NewRecord("test", v)

@@ -30,6 +30,14 @@ func Markdown(w io.Writer, r Record) error {
 		p.line("| %s | %s | %s |", Code(called(j.Subject)), Code(shortDigest(j)), answer(r, j))
 	}
 	p.reasons(r)
+	for i, x := range lacking(r) {
+		if i == 0 {
+			p.line("")
+			p.line("Passed over:")
+			p.line("")
+		}
+		p.line("- %s", Code(x))
+	}
 	p.evidence(r)
 	p.line("")
 	p.line("%s", under(r))
@@ -195,7 +203,7 @@ func (p *printer) evidence(r Record) {
 	var rows []string
 	for _, j := range r.Judgements {
 		for _, e := range j.Evidence {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer), Code(e.Time)))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer)+accepted(e), Code(e.Time)))
 		}
 	}
 	if len(rows) == 0 {
@@ -215,6 +223,15 @@ func (p *printer) evidence(r Record) {
 	}
 	p.line("")
 	p.line("</details>")
+}
+
+// accepted is what the evidence may lack, for a reader who takes it for whole.
+func accepted(e verdict.Evidence) string {
+	out := ""
+	for _, x := range e.Accepted {
+		out += "; accepted: " + Code(x)
+	}
+	return out
 }
 
 func under(r Record) string {

@@ -29,7 +29,7 @@ var (
 		Reason: "1 of 1: frank; none of them made the change", People: []verdict.Person{person("frank", "16", "approve", 50*time.Hour, "the platform's, on run 912")}}
 	pending = verdict.Finding{Code: fault.ApprovalMissing, Outcome: verdict.Wait, Requirement: "approvals release", Line: 21, Pending: true,
 		Reason: "1 of 2 approvals of group release", People: []verdict.Person{alice, bob}, Eligible: []string{"carol", "dana"},
-		Hint: "ask carol or dana to run: sallyport approve --release " + subject.Digest{0xde, 31: 0xed}.String()}
+		Hint: "ask carol or dana to run: sallyport approve --release " + subject.SHA256([32]byte{0xde, 31: 0xed}).String()}
 	objected = verdict.Finding{Code: fault.ApprovalRejected, Outcome: verdict.Deny, Requirement: "approvals release", Line: 21,
 		Reason: "erin has rejected it", Found: "it does not start on arm64", Hint: "settle it with erin; a rejection stands until it expires",
 		People: []verdict.Person{alice, erin}, Eligible: []string{"carol", "dana"}}
@@ -60,7 +60,7 @@ func says(x verdict.Person, comment string) verdict.Person {
 func release(n int, findings ...verdict.Finding) []verdict.Judgement {
 	var out []verdict.Judgement
 	for i := range n {
-		out = append(out, judged(subject.Subject{Name: fmt.Sprintf("dist/part-%02d", i+1), Digest: subject.Digest{0x10, byte(i)}}, findings...))
+		out = append(out, judged(subject.Subject{Name: fmt.Sprintf("dist/part-%02d", i+1), Digest: subject.SHA256([32]byte{0x10, byte(i)})}, findings...))
 	}
 	return out
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -104,10 +105,44 @@ func Text(w io.Writer, r Record, c Palette) error {
 	for _, x := range all {
 		p.common(r, x, c)
 	}
+	p.passedOver(r)
 	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
 		p.total(r, c)
 	}
 	return p.err
+}
+
+// maxPassedOver is how many of the things that were passed over are told.
+const maxPassedOver = 5
+
+// passedOver tells what lay where evidence was looked for, where some evidence
+// was not found: it may be the evidence, in a form that nobody reads.
+func (p *printer) passedOver(r Record) {
+	for i, x := range lacking(r) {
+		label := "          "
+		if i == 0 {
+			label = "passed over: "
+		}
+		p.hanging(label, "            ", Plain(x))
+	}
+}
+
+// lacking is what is told of things that were passed over.
+func lacking(r Record) []string {
+	if !r.lacks() || len(r.PassedOver) == 0 {
+		return nil
+	}
+	if n := len(r.PassedOver); n > maxPassedOver {
+		return append(slices.Clone(r.PassedOver[:maxPassedOver]), fmt.Sprintf("and %d more, which are in the verdict file", n-maxPassedOver))
+	}
+	return r.PassedOver
+}
+
+// lacks reports whether evidence was missing.
+func (r Record) lacks() bool {
+	return slices.ContainsFunc(r.Judgements, func(j verdict.Judgement) bool {
+		return slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Code == fault.EvidenceMissing })
+	})
 }
 
 // maxListed is how many artifacts are listed whatever their outcome. Beyond

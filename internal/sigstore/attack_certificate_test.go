@@ -106,7 +106,7 @@ func TestA13_no_fallback_to_another_root(t *testing.T) {
 	for _, raw := range []string{"", "{}", "null", "[]", `{"mediaType":"x"}`, string(publicGoodRoot[:len(publicGoodRoot)/2])} {
 		refusesRoot(t, []byte(raw))
 	}
-	if v, err := NewKeyVerifier(nil, keyFile(newECKey().Public())); v != nil || fault.Of(err).Code != fault.TrustRoot {
+	if v, err := NewKeyVerifier(nil, keyFile(newECKey().Public()), Requirements{Logs: 1}); v != nil || fault.Of(err).Code != fault.TrustRoot {
 		t.Errorf("key verifier without a trusted root = %v, %v; want none", v, err)
 	}
 }
@@ -204,7 +204,7 @@ func TestA15_key_signed_where_identity_is_required(t *testing.T) {
 	f := newForge()
 	keyless := verifier(t, f.trust(), Transparent)
 	key := newECKey()
-	withKey := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), keyFile(key.Public())))
+	withKey := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), keyFile(key.Public()), Requirements{Logs: 1}))
 	certified, keyed := f.control().make(), f.keyed(key)
 
 	accepts(t, keyless, certified.json())
@@ -229,7 +229,7 @@ func TestA15_key_signed_where_identity_is_required(t *testing.T) {
 			"empty": "", "no PEM": "key", "certificate": strings.ReplaceAll(good, "PUBLIC KEY", "CERTIFICATE"),
 			"two keys": good + good, "no key": "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----\n",
 		} {
-			if v, err := NewKeyVerifier(trusted, []byte(file)); v != nil || fault.Of(err).Kind != fault.Usage {
+			if v, err := NewKeyVerifier(trusted, []byte(file), Requirements{Logs: 1}); v != nil || fault.Of(err).Kind != fault.Usage {
 				t.Errorf("%s: verifier %v, error %v; want a usage fault", name, v, err)
 			}
 		}
@@ -386,7 +386,7 @@ func TestF14_weak_or_oversized_key(t *testing.T) {
 		raw := certify(pub)
 		t.Run(name, func(t *testing.T) {
 			cheaply(t, func() { refuses(t, v, raw, fault.Limit) })
-			if _, err := NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), keyFile(pub)); fault.Of(err).Code != fault.Limit {
+			if _, err := NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), keyFile(pub), Requirements{Logs: 1}); fault.Of(err).Code != fault.Limit {
 				t.Errorf("key verifier: %v, want it refused with %s", err, fault.Limit)
 			}
 		})

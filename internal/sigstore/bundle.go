@@ -1,10 +1,8 @@
 package sigstore
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"crypto/sha256"
 	"crypto/x509"
 	"slices"
 
@@ -130,50 +128,25 @@ func (b Bundle) ContentDigest() subject.Digest {
 		return subject.Digest{}
 	}
 	if p := b.Payload(); p != nil {
-		return sha256.Sum256(p)
+		return subject.Sum(p)
 	}
-	return sha256.Sum256(b.entity.signature.Signature())
+	return subject.Sum(b.entity.signature.Signature())
 }
 
-// Claims reports whether the unverified statement names d. It serves to find
-// bundles worth verifying, never to believe them.
-func (b Bundle) Claims(d subject.Digest) bool {
+// Claims returns what the bundle says it is about, unverified. It serves to
+// find bundles worth verifying and to explain a refusal, never to believe them.
+func (b Bundle) Claims() []statement.Descriptor {
 	if b.entity == nil {
-		return false
+		return nil
 	}
-	if b.entity.envelope == nil {
-		m := b.entity.signature.MessageSignatureContent()
-		return m != nil && bytes.Equal(m.Digest(), d[:])
+	if b.entity.envelope != nil {
+		return b.entity.envelope.statement.Subject
 	}
-	return b.entity.envelope.names(d)
-}
-
-// AttestedAs returns the digest under which the unverified statement names
-// name. It serves to explain a refusal, nothing else.
-func (b Bundle) AttestedAs(name string) (subject.Digest, bool) {
-	if b.entity == nil || b.entity.envelope == nil {
-		return subject.Digest{}, false
+	d, err := signedDigest(b.entity.signature.MessageSignatureContent())
+	if err != nil {
+		return nil
 	}
-	for _, s := range b.entity.envelope.statement.Subject {
-		if s.Name == name {
-			d, err := subject.ParseHex(s.Digest["sha256"])
-			return d, err == nil
-		}
-	}
-	return subject.Digest{}, false
-}
-
-// NamesOtherDigest reports whether the bundle is about something by a digest
-// other than SHA-256, so that only reading the artifact tells whether it is.
-func (b Bundle) NamesOtherDigest() bool {
-	if b.entity == nil {
-		return false
-	}
-	if b.entity.envelope == nil {
-		m := b.entity.signature.MessageSignatureContent()
-		return m != nil && len(m.Digest()) != sha256.Size
-	}
-	return slices.ContainsFunc(b.entity.envelope.statement.Subject, onlyLonger)
+	return []statement.Descriptor{{Digest: map[string]string{d.Algorithm().String(): d.Hex()}}}
 }
 
 // entity is a bundle in the form that sigstore-go verifies, with every part
@@ -223,6 +196,12 @@ func dropNameExtension(leaf *x509.Certificate) {
 	}
 }
 
+// onlyPromised reports whether an entry of the bundle has the log's promise and
+// no proof that the log kept it.
+func (e *entity) onlyPromised() bool {
+	return slices.ContainsFunc(e.entries, func(t *tlog.Entry) bool { return !t.HasInclusionProof() })
+}
+
 func checkLeafSize(pb *protobundle.Bundle) error {
 	certs := pb.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
 	if c := pb.GetVerificationMaterial().GetCertificate(); c != nil {
@@ -260,7 +239,6 @@ type envelope struct {
 	sig       []byte
 	payload   []byte
 	statement statement.Statement
-	digests   map[subject.Digest]struct{}
 }
 
 func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
@@ -275,17 +253,8 @@ func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	if e.statement, err = statement.Parse(payload); err != nil {
 		return nil, &Rejection{Code: fault.Of(err).Code, Err: err}
 	}
-	e.digests = make(map[subject.Digest]struct{}, len(e.statement.Subject))
-	for _, s := range e.statement.Subject {
-		if d, err := subject.ParseHex(s.Digest["sha256"]); err == nil {
-			e.digests[d] = struct{}{}
-		}
-	}
 	return e, nil
 }
-
-// names reports whether one of the subjects has the digest.
-func (e *envelope) names(d subject.Digest) bool { _, ok := e.digests[d]; return ok }
 
 func (e *envelope) Signature() []byte                                       { return e.sig }
 func (e *envelope) EnvelopeContent() verify.EnvelopeContent                 { return e }

@@ -74,7 +74,7 @@ func expiredKey(t *testing.T, f *forge) error {
 	t.Helper()
 	key := newECKey()
 	raw := keyFile(key.Public())
-	v := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), raw))
+	v := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), raw, Requirements{Logs: 1}))
 	check := must(signature.LoadDefaultVerifier(key.Public()))
 	v.material = expired{v.material, check}
 	b := f.keyed(key)
@@ -110,7 +110,7 @@ func TestVerifier_is_safe_for_concurrent_use(t *testing.T) {
 	errs := make(chan error)
 	for range 8 {
 		go func() {
-			_, err := v.Verify(b, Artifact{Digest: digestOf(artifact)})
+			_, err := v.verifyFor(b, Artifact{Digest: digestOf(artifact)})
 			errs <- err
 		}()
 	}

@@ -2,6 +2,7 @@ package sigstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,46 +10,41 @@ import (
 	"time"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
 )
 
-// Time limits of one TUF file and of one request to a signing service.
-const (
-	fetchTimeout = 10 * time.Second
-	signTimeout  = 30 * time.Second
-	signBudget   = 120 * time.Second
-)
+// tufBudget is the time of one update: a root may have been renewed often, and
+// each renewal is a file of its own.
+const tufBudget = 2 * time.Minute
 
 // fetcher downloads TUF files within a time and a size. What they hold is
-// signed; from where they may come, Profile.fetch says.
+// signed; from where they may come, Profile.update says.
 type fetcher struct {
-	ctx    context.Context // go-tuf's interface has no parameter for it
-	client *http.Client
-}
-
-func newFetcher(ctx context.Context) *fetcher {
-	return &fetcher{ctx: ctx, client: &http.Client{Timeout: fetchTimeout}}
+	ctx context.Context // go-tuf's interface has no parameter for it
 }
 
 // DownloadFile implements the interface of go-tuf.
-func (f *fetcher) DownloadFile(address string, maxLength int64, _ time.Duration) ([]byte, error) {
+func (f fetcher) DownloadFile(address string, maxLength int64, _ time.Duration) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
 	req, err := http.NewRequestWithContext(f.ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
 	}
-	res, err := f.client.Do(req)
-	if err != nil {
-		return nil, err
+	res, err := client.New(client.Options{Away: client.AnonymousAway, MaxBody: max(maxLength, 1)}).Do(req)
+	switch {
+	case errors.Is(err, client.ErrTooLarge):
+		msg := fmt.Sprintf("%s is larger than %d bytes", address, maxLength)
+		return nil, &metadata.ErrDownloadLengthMismatch{Msg: msg}
+	case err != nil:
+		return nil, client.Unanswered("TUF repository "+u.Host, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode != http.StatusOK {
 		return nil, &metadata.ErrDownloadHTTP{StatusCode: res.StatusCode, URL: address}
 	}
-	b, err := io.ReadAll(io.LimitReader(res.Body, maxLength+1))
-	if err != nil {
-		return nil, &url.Error{Op: "Get", URL: address, Err: err} // as Do has it, for who tells silence from garbage
-	}
-	if int64(len(b)) > maxLength {
-		return nil, &metadata.ErrDownloadLengthMismatch{Msg: fmt.Sprintf("%s is larger than %d bytes", address, maxLength)}
-	}
-	return b, nil
+	return io.ReadAll(res.Body)
 }

@@ -15,9 +15,16 @@ import (
 // NewKeyVerifier returns a verifier of bundles that the given key signed. The
 // trusted root still vouches for the log. pemKey is one PEM block "PUBLIC KEY"
 // (RFC 5280 SubjectPublicKeyInfo).
-func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
-	if r == nil {
+//
+// Of require, Logs and Proofs are used. Without logs nothing but the key vouches
+// for the signature, and no trusted root is needed.
+func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verifier, error) {
+	if require.Logs > 0 && r == nil {
 		return nil, rootFault("no trusted root was chosen")
+	}
+	if require.Logs > 0 && len(r.material.RekorLogs()) == 0 {
+		return nil, fault.New(fault.Refused, fault.TrustRoot, "to accept signatures that were never logged, say so: --log none, or log: none beside the key in a policy",
+			"the trusted root names no log, so nothing shows when the key signed")
 	}
 	block, rest := pem.Decode(pemKey)
 	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
@@ -38,9 +45,11 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte) (*Verifier, error) {
 	keys := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil
 	})
-	v := &Verifier{root: r, keyed: true, material: root.TrustedMaterialCollection{keys, r.material}}
-	if len(r.material.RekorLogs()) > 0 {
-		v.require.Logs = 1
+	v := &Verifier{root: r, keyed: true, material: keys, require: Requirements{Logs: require.Logs, Proofs: require.Proofs}}
+	if r == nil || require.Logs == 0 {
+		v.root = &TrustedRoot{}
+		return v, nil
 	}
+	v.material = root.TrustedMaterialCollection{keys, r.material}
 	return v, nil
 }

@@ -1,7 +1,6 @@
 package sigstore
 
 import (
-	"crypto/sha256"
 	"crypto/x509"
 	"time"
 
@@ -53,7 +52,7 @@ func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	if err != nil {
 		return nil, rootFault("reading trusted root: %w", err)
 	}
-	return &TrustedRoot{material: material, digest: sha256.Sum256(raw)}, nil
+	return &TrustedRoot{material: material, digest: subject.Sum(raw)}, nil
 }
 
 func rootFault(format string, args ...any) error {

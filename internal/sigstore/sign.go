@@ -2,22 +2,18 @@ package sigstore
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
 	"google.golang.org/protobuf/encoding/protojson"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
@@ -32,7 +28,8 @@ type SigningConfig struct {
 // ParseSigningConfig reads a signing_config.json.
 func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 	if len(raw) > MaxRootBytes {
-		return nil, fault.New(fault.Usage, fault.Config, "", "signing config of %d bytes, at most %d are read", len(raw), MaxRootBytes)
+		return nil, fault.New(fault.Usage, fault.Config, "",
+			"signing config of %d bytes, at most %d are read", len(raw), MaxRootBytes)
 	}
 	c, err := root.NewSigningConfigFromJSON(raw)
 	if err != nil {
@@ -46,29 +43,11 @@ func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 	return &SigningConfig{config: c, public: namesPublicService(c)}, nil
 }
 
-// confidential reports whether nobody on the way to address can read or change
-// what is sent, such as an identity token.
+// confidential reports whether address is one that nobody on the way can read
+// or change what is sent to, such as an identity token.
 func confidential(address string) bool {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil {
-		return false
-	}
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "https" || u.Scheme == "http" && (u.Hostname() == "localhost" || ip != nil && ip.IsLoopback())
-}
-
-// settled sends to one address: a redirect would take the identity token
-// elsewhere.
-type settled struct{}
-
-// RoundTrip implements http.RoundTripper.
-func (settled) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil || resp.StatusCode < 300 || resp.StatusCode > 399 {
-		return resp, err
-	}
-	resp.Body.Close()
-	return nil, fault.New(fault.Refused, fault.Leak, "", "certificate authority %s redirects to another address", req.URL.Host)
+	return err == nil && u.Host != "" && u.User == nil && client.Confidential(u)
 }
 
 // namesPublicService reports whether c would publish to the public-good
@@ -76,7 +55,8 @@ func (settled) RoundTrip(req *http.Request) (*http.Response, error) {
 func namesPublicService(c *root.SigningConfig) bool {
 	for _, s := range append(c.RekorLogURLs(), c.FulcioCertificateAuthorityURLs()...) {
 		u, err := url.Parse(s.URL)
-		if err != nil || u.Hostname() == "sigstore.dev" || strings.HasSuffix(u.Hostname(), ".sigstore.dev") || strings.HasSuffix(u.Hostname(), ".sigstage.dev") {
+		if err != nil || u.Hostname() == "sigstore.dev" || strings.HasSuffix(u.Hostname(), ".sigstore.dev") ||
+			strings.HasSuffix(u.Hostname(), ".sigstage.dev") {
 			return true
 		}
 	}
@@ -99,23 +79,21 @@ func (c *SigningConfig) Logged() bool { return len(c.config.RekorLogURLs()) > 0 
 // certificate, the signature is logged and timestamped as c says. It returns
 // the bundle as JSON. There is no other way to sign: without a certificate, a
 // log entry or a timestamp that c asks for, there is no bundle.
+//
+// Each service is asked again while it does not answer. Only an entry that the
+// log has already, because its answer was lost, needs another signature.
 func Sign(ctx context.Context, c *SigningConfig, payload []byte, token string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, signBudget)
 	defer cancel()
 	var last error
-	for try := range 3 {
-		if try > 0 {
-			if err := pause(ctx, time.Duration(try)*time.Second); err != nil {
-				return nil, unavailable(last)
-			}
-		}
+	for range 3 {
 		b, err := signOnce(ctx, c, payload, token)
 		if err == nil {
 			return b, nil
 		}
 		last = classify(scrub(err, token))
-		if fault.Of(last).Kind != fault.Unavailable {
-			return nil, last
+		if !errors.Is(err, errLogged) {
+			break
 		}
 	}
 	return nil, last
@@ -129,21 +107,10 @@ func scrub(err error, token string) error {
 	return errors.New(strings.ReplaceAll(err.Error(), token, "[token]"))
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
-}
-
 // signOnce makes a new key for every attempt. A lost answer then leaves an
 // unused log entry behind and never a conflict.
 func signOnce(ctx context.Context, c *SigningConfig, payload []byte, token string) ([]byte, error) {
-	opts, err := c.services(time.Now())
+	opts, err := c.services(ctx, time.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -160,20 +127,28 @@ func signOnce(ctx context.Context, c *SigningConfig, payload []byte, token strin
 	return protojson.Marshal(b)
 }
 
-func (c *SigningConfig) services(now time.Time) (sign.BundleOptions, error) {
+// services are those that c chooses for now, each by way of our own client.
+func (c *SigningConfig) services(ctx context.Context, now time.Time) (sign.BundleOptions, error) {
 	var o sign.BundleOptions
 	ca, err := root.SelectService(c.config.FulcioCertificateAuthorityURLs(), sign.FulcioAPIVersions, now)
 	if err != nil {
 		return o, fault.New(fault.Usage, fault.Config, "", "choosing a certificate authority: %w", err)
 	}
-	o.CertificateProvider = sign.NewFulcio(&sign.FulcioOptions{BaseURL: ca.URL, Timeout: signTimeout, Transport: settled{}})
+	if o.CertificateProvider, err = newAuthority(ctx, ca.URL); err != nil {
+		return o, fault.New(fault.Usage, fault.Config, "", "choosing a certificate authority: %w", err)
+	}
 	if list := c.config.TimestampAuthorityURLs(); len(list) > 0 {
-		chosen, err := root.SelectServices(list, c.config.TimestampAuthorityURLsConfig(), sign.TimestampAuthorityAPIVersions, now)
+		chosen, err := root.SelectServices(list, c.config.TimestampAuthorityURLsConfig(),
+			sign.TimestampAuthorityAPIVersions, now)
 		if err != nil {
 			return o, fault.New(fault.Usage, fault.Config, "", "choosing a timestamp authority: %w", err)
 		}
 		for _, s := range chosen {
-			o.TimestampAuthorities = append(o.TimestampAuthorities, sign.NewTimestampAuthority(&sign.TimestampAuthorityOptions{URL: s.URL, Timeout: signTimeout}))
+			t, err := newTimestamps(ctx, s.URL)
+			if err != nil {
+				return o, fault.New(fault.Usage, fault.Config, "", "choosing a timestamp authority: %w", err)
+			}
+			o.TimestampAuthorities = append(o.TimestampAuthorities, t)
 		}
 	}
 	if list := c.config.RekorLogURLs(); len(list) > 0 {
@@ -182,49 +157,31 @@ func (c *SigningConfig) services(now time.Time) (sign.BundleOptions, error) {
 			return o, fault.New(fault.Usage, fault.Config, "", "choosing a transparency log: %w", err)
 		}
 		for _, s := range chosen {
-			o.TransparencyLogs = append(o.TransparencyLogs, sign.NewRekor(&sign.RekorOptions{BaseURL: s.URL, Timeout: signTimeout, Version: s.MajorAPIVersion}))
+			l, err := newLog(s.URL, s.MajorAPIVersion)
+			if err != nil {
+				return o, fault.New(fault.Usage, fault.Config, "", "choosing a transparency log: %w", err)
+			}
+			o.TransparencyLogs = append(o.TransparencyLogs, l)
 		}
 	}
 	if len(o.TimestampAuthorities)+len(o.TransparencyLogs) == 0 {
-		return o, fault.New(fault.Usage, fault.Config, "", "signing config names neither a transparency log nor a timestamp authority")
+		return o, fault.New(fault.Usage, fault.Config, "",
+			"signing config names neither a transparency log nor a timestamp authority")
 	}
 	return o, nil
 }
 
-var (
-	refusedToken = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^Fulcio returned 4\d\d: `) })
-	busy         = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(429|5\d\d)\b|closed response body|EOF|connection reset`)
-	})
-)
-
-// classify says whose turn it is after signing went wrong. The texts are those
-// of the pinned sigstore-go.
+// classify takes the fault of a service out of what the library says around it.
+// Anything else is an answer that the library could not use, or a token that it
+// could not read.
 func classify(err error) error {
 	var f *fault.Fault
-	if errors.As(err, &f) {
-		return err
-	}
-	var syntax *json.SyntaxError
-	switch {
-	case refusedToken().MatchString(err.Error()):
-		return fault.New(fault.Refused, fault.Identity,
-			"the token must be for audience sigstore, unexpired, and from an issuer that the certificate authority knows",
-			"certificate authority refused the identity token: %w", err)
-	case isNetwork(err), busy().MatchString(err.Error()):
-		return unavailable(err)
-	case errors.As(err, &syntax):
-		return fault.New(fault.Refused, fault.Malformed, "", "signing: answer is not what a signing service gives: %w", err)
-	default:
+	if !errors.As(err, &f) {
 		return fault.New(fault.Refused, fault.Malformed, "", "signing: %w", err)
 	}
-}
-
-func isNetwork(err error) bool {
-	var u *url.Error
-	return errors.As(err, &u) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
-}
-
-func unavailable(err error) error {
-	return fault.New(fault.Unavailable, fault.NotAvailable, "try again; nothing was written", "signing: %w", err)
+	if f.Kind == fault.Unavailable && f.Hint != "" {
+		return &fault.Fault{Kind: f.Kind, Code: f.Code, Hint: f.Hint + "; nothing was written",
+			Err: fmt.Errorf("signing: %w", f)}
+	}
+	return f
 }

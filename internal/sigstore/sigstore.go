@@ -5,6 +5,10 @@
 // Verified. It refuses to repair evidence: what a bundle lacks is missing, no
 // log, authority or key server is ever asked while verifying, and trust comes
 // only from the trusted root that the caller chose.
+//
+// Its requests go through package client, those of sigstore-go and go-tuf too.
+// One library takes no client: while a person signs in (Login), the OpenID
+// provider is asked by the library's own.
 package sigstore
 
 import (
@@ -32,6 +36,9 @@ type Requirements struct {
 	Timestamps int  // timestamp authorities that signed a time
 	Timed      bool // a time is required, from an authority or under a log's promise
 	Proofs     bool // every log entry carries an inclusion proof, not only a promise
+	// Intermediates accepts certificates between the root and the signer from the
+	// bundle, for an authority whose trusted root holds its root alone.
+	Intermediates bool
 }
 
 // The requirements of the known arrangements.
@@ -51,6 +58,7 @@ var (
 type Rejection struct {
 	Code fault.Code
 	Err  error
+	Hint string // the next step, where the reason has one of its own
 }
 
 // Error returns the reason.

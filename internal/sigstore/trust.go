@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -57,13 +56,16 @@ type TUF struct {
 	Root    []byte    // its TUF root; required with Mirror
 	Cache   string    // directory of the local copy
 	Now     time.Time // for the age of the snapshot
+
+	Note func(string) // takes what a person should know about the local copy; may be nil
 }
 
 // TrustedRoot returns the profile's trusted root: over TUF, or offline from the
 // snapshot in this binary.
 func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
 	if o.Mirror != "" && len(o.Root) == 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "give its root.json with --tuf-root", "TUF mirror %q has no TUF root to start from", o.Mirror)
+		return nil, fault.New(fault.Usage, fault.Config, "give its root.json with --tuf-root",
+			"TUF mirror %q has no TUF root to start from", o.Mirror)
 	}
 	if o.Offline {
 		return p.snapshot(o.Now)
@@ -79,12 +81,16 @@ func (p Profile) TrustedRoot(ctx context.Context, o TUF) (*TrustedRoot, error) {
 // to be written down for offline use.
 func (p Profile) Fetch(ctx context.Context, o TUF) ([]byte, error) { return p.fetch(ctx, o) }
 
-// fetch does without a local copy where none can be kept. For no other reason:
-// the copy is what tells a repository that was rolled back.
+// fetch gives the local copy up where it is broken or none can be kept. For no
+// other reason: the copy is what tells a repository that was rolled back.
 func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, tufBudget)
+	defer cancel()
+	o = p.mend(o)
 	raw, err := p.update(ctx, o)
-	var disk *fs.PathError
-	if o.Cache != "" && errors.As(err, &disk) {
+	if o.Cache != "" && onDisk(err) {
+		o.note("no local copy of the TUF repository of %s can be kept in %q, so a repository that is rolled back "+
+			"is not noticed: %v", p.Name, o.Cache, cause(err))
 		o.Cache = ""
 		return p.update(ctx, o)
 	}
@@ -92,16 +98,14 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 }
 
 func (p Profile) update(ctx context.Context, o TUF) ([]byte, error) {
-	opts := &tuf.Options{Root: p.tufRoot(), RepositoryBaseURL: p.mirror, CachePath: o.Cache, CacheValidity: 1}
-	if o.Mirror != "" {
-		opts.Root, opts.RepositoryBaseURL = o.Root, o.Mirror
-	}
+	opts := &tuf.Options{CachePath: o.Cache, CacheValidity: 1}
+	opts.RepositoryBaseURL, opts.Root = p.repository(o)
 	if !confidential(opts.RepositoryBaseURL) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "TUF mirror is %q, want https", opts.RepositoryBaseURL)
 	}
 	opts = opts.WithContext(ctx)
 	opts.DisableLocalCache = o.Cache == ""
-	opts.Fetcher = newFetcher(ctx)
+	opts.Fetcher = fetcher{ctx}
 	client, err := tuf.New(opts)
 	if err != nil {
 		return nil, tufFault(p, err)
@@ -117,7 +121,8 @@ func (p Profile) update(ctx context.Context, o TUF) ([]byte, error) {
 // what TUF forbids: expired, rolled back, mixed or badly signed metadata.
 func tufFault(p Profile, err error) error {
 	var status *metadata.ErrDownloadHTTP
-	if !isNetwork(err) && !errors.As(err, &status) {
+	var f *fault.Fault
+	if !errors.As(err, &status) && !(errors.As(err, &f) && f.Kind == fault.Unavailable) {
 		return rootFault("trusted root of %q over TUF: %w", p.Name, err)
 	}
 	return fault.New(fault.Unavailable, fault.TrustRoot,

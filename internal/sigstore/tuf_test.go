@@ -27,6 +27,12 @@ type mirror struct {
 	*httptest.Server
 	root     []byte
 	requests atomic.Int64
+
+	t       *testing.T
+	dir     string
+	signer  signature.Signer
+	target  []byte
+	expires time.Time
 }
 
 func newMirror(t *testing.T, target []byte, expires time.Time) *mirror {
@@ -35,23 +41,13 @@ func newMirror(t *testing.T, target []byte, expires time.Time) *mirror {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signer, err := signature.LoadSigner(key, crypto.Hash(0))
-	if err != nil {
+	m := &mirror{t: t, dir: t.TempDir(), target: target, expires: expires}
+	if m.signer, err = signature.LoadSigner(key, crypto.Hash(0)); err != nil {
 		t.Fatal(err)
 	}
 	tufKey, err := metadata.KeyFromPublicKey(pub)
 	if err != nil {
 		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	write := func(name string, b []byte) {
-		p := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(p, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
 	}
 	root := metadata.Root(expires)
 	for _, role := range []string{"root", "targets", "snapshot", "timestamp"} {
@@ -59,43 +55,59 @@ func newMirror(t *testing.T, target []byte, expires time.Time) *mirror {
 			t.Fatal(err)
 		}
 	}
-	targets, snapshot, timestamp := metadata.Targets(expires), metadata.Snapshot(expires), metadata.Timestamp(expires)
-	file := filepath.Join(dir, "target")
-	write("target", target)
-	info, err := metadata.TargetFile().FromFile(file, "sha256")
-	if err != nil {
+	if _, err := root.Sign(m.signer); err != nil {
 		t.Fatal(err)
 	}
-	targets.Signed.Targets["trusted_root.json"] = info
-	sum := sha256.Sum256(target)
-	write("targets/"+hex.EncodeToString(sum[:])+".trusted_root.json", target)
-	var rootJSON []byte
-	for _, m := range []struct {
-		name string
-		sign func() ([]byte, error)
-	}{
-		{"1.root.json", func() ([]byte, error) { _, err := root.Sign(signer); return bytesOf(err, root.ToBytes) }},
-		{"1.targets.json", func() ([]byte, error) { _, err := targets.Sign(signer); return bytesOf(err, targets.ToBytes) }},
-		{"1.snapshot.json", func() ([]byte, error) { _, err := snapshot.Sign(signer); return bytesOf(err, snapshot.ToBytes) }},
-		{"timestamp.json", func() ([]byte, error) { _, err := timestamp.Sign(signer); return bytesOf(err, timestamp.ToBytes) }},
-	} {
-		b, err := m.sign()
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(m.name, b)
-		if m.name == "1.root.json" {
-			rootJSON = b
-		}
-	}
-	m := &mirror{root: rootJSON}
-	files := http.FileServer(http.Dir(dir))
+	m.root = m.write("1.root.json")(bytesOf(nil, root.ToBytes))
+	m.publish(1)
+	files := http.FileServer(http.Dir(m.dir))
 	m.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.requests.Add(1)
 		files.ServeHTTP(w, r)
 	}))
 	t.Cleanup(m.Close)
 	return m
+}
+
+// write returns a function that writes what it is given, and returns it.
+func (m *mirror) write(name string) func([]byte, error) []byte {
+	return func(b []byte, err error) []byte {
+		m.t.Helper()
+		p := filepath.Join(m.dir, name)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(p), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(p, b, 0o600)
+		}
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		return b
+	}
+}
+
+// publish makes the mirror one of a version.
+func (m *mirror) publish(version int64) {
+	m.t.Helper()
+	targets, snapshot, timestamp := metadata.Targets(m.expires), metadata.Snapshot(m.expires), metadata.Timestamp(m.expires)
+	m.write("target")(m.target, nil)
+	info, err := metadata.TargetFile().FromFile(filepath.Join(m.dir, "target"), "sha256")
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	targets.Signed.Targets["trusted_root.json"] = info
+	targets.Signed.Version, snapshot.Signed.Version, timestamp.Signed.Version = version, version, version
+	snapshot.Signed.Meta["targets.json"] = metadata.MetaFile(version)
+	timestamp.Signed.Meta["snapshot.json"] = metadata.MetaFile(version)
+	sum := sha256.Sum256(m.target)
+	m.write("targets/"+hex.EncodeToString(sum[:])+".trusted_root.json")(m.target, nil)
+	_, err = targets.Sign(m.signer)
+	m.write(fmt.Sprintf("%d.targets.json", version))(bytesOf(err, targets.ToBytes))
+	_, err = snapshot.Sign(m.signer)
+	m.write(fmt.Sprintf("%d.snapshot.json", version))(bytesOf(err, snapshot.ToBytes))
+	_, err = timestamp.Sign(m.signer)
+	m.write("timestamp.json")(bytesOf(err, timestamp.ToBytes))
 }
 
 func bytesOf(err error, f func(bool) ([]byte, error)) ([]byte, error) {

@@ -1,14 +1,9 @@
 package sigstore
 
 import (
-	"bytes"
-	"crypto"
-	"crypto/sha256"
 	"encoding/hex"
-	"io"
-	"maps"
+	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
@@ -20,25 +15,20 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Verified is the proof that a bundle verifies: its signature, its log
-// entries, its time and its signer under one trusted root, for at least one of
-// the artifacts that were asked about. Only a Verifier fills one; the zero
-// Verified proves nothing and covers nothing.
+// Verified is the proof that a bundle verifies under one trusted root: its
+// signature, its log entries, its time and its signer. Only a Verifier fills
+// one; the zero Verified proves nothing and is about nothing.
 type Verified struct {
 	signer    statement.Signer
 	keyed     bool
 	statement statement.Statement
 	hasStmt   bool
+	file      subject.Digest // what a signature without a statement is over
 	content   subject.Digest
-	subjects  map[subject.Digest]struct{}
 	times     []time.Time
 	trust     subject.Digest
-}
-
-// Covers reports whether d is one of the artifacts that were signed for.
-func (v Verified) Covers(d subject.Digest) bool {
-	_, ok := v.subjects[d]
-	return ok
+	promised  bool
+	logged    bool
 }
 
 // Signer returns who signed. It is the zero Signer if a key signed.
@@ -54,6 +44,21 @@ func (v Verified) Statement() (statement.Statement, bool) { return v.statement, 
 // ContentDigest returns the digest of the signed payload.
 func (v Verified) ContentDigest() subject.Digest { return v.content }
 
+// TrustedRoot returns the digest of the trusted root under which v holds.
+func (v Verified) TrustedRoot() subject.Digest { return v.trust }
+
+// Log says how a transparency log vouches for the signature.
+func (v Verified) Log() statement.Log {
+	switch {
+	case !v.logged:
+		return statement.LogNone
+	case v.promised:
+		return statement.LogPromise
+	default:
+		return statement.LogProof
+	}
+}
+
 // Time returns the earliest verified time of signing: freshness counts from
 // the first witness, so that a late countersignature makes nothing younger. It
 // is the zero time if a key signed and no time was needed.
@@ -64,14 +69,24 @@ func (v Verified) Time() time.Time {
 	return slices.MinFunc(v.times, time.Time.Compare)
 }
 
-// TrustedRoot returns the digest of the trusted root under which v holds.
-func (v Verified) TrustedRoot() subject.Digest { return v.trust }
+// Subjects returns what was signed for: the subjects of the statement, or the
+// one file that was signed directly, which has no name.
+func (v Verified) Subjects() []statement.Descriptor {
+	switch {
+	case v.hasStmt:
+		return v.statement.Subject
+	case v.content != (subject.Digest{}):
+		return []statement.Descriptor{{Digest: map[string]string{v.file.Algorithm().String(): v.file.Hex()}}}
+	default:
+		return nil
+	}
+}
 
-// An Artifact is what a bundle has to be about. Open is needed only for
-// bundles that sign another digest than SHA-256, and may be nil.
-type Artifact struct {
-	Digest subject.Digest
-	Open   func() (io.ReadCloser, error)
+// Covers reports whether d, by its own algorithm, is among what was signed for.
+// Whoever holds the bytes also has to hold the subject's other digests against
+// them (statement.Descriptor.Fits).
+func (v Verified) Covers(d subject.Digest) bool {
+	return slices.ContainsFunc(v.Subjects(), func(s statement.Descriptor) bool { return slices.Contains(s.Digests(), d) })
 }
 
 // A Verifier verifies bundles under one trusted root. It is safe for
@@ -93,6 +108,9 @@ func NewVerifier(r *TrustedRoot, require Requirements) (*Verifier, error) {
 	}
 	return &Verifier{root: r, material: r.material, require: require}, nil
 }
+
+// Keyed reports whether v verifies what a key signed, and nothing else.
+func (v *Verifier) Keyed() bool { return v.keyed }
 
 // options chooses sigstore-go's checks for one bundle. Every kind of time that
 // the bundle brings has to verify: a good one does not excuse a bad one.
@@ -125,21 +143,18 @@ func (v *Verifier) options(e *entity) ([]verify.VerifierOption, error) {
 	return append(o, verify.WithNoObserverTimestamps()), nil
 }
 
-// Verify proves b, or says why not. artifacts are the things b may be about; b
-// has to cover at least one of them. A bundle that does not verify is a
+// Verify proves b, or says why not. It neither knows nor asks which artifact b
+// is about: Verified.Subjects says it. A bundle that does not verify is a
 // *Rejection; every other error is a fault.
-func (v *Verifier) Verify(b Bundle, artifacts ...Artifact) (_ Verified, err error) {
+func (v *Verifier) Verify(b Bundle) (_ Verified, err error) {
 	defer fault.Recover(&err, "verifying bundle")
 	if b.entity == nil {
 		return Verified{}, reject(fault.Malformed, "no bundle")
 	}
-	if len(artifacts) == 0 {
-		return Verified{}, fault.New(fault.Internal, fault.InternalError, "", "verifying bundle: no artifact to verify it for")
-	}
 	if err := v.before(b.entity); err != nil {
 		return Verified{}, err
 	}
-	artifact, err := v.artifactPolicy(b.entity, artifacts)
+	what, err := whatIsSigned(b.entity)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -151,38 +166,74 @@ func (v *Verifier) Verify(b Bundle, artifacts ...Artifact) (_ Verified, err erro
 	if err != nil {
 		return Verified{}, fault.New(fault.Internal, fault.InternalError, "", "preparing verification: %w", err)
 	}
-	res, err := checker.Verify(b.entity, verify.NewPolicy(artifact.option, v.signerPolicy()))
+	res, err := checker.Verify(b.entity, verify.NewPolicy(what, v.signerPolicy()))
 	if err != nil {
 		return Verified{}, v.rejection(b.entity, err)
 	}
-	return v.proof(b, res, artifact.subjects)
+	return v.proof(b, res)
+}
+
+// whatIsSigned tells sigstore-go what the signature is over. Of a statement,
+// which was parsed once and strictly, the caller compares the digests; for a
+// signature without a statement the bundle says the digest, the signature holds
+// for that digest alone, and the caller compares it in the same way.
+func whatIsSigned(e *entity) (verify.ArtifactPolicyOption, error) {
+	if e.envelope != nil {
+		return verify.WithoutArtifactUnsafe(), nil
+	}
+	d, err := signedDigest(e.signature.MessageSignatureContent())
+	if err != nil {
+		return nil, err
+	}
+	return verify.WithArtifactDigest(d.Algorithm().String(), d.Bytes()), nil
+}
+
+// signedDigest reads the digest that a signature without a statement is over.
+func signedDigest(m verify.MessageSignatureContent) (subject.Digest, error) {
+	for _, a := range subject.Algorithms {
+		if m.DigestAlgorithm() == hashNames[a] {
+			d, err := subject.ParseAnyDigest(a.String() + ":" + hex.EncodeToString(m.Digest()))
+			if err != nil {
+				return d, reject(fault.SubjectMismatch, "the signed digest: %w", err)
+			}
+			return d, nil
+		}
+	}
+	return subject.Digest{}, reject(fault.SubjectMismatch, "signature is over a digest of algorithm %.200q, want SHA2_256, SHA2_384 or SHA2_512", m.DigestAlgorithm())
+}
+
+// hashNames are the names of subject.Algorithms in a bundle (protobuf-specs,
+// HashAlgorithm).
+var hashNames = map[subject.Algorithm]string{
+	subject.AlgSHA256: protocommon.HashAlgorithm_SHA2_256.String(),
+	subject.AlgSHA384: protocommon.HashAlgorithm_SHA2_384.String(),
+	subject.AlgSHA512: protocommon.HashAlgorithm_SHA2_512.String(),
 }
 
 // before makes the checks that sigstore-go leaves to its caller and that cost
 // less than a signature.
 func (v *Verifier) before(e *entity) error {
 	leaf := e.content.Certificate()
-	if v.keyed {
-		if leaf != nil {
-			return reject(fault.Identity, "bundle is signed with a certificate, want a key")
-		}
-		return nil
-	}
-	if leaf == nil {
+	switch {
+	case v.keyed && leaf != nil:
+		return reject(fault.Identity, "bundle is signed with a certificate, want a key")
+	case !v.keyed && leaf == nil:
 		return reject(fault.Identity, "bundle is signed with a key, want a certificate")
-	}
-	if err := checkLeaf(leaf); err != nil {
-		return err
-	}
-	if err := v.checkChain(e); err != nil {
-		return err
+	case !v.keyed:
+		if err := checkLeaf(leaf); err != nil {
+			return err
+		}
+		if err := v.checkChain(e); err != nil {
+			return err
+		}
 	}
 	if !v.require.Proofs {
 		return nil
 	}
 	for _, t := range e.entries {
 		if !t.HasInclusionProof() {
-			return reject(fault.TLog, "log entry %d has no inclusion proof", t.LogIndex())
+			return &Rejection{Code: fault.TLog, Hint: "attest it again with a client that keeps the proof; to accept the log's promise, say log: promise (in a policy's trust, or --log promise)",
+				Err: fmt.Errorf("log entry %d has the log's promise and no inclusion proof", t.LogIndex())}
 		}
 	}
 	return nil
@@ -198,146 +249,25 @@ func (v *Verifier) signerPolicy() verify.PolicyOption {
 	return verify.WithoutIdentitiesUnsafe()
 }
 
-type coverage struct {
-	option   verify.ArtifactPolicyOption
-	subjects map[subject.Digest]struct{}
-}
-
-// artifactPolicy finds out which artifacts b covers. The statement was parsed
-// once, strictly; handing the digests to sigstore-go would parse it again,
-// loosely, so its artifact check is made here and Verify fails without a match.
-func (v *Verifier) artifactPolicy(e *entity, artifacts []Artifact) (coverage, error) {
-	if e.envelope == nil {
-		return fileCoverage(e, artifacts)
-	}
-	set := map[subject.Digest]struct{}{}
-	for _, a := range artifacts {
-		ok := e.envelope.names(a.Digest)
-		if !ok {
-			var err error
-			if ok, err = otherDigest(e.envelope.statement, a); err != nil {
-				return coverage{}, err
-			}
-		}
-		if ok {
-			set[a.Digest] = struct{}{}
-		}
-	}
-	if len(set) == 0 {
-		return coverage{}, reject(fault.SubjectMismatch, "evidence is about %s, not about %s", names(e.envelope.statement), artifacts[0].Digest)
-	}
-	maps.Copy(set, e.envelope.digests)
-	return coverage{verify.WithoutArtifactUnsafe(), set}, nil
-}
-
-// fileCoverage is for signatures over a file's digest, without a statement.
-// They cover exactly one artifact.
-func fileCoverage(e *entity, artifacts []Artifact) (coverage, error) {
-	m := e.signature.MessageSignatureContent()
-	for _, a := range artifacts {
-		set := map[subject.Digest]struct{}{a.Digest: {}}
-		if m.DigestAlgorithm() == protocommon.HashAlgorithm_SHA2_256.String() {
-			if hex.EncodeToString(m.Digest()) == a.Digest.Hex() {
-				return coverage{verify.WithArtifactDigest("sha256", a.Digest[:]), set}, nil
-			}
-			continue
-		}
-		if a.Open == nil {
-			continue
-		}
-		sum, err := sameFile(a, crypto.SHA384, crypto.SHA512)
-		if err != nil {
-			return coverage{}, err
-		}
-		for i, name := range []protocommon.HashAlgorithm{protocommon.HashAlgorithm_SHA2_384, protocommon.HashAlgorithm_SHA2_512} {
-			if m.DigestAlgorithm() == name.String() && bytes.Equal(sum[i], m.Digest()) {
-				return coverage{verify.WithArtifactDigest(strings.ToLower(name.String()), sum[i]), set}, nil
-			}
-		}
-	}
-	return coverage{}, reject(fault.SubjectMismatch, "signature is over another file than %s", artifacts[0].Digest)
-}
-
-// otherDigest looks for a in a statement that names no SHA-256 digest, as
-// package registries do. The file is read once more, and must still have the
-// digest it was asked about with.
-func otherDigest(s statement.Statement, a Artifact) (bool, error) {
-	if a.Open == nil || !slices.ContainsFunc(s.Subject, onlyLonger) {
-		return false, nil
-	}
-	sum, err := sameFile(a, crypto.SHA384, crypto.SHA512)
-	if err != nil {
-		return false, err
-	}
-	for _, d := range s.Subject {
-		if onlyLonger(d) && (d.Digest["sha384"] == hex.EncodeToString(sum[0]) || d.Digest["sha512"] == hex.EncodeToString(sum[1])) {
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-func onlyLonger(d statement.Descriptor) bool {
-	return d.Digest["sha256"] == "" && (d.Digest["sha384"] != "" || d.Digest["sha512"] != "")
-}
-
-// sameFile returns the digests of a's bytes under the given hashes, in order,
-// read in one pass that also proves that they are a's bytes.
-func sameFile(a Artifact, hashes ...crypto.Hash) ([][]byte, error) {
-	r, err := a.Open()
-	if err != nil {
-		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact again: %w", err)
-	}
-	defer r.Close()
-	first := sha256.New()
-	w := []io.Writer{first}
-	sums := make([]interface{ Sum([]byte) []byte }, len(hashes))
-	for i, h := range hashes {
-		x := h.New()
-		sums[i], w = x, append(w, x)
-	}
-	if _, err := io.Copy(io.MultiWriter(w...), r); err != nil {
-		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact again: %w", err)
-	}
-	if subject.Digest(first.Sum(nil)) != a.Digest {
-		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "artifact %s changed while it was verified", a.Digest)
-	}
-	out := make([][]byte, len(sums))
-	for i, s := range sums {
-		out[i] = s.Sum(nil)
-	}
-	return out, nil
-}
-
-func names(s statement.Statement) string {
-	d := s.Subject[0]
-	label := d.Digest["sha256"]
-	if label == "" {
-		label = d.Name
-	}
-	if len(s.Subject) == 1 {
-		return label
-	}
-	return label + " and others"
-}
-
 // proof makes a Verified from what sigstore-go has verified, after the checks
 // that need verified times.
-func (v *Verifier) proof(b Bundle, res *verify.VerificationResult, subjects map[subject.Digest]struct{}) (Verified, error) {
-	out := Verified{keyed: v.keyed, content: b.ContentDigest(), subjects: subjects, trust: v.root.digest}
+func (v *Verifier) proof(b Bundle, res *verify.VerificationResult) (Verified, error) {
+	out := Verified{keyed: v.keyed, content: b.ContentDigest(), trust: v.root.digest, logged: v.require.Logs > 0, promised: b.entity.onlyPromised()}
 	for _, t := range res.VerifiedTimestamps {
 		out.times = append(out.times, t.Timestamp.UTC())
 	}
 	if err := v.checkTimes(b.entity, out.times); err != nil {
 		return Verified{}, err
 	}
+	var err error
 	if env := b.entity.envelope; env != nil {
 		out.statement, out.hasStmt = env.statement, true
+	} else if out.file, err = signedDigest(b.entity.signature.MessageSignatureContent()); err != nil {
+		return Verified{}, err
 	}
 	if v.keyed {
 		return out, nil
 	}
-	var err error
 	out.signer, err = readSigner(b.entity.content.Certificate())
 	if err != nil {
 		return Verified{}, err

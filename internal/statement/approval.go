@@ -106,7 +106,7 @@ func ReleaseDigest(artifacts []subject.Subject, predicate []byte) subject.Digest
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%d\n%s\n", ReleaseV1, len(lines), strings.Join(lines, "\n"))
 	_, _ = h.Write(predicate) // never fails
-	return subject.Digest(h.Sum(nil))
+	return subject.SHA256([32]byte(h.Sum(nil)))
 }
 
 // ReleaseSubject returns the subject that stands for a release.

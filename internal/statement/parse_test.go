@@ -294,7 +294,7 @@ func TestBatches(t *testing.T) {
 func subjects(n int) []subject.Subject {
 	list := make([]subject.Subject, n)
 	for i := range list {
-		list[i] = subject.Subject{Name: fmt.Sprintf("dist/file-%d.tar.gz", i), Digest: subject.Digest{byte(i), byte(i >> 8)}}
+		list[i] = subject.Subject{Name: fmt.Sprintf("dist/file-%d.tar.gz", i), Digest: subject.SHA256([32]byte{byte(i), byte(i >> 8)})}
 	}
 	return list
 }

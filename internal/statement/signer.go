@@ -24,3 +24,17 @@ type Signer struct {
 	Environment  string // [23] deployment environment that the job named
 	TokenSubject string // [24] the token's subject
 }
+
+// Log says how a transparency log vouches for a signature. Its zero is the
+// weakest.
+type Log int
+
+// The ways, weakest first.
+const (
+	LogNone    Log = iota // no log was asked for
+	LogPromise            // the log signed that it will keep the entry, and nothing shows that it did
+	LogProof              // the entry is proved to be in the log
+)
+
+// String returns the word that a policy and a report use.
+func (l Log) String() string { return [...]string{"none", "promise", "proof"}[l] }

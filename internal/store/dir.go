@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/bundlefile"
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -72,7 +73,7 @@ func (d Dir) file() (Found, error) {
 	if err != nil || len(list) > 0 {
 		return Found{Bundles: list}, err
 	}
-	return Found{Passed: []Passed{{Source: d.Path, What: nothing(b), Count: 1}}}, nil
+	return Found{Passed: []Passed{{Source: source(d.Path), What: nothing(b), Count: 1}}}, nil
 }
 
 // source names a file for people.
@@ -120,7 +121,7 @@ func (d Dir) folder(ctx context.Context) (Found, error) {
 	if err := w.directory(ctx, ".", 0); err != nil {
 		return Found{}, err
 	}
-	return Found{Bundles: w.found, Passed: w.passed.list()}, nil
+	return Found{Bundles: w.found, Passed: w.passed.list(d.Name())}, nil
 }
 
 // A walk goes through a directory.
@@ -147,7 +148,7 @@ func (w *walk) directory(ctx context.Context, name string, level int) error {
 	}
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
-			return Unanswered(w.dir.Name(), err)
+			return client.Unanswered(w.dir.Name(), err)
 		}
 		if err := w.entry(ctx, path.Join(name, e.Name()), e, level); err != nil {
 			return err
@@ -178,7 +179,7 @@ func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry, level int)
 	case e.IsDir():
 		w.passed.add(name, deepFolder)
 	case !e.Type().IsRegular():
-		w.passed.add(name, some{one: file.What(e.Type())})
+		w.passed.add(name, file.What(e.Type()))
 	case strings.HasPrefix(e.Name(), "."):
 		w.passed.add(name, hiddenFile)
 	case !isBundleName(e.Name()):
@@ -196,7 +197,7 @@ func isBundleName(name string) bool {
 func (w *walk) file(name string) error {
 	b, err := file.ReadIn(w.root, name, MaxFileBytes)
 	if err != nil {
-		w.passed.add(name, some{one: unread(err)})
+		w.passed.add(name, unread(err))
 		return nil
 	}
 	if w.bytes += len(b); w.bytes > MaxFolderBytes {
@@ -206,11 +207,11 @@ func (w *walk) file(name string) error {
 	var f *bundlefile.Foreign
 	switch {
 	case errors.As(err, &f):
-		w.passed.add(name, some{one: f.Error()})
+		w.passed.add(name, f.Error())
 	case err != nil:
 		return err
 	case len(list) == 0:
-		w.passed.add(name, some{one: nothing(b)})
+		w.passed.add(name, nothing(b))
 	}
 	if w.found = append(w.found, list...); len(w.found) > MaxFiles {
 		return w.tooMuch("more than %d bundles", MaxFiles)

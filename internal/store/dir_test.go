@@ -105,7 +105,7 @@ func write(t *testing.T, dir, name, content string) {
 	}
 }
 
-func fetch(t *testing.T, path string) store.Found {
+func fetchDir(t *testing.T, path string) store.Found {
 	t.Helper()
 	found, err := store.Dir{Path: path}.Fetch(t.Context(), nil)
 	if err != nil {
@@ -131,7 +131,7 @@ func TestD06_what_is_no_bundle_stands_in_nobodys_way(t *testing.T) {
 	write(t, dir, "b.jsonl", bundle+"\n"+other+"\n")
 	write(t, dir, "c.sigstore", bundle)
 	write(t, dir, "sub/d.json", bundle)
-	if found := fetch(t, dir); len(found.Bundles) != 5 || len(found.Passed) != 0 {
+	if found := fetchDir(t, dir); len(found.Bundles) != 5 || len(found.Passed) != 0 {
 		t.Fatalf("found %d bundles, passed over %q; want 5 and nothing", len(found.Bundles), told(found))
 	}
 	write(t, dir, "sub/deep/e.json", bundle)
@@ -154,15 +154,15 @@ func TestD06_what_is_no_bundle_stands_in_nobodys_way(t *testing.T) {
 		syscall.Mkfifo(filepath.Join(dir, "pipe.json"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	found := fetch(t, dir)
+	found := fetchDir(t, dir)
 	if len(found.Bundles) != 5 {
 		t.Errorf("found %d bundles, want 5", len(found.Bundles))
 	}
 	for _, want := range []string{
-		"2 folders below the second level (sub/deep, sub/deeper)", "4 files of another suffix (app.att, app.bundle, app.exe, …)", "1 hidden file (.hidden.json)",
-		"artifacts.json: a JSON array, no bundle", `metadata.json: a JSON object with "project_name", "tag", no bundle`, "f.json: a link", "pipe.json: a named pipe",
-		"cut.json: unfinished: ", "twice.json: unreadable JSON: ", "part.jsonl: line 2: an empty JSON array, no bundle", "empty.json: an empty file",
-		"none.json: a list of no bundles", "dsse.json: a bare DSSE envelope", "large.json: a file of more than 67108864 bytes",
+		"2 × folder below the second level (sub/deep, sub/deeper)", "4 × file of another suffix (app.att, app.bundle, app.exe, …)", "hidden file (.hidden.json)",
+		"a JSON array, no bundle (artifacts.json)", `a JSON object with "project_name", "tag", no bundle (metadata.json)`, "a link (f.json)", "a named pipe (pipe.json)",
+		": unfinished: ", ": unreadable JSON: ", "line 2: an empty JSON array, no bundle (part.jsonl)", "an empty file (empty.json)",
+		"a list of no bundles (none.json)", ": a bare DSSE envelope", "a file of more than 67108864 bytes (large.json)",
 	} {
 		if !strings.Contains(told(found), want) {
 			t.Errorf("passed over:\n%s\nwant in it: %s", told(found), want)
@@ -178,7 +178,7 @@ func TestO02_what_is_passed_over_is_bounded(t *testing.T) {
 	}
 	write(t, dir, strings.Repeat("n", 250)+".txt", "")
 	write(t, dir, "long.json", `{"`+strings.Repeat("m", 10_000)+`":1}`)
-	found := fetch(t, dir)
+	found := fetchDir(t, dir)
 	if n := len(told(found)); n > 4000 || len(found.Passed) > 25 {
 		t.Errorf("%d reasons in %d bytes", len(found.Passed), n)
 	}
@@ -196,11 +196,11 @@ func TestO02_what_is_passed_over_is_bounded(t *testing.T) {
 func TestDir_file_that_is_named_has_to_be_one(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "two.anything", bundle+"\n"+other+"\n")
-	if found := fetch(t, filepath.Join(dir, "two.anything")); len(found.Bundles) != 2 {
+	if found := fetchDir(t, filepath.Join(dir, "two.anything")); len(found.Bundles) != 2 {
 		t.Errorf("found %d bundles, want 2", len(found.Bundles))
 	}
 	write(t, dir, "empty.jsonl", "\n")
-	if found := fetch(t, filepath.Join(dir, "empty.jsonl")); len(found.Bundles) != 0 ||
+	if found := fetchDir(t, filepath.Join(dir, "empty.jsonl")); len(found.Bundles) != 0 ||
 		!strings.Contains(told(found), "empty.jsonl: an empty file") {
 		t.Errorf("found %+v, want it to be told as empty", found)
 	}
@@ -248,12 +248,12 @@ func TestO02_a_directory_holds_many_and_not_more(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if found := fetch(t, dir); len(found.Bundles) != store.MaxPerSubject {
+	if found := fetchDir(t, dir); len(found.Bundles) != store.MaxPerSubject {
 		t.Errorf("found %d bundles, want %d", len(found.Bundles), store.MaxPerSubject)
 	}
 	lines := strings.Repeat(bundle+"\n", store.MaxFiles-store.MaxPerSubject)
 	write(t, dir, "lines.jsonl", lines)
-	if found := fetch(t, dir); len(found.Bundles) != store.MaxFiles {
+	if found := fetchDir(t, dir); len(found.Bundles) != store.MaxFiles {
 		t.Errorf("found %d bundles, want %d", len(found.Bundles), store.MaxFiles)
 	}
 	write(t, dir, "lines.jsonl", lines+bundle)

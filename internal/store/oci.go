@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -21,8 +22,8 @@ import (
 // uses.
 type OCIOptions struct {
 	Keychain  Keychain          // nil reads docker's configuration
-	Budget    time.Duration     // of one call, retries included; 0 is Budget
-	Transport http.RoundTripper // nil is a fresh http.Transport
+	Budget    time.Duration     // of one answer, its tries included; 0 is client.Budget
+	Transport http.RoundTripper // nil is that of package client
 	Now       func() time.Time  // for the creation date; nil is time.Now
 }
 
@@ -44,9 +45,6 @@ func NewOCI(images map[subject.Digest]string, o OCIOptions) *OCI {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
-	}
-	if o.Transport == nil {
-		o.Transport = newTransport(tryTimeout)
 	}
 	s := &OCI{o: o, images: map[subject.Digest]string{}, hosts: map[string]*http.Client{}}
 	for d, r := range images {
@@ -95,8 +93,9 @@ func (s *OCI) repository(repo string) (*repository, error) {
 // client returns a client of one registry: what really sends is guarded, and
 // authentication sits around it, where it sees each hop of a redirect.
 func (s *OCI) client(base *url.URL) *http.Client {
-	c := NewClient(ClientOptions{Base: base, Away: AnonymousAway, MaxBody: MaxBundleBytes, Transport: s.o.Transport})
-	c.Transport = &auth{base: base, keychain: s.o.Keychain, next: c.Transport, transport: s.o.Transport, header: map[string]string{}}
+	o := client.Options{Base: base, Away: client.AnonymousAway, MaxBody: MaxBundleBytes, Budget: s.o.Budget, Transport: s.o.Transport}
+	c := client.New(o)
+	c.Transport = &auth{base: base, keychain: s.o.Keychain, next: c.Transport, options: o, header: map[string]string{}}
 	return c
 }
 
@@ -105,7 +104,7 @@ func (s *OCI) client(base *url.URL) *http.Client {
 // bytes that the registry answered with. An index is judged as an index: its
 // digest is what is deployed.
 func (s *OCI) Resolve(ctx context.Context, ref string) (string, subject.Subject, error) {
-	ctx, cancel := Within(ctx, s.o.Budget)
+	ctx, cancel := client.Within(ctx, s.o.Budget)
 	defer cancel()
 	parsed, err := name.ParseReference(ref)
 	if err != nil {

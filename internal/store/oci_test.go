@@ -10,6 +10,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -103,12 +104,12 @@ func TestOCI_put_and_fetch(t *testing.T) {
 					t.Errorf("id = %q, want the manifest's reference", r.ID)
 				}
 			}
-			found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub, sub}))
-			if err != nil || len(found) != 3 {
-				t.Fatalf("found %d bundles, %v; want 3", len(found), err)
+			found, err := s.Fetch(context.Background(), []subject.Subject{sub, sub})
+			if err != nil || len(found.Bundles) != 3 {
+				t.Fatalf("found %d bundles, %v; want 3", len(found.Bundles), err)
 			}
-			if none, err := evidence(s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.Digest{7}}})); err != nil || len(none) != 0 {
-				t.Errorf("found %d bundles of another image, %v; want none", len(none), err)
+			if none, err := s.Fetch(context.Background(), []subject.Subject{other, {Digest: subject.SHA256([32]byte{7})}}); err != nil || len(none.Bundles) != 0 {
+				t.Errorf("found %d bundles of another image, %v; want none", len(none.Bundles), err)
 			}
 		})
 	}
@@ -138,9 +139,9 @@ func TestOCI_concurrent_writers_lose_nothing(t *testing.T) {
 		}
 	}
 	s := newOCI()
-	found, err := evidence(s.Fetch(context.Background(), []subject.Subject{resolve(t, s, ref)}))
-	if err != nil || len(found) != n {
-		t.Errorf("found %d bundles, %v; want %d", len(found), err, n)
+	found, err := s.Fetch(context.Background(), []subject.Subject{resolve(t, s, ref)})
+	if err != nil || len(found.Bundles) != n {
+		t.Errorf("found %d bundles, %v; want %d", len(found.Bundles), err, n)
 	}
 }
 
@@ -168,8 +169,8 @@ func TestOCI_overwritten_entry_is_repaired(t *testing.T) {
 	if _, err := a.Put(context.Background(), record(sub, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := evidence(a.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 2 {
-		t.Errorf("found %d bundles, %v; want both", len(found), err)
+	if found, err := a.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found.Bundles) != 2 {
+		t.Errorf("found %d bundles, %v; want both", len(found.Bundles), err)
 	}
 }
 
@@ -194,8 +195,8 @@ func TestOCI_foreign_entries_stay(t *testing.T) {
 	if err != nil || !bytes.Contains(b, []byte(foreign.Digest.String())) || !bytes.Contains(b, []byte("application/spdx+json")) {
 		t.Errorf("index %s, %v; want the foreign entry in it", b, err)
 	}
-	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 1 {
-		t.Errorf("found %d bundles, %v; want the one that is a bundle", len(found), err)
+	if found, err := s.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found.Bundles) != 1 {
+		t.Errorf("found %d bundles, %v; want the one that is a bundle", len(found.Bundles), err)
 	}
 }
 
@@ -218,7 +219,7 @@ func TestE06_registry_returns_other_bytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch := func() error {
-		_, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub}))
+		_, err := s.Fetch(context.Background(), []subject.Subject{sub})
 		return err
 	}
 	if err := fetch(); err != nil {
@@ -243,18 +244,18 @@ func TestE04_tag_moved_after_it_was_resolved(t *testing.T) {
 	}
 	moved := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"layers":[],"annotations":{"evil":"yes"}}`, manifestType)
 	put(t, "http://"+host+"/v2/acme/app/manifests/v1", manifestType, moved)
-	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{before})); err != nil || len(found) != 1 {
-		t.Errorf("found %d bundles of what was judged, %v; want 1", len(found), err)
+	if found, err := s.Fetch(context.Background(), []subject.Subject{before}); err != nil || len(found.Bundles) != 1 {
+		t.Errorf("found %d bundles of what was judged, %v; want 1", len(found.Bundles), err)
 	}
 	if want := "@" + before.Digest.String(); !strings.HasSuffix(before.Name, want) {
 		t.Errorf("name %q, want it to end in %q", before.Name, want)
 	}
 	after := resolve(t, s, host+"/acme/app:v1")
-	if after.Digest != subject.Digest(sha256.Sum256(moved)) {
+	if after.Digest != subject.SHA256(sha256.Sum256(moved)) {
 		t.Errorf("digest = %s, want that of the bytes that the tag names now", after.Digest)
 	}
-	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{after})); err != nil || len(found) != 0 {
-		t.Errorf("found %d bundles of the other image, %v; want none", len(found), err)
+	if found, err := s.Fetch(context.Background(), []subject.Subject{after}); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("found %d bundles of the other image, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -267,14 +268,14 @@ func TestE07_index_is_the_subject(t *testing.T) {
 	index := fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":%q,"digest":%q,"size":1}]}`, manifestType, amd.Digest)
 	put(t, "http://"+host+"/v2/acme/app/manifests/multi", "application/vnd.oci.image.index.v1+json", index)
 	got := resolve(t, s, host+"/acme/app:multi")
-	if want := subject.Digest(sha256.Sum256(index)); got.Digest != want {
+	if want := subject.SHA256(sha256.Sum256(index)); got.Digest != want {
 		t.Errorf("digest = %s, want the index's %s", got.Digest, want)
 	}
 	if _, err := s.Put(context.Background(), record(got, 1)); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{amd})); err != nil || len(found) != 0 {
-		t.Errorf("found %d bundles for a platform of the index, %v; want none", len(found), err)
+	if found, err := s.Fetch(context.Background(), []subject.Subject{amd}); err != nil || len(found.Bundles) != 0 {
+		t.Errorf("found %d bundles for a platform of the index, %v; want none", len(found.Bundles), err)
 	}
 }
 
@@ -293,7 +294,7 @@ func listing(n int, entry func(i int) string) []byte {
 
 // What a registry can do to a listing, and what comes of it.
 func TestO02_listings(t *testing.T) {
-	digest := func(i int) string { return subject.Digest(sha256.Sum256(fmt.Append(nil, i))).String() }
+	digest := func(i int) string { return subject.SHA256(sha256.Sum256(fmt.Append(nil, i))).String() }
 	for name, c := range map[string]struct {
 		answer func(w http.ResponseWriter, r *http.Request)
 		kind   fault.Kind
@@ -301,16 +302,27 @@ func TestO02_listings(t *testing.T) {
 	}{
 		"one over the limit": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(listing(store.MaxPerSubject+1, digest)) }, fault.Refused, fault.Limit},
 		"endless pages": {func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Link", "<"+r.URL.Path+`?next=x>; rel="next"`)
+			n, _ := strconv.Atoi(r.URL.Query().Get("next"))
+			w.Header().Set("Link", "<"+r.URL.Path+fmt.Sprintf(`?next=%d>; rel="next"`, n+1))
 			_, _ = w.Write(listing(1, digest))
 		}, fault.Refused, fault.Limit},
+		"a page that is its own next": {func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", "<"+r.URL.Path+`?next=x>; rel="next"`)
+			_, _ = w.Write(listing(1, digest))
+		}, fault.Refused, fault.Malformed},
+		"an empty page before others": {func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.RawQuery == "" {
+				w.Header().Set("Link", "<"+r.URL.Path+`?next=x>; rel="next"`)
+			}
+			_, _ = w.Write(listing(0, digest))
+		}, fault.Refused, fault.Malformed},
 		"page 2 lost": {func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.RawQuery != "" {
 				w.WriteHeader(http.StatusNotFound)
 				return
 			}
 			w.Header().Set("Link", "<"+r.URL.Path+`?next=x>; rel="next"`)
-			_, _ = w.Write(listing(0, digest))
+			_, _ = w.Write(listing(1, digest))
 		}, fault.Refused, fault.Malformed},
 		"page 2 fails": {func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.RawQuery != "" {
@@ -355,14 +367,14 @@ func TestO02_listings(t *testing.T) {
 				t.Fatal(err)
 			}
 			attack = true
-			found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub}))
+			found, err := s.Fetch(context.Background(), []subject.Subject{sub})
 			wantFault(t, err, c.kind, c.code)
-			if len(found) != 0 {
-				t.Errorf("%d bundles came with the error", len(found))
+			if len(found.Bundles) != 0 {
+				t.Errorf("%d bundles came with the error", len(found.Bundles))
 			}
 			attack = false
-			if found, err := evidence(s.Fetch(context.Background(), []subject.Subject{sub})); err != nil || len(found) != 1 {
-				t.Errorf("after the attack: %d bundles, %v; want 1", len(found), err)
+			if found, err := s.Fetch(context.Background(), []subject.Subject{sub}); err != nil || len(found.Bundles) != 1 {
+				t.Errorf("after the attack: %d bundles, %v; want 1", len(found.Bundles), err)
 			}
 		})
 	}
@@ -410,7 +422,9 @@ func TestOCI_retries(t *testing.T) {
 			return false
 		}
 		left--
-		w.Header().Set("Retry-After", after)
+		if after != "" {
+			w.Header().Set("Retry-After", after)
+		}
 		w.WriteHeader(status)
 		return true
 	})
@@ -420,7 +434,7 @@ func TestOCI_retries(t *testing.T) {
 	if asked != 2 {
 		t.Errorf("asked %d times, want 2", asked)
 	}
-	asked, left, status = 0, 9, http.StatusForbidden
+	asked, left, status, after = 0, 9, http.StatusForbidden, ""
 	mu.Unlock()
 	_, _, err := newOCI().Resolve(context.Background(), ref)
 	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
@@ -457,9 +471,6 @@ func TestOCI_put_refused(t *testing.T) {
 	wantFault(t, err, fault.Refused, fault.SubjectMismatch)
 	_, _, err = s.Resolve(context.Background(), "UPPER CASE")
 	wantFault(t, err, fault.Usage, fault.Config)
-	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.Digest{1}}, 1))
+	_, err = s.Put(context.Background(), record(subject.Subject{Digest: subject.SHA256([32]byte{1})}, 1))
 	wantFault(t, err, fault.Usage, fault.Config)
 }
-
-// evidence is the bundles of what a store found.
-func evidence(f store.Found, err error) ([]store.Evidence, error) { return f.Bundles, err }

@@ -1,40 +1,43 @@
 package store
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// String is what a person reads: "2 files of another suffix (x.bundle, …)",
-// "artifacts.json: a JSON array, no bundle".
-func (p Passed) String() string {
-	for _, w := range counted {
-		if p.What == w.one || p.What == w.many {
-			return fmt.Sprintf("%d %s (%s)", p.Count, p.What, p.Source)
-		}
-	}
-	if p.Count == 1 {
-		return fmt.Sprintf("%s: %s", p.Source, p.What)
-	}
-	return fmt.Sprintf("%d files, each %s (%s)", p.Count, p.What, p.Source)
+// Passed is something that lies where evidence is looked for and is none. It
+// explains why nothing was found; nothing rests on it.
+type Passed struct {
+	Source string // the place, for people: "registry ghcr.io/acme/app", "folder dist"
+	What   string // in the singular, as a phrase: "cosign v2 signature", "a JSON array, no bundle"
+	Names  string // the names there, the first of several, or ""
+	Count  int
 }
 
-// some is what things are that are passed over: one of them and, if that has a
-// number, several.
-type some struct{ one, many string }
+// String is what a person reads: "folder dist: 2 × file of another suffix
+// (a.txt, b.txt)".
+func (p Passed) String() string {
+	s := p.Source + ": "
+	if p.Count > 1 {
+		s += strconv.Itoa(p.Count) + " × "
+	}
+	s += p.What
+	if p.Names != "" {
+		s += " (" + p.Names + ")"
+	}
+	return s
+}
 
-var (
-	otherSuffix      = some{"file of another suffix", "files of another suffix"}
-	hiddenFile       = some{"hidden file", "hidden files"}
-	deepFolder       = some{"folder below the second level", "folders below the second level"}
-	unreadableFolder = some{"folder that cannot be read", "folders that cannot be read"}
-	otherReasons     = some{"file that is no bundle for other reasons", "files that are no bundles for other reasons"}
+// What a folder holds beside bundles.
+const (
+	otherSuffix      = "file of another suffix"
+	hiddenFile       = "hidden file"
+	deepFolder       = "folder below the second level"
+	unreadableFolder = "folder that cannot be read"
+	otherReasons     = "file that is no bundle for another reason"
 )
-
-// counted are those that are told by their number.
-var counted = []some{otherSuffix, hiddenFile, deepFolder, unreadableFolder, otherReasons}
 
 // Limits of what is told.
 const (
@@ -47,13 +50,13 @@ const (
 type passed struct{ all []group }
 
 type group struct {
-	what  some
+	what  string
 	names []string
 	count int
 }
 
-func (p *passed) add(name string, what some) {
-	what.one = cutReason(what.one)
+func (p *passed) add(name, what string) {
+	what = cutReason(what)
 	for i := range p.all {
 		if p.all[i].what == what {
 			p.all[i].add(name)
@@ -82,15 +85,12 @@ func (g *group) add(name string) {
 	}
 }
 
-func (p *passed) list() []Passed {
+func (p *passed) list(source string) []Passed {
 	var out []Passed
 	for _, g := range p.all {
-		x := Passed{Source: strings.Join(g.names, ", "), What: g.what.one, Count: g.count}
-		if g.count > 1 && g.what.many != "" {
-			x.What = g.what.many
-		}
+		x := Passed{Source: source, What: g.what, Names: strings.Join(g.names, ", "), Count: g.count}
 		if g.count > maxNames {
-			x.Source += ", …"
+			x.Names += ", …"
 		}
 		out = append(out, x)
 	}

@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -12,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -23,13 +22,14 @@ var emptyConfig = []byte("{}")
 // Put pushes the bundle as a referrer of every subject that the store knows a
 // repository for, and returns the digests of what it pushed.
 func (s *OCI) Put(ctx context.Context, rec Record) (Receipt, error) {
-	ctx, cancel := Within(ctx, s.o.Budget)
+	ctx, cancel := client.Within(ctx, s.o.Budget)
 	defer cancel()
 	if len(rec.Bundle) > MaxBundleBytes {
-		return Receipt{}, fault.New(fault.Refused, fault.Limit, "", "a bundle of %d bytes, at most %d are allowed", len(rec.Bundle), MaxBundleBytes)
+		return Receipt{}, fault.New(fault.Refused, fault.Limit, "",
+			"a bundle of %d bytes, at most %d are allowed", len(rec.Bundle), MaxBundleBytes)
 	}
 	var ids []string
-	for _, sub := range unique(rec.Subjects) {
+	for _, sub := range Unique(rec.Subjects) {
 		where := s.where(sub.Digest)
 		if where == "" {
 			continue
@@ -41,7 +41,8 @@ func (s *OCI) Put(ctx context.Context, rec Record) (Receipt, error) {
 		ids = append(ids, id)
 	}
 	if len(ids) == 0 {
-		return Receipt{}, fault.New(fault.Usage, fault.Config, "attest an image by its name to keep the bundle beside it", "no subject is an image in a registry")
+		return Receipt{}, fault.New(fault.Usage, fault.Config,
+			"attest an image by its name to keep the bundle beside it", "no subject is an image in a registry")
 	}
 	return Receipt{Store: s.Name(), ID: strings.Join(ids, " ")}, nil
 }
@@ -59,7 +60,7 @@ func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Reco
 	if err != nil {
 		return "", fmt.Errorf("encoding a manifest: %w", err)
 	}
-	digest := subject.Digest(sha256.Sum256(b))
+	digest := subject.Sum(b)
 	resp, changed, err := r.putManifest(ctx, digest.String(), typeManifest, b, nil)
 	if err != nil {
 		return "", err
@@ -67,9 +68,12 @@ func (s *OCI) push(ctx context.Context, where string, d subject.Digest, rec Reco
 	if changed {
 		return "", r.refused(resp)
 	}
-	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(), Size: int64(len(b)), Annotations: m.Annotations}
-	if err := r.list(ctx, d, entry, b, resp.Header.Get("OCI-Subject")); err != nil {
-		return "", err
+	entry := descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: digest.String(),
+		Size: int64(len(b)), Annotations: m.Annotations}
+	if resp.Header.Get("OCI-Subject") != d.String() {
+		if err := r.list(ctx, d, entry, b); err != nil {
+			return "", err
+		}
 	}
 	return r.String() + "@" + digest.String(), nil
 }
@@ -82,7 +86,8 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 		return manifest{}, err
 	}
 	if !found {
-		return manifest{}, fault.New(fault.Refused, fault.SubjectMismatch, "push the image before attesting it", "image %s@%s does not exist", r, d)
+		return manifest{}, fault.New(fault.Refused, fault.SubjectMismatch, "push the image before attesting it",
+			"image %s@%s does not exist", r, d)
 	}
 	var self manifest
 	if err := json.Unmarshal(sub.bytes, &self); err == nil && self.MediaType != "" {
@@ -111,11 +116,15 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 	}, nil
 }
 
-// list makes sure that readers find the referrer. A registry that has the
-// referrers API lists it itself and says so; in others the fallback tag does.
-func (r *repository) list(ctx context.Context, d subject.Digest, e descriptor, b []byte, confirmed string) error {
-	if confirmed == d.String() {
-		return nil
+// list makes sure that readers find a referrer that the registry did not say it
+// lists. Where the referrers API does not list it, the fallback tag does.
+func (r *repository) list(ctx context.Context, d subject.Digest, e descriptor, b []byte) error {
+	_, found, err := r.manifest(ctx, e.Digest)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return client.Proxied("registry "+r.String(), "that it keeps the manifest, and does not have it")
 	}
 	listed, supported, err := r.referrers(ctx, d)
 	if err != nil {
@@ -139,7 +148,7 @@ const maxRounds = 64
 // wrote last without having seen another's entry sees its tag and repairs it.
 func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descriptor, b []byte) error {
 	prefix := fallbackTag(d) + "."
-	own := prefix + strings.TrimPrefix(e.Digest, "sha256:")[:16]
+	own := ownTagOf(prefix, e.Digest)
 	resp, changed, err := r.putManifest(ctx, own, typeManifest, b, nil)
 	if err != nil {
 		return err
@@ -154,10 +163,16 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 		if err != nil {
 			return err
 		}
+		if index.found && !index.isIndex {
+			return fault.New(fault.Refused, fault.Malformed,
+				fmt.Sprintf("delete the tag %s of %s, or ask whoever pushed it to", fallbackTag(d), r),
+				"tag %s of registry %s names something else than the list of referrers of %s, and is not overwritten",
+				fallbackTag(d), r, d)
+		}
 		// What was once in the index belongs there; a foreign writer that
 		// does not publish tags of its own may have been overwritten.
 		remembered = union(remembered, index.Manifests)
-		if err := r.announced(ctx, prefix, seen); err != nil {
+		if err := r.announced(ctx, prefix, remembered, seen); err != nil {
 			return err
 		}
 		want := union(remembered, slices.Collect(maps.Values(seen)))
@@ -169,42 +184,59 @@ func (r *repository) listInTag(ctx context.Context, d subject.Digest, e descript
 		}
 		if round > 0 {
 			// Writers that keep meeting should stop keeping step.
-			pause := time.Duration(rand.Int64N(int64(round+1) * int64(20*time.Millisecond))) //nolint:gosec // a pause is no secret
-			if err := sleep(ctx, pause); err != nil {
-				return Unanswered("registry "+r.host, err)
+			most := int64(round+1) * int64(20*time.Millisecond)
+			pause := time.Duration(rand.Int64N(most)) //nolint:gosec // a pause is no secret
+			if err := client.Sleep(ctx, pause); err != nil {
+				return client.Unanswered("registry "+r.host, err)
 			}
 		}
 	}
-	return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "registry %s: others kept changing tag %s", r, fallbackTag(d))
+	return fault.New(fault.Unavailable, fault.NotAvailable, "try again",
+		"registry %s: others kept changing tag %s", r, fallbackTag(d))
 }
 
-// announced adds to seen what writers published under tags of their own.
-func (r *repository) announced(ctx context.Context, prefix string, seen map[string]descriptor) error {
+// announced adds to seen what writers published under tags of their own, unless
+// the index has it. Tags of other tools and tags that do not name what they say
+// are nobody's announcement.
+func (r *repository) announced(ctx context.Context, prefix string, index []descriptor,
+	seen map[string]descriptor) error {
 	tags, err := r.tags(ctx, prefix)
 	if err != nil {
 		return err
 	}
+	listed := map[string]bool{}
+	for _, e := range index {
+		listed[ownTagOf(prefix, e.Digest)] = true
+	}
 	if len(tags) > MaxPerSubject {
-		return fault.New(fault.Refused, fault.Limit, "", "registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
+		return fault.New(fault.Refused, fault.Limit, "",
+			"registry %s has %d tags that start with %q, at most %d are allowed", r, len(tags), prefix, MaxPerSubject)
 	}
 	for _, t := range tags {
-		if _, ok := seen[t]; ok {
+		if _, ok := seen[t]; ok || listed[t] {
 			continue
 		}
 		b, found, err := r.manifest(ctx, t)
-		if err != nil {
+		if err != nil && !isLimit(err) {
 			return err
 		}
-		if !found {
-			continue // deleted since
+		if !found || ownTagOf(prefix, b.digest.String()) != t {
+			continue
 		}
 		m, err := r.parseManifest(b.bytes, typeManifest)
 		if err != nil {
-			return err
+			continue
 		}
-		seen[t] = descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: b.digest.String(), Size: int64(len(b.bytes)), Annotations: m.Annotations}
+		seen[t] = descriptor{MediaType: typeManifest, ArtifactType: m.ArtifactType, Digest: b.digest.String(),
+			Size: int64(len(b.bytes)), Annotations: m.Annotations}
 	}
 	return nil
+}
+
+// ownTagOf is the tag under which a writer publishes its own entry.
+func ownTagOf(prefix, digest string) string {
+	hex := strings.TrimPrefix(digest, "sha256:")
+	return prefix + hex[:min(16, len(hex))]
 }
 
 // writeIndex writes the index, on the condition that nobody changed it since
@@ -226,6 +258,3 @@ func (r *repository) writeIndex(ctx context.Context, d subject.Digest, old fallb
 	_, _, err = r.putManifest(ctx, fallbackTag(d), typeIndex, b, h)
 	return err
 }
-
-// cancelled says whether err only tells that another call failed first.
-func cancelled(err error) bool { return errors.Is(err, context.Canceled) }

@@ -3,151 +3,102 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sort"
 	"strings"
-	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-const workers = 8
-
 // Fetch returns the bundles that refer to the subjects. Subjects that the store
 // does not know a repository for have no evidence here.
 func (s *OCI) Fetch(ctx context.Context, subjects []subject.Subject) (Found, error) {
-	ctx, cancel := Within(ctx, s.o.Budget)
+	ctx, cancel := client.Within(ctx, s.o.Budget)
 	defer cancel()
-	return Each(ctx, subjects, func(ctx context.Context, sub subject.Subject) ([]Evidence, error) {
+	return Each(ctx, Unique(subjects), func(ctx context.Context, sub subject.Subject) (Found, error) {
 		where := s.where(sub.Digest)
 		if where == "" {
-			return nil, nil
+			return Found{}, nil
 		}
 		r, err := s.repository(where)
 		if err != nil {
-			return nil, err
+			return Found{}, err
 		}
-		return r.bundles(ctx, sub.Digest)
+		return r.about(ctx, sub.Digest)
 	})
 }
 
-func unique(subjects []subject.Subject) []subject.Subject {
-	seen := map[subject.Digest]bool{}
-	var out []subject.Subject
-	for _, s := range subjects {
-		if !seen[s.Digest] {
-			seen[s.Digest] = true
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
-// Each calls fetch for every subject, each digest once and a few at a time, and
-// returns everything in the order of the subjects. The first error, in that order, is the answer:
-// a part of the evidence is no evidence.
-func Each(ctx context.Context, subjects []subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) (Found, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	subjects = unique(subjects)
-	found := make([][]Evidence, len(subjects))
-	errs := make([]error, len(subjects))
-	next := make(chan int)
-	var wg sync.WaitGroup
-	for range min(workers, len(subjects)) {
-		wg.Go(func() {
-			for i := range next {
-				if found[i], errs[i] = safely(ctx, subjects[i], fetch); errs[i] != nil {
-					cancel()
-				}
-			}
-		})
-	}
-	for i := range subjects {
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	all, err := collect(found, errs)
-	return Found{Bundles: all}, err
-}
-
-// safely calls fetch so that a panic in it is a fault.
-func safely(ctx context.Context, s subject.Subject, fetch func(context.Context, subject.Subject) ([]Evidence, error)) (e []Evidence, err error) {
-	defer fault.Recover(&err, "reading what a store answered")
-	return fetch(ctx, s)
-}
-
-// collect prefers an error that is its own cause over those of calls that were
-// cancelled because of it.
-func collect(found [][]Evidence, errs []error) ([]Evidence, error) {
-	var first error
-	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		if first == nil || cancelled(first) && !cancelled(err) {
-			first = err
-		}
-	}
-	if first != nil {
-		return nil, first
-	}
-	var all []Evidence
-	for _, f := range found {
-		all = append(all, f...)
-	}
-	return all, nil
-}
-
-// bundles returns the bundles that refer to d: those that the referrers API
+// about returns the bundles that refer to d: those that the referrers API
 // lists and those that the fallback tag lists, because a writer may have known
 // only one of them.
-func (r *repository) bundles(ctx context.Context, d subject.Digest) ([]Evidence, error) {
-	entries, _, err := r.referrers(ctx, d)
+//
+// Whoever may push can add referrers, and can write anything under a tag. So
+// what is no bundle is passed over, whatever is wrong with it. A registry that
+// does not answer, or answers with other bytes than it was asked for, is an
+// error.
+func (r *repository) about(ctx context.Context, d subject.Digest) (Found, error) {
+	listed, _, err := r.referrers(ctx, d)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
 	index, err := r.fallback(ctx, d)
 	if err != nil {
-		return nil, err
+		return Found{}, err
 	}
-	list := union(entries, index.Manifests)
-	if len(list) > MaxPerSubject {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s lists %d referrers of %s, at most %d are allowed", r, len(list), d, MaxPerSubject)
+	read, passed := r.sift(d, listed, index)
+	if len(read) > MaxPerSubject {
+		return Found{}, r.tooMany(d, len(read))
 	}
-	var all []Evidence
-	for _, e := range list {
-		found, err := r.referrer(ctx, e)
+	found, err := Each(ctx, read, r.referrer)
+	if err != nil {
+		return Found{}, err
+	}
+	if len(found.Bundles) > MaxPerSubject {
+		return Found{}, r.tooMany(d, len(found.Bundles))
+	}
+	if len(found.Bundles) == 0 {
+		seen, err := r.otherEvidence(ctx, d)
 		if err != nil {
-			return nil, err
+			return Found{}, err
 		}
-		if all = append(all, found...); len(all) > MaxPerSubject {
-			return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s has more than %d bundles about %s", r, MaxPerSubject, d)
-		}
+		passed = append(passed, seen...)
 	}
-	return all, nil
+	found.Passed = append(found.Passed, passed...)
+	return found, nil
+}
+
+func (r *repository) tooMany(d subject.Digest, n int) error {
+	hint := fmt.Sprintf(`list them with "oras discover %s@%s", and delete those that are not yours with `+
+		`"oras manifest delete"`, r, d)
+	return fault.New(fault.Refused, fault.Limit, hint,
+		"registry %s lists %d referrers of %s that may be bundles, at most %d are read; it does not say who "+
+			"pushed them", r, n, d, MaxPerSubject)
 }
 
 // referrers asks the referrers API. supported is false if the registry has
-// none.
+// none. A list of which a page is lost is no list.
 func (r *repository) referrers(ctx context.Context, d subject.Digest) (list []descriptor, supported bool, err error) {
+	asked := map[string]bool{}
 	at := r.url("/referrers/%s", d)
-	for page := 0; at != ""; page++ {
-		if page == maxPages || len(list) > MaxPerSubject {
-			return nil, true, fault.New(fault.Refused, fault.Limit, "", "registry %s lists more than %d referrers of %s", r, MaxPerSubject, d)
+	for page := 1; at != ""; page++ {
+		if page > maxPages || len(list) > maxListed {
+			return nil, true, r.tooMany(d, len(list))
 		}
+		asked[at] = true
 		resp, b, err := r.do(ctx, call{method: http.MethodGet, url: at, header: map[string]string{"Accept": typeIndex}})
 		if err != nil {
 			return nil, false, err
 		}
-		if page == 0 && noReferrers(resp) {
+		if page == 1 && noReferrers(resp) {
 			return nil, false, nil
 		}
 		if resp.StatusCode == http.StatusNotFound {
-			return nil, true, fault.New(fault.Refused, fault.Malformed, "", "registry %s lost page %d of the referrers of %s", r, page+1, d)
+			return nil, true, r.lostPage(page, d)
 		}
 		if resp.StatusCode != http.StatusOK {
 			return nil, false, r.wrong(resp)
@@ -160,8 +111,15 @@ func (r *repository) referrers(ctx context.Context, d subject.Digest) (list []de
 		if at, err = r.next(resp); err != nil {
 			return nil, true, err
 		}
+		if at != "" && (len(index.Manifests) == 0 || asked[at]) {
+			return nil, true, r.lostPage(page+1, d)
+		}
 	}
 	return list, true, nil
+}
+
+func (r *repository) lostPage(page int, d subject.Digest) error {
+	return fault.New(fault.Refused, fault.Malformed, "", "registry %s lost page %d of the referrers of %s", r, page, d)
 }
 
 // noReferrers recognises a registry without the API; the specification says
@@ -178,20 +136,181 @@ func noReferrers(resp *http.Response) bool {
 // missing (OCI distribution specification 1.1, referrers tag schema).
 func fallbackTag(d subject.Digest) string { return "sha256-" + d.Hex() }
 
-// fallbackIndex is the index under the fallback tag; without one it is empty.
+// fallbackIndex is what the fallback tag names; the zero is nothing.
 type fallbackIndex struct {
-	manifest
-	etag  string
-	found bool
+	manifest        // empty, unless it is an index
+	etag     string // for a conditional write
+	found    bool   // the tag exists
+	isIndex  bool
 }
 
+// fallback reads the fallback tag. Whoever may push can let it name anything;
+// what is no index lists nothing.
 func (r *repository) fallback(ctx context.Context, d subject.Digest) (fallbackIndex, error) {
 	b, found, err := r.manifest(ctx, fallbackTag(d))
 	if err != nil || !found {
 		return fallbackIndex{}, err
 	}
-	m, err := r.parseManifest(b.bytes, typeIndex)
-	return fallbackIndex{manifest: m, etag: b.etag, found: true}, err
+	index := fallbackIndex{etag: b.etag, found: true}
+	var m manifest
+	if json.Unmarshal(b.bytes, &m) != nil || m.SchemaVersion != 2 {
+		return index, nil
+	}
+	if m.MediaType == typeIndex || m.MediaType == "" && b.mediaType == typeIndex {
+		index.manifest, index.isIndex = m, true
+	}
+	return index, nil
+}
+
+// A referrer is an entry of a list that may be a bundle.
+type referrer struct {
+	descriptor
+	byRegistry bool // the registry itself lists it, so it must have it
+}
+
+// sift tells what has to be read from what says itself that it is something
+// else. Of several entries for one digest, one that may be a bundle is enough.
+func (r *repository) sift(
+	d subject.Digest, listed []descriptor, index fallbackIndex,
+) (read []referrer, passed []Passed) {
+	if index.found && !index.isIndex {
+		what := "manifest under the tag " + fallbackTag(d) + ", which is no list of referrers"
+		passed = append(passed, Passed{Source: r.source(), What: what, Count: 1})
+	}
+	at, foreign := map[string]int{}, map[string]descriptor{}
+	for i, e := range slices.Concat(listed, index.Manifests) {
+		if !e.mayBeBundle() {
+			foreign[e.Digest] = e
+			continue
+		}
+		if _, seen := at[e.Digest]; !seen {
+			at[e.Digest] = len(read)
+			read = append(read, referrer{descriptor: e, byRegistry: i < len(listed)})
+		}
+	}
+	for digest, e := range foreign {
+		if _, alsoRead := at[digest]; !alsoRead {
+			passed = append(passed, Passed{Source: r.source(), What: kind(e.ArtifactType), Count: 1})
+		}
+	}
+	slices.SortFunc(read, func(a, b referrer) int { return strings.Compare(a.Digest, b.Digest) })
+	return read, passed
+}
+
+// unspecific are artifact types that do not say what an artifact is. Some
+// registries report the type of a manifest's config in the place of its
+// artifact type.
+var unspecific = []string{"", typeEmpty, "application/vnd.oci.image.config.v1+json",
+	"application/vnd.docker.container.image.v1+json"}
+
+func (d descriptor) mayBeBundle() bool {
+	return strings.HasPrefix(d.ArtifactType, bundlePrefix) || slices.Contains(unspecific, d.ArtifactType)
+}
+
+// kind is what people call an artifact of a type that is not a bundle's.
+func kind(artifactType string) string {
+	switch t, _, _ := strings.Cut(artifactType, ";"); {
+	case strings.HasPrefix(t, "application/vnd.dev.cosign.artifact.sig."),
+		t == "application/vnd.dev.cosign.simplesigning.v1+json":
+		return cosignSignature
+	case strings.HasPrefix(t, "application/vnd.dev.cosign.artifact.att."):
+		return cosignAttestation
+	case t == typeDSSE:
+		return "DSSE envelope without a bundle around it"
+	case t == "application/vnd.in-toto+json":
+		return "in-toto statement without a bundle around it"
+	case t == "application/vnd.docker.attestation.manifest.v1+json":
+		return buildKitManifest
+	case t == "":
+		return "referrer without a bundle"
+	}
+	return "referrer of type " + client.Quoted(artifactType)
+}
+
+// referrer returns the bundles in the manifest that e points to. What the
+// manifest is, its own bytes say; the list may say anything.
+func (r *repository) referrer(ctx context.Context, e referrer) (Found, error) {
+	d, err := subject.ParseDigest(e.Digest)
+	if err != nil {
+		return r.pass("referrer without a sha256 digest"), nil
+	}
+	b, found, err := r.manifest(ctx, d.String())
+	if isLimit(err) {
+		return r.pass("referrer of more bytes than a manifest may have"), nil
+	}
+	if err != nil {
+		return Found{}, err
+	}
+	if !found && e.byRegistry {
+		return Found{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s lists %s and does not have it", r, d)
+	}
+	if !found {
+		return r.pass("referrer that is listed and missing"), nil
+	}
+	var m manifest
+	if json.Unmarshal(b.bytes, &m) != nil {
+		return r.pass("referrer that is no manifest"), nil
+	}
+	layers := m.bundleLayers()
+	if len(layers) == 0 {
+		return r.pass(kind(m.typeOf())), nil
+	}
+	if len(layers) > maxLayers {
+		return r.pass(fmt.Sprintf("referrer of more than %d bundles", maxLayers)), nil
+	}
+	return r.layers(ctx, d, layers)
+}
+
+// source is where something is that is passed over: not which of thousands it
+// is.
+func (r *repository) source() string { return "registry " + r.String() }
+
+// pass is a single thing that is passed over.
+func (r *repository) pass(what string) Found {
+	return Found{Passed: []Passed{{Source: r.source(), What: what, Count: 1}}}
+}
+
+func isLimit(err error) bool { return errors.Is(err, client.ErrTooLarge) }
+
+func (m manifest) bundleLayers() []descriptor {
+	var out []descriptor
+	for _, l := range m.Layers {
+		only := strings.HasPrefix(m.ArtifactType, bundlePrefix) && len(m.Layers) == 1
+		if strings.HasPrefix(l.MediaType, bundlePrefix) || only {
+			out = append(out, l)
+		}
+	}
+	return out
+}
+
+// typeOf is the best that a manifest says about what it is.
+func (m manifest) typeOf() string {
+	if m.ArtifactType != "" {
+		return m.ArtifactType
+	}
+	if len(m.Layers) > 0 {
+		return m.Layers[0].MediaType
+	}
+	if m.Config != nil {
+		return m.Config.MediaType
+	}
+	return ""
+}
+
+func (r *repository) layers(ctx context.Context, d subject.Digest, layers []descriptor) (Found, error) {
+	var all Found
+	for _, l := range layers {
+		bundle, why, err := r.blob(ctx, l)
+		if err != nil {
+			return Found{}, err
+		}
+		if why != "" {
+			all.Passed = append(all.Passed, Passed{Source: r.source(), What: why, Count: 1})
+			continue
+		}
+		all.Bundles = append(all.Bundles, Evidence{Bundle: bundle, Source: fmt.Sprintf("registry %s@%s", r, d)})
+	}
+	return all, nil
 }
 
 // union returns the descriptors of a and b, each digest once, in the order of
@@ -207,43 +326,4 @@ func union(a, b []descriptor) []descriptor {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Digest < out[j].Digest })
 	return out
-}
-
-// referrer returns the bundles in the manifest that e points to. What the
-// manifest is, its own bytes say; the list may say anything.
-func (r *repository) referrer(ctx context.Context, e descriptor) ([]Evidence, error) {
-	d, err := subject.ParseDigest(e.Digest)
-	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s lists a referrer: %w", r, err)
-	}
-	b, found, err := r.manifest(ctx, d.String())
-	if err != nil {
-		return nil, err
-	}
-	if !found {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s lists %s and does not have it", r, d)
-	}
-	var m manifest
-	if err := json.Unmarshal(b.bytes, &m); err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s: referrer %s is not JSON", r, d)
-	}
-	if len(m.Layers) > MaxPerSubject {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s: referrer %s has %d layers, at most %d are allowed", r, d, len(m.Layers), MaxPerSubject)
-	}
-	return r.layers(ctx, d, m)
-}
-
-func (r *repository) layers(ctx context.Context, d subject.Digest, m manifest) ([]Evidence, error) {
-	var all []Evidence
-	for _, l := range m.Layers {
-		if !strings.HasPrefix(l.MediaType, bundlePrefix) && !(strings.HasPrefix(m.ArtifactType, bundlePrefix) && len(m.Layers) == 1) {
-			continue
-		}
-		bundle, err := r.blob(ctx, l)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Evidence{Bundle: bundle, Source: fmt.Sprintf("registry %s@%s", r, d)})
-	}
-	return all, nil
 }

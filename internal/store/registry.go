@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -26,12 +26,15 @@ const (
 	typeDockerImage = "application/vnd.docker.distribution.manifest.v2+json"
 	bundlePrefix    = "application/vnd.dev.sigstore.bundle"
 	typeBundle      = "application/vnd.dev.sigstore.bundle.v0.3+json"
+	typeDSSE        = "application/vnd.dsse.envelope.v1+json"
 )
 
 const (
-	maxManifest = 4 << 20 // bytes of a manifest or an index
-	maxPages    = 100     // pages of one listing
-	maxTags     = 100_000 // tags of one repository
+	maxManifest = 4 << 20  // bytes of a manifest
+	maxIndex    = 16 << 20 // bytes of an index: it lists all referrers of an image
+	maxPages    = 1000     // pages of one listing
+	maxListed   = 100_000  // entries of one listing, whatever they are
+	maxLayers   = 64       // bundles in one manifest
 )
 
 // descriptor points to content (OCI image specification, descriptor).
@@ -75,7 +78,7 @@ func (r *repository) url(format string, args ...any) string {
 // registryURL is the address of a registry: https, and http for loopback only.
 func registryURL(reg name.Registry) *url.URL {
 	u := &url.URL{Scheme: "https", Host: reg.RegistryStr()}
-	if Loopback(u.Hostname()) {
+	if client.Loopback(u.Hostname()) {
 		u.Scheme = "http"
 	}
 	return u
@@ -104,17 +107,17 @@ func (r *repository) do(ctx context.Context, c call) (*http.Response, []byte, er
 	}
 	resp, err := r.http.Do(req)
 	if err != nil {
-		return nil, nil, Unanswered("registry "+r.host, err)
+		return nil, nil, client.Unanswered("registry "+r.host, err)
 	}
-	b, err := readAll(resp.Body)
+	b, err := io.ReadAll(resp.Body)
 	if err != nil {
-		return nil, nil, Unanswered("registry "+r.host, err)
+		return nil, nil, client.Unanswered("registry "+r.host, err)
 	}
-	return resp, b, nil
+	return resp, b, resp.Body.Close()
 }
 
 func (r *repository) wrong(resp *http.Response) error {
-	return Status("registry "+r.host, resp.StatusCode, "log in to "+r.host)
+	return client.Status("registry "+r.host, resp.StatusCode, "log in to "+r.host)
 }
 
 // refused is wrong for a write: who may not write has to change something.
@@ -123,6 +126,12 @@ func (r *repository) refused(resp *http.Response) error {
 	case http.StatusUnauthorized, http.StatusForbidden:
 		return fault.New(fault.Usage, fault.Config, "log in to "+r.host+" as somebody who may push to "+r.path,
 			"registry %s answered %d: not allowed to write to %s", r.host, resp.StatusCode, r.path)
+	case http.StatusNotFound:
+		return fault.New(fault.Usage, fault.Config, "create the repository "+r.path+" at "+r.host+", or check its name",
+			"registry %s answered %d: there is no repository %s to write to", r.host, resp.StatusCode, r.path)
+	case http.StatusRequestEntityTooLarge:
+		return fault.New(fault.Refused, fault.Limit, "attest fewer files at once, or a smaller predicate",
+			"registry %s answered %d: the bundle is larger than it takes", r.host, resp.StatusCode)
 	}
 	return r.wrong(resp)
 }
@@ -140,7 +149,8 @@ type body struct {
 // one that the registry claims, is refused: anything may sit between.
 func (r *repository) manifest(ctx context.Context, ref string) (m body, found bool, err error) {
 	accept := strings.Join([]string{typeIndex, typeManifest, typeDockerList, typeDockerImage}, ", ")
-	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/manifests/%s", ref), header: map[string]string{"Accept": accept}})
+	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/manifests/%s", ref),
+		header: map[string]string{"Accept": accept}})
 	if err != nil {
 		return body{}, false, err
 	}
@@ -150,10 +160,13 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 	if resp.StatusCode != http.StatusOK {
 		return body{}, false, r.wrong(resp)
 	}
-	if len(b) > maxManifest {
-		return body{}, false, tooLarge(r.host, maxManifest)
+	m = body{bytes: b, digest: subject.Sum(b), mediaType: mediaType(resp.Header.Get("Content-Type")),
+		etag: resp.Header.Get("ETag")}
+	if limit := limitOf(m.mediaType); len(b) > limit {
+		return body{}, false, fault.New(fault.Refused, fault.Limit, "",
+			"registry %s answered with a manifest of %d bytes, at most %d are allowed: %w",
+			r, len(b), limit, client.ErrTooLarge)
 	}
-	m = body{bytes: b, digest: sha256.Sum256(b), mediaType: mediaType(resp.Header.Get("Content-Type")), etag: resp.Header.Get("ETag")}
 	for _, want := range []string{ref, resp.Header.Get("Docker-Content-Digest")} {
 		if strings.HasPrefix(want, "sha256:") && want != m.digest.String() {
 			return body{}, false, r.otherBytes(want, m.digest)
@@ -163,7 +176,15 @@ func (r *repository) manifest(ctx context.Context, ref string) (m body, found bo
 }
 
 func (r *repository) otherBytes(want string, got subject.Digest) error {
-	return fault.New(fault.Refused, fault.SubjectMismatch, "", "registry %s answered with bytes of %s, want %q", r.host, got, want)
+	return fault.New(fault.Refused, fault.SubjectMismatch, "",
+		"registry %s answered with bytes of %s, want %q", r.host, got, want)
+}
+
+func limitOf(mediaType string) int {
+	if mediaType == typeIndex {
+		return maxIndex
+	}
+	return maxManifest
 }
 
 func mediaType(header string) string {
@@ -171,46 +192,52 @@ func mediaType(header string) string {
 	return strings.TrimSpace(t)
 }
 
-// blob returns the content that d describes.
-func (r *repository) blob(ctx context.Context, d descriptor) ([]byte, error) {
+// blob returns the bundle that d describes. Whoever may push a manifest chooses
+// d, so a bundle that is too large or missing is passed over, with the reason.
+func (r *repository) blob(ctx context.Context, d descriptor) (b []byte, why string, err error) {
 	want, err := subject.ParseDigest(d.Digest)
 	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s: %w", r, err)
+		return nil, "bundle without a sha256 digest", nil
 	}
-	if d.Size > MaxBundleBytes || d.Size < 0 {
-		return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s has a bundle of %d bytes, at most %d are allowed", r, d.Size, MaxBundleBytes)
+	if d.Size > MaxBundleBytes {
+		return nil, TooLarge, nil
 	}
 	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/blobs/%s", want)})
+	if isLimit(err) {
+		return nil, TooLarge, nil
+	}
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if resp.StatusCode == http.StatusNotFound {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s lists %s and does not have it", r, want)
+		return nil, "bundle that is listed and missing", nil
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, r.wrong(resp)
+		return nil, "", r.wrong(resp)
 	}
-	if got := subject.Digest(sha256.Sum256(b)); got != want {
-		return nil, r.otherBytes(d.Digest, got)
+	if got := subject.Sum(b); got != want {
+		return nil, "", r.otherBytes(d.Digest, got)
 	}
-	return b, nil
+	return b, "", nil
 }
 
 // parseManifest reads a manifest or an index of the wanted media type.
 func (r *repository) parseManifest(b []byte, wanted ...string) (manifest, error) {
 	var m manifest
 	if err := json.Unmarshal(b, &m); err != nil {
-		return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a manifest that is not JSON", r)
+		return manifest{}, client.Proxied("registry "+r.String(), "with a manifest that is not JSON")
 	}
 	if m.SchemaVersion != 2 {
-		return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a manifest of schema version %d, want 2", r, m.SchemaVersion)
+		return manifest{}, client.Proxied("registry "+r.String(),
+			fmt.Sprintf("with a manifest of schema version %d, want 2", m.SchemaVersion))
 	}
 	for _, w := range wanted {
 		if m.MediaType == w {
 			return m, nil
 		}
 	}
-	return manifest{}, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with media type %q, want %q", r, m.MediaType, wanted[0])
+	return manifest{}, client.Proxied("registry "+r.String(),
+		fmt.Sprintf("with media type %s, want %q", client.Quoted(m.MediaType), wanted[0]))
 }
 
 // next returns the address of the page after resp, or "" after the last. The
@@ -222,8 +249,9 @@ func (r *repository) next(resp *http.Response) (string, error) {
 			continue
 		}
 		u, err := resp.Request.URL.Parse(strings.TrimPrefix(strings.TrimSpace(target), "<"))
-		if err != nil || !SameOrigin(u, r.base) {
-			return "", fault.New(fault.Refused, fault.Malformed, "", "registry %s names a next page that is not its own", r)
+		if err != nil || !client.SameOrigin(u, r.base) {
+			return "", fault.New(fault.Refused, fault.Malformed, "",
+				"registry %s names a next page that is not its own", r)
 		}
 		return u.String(), nil
 	}
@@ -233,25 +261,30 @@ func (r *repository) next(resp *http.Response) (string, error) {
 // tags lists the tags that start with prefix.
 func (r *repository) tags(ctx context.Context, prefix string) ([]string, error) {
 	var tags []string
-	seen := 0
+	seen, asked := 0, map[string]bool{}
 	at := r.url("/tags/list?n=1000")
-	for page := 0; at != ""; page++ {
-		if page == maxPages || seen > maxTags {
-			return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s has more than %d pages of tags", r, maxPages)
+	for page := 1; at != ""; page++ {
+		if page > maxPages || seen > maxListed {
+			return nil, fault.New(fault.Refused, fault.Limit, "", "registry %s has more than %d tags", r, seen)
 		}
+		asked[at] = true
 		resp, b, err := r.do(ctx, call{method: http.MethodGet, url: at})
 		if err != nil {
 			return nil, err
 		}
-		if resp.StatusCode == http.StatusNotFound {
+		if resp.StatusCode == http.StatusNotFound && page == 1 {
 			return nil, nil
+		}
+		if resp.StatusCode == http.StatusNotFound {
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s lost page %d of its tags", r, page)
 		}
 		if resp.StatusCode != http.StatusOK {
 			return nil, r.wrong(resp)
 		}
 		var list struct{ Tags []string }
 		if err := json.Unmarshal(b, &list); err != nil {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s answered with a list of tags that is not JSON", r)
+			return nil, fault.New(fault.Refused, fault.Malformed, "",
+				"registry %s answered with a list of tags that is not JSON", r)
 		}
 		seen += len(list.Tags)
 		for _, t := range list.Tags {
@@ -262,13 +295,16 @@ func (r *repository) tags(ctx context.Context, prefix string) ([]string, error) 
 		if at, err = r.next(resp); err != nil {
 			return nil, err
 		}
+		if at != "" && (len(list.Tags) == 0 || asked[at]) {
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "registry %s lost page %d of its tags", r, page+1)
+		}
 	}
 	return tags, nil
 }
 
 // putBlob uploads content, unless the registry has it already.
 func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, error) {
-	d := subject.Digest(sha256.Sum256(b))
+	d := subject.Sum(b)
 	resp, _, err := r.do(ctx, call{method: http.MethodHead, url: r.url("/blobs/%s", d)})
 	if err != nil {
 		return d, err
@@ -290,7 +326,8 @@ func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, err
 	q := at.Query()
 	q.Set("digest", d.String())
 	at.RawQuery = q.Encode()
-	resp, _, err = r.do(ctx, call{method: http.MethodPut, url: at.String(), body: b, header: map[string]string{"Content-Type": "application/octet-stream"}})
+	resp, _, err = r.do(ctx, call{method: http.MethodPut, url: at.String(), body: b,
+		header: map[string]string{"Content-Type": "application/octet-stream"}})
 	if err != nil {
 		return d, err
 	}
@@ -302,7 +339,8 @@ func (r *repository) putBlob(ctx context.Context, b []byte) (subject.Digest, err
 
 // putManifest writes b under ref, a tag or its digest. header may hold
 // conditions; changed is true if they did not hold.
-func (r *repository) putManifest(ctx context.Context, ref, mediaType string, b []byte, header map[string]string) (resp *http.Response, changed bool, err error) {
+func (r *repository) putManifest(ctx context.Context, ref, mediaType string, b []byte,
+	header map[string]string) (resp *http.Response, changed bool, err error) {
 	h := map[string]string{"Content-Type": mediaType}
 	for k, v := range header {
 		h[k] = v

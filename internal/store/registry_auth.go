@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -25,7 +25,7 @@ type auth struct {
 	keychain Keychain
 	next     http.RoundTripper
 
-	transport http.RoundTripper // asks token services
+	options client.Options // of the registry's client; those of token services differ in the base
 
 	mu     sync.Mutex
 	header map[string]string // repository and action → Authorization
@@ -34,7 +34,7 @@ type auth struct {
 // RoundTrip sends req and, if the registry wants to know who asks, says it and
 // sends req again.
 func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
-	if !SameOrigin(req.URL, a.base) {
+	if !client.SameOrigin(req.URL, a.base) {
 		return a.next.RoundTrip(req)
 	}
 	key := scope(req)
@@ -44,13 +44,11 @@ func (a *auth) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	header, err := a.answer(req.Context(), resp.Header.Values("WWW-Authenticate"), key)
 	if err != nil {
-		drop(resp.Body)
 		return nil, err
 	}
-	if header == "" || header == a.known(key) || !rewind(req) {
+	if header == "" || header == a.known(key) || req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
 		return resp, nil
 	}
-	drop(resp.Body)
 	resp, err = a.next.RoundTrip(a.signed(req, header))
 	if err == nil && resp.StatusCode != http.StatusUnauthorized {
 		a.remember(key, header)
@@ -140,14 +138,15 @@ func (a *auth) token(ctx context.Context, p map[string]string, scope string, cre
 	if err != nil {
 		return "", err
 	}
-	c := NewClient(ClientOptions{Base: realm, MaxBody: 1 << 20, Transport: a.transport})
-	resp, err := c.Do(req)
+	o := a.options
+	o.Base, o.MaxBody, o.Away = realm, 1<<20, client.RefuseAway
+	resp, err := client.New(o).Do(req)
 	if err != nil {
-		return "", Unanswered("token service "+realm.Host, err)
+		return "", client.Unanswered("token service "+realm.Host, err)
 	}
-	defer drop(resp.Body)
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return "", Status("token service "+realm.Host, resp.StatusCode, "log in to "+a.base.Host)
+		return "", client.Status("token service "+realm.Host, resp.StatusCode, "log in to "+a.base.Host)
 	}
 	var t struct {
 		Token       string `json:"token"`
@@ -209,7 +208,7 @@ func (a *auth) realm(s string) (*url.URL, error) {
 // registrable domain. Addresses are related to themselves only, but all of
 // loopback is one machine.
 func related(a, b string) bool {
-	if strings.EqualFold(a, b) || Loopback(a) && Loopback(b) {
+	if strings.EqualFold(a, b) || client.Loopback(a) && client.Loopback(b) {
 		return true
 	}
 	if net.ParseIP(a) != nil || net.ParseIP(b) != nil {
@@ -240,10 +239,4 @@ func parent(host string) string {
 		return ""
 	}
 	return p
-}
-
-// readAll reads a body that its client capped.
-func readAll(b io.ReadCloser) ([]byte, error) {
-	defer b.Close()
-	return io.ReadAll(b)
 }

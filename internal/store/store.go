@@ -3,7 +3,8 @@
 //
 // A store moves bytes. It refuses to judge them: nothing that it returns is to
 // be believed, and a store that does not answer is an error, never an empty
-// list.
+// list. What anybody could have put beside the evidence is passed over and
+// counted, so that it can neither pass for evidence nor hide it.
 package store
 
 import "github.com/sallyport-dev/sallyport/internal/subject"
@@ -17,15 +18,16 @@ type Evidence struct {
 // Found is what a store has about subjects.
 type Found struct {
 	Bundles []Evidence
-	Passed  []Passed // what lies in the same place and does not count
+	Passed  []Passed  // what lies in the same place and does not count
+	Covered []Covered // what is there and could not be handed over
 }
 
-// Passed is something that a store passed over, because it is no bundle or not
-// where bundles are. It explains why nothing was found; nothing rests on it.
-type Passed struct {
-	Source string // the names, the first of several
-	What   string // a phrase
-	Count  int
+// Covered is a bundle that a store holds and does not hand over, because
+// something else lies over it. It is an error, unless the same bytes come from
+// elsewhere: a bundle that is hidden may be the one that says no.
+type Covered struct {
+	Digest subject.Digest // of the bundle's bytes
+	Err    error
 }
 
 // Record is a bundle to be kept.
@@ -46,5 +48,9 @@ type Receipt struct {
 // nothing. More than a limit is an error with code E_LIMIT, never a truncation.
 const (
 	MaxPerSubject  = 20_000   // bundles about one subject
-	MaxBundleBytes = 16 << 20 // bytes of one bundle
+	MaxBundleBytes = 16 << 20 // bytes of one bundle; a larger one is passed over
+	MaxFetchBytes  = 1 << 30  // bytes of all bundles that one call hands over
 )
+
+// TooLarge is what a bundle of more than MaxBundleBytes is passed over as.
+const TooLarge = "bundle of more than 16 MiB"

@@ -2,6 +2,9 @@ package strictjson
 
 import (
 	"bytes"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -62,4 +65,10 @@ func within(err error, begin, line int) error {
 	}
 	f := fault.Of(err)
 	return fault.New(f.Kind, f.Code, f.Hint, "line %d, in the value that begins at byte %d: %w", line, begin, err)
+}
+
+// Unquote returns the text of a string from what stands between its quotation
+// marks.
+func Unquote(between []byte) ([]byte, error) {
+	return jsontext.AppendUnquote(nil, slices.Concat([]byte{'"'}, between, []byte{'"'}))
 }

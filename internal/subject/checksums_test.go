@@ -15,32 +15,32 @@ const (
 )
 
 func TestChecksums_what_tools_write(t *testing.T) {
-	a, b := sum([]byte("a")), sum([]byte("b"))
+	a, b := Sum([]byte("a")), Sum([]byte("b"))
 	for text, want := range map[string][]Subject{
-		hexA + "  a\n":                                {{"a", a}},
-		hexA + "  a":                                  {{"a", a}},
-		hexA + " *a\n":                                {{"a", a}},
-		hexA + "  *a\n":                               {{"*a", a}},
-		hexB + "  b\n" + hexA + "  a\n":               {{"a", a}, {"b", b}},
-		hexA + "  a\n" + hexA + " *a\n":               {{"a", a}},
-		hexA + "  dist/my app *1\n":                   {{"dist/my app *1", a}},
-		hexA + ` *C:\x` + "\n":                        {{`C:\x`, a}},
-		`\` + hexA + `  a\\b` + "\n":                  {{`a\b`, a}},
-		hexA + "  ./a\n" + hexB + "  ../up/b\n":       {{"../up/b", b}, {"./a", a}},
-		hexA + " a\n":                                 {{"a", a}},
-		hexA + " my app\n" + hexB + "  b\n":           {{"b", b}, {"my app", a}},
-		hexA + " (1)\n":                               {{"(1)", a}},
-		hexA + "  a (1) = b\n":                        {{"a (1) = b", a}},
-		"SHA256 (a) = " + hexA + "\n":                 {{"a", a}},
-		"SHA256 (a (1)) = " + hexA + "\n":             {{"a (1)", a}},
-		"SHA256 (a) = b) = " + hexA + "\n":            {{"a) = b", a}},
-		"SHA256(a)= " + hexA + "\n":                   {{"a", a}},
-		"SHA2-256(a)= " + hexA + "\n":                 {{"a", a}},
-		`\SHA256 (a\\b) = ` + hexA + "\n":             {{`a\b`, a}},
-		"# made by a tool\n" + hexA + "  a\n":         {{"a", a}},
-		hexA + "  a\r\n\r\n" + hexB + "  b\r\n":       {{"a", a}, {"b", b}},
-		"\ufeff" + hexA + "  a\n \t\n" + hexB + " b":  {{"a", a}, {"b", b}},
-		"\n\n" + hexA + "  a\n#\n# " + hexB + "  b\n": {{"a", a}},
+		hexA + "  a\n":                                {{Name: "a", Digest: a}},
+		hexA + "  a":                                  {{Name: "a", Digest: a}},
+		hexA + " *a\n":                                {{Name: "a", Digest: a}},
+		hexA + "  *a\n":                               {{Name: "*a", Digest: a}},
+		hexB + "  b\n" + hexA + "  a\n":               {{Name: "a", Digest: a}, {Name: "b", Digest: b}},
+		hexA + "  a\n" + hexA + " *a\n":               {{Name: "a", Digest: a}},
+		hexA + "  dist/my app *1\n":                   {{Name: "dist/my app *1", Digest: a}},
+		hexA + ` *C:\x` + "\n":                        {{Name: `C:\x`, Digest: a}},
+		`\` + hexA + `  a\\b` + "\n":                  {{Name: `a\b`, Digest: a}},
+		hexA + "  ./a\n" + hexB + "  ../up/b\n":       {{Name: "../up/b", Digest: b}, {Name: "./a", Digest: a}},
+		hexA + " a\n":                                 {{Name: "a", Digest: a}},
+		hexA + " my app\n" + hexB + "  b\n":           {{Name: "b", Digest: b}, {Name: "my app", Digest: a}},
+		hexA + " (1)\n":                               {{Name: "(1)", Digest: a}},
+		hexA + "  a (1) = b\n":                        {{Name: "a (1) = b", Digest: a}},
+		"SHA256 (a) = " + hexA + "\n":                 {{Name: "a", Digest: a}},
+		"SHA256 (a (1)) = " + hexA + "\n":             {{Name: "a (1)", Digest: a}},
+		"SHA256 (a) = b) = " + hexA + "\n":            {{Name: "a) = b", Digest: a}},
+		"SHA256(a)= " + hexA + "\n":                   {{Name: "a", Digest: a}},
+		"SHA2-256(a)= " + hexA + "\n":                 {{Name: "a", Digest: a}},
+		`\SHA256 (a\\b) = ` + hexA + "\n":             {{Name: `a\b`, Digest: a}},
+		"# made by a tool\n" + hexA + "  a\n":         {{Name: "a", Digest: a}},
+		hexA + "  a\r\n\r\n" + hexB + "  b\r\n":       {{Name: "a", Digest: a}, {Name: "b", Digest: b}},
+		"\ufeff" + hexA + "  a\n \t\n" + hexB + " b":  {{Name: "a", Digest: a}, {Name: "b", Digest: b}},
+		"\n\n" + hexA + "  a\n#\n# " + hexB + "  b\n": {{Name: "a", Digest: a}},
 	} {
 		got, err := Checksums([]byte(text), "SUMS")
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -146,7 +146,7 @@ func TestO02_checksums_have_limits(t *testing.T) {
 }
 
 func TestFormatChecksums_escapes(t *testing.T) {
-	got := FormatChecksums([]Subject{{`a\b` + "\n", sum([]byte("a"))}, {"b", sum([]byte("b"))}})
+	got := FormatChecksums([]Subject{{Name: `a\b` + "\n", Digest: Sum([]byte("a"))}, {Name: "b", Digest: Sum([]byte("b"))}})
 	if want := `\` + hexA + `  a\\b\n` + "\n" + hexB + "  b\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

@@ -63,7 +63,7 @@ func Files(ctx context.Context, root string, patterns []string, workers int) ([]
 func Merge(sets ...[]Subject) ([]Subject, error) {
 	all := slices.Concat(sets...)
 	slices.SortFunc(all, func(a, b Subject) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), slices.Compare(a.Digest[:], b.Digest[:]))
+		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Digest.Compare(b.Digest))
 	})
 	all = slices.Compact(all)
 	for i := 1; i < len(all); i++ {

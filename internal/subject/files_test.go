@@ -112,7 +112,7 @@ func TestFiles_digest_is_that_of_the_bytes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "empty"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := []Subject{{"a", sum([]byte("a"))}, {"b", sum([]byte("b"))}, {"big", sum([]byte(big))}, {"empty", sum(nil)}}
+	want := []Subject{{Name: "a", Digest: Sum([]byte("a"))}, {Name: "b", Digest: Sum([]byte("b"))}, {Name: "big", Digest: Sum([]byte(big))}, {Name: "empty", Digest: Sum(nil)}}
 	for _, workers := range []int{-1, 0, 1, 2, 64} {
 		got, err := Files(context.Background(), root, []string{"**"}, workers)
 		if err != nil || !reflect.DeepEqual(got, want) {
@@ -329,12 +329,12 @@ func TestO04_limits_of_a_walk(t *testing.T) {
 }
 
 func TestMerge(t *testing.T) {
-	a, b := Subject{"a", sum([]byte("a"))}, Subject{"b", sum([]byte("b"))}
+	a, b := Subject{Name: "a", Digest: Sum([]byte("a"))}, Subject{Name: "b", Digest: Sum([]byte("b"))}
 	got, err := Merge([]Subject{b, a}, nil, []Subject{a})
 	if err != nil || !reflect.DeepEqual(got, []Subject{a, b}) {
 		t.Errorf("got %v, %v, want a and b", got, err)
 	}
-	got, err = Merge([]Subject{a}, []Subject{{"a", b.Digest}})
+	got, err = Merge([]Subject{a}, []Subject{{Name: "a", Digest: b.Digest}})
 	if fault.Of(err).Code != fault.SubjectMismatch || got != nil {
 		t.Errorf("got %v, %v, want %s", got, err, fault.SubjectMismatch)
 	}

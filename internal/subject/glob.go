@@ -61,6 +61,15 @@ func Match(pattern, name string) bool {
 	return g.accepts(s)
 }
 
+// Literal returns what every name that pattern names begins with: the part before
+// its first special character. It is the whole pattern if that names one name.
+func Literal(pattern string) string {
+	if at := strings.IndexAny(pattern, "*?["); at >= 0 {
+		return pattern[:at]
+	}
+	return pattern
+}
+
 func parseGlob(pattern string) (glob, error) {
 	if err := checkPattern(pattern); err != nil {
 		return nil, err

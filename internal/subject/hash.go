@@ -98,8 +98,7 @@ func hash(ctx context.Context, r io.Reader, buf []byte) (d Digest, n int64, err 
 		h.Write(buf[:m])
 		n += int64(m)
 		if err == io.EOF {
-			h.Sum(d[:0])
-			return d, n, nil
+			return SHA256([32]byte(h.Sum(nil))), n, nil
 		}
 		if err != nil {
 			return Digest{}, n, err
@@ -116,6 +115,3 @@ func same(a, b fs.FileInfo) bool {
 func changed(name string) error {
 	return fault.New(fault.Refused, fault.TOCTOU, "wait until the build has finished writing", "%q changed while it was hashed", name)
 }
-
-// sum returns the digest of b.
-func sum(b []byte) Digest { return sha256.Sum256(b) }

@@ -172,7 +172,7 @@ func (l *layout) document(d ociDescriptor, name string, digest Digest, depth int
 	if err != nil {
 		return err
 	}
-	if err := l.compare(d, digest, sum(b), int64(len(b))); err != nil {
+	if err := l.compare(d, digest, Sum(b), int64(len(b))); err != nil {
 		return err
 	}
 	doc, err := l.manifest(name, b)

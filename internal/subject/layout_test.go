@@ -39,7 +39,7 @@ func (i image) write(name, content string) {
 // blob stores content and returns its descriptor.
 func (i image) blob(mediaType, content string) ociDescriptor {
 	i.t.Helper()
-	d := sum([]byte(content))
+	d := Sum([]byte(content))
 	i.write("blobs/sha256/"+d.Hex(), content)
 	return ociDescriptor{MediaType: mediaType, Digest: d.String(), Size: int64(len(content))}
 }
@@ -91,7 +91,7 @@ func TestLayout_one_subject_for_each_image(t *testing.T) {
 	one, two, index := i.manifest("one"), i.manifest("two"), i.nested(i.manifest("amd64"), i.manifest("arm64"))
 	i.index(one, named(two, "v2"), named(index, "all"))
 	got, err := Layout(i.dir)
-	want := []Subject{{i.dir, digestOf(t, one)}, {i.dir + ":all", digestOf(t, index)}, {i.dir + ":v2", digestOf(t, two)}}
+	want := []Subject{{Name: i.dir, Digest: digestOf(t, one)}, {Name: i.dir + ":all", Digest: digestOf(t, index)}, {Name: i.dir + ":v2", Digest: digestOf(t, two)}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}

@@ -12,18 +12,24 @@ type Selection struct {
 	Patterns []string  // files, directories and globs, for Files
 	Images   []Image   // images in a registry
 	Layouts  []string  // directories, for Layout
+	Given    []Given   // files that the call gives a name to
 	Digests  []Subject // artifacts that are known by digest alone
 }
 
+// Given is a file with the name that evidence and policy call it by.
+type Given struct{ Name, Path string }
+
 // Parse sorts args by their form, never by what they lead to:
 //
-//	sha256:HEX          an artifact by digest
+//	sha256:HEX          an artifact by digest; also sha384:HEX and sha512:HEX
 //	oci-layout://DIR    an OCI image layout in a directory
 //	oci://REFERENCE     an image in a registry, by tag or digest
 //	NAME@sha256:HEX     an image in a registry, by digest
+//	NAME=PATH           the file at PATH, under the name NAME
 //	anything else       a file, a directory or a glob
 //
-// An argument given twice counts once.
+// A path with "=" in it is written with "./" in front. An argument given twice
+// counts once.
 func Parse(args []string) (Selection, error) {
 	var s Selection
 	for _, arg := range args {
@@ -53,6 +59,8 @@ func (s *Selection) add(arg string) error {
 		return s.addDigest(arg)
 	case namesDigest(arg[strings.LastIndexByte(arg, '@')+1:]):
 		return s.addImage(arg)
+	case strings.Contains(arg, "=") && !strings.HasPrefix(arg, "./") && !strings.HasPrefix(arg, "-"):
+		return s.addGiven(arg)
 	}
 	if !slices.Contains(s.Patterns, arg) {
 		s.Patterns = append(s.Patterns, arg)
@@ -83,13 +91,33 @@ func (s *Selection) addImage(ref string) error {
 }
 
 func (s *Selection) addDigest(arg string) error {
-	d, err := ParseDigest(arg)
+	d, err := ParseAnyDigest(arg)
 	if err != nil {
 		return usage("subject: %w", err)
 	}
 	sub := Subject{Name: arg, Digest: d}
 	if !slices.Contains(s.Digests, sub) {
 		s.Digests = append(s.Digests, sub)
+	}
+	return nil
+}
+
+// addGiven takes NAME=PATH apart. NAME is what evidence and policy call the file;
+// it may be anything that can be shown, a package URL too.
+func (s *Selection) addGiven(arg string) error {
+	name, path, _ := strings.Cut(arg, "=")
+	switch {
+	case name == "" || path == "":
+		return usage("subject %.200q, want NAME=PATH with both; a path that has \"=\" in it is written with \"./\" in front", arg)
+	case strings.ContainsAny(path, meta):
+		return usage("subject %.200q gives one name to a glob", arg)
+	}
+	if err := checkShown(name); err != nil {
+		return err
+	}
+	g := Given{Name: name, Path: path}
+	if !slices.Contains(s.Given, g) {
+		s.Given = append(s.Given, g)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestParse_sorts_arguments_by_form(t *testing.T) {
-	a := sum([]byte("a"))
+	a := Sum([]byte("a"))
 	got, err := Parse([]string{
 		"dist/*", "./app", "a b", "user@host", "x:y", "shared:1", "dist/*",
 		"sha256:" + hexA, "sha256:" + hexA,
@@ -19,7 +19,7 @@ func TestParse_sorts_arguments_by_form(t *testing.T) {
 	})
 	want := Selection{
 		Patterns: []string{"dist/*", "./app", "a b", "user@host", "x:y", "shared:1"},
-		Digests:  []Subject{{"sha256:" + hexA, a}},
+		Digests:  []Subject{{Name: "sha256:" + hexA, Digest: a}},
 		Images: []Image{
 			{Repository: "ghcr.io/acme/app", Digest: &a},
 			{Repository: "ghcr.io/acme/app", Tag: "v1"},
@@ -38,13 +38,17 @@ func TestParse_sorts_arguments_by_form(t *testing.T) {
 func TestE03_digests_of_other_lengths_and_algorithms(t *testing.T) {
 	for _, prefix := range []string{"", "ghcr.io/acme/app@", "oci://ghcr.io/acme/app@"} {
 		for _, digest := range []string{
-			"sha256:" + hexA[:40], "sha256:" + hexA + hexA, "sha512:" + hexA, "sha512:" + hexA + hexA, "sha1:" + hexA[:40],
+			"sha256:" + hexA[:40], "sha256:" + hexA + hexA, "sha512:" + hexA, "sha384:" + hexA, "sha1:" + hexA[:40],
 			"SHA256:" + hexA, "sha256:" + strings.ToUpper(hexA), "sha256:", "sha256:" + hexA + " ", "sha3-256:" + hexA, "md5:" + hexA[:32],
 		} {
 			got, err := Parse([]string{prefix + digest})
 			if f := fault.Of(err); err == nil || f.Kind != fault.Usage {
 				t.Errorf("Parse(%q) = %+v, %v, want a usage fault", prefix+digest, got, err)
 			}
+		}
+		// Images are known by SHA-256; an artifact may be known by a longer digest alone.
+		if _, err := Parse([]string{prefix + "sha512:" + hexA + hexA}); (err == nil) != (prefix == "") {
+			t.Errorf("Parse(%q) = %v, want it without an image alone", prefix+"sha512:…", err)
 		}
 		if _, err := Parse([]string{prefix + "sha256:" + hexA}); err != nil {
 			t.Errorf("Parse(%q) = %v, want nil", prefix+"sha256:…", err)

@@ -43,7 +43,7 @@ func race(t *testing.T, change func(root, file string) error) error {
 	}
 	ctx := racer{context.Background(), new(int), func() error { return change(root, file) }}
 	got, err := Files(ctx, root, []string{"dist/app"}, 1)
-	if err == nil && (len(got) != 1 || got[0].Digest != sum(make([]byte, 3*bufferSize))) {
+	if err == nil && (len(got) != 1 || got[0].Digest != Sum(make([]byte, 3*bufferSize))) {
 		t.Errorf("got %v, want the digest of the file", got)
 	}
 	return err

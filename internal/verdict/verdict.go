@@ -87,9 +87,12 @@ type Evidence struct {
 	Signer        string `json:"signer"`
 	Run           string `json:"run,omitempty"`
 	Commit        string `json:"commit,omitempty"`
-	Time          string `json:"time"`      // verified time of signing, RFC 3339, UTC
-	Statement     string `json:"statement"` // digest of the signed payload; a bundle file is malleable, its payload is not
+	Time          string `json:"time,omitempty"` // verified time of signing, RFC 3339, UTC
+	Statement     string `json:"statement"`      // digest of the signed payload; a bundle file is malleable, its payload is not
 	Source        string `json:"source"`
+	// Accepted is what the policy lets this evidence lack, in words: a proof of
+	// its log entry, content that is compared.
+	Accepted []string `json:"accepted,omitempty"`
 }
 
 // Rejection is one bundle that did not verify. Anyone may put junk beside good
@@ -107,6 +110,9 @@ type Judgement struct {
 	Findings   []Finding       `json:"findings"`
 	Evidence   []Evidence      `json:"evidence"`
 	Rejections []Rejection     `json:"rejections,omitempty"`
+	// PassedOver tells, in words, what evidence was counted and not verified,
+	// because nobody named its signers.
+	PassedOver []string `json:"passedOver,omitempty"`
 }
 
 // Outcome returns the least outcome of j's findings, and Deny if it has none.
@@ -118,6 +124,9 @@ type Verdict struct {
 	Environment string      `json:"environment,omitempty"`
 	Findings    []Finding   `json:"findings,omitempty"` // about the environment
 	Judgements  []Judgement `json:"subjects"`
+	// PassedOver tells, in words, what lay where evidence was looked for and was
+	// none: "folder dist: 2 × file of another suffix (a.txt, b.txt)".
+	PassedOver []string `json:"passedOver,omitempty"`
 }
 
 // Outcome returns the least outcome of everything v holds. A verdict about no

@@ -43,6 +43,7 @@ const operations = {
   "/repos/{owner}/{repo}/environments/{environment_name}/deployment-branch-policies/{branch_policy_id}": ["get", "put", "delete"],
   "/repos/{owner}/{repo}/environments/{environment_name}/deployment_protection_rules": ["get"],
   "/repos/{owner}/{repo}/environments/{environment_name}/secrets": ["get"],
+  "/repos/{owner}/{repo}/git/matching-refs/{ref}": ["get"],
   "/repos/{owner}/{repo}/git/ref/{ref}": ["get"],
   "/repos/{owner}/{repo}/pulls": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],

@@ -1,0 +1,29 @@
+package attest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// minSecret is the length from which a known secret is looked for in a value. A
+// shorter one is no secret, and would be found everywhere.
+const minSecret = 8
+
+func secret(name, value string, known []string) bool {
+	return secretName().MatchString(name) || secretValue().MatchString(value) ||
+		slices.ContainsFunc(known, func(s string) bool { return len(s) >= minSecret && strings.Contains(value, s) })
+}
+
+var (
+	secretName = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(secret|passw|passphrase|credential|token|private.?key|api.?key|access.?key|signing.?key|(^|[^a-z])o?auth($|[^a-z])|cookie)`)
+	})
+	// The beginnings that platforms give to their tokens so that scanners find
+	// them, keys in PEM, tokens of RFC 7519, and addresses with a password
+	// (RFC 3986, 3.2.1).
+	secretValue = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\b(gh[pousr]_|github_pat_|glpat-|gl[a-z]{2,5}-[A-Za-z0-9_-]{16}|npm_[A-Za-z0-9]{30}|pypi-[A-Za-z0-9_-]{40}|xox[abeprs]-|sk-[A-Za-z0-9_-]{16}|sk_live_|(AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{30}|dckr_pat_|hvs\.|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})|-----BEGIN |://[^/\s:@]*:[^/\s@]+@|(?i:\bbearer\s+\S{8})`)
+	})
+)

@@ -1,0 +1,496 @@
+package dialect
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+// A sample is what a builder wrote, with what the certificate says that it was
+// signed with.
+type sample struct {
+	From      string
+	Signer    statement.Signer
+	Statement struct {
+		PredicateType string
+		Predicate     map[string]any
+	}
+}
+
+func load(t *testing.T, name string) sample {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := json.NewDecoder(strings.NewReader(string(raw)))
+	d.UseNumber()
+	var s sample
+	if err := d.Decode(&s); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return s
+}
+
+// with returns the sample with one member of its predicate changed; nil removes
+// it.
+func (s sample) with(member string, v any) sample {
+	s.Statement.Predicate = edit(s.Statement.Predicate, strings.Split(member, "."), v)
+	return s
+}
+
+func edit(o map[string]any, path []string, v any) map[string]any {
+	out := maps.Clone(o)
+	if out == nil {
+		out = map[string]any{}
+	}
+	if len(path) > 1 {
+		inner, _ := out[path[0]].(map[string]any)
+		out[path[0]] = edit(inner, path[1:], v)
+		return out
+	}
+	if v == nil {
+		delete(out, path[0])
+	} else {
+		out[path[0]] = v
+	}
+	return out
+}
+
+func (s sample) get(member string) any {
+	var v any = s.Statement.Predicate
+	for _, name := range strings.Split(member, ".") {
+		o, _ := v.(map[string]any)
+		v = o[name]
+	}
+	return v
+}
+
+func (s sample) compare(t *testing.T, p Policy) (Dialect, *Difference) {
+	t.Helper()
+	b, err := json.Marshal(s.Statement.Predicate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Compare(s.Statement.PredicateType, b, s.Signer, p)
+}
+
+// policy is one under which the sample passes: it names the builder, where that
+// takes a name, and every input.
+func (s sample) policy(t *testing.T, d Dialect) Policy {
+	t.Helper()
+	p := Policy{Forge: d.Forge}
+	if d.Builder == IsNamedByPolicy {
+		id, _ := s.get(builderMember(d)).(string)
+		p.Builder = id
+	}
+	for _, c := range d.Chosen {
+		o, _ := s.get(c.Member).(map[string]any)
+		for name := range o {
+			if !known(name, c.Known) {
+				p.Inputs = append(p.Inputs, c.Prefix+name)
+			}
+		}
+	}
+	return p
+}
+
+func builderMember(d Dialect) string {
+	if d.Predicate == ProvenanceV02 {
+		return v02Builder
+	}
+	return v1Builder
+}
+
+func buildTypeMember(d Dialect) string {
+	if d.Predicate == ProvenanceV02 {
+		return v02BuildType
+	}
+	return v1BuildType
+}
+
+// each runs f for every entry of the table that has a sample.
+func each(t *testing.T, f func(t *testing.T, d Dialect, s sample, p Policy)) {
+	t.Helper()
+	for _, d := range Table {
+		if d.Sample == "" {
+			continue
+		}
+		t.Run(d.Name, func(t *testing.T) {
+			s := load(t, d.Sample)
+			f(t, d, s, s.policy(t, d))
+		})
+	}
+}
+
+func TestTable_every_sample_agrees_with_its_certificate(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		got, diff := s.compare(t, p)
+		if diff != nil || got.Name != d.Name {
+			t.Errorf("%s: difference %+v in dialect %q, want none in %q", d.Sample, diff, got.Name, d.Name)
+		}
+	})
+	for file, name := range map[string]string{"github-workflow-reusable.json": "GitHub workflow", "attest-before-1.3.json": "GitHub workflow, before 1.3"} {
+		if got, diff := load(t, file).compare(t, Policy{Forge: GitHub}); diff != nil || got.Name != name {
+			t.Errorf("%s: difference %+v in dialect %q, want none in %q", file, diff, got.Name, name)
+		}
+	}
+}
+
+// wrong are values that equal nothing.
+var wrong = map[string]any{"another value": "x", "empty": "", "an object": map[string]any{}, "a list": []any{"x"}, "a fraction": json.Number("1.5"), "true": true}
+
+func TestC08_every_member_with_a_counterpart_is_compared(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			if !e.Optional {
+				if _, diff := s.with(e.Member, nil).compare(t, p); diff == nil {
+					t.Errorf("%s: absent passes", e.Member)
+				}
+			} else if s.get(e.Member) == nil && e.Want.Of(s.Signer) == "" {
+				continue // the certificate has nothing to compare it with
+			}
+			for what, v := range wrong {
+				if _, diff := s.with(e.Member, v).compare(t, p); diff == nil {
+					t.Errorf("%s: %s passes", e.Member, what)
+				}
+			}
+			if right := e.Want.Of(s.Signer); right != "" {
+				if _, diff := s.with(e.Member, right).compare(t, p); diff != nil {
+					t.Errorf("%s: %q does not pass: %+v", e.Member, right, diff)
+				}
+				if _, diff := s.with(e.Member, right+" ").compare(t, p); diff == nil {
+					t.Errorf("%s: %q with a blank passes", e.Member, right)
+				}
+			}
+		}
+	})
+}
+
+func TestC08_null_is_absent_and_never_equal(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			path := strings.Split(e.Member, ".")
+			edited := edit(s.Statement.Predicate, path, json.RawMessage("null"))
+			b, err := json.Marshal(edited)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, diff := Compare(s.Statement.PredicateType, b, s.Signer, p); diff == nil != e.Optional {
+				t.Errorf("%s: null gives %+v, want a difference: %v", e.Member, diff, !e.Optional)
+			}
+		}
+	})
+}
+
+// What a certificate lacks, no text makes up for.
+func TestC02_an_empty_certificate_equals_nothing(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		s.Signer = statement.Signer{}
+		for _, e := range d.Equal {
+			s = s.with(e.Member, "")
+		}
+		if _, diff := s.compare(t, p); diff == nil {
+			t.Error("a certificate without a single extension passes")
+		}
+	})
+}
+
+func TestC03_the_builder_has_to_be_the_one_of_its_dialect(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		id, _ := s.get(builderMember(d)).(string)
+		for _, bad := range []string{"https://github.com/evil/app/.github/workflows/x.yml@refs/heads/main", id + "x", "x" + id, strings.ToUpper(id), id + "/../x"} {
+			if bad == id {
+				continue
+			}
+			_, diff := s.with(builderMember(d), bad).compare(t, p)
+			if diff == nil || diff.Code != fault.Predicate {
+				t.Errorf("builder %q: difference %+v, want %s", bad, diff, fault.Predicate)
+			}
+		}
+		if d.Builder == IsRun {
+			return // may be empty
+		}
+		if _, diff := s.with(builderMember(d), nil).compare(t, p); diff == nil {
+			t.Error("no builder at all passes")
+		}
+	})
+}
+
+func TestC09_a_delegated_builder_counts_only_if_the_policy_names_it(t *testing.T) {
+	s := load(t, "slsa-delegated.json")
+	p := s.policy(t, Table[slices.IndexFunc(Table, func(d Dialect) bool { return d.Name == "slsa delegated" })])
+	if _, diff := s.compare(t, p); diff != nil {
+		t.Fatalf("control: %+v", diff)
+	}
+	id := p.Builder
+	for _, named := range []string{"", id[:strings.LastIndex(id, "@")], id + ".1", strings.Replace(id, "maven", "gradle", 1)} {
+		p.Builder = named
+		if _, diff := s.compare(t, p); diff == nil || diff.Code != fault.Predicate {
+			t.Errorf("named %q: difference %+v, want %s", named, diff, fault.Predicate)
+		}
+	}
+}
+
+// A policy may name the builder of any dialect; then it has to be that one.
+func TestC03_a_named_builder_is_compared_in_every_dialect(t *testing.T) {
+	s := load(t, "github-workflow.json")
+	p := Policy{Forge: GitHub, Builder: s.Signer.SignerURI}
+	if _, diff := s.compare(t, p); diff != nil {
+		t.Fatalf("control: %+v", diff)
+	}
+	p.Builder += "x"
+	if _, diff := s.compare(t, p); diff == nil || diff.Code != fault.Predicate {
+		t.Errorf("difference = %+v, want %s", diff, fault.Predicate)
+	}
+}
+
+func TestC23_the_source_is_the_certificates_and_no_other(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Source.List == "" {
+			t.Skip("the dialect has no list of sources")
+		}
+		list, _ := s.get(d.Source.List).([]any)
+		at := slices.IndexFunc(list, func(x any) bool {
+			o, _ := x.(map[string]any)
+			uri, _ := o["uri"].(string)
+			return same(uri, d.Source.URI.Of(s.Signer), d.Source.URI)
+		})
+		if at < 0 {
+			t.Fatal("the sample does not list its source")
+		}
+		own := list[at].(map[string]any)
+		put := func(entries ...any) sample { return s.with(d.Source.List, entries) }
+		others := slices.Delete(slices.Clone(list), at, at+1)
+		cases := map[string]sample{
+			"absent": s.with(d.Source.List, nil), "empty": put(), "no list": s.with(d.Source.List, "x"),
+			"without the source":        put(others...),
+			"a second of the same":      put(append(slices.Clone(list), own)...),
+			"an entry that is no entry": put(append(slices.Clone(others), "x")...),
+		}
+		for what, change := range map[string]func(map[string]any){
+			"another commit":    func(o map[string]any) { o["digest"] = map[string]any{d.Source.Digest: strings.Repeat("0", 40)} },
+			"no commit":         func(o map[string]any) { o["digest"] = map[string]any{} },
+			"another algorithm": func(o map[string]any) { o["digest"] = map[string]any{"md5": s.Signer.Commit} },
+			"another address":   func(o map[string]any) { o["uri"] = "git+https://github.com/evil/app@refs/heads/main" },
+			"another ref":       func(o map[string]any) { o["uri"] = "git+" + s.Signer.Repository + "@refs/heads/evil" },
+			"an empty address":  func(o map[string]any) { o["uri"] = "" },
+		} {
+			changed := maps.Clone(own)
+			change(changed)
+			cases[what] = put(append([]any{changed}, others...)...)
+		}
+		for what, c := range cases {
+			if _, diff := c.compare(t, p); diff == nil {
+				t.Errorf("%s passes", what)
+			}
+		}
+	})
+}
+
+func TestD12_an_input_that_the_policy_does_not_name_denies(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, c := range d.Chosen {
+			bad := s.with(c.Member+".cflags", "-DBACKDOOR")
+			_, diff := bad.compare(t, p)
+			if diff == nil || diff.Code != fault.Source || diff.Found != c.Prefix+"cflags" {
+				t.Errorf("%s.cflags: difference %+v, want %s for %s", c.Member, diff, fault.Source, c.Prefix+"cflags")
+			}
+			allowed := p
+			allowed.Inputs = append(slices.Clone(p.Inputs), c.Prefix+"cfl*")
+			if strings.Contains(c.Member, ".inputs") || strings.Contains(c.Member, ".client_payload") {
+				allowed.Inputs = append(allowed.Inputs, "inputs", "client_payload")
+			}
+			if _, diff := bad.compare(t, allowed); diff != nil {
+				t.Errorf("%s.cflags, named: difference %+v, want none", c.Member, diff)
+			}
+			if _, diff := s.with(c.Member, []any{map[string]any{"id": "cflags"}}).compare(t, p); diff == nil {
+				t.Errorf("%s: a list of inputs passes", c.Member)
+			}
+			if _, diff := s.with(c.Member, "cflags").compare(t, p); diff == nil {
+				t.Errorf("%s: a text in place of inputs passes", c.Member)
+			}
+		}
+	})
+}
+
+func TestD12_inputs_that_cannot_be_known_deny_where_the_policy_says_which_there_may_be(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		p.Strict = true
+		for _, event := range []string{"push", "workflow_dispatch", "web"} {
+			s.Signer.Event = event
+			for _, e := range d.Equal {
+				if e.Want == Event && s.get(e.Member) != nil {
+					s = s.with(e.Member, event)
+				}
+			}
+			_, diff := s.compare(t, p)
+			carries := slices.Contains(carry[d.Forge], event)
+			told := d.Inputs == InputsTold || d.Inputs == VariablesTold
+			max := d.Inputs == ArgsIfMax && d.Predicate == ProvenanceV1
+			want := carries && !told && d.Inputs != ArgsIfMax || d.Inputs == ArgsIfMax && !max
+			if diff != nil != want {
+				t.Errorf("%s: difference %+v, want one: %v", event, diff, want)
+			}
+		}
+	})
+	s := load(t, "github-workflow.json").with(v1External+".inputs", map[string]any{})
+	if _, diff := s.compare(t, Policy{Forge: GitHub, Strict: true}); diff != nil {
+		t.Errorf("a run that recorded that it had no inputs: %+v", diff)
+	}
+}
+
+func TestD12_an_unknown_build_type_is_told_with_those_that_are_known(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, bad := range []string{"https://evil.example/build@v1", d.BuildType.Head + "x", strings.ToUpper(d.BuildType.String()), ""} {
+			_, diff := s.with(buildTypeMember(d), bad).compare(t, p)
+			if diff == nil || diff.Code != fault.Predicate || !strings.Contains(diff.Wanted, BuildTypes(d.Forge)[0]) {
+				t.Errorf("build type %q: difference %+v, want %s with the list", bad, diff, fault.Predicate)
+			}
+		}
+		other := map[string]string{GitHub: GitLab, GitLab: GitHub}[d.Forge]
+		if _, diff := s.compare(t, Policy{Forge: other, Builder: p.Builder, Inputs: p.Inputs}); diff == nil {
+			t.Error("a dialect of one platform is believed of the other")
+		}
+	})
+}
+
+func TestB09_members_that_differ_in_case_alone_are_refused(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			path := strings.Split(e.Member, ".")
+			last := path[len(path)-1]
+			folded := strings.ToUpper(last)
+			if folded == last {
+				folded = strings.ToLower(last)
+			}
+			if s.get(strings.Join(path[:len(path)-1], ".")) == nil && len(path) > 1 {
+				continue
+			}
+			path[len(path)-1] = folded
+			_, diff := s.with(strings.Join(path, "."), "x").compare(t, p)
+			if diff == nil || diff.Code != fault.Malformed && diff.Code != fault.Source {
+				t.Errorf("%s beside %s: difference %+v, want %s", folded, last, diff, fault.Malformed)
+			}
+		}
+	})
+}
+
+func TestB04_a_predicate_that_cannot_be_read_is_a_difference(t *testing.T) {
+	for _, bad := range []string{"", "null", "[]", `"x"`, "{", `{"a":1,"a":2}`, `{"buildDefinition":[]}`, `{"buildDefinition":{"buildType":1}}`} {
+		for _, kind := range Provenance() {
+			if _, diff := Compare(kind, []byte(bad), statement.Signer{}, Policy{Forge: GitHub}); diff == nil || diff.Code == "" {
+				t.Errorf("%s: difference %+v, want one with a code", bad, diff)
+			}
+		}
+	}
+}
+
+// The text is honest, and of another run: somebody signed it again.
+func TestC08_a_text_of_another_run_is_refused(t *testing.T) {
+	s := load(t, "github-workflow-liar.json")
+	if _, diff := s.compare(t, Policy{Forge: GitHub}); diff == nil {
+		t.Fatal("the liar passes")
+	}
+	s = s.with(v1Builder, s.Signer.SignerURI)
+	for range 20 {
+		_, diff := s.compare(t, Policy{Forge: GitHub})
+		if diff == nil {
+			return
+		}
+		i := slices.IndexFunc(Table[0].Equal, func(e Equality) bool { return e.Member == diff.Member })
+		if i < 0 {
+			return // what is left differs in the list of sources
+		}
+		s = s.with(diff.Member, Table[0].Equal[i].Want.Of(s.Signer))
+	}
+	t.Error("mending one difference after the other does not end")
+}
+
+func TestC21_a_ref_with_an_at_sign_is_cut_where_the_repository_and_the_ref_are(t *testing.T) {
+	s := statement.Signer{Repository: "https://github.com/acme/app", Ref: "refs/tags/@acme/pkg@1.2.3",
+		ConfigURI: "https://github.com/acme/app/.github/workflows/release.yml@refs/tags/@acme/pkg@1.2.3"}
+	if got := WorkflowPath.Of(s); got != ".github/workflows/release.yml" {
+		t.Errorf("path = %q", got)
+	}
+	if got := WorkflowRef.Of(s); got != s.Ref {
+		t.Errorf("ref = %q, want %q", got, s.Ref)
+	}
+	s.Ref = "refs/pull/7/merge"
+	if got, ref := WorkflowPath.Of(s), WorkflowRef.Of(s); got != ".github/workflows/release.yml" || ref != "refs/tags/@acme/pkg@1.2.3" {
+		t.Errorf("path %q and ref %q of a workflow of another ref than the source", got, ref)
+	}
+	s.Repository = "https://github.com/acme/ap"
+	if got := WorkflowPath.Of(s); got != "" {
+		t.Errorf("path = %q in another repository, want none", got)
+	}
+}
+
+func TestTable_is_whole(t *testing.T) {
+	samples := map[string]bool{}
+	for i, d := range Table {
+		for _, other := range Table[:i] {
+			if d.Name == other.Name || d.Predicate == other.Predicate && d.BuildType == other.BuildType && d.Builder == other.Builder {
+				t.Errorf("%s and %s are one dialect", d.Name, other.Name)
+			}
+		}
+		if d.Forge != GitHub && d.Forge != GitLab || !IsProvenance(d.Predicate) || d.Written == "" || len(d.Equal) == 0 || len(d.Chosen) == 0 {
+			t.Errorf("%s lacks something: %+v", d.Name, d)
+		}
+		for _, e := range d.Equal {
+			if e.Want.String() == "" || e.Or != 0 && e.Or.String() == "" {
+				t.Errorf("%s: %s has a value without words", d.Name, e.Member)
+			}
+		}
+		samples[d.Sample] = true
+	}
+	files, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no samples", err)
+	}
+	for _, f := range files {
+		if s := load(t, filepath.Base(f)); s.From == "" {
+			t.Errorf("%s does not say where it is from", f)
+		}
+	}
+	for v := Repository; v <= SignerRepositoryRef; v++ {
+		if v.String() == "" {
+			t.Error(fmt.Sprintf("value %d has no words", v))
+		}
+	}
+}
+
+func FuzzCompare(f *testing.F) {
+	files, _ := filepath.Glob("testdata/*.json")
+	for _, name := range files {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		var s struct {
+			Statement struct {
+				PredicateType string
+				Predicate     json.RawMessage
+			}
+		}
+		if err := json.Unmarshal(raw, &s); err != nil {
+			f.Fatal(err)
+		}
+		f.Add(s.Statement.PredicateType, []byte(s.Statement.Predicate))
+	}
+	f.Fuzz(func(t *testing.T, kind string, predicate []byte) {
+		for _, forge := range []string{GitHub, GitLab} {
+			if _, diff := Compare(kind, predicate, statement.Signer{}, Policy{Forge: forge}); diff == nil {
+				t.Errorf("%q agrees with a certificate that says nothing", predicate)
+			}
+		}
+	})
+}

@@ -1,0 +1,292 @@
+package sigstore
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/binary"
+	"slices"
+	"strconv"
+
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A Glimpse is what can be seen of a bundle at a hundredth of the cost of
+// reading it: whose certificate it carries, and whether the signature under that
+// certificate holds for the payload. Nothing in it is to be believed. It serves
+// to pass over the bundles of strangers, of whom anybody may send thousands.
+type Glimpse struct {
+	Leaf  []byte // the signing certificate, DER; nil if there is none
+	Keyed bool   // the bundle names a public key in place of a certificate
+
+	payload, payloadType, signature []byte // as they stand in the JSON
+}
+
+// Peek looks at the members of raw that name its signer, without checking
+// that raw is JSON. ok is false if they are not where a bundle has them or are
+// not written as a bundle writes them; ParseBundle refuses such bytes too.
+func Peek(raw []byte) (g Glimpse, ok bool) {
+	if len(raw) > MaxBundleBytes {
+		return Glimpse{}, false
+	}
+	s := scan{raw: raw}
+	var leaf []byte
+	for s.next() {
+		switch {
+		case s.at("verificationMaterial", "certificate", "rawBytes"),
+			s.at("verificationMaterial", "x509CertificateChain", "certificates", "rawBytes"):
+			if leaf == nil {
+				leaf = s.value
+			}
+		case s.at("dsseEnvelope", "payload"):
+			g.payload = s.value
+		case s.at("dsseEnvelope", "payloadType"):
+			g.payloadType = s.value
+		case s.at("dsseEnvelope", "signatures", "sig"):
+			if g.signature == nil {
+				g.signature = s.value
+			}
+		}
+	}
+	g.Keyed = s.keyed
+	if leaf == nil || len(leaf) > 2*MaxLeafBytes {
+		return g, !s.bad && g.Keyed
+	}
+	g.Leaf = make([]byte, base64.StdEncoding.DecodedLen(len(leaf)))
+	n, err := base64.StdEncoding.Strict().Decode(g.Leaf, leaf)
+	g.Leaf = g.Leaf[:n]
+	return g, !s.bad && err == nil
+}
+
+// Claimed returns whom the certificate names, unverified, and false if that
+// cannot be read.
+func (g Glimpse) Claimed() (statement.Signer, bool) {
+	leaf, err := x509.ParseCertificate(g.Leaf)
+	if err != nil {
+		return statement.Signer{}, false
+	}
+	s, err := readSigner(leaf)
+	return s, err == nil
+}
+
+// Holds reports whether the certificate holds text anywhere.
+func (g Glimpse) Holds(text string) bool { return bytes.Contains(g.Leaf, []byte(text)) }
+
+// Key is the same for bundles that carry the same signature over the same
+// payload under the same certificate, and for no others; it is zero where that
+// cannot be seen.
+func (g Glimpse) Key() subject.Digest {
+	if g.Leaf == nil || g.payload == nil || g.signature == nil {
+		return subject.Digest{}
+	}
+	h := sha256.New()
+	for _, part := range [][]byte{g.Leaf, g.payloadType, g.payload, g.signature} {
+		_ = binary.Write(h, binary.BigEndian, uint64(len(part)))
+		h.Write(part)
+	}
+	return subject.SHA256([32]byte(h.Sum(nil)))
+}
+
+// A Filter tells the certificates that somebody waits for from those of
+// strangers, by what they hold. A match proves nothing.
+type Filter struct {
+	needles [][]byte
+}
+
+// NewFilter returns a filter for certificates one of whose extensions is one of
+// values (as Fulcio writes extensions 8 to 24: a UTF8String), or whose
+// alternative name holds one of names.
+func NewFilter(values, names []string) Filter {
+	var f Filter
+	for _, v := range values {
+		if der, err := asn1.MarshalWithParams(v, "utf8"); err == nil {
+			f.needles = append(f.needles, der)
+		}
+	}
+	for _, n := range names {
+		f.needles = append(f.needles, []byte(n))
+	}
+	return f
+}
+
+// Match reports whether g's certificate is one that is waited for.
+func (f Filter) Match(g Glimpse) bool {
+	return slices.ContainsFunc(f.needles, func(n []byte) bool { return bytes.Contains(g.Leaf, n) })
+}
+
+// A Leaf is the key of a signing certificate, read once for all bundles that
+// carry it.
+type Leaf struct{ key crypto.PublicKey }
+
+// ReadLeaf reads the key of g's certificate. It is the zero Leaf if there is
+// none.
+func (g Glimpse) ReadLeaf() Leaf {
+	c, err := x509.ParseCertificate(g.Leaf)
+	if err != nil {
+		return Leaf{}
+	}
+	return Leaf{c.PublicKey}
+}
+
+// Forged reports whether the signature does not hold for the payload under the
+// certificate that leaf was read from: somebody copied the certificate of another
+// bundle. It is false where only a full verification can tell.
+func (g Glimpse) Forged(leaf Leaf) bool {
+	if leaf.key == nil || g.payload == nil || g.signature == nil {
+		return false
+	}
+	payloadType, err := strictjson.Unquote(g.payloadType)
+	if err != nil {
+		return false
+	}
+	payload, err := base64.StdEncoding.AppendDecode(nil, g.payload)
+	if err != nil {
+		return false
+	}
+	sig, err := base64.StdEncoding.AppendDecode(nil, g.signature)
+	if err != nil {
+		return false
+	}
+	pae := preAuth(payloadType, payload)
+	switch key := leaf.key.(type) {
+	case *ecdsa.PublicKey:
+		if key.Curve != elliptic.P256() {
+			return false // old clients signed with another hash than new ones
+		}
+		sum := sha256.Sum256(pae)
+		return !ecdsa.VerifyASN1(key, sum[:], sig)
+	case ed25519.PublicKey:
+		return !ed25519.Verify(key, pae, sig)
+	}
+	return false
+}
+
+// preAuth is the pre-authentication encoding of an envelope
+// (DSSE protocol, "Signature Definition").
+func preAuth(payloadType, payload []byte) []byte {
+	var b bytes.Buffer
+	b.Grow(len(payload) + len(payloadType) + 64)
+	b.WriteString("DSSEv1 ")
+	b.WriteString(strconv.Itoa(len(payloadType)))
+	b.WriteByte(' ')
+	b.Write(payloadType)
+	b.WriteByte(' ')
+	b.WriteString(strconv.Itoa(len(payload)))
+	b.WriteByte(' ')
+	b.Write(payload)
+	return b.Bytes()
+}
+
+// scan goes from string to string through JSON text and knows the names of the
+// members around each. It checks nothing and skips what it is not asked about at
+// the speed of a search for quotation marks.
+type scan struct {
+	raw   []byte
+	pos   int
+	depth int               // objects around
+	lists int               // arrays around
+	names [maxPeeked][]byte // of the members around, by depth
+	value []byte            // the string at hand
+	keyed bool              // verificationMaterial.publicKey is there
+	bad   bool              // not balanced, or a name with an escape
+}
+
+// maxPeeked is how deep the members are that Peek looks for.
+const maxPeeked = 5
+
+// next goes on to the next string that is a value.
+func (s *scan) next() bool {
+	for s.pos < len(s.raw) {
+		switch c := s.raw[s.pos]; c {
+		case '{':
+			s.depth++
+		case '}':
+			s.depth--
+		case '[':
+			s.lists++
+		case ']':
+			s.lists--
+		case '"':
+			text, ok := s.text()
+			if !ok {
+				return false
+			}
+			if !s.isName() {
+				s.value = text
+				return true
+			}
+			if bytes.IndexByte(text, '\\') >= 0 {
+				s.bad = true
+				return false
+			}
+			if s.depth > 0 && s.depth <= maxPeeked {
+				s.names[s.depth-1] = text
+				s.keyed = s.keyed || s.at("verificationMaterial", "publicKey")
+			}
+			continue
+		}
+		if s.depth < 0 || s.lists < 0 {
+			s.bad = true
+			return false
+		}
+		s.pos++
+	}
+	s.bad = s.bad || s.depth != 0 || s.lists != 0
+	return false
+}
+
+// text returns what stands between the quotation mark at hand and the one that
+// ends it, and goes on behind it.
+func (s *scan) text() ([]byte, bool) {
+	start := s.pos + 1
+	for at := start; ; {
+		i := bytes.IndexByte(s.raw[at:], '"')
+		if i < 0 {
+			s.bad = true
+			return nil, false
+		}
+		at += i
+		escapes := 0
+		for at-escapes > start && s.raw[at-escapes-1] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			s.pos = at + 1
+			return s.raw[start:at], true
+		}
+		at++
+	}
+}
+
+// isName reports whether a colon follows.
+func (s *scan) isName() bool {
+	for ; s.pos < len(s.raw); s.pos++ {
+		switch s.raw[s.pos] {
+		case ' ', '\t', '\r', '\n':
+		default:
+			return s.raw[s.pos] == ':'
+		}
+	}
+	return false
+}
+
+// at reports whether the string at hand is the member of these names.
+func (s *scan) at(names ...string) bool {
+	if s.depth != len(names) {
+		return false
+	}
+	for i, n := range names {
+		if string(s.names[i]) != n {
+			return false
+		}
+	}
+	return true
+}
