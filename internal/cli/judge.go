@@ -277,6 +277,9 @@ func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
 		p.Require = sigstore.Unlogged
 	}
 	if r.text("key") != "" && r.text("log") == "none" {
+		if path != "" {
+			return nil, p, usage("--key with --log none needs no trusted root; leave --trusted-root out")
+		}
 		return nil, p, nil
 	}
 	if path == "" {

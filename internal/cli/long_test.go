@@ -41,7 +41,6 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.write("key.pub", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
-	d.write("root.json", d.root(""))
 	d.write("app", "content")
 	return d
 }
@@ -172,7 +171,7 @@ func args(list ...string) entry { return func() []string { return list } }
 
 func (d *desk) verify(bundle string) entry {
 	return func() []string {
-		return []string{"verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
+		return []string{"verify", "--offline", "--key", "key.pub", "--log", "none", "--bundle",
 			d.write("b.json", bundle), "app"}
 	}
 }
@@ -228,14 +227,14 @@ func (d *desk) entries(long string) map[string]entry {
 		"command":      args(long),
 		"flag":         args("verify", "--"+long, "app"),
 		"flag's value": args("verify", "--sigstore", long, "app"),
-		"workers": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
+		"workers": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--bundle",
 			"b.json", "--workers", long, "app"),
-		"store": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--store",
+		"store": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--store",
 			long, "app"),
 		"policy file": args("verify", "--policy", long+".yaml", "app"),
-		"bundle file": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--trusted-root", "root.json", "--bundle",
+		"bundle file": args("verify", "--offline", "--key", "key.pub", "--log", "none", "--bundle",
 			long, "app"),
-		"key file": args("verify", "--offline", "--trusted-root", "root.json", "--bundle", "b.json", "--key",
+		"key file": args("verify", "--offline", "--log", "none", "--bundle", "b.json", "--key",
 			long, "app"),
 		"subject":        args("verify", long),
 		"digest":         args("verify", "sha256:"+long),

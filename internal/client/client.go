@@ -196,7 +196,7 @@ func (g *guard) read(resp *http.Response, r *http.Request, w *watch) error {
 	}
 	if e := resp.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 		return fault.New(fault.Refused, fault.Malformed, "",
-			"%s answered with content encoding %s, want none", host, Quoted(e))
+			"%s answered with content encoding %s, want none", host, fault.Quote(e))
 	}
 	if resp.ContentLength > g.o.MaxBody && r.Method != http.MethodHead {
 		return tooLarge(host, g.o.MaxBody)
@@ -219,15 +219,6 @@ var ErrTooLarge = errors.New("more than is taken")
 func tooLarge(host string, limit int64) error {
 	return fault.New(fault.Refused, fault.Limit, "",
 		"%s answered with more than %d bytes: %w", host, limit, ErrTooLarge)
-}
-
-// Quoted is a foreign value as a message may show it: at most 200 bytes of it.
-func Quoted(s string) string {
-	const most = 200
-	if len(s) > most {
-		s = s[:most]
-	}
-	return fmt.Sprintf("%q", s)
 }
 
 // bound ends every request when ctx ends. A context is kept here, and nowhere

@@ -80,7 +80,7 @@ func unreached(what string, err error) error {
 	switch {
 	case errors.As(err, &name) && name.IsNotFound:
 		return fail("check the address, and that this machine can look up names",
-			"cannot be asked: there is no host %s", Quoted(name.Name))
+			"cannot be asked: there is no host %s", fault.Quote(name.Name))
 	case errors.As(err, &certificate):
 		return fail("check this machine's clock and its list of certificate authorities",
 			"shows a certificate that does not verify: %s",

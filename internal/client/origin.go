@@ -32,10 +32,10 @@ func (g *guard) redirect(req *http.Request, via []*http.Request) error {
 			"%s redirected more than %d times", first.Host, maxRedirects)
 	case last.Scheme == "https" && req.URL.Scheme != "https":
 		return fault.New(fault.Refused, fault.Leak, moved,
-			"%s redirected to %s, want https", last.Host, Quoted(req.URL.Scheme))
+			"%s redirected to %s, want https", last.Host, fault.Quote(req.URL.Scheme))
 	case !SameOrigin(req.URL, first) && (g.o.Away != AnonymousAway || !reads(via[0])):
 		return fault.New(fault.Refused, fault.Leak, moved,
-			"%s redirected to another host, %s", first.Host, Quoted(req.URL.Host))
+			"%s redirected to another host, %s", first.Host, fault.Quote(req.URL.Host))
 	case req.Method != via[0].Method:
 		return fault.New(fault.Refused, fault.Malformed, moved,
 			"%s redirected what was to be written to where it would be read", first.Host)
@@ -52,7 +52,7 @@ func (g *guard) settle(resp *http.Response, host string) error {
 		return nil
 	}
 	return fault.New(fault.Refused, fault.Leak, moved,
-		"%s redirected to %s, want an answer", host, Quoted(resp.Header.Get("Location")))
+		"%s redirected to %s, want an answer", host, fault.Quote(resp.Header.Get("Location")))
 }
 
 // SameOrigin says whether a and b have the same scheme, host and port.
@@ -88,5 +88,5 @@ func secure(u *url.URL) error {
 	if Confidential(u) {
 		return nil
 	}
-	return fault.New(fault.Refused, fault.Leak, "", "%s would be asked by %s, want https", u.Host, Quoted(u.Scheme))
+	return fault.New(fault.Refused, fault.Leak, "", "%s would be asked by %s, want https", u.Host, fault.Quote(u.Scheme))
 }

@@ -196,7 +196,7 @@ func (p *Packages) download(ctx context.Context, c *gitlab.Client, d subject.Dig
 			return store.Found{}, err
 		case !found:
 			return store.Found{}, fault.New(fault.Refused, fault.Malformed, "",
-				"%s list %s and do not have it", p.Name(), client.Quoted(f.Name))
+				"%s list %s and do not have it", p.Name(), fault.Quote(f.Name))
 		case subject.Sum(b) == f.want:
 			return p.bundle(f, b), nil
 		}
@@ -235,7 +235,7 @@ func (p *Packages) covered(f file) error {
 		`GitLab 18.4 and later hand it over in any case`, f.newest.ID, page)
 	return fault.New(fault.Refused, fault.SubjectMismatch, hint,
 		"bundle %s was covered: other bytes were uploaded under its name at %s%s, and this instance hands over "+
-			"the newest upload only", f.Name, client.Quoted(f.newest.Created), by(f.newest))
+			"the newest upload only", f.Name, fault.Quote(f.newest.Created), by(f.newest))
 }
 
 // by says who uploaded something, where the registry tells.
@@ -251,7 +251,7 @@ func by(u upload) string {
 func uploader(u upload) string {
 	for _, x := range u.Pipelines {
 		if x.User.Username != "" {
-			return "user " + client.Quoted(x.User.Username)
+			return "user " + fault.Quote(x.User.Username)
 		}
 	}
 	if u.pkg.Creator > 0 {
@@ -354,7 +354,7 @@ func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Diges
 			fmt.Sprintf("%d without a record of the file, so nothing is known to be kept", resp.StatusCode))
 	case f.FileSHA256 != digest:
 		return fault.New(fault.Refused, fault.SubjectMismatch, "",
-			"GitLab kept a file of sha256:%s, want sha256:%s", client.Quoted(f.FileSHA256), digest)
+			"GitLab kept a file of sha256:%s, want sha256:%s", fault.Quote(f.FileSHA256), digest)
 	}
 	return nil
 }

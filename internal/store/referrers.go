@@ -224,7 +224,7 @@ func kind(artifactType string) string {
 	case t == "":
 		return "referrer without a bundle"
 	}
-	return "referrer of type " + client.Quoted(artifactType)
+	return "referrer of type " + fault.Quote(artifactType)
 }
 
 // referrer returns the bundles in the manifest that e points to. What the

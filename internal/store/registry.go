@@ -237,7 +237,7 @@ func (r *repository) parseManifest(b []byte, wanted ...string) (manifest, error)
 		}
 	}
 	return manifest{}, client.Proxied("registry "+r.String(),
-		fmt.Sprintf("with media type %s, want %q", client.Quoted(m.MediaType), wanted[0]))
+		fmt.Sprintf("with media type %s, want %q", fault.Quote(m.MediaType), wanted[0]))
 }
 
 // next returns the address of the page after resp, or "" after the last. The
