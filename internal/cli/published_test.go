@@ -23,7 +23,6 @@ type published struct {
 	trust   string   // "" is public-good
 	built   []string // lines of built-by besides those that the certificate gives
 	needs   string   // requirement and what follows it; "" is provenance
-	code    int
 	says    []string // on standard output or error
 }
 

@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -463,7 +462,7 @@ func TestTable_is_whole(t *testing.T) {
 	}
 	for v := Repository; v <= SignerRepositoryRef; v++ {
 		if v.String() == "" {
-			t.Error(fmt.Sprintf("value %d has no words", v))
+			t.Errorf("value %d has no words", v)
 		}
 	}
 }
