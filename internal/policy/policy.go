@@ -160,6 +160,14 @@ func (p *Policy) Environment(name string) (Environment, bool) {
 	return Environment{}, false
 }
 
+// OnlyProvenance reports whether no environment requires more of what was built
+// than its provenance.
+func (p *Policy) OnlyProvenance() bool {
+	return !slices.ContainsFunc(p.Environments, func(e Environment) bool {
+		return slices.ContainsFunc(e.Requires, func(q Requirement) bool { return q.Name != "provenance" })
+	})
+}
+
 // Artifact returns the artifact whose patterns fit the name of a subject.
 func (p *Policy) Artifact(name string) (Artifact, bool) {
 	for _, a := range p.Artifacts {
