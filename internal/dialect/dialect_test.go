@@ -493,3 +493,25 @@ func FuzzCompare(f *testing.F) {
 		}
 	})
 }
+
+// A component may sign in another job than the one that built, where a policy
+// says so, and then everything but the job is compared.
+func TestF13_another_job_signs_only_where_a_policy_says_so(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Forge != GitLab {
+			return
+		}
+		s.Signer.Run = strings.TrimSuffix(s.Signer.Run, JobID.Of(s.Signer)) + "987654321"
+		if _, diff := s.compare(t, p); diff == nil || d.Elsewhere != strings.Contains(diff.Hint, "signed-in: another-job") {
+			t.Errorf("%s: %+v, want a difference, with the key in its hint only where it helps", d.Name, diff)
+		}
+		p.OtherJob = true
+		if _, diff := s.compare(t, p); (diff == nil) != d.Elsewhere {
+			t.Errorf("%s with signed-in: %+v; want none: %v", d.Name, diff, d.Elsewhere)
+		}
+		s.Signer.Commit = strings.Repeat("0", 40)
+		if _, diff := s.compare(t, p); diff == nil {
+			t.Errorf("%s with signed-in: another commit is accepted", d.Name)
+		}
+	})
+}

@@ -205,13 +205,13 @@ var Table = []Dialect{
 		Equal:  []Equality{must(v1External+".source", Repository), must(v1Invocation, JobID).number(), may(v1Internal+".job", JobID).number()},
 		Source: Source{List: v1Sources, URI: Repository, Digest: "sha256", Exactly: 1},
 		Chosen: []Chosen{{Member: v1External, Known: append([]string{"source", "entryPoint"}, predefined...)}},
-		Inputs: InputsTold, Names: NamesAFile,
-		Note: "The runner writes the commit, 40 digits, under the key `sha256`, and the names of variables without their values. A component that signs in another job cannot be compared by job: name it as `signed-by` with `content: unchecked`.",
+		Inputs: InputsTold, Names: NamesAFile, Elsewhere: true,
+		Note: "The runner writes the commit, 40 digits, under the key `sha256`, and the names of variables without their values. GitLab's SLSA component signs the same text in a job of its own: a policy says `signed-in: another-job`, and the job is not compared.",
 	}, {
 		Name: "GitLab runner", Written: "GitLab's runner, signed in the job that builds", Predicate: ProvenanceV02, Sample: "gitlab-runner-v02.json",
 		BuildType: Match{Head: "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/", Tail: "/PROVENANCE.md", Part: "version"}, Forge: GitLab, Builder: IsBelowProject,
 		Equal:  []Equality{must(v02Config+".uri", Repository), must(v02Config+".digest.sha256", Commit), must(v02Env+".job.id", JobID).number()},
-		Chosen: []Chosen{{Member: v02Parameters, Known: predefined}}, Inputs: InputsTold, Names: NamesAFile,
+		Chosen: []Chosen{{Member: v02Parameters, Known: predefined}}, Inputs: InputsTold, Names: NamesAFile, Elsewhere: true,
 	}, {
 		Name: "npm on GitLab", Written: "npm from June 2023", Predicate: ProvenanceV02, Sample: "npm-gitlab.json",
 		BuildType: Match{Head: "https://github.com/npm/cli/gitlab/v0alpha1"}, Forge: GitLab, Builder: IsBelowProject,
