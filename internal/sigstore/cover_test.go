@@ -73,7 +73,7 @@ func TestPeek_log_entries_of_real_bundles_are_their_own(t *testing.T) {
 			if g.body == nil {
 				continue
 			}
-			if other := append(payload, ' '); !g.foreignEntry(other, signed(other)) {
+			if other := append(bytes.Clone(payload), ' '); !g.foreignEntry(other, signed(other)) {
 				t.Errorf("%s: the entry of another payload is taken for its own", f)
 			}
 			g.signature = []byte(base64.StdEncoding.EncodeToString([]byte("another signature, of another length")))
