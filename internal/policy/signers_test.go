@@ -194,6 +194,11 @@ environments:
 		"another artifact's":           {read(t, plugins), "dist/app.tar.gz", false, []string{"dist/plugins/app.tar.gz"}, "a name of artifact app"},
 		"the image":                    {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app"}, ""},
 		"the image by package URL":     {p, "registry.example/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1?platform=linux%2Famd64"}, ""},
+		"the image by OCI's URL":       {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"pkg:oci/app@sha256:00?repository_url=registry.example/acme/app"}, ""},
+		"another by OCI's URL":         {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"pkg:oci/app@sha256:00?repository_url=registry.example/evil/app"}, "a name of artifact app"},
+		"the image with a tag":         {read(t, edited(t, "registry.example/acme/app]", `"registry.example/acme/app*"]`)), "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app:v1"}, ""},
+		"an escape that is none":       {p, "dist/app.tar.gz", false, []string{"pkg:generic/%zz/dist/app.tar.gz"}, "a name of artifact app"},
+		"by digest":                    {read(t, edited(t, "registry.example/acme/app]", `"sha256:*"]`)), app().Digest.String(), false, []string{"dist/app.tar.gz"}, ""},
 		"another image":                {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -538,5 +543,31 @@ func TestC22_a_platform_signs_releases_and_nothing_else(t *testing.T) {
 	broken := platformReleases(func(m map[string]any) { delete(m, "tag") })
 	if v := wantDenied(t, policy.Evaluate(input(p, built(t), broken))); !strings.Contains(v.Reason, "cannot be read") {
 		t.Errorf("%+v, want that it cannot be read", v)
+	}
+}
+
+func TestHint_for_a_child_pipeline_and_a_folder(t *testing.T) {
+	child := signer()
+	child.Event = "child"
+	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, child, provenance(child))))); !strings.Contains(f.Hint, "pipeline of its own") {
+		t.Errorf("child: %+v", f)
+	}
+	short := read(t, edited(t, "workflow: build/release.yml", "workflow: release.yml"))
+	if f := wantDenied(t, policy.Evaluate(input(short, built(t)))); !strings.Contains(f.Hint, "leaves out the folder build/") {
+		t.Errorf("folder: %+v", f)
+	}
+	elsewhere := signer()
+	renamed(&elsewhere, "https://code.example/acme/app/ci/release.yml@refs/heads/main")
+	if f := wantDenied(t, policy.Evaluate(input(short, stated(t, elsewhere, provenance(elsewhere))))); strings.Contains(f.Hint, "folder") {
+		t.Errorf("another folder: %+v", f)
+	}
+	jobs := read(t, edited(t, "issuer: https://ci.example", "issuer: https://jobs.example\n        runner: shared"))
+	if f := wantDenied(t, policy.Evaluate(input(jobs, built(t)))); strings.Contains(f.Hint, "folder") {
+		t.Errorf("a platform without one: %+v", f)
+	}
+	altered := provenance(signer())
+	altered.RunDetails.Builder.ID = "https://code.example/evil"
+	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, signer(), altered)))); f.Hint == "" {
+		t.Errorf("altered: %+v, want a next step", f)
 	}
 }
