@@ -79,7 +79,7 @@ func ReadIndex(b []byte) (Index, error) {
 		if digests[i], err = ParseAnyDigest(d.Digest); err != nil {
 			return Index{}, fault.New(fault.Refused, fault.Malformed, "", "the index: %w", err)
 		}
-		if claims[i] = d.claimsToAttest(); !claims[i] {
+		if claims[i] = d.claimsToAttest() && digests[i].alg == AlgSHA256; !claims[i] {
 			images[digests[i]] = true
 		}
 	}
