@@ -182,7 +182,7 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 	if _, ok := p.Environment(r.text("for")); !ok && r.text("for") != "" {
 		return report.Record{}, unknownEnvironment("for", r.text("for"), p)
 	}
-	if r.text("for") == "" && r.text("format") == "text" {
+	if r.text("for") == "" && r.text("format") == "text" && !p.OnlyProvenance() {
 		r.say("provenance alone is looked for; --for ENVIRONMENT judges all evidence that it requires")
 	}
 	return r.judge(p, c, "")

@@ -21,6 +21,9 @@ type Policy struct {
 	// Strict says that they were given: then names that cannot be known deny.
 	Inputs []string
 	Strict bool
+	// OtherJob accepts that another job of the project signed the text than the one
+	// that it describes, in the dialects where that is usual.
+	OtherJob bool
 	// Any accepts every name in the places that a dialect has for what a person
 	// chose. A signer that holds its own text against its certificate says so.
 	Any bool
@@ -142,8 +145,11 @@ var reasons = map[Value]string{
 	Issuer: "another platform",
 }
 
-func (t text) equal(d Dialect, s statement.Signer, _ Policy) *Difference {
+func (t text) equal(d Dialect, s statement.Signer, p Policy) *Difference {
 	for _, e := range d.Equal {
+		if e.Want == JobID && d.Elsewhere && p.OtherJob {
+			continue
+		}
 		v, present, diff := t.at(e.Member)
 		if diff != nil {
 			return diff
@@ -159,7 +165,11 @@ func (t text) equal(d Dialect, s statement.Signer, _ Policy) *Difference {
 		if alt := e.Or.Of(s); ok && present && alt != "" && found == alt {
 			continue
 		}
-		return e.difference(v, present, want)
+		diff = e.difference(v, present, want)
+		if e.Want == JobID && d.Elsewhere && present {
+			diff.Hint = "sign it in the job that builds; or, where a component signs in a job of its own, say signed-in: another-job under built-by"
+		}
+		return diff
 	}
 	return nil
 }

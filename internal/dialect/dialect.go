@@ -43,6 +43,7 @@ type Dialect struct {
 	Chosen    []Chosen
 	Inputs    InputsForm
 	Names     NameForm
+	Elsewhere bool     // another job of the project may sign it, where a policy says so
 	Free      []string // members that have no counterpart, in words
 	Sample    string   // file in testdata, "" where the entry shares another's
 	Note      string   // what a reader has to know, for the page
@@ -126,6 +127,12 @@ const (
 // String says it in words, for the page.
 func (n NameForm) String() string {
 	return [...]string{"a file", "what its caller wrote", "a package URL", "an image"}[n]
+}
+
+// SignsElsewhere reports whether a builder of a forge has its text signed by
+// another job than the one that built.
+func SignsElsewhere(forge string) bool {
+	return slices.ContainsFunc(Table, func(d Dialect) bool { return d.Forge == forge && d.Elsewhere })
 }
 
 // Provenance are the predicate types that entries of the table have.

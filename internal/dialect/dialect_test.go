@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -463,7 +462,7 @@ func TestTable_is_whole(t *testing.T) {
 	}
 	for v := Repository; v <= SignerRepositoryRef; v++ {
 		if v.String() == "" {
-			t.Error(fmt.Sprintf("value %d has no words", v))
+			t.Errorf("value %d has no words", v)
 		}
 	}
 }
@@ -491,6 +490,28 @@ func FuzzCompare(f *testing.F) {
 			if _, diff := Compare(kind, predicate, statement.Signer{}, Policy{Forge: forge}); diff == nil {
 				t.Errorf("%q agrees with a certificate that says nothing", predicate)
 			}
+		}
+	})
+}
+
+// A component may sign in another job than the one that built, where a policy
+// says so, and then everything but the job is compared.
+func TestF13_another_job_signs_only_where_a_policy_says_so(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Forge != GitLab {
+			return
+		}
+		s.Signer.Run = strings.TrimSuffix(s.Signer.Run, JobID.Of(s.Signer)) + "987654321"
+		if _, diff := s.compare(t, p); diff == nil || d.Elsewhere != strings.Contains(diff.Hint, "signed-in: another-job") {
+			t.Errorf("%s: %+v, want a difference, with the key in its hint only where it helps", d.Name, diff)
+		}
+		p.OtherJob = true
+		if _, diff := s.compare(t, p); (diff == nil) != d.Elsewhere {
+			t.Errorf("%s with signed-in: %+v; want none: %v", d.Name, diff, d.Elsewhere)
+		}
+		s.Signer.Commit = strings.Repeat("0", 40)
+		if _, diff := s.compare(t, p); diff == nil {
+			t.Errorf("%s with signed-in: another commit is accepted", d.Name)
 		}
 	})
 }

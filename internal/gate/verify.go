@@ -108,7 +108,7 @@ func (w *work) look(evidence []Item) error {
 	err := each(len(all), w.Workers, func(i int) error {
 		p := piece{Item: evidence[i]}
 		var ok bool
-		p.look, ok = sigstore.Peek(p.raw)
+		p.look, ok = sigstore.Peek(p.raw, w.Waits)
 		switch {
 		case ok && !w.Waits(p.look):
 			p.stranger = true

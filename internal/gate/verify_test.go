@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -320,6 +321,50 @@ func benchmark(b *testing.B, n int, junk func(i int) []byte) {
 		if err != nil || len(got[0].Facts) != 1 {
 			b.Fatal(err, got)
 		}
+	}
+}
+
+// malleated returns the bundle called name with a member of it changed that the
+// signature does not cover, so that it carries the right signature and proves
+// nothing.
+func malleated(t testing.TB, name string, i int, edit func(material map[string]any, i int)) []byte {
+	t.Helper()
+	var b map[string]any
+	if err := json.Unmarshal(file(t, name), &b); err != nil {
+		t.Fatal(err)
+	}
+	edit(b["verificationMaterial"].(map[string]any), i)
+	out, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// parts are the members of the material beside a signature, each with a way to
+// spoil it.
+var parts = map[string]func(material map[string]any, i int){
+	"proof": func(m map[string]any, i int) {
+		proof := m["tlogEntries"].([]any)[0].(map[string]any)["inclusionProof"].(map[string]any)
+		hashes := proof["hashes"].([]any)
+		hashes[0] = base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%032d", i))
+	},
+	"checkpoint": func(m map[string]any, i int) {
+		c := m["tlogEntries"].([]any)[0].(map[string]any)["inclusionProof"].(map[string]any)["checkpoint"].(map[string]any)
+		text := c["envelope"].(string)
+		at := strings.LastIndex(strings.TrimSpace(text), " ") + 40
+		c["envelope"] = text[:at] + fmt.Sprintf("%06d", i) + text[at+6:]
+	},
+	"entry": func(m map[string]any, i int) {
+		m["tlogEntries"].([]any)[0].(map[string]any)["logIndex"] = fmt.Sprint(i)
+	},
+}
+
+func BenchmarkVerify_1000_malleated(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		b.Run(name, func(b *testing.B) {
+			benchmark(b, 1000, func(i int) []byte { return malleated(b, ours, i, parts[name]) })
+		})
 	}
 }
 

@@ -157,7 +157,7 @@ func content(b Builder, q Requirement, f Fact) *miss {
 	if !dialect.IsProvenance(f.Statement.PredicateType) || q.Unchecked {
 		return nil
 	}
-	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict})
+	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict, OtherJob: b.OtherJob})
 	if d == nil {
 		return nil
 	}

@@ -215,7 +215,7 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 	if nearest != nil && nearest.step > underAnotherTrust {
 		return nearest.finding(q.Name), nil
 	}
-	return missing(a, q, c, others), nil
+	return missing(in, a, q, c, others), nil
 }
 
 // newest keeps, of each kind of evidence, what is of the commit that was built
@@ -277,9 +277,27 @@ func short(commit string) string {
 	return commit
 }
 
-func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
+// requiring is the first environment that requires one of kinds, where none was
+// asked about: then the call may have meant it.
+func (in Input) requiring(kinds []string) string {
+	if in.Environment != "" || in.For != "" {
+		return ""
+	}
+	for _, e := range in.Policy.Environments {
+		if slices.ContainsFunc(e.Requires, func(q Requirement) bool { return slices.ContainsFunc(kinds, q.wants) }) {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
 	if len(others) > 0 {
-		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), "attest it in the build job with that predicate type")
+		hint := "attest it in the build job with that predicate type"
+		if env := in.requiring(others); env != "" {
+			hint = "judge the evidence that an environment requires: --for " + env
+		}
+		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), hint)
 		f.Found = strings.Join(others, ", ")
 		return f
 	}

@@ -264,5 +264,8 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	if s.Workflow != nil && s.Workflow.SignerMoves {
 		out = append(out, fmt.Sprintf("signer %s may move", s.Workflow.Signer))
 	}
+	if s.Workflow != nil && s.Workflow.OtherJob && dialect.IsProvenance(f.Statement.PredicateType) && !q.Unchecked {
+		out = append(out, "signed in another job")
+	}
 	return out
 }
