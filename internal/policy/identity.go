@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -126,24 +127,52 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
 	var seen []string
-	for _, f := range c.Facts {
+	var good []int
+	for i, f := range c.Facts {
 		if e.met(f) {
-			x := evidence(f)
-			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
-			j.Evidence = append(j.Evidence, x)
+			good = append(good, i)
 			continue
 		}
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
 	}
+	for _, i := range c.whole(good) {
+		x := evidence(c.Facts[i])
+		x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, c.Facts[i])
+		j.Evidence = append(j.Evidence, x)
+	}
+	if p, ok := c.uncovered(good); ok && len(j.Evidence) == 0 && len(good) > 0 {
+		j.Findings = []verdict.Finding{unsigned(e, c, p).finding("signer")}
+		return j
+	}
 	j.Findings = []verdict.Finding{signerFinding(e, c, j.Evidence, seen)}
 	return j
+}
+
+// unsigned is why an index is not signed by who is expected, where some of its
+// images are.
+func unsigned(e Expectation, c Candidate, p subject.Part) *miss {
+	if p.Index {
+		return nested(p)
+	}
+	m := &miss{code: fault.EvidenceMissing, reason: p.String() + ": nobody who is named has signed for this image of the index",
+		found: "nothing", wanted: e.wanted()}
+	for _, f := range c.Facts {
+		if f.image() == p.Digest {
+			m.code, m.found = fault.Identity, orAbsent(f.Signer.SAN)+" from "+orAbsent(f.Signer.Issuer)
+		}
+	}
+	return m
 }
 
 func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []string) verdict.Finding {
 	const requirement = "signer"
 	switch {
 	case len(used) > 0:
-		return met(requirement, "signed by "+e.signed(used[0]), 0)
+		var via []string
+		for _, x := range used {
+			via = append(via, x.Via)
+		}
+		return met(requirement, "signed by "+e.signed(used[0])+byWay(via), 0)
 	case len(seen) > 0:
 		f := deny(fault.Identity, requirement, 0, "the evidence is signed by someone else", e.wanted(), "")
 		f.Found = strings.Join(seen, ", ")

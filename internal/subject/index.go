@@ -14,6 +14,7 @@ const (
 	referenceDigest = "vnd.docker.reference.digest"
 	attestationKind = "attestation-manifest"
 	inTotoLayer     = "application/vnd.in-toto+json"
+	predicateType   = "in-toto.io/predicate-type"
 )
 
 // An Index is what an image index holds: images, and attestation manifests that
@@ -63,13 +64,14 @@ func ReadIndex(b []byte) (Index, error) {
 	}
 	switch {
 	case doc.SchemaVersion != 2:
-		return Index{}, fault.New(fault.Refused, fault.Malformed, "", "the index has schemaVersion %d, want 2", doc.SchemaVersion)
+		return Index{}, unreadable("the index has schemaVersion %d, want 2", doc.SchemaVersion)
 	case doc.MediaType != "" && doc.MediaType != ociIndex && doc.MediaType != dockerIndex:
-		return Index{}, fault.New(fault.Refused, fault.Malformed, "", "the index has media type %q, want %q", doc.MediaType, ociIndex)
+		return Index{}, unreadable("the index has media type %q, want %q", doc.MediaType, ociIndex)
 	case doc.Config != nil || doc.Layers != nil:
-		return Index{}, fault.New(fault.Refused, fault.Malformed, "", "the index has the fields of a manifest")
+		return Index{}, unreadable("the index has the fields of a manifest")
 	case len(doc.Manifests) > maxDescriptors:
-		return Index{}, fault.New(fault.Refused, fault.Limit, "", "the index has %d entries, at most %d are read", len(doc.Manifests), maxDescriptors)
+		return Index{}, fault.New(fault.Refused, fault.Limit, "", "the index has %d entries, at most %d are read",
+			len(doc.Manifests), maxDescriptors)
 	}
 	digests := make([]Digest, len(doc.Manifests))
 	claims := make([]bool, len(doc.Manifests))
@@ -77,7 +79,7 @@ func ReadIndex(b []byte) (Index, error) {
 	for i, d := range doc.Manifests {
 		var err error
 		if digests[i], err = ParseAnyDigest(d.Digest); err != nil {
-			return Index{}, fault.New(fault.Refused, fault.Malformed, "", "the index: %w", err)
+			return Index{}, unreadable("the index: %w", err)
 		}
 		if claims[i] = d.claimsToAttest() && digests[i].alg == AlgSHA256; !claims[i] {
 			images[digests[i]] = true
@@ -102,6 +104,10 @@ func ReadIndex(b []byte) (Index, error) {
 		}
 	}
 	return out, nil
+}
+
+func unreadable(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Malformed, "", format, args...)
 }
 
 // claimsToAttest reports whether d says that it is an attestation manifest, and
@@ -135,10 +141,11 @@ type Carrier struct {
 	Other   int     // layers of other kinds
 }
 
-// A Layer is what a manifest says about a blob.
+// A Layer is what an attestation manifest says about a statement.
 type Layer struct {
-	Digest Digest
-	Size   int64 // bytes
+	Digest    Digest
+	Size      int64  // bytes
+	Predicate string // predicate type, "" if the manifest does not say it
 }
 
 // ReadCarrier reads an attestation manifest. It is as strict as ReadIndex.
@@ -150,17 +157,17 @@ func ReadCarrier(b []byte) (Carrier, error) {
 	}
 	switch {
 	case doc.SchemaVersion != 2:
-		return Carrier{}, fault.New(fault.Refused, fault.Malformed, "", what+" has schemaVersion %d, want 2", doc.SchemaVersion)
+		return Carrier{}, unreadable(what+" has schemaVersion %d, want 2", doc.SchemaVersion)
 	case doc.MediaType != "" && doc.MediaType != ociManifest && doc.MediaType != dockerManifest:
-		return Carrier{}, fault.New(fault.Refused, fault.Malformed, "", what+" has media type %q, want %q", doc.MediaType, ociManifest)
+		return Carrier{}, unreadable(what+" has media type %q, want %q", doc.MediaType, ociManifest)
 	case doc.Manifests != nil:
-		return Carrier{}, fault.New(fault.Refused, fault.Malformed, "", what+" has the fields of an index")
+		return Carrier{}, unreadable(what + " has the fields of an index")
 	}
 	var c Carrier
 	if doc.Subject != nil {
 		d, err := ParseDigest(doc.Subject.Digest)
 		if err != nil {
-			return Carrier{}, fault.New(fault.Refused, fault.Malformed, "", what+": its subject: %w", err)
+			return Carrier{}, unreadable(what+": its subject: %w", err)
 		}
 		c.Subject = &d
 	}
@@ -171,9 +178,9 @@ func ReadCarrier(b []byte) (Carrier, error) {
 		}
 		d, err := ParseDigest(l.Digest)
 		if err != nil {
-			return Carrier{}, fault.New(fault.Refused, fault.Malformed, "", what+": a layer: %w", err)
+			return Carrier{}, unreadable(what+": a layer: %w", err)
 		}
-		c.Layers = append(c.Layers, Layer{Digest: d, Size: l.Size})
+		c.Layers = append(c.Layers, Layer{Digest: d, Size: l.Size, Predicate: l.Annotations[predicateType]})
 	}
 	return c, nil
 }

@@ -50,7 +50,7 @@ func TestReadIndex_and_ReadCarrier_of_real_bytes(t *testing.T) {
 		t.Fatalf("the attestation manifest has digest %s", Sum(m))
 	}
 	c, err := ReadCarrier(m)
-	if err != nil || !reflect.DeepEqual(c, Carrier{Layers: []Layer{{Digest: digest(t, realStatement), Size: 1664}}}) {
+	if err != nil || !reflect.DeepEqual(c, Carrier{Layers: []Layer{{digest(t, realStatement), 1664, "https://slsa.dev/provenance/v0.2"}}}) {
 		t.Errorf("attestation manifest = %+v, %v", c, err)
 	}
 	if _, err := ReadIndex(m); err == nil {
@@ -175,7 +175,7 @@ func TestE07_an_attestation_manifest_is_read_strictly(t *testing.T) {
 		ociManifest, far, amd, arm)
 	got, err := ReadCarrier([]byte(good))
 	image := digest(t, amd)
-	if want := (Carrier{Subject: &image, Layers: []Layer{{digest(t, arm), 7}}, Other: 1}); err != nil || !reflect.DeepEqual(got, want) {
+	if want := (Carrier{Subject: &image, Layers: []Layer{{digest(t, arm), 7, ""}}, Other: 1}); err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
 	}
 	for name, bad := range map[string]string{
