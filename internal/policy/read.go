@@ -157,7 +157,7 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	b.Branch = r.branch(m.get("branch"))
 	b.Builder = r.exact(m.get("builder"), "builder", builderID)
 	if x := m.get("signed-in"); x != nil {
-		b.OtherJob = r.choice(x, "signed-in", "another-job") != ""
+		b.OtherJob = r.choice(x, "signed-in", "another-job") == "another-job"
 		if b.OtherJob && b.Forge.Issuer != "" && !dialect.SignsElsewhere(b.Forge.Kind) {
 			r.complain(x, "signed-in: every builder of issuer %q signs in the job that builds", b.Forge.Issuer)
 		}

@@ -176,10 +176,10 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 	if err != nil {
 		return false
 	}
-	if g.foreignEntry(payload) {
+	pae := preAuth(payloadType, payload)
+	if g.foreignEntry(payload, pae) {
 		return true
 	}
-	pae := preAuth(payloadType, payload)
 	switch key := leaf.key.(type) {
 	case *ecdsa.PublicKey:
 		if key.Curve != elliptic.P256() {
@@ -198,25 +198,31 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 // takes no entry whose signature does not hold, so whoever copies an entry has
 // to copy all.
 //
-// Entries of kind dsse hold the signature and the digest of the payload (Rekor
-// v1 in hexadecimal, v2 in base64), those of kind intoto 0.0.2 the signature in
-// base64 once more.
-func (g Glimpse) foreignEntry(payload []byte) bool {
+// All entries hold the signature, of kind intoto in base64 once more; of kind
+// dsse and intoto the digest of the payload, of kind hashedrekord that of what
+// is signed: Rekor v1 in hexadecimal, v2 in base64.
+func (g Glimpse) foreignEntry(payload, signed []byte) bool {
 	body, err := base64.StdEncoding.AppendDecode(nil, g.body)
 	if err != nil || g.body == nil {
 		return false
 	}
-	sig := g.signature
+	has := func(text string) bool { return bytes.Contains(body, []byte(text)) }
+	sig, hashed := string(g.signature), payload
 	switch {
-	case bytes.Contains(body, []byte(`"kind":"dsse"`)):
-	case bytes.Contains(body, []byte(`"kind":"intoto"`)) && bytes.Contains(body, []byte(`"apiVersion":"0.0.2"`)):
-		sig = base64.StdEncoding.AppendEncode(nil, sig)
+	case has(`"kind":"dsse"`):
+	case has(`"kind":"hashedrekord"`):
+		hashed = signed
+	case has(`"kind":"intoto"`) && has(`"apiVersion":"0.0.2"`):
+		sig = base64.StdEncoding.EncodeToString(g.signature)
 	default:
 		return false
 	}
-	sum := sha256.Sum256(payload)
-	return !bytes.Contains(body, sig) ||
-		!bytes.Contains(body, hex.AppendEncode(nil, sum[:])) && !bytes.Contains(body, base64.StdEncoding.AppendEncode(nil, sum[:]))
+	if !has(sig) {
+		return true
+	}
+	sum := sha256.Sum256(hashed)
+	known := has(`"algorithm":"sha256"`) || has(`"algorithm":"SHA2_256"`)
+	return known && !has(hex.EncodeToString(sum[:])) && !has(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
 // preAuth is the pre-authentication encoding of an envelope
