@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -254,6 +255,7 @@ func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verd
 	if !c.partial(told[0]) {
 		told = told[:1]
 	}
+	slices.SortStableFunc(told, func(x, y Fact) int { return cmp.Compare(c.place(x), c.place(y)) })
 	var used []verdict.Evidence
 	for _, f := range told {
 		s, _ := check(in, a, c, q, f)

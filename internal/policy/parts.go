@@ -29,6 +29,11 @@ func (f Fact) image() subject.Digest {
 	return f.Via.Image
 }
 
+// place is the number of the image that f is about, or -1.
+func (c Candidate) place(f Fact) int {
+	return slices.IndexFunc(c.Parts, func(p subject.Part) bool { return p.Digest == f.image() })
+}
+
 // whole returns which of the facts with the numbers in good are about c as a
 // whole. Facts about the images of an index are so together, and only if there is
 // one about every image: a machine may run any of them (E07).
