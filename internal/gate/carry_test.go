@@ -567,12 +567,13 @@ func TestE07_real_bytes_of_an_image(t *testing.T) {
 			"sha": "4d329c75e7ec1725f7c9ce917a8799d408d06be3", "run_id": "13531731005"}
 		maps.Copy(builders[builder], builders["docker"])
 		maps.Copy(builders[builder], claims)
-		x.signed = append(x.signed, signature{builder, labtest.SignPayload(string(read("attestation")))})
 	}
+	payload := labtest.SignPayload(string(read("attestation")))
+	x.signed = []signature{{"example", payload}}
 	x.name = "ghcr.io/slsa-framework/example-package.verifier-e2e.all.tag.main.default.slsa3:main"
 	s.allowed(x, "any")
 	s.denied(x, "production", fault.Source, "linux/amd64: the builder does not say which inputs")
-	x.signed = slices.DeleteFunc(x.signed, func(y signature) bool { return y.builder == "example" })
+	x.signed = []signature{{"example, another commit", payload}, {"example, another project", payload}}
 	s.denied(x, "any", fault.Source, "linux/amd64: the provenance names another source")
 }
 
