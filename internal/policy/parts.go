@@ -106,7 +106,7 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 		wanted: q.title()}
 	if x := near[p.Digest]; x != nil && x.step > underAnotherTrust {
 		m = x
-	} else if kinds := c.kinds(p); len(kinds) > 0 {
+	} else if kinds := c.others(q, p); len(kinds) > 0 {
 		m.code, m.reason, m.found = fault.Predicate, "the evidence is of another kind", strings.Join(kinds, ", ")
 		m.hint = "have the builder write evidence of that kind for every image of the index"
 	} else {
@@ -116,11 +116,12 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 	return m
 }
 
-// kinds are the predicate types of what is verified about an image of c.
-func (c Candidate) kinds(p subject.Part) []string {
+// others are the predicate types of what is verified about an image of c and is
+// not what q wants.
+func (c Candidate) others(q Requirement, p subject.Part) []string {
 	var out []string
 	for _, f := range c.Facts {
-		if t := f.Statement.PredicateType; f.image() == p.Digest && !slices.Contains(out, t) {
+		if t := f.Statement.PredicateType; f.image() == p.Digest && !q.wants(t) && !slices.Contains(out, t) {
 			out = append(out, t)
 		}
 	}
