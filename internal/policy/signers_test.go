@@ -168,6 +168,9 @@ func subjectOf(in policy.Input, name string, given bool) policy.Input {
 func TestE14_bytes_pass_under_their_own_name_alone(t *testing.T) {
 	p := read(t, good)
 	server := edited(t, `["dist/*", registry.example/acme/app]`, `["dist/server*"]`)
+	hub := func(image string) *policy.Policy {
+		return read(t, edited(t, `["dist/*", registry.example/acme/app]`, `["`+image+`"]`))
+	}
 	plugins := strings.Replace(good, "environments:\n", `  plugins:
     subject: ["dist/plugins/*"]
     trust: house
@@ -182,19 +185,24 @@ environments:
 		attested []string
 		wanted   string // part of what was wanted; "" is allowed
 	}{
-		"its name":                     {p, "dist/app.tar.gz", false, []string{"dist/app.tar.gz"}, ""},
-		"its base":                     {p, "dist/app.tar.gz", false, []string{"dist/sub/app.tar.gz"}, "a name of artifact app"},
-		"no name":                      {p, "dist/app.tar.gz", false, nil, ""},
-		"an empty name":                {p, "dist/app.tar.gz", false, []string{""}, ""},
-		"one of its names":             {p, "dist/app.tar.gz", false, []string{"dist/other", "dist/app.tar.gz"}, ""},
-		"another file of the artifact": {p, "dist/app.tar.gz", false, []string{"dist/other"}, "ends in app.tar.gz"},
-		"the debug build":              {read(t, server), "dist/server", false, []string{"dist/server-debug"}, "ends in server"},
-		"the debug build, as given":    {read(t, server), "dist/server", true, []string{"dist/server-debug"}, ""},
-		"of no artifact, as given":     {read(t, server), "dist/server", true, []string{"dist/client"}, "a name of artifact app"},
-		"another artifact's":           {read(t, plugins), "dist/app.tar.gz", false, []string{"dist/plugins/app.tar.gz"}, "a name of artifact app"},
-		"the image":                    {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app"}, ""},
-		"the image by package URL":     {p, "registry.example/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1?platform=linux%2Famd64"}, ""},
-		"another image":                {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
+		"its name":                      {p, "dist/app.tar.gz", false, []string{"dist/app.tar.gz"}, ""},
+		"its base":                      {p, "dist/app.tar.gz", false, []string{"dist/sub/app.tar.gz"}, "a name of artifact app"},
+		"no name":                       {p, "dist/app.tar.gz", false, nil, ""},
+		"an empty name":                 {p, "dist/app.tar.gz", false, []string{""}, ""},
+		"one of its names":              {p, "dist/app.tar.gz", false, []string{"dist/other", "dist/app.tar.gz"}, ""},
+		"another file of the artifact":  {p, "dist/app.tar.gz", false, []string{"dist/other"}, "ends in app.tar.gz"},
+		"the debug build":               {read(t, server), "dist/server", false, []string{"dist/server-debug"}, "ends in server"},
+		"the debug build, as given":     {read(t, server), "dist/server", true, []string{"dist/server-debug"}, ""},
+		"of no artifact, as given":      {read(t, server), "dist/server", true, []string{"dist/client"}, "a name of artifact app"},
+		"another artifact's":            {read(t, plugins), "dist/app.tar.gz", false, []string{"dist/plugins/app.tar.gz"}, "a name of artifact app"},
+		"the image":                     {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app"}, ""},
+		"the image by package URL":      {p, "registry.example/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1?platform=linux%2Famd64"}, ""},
+		"an image of Docker's registry": {hub("docker.io/acme/app"), "docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/acme/app@v1"}, ""},
+		"as it is resolved":             {hub("index.docker.io/acme/app"), "index.docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/acme/app@v1"}, ""},
+		"an image of nobody there":      {hub("docker.io/library/app"), "docker.io/library/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/app@v1"}, ""},
+		"of another registry":           {hub("docker.io/acme/app"), "docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1"}, "a name of artifact app"},
+		"of a registry with a port":     {hub("docker.io/localhost:5000/app"), "docker.io/localhost:5000/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/localhost%3A5000/app@v1"}, "a name of artifact app"},
+		"another image":                 {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := policy.Evaluate(subjectOf(input(c.policy, named(t, c.attested...)), c.handed, c.given))
