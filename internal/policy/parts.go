@@ -110,7 +110,11 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 		m.code, m.reason, m.found = fault.Predicate, "the evidence is of another kind", strings.Join(kinds, ", ")
 		m.hint = "have the builder write evidence of that kind for every image of the index"
 	} else {
-		m.found, m.hint = unproven(a, q, c.only(p))
+		own := c.only(p)
+		m.found, m.hint = unproven(a, q, own)
+		if all := q.signers(a); len(own.Rejections) == 0 && len(all) > 0 {
+			m.hint = "have it built, and its attestation manifest signed, by " + all[0].String() + "; or leave it out of the index"
+		}
 	}
 	m.step, m.reason = step, p.String()+": "+m.reason
 	return m
