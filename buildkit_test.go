@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,13 +15,44 @@ import (
 	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-func init() { commands["buildkit"], commands["cosign"] = buildkit, cosign }
+func init() {
+	commands["buildkit"], commands["cosign"], commands["dockerpolicy"] = buildkit, cosign, dockerPolicy
+}
+
+// dockerPolicy FILE is policy FILE with what docs/verify.md says about images of
+// Docker's builder: the page's own text, about this scene's repository, registry
+// and trusted root.
+func dockerPolicy(ts *testscript.TestScript, neg bool, args []string) {
+	writePolicy(ts, neg, args)
+	s := on(ts)
+	root, err := os.ReadFile(filepath.Join(s.lab.Dir, "trusted_root.json"))
+	ts.Check(err)
+	page, err := os.ReadFile(filepath.Join(filepath.Dir(ts.Getenv("FIXTURE")), "..", "docs", "verify.md"))
+	ts.Check(err)
+	text := string(page)
+	for _, r := range []struct{ from, to string }{
+		{"ghcr.io/acme/app", s.lab.Registry + "/" + s.repo + "/app"}, {"acme/app\n", s.repo + "\n"}, {"123456789", fmt.Sprint(s.id)},
+		{"trust: public-good", fmt.Sprintf("trust: {root: trusted_root.json, sha256: %x}", sha256.Sum256(root))},
+	} {
+		if !strings.Contains(text, r.from) {
+			ts.Fatalf("docs/verify.md has no %q", r.from)
+		}
+		text = strings.ReplaceAll(text, r.from, r.to)
+	}
+	_, text, _ = strings.Cut(text, "## Images of Docker's builder")
+	block := fence.FindStringSubmatch(text)
+	if block == nil {
+		ts.Fatalf("docs/verify.md shows no policy about Docker's builder")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(block[1]), 0o644))
+}
 
 // repository is a repository of the lab's registry, for a client that writes what
 // no image library writes.
@@ -135,11 +167,21 @@ func cosign(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	config, err := sigstore.ParseSigningConfig(raw)
 	ts.Check(err)
-	for _, image := range args {
+	bundles, manifests := make([][]byte, len(args)), make([]string, len(args))
+	var g errgroup.Group // the log answers a batch as fast as a single entry
+	for i, image := range args {
 		r, digest := repositoryOf(ts, image)
-		manifest := string(r.send(http.MethodGet, "/manifests/"+digest, "", ""))
-		bundle, err := sigstore.Sign(context.Background(), config, []byte(labtest.SignPayload(manifest)), idToken(ts))
-		ts.Check(err)
+		manifests[i] = string(r.send(http.MethodGet, "/manifests/"+digest, "", ""))
+		token := idToken(ts)
+		g.Go(func() (err error) {
+			bundles[i], err = sigstore.Sign(context.Background(), config, []byte(labtest.SignPayload(manifests[i])), token)
+			return err
+		})
+	}
+	ts.Check(g.Wait())
+	for i, image := range args {
+		r, digest := repositoryOf(ts, image)
+		bundle, manifest := bundles[i], manifests[i]
 		r.blob(string(bundle))
 		const bundleType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 		r.manifest("", fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"artifactType":%q,`+

@@ -184,7 +184,7 @@ var Table = []Dialect{
 		Source: Source{List: v1Sources, URI: GitHashCommit, Digest: "sha1"},
 		Chosen: buildkit(v1External), Inputs: ArgsIfMax, Names: NamesAnImage, Carried: true,
 		Note: "A build from a local folder names no commit and is refused. Beside an image in a registry the signed statement is about " +
-			"the attestation manifest, and BuildKit's own is an unsigned layer of that: [images of Docker's builders](#images-of-dockers-builders).",
+			"the attestation manifest, and BuildKit's own is an unsigned layer of that: [images of Docker's builder](verify.md#images-of-dockers-builder).",
 	}, {
 		Name: "BuildKit v0.2", Written: "the same before 2025", Predicate: ProvenanceV02, Sample: "buildkit-v02.json",
 		BuildType: Match{Head: "https://mobyproject.org/buildkit@v1"}, Forge: GitHub, Builder: IsRun,

@@ -63,13 +63,11 @@ func refOf(s statement.Signer, config string) string {
 // signer is which workflow has to have signed, and its commit: the one that
 // built, or the one that the policy names.
 func (b Builder) signer(s statement.Signer) (uri, digest string) {
-	switch named, ref, pinned := strings.Cut(b.Signer, "@"); {
+	switch named, _, pinned := strings.Cut(b.Signer, "@"); {
 	case b.Signer == "":
 		return s.ConfigURI, s.ConfigDigest
 	case !pinned: // of the same repository: it is of the commit that is built
 		return b.Forge.Host + "/" + b.Repository + b.Forge.Mark + strings.TrimPrefix(strings.TrimPrefix(named, b.Repository+"/"), "./") + "@" + s.Ref, s.Commit
-	case commit.MatchString(ref):
-		return b.Forge.Host + "/" + b.Signer, ref
 	default:
 		return b.Forge.Host + "/" + b.Signer, b.SignerDigest
 	}
@@ -85,7 +83,7 @@ func (b Builder) signsAs(s statement.Signer) bool {
 	}
 	path, ref, ok := strings.Cut(want, "@")
 	called, found := strings.CutPrefix(s.SignerURI, path+"@refs/")
-	if !ok || !found || b.Signer == "" {
+	if !ok || !found {
 		return false
 	}
 	return commit.MatchString(ref) || b.SignerMoves && subject.Match(ref, "refs/"+called)
@@ -119,18 +117,12 @@ func (b Builder) eventFix(s statement.Signer) string {
 // for the same; or nothing. It is the beginning of a next step.
 func near(found, wanted string) string {
 	switch {
-	case found == "" || wanted == "" || found == wanted:
-		return ""
 	case strings.EqualFold(found, wanted):
 		return "only the letter case differs; "
 	case strings.Trim(found, "/") == strings.Trim(wanted, "/"):
 		return "only a slash differs; "
-	case "refs/heads/"+wanted == found || "refs/tags/"+wanted == found:
-		return "the policy leaves out " + strings.TrimSuffix(found, wanted) + "; "
 	case strings.TrimPrefix(strings.TrimPrefix(found, "https://"), "http://") == strings.TrimPrefix(strings.TrimPrefix(wanted, "https://"), "http://"):
 		return "only the scheme differs; "
-	case strings.HasSuffix(found, "/"+wanted) && len(wanted) > 3:
-		return "the policy leaves out the beginning of it; "
 	}
 	return ""
 }

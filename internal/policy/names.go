@@ -35,11 +35,12 @@ func nameForms(name string) []string {
 	forms := []string{name}
 	if rest, ok := strings.CutPrefix(name, "pkg:"); ok {
 		short := before(before(name, "#"), "?")
+		forms = append(forms, short)
 		plain, err := url.PathUnescape(short)
 		if err != nil {
-			plain = short
+			return forms
 		}
-		forms = append(forms, short, plain)
+		forms = append(forms, plain)
 		if i := strings.LastIndexByte(plain, '@'); i > strings.LastIndexByte(plain, '/')+1 {
 			forms = append(forms, plain[:i])
 			plain = plain[:i]

@@ -297,3 +297,29 @@ func TestE07_why_one_image_lacks_evidence(t *testing.T) {
 		t.Errorf("found %q, want the strangers", f.Found)
 	}
 }
+
+// A package URL without a registry means Docker's own, under both of its names.
+func TestE14_an_image_of_dockers_registry_is_known_by_its_full_name(t *testing.T) {
+	for _, c := range []struct {
+		pattern, handed, attested string
+		allowed                   bool
+	}{
+		{"docker.io/acme/app", "docker.io/acme/app:v1", "pkg:docker/acme/app@v1", true},
+		{"index.docker.io/acme/app", "index.docker.io/acme/app:v1", "pkg:docker/acme/app@v1?platform=linux%2Famd64", true},
+		{"docker.io/library/app", "docker.io/library/app:v1", "pkg:docker/app@v1", true},
+		{"docker.io/acme/app", "docker.io/acme/app:v1", "pkg:docker/evil/app@v1", false},
+		{"docker.io/registry.example/acme/app", "docker.io/registry.example/acme/app", "pkg:docker/registry.example/acme/app@v1", false},
+		{"docker.io/localhost:5000/app", "docker.io/localhost:5000/app", "pkg:docker/localhost%3A5000/app@v1", false},
+	} {
+		p := read(t, edited(t, `["dist/*", registry.example/acme/app]`, `["`+c.pattern+`"]`))
+		in := input(p, with(built(t), func(f *policy.Fact) { f.Names = []string{c.attested} }))
+		in.Candidates[0].Subject.Name = c.handed + "@" + app().Digest.String()
+		if c.allowed {
+			wantAllowed(t, policy.Evaluate(in))
+			continue
+		}
+		if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || f.Hint == "" {
+			t.Errorf("%s: finding = %+v, want %s and a next step", c.attested, f, fault.SubjectMismatch)
+		}
+	}
+}

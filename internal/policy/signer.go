@@ -104,7 +104,7 @@ func (e Email) signed(s statement.Signer, line int) *miss {
 		{"e-mail address", s.SAN, e.Address},
 	}
 	for i, x := range steps {
-		if x.found != x.wanted || x.wanted == "" {
+		if x.found != x.wanted {
 			return &miss{step: i, code: fault.Identity, line: line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
 				hint: "have it signed by " + e.Address + ", or correct signed-by"}
 		}

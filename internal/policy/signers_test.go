@@ -168,9 +168,6 @@ func subjectOf(in policy.Input, name string, given bool) policy.Input {
 func TestE14_bytes_pass_under_their_own_name_alone(t *testing.T) {
 	p := read(t, good)
 	server := edited(t, `["dist/*", registry.example/acme/app]`, `["dist/server*"]`)
-	hub := func(image string) *policy.Policy {
-		return read(t, edited(t, `["dist/*", registry.example/acme/app]`, `["`+image+`"]`))
-	}
 	plugins := strings.Replace(good, "environments:\n", `  plugins:
     subject: ["dist/plugins/*"]
     trust: house
@@ -185,24 +182,24 @@ environments:
 		attested []string
 		wanted   string // part of what was wanted; "" is allowed
 	}{
-		"its name":                      {p, "dist/app.tar.gz", false, []string{"dist/app.tar.gz"}, ""},
-		"its base":                      {p, "dist/app.tar.gz", false, []string{"dist/sub/app.tar.gz"}, "a name of artifact app"},
-		"no name":                       {p, "dist/app.tar.gz", false, nil, ""},
-		"an empty name":                 {p, "dist/app.tar.gz", false, []string{""}, ""},
-		"one of its names":              {p, "dist/app.tar.gz", false, []string{"dist/other", "dist/app.tar.gz"}, ""},
-		"another file of the artifact":  {p, "dist/app.tar.gz", false, []string{"dist/other"}, "ends in app.tar.gz"},
-		"the debug build":               {read(t, server), "dist/server", false, []string{"dist/server-debug"}, "ends in server"},
-		"the debug build, as given":     {read(t, server), "dist/server", true, []string{"dist/server-debug"}, ""},
-		"of no artifact, as given":      {read(t, server), "dist/server", true, []string{"dist/client"}, "a name of artifact app"},
-		"another artifact's":            {read(t, plugins), "dist/app.tar.gz", false, []string{"dist/plugins/app.tar.gz"}, "a name of artifact app"},
-		"the image":                     {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app"}, ""},
-		"the image by package URL":      {p, "registry.example/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1?platform=linux%2Famd64"}, ""},
-		"an image of Docker's registry": {hub("docker.io/acme/app"), "docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/acme/app@v1"}, ""},
-		"as it is resolved":             {hub("index.docker.io/acme/app"), "index.docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/acme/app@v1"}, ""},
-		"an image of nobody there":      {hub("docker.io/library/app"), "docker.io/library/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/app@v1"}, ""},
-		"of another registry":           {hub("docker.io/acme/app"), "docker.io/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1"}, "a name of artifact app"},
-		"of a registry with a port":     {hub("docker.io/localhost:5000/app"), "docker.io/localhost:5000/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/localhost%3A5000/app@v1"}, "a name of artifact app"},
-		"another image":                 {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
+		"its name":                     {p, "dist/app.tar.gz", false, []string{"dist/app.tar.gz"}, ""},
+		"its base":                     {p, "dist/app.tar.gz", false, []string{"dist/sub/app.tar.gz"}, "a name of artifact app"},
+		"no name":                      {p, "dist/app.tar.gz", false, nil, ""},
+		"an empty name":                {p, "dist/app.tar.gz", false, []string{""}, ""},
+		"one of its names":             {p, "dist/app.tar.gz", false, []string{"dist/other", "dist/app.tar.gz"}, ""},
+		"another file of the artifact": {p, "dist/app.tar.gz", false, []string{"dist/other"}, "ends in app.tar.gz"},
+		"the debug build":              {read(t, server), "dist/server", false, []string{"dist/server-debug"}, "ends in server"},
+		"the debug build, as given":    {read(t, server), "dist/server", true, []string{"dist/server-debug"}, ""},
+		"of no artifact, as given":     {read(t, server), "dist/server", true, []string{"dist/client"}, "a name of artifact app"},
+		"another artifact's":           {read(t, plugins), "dist/app.tar.gz", false, []string{"dist/plugins/app.tar.gz"}, "a name of artifact app"},
+		"the image":                    {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app"}, ""},
+		"the image by package URL":     {p, "registry.example/acme/app:v1@" + app().Digest.String(), false, []string{"pkg:docker/registry.example/acme/app@v1?platform=linux%2Famd64"}, ""},
+		"the image by OCI's URL":       {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"pkg:oci/app@sha256:00?repository_url=registry.example/acme/app"}, ""},
+		"another by OCI's URL":         {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"pkg:oci/app@sha256:00?repository_url=registry.example/evil/app"}, "a name of artifact app"},
+		"the image with a tag":         {read(t, edited(t, "registry.example/acme/app]", `"registry.example/acme/app*"]`)), "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/app:v1"}, ""},
+		"an escape that is none":       {p, "dist/app.tar.gz", false, []string{"pkg:generic/%zz/dist/app.tar.gz"}, "a name of artifact app"},
+		"by digest":                    {read(t, edited(t, "registry.example/acme/app]", `"sha256:*"]`)), app().Digest.String(), false, []string{"dist/app.tar.gz"}, ""},
+		"another image":                {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := policy.Evaluate(subjectOf(input(c.policy, named(t, c.attested...)), c.handed, c.given))
@@ -407,5 +404,170 @@ func TestHint_names_the_environment_that_requires_the_evidence(t *testing.T) {
 		if strings.Contains(f.Hint, "--for") {
 			t.Errorf("hint = %q names a flag that was given", f.Hint)
 		}
+	}
+}
+
+// everybody is a policy that names a signer of each kind, in each place.
+const everybody = `version: 1
+artifacts:
+  app:
+    subject: ["dist/*"]
+    trust: house
+    built-by:
+      - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, workflow: build/release.yml, refs: [refs/heads/main]}
+environments:
+  production:
+    requires:
+      provenance:
+      https://scan.example/result/v1:
+        trust: annex
+        signed-by:
+          - {email: scanner@acme.example, issuer: https://login.example}
+          - {issuer: https://ci.example, repository: acme/scan, repository-id: 1002, workflow: scan.yml, refs: [refs/heads/main]}
+      https://in-toto.io/attestation/release/v0.2:
+        signed-by: [{releases-of: acme/app, repository-id: 1001, issuer: https://ci.example, tags: [v*]}]
+    approvals: [{group: leads, count: 1}]
+groups:
+  leads: {members: ["email:lead@acme.example"], issuer: https://login.example, trust: {root: people.json, sha256: ` + hex + `}}
+people:
+  lead: ["code:lead#7", "email:lead@acme.example"]
+approve-in:
+  - {issuer: https://ci.example, repository: acme/desk, repository-id: 1004, workflow: build/approve.yml, refs: [refs/heads/main]}
+`
+
+// A bundle of somebody whom the policy names anywhere is waited for, and one of
+// nobody is not.
+func TestD06_everybody_whom_a_policy_names_is_waited_for(t *testing.T) {
+	p := read(t, everybody)
+	w := p.Wanted()
+	for _, v := range []string{"https://code.example/acme/app", "1001", "https://code.example/acme/scan", "1002", "https://code.example/acme/desk", "1004"} {
+		if !slices.Contains(w.Values, v) {
+			t.Errorf("nobody waits for a certificate with %q: %q", v, w.Values)
+		}
+	}
+	for _, n := range []string{"scanner@acme.example", "lead@acme.example", "https://releases.code.example"} {
+		if !slices.Contains(w.Names, n) {
+			t.Errorf("nobody waits for a certificate of %q: %q", n, w.Names)
+		}
+	}
+	if w.Keys || len(w.Values) != 6 || len(w.Names) != 3 {
+		t.Errorf("waits for %+v, and for keys: %v", w, w.Keys)
+	}
+	if w := scanned(t, "{key: scan.pub, sha256: "+hex+"}").Wanted(); !w.Keys {
+		t.Error("nobody waits for what a key signed")
+	}
+	if w := read(t, good).Wanted(p); len(w.Values) != 8 || len(w.Names) != 3 {
+		t.Errorf("waits for %+v, want everybody of both policies", w)
+	}
+}
+
+func TestNames_are_whom_a_near_miss_is_explained_of(t *testing.T) {
+	p := read(t, everybody)
+	for name, c := range map[string]struct {
+		s    statement.Signer
+		want bool
+	}{
+		"the repository":              {statement.Signer{Repository: "https://code.example/acme/app"}, true},
+		"the repository, by number":   {statement.Signer{Repository: "https://code.example/acme/renamed", RepositoryID: "1001"}, true},
+		"the scanner":                 {person("Scanner@acme.example", "https://evil.example"), true},
+		"an approver":                 {person("lead@acme.example", "https://login.example"), true},
+		"the platform":                {statement.Signer{SAN: "https://releases.code.example"}, true},
+		"another repository":          {statement.Signer{Repository: "https://code.example/evil/app", RepositoryID: "666"}, false},
+		"another person":              {person("eve@evil.example", "https://login.example"), false},
+		"a repository of their name":  {statement.Signer{Repository: "https://code.example/acme/app.evil", RepositoryID: "666"}, false},
+		"nobody":                      {statement.Signer{}, false},
+		"a workflow called like them": {statement.Signer{SAN: "https://code.example/scanner@acme.example"}, false},
+	} {
+		if got := p.Names(c.s); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// Evidence verifies under each trust that the policy names, and each is loaded
+// once.
+func TestTrusts_are_each_there_once(t *testing.T) {
+	ids := func(p *policy.Policy) []string {
+		var out []string
+		for _, x := range p.Trusts() {
+			out = append(out, x.ID())
+		}
+		slices.Sort(out)
+		return out
+	}
+	if got, want := ids(read(t, everybody)), []string{"annex", "house", "people.json sha256:" + hex + " false"}; !slices.Equal(got, want) {
+		t.Errorf("trusts = %q, want %q", got, want)
+	}
+	if got, want := ids(scanned(t, "{key: scan.pub, sha256: "+hex+", log: none}")), []string{"house", "house key scan.pub sha256:" + hex + " true"}; !slices.Equal(got, want) {
+		t.Errorf("trusts = %q, want %q", got, want)
+	}
+}
+
+// Evidence for a requirement verifies under the requirement's own trust.
+func TestA13_a_requirement_has_a_trust_of_its_own(t *testing.T) {
+	p := read(t, edited(t, "      provenance: {max-age: 7d}", "      provenance:\n      "+scanType+": {trust: annex, signed-by: ["+scanner+"]}"))
+	scan := said(scanType, "{}", person("scanner@acme.example", "https://login.example"))
+	if v := policy.Evaluate(input(p, built(t), scan)); v.Outcome() != verdict.Deny {
+		t.Error("a scan under the artifact's trust is allowed")
+	}
+	scan.Trust = "annex"
+	wantAllowed(t, policy.Evaluate(input(p, built(t), scan)))
+	prov := built(t)
+	prov.Trust = "annex"
+	if v := policy.Evaluate(input(p, prov, scan)); v.Outcome() != verdict.Deny {
+		t.Error("a provenance under the scan's trust is allowed")
+	}
+}
+
+func TestA03_what_a_key_or_another_job_signed_is_told(t *testing.T) {
+	const pin = `{key: scan.pub, sha256: ` + hex + `%s}`
+	for log, unlogged := range map[string]bool{"": false, ", log: required": false, ", log: none": true} {
+		f := said(scanType, "{}", statement.Signer{})
+		f.Keyed, f.Trust = true, fmt.Sprintf("house key scan.pub sha256:%s %v", hex, unlogged)
+		v := policy.Evaluate(input(scanned(t, fmt.Sprintf(pin, log)), built(t), f))
+		wantAllowed(t, v)
+		if got := slices.Contains(v.Judgements[0].Evidence[1].Accepted, "never logged"); got != unlogged {
+			t.Errorf("%q: accepted %q, want never logged: %v", log, v.Judgements[0].Evidence[1].Accepted, unlogged)
+		}
+	}
+}
+
+func TestC22_a_platform_signs_releases_and_nothing_else(t *testing.T) {
+	p := scanned(t, releases)
+	f := platformReleases(nil)
+	f.Statement.PredicateType = scanType
+	if v := wantDenied(t, policy.Evaluate(input(p, built(t), f))); !strings.Contains(v.Reason, "predicate type") {
+		t.Errorf("%+v, want the predicate type as the reason", v)
+	}
+	p = read(t, edited(t, "      provenance: {max-age: 7d}", "      provenance:\n      "+dialect.ReleaseV02+": {signed-by: ["+releases+"]}"))
+	broken := platformReleases(func(m map[string]any) { delete(m, "tag") })
+	if v := wantDenied(t, policy.Evaluate(input(p, built(t), broken))); !strings.Contains(v.Reason, "cannot be read") {
+		t.Errorf("%+v, want that it cannot be read", v)
+	}
+}
+
+func TestHint_for_a_child_pipeline_and_a_folder(t *testing.T) {
+	child := signer()
+	child.Event = "child"
+	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, child, provenance(child))))); !strings.Contains(f.Hint, "pipeline of its own") {
+		t.Errorf("child: %+v", f)
+	}
+	short := read(t, edited(t, "workflow: build/release.yml", "workflow: release.yml"))
+	if f := wantDenied(t, policy.Evaluate(input(short, built(t)))); !strings.Contains(f.Hint, "leaves out the folder build/") {
+		t.Errorf("folder: %+v", f)
+	}
+	elsewhere := signer()
+	renamed(&elsewhere, "https://code.example/acme/app/ci/release.yml@refs/heads/main")
+	if f := wantDenied(t, policy.Evaluate(input(short, stated(t, elsewhere, provenance(elsewhere))))); strings.Contains(f.Hint, "folder") {
+		t.Errorf("another folder: %+v", f)
+	}
+	jobs := read(t, edited(t, "issuer: https://ci.example", "issuer: https://jobs.example\n        runner: shared"))
+	if f := wantDenied(t, policy.Evaluate(input(jobs, built(t)))); strings.Contains(f.Hint, "folder") {
+		t.Errorf("a platform without one: %+v", f)
+	}
+	altered := provenance(signer())
+	altered.RunDetails.Builder.ID = "https://code.example/evil"
+	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, signer(), altered)))); f.Hint == "" {
+		t.Errorf("altered: %+v, want a next step", f)
 	}
 }
