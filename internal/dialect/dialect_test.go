@@ -515,3 +515,37 @@ func TestF13_another_job_signs_only_where_a_policy_says_so(t *testing.T) {
 		}
 	})
 }
+
+func TestB09_a_text_that_two_readers_read_in_two_ways_is_no_provenance(t *testing.T) {
+	s := load(t, Table[0].Sample)
+	good, err := json.Marshal(s.Statement.Predicate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.policy(t, Table[0])
+	if _, diff := Compare(ProvenanceV1, good, s.Signer, p); diff != nil {
+		t.Fatalf("control: %+v", diff)
+	}
+	for name, text := range map[string]string{
+		"a name twice": strings.Replace(string(good), `{"buildDefinition":`, `{"buildDefinition":{},"buildDefinition":`, 1),
+		"a list":       "[" + string(good) + "]", "a text": `"x"`, "null": "null", "nothing": "", "more behind": string(good) + "{}", "cut": string(good[:len(good)-1]),
+		"too deep": `{"buildDefinition":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}",
+	} {
+		if _, diff := Compare(ProvenanceV1, []byte(text), s.Signer, p); diff == nil || diff.Reason != "the provenance cannot be read" {
+			t.Errorf("%s: %+v, want that it cannot be read", name, diff)
+		}
+	}
+}
+
+// What is of another kind than a text is told as the member that it is.
+func TestD08_a_member_of_another_kind_is_no_text(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, member := range []string{builderMember(d), buildTypeMember(d)} {
+			for _, v := range []any{map[string]any{}, []any{"x"}, json.Number("1"), true} {
+				if _, diff := s.with(member, v).compare(t, p); diff == nil || diff.Member != member {
+					t.Errorf("%s = %v: %+v, want a difference in it", member, v, diff)
+				}
+			}
+		}
+	})
+}

@@ -1,14 +1,15 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -127,52 +128,84 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
 	var seen []string
-	var good []int
-	for i, f := range c.Facts {
+	hint := ""
+	for _, f := range c.Facts {
+		if f.Via != nil {
+			continue
+		}
 		if e.met(f) {
-			good = append(good, i)
+			x := evidence(f)
+			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
+			j.Evidence = append(j.Evidence, x)
 			continue
 		}
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
+		hint = cmp.Or(hint, e.slip(f.Signer))
 	}
-	for _, i := range c.whole(good) {
-		x := evidence(c.Facts[i])
-		x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, c.Facts[i])
-		j.Evidence = append(j.Evidence, x)
-	}
-	if p, ok := c.uncovered(good); ok && len(j.Evidence) == 0 && len(good) > 0 {
-		j.Findings = []verdict.Finding{unsigned(e, c, p).finding("signer")}
+	i := slices.IndexFunc(c.Facts, func(f Fact) bool { return f.Via != nil })
+	if i >= 0 && len(j.Evidence)+len(seen) == 0 {
+		j.Findings = []verdict.Finding{signedBeside(e, c.Facts[i])}
 		return j
 	}
 	j.Findings = []verdict.Finding{signerFinding(e, c, j.Evidence, seen)}
+	if len(seen) > 0 && j.Findings[0].Outcome == verdict.Deny {
+		j.Findings[0].Hint = hint
+	}
 	return j
 }
 
-// unsigned is why an index is not signed by who is expected, where some of its
-// images are.
-func unsigned(e Expectation, c Candidate, p subject.Part) *miss {
-	if p.Index {
-		return nested(p)
+// signedBeside says that what is signed is an attestation manifest. Who signs one
+// says whose it is; whether what it carries counts, only a policy can say.
+func signedBeside(e Expectation, f Fact) verdict.Finding {
+	out := deny(fault.EvidenceMissing, "signer", 0, "what is signed is an attestation manifest, which only a policy lets speak for its image",
+		e.wanted(), "judge it with --policy, under a policy that names the builder as signer")
+	out.Found = fmt.Sprintf("%s, signed by %s", f.Via, orAbsent(f.Signer.SAN))
+	return out
+}
+
+// slip says in which small way the signer who was asked for differs from s, for
+// the eye that takes them for the same; or nothing.
+func (e Expectation) slip(s statement.Signer) string {
+	if e.Pattern != nil || e.Key {
+		return ""
 	}
-	m := &miss{code: fault.EvidenceMissing, reason: p.String() + ": nobody who is named has signed for this image of the index",
-		found: "nothing", wanted: e.wanted()}
-	for _, f := range c.Facts {
-		if f.image() == p.Digest {
-			m.code, m.found = fault.Identity, orAbsent(f.Signer.SAN)+" from "+orAbsent(f.Signer.Issuer)
+	if s.Issuer != e.Issuer {
+		if small := near(s.Issuer, e.Issuer); s.SAN == e.Identity && small != "" {
+			return "ask for issuer " + s.Issuer + ": " + strings.TrimSuffix(small, "; ")
 		}
+		return ""
 	}
-	return m
+	path, ref, _ := strings.Cut(s.SAN, "@refs/")
+	asked, short, pinned := strings.Cut(e.Identity, "@")
+	what := strings.TrimSuffix(near(s.SAN, e.Identity), "; ")
+	switch kind, name, _ := strings.Cut(ref, "/"); {
+	case what != "":
+	case "https://"+e.Identity == s.SAN || strings.HasSuffix(s.SAN, "/"+e.Identity):
+		what = "the beginning of the name is left out"
+	case asked == path && !pinned:
+		what = "the ref is left out: the name goes on with @refs/" + ref
+	case asked == path && (short == name || short == kind+"/"+name):
+		what = "the ref is not whole: the name ends in @refs/" + ref
+	case folderLeftOut(path, asked) && e.Identity[len(asked):] == s.SAN[len(path):]:
+		what = "the folder of the workflow is left out"
+	default:
+		return ""
+	}
+	return "ask for " + s.SAN + ": " + what
+}
+
+// folderLeftOut reports whether asked is path without folders between the
+// repository and the file.
+func folderLeftOut(path, asked string) bool {
+	at := strings.LastIndexByte(asked, '/')
+	return at > 0 && len(path) > len(asked) && strings.HasPrefix(path, asked[:at+1]) && strings.HasSuffix(path, asked[at:])
 }
 
 func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []string) verdict.Finding {
 	const requirement = "signer"
 	switch {
 	case len(used) > 0:
-		var via []string
-		for _, x := range used {
-			via = append(via, x.Via)
-		}
-		return met(requirement, "signed by "+e.signed(used[0])+byWay(via), 0)
+		return met(requirement, "signed by "+e.signed(used[0]), 0)
 	case len(seen) > 0:
 		f := deny(fault.Identity, requirement, 0, "the evidence is signed by someone else", e.wanted(), "")
 		f.Found = strings.Join(seen, ", ")

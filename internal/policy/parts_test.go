@@ -28,6 +28,16 @@ func buildKit(s statement.Signer) json.RawMessage {
 		"externalParameters":{"configSource":%s}},"resolvedDependencies":[%s}]},"runDetails":{"builder":{"id":%q}}}`, source, source, s.Run))
 }
 
+// builder is the good policy with its workflow named as the one that signs.
+const builder = "        signer: acme/app/build/release.yml\n        workflow:"
+
+// signing is the good policy with its workflow named as the one that signs, and
+// with one text replaced.
+func signing(t testing.TB, old, new string) *policy.Policy {
+	t.Helper()
+	return read(t, replaced(t, edited(t, "        workflow:", builder), old, new))
+}
+
 // carried is the fact that s signed the attestation manifest of an image an hour
 // ago, and that it carries BuildKit's provenance.
 func carried(t testing.TB, s statement.Signer, p subject.Part) policy.Fact {
@@ -51,7 +61,7 @@ func ofParts(p *policy.Policy, facts ...policy.Fact) policy.Input {
 }
 
 func TestE07_every_image_of_an_index_meets_the_policy_or_none_does(t *testing.T) {
-	p := read(t, good)
+	p := signing(t, "app:", "app:")
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
 	v := policy.Evaluate(ofParts(p, a, b))
 	wantAllowed(t, v)
@@ -90,7 +100,7 @@ func with(f policy.Fact, change func(*policy.Fact)) policy.Fact { change(&f); re
 
 // Where nobody says which images there are, a part is nothing.
 func TestE07_a_part_of_an_unknown_whole_counts_for_nothing(t *testing.T) {
-	p := read(t, good)
+	p := signing(t, "app:", "app:")
 	in := ofParts(p, carried(t, signer(), amd), carried(t, signer(), arm))
 	in.Candidates[0].Parts = nil
 	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.EvidenceMissing {
@@ -103,7 +113,7 @@ func TestE07_a_part_of_an_unknown_whole_counts_for_nothing(t *testing.T) {
 }
 
 func TestE07_an_index_in_an_index_denies(t *testing.T) {
-	in := ofParts(read(t, good), carried(t, signer(), amd), carried(t, signer(), arm))
+	in := ofParts(signing(t, "app:", "app:"), carried(t, signer(), amd), carried(t, signer(), arm))
 	wantAllowed(t, policy.Evaluate(in))
 	in.Candidates[0].Parts[1].Index = true
 	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
@@ -114,7 +124,7 @@ func TestE07_an_index_in_an_index_denies(t *testing.T) {
 // Two kinds of evidence are counted apart: one about every image does not fill
 // the gap of the other.
 func TestE07_each_requirement_wants_every_image(t *testing.T) {
-	p := read(t, edited(t, "provenance: {max-age: 7d}", "provenance: {max-age: 7d}\n      "+scanType+":"))
+	p := signing(t, "provenance: {max-age: 7d}", "provenance: {max-age: 7d}\n      "+scanType+":")
 	inventory := func(x subject.Part) policy.Fact {
 		return with(carried(t, signer(), x), func(f *policy.Fact) {
 			f.Statement.PredicateType, f.Statement.Predicate = scanType, json.RawMessage("{}")
@@ -136,7 +146,7 @@ func TestE07_each_requirement_wants_every_image(t *testing.T) {
 // What a Dockerfile's frontend adds is signed with the rest: of two provenances
 // nobody knows which is the builder's.
 func TestF11_two_provenances_in_one_manifest_deny(t *testing.T) {
-	p := read(t, good)
+	p := signing(t, "app:", "app:")
 	with := func(kinds ...string) policy.Fact {
 		f := carried(t, signer(), amd)
 		f.Via.Kinds = kinds
@@ -157,7 +167,7 @@ func TestF11_two_provenances_in_one_manifest_deny(t *testing.T) {
 // A text that another builder writes is not believed in an attestation manifest,
 // however well it agrees with the certificate.
 func TestF11_only_buildkits_provenance_is_carried(t *testing.T) {
-	p := read(t, good)
+	p := signing(t, "app:", "app:")
 	honest := built(t)
 	wantAllowed(t, policy.Evaluate(input(p, honest)))
 	f := carried(t, signer(), amd)
@@ -166,7 +176,7 @@ func TestF11_only_buildkits_provenance_is_carried(t *testing.T) {
 	if got.Code != fault.Predicate || !strings.Contains(got.Reason, "of a build type that is in no dialect") || strings.Contains(got.Wanted, buildType) {
 		t.Errorf("finding = %+v, want BuildKit's build types", got)
 	}
-	unchecked := read(t, edited(t, "{max-age: 7d}", "{content: unchecked}"))
+	unchecked := signing(t, "{max-age: 7d}", "{content: unchecked}")
 	wantAllowed(t, policy.Evaluate(ofParts(unchecked, f, carried(t, signer(), arm))))
 }
 
@@ -210,7 +220,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 	older := signer()
 	older.Commit, older.ConfigDigest, older.SignerDigest = other, other, other
 	older.Run = "https://code.example/acme/app/runs/6/attempts/1"
-	scene := setting(t, second, yes(alice, bob)...)
+	scene := setting(t, replaced(t, second, "        workflow: build/release.yml", builder+" build/release.yml"), yes(alice, bob)...)
 	scene.facts = []policy.Fact{carried(t, signer(), amd), carried(t, signer(), arm)}
 	prepare := func(order policy.Order) policy.Input {
 		in := scene.input(t)
@@ -244,7 +254,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 // Evidence about the index itself stands alone, and that about its images is then
 // not needed.
 func TestE07_evidence_about_the_index_itself_is_enough(t *testing.T) {
-	p := read(t, good)
+	p := signing(t, "app:", "app:")
 	whole := with(built(t), func(f *policy.Fact) { f.Names = []string{"registry.example/acme/app"} })
 	v := policy.Evaluate(ofParts(p, carried(t, signer(), amd), whole))
 	wantAllowed(t, v)
@@ -261,7 +271,7 @@ func TestE07_evidence_about_the_index_itself_is_enough(t *testing.T) {
 // Reports tell every attestation manifest, and of many a few.
 func TestE07_what_is_told_of_many_images_is_bounded(t *testing.T) {
 	var facts []policy.Fact
-	in := ofParts(read(t, good))
+	in := ofParts(signing(t, "app:", "app:"))
 	in.Candidates[0].Parts = nil
 	for i := range 100 {
 		p := subject.Part{Digest: subject.SHA256([32]byte{100, byte(i)}), Platform: fmt.Sprintf("linux/cpu%d", i)}
@@ -281,7 +291,7 @@ func TestE07_what_is_told_of_many_images_is_bounded(t *testing.T) {
 // A bundle that does not verify, or a manifest that leads elsewhere, explains
 // what the image lacks that it is about, and no other.
 func TestE07_why_one_image_lacks_evidence(t *testing.T) {
-	in := ofParts(read(t, good), carried(t, signer(), amd))
+	in := ofParts(signing(t, "app:", "app:"), carried(t, signer(), amd))
 	in.Candidates[0].Rejections = []policy.Rejection{
 		{Code: fault.SCT, Reason: "of another image", Via: &policy.Via{Image: amd.Digest}},
 		{Code: fault.TLog, Reason: "of the index itself"},
@@ -296,6 +306,31 @@ func TestE07_why_one_image_lacks_evidence(t *testing.T) {
 	if f := wantDenied(t, policy.Evaluate(in)); !strings.HasPrefix(f.Found, "3 bundles of signers that are not named") {
 		t.Errorf("found %q, want the strangers", f.Found)
 	}
+}
+
+// A signature of a manifest says whose it is. It signs what the manifest carries
+// only where the policy names the signer for that: many sign whatever a tag names,
+// and whoever may push decides what that is.
+func TestF11_only_a_named_signer_signs_for_what_a_manifest_carries(t *testing.T) {
+	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
+	wantAllowed(t, policy.Evaluate(ofParts(signing(t, "app:", "app:"), a, b)))
+	f := wantDenied(t, policy.Evaluate(ofParts(read(t, good), a, b)))
+	if f.Code != fault.Identity || !strings.Contains(f.Reason, "the policy names no workflow as signer") || !strings.Contains(f.Hint, "key signer") {
+		t.Errorf("finding = %+v, want %s and the key", f, fault.Identity)
+	}
+	// The same for a requirement with signers of its own.
+	const own = "{content: unchecked, signed-by: [%s]}"
+	workflow := "{issuer: https://ci.example, repository: acme/app, repository-id: 1001, workflow: build/release.yml, refs: [refs/heads/main]%s}"
+	wantAllowed(t, policy.Evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, ", signer: acme/app/build/release.yml")))), a, b)))
+	wantDenied(t, policy.Evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, "")))), a, b)))
+	mail := read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, "{email: dana@acme.example, issuer: https://accounts.example}")))
+	dana := func(f *policy.Fact) {
+		f.Signer = statement.Signer{Issuer: "https://accounts.example", SAN: "dana@acme.example", SANKind: "email"}
+	}
+	wantDenied(t, policy.Evaluate(ofParts(mail, with(a, dana), with(b, dana))))
+	direct := with(a, dana)
+	direct.Via = nil
+	wantAllowed(t, policy.Evaluate(ofParts(mail, direct)))
 }
 
 // A package URL without a registry means Docker's own, under both of its names.

@@ -571,3 +571,40 @@ func TestHint_for_a_child_pipeline_and_a_folder(t *testing.T) {
 		t.Errorf("altered: %+v, want a next step", f)
 	}
 }
+
+// A delegated builder is named in full or by its path on the platform.
+func TestC10_a_delegated_builder_is_the_one_that_the_policy_names(t *testing.T) {
+	const path = "acme/framework/builder.yml@refs/tags/v1"
+	s := signer()
+	s.Run = "https://code.example/acme/app/actions/runs/7/attempts/1"
+	p := delegated(s, "https://code.example/"+path)
+	for named, want := range map[string]bool{path: true, "https://code.example/" + path: true, "https://evil.example/" + path: false, "acme/framework/other.yml@refs/tags/v1": false} {
+		v := policy.Evaluate(input(read(t, edited(t, "owner-id: 2002", "builder: "+named)), p))
+		if got := v.Outcome() == verdict.Allow; got != want {
+			t.Errorf("%s: allowed %v, want %v: %+v", named, got, want, refusals(v))
+		}
+	}
+	if v := policy.Evaluate(input(read(t, good), p)); v.Outcome() == verdict.Allow {
+		t.Error("a delegated builder that nobody names is allowed")
+	}
+}
+
+// delegated is a provenance of a builder for whom s signed.
+func delegated(s statement.Signer, builder string) policy.Fact {
+	env := map[string]any{"GITHUB_EVENT_NAME": s.Event, "GITHUB_REF": s.Ref, "GITHUB_REPOSITORY": "acme/app", "GITHUB_REPOSITORY_ID": s.RepositoryID, "GITHUB_REPOSITORY_OWNER": "acme",
+		"GITHUB_REPOSITORY_OWNER_ID": s.OwnerID, "GITHUB_RUN_ATTEMPT": "1", "GITHUB_RUN_ID": "7", "GITHUB_SHA": s.Commit, "GITHUB_WORKFLOW_REF": strings.TrimPrefix(s.ConfigURI, "https://code.example/"),
+		"GITHUB_WORKFLOW_SHA": s.ConfigDigest, "GITHUB_REF_TYPE": "branch"}
+	b, err := json.Marshal(map[string]any{
+		"buildDefinition": map[string]any{
+			"buildType":            "https://github.com/slsa-framework/slsa-github-generator/delegator-generic@v0",
+			"externalParameters":   map[string]any{"inputs": map[string]any{}, "vars": map[string]any{}},
+			"internalParameters":   env,
+			"resolvedDependencies": []any{map[string]any{"uri": "git+" + s.Repository + "@" + s.Ref, "digest": map[string]any{"gitCommit": s.Commit}}},
+		},
+		"runDetails": map[string]any{"builder": map[string]any{"id": builder}, "metadata": map[string]any{"invocationId": s.Run}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return said(statement.ProvenanceV1, string(b), s)
+}
