@@ -315,7 +315,7 @@ func TestF11_only_a_named_signer_signs_for_what_a_manifest_carries(t *testing.T)
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
 	wantAllowed(t, policy.Evaluate(ofParts(signing(t, "app:", "app:"), a, b)))
 	f := wantDenied(t, policy.Evaluate(ofParts(read(t, good), a, b)))
-	if f.Code != fault.Identity || !strings.Contains(f.Reason, "the policy names no workflow as signer") || !strings.Contains(f.Hint, "key signer") {
+	if f.Code != fault.Identity || !strings.Contains(f.Reason, "the policy names no workflow that signs so") || !strings.HasSuffix(f.Hint, "say so: signer: acme/app/build/release.yml") {
 		t.Errorf("finding = %+v, want %s and the key", f, fault.Identity)
 	}
 	// The same for a requirement with signers of its own.

@@ -94,9 +94,13 @@ func (s Signer) signed(f Fact) *miss {
 	}
 	if m == nil && f.Via != nil && !s.carries() {
 		m = &miss{step: 30, code: fault.Identity, line: s.Line,
-			reason: "the evidence is signed by way of an attestation manifest, and the policy names no workflow as signer",
-			found:  f.Via.String(), wanted: "a statement that is signed itself, or a signer that signs manifests of its own",
-			hint: "if the workflow signs no other manifests than those that it has written, name it with the key signer"}
+			reason: "the evidence is signed by way of an attestation manifest, and the policy names no workflow that signs so",
+			found:  f.Via.String(), wanted: "a statement that is signed itself, or a workflow that the key signer names",
+			hint: "have the builder sign its statements themselves"}
+		if b := s.Workflow; b != nil {
+			m.hint = fmt.Sprintf("if the workflow signs no other manifests than those that it has written, say so: signer: %s/%s",
+				b.Repository, b.Workflow)
+		}
 	}
 	return m
 }
