@@ -119,6 +119,11 @@ func TestE07_an_index_in_an_index_denies(t *testing.T) {
 	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
 		t.Errorf("finding = %+v, want the nested index", f)
 	}
+	// It is told before what another image lacks: nothing else can mend it.
+	in.Candidates[0].Facts = in.Candidates[0].Facts[1:]
+	if f := wantDenied(t, policy.Evaluate(in)); !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
+		t.Errorf("finding = %+v, want the nested index", f)
+	}
 }
 
 // Two kinds of evidence are counted apart: one about every image does not fill
@@ -240,7 +245,17 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 	if f := wantDenied(t, policy.Evaluate(prepare(policy.Older))); f.Code != fault.Rollback {
 		t.Errorf("finding = %+v, want %s", f, fault.Rollback)
 	}
-	in := prepare(policy.Newer)
+	// Evidence about the index itself is of the newer commit, and says all that is
+	// needed; whoever made the older one still made it.
+	whole := with(hashed(built(t)), func(f *policy.Fact) { f.Names = nil })
+	scene.release = func(r *statement.Release) {
+		r.Evidence = append(r.Evidence, statement.DigestSet{SHA256: whole.StatementHash.Hex()})
+	}
+	in := prepare(policy.Older)
+	in.Candidates[0].Facts = append(in.Candidates[0].Facts, whole)
+	wantAllowed(t, policy.Evaluate(in))
+	scene.release = nil
+	in = prepare(policy.Newer)
 	for i := range in.Runs {
 		if in.Runs[i].URI == older.Run {
 			in.Runs[i].State = policy.Failed

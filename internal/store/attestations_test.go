@@ -127,18 +127,21 @@ func TestE07_attestation_manifests_that_name_an_image_are_found(t *testing.T) {
 	}
 	m.manifest("", m.attestation(sub.Digest, 2, m.statement(11))) // which nobody signed
 	m.manifest("", m.attestation(sub.Digest, 3))                  // which says nothing
-	m.bundle(m.manifest("", m.attestation(other, 4, m.statement(12))), 4)
+	elsewhere := m.manifest("", m.attestation(other, 4, m.statement(12)))
+	m.bundle(elsewhere, 4)
+	m.manifest("sha256-"+sub.Digest.Hex(), object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{
+		{"mediaType": manifestType, "digest": elsewhere.String(), "size": 1}}}) // as if it named this image
 	m.requests()
 	found := fetchImage(t, s, sub)
 	connected(t, found, false, manifests, 10)
-	want := map[string]int{"attestation manifest of BuildKit without a signature": 1, "attestation manifest without a statement about this image": 1}
+	want := map[string]int{"attestation manifest of BuildKit without a signature": 1, "attestation manifest without a statement about this image": 2}
 	if len(found.Bundles) != 2 || fmt.Sprint(passed(found)) != fmt.Sprint(want) {
 		t.Errorf("found %d bundles, passed over %v, want two and %v", len(found.Bundles), passed(found), want)
 	}
-	// The list and the tag; four manifests; the list and the tag of three of
+	// The list and the tag; five manifests; the list and the tag of three of
 	// them; of two a referrer, its bundle and a layer.
-	if got := m.requests(); len(got) != 2+4+3*2+2*3 {
-		t.Errorf("%d requests, want 18: %q", len(got), got)
+	if got := m.requests(); len(got) != 2+5+3*2+2*3 {
+		t.Errorf("%d requests, want 19: %q", len(got), got)
 	}
 	// Where the list says what the manifests are, the answer is the same.
 	m.front = func(r *http.Request) *http.Response {

@@ -107,6 +107,7 @@ func TestE07_what_could_be_an_image_is_an_image(t *testing.T) {
 		"two that refer to each other":      {[]string{entry(att, unknown, attests(far)), entry(far, unknown, attests(att))}, []string{att + " unknown/unknown", far + " unknown/unknown"}, 0},
 		"that is an image in another entry": {[]string{entry(amd, linux), entry(att, unknown, attests(amd)), entry(att, linux)}, []string{amd + " linux/amd64", att + " linux/amd64"}, 1},
 		"an index that attests":             {[]string{entry(amd, linux), strings.Replace(entry(att, unknown, attests(amd)), ociManifest, ociIndex, 1)}, []string{amd + " linux/amd64", att + " unknown/unknown index"}, 0},
+		"of another kind":                   {[]string{entry(amd, linux), entry(att, unknown, strings.Replace(attests(amd), "attestation-manifest", "x", 1))}, []string{amd + " linux/amd64", att + " unknown/unknown"}, 0},
 		"by another algorithm":              {[]string{entry(amd, linux), entry("sha512:"+strings.Repeat("e", 128), unknown, attests(amd))}, []string{amd + " linux/amd64", "sha512:" + strings.Repeat("e", 128) + " unknown/unknown"}, 0},
 		"an image twice":                    {[]string{entry(amd, linux), entry(amd, linux)}, []string{amd + " linux/amd64"}, 0},
 		"an image, and as an index":         {[]string{entry(amd, linux), strings.Replace(entry(amd), ociManifest, dockerIndex, 1)}, []string{amd + " linux/amd64 index"}, 0},
