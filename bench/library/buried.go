@@ -160,19 +160,19 @@ func buried(rootFile, bundleFile, file string) error {
 	}
 	subjects := []subject.Subject{{Name: st.Subject[0].Name, Digest: d}}
 	began := cpu()
-	items, _, err := gate.Collect(context.Background(), []gate.Store{store.Dir{Path: file}}, subjects)
+	evidence, err := gate.Collect(context.Background(), []gate.Store{store.Dir{Path: file}}, subjects)
 	if err != nil {
 		return err
 	}
 	read := cpu()
-	found, err := gate.Verify(subjects, items, gate.Checker{Waits: signedLike(good.Signer()), Verifiers: map[string]*sigstore.Verifier{"": v}})
+	found, err := gate.Verify(subjects, evidence, gate.Checker{Waits: signedLike(good.Signer()), Verifiers: map[string]*sigstore.Verifier{"": v}})
 	if err != nil {
 		return err
 	}
 	if len(found[0].Facts) != 1 {
 		return fmt.Errorf("%d bundles verify, want the one", len(found[0].Facts))
 	}
-	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"bundles": int64(len(items)), "read": int64(read - began), "verify": int64(cpu() - read)})
+	return json.NewEncoder(os.Stdout).Encode(map[string]int64{"bundles": int64(len(evidence.Items)), "read": int64(read - began), "verify": int64(cpu() - read)})
 }
 
 // signedLike waits for the bundles of one signer's repository.

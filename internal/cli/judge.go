@@ -213,7 +213,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	evidence, passed, err := gate.Collect(r.ctx, stores, c.list)
+	evidence, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -226,7 +226,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		a.add(policy.Trust{Name: profile.Name}, root)
 	}
 	judged := policy.EvaluateSigner(want, candidates)
-	judged.PassedOver = gate.Told(passed)
+	judged.PassedOver = gate.Told(evidence.Passed)
 	return r.record(judged, a.named), nil
 }
 

@@ -24,9 +24,26 @@ type Policy struct {
 	// OtherJob accepts that another job of the project signed the text than the one
 	// that it describes, in the dialects where that is usual.
 	OtherJob bool
+	// Carried says that the text is signed by way of an attestation manifest: then
+	// it has to be of a dialect that is.
+	Carried bool
 	// Any accepts every name in the places that a dialect has for what a person
 	// chose. A signer that holds its own text against its certificate says so.
 	Any bool
+}
+
+// knows reports whether a text may be written in d.
+func (p Policy) knows(d Dialect) bool { return d.Forge == p.Forge && (d.Carried || !p.Carried) }
+
+// buildTypes are the build types that a text may have, for a message.
+func (p Policy) buildTypes() []string {
+	var out []string
+	for _, d := range Table {
+		if p.knows(d) && !slices.Contains(out, d.BuildType.String()) {
+			out = append(out, d.BuildType.String())
+		}
+	}
+	return out
 }
 
 // A Difference is the first thing in which a provenance and its certificate, or
@@ -93,7 +110,7 @@ func (t text) find(predicateType string, s statement.Signer, p Policy) (Dialect,
 	}
 	var first *Dialect
 	for i, d := range Table {
-		if d.Predicate != predicateType || d.Forge != p.Forge || !d.BuildType.Is(buildType) {
+		if d.Predicate != predicateType || !p.knows(d) || !d.BuildType.Is(buildType) {
 			continue
 		}
 		if _, ok := d.Builder.is(id, s, p.Builder); ok {
@@ -108,7 +125,7 @@ func (t text) find(predicateType string, s statement.Signer, p Policy) (Dialect,
 	}
 	return Dialect{}, &Difference{
 		Code: fault.Predicate, Member: buildMember, Reason: "the provenance is of a build type that is in no dialect", Found: orNone(buildType),
-		Wanted: strings.Join(BuildTypes(p.Forge), ", "),
+		Wanted: strings.Join(p.buildTypes(), ", "),
 		Hint:   "build it with a builder of that list, or accept its provenance by its signer alone with content: unchecked",
 	}
 }

@@ -43,6 +43,7 @@ type Dialect struct {
 	Chosen    []Chosen
 	Inputs    InputsForm
 	Names     NameForm
+	Carried   bool     // an attestation manifest may carry it, and be signed in its place
 	Elsewhere bool     // another job of the project may sign it, where a policy says so
 	Free      []string // members that have no counterpart, in words
 	Sample    string   // file in testdata, "" where the entry shares another's
@@ -141,15 +142,3 @@ func Provenance() []string { return []string{ProvenanceV1, ProvenanceV02} }
 // IsProvenance reports whether predicateType is one that is compared with the
 // certificate.
 func IsProvenance(predicateType string) bool { return slices.Contains(Provenance(), predicateType) }
-
-// BuildTypes returns the build types of the table that are of a forge, for a
-// message.
-func BuildTypes(forge string) []string {
-	var out []string
-	for _, d := range Table {
-		if d.Forge == forge && !slices.Contains(out, d.BuildType.String()) {
-			out = append(out, d.BuildType.String())
-		}
-	}
-	return out
-}

@@ -351,7 +351,7 @@ func TestD12_an_unknown_build_type_is_told_with_those_that_are_known(t *testing.
 	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
 		for _, bad := range []string{"https://evil.example/build@v1", d.BuildType.Head + "x", strings.ToUpper(d.BuildType.String()), ""} {
 			_, diff := s.with(buildTypeMember(d), bad).compare(t, p)
-			if diff == nil || diff.Code != fault.Predicate || !strings.Contains(diff.Wanted, BuildTypes(d.Forge)[0]) {
+			if diff == nil || diff.Code != fault.Predicate || !strings.Contains(diff.Wanted, Policy{Forge: d.Forge}.buildTypes()[0]) {
 				t.Errorf("build type %q: difference %+v, want %s with the list", bad, diff, fault.Predicate)
 			}
 		}

@@ -178,18 +178,19 @@ var Table = []Dialect{
 		Free: []string{"the digest of the second dependency, which is that of the builder's program"},
 		Note: "What a person chose are `builderImage`, `configPath` and `buildConfig`.",
 	}, {
-		Name: "BuildKit", Written: "Docker's BuildKit, signed in the job", Predicate: ProvenanceV1, Sample: "buildkit-v1.json",
+		Name: "BuildKit", Written: "Docker's BuildKit and github-builder, signed in the job", Predicate: ProvenanceV1, Sample: "buildkit-v1.json",
 		BuildType: Match{Head: "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"}, Forge: GitHub, Builder: IsRun,
 		Equal:  append(buildkitEnv(v1Internal), must(v1External+".configSource.uri", GitHashCommit), must(v1External+".configSource.digest.sha1", Commit)),
 		Source: Source{List: v1Sources, URI: GitHashCommit, Digest: "sha1"},
-		Chosen: buildkit(v1External), Inputs: ArgsIfMax, Names: NamesAnImage,
-		Note: "A build from a local folder names no commit and is refused. In an index the signed statement is about the attestation manifest, and BuildKit's own is an unsigned layer of that.",
+		Chosen: buildkit(v1External), Inputs: ArgsIfMax, Names: NamesAnImage, Carried: true,
+		Note: "A build from a local folder names no commit and is refused. Beside an image in a registry the signed statement is about " +
+			"the attestation manifest, and BuildKit's own is an unsigned layer of that: [images of Docker's builder](verify.md#images-of-dockers-builder).",
 	}, {
-		Name: "BuildKit v0.2", Written: "Docker's BuildKit before 2025, signed in the job", Predicate: ProvenanceV02, Sample: "buildkit-v02.json",
+		Name: "BuildKit v0.2", Written: "the same before 2025", Predicate: ProvenanceV02, Sample: "buildkit-v02.json",
 		BuildType: Match{Head: "https://mobyproject.org/buildkit@v1"}, Forge: GitHub, Builder: IsRun,
 		Equal:  append(buildkitEnv(v02Env), must(v02Config+".uri", GitHashCommit), must(v02Config+".digest.sha1", Commit)),
 		Source: Source{List: v02Sources, URI: GitHashCommit, Digest: "sha1"},
-		Chosen: buildkit(v02Parameters), Inputs: ArgsIfMax, Names: NamesAnImage,
+		Chosen: buildkit(v02Parameters), Inputs: ArgsIfMax, Names: NamesAnImage, Carried: true,
 	}, {
 		Name: "GitLab job", Written: "Sallyport, GitLab's control plane (18.3)", Predicate: ProvenanceV1, Sample: "gitlab-job.json",
 		BuildType: Match{Head: "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"}, Forge: GitLab, Builder: IsBelowProject,

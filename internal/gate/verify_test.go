@@ -79,7 +79,7 @@ type pile [][]byte
 
 func (pile) Name() string { return "pile" }
 
-func (p pile) items(t testing.TB) []gate.Item {
+func (p pile) items(t testing.TB) gate.Evidence {
 	t.Helper()
 	dir := t.TempDir()
 	for i, b := range p {
@@ -87,11 +87,11 @@ func (p pile) items(t testing.TB) []gate.Item {
 			t.Fatal(err)
 		}
 	}
-	items, _, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
+	e, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return items
+	return e
 }
 
 // doctored returns the bundle called name with its statement edited: the
@@ -231,7 +231,7 @@ func TestD06_order_and_workers_change_nothing(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("order %d: %+v, want %+v", i, got, want)
 		}
-		rand.Shuffle(len(items), func(a, b int) { items[a], items[b] = items[b], items[a] })
+		rand.Shuffle(len(items.Items), func(a, b int) { items.Items[a], items.Items[b] = items.Items[b], items.Items[a] })
 	}
 	if len(want[0].Facts) != 1 || len(want[1].Facts) != 1 || len(want[2].Facts) != 0 || want[2].Rejections[0].Attested == nil {
 		t.Errorf("candidates = %+v", want)

@@ -149,7 +149,11 @@ func content(b Builder, q Requirement, f Fact) *miss {
 	if !dialect.IsProvenance(f.Statement.PredicateType) || q.Unchecked {
 		return nil
 	}
-	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict, OtherJob: b.OtherJob})
+	if m := f.Via.ambiguous(q); m != nil {
+		return m
+	}
+	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{
+		Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict, OtherJob: b.OtherJob, Carried: f.Via != nil})
 	if d == nil {
 		return nil
 	}
@@ -158,6 +162,27 @@ func content(b Builder, q Requirement, f Fact) *miss {
 		m.hint = fmt.Sprintf("build it again: nobody may alter what a builder states (the member %s)", d.Member)
 	}
 	return m
+}
+
+// ambiguous refuses an attestation manifest that holds, or may hold, a second
+// provenance. The builder signs the manifest as a whole, and what a Dockerfile's
+// frontend adds is in it: nobody can tell which of two the builder wrote (F11).
+func (v *Via) ambiguous(q Requirement) *miss {
+	if v == nil {
+		return nil
+	}
+	var kinds []string
+	for _, k := range v.Kinds {
+		if k == "" || dialect.IsProvenance(k) {
+			kinds = append(kinds, orAbsent(k))
+		}
+	}
+	if len(kinds) == 1 {
+		return nil
+	}
+	return &miss{step: 50, code: fault.Predicate, line: q.Line, reason: "the attestation manifest holds more statements that may be its provenance",
+		found: strings.Join(kinds, ", "), wanted: "one provenance, and statements of other kinds that say so",
+		hint: "build it again without attestations of type provenance besides BuildKit's own"}
 }
 
 // builderID is the builder.id that the policy names, in full.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
@@ -129,6 +130,9 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 	var seen []string
 	hint := ""
 	for _, f := range c.Facts {
+		if f.Via != nil {
+			continue
+		}
 		if e.met(f) {
 			x := evidence(f)
 			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
@@ -138,11 +142,25 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
 		hint = cmp.Or(hint, e.slip(f.Signer))
 	}
+	i := slices.IndexFunc(c.Facts, func(f Fact) bool { return f.Via != nil })
+	if i >= 0 && len(j.Evidence)+len(seen) == 0 {
+		j.Findings = []verdict.Finding{signedBeside(e, c.Facts[i])}
+		return j
+	}
 	j.Findings = []verdict.Finding{signerFinding(e, c, j.Evidence, seen)}
 	if len(seen) > 0 && j.Findings[0].Outcome == verdict.Deny {
 		j.Findings[0].Hint = hint
 	}
 	return j
+}
+
+// signedBeside says that what is signed is an attestation manifest. Who signs one
+// says whose it is; whether what it carries counts, only a policy can say.
+func signedBeside(e Expectation, f Fact) verdict.Finding {
+	out := deny(fault.EvidenceMissing, "signer", 0, "what is signed is an attestation manifest, which only a policy lets speak for its image",
+		e.wanted(), "judge it with --policy, under a policy that names the builder as signer")
+	out.Found = fmt.Sprintf("%s, signed by %s", f.Via, orAbsent(f.Signer.SAN))
+	return out
 }
 
 // slip says in which small way the signer who was asked for differs from s, for

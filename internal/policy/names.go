@@ -47,6 +47,7 @@ func nameForms(name string) []string {
 		}
 		if image, ok := strings.CutPrefix(plain, "pkg:docker/"); ok {
 			forms = append(forms, image)
+			forms = append(forms, onHub(image)...)
 		}
 		if _, qualifiers, _ := strings.Cut(rest, "?"); strings.HasPrefix(plain, "pkg:oci/") {
 			if q, err := url.ParseQuery(qualifiers); err == nil && q.Get("repository_url") != "" {
@@ -59,6 +60,19 @@ func nameForms(name string) []string {
 		forms = append(forms, image)
 	}
 	return forms
+}
+
+// onHub returns the full names of an image whose package URL names no registry,
+// which means Docker's own (purl-spec, type docker); of any other, nothing.
+func onHub(image string) []string {
+	host, _, deep := strings.Cut(image, "/")
+	if deep && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return nil
+	}
+	if !deep {
+		image = "library/" + image
+	}
+	return []string{"docker.io/" + image, "index.docker.io/" + image}
 }
 
 // sameBase reports whether the name that was handed over and the attested one
