@@ -74,7 +74,8 @@ func (b *bench) run() error {
 		do   func() error
 	}{
 		{"start", b.start}, {"one bundle", b.cold}, {"cosign", b.withCosign}, {"a thousand bundles", b.thousand},
-		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"hashing", b.hashing}, {"size", b.size},
+		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate},
+		{"hashing", b.hashing}, {"size", b.size},
 	} {
 		fmt.Fprintln(os.Stderr, "bench: measuring", step.name)
 		if err := step.do(); err != nil {

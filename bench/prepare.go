@@ -48,7 +48,7 @@ func (b *bench) prepare() error {
 
 func (b *bench) files() error {
 	fmt.Fprintln(os.Stderr, "bench: writing files")
-	for _, dir := range []string{"one", "pairs", "many", "large"} {
+	for _, dir := range []string{"one", "pairs", "many", "longer", "large"} {
 		if err := os.MkdirAll(b.path(dir), 0o750); err != nil {
 			return err
 		}
@@ -64,6 +64,9 @@ func (b *bench) files() error {
 		if err := write(b.path("many/"+name), count+i, 1<<10); err != nil {
 			return err
 		}
+	}
+	if err := write(b.path("longer/app"), 7, 100<<20); err != nil {
+		return err
 	}
 	for i, name := range []string{"large/a", "large/b"} {
 		if err := write(b.path(name), i, largeSize); err != nil {
@@ -109,8 +112,10 @@ func (b *bench) sign() error {
 	if t.Many, err = b.attest("many", 5); err != nil {
 		return err
 	}
-	if _, err = b.attest("large", 1); err != nil {
-		return err
+	for _, dir := range []string{"large", "longer"} {
+		if _, err = b.attest(dir, 1); err != nil {
+			return err
+		}
 	}
 	pairs := command{dir: b.dir, env: os.Environ(), args: []string{b.bin("library"), "sign", b.bundle("one"), "pairs", "pairs.bundles"}}
 	if _, err := pairs.measure(); err != nil {

@@ -27,7 +27,7 @@ func runPipeline(t *testing.T, r *run) result {
 	}
 	path := "acme/" + r.name
 	claims := object{
-		"project_id": strconv.Itoa(r.id), "project_path": path, "sha": r.sha, "ref": r.variant.refName(), "ref_type": r.variant.refType(),
+		"project_id": strconv.Itoa(r.id), "project_path": path, "sha": r.sha, "ci_config_sha": r.sha, "ref": r.variant.refName(), "ref_type": r.variant.refType(),
 		"ci_config_ref_uri": "gitlab.com/" + path + "//" + file + "@" + r.variant.ref,
 	}
 	settings := object{"path": path, "protected": []string{"staging", "production"}}

@@ -135,7 +135,7 @@ func (g onGitLab) job(t *testing.T, id int) map[string]string {
 	t.Helper()
 	alice := g.person("alice")
 	return g.lab.As(t, "gitlab", object{
-		"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": g.sha, "ref": "main", "job_id": strconv.Itoa(id),
+		"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": g.sha, "ci_config_sha": g.sha, "ref": "main", "job_id": strconv.Itoa(id),
 		"user_id": strconv.Itoa(alice.id), "user_login": alice.login, "user_email": alice.email,
 		"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
 	})
@@ -178,7 +178,7 @@ func (g onGitLab) approve(t *testing.T, who person, release string, environments
 	g.set(t, fmt.Sprint("/pipelines/", pipeline), object{"user": who.onGitLab(), "source": "web", "sha": g.sha})
 	g.set(t, fmt.Sprint("/jobs/", job), g.of(pipeline, who, "approve", "running"))
 	env := g.lab.As(t, "gitlab", object{
-		"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": g.sha, "ref": "main", "job_id": strconv.Itoa(job), "pipeline_id": strconv.Itoa(pipeline),
+		"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": g.sha, "ci_config_sha": g.sha, "ref": "main", "job_id": strconv.Itoa(job), "pipeline_id": strconv.Itoa(pipeline),
 		"pipeline_source": "web", "user_id": strconv.Itoa(who.id), "user_login": who.login, "user_email": who.email,
 		"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
 	})

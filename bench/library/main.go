@@ -42,8 +42,12 @@ func run(args []string) error {
 		return count(args[1], args[2])
 	case len(args) == 3 && args[0] == "signer":
 		return signer(args[1], args[2])
+	case len(args) == 5 && args[0] == "bury":
+		return bury(args[1], args[2], args[3], args[4])
+	case len(args) == 4 && args[0] == "buried":
+		return buried(args[1], args[2], args[3])
 	}
-	return fmt.Errorf("usage: library sign MODEL ARTIFACTS BUNDLES | hash WORKERS FILE... | count ROOT BUNDLES | signer ROOT BUNDLE")
+	return fmt.Errorf("usage: library sign MODEL ARTIFACTS BUNDLES | hash WORKERS FILE... | count ROOT BUNDLES | signer ROOT BUNDLE | bury KIND COUNT BUNDLE OUT | buried ROOT BUNDLE FILE")
 }
 
 // inFlight is how many statements are signed at once. The log answers a batch

@@ -185,7 +185,7 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 	if _, ok := p.Environment(r.text("for")); !ok && r.text("for") != "" {
 		return report.Record{}, unknownEnvironment("for", r.text("for"), p)
 	}
-	if r.text("for") == "" && r.text("format") == "text" {
+	if r.text("for") == "" && r.text("format") == "text" && !p.OnlyProvenance() {
 		r.say("provenance alone is looked for; --for ENVIRONMENT judges all evidence that it requires")
 	}
 	return r.judge(p, c, "")
@@ -216,7 +216,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
-	evidence, passed, err := gate.Collect(r.ctx, stores, c.list)
+	evidence, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -232,7 +232,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		a.add(policy.Trust{Name: profile.Name}, root)
 	}
 	judged := policy.EvaluateSigner(want, candidates)
-	judged.PassedOver = gate.Told(passed)
+	judged.PassedOver = gate.Told(evidence.Passed)
 	return r.record(judged, a.named), nil
 }
 

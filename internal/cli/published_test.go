@@ -24,7 +24,6 @@ type published struct {
 	trust   string   // "" is public-good
 	built   []string // lines of built-by besides those that the certificate gives
 	needs   string   // requirement and what follows it; "" is provenance
-	code    int
 	says    []string // on standard output or error
 }
 
@@ -99,7 +98,7 @@ func (p published) run(t *testing.T, change func(string) string) (code int, said
 
 func (p published) policy(t *testing.T, raw []byte) string {
 	t.Helper()
-	g, _ := sigstore.Peek(raw)
+	g, _ := sigstore.Peek(raw, func(sigstore.Glimpse) bool { return true })
 	s, ok := g.Claimed()
 	if !ok {
 		t.Fatalf("%s: the certificate cannot be read", p.bundle)

@@ -21,9 +21,29 @@ type Policy struct {
 	// Strict says that they were given: then names that cannot be known deny.
 	Inputs []string
 	Strict bool
+	// OtherJob accepts that another job of the project signed the text than the one
+	// that it describes, in the dialects where that is usual.
+	OtherJob bool
+	// Carried says that the text is signed by way of an attestation manifest: then
+	// it has to be of a dialect that is.
+	Carried bool
 	// Any accepts every name in the places that a dialect has for what a person
 	// chose. A signer that holds its own text against its certificate says so.
 	Any bool
+}
+
+// knows reports whether a text may be written in d.
+func (p Policy) knows(d Dialect) bool { return d.Forge == p.Forge && (d.Carried || !p.Carried) }
+
+// buildTypes are the build types that a text may have, for a message.
+func (p Policy) buildTypes() []string {
+	var out []string
+	for _, d := range Table {
+		if p.knows(d) && !slices.Contains(out, d.BuildType.String()) {
+			out = append(out, d.BuildType.String())
+		}
+	}
+	return out
 }
 
 // A Difference is the first thing in which a provenance and its certificate, or
@@ -90,7 +110,7 @@ func (t text) find(predicateType string, s statement.Signer, p Policy) (Dialect,
 	}
 	var first *Dialect
 	for i, d := range Table {
-		if d.Predicate != predicateType || d.Forge != p.Forge || !d.BuildType.Is(buildType) {
+		if d.Predicate != predicateType || !p.knows(d) || !d.BuildType.Is(buildType) {
 			continue
 		}
 		if _, ok := d.Builder.is(id, s, p.Builder); ok {
@@ -105,7 +125,7 @@ func (t text) find(predicateType string, s statement.Signer, p Policy) (Dialect,
 	}
 	return Dialect{}, &Difference{
 		Code: fault.Predicate, Member: buildMember, Reason: "the provenance is of a build type that is in no dialect", Found: orNone(buildType),
-		Wanted: strings.Join(BuildTypes(p.Forge), ", "),
+		Wanted: strings.Join(p.buildTypes(), ", "),
 		Hint:   "build it with a builder of that list, or accept its provenance by its signer alone with content: unchecked",
 	}
 }
@@ -142,8 +162,11 @@ var reasons = map[Value]string{
 	Issuer: "another platform",
 }
 
-func (t text) equal(d Dialect, s statement.Signer, _ Policy) *Difference {
+func (t text) equal(d Dialect, s statement.Signer, p Policy) *Difference {
 	for _, e := range d.Equal {
+		if e.Want == JobID && d.Elsewhere && p.OtherJob {
+			continue
+		}
 		v, present, diff := t.at(e.Member)
 		if diff != nil {
 			return diff
@@ -159,7 +182,11 @@ func (t text) equal(d Dialect, s statement.Signer, _ Policy) *Difference {
 		if alt := e.Or.Of(s); ok && present && alt != "" && found == alt {
 			continue
 		}
-		return e.difference(v, present, want)
+		diff = e.difference(v, present, want)
+		if e.Want == JobID && d.Elsewhere && present {
+			diff.Hint = "sign it in the job that builds; or, where a component signs in a job of its own, say signed-in: another-job under built-by"
+		}
+		return diff
 	}
 	return nil
 }

@@ -43,6 +43,8 @@ type Dialect struct {
 	Chosen    []Chosen
 	Inputs    InputsForm
 	Names     NameForm
+	Carried   bool     // an attestation manifest may carry it, and be signed in its place
+	Elsewhere bool     // another job of the project may sign it, where a policy says so
 	Free      []string // members that have no counterpart, in words
 	Sample    string   // file in testdata, "" where the entry shares another's
 	Note      string   // what a reader has to know, for the page
@@ -128,21 +130,15 @@ func (n NameForm) String() string {
 	return [...]string{"a file", "what its caller wrote", "a package URL", "an image"}[n]
 }
 
+// SignsElsewhere reports whether a builder of a forge has its text signed by
+// another job than the one that built.
+func SignsElsewhere(forge string) bool {
+	return slices.ContainsFunc(Table, func(d Dialect) bool { return d.Forge == forge && d.Elsewhere })
+}
+
 // Provenance are the predicate types that entries of the table have.
 func Provenance() []string { return []string{ProvenanceV1, ProvenanceV02} }
 
 // IsProvenance reports whether predicateType is one that is compared with the
 // certificate.
 func IsProvenance(predicateType string) bool { return slices.Contains(Provenance(), predicateType) }
-
-// BuildTypes returns the build types of the table that are of a forge, for a
-// message.
-func BuildTypes(forge string) []string {
-	var out []string
-	for _, d := range Table {
-		if d.Forge == forge && !slices.Contains(out, d.BuildType.String()) {
-			out = append(out, d.BuildType.String())
-		}
-	}
-	return out
-}

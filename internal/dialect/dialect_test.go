@@ -2,7 +2,6 @@ package dialect
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -352,7 +351,7 @@ func TestD12_an_unknown_build_type_is_told_with_those_that_are_known(t *testing.
 	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
 		for _, bad := range []string{"https://evil.example/build@v1", d.BuildType.Head + "x", strings.ToUpper(d.BuildType.String()), ""} {
 			_, diff := s.with(buildTypeMember(d), bad).compare(t, p)
-			if diff == nil || diff.Code != fault.Predicate || !strings.Contains(diff.Wanted, BuildTypes(d.Forge)[0]) {
+			if diff == nil || diff.Code != fault.Predicate || !strings.Contains(diff.Wanted, Policy{Forge: d.Forge}.buildTypes()[0]) {
 				t.Errorf("build type %q: difference %+v, want %s with the list", bad, diff, fault.Predicate)
 			}
 		}
@@ -463,7 +462,7 @@ func TestTable_is_whole(t *testing.T) {
 	}
 	for v := Repository; v <= SignerRepositoryRef; v++ {
 		if v.String() == "" {
-			t.Error(fmt.Sprintf("value %d has no words", v))
+			t.Errorf("value %d has no words", v)
 		}
 	}
 }
@@ -493,4 +492,266 @@ func FuzzCompare(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A component may sign in another job than the one that built, where a policy
+// says so, and then everything but the job is compared.
+func TestF13_another_job_signs_only_where_a_policy_says_so(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Forge != GitLab {
+			return
+		}
+		s.Signer.Run = strings.TrimSuffix(s.Signer.Run, JobID.Of(s.Signer)) + "987654321"
+		if _, diff := s.compare(t, p); diff == nil || d.Elsewhere != strings.Contains(diff.Hint, "signed-in: another-job") {
+			t.Errorf("%s: %+v, want a difference, with the key in its hint only where it helps", d.Name, diff)
+		}
+		p.OtherJob = true
+		if _, diff := s.compare(t, p); (diff == nil) != d.Elsewhere {
+			t.Errorf("%s with signed-in: %+v; want none: %v", d.Name, diff, d.Elsewhere)
+		}
+		s.Signer.Commit = strings.Repeat("0", 40)
+		if _, diff := s.compare(t, p); diff == nil {
+			t.Errorf("%s with signed-in: another commit is accepted", d.Name)
+		}
+	})
+}
+
+func TestB09_a_text_that_two_readers_read_in_two_ways_is_no_provenance(t *testing.T) {
+	s := load(t, Table[0].Sample)
+	good, err := json.Marshal(s.Statement.Predicate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.policy(t, Table[0])
+	if _, diff := Compare(ProvenanceV1, good, s.Signer, p); diff != nil {
+		t.Fatalf("control: %+v", diff)
+	}
+	for name, text := range map[string]string{
+		"a name twice": strings.Replace(string(good), `{"buildDefinition":`, `{"buildDefinition":{},"buildDefinition":`, 1),
+		"a list":       "[" + string(good) + "]", "a text": `"x"`, "null": "null", "nothing": "", "more behind": string(good) + "{}", "cut": string(good[:len(good)-1]),
+		"too deep": `{"buildDefinition":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + "}",
+	} {
+		if _, diff := Compare(ProvenanceV1, []byte(text), s.Signer, p); diff == nil || diff.Reason != "the provenance cannot be read" {
+			t.Errorf("%s: %+v, want that it cannot be read", name, diff)
+		}
+	}
+}
+
+// What is of another kind than a text is told as the member that it is.
+func TestD08_a_member_of_another_kind_is_no_text(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, member := range []string{builderMember(d), buildTypeMember(d)} {
+			for _, v := range []any{map[string]any{}, []any{"x"}, json.Number("1"), true} {
+				if _, diff := s.with(member, v).compare(t, p); diff == nil || diff.Member != member {
+					t.Errorf("%s = %v: %+v, want a difference in it", member, v, diff)
+				}
+			}
+		}
+	})
+}
+
+// A second value is as good where an entry says so, and only if the certificate
+// has it: a workflow may be of another ref than the source.
+func TestE13_a_workflow_of_another_ref_than_the_source(t *testing.T) {
+	s := load(t, "github-workflow.json")
+	s.Signer.ConfigURI = strings.TrimSuffix(s.Signer.ConfigURI, "@refs/heads/main") + "@refs/pull/1/merge"
+	s.Signer.SAN, s.Signer.SignerURI = s.Signer.ConfigURI, s.Signer.ConfigURI
+	s = s.with(v1Builder, s.Signer.SignerURI)
+	for ref, want := range map[string]bool{"refs/heads/main": true, "refs/pull/1/merge": true, "refs/heads/evil": false, "": false} {
+		if _, diff := s.with(v1External+".workflow.ref", ref).compare(t, Policy{Forge: GitHub}); (diff == nil) != want {
+			t.Errorf("ref %q: %+v, want none: %v", ref, diff, want)
+		}
+	}
+}
+
+// BuildKit's source may go on with the folder that was built; nothing else may
+// follow the commit, and no other dialect has folders.
+func TestE13_a_folder_follows_the_commit_in_BuildKits_source_alone(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			text, ok := s.get(e.Member).(string)
+			if !ok || e.Want.String() == "" || e.Want == Ref {
+				continue
+			}
+			if _, diff := s.with(e.Member, text+":sub").compare(t, p); (diff == nil) != (e.Want == GitHashCommit) {
+				t.Errorf("%s with a folder: %+v; a source of BuildKit's: %v", e.Member, diff, e.Want == GitHashCommit)
+			}
+		}
+	})
+}
+
+func TestD08_what_a_certificate_lacks_is_told_and_equals_nothing(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		s.Signer.Run = ""
+		_, diff := s.compare(t, p)
+		if d.Builder == IsRun && s.get(builderMember(d)) == "" {
+			return // the sample names no run
+		}
+		if diff == nil {
+			t.Fatal("no difference without a run")
+		}
+		if strings.HasPrefix(diff.Reason, "the certificate lacks") && (diff.Code != fault.Identity || diff.Found != "none" || strings.Contains(diff.Wanted, "`")) {
+			t.Errorf("%+v, want E_IDENTITY and words", diff)
+		}
+		for _, e := range d.Equal {
+			if e.Want == Run || e.Want == RunID || e.Want == JobID || e.Want == RunIDAttempt {
+				if !e.Optional && d.Builder != IsRun && !strings.HasPrefix(diff.Reason, "the certificate lacks") {
+					t.Errorf("%+v, want that the certificate lacks the run", diff)
+				}
+				return
+			}
+		}
+	})
+}
+
+// The source is one entry, of this commit, in a list; neither a second one nor
+// something that is no entry stands beside it.
+func TestC23_the_source_is_one_entry_of_the_list(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Source.List == "" {
+			return
+		}
+		list, _ := s.get(d.Source.List).([]any)
+		at := slices.IndexFunc(list, func(x any) bool { r, _ := x.(map[string]any); return r["uri"] == d.Source.URI.Of(s.Signer) })
+		if at < 0 {
+			t.Fatalf("no source among %v", list)
+		}
+		change := func(k string, v any) []any {
+			out := slices.Clone(list)
+			r := maps.Clone(out[at].(map[string]any))
+			r[k] = v
+			out[at] = r
+			return out
+		}
+		for name, l := range map[string]any{
+			"twice": append(slices.Clone(list), list[at]), "none": []any{}, "an object": map[string]any{"0": list[at]}, "a text": "x", "null": nil,
+			"texts": []any{"x"}, "no digest": change("digest", nil), "another commit": change("digest", map[string]any{d.Source.Digest: strings.Repeat("0", 40)}),
+			"another key": change("digest", map[string]any{"md5": s.Signer.Commit}), "another ref": change("uri", "git+"+s.Signer.Repository+"@refs/heads/evil"),
+			"another host": change("uri", strings.Replace(d.Source.URI.Of(s.Signer), "https://", "https://evil.", 1)),
+		} {
+			if _, diff := s.with(d.Source.List, l).compare(t, p); diff == nil || diff.Member != d.Source.List {
+				t.Errorf("%s: %+v, want a difference in the list", name, diff)
+			}
+		}
+		gone := s
+		gone.Signer.Commit = ""
+		if _, diff := gone.compare(t, p); diff == nil {
+			t.Error("a certificate without a commit is equal")
+		}
+	})
+}
+
+// A builder of slsa-github-generator's framework may build another commit than
+// the run's, which is told as that.
+func TestHint_a_delegated_build_of_another_commit(t *testing.T) {
+	s := load(t, "slsa-delegated.json")
+	d := Table[slices.IndexFunc(Table, func(d Dialect) bool { return d.Name == "slsa delegated" })]
+	p := s.policy(t, d)
+	other := []any{map[string]any{"uri": "git+" + s.Signer.Repository, "digest": map[string]any{"gitCommit": strings.Repeat("1", 40)}}}
+	if _, diff := s.with(d.Source.List, other).compare(t, p); diff == nil || diff.Reason != "the builder built another commit than the run's" {
+		t.Errorf("%+v, want that it built another commit", diff)
+	}
+	g := load(t, "github-workflow.json")
+	other[0].(map[string]any)["uri"] = "git+" + g.Signer.Repository
+	if _, diff := g.with(v1Sources, other).compare(t, Policy{Forge: GitHub}); diff == nil || diff.Reason != "the provenance names another commit than the certificate" {
+		t.Errorf("%+v, want that it names another commit", diff)
+	}
+}
+
+// A signer that checks what it has just signed accepts every name in the places
+// that are for names, and no member that nobody knows.
+func TestD12_any_name_in_its_place_and_no_other_member(t *testing.T) {
+	s := load(t, "github-workflow.json").with(v1External+".inputs", map[string]any{"x": nil})
+	if _, diff := s.compare(t, Policy{Forge: GitHub}); diff == nil {
+		t.Error("a name that the policy does not know is accepted")
+	}
+	if _, diff := s.compare(t, Policy{Forge: GitHub, Any: true}); diff != nil {
+		t.Errorf("%+v, want none", diff)
+	}
+	if _, diff := s.with(v1External+".evil", "x").compare(t, Policy{Forge: GitHub, Any: true}); diff == nil {
+		t.Error("a member that nobody knows is accepted")
+	}
+	if _, diff := s.with(v1External+".inputs", "x").compare(t, Policy{Forge: GitHub, Any: true}); diff == nil || diff.Code != fault.Malformed {
+		t.Errorf("%+v, want that the inputs cannot be read", diff)
+	}
+	if _, diff := s.with(v1External+".Inputs", map[string]any{}).compare(t, Policy{Forge: GitHub, Any: true}); diff == nil {
+		t.Error("a name that differs in case is accepted")
+	}
+}
+
+// Sallyport's own text on GitLab names a person's variables under inputs, where a
+// variable of the platform's own name is one that a person set.
+func TestD12_variables_of_a_pipeline(t *testing.T) {
+	s := load(t, "gitlab-job.json").with(v1External+".variables", nil)
+	s.Signer.Event = "web"
+	strict := Policy{Forge: GitLab, Inputs: []string{"VERSION"}, Strict: true}
+	for name, c := range map[string]struct {
+		inputs any
+		want   bool
+	}{
+		"unknown": {nil, false}, "none": {map[string]any{}, true}, "known": {map[string]any{"VERSION": nil}, true}, "with its value": {map[string]any{"VERSION": "1"}, true},
+		"another": {map[string]any{"DEBUG": nil}, false}, "the platform's": {map[string]any{"CI_COMMIT_SHA": nil}, false},
+	} {
+		if _, diff := s.with(v1External+".inputs", c.inputs).compare(t, strict); (diff == nil) != c.want {
+			t.Errorf("%s: %+v, want none: %v", name, diff, c.want)
+		}
+	}
+}
+
+func TestB09_a_number_is_whole_where_it_is_as_good_as_a_text(t *testing.T) {
+	s := load(t, "gitlab-job.json")
+	id := JobID.Of(s.Signer)
+	for v, want := range map[any]bool{id: true, json.Number(id): true, json.Number("-" + id): false, json.Number(id + ".0"): false, json.Number(id + "e0"): false, true: false, "0" + id: false} {
+		if _, diff := s.with(v1Invocation, v).compare(t, s.policy(t, Table[slices.IndexFunc(Table, func(d Dialect) bool { return d.Name == "GitLab job" })])); (diff == nil) != want {
+			t.Errorf("%v: %+v, want none: %v", v, diff, want)
+		}
+	}
+}
+
+// Each form of a builder takes what it describes and nothing that is missing.
+func TestF11_forms_of_a_builder(t *testing.T) {
+	hub, lab := load(t, "github-workflow.json").Signer, load(t, "gitlab-job.json").Signer
+	nobody := statement.Signer{}
+	project := lab.Repository + "/-/runners/"
+	for _, c := range []struct {
+		form  BuilderForm
+		s     statement.Signer
+		id    string
+		named string
+		want  bool
+	}{
+		{IsSigner, hub, hub.SignerURI, "", true}, {IsSigner, hub, hub.SignerURI + "x", "", false}, {IsSigner, nobody, "", "", false},
+		{IsRunnerClass, hub, runner + "/github-hosted", "", true}, {IsRunnerClass, hub, runner + "/self-hosted", "", false}, {IsRunnerClass, nobody, "", "", false}, {IsRunnerClass, nobody, runner + "/", "", false},
+		{IsRunner, hub, runner, "", true}, {IsRunner, hub, runner + "/github-hosted", "", false},
+		{IsNPM, hub, "https://github.com/npm/cli@9.5.0", "", true}, {IsNPM, hub, "https://github.com/npm/cli@", "", false}, {IsNPM, hub, "https://github.com/evil/cli@9.5.0", "", false},
+		{IsNamedByPolicy, hub, "https://x", "https://x", true}, {IsNamedByPolicy, hub, "https://y", "https://x", false}, {IsNamedByPolicy, hub, "", "", false},
+		{IsRun, hub, hub.Run, "", true}, {IsRun, hub, before(hub.Run, "/attempts/"), "", true}, {IsRun, hub, "", "", true}, {IsRun, hub, "https://github.com/x", "", false}, {IsRun, nobody, "x", "", false},
+		{IsBelowProject, lab, project + "7", "", true}, {IsBelowProject, lab, "https://gitlab.com/groups/facutuesca/-/runners/7", "", true},
+		{IsBelowProject, lab, "https://gitlab.com/groups/evil/-/runners/7", "", false}, {IsBelowProject, lab, project, "", false}, {IsBelowProject, lab, project + "7/x", "", false},
+		{IsBelowProject, nobody, "/-/runners/7", "", false}, {IsBelowProject, nobody, "7", "", false}, {IsBelowProject, statement.Signer{Repository: lab.Repository}, "7", "", false},
+	} {
+		if _, ok := c.form.is(c.id, c.s, c.named); ok != c.want {
+			t.Errorf("%s: %q is %v, want %v", c.form, c.id, ok, c.want)
+		}
+	}
+}
+
+// A release that cannot be read names nothing.
+func TestC22_a_release_that_cannot_be_read(t *testing.T) {
+	read := func(predicate string) (Release, error) {
+		return ReadRelease(statement.Statement{Predicate: []byte(predicate), Subject: []statement.Descriptor{{URI: "pkg:github/a/b@v1", Digest: map[string]string{"sha1": strings.Repeat("a", 40)}}}})
+	}
+	const good = `{"repository":"a/b","repositoryId":"1","tag":"v1","purl":"pkg:github/a/b@v1"}`
+	if r, err := read(good); err != nil || r != (Release{"a/b", "1", "v1"}) {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, text := range []string{"", "[]", "{}", strings.Replace(good, `"a/b"`, `""`, 1), strings.Replace(good, `"a/b"`, `["a/b"]`, 1), strings.Replace(good, `"1"`, "1", 1),
+		strings.Replace(good, `"tag"`, `"Tag"`, 1), strings.Replace(good, `{`, `{"tag":"v2",`, 1), strings.Replace(good, `}`, `,"packageId":"2"}`, 1), strings.Replace(good, `}`, `,"packageId":2}`, 1)} {
+		if r, err := read(text); err == nil || r != (Release{}) {
+			t.Errorf("%s: %+v, want an error", text, r)
+		}
+	}
+	if _, err := read(strings.Replace(good, `}`, `,"packageId":"1"}`, 1)); err != nil {
+		t.Errorf("with the same packageId: %v", err)
+	}
 }

@@ -35,8 +35,8 @@ func (e Equality) or(v Value) Equality { e.Or = v; return e }
 
 // config are the equalities of a v0.2 predicate that says where the build's
 // configuration came from.
-func config(uri Value, digest string, entry Equality) []Equality {
-	return []Equality{must(v02Config+".uri", uri), must(v02Config+".digest."+digest, Commit), entry}
+func config(entry Value) []Equality {
+	return []Equality{must(v02Config+".uri", GitRepositoryAtRef), must(v02Config+".digest.sha1", Commit), must(v02Config+".entryPoint", entry)}
 }
 
 // runnerEnv are the variables of a GitHub runner that several builders copy.
@@ -129,21 +129,21 @@ var Table = []Dialect{
 	}, {
 		Name: "npm gha/v2", Written: "npm from March to July 2023", Sample: "npm-gha-v2.json",
 		Predicate: ProvenanceV02, BuildType: Match{Head: "https://github.com/npm/cli/gha/v2"}, Forge: GitHub, Builder: IsRunner,
-		Equal: slices.Concat(config(GitRepositoryAtRef, "sha1", must(v02Config+".entryPoint", WorkflowPath)),
+		Equal: slices.Concat(config(WorkflowPath),
 			[]Equality{must("metadata.buildInvocationId", RunIDAttempt)}, runnerEnv(v02Env)),
 		Source: Source{List: v02Sources, URI: GitRepositoryAtRef, Digest: "sha1", Exactly: 1},
 		Chosen: []Chosen{{Member: v02Parameters}}, Inputs: InputsUntold, Names: NamesAPackage,
 		Note: "Its log entries have a promise and no proof: see `log: promise`.",
 	}, {
 		Name: "npm gha@v1", Written: "npm 9.5", Predicate: ProvenanceV02, BuildType: Match{Head: "https://github.com/npm/cli/gha@v1"}, Forge: GitHub, Builder: IsNPM,
-		Equal: slices.Concat(config(GitRepositoryAtRef, "sha1", must(v02Config+".entryPoint", WorkflowNameAtRef)),
+		Equal: slices.Concat(config(WorkflowNameAtRef),
 			[]Equality{must("metadata.buildInvocationId", RunIDAttempt)}, runnerEnv(v02Env)),
 		Source: Source{List: v02Sources, URI: GitRepository, Digest: "sha1", Exactly: 1},
 		Chosen: []Chosen{{Member: v02Parameters}}, Inputs: InputsUntold, Names: NamesAPackage,
 		Note: "The builder is a version of a tool.",
 	}, {
 		Name: "npm gha@v0", Written: "npm 9.4", Predicate: ProvenanceV02, BuildType: Match{Head: "https://github.com/npm/cli/gha@v0"}, Forge: GitHub, Builder: IsNPM,
-		Equal: slices.Concat(config(GitRepositoryAtRef, "sha1", must(v02Config+".entryPoint", WorkflowNameAtRef)),
+		Equal: slices.Concat(config(WorkflowNameAtRef),
 			[]Equality{must("metadata.buildInvocationId", RunIDAttempt)}, runnerEnv(v02Env)),
 		Source: Source{List: v02Sources, URI: GitRepository, Digest: "sha1", Exactly: 1},
 		Chosen: []Chosen{{Member: v02Parameters}}, Inputs: InputsUntold, Names: NamesAPackage,
@@ -163,7 +163,7 @@ var Table = []Dialect{
 	}, {
 		Name: "slsa delegated, Node.js", Written: "slsa-github-generator's Node.js builder", Sample: "slsa-delegated-nodejs.json",
 		Predicate: ProvenanceV02, BuildType: Match{Head: generator + "/delegator-generic@v0"}, Forge: GitHub, Builder: IsNamedByPolicy,
-		Equal: slices.Concat(config(GitRepositoryAtRef, "sha1", must(v02Config+".entryPoint", WorkflowPath)),
+		Equal: slices.Concat(config(WorkflowPath),
 			[]Equality{must("metadata.buildInvocationId", RunIDAttempt)}, runnerEnv(v02Env)),
 		Source: Source{List: v02Sources, URI: GitRepositoryAtRef, Digest: "sha1", Exactly: 1, Other: true},
 		Chosen: delegated(v02Parameters, v02Env), Inputs: InputsTold, Names: NamesAPackage,
@@ -178,18 +178,19 @@ var Table = []Dialect{
 		Free: []string{"the digest of the second dependency, which is that of the builder's program"},
 		Note: "What a person chose are `builderImage`, `configPath` and `buildConfig`.",
 	}, {
-		Name: "BuildKit", Written: "Docker's BuildKit, signed in the job", Predicate: ProvenanceV1, Sample: "buildkit-v1.json",
+		Name: "BuildKit", Written: "Docker's BuildKit and github-builder, signed in the job", Predicate: ProvenanceV1, Sample: "buildkit-v1.json",
 		BuildType: Match{Head: "https://github.com/moby/buildkit/blob/master/docs/attestations/slsa-definitions.md"}, Forge: GitHub, Builder: IsRun,
 		Equal:  append(buildkitEnv(v1Internal), must(v1External+".configSource.uri", GitHashCommit), must(v1External+".configSource.digest.sha1", Commit)),
 		Source: Source{List: v1Sources, URI: GitHashCommit, Digest: "sha1"},
-		Chosen: buildkit(v1External), Inputs: ArgsIfMax, Names: NamesAnImage,
-		Note: "A build from a local folder names no commit and is refused. In an index the signed statement is about the attestation manifest, and BuildKit's own is an unsigned layer of that.",
+		Chosen: buildkit(v1External), Inputs: ArgsIfMax, Names: NamesAnImage, Carried: true,
+		Note: "A build from a local folder names no commit and is refused. Beside an image in a registry the signed statement is about " +
+			"the attestation manifest, and BuildKit's own is an unsigned layer of that: [images of Docker's builder](verify.md#images-of-dockers-builder).",
 	}, {
-		Name: "BuildKit v0.2", Written: "Docker's BuildKit before 2025, signed in the job", Predicate: ProvenanceV02, Sample: "buildkit-v02.json",
+		Name: "BuildKit v0.2", Written: "the same before 2025", Predicate: ProvenanceV02, Sample: "buildkit-v02.json",
 		BuildType: Match{Head: "https://mobyproject.org/buildkit@v1"}, Forge: GitHub, Builder: IsRun,
 		Equal:  append(buildkitEnv(v02Env), must(v02Config+".uri", GitHashCommit), must(v02Config+".digest.sha1", Commit)),
 		Source: Source{List: v02Sources, URI: GitHashCommit, Digest: "sha1"},
-		Chosen: buildkit(v02Parameters), Inputs: ArgsIfMax, Names: NamesAnImage,
+		Chosen: buildkit(v02Parameters), Inputs: ArgsIfMax, Names: NamesAnImage, Carried: true,
 	}, {
 		Name: "GitLab job", Written: "Sallyport, GitLab's control plane (18.3)", Predicate: ProvenanceV1, Sample: "gitlab-job.json",
 		BuildType: Match{Head: "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"}, Forge: GitLab, Builder: IsBelowProject,
@@ -205,13 +206,13 @@ var Table = []Dialect{
 		Equal:  []Equality{must(v1External+".source", Repository), must(v1Invocation, JobID).number(), may(v1Internal+".job", JobID).number()},
 		Source: Source{List: v1Sources, URI: Repository, Digest: "sha256", Exactly: 1},
 		Chosen: []Chosen{{Member: v1External, Known: append([]string{"source", "entryPoint"}, predefined...)}},
-		Inputs: InputsTold, Names: NamesAFile,
-		Note: "The runner writes the commit, 40 digits, under the key `sha256`, and the names of variables without their values. A component that signs in another job cannot be compared by job: name it as `signed-by` with `content: unchecked`.",
+		Inputs: InputsTold, Names: NamesAFile, Elsewhere: true,
+		Note: "The runner writes the commit, 40 digits, under the key `sha256`, and the names of variables without their values. GitLab's SLSA component signs the same text in a job of its own: a policy says `signed-in: another-job`, and the job is not compared.",
 	}, {
 		Name: "GitLab runner", Written: "GitLab's runner, signed in the job that builds", Predicate: ProvenanceV02, Sample: "gitlab-runner-v02.json",
 		BuildType: Match{Head: "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/", Tail: "/PROVENANCE.md", Part: "version"}, Forge: GitLab, Builder: IsBelowProject,
 		Equal:  []Equality{must(v02Config+".uri", Repository), must(v02Config+".digest.sha256", Commit), must(v02Env+".job.id", JobID).number()},
-		Chosen: []Chosen{{Member: v02Parameters, Known: predefined}}, Inputs: InputsTold, Names: NamesAFile,
+		Chosen: []Chosen{{Member: v02Parameters, Known: predefined}}, Inputs: InputsTold, Names: NamesAFile, Elsewhere: true,
 	}, {
 		Name: "npm on GitLab", Written: "npm from June 2023", Predicate: ProvenanceV02, Sample: "npm-gitlab.json",
 		BuildType: Match{Head: "https://github.com/npm/cli/gitlab/v0alpha1"}, Forge: GitLab, Builder: IsBelowProject,
@@ -232,7 +233,7 @@ func generated(what, buildType, sample string, materials int) Dialect {
 	d := Dialect{
 		Name: "slsa " + what, Written: "slsa-github-generator", Sample: sample,
 		Predicate: ProvenanceV02, BuildType: Match{Head: head}, Forge: GitHub, Builder: IsSigner,
-		Equal: slices.Concat(config(GitRepositoryAtRef, "sha1", must(v02Config+".entryPoint", WorkflowPath)),
+		Equal: slices.Concat(config(WorkflowPath),
 			[]Equality{must("metadata.buildInvocationID", RunIDAttempt)}, generatorEnv()),
 		Source: Source{List: v02Sources, URI: GitRepositoryAtRef, Digest: "sha1", Exactly: materials},
 		Chosen: []Chosen{

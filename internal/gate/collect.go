@@ -18,10 +18,16 @@ type Item struct {
 	raw    []byte
 }
 
-// Collect asks every store for everything about subjects. Beside the items it
-// returns what the stores passed over. It returns an error if one of them does
-// not answer, however much the others gave.
-func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([]Item, []store.Passed, error) {
+// Evidence is what stores have about subjects. Nothing in it is to be believed.
+type Evidence struct {
+	Items  []Item
+	Chains []store.Chain  // from attestation manifests to the subjects
+	Passed []store.Passed // what lay there and is no evidence
+}
+
+// Collect asks every store for everything about subjects. It returns an error if
+// one of them does not answer, however much the others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) (Evidence, error) {
 	found := make([]store.Found, len(stores))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
@@ -34,23 +40,24 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) ([
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, nil, err
+		return Evidence{}, err
 	}
-	var items []Item
-	var passed []store.Passed
+	var all Evidence
 	for _, f := range found {
 		for _, e := range f.Bundles {
-			items = append(items, Item{Source: e.Source, raw: e.Bundle})
+			all.Items = append(all.Items, Item{Source: e.Source, raw: e.Bundle})
 		}
-		passed = append(passed, f.Passed...)
+		all.Chains, all.Passed = append(all.Chains, f.Chains...), append(all.Passed, f.Passed...)
 	}
-	if limit := store.MaxPerSubject * max(1, len(subjects)); len(items) > limit {
-		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at", len(items), len(subjects), limit)
+	if limit := store.MaxPerSubject * max(1, len(subjects)); len(all.Items) > limit {
+		return Evidence{}, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at",
+			len(all.Items), len(subjects), limit)
 	}
-	if err := uncovered(found, items); err != nil {
-		return nil, nil, err
+	if err := uncovered(found, all.Items); err != nil {
+		return Evidence{}, err
 	}
-	return items, store.Sum(passed), nil
+	all.Passed = store.Sum(all.Passed)
+	return all, nil
 }
 
 // uncovered wants every bundle that a store holds and does not hand over to be

@@ -38,26 +38,26 @@ var one = []subject.Subject{{Name: "app", Digest: subject.SHA256([32]byte{1})}}
 
 func TestD03_one_silent_store_is_a_fault_whatever_the_others_have(t *testing.T) {
 	there, gone := junk(t, 1), store.Dir{Path: filepath.Join(t.TempDir(), "gone")}
-	if items, _, err := gate.Collect(t.Context(), []gate.Store{there}, one); err != nil || len(items) != 1 {
-		t.Fatalf("control: %d items, %v, want 1", len(items), err)
+	if e, err := gate.Collect(t.Context(), []gate.Store{there}, one); err != nil || len(e.Items) != 1 {
+		t.Fatalf("control: %d items, %v, want 1", len(e.Items), err)
 	}
 	for _, stores := range [][]gate.Store{{there, gone}, {gone, there}, {gone}} {
-		if items, _, err := gate.Collect(t.Context(), stores, one); err == nil || items != nil {
-			t.Errorf("items = %v, %v, want none and an error", items, err)
+		if e, err := gate.Collect(t.Context(), stores, one); err == nil || e.Items != nil {
+			t.Errorf("items = %v, %v, want none and an error", e.Items, err)
 		}
 	}
 }
 
 func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
 	most := junk(t, store.MaxPerSubject)
-	if items, _, err := gate.Collect(t.Context(), []gate.Store{most}, one); err != nil || len(items) != store.MaxPerSubject {
-		t.Errorf("at the limit: %d items, %v, want %d", len(items), err, store.MaxPerSubject)
+	if e, err := gate.Collect(t.Context(), []gate.Store{most}, one); err != nil || len(e.Items) != store.MaxPerSubject {
+		t.Errorf("at the limit: %d items, %v, want %d", len(e.Items), err, store.MaxPerSubject)
 	}
 	extra := filepath.Join(t.TempDir(), "extra.json")
 	if err := os.WriteFile(extra, none(-1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := gate.Collect(t.Context(), []gate.Store{most, store.Dir{Path: extra}}, one); fault.Of(err).Code != fault.Limit {
+	if _, err := gate.Collect(t.Context(), []gate.Store{most, store.Dir{Path: extra}}, one); fault.Of(err).Code != fault.Limit {
 		t.Errorf("above the limit: err = %v, want %s", err, fault.Limit)
 	}
 }
@@ -75,8 +75,8 @@ func TestCollect_adds_up_what_was_passed_over(t *testing.T) {
 	b := shelf{found: store.Found{Passed: []store.Passed{{Source: "b", What: "x", Count: 3}, {Source: "a", What: "x", Count: 1}}}}
 	want := []store.Passed{{Source: "a", What: "x", Count: 1}, {Source: "a", What: "y", Count: 1}, {Source: "b", What: "x", Count: 5}}
 	for _, stores := range [][]gate.Store{{a, b}, {b, a}} {
-		if _, passed, err := gate.Collect(t.Context(), stores, one); err != nil || !reflect.DeepEqual(passed, want) {
-			t.Errorf("passed over %+v, %v, want %+v", passed, err, want)
+		if e, err := gate.Collect(t.Context(), stores, one); err != nil || !reflect.DeepEqual(e.Passed, want) {
+			t.Errorf("passed over %+v, %v, want %+v", e.Passed, err, want)
 		}
 	}
 }
@@ -88,26 +88,26 @@ func TestD06_a_covered_bundle_has_to_come_from_elsewhere(t *testing.T) {
 	covered := shelf{found: store.Found{Covered: []store.Covered{{
 		Digest: subject.Sum(hidden), Err: fault.New(fault.Refused, fault.SubjectMismatch, "give it", "covered"),
 	}}}}
-	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered}, one); items != nil || fault.Of(err).Code != fault.SubjectMismatch {
-		t.Errorf("%d items, %v, want none and the fault of the store", len(items), err)
+	if e, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered}, one); e.Items != nil || fault.Of(err).Code != fault.SubjectMismatch {
+		t.Errorf("%d items, %v, want none and the fault of the store", len(e.Items), err)
 	}
 	file := filepath.Join(t.TempDir(), "given.json")
 	if err := os.WriteFile(file, hidden, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered, store.Dir{Path: file}}, one); err != nil || len(items) != 4 {
-		t.Errorf("with the bundle at hand: %d items, %v, want four", len(items), err)
+	if e, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3), covered, store.Dir{Path: file}}, one); err != nil || len(e.Items) != 4 {
+		t.Errorf("with the bundle at hand: %d items, %v, want four", len(e.Items), err)
 	}
 }
 
 func TestD06_bytes_that_are_no_evidence_are_reasons_and_never_facts(t *testing.T) {
-	items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
+	e, err := gate.Collect(t.Context(), []gate.Store{junk(t, 3)}, one)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, verifiers := range []map[string]*sigstore.Verifier{nil, {}, {"": nil}} {
 		for _, workers := range []int{0, 1, 64} {
-			c, err := gate.Verify(one, items, gate.Checker{Waits: func(sigstore.Glimpse) bool { return true }, Verifiers: verifiers, Workers: workers})
+			c, err := gate.Verify(one, e, gate.Checker{Waits: func(sigstore.Glimpse) bool { return true }, Verifiers: verifiers, Workers: workers})
 			if err != nil || len(c) != 1 || len(c[0].Facts) != 0 || len(c[0].Rejections) != 3 {
 				t.Errorf("candidates = %+v, %v, want one with three rejections and no fact", c, err)
 			}
@@ -128,9 +128,9 @@ func (reckless) Fetch(context.Context, []subject.Subject) (store.Found, error) {
 
 func TestO05_a_panic_in_a_store_is_an_internal_fault_and_no_evidence(t *testing.T) {
 	for _, s := range []gate.Store{broken{junk(t, 1)}, reckless{junk(t, 1)}} {
-		items, _, err := gate.Collect(t.Context(), []gate.Store{junk(t, 1), s}, one)
-		if f := fault.Of(err); items != nil || err == nil || f.Kind != fault.Internal || f.Code != fault.InternalError {
-			t.Errorf("items = %v, %v, want none and an internal fault", items, err)
+		e, err := gate.Collect(t.Context(), []gate.Store{junk(t, 1), s}, one)
+		if f := fault.Of(err); e.Items != nil || err == nil || f.Kind != fault.Internal || f.Code != fault.InternalError {
+			t.Errorf("items = %v, %v, want none and an internal fault", e.Items, err)
 		}
 	}
 }

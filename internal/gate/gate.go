@@ -74,11 +74,11 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 // Look gathers everything that Evaluate may look at.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
-	evidence, passed, err := Collect(ctx, g.Stores, subjects)
+	evidence, err := Collect(ctx, g.Stores, subjects)
 	if err != nil {
 		return in, err
 	}
-	in.PassedOver = Told(passed)
+	in.PassedOver = Told(evidence.Passed)
 	if environment != "" {
 		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
@@ -128,7 +128,7 @@ func waits(w policy.Wanted) func(sigstore.Glimpse) bool {
 }
 
 // candidates verifies the evidence of those whom the policy names.
-func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy.Candidate, error) {
+func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]policy.Candidate, error) {
 	own := func(s subject.Subject) []string {
 		a, ok := g.Policy.Artifact(s.Name)
 		if !ok {
@@ -142,7 +142,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence []Item) ([]policy
 // About returns what verifies about one subject that is no artifact of the
 // policy, such as a release, under any trust that the policy names.
 func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, error) {
-	evidence, _, err := Collect(ctx, g.Stores, []subject.Subject{s})
+	evidence, err := Collect(ctx, g.Stores, []subject.Subject{s})
 	if err != nil {
 		return nil, err
 	}
@@ -155,6 +155,9 @@ func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, err
 
 // fact is the only way from a proof to something that a policy believes. names
 // are those that the statement gives to the subject.
+//
+// Whoever carries a statement in an attestation manifest puts it into the place
+// of the signed one, after every arrow from the signed one to it was followed.
 func fact(v sigstore.Verified, trust, source string, names []string) policy.Fact {
 	s, _ := v.Statement()
 	return policy.Fact{

@@ -65,18 +65,20 @@ const (
 // Work is done in the order of its cost, so that bundles of strangers and copies
 // of certificates cost next to nothing: first it is seen whose certificate a
 // bundle carries, then whether the signature under that certificate holds, and
-// only then is the bundle read, and verified if it claims one of the subjects.
-// No artifact is hashed before a signature about it has verified.
-func Verify(subjects []subject.Subject, evidence []Item, c Checker) ([]policy.Candidate, error) {
+// only then is the bundle read, and verified if it claims one of the subjects,
+// or an attestation manifest of one. No artifact is hashed before a signature
+// about it has verified, and no statement in an attestation manifest is.
+func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.Candidate, error) {
 	w := work{Checker: c, subjects: subjects, out: make([]policy.Candidate, len(subjects)), byDigest: map[subject.Digest][]int{}, byName: map[string][]int{}}
 	for i, s := range subjects {
 		w.out[i].Subject = s
 		w.byDigest[s.Digest] = append(w.byDigest[s.Digest], i)
 		w.byName[s.Name] = append(w.byName[s.Name], i)
 	}
-	if err := w.look(evidence); err != nil {
+	if err := w.look(evidence.Items); err != nil {
 		return nil, err
 	}
+	w.carriers, w.indexes = carriers(evidence.Chains)
 	if err := w.prove(func(p *piece) bool { return w.claimsOne(p.bundle) }); err != nil {
 		return nil, err
 	}
@@ -100,6 +102,8 @@ type work struct {
 	leaves    sync.Map        // sigstore.Leaf, by the certificate's bytes
 	sums      []*subject.Sums // of the files behind the subjects, once hashed
 	bySum     map[subject.Digest][]int
+	carriers  map[subject.Digest]*carrier // attestation manifests
+	indexes   map[subject.Digest]*index   // that name them
 }
 
 // look divides the evidence into that of strangers and that of those who are
@@ -109,7 +113,7 @@ func (w *work) look(evidence []Item) error {
 	err := each(len(all), w.Workers, func(i int) error {
 		p := piece{Item: evidence[i]}
 		var ok bool
-		p.look, ok = sigstore.Peek(p.raw)
+		p.look, ok = sigstore.Peek(p.raw, w.Waits)
 		switch {
 		case ok && !w.Waits(p.look):
 			p.stranger = true
@@ -157,7 +161,7 @@ func (w *work) claimsOne(b sigstore.Bundle) bool {
 		if len(own) > 0 && own[0].Algorithm() != subject.AlgSHA256 && w.Files != nil {
 			return true // only the bytes tell
 		}
-		return slices.ContainsFunc(own, func(x subject.Digest) bool { return len(w.byDigest[x]) > 0 })
+		return slices.ContainsFunc(own, func(x subject.Digest) bool { return len(w.byDigest[x]) > 0 || w.carriers[x] != nil })
 	})
 }
 
@@ -226,6 +230,9 @@ func (w *work) settle(p *piece) error {
 			}
 			w.out[k].Facts = append(w.out[k].Facts, fact(x.verified, x.trust, p.Source, names))
 		}
+		if err := w.carry(p, x); err != nil {
+			return err
+		}
 	}
 	if slices.ContainsFunc(p.proofs, func(x proof) bool { return x.err == nil }) {
 		return nil
@@ -233,8 +240,9 @@ func (w *work) settle(p *piece) error {
 	claimed := w.claimed(p.bundle)
 	for _, x := range p.proofs {
 		for k := range w.subjects {
-			if (claimed[k] || len(claimed) == 0) && w.explains(k, x.trust) {
-				w.reject(k, x.err, p.Source)
+			via, ok := claimed[k]
+			if (ok || len(claimed) == 0) && w.explains(k, x.trust) {
+				w.reject(k, x.err, p.Source, via)
 			}
 		}
 	}
@@ -251,8 +259,9 @@ func (w *work) explains(k int, trust string) bool {
 	return len(own) == 0 || slices.Contains(own, trust)
 }
 
-// reject keeps why a bundle is no evidence about subject k.
-func (w *work) reject(k int, err error, source string) {
+// reject keeps why a bundle is no evidence about subject k, itself or by way of
+// an attestation manifest.
+func (w *work) reject(k int, err error, source string, via *policy.Via) {
 	c := &w.out[k]
 	if len(c.Rejections) >= maxExplained {
 		return
@@ -263,17 +272,21 @@ func (w *work) reject(k int, err error, source string) {
 		if w.Next != nil {
 			hint = w.Next(bad)
 		}
-		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: hint, Source: source})
+		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: hint, Source: source, Via: via})
 	}
 }
 
-// claimed returns the subjects whose digest the unverified bundle names.
-func (w *work) claimed(b sigstore.Bundle) map[int]bool {
-	out := map[int]bool{}
+// claimed returns the subjects whose digest the unverified bundle names, or that
+// of an attestation manifest of them.
+func (w *work) claimed(b sigstore.Bundle) map[int]*policy.Via {
+	out := map[int]*policy.Via{}
 	for _, d := range b.Claims() {
 		for _, x := range d.Digests() {
+			for _, l := range w.links(w.carriers[x]) {
+				out[l.subject] = l.via
+			}
 			for _, k := range w.byDigest[x] {
-				out[k] = true
+				out[k] = nil
 			}
 		}
 	}
@@ -372,8 +385,8 @@ func (w *work) hashAll() error {
 
 // explain says, of subjects without a fact, what is there in place of evidence.
 func (w *work) explain() error {
-	bare := func(k int) bool { return len(w.out[k].Facts) == 0 }
-	if !slices.ContainsFunc(w.out, func(c policy.Candidate) bool { return len(c.Facts) == 0 }) {
+	bare := func(k int) bool { return w.out[k].Lacks() }
+	if !slices.ContainsFunc(w.out, policy.Candidate.Lacks) {
 		return nil
 	}
 	if err := w.tellStrangers(); err != nil {
@@ -391,7 +404,7 @@ func (w *work) explain() error {
 				break
 			}
 			if p := &w.pieces[i]; p.err != nil {
-				w.reject(k, p.err, p.Source)
+				w.reject(k, p.err, p.Source, nil)
 			}
 		}
 		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.pieces) == 1 {
@@ -429,7 +442,7 @@ func (w *work) tellStrangers() error {
 		}
 	}
 	for k := range w.out {
-		if len(w.out[k].Facts) == 0 {
+		if w.out[k].Lacks() {
 			w.out[k].Strangers = policy.Strangers{Count: len(w.strangers), First: first}
 		}
 	}

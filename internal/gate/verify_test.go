@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -78,7 +79,7 @@ type pile [][]byte
 
 func (pile) Name() string { return "pile" }
 
-func (p pile) items(t testing.TB) []gate.Item {
+func (p pile) items(t testing.TB) gate.Evidence {
 	t.Helper()
 	dir := t.TempDir()
 	for i, b := range p {
@@ -86,11 +87,11 @@ func (p pile) items(t testing.TB) []gate.Item {
 			t.Fatal(err)
 		}
 	}
-	items, _, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
+	e, err := gate.Collect(t.Context(), []gate.Store{store.Dir{Path: dir}}, []subject.Subject{{Name: "x"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return items
+	return e
 }
 
 // doctored returns the bundle called name with its statement edited: the
@@ -230,7 +231,7 @@ func TestD06_order_and_workers_change_nothing(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("order %d: %+v, want %+v", i, got, want)
 		}
-		rand.Shuffle(len(items), func(a, b int) { items[a], items[b] = items[b], items[a] })
+		rand.Shuffle(len(items.Items), func(a, b int) { items.Items[a], items.Items[b] = items.Items[b], items.Items[a] })
 	}
 	if len(want[0].Facts) != 1 || len(want[1].Facts) != 1 || len(want[2].Facts) != 0 || want[2].Rejections[0].Attested == nil {
 		t.Errorf("candidates = %+v", want)
@@ -320,6 +321,50 @@ func benchmark(b *testing.B, n int, junk func(i int) []byte) {
 		if err != nil || len(got[0].Facts) != 1 {
 			b.Fatal(err, got)
 		}
+	}
+}
+
+// malleated returns the bundle called name with a member of it changed that the
+// signature does not cover, so that it carries the right signature and proves
+// nothing.
+func malleated(t testing.TB, name string, i int, edit func(material map[string]any, i int)) []byte {
+	t.Helper()
+	var b map[string]any
+	if err := json.Unmarshal(file(t, name), &b); err != nil {
+		t.Fatal(err)
+	}
+	edit(b["verificationMaterial"].(map[string]any), i)
+	out, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// parts are the members of the material beside a signature, each with a way to
+// spoil it.
+var parts = map[string]func(material map[string]any, i int){
+	"proof": func(m map[string]any, i int) {
+		proof := m["tlogEntries"].([]any)[0].(map[string]any)["inclusionProof"].(map[string]any)
+		hashes := proof["hashes"].([]any)
+		hashes[0] = base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%032d", i))
+	},
+	"checkpoint": func(m map[string]any, i int) {
+		c := m["tlogEntries"].([]any)[0].(map[string]any)["inclusionProof"].(map[string]any)["checkpoint"].(map[string]any)
+		text := c["envelope"].(string)
+		at := strings.LastIndex(strings.TrimSpace(text), " ") + 40
+		c["envelope"] = text[:at] + fmt.Sprintf("%06d", i) + text[at+6:]
+	},
+	"entry": func(m map[string]any, i int) {
+		m["tlogEntries"].([]any)[0].(map[string]any)["logIndex"] = fmt.Sprint(i)
+	},
+}
+
+func BenchmarkVerify_1000_malleated(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		b.Run(name, func(b *testing.B) {
+			benchmark(b, 1000, func(i int) []byte { return malleated(b, ours, i, parts[name]) })
+		})
 	}
 }
 

@@ -2,7 +2,6 @@ package gitlab_test
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strings"
 	"testing"
@@ -55,7 +54,7 @@ func TestProvenance_says_which_variables(t *testing.T) {
 		env := l.As(t, "gitlab", nil)
 		j, _ := job(t, env)
 		p, err := j.Provenance(env["SIGSTORE_ID_TOKEN"], in)
-		if err != nil || !strings.HasSuffix(fmt.Sprintf("%s", p.BuildDefinition.ExternalParameters), want) {
+		if err != nil || !strings.HasSuffix(string(p.BuildDefinition.ExternalParameters), want) {
 			t.Errorf("%s, %v; want %s", p.BuildDefinition.ExternalParameters, err, want)
 		}
 	}

@@ -96,7 +96,7 @@ func (in Input) change(s statement.Signer) (Change, bool) {
 // releaseOf reads a fact as a release set of an artifact: the workflow that
 // builds it is the one that may say what is released together.
 func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
-	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.ID() || f.Keyed {
+	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.ID() || f.Keyed || f.Via != nil {
 		return statement.Set{}, false
 	}
 	if !slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
@@ -169,8 +169,8 @@ func (k court) order() []verdict.Finding {
 func (k court) votes() []vote {
 	var out []vote
 	for _, f := range k.facts {
-		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed {
-			continue
+		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed || f.Via != nil {
+			continue // a builder that carries somebody's text has not approved anything
 		}
 		s, err := f.Statement.Said()
 		if err != nil {

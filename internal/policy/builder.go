@@ -63,13 +63,11 @@ func refOf(s statement.Signer, config string) string {
 // signer is which workflow has to have signed, and its commit: the one that
 // built, or the one that the policy names.
 func (b Builder) signer(s statement.Signer) (uri, digest string) {
-	switch named, ref, pinned := strings.Cut(b.Signer, "@"); {
+	switch named, _, pinned := strings.Cut(b.Signer, "@"); {
 	case b.Signer == "":
 		return s.ConfigURI, s.ConfigDigest
 	case !pinned: // of the same repository: it is of the commit that is built
 		return b.Forge.Host + "/" + b.Repository + b.Forge.Mark + strings.TrimPrefix(strings.TrimPrefix(named, b.Repository+"/"), "./") + "@" + s.Ref, s.Commit
-	case commit.MatchString(ref):
-		return b.Forge.Host + "/" + b.Signer, ref
 	default:
 		return b.Forge.Host + "/" + b.Signer, b.SignerDigest
 	}
@@ -85,7 +83,7 @@ func (b Builder) signsAs(s statement.Signer) bool {
 	}
 	path, ref, ok := strings.Cut(want, "@")
 	called, found := strings.CutPrefix(s.SignerURI, path+"@refs/")
-	if !ok || !found || b.Signer == "" {
+	if !ok || !found {
 		return false
 	}
 	return commit.MatchString(ref) || b.SignerMoves && subject.Match(ref, "refs/"+called)
@@ -119,18 +117,12 @@ func (b Builder) eventFix(s statement.Signer) string {
 // for the same; or nothing. It is the beginning of a next step.
 func near(found, wanted string) string {
 	switch {
-	case found == "" || wanted == "" || found == wanted:
-		return ""
 	case strings.EqualFold(found, wanted):
 		return "only the letter case differs; "
 	case strings.Trim(found, "/") == strings.Trim(wanted, "/"):
 		return "only a slash differs; "
-	case "refs/heads/"+wanted == found || "refs/tags/"+wanted == found:
-		return "the policy leaves out " + strings.TrimSuffix(found, wanted) + "; "
 	case strings.TrimPrefix(strings.TrimPrefix(found, "https://"), "http://") == strings.TrimPrefix(strings.TrimPrefix(wanted, "https://"), "http://"):
 		return "only the scheme differs; "
-	case strings.HasSuffix(found, "/"+wanted) && len(wanted) > 3:
-		return "the policy leaves out the beginning of it; "
 	}
 	return ""
 }
@@ -157,7 +149,11 @@ func content(b Builder, q Requirement, f Fact) *miss {
 	if !dialect.IsProvenance(f.Statement.PredicateType) || q.Unchecked {
 		return nil
 	}
-	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict})
+	if m := f.Via.ambiguous(q); m != nil {
+		return m
+	}
+	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{
+		Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict, OtherJob: b.OtherJob, Carried: f.Via != nil})
 	if d == nil {
 		return nil
 	}
@@ -166,6 +162,27 @@ func content(b Builder, q Requirement, f Fact) *miss {
 		m.hint = fmt.Sprintf("build it again: nobody may alter what a builder states (the member %s)", d.Member)
 	}
 	return m
+}
+
+// ambiguous refuses an attestation manifest that holds, or may hold, a second
+// provenance. The builder signs the manifest as a whole, and what a Dockerfile's
+// frontend adds is in it: nobody can tell which of two the builder wrote (F11).
+func (v *Via) ambiguous(q Requirement) *miss {
+	if v == nil {
+		return nil
+	}
+	var kinds []string
+	for _, k := range v.Kinds {
+		if k == "" || dialect.IsProvenance(k) {
+			kinds = append(kinds, orAbsent(k))
+		}
+	}
+	if len(kinds) == 1 {
+		return nil
+	}
+	return &miss{step: 50, code: fault.Predicate, line: q.Line, reason: "the attestation manifest holds more statements that may be its provenance",
+		found: strings.Join(kinds, ", "), wanted: "one provenance, and statements of other kinds that say so",
+		hint: "build it again without attestations of type provenance besides BuildKit's own"}
 }
 
 // builderID is the builder.id that the policy names, in full.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -145,9 +146,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 			continue // another artifact is one reason, however much is required of it
 		}
 		j.Findings = append(j.Findings, f)
-		if used != nil {
-			j.Evidence = append(j.Evidence, *used)
-		}
+		j.Evidence = append(j.Evidence, used...)
 	}
 	if in.Environment != "" {
 		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c, check)).approvals()...)
@@ -158,15 +157,24 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 // meeting returns every fact that meets a requirement, as test sees it: check,
 // or meets.
 func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
-	var out []Fact
-	for _, f := range c.Facts {
-		if slices.ContainsFunc(env.Requires, func(q Requirement) bool {
+	used := make([]bool, len(c.Facts))
+	for _, q := range env.Requires {
+		var good []int
+		for i, f := range c.Facts {
 			if !q.wants(f.Statement.PredicateType) {
-				return false
+				continue
 			}
-			_, m := test(in, a, c, q, f)
-			return m == nil
-		}) {
+			if _, m := test(in, a, c, q, f); m == nil {
+				good = append(good, i)
+			}
+		}
+		for _, i := range c.whole(good) {
+			used[i] = true
+		}
+	}
+	var out []Fact
+	for i, f := range c.Facts {
+		if used[i] {
 			out = append(out, f)
 		}
 	}
@@ -181,56 +189,104 @@ func evidence(f Fact) verdict.Evidence {
 	if f.Time.IsZero() {
 		e.Time = "" // a key signed, and nobody vouches for a time
 	}
+	if f.Via != nil {
+		e.Via = f.Via.String()
+	}
 	return e
 }
 
-// requirement looks for the fact that meets q. When there is none it reports
-// the fact that came nearest, because that is the one its builder can mend.
-func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, *verdict.Evidence) {
+// requirement looks for the fact that meets q, or for one about each image of
+// an index. When there is none it reports the fact that came nearest, because
+// that is the one its builder can mend.
+func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, []verdict.Evidence) {
 	var nearest *miss
-	var good []Fact
+	var good []int
 	var others []string
-	by := map[subject.Digest]Signer{}
-	for _, f := range c.Facts {
+	near := map[subject.Digest]*miss{} // by image of an index
+	for i, f := range c.Facts {
 		if !q.wants(f.Statement.PredicateType) {
-			if !slices.Contains(others, f.Statement.PredicateType) {
+			if !c.partial(f) && !slices.Contains(others, f.Statement.PredicateType) {
 				others = append(others, f.Statement.PredicateType)
 			}
 			continue
 		}
-		s, m := check(in, a, c, q, f)
+		_, m := check(in, a, c, q, f)
 		switch {
 		case m == nil:
-			good, by[f.StatementHash] = append(good, f), s
-		case nearest == nil || m.step > nearest.step:
-			nearest = m
+			good = append(good, i)
+		case c.partial(f):
+			near[f.Via.Image] = nearer(near[f.Via.Image], m)
+		default:
+			nearest = nearer(nearest, m)
 		}
 	}
-	if len(good) > 0 {
-		f := newest(good)[0]
-		e := evidence(f)
-		e.Accepted = accepted(q, by[f.StatementHash], f)
-		return met(q.Name, summary(in.Now, f, e.Accepted), q.Line), &e
+	if whole := c.whole(good); len(whole) > 0 {
+		return proven(in, a, q, c, whole)
+	}
+	if m := c.lacking(a, q, good, near); m != nil && (nearest == nil || m.step > nearest.step) {
+		return m.finding(q.Name), nil
 	}
 	if nearest != nil && nearest.step > underAnotherTrust {
 		return nearest.finding(q.Name), nil
 	}
-	return missing(a, q, c, others), nil
+	return missing(in, a, q, c, others), nil
+}
+
+// nearer returns the one of two misses that came further; the first may be nil.
+func nearer(a, b *miss) *miss {
+	if a == nil || b.step > a.step {
+		return b
+	}
+	return a
+}
+
+// proven is what q came to where facts meet it: one, or one about each image of
+// an index. Of several, the newest is told.
+func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verdict.Finding, []verdict.Evidence) {
+	var all, told []Fact
+	for _, i := range whole {
+		all = append(all, c.Facts[i])
+	}
+	for _, f := range newest(all) {
+		if !slices.ContainsFunc(told, func(t Fact) bool { return t.image() == f.image() }) {
+			told = append(told, f)
+		}
+	}
+	if !c.partial(told[0]) {
+		told = told[:1]
+	}
+	slices.SortStableFunc(told, func(x, y Fact) int { return cmp.Compare(c.place(x), c.place(y)) })
+	var used []verdict.Evidence
+	for _, f := range told {
+		s, _ := check(in, a, c, q, f)
+		e := evidence(f)
+		e.Accepted = accepted(q, s, f)
+		used = append(used, e)
+	}
+	return met(q.Name, summaries(in.Now, told, used), q.Line), used
 }
 
 // newest keeps, of each kind of evidence, what is of the commit that was built
 // last: the same bytes may come of an older commit too, which wants nothing now
-// (G16).
+// (G16). Each image of an index may have been built of another commit. Where
+// there is evidence about the subject itself, that by way of attestation
+// manifests is not needed.
 func newest(all []Fact) []Fact {
-	last := map[string]Fact{}
+	type what struct {
+		kind  string
+		image subject.Digest
+	}
+	last := map[what]Fact{}
 	for _, f := range all {
-		if l, ok := last[f.kind()]; !ok || f.Time.After(l.Time) {
-			last[f.kind()] = f
+		w := what{f.kind(), f.image()}
+		if l, ok := last[w]; !ok || f.Time.After(l.Time) {
+			last[w] = f
 		}
 	}
 	var out []Fact
 	for _, f := range all {
-		if f.Signer.Commit == last[f.kind()].Signer.Commit {
+		_, direct := last[what{kind: f.kind()}]
+		if f.Signer.Commit == last[what{f.kind(), f.image()}].Signer.Commit && (f.Via == nil || !direct) {
 			out = append(out, f)
 		}
 	}
@@ -277,9 +333,27 @@ func short(commit string) string {
 	return commit
 }
 
-func missing(a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
+// requiring is the first environment that requires one of kinds, where none was
+// asked about: then the call may have meant it.
+func (in Input) requiring(kinds []string) string {
+	if in.Environment != "" || in.For != "" {
+		return ""
+	}
+	for _, e := range in.Policy.Environments {
+		if slices.ContainsFunc(e.Requires, func(q Requirement) bool { return slices.ContainsFunc(kinds, q.wants) }) {
+			return e.Name
+		}
+	}
+	return ""
+}
+
+func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
 	if len(others) > 0 {
-		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), "attest it in the build job with that predicate type")
+		hint := "attest it in the build job with that predicate type"
+		if env := in.requiring(others); env != "" {
+			hint = "judge the evidence that an environment requires: --for " + env
+		}
+		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), hint)
 		f.Found = strings.Join(others, ", ")
 		return f
 	}
@@ -305,7 +379,7 @@ func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
 		signer = all[0].String()
 	}
 	all := c.Rejections
-	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch })
+	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
 	switch {
 	case first >= 0:
 		found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all))

@@ -62,7 +62,7 @@ func place(name string) (policy.Place, bool) {
 func forge(issuer string) (policy.Forge, bool) {
 	switch issuer {
 	case "https://ci.example":
-		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"}, Started: []string{"manual"},
+		return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Runner: "hosted", Events: []string{"push", "manual"}, Started: []string{"manual"}, Children: []string{"child"}, Folder: "build/",
 			Kind: dialect.GitHub, Releases: "https://releases.code.example"}, true
 	case "https://jobs.example":
 		return policy.Forge{Issuer: issuer, Host: "https://jobs.example", Mark: "//", Events: []string{"push"}, Kind: dialect.GitLab}, true

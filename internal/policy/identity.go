@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
@@ -128,7 +129,11 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
 	var seen []string
+	hint := ""
 	for _, f := range c.Facts {
+		if f.Via != nil {
+			continue
+		}
 		if e.met(f) {
 			x := evidence(f)
 			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
@@ -136,9 +141,65 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 			continue
 		}
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
+		hint = cmp.Or(hint, e.slip(f.Signer))
+	}
+	i := slices.IndexFunc(c.Facts, func(f Fact) bool { return f.Via != nil })
+	if i >= 0 && len(j.Evidence)+len(seen) == 0 {
+		j.Findings = []verdict.Finding{signedBeside(e, c.Facts[i])}
+		return j
 	}
 	j.Findings = []verdict.Finding{signerFinding(e, c, j.Evidence, seen)}
+	if len(seen) > 0 && j.Findings[0].Outcome == verdict.Deny {
+		j.Findings[0].Hint = hint
+	}
 	return j
+}
+
+// signedBeside says that what is signed is an attestation manifest. Who signs one
+// says whose it is; whether what it carries counts, only a policy can say.
+func signedBeside(e Expectation, f Fact) verdict.Finding {
+	out := deny(fault.EvidenceMissing, "signer", 0, "what is signed is an attestation manifest, which only a policy lets speak for its image",
+		e.wanted(), "judge it with --policy, under a policy that names the builder as signer")
+	out.Found = fmt.Sprintf("%s, signed by %s", f.Via, orAbsent(f.Signer.SAN))
+	return out
+}
+
+// slip says in which small way the signer who was asked for differs from s, for
+// the eye that takes them for the same; or nothing.
+func (e Expectation) slip(s statement.Signer) string {
+	if e.Pattern != nil || e.Key {
+		return ""
+	}
+	if s.Issuer != e.Issuer {
+		if small := near(s.Issuer, e.Issuer); s.SAN == e.Identity && small != "" {
+			return "ask for issuer " + s.Issuer + ": " + strings.TrimSuffix(small, "; ")
+		}
+		return ""
+	}
+	path, ref, _ := strings.Cut(s.SAN, "@refs/")
+	asked, short, pinned := strings.Cut(e.Identity, "@")
+	what := strings.TrimSuffix(near(s.SAN, e.Identity), "; ")
+	switch kind, name, _ := strings.Cut(ref, "/"); {
+	case what != "":
+	case "https://"+e.Identity == s.SAN || strings.HasSuffix(s.SAN, "/"+e.Identity):
+		what = "the beginning of the name is left out"
+	case asked == path && !pinned:
+		what = "the ref is left out: the name goes on with @refs/" + ref
+	case asked == path && (short == name || short == kind+"/"+name):
+		what = "the ref is not whole: the name ends in @refs/" + ref
+	case folderLeftOut(path, asked) && e.Identity[len(asked):] == s.SAN[len(path):]:
+		what = "the folder of the workflow is left out"
+	default:
+		return ""
+	}
+	return "ask for " + s.SAN + ": " + what
+}
+
+// folderLeftOut reports whether asked is path without folders between the
+// repository and the file.
+func folderLeftOut(path, asked string) bool {
+	at := strings.LastIndexByte(asked, '/')
+	return at > 0 && len(path) > len(asked) && strings.HasPrefix(path, asked[:at+1]) && strings.HasSuffix(path, asked[at:])
 }
 
 func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []string) verdict.Finding {

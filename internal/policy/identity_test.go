@@ -416,3 +416,28 @@ func TestD02_a_signer_without_evidence_is_missing(t *testing.T) {
 		t.Errorf("outcome about nothing = %v, want deny", got)
 	}
 }
+
+// Who asks for nearly the right name is shown what differs, and nobody else is.
+func TestHint_for_a_name_that_is_nearly_right(t *testing.T) {
+	const path, issuer = "https://code.example/acme/app/build/release.yml", "https://ci.example"
+	for asked, says := range map[string]string{
+		path + "@main": "ends in @refs/heads/main", path + "@heads/main": "ends in @refs/heads/main", path: "goes on with @refs/heads/main",
+		"https://code.example/Acme/app/build/release.yml@refs/heads/main": "letter case", path + "@refs/heads/main/": "slash",
+		"http://code.example/acme/app/build/release.yml@refs/heads/main": "scheme", "code.example/acme/app/build/release.yml@refs/heads/main": "scheme",
+		"acme/app/build/release.yml@refs/heads/main": "beginning", "https://code.example/acme/app/release.yml@refs/heads/main": "folder",
+		path + "@refs/heads/other": "", "https://code.example/acme/app/release.yml@refs/heads/other": "", "https://evil.example/x@refs/heads/main": "",
+		"https://code.example/acme/app/build/test.yml@refs/heads/main": "", path + "@mai": "",
+	} {
+		v := policy.EvaluateSigner(policy.Expectation{Identity: asked, Issuer: issuer}, []policy.Candidate{{Subject: app(), Facts: []policy.Fact{built(t)}}})
+		f := wantDenied(t, v)
+		if f.Code != fault.Identity || says == "" && f.Hint != "" || !strings.Contains(f.Hint, says) || says != "" && !strings.Contains(f.Hint, "ask for "+signer().SAN) {
+			t.Errorf("%s: %+v, want %q in the hint", asked, f, says)
+		}
+	}
+	for asked, says := range map[string]string{"https://ci.example/": "slash", "http://ci.example": "scheme", "https://evil.example": ""} {
+		v := policy.EvaluateSigner(policy.Expectation{Identity: signer().SAN, Issuer: asked}, []policy.Candidate{{Subject: app(), Facts: []policy.Fact{built(t)}}})
+		if f := wantDenied(t, v); says == "" && f.Hint != "" || !strings.Contains(f.Hint, says) {
+			t.Errorf("%s: %+v, want %q in the hint", asked, f, says)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -82,6 +83,18 @@ type Fact struct {
 	Statement     statement.Statement // the signed statement
 	StatementHash subject.Digest      // digest of the signed payload bytes
 	Source        string              // where the bundle was found
+	// Via is set where somebody signed an attestation manifest that carries the
+	// statement. The fact is then about an image, which the subject may be or hold.
+	Via *Via
+}
+
+// Via is the attestation manifest by way of which a statement is signed: it is a
+// layer of the manifest.
+type Via struct {
+	Manifest subject.Digest
+	Image    subject.Digest // what the statement is about
+	Platform string         // of the image, as the subject calls it; "" where the image is the subject
+	Kinds    []string       // predicate types of all statements in the manifest, "" where one could not be told
 }
 
 // Rejection is a bundle that did not verify, with the reason.
@@ -90,17 +103,37 @@ type Rejection struct {
 	Reason   string
 	Hint     string // the next step, where the reason has one of its own
 	Source   string
+	Via      *Via             // of a bundle about an attestation manifest that leads to this subject
 	Attested *subject.Digest  // what a genuine bundle is about, under the name of this subject
 	Signer   statement.Signer // who signed that bundle
 }
 
 // Candidate is one subject with everything that was found about it.
 type Candidate struct {
-	Subject    subject.Subject
+	Subject subject.Subject
+	// Parts are the images of the index that the subject is, where evidence leads to
+	// one of them; else nil. What is known of some of them is nothing about the
+	// index.
+	Parts      []subject.Part
 	Facts      []Fact
 	Rejections []Rejection
 	Strangers  Strangers
 }
+
+// Lacks reports whether there is a subject, or an image of it, that no fact is
+// about.
+func (c Candidate) Lacks() bool {
+	if slices.ContainsFunc(c.Facts, func(f Fact) bool { return !c.partial(f) }) {
+		return false
+	}
+	return len(c.Facts) == 0 || slices.ContainsFunc(c.Parts, func(p subject.Part) bool {
+		return !slices.ContainsFunc(c.Facts, func(f Fact) bool { return f.Via != nil && f.Via.Image == p.Digest })
+	})
+}
+
+// partial reports whether f is about an image of the subject and not about the
+// subject.
+func (c Candidate) partial(f Fact) bool { return f.Via != nil && f.Via.Image != c.Subject.Digest }
 
 // Strangers is the evidence of signers whom the policy does not name: it was
 // counted and not verified.

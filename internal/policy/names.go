@@ -35,17 +35,19 @@ func nameForms(name string) []string {
 	forms := []string{name}
 	if rest, ok := strings.CutPrefix(name, "pkg:"); ok {
 		short := before(before(name, "#"), "?")
+		forms = append(forms, short)
 		plain, err := url.PathUnescape(short)
 		if err != nil {
-			plain = short
+			return forms
 		}
-		forms = append(forms, short, plain)
+		forms = append(forms, plain)
 		if i := strings.LastIndexByte(plain, '@'); i > strings.LastIndexByte(plain, '/')+1 {
 			forms = append(forms, plain[:i])
 			plain = plain[:i]
 		}
 		if image, ok := strings.CutPrefix(plain, "pkg:docker/"); ok {
 			forms = append(forms, image)
+			forms = append(forms, onHub(image)...)
 		}
 		if _, qualifiers, _ := strings.Cut(rest, "?"); strings.HasPrefix(plain, "pkg:oci/") {
 			if q, err := url.ParseQuery(qualifiers); err == nil && q.Get("repository_url") != "" {
@@ -58,6 +60,19 @@ func nameForms(name string) []string {
 		forms = append(forms, image)
 	}
 	return forms
+}
+
+// onHub returns the full names of an image whose package URL names no registry,
+// which means Docker's own (purl-spec, type docker); of any other, nothing.
+func onHub(image string) []string {
+	host, _, deep := strings.Cut(image, "/")
+	if deep && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		return nil
+	}
+	if !deep {
+		image = "library/" + image
+	}
+	return []string{"docker.io/" + image, "index.docker.io/" + image}
 }
 
 // sameBase reports whether the name that was handed over and the attested one

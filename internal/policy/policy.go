@@ -96,6 +96,7 @@ type Builder struct {
 	SignerDigest string // its commit; "" where Signer is of this repository or moves
 	SignerMoves  bool   // Signer's ref is a branch, a pattern or a tag without its commit, and that is accepted
 	Builder      string // builder.id of a provenance, where another workflow than the signer builds; or empty
+	OtherJob     bool   // a provenance that describes another job of the project than the one that signed it counts
 	Branch       string // the branch, or pattern of branches, that the commit has to be on; "": that of the ref, or the default branch for a tag
 	Line         int
 }
@@ -158,6 +159,14 @@ func (p *Policy) Environment(name string) (Environment, bool) {
 		}
 	}
 	return Environment{}, false
+}
+
+// OnlyProvenance reports whether no environment requires more of what was built
+// than its provenance.
+func (p *Policy) OnlyProvenance() bool {
+	return !slices.ContainsFunc(p.Environments, func(e Environment) bool {
+		return slices.ContainsFunc(e.Requires, func(q Requirement) bool { return q.Name != "provenance" })
+	})
 }
 
 // Artifact returns the artifact whose patterns fit the name of a subject.

@@ -65,7 +65,7 @@ func (in Input) members(q *Questions, g Group) {
 }
 
 func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
-	if f.Statement.PredicateType == statement.ApprovalV1 && len(env.Approvals) > 0 {
+	if f.Statement.PredicateType == statement.ApprovalV1 && len(env.Approvals) > 0 && f.Via == nil {
 		if slices.ContainsFunc(in.Policy.ApproveIn, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
 			q.run(RunQuery{URI: f.Signer.Run})
 		}

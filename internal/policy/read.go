@@ -137,7 +137,7 @@ func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	return d
 }
 
-var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "builder", "branch"}
+var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -156,6 +156,12 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	b.Events = usual(b.Forge)
 	b.Branch = r.branch(m.get("branch"))
 	b.Builder = r.exact(m.get("builder"), "builder", builderID)
+	if x := m.get("signed-in"); x != nil {
+		b.OtherJob = r.choice(x, "signed-in", "another-job") == "another-job"
+		if b.OtherJob && b.Forge.Issuer != "" && !dialect.SignsElsewhere(b.Forge.Kind) {
+			r.complain(x, "signed-in: every builder of issuer %q signs in the job that builds", b.Forge.Issuer)
+		}
+	}
 	if x := m.get("events"); x != nil {
 		b.Events = nil
 		for _, e := range r.list(x, "events") {

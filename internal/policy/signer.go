@@ -81,19 +81,35 @@ func (q Requirement) trust(a Artifact, s Signer) Trust {
 
 // signed says why s did not sign f, or nil.
 func (s Signer) signed(f Fact) *miss {
+	var m *miss
 	switch {
 	case s.Workflow != nil:
-		return builtBy(*s.Workflow, f.Signer)
+		m = builtBy(*s.Workflow, f.Signer)
 	case s.Email != nil:
-		return s.Email.signed(f.Signer, s.Line)
+		m = s.Email.signed(f.Signer, s.Line)
 	case s.Releases != nil:
-		return s.Releases.signed(f, s.Line)
-	case f.Keyed:
-		return nil // the trust under which it verified is that of this key and no other
-	default:
-		return &miss{code: fault.Identity, line: s.Line, reason: "the evidence is signed with a certificate", found: f.Signer.SAN, wanted: s.String()}
+		m = s.Releases.signed(f, s.Line)
+	case !f.Keyed: // the trust under which a keyed one verified is that of this key and no other
+		m = &miss{code: fault.Identity, line: s.Line, reason: "the evidence is signed with a certificate", found: f.Signer.SAN, wanted: s.String()}
 	}
+	if m == nil && f.Via != nil && !s.carries() {
+		m = &miss{step: 30, code: fault.Identity, line: s.Line,
+			reason: "the evidence is signed by way of an attestation manifest, and the policy names no workflow that signs so",
+			found:  f.Via.String(), wanted: "a statement that is signed itself, or a workflow that the key signer names",
+			hint: "have the builder sign its statements themselves"}
+		if b := s.Workflow; b != nil {
+			m.hint = fmt.Sprintf("if the workflow signs no other manifests than those that it has written, say so: signer: %s/%s",
+				b.Repository, b.Workflow)
+		}
+	}
+	return m
 }
+
+// carries reports whether a signature of a manifest by s signs what the manifest
+// carries. Such a signature says whose something is. Many people and workflows
+// sign whatever a tag names, which whoever may push decides; so it takes a policy
+// that names the workflow as the one that signs (E07, F11).
+func (s Signer) carries() bool { return s.Workflow != nil && s.Workflow.Signer != "" }
 
 func (e Email) signed(s statement.Signer, line int) *miss {
 	steps := []struct {
@@ -104,7 +120,7 @@ func (e Email) signed(s statement.Signer, line int) *miss {
 		{"e-mail address", s.SAN, e.Address},
 	}
 	for i, x := range steps {
-		if x.found != x.wanted || x.wanted == "" {
+		if x.found != x.wanted {
 			return &miss{step: i, code: fault.Identity, line: line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
 				hint: "have it signed by " + e.Address + ", or correct signed-by"}
 		}
@@ -266,6 +282,9 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	}
 	if s.Workflow != nil && s.Workflow.SignerMoves {
 		out = append(out, fmt.Sprintf("signer %s may move", s.Workflow.Signer))
+	}
+	if s.Workflow != nil && s.Workflow.OtherJob && dialect.IsProvenance(f.Statement.PredicateType) && !q.Unchecked {
+		out = append(out, "signed in another job")
 	}
 	return out
 }

@@ -25,6 +25,7 @@ func bounded(v verdict.Verdict) verdict.Verdict {
 			for _, s := range []*string{&e.PredicateType, &e.Signer, &e.Run, &e.Commit, &e.Source} {
 				*s = fault.Cut(*s)
 			}
+			e.Via = fault.Bound(e.Via)
 			j.Evidence[k] = e
 		}
 		for k, x := range j.Rejections {

@@ -59,6 +59,24 @@ func judged(s subject.Subject, findings ...verdict.Finding) verdict.Judgement {
 	return j
 }
 
+// half is that an index has evidence about one of its two images.
+var half = verdict.Finding{Code: fault.EvidenceMissing, Requirement: "provenance", Line: 16,
+	Reason: "linux/arm64: no verified evidence is about this image of the index", Found: "nothing", Wanted: "SLSA provenance, v1 or v0.2",
+	Hint: "have it built, and its attestation manifest signed, by acme/app build/release.yml@refs/heads/main; or leave it out of the index"}
+
+// image is an index with evidence about each of its images.
+func image(met verdict.Finding) verdict.Judgement {
+	j := judged(picture, met)
+	j.Evidence = nil
+	for i, platform := range []string{"linux/amd64", "linux/arm64"} {
+		e := evidence
+		e.Via = "attestation manifest " + subject.SHA256([32]byte{8, byte(i)}).String() + ", " + platform
+		j.Findings[0].Reason += []string{", via ", "; via "}[i] + e.Via
+		j.Evidence = append(j.Evidence, e)
+	}
+	return j
+}
+
 // into is the record of a verdict about production.
 func into(env verdict.Finding, all ...verdict.Judgement) report.Record {
 	r := report.NewRecord("sallyport 1.0.0", verdict.Verdict{Environment: "production", Findings: []verdict.Finding{env}, Judgements: all})
@@ -88,6 +106,8 @@ func pages() map[string]report.Record {
 		"break-glass": into(guarded, judged(artifact, met, broken)),
 		"release":     into(guarded, release(3, met, pending, safe)...),
 		"crowded":     into(guarded, judged(artifact, met, crowded)),
+		"image":       into(guarded, image(met)),
+		"platform":    into(guarded, judged(picture, half)),
 		"hostile":     into(guarded, judged(subject.Subject{Name: "dist/\x1b[2J::error::`|<b>", Digest: subject.SHA256([32]byte{4})}, hostile)),
 	}
 }

@@ -203,7 +203,7 @@ func (p *printer) evidence(r Record) {
 	var rows []string
 	for _, j := range r.Judgements {
 		for _, e := range j.Evidence {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer)+accepted(e), Code(e.Time)))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer)+besides(e), Code(e.Time)))
 		}
 	}
 	if len(rows) == 0 {
@@ -225,9 +225,13 @@ func (p *printer) evidence(r Record) {
 	p.line("</details>")
 }
 
-// accepted is what the evidence may lack, for a reader who takes it for whole.
-func accepted(e verdict.Evidence) string {
+// besides is by way of what the evidence was signed, and what it may lack, for a
+// reader who takes it for whole.
+func besides(e verdict.Evidence) string {
 	out := ""
+	if e.Via != "" {
+		out = ", via " + Code(e.Via)
+	}
 	for _, x := range e.Accepted {
 		out += "; accepted: " + Code(x)
 	}

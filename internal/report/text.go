@@ -119,11 +119,10 @@ const maxPassedOver = 5
 // was not found: it may be the evidence, in a form that nobody reads.
 func (p *printer) passedOver(r Record) {
 	for i, x := range lacking(r) {
-		label := "          "
 		if i == 0 {
-			label = "passed over: "
+			p.line("passed over:")
 		}
-		p.hanging(label, "            ", Plain(x))
+		p.hanging("  ", "    ", Plain(x))
 	}
 }
 

@@ -2,7 +2,11 @@ package sigstore
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
+	"os"
+	"path/filepath"
+	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -42,4 +46,43 @@ func covers(d statement.Descriptor, a Artifact) bool {
 	}
 	sums, err := subject.SumAll(io.LimitReader(bytes.NewReader(a.Bytes), 1<<30))
 	return err == nil && d.Fits(sums)
+}
+
+// No real bundle is taken for one whose log entry is another's, whatever kind
+// the entry is of; a copy with another payload or signature is, without its
+// signature being checked.
+func TestPeek_log_entries_of_real_bundles_are_their_own(t *testing.T) {
+	all := func(Glimpse) bool { return true }
+	seen, entries := 0, 0
+	for _, dir := range []string{"testdata", "../cli/testdata/published", "../gate/testdata", "../bundlefile/testdata"} {
+		files := must(filepath.Glob(dir + "/*.json"))
+		for _, f := range files {
+			g, ok := Peek(must(os.ReadFile(f)), all)
+			if !ok || g.payload == nil {
+				continue
+			}
+			seen++
+			if g.body != nil {
+				entries++
+			}
+			payload := must(base64.StdEncoding.DecodeString(string(g.payload)))
+			signed := func(payload []byte) []byte { return preAuth(g.payloadType, payload) }
+			if g.foreignEntry(payload, signed(payload)) {
+				t.Errorf("%s: its own log entry is taken for another's", f)
+			}
+			if g.body == nil {
+				continue
+			}
+			if other := append(bytes.Clone(payload), ' '); !g.foreignEntry(other, signed(other)) {
+				t.Errorf("%s: the entry of another payload is taken for its own", f)
+			}
+			g.signature = []byte(base64.StdEncoding.EncodeToString([]byte("another signature, of another length")))
+			if !g.foreignEntry(payload, signed(payload)) {
+				t.Errorf("%s: the entry of another signature is taken for its own", f)
+			}
+		}
+	}
+	if seen < 20 || entries < 15 {
+		t.Errorf("%d bundles, %d with an entry, want more", seen, entries)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/binary"
+	"encoding/hex"
 	"slices"
 	"strconv"
 
@@ -25,24 +26,37 @@ type Glimpse struct {
 	Keyed bool   // the bundle names a public key in place of a certificate
 
 	payload, payloadType, signature []byte // as they stand in the JSON
+	body                            []byte // of the only log entry, as it stands in the JSON
 }
 
 // Peek looks at the members of raw that name its signer, without checking
 // that raw is JSON. ok is false if they are not where a bundle has them or are
 // not written as a bundle writes them; ParseBundle refuses such bytes too.
-func Peek(raw []byte) (g Glimpse, ok bool) {
+//
+// A bundle whose certificate waits does not wait for is looked at no further:
+// then nothing but Leaf is there.
+func Peek(raw []byte, waits func(Glimpse) bool) (g Glimpse, ok bool) {
 	if len(raw) > MaxBundleBytes {
 		return Glimpse{}, false
 	}
 	s := scan{raw: raw}
-	var leaf []byte
+	entries := 0
 	for s.next() {
 		switch {
 		case s.at("verificationMaterial", "certificate", "rawBytes"),
 			s.at("verificationMaterial", "x509CertificateChain", "certificates", "rawBytes"):
-			if leaf == nil {
-				leaf = s.value
+			if g.Leaf != nil {
+				break
 			}
+			if g.Leaf, ok = leafOf(s.value); !ok {
+				return Glimpse{}, false
+			}
+			if !waits(g) {
+				return Glimpse{Leaf: g.Leaf}, true
+			}
+		case s.at("verificationMaterial", "tlogEntries", "canonicalizedBody"):
+			entries++
+			g.body = s.value
 		case s.at("dsseEnvelope", "payload"):
 			g.payload = s.value
 		case s.at("dsseEnvelope", "payloadType"):
@@ -53,14 +67,21 @@ func Peek(raw []byte) (g Glimpse, ok bool) {
 			}
 		}
 	}
-	g.Keyed = s.keyed
-	if leaf == nil || len(leaf) > 2*MaxLeafBytes {
-		return g, !s.bad && g.Keyed
+	if entries > 1 {
+		g.body = nil
 	}
-	g.Leaf = make([]byte, base64.StdEncoding.DecodedLen(len(leaf)))
-	n, err := base64.StdEncoding.Strict().Decode(g.Leaf, leaf)
-	g.Leaf = g.Leaf[:n]
-	return g, !s.bad && err == nil
+	g.Keyed = s.keyed
+	return g, !s.bad && (g.Keyed || g.Leaf != nil)
+}
+
+// leafOf decodes a certificate.
+func leafOf(text []byte) ([]byte, bool) {
+	if len(text) > 2*MaxLeafBytes {
+		return nil, false
+	}
+	leaf := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+	n, err := base64.StdEncoding.Strict().Decode(leaf, text)
+	return leaf[:n], err == nil && n > 0
 }
 
 // Claimed returns whom the certificate names, unverified, and false if that
@@ -152,8 +173,44 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 	if err != nil {
 		return false
 	}
-	_, ok := over(leaf.key, preAuth(payloadType, payload), sig)
+	signed := preAuth(payloadType, payload)
+	if g.foreignEntry(payload, signed) {
+		return true
+	}
+	_, ok := over(leaf.key, signed, sig)
 	return !ok
+}
+
+// foreignEntry reports whether the log entry beside the signature is of another
+// one. It costs a tenth of the signature check that would find the same; a log
+// takes no entry whose signature does not hold, so whoever copies an entry has
+// to copy all.
+//
+// All entries hold the signature, of kind intoto in base64 once more; of kind
+// dsse and intoto the digest of the payload, of kind hashedrekord that of what
+// is signed: Rekor v1 in hexadecimal, v2 in base64.
+func (g Glimpse) foreignEntry(payload, signed []byte) bool {
+	body, err := base64.StdEncoding.AppendDecode(nil, g.body)
+	if err != nil || g.body == nil {
+		return false
+	}
+	has := func(text string) bool { return bytes.Contains(body, []byte(text)) }
+	sig, hashed := string(g.signature), payload
+	switch {
+	case has(`"kind":"dsse"`):
+	case has(`"kind":"hashedrekord"`):
+		hashed = signed
+	case has(`"kind":"intoto"`) && has(`"apiVersion":"0.0.2"`):
+		sig = base64.StdEncoding.EncodeToString(g.signature)
+	default:
+		return false
+	}
+	if !has(sig) {
+		return true
+	}
+	sum := sha256.Sum256(hashed)
+	known := has(`"algorithm":"sha256"`) || has(`"algorithm":"SHA2_256"`)
+	return known && !has(hex.EncodeToString(sum[:])) && !has(base64.StdEncoding.EncodeToString(sum[:]))
 }
 
 // preAuth is the pre-authentication encoding of an envelope

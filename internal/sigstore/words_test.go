@@ -17,7 +17,10 @@ func TestRead_a_file_of_another_kind_is_told_in_plain_words(t *testing.T) {
 		"trusted root":   func(raw []byte) error { _, err := ParseTrustedRoot(raw); return err },
 		"signing config": func(raw []byte) error { _, err := ParseSigningConfig(raw); return err },
 		"bundle":         func(raw []byte) error { _, err := ParseBundle(raw); return err },
-		"key":            func(raw []byte) error { _, err := NewKeyVerifier(must(ParseTrustedRoot(good)), raw, Requirements{Logs: 1}); return err },
+		"key": func(raw []byte) error {
+			_, err := NewKeyVerifier(must(ParseTrustedRoot(good)), raw, Requirements{Logs: 1})
+			return err
+		},
 	}
 	for what, read := range readers {
 		for _, text := range []string{"", "{", "[]", "{}", "null", "<html>", `{"mediaType": 1}`, `{"other": true}`, "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"} {

@@ -52,6 +52,9 @@ func Each[T any](ctx context.Context, items []T, fetch func(context.Context, T) 
 				for _, e := range found[i].Bundles {
 					bytes.Add(int64(len(e.Bundle)))
 				}
+				for _, c := range found[i].Chains {
+					bytes.Add(int64(c.size()))
+				}
 				if errs[i] == nil && bytes.Load() > MaxFetchBytes {
 					errs[i] = fault.New(fault.Refused, fault.Limit, "", "more than %d bytes of bundles", MaxFetchBytes)
 				}
@@ -93,6 +96,7 @@ func collect(found []Found, errs []error) (Found, error) {
 	var all Found
 	for _, f := range found {
 		all.Bundles = append(all.Bundles, f.Bundles...)
+		all.Chains = append(all.Chains, f.Chains...)
 		all.Passed = append(all.Passed, f.Passed...)
 		all.Covered = append(all.Covered, f.Covered...)
 	}

@@ -288,23 +288,6 @@ func TestA03_evidence_of_other_tools_is_named_and_never_read(t *testing.T) {
 	}
 }
 
-// The attestation manifests that BuildKit puts into an index are named.
-func TestA03_attestation_manifests_are_named(t *testing.T) {
-	m := newMemory(t, true)
-	s := m.store(store.OCIOptions{})
-	amd := m.manifest("amd64", m.referrer(subject.SHA256([32]byte{1}), 1, "", emptyType))
-	attestation := m.manifest("", m.referrer(subject.SHA256([32]byte{1}), 2, "", emptyType))
-	m.manifest("v1", object{"schemaVersion": 2, "mediaType": indexType, "manifests": []object{
-		{"mediaType": manifestType, "digest": amd.String(), "size": 1},
-		{"mediaType": manifestType, "digest": attestation.String(), "size": 1,
-			"annotations": object{"vnd.docker.reference.type": "attestation-manifest"}},
-	}})
-	found := fetchImage(t, s, resolve(t, s, m.host+"/acme/app:v1"))
-	if got := passed(found); len(got) != 1 || got["attestation manifest of BuildKit, which nobody has signed"] != 1 {
-		t.Errorf("passed over %v, want the attestation manifest", got)
-	}
-}
-
 // What a stranger who may push can do to the list and to manifests is that
 // entry's problem.
 func TestD06_broken_referrers_are_passed_over(t *testing.T) {

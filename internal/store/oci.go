@@ -32,9 +32,10 @@ type OCIOptions struct {
 type OCI struct {
 	o OCIOptions
 
-	mu     sync.Mutex
-	images map[subject.Digest]string
-	hosts  map[string]*http.Client
+	mu      sync.Mutex
+	images  map[subject.Digest]string
+	indexes map[subject.Digest][]byte // what Resolve has read: the bytes of an index, nil of anything else
+	hosts   map[string]*http.Client
 }
 
 // NewOCI returns a store that knows where images live: digest → repository.
@@ -46,7 +47,7 @@ func NewOCI(images map[subject.Digest]string, o OCIOptions) *OCI {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &OCI{o: o, images: map[subject.Digest]string{}, hosts: map[string]*http.Client{}}
+	s := &OCI{o: o, images: map[subject.Digest]string{}, indexes: map[subject.Digest][]byte{}, hosts: map[string]*http.Client{}}
 	for d, r := range images {
 		s.images[d] = r
 	}
@@ -121,7 +122,8 @@ func (s *OCI) Resolve(ctx context.Context, ref string) (string, subject.Subject,
 	if !found {
 		return "", subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "image %q does not exist", ref)
 	}
-	if _, err := r.parseManifest(m.bytes, typeIndex, typeManifest, typeDockerList, typeDockerImage, ""); err != nil {
+	doc, err := r.parseManifest(m.bytes, typeIndex, typeManifest, typeDockerList, typeDockerImage, "")
+	if err != nil {
 		return "", subject.Subject{}, err
 	}
 	label := r.String()
@@ -130,6 +132,10 @@ func (s *OCI) Resolve(ctx context.Context, ref string) (string, subject.Subject,
 	}
 	s.mu.Lock()
 	s.images[m.digest] = r.String()
+	s.indexes[m.digest] = nil
+	if len(doc.Manifests) > 0 {
+		s.indexes[m.digest] = m.bytes
+	}
 	s.mu.Unlock()
 	return r.String(), subject.Subject{Name: label + "@" + m.digest.String(), Digest: m.digest}, nil
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -11,7 +10,6 @@ import (
 const (
 	cosignSignature   = "cosign v2 signature, which is no statement about how the image was built"
 	cosignAttestation = "cosign v2 attestation, which is not read: it carries no inclusion proof"
-	buildKitManifest  = "attestation manifest of BuildKit, which nobody has signed"
 )
 
 // otherEvidence looks for what other tools keep beside an image and what is
@@ -27,22 +25,6 @@ func (r *repository) otherEvidence(ctx context.Context, d subject.Digest) ([]Pas
 		}
 		if found {
 			out = append(out, Passed{Source: r.source(), What: t.what, Count: 1})
-		}
-	}
-	b, found, err := r.manifest(ctx, d.String())
-	if err != nil && !isLimit(err) {
-		return nil, err
-	}
-	if !found {
-		return out, nil
-	}
-	var index manifest
-	if json.Unmarshal(b.bytes, &index) != nil {
-		return out, nil // it is judged as bytes; what it holds does not matter here
-	}
-	for _, m := range index.Manifests {
-		if m.Annotations["vnd.docker.reference.type"] == "attestation-manifest" {
-			out = append(out, Passed{Source: r.source(), What: buildKitManifest, Count: 1})
 		}
 	}
 	return out, nil

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync/atomic"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -29,55 +30,102 @@ func (s *OCI) Fetch(ctx context.Context, subjects []subject.Subject) (Found, err
 		if err != nil {
 			return Found{}, err
 		}
-		return r.about(ctx, sub.Digest)
+		return s.about(ctx, &visit{repository: r, subject: sub.Digest})
 	})
 }
 
-// about returns the bundles that refer to d: those that the referrers API
-// lists and those that the fallback tag lists, because a writer may have known
-// only one of them.
+// A visit is what is asked of a repository about one subject.
+type visit struct {
+	*repository
+	subject subject.Digest
+	read    atomic.Int64 // referrers that may be bundles, of the subject and of its attestation manifests
+}
+
+// about returns the bundles that refer to the subject of v or to an attestation
+// manifest of it.
 //
 // Whoever may push can add referrers, and can write anything under a tag. So
 // what is no bundle is passed over, whatever is wrong with it. A registry that
 // does not answer, or answers with other bytes than it was asked for, is an
 // error.
-func (r *repository) about(ctx context.Context, d subject.Digest) (Found, error) {
-	listed, _, err := r.referrers(ctx, d)
+func (s *OCI) about(ctx context.Context, v *visit) (Found, error) {
+	index, err := s.index(ctx, v)
 	if err != nil {
 		return Found{}, err
 	}
-	index, err := r.fallback(ctx, d)
-	if err != nil {
-		return Found{}, err
-	}
-	read, passed := r.sift(d, listed, index)
-	if len(read) > MaxPerSubject {
-		return Found{}, r.tooMany(d, len(read))
-	}
-	found, err := Each(ctx, read, r.referrer)
+	found, err := v.image(ctx, index)
 	if err != nil {
 		return Found{}, err
 	}
 	if len(found.Bundles) > MaxPerSubject {
-		return Found{}, r.tooMany(d, len(found.Bundles))
+		return Found{}, v.tooMany(v.subject, len(found.Bundles))
 	}
 	if len(found.Bundles) == 0 {
-		seen, err := r.otherEvidence(ctx, d)
+		seen, err := v.otherEvidence(ctx, v.subject)
 		if err != nil {
 			return Found{}, err
 		}
-		passed = append(passed, seen...)
+		found.Passed = append(found.Passed, seen...)
+	}
+	return found, nil
+}
+
+// beside reads what refers to d: what the referrers API lists and what the
+// fallback tag lists, because a writer may have known only one of them. Entries
+// that say that they are something that open does not read are passed over.
+func (v *visit) beside(ctx context.Context, d subject.Digest, open opener) (Found, error) {
+	listed, _, err := v.referrers(ctx, d)
+	if err != nil {
+		return Found{}, err
+	}
+	index, err := v.fallback(ctx, d)
+	if err != nil {
+		return Found{}, err
+	}
+	read, passed := v.sift(d, open.may, listed, index)
+	if n := v.read.Add(int64(len(read))); n > MaxPerSubject {
+		return Found{}, v.tooMany(d, int(n))
+	}
+	found, err := Each(ctx, read, func(ctx context.Context, e referrer) (Found, error) { return v.open(ctx, e, open.read) })
+	if err != nil {
+		return Found{}, err
 	}
 	found.Passed = append(found.Passed, passed...)
 	return found, nil
 }
 
-func (r *repository) tooMany(d subject.Digest, n int) error {
+// An opener reads referrers of some kinds.
+type opener struct {
+	may  func(descriptor) bool // an entry may be of such a kind
+	read func(context.Context, opened) (Found, error)
+}
+
+// bundles is the opener of bundles.
+func (v *visit) bundles() opener { return opener{descriptor.mayBeBundle, v.bundlesIn} }
+
+// opened is a referrer that was read.
+type opened struct {
+	manifest
+	digest subject.Digest
+	bytes  []byte
+}
+
+// tooMany counts over the subject and its attestation manifests; d is where it
+// became too many.
+func (v *visit) tooMany(d subject.Digest, n int) error {
+	of := d.String()
+	if d != v.subject {
+		of = v.subject.String() + " and its attestation manifests"
+	}
+	return v.repository.tooMany(d, of, n)
+}
+
+func (r *repository) tooMany(d subject.Digest, of string, n int) error {
 	hint := fmt.Sprintf(`list them with "oras discover %s@%s", and delete those that are not yours with `+
 		`"oras manifest delete"`, r, d)
 	return fault.New(fault.Refused, fault.Limit, hint,
 		"registry %s lists %d referrers of %s that may be bundles, at most %d are read; it does not say who "+
-			"pushed them", r, n, d, MaxPerSubject)
+			"pushed them", r, n, of, MaxPerSubject)
 }
 
 // referrers asks the referrers API. supported is false if the registry has
@@ -87,7 +135,7 @@ func (r *repository) referrers(ctx context.Context, d subject.Digest) (list []de
 	at := r.url("/referrers/%s", d)
 	for page := 1; at != ""; page++ {
 		if page > maxPages || len(list) > maxListed {
-			return nil, true, r.tooMany(d, len(list))
+			return nil, true, r.tooMany(d, d.String(), len(list))
 		}
 		asked[at] = true
 		resp, b, err := r.do(ctx, call{method: http.MethodGet, url: at, header: map[string]string{"Accept": typeIndex}})
@@ -171,7 +219,7 @@ type referrer struct {
 // sift tells what has to be read from what says itself that it is something
 // else. Of several entries for one digest, one that may be a bundle is enough.
 func (r *repository) sift(
-	d subject.Digest, listed []descriptor, index fallbackIndex,
+	d subject.Digest, may func(descriptor) bool, listed []descriptor, index fallbackIndex,
 ) (read []referrer, passed []Passed) {
 	if index.found && !index.isIndex {
 		what := "manifest under the tag " + fallbackTag(d) + ", which is no list of referrers"
@@ -179,7 +227,7 @@ func (r *repository) sift(
 	}
 	at, foreign := map[string]int{}, map[string]descriptor{}
 	for i, e := range slices.Concat(listed, index.Manifests) {
-		if !e.mayBeBundle() {
+		if !may(e) {
 			foreign[e.Digest] = e
 			continue
 		}
@@ -219,17 +267,19 @@ func kind(artifactType string) string {
 		return "DSSE envelope without a bundle around it"
 	case t == "application/vnd.in-toto+json":
 		return "in-toto statement without a bundle around it"
-	case t == "application/vnd.docker.attestation.manifest.v1+json":
-		return buildKitManifest
+	case t == typeAttestation:
+		return "attestation manifest without a statement about this image"
 	case t == "":
 		return "referrer without a bundle"
 	}
 	return "referrer of type " + fault.Quote(artifactType)
 }
 
-// referrer returns the bundles in the manifest that e points to. What the
-// manifest is, its own bytes say; the list may say anything.
-func (r *repository) referrer(ctx context.Context, e referrer) (Found, error) {
+// open reads the manifest that e points to. What the manifest is, its own bytes
+// say; the list may say anything.
+func (r *repository) open(
+	ctx context.Context, e referrer, read func(context.Context, opened) (Found, error),
+) (Found, error) {
 	d, err := subject.ParseDigest(e.Digest)
 	if err != nil {
 		return r.pass("referrer without a sha256 digest"), nil
@@ -247,18 +297,36 @@ func (r *repository) referrer(ctx context.Context, e referrer) (Found, error) {
 	if !found {
 		return r.pass("referrer that is listed and missing"), nil
 	}
-	var m manifest
-	if json.Unmarshal(b.bytes, &m) != nil {
+	o := opened{digest: d, bytes: b.bytes}
+	if json.Unmarshal(b.bytes, &o.manifest) != nil {
 		return r.pass("referrer that is no manifest"), nil
 	}
-	layers := m.bundleLayers()
+	return read(ctx, o)
+}
+
+// bundlesIn returns the bundles that a referrer holds.
+func (r *repository) bundlesIn(ctx context.Context, o opened) (Found, error) {
+	layers := o.bundleLayers()
 	if len(layers) == 0 {
-		return r.pass(kind(m.typeOf())), nil
+		return r.pass(kind(o.typeOf())), nil
 	}
 	if len(layers) > maxLayers {
 		return r.pass(fmt.Sprintf("referrer of more than %d bundles", maxLayers)), nil
 	}
-	return r.layers(ctx, d, layers)
+	var all Found
+	for _, l := range layers {
+		bundle, why, err := r.blob(ctx, l, "bundle")
+		if err != nil {
+			return Found{}, err
+		}
+		if why != "" {
+			all.Passed = append(all.Passed, Passed{Source: r.source(), What: why, Count: 1})
+			continue
+		}
+		source := fmt.Sprintf("registry %s@%s", r, o.digest)
+		all.Bundles = append(all.Bundles, Evidence{Bundle: bundle, Source: source})
+	}
+	return all, nil
 }
 
 // source is where something is that is passed over: not which of thousands it
@@ -295,22 +363,6 @@ func (m manifest) typeOf() string {
 		return m.Config.MediaType
 	}
 	return ""
-}
-
-func (r *repository) layers(ctx context.Context, d subject.Digest, layers []descriptor) (Found, error) {
-	var all Found
-	for _, l := range layers {
-		bundle, why, err := r.blob(ctx, l)
-		if err != nil {
-			return Found{}, err
-		}
-		if why != "" {
-			all.Passed = append(all.Passed, Passed{Source: r.source(), What: why, Count: 1})
-			continue
-		}
-		all.Bundles = append(all.Bundles, Evidence{Bundle: bundle, Source: fmt.Sprintf("registry %s@%s", r, d)})
-	}
-	return all, nil
 }
 
 // union returns the descriptors of a and b, each digest once, in the order of

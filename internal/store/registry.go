@@ -27,6 +27,7 @@ const (
 	bundlePrefix    = "application/vnd.dev.sigstore.bundle"
 	typeBundle      = "application/vnd.dev.sigstore.bundle.v0.3+json"
 	typeDSSE        = "application/vnd.dsse.envelope.v1+json"
+	typeAttestation = "application/vnd.docker.attestation.manifest.v1+json"
 )
 
 const (
@@ -192,25 +193,27 @@ func mediaType(header string) string {
 	return strings.TrimSpace(t)
 }
 
-// blob returns the bundle that d describes. Whoever may push a manifest chooses
-// d, so a bundle that is too large or missing is passed over, with the reason.
-func (r *repository) blob(ctx context.Context, d descriptor) (b []byte, why string, err error) {
+// blob returns what d describes, a bundle or another thing, as people call it.
+// Whoever may push a manifest chooses d, so what is too large or missing is
+// passed over, with the reason.
+func (r *repository) blob(ctx context.Context, d descriptor, what string) (b []byte, why string, err error) {
+	tooLarge := what + " of more than 16 MiB"
 	want, err := subject.ParseDigest(d.Digest)
 	if err != nil {
-		return nil, "bundle without a sha256 digest", nil
+		return nil, what + " without a sha256 digest", nil
 	}
 	if d.Size > MaxBundleBytes {
-		return nil, TooLarge, nil
+		return nil, tooLarge, nil
 	}
 	resp, b, err := r.do(ctx, call{method: http.MethodGet, url: r.url("/blobs/%s", want)})
 	if isLimit(err) {
-		return nil, TooLarge, nil
+		return nil, tooLarge, nil
 	}
 	if err != nil {
 		return nil, "", err
 	}
 	if resp.StatusCode == http.StatusNotFound {
-		return nil, "bundle that is listed and missing", nil
+		return nil, what + " that is listed and missing", nil
 	}
 	if resp.StatusCode != http.StatusOK {
 		return nil, "", r.wrong(resp)

@@ -15,9 +15,28 @@ type Evidence struct {
 	Source string // where it was found, for people: "registry ghcr.io/acme/app", "file x.json"
 }
 
+// A Chain is an attestation manifest that some bundle may be about, with the
+// bytes that connect it to an image. A store believes none of them: whoever reads
+// a chain follows it by the digests of its bytes.
+type Chain struct {
+	Index    []byte   // the index that names manifest and image; nil: the manifest names the image as its subject
+	Manifest []byte   // the attestation manifest (BuildKit, docs/attestations/attestation-storage.md)
+	Layers   [][]byte // its in-toto statements, in no order; some may be missing
+}
+
+// size is how many bytes of a chain were fetched for it alone.
+func (c Chain) size() int {
+	n := len(c.Manifest)
+	for _, l := range c.Layers {
+		n += len(l)
+	}
+	return n
+}
+
 // Found is what a store has about subjects.
 type Found struct {
 	Bundles []Evidence
+	Chains  []Chain   // that make bundles about attestation manifests tell something about a subject
 	Passed  []Passed  // what lies in the same place and does not count
 	Covered []Covered // what is there and could not be handed over
 }
@@ -49,7 +68,14 @@ type Receipt struct {
 const (
 	MaxPerSubject  = 20_000   // bundles about one subject
 	MaxBundleBytes = 16 << 20 // bytes of one bundle; a larger one is passed over
-	MaxFetchBytes  = 1 << 30  // bytes of all bundles that one call hands over
+	MaxFetchBytes  = 1 << 30  // bytes of all bundles and chains that one call hands over
+)
+
+// Limits on what is read of an image for the sake of its attestation manifests.
+const (
+	maxAttestations   = 128      // attestation manifests of one index
+	maxStatements     = 64       // layers of one attestation manifest
+	maxStatementBytes = 64 << 20 // bytes of all layers of one attestation manifest
 )
 
 // TooLarge is what a bundle of more than MaxBundleBytes is passed over as.

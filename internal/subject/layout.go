@@ -91,15 +91,17 @@ type ociDescriptor struct {
 	Digest      string            `json:"digest"`
 	Size        int64             `json:"size"`
 	Annotations map[string]string `json:"annotations"`
+	Platform    *ociPlatform      `json:"platform,omitempty"`
 }
 
-// ociDocument is an index or a manifest.
+// ociDocument is an index or a manifest (OCI image specification).
 type ociDocument struct {
 	SchemaVersion int             `json:"schemaVersion"`
 	MediaType     string          `json:"mediaType"`
 	Manifests     []ociDescriptor `json:"manifests"`
 	Config        *ociDescriptor  `json:"config"`
 	Layers        []ociDescriptor `json:"layers"`
+	Subject       *ociDescriptor  `json:"subject"`
 }
 
 func (l *layout) version() error {

@@ -90,6 +90,9 @@ type Evidence struct {
 	Time          string `json:"time,omitempty"` // verified time of signing, RFC 3339, UTC
 	Statement     string `json:"statement"`      // digest of the signed payload; a bundle file is malleable, its payload is not
 	Source        string `json:"source"`
+	// Via is by way of what the statement is signed, in words, if it is not signed
+	// itself: "attestation manifest sha256:9096…, linux/amd64".
+	Via string `json:"via,omitempty"`
 	// Accepted is what the policy lets this evidence lack, in words: a proof of
 	// its log entry, content that is compared.
 	Accepted []string `json:"accepted,omitempty"`
