@@ -98,20 +98,12 @@ func Sign(ctx context.Context, c *SigningConfig, payload []byte, token string) (
 		if err == nil {
 			return b, nil
 		}
-		last = classify(scrub(err, token))
+		last = fault.ScrubFault(classify(err), token)
 		if !errors.Is(err, errLogged) {
 			break
 		}
 	}
 	return nil, last
-}
-
-// scrub keeps the token out of an error that quotes what a service answered.
-func scrub(err error, token string) error {
-	if token == "" || !strings.Contains(err.Error(), token) {
-		return err
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), token, "[token]"))
 }
 
 // signOnce makes a new key for every attempt. A lost answer then leaves an
