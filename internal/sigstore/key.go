@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -52,4 +53,14 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	v.material = root.TrustedMaterialCollection{keys, r.material}
 	return v, nil
+}
+
+// unsigned says of a signature that does not hold under a given key what a bundle with a certificate cannot be asked:
+// whether it is the key of whoever signed it. The bundle names no key, and the commonest mistake is to give another.
+func (v *Verifier) unsigned(err error) error {
+	var r *Rejection
+	if v.keyed && errors.As(err, &r) && r.Code == fault.SignatureInvalid {
+		return &Rejection{Code: r.Code, Hint: "give the key of whoever signed it; if it is this one, get the bundle again: this copy was changed", Err: r.Err}
+	}
+	return err
 }

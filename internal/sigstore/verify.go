@@ -139,7 +139,7 @@ func (v *Verifier) Verify(b Bundle) (_ Verified, err error) {
 	}
 	how, err := checkSignature(key, e)
 	if err != nil {
-		return Verified{}, err
+		return Verified{}, v.unsigned(err)
 	}
 	var p path
 	if !v.keyed {
