@@ -85,7 +85,7 @@ func (b *bench) longer() error {
 	if err != nil {
 		return err
 	}
-	b.table.ratio("verify 100 MiB beside 200 bundles that name SHA-512, CPU", u[0].cpu, u[1].cpu, 1.1, "without them")
+	b.table.ratio("verify 100 MiB beside 200 bundles that name SHA-512, CPU", u[0].cpu, u[1].cpu, 2, "without them")
 	return nil
 }
 
@@ -98,7 +98,7 @@ func (b *bench) gate() error {
 	policy := fmt.Sprintf(`version: 1
 artifacts:
   app:
-    subject: ["pairs/*"]
+    subject: ["**"]
     trust: {root: root.json, sha256: %x}
     built-by:
       - {issuer: %q, repository: acme/widget, repository-id: 123456789, workflow: .github/workflows/release.yml, refs: [refs/heads/main]}
