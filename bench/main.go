@@ -22,6 +22,7 @@ type bench struct {
 	dir    string // binaries in bin, and everything that is verified
 	rounds int
 	cosign string
+	before string
 	table  table
 	identity
 	taken times
@@ -35,6 +36,7 @@ func main() {
 	flag.StringVar(&b.dir, "dir", "", "`DIR` with the binaries in bin; bundles and files are kept there")
 	flag.IntVar(&b.rounds, "rounds", 40, "how often a short command runs")
 	flag.StringVar(&b.cosign, "cosign", cachedCosign(), "`FILE` of cosign, to compare with")
+	flag.StringVar(&b.before, "before", "", "`FILE` of an older sallyport, to compare with")
 	inLab := flag.Bool("in-lab", false, "sign what will be verified; the program calls itself with it")
 	flag.Parse()
 	do := b.run
@@ -74,7 +76,7 @@ func (b *bench) run() error {
 		do   func() error
 	}{
 		{"start", b.start}, {"one bundle", b.cold}, {"cosign", b.withCosign}, {"a thousand bundles", b.thousand},
-		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate},
+		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate}, {"an older one", b.beside},
 		{"hashing", b.hashing}, {"size", b.size},
 	} {
 		fmt.Fprintln(os.Stderr, "bench: measuring", step.name)

@@ -100,6 +100,32 @@ func (b *bench) subjects() error {
 	return nil
 }
 
+// beside measures the same commands of an older sallyport.
+func (b *bench) beside() error {
+	if b.before == "" {
+		return nil
+	}
+	for _, x := range []struct {
+		what   string
+		rounds int
+		command
+	}{
+		{"start", b.rounds, command{dir: b.dir, args: []string{b.bin("sallyport"), "version"}}},
+		{"verify 1 file, 1 bundle", b.rounds, b.verify(b.bundle("one"), "one/app")},
+		{"verify 1,000 files, 1,000 bundles", b.few(), b.verify("pairs.bundles", "pairs")},
+		{"verify 1,000 of 1,000 subjects", b.rounds, b.verify(b.bundle("many"), "many")},
+	} {
+		old := command{dir: b.dir, args: append([]string{b.before}, x.args[1:]...)}
+		u, err := compare(x.rounds, x.command, old)
+		if err != nil {
+			return err
+		}
+		b.table.ratio(x.what+", CPU", u[0].cpu, u[1].cpu, 1.05, "the older one")
+		b.table.fact(x.what+", peak memory", mb(u[0].rss), "the older one "+mb(u[1].rss))
+	}
+	return nil
+}
+
 // warm measures one verification without the process around it.
 func (b *bench) warm() error {
 	for _, c := range []struct {

@@ -55,6 +55,23 @@ var junk = map[string]func(b bundle, leaf string, n int) error{
 		proof["rootHash"] = base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%032d", n))
 		return nil
 	},
+	// the right signature and log entry, with a timestamp that nobody made
+	"unstamped": func(b bundle, _ string, n int) error {
+		data, _ := material(b)["timestampVerificationData"].(bundle)
+		list, _ := data["rfc3161Timestamps"].([]any)
+		if len(list) == 0 {
+			return errors.New("the bundle has no timestamp")
+		}
+		stamp, _ := list[0].(bundle)
+		text, _ := stamp["signedTimestamp"].(string)
+		der, err := base64.StdEncoding.DecodeString(text)
+		if err != nil {
+			return err
+		}
+		copy(der[len(der)-8:], fmt.Appendf(nil, "%08d", n)) // in its signature
+		stamp["signedTimestamp"] = base64.StdEncoding.EncodeToString(der)
+		return nil
+	},
 	// a file that is known by a longer digest alone
 	"sha512": func(b bundle, _ string, n int) error {
 		sum := sha512.Sum512(fmt.Append(nil, n))

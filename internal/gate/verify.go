@@ -35,13 +35,32 @@ type Checker struct {
 // A piece is one bundle on its way to a fact.
 type piece struct {
 	Item
-	order    subject.Digest // of raw: the order is that of no store and no network
 	look     sigstore.Glimpse
 	stranger bool
 	key      subject.Digest // pieces of one key are one signature
-	bundle   sigstore.Bundle
-	err      error // why it is no bundle, or no signature
+	log      sigstore.LogClaim
+	read     bool
+	bundle   sigstore.Bundle // once it is read
+	err      error           // why it is no bundle, or no signature
 	proofs   []proof
+}
+
+// parse reads the bundle, once, and reports whether it is one.
+func (p *piece) parse() bool {
+	if !p.read && p.err == nil {
+		p.bundle, p.err = sigstore.ParseBundle(p.raw)
+		p.read = true
+	}
+	return p.err == nil
+}
+
+// A signature is the pieces that carry one signature over one payload under one
+// certificate: whoever has one of them can make as many as they like, which
+// differ in what others than the signer vouch for. One of them that verifies is
+// all of them.
+type signature struct {
+	pieces []*piece // those that may verify first
+	tried  bool     // to verify them
 }
 
 // A proof is what one trusted root said of a piece.
@@ -64,10 +83,12 @@ const (
 //
 // Work is done in the order of its cost, so that bundles of strangers and copies
 // of certificates cost next to nothing: first it is seen whose certificate a
-// bundle carries, then whether the signature under that certificate holds, and
-// only then is the bundle read, and verified if it claims one of the subjects,
-// or an attestation manifest of one. No artifact is hashed before a signature
-// about it has verified, and no statement in an attestation manifest is.
+// bundle carries, then whether the signature under that certificate holds, once
+// for all bundles that carry it, and only then is one of them read, and verified
+// if it claims one of the subjects, or an attestation manifest of one. Of bundles
+// with one signature, those whose log entry fits it come first. No artifact is
+// hashed before a signature about it has verified, and no statement in an
+// attestation manifest is.
 func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.Candidate, error) {
 	w := work{Checker: c, subjects: subjects, out: make([]policy.Candidate, len(subjects)), byDigest: map[subject.Digest][]int{}, byName: map[string][]int{}}
 	for i, s := range subjects {
@@ -79,11 +100,11 @@ func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.
 		return nil, err
 	}
 	w.carriers, w.indexes = carriers(evidence.Chains)
-	if err := w.prove(func(p *piece) bool { return w.claimsOne(p.bundle) }); err != nil {
+	if err := w.prove(w.claimsOne); err != nil {
 		return nil, err
 	}
-	for i := range w.pieces {
-		if err := w.settle(&w.pieces[i]); err != nil {
+	for _, s := range w.signatures {
+		if err := w.settle(s); err != nil {
 			return nil, err
 		}
 	}
@@ -93,37 +114,29 @@ func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.
 // work is one call of Verify.
 type work struct {
 	Checker
-	subjects  []subject.Subject
-	out       []policy.Candidate
-	byDigest  map[subject.Digest][]int
-	byName    map[string][]int
-	pieces    []piece // of those who are waited for, each content once, by digest
-	strangers []piece
-	leaves    sync.Map        // sigstore.Leaf, by the certificate's bytes
-	sums      []*subject.Sums // of the files behind the subjects, once hashed
-	bySum     map[subject.Digest][]int
-	carriers  map[subject.Digest]*carrier // attestation manifests
-	indexes   map[subject.Digest]*index   // that name them
+	subjects   []subject.Subject
+	out        []policy.Candidate
+	byDigest   map[subject.Digest][]int
+	byName     map[string][]int
+	signatures []*signature // of those who are waited for
+	strangers  []*piece
+	leaves     sync.Map        // sigstore.Leaf, by the certificate's bytes
+	sums       []*subject.Sums // of the files behind the subjects, once hashed
+	bySum      map[subject.Digest][]int
+	carriers   map[subject.Digest]*carrier // attestation manifests
+	indexes    map[subject.Digest]*index   // that name them
 }
 
 // look divides the evidence into that of strangers and that of those who are
-// waited for, reads the latter, and drops copies.
+// waited for, drops copies of bytes, and checks the signatures of the latter.
 func (w *work) look(evidence []Item) error {
-	all := make([]piece, len(evidence))
+	all := make([]*piece, len(evidence))
 	err := each(len(all), w.Workers, func(i int) error {
-		p := piece{Item: evidence[i]}
+		p := &piece{Item: evidence[i]}
 		var ok bool
 		p.look, ok = sigstore.Peek(p.raw, w.Waits)
-		switch {
-		case ok && !w.Waits(p.look):
-			p.stranger = true
-		case ok && p.look.Forged(w.leaf(p.look)):
-			p.err = &sigstore.Rejection{Code: fault.SignatureInvalid, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
-		default:
-			p.bundle, p.err = sigstore.ParseBundle(p.raw)
-		}
-		if !p.stranger {
-			p.order, p.key = subject.Sum(p.raw), p.look.Key()
+		if p.stranger = ok && !w.Waits(p.look); ok && !p.stranger {
+			p.key, p.log = p.look.Key(), p.look.Log()
 		}
 		all[i] = p
 		return nil
@@ -131,15 +144,58 @@ func (w *work) look(evidence []Item) error {
 	if err != nil {
 		return err
 	}
+	var own []*piece
 	for _, p := range all {
 		if p.stranger {
 			w.strangers = append(w.strangers, p)
 		} else {
-			w.pieces = append(w.pieces, p)
+			own = append(own, p)
 		}
 	}
-	slices.SortStableFunc(w.pieces, func(a, b piece) int { return cmp.Or(a.order.Compare(b.order), cmp.Compare(a.Source, b.Source)) })
-	w.pieces = slices.CompactFunc(w.pieces, func(a, b piece) bool { return a.order == b.order })
+	slices.SortFunc(own, func(a, b *piece) int { // an order that is that of no store and no network
+		if c := cmp.Or(a.key.Compare(b.key), cmp.Compare(a.log, b.log)); c != 0 {
+			return c
+		}
+		return cmp.Or(bytes.Compare(a.raw, b.raw), cmp.Compare(a.Source, b.Source))
+	})
+	var s *signature
+	for i, p := range own {
+		switch {
+		case i > 0 && bytes.Equal(p.raw, own[i-1].raw):
+		case i > 0 && p.key == own[i-1].key && p.key != (subject.Digest{}):
+			s.pieces = append(s.pieces, p)
+		default:
+			s = &signature{pieces: []*piece{p}}
+			w.signatures = append(w.signatures, s)
+		}
+	}
+	return each(len(w.signatures), w.Workers, func(i int) error {
+		w.check(w.signatures[i])
+		return nil
+	})
+}
+
+// check checks what can be checked of a signature before a bundle is read, and
+// reads the first of its bundles that is one.
+func (w *work) check(s *signature) {
+	forged := &sigstore.Rejection{Code: fault.SignatureInvalid, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
+	first := s.pieces[0]
+	whole := first.key == (subject.Digest{}) || first.log == sigstore.LogForeign || !first.look.Forged(w.leaf(first.look))
+	for _, p := range s.pieces {
+		if !whole || p.log == sigstore.LogForeign {
+			p.err = forged
+		}
+	}
+	s.first()
+}
+
+// first reads and returns the first piece that is a bundle, or nil.
+func (s *signature) first() *piece {
+	for _, p := range s.pieces {
+		if p.parse() {
+			return p
+		}
+	}
 	return nil
 }
 
@@ -165,88 +221,95 @@ func (w *work) claimsOne(b sigstore.Bundle) bool {
 	})
 }
 
-// prove verifies the pieces that worth says are worth it, under every trusted
-// root. Of several that carry one signature the first that verifies is enough:
-// what they differ in is signed by nobody they could be told apart by.
-func (w *work) prove(worth func(*piece) bool) error {
-	var groups [][]*piece
-	at := map[subject.Digest]int{}
-	for i := range w.pieces {
-		p := &w.pieces[i]
-		if p.err != nil || len(p.proofs) > 0 || !worth(p) {
-			continue
+// prove verifies the signatures whose statement worth says is worth it, under
+// every trusted root.
+func (w *work) prove(worth func(sigstore.Bundle) bool) error {
+	var todo []*signature
+	for _, s := range w.signatures {
+		if p := s.first(); p != nil && !s.tried && worth(p.bundle) {
+			todo = append(todo, s)
 		}
-		if g, ok := at[p.key]; ok && p.key != (subject.Digest{}) {
-			groups[g] = append(groups[g], p)
-			continue
-		}
-		at[p.key] = len(groups)
-		groups = append(groups, []*piece{p})
 	}
-	return each(len(groups), w.Workers, func(i int) error {
-		done := map[string]bool{}
-		for _, p := range groups[i] {
-			if err := w.verify(p, done); err != nil {
+	return each(len(todo), w.Workers, func(i int) error { return w.try(todo[i]) })
+}
+
+// try verifies the pieces of a signature until each trusted root has verified
+// one: what they differ in is signed by nobody they could be told apart by.
+func (w *work) try(s *signature) error {
+	s.tried = true
+	left := slices.DeleteFunc(sorted(w.Verifiers), func(trust string) bool { return w.Verifiers[trust].Keyed() != s.pieces[0].look.Keyed })
+	for _, p := range s.pieces {
+		if len(left) == 0 {
+			break
+		}
+		if !p.parse() {
+			continue
+		}
+		var open []string
+		for _, trust := range left {
+			verified, err := w.Verifiers[trust].Verify(p.bundle)
+			if err != nil && !rejected(err) {
+				return fmt.Errorf("%s: %w", p.Source, err)
+			}
+			if err != nil {
+				open = append(open, trust)
+			}
+			p.proofs = append(p.proofs, proof{trust: trust, verified: verified, err: err})
+		}
+		left = open
+	}
+	return nil
+}
+
+// settle turns the proofs of a signature into facts about the subjects that it
+// covers, and its refusals into reasons for those that it claims: for all, where
+// it names its subjects in a way that only their bytes tell.
+func (w *work) settle(s *signature) error {
+	holds := false
+	for _, p := range s.pieces {
+		for _, x := range p.proofs {
+			if x.err != nil {
+				continue
+			}
+			holds = true
+			if err := w.count(p, x); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-}
-
-// verify verifies one piece under every trusted root that is not done with its
-// signature.
-func (w *work) verify(p *piece, done map[string]bool) error {
-	for _, trust := range sorted(w.Verifiers) {
-		v := w.Verifiers[trust]
-		if done[trust] || v.Keyed() != p.look.Keyed {
-			continue
-		}
-		verified, err := v.Verify(p.bundle)
-		if err != nil && !rejected(err) {
-			return fmt.Errorf("%s: %w", p.Source, err)
-		}
-		done[trust] = err == nil
-		p.proofs = append(p.proofs, proof{trust: trust, verified: verified, err: err})
+	}
+	if p := s.first(); p != nil && !holds {
+		w.refuse(s, w.claimed(p.bundle))
 	}
 	return nil
 }
 
-// settle turns the proofs of a piece into facts about the subjects that it
-// covers, and its refusals into reasons for those that it claims: for all, where
-// it names its subjects in a way that only their bytes tell.
-func (w *work) settle(p *piece) error {
-	for _, x := range p.proofs {
-		if x.err != nil {
-			continue
-		}
-		covered, err := w.covered(x.verified)
-		if err != nil {
-			return err
-		}
-		for k, names := range covered {
-			if len(w.out[k].Facts) >= store.MaxPerSubject {
-				return fault.New(fault.Refused, fault.Limit, "", "more than %d verified bundles are about %q", store.MaxPerSubject, w.subjects[k].Name)
-			}
-			w.out[k].Facts = append(w.out[k].Facts, fact(x.verified, x.trust, p.Source, names))
-		}
-		if err := w.carry(p, x); err != nil {
-			return err
-		}
+// count turns what verified into facts about the subjects that it covers.
+func (w *work) count(p *piece, x proof) error {
+	covered, err := w.covered(x.verified)
+	if err != nil {
+		return err
 	}
-	if slices.ContainsFunc(p.proofs, func(x proof) bool { return x.err == nil }) {
-		return nil
+	for k, names := range covered {
+		if len(w.out[k].Facts) >= store.MaxPerSubject {
+			return fault.New(fault.Refused, fault.Limit, "", "more than %d verified bundles are about %q", store.MaxPerSubject, w.subjects[k].Name)
+		}
+		w.out[k].Facts = append(w.out[k].Facts, fact(x.verified, x.trust, p.Source, names))
 	}
-	claimed := w.claimed(p.bundle)
-	for _, x := range p.proofs {
-		for k := range w.subjects {
-			via, ok := claimed[k]
-			if (ok || len(claimed) == 0) && w.explains(k, x.trust) {
-				w.reject(k, x.err, p.Source, via)
+	return w.carry(p, x)
+}
+
+// refuse keeps why a signature is no evidence about the subjects that it claims.
+func (w *work) refuse(s *signature, claimed map[int]*policy.Via) {
+	for _, p := range s.pieces[:min(len(s.pieces), maxExplained)] {
+		for _, x := range p.proofs {
+			for k := range w.subjects {
+				via, ok := claimed[k]
+				if (ok || len(claimed) == 0) && w.explains(k, x.trust) {
+					w.reject(k, x.err, p.Source, via)
+				}
 			}
 		}
 	}
-	return nil
 }
 
 // explains reports whether what a trusted root said helps to understand why
@@ -399,16 +462,18 @@ func (w *work) explain() error {
 		if !bare(k) {
 			continue
 		}
-		for i := range w.pieces {
+		for _, s := range w.signatures {
 			if len(w.out[k].Rejections) >= maxExplained {
 				break
 			}
-			if p := &w.pieces[i]; p.err != nil {
-				w.reject(k, p.err, p.Source, nil)
+			for _, p := range s.pieces {
+				if p.err != nil {
+					w.reject(k, p.err, p.Source, nil)
+				}
 			}
 		}
-		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.pieces) == 1 {
-			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.pieces[0].Source,
+		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.signatures) == 1 {
+			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.signatures[0].pieces[0].Source,
 				Reason: "the evidence is not about " + w.subjects[k].Digest.String()})
 		}
 	}
@@ -421,23 +486,24 @@ func (w *work) tellStrangers() error {
 	if len(w.strangers) == 0 {
 		return nil
 	}
-	slices.SortFunc(w.strangers, func(a, b piece) int { return bytes.Compare(a.raw, b.raw) })
+	slices.SortFunc(w.strangers, func(a, b *piece) int { return bytes.Compare(a.raw, b.raw) })
 	first, told := "", 0
 	for i := range w.strangers[:min(len(w.strangers), maxExplained)] {
-		p := &w.strangers[i]
+		p := w.strangers[i]
 		if s, ok := p.look.Claimed(); ok && first == "" {
 			first = s.SAN
 		}
-		if p.bundle, p.err = sigstore.ParseBundle(p.raw); p.err != nil || !w.claimsOne(p.bundle) {
+		if !p.parse() || !w.claimsOne(p.bundle) {
 			continue
 		}
 		if told++; told > maxTold {
 			break
 		}
-		if err := w.verify(p, map[string]bool{}); err != nil {
+		s := &signature{pieces: []*piece{p}}
+		if err := w.try(s); err != nil {
 			return err
 		}
-		if err := w.settle(p); err != nil {
+		if err := w.settle(s); err != nil {
 			return err
 		}
 	}
@@ -454,9 +520,9 @@ func (w *work) tellStrangers() error {
 // what verifies is quoted.
 func (w *work) tellNames() error {
 	n := 0
-	named := func(p *piece) map[int]subject.Digest {
+	named := func(b sigstore.Bundle) map[int]subject.Digest {
 		out := map[int]subject.Digest{}
-		for _, d := range p.bundle.Claims() {
+		for _, d := range b.Claims() {
 			own := d.Digests()
 			for _, k := range w.byName[d.Name] {
 				if len(own) > 0 && len(w.out[k].Facts) == 0 && !slices.Contains(own, w.subjects[k].Digest) {
@@ -466,8 +532,8 @@ func (w *work) tellNames() error {
 		}
 		return out
 	}
-	err := w.prove(func(p *piece) bool {
-		if n >= maxNamed || len(named(p)) == 0 {
+	err := w.prove(func(b sigstore.Bundle) bool {
+		if n >= maxNamed || len(named(b)) == 0 {
 			return false
 		}
 		n++
@@ -476,13 +542,13 @@ func (w *work) tellNames() error {
 	if err != nil {
 		return err
 	}
-	for i := range w.pieces {
-		p := &w.pieces[i]
-		if p.err != nil {
+	for _, s := range w.signatures {
+		p := s.first()
+		if p == nil {
 			continue
 		}
-		for k, d := range named(p) {
-			w.attested(k, d, p)
+		for k, d := range named(p.bundle) {
+			w.attested(k, d, s)
 		}
 	}
 	return nil
@@ -490,12 +556,14 @@ func (w *work) tellNames() error {
 
 // attested keeps that a genuine bundle gives the name of subject k to other
 // bytes.
-func (w *work) attested(k int, d subject.Digest, p *piece) {
-	for _, x := range p.proofs {
-		if x.err == nil && w.explains(k, x.trust) && len(w.out[k].Rejections) < maxExplained {
-			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source, Attested: &d, Signer: x.verified.Signer(),
-				Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d, w.subjects[k].Digest)})
-			return
+func (w *work) attested(k int, d subject.Digest, s *signature) {
+	for _, p := range s.pieces {
+		for _, x := range p.proofs {
+			if x.err == nil && w.explains(k, x.trust) && len(w.out[k].Rejections) < maxExplained {
+				w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source, Attested: &d, Signer: x.verified.Signer(),
+					Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d, w.subjects[k].Digest)})
+				return
+			}
 		}
 	}
 }

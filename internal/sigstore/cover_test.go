@@ -48,41 +48,65 @@ func covers(d statement.Descriptor, a Artifact) bool {
 	return err == nil && d.Fits(sums)
 }
 
-// No real bundle is taken for one whose log entry is another's, whatever kind
-// the entry is of; a copy with another payload or signature is, without its
-// signature being checked.
-func TestPeek_log_entries_of_real_bundles_are_their_own(t *testing.T) {
+// The log entry of no real bundle is taken for another's, or for one without a
+// proof, whatever kind the entry is of. A copy with another payload, signature or
+// proof is told from it without a key.
+func TestD04_log_entries_of_real_bundles_are_their_own(t *testing.T) {
 	all := func(Glimpse) bool { return true }
-	seen, entries := 0, 0
+	seen := map[LogClaim]int{}
 	for _, dir := range []string{"testdata", "../cli/testdata/published", "../gate/testdata", "../bundlefile/testdata"} {
 		files := must(filepath.Glob(dir + "/*.json"))
 		for _, f := range files {
 			g, ok := Peek(must(os.ReadFile(f)), all)
-			if !ok || g.payload == nil {
+			if !ok || g.payload == nil || g.body == nil {
 				continue
 			}
-			seen++
-			if g.body != nil {
-				entries++
+			want := LogFits
+			if g.proof.root == nil {
+				want = LogUnseen
+			}
+			seen[want]++
+			if got := g.Log(); got != want {
+				t.Errorf("%s: its own log entry is %d, want %d", f, got, want)
 			}
 			payload := must(base64.StdEncoding.DecodeString(string(g.payload)))
-			signed := func(payload []byte) []byte { return preAuth(g.payloadType, payload) }
-			if g.foreignEntry(payload, signed(payload)) {
-				t.Errorf("%s: its own log entry is taken for another's", f)
+			changed := map[string]func(*Glimpse){
+				"another payload": func(g *Glimpse) {
+					g.payload = []byte(base64.StdEncoding.EncodeToString(append(bytes.Clone(payload), ' ')))
+				},
+				"another signature": func(g *Glimpse) {
+					g.signature = []byte(base64.StdEncoding.EncodeToString([]byte("another signature, of another length")))
+				},
 			}
-			if g.body == nil {
+			for what, change := range changed {
+				other := g
+				if change(&other); other.Log() != LogForeign {
+					t.Errorf("%s: its log entry counts for %s", f, what)
+				}
+			}
+			if want != LogFits {
 				continue
 			}
-			if other := append(bytes.Clone(payload), ' '); !g.foreignEntry(other, signed(other)) {
-				t.Errorf("%s: the entry of another payload is taken for its own", f)
+			spoilt := map[string]func(*Glimpse){
+				"the index": func(g *Glimpse) { g.proof.index = []byte("0") },
+				"the size":  func(g *Glimpse) { g.proof.size = append(bytes.Clone(g.proof.size), '0') },
+				"a hash": func(g *Glimpse) {
+					g.proof.hashes = append(g.proof.hashes[1:len(g.proof.hashes):len(g.proof.hashes)], g.proof.root)
+				},
+				"the root": func(g *Glimpse) { g.proof.root = g.proof.hashes[0] },
+				"the checkpoint": func(g *Glimpse) {
+					g.proof.checkpoint = bytes.Replace(g.proof.checkpoint, g.proof.root, g.proof.hashes[0], 1)
+				},
 			}
-			g.signature = []byte(base64.StdEncoding.EncodeToString([]byte("another signature, of another length")))
-			if !g.foreignEntry(payload, signed(payload)) {
-				t.Errorf("%s: the entry of another signature is taken for its own", f)
+			for what, spoil := range spoilt {
+				other := g
+				if spoil(&other); other.Log() != LogMisfit {
+					t.Errorf("%s: its proof fits with another %s", f, what)
+				}
 			}
 		}
 	}
-	if seen < 20 || entries < 15 {
-		t.Errorf("%d bundles, %d with an entry, want more", seen, entries)
+	if seen[LogFits] < 15 || seen[LogUnseen] < 3 {
+		t.Errorf("%v bundles, want more", seen)
 	}
 }
