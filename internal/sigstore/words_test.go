@@ -30,6 +30,9 @@ func TestRead_a_file_of_another_kind_is_told_in_plain_words(t *testing.T) {
 				continue
 			}
 			messages.Plain(t, err.Error())
+			if text == "{}" && (what == "trusted root" || what == "signing config") && !strings.Contains(err.Error(), `has media type "", want "application/vnd.dev.sigstore.`) {
+				t.Errorf("%s: err = %v, want the media type that was found, and the one that is wanted", what, err)
+			}
 		}
 	}
 	if err := readers["trusted root"](good); err != nil {
