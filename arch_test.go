@@ -51,7 +51,8 @@ var rooms = map[string]string{
 	"report": "fault subject verdict doctor",
 	"cli":    "fault file inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
 	// tests only
-	"labtest": "",
+	"labtest":  "",
+	"messages": "",
 }
 
 // words are the rooms that never touch the world.

@@ -22,7 +22,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // commands are what scenarios have besides testscript's own:
@@ -68,6 +70,33 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	if got != want {
 		ts.Fatalf("exit code = %d, want %d", got, want)
 	}
+	if args[1] == "sallyport" {
+		readable(ts, args[2:])
+	}
+}
+
+// readable reads everything that a command said: on its streams, in the job's summary and in the verdict file.
+func readable(ts *testscript.TestScript, args []string) {
+	said := map[string]string{"standard output": ts.ReadFile("stdout"), "standard error": ts.ReadFile("stderr"),
+		"the summary": read(ts.Getenv("GITHUB_STEP_SUMMARY")), "the verdict file": read(ts.MkAbs(inputs.VerdictPath))}
+	for where, text := range said {
+		for _, c := range messages.Complaints(text) {
+			ts.Fatalf("%s has %s", where, c)
+		}
+		for _, hint := range messages.Hints(text) {
+			for _, flag := range messages.Flags(hint) {
+				if !takes(args[0], flag) || slices.Contains(args, "--"+flag) && !strings.Contains(hint, "leave --"+flag) {
+					ts.Fatalf("%s has the hint %q, and %v does not take --%s or was given it", where, hint, args, flag)
+				}
+			}
+		}
+	}
+}
+
+// takes reports whether a command has a flag.
+func takes(command, flag string) bool {
+	c, _ := inputs.Lookup(command)
+	return slices.ContainsFunc(c.Inputs, func(in inputs.Input) bool { return in.Name == flag && in.Where.In(inputs.Flag) && !in.Secret })
 }
 
 var client = &http.Client{Timeout: 30 * time.Second}

@@ -124,12 +124,21 @@ func (a *Attest) check(raw []byte, subjects []subject.Subject) (sigstore.Verifie
 	return v, a.Check(v.Signer(), st)
 }
 
+// refused makes a fault of a rejection. Where the trusted root does not know what signed, the signer's own configuration
+// is what is wrong.
 func refused(err error) error {
 	var r *sigstore.Rejection
-	if errors.As(err, &r) {
-		return fault.New(fault.Refused, r.Code, "the trusted root and the signing config have to be of the same instance", "%w", err)
+	if !errors.As(err, &r) {
+		return err
 	}
-	return err
+	hint := r.Hint
+	switch r.Code {
+	case fault.Chain, fault.TLog, fault.SCT, fault.Time, fault.TrustRoot:
+		if hint == "" {
+			hint = "the trusted root and the signing config have to be of the same instance"
+		}
+	}
+	return fault.New(fault.Refused, r.Code, hint, "%w", err)
 }
 
 // keep stores the bundles: all of them here first, so that none is lost when

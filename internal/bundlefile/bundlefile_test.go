@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/bundlefile"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 func testFile(t testing.TB, name string) []byte {
@@ -128,6 +129,7 @@ func refuses(t *testing.T, name, in string, code fault.Code, says ...string) {
 	if f.Code != code || len(f.Error()) > 1500 {
 		t.Errorf("%s: got %s %.300v, want %s", name, f.Code, err, code)
 	}
+	messages.Plain(t, f.Error(), f.Hint)
 	for _, s := range says {
 		if !strings.Contains(f.Error()+"; "+f.Hint, s) {
 			t.Errorf("%s: got %q, hint %q; want it to say %q", name, f.Error(), f.Hint, s)

@@ -64,7 +64,7 @@ func (c Command) Run(ctx context.Context, args []string) (code int) {
 		c.Now = time.Now
 	}
 	a, err := c.dispatch(ctx, args)
-	if err != nil {
+	if err = fault.ScrubFault(err, secrets(c.Getenv)...); err != nil {
 		f := fault.Of(err)
 		report.Fault(c.Stderr, f)
 	}
@@ -104,7 +104,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	}
 	a, err := f(r)
 	if err != nil && r.platform != nil {
-		f := fault.Of(err)
+		f := fault.Of(fault.ScrubFault(err, secrets(c.Getenv)...))
 		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))
 	}
 	return a, err

@@ -37,7 +37,7 @@ func doctorCommand(r *run) (answer, error) {
 func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 	root, err := os.OpenRoot(r.text("root"))
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("the directory of the repository, %q, cannot be opened: %w", r.text("root"), fault.Cause(err))
 	}
 	defer root.Close()
 	var names []string

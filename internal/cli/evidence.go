@@ -102,7 +102,7 @@ func (r *run) autoStores(c chosen) []store {
 func remove(paths ...string) error {
 	for _, p := range paths {
 		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
-			return usage("removing the answer of an earlier run: %w", err)
+			return usage("the answer of an earlier run, %q, cannot be removed: %w", p, fault.Cause(err))
 		}
 	}
 	return nil
@@ -111,25 +111,25 @@ func remove(paths ...string) error {
 // write writes a file that appears whole or not at all.
 func write(path string, b []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".sallyport-*")
 	if err != nil {
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	defer os.Remove(tmp.Name())
 	if _, err := tmp.Write(b); err != nil {
 		tmp.Close()
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	if err := tmp.Close(); err != nil {
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {
-		return usage("writing %q: %w", path, err)
+		return usage("writing %q: %w", path, fault.Cause(err))
 	}
 	return nil
 }

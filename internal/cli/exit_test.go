@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -49,6 +51,7 @@ func said(t *testing.T, getenv func(string) string, args ...string) (code int, o
 	t.Chdir(t.TempDir())
 	var stdout, stderr bytes.Buffer
 	code = Command{Version: "test", Getenv: getenv, Stdout: &stdout, Stderr: &stderr}.Run(t.Context(), args)
+	messages.Plain(t, stdout.String(), stderr.String())
 	return code, stdout.String(), stderr.String()
 }
 
@@ -141,5 +144,23 @@ func TestC02_a_missing_policy_says_what_to_do(t *testing.T) {
 	code, out, err := said(t, nothing, "verify", "--policy", "none.yaml", "sha256:"+strings.Repeat("0", 64))
 	if code != 2 || out != "" || !strings.Contains(err, "E_POLICY") || !strings.Contains(err, `there is no policy file "none.yaml"`) || !strings.Contains(err, "hint: write one") {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want 2 and how to get one", code, out, err)
+	}
+}
+
+// What a job was given to prove who it is stands in no message, however somebody repeats it.
+func TestE09_a_credential_of_the_job_is_in_no_message(t *testing.T) {
+	const token = "ghs_0123456789abcdefghijABCDEFGHIJ"
+	for name, echo := range map[string]string{
+		"as it is": token, "over lines": token[:9] + "\n" + token[9:20] + "\n" + token[20:], "percent-encoded": strings.ReplaceAll(token, "_", "%5f"),
+		"base64": base64.StdEncoding.EncodeToString([]byte("x:" + token)), "nothing of it": "another-word",
+	} {
+		getenv := func(name string) string { return map[string]string{"GITHUB_TOKEN": token}[name] }
+		_, out, err := said(t, getenv, "command-"+echo)
+		if hidden := strings.Contains(err, fault.Hidden); out != "" || hidden == (name == "nothing of it") || hidden && strings.Contains(err, "0123") {
+			t.Errorf("%s: said %q", name, err)
+		}
+		if _, _, err = said(t, nothing, "command-"+echo); strings.Contains(err, fault.Hidden) {
+			t.Errorf("%s: without a credential: said %q", name, err)
+		}
 	}
 }

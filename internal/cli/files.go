@@ -27,7 +27,7 @@ func handedOver(path string, limit int64) ([]byte, error) {
 	}
 	root, err := os.OpenRoot(".")
 	if err != nil {
-		return nil, usage("%w", err)
+		return nil, usage("the working directory cannot be opened: %w", fault.Cause(err))
 	}
 	defer root.Close()
 	b, err := file.ReadIn(root, name, limit)

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"io"
 	"os"
@@ -55,6 +56,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		}
 	}
 	rest, err := parse(set, args)
+	if errors.Is(err, flag.ErrHelp) {
+		err = errors.New("help is for people at a terminal, and asks for nothing else")
+	}
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
 	}

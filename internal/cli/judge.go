@@ -94,8 +94,11 @@ func (r *run) policy() (*policy.Policy, error) {
 	}
 	raw, err := content(path, policy.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Usage, fault.Policy, "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out",
-			"there is no policy file %q", path)
+		hint := "write one, as docs/start.md shows; a deploy job has to check the repository out"
+		if !r.flagged("policy") {
+			hint = "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out"
+		}
+		return nil, fault.New(fault.Usage, fault.Policy, hint, "there is no policy file %q", path)
 	}
 	if err != nil {
 		return nil, err
@@ -170,7 +173,7 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed", other)
 		}
 	}
-	for _, other := range []string{"sigstore", "log"} {
+	for _, other := range []string{"sigstore", "log", "intermediates"} {
 		if r.flagged(other) {
 			return report.Record{}, usage("--%s and --policy exclude each other: the policy says under which trust evidence verifies", other)
 		}
@@ -202,7 +205,7 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 	}
 	v, err := r.signerVerifier(root, profile)
 	if err != nil {
-		return report.Record{}, err
+		return report.Record{}, r.advised(err, nil)
 	}
 	stores, err := r.stores(c)
 	if err != nil {
@@ -217,7 +220,10 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 	if err != nil {
 		return report.Record{}, err
 	}
-	candidates, err := gate.Verify(c.list, evidence, gate.Checker{Waits: waitsFor(want), Verifiers: map[string]*sigstore.Verifier{"": v}, Files: c.sums, Workers: workers})
+	candidates, err := gate.Verify(c.list, evidence, gate.Checker{
+		Waits: waitsFor(want), Verifiers: map[string]*sigstore.Verifier{"": v}, Files: c.sums, Workers: workers,
+		Next: func(x *sigstore.Rejection) string { return r.next(x, nil) },
+	})
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -238,8 +244,11 @@ func (r *run) expectation() (policy.Expectation, error) {
 		return policy.Expectation{Key: true, Unlogged: r.text("log") == "none"}, nil
 	}
 	if r.text("certificate-identity")+r.text("certificate-identity-pattern") == "" {
-		return policy.Expectation{}, fault.New(fault.Usage, fault.Config,
-			"give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key", "nobody is named who may have signed")
+		hint := "give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key"
+		if r.text("certificate-oidc-issuer") != "" {
+			hint = "give --certificate-identity, or --certificate-identity-pattern, as well"
+		}
+		return policy.Expectation{}, fault.New(fault.Usage, fault.Config, hint, "nobody is named who may have signed")
 	}
 	f, _ := forge(r.text("certificate-oidc-issuer"))
 	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"), f)
@@ -275,6 +284,10 @@ func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
 		p.Require.Proofs = false
 	case "none":
 		p.Require = sigstore.Unlogged
+	}
+	p.Require.Intermediates = r.text("intermediates") == "bundle"
+	if r.text("key") != "" && p.Require.Intermediates {
+		return nil, p, usage("--key accepts what a key signed, and --intermediates belongs to certificates")
 	}
 	if r.text("key") != "" && r.text("log") == "none" {
 		if path != "" {

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // A desk is a directory in which commands run, with what they read.
@@ -131,6 +133,7 @@ func (d *desk) run(job bool, args ...string) (code int, said string) {
 	c := Command{Version: "test", Getenv: func(name string) string { return env[name] }, Stdout: &stdout,
 		Stderr: &stderr}
 	code = c.Run(d.t.Context(), args)
+	messages.Plain(d.t, stdout.String(), stderr.String())
 	said = stdout.String() + stderr.String()
 	for _, name := range []string{summary, output, verdict} {
 		b, _ := os.ReadFile(name) // what is not there says nothing

@@ -274,7 +274,7 @@ func profiles() map[string]sigstore.Profile {
 	return map[string]sigstore.Profile{
 		"public-good": sigstore.PublicGood(),
 		"github": sigstore.NewUnlogged("github", "https://tuf-repo.github.com", sigstore.Endpoints{
-			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp",
+			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp", Organization: "GitHub, Inc.",
 		}),
 	}
 }

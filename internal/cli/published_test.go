@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 )
 
@@ -91,6 +92,7 @@ func (p published) run(t *testing.T, change func(string) string) (code int, said
 	var out bytes.Buffer
 	c := Command{Version: "test", Getenv: nothing, Stdout: &out, Stderr: &out, Now: func() time.Time { return time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC) }}
 	code = c.Run(t.Context(), []string{"verify", "--offline", "--policy", "policy.yaml", "--for", "production", "--bundle", p.bundle, subject})
+	messages.Plain(t, out.String())
 	return code, out.String()
 }
 
@@ -254,7 +256,7 @@ func TestPublished_what_is_refused_says_why(t *testing.T) {
 		"the release of another tag":               {release(t, "905988044", "bdehamer/delme", "v7*"), []string{"E_SOURCE", "tag"}},
 		"a release where provenance is wanted":     {published{bundle: "github-release-v0.1.sigstore.json", trust: pinned(t)}, []string{"E_PREDICATE", "another kind"}},
 		"provenance where a release is wanted":     {published{bundle: "actions-attest-top.sigstore.json", needs: "https://in-toto.io/attestation/release/v0.2:"}, []string{"E_PREDICATE", "another kind"}},
-		"another Sigstore instance than the trust": {published{bundle: "attest-before-1.3-private.sigstore.json"}, []string{"E_"}},
+		"another Sigstore instance than the trust": {published{bundle: "attest-before-1.3-private.sigstore.json"}, []string{"E_CHAIN", `issued by "Fulcio Intermediate l2" of "GitHub, Inc."`, "the certificate is of the instance github", "trust: github"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, out := x.run(t, nil)

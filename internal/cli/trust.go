@@ -22,7 +22,7 @@ func trustCommand(r *run) (answer, error) {
 	defer r.progress("fetching the trusted root over TUF")()
 	raw, err := profiles()[r.text("profile")].Fetch(r.ctx, o)
 	if err != nil {
-		return answer{}, err
+		return answer{}, r.unfetched(err)
 	}
 	root, err := sigstore.ParseTrustedRoot(raw)
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) 
 			v, err = sigstore.NewVerifier(root, require)
 		}
 		if err != nil {
-			return a, err
+			return a, r.advised(err, p)
 		}
 		a.verifiers[t.ID()] = v
 		a.add(t, root)
@@ -197,7 +197,7 @@ func (r *run) profileRoot(p sigstore.Profile) (*sigstore.TrustedRoot, error) {
 	}
 	root, err := p.TrustedRoot(r.ctx, o)
 	if err != nil {
-		return nil, err
+		return nil, r.unfetched(err)
 	}
 	if s := root.Snapshot(); !s.IsZero() {
 		if age := r.now.Sub(s); age > sigstore.SnapshotWarn {

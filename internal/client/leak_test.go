@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // canary is the secret that must not arrive anywhere but at its owner.
@@ -21,6 +22,7 @@ func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
 	if err == nil {
 		t.Fatalf("no error, want %s", c)
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 	if f := fault.Of(err); f.Kind != k || f.Code != c {
 		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
 	}

@@ -41,6 +41,7 @@ const (
 	Statement        Code = "E_STATEMENT"
 	Predicate        Code = "E_PREDICATE"
 	SignatureInvalid Code = "E_SIG_INVALID"
+	Unsupported      Code = "E_UNSUPPORTED"
 	Chain            Code = "E_CHAIN"
 	SCT              Code = "E_SCT"
 	TLog             Code = "E_TLOG"
@@ -79,6 +80,7 @@ var Codes = map[Code]string{
 	Statement:        "the signed payload is not an in-toto statement",
 	Predicate:        "the signed predicate is not what the policy requires",
 	SignatureInvalid: "the signature does not verify",
+	Unsupported:      "a kind of signature that is not read; whether it is genuine is not said",
 	Chain:            "the certificate does not chain to the trusted root",
 	SCT:              "the certificate was not logged as the trusted root demands",
 	TLog:             "the signature was not logged as the trusted root demands",

@@ -106,12 +106,5 @@ func content(f *os.File, name string, limit int64, err error) ([]byte, error) {
 	return b, nil
 }
 
-// Cause drops the name and the operation from an error of the file system: the
-// phrase around it says both.
-func Cause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
+// Cause is fault.Cause.
+func Cause(err error) error { return fault.Cause(err) }

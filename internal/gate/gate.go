@@ -48,8 +48,13 @@ type Gate struct {
 	Deciding  bool // the run that asks carries an approval
 	// For names the environment whose required evidence is judged where no
 	// environment is entered; empty: provenance.
-	For string
+	For  string
+	Next Next // what to do about a bundle that does not verify
 }
+
+// Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
+// its policy. It is empty where there is none.
+type Next func(*sigstore.Rejection) string
 
 // Files reads the artifact behind a subject once more, for evidence that names
 // it by other digests than SHA-256, and returns all digests of its bytes; nil if
@@ -131,7 +136,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	return Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers})
+	return Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
 }
 
 // About returns what verifies about one subject that is no artifact of the
@@ -156,7 +161,7 @@ func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, err
 func fact(v sigstore.Verified, trust, source string, names []string) policy.Fact {
 	s, _ := v.Statement()
 	return policy.Fact{
-		Signer: v.Signer(), Keyed: v.Keyed(), Trust: trust, Time: v.Time(), Log: v.Log(), Names: names,
+		Signer: v.Signer(), Keyed: v.Keyed(), Trust: trust, Time: v.Time(), Log: v.Log(), Intermediates: v.Intermediates(), Names: names,
 		Statement: s, StatementHash: v.ContentDigest(), Source: source,
 	}
 }

@@ -28,7 +28,8 @@ type Checker struct {
 	Own       func(subject.Subject) []string // trusts whose refusals explain a subject; nil: all
 	Verifiers map[string]*sigstore.Verifier  // by policy.Trust.ID
 	Files     Files
-	Workers   int // 0: as many as there are processors
+	Workers   int  // 0: as many as there are processors
+	Next      Next // nil: the steps that are the same for every command
 }
 
 // A piece is one bundle on its way to a fact.
@@ -177,12 +178,17 @@ func (w *work) look(evidence []Item) error {
 // check checks what can be checked of a signature before a bundle is read, and
 // reads the first of its bundles that is one.
 func (w *work) check(s *signature) {
-	forged := &sigstore.Rejection{Code: fault.SignatureInvalid, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
+	const again = "get the bundle again from where it was made; this copy was changed, or is no evidence"
+	forged := &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
+	foreign := &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New("payload, signature and log entry do not belong together")}
 	first := s.pieces[0]
 	whole := first.key == (subject.Digest{}) || first.log == sigstore.LogForeign || !first.look.Forged(w.leaf(first.look))
 	for _, p := range s.pieces {
-		if !whole || p.log == sigstore.LogForeign {
+		switch {
+		case !whole:
 			p.err = forged
+		case p.log == sigstore.LogForeign:
+			p.err = foreign
 		}
 	}
 	s.first()
@@ -330,7 +336,11 @@ func (w *work) reject(k int, err error, source string, via *policy.Via) {
 	}
 	var bad *sigstore.Rejection
 	if errors.As(err, &bad) {
-		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: bad.Hint, Source: source, Via: via})
+		hint := bad.Hint
+		if w.Next != nil {
+			hint = w.Next(bad)
+		}
+		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: hint, Source: source, Via: via})
 	}
 }
 

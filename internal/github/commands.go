@@ -90,13 +90,20 @@ func (j *Job) append(variable, text string) error {
 	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("%s: %w", variable, err)
+		return unwritten(variable, err)
 	}
 	if _, err := f.WriteString(text); err != nil {
 		_ = f.Close()
-		return fmt.Errorf("%s: %w", variable, err)
+		return unwritten(variable, err)
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return unwritten(variable, err)
+	}
+	return nil
+}
+
+func unwritten(variable string, err error) error {
+	return fmt.Errorf("the file that %s names cannot be written: %w", variable, fault.Cause(err))
 }
 
 // Annotate puts a message beside a line of a file. level is "error", "warning"

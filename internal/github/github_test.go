@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -38,6 +39,7 @@ func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
 	if err == nil {
 		t.Fatalf("no error, want %s", c)
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 	if f := fault.Of(err); f.Kind != k || f.Code != c {
 		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
 	}
@@ -116,27 +118,56 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	}
 }
 
-// A token for another job, run or ref than the runner's own is refused.
+// A token for another job, run or ref than the runner's own is refused. Each claim alone is enough, whether it says
+// something else or nothing.
 func TestC20_token_of_another_job(t *testing.T) {
 	l := labtest.Shared(t)
 	env := l.As(t, "github", nil)
-	for claim, value := range map[string]string{
-		"repository": "acme/other", "repository_id": "1", "run_id": "1", "run_attempt": "9",
-		"sha": strings.Repeat("0", 40), "ref": "refs/heads/evil", "event_name": "pull_request",
-		"workflow_ref": "acme/widget/.github/workflows/evil.yml@refs/heads/main",
-	} {
-		t.Run(claim, func(t *testing.T) {
-			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}), nil)
-			wantFault(t, err, fault.Refused, fault.Identity)
-			if err != nil && !strings.Contains(err.Error(), value) {
-				t.Errorf("error %q does not say what was found, %q", err, value)
-			}
-		})
-	}
 	j, _ := job(t, env)
 	if _, err := j.Provenance(l.GitHubToken(t, "sigstore", nil), nil); err != nil {
-		t.Errorf("the job's own token: %v", err)
+		t.Fatalf("the job's own token: %v", err)
+	}
+	for claim, c := range map[string]struct{ variable, other string }{
+		"repository":          {"GITHUB_REPOSITORY", "acme/other"},
+		"repository_id":       {"GITHUB_REPOSITORY_ID", "1"},
+		"repository_owner_id": {"GITHUB_REPOSITORY_OWNER_ID", "1"},
+		"run_id":              {"GITHUB_RUN_ID", "1"},
+		"run_attempt":         {"GITHUB_RUN_ATTEMPT", "9"},
+		"sha":                 {"GITHUB_SHA", strings.Repeat("0", 40)},
+		"ref":                 {"GITHUB_REF", "refs/heads/evil"},
+		"event_name":          {"GITHUB_EVENT_NAME", "pull_request"},
+		"workflow_ref":        {"GITHUB_WORKFLOW_REF", "acme/widget/.github/workflows/evil.yml@refs/heads/main"},
+	} {
+		t.Run(claim, func(t *testing.T) {
+			for want, value := range map[string]any{
+				fmt.Sprintf("claim %s is %q, %s is %q", claim, c.other, c.variable, env[c.variable]): c.other,
+				fmt.Sprintf("has no claim %q", claim):                                                nil,
+			} {
+				_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}), nil)
+				wantFault(t, err, fault.Refused, fault.Identity)
+				if err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q, want %q in it", err, want)
+				}
+			}
+			other, _ := job(t, with(env, c.variable, c.other))
+			_, err := other.Provenance(l.GitHubToken(t, "sigstore", nil), nil)
+			wantFault(t, err, fault.Refused, fault.Identity)
+		})
+	}
+}
+
+// What the provenance is made of has to be in the token.
+func TestC20_token_without_what_a_provenance_says(t *testing.T) {
+	l := labtest.Shared(t)
+	j, _ := job(t, l.As(t, "github", nil))
+	for _, claim := range []string{"job_workflow_ref", "runner_environment"} {
+		for _, value := range []any{nil, ""} {
+			_, err := j.Provenance(l.GitHubToken(t, "sigstore", map[string]any{claim: value}), nil)
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if err != nil && !strings.Contains(err.Error(), claim) {
+				t.Errorf("error %q, want the claim %q in it", err, claim)
+			}
+		}
 	}
 }
 

@@ -42,11 +42,11 @@ func (j *Job) Output(key, value string) error {
 
 func appendLine(name, line string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("outputs: %w", err)
+		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
 	}
 	old, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("outputs: %w", err)
+		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
 	}
 	if len(old) > 0 && old[len(old)-1] != '\n' {
 		line = "\n" + line
@@ -56,13 +56,16 @@ func appendLine(name, line string) error {
 	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("outputs: %w", err)
+		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
 	}
 	if _, err := f.WriteString(line); err != nil {
 		_ = f.Close()
-		return fmt.Errorf("outputs: %w", err)
+		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
 	}
-	return f.Close()
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
+	}
+	return nil
 }
 
 // Summary shows text in a folded section of the job log, which is the only

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -41,6 +42,7 @@ func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
 	if err == nil {
 		t.Fatalf("no error, want %s", c)
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 	if f := fault.Of(err); f.Kind != k || f.Code != c {
 		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
 	}
@@ -120,16 +122,47 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 			}
 		})
 	}
-	for claim, value := range map[string]string{
-		"project_id": "21", "project_path": "acme/other", "pipeline_id": "1", "job_id": "2",
-		"sha": strings.Repeat("0", 40), "ref": "evil", "pipeline_source": "merge_request_event", "job_project_id": "99",
+}
+
+// A token of another job is refused. Each claim alone is enough, whether it says something else or nothing; two are not
+// in the tokens of older instances.
+func TestC20_token_of_another_job(t *testing.T) {
+	l := labtest.Shared(t)
+	env := l.As(t, "gitlab", nil)
+	j, _ := job(t, env)
+	if _, err := j.Provenance(l.GitLabToken(t, "sigstore", nil), nil); err != nil {
+		t.Fatalf("the job's own token: %v", err)
+	}
+	for claim, c := range map[string]struct {
+		variable, other string
+		newer           bool
+	}{
+		"project_id":      {"CI_PROJECT_ID", "21", false},
+		"project_path":    {"CI_PROJECT_PATH", "acme/other", false},
+		"pipeline_id":     {"CI_PIPELINE_ID", "1", false},
+		"pipeline_source": {"CI_PIPELINE_SOURCE", "merge_request_event", false},
+		"job_id":          {"CI_JOB_ID", "2", false},
+		"sha":             {"CI_COMMIT_SHA", strings.Repeat("0", 40), false},
+		"ref":             {"CI_COMMIT_REF_NAME", "evil", false},
+		"job_project_id":  {"CI_PROJECT_ID", "99", true},
+		"runner_id":       {"CI_RUNNER_ID", "99", true},
 	} {
 		t.Run(claim, func(t *testing.T) {
-			j, _ := job(t, env)
-			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: value}), nil)
+			_, err := j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: c.other}), nil)
 			wantFault(t, err, fault.Refused, fault.Identity)
-			if err != nil && !strings.Contains(err.Error(), strconv.Quote(value)) {
-				t.Errorf("error %q does not say what was found, %q", err, value)
+			if want := fmt.Sprintf("claim %s is %q, %s is %q", claim, c.other, c.variable, env[c.variable]); err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("error %q, want %q in it", err, want)
+			}
+			_, err = j.Provenance(l.GitLabToken(t, "sigstore", map[string]any{claim: nil}), nil)
+			if c.newer {
+				if err != nil {
+					t.Errorf("without the claim: %v", err)
+				}
+				return
+			}
+			wantFault(t, err, fault.Refused, fault.Identity)
+			if want := fmt.Sprintf("has no claim %q", claim); err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("error %q, want %q in it", err, want)
 			}
 		})
 	}

@@ -91,6 +91,8 @@ func verify() Component {
 			{Name: "key", Usage: "the public key file to accept instead of a certificate", Kind: Path, Where: Everywhere},
 			{Name: "log", Usage: "how a log has to vouch for the signature: proof; promise, for old bundles without one; none, for what was never logged", Default: "proof", Kind: Choice,
 				Choices: []string{"proof", "promise", "none"}, Where: Everywhere},
+			{Name: "intermediates", Usage: "where certificates between the root and the signer come from: root, the trusted root alone; bundle, the bundle as well", Default: "root",
+				Kind: Choice, Choices: []string{"root", "bundle"}, Where: Everywhere},
 			{Name: "for", Usage: "with policy: judge the evidence that this environment requires; provenance alone if empty", Where: Everywhere,
 				Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*)?$`},
 			tufMirror,

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 )
 
@@ -18,6 +19,7 @@ func refuses(t *testing.T, name, raw string, code fault.Code) {
 	if f := fault.Of(err); f.Kind != fault.Usage || f.Code != code {
 		t.Errorf("%s: kind %v, code %s (%v), want usage and %s", name, f.Kind, f.Code, err, code)
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 }
 
 func TestO02_what_is_too_much_is_refused_and_not_cut(t *testing.T) {

@@ -404,7 +404,7 @@ func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
 // again says how to make evidence that verifies out of evidence that does not.
 func again(code fault.Code, t Trust) string {
 	switch code {
-	case fault.TLog, fault.SCT, fault.Chain, fault.Time:
+	case fault.TLog, fault.SCT, fault.Chain, fault.Time, fault.TrustRoot:
 		return "attest it again with the Sigstore instance that trust names (" + t.String() + "), in "
 	default:
 		return "that bundle is of no use; attest it again in "

@@ -18,6 +18,7 @@ import (
 type Expectation struct {
 	Identity string
 	Pattern  *regexp.Regexp // nil: Identity is exact
+	Written  string         // Pattern as it was given
 	Issuer   string
 	Key      bool
 	Unlogged bool // nothing of what the key signed is logged
@@ -61,7 +62,7 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 		return e, fault.New(fault.Usage, fault.Config, "spell out host and owner, with a backslash before each dot: ^https://HOST/OWNER/REPOSITORY/",
 			"certificate-identity-pattern %q matches strangers, such as %q", pattern, id)
 	}
-	e.Pattern = re
+	e.Pattern, e.Written = re, pattern
 	return e, nil
 }
 
@@ -74,7 +75,7 @@ func (e Expectation) wanted() string {
 	case e.Key:
 		return "the given key"
 	case e.Pattern != nil:
-		return fmt.Sprintf("%s from %s", e.Pattern, e.Issuer)
+		return fmt.Sprintf("a name that %q matches, from %s", e.Written, e.Issuer)
 	default:
 		return fmt.Sprintf("%s from %s", e.Identity, e.Issuer)
 	}
@@ -216,7 +217,7 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		if r.Code == fault.SubjectMismatch {
 			reason = "the evidence is about another artifact"
 		}
-		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), r.Hint)
+		f := deny(r.Code, requirement, 0, reason, "evidence that verifies, signed by "+e.wanted(), cmp.Or(r.Hint, signAgain(r.Code)))
 		f.Found = r.Reason
 		return f
 	case c.Strangers.Count > 0:
@@ -227,6 +228,18 @@ func signerFinding(e Expectation, c Candidate, used []verdict.Evidence, seen []s
 		f := deny(fault.EvidenceMissing, requirement, 0, "no evidence is about "+c.Subject.Digest.String(), e.wanted(), "")
 		f.Found = "nothing"
 		return f
+	}
+}
+
+// signAgain is again where no policy says who signs.
+func signAgain(code fault.Code) string {
+	switch code {
+	case fault.SubjectMismatch:
+		return ""
+	case fault.TLog, fault.SCT, fault.Chain, fault.Time, fault.TrustRoot:
+		return "sign it again with the Sigstore instance that is trusted here"
+	default:
+		return "that bundle is of no use; sign it again"
 	}
 }
 

@@ -78,6 +78,7 @@ type Fact struct {
 	Trust         string              // Trust.ID of the trust in the policy under which it verified
 	Names         []string            // of the subject, as the statement calls it; empty where it has none
 	Log           statement.Log       // how a log vouches for it
+	Intermediates bool                // the bundle brought certificates between the root and the signer, and they were needed
 	Time          time.Time           // earliest verified time of signing
 	Statement     statement.Statement // the signed statement
 	StatementHash subject.Digest      // digest of the signed payload bytes

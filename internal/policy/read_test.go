@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -260,6 +261,7 @@ func TestD01_every_wrong_policy_is_a_complaint_with_its_place(t *testing.T) {
 
 func golden(t *testing.T, name string, got []byte) {
 	t.Helper()
+	messages.Plain(t, strings.Split(string(got), "\n")...)
 	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, got, 0o644); err != nil {

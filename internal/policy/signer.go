@@ -277,6 +277,9 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	if s.Key != nil && s.Key.Unlogged {
 		out = append(out, "never logged")
 	}
+	if f.Intermediates {
+		out = append(out, "intermediates: bundle")
+	}
 	if s.Workflow != nil && s.Workflow.SignerMoves {
 		out = append(out, fmt.Sprintf("signer %s may move", s.Workflow.Signer))
 	}

@@ -311,6 +311,8 @@ func TestA03_what_evidence_may_lack_is_accepted_by_name(t *testing.T) {
 	liar.BuildDefinition.BuildType = "https://evil.example/build"
 	promised := built(t)
 	promised.Log, promised.Trust = statement.LogPromise, "house log: promise"
+	brought := built(t)
+	brought.Intermediates, brought.Trust = true, "house intermediates: bundle"
 	another := func(f policy.Fact) policy.Fact {
 		f.Signer = person("x@acme.example", "https://login.example")
 		return f
@@ -322,6 +324,7 @@ func TestA03_what_evidence_may_lack_is_accepted_by_name(t *testing.T) {
 		says          string
 	}{
 		"a promise":        {"{max-age: 7d}", "{max-age: 7d}", "{instance: house, log: promise}", promised, "log: promise, no proof"},
+		"intermediates":    {"{max-age: 7d}", "{max-age: 7d}", "{instance: house, intermediates: bundle}", brought, "intermediates: bundle"},
 		"content":          {"{content: unchecked}", "{max-age: 7d}", "house", stated(t, signer(), liar), "content unchecked"},
 		"an e-mail's word": {"{content: unchecked, signed-by: [{email: x@acme.example, issuer: https://login.example}]}", "{signed-by: [{email: x@acme.example, issuer: https://login.example}]}", "house", another(built(t)), "content unchecked"},
 	} {

@@ -69,8 +69,7 @@ func TestA13_wrong_sigstore_instance(t *testing.T) {
 	raw := twin.control().make().json() // same issuer, same claims, same names
 	accepts(t, verifier(t, twin.trust(), Transparent), raw)
 	accepts(t, verifier(t, ours.trust(), Transparent), ours.control().make().json())
-	// The twin's log is unknown, and logs are asked first.
-	refuses(t, verifier(t, ours.trust(), Transparent), raw, fault.TLog)
+	refuses(t, verifier(t, ours.trust(), Transparent), raw, fault.Chain)
 
 	// With everything but the certificate from our instance.
 	o := ours.control()
@@ -79,7 +78,7 @@ func TestA13_wrong_sigstore_instance(t *testing.T) {
 
 	public := must(ParseTrustedRoot(publicGoodRoot))
 	v := must(NewVerifier(public, Transparent))
-	refuses(t, v, ours.control().make().json(), fault.TLog)
+	refuses(t, v, ours.control().make().json(), fault.Chain)
 }
 
 // A trusted root that cannot be read is no trusted root: nothing falls back to
@@ -169,16 +168,41 @@ func TestA14_root_or_intermediate_in_the_bundle(t *testing.T) {
 		o.template.IsCA, o.template.BasicConstraintsValid = true, true
 		refuses(t, v, o.make().json(), fault.Chain)
 	})
-	t.Run("not for code signing", func(t *testing.T) {
-		o := f.control()
-		o.template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-		refuses(t, v, o.make().json(), fault.Chain)
-	})
 	t.Run("chain in version 0.3", func(t *testing.T) {
 		raw := strings.Replace(string(chain(good, good.leaf)), media2, media3, 1)
 		refuses(t, v, []byte(raw), fault.Chain)
 	})
 	t.Run("empty chain", func(t *testing.T) { refuses(t, v, chain(good), fault.Malformed) }) // no certificate: A16
+}
+
+// A certificate signs code only if it says so by name, whatever the bundle keeps it in.
+func TestA14_certificate_of_the_authority_that_is_not_for_code_signing(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Interoperable)
+	chained, single := f.control1(media1), f.control()
+	for name, c := range map[string]struct {
+		usages []x509.ExtKeyUsage
+		good   bool
+	}{
+		"code signing":                {[]x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning}, true},
+		"code signing and another":    {[]x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageCodeSigning}, true},
+		"none":                        {nil, false},
+		"any":                         {[]x509.ExtKeyUsage{x509.ExtKeyUsageAny}, false},
+		"server":                      {[]x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, false},
+		"timestamps, and any besides": {[]x509.ExtKeyUsage{x509.ExtKeyUsageTimeStamping, x509.ExtKeyUsageAny}, false},
+	} {
+		for form, o := range map[string]order{"chain of v0.1": chained, "single certificate of v0.3": single} {
+			t.Run(name+", "+form, func(t *testing.T) {
+				o.template = leafTemplate()
+				o.template.ExtKeyUsage = c.usages
+				if c.good {
+					accepts(t, v, o.make().json())
+					return
+				}
+				refuses(t, v, o.make().json(), fault.Chain)
+			})
+		}
+	}
 }
 
 // keyed is a bundle without certificate, signed by key and logged.
@@ -214,7 +238,7 @@ func TestA15_key_signed_where_identity_is_required(t *testing.T) {
 	}
 	refuses(t, keyless, keyed.json(), fault.Identity)
 	refuses(t, withKey, certified.json(), fault.Identity)
-	refuses(t, withKey, f.keyed(newECKey()).json(), fault.TLog) // another key's entry
+	refuses(t, withKey, f.keyed(newECKey()).json(), fault.SignatureInvalid)
 
 	t.Run("without a time", func(t *testing.T) { // a key has no validity to hold a time against
 		got := accepts(t, withKey, keyed.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TimestampVerificationData = nil }).json())

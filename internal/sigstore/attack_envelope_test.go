@@ -58,7 +58,7 @@ func TestA16_no_certificate_no_signature_two_signatures(t *testing.T) {
 		t.Run(name, func(t *testing.T) { refuses(t, v, b.with(change).json(), fault.Malformed) })
 	}
 	t.Run("empty bytes of a signature", func(t *testing.T) {
-		refuses(t, v, b.with(func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig = nil }).json(), fault.TLog)
+		refuses(t, v, b.with(func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig = nil }).json(), fault.SignatureInvalid)
 	})
 	t.Run("the zero bundle", func(t *testing.T) {
 		got, err := v.verifyFor(Bundle{}, Artifact{Digest: digestOf(artifact)})
@@ -92,8 +92,7 @@ func TestA16_panic_is_no_answer(t *testing.T) {
 
 func TestA17_signature_fails_but_signer_is_known(t *testing.T) {
 	f := newForge()
-	// Logs are asked before signatures, and a log entry holds the signature: to
-	// get as far as the signature, the log itself must be in on it.
+	// The log and the timestamp authority are in on it: nothing but the signature is wrong.
 	bad := func(change func(*logged)) []byte {
 		b := f.control().make()
 		l := b.logged
@@ -110,8 +109,8 @@ func TestA17_signature_fails_but_signer_is_known(t *testing.T) {
 	refuses(t, v, bad(func(l *logged) { l.sig[len(l.sig)-1] ^= 1 }), fault.SignatureInvalid)
 	refuses(t, v, bad(func(l *logged) { l.sig = l.sig[:8] }), fault.SignatureInvalid)
 
-	// Without such a log, the entry is what fails.
-	refuses(t, v, f.control().make().with(func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig[9] ^= 1 }).json(), fault.TLog)
+	// Without them it is still the signature that is told of.
+	refuses(t, v, f.control().make().with(func(b *protobundle.Bundle) { b.GetDsseEnvelope().Signatures[0].Sig[9] ^= 1 }).json(), fault.SignatureInvalid)
 
 	t.Run("without a log", func(t *testing.T) {
 		v := verifier(t, f.trust(), Unlogged)
@@ -140,7 +139,7 @@ func TestA18_signature_without_the_pre_authentication_encoding(t *testing.T) {
 		env.Payload = bytes.Replace(env.Payload, []byte("app.tar.gz"), []byte("evil.tar.gz"), 1)
 	})
 	refuses(t, v, edited.json(), fault.SignatureInvalid)
-	refuses(t, verifier(t, f.trust(), Transparent), edited.json(), fault.TLog)
+	refuses(t, verifier(t, f.trust(), Transparent), edited.json(), fault.SignatureInvalid)
 }
 
 func TestA22_bundle_version_and_dialect(t *testing.T) {
@@ -287,7 +286,7 @@ func TestB08_normalised_copy(t *testing.T) {
 		b := f.control().make().with(func(b *protobundle.Bundle) {
 			b.GetDsseEnvelope().Payload = append(b.GetDsseEnvelope().Payload, '\n')
 		})
-		refuses(t, v, b.json(), fault.TLog)
+		refuses(t, v, b.json(), fault.SignatureInvalid)
 		refuses(t, verifier(t, f.trust(), Unlogged), b.json(), fault.SignatureInvalid)
 	})
 	t.Run("base64 with bits to spare", func(t *testing.T) {

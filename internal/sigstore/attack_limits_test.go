@@ -2,14 +2,19 @@ package sigstore
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/asn1"
 	"encoding/hex"
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/digitorus/pkcs7"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 
@@ -208,4 +213,104 @@ func TestO05_panic_while_reading(t *testing.T) {
 	err := read()
 	isRejection(t, err)
 	wants(t, err, fault.InternalError)
+}
+
+// What a log is said to have written is bounded before any of it is parsed or verified: a genuine signature line may stand
+// there a hundred thousand times.
+func TestO02_endless_log_entries_proofs_and_checkpoints(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Interoperable)
+	for name, o := range map[string]order{"first log": f.control1(media2), "second log": f.control()} {
+		b := o.make()
+		entry := func(change func(*protorekor.TransparencyLogEntry)) []byte {
+			return b.with(func(b *protobundle.Bundle) { change(b.VerificationMaterial.TlogEntries[0]) }).json()
+		}
+		lines := func(n int) []byte {
+			return entry(func(e *protorekor.TransparencyLogEntry) {
+				c := e.InclusionProof.Checkpoint
+				_, line, _ := strings.Cut(c.Envelope, "\n\n")
+				c.Envelope += strings.Repeat(line, n-1)
+			})
+		}
+		hashes := func(n int) []byte {
+			return entry(func(e *protorekor.TransparencyLogEntry) {
+				for len(e.InclusionProof.Hashes) < n {
+					e.InclusionProof.Hashes = append(e.InclusionProof.Hashes, make([]byte, 32))
+				}
+			})
+		}
+		padded := func(n int) []byte {
+			return entry(func(e *protorekor.TransparencyLogEntry) {
+				e.CanonicalizedBody = append(e.CanonicalizedBody, bytes.Repeat([]byte(" "), n-len(e.CanonicalizedBody))...)
+			})
+		}
+		values := func(n int) []byte {
+			return entry(func(e *protorekor.TransparencyLogEntry) {
+				e.KindVersion = &protorekor.KindVersion{Kind: "dsse", Version: "0.0.1"}
+				e.CanonicalizedBody = []byte(`{"apiVersion":"0.0.1","kind":"dsse","spec":{"signatures":[` + strings.Repeat("{},", n-3) + `{}]}}`)
+			})
+		}
+		note := func(n int) []byte {
+			return entry(func(e *protorekor.TransparencyLogEntry) {
+				e.InclusionProof.Checkpoint.Envelope = "log.test\n" + strings.Repeat(" ", n-9)
+			})
+		}
+		accepts(t, v, lines(MaxCheckpointLines))
+		for what, c := range map[string]struct {
+			make func(int) []byte
+			max  int
+			many int
+		}{
+			"signature lines": {lines, MaxCheckpointLines, 60_000}, "hashes": {hashes, MaxProofHashes, 100_000},
+			"bytes of an entry": {padded, MaxEntryBytes, 10 << 20}, "values of an entry": {values, MaxEntryValues, 3_000_000},
+			"bytes of a checkpoint": {note, MaxCheckpointBytes, 10 << 20},
+		} {
+			t.Run(name+", "+what, func(t *testing.T) {
+				if _, err := judge(v, c.make(c.max)); codeOf(err) == fault.Limit {
+					t.Errorf("at the limit: %v", err)
+				}
+				refuses(t, v, c.make(c.max+1), fault.Limit)
+				raw := c.make(c.many)
+				refuses(t, v, raw, fault.Limit)
+				cheaply(t, func() { _, _ = judge(v, raw) })
+			})
+		}
+	}
+}
+
+// A timestamp brings certificates that anybody could have made, and they are looked at before the authority is known.
+func TestO03_timestamp_with_a_key_that_takes_minutes(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Transparent)
+	b := f.control().make()
+	token := func(signers int, certs ...*x509.Certificate) []byte {
+		sum := sha256.Sum256(b.sig)
+		data := must(pkcs7.NewSignedData(stampInfo(asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, sum[:], forgedAt)))
+		data.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+		data.SetContentType(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4})
+		for range signers {
+			if err := data.AddSigner(f.tsa.cert, f.tsa.key, pkcs7.SignerInfoConfig{SkipCertificates: true}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range certs {
+			data.AddCertificate(c)
+		}
+		return b.with(stamps(must(asn1.Marshal(struct {
+			Status struct{ Status int }
+			Token  asn1.RawValue
+		}{Token: asn1.RawValue{FullBytes: must(data.Finish())}})))).json()
+	}
+	many := func(n int) []*x509.Certificate { return slices.Repeat([]*x509.Certificate{f.tsa.cert}, n) }
+	huge := f.tsaRoot.sign(stampTemplate(true, usageStamping), bigRSA(100_000, 65537))
+	large := f.tsaRoot.sign(stampTemplate(true, usageStamping), bigRSA(maxTokenBits, 65537))
+
+	accepts(t, v, token(1, many(MaxChain)...))
+	refuses(t, v, token(1, many(MaxChain+1)...), fault.Limit)
+	accepts(t, v, token(1, f.tsa.cert, large))
+	refuses(t, v, token(1, f.tsa.cert, huge), fault.Limit)
+	refuses(t, v, token(2, f.tsa.cert), fault.Time)
+	if _, err := judge(v, token(2, f.tsa.cert)); err == nil || !strings.Contains(err.Error(), "2 signers") {
+		t.Errorf("error = %v, want that it has 2 signers", err)
+	}
 }

@@ -152,10 +152,9 @@ func TestA11_any_one_time_in_validity_is_accepted(t *testing.T) {
 		refuses(t, v, o.make().json(), fault.Time)
 	})
 	t.Run("promise late, stamp good", func(t *testing.T) {
-		// sigstore-go meets this as a property of the log entry.
 		o := f.control1(media2)
 		o.stamps, o.loggedAt = []time.Time{forgedAt}, forgedAt.Add(time.Hour)
-		refuses(t, v, o.make().json(), fault.TLog)
+		refuses(t, v, o.make().json(), fault.Time)
 	})
 }
 

@@ -1,15 +1,17 @@
 package sigstore
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
+	"bytes"
 	"crypto/x509"
+	"errors"
 	"slices"
+	"strings"
 
 	in_toto "github.com/in-toto/attestation/go/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
+	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/tlog"
 	"github.com/sigstore/sigstore-go/pkg/verify"
@@ -48,7 +50,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	var pb protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &pb); err != nil {
-		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Brief(err))
+		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Cause(err))
 	}
 	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
 		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)
@@ -56,9 +58,13 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	if err := checkCounts(&pb); err != nil {
 		return Bundle{}, err
 	}
-	b, err := bundle.NewBundle(&pb)
+	var opts []bundle.Option
+	if newest(&pb) && pb.GetVerificationMaterial().GetX509CertificateChain() != nil {
+		opts = append(opts, bundle.AllowCertificateChain()) // whether it may be there, the verifier says
+	}
+	b, err := bundle.NewBundle(&pb, opts...)
 	if err != nil {
-		return Bundle{}, reject(shapeCode(&pb), "reading bundle: %w", fault.Brief(err))
+		return Bundle{}, misshapen(&pb)
 	}
 	e, err := newEntity(b)
 	if err != nil {
@@ -80,6 +86,11 @@ func checkCounts(pb *protobundle.Bundle) error {
 	if n := len(m.GetTlogEntries()); n > MaxLogEntries {
 		return reject(fault.Limit, "bundle has %d log entries, at most %d are read", n, MaxLogEntries)
 	}
+	for _, e := range m.GetTlogEntries() {
+		if err := checkEntrySize(e); err != nil {
+			return err
+		}
+	}
 	if n := len(m.GetTimestampVerificationData().GetRfc3161Timestamps()); n > MaxTimestamps {
 		return reject(fault.Limit, "bundle has %d timestamps, at most %d are read", n, MaxTimestamps)
 	}
@@ -97,18 +108,62 @@ func checkCounts(pb *protobundle.Bundle) error {
 	return nil
 }
 
-// shapeCode says what is wrong with a bundle that sigstore-go would not take:
-// its log entries, its certificate chain or the rest.
-func shapeCode(pb *protobundle.Bundle) fault.Code {
-	for _, e := range pb.GetVerificationMaterial().GetTlogEntries() {
-		if _, err := tlog.ParseTransparencyLogEntry(e); err != nil || e.GetInclusionProof() == nil {
-			return fault.TLog
+// checkEntrySize bounds what is parsed and verified for the sake of one log entry. All of it was written by whoever
+// made the bundle, and a log's own line may stand in a checkpoint a hundred thousand times.
+func checkEntrySize(e *protorekor.TransparencyLogEntry) error {
+	body, p := e.GetCanonicalizedBody(), e.GetInclusionProof()
+	checkpoint := p.GetCheckpoint().GetEnvelope()
+	for _, x := range []struct {
+		what   string
+		n, max int
+	}{
+		{"bytes in a log entry", len(body), MaxEntryBytes},
+		{"values in a log entry", bytes.Count(body, []byte{','}) + 1, MaxEntryValues},
+		{"hashes in an inclusion proof", len(p.GetHashes()), MaxProofHashes},
+		{"bytes in a checkpoint", len(checkpoint), MaxCheckpointBytes},
+		{"signature lines in a checkpoint", strings.Count(checkpoint, signatureMark), MaxCheckpointLines},
+	} {
+		if x.n > x.max {
+			return reject(fault.Limit, "bundle has %d %s, at most %d are read", x.n, x.what, x.max)
 		}
 	}
-	if pb.GetVerificationMaterial().GetX509CertificateChain() != nil {
-		return fault.Chain // since version 0.3, a bundle brings no chain
+	return nil
+}
+
+// signatureMark begins each signature line of a checkpoint (C2SP signed-note).
+const signatureMark = "\u2014 "
+
+// newest reports whether a bundle is of the version that has one certificate in place of a chain.
+func newest(pb *protobundle.Bundle) bool { return slices.Contains(mediaTypes[2:], pb.GetMediaType()) }
+
+// misshapen says what is wrong with a bundle that sigstore-go would not take.
+func misshapen(pb *protobundle.Bundle) error {
+	m := pb.GetVerificationMaterial()
+	if pb.GetContent() == nil {
+		return reject(fault.Malformed, "bundle has neither a signed statement nor a signature over a file")
 	}
-	return fault.Malformed
+	if m.GetContent() == nil {
+		return reject(fault.Malformed, "bundle names no signer: neither a certificate nor a key")
+	}
+	proofs := 0
+	for i, e := range m.GetTlogEntries() {
+		if _, err := tlog.ParseTransparencyLogEntry(e); err != nil {
+			return changed(fault.TLog, "log entry %d of the bundle cannot be read", i+1)
+		}
+		if e.GetInclusionProof() != nil {
+			proofs++
+		}
+	}
+	switch {
+	case len(m.GetTlogEntries()) == 0:
+		return reject(fault.Malformed, "bundle is not put together as its version says")
+	case pb.GetMediaType() == mediaTypes[0]:
+		return reject(fault.TLog, "bundle of version 0.1 has a log entry without the log's promise")
+	case proofs == 0:
+		return reject(fault.TLog, "bundle has a log entry without an inclusion proof, which its version demands")
+	default:
+		return reject(fault.TLog, "the log entries of the bundle are not put together as its version says")
+	}
 }
 
 // Payload returns the bytes that were signed, or nil for a signature over a
@@ -163,7 +218,7 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	e := &entity{Bundle: b}
 	var err error
 	if e.entries, err = b.TlogEntries(); err != nil {
-		return nil, reject(fault.TLog, "reading log entries: %w", fault.Brief(err))
+		return nil, changed(fault.TLog, "the log entries of the bundle cannot be read")
 	}
 	if err = checkEntries(e.entries); err != nil {
 		return nil, err
@@ -171,12 +226,12 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	if err = checkLeafSize(b.Bundle); err != nil {
 		return nil, err
 	}
-	if e.content, err = b.VerificationContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading verification material: %w", fault.Brief(err))
+	if e.content, err = verificationContent(b); err != nil {
+		return nil, err
 	}
 	dropNameExtension(e.content.Certificate())
 	if e.signature, err = b.SignatureContent(); err != nil {
-		return nil, reject(fault.Malformed, "reading signature: %w", fault.Brief(err))
+		return nil, reject(fault.Malformed, "bundle has no signature that can be read")
 	}
 	if env := b.GetDsseEnvelope(); env != nil {
 		if e.envelope, err = newEnvelope(e.signature.EnvelopeContent().RawEnvelope(), env.GetPayload()); err != nil {
@@ -187,9 +242,33 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	return e, nil
 }
 
+// verificationContent reads what a bundle is signed with: the certificate, alone or first in a chain, or a key.
+func verificationContent(b *bundle.Bundle) (verify.VerificationContent, error) {
+	m := b.GetVerificationMaterial()
+	leaf := m.GetCertificate()
+	if chain := m.GetX509CertificateChain(); chain != nil {
+		if len(chain.GetCertificates()) == 0 {
+			return nil, reject(fault.Malformed, "bundle has a chain of no certificates")
+		}
+		leaf = chain.GetCertificates()[0]
+	}
+	if leaf == nil {
+		c, err := b.VerificationContent()
+		if err != nil {
+			return nil, reject(fault.Malformed, "bundle names no signer: neither a certificate nor a key")
+		}
+		return c, nil
+	}
+	parsed, err := x509.ParseCertificate(leaf.GetRawBytes())
+	if err != nil {
+		return nil, reject(fault.Malformed, "signing certificate cannot be read: %w", fault.Cause(err))
+	}
+	return bundle.NewCertificate(parsed), nil
+}
+
 // dropNameExtension takes the subject alternative name off the list of critical
-// extensions that Go does not know; readSigner judges it. sigstore-go
-// does the same while it verifies, which would be a race between verifiers.
+// extensions that Go does not know; readSigner judges it. It is done once, because
+// verifiers share the certificate.
 func dropNameExtension(leaf *x509.Certificate) {
 	if leaf != nil {
 		leaf.UnhandledCriticalExtensions = slices.DeleteFunc(leaf.UnhandledCriticalExtensions, oidSAN.Equal)
@@ -221,18 +300,6 @@ func (e *entity) VerificationContent() (verify.VerificationContent, error) { ret
 func (e *entity) SignatureContent() (verify.SignatureContent, error)       { return e.signature, nil }
 func (e *entity) TlogEntries() ([]*tlog.Entry, error)                      { return e.entries, nil }
 
-// Version tells sigstore-go to try a second verifier only for the keys that old
-// clients signed with under another hash. For others the second is the same
-// verifier again, and sigstore-go prints that it tries it.
-func (e *entity) Version() (string, error) {
-	if leaf := e.content.Certificate(); leaf != nil {
-		if k, ok := leaf.PublicKey.(*ecdsa.PublicKey); ok && k.Curve != elliptic.P256() {
-			return e.Bundle.Version()
-		}
-	}
-	return "", nil
-}
-
 // envelope is a DSSE envelope whose statement was parsed once, strictly.
 type envelope struct {
 	raw       *dsse.Envelope
@@ -245,7 +312,7 @@ func newEnvelope(raw *dsse.Envelope, payload []byte) (*envelope, error) {
 	sig, err := raw.Signatures[0], error(nil)
 	e := &envelope{raw: raw, payload: payload}
 	if e.sig, err = decodeSignature(sig.Sig); err != nil {
-		return nil, reject(fault.SignatureInvalid, "reading signature: %w", fault.Brief(err))
+		return nil, reject(fault.SignatureInvalid, "the signature of the envelope is not base64")
 	}
 	if raw.PayloadType != statement.PayloadType {
 		return nil, reject(fault.Statement, "envelope has payload type %q, want %q", raw.PayloadType, statement.PayloadType)
@@ -261,9 +328,7 @@ func (e *envelope) EnvelopeContent() verify.EnvelopeContent                 { re
 func (e *envelope) MessageSignatureContent() verify.MessageSignatureContent { return nil }
 func (e *envelope) RawEnvelope() *dsse.Envelope                             { return e.raw }
 
-// Statement gives sigstore-go what it puts into its result. The result's
-// statement is not used; the strictly parsed one is. (The verifier's option to
-// leave out the predicate would parse the payload once more instead.)
+// Statement is part of sigstore-go's interface and is not asked: the statement is the strictly parsed one.
 func (e *envelope) Statement() (*in_toto.Statement, error) {
-	return &in_toto.Statement{Type: e.statement.Type, PredicateType: e.statement.PredicateType}, nil
+	return nil, errors.New("the statement is not sigstore-go's to read")
 }

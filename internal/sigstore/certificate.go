@@ -15,7 +15,6 @@ import (
 
 	fulcio "github.com/sigstore/fulcio/pkg/certificate"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
-	"github.com/sigstore/sigstore-go/pkg/root"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -23,14 +22,19 @@ import (
 
 func decodeSignature(s string) ([]byte, error) { return base64.StdEncoding.DecodeString(s) }
 
-// checkLeaf refuses what a certificate authority could issue by mistake. It runs before any path is built, so that a
-// hostile certificate costs nothing.
+// checkLeaf refuses certificates that do not sign code: those of an authority, and those that lack the extended key
+// usage id-kp-codeSigning, 1.3.6.1.5.5.7.3.3 (RFC 5280, 4.2.1.12). The usage has to be named: an absent list and
+// anyExtendedKeyUsage allow everything, and an authority writes them by mistake. The check comes before any path is
+// built, so that a hostile certificate costs nothing.
 func checkLeaf(c *x509.Certificate) error {
 	if err := checkKey("signing key", c.PublicKey); err != nil {
 		return err
 	}
 	if c.IsCA {
 		return reject(fault.Chain, "signing certificate is a certificate authority")
+	}
+	if !slices.Contains(c.ExtKeyUsage, x509.ExtKeyUsageCodeSigning) {
+		return reject(fault.Chain, "signing certificate does not name the extended key usage for code signing")
 	}
 	return nil
 }
@@ -58,39 +62,6 @@ func checkKey(what string, public crypto.PublicKey) error {
 	}
 }
 
-// checkChain refuses certificates in a bundle that only a trusted root may
-// bring: roots. Statements in bundles of version 0.1 may repeat a root that is
-// trusted anyway, as the provenance that npm published in 2023 does; it is not
-// used (protobuf-specs, message X509CertificateChain: superfluous certificates
-// of old bundles are ignored). Nothing else that is still around needs that.
-func (v *Verifier) checkChain(e *entity) error {
-	certs := e.GetVerificationMaterial().GetX509CertificateChain().GetCertificates()
-	if len(certs) == 0 {
-		return nil
-	}
-	for _, c := range certs[1:] {
-		parsed, err := x509.ParseCertificate(c.GetRawBytes())
-		if err != nil {
-			return reject(fault.Chain, "reading certificate chain: %w", err)
-		}
-		if parsed.CheckSignatureFrom(parsed) != nil {
-			continue
-		}
-		if e.GetMediaType() != mediaTypes[0] || e.envelope == nil || !v.trusts(parsed) {
-			return reject(fault.Chain, "bundle carries the root %q; roots come from the trusted root only", parsed.Subject)
-		}
-	}
-	return nil
-}
-
-// trusts reports whether c is a root of the trusted root, byte for byte.
-func (v *Verifier) trusts(c *x509.Certificate) bool {
-	return slices.ContainsFunc(v.material.FulcioCertificateAuthorities(), func(a root.CertificateAuthority) bool {
-		f, ok := a.(*root.FulcioCertificateAuthority)
-		return ok && f.Root.Equal(c)
-	})
-}
-
 // oidPrefix is the arc of Fulcio's certificate extensions.
 var oidPrefix = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 1}
 
@@ -103,11 +74,11 @@ func readSigner(c *x509.Certificate) (statement.Signer, error) {
 	}
 	x, err := fulcio.ParseExtensions(c.Extensions)
 	if err != nil {
-		return statement.Signer{}, reject(fault.Identity, "reading certificate extensions: %w", err)
+		return statement.Signer{}, reject(fault.Identity, "the extensions of the certificate cannot be read: %w", fault.Cause(err))
 	}
 	s, err := certificate.SummarizeCertificate(c)
 	if err != nil {
-		return statement.Signer{}, reject(fault.Identity, "reading certificate: %w", err)
+		return statement.Signer{}, reject(fault.Identity, "the names in the certificate cannot be read: %w", fault.Cause(err))
 	}
 	names := generalNames(c)
 	if len(names) != 1 {
@@ -220,14 +191,14 @@ func checkAgreement(c *x509.Certificate, x fulcio.Extensions) error {
 			return reject(fault.Identity, "certificate names %s %q and, in the extension that replaced it, %q", p.name, p.old, p.now)
 		}
 	}
-	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && path(x.SourceRepositoryURI) != "/"+r {
+	if r := x.GithubWorkflowRepository; r != "" && x.SourceRepositoryURI != "" && uriPath(x.SourceRepositoryURI) != "/"+r {
 		return reject(fault.Identity, "certificate names repository %q and, in the extension that replaced it, %q", r, x.SourceRepositoryURI)
 	}
 	return nil
 }
 
-// path is the path of a URI, or empty for what is none.
-func path(uri string) string {
+// uriPath is the path of a URI, or empty for what is none.
+func uriPath(uri string) string {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return ""

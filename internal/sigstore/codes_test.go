@@ -1,94 +1,114 @@
 package sigstore
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
+	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protorekor "github.com/sigstore/protobuf-specs/gen/pb-go/rekor/v1"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/verify"
-	"github.com/sigstore/sigstore/pkg/signature"
+	"github.com/transparency-dev/merkle/proof"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// The codes hang on how the pinned sigstore-go begins its errors. Here it is
-// asked itself, about one bundle for every step.
+// Where sigstore-go's errors have no type, what is wrong is told by their texts. Here the library is asked itself, about
+// one bundle for every text, so that a version with another text is seen.
 func TestCodes(t *testing.T) {
 	f := newForge()
-	all := func(o order, change func(*protobundle.Bundle)) error {
-		b := o.make().with(change)
-		return ask(t, verifier(t, f.trust(), Transparent), b.json())
+	v := verifier(t, f.trust(), Interoperable)
+	file := f.control1(media2)
+	file.payload = nil
+	dsse, blob, second := f.control1(media2).make(), file.make(), f.control().make()
+	logs := func(b forged, l logBody) forged {
+		return b.with(func(b *protobundle.Bundle) {
+			b.VerificationMaterial.TlogEntries = []*protorekor.TransparencyLogEntry{f.rekor1.entry(l, forgedAt)}
+		})
 	}
-	same := func(*protobundle.Bundle) {}
-	edit := func(change func(*order)) order { o := f.control(); change(&o); return o }
-	errs := []error{
-		all(edit(func(o *order) { o.logs = nil }), same),
-		all(f.control(), stamps([]byte{0})),
-		all(edit(func(o *order) { o.stamps[0] = forgedAt.Add(time.Hour) }), same),
-		all(edit(func(o *order) { o.ctLogs = nil }), same),
-		unlogged(t, f, edit(func(o *order) { o.raw = true })),
-		unlogged(t, f, edit(func(o *order) { o.key = must(ecdsa.GenerateKey(elliptic.P224(), rand.Reader)) })),
-		expiredKey(t, f),
-		all(edit(func(o *order) { o.template.ExtraExtensions[4] = rawExtension(8, "x") }), same),
+	other := func(b forged, change func(*logged)) logged { l := b.logged; change(&l); return l }
+	another := f.control1(media2).make()
+	checkpointed := func(b forged, change func(string) string) forged {
+		return b.with(func(b *protobundle.Bundle) {
+			c := b.VerificationMaterial.TlogEntries[0].InclusionProof.Checkpoint
+			c.Envelope = change(c.Envelope)
+		})
 	}
-	if len(errs) != len(steps) {
-		t.Fatalf("%d errors for %d steps", len(errs), len(steps))
+	broken := func(s string) string {
+		at := len(s) - 8 // in the last signature
+		return s[:at] + string(rotate(s[at])) + s[at+1:]
 	}
-	for i, s := range steps {
-		switch err := errs[i]; {
-		case err == nil:
-			t.Errorf("no error for step %q", s.text)
-		case !strings.HasPrefix(err.Error(), s.text) || code(err) != s.code:
-			t.Errorf("error %q has code %s, want %q and %s", err, code(err), s.text, s.code)
+	entry := f.rekor1.sign(checkpoint{origin: f.rekor1.origin, size: "2", root: base64.StdEncoding.EncodeToString(make([]byte, 32))})
+	examples := map[string]forged{
+		"duplicate tlog entries found": dsse.with(func(b *protobundle.Bundle) {
+			m := b.VerificationMaterial
+			m.TlogEntries = append(m.TlogEntries, m.TlogEntries[0])
+		}),
+		"transparency log signature does not match":       logs(dsse, other(dsse, func(l *logged) { l.sig = another.sig }).dsse1()),
+		"transparency log certificate does not match":     logs(dsse, other(dsse, func(l *logged) { l.leaf = another.leaf }).dsse1()),
+		"does not match envelope payload hash":            logs(dsse, other(dsse, func(l *logged) { l.payload = []byte("{}") }).dsse1()),
+		"does not match artifact":                         logs(blob, other(blob, func(l *logged) { l.digest = make([]byte, 32) }).hashedrekord1()),
+		"transparency log rekor v1 entry is not":          logs(dsse, dsse.hashedrekord1()),
+		"transparency log entry is not a hashedrekord":    logs(blob, blob.dsse1()),
+		"signature on checkpoint did not verify":          checkpointed(dsse, broken),
+		"unverified checkpoint signature":                 checkpointed(second, broken),
+		"unmarshalling log entry checkpoint":              checkpointed(dsse, func(s string) string { return s[:strings.Index(s, "\n\n")+2] + "no signature\n" }),
+		"proof root hash does not match signed tree head": checkpointed(dsse, func(string) string { return entry.String() }),
+		"not enough verified log entries": dsse.with(func(b *protobundle.Bundle) {
+			b.VerificationMaterial.TlogEntries[0].InclusionPromise.SignedEntryTimestamp[10] ^= 1
+		}),
+	}
+	for _, x := range entryTexts {
+		b, ok := examples[x.text]
+		if !ok {
+			t.Errorf("no example of %q", x.text)
+			continue
+		}
+		_, err := verify.VerifyTlogEntry(must(ParseBundle(b.json())).entity, v.material, 1, true)
+		holdsText(t, err, x.text)
+		var r *Rejection
+		if _, err := judge(v, b.json()); !errors.As(err, &r) || r.Code != fault.TLog || r.Error() != x.means {
+			t.Errorf("%q is told as %v, want %q", x.text, err, x.means)
 		}
 	}
-	if got := code(errors.New("something new")); got != fault.Malformed {
-		t.Errorf("code of an unknown error = %s, want %s", got, fault.Malformed)
+	late := f.control1(media2)
+	late.loggedAt = forgedAt.Add(time.Hour)
+	_, err := verify.VerifyTlogEntry(must(ParseBundle(late.make().json())).entity, v.material, 1, true)
+	holdsText(t, err, textLate)
+
+	tsa := v.material.TimestampingAuthorities()[0].(*root.SigstoreTimestampingAuthority)
+	for i, s := range []*authority{f.tsaRoot.issue(stampTemplate(false, usageStamping)), f.tsaRoot.issue(stampTemplate(true, usageStamping, usageUnknown))} {
+		any := *tsa
+		any.Leaf = nil
+		_, err := any.Verify(s.stamp(stampRequest{over: second.sig, at: forgedAt, embeds: true}), second.sig)
+		holdsText(t, err, stampingTexts[i])
 	}
-	if got := trim(errors.New("failed to verify log\n\t inclusion")).Error(); got != "verifying log inclusion" {
-		t.Errorf("phrase = %q", got)
+	_, err = verify.VerifyTlogEntry(must(ParseBundle(second.with(func(b *protobundle.Bundle) {
+		b.VerificationMaterial.TlogEntries[0].InclusionProof.Hashes[0][0] ^= 1
+	}).json())).entity, v.material, 1, true)
+	var mismatch proof.RootMismatchError
+	if !errors.As(err, &mismatch) {
+		t.Errorf("a broken proof is told as %T, want a type of its own", err)
 	}
 }
 
-// ask returns sigstore-go's own error, before it gets a code.
-func ask(t *testing.T, v *Verifier, raw []byte) error {
+// rotate returns another character of base64.
+func rotate(c byte) byte {
+	if c == 'A' {
+		return 'B'
+	}
+	return 'A'
+}
+
+func holdsText(t *testing.T, err error, text string) {
 	t.Helper()
-	b := must(ParseBundle(raw))
-	checker := must(verify.NewVerifier(v.material, must(v.options(b.entity))...))
-	_, err := checker.Verify(b.entity, verify.NewPolicy(verify.WithoutArtifactUnsafe(), v.signerPolicy()))
-	return err
-}
-
-func unlogged(t *testing.T, f *forge, o order) error {
-	return ask(t, verifier(t, f.trust(), Unlogged), o.make().json())
-}
-
-func expiredKey(t *testing.T, f *forge) error {
-	t.Helper()
-	key := newECKey()
-	raw := keyFile(key.Public())
-	v := must(NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), raw, Requirements{Logs: 1}))
-	check := must(signature.LoadDefaultVerifier(key.Public()))
-	v.material = expired{v.material, check}
-	b := f.keyed(key)
-	return ask(t, v, b.with(stamps(f.tsa.stamp(stampRequest{over: b.sig, at: forgedAt}))).json())
-}
-
-// expired is trusted material whose only key is no longer valid.
-type expired struct {
-	root.TrustedMaterial
-	check signature.Verifier
-}
-
-func (e expired) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, error) {
-	return root.NewExpiringKey(e.check, forgedAt.Add(-2*time.Hour), forgedAt.Add(-time.Hour)), nil
+	if err == nil || !strings.Contains(err.Error(), text) {
+		t.Errorf("the library says %q, want %q in it", err, text)
+	}
 }
 
 // A reason is one line, whatever sigstore-go puts into its errors.

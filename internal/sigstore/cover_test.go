@@ -37,7 +37,7 @@ func (v *Verifier) verifyFor(b Bundle, artifacts ...Artifact) (Verified, error) 
 			}
 		}
 	}
-	return Verified{}, reject(fault.SubjectMismatch, "evidence is about %v", got.Subjects())
+	return Verified{}, reject(fault.SubjectMismatch, "evidence is about %d other subjects", len(got.Subjects()))
 }
 
 func covers(d statement.Descriptor, a Artifact) bool {

@@ -176,19 +176,7 @@ func (a *authority) stamp(r stampRequest) []byte {
 
 // weakStamp is a response with a SHA-1 imprint, which the library does not make.
 func (a *authority) weakStamp(sum []byte, at time.Time) []byte {
-	type imprint struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Sum       []byte
-	}
-	info := must(asn1.Marshal(struct {
-		Version int
-		Policy  asn1.ObjectIdentifier
-		Imprint imprint
-		Serial  *big.Int
-		Time    time.Time `asn1:"generalized"`
-	}{1, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2},
-		imprint{pkix.AlgorithmIdentifier{Algorithm: asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}}, sum}, serial(), at}))
-	data := must(pkcs7.NewSignedData(info))
+	data := must(pkcs7.NewSignedData(stampInfo(asn1.ObjectIdentifier{1, 3, 14, 3, 2, 26}, sum, at)))
 	data.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
 	data.SetContentType(asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4})
 	if err := data.AddSigner(a.cert, a.key, pkcs7.SignerInfoConfig{SkipCertificates: true}); err != nil {
@@ -198,6 +186,21 @@ func (a *authority) weakStamp(sum []byte, at time.Time) []byte {
 		Status struct{ Status int }
 		Token  asn1.RawValue
 	}{Token: asn1.RawValue{FullBytes: must(data.Finish())}}))
+}
+
+// stampInfo is what a timestamp states: when which digest was seen.
+func stampInfo(algorithm asn1.ObjectIdentifier, sum []byte, at time.Time) []byte {
+	type imprint struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Sum       []byte
+	}
+	return must(asn1.Marshal(struct {
+		Version int
+		Policy  asn1.ObjectIdentifier
+		Imprint imprint
+		Serial  *big.Int
+		Time    time.Time `asn1:"generalized"`
+	}{1, asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 57264, 2}, imprint{pkix.AlgorithmIdentifier{Algorithm: algorithm}, sum}, serial(), at}))
 }
 
 // workflow is who signs in the forge.

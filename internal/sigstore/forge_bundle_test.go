@@ -1,9 +1,9 @@
 package sigstore
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"errors"
 	"sync"
@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -73,6 +74,8 @@ type order struct {
 	payloadType string
 	payload     []byte // nil: the artifact is signed directly
 	raw         bool   // the payload is signed without its pre-authentication encoding
+	hash        crypto.Hash
+	signs       func(signed []byte) []byte // with the key; nil: ECDSA with SHA-256
 	template    *x509.Certificate
 	issuer      *authority
 	key         crypto.Signer
@@ -149,17 +152,35 @@ func (o order) signature() logged {
 	if o.raw {
 		signed = o.payload
 	}
-	sum := sha256.Sum256(signed)
-	l.digest = sum[:]
+	l.hash = cmp.Or(o.hash, crypto.SHA256)
+	h := l.hash.New()
+	h.Write(signed)
+	l.digest = h.Sum(nil)
+	if o.signs != nil {
+		l.sig = o.signs(signed)
+		return l
+	}
 	l.sig = must(o.key.Sign(rand.Reader, l.digest, crypto.SHA256))
 	return l
+}
+
+// algorithm is the name of a hash in a bundle and in a log entry.
+func algorithm(h crypto.Hash) protocommon.HashAlgorithm {
+	switch h {
+	case crypto.SHA384:
+		return protocommon.HashAlgorithm_SHA2_384
+	case crypto.SHA512:
+		return protocommon.HashAlgorithm_SHA2_512
+	default:
+		return protocommon.HashAlgorithm_SHA2_256
+	}
 }
 
 func (o order) content(l logged, m *protobundle.VerificationMaterial) *protobundle.Bundle {
 	b := &protobundle.Bundle{MediaType: o.media, VerificationMaterial: m}
 	if o.payload == nil {
 		b.Content = &protobundle.Bundle_MessageSignature{MessageSignature: &protocommon.MessageSignature{
-			MessageDigest: &protocommon.HashOutput{Algorithm: protocommon.HashAlgorithm_SHA2_256, Digest: l.digest}, Signature: l.sig}}
+			MessageDigest: &protocommon.HashOutput{Algorithm: algorithm(l.hash), Digest: l.digest}, Signature: l.sig}}
 		return b
 	}
 	b.Content = &protobundle.Bundle_DsseEnvelope{DsseEnvelope: &protodsse.Envelope{
@@ -230,6 +251,7 @@ func refuses(t testing.TB, v *Verifier, raw []byte, want fault.Code) {
 	if r.Code != want {
 		t.Errorf("code = %s, want %s (%v)", r.Code, want, err)
 	}
+	messages.Plain(t, r.Error(), r.Hint)
 	provesNothing(t, got)
 }
 

@@ -2,6 +2,7 @@ package sigstore
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -150,6 +151,8 @@ type logged struct {
 	payload  []byte // of the envelope, or nil
 	pae      []byte
 	digest   []byte // of the signed bytes
+	hash     crypto.Hash
+	details  string // of the key, as a log of the second version has it; empty: ECDSA P-256
 	sig      []byte
 	leaf     *x509.Certificate
 	keyBytes []byte // PKIX, for a signature without certificate
@@ -181,7 +184,7 @@ func (l logged) dsse1() logBody {
 }
 
 func (l logged) hashedrekord2() logBody {
-	verifier := object{"keyDetails": "PKIX_ECDSA_P256_SHA_256"}
+	verifier := object{"keyDetails": cmp.Or(l.details, "PKIX_ECDSA_P256_SHA_256")}
 	if l.leaf != nil {
 		verifier["x509Certificate"] = object{"rawBytes": l.leaf.Raw}
 	} else {
@@ -189,7 +192,7 @@ func (l logged) hashedrekord2() logBody {
 	}
 	return logBody{"hashedrekord", "0.0.2", must(json.Marshal(object{"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": object{
 		"hashedRekordV002": object{
-			"data":      object{"algorithm": "SHA2_256", "digest": l.digest},
+			"data":      object{"algorithm": algorithm(l.hash).String(), "digest": l.digest},
 			"signature": object{"content": l.sig, "verifier": verifier},
 		},
 	}}))}

@@ -13,8 +13,9 @@ import (
 
 // Endpoints are where an instance signs.
 type Endpoints struct {
-	Fulcio string // base URL
-	TSA    string // full URL
+	Fulcio       string // base URL
+	TSA          string // full URL
+	Organization string // of the certificate authority, as its certificates have it (X.520 organizationName)
 }
 
 // NewUnlogged returns the profile of an instance without logs, whose trusted
@@ -23,7 +24,8 @@ type Endpoints struct {
 func NewUnlogged(name, mirror string, e Endpoints) Profile {
 	return Profile{
 		Name: name, Require: Unlogged, mirror: mirror, tufRoot: func() []byte { return unloggedTUFRoot },
-		target: "trusted_root.json", signing: func() *root.SigningConfig { return unloggedSigning(e) },
+		organization: e.Organization,
+		target:       "trusted_root.json", signing: func() *root.SigningConfig { return unloggedSigning(e) },
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -23,8 +24,8 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 		return nil, rootFault("no trusted root was chosen")
 	}
 	if require.Logs > 0 && len(r.material.RekorLogs()) == 0 {
-		return nil, fault.New(fault.Refused, fault.TrustRoot, "to accept signatures that were never logged, say so: --log none, or log: none beside the key in a policy",
-			"the trusted root names no log, so nothing shows when the key signed")
+		return nil, fault.New(fault.Refused, fault.TrustRoot, "", "%w",
+			remedied(fault.TrustRoot, AcceptUnlogged, "the trusted root names no log, so nothing shows when the key signed"))
 	}
 	block, rest := pem.Decode(pemKey)
 	if block == nil || block.Type != "PUBLIC KEY" || len(bytes.TrimSpace(rest)) > 0 {
@@ -32,7 +33,7 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
 	}
 	if err := checkKey("key", key); err != nil {
 		// Not wrapped: a wrong key is nobody's bundle.
@@ -40,16 +41,26 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	verifier, err := signature.LoadDefaultVerifier(key)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
 	}
 	keys := root.NewTrustedPublicKeyMaterial(func(string) (root.TimeConstrainedVerifier, error) {
 		return root.NewExpiringKey(verifier, time.Time{}, time.Time{}), nil
 	})
-	v := &Verifier{root: r, keyed: true, material: keys, require: Requirements{Logs: require.Logs, Proofs: require.Proofs}}
+	v := &Verifier{root: r, keyed: true, key: key, material: keys, require: Requirements{Logs: require.Logs, Proofs: require.Proofs}}
 	if r == nil || require.Logs == 0 {
 		v.root = &TrustedRoot{}
 		return v, nil
 	}
 	v.material = root.TrustedMaterialCollection{keys, r.material}
 	return v, nil
+}
+
+// unsigned says of a signature that does not hold under a given key what a bundle with a certificate cannot be asked:
+// whether it is the key of whoever signed it. The bundle names no key, and the commonest mistake is to give another.
+func (v *Verifier) unsigned(err error) error {
+	var r *Rejection
+	if v.keyed && errors.As(err, &r) && r.Code == fault.SignatureInvalid {
+		return &Rejection{Code: r.Code, Hint: "give the key of whoever signed it; if it is this one, get the bundle again: this copy was changed", Err: r.Err}
+	}
+	return err
 }

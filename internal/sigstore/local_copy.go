@@ -12,6 +12,8 @@ import (
 
 	"github.com/sigstore/sigstore-go/pkg/tuf"
 	"github.com/theupdateframework/go-tuf/v2/metadata"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // maxCopied is the size of one file of the local copy. TUF itself allows less.
@@ -53,7 +55,7 @@ func (p Profile) mend(o TUF) TUF {
 	}
 	if err != nil {
 		o.note("the local copy of the TUF repository of %s is broken (%s) and cannot be put aside, so it is "+
-			"not used: %v", p.Name, why, cause(err))
+			"not used: %v", p.Name, why, fault.Cause(err))
 		o.Cache = ""
 		return o
 	}
@@ -69,14 +71,14 @@ func brokenCopy(dir string, root []byte) string {
 		return ""
 	}
 	if err != nil {
-		return fmt.Sprint(cause(err))
+		return fmt.Sprint(fault.Cause(err))
 	}
 	if !info.IsDir() {
 		return "it is a file"
 	}
 	files, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Sprint(cause(err))
+		return fmt.Sprint(fault.Cause(err))
 	}
 	for _, f := range files {
 		role, isRole := strings.CutSuffix(f.Name(), ".json")
@@ -105,7 +107,7 @@ func brokenTargets(dir string) string {
 		return ""
 	}
 	if err != nil {
-		return fmt.Sprintf("%q: %v", "targets", cause(err))
+		return fmt.Sprintf("%q: %v", "targets", fault.Cause(err))
 	}
 	for _, f := range files {
 		if !f.Type().IsRegular() {
@@ -118,19 +120,19 @@ func brokenTargets(dir string) string {
 func readCopy(name string) ([]byte, error) {
 	info, err := os.Lstat(name)
 	if err != nil {
-		return nil, cause(err)
+		return nil, fault.Cause(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, cause(err)
+		return nil, fault.Cause(err)
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxCopied+1))
 	if err != nil {
-		return nil, cause(err)
+		return nil, fault.Cause(err)
 	}
 	if len(b) > maxCopied {
 		return nil, fmt.Errorf("more than %d bytes", maxCopied)
@@ -174,17 +176,4 @@ func onDisk(err error) bool {
 	var file *fs.PathError
 	var link *os.LinkError
 	return errors.As(err, &file) || errors.As(err, &link)
-}
-
-// cause drops the path from a file system error; the phrase around it names it.
-func cause(err error) error {
-	var file *fs.PathError
-	var link *os.LinkError
-	switch {
-	case errors.As(err, &file):
-		return file.Err
-	case errors.As(err, &link):
-		return link.Err
-	}
-	return err
 }

@@ -3,9 +3,6 @@ package sigstore
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
@@ -167,10 +164,10 @@ func (f Filter) Match(g Glimpse) bool {
 type Leaf struct{ key crypto.PublicKey }
 
 // ReadLeaf reads the key of g's certificate. It is the zero Leaf if there is
-// none.
+// none, or one that a full verification refuses.
 func (g Glimpse) ReadLeaf() Leaf {
 	c, err := x509.ParseCertificate(g.Leaf)
-	if err != nil {
+	if err != nil || checkKey("signing key", c.PublicKey) != nil {
 		return Leaf{}
 	}
 	return Leaf{c.PublicKey}
@@ -188,17 +185,8 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 	if err != nil || !ok {
 		return false
 	}
-	switch key := leaf.key.(type) {
-	case *ecdsa.PublicKey:
-		if key.Curve != elliptic.P256() {
-			return false // old clients signed with another hash than new ones
-		}
-		sum := sha256.Sum256(pae)
-		return !ecdsa.VerifyASN1(key, sum[:], sig)
-	case ed25519.PublicKey:
-		return !ed25519.Verify(key, pae, sig)
-	}
-	return false
+	_, holds := over(leaf.key, pae, sig)
+	return !holds
 }
 
 // A LogClaim is what the log entry of a bundle looks like before any key of a log

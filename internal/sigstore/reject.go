@@ -2,105 +2,93 @@ package sigstore
 
 import (
 	"crypto/x509"
-	"encoding/hex"
-	"errors"
+	"crypto/x509/pkix"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/sigstore/sigstore-go/pkg/root"
-	"github.com/sigstore/sigstore-go/pkg/tlog"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// rejection says why sigstore-go refused e.
-func (v *Verifier) rejection(e *entity, err error) error {
-	switch c := code(err); {
-	case c == fault.Chain:
-		return v.chainRejection(e, trim(err))
-	case c == fault.TLog && v.promisedOutside(e):
-		return &Rejection{Code: fault.TrustRoot, Err: trim(err)}
-	case c == fault.Time && strings.Contains(err.Error(), "the validity period"):
-		return &Rejection{Code: fault.TrustRoot, Err: trim(err)}
-	default:
-		return &Rejection{Code: c, Err: trim(err)}
-	}
+// A Rejection says why a bundle proves nothing. It is an error, but not a
+// fault: anyone may put junk beside good evidence.
+type Rejection struct {
+	Code   fault.Code
+	Err    error
+	Hint   string // the next step, where it is the same for every command
+	Remedy Remedy // the next step, where it is a flag or a line of a policy
+
+	issued *x509.Certificate // of TrustIssuer: the signing certificate
 }
 
-// promisedOutside reports whether a log of the trusted root promised something
-// at a time when it was not valid. sigstore-go passes over such a promise.
-func (v *Verifier) promisedOutside(e *entity) bool {
-	logs := v.material.RekorLogs()
-	return slices.ContainsFunc(e.entries, func(t *tlog.Entry) bool {
-		log, known := logs[hex.EncodeToString([]byte(t.LogKeyID()))]
-		return known && t.HasInclusionPromise() && !validAt(log, t.IntegratedTime())
+// Error returns the reason.
+func (r *Rejection) Error() string { return r.Err.Error() }
+
+// Unwrap returns the cause.
+func (r *Rejection) Unwrap() error { return r.Err }
+
+// A Remedy is a kind of next step. What it is in the words of a command, a flag or a line of a policy, says the face
+// that has the command. The zero Remedy is none.
+type Remedy int
+
+// The kinds of next steps.
+const (
+	NoRemedy            Remedy = iota
+	TrustIssuer                // trust the instance that issued the certificate; Profile.Issued tells which one it is
+	AcceptPromise              // accept the log's promise in place of a proof
+	AcceptUnlogged             // accept what a key signed and no log holds
+	ExpectNoLogs               // say that the instance has no logs
+	AcceptIntermediates        // accept certificates between root and signer from the bundle
+)
+
+func reject(code fault.Code, format string, args ...any) error {
+	return &Rejection{Code: code, Err: fault.Errorf(format, args...)}
+}
+
+// remedied is reject with a kind of next step.
+func remedied(code fault.Code, r Remedy, format string, args ...any) error {
+	return &Rejection{Code: code, Remedy: r, Err: fault.Errorf(format, args...)}
+}
+
+// changed is reject for evidence that is not what its signer, authority or log made: to blame is whoever handed it over,
+// and no trusted root.
+func changed(code fault.Code, format string, args ...any) error {
+	return &Rejection{Code: code, Hint: "get the bundle again from where it was made; this copy was changed, or is no evidence",
+		Err: fault.Errorf(format, args...)}
+}
+
+// older is reject for what the trusted root does not name although the certificate is of its instance: instances get new
+// logs and authorities, and a trusted root that was kept does not.
+func older(code fault.Code, format string, args ...any) error {
+	return &Rejection{Code: code, Hint: "take the newest trusted root of the instance, or sign it again with what this one names",
+		Err: fault.Errorf(format, args...)}
+}
+
+// Issued reports whether p is the instance behind r, a rejection whose remedy is TrustIssuer: by the keys of the trusted
+// root in this binary, where there is one, and else by the name that the authority gives itself. It helps to say which
+// instance it is, and proves nothing.
+func (p Profile) Issued(r *Rejection) bool {
+	if r.issued == nil {
+		return false
+	}
+	if p.offline == nil {
+		return p.organization != "" && slices.Contains(r.issued.Issuer.Organization, p.organization)
+	}
+	known, err := ParseTrustedRoot(p.offline)
+	return err == nil && slices.ContainsFunc(known.anchors(), func(a anchor) bool {
+		return slices.ContainsFunc(a.certificates(), func(c *x509.Certificate) bool { return r.issued.CheckSignatureFrom(c) == nil })
 	})
 }
 
-// chainRejection tells a certificate of nobody we trust from one that was used
-// at a time when it, or its authority, was not valid. It changes no answer.
-func (v *Verifier) chainRejection(e *entity, err error) error {
-	leaf := e.content.Certificate()
-	switch {
-	case !v.chains(leaf, withoutWindow):
-		return &Rejection{Code: fault.Chain, Err: err}
-	case !v.chains(leaf, withWindow):
-		return reject(fault.TrustRoot, "certificate is of an authority that was not valid for the trusted root when it issued it, at %s", stamp(leaf.NotBefore))
-	default:
-		return reject(fault.Time, "signed outside the validity of the certificate, from %s to %s, or of its authority",
-			stamp(leaf.NotBefore), stamp(leaf.NotAfter))
-	}
-}
-
-func withWindow(a root.FulcioCertificateAuthority) root.FulcioCertificateAuthority { return a }
-
-func withoutWindow(a root.FulcioCertificateAuthority) root.FulcioCertificateAuthority {
-	a.ValidityPeriodStart, a.ValidityPeriodEnd = time.Time{}, time.Time{}
-	return a
-}
-
-// chains reports whether leaf led to one of the certificate authorities when it
-// was issued.
-func (v *Verifier) chains(leaf *x509.Certificate, view func(root.FulcioCertificateAuthority) root.FulcioCertificateAuthority) bool {
-	for _, a := range v.material.FulcioCertificateAuthorities() {
-		if f, ok := a.(*root.FulcioCertificateAuthority); ok {
-			seen := view(*f)
-			if _, err := seen.Verify(leaf, leaf.NotBefore); err == nil {
-				return true
-			}
+// called writes the name of a certificate's subject or issuer as people say it: "sigstore-intermediate" of "sigstore.dev".
+func called(n pkix.Name) string {
+	var parts []string
+	for _, s := range append([]string{n.CommonName}, n.Organization...) {
+		if s != "" {
+			parts = append(parts, fault.Quote(s))
 		}
 	}
-	return false
-}
-
-// steps are sigstore-go's checks, by how its errors start, with the stable code
-// of each. The texts are those of the pinned version; TestCodes holds them.
-var steps = []struct {
-	text string
-	code fault.Code
-}{
-	{"failed to verify log inclusion", fault.TLog},
-	{"failed to verify timestamps", fault.Time},
-	{"failed to verify leaf certificate", fault.Chain},
-	{"failed to verify signed certificate timestamp", fault.SCT},
-	{"failed to verify signature", fault.SignatureInvalid},
-	{"failed to get signature verifier", fault.SignatureInvalid},
-	{"signature time outside of public key validity", fault.Time},
-	{"failed to summarize certificate", fault.Identity},
-}
-
-func code(err error) fault.Code {
-	for _, s := range steps {
-		if strings.HasPrefix(err.Error(), s.text) {
-			return s.code
-		}
+	if len(parts) == 0 {
+		return fault.Quote(n.String())
 	}
-	return fault.Malformed
-}
-
-// trim turns sigstore-go's wording into a phrase of ours, on one line.
-func trim(err error) error {
-	line := strings.Join(strings.Fields(err.Error()), " ")
-	return errors.New(strings.ReplaceAll(line, "failed to verify", "verifying"))
+	return strings.Join(parts, " of ")
 }

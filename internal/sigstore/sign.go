@@ -31,9 +31,16 @@ func ParseSigningConfig(raw []byte) (*SigningConfig, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "",
 			"signing config of %d bytes, at most %d are read", len(raw), MaxRootBytes)
 	}
-	c, err := root.NewSigningConfigFromJSON(raw)
+	pb, err := root.NewSigningConfigProtobuf(raw)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading signing config: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading signing config: %w", fault.Cause(err))
+	}
+	if pb.GetMediaType() != root.SigningConfigMediaType02 {
+		return nil, fault.New(fault.Usage, fault.Config, "", "signing config has media type %q, want %q", pb.GetMediaType(), root.SigningConfigMediaType02)
+	}
+	c, err := root.NewSigningConfigFromProtobuf(pb)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading signing config: %w", fault.Cause(err))
 	}
 	for _, s := range slices.Concat(c.FulcioCertificateAuthorityURLs(), c.RekorLogURLs(), c.TimestampAuthorityURLs()) {
 		if !confidential(s.URL) {
@@ -91,20 +98,12 @@ func Sign(ctx context.Context, c *SigningConfig, payload []byte, token string) (
 		if err == nil {
 			return b, nil
 		}
-		last = classify(scrub(err, token))
+		last = fault.ScrubFault(classify(err), token)
 		if !errors.Is(err, errLogged) {
 			break
 		}
 	}
 	return nil, last
-}
-
-// scrub keeps the token out of an error that quotes what a service answered.
-func scrub(err error, token string) error {
-	if token == "" || !strings.Contains(err.Error(), token) {
-		return err
-	}
-	return errors.New(strings.ReplaceAll(err.Error(), token, "[token]"))
 }
 
 // signOnce makes a new key for every attempt. A lost answer then leaves an

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -62,6 +63,25 @@ func TestE09_an_identity_token_does_not_follow_a_redirect(t *testing.T) {
 		s.Close()
 		if fault.Of(err).Code != x.want || arrived != x.arrived || asked != 1 {
 			t.Errorf("answer %d: err = %v, asked %d times, followed %d times, want %s, once and %d", x.answer, err, asked, arrived, x.want, x.arrived)
+		}
+	}
+}
+
+// A service that repeats the token where a message repeats the service gives it to nobody.
+func TestE09_an_identity_token_is_in_no_message(t *testing.T) {
+	token := "e30." + base64.RawURLEncoding.EncodeToString([]byte(`{"sub": "repo:acme/app", "iss": "https://ca.example"}`)) + ".c2lnbmF0dXJl"
+	for name, echo := range map[string]string{
+		"as it is": token, "percent-encoded": strings.ReplaceAll(url.QueryEscape(token), "e", "%65"), "base64": base64.StdEncoding.EncodeToString([]byte(token)),
+		"nothing of it": "compress",
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Encoding", echo) }))
+		_, err := Sign(t.Context(), must(ParseSigningConfig([]byte(signingConfig(s.URL, s.URL)))), []byte("{}"), token)
+		s.Close()
+		if err == nil || !strings.Contains(err.Error(), "content encoding") || fault.Of(err).Kind != fault.Refused {
+			t.Fatalf("%s: err = %v, want a refusal that quotes the answer", name, err)
+		}
+		if hidden := strings.Contains(err.Error(), fault.Hidden); hidden == (echo == "compress") || hidden && strings.Contains(err.Error(), echo[:20]) {
+			t.Errorf("%s: err = %v", name, err)
 		}
 	}
 }

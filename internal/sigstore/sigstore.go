@@ -11,10 +11,6 @@
 // provider is asked by the library's own.
 package sigstore
 
-import (
-	"github.com/sallyport-dev/sallyport/internal/fault"
-)
-
 // Limits on a bundle. More than a limit is refused, never cut.
 const (
 	MaxBundleBytes = 16 << 20 // bytes of one bundle's JSON
@@ -22,9 +18,16 @@ const (
 	MaxLogEntries  = 32       // transparency log entries of one bundle
 	MaxTimestamps  = 32       // signed timestamps of one bundle
 	MaxChain       = 10       // certificates of one bundle
+	MaxBetween     = 4        // of them between root and signer, where a bundle may bring those
 	MaxLeafBytes   = 32 << 10 // bytes of the signing certificate
 
 	MaxTimestampBytes = 64 << 10 // bytes of one signed timestamp
+
+	MaxEntryBytes      = 64 << 10 // bytes of what a log recorded in one entry: a certificate and little more
+	MaxEntryValues     = 128      // JSON values of it
+	MaxProofHashes     = 64       // hashes of one inclusion proof: a tree of 2^63 needs 63
+	MaxCheckpointBytes = 64 << 10 // bytes of one checkpoint
+	MaxCheckpointLines = 32       // signature lines of it: the log's, and those of witnesses
 )
 
 // Requirements say which evidence a bundle has to bring. Every number counts
@@ -52,21 +55,3 @@ var (
 	// Unlogged is what instances without any log give: a signed time only.
 	Unlogged = Requirements{Timestamps: 1, Timed: true}
 )
-
-// A Rejection says why a bundle proves nothing. It is an error, but not a
-// fault: anyone may put junk beside good evidence.
-type Rejection struct {
-	Code fault.Code
-	Err  error
-	Hint string // the next step, where the reason has one of its own
-}
-
-// Error returns the reason.
-func (r *Rejection) Error() string { return r.Err.Error() }
-
-// Unwrap returns the cause.
-func (r *Rejection) Unwrap() error { return r.Err }
-
-func reject(code fault.Code, format string, args ...any) error {
-	return &Rejection{Code: code, Err: fault.Errorf(format, args...)}
-}

@@ -38,7 +38,9 @@ type Profile struct {
 	tufRoot func() []byte
 	target  string
 	offline []byte // embedded snapshot of the trusted root, or nil
-	signing func() *root.SigningConfig
+	// organization is how the certificate authority calls itself, where there is no snapshot to know it by.
+	organization string
+	signing      func() *root.SigningConfig
 }
 
 // PublicGood is the instance that the Sigstore project runs for everybody.
@@ -48,6 +50,9 @@ func PublicGood() Profile {
 		target: "trusted_root.json", offline: publicGoodRoot, signing: publicGoodSigning,
 	}
 }
+
+// Embedded reports whether a snapshot of the trusted root is in this binary.
+func (p Profile) Embedded() bool { return p.offline != nil }
 
 // TUF says where a trusted root comes from when it is not a file.
 type TUF struct {
@@ -90,7 +95,7 @@ func (p Profile) fetch(ctx context.Context, o TUF) ([]byte, error) {
 	raw, err := p.update(ctx, o)
 	if o.Cache != "" && onDisk(err) {
 		o.note("no local copy of the TUF repository of %s can be kept in %q, so a repository that is rolled back "+
-			"is not noticed: %v", p.Name, o.Cache, cause(err))
+			"is not noticed: %v", p.Name, o.Cache, fault.Cause(err))
 		o.Cache = ""
 		return p.update(ctx, o)
 	}
@@ -125,9 +130,7 @@ func tufFault(p Profile, err error) error {
 	if !errors.As(err, &status) && !(errors.As(err, &f) && f.Kind == fault.Unavailable) {
 		return rootFault("trusted root of %q over TUF: %w", p.Name, err)
 	}
-	return fault.New(fault.Unavailable, fault.TrustRoot,
-		"try again; with --offline the snapshot in this binary is used, with --trusted-root a file",
-		"trusted root of %q over TUF: %w", p.Name, err)
+	return fault.New(fault.Unavailable, fault.TrustRoot, "try again", "trusted root of %q over TUF: %w", p.Name, err)
 }
 
 func (p Profile) snapshot(now time.Time) (*TrustedRoot, error) {

@@ -1,8 +1,8 @@
 package sigstore
 
 import (
+	"crypto"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
@@ -29,6 +29,7 @@ type Verified struct {
 	trust     subject.Digest
 	promised  bool
 	logged    bool
+	brought   bool
 }
 
 // Signer returns who signed. It is the zero Signer if a key signed.
@@ -58,6 +59,10 @@ func (v Verified) Log() statement.Log {
 		return statement.LogProof
 	}
 }
+
+// Intermediates reports whether the certificate leads to the trusted root only by way of certificates that the bundle
+// brings (Requirements.Intermediates).
+func (v Verified) Intermediates() bool { return v.brought }
 
 // Time returns the earliest verified time of signing: freshness counts from
 // the first witness, so that a late countersignature makes nothing younger. It
@@ -94,8 +99,10 @@ func (v Verified) Covers(d subject.Digest) bool {
 type Verifier struct {
 	root     *TrustedRoot
 	material root.TrustedMaterial
+	anchors  []anchor // certificate authorities of the root
 	require  Requirements
 	keyed    bool
+	key      crypto.PublicKey // that signed, if keyed
 }
 
 // NewVerifier returns a verifier that trusts r and demands require.
@@ -106,86 +113,96 @@ func NewVerifier(r *TrustedRoot, require Requirements) (*Verifier, error) {
 	if !require.Timed {
 		return nil, fault.New(fault.Internal, fault.InternalError, "", "a verifier of certificates needs a time to be required")
 	}
-	return &Verifier{root: r, material: r.material, require: require}, nil
+	return &Verifier{root: r, material: r.material, anchors: r.anchors(), require: require}, nil
 }
 
 // Keyed reports whether v verifies what a key signed, and nothing else.
 func (v *Verifier) Keyed() bool { return v.keyed }
 
-// options chooses sigstore-go's checks for one bundle. Every kind of time that
-// the bundle brings has to verify: a good one does not excuse a bad one.
-func (v *Verifier) options(e *entity) ([]verify.VerifierOption, error) {
-	var o []verify.VerifierOption
-	if v.require.SCTs > 0 {
-		o = append(o, verify.WithSignedCertificateTimestamps(v.require.SCTs))
-	}
-	if v.require.Logs > 0 {
-		o = append(o, verify.WithTransparencyLog(v.require.Logs))
-	}
-	stamps, err := e.Timestamps()
-	if err != nil {
-		return nil, reject(fault.Time, "reading timestamps: %w", err)
-	}
-	signed := len(stamps) > 0 && len(v.material.TimestampingAuthorities()) > 0
-	promised := v.require.Logs > 0 && e.HasInclusionPromise()
-	if signed || v.require.Timestamps > 0 {
-		o = append(o, verify.WithSignedTimestamps(max(1, v.require.Timestamps)))
-	}
-	if promised {
-		o = append(o, verify.WithIntegratedTimestamps(1))
-	}
-	if signed || promised || v.require.Timestamps > 0 {
-		return o, nil
-	}
-	if v.require.Timed {
-		return nil, reject(fault.Time, "bundle carries no time that the trusted root can vouch for")
-	}
-	return append(o, verify.WithNoObserverTimestamps()), nil
-}
-
 // Verify proves b, or says why not. It neither knows nor asks which artifact b
 // is about: Verified.Subjects says it. A bundle that does not verify is a
 // *Rejection; every other error is a fault.
+//
+// The steps are those of the Sigstore client specification ("Verification"), in
+// another order: what costs little and tells strangers comes first. A signature
+// that does not hold is no reason to look at logs, and of a certificate of
+// another instance, nothing else would say what is wrong.
 func (v *Verifier) Verify(b Bundle) (_ Verified, err error) {
 	defer fault.Recover(&err, "verifying bundle")
-	if b.entity == nil {
+	e := b.entity
+	if e == nil {
 		return Verified{}, reject(fault.Malformed, "no bundle")
 	}
-	if err := v.before(b.entity); err != nil {
-		return Verified{}, err
-	}
-	what, err := whatIsSigned(b.entity)
+	key, err := v.signingKey(e)
 	if err != nil {
 		return Verified{}, err
 	}
-	options, err := v.options(b.entity)
+	how, err := checkSignature(key, e)
+	if err != nil {
+		return Verified{}, v.unsigned(err)
+	}
+	var p path
+	if !v.keyed {
+		if p, err = v.path(e); err != nil {
+			return Verified{}, err
+		}
+	}
+	promised, err := v.logged(e, how)
 	if err != nil {
 		return Verified{}, err
 	}
-	checker, err := verify.NewVerifier(v.material, options...)
+	times, err := v.timed(e, promised)
 	if err != nil {
-		return Verified{}, fault.New(fault.Internal, fault.InternalError, "", "preparing verification: %w", err)
+		return Verified{}, err
 	}
-	res, err := checker.Verify(b.entity, verify.NewPolicy(what, v.signerPolicy()))
-	if err != nil {
-		return Verified{}, v.rejection(b.entity, err)
+	if !v.keyed {
+		if p, err = v.during(p, times); err != nil {
+			return Verified{}, err
+		}
+		if err := v.checkSCTs(p); err != nil {
+			return Verified{}, err
+		}
 	}
-	return v.proof(b, res)
+	if err := v.checkLogValidity(e, times); err != nil {
+		return Verified{}, err
+	}
+	return v.proof(b, p, times)
 }
 
-// whatIsSigned tells sigstore-go what the signature is over. Of a statement,
-// which was parsed once and strictly, the caller compares the digests; for a
-// signature without a statement the bundle says the digest, the signature holds
-// for that digest alone, and the caller compares it in the same way.
-func whatIsSigned(e *entity) (verify.ArtifactPolicyOption, error) {
-	if e.envelope != nil {
-		return verify.WithoutArtifactUnsafe(), nil
+// signingKey returns the key that has to have signed e: that of its certificate,
+// or the one that v was made for.
+func (v *Verifier) signingKey(e *entity) (crypto.PublicKey, error) {
+	leaf := e.content.Certificate()
+	switch {
+	case v.keyed && leaf != nil:
+		return nil, reject(fault.Identity, "bundle is signed with a certificate, want a key")
+	case v.keyed:
+		return v.key, nil
+	case leaf == nil:
+		return nil, reject(fault.Identity, "bundle is signed with a key, want a certificate")
 	}
-	d, err := signedDigest(e.signature.MessageSignatureContent())
+	return leaf.PublicKey, checkLeaf(leaf)
+}
+
+// proof makes a Verified of a bundle that has passed every check but that of
+// its signer's name.
+func (v *Verifier) proof(b Bundle, p path, times []time.Time) (Verified, error) {
+	out := Verified{keyed: v.keyed, content: b.ContentDigest(), trust: v.root.digest, logged: v.require.Logs > 0,
+		promised: b.entity.onlyPromised(), brought: p.brought, times: times}
+	var err error
+	if env := b.entity.envelope; env != nil {
+		out.statement, out.hasStmt = env.statement, true
+	} else if out.file, err = signedDigest(b.entity.signature.MessageSignatureContent()); err != nil {
+		return Verified{}, err
+	}
+	if v.keyed {
+		return out, nil
+	}
+	out.signer, err = readSigner(p.leaf)
 	if err != nil {
-		return nil, err
+		return Verified{}, err
 	}
-	return verify.WithArtifactDigest(d.Algorithm().String(), d.Bytes()), nil
+	return out, nil
 }
 
 // signedDigest reads the digest that a signature without a statement is over.
@@ -208,109 +225,6 @@ var hashNames = map[subject.Algorithm]string{
 	subject.AlgSHA256: protocommon.HashAlgorithm_SHA2_256.String(),
 	subject.AlgSHA384: protocommon.HashAlgorithm_SHA2_384.String(),
 	subject.AlgSHA512: protocommon.HashAlgorithm_SHA2_512.String(),
-}
-
-// before makes the checks that sigstore-go leaves to its caller and that cost
-// less than a signature.
-func (v *Verifier) before(e *entity) error {
-	leaf := e.content.Certificate()
-	switch {
-	case v.keyed && leaf != nil:
-		return reject(fault.Identity, "bundle is signed with a certificate, want a key")
-	case !v.keyed && leaf == nil:
-		return reject(fault.Identity, "bundle is signed with a key, want a certificate")
-	case !v.keyed:
-		if err := checkLeaf(leaf); err != nil {
-			return err
-		}
-		if err := v.checkChain(e); err != nil {
-			return err
-		}
-	}
-	if !v.require.Proofs {
-		return nil
-	}
-	for _, t := range e.entries {
-		if !t.HasInclusionProof() {
-			return &Rejection{Code: fault.TLog, Hint: "attest it again with a client that keeps the proof; to accept the log's promise, say log: promise (in a policy's trust, or --log promise)",
-				Err: fmt.Errorf("log entry %d has the log's promise and no inclusion proof", t.LogIndex())}
-		}
-	}
-	return nil
-}
-
-func (v *Verifier) signerPolicy() verify.PolicyOption {
-	if v.keyed {
-		return verify.WithKey()
-	}
-	// Whose certificate is acceptable is the policy's question; here it is only
-	// established whose it is. Package policy cannot be handed a fact without
-	// asking it.
-	return verify.WithoutIdentitiesUnsafe()
-}
-
-// proof makes a Verified from what sigstore-go has verified, after the checks
-// that need verified times.
-func (v *Verifier) proof(b Bundle, res *verify.VerificationResult) (Verified, error) {
-	out := Verified{keyed: v.keyed, content: b.ContentDigest(), trust: v.root.digest, logged: v.require.Logs > 0, promised: b.entity.onlyPromised()}
-	for _, t := range res.VerifiedTimestamps {
-		out.times = append(out.times, t.Timestamp.UTC())
-	}
-	if err := v.checkTimes(b.entity, out.times); err != nil {
-		return Verified{}, err
-	}
-	var err error
-	if env := b.entity.envelope; env != nil {
-		out.statement, out.hasStmt = env.statement, true
-	} else if out.file, err = signedDigest(b.entity.signature.MessageSignatureContent()); err != nil {
-		return Verified{}, err
-	}
-	if v.keyed {
-		return out, nil
-	}
-	out.signer, err = readSigner(b.entity.content.Certificate())
-	if err != nil {
-		return Verified{}, err
-	}
-	return out, nil
-}
-
-// checkTimes holds the genuine times that sigstore-go did not need against the
-// certificate's path, as sigstore-go did the others: one outside is enough to
-// refuse (Sigstore client specification, "Establishing a Time for the
-// Signature").
-func (v *Verifier) checkTimes(e *entity, times []time.Time) error {
-	leaf := e.content.Certificate()
-	if leaf == nil {
-		return v.checkLogValidity(e, times)
-	}
-	for _, t := range v.furtherTimes(e) {
-		if _, err := verify.VerifyLeafCertificate(t, leaf, v.material); err != nil {
-			return v.chainRejection(e, err)
-		}
-	}
-	return v.checkLogValidity(e, times)
-}
-
-// furtherTimes returns the times of the bundle's genuine timestamps, if there
-// are several: sigstore-go uses one of each authority and passes over the rest.
-func (v *Verifier) furtherTimes(e *entity) []time.Time {
-	stamps, err := e.Timestamps()
-	if err != nil || len(stamps) < 2 {
-		return nil
-	}
-	return v.stampTimes(e, stamps)
-}
-
-func (v *Verifier) stampTimes(e *entity, stamps [][]byte) (out []time.Time) {
-	for _, s := range stamps {
-		for _, tsa := range v.material.TimestampingAuthorities() {
-			if t, err := tsa.Verify(s, e.signature.Signature()); err == nil {
-				out = append(out, t.Time.UTC())
-			}
-		}
-	}
-	return out
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -33,6 +34,9 @@ func wantCode(t *testing.T, name, payload string, code fault.Code) {
 	f := fault.Of(err)
 	if err == nil || f.Code != code || f.Kind != fault.Refused || !reflect.DeepEqual(got, Statement{}) {
 		t.Errorf("%s: got %v (%s), want %s", name, err, f.Code, code)
+	}
+	if err != nil {
+		messages.Plain(t, err.Error())
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
@@ -20,6 +21,7 @@ func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
 	if err == nil {
 		t.Fatalf("no error, want %s", c)
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 	if f := fault.Of(err); f.Kind != k || f.Code != c {
 		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
 	}

@@ -38,7 +38,7 @@ func Decode(b []byte, maxDepth int, what string, into any) error {
 func mistyped(what string, err error) error {
 	var s *json.SemanticError
 	if !errors.As(err, &s) {
-		return fault.New(fault.Refused, fault.Malformed, "", "%s: %w", what, fault.Brief(err))
+		return fault.New(fault.Refused, fault.Malformed, "", "%s: %w", what, fault.Cause(err))
 	}
 	member := strings.ReplaceAll(strings.TrimPrefix(string(s.JSONPointer), "/"), "/", ".")
 	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped,

@@ -239,7 +239,7 @@ func (r *Reader) malformed(err error) error {
 	}
 	var s *jsontext.SyntacticError
 	if !errors.As(err, &s) {
-		return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w", fault.Brief(err))
+		return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w", fault.Cause(err))
 	}
 	end := int64(len(bytes.TrimRight(r.text, space)))
 	if errors.Is(s.Err, io.ErrUnexpectedEOF) || s.ByteOffset >= end { // a line end may follow what was cut

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 func wantCode(t *testing.T, what string, err error, code fault.Code) {
@@ -19,6 +20,9 @@ func wantCode(t *testing.T, what string, err error, code fault.Code) {
 	}
 	if err != nil && len(err.Error()) > 1000 {
 		t.Errorf("%.60s: an error of %d bytes", what, len(err.Error()))
+	}
+	if err != nil {
+		messages.Plain(t, err.Error())
 	}
 }
 

@@ -42,7 +42,7 @@ const (
 func Files(ctx context.Context, root string, patterns []string, workers int) ([]Subject, error) {
 	dir, err := os.OpenRoot(root)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "opening the root of the tree: %w", err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "the root of the tree, %q, cannot be opened: %w", root, fault.Cause(err))
 	}
 	defer dir.Close()
 	w := walk{root: dir, found: map[string]bool{}}
@@ -140,7 +140,7 @@ func (w *walk) lstat(name string) (fs.FileInfo, error) {
 		return nil, fault.New(fault.Refused, fault.SubjectMismatch, "", "no file %q", name)
 	}
 	if err != nil {
-		return nil, badPath("looking at %q: %w", name, err)
+		return nil, badPath("looking at %q: %w", name, fault.Cause(err))
 	}
 	return info, nil
 }
@@ -229,7 +229,7 @@ func (w *walk) passedLink(name string) error {
 		return nil
 	}
 	if err != nil {
-		return badPath("link %q: %w", name, err)
+		return badPath("link %q: %w", name, fault.Cause(err))
 	}
 	if info.IsDir() {
 		return linkedDirectory(name)
@@ -248,12 +248,12 @@ func (w *walk) entries(ctx context.Context, dir string) ([]fs.DirEntry, error) {
 	}
 	f, err := w.root.OpenFile(dir, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, badPath("opening directory %q: %w", dir, err)
+		return nil, badPath("opening directory %q: %w", dir, fault.Cause(err))
 	}
 	defer f.Close()
 	entries, err := f.ReadDir(maxEntries - w.seen + 1)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, badPath("reading directory %q: %w", dir, err)
+		return nil, badPath("reading directory %q: %w", dir, fault.Cause(err))
 	}
 	w.seen += len(entries)
 	if w.seen > maxEntries {
@@ -268,7 +268,7 @@ func (w *walk) file(name string, mode fs.FileMode) error {
 	if mode.Type() == fs.ModeSymlink {
 		info, err := w.root.Stat(name)
 		if err != nil {
-			return badPath("link %q: %w", name, err)
+			return badPath("link %q: %w", name, fault.Cause(err))
 		}
 		if info.IsDir() {
 			return linkedDirectory(name)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // tree makes a directory of files; each holds its own name.
@@ -67,6 +68,7 @@ func wantRefused(t *testing.T, root, pattern string, code fault.Code, what strin
 		t.Errorf("Files(%q) = %q, want %s", pattern, names(got), code)
 		return
 	}
+	messages.Plain(t, err.Error(), fault.Of(err).Hint)
 	f := fault.Of(err)
 	if f.Code != code || f.Kind != fault.Refused || !strings.Contains(err.Error(), what) || got != nil {
 		t.Errorf("Files(%q) = %v, %s: %v, want %s about %s", pattern, got, f.Code, err, code, what)

@@ -63,12 +63,12 @@ func hashFile(ctx context.Context, root *os.Root, name string, buf []byte) (Dige
 		return Digest{}, changed(name)
 	}
 	if err != nil {
-		return Digest{}, badPath("opening %q: %w", name, err)
+		return Digest{}, badPath("opening %q: %w", name, fault.Cause(err))
 	}
 	defer f.Close()
 	before, err := f.Stat()
 	if err != nil {
-		return Digest{}, badPath("looking at %q: %w", name, err)
+		return Digest{}, badPath("looking at %q: %w", name, fault.Cause(err))
 	}
 	if !before.Mode().IsRegular() {
 		return Digest{}, notRegular(name, before.Mode())
@@ -78,7 +78,7 @@ func hashFile(ctx context.Context, root *os.Root, name string, buf []byte) (Dige
 		return Digest{}, fault.Errorf("hashing %q: %w", name, ctx.Err())
 	}
 	if err != nil {
-		return Digest{}, badPath("reading %q: %w", name, err)
+		return Digest{}, badPath("reading %q: %w", name, fault.Cause(err))
 	}
 	after, err := root.Stat(name)
 	if err != nil || n != before.Size() || !same(before, after) {

@@ -40,7 +40,7 @@ const (
 func Layout(dir string) ([]Subject, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, badLayout(dir, "opening it: %w", err)
+		return nil, badLayout(dir, "opening it: %w", fault.Cause(err))
 	}
 	defer root.Close()
 	l := layout{dir: dir, root: root, done: map[descriptorKey]bool{}, buf: make([]byte, bufferSize)}
@@ -244,7 +244,7 @@ func (l *layout) hash(name string) (Digest, int64, error) {
 	defer f.Close()
 	d, n, err := hash(context.Background(), f, l.buf)
 	if err != nil {
-		return Digest{}, 0, badLayout(l.dir, "reading %s: %w", name, err)
+		return Digest{}, 0, badLayout(l.dir, "reading %s: %w", name, fault.Cause(err))
 	}
 	return d, n, nil
 }
@@ -258,7 +258,7 @@ func (l *layout) small(name string, limit int64) ([]byte, error) {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, badLayout(l.dir, "reading %s: %w", name, err)
+		return nil, badLayout(l.dir, "reading %s: %w", name, fault.Cause(err))
 	}
 	if int64(len(b)) > limit {
 		return nil, fault.New(fault.Refused, fault.Limit, "", "image layout %q: %s has more than %d bytes", l.dir, name, limit)

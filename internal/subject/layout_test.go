@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // An image is a layout under construction.
@@ -102,6 +103,9 @@ func wantNoLayout(t *testing.T, name string, i image, code fault.Code) {
 	got, err := Layout(i.dir)
 	if f := fault.Of(err); err == nil || f.Code != code || f.Kind != fault.Refused || got != nil {
 		t.Errorf("%s: got %v, %v (%s), want %s", name, got, err, f.Code, code)
+	}
+	if err != nil {
+		messages.Plain(t, err.Error())
 	}
 }
 

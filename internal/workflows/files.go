@@ -27,7 +27,7 @@ func Files(root fs.FS) ([]string, error) {
 	}
 	entries, err := fs.ReadDir(root, folder)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading %s: %w", folder, err)
+		return nil, fault.New(fault.Usage, fault.Config, "", "reading %s: %w", folder, fault.Cause(err))
 	}
 	var out []string
 	for _, e := range entries {
@@ -50,7 +50,7 @@ func Files(root fs.FS) ([]string, error) {
 func readable(root fs.FS, name string) error {
 	info, err := fs.Lstat(root, name)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "", "reading %s: %w", name, err)
+		return fault.New(fault.Usage, fault.Config, "", "reading %s: %w", name, fault.Cause(err))
 	}
 	if !info.Mode().IsRegular() {
 		return fault.New(fault.Usage, fault.Path, "", "%s is not a regular file", name)
