@@ -46,11 +46,10 @@ var commands = map[string]func(*run) (answer, error){
 // An answer is what a command that did not fault came to. Its zero denies.
 type answer struct {
 	outcome verdict.Outcome
+	done    bool // the command decides nothing, and did what it was asked to do
 }
 
-// done is the answer of a command that decides nothing and did what it was
-// asked to do.
-var done = answer{verdict.Allow}
+var done = answer{done: true}
 
 // Run runs one command and returns its exit code (docs/exit-codes.md).
 func (c Command) Run(ctx context.Context, args []string) (code int) {
@@ -124,10 +123,10 @@ func exitCode(a answer, err error) int {
 			return 1
 		}
 	}
-	switch a.outcome {
-	case verdict.Allow:
+	switch {
+	case a.done || a.outcome == verdict.Allow:
 		return 0
-	case verdict.Wait:
+	case a.outcome == verdict.Wait:
 		return 4
 	default:
 		return 3

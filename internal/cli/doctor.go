@@ -14,7 +14,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
-	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // doctorCommand finds what makes a gate meaningless or impossible.
@@ -216,7 +215,7 @@ func diagnosis(all []doctor.Finding) (answer, error) {
 	}
 	switch {
 	case worse > 0:
-		return answer{verdict.Deny}, nil
+		return answer{}, nil
 	case lint > 0:
 		return answer{}, fault.New(fault.Usage, fault.Lint, "each finding says what to change", "%s in workflow or pipeline files", plural(lint, "error"))
 	}

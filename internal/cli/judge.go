@@ -45,7 +45,7 @@ func gateCommand(r *run) (answer, error) {
 	if err := r.tell(rec, c); err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), r.forget(r.text("verdict")))
 	}
-	return answer{rec.Outcome}, nil
+	return answer{outcome: rec.Outcome}, nil
 }
 
 // unknownEnvironment is the fault of naming an environment that the policy does
@@ -164,7 +164,7 @@ func verifyCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), remove(path))
 	}
-	return answer{rec.Outcome}, nil
+	return answer{outcome: rec.Outcome}, nil
 }
 
 func (r *run) verifyPolicy(c chosen) (report.Record, error) {

@@ -163,7 +163,7 @@ func summaries(now time.Time, all []Fact, used []verdict.Evidence) string {
 				continue
 			}
 			if done[k] = true; all[k].Time.Before(f.Time) {
-				f.Time = all[k].Time
+				f = all[k]
 			}
 			via = append(via, used[k].Via)
 		}

@@ -49,7 +49,13 @@ func title(r Record) string {
 	if r.Environment == "" {
 		return fmt.Sprintf("Sallyport: %s", verb)
 	}
-	rest := map[verdict.Outcome]string{verdict.Allow: "into", verdict.Wait: "for approval to enter", verdict.Deny: "– nothing may enter"}[r.Outcome]
+	rest := "– nothing may enter"
+	switch r.Outcome {
+	case verdict.Allow:
+		rest = "into"
+	case verdict.Wait:
+		rest = "for approval to enter"
+	}
 	return fmt.Sprintf("Sallyport: %s %s %s", verb, rest, Code(r.Environment))
 }
 
