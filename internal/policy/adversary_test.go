@@ -6,9 +6,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -152,52 +150,38 @@ const (
 	ruleHead   = "environments:\n  p:\n    requires: {provenance: {}}\n    approvals:\n"
 )
 
-// cost is what reading a text takes of the processor, and of memory. The least
-// of some tries is taken: others use the machine as well.
-func cost(text string, tries int) (cpu time.Duration, bytes uint64) {
-	for i := range tries {
-		var before, after syscall.Rusage
-		var m, n runtime.MemStats
-		runtime.ReadMemStats(&m)
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &before) // never fails
-		_, _ = policy.Read([]byte(text), "policy.yaml", words)
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-		runtime.ReadMemStats(&n)
-		took := time.Duration(after.Utime.Nano() + after.Stime.Nano() - before.Utime.Nano() - before.Stime.Nano())
-		if i == 0 || took < cpu {
-			cpu, bytes = took, n.TotalAlloc-m.TotalAlloc
-		}
-	}
-	return cpu, bytes
+// memory is how many bytes reading a text allocates.
+func memory(text string) uint64 {
+	var m, n runtime.MemStats
+	runtime.ReadMemStats(&m)
+	_, _ = policy.Read([]byte(text), "policy.yaml", words)
+	runtime.ReadMemStats(&n)
+	return n.TotalAlloc - m.TotalAlloc
 }
 
-// A file of eight times the length takes about eight times as long; where a
-// reader took a square, it would be sixty-four times.
-func TestO04_any_file_is_read_or_refused_in_time_that_grows_with_its_length(t *testing.T) {
-	const ratio, more = large / small, 3
+// However long a file is, and whatever is in it, reading it takes an amount of
+// memory that is bounded; where a reader took a square, it would be gigabytes.
+// BenchmarkRead shows the time.
+func TestO04_any_file_is_read_or_refused_in_bounded_memory(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(adversaries)) {
-		make := adversaries[name]
-		few, fewBytes := cost(make(small), 1)
-		many, manyBytes := cost(make(large), 1)
-		bad := func() bool { return many > ratio*more*few+100*time.Millisecond || few > net || many > net }
-		for i := 2; bad() && i < 5; i++ {
-			few, fewBytes = cost(make(small), i)
-			many, manyBytes = cost(make(large), i)
-		}
-		if bad() {
-			t.Errorf("%s: %v for %d bytes and %v for %d", name, few, small, many, large)
-		}
-		if manyBytes > ratio*more*fewBytes+64<<20 {
-			t.Errorf("%s: %d bytes of memory for %d bytes and %d for %d", name, fewBytes, small, manyBytes, large)
+		for _, n := range []int{policy.MaxBytes / 8, policy.MaxBytes} {
+			if got := memory(adversaries[name](n)); got > 400<<20 {
+				t.Errorf("%s: %d MB of memory for %d bytes", name, got>>20, n)
+			}
 		}
 	}
 }
 
-const (
-	small = large / 8
-	large = policy.MaxBytes / 8 // all of it takes longer to test, and shows no more
-	net   = 5 * time.Second     // far above what any of them takes on any machine
-)
+func BenchmarkRead(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(adversaries)) {
+		b.Run(name, func(b *testing.B) {
+			text := []byte(adversaries[name](policy.MaxBytes))
+			for b.Loop() {
+				_, _ = policy.Read(text, "policy.yaml", words)
+			}
+		})
+	}
+}
 
 // What is told of a file that is wrong everywhere is what a person can read.
 func TestO02_complaints_are_bounded(t *testing.T) {
