@@ -462,7 +462,7 @@ func TestO02_many_answers_may_take_long(t *testing.T) {
 	for i := range 60 {
 		m.bundle(sub.Digest, i)
 	}
-	m.front = func(*http.Request) *http.Response { time.Sleep(40 * time.Millisecond); return nil }
+	m.front = func(*http.Request) *http.Response { time.Sleep(150 * time.Millisecond); return nil }
 	began := time.Now()
 	if found := fetchImage(t, s, sub); len(found.Bundles) != 60 || time.Since(began) < budget {
 		t.Errorf("found %d bundles in %v, want 60 in more time than one answer may take", len(found.Bundles),
