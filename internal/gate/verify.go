@@ -54,6 +54,10 @@ func (p *piece) parse() bool {
 	return p.err == nil
 }
 
+// forget lets go of what was read. It can be read again, and of ten thousand
+// bundles few are needed at once.
+func (p *piece) forget() { p.bundle, p.read = sigstore.Bundle{}, false }
+
 // A signature is the pieces that carry one signature over one payload under one
 // certificate: whoever has one of them can make as many as they like, which
 // differ in what others than the signer vouch for. One of them that verifies is
@@ -96,11 +100,8 @@ func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.
 		w.byDigest[s.Digest] = append(w.byDigest[s.Digest], i)
 		w.byName[s.Name] = append(w.byName[s.Name], i)
 	}
-	if err := w.look(evidence.Items); err != nil {
-		return nil, err
-	}
 	w.carriers, w.indexes = carriers(evidence.Chains)
-	if err := w.prove(w.claimsOne); err != nil {
+	if err := w.look(evidence.Items); err != nil {
 		return nil, err
 	}
 	for _, s := range w.signatures {
@@ -169,29 +170,42 @@ func (w *work) look(evidence []Item) error {
 			w.signatures = append(w.signatures, s)
 		}
 	}
+	certificates := map[string]int{}
+	for _, s := range w.signatures {
+		certificates[string(s.pieces[0].look.Leaf)]++
+	}
 	return each(len(w.signatures), w.Workers, func(i int) error {
-		w.check(w.signatures[i])
+		s := w.signatures[i]
+		w.check(s, certificates[string(s.pieces[0].look.Leaf)] > 1)
+		if p := s.first(); p != nil && w.claimsOne(p.bundle) {
+			return w.try(s)
+		} else if p != nil {
+			p.forget()
+		}
 		return nil
 	})
 }
 
-// check checks what can be checked of a signature before a bundle is read, and
-// reads the first of its bundles that is one.
-func (w *work) check(s *signature) {
-	const again = "get the bundle again from where it was made; this copy was changed, or is no evidence"
-	forged := &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New("the signature is not one of this payload under the certificate beside it")}
-	foreign := &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New("payload, signature and log entry do not belong together")}
+// check passes over what can be seen to be no evidence before a bundle is read.
+// Whether the signature holds is asked where one certificate stands beside
+// several signatures, as that of a bundle does of which somebody made copies.
+// Anywhere else it is asked when the bundle is verified.
+func (w *work) check(s *signature, copied bool) {
 	first := s.pieces[0]
-	whole := first.key == (subject.Digest{}) || first.log == sigstore.LogForeign || !first.look.Forged(w.leaf(first.look))
+	forged := copied && first.key != (subject.Digest{}) && first.log != sigstore.LogForeign && first.look.Forged(w.leaf(first.look))
 	for _, p := range s.pieces {
 		switch {
-		case !whole:
-			p.err = forged
+		case forged:
+			p.err = unsigned("the signature is not one of this payload under the certificate beside it")
 		case p.log == sigstore.LogForeign:
-			p.err = foreign
+			p.err = unsigned("payload, signature and log entry do not belong together")
 		}
 	}
-	s.first()
+}
+
+func unsigned(reason string) error {
+	const again = "get the bundle again from where it was made; this copy was changed, or is no evidence"
+	return &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New(reason)}
 }
 
 // first reads and returns the first piece that is a bundle, or nil.
@@ -261,6 +275,7 @@ func (w *work) try(s *signature) error {
 			}
 			p.proofs = append(p.proofs, proof{trust: trust, verified: verified, err: err})
 		}
+		p.forget()
 		left = open
 	}
 	return nil
@@ -282,7 +297,10 @@ func (w *work) settle(s *signature) error {
 			}
 		}
 	}
-	if p := s.first(); p != nil && !holds {
+	if holds || !s.tried {
+		return nil
+	}
+	if p := s.first(); p != nil {
 		w.refuse(s, w.claimed(p.bundle))
 	}
 	return nil
