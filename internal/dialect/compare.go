@@ -142,7 +142,8 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 	wanted, ok := d.Builder.is(id, s, p.Builder)
 	switch {
 	case ok && p.Builder != "" && id != p.Builder:
-		wanted = p.Builder
+		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
+			Hint: "if that is your builder, name it under built-by: builder: " + id}
 	case ok:
 		return nil
 	case d.Builder == IsNamedByPolicy && p.Builder == "":

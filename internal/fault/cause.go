@@ -30,7 +30,7 @@ func Cause(err error) error {
 // packages are the names with which packages of Go begin their errors.
 var packages = strings.NewReplacer("x509: ", "", "asn1: ", "", "pem: ", "", "tls: ", "", "ecdsa: ", "", "rsa: ", "",
 	"crypto/ecdh: ", "", "crypto/ecdsa: ", "", "crypto/rsa: ", "", "json: ", "", "jsontext: ", "", "base64: ", "", "hex: ", "", "yaml: ", "", "proto: ", "",
-	"proto:\u00a0", "", "unexpected EOF", "it ends in the middle") // protobuf writes one or the other, so that nobody relies on it
+	"proto:\u00a0", "", "failed to load metadata: ", "", "tuf refresh failed: ", "", "unexpected EOF", "it ends in the middle") // protobuf writes one or the other, so that nobody relies on it
 
 type cause struct{ reason, whole error }
 

@@ -127,10 +127,14 @@ func (p Profile) update(ctx context.Context, o TUF) ([]byte, error) {
 func tufFault(p Profile, err error) error {
 	var status *metadata.ErrDownloadHTTP
 	var f *fault.Fault
-	if !errors.As(err, &status) && !(errors.As(err, &f) && f.Kind == fault.Unavailable) {
-		return rootFault("trusted root of %q over TUF: %w", p.Name, err)
+	switch {
+	case errors.As(err, &f) && f.Kind == fault.Unavailable:
+		return fault.New(fault.Unavailable, fault.TrustRoot, "try again", "trusted root of %q over TUF: %w", p.Name, f)
+	case errors.As(err, &status):
+		return fault.New(fault.Unavailable, fault.TrustRoot, "try again", "trusted root of %q over TUF: %w", p.Name, fault.Cause(err))
+	default:
+		return rootFault("trusted root of %q over TUF: %w", p.Name, fault.Cause(err))
 	}
-	return fault.New(fault.Unavailable, fault.TrustRoot, "try again", "trusted root of %q over TUF: %w", p.Name, err)
 }
 
 func (p Profile) snapshot(now time.Time) (*TrustedRoot, error) {
