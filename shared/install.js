@@ -85,8 +85,9 @@ async function tunnel (far, url, signal) {
     headers['proxy-authorization'] = 'Basic ' + Buffer.from(who).toString('base64')
   }
   const { answer, socket } = await send(new URL(far.origin), { method: 'CONNECT', path: to, headers, signal })
-  if (!socket || answer.statusCode !== 200) throw new Error(`the proxy ${far.host} does not lead to ${to}`)
-  return socket
+  if (socket && answer.statusCode === 200) return socket
+  socket?.destroy()
+  throw new Error(`the proxy ${far.host} does not lead to ${to}`)
 }
 
 // get returns the bytes at url. It follows five redirects, and none from https
@@ -167,9 +168,9 @@ const digest = (bytes) => createHash('sha256').update(bytes).digest('hex')
 // earlier returns the copy that an earlier step of this job has left in temp,
 // after hashing it again, or null. A link could be turned after that.
 function earlier (temp, file, want) {
-  for (const entry of process.env.RUNNER_TEMP ? fs.readdirSync(temp) : []) {
-    const copy = path.join(temp, entry, file)
-    if (!entry.startsWith('sallyport.') || !fs.lstatSync(copy, { throwIfNoEntry: false })?.isFile()) continue
+  for (const entry of process.env.RUNNER_TEMP ? fs.readdirSync(temp, { withFileTypes: true }) : []) {
+    const copy = path.join(temp, entry.name, file)
+    if (!entry.name.startsWith('sallyport.') || !entry.isDirectory() || !fs.lstatSync(copy, { throwIfNoEntry: false })?.isFile()) continue
     if (digest(fs.readFileSync(copy)) === want) return copy
   }
   return null

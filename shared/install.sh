@@ -143,7 +143,7 @@ sha256() {
 reuse() {
 	[ -n "${RUNNER_TEMP:-}" ] || return 0
 	for copy in "$temp"/sallyport.*/sallyport; do
-		if [ -f "$copy" ] && [ ! -L "$copy" ] && [ "$(sha256 "$copy")" = "$want" ]; then
+		if [ -f "$copy" ] && [ ! -L "$copy" ] && [ ! -L "${copy%/*}" ] && [ "$(sha256 "$copy")" = "$want" ]; then
 			bin=$copy
 			return 0
 		fi

@@ -607,20 +607,31 @@ func TestP02_tampered_copy_is_not_used(t *testing.T) {
 	})
 }
 
+// A link can be turned after what it leads to was hashed.
 func TestP02_linked_copy_is_not_used(t *testing.T) {
-	each(t, func(b *bench) {
-		write(t, b.work+"/right", b.binary("right"))
-		if err := os.Mkdir(b.temp+"/sallyport.planted", 0o755); err != nil {
-			b.Fatal(err)
-		}
-		if err := os.Symlink(b.work+"/right", b.temp+"/sallyport.planted/sallyport"); err != nil {
-			b.Fatal(err)
-		}
-		b.runs("right")
-		if n := b.asked.Load(); n != 1 {
-			b.Errorf("downloaded %d times, want 1: a link can be turned after it was hashed", n)
-		}
-	})
+	for name, link := range map[string][2]string{"file": {"right", "sallyport.planted/sallyport"}, "directory": {"", "sallyport.planted"}} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(b *bench) {
+				for _, file := range []string{"/right", "/sallyport"} {
+					write(t, b.work+file, b.binary("right"))
+					if err := os.Chmod(b.work+file, 0o755); err != nil {
+						b.Fatal(err)
+					}
+				}
+				path := b.temp + "/" + link[1]
+				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+					b.Fatal(err)
+				}
+				if err := os.Symlink(b.work+"/"+link[0], path); err != nil {
+					b.Fatal(err)
+				}
+				b.runs("right")
+				if n := b.asked.Load(); n != 1 {
+					b.Errorf("downloaded %d times, want 1", n)
+				}
+			})
+		})
+	}
 }
 
 // Programs in the workspace do not run, however the PATH leads there.
