@@ -47,7 +47,7 @@ lab-test: ## the lab, and its toy platform against the published description
 
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh
-	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/...
+	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/... ./internal/inputs
 
 lint:
 	$(STAGE) "linters" ./.ci/lint.sh

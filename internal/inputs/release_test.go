@@ -65,8 +65,9 @@ func TestRecord(t *testing.T) {
 	for _, path := range []string{"action.yml", "go.mod", "go.sum", ".ci/record.sh"} {
 		write(t, dir+"/"+path, string(read(t, path)))
 	}
-	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
+	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64.exe", "windows_arm64.exe"} {
 		write(t, dir+"/dist/sallyport_"+target, target)
+		write(t, dir+"/dist/sallyport_"+target+".gz", "packed")
 	}
 	record := func(version string) ([]byte, error) {
 		cmd := exec.Command("bash", dir+"/.ci/record.sh", version, "dist")
@@ -82,6 +83,9 @@ func TestRecord(t *testing.T) {
 		if out, err := record("v1.2.3"); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+	}
+	if n := strings.Count(mustRead(t, dir+"/shared/release.txt"), "  sallyport_"); n != 6 {
+		t.Errorf("the record has %d digests, want one for each platform", n)
 	}
 	line := strings.TrimPrefix(digest("linux_amd64"), "sha256:") + "  sallyport_linux_amd64\n"
 	for _, path := range []string{"shared/release.txt", "templates/gate/template.yml", "templates/attest/template.yml", "templates/verify/template.yml"} {

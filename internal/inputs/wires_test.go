@@ -151,6 +151,7 @@ type workflow struct {
 var allowed = map[string]map[string]string{
 	"ci.yml test":         {"contents": "read"},
 	"ci.yml installer":    {"contents": "read"},
+	"ci.yml windows":      {"contents": "read"},
 	"release.yml build":   {"contents": "read"},
 	"release.yml test":    {"contents": "read"},
 	"release.yml record":  {"contents": "write"},
