@@ -168,7 +168,7 @@ fetch() (
 # Its digest is that of what runs.
 download() {
 	url=${SALLYPORT_RELEASES:-https://github.com/sallyport-dev/sallyport/releases/download}/$version/$name
-	if command -v gzip >/dev/null && command -v head >/dev/null && fetch "$dir/packed" "$url.gz" 2>/dev/null; then
+	if { : | gzip && : | head -c 1; } >/dev/null 2>&1 && fetch "$dir/packed" "$url.gz" 2>/dev/null; then
 		{ gzip -dc <"$dir/packed" | head -c 209715200 >"$dir/sallyport"; } 2>/dev/null || :
 	elif ! fetch "$dir/sallyport" "$url"; then
 		rest=${url#*://}

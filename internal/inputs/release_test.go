@@ -11,7 +11,7 @@ import (
 )
 
 func TestScriptsAreExecutable(t *testing.T) {
-	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh"} {
+	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh", "e2e/chroot.sh"} {
 		info, err := os.Stat(filepath.Join(root, name))
 		if err != nil || info.Mode()&0o111 == 0 {
 			t.Errorf("%s is not a program: %v", name, err)
