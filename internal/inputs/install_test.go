@@ -243,10 +243,12 @@ func TestP02_older_version_is_served(t *testing.T) {
 	})
 }
 
-// An archive that would fill the disk ends at 200 MiB.
+// An archive that would fill the disk ends at 200 MiB, and were it recorded.
 func TestP02_archive_is_a_bomb(t *testing.T) {
-	bomb := packed(strings.Repeat("\x00", 300<<20))
+	zeros := strings.Repeat("\x00", 300<<20)
+	bomb := packed(zeros)
 	each(t, func(b *bench) {
+		b.records(zeros)
 		b.puts(map[string]string{".gz": bomb})
 		b.refuses(3, "is not the recorded file")
 	})
@@ -254,14 +256,18 @@ func TestP02_archive_is_a_bomb(t *testing.T) {
 
 func TestP02_download_does_not_end(t *testing.T) {
 	each(t, func(b *bench) {
+		var sent atomic.Int64
 		b.serve = func(w http.ResponseWriter, r *http.Request) {
-			for part := make([]byte, 1<<20); ; {
+			for part := make([]byte, 1<<20); ; sent.Add(1) {
 				if _, err := w.Write(part); err != nil {
 					return
 				}
 			}
 		}
 		b.refuses(5, "could not be downloaded")
+		if n := sent.Load(); n < 150 || n > 2*260 { // once as an archive, and once as it is
+			b.Errorf("took %d MiB, want no more than 200 of a file", n)
+		}
 	})
 }
 
@@ -520,7 +526,7 @@ func TestP03_source_is_built_in_an_environment_made_from_nothing(t *testing.T) {
 		b.program(b.dir+"/cacheprog", "exit 1\n")
 		b.env = append(b.env, "PATH="+path+":"+b.dir+"/tools", "RUNNER_OS=", "RUNNER_ARCH=", "GOROOT="+foreign, "GOENV="+b.dir+"/goenv",
 			"XDG_CONFIG_HOME="+b.dir+"/config", "GOTOOLCHAIN=go1.99.0", "GOPROXY=file://"+b.work, "GOSUMDB=off", "GONOSUMDB=*", "GOPRIVATE=*",
-			"GOFLAGS=-toolexec="+b.dir+"/toolexec", "GOCACHEPROG="+b.dir+"/cacheprog", "GOCACHE="+b.work, "GOMODCACHE="+b.work, "GOTMPDIR=/does/not/exist",
+			"GOFLAGS=-toolexec="+b.dir+"/toolexec", "GOCACHEPROG="+b.dir+"/cacheprog", "GOCACHE="+b.work, "GOMODCACHE="+b.work, "GOTMPDIR="+b.temp,
 			"GOOS=plan9", "GOARCH=386", "GOEXPERIMENT=none", "GO111MODULE=off")
 		_, stderr, status := b.run()
 		if status != 0 || !strings.HasSuffix(strings.TrimSpace(stderr), "built") {
