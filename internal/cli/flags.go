@@ -29,7 +29,7 @@ type run struct {
 	home      string   // its address
 	now       time.Time
 	helped    bool
-	passed    []string // names of outputs that were set
+	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
 }
 
