@@ -17,7 +17,7 @@ TIMEOUT := 30m
 
 STAGE := @./.ci/stage.sh
 
-.PHONY: demo test unit lab-test e2e lint bench interop fuzz build
+.PHONY: demo test unit lab-test e2e lint bench interop chroot fuzz build
 
 build: bin/sallyport-lab bin/sallyport
 
@@ -47,7 +47,7 @@ lab-test: ## the lab, and its toy platform against the published description
 
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh
-	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/...
+	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/... ./internal/inputs
 
 lint:
 	$(STAGE) "linters" ./.ci/lint.sh
@@ -57,6 +57,9 @@ bench: ## one table: docs/performance.md
 
 interop: ## cosign verifies our bundles, and we verify cosign's
 	./e2e/interop.sh
+
+chroot: build ## nightly: installer and gate in a root with a busybox and nothing else, without Go
+	$(STAGE) "installer and gate in a root with busybox alone" ./e2e/chroot.sh
 
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz.sh 60s

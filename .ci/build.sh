@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Builds the released binaries from the source in one folder.
+# Builds the released binaries from the source in one folder, each as it runs and
+# packed.
 # Usage: .ci/build.sh VERSION SOURCE OUT
 set -euo pipefail
 version=$1 source=$2
 mkdir -p "$3"
 out=$(cd "$3" && pwd)
 
-for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64; do
+for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64.exe windows_arm64.exe; do
 	(
 		cd "$source"
 		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off GOOS=${target%_*} GOARCH=${target#*_}
+		GOARCH=${GOARCH%.exe}
 		go build -trimpath -buildvcs=false -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
+		gzip -9nk "$out/sallyport_$target"
 	)
 done

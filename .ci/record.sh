@@ -13,7 +13,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 (
 	grep '^#' shared/release.txt
 	echo "version $version"
-	cd "$dist" && sha256sum sallyport_darwin_amd64 sallyport_darwin_arm64 sallyport_linux_amd64 sallyport_linux_arm64
+	cd "$dist" && sha256sum sallyport_{darwin,linux}_{amd64,arm64} sallyport_windows_{amd64,arm64}.exe
 ) >shared/release.txt.new
 mv shared/release.txt.new shared/release.txt
 CGO_ENABLED=0 go test ./internal/inputs -run '^TestGenerated$' -update

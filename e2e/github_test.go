@@ -139,8 +139,10 @@ func act(t *testing.T, r *run, s start, env map[string]string) result {
 	t.Helper()
 	home := filepath.Join(r.root, "home")
 	// The client has one address for cloning actions and for telling steps which
-	// server they run on. Steps are told the second when their shell starts.
+	// server they run on. Steps are told the second when their shell, or their
+	// Node, starts.
 	must(t, write(filepath.Join(home, "runner.env"), "export GITHUB_SERVER_URL=https://github.com\n"))
+	must(t, write(filepath.Join(home, "runner.js"), "process.env.GITHUB_SERVER_URL = 'https://github.com'\n"))
 	must(t, write(filepath.Join(home, ".config/act/actrc"), ""))
 	event, err := json.Marshal(object{"ref": r.variant.ref, "repository": object{"default_branch": "main"}, "inputs": s.inputs})
 	must(t, err)
@@ -152,6 +154,7 @@ func act(t *testing.T, r *run, s start, env map[string]string) result {
 	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, "SALLYPORT_") })
 	vars["GITHUB_SERVER_URL"] = r.git.URL
 	vars["BASH_ENV"] = filepath.Join(home, "runner.env")
+	vars["NODE_OPTIONS"] = "--require=" + filepath.Join(home, "runner.js")
 	vars["SALLYPORT_RELEASES"] = r.releases.URL + "/" + r.name
 	vars["E2E_ARTIFACTS"] = filepath.Join(r.root, "artifacts")
 	args := []string{s.event, "--json", "-P", "ubuntu-latest=-self-hosted", "--container-daemon-socket", "-", "--no-cache-server",
@@ -190,10 +193,9 @@ func readAct(t *testing.T, events []byte) result {
 	lines.Buffer(nil, 4<<20)
 	for lines.Scan() {
 		var e struct {
-			JobID, JobResult, Command, Name, Arg, Msg string
-			Raw                                       bool `json:"raw_output"`
-			StepID                                    []string
-			KVPairs                                   struct{ Title string }
+			JobID, JobResult, Step, Command, Name, Arg, Msg string
+			Raw                                             bool `json:"raw_output"`
+			KVPairs                                         struct{ Title string }
 		}
 		if json.Unmarshal(lines.Bytes(), &e) != nil {
 			log.WriteString(lines.Text() + "\n")
@@ -204,11 +206,10 @@ func readAct(t *testing.T, events []byte) result {
 		}
 		if m := failedWith.FindStringSubmatch(e.Msg); m != nil {
 			code, _ := strconv.Atoi(m[1]) // digits
-			switch len(e.StepID) {
-			case 1:
-				got.scripts[e.JobID] = code
-			case 2: // a step of an action
+			if strings.Contains(e.Step, "sallyport-dev/sallyport") {
 				got.product[e.JobID] = code
+			} else {
+				got.scripts[e.JobID] = code
 			}
 		}
 		switch {

@@ -59,17 +59,13 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	}
 	must(t, copyTree(filepath.Join(r.lab.Dir, "trusted_root.json"), filepath.Join(r.dir, ".sallyport/trust/trusted_root.json")))
 	must(t, copyTree(filepath.Join(r.lab.Dir, "signing_config.json"), filepath.Join(r.dir, ".sallyport/trust/signing_config.json")))
-	pin := s.release
-	if sc.source {
-		pin = s.source
-	}
 	files := []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"}
 	if sc.people {
 		files = append(files, ".github/workflows/approve.yml", ".gitlab/release.yml")
 	}
 	for _, file := range files {
 		r.edit(t, file, append(r.names(), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
-			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+pin)...)
+			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+s.release)...)
 	}
 	if sc.elsewhere {
 		must(t, copyTree(filepath.Join(r.dir, ".github/workflows/release.yml"), filepath.Join(r.dir, ".github/workflows/nightly.yml")))
@@ -113,19 +109,12 @@ func (r *run) origin(t *testing.T, server string) {
 	}
 }
 
-// environ is all that a client inherits from this process: where programs are
-// and where Go keeps what it has built.
+// environ is all that a client inherits from this process: where programs are.
 func (r *run) environ(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := filepath.Join(r.root, "home")
 	must(t, os.MkdirAll(filepath.Join(home, "tmp"), 0o755))
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8", "GOFLAGS=-buildvcs=false"}
-	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
-		value, err := command("", "go", "env", name)
-		must(t, err)
-		env = append(env, name+"="+value)
-	}
-	return append(env, more...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8"}, more...)
 }
 
 func must(t *testing.T, err error) {

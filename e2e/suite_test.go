@@ -46,7 +46,6 @@ type suite struct {
 	releases *httptest.Server // serves the binary that the released commit records
 	target   *httptest.Server // receives what is deployed
 
-	source  string // the commit without a release: the installer builds it
 	release string // the commit that records a release
 	stands  map[string]string
 
@@ -139,11 +138,11 @@ func root() string {
 	return dir
 }
 
-// published are the parts of the tree that installing needs.
+// published are the parts of the tree that installing and building need.
 var published = []string{"action.yml", "actions", "templates", "shared", "go.mod", "go.sum", "main.go", "internal"}
 
-// repository commits the working tree twice: as it is, and with a release, the
-// way the release workflow writes it.
+// repository commits the working tree with a release, the way the release
+// workflow writes it.
 func (s *suite) repository() error {
 	work := filepath.Join(s.dir, "work")
 	for _, name := range published {
@@ -156,22 +155,13 @@ func (s *suite) repository() error {
 			return err
 		}
 	}
-	if err := write(filepath.Join(work, "shared/release.txt"), "# no release yet\n"); err != nil {
-		return err
-	}
-	var err error
-	if err = components(work); err != nil {
-		return err
-	}
-	if s.source, err = commit(work, "source"); err != nil {
-		return err
-	}
 	if err := s.buildRelease(work); err != nil {
 		return err
 	}
-	if err = components(work); err != nil {
+	if err := components(work); err != nil {
 		return err
 	}
+	var err error
 	if s.release, err = commit(work, "release"); err != nil {
 		return err
 	}
@@ -180,8 +170,8 @@ func (s *suite) repository() error {
 
 const version = "v0.0.0-e2e"
 
-// buildRelease builds this tree with the flags that the installer uses, and
-// records the digest.
+// buildRelease builds this tree as the release workflow does, packs it, and
+// records the digest of what is packed.
 func (s *suite) buildRelease(work string) error {
 	name := fmt.Sprintf("sallyport_%s_%s", runtime.GOOS, runtime.GOARCH)
 	file := filepath.Join(s.dir, "releases", version, name)
@@ -193,6 +183,9 @@ func (s *suite) buildRelease(work string) error {
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
+		return err
+	}
+	if _, err := command("", "gzip", "-9nk", file); err != nil {
 		return err
 	}
 	return write(filepath.Join(work, "shared/release.txt"), fmt.Sprintf("version %s\n%x  %s\n", version, sha256.Sum256(b), name))

@@ -94,7 +94,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	r, err := c.newRun(ctx, name, args[1:])
 	if err != nil {
 		if name == "gate" {
-			err = errors.Join(err, c.forget(cmp.Or(c.Getenv("SALLYPORT_VERDICT"), inputs.VerdictPath)))
+			err = errors.Join(err, c.forget(cmp.Or(r.said("verdict"), c.Getenv("SALLYPORT_VERDICT"), inputs.VerdictPath)))
 		}
 		return answer{}, err
 	}

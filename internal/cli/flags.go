@@ -29,29 +29,30 @@ type run struct {
 	home      string   // its address
 	now       time.Time
 	helped    bool
-	passed    []string // names of outputs that were set
-	flags     map[string]bool
+	passed    []string          // names of outputs that were set
+	flags     map[string]*value // what this very call has said
 }
 
+// newRun reads what a command is told. A run that cannot be read is returned
+// too, with what was read of it.
 func (c Command) newRun(ctx context.Context, name string, args []string) (*run, error) {
 	component, ok := inputs.Lookup(name)
 	if !ok {
-		return nil, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
+		return &run{}, fault.New(fault.Internal, fault.InternalError, "", "command %q has no table of inputs", name)
 	}
-	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]bool{}, now: c.Now()}
+	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]*value{}, now: c.Now()}
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
 	if p, err := choosePlatform(c); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
 		r.helped = true
 		return r, helpCommand(c.Stdout, []string{name})
 	}
-	flags := map[string]*value{}
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	for _, in := range component.Inputs {
 		if in.Where.In(inputs.Flag) && !in.Secret {
 			v := &value{boolean: in.Kind == inputs.Bool}
-			flags[in.Name] = v
+			r.flags[in.Name] = v
 			set.Var(v, in.Name, in.Usage)
 		}
 	}
@@ -60,21 +61,21 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		err = errors.New("help is for people at a terminal, and asks for nothing else")
 	}
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
+		return r, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
 	}
 	if r.platform, err = choosePlatform(c); err != nil {
-		return nil, err
+		return r, err
 	}
 	if r.platform != nil {
 		repository, _ := origin(c.Getenv)
 		r.at, r.home = r.platform, repository.URI
 	}
 	if len(rest) > 0 && !slices.ContainsFunc(component.Inputs, func(in inputs.Input) bool { return in.Arguments }) {
-		return nil, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%s takes no argument, found %.200q", name, rest[0])
+		return r, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%s takes no argument, found %.200q", name, rest[0])
 	}
 	for _, in := range component.Inputs {
-		if err := r.read(in, flags[in.Name], rest); err != nil {
-			return nil, err
+		if err := r.read(in, rest); err != nil {
+			return r, err
 		}
 	}
 	return r, nil
@@ -110,11 +111,10 @@ func (v *value) String() string     { return strings.Join(v.list, "\n") }
 func (v *value) IsBoolFlag() bool   { return v.boolean }
 func (v *value) Set(s string) error { v.list = append(v.list, s); return nil }
 
-func (r *run) read(in inputs.Input, v *value, rest []string) error {
+func (r *run) read(in inputs.Input, rest []string) error {
 	var list []string
-	if v != nil {
+	if v := r.flags[in.Name]; v != nil {
 		list = v.list
-		r.flags[in.Name] = len(list) > 0
 	}
 	if in.Arguments {
 		list = append(list, rest...)
@@ -180,7 +180,15 @@ func (r *run) list(name string) []string { return r.values[name] }
 
 // flagged reports whether an input was given as a flag of this very call. A
 // variable may stand there for other commands.
-func (r *run) flagged(name string) bool { return r.flags[name] }
+func (r *run) flagged(name string) bool { return r.flags[name] != nil && len(r.flags[name].list) > 0 }
+
+// said returns what a flag says in a call that cannot be read, or "".
+func (r *run) said(name string) string {
+	if !r.flagged(name) {
+		return ""
+	}
+	return r.flags[name].list[0]
+}
 
 func (r *run) on(name string) bool { return r.text(name) == "true" }
 

@@ -12,6 +12,8 @@ func actionPath(c Component) string {
 	return "actions/" + c.Name + "/action.yml"
 }
 
+func mainPath(c Component) string { return "actions/" + c.Name + "/main.js" }
+
 func (a action) Inputs() []actionInput {
 	var all []actionInput
 	for _, i := range on(GitHub, a.Component.Inputs) {
@@ -22,17 +24,9 @@ func (a action) Inputs() []actionInput {
 
 func (a action) Outputs() []Output { return outputsOn(GitHub, a.Component.Outputs) }
 
-// Root is the expression for the directory of our commit on the runner.
-func (a action) Root() string {
-	return "${{ github.action_path }}" + strings.Repeat("/..", strings.Count(actionPath(a.Component), "/"))
-}
-
-// Step names the step that an output comes from.
-func (a action) Step(o Output) string {
-	if a.Command() == "" {
-		return "install"
-	}
-	return a.Name
+// Main is the file that the runner starts, from the action's folder.
+func (a action) Main() string {
+	return strings.TrimPrefix(mainPath(a.Component), strings.TrimSuffix(actionPath(a.Component), "action.yml"))
 }
 
 // Command is the one command of the binary that the action runs; setup only
@@ -55,6 +49,14 @@ func (i actionInput) Preset() string {
 		return i.PlatformDefault
 	}
 	return i.Default
+}
+
+// Variable is the variable in which the command is told a secret, or "".
+func (i actionInput) Variable() string {
+	if !i.Secret {
+		return ""
+	}
+	return i.Env()
 }
 
 // describe returns the usage of i, with what a reader of YAML cannot see.

@@ -11,7 +11,7 @@ import (
 )
 
 func TestScriptsAreExecutable(t *testing.T) {
-	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh"} {
+	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh", "e2e/chroot.sh"} {
 		info, err := os.Stat(filepath.Join(root, name))
 		if err != nil || info.Mode()&0o111 == 0 {
 			t.Errorf("%s is not a program: %v", name, err)
@@ -65,8 +65,9 @@ func TestRecord(t *testing.T) {
 	for _, path := range []string{"action.yml", "go.mod", "go.sum", ".ci/record.sh"} {
 		write(t, dir+"/"+path, string(read(t, path)))
 	}
-	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64"} {
+	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64.exe", "windows_arm64.exe"} {
 		write(t, dir+"/dist/sallyport_"+target, target)
+		write(t, dir+"/dist/sallyport_"+target+".gz", "packed")
 	}
 	record := func(version string) ([]byte, error) {
 		cmd := exec.Command("bash", dir+"/.ci/record.sh", version, "dist")
@@ -82,6 +83,9 @@ func TestRecord(t *testing.T) {
 		if out, err := record("v1.2.3"); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
+	}
+	if n := strings.Count(mustRead(t, dir+"/shared/release.txt"), "  sallyport_"); n != 6 {
+		t.Errorf("the record has %d digests, want one for each platform", n)
 	}
 	line := strings.TrimPrefix(digest("linux_amd64"), "sha256:") + "  sallyport_linux_amd64\n"
 	for _, path := range []string{"shared/release.txt", "templates/gate/template.yml", "templates/attest/template.yml", "templates/verify/template.yml"} {

@@ -34,6 +34,9 @@ func Files(r Release) (map[string][]byte, error) {
 			if files[actionPath(c)], err = render("action.yml.tmpl", action{c}); err != nil {
 				return nil, err
 			}
+			if files[mainPath(c)], err = render("main.js.tmpl", action{c}); err != nil {
+				return nil, err
+			}
 		}
 		if c.Where.In(GitLab) {
 			if files["templates/"+c.Name+"/template.yml"], err = render("template.yml.tmpl", component{c, script}); err != nil {
@@ -48,6 +51,7 @@ func Files(r Release) (map[string][]byte, error) {
 func render(name string, data any) ([]byte, error) {
 	t, err := template.New(name).Delims("<<", ">>").Funcs(template.FuncMap{
 		"scalar": scalar,
+		"js":     literal,
 		"join":   func(s []string) string { return strings.Join(s, ", ") },
 		"cell":   func(s string) string { return strings.ReplaceAll(s, "|", `\|`) },
 	}).ParseFS(templates, "templates/"+name)
@@ -71,7 +75,10 @@ func inline(r Release) (string, error) {
 		return "", fmt.Errorf("the installer has no lines %q and %q", "# <here>", "# </here>")
 	}
 	record := strings.TrimRight(string(r.Record), "\n")
-	here := "root=/dev/null # there is no source beside a component\nrelease() {\n\tcat <<'RECORD'\n" + record + "\nRECORD\n}\n"
+	if strings.Contains(record, "'") {
+		return "", fmt.Errorf("the release record has a quote")
+	}
+	here := "release() { printf '%s\\n' '" + record + "'; }\nbuild() { fail 2 'this commit records no release; pin the commit of a release'; }\n"
 	before = strings.TrimPrefix(before, "#!/bin/sh\n")
 	return "# Install sallyport, checked by the digest that this component carries.\nsallyport_install() (\n" + before + here + after + ")\nsallyport=$(sallyport_install)\n", nil
 }
@@ -79,6 +86,11 @@ func inline(r Release) (string, error) {
 // scalar writes s as a YAML scalar on one line.
 func scalar(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+}
+
+// literal writes s as a JavaScript string.
+func literal(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`, "\n", `\n`).Replace(s) + "'"
 }
 
 func on(place Where, all []Input) []Input {

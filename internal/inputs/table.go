@@ -175,7 +175,7 @@ func approve() Component {
 	c.Title, c.Where, c.Stage, c.Needs, c.Started = "Sallyport approve", Everywhere, "deploy", []string{}, true
 	c.Inputs = append([]Input{
 		c.Inputs[0],
-		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: GitHub | GitLab},
+		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: Everywhere},
 	}, c.Inputs[1:]...)
 	return c
 }

@@ -151,6 +151,7 @@ type workflow struct {
 var allowed = map[string]map[string]string{
 	"ci.yml test":         {"contents": "read"},
 	"ci.yml installer":    {"contents": "read"},
+	"ci.yml windows":      {"contents": "read"},
 	"release.yml build":   {"contents": "read"},
 	"release.yml test":    {"contents": "read"},
 	"release.yml record":  {"contents": "write"},
@@ -269,25 +270,60 @@ func TestF10_only_what_signs_has_an_identity(t *testing.T) {
 }
 
 // What the command reads, its own step or job sets, if only to nothing: else a
-// variable that an earlier step left behind would choose it.
+// variable that an earlier step left behind would choose it. An action is told
+// every input by its runner, and leaves the command no variable of others.
 func TestE13_every_variable_of_a_command_is_set_where_it_runs(t *testing.T) {
 	for _, c := range All() {
-		for place, path := range map[Where]string{GitHub: actionPath(c), GitLab: "templates/" + c.Name + "/template.yml"} {
-			if !c.Where.In(place) {
+		for _, i := range c.Inputs {
+			if component := "templates/" + c.Name + "/template.yml"; c.Where.In(GitLab) && i.Where.In(GitLab) && !i.Secret { // a secret is a variable of the project, which wins over those of earlier jobs
+				if !strings.Contains(string(read(t, component)), " "+i.Env()+": ") {
+					t.Errorf("%s: does not set %s", component, i.Env())
+				}
+			}
+			if !c.Where.In(GitHub) || !i.Where.In(GitHub) {
 				continue
 			}
-			text := string(read(t, path))
-			for _, i := range c.Inputs {
-				if place == GitLab && i.Secret {
-					continue // a variable of the project, which wins over those of earlier jobs
-				}
-				if !i.Where.In(place) {
-					continue // a job's command does not read it from a variable
-				}
-				if !strings.Contains(text, " "+i.Env()+": ") {
-					t.Errorf("%s: does not set %s", path, i.Env())
-				}
+			var a struct {
+				Inputs map[string]struct{ Default *string }
 			}
+			if err := yaml.Unmarshal(read(t, actionPath(c)), &a); err != nil {
+				t.Fatal(err)
+			}
+			if a.Inputs[i.Name].Default == nil {
+				t.Errorf("%s: %s has no default, so a runner may leave it out", actionPath(c), i.Name)
+			}
+			if !strings.Contains(string(read(t, mainPath(c))), "{ name: '"+i.Name+"'") {
+				t.Errorf("%s: does not read %s", mainPath(c), i.Name)
+			}
+		}
+	}
+}
+
+// What an action is told, it tells the command by a flag. What is no flag it
+// could not tell.
+func TestTwinsOfFlags(t *testing.T) {
+	for _, c := range All() {
+		for _, i := range on(GitHub, c.Inputs) {
+			if i.Secret == i.Where.In(Flag) {
+				t.Errorf("%s: input %s: a flag is %v, a secret is %v", c.Name, i.Name, i.Where.In(Flag), i.Secret)
+			}
+		}
+	}
+}
+
+// The runner starts one file with Node. Nothing of an action is a script.
+func TestActionsAreNoScripts(t *testing.T) {
+	for _, c := range All() {
+		if !c.Where.In(GitHub) {
+			continue
+		}
+		var a struct{ Runs map[string]string }
+		if err := yaml.Unmarshal(read(t, actionPath(c)), &a); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"using": "node24", "main": strings.TrimPrefix(mainPath(c), strings.TrimSuffix(actionPath(c), "action.yml"))}
+		if !maps.Equal(a.Runs, want) {
+			t.Errorf("%s: runs %v, want %v", actionPath(c), a.Runs, want)
 		}
 	}
 }

@@ -1,0 +1,16 @@
+// Written from internal/inputs. Edit the table, then: go test ./internal/inputs -update
+'use strict'
+require('../../shared/install.js').action('attest', [
+  { name: 'subject', list: true },
+  { name: 'checksums' },
+  { name: 'predicate-type' },
+  { name: 'predicate' },
+  { name: 'record-inputs', list: true },
+  { name: 'sigstore', preset: 'auto' },
+  { name: 'signing-config' },
+  { name: 'trusted-root' },
+  { name: 'log-private-repository', preset: 'false' },
+  { name: 'store', preset: 'auto', list: true },
+  { name: 'bundle-dir', preset: '.sallyport/bundles' },
+  { name: 'token', secret: 'SALLYPORT_TOKEN' }
+])

@@ -1,0 +1,15 @@
+// Written from internal/inputs. Edit the table, then: go test ./internal/inputs -update
+'use strict'
+require('../../shared/install.js').action('gate', [
+  { name: 'subject', list: true },
+  { name: 'checksums' },
+  { name: 'environment' },
+  { name: 'policy', preset: '.sallyport/policy.yaml' },
+  { name: 'bundle', list: true },
+  { name: 'store', preset: 'auto', list: true },
+  { name: 'verdict', preset: '.sallyport/verdict.json' },
+  { name: 'wait' },
+  { name: 'workers' },
+  { name: 'format', preset: 'text' },
+  { name: 'token', secret: 'SALLYPORT_TOKEN' }
+])
