@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
@@ -101,6 +102,9 @@ func (r *run) autoStores(c chosen) []store {
 // when there is no new one.
 func remove(paths ...string) error {
 	for _, p := range paths {
+		if err := file.Vacant(p); err != nil {
+			return unwritable(err)
+		}
 		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
 			return usage("the answer of an earlier run, %q, cannot be removed: %w", p, fault.Cause(err))
 		}
@@ -108,8 +112,15 @@ func remove(paths ...string) error {
 	return nil
 }
 
+func unwritable(err error) error {
+	return fault.New(fault.Usage, fault.Path, "name a file of its own, or one that may be replaced", "%w", err)
+}
+
 // write writes a file that appears whole or not at all.
 func write(path string, b []byte) error {
+	if err := file.Vacant(path); err != nil {
+		return unwritable(err)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return usage("writing %q: %w", path, fault.Cause(err))
 	}

@@ -59,6 +59,22 @@ func irregular(name string, info fs.FileInfo) error {
 	return fault.Errorf("%q is %s, %w", name, What(info.Mode()), ErrIrregular)
 }
 
+// Vacant reports why name cannot be written to or removed: a regular file may be
+// there, or nothing. A link is refused as well, wherever it leads: what is
+// replaced would be somebody else's.
+func Vacant(name string) error {
+	info, err := os.Lstat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fault.Errorf("looking at %q: %w", name, Cause(err))
+	case !info.Mode().IsRegular():
+		return irregular(name, info)
+	}
+	return nil
+}
+
 // What returns what something of a mode is, with its article.
 func What(mode fs.FileMode) string {
 	switch mode.Type() {

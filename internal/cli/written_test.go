@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// What a command writes or removes takes the place of a regular file or of
+// nothing. A device, a pipe, a directory or a link stays what it is.
+func TestE10_nothing_but_a_file_is_replaced(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	target := at("target")
+	for name, make := range map[string]func(path string) error{
+		"a named pipe": func(p string) error { return syscall.Mkfifo(p, 0o600) },
+		"a directory":  func(p string) error { return os.Mkdir(p, 0o700) },
+		"a link":       func(p string) error { return os.Symlink(target, p) },
+	} {
+		path := at(strings.ReplaceAll(name, " ", "-"))
+		if err := make(path); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.Lstat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, do := range map[string]func() error{"write": func() error { return write(path, []byte("x")) }, "remove": func() error { return remove(path) }} {
+			err := do()
+			if f := fault.Of(err); f.Code != fault.Path || f.Kind != fault.Usage || !strings.Contains(f.Error(), "is "+name+", want a regular file") {
+				t.Errorf("%s %s: %v, want it refused by what it is", what, name, err)
+			}
+		}
+		if after, err := os.Lstat(path); err != nil || after.Mode() != before.Mode() {
+			t.Errorf("%s is gone: %v", name, err)
+		}
+	}
+	for _, path := range []string{at("new"), at("below/new"), at("new")} {
+		if err := write(path, []byte("x")); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := remove(at("new"), at("nothing")); err != nil {
+		t.Error(err)
+	}
+}
