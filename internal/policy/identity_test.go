@@ -359,6 +359,12 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 		{"", `https://code\.example/acme.*`, issuer}, {"", `https://code\.example/[^/]+/app/.*`, issuer}, {"", `https://code\.example/.*/app/.github/workflows/release\.yml@refs/tags/v1`, issuer},
 		{"", `https://code\.example/ac.e/app/.*`, issuer}, {"", `.*acme.*`, issuer}, {"", `https?://.*\.example/acme/app/.*`, issuer}, {"", `https://code\.example/(acme|.*)/app/.*`, issuer},
 		{"", `.*@.*`, issuer}, {"", `.*@[a-z.]+`, issuer}, {"", `.*acme\.example`, issuer}, {"", `[a-z]+@acme\.example.*`, issuer}, {"", `.*@mail.acme.example`, issuer}, {"", `https://code\.example/.*acme/app/.*`, issuer},
+		{"", `https://code\.example/a[b-d]me/app/.*`, issuer}, {"", `https://code\.example/acme?/app/.*`, issuer}, {"", `https://code\.example/acm[d-f]/.*`, issuer}, {"", `https://code\.example/acme\d?/.*`, issuer},
+		{"", `https://code\.example/acme{1,2}/.*`, issuer}, {"", `https://code\.example/(?:acme|[x-z]cme)/.*`, issuer}, {"", `https://code\.example/a[a-m]{2}e/.*`, issuer},
+		// A dot without its backslash leaves the place in front of it open as well, and each of several alternatives counts.
+		{"", `.*release.yml@refs/heads/main`, issuer}, {"", `.*/release.yml@.*`, issuer}, {"", `.*acme/app/.github/workflows/release.yml@.*`, issuer},
+		{"", `.*acme/app/\.github/workflows/release.yml@.*`, issuer}, {"", `https://code\.example/acme/.*|.*@gmail.com`, issuer}, {"", `https://code\.example/acme/.*|https://code\.example/.*/app/.*`, issuer},
+		{"", `https://code\.example/acme[a-z-]*/app/.*`, issuer}, {"", `https://code\.example/a?.me/.*`, issuer}, {"", `.*@(acme\.example|gmail\.com)`, issuer}, {"", `https://code\.example/(?:acme|[a-z]+)/.*`, issuer},
 		{"", `(?s).*`, issuer}, {"", `[\s\S]*`, issuer}, {"", `\S+`, issuer}, {"", `https://x|.*`, issuer}, {"", `[^x]*`, issuer}, {"", `.{0,}`, issuer},
 	} {
 		if _, err := policy.NewExpectation(x[0], x[1], x[2], platform()); fault.Of(err).Kind != fault.Usage {
@@ -371,7 +377,8 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 func TestControl_a_pattern_that_names_its_owner_is_accepted(t *testing.T) {
 	for _, pattern := range []string{
 		`https://code\.example/acme/app/\.github/workflows/release\.yml@refs/tags/v[0-9.]+`, `https://code\.example/acme/.*`, `https://code\.example/acme/[^/]+/\.github/workflows/.*@refs/heads/main`,
-		`^https://code\.example/acme/app/` + `.*$`, `https://code.example/acme/app/.*`, `https://code\.example/(acme|widgets)/app/.*`, `[a-z.]+@acme\.example`, `(?i)https://code\.example/acme/app/.*`, `.*@acme.com`,
+		`^https://code\.example/acme/app/` + `.*$`, `https://code.example/acme/app/.*`, `https://code\.example/(acme|widgets)/app/.*`, `[a-z.]+@acme\.example`, `(?i)https://code\.example/acme/app/.*`, `dana@gmail\.com`, `(dana|bob)@gmail\.com`,
+		`https://code\.example/acme/app/\.github/workflows/.*@refs/tags/@acme/app@.*`, `.*@acme.com`,
 	} {
 		if _, err := policy.NewExpectation("", pattern, "https://ci.example", platform()); err != nil {
 			t.Errorf("%s: %v", pattern, err)
