@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -139,6 +140,9 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 	if diff != nil {
 		return diff
 	}
+	if _, present, _ := t.at(member); !present {
+		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names no builder", Found: "none", Wanted: d.Builder.String()}
+	}
 	wanted, ok := d.Builder.is(id, s, p.Builder)
 	switch {
 	case ok && p.Builder != "" && id != p.Builder:
@@ -174,6 +178,11 @@ func (t text) equal(d Dialect, s statement.Signer, p Policy) *Difference {
 		}
 		if !present && e.Optional {
 			continue
+		}
+		if parent, _, is := strings.Cut(e.Member, ".digest."); is {
+			if o, _, _ := t.at(parent + ".digest"); o != nil && len(o.(map[string]any)) != 1 { //nolint:forcetypeassert // at has gone through it
+				return &Difference{Code: fault.Source, Member: parent + ".digest", Reason: "the provenance has more digests of the source than its builder writes", Found: keys(o.(map[string]any)), Wanted: e.Member[strings.LastIndexByte(e.Member, '.')+1:]} //nolint:forcetypeassert // as above
+			}
 		}
 		want := e.Want.Of(s)
 		found, ok := scalar(v, e.Number)
@@ -228,6 +237,12 @@ func (t text) source(d Dialect, s statement.Signer, _ Policy) *Difference {
 		return diff
 	}
 	list, ok := v.([]any)
+	if d.Source.Exactly < 0 {
+		if v == nil || ok && len(list) == 0 {
+			return nil
+		}
+		return &Difference{Code: fault.Source, Member: d.Source.List, Reason: "the provenance names sources where its builder names none", Found: show(v, true), Wanted: "an empty list"}
+	}
 	uri := d.Source.URI.Of(s)
 	miss := &Difference{Code: fault.Source, Member: d.Source.List, Reason: "the provenance names another commit than the certificate", Found: "no commit", Wanted: s.Commit}
 	if !ok || uri == "" || s.Commit == "" {
@@ -244,11 +259,18 @@ func (t text) source(d Dialect, s statement.Signer, _ Policy) *Difference {
 		if !ok {
 			return miss
 		}
+		if diff := twins(d.Source.List, r, "uri", "digest"); diff != nil {
+			return diff
+		}
 		own, _ := r["uri"].(string)
 		set, _ := r["digest"].(map[string]any)
 		commit, _ := set[d.Source.Digest].(string)
 		switch {
 		case same(own, uri, d.Source.URI) && commit == s.Commit && !seen:
+			if len(set) != 1 {
+				miss.Reason, miss.Found, miss.Wanted = "the provenance has more digests of the source than its builder writes", keys(set), d.Source.Digest
+				return miss
+			}
 			seen = true
 		case same(own, uri, d.Source.URI), of(own, s.Repository):
 			miss.Found = orNone(commit)
@@ -258,6 +280,9 @@ func (t text) source(d Dialect, s statement.Signer, _ Policy) *Difference {
 				miss.Reason = "the builder built another commit than the run's"
 			}
 			return miss
+		case d.Source.Rest != 0 && (own == "" || own != d.Source.Rest.Of(s)):
+			miss.Reason, miss.Found, miss.Wanted = "the provenance names another program of the builder than the certificate", orNone(own), d.Source.Rest.Of(s)
+			return miss
 		}
 	}
 	if !seen {
@@ -265,6 +290,22 @@ func (t text) source(d Dialect, s statement.Signer, _ Policy) *Difference {
 	}
 	return nil
 }
+
+// twins refuses an object that has a member which differs from one of names only
+// in case: another reader may take it for the same.
+func twins(member string, o map[string]any, names ...string) *Difference {
+	for k := range o {
+		for _, name := range names {
+			if k != name && strings.EqualFold(k, name) {
+				return &Difference{Code: fault.Malformed, Member: member, Reason: "the provenance has a member that differs from a known one only in case", Found: k, Wanted: name}
+			}
+		}
+	}
+	return nil
+}
+
+// keys are the names of an object's members, for a message.
+func keys(o map[string]any) string { return strings.Join(slices.Sorted(maps.Keys(o)), ", ") }
 
 // of reports whether uri names something in repository.
 func of(uri, repository string) bool {
@@ -364,8 +405,29 @@ func (t text) told(d Dialect) bool {
 		v, _, _ := t.at(member)
 		return v == true
 	default:
-		return true
+		return t.payload(d)
 	}
+}
+
+// payload reports whether what GitHub told the run is where the builder of d
+// copies it to, if it copies it and writes the inputs nowhere else: without it
+// nobody knows what a person chose.
+func (t text) payload(d Dialect) bool {
+	told := true
+	for _, c := range d.Chosen {
+		parent, ok := strings.CutSuffix(c.Member, ".inputs")
+		if !ok {
+			continue
+		}
+		if !strings.HasSuffix(strings.ToLower(parent), "event_payload") {
+			parent = c.Member
+		}
+		_, present, diff := t.at(parent)
+		if told = present && diff == nil; told {
+			return true
+		}
+	}
+	return told
 }
 
 // at returns the value of a member. Null is absent, as in the in-toto
@@ -376,12 +438,10 @@ func (t text) at(member string) (v any, present bool, _ *Difference) {
 	for name := range strings.SplitSeq(member, ".") {
 		o, ok := v.(map[string]any)
 		if !ok {
-			return nil, false, nil
+			return nil, false, &Difference{Code: fault.Malformed, Member: member, Reason: "the provenance cannot be read: a part of it has another form than its builder writes", Found: show(v, true), Wanted: "an object that holds " + name}
 		}
-		for k := range o {
-			if k != name && strings.EqualFold(k, name) {
-				return nil, false, &Difference{Code: fault.Malformed, Member: member, Reason: "the provenance has a member that differs from a known one only in case", Found: k, Wanted: name}
-			}
+		if diff := twins(member, o, name); diff != nil {
+			return nil, false, diff
 		}
 		if v, present = o[name]; v == nil {
 			return nil, false, nil

@@ -87,7 +87,8 @@ type Source struct {
 	List    string // array of resource descriptors
 	URI     Value
 	Digest  string // key of the commit in the digest set
-	Exactly int    // how many entries the list has; 0 is any number
+	Exactly int    // how many entries the list has; 0 is any number, less is none
+	Rest    Value  // what the URI of each other entry is; 0 is anything
 	// Other says that the builder may build another commit than the run's, which
 	// is a difference with a name of its own.
 	Other bool

@@ -254,8 +254,8 @@ func TestC03_a_named_builder_is_compared_in_every_dialect(t *testing.T) {
 
 func TestC23_the_source_is_the_certificates_and_no_other(t *testing.T) {
 	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
-		if d.Source.List == "" {
-			t.Skip("the dialect has no list of sources")
+		if d.Source.List == "" || d.Source.Exactly < 0 {
+			return // TestC23_a_builder_that_lists_no_source
 		}
 		list, _ := s.get(d.Source.List).([]any)
 		at := slices.IndexFunc(list, func(x any) bool {
@@ -608,7 +608,7 @@ func TestD08_what_a_certificate_lacks_is_told_and_equals_nothing(t *testing.T) {
 // something that is no entry stands beside it.
 func TestC23_the_source_is_one_entry_of_the_list(t *testing.T) {
 	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
-		if d.Source.List == "" {
+		if d.Source.List == "" || d.Source.Exactly < 0 {
 			return
 		}
 		list, _ := s.get(d.Source.List).([]any)
@@ -753,5 +753,158 @@ func TestC22_a_release_that_cannot_be_read(t *testing.T) {
 	}
 	if _, err := read(strings.Replace(good, `}`, `,"packageId":"1"}`, 1)); err != nil {
 		t.Errorf("with the same packageId: %v", err)
+	}
+}
+
+func TestC23_a_builder_that_lists_no_source(t *testing.T) {
+	n := 0
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Source.Exactly >= 0 {
+			return
+		}
+		n++
+		for _, none := range []any{nil, []any{}} {
+			if _, diff := s.with(d.Source.List, none).compare(t, p); diff != nil {
+				t.Errorf("%v: %+v", none, diff)
+			}
+		}
+		own := map[string]any{"uri": s.Signer.Repository, "digest": map[string]any{"sha256": s.Signer.Commit}}
+		for _, some := range []any{[]any{own}, []any{map[string]any{"uri": "https://evil.example/evil"}}, "x", map[string]any{}} {
+			if _, diff := s.with(d.Source.List, some).compare(t, p); diff == nil || diff.Code != fault.Source {
+				t.Errorf("%v: %+v, want %s", some, diff, fault.Source)
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("no builder lists no source")
+	}
+}
+
+// A source has the digest that its builder writes, and no second one that could
+// say something else.
+func TestC23_a_source_has_one_digest(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		lie := func(set map[string]any, k string) map[string]any {
+			set = maps.Clone(set)
+			set[k] = strings.Repeat("1", 40)
+			return set
+		}
+		for _, k := range []string{"sha1", "sha256", "gitCommit", "GitCommit", "x"} {
+			for i, e := range d.Equal {
+				at, _, is := strings.Cut(e.Member, ".digest.")
+				if !is || e.Member == at+".digest."+k {
+					continue
+				}
+				set := s.get(at + ".digest").(map[string]any)
+				if _, diff := s.with(at+".digest", lie(set, k)).compare(t, p); diff == nil {
+					t.Errorf("%s with %s as well is equal (%d)", e.Member, k, i)
+				}
+			}
+			if d.Source.List == "" || d.Source.Exactly < 0 || k == d.Source.Digest {
+				continue
+			}
+			list := s.get(d.Source.List).([]any)
+			for i, x := range list {
+				r := maps.Clone(x.(map[string]any))
+				set, ok := r["digest"].(map[string]any)
+				if !ok || set[d.Source.Digest] != s.Signer.Commit {
+					continue
+				}
+				r["digest"] = lie(set, k)
+				changed := slices.Clone(list)
+				changed[i] = r
+				if _, diff := s.with(d.Source.List, changed).compare(t, p); diff == nil {
+					t.Errorf("a source with %s as well is equal", k)
+				}
+				twin := maps.Clone(x.(map[string]any))
+				twin["URI"] = "git+https://evil.example/evil"
+				changed[i] = twin
+				if _, diff := s.with(d.Source.List, changed).compare(t, p); diff == nil || diff.Code != fault.Malformed {
+					t.Errorf("a source with a second URI: %+v, want %s", diff, fault.Malformed)
+				}
+			}
+		}
+	})
+}
+
+// The other entry of a list is the program of the builder, from the repository
+// of the signer.
+func TestC23_the_program_of_a_builder_is_the_signers(t *testing.T) {
+	n := 0
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Source.Rest == 0 {
+			return
+		}
+		list := s.get(d.Source.List).([]any)
+		for i, x := range list {
+			r, _ := x.(map[string]any)
+			if r["uri"] != d.Source.Rest.Of(s.Signer) {
+				continue
+			}
+			n++
+			for _, other := range []any{"git+https://github.com/evil/evil@refs/tags/v2.1.0", "", nil} {
+				changed := slices.Clone(list)
+				m := maps.Clone(r)
+				m["uri"] = other
+				changed[i] = m
+				if _, diff := s.with(d.Source.List, changed).compare(t, p); diff == nil || diff.Code != fault.Source {
+					t.Errorf("%v: %+v, want %s", other, diff, fault.Source)
+				}
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("no builder names its program")
+	}
+}
+
+// What is no object in the place of one hides its members from nobody.
+func TestD08_a_list_or_a_text_in_the_place_of_an_object(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		members := []string{builderMember(d)}
+		for _, e := range d.Equal {
+			members = append(members, e.Member)
+		}
+		for _, c := range d.Chosen {
+			members = append(members, c.Member)
+		}
+		for _, m := range members {
+			for i := strings.LastIndexByte(m, '.'); i > 0; i = strings.LastIndexByte(m[:i], '.') {
+				parent := m[:i]
+				for _, v := range []any{[]any{s.get(parent)}, "x"} {
+					if _, diff := s.with(parent, v).compare(t, p); diff == nil {
+						t.Errorf("%v in the place of %s: no difference", v, parent)
+					}
+				}
+			}
+		}
+	})
+}
+
+// A run that a person gave inputs to is known only where the builder copies what
+// the platform told the run.
+func TestD12_a_payload_that_is_not_there_tells_nothing(t *testing.T) {
+	n := 0
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		const member = v02Env + ".github_event_payload"
+		if s.get(member) == nil {
+			return
+		}
+		n++
+		p.Strict = true
+		s.Signer.Event = "workflow_dispatch"
+		if s.get(v02Env+".github_event_name") != nil {
+			s = s.with(v02Env+".github_event_name", s.Signer.Event)
+		}
+		s = s.with(member, map[string]any{})
+		if _, diff := s.compare(t, p); diff != nil {
+			t.Errorf("with an empty payload: %+v", diff)
+		}
+		if _, diff := s.with(member, nil).compare(t, p); diff == nil || diff.Code != fault.Source {
+			t.Errorf("without a payload: %+v, want %s", diff, fault.Source)
+		}
+	})
+	if n == 0 {
+		t.Error("no sample has a payload")
 	}
 }

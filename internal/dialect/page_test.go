@@ -67,6 +67,9 @@ func compared(d Dialect) string {
 }
 
 func source(d Dialect) string {
+	if d.Source.Exactly < 0 {
+		return code(d.Source.List) + ": empty."
+	}
 	if d.Source.List == "" {
 		return ""
 	}

@@ -103,7 +103,7 @@ func gitlabVariables(object string) []Equality {
 	in := func(name string, want Value) Equality { return may(object+"."+name, want) }
 	return []Equality{
 		in("CI_PROJECT_ID", RepositoryID), in("CI_PROJECT_URL", Repository), in("CI_PROJECT_PATH", RepositoryName), in("CI_COMMIT_SHA", Commit),
-		in("CI_JOB_URL", Run), in("CI_JOB_ID", JobID), in("CI_PIPELINE_SOURCE", Event), in("CI_SERVER_URL", Issuer),
+		in("CI_COMMIT_REF_NAME", RefName), in("CI_COMMIT_BRANCH", RefName), in("CI_COMMIT_TAG", RefName), in("CI_JOB_URL", Run), in("CI_JOB_ID", JobID), in("CI_PIPELINE_SOURCE", Event), in("CI_SERVER_URL", Issuer),
 	}
 }
 
@@ -172,7 +172,7 @@ var Table = []Dialect{
 		Predicate: ProvenanceV1, BuildType: Match{Head: "https://slsa.dev/container-based-build/v0.1?draft"}, Forge: GitHub, Builder: IsSigner,
 		Equal: append(runnerEnv(v1Internal), must(v1Invocation, Run),
 			must(v1External+".source.uri", GitRepositoryAtRef), must(v1External+".source.digest.sha1", Commit)),
-		Source: Source{List: v1Sources, URI: GitRepositoryAtRef, Digest: "sha1", Exactly: 2},
+		Source: Source{List: v1Sources, URI: GitRepositoryAtRef, Digest: "sha1", Exactly: 2, Rest: SignerRepositoryRef},
 		Chosen: []Chosen{{Member: v1External, Known: []string{"source"}}, {Member: v1Internal + ".GITHUB_EVENT_PAYLOAD.inputs"}, {Member: v1Internal + ".GITHUB_EVENT_PAYLOAD.client_payload"}},
 		Inputs: InputsTold, Names: NamesWhatItLikes,
 		Free: []string{"the digest of the second dependency, which is that of the builder's program"},
@@ -212,6 +212,7 @@ var Table = []Dialect{
 		Name: "GitLab runner", Written: "GitLab's runner, signed in the job that builds", Predicate: ProvenanceV02, Sample: "gitlab-runner-v02.json",
 		BuildType: Match{Head: "https://gitlab.com/gitlab-org/gitlab-runner/-/blob/", Tail: "/PROVENANCE.md", Part: "version"}, Forge: GitLab, Builder: IsBelowProject,
 		Equal:  []Equality{must(v02Config+".uri", Repository), must(v02Config+".digest.sha256", Commit), must(v02Env+".job.id", JobID).number()},
+		Source: Source{List: v02Sources, Exactly: -1},
 		Chosen: []Chosen{{Member: v02Parameters, Known: predefined}}, Inputs: InputsTold, Names: NamesAFile, Elsewhere: true,
 	}, {
 		Name: "npm on GitLab", Written: "npm from June 2023", Predicate: ProvenanceV02, Sample: "npm-gitlab.json",

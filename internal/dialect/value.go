@@ -22,6 +22,7 @@ const (
 	RepositoryID                         // [15]
 	OwnerID                              // [17]
 	Ref                                  // [14]
+	RefName                              // [14] without refs/heads/ or refs/tags/
 	RefType                              // "tag" or "branch", by [14]
 	WorkflowRef                          // what follows the path in [18]
 	Commit                               // [13]
@@ -56,6 +57,7 @@ var values = map[Value]struct {
 	RepositoryID:        {func(s statement.Signer) string { return s.RepositoryID }, "the repository's number [15]"},
 	OwnerID:             {func(s statement.Signer) string { return s.OwnerID }, "the owner's number [17]"},
 	Ref:                 {func(s statement.Signer) string { return s.Ref }, "the ref [14]"},
+	RefName:             {refName, "the name of the ref [14]"},
 	RefType:             {refType, "`tag` or `branch`, by [14]"},
 	WorkflowRef:         {func(s statement.Signer) string { _, ref := workflow(s); return ref }, "the ref of the workflow [18]"},
 	Commit:              {func(s statement.Signer) string { return s.Commit }, "the commit [13]"},
@@ -136,6 +138,10 @@ func workflow(s statement.Signer) (path, ref string) {
 func workflowNameAtRef(s statement.Signer) string {
 	path, _ := workflow(s)
 	return join(repositoryName(s), "/", path, "@", s.Ref)
+}
+
+func refName(s statement.Signer) string {
+	return strings.TrimPrefix(strings.TrimPrefix(s.Ref, "refs/heads/"), "refs/tags/")
 }
 
 func refType(s statement.Signer) string {

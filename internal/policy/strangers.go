@@ -49,7 +49,7 @@ const (
 
 // everyone are domains in which anybody can have an address.
 var everyone = []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "gmx.de", "gmx.net",
-	"proton.me", "protonmail.com", "mail.ru", "qq.com", "163.com", "users.noreply.github.com"}
+	"proton.me", "protonmail.com", "mail.ru", "qq.com", "163.com"}
 
 // openOwner returns the identity of a workflow below prefix that the pattern
 // matches, if its owner is not spelled out in the pattern.
