@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -80,11 +82,36 @@ func (r *run) tell(rec report.Record, c chosen) error {
 // forget removes what an earlier gate said, so that no answer of then passes
 // for one of now.
 func (c Command) forget(verdictFile string) error {
+	if err := earlier(verdictFile); err != nil {
+		return err
+	}
 	stale := []string{verdictFile, inputs.ChecksumsPath}
 	if d := c.Getenv(inputs.DotenvVariable); d != "" {
 		stale = append(stale, d)
 	}
 	return remove(stale...)
+}
+
+// earlier refuses a verdict file in whose place something else is: an artifact,
+// a policy or a bundle that somebody named by mistake.
+func earlier(verdictFile string) error {
+	const head = 512
+	f, err := file.Open(verdictFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unwritable(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, head))
+	if err != nil {
+		return usage("reading %q: %w", verdictFile, fault.Cause(err))
+	}
+	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
+		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is no verdict of an earlier run, and is not replaced by one", verdictFile)
+	}
+	return nil
 }
 
 func (r *run) policy() (*policy.Policy, error) {

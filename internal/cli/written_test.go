@@ -48,3 +48,29 @@ func TestE10_nothing_but_a_file_is_replaced(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The place of a verdict is that of an earlier one or nobody's: an artifact or a
+// policy that somebody named there stays.
+func TestE10_a_verdict_takes_no_other_files_place(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, path := range []string{at("app", "the artifact"), at("policy.yaml", "version: 1\n"), at("bundle.json", "{}")} {
+		if f := fault.Of(Command{Getenv: func(string) string { return "" }}.forget(path)); f.Code != fault.Path || f.Kind != fault.Usage {
+			t.Errorf("%s: %v, want %s", path, f, fault.Path)
+		}
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, path := range []string{at("verdict.json", `{"schema": "https://sallyport.dev/schemas/verdict/v1"}`), at("empty", ""), filepath.Join(dir, "nothing")} {
+		if err := earlier(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
