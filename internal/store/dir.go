@@ -112,9 +112,9 @@ func ReadBundles(text []byte, source string) ([]Evidence, error) {
 // folder reads the directory that d is. It stays beneath it: what lies there
 // was put there by others.
 func (d Dir) folder(ctx context.Context) (Found, error) {
-	root, err := os.OpenRoot(d.Path)
+	root, err := file.OpenDir(d.Path)
 	if err != nil {
-		return Found{}, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, file.Cause(err))
+		return Found{}, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, err)
 	}
 	defer root.Close()
 	w := walk{dir: d, root: root}
