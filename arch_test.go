@@ -43,7 +43,7 @@ var rooms = map[string]string{
 	// doors
 	"idtoken": "fault strictjson",
 	"github":  "client fault file subject statement dialect policy doctor store report idtoken",
-	"gitlab":  "client fault subject statement dialect policy doctor store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy doctor store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault yamlnode",
 	"pipelines": "fault yamlnode",

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
@@ -34,9 +34,9 @@ func doctorCommand(r *run) (answer, error) {
 }
 
 func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
-	root, err := os.OpenRoot(r.text("root"))
+	root, err := file.OpenDir(r.text("root"))
 	if err != nil {
-		return nil, usage("the directory of the repository, %q, cannot be opened: %w", r.text("root"), fault.Cause(err))
+		return nil, usage("the directory of the repository, %q, cannot be opened: %w", r.text("root"), err)
 	}
 	defer root.Close()
 	var names []string

@@ -50,6 +50,9 @@ func (r *run) tuf() (sigstore.TUF, error) {
 			return o, err
 		}
 	}
+	if o.Mirror != "" && len(o.Root) == 0 {
+		return o, fault.New(fault.Usage, fault.Config, "give the repository's root.json with --tuf-root", "--tuf-mirror needs --tuf-root: nothing else says which root to begin with")
+	}
 	if o.Offline && o.Mirror != "" {
 		return o, usage("--tuf-mirror needs a connection, and --offline forbids one")
 	}

@@ -145,6 +145,9 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 	}
 	wanted, ok := d.Builder.is(id, s, p.Builder)
 	switch {
+	case ok && p.Builder != "" && id != p.Builder && d.Builder != IsNamedByPolicy:
+		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
+			Hint: "leave builder out: in provenance of this kind it is the workflow of the certificate, which built-by names already"}
 	case ok && p.Builder != "" && id != p.Builder:
 		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
 			Hint: "if that is your builder, name it under built-by: builder: " + id}

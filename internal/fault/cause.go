@@ -39,7 +39,7 @@ func (c cause) Error() string {
 	if before, _, dumped := strings.Cut(s, "structure error: "); dumped {
 		s = before + "structure error" // what follows are the fields of a struct of Go
 	}
-	return Cut(s)
+	return clip(s)
 }
 
 // Unwrap returns the whole error.

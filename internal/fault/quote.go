@@ -94,7 +94,8 @@ func BoundAll(values string) string {
 	for rest := values; rest != ""; {
 		n := strings.IndexAny(rest, ",;")
 		if n < 0 {
-			n = len(rest) - 1
+			out.WriteString(Cut(rest))
+			break
 		}
 		out.WriteString(Cut(rest[:n]))
 		out.WriteString(rest[n : n+1])
@@ -129,12 +130,16 @@ func (x quoted) Format(f fmt.State, verb rune) {
 		fmt.Fprintf(f, format, x.value)
 		return
 	}
-	if all, ok := x.value.([]string); ok {
-		cut := make([]any, len(all))
+	if all, ok := x.value.([]string); ok && len(all) == 0 {
+		fmt.Fprint(f, "[]")
+		return
+	} else if ok {
 		for i, s := range all {
-			cut[i] = quoted{s}
+			if i > 0 {
+				fmt.Fprint(f, ", ")
+			}
+			fmt.Fprintf(f, format, quoted{s})
 		}
-		fmt.Fprintf(f, format, cut)
 		return
 	}
 	s := fmt.Sprintf("%s", x.value)
@@ -144,6 +149,48 @@ func (x quoted) Format(f fmt.State, verb rune) {
 	}
 	fmt.Fprintf(f, format, begin(s))
 	fmt.Fprintf(f, "… (%d bytes)", len(s))
+}
+
+// clip is Cut for the text of a library, in which a quoted value may be open
+// where it is cut: no escape is split, and the quotes are closed.
+func clip(s string) string {
+	if len(s) <= MaxQuoted {
+		return s
+	}
+	s = begin(s)
+	open, escape := false, -1
+	for i := 0; i < len(s); i++ {
+		switch {
+		case s[i] == '"':
+			open = !open
+		case s[i] == '\\' && open:
+			escape = i
+			i++
+		}
+	}
+	if !open {
+		return s + "…"
+	}
+	if escape >= 0 && len(s)-escape < escapeLen(s[escape:]) {
+		s = s[:escape]
+	}
+	return s + "…\""
+}
+
+// escapeLen returns the length of the escape that s begins with.
+func escapeLen(s string) int {
+	if len(s) < 2 {
+		return 2
+	}
+	switch s[1] {
+	case 'x':
+		return 4
+	case 'u':
+		return 6
+	case 'U':
+		return 10
+	}
+	return 2
 }
 
 // begin returns the first MaxQuoted bytes of s, without a part of a character.

@@ -35,7 +35,7 @@ func TestO02_a_quoted_value_is_cut(t *testing.T) {
 		}
 	}
 	list := fault.Text("want one of %q", []string{"a", long})
-	if want := `want one of ["a" "` + long[:fault.MaxQuoted] + `"… (10000 bytes)]`; list != want {
+	if want := `want one of "a", "` + long[:fault.MaxQuoted] + `"… (10000 bytes)`; list != want {
 		t.Errorf("got %.300s, want %.300s", list, want)
 	}
 }
@@ -114,5 +114,20 @@ func TestO02_a_phrase_is_bounded(t *testing.T) {
 	list := strings.Repeat("name of somebody, ", 50)
 	if got := fault.BoundAll(list); got != list {
 		t.Errorf("a list of short names became %.300q", got)
+	}
+}
+
+// What a library says is cut between escapes, its quotes are closed, and no
+// character is split where a list ends.
+func TestO02_the_words_of_a_library_are_cut_between_escapes(t *testing.T) {
+	for n := range 12 {
+		said := fault.Cause(errors.New(strings.Repeat("x", n) + ` "` + strings.Repeat(`\x{a6}\u00a6`, 100) + `"`)).Error()
+		open, closed := strings.IndexByte(said, '"'), strings.HasSuffix(said, `…"`)
+		if inside := strings.TrimSuffix(said[open+1:], `…"`); !closed || strings.HasSuffix(inside, `\`) || strings.HasSuffix(inside, `\u00`) || strings.HasSuffix(inside, `\x`) {
+			t.Errorf("%d: %q, want it cut between escapes and closed", n, said[len(said)-12:])
+		}
+	}
+	if got := fault.BoundAll(strings.Repeat("a", 300) + "…"); !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
+		t.Errorf("%q, want whole characters", got)
 	}
 }

@@ -1,4 +1,4 @@
-// Package file reads files that a person, a job or a policy named.
+// Package file reads files, and adds to files, that a person, a job or a policy named.
 //
 // It opens a name once, without waiting, and looks at what it opened: so a named
 // pipe, a device or a socket is refused at once, and nobody can put one in the
@@ -18,20 +18,21 @@ import (
 // The errors that callers tell apart; an error about a name that does not exist
 // is fs.ErrNotExist.
 var (
-	ErrIrregular = errors.New("want a regular file")
-	ErrLarge     = errors.New("larger")
+	ErrIrregular   = errors.New("want a regular file")
+	ErrNoDirectory = errors.New("want a directory")
+	ErrLarge       = errors.New("larger")
 )
 
 // Open opens the regular file that name leads to.
 func Open(name string) (*os.File, error) {
-	f, err := os.OpenFile(name, flags, 0)
+	f, err := os.OpenFile(name, os.O_RDONLY|waitless, 0)
 	return regular(f, name, err, os.Stat)
 }
 
 // OpenIn opens the regular file that name leads to beneath root, which no link
 // leads out of.
 func OpenIn(root *os.Root, name string) (*os.File, error) {
-	f, err := root.OpenFile(name, flags, 0)
+	f, err := root.OpenFile(name, os.O_RDONLY|waitless, 0)
 	return regular(f, name, err, root.Stat)
 }
 
@@ -53,6 +54,40 @@ func regular(f *os.File, name string, err error, look func(string) (fs.FileInfo,
 		return nil, err
 	}
 	return f, nil
+}
+
+// OpenDir opens the directory that name leads to. What is no directory is refused
+// without being opened: a named pipe would have to wait for a writer.
+func OpenDir(name string) (*os.Root, error) {
+	beneath := name
+	if beneath != "" {
+		beneath += "/." // of what is no directory, this names nothing
+	}
+	root, err := os.OpenRoot(beneath)
+	if err == nil {
+		return root, nil
+	}
+	if info, failed := os.Stat(name); failed == nil && !info.IsDir() {
+		return nil, fault.Errorf("it is %s, %w", What(info.Mode()), ErrNoDirectory)
+	}
+	return nil, fault.Cause(err)
+}
+
+// Append writes text at the end of the regular file that name leads to, and
+// makes the file if there is none.
+func Append(name, text string) error {
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|waitless, 0o644)
+	if f, err = regular(f, name, err, os.Stat); err != nil {
+		return err
+	}
+	if _, err := f.WriteString(text); err != nil {
+		_ = f.Close() // the first error says it
+		return fault.Errorf("writing %q: %w", name, Cause(err))
+	}
+	if err := f.Close(); err != nil {
+		return fault.Errorf("writing %q: %w", name, Cause(err))
+	}
+	return nil
 }
 
 func irregular(name string, info fs.FileInfo) error {

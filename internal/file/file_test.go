@@ -114,3 +114,46 @@ func TestRead_a_name_that_leads_nowhere(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// No directory is opened, and nothing is added to a file, where something else
+// is: neither waits for the other end of a pipe.
+func TestE10_what_is_no_directory_and_no_file_to_write_to_is_refused_at_once(t *testing.T) {
+	dir := t.TempDir()
+	plain := write(t, dir, "plain", "a")
+	all := specials(t, dir)
+	delete(all, "a device") // of this machine: nothing is written to it
+	for what, path := range all {
+		link := filepath.Join(dir, "link to "+filepath.Base(path))
+		if err := os.Symlink(path, link); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{path, link} {
+			if err := file.Append(name, "b"); !errors.Is(err, file.ErrIrregular) || !strings.Contains(err.Error(), "is "+what) {
+				t.Errorf("append to %s: %v, want it refused as %s", name, err, what)
+			}
+			if _, err := file.OpenDir(name); what != "a directory" && (!errors.Is(err, file.ErrNoDirectory) || !strings.Contains(err.Error(), "is "+what)) {
+				t.Errorf("open %s: %v, want it refused as %s", name, err, what)
+			}
+		}
+	}
+	for _, name := range []string{plain, "", filepath.Join(dir, "none")} {
+		if _, err := file.OpenDir(name); err == nil {
+			t.Errorf("%q was opened as a directory", name)
+		}
+	}
+	root, err := file.OpenDir(filepath.Join(dir, "link to "+filepath.Base(dir)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for range 2 {
+		if err := errors.Join(file.Append(plain, "b"), file.Append(filepath.Join(dir, "new"), "b")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, want := range map[string]string{"plain": "abb", "new": "bb"} {
+		if b, err := file.ReadIn(root, name, 100); err != nil || string(b) != want {
+			t.Errorf("%s: %q, %v, want %q", name, b, err, want)
+		}
+	}
+}

@@ -2,7 +2,5 @@
 
 package file
 
-import "os"
-
-// flags open for reading.
-const flags = os.O_RDONLY
+// waitless is what opening has to be told so that it does not wait.
+const waitless = 0

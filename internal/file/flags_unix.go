@@ -2,11 +2,8 @@
 
 package file
 
-import (
-	"os"
-	"syscall"
-)
+import "syscall"
 
-// flags open for reading, wait for no writer of a named pipe, and make no
-// terminal the one of this process.
-const flags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
+// waitless is what opening has to be told so that it waits for no other end of
+// a named pipe, and makes no terminal the one of this process.
+const waitless = syscall.O_NONBLOCK | syscall.O_NOCTTY

@@ -50,14 +50,34 @@ func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) (E
 		all.Chains, all.Passed = append(all.Chains, f.Chains...), append(all.Passed, f.Passed...)
 	}
 	if limit := store.MaxPerSubject * max(1, len(subjects)); len(all.Items) > limit {
-		return Evidence{}, fault.New(fault.Refused, fault.Limit, "", "%d bundles about %d subjects, at most %d are looked at",
-			len(all.Items), len(subjects), limit)
+		return Evidence{}, tooMany(stores, found, len(all.Items), len(subjects), limit)
 	}
 	if err := uncovered(found, all.Items); err != nil {
 		return Evidence{}, err
 	}
 	all.Passed = store.Sum(all.Passed)
 	return all, nil
+}
+
+// tooMany names the store that holds most of what is more than the limit, and how
+// to clear it.
+func tooMany(stores []Store, found []store.Found, items, subjects, limit int) error {
+	most := 0
+	for i, f := range found {
+		if len(f.Bundles) > len(found[most].Bundles) {
+			most = i
+		}
+	}
+	hint := ""
+	if d, ok := stores[most].(store.Dir); ok {
+		hint = "remove the bundles that are not about the artifact from " + fault.Quote(d.Path) + ", or hand over the one that is"
+	}
+	of := "1 subject"
+	if subjects != 1 {
+		of = fmt.Sprintf("%d subjects", subjects)
+	}
+	return fault.New(fault.Refused, fault.Limit, hint, "%d bundles for %s, %d of them from the %s; at most %d are looked at",
+		items, of, len(found[most].Bundles), stores[most].Name(), limit)
 }
 
 // uncovered wants every bundle that a store holds and does not hand over to be

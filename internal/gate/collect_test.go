@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -59,6 +60,8 @@ func TestO02_more_evidence_than_the_limit_is_refused_and_not_cut(t *testing.T) {
 	}
 	if _, err := gate.Collect(t.Context(), []gate.Store{most, store.Dir{Path: extra}}, one); fault.Of(err).Code != fault.Limit {
 		t.Errorf("above the limit: err = %v, want %s", err, fault.Limit)
+	} else if f := fault.Of(err); !strings.Contains(f.Error(), "20001 bundles for 1 subject, 20000 of them from the "+most.Name()) || !strings.Contains(f.Hint, "from "+fault.Quote(most.Path)+", or hand over") {
+		t.Errorf("above the limit: %v, hint %q, want the directory and how to clear it", err, f.Hint)
 	}
 }
 

@@ -323,13 +323,27 @@ func (w *work) count(p *piece, x proof) error {
 
 // refuse keeps why a signature is no evidence about the subjects that it claims.
 func (w *work) refuse(s *signature, claimed map[int]*policy.Via) {
-	for _, p := range s.pieces[:min(len(s.pieces), maxExplained)] {
+	more := map[string]int{}
+	for i, p := range s.pieces {
+		if i >= maxExplained {
+			for _, x := range p.proofs {
+				more[x.trust]++
+			}
+			continue
+		}
 		for _, x := range p.proofs {
 			for k := range w.subjects {
 				via, ok := claimed[k]
 				if (ok || len(claimed) == 0) && w.explains(k, x.trust) {
 					w.reject(k, x.err, p.Source, via)
 				}
+			}
+		}
+	}
+	for trust, n := range more {
+		for k := range w.subjects {
+			if _, ok := claimed[k]; (ok || len(claimed) == 0) && w.explains(k, trust) {
+				w.out[k].More += n
 			}
 		}
 	}
@@ -350,6 +364,7 @@ func (w *work) explains(k int, trust string) bool {
 func (w *work) reject(k int, err error, source string, via *policy.Via) {
 	c := &w.out[k]
 	if len(c.Rejections) >= maxExplained {
+		c.More++
 		return
 	}
 	var bad *sigstore.Rejection
@@ -481,20 +496,23 @@ func (w *work) explain() error {
 	if err := w.tellNames(); err != nil {
 		return err
 	}
+	var none []*piece
+	for _, s := range w.signatures {
+		for _, p := range s.pieces {
+			if p.err != nil {
+				none = append(none, p)
+			}
+		}
+	}
 	for k := range w.out {
 		if !bare(k) {
 			continue
 		}
-		for _, s := range w.signatures {
-			if len(w.out[k].Rejections) >= maxExplained {
-				break
-			}
-			for _, p := range s.pieces {
-				if p.err != nil {
-					w.reject(k, p.err, p.Source, nil)
-				}
-			}
+		kept := min(len(none), maxExplained-len(w.out[k].Rejections))
+		for _, p := range none[:kept] {
+			w.reject(k, p.err, p.Source, nil)
 		}
+		w.out[k].More += len(none) - kept
 		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.signatures) == 1 {
 			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.signatures[0].pieces[0].Source,
 				Reason: "the evidence is not about " + w.subjects[k].Digest.String()})

@@ -176,6 +176,9 @@ func TestD06_a_copied_certificate_neither_opens_nor_closes(t *testing.T) {
 	if len(bad.Facts) != 0 || len(bad.Rejections) == 0 || len(bad.Rejections) > 20 || bad.Rejections[0].Code != fault.SignatureInvalid {
 		t.Errorf("candidate = %+v, want no fact and a few reasons %s", bad, fault.SignatureInvalid)
 	}
+	if n := len(bad.Rejections) + bad.More; n != len(p)-1 {
+		t.Errorf("%d bundles counted, want all %d", n, len(p)-1)
+	}
 	if r := bad.Rejections[0]; !strings.Contains(r.Reason, "do not belong together") || !strings.Contains(r.Hint, "this copy was changed") {
 		t.Errorf("rejection = %q, %q; want that it was changed, and what to do", r.Reason, r.Hint)
 	}

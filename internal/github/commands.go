@@ -16,6 +16,7 @@ import (
 	actions "github.com/sethvargo/go-githubactions"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
@@ -88,22 +89,10 @@ func (j *Job) append(variable, text string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return unwritten(variable, err)
-	}
-	if _, err := f.WriteString(text); err != nil {
-		_ = f.Close()
-		return unwritten(variable, err)
-	}
-	if err := f.Close(); err != nil {
-		return unwritten(variable, err)
+	if err := file.Append(name, text); err != nil {
+		return fault.New(fault.Usage, fault.Config, "have "+variable+" name a file that the job may write to", "the file that %s names cannot be written: %w", variable, err)
 	}
 	return nil
-}
-
-func unwritten(variable string, err error) error {
-	return fmt.Errorf("the file that %s names cannot be written: %w", variable, fault.Cause(err))
 }
 
 // Annotate puts a message beside a line of a file. level is "error", "warning"

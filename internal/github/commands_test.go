@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -255,4 +256,22 @@ func literal(b []byte) []byte {
 	}
 	out = append(out, 62<<2, byte(n-1), byte((n-1)>>8), byte((n-1)>>16))
 	return append(out, b...)
+}
+
+// A name in place of the runner's file that is none is the job's mistake, and
+// nobody waits for the other end of a pipe.
+func TestK01_what_the_runner_reads_is_a_file(t *testing.T) {
+	j, env, _ := runnerJob(t)
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, name := range map[string]string{"a named pipe": pipe, "a directory": t.TempDir()} {
+		env["GITHUB_OUTPUT"], env["GITHUB_STEP_SUMMARY"] = name, name
+		for variable, err := range map[string]error{"GITHUB_OUTPUT": j.Output("digests", "x"), "GITHUB_STEP_SUMMARY": j.Summary("x")} {
+			if f := fault.Of(err); f.Kind != fault.Usage || !strings.Contains(f.Error(), variable) || !strings.Contains(f.Error(), what) {
+				t.Errorf("%s, %s: %v, want it to be of kind Usage and to say so", variable, what, err)
+			}
+		}
+	}
 }

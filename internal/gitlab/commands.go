@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	onDisk "github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
@@ -42,11 +43,14 @@ func (j *Job) Output(key, value string) error {
 
 func appendLine(name, line string) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
+		return unwritten(name, fault.Cause(err))
 	}
-	old, err := os.ReadFile(name)
+	old, err := onDisk.Read(name, maxDotenv)
+	if errors.Is(err, onDisk.ErrLarge) {
+		return fault.New(fault.Usage, fault.Limit, "attest or gate fewer artifacts in one job", "outputs: %w, and GitLab takes no more of a dotenv report", err)
+	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
+		return unwritten(name, err)
 	}
 	if len(old) > 0 && old[len(old)-1] != '\n' {
 		line = "\n" + line
@@ -54,18 +58,15 @@ func appendLine(name, line string) error {
 	if n := len(old) + len(line); n > maxDotenv {
 		return fault.New(fault.Usage, fault.Limit, "attest or gate fewer artifacts in one job", "outputs of %d bytes, GitLab takes at most %d of a dotenv report", n, maxDotenv)
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
-	}
-	if _, err := f.WriteString(line); err != nil {
-		_ = f.Close()
-		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("outputs cannot be written to %s: %w", fault.Quote(name), fault.Cause(err))
+	if err := onDisk.Append(name, line); err != nil {
+		return unwritten(name, err)
 	}
 	return nil
+}
+
+// unwritten says that the job was told of a place where no outputs can be.
+func unwritten(name string, err error) error {
+	return fault.New(fault.Usage, fault.Config, "have SALLYPORT_DOTENV name a file that the job may write to", "outputs cannot be written to %q: %w", name, err)
 }
 
 // Summary shows text in a folded section of the job log, which is the only

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -468,5 +469,20 @@ func TestK02_data_is_only_text(t *testing.T) {
 	}
 	if strings.ContainsAny(log.String(), "\u202e\u0085") {
 		t.Errorf("log %q shows what it should not", log)
+	}
+}
+
+// A name in place of the dotenv report that is none is the job's mistake, and
+// nobody waits for the other end of a pipe.
+func TestK01_dotenv_report_is_a_file(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for what, name := range map[string]string{"a named pipe": pipe, "a directory": t.TempDir()} {
+		j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SALLYPORT_DOTENV", name))
+		if f := fault.Of(j.Output("digests", "x")); f.Kind != fault.Usage || !strings.Contains(f.Error(), "is "+what) {
+			t.Errorf("%s: %v, want it to be of kind Usage and to say so", what, f.Err)
+		}
 	}
 }

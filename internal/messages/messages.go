@@ -39,6 +39,9 @@ var words = []word{
 	{"a call of the operating system", `\b(open|openat|stat|lstat|statat|fstatat|read|write|readdirent|mkdir|mkdirat|unlinkat|readlink|rename|chmod|chdir) "?[^ "]+"?: (no such|is a|not a|permission|file|too many|operation|invalid|directory|device)`},
 	{"the name of a library", `sigstore-go|protojson|\bproto:|\basn1:|\bx509:|\btls:|\bpem:|go-git|goccy|go-containerregistry|\bpkcs7:|\boauth2:|\boidc:|\bjose:|\bjsontext:|\bproto-json|\bunmarshal|\bstrconv\.|\bnet/http`},
 	{"the name of a library", `(^|[^.\w/-])(json|yaml|http|url|base64|hex|zip|tar|gzip|flag|ecdsa|ed25519|rsa|crypto/[a-z0-9]+): [a-z]`},
+	{"a word of a library", `invalid value for u?int\d+ field|at start of value|\(expecting |invalid surrogate|error parsing regexp|cannot start any token|\(in ""\)|unsupported elliptic`},
+	{"a word of the operating system", `\bno such device or address`},
+	{"a value of Go", `\["[^"]*" "|\*[a-z0-9]+\.[A-Z][A-Za-z]+\b`},
 	{"the inside of the program", `\bgoroutine \d|runtime error|\.go:\d+\b`},
 	{"a word of a failure in place of what was done", `\b(failed|unable) to (verify|parse|read|load|fetch|decode|unmarshal|marshal|get|find|create)\b`},
 }

@@ -382,8 +382,8 @@ func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
 	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
 	switch {
 	case first >= 0:
-		found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all))
-		if len(all) == 1 {
+		found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all)+c.More)
+		if len(all)+c.More == 1 {
 			found = "1 bundle that proves nothing: "
 		}
 		r := all[first]

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +36,13 @@ func TestHint_says_what_is_wrong_with_the_evidence_at_hand(t *testing.T) {
 		"a broken one":                  {good, []policy.Rejection{broken}, "1 bundle that proves nothing: E_SIG_INVALID the signature does not verify", "that bundle is of no use; attest it again in " + home},
 		"a broken one and another":      {good, []policy.Rejection{foreign, broken}, "2 bundles that prove nothing, first: E_SIG_INVALID the signature does not verify", "that bundle is of no use; attest it again in " + home},
 		"attested under another digest": {good, []policy.Rejection{broken, attested}, app().Digest.String(), "deploy the artifact that was built, or attest this one in the workflow that builds it"},
+		"many":                          {good, slices.Repeat([]policy.Rejection{broken}, 20), "10000 bundles that prove nothing, first: E_SIG_INVALID the signature does not verify", "that bundle is of no use; attest it again in " + home},
 	} {
 		in := input(read(t, c.policy))
 		in.Candidates[0].Rejections = c.rejections
+		if name == "many" {
+			in.Candidates[0].More = 9980
+		}
 		f := wantDenied(t, policy.Evaluate(in))
 		if f.Found != c.found || f.Hint != c.hint {
 			t.Errorf("%s: found %q, hint %q, want %q and %q", name, f.Found, f.Hint, c.found, c.hint)

@@ -2,8 +2,10 @@ package policy
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
@@ -52,11 +54,11 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 	// Compiled alone first: a pattern that closes the anchors' group would
 	// leave them.
 	if _, err := regexp.Compile(pattern); err != nil {
-		return e, usage("certificate-identity-pattern %q: %v", pattern, err)
+		return e, noPattern(pattern, err)
 	}
 	re, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 	if err != nil {
-		return e, usage("certificate-identity-pattern %q: %v", pattern, err)
+		return e, noPattern(pattern, err)
 	}
 	if id := stranger(re, pattern, f); re.MatchString("") || id != "" {
 		return e, fault.New(fault.Usage, fault.Config, "spell out host and owner, with a backslash before each dot: ^https://HOST/OWNER/REPOSITORY/",
@@ -64,6 +66,25 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 	}
 	e.Pattern, e.Written = re, pattern
 	return e, nil
+}
+
+// noPattern says what is wrong with a pattern, in words of no library.
+func noPattern(pattern string, err error) error {
+	why := map[syntax.ErrorCode]string{
+		syntax.ErrMissingParen:          ": a parenthesis is not closed",
+		syntax.ErrUnexpectedParen:       ": a parenthesis is not opened",
+		syntax.ErrMissingBracket:        ": a bracket is not closed",
+		syntax.ErrInvalidEscape:         ": a backslash before what needs none",
+		syntax.ErrTrailingBackslash:     ": it ends in a backslash",
+		syntax.ErrMissingRepeatArgument: ": nothing stands before a repetition",
+		syntax.ErrInvalidRepeatOp:       ": two repetitions after each other",
+		syntax.ErrInvalidCharRange:      ": a range of characters that is none",
+	}
+	said := ""
+	if bad := (*syntax.Error)(nil); errors.As(err, &bad) {
+		said = why[bad.Code]
+	}
+	return usage("certificate-identity-pattern %q is not a pattern (RE2)%s", pattern, said)
 }
 
 func usage(format string, args ...any) error {

@@ -117,6 +117,7 @@ type Candidate struct {
 	Parts      []subject.Part
 	Facts      []Fact
 	Rejections []Rejection
+	More       int // rejections beyond those, which are counted and not kept
 	Strangers  Strangers
 }
 

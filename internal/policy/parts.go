@@ -135,6 +135,7 @@ func (c Candidate) others(q Requirement, p subject.Part) []string {
 // only is c with nothing but what explains why there is no evidence about one of
 // its images.
 func (c Candidate) only(p subject.Part) Candidate {
+	c.More = 0
 	c.Rejections = slices.DeleteFunc(slices.Clone(c.Rejections), func(r Rejection) bool {
 		return r.Via == nil || r.Via.Image != p.Digest
 	})

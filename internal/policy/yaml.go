@@ -86,7 +86,7 @@ func (r *reader) parse(raw []byte) *yamlnode.Node {
 		r.complainAt(bad.Line, bad.Column, "%s", bad.What)
 		return nil
 	case errors.As(err, &bad):
-		r.complainAt(bad.Line, bad.Column, "not YAML: %s", bad.What)
+		r.complainAt(bad.Line, bad.Column, "not YAML: %s", notYAML(bad.What))
 		return nil
 	case d.Count > 1:
 		r.complain(nil, "want one document, found %d", d.Count)
@@ -265,4 +265,12 @@ func ParseAge(s string) (time.Duration, error) {
 		return 0, fault.Errorf("age %q, want a number from 1 to 65535 and d, h or m", s)
 	}
 	return time.Duration(n) * unit, nil
+}
+
+// notYAML is what the reader of YAML says, in words for who wrote the file.
+func notYAML(what string) string {
+	if strings.Contains(what, "cannot start any token") && (strings.Contains(what, "\t") || strings.Contains(what, `\t`)) {
+		return "a tab; indent with spaces"
+	}
+	return what
 }

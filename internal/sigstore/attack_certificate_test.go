@@ -3,6 +3,7 @@ package sigstore
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -12,6 +13,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"net/url"
@@ -25,6 +27,7 @@ import (
 	prototrustroot "github.com/sigstore/protobuf-specs/gen/pb-go/trustroot/v1"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 func TestA05_sct_absent_foreign_or_repeated(t *testing.T) {
@@ -499,4 +502,21 @@ func TestO03_certificate_path_explosion(t *testing.T) {
 		cheap(t, b.with(stamps(make([]byte, MaxTimestampBytes+1))).json(), fault.Limit)
 		cheap(t, b.with(stamps(make([]byte, MaxTimestampBytes))).json(), fault.Time)
 	})
+}
+
+// A key of a kind that is not read is unsupported, in words that no library has.
+func TestA15_key_of_a_kind_that_is_not_read(t *testing.T) {
+	f := newForge()
+	x := must(ecdh.X25519().GenerateKey(rand.Reader))
+	for what, der := range map[string][]byte{
+		"X25519":    must(x509.MarshalPKIXPublicKey(x.PublicKey())),
+		"secp256k1": must(hex.DecodeString("3056301006072a8648ce3d020106052b8104000a034200" + "04" + strings.Repeat("01", 64))),
+	} {
+		_, err := NewKeyVerifier(must(ParseTrustedRoot(rootFile(f.trust()))), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), Requirements{Logs: 1})
+		if got := fault.Of(err); got.Kind != fault.Usage || got.Code != fault.Unsupported {
+			t.Errorf("%s: %v, %s, want %s", what, err, got.Code, fault.Unsupported)
+		} else {
+			messages.Plain(t, err.Error())
+		}
+	}
 }

@@ -186,7 +186,7 @@ func TestO05_parser_panics(t *testing.T) {
 		})
 	}
 	t.Run("huge time", func(t *testing.T) {
-		refuses(t, v, b.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].IntegratedTime = math.MaxInt64 }).json(), fault.TrustRoot)
+		refuses(t, v, b.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].IntegratedTime = math.MaxInt64 }).json(), fault.TLog)
 	})
 	c := f.control().make()
 	for _, der := range []string{"", "00", "30030201", "3084ffffffff", "30800000", "3005300302010030"} {

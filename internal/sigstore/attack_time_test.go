@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"encoding/asn1"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -60,6 +61,17 @@ func TestA07_time_from_an_unsigned_field(t *testing.T) {
 		})
 		refuses(t, v, b.json(), fault.Time)
 	})
+}
+
+// A time that no log promised is a change of the bundle: it blames no trusted root, which counts the log's key as it did.
+func TestA07_altered_time_is_not_blamed_on_the_trusted_root(t *testing.T) {
+	f := newForge()
+	v := verifier(t, f.trust(), Interoperable)
+	promised := f.control1(media2).make()
+	accepts(t, v, promised.json())
+	for _, at := range []int64{1, -1, math.MaxInt64} {
+		refuses(t, v, promised.with(func(b *protobundle.Bundle) { b.VerificationMaterial.TlogEntries[0].IntegratedTime = at }).json(), fault.TLog)
+	}
 }
 
 func TestA08_timestamp_over_other_bytes(t *testing.T) {

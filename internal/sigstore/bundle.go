@@ -2,10 +2,14 @@ package sigstore
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/x509"
 	"errors"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 
 	in_toto "github.com/in-toto/attestation/go/v1"
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
@@ -31,6 +35,28 @@ var mediaTypes = []string{
 	"application/vnd.dev.sigstore.bundle.v0.3+json",
 }
 
+// field is how the library of the format says that a member of a bundle has a value of the wrong kind.
+var field = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?s)\(line (\d+):(\d+)\): invalid value for (\w+) (?:field|type)(?: (\w+))?: (.*)$`)
+})
+
+// kinds are its words for kinds, and those of people.
+var kinds = map[string]string{"int64": "whole number", "int32": "whole number", "uint64": "whole number", "uint32": "whole number",
+	"bytes": "base64 text", "string": "text", "enum": "value of its list", "bool": "true or false"}
+
+// unreadable says why a bundle, which is JSON, is not of its format.
+func unreadable(err error) error {
+	m := field().FindStringSubmatch(err.Error())
+	if m == nil {
+		return reject(fault.Malformed, "reading bundle: %w", fault.Cause(err))
+	}
+	value, failed := strconv.Unquote(m[5])
+	if failed != nil {
+		value = m[5]
+	}
+	return reject(fault.Malformed, "reading bundle: line %s, column %s: %s is %q, want a %s", m[1], m[2], cmp.Or(m[4], "a value"), value, cmp.Or(kinds[m[3]], "value of its kind"))
+}
+
 // A Bundle is a bundle that could be read. Nothing in it is to be believed; it
 // can be asked what it claims to be about, so that a caller finds the bundles
 // worth verifying.
@@ -50,7 +76,7 @@ func ParseBundle(raw []byte) (_ Bundle, err error) {
 	}
 	var pb protobundle.Bundle
 	if err := protojson.Unmarshal(raw, &pb); err != nil {
-		return Bundle{}, reject(fault.Malformed, "reading bundle: %w", fault.Cause(err))
+		return Bundle{}, unreadable(err)
 	}
 	if !slices.Contains(mediaTypes, pb.GetMediaType()) {
 		return Bundle{}, reject(fault.Malformed, "bundle has media type %q, want one of %q", pb.GetMediaType(), mediaTypes)

@@ -58,7 +58,7 @@ func checkKey(what string, public crypto.PublicKey) error {
 		}
 		return nil
 	default:
-		return reject(fault.Limit, "%s is of an unknown type %T", what, k)
+		return reject(fault.Unsupported, "%s is of a kind that is not read, want ECDSA, Ed25519 or RSA", what)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/root"
@@ -33,11 +34,15 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	}
 	key, err := x509.ParsePKIXPublicKey(block.Bytes)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
+		return nil, unreadKey(err)
 	}
 	if err := checkKey("key", key); err != nil {
 		// Not wrapped: a wrong key is nobody's bundle.
-		return nil, fault.New(fault.Usage, fault.Limit, "", "reading key: %v", err)
+		code := fault.Limit
+		if bad := (*Rejection)(nil); errors.As(err, &bad) {
+			code = bad.Code
+		}
+		return nil, fault.New(fault.Usage, code, "", "reading key: %v", err)
 	}
 	verifier, err := signature.LoadDefaultVerifier(key)
 	if err != nil {
@@ -63,4 +68,16 @@ func (v *Verifier) unsigned(err error) error {
 		return &Rejection{Code: r.Code, Hint: "give the key of whoever signed it; if it is this one, get the bundle again: this copy was changed", Err: r.Err}
 	}
 	return err
+}
+
+// unreadKey says what is wrong with the inside of a public key.
+func unreadKey(err error) error {
+	const another = "sign with a key of another kind, and give its public key"
+	switch said := err.Error(); {
+	case strings.Contains(said, "unsupported elliptic curve"):
+		return fault.New(fault.Usage, fault.Unsupported, another, "reading key: it is on a curve that is not read, want P-256, P-384 or P-521")
+	case strings.Contains(said, "unknown public key algorithm"):
+		return fault.New(fault.Usage, fault.Unsupported, another, "reading key: it is of a kind that is not read, want ECDSA, Ed25519 or RSA")
+	}
+	return fault.New(fault.Usage, fault.Config, "", "reading key: %w", fault.Cause(err))
 }

@@ -137,6 +137,9 @@ func (v *Verifier) unlogged(e *entity, err error) error {
 		switch at := t.IntegratedTime(); {
 		case log == nil:
 		case t.HasInclusionPromise() && !validAt(log, at):
+			if !promised(t, log) {
+				return changed(fault.TLog, "the log's promise does not hold for the log entry, which gives its time as %s: the entry was changed", stamp(at))
+			}
 			return notValid(log, at, "promised")
 		case t.HasInclusionProof() && otherCheckpoint(t, log):
 			return reject(fault.TLog, "log entry %d is of log %q, and its checkpoint is of %q and not signed by that log", t.LogIndex(), logName(log), origin(t))
@@ -154,6 +157,14 @@ func (v *Verifier) unlogged(e *entity, err error) error {
 		return changed(fault.TLog, "the inclusion proof of the log entry does not lead to its checkpoint: it is not the entry of this signature, or was changed")
 	}
 	return changed(fault.TLog, "the log entry does not prove that the signature was logged")
+}
+
+// promised reports whether the log made the promise of t, whenever its key counted. Without it, anybody may have written
+// the time of the entry.
+func promised(t *tlog.Entry, log *root.TransparencyLog) bool {
+	always := *log
+	always.ValidityPeriodStart, always.ValidityPeriodEnd = t.IntegratedTime(), time.Time{}
+	return tlog.VerifySET(t, map[string]*root.TransparencyLog{entryLog(t): &always}) == nil
 }
 
 // textLate is sigstore-go's word for a log entry that is younger than the certificate, or older. TestCodes holds it.

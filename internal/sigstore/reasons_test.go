@@ -65,6 +65,8 @@ func TestRejection_tells_mistakes_apart(t *testing.T) {
 			m.TlogEntries[0].InclusionPromise.SignedEntryTimestamp[9] ^= 1
 		}), f.trust(),
 			fault.TLog, "the log's promise does not hold", get, NoRemedy},
+		"a promise with another time": {edited(promised, func(m *protobundle.VerificationMaterial) { m.TlogEntries[0].IntegratedTime = 1 }), f.trust(),
+			fault.TLog, "the log's promise does not hold for the log entry, which gives its time as 1970-01-01T00:00:01Z: the entry was changed", get, NoRemedy},
 		"a changed proof": {edited(good, func(m *protobundle.VerificationMaterial) { m.TlogEntries[0].InclusionProof.Hashes[0][0] ^= 1 }), f.trust(), fault.TLog, "does not lead to its checkpoint", get, NoRemedy},
 		"another log's checkpoint": {edited(good, func(m *protobundle.VerificationMaterial) {
 			m.TlogEntries[0].InclusionProof.Checkpoint.Envelope = foreign.sign(tree).String()

@@ -73,7 +73,7 @@ func (d Dir) file() (Found, error) {
 	if err != nil || len(list) > 0 {
 		return Found{Bundles: list}, err
 	}
-	return Found{Passed: []Passed{{Source: source(d.Path), What: nothing(b), Count: 1}}}, nil
+	return Found{}, fault.New(fault.Refused, fault.Malformed, "name a file that holds a bundle, or the directory that bundles lie in", "%q is %s", d.Path, nothing(b))
 }
 
 // source names a file for people.
@@ -112,9 +112,9 @@ func ReadBundles(text []byte, source string) ([]Evidence, error) {
 // folder reads the directory that d is. It stays beneath it: what lies there
 // was put there by others.
 func (d Dir) folder(ctx context.Context) (Found, error) {
-	root, err := os.OpenRoot(d.Path)
+	root, err := file.OpenDir(d.Path)
 	if err != nil {
-		return Found{}, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, file.Cause(err))
+		return Found{}, fault.New(fault.Usage, fault.Config, "", "bundles in %q: %w", d.Path, err)
 	}
 	defer root.Close()
 	w := walk{dir: d, root: root}
@@ -220,7 +220,7 @@ func (w *walk) file(name string) error {
 }
 
 func (w *walk) tooMuch(format string, args ...any) error {
-	return fault.New(fault.Refused, fault.Limit, "", "%s in %q", fault.Text(format, args...), w.dir.Path)
+	return fault.New(fault.Refused, fault.Limit, "remove the bundles that are not about the artifact from "+fault.Quote(w.dir.Path)+", or hand over the one that is", "%s in %q", fault.Text(format, args...), w.dir.Path)
 }
 
 // unread says why a file was not read.

@@ -202,9 +202,9 @@ func TestDir_file_that_is_named_has_to_be_one(t *testing.T) {
 		t.Errorf("found %d bundles, want 2", len(found.Bundles))
 	}
 	write(t, dir, "empty.jsonl", "\n")
-	if found := fetchDir(t, filepath.Join(dir, "empty.jsonl")); len(found.Bundles) != 0 ||
-		!strings.Contains(told(found), "empty.jsonl: an empty file") {
-		t.Errorf("found %+v, want it to be told as empty", found)
+	_, err := store.Dir{Path: filepath.Join(dir, "empty.jsonl")}.Fetch(t.Context(), nil)
+	if wantFault(t, err, fault.Refused, fault.Malformed); !strings.Contains(err.Error(), `empty.jsonl" is an empty file`) {
+		t.Errorf("%v, want it to be refused as empty", err)
 	}
 	for name, c := range map[string]struct{ content, says string }{
 		"array": {"[]", "an empty JSON array"}, "object": {`{"a":1}`,
@@ -224,7 +224,7 @@ func TestDir_file_that_is_named_has_to_be_one(t *testing.T) {
 		}
 	}
 	write(t, dir, "large", strings.Repeat(" ", store.MaxFileBytes+1))
-	_, err := store.Dir{Path: filepath.Join(dir, "large")}.Fetch(t.Context(), nil)
+	_, err = store.Dir{Path: filepath.Join(dir, "large")}.Fetch(t.Context(), nil)
 	wantFault(t, err, fault.Refused, fault.Limit)
 }
 

@@ -10,6 +10,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -246,6 +248,53 @@ func (r *Reader) malformed(err error) error {
 		s.ByteOffset = min(s.ByteOffset, end)
 		return fault.New(fault.Refused, fault.Malformed, "", "%w, at byte %d", ErrUnfinished, s.ByteOffset)
 	}
-	return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d (in %q)", fault.Brief(s.Err),
-		s.ByteOffset, string(s.JSONPointer))
+	if s.JSONPointer == "" {
+		return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d", wording(s.Err), s.ByteOffset)
+	}
+	return fault.New(fault.Refused, fault.Malformed, "", "JSON: %w at byte %d, in %q", wording(s.Err), s.ByteOffset, string(s.JSONPointer))
+}
+
+// wordings are the ends of what the decoder says, and what each means.
+var wordings = []struct{ said, means string }{
+	{"at start of value", "where a value begins"},
+	{"at start of string", "where the name of a member begins"},
+	{"in string", "in a string"},
+	{"after object name", "after the name of a member, want a colon"},
+	{"after object value", "after a member, want a comma or }"},
+	{"after array value", "after an element, want a comma or ]"},
+	{"after array element", "after an element, want a comma or ]"},
+	{"after top-level value", "after the value"},
+	{"in literal", "in a word, want true, false or null"},
+	{"within literal", "in a word, want true, false or null"},
+	{"in number", "in a number"},
+	{"in escape", "in an escape"},
+}
+
+// A worded error is one of the decoder in other words.
+type worded struct {
+	text  string
+	whole error
+}
+
+func (w worded) Error() string { return w.text }
+func (w worded) Unwrap() error { return w.whole }
+
+func wording(err error) error {
+	said := err.Error()
+	switch {
+	case strings.HasPrefix(said, "invalid UTF-8"):
+		return worded{"bytes that are no UTF-8", err}
+	case strings.HasPrefix(said, "invalid surrogate pair"), strings.HasPrefix(said, "invalid escape"):
+		return worded{"an escape that stands for no character", err}
+	}
+	rest, ok := strings.CutPrefix(said, "invalid character ")
+	if quoted, failed := strconv.QuotedPrefix(rest); ok && failed == nil {
+		for _, w := range wordings {
+			if strings.HasPrefix(strings.TrimSpace(rest[len(quoted):]), w.said) {
+				return worded{"the character " + quoted + " " + w.means, err}
+			}
+		}
+		return worded{"the character " + quoted + ", which JSON has not here", err}
+	}
+	return fault.Brief(err)
 }

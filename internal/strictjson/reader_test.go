@@ -204,3 +204,19 @@ func FuzzValues(f *testing.F) {
 		}
 	})
 }
+
+// What is wrong with a text is said in words of no library.
+func TestO05_what_is_no_JSON_is_told_in_plain_words(t *testing.T) {
+	for text, want := range map[string]string{
+		"xyz ": `JSON: the character 'x' where a value begins at byte 0`, "{\"a\":1\xff} ": "after a member, want a comma or }",
+		"{\"a\":\"\x00\"} ": `in a string at byte 6, in "/a"`, `{"\ud800":1} `: "an escape that stands for no character",
+		"[1 2] ": "after an element, want a comma or ]", "{1:2} ": "object member name must be a string", "[truth] ": "in a word, want true, false or null",
+	} {
+		err := Check([]byte(text), 10)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+			continue
+		}
+		messages.Plain(t, err.Error())
+	}
+}

@@ -40,9 +40,9 @@ const (
 // The files are shared out to that many workers; their number changes neither
 // the result nor which error is returned.
 func Files(ctx context.Context, root string, patterns []string, workers int) ([]Subject, error) {
-	dir, err := os.OpenRoot(root)
+	dir, err := file.OpenDir(root)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "the root of the tree, %q, cannot be opened: %w", root, fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "", "the root of the tree, %q, cannot be opened: %w", root, err)
 	}
 	defer dir.Close()
 	w := walk{root: dir, found: map[string]bool{}}

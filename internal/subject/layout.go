@@ -38,9 +38,9 @@ const (
 // the images need and wants it to be there, of the stated size and digest: an
 // image with a part missing or altered is none.
 func Layout(dir string) ([]Subject, error) {
-	root, err := os.OpenRoot(dir)
+	root, err := file.OpenDir(dir)
 	if err != nil {
-		return nil, badLayout(dir, "opening it: %w", fault.Cause(err))
+		return nil, badLayout(dir, "opening it: %w", err)
 	}
 	defer root.Close()
 	l := layout{dir: dir, root: root, done: map[descriptorKey]bool{}, buf: make([]byte, bufferSize)}

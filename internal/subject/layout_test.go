@@ -2,6 +2,7 @@ package subject
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -238,4 +239,21 @@ func TestO02_layout_limits(t *testing.T) {
 	wantNoLayout(t, "too many blobs", i, fault.Limit)
 	i.write("index.json", strings.Repeat(" ", maxManifest+1))
 	wantNoLayout(t, "index too large", i, fault.Limit)
+}
+
+func TestE10_layout_that_is_no_directory_is_refused_at_once(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	link := pipe + "-link"
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink(pipe, link)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{pipe, link} {
+		_, err := Layout(name)
+		if f := fault.Of(err); f.Code != fault.SubjectMismatch || !strings.Contains(f.Error(), "is a named pipe, want a directory") {
+			t.Errorf("layout %s: %v, want it refused by what it is", name, err)
+		}
+		if _, err := Files(t.Context(), name, []string{"x"}, 1); fault.Of(err).Kind != fault.Usage {
+			t.Errorf("tree %s: %v, want it refused", name, err)
+		}
+	}
 }
