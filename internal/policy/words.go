@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,8 +16,14 @@ func DidYouMean(s string, of []string) string {
 		if len(s)-len(o) >= at || len(o)-len(s) >= at {
 			continue // as many edits at least
 		}
-		if d := distance(s, o); d < at {
+		if d := distance(strings.ToLower(s), strings.ToLower(o)); d < at {
 			best, at = o, d
+		}
+	}
+	if best == "" && len(s) >= 3 {
+		begun := slices.DeleteFunc(slices.Clone(of), func(o string) bool { return !strings.HasPrefix(strings.ToLower(o), strings.ToLower(s)) })
+		if len(begun) == 1 {
+			best = begun[0]
 		}
 	}
 	if best == "" {
