@@ -245,6 +245,7 @@ func TestPublished_what_is_refused_says_why(t *testing.T) {
 	}{
 		"a provenance that somebody signed again":  {liar, []string{"E_PREDICATE", "names another builder than the certificate"}},
 		"a promise where a proof is wanted":        {published{bundle: "npm-gha-v2.sigstore.json", subject: "npm-gha-v2.tgz"}, []string{"E_TLOG", "promise and no inclusion proof", "log: promise"}},
+		"a longer digest than the one at hand":     {published{bundle: "npm-v1-tag.sigstore.json", subject: "sha256:d4b813004e621441bb03d1e97890e610fb4ec0e2bb100fc0b3ed21d3905aaec3"}, []string{"E_EVIDENCE_MISSING", "a longer digest than SHA-256", "sha512:HEX"}},
 		"another promise":                          {published{bundle: "slsa-container-based-v1.7.0-promise.sigstore.json", built: []string{"signer: slsa-framework/slsa-github-generator/.github/workflows/builder_container-based_slsa3.yml@e55b76ce421082dfa4b34a6ac3c5e59de0f3bb58"}}, []string{"E_TLOG", "promise and no inclusion proof"}},
 		"a builder that the policy does not name":  {published{bundle: delegated.bundle, built: delegated.built[:1], needs: delegated.needs}, []string{"E_PREDICATE", "the policy names none", "builder_maven_slsa3.yml@refs/tags/v2.1.0"}},
 		"another builder":                          {published{bundle: delegated.bundle, built: []string{delegated.built[0], strings.Replace(delegated.built[1], "maven", "gradle", 1)}, needs: delegated.needs}, []string{"E_PREDICATE", "another builder"}},

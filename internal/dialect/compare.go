@@ -55,6 +55,7 @@ type Difference struct {
 	Reason        string
 	Found, Wanted string
 	Hint          string
+	Given         bool // it is an input that the policy does not list
 }
 
 // Compare holds a provenance against the certificate that it was signed with
@@ -331,7 +332,7 @@ func (t text) chosen(d Dialect, _ statement.Signer, p Policy) *Difference {
 			if known(n, c.Known) || known(c.Prefix+n, p.Inputs) {
 				continue
 			}
-			return &Difference{Code: fault.Source, Member: c.Member, Reason: "the build was given an input that the policy does not know", Found: orNone(c.Prefix + n), Wanted: orNone(strings.Join(p.Inputs, ", ")),
+			return &Difference{Code: fault.Source, Member: c.Member, Given: true, Reason: "the build was given an input that the policy does not know", Found: orNone(c.Prefix + n), Wanted: orNone(strings.Join(p.Inputs, ", ")),
 				Hint: "build it without that input, or, if every value of it is safe, name it under inputs"}
 		}
 	}

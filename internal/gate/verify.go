@@ -513,9 +513,31 @@ func (w *work) explain() error {
 			w.reject(k, p.err, p.Source, nil)
 		}
 		w.out[k].More += len(none) - kept
+		if p := w.byLonger(); p != nil && len(w.out[k].Rejections) == 0 && w.subjects[k].Digest.Algorithm() == subject.AlgSHA256 && (w.sums == nil || w.sums[k] == nil) {
+			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source,
+				Reason: "evidence that names its artifact by a longer digest than SHA-256", Hint: "hand over the file itself, or its longer digest as sha512:HEX or sha384:HEX"})
+		}
 		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.signatures) == 1 {
 			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.signatures[0].pieces[0].Source,
 				Reason: "the evidence is not about " + w.subjects[k].Digest.String()})
+		}
+	}
+	return nil
+}
+
+// byLonger returns a bundle that names its artifacts by longer digests than
+// SHA-256 alone, as npm does, or nil.
+func (w *work) byLonger() *piece {
+	for _, s := range w.signatures {
+		p := s.first()
+		if p == nil {
+			continue
+		}
+		claims := p.bundle.Claims()
+		if len(claims) > 0 && !slices.ContainsFunc(claims, func(d statement.Descriptor) bool {
+			return len(d.Digests()) == 0 || d.Digests()[0].Algorithm() == subject.AlgSHA256
+		}) {
+			return p
 		}
 	}
 	return nil

@@ -396,6 +396,8 @@ func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
 		return found, "attest it in the workflow that builds it: " + signer
 	case len(all) == 0:
 		return "nothing", "attest it in the workflow that builds it: " + signer
+	case all[0].Hint != "":
+		return all[0].Reason, all[0].Hint
 	default:
 		return "evidence about another artifact only", "attest this one in the workflow that builds it: " + signer
 	}
