@@ -147,7 +147,7 @@ type states map[uint32]bool
 
 func (n nfa) start() states {
 	s := states{}
-	n.add(s, uint32(n.prog.Start)) //nolint:gosec // an index of a list
+	n.add(s, uint32(n.prog.Start))
 	return s
 }
 
