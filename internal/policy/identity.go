@@ -60,9 +60,14 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 	if err != nil {
 		return e, noPattern(pattern, err)
 	}
-	if id := stranger(re, pattern, f); re.MatchString("") || id != "" {
-		return e, fault.New(fault.Usage, fault.Config, "spell out host and owner, with a backslash before each dot: ^https://HOST/OWNER/REPOSITORY/",
-			"certificate-identity-pattern %q matches strangers, such as %q", pattern, id)
+	id, err := stranger(pattern, f)
+	if err != nil {
+		return e, usage("certificate-identity-pattern %q cannot be looked through: %w", pattern, err)
+	}
+	if re.MatchString("") || id != "" {
+		return e, fault.New(fault.Usage, fault.Config,
+			"write host and owner out, with a backslash before each dot, and several owners in full: ^https://HOST/(OWNER|OTHER)/REPOSITORY/",
+			"certificate-identity-pattern %q leaves open whose identity it is: it allows %q", pattern, id)
 	}
 	e.Pattern, e.Written = re, pattern
 	return e, nil

@@ -361,6 +361,9 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 		{"", `.*@.*`, issuer}, {"", `.*@[a-z.]+`, issuer}, {"", `.*acme\.example`, issuer}, {"", `[a-z]+@acme\.example.*`, issuer}, {"", `.*@mail.acme.example`, issuer}, {"", `https://code\.example/.*acme/app/.*`, issuer},
 		{"", `https://code\.example/a[b-d]me/app/.*`, issuer}, {"", `https://code\.example/acme?/app/.*`, issuer}, {"", `https://code\.example/acm[d-f]/.*`, issuer}, {"", `https://code\.example/acme\d?/.*`, issuer},
 		{"", `https://code\.example/acme{1,2}/.*`, issuer}, {"", `https://code\.example/(?:acme|[x-z]cme)/.*`, issuer}, {"", `https://code\.example/a[a-m]{2}e/.*`, issuer},
+		// Borders of words and lines keep nobody out, and a pattern that takes too long to look through is refused.
+		{"", `https://code\.example/acme\b.*`, issuer}, {"", `https://code\.example/\B?.*/app/.*`, issuer}, {"", `https://code\.example/(.*a.{20})+/app/.*`, issuer}, {"", `https://code\.example/[ab]*a[ab]{40}c/.*`, issuer}, {"", `[ab]*a[ab]{40}@gmail\.com`, issuer},
+		{"", `(https://a\.x/b/c|https://b\.x/b/c|https://c\.x/b/c|https://d\.x/b/c|https://e\.x/b/c|https://f\.x/b/c|https://g\.x/b/c|https://h\.x/b/c|https://code\.example/.*)`, issuer},
 		// A dot without its backslash leaves the place in front of it open as well, and each of several alternatives counts.
 		{"", `.*release.yml@refs/heads/main`, issuer}, {"", `.*/release.yml@.*`, issuer}, {"", `.*acme/app/.github/workflows/release.yml@.*`, issuer},
 		{"", `.*acme/app/\.github/workflows/release.yml@.*`, issuer}, {"", `https://code\.example/acme/.*|.*@gmail.com`, issuer}, {"", `https://code\.example/acme/.*|https://code\.example/.*/app/.*`, issuer},
@@ -377,7 +380,7 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 func TestControl_a_pattern_that_names_its_owner_is_accepted(t *testing.T) {
 	for _, pattern := range []string{
 		`https://code\.example/acme/app/\.github/workflows/release\.yml@refs/tags/v[0-9.]+`, `https://code\.example/acme/.*`, `https://code\.example/acme/[^/]+/\.github/workflows/.*@refs/heads/main`,
-		`^https://code\.example/acme/app/` + `.*$`, `https://code.example/acme/app/.*`, `https://code\.example/(acme|widgets)/app/.*`, `[a-z.]+@acme\.example`, `(?i)https://code\.example/acme/app/.*`, `dana@gmail\.com`, `(dana|bob)@gmail\.com`,
+		`^https://code\.example/acme/app/` + `.*$`, `https://code.example/acme/app/.*`, `https://code\.example/(acme|widgets)/app/.*`, `[a-z.]+@acme\.example`, `(?i)https://code\.example/acme/app/.*`, `dana@gmail\.com`, `.*@acme[.]example`, `https://code[.]example/acme/.*`, `https://\Qcode.example\E/acme/.*`, `https://code\.example:8443/acme/.*`, `(dana|bob)@gmail\.com`,
 		`https://code\.example/acme/app/\.github/workflows/.*@refs/tags/@acme/app@.*`, `.*@acme.com`,
 	} {
 		if _, err := policy.NewExpectation("", pattern, "https://ci.example", platform()); err != nil {
@@ -445,6 +448,17 @@ func TestHint_for_a_name_that_is_nearly_right(t *testing.T) {
 		v := policy.EvaluateSigner(policy.Expectation{Identity: signer().SAN, Issuer: asked}, []policy.Candidate{{Subject: app(), Facts: []policy.Fact{built(t)}}})
 		if f := wantDenied(t, v); says == "" && f.Hint != "" || !strings.Contains(f.Hint, says) {
 			t.Errorf("%s: %+v, want %q in the hint", asked, f, says)
+		}
+	}
+}
+
+// Without a known platform, the host is any that has a dot.
+func TestC02_a_pattern_for_an_issuer_that_is_not_known(t *testing.T) {
+	for pattern, ok := range map[string]bool{
+		`https://sub\.elsewhere\.example/.*`: false, `https://sub\.(elsewhere|other)\.example/[^/]+/app`: false, `https://sub\.elsewhere\.example/acme/.*`: true,
+	} {
+		if _, err := policy.NewExpectation("", pattern, "https://ci.elsewhere", policy.Forge{}); (err == nil) != ok {
+			t.Errorf("%s: %v", pattern, err)
 		}
 	}
 }

@@ -11,126 +11,90 @@ import (
 	"unicode"
 )
 
-// stranger returns an identity that somebody can have who is nobody that the
-// pattern's author meant, and that the pattern matches; or "".
+// stranger returns an identity that the pattern allows and that belongs to
+// somebody whom its author did not name, or "".
 //
-// Anybody can have an account of their own with repositories, workflows and refs
-// of any name, and an address in a domain of their own. So a pattern has to fix
-// the owner, or the domain: each that it allows, found by walking the pattern's
-// automaton along the shape of an identity, has to be spelled out in it. One
-// that leaves a place open, if only by a dot without its backslash, allows
-// others.
-func stranger(re *regexp.Regexp, pattern string, f Forge) string {
+// Everybody can have an account of their own with repositories, workflows and refs
+// of any name, and an address in a domain of their own. Therefore a pattern has to
+// fix the owner, or the domain: this function finds each one that the pattern
+// allows, by walking its automaton along the shape of an identity, and each has to
+// be written out in the pattern. A dot without its backslash allows others.
+//
+// The walk takes every border of words or lines for given, so that it finds more
+// than the pattern matches, and never less.
+func stranger(pattern string, f Forge) (string, error) {
 	n, err := newNFA(pattern)
 	if err != nil {
-		return ""
+		return "", err
 	}
-	for _, host := range append(hosts(pattern), f.Host) {
-		if id := n.openOwner(host + "/"); id != "" && re.MatchString(id) {
-			return id
+	host := `https://[a-z0-9-]+(\.[a-z0-9-]+)+(:[0-9]+)?`
+	if f.Host != "" { // all identities of this issuer are there
+		host = regexp.QuoteMeta(f.Host)
+	}
+	for _, host := range []string{host, `https://stranger\.example`} {
+		if id := n.openOwner(host); id != "" {
+			return id, nil
 		}
 	}
-	if id := n.openDomain(); id != "" && re.MatchString(id) {
-		return id
+	if id := n.openDomain(); id != "" {
+		return id, nil
 	}
-	for _, id := range []string{"", "stranger", "https://kubernetes.io/namespaces/stranger/serviceaccounts/stranger"} {
-		if re.MatchString(id) {
-			return id
-		}
-	}
-	return ""
+	return n.common(n.start(), `stranger|https://kubernetes\.io/namespaces/stranger/[^@]+`), nil
 }
 
 const (
 	ownerChars  = "strange0123456789bcdfhijklmopquvwxyz-_ABCDEFGHIJKLMNOPQRSTUVWXYZ."
 	domainChars = "strange0123456789bcdfhijklmopquvwxyz-."
-	localChars  = ownerChars + "+"
 )
 
-// everyone are domains in which anybody can have an address.
-var everyone = []string{"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com", "gmx.de", "gmx.net",
-	"proton.me", "protonmail.com", "mail.ru", "qq.com", "163.com"}
-
-// openOwner returns the identity of a workflow below prefix that the pattern
-// matches, if its owner is not spelled out in the pattern.
-func (n nfa) openOwner(prefix string) string {
-	w := n.walk(ownerChars, func(at states) bool { return n.common(n.step(at, '/'), identity) != "" })
-	if w.from(n.after(n.start(), prefix)); w.open == "" {
-		return ""
-	}
-	return n.common(n.start(), regexp.QuoteMeta(prefix+w.open)+"/"+identity)
+// everyone are domains in which everybody can have an address.
+var everyone = []string{
+	"gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "me.com",
+	"gmx.de", "gmx.net", "proton.me", "protonmail.com", "mail.ru", "qq.com", "163.com",
 }
 
-// identity is the shape of what stands behind an owner.
+// identity is the shape of the part behind an owner.
 const identity = `[^@]+(@refs/[^@]+)?`
 
-// openDomain returns an address that the pattern matches, if its domain is not
-// spelled out in the pattern, or is everyone's and who it is in it is not.
+// openOwner returns the identity of a workflow on a host that the pattern allows,
+// if the pattern does not write its owner out. host is a pattern as well.
+func (n nfa) openOwner(host string) string {
+	owners := n.walk(ownerChars, func(at states) bool { return n.common(n.step(at, '/'), identity) != "" })
+	owners.from(n.along(n.start(), host+"/"))
+	if owners.open == "" {
+		return ""
+	}
+	return cmp.Or(n.common(n.start(), host+"/"+regexp.QuoteMeta(owners.open)+"/"+identity), owners.open)
+}
+
+// openDomain returns an address that the pattern allows, if the pattern does not
+// write its domain out, or if everybody can have one there and the pattern does
+// not write out who it is.
 func (n nfa) openDomain() string {
+	const local = `[a-zA-Z0-9._+-]+@`
 	domains := n.walk(domainChars, n.ends)
-	domains.inside = "." // a domain without one is nobody's
-	domains.from(n.step(n.closed(n.start(), localChars), '@'))
+	domains.inside = "." // a registered domain has one
+	domains.from(n.along(n.start(), local))
 	open := domains.open
 	for _, d := range domains.names {
-		who := n.walk(localChars, func(at states) bool { return n.ends(n.after(at, "@"+d)) })
-		if slices.Contains(everyone, d) {
-			who.from(n.start())
+		if !slices.Contains(everyone, d) {
+			continue
 		}
-		if who.open != "" {
+		people := n.walk(ownerChars+"+", func(at states) bool { return n.ends(n.along(at, regexp.QuoteMeta("@"+d))) })
+		if people.from(n.start()); people.open != "" {
 			open = d
 		}
 	}
 	if open == "" {
 		return ""
 	}
-	return n.common(n.start(), "[a-z0-9._+-]+@"+regexp.QuoteMeta(open))
+	return cmp.Or(n.common(n.start(), local+regexp.QuoteMeta(open)), "@"+open)
 }
 
-// hosts are the addresses of platforms that a pattern could mean.
-func hosts(pattern string) []string {
-	out := []string{"https://stranger.example"}
-	for _, run := range literals(pattern) {
-		if _, rest, ok := strings.Cut(run, "://"); ok {
-			run = rest
-		}
-		if host, _, _ := strings.Cut(run, "/"); strings.Contains(host, ".") && !strings.Contains(host, "@") && len(out) < 8 {
-			out = append(out, "https://"+host)
-		}
-	}
-	return out
-}
-
-// literals returns the runs of a pattern that stand for themselves, in order.
-func literals(pattern string) []string {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return nil
-	}
-	var out []string
-	var walk func(*syntax.Regexp)
-	walk = func(x *syntax.Regexp) {
-		if x.Op == syntax.OpLiteral {
-			out = append(out, string(x.Rune))
-		}
-		for _, s := range x.Sub {
-			walk(s)
-		}
-	}
-	walk(re)
-	return out
-}
-
-// spells reports whether name stands in the pattern as a whole name.
-func (n nfa) spells(name string) bool {
-	return regexp.MustCompile(`(?i)(?:^|[^A-Za-z0-9_.+-])` + regexp.QuoteMeta(name) + `(?:$|[^A-Za-z0-9_.+?*{-])`).MatchString(n.text)
-}
-
-// An nfa is a pattern as the automaton of regexp/syntax. Where the pattern asks
-// for a border of words or lines it is taken to be there, so that more matches;
-// whoever found a match holds it against the pattern itself.
+// An nfa is a pattern as the automaton of regexp/syntax.
 type nfa struct {
 	prog *syntax.Prog
-	text string // the pattern, without the backslashes of its dots and dashes
+	text string // the pattern, without what only says that a dot or a dash is one
 }
 
 func newNFA(pattern string) (nfa, error) {
@@ -139,7 +103,14 @@ func newNFA(pattern string) (nfa, error) {
 		return nfa{}, err
 	}
 	prog, err := syntax.Compile(re.Simplify())
-	return nfa{prog, strings.NewReplacer(`\.`, `.`, `\-`, `-`).Replace(pattern)}, err
+	plain := strings.NewReplacer(`\.`, ".", `[.]`, ".", `\-`, "-", `[-]`, "-", `\Q`, "", `\E`, "")
+	return nfa{prog, plain.Replace(pattern)}, err
+}
+
+// spells reports whether the pattern writes name out as a whole name.
+func (n nfa) spells(name string) bool {
+	const before, after = `(?i)(?:^|[^A-Za-z0-9_.+-])`, `(?:$|[^A-Za-z0-9_.+?*{-])`
+	return regexp.MustCompile(before + regexp.QuoteMeta(name) + after).MatchString(n.text)
 }
 
 // states are instructions that wait for a character, and the one that matches.
@@ -157,17 +128,18 @@ func (n nfa) add(s states, pc uint32) {
 	}
 	switch i := n.prog.Inst[pc]; i.Op {
 	case syntax.InstAlt, syntax.InstAltMatch:
-		n.once(s, pc, i.Out, i.Arg)
+		n.pass(s, pc, i.Out, i.Arg)
 	case syntax.InstCapture, syntax.InstNop, syntax.InstEmptyWidth:
-		n.once(s, pc, i.Out)
+		n.pass(s, pc, i.Out)
 	case syntax.InstFail:
 	default:
 		s[pc] = true
 	}
 }
 
-// once goes on from pc, which is marked so that a circle ends.
-func (n nfa) once(s states, pc uint32, next ...uint32) {
+// pass goes on from pc, which takes no character. It marks pc, so that a circle
+// ends.
+func (n nfa) pass(s states, pc uint32, next ...uint32) {
 	s[pc] = true
 	for _, x := range next {
 		n.add(s, x)
@@ -196,58 +168,66 @@ func (n nfa) step(s states, r rune) states {
 	return out
 }
 
-func (n nfa) after(s states, text string) states {
-	for _, r := range text {
-		s = n.step(s, r)
-	}
-	return s
+// along returns the states after the texts that have the given form and that lead
+// on from s.
+func (n nfa) along(s states, form string) states {
+	out := states{}
+	n.together(s, form, func(at, end uint32, _ string, f nfa) bool {
+		if f.prog.Inst[end].Op == syntax.InstMatch {
+			out[at] = true
+		}
+		return false
+	})
+	return out
 }
 
-// closed returns the states after any text of these characters.
-func (n nfa) closed(s states, chars string) states {
-	all := states{}
-	for next := s; len(next) > 0; {
-		found := states{}
-		for pc := range next {
-			all[pc] = true
+// common returns a text that leads from s to a match and has the given form, or
+// "".
+func (n nfa) common(s states, form string) string {
+	found := ""
+	n.together(s, form, func(at, end uint32, text string, f nfa) bool {
+		if n.prog.Inst[at].Op == syntax.InstMatch && f.prog.Inst[end].Op == syntax.InstMatch {
+			found = text
+			return true
 		}
-		for _, r := range chars {
-			for pc := range n.step(next, r) {
-				if !all[pc] {
-					found[pc] = true
-				}
-			}
-		}
-		next = found
-	}
-	return all
+		return false
+	})
+	return found
 }
 
 // A walk looks at the names that a pattern allows at one place: texts of some
-// characters after which the rest can match. Of characters that lead to the same
-// states one is followed for all.
+// characters after which the rest can match. It follows one of the characters that
+// lead to the same states, for all of them.
 type walk struct {
 	nfa
 	chars  string
-	inside string            // what each name has in it
+	inside string            // a text that every name contains
 	ends   func(states) bool // whether a name may end in states
-	names  []string          // that are spelled out in the pattern
-	open   string            // one that is not
-	path   map[string]bool   // states on the way to where the walk is
-	done   map[string]bool   // states that were walked from
+	names  []string          // names that the pattern writes out
+	open   string            // a name that the pattern does not write out
+	path   map[string]bool   // the states between the start and here
+	done   map[string]bool   // the states from which the walk went on
 }
+
+// maxStates is how many sets of states a walk looks at. A pattern that has more
+// counts as one that leaves the name open.
+const maxStates = 2000
 
 func (n nfa) walk(chars string, ends func(states) bool) *walk {
 	return &walk{nfa: n, chars: chars, ends: ends, path: map[string]bool{}, done: map[string]bool{}}
 }
 
-func (w *walk) from(s states) { w.on("", s) }
+func (w *walk) from(s states) { w.follow("", s) }
 
-// on goes on from s, to which name leads.
-func (w *walk) on(name string, s states) {
+// follow goes on from s, to which name leads.
+func (w *walk) follow(name string, s states) {
 	here := w.key(name, s)
 	w.path[here], w.done[here] = true, true
 	defer delete(w.path, here)
+	if len(w.done) > maxStates || len(name) > 100 {
+		w.open = name + "…"
+		return
+	}
 	var order []string
 	next, group := map[string]states{}, map[string]string{}
 	for _, r := range w.chars {
@@ -261,18 +241,18 @@ func (w *walk) on(name string, s states) {
 	}
 	for _, k := range order {
 		at, all := next[k], group[k]
-		if w.ends(at) {
-			w.end(name, all, at)
+		if w.open == "" && w.ends(at) {
+			w.collect(name, all, at)
 		}
 		for _, c := range []string{all[:1], cmp.Or(w.inside, all[:1])} {
-			if w.open == "" && strings.Contains(all, c) && !w.done[w.key(name+c, at)] && len(name) < 100 {
-				w.on(name+c, at)
+			if w.open == "" && strings.Contains(all, c) && !w.done[w.key(name+c, at)] {
+				w.follow(name+c, at)
 			}
 		}
 	}
 }
 
-// key is the same where a walk goes on in the same way.
+// key is the same for all names and states from which a walk goes on alike.
 func (w *walk) key(name string, s states) string {
 	if !strings.Contains(name, w.inside) {
 		return s.key()
@@ -280,15 +260,16 @@ func (w *walk) key(name string, s states) string {
 	return s.key() + w.inside
 }
 
-// end looks at the names that are name and one of last, after which the walk is
-// at. A way that leads round and round has longer ones.
-func (w *walk) end(name, last string, at states) {
+// collect takes the names that are name and one of last, which lead to at. Where
+// the way leads back to where it came from, there are longer names, without end.
+func (w *walk) collect(name, last string, at states) {
 	for _, r := range last {
 		full := name + string(r)
 		switch {
-		case w.open != "" || !strings.Contains(full, w.inside):
+		case !strings.Contains(full, w.inside):
 		case w.path[w.key(full, at)] || !w.spells(full):
 			w.open = full
+			return
 		default:
 			w.names = append(w.names, full)
 		}
@@ -304,48 +285,46 @@ func (s states) key() string {
 	return b.String()
 }
 
-// common returns a text that leads from s to a match and has the given form, or
-// "".
-func (n nfa) common(s states, form string) string {
+// together calls seen with each pair of states that one text leads to: in n from
+// s, and in a form, which is a pattern of this file. It ends where seen says so.
+func (n nfa) together(s states, form string, seen func(at, end uint32, text string, f nfa) bool) {
 	f, err := newNFA(form)
 	if err != nil {
-		return ""
+		return // a test reads every form
 	}
-	type pair struct{ a, b uint32 }
-	type place struct {
+	type pair struct{ at, end uint32 }
+	type step struct {
 		pair
 		text string
 	}
-	var todo []place
-	for a := range s {
-		for b := range f.start() {
-			todo = append(todo, place{pair{a, b}, ""})
-		}
-	}
-	slices.SortFunc(todo, func(x, y place) int { return int(x.a) - int(y.a) })
-	seen := map[pair]bool{}
-	for len(todo) > 0 {
-		p := todo[0]
-		todo = todo[1:]
-		x, y := &n.prog.Inst[p.a], &f.prog.Inst[p.b]
-		if x.Op == syntax.InstMatch && y.Op == syntax.InstMatch {
-			return p.text
-		}
-		r, ok := both(x, y)
-		if seen[p.pair] || !ok {
-			continue
-		}
-		seen[p.pair] = true
-		as, bs := states{}, states{}
-		n.add(as, x.Out)
-		f.add(bs, y.Out)
-		for a := range as {
-			for b := range bs {
-				todo = append(todo, place{pair{a, b}, p.text + string(r)})
+	var todo []step
+	put := func(as, bs states, text string) {
+		for _, a := range slices.Sorted(maps.Keys(as)) {
+			for _, b := range slices.Sorted(maps.Keys(bs)) {
+				todo = append(todo, step{pair{a, b}, text})
 			}
 		}
 	}
-	return ""
+	put(s, f.start(), "")
+	done := map[pair]bool{}
+	for len(todo) > 0 {
+		p := todo[0]
+		todo = todo[1:]
+		if done[p.pair] {
+			continue
+		}
+		done[p.pair] = true
+		if seen(p.at, p.end, p.text, f) {
+			return
+		}
+		x, y := &n.prog.Inst[p.at], &f.prog.Inst[p.end]
+		if r, ok := both(x, y); ok {
+			as, bs := states{}, states{}
+			n.add(as, x.Out)
+			f.add(bs, y.Out)
+			put(as, bs, p.text+string(r))
+		}
+	}
 }
 
 // both returns a character that both instructions take.
