@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"sync"
@@ -59,9 +60,9 @@ func (p *piece) parse() bool {
 func (p *piece) forget() { p.bundle, p.read = sigstore.Bundle{}, false }
 
 // A signature is the pieces that carry one signature over one payload under one
-// certificate: whoever has one of them can make as many as they like, which
-// differ in what others than the signer vouch for. One of them that verifies is
-// all of them.
+// certificate. Somebody who has one piece can make many: they differ in what the
+// log and the timestamp authority vouch for. Where one of them verifies, the
+// others add nothing.
 type signature struct {
 	pieces []*piece // those that may verify first
 	tried  bool     // to verify them
@@ -73,13 +74,6 @@ type proof struct {
 	verified sigstore.Verified
 	err      error
 }
-
-// Limits of what is done to explain a refusal. They change no outcome.
-const (
-	maxExplained = 20 // reasons that are kept about one subject
-	maxTold      = 3  // bundles of strangers that are verified, to say who they are
-	maxNamed     = 5  // bundles about other bytes that are verified because of a name
-)
 
 // Verify verifies evidence for subjects and returns one candidate for each, in
 // order. The result is the same for every order of the evidence and for every
@@ -94,7 +88,10 @@ const (
 // hashed before a signature about it has verified, and no statement in an
 // attestation manifest is.
 func Verify(subjects []subject.Subject, evidence Evidence, c Checker) ([]policy.Candidate, error) {
-	w := work{Checker: c, subjects: subjects, out: make([]policy.Candidate, len(subjects)), byDigest: map[subject.Digest][]int{}, byName: map[string][]int{}}
+	w := work{
+		Checker: c, subjects: subjects, out: make([]policy.Candidate, len(subjects)),
+		byDigest: map[subject.Digest][]int{}, byName: map[string][]int{},
+	}
 	for i, s := range subjects {
 		w.out[i].Subject = s
 		w.byDigest[s.Digest] = append(w.byDigest[s.Digest], i)
@@ -153,7 +150,7 @@ func (w *work) look(evidence []Item) error {
 			own = append(own, p)
 		}
 	}
-	slices.SortFunc(own, func(a, b *piece) int { // an order that is that of no store and no network
+	slices.SortFunc(own, func(a, b *piece) int { // an order that does not depend on a store or a network
 		if c := cmp.Or(a.key.Compare(b.key), cmp.Compare(a.log, b.log)); c != 0 {
 			return c
 		}
@@ -177,35 +174,35 @@ func (w *work) look(evidence []Item) error {
 	return each(len(w.signatures), w.Workers, func(i int) error {
 		s := w.signatures[i]
 		w.check(s, certificates[string(s.pieces[0].look.Leaf)] > 1)
-		if p := s.first(); p != nil && w.claimsOne(p.bundle) {
+		p := s.first()
+		switch {
+		case p == nil:
+			return nil
+		case w.claimsOne(p.bundle):
 			return w.try(s)
-		} else if p != nil {
+		default:
 			p.forget()
+			return nil
 		}
-		return nil
 	})
 }
 
-// check passes over what can be seen to be no evidence before a bundle is read.
-// Whether the signature holds is asked where one certificate stands beside
-// several signatures, as that of a bundle does of which somebody made copies.
-// Anywhere else it is asked when the bundle is verified.
+// check refuses pieces without reading them: those whose log entry is about
+// another signature, and, if copied says that the certificate stands beside
+// several signatures, those whose signature does not hold. A certificate that
+// stands beside one signature is checked when the bundle is verified.
 func (w *work) check(s *signature, copied bool) {
 	first := s.pieces[0]
-	forged := copied && first.key != (subject.Digest{}) && first.log != sigstore.LogForeign && first.look.Forged(w.leaf(first.look))
+	forged := copied && first.key != (subject.Digest{}) && first.log != sigstore.LogForeign &&
+		first.look.Forged(w.leaf(first.look))
 	for _, p := range s.pieces {
 		switch {
 		case forged:
-			p.err = unsigned("the signature is not one of this payload under the certificate beside it")
+			p.err = sigstore.Changed(fault.SignatureInvalid, "the signature is not one of this payload under the certificate beside it")
 		case p.log == sigstore.LogForeign:
-			p.err = unsigned("payload, signature and log entry do not belong together")
+			p.err = sigstore.Changed(fault.SignatureInvalid, "payload, signature and log entry do not belong together")
 		}
 	}
-}
-
-func unsigned(reason string) error {
-	const again = "get the bundle again from where it was made; this copy was changed, or is no evidence"
-	return &sigstore.Rejection{Code: fault.SignatureInvalid, Hint: again, Err: errors.New(reason)}
 }
 
 // first reads and returns the first piece that is a bundle, or nil.
@@ -253,10 +250,10 @@ func (w *work) prove(worth func(sigstore.Bundle) bool) error {
 }
 
 // try verifies the pieces of a signature until each trusted root has verified
-// one: what they differ in is signed by nobody they could be told apart by.
+// one.
 func (w *work) try(s *signature) error {
 	s.tried = true
-	left := slices.DeleteFunc(sorted(w.Verifiers), func(trust string) bool { return w.Verifiers[trust].Keyed() != s.pieces[0].look.Keyed })
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(w.Verifiers)), func(trust string) bool { return w.Verifiers[trust].Keyed() != s.pieces[0].look.Keyed })
 	for _, p := range s.pieces {
 		if len(left) == 0 {
 			break
@@ -314,67 +311,12 @@ func (w *work) count(p *piece, x proof) error {
 	}
 	for k, names := range covered {
 		if len(w.out[k].Facts) >= store.MaxPerSubject {
-			return fault.New(fault.Refused, fault.Limit, "", "more than %d verified bundles are about %q", store.MaxPerSubject, w.subjects[k].Name)
+			return fault.New(fault.Refused, fault.Limit, "", "more than %d verified bundles are about %q",
+				store.MaxPerSubject, w.subjects[k].Name)
 		}
 		w.out[k].Facts = append(w.out[k].Facts, fact(x.verified, x.trust, p.Source, names))
 	}
 	return w.carry(p, x)
-}
-
-// refuse keeps why a signature is no evidence about the subjects that it claims.
-func (w *work) refuse(s *signature, claimed map[int]*policy.Via) {
-	more := map[string]int{}
-	for i, p := range s.pieces {
-		if i >= maxExplained {
-			for _, x := range p.proofs {
-				more[x.trust]++
-			}
-			continue
-		}
-		for _, x := range p.proofs {
-			for k := range w.subjects {
-				via, ok := claimed[k]
-				if (ok || len(claimed) == 0) && w.explains(k, x.trust) {
-					w.reject(k, x.err, p.Source, via)
-				}
-			}
-		}
-	}
-	for trust, n := range more {
-		for k := range w.subjects {
-			if _, ok := claimed[k]; (ok || len(claimed) == 0) && w.explains(k, trust) {
-				w.out[k].More += n
-			}
-		}
-	}
-}
-
-// explains reports whether what a trusted root said helps to understand why
-// there is no evidence about subject k.
-func (w *work) explains(k int, trust string) bool {
-	if w.Own == nil {
-		return true
-	}
-	own := w.Own(w.subjects[k])
-	return len(own) == 0 || slices.Contains(own, trust)
-}
-
-// reject keeps why a bundle is no evidence about subject k, itself or by way of
-// an attestation manifest.
-func (w *work) reject(k int, err error, source string, via *policy.Via) {
-	c := &w.out[k]
-	if len(c.Rejections) >= maxExplained {
-		c.More++
-		return
-	}
-	var bad *sigstore.Rejection
-	if errors.As(err, &bad) {
-		hint := bad.Hint
-		if w.Next != nil {
-			hint = w.Next(bad)
-		}
-		c.Rejections = append(c.Rejections, policy.Rejection{Code: bad.Code, Reason: bad.Error(), Hint: hint, Source: source, Via: via})
-	}
 }
 
 // claimed returns the subjects whose digest the unverified bundle names, or that
@@ -457,7 +399,8 @@ func (w *work) hash(k int) (*subject.Sums, error) {
 		return nil, err
 	}
 	if s[0] != w.subjects[k].Digest {
-		return nil, fault.New(fault.Refused, fault.TOCTOU, "wait until the build has finished writing", "artifact %q changed while it was verified", w.subjects[k].Name)
+		return nil, fault.New(fault.Refused, fault.TOCTOU, "wait until the build has finished writing",
+			"artifact %q changed while it was verified", w.subjects[k].Name)
 	}
 	w.sums[k] = s
 	return s, nil
@@ -484,167 +427,11 @@ func (w *work) hashAll() error {
 	return nil
 }
 
-// explain says, of subjects without a fact, what is there in place of evidence.
-func (w *work) explain() error {
-	bare := func(k int) bool { return w.out[k].Lacks() }
-	if !slices.ContainsFunc(w.out, policy.Candidate.Lacks) {
-		return nil
-	}
-	if err := w.tellStrangers(); err != nil {
-		return err
-	}
-	if err := w.tellNames(); err != nil {
-		return err
-	}
-	var none []*piece
-	for _, s := range w.signatures {
-		for _, p := range s.pieces {
-			if p.err != nil {
-				none = append(none, p)
-			}
-		}
-	}
-	for k := range w.out {
-		if !bare(k) {
-			continue
-		}
-		kept := min(len(none), maxExplained-len(w.out[k].Rejections))
-		for _, p := range none[:kept] {
-			w.reject(k, p.err, p.Source, nil)
-		}
-		w.out[k].More += len(none) - kept
-		if p := w.byLonger(); p != nil && len(w.out[k].Rejections) == 0 && w.subjects[k].Digest.Algorithm() == subject.AlgSHA256 && (w.sums == nil || w.sums[k] == nil) {
-			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source,
-				Reason: "evidence that names its artifact by a longer digest than SHA-256", Hint: "hand over the file itself, or its longer digest as sha512:HEX or sha384:HEX"})
-		}
-		if len(w.out[k].Rejections) == 0 && len(w.strangers) == 0 && len(w.signatures) == 1 {
-			w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: w.signatures[0].pieces[0].Source,
-				Reason: "the evidence is not about " + w.subjects[k].Digest.String()})
-		}
-	}
-	return nil
-}
-
-// byLonger returns a bundle that names its artifacts by longer digests than
-// SHA-256 alone, as npm does, or nil.
-func (w *work) byLonger() *piece {
-	for _, s := range w.signatures {
-		p := s.first()
-		if p == nil {
-			continue
-		}
-		claims := p.bundle.Claims()
-		if len(claims) > 0 && !slices.ContainsFunc(claims, func(d statement.Descriptor) bool {
-			return len(d.Digests()) == 0 || d.Digests()[0].Algorithm() == subject.AlgSHA256
-		}) {
-			return p
-		}
-	}
-	return nil
-}
-
-// tellStrangers counts the bundles of signers whom nobody waits for, and
-// verifies a few of them: a builder that the policy forgot is told by its name.
-func (w *work) tellStrangers() error {
-	if len(w.strangers) == 0 {
-		return nil
-	}
-	slices.SortFunc(w.strangers, func(a, b *piece) int { return bytes.Compare(a.raw, b.raw) })
-	first, told := "", 0
-	for i := range w.strangers[:min(len(w.strangers), maxExplained)] {
-		p := w.strangers[i]
-		if s, ok := p.look.Claimed(); ok && first == "" {
-			first = s.SAN
-		}
-		if !p.parse() || !w.claimsOne(p.bundle) {
-			continue
-		}
-		if told++; told > maxTold {
-			break
-		}
-		s := &signature{pieces: []*piece{p}}
-		if err := w.try(s); err != nil {
-			return err
-		}
-		if err := w.settle(s); err != nil {
-			return err
-		}
-	}
-	for k := range w.out {
-		if w.out[k].Lacks() {
-			w.out[k].Strangers = policy.Strangers{Count: len(w.strangers), First: first}
-		}
-	}
-	return nil
-}
-
-// tellNames looks for bundles that give the name of a subject without evidence
-// to other bytes. Junk may claim what it likes: a few are verified, and only
-// what verifies is quoted.
-func (w *work) tellNames() error {
-	n := 0
-	named := func(b sigstore.Bundle) map[int]subject.Digest {
-		out := map[int]subject.Digest{}
-		for _, d := range b.Claims() {
-			own := d.Digests()
-			for _, k := range w.byName[d.Name] {
-				if len(own) > 0 && len(w.out[k].Facts) == 0 && !slices.Contains(own, w.subjects[k].Digest) {
-					out[k] = own[0]
-				}
-			}
-		}
-		return out
-	}
-	err := w.prove(func(b sigstore.Bundle) bool {
-		if n >= maxNamed || len(named(b)) == 0 {
-			return false
-		}
-		n++
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	for _, s := range w.signatures {
-		p := s.first()
-		if p == nil {
-			continue
-		}
-		for k, d := range named(p.bundle) {
-			w.attested(k, d, s)
-		}
-	}
-	return nil
-}
-
-// attested keeps that a genuine bundle gives the name of subject k to other
-// bytes.
-func (w *work) attested(k int, d subject.Digest, s *signature) {
-	for _, p := range s.pieces {
-		for _, x := range p.proofs {
-			if x.err == nil && w.explains(k, x.trust) && len(w.out[k].Rejections) < maxExplained {
-				w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{Code: fault.SubjectMismatch, Source: p.Source, Attested: &d, Signer: x.verified.Signer(),
-					Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d, w.subjects[k].Digest)})
-				return
-			}
-		}
-	}
-}
-
 // rejected reports whether err says that a bundle proves nothing, and not that
 // something is wrong with us.
 func rejected(err error) bool {
 	var bad *sigstore.Rejection
 	return errors.As(err, &bad)
-}
-
-func sorted(m map[string]*sigstore.Verifier) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // each calls f for every number below n, as many at once as there are workers.

@@ -174,7 +174,7 @@ func misshapen(pb *protobundle.Bundle) error {
 	proofs := 0
 	for i, e := range m.GetTlogEntries() {
 		if _, err := tlog.ParseTransparencyLogEntry(e); err != nil {
-			return changed(fault.TLog, "log entry %d of the bundle cannot be read", i+1)
+			return Changed(fault.TLog, "log entry %d of the bundle cannot be read", i+1)
 		}
 		if e.GetInclusionProof() != nil {
 			proofs++
@@ -244,7 +244,7 @@ func newEntity(b *bundle.Bundle) (*entity, error) {
 	e := &entity{Bundle: b}
 	var err error
 	if e.entries, err = b.TlogEntries(); err != nil {
-		return nil, changed(fault.TLog, "the log entries of the bundle cannot be read")
+		return nil, Changed(fault.TLog, "the log entries of the bundle cannot be read")
 	}
 	if err = checkEntries(e.entries); err != nil {
 		return nil, err

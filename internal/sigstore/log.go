@@ -138,7 +138,7 @@ func (v *Verifier) unlogged(e *entity, err error) error {
 		case log == nil:
 		case t.HasInclusionPromise() && !validAt(log, at):
 			if !promised(t, log) {
-				return changed(fault.TLog, "the log's promise does not hold for the log entry, which gives its time as %s: the entry was changed", stamp(at))
+				return Changed(fault.TLog, "the log's promise does not hold for the log entry, which gives its time as %s: the entry was changed", stamp(at))
 			}
 			return notValid(log, at, "promised")
 		case t.HasInclusionProof() && otherCheckpoint(t, log):
@@ -149,14 +149,14 @@ func (v *Verifier) unlogged(e *entity, err error) error {
 	}
 	for _, x := range entryTexts {
 		if strings.Contains(err.Error(), x.text) {
-			return changed(fault.TLog, "%s", x.means)
+			return Changed(fault.TLog, "%s", x.means)
 		}
 	}
 	var mismatch proof.RootMismatchError
 	if errors.As(err, &mismatch) {
-		return changed(fault.TLog, "the inclusion proof of the log entry does not lead to its checkpoint: it is not the entry of this signature, or was changed")
+		return Changed(fault.TLog, "the inclusion proof of the log entry does not lead to its checkpoint: it is not the entry of this signature, or was changed")
 	}
-	return changed(fault.TLog, "the log entry does not prove that the signature was logged")
+	return Changed(fault.TLog, "the log entry does not prove that the signature was logged")
 }
 
 // promised reports whether the log made the promise of t, whenever its key counted. Without it, anybody may have written

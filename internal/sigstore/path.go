@@ -274,7 +274,7 @@ func (v *Verifier) astray(p path) error {
 		return reject(fault.Chain, "certificate of %s does not lead to the trusted root: %s", called(p.leaf.Issuer), why)
 	}
 	if v.misquotes(p.leaf) {
-		return changed(fault.SignatureInvalid, "certificate names %s as its authority, whose signature it does not bear", called(p.leaf.Issuer))
+		return Changed(fault.SignatureInvalid, "certificate names %s as its authority, whose signature it does not bear", called(p.leaf.Issuer))
 	}
 	return &Rejection{Code: fault.Chain, Remedy: TrustIssuer, issued: p.leaf,
 		Err: fault.Errorf("certificate is issued by %s, which is no authority of the trusted root", called(p.leaf.Issuer))}

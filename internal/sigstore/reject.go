@@ -49,9 +49,9 @@ func remedied(code fault.Code, r Remedy, format string, args ...any) error {
 	return &Rejection{Code: code, Remedy: r, Err: fault.Errorf(format, args...)}
 }
 
-// changed is reject for evidence that is not what its signer, authority or log made: to blame is whoever handed it over,
-// and no trusted root.
-func changed(code fault.Code, format string, args ...any) error {
+// Changed is a rejection of evidence that differs from what its signer, authority or log made. The copy is to blame, and
+// not the trusted root.
+func Changed(code fault.Code, format string, args ...any) error {
 	return &Rejection{Code: code, Hint: "get the bundle again from where it was made; this copy was changed, or is no evidence",
 		Err: fault.Errorf(format, args...)}
 }

@@ -97,10 +97,10 @@ func takenApart(raw []byte) (*pkcs7.PKCS7, bool) {
 func checkToken(raw []byte) error {
 	token, ok := takenApart(raw)
 	if !ok {
-		return changed(fault.Time, "a timestamp of the bundle cannot be read")
+		return Changed(fault.Time, "a timestamp of the bundle cannot be read")
 	}
 	if n := len(token.Signers); n != 1 {
-		return changed(fault.Time, "a timestamp of the bundle has %d signers, want 1", n)
+		return Changed(fault.Time, "a timestamp of the bundle has %d signers, want 1", n)
 	}
 	if n := len(token.Certificates); n > MaxChain {
 		return reject(fault.Limit, "a timestamp of the bundle has %d certificates, at most %d are read", n, MaxChain)
@@ -131,7 +131,7 @@ func (v *Verifier) unstamped(e *entity, stamps [][]byte) error {
 func (v *Verifier) unfit(raw, sig []byte) error {
 	t, err := timestamp.ParseResponse(raw)
 	if err != nil {
-		return changed(fault.Time, "a timestamp of the bundle cannot be read, or its signature does not hold")
+		return Changed(fault.Time, "a timestamp of the bundle cannot be read, or its signature does not hold")
 	}
 	if t.HashAlgorithm == crypto.SHA1 {
 		return reject(fault.Time, "a timestamp of the bundle is over a SHA-1 digest, want SHA-256, SHA-384 or SHA-512")
@@ -139,7 +139,7 @@ func (v *Verifier) unfit(raw, sig []byte) error {
 	h := t.HashAlgorithm.New()
 	h.Write(sig)
 	if !bytes.Equal(h.Sum(nil), t.HashedMessage) {
-		return changed(fault.Time, "a timestamp of the bundle is over other bytes than its signature")
+		return Changed(fault.Time, "a timestamp of the bundle is over other bytes than its signature")
 	}
 	for _, a := range v.material.TimestampingAuthorities() {
 		tsa, ok := a.(*root.SigstoreTimestampingAuthority)
@@ -159,7 +159,7 @@ func (v *Verifier) unfit(raw, sig []byte) error {
 			return reject(fault.Time, "timestamp is signed by %s, whose certificate is not for timestamps alone", signedBy(raw))
 		}
 		if tsa.Leaf != nil && signs(raw, tsa.Leaf) {
-			return changed(fault.Time, "the signature of authority %q does not hold for the timestamp", tsa.URI)
+			return Changed(fault.Time, "the signature of authority %q does not hold for the timestamp", tsa.URI)
 		}
 	}
 	return older(fault.Time, "timestamp is by another authority than those of the trusted root: %s", signedBy(raw))
