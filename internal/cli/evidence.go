@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -113,34 +114,21 @@ func remove(paths ...string) error {
 }
 
 func unwritable(err error) error {
-	return fault.New(fault.Usage, fault.Path, "name a file of its own, or one that may be replaced", "%w", err)
+	return fault.New(fault.Usage, fault.Path, "name another file: a new one, or a regular file that may be replaced", "%w", err)
 }
 
 // write writes a file that appears whole or not at all.
 func write(path string, b []byte) error {
-	if err := file.Vacant(path); err != nil {
+	err := os.MkdirAll(filepath.Dir(path), 0o755)
+	if err == nil {
+		err = file.Replace(path, b)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, file.ErrIrregular):
 		return unwritable(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	default:
 		return usage("writing %q: %w", path, fault.Cause(err))
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".sallyport-*")
-	if err != nil {
-		return usage("writing %q: %w", path, fault.Cause(err))
-	}
-	defer os.Remove(tmp.Name())
-	if _, err := tmp.Write(b); err != nil {
-		tmp.Close()
-		return usage("writing %q: %w", path, fault.Cause(err))
-	}
-	if err := tmp.Close(); err != nil {
-		return usage("writing %q: %w", path, fault.Cause(err))
-	}
-	if err := os.Chmod(tmp.Name(), 0o644); err != nil {
-		return usage("writing %q: %w", path, fault.Cause(err))
-	}
-	if err := os.Rename(tmp.Name(), path); err != nil {
-		return usage("writing %q: %w", path, fault.Cause(err))
-	}
-	return nil
 }

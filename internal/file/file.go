@@ -1,4 +1,4 @@
-// Package file reads files, and adds to files, that a person, a job or a policy named.
+// Package file reads and writes files that a person, a job or a policy named.
 //
 // It opens a name once, without waiting, and looks at what it opened: so a named
 // pipe, a device or a socket is refused at once, and nobody can put one in the
@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -74,8 +75,12 @@ func OpenDir(name string) (*os.Root, error) {
 }
 
 // Append writes text at the end of the regular file that name leads to, and
-// makes the file if there is none.
+// makes the file if there is none. The null device takes it as well: that is how
+// people say that they want none of it.
 func Append(name, text string) error {
+	if name == os.DevNull {
+		return nil
+	}
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY|waitless, 0o644)
 	if f, err = regular(f, name, err, os.Stat); err != nil {
 		return err
@@ -95,8 +100,8 @@ func irregular(name string, info fs.FileInfo) error {
 }
 
 // Vacant reports why name cannot be written to or removed: a regular file may be
-// there, or nothing. A link is refused as well, wherever it leads: what is
-// replaced would be somebody else's.
+// there, or nothing. It refuses a link as well, wherever that leads, because it
+// may lead to a file of somebody else.
 func Vacant(name string) error {
 	info, err := os.Lstat(name)
 	switch {
@@ -108,6 +113,38 @@ func Vacant(name string) error {
 		return irregular(name, info)
 	}
 	return nil
+}
+
+// Replace writes b to name by way of a temporary file in the same directory: the
+// file appears whole or not at all, in the place of a regular file or of nothing.
+func Replace(name string, b []byte) (err error) {
+	if err := Vacant(name); err != nil {
+		return err
+	}
+	t, err := os.CreateTemp(filepath.Dir(name), ".sallyport-*")
+	if err != nil {
+		return Cause(err)
+	}
+	defer func() {
+		if err != nil {
+			_ = t.Close() // the first error says it
+			_ = os.Remove(t.Name())
+			err = Cause(err)
+		}
+	}()
+	if _, err = t.Write(b); err != nil {
+		return err
+	}
+	if err = t.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = t.Sync(); err != nil {
+		return err
+	}
+	if err = t.Close(); err != nil {
+		return err
+	}
+	return os.Rename(t.Name(), name)
 }
 
 // What returns what something of a mode is, with its article.

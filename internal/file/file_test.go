@@ -157,3 +157,34 @@ func TestE10_what_is_no_directory_and_no_file_to_write_to_is_refused_at_once(t *
 		}
 	}
 }
+
+// A file is written as a whole, in the place of one or of nothing. Who names the
+// null device wants no file.
+func TestE10_a_file_is_replaced_as_a_whole(t *testing.T) {
+	dir := t.TempDir()
+	name := filepath.Join(dir, "file")
+	for _, text := range []string{"one", "two"} {
+		if err := file.Replace(name, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := file.Read(name, 10); err != nil || string(b) != text {
+			t.Errorf("%q, %v, want %q", b, err, text)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Replace(filepath.Join(dir, "folder"), nil); !errors.Is(err, file.ErrIrregular) {
+		t.Errorf("a folder: %v, want %v", err, file.ErrIrregular)
+	}
+	if err := file.Replace(filepath.Join(dir, "none", "file"), nil); err == nil {
+		t.Error("a file in no folder was written")
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 {
+		t.Errorf("%v, %v: want nothing left behind", left, err)
+	}
+	if err := file.Append(os.DevNull, "x"); err != nil {
+		t.Errorf("the null device: %v", err)
+	}
+}

@@ -245,37 +245,10 @@ func (d Dir) Put(_ context.Context, r Record) (Receipt, error) {
 	}
 	sum := sha256.Sum256(r.Bundle)
 	name := filepath.Join(d.Path, hex.EncodeToString(sum[:])+".sigstore.json")
-	if err := replace(name, r.Bundle); err != nil {
+	if err := file.Replace(name, r.Bundle); err != nil {
 		return Receipt{}, fault.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
 	}
 	return Receipt{Store: d.Name(), ID: name}, nil
-}
-
-// replace writes b to name by way of a temporary file in the same directory.
-func replace(name string, b []byte) (err error) {
-	t, err := os.CreateTemp(filepath.Dir(name), ".sallyport-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			_ = t.Close()
-			_ = os.Remove(t.Name())
-		}
-	}()
-	if _, err := t.Write(b); err != nil {
-		return err
-	}
-	if err := t.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := t.Sync(); err != nil {
-		return err
-	}
-	if err := t.Close(); err != nil {
-		return err
-	}
-	return os.Rename(t.Name(), name)
 }
 
 // cause drops the path from a file system error; the phrase around it names it.
