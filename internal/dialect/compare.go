@@ -2,6 +2,7 @@ package dialect
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -141,11 +142,14 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 	if diff != nil {
 		return diff
 	}
-	if _, present, _ := t.at(member); !present {
-		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names no builder", Found: "none", Wanted: d.Builder.String()}
-	}
 	wanted, ok := d.Builder.is(id, s, p.Builder)
+	_, present, _ := t.at(member)
 	switch {
+	case !present:
+		return &Difference{
+			Code: fault.Predicate, Member: member, Found: "none", Wanted: cmp.Or(wanted, "a builder"),
+			Reason: "the provenance names no builder",
+		}
 	case ok && p.Builder != "" && id != p.Builder && d.Builder != IsNamedByPolicy:
 		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
 			Hint: "leave builder out: in provenance of this kind it is the workflow of the certificate, which built-by names already"}
@@ -183,10 +187,8 @@ func (t text) equal(d Dialect, s statement.Signer, p Policy) *Difference {
 		if !present && e.Optional {
 			continue
 		}
-		if parent, _, is := strings.Cut(e.Member, ".digest."); is {
-			if o, _, _ := t.at(parent + ".digest"); o != nil && len(o.(map[string]any)) != 1 { //nolint:forcetypeassert // at has gone through it
-				return &Difference{Code: fault.Source, Member: parent + ".digest", Reason: "the provenance has more digests of the source than its builder writes", Found: keys(o.(map[string]any)), Wanted: e.Member[strings.LastIndexByte(e.Member, '.')+1:]} //nolint:forcetypeassert // as above
-			}
+		if diff := t.lone(e.Member); diff != nil {
+			return diff
 		}
 		want := e.Want.Of(s)
 		found, ok := scalar(v, e.Number)
@@ -203,6 +205,44 @@ func (t text) equal(d Dialect, s statement.Signer, p Policy) *Difference {
 		return diff
 	}
 	return nil
+}
+
+// lone refuses a second digest beside the one that is member: a builder writes the
+// commit under one key, and another key could name another commit.
+func (t text) lone(member string) *Difference {
+	at, key, is := strings.Cut(member, ".digest.")
+	if !is {
+		return nil
+	}
+	at += ".digest"
+	v, present, diff := t.at(at)
+	if diff != nil || !present {
+		return diff
+	}
+	set, ok := v.(map[string]any)
+	if !ok {
+		return unlike(at, v, "an object that holds "+key)
+	}
+	return alone(at, set, key)
+}
+
+// alone refuses a set of digests that holds another key than the wanted one.
+func alone(member string, set map[string]any, key string) *Difference {
+	if len(set) == 1 {
+		return nil
+	}
+	return &Difference{
+		Code: fault.Source, Member: member, Found: orNone(keys(set)), Wanted: key + " alone",
+		Reason: "the provenance has other digests of the source than its builder writes",
+	}
+}
+
+// unlike is a part of a provenance that has another form than its builder writes.
+func unlike(member string, v any, wanted string) *Difference {
+	return &Difference{
+		Code: fault.Malformed, Member: member, Found: show(v, true), Wanted: wanted,
+		Reason: "the provenance cannot be read: a part of it has another form than its builder writes",
+	}
 }
 
 // same compares byte for byte. An address of a source may go on with the folder
@@ -271,9 +311,8 @@ func (t text) source(d Dialect, s statement.Signer, _ Policy) *Difference {
 		commit, _ := set[d.Source.Digest].(string)
 		switch {
 		case same(own, uri, d.Source.URI) && commit == s.Commit && !seen:
-			if len(set) != 1 {
-				miss.Reason, miss.Found, miss.Wanted = "the provenance has more digests of the source than its builder writes", keys(set), d.Source.Digest
-				return miss
+			if diff := alone(d.Source.List, set, d.Source.Digest); diff != nil {
+				return diff
 			}
 			seen = true
 		case same(own, uri, d.Source.URI), of(own, s.Repository):
@@ -423,10 +462,11 @@ func (t text) payload(d Dialect) bool {
 		if !ok {
 			continue
 		}
-		if !strings.HasSuffix(strings.ToLower(parent), "event_payload") {
-			parent = c.Member
+		wanted := c.Member
+		if strings.HasSuffix(strings.ToLower(parent), "event_payload") {
+			wanted = parent
 		}
-		_, present, diff := t.at(parent)
+		_, present, diff := t.at(wanted)
 		if told = present && diff == nil; told {
 			return true
 		}
@@ -442,7 +482,7 @@ func (t text) at(member string) (v any, present bool, _ *Difference) {
 	for name := range strings.SplitSeq(member, ".") {
 		o, ok := v.(map[string]any)
 		if !ok {
-			return nil, false, &Difference{Code: fault.Malformed, Member: member, Reason: "the provenance cannot be read: a part of it has another form than its builder writes", Found: show(v, true), Wanted: "an object that holds " + name}
+			return nil, false, unlike(member, v, "an object that holds "+name)
 		}
 		if diff := twins(member, o, name); diff != nil {
 			return nil, false, diff

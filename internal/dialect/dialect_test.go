@@ -908,3 +908,16 @@ func TestD12_a_payload_that_is_not_there_tells_nothing(t *testing.T) {
 		t.Error("no sample has a payload")
 	}
 }
+
+// A provenance without a builder names none, also where a builder may be empty.
+func TestC03_a_builder_that_is_not_there(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		member := builderMember(d)
+		parent := strings.TrimSuffix(member, ".id")
+		for what, x := range map[string]sample{"null": s.with(member, nil), "no member": s.with(parent, map[string]any{}), "no builder": s.with(parent, nil)} {
+			if _, diff := x.compare(t, p); diff == nil || diff.Code != fault.Predicate || strings.Contains(diff.Wanted, "[") {
+				t.Errorf("%s: %+v, want %s in plain words", what, diff, fault.Predicate)
+			}
+		}
+	})
+}

@@ -158,7 +158,7 @@ func content(b Builder, q Requirement, f Fact) *miss {
 		return nil
 	}
 	m := &miss{step: 50, code: d.Code, line: q.Line, reason: d.Reason, found: d.Found, wanted: d.Wanted, hint: d.Hint}
-	if q.Line == 0 && d.Given {
+	if q.alone() && d.Given {
 		m.hint = "judge it for the environment whose provenance lists that input, with --for, or build it without"
 	}
 	if m.hint == "" {

@@ -45,6 +45,10 @@ func Evaluate(in Input) verdict.Verdict {
 // about: that one of its builders built it.
 var anywhere = Environment{Requires: []Requirement{{Name: "provenance", PredicateTypes: dialect.Provenance()}}}
 
+// alone reports whether q is the requirement of anywhere, which no policy has
+// written on a line.
+func (q Requirement) alone() bool { return q.Line == 0 }
+
 // requires are the requirements of in's environment; without one, those of
 // anywhere.
 func (in Input) requires() []Requirement {

@@ -160,6 +160,22 @@ func TestD12_a_parameter_that_the_policy_names_may_be_there(t *testing.T) {
 	wantAllowed(t, policy.Evaluate(input(read(t, edited(t, "{max-age: 7d}", "{inputs: [debug]}")), stated(t, signer(), p))))
 }
 
+// Without an environment no list of inputs counts, and the next step is to name
+// the environment that has one.
+func TestHint_inputs_are_listed_by_an_environment(t *testing.T) {
+	p := provenance(signer())
+	p.BuildDefinition.ExternalParameters = workflow(signer(), `,"inputs":{"debug":"1"}`)
+	in := input(read(t, edited(t, "{max-age: 7d}", "{inputs: [debug]}")), stated(t, signer(), p))
+	in.Environment = ""
+	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Source || !strings.Contains(f.Hint, "--for") {
+		t.Errorf("finding = %+v, want the way to the environment", f)
+	}
+	in = input(read(t, edited(t, "{max-age: 7d}", "{inputs: [other]}")), stated(t, signer(), p))
+	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Source || !strings.Contains(f.Hint, "under inputs") {
+		t.Errorf("finding = %+v, want the list of the environment", f)
+	}
+}
+
 func TestB02_a_statement_of_another_version_denies(t *testing.T) {
 	old := built(t)
 	old.Statement.Type = statement.TypeV01 // around any predicate: the version says nothing about it
