@@ -21,8 +21,8 @@ func (b *bench) bury(kind string, n int, bundle string) (string, error) {
 	return out, c.Run()
 }
 
-// buried measures what the evidence of strangers costs beside what reading it
-// costs, which whoever fetches it has to pay.
+// buried compares the cost of evidence of strangers with the cost of reading it,
+// which no check can avoid.
 func (b *bench) buried() error {
 	for _, x := range []struct {
 		kind, what string

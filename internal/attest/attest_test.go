@@ -136,8 +136,8 @@ func TestE01_a_signature_that_does_not_cover_a_subject_is_refused(t *testing.T) 
 	}
 }
 
-// A bundle that does not verify is nobody's evidence: what a service answered is told, and the trusted root is blamed
-// only for what it is about.
+// A bundle that does not verify is not stored. The message tells the answer of the service, and blames the trusted root
+// only for its own faults.
 func TestF01_what_was_just_signed_has_to_verify(t *testing.T) {
 	a, local, _ := signer(t, anything)
 	if _, err := a.Sign(t.Context(), []subject.Subject{named("app")}, test, []byte(`{}`)); err != nil {

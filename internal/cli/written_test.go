@@ -49,7 +49,7 @@ func TestE10_nothing_but_a_file_is_replaced(t *testing.T) {
 	}
 }
 
-// The place of a verdict is that of an earlier one or nobody's: an artifact or a
+// A verdict takes the place of an earlier verdict or of nothing. An artifact or a
 // policy that somebody named there stays.
 func TestE10_a_verdict_takes_no_other_files_place(t *testing.T) {
 	dir := t.TempDir()

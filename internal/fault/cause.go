@@ -8,8 +8,7 @@ import (
 )
 
 // Cause returns the reason that the operating system or a package of Go gives, without the names of calls, files and
-// packages in front of it: people do not know them, and whoever reports the reason names the file. The error itself can
-// still be found beneath.
+// packages in front of it: people do not know them, and the caller names the file. Unwrap returns the error itself.
 func Cause(err error) error {
 	var file *fs.PathError
 	var link *os.LinkError

@@ -156,8 +156,8 @@ func (g *Gate) About(ctx context.Context, s subject.Subject) ([]policy.Fact, err
 // fact is the only way from a proof to something that a policy believes. names
 // are those that the statement gives to the subject.
 //
-// Whoever carries a statement in an attestation manifest puts it into the place
-// of the signed one, after every arrow from the signed one to it was followed.
+// Where an attestation manifest carries a statement, work.follow puts it into the
+// place of the signed one, after it has followed every arrow between the two.
 func fact(v sigstore.Verified, trust, source string, names []string) policy.Fact {
 	s, _ := v.Statement()
 	return policy.Fact{

@@ -246,7 +246,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 		t.Errorf("finding = %+v, want %s", f, fault.Rollback)
 	}
 	// Evidence about the index itself is of the newer commit, and says all that is
-	// needed; whoever made the older one still made it.
+	// needed. The makers of the older one still made it.
 	whole := with(hashed(built(t)), func(f *policy.Fact) { f.Names = nil })
 	scene.release = func(r *statement.Release) {
 		r.Evidence = append(r.Evidence, statement.DigestSet{SHA256: whole.StatementHash.Hex()})
@@ -324,8 +324,8 @@ func TestE07_why_one_image_lacks_evidence(t *testing.T) {
 }
 
 // A signature of a manifest says whose it is. It signs what the manifest carries
-// only where the policy names the signer for that: many sign whatever a tag names,
-// and whoever may push decides what that is.
+// only where the policy names the signer for that: many sign the image that a tag
+// names, and everybody who may push can move the tag.
 func TestF11_only_a_named_signer_signs_for_what_a_manifest_carries(t *testing.T) {
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
 	wantAllowed(t, policy.Evaluate(ofParts(signing(t, "app:", "app:"), a, b)))

@@ -107,8 +107,9 @@ func (s Signer) signed(f Fact) *miss {
 
 // carries reports whether a signature of a manifest by s signs what the manifest
 // carries. Such a signature says whose something is. Many people and workflows
-// sign whatever a tag names, which whoever may push decides; so it takes a policy
-// that names the workflow as the one that signs (E07, F11).
+// sign the image that a tag names at that moment, and everybody who may push can
+// move the tag. Therefore the policy has to name the workflow as the one that
+// signs (E07, F11).
 func (s Signer) carries() bool { return s.Workflow != nil && s.Workflow.Signer != "" }
 
 func (e Email) signed(s statement.Signer, line int) *miss {

@@ -134,8 +134,8 @@ func checkCounts(pb *protobundle.Bundle) error {
 	return nil
 }
 
-// checkEntrySize bounds what is parsed and verified for the sake of one log entry. All of it was written by whoever
-// made the bundle, and a log's own line may stand in a checkpoint a hundred thousand times.
+// checkEntrySize bounds what is parsed and verified for the sake of one log entry. The maker of the bundle wrote all of
+// it, and may have put a log's own line into a checkpoint a hundred thousand times.
 func checkEntrySize(e *protorekor.TransparencyLogEntry) error {
 	body, p := e.GetCanonicalizedBody(), e.GetInclusionProof()
 	checkpoint := p.GetCheckpoint().GetEnvelope()

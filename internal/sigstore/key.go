@@ -37,7 +37,7 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 		return nil, unreadKey(err)
 	}
 	if err := checkKey("key", key); err != nil {
-		// Not wrapped: a wrong key is nobody's bundle.
+		// Not wrapped: a fault of the given key is not a fault of a bundle.
 		code := fault.Limit
 		if bad := (*Rejection)(nil); errors.As(err, &bad) {
 			code = bad.Code
@@ -60,12 +60,12 @@ func NewKeyVerifier(r *TrustedRoot, pemKey []byte, require Requirements) (*Verif
 	return v, nil
 }
 
-// unsigned says of a signature that does not hold under a given key what a bundle with a certificate cannot be asked:
-// whether it is the key of whoever signed it. The bundle names no key, and the commonest mistake is to give another.
+// unsigned adds a next step to the rejection of a signature that does not hold under a given key. The bundle does not
+// name its key, and the most common mistake is to give another one.
 func (v *Verifier) unsigned(err error) error {
 	var r *Rejection
 	if v.keyed && errors.As(err, &r) && r.Code == fault.SignatureInvalid {
-		return &Rejection{Code: r.Code, Hint: "give the key of whoever signed it; if it is this one, get the bundle again: this copy was changed", Err: r.Err}
+		return &Rejection{Code: r.Code, Hint: "give the key that made the signature; if it is this one, get the bundle again: this copy was changed", Err: r.Err}
 	}
 	return err
 }

@@ -189,8 +189,8 @@ func (g Glimpse) Forged(leaf Leaf) bool {
 	return !holds
 }
 
-// A LogClaim is what the log entry of a bundle looks like before any key of a log
-// is asked, in the order in which bundles are worth a try.
+// A LogClaim says how the log entry of a bundle looks before a key of a log is
+// used, in the order in which bundles are worth a try.
 type LogClaim int
 
 // The claims of log entries.
@@ -243,13 +243,13 @@ func (g Glimpse) proofFits(body []byte) bool {
 		proof.VerifyInclusion(rfc6962.DefaultHasher, index, size, leaf, hashes, root) == nil
 }
 
-// foreignEntry reports whether body, that of the log entry beside the signature,
-// is of another one. A log takes no entry whose signature does not hold, so
-// whoever copies an entry has to copy all.
+// foreignEntry reports whether body, which is that of the log entry, is about
+// another signature than g's.
 //
-// All entries hold the signature, of kind intoto in base64 once more; of kind
-// dsse and intoto the digest of the payload, of kind hashedrekord that of what
-// is signed: Rekor v1 in hexadecimal, v2 in base64.
+// The bodies of all kinds contain the signature; kind intoto contains it in base64
+// a second time. Kinds dsse and intoto contain the digest of the payload, and kind
+// hashedrekord the digest of the signed bytes: Rekor v1 writes it in hexadecimal,
+// v2 in base64.
 func (g Glimpse) foreignEntry(body []byte) bool {
 	has := func(text string) bool { return bytes.Contains(body, []byte(text)) }
 	signed := func() ([]byte, bool) {

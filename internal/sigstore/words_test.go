@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
-// A file that is not what it is given as is told so in words for people, whoever reads it.
+// Every reader says in words for people what kind of file it was given in place of the wanted one.
 func TestRead_a_file_of_another_kind_is_told_in_plain_words(t *testing.T) {
 	good := rootFile(newForge().trust())
 	readers := map[string]func([]byte) error{

@@ -303,7 +303,7 @@ func TestO02_bytes_of_chains(t *testing.T) {
 	}
 }
 
-// Whoever may push can refer to an attestation manifest too. Ten thousand of
+// Everybody who may push can refer to an attestation manifest too. Ten thousand of
 // other kinds and thousands of bundles do not stand in the way of the good one.
 func TestD06_foreign_referrers_of_an_attestation_manifest_change_nothing(t *testing.T) {
 	m := newMemory(t, true)
@@ -366,8 +366,8 @@ func TestO02_referrers_of_attestation_manifests_count_to_the_limit(t *testing.T)
 	}
 }
 
-// Whoever wrote the index decides how many attestation manifests it has, so more
-// than the limit is refused and not cut.
+// The author of the index decides how many attestation manifests it has: more than
+// the limit are refused, and not cut.
 func TestO02_an_index_of_too_many_attestation_manifests(t *testing.T) {
 	m := newMemory(t, true)
 	s := m.store(store.OCIOptions{})

@@ -193,9 +193,9 @@ func mediaType(header string) string {
 	return strings.TrimSpace(t)
 }
 
-// blob returns what d describes, a bundle or another thing, as people call it.
-// Whoever may push a manifest chooses d, so what is too large or missing is
-// passed over, with the reason.
+// blob returns the bytes that d describes; what is their name for people. Everybody
+// who may push a manifest can write d, so blob passes over bytes that are too large
+// or missing, with the reason.
 func (r *repository) blob(ctx context.Context, d descriptor, what string) (b []byte, why string, err error) {
 	tooLarge := what + " of more than 16 MiB"
 	want, err := subject.ParseDigest(d.Digest)

@@ -16,8 +16,8 @@ type Evidence struct {
 }
 
 // A Chain is an attestation manifest that some bundle may be about, with the
-// bytes that connect it to an image. A store believes none of them: whoever reads
-// a chain follows it by the digests of its bytes.
+// bytes that connect it to an image. A store believes none of them: the reader of a
+// chain follows it by the digests of its bytes.
 type Chain struct {
 	Index    []byte   // the index that names manifest and image; nil: the manifest names the image as its subject
 	Manifest []byte   // the attestation manifest (BuildKit, docs/attestations/attestation-storage.md)

@@ -31,7 +31,7 @@ type Part struct {
 	Index    bool   // it is an index itself, which nobody has looked into
 }
 
-// String names the image in a message. Whoever wrote the index chose its words.
+// String names the image in a message. The author of the index chose its words.
 func (p Part) String() string {
 	switch {
 	case p.Platform == "":
