@@ -26,7 +26,7 @@ var kinds = []struct {
 }{
 	{[]string{"payloadType", "payload"}, "",
 		kind{"a bare DSSE envelope: the certificate and the log entry are not in it",
-			"ask whoever signed it for the bundle: cosign writes it with --new-bundle-format, SLSA's generators since 2.1"}},
+			"ask the signer for the bundle: cosign writes it with --new-bundle-format, SLSA's generators since 2.1"}},
 	{[]string{"_type", "predicateType"}, "",
 		kind{"a bare in-toto statement, which nobody signed", "name the bundle that holds it signed"}},
 	{[]string{"base64Signature"}, "",

@@ -25,7 +25,7 @@ func TestA03_what_a_key_signed_and_nobody_logged_is_accepted_by_name(t *testing.
 	other := newDesk(t) // another key
 	other.write("other.json", d.bundle(inToto, stated()))
 	d = other
-	if code, said := verify("other.json", "--log", "none"); code != 3 || !strings.Contains(said, "E_SIG_INVALID") || !strings.Contains(said, "give the key of whoever signed it") {
+	if code, said := verify("other.json", "--log", "none"); code != 3 || !strings.Contains(said, "E_SIG_INVALID") || !strings.Contains(said, "give the key that made the signature") {
 		t.Errorf("by another key: exit code %d, want 3 and E_SIG_INVALID; said %s", code, said)
 	}
 }
