@@ -363,6 +363,7 @@ func TestC02_a_signer_that_could_be_anybody_is_refused(t *testing.T) {
 		{"", `https://code\.example/acme{1,2}/.*`, issuer}, {"", `https://code\.example/(?:acme|[x-z]cme)/.*`, issuer}, {"", `https://code\.example/a[a-m]{2}e/.*`, issuer},
 		// Borders of words and lines keep nobody out, and a pattern that takes too long to look through is refused.
 		{"", `https://code\.example/acme\b.*`, issuer}, {"", `https://code\.example/\B?.*/app/.*`, issuer}, {"", `https://code\.example/(.*a.{20})+/app/.*`, issuer}, {"", `https://code\.example/[ab]*a[ab]{40}c/.*`, issuer}, {"", `[ab]*a[ab]{40}@gmail\.com`, issuer},
+		{"", `https://code\.example/[ab]*a[ab]{18}@x/.*|https://code\.example/acme/.*`, issuer}, {"", `https://code\.example/(?:a*b*)*/.*`, issuer},
 		{"", `(https://a\.x/b/c|https://b\.x/b/c|https://c\.x/b/c|https://d\.x/b/c|https://e\.x/b/c|https://f\.x/b/c|https://g\.x/b/c|https://h\.x/b/c|https://code\.example/.*)`, issuer},
 		// A dot without its backslash leaves the place in front of it open as well, and each of several alternatives counts.
 		{"", `.*release.yml@refs/heads/main`, issuer}, {"", `.*/release.yml@.*`, issuer}, {"", `.*acme/app/.github/workflows/release.yml@.*`, issuer},

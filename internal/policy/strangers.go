@@ -209,9 +209,9 @@ type walk struct {
 	done   map[string]bool   // the states from which the walk went on
 }
 
-// maxStates is how many sets of states a walk looks at. A pattern that has more
-// counts as one that leaves the name open.
-const maxStates = 2000
+// maxName is the length of the longest name that a walk looks at. A pattern that
+// allows longer names counts as one that leaves the name open.
+const maxName = 100
 
 func (n nfa) walk(chars string, ends func(states) bool) *walk {
 	return &walk{nfa: n, chars: chars, ends: ends, path: map[string]bool{}, done: map[string]bool{}}
@@ -224,7 +224,7 @@ func (w *walk) follow(name string, s states) {
 	here := w.key(name, s)
 	w.path[here], w.done[here] = true, true
 	defer delete(w.path, here)
-	if len(w.done) > maxStates || len(name) > 100 {
+	if len(name) > maxName {
 		w.open = name + "…"
 		return
 	}
