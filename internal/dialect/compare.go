@@ -150,19 +150,23 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 			Code: fault.Predicate, Member: member, Found: "none", Wanted: cmp.Or(wanted, "a builder"),
 			Reason: "the provenance names no builder",
 		}
-	case ok && p.Builder != "" && id != p.Builder && d.Builder != IsNamedByPolicy:
-		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
-			Hint: "leave builder out: in provenance of this kind it is the workflow of the certificate, which built-by names already"}
 	case ok && p.Builder != "" && id != p.Builder:
-		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the policy", Found: orNone(id), Wanted: p.Builder,
-			Hint: "if that is your builder, name it under built-by: builder: " + id}
+		return otherBuilder(member, id, p.Builder, "the provenance names another builder than the policy",
+			"leave builder out: in provenance of this kind it is the workflow of the certificate, which built-by names already")
 	case ok:
 		return nil
-	case d.Builder == IsNamedByPolicy && p.Builder == "":
-		return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance is of a delegated builder, and the policy names none", Found: orNone(id), Wanted: "a builder that the policy names",
-			Hint: "if that is your builder, name it under built-by: builder: " + id}
+	case d.Builder != IsNamedByPolicy:
+		return otherBuilder(member, id, wanted, "the provenance names another builder than the certificate", "")
 	}
-	return &Difference{Code: fault.Predicate, Member: member, Reason: "the provenance names another builder than the certificate", Found: orNone(id), Wanted: wanted}
+	reason := "the provenance is of a delegated builder, and the policy names another"
+	if p.Builder == "" {
+		reason, wanted = "the provenance is of a delegated builder, and the policy names none", "a builder that the policy names"
+	}
+	return otherBuilder(member, id, wanted, reason, "if that is your builder, name it under built-by: builder: "+id)
+}
+
+func otherBuilder(member, id, wanted, reason, hint string) *Difference {
+	return &Difference{Code: fault.Predicate, Member: member, Reason: reason, Found: orNone(id), Wanted: wanted, Hint: hint}
 }
 
 // reasons say what differs where the value is one that people know by name.

@@ -240,6 +240,16 @@ func TestC09_a_delegated_builder_counts_only_if_the_policy_names_it(t *testing.T
 }
 
 // A policy may name the builder of any dialect; then it has to be that one.
+func TestC09_a_delegated_builder_that_the_policy_does_not_name(t *testing.T) {
+	s := load(t, "slsa-delegated.json")
+	for builder, reason := range map[string]string{"": "the policy names none", "https://github.com/acme/other": "the policy names another"} {
+		_, diff := s.compare(t, Policy{Forge: GitHub, Builder: builder})
+		if diff == nil || !strings.Contains(diff.Reason, reason) || diff.Hint != "if that is your builder, name it under built-by: builder: "+diff.Found {
+			t.Errorf("%q: %+v, want %q and the line that names the builder", builder, diff, reason)
+		}
+	}
+}
+
 func TestC03_a_named_builder_is_compared_in_every_dialect(t *testing.T) {
 	s := load(t, "github-workflow.json")
 	p := Policy{Forge: GitHub, Builder: s.Signer.SignerURI}
@@ -918,6 +928,20 @@ func TestC03_a_builder_that_is_not_there(t *testing.T) {
 			if _, diff := x.compare(t, p); diff == nil || diff.Code != fault.Predicate || strings.Contains(diff.Wanted, "[") {
 				t.Errorf("%s: %+v, want %s in plain words", what, diff, fault.Predicate)
 			}
+		}
+	})
+}
+
+// A source of somebody else stands in a list only where the builder lists others.
+func TestC23_a_second_source_of_another_repository(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		if d.Source.Exactly <= 0 {
+			return
+		}
+		list := s.get(d.Source.List).([]any)
+		foreign := map[string]any{"uri": "git+https://evil.example/evil@refs/heads/main", "digest": map[string]any{d.Source.Digest: strings.Repeat("1", 40)}}
+		if _, diff := s.with(d.Source.List, append(slices.Clone(list), foreign)).compare(t, p); diff == nil || diff.Code != fault.Source {
+			t.Errorf("difference = %+v, want %s", diff, fault.Source)
 		}
 	})
 }
