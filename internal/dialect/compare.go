@@ -517,8 +517,7 @@ func scalar(v any, number bool) (string, bool) {
 	case string:
 		return v, true
 	case json.Number:
-		s := v.String()
-		return s, number && strings.Trim(s, "0123456789") == ""
+		return v.String(), number
 	default:
 		return "", false
 	}

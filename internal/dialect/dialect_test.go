@@ -82,6 +82,20 @@ func (s sample) compare(t *testing.T, p Policy) (Dialect, *Difference) {
 	return Compare(s.Statement.PredicateType, b, s.Signer, p)
 }
 
+// text is the predicate of the sample.
+func (s sample) text(t *testing.T) text {
+	t.Helper()
+	b, err := json.Marshal(s.Statement.Predicate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := parse(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 // policy is one under which the sample passes: it names the builder, where that
 // takes a name, and every input.
 func (s sample) policy(t *testing.T, d Dialect) Policy {
@@ -944,4 +958,50 @@ func TestC23_a_second_source_of_another_repository(t *testing.T) {
 			t.Errorf("difference = %+v, want %s", diff, fault.Source)
 		}
 	})
+}
+
+// What a certificate lacks is equal to nothing, also not to an empty text.
+func TestC02_an_empty_text_equals_no_certificate_that_lacks_it(t *testing.T) {
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			if s.get(e.Member) == nil || e.Or != 0 {
+				continue
+			}
+			bare := s.with(e.Member, "")
+			bare.Signer = statement.Signer{SignerURI: s.Signer.SignerURI, Runner: s.Signer.Runner, Run: s.Signer.Run, Repository: s.Signer.Repository, Issuer: s.Signer.Issuer}
+			if e.Want.Of(bare.Signer) != "" {
+				continue
+			}
+			if diff := bare.text(t).equal(Dialect{Equal: []Equality{e}}, bare.Signer, p); diff == nil {
+				t.Errorf("%s: an empty text is equal to nothing at all", e.Member)
+			}
+		}
+		if d.Source.Exactly == 1 {
+			bare := s.with(d.Source.List, []any{map[string]any{"uri": d.Source.URI.Of(s.Signer), "digest": map[string]any{d.Source.Digest: ""}}})
+			bare.Signer.Commit = ""
+			if diff := bare.text(t).source(d, bare.Signer, p); diff == nil {
+				t.Error("an empty commit is equal to none")
+			}
+		}
+	})
+}
+
+// Another job signs only for a builder that has its text signed elsewhere.
+func TestF13_no_other_job_signs_for_a_builder_that_signs_itself(t *testing.T) {
+	n := 0
+	each(t, func(t *testing.T, d Dialect, s sample, p Policy) {
+		for _, e := range d.Equal {
+			if e.Want != JobID || d.Elsewhere || s.get(e.Member) == nil {
+				continue
+			}
+			n++
+			p.OtherJob = true
+			if _, diff := s.with(e.Member, "999999").compare(t, p); diff == nil {
+				t.Errorf("%s of another job is equal", e.Member)
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("no builder names its job")
+	}
 }
