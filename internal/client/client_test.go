@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -418,6 +420,22 @@ func TestUnanswered_next_steps(t *testing.T) {
 		wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 		if f := fault.Of(err); !strings.Contains(f.Hint, want) || strings.Contains(f.Error(), canary) {
 			t.Errorf("%s: %q, hint %q, want %q", address, f.Error(), f.Hint, want)
+		}
+	}
+}
+
+// A message has the reason why a service did not answer, without the calls and
+// addresses that the network names in front of it.
+func TestL04_a_connection_that_broke_is_told_by_its_reason(t *testing.T) {
+	within := func(err error) error {
+		return &url.Error{Op: "Post", URL: "https://a.example", Err: &net.OpError{Op: "readfrom", Net: "tcp", Err: &net.OpError{Op: "write", Net: "tcp", Err: err}}}
+	}
+	for want, err := range map[string]error{
+		"the service closed the connection before its answer was complete": within(net.ErrClosed),
+		"the service did not answer: the cable is cut":                     within(errors.New("the cable is cut")),
+	} {
+		if got := client.Unanswered("the service", err).Error(); got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

@@ -91,14 +91,18 @@ func unreached(what string, err error) error {
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
 		return fail("check this machine's network, then try again", "cannot be reached from this machine")
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
-		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, net.ErrClosed):
 		return fail("try again", "closed the connection before its answer was complete")
 	case errors.Is(err, context.Canceled):
 		return fail("try again", "was not asked to the end: %w", context.Canceled)
 	case errors.As(err, &u):
 		err = u.Err
 	}
-	return fail("try again", "did not answer: %w", err)
+	// What names the service: the addresses and calls in front of the reason add nothing.
+	for call := (*net.OpError)(nil); errors.As(err, &call); {
+		err = call.Err
+	}
+	return fail("try again", "did not answer: %w", fault.Cause(err))
 }
 
 // proxied is the next step after an answer that is none: it may be of somebody
