@@ -109,12 +109,20 @@ func (r *run) origin(t *testing.T, server string) {
 	}
 }
 
-// environ is all that a client inherits from this process: where programs are.
+// environ is all that a client inherits from this process: where programs are, and
+// where Go keeps what it has compiled. The sample's build uses the latter, which
+// else compiles the standard library in every run. No installer does.
 func (r *run) environ(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := filepath.Join(r.root, "home")
 	must(t, os.MkdirAll(filepath.Join(home, "tmp"), 0o755))
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8"}, more...)
+	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8"}
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		value, err := command("", "go", "env", name)
+		must(t, err)
+		env = append(env, name+"="+value)
+	}
+	return append(env, more...)
 }
 
 func must(t *testing.T, err error) {
