@@ -85,7 +85,7 @@ func special(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	defer l.Close()
 	vars := strings.NewReplacer("$RELEASE", ts.Getenv("RELEASE"), "$REPO", ts.Getenv("REPO"), "$SIGNING",
-		filepath.Join(on(ts).lab.Dir, "signing_config.json"))
+		filepath.Join(on(ts).lab.Dir, "signing_config.json"), "$TRUSTED", on(ts).lab.Env["SALLYPORT_TRUSTED_ROOT"])
 	for _, c := range inputs.All() {
 		for _, in := range c.Inputs {
 			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
@@ -139,7 +139,7 @@ var readers = map[string]string{
 	"gate policy":            "job:gate --environment production --policy SPECIAL dist/app",
 	"gate bundle":            "job:gate --environment production --bundle SPECIAL dist/app",
 	"attest checksums":       "job:attest --checksums SPECIAL",
-	"attest predicate":       "job:attest --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
+	"attest predicate":       "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
 	"attest signing-config":  "job:attest --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",
 	"attest trusted-root":    "job:attest --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL dist/app",
 	"release checksums":      "job:release --version 1 --environments production --checksums SPECIAL",
@@ -239,12 +239,17 @@ func hostileRef(s *scene, platform string, claims map[string]any, work, dir stri
 		return err
 	}
 	store := "dir:" + filepath.Join(dir, "bundles")
-	command := exec.Command("sallyport", "attest", "--store", store, "--bundle-dir", filepath.Join(dir, "bundles"), args[1])
+	command := exec.Command("sallyport", "attest", "--signing-config", s.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", s.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--store", store, "--bundle-dir", filepath.Join(dir, "bundles"), args[1])
 	if args[0] == "gate" {
 		command = exec.Command("sallyport", "gate", "--environment", "production", "--store", store, "--verdict", filepath.Join(dir, "verdict"), args[1])
 	}
-	command.Dir = work
-	command.Env = []string{"HOME=/no-home", "GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary", "SALLYPORT_DOTENV=" + dir + "/dotenv"}
+	command.Dir = filepath.Join(dir, "work")
+	for _, part := range []string{".sallyport", "dist"} {
+		if err := os.CopyFS(filepath.Join(command.Dir, part), os.DirFS(filepath.Join(work, part))); err != nil {
+			return err
+		}
+	}
+	command.Env = []string{"HOME=/no-home", "GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary"}
 	for name, value := range labtest.Parse(string(b)) {
 		command.Env = append(command.Env, name+"="+value)
 	}
@@ -253,7 +258,7 @@ func hostileRef(s *scene, platform string, claims map[string]any, work, dir stri
 	if err := obeyed(string(said) + read(dir+"/summary")); err != nil {
 		return err
 	}
-	set := read(dir+"/output") + read(dir+"/dotenv")
+	set := read(dir+"/output") + dotenv(command.Dir)
 	switch {
 	case args[0] == "gate" && (code != 3 || strings.Contains(set, "allow") || strings.Contains(set, "sha256:")):
 		return fmt.Errorf("exit code %d, outputs %q, want a denial\n%s", code, set, said)

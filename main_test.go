@@ -87,6 +87,8 @@ func (s *scene) open(set func(k, v string)) error {
 	for name, value := range s.lab.Env {
 		set(name, value)
 	}
+	set("ROOT", "--trusted-root="+s.lab.Env["SALLYPORT_TRUSTED_ROOT"])
+	set("SIGN", "--signing-config="+s.lab.Env["SALLYPORT_SIGNING_CONFIG"])
 	set("REPO", s.repo)
 	set("ID", fmt.Sprint(s.id))
 	set("REGISTRY", s.lab.Registry+"/"+s.repo)

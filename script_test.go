@@ -145,6 +145,14 @@ func runner(ts *testscript.TestScript, neg bool, args []string) {
 	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
 		ts.Setenv(name, "")
 	}
+	// A job is told by arguments what at a terminal a variable may say.
+	for _, name := range []string{"SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG"} {
+		value := ""
+		if args[0] == "none" {
+			value = s.lab.Env[name]
+		}
+		ts.Setenv(name, value)
+	}
 	if args[0] == "none" {
 		return
 	}
@@ -161,13 +169,17 @@ func runner(ts *testscript.TestScript, neg bool, args []string) {
 	for name, value := range labtest.Parse(string(b)) {
 		ts.Setenv(name, value)
 	}
+	reports, err := filepath.Glob(ts.MkAbs(".sallyport/*.env"))
+	ts.Check(err)
+	for _, r := range reports {
+		ts.Check(os.Remove(r)) // of the job before
+	}
 	s.step++
 	dir := filepath.Join(ts.Getenv("TMPDIR"), fmt.Sprintf("step%d", s.step))
 	ts.Check(os.MkdirAll(dir, 0o755))
 	ts.Setenv("STEP", dir)
 	ts.Setenv("GITHUB_OUTPUT", filepath.Join(dir, "output"))
 	ts.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(dir, "summary"))
-	ts.Setenv("SALLYPORT_DOTENV", filepath.Join(dir, "dotenv"))
 }
 
 const policyText = `version: 1
@@ -246,7 +258,7 @@ func files(ts *testscript.TestScript, neg bool, args []string) {
 func emulated(ts *testscript.TestScript) map[string]string {
 	out := map[string]string{}
 	if ts.Getenv("GITLAB_CI") == "true" {
-		for line := range strings.Lines(read(ts.Getenv("SALLYPORT_DOTENV"))) {
+		for line := range strings.Lines(dotenv(ts.MkAbs("."))) {
 			name, value, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
 			if !ok || !strings.HasPrefix(name, "SALLYPORT_") {
 				ts.Fatalf("dotenv line %q", line)
@@ -269,6 +281,16 @@ func emulated(ts *testscript.TestScript) map[string]string {
 		}
 	}
 	return out
+}
+
+// dotenv returns the reports that the commands of this step have written.
+func dotenv(work string) string {
+	reports, _ := filepath.Glob(filepath.Join(work, ".sallyport", "*.env"))
+	var all strings.Builder
+	for _, r := range reports {
+		all.WriteString(read(r))
+	}
+	return all.String()
 }
 
 // read returns a file's text, and nothing if there is no file.

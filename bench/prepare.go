@@ -98,7 +98,7 @@ func write(name string, seed, size int) error {
 
 // sign runs inside the lab: it times attest and makes every bundle.
 func (b *bench) sign() error {
-	root, err := os.ReadFile(os.Getenv("SALLYPORT_TRUSTED_ROOT"))
+	root, err := os.ReadFile(os.Getenv("SALLYPORT_LAB_TRUSTED_ROOT"))
 	if err != nil {
 		return err
 	}

@@ -41,12 +41,17 @@ export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
 # errors stands where it belongs.
 without() { grep -v "$1" >&2 || true; }
 
+# of_lab tells a command that signs which Sigstore instance to use.
+of_lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT")
+
 # run shows a command, runs it without the runner's own commands in its output,
-# and shows its exit status if it is not 0.
+# and shows its exit status if it is not 0. What signs is told the lab's instance.
 run() {
   printf '$ %s\n' "$*"
-  local status=0
-  { "${@/#sallyport/$sallyport}" 2>&1 >&3 | without '^::'; } 3>&1 || status=$?
+  local status=0 command=$2
+  shift 2
+  case $command in attest | release) set -- "${of_lab[@]}" "$@" ;; esac
+  { "$sallyport" "$command" "$@" 2>&1 >&3 | without '^::'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 }
 
@@ -59,11 +64,12 @@ become() {
 
 say "Here are a certificate authority, a transparency log, a timestamp authority,"
 note "a registry and a toy GitHub, all real parts, all on this machine, with keys" \
-  "that were made a second ago. They stop when this story ends."
+  "that were made a second ago. They stop when this story ends. (attest, release" \
+  "and approve are told about them with --signing-config and --trusted-root.)"
 
 say "1. The policy: who may have built what, and what may enter where"
 mkdir -p .sallyport/trust dist
-cp "$SALLYPORT_TRUSTED_ROOT" .sallyport/trust/lab.json
+cp "$SALLYPORT_LAB_TRUSTED_ROOT" .sallyport/trust/lab.json
 pin=$(openssl dgst -sha256 -r .sallyport/trust/lab.json 2>/dev/null || sha256sum .sallyport/trust/lab.json)
 cat >.sallyport/policy.yaml <<POLICY
 version: 1
@@ -147,7 +153,7 @@ approve() (
   export BROWSER=$work/browser SALLYPORT_TOKEN=$GITHUB_TOKEN
   printf '$ sallyport approve --release %s…\n' "${release:0:19}"
   status=0
-  { printf 'v1.4.0\n' | "$sallyport" approve --release "$release" 2>&1 >&3 | without '^Your browser\|^http\|^$'; } 3>&1 || status=$?
+  { printf 'v1.4.0\n' | "$sallyport" approve "${of_lab[@]}" --release "$release" 2>&1 >&3 | without '^Your browser\|^http\|^$'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 )
 approve alice@acme.example

@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"debug/elf"
@@ -166,8 +167,8 @@ environments:
   production: {requires: {provenance: }}
 `, sha256.Sum256(trusted), env["CI_PROJECT_PATH"], env["CI_PROJECT_ID"])))
 	must(t, write(filepath.Join(work, "dist/app"), "the artifact"))
-	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_TRUSTED_ROOT"],
-		"--signing-config", env["SALLYPORT_SIGNING_CONFIG"], "dist/app")
+	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_LAB_TRUSTED_ROOT"],
+		"--signing-config", env["SALLYPORT_LAB_SIGNING_CONFIG"], "dist/app")
 	attest.Dir = work
 	var vars []string
 	for name, value := range env {
@@ -179,8 +180,7 @@ environments:
 	if out, err := attest.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_RELEASES="+releases.URL, "SALLYPORT_ENVIRONMENT=production",
-		"SALLYPORT_SUBJECT=dist/app", "SALLYPORT_BUNDLE=.sallyport/bundles", "SALLYPORT_DOTENV=.sallyport/gate.env")
+	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_RELEASES="+releases.URL)
 	script := componentScript(t, record)
 	c.says(vars, script, 0, "allowed")
 	if b, err := os.ReadFile(filepath.Join(work, ".sallyport/gate.env")); err != nil || !strings.Contains(string(b), fmt.Sprintf("SALLYPORT_DIGESTS=sha256:%x", sha256.Sum256([]byte("the artifact")))) {
@@ -200,8 +200,14 @@ func componentScript(t *testing.T, record string) string {
 	_, jobs, _ := strings.Cut(string(files["templates/gate/template.yml"]), "\n---\n")
 	var parsed map[string]struct{ Script []string }
 	must(t, yaml.Unmarshal([]byte(strings.ReplaceAll(jobs, "$[[ inputs.needs ]]", "[]")), &parsed))
+	c, _ := inputs.Lookup("gate")
+	told := map[string]string{"environment": "production", "subject": "dist/app", "bundle": ".sallyport/bundles"}
 	for _, job := range parsed {
-		return strings.Join(job.Script, "\n")
+		script := strings.Join(job.Script, "\n")
+		for _, i := range c.Inputs {
+			script = strings.ReplaceAll(script, "$[[ inputs."+i.Name+" ]]", cmp.Or(told[i.Name], i.Default))
+		}
+		return script
 	}
 	t.Fatal("the component has no job")
 	return ""

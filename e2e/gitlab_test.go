@@ -67,9 +67,6 @@ func (r *run) variables(env map[string]string, target string) []string {
 	for _, name := range names {
 		args = append(args, "--variable", name+"="+vars[name])
 	}
-	for _, v := range r.typed {
-		args = append(args, "--variable", v)
-	}
 	if r.variant.refType() == "tag" {
 		args = append(args, "--unset-variable", "CI_COMMIT_BRANCH")
 	}
@@ -117,6 +114,9 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 	return "expanded.yml"
 }
 
+// given is what a job of a component is told to work on.
+var given = regexp.MustCompile(`--with 'subject=[^']*'`)
+
 // sabotage does to the jobs what the scenario says.
 func (r *run) sabotage(jobs object) {
 	switch {
@@ -134,7 +134,9 @@ func (r *run) sabotage(jobs object) {
 			jobs[name].(object)["before_script"] = []any{r.variant.change()}
 		}
 	case r.scenario.other:
-		jobs["attest"].(object)["variables"].(object)["SALLYPORT_SUBJECT"] = r.variant.unattacked()
+		script := jobs["attest"].(object)["script"].([]any)
+		last := script[len(script)-1].(string)
+		script[len(script)-1] = given.ReplaceAllLiteralString(last, "--with 'subject="+r.variant.unattacked()+"'")
 	}
 }
 

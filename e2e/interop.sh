@@ -37,6 +37,7 @@ prepare() {
 identity=https://github.com/acme/widget/.github/workflows/release.yml@refs/heads/main
 issuer=https://token.actions.githubusercontent.com
 wanted=(--certificate-identity "$identity" --certificate-oidc-issuer "$issuer")
+lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT")
 
 sallyport() { "$INTEROP/sallyport" "$@" >>"$INTEROP/log" 2>&1; }
 
@@ -120,8 +121,8 @@ second() {
 }
 
 ours_for_cosign() {
-	local verify=(--trusted-root "$SALLYPORT_TRUSTED_ROOT" --use-signed-timestamps --type slsaprovenance1 "${wanted[@]}")
-	accepts "sallyport signs a file" sallyport attest --store dir:ours --bundle-dir ours dist/hello
+	local verify=(--trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" --use-signed-timestamps --type slsaprovenance1 "${wanted[@]}")
+	accepts "sallyport signs a file" sallyport attest "${lab[@]}" --store dir:ours --bundle-dir ours dist/hello
 	local bundle
 	bundle=$(echo ours/*)
 	accepts "cosign verifies our bundle of a file" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" dist/hello
@@ -132,15 +133,15 @@ ours_for_cosign() {
 	local image other
 	image=$(push dist/image ours/hello)
 	other=$(push dist/second ours/hello)
-	accepts "sallyport signs an image" sallyport attest --store oci "$image"
+	accepts "sallyport signs an image" sallyport attest "${lab[@]}" --store oci "$image"
 	accepts "cosign verifies our referrer of an image" theirs verify-attestation --allow-http-registry "${verify[@]}" "$image"
 	transplant "$image" "$other"
 	refuses 1 'does not match any digest in statement' "cosign, our referrer under another image" theirs verify-attestation --allow-http-registry "${verify[@]}" "$other"
 }
 
 cosign_for_us() {
-	local sign=(--signing-config "$SALLYPORT_SIGNING_CONFIG" --trusted-root "$SALLYPORT_TRUSTED_ROOT" --predicate predicate.json --type slsaprovenance1 --yes)
-	local verify=(--trusted-root "$SALLYPORT_TRUSTED_ROOT" "${wanted[@]}")
+	local sign=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" --predicate predicate.json --type slsaprovenance1 --yes)
+	local verify=(--trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" "${wanted[@]}")
 	jq -n '{buildDefinition: {buildType: "https://example.com/build", externalParameters: {}}, runDetails: {builder: {id: "https://example.com/builder"}}}' >predicate.json
 	accepts "cosign signs a file" theirs attest-blob "${sign[@]}" --identity-token "$(token)" --bundle theirs.json dist/hello
 	accepts "sallyport verifies cosign's bundle of a file" sallyport verify "${verify[@]}" --bundle theirs.json dist/hello
@@ -161,7 +162,7 @@ cosign_for_us() {
 # with stock tools.
 approval_for_cosign() {
 	mkdir -p .sallyport
-	cp "$SALLYPORT_TRUSTED_ROOT" .sallyport/lab.json
+	cp "$SALLYPORT_LAB_TRUSTED_ROOT" .sallyport/lab.json
 	cat >.sallyport/policy.yaml <<POLICY
 version: 1
 artifacts:
@@ -183,17 +184,17 @@ groups:
 people:
   dana: ["email:dana@acme.example"]
 POLICY
-	accepts "sallyport signs a release set" sallyport release --version v1 --environments production --bundle ours --store dir:ours dist/hello
+	accepts "sallyport signs a release set" sallyport release "${lab[@]}" --version v1 --environments production --bundle ours --store dir:ours dist/hello
 	local release
 	release=$(grep -o 'sha256:[0-9a-f]*' "$INTEROP/log" | head -1)
 	approve() (
 		unset GITHUB_ACTIONS
 		SALLYPORT_IDENTITY_TOKEN=$(curl -fsS "$SALLYPORT_LAB/accounts/idtoken?email=dana@acme.example")
 		export SALLYPORT_IDENTITY_TOKEN SALLYPORT_TOKEN=$GITHUB_TOKEN
-		sallyport approve --yes --release "$release" --store dir:.sallyport/bundles --store dir:ours --bundle-dir approved
+		sallyport approve "${lab[@]}" --yes --release "$release" --store dir:.sallyport/bundles --store dir:ours --bundle-dir approved
 	)
 	accepts "a person signs an approval of it" approve
-	local bundle verify=(--trusted-root "$SALLYPORT_TRUSTED_ROOT" --use-signed-timestamps --type https://sallyport.dev/approval/v1 --certificate-oidc-issuer "$SALLYPORT_LAB_ACCOUNTS")
+	local bundle verify=(--trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" --use-signed-timestamps --type https://sallyport.dev/approval/v1 --certificate-oidc-issuer "$SALLYPORT_LAB_ACCOUNTS")
 	bundle=$(echo approved/*)
 	accepts "cosign verifies the approval" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" --certificate-identity dana@acme.example dist/hello
 	refuses 1 'do not match digests in statement' "cosign, the approval for a changed file" theirs verify-blob-attestation --bundle "$bundle" "${verify[@]}" --certificate-identity dana@acme.example dist/changed

@@ -33,9 +33,8 @@ type run struct {
 	dir  string // the working tree
 	sha  string // its commit
 
-	release string   // the digest of what is named for release
-	settled bool     // the platform knows its environments
-	typed   []string // variables that somebody types when he starts a pipeline
+	release string // the digest of what is named for release
+	settled bool   // the platform knows its environments
 }
 
 var lastID atomic.Int64

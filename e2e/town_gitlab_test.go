@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // onGitLab is a town whose client is gitlab-ci-local.
@@ -182,10 +184,31 @@ func (g onGitLab) approve(t *testing.T, who person, release string, environments
 		"pipeline_source": "web", "user_id": strconv.Itoa(who.id), "user_login": who.login, "user_email": who.email,
 		"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
 	})
-	g.typed = []string{"SALLYPORT_RELEASE=" + release, "SALLYPORT_ENVIRONMENTS=" + list(environments), "SALLYPORT_REASON=looked at it"}
-	defer func() { g.typed = nil }()
-	g.pipeline(t, ".gitlab-ci.yml", env)
+	g.form(t, map[string]string{"release": release, "environments": list(environments), "reason": "looked at it"})
+	g.pipeline(t, "form.yml", env)
 	return g.client(t, g.name, env)
+}
+
+// form fills in what a person does who starts a pipeline by hand. The client has
+// no form for the inputs of a pipeline, so that they are defaults of a copy.
+func (g onGitLab) form(t *testing.T, given map[string]string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(g.dir, ".gitlab-ci.yml"))
+	must(t, err)
+	head, jobs, ok := strings.Cut(string(b), "\n---\n")
+	if !ok {
+		t.Fatal("the pipeline has no inputs")
+	}
+	var spec struct {
+		Spec struct{ Inputs map[string]object }
+	}
+	must(t, yaml.Unmarshal([]byte(head), &spec))
+	for name, value := range given {
+		spec.Spec.Inputs[name]["default"] = value
+	}
+	filled, err := yaml.Marshal(spec)
+	must(t, err)
+	must(t, write(filepath.Join(g.dir, "form.yml"), string(filled)+"---\n"+jobs))
 }
 
 func list(all []string) string {

@@ -85,13 +85,13 @@ type signing struct {
 }
 
 func newSigner(ctx context.Context, model string) (s signing, err error) {
-	v, err := verified(os.Getenv("SALLYPORT_TRUSTED_ROOT"), model)
+	v, err := verified(os.Getenv("SALLYPORT_LAB_TRUSTED_ROOT"), model)
 	if err != nil {
 		return s, err
 	}
 	st, _ := v.Statement()
 	s.predicate = st.Predicate
-	raw, err := os.ReadFile(os.Getenv("SALLYPORT_SIGNING_CONFIG"))
+	raw, err := os.ReadFile(os.Getenv("SALLYPORT_LAB_SIGNING_CONFIG"))
 	if err != nil {
 		return s, err
 	}

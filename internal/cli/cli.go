@@ -7,7 +7,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,7 +15,6 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -94,7 +92,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	r, err := c.newRun(ctx, name, args[1:])
 	if err != nil {
 		if name == "gate" {
-			err = errors.Join(err, c.forget(cmp.Or(r.said("verdict"), c.Getenv("SALLYPORT_VERDICT"), inputs.VerdictPath)))
+			err = errors.Join(err, r.forget())
 		}
 		return answer{}, err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -101,25 +100,6 @@ func TestI01_commits_of_another_repository_are_not_counted_as_none(t *testing.T)
 	}
 	if c, err := d.Change(t.Context(), policy.ChangeQuery{Repository: "https://github.com/acme/app"}); err != nil || c.Order != policy.First || n.asked != 1 {
 		t.Errorf("the own repository: %+v, %v, want the door's answer", c, err)
-	}
-}
-
-func TestE13_a_flag_has_no_variable_in_a_job(t *testing.T) {
-	env := map[string]string{"SALLYPORT_REPOSITORY": "https://github.com/evil/app", "SALLYPORT_YES": "true", "SALLYPORT_REASON": "go", "GITHUB_REPOSITORY": "acme/app"}
-	c := Command{Getenv: func(name string) string { return env[name] }, Now: time.Now}
-	for job, want := range map[string]string{"": "https://github.com/evil/app true go", "true": "  go"} {
-		env["GITHUB_ACTIONS"] = job
-		r, err := c.newRun(t.Context(), "approve", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		yes := r.text("yes")
-		if yes == "false" {
-			yes = ""
-		}
-		if got := fmt.Sprintf("%s %s %s", r.text("repository"), yes, r.text("reason")); got != want {
-			t.Errorf("in a job %q: %q, want %q", job, got, want)
-		}
 	}
 }
 

@@ -101,16 +101,15 @@ func (r *run) autoStores(c chosen) []store {
 
 // remove deletes what an earlier run left, so that nobody reads an old answer
 // when there is no new one.
-func remove(paths ...string) error {
+func remove(paths ...string) (failed error) {
 	for _, p := range paths {
 		if err := file.Vacant(p); err != nil {
-			return unwritable(err)
-		}
-		if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
-			return usage("the answer of an earlier run, %q, cannot be removed: %w", p, fault.Cause(err))
+			failed = errors.Join(failed, unwritable(err))
+		} else if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
+			failed = errors.Join(failed, usage("the answer of an earlier run, %q, cannot be removed: %w", p, fault.Cause(err)))
 		}
 	}
-	return nil
+	return failed
 }
 
 func unwritable(err error) error {

@@ -112,7 +112,7 @@ func TestHelp_is_no_answer_about_an_artifact(t *testing.T) {
 }
 
 func TestK01_an_artifact_called_help_is_not_let_in_by_its_name(t *testing.T) {
-	job := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app", "SALLYPORT_ENVIRONMENT": "production"}
+	job := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app"}
 	for _, name := range []string{"-h", "-help", "--help"} {
 		for _, command := range []string{"gate", "verify", "attest"} {
 			if code, out, _ := said(t, nothing, command, "app", name); code != 2 || out != "" {

@@ -17,8 +17,8 @@ import (
 )
 
 // run is one command with its inputs, read once: a flag wins over an
-// environment variable, which wins over the default. An empty variable is an
-// unset one, because that is what an unset input of an action becomes.
+// environment variable, which wins over the default. In a job no variable is
+// read: whoever starts a pipeline, and every step and job before, may set one.
 type run struct {
 	Command
 	ctx       context.Context // one command, one context; it is passed on first
@@ -43,7 +43,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]*value{}, now: c.Now()}
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
-	if p, err := choosePlatform(c); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
+	if p, err := choosePlatform(c, component); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
 		r.helped = true
 		return r, helpCommand(c.Stdout, []string{name})
 	}
@@ -56,6 +56,8 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 			set.Var(v, in.Name, in.Usage)
 		}
 	}
+	handed := &value{}
+	set.Var(handed, handOn, "an input as the wiring of a job hands it on")
 	rest, err := parse(set, args)
 	if errors.Is(err, flag.ErrHelp) {
 		err = errors.New("help is for people at a terminal, and asks for nothing else")
@@ -63,7 +65,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if err != nil {
 		return r, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
 	}
-	if r.platform, err = choosePlatform(c); err != nil {
+	if r.platform, err = choosePlatform(c, component); err != nil {
 		return r, err
 	}
 	if r.platform != nil {
@@ -73,12 +75,72 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	if len(rest) > 0 && !slices.ContainsFunc(component.Inputs, func(in inputs.Input) bool { return in.Arguments }) {
 		return r, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%s takes no argument, found %.200q", name, rest[0])
 	}
+	if err := r.hand(handed.list); err != nil {
+		return r, err
+	}
+	if err := r.variables(); err != nil {
+		return r, err
+	}
 	for _, in := range component.Inputs {
 		if err := r.read(in, rest); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
+}
+
+// handOn is the flag by which an action or a component hands an input on, as
+// --with NAME=VALUE. Unlike a flag that a person types, an empty value is none,
+// and a list has one value on each line or is a JSON array of strings.
+const handOn = "with"
+
+// hand puts what was handed on where the flags of its names are.
+func (r *run) hand(handed []string) error {
+	for _, h := range handed {
+		name, text, ok := strings.Cut(h, "=")
+		in, known := r.component.Input(name)
+		if !ok || !known || in.Secret {
+			return usage("--%s %q is not NAME=VALUE of an input of %s%s", handOn, h, r.component.Name, nearestInput(name, r.component))
+		}
+		if r.flags[name] == nil {
+			r.flags[name] = &value{}
+		}
+		if len(r.flags[name].list) > 0 {
+			return usage("input %s is given twice", name)
+		}
+		if in.List {
+			r.flags[name].list = inputs.Values(text)
+		} else if text != "" {
+			r.flags[name].list = []string{text}
+		}
+	}
+	return nil
+}
+
+// variables refuses a job in which a variable says what an argument has to say.
+// A process cannot know who set a variable; where pipelines take variables, whoever
+// may start one can.
+func (r *run) variables() error {
+	if r.platform == nil {
+		return nil
+	}
+	var found []string
+	for _, name := range inputs.Variables() {
+		if r.Getenv(name) != "" && !slices.ContainsFunc(r.component.Inputs, func(in inputs.Input) bool { return in.Env() == name && r.started(in) }) {
+			found = append(found, name)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	hint := "hand it over as an input of the action or component, or as a flag: --" + inputs.Flagged(found[0])
+	return fault.New(fault.Usage, fault.Config, hint, "in a job, %s is set: a job takes its configuration from arguments alone", strings.Join(found, ", "))
+}
+
+// started reports whether in is what the person says who starts a pipeline by
+// hand, where the instance has no inputs for pipelines.
+func (r *run) started(in inputs.Input) bool {
+	return r.platform != nil && in.Started.In(r.platform.place())
 }
 
 func isHelp(s string) bool { return s == "-h" || s == "-help" || s == "--help" }
@@ -125,8 +187,12 @@ func (r *run) read(in inputs.Input, rest []string) error {
 	if slices.Contains(list, "") {
 		return usage("--%s is empty", in.Name)
 	}
-	if len(list) == 0 {
-		list = r.variable(in)
+	if said := r.variable(in); len(list) == 0 || len(said) > 0 && r.started(in) {
+		list = said
+		if len(said) > 0 && r.started(in) {
+			r.platform.Annotate("warning", "", 0, "sallyport: a variable of the pipeline is read",
+				in.Env()+" says what the input "+in.Name+" can say: give the pipeline inputs (spec: inputs), so that it needs no variables")
+		}
 	}
 	if len(list) == 0 && in.Default != "" {
 		list = []string{in.Default}
@@ -148,10 +214,9 @@ func (r *run) read(in inputs.Input, rest []string) error {
 	return nil
 }
 
-// variable reads an input from its variable. In a job only what the job's own
-// wiring sets is read: what is a flag alone could be an earlier step's.
+// variable reads an input from its variable, outside of a job.
 func (r *run) variable(in inputs.Input) []string {
-	if r.platform != nil && in.Where == inputs.Flag {
+	if r.platform != nil && !in.Secret && !r.started(in) {
 		return nil
 	}
 	s := r.Getenv(in.Env())

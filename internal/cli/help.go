@@ -124,6 +124,11 @@ func nearestFlag(err error, c inputs.Component) string {
 	if !ok || errors.Unwrap(err) != nil {
 		return ""
 	}
+	return nearestInput(name, c)
+}
+
+// nearestInput does the same for a mistyped input.
+func nearestInput(name string, c inputs.Component) string {
 	var names []string
 	for _, i := range c.Inputs {
 		names = append(names, i.Name)

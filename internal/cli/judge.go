@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ import (
 
 // gateCommand judges whether subjects may enter an environment.
 func gateCommand(r *run) (answer, error) {
-	if err := r.forget(r.text("verdict")); err != nil {
+	if err := r.forget(); err != nil {
 		return answer{}, err
 	}
 	if r.platform == nil {
@@ -45,7 +46,7 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	if err := r.tell(rec, c); err != nil {
-		return answer{}, errors.Join(err, r.withdraw(), r.forget(r.text("verdict")))
+		return answer{}, errors.Join(err, r.withdraw(), r.forget())
 	}
 	return answer{outcome: rec.Outcome}, nil
 }
@@ -81,15 +82,14 @@ func (r *run) tell(rec report.Record, c chosen) error {
 
 // forget removes what an earlier gate said, so that no answer of then passes
 // for one of now.
-func (c Command) forget(verdictFile string) error {
-	if err := earlier(verdictFile); err != nil {
-		return err
+func (r *run) forget() error {
+	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), inputs.VerdictPath)
+	stale := []string{r.component.Dotenv(), inputs.ChecksumsPath}
+	err := earlier(verdictFile)
+	if err == nil {
+		stale = append(stale, verdictFile)
 	}
-	stale := []string{verdictFile, inputs.ChecksumsPath}
-	if d := c.Getenv(inputs.DotenvVariable); d != "" {
-		stale = append(stale, d)
-	}
-	return remove(stale...)
+	return errors.Join(err, remove(stale...))
 }
 
 // earlier refuses a verdict file in whose place something else is: an artifact,

@@ -151,21 +151,25 @@ func (p onGitLab) merged(ctx context.Context, environments []string) ([]doctor.F
 
 // choosePlatform returns the platform that runs this job, or nil where none
 // does.
-func choosePlatform(c Command) (platform, error) {
+func choosePlatform(c Command, component inputs.Component) (platform, error) {
+	onHub, onLab := c.Getenv("GITHUB_ACTIONS") == "true", c.Getenv("GITLAB_CI") == "true"
 	switch {
-	case c.Getenv("GITHUB_ACTIONS") == "true":
+	case onHub && onLab:
+		return nil, fault.New(fault.Usage, fault.Config, "take the variable out that is not of the platform which runs this job: whoever set it chose whom the gate asks",
+			"this job says that both platforms run it: GITHUB_ACTIONS and GITLAB_CI are set")
+	case onHub:
 		j, err := github.FromEnv(inputToken(c.Getenv))
 		if err != nil {
 			return nil, err
 		}
 		j.Out, j.Now = c.Stderr, c.Now
 		return onGitHub{j}, nil
-	case c.Getenv("GITLAB_CI") == "true":
+	case onLab:
 		j, err := gitlab.FromEnv(c.Getenv)
 		if err != nil {
 			return nil, err
 		}
-		j.Out, j.Now = c.Stderr, c.Now
+		j.Out, j.Now, j.Outputs = c.Stderr, c.Now, component.Dotenv()
 		return onGitLab{j}, nil
 	}
 	return nil, nil

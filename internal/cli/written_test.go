@@ -61,7 +61,7 @@ func TestE10_a_verdict_takes_no_other_files_place(t *testing.T) {
 		return path
 	}
 	for _, path := range []string{at("app", "the artifact"), at("policy.yaml", "version: 1\n"), at("bundle.json", "{}")} {
-		if f := fault.Of(Command{Getenv: func(string) string { return "" }}.forget(path)); f.Code != fault.Path || f.Kind != fault.Usage {
+		if f := fault.Of(earlier(path)); f.Code != fault.Path || f.Kind != fault.Usage {
 			t.Errorf("%s: %v, want %s", path, f, fault.Path)
 		}
 		if _, err := os.Stat(path); err != nil {

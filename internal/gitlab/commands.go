@@ -34,11 +34,7 @@ func (j *Job) Output(key, value string) error {
 	if strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) || r == '$' || r == unicode.ReplacementChar }) {
 		return fault.New(fault.Refused, fault.Inject, "", "the value of output %s is not one line of plain text", key)
 	}
-	name := j.getenv("SALLYPORT_DOTENV")
-	if name == "" {
-		name = filepath.Join(".sallyport", "outputs.env")
-	}
-	return appendLine(name, "SALLYPORT_"+strings.ToUpper(strings.ReplaceAll(key, "-", "_"))+"="+value+"\n")
+	return appendLine(j.Outputs, "SALLYPORT_"+strings.ToUpper(strings.ReplaceAll(key, "-", "_"))+"="+value+"\n")
 }
 
 func appendLine(name, line string) error {

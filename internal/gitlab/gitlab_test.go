@@ -425,7 +425,8 @@ func TestC15_issuers(t *testing.T) {
 // No value, whatever it holds, sets a variable of another name.
 func TestK01_value_cannot_set_another_variable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "deep", "outputs.env")
-	j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SALLYPORT_DOTENV", file))
+	j, _ := job(t, labtest.Shared(t).As(t, "gitlab", nil))
+	j.Outputs = file
 	for _, v := range []string{"a\nVERIFIED=true", "a\r\nVERIFIED=true", "a\u2028V=1", "a\x00", "$SECRET", "\xff", "a\x1b[2K"} {
 		if err := j.Output("digests", v); fault.Of(err).Code != fault.Inject {
 			t.Errorf("%q: %v, want E_INJECT", v, err)
@@ -480,7 +481,8 @@ func TestK01_dotenv_report_is_a_file(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, name := range map[string]string{"a named pipe": pipe, "a directory": t.TempDir()} {
-		j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SALLYPORT_DOTENV", name))
+		j, _ := job(t, labtest.Shared(t).As(t, "gitlab", nil))
+		j.Outputs = name
 		if f := fault.Of(j.Output("digests", "x")); f.Kind != fault.Usage || !strings.Contains(f.Error(), "is "+what) {
 			t.Errorf("%s: %v, want it to be of kind Usage and to say so", what, f.Err)
 		}

@@ -35,6 +35,8 @@ type Job struct {
 	Now    func() time.Time // for the life of tokens and the times of log sections
 	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
 
+	Outputs string // the path of the dotenv report
+
 	getenv  func(string) string
 	id      string   // project, as a number
 	path    string   // project, as a path

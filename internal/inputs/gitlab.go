@@ -85,6 +85,23 @@ func (i componentInput) Type() string {
 
 func (i componentInput) Options() []string { return i.Choices }
 
+// plain is the shape of a value that can stand between the single quotes of a
+// script: there, everything but these is text.
+const plain = `^[^'\\\r\n]*$`
+
+// Pattern is the shape of a value: what the input says, else plain. Of two shapes
+// in a list, all values of it together are one.
+func (i componentInput) Pattern() string {
+	switch {
+	case i.Kind == Bool || i.Kind == Choice:
+		return ""
+	case i.Input.Pattern == "":
+		return plain
+	default:
+		return i.Input.Pattern
+	}
+}
+
 func (i componentInput) Literal() string {
 	if i.Kind == Bool {
 		return i.Default

@@ -11,6 +11,7 @@ package inputs
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 )
 
@@ -62,6 +63,9 @@ type Input struct {
 	// Pattern is the whole shape of a value (RE2, anchored) where one platform
 	// can refuse others before anything runs; "" is no such check.
 	Pattern string
+	// Started is where the person who starts a pipeline by hand may say it in a
+	// variable of the pipeline.
+	Started Where
 	// PlatformDefault is the expression that is the default where an action
 	// fills the input in; it is never evaluated by the binary.
 	PlatformDefault string
@@ -121,9 +125,25 @@ const (
 	Signs
 )
 
-// DotenvVariable names the environment variable that carries the path of the
-// file a component writes its outputs to, where a platform reads such files.
-const DotenvVariable = "SALLYPORT_DOTENV"
+// Variables returns the names of all variables that carry an input which is no
+// secret, of any component, in alphabetical order.
+func Variables() []string {
+	var names []string
+	for _, c := range All() {
+		for _, i := range c.Inputs {
+			if !i.Secret && !slices.Contains(names, i.Env()) {
+				names = append(names, i.Env())
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Flagged returns the name of the input that the variable called name carries.
+func Flagged(name string) string {
+	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, "SALLYPORT_"), "_", "-"))
+}
 
 // Paths, in the directory the command runs in, that no input moves.
 const (
@@ -131,7 +151,8 @@ const (
 	ChecksumsPath = ".sallyport/checksums.txt" // what a gate allowed, as sha256sum writes it
 )
 
-// Dotenv returns the path of the file that carries c's outputs to later jobs.
+// Dotenv returns the path of the file that carries c's outputs to later jobs,
+// where a platform reads such files.
 func (c Component) Dotenv() string { return ".sallyport/" + c.Name + ".env" }
 
 // Input returns the input called name.

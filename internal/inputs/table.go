@@ -175,7 +175,7 @@ func approve() Component {
 	c.Title, c.Where, c.Stage, c.Needs, c.Started = "Sallyport approve", Everywhere, "deploy", []string{}, true
 	c.Inputs = append([]Input{
 		c.Inputs[0],
-		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: Everywhere},
+		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: Everywhere, Started: GitLab},
 	}, c.Inputs[1:]...)
 	return c
 }
@@ -202,10 +202,10 @@ func decide(name, summary string) Component {
 		Inputs: []Input{
 			// Not required of the input: whoever starts a pipeline by hand sets
 			// the variable of this name.
-			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`},
+			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`, Started: GitLab},
 			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
-			{Name: "reason", Usage: "why, for whoever reads the approval later", Where: Everywhere},
+			{Name: "reason", Usage: "why, for whoever reads the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h; never longer than the release or the policy allow", Default: "24h", Where: Everywhere, Pattern: `^[1-9][0-9]*[dhm]$`},
 			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},

@@ -80,13 +80,28 @@ var (
 	uses       = regexp.MustCompile(`^\s*(?:- )?["']?uses["']?\s*:`)
 )
 
-// A value that stands inside a script is code.
+// quoted is an input of a component between single quotes, where every character
+// that its shape allows is text.
+var quoted = regexp.MustCompile(`(?m)^  --with '([a-z-]+)=\$\[\[ inputs\.([a-z-]+) \]\]'( \\)?$`)
+
+// bare returns a script without the inputs that are quoted under their own name.
+func bare(script string) string {
+	return quoted.ReplaceAllStringFunc(script, func(line string) string {
+		if m := quoted.FindStringSubmatch(line); m[1] != m[2] {
+			return line
+		}
+		return ""
+	})
+}
+
+// A value that stands inside a script is code, except an input of a component
+// between single quotes that no value can end.
 func TestG17_no_expression_inside_a_script(t *testing.T) {
 	n := 0
 	for path, content := range wires(t) {
 		for _, s := range scripts(t, content) {
 			n++
-			if e := expression.FindString(s); e != "" {
+			if e := expression.FindString(bare(s)); e != "" {
 				t.Errorf("%s: a script holds %q: %s", path, e, s)
 			}
 		}
@@ -94,8 +109,10 @@ func TestG17_no_expression_inside_a_script(t *testing.T) {
 	if n < 20 {
 		t.Errorf("looked at %d scripts, which cannot be all", n)
 	}
-	for _, bad := range []string{"steps:\n- run: echo ${{ inputs.x }}\n", "spec:\n---\na:\n  script:\n  - [\"echo $[[ inputs.x ]]\"]\n", "a: {after_script: '$[[ inputs.x ]]'}\n"} {
-		if s := scripts(t, []byte(bad)); len(s) != 1 || !expression.MatchString(s[0]) {
+	for _, bad := range []string{"steps:\n- run: echo ${{ inputs.x }}\n", "spec:\n---\na:\n  script:\n  - [\"echo $[[ inputs.x ]]\"]\n", "a: {after_script: '$[[ inputs.x ]]'}\n",
+		"script:\n- |\n  x \\\n    --with \"a=$[[ inputs.a ]]\"\n", "script:\n- |\n  x \\\n    --with 'a=$[[ inputs.b ]]'\n", "script:\n- |\n  x --with 'a=$[[ inputs.a ]]'\n",
+		"script:\n- |\n  x \\\n    --with 'a=${{ inputs.a }}'\n"} {
+		if s := scripts(t, []byte(bad)); len(s) != 1 || !expression.MatchString(bare(s[0])) {
 			t.Errorf("the check overlooks %q", bad)
 		}
 	}
@@ -269,15 +286,13 @@ func TestF10_only_what_signs_has_an_identity(t *testing.T) {
 	}
 }
 
-// What the command reads, its own step or job sets, if only to nothing: else a
-// variable that an earlier step left behind would choose it. An action is told
-// every input by its runner, and leaves the command no variable of others.
-func TestE13_every_variable_of_a_command_is_set_where_it_runs(t *testing.T) {
+// What the command reads, its own step or job hands over, if only as nothing.
+func TestE13_every_input_is_handed_over_where_its_command_runs(t *testing.T) {
 	for _, c := range All() {
 		for _, i := range c.Inputs {
-			if component := "templates/" + c.Name + "/template.yml"; c.Where.In(GitLab) && i.Where.In(GitLab) && !i.Secret { // a secret is a variable of the project, which wins over those of earlier jobs
-				if !strings.Contains(string(read(t, component)), " "+i.Env()+": ") {
-					t.Errorf("%s: does not set %s", component, i.Env())
+			if component := "templates/" + c.Name + "/template.yml"; c.Where.In(GitLab) && i.Where.In(GitLab) && !i.Secret {
+				if !strings.Contains(string(read(t, component)), "--with '"+i.Name+"=$[[ inputs."+i.Name+" ]]'") {
+					t.Errorf("%s: does not hand over %s", component, i.Name)
 				}
 			}
 			if !c.Where.In(GitHub) || !i.Where.In(GitHub) {
@@ -364,5 +379,34 @@ func TestF08_no_secret_in_a_script(t *testing.T) {
 				t.Errorf("%s: a script names a secret: %s", path, s)
 			}
 		}
+	}
+}
+
+// Between single quotes, a shell takes everything for text but a single quote. No
+// input of a component can have one, nor what a shell or YAML could read otherwise.
+func TestG17_no_value_of_a_component_ends_its_quotes(t *testing.T) {
+	n := 0
+	for _, c := range All() {
+		if !c.Where.In(GitLab) {
+			continue
+		}
+		for _, i := range (component{Component: c}).Inputs() {
+			n++
+			if i.Kind == Bool || len(i.Choices) > 0 {
+				continue
+			}
+			shape := regexp.MustCompile(i.Pattern())
+			for _, bad := range []string{"'", `\`, "a\nb", "a\rb", "a' b", "'; curl x; '"} {
+				if shape.MatchString(bad) {
+					t.Errorf("%s: input %s may be %q", c.Name, i.Name, bad)
+				}
+			}
+			if !i.Required && !shape.MatchString(i.Default) {
+				t.Errorf("%s: the default of input %s, %q, has not its shape", c.Name, i.Name, i.Default)
+			}
+		}
+	}
+	if n < 40 {
+		t.Errorf("looked at %d inputs, which cannot be all", n)
 	}
 }

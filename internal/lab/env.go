@@ -31,9 +31,9 @@ func (p Platform) Valid() error {
 // platform as sets in a job whose token has these claims.
 func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 	env := []string{
-		"SALLYPORT_TRUSTED_ROOT=" + l.TrustedRoot,
-		"SALLYPORT_SIGNING_CONFIG=" + l.SigningConfig,
 		"SALLYPORT_LAB=" + l.Control,
+		"SALLYPORT_LAB_TRUSTED_ROOT=" + l.TrustedRoot,
+		"SALLYPORT_LAB_SIGNING_CONFIG=" + l.SigningConfig,
 		"SALLYPORT_LAB_ACCOUNTS=" + l.Accounts,
 		"SALLYPORT_LAB_REGISTRY=" + l.Registry,
 		"SALLYPORT_LAB_GITHUB=" + l.GitHub,
@@ -49,6 +49,8 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 		of, err = l.gitLabEnv(claims)
 	default:
 		err = as.Valid()
+		// At a terminal these say which instance to use. A job takes it as arguments.
+		of = map[string]string{"SALLYPORT_TRUSTED_ROOT": l.TrustedRoot, "SALLYPORT_SIGNING_CONFIG": l.SigningConfig}
 	}
 	for name, value := range of {
 		env = append(env, name+"="+value)
@@ -66,7 +68,7 @@ func (l *Lab) CommandEnv(environ []string, as Platform, claims Claims) ([]string
 		return nil, err
 	}
 	runner := map[string]bool{"CI_COMMIT_TAG": true, "CI_COMMIT_BRANCH": true, "CI_ENVIRONMENT_NAME": true}
-	for _, platform := range []Platform{GitHub, GitLab} {
+	for _, platform := range []Platform{None, GitHub, GitLab} {
 		all, err := l.Env(platform, nil)
 		if err != nil {
 			return nil, err

@@ -13,7 +13,9 @@ import (
 var (
 	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|attest|approve|verify)\b(.*)$`)
 	named     = lazy(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
-	assigned  = lazy(`(?:^|\s)SALLYPORT_ENVIRONMENT=["']?([^\s"']+)`)
+	handed    = lazy(`(?:^|\s)--with\s+'environment=([^']*)'`)
+	input     = lazy(`^  --with '[a-z-]+=[^']*'$`)
+	verbatim  = lazy(`'[^']*'`)
 	branching = lazy(`^(?:if|for|while|until|case|elif|else|function)\b|^[\w-]+\s*\(\)|^[{(]|^!`)
 	helps     = lazy(`(?:^|\s)(?:--?h(?:elp)?|help)\b`)
 	indirect  = lazy(`\$\{?sallyport\b`)
@@ -26,7 +28,7 @@ const (
 )
 
 // maxLine is how long a line may be that calls sallyport.
-const maxLine = 4096
+const maxLine = 32 << 10
 
 // A command is one call of sallyport in a job's script.
 type command struct {
@@ -114,7 +116,7 @@ func call(line string) (command, bool) {
 
 // blunt says why the status of a command does not stop the job.
 func blunt(c command, inner string) string {
-	tail := strings.ReplaceAll(strings.ReplaceAll(c.tail, "2>&1", ""), "&>", "")
+	tail := strings.ReplaceAll(strings.ReplaceAll(verbatim().ReplaceAllString(c.tail, ""), "2>&1", ""), "&>", "")
 	first := strings.TrimSpace(strings.SplitN(c.line, "sallyport", 2)[0])
 	switch {
 	case inner != "":
@@ -152,13 +154,11 @@ func (p *pipeline) recognise(j *job) {
 	}
 }
 
-// gated returns the environment that a gate's command names.
+// gated returns the environment that a gate's command names. A job takes it from
+// an argument alone.
 func (j *job) gated(c command) string {
 	env := ""
-	if v := j.table.Get("variables").Get("SALLYPORT_ENVIRONMENT"); v != nil {
-		env = value(v).Str()
-	}
-	if m := assigned().FindStringSubmatch(c.line); m != nil {
+	if m := handed().FindStringSubmatch(c.tail); m != nil {
 		env = m[1]
 	}
 	if m := named().FindAllStringSubmatch(c.tail, -1); m != nil {
@@ -186,12 +186,20 @@ func (j *job) genuine() bool {
 	return len(lines) == 2 && strings.Contains(lines[0].Text, installer) && ends(lines[1].Text, j.component)
 }
 
-// ends reports whether a line is the one command of a component, or of any of
-// ours if it is not known which.
-func ends(line, component string) bool {
-	verb, is := strings.CutPrefix(line, `"$sallyport" `)
+// ends reports whether an entry is the one command of a component, or of any of
+// ours if it is not known which: the command and the inputs that it is handed.
+func ends(entry, component string) bool {
+	lines := strings.Split(strings.TrimRight(entry, "\n"), "\n")
+	for i, line := range lines[:len(lines)-1] {
+		var continued bool
+		if lines[i], continued = strings.CutSuffix(line, " \\"); !continued {
+			return false
+		}
+	}
+	verb, is := strings.CutPrefix(lines[0], `"$sallyport" `)
 	_, known := ours[verb]
-	return is && known && (component == "" || component == verb)
+	return is && known && (component == "" || component == verb) &&
+		!slices.ContainsFunc(lines[1:], func(line string) bool { return !input().MatchString(line) })
 }
 
 // checkGates finds gates whose no is not heard.
@@ -309,7 +317,7 @@ func (p *pipeline) overriddenMerged(j *job) {
 	}
 	if v := j.table.Get("variables"); v != nil {
 		for _, e := range v.Fields {
-			if !strings.HasPrefix(e.Name, "SALLYPORT_") && dangerous(e) {
+			if dangerous(e) {
 				p.override(j, e.Key, "variables", e.Value)
 			}
 		}

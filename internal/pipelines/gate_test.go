@@ -49,8 +49,8 @@ func hand(t *testing.T, old, new string) string {
 
 func TestH01_a_handwritten_gate_that_may_fail(t *testing.T) {
 	passes(t, handwritten)
-	passes(t, hand(t, "    - sallyport gate --environment production dist/app", "    - SALLYPORT_ENVIRONMENT=production ./bin/sallyport gate dist/app"))
-	passes(t, hand(t, "gate:\n", "gate:\n  variables: {SALLYPORT_ENVIRONMENT: production}\n"))
+	passes(t, hand(t, "    - sallyport gate --environment production dist/app", "    - ./bin/sallyport gate --with 'environment=production' --with 'subject=a || b' --with 'policy='"))
+	passes(t, hand(t, "    - sallyport gate --environment production dist/app", "    - |\n      sallyport gate \\\n        --environment production dist/app"))
 	base := ".soft: {allow_failure: true}\n.mid: {extends: .soft}\n.hard: {extends: .mid, allow_failure: false}\ngate:\n"
 	trips(t, hand(t, "gate:\n", base+"  extends: .mid\n"), "gate-soft", pipelines.Error)
 	trips(t, hand(t, "gate:\n", base+"  extends: [.hard, .soft]\n"), "gate-soft", pipelines.Error)

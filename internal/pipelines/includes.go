@@ -159,10 +159,11 @@ func (i include) build() *node {
 	}
 	set("needs", needs)
 	set("allow_failure", &node{Kind: yamlnode.Scalar, Text: "false", Line: i.at.Line, Column: i.at.Column})
-	set("script", text("sallyport "+i.component))
+	command := "sallyport " + i.component
 	if i.component == "gate" {
-		set("variables", &node{Kind: yamlnode.Map, Fields: []entry{{Name: "SALLYPORT_ENVIRONMENT", Key: i.at, Value: text(i.input("environment", ""))}}})
+		command += " --with 'environment=" + i.input("environment", "") + "'"
 	}
+	set("script", text(command))
 	return t
 }
 

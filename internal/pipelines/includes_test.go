@@ -138,13 +138,16 @@ func TestH06_the_merged_pipeline(t *testing.T) {
 	w.Merged = true
 	whole := mergedPipeline(t)
 	passesWith(t, whole, w)
-	tripsWith(t, strings.Replace(whole, `    - '"$sallyport" gate'`, `    - '"$sallyport" version'`, 1), w, "component-overridden", pipelines.Error)
-	tripsWith(t, strings.Replace(whole, `    - '"$sallyport" gate'`, "    - ./evil.sh\n"+`    - '"$sallyport" gate'`, 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, `"$sallyport" gate`, `"$sallyport" version`, 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, `      "$sallyport" gate`, "      ./evil.sh\n"+`      "$sallyport" gate`, 1), w, "component-overridden", pipelines.Error)
 	tripsWith(t, strings.Replace(whole, "'gate:production':\n", "'gate:production':\n  before_script: [./evil.sh]\n", 1), w, "component-overridden", pipelines.Error)
 	tripsWith(t, strings.Replace(whole, "'gate:production':\n", "'gate:production':\n  image: evil\n", 1), w, "gate-image", pipelines.Error)
-	tripsWith(t, strings.Replace(whole, "    SALLYPORT_ENVIRONMENT:", "    LD_PRELOAD: x\n    SALLYPORT_ENVIRONMENT:", 1), w, "component-overridden", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "'gate:production':\n", "'gate:production':\n  variables: {LD_PRELOAD: x}\n", 1), w, "component-overridden", pipelines.Error)
+	for _, more := range []string{`; ./evil.sh`, ` --with 'subject=x'; ./evil.sh`} {
+		tripsWith(t, strings.Replace(whole, "--with 'environment=production'", "--with 'environment=production'"+more, 1), w, "component-overridden", pipelines.Error)
+	}
 	tripsWith(t, "default: {before_script: [x]}\n"+strings.TrimPrefix(whole, "---\n"), w, "gate-inherits", pipelines.Error)
-	tripsWith(t, strings.Replace(whole, "SALLYPORT_ENVIRONMENT: 'production'", "SALLYPORT_ENVIRONMENT: 'staging'", 1), w, "gate-missing", pipelines.Error)
+	tripsWith(t, strings.Replace(whole, "'environment=production'", "'environment=staging'", 1), w, "gate-missing", pipelines.Error)
 	soft := strings.Split(whole, "'gate:production':\n")
 	tripsWith(t, soft[0]+"'gate:production':\n"+strings.Replace(soft[1], "allow_failure: false", "allow_failure: true", 1), w, "gate-soft", pipelines.Error)
 }

@@ -112,13 +112,10 @@ func input(in map[string]*actionlint.Input, name string) string {
 	return ""
 }
 
-// environmentOf returns what a command's gate judges: its flag, or else the
-// variable that stands for it.
+// environmentOf returns what a command's gate judges. In a job its flag alone
+// says so.
 func (f *flow) environmentOf(j *job, s *actionlint.Step, c command) string {
-	v, ok := c.flag("environment")
-	if !ok {
-		return f.variable(j, s, "SALLYPORT_ENVIRONMENT")
-	}
+	v, _ := c.flag("environment")
 	if name, isVar := shellVariable(v); isVar {
 		return f.variable(j, s, name)
 	}

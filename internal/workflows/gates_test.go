@@ -42,7 +42,7 @@ func TestG04_a_job_enters_a_guarded_environment_without_a_gate(t *testing.T) {
 		"tools are set up first":         {{"- run: mkdir -p dist", "- uses: azure/setup-kubectl@SHA # v4"}},
 		"upper and lower case":           {{"    environment: production\n", "    environment: Production\n"}},
 		"a command":                      {{"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: sallyport gate --environment production dist/*"}},
-		"a command with variables":       {{"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: |\n          sallyport gate \\\n            dist/*\n        env: {SALLYPORT_ENVIRONMENT: production}"}},
+		"a command with variables":       {{"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: |\n          sallyport gate --environment \"$TO\" \\\n            dist/*\n        env: {TO: production}"}},
 		"a command with a variable flag": {{"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: ./bin/sallyport gate -environment=\"$ENV\" dist/* 2>&1\n        env: {ENV: production}"}},
 		"an environment nobody guards":   {{"    needs: build\n", "    needs: [build, pages]\n"}, {"  production:\n", "  pages:\n    runs-on: ubuntu-latest\n    environment: github-pages\n    steps: [{run: ./pages.sh}]\n  production:\n"}},
 	})

@@ -207,7 +207,7 @@ func code(t *testing.T, err error) int {
 // The command finds the lab, and what its runner would set, in its variables.
 func TestCommandEnvironment(t *testing.T) {
 	for as, want := range map[string][]string{
-		"none":   {"SALLYPORT_TRUSTED_ROOT=/", "SALLYPORT_SIGNING_CONFIG=/", "SALLYPORT_LAB=http://127.0.0.1:", "SALLYPORT_LAB_REGISTRY=127.0.0.1:"},
+		"none":   {"SALLYPORT_TRUSTED_ROOT=/", "SALLYPORT_SIGNING_CONFIG=/", "SALLYPORT_LAB_TRUSTED_ROOT=/", "SALLYPORT_LAB_SIGNING_CONFIG=/", "SALLYPORT_LAB=http://127.0.0.1:", "SALLYPORT_LAB_REGISTRY=127.0.0.1:"},
 		"github": {"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/x\n", "ACTIONS_ID_TOKEN_REQUEST_URL=http://127.0.0.1:"},
 		"gitlab": {"GITLAB_CI=true", "CI_PROJECT_PATH=acme/x\n", "SIGSTORE_ID_TOKEN=ey"},
 	} {
@@ -221,6 +221,9 @@ func TestCommandEnvironment(t *testing.T) {
 			if !strings.Contains(string(out), "\n"+w) {
 				t.Errorf("as %s: no %q among the variables", as, w)
 			}
+		}
+		if told := strings.Contains(string(out), "\nSALLYPORT_TRUSTED_ROOT="); told != (as == "none") {
+			t.Errorf("as %s: a variable names the trusted root: %v", as, told)
 		}
 		for variable, platform := range map[string]string{"GITHUB_ACTIONS=true": "github", "GITLAB_CI=true": "gitlab", "GITHUB_OUTPUT=/kept": as, "GITHUB_TOKEN=real": "", "CI_JOB_TOKEN=real": ""} {
 			if has := strings.Contains("\n"+string(out), "\n"+variable+"\n"); has != (as == platform) {

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
+)
+
+// jobs are the variables of a job of each platform.
+var jobs = map[inputs.Where]map[string]string{
+	inputs.GitHub: {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "acme/app"},
+	inputs.GitLab: {"GITLAB_CI": "true", "CI_PROJECT_ID": "1", "CI_PROJECT_PATH": "acme/app", "CI_SERVER_URL": "https://gitlab.com", "CI_API_V4_URL": "https://gitlab.com/api/v4"},
+}
+
+// in returns a command in a place, with more variables.
+func in(place inputs.Where, more ...string) Command {
+	return Command{Now: time.Now, Getenv: func(name string) string {
+		for i := 0; i+1 < len(more); i += 2 {
+			if more[i] == name {
+				return more[i+1]
+			}
+		}
+		return jobs[place][name]
+	}}
+}
+
+// leastArgs are the least that each command has to be told.
+var leastArgs = map[string][]string{
+	"attest": {"app"}, "verify": {"app"}, "gate": {"--environment", "production", "app"},
+	"release": {"--version", "v1", "--environments", "production", "app"}, "settings": {"plan"},
+}
+
+// In a job every variable of an input is refused, whichever command it is an
+// input of. At a terminal it says what the flag would say.
+func TestE13_no_variable_of_an_input_is_read_in_a_job(t *testing.T) {
+	for _, c := range inputs.All() {
+		for _, name := range inputs.Variables() {
+			for place := range jobs {
+				own, ours := c.Input(inputs.Flagged(name))
+				if ours && own.Started.In(place) {
+					continue
+				}
+				_, err := in(place, name, "true").newRun(t.Context(), c.Name, leastArgs[c.Name])
+				if f := fault.Of(err); err == nil || f.Code != fault.Config || f.Kind != fault.Usage || !strings.Contains(f.Error(), name) {
+					t.Errorf("%s with %s in a job: %v, want a refusal that names it", c.Name, name, err)
+				}
+			}
+		}
+		for place := range jobs {
+			if _, err := in(place).newRun(t.Context(), c.Name, leastArgs[c.Name]); err != nil {
+				t.Errorf("%s in a job without variables: %v", c.Name, err)
+			}
+		}
+	}
+	r, err := in(0, "SALLYPORT_REPOSITORY", "https://github.com/acme/app").newRun(t.Context(), "approve", nil)
+	if err != nil || r.text("repository") != "https://github.com/acme/app" {
+		t.Errorf("at a terminal: %v, want the variable's value", err)
+	}
+}
+
+// What a person says who starts a pipeline by hand may be a variable on GitLab:
+// older instances have no inputs for pipelines. It wins over the component's own.
+func TestE13_what_a_person_decides_may_be_a_variable_on_gitlab(t *testing.T) {
+	digest := "sha256:" + strings.Repeat("a", 64)
+	said := []string{"SALLYPORT_RELEASE", digest, "SALLYPORT_DECISION", "reject", "SALLYPORT_REASON", "broken"}
+	r, err := in(inputs.GitLab, said...).newRun(t.Context(), "approve", []string{"--with", "release=", "--with", "decision=approve", "--with", "reason="})
+	if err != nil || r.text("release") != digest || r.text("decision") != "reject" || r.text("reason") != "broken" {
+		t.Errorf("release %q, decision %q, reason %q, %v; want what the variables say", r.text("release"), r.text("decision"), r.text("reason"), err)
+	}
+	if _, err := in(inputs.GitHub, said...).newRun(t.Context(), "approve", nil); fault.Of(err).Code != fault.Config {
+		t.Errorf("on GitHub: %v, want a refusal", err)
+	}
+	if _, err := in(inputs.GitLab, said...).newRun(t.Context(), "gate", leastArgs["gate"]); fault.Of(err).Code != fault.Config {
+		t.Errorf("in a gate: %v, want a refusal", err)
+	}
+}
+
+// A job that says that both platforms run it was told so by somebody.
+func TestE13_a_job_has_one_platform(t *testing.T) {
+	for _, place := range []inputs.Where{inputs.GitHub, inputs.GitLab} {
+		_, err := in(place, "GITHUB_ACTIONS", "true", "GITLAB_CI", "true").newRun(t.Context(), "gate", leastArgs["gate"])
+		if f := fault.Of(err); f.Code != fault.Config || !strings.Contains(f.Error(), "both platforms") {
+			t.Errorf("%v, want a refusal", err)
+		}
+	}
+}
+
+// An input that a component hands on and nobody filled in is none; a list has a
+// value on each line, or is a JSON array.
+func TestE13_what_a_component_hands_on(t *testing.T) {
+	gate := func(args ...string) (*run, error) {
+		return in(inputs.GitLab).newRun(t.Context(), "gate", append([]string{"--with", "environment=production"}, args...))
+	}
+	r, err := gate("--with", "subject=dist/a b", "--with", "policy=", "--with", "checksums=")
+	if err != nil || r.text("subject") != "dist/a b" || r.text("policy") != ".sallyport/policy.yaml" || r.text("checksums") != "" {
+		t.Errorf("subject %q, policy %q, %v", r.list("subject"), r.text("policy"), err)
+	}
+	if r, err = gate("--with", `subject=["a","b"]`); err != nil || len(r.list("subject")) != 2 {
+		t.Errorf("subjects %q, %v, want two", r.list("subject"), err)
+	}
+	for _, bad := range [][]string{{"--with", "sbject=a"}, {"--with", "subject"}, {"--with", "token=x"}, {"--with", "environment=staging"}, {"--environment", "staging"}, {"--with", ""}} {
+		if _, err := gate(bad...); fault.Of(err).Code != fault.Config {
+			t.Errorf("%q: %v, want a refusal", bad, err)
+		}
+	}
+}
