@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ var jobs = map[inputs.Where]map[string]string{
 
 // in returns a command in a place, with more variables.
 func in(place inputs.Where, more ...string) Command {
-	return Command{Now: time.Now, Getenv: func(name string) string {
+	return Command{Now: time.Now, Stderr: io.Discard, Getenv: func(name string) string {
 		for i := 0; i+1 < len(more); i += 2 {
 			if more[i] == name {
 				return more[i+1]
@@ -66,9 +67,17 @@ func TestE13_no_variable_of_an_input_is_read_in_a_job(t *testing.T) {
 func TestE13_what_a_person_decides_may_be_a_variable_on_gitlab(t *testing.T) {
 	digest := "sha256:" + strings.Repeat("a", 64)
 	said := []string{"SALLYPORT_RELEASE", digest, "SALLYPORT_DECISION", "reject", "SALLYPORT_REASON", "broken"}
-	r, err := in(inputs.GitLab, said...).newRun(t.Context(), "approve", []string{"--with", "release=", "--with", "decision=approve", "--with", "reason="})
+	var log strings.Builder
+	c := in(inputs.GitLab, said...)
+	c.Stderr = &log
+	r, err := c.newRun(t.Context(), "approve", []string{"--with", "release=", "--with", "decision=approve", "--with", "reason="})
 	if err != nil || r.text("release") != digest || r.text("decision") != "reject" || r.text("reason") != "broken" {
 		t.Errorf("release %q, decision %q, reason %q, %v; want what the variables say", r.text("release"), r.text("decision"), r.text("reason"), err)
+	}
+	for _, name := range []string{"SALLYPORT_RELEASE", "SALLYPORT_DECISION", "SALLYPORT_REASON"} {
+		if !strings.Contains(log.String(), name+" says what the input") {
+			t.Errorf("the log says %q, want a warning about %s", log.String(), name)
+		}
 	}
 	if _, err := in(inputs.GitHub, said...).newRun(t.Context(), "approve", nil); fault.Of(err).Code != fault.Config {
 		t.Errorf("on GitHub: %v, want a refusal", err)
