@@ -227,7 +227,7 @@ func refs(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func hostileRef(s *scene, platform string, claims map[string]any, work, dir string, args []string) error {
-	if err := os.MkdirAll(filepath.Join(dir, "bundles"), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "work", "bundles"), 0o755); err != nil {
 		return err
 	}
 	c, err := json.Marshal(claims)
@@ -238,10 +238,10 @@ func hostileRef(s *scene, platform string, claims map[string]any, work, dir stri
 	if err != nil {
 		return err
 	}
-	store := "dir:" + filepath.Join(dir, "bundles")
-	command := exec.Command("sallyport", "attest", "--signing-config", s.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", s.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--store", store, "--bundle-dir", filepath.Join(dir, "bundles"), args[1])
+	const store = "dir:bundles"
+	command := exec.Command("sallyport", "attest", "--signing-config", s.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", s.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--store", store, "--bundle-dir", "bundles", args[1])
 	if args[0] == "gate" {
-		command = exec.Command("sallyport", "gate", "--environment", "production", "--store", store, "--verdict", filepath.Join(dir, "verdict"), args[1])
+		command = exec.Command("sallyport", "gate", "--environment", "production", "--store", store, args[1])
 	}
 	command.Dir = filepath.Join(dir, "work")
 	for _, part := range []string{".sallyport", "dist"} {

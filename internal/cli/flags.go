@@ -86,7 +86,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 			return r, err
 		}
 	}
-	return r, nil
+	return r, r.guardTargets()
 }
 
 // handOn is the flag by which an action or a component hands an input on, as

@@ -62,22 +62,38 @@ func unknownEnvironment(input, name string, p *policy.Policy) error {
 		"the policy has no environment %q, which %s names%s", name, input, policy.DidYouMean(name, all))
 }
 
-// tell gives the answer everywhere it belongs. Outputs come last, because later
-// steps act on them; the caller takes them back if one cannot be set.
+// tell gives the answer everywhere it belongs: in the files and outputs that later
+// steps act on, then to people. So nothing says that the artifact may enter before
+// everything is there that the answer needs. The caller takes outputs and files
+// back if a part of it fails.
 func (r *run) tell(rec report.Record, c chosen) error {
-	if err := r.publish(rec, r.text("verdict")); err != nil {
+	path := r.text("verdict")
+	digest, err := keep(rec, path)
+	if err != nil {
 		return err
 	}
-	if rec.Outcome != verdict.Allow {
-		return r.pass(rec, r.text("verdict"))
+	err = r.output("verdict", path)
+	if err == nil && rec.Outcome == verdict.Allow {
+		if err = write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err == nil {
+			err = errors.Join(r.output("environment", r.text("environment")), r.output("verdict-digest", digest), r.release(c))
+		}
 	}
-	if err := write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err != nil {
+	if err == nil {
+		err = r.output("outcome", rec.Outcome.String())
+	}
+	if err != nil {
 		return err
 	}
-	if err := r.pass(rec, r.text("verdict")); err != nil {
-		return err
+	return r.publish(rec)
+}
+
+// keep writes the verdict file and returns its digest, sha256:HEX.
+func keep(rec report.Record, path string) (string, error) {
+	var b bytes.Buffer
+	if err := report.JSON(&b, rec); err != nil {
+		return "", err
 	}
-	return r.release(c)
+	return subject.Sum(b.Bytes()).String(), write(path, b.Bytes())
 }
 
 // forget removes what an earlier gate said, so that no answer of then passes
@@ -185,8 +201,14 @@ func verifyCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err = r.publish(rec, path); err == nil {
-		err = r.pass(rec, path)
+	if r.platform == nil {
+		return answer{outcome: rec.Outcome}, r.print(rec)
+	}
+	if _, err = keep(rec, path); err == nil {
+		err = errors.Join(r.output("verdict", path), r.output("outcome", rec.Outcome.String()))
+	}
+	if err == nil {
+		err = r.publish(rec)
 	}
 	if err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), remove(path))
@@ -351,38 +373,21 @@ func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*s
 	return sigstore.NewKeyVerifier(root, pem, require)
 }
 
-// publish shows a record to people and keeps it: on standard output, in the
-// verdict file, in the job's summary and as annotations.
-func (r *run) publish(rec report.Record, path string) error {
-	if err := r.print(rec); err != nil {
-		return err
-	}
-	if path != "" {
-		var b bytes.Buffer
-		if err := report.JSON(&b, rec); err != nil {
-			return err
-		}
-		if err := write(path, b.Bytes()); err != nil {
-			return err
-		}
-	}
-	if r.platform == nil {
-		return nil
-	}
-	r.annotate(rec)
+// publish shows a record to people: in the job's summary, on standard output and as
+// annotations.
+func (r *run) publish(rec report.Record) error {
 	var b bytes.Buffer
 	if err := report.Markdown(&b, rec); err != nil {
 		return err
 	}
-	return r.platform.Summary(b.String())
-}
-
-// pass tells the steps or jobs after this one what the answer is.
-func (r *run) pass(rec report.Record, path string) error {
-	if err := r.output("verdict", path); err != nil {
+	if err := r.platform.Summary(b.String()); err != nil {
 		return err
 	}
-	return r.output("outcome", rec.Outcome.String())
+	if err := r.print(rec); err != nil {
+		return err
+	}
+	r.annotate(rec)
+	return nil
 }
 
 func (r *run) print(rec report.Record) error {

@@ -33,7 +33,9 @@ func gate() Component {
 			{Name: "digests", Usage: "the digests that may be deployed, sha256:HEX separated by spaces; empty unless allowed", Where: GitHub | GitLab},
 			{Name: "images", Usage: "the images that may be deployed, name@sha256:HEX separated by spaces; empty unless allowed", Where: GitHub | GitLab},
 			{Name: "checksums", Usage: "the path of a sha256sum file of what may be deployed; empty unless allowed", Where: GitHub | GitLab, Later: "allowed-checksums"},
+			{Name: "environment", Usage: "the environment that the digests may enter; empty unless allowed", Where: GitHub | GitLab, Later: "allowed-environment"},
 			{Name: "verdict", Usage: "the path of the verdict file", Where: GitHub | GitLab, Later: "verdict-path"},
+			{Name: "verdict-digest", Usage: "the digest of the verdict file, sha256:HEX; empty unless allowed", Where: GitHub | GitLab},
 		},
 	}
 }

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A target is a file or directory that a command writes to.
+type target struct{ input, path string }
+
+// targets returns what the command writes to or deletes, of itself and because
+// an input says so.
+func (r *run) targets() []target {
+	var out []target
+	for _, name := range []string{"verdict", "bundle-dir", "output"} {
+		if p := r.text(name); p != "" {
+			out = append(out, target{"--" + name, p})
+		}
+	}
+	for _, o := range r.component.Outputs {
+		if o.Name == "checksums" {
+			out = append(out, target{"the list of what is allowed", inputs.ChecksumsPath})
+		}
+	}
+	if r.component.Identity == inputs.Signs {
+		for _, s := range r.list("store") {
+			if dir, ok := strings.CutPrefix(s, "dir:"); ok {
+				out = append(out, target{"--store", dir})
+			}
+		}
+	}
+	return append(out, target{"the report of the outputs", r.component.Dotenv()})
+}
+
+// guardTargets refuses a job whose command would write outside of the directory
+// that it runs in, by way of a link, or in the place of what it reads.
+func (r *run) guardTargets() error {
+	if r.platform == nil {
+		return nil
+	}
+	for _, t := range r.targets() {
+		name, ok := beneath(t.path)
+		if !ok {
+			return fault.New(fault.Usage, fault.Path, "name a path below the directory that the job runs in", "%s would be written to %q, which is outside of it", t.input, t.path)
+		}
+		if err := unlinked(name); err != nil {
+			return fault.New(fault.Refused, fault.Path, "remove the link, or name another path", "%s would be written to %q: %w", t.input, t.path, err)
+		}
+		if taken := r.reads(filepath.ToSlash(name)); taken != "" {
+			return fault.New(fault.Usage, fault.Path, "name another path", "%s would be written to %q, which is %s", t.input, t.path, taken)
+		}
+	}
+	return nil
+}
+
+// unlinked returns an error if a part of name, a path below the working
+// directory, is a link.
+func unlinked(name string) error {
+	part := ""
+	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
+		part = path.Join(part, segment)
+		info, err := os.Lstat(part)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("looking at %q: %w", part, file.Cause(err))
+		}
+		if info.Mode().Type() == fs.ModeSymlink {
+			return fmt.Errorf("%q is a link", part)
+		}
+	}
+	return nil
+}
+
+// reads returns what name, a path below the working directory, is to the command
+// besides a place to write to, or "".
+func (r *run) reads(name string) string {
+	is := func(other string) bool {
+		rel, ok := beneath(other)
+		return ok && path.Clean(filepath.ToSlash(rel)) == path.Clean(name)
+	}
+	for input, what := range map[string]string{"policy": "the policy", "checksums": "the list of checksums", "predicate": "the predicate",
+		"signing-config": "the signing config", "trusted-root": "the trusted root"} {
+		if p := r.text(input); p != "" && is(p) {
+			return what
+		}
+	}
+	for _, b := range r.list("bundle") {
+		if info, err := os.Stat(b); err == nil && !info.IsDir() && is(b) {
+			return "a bundle to read"
+		}
+	}
+	sel, err := subject.Parse(r.list("subject"))
+	if err != nil {
+		return "" // whoever reads the subjects says what is wrong
+	}
+	patterns := slices.Clone(sel.Patterns)
+	for _, g := range sel.Given {
+		patterns = append(patterns, g.Path)
+	}
+	for _, p := range patterns {
+		if subject.Match(p, name) || is(p) {
+			return fmt.Sprintf("one of the subjects that %q names", p)
+		}
+	}
+	for _, layout := range sel.Layouts {
+		if rel, ok := beneath(layout); ok && strings.HasPrefix(name+"/", filepath.ToSlash(rel)+"/") {
+			return fmt.Sprintf("inside the subject %q", layout)
+		}
+	}
+	return ""
+}
