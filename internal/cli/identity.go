@@ -33,8 +33,8 @@ func (r *run) identifyToRead(all []policy.Instance) error {
 		return nil
 	}
 	if len(all) == 0 {
-		return fault.New(fault.Usage, fault.Config, "name the platform with --policy or --certificate-oidc-issuer, or other stores with --store",
-			"nothing says which server this job's %s is, and its token goes to no other", r.platform.storeName())
+		return fault.New(fault.Usage, fault.Config, "name the platform with --policy or --certificate-oidc-issuer, or look for bundles in other stores",
+			"nothing says which server the store %q is on, and a token goes to no other", r.platform.storeName())
 	}
 	return r.identify(all)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -53,12 +54,9 @@ func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
 		if err != nil {
 			continue
 		}
-		// The bytes that were verified, and no others.
-		if c, err = object(payload); err != nil {
-			return nil, refused("the platform's ID token %w", err)
-		}
-		if err := c.fit(w); err != nil {
-			return nil, err
+		// A header can say that what is signed is the text, not what it encodes (RFC 7797).
+		if said, err := object(payload); err != nil || !maps.Equal(said, c) {
+			return nil, refused("the ID token's signature is not over its claims")
 		}
 		return c, c.Match(w.Claims)
 	}
