@@ -166,6 +166,9 @@ environments:
   production: {requires: {provenance: }}
 `, sha256.Sum256(trusted), env["CI_PROJECT_PATH"], env["CI_PROJECT_ID"])))
 	must(t, write(filepath.Join(work, "dist/app"), "the artifact"))
+	names, err := os.ReadFile(env["SSL_CERT_FILE"])
+	must(t, err)
+	must(t, write(filepath.Join(work, "names.pem"), string(names)))
 	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_TRUSTED_ROOT"],
 		"--signing-config", env["SALLYPORT_SIGNING_CONFIG"], "dist/app")
 	attest.Dir = work
@@ -179,7 +182,8 @@ environments:
 	if out, err := attest.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_RELEASES="+releases.URL, "SALLYPORT_ENVIRONMENT=production",
+	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_ID_TOKEN="+env["SALLYPORT_ID_TOKEN"], "SSL_CERT_FILE=/work/names.pem",
+		"SALLYPORT_RELEASES="+releases.URL, "SALLYPORT_ENVIRONMENT=production",
 		"SALLYPORT_SUBJECT=dist/app", "SALLYPORT_BUNDLE=.sallyport/bundles", "SALLYPORT_DOTENV=.sallyport/gate.env")
 	script := componentScript(t, record)
 	c.says(vars, script, 0, "allowed")
