@@ -18,8 +18,8 @@ import (
 const GateAudience = "sallyport-gate"
 
 const (
-	replaced = "a variable of the pipeline, the project or the group has taken the place of one of GitLab's own: remove it"
-	addToken = `add "id_tokens: {SALLYPORT_ID_TOKEN: {aud: sallyport-gate}}" to the job, as the component does`
+	replaced  = "a variable of the pipeline, the project or the group has taken the place of one of GitLab's own: remove it"
+	askForOne = `add "id_tokens: {SALLYPORT_ID_TOKEN: {aud: sallyport-gate}}" to the job, as the component does`
 )
 
 // Identify finds out which job this is, and where its GitLab answers, under a
@@ -31,7 +31,7 @@ const (
 func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	token := j.getenv("SALLYPORT_ID_TOKEN")
 	if token == "" {
-		return fault.New(fault.Usage, fault.Config, addToken, "this job has no ID token that says which job it is")
+		return fault.New(fault.Usage, fault.Config, askForOne, "this job has no ID token that says which job it is")
 	}
 	iss, err := idtoken.Issuer(token)
 	if err != nil {
@@ -158,7 +158,7 @@ func (j *Job) runs(ctx context.Context, c idtoken.Claims) error {
 		{"commit", b.Commit.ID, c["sha"]},
 		{"status", b.Status, "running"},
 	} {
-		if x.got != x.want && (x.what != "project" || b.Pipeline.Project != 0) {
+		if x.got != x.want {
 			return fault.New(fault.Refused, fault.Identity, "give the job its own tokens: SALLYPORT_ID_TOKEN and CI_JOB_TOKEN have to be those that GitLab made for it",
 				"GitLab says %s %q of the job that asks, and the ID token says %q", x.what, x.got, x.want)
 		}
