@@ -41,7 +41,7 @@ var rooms = map[string]string{
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
-	"idtoken": "fault strictjson",
+	"idtoken": "client fault strictjson",
 	"github":  "client fault file subject statement dialect policy doctor store report idtoken",
 	"gitlab":  "client fault file subject statement dialect policy doctor store report idtoken",
 	// readers of what people wrote
@@ -73,6 +73,7 @@ var guests = map[string][]string{
 	"github.com/goccy/go-yaml":                {"yamlnode"},
 	"github.com/rhysd/actionlint":             {"workflows"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
+	"github.com/go-jose/go-jose/":             {"idtoken"},
 	"github.com/go-json-experiment/json":      {"strictjson"},
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},

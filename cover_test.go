@@ -14,7 +14,7 @@ import (
 // package registry, as everybody can whose job may write to it. It is a trick
 // of hostile_test.go's kind, and wants a step of a job there.
 func cover(ts *testscript.TestScript, neg bool, _ []string) {
-	project := ts.Getenv("CI_API_V4_URL") + "/projects/" + ts.Getenv("CI_PROJECT_ID") + "/packages"
+	project := ts.Getenv("SALLYPORT_LAB_GITLAB") + "/api/v4/projects/" + ts.Getenv("CI_PROJECT_ID") + "/packages"
 	ask := func(method, url string, body []byte) []byte {
 		req, err := http.NewRequest(method, url, bytes.NewReader(body))
 		ts.Check(err)

@@ -90,7 +90,7 @@ func person(ts *testscript.TestScript, neg bool, args []string) {
 			token = strings.Trim(value, "'")
 		}
 	}
-	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_REPOSITORY", "GITHUB_OUTPUT", "SALLYPORT_IDENTITY_TOKEN"} {
+	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "SALLYPORT_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "GITHUB_REPOSITORY", "GITHUB_OUTPUT", "SALLYPORT_IDENTITY_TOKEN"} {
 		ts.Setenv(name, "")
 	}
 	ts.Setenv("GITHUB_API_URL", api)

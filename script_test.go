@@ -142,7 +142,7 @@ func (s *scene) selfClaims(platform string) map[string]any {
 
 func runner(ts *testscript.TestScript, neg bool, args []string) {
 	s := on(ts)
-	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
+	for _, name := range []string{"GITHUB_ACTIONS", "GITLAB_CI", "SIGSTORE_ID_TOKEN", "SALLYPORT_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"} {
 		ts.Setenv(name, "")
 	}
 	// A job is told by arguments what at a terminal a variable may say.
@@ -319,7 +319,7 @@ func outputs(ts *testscript.TestScript, neg bool, args []string) {
 
 // tokens are JSON web tokens, and the variables that hold other secrets.
 var tokens = regexp.MustCompile(`eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.`)
-var secrets = []string{"GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN", "SALLYPORT_TOKEN"}
+var secrets = []string{"GITHUB_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "SIGSTORE_ID_TOKEN", "SALLYPORT_ID_TOKEN", "SALLYPORT_TOKEN"}
 
 func nosecret(ts *testscript.TestScript, neg bool, args []string) {
 	texts := map[string]string{}

@@ -167,6 +167,9 @@ environments:
   production: {requires: {provenance: }}
 `, sha256.Sum256(trusted), env["CI_PROJECT_PATH"], env["CI_PROJECT_ID"])))
 	must(t, write(filepath.Join(work, "dist/app"), "the artifact"))
+	names, err := os.ReadFile(env["SSL_CERT_FILE"])
+	must(t, err)
+	must(t, write(filepath.Join(work, "names.pem"), string(names)))
 	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_LAB_TRUSTED_ROOT"],
 		"--signing-config", env["SALLYPORT_LAB_SIGNING_CONFIG"], "dist/app")
 	attest.Dir = work
@@ -180,7 +183,8 @@ environments:
 	if out, err := attest.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_RELEASES="+releases.URL)
+	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_ID_TOKEN="+env["SALLYPORT_ID_TOKEN"], "SSL_CERT_FILE=/work/names.pem",
+		"SALLYPORT_RELEASES="+releases.URL)
 	script := componentScript(t, record)
 	c.says(vars, script, 0, "allowed")
 	if b, err := os.ReadFile(filepath.Join(work, ".sallyport/gate.env")); err != nil || !strings.Contains(string(b), fmt.Sprintf("SALLYPORT_DIGESTS=sha256:%x", sha256.Sum256([]byte("the artifact")))) {

@@ -46,7 +46,7 @@ func runPipeline(t *testing.T, r *run) result {
 	must(t, write(filepath.Join(r.root, "home/.gitconfig"), "[url \""+r.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
 	expanded := r.pipeline(t, file, env)
 	out, exit := r.gitlabCI(t, append(r.variables(env, r.name), "--file", expanded)...)
-	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"]}}
+	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"], env["SALLYPORT_ID_TOKEN"]}}
 	got.read(t, filepath.Join(r.dir, ".gitlab-ci-local"))
 	return got
 }
@@ -104,7 +104,7 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 			if vars == nil {
 				vars = object{}
 			}
-			vars[name] = env["SIGSTORE_ID_TOKEN"]
+			vars[name] = env[name]
 			job["variables"] = vars
 		}
 	}

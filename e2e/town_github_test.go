@@ -218,7 +218,7 @@ func (g onGitHub) client(t *testing.T, s start, env map[string]string) result {
 func (g onGitHub) terminal(t *testing.T) (string, []string) {
 	t.Helper()
 	env := g.lab.As(t, "github", nil)
-	return "https://github.com/acme/" + g.name, []string{"GITHUB_API_URL=" + env["GITHUB_API_URL"], "SALLYPORT_TOKEN=" + env["GITHUB_TOKEN"]}
+	return "https://github.com/acme/" + g.name, []string{"GITHUB_API_URL=" + g.lab.GitHub + "/api/v3", "SALLYPORT_TOKEN=" + env["GITHUB_TOKEN"]}
 }
 
 func (onGitHub) soften(jobs object) {

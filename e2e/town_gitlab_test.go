@@ -223,7 +223,7 @@ func (g onGitLab) client(t *testing.T, target string, env map[string]string, job
 	t.Helper()
 	args := append(g.variables(env, target), "--file", "expanded.yml")
 	out, exit := g.gitlabCI(t, append(args, jobs...)...)
-	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"]}}
+	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"], env["SALLYPORT_ID_TOKEN"]}}
 	got.read(t, filepath.Join(g.dir, ".gitlab-ci-local"))
 	return got
 }
@@ -231,7 +231,7 @@ func (g onGitLab) client(t *testing.T, target string, env map[string]string, job
 func (g onGitLab) terminal(t *testing.T) (string, []string) {
 	t.Helper()
 	env := g.lab.As(t, "gitlab", nil)
-	return "https://gitlab.com/acme/" + g.name, []string{"CI_SERVER_URL=https://gitlab.com", "CI_API_V4_URL=" + env["CI_API_V4_URL"], "SALLYPORT_TOKEN=" + env["GITLAB_TOKEN"]}
+	return "https://gitlab.com/acme/" + g.name, []string{"CI_SERVER_URL=https://gitlab.com", "CI_API_V4_URL=" + g.lab.GitLab + "/api/v4", "SALLYPORT_TOKEN=" + env["GITLAB_TOKEN"]}
 }
 
 func (onGitLab) soften(jobs object) {

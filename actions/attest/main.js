@@ -12,5 +12,6 @@ require('../../shared/install.js').action('attest', [
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },
   { name: 'bundle-dir', preset: '.sallyport/bundles' },
+  { name: 'api' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }
 ])

@@ -440,10 +440,11 @@ func (x proposal) machine() any {
 	}
 }
 
-// doorOf opens the door of the repository that a policy is about.
+// doorOf opens the door of the repository that a policy is about, which in a
+// job is the job's own.
 func (r *run) doorOf(p *policy.Policy) (door, error) {
 	if r.platform != nil {
-		return r.platform, nil
+		return r.platform, r.identify(p.Instances())
 	}
 	type place struct {
 		forge policy.Forge

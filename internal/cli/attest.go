@@ -29,6 +29,9 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if r.text("api") != "" {
+		r.platform.elsewhere()
+	}
 	token, err := r.platform.IDToken(r.ctx)
 	if err != nil {
 		return answer{}, err
@@ -37,7 +40,8 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	predicateType, predicate, err := r.predicate(token)
+	at := &whereabouts{r: r}
+	predicateType, predicate, err := r.predicate(token, func() error { return at.certified(signing, verifier, token) })
 	if err != nil {
 		return answer{}, err
 	}
@@ -45,7 +49,7 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: attest.Job(forge)}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: at.check(attest.Job(forge))}
 	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
@@ -127,10 +131,10 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // predicate returns what is stated about the subjects. Provenance is written
 // here and nowhere else: a predicate that somebody hands in may claim anything,
 // so it may not claim to be one.
-func (r *run) predicate(token string) (string, []byte, error) {
+func (r *run) predicate(token string, reach func() error) (string, []byte, error) {
 	kind, path := r.text("predicate-type"), r.text("predicate")
 	if kind == "" && path == "" {
-		return r.provenance(token)
+		return r.provenance(token, reach)
 	}
 	// Making the provenance holds the token against the job that it is used in.
 	// That is due whatever is stated.
@@ -155,8 +159,8 @@ func (r *run) predicate(token string) (string, []byte, error) {
 }
 
 // provenance describes this run and what it was given.
-func (r *run) provenance(token string) (string, []byte, error) {
-	given, unknown, err := r.platform.Inputs(r.ctx)
+func (r *run) provenance(token string, reach func() error) (string, []byte, error) {
+	given, unknown, err := r.platform.Inputs(r.ctx, reach)
 	if err != nil {
 		return "", nil, err
 	}

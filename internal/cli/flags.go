@@ -69,7 +69,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		return r, err
 	}
 	if r.platform != nil {
-		repository, _ := origin(c.Getenv)
+		repository, _ := r.platform.Origin()
 		r.at, r.home = r.platform, repository.URI
 	}
 	if len(rest) > 0 && !slices.ContainsFunc(component.Inputs, func(in inputs.Input) bool { return in.Arguments }) {

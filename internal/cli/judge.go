@@ -37,6 +37,12 @@ func gateCommand(r *run) (answer, error) {
 	if _, ok := p.Environment(env); !ok {
 		return answer{}, unknownEnvironment("environment", env, p)
 	}
+	if err := r.identify(p.Instances()); err != nil {
+		return answer{}, err
+	}
+	if err := r.belongs(p, env); err != nil {
+		return answer{}, err
+	}
 	c, err := r.subjects(workspace)
 	if err != nil {
 		return answer{}, err
@@ -174,7 +180,9 @@ func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, erro
 
 func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Record {
 	rec := report.NewRecord("sallyport "+r.Version, v)
-	rec.Run = runURI(r.Getenv)
+	if r.platform != nil {
+		rec.Run = r.platform.Run()
+	}
 	rec.TrustedRoots = append(rec.TrustedRoots, roots...)
 	return rec
 }
@@ -237,6 +245,9 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 	if r.text("for") == "" && r.text("format") == "text" && !p.OnlyProvenance() {
 		r.say("provenance alone is looked for; --for ENVIRONMENT judges all evidence that it requires")
 	}
+	if err := r.identifyToRead(p.Instances()); err != nil {
+		return report.Record{}, err
+	}
 	return r.judge(p, c, "")
 }
 
@@ -245,6 +256,14 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 		return report.Record{}, usage("--for names an environment of a policy; give the policy with --policy")
 	}
 	want, err := r.expectation()
+	if err != nil {
+		return report.Record{}, err
+	}
+	if f, ok := forge(r.text("certificate-oidc-issuer")); ok {
+		err = r.identifyToRead([]policy.Instance{{Forge: f}})
+	} else {
+		err = r.identifyToRead(nil)
+	}
 	if err != nil {
 		return report.Record{}, err
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -29,8 +28,16 @@ import (
 // one that names them; a third would be a third case here.
 type platform interface {
 	door
+	// Identify finds out which job this is and where its platform answers, of
+	// those that a policy names. Before it, or Reach, nobody is asked.
+	Identify(ctx context.Context, all []policy.Instance) error
+	Reach(issuer, api string) error
+	Home() (host, id string)
+	elsewhere()                         // an argument says where the API is
+	Run() string                        // the run's address, as a certificate has it
+	Origin() (statement.Origin, string) // the repository, and who started the run, for people
 	IDToken(ctx context.Context) (string, error)
-	Inputs(ctx context.Context) (given map[string]string, unknown string, err error)
+	Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error)
 	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string
 	Output(key, value string) error
@@ -175,6 +182,9 @@ func choosePlatform(c Command, component inputs.Component) (platform, error) {
 	return nil, nil
 }
 
+func (onGitHub) elsewhere()   {}
+func (p onGitLab) elsewhere() { p.Elsewhere = true }
+
 // openDoor returns the door of a repository for somebody who is not in a job of
 // it: a person at a terminal, with a token of his own.
 func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
@@ -190,7 +200,8 @@ func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
 // variable is read.
 func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 	return r.openWith(func(name string) string {
-		if name == "SALLYPORT_TOKEN" {
+		// In a job anybody could have set the address of an API.
+		if name == "SALLYPORT_TOKEN" || r.platform != nil && (name == "GITHUB_API_URL" || name == "CI_API_V4_URL") {
 			return ""
 		}
 		return r.Getenv(name)
@@ -234,26 +245,6 @@ func wellKnown(host string) bool { return host == "https://github.com" || host =
 
 var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
 
-// runURI names the run that asks, as its platform does; empty on a laptop.
-func runURI(getenv func(string) string) string {
-	switch {
-	case getenv("GITHUB_ACTIONS") == "true":
-		return fmt.Sprintf("%s/%s/actions/runs/%s/attempts/%s", getenv("GITHUB_SERVER_URL"), getenv("GITHUB_REPOSITORY"), getenv("GITHUB_RUN_ID"), getenv("GITHUB_RUN_ATTEMPT"))
-	case getenv("GITLAB_CI") == "true":
-		return getenv("CI_JOB_URL")
-	}
-	return ""
-}
-
-// origin names the repository of the job that asks, as a certificate does, and
-// whoever started it, for people.
-func origin(getenv func(string) string) (statement.Origin, string) {
-	if getenv("GITHUB_ACTIONS") == "true" {
-		return statement.Origin{URI: getenv("GITHUB_SERVER_URL") + "/" + getenv("GITHUB_REPOSITORY"), ID: getenv("GITHUB_REPOSITORY_ID")}, getenv("GITHUB_ACTOR")
-	}
-	return statement.Origin{URI: getenv("CI_SERVER_URL") + "/" + getenv("CI_PROJECT_PATH"), ID: getenv("CI_PROJECT_ID")}, getenv("GITLAB_USER_LOGIN")
-}
-
 // inputToken lets the input token stand for the variable that the platform's
 // library reads.
 func inputToken(getenv func(string) string) func(string) string {
@@ -288,7 +279,7 @@ func secrets(getenv func(string) string) []string {
 	var all []string
 	for _, name := range []string{
 		"SALLYPORT_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN",
-		"CI_JOB_TOKEN", "CI_DEPLOY_PASSWORD", "CI_REGISTRY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "SIGSTORE_ID_TOKEN", "GITLAB_TOKEN",
+		"CI_JOB_TOKEN", "CI_DEPLOY_PASSWORD", "CI_REGISTRY_PASSWORD", "CI_DEPENDENCY_PROXY_PASSWORD", "SIGSTORE_ID_TOKEN", "SALLYPORT_ID_TOKEN", "GITLAB_TOKEN",
 	} {
 		if v := getenv(name); v != "" {
 			all = append(all, v)

@@ -39,6 +39,9 @@ func releaseCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := r.identify(p.Instances()); err != nil {
+		return answer{}, err
+	}
 	token, err := r.platform.IDToken(r.ctx)
 	if err != nil {
 		return answer{}, err
@@ -76,10 +79,10 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	if _, err := r.platform.Provenance(token, nil); err != nil {
 		return statement.Release{}, err
 	}
-	repository, requester := origin(r.Getenv)
+	repository, requester := r.platform.Origin()
 	set := statement.Release{
 		Version: r.text("version"), Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
-		Run: runURI(r.Getenv), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)),
+		Run: r.platform.Run(), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)),
 	}
 	g, _, err := r.gate(p, c, r.at)
 	if err != nil {

@@ -22,7 +22,7 @@ func (r *run) standing(x proposal, token string) (attest.Check, error) {
 			return r.mayDecide(x, []policy.Account{{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: policy.Human}}, policy.BySignature)
 		}, nil
 	}
-	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: runURI(r.Getenv)}})
+	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: r.platform.Run()}})
 	if err != nil {
 		return nil, err
 	}

@@ -62,10 +62,16 @@ func services(t *testing.T, l *labtest.Lab) map[string]service {
 		return func(name string) string { return env[name] }
 	}
 	hub, err := github.FromEnv(env("github"))
+	if err == nil {
+		err = hub.Reach("https://token.actions.githubusercontent.com", l.GitHub+"/api/v3")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	lab, err := gitlab.FromEnv(env("gitlab"))
+	if err == nil {
+		err = lab.Reach("https://gitlab.com", l.GitLab)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

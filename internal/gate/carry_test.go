@@ -58,19 +58,24 @@ artifacts:
         signer-digest: 0779f7bec68e2bf54a7b0a32bf4763f25ab29702
 environments:
   production:
+    repository-id: 1001
     requires:
       provenance: {max-age: 7d, inputs: none}
   any:
+    repository-id: 1001
     requires:
       provenance:
   inventory:
+    repository-id: 1001
     requires:
       provenance:
       https://spdx.dev/Document:
   loose:
+    repository-id: 1001
     requires:
       provenance: {content: unchecked}
   mail:
+    repository-id: 1001
     requires:
       provenance: {content: unchecked, signed-by: [{email: bot@acme.example, issuer: https://accounts.example}]}
 `

@@ -26,6 +26,9 @@ func TestMain(m *testing.M) { labtest.Main(m) }
 func job(t *testing.T, env map[string]string) (*github.Job, *bytes.Buffer) {
 	t.Helper()
 	j, err := github.FromEnv(func(k string) string { return env[k] })
+	if err == nil {
+		err = github.Reach(j, apiOf(env))
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +46,14 @@ func wantFault(t *testing.T, err error, k fault.Kind, c fault.Code) {
 	if f := fault.Of(err); f.Kind != k || f.Code != c {
 		t.Errorf("fault kind %d code %s (%v), want kind %d code %s", f.Kind, f.Code, err, k, c)
 	}
+}
+
+// apiOf is where the toy is: a test has no proxy in front of it.
+func apiOf(env map[string]string) string {
+	if api := env["GITHUB_API_URL"]; api != "https://api.github.com" {
+		return api
+	}
+	return env["SALLYPORT_LAB_GITHUB"] + "/api/v3"
 }
 
 func with(env map[string]string, kv ...string) map[string]string {
@@ -440,8 +451,6 @@ func TestFromEnv(t *testing.T) {
 		{"GITHUB_REPOSITORY": "acme"},
 		{"GITHUB_REPOSITORY": "acme/.."},
 		{"GITHUB_REPOSITORY": "acme/widget/x"},
-		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": "http://api.example"},
-		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_API_URL": "https://u:p@api.example"},
 		{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_SERVER_URL": "ftp://x"},
 	} {
 		_, err := github.FromEnv(func(k string) string { return env[k] })

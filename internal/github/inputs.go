@@ -23,7 +23,7 @@ type payload struct {
 // workflow_dispatch, and the members of a repository_dispatch's client_payload,
 // under that name and a dot. unknown says why that cannot be known; it is empty
 // if it is known. No other event carries inputs.
-func (j *Job) Inputs(context.Context) (given map[string]string, unknown string, err error) {
+func (j *Job) Inputs(context.Context, func() error) (given map[string]string, unknown string, err error) {
 	event := j.getenv("GITHUB_EVENT_NAME")
 	if event != "workflow_dispatch" && event != "repository_dispatch" {
 		return map[string]string{}, "", nil

@@ -38,7 +38,7 @@ func TestD12_what_a_run_was_given(t *testing.T) {
 				t.Fatal(err)
 			}
 			j, _ := job(t, with(env, "GITHUB_EVENT_NAME", c.event, "GITHUB_EVENT_PATH", path))
-			got, unknown, err := j.Inputs(context.Background())
+			got, unknown, err := j.Inputs(context.Background(), nil)
 			if c.code != "" {
 				wantFault(t, err, fault.Refused, c.code)
 				return
@@ -49,11 +49,11 @@ func TestD12_what_a_run_was_given(t *testing.T) {
 		})
 	}
 	j, _ := job(t, with(env, "GITHUB_EVENT_NAME", "workflow_dispatch"))
-	if got, unknown, err := j.Inputs(context.Background()); err != nil || got != nil || unknown == "" {
+	if got, unknown, err := j.Inputs(context.Background(), nil); err != nil || got != nil || unknown == "" {
 		t.Errorf("without the file: %v, %q, %v; want unknown", got, unknown, err)
 	}
 	j, _ = job(t, with(env, "GITHUB_EVENT_NAME", "workflow_dispatch", "GITHUB_EVENT_PATH", t.TempDir()))
-	_, _, err := j.Inputs(context.Background())
+	_, _, err := j.Inputs(context.Background(), nil)
 	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 }
 

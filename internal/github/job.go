@@ -36,7 +36,7 @@ type Job struct {
 	getenv      func(string) string
 	owner, repo string
 	server      *url.URL // where people look
-	api         *url.URL // where programs ask
+	api         *url.URL // where programs ask; nil: nobody knows yet
 	token       string
 	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
 	known       *memory
@@ -44,7 +44,8 @@ type Job struct {
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
 
-// FromEnv reads the variables that the runner sets for every step.
+// FromEnv reads the variables that the runner sets for every step. They are
+// hints: the job asks nobody before Identify or Reach has said where.
 func FromEnv(getenv func(string) string) (*Job, error) {
 	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, token: getenv("GITHUB_TOKEN")}
 	m := repositoryName().FindStringSubmatch(getenv("GITHUB_REPOSITORY"))
@@ -56,9 +57,6 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 	if j.server, err = j.address("GITHUB_SERVER_URL", "https://github.com"); err != nil {
 		return nil, err
 	}
-	if j.api, err = j.address("GITHUB_API_URL", "https://api.github.com"); err != nil {
-		return nil, err
-	}
 	j.gh, j.known = sync.OnceValue(j.client), newMemory()
 	return j, nil
 }
@@ -68,6 +66,10 @@ func (j *Job) address(name, usual string) (*url.URL, error) {
 	if s == "" {
 		s = usual
 	}
+	return parseAddress(name, s)
+}
+
+func parseAddress(name, s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(s, "/"))
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want a URL", name, s)
@@ -89,6 +91,11 @@ func (j *Job) web(path string) string {
 // client returns a client of the API that carries the job's token to the API
 // and nowhere else.
 func (j *Job) client() *github.Client {
+	if j.api == nil {
+		c := github.NewClient(client.New(client.Options{Transport: nowhere{}}))
+		c.BaseURL = &url.URL{Scheme: j.server.Scheme, Host: j.server.Host, Path: "/"}
+		return c
+	}
 	h := http.Header{}
 	if j.token != "" {
 		h.Set("Authorization", "Bearer "+j.token)
@@ -98,6 +105,14 @@ func (j *Job) client() *github.Client {
 	c := github.NewClient(hc)
 	c.BaseURL = &url.URL{Scheme: j.api.Scheme, Host: j.api.Host, Path: j.api.Path + "/"}
 	return c
+}
+
+// nowhere sends nothing: it is not known where to.
+type nowhere struct{}
+
+// RoundTrip returns why.
+func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fault.New(fault.Usage, fault.Config, "", "which server this job's GitHub is at is not known here")
 }
 
 var tenant = sync.OnceValue(func() *regexp.Regexp {

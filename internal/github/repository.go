@@ -80,9 +80,13 @@ func At(getenv func(string) string, server, path string) (*Job, error) {
 		return nil, err
 	}
 	vars := map[string]string{
-		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"), "GITHUB_API_URL": api, "GITHUB_TOKEN": token,
+		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"), "GITHUB_TOKEN": token,
 	}
-	return FromEnv(func(name string) string { return vars[name] })
+	j, err := FromEnv(func(name string) string { return vars[name] })
+	if err == nil {
+		j.api, err = parseAddress("GITHUB_API_URL", api)
+	}
+	return j, err
 }
 
 // tokensFor are the variables that hold a token of a server. Which server is
@@ -114,12 +118,19 @@ func apiOf(getenv func(string) string, server string) (string, error) {
 	if api := getenv("GITHUB_API_URL"); api != "" && strings.EqualFold(strings.TrimSuffix(own, "/"), strings.TrimSuffix(server, "/")) {
 		return api, nil
 	}
-	host := strings.ToLower(u.Host)
+	return usualAPI(u), nil
+}
+
+// usualAPI is where the API of a server is (docs.github.com, "Getting started
+// with the REST API"): of the cloud, of a tenant with its data elsewhere, and
+// of an enterprise server.
+func usualAPI(server *url.URL) string {
+	host := strings.ToLower(server.Host)
 	switch {
 	case host == "github.com":
-		return "https://api.github.com", nil
+		return "https://api.github.com"
 	case strings.HasSuffix(host, ".ghe.com"):
-		return "https://api." + host, nil
+		return "https://api." + host
 	}
-	return u.Scheme + "://" + u.Host + "/api/v3", nil
+	return server.Scheme + "://" + server.Host + "/api/v3"
 }

@@ -243,7 +243,7 @@ func TestG08_what_was_written_is_read_again(t *testing.T) {
 func (w *world) get(path string, v any) {
 	w.t.Helper()
 	env := w.lab.As(w.t, "github", nil)
-	req, err := http.NewRequest(http.MethodGet, env["GITHUB_API_URL"]+"/repos/acme/"+w.name+path, nil)
+	req, err := http.NewRequest(http.MethodGet, apiOf(env)+"/repos/acme/"+w.name+path, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -32,6 +32,18 @@ const buildType = "https://actions.github.io/buildtypes/workflow/v1"
 // anything else is done with it; an answer that is not the token asked for is
 // refused without asking again.
 func (j *Job) IDToken(ctx context.Context) (string, error) {
+	token, err := j.ask(ctx, Audience)
+	if err != nil {
+		return "", err
+	}
+	if _, err := j.claims(token); err != nil {
+		return "", err
+	}
+	return token, nil
+}
+
+// ask asks the runner for a token with an audience, and masks it.
+func (j *Job) ask(ctx context.Context, audience string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, tokenBudget)
 	defer cancel()
 	base, err := j.tokenAddress()
@@ -43,7 +55,7 @@ func (j *Job) IDToken(ctx context.Context) (string, error) {
 		Credential: http.Header{"Authorization": {"Bearer " + j.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN")}},
 		MaxBody:    60_000,
 		Budget:     tokenBudget,
-	})).GetIDToken(ctx, Audience)
+	})).GetIDToken(ctx, audience)
 	if err != nil {
 		return "", tokenFault(err)
 	}
@@ -51,9 +63,6 @@ func (j *Job) IDToken(ctx context.Context) (string, error) {
 		return "", fault.New(fault.Refused, fault.Identity, "", "the runner answered without an ID token")
 	}
 	j.mask(token)
-	if _, err := j.claims(token); err != nil {
-		return "", err
-	}
 	return token, nil
 }
 

@@ -13,7 +13,10 @@ import (
 // The job's own variables do not tell: there, what a person gave and what the
 // project sets look alike. Only the API does, and to a person's or a project's
 // token alone.
-func (j *Job) Inputs(ctx context.Context) (given map[string]string, unknown string, err error) {
+//
+// reach is called before it is asked: in a job without a policy, it finds out
+// where.
+func (j *Job) Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error) {
 	switch {
 	case j.getenv("CI_PIPELINE_SOURCE") == "schedule":
 		return nil, "GitLab does not list the variables of a schedule", nil
@@ -25,6 +28,9 @@ func (j *Job) Inputs(ctx context.Context) (given map[string]string, unknown stri
 	id := j.getenv("CI_PIPELINE_ID")
 	if !projectID().MatchString(id) {
 		return nil, "", fault.New(fault.Usage, fault.Config, "", "CI_PIPELINE_ID is %q, want a number", id)
+	}
+	if err := reach(); err != nil {
+		return nil, "", err
 	}
 	// The list has no pages.
 	all, err := some[struct {

@@ -32,13 +32,13 @@ func TestD12_what_a_pipeline_was_given(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j := s.as(append([]string{"CI_PIPELINE_ID", "900", "CI_PIPELINE_SOURCE", "web"}, c.kv...)...)
-			got, unknown, err := j.Inputs(context.Background())
+			got, unknown, err := j.Inputs(context.Background(), known)
 			if err != nil || (got == nil) != (c.want == nil) || !maps.Equal(got, c.want) || (unknown == "") != (c.unknown == "") || !strings.Contains(unknown, c.unknown) {
 				t.Errorf("%v, %q, %v; want %v, %q", got, unknown, err, c.want, c.unknown)
 			}
 		})
 	}
-	_, _, err := s.as("CI_PIPELINE_ID", "900/../901").Inputs(context.Background())
+	_, _, err := s.as("CI_PIPELINE_ID", "900/../901").Inputs(context.Background(), known)
 	wantFault(t, err, fault.Usage, fault.Config)
 }
 

@@ -34,6 +34,9 @@ type Job struct {
 	Out    io.Writer        // the job log
 	Now    func() time.Time // for the life of tokens and the times of log sections
 	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
+	// Elsewhere says that the issuer of the job's tokens has another address than
+	// its server, as an instance can be set up.
+	Elsewhere bool
 
 	Outputs string // the path of the dotenv report
 
@@ -41,7 +44,7 @@ type Job struct {
 	id      string   // project, as a number
 	path    string   // project, as a path
 	server  *url.URL // where people look
-	api     *url.URL // where programs ask
+	api     *url.URL // where programs ask; nil: nobody knows yet
 	access  string   // a token that may read settings
 	session string   // the job's own token
 	memory  memory   // of what was answered
@@ -52,7 +55,8 @@ var projectPath = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)+$`)
 })
 
-// FromEnv reads the variables that the runner sets for every job.
+// FromEnv reads the variables that the runner sets for every job. They are
+// hints: the job asks nobody before Identify or Reach has said where.
 func FromEnv(getenv func(string) string) (*Job, error) {
 	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, session: getenv("CI_JOB_TOKEN")}
 	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
@@ -67,9 +71,6 @@ func FromEnv(getenv func(string) string) (*Job, error) {
 	}
 	var err error
 	if j.server, err = address(getenv, "CI_SERVER_URL"); err != nil {
-		return nil, err
-	}
-	if j.api, err = address(getenv, "CI_API_V4_URL"); err != nil {
 		return nil, err
 	}
 	return j, nil
@@ -145,6 +146,9 @@ func (j *Job) web(path string) string { return j.server.String() + "/" + j.path 
 // nowhere else. The library would retry without regard to a deadline and would
 // carry its token along on a redirect; both are left to client.New.
 func (j *Job) client(credential http.Header, away client.Away) (*gitlab.Client, error) {
+	if j.api == nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "which server this job's GitLab is at is not known here")
+	}
 	h := client.New(client.Options{Base: j.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes, Budget: j.Budget})
 	c, err := gitlab.NewClient("", gitlab.WithBaseURL(j.api.String()), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())
 	if err != nil {
@@ -235,5 +239,5 @@ func Forge(issuer string) (policy.Forge, bool) {
 // ours says whether issuer issues tokens for jobs of this instance.
 func (j *Job) ours(issuer string) bool {
 	f, ok := Forge(issuer)
-	return ok && strings.EqualFold(f.Host, j.server.String())
+	return ok && (j.Elsewhere || strings.EqualFold(f.Host, j.server.String()))
 }

@@ -52,7 +52,7 @@ func (x *shelf) put() {
 // to the registry.
 func (x *shelf) upload(name, content string) {
 	x.t.Helper()
-	at := x.env["CI_API_V4_URL"] + "/projects/" + x.env["CI_PROJECT_ID"] + "/packages/generic/sallyport-attestations/" + x.s.Digest.Hex() + "/" + name
+	at := apiOf(x.env) + "/projects/" + x.env["CI_PROJECT_ID"] + "/packages/generic/sallyport-attestations/" + x.s.Digest.Hex() + "/" + name
 	req, err := http.NewRequest(http.MethodPut, at, strings.NewReader(content))
 	if err != nil {
 		x.t.Fatal(err)

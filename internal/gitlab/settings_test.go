@@ -333,7 +333,7 @@ func at(t *testing.T, h http.Handler, kv ...string) (*gitlab.Job, string) {
 func TestAt(t *testing.T) {
 	s := play(t, 648)
 	get := func(k string) string {
-		return map[string]string{"CI_SERVER_URL": server, "CI_API_V4_URL": s.env["CI_API_V4_URL"], "SALLYPORT_TOKEN": s.env["GITLAB_TOKEN"]}[k]
+		return map[string]string{"CI_SERVER_URL": server, "CI_API_V4_URL": apiOf(s.env), "SALLYPORT_TOKEN": s.env["GITLAB_TOKEN"]}[k]
 	}
 	j, err := gitlab.At(get, server+"/", s.path)
 	if err != nil {

@@ -1,16 +1,19 @@
 // Package idtoken reads the claims of the OpenID Connect token that a CI
 // platform gives to a job.
 //
-// It reads a token that the platform has just handed over, to see that it is
-// the one that was asked for before it is sent to a certificate authority. It
-// refuses to check the signature: that is the authority's business, which
-// alone decides what the token is worth. It never puts a token into an error.
+// Parse reads a token that the platform has just handed over, to see that it
+// is the one that was asked for before it is sent to a certificate authority;
+// the authority checks the signature. Verify checks the signature too, with the
+// keys that the issuer publishes: what it returns is who this job is. The room
+// refuses to say which issuers are believed, and never puts a token into an
+// error.
 package idtoken
 
 import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -35,6 +38,8 @@ type Wanted struct {
 	Issuer   func(string) bool
 	Audience string
 	Now      time.Time
+	Keys     *url.URL // of Verify: another place than the issuer's own that may publish its keys, or nil
+	Claims   []Match  // of Verify
 }
 
 // Parse reads a token and checks that it is one that was asked for: audience
@@ -45,16 +50,30 @@ func Parse(token string, w Wanted) (Claims, error) {
 	if err != nil {
 		return nil, fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
 	}
+	return c, c.fit(w)
+}
+
+// Issuer returns who a token says has issued it, which anybody can write.
+func Issuer(token string) (string, error) {
+	c, err := decode(token)
+	if err != nil {
+		return "", fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
+	}
+	return c["iss"], nil
+}
+
+// fit refuses claims of another token than the one that was asked for.
+func (c Claims) fit(w Wanted) error {
 	if !w.Issuer(c["iss"]) {
-		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token's issuer is %q, which is not one of this platform", c["iss"])
+		return fault.New(fault.Refused, fault.Identity, "", "the ID token's issuer is %q, which is not one of this platform", c["iss"])
 	}
 	if c["aud"] != w.Audience {
-		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
+		return fault.New(fault.Refused, fault.Identity, "", "the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
 	}
 	if err := c.lives(w.Now); err != nil {
-		return nil, fault.New(fault.Refused, fault.Identity, "", "the ID token %w", err)
+		return fault.New(fault.Refused, fault.Identity, "", "the ID token %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 func (c Claims) lives(now time.Time) error {
@@ -88,8 +107,14 @@ func (c Claims) time(name string) (time.Time, error) {
 	return time.Unix(n, 0), nil
 }
 
-// A Match is a claim and what the job itself says about the same thing.
-type Match struct{ Claim, Variable, Want string }
+// A Match is a claim and what somebody else says about the same thing: the job
+// itself, in a variable, or the policy.
+type Match struct {
+	Claim    string
+	Variable string // who says it, for people
+	Want     string
+	Hint     string // the next step where they differ
+}
 
 // Match refuses a token for another job, run or ref than this one
 // (a token from elsewhere would put this job's artifacts under another name).
@@ -97,10 +122,10 @@ func (c Claims) Match(all []Match) error {
 	for _, m := range all {
 		got, ok := c[m.Claim]
 		if !ok {
-			return fault.New(fault.Refused, fault.Identity, "", "the ID token has no claim %q, want %q", m.Claim, m.Want)
+			return fault.New(fault.Refused, fault.Identity, m.Hint, "the ID token has no claim %q, want %q", m.Claim, m.Want)
 		}
 		if got != m.Want {
-			return fault.New(fault.Refused, fault.Identity, "", "the ID token is for another job: claim %s is %q, %s is %q", m.Claim, got, m.Variable, m.Want)
+			return fault.New(fault.Refused, fault.Identity, m.Hint, "the ID token is for another job: claim %s is %q, %s is %q", m.Claim, got, m.Variable, m.Want)
 		}
 	}
 	return nil

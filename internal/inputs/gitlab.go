@@ -35,6 +35,13 @@ func (c component) JobUsage() string {
 
 func (c component) Signs() bool { return c.Identity == Signs }
 
+// Asks reports whether the job asks the platform under a policy, which it does
+// only after its own token has said which job it is.
+func (c component) Asks() bool {
+	_, has := c.Input("policy")
+	return has
+}
+
 // Paths are the files of the job that later jobs read. The policy file is not
 // among them: an artifact replaces what is checked out.
 func (c component) Paths() []string {

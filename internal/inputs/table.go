@@ -61,6 +61,7 @@ func attest() Component {
 			logPrivate,
 			store("auto"),
 			bundleDir,
+			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://\S+)?$`},
 			token,
 		},
 		Outputs: []Output{

@@ -273,15 +273,21 @@ func TestTwins(t *testing.T) {
 	}
 }
 
-// Only the job that signs may prove who it is.
+// Only the job that signs has a token for the certificate authority, and only one that asks under a policy has a token
+// for Sallyport. Each audience is a literal.
 func TestF10_only_what_signs_has_an_identity(t *testing.T) {
 	for _, c := range All() {
 		if !c.Where.In(GitLab) {
 			continue
 		}
-		has := strings.Contains(string(read(t, "templates/"+c.Name+"/template.yml")), "id_tokens:")
-		if has != (c.Identity == Signs) {
-			t.Errorf("%s: asks for an ID token: %v", c.Name, has)
+		text := string(read(t, "templates/"+c.Name+"/template.yml"))
+		_, asks := c.Input("policy")
+		for token, want := range map[string]bool{
+			"\n    SIGSTORE_ID_TOKEN: {aud: sigstore}\n": c.Identity == Signs, "\n    SALLYPORT_ID_TOKEN: {aud: sallyport-gate}\n": asks,
+		} {
+			if got := strings.Contains(text, token); got != want {
+				t.Errorf("%s: asks for %q: %t, want %t", c.Name, token, got, want)
+			}
 		}
 	}
 }

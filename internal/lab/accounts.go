@@ -51,7 +51,7 @@ const clientID = "sigstore"
 const accountsTokenLife = 5 * time.Minute
 
 func newAccounts() (*accounts, error) {
-	i, err := newIssuer("")
+	i, err := newIssuer("", "/keys")
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,8 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 		"SALLYPORT_LAB_REGISTRY=" + l.Registry,
 		"SALLYPORT_LAB_GITHUB=" + l.GitHub,
 		"SALLYPORT_LAB_GITLAB=" + l.GitLab,
+		"HTTPS_PROXY=" + l.names.proxy,
+		"SSL_CERT_FILE=" + l.names.file,
 	}
 	always := len(env)
 	var of map[string]string
@@ -67,7 +69,8 @@ func (l *Lab) CommandEnv(environ []string, as Platform, claims Claims) ([]string
 	if err != nil {
 		return nil, err
 	}
-	runner := map[string]bool{"CI_COMMIT_TAG": true, "CI_COMMIT_BRANCH": true, "CI_ENVIRONMENT_NAME": true}
+	runner := map[string]bool{"CI_COMMIT_TAG": true, "CI_COMMIT_BRANCH": true, "CI_ENVIRONMENT_NAME": true,
+		"https_proxy": true, "NO_PROXY": true, "no_proxy": true}
 	for _, platform := range []Platform{None, GitHub, GitLab} {
 		all, err := l.Env(platform, nil)
 		if err != nil {
@@ -103,7 +106,7 @@ func (l *Lab) gitHubEnv(given Claims) (map[string]string, error) {
 		"GITHUB_ACTIONS":                 "true",
 		"GITHUB_ACTOR":                   c.text("actor"),
 		"GITHUB_ACTOR_ID":                c.text("actor_id"),
-		"GITHUB_API_URL":                 l.GitHub + "/api/v3",
+		"GITHUB_API_URL":                 apiOfGitHub,
 		"GITHUB_EVENT_NAME":              c.text("event_name"),
 		"GITHUB_JOB":                     "build",
 		"GITHUB_REF":                     ref,
@@ -133,10 +136,14 @@ func (l *Lab) gitLabEnv(given Claims) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := l.GitLabToken("sallyport-gate", given)
+	if err != nil {
+		return nil, err
+	}
 	project := "https://gitlab.com/" + c.text("project_path")
 	env := map[string]string{
 		"CI":                        "true",
-		"CI_API_V4_URL":             l.GitLab + "/api/v4",
+		"CI_API_V4_URL":             gitLabIssuer + "/api/v4",
 		"CI_COMMIT_REF_NAME":        c.text("ref"),
 		"CI_COMMIT_REF_PROTECTED":   c.text("ref_protected"),
 		"CI_COMMIT_SHA":             c.text("sha"),
@@ -144,7 +151,7 @@ func (l *Lab) gitLabEnv(given Claims) (map[string]string, error) {
 		"CI_JOB_ID":                 c.text("job_id"),
 		"CI_JOB_NAME":               "build",
 		"CI_JOB_STAGE":              "build",
-		"CI_JOB_TOKEN":              l.tokens.job,
+		"CI_JOB_TOKEN":              l.tokens.ofJob(c),
 		"CI_JOB_URL":                project + "/-/jobs/" + c.text("job_id"),
 		"CI_PIPELINE_ID":            c.text("pipeline_id"),
 		"CI_PIPELINE_SOURCE":        c.text("pipeline_source"),
@@ -168,6 +175,7 @@ func (l *Lab) gitLabEnv(given Claims) (map[string]string, error) {
 		"GITLAB_TOKEN":              l.tokens.gitlab,
 		"GITLAB_USER_ID":            c.text("user_id"),
 		"GITLAB_USER_LOGIN":         c.text("user_login"),
+		"SALLYPORT_ID_TOKEN":        own,
 		"SIGSTORE_ID_TOKEN":         token,
 	}
 	switch c.text("ref_type") {

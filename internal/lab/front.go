@@ -12,7 +12,7 @@ import (
 )
 
 // targets are the doors that faults and records name.
-var targets = []string{"github", "gitlab", "registry", "fulcio", "rekor", "tsa", "idtoken", "accounts"}
+var targets = []string{"github", "gitlab", "registry", "fulcio", "rekor", "tsa", "idtoken", "issuer", "accounts"}
 
 // A Fault makes a server answer wrongly. Faults are tried in the order they
 // were set; the first that fits a request is the one that happens to it.

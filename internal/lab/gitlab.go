@@ -3,6 +3,7 @@ package lab
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -96,6 +97,7 @@ type visitor struct {
 	as   caller
 	user int64
 	own  bool // the lab's own token, which is let in everywhere
+	job  map[string]string
 }
 
 // visitor says who asks: a job's token acts for the user who started the job,
@@ -105,9 +107,10 @@ func (g *gitlab) visitor(r *http.Request) visitor {
 	if scheme == "none" {
 		scheme, token = "JOB-TOKEN", r.URL.Query().Get("job_token")
 	}
+	if job, ok := g.tokens.jobOf(token); ok && scheme == "JOB-TOKEN" {
+		return visitor{as: asJob, user: idIn(g.job["user"]), job: job}
+	}
 	switch {
-	case scheme == "JOB-TOKEN" && is(token, g.tokens.job):
-		return visitor{as: asJob, user: idIn(g.job["user"])}
 	case scheme != "PRIVATE-TOKEN" && !strings.EqualFold(scheme, "Bearer"):
 		return visitor{}
 	case is(token, g.tokens.gitlab):
@@ -311,11 +314,27 @@ func (g *gitlab) getEnvironment(w http.ResponseWriter, r *http.Request, p *proje
 func (g *gitlab) getJob(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.visitor(r).as != asJob {
+	v := g.visitor(r)
+	if v.as != asJob {
 		gitLabError(w, http.StatusUnauthorized, "401 Unauthorized")
 		return
 	}
-	writeJSON(w, http.StatusOK, g.job)
+	writeJSON(w, http.StatusOK, g.running(v.job))
+}
+
+// running is the job of a token: of what the token says, or the default one.
+func (g *gitlab) running(of map[string]string) object {
+	if of == nil {
+		return g.job
+	}
+	n := func(name string) int64 { v, _ := strconv.ParseInt(of[name], 10, 64); return v }
+	out := maps.Clone(g.job)
+	pipeline, _ := out["pipeline"].(object)
+	commit, _ := out["commit"].(object)
+	out["id"], out["ref"], out["tag"] = n("job"), of["ref"], of["type"] == "tag"
+	out["pipeline"] = with(pipeline, object{"id": n("pipeline"), "project_id": n("project"), "ref": of["ref"], "sha": of["sha"]})
+	out["commit"] = with(commit, object{"id": of["sha"], "short_id": of["sha"][:min(8, len(of["sha"]))]})
+	return out
 }
 
 // named returns the object of that name, or nil.

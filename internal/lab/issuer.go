@@ -31,6 +31,7 @@ const (
 // An issuer signs identity tokens and publishes the key they verify with.
 type issuer struct {
 	url    string
+	path   string // of the key, below the issuer's name
 	key    *rsa.PrivateKey
 	signer jose.Signer
 }
@@ -44,12 +45,12 @@ type issuers struct {
 func newIssuers() (issuers, error) {
 	var i issuers
 	var g errgroup.Group
-	g.Go(func() (err error) { i.github, err = newIssuer(gitHubIssuer); return })
-	g.Go(func() (err error) { i.gitlab, err = newIssuer(gitLabIssuer); return })
+	g.Go(func() (err error) { i.github, err = newIssuer(gitHubIssuer, "/.well-known/jwks"); return })
+	g.Go(func() (err error) { i.gitlab, err = newIssuer(gitLabIssuer, "/oauth/discovery/keys"); return })
 	return i, g.Wait()
 }
 
-func newIssuer(url string) (*issuer, error) {
+func newIssuer(url, path string) (*issuer, error) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func newIssuer(url string) (*issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the issuer %q: %w", url, err)
 	}
-	return &issuer{url, key, s}, nil
+	return &issuer{url, path, key, s}, nil
 }
 
 const keyID = "sallyport-lab"
@@ -92,13 +93,13 @@ func (i *issuer) handler(name string) http.Handler {
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{
 			"issuer":                                name,
-			"jwks_uri":                              name + "/.well-known/jwks",
+			"jwks_uri":                              name + i.path,
 			"subject_types_supported":               []string{"public"},
 			"response_types_supported":              []string{"id_token"},
 			"id_token_signing_alg_values_supported": []string{"RS256"},
 		})
 	})
-	mux.HandleFunc("GET /.well-known/jwks", i.keys)
+	mux.HandleFunc("GET "+i.path, i.keys)
 	return mux
 }
 

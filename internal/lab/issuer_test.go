@@ -12,7 +12,7 @@ import (
 func TestProcessStaysOnLoopback(t *testing.T) {
 	for url, want := range map[string]string{
 		gitHubIssuer + "/.well-known/openid-configuration": "",
-		gitLabIssuer + "/.well-known/jwks":                 "",
+		gitLabIssuer + "/oauth/discovery/keys":             "",
 		labUnderTest.Control + "/requests":                 "",
 		"https://fulcio.sigstore.dev/":                     "does not leave this machine",
 		"http://localhost:1/":                              "does not leave this machine",

@@ -9,7 +9,8 @@
 // nothing else, its certificates say that they are not real, no key outlives
 // the process, and it imports none of the product's rooms. The product finds
 // it through the standard trusted-root and signing-config files, as it would
-// find any private Sigstore; nothing in the product knows that a lab exists.
+// find any private Sigstore, and finds the platforms through a proxy, as it
+// would in many companies; nothing in the product knows that a lab exists.
 package lab
 
 import (
@@ -62,6 +63,7 @@ type Lab struct {
 
 	tokens   tokens
 	issuers  issuers
+	names    namedHosts
 	front    *front
 	accounts *accounts
 	contract *contract
@@ -203,14 +205,19 @@ func (l *Lab) startPlatforms(c Config) error {
 		return err
 	}
 	l.Registry = registry[len("http://"):]
-	if l.GitHub, err = l.serve("github", l.github.handler()); err != nil {
+	github := l.front.door("github", l.github.handler())
+	gitlab := l.front.door("gitlab", l.gitlab.handler())
+	if l.GitHub, err = l.behind(github); err != nil {
 		return err
 	}
-	if l.GitLab, err = l.serve("gitlab", l.gitlab.handler()); err != nil {
+	if l.GitLab, err = l.behind(gitlab); err != nil {
 		return err
 	}
 	l.github.open(l.GitHub)
 	l.gitlab.open(l.GitLab)
+	if err := l.startNames(github, gitlab); err != nil {
+		return err
+	}
 	control, err := listen(l.controlHandler())
 	if err != nil {
 		return err
@@ -222,7 +229,12 @@ func (l *Lab) startPlatforms(c Config) error {
 
 // serve serves h behind the front door, where faults and records are.
 func (l *Lab) serve(target string, h http.Handler) (string, error) {
-	s, err := listen(l.front.door(target, h))
+	return l.behind(l.front.door(target, h))
+}
+
+// behind serves h, which has its door.
+func (l *Lab) behind(h http.Handler) (string, error) {
+	s, err := listen(h)
 	if err != nil {
 		return "", err
 	}

@@ -20,24 +20,32 @@ import (
 
 // A server answers on one loopback port until it is stopped.
 type server struct {
-	url  string
-	srv  *http.Server
-	done chan error
+	url      string
+	listener net.Listener
+	srv      *http.Server
+	done     chan error
 }
 
 // listen serves h on a free port of 127.0.0.1, and on no other interface.
 func listen(h http.Handler) (*server, error) {
+	s, err := newServer(h)
+	if err != nil {
+		return nil, err
+	}
+	go func() { s.done <- s.srv.Serve(s.listener) }()
+	return s, nil
+}
+
+func newServer(h http.Handler) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listening on loopback: %w", err)
 	}
-	s := &server{
-		url:  "http://" + l.Addr().String(),
+	return &server{
+		url: "http://" + l.Addr().String(), listener: l,
 		srv:  &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(slog.Default().Handler(), slog.LevelWarn)},
 		done: make(chan error, 1),
-	}
-	go func() { s.done <- s.srv.Serve(l) }()
-	return s, nil
+	}, nil
 }
 
 // stop lets running requests end until ctx does, then cuts them off. A nil

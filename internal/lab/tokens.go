@@ -23,6 +23,28 @@ func newTokens() tokens {
 	return tokens{"lab-request-" + randomHex(16), "ghs_lab" + randomHex(16), "glpat-lab" + randomHex(16), "glcbt-lab" + randomHex(16)}
 }
 
+// ofJob is the job's token for the job that claims name: what GET /job answers
+// to it follows from it.
+func (t tokens) ofJob(c Claims) string {
+	b, err := json.Marshal(map[string]string{
+		"project": c.text("job_project_id"), "job": c.text("job_id"), "pipeline": c.text("pipeline_id"), "ref": c.text("ref"), "type": c.text("ref_type"), "sha": c.text("sha"),
+	})
+	if err != nil {
+		return t.job // text is always JSON
+	}
+	return t.job + "." + base64.RawURLEncoding.EncodeToString(b)
+}
+
+// jobOf reads what ofJob wrote.
+func (t tokens) jobOf(token string) (map[string]string, bool) {
+	secret, rest, _ := strings.Cut(token, ".")
+	var c map[string]string
+	if b, err := base64.RawURLEncoding.DecodeString(rest); err != nil || rest != "" && json.Unmarshal(b, &c) != nil {
+		return nil, false
+	}
+	return c, is(secret, t.job)
+}
+
 // is reports whether got is the secret want, which must not be empty.
 func is(got, want string) bool {
 	return want != "" && subtle.ConstantTimeCompare([]byte(got), []byte(want)) == 1

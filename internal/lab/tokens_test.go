@@ -96,7 +96,7 @@ func TestEnvAgreesWithToken(t *testing.T) {
 		"GITHUB_REF": "ref", "GITHUB_SHA": "sha", "GITHUB_RUN_ID": "run_id", "GITHUB_RUN_ATTEMPT": "run_attempt",
 		"GITHUB_EVENT_NAME": "event_name", "GITHUB_WORKFLOW_REF": "workflow_ref", "GITHUB_WORKFLOW_SHA": "workflow_sha",
 	})
-	if got, want := env["GITHUB_API_URL"], labUnderTest.GitHub+"/api/v3"; got != want {
+	if got, want := env["GITHUB_API_URL"], apiOfGitHub; got != want {
 		t.Errorf("GITHUB_API_URL = %q, want %q", got, want)
 	}
 	env = vars("/env?as=gitlab" + q)

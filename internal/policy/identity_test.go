@@ -211,7 +211,7 @@ func TestE14_another_trusted_repository_vouches_only_for_its_own_artifacts(t *te
     built-by:
       - {issuer: https://ci.example, repository: acme/tool, repository-id: 3003, workflow: build/release.yml, refs: [refs/heads/main]}
 environments:`
-	p := read(t, edited(t, "environments:", second))
+	p := read(t, strings.Replace(edited(t, "environments:", second), "    requires:", "    repository-id: 1001\n    requires:", 1))
 	s := signer()
 	s.Repository, s.RepositoryID = "https://code.example/acme/tool", "3003"
 	renamed(&s, "https://code.example/acme/tool/build/release.yml@refs/heads/main")
@@ -235,7 +235,7 @@ func TestNearest_of_several_builders_is_the_one_reported(t *testing.T) {
 	second := `        refs: [refs/heads/main, "refs/tags/v*"]
       - {issuer: https://jobs.example, repository: acme/app, repository-id: 20, workflow: ci.yml, refs: [refs/heads/main], runner: ours}
       - {issuer: https://ci.example, repository: acme/other, repository-id: 9, workflow: build/release.yml, refs: [refs/heads/main]}`
-	p := read(t, edited(t, `        refs: [refs/heads/main, "refs/tags/v*"]`, second))
+	p := read(t, strings.Replace(edited(t, `        refs: [refs/heads/main, "refs/tags/v*"]`, second), "    requires:", "    repository-id: 1001\n    requires:", 1))
 	wantAllowed(t, policy.Evaluate(input(p, built(t))))
 	s := signer()
 	s.Event = "pull_request"

@@ -85,6 +85,7 @@ func (t Trust) String() string {
 // Builder is one workflow that may have built an artifact.
 type Builder struct {
 	Forge        Forge
+	API          string // where Forge is asked; "": where such a platform has it
 	Repository   string // path of the repository on the forge
 	RepositoryID string // its number; survives renames, refuses resurrected names
 	OwnerID      string // the owner's number, or empty
@@ -108,13 +109,16 @@ func (b Builder) String() string {
 
 // Environment is what has to hold before something enters it.
 type Environment struct {
-	Name       string
-	Requires   []Requirement
-	Approvals  []Rule
-	MaxAge     time.Duration // of an approval
-	Separate   bool          // an approval that names other environments too does not count here
-	DeployedBy []string      // paths of the workflows that deploy; none: those that build
-	Baseline   string        // the commit to begin with where nothing is deployed
+	Name string
+	// RepositoryID is the number of the repository whose environment it is; "":
+	// of the only one that builds (Policy.Home).
+	RepositoryID string
+	Requires     []Requirement
+	Approvals    []Rule
+	MaxAge       time.Duration // of an approval
+	Separate     bool          // an approval that names other environments too does not count here
+	DeployedBy   []string      // paths of the workflows that deploy; none: those that build
+	Baseline     string        // the commit to begin with where nothing is deployed
 	// Unguarded says that the platform protects nothing here and that the
 	// approvals are the protection; Bypassable, that administrators may pass the
 	// platform's rules by.

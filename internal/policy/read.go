@@ -47,6 +47,9 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 		p.Environments = append(p.Environments, r.environment(f))
 	}
 	r.people(p, m)
+	if len(r.complaints) == 0 {
+		r.instances(p)
+	}
 }
 
 func (r *reader) artifact(f field) Artifact {
@@ -137,7 +140,7 @@ func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	return d
 }
 
-var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch"}
+var builderKeys = []string{"issuer", "api", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -146,6 +149,7 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	r.require(m, n, what, "issuer", "repository", "repository-id", "workflow", "refs")
 	b := Builder{Line: line(n)}
 	b.Forge = r.forge(m.get("issuer"))
+	b.API = r.exact(m.get("api"), "api", apiURL)
 	b.Repository = r.exact(m.get("repository"), "repository", repositoryPath)
 	b.RepositoryID = r.exact(m.get("repository-id"), "repository-id", number)
 	b.OwnerID = r.exact(m.get("owner-id"), "owner-id", number)
@@ -276,12 +280,12 @@ func (r *reader) ref(n *yamlnode.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "mode", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
+	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")
 	}
-	e := Environment{Name: f.name, Line: line(f.key)}
+	e := Environment{Name: f.name, RepositoryID: r.exact(m.get("repository-id"), "repository-id", number), Line: line(f.key)}
 	for _, q := range r.named(m.get("requires"), "requires") {
 		e.Requires = append(e.Requires, r.requirement(q))
 	}
@@ -414,4 +418,5 @@ var (
 	commit         = shaped(`^([0-9a-f]{40}|[0-9a-f]{64})$`, "a full commit id of 40 or 64 digits")
 	emailAddress   = shaped(`^[^\s@<>,"\\]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$`, "an e-mail address")
 	issuerURL      = shaped(`^https?://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?(?:/[A-Za-z0-9_./-]*)?$`, "the address of an OpenID provider")
+	apiURL         = shaped(`^(https://[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?|http://(?:127\.0\.0\.1|localhost))(?::[0-9]{1,5})?(?:/[A-Za-z0-9_.-]+)*/?$`, "an https address")
 )

@@ -29,6 +29,10 @@ var structural = []wrong{
 	{"unknown key of a builder", "        owner-id: 2002", "        onwer-id: 2002"},
 	{"unknown key of an environment", "    requires:", "    require:\n    requires:"},
 	{"unknown key of a requirement", "{max-age: 7d}", "{maxage: 7d}"},
+	{"an API in the clear", "        workflow:", "        api: http://git.example\n        workflow:"},
+	{"an API with a password", "        workflow:", "        api: https://a:b@git.example\n        workflow:"},
+	{"an API with a query", "        workflow:", "        api: https://git.example/?x\n        workflow:"},
+	{"a repository-id that is no number", "    requires:", "    repository-id: acme/app\n    requires:"},
 	{"unknown key of a trust", "trust: house", "trust: {root: r.json, sha256: " + hex + ", url: x}"},
 	{"no version", "version: 1\n", ""},
 	{"version as text", "version: 1", `version: "2"`},
@@ -133,7 +137,12 @@ var structural = []wrong{
 }
 
 // unseen are wrong in a way that a schema cannot see.
+// another is the head of a builder in another repository.
+const another = "      - issuer: https://ci.example\n        repository: acme/lib\n        repository-id: 3003\n"
+
 var unseen = []wrong{
+	{"two addresses of one API", "        workflow:", "        api: https://a.example\n        workflow: a.yml\n        refs: [refs/heads/main]\n      - issuer: https://ci.example\n        api: https://b.example\n        repository: acme/app\n        repository-id: 1001\n        workflow:"},
+	{"two repositories, and none is named", "        workflow:", "        workflow: a.yml\n        refs: [refs/heads/main]\n" + another + "        workflow:"},
 	{"an issuer that nobody knows", "https://ci.example", "https://evil.example"},
 	{"C09 a signer of another repository without a ref", "        workflow:", "        signer: acme/ci/sign.yml\n        workflow:"},
 	{"C10 a signer by commit with another digest", "        workflow:", "        signer: acme/ci/sign.yml@" + other + "\n        signer-digest: " + commit + "\n        workflow:"},
@@ -298,6 +307,8 @@ var accepted = []wrong{
 	{"good", "version: 1", "version: 1"},
 	{"a comment and a document start", "version: 1", "# ours\n---\nversion: 1"},
 	{"owner-id left out", "        owner-id: 2002\n", ""},
+	{"an instance whose API is elsewhere", "        workflow:", "        api: https://git.example:8443/git/api/v4/\n        workflow:"},
+	{"an environment of a repository that builds nothing", "    requires:", "    repository-id: 77\n    requires:"},
 	{"ids as text", "repository-id: 1001", `repository-id: "1001"`},
 	{"events and runner", "        workflow:", "        events: [push, schedule]\n        runner: self-hosted\n        workflow:"},
 	{"a signer with its commit", "workflow: build/release.yml", reusablePolicy},

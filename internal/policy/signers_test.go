@@ -168,7 +168,7 @@ func subjectOf(in policy.Input, name string, given bool) policy.Input {
 func TestE14_bytes_pass_under_their_own_name_alone(t *testing.T) {
 	p := read(t, good)
 	server := edited(t, `["dist/*", registry.example/acme/app]`, `["dist/server*"]`)
-	plugins := strings.Replace(good, "environments:\n", `  plugins:
+	plugins := strings.Replace(strings.Replace(good, "    requires:", "    repository-id: 1001\n    requires:", 1), "environments:\n", `  plugins:
     subject: ["dist/plugins/*"]
     trust: house
     built-by:

@@ -1,0 +1,184 @@
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+// GateAudience is the audience of the token that says to Sallyport itself which
+// job it is in. Nobody else takes such a token, and Sallyport takes no other.
+const GateAudience = "sallyport-gate"
+
+const notItself = "something sets variables of the runner: run sallyport in a job of GitHub Actions, with the variables that its runner sets"
+
+// Identify finds out which job this is, and where its GitHub answers, under a
+// policy that names these instances. A job that may ask for an ID token is the
+// one that the token names; of another one the API has to say the same as its
+// variables, by number. Where the API is follows from the policy's issuer, and
+// the job's token goes there alone.
+func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
+	if j.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" && j.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != "" {
+		return j.byToken(ctx, all)
+	}
+	i, err := named(all, "the server of this job is %q", j.server.String(), func(i policy.Instance) bool {
+		return strings.EqualFold(i.Forge.Host, j.server.String())
+	})
+	if err != nil {
+		return err
+	}
+	if err := j.reachable(i.Forge.Host, i.API); err != nil {
+		return err
+	}
+	return j.byNumber(ctx)
+}
+
+// byToken believes the claims of a token that an issuer of the policy signed.
+func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
+	token, err := j.ask(ctx, GateAudience)
+	if err != nil {
+		return err
+	}
+	iss, err := idtoken.Issuer(token)
+	if err != nil {
+		return err
+	}
+	i, err := named(all, "the ID token's issuer is %q", iss, func(i policy.Instance) bool { return i.Forge.Issuer == iss })
+	if err != nil {
+		return err
+	}
+	if !strings.EqualFold(i.Forge.Host, j.server.String()) {
+		return fault.New(fault.Refused, fault.Identity, notItself, "GITHUB_SERVER_URL is %q, and issuer %q is of %q", j.server.String(), iss, i.Forge.Host)
+	}
+	if err := j.reachable(i.Forge.Host, i.API); err != nil {
+		return err
+	}
+	rows := j.matches()
+	for k := range rows {
+		rows[k].Hint = notItself
+	}
+	_, err = idtoken.Verify(ctx, token, idtoken.Wanted{
+		Issuer: func(s string) bool { return s == iss }, Audience: GateAudience, Now: j.Now(), Keys: j.api, Claims: rows,
+	})
+	return err
+}
+
+// named returns the instance that fits.
+func named(all []policy.Instance, what, found string, fits func(policy.Instance) bool) (policy.Instance, error) {
+	var names []string
+	for _, i := range all {
+		if _, ours := Forge(i.Forge.Issuer); ours && fits(i) {
+			return i, nil
+		}
+		names = append(names, fault.Quote(i.Forge.Issuer))
+	}
+	return policy.Instance{}, fault.New(fault.Refused, fault.Identity, "run this in a job of a platform that the policy names under built-by or approve-in",
+		what+", and the policy names %s", found, strings.Join(names, ", "))
+}
+
+// reachable sets where the API is: where the policy or an argument says, or where that
+// of the server always is.
+func (j *Job) reachable(host, api string) error {
+	server, err := url.Parse(host)
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", host)
+	}
+	if api == "" {
+		api = usualAPI(server)
+	}
+	if j.api, err = parseAddress("api", api); err != nil {
+		return err
+	}
+	j.server, j.gh = server, sync.OnceValue(j.client)
+	return nil
+}
+
+// byNumber asks the API about the repository and the run that the variables
+// name.
+func (j *Job) byNumber(ctx context.Context) error {
+	ctx, cancel := j.within(ctx)
+	defer cancel()
+	r, err := j.repository(ctx)
+	if err != nil {
+		return err
+	}
+	a, err := j.fresh(ctx, j.at("actions/runs/%s", url.PathEscape(j.getenv("GITHUB_RUN_ID"))), readActions)
+	if err != nil {
+		return err
+	}
+	var x struct {
+		ID         int64  `json:"id"`
+		Attempt    int    `json:"run_attempt"`
+		SHA        string `json:"head_sha"`
+		Branch     string `json:"head_branch"`
+		Event      string `json:"event"`
+		Repository struct {
+			ID int64 `json:"id"`
+		} `json:"repository"`
+	}
+	if !a.found {
+		return fault.New(fault.Refused, fault.Identity, notItself, "%s has no run %q, which GITHUB_RUN_ID names", j.Name(), j.getenv("GITHUB_RUN_ID"))
+	}
+	if err := json.Unmarshal(a.body, &x); err != nil {
+		return client.Proxied("the GitHub API", "with something that is not the JSON of its documentation")
+	}
+	ref, sha := ofBranch(x.Branch, j.getenv("GITHUB_REF")), x.SHA
+	const hint = notItself + `; or add "id-token: write" to its permissions, and the token says it`
+	for _, y := range []struct{ variable, got, want string }{
+		{"GITHUB_REPOSITORY_ID", j.getenv("GITHUB_REPOSITORY_ID"), strconv.FormatInt(r.ID, 10)},
+		{"GITHUB_REPOSITORY_ID", j.getenv("GITHUB_REPOSITORY_ID"), strconv.FormatInt(x.Repository.ID, 10)},
+		{"GITHUB_RUN_ID", j.getenv("GITHUB_RUN_ID"), strconv.FormatInt(x.ID, 10)},
+		{"GITHUB_RUN_ATTEMPT", j.getenv("GITHUB_RUN_ATTEMPT"), strconv.Itoa(x.Attempt)},
+		{"GITHUB_EVENT_NAME", j.getenv("GITHUB_EVENT_NAME"), x.Event},
+		{"GITHUB_REF", j.getenv("GITHUB_REF"), ref},
+		{"GITHUB_SHA", j.getenv("GITHUB_SHA"), sha},
+	} {
+		if y.got != y.want {
+			return fault.New(fault.Refused, fault.Identity, hint, "%s is %q, and the GitHub API says %q", y.variable, y.got, y.want)
+		}
+	}
+	return nil
+}
+
+// ofBranch is the full ref of a run, of whose branch or tag the API says only
+// the name.
+func ofBranch(name, ref string) string {
+	if strings.HasPrefix(ref, "refs/tags/") {
+		return "refs/tags/" + name
+	}
+	return "refs/heads/" + name
+}
+
+// Reach says where GitHub is asked, for a job without a policy: the server of an
+// issuer that a certificate authority has verified, or the API at api, where an
+// argument names that.
+func (j *Job) Reach(issuer, api string) error {
+	f, ok := Forge(issuer)
+	if !ok {
+		return fault.New(fault.Refused, fault.Identity, "", "issuer %q is none of GitHub's", issuer)
+	}
+	return j.reachable(f.Host, api)
+}
+
+// Run is the address of this run.
+func (j *Job) Run() string {
+	return j.web("/actions/runs/" + j.getenv("GITHUB_RUN_ID") + "/attempts/" + j.getenv("GITHUB_RUN_ATTEMPT"))
+}
+
+// Origin names the repository of this job, as a certificate does, and whoever
+// started it, for people.
+func (j *Job) Origin() (statement.Origin, string) {
+	return statement.Origin{URI: j.web(""), ID: j.getenv("GITHUB_REPOSITORY_ID")}, j.getenv("GITHUB_ACTOR")
+}
+
+// Home is the server and the number of this job's repository.
+func (j *Job) Home() (host, id string) { return j.server.String(), j.getenv("GITHUB_REPOSITORY_ID") }
