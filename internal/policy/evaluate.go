@@ -470,6 +470,9 @@ func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 		if m == nil {
 			m = fresh(in.Now, q, f)
 		}
+		if m == nil && s.Workflow != nil {
+			m = placed(in, *s.Workflow, f)
+		}
 		if m == nil {
 			return s, nil
 		}

@@ -171,6 +171,7 @@ type Input struct {
 	Candidates []Candidate
 	Runs       []Run // that the evidence names
 	Changes    []Change
+	Refs       []Ref // of the refs that were built on
 	Rosters    []Roster
 	Reviews    Reviews
 	PassedOver []string // what lay beside the evidence, in words; nothing rests on it

@@ -98,6 +98,8 @@ type Builder struct {
 	Builder      string // builder.id of a provenance, where another workflow than the signer builds; or empty
 	OtherJob     bool   // a provenance that describes another job of the project than the one that signed it counts
 	Branch       string // the branch, or pattern of branches, that the commit has to be on; "": that of the ref, or the default branch for a tag
+	RefUnchecked bool   // nobody here may ask the repository about its refs, and that is accepted
+	RefOpen      bool   // the repository's plan protects no refs, and that is accepted
 	Line         int
 }
 

@@ -137,7 +137,7 @@ func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	return d
 }
 
-var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch"}
+var builderKeys = []string{"issuer", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch", "ref-protection"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -154,7 +154,7 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 		b.Refs = append(b.Refs, r.ref(x))
 	}
 	b.Events = usual(b.Forge)
-	b.Branch = r.branch(m.get("branch"))
+	r.standing(m, &b)
 	b.Builder = r.exact(m.get("builder"), "builder", builderID)
 	if x := m.get("signed-in"); x != nil {
 		b.OtherJob = r.choice(x, "signed-in", "another-job") == "another-job"
@@ -177,6 +177,23 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	}
 	r.signer(m, &b)
 	return b
+}
+
+// standing reads what the refs of a builder are asked for. The word unchecked is
+// no branch; one that is called so is written as [u]nchecked.
+func (r *reader) standing(m mapping, b *Builder) {
+	b.Branch = r.branch(m.get("branch"))
+	if b.RefUnchecked = b.Branch == "unchecked"; b.RefUnchecked {
+		b.Branch = ""
+	}
+	x := m.get("ref-protection")
+	if x == nil {
+		return
+	}
+	b.RefOpen = r.choice(x, "ref-protection", "required", "none") == "none"
+	if b.RefOpen && b.RefUnchecked {
+		r.complain(x, "ref-protection: none and branch: unchecked exclude each other: unchecked asks nothing about refs")
+	}
 }
 
 // branch reads the name of a branch, or a pattern of names, without refs/heads/.
