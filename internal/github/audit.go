@@ -309,15 +309,17 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 				continue
 			}
 			seen = append(seen, name)
-			var b struct {
-				Protected bool `json:"protected"`
-			}
-			ok, err := a.setting(ctx, a.job.at("branches/%s", escaped(name)), "branch "+name, "`contents: read`", &b)
+			s := refSurvey{job: a.job}
+			known, err := s.kept(ctx, name)
 			if err != nil {
 				return err
 			}
-			if ok && !b.Protected {
-				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint, Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected", name),
+			if known == policy.Unanswered {
+				a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: "how branch " + name + " is protected cannot be seen with this token: needs `contents: read`, " + s.Why,
+					Hint: "give SALLYPORT_TOKEN a token with `contents: read`; where the plan protects no refs, say ref-protection: none under built-by"})
+			}
+			if known == policy.No {
+				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint, Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
 					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.job.web("/settings/rules")})
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // write may make no tag that looks like a release.
 func newRulesets() []object {
 	return []object{{
-		"id": 42, "name": "releases", "target": "tag", "enforcement": "active",
+		"id": int64(42), "name": "releases", "target": "tag", "enforcement": "active",
 		"conditions": object{"ref_name": object{"include": []string{"refs/tags/v*"}, "exclude": []string{}}},
 		"rules":      []object{{"type": "creation"}, {"type": "update"}, {"type": "deletion"}},
 	}}

@@ -38,6 +38,9 @@ func Evaluate(in Input) verdict.Verdict {
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
 	}
+	if in.Environment == "" && in.namesRefs() {
+		v.NotAsked = []string{"whether the refs and branches that the policy builds from are protected, and whether the commits are on them; sallyport gate asks the platform"}
+	}
 	return v
 }
 

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -153,4 +154,15 @@ func (s Ref) untold(reason string) *miss {
 		hint = s.Need + "; " + hint
 	}
 	return &miss{reason: reason, found: s.Why, wanted: "the platform's word that it is", hint: hint}
+}
+
+// namesRefs reports whether entering an environment would ask about refs.
+func (in Input) namesRefs() bool {
+	return slices.ContainsFunc(in.requires(), func(q Requirement) bool {
+		return slices.ContainsFunc(in.Policy.Artifacts, func(a Artifact) bool {
+			return slices.ContainsFunc(q.signers(a), func(s Signer) bool {
+				return s.Workflow != nil && !s.Workflow.RefUnchecked && (!s.Workflow.RefOpen || s.Workflow.Branch != "")
+			})
+		})
+	})
 }

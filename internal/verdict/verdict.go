@@ -130,6 +130,9 @@ type Verdict struct {
 	// PassedOver tells, in words, what lay where evidence was looked for and was
 	// none: "folder dist: 2 × file of another suffix (a.txt, b.txt)".
 	PassedOver []string `json:"passedOver,omitempty"`
+	// NotAsked tells, in words, what the policy says and nobody was asked about,
+	// because no environment is entered.
+	NotAsked []string `json:"notAsked,omitempty"`
 }
 
 // Outcome returns the least outcome of everything v holds. A verdict about no
