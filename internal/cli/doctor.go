@@ -75,10 +75,7 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 func wants(p *policy.Policy) []doctor.Want {
 	var out []doctor.Want
 	for _, e := range p.Environments {
-		if e.Unguarded {
-			continue
-		}
-		w := doctor.Want{Environment: e.Name, NoBypass: !e.Bypassable}
+		w := doctor.Want{Environment: e.Name, NoBypass: !e.Bypassable, Unguarded: e.Unguarded, Variables: e.Variables}
 		for _, a := range p.Artifacts {
 			for _, b := range a.BuiltBy {
 				for _, ref := range b.Refs {

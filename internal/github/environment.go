@@ -119,7 +119,8 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		return policy.Protection{}, err
 	}
 	j.known.again()
-	p := policy.Protection{Setting: j.setting(name)}
+	// A run has no variables here that come before its own configuration.
+	p := policy.Protection{Setting: j.setting(name), Variables: policy.Variables{Nobody: true}}
 	e, found, err := j.environment(ctx, name)
 	if err != nil {
 		return policy.Protection{}, err

@@ -67,6 +67,8 @@ type home struct {
 	Path      string `json:"path_with_namespace"`
 	Default   string `json:"default_branch"`
 	Self      *bool  `json:"allow_pipeline_trigger_approve_deployment"`
+	Restrict  *bool  `json:"restrict_user_defined_variables"`
+	Override  string `json:"ci_pipeline_variables_minimum_override_role"`
 	Namespace space  `json:"namespace"`
 }
 
@@ -120,6 +122,8 @@ type wall struct {
 	other  string       // the name of the one that was answered instead
 	groups []guarded    // of groups above, with the path of the group as name
 	self   bool         // who started the pipeline may approve
+
+	variables policy.Variables
 }
 
 func (j *Job) wall(ctx context.Context, name string) (wall, error) {
@@ -144,10 +148,40 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 	}
 	// Without the field nobody keeps who started a pipeline from approving.
 	w.self = h.Self == nil || *h.Self
+	w.variables = j.variables(h)
 	if w.env != nil {
 		w.groups, err = j.above(ctx, h.Namespace, w.env.Tier)
 	}
 	return w, err
+}
+
+// enough reports whether a lowest role is not below the one that a policy accepts.
+func enough(least, accepted string) bool {
+	return levels[accepted] > 0 && levels[least] >= levels[accepted]
+}
+
+// nobodyMay is how the API says that nobody may give a pipeline variables.
+const nobodyMay = "no_one_allowed"
+
+// variables says who may give a pipeline variables, which come after nearly
+// everything else that a job is given and before its first script. The role
+// counts only where the restriction is on
+// (https://docs.gitlab.com/ci/variables/#restrict-pipeline-variables).
+func (j *Job) variables(h home) policy.Variables {
+	v := policy.Variables{Setting: "Settings > CI/CD > Variables > Minimum role to use pipeline variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")", Need: readSettings}
+	switch role := h.Override; {
+	case h.Restrict == nil || role == "":
+		v.Found = "an answer without restrict_user_defined_variables or ci_pipeline_variables_minimum_override_role"
+	case !*h.Restrict:
+		v.Least, v.Found = "developer", "restrict_user_defined_variables is off"
+	case role == nobodyMay:
+		v.Nobody = true
+	case role == "developer", role == "maintainer", role == "owner":
+		v.Least, v.Found = role, "minimum role "+role
+	default:
+		v.Found = fmt.Sprintf("minimum role %q", role)
+	}
+	return v
 }
 
 func (j *Job) environment(ctx context.Context, name string) (*environment, error) {
@@ -210,7 +244,7 @@ func environmentName(name string) error {
 // approve whatever the rules say; no setting takes that from them, and every
 // approval is judged by itself.
 func (w wall) judge(setting string) policy.Protection {
-	p := policy.Protection{Setting: setting, Bypass: policy.NoBypass, Self: w.self}
+	p := policy.Protection{Setting: setting, Bypass: policy.NoBypass, Self: w.self, Variables: w.variables}
 	if w.env != nil && w.env.ID > 0 {
 		p.ID = itoa(w.env.ID)
 	}

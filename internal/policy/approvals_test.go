@@ -395,7 +395,7 @@ func TestReview_counts_for_the_set_that_was_there_and_not_for_a_later_one(t *tes
 func TestProtection_by_approvals_needs_approvals(t *testing.T) {
 	text := replaced(t, second, "    approvals:\n", "    protection: approvals\n    approvals:\n")
 	s := setting(t, text, yes(alice, bob)...)
-	s.protection = policy.Protection{State: policy.Missing}
+	s.protection = policy.Protection{State: policy.Missing, Variables: guarded.Variables}
 	wantAllowed(t, s.judge(t))
 	s.protection.State = policy.Unprotected
 	wantAllowed(t, s.judge(t))

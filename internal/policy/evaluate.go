@@ -34,6 +34,8 @@ func Evaluate(in Input) verdict.Verdict {
 	default:
 		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env))
 		v.Findings = append(v.Findings, bypass(in, env)...)
+		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
+		v.Accepted = env.accepted()
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))

@@ -292,6 +292,7 @@ func TestC12_only_a_protected_environment_may_be_entered(t *testing.T) {
 		"negative": {State: -1},
 	} {
 		in := input(p, built(t))
+		x.Variables = guarded.Variables
 		in.Protection = x
 		f := wantDenied(t, evaluate(in))
 		if f.Code != fault.EnvUnprotected || f.Requirement != "environment" {

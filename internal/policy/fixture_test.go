@@ -154,7 +154,7 @@ func app() subject.Subject {
 	return subject.Subject{Name: "dist/app.tar.gz", Digest: subject.SHA256([32]byte{1})}
 }
 
-var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}, ID: "9001", Bypass: policy.NoBypass}
+var guarded = policy.Protection{State: policy.Protected, Rules: []string{"1 approval"}, ID: "9001", Bypass: policy.NoBypass, Variables: policy.Variables{Nobody: true}}
 
 // input is what lets the facts enter production if they are good.
 func input(p *policy.Policy, facts ...policy.Fact) policy.Input {

@@ -213,6 +213,11 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("admin-bypass"); n != nil {
 		e.Bypassable = r.choice(n, "admin-bypass", "refused", "accepted") == "accepted"
 	}
+	if n := m.get("pipeline-variables"); n != nil {
+		if e.Variables = r.choice(n, "pipeline-variables", append([]string{"nobody", "unchecked"}, variableRoles...)...); e.Variables == "nobody" {
+			e.Variables = ""
+		}
+	}
 	if n := m.get("break-glass"); n != nil {
 		e.BreakGlass = r.breakGlass(n)
 	}

@@ -289,7 +289,7 @@ func TestAsk_asks_what_the_policy_and_the_evidence_raise(t *testing.T) {
 	want := policy.Questions{
 		Runs:    []policy.RunQuery{{URI: approving(100).Run}, {URI: signer().Run, Outcome: true}},
 		Members: []policy.Member{leads}, Reviews: true,
-		Refs:    []policy.RefQuery{{Repository: "https://code.example/acme/app", ID: "1001", Ref: "refs/heads/main"}},
+		Refs: []policy.RefQuery{{Repository: "https://code.example/acme/app", ID: "1001", Ref: "refs/heads/main"}},
 		Changes: []policy.ChangeQuery{{Environment: "production", Repository: "https://code.example/acme/app", ID: "1001", Head: commit, Ref: "refs/heads/main",
 			Workflows: []string{"build/release.yml"}, Refs: []string{"refs/heads/main", "refs/tags/v*"}, Runs: []string{signer().Run}, Self: true}},
 	}

@@ -46,6 +46,8 @@ type Protection struct {
 	Bypass  Bypass   // whether somebody may pass the rules by
 	Asked   bool     // the platform asks somebody before a job enters
 	Self    bool     // who started the run may approve it there
+
+	Variables Variables
 }
 
 // Bypass says whether administrators may pass an environment's rules by.

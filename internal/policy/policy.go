@@ -122,6 +122,9 @@ type Environment struct {
 	// platform's rules by.
 	Unguarded  bool
 	Bypassable bool
+	// Variables is the lowest role that may give a run variables: of
+	// variableRoles, or "unchecked"; empty: nobody.
+	Variables  string
 	BreakGlass *BreakGlass
 	Line       int
 }
