@@ -68,14 +68,18 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 		})
 		return false, nil
 	}
-	c, s, err := a.job.otherRules(ctx, e)
+	o, err := a.job.otherRules(ctx, e)
 	if err != nil {
 		return false, err
 	}
-	p := judge(policy.Protection{}, e, c, s)
+	who, err := a.job.asked(ctx, e)
+	if err != nil {
+		return false, err
+	}
+	p := judge(policy.Protection{Self: !e.rule("required_reviewers").PreventSelfReview}, e, who, o)
 	a.protection(w, e, p)
 	a.bypass(w, e)
-	a.entrance(w, e, s)
+	a.entrance(w, e, o.selection)
 	a.reviewers(w, e)
 	return p.State == policy.Protected, nil
 }
@@ -91,6 +95,9 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 		}
 	}
 	switch {
+	case p.State == policy.Protected && p.ByReview && p.Self && !w.SelfReview:
+		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected, Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
+			Found: strings.Join(p.Rules, ", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
 		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -103,6 +104,9 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		return policy.Protection{}, err
 	}
 	w, err := j.wall(ctx, name)
+	if err == nil {
+		err = j.people(ctx, &w)
+	}
 	if err != nil {
 		return policy.Protection{}, err
 	}
@@ -124,6 +128,7 @@ type wall struct {
 	self   bool         // who started the pipeline may approve
 
 	variables policy.Variables
+	crowds    map[int64]crowd // by number of the group
 }
 
 func (j *Job) wall(ctx context.Context, name string) (wall, error) {
@@ -153,6 +158,38 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 		w.groups, err = j.above(ctx, h.Namespace, w.env.Tier)
 	}
 	return w, err
+}
+
+// crowd is who is in a group that is asked for approvals.
+type crowd struct {
+	size   int
+	unseen bool // this token may not list them
+}
+
+// people asks who the groups in approval rules are, each once.
+func (j *Job) people(ctx context.Context, w *wall) error {
+	w.crowds = map[int64]crowd{}
+	for _, g := range w.all() {
+		for _, r := range g.Rules {
+			if _, known := w.crowds[r.Group]; known || r.Group == 0 || r.Required == 0 {
+				continue
+			}
+			all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d/members/all", r.Group)})
+			if err != nil && !hidden(err) {
+				return err
+			}
+			w.crowds[r.Group] = crowd{size: len(j.present(all, 1)), unseen: err != nil}
+		}
+	}
+	return nil
+}
+
+// all are the protections of the project and of the groups above it.
+func (w wall) all() []guarded {
+	if w.own == nil {
+		return w.groups
+	}
+	return append(slices.Clone(w.groups), *w.own)
 }
 
 // enough reports whether a lowest role is not below the one that a policy accepts.
@@ -248,14 +285,17 @@ func (w wall) judge(setting string) policy.Protection {
 	if w.env != nil && w.env.ID > 0 {
 		p.ID = itoa(w.env.ID)
 	}
-	for _, g := range w.groups {
-		p.Rules = append(p.Rules, g.words("group "+g.Name+": ")...)
-		p.Asked = p.Asked || g.asks()
+	reviews := 0
+	for i, g := range w.all() {
+		prefix := ""
+		if i < len(w.groups) {
+			prefix = "group " + g.Name + ": "
+		}
+		asked := w.asked(g, prefix, &p)
+		reviews += len(asked)
+		p.Rules = append(append(p.Rules, g.words(prefix)...), asked...)
 	}
-	if w.own != nil {
-		p.Rules = append(p.Rules, w.own.words("")...)
-		p.Asked = p.Asked || w.own.asks()
-	}
+	p.Asked, p.ByReview = reviews > 0, reviews == len(p.Rules)
 	switch {
 	case len(p.Rules) > 0 && (w.own != nil || w.env != nil):
 		p.State = policy.Protected
@@ -266,7 +306,7 @@ func (w wall) judge(setting string) policy.Protection {
 	case w.env != nil:
 		p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"
 	default:
-		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", w.name)
+		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q that this token may see", w.name)
 	}
 	return p
 }
@@ -274,27 +314,43 @@ func (w wall) judge(setting string) policy.Protection {
 func (g guarded) words(prefix string) []string {
 	var all []string
 	for _, l := range g.Deploy {
-		all = append(all, prefix+"may deploy: "+l.who())
-	}
-	for _, r := range g.Rules {
-		if r.Required > 0 {
-			all = append(all, fmt.Sprintf("%s%d approvals of %s", prefix, r.Required, r.who()))
+		if !l.nobody() {
+			all = append(all, prefix+"may deploy: "+l.who())
 		}
-	}
-	if g.Count > 0 {
-		all = append(all, fmt.Sprintf("%s%d approvals", prefix, g.Count))
 	}
 	return all
 }
 
-// asks says whether somebody has to approve before a job enters.
-func (g guarded) asks() bool {
+// nobody says whether an entry is about no user, no group and no level.
+func (e entry) nobody() bool { return e.User == 0 && e.Group == 0 && e.Level == 0 }
+
+// asked tells which approvals g wants of people who can be more than one person
+// under another name, and counts them in p. A group of one is one person: who
+// keeps the list of its members decides who that is. A group whose members this
+// token may not list counts whole.
+func (w wall) asked(g guarded, prefix string, p *policy.Protection) []string {
+	var all []string
 	for _, r := range g.Rules {
-		if r.Required > 0 {
-			return true
+		c := w.crowds[r.Group]
+		switch {
+		case r.Required == 0 || r.nobody() || r.Group != 0 && !c.unseen && c.size < 2:
+			continue
+		case r.User != 0:
+			p.People++
+		case r.Group != 0 && c.unseen:
+			p.Unseen = append(p.Unseen, r.who())
+		case r.Group != 0:
+			p.People += c.size
+		default:
+			p.People += r.Required
 		}
+		all = append(all, fmt.Sprintf("%s%d approvals of %s", prefix, r.Required, r.who()))
 	}
-	return g.Count > 0
+	if g.Count > 0 {
+		p.People += g.Count
+		all = append(all, fmt.Sprintf("%s%d approvals", prefix, g.Count))
+	}
+	return all
 }
 
 func isType[T error](err error) bool {

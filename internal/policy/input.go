@@ -47,6 +47,10 @@ type Protection struct {
 	Asked   bool     // the platform asks somebody before a job enters
 	Self    bool     // who started the run may approve it there
 
+	ByReview bool     // the people who are asked are all that protects it
+	People   int      // how many people are asked, as far as that is known
+	Unseen   []string // teams that are asked, whose members may not be seen here
+
 	Variables Variables
 }
 

@@ -122,6 +122,11 @@ type Environment struct {
 	// platform's rules by.
 	Unguarded  bool
 	Bypassable bool
+	// Reviewers is how many people the platform has to ask, 0: as many as protect;
+	// SelfReview, whether who started the run may be the one: "on" or "off", empty:
+	// only where something else protects it as well.
+	Reviewers  int
+	SelfReview string
 	// Variables is the lowest role that may give a run variables: of
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables  string

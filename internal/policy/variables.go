@@ -49,9 +49,19 @@ func variables(v Variables, env Environment) []verdict.Finding {
 
 // accepted is what the policy lets the environment lack, in words, for every
 // verdict.
-func (e Environment) accepted() []string {
-	if e.Variables == "" {
-		return nil
+func (e Environment) accepted(p Protection) []string {
+	var out []string
+	if e.Variables != "" {
+		out = append(out, "pipeline-variables: "+e.Variables)
 	}
-	return []string{"pipeline-variables: " + e.Variables}
+	if e.Unguarded {
+		return out
+	}
+	if e.SelfReview == "on" {
+		out = append(out, "self-review: on")
+	}
+	for _, t := range p.Unseen {
+		out = append(out, fmt.Sprintf("team %s counts whole: its members may not be seen here", t))
+	}
+	return out
 }
