@@ -62,7 +62,8 @@ type refSurvey struct {
 }
 
 // unseen says that an answer did not come because of a status.
-func (s *refSurvey) unseen(what string, status int, need permission) policy.Known {
+func (s *refSurvey) unseen(what string, status int) policy.Known {
+	need := readContents
 	if status == http.StatusUnauthorized {
 		need = signIn
 	}
@@ -105,7 +106,7 @@ func (s *refSurvey) ours(ctx context.Context) (bool, error) {
 			return false, err
 		}
 		if !a.found {
-			s.unseen("repository "+j.web(""), a.status, readContents)
+			s.unseen("repository "+j.web(""), a.status)
 			return false, nil
 		}
 		r, err := j.repository(ctx)
@@ -138,7 +139,7 @@ func (s *refSurvey) branch(ctx context.Context) error {
 		return err
 	}
 	if !a.found && a.status != http.StatusNotFound {
-		s.On = s.unseen("branch "+name, a.status, readContents)
+		s.On = s.unseen("branch "+name, a.status)
 		return nil
 	}
 	tip, err := j.tip(ctx, name)
@@ -169,7 +170,7 @@ func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error)
 		return policy.Unanswered, err
 	}
 	if !a.found {
-		return s.unseen("branch "+name, a.status, readContents), nil
+		return s.unseen("branch "+name, a.status), nil
 	}
 	var b struct {
 		Name      string `json:"name"`
@@ -198,7 +199,7 @@ func (s *refSurvey) rules(ctx context.Context, name string) (policy.Known, error
 		return policy.Unanswered, err
 	}
 	if !a.found {
-		return s.unseen("the rules of branch "+name, a.status, readContents), nil
+		return s.unseen("the rules of branch "+name, a.status), nil
 	}
 	all, _, err := entries[struct {
 		Type string `json:"type"`
@@ -259,7 +260,7 @@ func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error)
 		return policy.Unanswered, err
 	}
 	if !a.found {
-		return s.unseen("the rulesets of "+j.web(""), a.status, readContents), nil
+		return s.unseen("the rulesets of "+j.web(""), a.status), nil
 	}
 	all, _, err := entries[ruleset](j, a, "")
 	if err != nil {
@@ -280,7 +281,7 @@ func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error)
 			return policy.Unanswered, err
 		}
 		if !a.found {
-			s.unseen(fmt.Sprintf("ruleset %d", r.ID), a.status, readContents)
+			s.unseen(fmt.Sprintf("ruleset %d", r.ID), a.status)
 			continue
 		}
 		var whole ruleset
