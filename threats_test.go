@@ -100,6 +100,7 @@ var threats = map[string]string{
 	"H11": "child, downstream and triggered pipelines",
 	"H12": "merge request pipelines of forks",
 	"H13": "artifacts of another job of that name",
+	"H14": "variables that somebody gives a pipeline",
 	"I01": "approval of one's own change",
 	"I03": "forged author",
 	"I04": "two accounts of one person",

@@ -75,10 +75,8 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 func wants(p *policy.Policy) []doctor.Want {
 	var out []doctor.Want
 	for _, e := range p.Environments {
-		if e.Unguarded {
-			continue
-		}
-		w := doctor.Want{Environment: e.Name, NoBypass: !e.Bypassable}
+		w := doctor.Want{Environment: e.Name, NoBypass: !e.Bypassable, Unguarded: e.Unguarded, Variables: e.Variables,
+			NoSelf: e.SelfReview == "off", SelfReview: e.SelfReview == "on"}
 		for _, a := range p.Artifacts {
 			for _, b := range a.BuiltBy {
 				for _, ref := range b.Refs {
@@ -93,7 +91,7 @@ func wants(p *policy.Policy) []doctor.Want {
 			w.Eligible = append(w.Eligible, g.Members...)
 			if slices.Contains(g.Sources, policy.ByReview) && x.Count > 0 {
 				w.Reviewers = append(w.Reviewers, doctor.Reviewers{Members: g.Members, Count: x.Count})
-				w.NoSelf = true
+				w.NoSelf = e.SelfReview != "on"
 			}
 		}
 		out = append(out, w)

@@ -55,6 +55,17 @@ func (d doors) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change,
 	return d.door.Change(ctx, q)
 }
 
+// Ref asks about a ref where it is. A place that cannot be opened from here
+// has not answered.
+func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
+	at, err := d.open(q.Repository)
+	if err == nil {
+		return at.Ref(ctx, q)
+	}
+	f := fault.Of(err)
+	return policy.Ref{Query: q, Why: f.Error(), Need: f.Hint}, nil
+}
+
 // homeOf returns the repository of a builder that a run belongs to; a run of
 // nobody's is the own platform's to know nothing about.
 func (d doors) homeOf(uri string) string {

@@ -75,7 +75,12 @@ type Want struct {
 	Eligible    []policy.Member // everybody who may approve, for platforms that need names
 	Refs        []string        // patterns of the refs that may enter, fully qualified
 	NoSelf      bool            // who started it may not approve
+	SelfReview  bool            // who started it may be all who reviews it, by the policy's own word
 	NoBypass    bool            // administrators may not pass by
+	// Unguarded says that the platform protects nothing here, by the policy's own
+	// word: only what concerns every run of the project is looked at.
+	Unguarded bool
+	Variables string // the lowest role that may give a run variables, or "unchecked"; empty: nobody
 }
 
 // Reviewers are members of whom so many have to say yes.

@@ -26,12 +26,15 @@ type Store interface {
 }
 
 // A Guard is what a platform knows and no bundle can say: how an environment is
-// protected, how runs ended and who started them, who made a change, who is in
-// a team, and what its own page holds. What it cannot find out is an error.
+// protected, how runs ended and who started them, who made a change, how the
+// refs of a build are protected, who is in a team, and what its own page holds.
+// What it cannot find out is an error; of refs, whose repository may be
+// somebody else's, it is an answer that is no yes.
 type Guard interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
 	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
 	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
 	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
 }
@@ -100,6 +103,13 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 		if in.Runs, err = g.Guard.Runs(ctx, q.Runs); err != nil {
 			return fmt.Errorf("asking how the runs ended: %w", err)
 		}
+	}
+	for _, x := range q.Refs {
+		answer, err := g.Guard.Ref(ctx, x)
+		if err != nil {
+			return fmt.Errorf("asking how %s is protected: %w", x.Ref, err)
+		}
+		in.Refs = append(in.Refs, answer)
 	}
 	for _, c := range q.Changes {
 		answer, err := g.Guard.Change(ctx, c)

@@ -30,6 +30,9 @@ func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding,
 	a := &audit{job: j}
 	guarded := false
 	for _, w := range wants {
+		if w.Unguarded {
+			continue
+		}
 		protected, err := a.environment(ctx, w)
 		if err != nil {
 			return nil, fmt.Errorf("looking at environment %q: %w", w.Environment, err)
@@ -65,14 +68,18 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 		})
 		return false, nil
 	}
-	c, s, err := a.job.otherRules(ctx, e)
+	o, err := a.job.otherRules(ctx, e)
 	if err != nil {
 		return false, err
 	}
-	p := judge(policy.Protection{}, e, c, s)
+	who, err := a.job.asked(ctx, e)
+	if err != nil {
+		return false, err
+	}
+	p := judge(policy.Protection{Self: !e.rule("required_reviewers").PreventSelfReview}, e, who, o)
 	a.protection(w, e, p)
 	a.bypass(w, e)
-	a.entrance(w, e, s)
+	a.entrance(w, e, o.selection)
 	a.reviewers(w, e)
 	return p.State == policy.Protected, nil
 }
@@ -88,6 +95,9 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 		}
 	}
 	switch {
+	case p.State == policy.Protected && p.ByReview && p.Self && !w.SelfReview:
+		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected, Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
+			Found: strings.Join(p.Rules, ", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
 		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
@@ -309,15 +319,17 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 				continue
 			}
 			seen = append(seen, name)
-			var b struct {
-				Protected bool `json:"protected"`
-			}
-			ok, err := a.setting(ctx, a.job.at("branches/%s", escaped(name)), "branch "+name, "`contents: read`", &b)
+			s := refSurvey{job: a.job}
+			known, err := s.kept(ctx, name)
 			if err != nil {
 				return err
 			}
-			if ok && !b.Protected {
-				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint, Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected", name),
+			if known == policy.Unanswered {
+				a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: "how branch " + name + " is protected cannot be seen with this token: needs `contents: read`, " + s.Why,
+					Hint: "give SALLYPORT_TOKEN a token with `contents: read`; where the plan protects no refs, say ref-protection: none under built-by"})
+			}
+			if known == policy.No {
+				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint, Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
 					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.job.web("/settings/rules")})
 			}
 		}

@@ -98,7 +98,7 @@ type selection struct {
 // words tells a selection, and whether it keeps somebody out: one that is not
 // known whole, or has a pattern for every name, selects nothing.
 func (s selection) words() (string, bool) {
-	if len(s.Policies) != s.Total || s.Policies == nil {
+	if len(s.Policies) != s.Total || len(s.Policies) == 0 {
 		return "selected branches and tags, of which not all are known", false
 	}
 	for _, p := range s.Policies {
@@ -119,13 +119,14 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		return policy.Protection{}, err
 	}
 	j.known.again()
-	p := policy.Protection{Setting: j.setting(name)}
+	// A run has no variables here that come before its own configuration.
+	p := policy.Protection{Setting: j.setting(name), Variables: policy.Variables{Nobody: true}}
 	e, found, err := j.environment(ctx, name)
 	if err != nil {
 		return policy.Protection{}, err
 	}
 	if !found {
-		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", name)
+		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q that this token may see", name)
 		return p, nil
 	}
 	if e.Name == "" {
@@ -140,15 +141,72 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		p.ID = strconv.FormatInt(e.ID, 10)
 	}
 	p.Bypass, p.Asked, p.Self = e.bypass(), e.reviewers() > 0, !e.rule("required_reviewers").PreventSelfReview
-	var c customRules
-	var s selection
-	if !p.Asked {
+	a, err := j.asked(ctx, e)
+	if err != nil {
+		return policy.Protection{}, err
+	}
+	var o others
+	if !a.enough() || p.Self {
 		// Reviewers protect it already; what else does is asked by Audit.
-		if c, s, err = j.otherRules(ctx, e); err != nil {
+		if o, err = j.otherRules(ctx, e); err != nil {
 			return policy.Protection{}, err
 		}
 	}
-	return judge(p, e, c, s), nil
+	return judge(p, e, a, o), nil
+}
+
+// askedPeople are who is asked for a review, as far as somebody can be known.
+type askedPeople struct {
+	users  int
+	teams  []string       // of two members or more
+	people map[int64]bool // members of teams, and users
+	unseen []string       // teams whose members this token may not see
+	idle   []string       // in words, who is asked and is nobody who could decide
+}
+
+// enough reports whether there is somebody who could say no.
+func (a askedPeople) enough() bool { return a.users+len(a.teams)+len(a.unseen) > 0 }
+
+// asked finds out who is asked. A team of one is one person under another name:
+// who keeps the list of its members decides who that is. A team whose members
+// this token may not see counts whole.
+func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
+	a := askedPeople{people: map[int64]bool{}}
+	s := refSurvey{job: j}
+	for _, r := range e.rule("required_reviewers").Reviewers {
+		name := j.owner + "/" + r.Reviewer.Slug
+		switch {
+		case r.Reviewer.ID <= 0 || r.Type == "Team" && r.Reviewer.Slug == "":
+			a.idle = append(a.idle, "a review by nobody")
+			continue
+		case r.Type != "Team":
+			a.users++
+			a.people[r.Reviewer.ID] = true
+			continue
+		}
+		path := "orgs/" + j.owner + "/teams/" + url.PathEscape(r.Reviewer.Slug) + "/members?per_page=100"
+		x, err := s.look(ctx, path)
+		if err != nil {
+			return a, err
+		}
+		if !x.found {
+			a.unseen = append(a.unseen, name)
+			continue
+		}
+		members, _, err := entries[user](j, x, "")
+		if err != nil {
+			return a, err
+		}
+		if len(members) < 2 {
+			a.idle = append(a.idle, fmt.Sprintf("a review by team %s, which has %s", name, plural(len(members), "member")))
+			continue
+		}
+		a.teams = append(a.teams, name)
+		for _, m := range members {
+			a.people[m.ID] = true
+		}
+	}
+	return a, nil
 }
 
 func (j *Job) environmentPath(name string) string {
@@ -178,25 +236,54 @@ func (e environment) teams() []string {
 	return out
 }
 
+// others are what may protect an environment besides reviewers.
+type others struct {
+	custom    customRules
+	unseen    bool // the custom rules
+	selection selection
+	protected policy.Known // some branch of the repository is
+}
+
 // otherRules asks for what the answer about an environment leaves out.
-func (j *Job) otherRules(ctx context.Context, e environment) (c customRules, s selection, err error) {
+func (j *Job) otherRules(ctx context.Context, e environment) (o others, err error) {
 	path := j.environmentPath(e.Name)
 	a, err := j.once(ctx, path+"/deployment_protection_rules", readActions)
 	if err != nil {
-		return c, s, err
+		return o, err
 	}
-	if a.found {
-		if err := j.read(a, &c); err != nil {
-			return c, s, err
+	if o.unseen = !a.found; a.found {
+		if err := j.read(a, &o.custom); err != nil {
+			return o, err
 		}
 	}
-	if e.BranchPolicy == nil || !e.BranchPolicy.Custom {
-		return c, s, nil
+	switch b := e.BranchPolicy; {
+	case b == nil:
+		return o, nil
+	case b.ProtectedBranches:
+		o.protected, err = j.anyProtected(ctx)
+		return o, err
+	case !b.Custom:
+		return o, nil
 	}
 	if a, err = j.once(ctx, path+"/deployment-branch-policies?per_page=100", readActions); err != nil || !a.found {
-		return c, s, err
+		return o, err
 	}
-	return c, s, j.read(a, &s)
+	return o, j.read(a, &o.selection)
+}
+
+// anyProtected says whether a branch of the repository is protected. While none
+// is, "protected branches only" lets every branch in
+// (https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments).
+func (j *Job) anyProtected(ctx context.Context) (policy.Known, error) {
+	s := refSurvey{job: j}
+	a, err := s.look(ctx, j.at("branches")+"?protected=true&per_page=1")
+	if err != nil || !a.found {
+		return policy.Unanswered, err
+	}
+	all, _, err := entries[struct {
+		Protected bool `json:"protected"`
+	}](j, a, "")
+	return policy.KnownAs(len(all) > 0 && all[0].Protected), err
 }
 
 // environmentName refuses names that would be another path of the API.
@@ -215,26 +302,35 @@ func (j *Job) setting(name string) string {
 
 // judge sorts rules into those that keep something out, those that do not, and
 // those that nobody here knows. Only the first protect.
-func judge(p policy.Protection, e environment, c customRules, s selection) policy.Protection {
-	var idle []string
+func judge(p policy.Protection, e environment, a askedPeople, o others) policy.Protection {
+	idle := a.idle
+	p.People, p.Unseen = len(a.people), a.unseen
+	reviewed := 0
 	if e.ProtectionRules != nil {
 		for _, r := range *e.ProtectionRules {
-			words, protects := r.words(e, s)
-			if protects {
+			words, protects := r.words(e, a, o)
+			if protects && r.Type == "required_reviewers" {
+				reviewed++
+			}
+			switch {
+			case protects:
 				p.Rules = append(p.Rules, words)
-			} else {
+			case words != "":
 				idle = append(idle, words)
 			}
 		}
 	}
-	for _, r := range c.Rules {
+	if o.unseen {
+		idle = append(idle, "apps that decide, of which nothing is known")
+	}
+	for _, r := range o.custom.Rules {
 		if r.Enabled {
 			p.Rules = append(p.Rules, fmt.Sprintf("app %q decides", r.App.Slug))
 		} else {
 			idle = append(idle, fmt.Sprintf("app %q, switched off", r.App.Slug))
 		}
 	}
-	p.State = policy.Protected
+	p.State, p.ByReview = policy.Protected, reviewed == len(p.Rules)
 	if len(p.Rules) == 0 || e.ProtectionRules == nil {
 		p.State, p.Rules = policy.Unprotected, nil
 		p.Found = "no rule that keeps anybody out"
@@ -246,11 +342,14 @@ func judge(p policy.Protection, e environment, c customRules, s selection) polic
 }
 
 // words tells a rule, and whether it keeps somebody out.
-func (r rule) words(e environment, s selection) (string, bool) {
+func (r rule) words(e environment, a askedPeople, o others) (string, bool) {
 	switch r.Type {
 	case "required_reviewers":
 		if len(r.Reviewers) == 0 {
 			return "a review by nobody", false
+		}
+		if !a.enough() {
+			return "", false // its reviewers are told one by one
 		}
 		w := "1 approval of " + plural(len(r.Reviewers), "reviewer")
 		if r.PreventSelfReview {
@@ -260,9 +359,11 @@ func (r rule) words(e environment, s selection) (string, bool) {
 	case "branch_policy":
 		switch b := e.BranchPolicy; {
 		case b != nil && b.ProtectedBranches:
-			return "protected branches only", true
+			return map[policy.Known]string{
+				policy.Yes: "protected branches only", policy.No: "protected branches only, and none is protected", policy.Unanswered: "protected branches only, of which nothing is known",
+			}[o.protected], o.protected == policy.Yes
 		case b != nil && b.Custom:
-			return s.words()
+			return o.selection.words()
 		}
 		return "a branch policy without a branch", false
 	case "wait_timer":

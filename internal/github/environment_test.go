@@ -26,7 +26,7 @@ func TestC13_a_branch_policy_for_every_branch_protects_nothing(t *testing.T) {
 	}{
 		{[]string{"main"}, policy.Protected},
 		{[]string{"main", "v*", "release/*"}, policy.Protected},
-		{[]string{}, policy.Protected},
+		{[]string{}, policy.Unprotected}, // an empty list is not known to be all
 		{[]string{"*"}, policy.Unprotected},
 		{[]string{"main", "**/*"}, policy.Unprotected},
 		{[]string{"?*"}, policy.Unprotected},

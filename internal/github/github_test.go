@@ -365,6 +365,7 @@ func TestC13_environment_protection(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l.Set(t, "/github/repos/acme/envs/environments/"+strings.ReplaceAll(name, "/", "%2F"), c.shape)
+			l.Set(t, "/github/repos/acme/envs/environments/"+strings.ReplaceAll(name, "/", "%2F")+"/branch_policies", []any{map[string]any{"id": 1, "node_id": "x", "name": "main", "type": "branch"}})
 			p, err := j.Environment(context.Background(), name)
 			if err != nil {
 				t.Fatal(err)

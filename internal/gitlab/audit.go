@@ -36,16 +36,21 @@ func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding,
 }
 
 func (j *Job) audit(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
-	var all []doctor.Finding
-	for _, check := range []struct {
+	type step struct {
 		what string
 		run  func(context.Context, doctor.Want) ([]doctor.Finding, error)
-	}{
-		{"how " + want.Environment + " is protected", j.auditWall},
-		{"which tiers the group protects", j.auditTier},
-		{"which refs are protected", j.auditRefs},
-		{"the CI/CD variables", j.auditVariables},
-	} {
+	}
+	steps := []step{{"who may give a pipeline variables", j.auditGiven}}
+	if !want.Unguarded {
+		steps = append(steps,
+			step{"how " + want.Environment + " is protected", j.auditWall},
+			step{"which tiers the group protects", j.auditTier},
+			step{"which refs are protected", j.auditRefs},
+			step{"the CI/CD variables", j.auditVariables},
+		)
+	}
+	var all []doctor.Finding
+	for _, check := range steps {
 		found, err := check.run(ctx, want)
 		if hidden(err) {
 			found, err = []doctor.Finding{unseen(check.what, err)}, nil
@@ -67,8 +72,30 @@ func unseen(what string, err error) doctor.Finding {
 	return doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token", Hint: hint}
 }
 
+// auditGiven looks at who may give a pipeline variables, as a gate does.
+func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+	h, err := j.here(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := j.variables(h)
+	f := doctor.Finding{Rule: "pipeline-variables", Threat: "H14", Code: fault.Bypass, Severity: doctor.Error, Found: v.Found, Wanted: "nobody", Hint: "sallyport settings apply, or set it: " + v.Setting,
+		Message: fmt.Sprintf("people may give a pipeline variables, and so run what they like in the gate of %q (LD_PRELOAD, BASH_ENV, PATH, GIT_STRATEGY, CI_…): nothing inside the job can replace this setting", want.Environment)}
+	switch {
+	case v.Nobody, enough(v.Least, want.Variables), v.Least == "" && want.Variables == "unchecked":
+		return nil, nil
+	case v.Least == "":
+		f.Rule, f.Severity, f.Hint = "cannot-see", doctor.Note, v.Need+"; or look at "+v.Setting
+		f.Message = "who may give a pipeline variables cannot be seen with this token"
+	}
+	return []doctor.Finding{f}, nil
+}
+
 func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
 	w, err := j.wall(ctx, want.Environment)
+	if err == nil {
+		err = j.people(ctx, &w)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +121,10 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 			return nil, err
 		}
 		add(found)
+	}
+	if p := w.judge(setting); p.State == policy.Protected && p.ByReview && p.Self && !want.SelfReview {
+		add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected, Severity: doctor.Error,
+			Message: fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that", want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
 	}
 	if want.NoSelf && w.self {
 		add(doctor.Finding{Rule: "self-approval", Threat: "H08", Code: fault.Duties, Severity: doctor.Warning,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -67,6 +68,8 @@ type home struct {
 	Path      string `json:"path_with_namespace"`
 	Default   string `json:"default_branch"`
 	Self      *bool  `json:"allow_pipeline_trigger_approve_deployment"`
+	Restrict  *bool  `json:"restrict_user_defined_variables"`
+	Override  string `json:"ci_pipeline_variables_minimum_override_role"`
 	Namespace space  `json:"namespace"`
 }
 
@@ -101,6 +104,9 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		return policy.Protection{}, err
 	}
 	w, err := j.wall(ctx, name)
+	if err == nil {
+		err = j.people(ctx, &w)
+	}
 	if err != nil {
 		return policy.Protection{}, err
 	}
@@ -120,6 +126,9 @@ type wall struct {
 	other  string       // the name of the one that was answered instead
 	groups []guarded    // of groups above, with the path of the group as name
 	self   bool         // who started the pipeline may approve
+
+	variables policy.Variables
+	crowds    map[int64]crowd // by number of the group
 }
 
 func (j *Job) wall(ctx context.Context, name string) (wall, error) {
@@ -144,10 +153,72 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 	}
 	// Without the field nobody keeps who started a pipeline from approving.
 	w.self = h.Self == nil || *h.Self
+	w.variables = j.variables(h)
 	if w.env != nil {
 		w.groups, err = j.above(ctx, h.Namespace, w.env.Tier)
 	}
 	return w, err
+}
+
+// crowd is who is in a group that is asked for approvals.
+type crowd struct {
+	size   int
+	unseen bool // this token may not list them
+}
+
+// people asks who the groups in approval rules are, each once.
+func (j *Job) people(ctx context.Context, w *wall) error {
+	w.crowds = map[int64]crowd{}
+	for _, g := range w.all() {
+		for _, r := range g.Rules {
+			if _, known := w.crowds[r.Group]; known || r.Group == 0 || r.Required == 0 {
+				continue
+			}
+			all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d/members/all", r.Group)})
+			if err != nil && !hidden(err) {
+				return err
+			}
+			w.crowds[r.Group] = crowd{size: len(j.present(all, 1)), unseen: err != nil}
+		}
+	}
+	return nil
+}
+
+// all are the protections of the project and of the groups above it.
+func (w wall) all() []guarded {
+	if w.own == nil {
+		return w.groups
+	}
+	return append(slices.Clone(w.groups), *w.own)
+}
+
+// enough reports whether a lowest role is not below the one that a policy accepts.
+func enough(least, accepted string) bool {
+	return levels[accepted] > 0 && levels[least] >= levels[accepted]
+}
+
+// nobodyMay is how the API says that nobody may give a pipeline variables.
+const nobodyMay = "no_one_allowed"
+
+// variables says who may give a pipeline variables, which come after nearly
+// everything else that a job is given and before its first script. The role
+// counts only where the restriction is on
+// (https://docs.gitlab.com/ci/variables/#restrict-pipeline-variables).
+func (j *Job) variables(h home) policy.Variables {
+	v := policy.Variables{Setting: "Settings > CI/CD > Variables > Minimum role to use pipeline variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")", Need: readSettings}
+	switch role := h.Override; {
+	case h.Restrict == nil || role == "":
+		v.Found = "an answer without restrict_user_defined_variables or ci_pipeline_variables_minimum_override_role"
+	case !*h.Restrict:
+		v.Least, v.Found = "developer", "restrict_user_defined_variables is off"
+	case role == nobodyMay:
+		v.Nobody = true
+	case role == "developer", role == "maintainer", role == "owner":
+		v.Least, v.Found = role, "minimum role "+role
+	default:
+		v.Found = fmt.Sprintf("minimum role %q", role)
+	}
+	return v
 }
 
 func (j *Job) environment(ctx context.Context, name string) (*environment, error) {
@@ -210,18 +281,21 @@ func environmentName(name string) error {
 // approve whatever the rules say; no setting takes that from them, and every
 // approval is judged by itself.
 func (w wall) judge(setting string) policy.Protection {
-	p := policy.Protection{Setting: setting, Bypass: policy.NoBypass, Self: w.self}
+	p := policy.Protection{Setting: setting, Bypass: policy.NoBypass, Self: w.self, Variables: w.variables}
 	if w.env != nil && w.env.ID > 0 {
 		p.ID = itoa(w.env.ID)
 	}
-	for _, g := range w.groups {
-		p.Rules = append(p.Rules, g.words("group "+g.Name+": ")...)
-		p.Asked = p.Asked || g.asks()
+	reviews := 0
+	for i, g := range w.all() {
+		prefix := ""
+		if i < len(w.groups) {
+			prefix = "group " + g.Name + ": "
+		}
+		asked := w.asked(g, prefix, &p)
+		reviews += len(asked)
+		p.Rules = append(append(p.Rules, g.words(prefix)...), asked...)
 	}
-	if w.own != nil {
-		p.Rules = append(p.Rules, w.own.words("")...)
-		p.Asked = p.Asked || w.own.asks()
-	}
+	p.Asked, p.ByReview = reviews > 0, reviews == len(p.Rules)
 	switch {
 	case len(p.Rules) > 0 && (w.own != nil || w.env != nil):
 		p.State = policy.Protected
@@ -232,7 +306,7 @@ func (w wall) judge(setting string) policy.Protection {
 	case w.env != nil:
 		p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"
 	default:
-		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q", w.name)
+		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q that this token may see", w.name)
 	}
 	return p
 }
@@ -240,27 +314,43 @@ func (w wall) judge(setting string) policy.Protection {
 func (g guarded) words(prefix string) []string {
 	var all []string
 	for _, l := range g.Deploy {
-		all = append(all, prefix+"may deploy: "+l.who())
-	}
-	for _, r := range g.Rules {
-		if r.Required > 0 {
-			all = append(all, fmt.Sprintf("%s%d approvals of %s", prefix, r.Required, r.who()))
+		if !l.nobody() {
+			all = append(all, prefix+"may deploy: "+l.who())
 		}
-	}
-	if g.Count > 0 {
-		all = append(all, fmt.Sprintf("%s%d approvals", prefix, g.Count))
 	}
 	return all
 }
 
-// asks says whether somebody has to approve before a job enters.
-func (g guarded) asks() bool {
+// nobody says whether an entry is about no user, no group and no level.
+func (e entry) nobody() bool { return e.User == 0 && e.Group == 0 && e.Level == 0 }
+
+// asked tells which approvals g wants of people who can be more than one person
+// under another name, and counts them in p. A group of one is one person: who
+// keeps the list of its members decides who that is. A group whose members this
+// token may not list counts whole.
+func (w wall) asked(g guarded, prefix string, p *policy.Protection) []string {
+	var all []string
 	for _, r := range g.Rules {
-		if r.Required > 0 {
-			return true
+		c := w.crowds[r.Group]
+		switch {
+		case r.Required == 0 || r.nobody() || r.Group != 0 && !c.unseen && c.size < 2:
+			continue
+		case r.User != 0:
+			p.People++
+		case r.Group != 0 && c.unseen:
+			p.Unseen = append(p.Unseen, r.who())
+		case r.Group != 0:
+			p.People += c.size
+		default:
+			p.People += r.Required
 		}
+		all = append(all, fmt.Sprintf("%s%d approvals of %s", prefix, r.Required, r.who()))
 	}
-	return g.Count > 0
+	if g.Count > 0 {
+		p.People += g.Count
+		all = append(all, fmt.Sprintf("%s%d approvals", prefix, g.Count))
+	}
+	return all
 }
 
 func isType[T error](err error) bool {

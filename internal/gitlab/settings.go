@@ -30,6 +30,7 @@ type draft struct {
 	rules   []entry // to add, or with a number to raise
 	deploy  []entry // to add to a protected environment that lets nobody deploy
 	noSelf  bool
+	given   string // the lowest role that may give a pipeline variables, to set
 }
 
 // Plan says how the project's settings would become what the policy asks.
@@ -126,8 +127,15 @@ func (j *Job) write(ctx context.Context, name string, d draft) error {
 			return err
 		}
 	}
+	project := map[string]any{}
 	if d.noSelf {
-		return j.send(ctx, http.MethodPut, j.project(""), map[string]any{"allow_pipeline_trigger_approve_deployment": false})
+		project["allow_pipeline_trigger_approve_deployment"] = false
+	}
+	if d.given != "" {
+		project["restrict_user_defined_variables"], project["ci_pipeline_variables_minimum_override_role"] = true, d.given
+	}
+	if len(project) > 0 {
+		return j.send(ctx, http.MethodPut, j.project(""), project)
 	}
 	return nil
 }
@@ -146,6 +154,10 @@ func (j *Job) draft(ctx context.Context, want doctor.Want) (draft, wall, error) 
 	}
 	if w.other != "" {
 		return d, w, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with environment %q, asked for %q", w.other, want.Environment)
+	}
+	d.close(want, w)
+	if want.Unguarded {
+		return d, w, nil
 	}
 	d.create = w.env == nil
 	if d.create {
@@ -176,6 +188,24 @@ func (j *Job) draft(ctx context.Context, want doctor.Want) (draft, wall, error) 
 
 func (d *draft) change(setting, now, want string) {
 	d.plan.Changes = append(d.plan.Changes, doctor.Change{Setting: setting, Now: now, Want: want})
+}
+
+// close plans who may give a pipeline variables: nobody, or no role below the
+// one that the policy accepts.
+func (d *draft) close(want doctor.Want, w wall) {
+	v := w.variables
+	switch {
+	case v.Nobody, v.Least == "" && want.Variables == "unchecked", enough(v.Least, want.Variables):
+		return
+	case v.Least == "":
+		d.plan.Cannot = append(d.plan.Cannot, "see who may give a pipeline variables ("+v.Found+"): "+v.Need+"; an instance before 17.1 has no such setting (pipeline-variables: unchecked)")
+		return
+	}
+	d.given = nobodyMay
+	if levels[want.Variables] > 0 {
+		d.given = want.Variables
+	}
+	d.change("lowest role that may give a pipeline variables", v.Found, d.given)
 }
 
 // guard plans the protection of the environment and its rules.

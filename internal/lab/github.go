@@ -70,7 +70,7 @@ func (g *github) nextID() int64 {
 func (g *github) handler() http.Handler {
 	api := http.NewServeMux()
 	for _, routes := range []map[string]http.HandlerFunc{
-		g.repoRoutes(), g.runRoutes(), g.deploymentRoutes(), g.historyRoutes(), g.pullRoutes(), g.peopleRoutes(), g.settingsRoutes(),
+		g.repoRoutes(), g.runRoutes(), g.deploymentRoutes(), g.historyRoutes(), g.pullRoutes(), g.peopleRoutes(), g.settingsRoutes(), g.rulesetRoutes(),
 	} {
 		for pattern, h := range routes {
 			method, path, _ := strings.Cut(pattern, " ")

@@ -15,7 +15,6 @@ func (g *github) historyRoutes() map[string]http.HandlerFunc {
 		"GET R/commits/{ref}":           g.of(g.getCommit),
 		"GET R/activity":                g.of(g.listActivity),
 		"GET R/branches/{name}":         g.of(g.getBranch),
-		"GET R/rules/branches/{name}":   g.of(g.listBranchRules),
 		"GET R/git/ref/{ref}":           g.of(g.getRef),
 		"GET R/git/matching-refs/{ref}": g.of(g.listMatchingRefs),
 	}

@@ -55,6 +55,7 @@ func (g *github) control(mux *http.ServeMux) {
 		"/secrets":                             g.putSecrets,
 		"/actions_permissions":                 g.putPermissions,
 		"/branches/{name}":                     g.putBranch,
+		"/rulesets":                            g.putRulesets,
 	} {
 		mux.HandleFunc("PUT "+r+path, g.changing(f))
 	}

@@ -14,6 +14,7 @@ type settings struct {
 	secrets       secretNames
 	permissions   object
 	branches      map[string]branchSettings
+	rulesets      []object // for tags; what they say of branches is in branches
 }
 
 type secretNames struct {
@@ -30,6 +31,7 @@ type branchSettings struct {
 func newSettings() settings {
 	return settings{
 		plan:          "enterprise",
+		rulesets:      newRulesets(),
 		collaborators: []collaborator{{alice, "", "write"}, {bob, "", "maintain"}, {carol, "", "admin"}},
 		permissions: object{
 			"enabled": true, "allowed_actions": "all", "sha_pinning_required": false,
@@ -68,7 +70,7 @@ func (g *github) settingsRoutes() map[string]http.HandlerFunc {
 // planned is a 404 where the plan has no environments.
 func (g *github) planned(h func(http.ResponseWriter, *http.Request, *repo)) func(http.ResponseWriter, *http.Request, *repo) {
 	return func(w http.ResponseWriter, req *http.Request, r *repo) {
-		if r.visibility != "public" && r.settings.plan == "free" {
+		if r.free() {
 			gitHubNotFound(w)
 			return
 		}
@@ -165,7 +167,7 @@ func (g *github) getBranch(w http.ResponseWriter, req *http.Request, r *repo) {
 		gitHubNotFound(w)
 		return
 	}
-	protected := r.settings.branches[name].Protected
+	protected := !r.free() && r.settings.branches[name].Protected
 	self := g.api("/repos/%s/%s/branches/%s", r.owner, r.name, name)
 	writeJSON(w, http.StatusOK, object{
 		"name": name, "commit": g.commitShape(r, r.history.bySHA[sha]), "protected": protected,

@@ -2,25 +2,37 @@ package lab
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// editProject changes the one setting that matters here.
+// settable are the settings that matter here, each with what it may be.
+var settable = map[string][]any{
+	"allow_pipeline_trigger_approve_deployment":   {true, false},
+	"restrict_user_defined_variables":             {true, false},
+	"ci_pipeline_variables_minimum_override_role": {"no_one_allowed", "owner", "maintainer", "developer"},
+}
+
+// editProject changes settings.
 func (g *gitlab) editProject(w http.ResponseWriter, r *http.Request, p *project) {
 	given, err := parameters(r)
 	if err != nil {
 		gitLabError(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	const setting = "allow_pipeline_trigger_approve_deployment"
-	v, ok := given[setting].(bool)
-	if !ok {
-		writeJSON(w, http.StatusBadRequest, object{"error": setting + " is missing, at least one parameter must be provided"})
+	for name, v := range given {
+		if !slices.Contains(settable[name], v) {
+			writeJSON(w, http.StatusBadRequest, object{"error": name + " does not have a valid value"})
+			return
+		}
+	}
+	if len(given) == 0 {
+		writeJSON(w, http.StatusBadRequest, object{"error": "allow_pipeline_trigger_approve_deployment is missing, at least one parameter must be provided"})
 		return
 	}
-	p.shape[setting] = v
+	maps.Copy(p.shape, given)
 	writeJSON(w, http.StatusOK, p.shape)
 }
 

@@ -50,6 +50,7 @@ func (g *gitlab) fillProject(p *project) {
 	job["status"], job["finished_at"] = "success", made
 	p.jobs, p.pipelines, p.bridges, p.given = map[int64]object{302: job}, map[int64]object{574: pipeline}, map[int64][]object{}, map[int64][]object{}
 	p.branches = []object{protectedBranchShape(g.nextID(), "main")}
+	p.tags = []object{protectedTagShape(g.nextID(), "v*")}
 	p.lint = lintShape()
 	p.tier = "premium"
 }
@@ -72,9 +73,12 @@ func projectShape(id int64, full string, namespaceID int64, visibility string) o
 		"packages_enabled": true, "jobs_enabled": true, "ci_config_path": "",
 		// api/projects: who may approve a deployment that they started.
 		"allow_pipeline_trigger_approve_deployment": false,
-		"ci_job_token_scope_enabled":                true,
-		"ci_forward_deployment_enabled":             true,
-		"ci_forward_deployment_rollback_allowed":    true,
+		// api/projects: who may give a pipeline variables of their own.
+		"restrict_user_defined_variables":             true,
+		"ci_pipeline_variables_minimum_override_role": "no_one_allowed",
+		"ci_job_token_scope_enabled":                  true,
+		"ci_forward_deployment_enabled":               true,
+		"ci_forward_deployment_rollback_allowed":      true,
 	}
 }
 

@@ -209,12 +209,15 @@ func (k court) signed(v *vote, f Fact) {
 	v.source, v.word, v.account.Name = ByWorkflow, "certificate of "+bare(s.Run), bare(s.SAN)
 	m := &miss{step: -1, code: fault.Identity, reason: "signed in a workflow that carries no approvals", wanted: "a workflow under approve-in"}
 	for _, b := range k.in.Policy.ApproveIn {
-		if x := builtBy(b, s); x == nil {
+		x := builtBy(b, s)
+		if x != nil {
+			x.reason = "signed in another workflow than approve-in names: " + x.reason
+		} else if x = placed(k.in, b, f); x == nil {
 			m = nil
 			break
-		} else if x.step > m.step {
+		}
+		if x.step > m.step {
 			m = x
-			m.reason = "signed in another workflow than approve-in names: " + m.reason
 		}
 	}
 	if m != nil {

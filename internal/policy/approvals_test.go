@@ -385,17 +385,17 @@ func TestReview_counts_for_the_set_that_was_there_and_not_for_a_later_one(t *tes
 	f, _, _ := later.set(t)
 	in := s.input(t)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, f)
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 	s.sealed = func(f *policy.Fact) { f.Time = now.Add(-time.Hour); f.Signer.RepositoryID = "666" }
 	in = s.input(t)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, f)
-	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
 }
 
 func TestProtection_by_approvals_needs_approvals(t *testing.T) {
 	text := replaced(t, second, "    approvals:\n", "    protection: approvals\n    approvals:\n")
 	s := setting(t, text, yes(alice, bob)...)
-	s.protection = policy.Protection{State: policy.Missing}
+	s.protection = policy.Protection{State: policy.Missing, Variables: guarded.Variables}
 	wantAllowed(t, s.judge(t))
 	s.protection.State = policy.Unprotected
 	wantAllowed(t, s.judge(t))

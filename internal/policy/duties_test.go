@@ -206,10 +206,10 @@ func TestI06_an_approval_is_void_when_what_it_is_about_changes(t *testing.T) {
 	s := setting(t, one(t), yes(alice)...)
 	in := s.input(t)
 	in.Candidates[0].Subject.Digest = subject.SHA256([32]byte{2})
-	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
 	in = s.input(t)
 	in.Policy = read(t, one(t)+"# changed\n")
-	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
 	wantAllowed(t, s.judge(t))
 }
 
@@ -306,9 +306,9 @@ func TestI13_an_approval_before_the_evidence_is_void(t *testing.T) {
 	late := built(t)
 	late.Time = now.Add(-time.Minute)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, hashed(late))
-	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
 	in.Candidates[0].Facts[3].Trust = "annex" // what is no evidence voids nothing
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 }
 
 func TestSources_that_a_group_does_not_name_do_not_count(t *testing.T) {
@@ -346,7 +346,7 @@ func TestTrust_that_two_groups_share_tells_nothing_twice(t *testing.T) {
 	twin.Trust = "annex"
 	facts := in.Candidates[0].Facts
 	in.Candidates[0].Facts = []policy.Fact{facts[0], facts[1], twin, facts[2]}
-	if f := wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE"); len(f.People) != 1 {
+	if f := wantRefused(t, evaluate(in), "E_APPROVAL_STALE"); len(f.People) != 1 {
 		t.Errorf("people = %+v, want alice once", f.People)
 	}
 }

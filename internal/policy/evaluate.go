@@ -34,9 +34,14 @@ func Evaluate(in Input) verdict.Verdict {
 	default:
 		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env))
 		v.Findings = append(v.Findings, bypass(in, env)...)
+		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
+		v.Accepted = env.accepted(in.Protection)
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
+	}
+	if in.Environment == "" && in.namesRefs() {
+		v.NotAsked = []string{"whether the refs and branches that the policy builds from are protected, and whether the commits are on them; sallyport gate asks the platform"}
 	}
 	return v
 }
@@ -90,9 +95,14 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 	}
 	switch p.State {
 	case Protected:
+		if m := env.weaker(name, p); m != nil {
+			return m.finding("environment")
+		}
 		return met("environment", strings.Join(p.Rules, ", "), line)
 	case Missing:
-		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q does not exist; a job that names it would create it without protection", name), "", hint)
+		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q does not exist, or may not be seen here; a job that names it would create it without protection", name), "", hint)
+		f.Found = p.Found
+		return f
 	case Unprotected:
 		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q is not protected", name), "someone other than the pipeline decides who enters", hint)
 		f.Found = p.Found
@@ -100,6 +110,27 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 	default:
 		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("nothing is known about the protection of environment %q", name), "", hint)
 	}
+}
+
+// weaker says why p, which protects, is not what the policy wants, or nil. A
+// review that the one who started the run may give decides nothing: where nothing
+// else protects, it protects only if the policy accepts that by name.
+func (e Environment) weaker(name string, p Protection) *miss {
+	m := &miss{code: fault.EnvUnprotected, line: e.Line, hint: "set it: " + p.Setting}
+	switch {
+	case e.Unguarded:
+		return nil
+	case p.Self && p.ByReview && e.SelfReview != "on":
+		m.reason, m.found, m.wanted = fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name), strings.Join(p.Rules, ", "), "a review of somebody else"
+		m.hint = "switch self-review off: " + p.Setting + "; where one person has to be able to release alone, say protection: {self-review: on}"
+	case p.Self && p.Asked && e.SelfReview == "off":
+		m.reason, m.found, m.wanted = fmt.Sprintf("who starts a run may review it in environment %q", name), "self-review is on", "self-review: off"
+	case e.Reviewers > 0 && len(p.Unseen) == 0 && p.People < e.Reviewers:
+		m.reason, m.found, m.wanted = fmt.Sprintf("environment %q asks fewer people than the policy wants", name), fmt.Sprint(p.People), fmt.Sprint(e.Reviewers)
+	default:
+		return nil
+	}
+	return m
 }
 
 // bypass judges whether the platform's rules can be, or were, passed by.
@@ -469,6 +500,9 @@ func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 		}
 		if m == nil {
 			m = fresh(in.Now, q, f)
+		}
+		if m == nil && s.Workflow != nil {
+			m = placed(in, *s.Workflow, f)
 		}
 		if m == nil {
 			return s, nil

@@ -204,7 +204,9 @@ func (r *reader) rules(e *Environment, m mapping) {
 	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
 		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath))
 	}
-	if n := m.get("protection"); n != nil {
+	if n := m.get("protection"); n != nil && n.Kind == yamlnode.Map {
+		r.protection(e, n)
+	} else if n != nil {
 		e.Unguarded = r.choice(n, "protection", "platform", "approvals") == "approvals"
 		if e.Unguarded && !slices.ContainsFunc(e.Approvals, func(x Rule) bool { return x.Count > 0 }) {
 			r.complain(n, "protection: approvals needs approvals: else nothing protects the environment")
@@ -213,6 +215,11 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("admin-bypass"); n != nil {
 		e.Bypassable = r.choice(n, "admin-bypass", "refused", "accepted") == "accepted"
 	}
+	if n := m.get("pipeline-variables"); n != nil {
+		if e.Variables = r.choice(n, "pipeline-variables", append([]string{"nobody", "unchecked"}, variableRoles...)...); e.Variables == "nobody" {
+			e.Variables = ""
+		}
+	}
 	if n := m.get("break-glass"); n != nil {
 		e.BreakGlass = r.breakGlass(n)
 	}
@@ -220,6 +227,21 @@ func (r *reader) rules(e *Environment, m mapping) {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}
+	}
+}
+
+// protection reads what the platform's own protection has to be, beyond the least
+// that counts as one.
+func (r *reader) protection(e *Environment, n *yamlnode.Node) {
+	m := r.mapping(n, "protection", "reviewers", "self-review")
+	if len(m) == 0 {
+		r.complain(n, "protection asks for nothing, want reviewers, self-review, platform or approvals")
+	}
+	if x := m.get("reviewers"); x != nil {
+		e.Reviewers = r.count(x)
+	}
+	if x := m.get("self-review"); x != nil {
+		e.SelfReview = r.choice(x, "self-review", "off", "on")
 	}
 }
 

@@ -53,6 +53,12 @@ var unasked = []wrong{
 	{"deployed by a text", before, "    deployed-by: deploy.yml\n" + before},
 	{"deployed by a path that climbs", before, "    deployed-by: [/deploy.yml]\n" + before},
 	{"an unknown protection", before, "    protection: none\n" + before},
+	{"a protection that asks for nothing", before, "    protection: {}\n" + before},
+	{"an unknown key of protection", before, "    protection: {reviewer: 2}\n" + before},
+	{"a protection by no reviewers", before, "    protection: {reviewers: 0}\n" + before},
+	{"a self-review that is neither", before, "    protection: {self-review: maybe}\n" + before},
+	{"H14 an unknown role", before, "    pipeline-variables: reporter\n" + before},
+	{"H14 no role", before, "    pipeline-variables:\n" + before},
 	{"G08 a misspelled bypass", before, "    admin-bypass: acepted\n" + before},
 	{"G08 a bypass as a flag", before, "    admin-bypass: true\n" + before},
 	{"protection by vetoes alone", before + rule, "    protection: approvals\n" + before + "      - {group: release, veto: true}"},
@@ -289,6 +295,7 @@ func TestAsk_asks_what_the_policy_and_the_evidence_raise(t *testing.T) {
 	want := policy.Questions{
 		Runs:    []policy.RunQuery{{URI: approving(100).Run}, {URI: signer().Run, Outcome: true}},
 		Members: []policy.Member{leads}, Reviews: true,
+		Refs: []policy.RefQuery{{Repository: "https://code.example/acme/app", ID: "1001", Ref: "refs/heads/main"}},
 		Changes: []policy.ChangeQuery{{Environment: "production", Repository: "https://code.example/acme/app", ID: "1001", Head: commit, Ref: "refs/heads/main",
 			Workflows: []string{"build/release.yml"}, Refs: []string{"refs/heads/main", "refs/tags/v*"}, Runs: []string{signer().Run}, Self: true}},
 	}

@@ -43,7 +43,7 @@ func TestHint_says_what_is_wrong_with_the_evidence_at_hand(t *testing.T) {
 		if name == "many" {
 			in.Candidates[0].More = 9980
 		}
-		f := wantDenied(t, policy.Evaluate(in))
+		f := wantDenied(t, evaluate(in))
 		if f.Found != c.found || f.Hint != c.hint {
 			t.Errorf("%s: found %q, hint %q, want %q and %q", name, f.Found, f.Hint, c.found, c.hint)
 		}
@@ -55,7 +55,7 @@ func TestHint_says_what_is_wrong_with_the_evidence_at_hand(t *testing.T) {
 func TestHint_for_an_unknown_name_shows_the_names_there_are(t *testing.T) {
 	in := input(read(t, good), built(t))
 	in.Candidates[0].Subject.Name = "other/app.tar.gz"
-	f := wantDenied(t, policy.Evaluate(in))
+	f := wantDenied(t, evaluate(in))
 	if want := "dist/* or registry.example/acme/app"; f.Code != fault.SubjectMismatch || f.Wanted != want {
 		t.Errorf("finding = %s, wanted %q, want %s and %q", f.Code, f.Wanted, fault.SubjectMismatch, want)
 	}

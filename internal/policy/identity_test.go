@@ -11,7 +11,7 @@ import (
 )
 
 func TestControl_the_workflow_that_the_policy_names_may_enter(t *testing.T) {
-	wantAllowed(t, policy.Evaluate(input(read(t, good), built(t))))
+	wantAllowed(t, evaluate(input(read(t, good), built(t))))
 }
 
 // strangers are signers that differ from the good one in one thing, with the
@@ -104,7 +104,7 @@ func turnedAway(t *testing.T, threat string) {
 		t.Run(x.name, func(t *testing.T) {
 			s := signer()
 			x.change(&s)
-			f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+			f := wantDenied(t, evaluate(input(p, stated(t, s, provenance(s)))))
 			if want := "the evidence names " + x.reason; f.Code != x.code || f.Reason != want {
 				t.Errorf("reason = %s %q, want %s %q", f.Code, f.Reason, x.code, want)
 			}
@@ -141,7 +141,7 @@ func TestControl_every_ref_and_event_that_the_policy_names_may_enter(t *testing.
 			s := signer()
 			reref(&s, ref)
 			s.Event = event
-			wantAllowed(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+			wantAllowed(t, evaluate(input(p, stated(t, s, provenance(s)))))
 		}
 	}
 }
@@ -149,11 +149,11 @@ func TestControl_every_ref_and_event_that_the_policy_names_may_enter(t *testing.
 func TestC05_a_short_ref_is_none_even_if_a_policy_could_name_it(t *testing.T) {
 	p := read(t, good)
 	p.Artifacts[0].BuiltBy[0].Refs = []string{"**"}
-	wantAllowed(t, policy.Evaluate(input(p, built(t))))
+	wantAllowed(t, evaluate(input(p, built(t))))
 	for _, ref := range []string{"main", "refs/pull/1/merge", "refs/remotes/origin/main", "heads/main", ""} {
 		s := signer()
 		reref(&s, ref)
-		if f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s))))); f.Code != fault.Source {
+		if f := wantDenied(t, evaluate(input(p, stated(t, s, provenance(s))))); f.Code != fault.Source {
 			t.Errorf("%q: code = %s, want %s", ref, f.Code, fault.Source)
 		}
 	}
@@ -171,7 +171,7 @@ const reusablePolicy = "workflow: build/release.yml\n        signer: acme/ci/bui
 
 func TestControl_a_reusable_workflow_signs_if_the_policy_names_it_with_its_commit(t *testing.T) {
 	p := read(t, edited(t, "workflow: build/release.yml", reusablePolicy))
-	wantAllowed(t, policy.Evaluate(input(p, stated(t, reusable(), provenance(reusable())))))
+	wantAllowed(t, evaluate(input(p, stated(t, reusable(), provenance(reusable())))))
 }
 
 func TestC09_a_reusable_workflow_vouches_for_nobody_else(t *testing.T) {
@@ -197,7 +197,7 @@ func TestC09_a_reusable_workflow_vouches_for_nobody_else(t *testing.T) {
 	} {
 		s := reusable()
 		x.change(&s)
-		f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+		f := wantDenied(t, evaluate(input(p, stated(t, s, provenance(s)))))
 		if f.Code != fault.Identity || f.Reason != "the evidence names "+x.reason {
 			t.Errorf("%s: reason = %s %q, want %s, %q", x.name, f.Code, f.Reason, fault.Identity, x.reason)
 		}
@@ -216,17 +216,17 @@ environments:`
 	s.Repository, s.RepositoryID = "https://code.example/acme/tool", "3003"
 	renamed(&s, "https://code.example/acme/tool/build/release.yml@refs/heads/main")
 	in := input(p, stated(t, s, provenance(s)))
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Identity {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.Identity {
 		t.Errorf("code = %s, want %s", f.Code, fault.Identity)
 	}
 	in.Candidates[0].Subject.Name = "tool/x"
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 }
 
 func TestA13_a_fact_of_another_trusted_root_counts_for_nothing(t *testing.T) {
 	f := built(t)
 	f.Trust = "annex"
-	if got := wantDenied(t, policy.Evaluate(input(read(t, good), f))); got.Code != fault.EvidenceMissing {
+	if got := wantDenied(t, evaluate(input(read(t, good), f))); got.Code != fault.EvidenceMissing {
 		t.Errorf("code = %s, want %s", got.Code, fault.EvidenceMissing)
 	}
 }
@@ -236,10 +236,10 @@ func TestNearest_of_several_builders_is_the_one_reported(t *testing.T) {
       - {issuer: https://jobs.example, repository: acme/app, repository-id: 20, workflow: ci.yml, refs: [refs/heads/main], runner: ours}
       - {issuer: https://ci.example, repository: acme/other, repository-id: 9, workflow: build/release.yml, refs: [refs/heads/main]}`
 	p := read(t, strings.Replace(edited(t, `        refs: [refs/heads/main, "refs/tags/v*"]`, second), "    requires:", "    repository-id: 1001\n    requires:", 1))
-	wantAllowed(t, policy.Evaluate(input(p, built(t))))
+	wantAllowed(t, evaluate(input(p, built(t))))
 	s := signer()
 	s.Event = "pull_request"
-	f := wantDenied(t, policy.Evaluate(input(p, stated(t, s, provenance(s)))))
+	f := wantDenied(t, evaluate(input(p, stated(t, s, provenance(s)))))
 	if f.Code != fault.Source || f.Line != 7 || f.Found != "pull_request" || f.Wanted != "push or manual" {
 		t.Errorf("finding = %+v, want the event that the first builder, line 7, does not have", f)
 	}
@@ -251,7 +251,7 @@ func TestNearest_of_several_facts_is_the_one_reported(t *testing.T) {
 	p := read(t, good)
 	a, b := stated(t, far, provenance(far)), stated(t, near, provenance(near))
 	for _, facts := range [][]policy.Fact{{a, b}, {b, a}} {
-		if f := wantDenied(t, policy.Evaluate(input(p, facts...))); f.Code != fault.Source {
+		if f := wantDenied(t, evaluate(input(p, facts...))); f.Code != fault.Source {
 			t.Errorf("code = %s, want %s", f.Code, fault.Source)
 		}
 	}
@@ -265,7 +265,7 @@ func TestD06_a_strangers_evidence_changes_no_answer(t *testing.T) {
 	for _, facts := range [][]policy.Fact{{junk, built(t)}, {built(t), junk}} {
 		in := input(p, facts...)
 		in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
-		v := policy.Evaluate(in)
+		v := evaluate(in)
 		wantAllowed(t, v)
 		if e := v.Judgements[0].Evidence; len(e) != 1 || e[0].Signer != signer().SAN {
 			t.Errorf("evidence = %+v, want only what the policy names", e)
@@ -273,11 +273,11 @@ func TestD06_a_strangers_evidence_changes_no_answer(t *testing.T) {
 	}
 	in := input(p)
 	in.Candidates[0].Rejections = []policy.Rejection{{Code: fault.SignatureInvalid, Reason: "the signature does not verify", Source: "store"}}
-	f := wantDenied(t, policy.Evaluate(in))
+	f := wantDenied(t, evaluate(in))
 	if f.Code != fault.EvidenceMissing || !strings.Contains(f.Found, "the signature does not verify") {
 		t.Errorf("finding = %+v, want missing evidence that quotes the rejection", f)
 	}
-	if v := policy.Evaluate(in); len(v.Judgements[0].Rejections) != 1 {
+	if v := evaluate(in); len(v.Judgements[0].Rejections) != 1 {
 		t.Errorf("rejections = %+v, want the one there was", v.Judgements[0].Rejections)
 	}
 }
@@ -414,7 +414,7 @@ func TestA15_a_key_and_a_certificate_do_not_stand_in_for_each_other(t *testing.T
 	wantDenied(t, policy.EvaluateSigner(byKey, input(nil, built(t)).Candidates))
 	keyed.Signer = signer() // even if a key's fact said so
 	wantDenied(t, policy.EvaluateSigner(byName, input(nil, keyed).Candidates))
-	wantDenied(t, policy.Evaluate(input(read(t, good), policy.Fact{Keyed: true, Trust: "house", Time: now, Statement: built(t).Statement})))
+	wantDenied(t, evaluate(input(read(t, good), policy.Fact{Keyed: true, Trust: "house", Time: now, Statement: built(t).Statement})))
 }
 
 func TestD02_a_signer_without_evidence_is_missing(t *testing.T) {

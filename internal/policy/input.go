@@ -46,6 +46,12 @@ type Protection struct {
 	Bypass  Bypass   // whether somebody may pass the rules by
 	Asked   bool     // the platform asks somebody before a job enters
 	Self    bool     // who started the run may approve it there
+
+	ByReview bool     // the people who are asked are all that protects it
+	People   int      // how many people are asked, as far as that is known
+	Unseen   []string // teams that are asked, whose members may not be seen here
+
+	Variables Variables
 }
 
 // Bypass says whether administrators may pass an environment's rules by.
@@ -171,6 +177,7 @@ type Input struct {
 	Candidates []Candidate
 	Runs       []Run // that the evidence names
 	Changes    []Change
+	Refs       []Ref // of the refs that were built on
 	Rosters    []Roster
 	Reviews    Reviews
 	PassedOver []string // what lay beside the evidence, in words; nothing rests on it

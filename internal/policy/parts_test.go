@@ -63,13 +63,13 @@ func ofParts(p *policy.Policy, facts ...policy.Fact) policy.Input {
 func TestE07_every_image_of_an_index_meets_the_policy_or_none_does(t *testing.T) {
 	p := signing(t, "app:", "app:")
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
-	v := policy.Evaluate(ofParts(p, a, b))
+	v := evaluate(ofParts(p, a, b))
 	wantAllowed(t, v)
 	e := v.Judgements[0].Evidence
 	if len(e) != 2 || e[0].Via != "attestation manifest "+a.Via.Manifest.String()+", linux/amd64" || e[1].Via == e[0].Via {
 		t.Errorf("evidence = %+v, want one for each image", e)
 	}
-	wantAllowed(t, policy.Evaluate(ofParts(p, b, a, a)))
+	wantAllowed(t, evaluate(ofParts(p, b, a, a)))
 	for name, x := range map[string]struct {
 		facts  []policy.Fact
 		code   fault.Code
@@ -84,7 +84,7 @@ func TestE07_every_image_of_an_index_meets_the_policy_or_none_does(t *testing.T)
 		"a bad one besides":           {[]policy.Fact{a, b, with(b, func(f *policy.Fact) { f.Signer.Event = "pull_request" })}, fault.OK, ""},
 		"a bad one besides, and none": {[]policy.Fact{a, with(a, func(f *policy.Fact) { f.Signer.Event = "pull_request" })}, fault.EvidenceMissing, "linux/arm64: no verified evidence"},
 	} {
-		v := policy.Evaluate(ofParts(p, x.facts...))
+		v := evaluate(ofParts(p, x.facts...))
 		if x.code == fault.OK {
 			wantAllowed(t, v)
 			continue
@@ -103,25 +103,25 @@ func TestE07_a_part_of_an_unknown_whole_counts_for_nothing(t *testing.T) {
 	p := signing(t, "app:", "app:")
 	in := ofParts(p, carried(t, signer(), amd), carried(t, signer(), arm))
 	in.Candidates[0].Parts = nil
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.EvidenceMissing {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.EvidenceMissing {
 		t.Errorf("finding = %+v, want %s", f, fault.EvidenceMissing)
 	}
 	whole := subject.Part{Digest: app().Digest}
 	in = ofParts(p, carried(t, signer(), whole))
 	in.Candidates[0].Parts = nil
-	wantAllowed(t, policy.Evaluate(in)) // the image is the subject
+	wantAllowed(t, evaluate(in)) // the image is the subject
 }
 
 func TestE07_an_index_in_an_index_denies(t *testing.T) {
 	in := ofParts(signing(t, "app:", "app:"), carried(t, signer(), amd), carried(t, signer(), arm))
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 	in.Candidates[0].Parts[1].Index = true
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.SubjectMismatch || !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
 		t.Errorf("finding = %+v, want the nested index", f)
 	}
 	// It is told before what another image lacks: nothing else can mend it.
 	in.Candidates[0].Facts = in.Candidates[0].Facts[1:]
-	if f := wantDenied(t, policy.Evaluate(in)); !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
+	if f := wantDenied(t, evaluate(in)); !strings.HasPrefix(f.Reason, "linux/arm64 is an index in the index") {
 		t.Errorf("finding = %+v, want the nested index", f)
 	}
 }
@@ -136,12 +136,12 @@ func TestE07_each_requirement_wants_every_image(t *testing.T) {
 		})
 	}
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
-	wantAllowed(t, policy.Evaluate(ofParts(p, a, b, inventory(amd), inventory(arm))))
-	f := wantDenied(t, policy.Evaluate(ofParts(p, a, b, inventory(amd))))
+	wantAllowed(t, evaluate(ofParts(p, a, b, inventory(amd), inventory(arm))))
+	f := wantDenied(t, evaluate(ofParts(p, a, b, inventory(amd))))
 	if f.Code != fault.Predicate || f.Requirement != scanType || !strings.Contains(f.Reason, "linux/arm64: the evidence is of another kind") {
 		t.Errorf("finding = %+v, want that arm64 has none", f)
 	}
-	wantDenied(t, policy.Evaluate(ofParts(p, a, inventory(amd), inventory(arm))))
+	wantDenied(t, evaluate(ofParts(p, a, inventory(amd), inventory(arm))))
 	// The facts that do not meet their requirement are not what was seen.
 	if got := policy.Seen(ofParts(p, a, b, inventory(amd))); len(got) != 2 {
 		t.Errorf("seen = %v, want the two of the provenance", got)
@@ -159,10 +159,10 @@ func TestF11_two_provenances_in_one_manifest_deny(t *testing.T) {
 	}
 	b := carried(t, signer(), arm)
 	for _, kinds := range [][]string{{statement.ProvenanceV1}, {scanType, statement.ProvenanceV1, scanType}} {
-		wantAllowed(t, policy.Evaluate(ofParts(p, with(kinds...), b)))
+		wantAllowed(t, evaluate(ofParts(p, with(kinds...), b)))
 	}
 	for _, kinds := range [][]string{{statement.ProvenanceV1, statement.ProvenanceV1}, {"https://slsa.dev/provenance/v0.2", statement.ProvenanceV1}, {statement.ProvenanceV1, ""}, nil} {
-		f := wantDenied(t, policy.Evaluate(ofParts(p, with(kinds...), b)))
+		f := wantDenied(t, evaluate(ofParts(p, with(kinds...), b)))
 		if f.Code != fault.Predicate || !strings.Contains(f.Reason, "linux/amd64: the attestation manifest holds more statements") {
 			t.Errorf("%q: finding = %+v, want %s", kinds, f, fault.Predicate)
 		}
@@ -174,15 +174,15 @@ func TestF11_two_provenances_in_one_manifest_deny(t *testing.T) {
 func TestF11_only_buildkits_provenance_is_carried(t *testing.T) {
 	p := signing(t, "app:", "app:")
 	honest := built(t)
-	wantAllowed(t, policy.Evaluate(input(p, honest)))
+	wantAllowed(t, evaluate(input(p, honest)))
 	f := carried(t, signer(), amd)
 	f.Statement = honest.Statement
-	got := wantDenied(t, policy.Evaluate(ofParts(p, f, carried(t, signer(), arm))))
+	got := wantDenied(t, evaluate(ofParts(p, f, carried(t, signer(), arm))))
 	if got.Code != fault.Predicate || !strings.Contains(got.Reason, "of a build type that is in no dialect") || strings.Contains(got.Wanted, buildType) {
 		t.Errorf("finding = %+v, want BuildKit's build types", got)
 	}
 	unchecked := signing(t, "{max-age: 7d}", "{content: unchecked}")
-	wantAllowed(t, policy.Evaluate(ofParts(unchecked, f, carried(t, signer(), arm))))
+	wantAllowed(t, evaluate(ofParts(unchecked, f, carried(t, signer(), arm))))
 }
 
 // A builder that carries somebody's text has not approved it, and has released
@@ -190,7 +190,7 @@ func TestF11_only_buildkits_provenance_is_carried(t *testing.T) {
 func TestI06_what_a_manifest_carries_is_no_approval_and_no_release(t *testing.T) {
 	for _, kind := range []string{statement.ApprovalV1, statement.ReleaseV1} {
 		in := setting(t, second, yes(alice, bob)...).input(t)
-		wantAllowed(t, policy.Evaluate(in))
+		wantAllowed(t, evaluate(in))
 		asked, err := policy.Ask(in)
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +200,7 @@ func TestI06_what_a_manifest_carries_is_no_approval_and_no_release(t *testing.T)
 				in.Candidates[0].Facts[i].Via = &policy.Via{Image: app().Digest}
 			}
 		}
-		if v := policy.Evaluate(in); v.Outcome() == verdict.Allow {
+		if v := evaluate(in); v.Outcome() == verdict.Allow {
 			t.Errorf("%s by way of an attestation manifest: %+v, want it not counted", kind, v.Judgements[0].Findings)
 		}
 		again, err := policy.Ask(in)
@@ -235,14 +235,14 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 			Makers: []policy.Maker{{Account: account("90", "mia"), Role: policy.Author, Where: "commit 1f2e3d4"}}})
 		return in
 	}
-	wantAllowed(t, policy.Evaluate(prepare(policy.Older))) // nothing is of that commit
+	wantAllowed(t, evaluate(prepare(policy.Older))) // nothing is of that commit
 	scene.facts[1] = carried(t, older, arm)
-	wantAllowed(t, policy.Evaluate(prepare(policy.Newer)))
+	wantAllowed(t, evaluate(prepare(policy.Newer)))
 	q, err := policy.Ask(prepare(policy.Newer))
 	if err != nil || len(q.Changes) != 2 || !slices.ContainsFunc(q.Runs, func(r policy.RunQuery) bool { return r.URI == older.Run }) {
 		t.Errorf("questions = %+v, %v, want both commits and both runs", q, err)
 	}
-	if f := wantDenied(t, policy.Evaluate(prepare(policy.Older))); f.Code != fault.Rollback {
+	if f := wantDenied(t, evaluate(prepare(policy.Older))); f.Code != fault.Rollback {
 		t.Errorf("finding = %+v, want %s", f, fault.Rollback)
 	}
 	// Evidence about the index itself is of the newer commit, and says all that is
@@ -253,7 +253,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 	}
 	in := prepare(policy.Older)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, whole)
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 	scene.release = nil
 	in = prepare(policy.Newer)
 	for i := range in.Runs {
@@ -261,7 +261,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 			in.Runs[i].State = policy.Failed
 		}
 	}
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.BuildState || !strings.HasPrefix(f.Reason, "linux/arm64: ") {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.BuildState || !strings.HasPrefix(f.Reason, "linux/arm64: ") {
 		t.Errorf("finding = %+v, want %s for linux/arm64", f, fault.BuildState)
 	}
 }
@@ -271,14 +271,14 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 func TestE07_evidence_about_the_index_itself_is_enough(t *testing.T) {
 	p := signing(t, "app:", "app:")
 	whole := with(built(t), func(f *policy.Fact) { f.Names = []string{"registry.example/acme/app"} })
-	v := policy.Evaluate(ofParts(p, carried(t, signer(), amd), whole))
+	v := evaluate(ofParts(p, carried(t, signer(), amd), whole))
 	wantAllowed(t, v)
 	if e := v.Judgements[0].Evidence; len(e) != 1 || e[0].Via != "" {
 		t.Errorf("evidence = %+v, want the one about the index", e)
 	}
 	// The nearest miss is told, whichever it is.
 	stale := with(whole, func(f *policy.Fact) { f.Time = now.Add(-8 * 24 * time.Hour) })
-	if f := wantDenied(t, policy.Evaluate(ofParts(p, stale, with(carried(t, signer(), amd), func(f *policy.Fact) { f.Signer.Event = "x" })))); f.Code != fault.Stale {
+	if f := wantDenied(t, evaluate(ofParts(p, stale, with(carried(t, signer(), amd), func(f *policy.Fact) { f.Signer.Event = "x" })))); f.Code != fault.Stale {
 		t.Errorf("finding = %+v, want %s", f, fault.Stale)
 	}
 }
@@ -295,7 +295,7 @@ func TestE07_what_is_told_of_many_images_is_bounded(t *testing.T) {
 	}
 	in.Candidates[0].Facts = facts
 	in.Runs = []policy.Run{{URI: signer().Run, State: policy.Succeeded, Commit: commit}}
-	v := policy.Evaluate(in)
+	v := evaluate(in)
 	wantAllowed(t, v)
 	reason := v.Judgements[0].Findings[0].Reason
 	if n := strings.Count(reason, "via attestation manifest"); n != 4 || !strings.HasSuffix(reason, "; and of 96 more images") || len(v.Judgements[0].Evidence) != 100 {
@@ -312,13 +312,13 @@ func TestE07_why_one_image_lacks_evidence(t *testing.T) {
 		{Code: fault.TLog, Reason: "of the index itself"},
 		{Code: fault.SubjectMismatch, Reason: "the statement is about another", Via: &policy.Via{Image: arm.Digest}},
 	}
-	f := wantDenied(t, policy.Evaluate(in))
+	f := wantDenied(t, evaluate(in))
 	if want := "1 bundle that proves nothing: E_SUBJECT the statement is about another"; f.Found != want || f.Hint == "" {
 		t.Errorf("found %q, hint %q, want %q", f.Found, f.Hint, want)
 	}
 	in.Candidates[0].Rejections = nil
 	in.Candidates[0].Strangers = policy.Strangers{Count: 3, First: "x"}
-	if f := wantDenied(t, policy.Evaluate(in)); !strings.HasPrefix(f.Found, "3 bundles of signers that are not named") {
+	if f := wantDenied(t, evaluate(in)); !strings.HasPrefix(f.Found, "3 bundles of signers that are not named") {
 		t.Errorf("found %q, want the strangers", f.Found)
 	}
 }
@@ -328,24 +328,24 @@ func TestE07_why_one_image_lacks_evidence(t *testing.T) {
 // names, and everybody who may push can move the tag.
 func TestF11_only_a_named_signer_signs_for_what_a_manifest_carries(t *testing.T) {
 	a, b := carried(t, signer(), amd), carried(t, signer(), arm)
-	wantAllowed(t, policy.Evaluate(ofParts(signing(t, "app:", "app:"), a, b)))
-	f := wantDenied(t, policy.Evaluate(ofParts(read(t, good), a, b)))
+	wantAllowed(t, evaluate(ofParts(signing(t, "app:", "app:"), a, b)))
+	f := wantDenied(t, evaluate(ofParts(read(t, good), a, b)))
 	if f.Code != fault.Identity || !strings.Contains(f.Reason, "the policy names no workflow that signs so") || !strings.HasSuffix(f.Hint, "say so: signer: acme/app/build/release.yml") {
 		t.Errorf("finding = %+v, want %s and the key", f, fault.Identity)
 	}
 	// The same for a requirement with signers of its own.
 	const own = "{content: unchecked, signed-by: [%s]}"
 	workflow := "{issuer: https://ci.example, repository: acme/app, repository-id: 1001, workflow: build/release.yml, refs: [refs/heads/main]%s}"
-	wantAllowed(t, policy.Evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, ", signer: acme/app/build/release.yml")))), a, b)))
-	wantDenied(t, policy.Evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, "")))), a, b)))
+	wantAllowed(t, evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, ", signer: acme/app/build/release.yml")))), a, b)))
+	wantDenied(t, evaluate(ofParts(read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, fmt.Sprintf(workflow, "")))), a, b)))
 	mail := read(t, edited(t, "{max-age: 7d}", fmt.Sprintf(own, "{email: dana@acme.example, issuer: https://accounts.example}")))
 	dana := func(f *policy.Fact) {
 		f.Signer = statement.Signer{Issuer: "https://accounts.example", SAN: "dana@acme.example", SANKind: "email"}
 	}
-	wantDenied(t, policy.Evaluate(ofParts(mail, with(a, dana), with(b, dana))))
+	wantDenied(t, evaluate(ofParts(mail, with(a, dana), with(b, dana))))
 	direct := with(a, dana)
 	direct.Via = nil
-	wantAllowed(t, policy.Evaluate(ofParts(mail, direct)))
+	wantAllowed(t, evaluate(ofParts(mail, direct)))
 }
 
 // A package URL without a registry means Docker's own, under both of its names.
@@ -365,10 +365,10 @@ func TestE14_an_image_of_dockers_registry_is_known_by_its_full_name(t *testing.T
 		in := input(p, with(built(t), func(f *policy.Fact) { f.Names = []string{c.attested} }))
 		in.Candidates[0].Subject.Name = c.handed + "@" + app().Digest.String()
 		if c.allowed {
-			wantAllowed(t, policy.Evaluate(in))
+			wantAllowed(t, evaluate(in))
 			continue
 		}
-		if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.SubjectMismatch || f.Hint == "" {
+		if f := wantDenied(t, evaluate(in)); f.Code != fault.SubjectMismatch || f.Hint == "" {
 			t.Errorf("%s: finding = %+v, want %s and a next step", c.attested, f, fault.SubjectMismatch)
 		}
 	}

@@ -98,7 +98,9 @@ type Builder struct {
 	SignerMoves  bool   // Signer's ref is a branch, a pattern or a tag without its commit, and that is accepted
 	Builder      string // builder.id of a provenance, where another workflow than the signer builds; or empty
 	OtherJob     bool   // a provenance that describes another job of the project than the one that signed it counts
-	Branch       string // the branch, or pattern of branches, that the commit has to be on; "": that of the ref, or the default branch for a tag
+	Branch       string // the branch, or pattern of branches, that the commit has to be on; "": none is named
+	RefUnchecked bool   // nobody here may ask the repository about its refs, and that is accepted
+	RefOpen      bool   // the repository's plan protects no refs, and that is accepted
 	Line         int
 }
 
@@ -124,6 +126,14 @@ type Environment struct {
 	// platform's rules by.
 	Unguarded  bool
 	Bypassable bool
+	// Reviewers is how many people the platform has to ask, 0: as many as protect;
+	// SelfReview, whether who started the run may be the one: "on" or "off", empty:
+	// only where something else protects it as well.
+	Reviewers  int
+	SelfReview string
+	// Variables is the lowest role that may give a run variables: of
+	// variableRoles, or "unchecked"; empty: nobody.
+	Variables  string
 	BreakGlass *BreakGlass
 	Line       int
 }

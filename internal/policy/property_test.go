@@ -447,17 +447,17 @@ func TestD06_what_strangers_sign_neither_opens_nor_closes(t *testing.T) {
 		m := dice{rand.New(rand.NewPCG(7, n))}.world()
 		s := m.scene(t, base)
 		in := s.input(t)
-		was := policy.Evaluate(in).Outcome()
+		was := evaluate(in).Outcome()
 		for i, f := range junk(t, s, in) {
 			with := in
 			with.Runs = append(slices.Clone(in.Runs), policy.Run{URI: f.Signer.Run, Commit: commit, By: mallory})
 			with.Candidates = []policy.Candidate{{Subject: app(), Facts: append(slices.Clone(in.Candidates[0].Facts), f)}}
-			if is := policy.Evaluate(with).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
+			if is := evaluate(with).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
 				t.Fatalf("case %d, junk %d: outcome = %v, want that it stays %v", n, i, is, was)
 			}
 		}
 		in.Reviews.List = append(slices.Clone(in.Reviews.List), review(mallory))
-		if is := policy.Evaluate(in).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
+		if is := evaluate(in).Outcome(); (is == verdict.Allow) != (was == verdict.Allow) {
 			t.Fatalf("case %d, a review: outcome = %v, want that it stays %v", n, is, was)
 		}
 		if was == verdict.Allow {

@@ -14,6 +14,7 @@ import (
 type Questions struct {
 	Runs    []RunQuery
 	Changes []ChangeQuery
+	Refs    []RefQuery
 	Members []Member
 	Reviews bool
 }
@@ -66,8 +67,11 @@ func (in Input) members(q *Questions, g Group) {
 
 func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 	if f.Statement.PredicateType == statement.ApprovalV1 && len(env.Approvals) > 0 && f.Via == nil {
-		if slices.ContainsFunc(in.Policy.ApproveIn, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
-			q.run(RunQuery{URI: f.Signer.Run})
+		for _, b := range in.Policy.ApproveIn {
+			if builtBy(b, f.Signer) == nil {
+				q.run(RunQuery{URI: f.Signer.Run})
+				q.ref(b, f.Signer)
+			}
 		}
 		return
 	}
@@ -75,11 +79,21 @@ func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 		if !r.wants(f.Statement.PredicateType) {
 			continue
 		}
-		i := slices.IndexFunc(r.signers(a), func(s Signer) bool { return f.Trust == r.trust(a, s).ID() && s.signed(f) == nil })
-		if i < 0 {
+		var all []Signer
+		for _, s := range r.signers(a) {
+			if f.Trust == r.trust(a, s).ID() && s.signed(f) == nil {
+				all = append(all, s)
+			}
+		}
+		if len(all) == 0 {
 			continue
 		}
-		s := r.signers(a)[i]
+		for _, s := range all {
+			if s.Workflow != nil {
+				q.ref(*s.Workflow, f.Signer)
+			}
+		}
+		s := all[0]
 		if a.asked(s, f) || s.Workflow != nil && len(r.Jobs) > 0 {
 			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
 		}

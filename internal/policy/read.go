@@ -140,7 +140,7 @@ func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	return d
 }
 
-var builderKeys = []string{"issuer", "api", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch"}
+var builderKeys = []string{"issuer", "api", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch", "ref-protection"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -158,7 +158,7 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 		b.Refs = append(b.Refs, r.ref(x))
 	}
 	b.Events = usual(b.Forge)
-	b.Branch = r.branch(m.get("branch"))
+	r.standing(m, &b)
 	b.Builder = r.exact(m.get("builder"), "builder", builderID)
 	if x := m.get("signed-in"); x != nil {
 		b.OtherJob = r.choice(x, "signed-in", "another-job") == "another-job"
@@ -181,6 +181,23 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 	}
 	r.signer(m, &b)
 	return b
+}
+
+// standing reads what the refs of a builder are asked for. The word unchecked is
+// no branch; one that is called so is written as [u]nchecked.
+func (r *reader) standing(m mapping, b *Builder) {
+	b.Branch = r.branch(m.get("branch"))
+	if b.RefUnchecked = b.Branch == "unchecked"; b.RefUnchecked {
+		b.Branch = ""
+	}
+	x := m.get("ref-protection")
+	if x == nil {
+		return
+	}
+	b.RefOpen = r.choice(x, "ref-protection", "required", "none") == "none"
+	if b.RefOpen && b.RefUnchecked {
+		r.complain(x, "ref-protection: none and branch: unchecked exclude each other: unchecked asks nothing about refs")
+	}
 }
 
 // branch reads the name of a branch, or a pattern of names, without refs/heads/.
@@ -280,7 +297,7 @@ func (r *reader) ref(n *yamlnode.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "break-glass")
+	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")

@@ -55,7 +55,7 @@ func TestF13_a_preview_lets_nothing_in_and_forgives_only_what_goes_on(t *testing
 		if got := policy.Preview(in).Outcome(); got != want {
 			t.Errorf("state %d: preview = %v, want %v", state, got, want)
 		}
-		if got := policy.Evaluate(in).Outcome(); (got == verdict.Allow) != (state == policy.Succeeded) {
+		if got := evaluate(in).Outcome(); (got == verdict.Allow) != (state == policy.Succeeded) {
 			t.Errorf("state %d: outcome = %v, want that only a run that succeeded lets in", state, got)
 		}
 		if lacking := policy.Lacking(in); (len(lacking) == 0) != (want == verdict.Allow) {
@@ -202,9 +202,9 @@ func TestG16_the_same_bytes_of_an_older_commit_change_nothing(t *testing.T) {
 		in.Runs = append(in.Runs, policy.Run{URI: older.Signer.Run, State: policy.Succeeded, Commit: other})
 		in.Changes = append(in.Changes, policy.Change{Repository: older.Signer.Repository, Head: other, Order: policy.Older, Reachable: true})
 		put(&in, older, first)
-		wantAllowed(t, policy.Evaluate(in))
+		wantAllowed(t, evaluate(in))
 		in.Changes[1].Makers = []policy.Maker{{Account: bob, Role: policy.Author, Where: "commit 1f2e3d4"}}
-		wantWaiting(t, policy.Evaluate(in)) // whoever made it then has made it
+		wantWaiting(t, evaluate(in)) // whoever made it then has made it
 	}
 }
 
@@ -215,7 +215,7 @@ func TestI13_the_same_bytes_of_a_newer_commit_void_an_approval(t *testing.T) {
 	in.Runs = append(in.Runs, policy.Run{URI: newer.Signer.Run, State: policy.Succeeded, Commit: other})
 	in.Changes = append(in.Changes, policy.Change{Repository: newer.Signer.Repository, Head: other, Order: policy.Newer, Reachable: true})
 	put(&in, newer, false)
-	wantRefused(t, policy.Evaluate(in), "E_APPROVAL_STALE")
+	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
 }
 
 // put adds a fact at one end of the list.
@@ -233,11 +233,11 @@ func TestI01_an_older_commit_whose_makers_are_not_known_denies(t *testing.T) {
 	in := setting(t, second, yes(alice, bob)...).input(t)
 	in.Runs = append(in.Runs, policy.Run{URI: older.Signer.Run, State: policy.Succeeded, Commit: other})
 	put(&in, older, true)
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Duties {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.Duties {
 		t.Errorf("finding = %+v, want %s", f, fault.Duties)
 	}
 	in.Changes = append(in.Changes, policy.Change{Repository: older.Signer.Repository, Head: other, Order: policy.Older, Reachable: true})
-	wantAllowed(t, policy.Evaluate(in))
+	wantAllowed(t, evaluate(in))
 }
 
 func TestMayApprove_names_nobody_who_has_approved(t *testing.T) {

@@ -181,6 +181,7 @@ func (s scene) input(t testing.TB) policy.Input {
 		facts, in.Runs = append(facts, f), append(in.Runs, run)
 	}
 	in.Candidates = []policy.Candidate{{Subject: app(), Facts: facts}}
+	in.Refs = kept(in)
 	return in
 }
 
@@ -224,7 +225,7 @@ func approving(run int) statement.Signer {
 	return s
 }
 
-func (s scene) judge(t testing.TB) verdict.Verdict { t.Helper(); return policy.Evaluate(s.input(t)) }
+func (s scene) judge(t testing.TB) verdict.Verdict { t.Helper(); return evaluate(s.input(t)) }
 
 // wantWaiting fails t unless v waits for people alone, for one reason, which it
 // returns.

@@ -281,6 +281,12 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	if f.Intermediates {
 		out = append(out, "intermediates: bundle")
 	}
+	if s.Workflow != nil && s.Workflow.RefUnchecked {
+		out = append(out, "branch: unchecked")
+	}
+	if s.Workflow != nil && s.Workflow.RefOpen {
+		out = append(out, "ref-protection: none")
+	}
 	if s.Workflow != nil && s.Workflow.SignerMoves {
 		out = append(out, fmt.Sprintf("signer %s may move", s.Workflow.Signer))
 	}

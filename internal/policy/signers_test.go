@@ -94,7 +94,7 @@ func TestC22_a_requirement_counts_the_evidence_of_its_own_signers(t *testing.T) 
 		"the second of two":              {scanner + ", " + key, keyed(same), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := policy.Evaluate(input(scanned(t, c.signedBy), built(t), c.fact))
+			v := evaluate(input(scanned(t, c.signedBy), built(t), c.fact))
 			if c.code == "" {
 				wantAllowed(t, v)
 				return
@@ -113,15 +113,15 @@ func TestC22_a_scanner_proves_no_provenance(t *testing.T) {
 	s := person("scanner@acme.example", "https://login.example")
 	prov := built(t)
 	prov.Signer = s
-	if f := wantDenied(t, policy.Evaluate(input(p, prov, said(scanType, "{}", s)))); f.Code != fault.Identity || f.Requirement != "provenance" {
+	if f := wantDenied(t, evaluate(input(p, prov, said(scanType, "{}", s)))); f.Code != fault.Identity || f.Requirement != "provenance" {
 		t.Errorf("%+v, want E_IDENTITY about the provenance", f)
 	}
-	wantAllowed(t, policy.Evaluate(input(p, built(t), said(scanType, "{}", s))))
+	wantAllowed(t, evaluate(input(p, built(t), said(scanType, "{}", s))))
 }
 
 func TestC22_a_release_of_the_platform_is_of_one_repository(t *testing.T) {
 	p := read(t, edited(t, "      provenance: {max-age: 7d}", "      provenance:\n      "+dialect.ReleaseV02+": {signed-by: ["+releases+"]}"))
-	wantAllowed(t, policy.Evaluate(input(p, built(t), platformReleases(nil))))
+	wantAllowed(t, evaluate(input(p, built(t), platformReleases(nil))))
 	set := func(k string, v any) func(map[string]any) { return func(m map[string]any) { m[k] = v } }
 	for name, edit := range map[string]func(map[string]any){
 		"another number":         set("repositoryId", "666"),
@@ -133,7 +133,7 @@ func TestC22_a_release_of_the_platform_is_of_one_repository(t *testing.T) {
 		"a number as a number":   set("repositoryId", 1001),
 		"no tag":                 set("tag", ""),
 	} {
-		if v := policy.Evaluate(input(p, built(t), platformReleases(edit))); v.Outcome() != verdict.Deny {
+		if v := evaluate(input(p, built(t), platformReleases(edit))); v.Outcome() != verdict.Deny {
 			t.Errorf("%s is allowed", name)
 		}
 	}
@@ -146,7 +146,7 @@ func TestC22_a_release_of_the_platform_is_of_one_repository(t *testing.T) {
 	} {
 		f := platformReleases(nil)
 		edit(&f)
-		if v := policy.Evaluate(input(p, built(t), f)); v.Outcome() != verdict.Deny {
+		if v := evaluate(input(p, built(t), f)); v.Outcome() != verdict.Deny {
 			t.Errorf("signed by %s: allowed", name)
 		}
 	}
@@ -202,7 +202,7 @@ environments:
 		"another image":                {p, "registry.example/acme/app@" + app().Digest.String(), false, []string{"registry.example/acme/evil"}, "a name of artifact app"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := policy.Evaluate(subjectOf(input(c.policy, named(t, c.attested...)), c.handed, c.given))
+			v := evaluate(subjectOf(input(c.policy, named(t, c.attested...)), c.handed, c.given))
 			if c.wanted == "" {
 				wantAllowed(t, v)
 				return
@@ -222,8 +222,8 @@ func TestE14_the_attested_name_chooses_where_no_pattern_fits(t *testing.T) {
       - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, workflow: build/release.yml, refs: [refs/heads/main]}
 environments:
 `, 1))
-	wantAllowed(t, policy.Evaluate(subjectOf(input(two, named(t, "dist/app.tar.gz")), "download/app.tar.gz", false)))
-	v := policy.Evaluate(subjectOf(input(two, named(t, "tools/app.tar.gz")), "download/app.tar.gz", false))
+	wantAllowed(t, evaluate(subjectOf(input(two, named(t, "dist/app.tar.gz")), "download/app.tar.gz", false)))
+	v := evaluate(subjectOf(input(two, named(t, "tools/app.tar.gz")), "download/app.tar.gz", false))
 	wantAllowed(t, v)
 	if got := v.Judgements[0].Artifact; got != "tools" {
 		t.Errorf("judged as %q, want tools", got)
@@ -247,7 +247,7 @@ environments:
 			return f
 		}()}, "no artifact of the policy is called"},
 	} {
-		f := wantDenied(t, policy.Evaluate(subjectOf(input(two, c.facts...), "download/app.tar.gz", false)))
+		f := wantDenied(t, evaluate(subjectOf(input(two, c.facts...), "download/app.tar.gz", false)))
 		if f.Code != fault.SubjectMismatch || !strings.Contains(f.Reason, c.reason) || !strings.Contains(f.Hint, "NAME=PATH") {
 			t.Errorf("%s: %+v, want E_SUBJECT, %q, and NAME=PATH in the hint", name, f, c.reason)
 		}
@@ -289,7 +289,7 @@ func TestC10_a_signing_workflow_is_named_in_each_form(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := read(t, edited(t, "owner-id: 2002", c.keys))
-			v := policy.Evaluate(input(p, stated(t, c.signer, provenance(c.signer))))
+			v := evaluate(input(p, stated(t, c.signer, provenance(c.signer))))
 			if c.code == "" {
 				wantAllowed(t, v)
 				if moves := strings.Contains(c.keys, "signer-moves"); moves != slices.ContainsFunc(v.Judgements[0].Evidence[0].Accepted, func(s string) bool { return strings.Contains(s, "may move") }) {
@@ -332,13 +332,13 @@ func TestA03_what_evidence_may_lack_is_accepted_by_name(t *testing.T) {
 			text := func(requirement, trust string) *policy.Policy {
 				return read(t, strings.Replace(strings.Replace(good, "{max-age: 7d}", requirement, 1), "trust: house", "trust: "+trust, 1))
 			}
-			v := policy.Evaluate(input(text(c.with, c.trust), c.fact))
+			v := evaluate(input(text(c.with, c.trust), c.fact))
 			wantAllowed(t, v)
 			e := v.Judgements[0].Evidence[0]
 			if !slices.Contains(e.Accepted, c.says) || !strings.Contains(v.Judgements[0].Findings[0].Reason, c.says) {
 				t.Errorf("accepted %q, reason %q; want %q in both", e.Accepted, v.Judgements[0].Findings[0].Reason, c.says)
 			}
-			if v := policy.Evaluate(input(text(c.without, "house"), c.fact)); v.Outcome() != verdict.Deny {
+			if v := evaluate(input(text(c.without, "house"), c.fact)); v.Outcome() != verdict.Deny {
 				t.Error("without the word: allowed")
 			}
 		})
@@ -359,7 +359,7 @@ func TestHint_points_at_a_near_miss(t *testing.T) {
 	} {
 		s := signer()
 		c.edit(&s)
-		f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, s, provenance(signer())))))
+		f := wantDenied(t, evaluate(input(read(t, good), stated(t, s, provenance(signer())))))
 		if c.says == "" && (strings.Contains(f.Hint, "only ") || strings.Contains(f.Hint, "leaves out")) || !strings.Contains(f.Hint, c.says) {
 			t.Errorf("%s: hint = %q, want %q in it", name, f.Hint, c.says)
 		}
@@ -383,7 +383,7 @@ func TestHint_differs_by_what_differs(t *testing.T) {
 	} {
 		s := signer()
 		edit(&s)
-		f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, s, provenance(signer())))))
+		f := wantDenied(t, evaluate(input(read(t, good), stated(t, s, provenance(signer())))))
 		if key := map[string]string{"kind": "acme/app", "repository": "acme/app"}[name]; !strings.Contains(f.Hint, name) && (key == "" || !strings.Contains(f.Hint, key)) {
 			t.Errorf("%s: hint = %q, want it to name the key", name, f.Hint)
 		}
@@ -399,11 +399,11 @@ func TestHint_names_the_environment_that_requires_the_evidence(t *testing.T) {
 	p := scanned(t, scanner)
 	in := input(p, said(scanType, "{}", person("scanner@acme.example", "https://login.example")))
 	in.Environment = ""
-	if f := wantDenied(t, policy.Evaluate(in)); f.Code != fault.Predicate || !strings.Contains(f.Hint, "--for production") {
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.Predicate || !strings.Contains(f.Hint, "--for production") {
 		t.Errorf("%+v, want the environment in the hint", f)
 	}
 	in.For = "production"
-	for _, f := range refusals(policy.Evaluate(in)) {
+	for _, f := range refusals(evaluate(in)) {
 		if strings.Contains(f.Hint, "--for") {
 			t.Errorf("hint = %q names a flag that was given", f.Hint)
 		}
@@ -510,14 +510,14 @@ func TestTrusts_are_each_there_once(t *testing.T) {
 func TestA13_a_requirement_has_a_trust_of_its_own(t *testing.T) {
 	p := read(t, edited(t, "      provenance: {max-age: 7d}", "      provenance:\n      "+scanType+": {trust: annex, signed-by: ["+scanner+"]}"))
 	scan := said(scanType, "{}", person("scanner@acme.example", "https://login.example"))
-	if v := policy.Evaluate(input(p, built(t), scan)); v.Outcome() != verdict.Deny {
+	if v := evaluate(input(p, built(t), scan)); v.Outcome() != verdict.Deny {
 		t.Error("a scan under the artifact's trust is allowed")
 	}
 	scan.Trust = "annex"
-	wantAllowed(t, policy.Evaluate(input(p, built(t), scan)))
+	wantAllowed(t, evaluate(input(p, built(t), scan)))
 	prov := built(t)
 	prov.Trust = "annex"
-	if v := policy.Evaluate(input(p, prov, scan)); v.Outcome() != verdict.Deny {
+	if v := evaluate(input(p, prov, scan)); v.Outcome() != verdict.Deny {
 		t.Error("a provenance under the scan's trust is allowed")
 	}
 }
@@ -527,7 +527,7 @@ func TestA03_what_a_key_or_another_job_signed_is_told(t *testing.T) {
 	for log, unlogged := range map[string]bool{"": false, ", log: required": false, ", log: none": true} {
 		f := said(scanType, "{}", statement.Signer{})
 		f.Keyed, f.Trust = true, fmt.Sprintf("house key scan.pub sha256:%s %v", hex, unlogged)
-		v := policy.Evaluate(input(scanned(t, fmt.Sprintf(pin, log)), built(t), f))
+		v := evaluate(input(scanned(t, fmt.Sprintf(pin, log)), built(t), f))
 		wantAllowed(t, v)
 		if got := slices.Contains(v.Judgements[0].Evidence[1].Accepted, "never logged"); got != unlogged {
 			t.Errorf("%q: accepted %q, want never logged: %v", log, v.Judgements[0].Evidence[1].Accepted, unlogged)
@@ -539,12 +539,12 @@ func TestC22_a_platform_signs_releases_and_nothing_else(t *testing.T) {
 	p := scanned(t, releases)
 	f := platformReleases(nil)
 	f.Statement.PredicateType = scanType
-	if v := wantDenied(t, policy.Evaluate(input(p, built(t), f))); !strings.Contains(v.Reason, "predicate type") {
+	if v := wantDenied(t, evaluate(input(p, built(t), f))); !strings.Contains(v.Reason, "predicate type") {
 		t.Errorf("%+v, want the predicate type as the reason", v)
 	}
 	p = read(t, edited(t, "      provenance: {max-age: 7d}", "      provenance:\n      "+dialect.ReleaseV02+": {signed-by: ["+releases+"]}"))
 	broken := platformReleases(func(m map[string]any) { delete(m, "tag") })
-	if v := wantDenied(t, policy.Evaluate(input(p, built(t), broken))); !strings.Contains(v.Reason, "cannot be read") {
+	if v := wantDenied(t, evaluate(input(p, built(t), broken))); !strings.Contains(v.Reason, "cannot be read") {
 		t.Errorf("%+v, want that it cannot be read", v)
 	}
 }
@@ -552,25 +552,25 @@ func TestC22_a_platform_signs_releases_and_nothing_else(t *testing.T) {
 func TestHint_for_a_child_pipeline_and_a_folder(t *testing.T) {
 	child := signer()
 	child.Event = "child"
-	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, child, provenance(child))))); !strings.Contains(f.Hint, "pipeline of its own") {
+	if f := wantDenied(t, evaluate(input(read(t, good), stated(t, child, provenance(child))))); !strings.Contains(f.Hint, "pipeline of its own") {
 		t.Errorf("child: %+v", f)
 	}
 	short := read(t, edited(t, "workflow: build/release.yml", "workflow: release.yml"))
-	if f := wantDenied(t, policy.Evaluate(input(short, built(t)))); !strings.Contains(f.Hint, "leaves out the folder build/") {
+	if f := wantDenied(t, evaluate(input(short, built(t)))); !strings.Contains(f.Hint, "leaves out the folder build/") {
 		t.Errorf("folder: %+v", f)
 	}
 	elsewhere := signer()
 	renamed(&elsewhere, "https://code.example/acme/app/ci/release.yml@refs/heads/main")
-	if f := wantDenied(t, policy.Evaluate(input(short, stated(t, elsewhere, provenance(elsewhere))))); strings.Contains(f.Hint, "folder") {
+	if f := wantDenied(t, evaluate(input(short, stated(t, elsewhere, provenance(elsewhere))))); strings.Contains(f.Hint, "folder") {
 		t.Errorf("another folder: %+v", f)
 	}
 	jobs := read(t, edited(t, "issuer: https://ci.example", "issuer: https://jobs.example\n        runner: shared"))
-	if f := wantDenied(t, policy.Evaluate(input(jobs, built(t)))); strings.Contains(f.Hint, "folder") {
+	if f := wantDenied(t, evaluate(input(jobs, built(t)))); strings.Contains(f.Hint, "folder") {
 		t.Errorf("a platform without one: %+v", f)
 	}
 	altered := provenance(signer())
 	altered.RunDetails.Builder.ID = "https://code.example/evil"
-	if f := wantDenied(t, policy.Evaluate(input(read(t, good), stated(t, signer(), altered)))); f.Hint == "" {
+	if f := wantDenied(t, evaluate(input(read(t, good), stated(t, signer(), altered)))); f.Hint == "" {
 		t.Errorf("altered: %+v, want a next step", f)
 	}
 }
@@ -582,12 +582,12 @@ func TestC10_a_delegated_builder_is_the_one_that_the_policy_names(t *testing.T) 
 	s.Run = "https://code.example/acme/app/actions/runs/7/attempts/1"
 	p := delegated(s, "https://code.example/"+path)
 	for named, want := range map[string]bool{path: true, "https://code.example/" + path: true, "https://evil.example/" + path: false, "acme/framework/other.yml@refs/tags/v1": false} {
-		v := policy.Evaluate(input(read(t, edited(t, "owner-id: 2002", "builder: "+named)), p))
+		v := evaluate(input(read(t, edited(t, "owner-id: 2002", "builder: "+named)), p))
 		if got := v.Outcome() == verdict.Allow; got != want {
 			t.Errorf("%s: allowed %v, want %v: %+v", named, got, want, refusals(v))
 		}
 	}
-	if v := policy.Evaluate(input(read(t, good), p)); v.Outcome() == verdict.Allow {
+	if v := evaluate(input(read(t, good), p)); v.Outcome() == verdict.Allow {
 		t.Error("a delegated builder that nobody names is allowed")
 	}
 }

@@ -38,6 +38,14 @@ func Markdown(w io.Writer, r Record) error {
 		}
 		p.line("- %s", Code(x))
 	}
+	for _, x := range r.Accepted {
+		p.line("")
+		p.line("Accepted for the environment: %s", Code(x))
+	}
+	for _, x := range r.NotAsked {
+		p.line("")
+		p.line("Not asked: %s", Code(x))
+	}
 	p.evidence(r)
 	p.line("")
 	p.line("%s", under(r))

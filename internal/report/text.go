@@ -106,6 +106,12 @@ func Text(w io.Writer, r Record, c Palette) error {
 		p.common(r, x, c)
 	}
 	p.passedOver(r)
+	for _, x := range r.Accepted {
+		p.hanging("", "  ", fmt.Sprintf("accepted for %q: %s", Plain(r.Environment), Plain(x)))
+	}
+	for _, x := range r.NotAsked {
+		p.hanging("", "  ", "not asked: "+Plain(x))
+	}
 	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
 		p.total(r, c)
 	}

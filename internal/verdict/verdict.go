@@ -124,12 +124,17 @@ func (j Judgement) Outcome() Outcome { return least(j.Findings) }
 // A Verdict is the answer about a set of subjects and, if Environment is not
 // empty, their entry into it.
 type Verdict struct {
-	Environment string      `json:"environment,omitempty"`
-	Findings    []Finding   `json:"findings,omitempty"` // about the environment
-	Judgements  []Judgement `json:"subjects"`
+	Environment string    `json:"environment,omitempty"`
+	Findings    []Finding `json:"findings,omitempty"` // about the environment
+	// Accepted is what the policy lets the environment lack, in words.
+	Accepted   []string    `json:"accepted,omitempty"`
+	Judgements []Judgement `json:"subjects"`
 	// PassedOver tells, in words, what lay where evidence was looked for and was
 	// none: "folder dist: 2 × file of another suffix (a.txt, b.txt)".
 	PassedOver []string `json:"passedOver,omitempty"`
+	// NotAsked tells, in words, what the policy says and nobody was asked about,
+	// because no environment is entered.
+	NotAsked []string `json:"notAsked,omitempty"`
 }
 
 // Outcome returns the least outcome of everything v holds. A verdict about no
