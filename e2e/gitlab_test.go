@@ -93,6 +93,15 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 		delete(jobs["attest"].(object), "id_tokens")
 	}
 	r.sabotage(jobs)
+	identify(jobs, env)
+	out, err := json.MarshalIndent(jobs, "", " ")
+	must(t, err)
+	must(t, write(filepath.Join(r.dir, "expanded.yml"), string(out)))
+	return "expanded.yml"
+}
+
+// identify gives each job the ID tokens that it asks for, as GitLab would.
+func identify(jobs object, env map[string]string) {
 	for _, j := range jobs {
 		job, isJob := j.(object)
 		if !isJob {
@@ -108,10 +117,6 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 			job["variables"] = vars
 		}
 	}
-	out, err := json.MarshalIndent(jobs, "", " ")
-	must(t, err)
-	must(t, write(filepath.Join(r.dir, "expanded.yml"), string(out)))
-	return "expanded.yml"
 }
 
 // given is what a job of a component is told to work on.

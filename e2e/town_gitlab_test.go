@@ -168,10 +168,12 @@ func (g onGitLab) again(t *testing.T, a ask) result {
 		}
 		all[name] = job
 	}
+	env := g.job(t, gateJob)
+	identify(all, env)
 	b, err = json.MarshalIndent(all, "", " ")
 	must(t, err)
 	must(t, write(filepath.Join(g.dir, "expanded.yml"), string(b)))
-	return g.client(t, a.target, g.job(t, gateJob), names...)
+	return g.client(t, a.target, env, names...)
 }
 
 func (g onGitLab) approve(t *testing.T, who person, release string, environments ...string) result {
