@@ -20,7 +20,7 @@ import (
 //	other [ANSWER]  set OTHER to the address of another server, which answers everything with ANSWER
 //	unasked         nobody has asked the other server anything
 func init() {
-	commands["token"], commands["other"], commands["unasked"] = setToken, otherServer, unasked
+	commands["token"], commands["other"], commands["unasked"], commands["lie"] = setToken, otherServer, unasked, lie
 }
 
 func setToken(ts *testscript.TestScript, neg bool, args []string) {
