@@ -170,7 +170,7 @@ environments:
 	names, err := os.ReadFile(env["SSL_CERT_FILE"])
 	must(t, err)
 	must(t, write(filepath.Join(work, "names.pem"), string(names)))
-	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_LAB_TRUSTED_ROOT"],
+	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--network", "inherit", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_LAB_TRUSTED_ROOT"],
 		"--signing-config", env["SALLYPORT_LAB_SIGNING_CONFIG"], "dist/app")
 	attest.Dir = work
 	var vars []string
@@ -205,7 +205,7 @@ func componentScript(t *testing.T, record string) string {
 	var parsed map[string]struct{ Script []string }
 	must(t, yaml.Unmarshal([]byte(strings.ReplaceAll(jobs, "$[[ inputs.needs ]]", "[]")), &parsed))
 	c, _ := inputs.Lookup("gate")
-	told := map[string]string{"environment": "production", "subject": "dist/app", "bundle": ".sallyport/bundles"}
+	told := map[string]string{"environment": "production", "subject": "dist/app", "bundle": ".sallyport/bundles", "network": "inherit"}
 	for _, job := range parsed {
 		script := strings.Join(job.Script, "\n")
 		for _, i := range c.Inputs {

@@ -86,6 +86,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 			return r, err
 		}
 	}
+	if err := r.inherited(); err != nil {
+		return r, err
+	}
 	return r, r.guardTargets()
 }
 
@@ -135,6 +138,27 @@ func (r *run) variables() error {
 	}
 	hint := "hand it over as an input of the action or component, or as a flag: --" + inputs.Flagged(found[0])
 	return fault.New(fault.Usage, fault.Config, hint, "in a job, %s is set: a job takes its configuration from arguments alone", strings.Join(found, ", "))
+}
+
+// steering are variables by which libraries of this program choose the certificates
+// that they believe, the credentials that they send and the files that they read.
+var steering = []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "DOCKER_CONFIG",
+	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"}
+
+// inherited refuses a job in which such a variable is set and the wiring does not
+// say that it is the machine's own, where whoever starts a pipeline may set one.
+func (r *run) inherited() error {
+	in, ok := r.component.Input("network")
+	if !ok || r.platform == nil || !in.Where.In(r.platform.place()) || r.text("network") == "inherit" {
+		return nil
+	}
+	for _, name := range steering {
+		if r.Getenv(name) != "" {
+			return fault.New(fault.Usage, fault.Config, "if the image or the runner sets it, and strangers cannot set variables, say network: inherit",
+				"in a job, %s is set, which chooses what is believed or sent", name)
+		}
+	}
+	return nil
 }
 
 // started reports whether in is what the person says who starts a pipeline by

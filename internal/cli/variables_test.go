@@ -116,3 +116,22 @@ func TestE13_what_a_component_hands_on(t *testing.T) {
 		}
 	}
 }
+
+// Where whoever starts a pipeline may set variables, none may choose which
+// certificates are believed, unless the wiring says that they are the machine's.
+func TestE13_no_variable_chooses_certificates_on_gitlab(t *testing.T) {
+	for _, name := range steering {
+		for _, command := range []string{"attest", "verify", "gate", "release", "approve"} {
+			args := leastArgs[command]
+			if _, err := in(inputs.GitLab, name, "x").newRun(t.Context(), command, args); fault.Of(err).Code != fault.Config || !strings.Contains(err.Error(), name) {
+				t.Errorf("%s with %s: %v, want a refusal", command, name, err)
+			}
+			if _, err := in(inputs.GitLab, name, "x").newRun(t.Context(), command, append([]string{"--network", "inherit"}, args...)); err != nil {
+				t.Errorf("%s with %s, inherited: %v", command, name, err)
+			}
+			if _, err := in(inputs.GitHub, name, "x").newRun(t.Context(), command, args); err != nil {
+				t.Errorf("%s with %s on GitHub: %v", command, name, err)
+			}
+		}
+	}
+}

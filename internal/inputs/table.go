@@ -25,6 +25,7 @@ func gate() Component {
 			{Name: "wait", Usage: "how long to wait for approvals, as 90m or 24h; if empty, a missing approval ends the job with status 4", Where: Everywhere,
 				Pattern: `^([1-9][0-9]*[dhm])?$`},
 			workers,
+			network,
 			format,
 			token,
 		},
@@ -61,6 +62,7 @@ func attest() Component {
 			logPrivate,
 			store("auto"),
 			bundleDir,
+			network,
 			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://\S+)?$`},
 			token,
 		},
@@ -102,6 +104,7 @@ func verify() Component {
 			tufRoot,
 			offline,
 			workers,
+			network,
 			format,
 			store(""),
 			token,
@@ -164,6 +167,7 @@ func release() Component {
 			logPrivate,
 			store("auto"),
 			bundleDir,
+			network,
 			token,
 		},
 		Outputs: []Output{
@@ -222,6 +226,7 @@ func decide(name, summary string) Component {
 			logPrivate,
 			store("auto"),
 			bundleDir,
+			network,
 			{Name: "format", Usage: "the form of what is shown before", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Everywhere},
 			token,
 		},
@@ -277,7 +282,9 @@ var (
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}
 	offline   = Input{Name: "offline", Usage: "open no connection: use only the bundles and the trusted root that are here", Default: "false", Kind: Bool, Where: Everywhere}
 	workers   = Input{Name: "workers", Usage: "how many subjects to work on at once; the processors if empty", Where: Everywhere, Pattern: `^[0-9]*$`}
-	format    = Input{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice,
+	network   = Input{Name: "network", Usage: "own, or inherit: whether variables of the machine may choose certificates and credentials (SSL_CERT_FILE, SSL_CERT_DIR, GODEBUG, DOCKER_CONFIG, XDG_*)",
+		Default: "own", Kind: Choice, Choices: []string{"own", "inherit"}, Where: GitLab | Flag}
+	format = Input{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice,
 		Choices: []string{"text", "json", "markdown"}, Where: Everywhere}
 	trustedRoot = Input{Name: "trusted-root", Usage: "the trusted root of a custom instance", Kind: Path, Where: Everywhere}
 	tufMirror   = Input{Name: "tuf-mirror", Usage: "the URL of a TUF repository to take the trusted root from", Where: Everywhere}
