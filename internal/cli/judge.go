@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -178,8 +179,25 @@ func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, erro
 	return rec, nil
 }
 
+// proxy returns host and port of the proxy that variables name for https, or "".
+// A proxy may have a password, which stays out.
+func proxy(getenv func(string) string) string {
+	named := cmp.Or(getenv("HTTPS_PROXY"), getenv("https_proxy"))
+	if !strings.Contains(named, "://") {
+		named = "http://" + named
+	}
+	u, err := url.Parse(named)
+	if err != nil {
+		return "a proxy whose address is not a URL"
+	}
+	return u.Host
+}
+
 func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Record {
 	rec := report.NewRecord("sallyport "+r.Version, v)
+	if !r.on("offline") {
+		rec.Proxy = proxy(r.Getenv)
+	}
 	if r.platform != nil {
 		rec.Run = r.platform.Run()
 	}

@@ -135,3 +135,15 @@ func TestE13_no_variable_chooses_certificates_on_gitlab(t *testing.T) {
 		}
 	}
 }
+
+// A verdict names the proxy that its answers came by way of, without its password.
+func TestE13_the_proxy_is_named_without_its_password(t *testing.T) {
+	for named, want := range map[string]string{"": "", "http://proxy.example:3128": "proxy.example:3128", "proxy.example:3128": "proxy.example:3128",
+		"http://me:secret@proxy.example:3128/": "proxy.example:3128", "me:secret@proxy.example:3128": "proxy.example:3128", "http://me:se%zz@x": "a proxy whose address is not a URL"} {
+		for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+			if got := proxy(func(n string) string { return map[string]string{name: named}[n] }); got != want {
+				t.Errorf("%s=%s: %q, want %q", name, named, got, want)
+			}
+		}
+	}
+}

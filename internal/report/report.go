@@ -30,8 +30,9 @@ type Record struct {
 	Schema       string          `json:"schema"`
 	Tool         string          `json:"tool"` // name and version
 	Outcome      verdict.Outcome `json:"outcome"`
-	At           string          `json:"at,omitempty"`  // the time that ages were counted from, RFC 3339, UTC
-	Run          string          `json:"run,omitempty"` // the run that asked
+	At           string          `json:"at,omitempty"`    // the time that ages were counted from, RFC 3339, UTC
+	Run          string          `json:"run,omitempty"`   // the run that asked
+	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that answers came by way of
 	Policy       *Policy         `json:"policy,omitempty"`
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict
