@@ -36,8 +36,12 @@ var lies = map[string][]struct {
 
 // lie PLATFORM ARG... runs a gate in a job of the platform with each variable
 // that may lie, one at a time, and expects that the job is refused or that the
-// answer is the same.
+// verdict is the one without the lie, but for its times.
 func lie(ts *testscript.TestScript, neg bool, args []string) {
+	answer := func() string { return clock.ReplaceAllString(read(ts.MkAbs(verdictFile)), "then") }
+	runner(ts, false, args[:1])
+	ts.Check(ts.Exec("sallyport", append([]string{"gate"}, args[1:]...)...))
+	honest := answer()
 	for _, l := range lies[args[0]] {
 		runner(ts, false, args[:1])
 		before := ts.Getenv(l.name)
@@ -45,6 +49,9 @@ func lie(ts *testscript.TestScript, neg bool, args []string) {
 		err := ts.Exec("sallyport", append([]string{"gate"}, args[1:]...)...)
 		if (err == nil) != l.same {
 			ts.Fatalf("with %s=%s the gate says %v, want the same answer: %v\n%s", l.name, l.value, err, l.same, ts.ReadFile("stderr"))
+		}
+		if got := answer(); l.same && got != honest || !l.same && strings.Contains(got, `"outcome": "allow"`) {
+			ts.Fatalf("with %s=%s the verdict is\n%s\nwant %s", l.name, l.value, got, honest)
 		}
 		ts.Setenv(l.name, before)
 	}

@@ -54,7 +54,7 @@ func newCell(t *testing.T) cell {
 			must(t, os.Symlink("busybox", filepath.Join(c.root, "bin", applet)))
 		}
 	}
-	for _, dir := range []string{"tmp", "dev", "work"} {
+	for _, dir := range []string{"tmp", "dev", "project"} {
 		must(t, os.Mkdir(filepath.Join(c.root, dir), 0o777))
 	}
 	must(t, write(filepath.Join(c.root, "dev/null"), "")) // a device needs more rights than this test wants
@@ -65,8 +65,8 @@ func newCell(t *testing.T) cell {
 func (c cell) run(env []string, script string) (string, int) {
 	c.Helper()
 	cmd := exec.Command("/bin/sh", "-e", "-c", script)
-	cmd.Dir = "/work"
-	cmd.Env = append([]string{"PATH=/bin", "HOME=/work"}, env...)
+	cmd.Dir = "/project"
+	cmd.Env = append([]string{"PATH=/bin", "HOME=/project"}, env...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: c.root}
 	if os.Getuid() != 0 {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER
@@ -151,7 +151,7 @@ func TestChrootGate(t *testing.T) {
 	c := newCell(t)
 	releases, record := mirror(t)
 	lab := labtest.Shared(t)
-	work := filepath.Join(c.root, "work")
+	work := filepath.Join(c.root, "project")
 	env := lab.As(t, "gitlab", nil)
 	trusted, err := os.ReadFile(filepath.Join(lab.Dir, "trusted_root.json"))
 	must(t, err)
@@ -183,7 +183,7 @@ environments:
 	if out, err := attest.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	vars = append(vars, "CI_PROJECT_DIR=/work", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_ID_TOKEN="+env["SALLYPORT_ID_TOKEN"], "SSL_CERT_FILE=/work/names.pem",
+	vars = append(vars, "CI_PROJECT_DIR=/project", "CI_JOB_NAME=gate", "SIGSTORE_ID_TOKEN=", "SALLYPORT_ID_TOKEN="+env["SALLYPORT_ID_TOKEN"], "SSL_CERT_FILE=/project/names.pem",
 		"SALLYPORT_RELEASES="+releases.URL)
 	script := componentScript(t, record)
 	c.says(vars, script, 0, "allowed")

@@ -40,7 +40,7 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at := &whereabouts{r: r}
+	at := &location{r: r}
 	predicateType, predicate, err := r.predicate(token, func() error { return at.certified(signing, verifier, token) })
 	if err != nil {
 		return answer{}, err
@@ -49,7 +49,8 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: at.check(attest.Job(forge))}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
+		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: at.check(attest.Job(forge))}
 	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {

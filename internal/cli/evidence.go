@@ -106,14 +106,16 @@ func remove(paths ...string) (failed error) {
 		if err := file.Vacant(p); err != nil {
 			failed = errors.Join(failed, unwritable(err))
 		} else if err := os.Remove(p); err != nil && !os.IsNotExist(err) {
-			failed = errors.Join(failed, usage("the answer of an earlier run, %q, cannot be removed: %w", p, fault.Cause(err)))
+			failed = errors.Join(failed, usage("the answer of an earlier run, %q, cannot be removed: %w", p,
+				fault.Cause(err)))
 		}
 	}
 	return failed
 }
 
 func unwritable(err error) error {
-	return fault.New(fault.Usage, fault.Path, "name another file: a new one, or a regular file that may be replaced", "%w", err)
+	return fault.New(fault.Usage, fault.Path,
+		"name another file: a new one, or a regular file that may be replaced", "%w", err)
 }
 
 // write writes a file that appears whole or not at all.

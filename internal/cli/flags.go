@@ -18,7 +18,7 @@ import (
 
 // run is one command with its inputs, read once: a flag wins over an
 // environment variable, which wins over the default. In a job no variable is
-// read: whoever starts a pipeline, and every step and job before, may set one.
+// read: a person who starts a pipeline, and every step and job before, may set one.
 type run struct {
 	Command
 	ctx       context.Context // one command, one context; it is passed on first
@@ -103,7 +103,8 @@ func (r *run) hand(handed []string) error {
 		name, text, ok := strings.Cut(h, "=")
 		in, known := r.component.Input(name)
 		if !ok || !known || in.Secret {
-			return usage("--%s %q is not NAME=VALUE of an input of %s%s", handOn, h, r.component.Name, nearestInput(name, r.component))
+			return usage("--%s %q is not NAME=VALUE of an input of %s%s", handOn, h, r.component.Name,
+				nearestInput(name, r.component))
 		}
 		if r.flags[name] == nil {
 			r.flags[name] = &value{}
@@ -121,8 +122,8 @@ func (r *run) hand(handed []string) error {
 }
 
 // variables refuses a job in which a variable says what an argument has to say.
-// A process cannot know who set a variable; where pipelines take variables, whoever
-// may start one can.
+// A process cannot know who set a variable; where pipelines take variables, everybody
+// who may start one can.
 func (r *run) variables() error {
 	if r.platform == nil {
 		return nil
@@ -136,8 +137,12 @@ func (r *run) variables() error {
 	if len(found) == 0 {
 		return nil
 	}
-	hint := "hand it over as an input of the action or component, or as a flag: --" + inputs.Flagged(found[0])
-	return fault.New(fault.Usage, fault.Config, hint, "in a job, %s is set: a job takes its configuration from arguments alone", strings.Join(found, ", "))
+	hint := "remove it: " + r.component.Name + " has no such input"
+	if _, own := r.component.Input(inputs.Flagged(found[0])); own {
+		hint = "hand it over as an input of the action or component, or as a flag: --" + inputs.Flagged(found[0])
+	}
+	return fault.New(fault.Usage, fault.Config, hint,
+		"in a job, a variable is set that only an argument may say: %s", strings.Join(found, ", "))
 }
 
 // steering are variables by which libraries of this program choose the certificates
@@ -146,7 +151,7 @@ var steering = []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "DOCKER_CONF
 	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"}
 
 // inherited refuses a job in which such a variable is set and the wiring does not
-// say that it is the machine's own, where whoever starts a pipeline may set one.
+// say that it is the machine's own, where people who start a pipeline may set one.
 func (r *run) inherited() error {
 	in, ok := r.component.Input("network")
 	if !ok || r.platform == nil || !in.Where.In(r.platform.place()) || r.text("network") == "inherit" {
@@ -154,7 +159,8 @@ func (r *run) inherited() error {
 	}
 	for _, name := range steering {
 		if r.Getenv(name) != "" {
-			return fault.New(fault.Usage, fault.Config, "if the image or the runner sets it, and strangers cannot set variables, say network: inherit",
+			return fault.New(fault.Usage, fault.Config,
+				"if the image or the runner sets it, and strangers cannot set variables, say network: inherit",
 				"in a job, %s is set, which chooses what is believed or sent", name)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// identify finds out who this job is before anything secret is sent. Somebody at
-// a terminal is nobody's job.
+// identify finds out who this job is before anything secret is sent. A person at
+// a terminal has no job.
 func (r *run) identify(all []policy.Instance) error {
 	if r.platform == nil {
 		return nil
@@ -33,7 +33,8 @@ func (r *run) identifyToRead(all []policy.Instance) error {
 		return nil
 	}
 	if len(all) == 0 {
-		return fault.New(fault.Usage, fault.Config, "name the platform with --policy or --certificate-oidc-issuer, or look for bundles in other stores",
+		return fault.New(fault.Usage, fault.Config,
+			"name the platform with --policy or --certificate-oidc-issuer, or look for bundles in other stores",
 			"nothing says which server the store %q is on, and a token goes to no other", r.platform.storeName())
 	}
 	return r.identify(all)
@@ -47,25 +48,27 @@ func (r *run) belongs(p *policy.Policy, name string) error {
 	want, ok := p.Home(e, host)
 	switch {
 	case !ok:
-		return fault.New(fault.Refused, fault.Identity, "run the gate where the policy says, or say with repository-id of the environment where that is",
+		return fault.New(fault.Refused, fault.Identity,
+			"run the gate where the policy says, or say with repository-id of the environment where that is",
 			"no repository on %s is one that environment %q belongs to", host, name)
 	case id != want:
-		return fault.New(fault.Refused, fault.Identity, "run the gate in that repository, or say with repository-id of the environment that it belongs to this one",
+		return fault.New(fault.Refused, fault.Identity,
+			"run the gate in that repository, or say with repository-id of the environment that it belongs to this one",
 			"this job is one of repository %s on %s, and environment %q belongs to repository %s", id, host, name, want)
 	}
 	return nil
 }
 
-// whereabouts is where the platform of a job without a policy is: at the issuer
+// location is where the platform of a job without a policy is: at the issuer
 // that the certificate authority found in the job's token, or where the input
 // api says. A job's variables say it to nobody.
-type whereabouts struct {
+type location struct {
 	r      *run
 	mu     sync.Mutex
 	issuer string
 }
 
-func (w *whereabouts) reach(issuer string) error {
+func (w *location) reach(issuer string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.issuer == issuer {
@@ -76,7 +79,7 @@ func (w *whereabouts) reach(issuer string) error {
 }
 
 // certified asks the authority before there is anything to sign.
-func (w *whereabouts) certified(c *sigstore.SigningConfig, v *sigstore.Verifier, token string) error {
+func (w *location) certified(c *sigstore.SigningConfig, v *sigstore.Verifier, token string) error {
 	s, err := sigstore.Certified(w.r.ctx, c, v, token)
 	if err != nil {
 		return err
@@ -86,7 +89,7 @@ func (w *whereabouts) certified(c *sigstore.SigningConfig, v *sigstore.Verifier,
 
 // check is next, and learns from the certificate of what was signed where it
 // may be stored.
-func (w *whereabouts) check(next attest.Check) attest.Check {
+func (w *location) check(next attest.Check) attest.Check {
 	return func(s statement.Signer, st statement.Statement) error {
 		if err := next(s, st); err != nil {
 			return err

@@ -82,7 +82,8 @@ func (r *run) tell(rec report.Record, c chosen) error {
 	err = r.output("verdict", path)
 	if err == nil && rec.Outcome == verdict.Allow {
 		if err = write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err == nil {
-			err = errors.Join(r.output("environment", r.text("environment")), r.output("verdict-digest", digest), r.release(c))
+			err = errors.Join(r.output("environment", r.text("environment")),
+				r.output("verdict-digest", digest), r.release(c))
 		}
 	}
 	if err == nil {

@@ -162,7 +162,8 @@ func choosePlatform(c Command, component inputs.Component) (platform, error) {
 	onHub, onLab := c.Getenv("GITHUB_ACTIONS") == "true", c.Getenv("GITLAB_CI") == "true"
 	switch {
 	case onHub && onLab:
-		return nil, fault.New(fault.Usage, fault.Config, "take the variable out that is not of the platform which runs this job: whoever set it chose whom the gate asks",
+		return nil, fault.New(fault.Usage, fault.Config,
+			"remove the variable of the platform that does not run this job: the person who set it chose which platform the gate asks",
 			"this job says that both platforms run it: GITHUB_ACTIONS and GITLAB_CI are set")
 	case onHub:
 		j, err := github.FromEnv(inputToken(c.Getenv))

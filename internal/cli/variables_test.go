@@ -117,7 +117,7 @@ func TestE13_what_a_component_hands_on(t *testing.T) {
 	}
 }
 
-// Where whoever starts a pipeline may set variables, none may choose which
+// Where people who start a pipeline may set variables, none may choose which
 // certificates are believed, unless the wiring says that they are the machine's.
 func TestE13_no_variable_chooses_certificates_on_gitlab(t *testing.T) {
 	for _, name := range steering {
@@ -136,7 +136,7 @@ func TestE13_no_variable_chooses_certificates_on_gitlab(t *testing.T) {
 	}
 }
 
-// A verdict names the proxy that its answers came by way of, without its password.
+// A verdict names the proxy of the machine, without its password.
 func TestE13_the_proxy_is_named_without_its_password(t *testing.T) {
 	for named, want := range map[string]string{"": "", "http://proxy.example:3128": "proxy.example:3128", "proxy.example:3128": "proxy.example:3128",
 		"http://me:secret@proxy.example:3128/": "proxy.example:3128", "me:secret@proxy.example:3128": "proxy.example:3128", "http://me:se%zz@x": "a proxy whose address is not a URL"} {

@@ -40,6 +40,9 @@ func (r *run) targets() []target {
 			}
 		}
 	}
+	if _, named := r.component.Input("verdict"); !named && slices.ContainsFunc(r.component.Outputs, func(o inputs.Output) bool { return o.Name == "verdict" }) {
+		out = append(out, target{"the verdict", inputs.VerdictPath})
+	}
 	return append(out, target{"the report of the outputs", r.component.Dotenv()})
 }
 
@@ -52,13 +55,17 @@ func (r *run) guardTargets() error {
 	for _, t := range r.targets() {
 		name, ok := beneath(t.path)
 		if !ok {
-			return fault.New(fault.Usage, fault.Path, "name a path below the directory that the job runs in", "%s would be written to %q, which is outside of it", t.input, t.path)
+			return fault.New(fault.Usage, fault.Path, "name a path below the directory that the job runs in",
+				"%s would be written to %q, which is outside of it", t.input, t.path)
 		}
 		if err := unlinked(name); err != nil {
-			return fault.New(fault.Refused, fault.Path, "remove the link, or name another path", "%s would be written to %q: %w", t.input, t.path, err)
+			return fault.New(fault.Refused, fault.Path,
+				"name a path that has no link in it and may be looked at", "%s would be written to %q: %w",
+				t.input, t.path, err)
 		}
 		if taken := r.reads(filepath.ToSlash(name)); taken != "" {
-			return fault.New(fault.Usage, fault.Path, "name another path", "%s would be written to %q, which is %s", t.input, t.path, taken)
+			return fault.New(fault.Usage, fault.Path, "name another path",
+				"%s would be written to %q, which is %s", t.input, t.path, taken)
 		}
 	}
 	return nil
@@ -91,10 +98,9 @@ func (r *run) reads(name string) string {
 		rel, ok := beneath(other)
 		return ok && path.Clean(filepath.ToSlash(rel)) == path.Clean(name)
 	}
-	for input, what := range map[string]string{"policy": "the policy", "checksums": "the list of checksums", "predicate": "the predicate",
-		"signing-config": "the signing config", "trusted-root": "the trusted root"} {
+	for _, input := range []string{"policy", "checksums", "predicate", "signing-config", "trusted-root"} {
 		if p := r.text(input); p != "" && is(p) {
-			return what
+			return "what --" + input + " reads"
 		}
 	}
 	for _, b := range r.list("bundle") {
@@ -104,7 +110,7 @@ func (r *run) reads(name string) string {
 	}
 	sel, err := subject.Parse(r.list("subject"))
 	if err != nil {
-		return "" // whoever reads the subjects says what is wrong
+		return "" // reading the subjects says what is wrong
 	}
 	patterns := slices.Clone(sel.Patterns)
 	for _, g := range sel.Given {
@@ -115,9 +121,9 @@ func (r *run) reads(name string) string {
 			return fmt.Sprintf("one of the subjects that %q names", p)
 		}
 	}
-	for _, layout := range sel.Layouts {
-		if rel, ok := beneath(layout); ok && strings.HasPrefix(name+"/", filepath.ToSlash(rel)+"/") {
-			return fmt.Sprintf("inside the subject %q", layout)
+	for _, dir := range slices.Concat(patterns, sel.Layouts) {
+		if rel, ok := beneath(dir); ok && strings.HasPrefix(name, path.Clean(filepath.ToSlash(rel))+"/") {
+			return fmt.Sprintf("inside the subject %q", dir)
 		}
 	}
 	return ""

@@ -166,7 +166,8 @@ func (t text) builder(d Dialect, s statement.Signer, p Policy) *Difference {
 }
 
 func otherBuilder(member, id, wanted, reason, hint string) *Difference {
-	return &Difference{Code: fault.Predicate, Member: member, Reason: reason, Found: orNone(id), Wanted: wanted, Hint: hint}
+	return &Difference{Code: fault.Predicate, Member: member, Reason: reason, Found: orNone(id), Wanted: wanted,
+		Hint: hint}
 }
 
 // reasons say what differs where the value is one that people know by name.

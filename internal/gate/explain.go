@@ -231,7 +231,8 @@ func (w *work) attested(k int, d subject.Digest, s *signature) {
 			if x.err == nil && w.explains(k, x.trust) && len(w.out[k].Rejections) < maxExplained {
 				w.out[k].Rejections = append(w.out[k].Rejections, policy.Rejection{
 					Code: fault.SubjectMismatch, Source: p.Source, Attested: &d, Signer: x.verified.Signer(),
-					Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d, w.subjects[k].Digest),
+					Reason: fmt.Sprintf("%q was attested as %s; this is %s", w.subjects[k].Name, d,
+						w.subjects[k].Digest),
 				})
 				return
 			}

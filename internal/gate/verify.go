@@ -198,7 +198,8 @@ func (w *work) check(s *signature, copied bool) {
 	for _, p := range s.pieces {
 		switch {
 		case forged:
-			p.err = sigstore.Changed(fault.SignatureInvalid, "the signature is not one of this payload under the certificate beside it")
+			p.err = sigstore.Changed(fault.SignatureInvalid,
+				"the signature is not one of this payload under the certificate beside it")
 		case p.log == sigstore.LogForeign:
 			p.err = sigstore.Changed(fault.SignatureInvalid, "payload, signature and log entry do not belong together")
 		}
@@ -253,7 +254,8 @@ func (w *work) prove(worth func(sigstore.Bundle) bool) error {
 // one.
 func (w *work) try(s *signature) error {
 	s.tried = true
-	left := slices.DeleteFunc(slices.Sorted(maps.Keys(w.Verifiers)), func(trust string) bool { return w.Verifiers[trust].Keyed() != s.pieces[0].look.Keyed })
+	left := slices.DeleteFunc(slices.Sorted(maps.Keys(w.Verifiers)),
+		func(trust string) bool { return w.Verifiers[trust].Keyed() != s.pieces[0].look.Keyed })
 	for _, p := range s.pieces {
 		if len(left) == 0 {
 			break

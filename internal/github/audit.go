@@ -96,8 +96,9 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 	}
 	switch {
 	case p.State == policy.Protected && p.ByReview && p.Self && !w.SelfReview:
-		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected, Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
-			Found: strings.Join(p.Rules, ", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
+		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
+			Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
+			Found:   strings.Join(p.Rules, ", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
 		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
@@ -325,11 +326,13 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 				return err
 			}
 			if known == policy.Unanswered {
-				a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: "how branch " + name + " is protected cannot be seen with this token: needs `contents: read`, " + s.Why,
-					Hint: "give SALLYPORT_TOKEN a token with `contents: read`; where the plan protects no refs, say ref-protection: none under built-by"})
+				a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note,
+					Message: "how branch " + name + " is protected cannot be seen with this token: needs `contents: read`, " + s.Why,
+					Hint:    "give SALLYPORT_TOKEN a token with `contents: read`; where the plan protects no refs, say ref-protection: none under built-by"})
 			}
 			if known == policy.No {
-				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint, Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
+				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint,
+					Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
 					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.job.web("/settings/rules")})
 			}
 		}

@@ -198,7 +198,8 @@ func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
 			return a, err
 		}
 		if len(members) < 2 {
-			a.idle = append(a.idle, fmt.Sprintf("a review by team %s, which has %s", name, plural(len(members), "member")))
+			a.idle = append(a.idle, fmt.Sprintf("a review by team %s, which has %s", name,
+				plural(len(members), "member")))
 			continue
 		}
 		a.teams = append(a.teams, name)

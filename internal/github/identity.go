@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -15,10 +16,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// GateAudience is the audience of the token that says to Sallyport itself which
-// job it is in. Nobody else takes such a token, and Sallyport takes no other.
-const GateAudience = "sallyport-gate"
-
 const notItself = "something sets variables of the runner: run sallyport in a job of GitHub Actions, with the variables that its runner sets"
 
 // Identify finds out which job this is, and where its GitHub answers, under a
@@ -30,8 +27,8 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	if j.getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" && j.getenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN") != "" {
 		return j.byToken(ctx, all)
 	}
-	i, err := named(all, "the server of this job is %q", j.server.String(), func(i policy.Instance) bool {
-		return strings.EqualFold(i.Forge.Host, j.server.String())
+	i, err := policy.Pick(all, fmt.Sprintf("the server of this job is %q", j.server), func(i policy.Instance) bool {
+		return ours(i) && strings.EqualFold(i.Forge.Host, j.server.String())
 	})
 	if err != nil {
 		return err
@@ -44,7 +41,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 
 // byToken believes the claims of a token that an issuer of the policy signed.
 func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
-	token, err := j.ask(ctx, GateAudience)
+	token, err := j.ask(ctx, idtoken.GateAudience)
 	if err != nil {
 		return err
 	}
@@ -52,12 +49,14 @@ func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
 	if err != nil {
 		return err
 	}
-	i, err := named(all, "the ID token's issuer is %q", iss, func(i policy.Instance) bool { return i.Forge.Issuer == iss })
+	i, err := policy.Pick(all, fmt.Sprintf("the ID token's issuer is %q", iss),
+		func(i policy.Instance) bool { return ours(i) && i.Forge.Issuer == iss })
 	if err != nil {
 		return err
 	}
 	if !strings.EqualFold(i.Forge.Host, j.server.String()) {
-		return fault.New(fault.Refused, fault.Identity, notItself, "GITHUB_SERVER_URL is %q, and issuer %q is of %q", j.server.String(), iss, i.Forge.Host)
+		return fault.New(fault.Refused, fault.Identity, notItself,
+			"GITHUB_SERVER_URL is %q, and issuer %q is of %q", j.server.String(), iss, i.Forge.Host)
 	}
 	if err := j.reachable(i.Forge.Host, i.API); err != nil {
 		return err
@@ -67,22 +66,15 @@ func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
 		rows[k].Hint = notItself
 	}
 	_, err = idtoken.Verify(ctx, token, idtoken.Wanted{
-		Issuer: func(s string) bool { return s == iss }, Audience: GateAudience, Now: j.Now(), Keys: j.api, Claims: rows,
+		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: j.api, Claims: rows,
 	})
 	return err
 }
 
-// named returns the instance that fits.
-func named(all []policy.Instance, what, found string, fits func(policy.Instance) bool) (policy.Instance, error) {
-	var names []string
-	for _, i := range all {
-		if _, ours := Forge(i.Forge.Issuer); ours && fits(i) {
-			return i, nil
-		}
-		names = append(names, fault.Quote(i.Forge.Issuer))
-	}
-	return policy.Instance{}, fault.New(fault.Refused, fault.Identity, "run this in a job of a platform that the policy names under built-by or approve-in",
-		what+", and the policy names %s", found, strings.Join(names, ", "))
+// ours reports whether an instance is a GitHub.
+func ours(i policy.Instance) bool {
+	_, ok := Forge(i.Forge.Issuer)
+	return ok
 }
 
 // reachable sets where the API is: where the policy or an argument says, or where that
@@ -126,7 +118,8 @@ func (j *Job) byNumber(ctx context.Context) error {
 		} `json:"repository"`
 	}
 	if !a.found {
-		return fault.New(fault.Refused, fault.Identity, notItself, "%s has no run %q, which GITHUB_RUN_ID names", j.Name(), j.getenv("GITHUB_RUN_ID"))
+		return fault.New(fault.Refused, fault.Identity, notItself,
+			"%s has no run %q, which GITHUB_RUN_ID names", j.Name(), j.getenv("GITHUB_RUN_ID"))
 	}
 	if err := json.Unmarshal(a.body, &x); err != nil {
 		return client.Proxied("the GitHub API", "with something that is not the JSON of its documentation")
@@ -143,7 +136,8 @@ func (j *Job) byNumber(ctx context.Context) error {
 		{"GITHUB_SHA", j.getenv("GITHUB_SHA"), sha},
 	} {
 		if y.got != y.want {
-			return fault.New(fault.Refused, fault.Identity, hint, "%s is %q, and the GitHub API says %q", y.variable, y.got, y.want)
+			return fault.New(fault.Refused, fault.Identity, hint, "%s is %q, and the GitHub API says %q",
+				y.variable, y.got, y.want)
 		}
 	}
 	return nil
@@ -164,7 +158,8 @@ func ofBranch(name, ref string) string {
 func (j *Job) Reach(issuer, api string) error {
 	f, ok := Forge(issuer)
 	if !ok {
-		return fault.New(fault.Refused, fault.Identity, "", "issuer %q is none of GitHub's", issuer)
+		return fault.New(fault.Refused, fault.Identity, notItself,
+			"the certificate names issuer %q, which is none of GitHub's", issuer)
 	}
 	return j.reachable(f.Host, api)
 }
@@ -174,8 +169,8 @@ func (j *Job) Run() string {
 	return j.web("/actions/runs/" + j.getenv("GITHUB_RUN_ID") + "/attempts/" + j.getenv("GITHUB_RUN_ATTEMPT"))
 }
 
-// Origin names the repository of this job, as a certificate does, and whoever
-// started it, for people.
+// Origin names the repository of this job, as a certificate does, and the person who
+// started it.
 func (j *Job) Origin() (statement.Origin, string) {
 	return statement.Origin{URI: j.web(""), ID: j.getenv("GITHUB_REPOSITORY_ID")}, j.getenv("GITHUB_ACTOR")
 }

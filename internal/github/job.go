@@ -89,10 +89,10 @@ func (j *Job) web(path string) string {
 }
 
 // client returns a client of the API that carries the job's token to the API
-// and nowhere else.
+// and noServer else.
 func (j *Job) client() *github.Client {
 	if j.api == nil {
-		c := github.NewClient(client.New(client.Options{Transport: nowhere{}}))
+		c := github.NewClient(client.New(client.Options{Transport: noServer{}}))
 		c.BaseURL = &url.URL{Scheme: j.server.Scheme, Host: j.server.Host, Path: "/"}
 		return c
 	}
@@ -107,12 +107,13 @@ func (j *Job) client() *github.Client {
 	return c
 }
 
-// nowhere sends nothing: it is not known where to.
-type nowhere struct{}
+// noServer sends nothing: it is not known where to.
+type noServer struct{}
 
 // RoundTrip returns why.
-func (nowhere) RoundTrip(*http.Request) (*http.Response, error) {
-	return nil, fault.New(fault.Usage, fault.Config, "", "which server this job's GitHub is at is not known here")
+func (noServer) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fault.New(fault.Usage, fault.Config, "name the platform: with --policy, or with --repository",
+		"which server this job's GitHub is at is not known here")
 }
 
 var tenant = sync.OnceValue(func() *regexp.Regexp {

@@ -21,7 +21,8 @@ const maxRulesets = 20
 // Branch rules that keep commits out, or keep those that came in; a rule about
 // names or messages alone is none
 // (https://docs.github.com/rest/repos/rules, types of rules).
-var branchRules = []string{"update", "pull_request", "merge_queue", "required_status_checks", "required_deployments", "workflows", "code_scanning", "non_fast_forward"}
+var branchRules = []string{"update", "pull_request", "merge_queue", "required_status_checks",
+	"required_deployments", "workflows", "code_scanning", "non_fast_forward"}
 
 // Ref says how the ref and the branch of a build are protected now: by a
 // branch protection or by a ruleset. What this token may not see is unanswered,
@@ -47,7 +48,7 @@ func (j *Job) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 		s.Protected = s.Kept
 	case isBranch:
 		s.Protected, err = s.kept(ctx, branch)
-	case isTag && !s.Sound():
+	case isTag && !s.OnProtected():
 		if s.Protected, err = s.ruled(ctx, tag); err == nil && q.Branch == "" && s.Protected != policy.Yes {
 			err = s.branch(ctx)
 		}
@@ -116,7 +117,8 @@ func (s *refSurvey) ours(ctx context.Context) (bool, error) {
 		id = strconv.FormatInt(r.ID, 10)
 	}
 	if q.ID != "" && q.ID != id {
-		return false, fault.New(fault.Refused, fault.Source, "", "repository %q is number %s, want %s: the name was given to another", q.Repository, id, q.ID)
+		return false, fault.New(fault.Refused, fault.Source, "",
+			"repository %q is number %s, want %s: the name was given to another", q.Repository, id, q.ID)
 	}
 	return true, nil
 }
@@ -180,7 +182,8 @@ func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error)
 		return policy.Unanswered, err
 	}
 	if b.Name != name {
-		return policy.Unanswered, fault.New(fault.Refused, fault.Malformed, "", "asked for branch %q, the GitHub API answered with %q", name, b.Name)
+		return policy.Unanswered, fault.New(fault.Refused, fault.Malformed, "",
+			"asked for branch %q, the GitHub API answered with %q", name, b.Name)
 	}
 	if b.Protected != nil && *b.Protected {
 		j.known.hold(path, j.Now().Add(seldom))

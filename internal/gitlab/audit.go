@@ -79,7 +79,8 @@ func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]doctor.Findin
 		return nil, err
 	}
 	v := j.variables(h)
-	f := doctor.Finding{Rule: "pipeline-variables", Threat: "H14", Code: fault.Bypass, Severity: doctor.Error, Found: v.Found, Wanted: "nobody", Hint: "sallyport settings apply, or set it: " + v.Setting,
+	f := doctor.Finding{Rule: "pipeline-variables", Threat: "H14", Code: fault.Bypass, Severity: doctor.Error,
+		Found: v.Found, Wanted: "nobody", Hint: "sallyport settings apply, or set it: " + v.Setting,
 		Message: fmt.Sprintf("people may give a pipeline variables, and so run what they like in the gate of %q (LD_PRELOAD, BASH_ENV, PATH, GIT_STRATEGY, CI_…): nothing inside the job can replace this setting", want.Environment)}
 	switch {
 	case v.Nobody, enough(v.Least, want.Variables), v.Least == "" && want.Variables == "unchecked":
@@ -123,8 +124,9 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 		add(found)
 	}
 	if p := w.judge(setting); p.State == policy.Protected && p.ByReview && p.Self && !want.SelfReview {
-		add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected, Severity: doctor.Error,
-			Message: fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that", want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
+		add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
+			Severity: doctor.Error,
+			Message:  fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that", want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
 	}
 	if want.NoSelf && w.self {
 		add(doctor.Finding{Rule: "self-approval", Threat: "H08", Code: fault.Duties, Severity: doctor.Warning,

@@ -127,8 +127,8 @@ type wall struct {
 	groups []guarded    // of groups above, with the path of the group as name
 	self   bool         // who started the pipeline may approve
 
-	variables policy.Variables
-	crowds    map[int64]crowd // by number of the group
+	variables   policy.Variables
+	memberships map[int64]membership // by number of the group
 }
 
 func (j *Job) wall(ctx context.Context, name string) (wall, error) {
@@ -160,25 +160,25 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 	return w, err
 }
 
-// crowd is who is in a group that is asked for approvals.
-type crowd struct {
+// membership is who is in a group that is asked for approvals.
+type membership struct {
 	size   int
 	unseen bool // this token may not list them
 }
 
 // people asks who the groups in approval rules are, each once.
 func (j *Job) people(ctx context.Context, w *wall) error {
-	w.crowds = map[int64]crowd{}
+	w.memberships = map[int64]membership{}
 	for _, g := range w.all() {
 		for _, r := range g.Rules {
-			if _, known := w.crowds[r.Group]; known || r.Group == 0 || r.Required == 0 {
+			if _, known := w.memberships[r.Group]; known || r.Group == 0 || r.Required == 0 {
 				continue
 			}
 			all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d/members/all", r.Group)})
 			if err != nil && !hidden(err) {
 				return err
 			}
-			w.crowds[r.Group] = crowd{size: len(j.present(all, 1)), unseen: err != nil}
+			w.memberships[r.Group] = membership{size: len(j.present(all, 1)), unseen: err != nil}
 		}
 	}
 	return nil
@@ -331,7 +331,7 @@ func (e entry) nobody() bool { return e.User == 0 && e.Group == 0 && e.Level == 
 func (w wall) asked(g guarded, prefix string, p *policy.Protection) []string {
 	var all []string
 	for _, r := range g.Rules {
-		c := w.crowds[r.Group]
+		c := w.memberships[r.Group]
 		switch {
 		case r.Required == 0 || r.nobody() || r.Group != 0 && !c.unseen && c.size < 2:
 			continue

@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -12,10 +13,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
-
-// GateAudience is the audience of the token that says to Sallyport itself which
-// job it is in. Nobody else takes such a token, and Sallyport takes no other.
-const GateAudience = "sallyport-gate"
 
 const (
 	replaced  = "a variable of the pipeline, the project or the group has taken the place of one of GitLab's own: remove it"
@@ -37,11 +34,12 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	if err != nil {
 		return err
 	}
-	i, err := named(all, iss)
+	i, err := policy.Pick(all, fmt.Sprintf("the ID token's issuer is %q", iss),
+		func(i policy.Instance) bool { return ours(i) && i.Forge.Issuer == iss })
 	if err != nil {
 		return err
 	}
-	if err := j.placed(i); err != nil {
+	if err := j.checkServer(i); err != nil {
 		return err
 	}
 	api, server, err := j.addresses(iss, i.API)
@@ -49,7 +47,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 		return err
 	}
 	c, err := idtoken.Verify(ctx, token, idtoken.Wanted{
-		Issuer: func(s string) bool { return s == iss }, Audience: GateAudience, Now: j.Now(), Keys: api,
+		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: api,
 	})
 	if err != nil {
 		return err
@@ -57,37 +55,31 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	if err := claimed(c); err != nil {
 		return err
 	}
-	if err := c.Match(j.told(c)); err != nil {
+	if err := c.Match(j.fromVariables(c)); err != nil {
 		return err
 	}
 	j.api, j.server, j.id, j.path = api, server, c["project_id"], c["project_path"]
-	j.getenv = over(c, j.getenv)
+	j.getenv = claimsFirst(c, j.getenv)
 	return j.runs(ctx, c)
 }
 
-// named returns the instance of an issuer.
-func named(all []policy.Instance, issuer string) (policy.Instance, error) {
-	var names []string
-	for _, i := range all {
-		if _, ours := Forge(i.Forge.Issuer); ours && i.Forge.Issuer == issuer {
-			return i, nil
-		}
-		names = append(names, fault.Quote(i.Forge.Issuer))
-	}
-	return policy.Instance{}, fault.New(fault.Refused, fault.Identity, "run this in a job of a platform that the policy names under built-by or approve-in",
-		"the ID token's issuer is %q, and the policy names %s", issuer, strings.Join(names, ", "))
+// ours reports whether an instance is a GitLab.
+func ours(i policy.Instance) bool {
+	_, ok := Forge(i.Forge.Issuer)
+	return ok
 }
 
-// placed refuses a job whose variables name another server than the policy. An
+// checkServer refuses a job whose variables name another server than the policy. An
 // instance that the policy gives an address of its own may call itself as it
 // likes.
-func (j *Job) placed(i policy.Instance) error {
+func (j *Job) checkServer(i policy.Instance) error {
 	if i.API != "" {
 		return nil
 	}
 	for name, want := range map[string]string{"CI_SERVER_URL": i.Forge.Issuer, "CI_API_V4_URL": i.Forge.Issuer + "/api/v4"} {
 		if got := strings.TrimSuffix(j.getenv(name), "/"); got != "" && !strings.EqualFold(got, want) {
-			return fault.New(fault.Refused, fault.Identity, replaced+"; or write api beside the issuer in the policy, if that is where this instance answers",
+			return fault.New(fault.Refused, fault.Identity,
+				replaced+"; or write api beside the issuer in the policy, if that is where this instance answers",
 				"%s is %q, and issuer %q of the policy is at %q", name, got, i.Forge.Issuer, want)
 		}
 	}
@@ -100,7 +92,8 @@ func (j *Job) addresses(issuer, api string) (*url.URL, *url.URL, error) {
 	if api == "" {
 		api = issuer
 	}
-	values := map[string]string{"issuer": issuer, "api": strings.TrimSuffix(strings.TrimSuffix(api, "/"), "/api/v4") + "/api/v4"}
+	values := map[string]string{"issuer": issuer,
+		"api": strings.TrimSuffix(strings.TrimSuffix(api, "/"), "/api/v4") + "/api/v4"}
 	get := func(name string) string { return values[name] }
 	a, err := address(get, "api")
 	if err != nil {
@@ -110,9 +103,9 @@ func (j *Job) addresses(issuer, api string) (*url.URL, *url.URL, error) {
 	return a, s, err
 }
 
-// told are the variables of the job that its token has to agree with. Those
+// fromVariables are the variables of the job that its token has to agree with. Those
 // that are not set say nothing.
-func (j *Job) told(c idtoken.Claims) []idtoken.Match {
+func (j *Job) fromVariables(c idtoken.Claims) []idtoken.Match {
 	var all []idtoken.Match
 	for _, m := range j.matches(c) {
 		if m.Want != "" {
@@ -128,7 +121,9 @@ func (j *Job) told(c idtoken.Claims) []idtoken.Match {
 func claimed(c idtoken.Claims) error {
 	for _, name := range []string{"project_id", "project_path", "pipeline_id", "job_id", "ref", "sha"} {
 		if c[name] == "" {
-			return fault.New(fault.Refused, fault.Identity, "", "the ID token has no claim %q", name)
+			return fault.New(fault.Refused, fault.Identity,
+				"ask the administrator of the instance: GitLab writes this claim into every ID token",
+				"the ID token has no claim %q", name)
 		}
 	}
 	if in := c["job_project_id"]; in != "" && in != c["project_id"] {
@@ -159,7 +154,8 @@ func (j *Job) runs(ctx context.Context, c idtoken.Claims) error {
 		{"status", b.Status, "running"},
 	} {
 		if x.got != x.want {
-			return fault.New(fault.Refused, fault.Identity, "give the job its own tokens: SALLYPORT_ID_TOKEN and CI_JOB_TOKEN have to be those that GitLab made for it",
+			return fault.New(fault.Refused, fault.Identity,
+				"give the job its own tokens: SALLYPORT_ID_TOKEN and CI_JOB_TOKEN have to be those that GitLab made for it",
 				"GitLab says %s %q of the job that asks, and the ID token says %q", x.what, x.got, x.want)
 		}
 	}
@@ -173,10 +169,7 @@ func (j *Job) self(ctx context.Context, id string) (build, error) {
 		if err != nil {
 			return build{}, err
 		}
-		b, err := one[build](ctx, j, question{path: "job", by: c, hint: "give the job its own CI_JOB_TOKEN"})
-		if j.access == "" || !hidden(err) {
-			return b, err
-		}
+		return one[build](ctx, j, question{path: "job", by: c, hint: "give the job its own CI_JOB_TOKEN"})
 	}
 	return one[build](ctx, j, question{path: j.project("/jobs/" + id)})
 }
@@ -190,7 +183,7 @@ func (j *Job) Reach(issuer, api string) error {
 		return err
 	}
 	if api == "" {
-		if err := j.placed(policy.Instance{Forge: policy.Forge{Issuer: issuer}}); err != nil {
+		if err := j.checkServer(policy.Instance{Forge: policy.Forge{Issuer: issuer}}); err != nil {
 			return err
 		}
 	}
@@ -201,8 +194,8 @@ func (j *Job) Reach(issuer, api string) error {
 // Run is the address of this job.
 func (j *Job) Run() string { return j.web("/-/jobs/" + j.getenv("CI_JOB_ID")) }
 
-// Origin names the project of this job, as a certificate does, and whoever
-// started it, for people.
+// Origin names the project of this job, as a certificate does, and the person who
+// started it.
 func (j *Job) Origin() (statement.Origin, string) {
 	return statement.Origin{URI: j.web(""), ID: j.id}, j.getenv("GITLAB_USER_LOGIN")
 }
@@ -216,9 +209,9 @@ var variables = map[string]string{
 	"CI_JOB_ID": "job_id", "CI_COMMIT_SHA": "sha", "CI_COMMIT_REF_NAME": "ref", "GITLAB_USER_ID": "user_id", "GITLAB_USER_LOGIN": "user_login",
 }
 
-// over returns getenv, with what verified claims say in the place of what
+// claimsFirst returns getenv, with what verified claims say in the place of what
 // variables say.
-func over(c idtoken.Claims, getenv func(string) string) func(string) string {
+func claimsFirst(c idtoken.Claims, getenv func(string) string) func(string) string {
 	return func(name string) string {
 		if claim, ok := variables[name]; ok {
 			return c[claim]

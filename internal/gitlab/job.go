@@ -147,7 +147,9 @@ func (j *Job) web(path string) string { return j.server.String() + "/" + j.path 
 // carry its token along on a redirect; both are left to client.New.
 func (j *Job) client(credential http.Header, away client.Away) (*gitlab.Client, error) {
 	if j.api == nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "which server this job's GitLab is at is not known here")
+		return nil, fault.New(fault.Usage, fault.Config,
+			"name the platform: with --policy, or with --repository",
+			"which server this job's GitLab is at is not known here")
 	}
 	h := client.New(client.Options{Base: j.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes, Budget: j.Budget})
 	c, err := gitlab.NewClient("", gitlab.WithBaseURL(j.api.String()), gitlab.WithHTTPClient(h), gitlab.WithoutRetries())

@@ -38,7 +38,8 @@ func (s *refSurvey) ask(ctx context.Context) error {
 		s.Why = fmt.Sprintf("it is of %s, and %s was asked", q.Repository, j.web(""))
 		return nil
 	case q.ID != itoa(h.ID):
-		return fault.New(fault.Refused, fault.Source, "", "repository %q is number %d, want %s: the name was given to another", q.Repository, h.ID, q.ID)
+		return fault.New(fault.Refused, fault.Source, "",
+			"repository %q is number %d, want %s: the name was given to another", q.Repository, h.ID, q.ID)
 	case q.Branch != "":
 		if err := s.branch(ctx, h); err != nil {
 			return err
@@ -49,7 +50,7 @@ func (s *refSurvey) ask(ctx context.Context) error {
 	case q.Open:
 	case isBranch && name == s.Branch:
 		s.Protected = s.Kept
-	case isBranch, !s.Sound():
+	case isBranch, !s.OnProtected():
 		ok, err := j.protects(ctx, q.Ref)
 		if err != nil {
 			return err

@@ -22,6 +22,10 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
+// GateAudience is the audience of the token that says to Sallyport itself which
+// job it is in. No other program takes such a token, and Sallyport takes no other.
+const GateAudience = "sallyport-gate"
+
 const (
 	maxBytes = 64 << 10
 	maxDepth = 32
@@ -65,13 +69,17 @@ func Issuer(token string) (string, error) {
 // fit refuses claims of another token than the one that was asked for.
 func (c Claims) fit(w Wanted) error {
 	if !w.Issuer(c["iss"]) {
-		return fault.New(fault.Refused, fault.Identity, "", "the ID token's issuer is %q, which is not one of this platform", c["iss"])
+		return fault.New(fault.Refused, fault.Identity, "",
+			"the ID token's issuer is %q, which is not one of this platform", c["iss"])
 	}
 	if c["aud"] != w.Audience {
-		return fault.New(fault.Refused, fault.Identity, "", "the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
+		return fault.New(fault.Refused, fault.Identity,
+			fmt.Sprintf("let the job ask for a token with the audience %q and no other", w.Audience),
+			"the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
 	}
 	if err := c.lives(w.Now); err != nil {
-		return fault.New(fault.Refused, fault.Identity, "", "the ID token %w", err)
+		return fault.New(fault.Refused, fault.Identity, "run the job again, or set the clock of the runner",
+			"the ID token %w", err)
 	}
 	return nil
 }
@@ -122,10 +130,12 @@ func (c Claims) Match(all []Match) error {
 	for _, m := range all {
 		got, ok := c[m.Claim]
 		if !ok {
-			return fault.New(fault.Refused, fault.Identity, m.Hint, "the ID token has no claim %q, want %q", m.Claim, m.Want)
+			return fault.New(fault.Refused, fault.Identity, m.Hint, "the ID token has no claim %q, want %q",
+				m.Claim, m.Want)
 		}
 		if got != m.Want {
-			return fault.New(fault.Refused, fault.Identity, m.Hint, "the ID token is for another job: claim %s is %q, %s is %q", m.Claim, got, m.Variable, m.Want)
+			return fault.New(fault.Refused, fault.Identity, m.Hint,
+				"the ID token is for another job: claim %s is %q, %s is %q", m.Claim, got, m.Variable, m.Want)
 		}
 	}
 	return nil

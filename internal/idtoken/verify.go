@@ -39,7 +39,7 @@ func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
 	}
 	sig, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil || len(sig.Signatures) != 1 {
-		return nil, refused("the ID token is not signed as its platform signs, want RS256 or ES256")
+		return nil, refused(forged, "the ID token is not signed as its platform signs, want RS256 or ES256")
 	}
 	keys, err := discover(ctx, c["iss"], w.Keys)
 	if err != nil {
@@ -56,15 +56,21 @@ func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
 		}
 		// A header can say that what is signed is the text, not what it encodes (RFC 7797).
 		if said, err := object(payload); err != nil || !maps.Equal(said, c) {
-			return nil, refused("the ID token's signature is not over its claims")
+			return nil, refused(forged, "the ID token's signature is not over its claims")
 		}
 		return c, c.Match(w.Claims)
 	}
-	return nil, refused("the ID token is not signed with a key that issuer %q publishes", c["iss"])
+	return nil, refused(forged, "the ID token is not signed with a key that issuer %q publishes", c["iss"])
 }
 
-func refused(format string, args ...any) error {
-	return fault.New(fault.Refused, fault.Identity, "", format, args...)
+// Next steps of a refusal.
+const (
+	forged    = "remove the variable that took the place of the token which the platform made for this job; if the issuer has just changed its keys, run the job again"
+	misplaced = "write the issuer in the policy as the instance itself writes it; if its keys are at another address, write api beside it"
+)
+
+func refused(hint, format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Identity, hint, format, args...)
 }
 
 // usable says whether k is a public key that is large enough, and is meant for
@@ -89,7 +95,7 @@ func discover(ctx context.Context, issuer string, also *url.URL) (jose.JSONWebKe
 	var none jose.JSONWebKeySet
 	base, err := url.Parse(issuer)
 	if err != nil || base.Host == "" {
-		return none, refused("issuer %q is not a URL", issuer)
+		return none, refused(misplaced, "issuer %q is not a URL", issuer)
 	}
 	var document struct {
 		Issuer string `json:"issuer"`
@@ -99,11 +105,12 @@ func discover(ctx context.Context, issuer string, also *url.URL) (jose.JSONWebKe
 		return none, err
 	}
 	if document.Issuer != issuer {
-		return none, refused("the discovery document of issuer %q is about issuer %q", issuer, document.Issuer)
+		return none, refused(misplaced, "the discovery document of issuer %q is about issuer %q", issuer,
+			document.Issuer)
 	}
 	at, err := url.Parse(document.Keys)
 	if err != nil || !client.SameOrigin(at, base) && !client.SameOrigin(at, also) {
-		return none, refused("issuer %q keeps its keys at %q, want its own origin", issuer, document.Keys)
+		return none, refused(misplaced, "issuer %q keeps its keys at %q, want its own origin", issuer, document.Keys)
 	}
 	var keys jose.JSONWebKeySet
 	return keys, get(ctx, issuer, document.Keys, &keys)
@@ -114,7 +121,7 @@ func get(ctx context.Context, issuer, address string, v any) error {
 	what := "issuer " + fault.Quote(issuer)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return refused("%s names %q, which is not a URL", what, address)
+		return refused(misplaced, "%s names %q, which is not a URL", what, address)
 	}
 	resp, err := client.New(client.Options{Base: req.URL, MaxBody: maxKeysBytes}).Do(req)
 	if err != nil {

@@ -212,7 +212,7 @@ func decide(name, summary string) Component {
 			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`, Started: GitLab},
 			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
-			{Name: "reason", Usage: "why, for whoever reads the approval later", Where: Everywhere, Started: GitLab},
+			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h; never longer than the release or the policy allow", Default: "24h", Where: Everywhere, Pattern: `^[1-9][0-9]*[dhm]$`},
 			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},

@@ -49,7 +49,9 @@ func (g *github) listHeads(w http.ResponseWriter, req *http.Request, r *repo) {
 	all, want := []object{}, req.URL.Query().Get("protected")
 	for name, sha := range r.history.Branches {
 		if want == "" || (want == "true") == r.keeps(name) {
-			all = append(all, object{"name": name, "commit": object{"sha": sha, "url": g.api("/repos/%s/%s/commits/%s", r.owner, r.name, sha)}, "protected": r.keeps(name)})
+			all = append(all, object{"name": name,
+				"commit":    object{"sha": sha, "url": g.api("/repos/%s/%s/commits/%s", r.owner, r.name, sha)},
+				"protected": r.keeps(name)})
 		}
 	}
 	slices.SortFunc(all, func(a, b object) int { return strings.Compare(text(a["name"]), text(b["name"])) })
@@ -59,7 +61,8 @@ func (g *github) listHeads(w http.ResponseWriter, req *http.Request, r *repo) {
 // rulesetShape is a ruleset as its own page or, without what it is about, as
 // the list has it.
 func rulesetShape(r *repo, fields object, whole bool) object {
-	o := with(object{"name": "rules", "target": "branch", "source_type": "Repository", "source": r.owner + "/" + r.name, "enforcement": "active"}, fields)
+	o := with(object{"name": "rules", "target": "branch", "source_type": "Repository",
+		"source": r.owner + "/" + r.name, "enforcement": "active"}, fields)
 	if !whole {
 		delete(o, "conditions")
 		delete(o, "rules")

@@ -332,7 +332,8 @@ func (g *gitlab) running(of map[string]string) object {
 	pipeline, _ := out["pipeline"].(object)
 	commit, _ := out["commit"].(object)
 	out["id"], out["ref"], out["tag"] = n("job"), of["ref"], of["type"] == "tag"
-	out["pipeline"] = with(pipeline, object{"id": n("pipeline"), "project_id": n("project"), "ref": of["ref"], "sha": of["sha"]})
+	out["pipeline"] = with(pipeline, object{"id": n("pipeline"), "project_id": n("project"), "ref": of["ref"],
+		"sha": of["sha"]})
 	out["commit"] = with(commit, object{"id": of["sha"], "short_id": of["sha"][:min(8, len(of["sha"]))]})
 	return out
 }

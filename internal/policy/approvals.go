@@ -212,7 +212,7 @@ func (k court) signed(v *vote, f Fact) {
 		x := builtBy(b, s)
 		if x != nil {
 			x.reason = "signed in another workflow than approve-in names: " + x.reason
-		} else if x = placed(k.in, b, f); x == nil {
+		} else if x = checkRef(k.in, b, f); x == nil {
 			m = nil
 			break
 		}

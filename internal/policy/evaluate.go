@@ -100,7 +100,8 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 		}
 		return met("environment", strings.Join(p.Rules, ", "), line)
 	case Missing:
-		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q does not exist, or may not be seen here; a job that names it would create it without protection", name), "", hint)
+		f := deny(fault.EnvUnprotected, "environment", line,
+			fmt.Sprintf("environment %q does not exist, or may not be seen here; a job that names it would create it without protection", name), "", hint)
 		f.Found = p.Found
 		return f
 	case Unprotected:
@@ -124,9 +125,11 @@ func (e Environment) weaker(name string, p Protection) *miss {
 		m.reason, m.found, m.wanted = fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name), strings.Join(p.Rules, ", "), "a review of somebody else"
 		m.hint = "switch self-review off: " + p.Setting + "; where one person has to be able to release alone, say protection: {self-review: on}"
 	case p.Self && p.Asked && e.SelfReview == "off":
-		m.reason, m.found, m.wanted = fmt.Sprintf("who starts a run may review it in environment %q", name), "self-review is on", "self-review: off"
+		m.reason, m.found, m.wanted = fmt.Sprintf("who starts a run may review it in environment %q",
+			name), "self-review is on", "self-review: off"
 	case e.Reviewers > 0 && len(p.Unseen) == 0 && p.People < e.Reviewers:
-		m.reason, m.found, m.wanted = fmt.Sprintf("environment %q asks fewer people than the policy wants", name), fmt.Sprint(p.People), fmt.Sprint(e.Reviewers)
+		m.reason, m.found, m.wanted = fmt.Sprintf("environment %q asks fewer people than the policy wants",
+			name), fmt.Sprint(p.People), fmt.Sprint(e.Reviewers)
 	default:
 		return nil
 	}
@@ -502,7 +505,7 @@ func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 			m = fresh(in.Now, q, f)
 		}
 		if m == nil && s.Workflow != nil {
-			m = placed(in, *s.Workflow, f)
+			m = checkRef(in, *s.Workflow, f)
 		}
 		if m == nil {
 			return s, nil

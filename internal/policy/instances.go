@@ -30,6 +30,22 @@ func (p *Policy) Instances() []Instance {
 	return out
 }
 
+// Pick returns the instance that the running job is of: the one that fits. found is
+// what the job says of itself, for people. The error is a fault, Refused with code
+// E_IDENTITY.
+func Pick(all []Instance, found string, fits func(Instance) bool) (Instance, error) {
+	var names []string
+	for _, i := range all {
+		if fits(i) {
+			return i, nil
+		}
+		names = append(names, fault.Quote(i.Forge.Issuer))
+	}
+	return Instance{}, fault.New(fault.Refused, fault.Identity,
+		"run this in a job of a platform that the policy names under built-by or approve-in",
+		"%s, and the policy names %s", found, strings.Join(names, ", "))
+}
+
 // builders are the workflows under built-by, and then those under approve-in.
 func (p *Policy) builders() []Builder {
 	var out []Builder

@@ -140,7 +140,8 @@ func (r *reader) pin(n *yamlnode.Node) subject.Digest {
 	return d
 }
 
-var builderKeys = []string{"issuer", "api", "repository", "repository-id", "owner-id", "workflow", "refs", "events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch", "ref-protection"}
+var builderKeys = []string{"issuer", "api", "repository", "repository-id", "owner-id", "workflow", "refs",
+	"events", "runner", "signer", "signer-digest", "signer-moves", "signed-in", "builder", "branch", "ref-protection"}
 
 // workflow reads one workflow, as built-by and approve-in name them. usual
 // are the events that it may run for where none are named.
@@ -297,12 +298,14 @@ func (r *reader) ref(n *yamlnode.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age", "separate", "baseline", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass")
+	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age",
+		"separate", "baseline", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")
 	}
-	e := Environment{Name: f.name, RepositoryID: r.exact(m.get("repository-id"), "repository-id", number), Line: line(f.key)}
+	e := Environment{Name: f.name, RepositoryID: r.exact(m.get("repository-id"), "repository-id", number),
+		Line: line(f.key)}
 	for _, q := range r.named(m.get("requires"), "requires") {
 		e.Requires = append(e.Requires, r.requirement(q))
 	}

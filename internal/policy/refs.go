@@ -55,16 +55,17 @@ type Ref struct {
 	Need      string // the permission that is missing, as a next step, or empty
 }
 
-// Sound reports whether the commit is on a protected branch.
-func (s Ref) Sound() bool { return s.On == Yes && (s.Kept == Yes || s.Query.Open) }
+// OnProtected reports whether the commit is on a protected branch.
+func (s Ref) OnProtected() bool { return s.On == Yes && (s.Kept == Yes || s.Query.Open) }
 
-// standing returns what has to be asked about s as b's; ok is false where the
+// refQuery returns what has to be asked about s as b's; ok is false where the
 // policy says that nothing is.
-func (b Builder) standing(s statement.Signer) (q RefQuery, ok bool) {
+func (b Builder) refQuery(s statement.Signer) (q RefQuery, ok bool) {
 	if b.RefUnchecked || b.RefOpen && b.Branch == "" {
 		return q, false
 	}
-	q = RefQuery{Repository: s.Repository, ID: s.RepositoryID, Ref: s.Ref, Head: s.Commit, Branch: b.Branch, Open: b.RefOpen}
+	q = RefQuery{Repository: s.Repository, ID: s.RepositoryID, Ref: s.Ref, Head: s.Commit, Branch: b.Branch,
+		Open: b.RefOpen}
 	if b.Branch == "" && !strings.HasPrefix(s.Ref, "refs/tags/") {
 		q.Head = ""
 	}
@@ -72,7 +73,7 @@ func (b Builder) standing(s statement.Signer) (q RefQuery, ok bool) {
 }
 
 func (q *Questions) ref(b Builder, s statement.Signer) {
-	x, ok := b.standing(s)
+	x, ok := b.refQuery(s)
 	for _, old := range q.Refs {
 		ok = ok && old != x
 	}
@@ -81,11 +82,11 @@ func (q *Questions) ref(b Builder, s statement.Signer) {
 	}
 }
 
-// placed wants what b built to come from a ref that is protected, and from the
+// checkRef wants what b built to come from a ref that is protected, and from the
 // branch that the policy names. A tag without a rule of its own is as good as
 // the branch that has its commit. Without an environment nobody was asked.
-func placed(in Input, b Builder, f Fact) *miss {
-	q, asked := b.standing(f.Signer)
+func checkRef(in Input, b Builder, f Fact) *miss {
+	q, asked := b.refQuery(f.Signer)
 	if in.Environment == "" || !asked {
 		return nil
 	}
@@ -97,7 +98,7 @@ func placed(in Input, b Builder, f Fact) *miss {
 	}
 	m := s.offBranch()
 	if m == nil {
-		m = s.loose()
+		m = s.unprotected()
 	}
 	if m != nil {
 		m.step, m.code, m.line = 102, fault.Source, b.Line
@@ -110,46 +111,50 @@ func placed(in Input, b Builder, f Fact) *miss {
 func (s Ref) offBranch() *miss {
 	q := s.Query
 	switch {
-	case q.Branch == "" || s.Sound():
+	case q.Branch == "" || s.OnProtected():
 		return nil
 	case s.On == No && q.Pattern():
-		return &miss{reason: fmt.Sprintf("commit %s is on no branch of %q now", short(q.Head), q.Branch), wanted: "a commit of one of them", hint: "build a commit that is on such a branch"}
+		return &miss{reason: fmt.Sprintf("commit %s is on no branch of %q now", short(q.Head), q.Branch),
+			wanted: "a commit of one of them", hint: "build a commit that is on such a branch"}
 	case s.On == No:
-		return &miss{reason: fmt.Sprintf("commit %s is not on branch %q now", short(q.Head), s.Branch), wanted: "a commit of that branch", hint: "build a commit that is on it"}
+		return &miss{reason: fmt.Sprintf("commit %s is not on branch %q now", short(q.Head), s.Branch),
+			wanted: "a commit of that branch", hint: "build a commit that is on it"}
 	case s.On == Yes && s.Kept == No:
 		return open("branch "+s.Branch, "anybody who may write may push to it")
 	default:
-		return s.untold(fmt.Sprintf("nobody here knows whether commit %s is on a protected branch %q", short(q.Head), q.Branch))
+		return s.unanswered(fmt.Sprintf("the platform did not say whether commit %s is on a protected branch %q", short(q.Head), q.Branch))
 	}
 }
 
-// loose says why the ref keeps nobody out, or nil.
-func (s Ref) loose() *miss {
+// unprotected says why the ref keeps nobody out, or nil.
+func (s Ref) unprotected() *miss {
 	q := s.Query
 	_, tag := strings.CutPrefix(q.Ref, "refs/tags/")
 	switch {
-	case q.Open || s.Protected == Yes || tag && s.Sound():
+	case q.Open || s.Protected == Yes || tag && s.OnProtected():
 		return nil
 	case s.Protected == No && !tag:
 		return open(q.Ref, "anybody who may write may push to it")
 	case s.Protected == No && s.On == No:
-		return open(q.Ref, fmt.Sprintf("anybody who may write may make it, and commit %s is not on branch %q", short(q.Head), s.Branch))
+		return open(q.Ref, fmt.Sprintf("anybody who may write may make it, and commit %s is not on branch %q",
+			short(q.Head), s.Branch))
 	case s.Protected == No && s.Kept == No:
 		return open(q.Ref, fmt.Sprintf("anybody who may write may make it, and branch %q is not protected either", s.Branch))
 	default:
-		return s.untold("nobody here knows whether " + q.Ref + " is protected")
+		return s.unanswered("the platform did not say whether " + q.Ref + " is protected")
 	}
 }
 
 // open is the miss of a ref that keeps nobody out.
 func open(what, found string) *miss {
-	return &miss{reason: what + " is not protected, so nobody but its author has seen what was built", found: found, wanted: "a protected ref",
-		hint: "protect it in the repository's settings; where the plan has no protection of refs, say ref-protection: none under built-by"}
+	return &miss{reason: what + " is not protected, so its author alone may have seen what was built",
+		found: found, wanted: "a protected ref",
+		hint: "protect it in the repository's settings; where the plan has no protection of refs, say ref-protection: none beside the workflow"}
 }
 
-// untold is the miss of a question without an answer.
-func (s Ref) untold(reason string) *miss {
-	hint := "where nobody here may ask that repository, say branch: unchecked under built-by; where its plan protects no refs, ref-protection: none"
+// unanswered is the miss of a question without an answer.
+func (s Ref) unanswered(reason string) *miss {
+	hint := "where no token here may ask that repository, say branch: unchecked beside the workflow; where its plan protects no refs, ref-protection: none"
 	if s.Need != "" {
 		hint = s.Need + "; " + hint
 	}

@@ -27,12 +27,13 @@ var variableRoles = []string{"developer", "maintainer", "owner"}
 // role that the policy accepts.
 func variables(v Variables, env Environment) []verdict.Finding {
 	least, accepted := slices.Index(variableRoles, v.Least), slices.Index(variableRoles, env.Variables)
-	m := &miss{code: fault.Bypass, line: env.Line, found: v.Found, wanted: "a setting by which nobody may", hint: "set it: " + v.Setting}
+	m := &miss{code: fault.Bypass, line: env.Line, found: v.Found, wanted: "a setting by which nobody may",
+		hint: "set it: " + v.Setting}
 	switch {
 	case v.Nobody, least >= 0 && accepted >= 0 && least >= accepted, least < 0 && env.Variables == "unchecked":
 		return nil
 	case least < 0:
-		m.reason = "nobody here knows who may give a run variables, and a variable is code in its jobs"
+		m.reason = "it is not known who may give a run variables, and a variable is code in its jobs"
 		m.hint = "where the instance has no such setting, or no token here may see it, say pipeline-variables: unchecked in the environment"
 		if v.Setting != "" {
 			m.hint = fmt.Sprintf("%s; look at %s; %s", v.Need, v.Setting, m.hint)

@@ -32,7 +32,7 @@ type Record struct {
 	Outcome      verdict.Outcome `json:"outcome"`
 	At           string          `json:"at,omitempty"`    // the time that ages were counted from, RFC 3339, UTC
 	Run          string          `json:"run,omitempty"`   // the run that asked
-	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that answers came by way of
+	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that the machine names for https
 	Policy       *Policy         `json:"policy,omitempty"`
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict

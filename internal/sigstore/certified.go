@@ -34,7 +34,8 @@ func Certified(ctx context.Context, c *SigningConfig, v *Verifier, token string)
 	}
 	s, err := v.certified(raw, key, now)
 	if err != nil {
-		return statement.Signer{}, fault.New(fault.Refused, fault.Identity, "the trusted root and the signing config have to be of the same instance",
+		return statement.Signer{}, fault.New(fault.Refused, fault.Identity,
+			"the trusted root and the signing config have to be of the same instance",
 			"verifying the certificate that was just issued: %w", err)
 	}
 	return s, nil

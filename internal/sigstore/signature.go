@@ -94,7 +94,8 @@ func checkSignature(key crypto.PublicKey, e *entity) (scheme, error) {
 	}
 	s, ok := over(key, preAuth([]byte(e.envelope.raw.PayloadType), e.envelope.payload), e.envelope.sig)
 	if !ok {
-		return s, Changed(fault.SignatureInvalid, "the signature does not hold for the statement under the signer's key")
+		return s, Changed(fault.SignatureInvalid,
+			"the signature does not hold for the statement under the signer's key")
 	}
 	return s, nil
 }
@@ -122,7 +123,8 @@ func checkFileSignature(key crypto.PublicKey, e *entity) (scheme, error) {
 		plain = "; plain Ed25519 over a file is not supported"
 	}
 	if len(names) > 0 {
-		return scheme{}, Changed(fault.SignatureInvalid, "the signature does not hold for the file's digest under the signer's key, as %s%s",
+		return scheme{}, Changed(fault.SignatureInvalid,
+			"the signature does not hold for the file's digest under the signer's key, as %s%s",
 			strings.Join(names, " or "), plain)
 	}
 	return scheme{}, &Rejection{Code: fault.Unsupported, Hint: "sign the file as Ed25519ph, or sign a statement about it",
