@@ -33,6 +33,13 @@ type platform interface {
 	Identify(ctx context.Context, all []policy.Instance) error
 	Reach(issuer, api string) error
 	Home() (host, id string)
+	// Enters is the environment of this job, as the token of Identify names it.
+	Enters() (string, error)
+	// Commit is the commit that this job runs, which Identify proves. File and Tip
+	// read this repository: a file of a commit, and the commit of a branch.
+	Commit() string
+	File(ctx context.Context, commit, path string) ([]byte, error)
+	Tip(ctx context.Context, branch string) (commit string, err error)
 	elsewhere()                         // an argument says where the API is
 	Run() string                        // the run's address, as a certificate has it
 	Origin() (statement.Origin, string) // the repository, and who started the run, for people
@@ -243,6 +250,16 @@ func place(name string) (policy.Place, bool) {
 
 // wellKnown reports whether host is one of the two that everybody knows.
 func wellKnown(host string) bool { return host == "https://github.com" || host == "https://gitlab.com" }
+
+// everybodys are the two instances that everybody knows.
+func everybodys() []policy.Instance {
+	var all []policy.Instance
+	for _, issuer := range []string{"https://token.actions.githubusercontent.com", "https://gitlab.com"} {
+		f, _ := forge(issuer)
+		all = append(all, policy.Instance{Forge: f})
+	}
+	return all
+}
 
 var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
 
