@@ -32,6 +32,7 @@ type job struct {
 	optional  bool   // the component is included under rules
 	gates     string // the environment it guards
 	judge     bool   // it is a gate
+	enters    bool   // it asks again, for its own environment, before it deploys
 	calls     []command
 	text      string // all of its commands
 }

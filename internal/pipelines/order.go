@@ -114,8 +114,11 @@ func checkOrder(p *pipeline) {
 		if env == "" {
 			continue
 		}
-		if j.judge && j.gates == env {
+		if j.enters || j.judge && j.gates == env {
 			p.afterwards(j, env)
+			continue
+		}
+		if p.unseenEntry(j, env) {
 			continue
 		}
 		gates := p.gatesOf(env)
@@ -128,6 +131,9 @@ func checkOrder(p *pipeline) {
 			continue
 		}
 		p.unused(j, gates)
+		p.stale(j, env)
+		p.untaken(j, gates)
+		p.narrower(j, gates)
 	}
 }
 
@@ -137,7 +143,7 @@ func (p *pipeline) afterwards(j *job, env string) {
 		return
 	}
 	for _, c := range j.calls {
-		if c.verb == "gate" && c.last {
+		if (c.verb == "gate" || c.verb == "enter") && c.last {
 			p.find(c.at, Finding{
 				Rule: "gate-not-before", Threat: "H02", Severity: Error,
 				Message: quote("the job %s asks its gate for %s after everything else", j.name, env),
@@ -263,7 +269,7 @@ func (p *pipeline) unused(j *job, gates []*job) {
 func checkDropped(p *pipeline) {
 	for _, j := range p.jobs {
 		env := p.guarded(j)
-		if env == "" || j.judge {
+		if env == "" || j.judge || j.enters {
 			continue
 		}
 		for _, g := range p.gatesOf(env) {

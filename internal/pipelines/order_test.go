@@ -11,7 +11,7 @@ func TestH02_a_job_that_does_not_wait_for_the_gate(t *testing.T) {
 	run(t, []attack{
 		{"empty needs", needs, "  needs: []\n", "", "gate-not-before", pipelines.Error},
 		{"needs without the gate", needs, "  needs: [build]\n", needs, "gate-not-before", pipelines.Error},
-		{"manual with empty needs", needs, "  needs: []\n  when: manual\n", needs + "  when: manual\n", "gate-not-before", pipelines.Error},
+		{"manual with empty needs", needs, "  needs: []\n  when: manual\n", needs + "  when: on_success\n", "gate-not-before", pipelines.Error},
 		{"same stage", "  stage: deploy\n" + needs, "  stage: check\n", "", "gate-not-before", pipelines.Error},
 	})
 	trips(t, change(t, needs, `  needs: [{job: "gate:production", optional: true}]`+"\n"), "need-optional", pipelines.Error)
@@ -39,8 +39,8 @@ func TestH02_between_the_gate_and_the_deployment(t *testing.T) {
 func TestH02_a_job_that_runs_after_a_no(t *testing.T) {
 	run(t, []attack{
 		{"always", needs, needs + "  when: always\n", needs + "  when: on_success\n", "deploy-always", pipelines.Error},
-		{"on failure", needs, needs + "  when: on_failure\n", needs + "  when: manual\n", "deploy-always", pipelines.Error},
-		{"in a rule", needs, needs + "  rules: [{if: $CI_COMMIT_TAG, when: always}]\n", needs + "  rules: [{if: $CI_COMMIT_TAG, when: delayed, start_in: 1 hour}]\n", "deploy-always", pipelines.Error},
+		{"on failure", needs, needs + "  when: on_failure\n", needs + "  when: on_success\n", "deploy-always", pipelines.Error},
+		{"in a rule", needs, needs + "  rules: [{if: $CI_COMMIT_TAG, when: always}]\n", needs + "  rules: [{if: $CI_COMMIT_TAG, when: on_success}]\n", "deploy-always", pipelines.Error},
 		{"a word nobody knows", needs, needs + "  when: whenever\n", "", "deploy-always", pipelines.Error},
 		{"by reference", needs, needs + "  when: !reference [build, when]\n", "", "deploy-always", pipelines.Error},
 	})

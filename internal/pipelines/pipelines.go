@@ -106,6 +106,8 @@ var checks = []func(*pipeline){
 	checkOverrides,
 	checkInherited,
 	checkFed,
+	checkPolicies,
+	checkEntries,
 	checkEnvironments,
 	checkOrder,
 	checkWhen,
