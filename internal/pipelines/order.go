@@ -264,8 +264,8 @@ func (p *pipeline) unused(j *job, gates []*job) {
 }
 
 // checkDropped finds gates that rules leave out of a pipeline in which the job
-// behind them stays. A job that needs the gate cannot be made without it; one
-// that only stands in a later stage can.
+// behind them stays. A job that only stands in a later stage runs without its
+// gate then; with one that needs the gate, the platform makes no pipeline.
 func checkDropped(p *pipeline) {
 	for _, j := range p.jobs {
 		env := p.guarded(j)
@@ -285,6 +285,7 @@ func (p *pipeline) dropped(j, g *job) {
 	case when == "on_failure" || when == "never":
 		found = "when: " + when
 	case !byStage:
+		p.blocked(j, g)
 		return
 	case g.optional:
 		found = "the include has rules"
@@ -301,6 +302,68 @@ func (p *pipeline) dropped(j, g *job) {
 		Found:   show(&node{Kind: yamlnode.Scalar, Text: found}), Wanted: quote("%s needs [%s]", j.name, g.name),
 		Hint: quote("let %s need %s", j.name, g.name),
 	})
+}
+
+// blocked finds pipelines that are not made, because their job needs a gate that
+// its rules leave out.
+func (p *pipeline) blocked(j, g *job) {
+	needs := j.needs()[0]
+	if !slices.ContainsFunc(needs, func(n need) bool { return n.job == g.name && n.elsewhere == "" && !n.optional }) {
+		return
+	}
+	for _, o := range occasions {
+		workflow := surely
+		if w := p.resolve(p.base.Get("workflow"), 0); len(rulesOf(w)) > 0 {
+			workflow = reach(rulesOf(w), o.lookup)
+		}
+		with, without := p.presence(j, o), p.presence(g, o)
+		if workflow == never || with == never || without == surely || without == maybe && (with == maybe || workflow == maybe) {
+			continue
+		}
+		at := j.spot("needs")
+		if r := g.table.Get("rules"); r != nil {
+			at = r
+		}
+		p.find(at, Finding{
+			Rule: "gate-dropped", Threat: "H02", Severity: Warning,
+			Message: quote("%s needs %s, and pipelines of ", j.name, g.name) + o.name + " may be without it: the platform does not make these",
+			Found:   "the gate " + word(without) + ", the job " + word(with), Wanted: quote("the rules of %s for both", j.name),
+			Hint: quote("give %s the rules of %s", g.name, j.name),
+		})
+		return
+	}
+}
+
+func word(a answer) string {
+	switch a {
+	case surely:
+		return "is in"
+	case never:
+		return "is out"
+	}
+	return "may be in or out"
+}
+
+// presence returns whether a job is in the pipelines of an occasion.
+func (p *pipeline) presence(j *job, o occasion) answer {
+	out := surely
+	if i := p.componentOf(j.name); i != nil && i.rules != nil {
+		out = reach(i.rules.Flat(), o.lookup)
+	}
+	own := maybe
+	switch rules := j.table.Get("rules"); {
+	case rules != nil:
+		own = reach(rules.Flat(), o.lookup)
+	case j.table.Get("only") == nil && j.table.Get("except") == nil:
+		own = surely
+	}
+	switch {
+	case out == never || own == never:
+		return never
+	case out == maybe || own == maybe:
+		return maybe
+	}
+	return surely
 }
 
 // conditions returns when a job is in a pipeline at all, as text to compare, or
