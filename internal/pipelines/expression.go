@@ -72,6 +72,22 @@ var occasions = []occasion{
 	{"people who start them", ofRef("web", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
 }
 
+// parentPipeline is what starts a pipeline below another one.
+const parentPipeline = "parent_pipeline"
+
+var occasionsBelow = []occasion{
+	{"branches", ofRef(parentPipeline, "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
+	{"tags", ofRef(parentPipeline, "CI_COMMIT_TAG", "CI_COMMIT_BRANCH")},
+}
+
+// occasions returns the kinds of pipelines that this one may be.
+func (p *pipeline) occasions() []occasion {
+	if p.parent != nil {
+		return occasionsBelow
+	}
+	return occasions
+}
+
 // ofRef returns what a variable is in a pipeline of a branch or a tag.
 func ofRef(source, is, not string) func(string) variable {
 	return func(name string) variable {

@@ -173,6 +173,10 @@ func (p *pipeline) missing(j *job, env string) {
 		p.find(n.at, f)
 		return
 	}
+	if f.Rule == "gate-missing" && j.later() == nil && p.gatedAbove(env) {
+		f.Severity = Warning
+		f.Message = quote("the job %s enters %s in a pipeline below its gate, which is not asked again when the job is", j.name, env)
+	}
 	p.find(j.spot("environment"), f)
 }
 
@@ -311,7 +315,7 @@ func (p *pipeline) blocked(j, g *job) {
 	if !slices.ContainsFunc(needs, func(n need) bool { return n.job == g.name && n.elsewhere == "" && !n.optional }) {
 		return
 	}
-	for _, o := range occasions {
+	for _, o := range p.occasions() {
 		workflow := surely
 		if w := p.resolve(p.base.Get("workflow"), 0); len(rulesOf(w)) > 0 {
 			workflow = reach(rulesOf(w), o.lookup)
