@@ -152,7 +152,9 @@ func pipelineFindings(name string, raw []byte, want pipelines.Want) ([]doctor.Fi
 	return out, nil
 }
 
-func (onGitHub) merged(context.Context, *os.Root, []string) ([]doctor.Finding, error) { return nil, nil }
+func (onGitHub) merged(context.Context, *os.Root, []string) ([]doctor.Finding, error) {
+	return nil, nil
+}
 
 // merged has no lines that anybody could look up: it is in no file. Those of
 // pipelines below it are.

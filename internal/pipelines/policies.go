@@ -64,7 +64,7 @@ func checkPolicies(p *pipeline) {
 		if c == nil || !g.judge && !g.enters || p.chosenPolicy(g, c) || g.pinned() {
 			continue
 		}
-		p.fedPolicy(g, c)
+		p.fedPolicy(g)
 		p.chosenCheckout(g, c)
 	}
 }
@@ -122,7 +122,7 @@ func assigns(j *job, name string) bool {
 
 // fedPolicy finds jobs whose artifacts are unpacked over the policy, and a gate
 // to which nothing else could bring it.
-func (p *pipeline) fedPolicy(g *job, c *command) {
+func (p *pipeline) fedPolicy(g *job) {
 	name := g.argument("policy")
 	if strings.Contains(name, "$") || path.IsAbs(name) {
 		return

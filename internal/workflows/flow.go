@@ -124,7 +124,7 @@ func input(in map[string]*actionlint.Input, name string) string {
 // environmentOf returns what a command's gate judges. In a job its flag alone
 // says so.
 func (f *flow) environmentOf(j *job, s *actionlint.Step, c command) string {
-	v, _ := c.flag("environment")
+	v := c.flag("environment")
 	if name, isVar := shellVariable(v); isVar {
 		return f.variable(j, s, name)
 	}

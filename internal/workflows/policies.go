@@ -63,7 +63,7 @@ func (f *flow) argument(g gate, name string) string {
 	if e, ok := exec(g.step).(*actionlint.ExecAction); ok {
 		return strings.TrimSpace(input(e.Inputs, name))
 	}
-	v, _ := g.call.flag(name)
+	v := g.call.flag(name)
 	if variable, is := shellVariable(v); is {
 		return f.variable(g.job, g.step, variable)
 	}
