@@ -176,8 +176,9 @@ func TestD15_a_policy_that_somebody_chooses(t *testing.T) {
 		"of a command":      command(`--policy "$IT"`, "${{ inputs.it }}"),
 		"a branch of it":    command(`--policy-ref="$IT"`, "${{ inputs.it }}"),
 	})
-	each(t, inJob, "policy-chosen", workflows.Error, map[string][]change{
-		"the branch of a stranger": with("policy-ref: '${{ github.head_ref }}'"),
+	request := edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: [push, pull_request, workflow_run]"})
+	each(t, request, "policy-chosen", workflows.Error, map[string][]change{
+		"the branch of a stranger": {{"          subject: dist/*\n", "          subject: dist/*\n          policy-ref: '${{ github.head_ref }}'\n"}},
 	})
 	passes(t, inJob, map[string][]change{
 		"written out":                with("policy-ref: main"),
@@ -202,11 +203,25 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 		"a variable":   append(checkout("ref: '${{ env.IT }}'"), change{"permissions: {}\njobs", "permissions: {}\nenv: {IT: '${{ inputs.it }}'}\njobs"}),
 		"a repository": checkout("repository: '${{ inputs.it }}'"),
 	})
-	each(t, inJob, "checkout-chosen", workflows.Error, map[string][]change{
-		"a pull request": checkout("ref: '${{ github.event.pull_request.head.sha }}'"),
-		"its number":     checkout("ref: 'refs/pull/${{ github.event.pull_request.number }}/merge'"),
-		"another run":    checkout("ref: '${{ github.event.workflow_run.head_sha }}'"),
-		"a branch":       checkout("ref: '${{ github.head_ref }}'"),
+	request := edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: [push, pull_request, workflow_run]"})
+	of := func(ref string) []change {
+		return []change{{second, "      - uses: actions/checkout@SHA # v5.0.0\n        with: {ref: '" + ref + "'}\n"}}
+	}
+	each(t, request, "checkout-chosen", workflows.Error, map[string][]change{
+		"a pull request":  of("${{ github.event.pull_request.head.sha }}"),
+		"its number":      of("refs/pull/${{ github.event.pull_request.number }}/merge"),
+		"another run":     of("${{ github.event.workflow_run.head_sha }}"),
+		"a branch":        of("${{ github.head_ref }}"),
+		"a branch if any": of("${{ github.head_ref || github.ref }}"),
+	})
+	passes(t, request, map[string][]change{
+		"what it is held against": of("${{ github.event.pull_request.base.sha }}"),
+	})
+	passes(t, inJob, map[string][]change{
+		"a branch where there is none": of("${{ github.head_ref || github.ref }}"),
+	})
+	each(t, edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: workflow_call"}), "checkout-chosen", workflows.Warning, map[string][]change{
+		"of whatever calls": of("${{ github.head_ref || github.ref }}"),
 	})
 	enters := edit(t, needed, change{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: actions/checkout@SHA\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}, change{"on:\n", "on:\n  workflow_dispatch: {inputs: {it: {type: string}}}\n"})
 	each(t, enters, "checkout-chosen", workflows.Warning, map[string][]change{

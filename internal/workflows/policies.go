@@ -92,14 +92,27 @@ func (f *flow) chosen(j *job, s *actionlint.Step, text string, depth int) (Sever
 
 func (f *flow) chosenPath(j *job, s *actionlint.Step, p []string, depth int) (Severity, bool) {
 	switch {
-	case anyOverlap(strangers, p) && len(p) > 2, slices.Equal(p, []string{"github", "head_ref"}):
-		return Error, true
+	case anyOverlap(strangers, p) && (len(p) > 2 || p[len(p)-1] == "head_ref"):
+		return f.strangers()
 	case len(p) == 2 && p[0] == "env" && depth < 3:
 		return f.chosen(j, s, f.variable(j, s, p[1]), depth+1)
 	case anyOverlap(starters, p) && len(p) > 1 && !f.limited(p) && !f.handed():
 		return Warning, true
 	}
 	return Note, false
+}
+
+// strangers says how bad it is to read what a stranger may choose: nothing is
+// there unless such an event starts the workflow, or one that calls it.
+func (f *flow) strangers() (Severity, bool) {
+	found, severity := f.handed(), Warning
+	for _, e := range f.wf.On {
+		name := eventName(e)
+		if strings.HasPrefix(name, "pull_request") || strings.HasPrefix(name, "issue") || name == "workflow_run" {
+			found, severity = true, Error
+		}
+	}
+	return severity, found
 }
 
 // handed reports whether other workflows alone start this one: what they hand
