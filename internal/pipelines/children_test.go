@@ -129,11 +129,33 @@ func TestH12_a_pipeline_below_one_of_a_merge_request(t *testing.T) {
 	if !slices.Equal(found, []string{"merge-request-deploys"}) {
 		t.Errorf("findings = %v, want merge-request-deploys", found)
 	}
+	source := func(s string) []string {
+		file := gated + "  rules: [{if: $CI_PIPELINE_SOURCE == '" + s + "'}]\n"
+		return rules((tree{"ci/d.yml": file}).below(t, "  rules: [{if: $CI_MERGE_REQUEST_IID}]\n"+starts))
+	}
+	if got := source("parent_pipeline"); !slices.Equal(got, []string{"merge-request-deploys"}) {
+		t.Errorf("findings = %v, want merge-request-deploys", got)
+	}
+	if got := source("merge_request_event"); slices.Contains(got, "merge-request-deploys") {
+		t.Errorf("findings = %v, want none: the pipeline below is started by its parent", got)
+	}
 	own := gated + "  rules: [{if: $CI_COMMIT_TAG}]\n"
 	for file, rule := range map[string]string{gated: "  rules: [{if: $CI_COMMIT_BRANCH}]\n", own: "  rules: [{if: $CI_MERGE_REQUEST_IID}]\n"} {
 		if found := (tree{"ci/d.yml": file}).below(t, rule+starts); slices.Contains(rules(found), "merge-request-deploys") {
 			t.Errorf("findings = %+v, want no merge request", found)
 		}
+	}
+}
+
+func TestH11_what_is_usual_below_is_silent(t *testing.T) {
+	gate := strings.Replace(gated, "  script: sallyport", "  rules: [{if: $CI_PIPELINE_SOURCE == 'parent_pipeline'}]\n  script: sallyport", 1) + "  needs: [gate]\n"
+	if found := (tree{"ci/d.yml": gate}).below(t, starts); len(found) != 0 {
+		t.Errorf("findings = %+v, want none", found)
+	}
+	lint := "include: [{template: x.yml}]\nlint: {script: make lint}\n"
+	found := tree{"ci/d.yml": lint}.below(t, starts)
+	if len(found) != 1 || found[0].Rule != "include-unseen" || found[0].Severity != pipelines.Note {
+		t.Errorf("findings = %+v, want a note", found)
 	}
 }
 

@@ -46,6 +46,14 @@ func TestG16_a_job_that_enters_may_start_when_it_likes(t *testing.T) {
 	passes(t, change(t, needs, needs+"  when: manual\n", `  script: ./deploy.sh "$SALLYPORT_DIGESTS"`, "  script:\n    - sallyport enter\n    - ./deploy.sh"))
 	chained := strings.Replace(enters(t, "  when: manual\n"), "  extends: .enter:production\n", "  extends: .mine\n", 1) + ".mine:\n  extends: .enter:production\n  tags: [x]\n"
 	passes(t, chained)
+	passes(t, enters(t, "  when: always\n"))
+	passes(t, strings.Replace(enters(t, ""), needs, "", 1)+"gate:production: {rules: [{if: $CI_COMMIT_BRANCH}]}\n")
+	alone := func(more string) string {
+		return "deploy:\n  environment: production\n  before_script: [sallyport enter " + more + "]\n  script: ./deploy.sh\n"
+	}
+	trips(t, "variables: {LD_PRELOAD: x.so}\n"+alone(""), "gate-variables", pipelines.Error)
+	trips(t, "variables: {GIT_STRATEGY: none}\n"+alone(""), "gate-variables", pipelines.Error)
+	passes(t, "variables: {GIT_STRATEGY: none}\n"+alone("--policy-ref main"))
 	for _, bad := range []string{"sallyport enter || true", "sallyport enter | tee log", "sallyport enter &"} {
 		found := rules(check(t, change(t, needs, needs+"  when: manual\n  before_script: ['"+bad+"']\n"), want))
 		if !only(found, "gate-ignored", "gate-stale") || len(found) != 2 {
@@ -75,7 +83,8 @@ func TestG04_a_job_that_enters_by_an_include_that_is_not_read(t *testing.T) {
 	job := func(s string) string {
 		return "include: ci/enter.yml\ndeploy:\n  environment: production\n  when: manual\n  script: ./deploy.sh\n" + s
 	}
-	for _, s := range []string{"  extends: .enter:production\n", "  before_script: [!reference [\".enter:production\", before_script], ./login.sh]\n"} {
+	for _, s := range []string{"  extends: .enter:production\n", "  before_script: [!reference [\".enter:production\", before_script], ./login.sh]\n",
+		"  extends: .enter:production\n  before_script: [!reference [\".enter:production\", before_script], ./login.sh]\n"} {
 		if got := rules(check(t, job(s), want)); len(got) != 2 || !only(got, "include-unseen", "gate-unseen") {
 			t.Errorf("findings = %v, want the include and the entry unseen", got)
 		}
@@ -140,6 +149,7 @@ func TestD15_a_policy_from_an_artifact(t *testing.T) {
 	passes(t, with("policy: dist/policy.yaml@"+sha))
 	passes(t, with("policy: dist/policy.yaml, policy-ref: main"))
 	passes(t, with("policy-ref: main", "paths: [dist/]", "paths: [dist/, .sallyport/policy.yaml]"))
+	trips(t, with("policy-ref: main", "build:\n", "unit:\n  stage: build\n  script: x\n  artifacts: {reports: {dotenv: x}}\ngate:production: {needs: [build, attest, unit]}\nbuild:\n"), "gate-fed", pipelines.Error)
 	trips(t, hand(t, "  script: make dist\n", "  script: make dist\n  artifacts: {paths: [out]}\n")+"gate2:\n  stage: check\n  script: sallyport gate --environment staging --policy out/p.yaml x\n", "policy-fed", pipelines.Error)
 	trips(t, hand(t, "  stage: check\n", "  stage: check\n  variables: {GIT_STRATEGY: none}\n"), "policy-fed", pipelines.Error)
 	passes(t, hand(t, "  stage: check\n", "  stage: check\n  variables: {GIT_STRATEGY: clone}\n"))

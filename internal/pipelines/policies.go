@@ -52,8 +52,7 @@ func (j *job) argument(name string) string {
 // pinned reports whether what other jobs leave cannot change the policy that a
 // gate reads.
 func (j *job) pinned() bool {
-	ref := j.argument("policy-ref")
-	return ref != "" && !strings.Contains(ref, "$") || pinnedPolicy().MatchString(j.argument("policy"))
+	return j.argument("policy-ref") != "" || pinnedPolicy().MatchString(j.argument("policy"))
 }
 
 // checkPolicies finds gates whose policy is brought or named by others than who

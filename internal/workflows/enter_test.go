@@ -82,6 +82,7 @@ func TestG02_a_job_takes_nothing_from_its_gate(t *testing.T) {
 		"the list of what is let in":    {{uses, "      - run: sha256sum --check .sallyport/checksums.txt && ./deploy.sh\n"}},
 		"it enters":                     {{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh\n"}},
 	})
+	silent(t, edit(t, needed, change{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n      - run: ./deploy.sh\n"}))
 	digests := change{"${{ steps.gate.outputs.digests }}", "x"}
 	plain := change{"./deploy.sh \"$DIGESTS\"\n        env: {DIGESTS: \"x\"}", "./deploy.sh"}
 	download := "      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n"
@@ -118,6 +119,9 @@ func TestE01_one_file_is_judged_and_its_neighbours_are_deployed(t *testing.T) {
 		"a log is kept":           deploys("      - uses: actions/upload-artifact@SHA\n        with: {name: log, path: dist/}\n"),
 		"one file by its name":    {{"          subject: dist/*\n", "          subject: dist/app.tgz\n"}, {deployStep, "      - run: gh release upload v1 dist/app.tgz\n" + deployStep}},
 		"an expression":           {{"          subject: dist/*\n", "          subject: dist/${{ matrix.x }}-*.tgz\n"}, {deployStep, "      - run: aws s3 sync dist/ s3://bucket\n" + deployStep}},
+	})
+	each(t, inJob, "gate-late", workflows.Error, map[string][]change{
+		"before the gate it is another mistake": {some, {"      - run: mkdir -p dist\n", "      - run: aws s3 sync dist/ s3://bucket\n"}},
 	})
 }
 
