@@ -22,10 +22,15 @@ func (f *flow) checkReused(j *job, t target) {
 	}
 }
 
-// checkFetched reports what a job downloads after its own gate, if it uses
-// nothing of what the gate put out.
+// checkFetched reports what a job deploys after its own gate by a name that may
+// be something else by then: a download, or a tag of a registry. It reports
+// nothing if the job uses what the gate put out.
 func (f *flow) checkFetched(g gate) {
 	if g.enters || f.takes(g.job) {
+		return
+	}
+	if subject := f.argument(g, "subject"); strings.Contains(subject, "oci://") || slices.ContainsFunc(g.call.words, func(w string) bool { return strings.HasPrefix(w, "oci://") }) {
+		f.report(outputsIgnored, g.step.Pos, detail{severity: Note, found: "a subject that is a tag, which can be moved: " + f.describe(g.step), wanted: "the output images of the gate"})
 		return
 	}
 	for _, s := range g.job.Steps[g.index+1:] {

@@ -89,9 +89,16 @@ func TestG02_a_job_takes_nothing_from_its_gate(t *testing.T) {
 	each(t, inJob, "outputs-ignored", workflows.Warning, map[string][]change{
 		"what is downloaded after the gate": {digests, plain, {deployStep, download + deployStep}},
 	})
+	tag := change{"          subject: dist/*\n", "          subject: oci://registry.example/app:v1\n"}
+	each(t, inJob, "outputs-ignored", workflows.Note, map[string][]change{
+		"a tag that is judged and then deployed": {digests, plain, tag},
+		"a command's":                            {digests, plain, {"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: sallyport gate --environment production oci://registry.example/app:v1"}},
+	})
 	passes(t, inJob, map[string][]change{
-		"what is downloaded before it":     {digests, plain, {"      - run: mkdir -p dist\n", download}},
-		"after it, deployed by its digest": {{deployStep, download + deployStep}},
+		"a tag of which the digest is deployed": {tag},
+		"an image by its digest":                {digests, plain, {"          subject: dist/*\n", "          subject: oci://registry.example/app@sha256:" + strings.Repeat("ab", 32) + "\n"}},
+		"what is downloaded before it":          {digests, plain, {"      - run: mkdir -p dist\n", download}},
+		"after it, deployed by its digest":      {{deployStep, download + deployStep}},
 	})
 }
 
