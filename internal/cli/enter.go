@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -98,11 +99,13 @@ func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
 	var images []subject.Image
 	for _, s := range passed {
-		if info, err := os.Lstat(s.Name); err == nil && info.Mode().IsRegular() {
-			if err := r.same(s); err != nil {
+		if path, info := here(s.Name); info != nil {
+			if err := r.same(s, path, info.IsDir()); err != nil {
 				return c, err
 			}
-			c.files[s.Digest] = s.Name
+			if !info.IsDir() {
+				c.files[s.Digest] = path
+			}
 			continue
 		}
 		if i, err := subject.ParseImage(s.Name + "@" + s.Digest.String()); err == nil {
@@ -122,16 +125,37 @@ func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
 	return c, nil
 }
 
-// same refuses a file that is another one than the gate has judged.
-func (r *run) same(s subject.Subject) error {
-	found, err := r.files(subject.Selection{Patterns: []string{literal.Replace(s.Name)}}, workspace)
+// here finds what is in the working directory by a name of the list: a file, or the
+// directory of an image, whose reference name may follow after a colon.
+func here(name string) (string, fs.FileInfo) {
+	for _, path := range []string{name, name[:max(0, strings.LastIndexByte(name, ':'))]} {
+		if !filepath.IsLocal(path) {
+			continue
+		}
+		if info, err := os.Lstat(filepath.FromSlash(path)); err == nil && (path == name || info.IsDir()) {
+			return path, info
+		}
+	}
+	return "", nil
+}
+
+// same refuses a file, or a directory with an image, that is another one than the
+// gate has judged.
+func (r *run) same(s subject.Subject, path string, directory bool) error {
+	var found []subject.Subject
+	var err error
+	if directory {
+		found, err = subject.Layout(path)
+	} else {
+		found, err = r.files(subject.Selection{Patterns: []string{literal.Replace(path)}}, workspace)
+	}
 	if err != nil {
 		return err
 	}
-	if len(found) != 1 || found[0].Digest != s.Digest {
+	if !slices.ContainsFunc(found, func(f subject.Subject) bool { return f.Digest == s.Digest }) {
 		return fault.New(fault.Refused, fault.SubjectMismatch,
 			"let nothing between the gate and the deployment write it; if it was built anew, run the gate again",
-			"file %q is not the one that the gate has passed on, which is %s", s.Name, s.Digest)
+			"%q here is not the one that the gate has passed on, which is %s", s.Name, s.Digest)
 	}
 	return nil
 }
