@@ -156,7 +156,7 @@ func TestChrootGate(t *testing.T) {
 	trusted, err := os.ReadFile(filepath.Join(lab.Dir, "trusted_root.json"))
 	must(t, err)
 	must(t, write(filepath.Join(work, ".sallyport/trusted_root.json"), string(trusted)))
-	must(t, write(filepath.Join(work, ".sallyport/policy.yaml"), fmt.Sprintf(`version: 1
+	policy := fmt.Sprintf(`version: 1
 artifacts:
   app:
     subject: ["dist/*"]
@@ -165,7 +165,9 @@ artifacts:
       - {issuer: "https://gitlab.com", repository: %s, repository-id: %s, workflow: .gitlab-ci.yml, refs: [refs/heads/main]}
 environments:
   production: {requires: {provenance: }}
-`, sha256.Sum256(trusted), env["CI_PROJECT_PATH"], env["CI_PROJECT_ID"])))
+`, sha256.Sum256(trusted), env["CI_PROJECT_PATH"], env["CI_PROJECT_ID"])
+	must(t, write(filepath.Join(work, ".sallyport/policy.yaml"), policy))
+	lab.Set(t, "/gitlab/projects/"+env["CI_PROJECT_ID"]+"/files", object{"commit": env["CI_COMMIT_SHA"], "files": object{".sallyport/policy.yaml": policy}})
 	must(t, write(filepath.Join(work, "dist/app"), "the artifact"))
 	names, err := os.ReadFile(env["SSL_CERT_FILE"])
 	must(t, err)
