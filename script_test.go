@@ -35,6 +35,7 @@ import (
 //	replace FILE OLD NEW  edit a file; OLD has to be there
 //	commit NAME           commit everything with git, and set NAME to the commit
 //	pin FILE              set PIN to FILE@sha256:HEX
+//	json NAME FILE        set NAME to the text of FILE as a JSON string
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
 //	files DIR N           make N files
@@ -50,7 +51,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "pin": pin, "control": control, "lab": ownLab, "files": files,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "pin": pin, "json": asJSON, "control": control, "lab": ownLab, "files": files,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -258,6 +259,12 @@ func pin(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Setenv("PIN", fmt.Sprintf("%s@sha256:%x", args[0], sha256.Sum256(b)))
+}
+
+func asJSON(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := json.Marshal(ts.ReadFile(args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], string(b))
 }
 
 func files(ts *testscript.TestScript, neg bool, args []string) {
