@@ -108,7 +108,7 @@ func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
 			}
 			continue
 		}
-		if i, err := subject.ParseImage(s.Name + "@" + s.Digest.String()); err == nil {
+		if i, err := subject.ParseImage(s.Name); err == nil && i.Digest != nil && *i.Digest == s.Digest {
 			images = append(images, i)
 		}
 	}

@@ -20,7 +20,7 @@ func TestD15_a_policy_is_a_file_of_the_commit(t *testing.T) {
 		`{"encoding":"base64","content":"!","commit_id":"` + sha("one") + `"}`:    false,
 	} {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !strings.HasSuffix(r.URL.EscapedPath(), "/repository/files/a%2Fb%20c.yaml") || r.URL.Query().Get("ref") != sha("one") {
+			if !strings.HasSuffix(r.URL.EscapedPath(), "/repository/files/a%2Fb%20c%2Eyaml") || r.URL.Query().Get("ref") != sha("one") {
 				t.Errorf("asked for %s", r.URL)
 			}
 			fmt.Fprint(w, body)
