@@ -233,12 +233,12 @@ func place(name string) (policy.Place, bool) {
 	case "github":
 		return policy.Place{Host: "https://github.com", Roles: github.Roles}, true
 	case "gitlab":
-		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles}, true
+		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles, Above: true}, true
 	}
 	if !instanceName().MatchString(name) {
 		return policy.Place{}, false
 	}
-	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles)}, true
+	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles), Above: true}, true
 }
 
 // wellKnown reports whether host is one of the two that everybody knows.
