@@ -32,7 +32,7 @@ func attestCommand(r *run) (answer, error) {
 	if r.text("api") != "" {
 		r.platform.elsewhere()
 	}
-	token, err := r.platform.IDToken(r.ctx)
+	token, err := r.identityToken()
 	if err != nil {
 		return answer{}, err
 	}
@@ -94,8 +94,10 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	switch {
 	case name != "custom" && path != "":
 		return nil, usage("--signing-config belongs to --sigstore custom, not to %s", name)
+	case name == "auto":
+		return nil, r.known(name) // of the known ones, the token says which
 	case name != "custom":
-		return profiles()[name].SigningConfig(), nil
+		return profiles()[name].SigningConfig(), r.known(name)
 	case path == "" || r.text("trusted-root") == "":
 		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
@@ -103,7 +105,11 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sigstore.ParseSigningConfig(raw)
+	c, err := sigstore.ParseSigningConfig(raw)
+	if err != nil {
+		return nil, err
+	}
+	return c, r.addressed(c)
 }
 
 // signingRoot takes a trusted root from a file if one is named, and else over

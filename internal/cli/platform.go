@@ -36,7 +36,7 @@ type platform interface {
 	elsewhere()                         // an argument says where the API is
 	Run() string                        // the run's address, as a certificate has it
 	Origin() (statement.Origin, string) // the repository, and who started the run, for people
-	IDToken(ctx context.Context) (string, error)
+	IDToken(ctx context.Context, audience string) (string, error)
 	Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error)
 	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string

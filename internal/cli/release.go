@@ -42,7 +42,7 @@ func releaseCommand(r *run) (answer, error) {
 	if err := r.identify(p.Instances()); err != nil {
 		return answer{}, err
 	}
-	token, err := r.platform.IDToken(r.ctx)
+	token, err := r.identityToken()
 	if err != nil {
 		return answer{}, err
 	}

@@ -47,7 +47,9 @@ type Job struct {
 	api     *url.URL // where programs ask; nil: nobody knows yet
 	access  string   // a token that may read settings
 	session string   // the job's own token
-	memory  memory   // of what was answered
+
+	audience string // of the token that signs: sigstore, or what IDToken was told
+	memory   memory // of what was answered
 }
 
 var projectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
@@ -58,7 +60,7 @@ var projectPath = sync.OnceValue(func() *regexp.Regexp {
 // FromEnv reads the variables that the runner sets for every job. They are
 // hints: the job asks nobody before Identify or Reach has said where.
 func FromEnv(getenv func(string) string) (*Job, error) {
-	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, session: getenv("CI_JOB_TOKEN")}
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, audience: "sigstore", session: getenv("CI_JOB_TOKEN")}
 	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
 		j.access = getenv("GITLAB_TOKEN")
 	}
