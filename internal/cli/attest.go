@@ -22,17 +22,22 @@ func attestCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
 			"attest signs with the identity of a job, and no platform runs this")
 	}
-	c, err := r.subjects(workspace)
-	if err == nil {
-		err = c.sha256()
-	}
-	if err != nil {
-		return answer{}, err
-	}
 	if r.text("api") != "" {
 		r.platform.elsewhere()
 	}
 	token, err := r.identityToken()
+	if err != nil {
+		return answer{}, err
+	}
+	// The certificate authority verifies this token before anything is signed, and the
+	// certificate says what it says.
+	if err := r.expand(token); err != nil {
+		return answer{}, err
+	}
+	c, err := r.subjects(workspace)
+	if err == nil {
+		err = c.sha256()
+	}
 	if err != nil {
 		return answer{}, err
 	}

@@ -40,6 +40,10 @@ type platform interface {
 	Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error)
 	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string
+	// Mentions and Expand are about names of variables in the value of an input,
+	// where the platform leaves them to us.
+	Mentions(text string) bool
+	Expand(token, text string) (string, error)
 	Output(key, value string) error
 	Summary(markdown string) error
 	Annotate(level, file string, line int, title, message string)
@@ -183,8 +187,12 @@ func choosePlatform(c Command, component inputs.Component) (platform, error) {
 	return nil, nil
 }
 
-func (onGitHub) elsewhere()   {}
-func (p onGitLab) elsewhere() { p.Elsewhere = true }
+func (onGitHub) elsewhere() {}
+
+// The expressions of this platform are values before a command sees them.
+func (onGitHub) Mentions(string) bool                  { return false }
+func (onGitHub) Expand(_, text string) (string, error) { return text, nil }
+func (p onGitLab) elsewhere()                          { p.Elsewhere = true }
 
 // openDoor returns the door of a repository for somebody who is not in a job of
 // it: a person at a terminal, with a token of his own.

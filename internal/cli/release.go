@@ -32,14 +32,14 @@ func releaseCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := r.identify(p.Instances()); err != nil {
+		return answer{}, err
+	}
 	c, err := r.subjects(workspace)
 	if err == nil {
 		err = c.sha256()
 	}
 	if err != nil {
-		return answer{}, err
-	}
-	if err := r.identify(p.Instances()); err != nil {
 		return answer{}, err
 	}
 	token, err := r.identityToken()

@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
@@ -47,6 +48,8 @@ type Job struct {
 	api     *url.URL // where programs ask; nil: nobody knows yet
 	access  string   // a token that may read settings
 	session string   // the job's own token
+
+	verified idtoken.Claims // of this job; nil: nobody has verified any
 
 	audience string // of the token that signs: sigstore, or what IDToken was told
 	memory   memory // of what was answered
