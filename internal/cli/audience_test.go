@@ -9,7 +9,9 @@ import (
 
 // A person's token is for the audience that was asked for, and for no other.
 func TestC20_a_persons_token_for_another_audience(t *testing.T) {
-	token := func(claims string) string { return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln" }
+	token := func(claims string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(claims)) + ".c2ln"
+	}
 	for claims, audience := range map[string]string{
 		`{"aud":"sigstore"}`:                  "sigstore",
 		`{"aud":["sigstore.acme.example"]}`:   "sigstore.acme.example",

@@ -52,7 +52,9 @@ func TestE13_a_name_of_a_variable_stands_for_the_tokens_word(t *testing.T) {
 
 // What no claim says, and what would change what is named, is refused.
 func TestE13_a_name_without_a_value_or_with_a_dangerous_one(t *testing.T) {
-	branch := func(ref string) fields { return fields{"ref": ref, "ref_type": "branch", "ref_path": "refs/heads/" + ref} }
+	branch := func(ref string) fields {
+		return fields{"ref": ref, "ref_type": "branch", "ref_path": "refs/heads/" + ref}
+	}
 	tag := fields{"ref": "v1", "ref_type": "tag", "ref_path": "refs/tags/v1"}
 	request := fields{"ref": "topic", "ref_type": "branch", "ref_path": "refs/merge-requests/7/head", "pipeline_source": "merge_request_event"}
 	for _, c := range []struct {
