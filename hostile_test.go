@@ -249,7 +249,7 @@ func hostileRef(s *scene, platform string, claims map[string]any, work, dir stri
 			return err
 		}
 	}
-	command.Env = []string{"HOME=/no-home", "GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary"}
+	command.Env = []string{"HOME=/no-home", "REPO=" + s.repo, fmt.Sprintf("ID=%d", s.id), "GITHUB_OUTPUT=" + dir + "/output", "GITHUB_STEP_SUMMARY=" + dir + "/summary"}
 	for name, value := range labtest.Parse(string(b)) {
 		command.Env = append(command.Env, name+"="+value)
 	}

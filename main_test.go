@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"hash/fnv"
@@ -27,18 +29,62 @@ type waiting struct{ *testing.M }
 // certificates of the lab's proxy are the machine's own.
 func program() {
 	const at = 2
-	if os.Getenv("GITLAB_CI") == "true" && len(os.Args) > at && slices.Contains([]string{"attest", "verify", "gate", "release", "approve"}, os.Args[1]) {
+	if os.Getenv("GITLAB_CI") == "true" && len(os.Args) >= at && slices.Contains([]string{"attest", "verify", "gate", "enter", "release", "approve"}, os.Args[1]) {
 		os.Args = slices.Insert(os.Args, at, "--network", "inherit")
 	}
 	// With the lab's signing config, a command that signs is told its authority too.
 	if authority := os.Getenv("AUTHORITY"); authority != "" && len(os.Args) > at && slices.ContainsFunc(os.Args, signs) {
 		os.Args = slices.Insert(os.Args, at, "--authority", authority)
 	}
+	if err := committed(); err != nil {
+		fmt.Fprintln(os.Stderr, "putting the policy into the commit:", err)
+		os.Exit(1)
+	}
 	main()
 }
 
 func signs(arg string) bool {
 	return arg == "--signing-config" || strings.HasPrefix(arg, "--signing-config=")
+}
+
+// committed puts the policy that lies in the working directory into the commit of
+// the job, unless the scenario says UNCOMMITTED.
+func committed() error {
+	if len(os.Args) < 2 || !slices.Contains([]string{"gate", "enter"}, os.Args[1]) || os.Getenv("UNCOMMITTED") != "" {
+		return nil
+	}
+	path := ".sallyport/policy.yaml"
+	for i, arg := range os.Args {
+		if value, ok := strings.CutPrefix(arg, "--policy="); ok {
+			path = value
+		} else if arg == "--policy" && i+1 < len(os.Args) {
+			path = os.Args[i+1]
+		}
+	}
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return nil // the command itself says what is missing
+	}
+	text, err := os.ReadFile(path)
+	commit, at := os.Getenv("GITHUB_SHA"), "/github/repos/"+os.Getenv("REPO")
+	if os.Getenv("GITLAB_CI") == "true" {
+		commit, at = os.Getenv("CI_COMMIT_SHA"), "/gitlab/projects/"+os.Getenv("ID")
+		if parts := strings.Split(os.Getenv("SALLYPORT_ID_TOKEN"), "."); len(parts) == 3 {
+			var claims struct{ SHA string }
+			raw, _ := base64.RawURLEncoding.DecodeString(parts[1])
+			_ = json.Unmarshal(raw, &claims)
+			commit = claims.SHA
+		}
+	}
+	if err != nil || commit == "" || os.Getenv("REPO") == "" {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{"commit": commit, "files": map[string]string{filepath.ToSlash(path): string(text)}})
+	if err != nil {
+		return err
+	}
+	s := scene{lab: &labtest.Lab{Control: os.Getenv("SALLYPORT_LAB")}}
+	_, err = s.control("PUT", at+"/files", string(body))
+	return err
 }
 
 // Run runs the tests.

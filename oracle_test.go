@@ -107,6 +107,35 @@ func denied(ts *testscript.TestScript, neg bool, args []string) {
 	nosecret(ts, false, nil)
 }
 
+// entered is the oracle of a job that deploys: it may, or it has nothing that says
+// so. Then the arguments are the codes of the verdict, and none for a fault.
+func entered(ts *testscript.TestScript, neg bool, args []string) {
+	const verdictFile, list = ".sallyport/entered.json", ".sallyport/entered.txt"
+	out := emulated(ts)
+	if !neg {
+		r := verdictOf(ts, verdictFile)
+		if lines := strings.Count(read(ts.MkAbs(list)), "\n"); r.Outcome != "allow" || lines != len(r.Subjects) ||
+			out[key(ts, "outcome", "entered_outcome")] != "allow" || out[key(ts, "digests", "entered_digests")] == "" {
+			ts.Fatalf("outcome = %s with %q, %d lines for %d artifacts, outputs %q", r.Outcome, r.codes(), lines, len(r.Subjects), out)
+		}
+		nosecret(ts, false, nil)
+		return
+	}
+	absent(ts, list)
+	slices.Sort(args)
+	if len(args) == 0 {
+		absent(ts, verdictFile)
+	} else if r := verdictOf(ts, verdictFile); r.Outcome == "allow" || !slices.Equal(r.codes(), args) {
+		ts.Fatalf("outcome = %s with %q, want %q", r.Outcome, r.codes(), args)
+	}
+	for name, value := range out {
+		if strings.Contains(value, "sha256:") || value == "allow" {
+			ts.Fatalf("output %s = %q", name, value)
+		}
+	}
+	nosecret(ts, false, nil)
+}
+
 // undecided is the oracle of every fault: there is no answer to misread.
 func undecided(ts *testscript.TestScript, neg bool, args []string) {
 	absent(ts, verdictFile)

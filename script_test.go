@@ -33,12 +33,15 @@ import (
 //	runner NAME [CLAIMS]  become a step of a job ("github", "gitlab" or "none")
 //	policy FILE           write a policy about this scene's repository
 //	replace FILE OLD NEW  edit a file; OLD has to be there
+//	commit NAME           commit everything with git, and set NAME to the commit
+//	pin FILE              set PIN to FILE@sha256:HEX
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
 //	files DIR N           make N files
 //	unlogged FILE         write the lab's signing config without its log
 //	allowed               the gate said yes, and passed on what may be deployed
 //	denied CODE ...       the gate said no, with these reasons, and passed on nothing
+//	entered               enter said yes; with ! and codes: no, and passed on nothing
 //	undecided             there is no answer, and nothing was passed on
 //	outputs NAME=VALUE ...  the step's outputs are exactly these; * is anything
 //	nosecret              no token in any file or stream
@@ -47,8 +50,8 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "control": control, "lab": ownLab, "files": files,
-	"allowed": allowed, "denied": denied, "undecided": undecided, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "pin": pin, "control": control, "lab": ownLab, "files": files,
+	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
 
@@ -241,6 +244,20 @@ func replace(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has no %q", args[0], args[1])
 	}
 	ts.Check(os.WriteFile(path, bytes.Replace(b, []byte(args[1]), []byte(strings.ReplaceAll(args[2], `\n`, "\n")), 1), 0o644))
+}
+
+func commit(ts *testscript.TestScript, neg bool, args []string) {
+	git := []string{"-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "core.autocrlf=false", "-c", "commit.gpgSign=false"}
+	for _, more := range [][]string{{"init", "-q"}, {"add", "-A", "-f", "--", ".sallyport", "dist"}, {"commit", "-q", "--allow-empty", "-m", "x"}, {"rev-parse", "HEAD"}} {
+		ts.Check(ts.Exec("git", append(slices.Clone(git), more...)...))
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+func pin(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Setenv("PIN", fmt.Sprintf("%s@sha256:%x", args[0], sha256.Sum256(b)))
 }
 
 func files(ts *testscript.TestScript, neg bool, args []string) {

@@ -64,6 +64,7 @@ var threats = map[string]string{
 	"C20": "wrong audience or replayed token",
 	"C21": "ref names as code",
 	"C23": "source URI names another instance",
+	"D15": "policy that others choose",
 	"E01": "some subject matches",
 	"E03": "digest algorithm confusion by length",
 	"E04": "tag moved after verification",

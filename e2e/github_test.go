@@ -49,18 +49,27 @@ func runAct(t *testing.T, r *run) result {
 	}
 	r.origin(t, "https://github.com")
 	env := r.lab.As(t, "github", claims)
-	workflow := r.workflow(t, file, env)
+	workflow := r.workflow(t, file, func(name string) map[string]string {
+		claims["environment"] = name
+		return r.lab.As(t, "github", claims)
+	})
 	got := act(t, r, start{event: "push", by: "alice", workflow: workflow, target: r.name}, env)
 	got.secrets = []string{env["GITHUB_TOKEN"], env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]}
 	got.verdicts = verdictsBelow(t, filepath.Join(r.root, "cache"))
 	return got
 }
 
+// An identity returns the variables of a job in an environment; "" is none.
+type identity func(environment string) map[string]string
+
+// always is the identity of jobs of which no one asks for its environment.
+func always(env map[string]string) identity { return func(string) map[string]string { return env } }
+
 // workflow writes the workflow as this client must be given it: with identity
 // where the permissions give it, since act knows no permissions, and with what
 // the scenario does to it. The file lies outside the repository, which keeps
 // the one that a user would write.
-func (r *run) workflow(t *testing.T, file string, env map[string]string) string {
+func (r *run) workflow(t *testing.T, file string, as identity) string {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(r.dir, file))
 	must(t, err)
@@ -74,6 +83,8 @@ func (r *run) workflow(t *testing.T, file string, env map[string]string) string 
 	for _, j := range jobs {
 		job := j.(object)
 		if p, _ := job["permissions"].(object); p["id-token"] == "write" {
+			name, _ := job["environment"].(string)
+			env := as(name)
 			job["env"] = object{
 				"ACTIONS_ID_TOKEN_REQUEST_URL":   env["ACTIONS_ID_TOKEN_REQUEST_URL"],
 				"ACTIONS_ID_TOKEN_REQUEST_TOKEN": env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"],
@@ -100,6 +111,12 @@ func (r *run) standIn(step object) {
 
 // attack does to the build job what the scenario says.
 func (r *run) attack(jobs object) {
+	if r.scenario.exchanged {
+		job := jobs["staging"].(object)
+		steps := job["steps"].([]any)
+		at := slices.IndexFunc(steps, func(x any) bool { return x.(object)["id"] == "enter" })
+		job["steps"] = slices.Insert(steps, at, any(object{"run": r.variant.change()}))
+	}
 	build, builds := jobs["build"].(object)
 	if !builds {
 		return

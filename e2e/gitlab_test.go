@@ -44,7 +44,10 @@ func runPipeline(t *testing.T, r *run) result {
 	r.origin(t, "https://gitlab.com")
 	env := r.lab.As(t, "gitlab", claims)
 	must(t, write(filepath.Join(r.root, "home/.gitconfig"), "[url \""+r.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
-	expanded := r.pipeline(t, file, env)
+	expanded := r.pipeline(t, file, env, func(name string) map[string]string {
+		claims["environment"] = name
+		return r.lab.As(t, "gitlab", claims)
+	})
 	out, exit := r.gitlabCI(t, append(r.variables(env, r.name), "--file", expanded)...)
 	got := result{exit: exit, log: out, secrets: []string{env["GITLAB_TOKEN"], env["CI_JOB_TOKEN"], env["SIGSTORE_ID_TOKEN"], env["SALLYPORT_ID_TOKEN"]}}
 	got.read(t, filepath.Join(r.dir, ".gitlab-ci-local"))
@@ -76,7 +79,7 @@ func (r *run) variables(env map[string]string, target string) []string {
 // pipeline has the client put the components into the pipeline, and then adds
 // what the client does not model: the identity tokens of the jobs that ask for
 // them, and what the scenario does.
-func (r *run) pipeline(t *testing.T, file string, env map[string]string) string {
+func (r *run) pipeline(t *testing.T, file string, env map[string]string, as identity) string {
 	t.Helper()
 	args := append(r.variables(env, r.name), "--file", file, "--preview")
 	preview, exit := r.gitlabCI(t, args...)
@@ -93,7 +96,7 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 		delete(jobs["attest"].(object), "id_tokens")
 	}
 	r.sabotage(jobs)
-	identify(jobs, env)
+	identify(jobs, as)
 	out, err := json.MarshalIndent(jobs, "", " ")
 	must(t, err)
 	must(t, write(filepath.Join(r.dir, "expanded.yml"), string(out)))
@@ -101,13 +104,19 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string) string 
 }
 
 // identify gives each job the ID tokens that it asks for, as GitLab would.
-func identify(jobs object, env map[string]string) {
+func identify(jobs object, as identity) {
 	for _, j := range jobs {
 		job, isJob := j.(object)
 		if !isJob {
 			continue
 		}
 		tokens, _ := job["id_tokens"].(object)
+		if len(tokens) == 0 {
+			continue
+		}
+		where, _ := job["environment"].(object)
+		name, _ := where["name"].(string)
+		env := as(name)
 		for name := range tokens {
 			vars, _ := job["variables"].(object)
 			if vars == nil {
@@ -138,6 +147,9 @@ func (r *run) sabotage(jobs object) {
 		for _, name := range []string{"gate:staging", "gate:production"} {
 			jobs[name].(object)["before_script"] = []any{r.variant.change()}
 		}
+	case r.scenario.exchanged:
+		job := jobs["deploy:staging"].(object)
+		job["before_script"] = slices.Insert(job["before_script"].([]any), 0, any(r.variant.change()))
 	case r.scenario.other:
 		script := jobs["attest"].(object)["script"].([]any)
 		last := script[len(script)-1].(string)

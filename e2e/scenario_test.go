@@ -25,6 +25,7 @@ type scenario struct {
 	down      bool // the store of the evidence does not answer
 	anonymous bool // the job may not prove who it is
 	plain     bool // ref and artifact make no difference: one variant on each client
+	exchanged bool // one byte of the artifact changes after the gate has let it through
 	people    bool // people have to approve: the repository is that of people/
 
 	failing string // the job that fails, attest's being the build; none where all is well
@@ -40,6 +41,10 @@ func TestAllowed(t *testing.T) { drive(t, scenario{}) }
 
 func TestE01_artifact_changed_after_attest(t *testing.T) {
 	drive(t, scenario{tampered: true, failing: "gate-staging", exit: 3, code: "E_SUBJECT", judged: true})
+}
+
+func TestG16_artifact_exchanged_after_the_gate(t *testing.T) {
+	drive(t, scenario{exchanged: true, failing: "staging", exit: 3, code: "E_SUBJECT"})
 }
 
 func TestBuiltByAnotherWorkflow(t *testing.T) {
@@ -163,9 +168,12 @@ func drive(t *testing.T, sc scenario) {
 				t.Parallel()
 				r := newRun(t, c.name+"-"+v.name+"-"+name, sc, v)
 				got := c.run(t, r)
-				if sc.failing == "" {
+				switch {
+				case sc.failing == "":
 					allowed(t, r, got)
-				} else {
+				case sc.exchanged:
+					keptOut(t, r, got)
+				default:
 					denied(t, r, got)
 				}
 				quiet(t, r, got)
@@ -205,6 +213,20 @@ func allowed(t *testing.T, r *run, got result) {
 		if !slices.Equal(passed, attested) {
 			t.Errorf("the gate of %s passed on %q, want %q", environment, passed, attested)
 		}
+	}
+}
+
+// keptOut asserts that the gate let the artifacts through, and that the job which
+// deploys saw others and stopped.
+func keptOut(t *testing.T, r *run, got result) {
+	if got.exit == 0 || got.jobs["gate-staging"] != "success" || got.jobs["staging"] != "failure" {
+		t.Errorf("the client exits with %d, jobs %v; want the gate to pass and the deploy job to fail", got.exit, got.jobs)
+	}
+	if arrived := r.arrived(r.name, "staging"); len(arrived) != 0 {
+		t.Errorf("staging received %q, want nothing", arrived)
+	}
+	if !got.cut() && !strings.Contains(got.log, r.scenario.code) {
+		t.Errorf("nobody is told %s", r.scenario.code)
 	}
 }
 

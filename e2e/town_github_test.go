@@ -167,7 +167,7 @@ func (g onGitHub) job(t *testing.T, attempt string) map[string]string {
 func (g onGitHub) build(t *testing.T, target string) result {
 	t.Helper()
 	g.origin(t, "https://github.com")
-	return g.client(t, start{event: "push", by: g.person("alice").login, workflow: g.workflow(t, releaseFile, g.job(t, "1")), target: target}, g.job(t, "1"))
+	return g.client(t, start{event: "push", by: g.person("alice").login, workflow: g.workflow(t, releaseFile, always(g.job(t, "1"))), target: target}, g.job(t, "1"))
 }
 
 func (g onGitHub) again(t *testing.T, a ask) result {
@@ -176,7 +176,7 @@ func (g onGitHub) again(t *testing.T, a ask) result {
 	g.set(t, "/runs/1000001/attempts/1", object{"status": "completed", "conclusion": "failure"})
 	g.set(t, "/runs/1000001/attempts/2", object{"status": "in_progress", "conclusion": nil})
 	env := g.job(t, "2")
-	path := g.workflow(t, releaseFile, env)
+	path := g.workflow(t, releaseFile, always(env))
 	b, err := os.ReadFile(path)
 	must(t, err)
 	var w object
@@ -203,7 +203,7 @@ func (g onGitHub) approve(t *testing.T, who person, release string, environments
 		"event_name": "workflow_dispatch", "actor": who.login, "actor_id": strconv.Itoa(who.id), "workflow": "approve", "workflow_ref": ref,
 	})
 	inputs := object{"release": release, "environments": strings.Join(environments, "\n"), "decision": "approve", "reason": "looked at it"}
-	return g.client(t, start{event: "workflow_dispatch", by: who.login, workflow: g.workflow(t, approveFile, env), target: g.name, inputs: inputs}, env)
+	return g.client(t, start{event: "workflow_dispatch", by: who.login, workflow: g.workflow(t, approveFile, always(env)), target: g.name, inputs: inputs}, env)
 }
 
 // client runs act.

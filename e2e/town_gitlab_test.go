@@ -148,7 +148,7 @@ func (g onGitLab) build(t *testing.T, target string) result {
 	g.origin(t, "https://gitlab.com")
 	must(t, write(filepath.Join(g.root, "home/.gitconfig"), "[url \""+g.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
 	env := g.job(t, attestJob)
-	g.pipeline(t, ".gitlab-ci.yml", env)
+	g.pipeline(t, ".gitlab-ci.yml", env, always(env))
 	must(t, copyTree(filepath.Join(g.dir, "expanded.yml"), filepath.Join(g.root, "expanded.yml")))
 	return g.client(t, target, env)
 }
@@ -169,7 +169,7 @@ func (g onGitLab) again(t *testing.T, a ask) result {
 		all[name] = job
 	}
 	env := g.job(t, gateJob)
-	identify(all, env)
+	identify(all, always(env))
 	b, err = json.MarshalIndent(all, "", " ")
 	must(t, err)
 	must(t, write(filepath.Join(g.dir, "expanded.yml"), string(b)))
@@ -187,7 +187,7 @@ func (g onGitLab) approve(t *testing.T, who person, release string, environments
 		"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
 	})
 	g.form(t, map[string]string{"release": release, "environments": list(environments), "reason": "looked at it"})
-	g.pipeline(t, "form.yml", env)
+	g.pipeline(t, "form.yml", env, always(env))
 	return g.client(t, g.name, env)
 }
 

@@ -5,6 +5,7 @@ require('../../shared/install.js').action('gate', [
   { name: 'checksums' },
   { name: 'environment' },
   { name: 'policy', preset: '.sallyport/policy.yaml' },
+  { name: 'policy-ref' },
   { name: 'bundle', list: true },
   { name: 'store', preset: 'auto', list: true },
   { name: 'verdict', preset: '.sallyport/verdict.json' },

@@ -35,6 +35,7 @@ var commands = map[string]func(*run) (answer, error){
 	"approve":  approveCommand,
 	"reject":   rejectCommand,
 	"gate":     gateCommand,
+	"enter":    enterCommand,
 	"verify":   verifyCommand,
 	"doctor":   doctorCommand,
 	"settings": settingsCommand,
@@ -91,7 +92,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	}
 	r, err := c.newRun(ctx, name, args[1:])
 	if err != nil {
-		if name == "gate" {
+		if r.component.Allowed() != "" {
 			err = errors.Join(err, r.forget())
 		}
 		return answer{}, err

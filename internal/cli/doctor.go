@@ -57,7 +57,7 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	merged, err := at.merged(r.ctx, names)
+	merged, err := at.merged(r.ctx, root, names)
 	if err != nil {
 		return nil, err
 	}

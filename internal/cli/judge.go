@@ -30,16 +30,13 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
 			"a gate has to ask the platform how the environment is protected, and no platform runs this")
 	}
-	p, err := r.policy()
+	env := r.text("environment")
+	p, from, err := r.sourced(func() (string, error) { return env, nil })
 	if err != nil {
 		return answer{}, err
 	}
-	env := r.text("environment")
 	if _, ok := p.Environment(env); !ok {
 		return answer{}, unknownEnvironment("environment", env, p)
-	}
-	if err := r.identify(p.Instances()); err != nil {
-		return answer{}, err
 	}
 	if err := r.belongs(p, env); err != nil {
 		return answer{}, err
@@ -48,11 +45,16 @@ func gateCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, c, env) })
+	return r.conclude(env, c, func() (report.Record, error) { return r.judge(p, from, c, env) })
+}
+
+// conclude looks until there is an answer, and gives it.
+func (r *run) conclude(env string, c chosen, look func() (report.Record, error)) (answer, error) {
+	rec, err := r.waitFor(look)
 	if err != nil {
 		return answer{}, err
 	}
-	if err := r.tell(rec, c); err != nil {
+	if err := r.tell(rec, env, c); err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), r.forget())
 	}
 	return answer{outcome: rec.Outcome}, nil
@@ -73,7 +75,7 @@ func unknownEnvironment(input, name string, p *policy.Policy) error {
 // steps act on, then to people. So nothing says that the artifact may enter before
 // everything is there that the answer needs. The caller takes outputs and files
 // back if a part of it fails.
-func (r *run) tell(rec report.Record, c chosen) error {
+func (r *run) tell(rec report.Record, env string, c chosen) error {
 	path := r.text("verdict")
 	digest, err := keep(rec, path)
 	if err != nil {
@@ -81,8 +83,8 @@ func (r *run) tell(rec report.Record, c chosen) error {
 	}
 	err = r.output("verdict", path)
 	if err == nil && rec.Outcome == verdict.Allow {
-		if err = write(inputs.ChecksumsPath, []byte(subject.FormatChecksums(c.list))); err == nil {
-			err = errors.Join(r.output("environment", r.text("environment")),
+		if err = write(r.component.Allowed(), []byte(subject.FormatChecksums(c.list))); err == nil {
+			err = errors.Join(r.output("environment", env),
 				r.output("verdict-digest", digest), r.release(c))
 		}
 	}
@@ -107,8 +109,9 @@ func keep(rec report.Record, path string) (string, error) {
 // forget removes what an earlier gate said, so that no answer of then passes
 // for one of now.
 func (r *run) forget() error {
-	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), inputs.VerdictPath)
-	stale := []string{r.component.Dotenv(), inputs.ChecksumsPath}
+	in, _ := r.component.Input("verdict")
+	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), in.Default)
+	stale := []string{r.component.Dotenv(), r.component.Allowed()}
 	err := earlier(verdictFile)
 	if err == nil {
 		stale = append(stale, verdictFile)
@@ -138,11 +141,29 @@ func earlier(verdictFile string) error {
 	return nil
 }
 
+// policy reads the policy file of a command that decides nothing about an
+// environment.
 func (r *run) policy() (*policy.Policy, error) {
 	path := r.text("policy")
-	if !strings.HasSuffix(path, ".yaml") && !strings.HasSuffix(path, ".yml") {
-		return nil, fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
+	if err := named(path); err != nil {
+		return nil, err
 	}
+	raw, err := r.file(path)
+	if err != nil {
+		return nil, err
+	}
+	return r.parsed(path, raw)
+}
+
+func named(path string) error {
+	if !strings.HasSuffix(path, ".yaml") && !strings.HasSuffix(path, ".yml") {
+		return fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
+	}
+	return nil
+}
+
+// file reads the policy file.
+func (r *run) file(path string) ([]byte, error) {
 	raw, err := content(path, policy.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		hint := "write one, as docs/start.md shows; a deploy job has to check the repository out"
@@ -151,9 +172,10 @@ func (r *run) policy() (*policy.Policy, error) {
 		}
 		return nil, fault.New(fault.Usage, fault.Policy, hint, "there is no policy file %q", path)
 	}
-	if err != nil {
-		return nil, err
-	}
+	return raw, err
+}
+
+func (*run) parsed(path string, raw []byte) (*policy.Policy, error) {
 	names := []string{}
 	for n := range profiles() {
 		names = append(names, n)
@@ -163,7 +185,7 @@ func (r *run) policy() (*policy.Policy, error) {
 
 // judge collects, verifies and asks the policy. With an empty environment only
 // the evidence is judged.
-func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, error) {
+func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) (report.Record, error) {
 	g, roots, err := r.gate(p, c, r.at)
 	if err != nil {
 		return report.Record{}, err
@@ -175,7 +197,7 @@ func (r *run) judge(p *policy.Policy, c chosen, env string) (report.Record, erro
 		return report.Record{}, err
 	}
 	rec := r.record(v, roots)
-	rec.Policy = &report.Policy{File: r.text("policy"), Digest: p.Digest}
+	rec.Policy = &from
 	rec.Stamp(r.now)
 	return rec, nil
 }
@@ -270,7 +292,7 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 	if err := r.identifyToRead(p.Instances()); err != nil {
 		return report.Record{}, err
 	}
-	return r.judge(p, c, "")
+	return r.judge(p, report.Policy{File: r.text("policy"), Digest: p.Digest}, c, "")
 }
 
 func (r *run) verifySigner(c chosen) (report.Record, error) {
@@ -488,7 +510,7 @@ func sentence(f verdict.Finding) string {
 // allow.
 func (r *run) release(c chosen) error {
 	return errors.Join(
-		r.output("checksums", inputs.ChecksumsPath),
+		r.output("checksums", r.component.Allowed()),
 		r.longOutput("digests", c.digests()),
 		r.longOutput("images", strings.Join(c.imageNames(), " ")),
 	)

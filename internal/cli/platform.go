@@ -33,6 +33,13 @@ type platform interface {
 	Identify(ctx context.Context, all []policy.Instance) error
 	Reach(issuer, api string) error
 	Home() (host, id string)
+	// Enters is the environment of this job, as the token of Identify names it.
+	Enters() (string, error)
+	// Commit is the commit that this job runs, which Identify proves. File and Tip
+	// read this repository: a file of a commit, and the commit of a branch.
+	Commit() string
+	File(ctx context.Context, commit, path string) ([]byte, error)
+	Tip(ctx context.Context, branch string) (commit string, err error)
 	elsewhere()                         // an argument says where the API is
 	Run() string                        // the run's address, as a certificate has it
 	Origin() (statement.Origin, string) // the repository, and who started the run, for people
@@ -66,7 +73,7 @@ type door interface {
 	storeName() string // as in the input store
 	// merged looks at the pipeline as the platform puts it together, where it
 	// says so: what a file includes and overrides shows only there.
-	merged(ctx context.Context, environments []string) ([]doctor.Finding, error)
+	merged(ctx context.Context, root *os.Root, environments []string) ([]doctor.Finding, error)
 }
 
 // store is a place for bundles that can be read and written.
@@ -124,8 +131,22 @@ func files(root *os.Root, environments []string, repository string) ([]doctor.Fi
 	if err != nil {
 		return nil, unread(err, fault.Usage)
 	}
-	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments})
+	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments, Tree: tree(root)})
 	return append(out, found...), err
+}
+
+// tree reads files of a repository by their paths, and goes through no link.
+func tree(root *os.Root) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		if info, err := root.Lstat(name); err == nil && !info.Mode().IsRegular() {
+			return nil, fault.New(fault.Usage, fault.Path, "", "%q is %s, want a regular file", name, file.What(info.Mode()))
+		}
+		raw, err := file.ReadIn(root, name, pipelines.MaxBytes)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, unread(err, fault.Usage)
+		}
+		return raw, err
+	}
 }
 
 func pipelineFindings(name string, raw []byte, want pipelines.Want) ([]doctor.Finding, error) {
@@ -142,10 +163,13 @@ func pipelineFindings(name string, raw []byte, want pipelines.Want) ([]doctor.Fi
 	return out, nil
 }
 
-func (onGitHub) merged(context.Context, []string) ([]doctor.Finding, error) { return nil, nil }
+func (onGitHub) merged(context.Context, *os.Root, []string) ([]doctor.Finding, error) {
+	return nil, nil
+}
 
-// merged has no lines that anybody could look up: it is in no file.
-func (p onGitLab) merged(ctx context.Context, environments []string) ([]doctor.Finding, error) {
+// merged has no lines that anybody could look up: it is in no file. Those of
+// pipelines below it are.
+func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]doctor.Finding, error) {
 	raw, err := p.Merged(ctx, "")
 	if f := fault.Of(err); err != nil && f.Kind == fault.Unavailable {
 		return []doctor.Finding{{Rule: "cannot-see", Code: f.Code, Severity: doctor.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
@@ -153,9 +177,12 @@ func (p onGitLab) merged(ctx context.Context, environments []string) ([]doctor.F
 	if err != nil || len(raw) == 0 {
 		return nil, err
 	}
-	found, err := pipelineFindings("merged pipeline", raw, pipelines.Want{Environments: environments, Merged: true})
+	const name = "merged pipeline"
+	found, err := pipelineFindings(name, raw, pipelines.Want{Environments: environments, Merged: true, Tree: tree(root)})
 	for i := range found {
-		found[i].File, found[i].Line, found[i].Column = "", 0, 0
+		if found[i].File == name {
+			found[i].File, found[i].Line, found[i].Column = "", 0, 0
+		}
 	}
 	return found, err
 }
@@ -251,6 +278,16 @@ func place(name string) (policy.Place, bool) {
 
 // wellKnown reports whether host is one of the two that everybody knows.
 func wellKnown(host string) bool { return host == "https://github.com" || host == "https://gitlab.com" }
+
+// everybodys are the two instances that everybody knows.
+func everybodys() []policy.Instance {
+	var all []policy.Instance
+	for _, issuer := range []string{"https://token.actions.githubusercontent.com", "https://gitlab.com"} {
+		f, _ := forge(issuer)
+		all = append(all, policy.Instance{Forge: f})
+	}
+	return all
+}
 
 var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
 

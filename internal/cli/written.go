@@ -30,7 +30,7 @@ func (r *run) targets() []target {
 	}
 	for _, o := range r.component.Outputs {
 		if o.Name == "checksums" {
-			out = append(out, target{"the list of what is allowed", inputs.ChecksumsPath})
+			out = append(out, target{"the list of what is allowed", r.component.Allowed()})
 		}
 	}
 	if r.component.Identity == inputs.Signs {

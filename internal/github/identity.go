@@ -65,9 +65,10 @@ func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
 	for k := range rows {
 		rows[k].Hint = notItself
 	}
-	_, err = idtoken.Verify(ctx, token, idtoken.Wanted{
+	c, err := idtoken.Verify(ctx, token, idtoken.Wanted{
 		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: j.api, Claims: rows,
 	})
+	j.self = c
 	return err
 }
 
@@ -177,3 +178,18 @@ func (j *Job) Origin() (statement.Origin, string) {
 
 // Home is the server and the number of this job's repository.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.getenv("GITHUB_REPOSITORY_ID") }
+
+// Enters is the environment of this job, as its ID token names it
+// (docs.github.com/actions/reference/security/oidc, "OIDC token claims").
+func (j *Job) Enters() (string, error) {
+	switch {
+	case j.self == nil:
+		return "", fault.New(fault.Usage, fault.Config,
+			`add "id-token: write" to the job's permissions; or put the gate itself into the job that deploys, which needs no token`,
+			"this job has no ID token, which alone says what environment it is in")
+	case j.self["environment"] == "":
+		return "", fault.New(fault.Usage, fault.Config, `add "environment: NAME" to the job that deploys`,
+			"the ID token names no environment, so this job deploys to none that GitHub knows")
+	}
+	return j.self["environment"], nil
+}

@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
@@ -39,6 +40,7 @@ type Job struct {
 	server      *url.URL // where people look
 	api         *url.URL // where programs ask; nil: nobody knows yet
 	token       string
+	self        idtoken.Claims        // of the job's verified token; nil if it has none
 	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
 	known       *memory
 }

@@ -58,7 +58,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	if err := c.Match(j.fromVariables(c)); err != nil {
 		return err
 	}
-	j.api, j.server, j.id, j.path = api, server, c["project_id"], c["project_path"]
+	j.api, j.server, j.id, j.path, j.enters = api, server, c["project_id"], c["project_path"], c["environment"]
 	j.getenv = claimsFirst(c, j.getenv)
 	if err := j.runs(ctx, c); err != nil {
 		return err
@@ -206,6 +206,17 @@ func (j *Job) Origin() (statement.Origin, string) {
 
 // Home is the server and the number of this job's project.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.id }
+
+// Enters is the environment of this job, as its ID token names it
+// (docs.gitlab.com/ci/secrets/id_token_authentication, "Token payload").
+func (j *Job) Enters() (string, error) {
+	if j.enters == "" {
+		return "", fault.New(fault.Usage, fault.Config,
+			`add "environment: {name: …}" to the job that deploys, as the component does`,
+			"the ID token names no environment, so this job deploys to none that GitLab knows")
+	}
+	return j.enters, nil
+}
 
 // variables are those that say the same as a claim.
 var variables = map[string]string{

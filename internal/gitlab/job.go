@@ -48,6 +48,7 @@ type Job struct {
 	api     *url.URL // where programs ask; nil: nobody knows yet
 	access  string   // a token that may read settings
 	session string   // the job's own token
+	enters  string   // environment of the job; "" before Identify
 
 	verified idtoken.Claims // of this job; nil: nobody has verified any
 

@@ -53,7 +53,7 @@ func (c component) Paths() []string {
 	}
 	for _, o := range c.Outputs {
 		if o.Name == "checksums" {
-			paths = append(paths, ChecksumsPath)
+			paths = append(paths, c.Allowed())
 		}
 		if _, told := c.Input("verdict"); o.Name == "verdict" && !told {
 			paths = append(paths, VerdictPath)

@@ -108,6 +108,9 @@ type Component struct {
 	// nobody says otherwise.
 	Stage string
 	Needs []string
+	// Within says that the component is the beginning of a job of its user's, and
+	// no job of its own.
+	Within bool
 	// Identity says that the job asks for an ID token to sign with. A component
 	// that does not sign is never given one.
 	Identity Identity
@@ -148,12 +151,25 @@ func Flagged(name string) string {
 // Paths, in the directory the command runs in, that no input moves.
 const (
 	VerdictPath   = ".sallyport/verdict.json"  // the verdict, where nothing else is said
-	ChecksumsPath = ".sallyport/checksums.txt" // what a gate allowed, as sha256sum writes it
+	EnteredPath   = ".sallyport/entered.json"  // the verdict of enter
+	ChecksumsPath = ".sallyport/checksums.txt" // what a gate has allowed, as sha256sum writes it
 )
 
 // Dotenv returns the path of the file that carries c's outputs to later jobs,
 // where a platform reads such files.
 func (c Component) Dotenv() string { return ".sallyport/" + c.Name + ".env" }
+
+// Allowed returns the path of the list of what c has allowed, as sha256sum writes
+// it, or "" for a component that lets nothing in.
+func (c Component) Allowed() string {
+	switch c.Name {
+	case "gate":
+		return ChecksumsPath
+	case "enter":
+		return ".sallyport/entered.txt" // the gate's list is in the same job
+	}
+	return ""
+}
 
 // Input returns the input called name.
 func (c Component) Input(name string) (Input, bool) {

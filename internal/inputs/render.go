@@ -39,7 +39,7 @@ func Files(r Release) (map[string][]byte, error) {
 			}
 		}
 		if c.Where.In(GitLab) {
-			if files["templates/"+c.Name+"/template.yml"], err = render("template.yml.tmpl", component{c, script}); err != nil {
+			if files["templates/"+c.Name+"/template.yml"], err = render(componentTemplate(c), component{c, script}); err != nil {
 				return nil, err
 			}
 		}
@@ -48,13 +48,20 @@ func Files(r Release) (map[string][]byte, error) {
 	return files, err
 }
 
+func componentTemplate(c Component) string {
+	if c.Within {
+		return "enter.yml.tmpl"
+	}
+	return "template.yml.tmpl"
+}
+
 func render(name string, data any) ([]byte, error) {
 	t, err := template.New(name).Delims("<<", ">>").Funcs(template.FuncMap{
 		"scalar": scalar,
 		"js":     literal,
 		"join":   func(s []string) string { return strings.Join(s, ", ") },
 		"cell":   func(s string) string { return strings.ReplaceAll(s, "|", `\|`) },
-	}).ParseFS(templates, "templates/"+name)
+	}).ParseFS(templates, "templates/"+name, "templates/inputs.yml.tmpl")
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust()}
+	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust()}
 }
 
 func gate() Component {
@@ -18,12 +18,12 @@ func gate() Component {
 			checksums,
 			{Name: "environment", Usage: "the environment to enter, as the policy and the platform name it", Required: true, Where: Everywhere,
 				Pattern: `^[A-Za-z0-9][A-Za-z0-9 ._/-]*$`},
-			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
+			policyFile,
+			policyRef,
 			bundle,
 			store("auto"),
 			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Where: Everywhere},
-			{Name: "wait", Usage: "how long to wait for approvals, as 90m or 24h; if empty, a missing approval ends the job with status 4", Where: Everywhere,
-				Pattern: `^([1-9][0-9]*[dhm])?$`},
+			wait,
 			workers,
 			network,
 			format,
@@ -39,6 +39,41 @@ func gate() Component {
 			{Name: "verdict-digest", Usage: "the digest of the verdict file, sha256:HEX; empty unless allowed", Where: GitHub | GitLab},
 		},
 	}
+}
+
+// enter is the gate again, as a part of the job that deploys.
+func enter() Component {
+	g := gate()
+	c := Component{
+		Name:    "enter",
+		Title:   "Sallyport enter",
+		Summary: "Judge again, in the job that deploys, what the gate has passed on; the environment is the one that the job's own token names.",
+		Where:   Everywhere,
+		Within:  true,
+		Stage:   "deploy",
+		Inputs: []Input{
+			{Name: "checksums", Usage: "the file that the gate has passed on", Default: ChecksumsPath, Kind: Path, Where: Everywhere},
+			{Name: "passed", Usage: "what the gate has passed on, in place of the file: its output digests, sha256:HEX separated by spaces", Where: GitHub | Flag},
+			subject("what this job deploys, if only a part, or under other names"),
+			policyFile,
+			policyRef,
+			bundle,
+			store("auto"),
+			{Name: "verdict", Usage: "the file to write the verdict to", Default: EnteredPath, Kind: Path, Where: Everywhere},
+			wait,
+			workers,
+			network,
+			format,
+			token,
+		},
+	}
+	for _, o := range g.Outputs {
+		if o.Where.In(GitLab) {
+			o.Later = "entered-" + o.Name
+		}
+		c.Outputs = append(c.Outputs, o)
+	}
+	return c
 }
 
 func attest() Component {
@@ -300,6 +335,15 @@ var (
 	tufMirror   = Input{Name: "tuf-mirror", Usage: "the URL of a TUF repository to take the trusted root from", Where: Everywhere}
 	tufRoot     = Input{Name: "tuf-root", Usage: "the TUF root to begin with; with tuf-mirror", Kind: Path, Where: Everywhere}
 	token       = Input{Name: "token", Usage: "the token for the platform's API", Secret: true, Where: GitHub, PlatformDefault: "${{ github.token }}"}
+)
+
+var (
+	policyFile = Input{Name: "policy", Usage: "the policy file, as the job's commit has it; PATH@COMMIT or PATH@sha256:HEX is another one", Default: ".sallyport/policy.yaml",
+		Kind: Path, Where: Everywhere}
+	policyRef = Input{Name: "policy-ref", Usage: "the branch whose policy judges, read by the platform's API; that of the job's commit if empty", Where: Everywhere,
+		Pattern: `^([A-Za-z0-9_][A-Za-z0-9_./+-]*)?$`}
+	wait = Input{Name: "wait", Usage: "how long to wait for approvals, as 90m or 24h; if empty, a missing approval ends the job with status 4", Where: Everywhere,
+		Pattern: `^([1-9][0-9]*[dhm])?$`}
 )
 
 func subject(what string) Input {

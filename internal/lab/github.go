@@ -40,6 +40,7 @@ type repo struct {
 	history      *history
 	deployments  []*deployment
 	settings     settings
+	files        committed
 }
 
 type environment struct {

@@ -43,7 +43,7 @@ func (a *answer) tag(r *http.Request) {
 // withSlashes are the paths below a repository whose last parameter is a name
 // that can have slashes in it. GitHub takes them as they are; the description,
 // which has no such thing, wants them escaped.
-var withSlashes = []string{"git/ref/", "git/matching-refs/", "rules/branches/", "branches/", "compare/"}
+var withSlashes = []string{"contents/", "git/ref/", "git/matching-refs/", "rules/branches/", "branches/", "compare/"}
 
 // slashed escapes the slashes of the last parameter.
 func slashed(h http.Handler) http.Handler {

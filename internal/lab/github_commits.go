@@ -11,6 +11,7 @@ import (
 func (g *github) historyRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
 		"GET R/compare/{basehead}":      g.of(g.compare),
+		"GET R/contents/{path}":         g.of(g.getContents),
 		"GET R/commits":                 g.of(g.listCommits),
 		"GET R/commits/{ref}":           g.of(g.getCommit),
 		"GET R/activity":                g.of(g.listActivity),

@@ -43,6 +43,7 @@ func (g *github) control(mux *http.ServeMux) {
 		"/environments/{name}/custom_rules":    g.putCustomRules,
 		"/environments/{name}/branch_policies": g.putBranchPolicies,
 		"/history":                             g.historyControl,
+		"/files":                               func(r *repo, req *http.Request) error { return r.files.put(req) },
 		"/linear":                              g.linearControl,
 		"/runs/{id}":                           g.putRun,
 		"/runs/{id}/attempts/{n}":              g.putAttempt,

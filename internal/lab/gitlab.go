@@ -46,6 +46,7 @@ type project struct {
 	branches     []object // protected ones
 	tags         []object // protected ones
 	lint         object
+	files        committed
 }
 
 // A glPackage is a generic package; its files may have one name several
@@ -178,6 +179,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /repository/commits/{sha}/merge_requests": g.listCommitMergeRequests,
 		"GET /repository/commits/{sha}/refs":           g.listCommitRefs,
 		"GET /repository/branches/{name}":              g.getBranch,
+		"GET /repository/files/{path}":                 g.getRepositoryFile,
 		"GET /merge_requests":                          g.listMergeRequests,
 		"GET /merge_requests/{iid}":                    g.getMergeRequest,
 		"GET /merge_requests/{iid}/commits":            g.listMergeRequestCommits,

@@ -57,6 +57,7 @@ func (g *gitlab) control(mux *http.ServeMux) {
 	}))
 	for path, f := range map[string]func(*project, *http.Request) error{
 		"PUT /history":                          g.putHistory,
+		"PUT /files":                            func(p *project, r *http.Request) error { return p.files.put(r) },
 		"PUT /jobs/{job}":                       g.putProjectJob,
 		"PUT /pipelines/{pipeline}":             g.putPipeline,
 		"POST /deployments/{deployment}/review": g.addReview,

@@ -19,6 +19,13 @@ type pipeline struct {
 	includes []include
 	behind   map[*job]map[string]bool // for a gate, the jobs that follow it
 	findings []Finding
+
+	parent *pipeline // that starts this one, or nil
+	bridge *job      // of the parent, that starts it
+	depth  int       // of parents
+	left   *int      // files that may still be read
+	below  []Finding // of the pipelines that this one starts
+	failed error     // why one of these was not read
 }
 
 // A job is what would run under a name.
@@ -32,6 +39,7 @@ type job struct {
 	optional  bool   // the component is included under rules
 	gates     string // the environment it guards
 	judge     bool   // it is a gate
+	enters    bool   // it asks again, for its own environment, before it deploys
 	calls     []command
 	text      string // all of its commands
 }

@@ -201,7 +201,7 @@ func waits(when *node) bool {
 func checkWhen(p *pipeline) {
 	for _, j := range p.jobs {
 		env := p.guarded(j)
-		if env == "" || j.judge {
+		if env == "" || j.judge || j.enters {
 			continue
 		}
 		if n := j.heedless(); n != nil {

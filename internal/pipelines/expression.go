@@ -57,6 +57,52 @@ func mergeRequest(name string) variable {
 	return variable{}
 }
 
+// An occasion is a kind of pipeline.
+type occasion struct {
+	name   string
+	lookup func(string) variable
+}
+
+// occasions are the kinds of pipelines that rules tell apart. Of merge requests
+// no job shall deploy anyway.
+var occasions = []occasion{
+	{"branches", ofRef("push", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
+	{"tags", ofRef("push", "CI_COMMIT_TAG", "CI_COMMIT_BRANCH")},
+	{"schedules", ofRef("schedule", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
+	{"people who start them", ofRef("web", "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
+}
+
+// parentPipeline is what starts a pipeline below another one.
+const parentPipeline = "parent_pipeline"
+
+var occasionsBelow = []occasion{
+	{"branches", ofRef(parentPipeline, "CI_COMMIT_BRANCH", "CI_COMMIT_TAG")},
+	{"tags", ofRef(parentPipeline, "CI_COMMIT_TAG", "CI_COMMIT_BRANCH")},
+}
+
+// occasions returns the kinds of pipelines that this one may be.
+func (p *pipeline) occasions() []occasion {
+	if p.parent != nil {
+		return occasionsBelow
+	}
+	return occasions
+}
+
+// ofRef returns what a variable is in a pipeline of a branch or a tag.
+func ofRef(source, is, not string) func(string) variable {
+	return func(name string) variable {
+		switch {
+		case name == "CI_PIPELINE_SOURCE":
+			return variable{exactly, source}
+		case name == not || strings.HasPrefix(name, "CI_MERGE_REQUEST_"):
+			return variable{state: none}
+		case name == is || name == "CI_DEFAULT_BRANCH" || name == "CI_COMMIT_REF_NAME" || name == "CI_COMMIT_SHA" || name == "CI_PROJECT_PATH":
+			return variable{state: some}
+		}
+		return variable{}
+	}
+}
+
 // lexeme is the next word of a condition.
 var lexeme = lazy(`^\s*(\$\{\w+\}|\$\w+|"[^"]*"|'[^']*'|/(?:\\.|[^/\\])+/[a-z]*|null\b|==|!=|=~|!~|&&|\|\||!|\(|\))`)
 

@@ -11,7 +11,7 @@ import (
 // judgement is the command that decides, at the beginning of a line or of a
 // part of it; what stands behind it on the line is its tail.
 var (
-	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|attest|approve|verify)\b(.*)$`)
+	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|enter|attest|approve|verify)\b(.*)$`)
 	named     = lazy(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
 	handed    = lazy(`(?:^|\s)--with\s+'environment=([^']*)'`)
 	input     = lazy(`^  --with '[a-z-]+=[^']*'$`)
@@ -40,11 +40,14 @@ type command struct {
 	blunted string // why its status does not count, or empty
 }
 
+// body returns the lines that run in one shell, one after the other.
+func (j *job) body() []*node { return slices.Concat(j.script("before_script"), j.script("script")) }
+
 // read returns what a job asks of sallyport, in order.
 func (j *job) read() []command {
 	var out []command
 	loose := ""
-	items := j.script("script")
+	items := j.body()
 	for i, item := range items {
 		calls, loosens := readScript(item, loose)
 		for k := range calls {
@@ -52,7 +55,7 @@ func (j *job) read() []command {
 			if strings.Contains(calls[k].line, "&&") && !calls[k].last && calls[k].blunted == "" {
 				calls[k].blunted = "a list with && does not stop the script"
 			}
-			if indirect().MatchString(calls[k].line) && !strings.Contains(items[0].Text, installer) {
+			if indirect().MatchString(calls[k].line) && !slices.ContainsFunc(items[:i+1], installs) {
 				calls[k].blunted = "what $sallyport holds is not to be seen"
 			}
 		}
@@ -135,8 +138,12 @@ func blunt(c command, inner string) string {
 	return ""
 }
 
+// installs reports whether a line holds our installer.
+func installs(line *node) bool { return strings.Contains(line.Text, installer) }
+
 // recognise finds out whether a job is a gate, and of which environment.
 func (p *pipeline) recognise(j *job) {
+	j.enters = slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "enter" && c.blunted == "" })
 	for _, c := range j.calls {
 		if c.verb == "gate" {
 			j.judge, j.gates = true, j.gated(c)
@@ -186,6 +193,14 @@ func (j *job) genuine() bool {
 	return len(lines) == 2 && strings.Contains(lines[0].Text, installer) && ends(lines[1].Text, j.component)
 }
 
+// opened reports whether the job enters by what our component put into it: the
+// installer, and the command right behind it.
+func (j *job) opened() bool {
+	items := j.body()
+	i := slices.IndexFunc(items, installs)
+	return i >= 0 && i+1 < len(items) && ends(items[i+1].Text, "enter")
+}
+
 // ends reports whether an entry is the one command of a component, or of any of
 // ours if it is not known which: the command and the inputs that it is handed.
 func ends(entry, component string) bool {
@@ -205,10 +220,11 @@ func ends(entry, component string) bool {
 // checkGates finds gates whose no is not heard.
 func checkGates(p *pipeline) {
 	for _, j := range p.jobs {
-		if !j.judge {
-			continue
+		if j.judge {
+			p.soft(j)
+		} else if a := j.get("allow_failure"); j.enters && truthOf(a) == yes {
+			p.softened(j, a, "allow_failure: "+show(a))
 		}
-		p.soft(j)
 		p.ignored(j)
 	}
 }
@@ -243,13 +259,13 @@ func (p *pipeline) softened(j *job, at *node, found string) {
 
 func (p *pipeline) ignored(j *job) {
 	for _, c := range j.calls {
-		if c.verb != "gate" || c.blunted == "" {
+		if c.verb != "gate" && c.verb != "enter" || c.blunted == "" {
 			continue
 		}
 		p.find(c.at, Finding{
 			Rule: "gate-ignored", Threat: "H01", Severity: Error,
 			Message: quote("the job %s does not stop when its gate says no: ", j.name) + c.blunted,
-			Found:   c.line, Wanted: "sallyport gate as a line of its own",
+			Found:   c.line, Wanted: "sallyport " + c.verb + " as a line of its own",
 			Hint: "put the command on a line of its own",
 		})
 	}
@@ -326,9 +342,9 @@ func (p *pipeline) overriddenMerged(j *job) {
 }
 
 // tampered finds, in the merged YAML, jobs with our installer and other
-// commands around it.
+// commands around it. A job that enters has commands of its own behind it.
 func (p *pipeline) tampered(j *job) {
-	if !strings.Contains(j.text, installer) {
+	if !strings.Contains(j.text, installer) || j.opened() {
 		return
 	}
 	p.overriddenMerged(j)

@@ -16,7 +16,7 @@ func TestH01_a_gate_that_may_fail(t *testing.T) {
 		{"exit codes", "build:\n", redeclared("  allow_failure: {exit_codes: [5]}"), "", "gate-soft", pipelines.Error},
 		{"exit code", "build:\n", redeclared("  allow_failure:\n    exit_codes: 3"), "", "gate-soft", pipelines.Error},
 		{"quoted", "build:\n", redeclared(`  allow_failure: "true"`), "", "gate-soft", pipelines.Error},
-		{"in a rule", "build:\n", redeclared("  rules: [{if: $CI_COMMIT_BRANCH, allow_failure: true}]"), redeclared("  rules: [{if: $CI_COMMIT_BRANCH, allow_failure: false}]"), "gate-soft", pipelines.Error},
+		{"in a rule", "build:\n", redeclared("  rules: [{when: on_success, allow_failure: true}]"), redeclared("  rules: [{when: on_success, allow_failure: false}]"), "gate-soft", pipelines.Error},
 		{"reference", "build:\n", ".soft: {allow_failure: true}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), ".soft: {allow_failure: false}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), "gate-soft", pipelines.Error},
 		{"reference to nowhere", "build:\n", redeclared("  allow_failure: !reference [.gone, allow_failure]"), "", "gate-soft", pipelines.Error},
 		{"anchor", "build:\n", ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft"), ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft\n  allow_failure: false"), "gate-soft", pipelines.Error},

@@ -25,6 +25,7 @@ var ours = map[string]struct{ name, stage, needs string }{
 	"verify":  {"verify", "test", "build attest"},
 	"gate":    {"gate", "deploy", "build attest"},
 	"approve": {"approve", "deploy", ""},
+	"enter":   {".enter", "", ""}, // hidden: jobs extend it
 }
 
 func (p *pipeline) readIncludes() {
@@ -112,7 +113,7 @@ func (i include) input(name, otherwise string) string {
 // job returns the name of the job that one of our components brings.
 func (i include) job() string {
 	name := i.input("job-name", ours[i.component].name)
-	if i.component == "gate" {
+	if i.component == "gate" || i.component == "enter" {
 		name += ":" + i.input("environment", "")
 	}
 	return name
@@ -142,6 +143,9 @@ func (p *pipeline) componentOf(name string) *include {
 	return nil
 }
 
+// told are the inputs that checks look at in a component's command.
+var told = []string{"environment", "subject", "checksums", "policy", "policy-ref"}
+
 // build returns the job that the component's template describes.
 func (i include) build() *node {
 	text := func(s string) *node {
@@ -149,6 +153,19 @@ func (i include) build() *node {
 	}
 	t := &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column}
 	set := func(key string, v *node) { t.Fields = append(t.Fields, entry{Name: key, Key: i.at, Value: v}) }
+	command := "sallyport " + i.component
+	for _, name := range told {
+		if v := i.input(name, ""); v != "" {
+			command += " --with '" + name + "=" + strings.ReplaceAll(v, "'", "") + "'"
+		}
+	}
+	if i.component == "enter" {
+		name := &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column}
+		name.Fields = []entry{{Name: "name", Key: i.at, Value: text(i.input("environment", ""))}}
+		set("environment", name)
+		set("before_script", text(command))
+		return t
+	}
 	set("stage", text(i.input("stage", ours[i.component].stage)))
 	needs := i.inputs.Get("needs")
 	if needs == nil {
@@ -159,10 +176,6 @@ func (i include) build() *node {
 	}
 	set("needs", needs)
 	set("allow_failure", &node{Kind: yamlnode.Scalar, Text: "false", Line: i.at.Line, Column: i.at.Column})
-	command := "sallyport " + i.component
-	if i.component == "gate" {
-		command += " --with 'environment=" + i.input("environment", "") + "'"
-	}
 	set("script", text(command))
 	return t
 }
@@ -233,7 +246,7 @@ func checkUnseen(p *pipeline) {
 	}
 	if p.want.Merged {
 		f.Severity, f.Message = Error, "this is not the merged YAML: it still has an include"
-	} else if !p.deploys() {
+	} else if !p.deploys() && p.parent == nil {
 		f.Severity, f.Message = Warning, "no job of this file enters a guarded environment, and the jobs of this include were not read"
 	}
 	p.find(i.at, f)

@@ -19,7 +19,7 @@ func TestH06_a_component_that_is_not_ours_any_more(t *testing.T) {
 		{"entrypoint", "deploy:\n", re("  image: {name: alpine@sha256:" + strings.Repeat("ab", 32) + ", entrypoint: [/bin/true]}"), re("  image: {name: alpine@sha256:" + strings.Repeat("ab", 32) + ", entrypoint: [\"\"]}"), "component-overridden", pipelines.Error},
 		{"artifacts", "deploy:\n", re("  artifacts: {paths: [x]}"), re("  tags: [docker]\n  timeout: 10m"), "component-overridden", pipelines.Error},
 		{"extends", "deploy:\n", ".x: {before_script: [echo]}\n" + re("  extends: .x"), ".x: {tags: [docker]}\n" + re("  extends: .x"), "component-overridden", pipelines.Error},
-		{"rule variables", "deploy:\n", re("  rules: [{if: $CI_COMMIT_BRANCH, variables: {SALLYPORT_POLICY: x}}]"), re("  rules: [{if: $CI_COMMIT_BRANCH}]"), "component-overridden", pipelines.Error},
+		{"rule variables", "deploy:\n", re("  rules: [{when: on_success, variables: {SALLYPORT_POLICY: x}}]"), re("  rules: [{when: on_success}]"), "component-overridden", pipelines.Error},
 		{"unknown key", "deploy:\n", re("  pre_script: [x]"), "", "component-overridden", pipelines.Error},
 		{"attest", "deploy:\n", "attest:\n  before_script: [./evil.sh]\ndeploy:\n", "attest:\n  tags: [x]\ndeploy:\n", "component-overridden", pipelines.Error},
 	}

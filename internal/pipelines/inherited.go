@@ -40,7 +40,7 @@ func dangerous(e entry) bool {
 func checkInherited(p *pipeline) {
 	seen := map[*node]bool{}
 	for _, j := range p.jobs {
-		if j.component == "" && !j.judge && !strings.Contains(j.text, installer) {
+		if j.component == "" && !j.judge && !j.enters && !strings.Contains(j.text, installer) {
 			continue
 		}
 		if j.component != "" || j.genuine() {
@@ -72,7 +72,7 @@ func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool) {
 
 func (p *pipeline) inheritedVariables(j *job, seen map[*node]bool) {
 	for _, e := range p.variables(j) {
-		if !dangerous(e) || seen[e.Key] {
+		if !dangerous(e) || seen[e.Key] || e.Name == "GIT_STRATEGY" && j.enters && j.pinned() {
 			continue
 		}
 		seen[e.Key] = true
@@ -94,7 +94,7 @@ func checkFed(p *pipeline) {
 			continue
 		}
 		for _, j := range p.jobs {
-			if n := j.feeds(); n != nil && !seen[n] && p.fedBy(g, j) {
+			if n := j.feeds(); n != nil && !seen[n] && !g.unmoved(j, n) && p.fedBy(g, j) {
 				seen[n] = true
 				p.fed(g, j, n)
 			}
@@ -121,6 +121,15 @@ func (j *job) feeds() *node {
 		}
 	}
 	return nil
+}
+
+// unmoved reports whether what a job leaves does not matter to a gate: a file, and
+// the gate's policy is pinned, or it is a signer that reads none.
+func (j *job) unmoved(by *job, n *node) bool {
+	if n == by.get("artifacts").Get("reports").Get("dotenv") {
+		return false
+	}
+	return j.judge && j.pinned() || j.component == "attest" && strings.Contains(n.Str(), ".sallyport/policy")
 }
 
 // fedBy reports whether job g gets the artifacts of job j.

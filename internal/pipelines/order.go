@@ -114,8 +114,11 @@ func checkOrder(p *pipeline) {
 		if env == "" {
 			continue
 		}
-		if j.judge && j.gates == env {
+		if j.enters || j.judge && j.gates == env {
 			p.afterwards(j, env)
+			continue
+		}
+		if p.unseenEntry(j, env) {
 			continue
 		}
 		gates := p.gatesOf(env)
@@ -128,6 +131,9 @@ func checkOrder(p *pipeline) {
 			continue
 		}
 		p.unused(j, gates)
+		p.stale(j, env)
+		p.untaken(j, gates)
+		p.narrower(j, gates)
 	}
 }
 
@@ -137,7 +143,7 @@ func (p *pipeline) afterwards(j *job, env string) {
 		return
 	}
 	for _, c := range j.calls {
-		if c.verb == "gate" && c.last {
+		if (c.verb == "gate" || c.verb == "enter") && c.last {
 			p.find(c.at, Finding{
 				Rule: "gate-not-before", Threat: "H02", Severity: Error,
 				Message: quote("the job %s asks its gate for %s after everything else", j.name, env),
@@ -166,6 +172,10 @@ func (p *pipeline) missing(j *job, env string) {
 		f.Hint = "check the merged YAML, which has the jobs of all includes"
 		p.find(n.at, f)
 		return
+	}
+	if f.Rule == "gate-missing" && j.later() == nil && p.gatedAbove(env) {
+		f.Severity = Warning
+		f.Message = quote("the job %s enters %s in a pipeline below its gate, which is not asked again when the job is", j.name, env)
 	}
 	p.find(j.spot("environment"), f)
 }
@@ -258,12 +268,12 @@ func (p *pipeline) unused(j *job, gates []*job) {
 }
 
 // checkDropped finds gates that rules leave out of a pipeline in which the job
-// behind them stays. A job that needs the gate cannot be made without it; one
-// that only stands in a later stage can.
+// behind them stays. A job that only stands in a later stage runs without its
+// gate then; with one that needs the gate, the platform makes no pipeline.
 func checkDropped(p *pipeline) {
 	for _, j := range p.jobs {
 		env := p.guarded(j)
-		if env == "" || j.judge {
+		if env == "" || j.judge || j.enters {
 			continue
 		}
 		for _, g := range p.gatesOf(env) {
@@ -279,6 +289,7 @@ func (p *pipeline) dropped(j, g *job) {
 	case when == "on_failure" || when == "never":
 		found = "when: " + when
 	case !byStage:
+		p.blocked(j, g)
 		return
 	case g.optional:
 		found = "the include has rules"
@@ -295,6 +306,68 @@ func (p *pipeline) dropped(j, g *job) {
 		Found:   show(&node{Kind: yamlnode.Scalar, Text: found}), Wanted: quote("%s needs [%s]", j.name, g.name),
 		Hint: quote("let %s need %s", j.name, g.name),
 	})
+}
+
+// blocked finds pipelines that are not made, because their job needs a gate that
+// its rules leave out.
+func (p *pipeline) blocked(j, g *job) {
+	needs := j.needs()[0]
+	if !slices.ContainsFunc(needs, func(n need) bool { return n.job == g.name && n.elsewhere == "" && !n.optional }) {
+		return
+	}
+	for _, o := range p.occasions() {
+		workflow := surely
+		if w := p.resolve(p.base.Get("workflow"), 0); len(rulesOf(w)) > 0 {
+			workflow = reach(rulesOf(w), o.lookup)
+		}
+		with, without := p.presence(j, o), p.presence(g, o)
+		if workflow == never || with == never || without == surely || without == maybe && (with == maybe || workflow == maybe) {
+			continue
+		}
+		at := j.spot("needs")
+		if r := g.table.Get("rules"); r != nil {
+			at = r
+		}
+		p.find(at, Finding{
+			Rule: "gate-dropped", Threat: "H02", Severity: Warning,
+			Message: quote("%s needs %s, and pipelines of ", j.name, g.name) + o.name + " may be without it: the platform does not make these",
+			Found:   "the gate " + word(without) + ", the job " + word(with), Wanted: quote("the rules of %s for both", j.name),
+			Hint: quote("give %s the rules of %s", g.name, j.name),
+		})
+		return
+	}
+}
+
+func word(a answer) string {
+	switch a {
+	case surely:
+		return "is in"
+	case never:
+		return "is out"
+	}
+	return "may be in or out"
+}
+
+// presence returns whether a job is in the pipelines of an occasion.
+func (p *pipeline) presence(j *job, o occasion) answer {
+	out := surely
+	if i := p.componentOf(j.name); i != nil && i.rules != nil {
+		out = reach(i.rules.Flat(), o.lookup)
+	}
+	own := maybe
+	switch rules := j.table.Get("rules"); {
+	case rules != nil:
+		own = reach(rules.Flat(), o.lookup)
+	case j.table.Get("only") == nil && j.table.Get("except") == nil:
+		own = surely
+	}
+	switch {
+	case out == never || own == never:
+		return never
+	case out == maybe || own == maybe:
+		return maybe
+	}
+	return surely
 }
 
 // conditions returns when a job is in a pipeline at all, as text to compare, or

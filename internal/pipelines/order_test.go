@@ -11,7 +11,7 @@ func TestH02_a_job_that_does_not_wait_for_the_gate(t *testing.T) {
 	run(t, []attack{
 		{"empty needs", needs, "  needs: []\n", "", "gate-not-before", pipelines.Error},
 		{"needs without the gate", needs, "  needs: [build]\n", needs, "gate-not-before", pipelines.Error},
-		{"manual with empty needs", needs, "  needs: []\n  when: manual\n", needs + "  when: manual\n", "gate-not-before", pipelines.Error},
+		{"manual with empty needs", needs, "  needs: []\n  when: manual\n", needs + "  when: on_success\n", "gate-not-before", pipelines.Error},
 		{"same stage", "  stage: deploy\n" + needs, "  stage: check\n", "", "gate-not-before", pipelines.Error},
 	})
 	trips(t, change(t, needs, `  needs: [{job: "gate:production", optional: true}]`+"\n"), "need-optional", pipelines.Error)
@@ -39,8 +39,8 @@ func TestH02_between_the_gate_and_the_deployment(t *testing.T) {
 func TestH02_a_job_that_runs_after_a_no(t *testing.T) {
 	run(t, []attack{
 		{"always", needs, needs + "  when: always\n", needs + "  when: on_success\n", "deploy-always", pipelines.Error},
-		{"on failure", needs, needs + "  when: on_failure\n", needs + "  when: manual\n", "deploy-always", pipelines.Error},
-		{"in a rule", needs, needs + "  rules: [{if: $CI_COMMIT_TAG, when: always}]\n", needs + "  rules: [{if: $CI_COMMIT_TAG, when: delayed, start_in: 1 hour}]\n", "deploy-always", pipelines.Error},
+		{"on failure", needs, needs + "  when: on_failure\n", needs + "  when: on_success\n", "deploy-always", pipelines.Error},
+		{"in a rule", needs, needs + "  rules: [{if: $CI_COMMIT_TAG, when: always}]\n", needs + "  rules: [{if: $CI_COMMIT_TAG, when: on_success}]\n", "deploy-always", pipelines.Error},
 		{"a word nobody knows", needs, needs + "  when: whenever\n", "", "deploy-always", pipelines.Error},
 		{"by reference", needs, needs + "  when: !reference [build, when]\n", "", "deploy-always", pipelines.Error},
 	})
@@ -50,9 +50,11 @@ func TestH02_a_gate_that_rules_leave_out(t *testing.T) {
 	gate := "gate:production:\n  rules: [{if: $CI_COMMIT_BRANCH}]\ndeploy:\n"
 	trips(t, change(t, needs, "", "deploy:\n", gate), "gate-dropped", pipelines.Error)
 	passes(t, change(t, needs, "", "deploy:\n", gate+"  rules: [{if: $CI_COMMIT_BRANCH}]\n"))
-	passes(t, change(t, "deploy:\n", gate))
+	trips(t, change(t, "deploy:\n", gate), "gate-dropped", pipelines.Warning)
+	passes(t, change(t, "deploy:\n", gate+"  rules: [{if: $CI_COMMIT_BRANCH}]\n"))
 	trips(t, change(t, needs, "", "stage: check}", "stage: check}\n    rules: [{if: $GATED}]"), "gate-dropped", pipelines.Error)
-	passes(t, change(t, "stage: check}", "stage: check}\n    rules: [{if: $GATED}]"))
+	trips(t, change(t, "stage: check}", "stage: check}\n    rules: [{if: $GATED}]"), "gate-dropped", pipelines.Warning)
+	passes(t, change(t, "stage: check}", "stage: check}\n    rules: [{if: $CI_COMMIT_BRANCH}]", needs, needs+"  rules: [{if: $CI_COMMIT_BRANCH}]\n"))
 	trips(t, change(t, needs, "", "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n"), "gate-dropped", pipelines.Error)
 	passes(t, change(t, needs, "", "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n  only: [main]\n"))
 	trips(t, change(t, "deploy:\n", "gate:production:\n  when: on_failure\ndeploy:\n"), "gate-dropped", pipelines.Error)
@@ -90,4 +92,32 @@ func TestH02_a_gate_under_another_name(t *testing.T) {
 	named := change(t, "stage: check", "stage: check, job-name: door", "gate:production", "door:production")
 	passes(t, named)
 	trips(t, strings.Replace(named, "door:production", "gate:production", 1), "gate-not-before", pipelines.Error)
+}
+
+// A job that needs what is not there is in no pipeline: nothing is deployed, and
+// whoever waits for it should know why.
+func TestH02_a_job_needs_a_gate_that_its_rules_leave_out(t *testing.T) {
+	rules := func(gate, deploy string) string {
+		return change(t, "deploy:\n", "gate:production:\n  rules: ["+gate+"]\ndeploy:\n", needs, needs+"  rules: ["+deploy+"]\n")
+	}
+	const tag, branch, main = "{if: $CI_COMMIT_TAG}", "{if: $CI_COMMIT_BRANCH}", "{if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH}"
+	for _, s := range []string{
+		rules(tag, branch), rules(tag, tag+", "+branch), rules(tag, main), rules(main, branch), rules(tag, "{if: $DEPLOY && $CI_COMMIT_BRANCH}"),
+		rules("{if: $CI_PIPELINE_SOURCE == 'web'}", branch), rules("{if: $CI_PIPELINE_SOURCE == 'schedule', when: never}, {when: on_success}", branch),
+		rules(branch+", {when: never}", "{if: $CI_COMMIT_TAG =~ /^v/}"), rules("{if: $CI_COMMIT_BRANCH, changes: [x]}", branch),
+		change(t, "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n"),
+	} {
+		trips(t, s, "gate-dropped", pipelines.Warning)
+	}
+	for _, s := range []string{
+		rules(tag, tag), rules(tag, "{if: $CI_COMMIT_TAG =~ /^v/}"), rules(tag, "{if: $CI_COMMIT_TAG && $DEPLOY}"), rules(branch, main),
+		rules(tag+", "+branch, main), rules("{if: $CI_MERGE_REQUEST_IID, when: never}, {when: on_success}", branch),
+		rules("{if: $CI_COMMIT_BRANCH == 'main'}", main), rules("{if: $GATED}", "{if: $DEPLOY && $CI_COMMIT_BRANCH}"), rules("{when: on_success}", branch),
+		change(t, "deploy:\n", "gate:production:\n  only: [main]\ndeploy:\n  only: [main]\n"),
+		change(t, "build:\n", "workflow: {rules: [{if: $CI_COMMIT_TAG}]}\nbuild:\n", "deploy:\n", "gate:production:\n  rules: ["+tag+"]\ndeploy:\n"),
+	} {
+		passes(t, s)
+	}
+	optional := strings.Replace(rules(tag, branch), `[build, "gate:production"]`, `[build, {job: "gate:production", optional: true}]`, 1)
+	trips(t, optional, "need-optional", pipelines.Error)
 }

@@ -2,8 +2,9 @@
 // meaningless: a job that enters an environment without waiting for the gate, a
 // gate that may fail, one whose commands somebody else supplies.
 //
-// It reads text and nothing else. It refuses to run what it reads, to fetch an
-// include, and to guess: what an include holds it does not see, and it says so;
+// It reads text and nothing else, also that of pipelines below, where it is
+// handed a reader of the repository's files. It refuses to run what it reads, to
+// fetch an include, and to guess: what an include holds it does not see, and it says so;
 // a value that it cannot work out is never taken for the harmless one. It does
 // not decide whether anything may be deployed; a pipeline without findings is
 // only one that does not go around its own gate.
@@ -26,6 +27,8 @@ const (
 	MaxNodes    = 300_000 // values, after aliases, extends and references
 	MaxExtends  = 10      // levels of extends, as the platform allows
 	MaxFindings = 1000
+	MaxChildren = 50 // files of pipelines below one pipeline
+	MaxNesting  = 2  // levels of pipelines below one, as the platform allows
 )
 
 // Want is what the pipeline is held against.
@@ -33,6 +36,11 @@ type Want struct {
 	Environments []string // that the policy guards
 	Component    string   // our components' project, such as "sallyport-dev/sallyport"
 	Merged       bool     // the text is the merged YAML: it has the jobs of all includes
+
+	// Tree reads a file of the repository by its path. It may be nil; then the
+	// files of pipelines below are not read. A file that is not there is
+	// fs.ErrNotExist; any other error ends the check.
+	Tree func(name string) ([]byte, error)
 }
 
 // Severity says how much a finding takes away from the gate. The zero Severity
@@ -80,42 +88,54 @@ func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pipeline{doc: d, want: want}
+	left := MaxChildren
+	return (&pipeline{doc: d, want: want, left: &left}).check()
+}
+
+// check returns the findings of a pipeline and of those below it.
+func (p *pipeline) check() ([]Finding, error) {
 	p.load()
-	if d.Spent() {
-		return nil, d.tooMuch()
+	if p.doc.Spent() {
+		return nil, p.doc.tooMuch()
 	}
-	for _, check := range checks {
+	for _, check := range checks() {
 		check(p)
 	}
-	if d.Spent() {
-		return nil, d.tooMuch()
+	switch {
+	case p.failed != nil:
+		return nil, p.failed
+	case p.doc.Spent():
+		return nil, p.doc.tooMuch()
 	}
 	slices.SortStableFunc(p.findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.Compact(p.findings), nil
+	return slices.Concat(slices.Compact(p.findings), p.below), nil
 }
 
 // checks are all there are; each adds what it finds.
-var checks = []func(*pipeline){
-	checkReading,
-	checkIncludes,
-	checkUnseen,
-	checkGates,
-	checkOverrides,
-	checkInherited,
-	checkFed,
-	checkEnvironments,
-	checkOrder,
-	checkWhen,
-	checkDropped,
-	checkManual,
-	checkMergeRequests,
-	checkElsewhere,
-	checkDownstream,
-	checkTokens,
-	checkInputs,
+func checks() []func(*pipeline) {
+	return []func(*pipeline){
+		checkReading,
+		checkIncludes,
+		checkUnseen,
+		checkGates,
+		checkOverrides,
+		checkInherited,
+		checkFed,
+		checkPolicies,
+		checkEntries,
+		checkEnvironments,
+		checkOrder,
+		checkWhen,
+		checkDropped,
+		checkManual,
+		checkMergeRequests,
+		checkElsewhere,
+		checkDownstream,
+		checkTokens,
+		checkInputs,
+	}
 }
 
 // find adds a finding at the place of n.
@@ -125,7 +145,8 @@ func (p *pipeline) find(n *node, f Finding) {
 	}
 	f.File = p.doc.file
 	if n != nil {
-		f.Line, f.Column = n.Line, n.Column
+		f.File, f.Line = p.doc.place(n.Line)
+		f.Column = n.Column
 	}
 	p.findings = append(p.findings, f)
 }

@@ -11,7 +11,7 @@ import (
 // environment: its pipeline runs what the source of the merge request says.
 func checkMergeRequests(p *pipeline) {
 	workflow, limited := p.workflow()
-	if workflow == never {
+	if workflow == never || p.parent != nil && p.parent.requests(p.bridge) == never {
 		return
 	}
 	for _, j := range p.jobs {
@@ -37,11 +37,30 @@ func checkMergeRequests(p *pipeline) {
 	}
 }
 
+// requests returns whether a job is in pipelines of merge requests of which there
+// are any.
+func (p *pipeline) requests(j *job) answer {
+	workflow, limited := p.workflow()
+	if workflow == never || p.parent != nil && p.parent.requests(p.bridge) == never {
+		return never
+	}
+	a, _ := p.inMergeRequest(j, limited)
+	return a
+}
+
+// request is mergeRequest, also in a pipeline that one of a merge request starts.
+func (p *pipeline) request(name string) variable {
+	if p.parent != nil && name == "CI_PIPELINE_SOURCE" {
+		return variable{exactly, parentPipeline}
+	}
+	return mergeRequest(name)
+}
+
 // workflow returns whether there are pipelines of merge requests at all, and
 // whether the file has rules for all pipelines.
 func (p *pipeline) workflow() (a answer, limited bool) {
 	if w := p.resolve(p.base.Get("workflow"), 0); len(rulesOf(w)) > 0 {
-		return reach(rulesOf(w), mergeRequest), true
+		return reach(rulesOf(w), p.request), true
 	}
 	for _, i := range p.includes {
 		if i.kind == "template" && strings.HasPrefix(i.address, "Workflows/Branch-Pipelines") {
@@ -58,11 +77,11 @@ func (p *pipeline) workflow() (a answer, limited bool) {
 // what says so. Without any rules it is only where the workflow has some.
 func (p *pipeline) inMergeRequest(j *job, limited bool) (answer, *node) {
 	if rules := j.table.Get("rules"); rules != nil {
-		return reach(rules.Flat(), mergeRequest), rules
+		return reach(rules.Flat(), p.request), rules
 	}
 	only, except := j.table.Get("only"), j.table.Get("except")
 	if only == nil && except == nil {
-		return known(limited), j.place
+		return known(limited || p.parent != nil), j.place
 	}
 	if slices.Contains(refs(except), "merge_requests") {
 		return never, nil
@@ -98,7 +117,7 @@ func checkElsewhere(p *pipeline) {
 		}
 		for _, needs := range j.needs() {
 			for _, n := range needs {
-				if n.elsewhere != "" {
+				if n.elsewhere != "" && !p.fromParent(n) {
 					f.Found = n.elsewhere
 					p.find(n.at, f)
 				}
@@ -119,7 +138,7 @@ func checkDownstream(p *pipeline) {
 	}
 	for _, j := range p.jobs {
 		t := j.table.Get("trigger")
-		if t == nil {
+		if t == nil || p.readBelow(j, t) {
 			continue
 		}
 		if env := p.meant(j); env != "" {

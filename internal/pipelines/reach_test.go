@@ -71,7 +71,7 @@ func TestH12_a_merge_request_that_deploys(t *testing.T) {
 		{"event", needs, rule("if: $CI_PIPELINE_SOURCE == 'merge_request_event'"), rule("if: $CI_PIPELINE_SOURCE == \"push\""), "merge-request-deploys", pipelines.Error},
 		{"number", needs, rule("if: $CI_MERGE_REQUEST_IID"), rule("if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"), "merge-request-deploys", pipelines.Error},
 		{"or", needs, rule("if: ($CI_COMMIT_TAG || $CI_PIPELINE_SOURCE =~ /^merge/)"), rule("if: $CI_COMMIT_TAG =~ /^v/"), "merge-request-deploys", pipelines.Error},
-		{"no condition", needs, rule("when: manual"), rule("if: ${CI_COMMIT_TAG} != null && $DEPLOY == 'yes'"), "merge-request-deploys", pipelines.Error},
+		{"no condition", needs, rule("when: on_success"), rule("if: ${CI_COMMIT_TAG} != null && $DEPLOY == 'yes'"), "merge-request-deploys", pipelines.Error},
 		{"not a push", needs, rule("if: $CI_PIPELINE_SOURCE != 'push'"), rule("if: $CI_MERGE_REQUEST_ID\n      when: never\n    - when: on_success"), "merge-request-deploys", pipelines.Error},
 		{"a fork calls its branch main", needs, rule("if: $CI_COMMIT_REF_NAME == 'main'"), rule("if: $CI_COMMIT_BRANCH == 'main'"), "merge-request-deploys", pipelines.Warning},
 		{"a variable nobody knows", needs, rule("if: $DEPLOY"), rule("if: $DEPLOY && $CI_COMMIT_REF_PROTECTED == 'true'"), "merge-request-deploys", pipelines.Warning},
@@ -79,10 +79,10 @@ func TestH12_a_merge_request_that_deploys(t *testing.T) {
 		{"only", needs, needs + "  only: [merge_requests]\n", needs + "  only: {refs: [main]}\n", "merge-request-deploys", pipelines.Error},
 		{"only refs", needs, needs + "  only: {refs: [merge_requests, tags]}\n", needs + "  except: [merge_requests]\n", "merge-request-deploys", pipelines.Error},
 		{"workflow", "build:\n", "workflow: {rules: [{if: $CI_MERGE_REQUEST_IID}, {if: $CI_COMMIT_TAG}]}\nbuild:\n", "workflow: {rules: [{if: $CI_COMMIT_BRANCH}]}\nbuild:\n", "merge-request-deploys", pipelines.Error},
-		{"workflow and job", needs, rule("when: manual"), rule("when: manual") + "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\n" + "rest:\n", "merge-request-deploys", pipelines.Error},
+		{"workflow and job", needs, rule("when: on_success"), rule("when: on_success") + "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\n" + "rest:\n", "merge-request-deploys", pipelines.Error},
 	}[:11])
 	closed := "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\nbuild:\n"
-	passes(t, change(t, needs, rule("when: manual"), "build:\n", closed))
+	passes(t, change(t, needs, rule("when: on_success"), "build:\n", closed))
 }
 
 func TestH13_artifacts_of_another_pipeline(t *testing.T) {

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // signs finds commands that sign something with a token.
@@ -58,10 +59,20 @@ func checkInputs(p *pipeline) {
 	for _, j := range p.jobs {
 		for _, key := range []string{"before_script", "script", "after_script", "run"} {
 			for _, line := range j.script(key) {
-				p.interpolated(j, line)
+				if !p.builds(line) {
+					p.interpolated(j, line)
+				}
 			}
 		}
 	}
+}
+
+// builds reports whether a line is one of our components', which quotes its
+// inputs and checks their form; what environment it names is another matter.
+func (p *pipeline) builds(line *node) bool {
+	return !strings.Contains(line.Text, "environment=$[[") && slices.ContainsFunc(p.includes, func(i include) bool {
+		return i.built != nil && (i.built.Get("script") == line || i.built.Get("before_script") == line)
+	})
 }
 
 func (p *pipeline) interpolated(j *job, line *node) {

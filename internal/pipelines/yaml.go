@@ -14,6 +14,59 @@ type doc struct {
 	file   string
 	header *node // what stands before the first ---, or nil
 	root   *node
+	files  []part // what it is made of, if that is more than one file
+}
+
+// A part is a file of several that make one pipeline, by its first line.
+type part struct {
+	file string
+	line int
+}
+
+// place returns the file and the line in it that a line of the document is.
+func (d *doc) place(line int) (string, int) {
+	for i := len(d.files) - 1; i >= 0; i-- {
+		if f := d.files[i]; line > f.line {
+			return f.file, line - f.line
+		}
+	}
+	return d.file, line
+}
+
+// join puts the jobs of another file over those of d, as the platform does with
+// several includes. Lines go on where d ends.
+func (d *doc) join(e *doc, line int) {
+	d.files = append(d.files, part{e.file, line})
+	seen := map[*node]bool{}
+	for _, n := range []*node{e.root, e.header} {
+		shift(n, line, seen)
+	}
+	for _, t := range e.Twice {
+		shift(t.At, line, seen)
+	}
+	d.Twice = append(d.Twice, e.Twice...)
+	d.root = d.over(d.root, e.root)
+	if d.header == nil {
+		d.header = e.header
+	} else if e.header != nil {
+		d.header = d.over(d.header, e.header)
+	}
+}
+
+// shift moves a value and all within it down by lines.
+func shift(n *node, lines int, seen map[*node]bool) {
+	if n == nil || seen[n] {
+		return
+	}
+	seen[n] = true
+	n.Line += lines
+	for _, v := range n.Items {
+		shift(v, lines, seen)
+	}
+	for _, f := range n.Fields {
+		shift(f.Key, lines, seen)
+		shift(f.Value, lines, seen)
+	}
 }
 
 func malformed(format string, args ...any) error {

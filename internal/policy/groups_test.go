@@ -57,6 +57,8 @@ var unasked = []wrong{
 	{"an unknown key of protection", before, "    protection: {reviewer: 2}\n" + before},
 	{"a protection by no reviewers", before, "    protection: {reviewers: 0}\n" + before},
 	{"a self-review that is neither", before, "    protection: {self-review: maybe}\n" + before},
+	{"a policy of a pattern of branches", before, "    policy-ref: release-*\n" + before},
+	{"a policy of a ref", before, "    policy-ref: refs/heads/main\n" + before},
 	{"H14 an unknown role", before, "    pipeline-variables: reporter\n" + before},
 	{"H14 no role", before, "    pipeline-variables:\n" + before},
 	{"G08 a misspelled bypass", before, "    admin-bypass: acepted\n" + before},

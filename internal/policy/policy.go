@@ -109,12 +109,16 @@ func (b Builder) String() string {
 	return b.Repository + " " + b.Workflow + "@" + strings.Join(b.Refs, " or ")
 }
 
+// BranchName is the shape of a branch's name where exactly one is meant (RE2).
+const BranchName = `^[A-Za-z0-9_][A-Za-z0-9_./+-]*$`
+
 // Environment is what has to hold before something enters it.
 type Environment struct {
 	Name string
 	// RepositoryID is the number of the repository whose environment it is; "":
 	// of the only one that builds (Policy.Home).
 	RepositoryID string
+	PolicyRef    string // the branch whose policy judges; "": the policy of the job's commit
 	Requires     []Requirement
 	Approvals    []Rule
 	MaxAge       time.Duration // of an approval

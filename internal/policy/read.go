@@ -187,7 +187,7 @@ func (r *reader) workflow(n *yamlnode.Node, what string, usual func(Forge) []str
 // standing reads what the refs of a builder are asked for. The word unchecked is
 // no branch; one that is called so is written as [u]nchecked.
 func (r *reader) standing(m mapping, b *Builder) {
-	b.Branch = r.branch(m.get("branch"))
+	b.Branch = r.branch(m.get("branch"), "branch")
 	if b.RefUnchecked = b.Branch == "unchecked"; b.RefUnchecked {
 		b.Branch = ""
 	}
@@ -202,14 +202,14 @@ func (r *reader) standing(m mapping, b *Builder) {
 }
 
 // branch reads the name of a branch, or a pattern of names, without refs/heads/.
-func (r *reader) branch(n *yamlnode.Node) string {
-	s := r.text(n, "branch")
+func (r *reader) branch(n *yamlnode.Node, key string) string {
+	s := r.text(n, key)
 	switch err := subject.ValidPattern(s); {
 	case s == "":
 	case strings.HasPrefix(s, "refs/"):
-		r.complain(n, "branch %q is a ref, want the name of the branch alone: %s", s, strings.TrimPrefix(s, "refs/heads/"))
+		r.complain(n, "%s %q is a ref, want the name of the branch alone: %s", key, s, strings.TrimPrefix(s, "refs/heads/"))
 	case err != nil:
-		r.complain(n, "branch %q: %v", s, err)
+		r.complain(n, "%s %q: %v", key, s, err)
 	}
 	return s
 }
@@ -298,14 +298,17 @@ func (r *reader) ref(n *yamlnode.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "mode", "repository-id", "requires", "approvals", "approval-max-age",
+	m := r.mapping(f.value, what, "mode", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age",
 		"separate", "baseline", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")
 	}
 	e := Environment{Name: f.name, RepositoryID: r.exact(m.get("repository-id"), "repository-id", number),
-		Line: line(f.key)}
+		PolicyRef: r.branch(m.get("policy-ref"), "policy-ref"), Line: line(f.key)}
+	if e.PolicyRef != "" {
+		r.exact(m.get("policy-ref"), "policy-ref", branchName)
+	}
 	for _, q := range r.named(m.get("requires"), "requires") {
 		e.Requires = append(e.Requires, r.requirement(q))
 	}
@@ -428,6 +431,7 @@ func shaped(pattern, words string) shape {
 }
 
 var (
+	branchName     = shaped(BranchName, "the name of a branch, without refs/heads/")
 	number         = shaped(`^[1-9][0-9]{0,18}$`, "a number")
 	word           = shaped(`^[A-Za-z][A-Za-z0-9_.-]*$`, "one word of letters, digits, dots, dashes and underscores")
 	repositoryPath = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`, "the path of a repository, as owner/name")

@@ -329,6 +329,7 @@ var accepted = []wrong{
 	{"refs that nobody may ask about", "        workflow:", "        branch: unchecked\n        ref-protection: required\n        workflow:"},
 	{"refs that the plan does not protect", "        workflow:", "        branch: main\n        ref-protection: none\n        workflow:"},
 	{"what the platform asks for", "    requires:", "    protection: {reviewers: 2, self-review: off}\n    pipeline-variables: maintainer\n    requires:"},
+	{"the policy of a branch", "    requires:", "    policy-ref: main\n    requires:"},
 	{"one's own review", "    requires:", "    protection: {self-review: on}\n    pipeline-variables: unchecked\n    requires:"},
 	{"a known instance with promises", "trust: house", "trust: {instance: house, log: promise}"},
 	{"a private authority whose bundles carry intermediates", "trust: house", "trust: {root: root.json, sha256: " + hex + ", intermediates: bundle, log: proof}"},

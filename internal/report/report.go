@@ -38,10 +38,24 @@ type Record struct {
 	verdict.Verdict
 }
 
-// Policy names the policy file by its digest.
+// Policy names the policy file by its digest, and says where it was taken from.
 type Policy struct {
 	File   string         `json:"file"`
 	Digest subject.Digest `json:"digest"`
+	Commit string         `json:"commit,omitempty"` // that has the file; empty if the digest was given
+	Branch string         `json:"branch,omitempty"` // that was at the commit, where one was named
+}
+
+// from says where the policy was taken from, in words after its digest. how writes a
+// value.
+func (p Policy) from(how func(string) string) string {
+	switch {
+	case p.Branch != "":
+		return fmt.Sprintf(" of branch %s at commit %s", how(p.Branch), how(p.Commit[:min(7, len(p.Commit))]))
+	case p.Commit != "":
+		return " of commit " + how(p.Commit[:min(7, len(p.Commit))])
+	}
+	return ""
 }
 
 // TrustedRoot names a trusted root by its digest.

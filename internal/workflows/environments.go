@@ -170,12 +170,23 @@ func (f *flow) looksAt(j *job, is func([]string) bool) bool {
 	})
 }
 
-// texts returns what may hold expressions in j.
+// texts returns what holds expressions about other jobs in j.
 func (f *flow) texts(j *job) []string {
 	var out []string
-	add := func(s *actionlint.String) {
-		if s != nil && strings.Contains(s.Value, "needs") {
+	for _, s := range f.values(j) {
+		if strings.Contains(s.Value, "needs") {
 			out = append(out, s.Value)
+		}
+	}
+	return out
+}
+
+// values returns what may hold expressions in j.
+func (f *flow) values(j *job) []*actionlint.String {
+	var out []*actionlint.String
+	add := func(s *actionlint.String) {
+		if s != nil {
+			out = append(out, s)
 		}
 	}
 	env := func(e *actionlint.Env) {

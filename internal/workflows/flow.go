@@ -30,13 +30,16 @@ type job struct {
 	gates []gate
 }
 
-// A gate is a step whose failure says no.
+// A gate is a step whose failure says no: one of our gates, or a step that asks
+// again on entering what the gate let pass.
 type gate struct {
-	job   *job
-	index int // of the step
-	step  *actionlint.Step
-	env   names // that it judges
-	soft  bool  // its script goes on after a no
+	job    *job
+	index  int // of the step
+	step   *actionlint.Step
+	env    names   // that it judges
+	soft   bool    // its script goes on after a no
+	enters bool    // it judges the environment of its own job, whichever that is
+	call   command // that it is, if it is one in a script
 }
 
 func newFlow(path string, raw []byte, w *actionlint.Workflow, want Want) *flow {
@@ -84,13 +87,19 @@ func column(p *actionlint.Pos) int {
 func (f *flow) gateOf(j *job, s *actionlint.Step) (gate, bool) {
 	switch e := exec(s).(type) {
 	case *actionlint.ExecAction:
-		if part, ours := f.ours(e.Uses); ours && part == "" {
+		switch part, ours := f.ours(e.Uses); {
+		case ours && part == "":
 			return gate{env: f.resolve(j, input(e.Inputs, "environment"))}, true
+		case ours && part == "actions/enter":
+			return gate{env: j.env, enters: true}, true
 		}
 	case *actionlint.ExecRun:
 		for _, c := range f.script(j, e) {
-			if c.verb() == "gate" {
-				return gate{env: f.resolve(j, f.environmentOf(j, s, c)), soft: !c.hard}, true
+			switch c.verb() {
+			case "gate":
+				return gate{env: f.resolve(j, f.environmentOf(j, s, c)), soft: !c.hard, call: c}, true
+			case "enter":
+				return gate{env: j.env, soft: !c.hard, enters: true, call: c}, true
 			}
 		}
 	}
@@ -115,7 +124,7 @@ func input(in map[string]*actionlint.Input, name string) string {
 // environmentOf returns what a command's gate judges. In a job its flag alone
 // says so.
 func (f *flow) environmentOf(j *job, s *actionlint.Step, c command) string {
-	v, _ := c.flag("environment")
+	v := c.flag("environment")
 	if name, isVar := shellVariable(v); isVar {
 		return f.variable(j, s, name)
 	}

@@ -42,7 +42,11 @@ func (f *flow) checkSoft(g gate) {
 
 // judge looks for a gate that decides whether j enters t.
 func (f *flow) judge(j *job, t target) {
-	if f.judgeOwn(j, t) || f.judgeNeeded(j, t) {
+	if f.judgeOwn(j, t) {
+		return
+	}
+	if f.judgeNeeded(j, t) {
+		f.checkReused(j, t)
 		return
 	}
 	f.ungated[j] = true
@@ -99,6 +103,7 @@ func (f *flow) judgeOwn(j *job, t target) bool {
 	for _, g := range j.gates {
 		if g.covers(t, j) && f.firstEffective(j, g.index) == nil {
 			f.checkAfter(g)
+			f.checkFetched(g)
 			return true
 		}
 	}

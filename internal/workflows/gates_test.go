@@ -86,7 +86,7 @@ func TestG04_a_gates_answer_is_used_where_nothing_names_the_environment(t *testi
 		"no environment": {{"    environment: production\n", ""}},
 	})
 	passes(t, needed, map[string][]change{
-		"another job enters it": {{"    environment: production\n", ""}, {"  announce:\n", "  after:\n    needs: [gate]\n    runs-on: ubuntu-latest\n    environment: production\n    steps: [{run: ./deploy.sh}]\n  announce:\n"}},
+		"another job enters it": {{"    environment: production\n", ""}, {"  announce:\n", "  after:\n    needs: [gate]\n    runs-on: ubuntu-latest\n    environment: production\n    steps: [{run: ./deploy.sh digests}]\n  announce:\n"}},
 		"nobody acts on it":     {{"    environment: production\n", ""}, {"${{ needs.gate.outputs.digests }}", "x"}},
 	})
 }

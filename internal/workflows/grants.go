@@ -116,7 +116,7 @@ var tokenWords = []string{"ACTIONS_ID_TOKEN_REQUEST", "cosign", "npm publish", "
 
 // usesToken reports whether j has a use for the identity that it may ask for.
 func (f *flow) usesToken(j *job) bool {
-	return f.does(j, signing...) || slices.ContainsFunc(j.Steps, func(s *actionlint.Step) bool {
+	return f.does(j, signing...) || f.does(j, "enter") || slices.ContainsFunc(j.Steps, func(s *actionlint.Step) bool {
 		switch e := exec(s).(type) {
 		case *actionlint.ExecAction:
 			return e.Uses != nil && f.asks(e)

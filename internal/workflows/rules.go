@@ -23,6 +23,15 @@ var (
 	// An expression about a job that needs does not name is empty.
 	outputsUnneeded = Rule{"outputs-not-needed", "G02", "a job uses the outputs of a gate that its needs does not name, so they are empty",
 		"name the gate's job in needs"}
+	// To run a job again is to run it behind the answer of the first time.
+	gateReused = Rule{"gate-reused", "G16", "a job is run again without its gate, which is in another job and gave its answer once",
+		"move the gate into the job, or add the step actions/enter as its first after checkout and download"}
+	// What the gate let in has a name, and this job deploys by another.
+	outputsIgnored = Rule{"outputs-ignored", "G02", "a job behind a gate uses nothing of what the gate puts out, so what it deploys may be something else",
+		"deploy what the gate's outputs digests, images or checksums name"}
+	// One file is judged and its neighbours are deployed.
+	subjectNarrower = Rule{"subject-narrower", "E01", "the gate judges fewer files than the job deploys",
+		"give the gate the same files, or deploy the files that its output checksums names"}
 	// A yes for one environment is not a yes for another.
 	gateElsewhere = Rule{"gate-other-environment", "G04", "the gate before a guarded environment judges another one",
 		"give the gate the environment that the job enters"}
@@ -71,6 +80,16 @@ var (
 	actorExemption = Rule{"actor-exemption", "G18", "who started the run decides whether the gate counts",
 		"drop the condition; who may approve is the policy's to say"}
 
+	// Who fills the folder writes the policy.
+	policyDownloaded = Rule{"policy-downloaded", "D15", "the gate reads a policy that an earlier step may have put there",
+		"download into a folder of its own, or pin the policy: policy-ref: main, or @ and a full commit or sha256: digest behind its path"}
+	// Who names the policy decides what it asks.
+	policyChosen = Rule{"policy-chosen", "D15", "which policy the gate reads is chosen by somebody who gives the run a value",
+		"write the policy out, with policy-ref: main, or with @ and a full commit or sha256: digest behind its path"}
+	// The policy lies in what was checked out.
+	checkoutChosen = Rule{"checkout-chosen", "D15", "the gate reads its policy from a ref that somebody names who gives the run a value",
+		"check out the ref of the run, or pin the policy: policy-ref: main, or @ and a full commit or sha256: digest behind its path"}
+
 	// Every permission there is.
 	writeAll = Rule{"permissions-write-all", "P04", "the token may write everything", "list the permissions that are needed"}
 	// The repository's settings decide, and the old default is to write.
@@ -109,9 +128,10 @@ var (
 
 // Rules returns every rule, in a fixed order.
 func Rules() []Rule {
-	return []Rule{noGate, gateLate, gateParallel, outputsUnneeded, gateElsewhere, gateUnseen, environmentUnnamed,
+	return []Rule{noGate, gateLate, gateParallel, outputsUnneeded, gateReused, outputsIgnored, subjectNarrower, gateElsewhere, gateUnseen, environmentUnnamed,
 		runsAnyway, ifAlwaysTrue, ifUnreadable, gateSkipped, gateSoft, gateSwallowed,
 		environmentExpression, environmentUnknown, deploymentOff, matrixOutput, scriptInjection, actorExemption,
+		policyDownloaded, policyChosen, checkoutChosen,
 		writeAll, permissionsMissing, idTokenWide, idTokenUnused, idTokenMissing, secretsInherit,
 		pullRequestTarget, approveTrigger,
 		gateUnpinned, actionUnpinned, pinImpostor, pinComment, pinUnnamed, pinUnchecked, syntax}

@@ -33,8 +33,8 @@ func (c command) verb() string {
 	return ""
 }
 
-// flag returns the value of a flag, written with one dash or two.
-func (c command) flag(name string) (string, bool) {
+// flag returns the value of a flag, written with one dash or two, or nothing.
+func (c command) flag(name string) string {
 	for i, w := range c.words {
 		dashed := strings.TrimPrefix(w, "-")
 		if dashed == w {
@@ -42,13 +42,13 @@ func (c command) flag(name string) (string, bool) {
 		}
 		dashed = strings.TrimPrefix(dashed, "-")
 		if v, ok := strings.CutPrefix(dashed, name+"="); ok {
-			return v, true
+			return v
 		}
 		if dashed == name && i+1 < len(c.words) {
-			return c.words[i+1], true
+			return c.words[i+1]
 		}
 	}
-	return "", false
+	return ""
 }
 
 // shellVariable returns the name if word is one variable and nothing else.

@@ -97,6 +97,8 @@ func Check(path string, raw []byte, want Want) (found []Finding, err error) {
 	f := newFlow(path, raw, w, want)
 	f.checkSyntax(errs)
 	f.checkGates()
+	f.checkPolicies()
+	f.checkNarrower()
 	f.checkOutputs()
 	f.checkEnvironments()
 	f.checkScripts()

@@ -109,10 +109,27 @@ func show(found []workflows.Finding) string {
 	return b.String()
 }
 
+// settled leaves out what is true of every job whose gate is in another job, and
+// has tests of its own.
+func settled(found []workflows.Finding) []workflows.Finding {
+	return slices.DeleteFunc(found, func(f workflows.Finding) bool { return f.Rule == "gate-reused" })
+}
+
+// silent checks that text has no finding at all.
+func silent(t *testing.T, text string) {
+	t.Helper()
+	if found := check(t, text, want); len(found) != 0 {
+		t.Fatalf("findings = %s\nwant none in\n%s", show(found), text)
+	}
+}
+
 // trips checks that text has this one finding and nothing else.
 func trips(t *testing.T, text, rule string, s workflows.Severity) workflows.Finding {
 	t.Helper()
 	found := check(t, text, want)
+	if rule != "gate-reused" {
+		found = settled(found)
+	}
 	if len(found) != 1 || found[0].Rule != rule || found[0].Severity != s {
 		t.Fatalf("findings = %s\nwant one %s %s in\n%s", show(found), s, rule, text)
 	}
@@ -121,7 +138,7 @@ func trips(t *testing.T, text, rule string, s workflows.Severity) workflows.Find
 
 func clean(t *testing.T, text string) {
 	t.Helper()
-	if found := check(t, text, want); len(found) != 0 {
+	if found := settled(check(t, text, want)); len(found) != 0 {
 		t.Fatalf("findings = %s\nwant none in\n%s", show(found), text)
 	}
 }
@@ -196,7 +213,7 @@ func TestCheck_finds_nothing_in_what_we_show_and_use(t *testing.T) {
 	}
 	_, text, _ := strings.Cut(string(readme), "# .github/workflows/release.yml\n")
 	text, _, _ = strings.Cut(text, "```")
-	clean(t, strings.ReplaceAll(text, "@<commit>", "@SHA"))
+	silent(t, strings.ReplaceAll(text, "@<commit>", "@SHA"))
 	for _, root := range []string{"../../e2e/sample", "../.."} {
 		w := want
 		if root == "../.." {
@@ -211,7 +228,8 @@ func TestCheck_finds_nothing_in_what_we_show_and_use(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := check(t, string(raw), w); len(found) != 0 {
+			found := check(t, string(raw), w)
+			if len(found) != 0 {
 				t.Errorf("%s/%s: findings = %s\nwant none", root, name, show(found))
 			}
 		}
@@ -287,7 +305,7 @@ func TestCheck_survives_jobs_that_wait_for_each_other(t *testing.T) {
 	b.WriteString("on: push\npermissions: {}\njobs:\n  a0: {runs-on: x, steps: [{uses: sallyport-dev/sallyport@SHA, with: {environment: production}}]}\n  b0: {needs: a0, runs-on: x, steps: [{run: x}]}\n")
 	for i := 1; i < 200; i++ {
 		for _, c := range "ab" {
-			fmt.Fprintf(&b, "  %c%d: {needs: [a%d, b%d], runs-on: x, steps: [{run: x}], environment: production}\n", c, i, i-1, i-1)
+			fmt.Fprintf(&b, "  %c%d: {needs: [a%d, b%d], runs-on: x, steps: [{run: x digest}], environment: production}\n", c, i, i-1, i-1)
 		}
 	}
 	clean(t, b.String())

@@ -35,6 +35,7 @@ const operations = {
   "/repos/{owner}/{repo}/commits/{commit_sha}/pulls": ["get"],
   "/repos/{owner}/{repo}/commits/{ref}": ["get"],
   "/repos/{owner}/{repo}/compare/{basehead}": ["get"],
+  "/repos/{owner}/{repo}/contents/{path}": ["get"],
   "/repos/{owner}/{repo}/deployments": ["get"],
   "/repos/{owner}/{repo}/deployments/{deployment_id}": ["get"],
   "/repos/{owner}/{repo}/deployments/{deployment_id}/statuses": ["get"],

@@ -1,0 +1,16 @@
+// Written from internal/inputs. Edit the table, then: go test ./internal/inputs -update
+'use strict'
+require('../../shared/install.js').action('enter', [
+  { name: 'checksums', preset: '.sallyport/checksums.txt' },
+  { name: 'passed' },
+  { name: 'subject', list: true },
+  { name: 'policy', preset: '.sallyport/policy.yaml' },
+  { name: 'policy-ref' },
+  { name: 'bundle', list: true },
+  { name: 'store', preset: 'auto', list: true },
+  { name: 'verdict', preset: '.sallyport/entered.json' },
+  { name: 'wait' },
+  { name: 'workers' },
+  { name: 'format', preset: 'text' },
+  { name: 'token', secret: 'SALLYPORT_TOKEN' }
+])

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// enterCommand is the gate again, in the job that deploys: over what the gate has
+// passed on, for the environment that the job's own token names. What the gate
+// said then counts for nothing: days may have passed, and the file is an
+// artifact that a job before may have written.
+func enterCommand(r *run) (answer, error) {
+	if err := r.forget(); err != nil {
+		return answer{}, err
+	}
+	if r.platform == nil {
+		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
+			"enter is a part of the job that deploys, and no platform runs this")
+	}
+	passed, err := r.passedOn()
+	if err != nil {
+		return answer{}, err
+	}
+	p, from, err := r.sourced(r.platform.Enters)
+	if err != nil {
+		return answer{}, err
+	}
+	env, err := r.platform.Enters()
+	if err != nil {
+		return answer{}, err
+	}
+	if _, ok := p.Environment(env); !ok {
+		return answer{}, unknownEnvironment("this job's environment", env, p)
+	}
+	if err := r.belongs(p, env); err != nil {
+		return answer{}, err
+	}
+	c, err := r.deployed(passed)
+	if err != nil {
+		return answer{}, err
+	}
+	return r.conclude(env, c, func() (report.Record, error) { return r.judge(p, from, c, env) })
+}
+
+// passedOn is what the gate has passed on.
+func (r *run) passedOn() ([]subject.Subject, error) {
+	const ask = "let this job need the job of the gate, and take over its artifacts or its output digests; a gate that did not allow passes on nothing"
+	var out []subject.Subject
+	for _, text := range strings.Fields(r.text("passed")) {
+		d, err := subject.ParseDigest(text)
+		if err != nil {
+			return nil, usage("--passed %q, want digests as the gate's output has them: sha256:HEX separated by spaces", r.text("passed"))
+		}
+		out = append(out, subject.Subject{Name: text, Digest: d})
+	}
+	if len(out) > 0 {
+		return subject.Merge(out)
+	}
+	path := r.text("checksums")
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.New(fault.Refused, fault.SubjectMismatch, ask, "no gate has passed anything on to this job: there is no file %q", path)
+	}
+	return r.checksums(subject.Selection{}, workspace)
+}
+
+// deployed are the subjects that this job is about: those that the call names,
+// which have to be among what was passed on, or all of these.
+func (r *run) deployed(passed []subject.Subject) (chosen, error) {
+	r.values["checksums"] = nil // they are passed
+	if len(r.list("subject")) == 0 {
+		return r.allPassed(passed)
+	}
+	c, err := r.subjects(workspace)
+	if err != nil {
+		return c, err
+	}
+	for _, s := range c.list {
+		if !slices.ContainsFunc(passed, func(p subject.Subject) bool { return p.Digest == s.Digest }) {
+			return c, fault.New(fault.Refused, fault.SubjectMismatch,
+				"deploy what the gate has judged; if this is a later build, run the gate again",
+				"%q is %s, which is not among the %d that the gate has passed on", s.Name, s.Digest, len(passed))
+		}
+	}
+	return c, nil
+}
+
+// allPassed makes subjects of what was passed on. A file that is here by that name
+// has to be the one, and an image is one that its registry has.
+func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
+	c := chosen{files: map[subject.Digest]string{}}
+	var images []subject.Image
+	for _, s := range passed {
+		if path, info := here(s.Name); info != nil {
+			if err := r.same(s, path, info.IsDir()); err != nil {
+				return c, err
+			}
+			if !info.IsDir() {
+				c.files[s.Digest] = path
+			}
+			continue
+		}
+		if i, err := subject.ParseImage(s.Name + "@" + s.Digest.String()); err == nil {
+			images = append(images, i)
+		}
+	}
+	c.list = passed
+	if len(images) == 0 {
+		return c, nil
+	}
+	c.oci = places.NewOCI(nil, places.OCIOptions{})
+	for _, i := range images {
+		if _, _, err := c.oci.Resolve(r.ctx, i.Repository+"@"+i.Digest.String()); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
+}
+
+// here finds what is in the working directory by a name of the list: a file, or the
+// directory of an image, whose reference name may follow after a colon.
+func here(name string) (string, fs.FileInfo) {
+	for _, path := range []string{name, name[:max(0, strings.LastIndexByte(name, ':'))]} {
+		if !filepath.IsLocal(path) {
+			continue
+		}
+		if info, err := os.Lstat(filepath.FromSlash(path)); err == nil && (path == name || info.IsDir()) {
+			return path, info
+		}
+	}
+	return "", nil
+}
+
+// same refuses a file, or a directory with an image, that is another one than the
+// gate has judged.
+func (r *run) same(s subject.Subject, path string, directory bool) error {
+	var found []subject.Subject
+	var err error
+	if directory {
+		found, err = subject.Layout(path)
+	} else {
+		found, err = r.files(subject.Selection{Patterns: []string{literal.Replace(path)}}, workspace)
+	}
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(found, func(f subject.Subject) bool { return f.Digest == s.Digest }) {
+		return fault.New(fault.Refused, fault.SubjectMismatch,
+			"let nothing between the gate and the deployment write it; if it was built anew, run the gate again",
+			"%q here is not the one that the gate has passed on, which is %s", s.Name, s.Digest)
+	}
+	return nil
+}

@@ -1,0 +1,250 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A source is where the policy of a decision comes from. What lies in the working
+// directory is a claim by every step and artifact before: it counts as the file
+// of a commit, or as the one that has a digest which the call names.
+type source struct {
+	path   string
+	digest string // sha256:HEX that the call names, or ""
+	commit string // that the call names, or ""
+	branch string // that the call or the policy names, or ""
+}
+
+var pinnedPath = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(.+)@(sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64})$`)
+})
+
+// source reads what the call says about the policy: PATH, PATH@COMMIT or
+// PATH@sha256:HEX, and perhaps a branch. The input is the path from then on.
+func (r *run) source() (source, error) {
+	s := source{path: r.text("policy"), branch: r.text("policy-ref")}
+	if m := pinnedPath().FindStringSubmatch(s.path); m != nil {
+		s.path = m[1]
+		if strings.HasPrefix(m[2], "sha256:") {
+			s.digest = m[2]
+		} else {
+			s.commit = m[2]
+		}
+		r.values["policy"] = []string{s.path}
+	}
+	if s.branch != "" && s.digest+s.commit != "" {
+		return s, usage("--policy names what the policy has to be, and --policy-ref a branch: say one of them")
+	}
+	if strings.HasPrefix(s.branch, "refs/") {
+		return s, usage("--policy-ref %q, want the name of a branch, such as main", s.branch)
+	}
+	return s, named(s.path)
+}
+
+// sourced reads the policy that decides about an environment, and finds out which
+// job this is; env is called after that.
+func (r *run) sourced(env func() (string, error)) (*policy.Policy, report.Policy, error) {
+	s, err := r.source()
+	if err != nil {
+		return nil, report.Policy{}, err
+	}
+	var p *policy.Policy
+	if _, err := os.Lstat(s.path); s.branch == "" || !errors.Is(err, fs.ErrNotExist) {
+		p, err = r.ofCommit(s)
+		if err != nil {
+			return nil, report.Policy{}, err
+		}
+	} else if err := r.identify(everybodys()); err != nil {
+		return nil, report.Policy{}, err
+	}
+	name, err := env()
+	if err != nil {
+		return nil, report.Policy{}, err
+	}
+	if s.branch == "" && s.digest+s.commit == "" {
+		e, _ := p.Environment(name)
+		s.branch = e.PolicyRef
+	}
+	if s.branch != "" {
+		return r.atBranch(s, name)
+	}
+	from := report.Policy{File: s.path, Digest: p.Digest}
+	if s.digest == "" {
+		from.Commit = cmp.Or(s.commit, r.platform.Commit())
+	}
+	return p, from, nil
+}
+
+// ofCommit reads the policy in the working directory and holds it to its commit
+// or digest: before anything is asked, if the checkout shows it. Else nothing
+// secret is sent because of it, but to where such a platform always is.
+func (r *run) ofCommit(s source) (*policy.Policy, error) {
+	raw, err := r.file(s.path)
+	if err != nil {
+		return nil, err
+	}
+	raw, proven, err := r.proven(s, raw)
+	if err != nil {
+		return nil, err
+	}
+	p, err := r.parsed(s.path, raw)
+	if err != nil {
+		return nil, err
+	}
+	if !proven {
+		if err := usual(p); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.identify(p.Instances()); err != nil || proven {
+		return p, err
+	}
+	if raw, err = r.askedFor(s, raw); err != nil {
+		return nil, err
+	}
+	return r.parsed(s.path, raw)
+}
+
+// proven holds the file of the working directory to what the call names, or to the
+// job's commit, without asking anybody. It returns the policy as it was
+// committed: a checkout may have other ends of lines.
+func (r *run) proven(s source, raw []byte) ([]byte, bool, error) {
+	if s.digest != "" {
+		if got := subject.Sum(raw).String(); got != s.digest {
+			return nil, false, differs(s, "has digest "+got, s.digest)
+		}
+		return raw, true, nil
+	}
+	commit := cmp.Or(s.commit, r.platform.Commit())
+	tree, path, ok := checkout(s.path)
+	if !ok || !gitobject.IsCommit(commit) {
+		return raw, false, nil
+	}
+	defer tree.Close()
+	objects := gitobject.Tree{Dir: tree.FS()}
+	blob, err := objects.Blob(commit, path)
+	switch {
+	case errors.Is(err, gitobject.ErrLost):
+		return raw, false, nil
+	case errors.Is(err, gitobject.ErrNoFile):
+		return nil, false, fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q", commit, path)
+	case err != nil:
+		return nil, false, fault.New(fault.Refused, fault.Policy, "check the repository out anew, or "+nameOne, "policy file %q: %w", path, err)
+	}
+	for _, b := range [][]byte{raw, unixLines(raw)} {
+		if gitobject.Is(blob, b) {
+			return b, true, nil
+		}
+	}
+	if s.commit == "" {
+		return nil, false, differs(s, "has digest "+subject.Sum(raw).String(), "git object "+blob+" of commit "+commit)
+	}
+	b, err := objects.Content(blob)
+	if errors.Is(err, gitobject.ErrLost) {
+		return raw, false, nil
+	}
+	return b, err == nil, err
+}
+
+// askedFor is the policy of the commit, as the platform has it. Without a commit in
+// the call, the file of the working directory has to be the same.
+func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
+	commit := cmp.Or(s.commit, r.platform.Commit())
+	path := filepath.ToSlash(filepath.Clean(s.path))
+	if tree, inside, ok := checkout(s.path); ok {
+		_ = tree.Close() // it was only read
+		path = inside
+	}
+	if !filepath.IsLocal(path) {
+		return nil, fault.New(fault.Refused, fault.Policy, nameOne, "policy file %q lies outside of the repository", path)
+	}
+	asked, err := r.platform.File(r.ctx, commit, path)
+	if err != nil {
+		return nil, err
+	}
+	if s.commit == "" && !bytes.Equal(asked, raw) && !bytes.Equal(asked, unixLines(raw)) {
+		return nil, differs(s, "has digest "+subject.Sum(raw).String(), subject.Sum(asked).String()+" of commit "+commit)
+	}
+	return asked, nil
+}
+
+// atBranch reads the policy at the tip of a branch. The job has to be one of a
+// platform that this policy names, too.
+func (r *run) atBranch(s source, env string) (*policy.Policy, report.Policy, error) {
+	commit, err := r.platform.Tip(r.ctx, s.branch)
+	if err != nil {
+		return nil, report.Policy{}, err
+	}
+	s.commit = commit
+	raw, err := r.askedFor(s, nil)
+	if err != nil {
+		return nil, report.Policy{}, err
+	}
+	p, err := r.parsed(s.path, raw)
+	if err != nil {
+		return nil, report.Policy{}, err
+	}
+	if e, _ := p.Environment(env); e.PolicyRef != "" && e.PolicyRef != s.branch {
+		return nil, report.Policy{}, fault.New(fault.Refused, fault.Policy, "name "+e.PolicyRef+", or change the policy there",
+			"the policy on branch %q says that environment %q is judged by the one on branch %q", s.branch, env, e.PolicyRef)
+	}
+	return p, report.Policy{File: s.path, Digest: p.Digest, Commit: commit, Branch: s.branch}, r.identify(p.Instances())
+}
+
+const nameOne = "name the one that is meant, as PATH@COMMIT or PATH@sha256:HEX"
+
+// differs is the fault of a policy file that somebody else than the commit wrote.
+func differs(s source, found, wanted string) error {
+	if s.digest != "" || s.commit != "" {
+		return fault.New(fault.Refused, fault.Policy, "find out what wrote the file, or name what it has to be now",
+			"policy file %q %s, and --policy names %s", s.path, found, wanted)
+	}
+	return fault.New(fault.Refused, fault.Policy,
+		"let no step and no artifact before the gate write it; or "+nameOne,
+		"policy file %q %s, want %s, which this job runs", s.path, found, wanted)
+}
+
+// usual refuses to go to an address that only a policy of unknown origin names.
+func usual(p *policy.Policy) error {
+	for _, i := range p.Instances() {
+		if i.API != "" || !wellKnown(i.Forge.Host) {
+			return fault.New(fault.Refused, fault.Policy, "check the repository out with its history of this commit, or "+nameOne,
+				"the policy names the server %s, and nothing here shows that it is the policy of the commit: no token is sent there", cmp.Or(i.API, i.Forge.Host))
+		}
+	}
+	return nil
+}
+
+// checkout opens the .git directory that a file belongs to, and says where in the
+// repository it is. The caller closes it.
+func checkout(path string) (*os.Root, string, bool) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, "", false
+	}
+	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+		root, err := os.OpenRoot(filepath.Join(dir, ".git"))
+		if err == nil {
+			inside, err := filepath.Rel(dir, abs)
+			return root, filepath.ToSlash(inside), err == nil
+		}
+		if dir == filepath.Dir(dir) {
+			return nil, "", false
+		}
+	}
+}
+
+func unixLines(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }

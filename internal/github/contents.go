@@ -1,0 +1,69 @@
+package github
+
+import (
+	"context"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// readFile is the hint for who may not read files of the repository.
+const readFile permission = `add "contents: read" to the job's permissions`
+
+// Commit is the commit of this job, in full: as its variables say, and after Identify
+// as its token or the API says as well.
+func (j *Job) Commit() string { return j.getenv("GITHUB_SHA") }
+
+// File returns a file of this repository as a commit has it, up to about a
+// megabyte (https://docs.github.com/rest/repos/contents). A 404 does not say
+// whether the file is absent or hidden from this token.
+func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
+	ctx, cancel := j.within(ctx)
+	defer cancel()
+	a, err := j.once(ctx, j.at("contents/%s", strings.ReplaceAll(escaped(path), "%2F", "/"))+"?ref="+url.QueryEscape(commit), readFile)
+	if err != nil {
+		return nil, err
+	}
+	if !a.found {
+		return nil, fault.New(fault.Refused, fault.Policy, "commit the file; if the repository is not public, "+string(readFile),
+			"%s has no %q at commit %s, or does not show it to this token", j.Name(), path, commit)
+	}
+	var x struct{ Type, Encoding, Content string }
+	if err := j.read(a, &x); err != nil {
+		return nil, err
+	}
+	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
+	if err != nil || x.Type != "file" || x.Encoding != "base64" {
+		return nil, fault.New(fault.Refused, fault.Policy, "", "%q is a %s of encoding %q at commit %s, want a file",
+			path, x.Type, x.Encoding, commit)
+	}
+	return body, nil
+}
+
+// Tip returns the commit that a branch of this repository is at.
+func (j *Job) Tip(ctx context.Context, branch string) (string, error) {
+	ctx, cancel := j.within(ctx)
+	defer cancel()
+	a, err := j.once(ctx, j.at("branches/%s", escaped(branch)), readFile)
+	if err != nil {
+		return "", err
+	}
+	if !a.found {
+		return "", fault.New(fault.Refused, fault.Policy, "name a branch that is there, without refs/heads/",
+			"%s has no branch %q, or does not show it to this token", j.Name(), branch)
+	}
+	var x struct {
+		Name   string
+		Commit struct{ SHA string }
+	}
+	if err := j.read(a, &x); err != nil {
+		return "", err
+	}
+	if x.Name != branch || !fullSHA().MatchString(x.Commit.SHA) {
+		return "", fault.New(fault.Refused, fault.Malformed, "name the branch as it is called now",
+			"the GitHub API answered with branch %q at %q, asked for %q", x.Name, x.Commit.SHA, branch)
+	}
+	return x.Commit.SHA, nil
+}

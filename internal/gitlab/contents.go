@@ -1,0 +1,52 @@
+package gitlab
+
+import (
+	"context"
+	"encoding/base64"
+	"net/url"
+
+	"github.com/xanzy/go-gitlab"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+const readFile = "give SALLYPORT_TOKEN scope read_api and at least role Reporter in this project"
+
+// Commit is the commit of this job, in full: as its variables say, and after Identify
+// as its ID token says.
+func (j *Job) Commit() string { return j.getenv("CI_COMMIT_SHA") }
+
+// File returns a file of this project as a commit has it
+// (https://docs.gitlab.com/api/repository_files). A 404 does not say whether the
+// file is absent or hidden from this token.
+func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
+	x, err := one[struct {
+		Encoding string `json:"encoding"`
+		Content  string `json:"content"`
+		Commit   string `json:"commit_id"`
+	}](ctx, j, question{path: j.project("/repository/files/" + gitlab.PathEscape(path)), query: url.Values{"ref": {commit}},
+		fixed: true, hint: readFile})
+	if absent(err) {
+		return nil, fault.New(fault.Refused, fault.Policy, "commit the file; or "+readFile,
+			"%s has no %q at commit %s, or does not show it to this token", j.Name(), path, commit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	body, err := base64.StdEncoding.DecodeString(x.Content)
+	if err != nil || x.Encoding != "base64" || x.Commit != commit {
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with a file of encoding %q at commit %q, asked for commit %s",
+			x.Encoding, x.Commit, commit)
+	}
+	return body, nil
+}
+
+// Tip returns the commit that a branch of this project is at.
+func (j *Job) Tip(ctx context.Context, branch string) (string, error) {
+	t, err := j.branch(ctx, branch)
+	if absent(err) {
+		return "", fault.New(fault.Refused, fault.Policy, "name a branch that is there, without refs/heads/; or "+readFile,
+			"%s has no branch %q, or does not show it to this token", j.Name(), branch)
+	}
+	return t.Commit.ID, err
+}
