@@ -112,6 +112,8 @@ func special1(ts *testscript.TestScript, command []string, what string) {
 	switch command[0] = name; who {
 	case "job":
 		runner(ts, false, []string{"github"})
+	case "deployer":
+		runner(ts, false, []string{"github", `{"environment":"production"}`})
 	case "approver":
 		dispatch(ts, false, []string{"bob", "88", "2001"})
 	case "bare": // without what the lab says of its instance
@@ -138,6 +140,9 @@ var readers = map[string]string{
 	"gate checksums":         "job:gate --environment production --checksums SPECIAL",
 	"gate policy":            "job:gate --environment production --policy SPECIAL dist/app",
 	"gate bundle":            "job:gate --environment production --bundle SPECIAL dist/app",
+	"enter checksums":        "deployer:enter --checksums SPECIAL",
+	"enter policy":           "deployer:enter --checksums SUMS --policy SPECIAL",
+	"enter bundle":           "deployer:enter --checksums SUMS --bundle SPECIAL",
 	"attest checksums":       "job:attest --checksums SPECIAL",
 	"attest predicate":       "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
 	"attest signing-config":  "job:attest --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",

@@ -50,7 +50,10 @@ run() {
   printf '$ %s\n' "$*"
   local status=0 command=$2
   shift 2
-  case $command in attest | release) set -- "${of_lab[@]}" "$@" ;; esac
+  case $command in
+  attest | release) set -- "${of_lab[@]}" "$@" ;;
+  gate) "$lab" commit .sallyport/policy.yaml ;; # the policy is the one of the job's commit
+  esac
   { "$sallyport" "$command" "$@" 2>&1 >&3 | without '^::'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
 }

@@ -16,7 +16,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"hash"
 	"io/fs"
 	"path"
 	"regexp"
@@ -131,7 +130,7 @@ func (t Tree) object(kind, id string) ([]byte, error) {
 
 // sum is the name of an object, in the algorithm that id is written in.
 func sum(id, kind string, body []byte) string {
-	var h hash.Hash = sha1.New() //nolint:gosec // see the import
+	h := sha1.New() //nolint:gosec // see the import
 	if len(id) == 2*sha256.Size {
 		h = sha256.New()
 	}

@@ -181,6 +181,15 @@ func (c Component) Input(name string) (Input, bool) {
 	return Input{}, false
 }
 
+// Wiring returns the inputs of c's component that say where its job stands and what
+// it is called. The command is told none of them.
+func (c Component) Wiring() []string {
+	if c.Within {
+		return []string{"environment", "gate", "job-name", "stage"}
+	}
+	return []string{"job-name", "stage", "needs"}
+}
+
 // Lookup returns the component called name.
 func Lookup(name string) (Component, bool) {
 	for _, c := range All() {

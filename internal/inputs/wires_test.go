@@ -268,11 +268,7 @@ func TestTwins(t *testing.T) {
 		b := names(c, GitLab, "templates/"+c.Name+"/template.yml", "inputs")
 		a = slices.DeleteFunc(a, func(s string) bool { return s == "token" || s == "passed" })
 		b = slices.DeleteFunc(b, func(s string) bool { return s == "network" })
-		wiring := []string{"job-name", "stage", "needs"}
-		if c.Within {
-			wiring = []string{"environment", "gate", "job-name", "stage"}
-		}
-		if !slices.Equal(append(a, wiring...), b) {
+		if !slices.Equal(append(a, c.Wiring()...), b) {
 			t.Errorf("%s: the twins differ: %q and %q", c.Name, a, b)
 		}
 	}

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -14,8 +16,9 @@ var client = &http.Client{Timeout: 30 * time.Second}
 
 // verbs are what can be asked of a running lab by somebody who has no other
 // HTTP client: "ask METHOD PATH [JSON]" of the control API that SALLYPORT_LAB
-// names, and "visit URL", which is a browser that looks at nothing.
-var verbs = map[string]func(args []string, stdout io.Writer) error{"ask": ask, "visit": visit}
+// names, "commit FILE…", which puts files into the commit of the job that it runs
+// in, and "visit URL", which is a browser that looks at nothing.
+var verbs = map[string]func(args []string, stdout io.Writer) error{"ask": ask, "commit": commit, "visit": visit}
 
 func ask(args []string, stdout io.Writer) error {
 	if len(args) < 2 || len(args) > 3 {
@@ -26,6 +29,29 @@ func ask(args []string, stdout io.Writer) error {
 		return err
 	}
 	return send(req, stdout)
+}
+
+func commit(args []string, stdout io.Writer) error {
+	at, sha := "/github/repos/"+os.Getenv("GITHUB_REPOSITORY"), os.Getenv("GITHUB_SHA")
+	if os.Getenv("GITLAB_CI") == "true" {
+		at, sha = "/gitlab/projects/"+os.Getenv("CI_PROJECT_ID"), os.Getenv("CI_COMMIT_SHA")
+	}
+	files := map[string]string{}
+	for _, name := range args {
+		text, err := os.ReadFile(name) //nolint:gosec // what the person at the keyboard names
+		if err != nil {
+			return err
+		}
+		files[filepath.ToSlash(filepath.Clean(name))] = string(text)
+	}
+	if len(files) == 0 || sha == "" {
+		return fmt.Errorf("usage, in a job: sallyport-lab commit FILE…")
+	}
+	body, err := json.Marshal(map[string]any{"commit": sha, "files": files})
+	if err != nil {
+		return err
+	}
+	return ask([]string{http.MethodPut, at + "/files", string(body)}, stdout)
 }
 
 func visit(args []string, _ io.Writer) error {
