@@ -50,7 +50,7 @@ var rooms = map[string]string{
 	"pipelines": "fault yamlnode",
 	// faces
 	"report": "fault subject verdict doctor",
-	"cli":    "fault file gitobject inputs subject statement verdict policy doctor sigstore store attest gate github gitlab workflows pipelines report",
+	"cli":    "fault file gitobject inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
 	// tests only
 	"labtest":  "",
 	"messages": "",

@@ -117,7 +117,7 @@ func special1(ts *testscript.TestScript, command []string, what string) {
 	case "approver":
 		dispatch(ts, false, []string{"bob", "88", "2001"})
 	case "bare": // without what the lab says of its instance
-		for _, name := range []string{"SALLYPORT_SIGSTORE", "SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG"} {
+		for _, name := range []string{"SALLYPORT_SIGSTORE", "SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG", "SALLYPORT_AUTHORITY"} {
 			defer ts.Setenv(name, ts.Getenv(name))
 			ts.Setenv(name, "")
 		}
@@ -244,7 +244,7 @@ func hostileRef(s *scene, platform string, claims map[string]any, work, dir stri
 		return err
 	}
 	const store = "dir:bundles"
-	command := exec.Command("sallyport", "attest", "--signing-config", s.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", s.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--store", store, "--bundle-dir", "bundles", args[1])
+	command := exec.Command("sallyport", "attest", "--signing-config", s.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", s.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--authority", s.lab.Env["SALLYPORT_LAB_AUTHORITY"], "--store", store, "--bundle-dir", "bundles", args[1])
 	if args[0] == "gate" {
 		command = exec.Command("sallyport", "gate", "--environment", "production", "--store", store, args[1])
 	}

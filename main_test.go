@@ -32,11 +32,19 @@ func program() {
 	if os.Getenv("GITLAB_CI") == "true" && len(os.Args) >= at && slices.Contains([]string{"attest", "verify", "gate", "enter", "release", "approve"}, os.Args[1]) {
 		os.Args = slices.Insert(os.Args, at, "--network", "inherit")
 	}
+	// With the lab's signing config, a command that signs is told its authority too.
+	if authority := os.Getenv("AUTHORITY"); authority != "" && len(os.Args) > at && slices.ContainsFunc(os.Args, signs) {
+		os.Args = slices.Insert(os.Args, at, "--authority", authority)
+	}
 	if err := committed(); err != nil {
 		fmt.Fprintln(os.Stderr, "putting the policy into the commit:", err)
 		os.Exit(1)
 	}
 	main()
+}
+
+func signs(arg string) bool {
+	return arg == "--signing-config" || strings.HasPrefix(arg, "--signing-config=")
 }
 
 // committed puts the policy that lies in the working directory into the commit of
@@ -146,6 +154,7 @@ func (s *scene) open(set func(k, v string)) error {
 	}
 	set("ROOT", "--trusted-root="+s.lab.Env["SALLYPORT_TRUSTED_ROOT"])
 	set("SIGN", "--signing-config="+s.lab.Env["SALLYPORT_SIGNING_CONFIG"])
+	set("AUTHORITY", s.lab.Env["SALLYPORT_LAB_AUTHORITY"])
 	set("REPO", s.repo)
 	set("ID", fmt.Sprint(s.id))
 	set("REGISTRY", s.lab.Registry+"/"+s.repo)

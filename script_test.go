@@ -150,7 +150,7 @@ func runner(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(name, "")
 	}
 	// A job is told by arguments what at a terminal a variable may say.
-	for _, name := range []string{"SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG"} {
+	for _, name := range []string{"SALLYPORT_TRUSTED_ROOT", "SALLYPORT_SIGNING_CONFIG", "SALLYPORT_AUTHORITY"} {
 		value := ""
 		if args[0] == "none" {
 			value = s.lab.Env[name]

@@ -42,7 +42,7 @@ export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
 without() { grep -v "$1" >&2 || true; }
 
 # of_lab tells a command that signs which Sigstore instance to use.
-of_lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT")
+of_lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" --authority "$SALLYPORT_LAB_AUTHORITY")
 
 # run shows a command, runs it without the runner's own commands in its output,
 # and shows its exit status if it is not 0. What signs is told the lab's instance.
@@ -68,7 +68,7 @@ become() {
 say "Here are a certificate authority, a transparency log, a timestamp authority,"
 note "a registry and a toy GitHub, all real parts, all on this machine, with keys" \
   "that were made a second ago. They stop when this story ends. (attest, release" \
-  "and approve are told about them with --signing-config and --trusted-root.)"
+  "and approve are told about them with --signing-config, --trusted-root and --authority.)"
 
 say "1. The policy: who may have built what, and what may enter where"
 mkdir -p .sallyport/trust dist

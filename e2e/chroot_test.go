@@ -173,7 +173,7 @@ environments:
 	must(t, err)
 	must(t, write(filepath.Join(work, "names.pem"), string(names)))
 	attest := exec.Command(filepath.Join(root(), "bin/sallyport"), "attest", "--network", "inherit", "--sigstore", "custom", "--trusted-root", env["SALLYPORT_LAB_TRUSTED_ROOT"],
-		"--signing-config", env["SALLYPORT_LAB_SIGNING_CONFIG"], "dist/app")
+		"--signing-config", env["SALLYPORT_LAB_SIGNING_CONFIG"], "--authority", env["SALLYPORT_LAB_AUTHORITY"], "dist/app")
 	attest.Dir = work
 	var vars []string
 	for name, value := range env {

@@ -37,7 +37,7 @@ prepare() {
 identity=https://github.com/acme/widget/.github/workflows/release.yml@refs/heads/main
 issuer=https://token.actions.githubusercontent.com
 wanted=(--certificate-identity "$identity" --certificate-oidc-issuer "$issuer")
-lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT")
+lab=(--signing-config "$SALLYPORT_LAB_SIGNING_CONFIG" --trusted-root "$SALLYPORT_LAB_TRUSTED_ROOT" --authority "$SALLYPORT_LAB_AUTHORITY")
 
 sallyport() { "$INTEROP/sallyport" "$@" >>"$INTEROP/log" 2>&1; }
 

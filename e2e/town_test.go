@@ -38,6 +38,7 @@ func (r *run) names() []string {
 	leads, number := r.leads()
 	var pairs []string
 	pairs = append(pairs, "acme/leads#170", fmt.Sprintf("acme/%s#%d", leads, number), "acme.example", r.mail(), "https://accounts.example", r.lab.Env["SALLYPORT_LAB_ACCOUNTS"])
+	pairs = append(pairs, "https://authority.example", r.lab.Env["SALLYPORT_LAB_AUTHORITY"])
 	for i, name := range people {
 		p := r.person(name)
 		pairs = append(pairs, fmt.Sprintf("%s#%d", name, 101+i), fmt.Sprintf("%s#%d", p.login, p.id))
@@ -83,7 +84,8 @@ func (r *run) atTerminal(t *testing.T, in town, who person, args ...string) (str
 	r.lab.Set(t, "/accounts/people/"+who.email, object{})
 	binary := filepath.Join(r.suite.dir, "releases", version, fmt.Sprintf("sallyport_%s_%s", runtime.GOOS, runtime.GOARCH))
 	args = append(args, "--yes", "--repository", repository,
-		"--signing-config", ".sallyport/trust/signing_config.json", "--trusted-root", ".sallyport/trust/trusted_root.json")
+		"--signing-config", ".sallyport/trust/signing_config.json", "--trusted-root", ".sallyport/trust/trusted_root.json",
+		"--authority", r.lab.Env["SALLYPORT_LAB_AUTHORITY"])
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = r.dir
 	cmd.Env = r.environ(t, append(env, "SALLYPORT_IDENTITY_TOKEN="+r.personToken(t, who))...)

@@ -12,6 +12,8 @@ require('../../shared/install.js').action('approve', [
   { name: 'bundle', list: true },
   { name: 'sigstore', preset: 'auto' },
   { name: 'signing-config' },
+  { name: 'audience', preset: 'sigstore' },
+  { name: 'authority' },
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },

@@ -8,6 +8,8 @@ require('../../shared/install.js').action('attest', [
   { name: 'record-inputs', list: true },
   { name: 'sigstore', preset: 'auto' },
   { name: 'signing-config' },
+  { name: 'audience', preset: 'sigstore' },
+  { name: 'authority' },
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },

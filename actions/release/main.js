@@ -10,6 +10,8 @@ require('../../shared/install.js').action('release', [
   { name: 'bundle', list: true },
   { name: 'sigstore', preset: 'auto' },
   { name: 'signing-config' },
+  { name: 'audience', preset: 'sigstore' },
+  { name: 'authority' },
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },

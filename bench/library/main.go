@@ -102,7 +102,7 @@ func newSigner(ctx context.Context, model string) (s signing, err error) {
 	if err != nil {
 		return s, err
 	}
-	s.token, err = job.IDToken(ctx)
+	s.token, err = job.IDToken(ctx, "sigstore")
 	return s, err
 }
 

@@ -251,10 +251,10 @@ func (r *run) sayIt(x proposal) error {
 // which names who started it, and a person's own elsewhere.
 func (r *run) whoami() (string, error) {
 	if r.platform != nil {
-		return r.platform.IDToken(r.ctx)
+		return r.identityToken()
 	}
 	if t := r.Getenv("SALLYPORT_IDENTITY_TOKEN"); t != "" {
-		return t, nil // from elsewhere, for audience sigstore
+		return r.forAudience(t)
 	}
 	name := r.text("sigstore")
 	if name == "auto" {
@@ -267,11 +267,15 @@ func (r *run) whoami() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l := sigstore.Login{Device: r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser(), In: os.Stdin, Out: r.Stderr}
+	l := sigstore.Login{Client: r.text("audience"), Device: r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser(), In: os.Stdin, Out: r.Stderr}
 	if b := r.Getenv("BROWSER"); b != "" {
 		l.Open = func(url string) error { return exec.CommandContext(r.ctx, b, url).Start() } //nolint:gosec // the person's own browser
 	}
-	return l.IDToken(r.ctx, signing)
+	token, err := l.IDToken(r.ctx, signing)
+	if err != nil {
+		return "", err
+	}
+	return r.forAudience(token)
 }
 
 func (r *run) hasBrowser() bool {

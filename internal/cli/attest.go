@@ -22,17 +22,22 @@ func attestCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
 			"attest signs with the identity of a job, and no platform runs this")
 	}
+	if r.text("api") != "" {
+		r.platform.elsewhere()
+	}
+	token, err := r.identityToken()
+	if err != nil {
+		return answer{}, err
+	}
+	// The certificate authority verifies this token before anything is signed, and the
+	// certificate says what it says.
+	if err := r.expand(token); err != nil {
+		return answer{}, err
+	}
 	c, err := r.subjects(workspace)
 	if err == nil {
 		err = c.sha256()
 	}
-	if err != nil {
-		return answer{}, err
-	}
-	if r.text("api") != "" {
-		r.platform.elsewhere()
-	}
-	token, err := r.platform.IDToken(r.ctx)
 	if err != nil {
 		return answer{}, err
 	}
@@ -94,8 +99,10 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	switch {
 	case name != "custom" && path != "":
 		return nil, usage("--signing-config belongs to --sigstore custom, not to %s", name)
+	case name == "auto":
+		return nil, r.known(name) // of the known ones, the token says which
 	case name != "custom":
-		return profiles()[name].SigningConfig(), nil
+		return profiles()[name].SigningConfig(), r.known(name)
 	case path == "" || r.text("trusted-root") == "":
 		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
@@ -103,7 +110,11 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sigstore.ParseSigningConfig(raw)
+	c, err := sigstore.ParseSigningConfig(raw)
+	if err != nil {
+		return nil, err
+	}
+	return c, r.addressed(c)
 }
 
 // signingRoot takes a trusted root from a file if one is named, and else over

@@ -31,6 +31,7 @@ type run struct {
 	helped    bool
 	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
+	named     []string          // inputs that were handed on with names of variables in them, and wait for expand
 }
 
 // newRun reads what a command is told. A run that cannot be read is returned
@@ -88,6 +89,11 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	}
 	if err := r.inherited(); err != nil {
 		return r, err
+	}
+	for _, name := range expandable {
+		if r.platform != nil && handed.names(name) && slices.ContainsFunc(r.list(name), r.platform.Mentions) {
+			r.named = append(r.named, name)
+		}
 	}
 	return r, r.guardTargets()
 }
@@ -174,6 +180,11 @@ func (r *run) started(in inputs.Input) bool {
 }
 
 func isHelp(s string) bool { return s == "-h" || s == "-help" || s == "--help" }
+
+// names reports whether an input of that name was handed on.
+func (v *value) names(input string) bool {
+	return slices.ContainsFunc(v.list, func(s string) bool { return strings.HasPrefix(s, input+"=") })
+}
 
 // parse refuses flags after arguments: what a shell makes of "*" must not
 // become a flag. After "--" everything is an argument.

@@ -22,7 +22,7 @@ func (r *run) identify(all []policy.Instance) error {
 	}
 	repository, _ := r.platform.Origin()
 	r.home = repository.URI
-	return nil
+	return r.expand("")
 }
 
 // identifyToRead is identify for a command that asks the platform for evidence

@@ -238,6 +238,9 @@ func verifyCommand(r *run) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if err := r.identifyNamed(); err != nil {
+		return answer{}, err
+	}
 	c, err := r.subjects(anywhere)
 	if err != nil {
 		return answer{}, err

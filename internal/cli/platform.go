@@ -43,10 +43,14 @@ type platform interface {
 	elsewhere()                         // an argument says where the API is
 	Run() string                        // the run's address, as a certificate has it
 	Origin() (statement.Origin, string) // the repository, and who started the run, for people
-	IDToken(ctx context.Context) (string, error)
+	IDToken(ctx context.Context, audience string) (string, error)
 	Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error)
 	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
 	Visibility(token string) string
+	// Mentions and Expand are about names of variables in the value of an input,
+	// where the platform leaves them to us.
+	Mentions(text string) bool
+	Expand(token, text string) (string, error)
 	Output(key, value string) error
 	Summary(markdown string) error
 	Annotate(level, file string, line int, title, message string)
@@ -210,8 +214,12 @@ func choosePlatform(c Command, component inputs.Component) (platform, error) {
 	return nil, nil
 }
 
-func (onGitHub) elsewhere()   {}
-func (p onGitLab) elsewhere() { p.Elsewhere = true }
+func (onGitHub) elsewhere() {}
+
+// The expressions of this platform are values before a command sees them.
+func (onGitHub) Mentions(string) bool                  { return false }
+func (onGitHub) Expand(_, text string) (string, error) { return text, nil }
+func (p onGitLab) elsewhere()                          { p.Elsewhere = true }
 
 // openDoor returns the door of a repository for somebody who is not in a job of
 // it: a person at a terminal, with a token of his own.
@@ -260,12 +268,12 @@ func place(name string) (policy.Place, bool) {
 	case "github":
 		return policy.Place{Host: "https://github.com", Roles: github.Roles}, true
 	case "gitlab":
-		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles}, true
+		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles, Above: true}, true
 	}
 	if !instanceName().MatchString(name) {
 		return policy.Place{}, false
 	}
-	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles)}, true
+	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles), Above: true}, true
 }
 
 // wellKnown reports whether host is one of the two that everybody knows.

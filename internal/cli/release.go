@@ -32,6 +32,9 @@ func releaseCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := r.identify(p.Instances()); err != nil {
+		return answer{}, err
+	}
 	c, err := r.subjects(workspace)
 	if err == nil {
 		err = c.sha256()
@@ -39,10 +42,7 @@ func releaseCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if err := r.identify(p.Instances()); err != nil {
-		return answer{}, err
-	}
-	token, err := r.platform.IDToken(r.ctx)
+	token, err := r.identityToken()
 	if err != nil {
 		return answer{}, err
 	}

@@ -30,6 +30,9 @@ const (
 
 func (r *run) subjects(how reach) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
+	if err := r.expanded(); err != nil {
+		return c, err
+	}
 	sel := subject.Selection{}
 	var err error
 	if args := r.list("subject"); len(args) > 0 {

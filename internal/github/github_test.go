@@ -69,7 +69,7 @@ func with(env map[string]string, kv ...string) map[string]string {
 func TestToken_and_provenance(t *testing.T) {
 	env := labtest.Shared(t).As(t, "github", nil)
 	j, log := job(t, env)
-	token, err := j.IDToken(context.Background())
+	token, err := j.IDToken(context.Background(), "sigstore")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestToken_and_provenance(t *testing.T) {
 func TestNo_permission_for_a_token(t *testing.T) {
 	env := with(labtest.Shared(t).As(t, "github", nil), "ACTIONS_ID_TOKEN_REQUEST_URL", "")
 	j, _ := job(t, env)
-	_, err := j.IDToken(context.Background())
+	_, err := j.IDToken(context.Background(), "sigstore")
 	wantFault(t, err, fault.Usage, fault.Config)
 	if got := fault.Of(err).Hint; !strings.Contains(got, "id-token: write") {
 		t.Errorf("hint = %q, want the permission", got)
@@ -116,7 +116,7 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j, log := job(t, l.As(t, "github", claims))
-			token, err := j.IDToken(context.Background())
+			token, err := j.IDToken(context.Background(), "sigstore")
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if token != "" {
 				t.Error("a token was returned")
@@ -214,7 +214,7 @@ func TestOIDC_failures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l.Fault(t, c.fault)
 			j, log := job(t, l.As(t, "github", nil))
-			_, err := j.IDToken(context.Background())
+			_, err := j.IDToken(context.Background(), "sigstore")
 			wantFault(t, err, c.kind, c.code)
 			if err != nil && strings.Contains(err.Error()+log.String(), "CANARY") {
 				t.Errorf("the answer's body is shown: %v", err)
@@ -224,7 +224,7 @@ func TestOIDC_failures(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		l.Fault(t, map[string]any{"target": "idtoken", "status": 503, "times": 1})
 		j, _ := job(t, l.As(t, "github", nil))
-		if _, err := j.IDToken(context.Background()); err != nil {
+		if _, err := j.IDToken(context.Background(), "sigstore"); err != nil {
 			t.Errorf("after one 503: %v", err)
 		}
 	})
@@ -434,7 +434,7 @@ func TestJ05_token_stays_with_the_API(t *testing.T) {
 	})
 	_, err := j.Environment(context.Background(), "production")
 	wantFault(t, err, fault.Refused, fault.Leak)
-	_, err = j.IDToken(context.Background())
+	_, err = j.IDToken(context.Background(), "sigstore")
 	wantFault(t, err, fault.Refused, fault.Leak)
 	_, err = j.Evidence().Fetch(context.Background(), []subject.Subject{{}})
 	wantFault(t, err, fault.Refused, fault.Leak)

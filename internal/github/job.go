@@ -35,6 +35,7 @@ type Job struct {
 	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
 
 	getenv      func(string) string
+	audience    string // of the token that signs: sigstore, or what IDToken was told
 	owner, repo string
 	server      *url.URL // where people look
 	api         *url.URL // where programs ask; nil: nobody knows yet
@@ -49,7 +50,7 @@ var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCo
 // FromEnv reads the variables that the runner sets for every step. They are
 // hints: the job asks nobody before Identify or Reach has said where.
 func FromEnv(getenv func(string) string) (*Job, error) {
-	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, token: getenv("GITHUB_TOKEN")}
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, audience: "sigstore", token: getenv("GITHUB_TOKEN")}
 	m := repositoryName().FindStringSubmatch(getenv("GITHUB_REPOSITORY"))
 	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitHub Actions job", "GITHUB_REPOSITORY is %q, want owner/name", getenv("GITHUB_REPOSITORY"))

@@ -18,9 +18,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// Audience is the only audience that a token is asked for.
-const Audience = "sigstore"
-
 // tokenBudget is the time for an ID token, retries included.
 const tokenBudget = time.Minute
 
@@ -28,11 +25,12 @@ const tokenBudget = time.Minute
 // (https://actions.github.io/buildtypes/workflow/v1).
 const buildType = "https://actions.github.io/buildtypes/workflow/v1"
 
-// IDToken asks the runner for an ID token for Sigstore. The log masks it before
+// IDToken asks the runner for an ID token for audience. The log masks it before
 // anything else is done with it; an answer that is not the token asked for is
 // refused without asking again.
-func (j *Job) IDToken(ctx context.Context) (string, error) {
-	token, err := j.ask(ctx, Audience)
+func (j *Job) IDToken(ctx context.Context, audience string) (string, error) {
+	j.audience = audience
+	token, err := j.ask(ctx, audience)
 	if err != nil {
 		return "", err
 	}
@@ -98,7 +96,7 @@ func tokenFault(err error) error {
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
-	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: Audience, Now: j.Now()})
+	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now()})
 }
 
 // Visibility returns what the token says about who may see the repository;

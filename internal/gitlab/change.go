@@ -3,6 +3,7 @@ package gitlab
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -29,7 +30,7 @@ type survey struct {
 // not come is an error: nobody is a maker less because GitLab was silent.
 func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
 	s := &survey{job: j, query: q, own: map[string]int64{}, extra: map[int64][]commit{}, known: map[policy.Maker]bool{}}
-	for _, step := range []func(context.Context) error{s.place, s.span, s.people, s.merged, s.pushed, s.started} {
+	for _, step := range []func(context.Context) error{s.place, s.span, s.people, s.merged, s.pushed, s.started, s.kinds} {
 		if err := step(ctx); err != nil {
 			return policy.Change{}, err
 		}
@@ -236,6 +237,30 @@ func (s *survey) by(ctx context.Context, email string, role policy.Role, where s
 
 func (s *survey) user(u user, role policy.Role, where string) {
 	s.add(policy.Maker{Account: s.job.account(u), Role: role, Where: where})
+}
+
+// kinds says what is behind each maker's account: a machine did what somebody
+// told it.
+func (s *survey) kinds(ctx context.Context) error {
+	records := map[string]policy.Account{}
+	for i, m := range s.change.Makers {
+		a, asked := records[m.Account.ID]
+		if m.Account.ID == "" {
+			continue
+		}
+		if !asked {
+			id, err := strconv.ParseInt(m.Account.ID, 10, 64)
+			if err != nil {
+				return fmt.Errorf("reading the number of an account: %w", err)
+			}
+			if a, err = s.job.known(ctx, user{ID: id, Username: m.Account.Name}); err != nil {
+				return err
+			}
+			records[m.Account.ID] = a
+		}
+		s.change.Makers[i].Account = a
+	}
+	return nil
 }
 
 func (s *survey) add(m policy.Maker) {

@@ -128,7 +128,7 @@ type wall struct {
 	self   bool         // who started the pipeline may approve
 
 	variables   policy.Variables
-	memberships map[int64]membership // by number of the group
+	memberships map[crowd]membership
 }
 
 func (j *Job) wall(ctx context.Context, name string) (wall, error) {
@@ -168,20 +168,55 @@ type membership struct {
 
 // people asks who the groups in approval rules are, each once.
 func (j *Job) people(ctx context.Context, w *wall) error {
-	w.memberships = map[int64]membership{}
+	w.memberships = map[crowd]membership{}
 	for _, g := range w.all() {
 		for _, r := range g.Rules {
-			if _, known := w.memberships[r.Group]; known || r.Group == 0 || r.Required == 0 {
+			if _, known := w.memberships[r.crowd()]; known || r.Group == 0 || r.Required == 0 {
 				continue
 			}
-			all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d/members/all", r.Group)})
-			if err != nil && !hidden(err) {
+			m, err := j.membership(ctx, r.crowd())
+			if err != nil {
 				return err
 			}
-			w.memberships[r.Group] = membership{size: len(j.present(all, 1)), unseen: err != nil}
+			w.memberships[r.crowd()] = m
 		}
 	}
 	return nil
+}
+
+// A crowd is whom a rule about a group means.
+type crowd struct {
+	group int64
+	reach policy.Reach
+}
+
+// crowd: without its mark, a rule means the direct members alone
+// (https://docs.gitlab.com/api/protected_environments/#group-inheritance-types).
+func (e entry) crowd() crowd {
+	if e.Inheritance == 1 {
+		return crowd{e.Group, policy.Inherited}
+	}
+	return crowd{e.Group, policy.Direct}
+}
+
+// membership counts who of a crowd may be a person: nobody does whom the platform
+// calls a machine, or who was not asked about.
+func (j *Job) membership(ctx context.Context, c crowd) (membership, error) {
+	all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d", c.group) + listed[c.reach]})
+	if hidden(err) {
+		return membership{unseen: true}, nil
+	}
+	if err != nil {
+		return membership{}, err
+	}
+	who, err := j.sorted(ctx, j.present(all, 1))
+	size := 0
+	for _, a := range who {
+		if a.Kind == policy.Human {
+			size++
+		}
+	}
+	return membership{size: size}, err
 }
 
 // all are the protections of the project and of the groups above it.
@@ -331,7 +366,7 @@ func (e entry) nobody() bool { return e.User == 0 && e.Group == 0 && e.Level == 
 func (w wall) asked(g guarded, prefix string, p *policy.Protection) []string {
 	var all []string
 	for _, r := range g.Rules {
-		c := w.memberships[r.Group]
+		c := w.memberships[r.crowd()]
 		switch {
 		case r.Required == 0 || r.nobody() || r.Group != 0 && !c.unseen && c.size < 2:
 			continue

@@ -74,7 +74,7 @@ func with(env map[string]string, kv ...string) map[string]string {
 func TestToken_and_provenance(t *testing.T) {
 	env := with(labtest.Shared(t).As(t, "gitlab", nil), "SECRET", "canary", "CI_JOB_STARTED_AT", "2026-11-22T10:00:00Z")
 	j, log := job(t, env)
-	token, err := j.IDToken(context.Background())
+	token, err := j.IDToken(context.Background(), "sigstore")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestToken_and_provenance(t *testing.T) {
 // A job without a token is told what to add to it.
 func TestNo_token(t *testing.T) {
 	j, _ := job(t, with(labtest.Shared(t).As(t, "gitlab", nil), "SIGSTORE_ID_TOKEN", ""))
-	_, err := j.IDToken(context.Background())
+	_, err := j.IDToken(context.Background(), "sigstore")
 	wantFault(t, err, fault.Usage, fault.Config)
 	if got := fault.Of(err).Hint; !strings.Contains(got, "id_tokens") {
 		t.Errorf("hint = %q, want the id_tokens block", got)
@@ -129,7 +129,7 @@ func TestC20_foreign_token_is_refused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			token := l.GitLabToken(t, "sigstore", c)
 			j, log := job(t, with(env, "SIGSTORE_ID_TOKEN", token))
-			got, err := j.IDToken(context.Background())
+			got, err := j.IDToken(context.Background(), "sigstore")
 			wantFault(t, err, fault.Refused, fault.Identity)
 			if got != "" || strings.Contains(err.Error()+log.String(), token[:40]) {
 				t.Errorf("the token is shown: %v", err)

@@ -60,7 +60,11 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	}
 	j.api, j.server, j.id, j.path, j.enters = api, server, c["project_id"], c["project_path"], c["environment"]
 	j.getenv = claimsFirst(c, j.getenv)
-	return j.runs(ctx, c)
+	if err := j.runs(ctx, c); err != nil {
+		return err
+	}
+	j.verified = c
+	return nil
 }
 
 // ours reports whether an instance is a GitLab.

@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
@@ -48,7 +49,11 @@ type Job struct {
 	access  string   // a token that may read settings
 	session string   // the job's own token
 	enters  string   // environment of the job; "" before Identify
-	memory  memory   // of what was answered
+
+	verified idtoken.Claims // of this job; nil: nobody has verified any
+
+	audience string // of the token that signs: sigstore, or what IDToken was told
+	memory   memory // of what was answered
 }
 
 var projectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })
@@ -59,7 +64,7 @@ var projectPath = sync.OnceValue(func() *regexp.Regexp {
 // FromEnv reads the variables that the runner sets for every job. They are
 // hints: the job asks nobody before Identify or Reach has said where.
 func FromEnv(getenv func(string) string) (*Job, error) {
-	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, session: getenv("CI_JOB_TOKEN")}
+	j := &Job{Out: os.Stderr, Now: time.Now, getenv: getenv, audience: "sigstore", session: getenv("CI_JOB_TOKEN")}
 	if j.access = getenv("SALLYPORT_TOKEN"); j.access == "" {
 		j.access = getenv("GITLAB_TOKEN")
 	}

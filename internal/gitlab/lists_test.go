@@ -71,12 +71,16 @@ func TestO02_lists_of_people(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			j, host := at(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.Contains(r.URL.Path, "/users/") {
+					w.WriteHeader(http.StatusNotFound)
+					return
+				}
 				if q := r.URL.Query(); q.Get("per_page") != "100" {
 					t.Errorf("asked for %q a page, want 100", q.Get("per_page"))
 				}
 				c.serve(w, r.URL.Query().Get("page"))
 			}))
-			all, err := j.Rosters(context.Background(), []policy.Member{{Kind: policy.MemberRole, Host: host, Name: "maintainer"}})
+			all, err := j.Rosters(context.Background(), []policy.Member{{Kind: policy.MemberRole, Host: host, Name: "maintainer", Reach: policy.Direct}})
 			if c.code != "" {
 				wantFault(t, err, fault.Refused, c.code)
 				return
@@ -113,7 +117,7 @@ func TestO02_answers_about_something_else(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				answers := map[string]string{
-					"/groups/7": `{"id":7}`, "/groups/7/members/all": `[]`, "/jobs/7": job, "/pipelines/9": pipeline, "/users/5": person,
+					"/groups/7": `{"id":7}`, "/groups/7/members": `[]`, "/jobs/7": job, "/pipelines/9": pipeline, "/users/5": person,
 					"/deployments/3": deployed(3, "prod", 7), "/deployments": "[" + deployed(3, "prod", 7) + "]",
 				}
 				answers[c.path] = c.answer
@@ -125,7 +129,7 @@ func TestO02_answers_about_something_else(t *testing.T) {
 			})
 			j, host := at(t, h, "CI_JOB_ID", "7", "CI_PIPELINE_ID", "9")
 			ctx := context.Background()
-			_, err := j.Rosters(ctx, []policy.Member{{Kind: policy.MemberTeam, Host: host, ID: "7"}})
+			_, err := j.Rosters(ctx, []policy.Member{{Kind: policy.MemberTeam, Host: host, Reach: policy.Direct, ID: "7"}})
 			if err == nil {
 				_, err = j.Runs(ctx, []policy.RunQuery{{URI: host + "/a/b/-/jobs/7", Outcome: true}})
 			}
@@ -180,7 +184,7 @@ func TestRate_limit_is_honoured(t *testing.T) {
 		fmt.Fprint(w, "[]")
 	}))
 	ask := func() error {
-		_, err := j.Rosters(context.Background(), []policy.Member{{Kind: policy.MemberRole, Host: host, Name: "owner"}})
+		_, err := j.Rosters(context.Background(), []policy.Member{{Kind: policy.MemberRole, Host: host, Reach: policy.Direct, Name: "owner"}})
 		return err
 	}
 	if err := ask(); err != nil || len(calls) != 2 || calls[1].Sub(calls[0]) < time.Second {

@@ -2,9 +2,11 @@ package gitlab
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -24,9 +26,10 @@ type user struct {
 	CommitEmail string `json:"commit_email"`
 }
 
-// account returns u by number. Nobody's number makes it nobody's account.
+// account returns u by number. Nobody's number makes it nobody's account, and so
+// does the name of one of the accounts that stand for people who are not there.
 func (j *Job) account(u user) policy.Account {
-	if u.ID <= 0 {
+	if u.ID <= 0 || nobody().MatchString(strings.ToLower(u.Username)) {
 		return policy.Account{}
 	}
 	return policy.Account{Host: j.server.String(), ID: itoa(u.ID), Name: u.Username}
@@ -41,37 +44,66 @@ func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
 	record, err := one[user](ctx, j, question{path: "users/" + a.ID})
 	switch {
 	case absent(err):
+		a.Kind = policy.Unseen
 		return a, nil
 	case err != nil:
 		return policy.Account{}, err
 	case record.ID != u.ID:
 		return policy.Account{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with user %d, asked for %d", record.ID, u.ID)
 	}
-	if record.Username != "" {
-		a.Name = record.Username
+	if record.Username == "" {
+		record.Username = a.Name
 	}
-	a.Kind = kind(record)
+	a = j.account(record)
+	if a.ID != "" {
+		a.Kind = kind(record)
+	}
 	return a, nil
 }
 
-// robot matches the names that GitLab gives to the users of access tokens and
-// to service accounts (https://docs.gitlab.com/user/project/settings/project_access_tokens/).
-var robot = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(?:(?:project|group)_\d+_bot|service_account_|ghost$)`)
+// maxRecords bounds how many members of one list are asked about one by one.
+const maxRecords = 20
+
+// sorted says what is behind the first accounts of a list, which does not say so
+// itself. The rest stay of unknown kind.
+func (j *Job) sorted(ctx context.Context, all []policy.Account) ([]policy.Account, error) {
+	for i, a := range all[:min(len(all), maxRecords)] {
+		if a.Kind != policy.KindUnknown {
+			continue
+		}
+		id, err := strconv.ParseInt(a.ID, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the number of an account: %w", err)
+		}
+		if all[i], err = j.known(ctx, user{ID: id, Username: a.Name}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// nobody matches the names of the accounts that GitLab puts in the place of
+// people and of tokens that are gone, or that were imported
+// (https://docs.gitlab.com/user/profile/account/delete_account/, …/import/mapping/).
+// Their records call them no bots, and no person acts by them.
+var nobody = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?:ghost\d*|.+_placeholder_user_\d+|import_user_namespace_\d+)$`)
 })
 
-// kind says what a user's own record makes of it. A field that is not there, or
-// that holds a word nobody knows, makes nobody a human.
+// kind says what a user's own record makes of it: project and group access
+// tokens, service accounts and what the instance does itself have the mark of a
+// bot there, whatever they are called, and no name makes a machine of a person. A
+// field that is not there, or that holds a word nobody knows, makes nobody a human.
 func kind(u user) policy.Kind {
 	switch {
-	case u.Bot != nil && *u.Bot, robot().MatchString(strings.ToLower(u.Username)):
+	case u.Bot != nil && *u.Bot:
 		return policy.Machine
 	case gone[u.State]:
 		return policy.Gone
 	case u.Bot != nil && u.State == "active":
 		return policy.Human
 	}
-	return policy.KindUnknown
+	return policy.Unseen
 }
 
 var gone = map[string]bool{"blocked": true, "ldap_blocked": true, "blocked_pending_approval": true, "banned": true, "deactivated": true}

@@ -115,16 +115,18 @@ func TestI05_kinds_of_account(t *testing.T) {
 	}{
 		{fields{"username": "erin"}, policy.Human},
 		{fields{"username": "erin", "bot": true}, policy.Machine},
-		{fields{"username": "project_123_bot"}, policy.Machine},
-		{fields{"username": "group_55_bot_0a1b"}, policy.Machine},
-		{fields{"username": "service_account_group_55_0a1b"}, policy.Machine},
-		{fields{"username": "ghost"}, policy.Machine},
-		{fields{"username": "erin", "bot": nil}, policy.KindUnknown},
+		{fields{"username": "project_123_bot_0a1b", "bot": true}, policy.Machine},
+		{fields{"username": "group_55_bot_0a1b", "bot": true}, policy.Machine},
+		{fields{"username": "service_account_group_55_0a1b", "bot": true}, policy.Machine},
+		{fields{"username": "deployer", "bot": true}, policy.Machine}, // a service account with a name of its own
+		{fields{"username": "project_manager_bot"}, policy.Human},     // names are chosen
+		{fields{"username": "project_123_bot"}, policy.Human},
+		{fields{"username": "erin", "bot": nil}, policy.Unseen},
 		{fields{"username": "erin", "state": "blocked"}, policy.Gone},
 		{fields{"username": "erin", "state": "deactivated"}, policy.Gone},
 		{fields{"username": "erin", "state": "banned"}, policy.Gone},
-		{fields{"username": "erin", "state": "new"}, policy.KindUnknown},
-		{fields{"username": "erin", "state": ""}, policy.KindUnknown},
+		{fields{"username": "erin", "state": "new"}, policy.Unseen},
+		{fields{"username": "erin", "state": ""}, policy.Unseen},
 	} {
 		id := 62300 + i
 		c.user["id"] = id
@@ -134,9 +136,80 @@ func TestI05_kinds_of_account(t *testing.T) {
 			t.Errorf("%v: %+v, want %v", c.user, r.By, c.want)
 		}
 	}
+	for i, name := range []string{"ghost", "Ghost1", "erin_placeholder_user_3", "import_user_namespace_55"} {
+		id := 62350 + i
+		s.l.Set(t, fmt.Sprintf("/gitlab/users/%d", id), fields{"id": id, "username": name})
+		s.set("/jobs/302", fields{"user": fields{"id": id}})
+		if r := s.run(policy.RunQuery{URI: s.uri(302)}); r.By.ID != "" {
+			t.Errorf("%s: %+v, want nobody", name, r.By)
+		}
+	}
+	s.set("/jobs/302", fields{"user": bob})
 	s.fail("/users/", http.StatusNotFound)
-	if r := s.run(policy.RunQuery{URI: s.uri(302)}); r.By.Kind != policy.KindUnknown {
-		t.Errorf("an account without a record is %v, want unknown", r.By.Kind)
+	if r := s.run(policy.RunQuery{URI: s.uri(302)}); r.By.Kind != policy.Unseen {
+		t.Errorf("an account without a record is %v, want unseen", r.By.Kind)
+	}
+}
+
+// A maker is a machine if GitLab calls it one, in whatever role, and unseen if
+// GitLab does not say.
+func TestI04_a_maker_that_is_a_machine(t *testing.T) {
+	s := play(t, 635)
+	for id, name := range map[int]string{63501: "project_635_bot_0a1b", 63502: "group_4242_bot_0a1b", 63503: "deployer"} {
+		s.l.Set(t, fmt.Sprintf("/gitlab/users/%d", id), fields{"id": id, "username": name, "bot": true, "public_email": name + "@x.example"})
+	}
+	s.l.Set(t, "/gitlab/users/63504", fields{"id": 63504, "username": "project_manager_bot"})
+	s.history(new(script).commit("c1", "x@x.example").commit("f1", "deployer@x.example", "c1").
+		push(fields{"id": 63501}, "main", "c1", "f1", 1).
+		request(fields{"iid": 1, "author": fields{"id": 63504}, "merge_user": fields{"id": 63502}, "sha": sha("f1"), "commits": []string{sha("f1")}}), "f1")
+	s.deployed(7001, "c1")
+	s.set("/jobs/302", fields{"user": fields{"id": 63503}})
+	kinds := func() map[string]policy.Kind {
+		t.Helper()
+		out := map[string]policy.Kind{}
+		for _, m := range s.change("f1").Makers {
+			out[fmt.Sprint(m.Role, " ", m.Account.ID)] = m.Account.Kind
+		}
+		return out
+	}
+	all := kinds()
+	for who, want := range map[string]policy.Kind{
+		"pusher 63501": policy.Machine, "merger 63502": policy.Machine, "trigger 63503": policy.Machine, "author 63503": policy.Machine, "requester 63504": policy.Human,
+	} {
+		if got, ok := all[who]; !ok || got != want {
+			t.Errorf("%s: %v, %v; want %v", who, got, ok, want)
+		}
+	}
+	s.fail("/users/63504$", http.StatusNotFound)
+	s.job = s.as()
+	if got := kinds()["requester 63504"]; got != policy.Unseen {
+		t.Errorf("a requester whose record is hidden is %v, want unseen", got)
+	}
+	s.l.Unset(t, "/faults")
+	s.fail("/users/63504$", http.StatusForbidden)
+	s.job = s.as()
+	if _, err := s.job.Change(context.Background(), s.query("f1")); fault.Of(err).Kind != fault.Unavailable {
+		t.Errorf("error = %v, want unavailable: nobody is a maker less because GitLab refused", err)
+	}
+}
+
+// An invited group's members and those of the groups above are no direct members
+// of a group or project.
+func TestI09_direct_members(t *testing.T) {
+	s := play(t, 636)
+	s.l.Set(t, "/gitlab/groups/63601", fields{"path": "guests-636", "members": []fields{{"id": 90, "access_level": 40}}})
+	s.l.Set(t, "/gitlab/groups/63602", fields{"path": "acme-636", "members": []fields{{"id": 88, "access_level": 40}}})
+	s.l.Set(t, "/gitlab/groups/63603", fields{"path": "acme-636/leads", "parent_id": 63602, "invited": []int{63601}, "members": []fields{{"id": 89, "access_level": 40}}})
+	s.set("", fields{"path": "acme-636/leads/p636", "namespace_id": 63603})
+	s.env["CI_PROJECT_PATH"] = "acme-636/leads/p636"
+	s.set("/members", []fields{{"id": 1, "access_level": 40}})
+	for m, want := range map[policy.Member]string{
+		group("63603", "acme-636/leads"): "89", inherited(group("63603", "acme-636/leads")): "89 90 88",
+		role("maintainer"): "1", inherited(role("maintainer")): "1 89 90 88",
+	} {
+		if got, err := s.roster(m); err != nil || ids(got) != want {
+			t.Errorf("%s members of %s: %q, %v; want %q", m.Reach, m, ids(got), err, want)
+		}
 	}
 }
 
@@ -149,11 +222,17 @@ func ids(all []policy.Account) string {
 }
 
 func role(name string) policy.Member {
-	return policy.Member{Kind: policy.MemberRole, Host: server, Name: name}
+	return policy.Member{Kind: policy.MemberRole, Host: server, Name: name, Reach: policy.Direct}
 }
 
 func group(id, name string) policy.Member {
-	return policy.Member{Kind: policy.MemberTeam, Host: server, ID: id, Name: name}
+	return policy.Member{Kind: policy.MemberTeam, Host: server, ID: id, Name: name, Reach: policy.Direct}
+}
+
+// inherited also means the members that come from elsewhere.
+func inherited(m policy.Member) policy.Member {
+	m.Reach = policy.Inherited
+	return m
 }
 
 func (s scene) roster(m policy.Member) ([]policy.Account, error) {
@@ -183,8 +262,16 @@ func TestI09_groups_are_known_by_number(t *testing.T) {
 		}
 	}
 	s.l.Set(t, "/gitlab/groups/62402", fields{"path": "acme/leads/sub", "parent_id": 62400, "members": []fields{{"id": 1, "access_level": 30}}})
-	if got, err := s.roster(group("62402", "acme/leads/sub")); err != nil || ids(got) != "1 88 90" {
+	if got, err := s.roster(group("62402", "acme/leads/sub")); err != nil || ids(got) != "1" {
+		t.Errorf("nested: %q, %v; want the direct members alone", ids(got), err)
+	}
+	if got, err := s.roster(inherited(group("62402", "acme/leads/sub"))); err != nil || ids(got) != "1 88 90" {
 		t.Errorf("nested: %q, %v; want the members of the group above too", ids(got), err)
+	}
+	unsaid := group("62402", "acme/leads/sub")
+	unsaid.Reach = ""
+	if got, err := s.roster(unsaid); err == nil {
+		t.Errorf("of members that nobody said which: %q; want an error", ids(got))
 	}
 	for m, c := range map[policy.Member]fault.Code{
 		group("62499", "acme/leads"): fault.Malformed, group("", "acme/leads"): fault.Policy, group("acme/leads", ""): fault.Policy, role("everybody"): fault.Policy,
@@ -210,7 +297,8 @@ func TestI09_roles(t *testing.T) {
 	for i := range 230 {
 		members = append(members, fields{"id": 62500 + i, "username": fmt.Sprint("user", i), "access_level": []int{20, 30, 40}[i%3]})
 	}
-	members = append(members, fields{"id": 62990, "username": "project_625_bot", "access_level": 40}, fields{"id": 62991, "username": "left", "state": "blocked", "access_level": 40})
+	members = append([]fields{{"id": 62990, "username": "deployer", "bot": true, "access_level": 40}}, members...)
+	members = append(members, fields{"id": 62991, "username": "left", "state": "blocked", "access_level": 40})
 	s.set("", fields{"path": "solo/p625", "namespace_id": 625})
 	s.set("/members", members)
 	for name, want := range map[string]int{"guest": 232, "reporter": 232, "developer": 155, "maintainer": 78, "owner": 0} {
@@ -223,10 +311,15 @@ func TestI09_roles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	kinds := map[policy.Kind]int{}
 	for _, a := range all {
-		if want := map[string]policy.Kind{"62990": policy.Machine, "62991": policy.Gone}[a.ID]; a.Kind != want {
+		kinds[a.Kind]++
+		if want := map[string]policy.Kind{"62990": policy.Machine, "62991": policy.Gone}[a.ID]; want != 0 && a.Kind != want {
 			t.Errorf("%s is %v, want %v", a.Name, a.Kind, want)
 		}
+	}
+	if kinds[policy.Human] != 19 || kinds[policy.KindUnknown] != 57 {
+		t.Errorf("kinds = %v, want that of the first twenty alone", kinds)
 	}
 }
 

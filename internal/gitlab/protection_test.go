@@ -15,6 +15,8 @@ func TestG07_who_is_asked(t *testing.T) {
 	s.l.Set(t, "/gitlab/groups/81401", fields{"path": "one", "members": []fields{{"id": 88, "access_level": 30}}})
 	s.l.Set(t, "/gitlab/groups/81402", fields{"path": "two", "members": []fields{{"id": 88, "access_level": 30}, {"id": 89, "access_level": 30}}})
 	s.fail("GET .*/groups/81403/members", http.StatusForbidden)
+	s.l.Set(t, "/gitlab/groups/81404", fields{"path": "one/sub", "parent_id": 81401, "members": []fields{{"id": 89, "access_level": 30}}})
+	s.l.Set(t, "/gitlab/groups/81405", fields{"path": "bots", "members": []fields{{"id": 88, "access_level": 30}, {"id": 81490, "username": "deployer", "bot": true, "access_level": 30}}})
 	s.set("/environments/e", fields{})
 	for name, x := range map[string]struct {
 		deploy, rules []fields
@@ -27,6 +29,9 @@ func TestG07_who_is_asked(t *testing.T) {
 		"a role":                       {nil, []fields{{"access_level": 40, "required_approvals": 2}}, policy.Protected, 2, 0, true},
 		"a group":                      {nil, []fields{{"group_id": 81402, "required_approvals": 1}}, policy.Protected, 2, 0, true},
 		"a group of one":               {nil, []fields{{"group_id": 81401, "required_approvals": 1}}, policy.Unprotected, 0, 0, true},
+		"a group of one, above it one": {nil, []fields{{"group_id": 81404, "required_approvals": 1}}, policy.Unprotected, 0, 0, true},
+		"with those above it":          {nil, []fields{{"group_id": 81404, "required_approvals": 1, "group_inheritance_type": 1}}, policy.Protected, 2, 0, true},
+		"a person and a machine":       {nil, []fields{{"group_id": 81405, "required_approvals": 1}}, policy.Unprotected, 0, 0, true},
 		"a group that may not be seen": {nil, []fields{{"group_id": 81403, "required_approvals": 1}}, policy.Protected, 0, 1, true},
 		"an entry about nobody":        {nil, []fields{{"required_approvals": 1}}, policy.Unprotected, 0, 0, true},
 		"no approvals wanted":          {nil, []fields{{"user_id": 88, "required_approvals": 0}}, policy.Unprotected, 0, 0, true},

@@ -2,7 +2,6 @@ package gitlab
 
 import (
 	"context"
-	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -39,7 +38,15 @@ func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Ro
 	return all, nil
 }
 
+// listed is where the members of something are listed: the direct ones, or also
+// those of the groups above it and of invited groups, each with the highest role
+// (https://docs.gitlab.com/api/members/#list-all-members-of-a-group-or-project).
+var listed = map[policy.Reach]string{policy.Direct: "/members", policy.Inherited: "/members/all"}
+
 func (j *Job) roster(ctx context.Context, m policy.Member) ([]policy.Account, error) {
+	if listed[m.Reach] == "" {
+		return nil, fault.New(fault.Usage, fault.Policy, "", "which members of %q are meant is not said", m)
+	}
 	if m.Kind == policy.MemberTeam {
 		return j.group(ctx, m)
 	}
@@ -47,8 +54,11 @@ func (j *Job) roster(ctx context.Context, m policy.Member) ([]policy.Account, er
 	if !ok {
 		return nil, fault.New(fault.Usage, fault.Policy, "name guest, reporter, developer, maintainer or owner", "%q is no role of a GitLab project", m.Name)
 	}
-	all, err := list[member](ctx, j, question{path: j.project("/members/all")})
-	return j.present(all, least), err
+	all, err := list[member](ctx, j, question{path: j.project(listed[m.Reach])})
+	if err != nil {
+		return nil, err
+	}
+	return j.sorted(ctx, j.present(all, least))
 }
 
 // group asks for a group by its number: a group that took the path of another
@@ -67,8 +77,11 @@ func (j *Job) group(ctx context.Context, m policy.Member) ([]policy.Account, err
 	if itoa(g.ID) != m.ID {
 		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with group %d, asked for %s", g.ID, m.ID)
 	}
-	all, err := list[member](ctx, j, question{path: "groups/" + m.ID + "/members/all", hint: hint})
-	return j.present(all, 1), err
+	all, err := list[member](ctx, j, question{path: "groups/" + m.ID + listed[m.Reach], hint: hint})
+	if err != nil {
+		return nil, err
+	}
+	return j.sorted(ctx, j.present(all, 1))
 }
 
 // present keeps who has at least this access today.
@@ -81,11 +94,10 @@ func (j *Job) present(all []member, least int) []policy.Account {
 			continue
 		}
 		a := j.account(m.user)
-		// A list does not say what is behind an account, only what it is not.
-		switch {
-		case robot().MatchString(strings.ToLower(m.Username)):
-			a.Kind = policy.Machine
-		case gone[m.State]:
+		if a.ID == "" {
+			continue
+		}
+		if gone[m.State] {
 			a.Kind = policy.Gone
 		}
 		out = append(out, a)

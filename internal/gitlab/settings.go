@@ -261,7 +261,11 @@ func (w wall) rulesFor(r doctor.Reviewers) (rules []entry, cannot string) {
 		case m.Host != w.host: // a number there is somebody else's here
 			return nil, fmt.Sprintf("ask %s, who is of %s and not of %s; use signed approvals for it", m, m.Host, w.host)
 		case m.Kind == policy.MemberTeam && err == nil && id > 0:
-			all = append(all, entry{Group: id, Inheritance: 1, Required: r.Count})
+			e := entry{Group: id, Required: r.Count}
+			if m.Reach == policy.Inherited {
+				e.Inheritance = 1
+			}
+			all = append(all, e)
 		case m.Kind == policy.MemberUser && err == nil && id > 0:
 			all = append(all, entry{User: id, Required: 1})
 		case m.Kind == policy.MemberRole && (m.Name == "developer" || m.Name == "maintainer"):

@@ -12,18 +12,16 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// Audience is the only audience that a token may have.
-const Audience = "sigstore"
-
 // buildType is the build type of a CI/CD job.
 const buildType = "https://docs.gitlab.com/ci/pipeline_security/slsa/provenance_v1"
 
-// IDToken returns the token that the job was started with. The runner masks it
-// in the log.
-func (j *Job) IDToken(context.Context) (string, error) {
+// IDToken returns the token that the job was started with, for audience and no
+// other. The runner masks it in the log.
+func (j *Job) IDToken(_ context.Context, audience string) (string, error) {
+	j.audience = audience
 	token := j.getenv("SIGSTORE_ID_TOKEN")
 	if token == "" {
-		return "", fault.New(fault.Usage, fault.Config, `add "id_tokens: {SIGSTORE_ID_TOKEN: {aud: sigstore}}" to the job`, "this job has no ID token")
+		return "", fault.New(fault.Usage, fault.Config, fmt.Sprintf("add \"id_tokens: {SIGSTORE_ID_TOKEN: {aud: %s}}\" to the job", audience), "this job has no ID token")
 	}
 	if _, err := j.claims(token); err != nil {
 		return "", err
@@ -32,7 +30,7 @@ func (j *Job) IDToken(context.Context) (string, error) {
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
-	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: Audience, Now: j.Now()})
+	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now()})
 }
 
 // Visibility returns what the token says about who may see the project; empty

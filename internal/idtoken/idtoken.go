@@ -66,6 +66,16 @@ func Issuer(token string) (string, error) {
 	return c["iss"], nil
 }
 
+// Audience returns the one audience that a token says it is for, which anybody can
+// write; empty if it has none or several.
+func Audience(token string) (string, error) {
+	c, err := decode(token)
+	if err != nil {
+		return "", fault.New(fault.Refused, fault.Identity, "", "the identity token %w", err)
+	}
+	return c["aud"], nil
+}
+
 // fit refuses claims of another token than the one that was asked for.
 func (c Claims) fit(w Wanted) error {
 	if !w.Issuer(c["iss"]) {

@@ -93,12 +93,14 @@ func attest() Component {
 			{Name: "record-inputs", Usage: "inputs of the run whose values the provenance shows, for ever; of all others it shows the names", List: true, Where: Everywhere},
 			signWith,
 			signingConfig,
+			audience,
+			authority,
 			trustedRoot,
 			logPrivate,
 			store("auto"),
 			bundleDir,
 			network,
-			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://\S+)?$`},
+			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://[^\s'\\]+)?$`},
 			token,
 		},
 		Outputs: []Output{
@@ -198,6 +200,8 @@ func release() Component {
 			bundle,
 			signWith,
 			signingConfig,
+			audience,
+			authority,
 			trustedRoot,
 			logPrivate,
 			store("auto"),
@@ -257,6 +261,8 @@ func decide(name, summary string) Component {
 			{Name: "yes", Usage: "do not ask before signing", Default: "false", Kind: Bool, Where: Flag},
 			signWith,
 			signingConfig,
+			audience,
+			authority,
 			trustedRoot,
 			logPrivate,
 			store("auto"),
@@ -310,7 +316,11 @@ var (
 	signWith = Input{Name: "sigstore", Usage: "the Sigstore instance to sign with; auto takes the one that fits the repository", Default: "auto", Kind: Choice,
 		Choices: []string{"auto", "public-good", "github", "custom"}, Where: Everywhere}
 	signingConfig = Input{Name: "signing-config", Usage: "the signing config of a custom instance", Kind: Path, Where: Everywhere}
-	logPrivate    = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
+	audience      = Input{Name: "audience", Usage: "the audience of the identity token: of a custom instance, the one that its certificate authority asks for", Default: "sigstore",
+		Where: Everywhere, Pattern: `^[A-Za-z0-9][A-Za-z0-9._:/-]*$`}
+	authority = Input{Name: "authority", Usage: "the address of a custom instance's certificate authority, to hold the signing config to; without it, none but the known ones is sent a token for the audience sigstore",
+		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
+	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
 	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}

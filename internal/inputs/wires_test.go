@@ -284,7 +284,7 @@ func TestF10_only_what_signs_has_an_identity(t *testing.T) {
 		text := string(read(t, "templates/"+c.Name+"/template.yml"))
 		_, asks := c.Input("policy")
 		for token, want := range map[string]bool{
-			"\n    SIGSTORE_ID_TOKEN: {aud: sigstore}\n": c.Identity == Signs, "\n    SALLYPORT_ID_TOKEN: {aud: sallyport-gate}\n": asks,
+			"\n    SIGSTORE_ID_TOKEN: {aud: '$[[ inputs.audience ]]'}\n": c.Identity == Signs, "\n    SALLYPORT_ID_TOKEN: {aud: sallyport-gate}\n": asks,
 		} {
 			if got := strings.Contains(text, token); got != want {
 				t.Errorf("%s: asks for %q: %t, want %t", c.Name, token, got, want)

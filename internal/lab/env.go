@@ -35,6 +35,7 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 		"SALLYPORT_LAB_TRUSTED_ROOT=" + l.TrustedRoot,
 		"SALLYPORT_LAB_SIGNING_CONFIG=" + l.SigningConfig,
 		"SALLYPORT_LAB_ACCOUNTS=" + l.Accounts,
+		"SALLYPORT_LAB_AUTHORITY=" + l.Authority,
 		"SALLYPORT_LAB_REGISTRY=" + l.Registry,
 		"SALLYPORT_LAB_GITHUB=" + l.GitHub,
 		"SALLYPORT_LAB_GITLAB=" + l.GitLab,
@@ -52,7 +53,7 @@ func (l *Lab) Env(as Platform, claims Claims) ([]string, error) {
 	default:
 		err = as.Valid()
 		// At a terminal these say which instance to use. A job takes it as arguments.
-		of = map[string]string{"SALLYPORT_TRUSTED_ROOT": l.TrustedRoot, "SALLYPORT_SIGNING_CONFIG": l.SigningConfig}
+		of = map[string]string{"SALLYPORT_TRUSTED_ROOT": l.TrustedRoot, "SALLYPORT_SIGNING_CONFIG": l.SigningConfig, "SALLYPORT_AUTHORITY": l.Authority}
 	}
 	for name, value := range of {
 		env = append(env, name+"="+value)
@@ -132,7 +133,7 @@ func (l *Lab) gitHubEnv(given Claims) (map[string]string, error) {
 
 func (l *Lab) gitLabEnv(given Claims) (map[string]string, error) {
 	c := gitLabClaims(given)
-	token, err := l.GitLabToken("sigstore", given)
+	token, err := l.GitLabToken(l.Audience, given)
 	if err != nil {
 		return nil, err
 	}

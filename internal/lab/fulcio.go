@@ -32,7 +32,7 @@ var fulcioConfig []byte
 // log.Fatal; this is its HTTP gateway without them.
 func startFulcio(ctx context.Context, a authority, s *stack, f *front) (string, func(context.Context) error, error) {
 	nothing := func(context.Context) error { return nil }
-	cfg, err := readFulcioConfig(s.accounts)
+	cfg, err := readFulcioConfig(s.accounts, s.audience)
 	if err != nil {
 		return "", nothing, err
 	}
@@ -50,8 +50,9 @@ func startFulcio(ctx context.Context, a authority, s *stack, f *front) (string, 
 // readFulcioConfig reads the configuration, which asks every issuer for its
 // keys. Fulcio goes on without an issuer that does not answer and only logs
 // it, so each is looked up again here.
-func readFulcioConfig(accounts string) (*config.FulcioConfig, error) {
-	cfg, err := config.Read(bytes.ReplaceAll(fulcioConfig, []byte("${ACCOUNTS}"), []byte(accounts)))
+func readFulcioConfig(accounts, audience string) (*config.FulcioConfig, error) {
+	filled := bytes.ReplaceAll(fulcioConfig, []byte("${ACCOUNTS}"), []byte(accounts))
+	cfg, err := config.Read(bytes.ReplaceAll(filled, []byte("${AUDIENCE}"), []byte(audience)))
 	if err != nil {
 		return nil, fmt.Errorf("reading the certificate authority's configuration: %w", err)
 	}

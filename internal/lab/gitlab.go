@@ -185,6 +185,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /merge_requests/{iid}/commits":            g.listMergeRequestCommits,
 		"GET /merge_requests/{iid}/participants":       g.listParticipants,
 		"GET /events":                                  g.listEvents,
+		"GET /members":                                 g.listDirectMembers,
 		"GET /members/all":                             g.listProjectMembers,
 		"GET /members/all/{user}":                      g.getProjectMember,
 		"GET /ci/lint":                                 g.getLint,

@@ -10,6 +10,7 @@ import (
 type glGroup struct {
 	shape     object
 	parent    int64
+	invited   []int64 // groups whose members are members here too, by number
 	members   []object
 	protected []object // environments, by tier
 }
@@ -92,11 +93,15 @@ func (g *gitlab) group(id string) *glGroup {
 	return nil
 }
 
-// allMembers returns a group's members and those of the groups that it is in.
+// allMembers returns a group's members, those of the groups that it is in, and
+// those of the groups that were invited to one of them.
 func (g *gitlab) allMembers(group *glGroup) []object {
 	var all []object
 	for i := 0; group != nil && i < 20; i++ { // as deep as groups can be
 		all = append(all, group.members...)
+		for _, id := range group.invited {
+			all = append(all, g.groups[id].members...)
+		}
 		group = g.groups[group.parent]
 	}
 	return highest(all)
@@ -152,6 +157,11 @@ func (g *gitlab) getGroupMember(w http.ResponseWriter, r *http.Request, group *g
 
 func (g *gitlab) getAnyGroupMember(w http.ResponseWriter, r *http.Request, group *glGroup) {
 	found(w, byID(g.allMembers(group), pathID(r, "user")), "Member")
+}
+
+// listDirectMembers leaves out those of the groups above, and of invited ones.
+func (g *gitlab) listDirectMembers(w http.ResponseWriter, r *http.Request, p *project) {
+	writeJSON(w, http.StatusOK, g.page(w, r, p.members))
 }
 
 func (g *gitlab) listProjectMembers(w http.ResponseWriter, r *http.Request, p *project) {

@@ -118,6 +118,7 @@ func (g *gitlab) putGroup(r *http.Request) error {
 		Path      string   `json:"path"`
 		Parent    int64    `json:"parent_id"`
 		Members   []object `json:"members"`
+		Invited   []int64  `json:"invited"` // numbers of groups
 		Protected []object `json:"protected_environments"`
 	}
 	if err := readJSON(r, &s); err != nil {
@@ -131,6 +132,11 @@ func (g *gitlab) putGroup(r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	for _, other := range s.Invited {
+		if g.groups[other] == nil {
+			return fmt.Errorf("group %d is not there to be invited", other)
+		}
+	}
 	group := g.ensureGroup(id, cmp.Or(s.Path, fmt.Sprint("group-", id)))
 	if s.Path != "" {
 		group.shape = groupShape(id, s.Path)
@@ -140,6 +146,9 @@ func (g *gitlab) putGroup(r *http.Request) error {
 	}
 	if s.Members != nil {
 		group.members = members
+	}
+	if s.Invited != nil {
+		group.invited = s.Invited
 	}
 	for _, o := range s.Protected {
 		g.complete(o)

@@ -14,6 +14,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -40,6 +41,9 @@ type Config struct {
 	// NoReferrers serves the registry without the referrers API, so that
 	// clients fall back to the tag that stands in for it.
 	NoReferrers bool
+	// Audience is that of the job tokens that the certificate authority takes.
+	// Empty means sigstore, as at the public instances.
+	Audience string
 	// As is the runner whose variables the env file holds.
 	As Platform
 	// Claims are merged over the default claims of that runner's tokens.
@@ -60,6 +64,9 @@ type Lab struct {
 	Accounts string
 	// Registry is the registry's host and port.
 	Registry string
+	// Authority is the base URL of the certificate authority, and Audience that of
+	// the job tokens that it takes.
+	Authority, Audience string
 
 	tokens   tokens
 	issuers  issuers
@@ -158,6 +165,7 @@ type stack struct {
 	chain    []*x509.Certificate // of the certificate authority, root last
 	fulcio   string
 	accounts string
+	audience string
 	tsa      tsa
 	rekor    *rekor
 	ct       ctLog
@@ -189,10 +197,12 @@ func (l *Lab) startStack(ctx context.Context, c Config) (*stack, error) {
 		return nil, err
 	}
 	l.Accounts, s.accounts = people.url, people.url
+	l.Audience = cmp.Or(c.Audience, clientID)
+	s.audience = l.Audience
 	l.onStop(l.issuers.answerInProcess())
 	url, stop, err := startFulcio(ctx, ca, s, l.front)
 	l.onStop(stop)
-	s.fulcio = url
+	s.fulcio, l.Authority = url, url
 	return s, err
 }
 

@@ -76,7 +76,7 @@ func (k court) hear(g Group, v vote, excludes []Role) voice {
 	x.member = k.in.belongs(g, v.account)
 	switch {
 	case !x.member:
-		return no(fault.Duties, "is not in group %s%s", g.Name, g.namesake(v.account))
+		return no(fault.Duties, "is not in group %s%s%s", g.Name, g.namesake(v.account), g.asked(v.account.Host))
 	case v.account.Kind != Human:
 		return no(fault.Duties, "is %s, and only people count", v.account.Kind)
 	case k.in.Policy.agent(v.account):
@@ -112,6 +112,25 @@ func (g Group) namesake(a Account) string {
 	return ""
 }
 
+// asked says which members the platform at host was asked for, where there is a
+// difference.
+func (g Group) asked(host string) string {
+	for _, m := range g.Members {
+		who := m.String()
+		if m.Kind == MemberRole {
+			who = "@" + who
+		}
+		switch {
+		case m.Host != host:
+		case m.Reach == Direct:
+			return fmt.Sprintf(", which has the direct members of %s and no inherited ones", who)
+		case m.Reach == Inherited:
+			return fmt.Sprintf(", which has the direct and the inherited members of %s", who)
+		}
+	}
+	return ""
+}
+
 func (k court) trust(g Group) string {
 	if g.Trust != nil {
 		return g.Trust.ID()
@@ -130,8 +149,7 @@ func (in Input) belongs(g Group, a Account) bool {
 			return m.Host == a.Host && equalAddress(m.ID, a.ID)
 		case MemberTeam, MemberRole:
 			return slices.ContainsFunc(in.Rosters, func(r Roster) bool {
-				same := r.Member.Kind == m.Kind && r.Member.Host == m.Host && r.Member.ID == m.ID && r.Member.Name == m.Name
-				return same && slices.ContainsFunc(r.Accounts, a.Same)
+				return r.Member.same(m) && slices.ContainsFunc(r.Accounts, a.Same)
 			})
 		}
 		return false
@@ -317,6 +335,8 @@ func (k court) agreed(b bench) string {
 func (k court) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
+	case n == 0 && len(k.in.accounts(g)) == 0:
+		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals", g.Name)
 	case n == 0:
 		return "nobody is left who may approve: every member of the group made the change, or has spoken; see sallyport doctor"
 	case n < lack:
@@ -401,7 +421,7 @@ func (in Input) accounts(g Group) []Account {
 			out = append(out, Account{Host: m.Host, ID: m.ID, Name: m.Name, Kind: Human})
 		case MemberTeam, MemberRole:
 			for _, r := range in.Rosters {
-				if r.Member.Kind == m.Kind && r.Member.Host == m.Host && r.Member.ID == m.ID && r.Member.Name == m.Name {
+				if r.Member.same(m) {
 					out = append(out, r.Accounts...)
 				}
 			}

@@ -121,7 +121,8 @@ func TestI04_the_second_account_of_a_maker_approves_nothing(t *testing.T) {
 
 func TestI05_only_people_count(t *testing.T) {
 	for kind, want := range map[policy.Kind]string{
-		policy.KindUnknown: "an account of unknown kind", policy.Machine: "a bot, an app or a service account", policy.Gone: "blocked or gone", -1: "unknown", 99: "gone",
+		policy.KindUnknown: "an account of unknown kind", policy.Machine: "a bot, an app or a service account", policy.Gone: "blocked or gone",
+		policy.Unseen: "does not say whether it is a person's", -1: "unknown", 99: "gone",
 	} {
 		bot := alice
 		bot.Kind = kind
@@ -383,6 +384,20 @@ func TestI04_a_machine_acts_for_somebody_unless_the_policy_names_it(t *testing.T
 		wantAllowed(t, made(t, owned, m, yes(bob, carol)...).judge(t))
 		wantWaiting(t, made(t, owned, m, yes(alice, bob)...).judge(t)) // the machine is alice's
 	}
+}
+
+// What the platform does not call a person's account may be a machine.
+func TestI04_an_account_that_cannot_be_seen_may_be_a_machine(t *testing.T) {
+	hidden := policy.Account{Host: "https://code.example", ID: "501", Name: "eve", Kind: policy.Unseen}
+	m := policy.Maker{Account: hidden, Role: policy.Pusher, Where: "commit 4f2a91c"}
+	f := wantWaiting(t, made(t, second, m, yes(alice, bob)...).judge(t))
+	if want := "eve pushed commit 4f2a91c and is an account of which the platform does not say whether it is a person's, and stands neither under agents nor under people"; f.Found != want {
+		t.Errorf("found %q, want %q", f.Found, want)
+	}
+	m.Account.Kind = policy.Human
+	wantAllowed(t, made(t, second, m, yes(alice, bob)...).judge(t))
+	m.Account.Kind = policy.Unseen
+	wantAllowed(t, made(t, replaced(t, second, "people:\n", "agents: [\"code:eve#501\"]\npeople:\n"), m, yes(alice, bob)...).judge(t))
 }
 
 // Of two yeses that do not count, the one that was meant for here explains more

@@ -54,7 +54,7 @@ func place(name string) (policy.Place, bool) {
 	case "code":
 		return policy.Place{Host: "https://code.example", Roles: []string{"read", "write", "admin"}}, true
 	case "jobs":
-		return policy.Place{Host: "https://jobs.example", Roles: []string{"developer", "owner"}}, true
+		return policy.Place{Host: "https://jobs.example", Roles: []string{"developer", "owner"}, Above: true}, true
 	}
 	return policy.Place{}, false
 }

@@ -25,6 +25,7 @@ const maxCount = 50
 type Place struct {
 	Host  string   // base URL
 	Roles []string // accesses to a repository, least first
+	Above bool     // a team or role may have members that come from above it, which count if a policy says so
 }
 
 var (
@@ -66,8 +67,9 @@ func (r *reader) people(p *Policy, m mapping) {
 
 func (r *reader) group(f field) Group {
 	what := "group " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "members", "issuer", "excludes", "sources", "trust")
+	m := r.mapping(f.value, what, "members", "inherited", "issuer", "excludes", "sources", "trust")
 	r.require(m, f.key, what, "members")
+	inherited := r.flag(m.get("inherited"), "inherited")
 	g := Group{Name: f.name, Line: line(f.key), Excludes: Roles, Sources: []Source{BySignature, ByWorkflow}}
 	issuer := r.exact(m.get("issuer"), "issuer", issuerURL)
 	seen := map[string]bool{}
@@ -77,7 +79,13 @@ func (r *reader) group(f field) Group {
 			r.complain(n, "member %q stands here a second time", scalar(n))
 		}
 		seen[x.key()] = true
+		if x.Reach != "" && inherited {
+			x.Reach = Inherited
+		}
 		g.Members = append(g.Members, x)
+	}
+	if n := m.get("inherited"); n != nil && !slices.ContainsFunc(g.Members, func(x Member) bool { return x.Reach != "" || x.Kind == 0 }) {
+		r.complain(n, "inherited means nothing: no member is a team or role that could have members from above it")
 	}
 	if n := m.get("excludes"); n != nil {
 		g.Excludes = nil
@@ -151,9 +159,13 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})
 		}
 		x.Kind, x.Name = MemberRole, role
-		return x
+	} else {
+		x = r.account(n, what, rest, x)
 	}
-	return r.account(n, what, rest, x)
+	if p.Above && (x.Kind == MemberTeam || x.Kind == MemberRole) {
+		x.Reach = Direct
+	}
+	return x
 }
 
 // account reads NAME#NUMBER. The number is what is compared; a name alone could

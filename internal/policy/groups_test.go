@@ -99,6 +99,8 @@ var unasked = []wrong{
 	{"an address without an issuer", issuer, ""},
 	{"an issuer that is no address", issuer, "    issuer: accounts.example\n"},
 	{"an issuer that is a pattern", issuer, "    issuer: https://*.example\n"},
+	{"I09 inherited as a text", issuer, issuer + "    inherited: \"yes\"\n"},
+	{"I09 null inherited", issuer, issuer + "    inherited:\n"},
 	{"empty excludes", issuer, issuer + "    excludes: []\n"},
 	{"null excludes", issuer, issuer + "    excludes:\n"},
 	{"excludes nobody", issuer, issuer + "    excludes: [none]\n"},
@@ -139,6 +141,7 @@ var unheard = []wrong{
 	{"count in another base", "count: 2", "count: 0x2"},
 	{"a platform that nobody knows", members, `["cloud:alice#1", "code:acme/leads#70"]`},
 	{"a role that is none", members, `["code:@amdin"]`},
+	{"I09 inherited by nobody", issuer, issuer + "    inherited: true\n"},
 	{"a trust that nobody knows for a group", issuer, issuer + "    trust: hause\n"},
 	{"I05 approve-in of a push", branch, branch + ", events: [push]"},
 	{"I05 approve-in of a push too", branch, branch + ", events: [manual, push]"},
@@ -220,6 +223,8 @@ var heard = []wrong{
 	{"agents", "people:\n", "agents: [\"code:renovate[bot]#29139614\"]\npeople:\n"},
 	{"a branch", branch, branch + ", branch: release/1"},
 	{"jobs", "{max-age: 7d}", "{max-age: 7d, jobs: [build, \"test (linux, amd64)\"]}\n      " + scanType + ": {jobs: [scan]}"},
+	{"I09 inherited members", `"code:sam#7"]` + "\n    sources", `"jobs:acme/leads#7"]` + "\n    inherited: true\n    sources"},
+	{"I09 direct members", `"code:sam#7"]` + "\n    sources", `"jobs:@owner"]` + "\n    inherited: false\n    sources"},
 	{"I04 two platforms with people", `"code:sam#7"]` + "\n    sources", `"jobs:sam#7"]` + "\n    sources"},
 }
 
@@ -265,6 +270,28 @@ func TestGroups_are_read_as_they_are_written(t *testing.T) {
 	}
 	if e.Approvals[0] != (policy.Rule{Group: "release", Count: 2, Line: e.Approvals[0].Line}) || e.Approvals[0].Line == 0 {
 		t.Errorf("rule = %+v, want two of release", e.Approvals[0])
+	}
+}
+
+func TestI09_members_are_direct_unless_a_policy_says_inherited(t *testing.T) {
+	text := replaced(t, second, `"code:alice#1", "code:sam#7"]`, `"jobs:acme/leads#7", "jobs:@owner", "jobs:sam#7"]`)
+	for _, c := range []struct {
+		key  string
+		want policy.Reach
+	}{{"", policy.Direct}, {"    inherited: false\n", policy.Direct}, {"    inherited: true\n", policy.Inherited}} {
+		p := read(t, replaced(t, text, "    sources: [workflow, review]\n", c.key+"    sources: [workflow, review]\n"))
+		for _, m := range p.Groups[1].Members {
+			want := c.want
+			if m.Kind == policy.MemberUser {
+				want = ""
+			}
+			if m.Reach != want {
+				t.Errorf("%q: the %s members of %s, want %s", c.key, m.Reach, m, want)
+			}
+		}
+	}
+	if leads := read(t, second).Groups[0].Members[2]; leads.Kind != policy.MemberTeam || leads.Reach != "" {
+		t.Errorf("%+v, want a team of a platform that makes no such difference", leads)
 	}
 }
 

@@ -36,20 +36,24 @@ func (k court) made(a Account, roles []Role) (Maker, bool) {
 
 // unknown returns the makers of the given roles that nobody can name, once
 // each, in words. A machine does what somebody told it; unless the policy names
-// it, under agents or as somebody's, it could be any of the approvers (I04).
+// it, under agents or as somebody's, it could be any of the approvers (I04). An
+// account of which the platform does not say what it is may be one.
 func (k court) unknown(roles []Role) []string {
 	out := map[string]string{}
 	for _, m := range k.makers {
-		machine := m.Account.Kind == Machine && !k.in.Policy.knows(m.Account)
-		if m.Account.ID != "" && !machine || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
+		strange := (m.Account.Kind == Machine || m.Account.Kind == Unseen) && !k.in.Policy.knows(m.Account)
+		if m.Account.ID != "" && !strange || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
 			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
 		}) {
 			continue
 		}
 		key, who, why := strings.ToLower(m.Email), fmt.Sprintf("%q", m.Email), "has no account that is known"
 		switch {
-		case machine:
-			key, who, why = m.Account.Key(), m.Account.Label(), "is "+Machine.String()+" that agents does not name"
+		case strange:
+			key, who, why = m.Account.Key(), m.Account.Label(), "is "+m.Account.Kind.String()+" that agents does not name"
+			if m.Account.Kind == Unseen {
+				why = "is " + Unseen.String() + ", and stands neither under agents nor under people"
+			}
 		case m.Email == "":
 			key, who = "?"+string(m.Role)+m.Where, "somebody"
 		}

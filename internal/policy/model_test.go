@@ -151,7 +151,7 @@ func (m model) unknown(roles []policy.Role) int {
 		machine := false
 		if k.identity >= 0 {
 			x := m.identities[k.identity]
-			machine = x.kind == policy.Machine && !x.agent && !(m.people && x.listed)
+			machine = (x.kind == policy.Machine || x.kind == policy.Unseen) && !x.agent && !(m.people && x.listed)
 		}
 		if k.identity >= 0 && !machine || named || !slices.Contains(roles, k.role) {
 			continue

@@ -47,12 +47,13 @@ const (
 	KindUnknown Kind = iota
 	Human            // an active account of a person
 	Machine          // a bot, an app, a service account, an access token's user
+	Unseen           // the platform was asked, and does not say
 	Gone             // blocked, suspended, deactivated, deleted
 )
 
 // String says it in the words of a message.
 func (k Kind) String() string {
-	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account", "blocked or gone"}[min(max(k, 0), Gone)]
+	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account", "an account of which the platform does not say whether it is a person's", "blocked or gone"}[min(max(k, 0), Gone)]
 }
 
 // Role is what somebody did for a change. The names are those of the policy
@@ -234,7 +235,19 @@ type Member struct {
 	Name string // login, path of the team, name of the role, or address
 	ID   string // number, of a user or a team
 	Line int
+
+	Reach Reach // of a team or role
 }
+
+// Reach says which members of a team or role are meant, on a platform where
+// they may come from above it.
+type Reach string
+
+// The reaches. On a platform that makes no such difference it is empty.
+const (
+	Direct    Reach = "direct"    // who was made a member of that very team or repository
+	Inherited Reach = "inherited" // and who is one by a group above, or by an invited one
+)
 
 // String writes m without its place.
 func (m Member) String() string {
@@ -242,6 +255,11 @@ func (m Member) String() string {
 		return m.Name
 	}
 	return m.Name + "#" + m.ID
+}
+
+// same reports whether m and o name the same people.
+func (m Member) same(o Member) bool {
+	return m.Kind == o.Kind && m.Host == o.Host && m.ID == o.ID && m.Name == o.Name && m.Reach == o.Reach
 }
 
 // Roster is who a team or a role is at this moment.

@@ -42,7 +42,7 @@ func (d dice) world() model {
 		for n := range 3 {
 			x := identity{human: h, mail: n == 2, kind: policy.Human, listed: m.people && !d.in(10), agent: n < 2 && d.in(25)}
 			if !x.mail && d.in(12) {
-				x.kind = policy.Kind(d.IntN(4))
+				x.kind = policy.Kind(d.IntN(5))
 			}
 			m.identities = append(m.identities, x)
 		}

@@ -19,8 +19,7 @@ import (
 func Certified(ctx context.Context, c *SigningConfig, v *Verifier, token string) (statement.Signer, error) {
 	ctx, cancel := context.WithTimeout(ctx, signBudget)
 	defer cancel()
-	now := time.Now()
-	services, err := c.services(ctx, now)
+	services, err := c.services(ctx, time.Now())
 	if err != nil {
 		return statement.Signer{}, err
 	}
@@ -32,7 +31,7 @@ func Certified(ctx context.Context, c *SigningConfig, v *Verifier, token string)
 	if err != nil {
 		return statement.Signer{}, fault.ScrubFault(classify(err), token)
 	}
-	s, err := v.certified(raw, key, now)
+	s, err := v.certified(raw, key, time.Now())
 	if err != nil {
 		return statement.Signer{}, fault.New(fault.Refused, fault.Identity,
 			"the trusted root and the signing config have to be of the same instance",
@@ -40,6 +39,9 @@ func Certified(ctx context.Context, c *SigningConfig, v *Verifier, token string)
 	}
 	return s, nil
 }
+
+// skew is how far the clocks of an authority and of this machine may differ.
+const skew = time.Minute
 
 func (v *Verifier) certified(raw []byte, key *sign.EphemeralKeypair, now time.Time) (statement.Signer, error) {
 	leaf, err := x509.ParseCertificate(raw)
@@ -51,6 +53,11 @@ func (v *Verifier) certified(raw []byte, key *sign.EphemeralKeypair, now time.Ti
 	}
 	if public, ok := key.GetPublicKey().(*ecdsa.PublicKey); !ok || !public.Equal(leaf.PublicKey) {
 		return statement.Signer{}, reject(fault.Chain, "the certificate is about another key")
+	}
+	// The clock of the authority may be ahead of this one, which says nothing about
+	// who a certificate is about that was asked for a moment ago.
+	if early := leaf.NotBefore.Sub(now); early > 0 && early <= skew {
+		now = leaf.NotBefore
 	}
 	p := path{leaf: leaf}
 	for _, w := range v.ways(leaf, now, nil) {

@@ -12,15 +12,12 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// clientID is how a signer introduces itself to an OpenID provider of a
-// Sigstore instance.
-const clientID = "sigstore"
-
 // loginBudget is how long a person may take to say who he is.
 const loginBudget = 5 * time.Minute
 
 // Login says how a person proves who he is.
 type Login struct {
+	Client string                 // how the signer introduces itself to the provider, and the audience of the token
 	Device bool                   // by a code that is typed into a browser elsewhere (RFC 8628)
 	Open   func(url string) error // opens a browser; nil is the system's
 	In     io.Reader
@@ -64,7 +61,7 @@ func (l Login) IDToken(ctx context.Context, c *SigningConfig) (string, error) {
 		var a answer
 		defer func() { done <- a }()
 		defer fault.Recover(&a.err, "signing in")
-		a.token, a.err = oauthflow.OIDConnect(issuer, clientID, "", "", how)
+		a.token, a.err = oauthflow.OIDConnect(issuer, l.Client, "", "", how)
 	}()
 	select {
 	case <-ctx.Done():

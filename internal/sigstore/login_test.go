@@ -45,7 +45,7 @@ func TestLogin_in_a_browser_gives_a_token_of_that_person(t *testing.T) {
 	c := signingConfig(t, l)
 	l.Set(t, "/accounts/next", map[string]any{"email": "dana@acme.example"})
 	var said strings.Builder
-	token, err := sigstore.Login{Open: func(url string) error { go func() { _ = visit(url) }(); return nil }, Out: &said}.IDToken(t.Context(), c)
+	token, err := sigstore.Login{Client: "sigstore", Open: func(url string) error { go func() { _ = visit(url) }(); return nil }, Out: &said}.IDToken(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestLogin_that_is_refused_is_no_token(t *testing.T) {
 	l.Set(t, "/accounts/next", map[string]any{"deny": true})
 	// Without an answer from the browser the library asks for a code to be
 	// typed; nobody types one.
-	token, err := sigstore.Login{Open: func(string) error { return fmt.Errorf("no browser") }, In: strings.NewReader("\n"), Out: io.Discard}.IDToken(t.Context(), c)
+	token, err := sigstore.Login{Client: "sigstore", Open: func(string) error { return fmt.Errorf("no browser") }, In: strings.NewReader("\n"), Out: io.Discard}.IDToken(t.Context(), c)
 	l.Unset(t, "/accounts/next")
 	if f := fault.Of(err); token != "" || err == nil || f.Code != fault.Identity {
 		t.Errorf("token of %d bytes, %v, want none and %s", len(token), err, fault.Identity)
@@ -94,7 +94,7 @@ func TestLogin_with_a_code_where_there_is_no_browser(t *testing.T) {
 	l := labtest.Shared(t)
 	c := signingConfig(t, l)
 	yes := &chat{t: t, lab: l, body: map[string]any{"email": "carol@acme.example"}}
-	token, err := sigstore.Login{Device: true, Out: yes}.IDToken(t.Context(), c)
+	token, err := sigstore.Login{Client: "sigstore", Device: true, Out: yes}.IDToken(t.Context(), c)
 	if err != nil || !strings.Contains(payload(t, token), `"carol@acme.example"`) {
 		t.Fatalf("%v; said %q, want a token of carol", err, yes.said.String())
 	}
@@ -102,7 +102,7 @@ func TestLogin_with_a_code_where_there_is_no_browser(t *testing.T) {
 		t.Error("the token is shown")
 	}
 	no := &chat{t: t, lab: l, body: map[string]any{"deny": true}}
-	token, err = sigstore.Login{Device: true, Out: no}.IDToken(t.Context(), c)
+	token, err = sigstore.Login{Client: "sigstore", Device: true, Out: no}.IDToken(t.Context(), c)
 	if f := fault.Of(err); token != "" || err == nil || f.Code != fault.Identity {
 		t.Errorf("token of %d bytes, %v, want none and %s", len(token), err, fault.Identity)
 	}

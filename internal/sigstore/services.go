@@ -89,8 +89,8 @@ func authorityStatus(what string, status int) error {
 	switch status {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity:
 		return fault.New(fault.Refused, fault.Identity,
-			"the token must be for audience sigstore, unexpired, and from an issuer that the "+
-				"certificate authority knows",
+			"the token must be for the audience that the certificate authority takes (input audience), unexpired, and "+
+				"from an issuer that it knows",
 			"%s answered %d: it refused the identity token", what, status)
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return absent(what, "caUrls", status)

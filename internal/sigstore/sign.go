@@ -79,6 +79,16 @@ func (p Profile) SigningConfig() *SigningConfig {
 // Public reports whether signing publishes names and refs to everybody.
 func (c *SigningConfig) Public() bool { return c.public }
 
+// Authorities are the addresses of the certificate authorities that may be sent an
+// identity token, without a slash at the end.
+func (c *SigningConfig) Authorities() []string {
+	var all []string
+	for _, s := range c.config.FulcioCertificateAuthorityURLs() {
+		all = append(all, strings.TrimSuffix(s.URL, "/"))
+	}
+	return all
+}
+
 // Logged reports whether signatures go into a transparency log.
 func (c *SigningConfig) Logged() bool { return len(c.config.RekorLogURLs()) > 0 }
 

@@ -90,6 +90,7 @@ func parse(args []string, stderr io.Writer) (lab.Config, []string, error) {
 	}
 	flags.StringVar(&c.Dir, "dir", "", "write trusted_root.json, signing_config.json and lab.env into `DIR` (default a temporary one)")
 	flags.BoolVar(&c.NoReferrers, "no-referrers", false, "serve the registry without the referrers API")
+	flags.StringVar(&c.Audience, "audience", "", "the `AUDIENCE` of the job tokens that the certificate authority takes (default sigstore)")
 	flags.Func("as", "set the variables of a `RUNNER`: none, github or gitlab (default none)", func(s string) error {
 		c.As = lab.Platform(s)
 		return c.As.Valid()
