@@ -26,10 +26,6 @@ func enterCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
 			"enter is a part of the job that deploys, and no platform runs this")
 	}
-	passed, err := r.passedOn()
-	if err != nil {
-		return answer{}, err
-	}
 	p, from, err := r.sourced(r.platform.Enters)
 	if err != nil {
 		return answer{}, err
@@ -42,6 +38,10 @@ func enterCommand(r *run) (answer, error) {
 		return answer{}, unknownEnvironment("this job's environment", env, p)
 	}
 	if err := r.belongs(p, env); err != nil {
+		return answer{}, err
+	}
+	passed, err := r.passedOn()
+	if err != nil {
 		return answer{}, err
 	}
 	c, err := r.deployed(passed)
