@@ -42,7 +42,7 @@ func TestLogin_in_a_real_browser(t *testing.T) {
 		go func() { done <- cmd.Run() }()
 		return nil
 	}
-	token, err := sigstore.Login{Open: browse, Out: &bytes.Buffer{}}.IDToken(t.Context(), config)
+	token, err := sigstore.Login{Client: "sigstore", Open: browse, Out: &bytes.Buffer{}}.IDToken(t.Context(), config)
 	if err != nil || strings.Count(token, ".") != 2 {
 		t.Fatalf("token of %d bytes, %v, want one of bob", len(token), err)
 	}

@@ -38,7 +38,7 @@ func commit(args []string, stdout io.Writer) error {
 	}
 	files := map[string]string{}
 	for _, name := range args {
-		text, err := os.ReadFile(name) //nolint:gosec // what the person at the keyboard names
+		text, err := os.ReadFile(name)
 		if err != nil {
 			return err
 		}
