@@ -58,7 +58,8 @@ bench: ## one table: docs/performance.md
 interop: ## cosign verifies our bundles, and we verify cosign's
 	./e2e/interop.sh
 
-chroot: build ## nightly: installer and gate in a root with a busybox and nothing else, without Go
+chroot: build ## nightly: installer, component and action in a root with a busybox and nothing else, without Go
+	$(STAGE) "install the CI clients" ./e2e/install.sh
 	$(STAGE) "installer and gate in a root with busybox alone" ./e2e/chroot.sh
 
 fuzz: ## every fuzz target for a minute

@@ -169,6 +169,9 @@ func act(t *testing.T, r *run, s start, env map[string]string) result {
 		delete(vars, name)
 	}
 	maps.DeleteFunc(vars, func(name, _ string) bool { return strings.HasPrefix(name, "SALLYPORT_") })
+	if name, value, ok := strings.Cut(r.scenario.variable, "="); ok {
+		vars[name] = value
+	}
 	vars["GITHUB_SERVER_URL"] = r.git.URL
 	vars["BASH_ENV"] = filepath.Join(home, "runner.env")
 	vars["NODE_OPTIONS"] = "--require=" + filepath.Join(home, "runner.js")

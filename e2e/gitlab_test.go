@@ -65,6 +65,9 @@ func (r *run) variables(env map[string]string, target string) []string {
 	})
 	vars["SALLYPORT_RELEASES"] = r.releases.URL + "/" + r.name
 	vars["DEPLOY_URL"] = r.target.URL + "/" + target
+	if name, value, ok := strings.Cut(r.scenario.variable, "="); ok {
+		vars[name] = value
+	}
 	names := slices.Sorted(maps.Keys(vars))
 	args := []string{"--ignore-predefined-vars", strings.Join(names, ",")}
 	for _, name := range names {

@@ -17,16 +17,18 @@ import (
 // A scenario is what happens between a build and an environment, told once for
 // every client.
 type scenario struct {
-	tampered  bool // one byte of the artifact changes after it was attested
-	elsewhere bool // another workflow of the same repository builds it
-	silent    bool // nothing is attested
-	other     bool // another artifact is attested
-	open      bool // nobody protects the environments
-	down      bool // the store of the evidence does not answer
-	anonymous bool // the job may not prove who it is
-	plain     bool // ref and artifact make no difference: one variant on each client
-	exchanged bool // one byte of the artifact changes after the gate has let it through
-	people    bool // people have to approve: the repository is that of people/
+	tampered  bool   // one byte of the artifact changes after it was attested
+	elsewhere bool   // another workflow of the same repository builds it
+	silent    bool   // nothing is attested
+	other     bool   // another artifact is attested
+	open      bool   // nobody protects the environments
+	down      bool   // the store of the evidence does not answer
+	anonymous bool   // the job may not prove who it is
+	only      string // the client that has such a thing
+	plain     bool   // ref and artifact make no difference: one variant on each client
+	exchanged bool   // one byte of the artifact changes after the gate has let it through
+	variable  string // NAME=VALUE that somebody has set for every job
+	people    bool   // people have to approve: the repository is that of people/
 
 	failing string // the job that fails, attest's being the build; none where all is well
 	exit    int    // of the product in that job
@@ -65,6 +67,23 @@ func TestH07_unprotected_environment(t *testing.T) {
 
 func TestEvidenceStoreDown(t *testing.T) {
 	drive(t, scenario{down: true, plain: true, failing: "gate-staging", exit: 5, code: "E_UNAVAILABLE"})
+}
+
+func TestE13_a_variable_chooses_the_environment(t *testing.T) {
+	drive(t, scenario{variable: "SALLYPORT_ENVIRONMENT=staging", only: "gitlab", failing: "build", exit: 2, code: "E_CONFIG"})
+}
+
+// An action hands on what its step says, and no variable.
+func TestE13_a_variable_reaches_no_command_of_an_action(t *testing.T) {
+	drive(t, scenario{variable: "SALLYPORT_ENVIRONMENT=staging", only: "github"})
+}
+
+func TestJ05_a_variable_names_another_server(t *testing.T) {
+	drive(t, scenario{variable: "CI_API_V4_URL=https://evil.example/api/v4", only: "gitlab", failing: "build", exit: 3, code: "E_IDENTITY"})
+}
+
+func TestE13_a_variable_names_another_project(t *testing.T) {
+	drive(t, scenario{variable: "CI_PROJECT_ID=900001", only: "gitlab", failing: "build", exit: 3, code: "E_IDENTITY"})
 }
 
 func TestNoIdentityToken(t *testing.T) {
@@ -161,7 +180,7 @@ func drive(t *testing.T, sc scenario) {
 	name := strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(t.Name(), "Test"), "_", "-"))
 	for i, c := range clients {
 		for j, v := range variants {
-			if sc.plain && i != j {
+			if sc.plain && i != j || sc.only != "" && (sc.only != c.name || j != 0) {
 				continue
 			}
 			t.Run(c.name+"/"+v.name, func(t *testing.T) {
