@@ -34,6 +34,7 @@ import (
 //	policy FILE           write a policy about this scene's repository
 //	replace FILE OLD NEW  edit a file; OLD has to be there
 //	commit NAME           commit everything with git, and set NAME to the commit
+//	envfile NAME FILE     set NAME to the one line of FILE
 //	pin FILE              set PIN to FILE@sha256:HEX
 //	json NAME FILE        set NAME to the text of FILE as a JSON string
 //	control METHOD PATH [JSON]  talk to the lab's control API
@@ -51,7 +52,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "pin": pin, "json": asJSON, "control": control, "lab": ownLab, "files": files,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "json": asJSON, "control": control, "lab": ownLab, "files": files,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -253,6 +254,10 @@ func commit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(ts.Exec("git", append(slices.Clone(git), more...)...))
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+func envFile(ts *testscript.TestScript, neg bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 }
 
 func pin(ts *testscript.TestScript, neg bool, args []string) {

@@ -144,19 +144,45 @@ func earlier(verdictFile string) error {
 // policy reads the policy file of a command that decides nothing about an
 // environment.
 func (r *run) policy() (*policy.Policy, error) {
-	path := r.text("policy")
-	if err := named(path); err != nil {
-		return nil, err
-	}
-	raw, err := r.file(path)
+	s, err := r.source()
 	if err != nil {
 		return nil, err
 	}
-	return r.parsed(path, raw)
+	raw, err := r.file(s.path)
+	if err != nil {
+		return nil, err
+	}
+	return r.asked(s, raw)
+}
+
+// asked is the policy of a command that takes the file as it lies there, unless the
+// call names which it has to be. In a job it may still send no token to where only a
+// policy of unknown origin says.
+func (r *run) asked(s source, raw []byte) (*policy.Policy, error) {
+	named := s.digest+s.commit != ""
+	if r.platform == nil && !named {
+		return r.parsed(s.path, raw)
+	}
+	of, proven, err := r.proven(s, raw)
+	if named && err != nil {
+		return nil, err
+	}
+	if named && !proven {
+		return nil, fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
+			"no checkout around %q has commit %s", s.path, s.commit)
+	}
+	if proven {
+		raw = of
+	}
+	p, err := r.parsed(s.path, raw)
+	if err == nil && !proven {
+		err = usual(p)
+	}
+	return p, err
 }
 
 func named(path string) error {
-	if !strings.HasSuffix(path, ".yaml") && !strings.HasSuffix(path, ".yml") {
+	if !yaml(path) {
 		return fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
 	}
 	return nil

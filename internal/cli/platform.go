@@ -38,6 +38,7 @@ type platform interface {
 	// Commit is the commit that this job runs, which Identify proves. File and Tip
 	// read this repository: a file of a commit, and the commit of a branch.
 	Commit() string
+	Workspace() string // the folder that the job was given, as its variables say; "" if they do not
 	File(ctx context.Context, commit, path string) ([]byte, error)
 	Tip(ctx context.Context, branch string) (commit string, err error)
 	elsewhere()                         // an argument says where the API is

@@ -36,7 +36,12 @@ var pinnedPath = sync.OnceValue(func() *regexp.Regexp {
 // PATH@sha256:HEX, and perhaps a branch. The input is the path from then on.
 func (r *run) source() (source, error) {
 	s := source{path: r.text("policy"), branch: r.text("policy-ref")}
-	if m := pinnedPath().FindStringSubmatch(s.path); m != nil {
+	m := pinnedPath().FindStringSubmatch(s.path)
+	if at := strings.LastIndexByte(s.path, '@'); m == nil && at > 0 && yaml(s.path[:at]) {
+		return s, fault.New(fault.Usage, fault.Policy, "name all 40 or 64 digits of the commit, or sha256: and 64 digits in lower case; for a branch there is --policy-ref",
+			"policy %q, want PATH, PATH@COMMIT or PATH@sha256:HEX", s.path)
+	}
+	if m != nil {
 		s.path = m[1]
 		if strings.HasPrefix(m[2], "sha256:") {
 			s.digest = m[2]
@@ -128,46 +133,70 @@ func (r *run) proven(s source, raw []byte) ([]byte, bool, error) {
 		}
 		return raw, true, nil
 	}
-	commit := cmp.Or(s.commit, r.platform.Commit())
-	tree, path, ok := checkout(s.path)
-	if !ok || !gitobject.IsCommit(commit) {
+	if s.commit != "" {
+		return r.pinned(s, raw)
+	}
+	c := r.checkout(s.path)
+	defer c.close()
+	commit := r.platform.Commit()
+	if !gitobject.IsCommit(commit) || !filepath.IsLocal(c.inside) {
 		return raw, false, nil
 	}
-	defer tree.Close()
-	objects := gitobject.Tree{Dir: tree.FS()}
-	blob, err := objects.Blob(commit, path)
-	switch {
-	case errors.Is(err, gitobject.ErrLost):
+	blob, err := c.blob(commit)
+	if errors.Is(err, gitobject.ErrLost) {
 		return raw, false, nil
-	case errors.Is(err, gitobject.ErrNoFile):
-		return nil, false, fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q", commit, path)
-	case err != nil:
-		return nil, false, fault.New(fault.Refused, fault.Policy, "check the repository out anew, or "+nameOne, "policy file %q: %w", path, err)
+	}
+	if err != nil {
+		return nil, false, c.wrong(commit, err)
 	}
 	for _, b := range [][]byte{raw, unixLines(raw)} {
 		if gitobject.Is(blob, b) {
 			return b, true, nil
 		}
 	}
-	if s.commit == "" {
-		return nil, false, differs(s, "has digest "+subject.Sum(raw).String(), "git object "+blob+" of commit "+commit)
+	return nil, false, differs(s, "has digest "+subject.Sum(raw).String(), "git object "+blob+" of commit "+commit)
+}
+
+// pinned reads the policy of the commit that the call names, out of the checkout of
+// whichever repository has that commit.
+func (r *run) pinned(s source, raw []byte) ([]byte, bool, error) {
+	for _, c := range r.checkouts(s.path) {
+		defer c.close()
+		blob, err := c.blob(s.commit)
+		if errors.Is(err, gitobject.ErrLost) {
+			continue
+		}
+		if err != nil {
+			return nil, false, c.wrong(s.commit, err)
+		}
+		for _, b := range [][]byte{raw, unixLines(raw)} {
+			if gitobject.Is(blob, b) {
+				return b, true, nil
+			}
+		}
+		b, err := c.objects.Content(blob)
+		if err == nil {
+			return b, true, nil
+		}
+		if !errors.Is(err, gitobject.ErrLost) {
+			return nil, false, c.wrong(s.commit, err)
+		}
 	}
-	b, err := objects.Content(blob)
-	if errors.Is(err, gitobject.ErrLost) {
-		return raw, false, nil
+	if all := r.checkouts(s.path); len(all) > 1 {
+		return nil, false, fault.New(fault.Refused, fault.Policy,
+			"check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
+			"no checkout around %q has commit %s", s.path, s.commit)
 	}
-	return b, err == nil, err
+	return raw, false, nil
 }
 
 // askedFor is the policy of the commit, as the platform has it. Without a commit in
 // the call, the file of the working directory has to be the same.
 func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
 	commit := cmp.Or(s.commit, r.platform.Commit())
-	path := filepath.ToSlash(filepath.Clean(s.path))
-	if tree, inside, ok := checkout(s.path); ok {
-		_ = tree.Close() // it was only read
-		path = inside
-	}
+	c := r.checkout(s.path)
+	c.close()
+	path := c.inside
 	if !filepath.IsLocal(path) {
 		return nil, fault.New(fault.Refused, fault.Policy, nameOne, "policy file %q lies outside of the repository", path)
 	}
@@ -228,23 +257,8 @@ func usual(p *policy.Policy) error {
 	return nil
 }
 
-// checkout opens the .git directory that a file belongs to, and says where in the
-// repository it is. The caller closes it.
-func checkout(path string) (*os.Root, string, bool) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return nil, "", false
-	}
-	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
-		root, err := os.OpenRoot(filepath.Join(dir, ".git"))
-		if err == nil {
-			inside, err := filepath.Rel(dir, abs)
-			return root, filepath.ToSlash(inside), err == nil
-		}
-		if dir == filepath.Dir(dir) {
-			return nil, "", false
-		}
-	}
+func yaml(path string) bool {
+	return strings.HasSuffix(path, ".yaml") || strings.HasSuffix(path, ".yml")
 }
 
 func unixLines(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }

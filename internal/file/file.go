@@ -74,6 +74,31 @@ func OpenDir(name string) (*os.Root, error) {
 	return nil, fault.Cause(err)
 }
 
+// FS returns root as a file system that waits for nobody: what is neither a file nor
+// a directory is ErrIrregular.
+func FS(root *os.Root) fs.FS { return waiting{root} }
+
+type waiting struct{ root *os.Root }
+
+func (w waiting) Open(name string) (fs.File, error) {
+	f, err := w.root.OpenFile(name, os.O_RDONLY|waitless, 0)
+	if err != nil {
+		if info, failed := w.root.Stat(name); failed == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, irregular(name, info)
+		}
+		return nil, err //nolint:wrapcheck // as every file system says it
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		err = irregular(name, info)
+	}
+	if err != nil {
+		_ = f.Close() // nothing was written
+		return nil, err
+	}
+	return f, nil
+}
+
 // Append writes text at the end of the regular file that name leads to, and
 // makes the file if there is none. The null device takes it as well: that is how
 // people say that they want none of it.

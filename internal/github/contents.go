@@ -16,6 +16,9 @@ const readFile permission = `add "contents: read" to the job's permissions`
 // as its token or the API says as well.
 func (j *Job) Commit() string { return j.getenv("GITHUB_SHA") }
 
+// Workspace is the folder of the job, as its variables say.
+func (j *Job) Workspace() string { return j.getenv("GITHUB_WORKSPACE") }
+
 // File returns a file of this repository as a commit has it, up to about a
 // megabyte (https://docs.github.com/rest/repos/contents). A 404 does not say
 // whether the file is absent or hidden from this token.

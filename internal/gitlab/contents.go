@@ -16,6 +16,9 @@ const readFile = "give SALLYPORT_TOKEN scope read_api and at least role Reporter
 // as its ID token says.
 func (j *Job) Commit() string { return j.getenv("CI_COMMIT_SHA") }
 
+// Workspace is the folder of the job, as its variables say.
+func (j *Job) Workspace() string { return j.getenv("CI_PROJECT_DIR") }
+
 // File returns a file of this project as a commit has it
 // (https://docs.gitlab.com/api/repository_files). A 404 does not say whether the
 // file is absent or hidden from this token.

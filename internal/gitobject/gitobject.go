@@ -34,8 +34,9 @@ var ErrLost = errors.New("the checkout does not have it")
 var ErrNoFile = errors.New("the commit has no such file")
 
 const (
-	maxObject = 32 << 20 // bytes of one object
-	maxDepth  = 256      // directories above a file
+	maxObject = 32 << 20  // bytes of one object
+	maxDepth  = 64        // directories above a file
+	maxWork   = 512 << 20 // bytes that are put together for one object
 )
 
 // A Tree is the .git directory of a checkout.

@@ -64,7 +64,7 @@ func inflate(r io.Reader, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, fault.Errorf("it is damaged")
 	case int64(len(b)) > limit:
-		return nil, fault.Errorf("it has more than %d bytes", limit)
+		return nil, fault.Errorf("it has more than %d bytes: %w", limit, ErrLost)
 	}
 	return b, nil
 }
@@ -245,8 +245,11 @@ func (s source) place(table, n, total int64) (int64, error) {
 func (s source) record(at int64) (record, error) {
 	in := bufio.NewReader(io.NewSectionReader(s, at, 1<<62))
 	kind, size, err := header(in)
-	if err != nil || size > maxObject {
+	if err != nil {
 		return record{}, s.damaged()
+	}
+	if size > maxObject {
+		return record{}, fault.Errorf("an object of the checkout has more than %d bytes: %w", maxObject, ErrLost)
 	}
 	r := record{kind: kinds[kind]}
 	switch kind {
@@ -308,7 +311,11 @@ func distance(in io.ByteReader) (int64, error) {
 
 // apply puts deltas on an object, the last one first.
 func apply(body []byte, deltas [][]byte) ([]byte, error) {
+	work := 0
 	for i := len(deltas) - 1; i >= 0; i-- {
+		if work += len(body); work > maxWork {
+			return nil, fault.Errorf("it is put together from more than %d bytes", maxWork)
+		}
 		var err error
 		if body, err = patch(body, deltas[i]); err != nil {
 			return nil, err

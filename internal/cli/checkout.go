@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
+)
+
+// A checkout is the repository that a file of the job's folder is of.
+type checkout struct {
+	inside  string // the file, from the top of the repository; separated by slashes
+	objects gitobject.Tree
+	roots   []*os.Root
+}
+
+// checkout is the repository of the job's own commit. A job before may have left a
+// .git anywhere in the folder, and so may choose what a file's path begins at; the
+// outermost one is the job's own. A file outside of the folder is of no repository.
+func (r *run) checkout(path string) checkout {
+	if abs, err := filepath.Abs(path); err != nil || r.workspace(abs) == "" {
+		return checkout{inside: filepath.ToSlash(abs)}
+	}
+	return r.checkouts(path)[0]
+}
+
+// checkouts are all that the file lies in, the outermost one first: from the folder
+// that the platform gave the job down to the file. Without any, it is that folder.
+func (r *run) checkouts(path string) []checkout {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		abs = path
+	}
+	var all []checkout
+	top := r.workspace(abs)
+	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
+			all = append(all, open(dir, abs))
+		}
+		if dir == top || dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	if len(all) == 0 {
+		return []checkout{open(cmp.Or(top, filepath.Dir(abs)), abs)}
+	}
+	slices.Reverse(all)
+	return all
+}
+
+// workspace is the folder of the job, or the working directory, if path lies in it;
+// else "".
+func (r *run) workspace(path string) string {
+	wd, _ := os.Getwd() // without one, nothing lies in it
+	dir := wd
+	if r.platform != nil && r.platform.Workspace() != "" {
+		dir = filepath.Clean(r.platform.Workspace())
+	}
+	for _, dir := range []string{dir, wd} {
+		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) && filepath.IsAbs(dir) {
+			return dir
+		}
+	}
+	return ""
+}
+
+// open opens the objects of the repository at top, if it has any: in its .git, or
+// where that file says, as in a submodule or a second working tree.
+func open(top, path string) checkout {
+	inside, err := filepath.Rel(top, path)
+	if err != nil {
+		inside = path
+	}
+	c := checkout{inside: filepath.ToSlash(inside)}
+	dir := filepath.Join(top, ".git")
+	if info, err := os.Lstat(dir); err == nil && info.Mode().IsRegular() {
+		b, err := file.Read(dir, maxPointer)
+		to, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
+		if err != nil || !ok {
+			return c
+		}
+		if dir = to; !filepath.IsAbs(dir) {
+			dir = filepath.Join(top, to)
+		}
+		if b, err := file.Read(filepath.Join(dir, "commondir"), maxPointer); err == nil {
+			dir = filepath.Join(dir, strings.TrimSpace(string(b)))
+		}
+	}
+	if root, err := file.OpenDir(dir); err == nil {
+		c.roots, c.objects = append(c.roots, root), gitobject.Tree{Dir: file.FS(root)}
+	}
+	return c
+}
+
+const maxPointer = 4 << 10 // bytes of a file that says where the objects are
+
+func (c checkout) blob(commit string) (string, error) {
+	if c.objects.Dir == nil {
+		return "", gitobject.ErrLost
+	}
+	return c.objects.Blob(commit, c.inside)
+}
+
+func (c checkout) close() {
+	for _, r := range c.roots {
+		_ = r.Close() // it was only read
+	}
+}
+
+// wrong is the fault of a commit that has no such file, or of a checkout whose
+// objects are not what they are called.
+func (c checkout) wrong(commit string, err error) error {
+	switch {
+	case errors.Is(err, gitobject.ErrNoFile):
+		return fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q", commit, c.inside)
+	case errors.Is(err, file.ErrIrregular):
+		return fault.New(fault.Refused, fault.Path, "check the repository out anew", "policy file %q: %w", c.inside, err)
+	}
+	return fault.New(fault.Refused, fault.Policy, "let the policy be a file of the repository itself, in a checkout that nothing has changed; or "+nameOne,
+		"policy file %q: %w", c.inside, err)
+}
