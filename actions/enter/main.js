@@ -2,7 +2,7 @@
 'use strict'
 require('../../shared/install.js').action('enter', [
   { name: 'checksums', preset: '.sallyport/checksums.txt' },
-  { name: 'passed' },
+  { name: 'passed', preset: 'file' },
   { name: 'subject', list: true },
   { name: 'policy', preset: '.sallyport/policy.yaml' },
   { name: 'policy-ref' },

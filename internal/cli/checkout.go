@@ -54,20 +54,22 @@ func (r *run) checkouts(path string) []checkout {
 	return all
 }
 
-// workspace is the folder of the job, or the working directory, if path lies in it;
-// else "".
+// workspace is the folder of the job or the working directory, whichever is further
+// out, if path lies in it; else "".
 func (r *run) workspace(path string) string {
 	wd, _ := os.Getwd() // without one, nothing lies in it
-	dir := wd
-	if r.platform != nil && r.platform.Workspace() != "" {
-		dir = filepath.Clean(r.platform.Workspace())
+	all := []string{wd}
+	if r.platform != nil {
+		all = append(all, filepath.Clean(r.platform.Workspace()))
 	}
-	for _, dir := range []string{dir, wd} {
-		if rel, err := filepath.Rel(dir, path); err == nil && filepath.IsLocal(rel) && filepath.IsAbs(dir) {
-			return dir
+	out := ""
+	for _, dir := range all {
+		rel, err := filepath.Rel(dir, path)
+		if err == nil && filepath.IsLocal(rel) && filepath.IsAbs(dir) && (out == "" || len(dir) < len(out)) {
+			out = dir
 		}
 	}
-	return ""
+	return out
 }
 
 // open opens the objects of the repository at top, if it has any: in its .git, or

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,15 +55,20 @@ func enterCommand(r *run) (answer, error) {
 // passedOn is what the gate has passed on.
 func (r *run) passedOn() ([]subject.Subject, error) {
 	const ask = "let this job need the job of the gate, and take over its artifacts or its output digests; a gate that did not allow passes on nothing"
-	var out []subject.Subject
-	for _, text := range strings.Fields(r.text("passed")) {
-		d, err := subject.ParseDigest(text)
-		if err != nil {
-			return nil, usage("--passed %q, want digests as the gate's output has them: sha256:HEX separated by spaces", r.text("passed"))
+	if text := r.text("passed"); text != "file" {
+		var out []subject.Subject
+		for _, digest := range strings.Fields(text) {
+			d, err := subject.ParseDigest(digest)
+			if err != nil {
+				return nil, usage("--passed %q, want digests as the gate's output has them: sha256:HEX separated by spaces", text)
+			}
+			out = append(out, subject.Subject{Name: digest, Digest: d})
 		}
-		out = append(out, subject.Subject{Name: text, Digest: d})
-	}
-	if len(out) > 0 {
+		if len(out) == 0 {
+			return nil, fault.New(fault.Refused, fault.SubjectMismatch,
+				"let the job of the gate say its outputs (outputs: digests: …), name that job under needs, and look for a misspelled name; a gate that did not allow passes on nothing",
+				"no gate has passed anything on to this job: the input passed is empty")
+		}
 		return subject.Merge(out)
 	}
 	path := r.text("checksums")
@@ -70,6 +76,18 @@ func (r *run) passedOn() ([]subject.Subject, error) {
 		return nil, fault.New(fault.Refused, fault.SubjectMismatch, ask, "no gate has passed anything on to this job: there is no file %q", path)
 	}
 	return r.checksums(subject.Selection{}, workspace)
+}
+
+// within refuses names that lead out of the directory: whoever reads a list of
+// what is allowed opens what it names.
+func within(list []subject.Subject) error {
+	for _, s := range list {
+		if path.IsAbs(s.Name) || slices.Contains(strings.Split(s.Name, "/"), "..") {
+			return fault.New(fault.Refused, fault.Path, "write the list in the directory that its names begin at",
+				"%q leads out of the directory that the job runs in", s.Name)
+		}
+	}
+	return nil
 }
 
 // deployed are the subjects that this job is about: those that the call names,

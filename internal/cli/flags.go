@@ -120,7 +120,7 @@ func (r *run) hand(handed []string) error {
 		}
 		if in.List {
 			r.flags[name].list = inputs.Values(text)
-		} else if text != "" {
+		} else if text != "" || in.Empty {
 			r.flags[name].list = []string{text}
 		}
 	}
@@ -225,7 +225,7 @@ func (r *run) read(in inputs.Input, rest []string) error {
 	if !in.List && len(list) > 1 {
 		return usage("flag --%s is given %d times, want once", in.Name, len(list))
 	}
-	if slices.Contains(list, "") {
+	if slices.Contains(list, "") && !in.Empty {
 		return usage("--%s is empty", in.Name)
 	}
 	if said := r.variable(in); len(list) == 0 || len(said) > 0 && r.started(in) {

@@ -8,6 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"net/url"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -50,6 +53,9 @@ func gateCommand(r *run) (answer, error) {
 
 // conclude looks until there is an answer, and gives it.
 func (r *run) conclude(env string, c chosen, look func() (report.Record, error)) (answer, error) {
+	if err := within(c.list); err != nil {
+		return answer{}, err
+	}
 	rec, err := r.waitFor(look)
 	if err != nil {
 		return answer{}, err
@@ -107,16 +113,49 @@ func keep(rec report.Record, path string) (string, error) {
 }
 
 // forget removes what an earlier gate said, so that no answer of then passes
-// for one of now.
+// for one of now. In a job, a link in a place that nobody has named goes as well,
+// and what it leads to stays.
 func (r *run) forget() error {
 	in, _ := r.component.Input("verdict")
 	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), in.Default)
 	stale := []string{r.component.Dotenv(), r.component.Allowed()}
-	err := earlier(verdictFile)
+	var err error
+	if verdictFile != in.Default {
+		err = earlier(verdictFile)
+	}
 	if err == nil {
 		stale = append(stale, verdictFile)
 	}
+	if r.platform != nil {
+		for _, p := range []string{r.component.Dotenv(), r.component.Allowed(), in.Default} {
+			err = errors.Join(err, unlink(p))
+		}
+	}
 	return errors.Join(err, remove(stale...))
+}
+
+// unlink removes the first link on the way to path, which is below the working
+// directory.
+func unlink(name string) error {
+	name, ok := beneath(name)
+	if !ok {
+		return nil // it is refused elsewhere
+	}
+	part := ""
+	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
+		part = path.Join(part, segment)
+		info, err := os.Lstat(part)
+		if err != nil {
+			return nil //nolint:nilerr // there is nothing to remove
+		}
+		if info.Mode().Type() == fs.ModeSymlink {
+			if err := os.Remove(part); err != nil {
+				return usage("the link %q in the place of an answer cannot be removed: %w", part, fault.Cause(err))
+			}
+			return nil
+		}
+	}
+	return nil
 }
 
 // earlier refuses a verdict file in whose place something else is: an artifact,

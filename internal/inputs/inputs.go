@@ -60,6 +60,9 @@ type Input struct {
 	Kind      Kind
 	Choices   []string // of a Choice; empty for the other kinds
 	Where     Where
+	// Empty says that an empty value is one: it is what an expression makes of a name
+	// that nobody has set.
+	Empty bool
 	// Pattern is the whole shape of a value (RE2, anchored) where one platform
 	// can refuse others before anything runs; "" is no such check.
 	Pattern string

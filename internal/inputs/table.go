@@ -53,7 +53,8 @@ func enter() Component {
 		Stage:   "deploy",
 		Inputs: []Input{
 			{Name: "checksums", Usage: "the file that the gate has passed on", Default: ChecksumsPath, Kind: Path, Where: Everywhere},
-			{Name: "passed", Usage: "what the gate has passed on, in place of the file: its output digests, sha256:HEX separated by spaces", Where: GitHub | Flag},
+			{Name: "passed", Usage: "what the gate has passed on: file, the one that checksums names; or its output digests, sha256:HEX separated by spaces",
+				Default: "file", Empty: true, Where: GitHub | Flag},
 			subject("what this job deploys, if only a part, or under other names"),
 			policyFile,
 			policyRef,
