@@ -1,6 +1,8 @@
 package pipelines_test
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +79,24 @@ func TestH11_a_job_below_enters_with_the_list_of_the_gate_above(t *testing.T) {
 		if got := rules(found); !slices.Equal(got, c.want) {
 			t.Errorf("%s: findings = %+v, want %v", name, found, c.want)
 		}
+	}
+}
+
+// The page for people on GitLab shows such a pipeline.
+func TestH11_the_page_shows_how_a_job_below_enters(t *testing.T) {
+	page, err := os.ReadFile("../../gitlab/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(page), -1)
+	if len(blocks) != 2 {
+		t.Fatalf("the page has %d pipelines, want two", len(blocks))
+	}
+	w := want
+	w.Tree = tree{"deploy.yml": strings.ReplaceAll(blocks[1][1], "@COMMIT", "@"+sha)}.read
+	found, err := pipelines.Check(".gitlab-ci.yml", []byte(clean+blocks[0][1]), w)
+	if err != nil || len(found) != 0 {
+		t.Errorf("findings = %+v, %v, want none", found, err)
 	}
 }
 
