@@ -141,6 +141,31 @@ func (p *pipeline) fromParent(n need) bool {
 	if !is || p.bridge == nil {
 		return false
 	}
-	v := p.bridge.table.Get("variables").Get(strings.Trim(name, "{}"))
+	v := p.handsDown(name)
 	return v != nil && slices.Contains([]string{"$CI_PIPELINE_ID", "${CI_PIPELINE_ID}"}, value(v).Str())
+}
+
+// unsaid reports whether a need names a pipeline by a variable that whoever starts
+// this pipeline below it does not set.
+func (p *pipeline) unsaid(n need) bool {
+	name, is := strings.CutPrefix(n.elsewhere, "pipeline $")
+	return is && p.bridge != nil && p.handsDown(name) == nil
+}
+
+// handsDown returns the value that the bridge gives a variable of the pipeline
+// below it, or nil: one of its own, or of all jobs of its file.
+func (p *pipeline) handsDown(name string) *node {
+	name = strings.Trim(name, "{}")
+	if truthOf(p.bridge.table.Get("trigger").Get("forward").Get("yaml_variables")) == no {
+		return nil
+	}
+	if v := p.bridge.table.Get("variables").Get(name); v != nil {
+		return v
+	}
+	for _, e := range p.parent.variables(p.bridge) {
+		if e.Name == name {
+			return e.Value
+		}
+	}
+	return nil
 }

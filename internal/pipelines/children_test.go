@@ -69,8 +69,8 @@ func TestH11_what_starts_a_pipeline_below_is_behind_a_gate(t *testing.T) {
 	if len(found) != 1 || found[0].Severity != pipelines.Error {
 		t.Errorf("findings = %+v, want an error where somebody starts the job when they like", found)
 	}
-	enters := strings.Replace(ungated, "  script", "  before_script: [sallyport enter]\n  when: manual\n  script", 1)
-	if found := (tree{"ci/d.yml": enters}).below(t, behind); len(found) != 0 {
+	enters := strings.Replace(ungated, "  script", token+"  needs: [{pipeline: $PARENT, job: 'gate:production'}]\n  before_script: [sallyport enter]\n  when: manual\n  script", 1)
+	if found := (tree{"ci/d.yml": enters}).below(t, behind+"  variables: {PARENT: $CI_PIPELINE_ID}\n"); len(found) != 0 {
 		t.Errorf("findings = %+v, want none where the job below enters", found)
 	}
 }

@@ -9,6 +9,9 @@ import (
 
 const deployJob = "deploy:\n  stage: deploy\n" + needs + "  environment: production\n  script: ./deploy.sh \"$SALLYPORT_DIGESTS\"\n"
 
+// token says which job a job is.
+const token = "  id_tokens: {SALLYPORT_ID_TOKEN: {aud: sallyport-gate}}\n"
+
 // enters returns the clean pipeline with our component enter, and a job that
 // extends what it brings.
 func enters(t *testing.T, job string) string {
@@ -41,15 +44,15 @@ func TestG16_a_job_that_enters_may_start_when_it_likes(t *testing.T) {
 	passes(t, enters(t, "  when: delayed\n  start_in: 1 day\n  retry: 2\n"))
 	passes(t, enters(t, "  rules: [{if: $CI_COMMIT_TAG, when: manual}]\n"))
 	passes(t, enters(t, "  before_script:\n    - !reference [\".enter:production\", before_script]\n    - ./login.sh\n  when: manual\n"))
-	passes(t, strings.Replace(enters(t, "  when: manual\n"), "  extends: .enter:production\n", "  environment: production\n  before_script: !reference [\".enter:production\", before_script]\n", 1))
-	passes(t, change(t, needs, needs+"  when: manual\n  before_script: [sallyport enter]\n"))
-	passes(t, change(t, needs, needs+"  when: manual\n", `  script: ./deploy.sh "$SALLYPORT_DIGESTS"`, "  script:\n    - sallyport enter\n    - ./deploy.sh"))
+	passes(t, strings.Replace(enters(t, "  when: manual\n"), "  extends: .enter:production\n", "  environment: production\n"+token+"  before_script: !reference [\".enter:production\", before_script]\n", 1))
+	passes(t, change(t, needs, needs+token+"  when: manual\n  before_script: [sallyport enter]\n"))
+	passes(t, change(t, needs, needs+token+"  when: manual\n", `  script: ./deploy.sh "$SALLYPORT_DIGESTS"`, "  script:\n    - sallyport enter\n    - ./deploy.sh"))
 	chained := strings.Replace(enters(t, "  when: manual\n"), "  extends: .enter:production\n", "  extends: .mine\n", 1) + ".mine:\n  extends: .enter:production\n  tags: [x]\n"
 	passes(t, chained)
 	passes(t, enters(t, "  when: always\n"))
 	passes(t, strings.Replace(enters(t, ""), needs, "", 1)+"gate:production: {rules: [{if: $CI_COMMIT_BRANCH}]}\n")
 	alone := func(more string) string {
-		return "deploy:\n  environment: production\n  before_script: [sallyport enter " + more + "]\n  script: ./deploy.sh\n"
+		return "deploy:\n  environment: production\n" + token + "  before_script: [sallyport enter --passed $DIGESTS " + more + "]\n  script: ./deploy.sh\n"
 	}
 	trips(t, "variables: {LD_PRELOAD: x.so}\n"+alone(""), "gate-variables", pipelines.Error)
 	trips(t, "variables: {GIT_STRATEGY: none}\n"+alone(""), "gate-variables", pipelines.Error)
@@ -62,8 +65,9 @@ func TestG16_a_job_that_enters_may_start_when_it_likes(t *testing.T) {
 	}
 	trips(t, enters(t, "  allow_failure: true\n"), "gate-soft", pipelines.Error)
 	passes(t, enters(t, "  allow_failure: false\n"))
-	trips(t, "deploy:\n  environment: production\n  script: [./deploy.sh, sallyport enter]\n", "gate-not-before", pipelines.Error)
-	passes(t, "deploy:\n  environment: production\n  script: [sallyport enter, ./deploy.sh]\n")
+	own := "deploy:\n  environment: production\n" + token
+	trips(t, own+"  script: [./deploy.sh, sallyport enter --checksums SUMS]\n", "gate-not-before", pipelines.Error)
+	passes(t, own+"  script: [sallyport enter --checksums SUMS, ./deploy.sh]\n")
 	trips(t, strings.Replace(enters(t, ""), "/enter@"+sha, "/enter@main", 1), "component-unpinned", pipelines.Error)
 }
 
@@ -101,7 +105,7 @@ func TestH06_a_merged_job_that_enters(t *testing.T) {
 	w.Merged = true
 	installer := "    - |\n      sallyport_install() (\n      set -eu\n      )\n      sallyport=$(sallyport_install)\n"
 	whole := func(command string) string {
-		return mergedPipeline(t) + "eu:\n  stage: deploy\n  needs: [build, 'gate:production']\n  environment: {name: production}\n  when: manual\n  before_script:\n" + installer + command + "  script: [./deploy.sh]\n"
+		return mergedPipeline(t) + "eu:\n  stage: deploy\n  needs: [build, 'gate:production']\n  environment: {name: production}\n" + token + "  when: manual\n  before_script:\n" + installer + command + "  script: [./deploy.sh]\n"
 	}
 	passesWith(t, whole("    - |\n      \"$sallyport\" enter \\\n        --with 'policy=.sallyport/policy.yaml'\n"), w)
 	tripsWith(t, whole("    - sallyport=true\n    - \"\\\"$sallyport\\\" enter\"\n"), w, "component-overridden", pipelines.Error)
@@ -113,7 +117,7 @@ func TestH02_a_job_that_uses_nothing_of_its_gate(t *testing.T) {
 		{"kubectl", script, "  script: kubectl set image deployment/app app=registry.example/app:v1\n", "  script: kubectl set image deployment/app app=$SALLYPORT_IMAGES\n", "gate-result-ignored", pipelines.Note},
 		{"lines", script, "  script:\n    - cd chart\n    - |\n      helm upgrade app . --set tag=$CI_COMMIT_TAG\n", "  script: helm upgrade app . --set digest=$DIGEST\n", "gate-result-ignored", pipelines.Note},
 		{"a script may read it", script, "  script: aws s3 sync site s3://b\n", "  script: [aws --version, ./deploy.sh]\n", "gate-result-ignored", pipelines.Note},
-		{"it enters", script, "  script: docker push app:v1\n", "  script: docker push app:v1\n  before_script: [sallyport enter]\n", "gate-result-ignored", pipelines.Note},
+		{"it enters", script, "  script: docker push app:v1\n", "  script: docker push app:v1\n  before_script: [sallyport enter]\n" + token, "gate-result-ignored", pipelines.Note},
 	})
 }
 

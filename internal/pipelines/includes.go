@@ -160,9 +160,14 @@ func (i include) build() *node {
 		}
 	}
 	if i.component == "enter" {
-		name := &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column}
-		name.Fields = []entry{{Name: "name", Key: i.at, Value: text(i.input("environment", ""))}}
-		set("environment", name)
+		table := func(key string, v *node) *node {
+			return &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column, Fields: []entry{{Name: key, Key: i.at, Value: v}}}
+		}
+		env := i.input("environment", "")
+		set("stage", text(i.input("stage", "deploy")))
+		set("needs", &node{Kind: yamlnode.List, Line: i.at.Line, Column: i.at.Column, Items: []*node{text(i.input("gate", "gate") + ":" + env)}})
+		set("environment", table("name", text(env)))
+		set("id_tokens", table("SALLYPORT_ID_TOKEN", table("aud", text(gateAudience))))
 		set("before_script", text(command))
 		return t
 	}

@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 )
@@ -43,15 +44,18 @@ func checkInherited(p *pipeline) {
 		if j.component == "" && !j.judge && !j.enters && !strings.Contains(j.text, installer) {
 			continue
 		}
-		if j.component != "" || j.genuine() {
-			p.inheritedCommands(j, seen)
+		switch {
+		case j.component != "" || j.genuine():
+			p.inheritedCommands(j, seen, "before_script", "after_script", "hooks")
+		case j.enters:
+			p.inheritedCommands(j, seen, "hooks")
 		}
 		p.inheritedVariables(j, seen)
 	}
 }
 
-func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool) {
-	for _, key := range []string{"before_script", "after_script", "hooks"} {
+func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool, keys ...string) {
+	for _, key := range keys {
 		v := j.defaults.Get(key)
 		if v == nil || j.table.Raw(key) != nil || len(v.Flat()) == 0 || seen[v] {
 			continue
@@ -90,11 +94,15 @@ func (p *pipeline) inheritedVariables(j *job, seen map[*node]bool) {
 func checkFed(p *pipeline) {
 	seen := map[*node]bool{}
 	for _, g := range p.jobs {
-		if !g.judge && g.component == "" {
+		if !g.judge && !g.enters && g.component == "" {
 			continue
 		}
 		for _, j := range p.jobs {
-			if n := j.feeds(); n != nil && !seen[n] && !g.unmoved(j, n) && p.fedBy(g, j) {
+			n := j.feeds()
+			if n == nil || seen[n] || g.enters && !g.judge && !holdsGit(n) { // what else enters is checkPolicies'
+				continue
+			}
+			if !g.unmoved(j, n) && p.fedBy(g, j) {
 				seen[n] = true
 				p.fed(g, j, n)
 			}
@@ -111,13 +119,13 @@ func (j *job) feeds() *node {
 	if d := artifacts.Get("reports").Get("dotenv"); d != nil {
 		return d
 	}
-	for _, path := range artifacts.Get("paths").Flat() {
-		switch strings.TrimRight(strings.TrimPrefix(path.Str(), "./"), "/*") {
+	for _, n := range artifacts.Get("paths").Flat() {
+		switch strings.TrimRight(strings.TrimPrefix(n.Str(), "./"), "/*") {
 		case "", ".", ".sallyport", "$CI_PROJECT_DIR", "${CI_PROJECT_DIR}":
-			return path
+			return n
 		}
-		if strings.HasPrefix(strings.TrimPrefix(path.Str(), "./"), ".sallyport/policy") {
-			return path
+		if strings.HasPrefix(strings.TrimPrefix(n.Str(), "./"), ".sallyport/policy") || holdsGit(n) {
+			return n
 		}
 	}
 	return nil
@@ -129,7 +137,16 @@ func (j *job) unmoved(by *job, n *node) bool {
 	if n == by.get("artifacts").Get("reports").Get("dotenv") {
 		return false
 	}
-	return j.judge && j.pinned() || j.component == "attest" && strings.Contains(n.Str(), ".sallyport/policy")
+	return (j.judge || j.enters) && j.pinned() || j.component == "attest" && (strings.Contains(n.Str(), ".sallyport/policy") || holdsGit(n))
+}
+
+// holdsGit reports whether a path of artifacts reaches into a folder .git: in one
+// of those, the commit lies that a gate reads its policy from.
+func holdsGit(n *node) bool {
+	return slices.ContainsFunc(strings.Split(n.Str(), "/"), func(s string) bool {
+		is, _ := path.Match(s, ".git")
+		return is && strings.Trim(s, "*?") != ""
+	})
 }
 
 // fedBy reports whether job g gets the artifacts of job j.
@@ -152,6 +169,10 @@ func (p *pipeline) fed(g, j *job, n *node) {
 		Message: quote("what the job %s leaves outranks what %s is told", j.name, g.name),
 		Found:   show(n), Wanted: "artifacts with the folders of what was built, one by one",
 		Hint: "leave variables to a job that the gate does not need, and list the folders of the artifacts",
+	}
+	if holdsGit(n) {
+		f.Message = quote("what the job %s leaves is unpacked over the commit that %s reads its policy from", j.name, g.name)
+		f.Wanted, f.Hint = "artifacts without .git", "take .git out of the paths: nothing of it belongs into an artifact"
 	}
 	p.find(n, f)
 }

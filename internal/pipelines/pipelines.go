@@ -125,6 +125,7 @@ func checks() []func(*pipeline) {
 		checkFed,
 		checkPolicies,
 		checkEntries,
+		checkEntering,
 		checkEnvironments,
 		checkOrder,
 		checkWhen,

@@ -13,7 +13,7 @@ var (
 	// pinnedPolicy is a policy with its commit or its digest.
 	pinnedPolicy = lazy(`@(?:[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`)
 	// argued are the arguments of a command, by our components and by people.
-	argued = lazy(`(?:^|\s)(?:--with\s+'([a-z-]+)=([^']*)'|--?(policy-ref|policy|subject|checksums)[= ]\s*("[^"]*"|'[^']*'|[^\s"']+))`)
+	argued = lazy(`(?:^|\s)(?:--with\s+'([a-z-]+)=([^']*)'|--?(policy-ref|policy|subject|checksums|passed)[= ]\s*("[^"]*"|'[^']*'|[^\s"']+))`)
 	// moved is a command that puts another commit into the folder of the job.
 	moved   = lazy(`(?:^|[;&|]\s*)git\s+(?:checkout|switch|reset|pull|restore|worktree)\b([^;&|]*)`)
 	valueOf = lazy(`\$\{?(\w+)`)

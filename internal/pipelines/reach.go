@@ -117,7 +117,7 @@ func checkElsewhere(p *pipeline) {
 		}
 		for _, needs := range j.needs() {
 			for _, n := range needs {
-				if n.elsewhere != "" && !p.fromParent(n) {
+				if n.elsewhere != "" && !p.fromParent(n) && !(j.enters && p.unsaid(n)) {
 					f.Found = n.elsewhere
 					p.find(n.at, f)
 				}

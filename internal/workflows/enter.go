@@ -62,3 +62,68 @@ func (f *flow) handsOver(j *job) bool {
 		return ok && e.Uses != nil && parseUses(e.Uses.Value).repository == "actions/upload-artifact"
 	})
 }
+
+// checkPassed reports a job that enters with what is always empty: an output of a
+// job or a step that there is none of by that name.
+func (f *flow) checkPassed(g gate) {
+	text := f.argument(g, "passed")
+	if !g.enters || text == "" {
+		return
+	}
+	for _, x := range split(text) {
+		if !x.expression && strings.TrimSpace(x.text) != "" || x.expression && !f.empty(g.job, g.index, x.text, 0) {
+			return
+		}
+	}
+	f.report(passedEmpty, g.step.Pos, detail{found: "passed: " + text, wanted: f.passer(g)})
+}
+
+// passer is what a job that enters can take from its gate.
+func (f *flow) passer(g gate) string {
+	for _, k := range f.before(g.job) {
+		if len(k.gates) > 0 && !k.gates[0].enters {
+			return "the output digests of job " + k.id + ", declared there and named in needs"
+		}
+	}
+	return "the output digests of the gate's job"
+}
+
+// empty reports whether an expression in j, in front of a step, has nothing but
+// outputs that nobody writes.
+func (f *flow) empty(j *job, index int, text string, depth int) bool {
+	c := parseCondition("${{" + text + "}}")
+	if c.err != nil || len(c.nodes) != 1 || depth > 3 {
+		return false
+	}
+	p, is := pathOf(c.nodes[0])
+	if !is || len(p) != 4 || p[2] != "outputs" || p[1] == "*" || p[3] == "*" {
+		return false
+	}
+	switch p[0] {
+	case "needs":
+		return f.undeclared(j, p[1], p[3], depth)
+	case "steps":
+		return !slices.ContainsFunc(j.Steps[:index], func(s *actionlint.Step) bool {
+			return s == nil || s.ID != nil && strings.EqualFold(s.ID.Value, p[1])
+		})
+	}
+	return false
+}
+
+// undeclared reports whether a job's output is empty for j. What a called workflow
+// puts out cannot be seen, and a gate that needs leaves out has a rule of its own.
+func (f *flow) undeclared(j *job, id, name string, depth int) bool {
+	k := f.byID[id]
+	if k == nil || !slices.Contains(f.needs(j), k) {
+		return k == nil || len(k.gates) == 0
+	}
+	if k.WorkflowCall != nil {
+		return false
+	}
+	o := k.Outputs[name]
+	if o == nil || o.Value == nil {
+		return true
+	}
+	parts := split(strings.TrimSpace(o.Value.Value))
+	return len(parts) == 1 && parts[0].expression && f.empty(k, len(k.Steps), parts[0].text, depth+1)
+}

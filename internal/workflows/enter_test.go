@@ -8,7 +8,10 @@ import (
 )
 
 // enterStep asks again in the job that deploys, in needed.
-const enterStep = "    steps:\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"
+const enterStep = "    permissions: {id-token: write}\n    steps:\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"
+
+// mayAsk lets the job that deploys ask for the token that says which job it is.
+var mayAsk = change{"    environment: production\n", "    environment: production\n    permissions: {id-token: write}\n"}
 
 var entering = change{"    steps:\n      - run: ./deploy.sh", enterStep}
 
@@ -17,7 +20,7 @@ func TestG16_a_job_is_run_again_without_its_gate(t *testing.T) {
 	for name, changes := range map[string][]change{
 		"through a job between": {{"    needs: [gate, announce]\n", "    needs: announce\n"}, {"${{ needs.gate.outputs.digests }}", "x"}},
 		"a job that enters does not enter for the next": {
-			{"  production:\n", "  first:\n    needs: gate\n    runs-on: ubuntu-latest\n    environment: production\n    steps:\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh\n  production:\n"},
+			{"  production:\n", "  first:\n    needs: gate\n    runs-on: ubuntu-latest\n    environment: production\n    permissions: {id-token: write}\n    steps:\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh\n  production:\n"},
 			{"needs: [gate, announce]", "needs: [gate, first]"},
 		},
 		"an expression that both have": {
@@ -29,13 +32,12 @@ func TestG16_a_job_is_run_again_without_its_gate(t *testing.T) {
 		t.Run(name, func(t *testing.T) { trips(t, edit(t, needed, changes...), "gate-reused", workflows.Error) })
 	}
 	for name, changes := range map[string][]change{
-		"it enters":                           {entering},
-		"by a command":                        {{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - run: sallyport enter\n      - run: ./deploy.sh"}},
-		"with the right to ask for its token": {entering, {"    environment: production\n", "    environment: production\n    permissions: {id-token: write}\n"}},
-		"a gate of its own besides":           {{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: sallyport-dev/sallyport@SHA\n        with: {environment: production}\n      - run: ./deploy.sh"}},
-		"each leg of a matrix enters":         {entering, {"    environment: production\n", "    environment: ${{ matrix.env }}\n    strategy: {matrix: {env: [staging, production]}}\n"}},
-		"through a job between":               {entering, {"    needs: [gate, announce]\n", "    needs: announce\n"}, {"${{ needs.gate.outputs.digests }}", "x"}},
-		"after checkout and download":         {{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: actions/checkout@SHA\n      - uses: actions/download-artifact@SHA\n        with: {name: dist, path: dist}\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}},
+		"it enters":                   {entering},
+		"by a command":                {{"    steps:\n      - run: ./deploy.sh", "    permissions: {id-token: write}\n    steps:\n      - run: sallyport enter\n      - run: ./deploy.sh"}},
+		"a gate of its own besides":   {{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: sallyport-dev/sallyport@SHA\n        with: {environment: production}\n      - run: ./deploy.sh"}},
+		"each leg of a matrix enters": {entering, {"    environment: production\n", "    environment: ${{ matrix.env }}\n    strategy: {matrix: {env: [staging, production]}}\n"}},
+		"through a job between":       {entering, {"    needs: [gate, announce]\n", "    needs: announce\n"}, {"${{ needs.gate.outputs.digests }}", "x"}},
+		"after checkout and download": {{"    steps:\n      - run: ./deploy.sh", "    permissions: {id-token: write}\n    steps:\n      - uses: actions/checkout@SHA\n      - uses: actions/download-artifact@SHA\n        with: {name: dist, path: dist}\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}},
 	} {
 		t.Run("silent: "+name, func(t *testing.T) { silent(t, edit(t, needed, changes...)) })
 	}
@@ -80,9 +82,9 @@ func TestG02_a_job_takes_nothing_from_its_gate(t *testing.T) {
 		"by a job between":              {{uses, "      - run: ./deploy.sh \"$X\"\n        env: {X: \"${{ needs.announce.outputs.passed }}\"}\n"}},
 		"the gate hands the files over": {{uses, "      - run: ./deploy.sh\n"}, {"        with: {subject: dist/*, environment: production}\n", "        with: {subject: dist/*, environment: production}\n      - {uses: actions/upload-artifact@SHA, with: {name: judged, path: dist}}\n"}},
 		"the list of what is let in":    {{uses, "      - run: sha256sum --check .sallyport/checksums.txt && ./deploy.sh\n"}},
-		"it enters":                     {{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh\n"}},
+		"it enters":                     {{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh\n"}, mayAsk},
 	})
-	silent(t, edit(t, needed, change{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n      - run: ./deploy.sh\n"}))
+	silent(t, edit(t, needed, mayAsk, change{uses, "      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n      - run: ./deploy.sh\n"}))
 	digests := change{"${{ steps.gate.outputs.digests }}", "x"}
 	plain := change{"./deploy.sh \"$DIGESTS\"\n        env: {DIGESTS: \"x\"}", "./deploy.sh"}
 	download := "      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n"
@@ -158,6 +160,30 @@ func TestD15_a_policy_that_an_artifact_brings(t *testing.T) {
 		"over the checkout":   download("name: dist"),
 		"all of them over it": download("merge-multiple: true"),
 	})
+	checkout := func(with string) []change {
+		return before("      - uses: actions/checkout@SHA\n        with: {" + with + "}\n")
+	}
+	each(t, inJob, "policy-downloaded", workflows.Error, map[string][]change{
+		"another repository":           checkout("repository: acme/policies, path: .sallyport"),
+		"another repository's subtree": checkout("repository: acme/policies, path: ./.sallyport/, ref: main"),
+	})
+	passes(t, inJob, map[string][]change{
+		"another repository elsewhere":         checkout("repository: acme/policies, path: policies"),
+		"another repository before one's own":  {{"      - uses: actions/checkout@SHA # v5.0.0\n      - run: mkdir -p dist\n", "      - uses: actions/checkout@SHA\n        with: {repository: acme/policies, path: .sallyport}\n      - uses: actions/checkout@SHA\n"}},
+		"another repository, policy of branch": append(checkout("repository: acme/policies, path: .sallyport"), change{"          subject: dist/*\n", "          subject: dist/*\n          policy-ref: main\n"}),
+		"one's own repository":                 checkout("repository: '${{ github.repository }}'"),
+	})
+	w := want
+	w.Repository = "acme/app"
+	over := func(repository string) []workflows.Finding {
+		return check(t, edit(t, inJob, checkout("repository: "+repository)...), w)
+	}
+	if found := over("acme/policies"); len(found) != 1 || found[0].Rule != "policy-downloaded" || found[0].Severity != workflows.Warning {
+		t.Errorf("findings = %s\nwant the other repository in the place of this one", show(found))
+	}
+	if found := over("Acme/App"); len(found) != 0 {
+		t.Errorf("findings = %s\nwant none for the repository itself", show(found))
+	}
 	passes(t, inJob, map[string][]change{
 		"into a folder of its own": download("name: dist, path: dist"),
 		"elsewhere":                download("name: dist, path: '${{ runner.temp }}/dist'"),
@@ -234,7 +260,7 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 	each(t, edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: workflow_call"}), "checkout-chosen", workflows.Warning, map[string][]change{
 		"of whatever calls": of("${{ github.head_ref || github.ref }}"),
 	})
-	enters := edit(t, needed, change{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: actions/checkout@SHA\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}, change{"on:\n", "on:\n  workflow_dispatch: {inputs: {it: {type: string}}}\n"})
+	enters := edit(t, needed, mayAsk, change{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: actions/checkout@SHA\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}, change{"on:\n", "on:\n  workflow_dispatch: {inputs: {it: {type: string}}}\n"})
 	each(t, enters, "checkout-chosen", workflows.Warning, map[string][]change{
 		"before entering": {{"      - uses: actions/checkout@SHA\n", "      - uses: actions/checkout@SHA\n        with: {ref: '${{ inputs.it }}'}\n"}},
 	})
@@ -257,5 +283,54 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 		"after the gate":       {dispatch, {deployStep, "      - uses: actions/checkout@SHA\n        with: {ref: '${{ inputs.it }}', path: chart}\n" + deployStep}},
 		"the caller's":         {{"on: {push: {branches: [main]}}", "on: {workflow_call: {inputs: {it: {type: string}}}}"}, {second, "      - uses: actions/checkout@SHA # v5.0.0\n        with: {ref: '${{ inputs.it }}'}\n"}},
 		"to build it":          {dispatch, {"      - uses: actions/checkout@SHA # v5.0.0\n      - run: make dist\n", "      - uses: actions/checkout@SHA # v5.0.0\n        with: {ref: '${{ inputs.it }}'}\n      - run: make dist\n"}},
+	})
+}
+
+func TestP04_a_job_that_enters_without_the_right_to_a_token(t *testing.T) {
+	base := edit(t, needed, entering)
+	each(t, base, "id-token-missing", workflows.Error, map[string][]change{
+		"the workflow gives none":    {{"    permissions: {id-token: write}\n", ""}},
+		"the job gives others":       {{"id-token: write", "contents: read"}},
+		"it may read":                {{"id-token: write", "id-token: none"}},
+		"a token of signers is none": {{"{id-token: write}", "{contents: read}\n    env: {SIGSTORE_ID_TOKEN: x}"}},
+		"by a command":               {{"    permissions: {id-token: write}\n", ""}, {"uses: sallyport-dev/sallyport/actions/enter@SHA", "run: sallyport enter"}},
+	})
+	silent(t, base)
+	called := change{"on:\n  push: {branches: [main]}\npermissions: {}\n", "on: workflow_call\n"}
+	for _, f := range check(t, edit(t, base, called, change{"    permissions: {id-token: write}\n", ""}), want) {
+		if f.Rule == "id-token-missing" {
+			t.Errorf("finding %s: %s, want none where the caller gives the permissions", f.Rule, f.Message)
+		}
+	}
+}
+
+func TestG02_what_is_passed_on_is_empty(t *testing.T) {
+	passed := func(text string) change {
+		return change{"actions/enter@SHA\n", "actions/enter@SHA\n        with: {passed: \"" + text + "\"}\n"}
+	}
+	base := edit(t, needed, entering)
+	each(t, base, "passed-empty", workflows.Error, map[string][]change{
+		"a job that is not there":      {passed("${{ needs.gaet.outputs.digests }}")},
+		"by its index":                 {passed("${{ needs['gaet'].outputs['digests'] }}")},
+		"an output that is not there":  {passed("${{ needs.gate.outputs.digest }}")},
+		"a job without outputs":        {passed("${{ needs.announce.outputs.digests }}")},
+		"a job that needs leaves out":  {passed("${{ needs.announce.outputs.digests }}"), {"needs: [gate, announce]", "needs: gate"}, {"    needs: gate\n    runs-on: ubuntu-latest\n    steps:\n      - run: ./announce.sh", "    needs: gate\n    outputs: {digests: x}\n    runs-on: ubuntu-latest\n    steps:\n      - run: ./announce.sh"}},
+		"the output of no step":        {passed("${{ needs.gate.outputs.digests }}"), {"${{ steps.gate.outputs.digests }}", "${{ steps.gaet.outputs.digests }}"}},
+		"a step that is not there":     {passed("${{ steps.gate.outputs.digests }}")},
+		"two of them":                  {passed("${{ needs.gaet.outputs.digests }} ${{ needs.gate.outputs.digest }}")},
+		"through the job's and back":   {passed("${{ needs.announce.outputs.d }}"), {"    steps:\n      - run: ./announce.sh", "    outputs: {d: \"${{ needs.gate.outputs.digest }}\"}\n    steps:\n      - run: ./announce.sh"}},
+		"a command's, in its variable": {{"uses: sallyport-dev/sallyport/actions/enter@SHA\n", "run: sallyport enter --passed \"$P\"\n        env: {P: \"${{ needs.gaet.outputs.digests }}\"}\n"}},
+	})
+	passes(t, base, map[string][]change{
+		"the gate's":                   {passed("${{ needs.gate.outputs.digests }}")},
+		"in another case":              {passed("${{ needs.Gate.outputs.Digests }}")},
+		"a word for two":               {passed("${{ needs.gaet.outputs.digests || needs.gate.outputs.digests }}")},
+		"one of two":                   {passed("${{ needs.gaet.outputs.digests }} ${{ needs.gate.outputs.digests }}")},
+		"through a job between":        {passed("${{ needs.announce.outputs.d }}"), {"    steps:\n      - run: ./announce.sh", "    outputs: {d: \"${{ needs.gate.outputs.digests }}\"}\n    steps:\n      - run: ./announce.sh"}},
+		"an output worked out":         {passed("${{ needs.gate.outputs.digests }}"), {"${{ steps.gate.outputs.digests }}", "${{ fromJSON(steps.x.outputs.y).z }}"}},
+		"a called workflow":            {passed("${{ needs.announce.outputs.digests }}"), {"    runs-on: ubuntu-latest\n    steps:\n      - run: ./announce.sh", "    uses: ./.github/workflows/announce.yml"}},
+		"by a step before it":          {passed("${{ steps.list.outputs.digests }}"), {"      - uses: sallyport-dev/sallyport/actions/enter@SHA", "      - {id: list, uses: actions/download-artifact@SHA, with: {path: dist}}\n      - uses: sallyport-dev/sallyport/actions/enter@SHA"}},
+		"an input":                     {passed("${{ inputs.digests }}")},
+		"a command's, in its variable": {{"uses: sallyport-dev/sallyport/actions/enter@SHA\n", "run: sallyport enter --passed \"$P\"\n        env: {P: \"${{ needs.gate.outputs.digests }}\"}\n"}},
 	})
 }

@@ -15,6 +15,7 @@ func (f *flow) checkGates() {
 	for _, j := range f.jobs {
 		for _, g := range j.gates {
 			f.checkSoft(g)
+			f.checkPassed(g)
 		}
 		for _, t := range f.targets(j) {
 			f.judge(j, t)

@@ -71,7 +71,12 @@ func (f *flow) permissions(j *job) *actionlint.Permissions {
 // checkToken compares a job's right to an identity with its use of one.
 func (f *flow) checkToken(j *job) {
 	if f.lacksToken(j) {
-		f.report(idTokenMissing, j.Pos, detail{found: "job " + j.id + " signs without id-token: write", wanted: "id-token: write"})
+		d := detail{found: "job " + j.id + " signs without id-token: write", wanted: "id-token: write"}
+		if !f.does(j, "attest", "approve", "reject") {
+			d.found = "job " + j.id + " enters without id-token: write"
+			d.message = "the job enters, but may not ask for the token that says which job it is, so it can never enter"
+		}
+		f.report(idTokenMissing, j.Pos, d)
 		return
 	}
 	own := j.Permissions != nil && j.Permissions.All == nil && grants(j.Permissions)
@@ -88,15 +93,15 @@ func (f *flow) signs() bool {
 	return slices.ContainsFunc(f.jobs, func(j *job) bool { return f.does(j, signing...) })
 }
 
-// lacksToken reports whether j signs but cannot. A called workflow without
-// permissions has its caller's.
+// lacksToken reports whether j signs or enters, but cannot. A called workflow
+// without permissions has its caller's.
 func (f *flow) lacksToken(j *job) bool {
 	_, called := f.wf.FindWorkflowCallEvent()
 	p := f.permissions(j)
-	if called && p == nil || f.brings(j) {
+	if called && p == nil || grants(p) {
 		return false
 	}
-	return f.does(j, "attest", "approve", "reject") && !grants(p)
+	return f.does(j, "enter") || f.does(j, "attest", "approve", "reject") && !f.brings(j)
 }
 
 // brings reports whether j has a token from elsewhere.

@@ -144,6 +144,10 @@ func (f *flow) filled(g gate, policy string) (filling, *Rule) {
 			case "actions/checkout":
 				checked = true
 				last, rule = f.checkedOut(g.job, s, input(e.Inputs, "ref"), input(e.Inputs, "repository"))
+				if x, is := f.foreign(e); is && rule == nil {
+					x.step, x.what = s, f.describe(s)+" of "+input(e.Inputs, "repository")
+					last, rule = x, &policyDownloaded
+				}
 			case "actions/download-artifact":
 				if x, is := downloaded(e, checked); is {
 					x.step, x.what = s, f.describe(s)
@@ -178,6 +182,20 @@ func (f *flow) checkedOut(j *job, s *actionlint.Step, texts ...string) (filling,
 		}
 	}
 	return filling{}, nil
+}
+
+// foreign returns how bad it is that a checkout of another repository brings the
+// policy. One into all of the workspace leaves none of the run's own commit there.
+func (f *flow) foreign(e *actionlint.ExecAction) (filling, bool) {
+	repository := strings.TrimSpace(input(e.Inputs, "repository"))
+	folder := path.Clean(strings.TrimSpace(input(e.Inputs, "path")))
+	switch own := strings.EqualFold(repository, f.want.Repository) || strings.Contains(repository, "${{"); {
+	case repository == "" || own:
+		return filling{}, false
+	case folder != ".":
+		return filling{}, true
+	}
+	return filling{severity: Warning}, f.want.Repository != ""
 }
 
 // within reports whether a file lies in a folder of the workspace. What is

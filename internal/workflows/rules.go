@@ -23,6 +23,9 @@ var (
 	// An expression about a job that needs does not name is empty.
 	outputsUnneeded = Rule{"outputs-not-needed", "G02", "a job uses the outputs of a gate that its needs does not name, so they are empty",
 		"name the gate's job in needs"}
+	// What enters has to know what was let in.
+	passedEmpty = Rule{"passed-empty", "G02", "what the gate has passed on is empty where the job enters, so it can never enter",
+		"hand over needs.JOB.outputs.NAME of a job that needs names, and that declares the output"}
 	// To run a job again is to run it behind the answer of the first time.
 	gateReused = Rule{"gate-reused", "G16", "a job is run again without its gate, which is in another job and gave its answer once",
 		"move the gate into the job, or add the step actions/enter as its first after checkout and download"}
@@ -82,7 +85,7 @@ var (
 
 	// Who fills the folder writes the policy.
 	policyDownloaded = Rule{"policy-downloaded", "D15", "the gate reads a policy that an earlier step may have put there",
-		"download into a folder of its own, or pin the policy: policy-ref: main, or @ and a full commit or sha256: digest behind its path"}
+		"download or check out into a folder of its own, or pin the policy: policy-ref: main, or @ and a full commit or sha256: digest behind its path"}
 	// Who names the policy decides what it asks.
 	policyChosen = Rule{"policy-chosen", "D15", "which policy the gate reads is chosen by somebody who gives the run a value",
 		"write the policy out, with policy-ref: main, or with @ and a full commit or sha256: digest behind its path"}
@@ -100,7 +103,7 @@ var (
 	// A job can sign and has no reason to.
 	idTokenUnused = Rule{"id-token-unused", "P04", "the job may sign in the workflow's name, and signs nothing", "remove id-token: write"}
 	// It will end in an error.
-	idTokenMissing = Rule{"id-token-missing", "P04", "the job signs, but may not ask for the token it signs with", "add id-token: write to the job's permissions"}
+	idTokenMissing = Rule{"id-token-missing", "P04", "the job signs or enters, but may not ask for the token that says who it is", "add id-token: write to the job's permissions"}
 	// Secrets of everything, for a file that is not here.
 	secretsInherit = Rule{"secrets-inherit", "P04", "every secret is handed to the called workflow", "hand over the secrets it needs, by name"}
 
@@ -128,7 +131,7 @@ var (
 
 // Rules returns every rule, in a fixed order.
 func Rules() []Rule {
-	return []Rule{noGate, gateLate, gateParallel, outputsUnneeded, gateReused, outputsIgnored, subjectNarrower, gateElsewhere, gateUnseen, environmentUnnamed,
+	return []Rule{noGate, gateLate, gateParallel, outputsUnneeded, passedEmpty, gateReused, outputsIgnored, subjectNarrower, gateElsewhere, gateUnseen, environmentUnnamed,
 		runsAnyway, ifAlwaysTrue, ifUnreadable, gateSkipped, gateSoft, gateSwallowed,
 		environmentExpression, environmentUnknown, deploymentOff, matrixOutput, scriptInjection, actorExemption,
 		policyDownloaded, policyChosen, checkoutChosen,
