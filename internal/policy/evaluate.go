@@ -412,10 +412,7 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 // that does not verify says more than one about another artifact: somebody has
 // attested this one, and has to be told what is wrong with that.
 func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
-	signer := ""
-	if all := q.signers(a); len(all) > 0 {
-		signer = all[0].String()
-	}
+	signer := q.whoever(a)
 	all := c.Rejections
 	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
 	switch {
@@ -451,7 +448,10 @@ func again(code fault.Code, t Trust) string {
 	}
 }
 
-// A miss is why a fact does not meet a requirement, and how far it came.
+// A miss is why a fact does not meet a requirement, and how far it came. Steps
+// follow the order of the checks: who signed it (below 40), its name (40), what it
+// states (50), its age (100), its ref (102), its run (103). So of several builders
+// the one is told that signed it, and of several facts the one that lacks least.
 type miss struct {
 	step                        int
 	code                        fault.Code
@@ -531,7 +531,7 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 		return nil
 	}
 	r, ok := in.run(f.Signer.Run)
-	m := &miss{step: 101, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
+	m := &miss{step: 103, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
 	switch {
 	case !ok || r.State == RunUnknown:
 		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""
