@@ -158,7 +158,7 @@ func (s Ref) unanswered(reason string) *miss {
 	if s.Need != "" {
 		hint = s.Need + "; " + hint
 	}
-	return &miss{reason: reason, found: s.Why, wanted: "the platform's word that it is", hint: hint}
+	return &miss{unanswered: true, reason: reason, found: s.Why, wanted: "the platform's word that it is", hint: hint}
 }
 
 // namesRefs reports whether entering an environment would ask about refs.
