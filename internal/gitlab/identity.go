@@ -48,6 +48,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	}
 	c, err := idtoken.Verify(ctx, token, idtoken.Wanted{
 		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: api,
+		Texts: texts, Numbers: numbers,
 	})
 	if err != nil {
 		return err
