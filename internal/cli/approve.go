@@ -192,7 +192,7 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 			return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "environment %q was made anew since the release set: its number is %q, not %q", e.Name, in.Protection.ID, e.ID)
 		}
 		if lacking := policy.Lacking(in); len(lacking) > 0 && x.decision == statement.Approve {
-			return fault.New(fault.Refused, lacking[0].Code, lacking[0].Hint, "there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
+			return fault.New(kindOf(lacking[0]), lacking[0].Code, lacking[0].Hint, "there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
 		}
 		x.inputs, x.counts = append(x.inputs, in), append(x.counts, r.counts(*x, in))
 	}

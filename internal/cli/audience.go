@@ -70,13 +70,14 @@ func publicAuthority(address string) bool {
 // forAudience refuses a person's token for another audience than the one that is
 // asked for.
 func (r *run) forAudience(token string) (string, error) {
-	got, err := idtoken.Audience(token)
+	want := r.text("audience")
+	ok, found, err := idtoken.For(token, want)
+	if err == nil && !ok {
+		err = fault.New(fault.Refused, fault.Identity, "get one for that audience, or say audience: NAME for a custom instance that takes another",
+			"the identity token's %s, want %q alone", found, want)
+	}
 	if err != nil {
 		return "", err
-	}
-	if want := r.text("audience"); got != want {
-		return "", fault.New(fault.Refused, fault.Identity, "get one for that audience, or say audience: NAME for a custom instance that takes another",
-			"the identity token's audience is %q, want %q alone", got, want)
 	}
 	return token, nil
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -25,24 +27,53 @@ func (d doors) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Ru
 		home := d.homeOf(q.URI)
 		where[home] = append(where[home], i)
 	}
-	for home, list := range where {
-		at, err := d.open(home)
-		if err != nil {
-			return nil, err
-		}
+	for _, home := range slices.Sorted(maps.Keys(where)) {
 		var asked []policy.RunQuery
-		for _, i := range list {
+		for _, i := range where[home] {
 			asked = append(asked, queries[i])
 		}
-		answers, err := at.Runs(ctx, asked)
+		answers, err := d.runsAt(ctx, home, asked)
 		if err != nil {
 			return nil, err
 		}
-		for k, i := range list {
+		for k, i := range where[home] {
 			out[i] = answers[k]
 		}
 	}
 	return out, nil
+}
+
+// runsAt asks one place. A place elsewhere that does not answer, or does not show
+// a run, has answered nothing: other evidence may do without.
+func (d doors) runsAt(ctx context.Context, home string, asked []policy.RunQuery) ([]policy.Run, error) {
+	at, err := d.open(home)
+	var answers []policy.Run
+	if err == nil {
+		answers, err = at.Runs(ctx, asked)
+	}
+	if home == d.home || err != nil && !silent(ctx, err) {
+		return answers, err
+	}
+	if err != nil {
+		f := fault.Of(err)
+		for _, q := range asked {
+			answers = append(answers, policy.Run{URI: q.URI, Why: f.Error(), Need: f.Hint})
+		}
+		return answers, nil
+	}
+	for i := range answers {
+		if a := &answers[i]; a.State == policy.RunUnknown && a.Commit == "" && a.Why == "" {
+			a.Why, a.Need = a.Words, d.need(home)
+		}
+	}
+	return answers, nil
+}
+
+// silent reports whether err says that nobody answered, or that nobody here may
+// ask. An answer that contradicts itself is another matter.
+func silent(ctx context.Context, err error) bool {
+	k := fault.Of(err).Kind
+	return ctx.Err() == nil && (k == fault.Unavailable || k == fault.Usage)
 }
 
 // Change refuses to count commits of a repository that deploys elsewhere: since
@@ -55,12 +86,15 @@ func (d doors) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change,
 	return d.door.Change(ctx, q)
 }
 
-// Ref asks about a ref where it is. A place that cannot be opened from here
-// has not answered.
+// Ref asks about a ref where it is. A place elsewhere that cannot be opened from
+// here, or is silent, has not answered.
 func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 	at, err := d.open(q.Repository)
 	if err == nil {
-		return at.Ref(ctx, q)
+		var s policy.Ref
+		if s, err = at.Ref(ctx, q); err == nil || q.Repository == d.home || !silent(ctx, err) {
+			return s, err
+		}
 	}
 	f := fault.Of(err)
 	return policy.Ref{Query: q, Why: f.Error(), Need: f.Hint}, nil
@@ -69,25 +103,41 @@ func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 // homeOf returns the repository of a builder that a run belongs to; a run of
 // nobody's is the own platform's to know nothing about.
 func (d doors) homeOf(uri string) string {
-	for _, a := range d.policy.Artifacts {
-		for _, b := range a.BuiltBy {
-			if home := b.Forge.Host + "/" + b.Repository; strings.HasPrefix(uri, home+"/") {
-				return home
-			}
+	for _, b := range d.builders() {
+		if home := b.Forge.Host + "/" + b.Repository; strings.HasPrefix(uri, home+"/") {
+			return home
 		}
 	}
 	return d.home
+}
+
+// builders are the workflows whose runs are asked about: those that build, and
+// those that carry approvals.
+func (d doors) builders() []policy.Builder {
+	all := slices.Clone(d.policy.ApproveIn)
+	for _, a := range d.policy.Artifacts {
+		all = append(all, a.BuiltBy...)
+	}
+	return all
+}
+
+// need is the next step where a place elsewhere does not show a run.
+func (d doors) need(home string) string {
+	for _, b := range d.builders() {
+		if b.Forge.Host+"/"+b.Repository == home {
+			return d.r.tokenFor(b.Forge, b.Repository)
+		}
+	}
+	return ""
 }
 
 func (d doors) open(home string) (door, error) {
 	if home == d.home {
 		return d.door, nil
 	}
-	for _, a := range d.policy.Artifacts {
-		for _, b := range a.BuiltBy {
-			if b.Forge.Host+"/"+b.Repository == home {
-				return d.r.elsewhere(b.Forge, b.Repository)
-			}
+	for _, b := range d.builders() {
+		if b.Forge.Host+"/"+b.Repository == home {
+			return d.r.elsewhere(b.Forge, b.Repository)
 		}
 	}
 	return d.door, nil

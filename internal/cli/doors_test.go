@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,6 +80,84 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 			}
 		}
 	}
+}
+
+// away are the doors of a job of acme/app on the first platform, under a policy
+// that names a builder on the second too, whose API is at api.
+func away(t *testing.T, api http.HandlerFunc, env map[string]string) (d doors, uri string) {
+	t.Helper()
+	s := httptest.NewServer(api)
+	t.Cleanup(s.Close)
+	env["CI_SERVER_URL"] = s.URL
+	p := about("https://github.com", "acme/app")
+	p.Artifacts[0].BuiltBy = append(p.Artifacts[0].BuiltBy, policy.Builder{Forge: policy.Forge{Host: s.URL, Mark: "//"}, Repository: "acme/app"})
+	return doors{&near{}, at(env, nil), p, "https://github.com/acme/app"}, s.URL + "/acme/app/-/jobs/7"
+}
+
+func TestD03_a_place_elsewhere_that_is_silent_has_answered_nothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		token  string
+		why    string
+	}{
+		"no token":                {http.StatusOK, "", "there is no token for GitLab acme/app"},
+		"a token that is no good": {http.StatusUnauthorized, "canary", "401"},
+		"a token that may not":    {http.StatusForbidden, "canary", "403"},
+		"a run that is not shown": {http.StatusNotFound, "canary", "job 7"},
+	} {
+		d, uri := away(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) }, map[string]string{"GITLAB_TOKEN": c.token})
+		runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: uri}})
+		if err != nil || len(runs) != 1 || !strings.Contains(runs[0].Why, c.why) || !strings.HasPrefix(runs[0].Need, "set GITLAB_TOKEN to a token that may read acme/app") {
+			t.Errorf("%s: runs = %+v, %v, want none with %q, and the variable of that platform", name, runs, err, c.why)
+		}
+		ref, err := d.Ref(t.Context(), policy.RefQuery{Repository: strings.TrimSuffix(uri, "/-/jobs/7")})
+		if err != nil || ref.Why == "" || !strings.HasPrefix(ref.Need, "set GITLAB_TOKEN") || ref.Protected != policy.Unanswered {
+			t.Errorf("%s: ref = %+v, %v, want no answer, and the variable of that platform", name, ref, err)
+		}
+	}
+}
+
+func TestD03_a_place_elsewhere_that_contradicts_itself_is_no_silence(t *testing.T) {
+	d, uri := away(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"id":8,"pipeline":{"id":1}}`)) // who asked may be gone
+	}, map[string]string{"GITLAB_TOKEN": "canary"})
+	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: uri}}); fault.Of(err).Kind != fault.Refused {
+		t.Errorf("runs = %+v, %v, want a refusal", runs, err)
+	}
+}
+
+func TestD03_the_own_platform_has_to_answer(t *testing.T) {
+	d, _ := away(t, nil, map[string]string{})
+	d.door = &mute{}
+	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}); fault.Of(err).Kind != fault.Unavailable {
+		t.Errorf("runs = %+v, %v, want a fault", runs, err)
+	}
+}
+
+func TestD03_the_variable_for_a_place_elsewhere_is_one_that_goes_there(t *testing.T) {
+	house := policy.Forge{Host: "https://git.example", Mark: "//"}
+	const set = "set GITLAB_TOKEN to a token that may read acme/app on "
+	for name, c := range map[string]struct {
+		r    *run
+		f    policy.Forge
+		want string
+	}{
+		"the one that everybody knows": {at(nil, nil), policy.Forge{Host: "https://gitlab.com", Mark: "//"}, set + "https://gitlab.com"},
+		"an instance":                  {at(nil, nil), house, set + "https://git.example, and CI_SERVER_URL to https://git.example, where it may then go"},
+		"an instance that is named":    {at(map[string]string{"CI_SERVER_URL": "https://git.example/"}, nil), house, set + "https://git.example"},
+		"another than the job's":       {&run{Command: at(nil, nil).Command, platform: onGitLab{}}, house, "gate it in a job of https://git.example: no token of this job goes there"},
+	} {
+		if got := c.r.tokenFor(c.f, "acme/app"); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// mute is a door that answers nothing.
+type mute struct{ door }
+
+func (mute) Runs(context.Context, []policy.RunQuery) ([]policy.Run, error) {
+	return nil, fault.New(fault.Unavailable, fault.NotAvailable, "try again", "no answer")
 }
 
 // near is a door that answers everything.

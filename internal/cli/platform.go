@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
@@ -236,13 +239,40 @@ func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
 // that was given for that one stays there: only the other platform's own
 // variable is read.
 func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
-	return r.openWith(func(name string) string {
+	d, err := r.openWith(func(name string) string {
 		// In a job anybody could have set the address of an API.
 		if name == "SALLYPORT_TOKEN" || r.platform != nil && (name == "GITHUB_API_URL" || name == "CI_API_V4_URL") {
 			return ""
 		}
 		return r.Getenv(name)
 	}, f, repository)
+	switch at := d.(type) {
+	case onGitHub:
+		at.Need = r.tokenFor(f, repository)
+	case onGitLab:
+		at.Need = r.tokenFor(f, repository)
+	}
+	return d, err
+}
+
+// tokenFor is the next step of a command that asks elsewhere and is told nothing:
+// the variable whose token goes there (github.At, gitlab.At).
+func (r *run) tokenFor(f policy.Forge, repository string) string {
+	token, server, usual := "GITLAB_TOKEN", "CI_SERVER_URL", "https://gitlab.com"
+	_, same := r.platform.(onGitLab)
+	if f.Mark == "/" {
+		token, server, usual = "GITHUB_TOKEN", "GITHUB_SERVER_URL", "https://github.com"
+		_, same = r.platform.(onGitHub)
+	}
+	hint := fmt.Sprintf("set %s to a token that may read %s on %s", token, repository, f.Host)
+	switch own := strings.TrimSuffix(cmp.Or(r.Getenv(server), usual), "/"); {
+	case strings.EqualFold(own, f.Host):
+		return hint
+	case same:
+		return fmt.Sprintf("gate it in a job of %s: no token of this job goes there", f.Host)
+	default:
+		return fmt.Sprintf("%s, and %s to %s, where it may then go", hint, server, f.Host)
+	}
 }
 
 func (r *run) openWith(getenv func(string) string, f policy.Forge, repository string) (door, error) {

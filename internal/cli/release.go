@@ -100,7 +100,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 		}
 		if lacking := policy.Lacking(in); len(lacking) > 0 {
 			f := lacking[0]
-			return set, fault.New(fault.Refused, f.Code, f.Hint, "%q could not enter %q: %s", c.list[0].Name, name, f.Reason)
+			return set, fault.New(kindOf(f), f.Code, f.Hint, "%q could not enter %q: %s", c.list[0].Name, name, f.Reason)
 		}
 		set.Environments = append(set.Environments, statement.Place{Name: name, ID: in.Protection.ID})
 		looks = append(looks, in)
@@ -151,6 +151,15 @@ func (r *run) look(g *gate.Gate, p *policy.Policy, c chosen, name string) (polic
 	}
 	defer r.progress("collecting and verifying evidence for " + name)()
 	return g.Look(r.ctx, c.list, name)
+}
+
+// kindOf is the kind of fault that a finding leads to: one that only lacks an answer
+// refuses nothing.
+func kindOf(f verdict.Finding) fault.Kind {
+	if f.Code == fault.NotAvailable {
+		return fault.Unavailable
+	}
+	return fault.Refused
 }
 
 // signStatement signs one statement about the artifacts of c and about a

@@ -9,8 +9,10 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/store"
@@ -28,8 +30,8 @@ type Store interface {
 // A Guard is what a platform knows and no bundle can say: how an environment is
 // protected, how runs ended and who started them, who made a change, how the
 // refs of a build are protected, who is in a team, and what its own page holds.
-// What it cannot find out is an error; of refs, whose repository may be
-// somebody else's, it is an answer that is no yes.
+// What it cannot find out is an error; of runs and refs, whose repository may be
+// somebody else's, it is an answer that is no yes and says why.
 type Guard interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
@@ -71,7 +73,23 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
-	return policy.Evaluate(in), nil
+	v := policy.Evaluate(in)
+	return v, undecided(v)
+}
+
+// undecided is the fault of a verdict that denies for nothing but an answer that
+// did not come: with it, the policy might be met. Whatever is denied for another
+// reason besides is denied.
+func undecided(v verdict.Verdict) error {
+	all := slices.Clone(v.Findings)
+	for _, j := range v.Judgements {
+		all = append(all, j.Findings...)
+	}
+	all = slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
+	if len(all) == 0 || slices.ContainsFunc(all, func(f verdict.Finding) bool { return f.Code != fault.NotAvailable }) {
+		return nil
+	}
+	return fault.New(fault.Unavailable, fault.NotAvailable, all[0].Hint, "%s: %s", all[0].Reason, all[0].Found)
 }
 
 // Look gathers everything that Evaluate may look at.

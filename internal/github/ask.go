@@ -69,16 +69,24 @@ func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, err
 	if err != nil || a.found || a.status == http.StatusNotFound {
 		return a, err
 	}
-	return answer{}, notTold(a.status, p)
+	return answer{}, j.notTold(a.status, p)
 }
 
-// notTold is the fault of a status that is no answer. No permission helps who
-// has no token, or one that is not good any more.
-func notTold(status int, p permission) error {
-	if status == http.StatusUnauthorized {
-		p = signIn
+// notTold is the fault of a status that is no answer.
+func (j *Job) notTold(status int, p permission) error {
+	return client.Status("the GitHub API", status, j.hint(status, p))
+}
+
+// hint is the next step after a status. No permission helps who has no token, or
+// one that is not good any more.
+func (j *Job) hint(status int, p permission) string {
+	switch {
+	case j.Need != "":
+		return j.Need
+	case status == http.StatusUnauthorized:
+		return string(signIn)
 	}
-	return client.Status("the GitHub API", status, string(p))
+	return string(p)
 }
 
 // raw asks now, and leaves it to the caller what a status means.

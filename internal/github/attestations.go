@@ -154,7 +154,7 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([
 	case status == http.StatusNotFound:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles about %s", a.Name(), d)
 	case status != 0:
-		return nil, "", notTold(status, readEvidence)
+		return nil, "", a.job.notTold(status, readEvidence)
 	}
 	return nil, "", a.job.unanswered(err)
 }

@@ -123,7 +123,7 @@ func (a *Attestations) bulkPage(ctx context.Context, digests []string, at cursor
 			return page, true, nil
 		case status == http.StatusNotFound, status == http.StatusUnauthorized, status == http.StatusForbidden:
 		case status != 0:
-			return bulkPage{}, false, notTold(status, readEvidence)
+			return bulkPage{}, false, a.job.notTold(status, readEvidence)
 		default:
 			return bulkPage{}, false, a.job.unanswered(err)
 		}

@@ -66,7 +66,7 @@ func (j *Job) byToken(ctx context.Context, all []policy.Instance) error {
 		rows[k].Hint = notItself
 	}
 	c, err := idtoken.Verify(ctx, token, idtoken.Wanted{
-		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: j.api, Claims: rows,
+		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: j.api, Claims: rows, Texts: texts,
 	})
 	j.self = c
 	return err

@@ -33,6 +33,9 @@ type Job struct {
 	Out    io.Writer        // where workflow commands go; the runner reads both streams
 	Now    func() time.Time // for the life of tokens
 	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
+	// Need is the next step of whoever is not told something, where this is not the
+	// place that the command is about; "": the permission that is missing.
+	Need string
 
 	getenv      func(string) string
 	audience    string // of the token that signs: sigstore, or what IDToken was told

@@ -64,11 +64,7 @@ type refSurvey struct {
 
 // unseen says that an answer did not come because of a status.
 func (s *refSurvey) unseen(what string, status int) policy.Known {
-	need := readContents
-	if status == http.StatusUnauthorized {
-		need = signIn
-	}
-	s.Why, s.Need = fmt.Sprintf("the GitHub API answered %d about %s", status, what), string(need)
+	s.Why, s.Need = fmt.Sprintf("the GitHub API answered %d about %s", status, what), s.job.hint(status, readContents)
 	return policy.Unanswered
 }
 

@@ -96,8 +96,13 @@ func tokenFault(err error) error {
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
-	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now()})
+	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now(), Texts: texts})
 }
+
+// texts are the claims that are read here, all of them strings
+// (docs.github.com/actions/reference/security/oidc, "OIDC token claims").
+var texts = []string{"repository", "repository_id", "repository_owner_id", "repository_visibility", "run_id", "run_attempt", "sha", "ref", "event_name",
+	"workflow_ref", "job_workflow_ref", "runner_environment", "environment"}
 
 // Visibility returns what the token says about who may see the repository;
 // empty if it does not say, which counts as private.

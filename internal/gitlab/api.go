@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -118,8 +119,7 @@ func (j *Job) reader() (*gitlab.Client, error) {
 	credential := http.Header{"Private-Token": {j.access}}
 	switch {
 	case j.access == "" && j.session == "":
-		_, err := j.settings()
-		return nil, err
+		return nil, fault.New(fault.Usage, fault.Config, cmp.Or(j.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", j.Name())
 	case j.access == "":
 		credential = http.Header{"Job-Token": {j.session}, "Private-Token": nil}
 	}
@@ -190,6 +190,9 @@ func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
 	hint := q.hint
 	if hint == "" {
 		hint = readFacts
+	}
+	if j.Need != "" {
+		hint = j.Need
 	}
 	s := status(resp, err)
 	if s == 0 {

@@ -48,6 +48,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	}
 	c, err := idtoken.Verify(ctx, token, idtoken.Wanted{
 		Issuer: func(s string) bool { return s == iss }, Audience: idtoken.GateAudience, Now: j.Now(), Keys: api,
+		Texts: texts, Numbers: numbers,
 	})
 	if err != nil {
 		return err
@@ -155,13 +156,17 @@ func (j *Job) runs(ctx context.Context, c idtoken.Claims) error {
 		{"project", itoa(b.Pipeline.Project), c["project_id"]},
 		{"ref", b.Ref, ref},
 		{"commit", b.Commit.ID, c["sha"]},
-		{"status", b.Status, "running"},
 	} {
 		if x.got != x.want {
 			return fault.New(fault.Refused, fault.Identity,
 				"give the job its own tokens: SALLYPORT_ID_TOKEN and CI_JOB_TOKEN have to be those that GitLab made for it",
 				"GitLab says %s %q of the job that asks, and the ID token says %q", x.what, x.got, x.want)
 		}
+	}
+	if b.Status != "running" {
+		return fault.New(fault.Refused, fault.Identity,
+			"find out who uses the tokens of another job: they outlive their job, and this one is not running; run sallyport in the job that the tokens were made for",
+			"GitLab says that this job's status is %q, want running", b.Status)
 	}
 	return nil
 }

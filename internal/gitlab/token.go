@@ -30,8 +30,16 @@ func (j *Job) IDToken(_ context.Context, audience string) (string, error) {
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
-	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now()})
+	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now(), Texts: texts, Numbers: numbers})
 }
+
+// The claims that are read here, and how GitLab writes them
+// (docs.gitlab.com/ci/secrets/id_token_authentication, "Token payload").
+var (
+	texts = []string{"project_id", "project_path", "project_visibility", "pipeline_id", "pipeline_source", "job_id", "sha", "ref", "ref_type", "ref_path",
+		"user_id", "user_login", "environment"}
+	numbers = []string{"runner_id", "job_project_id"}
+)
 
 // Visibility returns what the token says about who may see the project; empty
 // if it does not say, which counts as private.

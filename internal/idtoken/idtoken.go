@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,8 +35,15 @@ const (
 
 // Claims are the claims that are one value: strings as they are, numbers and
 // booleans as they were written. An id never passes through a floating-point
-// number.
+// number. Of audiences, the only one.
 type Claims map[string]string
+
+// payload is what a token says.
+type payload struct {
+	Claims
+	kinds     map[string]strictjson.Kind // of every claim but null, which says nothing
+	audiences []string                   // every one of them; nil where they are no strings
+}
 
 // Wanted is what a token has to be.
 type Wanted struct {
@@ -44,17 +52,24 @@ type Wanted struct {
 	Now      time.Time
 	Keys     *url.URL // of Verify: another place than the issuer's own that may publish its keys, or nil
 	Claims   []Match  // of Verify
+	Texts    []string // claims that the platform writes as strings
+	Numbers  []string // claims that it writes as numbers, or as the digits of one
 }
 
 // Parse reads a token and checks that it is one that was asked for: audience
 // exactly the wanted one and no other, a known issuer, not expired. Everything
 // else is refused at once; asking again would give the same.
 func Parse(token string, w Wanted) (Claims, error) {
-	c, err := decode(token)
+	p, err := parse(token, w)
+	return p.Claims, err
+}
+
+func parse(token string, w Wanted) (payload, error) {
+	p, err := decode(token)
 	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
+		return payload{}, fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
 	}
-	return c, c.fit(w)
+	return p, p.fit(w)
 }
 
 // Issuer returns who a token says has issued it, which anybody can write.
@@ -63,33 +78,83 @@ func Issuer(token string) (string, error) {
 	if err != nil {
 		return "", fault.New(fault.Refused, fault.Identity, "", "the platform's ID token %w", err)
 	}
-	return c["iss"], nil
+	return c.Claims["iss"], nil
 }
 
-// Audience returns the one audience that a token says it is for, which anybody can
-// write; empty if it has none or several.
-func Audience(token string) (string, error) {
-	c, err := decode(token)
+// For reports whether a token says that it is for one audience and no other, which
+// anybody can write, and whom it is for, in words.
+func For(token, audience string) (ok bool, found string, err error) {
+	p, err := decode(token)
 	if err != nil {
-		return "", fault.New(fault.Refused, fault.Identity, "", "the identity token %w", err)
+		return false, "", fault.New(fault.Refused, fault.Identity, "", "the identity token %w", err)
 	}
-	return c["aud"], nil
+	return p.is(audience), p.told(), nil
+}
+
+func (p payload) is(audience string) bool { return len(p.audiences) == 1 && p.audiences[0] == audience }
+
+// maxTold is how many audiences a message tells.
+const maxTold = 5
+
+// told is whom a token is for, in words.
+func (p payload) told() string {
+	var all []string
+	for _, a := range p.audiences[:min(maxTold, len(p.audiences))] {
+		all = append(all, fault.Quote(a))
+	}
+	switch more := len(p.audiences) - len(all); {
+	case more > 0:
+		return fmt.Sprintf("audiences are %s and %d more", strings.Join(all, ", "), more)
+	case len(all) > 1:
+		return "audiences are " + strings.Join(all, ", ")
+	case len(all) == 1:
+		return "audience is " + all[0]
+	case p.kinds["aud"] == 0:
+		return "audience is missing"
+	default:
+		return "audience is of type " + strictjson.Name(p.kinds["aud"]) + " and names nobody"
+	}
 }
 
 // fit refuses claims of another token than the one that was asked for.
-func (c Claims) fit(w Wanted) error {
-	if !w.Issuer(c["iss"]) {
-		return fault.New(fault.Refused, fault.Identity, "",
-			"the ID token's issuer is %q, which is not one of this platform", c["iss"])
+func (c payload) fit(w Wanted) error {
+	if err := c.typed(w); err != nil {
+		return err
 	}
-	if c["aud"] != w.Audience {
+	if !w.Issuer(c.Claims["iss"]) {
+		return fault.New(fault.Refused, fault.Identity, "",
+			"the ID token's issuer is %q, which is not one of this platform", c.Claims["iss"])
+	}
+	if !c.is(w.Audience) {
 		return fault.New(fault.Refused, fault.Identity,
 			fmt.Sprintf("let the job ask for a token with the audience %q and no other", w.Audience),
-			"the ID token's audience is %q, want %q alone", c["aud"], w.Audience)
+			"the ID token's %s, want %q alone", c.told(), w.Audience)
 	}
 	if err := c.lives(w.Now); err != nil {
 		return fault.New(fault.Refused, fault.Identity, "run the job again, or set the clock of the runner",
 			"the ID token %w", err)
+	}
+	return nil
+}
+
+// typed refuses a claim that is not written as its platform writes it: two readers
+// of it may see two things. Times are numbers (RFC 7519, section 2, NumericDate).
+func (c payload) typed(w Wanted) error {
+	for _, x := range []struct {
+		names []string
+		wants string
+		kinds []strictjson.Kind
+	}{
+		{append([]string{"iss"}, w.Texts...), "string", []strictjson.Kind{strictjson.String}},
+		{[]string{"exp", "nbf", "iat"}, "number", []strictjson.Kind{strictjson.Number}},
+		{w.Numbers, "number", []strictjson.Kind{strictjson.Number, strictjson.String}},
+	} {
+		for _, name := range x.names {
+			if k, there := c.kinds[name]; there && !slices.Contains(x.kinds, k) {
+				return fault.New(fault.Refused, fault.Identity, "find out who made this token: its platform writes that claim otherwise",
+					"the ID token's claim %q is of type %s, want %s", name, strictjson.Name(k), x.wants)
+			}
+		}
 	}
 	return nil
 }
@@ -151,76 +216,82 @@ func (c Claims) Match(all []Match) error {
 	return nil
 }
 
-func decode(token string) (Claims, error) {
+func decode(token string) (payload, error) {
 	if len(token) > maxBytes {
-		return nil, fmt.Errorf("has more than %d bytes", maxBytes)
+		return payload{}, fmt.Errorf("has more than %d bytes", maxBytes)
 	}
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 || parts[0] == "" || parts[2] == "" {
-		return nil, fmt.Errorf("has %d parts, want a signed JWT of 3", len(parts))
+		return payload{}, fmt.Errorf("has %d parts, want a signed JWT of 3", len(parts))
 	}
-	payload, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	text, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
 	if err != nil {
-		return nil, fmt.Errorf("is not base64url")
+		return payload{}, fmt.Errorf("is not base64url")
 	}
-	return object(payload)
+	return object(text)
 }
 
 // object reads one strict JSON object. Of its names no two may differ only in
 // letter case either: two readers may take different ones.
-func object(b []byte) (Claims, error) {
+func object(b []byte) (payload, error) {
 	r := strictjson.NewReader(b, maxDepth)
 	if err := r.Enter(strictjson.Object, "payload"); err != nil {
-		return nil, fmt.Errorf("is not a JSON object")
+		return payload{}, fmt.Errorf("is not a JSON object")
 	}
-	c, seen := Claims{}, map[string]bool{}
+	c, seen := payload{Claims: Claims{}, kinds: map[string]strictjson.Kind{}}, map[string]bool{}
 	for {
 		name, more, err := r.Member()
 		if err != nil {
-			return nil, fault.Errorf("is not to be read: %w", err)
+			return payload{}, fault.Errorf("is not to be read: %w", err)
 		}
 		if !more {
 			break
 		}
 		folded := strings.ToLower(name)
 		if seen[folded] {
-			return nil, fault.Errorf("has claim %q twice", name)
+			return payload{}, fault.Errorf("has claim %q twice", name)
 		}
 		seen[folded] = true
 		if err := c.read(r, name); err != nil {
-			return nil, fault.Errorf("has claim %q that is not JSON: %w", name, err)
+			return payload{}, fault.Errorf("has claim %q that is not JSON: %w", name, err)
 		}
 	}
 	if err := r.End(); err != nil {
-		return nil, fmt.Errorf("has more than one JSON object")
+		return payload{}, fmt.Errorf("has more than one JSON object")
 	}
 	return c, nil
 }
 
-// read keeps a claim of one value. A list of one string is that string
-// (RFC 7519, section 4.1.3); other lists and objects are nobody's business
-// here, and a list of several audiences is then no audience.
-func (c Claims) read(r *strictjson.Reader, name string) error {
-	switch r.Peek() {
-	case strictjson.String:
+// read keeps a claim. A list of one audience is that audience (RFC 7519, section
+// 4.1.3); of every other list, and of an object, it keeps that it is one.
+func (c *payload) read(r *strictjson.Reader, name string) error {
+	k := r.Peek()
+	if k == strictjson.False {
+		k = strictjson.True // one kind
+	}
+	if k != strictjson.Null {
+		c.kinds[name] = k
+	}
+	if k == strictjson.String {
 		s, err := r.String(name)
-		c[name] = s
-		return err
-	case strictjson.Number, strictjson.True, strictjson.False:
-		b, err := r.Value()
-		c[name] = string(b)
+		if c.Claims[name] = s; name == "aud" {
+			c.audiences = []string{s}
+		}
 		return err
 	}
 	b, err := r.Value()
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	var list []any
-	if json.Unmarshal(b, &list) != nil || len(list) != 1 {
-		return nil
-	}
-	if s, ok := list[0].(string); ok {
-		c[name] = s
+	case name == "aud" && k == strictjson.Array:
+		if json.Unmarshal(b, &c.audiences) != nil {
+			c.audiences = nil
+		}
+		if len(c.audiences) == 1 {
+			c.Claims[name] = c.audiences[0]
+		}
+	case k == strictjson.Number, k == strictjson.True:
+		c.Claims[name] = string(b)
 	}
 	return nil
 }

@@ -64,6 +64,65 @@ func TestC20_only_the_token_that_was_asked_for(t *testing.T) {
 	}
 }
 
+func TestC20_a_token_for_another_audience_is_told_whom_it_is_for(t *testing.T) {
+	for aud, want := range map[string]string{
+		`"sigstore"`:                    "",
+		`["sigstore"]`:                  "",
+		`["sigstore","npm"]`:            `audiences are "sigstore", "npm", want`,
+		`["a","b","c","d","e","f","g"]`: `"e" and 2 more, want`,
+		`"npm"`:                         `audience is "npm", want`,
+		`""`:                            `audience is "", want`,
+		`[]`:                            "audience is of type array and names nobody",
+		`["sigstore",1]`:                "audience is of type array and names nobody",
+		`7`:                             "audience is of type number and names nobody",
+		`{"sigstore":true}`:             "audience is of type object and names nobody",
+		`null`:                          "audience is missing",
+	} {
+		text := token(`{"iss":"https://ci.example","exp":1800000300,"aud":` + aud + `}`)
+		_, err := idtoken.Parse(text, wanted())
+		if want == "" && err != nil || want != "" && (fault.Of(err).Code != fault.Identity || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: error = %v, want E_IDENTITY with %q", aud, err, want)
+		}
+		ok, found, err := idtoken.For(text, "sigstore")
+		if err != nil || ok != (want == "") || !ok && !strings.Contains(found+", want", want) {
+			t.Errorf("%s: for it: %v, %q, %v, want %q", aud, ok, found, err, want)
+		}
+	}
+}
+
+// A list of one name is no name, and a number is no text: another reader may see
+// something else in it.
+func TestC20_a_claim_of_another_type_is_refused(t *testing.T) {
+	w := wanted()
+	w.Texts, w.Numbers = []string{"environment"}, []string{"runner_id"}
+	for more, claim := range map[string]string{
+		`"environment":"production"`:          "",
+		`"environment":null`:                  "",
+		`"runner_id":1`:                       "",
+		`"runner_id":"1"`:                     "",
+		`"runner_id":null`:                    "",
+		`"groups":["a"],"other":{}`:           "",
+		`"environment":["production"]`:        "environment",
+		`"environment":{"name":"production"}`: "environment",
+		`"environment":7`:                     "environment",
+		`"environment":true`:                  "environment",
+		`"runner_id":[1]`:                     "runner_id",
+		`"runner_id":false`:                   "runner_id",
+		`"nbf":"1799999400"`:                  "nbf",
+		`"iat":["1799999400"]`:                "iat",
+	} {
+		_, err := idtoken.Parse(token(`{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,`+more+`}`), w)
+		if claim == "" && err != nil || claim != "" && (fault.Of(err).Code != fault.Identity || fault.Of(err).Hint == "" || !strings.Contains(err.Error(), `claim "`+claim+`" is of type`)) {
+			t.Errorf("%s: error = %v, want E_IDENTITY about %q", more, err, claim)
+		}
+	}
+	for _, text := range []string{`{"iss":["https://ci.example"],"aud":"sigstore","exp":1800000300}`, `{"iss":"https://ci.example","aud":"sigstore","exp":"1800000300"}`} {
+		if _, err := idtoken.Parse(token(text), wanted()); fault.Of(err).Code != fault.Identity {
+			t.Errorf("%s: error = %v, want E_IDENTITY", text, err)
+		}
+	}
+}
+
 // Ids are compared as they were written, digit by digit.
 func TestB09_ids_do_not_pass_through_floating_point(t *testing.T) {
 	const head = `{"iss":"https://ci.example","aud":"sigstore","exp":1800000300,"run_id":`

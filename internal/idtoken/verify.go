@@ -6,9 +6,9 @@ import (
 	"crypto/rsa"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strings"
 
 	"github.com/go-jose/go-jose/v4"
@@ -33,7 +33,7 @@ var algorithms = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
 // code E_IDENTITY for a token that is not the wanted one, Unavailable where the
 // issuer does not answer.
 func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
-	c, err := Parse(token, w)
+	c, err := parse(token, w)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
 	if err != nil || len(sig.Signatures) != 1 {
 		return nil, refused(forged, "the ID token is not signed as its platform signs, want RS256 or ES256")
 	}
-	keys, err := discover(ctx, c["iss"], w.Keys)
+	keys, err := discover(ctx, c.Claims["iss"], w.Keys)
 	if err != nil {
 		return nil, err
 	}
@@ -55,12 +55,12 @@ func Verify(ctx context.Context, token string, w Wanted) (Claims, error) {
 			continue
 		}
 		// A header can say that what is signed is the text, not what it encodes (RFC 7797).
-		if said, err := object(payload); err != nil || !maps.Equal(said, c) {
+		if said, err := object(payload); err != nil || !reflect.DeepEqual(said, c) {
 			return nil, refused(forged, "the ID token's signature is not over its claims")
 		}
-		return c, c.Match(w.Claims)
+		return c.Claims, c.Match(w.Claims)
 	}
-	return nil, refused(forged, "the ID token is not signed with a key that issuer %q publishes", c["iss"])
+	return nil, refused(forged, "the ID token is not signed with a key that issuer %q publishes", c.Claims["iss"])
 }
 
 // Next steps of a refusal.

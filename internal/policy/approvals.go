@@ -27,6 +27,7 @@ type vote struct {
 	breakGlass bool
 	void       *miss // it is about something else, or out of time
 	nobody     *miss // who said so is not known
+	unheard    bool  // … because a platform has not answered
 }
 
 // A court judges the approvals of one subject.
@@ -53,7 +54,7 @@ type set struct {
 // made any of the commits that its bytes came of made it; what enters, and has
 // to come after what is there, is the newest of them.
 func convene(in Input, env Environment, a Artifact, c Candidate, all []Fact) court {
-	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: newest(all)}
+	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
 	k.changed = len(built) > 0
 	heads := map[string]bool{}
@@ -82,6 +83,19 @@ func convene(in Input, env Environment, a Artifact, c Candidate, all []Fact) cou
 	}
 	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
 	return k
+}
+
+// latest are the newest of all facts, and the newest of those whose runs somebody
+// has answered about: the others may be worth nothing.
+func (in Input) latest(all []Fact) []Fact {
+	out := newest(all)
+	sure := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { r, _ := in.run(f.Signer.Run); return r.Why != "" })
+	for _, f := range newest(sure) {
+		if !slices.ContainsFunc(out, func(o Fact) bool { return o.StatementHash == f.StatementHash && o.Signer == f.Signer }) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 func (in Input) change(s statement.Signer) (Change, bool) {
@@ -221,11 +235,14 @@ func (k court) signed(v *vote, f Fact) {
 		}
 	}
 	if m != nil {
-		v.nobody = m
+		v.nobody, v.unheard = m, m.unanswered
 		return
 	}
 	r, ok := k.in.run(s.Run)
 	switch {
+	case r.Why != "":
+		v.unheard = true
+		v.nobody = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run), found: r.Why, hint: r.Need}
 	case !ok || r.By.ID == "":
 		v.nobody = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
 	case r.Again:

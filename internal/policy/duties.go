@@ -228,6 +228,7 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 	f.People = k.told(benches, i)
 	f.Eligible = k.eligible(b)
 	no, said := b.rejected()
+	deaf := b.unheard()
 	idle, why := b.idle(benches)
 	have := len(b.chosen)
 	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
@@ -236,6 +237,10 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Code, f.Outcome, f.Pending = fault.ApprovalRejected, verdict.Deny, false
 		f.Reason = fmt.Sprintf("%s has rejected it", no.account.Label())
 		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
+	case deaf != nil && (deaf.decision == statement.Reject || have < b.need):
+		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, deaf.decision != statement.Reject
+		f.Reason = fmt.Sprintf("whether the word of %s counts is not known: %s", deaf.account.Label(), deaf.why.reason)
+		f.Found, f.Hint = deaf.why.found, deaf.why.hint
 	case have >= b.need:
 		m := met(name, k.agreed(b), b.rule.Line)
 		m.People = f.People
@@ -266,6 +271,22 @@ func (b bench) rejected() (voice, bool) {
 		return voice{}, false
 	}
 	return b.voices[i], true
+}
+
+// unheard returns a word that might count if a platform answered, or nil. A no,
+// which would stop everything, comes before a yes.
+func (b bench) unheard() *voice {
+	var yes *voice
+	for i, v := range b.voices {
+		switch {
+		case !v.unheard || v.void != nil:
+		case v.decision == statement.Reject:
+			return &b.voices[i]
+		case yes == nil && v.breakGlass == b.glass && slices.Contains(b.group.Sources, v.source):
+			yes = &b.voices[i]
+		}
+	}
+	return yes
 }
 
 // idle returns the first yes that does not count on b, and why; or nothing. One
@@ -435,7 +456,8 @@ func (in Input) accounts(g Group) []Account {
 func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
 	g := k.env.BreakGlass
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
-		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) {
+		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
+		slices.ContainsFunc(votes, func(v vote) bool { return v.unheard && v.void == nil && v.decision == statement.Reject }) {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)

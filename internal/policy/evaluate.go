@@ -106,6 +106,9 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 		return f
 	case Unprotected:
 		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q is not protected", name), "someone other than the pipeline decides who enters", hint)
+		if p.Hidden {
+			f.Reason += ", or its protection may not be seen here"
+		}
 		f.Found = p.Found
 		return f
 	default:
@@ -187,12 +190,12 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		j.Evidence = append(j.Evidence, used...)
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c, check)).approvals()...)
+		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c, possible)).approvals()...)
 	}
 	return j
 }
 
-// meeting returns every fact that meets a requirement, as test sees it: check,
+// meeting returns every fact that meets a requirement, as test sees it: possible,
 // or meets.
 func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
 	used := make([]bool, len(c.Facts))
@@ -260,6 +263,9 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 	}
 	if whole := c.whole(good); len(whole) > 0 {
 		return proven(in, a, q, c, whole)
+	}
+	if nearest.undecided() {
+		return nearest.finding(q.Name), nil
 	}
 	if m := c.lacking(a, q, good, near); m != nil && (nearest == nil || m.step > nearest.step) {
 		return m.finding(q.Name), nil
@@ -412,10 +418,7 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 // that does not verify says more than one about another artifact: somebody has
 // attested this one, and has to be told what is wrong with that.
 func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
-	signer := ""
-	if all := q.signers(a); len(all) > 0 {
-		signer = all[0].String()
-	}
+	signer := q.whoever(a)
 	all := c.Rejections
 	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
 	switch {
@@ -451,13 +454,22 @@ func again(code fault.Code, t Trust) string {
 	}
 }
 
-// A miss is why a fact does not meet a requirement, and how far it came.
+// A miss is why a fact does not meet a requirement, and how far it came. Steps
+// follow the order of the checks: who signed it (below 40), its name (40), what it
+// states (50), its age (100), its ref (102), its run (103), which nobody could be
+// asked about (104). So of several builders the one is told that signed it, and of
+// several facts the one that lacks least.
 type miss struct {
 	step                        int
 	code                        fault.Code
 	reason, found, wanted, hint string
 	line                        int
+	unanswered                  bool // a platform has not answered: it might have been no miss
 }
+
+// undecided reports whether the one thing that is known to be missing is an answer
+// about a run.
+func (m *miss) undecided() bool { return m != nil && m.code == fault.NotAvailable }
 
 // finding is m as what requirement came to.
 func (m *miss) finding(requirement string) verdict.Finding {
@@ -473,14 +485,30 @@ const underAnotherTrust = -2
 // check says who of those who may meets q with f, or why nobody does.
 func check(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
 	s, m := meets(in, a, c, q, f)
-	if m != nil {
+	if m != nil && !m.unanswered {
 		return s, m
 	}
-	return s, finished(in, a, q, s, f)
+	// Who does not answer about a run does not answer about its ref either.
+	if x := finished(in, a, q, s, f); m == nil || x.undecided() {
+		return s, x
+	}
+	return s, m
 }
 
-// meets is check without the question how the run ended.
+// possible is check for those whom evidence counts against: what nobody could be
+// asked about helps nobody, and what it may show is not lost.
+func possible(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+	s, m := check(in, a, c, q, f)
+	if m.undecided() {
+		return s, nil
+	}
+	return s, m
+}
+
+// meets is check without the question how the run ended. With a miss comes who
+// came nearest.
 func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+	var who Signer
 	nearest := &miss{step: underAnotherTrust}
 	all := q.signers(a)
 	if len(all) == 0 {
@@ -511,10 +539,10 @@ func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 			return s, nil
 		}
 		if m.step > nearest.step {
-			nearest = m
+			who, nearest = s, m
 		}
 	}
-	return Signer{}, nearest
+	return who, nearest
 }
 
 // asked reports whether the platform is asked how the run behind f ended: it
@@ -531,7 +559,11 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 		return nil
 	}
 	r, ok := in.run(f.Signer.Run)
-	m := &miss{step: 101, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
+	if r.Why != "" {
+		return &miss{step: 104, code: fault.NotAvailable, line: q.Line, unanswered: true, found: r.Why, wanted: "a run that succeeded", hint: r.Need,
+			reason: "the platform did not say how the run that made the evidence ended: " + bare(f.Signer.Run)}
+	}
+	m := &miss{step: 103, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
 	switch {
 	case !ok || r.State == RunUnknown:
 		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""

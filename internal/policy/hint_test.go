@@ -50,6 +50,13 @@ func TestHint_says_what_is_wrong_with_the_evidence_at_hand(t *testing.T) {
 	}
 }
 
+func TestHint_names_every_builder_that_may_attest_it(t *testing.T) {
+	f := wantDenied(t, evaluate(input(both(t, false))))
+	if want := "attest it in the workflow that builds it: " + home + ", or acme/app ci.yml@refs/heads/main"; f.Hint != want {
+		t.Errorf("hint = %q, want %q", f.Hint, want)
+	}
+}
+
 // A name that no artifact has gets the names there are, and no advice to make
 // the policy wider.
 func TestHint_for_an_unknown_name_shows_the_names_there_are(t *testing.T) {

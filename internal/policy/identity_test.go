@@ -463,3 +463,64 @@ func TestC02_a_pattern_for_an_issuer_that_is_not_known(t *testing.T) {
 		}
 	}
 }
+
+// both is the good policy with a builder on a second platform, before the first
+// one or after it.
+func both(t testing.TB, first bool) *policy.Policy {
+	const one = `      - issuer: https://ci.example
+        repository: acme/app
+        repository-id: 1001
+        owner-id: 2002
+        workflow: build/release.yml
+        refs: [refs/heads/main, "refs/tags/v*"]
+`
+	const second = "      - {issuer: https://jobs.example, repository: acme/app, repository-id: 20, workflow: ci.yml, refs: [refs/heads/main], runner: ours}\n"
+	text := strings.Replace(good, "    requires:", "    repository-id: 1001\n    requires:", 1)
+	if first {
+		return read(t, replaced(t, text, one, second+one))
+	}
+	return read(t, replaced(t, text, one, one+second))
+}
+
+func TestE14_another_name_is_the_reason_whichever_builder_signed(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		p := both(t, first)
+		wantAllowed(t, evaluate(input(p, named(t, "dist/app.tar.gz"))))
+		f := wantDenied(t, evaluate(input(p, named(t, "dist/other"))))
+		if f.Code != fault.SubjectMismatch || f.Found != "dist/other" {
+			t.Errorf("the other platform first: %v: %+v, want E_SUBJECT of the builder that signed it", first, f)
+		}
+	}
+}
+
+// A run that failed is a smaller step away than a ref that is open.
+func TestNearest_of_several_facts_is_the_one_that_lacks_least(t *testing.T) {
+	tagged := signer()
+	reref(&tagged, "refs/tags/v1")
+	tagged.Run += "2"
+	in := input(read(t, good), built(t), stated(t, tagged, provenance(tagged)))
+	in.Runs[0].State = policy.Failed
+	for i := range in.Refs {
+		if in.Refs[i].Query.Ref == tagged.Ref {
+			in.Refs[i].Protected, in.Refs[i].On = policy.No, policy.No
+		}
+	}
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.BuildState {
+		t.Errorf("finding = %+v, want the run that failed", f)
+	}
+	in.Runs[0].State = policy.Succeeded
+	wantAllowed(t, evaluate(in))
+}
+
+func TestNearest_of_a_workflow_and_a_person_is_the_one_of_its_kind(t *testing.T) {
+	text := replaced(t, good, "      provenance: {max-age: 7d}\n", `      `+scanType+`:
+        signed-by:
+          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, workflow: build/scan.yml, refs: [refs/heads/main]}
+          - {email: dana@acme.example, issuer: https://accounts.example}
+`)
+	wantAllowed(t, evaluate(input(read(t, text), said(scanType, "{}", person("dana@acme.example", "https://accounts.example")))))
+	f := wantDenied(t, evaluate(input(read(t, text), said(scanType, "{}", person("dana@acme.example", "https://login.example")))))
+	if f.Wanted != "https://accounts.example" || f.Found != "https://login.example" {
+		t.Errorf("finding = %+v, want the issuer of the person's address", f)
+	}
+}

@@ -112,8 +112,8 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 	} else {
 		own := c.only(p)
 		m.found, m.hint = unproven(a, q, own)
-		if all := q.signers(a); len(own.Rejections) == 0 && len(all) > 0 {
-			m.hint = "have it built, and its attestation manifest signed, by " + all[0].String() + "; or leave it out of the index"
+		if who := q.whoever(a); len(own.Rejections) == 0 && who != "" {
+			m.hint = "have it built, and its attestation manifest signed, by " + who + "; or leave it out of the index"
 		}
 	}
 	m.step, m.reason = step, p.String()+": "+m.reason

@@ -164,6 +164,8 @@ type Run struct {
 	URI       string // as in the certificate
 	State     RunState
 	Words     string // "run 912, attempt 1: completed, failure", or which job it was
+	Why       string // why nobody answered, in words; "": there is an answer. Then State is RunUnknown
+	Need      string // what to do about Why, as a next step, or empty
 	Commit    string // that the platform says it ran on
 	Path      string // of its workflow, or ""
 	Event     string

@@ -140,6 +140,8 @@ func (s Ref) unprotected() *miss {
 			short(q.Head), s.Branch))
 	case s.Protected == No && s.Kept == No:
 		return open(q.Ref, fmt.Sprintf("anybody who may write may make it, and branch %q is not protected either", s.Branch))
+	case s.Protected == No && tag:
+		return s.unanswered(fmt.Sprintf("%s is not protected, and the platform did not say whether commit %s is on a branch that is", q.Ref, short(q.Head)))
 	default:
 		return s.unanswered("the platform did not say whether " + q.Ref + " is protected")
 	}
@@ -158,7 +160,7 @@ func (s Ref) unanswered(reason string) *miss {
 	if s.Need != "" {
 		hint = s.Need + "; " + hint
 	}
-	return &miss{reason: reason, found: s.Why, wanted: "the platform's word that it is", hint: hint}
+	return &miss{unanswered: true, reason: reason, found: s.Why, wanted: "the platform's word that it is", hint: hint}
 }
 
 // namesRefs reports whether entering an environment would ask about refs.

@@ -67,6 +67,16 @@ func (q Requirement) signers(a Artifact) []Signer {
 	return out
 }
 
+// whoever names everybody who may sign evidence for q about a, as part of a next
+// step: any one of them will do.
+func (q Requirement) whoever(a Artifact) string {
+	var all []string
+	for _, s := range q.signers(a) {
+		all = append(all, s.String())
+	}
+	return strings.Join(all, ", or ")
+}
+
 // trust is the trusted root under which evidence of s for q about a verifies.
 func (q Requirement) trust(a Artifact, s Signer) Trust {
 	t := a.Trust
@@ -116,8 +126,8 @@ func (e Email) signed(s statement.Signer, line int) *miss {
 	steps := []struct {
 		what, found, wanted string
 	}{
-		{"issuer", s.Issuer, e.Issuer},
 		{"kind of signer", s.SANKind, "email"},
+		{"issuer", s.Issuer, e.Issuer},
 		{"e-mail address", s.SAN, e.Address},
 	}
 	for i, x := range steps {
