@@ -94,19 +94,20 @@ func (j *Job) sound(ctx context.Context, d deployment, protected map[string]bool
 		return ok, nil
 	}
 	ok, err := j.protects(ctx, name)
+	if absent(err) {
+		ok, err = false, nil
+	}
 	if err == nil {
 		protected[name] = ok
 	}
 	return ok, err
 }
 
-// protects says whether a ref is protected now. A branch that is gone is not.
+// protects says whether a ref is protected now. Of a branch that is gone, or that
+// this token may not see, it is not known (absent).
 func (j *Job) protects(ctx context.Context, name string) (bool, error) {
 	if branch, ok := strings.CutPrefix(name, "refs/heads/"); ok {
 		b, err := j.branch(ctx, branch)
-		if absent(err) {
-			return false, nil
-		}
 		return err == nil && b.Protected, err
 	}
 	if !strings.HasPrefix(name, "refs/tags/") {

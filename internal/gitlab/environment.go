@@ -339,7 +339,8 @@ func (w wall) judge(setting string) policy.Protection {
 	case w.own != nil:
 		p.State, p.Found = policy.Unprotected, "no rule that keeps anybody out"
 	case w.env != nil:
-		p.State, p.Found = policy.Unprotected, "an environment that is not protected in this project"
+		p.State, p.Hidden = policy.Unprotected, true
+		p.Found = "an environment of which GitLab shows this token no protection (404)"
 	default:
 		p.State, p.Found = policy.Missing, fmt.Sprintf("no environment %+q that this token may see", w.name)
 	}

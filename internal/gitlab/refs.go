@@ -87,10 +87,6 @@ func (s *refSurvey) branch(ctx context.Context, h home) error {
 		return nil
 	}
 	b, err := j.branch(ctx, branch)
-	if absent(err) {
-		s.On = policy.No
-		return nil
-	}
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,11 @@ func TestG14_how_a_ref_is_protected(t *testing.T) {
 		{"refs/heads/main", "two", "", yes, none, none},
 		{"refs/heads/release-9", "three", "", yes, none, none},
 		{"refs/heads/side", "four", "", no, none, none},
-		{"refs/heads/gone", "four", "", no, none, none},
+		{"refs/heads/gone", "four", "", none, none, none},
 		{"refs/heads/main", "two", "main", yes, yes, yes},
 		{"refs/heads/side", "four", "main", no, no, yes},
 		{"refs/heads/side", "one", "main", no, yes, yes},
-		{"refs/heads/main", "two", "nowhere", yes, no, none},
+		{"refs/heads/main", "two", "nowhere", none, none, none},
 		{"refs/heads/main", "two", "release-*", yes, yes, yes},
 		{"refs/heads/main", "four", "release-*", yes, no, none},
 		{"refs/heads/side", "four", "side", no, yes, no},
@@ -65,8 +65,8 @@ func TestG14_how_a_ref_is_protected(t *testing.T) {
 // What this token may not see is unanswered with what to look at; a service that
 // is broken is an error.
 func TestG14_what_is_not_shown_is_unanswered(t *testing.T) {
-	for i, status := range []int{401, 403} {
-		s := branching(t, 8102+i)
+	for i, status := range []int{401, 403, 404} {
+		s := branching(t, 8110+i)
 		s.fail("GET .*/projects/"+s.env["CI_PROJECT_ID"]+"/(protected_tags|repository/branches/main)", status)
 		for _, ref := range []string{"refs/heads/main", "refs/tags/v1"} {
 			r, err := s.job.Ref(context.Background(), s.ask(ref, "two", ""))

@@ -69,7 +69,7 @@ func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 	}
 	b, p, err := j.built(ctx, id)
 	if absent(err) {
-		return policy.Run{URI: q.URI, Words: fmt.Sprintf("job %s is not there", id)}, nil
+		return policy.Run{URI: q.URI, Words: fmt.Sprintf("GitLab does not show job %s, or it is not there", id)}, nil
 	}
 	if err != nil {
 		return policy.Run{}, err

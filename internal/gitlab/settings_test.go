@@ -57,6 +57,9 @@ func TestH07_environment_that_is_not_protected(t *testing.T) {
 		if p.State != want.state || p.Asked != want.asked || p.Bypass != policy.NoBypass || (p.ID == "") != (want.state == policy.Missing) {
 			t.Errorf("%s: %+v, want state %v, asked %v", name, p, want.state, want.asked)
 		}
+		if p.Hidden != (name == "us") {
+			t.Errorf("%s: %+v, want that a protection without rules is seen, and that none at all may be hidden", name, p)
+		}
 	}
 	if p := s.protection("eu"); len(p.Rules) != 2 || !strings.HasPrefix(p.Rules[0], "group deep: may deploy") {
 		t.Errorf("rules = %q, want those of group deep", p.Rules)

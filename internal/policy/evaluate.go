@@ -106,6 +106,9 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 		return f
 	case Unprotected:
 		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("environment %q is not protected", name), "someone other than the pipeline decides who enters", hint)
+		if p.Hidden {
+			f.Reason += ", or its protection may not be seen here"
+		}
 		f.Found = p.Found
 		return f
 	default:

@@ -301,6 +301,19 @@ func TestC12_only_a_protected_environment_may_be_entered(t *testing.T) {
 	}
 }
 
+func TestC12_what_may_not_be_seen_is_not_said_to_be_open(t *testing.T) {
+	for hidden, want := range map[bool]string{
+		false: `environment "production" is not protected`,
+		true:  `environment "production" is not protected, or its protection may not be seen here`,
+	} {
+		in := input(read(t, good), built(t))
+		in.Protection = policy.Protection{State: policy.Unprotected, Hidden: hidden, Variables: guarded.Variables}
+		if f := wantDenied(t, evaluate(in)); f.Reason != want {
+			t.Errorf("hidden %v: %q, want %q", hidden, f.Reason, want)
+		}
+	}
+}
+
 func TestC13_an_environment_is_its_name_byte_for_byte(t *testing.T) {
 	p := read(t, good)
 	for _, name := range []string{"Production", "production ", " production", "produc%74ion", "prоduction", "production/eu", "prod", "production\x00"} {

@@ -140,6 +140,8 @@ func (s Ref) unprotected() *miss {
 			short(q.Head), s.Branch))
 	case s.Protected == No && s.Kept == No:
 		return open(q.Ref, fmt.Sprintf("anybody who may write may make it, and branch %q is not protected either", s.Branch))
+	case s.Protected == No && tag:
+		return s.unanswered(fmt.Sprintf("%s is not protected, and the platform did not say whether commit %s is on a branch that is", q.Ref, short(q.Head)))
 	default:
 		return s.unanswered("the platform did not say whether " + q.Ref + " is protected")
 	}

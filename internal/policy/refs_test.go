@@ -48,6 +48,7 @@ func TestG14_a_build_of_an_unprotected_ref_denies(t *testing.T) {
 		"open tag on the default branch":      {good, true, policy.Ref{Protected: no, Branch: "main", On: yes, Kept: yes}, ""},
 		"open tag elsewhere":                  {good, true, policy.Ref{Protected: no, Branch: "main", On: no}, "refs/tags/v9 is not protected"},
 		"open tag on an open default branch":  {good, true, policy.Ref{Protected: no, Branch: "main", On: yes, Kept: no}, "refs/tags/v9 is not protected"},
+		"open tag, and no more is answered":   {good, true, policy.Ref{Protected: no, Why: "404"}, "refs/tags/v9 is not protected, and the platform did not say whether commit"},
 		"no answer about a tag":               {good, true, policy.Ref{}, "the platform did not say whether refs/tags/v9"},
 		"on the named branch":                 {named, false, policy.Ref{Protected: yes, Branch: "release-9", On: yes, Kept: yes}, ""},
 		"off the named branch":                {named, false, policy.Ref{Protected: yes, Branch: "release-9", On: no, Kept: yes}, `is not on branch "release-9"`},
