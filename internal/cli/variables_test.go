@@ -118,6 +118,10 @@ func TestE09_a_token_that_no_request_can_carry_is_a_mistake(t *testing.T) {
 			}
 			for _, token := range []string{"canary\n", "can\rary", "canary ", "\"canary\"\x00", "“canary”"} {
 				_, err := in(place, name, token).newRun(t.Context(), "gate", leastArgs["gate"])
+				if err == nil {
+					t.Errorf("%s %q: none, want a usage error", name, token)
+					continue
+				}
 				f := fault.Of(err)
 				if f.Kind != fault.Usage || !strings.HasPrefix(f.Error(), name+" has a line break") || !strings.Contains(f.Hint, name) {
 					t.Errorf("%s %q: %v, want a usage error that names it", name, token, err)
