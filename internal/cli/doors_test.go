@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // about is a policy about one repository.
@@ -132,6 +133,17 @@ func TestD03_the_own_platform_has_to_answer(t *testing.T) {
 	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}); fault.Of(err).Kind != fault.Unavailable {
 		t.Errorf("runs = %+v, %v, want a fault", runs, err)
 	}
+	if s, err := d.Ref(t.Context(), policy.RefQuery{Repository: "https://github.com/acme/app"}); fault.Of(err).Kind != fault.Unavailable {
+		t.Errorf("ref = %+v, %v, want a fault", s, err)
+	}
+}
+
+func TestD03_what_only_lacks_an_answer_is_unavailable(t *testing.T) {
+	for code, want := range map[fault.Code]fault.Kind{fault.NotAvailable: fault.Unavailable, fault.BuildState: fault.Refused} {
+		if got := kindOf(verdict.Finding{Code: code}); got != want {
+			t.Errorf("%s: kind %d, want %d", code, got, want)
+		}
+	}
 }
 
 func TestD03_the_variable_for_a_place_elsewhere_is_one_that_goes_there(t *testing.T) {
@@ -158,6 +170,10 @@ type mute struct{ door }
 
 func (mute) Runs(context.Context, []policy.RunQuery) ([]policy.Run, error) {
 	return nil, fault.New(fault.Unavailable, fault.NotAvailable, "try again", "no answer")
+}
+
+func (mute) Ref(_ context.Context, q policy.RefQuery) (policy.Ref, error) {
+	return policy.Ref{Query: q}, fault.New(fault.Unavailable, fault.NotAvailable, "try again", "no answer")
 }
 
 // near is a door that answers everything.

@@ -194,20 +194,32 @@ func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []stri
 // choosePlatform returns the platform that runs this job, or nil where none
 // does.
 func choosePlatform(c Command, component inputs.Component) (platform, error) {
-	onHub, onLab := c.Getenv("GITHUB_ACTIONS") == "true", c.Getenv("GITLAB_CI") == "true"
+	hub, lab := c.Getenv("GITHUB_ACTIONS"), c.Getenv("GITLAB_CI")
 	switch {
-	case onHub && onLab:
+	case hub != "" && lab != "": // a runner writes "true"; who else wrote it may have written anything
 		return nil, fault.New(fault.Usage, fault.Config,
 			"remove the variable of the platform that does not run this job: the person who set it chose which platform the gate asks",
 			"this job says that both platforms run it: GITHUB_ACTIONS and GITLAB_CI are set")
-	case onHub:
+	case hub == "true":
+		if err := sendable(c.Getenv, "ACTIONS_ID_TOKEN_REQUEST_TOKEN"); err != nil {
+			return nil, err
+		}
+		if err := sendable(c.Getenv, "SALLYPORT_TOKEN", "GITHUB_TOKEN"); err != nil {
+			return nil, err
+		}
 		j, err := github.FromEnv(inputToken(c.Getenv))
 		if err != nil {
 			return nil, err
 		}
 		j.Out, j.Now = c.Stderr, c.Now
 		return onGitHub{j}, nil
-	case onLab:
+	case lab == "true":
+		if err := sendable(c.Getenv, "CI_JOB_TOKEN"); err != nil {
+			return nil, err
+		}
+		if err := sendable(c.Getenv, "SALLYPORT_TOKEN", "GITLAB_TOKEN"); err != nil {
+			return nil, err
+		}
 		j, err := gitlab.FromEnv(c.Getenv)
 		if err != nil {
 			return nil, err
@@ -216,6 +228,23 @@ func choosePlatform(c Command, component inputs.Component) (platform, error) {
 		return onGitLab{j}, nil
 	}
 	return nil, nil
+}
+
+// sendable refuses a token that no request can carry: of these variables, in the
+// first that is set. The token is in no message.
+func sendable(getenv func(string) string, names ...string) error {
+	for _, name := range names {
+		token := getenv(name)
+		if token == "" {
+			continue
+		}
+		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return fault.New(fault.Usage, fault.Config, "set "+name+" to the token alone, without a line break, a space or quotes around it",
+				"%s has a line break or another character that is in no token", name)
+		}
+		return nil
+	}
+	return nil
 }
 
 func (onGitHub) elsewhere() {}
@@ -258,13 +287,13 @@ func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 // tokenFor is the next step of a command that asks elsewhere and is told nothing:
 // the variable whose token goes there (github.At, gitlab.At).
 func (r *run) tokenFor(f policy.Forge, repository string) string {
-	token, server, usual := "GITLAB_TOKEN", "CI_SERVER_URL", "https://gitlab.com"
+	name, server, usual := "GITLAB_TOKEN", "CI_SERVER_URL", "https://gitlab.com"
 	_, same := r.platform.(onGitLab)
 	if f.Mark == "/" {
-		token, server, usual = "GITHUB_TOKEN", "GITHUB_SERVER_URL", "https://github.com"
+		name, server, usual = "GITHUB_TOKEN", "GITHUB_SERVER_URL", "https://github.com"
 		_, same = r.platform.(onGitHub)
 	}
-	hint := fmt.Sprintf("set %s to a token that may read %s on %s", token, repository, f.Host)
+	hint := fmt.Sprintf("set %s to a token that may read %s on %s", name, repository, f.Host)
 	switch own := strings.TrimSuffix(cmp.Or(r.Getenv(server), usual), "/"); {
 	case strings.EqualFold(own, f.Host):
 		return hint
@@ -277,12 +306,18 @@ func (r *run) tokenFor(f policy.Forge, repository string) string {
 
 func (r *run) openWith(getenv func(string) string, f policy.Forge, repository string) (door, error) {
 	if f.Mark == "/" {
+		if err := sendable(getenv, "SALLYPORT_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"); err != nil {
+			return nil, err
+		}
 		j, err := github.At(getenv, f.Host, repository)
 		if err != nil {
 			return nil, err
 		}
 		j.Out, j.Now = r.Stderr, r.Now
 		return onGitHub{j}, nil
+	}
+	if err := sendable(getenv, "SALLYPORT_TOKEN", "GITLAB_TOKEN"); err != nil {
+		return nil, err
 	}
 	j, err := gitlab.At(getenv, f.Host, repository)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // jobs are the variables of a job of each platform.
@@ -90,9 +91,56 @@ func TestE13_what_a_person_decides_may_be_a_variable_on_gitlab(t *testing.T) {
 // A job that says that both platforms run it was told so by somebody.
 func TestE13_a_job_has_one_platform(t *testing.T) {
 	for _, place := range []inputs.Where{inputs.GitHub, inputs.GitLab} {
-		_, err := in(place, "GITHUB_ACTIONS", "true", "GITLAB_CI", "true").newRun(t.Context(), "gate", leastArgs["gate"])
-		if f := fault.Of(err); f.Code != fault.Config || !strings.Contains(f.Error(), "both platforms") {
-			t.Errorf("%v, want a refusal", err)
+		for _, marks := range [][2]string{{"true", "true"}, {"true", "1"}, {"1", "true"}, {"1", "1"}, {"false", "true"}} {
+			_, err := in(place, "GITHUB_ACTIONS", marks[0], "GITLAB_CI", marks[1]).newRun(t.Context(), "gate", leastArgs["gate"])
+			if f := fault.Of(err); f.Code != fault.Config || !strings.Contains(f.Error(), "both platforms") {
+				t.Errorf("%q: %v, want a refusal", marks, err)
+			}
+		}
+		if r, err := in(place).newRun(t.Context(), "gate", leastArgs["gate"]); err != nil || r.platform == nil {
+			t.Errorf("a mark of one platform: %v, want its job", err)
+		}
+	}
+	// A runner sets "true", and anything else is no job.
+	if r, err := in(inputs.GitHub, "GITHUB_ACTIONS", "1").newRun(t.Context(), "gate", []string{"--environment", "production", "dist/app"}); err == nil && r.platform != nil {
+		t.Error("GITHUB_ACTIONS=1 is a job of the platform")
+	}
+}
+
+func TestE09_a_token_that_no_request_can_carry_is_a_mistake(t *testing.T) {
+	for place, names := range map[inputs.Where][]string{
+		inputs.GitHub: {"SALLYPORT_TOKEN", "GITHUB_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"},
+		inputs.GitLab: {"SALLYPORT_TOKEN", "GITLAB_TOKEN", "CI_JOB_TOKEN"},
+	} {
+		for _, name := range names {
+			if _, err := in(place, name, "canary").newRun(t.Context(), "gate", leastArgs["gate"]); err != nil {
+				t.Errorf("%s: %v, want none", name, err)
+			}
+			for _, token := range []string{"canary\n", "can\rary", "canary ", "\"canary\"\x00", "“canary”"} {
+				_, err := in(place, name, token).newRun(t.Context(), "gate", leastArgs["gate"])
+				if err == nil {
+					t.Errorf("%s %q: none, want a usage error", name, token)
+					continue
+				}
+				f := fault.Of(err)
+				if f.Kind != fault.Usage || !strings.HasPrefix(f.Error(), name+" has a line break") || !strings.Contains(f.Hint, name) {
+					t.Errorf("%s %q: %v, want a usage error that names it", name, token, err)
+				}
+				if strings.Contains(f.Error()+f.Hint, "ary") {
+					t.Errorf("%s %q: the token is in %v", name, token, err)
+				}
+			}
+		}
+	}
+	// A person's too, and what is not used is no mistake.
+	for _, x := range []struct {
+		mark, name, other string
+		bad               bool
+	}{{"/", "GH_TOKEN", "", true}, {"//", "GITLAB_TOKEN", "", true}, {"/", "GITHUB_TOKEN", "SALLYPORT_TOKEN", false}, {"//", "GITHUB_TOKEN", "", false}} {
+		f := policy.Forge{Host: map[string]string{"/": "https://github.com", "//": "https://gitlab.com"}[x.mark], Mark: x.mark}
+		_, err := at(map[string]string{x.name: "canary\n", x.other: "good"}, nil).openDoor(f, "acme/app")
+		if (fault.Of(err).Kind == fault.Usage && err != nil) != x.bad {
+			t.Errorf("%+v: %v", x, err)
 		}
 	}
 }

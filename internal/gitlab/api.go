@@ -22,6 +22,7 @@ const (
 	perPage   = 100
 	maxAsked  = 50       // pages of one list
 	maxKept   = 64 << 20 // bytes of answers that are kept
+	signIn    = "give SALLYPORT_TOKEN a token that is good: this one is not of this GitLab, or has expired, or was revoked"
 	readFacts = "give SALLYPORT_TOKEN scope read_api and at least role Reporter in this project"
 )
 
@@ -191,10 +192,13 @@ func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
 	if hint == "" {
 		hint = readFacts
 	}
-	if j.Need != "" {
-		hint = j.Need
-	}
 	s := status(resp, err)
+	switch {
+	case j.Need != "":
+		hint = j.Need
+	case s == http.StatusUnauthorized && q.by == nil && j.access != "":
+		hint = signIn // no scope and no role helps
+	}
 	if s == 0 {
 		return answer(resp, err, hint)
 	}

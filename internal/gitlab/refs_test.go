@@ -2,6 +2,7 @@ package gitlab_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -80,6 +81,18 @@ func TestG14_what_is_not_shown_is_unanswered(t *testing.T) {
 	_, err := s.job.Ref(context.Background(), s.ask("refs/heads/main", "two", ""))
 	if fault.Of(err).Kind != fault.Unavailable {
 		t.Errorf("error = %v, want unavailable", err)
+	}
+}
+
+// What helps is told by what was answered: no scope helps a token that is none.
+func TestE09_a_token_that_is_no_good_is_the_next_step(t *testing.T) {
+	for status, want := range map[int]string{401: "give SALLYPORT_TOKEN a token that is good", 403: "give SALLYPORT_TOKEN scope read_api"} {
+		s := branching(t, 8100+status)
+		s.fail("GET .*/projects/"+s.env["CI_PROJECT_ID"]+"/repository/branches/main", status)
+		r, err := s.job.Ref(context.Background(), s.ask("refs/heads/main", "two", ""))
+		if err != nil || !strings.HasPrefix(r.Need, want) {
+			t.Errorf("status %d: %+v, %v; want the next step %q", status, r, err, want)
+		}
 	}
 }
 

@@ -117,20 +117,20 @@ func (p payload) told() string {
 }
 
 // fit refuses claims of another token than the one that was asked for.
-func (c payload) fit(w Wanted) error {
-	if err := c.typed(w); err != nil {
+func (p payload) fit(w Wanted) error {
+	if err := p.typed(w); err != nil {
 		return err
 	}
-	if !w.Issuer(c.Claims["iss"]) {
+	if !w.Issuer(p.Claims["iss"]) {
 		return fault.New(fault.Refused, fault.Identity, "",
-			"the ID token's issuer is %q, which is not one of this platform", c.Claims["iss"])
+			"the ID token's issuer is %q, which is not one of this platform", p.Claims["iss"])
 	}
-	if !c.is(w.Audience) {
+	if !p.is(w.Audience) {
 		return fault.New(fault.Refused, fault.Identity,
 			fmt.Sprintf("let the job ask for a token with the audience %q and no other", w.Audience),
-			"the ID token's %s, want %q alone", c.told(), w.Audience)
+			"the ID token's %s, want %q alone", p.told(), w.Audience)
 	}
-	if err := c.lives(w.Now); err != nil {
+	if err := p.lives(w.Now); err != nil {
 		return fault.New(fault.Refused, fault.Identity, "run the job again, or set the clock of the runner",
 			"the ID token %w", err)
 	}
@@ -139,7 +139,7 @@ func (c payload) fit(w Wanted) error {
 
 // typed refuses a claim that is not written as its platform writes it: two readers
 // of it may see two things. Times are numbers (RFC 7519, section 2, NumericDate).
-func (c payload) typed(w Wanted) error {
+func (p payload) typed(w Wanted) error {
 	for _, x := range []struct {
 		names []string
 		wants string
@@ -150,7 +150,7 @@ func (c payload) typed(w Wanted) error {
 		{w.Numbers, "number", []strictjson.Kind{strictjson.Number, strictjson.String}},
 	} {
 		for _, name := range x.names {
-			if k, there := c.kinds[name]; there && !slices.Contains(x.kinds, k) {
+			if k, there := p.kinds[name]; there && !slices.Contains(x.kinds, k) {
 				return fault.New(fault.Refused, fault.Identity, "find out who made this token: its platform writes that claim otherwise",
 					"the ID token's claim %q is of type %s, want %s", name, strictjson.Name(k), x.wants)
 			}
@@ -264,18 +264,18 @@ func object(b []byte) (payload, error) {
 
 // read keeps a claim. A list of one audience is that audience (RFC 7519, section
 // 4.1.3); of every other list, and of an object, it keeps that it is one.
-func (c *payload) read(r *strictjson.Reader, name string) error {
+func (p *payload) read(r *strictjson.Reader, name string) error {
 	k := r.Peek()
 	if k == strictjson.False {
 		k = strictjson.True // one kind
 	}
 	if k != strictjson.Null {
-		c.kinds[name] = k
+		p.kinds[name] = k
 	}
 	if k == strictjson.String {
 		s, err := r.String(name)
-		if c.Claims[name] = s; name == "aud" {
-			c.audiences = []string{s}
+		if p.Claims[name] = s; name == "aud" {
+			p.audiences = []string{s}
 		}
 		return err
 	}
@@ -284,14 +284,14 @@ func (c *payload) read(r *strictjson.Reader, name string) error {
 	case err != nil:
 		return err
 	case name == "aud" && k == strictjson.Array:
-		if json.Unmarshal(b, &c.audiences) != nil {
-			c.audiences = nil
+		if json.Unmarshal(b, &p.audiences) != nil {
+			p.audiences = nil
 		}
-		if len(c.audiences) == 1 {
-			c.Claims[name] = c.audiences[0]
+		if len(p.audiences) == 1 {
+			p.Claims[name] = p.audiences[0]
 		}
 	case k == strictjson.Number, k == strictjson.True:
-		c.Claims[name] = string(b)
+		p.Claims[name] = string(b)
 	}
 	return nil
 }
