@@ -5,16 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"net/url"
-	"os"
-	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -110,142 +104,6 @@ func keep(rec report.Record, path string) (string, error) {
 		return "", err
 	}
 	return subject.Sum(b.Bytes()).String(), write(path, b.Bytes())
-}
-
-// forget removes what an earlier gate said, so that no answer of then passes
-// for one of now. In a job, a link in a place that nobody has named goes as well,
-// and what it leads to stays.
-func (r *run) forget() error {
-	in, _ := r.component.Input("verdict")
-	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), in.Default)
-	stale := []string{r.component.Dotenv(), r.component.Allowed()}
-	var err error
-	if verdictFile != in.Default {
-		err = earlier(verdictFile)
-	}
-	if err == nil {
-		stale = append(stale, verdictFile)
-	}
-	if r.platform != nil {
-		for _, p := range []string{r.component.Dotenv(), r.component.Allowed(), in.Default} {
-			err = errors.Join(err, unlink(p))
-		}
-	}
-	return errors.Join(err, remove(stale...))
-}
-
-// unlink removes the first link on the way to path, which is below the working
-// directory.
-func unlink(name string) error {
-	name, ok := beneath(name)
-	if !ok {
-		return nil // it is refused elsewhere
-	}
-	part := ""
-	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
-		part = path.Join(part, segment)
-		info, err := os.Lstat(part)
-		if err != nil {
-			return nil //nolint:nilerr // there is nothing to remove
-		}
-		if info.Mode().Type() == fs.ModeSymlink {
-			if err := os.Remove(part); err != nil {
-				return usage("the link %q in the place of an answer cannot be removed: %w", part, fault.Cause(err))
-			}
-			return nil
-		}
-	}
-	return nil
-}
-
-// earlier refuses a verdict file in whose place something else is: an artifact,
-// a policy or a bundle that somebody named by mistake.
-func earlier(verdictFile string) error {
-	const head = 512
-	f, err := file.Open(verdictFile)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return unwritable(err)
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, head))
-	if err != nil {
-		return usage("reading %q: %w", verdictFile, fault.Cause(err))
-	}
-	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
-		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is no verdict of an earlier run, and is not replaced by one", verdictFile)
-	}
-	return nil
-}
-
-// policy reads the policy file of a command that decides nothing about an
-// environment.
-func (r *run) policy() (*policy.Policy, error) {
-	s, err := r.source()
-	if err != nil {
-		return nil, err
-	}
-	raw, err := r.file(s.path)
-	if err != nil {
-		return nil, err
-	}
-	return r.asked(s, raw)
-}
-
-// asked is the policy of a command that takes the file as it lies there, unless the
-// call names which it has to be. In a job it may still send no token to where only a
-// policy of unknown origin says.
-func (r *run) asked(s source, raw []byte) (*policy.Policy, error) {
-	named := s.digest+s.commit != ""
-	if r.platform == nil && !named {
-		return r.parsed(s.path, raw)
-	}
-	of, proven, err := r.proven(s, raw)
-	if named && err != nil {
-		return nil, err
-	}
-	if named && !proven {
-		return nil, fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
-			"no checkout around %q has commit %s", s.path, s.commit)
-	}
-	if proven {
-		raw = of
-	}
-	p, err := r.parsed(s.path, raw)
-	if err == nil && !proven {
-		err = usual(p)
-	}
-	return p, err
-}
-
-func named(path string) error {
-	if !yaml(path) {
-		return fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
-	}
-	return nil
-}
-
-// file reads the policy file.
-func (r *run) file(path string) ([]byte, error) {
-	raw, err := content(path, policy.MaxBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		hint := "write one, as docs/start.md shows; a deploy job has to check the repository out"
-		if !r.flagged("policy") {
-			hint = "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out"
-		}
-		return nil, fault.New(fault.Usage, fault.Policy, hint, "there is no policy file %q", path)
-	}
-	return raw, err
-}
-
-func (*run) parsed(path string, raw []byte) (*policy.Policy, error) {
-	names := []string{}
-	for n := range profiles() {
-		names = append(names, n)
-	}
-	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge, Place: place})
 }
 
 // judge collects, verifies and asks the policy. With an empty environment only

@@ -35,6 +35,9 @@ var pinnedPath = sync.OnceValue(func() *regexp.Regexp {
 // source reads what the call says about the policy: PATH, PATH@COMMIT or
 // PATH@sha256:HEX, and perhaps a branch. The input is the path from then on.
 func (r *run) source() (source, error) {
+	if r.from != nil {
+		return *r.from, nil
+	}
 	s := source{path: r.text("policy"), branch: r.text("policy-ref")}
 	m := pinnedPath().FindStringSubmatch(s.path)
 	if at := strings.LastIndexByte(s.path, '@'); m == nil && at > 0 && yaml(s.path[:at]) {
@@ -56,6 +59,7 @@ func (r *run) source() (source, error) {
 	if strings.HasPrefix(s.branch, "refs/") {
 		return s, usage("--policy-ref %q, want the name of a branch, such as main", s.branch)
 	}
+	r.from = &s
 	return s, named(s.path)
 }
 
@@ -121,6 +125,74 @@ func (r *run) ofCommit(s source) (*policy.Policy, error) {
 		return nil, err
 	}
 	return r.parsed(s.path, raw)
+}
+
+// policy reads the policy file of a command that decides nothing about an
+// environment.
+func (r *run) policy() (*policy.Policy, error) {
+	s, err := r.source()
+	if err != nil {
+		return nil, err
+	}
+	raw, err := r.file(s.path)
+	if err != nil {
+		return nil, err
+	}
+	return r.asked(s, raw)
+}
+
+// asked is the policy of a command that takes the file as it lies there, unless the
+// call names which it has to be. In a job it may still send no token to where only a
+// policy of unknown origin says.
+func (r *run) asked(s source, raw []byte) (*policy.Policy, error) {
+	named := s.digest+s.commit != ""
+	if r.platform == nil && !named {
+		return r.parsed(s.path, raw)
+	}
+	of, proven, err := r.proven(s, raw)
+	if named && err != nil {
+		return nil, err
+	}
+	if named && !proven {
+		return nil, fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
+			"no checkout around %q has commit %s", s.path, s.commit)
+	}
+	if proven {
+		raw = of
+	}
+	p, err := r.parsed(s.path, raw)
+	if err == nil && !proven {
+		err = usual(p)
+	}
+	return p, err
+}
+
+func named(path string) error {
+	if !yaml(path) {
+		return fault.New(fault.Usage, fault.Policy, "", "policy file %q is not called .yaml or .yml", path)
+	}
+	return nil
+}
+
+// file reads the policy file.
+func (r *run) file(path string) ([]byte, error) {
+	raw, err := content(path, policy.MaxBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		hint := "write one, as docs/start.md shows; a deploy job has to check the repository out"
+		if !r.flagged("policy") {
+			hint = "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out"
+		}
+		return nil, fault.New(fault.Usage, fault.Policy, hint, "there is no policy file %q", path)
+	}
+	return raw, err
+}
+
+func (*run) parsed(path string, raw []byte) (*policy.Policy, error) {
+	names := []string{}
+	for n := range profiles() {
+		names = append(names, n)
+	}
+	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge, Place: place})
 }
 
 // proven holds the file of the working directory to what the call names, or to the

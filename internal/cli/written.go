@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -13,6 +16,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -127,4 +131,72 @@ func (r *run) reads(name string) string {
 		}
 	}
 	return ""
+}
+
+// forget removes what an earlier gate said, so that no answer of then passes
+// for one of now. In a job, a link in a place that nobody has named goes as well,
+// and what it leads to stays.
+func (r *run) forget() error {
+	in, _ := r.component.Input("verdict")
+	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), in.Default)
+	stale := []string{r.component.Dotenv(), r.component.Allowed()}
+	var err error
+	if verdictFile != in.Default {
+		err = earlier(verdictFile)
+	}
+	if err == nil {
+		stale = append(stale, verdictFile)
+	}
+	if r.platform != nil {
+		for _, p := range []string{r.component.Dotenv(), r.component.Allowed(), in.Default} {
+			err = errors.Join(err, unlink(p))
+		}
+	}
+	return errors.Join(err, remove(stale...))
+}
+
+// unlink removes the first link on the way to path, which is below the working
+// directory.
+func unlink(name string) error {
+	name, ok := beneath(name)
+	if !ok {
+		return nil // it is refused elsewhere
+	}
+	part := ""
+	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
+		part = path.Join(part, segment)
+		info, err := os.Lstat(part)
+		if err != nil {
+			return nil //nolint:nilerr // there is nothing to remove
+		}
+		if info.Mode().Type() == fs.ModeSymlink {
+			if err := os.Remove(part); err != nil {
+				return usage("the link %q in the place of an answer cannot be removed: %w", part, fault.Cause(err))
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// earlier refuses a verdict file in whose place something else is: an artifact,
+// a policy or a bundle that somebody named by mistake.
+func earlier(verdictFile string) error {
+	const head = 512
+	f, err := file.Open(verdictFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return unwritable(err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, head))
+	if err != nil {
+		return usage("reading %q: %w", verdictFile, fault.Cause(err))
+	}
+	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
+		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is no verdict of an earlier run, and is not replaced by one", verdictFile)
+	}
+	return nil
 }
