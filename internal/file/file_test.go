@@ -188,3 +188,30 @@ func TestE10_a_file_is_replaced_as_a_whole(t *testing.T) {
 		t.Errorf("the null device: %v", err)
 	}
 }
+
+// A file system of what a job before may have written waits for nobody.
+func TestE10_a_file_system_of_files_and_directories_alone(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "directory"), 0o755), syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600),
+		os.WriteFile(filepath.Join(dir, "directory", "file"), []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	fsys := file.FS(root)
+	if names, err := fs.Glob(fsys, "*/file"); err != nil || len(names) != 1 {
+		t.Errorf("names = %q, %v", names, err)
+	}
+	if b, err := fs.ReadFile(fsys, "directory/file"); err != nil || string(b) != "x" {
+		t.Errorf("file = %q, %v", b, err)
+	}
+	if _, err := fsys.Open("pipe"); !errors.Is(err, file.ErrIrregular) {
+		t.Errorf("a named pipe: %v", err)
+	}
+	if _, err := fsys.Open("none"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nothing: %v", err)
+	}
+}
