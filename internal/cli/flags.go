@@ -29,7 +29,7 @@ type run struct {
 	home      string   // its address
 	now       time.Time
 	helped    bool
-	from      *source // where the policy is, once the call was read
+	from      *source           // where the policy is, once the call was read
 	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
 	named     []string          // inputs that were handed on with names of variables in them, and wait for expand
