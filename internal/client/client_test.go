@@ -220,24 +220,26 @@ func TestClient_statuses(t *testing.T) {
 // A used-up quota is told with its end, and waited for where that is soon.
 func TestClient_quotas(t *testing.T) {
 	at := time.Date(2026, 11, 26, 14, 4, 30, 0, time.UTC)
-	far := time.Now().Add(2 * time.Hour)
+	// In the middle of a minute, so that a second more or less is the same clock.
+	far := time.Now().Add(2 * time.Hour).Truncate(time.Minute).Add(30 * time.Second)
+	seconds := fmt.Sprint(int(time.Until(far).Seconds()))
 	for name, c := range map[string]struct {
 		status int
 		header map[string]string
 		quota  bool
 		until  time.Time
 	}{
-		"429, seconds": {429, map[string]string{"Retry-After": "7200"}, true, far},
+		"429, seconds": {429, map[string]string{"Retry-After": seconds}, true, far},
 		"429, a date": {429, map[string]string{"Retry-After": far.UTC().Format(http.TimeFormat)}, true,
 			far},
 		"429, nothing left": {429, map[string]string{"X-RateLimit-Remaining": "0",
 			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
-		"429, seconds until anew": {429, map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": "7200"},
+		"429, seconds until anew": {429, map[string]string{"RateLimit-Remaining": "0", "RateLimit-Reset": seconds},
 			true, far},
 		"403, nothing left": {403, map[string]string{"X-RateLimit-Remaining": "0",
 			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, true, far},
-		"403, a pause": {403, map[string]string{"Retry-After": "7200"}, true, far},
-		"503, a pause": {503, map[string]string{"Retry-After": "7200"}, true, far},
+		"403, a pause": {403, map[string]string{"Retry-After": seconds}, true, far},
+		"503, a pause": {503, map[string]string{"Retry-After": seconds}, true, far},
 		"403, something left": {403, map[string]string{"X-RateLimit-Remaining": "17",
 			"X-RateLimit-Reset": fmt.Sprint(far.Unix())}, false, at},
 		"403, and no word of more": {403, nil, false, at},
