@@ -15,9 +15,8 @@ import (
 
 // A checkout is the repository that a file of the job's folder is of.
 type checkout struct {
-	inside  string // the file, from the top of the repository; separated by slashes
-	objects gitobject.Tree
-	roots   []*os.Root
+	top    string // its directory, "" for none
+	inside string // the file, from there; separated by slashes
 }
 
 // checkout is the repository of the job's own commit. A job before may have left a
@@ -41,14 +40,14 @@ func (r *run) checkouts(path string) []checkout {
 	top := r.workspace(abs)
 	for dir := filepath.Dir(abs); ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil {
-			all = append(all, open(dir, abs))
+			all = append(all, newCheckout(dir, abs))
 		}
 		if dir == top || dir == filepath.Dir(dir) {
 			break
 		}
 	}
 	if len(all) == 0 {
-		return []checkout{open(cmp.Or(top, filepath.Dir(abs)), abs)}
+		return []checkout{newCheckout(cmp.Or(top, filepath.Dir(abs)), abs)}
 	}
 	slices.Reverse(all)
 	return all
@@ -72,53 +71,73 @@ func (r *run) workspace(path string) string {
 	return out
 }
 
-// open opens the objects of the repository at top, if it has any: in its .git, or
-// where that file says, as in a submodule or a second working tree.
-func open(top, path string) checkout {
+func newCheckout(top, path string) checkout {
 	inside, err := filepath.Rel(top, path)
 	if err != nil {
 		inside = path
 	}
-	c := checkout{inside: filepath.ToSlash(inside)}
-	dir := filepath.Join(top, ".git")
+	return checkout{top: top, inside: filepath.ToSlash(inside)}
+}
+
+const maxPointer = 4 << 10 // bytes of a file that says where the objects are
+
+// objects opens the directory that has the objects: .git, or where that file says,
+// as in a submodule or a second working tree. The error is gitobject.ErrLost where
+// there is none.
+func (c checkout) objects() (*os.Root, error) {
+	if c.top == "" {
+		return nil, gitobject.ErrLost
+	}
+	dir := filepath.Join(c.top, ".git")
 	if info, err := os.Lstat(dir); err == nil && info.Mode().IsRegular() {
 		b, err := file.Read(dir, maxPointer)
 		to, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
 		if err != nil || !ok {
-			return c
+			return nil, gitobject.ErrLost
 		}
 		if dir = to; !filepath.IsAbs(dir) {
-			dir = filepath.Join(top, to)
+			dir = filepath.Join(c.top, to)
 		}
 		if b, err := file.Read(filepath.Join(dir, "commondir"), maxPointer); err == nil {
 			dir = filepath.Join(dir, strings.TrimSpace(string(b)))
 		}
 	}
-	if root, err := file.OpenDir(dir); err == nil {
-		c.roots, c.objects = append(c.roots, root), gitobject.Tree{Dir: file.FS(root)}
+	root, err := file.OpenDir(dir)
+	if err != nil {
+		return nil, gitobject.ErrLost
 	}
-	return c
+	return root, nil
 }
 
-const maxPointer = 4 << 10 // bytes of a file that says where the objects are
-
-func (c checkout) blob(commit string) (string, error) {
-	if c.objects.Dir == nil {
-		return "", gitobject.ErrLost
+// hold returns the file as a commit has it, and its name there: raw, apart from the
+// ends of its lines, if that is the same file, or else what the objects hold. The
+// error is gitobject.ErrLost where the checkout does not know, or a fault.
+func (c checkout) hold(commit string, raw []byte) (body []byte, blob string, err error) {
+	root, err := c.objects()
+	if err != nil {
+		return nil, "", err
 	}
-	return c.objects.Blob(commit, c.inside)
-}
-
-func (c checkout) close() {
-	for _, r := range c.roots {
-		_ = r.Close() // it was only read
+	defer root.Close()
+	tree := gitobject.Tree{Dir: file.FS(root)}
+	blob, err = tree.Blob(commit, c.inside)
+	if err != nil {
+		return nil, "", c.wrong(commit, err)
 	}
+	for _, b := range [][]byte{raw, unixLines(raw)} {
+		if gitobject.Is(blob, b) {
+			return b, blob, nil
+		}
+	}
+	body, err = tree.Content(blob)
+	return body, blob, c.wrong(commit, err)
 }
 
 // wrong is the fault of a commit that has no such file, or of a checkout whose
-// objects are not what they are called.
+// objects are not what they are called. What is not known stays gitobject.ErrLost.
 func (c checkout) wrong(commit string, err error) error {
 	switch {
+	case err == nil || errors.Is(err, gitobject.ErrLost):
+		return err
 	case errors.Is(err, gitobject.ErrNoFile):
 		return fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q", commit, c.inside)
 	case errors.Is(err, file.ErrIrregular):

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/report"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -27,29 +27,13 @@ func enterCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
 			"enter is a part of the job that deploys, and no platform runs this")
 	}
-	p, from, err := r.sourced(r.platform.Enters)
-	if err != nil {
-		return answer{}, err
-	}
-	env, err := r.platform.Enters()
-	if err != nil {
-		return answer{}, err
-	}
-	if _, ok := p.Environment(env); !ok {
-		return answer{}, unknownEnvironment("this job's environment", env, p)
-	}
-	if err := r.belongs(p, env); err != nil {
-		return answer{}, err
-	}
-	passed, err := r.passedOn()
-	if err != nil {
-		return answer{}, err
-	}
-	c, err := r.deployed(passed)
-	if err != nil {
-		return answer{}, err
-	}
-	return r.conclude(env, c, func() (report.Record, error) { return r.judge(p, from, c, env) })
+	return r.admit("this job's environment", r.platform.Enters, func() (chosen, error) {
+		passed, err := r.passedOn()
+		if err != nil {
+			return chosen{}, err
+		}
+		return r.deployed(passed)
+	})
 }
 
 // passedOn is what the gate has passed on.
@@ -117,7 +101,11 @@ func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
 	var images []subject.Image
 	for _, s := range passed {
-		if path, info := here(s.Name); info != nil {
+		path, info, err := here(s.Name)
+		if err != nil {
+			return c, err
+		}
+		if info != nil {
 			if err := r.same(s, path, info.IsDir()); err != nil {
 				return c, err
 			}
@@ -144,17 +132,23 @@ func (r *run) allPassed(passed []subject.Subject) (chosen, error) {
 }
 
 // here finds what is in the working directory by a name of the list: a file, or the
-// directory of an image, whose reference name may follow after a colon.
-func here(name string) (string, fs.FileInfo) {
+// directory of an image, whose reference name may follow after a colon. What may not
+// be looked at is an error.
+func here(name string) (string, fs.FileInfo, error) {
 	for _, path := range []string{name, name[:max(0, strings.LastIndexByte(name, ':'))]} {
 		if !filepath.IsLocal(path) {
 			continue
 		}
-		if info, err := os.Lstat(filepath.FromSlash(path)); err == nil && (path == name || info.IsDir()) {
-			return path, info
+		info, err := os.Lstat(filepath.FromSlash(path))
+		switch {
+		case err == nil && (path == name || info.IsDir()):
+			return path, info, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR):
+			return "", nil, fault.New(fault.Refused, fault.Path, "let the job read what it deploys, or take it out of the way",
+				"%q is on the gate's list and cannot be looked at: %w", path, fault.Cause(err))
 		}
 	}
-	return "", nil
+	return "", nil, nil
 }
 
 // same refuses a file, or a directory with an image, that is another one than the

@@ -30,6 +30,7 @@ type run struct {
 	now       time.Time
 	helped    bool
 	from      *source           // where the policy is, once the call was read
+	unproven  bool              // it is not known whether the policy is of the commit
 	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
 	named     []string          // inputs that were handed on with names of variables in them, and wait for expand

@@ -17,6 +17,11 @@ func (r *run) identify(all []policy.Instance) error {
 	if r.platform == nil {
 		return nil
 	}
+	if r.unproven {
+		if err := usual(all); err != nil {
+			return err
+		}
+	}
 	if err := r.platform.Identify(r.ctx, all); err != nil {
 		return err
 	}

@@ -27,30 +27,32 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
 			"a gate has to ask the platform how the environment is protected, and no platform runs this")
 	}
-	env := r.text("environment")
-	p, from, err := r.sourced(func() (string, error) { return env, nil })
+	return r.admit("environment", func() (string, error) { return r.text("environment"), nil },
+		func() (chosen, error) { return r.subjects(workspace) })
+}
+
+// admit judges whether something may enter an environment, and gives the
+// answer. environment says which, once it is known which job this is, and input how
+// people call the place that says so; subjects come last.
+func (r *run) admit(input string, environment func() (string, error), subjects func() (chosen, error)) (answer, error) {
+	p, from, env, err := r.sourced(environment)
 	if err != nil {
 		return answer{}, err
 	}
 	if _, ok := p.Environment(env); !ok {
-		return answer{}, unknownEnvironment("environment", env, p)
+		return answer{}, unknownEnvironment(input, env, p)
 	}
 	if err := r.belongs(p, env); err != nil {
 		return answer{}, err
 	}
-	c, err := r.subjects(workspace)
+	c, err := subjects()
+	if err == nil {
+		err = within(c.list)
+	}
 	if err != nil {
 		return answer{}, err
 	}
-	return r.conclude(env, c, func() (report.Record, error) { return r.judge(p, from, c, env) })
-}
-
-// conclude looks until there is an answer, and gives it.
-func (r *run) conclude(env string, c chosen, look func() (report.Record, error)) (answer, error) {
-	if err := within(c.list); err != nil {
-		return answer{}, err
-	}
-	rec, err := r.waitFor(look)
+	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, from, c, env) })
 	if err != nil {
 		return answer{}, err
 	}

@@ -64,37 +64,37 @@ func (r *run) source() (source, error) {
 }
 
 // sourced reads the policy that decides about an environment, and finds out which
-// job this is; env is called after that.
-func (r *run) sourced(env func() (string, error)) (*policy.Policy, report.Policy, error) {
+// job this is; environment is called after that, and its answer returned.
+func (r *run) sourced(environment func() (string, error)) (p *policy.Policy, from report.Policy, env string, err error) {
 	s, err := r.source()
 	if err != nil {
-		return nil, report.Policy{}, err
+		return nil, from, "", err
 	}
-	var p *policy.Policy
 	if _, err := os.Lstat(s.path); s.branch == "" || !errors.Is(err, fs.ErrNotExist) {
 		p, err = r.ofCommit(s)
 		if err != nil {
-			return nil, report.Policy{}, err
+			return nil, from, "", err
 		}
 	} else if err := r.identify(everybodys()); err != nil {
-		return nil, report.Policy{}, err
+		return nil, from, "", err
 	}
-	name, err := env()
+	env, err = environment()
 	if err != nil {
-		return nil, report.Policy{}, err
+		return nil, from, "", err
 	}
 	if s.branch == "" && s.digest+s.commit == "" {
-		e, _ := p.Environment(name)
+		e, _ := p.Environment(env)
 		s.branch = e.PolicyRef
 	}
 	if s.branch != "" {
-		return r.atBranch(s, name)
+		p, from, err = r.atBranch(s, env)
+		return p, from, env, err
 	}
-	from := report.Policy{File: s.path, Digest: p.Digest}
+	from = report.Policy{File: s.path, Digest: p.Digest}
 	if s.digest == "" {
 		from.Commit = cmp.Or(s.commit, r.platform.Commit())
 	}
-	return p, from, nil
+	return p, from, env, nil
 }
 
 // ofCommit reads the policy in the working directory and holds it to its commit
@@ -113,17 +113,14 @@ func (r *run) ofCommit(s source) (*policy.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !proven {
-		if err := usual(p); err != nil {
-			return nil, err
-		}
-	}
+	r.unproven = !proven
 	if err := r.identify(p.Instances()); err != nil || proven {
 		return p, err
 	}
 	if raw, err = r.askedFor(s, raw); err != nil {
 		return nil, err
 	}
+	r.unproven = false
 	return r.parsed(s.path, raw)
 }
 
@@ -154,17 +151,13 @@ func (r *run) asked(s source, raw []byte) (*policy.Policy, error) {
 		return nil, err
 	}
 	if named && !proven {
-		return nil, fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
-			"no checkout around %q has commit %s", s.path, s.commit)
+		return nil, s.lost()
 	}
 	if proven {
 		raw = of
 	}
-	p, err := r.parsed(s.path, raw)
-	if err == nil && !proven {
-		err = usual(p)
-	}
-	return p, err
+	r.unproven = !proven
+	return r.parsed(s.path, raw)
 }
 
 func named(path string) error {
@@ -208,67 +201,47 @@ func (r *run) proven(s source, raw []byte) ([]byte, bool, error) {
 	if s.commit != "" {
 		return r.pinned(s, raw)
 	}
-	c := r.checkout(s.path)
-	defer c.close()
 	commit := r.platform.Commit()
 	if !gitobject.IsCommit(commit) {
 		return raw, false, nil
 	}
-	blob, err := c.blob(commit)
-	if errors.Is(err, gitobject.ErrLost) {
+	body, blob, err := r.checkout(s.path).hold(commit, raw)
+	switch {
+	case blob != "" && !bytes.Equal(body, unixLines(raw)) && !bytes.Equal(body, raw):
+		return nil, false, differs(s, "has digest "+subject.Sum(raw).String(), "git object "+blob+" of commit "+commit)
+	case errors.Is(err, gitobject.ErrLost):
 		return raw, false, nil
 	}
-	if err != nil {
-		return nil, false, c.wrong(commit, err)
-	}
-	for _, b := range [][]byte{raw, unixLines(raw)} {
-		if gitobject.Is(blob, b) {
-			return b, true, nil
-		}
-	}
-	return nil, false, differs(s, "has digest "+subject.Sum(raw).String(), "git object "+blob+" of commit "+commit)
+	return body, err == nil, err
 }
 
 // pinned reads the policy of the commit that the call names, out of the checkout of
 // whichever repository has that commit.
 func (r *run) pinned(s source, raw []byte) ([]byte, bool, error) {
-	for _, c := range r.checkouts(s.path) {
-		defer c.close()
-		blob, err := c.blob(s.commit)
-		if errors.Is(err, gitobject.ErrLost) {
-			continue
-		}
-		if err != nil {
-			return nil, false, c.wrong(s.commit, err)
-		}
-		for _, b := range [][]byte{raw, unixLines(raw)} {
-			if gitobject.Is(blob, b) {
-				return b, true, nil
-			}
-		}
-		b, err := c.objects.Content(blob)
-		if err == nil {
-			return b, true, nil
-		}
+	all := r.checkouts(s.path)
+	for _, c := range all {
+		body, _, err := c.hold(s.commit, raw)
 		if !errors.Is(err, gitobject.ErrLost) {
-			return nil, false, c.wrong(s.commit, err)
+			return body, err == nil, err
 		}
 	}
-	if all := r.checkouts(s.path); len(all) > 1 {
-		return nil, false, fault.New(fault.Refused, fault.Policy,
-			"check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
-			"no checkout around %q has commit %s", s.path, s.commit)
+	if len(all) > 1 {
+		return nil, false, s.lost()
 	}
 	return raw, false, nil
+}
+
+// lost is the fault of a commit that the call names and no checkout has.
+func (s source) lost() error {
+	return fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
+		"no checkout around %q has commit %s", s.path, s.commit)
 }
 
 // askedFor is the policy of the commit, as the platform has it. Without a commit in
 // the call, the file of the working directory has to be the same.
 func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
 	commit := cmp.Or(s.commit, r.platform.Commit())
-	c := r.checkout(s.path)
-	c.close()
-	path := c.inside
+	path := r.checkout(s.path).inside
 	if !filepath.IsLocal(path) {
 		return nil, fault.New(fault.Refused, fault.Policy, nameOne, "policy file %q lies outside of the repository", path)
 	}
@@ -294,6 +267,7 @@ func (r *run) atBranch(s source, env string) (*policy.Policy, report.Policy, err
 	if err != nil {
 		return nil, report.Policy{}, err
 	}
+	r.unproven = false
 	p, err := r.parsed(s.path, raw)
 	if err != nil {
 		return nil, report.Policy{}, err
@@ -319,11 +293,13 @@ func differs(s source, found, wanted string) error {
 }
 
 // usual refuses to go to an address that only a policy of unknown origin names.
-func usual(p *policy.Policy) error {
-	for _, i := range p.Instances() {
+func usual(all []policy.Instance) error {
+	for _, i := range all {
 		if i.API != "" || !wellKnown(i.Forge.Host) {
-			return fault.New(fault.Refused, fault.Policy, "check the repository out with its history of this commit, or "+nameOne,
-				"the policy names the server %s, and nothing here shows that it is the policy of the commit: no token is sent there", cmp.Or(i.API, i.Forge.Host))
+			return fault.New(fault.Refused, fault.Policy,
+				"let the file be the one of the job's commit, in a checkout that has this commit; or "+nameOne,
+				"the policy names the server %s, and nothing here shows that it is the policy of the commit: no token is sent there",
+				cmp.Or(i.API, i.Forge.Host))
 		}
 	}
 	return nil

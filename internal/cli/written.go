@@ -78,21 +78,31 @@ func (r *run) guardTargets() error {
 // unlinked returns an error if a part of name, a path below the working
 // directory, is a link.
 func unlinked(name string) error {
+	link, err := firstLink(name)
+	if err == nil && link != "" {
+		err = fmt.Errorf("%q is a link", link)
+	}
+	return err
+}
+
+// firstLink returns the first part of name, a path below the working directory,
+// that is a link, or "". What is not there has no links.
+func firstLink(name string) (string, error) {
 	part := ""
 	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
 		part = path.Join(part, segment)
 		info, err := os.Lstat(part)
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return "", nil
 		}
 		if err != nil {
-			return fmt.Errorf("looking at %q: %w", part, file.Cause(err))
+			return "", fmt.Errorf("looking at %q: %w", part, file.Cause(err))
 		}
 		if info.Mode().Type() == fs.ModeSymlink {
-			return fmt.Errorf("%q is a link", part)
+			return part, nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // reads returns what name, a path below the working directory, is to the command
@@ -155,26 +165,19 @@ func (r *run) forget() error {
 	return errors.Join(err, remove(stale...))
 }
 
-// unlink removes the first link on the way to path, which is below the working
-// directory.
+// unlink removes the first link on the way to name, if that is below the working
+// directory; what is elsewhere is refused before anything is written there.
 func unlink(name string) error {
 	name, ok := beneath(name)
 	if !ok {
-		return nil // it is refused elsewhere
+		return nil
 	}
-	part := ""
-	for segment := range strings.SplitSeq(filepath.ToSlash(filepath.Clean(name)), "/") {
-		part = path.Join(part, segment)
-		info, err := os.Lstat(part)
-		if err != nil {
-			return nil //nolint:nilerr // there is nothing to remove
-		}
-		if info.Mode().Type() == fs.ModeSymlink {
-			if err := os.Remove(part); err != nil {
-				return usage("the link %q in the place of an answer cannot be removed: %w", part, fault.Cause(err))
-			}
-			return nil
-		}
+	link, err := firstLink(name)
+	if err == nil && link != "" {
+		err = os.Remove(link)
+	}
+	if err != nil {
+		return usage("what an earlier job left in the place of an answer, %q, cannot be removed: %w", name, fault.Cause(err))
 	}
 	return nil
 }
