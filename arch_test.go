@@ -26,6 +26,7 @@ var rooms = map[string]string{
 	"bundlefile": "fault strictjson",
 	"yamlnode":   "fault",
 	"gitobject":  "fault",
+	"wiring":     "",
 	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
@@ -46,11 +47,11 @@ var rooms = map[string]string{
 	"github":  "client fault file subject statement dialect policy doctor store report idtoken",
 	"gitlab":  "client fault file subject statement dialect policy doctor store report idtoken",
 	// readers of what people wrote
-	"workflows": "fault yamlnode",
-	"pipelines": "fault yamlnode",
+	"workflows": "fault wiring yamlnode",
+	"pipelines": "fault wiring yamlnode",
 	// faces
 	"report": "fault subject verdict doctor",
-	"cli":    "fault file gitobject inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
+	"cli":    "fault file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
 	// tests only
 	"labtest":  "",
 	"messages": "",

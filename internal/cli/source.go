@@ -7,15 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
 // A source is where the policy of a decision comes from. What lies in the working
@@ -28,10 +27,6 @@ type source struct {
 	branch string // that the call or the policy names, or ""
 }
 
-var pinnedPath = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^(.+)@(sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64})$`)
-})
-
 // source reads what the call says about the policy: PATH, PATH@COMMIT or
 // PATH@sha256:HEX, and perhaps a branch. The input is the path from then on.
 func (r *run) source() (source, error) {
@@ -39,17 +34,18 @@ func (r *run) source() (source, error) {
 		return *r.from, nil
 	}
 	s := source{path: r.text("policy"), branch: r.text("policy-ref")}
-	m := pinnedPath().FindStringSubmatch(s.path)
-	if at := strings.LastIndexByte(s.path, '@'); m == nil && at > 0 && yaml(s.path[:at]) {
-		return s, fault.New(fault.Usage, fault.Policy, "name all 40 or 64 digits of the commit, or sha256: and 64 digits in lower case; for a branch there is --policy-ref",
+	file, pin, ok := wiring.Pin(s.path)
+	if at := strings.LastIndexByte(s.path, '@'); !ok && at > 0 && yaml(s.path[:at]) {
+		return s, fault.New(fault.Usage, fault.Policy,
+			"name all 40 or 64 digits of the commit, or sha256: and 64 digits in lower case; for a branch there is --policy-ref",
 			"policy %q, want PATH, PATH@COMMIT or PATH@sha256:HEX", s.path)
 	}
-	if m != nil {
-		s.path = m[1]
-		if strings.HasPrefix(m[2], "sha256:") {
-			s.digest = m[2]
+	if ok {
+		s.path = file
+		if strings.HasPrefix(pin, "sha256:") {
+			s.digest = pin
 		} else {
-			s.commit = m[2]
+			s.commit = pin
 		}
 		r.values["policy"] = []string{s.path}
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/wiring"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -182,7 +183,7 @@ func (p *pipeline) untaken(j *job, gates []*job) {
 func (p *pipeline) narrower(j *job, gates []*job) {
 	for _, g := range gates {
 		subject := g.argument("subject")
-		folders := partly(subject)
+		folders := wiring.Folders(strings.FieldsFunc(subject, func(r rune) bool { return strings.ContainsRune(" ,\"'[]\n\t", r) }))
 		if g.argument("checksums") != "" || len(folders) == 0 {
 			continue
 		}
@@ -192,7 +193,7 @@ func (p *pipeline) narrower(j *job, gates []*job) {
 				continue
 			}
 			for _, w := range words[1:] {
-				if folder, is := wholeFolder(w); is && slices.Contains(folders, folder) {
+				if folder, is := wiring.WholeFolder(w); is && slices.Contains(folders, folder) {
 					p.find(line, Finding{
 						Rule: "subject-narrower", Threat: "E01", Severity: Warning,
 						Message: quote("the job %s deploys files that %s does not judge", j.name, g.name),

@@ -4,14 +4,11 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
-// defaultPolicy is what a gate reads that names no policy.
-const defaultPolicy = ".sallyport/policy.yaml"
-
 var (
-	// pinnedPolicy is a policy with its commit or its digest.
-	pinnedPolicy = lazy(`@(?:[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`)
 	// argued are the arguments of a command, by our components and by people.
 	argued = lazy(`(?:^|\s)(?:--with\s+'([a-z-]+)=([^']*)'|--?(policy-ref|policy|subject|checksums|passed)[= ]\s*("[^"]*"|'[^']*'|[^\s"']+))`)
 	// moved is a command that puts another commit into the folder of the job.
@@ -52,7 +49,8 @@ func (j *job) argument(name string) string {
 // pinned reports whether what other jobs leave cannot change the policy that a
 // gate reads.
 func (j *job) pinned() bool {
-	return j.argument("policy-ref") != "" || pinnedPolicy().MatchString(j.argument("policy"))
+	_, _, pinned := wiring.Pin(j.argument("policy"))
+	return j.argument("policy-ref") != "" || pinned
 }
 
 // checkPolicies finds gates whose policy is brought or named by others than who
@@ -127,7 +125,7 @@ func (p *pipeline) fedPolicy(g *job) {
 		return
 	}
 	if name == "" {
-		name = defaultPolicy
+		name = wiring.Policy
 	}
 	f := Finding{Rule: "policy-fed", Threat: "D15", Severity: Error, Wanted: quote("%s of the pipeline's own commit", name), Hint: keepPolicy}
 	strategy := g.table.Get("variables").Get("GIT_STRATEGY")
@@ -179,36 +177,4 @@ func (p *pipeline) chosenCheckout(g *job, c *command) {
 			}
 		}
 	}
-}
-
-// partly returns the folders of which a subject names some files.
-func partly(subject string) []string {
-	var out []string
-	for _, w := range strings.FieldsFunc(subject, func(r rune) bool { return strings.ContainsRune(" ,\"'[]\n\t", r) }) {
-		if strings.ContainsAny(w, "$!=") || strings.Contains(w, "**") || strings.Contains(w, "://") {
-			continue
-		}
-		folder, name := path.Split(path.Clean(w))
-		if folder = strings.TrimSuffix(folder, "/"); folder == "" || !strings.Contains(name, "*") {
-			continue
-		}
-		if name == "*" {
-			return nil
-		}
-		out = append(out, folder)
-	}
-	return out
-}
-
-// wholeFolder returns the folder that a word names with all that is in it.
-func wholeFolder(w string) (string, bool) {
-	if w == "" || strings.Contains(w, "$") {
-		return "", false
-	}
-	for _, all := range []string{"/**", "/*", "/."} {
-		if folder, is := strings.CutSuffix(w, all); is {
-			return path.Clean(folder), true
-		}
-	}
-	return path.Clean(w), !strings.ContainsAny(w, "*?[")
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
 // carriers are programs that bring files out of the job.
@@ -40,7 +42,7 @@ func (f *flow) narrower(j *job, g gate) {
 	}
 	for _, s := range steps {
 		for _, w := range f.carried(j, s) {
-			if folder, is := wholeFolder(w); is && slices.Contains(folders, folder) {
+			if folder, is := wiring.WholeFolder(w); is && slices.Contains(folders, folder) {
 				f.report(subjectNarrower, s.Pos, detail{severity: Warning, found: w + ", and the gate judges " + f.argument(g, "subject"), wanted: "the same files for both"})
 				return
 			}
@@ -57,35 +59,7 @@ func (f *flow) partly(g gate) []string {
 	if g.call.words != nil {
 		patterns = g.call.words
 	}
-	var out []string
-	for _, p := range patterns {
-		if strings.ContainsAny(p, "$!=") || strings.Contains(p, "**") || strings.Contains(p, "://") {
-			continue
-		}
-		folder, name := path.Split(path.Clean(p))
-		if folder = strings.TrimSuffix(folder, "/"); folder == "" || !strings.Contains(name, "*") {
-			continue
-		}
-		if name == "*" {
-			return nil
-		}
-		out = append(out, folder)
-	}
-	return out
-}
-
-// wholeFolder returns the folder that a word names with all that is in it.
-func wholeFolder(w string) (string, bool) {
-	if strings.Contains(w, "$") {
-		return "", false
-	}
-	if folder, is := strings.CutSuffix(w, "/**"); is {
-		return path.Clean(folder), true
-	}
-	if folder, is := strings.CutSuffix(w, "/*"); is {
-		return path.Clean(folder), true
-	}
-	return path.Clean(w), w != "" && !strings.ContainsAny(w, "*?[")
+	return wiring.Folders(patterns)
 }
 
 // carried returns the words by which a step says which files leave the job.

@@ -6,16 +6,12 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
-// maxGates are looked at in one job; more of them are nobody's wish.
+// maxGates bounds how many gates of one job are looked at.
 const maxGates = 20
-
-// defaultPolicy is what a gate reads that names no policy.
-const defaultPolicy = ".sallyport/policy.yaml"
-
-// pinnedPolicy is a policy with its commit or its digest.
-var pinnedPolicy = lazy(`@(?:[0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`)
 
 var (
 	// strangers are refs that people choose who may open a pull request, or
@@ -47,11 +43,11 @@ func (f *flow) checkPolicy(g gate) {
 			return
 		}
 	}
-	if ref != "" || pinnedPolicy().MatchString(name) || strings.Contains(name, "${{") || path.IsAbs(name) {
+	if _, _, pinned := wiring.Pin(name); ref != "" || pinned || strings.Contains(name, "${{") || path.IsAbs(name) {
 		return
 	}
 	if name == "" {
-		name = defaultPolicy
+		name = wiring.Policy
 	}
 	if found, rule := f.filled(g, path.Clean(name)); rule != nil {
 		f.report(*rule, found.step.Pos, detail{severity: found.severity, found: found.what, wanted: "the policy " + name + " of the run's own commit"})
