@@ -108,7 +108,7 @@ var threats = map[string]string{
 	"I05": "approval of a bot",
 	"I06": "approval of another digest or commit",
 	"I07": "approval of another context",
-	"I09": "approver who lost his rights",
+	"I09": "approver who has lost their rights",
 	"I10": "expired approval",
 	"I11": "one approval for several environments",
 	"I12": "emergency path abused",

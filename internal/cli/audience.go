@@ -36,9 +36,9 @@ func (r *run) known(name string) error {
 }
 
 // addressed refuses to send an identity token to a certificate authority that a
-// file names and nothing else. Whoever is sent a token for the audience of the known
-// instances can have a certificate there in the job's name; every step before
-// this one may have written the file.
+// file names and nothing else. A server that gets a token for the audience of the
+// known instances can ask these for a certificate in the job's name, and every step
+// before this one may have written the file.
 func (r *run) addressed(c *sigstore.SigningConfig) error {
 	audience, own := r.text("audience"), strings.TrimSuffix(r.text("authority"), "/")
 	for _, address := range c.Authorities() {

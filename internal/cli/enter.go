@@ -62,8 +62,8 @@ func (r *run) passedOn() ([]subject.Subject, error) {
 	return r.checksums(subject.Selection{}, workspace)
 }
 
-// within refuses names that lead out of the directory: whoever reads a list of
-// what is allowed opens what it names.
+// within refuses names that lead out of the directory: a script that reads a list
+// of what is allowed opens what it names.
 func within(list []subject.Subject) error {
 	for _, s := range list {
 		if path.IsAbs(s.Name) || slices.Contains(strings.Split(s.Name, "/"), "..") {

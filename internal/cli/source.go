@@ -211,8 +211,8 @@ func (r *run) proven(s source, raw []byte) ([]byte, bool, error) {
 	return body, err == nil, err
 }
 
-// pinned reads the policy of the commit that the call names, out of the checkout of
-// whichever repository has that commit.
+// pinned reads the policy of the commit that the call names, out of the first
+// checkout that has this commit.
 func (r *run) pinned(s source, raw []byte) ([]byte, bool, error) {
 	all := r.checkouts(s.path)
 	for _, c := range all {

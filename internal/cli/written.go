@@ -199,7 +199,7 @@ func earlier(verdictFile string) error {
 		return usage("reading %q: %w", verdictFile, fault.Cause(err))
 	}
 	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
-		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is no verdict of an earlier run, and is not replaced by one", verdictFile)
+		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is not the verdict of an earlier run, and is not replaced by one", verdictFile)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ type Store interface {
 // protected, how runs ended and who started them, who made a change, how the
 // refs of a build are protected, who is in a team, and what its own page holds.
 // What it cannot find out is an error; of runs and refs, whose repository may be
-// somebody else's, it is an answer that is no yes and says why.
+// another's, it is an answer that says why nothing is known.
 type Guard interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)

@@ -72,7 +72,7 @@ func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, err
 	return answer{}, j.notTold(a.status, p)
 }
 
-// notTold is the fault of a status that is no answer.
+// notTold is the fault of a status that does not answer the question.
 func (j *Job) notTold(status int, p permission) error {
 	return client.Status("the GitHub API", status, j.hint(status, p))
 }

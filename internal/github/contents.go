@@ -39,7 +39,8 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	}
 	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
 	if err != nil || x.Type != "file" || x.Encoding != "base64" {
-		return nil, fault.New(fault.Refused, fault.Policy, "", "%q is a %s of encoding %q at commit %s, want a file",
+		return nil, fault.New(fault.Refused, fault.Policy, "let the policy be a file of this repository, no link and no submodule; or name another, as PATH@COMMIT or PATH@sha256:HEX",
+			"%q is a %s of encoding %q at commit %s, want a file",
 			path, x.Type, x.Encoding, commit)
 	}
 	return body, nil

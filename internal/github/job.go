@@ -33,7 +33,7 @@ type Job struct {
 	Out    io.Writer        // where workflow commands go; the runner reads both streams
 	Now    func() time.Time // for the life of tokens
 	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
-	// Need is the next step of whoever is not told something, where this is not the
+	// Need is the next step of a command that is not told something, where this is not the
 	// place that the command is about; "": the permission that is missing.
 	Need string
 
@@ -95,7 +95,7 @@ func (j *Job) web(path string) string {
 }
 
 // client returns a client of the API that carries the job's token to the API
-// and noServer else.
+// and to no other place.
 func (j *Job) client() *github.Client {
 	if j.api == nil {
 		c := github.NewClient(client.New(client.Options{Transport: noServer{}}))

@@ -80,8 +80,8 @@ func At(getenv func(string) string, server, path string) (*Job, error) {
 		return nil, err
 	}
 	vars := map[string]string{
-		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path,
-			"/"), "GITHUB_TOKEN": token,
+		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"),
+		"GITHUB_TOKEN": token,
 	}
 	j, err := FromEnv(func(name string) string { return vars[name] })
 	if err == nil {

@@ -38,7 +38,7 @@ type Job struct {
 	// Elsewhere says that the issuer of the job's tokens has another address than
 	// its server, as an instance can be set up.
 	Elsewhere bool
-	// Need is the next step of whoever is not told something, where this is not the
+	// Need is the next step of a command that is not told something, where this is not the
 	// place that the command is about; "": the scope and the role that are missing.
 	Need string
 

@@ -64,7 +64,7 @@ func (j *Job) Mentions(text string) bool { return mention().MatchString(text) }
 
 // Expand puts what the claims of the job's token say in the place of the names
 // of variables. With a token these are its claims, which have to be verified by
-// whoever is sent the token next; without one they are those that Identify has
+// the authority that the token is sent to next; without one they are those that Identify has
 // verified. The environment is not asked: who starts a pipeline may set it.
 func (j *Job) Expand(token, text string) (string, error) {
 	c := j.verified

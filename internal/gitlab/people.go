@@ -26,8 +26,8 @@ type user struct {
 	CommitEmail string `json:"commit_email"`
 }
 
-// account returns u by number. Nobody's number makes it nobody's account, and so
-// does the name of one of the accounts that stand for people who are not there.
+// account returns u by number. Without a number it is the account of no one, and so
+// is one of those that stand in for people who are gone.
 func (j *Job) account(u user) policy.Account {
 	if u.ID <= 0 || nobody().MatchString(strings.ToLower(u.Username)) {
 		return policy.Account{}

@@ -1,8 +1,8 @@
 // Package gitobject reads a file out of a commit, from the objects that a
 // checkout has.
 //
-// Whoever can write in the working directory can write there too, so every
-// object is held to its name, from the commit to the file: it is what the name
+// A step or job that can write in the working directory can write there too, so
+// every object is held to its name, from the commit to the file: it is what the name
 // of the commit stands for, or an error. It refuses to run git, to follow
 // references, and to believe the index or the working tree.
 //

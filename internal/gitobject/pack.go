@@ -131,7 +131,7 @@ func (t Tree) find(id string) (place, error) {
 	}
 	want, err := hex.DecodeString(id)
 	if err != nil {
-		return place{}, fault.Errorf("%q is no name of an object", id)
+		return place{}, fault.Errorf("%q is not the name of an object", id)
 	}
 	for _, index := range all {
 		at, err := t.offset(index, want)

@@ -42,7 +42,7 @@ type Claims map[string]string
 type payload struct {
 	Claims
 	kinds     map[string]strictjson.Kind // of every claim but null, which says nothing
-	audiences []string                   // every one of them; nil where they are no strings
+	audiences []string                   // every one of them; nil if one is not a string
 }
 
 // Wanted is what a token has to be.

@@ -145,8 +145,8 @@ func (p *pipeline) fromParent(n need) bool {
 	return v != nil && slices.Contains([]string{"$CI_PIPELINE_ID", "${CI_PIPELINE_ID}"}, value(v).Str())
 }
 
-// unsaid reports whether a need names a pipeline by a variable that whoever starts
-// this pipeline below it does not set.
+// unsaid reports whether a need names a pipeline by a variable that the job which
+// starts this pipeline below it does not set.
 func (p *pipeline) unsaid(n need) bool {
 	name, is := strings.CutPrefix(n.elsewhere, "pipeline $")
 	return is && p.bridge != nil && p.handsDown(name) == nil

@@ -41,7 +41,7 @@ func (j *job) argument(name string) string {
 		}
 	}
 	if name == "subject" && !strings.Contains(c.tail, "--with") {
-		out += " " + c.tail // by hand, subjects are what is no flag
+		out += " " + c.tail // by hand, every word that is not a flag is a subject
 	}
 	return out
 }

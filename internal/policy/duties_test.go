@@ -24,7 +24,7 @@ var did = map[policy.Role]string{
 	policy.Pusher: "pushed", policy.Merger: "merged", policy.Trigger: "started",
 }
 
-func TestI01_nobody_approves_what_he_had_a_part_in(t *testing.T) {
+func TestI01_no_one_approves_what_they_had_a_part_in(t *testing.T) {
 	for _, role := range policy.Roles {
 		for name, m := range map[string]policy.Maker{
 			"the same account": {Account: alice}, "a renamed account": {Account: account("1", "alice-of-old")}, "another account of hers": {Account: account("11", "alice-admin")},
@@ -42,7 +42,7 @@ func TestI01_nobody_approves_what_he_had_a_part_in(t *testing.T) {
 	wantAllowed(t, setting(t, one(t), yes(alice)...).judge(t))
 }
 
-func TestI01_whoever_signs_with_an_address_made_what_his_accounts_made(t *testing.T) {
+func TestI01_who_signs_with_an_address_made_what_their_accounts_made(t *testing.T) {
 	for _, m := range []policy.Maker{{Account: account("4", "dana")}, {Email: "dana@acme.example"}, {Account: bob, Email: "Dana@acme.example"}} {
 		m.Role, m.Where = policy.Merger, "request 12"
 		wantRefused(t, made(t, one(t), m, yes(dana)...).judge(t), "E_SOD")

@@ -418,7 +418,7 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 // that does not verify says more than one about another artifact: somebody has
 // attested this one, and has to be told what is wrong with that.
 func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
-	signer := q.whoever(a)
+	signer := q.signerNames(a)
 	all := c.Rejections
 	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
 	switch {

@@ -41,7 +41,7 @@ type Protection struct {
 	State   State
 	Rules   []string // what protects it, in words: "2 required reviewers"
 	Found   string   // what was seen, in words, when it is not protected
-	Hidden  bool     // … and that there is no protection is also what those are told who may not see one
+	Hidden  bool     // … and a token that may not see a protection is told the same
 	Setting string   // the setting to change, and where
 	ID      string   // the platform's number of the environment, or ""
 	Bypass  Bypass   // whether somebody may pass the rules by

@@ -112,7 +112,7 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 	} else {
 		own := c.only(p)
 		m.found, m.hint = unproven(a, q, own)
-		if who := q.whoever(a); len(own.Rejections) == 0 && who != "" {
+		if who := q.signerNames(a); len(own.Rejections) == 0 && who != "" {
 			m.hint = "have it built, and its attestation manifest signed, by " + who + "; or leave it out of the index"
 		}
 	}

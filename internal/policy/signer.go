@@ -67,9 +67,9 @@ func (q Requirement) signers(a Artifact) []Signer {
 	return out
 }
 
-// whoever names everybody who may sign evidence for q about a, as part of a next
+// signerNames names everybody who may sign evidence for q about a, as part of a next
 // step: any one of them will do.
-func (q Requirement) whoever(a Artifact) string {
+func (q Requirement) signerNames(a Artifact) string {
 	var all []string
 	for _, s := range q.signers(a) {
 		all = append(all, s.String())

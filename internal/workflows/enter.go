@@ -41,7 +41,7 @@ func (f *flow) checkFetched(g gate) {
 	}
 }
 
-// results are what a job says that deploys by digest, whoever worked it out.
+// results are words of a job that deploys by digest, from a gate or from elsewhere.
 var results = []string{"outputs", "digest", "sha256", "checksums", ".sallyport"}
 
 // takes reports whether j may use what a gate, or a job behind one, puts out.
