@@ -192,7 +192,8 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 			return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "environment %q was made anew since the release set: its number is %q, not %q", e.Name, in.Protection.ID, e.ID)
 		}
 		if lacking := policy.Lacking(in); len(lacking) > 0 && x.decision == statement.Approve {
-			return fault.New(kindOf(lacking[0]), lacking[0].Code, lacking[0].Hint, "there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
+			return fault.New(kindOf(lacking[0]), lacking[0].Code, lacking[0].Hint,
+				"there is nothing to approve: %q could not enter %q: %s", x.chosen.list[0].Name, e.Name, lacking[0].Reason)
 		}
 		x.inputs, x.counts = append(x.inputs, in), append(x.counts, r.counts(*x, in))
 	}
@@ -267,7 +268,8 @@ func (r *run) whoami() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l := sigstore.Login{Client: r.text("audience"), Device: r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser(), In: os.Stdin, Out: r.Stderr}
+	device := r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser()
+	l := sigstore.Login{Client: r.text("audience"), Device: device, In: os.Stdin, Out: r.Stderr}
 	if b := r.Getenv("BROWSER"); b != "" {
 		l.Open = func(url string) error { return exec.CommandContext(r.ctx, b, url).Start() } //nolint:gosec // the person's own browser
 	}

@@ -44,7 +44,8 @@ func (r *run) addressed(c *sigstore.SigningConfig) error {
 	for _, address := range c.Authorities() {
 		switch {
 		case own != "" && address != own:
-			return fault.New(fault.Refused, fault.Identity, "find out who changed the signing config, or what the address of the instance is",
+			return fault.New(fault.Refused, fault.Identity,
+				"find out who changed the signing config, or what the address of the instance is",
 				"the signing config names the certificate authority %q, and the input authority %q", address, own)
 		case own == "" && audience == publicAudience && !publicAuthority(address):
 			return fault.New(fault.Usage, fault.Config,
@@ -73,7 +74,8 @@ func (r *run) forAudience(token string) (string, error) {
 	want := r.text("audience")
 	ok, found, err := idtoken.For(token, want)
 	if err == nil && !ok {
-		err = fault.New(fault.Refused, fault.Identity, "get one for that audience, or say audience: NAME for a custom instance that takes another",
+		err = fault.New(fault.Refused, fault.Identity,
+			"get one for that audience, or say audience: NAME for a custom instance that takes another",
 			"the identity token's %s, want %q alone", found, want)
 	}
 	if err != nil {

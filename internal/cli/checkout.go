@@ -139,10 +139,12 @@ func (c checkout) wrong(commit string, err error) error {
 	case err == nil || errors.Is(err, gitobject.ErrLost):
 		return err
 	case errors.Is(err, gitobject.ErrNoFile):
-		return fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q", commit, c.inside)
+		return fault.New(fault.Refused, fault.Policy, "commit the file; or "+nameOne, "commit %s has no policy file %q",
+			commit, c.inside)
 	case errors.Is(err, file.ErrIrregular):
 		return fault.New(fault.Refused, fault.Path, "check the repository out anew", "policy file %q: %w", c.inside, err)
 	}
-	return fault.New(fault.Refused, fault.Policy, "let the policy be a file of the repository itself, in a checkout that nothing has changed; or "+nameOne,
+	return fault.New(fault.Refused, fault.Policy,
+		"let the policy be a file of the repository itself, in a checkout that nothing has changed; or "+nameOne,
 		"policy file %q: %w", c.inside, err)
 }

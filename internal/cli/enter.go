@@ -57,7 +57,8 @@ func (r *run) passedOn() ([]subject.Subject, error) {
 	}
 	path := r.text("checksums")
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.New(fault.Refused, fault.SubjectMismatch, ask, "no gate has passed anything on to this job: there is no file %q", path)
+		return nil, fault.New(fault.Refused, fault.SubjectMismatch, ask,
+			"no gate has passed anything on to this job: there is no file %q", path)
 	}
 	return r.checksums(subject.Selection{}, workspace)
 }

@@ -51,6 +51,7 @@ func (r *run) expanded() error {
 	if len(r.named) == 0 {
 		return nil
 	}
-	return fault.New(fault.Usage, fault.Config, "write the values themselves, or give the command a policy, under which the job's token is verified",
+	return fault.New(fault.Usage, fault.Config,
+		"write the values themselves, or give the command a policy, under which the job's token is verified",
 		"input %s names variables of the pipeline, and nothing verifies here what they are", strings.Join(r.named, " and "))
 }

@@ -71,7 +71,8 @@ func helpCommand(w io.Writer, args []string) error {
 		fmt.Fprintf(w, "  --%s\n", in.Name)
 		paragraph(w, "      ", in.Usage+details(in))
 	}
-	fmt.Fprintf(w, "\nAt a terminal every flag has an environment variable: SALLYPORT_ and its name in\ncapitals, with _ for -. In a job such a variable is an error. Flags stand before\nsubjects.\n")
+	fmt.Fprintf(w,
+		"\nAt a terminal every flag has an environment variable: SALLYPORT_ and its name in\ncapitals, with _ for -. In a job such a variable is an error. Flags stand before\nsubjects.\n")
 	return nil
 }
 

@@ -239,7 +239,8 @@ func sendable(getenv func(string) string, names ...string) error {
 			continue
 		}
 		if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return fault.New(fault.Usage, fault.Config, "set "+name+" to the token alone, without a line break, a space or quotes around it",
+			return fault.New(fault.Usage, fault.Config,
+				"set "+name+" to the token alone, without a line break, a space or quotes around it",
 				"%s has a line break or another character that is in no token", name)
 		}
 		return nil

@@ -229,7 +229,8 @@ func (r *run) pinned(s source, raw []byte) ([]byte, bool, error) {
 
 // lost is the fault of a commit that the call names and no checkout has.
 func (s source) lost() error {
-	return fault.New(fault.Refused, fault.Policy, "check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
+	return fault.New(fault.Refused, fault.Policy,
+		"check that repository out with this commit, or name the file's digest: PATH@sha256:HEX",
 		"no checkout around %q has commit %s", s.path, s.commit)
 }
 
@@ -269,7 +270,8 @@ func (r *run) atBranch(s source, env string) (*policy.Policy, report.Policy, err
 		return nil, report.Policy{}, err
 	}
 	if e, _ := p.Environment(env); e.PolicyRef != "" && e.PolicyRef != s.branch {
-		return nil, report.Policy{}, fault.New(fault.Refused, fault.Policy, "name "+e.PolicyRef+", or change the policy there",
+		return nil, report.Policy{}, fault.New(fault.Refused, fault.Policy,
+			"name "+e.PolicyRef+", or change the policy there",
 			"the policy on branch %q says that environment %q is judged by the one on branch %q", s.branch, env, e.PolicyRef)
 	}
 	return p, report.Policy{File: s.path, Digest: p.Digest, Commit: commit, Branch: s.branch}, r.identify(p.Instances())

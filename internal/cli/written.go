@@ -44,7 +44,8 @@ func (r *run) targets() []target {
 			}
 		}
 	}
-	if _, named := r.component.Input("verdict"); !named && slices.ContainsFunc(r.component.Outputs, func(o inputs.Output) bool { return o.Name == "verdict" }) {
+	if _, named := r.component.Input("verdict"); !named && slices.ContainsFunc(r.component.Outputs,
+		func(o inputs.Output) bool { return o.Name == "verdict" }) {
 		out = append(out, target{"the verdict", inputs.VerdictPath})
 	}
 	return append(out, target{"the report of the outputs", r.component.Dotenv()})
@@ -199,7 +200,8 @@ func earlier(verdictFile string) error {
 		return usage("reading %q: %w", verdictFile, fault.Cause(err))
 	}
 	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
-		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one", "%q is not the verdict of an earlier run, and is not replaced by one", verdictFile)
+		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one",
+			"%q is not the verdict of an earlier run, and is not replaced by one", verdictFile)
 	}
 	return nil
 }

@@ -98,7 +98,8 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 	case p.State == policy.Protected && p.ByReview && p.Self && !w.SelfReview:
 		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
-			Found:   strings.Join(p.Rules, ", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
+			Found: strings.Join(p.Rules,
+				", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
 		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),

@@ -25,12 +25,14 @@ func (j *Job) Workspace() string { return j.getenv("GITHUB_WORKSPACE") }
 func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()
-	a, err := j.once(ctx, j.at("contents/%s", strings.ReplaceAll(escaped(path), "%2F", "/"))+"?ref="+url.QueryEscape(commit), readFile)
+	a, err := j.once(ctx, j.at("contents/%s",
+		strings.ReplaceAll(escaped(path), "%2F", "/"))+"?ref="+url.QueryEscape(commit), readFile)
 	if err != nil {
 		return nil, err
 	}
 	if !a.found {
-		return nil, fault.New(fault.Refused, fault.Policy, "commit the file; if the repository is not public, "+string(readFile),
+		return nil, fault.New(fault.Refused, fault.Policy,
+			"commit the file; if the repository is not public, "+string(readFile),
 			"%s has no %q at commit %s, or does not show it to this token", j.Name(), path, commit)
 	}
 	var x struct{ Type, Encoding, Content string }
@@ -39,7 +41,8 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	}
 	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
 	if err != nil || x.Type != "file" || x.Encoding != "base64" {
-		return nil, fault.New(fault.Refused, fault.Policy, "let the policy be a file of this repository, no link and no submodule; or name another, as PATH@COMMIT or PATH@sha256:HEX",
+		return nil, fault.New(fault.Refused, fault.Policy,
+			"let the policy be a file of this repository, no link and no submodule; or name another, as PATH@COMMIT or PATH@sha256:HEX",
 			"%q is a %s of encoding %q at commit %s, want a file",
 			path, x.Type, x.Encoding, commit)
 	}

@@ -26,7 +26,8 @@ func (j *Job) repository(ctx context.Context) (repository, error) {
 		return repository{}, err
 	}
 	if !a.found {
-		return repository{}, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readContents), "repository %s is not there, or may not be seen", j.web(""))
+		return repository{}, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readContents),
+			"repository %s is not there, or may not be seen", j.web(""))
 	}
 	var r repository
 	if err := j.read(a, &r); err != nil {

@@ -120,7 +120,8 @@ func (j *Job) recent(ctx context.Context) ([]run, error) {
 		return nil, err
 	}
 	if !a.found {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readActions), "the GitHub API shows no runs of %s/%s", j.owner, j.repo)
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readActions),
+			"the GitHub API shows no runs of %s/%s", j.owner, j.repo)
 	}
 	all, _, err := entries[run](j, a, "workflow_runs")
 	return all, err

@@ -101,7 +101,8 @@ func (j *Job) claims(token string) (idtoken.Claims, error) {
 
 // texts are the claims that are read here, all of them strings
 // (docs.github.com/actions/reference/security/oidc, "OIDC token claims").
-var texts = []string{"repository", "repository_id", "repository_owner_id", "repository_visibility", "run_id", "run_attempt", "sha", "ref", "event_name",
+var texts = []string{"repository", "repository_id", "repository_owner_id", "repository_visibility", "run_id",
+	"run_attempt", "sha", "ref", "event_name",
 	"workflow_ref", "job_workflow_ref", "runner_environment", "environment"}
 
 // Visibility returns what the token says about who may see the repository;

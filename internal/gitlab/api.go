@@ -120,7 +120,8 @@ func (j *Job) reader() (*gitlab.Client, error) {
 	credential := http.Header{"Private-Token": {j.access}}
 	switch {
 	case j.access == "" && j.session == "":
-		return nil, fault.New(fault.Usage, fault.Config, cmp.Or(j.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", j.Name())
+		return nil, fault.New(fault.Usage, fault.Config,
+			cmp.Or(j.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", j.Name())
 	case j.access == "":
 		credential = http.Header{"Job-Token": {j.session}, "Private-Token": nil}
 	}

@@ -126,7 +126,8 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 	if p := w.judge(setting); p.State == policy.Protected && p.ByReview && p.Self && !want.SelfReview {
 		add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
 			Severity: doctor.Error,
-			Message:  fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that", want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
+			Message: fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that",
+				want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
 	}
 	if want.NoSelf && w.self {
 		add(doctor.Finding{Rule: "self-approval", Threat: "H08", Code: fault.Duties, Severity: doctor.Warning,

@@ -27,7 +27,8 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 		Encoding string `json:"encoding"`
 		Content  string `json:"content"`
 		Commit   string `json:"commit_id"`
-	}](ctx, j, question{path: j.project("/repository/files/" + gitlab.PathEscape(path)), query: url.Values{"ref": {commit}},
+	}](ctx, j, question{path: j.project("/repository/files/" +
+		gitlab.PathEscape(path)), query: url.Values{"ref": {commit}},
 		fixed: true, hint: readFile})
 	if absent(err) {
 		return nil, fault.New(fault.Refused, fault.Policy, "commit the file; or "+readFile,
@@ -38,7 +39,8 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	}
 	body, err := base64.StdEncoding.DecodeString(x.Content)
 	if err != nil || x.Encoding != "base64" || x.Commit != commit {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with a file of encoding %q at commit %q, asked for commit %s",
+		return nil, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitLab API answered with a file of encoding %q at commit %q, asked for commit %s",
 			x.Encoding, x.Commit, commit)
 	}
 	return body, nil

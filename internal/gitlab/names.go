@@ -37,7 +37,8 @@ var names = map[string]func(idtoken.Claims) string{
 // ofType is the ref, where it is of that type. A merge request's pipeline is on
 // no branch (https://docs.gitlab.com/ci/variables/predefined_variables/).
 func ofType(c idtoken.Claims, kind string) string {
-	if c["ref_type"] != kind || c["pipeline_source"] == "merge_request_event" || strings.HasPrefix(c["ref_path"], "refs/merge-requests/") {
+	request := c["pipeline_source"] == "merge_request_event" || strings.HasPrefix(c["ref_path"], "refs/merge-requests/")
+	if c["ref_type"] != kind || request {
 		return ""
 	}
 	return c["ref"]
@@ -105,7 +106,8 @@ func value(c idtoken.Claims, mention string) (string, error) {
 	v := say(c)
 	switch {
 	case v == "":
-		return "", fault.New(fault.Usage, fault.Config, "let the job run where it has a value, by rules, or name the artifact in another way",
+		return "", fault.New(fault.Usage, fault.Config,
+			"let the job run where it has a value, by rules, or name the artifact in another way",
 			"%s has no value: this pipeline is for %s %q", name, c["ref_type"], c["ref"])
 	case strings.ContainsFunc(v, special):
 		return "", fault.New(fault.Refused, fault.Path, "use $CI_COMMIT_REF_SLUG or $CI_COMMIT_SHORT_SHA",
@@ -131,5 +133,6 @@ func unlisted(name string) error {
 	if name == "CI_REGISTRY_IMAGE" {
 		hint = "write the address of your registry and $CI_PROJECT_PATH behind it, as registry.gitlab.com/$CI_PROJECT_PATH"
 	}
-	return fault.New(fault.Usage, fault.Config, hint, "%s is not in the job's ID token, so nobody vouches for its value", fmt.Sprintf("%.100q", name))
+	return fault.New(fault.Usage, fault.Config, hint, "%s is not in the job's ID token, so nobody vouches for its value",
+		fmt.Sprintf("%.100q", name))
 }

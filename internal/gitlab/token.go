@@ -21,7 +21,8 @@ func (j *Job) IDToken(_ context.Context, audience string) (string, error) {
 	j.audience = audience
 	token := j.getenv("SIGSTORE_ID_TOKEN")
 	if token == "" {
-		return "", fault.New(fault.Usage, fault.Config, fmt.Sprintf("add \"id_tokens: {SIGSTORE_ID_TOKEN: {aud: %s}}\" to the job", audience), "this job has no ID token")
+		return "", fault.New(fault.Usage, fault.Config,
+			fmt.Sprintf("add \"id_tokens: {SIGSTORE_ID_TOKEN: {aud: %s}}\" to the job", audience), "this job has no ID token")
 	}
 	if _, err := j.claims(token); err != nil {
 		return "", err
@@ -30,13 +31,15 @@ func (j *Job) IDToken(_ context.Context, audience string) (string, error) {
 }
 
 func (j *Job) claims(token string) (idtoken.Claims, error) {
-	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now(), Texts: texts, Numbers: numbers})
+	return idtoken.Parse(token, idtoken.Wanted{Issuer: j.ours, Audience: j.audience, Now: j.Now(), Texts: texts,
+		Numbers: numbers})
 }
 
 // The claims that are read here, and how GitLab writes them
 // (docs.gitlab.com/ci/secrets/id_token_authentication, "Token payload").
 var (
-	texts = []string{"project_id", "project_path", "project_visibility", "pipeline_id", "pipeline_source", "job_id", "sha", "ref", "ref_type", "ref_path",
+	texts = []string{"project_id", "project_path", "project_visibility", "pipeline_id", "pipeline_source", "job_id",
+		"sha", "ref", "ref_type", "ref_path",
 		"user_id", "user_login", "environment"}
 	numbers = []string{"runner_id", "job_project_id"}
 )

@@ -151,7 +151,8 @@ func (p payload) typed(w Wanted) error {
 	} {
 		for _, name := range x.names {
 			if k, there := p.kinds[name]; there && !slices.Contains(x.kinds, k) {
-				return fault.New(fault.Refused, fault.Identity, "find out who made this token: its platform writes that claim otherwise",
+				return fault.New(fault.Refused, fault.Identity,
+					"find out who made this token: its platform writes that claim otherwise",
 					"the ID token's claim %q is of type %s, want %s", name, strictjson.Name(k), x.wants)
 			}
 		}

@@ -72,11 +72,13 @@ func (p *pipeline) readFiles(sources []source) (*doc, error) {
 	line := 0
 	for _, s := range sources {
 		if *p.left--; *p.left < 0 {
-			return nil, fault.New(fault.Usage, fault.Limit, "", "%s: more than %d files of pipelines below it", p.doc.file, MaxChildren)
+			return nil, fault.New(fault.Usage, fault.Limit, "", "%s: more than %d files of pipelines below it", p.doc.file,
+				MaxChildren)
 		}
 		name := path.Clean(strings.TrimPrefix(s.name, "/"))
 		if !fs.ValidPath(name) {
-			return nil, fault.New(fault.Usage, fault.Path, "", "%s: the pipeline %q is not in the repository", p.doc.file, s.name)
+			return nil, fault.New(fault.Usage, fault.Path, "", "%s: the pipeline %q is not in the repository", p.doc.file,
+				s.name)
 		}
 		raw, err := p.want.Tree(name)
 		if err != nil {

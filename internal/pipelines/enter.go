@@ -18,7 +18,8 @@ const entryPrefix = ".enter:"
 func checkEntries(p *pipeline) {
 	for _, j := range p.jobs {
 		own := j.table.Raw("before_script")
-		if own == nil || slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "enter" }) || unresolved(own) != nil {
+		if own == nil || slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "enter" }) ||
+			unresolved(own) != nil {
 			continue
 		}
 		name := p.entryOf(j)
@@ -28,7 +29,8 @@ func checkEntries(p *pipeline) {
 		p.find(own, Finding{
 			Rule: "enter-replaced", Threat: "H06", Severity: Error,
 			Message: quote("the job %s extends %s and replaces the commands that enter", j.name, name),
-			Found:   "before_script: " + show(own), Wanted: fmt.Sprintf("before_script: [!reference [%q, before_script], ...]", name),
+			Found:   "before_script: " + show(own), Wanted: fmt.Sprintf("before_script: [!reference [%q, before_script], ...]",
+				name),
 			Hint: fmt.Sprintf("put !reference [%q, before_script] first into before_script, or the commands into script", name),
 		})
 	}
@@ -136,7 +138,8 @@ func repeats(retry *node) bool {
 		return retry != nil && retry.Str() != "0" && retry.Kind == yamlnode.Scalar
 	}
 	when := retry.Get("when").Flat()
-	onlyMachines := len(when) > 0 && !slices.ContainsFunc(when, func(n *node) bool { return !slices.Contains(machines, n.Str()) })
+	onlyMachines := len(when) > 0 && !slices.ContainsFunc(when,
+		func(n *node) bool { return !slices.Contains(machines, n.Str()) })
 	return retry.Get("max").Str() != "0" && !onlyMachines
 }
 
@@ -147,7 +150,8 @@ var carriers = []string{
 }
 
 // quiet are commands that deploy nothing.
-var quiet = []string{"cd", "ls", "echo", "set", "export", "mkdir", "cp", "mv", "chmod", "apk", "apt-get", "ssh-add", "sleep", "cat", "date", "test"}
+var quiet = []string{"cd", "ls", "echo", "set", "export", "mkdir", "cp", "mv", "chmod", "apk", "apt-get", "ssh-add",
+	"sleep", "cat", "date", "test"}
 
 // untaken finds a job that says all that it does, and of what the gate puts out
 // nothing. What a script of the project reads is not seen.
@@ -167,13 +171,15 @@ func (p *pipeline) untaken(j *job, gates []*job) {
 		}
 	}
 	text := strings.ToLower(j.text + whole(j.table.Get("variables")))
-	if carried == nil || strings.Contains(text, "sallyport") || strings.Contains(text, "digest") || strings.Contains(text, "sha256") {
+	if carried == nil || strings.Contains(text, "sallyport") || strings.Contains(text, "digest") ||
+		strings.Contains(text, "sha256") {
 		return
 	}
 	p.find(carried, Finding{
 		Rule: "gate-result-ignored", Threat: "H02", Severity: Note,
-		Message: quote("the job %s uses nothing of what %s puts out, so what it deploys may be something else", j.name, gates[0].name),
-		Found:   show(carried), Wanted: "$SALLYPORT_DIGESTS, $SALLYPORT_IMAGES or the file of $SALLYPORT_ALLOWED_CHECKSUMS",
+		Message: quote("the job %s uses nothing of what %s puts out, so what it deploys may be something else", j.name,
+			gates[0].name),
+		Found: show(carried), Wanted: "$SALLYPORT_DIGESTS, $SALLYPORT_IMAGES or the file of $SALLYPORT_ALLOWED_CHECKSUMS",
 		Hint: "deploy what the gate let in by its digest, or let the job extend the component enter",
 	})
 }
@@ -183,13 +189,15 @@ func (p *pipeline) untaken(j *job, gates []*job) {
 func (p *pipeline) narrower(j *job, gates []*job) {
 	for _, g := range gates {
 		subject := g.argument("subject")
-		folders := wiring.Folders(strings.FieldsFunc(subject, func(r rune) bool { return strings.ContainsRune(" ,\"'[]\n\t", r) }))
+		folders := wiring.Folders(strings.FieldsFunc(subject,
+			func(r rune) bool { return strings.ContainsRune(" ,\"'[]\n\t", r) }))
 		if g.argument("checksums") != "" || len(folders) == 0 {
 			continue
 		}
 		for _, line := range j.body() {
 			words := strings.Fields(strings.NewReplacer(`"`, " ", `'`, " ").Replace(line.Text))
-			if len(words) == 0 || !slices.Contains(carriers, words[0]) || strings.Contains(line.Text, "--exclude") || strings.Contains(line.Text, "--include") {
+			if len(words) == 0 || !slices.Contains(carriers, words[0]) || strings.Contains(line.Text, "--exclude") ||
+				strings.Contains(line.Text, "--include") {
 				continue
 			}
 			for _, w := range words[1:] {

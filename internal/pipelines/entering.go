@@ -60,7 +60,8 @@ func (j *job) passesOn() bool {
 		return true
 	}
 	return slices.ContainsFunc(j.get("artifacts").Get("paths").Flat(), func(n *node) bool {
-		name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(n.Str(), "$CI_PROJECT_DIR/"), "${CI_PROJECT_DIR}/"), "./")
+		name := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(n.Str(), "$CI_PROJECT_DIR/"),
+			"${CI_PROJECT_DIR}/"), "./")
 		return strings.HasPrefix(name, ".sallyport") || strings.Trim(name, "*/.") == ""
 	})
 }
@@ -83,7 +84,8 @@ func (p *pipeline) lists(n need) bool {
 // unlisted finds a job that enters and does not get the list of its gate, which
 // then refuses whatever there is.
 func (p *pipeline) unlisted(j *job) {
-	if p.unread() && slices.ContainsFunc(j.table.Get("extends").Flat(), func(n *node) bool { return p.base.Get(n.Str()) == nil }) {
+	if p.unread() && slices.ContainsFunc(j.table.Get("extends").Flat(),
+		func(n *node) bool { return p.base.Get(n.Str()) == nil }) {
 		return // its needs may stand there
 	}
 	f := Finding{
@@ -115,7 +117,8 @@ func (p *pipeline) unlisted(j *job) {
 // fromAbove reports whether a job takes the list from another pipeline, to which
 // dependencies do not apply.
 func (p *pipeline) fromAbove(j *job) bool {
-	return slices.ContainsFunc(slices.Concat(j.needs()...), func(n need) bool { return n.elsewhere != "" && !n.blind && p.lists(n) })
+	return slices.ContainsFunc(slices.Concat(j.needs()...),
+		func(n need) bool { return n.elsewhere != "" && !n.blind && p.lists(n) })
 }
 
 // earlier reports whether a job may be in a stage before another's.
@@ -133,7 +136,8 @@ func (p *pipeline) starved(j *job, needs []need, f Finding) bool {
 		case !p.lists(n) && p.unsaid(n):
 			at, f.Found, f.Severity = n.at, show(n.at), Warning
 			f.Message = quote("the job %s takes the list of its gate from a pipeline whose number nobody hands down", j.name)
-			f.Hint = quote("let %s say variables: {%s: $CI_PIPELINE_ID}", p.bridge.name, strings.Trim(strings.TrimPrefix(n.elsewhere, "pipeline $"), "{}"))
+			f.Hint = quote("let %s say variables: {%s: $CI_PIPELINE_ID}", p.bridge.name,
+				strings.Trim(strings.TrimPrefix(n.elsewhere, "pipeline $"), "{}"))
 		case !p.lists(n):
 		case n.blind:
 			at, f.Found, f.Hint = n.at, show(n.at), "take artifacts: false away from the need"
@@ -157,7 +161,8 @@ func (p *pipeline) listed(j *job) (wanted, hint string) {
 	name := "gate:" + j.environment().Str()
 	if gates := p.gatesOf(j.environment().Str()); len(gates) > 0 {
 		if !gates[0].passesOn() {
-			return quote("artifacts: {paths: [.sallyport/]} in %s", gates[0].name), quote("let %s keep .sallyport/ as artifacts, and let %s need it", gates[0].name, j.name)
+			return quote("artifacts: {paths: [.sallyport/]} in %s",
+				gates[0].name), quote("let %s keep .sallyport/ as artifacts, and let %s need it", gates[0].name, j.name)
 		}
 		name = gates[0].name
 	} else if p.parent != nil && len(p.parent.gatesOf(j.environment().Str())) > 0 {
@@ -227,7 +232,8 @@ var (
 	// data are files that a command reads.
 	data = lazy(`(?i)\.(?:ya?ml|json|log|txt|env|conf)$`)
 	// launchers are programs that are told by their next words what to do.
-	launchers = append([]string{"make", "npm", "pnpm", "yarn", "task", "just", "bash", "sh", "python", "python3", "terraform", "tofu", "ansible-playbook", "pulumi"}, carriers...)
+	launchers = append([]string{"make", "npm", "pnpm", "yarn", "task", "just", "bash", "sh", "python", "python3",
+		"terraform", "tofu", "ansible-playbook", "pulumi"}, carriers...)
 )
 
 // parting finds a deployment in after_script, which the platform runs although
@@ -240,7 +246,8 @@ func (p *pipeline) parting(j *job) {
 		}
 	}
 	for _, line := range lines {
-		if !slices.ContainsFunc(strings.FieldsFunc(line.Text, func(r rune) bool { return strings.ContainsRune("\n;&|", r) }), launches) {
+		if !slices.ContainsFunc(strings.FieldsFunc(line.Text,
+			func(r rune) bool { return strings.ContainsRune("\n;&|", r) }), launches) {
 			continue
 		}
 		p.find(line, Finding{

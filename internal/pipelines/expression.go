@@ -96,7 +96,8 @@ func ofRef(source, is, not string) func(string) variable {
 			return variable{exactly, source}
 		case name == not || strings.HasPrefix(name, "CI_MERGE_REQUEST_"):
 			return variable{state: none}
-		case name == is || name == "CI_DEFAULT_BRANCH" || name == "CI_COMMIT_REF_NAME" || name == "CI_COMMIT_SHA" || name == "CI_PROJECT_PATH":
+		case name == is || name == "CI_DEFAULT_BRANCH" || name == "CI_COMMIT_REF_NAME" || name == "CI_COMMIT_SHA" ||
+			name == "CI_PROJECT_PATH":
 			return variable{state: some}
 		}
 		return variable{}

@@ -161,11 +161,13 @@ func (i include) build() *node {
 	}
 	if i.component == "enter" {
 		table := func(key string, v *node) *node {
-			return &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column, Fields: []entry{{Name: key, Key: i.at, Value: v}}}
+			return &node{Kind: yamlnode.Map, Line: i.at.Line, Column: i.at.Column,
+				Fields: []entry{{Name: key, Key: i.at, Value: v}}}
 		}
 		env := i.input("environment", "")
 		set("stage", text(i.input("stage", "deploy")))
-		set("needs", &node{Kind: yamlnode.List, Line: i.at.Line, Column: i.at.Column, Items: []*node{text(i.input("gate", "gate") + ":" + env)}})
+		set("needs", &node{Kind: yamlnode.List, Line: i.at.Line, Column: i.at.Column,
+			Items: []*node{text(i.input("gate", "gate") + ":" + env)}})
 		set("environment", table("name", text(env)))
 		set("id_tokens", table("SALLYPORT_ID_TOKEN", table("aud", text(gateAudience))))
 		set("before_script", text(command))

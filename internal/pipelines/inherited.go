@@ -137,7 +137,8 @@ func (j *job) unmoved(by *job, n *node) bool {
 	if n == by.get("artifacts").Get("reports").Get("dotenv") {
 		return false
 	}
-	return (j.judge || j.enters) && j.pinned() || j.component == "attest" && (strings.Contains(n.Str(), ".sallyport/policy") || holdsGit(n))
+	return (j.judge || j.enters) && j.pinned() || j.component == "attest" &&
+		(strings.Contains(n.Str(), ".sallyport/policy") || holdsGit(n))
 }
 
 // holdsGit reports whether a path of artifacts reaches into a folder .git: in one

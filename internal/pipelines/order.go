@@ -175,7 +175,8 @@ func (p *pipeline) missing(j *job, env string) {
 	}
 	if f.Rule == "gate-missing" && j.later() == nil && p.gatedAbove(env) {
 		f.Severity = Warning
-		f.Message = quote("the job %s enters %s in a pipeline below its gate, which is not asked again when the job is", j.name, env)
+		f.Message = quote("the job %s enters %s in a pipeline below its gate, which is not asked again when the job is",
+			j.name, env)
 	}
 	p.find(j.spot("environment"), f)
 }
@@ -321,7 +322,8 @@ func (p *pipeline) blocked(j, g *job) {
 			workflow = reach(rulesOf(w), o.lookup)
 		}
 		with, without := p.presence(j, o), p.presence(g, o)
-		if workflow == never || with == never || without == surely || without == maybe && (with == maybe || workflow == maybe) {
+		if workflow == never || with == never || without == surely || without == maybe &&
+			(with == maybe || workflow == maybe) {
 			continue
 		}
 		at := j.spot("needs")
@@ -330,8 +332,9 @@ func (p *pipeline) blocked(j, g *job) {
 		}
 		p.find(at, Finding{
 			Rule: "gate-dropped", Threat: "H02", Severity: Warning,
-			Message: quote("%s needs %s, and pipelines of ", j.name, g.name) + o.name + " may be without it: the platform does not make these",
-			Found:   "the gate " + word(without) + ", the job " + word(with), Wanted: quote("the rules of %s for both", j.name),
+			Message: quote("%s needs %s, and pipelines of ", j.name,
+				g.name) + o.name + " may be without it: the platform does not make these",
+			Found: "the gate " + word(without) + ", the job " + word(with), Wanted: quote("the rules of %s for both", j.name),
 			Hint: quote("give %s the rules of %s", g.name, j.name),
 		})
 		return

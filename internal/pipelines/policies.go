@@ -127,7 +127,8 @@ func (p *pipeline) fedPolicy(g *job) {
 	if name == "" {
 		name = wiring.Policy
 	}
-	f := Finding{Rule: "policy-fed", Threat: "D15", Severity: Error, Wanted: quote("%s of the pipeline's own commit", name), Hint: keepPolicy}
+	f := Finding{Rule: "policy-fed", Threat: "D15", Severity: Error,
+		Wanted: quote("%s of the pipeline's own commit", name), Hint: keepPolicy}
 	strategy := g.table.Get("variables").Get("GIT_STRATEGY")
 	if s := strategy; g.component == "" && s != nil && (value(s).Str() == "none" || value(s).Str() == "empty") {
 		f.Message = quote("nothing is checked out for %s, so its policy is what an artifact brings", g.name)

@@ -91,7 +91,8 @@ func (in Input) latest(all []Fact) []Fact {
 	out := newest(all)
 	sure := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { r, _ := in.run(f.Signer.Run); return r.Why != "" })
 	for _, f := range newest(sure) {
-		if !slices.ContainsFunc(out, func(o Fact) bool { return o.StatementHash == f.StatementHash && o.Signer == f.Signer }) {
+		if !slices.ContainsFunc(out,
+			func(o Fact) bool { return o.StatementHash == f.StatementHash && o.Signer == f.Signer }) {
 			out = append(out, f)
 		}
 	}
@@ -242,7 +243,8 @@ func (k court) signed(v *vote, f Fact) {
 	switch {
 	case r.Why != "":
 		v.unheard = true
-		v.nobody = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run), found: r.Why, hint: r.Need}
+		v.nobody = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run),
+			found: r.Why, hint: r.Need}
 	case !ok || r.By.ID == "":
 		v.nobody = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
 	case r.Again:

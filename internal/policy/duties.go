@@ -357,7 +357,8 @@ func (k court) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
 	case n == 0 && len(k.in.accounts(g)) == 0:
-		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals", g.Name)
+		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals",
+			g.Name)
 	case n == 0:
 		return "nobody is left who may approve: every member of the group made the change, or has spoken; see sallyport doctor"
 	case n < lack:
@@ -457,7 +458,8 @@ func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
 	g := k.env.BreakGlass
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
-		slices.ContainsFunc(votes, func(v vote) bool { return v.unheard && v.void == nil && v.decision == statement.Reject }) {
+		slices.ContainsFunc(votes,
+			func(v vote) bool { return v.unheard && v.void == nil && v.decision == statement.Reject }) {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)

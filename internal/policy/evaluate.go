@@ -391,69 +391,6 @@ func (in Input) requiring(kinds []string) string {
 	return ""
 }
 
-func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
-	if len(others) > 0 {
-		hint := "attest it in the build job with that predicate type"
-		if env := in.requiring(others); env != "" {
-			hint = "judge the evidence that an environment requires: --for " + env
-		}
-		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), hint)
-		f.Found = strings.Join(others, ", ")
-		return f
-	}
-	for _, r := range c.Rejections {
-		// A stranger's bundle is as genuine as any, and names what they like.
-		if r.Attested != nil && slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, r.Signer) == nil }) {
-			f := deny(fault.SubjectMismatch, q.Name, q.Line, "this is not the artifact that was attested under its name", r.Attested.String(), "deploy the artifact that was built, or attest this one in the workflow that builds it")
-			f.Found = c.Subject.Digest.String()
-			return f
-		}
-	}
-	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), q.title(), "")
-	f.Found, f.Hint = unproven(a, q, c)
-	return f
-}
-
-// unproven says what is there instead of evidence, and the next step. A bundle
-// that does not verify says more than one about another artifact: somebody has
-// attested this one, and has to be told what is wrong with that.
-func unproven(a Artifact, q Requirement, c Candidate) (found, hint string) {
-	signer := q.signerNames(a)
-	all := c.Rejections
-	first := slices.IndexFunc(all, func(r Rejection) bool { return r.Code != fault.SubjectMismatch || r.Via != nil })
-	switch {
-	case first >= 0:
-		found = fmt.Sprintf("%d bundles that prove nothing, first: ", len(all)+c.More)
-		if len(all)+c.More == 1 {
-			found = "1 bundle that proves nothing: "
-		}
-		r := all[first]
-		if hint = r.Hint; hint == "" {
-			hint = again(r.Code, a.Trust) + signer
-		}
-		return found + string(r.Code) + " " + r.Reason, hint
-	case c.Strangers.Count > 0:
-		found = c.Strangers.String()
-		return found, "attest it in the workflow that builds it: " + signer
-	case len(all) == 0:
-		return "nothing", "attest it in the workflow that builds it: " + signer
-	case all[0].Hint != "":
-		return all[0].Reason, all[0].Hint
-	default:
-		return "evidence about another artifact only", "attest this one in the workflow that builds it: " + signer
-	}
-}
-
-// again says how to make evidence that verifies out of evidence that does not.
-func again(code fault.Code, t Trust) string {
-	switch code {
-	case fault.TLog, fault.SCT, fault.Chain, fault.Time, fault.TrustRoot:
-		return "attest it again with the Sigstore instance that trust names (" + t.String() + "), in "
-	default:
-		return "that bundle is of no use; attest it again in "
-	}
-}
-
 // A miss is why a fact does not meet a requirement, and how far it came. Steps
 // follow the order of the checks: who signed it (below 40), its name (40), what it
 // states (50), its age (100), its ref (102), its run (103), which nobody could be
@@ -560,10 +497,12 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 	}
 	r, ok := in.run(f.Signer.Run)
 	if r.Why != "" {
-		return &miss{step: 104, code: fault.NotAvailable, line: q.Line, unanswered: true, found: r.Why, wanted: "a run that succeeded", hint: r.Need,
+		return &miss{step: 104, code: fault.NotAvailable, line: q.Line, unanswered: true, found: r.Why,
+			wanted: "a run that succeeded", hint: r.Need,
 			reason: "the platform did not say how the run that made the evidence ended: " + bare(f.Signer.Run)}
 	}
-	m := &miss{step: 103, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded", hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
+	m := &miss{step: 103, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded",
+		hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
 	switch {
 	case !ok || r.State == RunUnknown:
 		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""

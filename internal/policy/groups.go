@@ -84,7 +84,8 @@ func (r *reader) group(f field) Group {
 		}
 		g.Members = append(g.Members, x)
 	}
-	if n := m.get("inherited"); n != nil && !slices.ContainsFunc(g.Members, func(x Member) bool { return x.Reach != "" || x.Kind == 0 }) {
+	if n := m.get("inherited"); n != nil && !slices.ContainsFunc(g.Members,
+		func(x Member) bool { return x.Reach != "" || x.Kind == 0 }) {
 		r.complain(n, "inherited means nothing: no member is a team or role that could have members from above it")
 	}
 	if n := m.get("excludes"); n != nil {

@@ -42,9 +42,10 @@ func (k court) unknown(roles []Role) []string {
 	out := map[string]string{}
 	for _, m := range k.makers {
 		strange := (m.Account.Kind == Machine || m.Account.Kind == Unseen) && !k.in.Policy.knows(m.Account)
-		if m.Account.ID != "" && !strange || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People, func(p Person) bool {
-			return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
-		}) {
+		if m.Account.ID != "" && !strange || !slices.Contains(roles, m.Role) || slices.ContainsFunc(k.in.Policy.People,
+			func(p Person) bool {
+				return slices.ContainsFunc(p.Emails, func(e string) bool { return equalAddress(e, m.Email) })
+			}) {
 			continue
 		}
 		key, who, why := strings.ToLower(m.Email), fmt.Sprintf("%q", m.Email), "has no account that is known"

@@ -170,7 +170,8 @@ func misnamed(a Artifact, s subject.Subject, f Fact) *miss {
 	if len(f.Names) == 0 {
 		return nil
 	}
-	m := &miss{step: 40, code: fault.SubjectMismatch, line: a.Line, reason: "these bytes were attested under another name", found: strings.Join(f.Names, ", ")}
+	m := &miss{step: 40, code: fault.SubjectMismatch, line: a.Line,
+		reason: "these bytes were attested under another name", found: strings.Join(f.Names, ", ")}
 	for _, n := range f.Names {
 		switch {
 		case !a.attests(n):

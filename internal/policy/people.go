@@ -53,7 +53,8 @@ const (
 
 // String says it in the words of a message.
 func (k Kind) String() string {
-	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account", "an account of which the platform does not say whether it is a person's", "blocked or gone"}[min(max(k, 0), Gone)]
+	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account",
+		"an account of which the platform does not say whether it is a person's", "blocked or gone"}[min(max(k, 0), Gone)]
 }
 
 // Role is what somebody did for a change. The names are those of the policy

@@ -122,7 +122,8 @@ func (s Ref) offBranch() *miss {
 	case s.On == Yes && s.Kept == No:
 		return open("branch "+s.Branch, "anybody who may write may push to it")
 	default:
-		return s.unanswered(fmt.Sprintf("the platform did not say whether commit %s is on a protected branch %q", short(q.Head), q.Branch))
+		return s.unanswered(fmt.Sprintf("the platform did not say whether commit %s is on a protected branch %q",
+			short(q.Head), q.Branch))
 	}
 }
 

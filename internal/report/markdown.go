@@ -255,7 +255,8 @@ func besides(e verdict.Evidence) string {
 func under(r Record) string {
 	s := r.Tool
 	if r.Policy != nil {
-		s += fmt.Sprintf(" · policy %s %s", Code(r.Policy.File), Code(r.Policy.Digest.String()[:19]+"…")) + r.Policy.from(Code)
+		s += fmt.Sprintf(" · policy %s %s", Code(r.Policy.File),
+			Code(r.Policy.Digest.String()[:19]+"…")) + r.Policy.from(Code)
 	}
 	return s
 }

@@ -15,8 +15,9 @@ func (f *flow) checkReused(j *job, t target) {
 		f.report(gateLate, step.Pos, detail{found: f.describe(step), wanted: "the step " + f.describe(g.step) + " first"})
 		return
 	}
-	f.report(gateReused, j.Environment.Pos, detail{found: "environment " + t.String() + " in job " + j.id + ", and its gate in another job",
-		wanted: "a step in this job that judges or enters"})
+	f.report(gateReused, j.Environment.Pos,
+		detail{found: "environment " + t.String() + " in job " + j.id + ", and its gate in another job",
+			wanted: "a step in this job that judges or enters"})
 	if !f.takes(j) && !slices.ContainsFunc(f.before(j), f.handsOver) {
 		f.report(outputsIgnored, j.Pos, detail{severity: Note, found: "job " + j.id, wanted: "needs.JOB.outputs of the gate"})
 	}
@@ -29,13 +30,17 @@ func (f *flow) checkFetched(g gate) {
 	if g.enters || f.takes(g.job) {
 		return
 	}
-	if subject := f.argument(g, "subject"); strings.Contains(subject, "oci://") || slices.ContainsFunc(g.call.words, func(w string) bool { return strings.HasPrefix(w, "oci://") }) {
-		f.report(outputsIgnored, g.step.Pos, detail{severity: Note, found: "a subject that is a tag, which can be moved: " + f.describe(g.step), wanted: "the output images of the gate"})
+	if subject := f.argument(g, "subject"); strings.Contains(subject, "oci://") || slices.ContainsFunc(g.call.words,
+		func(w string) bool { return strings.HasPrefix(w, "oci://") }) {
+		f.report(outputsIgnored, g.step.Pos, detail{severity: Note,
+			found: "a subject that is a tag, which can be moved: " + f.describe(g.step), wanted: "the output images of the gate"})
 		return
 	}
 	for _, s := range g.job.Steps[g.index+1:] {
-		if e, ok := exec(s).(*actionlint.ExecAction); ok && e.Uses != nil && parseUses(e.Uses.Value).repository == "actions/download-artifact" {
-			f.report(outputsIgnored, s.Pos, detail{severity: Warning, found: f.describe(s) + " after the gate", wanted: "the download before the gate"})
+		if e, ok := exec(s).(*actionlint.ExecAction); ok && e.Uses != nil &&
+			parseUses(e.Uses.Value).repository == "actions/download-artifact" {
+			f.report(outputsIgnored, s.Pos, detail{severity: Warning, found: f.describe(s) + " after the gate",
+				wanted: "the download before the gate"})
 			return
 		}
 	}
@@ -47,7 +52,8 @@ var results = []string{"outputs", "digest", "sha256", "checksums", ".sallyport"}
 // takes reports whether j may use what a gate, or a job behind one, puts out.
 func (f *flow) takes(j *job) bool {
 	says := func(s *actionlint.String) bool {
-		return s != nil && slices.ContainsFunc(results, func(r string) bool { return strings.Contains(strings.ToLower(s.Value), r) })
+		return s != nil && slices.ContainsFunc(results,
+			func(r string) bool { return strings.Contains(strings.ToLower(s.Value), r) })
 	}
 	return slices.ContainsFunc(f.values(j), says) || slices.ContainsFunc(j.Steps, func(s *actionlint.Step) bool {
 		e, ok := exec(s).(*actionlint.ExecRun)

@@ -11,10 +11,12 @@ import (
 )
 
 // carriers are programs that bring files out of the job.
-var carriers = []string{"aws", "gsutil", "gcloud", "az", "gh", "glab", "scp", "rsync", "rclone", "twine", "s3cmd", "ncftpput", "oras"}
+var carriers = []string{"aws", "gsutil", "gcloud", "az", "gh", "glab", "scp", "rsync", "rclone", "twine", "s3cmd",
+	"ncftpput", "oras"}
 
 // burdens are inputs by which actions are told what to publish.
-var burdens = []string{"files", "file", "path", "folder", "artifacts", "assets", "source", "asset_paths", "publish_dir", "packages-dir"}
+var burdens = []string{"files", "file", "path", "folder", "artifacts", "assets", "source", "asset_paths",
+	"publish_dir", "packages-dir"}
 
 // checkNarrower reports jobs that judge some files of a folder and deploy the
 // whole folder, where both are written out.
@@ -43,7 +45,8 @@ func (f *flow) narrower(j *job, g gate) {
 	for _, s := range steps {
 		for _, w := range f.carried(j, s) {
 			if folder, is := wiring.WholeFolder(w); is && slices.Contains(folders, folder) {
-				f.report(subjectNarrower, s.Pos, detail{severity: Warning, found: w + ", and the gate judges " + f.argument(g, "subject"), wanted: "the same files for both"})
+				f.report(subjectNarrower, s.Pos, detail{severity: Warning,
+					found: w + ", and the gate judges " + f.argument(g, "subject"), wanted: "the same files for both"})
 				return
 			}
 		}
@@ -71,7 +74,8 @@ func (f *flow) carried(j *job, s *actionlint.Step) []string {
 			return nil
 		}
 		for _, name := range burdens {
-			out = append(out, strings.FieldsFunc(input(e.Inputs, name), func(r rune) bool { return strings.ContainsRune(" ,\n\t\r", r) })...)
+			out = append(out, strings.FieldsFunc(input(e.Inputs, name),
+				func(r rune) bool { return strings.ContainsRune(" ,\n\t\r", r) })...)
 		}
 	case *actionlint.ExecRun:
 		for _, c := range f.script(j, e) {

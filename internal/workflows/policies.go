@@ -17,8 +17,10 @@ var (
 	// strangers are refs that people choose who may open a pull request, or
 	// comment on something.
 	strangers = [][]string{
-		{"github", "head_ref"}, {"github", "event", "number"}, {"github", "event", "pull_request", "number"}, {"github", "event", "pull_request", "head"}, {"github", "event", "workflow_run", "head_branch"},
-		{"github", "event", "workflow_run", "head_sha"}, {"github", "event", "workflow_run", "head_commit"}, {"github", "event", "workflow_run", "head_repository"},
+		{"github", "head_ref"}, {"github", "event", "number"}, {"github", "event", "pull_request", "number"}, {"github",
+			"event", "pull_request", "head"}, {"github", "event", "workflow_run", "head_branch"},
+		{"github", "event", "workflow_run", "head_sha"}, {"github", "event", "workflow_run", "head_commit"}, {"github",
+			"event", "workflow_run", "head_repository"},
 		{"github", "event", "comment"}, {"github", "event", "issue"},
 	}
 	// starters are what people choose who may start a run.
@@ -50,7 +52,8 @@ func (f *flow) checkPolicy(g gate) {
 		name = wiring.Policy
 	}
 	if found, rule := f.filled(g, path.Clean(name)); rule != nil {
-		f.report(*rule, found.step.Pos, detail{severity: found.severity, found: found.what, wanted: "the policy " + name + " of the run's own commit"})
+		f.report(*rule, found.step.Pos, detail{severity: found.severity, found: found.what,
+			wanted: "the policy " + name + " of the run's own commit"})
 	}
 }
 
@@ -114,7 +117,8 @@ func (f *flow) strangers() (Severity, bool) {
 // handed reports whether other workflows alone start this one: what they hand
 // over is written in their files.
 func (f *flow) handed() bool {
-	return len(f.wf.On) > 0 && !slices.ContainsFunc(f.wf.On, func(e actionlint.Event) bool { return eventName(e) != "workflow_call" })
+	return len(f.wf.On) > 0 && !slices.ContainsFunc(f.wf.On,
+		func(e actionlint.Event) bool { return eventName(e) != "workflow_call" })
 }
 
 // A filling is the last step that may have written a policy.
@@ -208,7 +212,8 @@ func within(folder, file string) bool {
 // artifact without a name gets a folder of its name.
 func downloaded(e *actionlint.ExecAction, checked bool) (filling, bool) {
 	folder := path.Clean(strings.TrimSpace(input(e.Inputs, "path")))
-	switch one := input(e.Inputs, "name") != "" || input(e.Inputs, "artifact-ids") != "" || strings.EqualFold(input(e.Inputs, "merge-multiple"), "true"); {
+	switch one := input(e.Inputs, "name") != "" || input(e.Inputs, "artifact-ids") != "" ||
+		strings.EqualFold(input(e.Inputs, "merge-multiple"), "true"); {
 	case folder != "." || !checked:
 		return filling{}, true
 	case one:
@@ -229,5 +234,6 @@ func fetches(c command, file string) bool {
 
 // moves reports whether a command puts another commit into the workspace.
 func moves(c command) bool {
-	return len(c.words) > 2 && c.words[0] == "git" && slices.Contains([]string{"checkout", "switch", "reset", "pull", "restore", "worktree"}, c.words[1])
+	return len(c.words) > 2 && c.words[0] == "git" &&
+		slices.Contains([]string{"checkout", "switch", "reset", "pull", "restore", "worktree"}, c.words[1])
 }
