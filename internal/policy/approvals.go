@@ -27,11 +27,11 @@ type vote struct {
 	breakGlass bool
 	void       *miss // it is about something else, or out of time
 	nobody     *miss // who said so is not known
-	unheard    bool  // … because a platform has not answered
+	unanswered bool  // … because a platform has not answered
 }
 
-// A court judges the approvals of one subject.
-type court struct {
+// An approvalCheck judges the approvals of one subject.
+type approvalCheck struct {
 	in       Input
 	env      Environment
 	artifact Artifact
@@ -50,11 +50,11 @@ type set struct {
 	at time.Time
 }
 
-// convene gathers what is known about the change behind a candidate. Whoever
+// newApprovalCheck gathers what is known about the change behind a candidate. Whoever
 // made any of the commits that its bytes came of made it; what enters, and has
 // to come after what is there, is the newest of them.
-func convene(in Input, env Environment, a Artifact, c Candidate, all []Fact) court {
-	k := court{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
+func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) approvalCheck {
+	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
 	k.changed = len(built) > 0
 	heads := map[string]bool{}
@@ -122,7 +122,7 @@ func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 }
 
 // approvals judges everything that people have to say about a subject.
-func (k court) approvals() []verdict.Finding {
+func (k approvalCheck) approvals() []verdict.Finding {
 	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
 		return nil // without evidence it is denied for that, and nobody's yes is about anything
 	}
@@ -135,21 +135,21 @@ func (k court) approvals() []verdict.Finding {
 	}
 	found := k.order()
 	votes := k.votes()
-	benches := make([]bench, len(k.env.Approvals))
+	tallies := make([]tally, len(k.env.Approvals))
 	for i, r := range k.env.Approvals {
-		benches[i] = k.seat(r, votes)
+		tallies[i] = k.tallyOf(r, votes)
 	}
-	match(benches)
+	match(tallies)
 	var rules []verdict.Finding
-	for i := range benches {
-		rules = append(rules, k.finding(benches, i))
+	for i := range tallies {
+		rules = append(rules, k.finding(tallies, i))
 	}
-	return append(found, k.broken(votes, rules)...)
+	return append(found, k.emergency(votes, rules)...)
 }
 
 // order denies what is older than what is deployed, and a commit that is on no
 // protected branch.
-func (k court) order() []verdict.Finding {
+func (k approvalCheck) order() []verdict.Finding {
 	var out []verdict.Finding
 	for _, c := range k.changes {
 		switch c.Order {
@@ -181,7 +181,7 @@ func (k court) order() []verdict.Finding {
 }
 
 // votes reads every yes and no about the subject.
-func (k court) votes() []vote {
+func (k approvalCheck) votes() []vote {
 	var out []vote
 	for _, f := range k.facts {
 		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed || f.Via != nil {
@@ -214,7 +214,7 @@ func (k court) votes() []vote {
 
 // signed says who signed an approval: an e-mail identity itself, or whoever
 // started the run of a workflow that the policy lets carry approvals.
-func (k court) signed(v *vote, f Fact) {
+func (k approvalCheck) signed(v *vote, f Fact) {
 	s := f.Signer
 	if s.SANKind == "email" {
 		v.account = Account{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: Human}
@@ -236,13 +236,13 @@ func (k court) signed(v *vote, f Fact) {
 		}
 	}
 	if m != nil {
-		v.nobody, v.unheard = m, m.unanswered
+		v.nobody, v.unanswered = m, m.unanswered
 		return
 	}
 	r, ok := k.in.run(s.Run)
 	switch {
 	case r.Why != "":
-		v.unheard = true
+		v.unanswered = true
 		v.nobody = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run),
 			found: r.Why, hint: r.Need}
 	case !ok || r.By.ID == "":
@@ -266,7 +266,7 @@ func (in Input) run(uri string) (Run, bool) {
 }
 
 // void says why an approval is not about this subject, here and now; or nil.
-func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
+func (k approvalCheck) void(s statement.Said, at time.Time, breakGlass bool) *miss {
 	stale := func(found, wanted, reason string) *miss {
 		return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
 	}
@@ -307,7 +307,7 @@ func (k court) void(s statement.Said, at time.Time, breakGlass bool) *miss {
 
 // released wants the release set that an approval is about: signed by a
 // builder, about this subject and environment, in time.
-func (k court) released(s statement.Said) *miss {
+func (k approvalCheck) released(s statement.Said) *miss {
 	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
 	if i < 0 {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
@@ -321,7 +321,7 @@ func (k court) released(s statement.Said) *miss {
 
 // late holds a time against now. max is 0 for no limit but the one that was
 // signed.
-func (k court) late(at, until time.Time, max time.Duration) *miss {
+func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
 	switch {
 	case at.Sub(k.in.Now) > Skew:
 		return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
@@ -331,14 +331,14 @@ func (k court) late(at, until time.Time, max time.Duration) *miss {
 	return k.expired(until)
 }
 
-func (k court) expired(until time.Time) *miss {
+func (k approvalCheck) expired(until time.Time) *miss {
 	if !k.in.Now.After(until) {
 		return nil
 	}
 	return &miss{code: fault.ApprovalStale, reason: "it has expired", found: "until " + until.UTC().Format(time.RFC3339)}
 }
 
-func (k court) ours(o statement.Origin) bool {
+func (k approvalCheck) ours(o statement.Origin) bool {
 	return slices.ContainsFunc(k.artifact.BuiltBy, func(b Builder) bool {
 		return o.URI == b.Forge.Host+"/"+b.Repository && o.ID == b.RepositoryID
 	})
@@ -348,7 +348,7 @@ func (k court) ours(o statement.Origin) bool {
 // in its comment or, where reviews carry times and belong to one deployment, by
 // the newest set that was there before it. Who names another digest means that
 // one, whatever was there.
-func (k court) reviewed(r Review) vote {
+func (k approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
 	if r.Decision == statement.Reject {
 		if !k.in.names(r.Environments) {

@@ -11,19 +11,19 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// A bench is everybody who spoke for one rule.
-type bench struct {
-	rule    Rule
-	group   Group
-	glass   bool // what breaks the glass is heard here, and nothing else
-	need    int
-	unknown []string // makers that nobody can name: each could be one of the approvers
-	voices  []voice
-	chosen  map[string]bool // persons that count here
+// A tally is everybody who spoke for one rule.
+type tally struct {
+	rule      Rule
+	group     Group
+	emergency bool // what breaks the glass is heard here, and nothing else
+	need      int
+	unknown   []string // makers that nobody can name: each could be one of the approvers
+	judged    []judgedVote
+	chosen    map[string]bool // persons that count here
 }
 
-// A voice is one vote in one group.
-type voice struct {
+// A judgedVote is one vote in one group.
+type judgedVote struct {
 	vote
 	number int    // of the vote, among all
 	person string // who it is, whatever account was used
@@ -32,23 +32,23 @@ type voice struct {
 }
 
 // stands reports whether v may count on b.
-func (b bench) stands(v voice) bool {
-	return v.why == nil && v.decision == statement.Approve && v.breakGlass == b.glass
+func (b tally) counts(v judgedVote) bool {
+	return v.why == nil && v.decision == statement.Approve && v.breakGlass == b.emergency
 }
 
 // seat hears every vote for one rule.
-func (k court) seat(r Rule, votes []vote) bench {
+func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	g, _ := k.in.Policy.Group(r.Group)
-	b := bench{rule: r, group: g, chosen: map[string]bool{}}
+	b := tally{rule: r, group: g, chosen: map[string]bool{}}
 	if !r.Veto {
 		b.unknown = k.unknown(g.Excludes)
 		b.need = max(1, r.Count) + len(b.unknown)
 	}
 	for i, v := range votes {
 		if !k.repeated(g, v, votes) {
-			x := k.hear(g, v, g.Excludes)
+			x := k.judge(g, v, g.Excludes)
 			x.number = i
-			b.voices = append(b.voices, x)
+			b.judged = append(b.judged, x)
 		}
 	}
 	return b
@@ -56,16 +56,16 @@ func (k court) seat(r Rule, votes []vote) bench {
 
 // repeated reports whether v is a statement that is among votes under the trust
 // of g as well, where alone it can count.
-func (k court) repeated(g Group, v vote, votes []vote) bool {
+func (k approvalCheck) repeated(g Group, v vote, votes []vote) bool {
 	return v.payload != "" && v.trust != k.trust(g) &&
 		slices.ContainsFunc(votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
 }
 
 // hear says whether a vote may count in a group: who it is, whether he belongs
 // to it, and what he did for the change.
-func (k court) hear(g Group, v vote, excludes []Role) voice {
-	x := voice{vote: v, person: k.in.Policy.person(v.account)}
-	no := func(code fault.Code, format string, args ...any) voice {
+func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
+	x := judgedVote{vote: v, person: k.in.Policy.person(v.account)}
+	no := func(code fault.Code, format string, args ...any) judgedVote {
 		x.why = &miss{code: code, reason: fmt.Sprintf(format, args...)}
 		return x
 	}
@@ -131,7 +131,7 @@ func (g Group) asked(host string) string {
 	return ""
 }
 
-func (k court) trust(g Group) string {
+func (k approvalCheck) trust(g Group) string {
 	if g.Trust != nil {
 		return g.Trust.ID()
 	}
@@ -184,16 +184,16 @@ func (p *Policy) agent(a Account) bool { return slices.ContainsFunc(p.Agents, a.
 // often he spoke and in however many groups he is (H09). It is a maximum
 // matching (augmenting paths), so that nobody is used up where another could
 // have stood in.
-func match(benches []bench) {
-	eligible := make([][]string, len(benches))
-	for i, b := range benches {
-		for _, v := range b.voices {
-			if b.stands(v) {
+func match(tallies []tally) {
+	eligible := make([][]string, len(tallies))
+	for i, b := range tallies {
+		for _, v := range b.judged {
+			if b.counts(v) {
 				eligible[i] = append(eligible[i], v.person)
 			}
 		}
 	}
-	at := map[string]int{} // person: the bench where he counts
+	at := map[string]int{} // person: the tally in which they count
 	var place func(i int, tried map[string]bool) bool
 	place = func(i int, tried map[string]bool) bool {
 		for _, p := range eligible[i] {
@@ -208,7 +208,7 @@ func match(benches []bench) {
 		}
 		return false
 	}
-	for i, b := range benches {
+	for i, b := range tallies {
 		for range b.need {
 			if !place(i, map[string]bool{}) {
 				break
@@ -216,20 +216,20 @@ func match(benches []bench) {
 		}
 	}
 	for p, i := range at {
-		benches[i].chosen[p] = true
+		tallies[i].chosen[p] = true
 	}
 }
 
 // finding is what one rule came to.
-func (k court) finding(benches []bench, i int) verdict.Finding {
-	b := benches[i]
+func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
+	b := tallies[i]
 	name := "approvals " + b.rule.Group
 	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
-	f.People = k.told(benches, i)
+	f.People = k.people(tallies, i)
 	f.Eligible = k.eligible(b)
 	no, said := b.rejected()
-	deaf := b.unheard()
-	idle, why := b.idle(benches)
+	silent := b.unanswered()
+	yes, why := b.uncounted(tallies)
 	have := len(b.chosen)
 	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
 	switch {
@@ -237,12 +237,12 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Code, f.Outcome, f.Pending = fault.ApprovalRejected, verdict.Deny, false
 		f.Reason = fmt.Sprintf("%s has rejected it", no.account.Label())
 		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
-	case deaf != nil && (deaf.decision == statement.Reject || have < b.need):
-		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, deaf.decision != statement.Reject
-		f.Reason = fmt.Sprintf("whether the word of %s counts is not known: %s", deaf.account.Label(), deaf.why.reason)
-		f.Found, f.Hint = deaf.why.found, deaf.why.hint
+	case silent != nil && (silent.decision == statement.Reject || have < b.need):
+		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, silent.decision != statement.Reject
+		f.Reason = fmt.Sprintf("whether the word of %s counts is not known: %s", silent.account.Label(), silent.why.reason)
+		f.Found, f.Hint = silent.why.found, silent.why.hint
 	case have >= b.need:
-		m := met(name, k.agreed(b), b.rule.Line)
+		m := met(name, k.summary(b), b.rule.Line)
 		m.People = f.People
 		return m
 	case k.impossible(b):
@@ -251,7 +251,7 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 		f.Hint = "protect the environment: " + k.in.Protection.Setting
 	case have == 0 && why != nil:
 		f.Code, f.Outcome = why.code, verdict.Deny
-		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", idle.account.Label(), why.reason)
+		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", yes.account.Label(), why.reason)
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
 		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
 	default:
@@ -265,40 +265,40 @@ func (k court) finding(benches []bench, i int) verdict.Finding {
 }
 
 // rejected returns the no of somebody who may say it.
-func (b bench) rejected() (voice, bool) {
-	i := slices.IndexFunc(b.voices, func(v voice) bool { return v.decision == statement.Reject && v.why == nil && v.member })
+func (b tally) rejected() (judgedVote, bool) {
+	i := slices.IndexFunc(b.judged, func(v judgedVote) bool { return v.decision == statement.Reject && v.why == nil && v.member })
 	if i < 0 {
-		return voice{}, false
+		return judgedVote{}, false
 	}
-	return b.voices[i], true
+	return b.judged[i], true
 }
 
-// unheard returns a word that might count if a platform answered, or nil. A no,
+// unanswered returns a word that might count if a platform answered, or nil. A no,
 // which would stop everything, comes before a yes.
-func (b bench) unheard() *voice {
-	var yes *voice
-	for i, v := range b.voices {
+func (b tally) unanswered() *judgedVote {
+	var yes *judgedVote
+	for i, v := range b.judged {
 		switch {
-		case !v.unheard || v.void != nil:
+		case !v.unanswered || v.void != nil:
 		case v.decision == statement.Reject:
-			return &b.voices[i]
-		case yes == nil && v.breakGlass == b.glass && slices.Contains(b.group.Sources, v.source):
-			yes = &b.voices[i]
+			return &b.judged[i]
+		case yes == nil && v.breakGlass == b.emergency && slices.Contains(b.group.Sources, v.source):
+			yes = &b.judged[i]
 		}
 	}
 	return yes
 }
 
-// idle returns the first yes that does not count on b, and why; or nothing. One
+// yes returns the first yes that does not count on b, and why; or nothing. One
 // that was given for another environment explains least.
-func (b bench) idle(benches []bench) (first voice, why *miss) {
-	for _, v := range b.voices {
-		if v.decision != statement.Approve || v.breakGlass != b.glass || b.chosen[v.person] && v.why == nil || v.visits(benches) {
+func (b tally) uncounted(tallies []tally) (first judgedVote, why *miss) {
+	for _, v := range b.judged {
+		if v.decision != statement.Approve || v.breakGlass != b.emergency || b.chosen[v.person] && v.why == nil || v.forOtherGroup(tallies) {
 			continue
 		}
 		m := v.why
 		if m == nil {
-			m = &miss{code: fault.Duties, reason: b.elsewhere(v.person, benches)}
+			m = &miss{code: fault.Duties, reason: b.elsewhere(v.person, tallies)}
 		}
 		if m.reason != elsewhereMeant {
 			return v, m
@@ -315,15 +315,15 @@ const elsewhereMeant = "it is for another environment"
 
 // visits reports whether v is of somebody who belongs to another group that is
 // asked, and not to this one: he spoke for that one.
-func (v voice) visits(benches []bench) bool {
-	return !v.member && slices.ContainsFunc(benches, func(o bench) bool {
-		return slices.ContainsFunc(o.voices, func(x voice) bool { return x.number == v.number && x.member })
+func (v judgedVote) forOtherGroup(tallies []tally) bool {
+	return !v.member && slices.ContainsFunc(tallies, func(o tally) bool {
+		return slices.ContainsFunc(o.judged, func(x judgedVote) bool { return x.number == v.number && x.member })
 	})
 }
 
 // elsewhere says why somebody who may count on b does not.
-func (b bench) elsewhere(person string, benches []bench) string {
-	for _, o := range benches {
+func (b tally) elsewhere(person string, tallies []tally) string {
+	for _, o := range tallies {
 		if o.chosen[person] {
 			return "counts for group " + o.rule.Group + " already, and a person counts once"
 		}
@@ -333,18 +333,18 @@ func (b bench) elsewhere(person string, benches []bench) string {
 
 // impossible reports whether nobody will ever be asked: neither a wait timer
 // nor a job that somebody has to click is an approval (G12, H03).
-func (k court) impossible(b bench) bool {
+func (k approvalCheck) impossible(b tally) bool {
 	return !k.in.Protection.Asked && !slices.ContainsFunc(b.group.Sources, func(s Source) bool { return s != ByReview })
 }
 
-func (k court) agreed(b bench) string {
+func (k approvalCheck) summary(b tally) string {
 	if b.need == 0 {
 		return "nobody of group " + b.rule.Group + " objects"
 	}
 	var who []string
 	told := map[string]bool{}
-	for _, v := range b.voices {
-		if b.stands(v) && b.chosen[v.person] && !told[v.person] {
+	for _, v := range b.judged {
+		if b.counts(v) && b.chosen[v.person] && !told[v.person] {
 			who = append(who, v.account.Label())
 			told[v.person] = true
 		}
@@ -353,7 +353,7 @@ func (k court) agreed(b bench) string {
 }
 
 // ask is the next step of whoever waits.
-func (k court) ask(g Group, eligible []string, lack int) string {
+func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
 	case n == 0 && len(k.in.accounts(g)) == 0:
@@ -379,11 +379,11 @@ func (k court) ask(g Group, eligible []string, lack int) string {
 }
 
 // told lists everybody who spoke, and what it came to.
-func (k court) told(benches []bench, i int) []verdict.Person {
-	b, counted := benches[i], map[string]bool{}
+func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
+	b, counted := tallies[i], map[string]bool{}
 	var out []verdict.Person
-	for _, v := range b.voices {
-		if v.visits(benches) {
+	for _, v := range b.judged {
+		if v.forOtherGroup(tallies) {
 			continue
 		}
 		p := verdict.Person{
@@ -397,14 +397,14 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 			p.Code, p.Reason = v.why.code, v.why.reason
 		case v.decision == statement.Reject:
 			p.Counted = true
-		case v.breakGlass && !b.glass:
+		case v.breakGlass && !b.emergency:
 			p.Reason = "breaks the glass, which is counted apart"
 		case counted[v.person]:
 			p.Code, p.Reason = fault.Duties, "has spoken before, and a person counts once"
 		case b.chosen[v.person]:
 			p.Counted, counted[v.person] = true, true
 		default:
-			p.Reason = b.elsewhere(v.person, benches)
+			p.Reason = b.elsewhere(v.person, tallies)
 		}
 		out = append(out, p)
 	}
@@ -412,10 +412,10 @@ func (k court) told(benches []bench, i int) []verdict.Person {
 }
 
 // eligible names who could still approve.
-func (k court) eligible(b bench) []string {
+func (k approvalCheck) eligible(b tally) []string {
 	spoken := map[string]bool{}
-	for _, v := range b.voices {
-		if v.why == nil && (v.decision == statement.Reject || b.stands(v)) {
+	for _, v := range b.judged {
+		if v.why == nil && (v.decision == statement.Reject || b.counts(v)) {
 			spoken[v.person] = true // who broke the glass may still give the usual yes
 		}
 	}
@@ -454,26 +454,26 @@ func (in Input) accounts(g Group) []Account {
 
 // broken lets two people in when the rules cannot be met. Nothing that is not
 // an approval is skipped; a rejection still wins.
-func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
+func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdict.Finding {
 	g := k.env.BreakGlass
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
 		slices.ContainsFunc(votes,
-			func(v vote) bool { return v.unheard && v.void == nil && v.decision == statement.Reject }) {
+			func(v vote) bool { return v.unanswered && v.void == nil && v.decision == statement.Reject }) {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)
-	b := bench{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, glass: true, need: max(2, g.Count), chosen: map[string]bool{}}
+	b := tally{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, emergency: true, need: max(2, g.Count), chosen: map[string]bool{}}
 	free, reason := 0, ""
 	for _, v := range votes {
 		if !v.breakGlass || v.decision != statement.Approve || k.repeated(group, v, votes) {
 			continue
 		}
-		x := k.hear(group, v, nil)
+		x := k.judge(group, v, nil)
 		if x.why == nil && strings.TrimSpace(v.comment) == "" {
 			x.why = &miss{code: fault.Bypass, reason: "gives no reason"}
 		}
-		b.voices = append(b.voices, x)
+		b.judged = append(b.judged, x)
 		if x.why != nil || b.chosen[x.person] {
 			continue
 		}
@@ -482,16 +482,16 @@ func (k court) broken(votes []vote, rules []verdict.Finding) []verdict.Finding {
 			free++
 		}
 	}
-	if len(b.voices) == 0 {
+	if len(b.judged) == 0 {
 		return rules
 	}
 	// Each maker that nobody can name could be one of them.
 	if len(b.chosen) >= b.need && free > len(k.unknown(Roles)) {
 		f := met("break-glass", fmt.Sprintf("the glass is broken by %d people, without the approvals that are usual: %s", len(b.chosen), reason), g.Line)
-		f.Code, f.People = fault.Bypass, k.told([]bench{b}, 0)
+		f.Code, f.People = fault.Bypass, k.people([]tally{b}, 0)
 		return []verdict.Finding{f}
 	}
 	f := deny(fault.Bypass, "break-glass", g.Line, fmt.Sprintf("%d of %d people break the glass", len(b.chosen), b.need), "two people, of whom one did not make the change", "")
-	f.Pending, f.People = true, k.told([]bench{b}, 0)
+	f.Pending, f.People = true, k.people([]tally{b}, 0)
 	return append(rules, f)
 }

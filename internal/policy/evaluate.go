@@ -190,7 +190,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		j.Evidence = append(j.Evidence, used...)
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, convene(in, env, a, c, meeting(in, env, a, c, possible)).approvals()...)
+		j.Findings = append(j.Findings, newApprovalCheck(in, env, a, c, meeting(in, env, a, c, possible)).approvals()...)
 	}
 	return j
 }

@@ -10,7 +10,7 @@ import (
 // made returns what an approver did for the change, under any of his
 // identities. Addresses of commits are held against him too: who forges them
 // excludes others, never himself.
-func (k court) made(a Account, roles []Role) (Maker, bool) {
+func (k approvalCheck) made(a Account, roles []Role) (Maker, bool) {
 	who := Person{Accounts: []Account{a}}
 	if strings.Contains(a.ID, "@") {
 		who.Emails = []string{a.ID}
@@ -38,7 +38,7 @@ func (k court) made(a Account, roles []Role) (Maker, bool) {
 // each, in words. A machine does what somebody told it; unless the policy names
 // it, under agents or as somebody's, it could be any of the approvers (I04). An
 // account of which the platform does not say what it is may be one.
-func (k court) unknown(roles []Role) []string {
+func (k approvalCheck) unknown(roles []Role) []string {
 	out := map[string]string{}
 	for _, m := range k.makers {
 		strange := (m.Account.Kind == Machine || m.Account.Kind == Unseen) && !k.in.Policy.knows(m.Account)

@@ -98,7 +98,7 @@ type Standing struct {
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
-	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	rules := env.Approvals
 	if env.BreakGlass != nil {
 		rules = append(slices.Clone(rules), Rule{Group: env.BreakGlass.Group})
@@ -106,7 +106,7 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	var out []Standing
 	for _, r := range rules {
 		g, _ := in.Policy.Group(r.Group)
-		x := k.hear(g, vote{account: a, decision: statement.Approve, source: by, trust: k.trust(g)}, g.Excludes)
+		x := k.judge(g, vote{account: a, decision: statement.Approve, source: by, trust: k.trust(g)}, g.Excludes)
 		s := Standing{Group: r.Group, Member: x.member}
 		if x.why != nil {
 			s.Code, s.Reason = x.why.code, x.why.reason
@@ -121,13 +121,13 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
-	k := convene(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	out := map[string][]string{}
 	for _, r := range env.Approvals {
 		if r.Veto {
 			continue
 		}
-		out[r.Group] = k.eligible(k.seat(r, k.votes()))
+		out[r.Group] = k.eligible(k.tallyOf(r, k.votes()))
 	}
 	return out
 }
@@ -152,31 +152,31 @@ type Prospect struct {
 
 // Prospects judges every rule of an environment against a change.
 func Prospects(in Input, env Environment, c Change) []Prospect {
-	k := court{in: in, env: env, makers: c.Makers, changed: true}
-	var benches []bench
+	k := approvalCheck{in: in, env: env, makers: c.Makers, changed: true}
+	var tallies []tally
 	var out []Prospect
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
-		b := k.seat(r, nil)
+		b := k.tallyOf(r, nil)
 		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: b.unknown, Excluded: map[string]string{}}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]
-			v := k.hear(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)
+			v := k.judge(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)
 			if v.why != nil && a.Kind == Human {
 				p.Excluded[a.Label()] = v.why.reason
 				continue
 			}
 			v.why = nil
-			b.voices = append(b.voices, v)
+			b.judged = append(b.judged, v)
 			if !slices.Contains(p.Eligible, a.Label()) {
 				p.Eligible = append(p.Eligible, a.Label())
 			}
 		}
-		benches, out = append(benches, b), append(out, p)
+		tallies, out = append(tallies, b), append(out, p)
 	}
-	match(benches)
+	match(tallies)
 	for i := range out {
-		out[i].Met = len(benches[i].chosen) >= benches[i].need
+		out[i].Met = len(tallies[i].chosen) >= tallies[i].need
 	}
 	return out
 }
