@@ -214,6 +214,11 @@ func (r *reader) rules(e *Environment, m mapping) {
 	}
 	e.Separate = r.flag(m.get("separate"), "separate")
 	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
+	if n := m.get("forks"); n != nil {
+		if r.choice(n, "forks", "unnamed", "owner") == "owner" {
+			e.Forks = ForkOwner
+		}
+	}
 	for _, n := range r.list(m.get("deployed-by"), "deployed-by") {
 		e.DeployedBy = append(e.DeployedBy, r.exact(n, "deployed-by", filePath))
 	}
@@ -236,7 +241,7 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("break-glass"); n != nil {
 		e.BreakGlass = r.breakGlass(n)
 	}
-	for _, k := range []string{"approval-max-age", "separate", "baseline", "deployed-by", "break-glass"} {
+	for _, k := range []string{"approval-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}

@@ -91,6 +91,9 @@ type Maker struct {
 	Email   string // of a commit, as it stands there; forgeable
 	Role    Role
 	Where   string // "commit 4f2a91c", "run 912, attempt 2", "request 12"
+	// Mark tells makers apart who have neither account nor address: the full id of
+	// a commit, a push or a request. It is compared, Where is for people.
+	Mark string
 }
 
 // Order says how what wants to enter stands to what is in the environment.
@@ -119,7 +122,16 @@ type Change struct {
 	Branch     string   // the protected branch that Head was looked for on
 	Reachable  bool     // Head is on Branch now
 	Commits    []Commit // newest first
+	Requests   []Request
 	Makers     []Maker
+	Again      []Maker  // who only started an attempt again, of a run whose first starter is a maker
+	Notes      []string // what was not seen, or was taken instead, in words
+}
+
+// Request is a pull or merge request that brought commits, for people.
+type Request struct {
+	Number     int64
+	Title, URL string
 }
 
 // Commit is one commit, for people.
@@ -140,9 +152,21 @@ type ChangeQuery struct {
 	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
 	Refs        []string // patterns of the refs that such a run was on
 
-	Runs []string // addresses of runs whose starters are makers too
-	Self bool     // the run that asks deploys: its starters are makers too
+	Forks Forks    // who counts as the one who pushed to a fork that cannot be seen
+	Runs  []string // addresses of runs whose starters are makers too
+	Self  bool     // the run that asks deploys: its starters are makers too
 }
+
+// Forks says who counts as the pusher of a request from a fork whose pushes
+// cannot be seen.
+type Forks string
+
+// The answers. Unnamed is the zero value: one maker who cannot be named, for
+// each request.
+const (
+	Unnamed   Forks = ""
+	ForkOwner Forks = "owner" // the fork's owner, and whoever the platform shows
+)
 
 // Named returns the branch that the commit has to be on, where the question
 // itself says which: by name, or because the ref is one of the pattern. ok is

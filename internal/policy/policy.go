@@ -125,6 +125,7 @@ type Environment struct {
 	Separate     bool          // an approval that names other environments too does not count here
 	DeployedBy   []string      // paths of the workflows that deploy; none: those that build
 	Baseline     string        // the commit to begin with where nothing is deployed
+	Forks        Forks         // who counts as the pusher where pushes to a fork cannot be seen
 	// Unguarded says that the platform protects nothing here and that the
 	// approvals are the protection; Bypassable, that administrators may pass the
 	// platform's rules by.
