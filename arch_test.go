@@ -32,6 +32,7 @@ var rooms = map[string]string{
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
 	"policy":     "fault yamlnode subject statement verdict dialect",
+	"change":     "fault policy",
 	// ground
 	"client": "fault",
 	// proof
@@ -44,8 +45,8 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
-	"github":  "client fault file subject statement dialect policy doctor store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy doctor store report idtoken",
+	"github":  "client fault file subject statement dialect policy change doctor store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy change doctor store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault wiring yamlnode",
 	"pipelines": "fault wiring yamlnode",
@@ -58,7 +59,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/change"
 )
 
 // maxKept bounds what is kept of answers, in bytes.
@@ -114,7 +116,7 @@ type memory struct {
 	mu      sync.Mutex
 	look    map[string]answer
 	held    map[string]held
-	stories map[string]story
+	changes change.Memory
 	teams   []string // slug#number, as this look's answer about an environment names them
 	kinds   []string // where the owner of the repository may be asked for
 }
@@ -127,7 +129,7 @@ type held struct {
 }
 
 func newMemory() *memory {
-	return &memory{look: map[string]answer{}, held: map[string]held{}, stories: map[string]story{}, kinds: []string{"orgs", "users"}}
+	return &memory{look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"}}
 }
 
 func (m *memory) find(path string, now time.Time) (answer, bool) {
@@ -188,17 +190,4 @@ func (m *memory) met(team string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Contains(m.teams, team)
-}
-
-func (m *memory) story(key string, now time.Time) (story, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.stories[key]
-	return s, ok && now.Before(s.until)
-}
-
-func (m *memory) tell(key string, s story) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.stories[key] = s
 }

@@ -111,8 +111,8 @@ func TestAPI_calls_are_few(t *testing.T) {
 	second := look()
 	warm := w.calls(at)
 	t.Logf("cold: %d calls\n  %s\nwarm: %d calls\n  %s", len(cold), strings.Join(cold, "\n  "), len(warm), strings.Join(warm, "\n  "))
-	if len(cold) > 12 || len(warm) > 6 {
-		t.Errorf("%d and %d calls, want at most 12 and 6", len(cold), len(warm))
+	if len(cold) > 16 || len(warm) > 8 {
+		t.Errorf("%d and %d calls, want at most 16 and 8", len(cold), len(warm))
 	}
 	if a, b := strings.Join(made(first), "\n"), strings.Join(made(second), "\n"); a != b {
 		t.Errorf("makers at the first look:\n%s\nat the second:\n%s", a, b)

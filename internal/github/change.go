@@ -5,26 +5,18 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// story is what was found out about the commits of a change.
-type story struct {
-	until     time.Time
-	order     policy.Order
-	reachable bool
-	all       graph // of which head may be a part
-	commits   []commit
-	makers    []policy.Maker
-}
+// history answers what the room change asks about one repository.
+type history struct{ *Job }
 
-// Change says who made what wants to enter an environment: every commit since
-// the one that is deployed there, every request that was merged among them,
-// every push that brought them, and whoever started the runs.
+// Change says who made what wants to enter an environment.
 func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()
@@ -34,41 +26,11 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 	if err := j.deploys(ctx, q); err != nil {
 		return policy.Change{}, err
 	}
-	was, err := j.past(ctx, q)
-	if err != nil {
-		return policy.Change{}, fmt.Errorf("asking what is in %q: %w", q.Environment, err)
+	c, err := j.known.changes.Of(ctx, history{j}, q, j.Now())
+	if c.Base != "" {
+		c.Compare = j.web("/compare/" + c.Base + "..." + c.Head)
 	}
-	c := policy.Change{Repository: q.Repository, Head: q.Head, Base: q.Baseline}
-	if was.base != nil {
-		c.Base = was.base.SHA
-	}
-	if c.Branch, err = j.branchOf(ctx, q); err != nil {
-		return policy.Change{}, err
-	}
-	s, err := j.story(ctx, c)
-	if err != nil {
-		return policy.Change{}, err
-	}
-	c.Order, c.Reachable, c.Makers = s.order, s.reachable, slices.Clone(s.makers)
-	for _, x := range s.commits {
-		c.Commits = append(c.Commits, policy.Commit{ID: x.SHA, Title: x.title(), Author: authorOf(x), Time: x.time()})
-	}
-	if err := j.place(ctx, &c, s, was); err != nil {
-		return policy.Change{}, err
-	}
-	if tag, ok := strings.CutPrefix(q.Ref, "refs/tags/"); ok && c.Reachable {
-		if c.Reachable, err = j.tagged(ctx, tag, q.Head); err != nil {
-			return policy.Change{}, err
-		}
-	}
-	return c, j.starters(ctx, &c, q, was)
-}
-
-func authorOf(c commit) string {
-	if c.Author != nil && c.Author.Login != "" {
-		return c.Author.Login
-	}
-	return c.Commit.Author.Name
+	return c, err
 }
 
 // mine refuses what this repository cannot answer for.
@@ -102,7 +64,7 @@ func (j *Job) deploys(ctx context.Context, q policy.ChangeQuery) error {
 	}
 	r, found, err := j.try(ctx, own)
 	if err != nil || !found {
-		return err // started says that it is not there
+		return err // Starters says that it is not there
 	}
 	if len(q.Workflows) > 0 && !slices.Contains(q.Workflows, r.file()) {
 		return fault.New(fault.Usage, fault.Policy, "name it under deployed-by, or gate in a workflow that stands there", "this run is of %q, and what that deploys into %q would not count as deployed", r.file(), q.Environment)
@@ -114,234 +76,101 @@ func (j *Job) deploys(ctx context.Context, q policy.ChangeQuery) error {
 	return nil
 }
 
-// story finds out what happened between base and head.
-func (j *Job) story(ctx context.Context, c policy.Change) (story, error) {
-	key := strings.Join([]string{c.Base, c.Head, c.Branch}, " ")
-	if s, ok := j.known.story(key, j.Now()); ok {
-		return s, nil
-	}
-	s, err := j.stand(ctx, c)
-	if err != nil {
-		return story{}, err
-	}
-	w := newWalk(j, newGraph(s.commits), c.Branch)
-	if s.makers, err = w.makers(ctx); err != nil {
-		return story{}, err
-	}
-	s.until = j.Now().Add(seldom)
-	j.known.tell(key, s)
-	return s, nil
+// Request is how people call a request.
+func (h history) Request(n int64) string { return "request " + strconv.FormatInt(n, 10) }
+
+// Branch is the branch that the head has to be on.
+func (h history) Branch(ctx context.Context, q policy.ChangeQuery) (string, error) {
+	return h.branchOf(ctx, q)
 }
 
-// stand finds out how head stands to base and to its branch. The log of
-// activity says where the branch is, and may lag behind; so who is not on it is
-// looked for once more where the branch really is.
-func (j *Job) stand(ctx context.Context, c policy.Change) (story, error) {
-	logged, err := j.loggedTip(ctx, c.Branch)
-	if err != nil {
-		return story{}, err
-	}
-	var s story
-	if logged != "" {
-		if s, err = j.against(ctx, c, logged); err != nil || s.reachable {
-			return s, err
-		}
-	}
-	now, err := j.tip(ctx, c.Branch)
-	if err != nil || logged != "" && now == logged {
-		return s, err
-	}
-	return j.against(ctx, c, now)
+// Tip is where a branch is now.
+func (h history) Tip(ctx context.Context, branch string) (string, error) { return h.tip(ctx, branch) }
+
+// Tagged reports whether a tag stands for a commit now.
+func (h history) Tagged(ctx context.Context, tag, commit string) (bool, error) {
+	return h.tagged(ctx, tag, commit)
 }
 
-// against looks for head among what the branch has and base has not, so that
-// one question answers three: which commits are new, whether head is on the
-// branch, and whether base comes before it.
-func (j *Job) against(ctx context.Context, c policy.Change, tip string) (story, error) {
-	switch {
-	case c.Base == "":
-		return j.first(ctx, c.Head, tip)
-	case tip == "":
-		return j.apart(ctx, c, tip)
+// Span is what to has and from has not.
+func (h history) Span(ctx context.Context, from, to string) ([]change.Commit, bool, error) {
+	if from == to {
+		return nil, true, nil
 	}
-	all, found, err := j.compare(ctx, c.Base, tip)
-	switch {
-	case err != nil:
-		return story{}, err
-	case !found:
-		return j.apart(ctx, c, "")
-	case c.Head == c.Base:
-		return story{order: policy.Same, reachable: all.after(), all: all.graph}, nil
-	case !all.has(c.Head):
-		return j.apart(ctx, c, tip)
-	}
-	s := story{order: policy.Diverged, reachable: true, all: all.graph, commits: all.part(c.Head)}
-	if all.after() && follows(s.commits, c.Base) {
-		s.order = policy.Newer
-	}
-	return s, nil
+	all, found, err := h.since(ctx, from, to)
+	return h.commits(all), found, err
 }
 
-// first is the whole history, where nothing is deployed.
-func (j *Job) first(ctx context.Context, head, tip string) (story, error) {
-	if tip != "" {
-		g, found, err := j.beginning(ctx, tip)
-		if err != nil {
-			return story{}, err
-		}
-		if found && g.has(head) {
-			return story{order: policy.First, reachable: true, all: g, commits: g.part(head)}, nil
-		}
-	}
-	g, found, err := j.beginning(ctx, head)
-	if err != nil {
-		return story{}, err
-	}
-	if !found {
-		return story{}, notHere("commit", head)
-	}
-	return story{order: policy.First, all: g, commits: g.part(head)}, nil
-}
-
-// apart compares base and head themselves, where head is not among what the
-// branch has and base has not.
-func (j *Job) apart(ctx context.Context, c policy.Change, tip string) (story, error) {
-	all, found, err := j.compare(ctx, c.Base, c.Head)
-	if err != nil {
-		return story{}, err
-	}
-	if !found {
-		return story{}, notHere("commit", c.Head)
-	}
-	s := story{all: all.graph, commits: all.part(c.Head)}
-	switch all.status {
-	case "identical":
-		s.order = policy.Same
-	case "ahead":
-		s.order = policy.Newer
-	case "diverged":
-		s.order = policy.Diverged
-	case "behind":
-		s.order = policy.Older
-		if tip == "" {
-			return s, nil
-		}
-		on, found, err := j.compare(ctx, c.Head, tip)
-		s.reachable = found && on.after()
-		return s, err
-	}
-	return s, nil
-}
-
-// place says what the order was found against. A deployment that came after the
-// base counts too if it is of a descendant: what is on its way would be undone.
-func (j *Job) place(ctx context.Context, c *policy.Change, s story, was past) error {
-	skipped := ""
-	if len(was.skipped) > 0 {
-		skipped = fmt.Sprintf("; not counted: %s", strings.Join(was.skipped[:min(len(was.skipped), 3)], ", "))
-	}
-	switch {
-	case was.base != nil:
-		c.Deployed = was.base.words() + skipped
-	case c.Base == "":
-		c.Deployed = "nothing is deployed" + skipped
-	case c.Order == policy.Newer || c.Order == policy.Same:
-		c.Order, c.Deployed = policy.First, "nothing is deployed, and the policy begins with "+where(c.Base)+skipped
-	default:
-		return fault.New(fault.Usage, fault.Policy, "name a commit that comes before everything that is released", "baseline %s does not come before commit %s", short(c.Base), short(c.Head))
-	}
-	if overtaken, err := j.overtaken(ctx, c, s, was.newer, policy.Older, ", which came in after"); err != nil || overtaken {
-		return err
-	}
-	if c.Order == policy.Older {
-		return nil
-	}
-	_, err := j.overtaken(ctx, c, s, was.onWay, policy.Overtaken, ", which is on its way")
-	return err
-}
-
-// overtaken sets the order if one of later is of a descendant.
-func (j *Job) overtaken(ctx context.Context, c *policy.Change, s story, later []deployment, order policy.Order, how string) (bool, error) {
-	for _, d := range later {
-		older, err := j.before(ctx, c.Head, d.SHA, s)
-		if err != nil {
-			return false, err
-		}
-		if older {
-			c.Order, c.Deployed = order, d.words()+how
-			return true, nil
-		}
-	}
-	return false, nil
-}
-
-// before says whether head is an ancestor of sha.
-func (j *Job) before(ctx context.Context, head, sha string, s story) (bool, error) {
-	switch {
-	case head == sha:
-		return false, nil
-	case s.all.has(sha) && s.all.has(head):
-		return s.all.includes(sha, head), nil
-	}
-	c, found, err := j.compare(ctx, head, sha)
-	return found && c.status == "ahead", err
-}
-
-// starters adds whoever started the runs: every attempt up to the one that is
-// named, whose first actor and whose starter may be two people, and whoever
-// made a deployment of the commit by hand.
-func (j *Job) starters(ctx context.Context, c *policy.Change, q policy.ChangeQuery, was past) error {
-	w := walk{job: j}
-	done := map[attempt]bool{}
-	for _, uri := range q.Runs {
-		a, ours := j.attempt(uri)
-		if !ours {
-			w.add(policy.Maker{Role: policy.Trigger, Where: fmt.Sprintf("%q, which is not a run of this repository", uri)})
-			continue
-		}
-		if err := j.started(ctx, &w, a, done); err != nil {
-			return err
-		}
-	}
-	if own := j.own(); q.Self && own.id != 0 {
-		if err := j.started(ctx, &w, own, done); err != nil {
-			return err
-		}
-	}
-	for _, d := range was.byHand {
-		if d.SHA == c.Head {
-			w.add(policy.Maker{Role: policy.Trigger, Account: j.account(d.Creator), Where: fmt.Sprintf("deployment %d", d.ID)})
-		}
-	}
-	c.Makers = append(c.Makers, w.found...)
-	return nil
+// Contains reports whether commit is tip or before it.
+func (h history) Contains(ctx context.Context, tip, commit string) (bool, error) {
+	return h.on(ctx, commit, tip)
 }
 
 // maxAttempts is more than the platform allows.
 const maxAttempts = 100
 
-func (j *Job) started(ctx context.Context, w *walk, last attempt, done map[attempt]bool) error {
-	if last.n > maxAttempts {
-		return fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at", last.id, last.n, maxAttempts)
-	}
-	for n := last.n; n > 0; n-- {
-		a := attempt{last.id, n}
-		if done[a] {
+// Starters returns who started the runs: the first starter of each, and those
+// who only started an attempt again. A later attempt repeats the first one, with
+// its commit and in its first starter's name, so that nothing is added by whoever
+// presses the button; where the first starter is not known, they count.
+func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error) {
+	done := map[int64]bool{}
+	var last []attempt
+	for _, uri := range q.Runs {
+		a, ours := h.attempt(uri)
+		if !ours {
+			where := fmt.Sprintf("%q, which is not a run of this repository", uri)
+			first = append(first, policy.Maker{Role: policy.Trigger, Where: where, Mark: uri})
 			continue
 		}
-		done[a] = true
-		r, found, err := j.try(ctx, a)
+		last = append(last, a)
+	}
+	if own := h.own(); q.Self && own.id != 0 {
+		last = append(last, own)
+	}
+	slices.SortStableFunc(last, func(a, b attempt) int { return b.n - a.n }) // the last attempt of a run comes first
+	for _, a := range last {
+		if done[a.id] {
+			continue
+		}
+		done[a.id] = true
+		f, g, err := h.started(ctx, a)
 		if err != nil {
-			return err
+			return nil, nil, err
+		}
+		first, again = append(first, f...), append(again, g...)
+	}
+	return first, again, nil
+}
+
+func (h history) started(ctx context.Context, last attempt) (first, again []policy.Maker, err error) {
+	if last.n > maxAttempts {
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at", last.id, last.n, maxAttempts)
+	}
+	commit := ""
+	for n := 1; n <= last.n; n++ {
+		r, found, err := h.try(ctx, attempt{last.id, n})
+		if err != nil {
+			return nil, nil, err
 		}
 		if !found {
-			return fault.New(fault.Refused, fault.BuildState, "", "run %d, attempt %d, is not there, so nobody knows who started it", a.id, a.n)
+			return nil, nil, fault.New(fault.Refused, fault.BuildState, "", "run %d, attempt %d, is not there, so nobody knows who started it", last.id, n)
 		}
-		for _, u := range []*user{r.Actor, r.TriggeringActor} {
-			w.add(policy.Maker{Role: policy.Trigger, Account: j.account(u), Where: fmt.Sprintf("run %d, attempt %d", a.id, a.n)})
+		where := fmt.Sprintf("run %d, attempt %d", last.id, n)
+		starters := []policy.Maker{{Role: policy.Trigger, Account: h.account(r.Actor), Where: where, Mark: where}}
+		if by := h.account(r.TriggeringActor); !by.Same(starters[0].Account) {
+			starters = append(starters, policy.Maker{Role: policy.Trigger, Account: by, Where: where, Mark: where})
+		}
+		switch {
+		case n == 1:
+			commit, first = r.HeadSHA, starters
+		case r.HeadSHA == commit && len(first) > 0 && first[0].Account.ID != "" && r.Actor != nil && h.account(r.Actor).Same(first[0].Account):
+			again = append(again, starters[1:]...)
+		default:
+			first = append(first, starters...)
 		}
 	}
-	return nil
+	return first, again, nil
 }
 
 // escaped is a ref's name as one segment of a path.

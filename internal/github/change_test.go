@@ -44,7 +44,7 @@ func TestI01_everybody_who_made_a_merged_request(t *testing.T) {
 		"author bob#88 commit "+short(3), "committer bob#88 commit "+short(3), "co-author ?eve@evil.example commit "+short(3),
 		"author carol#99 commit "+short(4),
 		"requester bob#88 request 12", "merger carol#99 request 12",
-		"pusher bob#88 commit "+short(2), "pusher eve#666 commit "+short(3), "pusher eve#666 request 12",
+		"pusher bob#88 commit "+short(2), "pusher eve#666 commit "+short(3), "pusher bob#88 request 12", "pusher eve#666 request 12",
 		"trigger carol#99 run 1000001, attempt 1",
 	)
 	if c.Order != policy.Newer || !c.Reachable || c.Base != sha(1) || c.Branch != "main" || c.Deployed != "deployment 8 of commit "+short(1) {
@@ -105,12 +105,18 @@ func TestI01_whoever_starts_something(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"trigger alice#77 run 700, attempt 1", "trigger alice#77 run 700, attempt 2", "trigger eve#666 run 700, attempt 2",
+		"trigger alice#77 run 700, attempt 1",
 		"trigger carol#99 run 1000001, attempt 1", "trigger bob#88 deployment 9",
 		`trigger ? "https://github.com/acme/other/actions/runs/1/attempts/1", which is not a run of this repository`,
 	} {
 		wantMaker(t, c, want)
 	}
+	wantNoMaker(t, c, "trigger eve")
+	if len(c.Again) != 1 || c.Again[0].Account.ID != "666" || c.Again[0].Where != "run 700, attempt 2" {
+		t.Errorf("started again: %+v, want eve, attempt 2", c.Again)
+	}
+	w.set("/runs/700/attempts/2", object{"actor": bob})
+	wantMaker(t, w.asked(q), "trigger eve#666 run 700, attempt 2")
 	q.Runs, q.Self = []string{w.uri(700, 1)}, false
 	if c, err = w.job.Change(context.Background(), q); err != nil {
 		t.Fatal(err)
@@ -206,6 +212,14 @@ func TestG16_order(t *testing.T) {
 	w.run(600, object{"head_sha": sha(3)})
 	w.run(601, object{"head_sha": sha(4)})
 	w.run(602, object{"head_sha": sha(4), "status": "in_progress", "conclusion": nil})
+	w.run(605, object{"head_sha": sha(4), "status": "in_progress", "conclusion": nil})
+	step := func(name, status string) object {
+		return object{"name": name, "status": status, "conclusion": nil, "number": 1}
+	}
+	w.set("/runs/602/attempts/1/jobs", []object{{"name": "deploy", "status": "in_progress", "conclusion": nil,
+		"steps": []object{step("Run sallyport-dev/sallyport@main", "completed"), step("Run ./deploy.sh", "in_progress")}}})
+	w.run(606, object{"head_sha": sha(4), "status": "in_progress", "conclusion": nil})
+	w.set("/runs/606/attempts/1/jobs", []object{{"name": "deploy", "status": "in_progress", "conclusion": nil, "steps": []object{step("Run ./gate.sh", "in_progress")}}})
 	w.run(604, object{"head_sha": sha(4), "status": "waiting", "conclusion": nil})
 	w.run(603, object{"head_sha": sha(4), "conclusion": "failure"})
 	for name, c := range map[string]struct {
@@ -219,6 +233,8 @@ func TestG16_order(t *testing.T) {
 		"descendant":         {[]object{w.deployed(8, 601, sha(4), "success")}, 1, policy.Older},
 		"on its way":         {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "in_progress")}, 3, policy.Overtaken},
 		"queued":             {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "queued")}, 3, policy.Overtaken},
+		"at its gate":        {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 605, sha(4), "in_progress")}, 3, policy.Newer},
+		"at another gate":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 606, sha(4), "in_progress")}, 3, policy.Overtaken},
 		"waits for approval": {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 604, sha(4), "pending")}, 3, policy.Newer},
 		"in, then failed":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "success")}, 3, policy.Older},
 		"never came in":      {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "failure")}, 3, policy.Newer},

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -11,13 +12,10 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
-
-// maxCandidates bounds how many deployments are looked at to find one that
-// succeeded.
-const maxCandidates = 100
 
 type deployment struct {
 	ID        int64     `json:"id"`
@@ -26,10 +24,6 @@ type deployment struct {
 	Task      string    `json:"task"`
 	Creator   *user     `json:"creator"`
 	CreatedAt time.Time `json:"created_at"`
-}
-
-func (d deployment) words() string {
-	return fmt.Sprintf("deployment %d of commit %s", d.ID, short(d.SHA))
 }
 
 func short(sha string) string { return sha[:min(len(sha), 7)] }
@@ -94,74 +88,83 @@ func (j *Job) runOf(s deploymentStatus) int64 {
 	return id
 }
 
-// past is what was deployed into an environment before.
+// maxCandidates bounds how many deployments of workflows are looked at to find
+// one that succeeded. Gates that ended with "wait" leave failed ones, so there
+// may be many.
+const maxCandidates = 2000
+
+// past is what was deployed into an environment before, while it is found.
 type past struct {
-	base    *deployment  // the newest that really succeeded
-	newer   []deployment // after it, and in, although their run failed later
-	onWay   []deployment // after it, and past the rules
-	skipped []string     // in words: what looks like a deployment and does not count
-	byHand  []deployment // that no workflow made
-	asked   int
+	change.Past
+	query policy.ChangeQuery
+	asked int
 }
 
-// past finds what is in an environment. Anybody with write access may make a
+// Past finds what is in an environment. Anybody with write access may make a
 // deployment and say that it succeeded; one counts only if a job of a workflow
 // made it, its log is that of a run of this repository on that very commit, of
-// a workflow that deploys here, on a ref of a release, and that run as a whole succeeded (G11).
-func (j *Job) past(ctx context.Context, q policy.ChangeQuery) (past, error) {
-	var p past
+// a workflow that deploys here, on a ref of a release, and that run as a whole
+// succeeded (G11).
+func (h history) Past(ctx context.Context, q policy.ChangeQuery, _ string) (change.Past, error) {
+	p := past{query: q}
 	looked := 0
-	visit := func(all []deployment) (stop bool, err error) {
+	var failed error
+	_, err := h.deployments(ctx, q.Environment, func(all []deployment) bool {
 		for _, d := range all[looked:] {
 			looked++
-			done, err := j.weigh(ctx, &p, d, q)
+			done, err := h.weigh(ctx, &p, d)
 			if err != nil || done {
-				return true, err
+				failed = err
+				return true
 			}
 		}
-		return false, nil
-	}
-	var failed error
-	_, err := j.deployments(ctx, q.Environment, func(all []deployment) bool {
-		stop, err := visit(all)
-		failed = err
-		return stop
+		return false
 	})
-	if failed != nil {
-		return past{}, failed
-	}
-	return p, err
+	return p.Past, errors.Join(failed, err)
+}
+
+func (d deployment) plain() change.Deployment {
+	return change.Deployment{ID: d.ID, Commit: d.SHA, Created: d.CreatedAt}
 }
 
 // weigh looks at one deployment; done says that it is the base.
-func (j *Job) weigh(ctx context.Context, p *past, d deployment, q policy.ChangeQuery) (done bool, err error) {
+func (h history) weigh(ctx context.Context, p *past, d deployment) (done bool, err error) {
 	skip := func(format string, args ...any) (bool, error) {
-		p.skipped = append(p.skipped, fmt.Sprintf("deployment %d %s", d.ID, fmt.Sprintf(format, args...)))
+		p.Ignored = append(p.Ignored, fmt.Sprintf("deployment %d %s", d.ID, fmt.Sprintf(format, args...)))
 		return false, nil
 	}
 	if !byWorkflow(d.Creator) {
-		p.byHand = append(p.byHand, d)
+		if d.SHA == p.query.Head {
+			where := fmt.Sprintf("deployment %d", d.ID)
+			p.Makers = append(p.Makers, policy.Maker{Role: policy.Trigger, Account: h.account(d.Creator), Where: where, Mark: where})
+		}
 		return skip("was made by %s, not by a workflow", who(d.Creator))
 	}
 	if d.Task != "deploy" {
 		return skip("is for %q", d.Task)
 	}
 	if p.asked++; p.asked > maxCandidates {
-		return false, fault.New(fault.Refused, fault.Limit, "", "none of the newest %d deployments succeeded", maxCandidates)
+		return false, fault.New(fault.Refused, fault.Limit, "delete deployments that failed: gh api -X DELETE "+h.at("deployments")+"/ID",
+			"none of the newest %d deployments into %q succeeded", maxCandidates, p.query.Environment)
 	}
-	all, err := j.statuses(ctx, d)
+	all, err := h.statuses(ctx, d)
 	if err != nil {
 		return false, err
 	}
-	i := slices.IndexFunc(all, func(s deploymentStatus) bool { return j.runOf(s) != 0 })
+	i := slices.IndexFunc(all, func(s deploymentStatus) bool { return h.runOf(s) != 0 })
 	if i < 0 {
 		return skip("names no run of this repository")
 	}
-	id := j.runOf(all[i])
-	if id == j.own().id {
+	id := h.runOf(all[i])
+	in := slices.ContainsFunc(all, func(s deploymentStatus) bool { return s.State == "success" && h.runOf(s) == id })
+	switch {
+	case id == h.own().id:
 		return false, nil
+	case !in && !slices.Contains([]string{"in_progress", "queued", "pending"}, all[0].State):
+		return skip("did not succeed") // whatever its run says
 	}
-	r, found, err := j.latest(ctx, id)
+	r, found, err := h.latest(ctx, id)
+	q := p.query
 	switch {
 	case err != nil:
 		return false, err
@@ -175,21 +178,52 @@ func (j *Job) weigh(ctx context.Context, p *past, d deployment, q policy.ChangeQ
 		return skip("was made by %q, which does not deploy here", r.file())
 	case len(q.Refs) > 0 && !r.on(q.Refs):
 		return skip("was made on %q, from which nothing is released", r.HeadBranch)
-	}
-	in := slices.ContainsFunc(all, func(s deploymentStatus) bool { return s.State == "success" && j.runOf(s) == id })
-	switch {
 	case in && r.succeeded():
-		p.base = &d
+		base := d.plain()
+		p.Base = &base
 		return true, nil
 	case in:
-		p.newer = append(p.newer, d)
+		p.Newer = append(p.Newer, d.plain())
 		return false, nil
-	case onItsWay(r, all[0]):
-		p.onWay = append(p.onWay, d)
-		return false, nil
+	case !onItsWay(r, all[0]):
+		return skip("did not succeed")
 	}
-	return skip("did not succeed")
+	waits, err := h.waits(ctx, r, d.SHA)
+	if err != nil {
+		return false, err
+	}
+	if waits {
+		return skip("waits for people in its gate")
+	}
+	p.OnWay = append(p.OnWay, d.plain())
+	return false, nil
 }
+
+// waits reports whether a run that is past the platform's rules has a gate of
+// ours that has not ended: what it would deploy has not been let in. A step that
+// has no name of its own is called after the action that it runs.
+func (h history) waits(ctx context.Context, r run, sha string) (bool, error) {
+	jobs, err := h.jobs(ctx, r)
+	if err != nil {
+		return false, err
+	}
+	gates := 0
+	for _, x := range jobs {
+		if x.Status != "in_progress" || x.HeadSHA != sha {
+			continue
+		}
+		i := slices.IndexFunc(x.Steps, func(s jobStep) bool { return gateStep().MatchString(s.Name) })
+		if i < 0 || x.Steps[i].Status == "completed" {
+			return false, nil
+		}
+		gates++
+	}
+	return gates > 0, nil
+}
+
+var gateStep = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i:Run )?[A-Za-z0-9_.-]+/sallyport(?:/actions/(?:gate|enter))?@|^(?i:sallyport gate)\b`)
+})
 
 // onItsWay says whether a deployment is past the rules. A run that waits has a
 // job that is not.

@@ -82,54 +82,49 @@ func (j *Job) noReply(email string) (id, name string) {
 	return "", ""
 }
 
-// maxLookups bounds how many names of old addresses are looked up.
-const maxLookups = 20
+// maxLookups bounds how many addresses are looked up, one call each. Who stands
+// behind the rest is not known.
+const maxLookups = 50
 
-// directory finds accounts behind addresses.
-type directory struct {
-	job     *Job
-	emails  map[string]policy.Account // as the platform itself resolved them
-	lookups int
-}
-
-func newDirectory(j *Job) *directory { return &directory{job: j, emails: map[string]policy.Account{}} }
-
-// learn keeps what the platform says about a verified address.
-func (d *directory) learn(email string, u *user) {
-	if a := d.job.account(u); a.ID != "" && email != "" {
-		d.emails[strings.ToLower(email)] = a
-	}
-}
-
-// find returns the account behind an address, or none.
-func (d *directory) find(ctx context.Context, email string) (policy.Account, error) {
-	if a, ok := d.emails[strings.ToLower(email)]; ok {
-		return a, nil
-	}
-	id, name := d.job.noReply(email)
-	switch {
-	case id != "":
-		a := policy.Account{Host: d.job.host(), ID: id, Name: name}
-		if strings.HasSuffix(name, "[bot]") {
-			a.Kind = policy.Machine
+// Accounts finds accounts behind the addresses that the platform gives to its
+// own accounts. The number and the name in one are what somebody typed, so that
+// the platform is asked whether there is such an account.
+func (h history) Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error) {
+	out := map[string]policy.Account{}
+	asked := 0
+	for _, email := range addresses {
+		id, name := h.noReply(email)
+		path := "user/" + id
+		switch {
+		case id == "" && name == "":
+			continue
+		case id == "":
+			path = "users/" + name
 		}
-		return a, nil
-	case name == "" || d.lookups == maxLookups:
-		return policy.Account{}, nil
+		if asked++; asked > maxLookups {
+			break
+		}
+		answer, err := h.once(ctx, path, readPeople)
+		if err != nil {
+			return nil, err
+		}
+		if !answer.found {
+			continue
+		}
+		var u user
+		if err := h.read(answer, &u); err != nil {
+			return nil, err
+		}
+		h.known.settle(path)
+		if a := h.account(&u); id != "" && a.ID == id || id == "" && strings.EqualFold(u.Login, name) {
+			out[email] = a
+		}
 	}
-	d.lookups++
-	path := "users/" + name
-	answer, err := d.job.once(ctx, path, readPeople)
-	if err != nil || !answer.found {
-		return policy.Account{}, err
-	}
-	var u user
-	if err := d.job.read(answer, &u); err != nil {
-		return policy.Account{}, err
-	}
-	d.job.known.settle(path)
-	if strings.EqualFold(u.Login, name) {
-		d.learn(email, &u)
-	}
-	return d.emails[strings.ToLower(email)], nil
+	return out, nil
+}
+
+// Kinds returns the accounts as they are: each answer of the platform says what
+// is behind an account.
+func (h history) Kinds(_ context.Context, accounts []policy.Account) ([]policy.Account, error) {
+	return accounts, nil
 }

@@ -172,10 +172,16 @@ func (j *Job) one(ctx context.Context, path string, same func(run) bool) (run, b
 
 // job is one job of an attempt.
 type runJob struct {
-	Name       string `json:"name"`
-	Status     string `json:"status"`
-	Conclusion string `json:"conclusion"`
-	HeadSHA    string `json:"head_sha"`
+	Name       string    `json:"name"`
+	Status     string    `json:"status"`
+	Conclusion string    `json:"conclusion"`
+	HeadSHA    string    `json:"head_sha"`
+	Steps      []jobStep `json:"steps"`
+}
+
+type jobStep struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
 }
 
 // jobs returns all jobs of an attempt.

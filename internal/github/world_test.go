@@ -96,8 +96,13 @@ func (w *world) query(head string) policy.ChangeQuery {
 
 func (w *world) change(head string) policy.Change {
 	w.t.Helper()
+	return w.asked(w.query(head))
+}
+
+func (w *world) asked(q policy.ChangeQuery) policy.Change {
+	w.t.Helper()
 	w.again()
-	c, err := w.job.Change(context.Background(), w.query(head))
+	c, err := w.job.Change(context.Background(), q)
 	if err != nil {
 		w.t.Fatal(err)
 	}

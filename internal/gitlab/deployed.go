@@ -9,66 +9,72 @@ import (
 
 	"github.com/xanzy/go-gitlab"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// maxOnTheirWay bounds how many deployments may be newer than the newest that
-// succeeded and still have to be looked at one by one.
-const maxOnTheirWay = 20
-
-// A history is what an environment went through, as far as it matters.
-type history struct {
-	base    *deployment  // the newest that succeeded and came from the pipeline of a protected ref
-	onWay   []deployment // newer ones that run, or that somebody approved
-	own     *deployment  // that of the job that asks, unless it is older
-	ignored int          // newer ones that succeeded, and came from elsewhere
-}
-
-// history reads an environment's deployments, newest first, down to the base.
+// Past reads an environment's deployments, newest first, down to the base.
 // Whoever may create a deployment by the API could claim that anything is
-// deployed, and whoever may run a job could deploy a commit of his own branch
+// deployed, and whoever may run a job could deploy a commit of their own branch
 // and then merge it, so that nothing of it were part of the change. Only what a
 // job on a protected branch or tag deployed moves the base (G11, H13).
-//
-// branch is the one that the policy names, which is to say that what is deployed
-// from there counts; it is empty where a pattern found it.
-func (j *Job) history(ctx context.Context, env, branch string) (history, error) {
-	var h history
+func (h *history) Past(ctx context.Context, q policy.ChangeQuery, branch string) (change.Past, error) {
+	var past change.Past
 	protected := map[string]bool{}
-	if branch != "" {
-		protected["refs/heads/"+branch] = true
+	if named := subject.Literal(q.Branch) == q.Branch; named && (q.Branch == "" || q.Branch == branch) {
+		protected["refs/heads/"+branch] = true // the policy says that what is deployed from there counts
 	}
-	err := each(ctx, j, j.deployments(env), func(page []deployment) (bool, error) {
+	err := each(ctx, h.Job, h.deployments(q.Environment), func(page []deployment) (bool, error) {
 		for _, d := range page {
-			if d.Environment.Name != env {
-				continue
-			}
-			if j.asks(d) {
-				h.own = &d
-				continue
-			}
-			switch d.Status {
-			case "success":
-				ok, err := j.sound(ctx, d, protected)
+			switch {
+			case d.Environment.Name != q.Environment:
+			case h.asks(d):
+				h.entry = &d
+			case d.Status == "success":
+				ok, err := h.sound(ctx, d, protected)
 				if err != nil {
 					return false, err
 				}
 				if ok {
-					h.base = &d
+					base := d.plain()
+					past.Base = &base
 					return false, nil
 				}
-				h.ignored++
-			case "running", "blocked", "created":
-				if d.Deployable != nil { // anybody may say by API that something runs
-					h.onWay = append(h.onWay, d)
+				past.Ignored = append(past.Ignored, fmt.Sprintf("deployment %d came from no job on a protected ref", d.ID))
+			default:
+				on, err := h.onItsWay(ctx, d)
+				if err != nil {
+					return false, err
+				}
+				if on {
+					past.OnWay = append(past.OnWay, d.plain())
 				}
 			}
 		}
 		return true, nil
 	})
-	return h, err
+	return past, err
+}
+
+func (d deployment) plain() change.Deployment {
+	return change.Deployment{ID: d.ID, Commit: d.SHA, Created: moment(d.Created)}
+}
+
+// onItsWay reports whether a deployment was let in. What waits for people was
+// not, and neither was what is only said to run: anybody may say so by the API.
+func (h *history) onItsWay(ctx context.Context, d deployment) (bool, error) {
+	switch {
+	case d.Deployable == nil || !full(d.SHA):
+		return false, nil
+	case d.Status == "running":
+		return true, nil
+	case d.Status != "blocked" && d.Status != "created":
+		return false, nil
+	}
+	record, err := one[deployment](ctx, h.Job, question{path: h.project("/deployments/" + itoa(d.ID))})
+	return err == nil && record.Pending == 0 && len(record.given()) > 0, err
 }
 
 // asks says whether d is the deployment of the job that asks.
@@ -138,10 +144,6 @@ func full(id string) bool {
 	return (len(id) == 40 || len(id) == 64) && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-func (d deployment) words() string {
-	return fmt.Sprintf("deployment %d of commit %s", d.ID, short(d.SHA))
-}
-
 func short(id string) string { return id[:min(7, len(id))] }
 
 // between lists the commits of to's history that are not in from's; from "" is
@@ -182,57 +184,6 @@ func (j *Job) exists(ctx context.Context, id string) error {
 	return err
 }
 
-// overtaken returns a deployment on its way whose commit is a descendant of
-// head: what would be entered now would be older in a moment (G16).
-func (j *Job) overtaken(ctx context.Context, all []deployment, head string) (*deployment, error) {
-	asked := 0
-	for _, d := range all {
-		if d.SHA == head || !full(d.SHA) {
-			continue
-		}
-		if asked++; asked > maxOnTheirWay {
-			return nil, fault.New(fault.Refused, fault.Limit, "cancel deployments that nobody wants any more", "more than %d deployments are on their way", maxOnTheirWay)
-		}
-		if d.Status != "running" {
-			record, err := one[deployment](ctx, j, question{path: j.project("/deployments/" + itoa(d.ID))})
-			if err != nil {
-				return nil, err
-			}
-			if len(record.given()) == 0 {
-				continue
-			}
-		}
-		newer, err := j.ancestor(ctx, head, d.SHA)
-		if err != nil || newer {
-			return &d, err
-		}
-	}
-	return nil, nil
-}
-
-// reachable says whether head is on its branch now, and for a tag also whether
-// the tag still is where it was (G14).
-func (j *Job) reachable(ctx context.Context, head, branch, ref string) (bool, error) {
-	b, err := j.branch(ctx, branch)
-	if absent(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	on, err := j.ancestor(ctx, head, b.Commit.ID)
-	name, tagged := strings.CutPrefix(ref, "refs/tags/")
-	if err != nil || !on || !tagged {
-		return on, err
-	}
-	// By its whole name, so that no branch of the same name stands in for it.
-	t, err := one[commit](ctx, j, question{path: j.project("/repository/commits/" + gitlab.PathEscape("refs/tags/"+name))})
-	if absent(err) {
-		return false, nil
-	}
-	return err == nil && t.ID == head, err
-}
-
 // maxBranches bounds how many branches of a pattern are asked whether they are
 // protected.
 const maxBranches = 200
@@ -270,23 +221,4 @@ func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, err
 		}
 	}
 	return fit[0], nil
-}
-
-// order says how head stands to what is deployed. listed is what head has and
-// base has not.
-func (j *Job) order(ctx context.Context, base, head string, listed []commit) (policy.Order, error) {
-	if base == head {
-		return policy.Same, nil
-	}
-	if len(listed) == 0 {
-		return policy.Older, nil
-	}
-	newer, err := j.ancestor(ctx, base, head)
-	if err != nil {
-		return policy.OrderUnknown, err
-	}
-	if newer {
-		return policy.Newer, nil
-	}
-	return policy.Diverged, nil
 }

@@ -22,6 +22,7 @@ import (
 
 	"github.com/xanzy/go-gitlab"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -55,8 +56,9 @@ type Job struct {
 
 	verified idtoken.Claims // of this job; nil: nobody has verified any
 
-	audience string // of the token that signs: sigstore, or what IDToken was told
-	memory   memory // of what was answered
+	audience string        // of the token that signs: sigstore, or what IDToken was told
+	memory   memory        // of what was answered
+	changes  change.Memory // of what was made of it
 }
 
 var projectID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[1-9][0-9]{0,18}$`) })

@@ -214,9 +214,9 @@ func TestPolling_is_cheap(t *testing.T) {
 		return all, same
 	}
 	start, _ := count()
-	first := s.change("s2")
+	first := s.look("s2")
 	cold, before := count()
-	second := s.change("s2")
+	second := s.look("s2")
 	warm, same := count()
 	same -= before
 	t.Logf("%d calls cold, %d warm, of which %d are 304", cold-start, warm-cold, same)

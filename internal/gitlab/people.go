@@ -3,7 +3,6 @@ package gitlab
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -176,7 +175,13 @@ var private = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 // noreply reads GitLab's own private addresses: 20-alice, and of old alice.
 func (d *directory) noreply(ctx context.Context, name string) (policy.Account, error) {
 	if m := private().FindStringSubmatch(name); m != nil {
-		return policy.Account{Host: d.job.server.String(), ID: m[1], Name: m[2]}, nil
+		// The number is what somebody typed: the record says whether there is such an
+		// account.
+		u, err := one[user](ctx, d.job, question{path: "users/" + m[1]})
+		if absent(err) || err == nil && itoa(u.ID) != m[1] {
+			return policy.Account{}, nil
+		}
+		return d.job.account(u), err
 	}
 	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"username": {name}}})
 	if err != nil || len(all) != 1 || !strings.EqualFold(all[0].Username, name) {
@@ -185,14 +190,31 @@ func (d *directory) noreply(ctx context.Context, name string) (policy.Account, e
 	return d.job.account(all[0]), nil
 }
 
-// signedByInstance says whether GitLab itself made a commit: its own key signed
-// it. A name or an address proves nothing.
-func (j *Job) signedByInstance(ctx context.Context, commit string) (bool, error) {
-	s, err := one[struct {
-		Status string `json:"verification_status"`
-	}](ctx, j, question{path: j.project("/repository/commits/" + commit + "/signature"), fixed: true})
-	if refusedAs(err, http.StatusNotFound) {
-		return false, nil
+// Accounts finds the accounts behind addresses.
+func (h *history) Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error) {
+	d, err := h.newDirectory(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return err == nil && s.Status == "verified_system", err
+	for _, email := range addresses {
+		if _, err := d.find(ctx, email); err != nil {
+			return nil, err
+		}
+	}
+	return d.found, nil
+}
+
+// Kinds says what is behind each account, which only its own record says.
+func (h *history) Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error) {
+	out := make([]policy.Account, len(accounts))
+	for i, a := range accounts {
+		id, err := strconv.ParseInt(a.ID, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("reading the number of an account: %w", err)
+		}
+		if out[i], err = h.known(ctx, user{ID: id, Username: a.Name}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }

@@ -6,9 +6,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// Who put others' commits on the branch pushed them too, and so did who pushed
-// to a request's branch last; who pushed a tag, or made a branch of what was
-// there, did not.
+// Whoever put others' commits on the branch pushed them too, and so did everybody
+// who pushed to a request's branch; who pushed a tag, or made a branch of what
+// was there, did not.
 func TestI01_pushes_that_bring_nothing_new(t *testing.T) {
 	s := play(t, 650)
 	h := new(script).commit("c1", "x@x.example").commit("f1", "x@x.example", "c1").commit("g1", "x@x.example", "f1").commit("g2", "x@x.example", "g1").commit("m1", "x@x.example", "f1", "g1").
@@ -24,7 +24,7 @@ func TestI01_pushes_that_bring_nothing_new(t *testing.T) {
 	s.history(h, "m1")
 	s.deployed(7001, "c1")
 	c := s.change("m1")
-	wantMakers(t, c, "pusher 88: "+s.short("f1"), "pusher 89: "+s.short("f1"), "pusher 88: "+s.short("g1"), "pusher 90: "+s.short("g1"), "pusher 1: "+s.short("m1"))
+	wantMakers(t, c, "pusher 88: "+s.short("f1"), "pusher 89: "+s.short("f1"), "pusher 88: "+s.short("g1"), "pusher 88: request !1", "pusher 90: request !1", "merger 1: request !1")
 	for _, who := range []string{"?", "65001", "65002"} {
 		noMaker(t, c, "pusher "+who)
 	}

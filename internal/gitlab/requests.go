@@ -2,11 +2,13 @@ package gitlab
 
 import (
 	"context"
-	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -16,12 +18,15 @@ const maxSingly = 100
 
 // A request is a merge request.
 type request struct {
-	ID       int64  `json:"id"`
 	IID      int64  `json:"iid"`
+	Title    string `json:"title"`
+	URL      string `json:"web_url"`
 	Author   user   `json:"author"`
 	Merger   *user  `json:"merge_user"`
 	MergedBy *user  `json:"merged_by"` // of older instances
 	State    string `json:"state"`
+	Created  string `json:"created_at"`
+	Merged   string `json:"merged_at"`
 	Merge    string `json:"merge_commit_sha"`
 	Squash   string `json:"squash_commit_sha"`
 	SHA      string `json:"sha"` // head of the source branch
@@ -29,144 +34,130 @@ type request struct {
 	Target   int64  `json:"target_project_id"`
 	From     string `json:"source_branch"`
 	Into     string `json:"target_branch"`
-	Squashed bool   `json:"squash"`
 }
 
-func (r request) name() string { return fmt.Sprintf("request !%d", r.IID) }
-
-// merger returns who merged r, or nobody.
-func (r request) merger() user {
-	switch {
-	case r.Merger != nil:
-		return *r.Merger
-	case r.MergedBy != nil:
-		return *r.MergedBy
+func (j *Job) request(r request) change.Request {
+	x := change.Request{
+		Number: r.IID, Title: r.Title, URL: r.URL, Author: j.account(r.Author), Head: r.SHA, Branch: r.From, Into: r.Into,
+		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source), Opened: moment(r.Created), Done: moment(r.Merged),
 	}
-	return user{}
-}
-
-// lost says whether the commits of r are not in the history that it was merged
-// into, but one that GitLab made of them.
-func (r request) lost() bool { return r.Squash != "" || r.Squashed && r.Merge == "" }
-
-// merged adds the makers of every request that brought a commit of the range.
-func (s *survey) merged(ctx context.Context) error {
-	if len(s.graph.order) == 0 {
-		return nil
-	}
-	if err := s.listed(ctx, s.since); err != nil {
-		return err
-	}
-	if err := s.unlisted(ctx); err != nil {
-		return err
-	}
-	for _, r := range s.requests {
-		s.user(r.Author, policy.Requester, r.name())
-		s.user(r.merger(), policy.Merger, r.name())
-		for _, c := range s.extra[r.IID] {
-			if err := s.wrote(ctx, c, "commit "+short(c.ID)+" of "+r.name()); err != nil {
-				return err
-			}
+	for _, id := range []string{r.Merge, r.Squash} {
+		if id != "" {
+			x.Merged = append(x.Merged, id)
 		}
 	}
-	return nil
+	if len(x.Merged) == 0 { // a fast-forward
+		x.Merged = []string{r.SHA}
+	}
+	for _, u := range []*user{r.Merger, r.MergedBy} {
+		if u != nil && len(x.Mergers) == 0 && j.account(*u).ID != "" {
+			x.Mergers = []policy.Account{j.account(*u)}
+		}
+	}
+	return x
 }
 
-// listed finds requests among all that were merged. The target does not matter:
-// a branch may have come here through another one.
-func (s *survey) listed(ctx context.Context, since string) error {
-	q := question{path: s.job.project("/merge_requests"), query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}}}
-	if since != "" {
-		q.query.Set("updated_after", since+"T00:00:00Z")
+// Merged lists the requests that were merged since a time. The target does not
+// matter: a branch may have come here through another one.
+func (h *history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
+	q := question{path: h.project("/merge_requests"), query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}}}
+	if !since.IsZero() {
+		q.query.Set("updated_after", day(since)+"T00:00:00Z")
 	}
-	all, err := list[request](ctx, s.job, q)
+	all, err := list[request](ctx, h.Job, q)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return h.mergedOf(all), nil
+}
+
+func (h *history) mergedOf(all []request) []change.Request {
+	var out []change.Request
 	for _, r := range all {
-		if s.graph.has(r.Merge) || s.graph.has(r.Squash) || s.graph.has(r.SHA) {
-			if err := s.take(ctx, r); err != nil {
-				return err
-			}
+		if r.IID > 0 && (r.State == "merged" || r.Merge != "" || r.Squash != "") {
+			out = append(out, h.request(r))
 		}
 	}
-	return nil
+	return out
 }
 
-// unlisted asks about every commit that no request explains yet. Only where
-// the beginning is known from dates can there be such a request: dates in
-// commits are not to be relied on.
-func (s *survey) unlisted(ctx context.Context) error {
-	var rest []string
-	for _, id := range s.graph.order {
-		if s.own[id] == 0 {
-			rest = append(rest, id)
-		}
-	}
-	if s.since == "" || len(rest) == 0 {
-		return nil
-	}
-	if len(rest) > maxSingly {
-		return s.listed(ctx, "")
-	}
-	for _, id := range rest {
-		if s.own[id] != 0 {
-			continue
-		}
-		all, err := list[request](ctx, s.job, question{path: s.job.project("/repository/commits/" + id + "/merge_requests")})
+// Bringing asks about commits one by one; of more than a few, everything that
+// was ever merged is read instead.
+func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
+	out := map[string][]change.Request{}
+	if len(commits) > maxSingly {
+		all, err := h.Merged(ctx, time.Time{})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, r := range all {
-			if r.State == "merged" || r.Merge != "" || r.Squash != "" {
-				if err := s.take(ctx, r); err != nil {
-					return err
-				}
+		for _, c := range commits {
+			out[c.ID] = slices.DeleteFunc(slices.Clone(all), func(r change.Request) bool { return !slices.Contains(r.Merged, c.ID) && r.Head != c.ID })
+		}
+		return out, nil
+	}
+	for _, c := range commits {
+		all, err := list[request](ctx, h.Job, question{path: h.project("/repository/commits/" + c.ID + "/merge_requests")})
+		if err != nil {
+			return nil, err
+		}
+		out[c.ID] = h.mergedOf(all)
+	}
+	return out, nil
+}
+
+// Details asks for each request alone. What was merged does not change.
+func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Details, error) {
+	out := make([]change.Details, len(asked))
+	for i, a := range asked {
+		path := h.project("/merge_requests/" + itoa(a.Number))
+		if a.Commits {
+			all, err := list[commit](ctx, h.Job, question{path: path + "/commits", fixed: true})
+			if err != nil {
+				return nil, err
+			}
+			if len(all) == 0 {
+				return nil, fault.New(fault.Refused, fault.Malformed, "", "GitLab no longer says which commits request !%d had", a.Number)
+			}
+			out[i].Commits = h.commits(all)
+		}
+		if a.Pushers {
+			var err error
+			if out[i].Pushers, out[i].Owner, err = h.forkers(ctx, path, a.Source); err != nil {
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return out, nil
 }
 
-// take notes a request and which commits it brought.
-func (s *survey) take(ctx context.Context, r request) error {
-	if r.IID <= 0 || slices.ContainsFunc(s.requests, func(o request) bool { return o.IID == r.IID && o.Target == r.Target }) {
-		return nil
+// forkers are those who pushed to a request from a fork after it was opened, as
+// the notes say that GitLab itself wrote under it, and the person whom the fork
+// belongs to.
+func (h *history) forkers(ctx context.Context, path, source string) (pushers []policy.Account, owner policy.Account, err error) {
+	notes, err := list[struct {
+		System bool   `json:"system"`
+		Body   string `json:"body"`
+		Author user   `json:"author"`
+	}](ctx, h.Job, question{path: path + "/notes"})
+	if err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
+		return nil, owner, err
 	}
-	s.requests = append(s.requests, r)
-	claim := func(id string) {
-		if s.graph.has(id) && s.own[id] == 0 {
-			s.own[id] = r.IID
+	for _, n := range notes {
+		if n.System && strings.HasPrefix(n.Body, "added ") && strings.Contains(n.Body, " commit") {
+			pushers = append(pushers, h.account(n.Author))
 		}
 	}
-	claim(r.Merge)
-	claim(r.Squash)
-	if c, ok := s.graph.commits[r.Merge]; ok && len(c.Parents) > 1 && !r.lost() && s.graph.has(r.SHA) {
-		for id := range s.graph.without(r.SHA, c.Parents[0]) {
-			claim(id)
-		}
-		return nil
+	fork, err := one[struct {
+		Owner *user `json:"owner"` // there for a project of a person alone
+	}](ctx, h.Job, question{path: "projects/" + source})
+	if refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
+		return pushers, owner, nil
 	}
-	// A squash made one commit of many, and after a fast-forward nothing in the
-	// history says where the request began. What was merged does not change.
-	own, err := list[commit](ctx, s.job, question{path: s.job.project("/merge_requests/" + itoa(r.IID) + "/commits"), fixed: true})
-	if err != nil {
-		return err
+	if err == nil && fork.Owner != nil {
+		owner = h.account(*fork.Owner)
 	}
-	if r.lost() && len(own) == 0 {
-		return fault.New(fault.Refused, fault.Malformed, "", "GitLab squashed %s and no longer says which commits it had", r.name())
-	}
-	for _, c := range own {
-		if s.graph.has(c.ID) {
-			claim(c.ID)
-		} else {
-			s.extra[r.IID] = append(s.extra[r.IID], c)
-		}
-	}
-	return nil
+	return pushers, owner, err
 }
 
-// into says whether a push of id to branch is what merging r did.
-func (r request) into(id, branch string) bool {
-	return branch == r.Into && id != "" && (strings.EqualFold(id, r.Merge) || r.Merge == "" && (id == r.Squash || id == r.SHA))
-}
+// day is the last day before a time on which nothing of interest happened.
+func day(t time.Time) string { return t.UTC().AddDate(0, 0, -1).Format("2006-01-02") }

@@ -177,7 +177,15 @@ func (s scene) query(head string) policy.ChangeQuery {
 	return policy.ChangeQuery{Environment: "production", Repository: server + "/" + s.path, ID: fmt.Sprint(s.id), Head: sha(head), Ref: "refs/heads/main", Self: true}
 }
 
+// change is what a job is told that knows nothing yet.
 func (s scene) change(head string) policy.Change {
+	s.t.Helper()
+	s.job = s.as()
+	return s.look(head)
+}
+
+// look is what the scene's own job is told, which may have asked before.
+func (s scene) look(head string) policy.Change {
 	s.t.Helper()
 	c, err := s.job.Change(context.Background(), s.query(head))
 	if err != nil {

@@ -1,9 +1,11 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -11,88 +13,136 @@ import (
 // maxUpstream bounds how far up pipelines that start pipelines are followed.
 const maxUpstream = 10
 
-// started adds who started the jobs of the change: that which asks, and those
-// that the evidence names, with everything that was run again.
-func (s *survey) started(ctx context.Context) error {
-	if s.query.Self {
-		if err := s.asking(ctx); err != nil {
-			return err
-		}
-	}
-	for _, uri := range s.query.Runs {
-		if err := s.ran(ctx, uri); err != nil {
-			return err
-		}
-	}
-	return nil
+// starting gathers who started the jobs of a change.
+type starting struct {
+	job          *Job
+	first, again []policy.Maker
+	nobody       bool // nobody may set variables of a pipeline, so that a retry changes nothing
 }
 
-// asking adds who started the job that asks.
-func (s *survey) asking(ctx context.Context) error {
+// Starters returns who started the job that asks, and the jobs that the evidence
+// names. GitLab makes whoever retries a job its user; the first attempt says who
+// started it. Whoever only retried counts as well, unless nobody may override
+// variables: elsewhere a retry can bring other ones.
+func (h *history) Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error) {
+	p, err := h.here(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &starting{job: h.Job, nobody: h.variables(p).Nobody}
+	if q.Self {
+		if err := s.asking(ctx, q, h.entry); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, uri := range q.Runs {
+		if err := s.ran(ctx, uri); err != nil {
+			return nil, nil, err
+		}
+	}
+	return s.first, s.again, nil
+}
+
+func (s *starting) user(u user, where string) { s.add(&s.first, s.job.account(u), where) }
+
+func (s *starting) unknown(where string) { s.add(&s.first, policy.Account{}, where) }
+
+func (s *starting) add(to *[]policy.Maker, a policy.Account, where string) {
+	if m := (policy.Maker{Role: policy.Trigger, Account: a, Where: where, Mark: where}); !slices.Contains(*to, m) {
+		*to = append(*to, m)
+	}
+}
+
+// asking adds who started the job that asks, and who made the deployment that it
+// is.
+func (s *starting) asking(ctx context.Context, q policy.ChangeQuery, d *deployment) error {
 	j := s.job
 	b, p, inside, err := j.asking(ctx)
 	if err != nil {
 		return err
 	}
+	to := &s.first
 	if inside {
-		if err := s.starters(ctx, b, p); err != nil {
+		retried, err := s.starters(ctx, b, p)
+		if err != nil {
 			return err
 		}
-		if err := s.deployer(ctx, b); err != nil {
-			return err
+		if retried && s.nobody {
+			to = &s.again
+		}
+		if d == nil {
+			if d, err = j.entering(ctx, q.Environment, itoa(b.Pipeline.ID), itoa(b.ID)); err != nil {
+				return err
+			}
+		}
+		if d != nil && j.account(d.User).Same(j.account(b.User)) {
+			s.add(to, j.account(d.User), fmt.Sprintf("deployment %d", d.ID))
+		} else if d != nil {
+			s.user(d.User, fmt.Sprintf("deployment %d", d.ID))
 		}
 	}
 	if id := j.getenv("GITLAB_USER_ID"); projectID().MatchString(id) {
 		a := policy.Account{Host: j.server.String(), ID: id, Name: j.getenv("GITLAB_USER_LOGIN")}
-		s.add(policy.Maker{Account: a, Role: policy.Trigger, Where: "job " + j.getenv("CI_JOB_ID")})
+		if inside && !a.Same(j.account(b.User)) {
+			to = &s.first
+		}
+		s.add(to, a, "job "+j.getenv("CI_JOB_ID"))
 	}
 	return nil
 }
 
 // ran adds who started a job that a certificate names. One that is gone was
 // started by somebody unknown.
-func (s *survey) ran(ctx context.Context, uri string) error {
+func (s *starting) ran(ctx context.Context, uri string) error {
 	id, ok := s.job.jobIn(uri)
 	if !ok {
-		s.add(policy.Maker{Role: policy.Trigger, Where: uri})
+		s.unknown(uri)
 		return nil
 	}
 	b, p, err := s.job.built(ctx, id)
 	if absent(err) {
-		s.add(policy.Maker{Role: policy.Trigger, Where: "job " + id})
+		s.unknown("job " + id)
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = s.starters(ctx, b, p)
 	}
-	return s.starters(ctx, b, p)
+	return err
 }
 
-// starters adds who started a job, in each of its attempts, and its pipeline,
-// and the pipelines that started that one.
-func (s *survey) starters(ctx context.Context, b build, p pipeline) error {
-	s.user(b.User, policy.Trigger, fmt.Sprintf("job %d", b.ID))
-	s.user(p.User, policy.Trigger, fmt.Sprintf("pipeline %d", p.ID))
+// starters adds who started a job, its pipeline, and the pipelines that started
+// that one; retried says that b is not the first attempt of its job.
+func (s *starting) starters(ctx context.Context, b build, p pipeline) (retried bool, err error) {
+	s.user(p.User, fmt.Sprintf("pipeline %d", p.ID))
 	all, err := s.job.attempts(ctx, p)
 	if err != nil {
-		return err
+		return false, err
 	}
-	for _, o := range all {
-		if o.Name == b.Name {
-			s.user(o.User, policy.Trigger, fmt.Sprintf("job %d", o.ID))
+	all = slices.DeleteFunc(all, func(o build) bool { return o.Name != b.Name })
+	if !slices.ContainsFunc(all, func(o build) bool { return o.ID == b.ID }) {
+		all = append(all, b)
+	}
+	slices.SortFunc(all, func(x, y build) int { return cmp.Compare(x.ID, y.ID) })
+	known := s.job.account(all[0].User).ID != ""
+	for i, o := range all {
+		where := fmt.Sprintf("job %d", o.ID)
+		if i > 0 && known && s.nobody && o.Commit.ID == all[0].Commit.ID {
+			s.add(&s.again, s.job.account(o.User), where)
+			continue
 		}
+		s.user(o.User, where)
 	}
-	return s.upstream(ctx, p)
+	return known && all[0].ID != b.ID, s.upstream(ctx, p)
 }
 
 // upstream adds who started the pipelines above p (H11). One in another
 // project is not ours to look into, so its starter is unknown.
-func (s *survey) upstream(ctx context.Context, p pipeline) error {
+func (s *starting) upstream(ctx context.Context, p pipeline) error {
 	for range maxUpstream {
 		where := fmt.Sprintf("the pipeline that started pipeline %d", p.ID)
 		switch p.Source {
 		case "pipeline":
-			s.add(policy.Maker{Role: policy.Trigger, Where: where})
+			s.unknown(where)
 			return nil
 		case "parent_pipeline":
 		default:
@@ -103,13 +153,13 @@ func (s *survey) upstream(ctx context.Context, p pipeline) error {
 			return err
 		}
 		if !ok {
-			s.add(policy.Maker{Role: policy.Trigger, Where: where})
+			s.unknown(where)
 			return nil
 		}
-		s.user(up.User, policy.Trigger, fmt.Sprintf("pipeline %d", up.ID))
+		s.user(up.User, fmt.Sprintf("pipeline %d", up.ID))
 		p = up
 	}
-	s.add(policy.Maker{Role: policy.Trigger, Where: fmt.Sprintf("the pipelines above pipeline %d", p.ID)})
+	s.unknown(fmt.Sprintf("the pipelines above pipeline %d", p.ID))
 	return nil
 }
 
@@ -121,7 +171,7 @@ type bridge struct {
 
 // parent finds the pipeline of this project that started p. No record says it;
 // it is on the same commit and has a bridge to p.
-func (s *survey) parent(ctx context.Context, p pipeline) (pipeline, bool, error) {
+func (s *starting) parent(ctx context.Context, p pipeline) (pipeline, bool, error) {
 	j := s.job
 	all, err := list[pipeline](ctx, j, question{path: j.project("/pipelines"), query: url.Values{"sha": {p.SHA}}})
 	if absent(err) {
@@ -142,25 +192,10 @@ func (s *survey) parent(ctx context.Context, p pipeline) (pipeline, bool, error)
 			if b.Downstream == nil || b.Downstream.ID != p.ID {
 				continue
 			}
-			s.user(b.User, policy.Trigger, fmt.Sprintf("a job of pipeline %d", o.ID))
+			s.user(b.User, fmt.Sprintf("a job of pipeline %d", o.ID))
 			up, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(o.ID))})
 			return up, err == nil, err
 		}
 	}
 	return pipeline{}, false, nil
-}
-
-// deployer adds who made the deployment that the job which asks is.
-func (s *survey) deployer(ctx context.Context, b build) error {
-	d := s.entry
-	if d == nil {
-		var err error
-		if d, err = s.job.entering(ctx, s.query.Environment, itoa(b.Pipeline.ID), itoa(b.ID)); err != nil {
-			return err
-		}
-	}
-	if d != nil {
-		s.user(d.User, policy.Trigger, fmt.Sprintf("deployment %d", d.ID))
-	}
-	return nil
 }

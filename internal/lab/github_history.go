@@ -55,6 +55,13 @@ type pull struct {
 	Introduced []string `json:"introduced"`
 	CreatedAt  string   `json:"created_at"`
 	UpdatedAt  string   `json:"updated_at"`
+	// Timeline is what happened to it, besides what its activity says.
+	Timeline []timelineEvent `json:"timeline"`
+}
+
+type timelineEvent struct {
+	Event string  `json:"event"`
+	Actor *person `json:"actor"`
 }
 
 type activity struct {
@@ -132,7 +139,7 @@ func (h *history) fill() {
 		h.DefaultBranch = "main"
 	}
 	for i := range h.Pulls {
-		h.Pulls[i].fill(i, h.DefaultBranch)
+		h.Pulls[i].fill(i, len(h.Activity), h.DefaultBranch)
 	}
 	for i := range h.Activity {
 		a := &h.Activity[i]
@@ -151,12 +158,14 @@ func (h *history) fill() {
 	}
 }
 
-func (p *pull) fill(i int, base string) {
+// fill sets what may be left out of the i-th request, which is merged after all
+// that was pushed unless it says when.
+func (p *pull) fill(i, pushes int, base string) {
 	if p.User == nil {
 		p.User = &ghost
 	}
 	if p.MergedBy != nil && p.MergedAt == "" {
-		p.MergedAt = minute(i)
+		p.MergedAt = minute(pushes + i)
 	}
 	if p.State == "" {
 		p.State = "open"
@@ -180,7 +189,7 @@ func (p *pull) fill(i int, base string) {
 		p.CreatedAt = minute(i)
 	}
 	if p.UpdatedAt == "" {
-		p.UpdatedAt = p.CreatedAt
+		p.UpdatedAt = max(p.CreatedAt, p.MergedAt)
 	}
 }
 
@@ -241,6 +250,9 @@ func (g *github) knowAll(h *history) {
 	}
 	for _, p := range h.Pulls {
 		named = append(named, p.User, p.MergedBy, p.Head.Owner)
+		for _, e := range p.Timeline {
+			named = append(named, e.Actor)
+		}
 	}
 	for _, a := range h.Activity {
 		named = append(named, a.Actor)

@@ -11,10 +11,11 @@ import (
 
 func (g *github) pullRoutes() map[string]http.HandlerFunc {
 	return map[string]http.HandlerFunc{
-		"GET R/pulls":               g.of(g.listPulls),
-		"GET R/pulls/{id}":          g.of(g.getPull),
-		"GET R/pulls/{id}/commits":  g.of(g.listPullCommits),
-		"GET R/commits/{sha}/pulls": g.of(g.listCommitPulls),
+		"GET R/pulls":                g.of(g.listPulls),
+		"GET R/pulls/{id}":           g.of(g.getPull),
+		"GET R/pulls/{id}/commits":   g.of(g.listPullCommits),
+		"GET R/commits/{sha}/pulls":  g.of(g.listCommitPulls),
+		"GET R/issues/{id}/timeline": g.of(g.listTimeline),
 	}
 }
 
@@ -81,6 +82,31 @@ func (g *github) listPullCommits(w http.ResponseWriter, req *http.Request, r *re
 		all = append(all, r.history.bySHA[sha])
 	}
 	writeJSON(w, http.StatusOK, g.commitShapes(r, pageOf(g, w, req, all)))
+}
+
+// listTimeline answers what happened to a request besides commits and comments:
+// what it is given, and the forced pushes to its branch in its own repository.
+func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo) {
+	p := r.pull(pathID(req, "id"))
+	if p == nil {
+		gitHubNotFound(w)
+		return
+	}
+	events := slices.Clone(p.Timeline)
+	for _, a := range r.history.Activity {
+		if a.Type == "force_push" && !p.Head.Fork && a.Ref == "refs/heads/"+p.Head.Ref {
+			events = append(events, timelineEvent{Event: "head_ref_force_pushed", Actor: a.Actor})
+		}
+	}
+	out := []object{}
+	for i, e := range events {
+		url := g.api("/repos/%s/%s/issues/events/%d", r.owner, r.name, i+1)
+		out = append(out, object{
+			"id": i + 1, "node_id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "url": url, "actor": g.user(e.Actor), "event": e.Event,
+			"commit_id": nil, "commit_url": nil, "created_at": p.UpdatedAt, "performed_via_github_app": nil,
+		})
+	}
+	writeJSON(w, http.StatusOK, pageOf(g, w, req, out))
 }
 
 // listCommitPulls answers the pull requests that a commit is in or that made

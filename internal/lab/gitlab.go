@@ -184,6 +184,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /merge_requests/{iid}":                    g.getMergeRequest,
 		"GET /merge_requests/{iid}/commits":            g.listMergeRequestCommits,
 		"GET /merge_requests/{iid}/participants":       g.listParticipants,
+		"GET /merge_requests/{iid}/notes":              g.listNotes,
 		"GET /events":                                  g.listEvents,
 		"GET /members":                                 g.listDirectMembers,
 		"GET /members/all":                             g.listProjectMembers,

@@ -24,6 +24,7 @@ type glRequest struct {
 	shape        object
 	commits      []string
 	participants []object
+	notes        []object
 }
 
 // add adds a commit that came after the others.
@@ -261,6 +262,29 @@ func (g *gitlab) listMergeRequestCommits(w http.ResponseWriter, r *http.Request,
 		if c := p.history.commit(sha); c != nil {
 			all = append(all, c)
 		}
+	}
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
+// listNotes answers what was written under a request, by people and by GitLab
+// itself, newest first.
+func (g *gitlab) listNotes(w http.ResponseWriter, r *http.Request, p *project) {
+	mr, ok := p.request(w, r)
+	if !ok {
+		return
+	}
+	all := []object{}
+	for i, n := range slices.Backward(mr.notes) {
+		author, err := g.user(n["author"])
+		if err != nil {
+			gitLabError(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		all = append(all, object{
+			"id": i + 1, "type": nil, "body": text(n["body"]), "author": author, "created_at": made, "updated_at": made, "system": n["system"] == true,
+			"noteable_id": mr.shape["id"], "noteable_type": "MergeRequest", "noteable_iid": mr.shape["iid"], "project_id": p.id, "resolvable": false,
+			"confidential": false, "internal": false, "imported": false, "imported_from": "none", "commands_changes": object{},
+		})
 	}
 	writeJSON(w, http.StatusOK, g.page(w, r, all))
 }

@@ -37,8 +37,12 @@ func (g *gitlab) putHistory(p *project, r *http.Request) error {
 			}
 		}
 	}
+	merged := made.Format(time.RFC3339) // after all that was pushed, unless a request says when
+	for _, e := range s.Events {
+		merged = max(merged, text(e["created_at"]))
+	}
 	for _, given := range s.Requests {
-		mr, err := g.requestFrom(p, given)
+		mr, err := g.requestFrom(p, given, merged)
 		if err != nil {
 			return err
 		}
@@ -74,12 +78,14 @@ func commitFrom(full string, given object) (object, error) {
 
 // requestFrom makes a merge request, which is merged if anything of a merge
 // is given.
-func (g *gitlab) requestFrom(p *project, given object) (glRequest, error) {
+func (g *gitlab) requestFrom(p *project, given object, merged string) (glRequest, error) {
 	var mr glRequest
 	fields := maps.Clone(given)
 	delete(fields, "commits")
 	delete(fields, "participants")
 	mr.commits = texts(given["commits"])
+	mr.notes = objects(given["notes"])
+	delete(fields, "notes")
 	mr.shape = mergeRequestShape(g.nextID(), number(given["iid"]), p)
 	if len(mr.commits) > 0 {
 		mr.shape["sha"] = mr.commits[len(mr.commits)-1]
@@ -96,7 +102,7 @@ func (g *gitlab) requestFrom(p *project, given object) (glRequest, error) {
 		mr.participants = append(mr.participants, u)
 	}
 	if given["merged_at"] != nil || given["merge_user"] != nil || given["merge_commit_sha"] != nil {
-		at := cmp.Or(text(given["merged_at"]), made.Format(time.RFC3339))
+		at := cmp.Or(text(given["merged_at"]), merged)
 		mr.shape["state"], mr.shape["merged_at"], mr.shape["updated_at"] = "merged", at, at
 		mr.shape["merged_by"] = fields["merge_user"]
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,7 +57,7 @@ func (k approvalCheck) unknown(roles []Role) []string {
 				why = "is " + Unseen.String() + ", and stands neither under agents nor under people"
 			}
 		case m.Email == "":
-			key, who = "?"+string(m.Role)+m.Where, "somebody"
+			key, who = "?"+string(m.Role)+cmp.Or(m.Mark, m.Where), "somebody"
 		}
 		if _, ok := out[key]; !ok {
 			out[key] = fmt.Sprintf("%s %s %s and %s", who, m.Role.Did(), m.Where, why)

@@ -47,6 +47,7 @@ const operations = {
   "/repos/{owner}/{repo}/environments/{environment_name}/secrets": ["get"],
   "/repos/{owner}/{repo}/git/matching-refs/{ref}": ["get"],
   "/repos/{owner}/{repo}/git/ref/{ref}": ["get"],
+  "/repos/{owner}/{repo}/issues/{issue_number}/timeline": ["get"],
   "/repos/{owner}/{repo}/pulls": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}/commits": ["get"],

@@ -1,10 +1,8 @@
-package policy_test
+package change
 
 import (
 	"slices"
 	"testing"
-
-	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // Whoever is named in a trailer is found, wherever the trailer stands.
@@ -26,7 +24,7 @@ func TestI03_co_authors(t *testing.T) {
 		"title\n\nCo-authored-by: B <b@x>\n Co-authored-by: C <c@x>\n more": {"b@x", "C <c@x> more"},
 		"title\n\nCo-authored-by: A <b@y> <b@x>":                            {"A <b@y> <b@x>"},
 	} {
-		if got := policy.CoAuthors(message); !slices.Equal(got, want) {
+		if got := coAuthors(message); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", message, got, want)
 		}
 	}
@@ -35,8 +33,8 @@ func TestI03_co_authors(t *testing.T) {
 func FuzzI03_co_authors(f *testing.F) {
 	f.Add("title\n\nCo-authored-by: B <b@x>\n folded")
 	f.Fuzz(func(t *testing.T, message string) {
-		before := len(policy.CoAuthors(message))
-		if after := len(policy.CoAuthors(message + "\n\nCo-authored-by: Z <z@z>")); after != before+1 {
+		before := len(coAuthors(message))
+		if after := len(coAuthors(message + "\n\nCo-authored-by: Z <z@z>")); after != before+1 {
 			t.Errorf("%q: %d co-authors, and %d with one more", message, before, after)
 		}
 	})

@@ -1,0 +1,320 @@
+// Package change works out who made what wants to enter an environment: every
+// commit since the one that is deployed there, every request that brought them,
+// everybody who pushed them, and how the whole stands to what is deployed. It
+// asks a platform a few questions and knows nothing else about it, so that the
+// same history gives the same makers on both platforms.
+//
+// It refuses to guess. Whoever cannot be named is a maker who cannot be named, and
+// more than it can look at is an error, never a part of an answer. It refuses to
+// judge: whether a maker may approve is not its business.
+package change
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// Platform answers questions about one repository. What it cannot answer is an
+// error; an empty answer means that there is nothing.
+type Platform interface {
+	// Request is how people call request n: "request 12".
+	Request(n int64) string
+	// Branch returns the branch that q's head has to be on; where only a pattern
+	// is known and no branch of it has the head, the pattern.
+	Branch(ctx context.Context, q policy.ChangeQuery) (string, error)
+	// Tip returns the commit that a branch is at now, or "" if it is not there.
+	Tip(ctx context.Context, branch string) (string, error)
+	// Tagged reports whether a tag stands for a commit now.
+	Tagged(ctx context.Context, tag, commit string) (bool, error)
+	// Span returns all commits of to's history that are not in from's, newest
+	// first. From "" has no history. found is false if one of them is not there or
+	// they share no history.
+	Span(ctx context.Context, from, to string) (all []Commit, found bool, err error)
+	// Contains reports whether commit is tip or in its history.
+	Contains(ctx context.Context, tip, commit string) (bool, error)
+	// Past returns what was deployed into q's environment before. branch is the
+	// answer of Branch.
+	Past(ctx context.Context, q policy.ChangeQuery, branch string) (Past, error)
+	// Merged returns the requests that were merged since a time, whatever branch
+	// they went to.
+	Merged(ctx context.Context, since time.Time) ([]Request, error)
+	// Bringing returns the merged requests of commits that Merged does not explain,
+	// by commit.
+	Bringing(ctx context.Context, commits []Commit) (map[string][]Request, error)
+	// Details returns what each request is asked for, in the order of the questions.
+	Details(ctx context.Context, asked []Ask) ([]Details, error)
+	// Pushes returns the pushes to the repository's branches since a time, oldest
+	// first.
+	Pushes(ctx context.Context, since time.Time) ([]Push, error)
+	// PushesTo returns the pushes to the branch of one request since a time, also in
+	// another repository; seen is false where they may not be seen.
+	PushesTo(ctx context.Context, r Request, since time.Time) (all []Push, seen bool, err error)
+	// Accounts returns the accounts behind addresses that people typed, as far as
+	// the platform knows them.
+	Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error)
+	// Kinds returns the accounts with what is behind each.
+	Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error)
+	// Starters returns whoever started the runs of q, and whoever only started an
+	// attempt again that somebody else had started first.
+	Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error)
+}
+
+// Deployment is one deployment into an environment.
+type Deployment struct {
+	ID      int64
+	Commit  string
+	Created time.Time
+}
+
+func (d Deployment) String() string {
+	return fmt.Sprintf("deployment %d of commit %s", d.ID, short(d.Commit))
+}
+
+// Past is what an environment went through, as far as it matters.
+type Past struct {
+	Base    *Deployment    // the newest that really succeeded, or nil
+	Newer   []Deployment   // after it and in, although their run failed later
+	OnWay   []Deployment   // after it, and let in by the rules
+	Ignored []string       // in words: what looks like a deployment and does not count
+	Makers  []policy.Maker // who made deployments of the head by hand
+}
+
+// seldom is how long a history is good that was read already: a gate that waits
+// asks again every few seconds.
+const seldom = 10 * time.Minute
+
+// Memory is what was found out before. Its zero value knows nothing.
+type Memory struct {
+	mu    sync.Mutex
+	known map[string]line
+}
+
+// line is how a head stands to a base and a branch, and who made what is
+// between them.
+type line struct {
+	until     time.Time
+	order     policy.Order
+	reachable bool
+	all       graph // what was read, of which the head may be a part
+	commits   []Commit
+	requests  []policy.Request
+	makers    []policy.Maker
+	notes     []string
+}
+
+// Of returns who made what q asks about.
+func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now time.Time) (policy.Change, error) {
+	c := policy.Change{Repository: q.Repository, Head: q.Head, Base: q.Baseline}
+	var err error
+	if c.Branch, err = p.Branch(ctx, q); err != nil {
+		return policy.Change{}, err
+	}
+	past, err := p.Past(ctx, q, c.Branch)
+	if err != nil {
+		return policy.Change{}, fmt.Errorf("asking what is in %q: %w", q.Environment, err)
+	}
+	if past.Base != nil {
+		c.Base = past.Base.Commit
+	}
+	l, err := m.line(ctx, p, c, past, q.Forks, now)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.requests, slices.Clone(l.notes)
+	c.Makers = append(slices.Clone(l.makers), past.Makers...)
+	for _, x := range l.commits {
+		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(), Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
+	}
+	if err := settle(ctx, p, &c, l, past); err != nil {
+		return policy.Change{}, err
+	}
+	if tag, ok := strings.CutPrefix(q.Ref, "refs/tags/"); ok && c.Reachable {
+		if c.Reachable, err = p.Tagged(ctx, tag, q.Head); err != nil {
+			return policy.Change{}, err
+		}
+	}
+	first, again, err := p.Starters(ctx, q)
+	if err != nil {
+		return policy.Change{}, err
+	}
+	c.Makers, c.Again = append(c.Makers, first...), again
+	c.Makers, err = kinds(ctx, p, c.Makers)
+	return c, err
+}
+
+func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks, now time.Time) (line, error) {
+	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(forks)}, " ")
+	m.mu.Lock()
+	l, ok := m.known[key]
+	m.mu.Unlock()
+	if ok && now.Before(l.until) {
+		return l, nil
+	}
+	l, err := stand(ctx, p, c)
+	if err != nil {
+		return line{}, err
+	}
+	w := newWalk(p, newGraph(l.commits), c.Branch, forks)
+	w.whole = c.Base == ""
+	if past.Base != nil {
+		w.since = past.Base.Created
+	}
+	if err := w.makers(ctx); err != nil {
+		return line{}, err
+	}
+	l.makers, l.requests, l.notes, l.until = w.found, w.listed(), w.notes, now.Add(seldom)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[string]line{}
+	}
+	m.known[key] = l
+	return l, nil
+}
+
+// stand finds out how the head stands to the base and to the branch. It looks
+// for the head among what the branch has and the base lacks, because that one
+// question says which commits are new, whether the head is on the branch, and
+// whether the base comes before it.
+func stand(ctx context.Context, p Platform, c policy.Change) (line, error) {
+	tip, err := p.Tip(ctx, c.Branch)
+	if err != nil {
+		return line{}, err
+	}
+	if tip != "" {
+		all, found, err := p.Span(ctx, c.Base, tip)
+		if err != nil {
+			return line{}, err
+		}
+		g := newGraph(all)
+		switch {
+		case !found:
+		case c.Head == c.Base:
+			return line{order: policy.Same, reachable: tip == c.Base || follows(all, c.Base), all: g}, nil
+		case g.has(c.Head):
+			l := line{order: policy.Diverged, reachable: true, all: g, commits: g.part(c.Head)}
+			if c.Base == "" {
+				l.order = policy.First
+			} else if follows(l.commits, c.Base) {
+				l.order = policy.Newer
+			}
+			return l, nil
+		}
+	}
+	return apart(ctx, p, c, tip)
+}
+
+// apart compares the base and the head alone, where the branch has no new commit
+// of that id.
+func apart(ctx context.Context, p Platform, c policy.Change, tip string) (line, error) {
+	all, found, err := p.Span(ctx, c.Base, c.Head)
+	if err != nil {
+		return line{}, err
+	}
+	if !found {
+		return line{}, fault.New(fault.Refused, fault.Source, "", "commit %s is not in the repository, or shares no history with commit %s, which is deployed or the baseline", short(c.Head), cmp.Or(short(c.Base), "(none)"))
+	}
+	l := line{order: policy.Diverged, all: newGraph(all), commits: all}
+	switch {
+	case c.Base == "":
+		l.order = policy.First
+	case c.Head == c.Base:
+		l.order = policy.Same
+	case len(all) == 0:
+		l.order = policy.Older
+		if tip != "" {
+			l.reachable, err = p.Contains(ctx, tip, c.Head)
+		}
+	case follows(all, c.Base):
+		l.order = policy.Newer
+	}
+	return l, err
+}
+
+// settle says what the order was found against. A deployment after the base
+// counts too if it is of a descendant of the head: entering now would undo it.
+func settle(ctx context.Context, p Platform, c *policy.Change, l line, past Past) error {
+	ignored := ""
+	if n := len(past.Ignored); n > 0 {
+		ignored = "; not counted: " + strings.Join(past.Ignored[:min(n, 3)], ", ")
+		if n > 3 {
+			ignored += fmt.Sprintf(" and %d more", n-3)
+		}
+	}
+	switch {
+	case past.Base != nil:
+		c.Deployed = past.Base.String() + ignored
+	case c.Base == "":
+		c.Deployed = "nothing is deployed" + ignored
+	case c.Order == policy.Newer || c.Order == policy.Same:
+		c.Order, c.Deployed = policy.First, "nothing is deployed, and the policy begins with commit "+short(c.Base)+ignored
+	default:
+		return fault.New(fault.Usage, fault.Policy, "name a commit that comes before everything that is released", "baseline %s does not come before commit %s", short(c.Base), short(c.Head))
+	}
+	if over, err := overtaken(ctx, p, c, l, past.Newer, policy.Older, ", which came in after"); err != nil || over {
+		return err
+	}
+	if c.Order == policy.Older {
+		return nil
+	}
+	_, err := overtaken(ctx, p, c, l, past.OnWay, policy.Overtaken, ", which is on its way")
+	return err
+}
+
+// overtaken sets the order if one of later is of a descendant of the head.
+func overtaken(ctx context.Context, p Platform, c *policy.Change, l line, later []Deployment, order policy.Order, how string) (bool, error) {
+	asked := map[string]bool{c.Head: true}
+	for _, d := range later {
+		if asked[d.Commit] {
+			continue
+		}
+		asked[d.Commit] = true
+		newer := l.all.includes(d.Commit, c.Head)
+		if !l.all.has(d.Commit) || !l.all.has(c.Head) {
+			var err error
+			if newer, err = p.Contains(ctx, d.Commit, c.Head); err != nil {
+				return false, err
+			}
+		}
+		if newer {
+			c.Order, c.Deployed = order, d.String()+how
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// kinds says what is behind each maker's account.
+func kinds(ctx context.Context, p Platform, makers []policy.Maker) ([]policy.Maker, error) {
+	at := map[string]int{}
+	var all []policy.Account
+	for _, m := range makers {
+		if _, ok := at[m.Account.Key()]; m.Account.ID != "" && m.Account.Kind == policy.KindUnknown && !ok {
+			at[m.Account.Key()] = len(all)
+			all = append(all, m.Account)
+		}
+	}
+	if len(all) == 0 {
+		return makers, nil
+	}
+	known, err := p.Kinds(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	for i, m := range makers {
+		if k, ok := at[m.Account.Key()]; ok && m.Account.ID != "" && m.Account.Kind == policy.KindUnknown {
+			makers[i].Account = known[k]
+		}
+	}
+	return makers, nil
+}
+
+func short(id string) string { return id[:min(7, len(id))] }

@@ -1,0 +1,181 @@
+package change
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// walk gathers the makers of a set of commits.
+type walk struct {
+	p        Platform
+	target   string // the branch that the change is on
+	forks    policy.Forks
+	since    time.Time // when the base was deployed; zero if that is not known
+	whole    bool      // everything enters since the beginning
+	entering graph     // what wants to enter
+	all      graph     // that, and the commits that requests lost on their way
+	taken    map[int64]*request
+	order    []*request
+	of       map[string]*request // commit: the request that it was part of
+	made     map[string]*request // commit that the platform made: the request that was merged by it
+	pending  map[string]int64    // commit that the page made, of a request that is not taken in yet
+	list     []Request           // merged since listedTo
+	listedTo time.Time
+	asked    bool
+	activity []Push // since readTo
+	readTo   time.Time
+	read     bool
+	found    []policy.Maker
+	known    map[policy.Maker]bool // in found
+	notes    []string
+}
+
+func newWalk(p Platform, entering graph, target string, forks policy.Forks) *walk {
+	w := &walk{
+		p: p, target: target, forks: forks, entering: entering, all: newGraph(nil),
+		taken: map[int64]*request{}, of: map[string]*request{}, made: map[string]*request{}, pending: map[string]int64{},
+		known: map[policy.Maker]bool{},
+	}
+	w.all.add(entering.list())
+	return w
+}
+
+// list is all commits of g, newest first.
+func (g graph) list() []Commit {
+	out := make([]Commit, len(g.order))
+	for i, id := range g.order {
+		out[i] = g.by[id]
+	}
+	return out
+}
+
+// add keeps a maker, each once. Whoever is known by account needs no mark.
+func (w *walk) add(m policy.Maker) {
+	if m.Account.ID != "" {
+		m.Mark = ""
+	}
+	if !w.known[m] {
+		w.known[m] = true
+		w.found = append(w.found, m)
+	}
+}
+
+// makers finds everybody who took part.
+func (w *walk) makers(ctx context.Context) error {
+	if len(w.entering.order) == 0 {
+		return nil
+	}
+	for _, step := range []func(context.Context) error{w.requests, w.pushes, w.authors} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// start is when the first thing happened that can matter. Dates of commits are
+// what somebody typed: one in the future would hide what came before it, so the
+// time of the deployment and of the requests count too.
+func (w *walk) start() time.Time {
+	if w.whole {
+		return time.Time{}
+	}
+	first := w.since
+	earlier := func(t time.Time) {
+		if first.IsZero() || t.Before(first) {
+			first = t
+		}
+	}
+	for _, id := range w.all.order {
+		t := w.all.by[id].Time
+		if t.IsZero() {
+			return time.Time{}
+		}
+		earlier(t)
+	}
+	for _, r := range w.order {
+		if !r.Opened.IsZero() {
+			earlier(r.Opened)
+		}
+	}
+	return first
+}
+
+// authors adds those whom the commits name. What the platform's page commits has
+// the page as its committer, which is nobody; who signs nothing may write that
+// too, so the pusher answers for such a commit. The author of a commit that the
+// platform made and signed is whom the merger chose: the request's own commits
+// tell the authors.
+func (w *walk) authors(ctx context.Context) error {
+	var all []named
+	for _, id := range w.all.order {
+		c := w.all.by[id]
+		if w.made[id] == nil || !c.Signed {
+			all = append(all, named{policy.Author, c.Author, w.where(id), id})
+			if !c.Page {
+				all = append(all, named{policy.Committer, c.Committer, w.where(id), id})
+			}
+		}
+		for _, a := range coAuthors(c.Message) {
+			all = append(all, named{policy.CoAuthor, Identity{Email: a}, w.where(id), id})
+		}
+		for _, a := range c.CoAuthors {
+			all = append(all, named{policy.CoAuthor, a, w.where(id), id})
+		}
+	}
+	found, err := w.accounts(ctx, all)
+	if err != nil {
+		return err
+	}
+	for _, n := range all {
+		m := policy.Maker{Role: n.role, Account: n.who.Account, Email: n.who.Email, Where: n.where}
+		if m.Account.ID == "" {
+			m.Account = found[strings.ToLower(m.Email)]
+		}
+		if m.Email == "" {
+			m.Mark = n.commit
+		}
+		w.add(m)
+	}
+	return nil
+}
+
+// named is somebody whom a commit names.
+type named struct {
+	role          policy.Role
+	who           Identity
+	where, commit string
+}
+
+// accounts finds the accounts behind addresses: those that the platform itself
+// found behind an address of a commit, and for the rest those that it is asked
+// for.
+func (w *walk) accounts(ctx context.Context, all []named) (map[string]policy.Account, error) {
+	found := map[string]policy.Account{}
+	for _, n := range all {
+		if n.who.Account.ID != "" && n.who.Email != "" {
+			found[strings.ToLower(n.who.Email)] = n.who.Account
+		}
+	}
+	var asked []string
+	for _, n := range all {
+		key := strings.ToLower(n.who.Email)
+		if _, ok := found[key]; !ok && key != "" && n.who.Account.ID == "" {
+			found[key] = policy.Account{}
+			asked = append(asked, key)
+		}
+	}
+	if len(asked) == 0 {
+		return found, nil
+	}
+	slices.Sort(asked)
+	more, err := w.p.Accounts(ctx, asked)
+	for key, a := range more {
+		found[key] = a
+	}
+	return found, err
+}

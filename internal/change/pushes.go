@@ -1,0 +1,261 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// Push is one time that somebody moved a branch.
+type Push struct {
+	By            policy.Account
+	Before, After string // commits; "" is none
+	Branch        string
+	Time          time.Time
+	Merge         bool // the platform says that it merged a request
+	Made, Gone    bool // it made the branch; it took the branch away
+	Forced        bool // it may have left commits out that were there before
+	Commits       int  // how many it brought; negative where the platform does not say
+}
+
+// older is how long before everything else that is known the branch of a request
+// may have begun: a forced push leaves nothing that says when.
+const older = 90 * 24 * time.Hour
+
+func (w *walk) earlier() time.Time {
+	if t := w.start(); !t.IsZero() {
+		return t.Add(-older)
+	}
+	return time.Time{}
+}
+
+// log is the pushes since the first thing that is known, oldest first. It is
+// read further back when something older comes in.
+func (w *walk) log(ctx context.Context) ([]Push, error) {
+	since := w.start()
+	if w.read && !since.Before(w.readTo) {
+		return w.activity, nil
+	}
+	all, err := w.p.Pushes(ctx, since)
+	if err != nil {
+		return nil, fmt.Errorf("asking who pushed: %w", err)
+	}
+	w.activity, w.readTo, w.read = all, since, true
+	return all, nil
+}
+
+// pushes adds who pushed the commits. Whoever brought a commit first has pushed
+// it; so has whoever moved the branch itself, or the branch of a request.
+func (w *walk) pushes(ctx context.Context) error {
+	log, err := w.log(ctx)
+	if err != nil {
+		return err
+	}
+	covered := map[string]bool{}
+	for id := range w.made {
+		covered[id] = true // whoever merged answers for it
+	}
+	for _, r := range w.order {
+		if !r.Fork {
+			continue
+		}
+		if err := w.fork(ctx, r); err != nil {
+			return err
+		}
+		for id, o := range w.of {
+			covered[id] = covered[id] || o == r
+		}
+	}
+	for _, a := range log {
+		switch {
+		case a.Gone || !w.all.has(a.After) || w.merges(a) != nil:
+		case a.Merge:
+			w.unexplained(a, covered)
+		default:
+			w.pushed(a, covered)
+		}
+	}
+	for _, r := range w.order {
+		if !r.Fork {
+			if err := w.branch(ctx, r, log); err != nil {
+				return err
+			}
+		}
+	}
+	w.unseen(covered)
+	return nil
+}
+
+// pushed gives the pusher the commits that were not there before.
+func (w *walk) pushed(a Push, covered map[string]bool) {
+	got := w.all.between(a.Before, a.After)
+	if brought := a.Commits; brought >= 0 && brought < len(got) {
+		// The newest are those with the most before them.
+		slices.SortStableFunc(got, func(x, y string) int { return w.all.depth(y) - w.all.depth(x) })
+		left := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return covered[id] })
+		w.claim(a, left[:min(brought, len(left))], covered)
+	} else {
+		w.claim(a, got, covered)
+	}
+	if a.Branch == w.target && w.entering.has(a.After) && len(got) > 0 {
+		w.pusher(a, a.After)
+	}
+}
+
+func (w *walk) claim(a Push, ids []string, covered map[string]bool) {
+	for _, id := range ids {
+		if !covered[id] {
+			covered[id] = true
+			w.pusher(a, id)
+		}
+	}
+}
+
+func (w *walk) pusher(a Push, id string) {
+	m := policy.Maker{Role: policy.Pusher, Account: a.By, Where: w.where(id)}
+	if a.By.ID == "" { // once for the push, however many commits it brought
+		m.Where, m.Mark = "commit "+short(a.After)+" and what came with it", "push "+a.After
+	}
+	w.add(m)
+}
+
+// unexplained is a merge of a request that is not known. The merger answers for
+// what the page made; the rest was pushed by somebody.
+func (w *walk) unexplained(a Push, covered map[string]bool) {
+	w.add(policy.Maker{Role: policy.Merger, Account: a.By, Where: w.where(a.After), Mark: "push " + a.After})
+	for _, id := range w.all.between(a.Before, a.After) {
+		covered[id] = covered[id] || w.all.by[id].Page
+	}
+}
+
+// branch adds everybody who pushed to the branch of a request since it was made
+// or last merged, also before a forced push that took their commits away.
+func (w *walk) branch(ctx context.Context, r *request, log []Push) error {
+	all, made := w.life(r, log)
+	if !made && slices.ContainsFunc(all, func(a Push) bool { return a.Forced && a.Before != "" && !w.all.has(a.Before) }) {
+		older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
+		if err != nil {
+			return err
+		}
+		if seen {
+			all, _ = w.life(r, older)
+		}
+	}
+	for _, a := range all {
+		if w.merges(a) != nil {
+			continue // a request that was merged into this one
+		}
+		w.add(policy.Maker{Role: policy.Pusher, Account: a.By, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+	}
+	return nil
+}
+
+// life is the pushes to a request's branch from its making, or from the request
+// that was merged from it before, to the merge. made says that the first of them
+// made the branch.
+func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
+	before := time.Time{}
+	for _, o := range w.order {
+		if o != r && !o.Fork && o.Branch == r.Branch && o.Done.Before(r.Done) && o.Done.After(before) {
+			before = o.Done
+		}
+	}
+	end := slices.IndexFunc(log, func(a Push) bool { return slices.Contains(r.Merged, a.After) && a.Branch == r.Into })
+	if end < 0 {
+		end = slices.IndexFunc(log, func(a Push) bool { return !r.Done.IsZero() && a.Time.After(r.Done) })
+	}
+	if end < 0 {
+		end = len(log)
+	}
+	for _, a := range log[:end] {
+		if a.Branch != r.Branch || a.Time.Before(before) {
+			continue
+		}
+		if a.Made || a.Gone {
+			out, made = nil, a.Made
+		}
+		if !a.Gone {
+			out = append(out, a)
+		}
+	}
+	return out, made
+}
+
+// fork adds who pushed to the branch of a request from another repository: its
+// owner, and whoever the platform shows. Where the pushes there cannot be seen,
+// somebody else may have been among them.
+func (w *walk) fork(ctx context.Context, r *request) error {
+	where := w.p.Request(r.Number)
+	add := func(a policy.Account) {
+		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: where, Mark: w.mark(r)})
+	}
+	if r.Request.Owner.ID != "" {
+		add(r.Request.Owner)
+	}
+	for _, a := range r.Pushers {
+		add(a)
+	}
+	all, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
+	if err != nil {
+		return err
+	}
+	if seen && slices.ContainsFunc(all, func(a Push) bool { return a.After == r.Head }) {
+		for _, a := range all {
+			if !a.Gone {
+				add(a.By)
+			}
+		}
+		return nil
+	}
+	if w.forks == policy.ForkOwner && r.Request.Owner.ID != "" {
+		w.notes = append(w.notes, fmt.Sprintf("%s comes from a fork whose pushes cannot be seen; its owner %s counts as the one who pushed, as `forks: owner` says", where, r.Request.Owner.Label()))
+		return nil
+	}
+	add(policy.Account{})
+	return nil
+}
+
+// unseen adds somebody unknown for what nobody is known to have pushed: once for
+// each request, and once for each piece of history that no push explains.
+func (w *walk) unseen(covered map[string]bool) {
+	piece := map[string]string{} // commit: the newest of its piece
+	for _, id := range w.all.order {
+		c := w.all.by[id]
+		switch {
+		case covered[id]:
+			continue
+		case w.of[id] != nil:
+			r := w.of[id]
+			w.add(policy.Maker{Role: policy.Pusher, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+			continue
+		case c.Page && c.Signed && c.Author.Account.ID != "":
+			w.add(policy.Maker{Role: policy.Pusher, Account: c.Author.Account, Where: w.where(id)})
+			continue
+		}
+		first := piece[id]
+		if first == "" {
+			first = id
+			w.add(policy.Maker{Role: policy.Pusher, Where: w.where(id), Mark: id})
+		}
+		for _, p := range c.Parents {
+			if piece[p] == "" {
+				piece[p] = first
+			}
+		}
+	}
+}
+
+// where names a commit, with the request in which it got lost.
+func (w *walk) where(id string) string {
+	if r := w.of[id]; r != nil && !w.entering.has(id) {
+		return fmt.Sprintf("commit %s of %s", short(id), w.p.Request(r.Number))
+	}
+	return "commit " + short(id)
+}
+
+// Zero reports whether a platform writes "no commit" by id.
+func Zero(id string) bool { return strings.Trim(id, "0") == "" }

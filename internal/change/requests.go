@@ -1,0 +1,306 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// How far requests in requests are followed, and how many in all.
+const (
+	maxRounds   = 10
+	maxRequests = 500
+)
+
+// Request is a request that was merged.
+type Request struct {
+	Number       int64
+	Title, URL   string
+	Author       policy.Account
+	Mergers      []policy.Account // who merged it, as far as a list of requests says
+	Merged       []string         // the commits that merging it made; its head where that made none
+	Head         string           // commit
+	Branch       string           // that it came from
+	Into         string           // branch
+	Fork         bool             // it came from another repository, or from one that is gone
+	Owner        policy.Account   // of the fork, where that is one account
+	Source       string           // address of the fork on the platform, for the platform's own questions
+	Opened, Done time.Time
+}
+
+// Ask is what is wanted to be known about one request.
+type Ask struct {
+	Request
+	Commits bool
+	Mergers bool
+	Pushers bool // and whom the fork belongs to
+}
+
+// Details is what a request itself says.
+type Details struct {
+	Commits []Commit         // newest first, also those that a squash lost
+	Mergers []policy.Account // who merged it, queued it, or had it merged once it is ready
+	Pushers []policy.Account // who pushed to its branch, as far as the request shows that
+	Owner   policy.Account   // of the fork, where a list of requests does not say that
+}
+
+// request is one that brought commits of the change.
+type request struct {
+	Request
+	Details
+	into string // the first of Merged that is known
+}
+
+// requests finds everything that brought commits: the requests whose merge made
+// one of them, the requests whose merge made a commit of one of those, and so on
+// until nothing is added. A squash hides the commits of a request, and with them
+// the requests that had been merged into it.
+func (w *walk) requests(ctx context.Context) error {
+	fresh := w.entering.list()
+	for round := 1; len(fresh) > 0; round++ {
+		if round > maxRounds {
+			return fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "requests that were merged into requests were followed %d times, and there are more", maxRounds)
+		}
+		listed, err := w.merged(ctx)
+		if err != nil {
+			return err
+		}
+		next, err := w.take(ctx, listed)
+		if err != nil {
+			return err
+		}
+		others, err := w.bringing(ctx, fresh)
+		if err != nil {
+			return err
+		}
+		more, err := w.take(ctx, others)
+		if err != nil {
+			return err
+		}
+		fresh = slices.Concat(next, more)
+	}
+	return nil
+}
+
+// merged returns the listed requests whose merge made a commit that is known,
+// and that were not taken in before.
+func (w *walk) merged(ctx context.Context) ([]Request, error) {
+	if since := w.start(); !w.asked || since.Before(w.listedTo) {
+		all, err := w.p.Merged(ctx, since)
+		if err != nil {
+			return nil, fmt.Errorf("asking for merged requests: %w", err)
+		}
+		w.list, w.listedTo, w.asked = all, since, true
+	}
+	return slices.DeleteFunc(slices.Clone(w.list), func(r Request) bool { return w.taken[r.Number] != nil || w.into(r) == "" }), nil
+}
+
+// into is the first commit of a request's merge that is known: the merge itself
+// before a squash that it merges.
+func (w *walk) into(r Request) string {
+	first := ""
+	for _, id := range r.Merged {
+		if c, ok := w.all.by[id]; ok && (first == "" || len(c.Parents) > 1) {
+			first = id
+		}
+	}
+	return first
+}
+
+// bringing asks about the commits that no request explains. Dates in commits are
+// what somebody typed, so a list of requests since a date may lack some.
+func (w *walk) bringing(ctx context.Context, fresh []Commit) ([]Request, error) {
+	rest := slices.DeleteFunc(slices.Clone(fresh), func(c Commit) bool { return w.made[c.ID] != nil || w.of[c.ID] != nil })
+	if len(rest) == 0 {
+		return nil, nil
+	}
+	all, err := w.p.Bringing(ctx, rest)
+	if err != nil {
+		return nil, fmt.Errorf("asking for the requests of commits: %w", err)
+	}
+	var out []Request
+	for _, c := range rest {
+		for _, r := range all[c.ID] {
+			switch {
+			case w.taken[r.Number] != nil:
+				w.made[c.ID] = w.taken[r.Number]
+			case slices.ContainsFunc(out, func(o Request) bool { return o.Number == r.Number }):
+			case w.into(r) != "" || c.Page:
+				// A request that merely contains the commit merged it elsewhere, and
+				// brought nothing here; the page makes a commit for one request.
+				out = append(out, r)
+			}
+			if c.Page {
+				w.pending[c.ID] = r.Number
+			}
+		}
+	}
+	return out, nil
+}
+
+// take takes requests in: who opened and who merged them, and the commits that
+// are theirs. It returns the commits that were not known before.
+func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if len(w.taken)+len(all) > maxRequests {
+		return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "%d requests brought what enters, at most %d are looked at", len(w.taken)+len(all), maxRequests)
+	}
+	var asked []Ask
+	for _, x := range all {
+		r := &request{Request: x, into: w.into(x)}
+		w.taken[x.Number], w.order = r, append(w.order, r)
+		w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+		for _, id := range x.Merged {
+			if w.all.has(id) && id != x.Head {
+				w.made[id] = r
+			}
+		}
+		own, shown := w.shown(r)
+		for _, id := range own {
+			w.belongs(id, r)
+		}
+		mergers, err := w.mergers(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		if a := (Ask{Request: x, Commits: !shown, Mergers: !mergers, Pushers: r.Fork}); a.Commits || a.Mergers || a.Pushers {
+			asked = append(asked, a)
+		}
+	}
+	fresh, err := w.details(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	for id, n := range w.pending {
+		if r := w.taken[n]; r != nil && w.of[id] == nil && w.made[id] == nil {
+			w.made[id] = r
+		}
+	}
+	return fresh, w.segments(ctx)
+}
+
+// shown returns the commits of a request where the history still shows them:
+// the merge has them as a parent. ok is false where the request has to be asked.
+func (w *walk) shown(r *request) (own []string, ok bool) {
+	c, merged := w.all.by[r.into]
+	if !merged || len(c.Parents) < 2 || r.Head == c.ID || !slices.Contains(c.Parents, r.Head) && !w.all.has(r.Head) {
+		return nil, false
+	}
+	return w.all.between(c.parent(), r.Head), true
+}
+
+func (w *walk) belongs(id string, r *request) {
+	if w.of[id] == nil {
+		w.of[id] = r
+	}
+}
+
+// mergers adds who merged a request, as far as lists say; known is false where
+// they say nothing, or name a machine that merges for somebody.
+func (w *walk) mergers(ctx context.Context, r *request) (known bool, err error) {
+	log, err := w.log(ctx)
+	if err != nil {
+		return false, err
+	}
+	all := slices.Clone(r.Request.Mergers)
+	for _, a := range log {
+		if a.Merge && slices.Contains(r.Merged, a.After) {
+			all = append(all, a.By)
+		}
+	}
+	for _, a := range all {
+		if a.ID != "" && a.Kind != policy.Machine {
+			known = true
+			w.add(policy.Maker{Role: policy.Merger, Account: a, Where: w.p.Request(r.Number)})
+		}
+	}
+	return known, nil
+}
+
+// details asks about requests, and takes in what they say.
+func (w *walk) details(ctx context.Context, asked []Ask) (fresh []Commit, err error) {
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	all, err := w.p.Details(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range all {
+		r := w.taken[asked[i].Number]
+		r.Details = d
+		if d.Owner.ID != "" {
+			r.Request.Owner = d.Owner
+		}
+		if asked[i].Mergers {
+			for _, a := range d.Mergers {
+				w.add(policy.Maker{Role: policy.Merger, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+			}
+			if len(d.Mergers) == 0 {
+				w.add(policy.Maker{Role: policy.Merger, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+			}
+		}
+		for _, c := range d.Commits {
+			w.belongs(c.ID, r)
+		}
+		fresh = append(fresh, w.all.add(d.Commits)...)
+	}
+	return fresh, nil
+}
+
+// segments marks what the platform made when it merged: a rebase writes several
+// commits, and a queue merges several requests at once.
+func (w *walk) segments(ctx context.Context) error {
+	log, err := w.log(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range log {
+		r := w.merges(a)
+		if r == nil {
+			continue
+		}
+		moved := w.all.between(a.Before, a.After)
+		for _, id := range moved {
+			if w.of[id] == nil && w.made[id] == nil && (w.all.by[id].Page || len(moved) == len(r.Commits)) {
+				w.made[id] = r
+			}
+		}
+	}
+	return nil
+}
+
+// merges returns the request that a push merged, or nil.
+func (w *walk) merges(a Push) *request {
+	if !w.all.has(a.After) {
+		return nil
+	}
+	for _, r := range w.order {
+		if !slices.Contains(r.Merged, a.After) {
+			continue
+		}
+		byMerger := slices.ContainsFunc(slices.Concat(r.Request.Mergers, r.Details.Mergers), a.By.Same)
+		if a.Merge || a.Branch == r.Into && byMerger {
+			return r
+		}
+	}
+	return nil
+}
+
+func (w *walk) mark(r *request) string { return fmt.Sprintf("request %d", r.Number) }
+
+// listed are the requests for people, newest first.
+func (w *walk) listed() []policy.Request {
+	var out []policy.Request
+	for _, r := range w.order {
+		out = append(out, policy.Request{Number: r.Number, Title: r.Title, URL: r.URL})
+	}
+	slices.SortFunc(out, func(a, b policy.Request) int { return int(b.Number - a.Number) })
+	return out
+}

@@ -1,0 +1,222 @@
+package github
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/change"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+const (
+	maxPullCommits = 250 // of one request; the API lists no more, and does not say that there are more
+	maxStrays      = 100 // commits whose request is looked for one by one
+)
+
+// pull is a pull request.
+type pull struct {
+	Number    int64      `json:"number"`
+	Title     string     `json:"title"`
+	URL       string     `json:"html_url"`
+	User      *user      `json:"user"`
+	CreatedAt time.Time  `json:"created_at"`
+	MergedAt  *time.Time `json:"merged_at"`
+	UpdatedAt time.Time  `json:"updated_at"`
+	MergedBy  *user      `json:"merged_by"` // in the answer about one only
+	MergeSHA  string     `json:"merge_commit_sha"`
+	Head      end        `json:"head"`
+	Base      end        `json:"base"`
+}
+
+// end is where a request comes from, or where it goes.
+type end struct {
+	SHA  string `json:"sha"`
+	Ref  string `json:"ref"`
+	Repo *struct {
+		ID       int64  `json:"id"`
+		FullName string `json:"full_name"`
+		Owner    *user  `json:"owner"`
+	} `json:"repo"`
+}
+
+func (h history) request(p pull) change.Request {
+	r := change.Request{
+		Number: p.Number, Title: p.Title, URL: p.URL, Author: h.account(p.User), Merged: []string{p.MergeSHA},
+		Head: p.Head.SHA, Branch: p.Head.Ref, Into: p.Base.Ref, Opened: p.CreatedAt,
+	}
+	if p.MergedAt != nil {
+		r.Done = *p.MergedAt
+	}
+	r.Fork = p.Head.Repo == nil || p.Base.Repo == nil || p.Head.Repo.ID != p.Base.Repo.ID
+	if r.Fork && p.Head.Repo != nil {
+		r.Source = p.Head.Repo.FullName
+		if o := p.Head.Repo.Owner; o != nil && o.Type == "User" {
+			r.Owner = h.account(o)
+		}
+	}
+	return r
+}
+
+// Merged lists the requests that were merged since a time. The list shows what
+// changed last first, and nothing about a request happens after its merge and
+// is older than that.
+func (h history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
+	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents}
+	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) })
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
+	}
+	return h.merged(all), nil
+}
+
+func (h history) merged(all []pull) []change.Request {
+	var out []change.Request
+	for _, p := range all {
+		if p.MergedAt != nil {
+			out = append(out, h.request(p))
+		}
+	}
+	return out
+}
+
+// Bringing asks for the requests of those commits that the web page made, one by
+// one: a request into another branch that came along, or none, which makes it an
+// edit on the page.
+func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
+	out := map[string][]change.Request{}
+	for _, c := range commits {
+		if !c.Page {
+			continue
+		}
+		if len(out) == maxStrays {
+			return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
+		}
+		q := inquiry{path: h.at("commits/%s/pulls", c.ID), need: readContents}
+		all, found, err := list[pull](ctx, h.Job, q, nil)
+		if err != nil {
+			return nil, err
+		}
+		if !found {
+			return nil, notHere("commit", c.ID)
+		}
+		out[c.ID] = h.merged(all)
+	}
+	return out, nil
+}
+
+// Details asks for each request alone.
+func (h history) Details(ctx context.Context, asked []change.Ask) ([]change.Details, error) {
+	out := make([]change.Details, len(asked))
+	for i, a := range asked {
+		if a.Commits {
+			all, err := h.commitsOf(ctx, a.Request)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Commits = h.commits(all)
+		}
+		if a.Mergers {
+			var err error
+			if out[i].Mergers, err = h.mergersOf(ctx, a.Request); err != nil {
+				return nil, err
+			}
+		}
+		if a.Pushers {
+			events, err := h.events(ctx, a.Number)
+			if err != nil {
+				return nil, err
+			}
+			out[i].Pushers = h.by(events, "head_ref_force_pushed")
+		}
+	}
+	return out, nil
+}
+
+// commitsOf returns the commits of a request, newest first. The API ends its
+// list at a number without saying so; of a request with as many, what its head
+// has and the merge's parent has not is asked for instead.
+func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, error) {
+	q := inquiry{path: h.at("pulls/%d/commits", r.Number), need: readContents}
+	all, found, err := list[commit](ctx, h.Job, q, nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found || len(all) == 0:
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists request %d and not its commits", r.Number)
+	case len(all) >= maxPullCommits:
+		return h.manyOf(ctx, r)
+	case r.Head != "" && !slices.ContainsFunc(all, func(c commit) bool { return c.SHA == r.Head }):
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits", r.Number, short(r.Head))
+	}
+	slices.Reverse(all)
+	return all, nil
+}
+
+func (h history) manyOf(ctx context.Context, r change.Request) ([]commit, error) {
+	all, found, err := h.since(ctx, r.Merged[0], r.Head)
+	if err == nil && (!found || len(all) < maxPullCommits) {
+		err = fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to the commit of its merge once that is deployed",
+			"request %d has %d commits or more, and the platform no longer shows them all", r.Number, maxPullCommits)
+	}
+	return all, err
+}
+
+// queueBot is the account that merges for the platform's merge queue.
+const queueBot = 118344674
+
+// mergersOf is who merged a request, and who queued it or had it merged once it
+// is ready. The queue itself merges for those.
+func (h history) mergersOf(ctx context.Context, r change.Request) ([]policy.Account, error) {
+	a, err := h.once(ctx, h.at("pulls/%d", r.Number), readContents)
+	if err != nil {
+		return nil, err
+	}
+	var one pull
+	if a.found {
+		if err := h.read(a, &one); err != nil {
+			return nil, err
+		}
+	}
+	by := one.MergedBy
+	if by != nil && by.Type != "Bot" {
+		return []policy.Account{h.account(by)}, nil
+	}
+	events, err := h.events(ctx, r.Number)
+	if err != nil {
+		return nil, err
+	}
+	out := h.by(events, "added_to_merge_queue", "auto_merge_enabled", "auto_squash_enabled", "auto_rebase_enabled")
+	if by != nil && (by.ID != queueBot || len(out) == 0) {
+		out = append(out, h.account(by))
+	}
+	return out, nil
+}
+
+// requestEvent is something that happened to a request.
+type requestEvent struct {
+	Event string `json:"event"`
+	Actor *user  `json:"actor"`
+}
+
+// events is what happened to a request. One that the API does not show has none:
+// then nobody more is known.
+func (h history) events(ctx context.Context, number int64) ([]requestEvent, error) {
+	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents}, nil)
+	return all, err
+}
+
+func (h history) by(events []requestEvent, names ...string) []policy.Account {
+	var out []policy.Account
+	for _, e := range events {
+		if slices.Contains(names, strings.ToLower(e.Event)) {
+			out = append(out, h.account(e.Actor))
+		}
+	}
+	return out
+}

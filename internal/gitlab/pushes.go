@@ -1,0 +1,77 @@
+package gitlab
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/change"
+)
+
+// An event is a push that a project remembers. One push of several branches is
+// one event that names none of them, and says nothing about a commit.
+type event struct {
+	Author  user   `json:"author"`
+	Created string `json:"created_at"`
+	Push    *push  `json:"push_data"`
+}
+
+type push struct {
+	Action string `json:"action"`
+	Type   string `json:"ref_type"`
+	From   string `json:"commit_from"`
+	To     string `json:"commit_to"`
+	Ref    string `json:"ref"`
+	Count  int    `json:"commit_count"`
+}
+
+// Pushes returns what was pushed to the project since a time, oldest first.
+func (h *history) Pushes(ctx context.Context, since time.Time) ([]change.Push, error) {
+	return h.events(ctx, h.project("/events"), since)
+}
+
+// PushesTo returns what was pushed to the branch of a request, also in a fork
+// that may be seen.
+func (h *history) PushesTo(ctx context.Context, r change.Request, since time.Time) ([]change.Push, bool, error) {
+	path := h.project("/events")
+	if r.Fork {
+		path = "projects/" + r.Source + "/events"
+	}
+	all, err := h.events(ctx, path, since)
+	if r.Fork && refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
+		return nil, false, nil
+	}
+	return slices.DeleteFunc(all, func(p change.Push) bool { return p.Branch != r.Branch }), err == nil, err
+}
+
+func (h *history) events(ctx context.Context, path string, since time.Time) ([]change.Push, error) {
+	q := question{path: path, query: url.Values{"action": {"pushed"}}}
+	if !since.IsZero() {
+		q.query.Set("after", day(since))
+	}
+	all, err := list[event](ctx, h.Job, q)
+	if err != nil {
+		return nil, err
+	}
+	var out []change.Push
+	for _, e := range all {
+		p := e.Push
+		if p == nil || p.Type != "branch" || p.Ref == "" {
+			continue
+		}
+		x := change.Push{
+			By: h.account(e.Author), Before: p.From, After: p.To, Branch: strings.TrimPrefix(p.Ref, "refs/heads/"), Time: moment(e.Created), Commits: p.Count,
+			Made: p.Action == "created", Gone: p.Action == "removed",
+			Forced: true, // no event says whether it was
+		}
+		if change.Zero(x.Before) {
+			x.Before = ""
+		}
+		out = append(out, x)
+	}
+	slices.SortStableFunc(out, func(a, b change.Push) int { return a.Time.Compare(b.Time) })
+	return out, nil
+}
