@@ -154,35 +154,43 @@ func (w *walk) branch(ctx context.Context, r *request, log []Push) error {
 	return nil
 }
 
-// life is the pushes to a request's branch from its making, or from the request
-// that was merged from it before, to the merge. made says that the first of them
-// made the branch.
+// life is the pushes to a request's branch from its making, or from the merge of
+// the request before it from the same branch, to its own merge. made says that
+// the first of them made the branch.
 func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
-	before := time.Time{}
+	begin, end := 0, ended(r, log)
 	for _, o := range w.order {
-		if o != r && !o.Fork && o.Branch == r.Branch && o.Done.Before(r.Done) && o.Done.After(before) {
-			before = o.Done
-		}
-	}
-	end := slices.IndexFunc(log, func(a Push) bool { return slices.Contains(r.Merged, a.After) && a.Branch == r.Into })
-	if end < 0 {
-		end = slices.IndexFunc(log, func(a Push) bool { return !r.Done.IsZero() && a.Time.After(r.Done) })
-	}
-	if end < 0 {
-		end = len(log)
-	}
-	for _, a := range log[:end] {
-		if a.Branch != r.Branch || a.Time.Before(before) {
+		if o == r || o.Fork || o.Branch != r.Branch {
 			continue
 		}
-		if a.Made || a.Gone {
-			out, made = nil, a.Made
+		if e := ended(o, log); e < end || e == end && o.Done.Before(r.Done) {
+			begin = max(begin, e)
 		}
-		if !a.Gone {
+	}
+	for _, a := range log[min(begin, end):end] {
+		switch {
+		case a.Branch != r.Branch:
+		case a.Gone:
+			out, made = nil, false
+		case a.Made:
+			out, made = []Push{a}, true
+		default:
 			out = append(out, a)
 		}
 	}
 	return out, made
+}
+
+// ended is the place in the log from which pushes came after a request's merge:
+// behind the push that merged it, or behind the time at which it was merged.
+func ended(r *request, log []Push) int {
+	if i := slices.IndexFunc(log, func(a Push) bool { return a.Branch == r.Into && slices.Contains(r.Merged, a.After) }); i >= 0 {
+		return i
+	}
+	if i := slices.IndexFunc(log, func(a Push) bool { return !r.Done.IsZero() && a.Time.After(r.Done) }); i >= 0 {
+		return i
+	}
+	return len(log)
 }
 
 // fork adds who pushed to the branch of a request from another repository: its

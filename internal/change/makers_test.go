@@ -1,0 +1,176 @@
+package change_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// cases are histories, each with the makers that both platforms have to name:
+// all of them, or, behind "!", beginnings of lines of which there is none.
+var cases = map[string]struct {
+	history
+	want string
+	not  string
+}{
+	"a request that was merged": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a"}},
+	}, "author bob: commit a|author carol: commit m|committer bob: commit a|merger carol: request 5|pusher bob: commit a|pusher bob: request 5|requester bob: request 5", ""},
+
+	"I01 what a squash loses": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"b", "dana", "a", "", "Co-authored-by: E <@eve@>"}, {"s", "alice", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "b"}, {"carol", "main", "base", "s"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "b", squash: "s", commits: "a b"}},
+	}, "author alice: commit s|author bob: commit a of request 5|author dana: commit b of request 5|committer bob: commit a of request 5|committer dana: commit b of request 5|" +
+		"co-author eve: commit b of request 5|merger carol: request 5|pusher bob: commit a of request 5|pusher bob: commit b of request 5|pusher bob: request 5|requester bob: request 5", ""},
+
+	"I01 a request squashed into one that is squashed": {history{
+		commits: []commit{
+			{"a1", "alice", "base", "", ""}, {"b", "bob", "a1", "", ""}, {"a2", "alice", "a1", "page", ""}, {"s", "alice", "base", "page", ""},
+		},
+		pushes: []push{{"alice", "outer", "", "a1"}, {"bob", "inner", "", "b"}, {"carol", "outer", "a1", "a2"}, {"dana", "main", "base", "s"}},
+		requests: []request{
+			{number: 4, author: "bob", merger: "carol", branch: "inner", into: "outer", head: "b", squash: "a2", commits: "b"},
+			{number: 5, author: "alice", merger: "dana", branch: "outer", head: "a2", squash: "s", commits: "a1 a2"},
+		},
+	}, "requester bob: request 4|pusher bob: request 4|author bob: commit b of request 4|merger carol: request 4|merger dana: request 5|requester alice: request 5", "pusher ?"},
+
+	"I01 three requests deep": {history{
+		commits: []commit{
+			{"c", "eve", "base", "", ""}, {"b1", "bob", "base", "", ""}, {"b2", "bob", "b1", "page", ""}, {"a1", "alice", "base", "", ""}, {"a2", "alice", "a1", "page", ""}, {"s", "alice", "base", "page", ""},
+		},
+		pushes: []push{{"eve", "x", "", "c"}, {"bob", "inner", "", "b1"}, {"erin", "inner", "b1", "b2"}, {"alice", "outer", "", "a1"}, {"carol", "outer", "a1", "a2"}, {"dana", "main", "base", "s"}},
+		requests: []request{
+			{number: 3, author: "eve", merger: "erin", branch: "x", into: "inner", head: "c", squash: "b2", commits: "c"},
+			{number: 4, author: "bob", merger: "carol", branch: "inner", into: "outer", head: "b2", squash: "a2", commits: "b1 b2"},
+			{number: 5, author: "alice", merger: "dana", branch: "outer", head: "a2", squash: "s", commits: "a1 a2"},
+		},
+	}, "requester eve: request 3|pusher eve: request 3|author eve: commit c of request 3|merger erin: request 3|requester bob: request 4|pusher bob: request 4|merger carol: request 4", "pusher ?"},
+
+	"I01 a request merged into one that is squashed": {history{
+		commits: []commit{{"a1", "alice", "base", "", ""}, {"b", "bob", "a1", "", ""}, {"m", "carol", "a1 b", "page", ""}, {"s", "alice", "base", "page", ""}},
+		pushes:  []push{{"alice", "outer", "", "a1"}, {"bob", "inner", "", "b"}, {"carol", "outer", "a1", "m"}, {"dana", "main", "base", "s"}},
+		requests: []request{
+			{number: 4, author: "bob", merger: "carol", branch: "inner", into: "outer", head: "b", merge: "m", commits: "b"},
+			{number: 5, author: "alice", merger: "dana", branch: "outer", head: "m", squash: "s", commits: "a1 b m"},
+		},
+	}, "requester bob: request 4|pusher bob: request 4|merger carol: request 4|author bob: commit b of request 5", "pusher ?"},
+
+	"I01 whoever pushed before a forced push": {history{
+		commits:  []commit{{"x", "eve", "base", "", ""}, {"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"eve", "f", "", "x"}, {"bob", "f", "forced:x", "a"}, {"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a"}},
+	}, "pusher eve: request 5|pusher bob: request 5|pusher bob: commit a", "author eve|pusher ?"},
+
+	"I01 the branch of an earlier request": {history{
+		commits: []commit{{"a", "eve", "base", "", ""}, {"m1", "carol", "base a", "page", ""}, {"b", "bob", "m1", "", ""}, {"m2", "carol", "m1 b", "page", ""}},
+		pushes:  []push{{"eve", "f", "", "a"}, {"carol", "main", "base", "m1"}, {"bob", "f", "", "b"}, {"carol", "main", "m1", "m2"}},
+		requests: []request{
+			{number: 5, author: "eve", merger: "carol", branch: "f", head: "a", merge: "m1", commits: "a"},
+			{number: 6, author: "bob", merger: "carol", branch: "f", head: "b", merge: "m2", commits: "b"},
+		},
+	}, "pusher eve: request 5|pusher bob: request 6", "pusher eve: request 6|pusher bob: request 5"},
+
+	"I03 nobody is known to have pushed": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"b", "bob", "a", "", ""}, {"m", "carol", "base b", "page", ""}, {"d", "bob", "m", "", ""}, {"e", "bob", "d", "", ""}, {"g", "bob", "e", "", ""}},
+		pushes:   []push{{"carol", "main", "base", "m"}, {"carol", "main", "e", "g"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "b", merge: "m", commits: "a b"}},
+	}, "pusher ?: commit e|pusher ?: request 5|pusher carol: commit g", "pusher ?: commit d|pusher ?: commit a|pusher ?: commit b"},
+
+	"I03 a fork that cannot be seen": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a", owner: "bob"}},
+	}, "pusher ?: request 5", "pusher ?: commit"},
+
+	"I03 a fork that can be seen": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a", owner: "eve"}},
+		fork:     &fork{"eve", []push{{"dana", "f", "", "x"}, {"bob", "f", "forced:x", "a"}, {"erin", "other", "", "a"}}},
+	}, "pusher bob: request 5|pusher dana: request 5|pusher eve: request 5", "pusher ?|pusher erin"},
+
+	"I03 a fork whose log lacks the head": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a", owner: "eve"}},
+		fork:     &fork{"eve", []push{{"dana", "f", "", "x"}}},
+	}, "pusher ?: request 5|pusher eve: request 5", ""},
+
+	"I03 a fork whose owner counts": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a", owner: "eve"}},
+		fork:     &fork{"eve", []push{}}, forks: policy.ForkOwner,
+	}, "pusher eve: request 5", "pusher ?"},
+
+	"I03 a committer that is written as the page": {history{
+		commits: []commit{{"a", "bob", "base", "page", ""}},
+		pushes:  []push{{"eve", "main", "base", "a"}},
+	}, "author bob: commit a|pusher eve: commit a", "committer|pusher ?"},
+
+	"I03 co-authors in every form": {history{
+		commits: []commit{{"a", "bob", "base", "", "- Co-authored-by: C <@carol@>\n\u00a0Co-Authored-By：D ＜@dana@＞\n* co-authored by: E <@erin@>\nAssisted-by: Tool <tool@x.example>\nGenerated-by: A program\n\nCo-authored-by: Nobody"}},
+		pushes:  []push{{"bob", "main", "base", "a"}},
+	}, "co-author carol: commit a|co-author dana: commit a|co-author erin: commit a|co-author ?tool@x.example: commit a|co-author ?Nobody: commit a", "co-author ?: |co-author ?A program"},
+
+	"I03 an address with the number of nobody": {history{
+		commits: []commit{{"a", "bob", "base", "", "Co-authored-by: X <4040404+x@users.noreply.github.com>\nCo-authored-by: X <4040404-x@users.noreply.gitlab.com>"}},
+		pushes:  []push{{"bob", "main", "base", "a"}},
+	}, "co-author ?4040404+x@users.noreply.github.com: commit a|co-author ?4040404-x@users.noreply.gitlab.com: commit a", ""},
+
+	"I01 a rebase": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"b", "dana", "a", "", ""}, {"r1", "bob", "base", "page", ""}, {"r2", "dana", "r1", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "b"}, {"carol", "main", "base", "r2"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "b", merge: "r2", commits: "a b", introduced: "r1 r2"}},
+	}, "requester bob: request 5|merger carol: request 5|author bob: commit r1|author dana: commit r2|pusher bob: request 5", "pusher ?"},
+
+	"I01 a merge of main into a request": {history{
+		commits:  []commit{{"x", "erin", "base", "", ""}, {"a", "bob", "base", "", ""}, {"u", "bob", "a x", "page", ""}, {"m", "carol", "x u", "page", ""}},
+		pushes:   []push{{"erin", "main", "base", "x"}, {"bob", "f", "", "a"}, {"bob", "f", "a", "u"}, {"carol", "main", "x", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "u", merge: "m", commits: "a u"}},
+	}, "pusher erin: commit x|pusher bob: commit a|pusher bob: commit u|merger carol: request 5", "pusher ?|pusher bob: commit x"},
+}
+
+// The same history gives the same makers on both platforms.
+func TestMakers_of_one_history_on_both_platforms(t *testing.T) {
+	number := 31000
+	for name, c := range cases {
+		number += 10
+		t.Run(name, func(t *testing.T) {
+			hub := made(onGitHub(t, strings.Map(dashed, name), number, c.history), c.history)
+			lab := made(onGitLab(t, number, c.history), c.history)
+			for platform, got := range map[string][]string{"GitHub": hub, "GitLab": lab} {
+				for _, want := range strings.Split(c.want, "|") {
+					if !slices.Contains(got, want) {
+						t.Errorf("%s: no maker %q among\n  %s", platform, want, strings.Join(got, "\n  "))
+					}
+				}
+				for _, not := range strings.Split(c.not, "|") {
+					if i := slices.IndexFunc(got, func(s string) bool { return not != "" && strings.HasPrefix(s, not) }); i >= 0 {
+						t.Errorf("%s: maker %q, want none that begins with %q", platform, got[i], not)
+					}
+				}
+			}
+			if !slices.Equal(hub, lab) && !apart[name] {
+				t.Errorf("GitHub:\n  %s\nGitLab:\n  %s", strings.Join(hub, "\n  "), strings.Join(lab, "\n  "))
+			}
+		})
+	}
+}
+
+// apart are histories of which the platforms do not remember the same: GitLab
+// replaces the commits of a request that its page rebases, and does not show a
+// fork's owner where it does not show the fork.
+var apart = map[string]bool{"I01 a rebase": true, "I03 a fork that cannot be seen": true}
+
+func dashed(r rune) rune {
+	if r == ' ' {
+		return '-'
+	}
+	return r
+}
