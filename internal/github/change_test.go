@@ -253,6 +253,22 @@ func TestG16_order(t *testing.T) {
 	}
 }
 
+// Gates that ended with "wait" leave failed deployments. However many there are,
+// what is deployed is found behind them.
+func TestG11_hundreds_of_failed_deployments(t *testing.T) {
+	w := newWorld(t, "failed")
+	w.merged()
+	w.run(500, object{"head_sha": sha(1)})
+	all := []object{w.deployed(8, 500, sha(1), "success")}
+	for i := range 230 {
+		all = append(all, w.deployed(100+i, 3000+i, sha(1), "in_progress", "failure"))
+	}
+	w.set("/deployments", all)
+	if c := w.change(sha(4)); c.Base != sha(1) || c.Order != policy.Newer || !strings.HasSuffix(c.Deployed, " and 227 more") {
+		t.Errorf("base %s (%s), order %v; want the first commit behind 230 failures", c.Base, c.Deployed, c.Order)
+	}
+}
+
 // A commit that is not on the branch now is not reachable, whatever it was.
 func TestG14_commit_off_the_branch(t *testing.T) {
 	w := newWorld(t, "reach")

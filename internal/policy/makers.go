@@ -71,3 +71,17 @@ func (k approvalCheck) unknown(roles []Role) []string {
 func (p *Policy) knows(a Account) bool {
 	return p.agent(a) || slices.ContainsFunc(p.People, func(x Person) bool { return x.has(a) })
 }
+
+// taken says what was taken for the makers where the platform does not show
+// them, and who started an attempt again without being a maker for that.
+func (in Input) taken() []string {
+	var out []string
+	for _, c := range in.Changes {
+		out = append(out, c.Notes...)
+		for _, m := range c.Again {
+			out = append(out, fmt.Sprintf("%s only started %s again, and is no maker for that", m.Account.Label(), m.Where))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
