@@ -206,8 +206,8 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 func (r *run) counts(x proposal, in policy.Input) time.Time {
 	env, _ := in.Policy.Environment(in.Environment)
 	life := env.MaxAge
-	if r.on("break-glass") && env.BreakGlass != nil {
-		life = env.BreakGlass.MaxAge
+	if r.on("break-glass") && env.Emergency != nil {
+		life = env.Emergency.MaxAge
 	}
 	if until := r.now.Add(life); x.decision == statement.Approve && until.Before(x.expires) {
 		return until

@@ -239,7 +239,7 @@ func (r *reader) rules(e *Environment, m mapping) {
 		}
 	}
 	if n := m.get("break-glass"); n != nil {
-		e.BreakGlass = r.breakGlass(n)
+		e.Emergency = r.emergency(n)
 	}
 	for _, k := range []string{"approval-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
@@ -279,10 +279,10 @@ func (r *reader) rule(n *yamlnode.Node) Rule {
 	return x
 }
 
-func (r *reader) breakGlass(n *yamlnode.Node) *BreakGlass {
+func (r *reader) emergency(n *yamlnode.Node) *Emergency {
 	m := r.mapping(n, "break-glass", "group", "count", "max-age")
 	r.require(m, n, "break-glass", "group")
-	b := &BreakGlass{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
+	b := &Emergency{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
 	if x := m.get("count"); x != nil {
 		if b.Count = r.count(x); b.Count < 2 {
 			r.complain(x, "break-glass asks for two people at least")
@@ -341,7 +341,7 @@ func (r *reader) whole(p *Policy) {
 			}
 			seen[x.Group] = true
 		}
-		if b := e.BreakGlass; b != nil {
+		if b := e.Emergency; b != nil {
 			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})
 		}
 	}
@@ -436,7 +436,7 @@ func (r *reader) reachable(p *Policy, g Group) {
 				r.complainAt(m.Line, 0, "%q can only sign, and sources of group %q have no %s", m, g.Name, BySignature)
 			}
 			if r.owners[foldAddress(m.ID)] == "" {
-				r.complainAt(m.Line, 0, "%q stands under no name in people, which says whose accounts it belongs to; else its owner could approve a change of his own", m)
+				r.complainAt(m.Line, 0, "%q is not listed under people, which says whose address it is; else its owner could approve a change of their own", m)
 			}
 		case slices.Contains(g.Sources, ByReview):
 		case slices.Contains(g.Sources, ByWorkflow) && hosts[m.Host]:

@@ -137,7 +137,7 @@ var unasked = []wrong{
 // unheard are wrong in what they say about people, in a way that no schema sees.
 var unheard = []wrong{
 	{"a group that is not there", rule, "      - {group: relaese, count: 2}"},
-	{"a group to break the glass that is not there", before, "    break-glass: {group: secruity}\n" + before},
+	{"a group for emergencies that is not there", before, "    break-glass: {group: secruity}\n" + before},
 	{"a group asked twice", rule, rule + "\n      - {group: release}"},
 	{"more than a group has", rule, rule + "\n      - {group: security, count: 3}"},
 	{"I04 more than a group has people", rule, rule + "\n      - {group: pair, count: 2}"},
@@ -268,7 +268,7 @@ func TestGroups_are_read_as_they_are_written(t *testing.T) {
 	if e.MaxAge != 90*time.Minute || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
 		t.Errorf("environment = %+v, want what it says", e)
 	}
-	if b := e.BreakGlass; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {
+	if b := e.Emergency; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {
 		t.Errorf("break-glass = %+v, want three of release within 30 minutes", b)
 	}
 	if e.Approvals[0] != (policy.Rule{Group: "release", Count: 2, Line: e.Approvals[0].Line}) || e.Approvals[0].Line == 0 {
@@ -301,7 +301,7 @@ func TestI09_members_are_direct_unless_a_policy_says_inherited(t *testing.T) {
 func TestGroups_are_strict_where_nothing_is_said(t *testing.T) {
 	p := read(t, replaced(t, second, "    sources: [workflow, review]\n", ""))
 	e, g := p.Environments[0], p.Groups[1]
-	if e.MaxAge != policy.DefaultMaxAge || e.Separate || e.Unguarded || e.Bypassable || e.BreakGlass != nil {
+	if e.MaxAge != policy.DefaultMaxAge || e.Separate || e.Unguarded || e.Bypassable || e.Emergency != nil {
 		t.Errorf("environment = %+v, want a day, the platform's protection and no way by it", e)
 	}
 	if !reflect.DeepEqual(g.Excludes, policy.Roles) || !reflect.DeepEqual(g.Sources, []policy.Source{policy.BySignature, policy.ByWorkflow}) || g.Trust != nil {
@@ -311,7 +311,7 @@ func TestGroups_are_strict_where_nothing_is_said(t *testing.T) {
 		t.Errorf("approve-in = %+v, want runs that a person starts, on the platform's runners", b)
 	}
 	p = read(t, replaced(t, second, before, "    break-glass: {group: release}\n"+before))
-	if b := p.Environments[0].BreakGlass; b.Count != 2 || b.MaxAge != time.Hour {
+	if b := p.Environments[0].Emergency; b.Count != 2 || b.MaxAge != time.Hour {
 		t.Errorf("break-glass = %+v, want two within an hour", b)
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// made returns what an approver did for the change, under any of his
-// identities. Addresses of commits are held against him too: who forges them
-// excludes others, never himself.
+// made returns what an approver did for the change under any of their
+// identities. The addresses in commits count too: a forged address can exclude
+// somebody else, and can hide nobody.
 func (k approvalCheck) made(a Account, roles []Role) (Maker, bool) {
 	who := Person{Accounts: []Account{a}}
 	if strings.Contains(a.ID, "@") {
@@ -21,7 +21,7 @@ func (k approvalCheck) made(a Account, roles []Role) (Maker, bool) {
 			who.Accounts, who.Emails = append(who.Accounts, x.Accounts...), append(who.Emails, x.Emails...)
 		}
 	}
-	// The weightiest role is the one that people are told.
+	// Roles has the order in which they are reported.
 	for _, role := range Roles {
 		for _, m := range k.makers {
 			if m.Role != role || !slices.Contains(roles, m.Role) {

@@ -138,9 +138,9 @@ type Environment struct {
 	SelfReview string
 	// Variables is the lowest role that may give a run variables: of
 	// variableRoles, or "unchecked"; empty: nobody.
-	Variables  string
-	BreakGlass *BreakGlass
-	Line       int
+	Variables string
+	Emergency *Emergency // nil: there are no emergency approvals
+	Line      int
 }
 
 // Requirement is one kind of evidence that has to be there.
