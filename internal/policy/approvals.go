@@ -141,6 +141,7 @@ func (k approvalCheck) approvals() []verdict.Finding {
 		tallies[i] = k.tallyOf(r, votes)
 	}
 	match(tallies)
+	found = append(found, k.setAside(tallies)...)
 	var rules []verdict.Finding
 	for i := range tallies {
 		rules = append(rules, k.finding(tallies, i))

@@ -17,7 +17,7 @@ type tally struct {
 	group     Group
 	emergency bool // only emergency approvals count here
 	need      int
-	unknown   []string // makers without a known person; each could be one of the approvers
+	unknown   []unnamed // each could be one of the approvers
 	judged    []judgedVote
 	counted   map[string]bool // persons who count for this rule
 }
@@ -41,7 +41,7 @@ func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	g, _ := k.in.Policy.Group(r.Group)
 	b := tally{rule: r, group: g, counted: map[string]bool{}}
 	if !r.Veto {
-		b.unknown = k.unknown(g.Excludes)
+		b.unknown = k.unknown(g.Excludes).unknown
 		b.need = max(1, r.Count) + len(b.unknown)
 	}
 	for i, v := range votes {
@@ -178,8 +178,6 @@ func (x Person) has(a Account) bool {
 	return slices.ContainsFunc(x.Accounts, a.Same) || slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, a.ID) })
 }
 
-func (p *Policy) agent(a Account) bool { return slices.ContainsFunc(p.Agents, a.Same) }
-
 // match chooses the persons who count for each rule. A person counts once in
 // all, however many votes they gave and however many groups they are in (H09).
 // It is a maximum matching (augmenting paths): a person counts for another rule
@@ -253,10 +251,10 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 		f.Code, f.Outcome = why.code, verdict.Deny
 		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", yes.account.Label(), why.reason)
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
-		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
+		f.Hint = k.next(b, f.Eligible, have)
 	default:
-		f.Found = strings.Join(b.unknown, "; ")
-		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
+		f.Found = strings.Join(told(b.unknown), "; ")
+		f.Hint = k.next(b, f.Eligible, have)
 	}
 	if len(b.unknown) > 0 && f.Wanted == "" {
 		f.Wanted = fmt.Sprintf("%d, and one more for each maker that cannot be named", b.rule.Count)
@@ -350,6 +348,19 @@ func (k approvalCheck) summary(b tally) string {
 		}
 	}
 	return fmt.Sprintf("%d of %d: %s; none of them made the change", len(b.counted), b.need, strings.Join(who, ", "))
+}
+
+// next returns the next step for a rule that waits: whom to name in the policy, if
+// a maker is unknown, and whom to ask.
+func (k approvalCheck) next(b tally, eligible []string, have int) string {
+	ask, advice := k.ask(b.group, eligible, b.need-have), k.in.Policy.advice(b.unknown)
+	switch {
+	case advice == "":
+		return ask
+	case strings.HasPrefix(ask, "ask "):
+		return advice + "; or " + ask
+	}
+	return advice + "; " + ask
 }
 
 // ask returns the next step for people who wait for this group.
@@ -486,7 +497,7 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 		return rules
 	}
 	// A maker without a known person could be any one of them.
-	if len(b.counted) >= b.need && free > len(k.unknown(Roles)) {
+	if len(b.counted) >= b.need && free > len(k.unknown(Roles).unknown) {
 		f := met("break-glass", fmt.Sprintf("emergency approval by %d people, without the usual approvals: %s", len(b.counted), reason), g.Line)
 		f.Code, f.People = fault.Bypass, k.people([]tally{b}, 0)
 		return []verdict.Finding{f}

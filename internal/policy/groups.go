@@ -41,13 +41,8 @@ func (r *reader) people(p *Policy, m mapping) {
 	for _, f := range r.named(m.get("people"), "people") {
 		p.People = append(p.People, r.person(f))
 	}
-	for _, n := range r.list(m.get("agents"), "agents") {
-		if a := r.member(n, "agents", ""); a.Kind == MemberUser {
-			p.Agents = append(p.Agents, Account{Host: a.Host, ID: a.ID, Name: a.Name})
-		} else if a.Kind != 0 {
-			r.complain(n, "agent %q is no single account, want PLACE:NAME#NUMBER", scalar(n))
-		}
-	}
+	p.Agents = r.agents(m.get("agents"))
+	p.places = r.places
 	for _, n := range r.list(m.get("approve-in"), "approve-in") {
 		b := r.workflow(n, "approve-in", func(f Forge) []string { return f.Started })
 		if slices.ContainsFunc(b.Refs, func(ref string) bool { return strings.HasPrefix(ref, "refs/tags/") }) {
@@ -140,6 +135,9 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		if !emailAddress.MatchString(rest) {
 			r.complain(n, "%s %q names no e-mail address", what, s)
 		}
+		if strings.Contains(rest, "*") {
+			r.complain(n, "%s %q is a pattern, and only agents take patterns: name each address", what, s)
+		}
 		if issuer == "" && what == "members" {
 			r.complain(n, "member %q needs the key issuer in its group: whose word it is that somebody has this address", s)
 		}
@@ -155,6 +153,10 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		return x
 	}
 	x.Host = p.Host
+	if r.places == nil {
+		r.places = map[string]string{}
+	}
+	r.places[p.Host] = place
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})
@@ -348,7 +350,7 @@ func (r *reader) whole(p *Policy) {
 	for _, g := range p.Groups {
 		r.reachable(p, g)
 	}
-	if len(p.Groups) == 0 && len(p.People)+len(p.Agents)+len(p.ApproveIn) > 0 {
+	if len(p.Groups) == 0 && (len(p.People)+len(p.ApproveIn) > 0 || !p.Agents.none()) {
 		r.complainAt(1, 0, "people, agents and approve-in mean nothing without groups")
 	}
 	r.distinct(p)

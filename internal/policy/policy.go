@@ -29,8 +29,10 @@ type Policy struct {
 	Environments []Environment
 	Groups       []Group
 	People       []Person  // empty: every account is a person of its own
-	Agents       []Account // that never count
+	Agents       Agents    // act for nobody, and never approve
 	ApproveIn    []Builder // workflows whose runs carry an approval
+
+	places map[string]string // host of a platform: how members name it
 }
 
 // Artifact says which subjects it is about, under which trust their evidence

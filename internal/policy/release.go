@@ -143,8 +143,9 @@ func CarriesApprovals(p *Policy, s statement.Signer) bool {
 type Prospect struct {
 	Group    string
 	Line     int
-	Need     int // approvals, with one more for each maker without a known person
-	Unknown  []string
+	Need     int               // approvals, with one more for each maker without a known person
+	Unknown  []string          // makers without a known person, in words
+	Advice   string            // lines of the policy that name them, as a next step; or empty
 	Eligible []string          // labels
 	Excluded map[string]string // label to reason
 	Met      bool              // the rule can be met together with the other rules
@@ -158,7 +159,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
 		b := k.tallyOf(r, nil)
-		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: b.unknown, Excluded: map[string]string{}}
+		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]
 			v := k.judge(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)
