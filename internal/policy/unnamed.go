@@ -138,7 +138,7 @@ const maxEntries = 8
 // for nobody only people can say.
 func (p *Policy) advice(all []unnamed) string {
 	var agents, people, steps []string
-	list := false
+	listed := 0 // makers that this program's list has
 	for _, u := range all {
 		entry := p.entry(u.Maker)
 		agent, known := shippedFor(u.Maker)
@@ -147,7 +147,7 @@ func (p *Policy) advice(all []unnamed) string {
 		case everybodys:
 			steps = append(steps, fmt.Sprintf("%s may not be listed: %s", u.who(), shared.Step))
 		case known && !p.Agents.Known && (u.claimed || agent.Kind.actsForNobody(u.Role)):
-			list = true
+			listed++
 		case known:
 			steps = append(steps, u.who()+" acts for somebody: let that person push and propose it, or have one more person approve")
 		case u.Account.ID == "" && u.Email == "" && u.Role == Pusher:
@@ -160,8 +160,8 @@ func (p *Policy) advice(all []unnamed) string {
 		}
 	}
 	var out []string
-	if list || len(agents) > 0 {
-		out = append(out, which(max(len(agents), 1), "it acts", "they act")+" for nobody, write "+p.Agents.line(agents, list))
+	if n := listed + len(agents); n > 0 {
+		out = append(out, which(n, "it acts", "they act")+" for nobody, write "+p.Agents.line(agents, listed > 0))
 	}
 	if n := len(people); n > 0 {
 		out = append(out, which(n, "it is", "they are")+" somebody's, people: {NAME: ["+quoted(people)+"]}")
@@ -219,11 +219,14 @@ var plainAddress = sync.OnceValue(func() *regexp.Regexp {
 func (a Agents) line(more []string, known bool) string {
 	more = more[:min(len(more), maxEntries)]
 	if len(a.written) > maxEntries {
-		out := quoted(more) + " under agents, with what is there"
-		if known {
-			out = strings.TrimPrefix(out+", and known: true", " ")
+		var add []string
+		if len(more) > 0 {
+			add = append(add, quoted(more))
 		}
-		return out
+		if known {
+			add = append(add, "known: true")
+		}
+		return strings.Join(add, " and ") + " under agents, beside what is there"
 	}
 	all := quoted(slices.Concat(a.written, more))
 	switch {
