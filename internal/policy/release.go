@@ -132,24 +132,24 @@ func MayApprove(in Input, c Candidate) map[string][]string {
 	return out
 }
 
-// Unnamed are the makers without a known person that raise the approvals of a
+// UnnamedIn are the makers without a known person that raise the approvals of a
 // group.
-type Unnamed struct {
+type UnnamedIn struct {
 	Group  string   `json:"group"`
 	Makers []string `json:"makers"`           // in words
 	Advice string   `json:"advice,omitempty"` // lines of the policy that name them, as a next step
 }
 
-// UnnamedMakers returns, for each rule that asks for approvals, the makers of a
+// UnknownMakers returns, for each rule that asks for approvals, the makers of a
 // subject that raise their number.
-func UnnamedMakers(in Input, c Candidate) []Unnamed {
+func UnknownMakers(in Input, c Candidate) []UnnamedIn {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
 	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
-	var out []Unnamed
+	var out []UnnamedIn
 	for _, r := range env.Approvals {
 		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
-			out = append(out, Unnamed{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
+			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
 		}
 	}
 	return out
