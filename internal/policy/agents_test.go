@@ -75,6 +75,12 @@ func TestI04_an_address_removes_a_claimed_role_and_no_other(t *testing.T) {
 			wantWaiting(t, made(t, naming(t, agents), m, yes(alice, bob)...).judge(t)) // it has an account
 		}
 	}
+	for _, role := range policy.Roles {
+		v := made(t, naming(t, "{known: true}"), policy.Maker{Email: "noreply@anthropic.com", Role: role, Where: "commit 4f2a91c"}, yes(alice, bob)...).judge(t)
+		if got, want := v.Outcome() == verdict.Allow, slices.Contains([]policy.Role{policy.Author, policy.Committer, policy.CoAuthor}, role); got != want {
+			t.Errorf("%s: an address of the list, allowed = %v, want %v", role, got, want)
+		}
+	}
 }
 
 func TestI04_what_a_pattern_of_addresses_means(t *testing.T) {
@@ -103,7 +109,11 @@ func TestI04_a_person_wins_over_a_pattern(t *testing.T) {
 		by    policy.Account
 	}{{"alice@acme.example", alice}, {"dana@acme.example", dana}} {
 		m := policy.Maker{Email: who.email, Role: policy.CoAuthor, Where: "commit 4f2a91c"}
-		wantAllowed(t, made(t, text, m, yes(bob, carol)...).judge(t))
+		v := made(t, text, m, yes(bob, carol)...).judge(t)
+		wantAllowed(t, v)
+		if f := finding(v, "agents"); f.Reason != "" {
+			t.Errorf("%s: %q, want that it is a person's", who.email, f.Reason)
+		}
 		f := wantWaiting(t, made(t, text, m, yes(who.by, carol)...).judge(t))
 		if f.Reason != "1 of 2 approvals of group release" {
 			t.Errorf("%s: %q, want that they made it", who.email, f.Reason)
