@@ -206,8 +206,8 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 func (r *run) counts(x proposal, in policy.Input) time.Time {
 	env, _ := in.Policy.Environment(in.Environment)
 	life := env.MaxAge
-	if r.on("break-glass") && env.BreakGlass != nil {
-		life = env.BreakGlass.MaxAge
+	if r.on("break-glass") && env.Emergency != nil {
+		life = env.Emergency.MaxAge
 	}
 	if until := r.now.Add(life); x.decision == statement.Approve && until.Before(x.expires) {
 		return until
@@ -408,9 +408,28 @@ func showEnvironment(w io.Writer, in policy.Input) {
 			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
 		}
 	}
+	showUnknown(w, in)
 	may := policy.MayApprove(in, in.Candidates[0])
 	for _, g := range slices.Sorted(maps.Keys(may)) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
+	}
+}
+
+// shownUnknown bounds the makers without a known person on a screen.
+const shownUnknown = 5
+
+// showUnknown shows the makers that raise the number of approvals because no
+// person is known for them, and the line of the policy that names them.
+func showUnknown(w io.Writer, in policy.Input) {
+	for _, u := range policy.UnknownMakers(in, in.Candidates[0]) {
+		text := strings.Join(u.Makers[:min(len(u.Makers), shownUnknown)], "; ")
+		if n := len(u.Makers) - shownUnknown; n > 0 {
+			text += fmt.Sprintf("; and %d more", n)
+		}
+		paragraph(w, "  unknown      ", report.Plain(u.Group+": "+text))
+		if u.Advice != "" {
+			paragraph(w, "  next step    ", report.Plain(u.Advice))
+		}
 	}
 }
 
@@ -428,10 +447,11 @@ func (x proposal) machine() any {
 		Commits  []commit            `json:"commits"`
 		Findings []verdict.Finding   `json:"findings"`
 		May      map[string][]string `json:"mayApprove"`
+		Unknown  []policy.UnnamedIn  `json:"unknownMakers,omitempty"`
 	}
 	var envs []environment
 	for _, in := range x.inputs {
-		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0])}
+		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0]), Unknown: policy.UnknownMakers(in, in.Candidates[0])}
 		for _, c := range in.Changes {
 			e.Base = c.Base
 			for _, m := range c.Commits {

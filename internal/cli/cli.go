@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -77,7 +78,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	name := args[0]
 	switch name {
 	case "version", "--version", "-version":
-		fmt.Fprintf(c.Stdout, "sallyport %s\n", c.Version)
+		fmt.Fprintf(c.Stdout, "sallyport %s\nknown agents: version %d\n", c.Version, policy.KnownAgents().Version)
 		return done, nil
 	case "help", "--help", "-help", "-h":
 		return done, helpCommand(c.Stdout, args[1:])

@@ -164,11 +164,17 @@ func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding
 		f.Rule, f.Severity = "approvals-thin", doctor.Warning
 		f.Message = fmt.Sprintf("%q asks for %d of group %s, and no more than these could approve: one who is away stops the release", e.Name, x.Need, x.Group)
 		f.Hint = "add people to the group"
+	case x.Need > 0 && x.Advice != "":
+		f.Rule, f.Threat, f.Severity, f.Found = "makers-unnamed", "I04", doctor.Warning, ""
+		f.Message = fmt.Sprintf("%q asks for %d of group %s for what the default branch has now, of which %d for makers that cannot be named", e.Name, x.Need, x.Group, len(x.Unknown))
 	default:
 		return nil
 	}
 	if len(x.Unknown) > 0 {
-		f.Found += "; " + strings.Join(x.Unknown, "; ")
+		f.Found = strings.TrimPrefix(f.Found+"; "+strings.Join(x.Unknown, "; "), "; ")
+	}
+	if x.Advice != "" {
+		f.Hint = strings.TrimPrefix(f.Hint+"; "+x.Advice, "; ")
 	}
 	return []doctor.Finding{f}
 }

@@ -60,7 +60,7 @@ func (x proposal) signers(email string) []policy.Account {
 func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
 	var no *policy.Standing
 	for _, in := range x.inputs {
-		asked := r.heard(x, in)
+		asked := r.groupsAsked(x, in)
 		for _, c := range in.Candidates {
 			for _, a := range who {
 				for _, s := range policy.Stand(in, c, a, by) {
@@ -84,14 +84,15 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
 }
 
-// heard are the groups whose word counts for this decision: a veto needs no
-// yes, and who breaks the glass is asked for that and for nothing else.
-func (r *run) heard(x proposal, in policy.Input) map[string]bool {
+// groupsAsked are the groups that are asked for this decision. A group with a veto is
+// not asked for an approval, and an emergency approval is asked of its own group
+// only.
+func (r *run) groupsAsked(x proposal, in policy.Input) map[string]bool {
 	out := map[string]bool{}
 	env, _ := in.Policy.Environment(in.Environment)
 	if r.on("break-glass") && x.decision == statement.Approve {
-		if env.BreakGlass != nil {
-			out[env.BreakGlass.Group] = true
+		if env.Emergency != nil {
+			out[env.Emergency.Group] = true
 		}
 		return out
 	}

@@ -232,7 +232,7 @@ func reject() Component {
 	c.Where, c.Outputs = Flag, nil
 	var flags []Input
 	for _, i := range c.Inputs {
-		if !i.Secret && i.Name != "break-glass" { // a no needs no glass broken
+		if !i.Secret && i.Name != "break-glass" { // a rejection is never an emergency
 			flags = append(flags, flagOnly(i))
 		}
 	}

@@ -13,21 +13,21 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// A vote is one yes or no about one subject, before anybody asked whether it
-// counts.
+// A vote is one approval or rejection of one subject. Whether it counts is
+// decided later, for each group.
 type vote struct {
 	account    Account
 	decision   string
 	source     Source
 	time       time.Time
 	trust      string
-	word       string // whose word it is
+	word       string // what says who voted: a certificate, or the platform
 	comment    string
-	payload    string // digest of the signed statement, or nothing
-	breakGlass bool
-	void       *miss // it is about something else, or out of time
-	nobody     *miss // who said so is not known
-	unanswered bool  // … because a platform has not answered
+	payload    string // digest of the signed statement, or empty
+	emergency  bool   // given with --break-glass
+	void       *miss  // it is about something else, or out of time
+	nobody     *miss  // why the voter is not known
+	unanswered bool   // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -39,7 +39,7 @@ type approvalCheck struct {
 	facts    []Fact
 	used     []Fact // everything that meets a requirement
 	sets     []set
-	changes  []Change // behind the used facts, each once
+	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
 	changed  bool // the change behind every used fact is known
 }
@@ -50,9 +50,9 @@ type set struct {
 	at time.Time
 }
 
-// newApprovalCheck gathers what is known about the change behind a candidate. Whoever
-// made any of the commits that its bytes came of made it; what enters, and has
-// to come after what is there, is the newest of them.
+// newApprovalCheck collects what is known about the change behind a candidate.
+// The makers of all commits that its evidence names are makers of the candidate.
+// Only the newest of these commits enters: it has to come after what is deployed.
 func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) approvalCheck {
 	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
@@ -85,8 +85,8 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 	return k
 }
 
-// latest are the newest of all facts, and the newest of those whose runs somebody
-// has answered about: the others may be worth nothing.
+// latest returns the newest of all facts, and the newest of the facts whose runs
+// a platform has answered about. The other facts may turn out to be worthless.
 func (in Input) latest(all []Fact) []Fact {
 	out := newest(all)
 	sure := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { r, _ := in.run(f.Signer.Run); return r.Why != "" })
@@ -108,8 +108,8 @@ func (in Input) change(s statement.Signer) (Change, bool) {
 	return Change{}, false
 }
 
-// releaseOf reads a fact as a release set of an artifact: the workflow that
-// builds it is the one that may say what is released together.
+// releaseOf reads a fact as a release set of an artifact. Only the workflow that
+// builds the artifact may say what is released together.
 func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 	if f.Statement.PredicateType != statement.ReleaseV1 || f.Trust != a.Trust.ID() || f.Keyed || f.Via != nil {
 		return statement.Set{}, false
@@ -121,15 +121,16 @@ func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 	return s, err == nil
 }
 
-// approvals judges everything that people have to say about a subject.
+// approvals judges the approvals and rejections of a subject.
 func (k approvalCheck) approvals() []verdict.Finding {
 	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
-		return nil // without evidence it is denied for that, and nobody's yes is about anything
+		return nil // without evidence it is denied for that, and there is nothing to approve
 	}
 	if !k.changed || len(k.makers) == 0 {
-		// Somebody started the run at least: a change that nobody made was not seen.
+		// A change has at least the maker who started the run. Without any maker, the
+		// change was not seen.
 		f := deny(fault.Duties, "approvals", k.env.Line, "nothing says who made this change, so nobody can be told apart from its makers",
-			"its authors, committers, pushers and whoever started its run", "run the gate again with a token that may read commits, requests and runs; if that does not help, please report this")
+			"its authors, committers, pushers and the accounts that started its run", "run the gate again with a token that may read commits, requests and runs; if that does not help, please report this")
 		f.Found = fmt.Sprintf("%d makers of commit %s", len(k.makers), short(k.used[0].Signer.Commit))
 		return []verdict.Finding{f}
 	}
@@ -140,6 +141,7 @@ func (k approvalCheck) approvals() []verdict.Finding {
 		tallies[i] = k.tallyOf(r, votes)
 	}
 	match(tallies)
+	found = append(found, k.setAside(tallies)...)
 	var rules []verdict.Finding
 	for i := range tallies {
 		rules = append(rules, k.finding(tallies, i))
@@ -147,8 +149,8 @@ func (k approvalCheck) approvals() []verdict.Finding {
 	return append(found, k.emergency(votes, rules)...)
 }
 
-// order denies what is older than what is deployed, and a commit that is on no
-// protected branch.
+// order denies a commit that is older than the deployed one, and a commit that is
+// not on its branch.
 func (k approvalCheck) order() []verdict.Finding {
 	var out []verdict.Finding
 	for _, c := range k.changes {
@@ -180,18 +182,18 @@ func (k approvalCheck) order() []verdict.Finding {
 	return out
 }
 
-// votes reads every yes and no about the subject.
+// votes reads every approval and rejection of the subject.
 func (k approvalCheck) votes() []vote {
 	var out []vote
 	for _, f := range k.facts {
 		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed || f.Via != nil {
-			continue // a builder that carries somebody's text has not approved anything
+			continue // a builder that carries a text of others has not approved anything
 		}
 		s, err := f.Statement.Said()
 		if err != nil {
 			continue
 		}
-		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), breakGlass: s.BreakGlass}
+		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass}
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)
 		// The same bundle may lie in two stores, written in two ways.
@@ -212,8 +214,8 @@ func (k approvalCheck) votes() []vote {
 	return out
 }
 
-// signed says who signed an approval: an e-mail identity itself, or whoever
-// started the run of a workflow that the policy lets carry approvals.
+// signed says who gave an approval: an e-mail identity that signed it, or the
+// account that started the run of a workflow under approve-in.
 func (k approvalCheck) signed(v *vote, f Fact) {
 	s := f.Signer
 	if s.SANKind == "email" {
@@ -265,8 +267,9 @@ func (in Input) run(uri string) (Run, bool) {
 	return in.Runs[i], true
 }
 
-// void says why an approval is not about this subject, here and now; or nil.
-func (k approvalCheck) void(s statement.Said, at time.Time, breakGlass bool) *miss {
+// void says why an approval does not hold for this subject, environment and
+// time; or nil.
+func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
 	stale := func(found, wanted, reason string) *miss {
 		return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
 	}
@@ -282,7 +285,7 @@ func (k approvalCheck) void(s statement.Said, at time.Time, breakGlass bool) *mi
 		return stale(s.Repository.URI+" #"+s.Repository.ID, k.artifact.Name, "it is for another repository")
 	}
 	if s.Decision == statement.Reject {
-		return k.expired(s.Expires) // nothing else ends a no
+		return k.expired(s.Expires) // nothing else ends a rejection
 	}
 	if k.env.Separate && len(s.Environments) > 1 {
 		return &miss{code: fault.ApprovalMissing, reason: "it names other environments too, and this one wants an approval of its own", found: names(s.Environments), wanted: k.in.Environment}
@@ -299,14 +302,14 @@ func (k approvalCheck) void(s statement.Said, at time.Time, breakGlass bool) *mi
 		}
 	}
 	age := k.env.MaxAge
-	if breakGlass && k.env.BreakGlass != nil {
-		age = k.env.BreakGlass.MaxAge
+	if emergency && k.env.Emergency != nil {
+		age = k.env.Emergency.MaxAge
 	}
 	return k.late(at, s.Expires, age)
 }
 
-// released wants the release set that an approval is about: signed by a
-// builder, about this subject and environment, in time.
+// released requires the release set that an approval names: signed by a builder
+// of this artifact, for this environment, and not expired.
 func (k approvalCheck) released(s statement.Said) *miss {
 	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
 	if i < 0 {
@@ -319,8 +322,8 @@ func (k approvalCheck) released(s statement.Said) *miss {
 	return k.late(x.at, x.Expires, 0)
 }
 
-// late holds a time against now. max is 0 for no limit but the one that was
-// signed.
+// late compares a time with now. max is the highest age; 0 is no limit except
+// the signed expiry.
 func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
 	switch {
 	case at.Sub(k.in.Now) > Skew:
@@ -344,10 +347,10 @@ func (k approvalCheck) ours(o statement.Origin) bool {
 	})
 }
 
-// reviewed ties a review that a platform holds to a release set: by the digest
-// in its comment or, where reviews carry times and belong to one deployment, by
-// the newest set that was there before it. Who names another digest means that
-// one, whatever was there.
+// reviewed finds the release set that a platform's review is about. The digest in
+// its comment says which. Where reviews have times and belong to one deployment,
+// a review without a digest is about the newest set that was there before it. A
+// comment with another digest is about that one only.
 func (k approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
 	if r.Decision == statement.Reject {
@@ -367,7 +370,7 @@ func (k approvalCheck) reviewed(r Review) vote {
 	}
 	s := k.sets[i]
 	if v.time.IsZero() {
-		v.time = s.at // it cannot be older than what it names
+		v.time = s.at // it cannot be older than the set that it names
 	}
 	said := statement.Said{Approval: statement.Approval{Decision: r.Decision, Repository: s.Repository, Environments: r.Environments}, Release: s.Digest, Artifacts: s.Artifacts, Expires: s.Expires}
 	said.PolicyDigest, said.Seen = s.PolicyDigest, s.Seen

@@ -261,8 +261,8 @@ func TestH09_two_accounts_of_one_person_count_once(t *testing.T) {
 	for _, p := range f.People {
 		if p.Counted {
 			counted++
-		} else if p.Code != fault.Duties || p.Reason != "has spoken before, and a person counts once" {
-			t.Errorf("person = %+v, want that she has spoken", p)
+		} else if p.Code != fault.Duties || p.Reason != "has decided before, and a person counts once" {
+			t.Errorf("person = %+v, want that she has decided", p)
 		}
 	}
 	if counted != 1 || len(f.People) != 3 {

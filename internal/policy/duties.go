@@ -11,37 +11,37 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// A tally is everybody who spoke for one rule.
+// A tally holds the votes for one rule and what they come to.
 type tally struct {
 	rule      Rule
 	group     Group
-	emergency bool // what breaks the glass is heard here, and nothing else
+	emergency bool // only emergency approvals count here
 	need      int
-	unknown   []string // makers that nobody can name: each could be one of the approvers
+	unknown   []unnamed // each could be one of the approvers
 	judged    []judgedVote
-	chosen    map[string]bool // persons that count here
+	counted   map[string]bool // persons who count for this rule
 }
 
-// A judgedVote is one vote in one group.
+// A judgedVote is one vote, judged for one group.
 type judgedVote struct {
 	vote
-	number int    // of the vote, among all
-	person string // who it is, whatever account was used
-	why    *miss  // why it does not count; nil: it may
+	number int    // position of the vote among all votes
+	person string // who voted, whatever account they used
+	why    *miss  // why it does not count; nil: it may count
 	member bool
 }
 
-// stands reports whether v may count on b.
+// counts reports whether v may count in b.
 func (b tally) counts(v judgedVote) bool {
-	return v.why == nil && v.decision == statement.Approve && v.breakGlass == b.emergency
+	return v.why == nil && v.decision == statement.Approve && v.emergency == b.emergency
 }
 
-// seat hears every vote for one rule.
+// tallyOf judges every vote for one rule.
 func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	g, _ := k.in.Policy.Group(r.Group)
-	b := tally{rule: r, group: g, chosen: map[string]bool{}}
+	b := tally{rule: r, group: g, counted: map[string]bool{}}
 	if !r.Veto {
-		b.unknown = k.unknown(g.Excludes)
+		b.unknown = k.unknown(g.Excludes).unknown
 		b.need = max(1, r.Count) + len(b.unknown)
 	}
 	for i, v := range votes {
@@ -54,15 +54,15 @@ func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	return b
 }
 
-// repeated reports whether v is a statement that is among votes under the trust
-// of g as well, where alone it can count.
+// repeated reports whether the statement of v is also among votes under the
+// trust of g. Only that copy can count in g.
 func (k approvalCheck) repeated(g Group, v vote, votes []vote) bool {
 	return v.payload != "" && v.trust != k.trust(g) &&
 		slices.ContainsFunc(votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
 }
 
-// hear says whether a vote may count in a group: who it is, whether he belongs
-// to it, and what he did for the change.
+// judge decides whether a vote may count in a group. It asks who voted, whether
+// they belong to the group, and what they did for the change.
 func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	x := judgedVote{vote: v, person: k.in.Policy.person(v.account)}
 	no := func(code fault.Code, format string, args ...any) judgedVote {
@@ -85,12 +85,12 @@ func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 		return no(fault.Chain, "is signed under another trusted root than group %s names", g.Name)
 	}
 	if v.decision == statement.Reject {
-		x.why = v.void // a no is not counted, so it needs neither a name nor a source
+		x.why = v.void // a rejection stops the release whatever its name and source are
 		return x
 	}
 	switch {
 	case x.person == "":
-		return no(fault.Duties, "stands under no name in people, so nobody knows whose account it is")
+		return no(fault.Duties, "is not listed under people, so nobody knows whose account it is")
 	case !slices.Contains(g.Sources, v.source):
 		return no(fault.Duties, "came as a %s, which group %s does not count", v.source, g.Name)
 	}
@@ -101,8 +101,8 @@ func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	return x
 }
 
-// namesake tells somebody whose address is in g by another issuer's word, which
-// may be a slash apart, that it is.
+// namesake explains that g has this address, but from another issuer. Two
+// issuers may differ by one slash only.
 func (g Group) namesake(a Account) string {
 	for _, m := range g.Members {
 		if m.Kind == MemberEmail && m.Host != a.Host && equalAddress(m.ID, a.ID) {
@@ -112,8 +112,8 @@ func (g Group) namesake(a Account) string {
 	return ""
 }
 
-// asked says which members the platform at host was asked for, where there is a
-// difference.
+// asked says which members the platform at host was asked for: only the direct
+// ones, or the inherited ones too.
 func (g Group) asked(host string) string {
 	for _, m := range g.Members {
 		who := m.String()
@@ -138,8 +138,8 @@ func (k approvalCheck) trust(g Group) string {
 	return k.artifact.Trust.ID()
 }
 
-// belongs reports whether a is in g now. Accounts are compared by number;
-// teams and roles are who the platform says they are.
+// belongs reports whether a is in g now. Accounts are compared by number. Who is
+// in a team or has a role, the platform says.
 func (in Input) belongs(g Group, a Account) bool {
 	return slices.ContainsFunc(g.Members, func(m Member) bool {
 		switch m.Kind {
@@ -156,9 +156,9 @@ func (in Input) belongs(g Group, a Account) bool {
 	})
 }
 
-// person returns who an account is: the name that the policy gives, or the
-// account itself where the policy names nobody. Nothing is returned for an
-// account that a policy with people does not know.
+// person returns the name of the person behind an account. A policy without
+// people makes every account a person of its own. A policy with people knows no
+// person for an account that it does not list; then the result is empty.
 func (p *Policy) person(a Account) string {
 	if a.ID == "" {
 		return ""
@@ -178,12 +178,10 @@ func (x Person) has(a Account) bool {
 	return slices.ContainsFunc(x.Accounts, a.Same) || slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, a.ID) })
 }
 
-func (p *Policy) agent(a Account) bool { return slices.ContainsFunc(p.Agents, a.Same) }
-
-// match lets as many persons count as the rules need, each once in all, however
-// often he spoke and in however many groups he is (H09). It is a maximum
-// matching (augmenting paths), so that nobody is used up where another could
-// have stood in.
+// match chooses the persons who count for each rule. A person counts once in
+// all, however many votes they gave and however many groups they are in (H09).
+// It is a maximum matching (augmenting paths): a person counts for another rule
+// where that lets more rules be met.
 func match(tallies []tally) {
 	eligible := make([][]string, len(tallies))
 	for i, b := range tallies {
@@ -216,11 +214,11 @@ func match(tallies []tally) {
 		}
 	}
 	for p, i := range at {
-		tallies[i].chosen[p] = true
+		tallies[i].counted[p] = true
 	}
 }
 
-// finding is what one rule came to.
+// finding says what one rule came to.
 func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	b := tallies[i]
 	name := "approvals " + b.rule.Group
@@ -230,7 +228,7 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	no, said := b.rejected()
 	silent := b.unanswered()
 	yes, why := b.uncounted(tallies)
-	have := len(b.chosen)
+	have := len(b.counted)
 	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
 	switch {
 	case said:
@@ -239,7 +237,7 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
 	case silent != nil && (silent.decision == statement.Reject || have < b.need):
 		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, silent.decision != statement.Reject
-		f.Reason = fmt.Sprintf("whether the word of %s counts is not known: %s", silent.account.Label(), silent.why.reason)
+		f.Reason = fmt.Sprintf("whether the decision of %s counts is not known: %s", silent.account.Label(), silent.why.reason)
 		f.Found, f.Hint = silent.why.found, silent.why.hint
 	case have >= b.need:
 		m := met(name, k.summary(b), b.rule.Line)
@@ -253,10 +251,10 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 		f.Code, f.Outcome = why.code, verdict.Deny
 		f.Reason = fmt.Sprintf("the approval of %s does not count: %s", yes.account.Label(), why.reason)
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
-		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
+		f.Hint = k.next(b, f.Eligible, have)
 	default:
-		f.Found = strings.Join(b.unknown, "; ")
-		f.Hint = k.ask(b.group, f.Eligible, b.need-have)
+		f.Found = strings.Join(told(b.unknown), "; ")
+		f.Hint = k.next(b, f.Eligible, have)
 	}
 	if len(b.unknown) > 0 && f.Wanted == "" {
 		f.Wanted = fmt.Sprintf("%d, and one more for each maker that cannot be named", b.rule.Count)
@@ -264,7 +262,7 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	return f
 }
 
-// rejected returns the no of somebody who may say it.
+// rejected returns the rejection of a member who may reject.
 func (b tally) rejected() (judgedVote, bool) {
 	i := slices.IndexFunc(b.judged, func(v judgedVote) bool { return v.decision == statement.Reject && v.why == nil && v.member })
 	if i < 0 {
@@ -273,8 +271,8 @@ func (b tally) rejected() (judgedVote, bool) {
 	return b.judged[i], true
 }
 
-// unanswered returns a word that might count if a platform answered, or nil. A no,
-// which would stop everything, comes before a yes.
+// unanswered returns a vote that might count if a platform answered, or nil. A
+// rejection stops everything, so it comes before an approval.
 func (b tally) unanswered() *judgedVote {
 	var yes *judgedVote
 	for i, v := range b.judged {
@@ -282,18 +280,18 @@ func (b tally) unanswered() *judgedVote {
 		case !v.unanswered || v.void != nil:
 		case v.decision == statement.Reject:
 			return &b.judged[i]
-		case yes == nil && v.breakGlass == b.emergency && slices.Contains(b.group.Sources, v.source):
+		case yes == nil && v.emergency == b.emergency && slices.Contains(b.group.Sources, v.source):
 			yes = &b.judged[i]
 		}
 	}
 	return yes
 }
 
-// yes returns the first yes that does not count on b, and why; or nothing. One
-// that was given for another environment explains least.
+// uncounted returns the first approval that does not count in b, and why. An
+// approval for another environment explains least, so it comes last.
 func (b tally) uncounted(tallies []tally) (first judgedVote, why *miss) {
 	for _, v := range b.judged {
-		if v.decision != statement.Approve || v.breakGlass != b.emergency || b.chosen[v.person] && v.why == nil || v.forOtherGroup(tallies) {
+		if v.decision != statement.Approve || v.emergency != b.emergency || b.counted[v.person] && v.why == nil || v.forOtherGroup(tallies) {
 			continue
 		}
 		m := v.why
@@ -313,26 +311,26 @@ func (b tally) uncounted(tallies []tally) (first judgedVote, why *miss) {
 // elsewhereMeant is said of an approval that names other environments only.
 const elsewhereMeant = "it is for another environment"
 
-// visits reports whether v is of somebody who belongs to another group that is
-// asked, and not to this one: he spoke for that one.
+// forOtherGroup reports whether the voter is in another group that is asked and
+// not in this one. Then the vote is meant for that group.
 func (v judgedVote) forOtherGroup(tallies []tally) bool {
 	return !v.member && slices.ContainsFunc(tallies, func(o tally) bool {
 		return slices.ContainsFunc(o.judged, func(x judgedVote) bool { return x.number == v.number && x.member })
 	})
 }
 
-// elsewhere says why somebody who may count on b does not.
+// elsewhere says why a person who may count in b does not.
 func (b tally) elsewhere(person string, tallies []tally) string {
 	for _, o := range tallies {
-		if o.chosen[person] {
+		if o.counted[person] {
 			return "counts for group " + o.rule.Group + " already, and a person counts once"
 		}
 	}
 	return "is not needed here"
 }
 
-// impossible reports whether nobody will ever be asked: neither a wait timer
-// nor a job that somebody has to click is an approval (G12, H03).
+// impossible reports whether nobody will ever be asked. A wait timer is no
+// approval, and a job that a person starts by hand is none (G12, H03).
 func (k approvalCheck) impossible(b tally) bool {
 	return !k.in.Protection.Asked && !slices.ContainsFunc(b.group.Sources, func(s Source) bool { return s != ByReview })
 }
@@ -344,15 +342,28 @@ func (k approvalCheck) summary(b tally) string {
 	var who []string
 	told := map[string]bool{}
 	for _, v := range b.judged {
-		if b.counts(v) && b.chosen[v.person] && !told[v.person] {
+		if b.counts(v) && b.counted[v.person] && !told[v.person] {
 			who = append(who, v.account.Label())
 			told[v.person] = true
 		}
 	}
-	return fmt.Sprintf("%d of %d: %s; none of them made the change", len(b.chosen), b.need, strings.Join(who, ", "))
+	return fmt.Sprintf("%d of %d: %s; none of them made the change", len(b.counted), b.need, strings.Join(who, ", "))
 }
 
-// ask is the next step of whoever waits.
+// next returns the next step for a rule that waits: whom to name in the policy, if
+// a maker is unknown, and whom to ask.
+func (k approvalCheck) next(b tally, eligible []string, have int) string {
+	ask, advice := k.ask(b.group, eligible, b.need-have), k.in.Policy.advice(b.unknown)
+	switch {
+	case advice == "":
+		return ask
+	case strings.HasPrefix(ask, "ask "):
+		return advice + "; or " + ask
+	}
+	return advice + "; " + ask
+}
+
+// ask returns the next step for people who wait for this group.
 func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
@@ -360,9 +371,9 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals",
 			g.Name)
 	case n == 0:
-		return "nobody is left who may approve: every member of the group made the change, or has spoken; see sallyport doctor"
+		return "nobody is left who may approve: every member of the group made the change, or has decided; see sallyport doctor"
 	case n < lack:
-		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has spoken; see sallyport doctor", strings.Join(eligible, " and "), lack)
+		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; see sallyport doctor", strings.Join(eligible, " and "), lack)
 	case n <= 5:
 		who = strings.Join(eligible, " or ")
 	}
@@ -378,7 +389,7 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[i].Digest)
 }
 
-// told lists everybody who spoke, and what it came to.
+// people lists everybody who voted, and what each vote came to.
 func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 	b, counted := tallies[i], map[string]bool{}
 	var out []verdict.Person
@@ -397,11 +408,11 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 			p.Code, p.Reason = v.why.code, v.why.reason
 		case v.decision == statement.Reject:
 			p.Counted = true
-		case v.breakGlass && !b.emergency:
-			p.Reason = "breaks the glass, which is counted apart"
+		case v.emergency && !b.emergency:
+			p.Reason = "is an emergency approval, which is counted apart"
 		case counted[v.person]:
-			p.Code, p.Reason = fault.Duties, "has spoken before, and a person counts once"
-		case b.chosen[v.person]:
+			p.Code, p.Reason = fault.Duties, "has decided before, and a person counts once"
+		case b.counted[v.person]:
 			p.Counted, counted[v.person] = true, true
 		default:
 			p.Reason = b.elsewhere(v.person, tallies)
@@ -411,30 +422,30 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 	return out
 }
 
-// eligible names who could still approve.
+// eligible returns the labels of accounts that could still approve.
 func (k approvalCheck) eligible(b tally) []string {
-	spoken := map[string]bool{}
+	decided := map[string]bool{}
 	for _, v := range b.judged {
 		if v.why == nil && (v.decision == statement.Reject || b.counts(v)) {
-			spoken[v.person] = true // who broke the glass may still give the usual yes
+			decided[v.person] = true // after an emergency approval, the usual one is still possible
 		}
 	}
 	var out []string
 	for _, a := range k.in.accounts(b.group) {
 		p := k.in.Policy.person(a)
-		if p == "" || spoken[p] || k.in.Policy.agent(a) {
+		if p == "" || decided[p] || k.in.Policy.agent(a) {
 			continue
 		}
 		if _, maker := k.made(a, b.group.Excludes); maker || slices.Contains(out, a.Label()) {
 			continue
 		}
-		spoken[p] = true
+		decided[p] = true
 		out = append(out, a.Label())
 	}
 	return out
 }
 
-// accounts are everybody in a group that is known by name.
+// accounts are the accounts of a group that are known by name.
 func (in Input) accounts(g Group) []Account {
 	var out []Account
 	for _, m := range g.Members {
@@ -452,10 +463,10 @@ func (in Input) accounts(g Group) []Account {
 	return slices.DeleteFunc(out, func(a Account) bool { return a.Kind == Machine || a.Kind == Gone })
 }
 
-// broken lets two people in when the rules cannot be met. Nothing that is not
-// an approval is skipped; a rejection still wins.
+// emergency accepts emergency approvals of two people in place of the rules. It
+// replaces approvals only: all other checks stay, and a rejection still wins.
 func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdict.Finding {
-	g := k.env.BreakGlass
+	g := k.env.Emergency
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
 		slices.ContainsFunc(votes,
@@ -463,10 +474,10 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)
-	b := tally{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, emergency: true, need: max(2, g.Count), chosen: map[string]bool{}}
+	b := tally{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, emergency: true, need: max(2, g.Count), counted: map[string]bool{}}
 	free, reason := 0, ""
 	for _, v := range votes {
-		if !v.breakGlass || v.decision != statement.Approve || k.repeated(group, v, votes) {
+		if !v.emergency || v.decision != statement.Approve || k.repeated(group, v, votes) {
 			continue
 		}
 		x := k.judge(group, v, nil)
@@ -474,10 +485,10 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 			x.why = &miss{code: fault.Bypass, reason: "gives no reason"}
 		}
 		b.judged = append(b.judged, x)
-		if x.why != nil || b.chosen[x.person] {
+		if x.why != nil || b.counted[x.person] {
 			continue
 		}
-		b.chosen[x.person], reason = true, v.comment
+		b.counted[x.person], reason = true, v.comment
 		if _, maker := k.made(v.account, Roles); !maker {
 			free++
 		}
@@ -485,13 +496,13 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 	if len(b.judged) == 0 {
 		return rules
 	}
-	// Each maker that nobody can name could be one of them.
-	if len(b.chosen) >= b.need && free > len(k.unknown(Roles)) {
-		f := met("break-glass", fmt.Sprintf("the glass is broken by %d people, without the approvals that are usual: %s", len(b.chosen), reason), g.Line)
+	// A maker without a known person could be any one of them.
+	if len(b.counted) >= b.need && free > len(k.unknown(Roles).unknown) {
+		f := met("break-glass", fmt.Sprintf("emergency approval by %d people, without the usual approvals: %s", len(b.counted), reason), g.Line)
 		f.Code, f.People = fault.Bypass, k.people([]tally{b}, 0)
 		return []verdict.Finding{f}
 	}
-	f := deny(fault.Bypass, "break-glass", g.Line, fmt.Sprintf("%d of %d people break the glass", len(b.chosen), b.need), "two people, of whom one did not make the change", "")
+	f := deny(fault.Bypass, "break-glass", g.Line, fmt.Sprintf("%d of %d emergency approvals", len(b.counted), b.need), "two people, of whom one did not make the change", "")
 	f.Pending, f.People = true, k.people([]tally{b}, 0)
 	return append(rules, f)
 }

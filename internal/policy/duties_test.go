@@ -104,7 +104,7 @@ func TestI03_unknown_makers_are_counted_each_once(t *testing.T) {
 func TestI04_an_account_that_people_does_not_know_counts_for_nobody(t *testing.T) {
 	text := replaced(t, one(t), `  carol: ["code:carol#3", "email:carol@acme.example"]`+"\n", "")
 	f := wantRefused(t, setting(t, text, yes(carol)...).judge(t), "E_SOD")
-	if !strings.Contains(f.Reason, "stands under no name in people") {
+	if !strings.Contains(f.Reason, "is not listed under people") {
 		t.Errorf("reason = %q, want that she has no name", f.Reason)
 	}
 	wantAllowed(t, setting(t, one(t), yes(carol)...).judge(t))

@@ -41,13 +41,8 @@ func (r *reader) people(p *Policy, m mapping) {
 	for _, f := range r.named(m.get("people"), "people") {
 		p.People = append(p.People, r.person(f))
 	}
-	for _, n := range r.list(m.get("agents"), "agents") {
-		if a := r.member(n, "agents", ""); a.Kind == MemberUser {
-			p.Agents = append(p.Agents, Account{Host: a.Host, ID: a.ID, Name: a.Name})
-		} else if a.Kind != 0 {
-			r.complain(n, "agent %q is no single account, want PLACE:NAME#NUMBER", scalar(n))
-		}
-	}
+	p.Agents = r.agents(m.get("agents"))
+	p.places = r.places
 	for _, n := range r.list(m.get("approve-in"), "approve-in") {
 		b := r.workflow(n, "approve-in", func(f Forge) []string { return f.Started })
 		if slices.ContainsFunc(b.Refs, func(ref string) bool { return strings.HasPrefix(ref, "refs/tags/") }) {
@@ -140,6 +135,9 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		if !emailAddress.MatchString(rest) {
 			r.complain(n, "%s %q names no e-mail address", what, s)
 		}
+		if strings.Contains(rest, "*") {
+			r.complain(n, "%s %q is a pattern, and only agents take patterns: name each address", what, s)
+		}
 		if issuer == "" && what == "members" {
 			r.complain(n, "member %q needs the key issuer in its group: whose word it is that somebody has this address", s)
 		}
@@ -155,6 +153,10 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		return x
 	}
 	x.Host = p.Host
+	if r.places == nil {
+		r.places = map[string]string{}
+	}
+	r.places[p.Host] = place
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})
@@ -239,7 +241,7 @@ func (r *reader) rules(e *Environment, m mapping) {
 		}
 	}
 	if n := m.get("break-glass"); n != nil {
-		e.BreakGlass = r.breakGlass(n)
+		e.Emergency = r.emergency(n)
 	}
 	for _, k := range []string{"approval-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
@@ -279,10 +281,10 @@ func (r *reader) rule(n *yamlnode.Node) Rule {
 	return x
 }
 
-func (r *reader) breakGlass(n *yamlnode.Node) *BreakGlass {
+func (r *reader) emergency(n *yamlnode.Node) *Emergency {
 	m := r.mapping(n, "break-glass", "group", "count", "max-age")
 	r.require(m, n, "break-glass", "group")
-	b := &BreakGlass{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
+	b := &Emergency{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
 	if x := m.get("count"); x != nil {
 		if b.Count = r.count(x); b.Count < 2 {
 			r.complain(x, "break-glass asks for two people at least")
@@ -341,14 +343,14 @@ func (r *reader) whole(p *Policy) {
 			}
 			seen[x.Group] = true
 		}
-		if b := e.BreakGlass; b != nil {
+		if b := e.Emergency; b != nil {
 			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})
 		}
 	}
 	for _, g := range p.Groups {
 		r.reachable(p, g)
 	}
-	if len(p.Groups) == 0 && len(p.People)+len(p.Agents)+len(p.ApproveIn) > 0 {
+	if len(p.Groups) == 0 && (len(p.People)+len(p.ApproveIn) > 0 || !p.Agents.none()) {
 		r.complainAt(1, 0, "people, agents and approve-in mean nothing without groups")
 	}
 	r.distinct(p)
@@ -436,7 +438,7 @@ func (r *reader) reachable(p *Policy, g Group) {
 				r.complainAt(m.Line, 0, "%q can only sign, and sources of group %q have no %s", m, g.Name, BySignature)
 			}
 			if r.owners[foldAddress(m.ID)] == "" {
-				r.complainAt(m.Line, 0, "%q stands under no name in people, which says whose accounts it belongs to; else its owner could approve a change of his own", m)
+				r.complainAt(m.Line, 0, "%q is not listed under people, which says whose address it is; else its owner could approve a change of their own", m)
 			}
 		case slices.Contains(g.Sources, ByReview):
 		case slices.Contains(g.Sources, ByWorkflow) && hosts[m.Host]:

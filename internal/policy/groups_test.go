@@ -122,7 +122,21 @@ var unasked = []wrong{
 	{"I04 a role as a person", danas, danas + "\n  admins: [\"code:@admin\"]"},
 	{"a person's account without a number", danas, danas + "\n  eve: [\"code:eve\"]"},
 	{"an empty list of agents", "people:\n", "agents: []\npeople:\n"},
-	{"I05 an address as an agent", "people:\n", "agents: [\"email:bot@acme.example\"]\npeople:\n"},
+	{"an agent that is nothing", "people:\n", "agents: [renovate]\npeople:\n"},
+	{"an agent's address that is none", "people:\n", "agents: [\"email:bot\"]\npeople:\n"},
+	{"I04 every address as an agent", "people:\n", "agents: [\"email:*\"]\npeople:\n"},
+	{"I04 a pattern with two stars", "people:\n", "agents: [\"email:*bot*@acme.example\"]\npeople:\n"},
+	{"I04 a pattern of domains", "people:\n", "agents: [\"email:bot@*.example\"]\npeople:\n"},
+	{"I04 a pattern under a domain without a dot", "people:\n", "agents: [\"email:*@localhost\"]\npeople:\n"},
+	{"agents as a text", "people:\n", "agents: known\npeople:\n"},
+	{"agents as an empty mapping", "people:\n", "agents: {}\npeople:\n"},
+	{"agents that are only not known", "people:\n", "agents: {known: false}\npeople:\n"},
+	{"null known", "people:\n", "agents: {known:}\npeople:\n"},
+	{"known as a text", "people:\n", "agents: {known: \"yes\"}\npeople:\n"},
+	{"also as an empty list", "people:\n", "agents: {known: true, also: []}\npeople:\n"},
+	{"unknown key of agents", "people:\n", "agents: {knwon: true, also: [\"code:bot#5\"]}\npeople:\n"},
+	{"I04 a pattern as a person", danas, danas + "\n  eve: [\"email:*@acme.example\"]"},
+	{"I04 a pattern as a member", members, `["email:*@acme.example", "code:bob#2", "code:alice#1"]`},
 	{"I05 a team as an agent", "people:\n", "agents: [\"code:acme/bots#9\"]\npeople:\n"},
 	{"an empty list of approve-in", "approve-in:\n  - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, " + branch + "}", "approve-in: []"},
 	{"approve-in without a number", "repository: acme/app, repository-id: 1001, workflow: build/approve.yml", "repository: acme/app, workflow: build/approve.yml"},
@@ -137,7 +151,7 @@ var unasked = []wrong{
 // unheard are wrong in what they say about people, in a way that no schema sees.
 var unheard = []wrong{
 	{"a group that is not there", rule, "      - {group: relaese, count: 2}"},
-	{"a group to break the glass that is not there", before, "    break-glass: {group: secruity}\n" + before},
+	{"a group for emergencies that is not there", before, "    break-glass: {group: secruity}\n" + before},
 	{"a group asked twice", rule, rule + "\n      - {group: release}"},
 	{"more than a group has", rule, rule + "\n      - {group: security, count: 3}"},
 	{"I04 more than a group has people", rule, rule + "\n      - {group: pair, count: 2}"},
@@ -157,6 +171,8 @@ var unheard = []wrong{
 	{"I04 members of two platforms and no people", whole, ""},
 	{"people without groups", whole, good + "people:\n  bob: [\"code:bob#2\"]\n"},
 	{"agents without groups", whole, good + "agents: [\"code:bob#2\"]\n"},
+	{"known agents without groups", whole, good + "agents: {known: true}\n"},
+	{"I04 the private address of everybody", "people:\n", "agents: [\"email:*@users.noreply.code.example\"]\npeople:\n"},
 	{"a member that two keys name", "    sources: [workflow, review]", "    sources: [workflow, review]\n    sources: [review]"},
 }
 
@@ -224,6 +240,10 @@ var heard = []wrong{
 	{"a group under a pinned root", issuer, issuer + "    trust: {root: people.json, sha256: " + hex + ", transparency: none}\n"},
 	{"approve-in by hand", branch, branch + ", events: [manual]"},
 	{"agents", "people:\n", "agents: [\"code:renovate[bot]#29139614\"]\npeople:\n"},
+	{"addresses of agents", "people:\n", "agents: [\"email:bot@acme.example\", \"email:*@bots.example\", \"email:ci-*@acme.example\", \"email:*+ci@acme.example\"]\npeople:\n"},
+	{"known agents", "people:\n", "agents: {known: true}\npeople:\n"},
+	{"known agents and more", "people:\n", "agents:\n  known: true\n  also: [\"code:bot#5\", \"email:*@bots.example\"]\npeople:\n"},
+	{"agents as a mapping without the list", "people:\n", "agents: {known: false, also: [\"code:bot#5\"]}\npeople:\n"},
 	{"a branch", branch, branch + ", branch: release/1"},
 	{"jobs", "{max-age: 7d}", "{max-age: 7d, jobs: [build, \"test (linux, amd64)\"]}\n      " + scanType + ": {jobs: [scan]}"},
 	{"I09 inherited members", `"code:sam#7"]` + "\n    sources", `"jobs:acme/leads#7"]` + "\n    inherited: true\n    sources"},
@@ -268,7 +288,7 @@ func TestGroups_are_read_as_they_are_written(t *testing.T) {
 	if e.MaxAge != 90*time.Minute || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
 		t.Errorf("environment = %+v, want what it says", e)
 	}
-	if b := e.BreakGlass; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {
+	if b := e.Emergency; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {
 		t.Errorf("break-glass = %+v, want three of release within 30 minutes", b)
 	}
 	if e.Approvals[0] != (policy.Rule{Group: "release", Count: 2, Line: e.Approvals[0].Line}) || e.Approvals[0].Line == 0 {
@@ -301,7 +321,7 @@ func TestI09_members_are_direct_unless_a_policy_says_inherited(t *testing.T) {
 func TestGroups_are_strict_where_nothing_is_said(t *testing.T) {
 	p := read(t, replaced(t, second, "    sources: [workflow, review]\n", ""))
 	e, g := p.Environments[0], p.Groups[1]
-	if e.MaxAge != policy.DefaultMaxAge || e.Separate || e.Unguarded || e.Bypassable || e.BreakGlass != nil {
+	if e.MaxAge != policy.DefaultMaxAge || e.Separate || e.Unguarded || e.Bypassable || e.Emergency != nil {
 		t.Errorf("environment = %+v, want a day, the platform's protection and no way by it", e)
 	}
 	if !reflect.DeepEqual(g.Excludes, policy.Roles) || !reflect.DeepEqual(g.Sources, []policy.Source{policy.BySignature, policy.ByWorkflow}) || g.Trust != nil {
@@ -311,7 +331,7 @@ func TestGroups_are_strict_where_nothing_is_said(t *testing.T) {
 		t.Errorf("approve-in = %+v, want runs that a person starts, on the platform's runners", b)
 	}
 	p = read(t, replaced(t, second, before, "    break-glass: {group: release}\n"+before))
-	if b := p.Environments[0].BreakGlass; b.Count != 2 || b.MaxAge != time.Hour {
+	if b := p.Environments[0].Emergency; b.Count != 2 || b.MaxAge != time.Hour {
 		t.Errorf("break-glass = %+v, want two within an hour", b)
 	}
 }

@@ -184,6 +184,6 @@ type Input struct {
 	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
 	Now        time.Time
 	// Deciding says that the run that asks carries an approval and deploys
-	// nothing: whoever started it is no maker for that.
+	// nothing: the account that started it is no maker for that.
 	Deciding bool
 }

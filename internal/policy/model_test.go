@@ -21,7 +21,7 @@ type model struct {
 	makers     []modelMaker
 	votes      []modelVote
 	set        modelSet
-	glass      *policy.BreakGlass
+	glass      *policy.Emergency
 	separate   bool // the environment wants approvals of its own
 	asked      bool // the platform asks somebody
 	timed      bool // its reviews have times

@@ -39,25 +39,25 @@ func (a Account) Label() string {
 	return a.ID
 }
 
-// Kind says what is behind an account. Only a Human may count.
+// Kind says what is behind an account. Only an approval of a Human counts.
 type Kind int
 
-// The kinds of account. What a door does not know for certain is KindUnknown.
+// The kinds of account. A door that is not certain says KindUnknown.
 const (
 	KindUnknown Kind = iota
 	Human            // an active account of a person
 	Machine          // a bot, an app, a service account, an access token's user
-	Unseen           // the platform was asked, and does not say
+	Unseen           // the platform was asked and does not say
 	Gone             // blocked, suspended, deactivated, deleted
 )
 
-// String says it in the words of a message.
+// String returns the kind in the words of a message.
 func (k Kind) String() string {
 	return [...]string{"an account of unknown kind", "a person", "a bot, an app or a service account",
 		"an account of which the platform does not say whether it is a person's", "blocked or gone"}[min(max(k, 0), Gone)]
 }
 
-// Role is what somebody did for a change. The names are those of the policy
+// Role is what a maker did for a change. The values are the names in a policy
 // file.
 type Role string
 
@@ -69,34 +69,34 @@ const (
 	Requester Role = "requester" // opened the pull or merge request
 	Pusher    Role = "pusher"    // pushed the commits
 	Merger    Role = "merger"    // merged them
-	Trigger   Role = "trigger"   // started, or started again, the run, pipeline or deployment
+	Trigger   Role = "trigger"   // started or re-ran the run, pipeline or deployment
 )
 
-// Roles are all of them.
+// Roles are all roles, in the order in which they are reported.
 var Roles = []Role{Author, Committer, CoAuthor, Requester, Pusher, Merger, Trigger}
 
-// Did says what r did, in the words of a message.
+// Did returns the verb for r, in the words of a message.
 func (r Role) Did() string {
 	return map[Role]string{
 		Author: "wrote", Committer: "committed", CoAuthor: "co-wrote", Requester: "proposed", Pusher: "pushed", Merger: "merged", Trigger: "started",
 	}[r]
 }
 
-// A Maker is somebody who took part in what wants to enter. Account is the zero
-// value where the platform knows no account; then Email, if there is one, is
-// looked up among the people of the policy, and a maker that remains nobody's
-// counts as somebody unknown.
+// A Maker is one part that one account or address had in a change. Account is
+// zero where the platform knows no account. Then Email, if there is one, is
+// looked up under people in the policy. A maker that is still unknown could be
+// anybody, and raises the number of approvals.
 type Maker struct {
 	Account Account
-	Email   string // of a commit, as it stands there; forgeable
+	Email   string // as written in a commit; everybody can write any address
 	Role    Role
 	Where   string // "commit 4f2a91c", "run 912, attempt 2", "request 12"
-	// Mark tells makers apart who have neither account nor address: the full id of
-	// a commit, a push or a request. It is compared, Where is for people.
+	// Mark tells makers apart that have neither account nor address: the full id of
+	// a commit, a push or a request. It is compared; Where is for people.
 	Mark string
 }
 
-// Order says how what wants to enter stands to what is in the environment.
+// Order compares the commit that enters with the commit that is deployed.
 type Order int
 
 // The orders. OrderUnknown, Older and Diverged deny; Overtaken waits.
@@ -110,22 +110,22 @@ const (
 	Overtaken          // a descendant is on its way: it may come in, or fail
 )
 
-// Change is who made what wants to enter, since what is deployed: the
-// platform's word about every commit. A door that could not learn all of it
+// Change says who made the commits between the deployed commit and the one that
+// enters. All of it comes from the platform. A door that cannot read all of it
 // returns an error instead.
 type Change struct {
 	Repository string   // address, as in a certificate
 	Head       string   // the commit that was built
 	Base       string   // the commit deployed now; "" is nothing: everything since the beginning
 	Order      Order    //
-	Deployed   string   // in words, what the order was found against: "deployment 8 of commit 4f2a91c"
-	Branch     string   // the protected branch that Head was looked for on
+	Deployed   string   // what Head was compared with, in words: "deployment 8 of commit 4f2a91c"
+	Branch     string   // the protected branch on which Head was looked for
 	Reachable  bool     // Head is on Branch now
 	Commits    []Commit // newest first
 	Requests   []Request
 	Compare    string // address where people see the difference to Base, or ""
 	Makers     []Maker
-	Again      []Maker  // who only started an attempt again, of a run whose first starter is a maker
+	Again      []Maker  // only started an attempt again, of a run whose first starter is a maker
 	Notes      []string // what was not seen, or was taken instead, in words
 }
 
@@ -135,7 +135,7 @@ type Request struct {
 	Title, URL string
 }
 
-// Commit is one commit, for people.
+// Commit is one commit as it is shown to people.
 type Commit struct {
 	ID, Title, Author string
 	Time              time.Time
@@ -147,15 +147,15 @@ type ChangeQuery struct {
 	Repository  string   // address, as in a certificate
 	ID          string   // the repository's number
 	Head        string   // commit
-	Ref         string   // that the commit was built on, fully qualified
-	Branch      string   // that Head has to be on, or a pattern; or "" for Ref, or for the default branch if Ref is a tag
-	Baseline    string   // the commit to begin with where nothing is deployed, or ""
+	Ref         string   // ref that Head was built on, fully qualified
+	Branch      string   // branch or pattern that Head has to be on; "": Ref, or the default branch if Ref is a tag
+	Baseline    string   // commit to begin with where nothing is deployed, or ""
 	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
 	Refs        []string // patterns of the refs that such a run was on
 
-	Forks Forks    // who counts as the one who pushed to a fork that cannot be seen
-	Runs  []string // addresses of runs whose starters are makers too
-	Self  bool     // the run that asks deploys: its starters are makers too
+	Forks Forks    // who counts as the pusher of a fork whose pushes cannot be seen
+	Runs  []string // addresses of runs; the accounts that started them are makers too
+	Self  bool     // the run that asks deploys; the accounts that started it are makers too
 }
 
 // Forks says who counts as the pusher of a request from a fork whose pushes
@@ -166,13 +166,12 @@ type Forks string
 // each request.
 const (
 	Unnamed   Forks = ""
-	ForkOwner Forks = "owner" // the fork's owner, and whoever the platform shows
+	ForkOwner Forks = "owner" // the fork's owner, and the accounts that the platform shows
 )
 
-// Named returns the branch that the commit has to be on, where the question
-// itself says which: by name, or because the ref is one of the pattern. ok is
-// false where the platform has to say: which branch is the default one, or which
-// branches of the pattern have the commit.
+// Named returns the branch that the commit has to be on, if q itself says which:
+// by its name, or because Ref fits the pattern. ok is false where the platform
+// has to be asked for the default branch, or for branches that have the commit.
 func (q ChangeQuery) Named() (branch string, ok bool) {
 	own, isBranch := strings.CutPrefix(q.Ref, "refs/heads/")
 	switch {
@@ -184,26 +183,26 @@ func (q ChangeQuery) Named() (branch string, ok bool) {
 	return own, isBranch && subject.Match(q.Branch, own)
 }
 
-// Run is the platform's word about the run, attempt or job that a certificate
+// Run is what the platform says about the run, attempt or job that a certificate
 // names.
 type Run struct {
 	URI       string // as in the certificate
 	State     RunState
 	Words     string // "run 912, attempt 1: completed, failure", or which job it was
-	Why       string // why nobody answered, in words; "": there is an answer. Then State is RunUnknown
-	Need      string // what to do about Why, as a next step, or empty
+	Why       string // why there is no answer, in words; then State is RunUnknown. Empty: there is one
+	Need      string // the next step for Why, or empty
 	Commit    string // that the platform says it ran on
 	Path      string // of its workflow, or ""
 	Event     string
 	Ref       string // fully qualified, or "" where the platform does not say
 	By        Account
-	Again     bool // started again: somebody else may have, with what the first had put in
+	Again     bool // a re-run: maybe by another account, with the inputs of the first start
 	Own       bool // it is the run that asks
 	Pipeline  string
 	CreatedAt time.Time
 }
 
-// RunState is how a run ended. Only Succeeded is enough.
+// RunState says how a run ended. Only Succeeded is enough.
 type RunState int
 
 // The states of a run.
@@ -214,28 +213,28 @@ const (
 	Succeeded
 )
 
-// Review is an approval that a platform holds, as it holds it: about an
+// Review is an approval or rejection on the platform's own page. It is about an
 // environment, not about a digest.
 type Review struct {
 	Account      Account
 	Decision     string // statement.Approve or statement.Reject
 	Environments []statement.Place
 	Comment      string
-	Time         time.Time // zero where the platform keeps none
-	Run          string    // what it was given for, in words
+	Time         time.Time // zero where the platform keeps no time
+	Run          string    // the run that it was given for, in words
 	As           string    // the group or role it was given for, where the platform says
 }
 
-// Reviews is everything that a platform holds about the run that asks.
+// Reviews are all reviews of the run that asks.
 type Reviews struct {
 	List    []Review
-	Asked   bool   // the platform asks somebody before a job enters
+	Asked   bool   // the platform asks for a review before a job enters
 	Entered bool   // the run is in the environment already
 	Run     string // the run that asks, in words
-	Timed   bool   // reviews carry times, and belong to this deployment alone
+	Timed   bool   // reviews have times, and belong to this deployment alone
 }
 
-// Source is where an approval comes from.
+// Source says how an approval was given.
 type Source string
 
 // The sources, by their names in a policy file.
@@ -252,7 +251,7 @@ type MemberKind int
 const (
 	MemberUser  MemberKind = iota + 1 // one account, by number
 	MemberTeam                        // a team or group of the platform, by number
-	MemberRole                        // everybody with at least this access to the repository
+	MemberRole                        // all accounts with at least this access to the repository
 	MemberEmail                       // an e-mail identity of an issuer
 )
 
@@ -267,17 +266,17 @@ type Member struct {
 	Reach Reach // of a team or role
 }
 
-// Reach says which members of a team or role are meant, on a platform where
-// they may come from above it.
+// Reach says which members of a team or role are meant. It is used on platforms
+// where members can be inherited.
 type Reach string
 
-// The reaches. On a platform that makes no such difference it is empty.
+// The reaches. On a platform without inherited members it is empty.
 const (
-	Direct    Reach = "direct"    // who was made a member of that very team or repository
-	Inherited Reach = "inherited" // and who is one by a group above, or by an invited one
+	Direct    Reach = "direct"    // members of that team or repository itself
+	Inherited Reach = "inherited" // and members of the groups above it and of invited groups
 )
 
-// String writes m without its place.
+// String returns m without its platform.
 func (m Member) String() string {
 	if m.ID == "" || m.Kind == MemberEmail {
 		return m.Name
@@ -290,13 +289,13 @@ func (m Member) same(o Member) bool {
 	return m.Kind == o.Kind && m.Host == o.Host && m.ID == o.ID && m.Name == o.Name && m.Reach == o.Reach
 }
 
-// Roster is who a team or a role is at this moment.
+// Roster lists the accounts of a team or role at this moment.
 type Roster struct {
 	Member   Member
 	Accounts []Account
 }
 
-// Group is who may approve, and who of them may not because of what they did.
+// Group says who may approve, and which roles in a change exclude a member.
 type Group struct {
 	Name     string
 	Members  []Member
@@ -310,34 +309,34 @@ type Group struct {
 type Rule struct {
 	Group string
 	Count int  // 0 with Veto
-	Veto  bool // the group's yes is not needed, its no is heard
+	Veto  bool // its approval is not needed; its rejection counts
 	Line  int
 }
 
-// Person is one human with all the identities that the policy knows.
+// Person is one human with all identities that the policy names.
 type Person struct {
 	Name     string
 	Accounts []Account // Kind is not set
-	Emails   []string  // addresses, of whatever issuer
+	Emails   []string  // addresses, from any issuer
 	Line     int
 }
 
-// BreakGlass is the way in for the hour when nobody else is there.
-type BreakGlass struct {
+// Emergency says who may give an emergency approval (the policy key break-glass).
+type Emergency struct {
 	Group  string
 	Count  int // at least two
 	MaxAge time.Duration
 	Line   int
 }
 
-// equalAddress compares e-mail addresses. The part before @ is compared without
-// regard to case too: two people whose addresses differ in case alone would be
-// one, which can only exclude.
+// equalAddress compares e-mail addresses without regard to case, also before the
+// @. Two people whose addresses differ in case only count as one person, which
+// excludes more and lets nobody in.
 func equalAddress(a, b string) bool { return a != "" && strings.EqualFold(a, b) }
 
 // RunQuery asks a door about the run that a certificate names.
 type RunQuery struct {
 	URI     string
-	Jobs    []string // that have to have succeeded; none: the whole run
-	Outcome bool     // false: who started it is all that is asked
+	Jobs    []string // jobs that must have succeeded; none: the whole run
+	Outcome bool     // false: only the account that started it is asked for
 }

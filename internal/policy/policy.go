@@ -29,8 +29,10 @@ type Policy struct {
 	Environments []Environment
 	Groups       []Group
 	People       []Person  // empty: every account is a person of its own
-	Agents       []Account // that never count
+	Agents       Agents    // act for nobody, and never approve
 	ApproveIn    []Builder // workflows whose runs carry an approval
+
+	places map[string]string // host of a platform: how members name it
 }
 
 // Artifact says which subjects it is about, under which trust their evidence
@@ -138,9 +140,9 @@ type Environment struct {
 	SelfReview string
 	// Variables is the lowest role that may give a run variables: of
 	// variableRoles, or "unchecked"; empty: nobody.
-	Variables  string
-	BreakGlass *BreakGlass
-	Line       int
+	Variables string
+	Emergency *Emergency // nil: there are no emergency approvals
+	Line      int
 }
 
 // Requirement is one kind of evidence that has to be there.

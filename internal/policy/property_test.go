@@ -56,7 +56,7 @@ func (d dice) world() model {
 		m.rules = append(m.rules, r)
 	}
 	if d.in(3) {
-		m.glass = &policy.BreakGlass{Group: m.rules[d.IntN(len(m.rules))].Group, Count: 2 + d.IntN(2), MaxAge: glassAge * 1e9}
+		m.glass = &policy.Emergency{Group: m.rules[d.IntN(len(m.rules))].Group, Count: 2 + d.IntN(2), MaxAge: glassAge * 1e9}
 	}
 	for range d.IntN(4) {
 		m.makers = append(m.makers, d.maker())
@@ -152,8 +152,8 @@ func (d dice) vote(m model) modelVote {
 func (m model) scene(t testing.TB, base scene) scene {
 	p := *base.policy
 	env := p.Environments[0]
-	env.Approvals, env.Separate, env.BreakGlass, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
-	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), nil
+	env.Approvals, env.Separate, env.Emergency, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
+	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), policy.Agents{}
 	s := base
 	// Somebody outside of the model has started the run: there is always one.
 	starter := policy.Maker{Account: account("9999", "starter"), Role: policy.Trigger, Where: "run 7, attempt 1"}
@@ -161,7 +161,7 @@ func (m model) scene(t testing.TB, base scene) scene {
 	s.protection.Asked = m.asked
 	for i, x := range m.identities {
 		if x.agent {
-			p.Agents = append(p.Agents, m.account(i))
+			p.Agents.Accounts = append(p.Agents.Accounts, m.account(i))
 		}
 	}
 	for i, g := range m.groups {

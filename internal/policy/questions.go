@@ -47,8 +47,8 @@ func Ask(in Input) (Questions, error) {
 		g, _ := in.Policy.Group(r.Group)
 		in.members(&q, g)
 	}
-	if env.BreakGlass != nil {
-		g, _ := in.Policy.Group(env.BreakGlass.Group)
+	if env.Emergency != nil {
+		g, _ := in.Policy.Group(env.Emergency.Group)
 		in.members(&q, g)
 	}
 	slices.SortFunc(q.Runs, func(a, b RunQuery) int { return cmp.Compare(a.URI, b.URI) })

@@ -402,7 +402,7 @@ func asksPeople(t *testing.T, p *policy.Policy, e policy.Environment) {
 		t.Fatalf("environment = %+v, want approvals with an age", e)
 	}
 	asked := slices.Clone(e.Approvals)
-	if b := e.BreakGlass; b != nil {
+	if b := e.Emergency; b != nil {
 		asked = append(asked, policy.Rule{Group: b.Group, Count: b.Count - 1})
 		if b.MaxAge <= 0 {
 			t.Fatalf("break-glass = %+v, want an age", b)

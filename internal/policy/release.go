@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// FindRelease returns the release set that has a digest. It counts only if the
-// workflow that builds each of its artifacts signed it.
+// FindRelease returns the release set with the given digest. It counts only if
+// the workflow that builds each of its artifacts signed it.
 func FindRelease(p *Policy, facts []Fact, digest subject.Digest) (statement.Set, Fact, error) {
 	why := fault.New(fault.Refused, fault.EvidenceMissing, "make one with sallyport release, or name the bundle or store that holds it", "no release set %s was found", digest)
 	for _, f := range facts {
@@ -34,8 +34,8 @@ func FindRelease(p *Policy, facts []Fact, digest subject.Digest) (statement.Set,
 	return statement.Set{}, Fact{}, why
 }
 
-// Seen returns the digests of the statements that meet the requirements of
-// in's environment, sorted, each once. How their runs ended is not asked: a
+// Seen returns the digests of the statements that meet the requirements of in's
+// environment, sorted, each once. A run that has not ended is no obstacle: a
 // release set is made, and may be approved, while its run goes on.
 func Seen(in Input) []statement.DigestSet {
 	var all []subject.Digest
@@ -54,8 +54,8 @@ func Seen(in Input) []statement.DigestSet {
 	return out
 }
 
-// Preview is what Evaluate would say if the runs that go on end well. It is for
-// people to look at before they decide, and lets nothing in.
+// Preview returns the verdict of Evaluate if the unfinished runs succeed. It is
+// shown to people before they decide, and lets nothing in.
 func Preview(in Input) verdict.Verdict {
 	in.Runs = slices.Clone(in.Runs)
 	for i := range in.Runs {
@@ -66,8 +66,8 @@ func Preview(in Input) verdict.Verdict {
 	return Evaluate(in)
 }
 
-// Lacking returns what the evidence lacks for in's environment, whatever people
-// have said and however its runs go on.
+// Lacking returns what the evidence lacks for in's environment. Approvals and
+// unfinished runs are left out.
 func Lacking(in Input) []verdict.Finding {
 	var out []verdict.Finding
 	for _, j := range Preview(in).Judgements {
@@ -85,23 +85,23 @@ func isPeople(c fault.Code) bool {
 	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties, fault.Rollback}, c)
 }
 
-// Standing is whether somebody may approve for one rule, and why not.
+// Standing says whether an account may approve for one rule, and if not, why.
 type Standing struct {
 	Group  string
 	Member bool
-	Code   fault.Code // "": he may
+	Code   fault.Code // empty: they may
 	Reason string
 }
 
-// Stand says, for each rule of in's environment, whether an account may
-// approve a subject. It is what the gate will say of his approval.
+// Stand says, for each rule of in's environment, whether an account may approve
+// a subject. The gate will judge their approval in the same way.
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
 	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
 	rules := env.Approvals
-	if env.BreakGlass != nil {
-		rules = append(slices.Clone(rules), Rule{Group: env.BreakGlass.Group})
+	if env.Emergency != nil {
+		rules = append(slices.Clone(rules), Rule{Group: env.Emergency.Group})
 	}
 	var out []Standing
 	for _, r := range rules {
@@ -116,8 +116,8 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	return out
 }
 
-// MayApprove names who could approve a subject, by group. A group that has a
-// veto and no more is not among them: nobody waits for its yes.
+// MayApprove returns the labels of accounts that could approve a subject, by
+// group. A group with a veto only is left out: its approval is not needed.
 func MayApprove(in Input, c Candidate) map[string][]string {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
@@ -132,22 +132,46 @@ func MayApprove(in Input, c Candidate) map[string][]string {
 	return out
 }
 
-// CarriesApprovals reports whether the policy lets a signature of s carry an
-// approval of whoever started its run.
+// UnnamedIn are the makers without a known person that raise the approvals of a
+// group.
+type UnnamedIn struct {
+	Group  string   `json:"group"`
+	Makers []string `json:"makers"`           // in words
+	Advice string   `json:"advice,omitempty"` // lines of the policy that name them, as a next step
+}
+
+// UnknownMakers returns, for each rule that asks for approvals, the makers of a
+// subject that raise their number.
+func UnknownMakers(in Input, c Candidate) []UnnamedIn {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.artifact(c)
+	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	var out []UnnamedIn
+	for _, r := range env.Approvals {
+		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
+			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
+		}
+	}
+	return out
+}
+
+// CarriesApprovals reports whether s signed in a workflow under approve-in. Such
+// a signature is the approval of the account that started the run.
 func CarriesApprovals(p *Policy, s statement.Signer) bool {
 	return slices.ContainsFunc(p.ApproveIn, func(b Builder) bool { return builtBy(b, s) == nil })
 }
 
-// A Prospect is whether a rule could be met for a change, if everybody who may
-// would say yes.
+// A Prospect says whether a rule can be met for a change if everybody who may
+// approve does.
 type Prospect struct {
 	Group    string
 	Line     int
-	Need     int // with one more for each maker that nobody can name
-	Unknown  []string
+	Need     int               // approvals, with one more for each maker without a known person
+	Unknown  []string          // makers without a known person, in words
+	Advice   string            // lines of the policy that name them, as a next step; or empty
 	Eligible []string          // labels
-	Excluded map[string]string // label: why not
-	Met      bool              // together with the other rules, each person counted once
+	Excluded map[string]string // label to reason
+	Met      bool              // the rule can be met together with the other rules
 }
 
 // Prospects judges every rule of an environment against a change.
@@ -158,7 +182,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
 		b := k.tallyOf(r, nil)
-		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: b.unknown, Excluded: map[string]string{}}
+		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]
 			v := k.judge(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)
@@ -176,7 +200,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	}
 	match(tallies)
 	for i := range out {
-		out[i].Met = len(tallies[i].chosen) >= tallies[i].need
+		out[i].Met = len(tallies[i].counted) >= tallies[i].need
 	}
 	return out
 }

@@ -93,10 +93,10 @@ func TestD03_a_rejection_that_nobody_could_be_asked_about_is_not_lost(t *testing
 	elsewhere := no(mallory)
 	elsewhere.say = func(a *statement.Approval) { a.Decision, a.Environments[0].Name = statement.Reject, "staging" }
 	wantAllowed(t, silenced(t, setting(t, second, append(yes(alice, bob), elsewhere)...), third)) // it is about something else
-	glass := theirs(t, append(breaks(carol, dana), no(mallory))...)
-	wantAllowed(t, glass.judge(t))
-	if v := silenced(t, glass, third); v.Outcome() != verdict.Deny {
-		t.Errorf("with broken glass: %v, want deny", v.Outcome())
+	s = theirs(t, append(urgent(carol, dana), no(mallory))...)
+	wantAllowed(t, s.judge(t))
+	if v := silenced(t, s, third); v.Outcome() != verdict.Deny {
+		t.Errorf("with emergency approvals: %v, want deny", v.Outcome())
 	}
 }
 

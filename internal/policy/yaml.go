@@ -20,6 +20,7 @@ type reader struct {
 	complaints []string
 	more       int // complaints that are not told
 	vacuous    bool
+	places     map[string]string // host of a platform: how members name it
 	owners     map[string]string // who an account or address is, once all was read
 	crowds     map[string]int    // how many people a group is, by its name
 }

@@ -11,14 +11,13 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// emergency is the second policy with a way in for the hour when nobody else is
-// there.
+// emergency is the second policy with emergency approvals.
 func emergency(t testing.TB) string {
 	return replaced(t, second, "count: 2}\n", "count: 2}\n    break-glass: {group: release, max-age: 30m}\n")
 }
 
-// breaks are ballots that break the glass, ten minutes ago.
-func breaks(all ...policy.Account) []ballot {
+// urgent are emergency approvals, ten minutes old.
+func urgent(all ...policy.Account) []ballot {
 	out := yes(all...)
 	for i := range out {
 		out[i].say = func(a *statement.Approval) { a.BreakGlass, a.Reason = true, "the shop is down" }
@@ -34,9 +33,9 @@ func theirs(t testing.TB, ballots ...ballot) scene {
 	return s
 }
 
-func TestControl_two_people_break_the_glass_and_everybody_sees_it(t *testing.T) {
+func TestControl_two_people_approve_in_an_emergency_and_everybody_sees_it(t *testing.T) {
 	for _, who := range [][]policy.Account{{alice, carol}, {carol, dana}, {alice, bob, dana}} {
-		v := theirs(t, breaks(who...)...).judge(t)
+		v := theirs(t, urgent(who...)...).judge(t)
 		wantAllowed(t, v)
 		all := v.Judgements[0].Findings
 		f := all[len(all)-1]
@@ -51,7 +50,7 @@ func TestControl_two_people_break_the_glass_and_everybody_sees_it(t *testing.T) 
 	}
 }
 
-func TestI12_breaking_the_glass_takes_two_people_and_a_reason(t *testing.T) {
+func TestI12_an_emergency_takes_two_people_and_a_reason(t *testing.T) {
 	with := func(b []ballot, say func(*statement.Approval), sign func(*policy.Fact)) []ballot {
 		first := b[0]
 		b[0].say = func(a *statement.Approval) { first.say(a); say(a) }
@@ -60,20 +59,20 @@ func TestI12_breaking_the_glass_takes_two_people_and_a_reason(t *testing.T) {
 	}
 	nothing, kept := func(*statement.Approval) {}, func(*policy.Fact) {}
 	for name, b := range map[string][]ballot{
-		"one person":               breaks(carol),
-		"one person twice":         breaks(carol, carol),
-		"two makers":               breaks(alice, bob),
-		"two accounts of one":      breaks(carol, mailbox("carol@acme.example")),
-		"a stranger":               breaks(carol, mallory),
-		"no reason":                with(breaks(carol, dana), func(a *statement.Approval) { a.Reason = " \t" }, kept),
-		"another environment":      with(breaks(carol, dana), func(a *statement.Approval) { a.Environments[0].Name = "staging" }, kept),
-		"another policy":           with(breaks(carol, dana), func(a *statement.Approval) { a.Policy.SHA256 = hex }, kept),
-		"evidence not seen":        with(breaks(carol, dana), func(a *statement.Approval) { a.Evidence = nil }, kept),
-		"a release of yesterday":   with(breaks(carol, dana), func(a *statement.Approval) { a.Release.SHA256 = hex }, kept),
-		"expired":                  with(breaks(carol, dana), func(a *statement.Approval) { a.ExpiresAt = stamp(now.Add(-time.Second)) }, kept),
-		"older than its own age":   with(breaks(carol, dana), nothing, func(f *policy.Fact) { f.Time = now.Add(-30*time.Minute - time.Second) }),
-		"another root":             with(breaks(carol, dana), nothing, func(f *policy.Fact) { f.Trust = "annex" }),
-		"an approval, no breaking": append(breaks(carol), yes(dana)...),
+		"one person":             urgent(carol),
+		"one person twice":       urgent(carol, carol),
+		"two makers":             urgent(alice, bob),
+		"two accounts of one":    urgent(carol, mailbox("carol@acme.example")),
+		"a stranger":             urgent(carol, mallory),
+		"no reason":              with(urgent(carol, dana), func(a *statement.Approval) { a.Reason = " \t" }, kept),
+		"another environment":    with(urgent(carol, dana), func(a *statement.Approval) { a.Environments[0].Name = "staging" }, kept),
+		"another policy":         with(urgent(carol, dana), func(a *statement.Approval) { a.Policy.SHA256 = hex }, kept),
+		"evidence not seen":      with(urgent(carol, dana), func(a *statement.Approval) { a.Evidence = nil }, kept),
+		"a release of yesterday": with(urgent(carol, dana), func(a *statement.Approval) { a.Release.SHA256 = hex }, kept),
+		"expired":                with(urgent(carol, dana), func(a *statement.Approval) { a.ExpiresAt = stamp(now.Add(-time.Second)) }, kept),
+		"older than its own age": with(urgent(carol, dana), nothing, func(f *policy.Fact) { f.Time = now.Add(-30*time.Minute - time.Second) }),
+		"another root":           with(urgent(carol, dana), nothing, func(f *policy.Fact) { f.Trust = "annex" }),
+		"a usual approval":       append(urgent(carol), yes(dana)...),
 	} {
 		v := theirs(t, b...).judge(t)
 		if v.Outcome() != verdict.Deny || !v.Pending() {
@@ -83,7 +82,7 @@ func TestI12_breaking_the_glass_takes_two_people_and_a_reason(t *testing.T) {
 			t.Errorf("%s: findings = %+v, want the last with %s", name, bad, fault.Bypass)
 		}
 	}
-	wantAllowed(t, theirs(t, with(breaks(carol, dana), nothing, func(f *policy.Fact) { f.Time = now.Add(-30 * time.Minute) })...).judge(t))
+	wantAllowed(t, theirs(t, with(urgent(carol, dana), nothing, func(f *policy.Fact) { f.Time = now.Add(-30 * time.Minute) })...).judge(t))
 }
 
 func TestI12_nothing_but_approvals_is_skipped(t *testing.T) {
@@ -98,7 +97,7 @@ func TestI12_nothing_but_approvals_is_skipped(t *testing.T) {
 		"a no":                     func(s *scene) { s.ballots = append(s.ballots, no(bob)) },
 		"not in the policy":        func(s *scene) { s.policy = read(t, second) },
 	} {
-		s := theirs(t, breaks(carol, dana)...)
+		s := theirs(t, urgent(carol, dana)...)
 		wantAllowed(t, s.judge(t))
 		spoil(&s)
 		if got := s.judge(t).Outcome(); got == verdict.Allow {
@@ -108,39 +107,39 @@ func TestI12_nothing_but_approvals_is_skipped(t *testing.T) {
 }
 
 func TestI12_somebody_unknown_could_be_one_of_the_two(t *testing.T) {
-	s := theirs(t, breaks(alice, carol)...)
+	s := theirs(t, urgent(alice, carol)...)
 	wantAllowed(t, s.judge(t))
 	s.change.Makers = append(s.change.Makers, policy.Maker{Role: policy.Pusher, Where: "commit 1"})
 	if got := s.judge(t).Outcome(); got != verdict.Deny {
 		t.Errorf("outcome = %v, want deny: carol may have pushed it", got)
 	}
-	s.ballots = breaks(alice, carol, carol)
+	s.ballots = urgent(alice, carol, carol)
 	if got := s.judge(t).Outcome(); got != verdict.Deny {
 		t.Errorf("outcome = %v, want deny: carol is one, however often she says so", got)
 	}
-	s.ballots = breaks(carol, dana)
+	s.ballots = urgent(carol, dana)
 	wantAllowed(t, s.judge(t))
 }
 
 func TestI12_one_person_is_never_enough_whatever_a_policy_says(t *testing.T) {
-	s := theirs(t, breaks(carol)...)
-	s.policy.Environments[0].BreakGlass.Count = 0 // no policy file can say so
+	s := theirs(t, urgent(carol)...)
+	s.policy.Environments[0].Emergency.Count = 0 // no policy file can say so
 	if got := s.judge(t).Outcome(); got != verdict.Deny {
 		t.Errorf("outcome = %v, want deny", got)
 	}
 }
 
-func TestControl_a_broken_glass_is_not_needed_where_the_rules_are_met(t *testing.T) {
-	s := setting(t, emergency(t), append(yes(alice, bob), breaks(mallory)...)...)
+func TestControl_an_emergency_approval_is_not_needed_where_the_rules_are_met(t *testing.T) {
+	s := setting(t, emergency(t), append(yes(alice, bob), urgent(mallory)...)...)
 	v := s.judge(t)
 	wantAllowed(t, v)
 	for _, f := range v.Judgements[0].Findings {
 		if f.Code == fault.Bypass {
-			t.Errorf("finding = %+v, want none about breaking the glass", f)
+			t.Errorf("finding = %+v, want none about an emergency", f)
 		}
 	}
-	s = setting(t, emergency(t), append(yes(alice), breaks(bob)...)...)
+	s = setting(t, emergency(t), append(yes(alice), urgent(bob)...)...)
 	if f := refusals(s.judge(t)); len(f) != 2 || f[0].Reason != "1 of 2 approvals of group release" {
-		t.Errorf("findings = %+v, want that a broken glass is no approval", f)
+		t.Errorf("findings = %+v, want that an emergency approval is no usual one", f)
 	}
 }
