@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/doctor"
@@ -44,7 +45,10 @@ type platform interface {
 	Workspace() string // the folder that the job was given, as its variables say; "" if they do not
 	File(ctx context.Context, commit, path string) ([]byte, error)
 	Tip(ctx context.Context, branch string) (commit string, err error)
-	elsewhere()                         // an argument says where the API is
+	elsewhere() // an argument says where the API is
+	// Lasts is how long a job of this kind may run, and how much of that is left;
+	// whole is 0 where nobody says. hint is the next step for a job that needs more.
+	Lasts(now time.Time) (whole, left time.Duration, hint string)
 	Run() string                        // the run's address, as a certificate has it
 	Origin() (statement.Origin, string) // the repository, and who started the run, for people
 	IDToken(ctx context.Context, audience string) (string, error)

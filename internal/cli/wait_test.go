@@ -78,3 +78,50 @@ func TestWait_that_is_ended_from_outside_is_no_answer(t *testing.T) {
 		t.Errorf("error = %v, want unavailable", err)
 	}
 }
+
+// lasting is a platform whose jobs end.
+type lasting struct {
+	platform
+	whole, left time.Duration
+}
+
+func (l lasting) Lasts(time.Time) (whole, left time.Duration, hint string) {
+	return l.whole, l.left, "wait less"
+}
+
+func TestWait_never_outlives_the_job(t *testing.T) {
+	r, _ := waits(t.Context(), 0)
+	r.values["wait"], r.platform = []string{"8h"}, lasting{whole: 6 * time.Hour, left: 6 * time.Hour}
+	asked := 0
+	_, err := r.waitFor(func() (report.Record, error) { asked++; return lacking(verdict.Wait, true), nil })
+	if f := fault.Of(err); f.Kind != fault.Usage || f.Hint != "wait less" || asked != 0 {
+		t.Errorf("%v (%s) after %d looks, want a mistake in the wiring before the first", err, f.Hint, asked)
+	}
+	for _, c := range []struct{ wait, whole, left, want time.Duration }{
+		{6 * time.Hour, 6 * time.Hour, 6 * time.Hour, 6*time.Hour - closing},
+		{2 * time.Hour, 6 * time.Hour, 6 * time.Hour, 2 * time.Hour},
+		{2 * time.Hour, 2 * time.Hour, time.Hour, time.Hour - closing},
+		{2 * time.Hour, 3 * time.Hour, time.Second, time.Second},
+		{2 * time.Hour, 0, 0, 2 * time.Hour},
+	} {
+		r.values["wait"], r.platform = []string{c.wait.String()[:2]}, lasting{whole: c.whole, left: c.left}
+		if got, err := r.limit(); err != nil || got != c.want {
+			t.Errorf("%+v: %s, %v", c, got, err)
+		}
+	}
+}
+
+func TestWait_ends_at_once_with_a_credential_that_is_not_good_any_more(t *testing.T) {
+	t.Parallel()
+	r, _ := waits(t.Context(), 0, time.Second)
+	asked := 0
+	_, err := r.waitFor(func() (report.Record, error) {
+		if asked++; asked == 1 {
+			return lacking(verdict.Wait, true), nil
+		}
+		return report.Record{}, fault.New(fault.Unavailable, fault.NotAvailable, "", "401 (%w)", fault.ErrCredential)
+	})
+	if fault.Of(err).Kind != fault.Unavailable || asked != 2 {
+		t.Errorf("%v after %d looks, want the second look's fault, with status 5", err, asked)
+	}
+}

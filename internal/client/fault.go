@@ -120,7 +120,10 @@ func Proxied(what, said string) error {
 // hint is the next step for somebody who may not ask.
 func Status(what string, status int, hint string) error {
 	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+	case status == http.StatusUnauthorized:
+		return fault.New(fault.Unavailable, fault.NotAvailable, hint,
+			"%s answered %d: not allowed to ask (%w)", what, status, fault.ErrCredential)
+	case status == http.StatusForbidden:
 		return fault.New(fault.Unavailable, fault.NotAvailable, hint,
 			"%s answered %d: not allowed to ask", what, status)
 	case status == http.StatusConflict:

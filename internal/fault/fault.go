@@ -126,6 +126,10 @@ func New(k Kind, c Code, hint, format string, args ...any) error {
 	return &Fault{Kind: k, Code: c, Hint: hint, Err: fmt.Errorf(format, args...)}
 }
 
+// ErrCredential is wrapped by a fault whose cause is a credential that is not good,
+// or not good any more: asking again with it gives the same answer.
+var ErrCredential = errors.New("the credential is not good, or not any more")
+
 // Of returns the outermost fault in err's chain. An error that nobody
 // classified is ours: Internal.
 func Of(err error) Fault {

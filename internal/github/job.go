@@ -94,6 +94,22 @@ func (j *Job) web(path string) string {
 	return j.server.String() + "/" + j.owner + "/" + j.repo + path
 }
 
+// How long a job may run: on the platform's own runners, and on others as long as
+// its token lives (docs.github.com/actions/reference/limits).
+const (
+	hostedLimit = 6 * time.Hour
+	tokenLimit  = 24 * time.Hour
+)
+
+// Lasts is how long a job may run. When it began, no variable says.
+func (j *Job) Lasts(time.Time) (whole, left time.Duration, hint string) {
+	whole = hostedLimit
+	if j.getenv("RUNNER_ENVIRONMENT") == "self-hosted" {
+		whole = tokenLimit
+	}
+	return whole, whole, "wait less, and have the job started again when everybody has approved: sallyport approve --resume"
+}
+
 // client returns a client of the API that carries the job's token to the API
 // and to no other place.
 func (j *Job) client() *github.Client {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/github"
@@ -25,6 +26,9 @@ var (
 	page  = object{"login": "web-flow", "id": 19864447, "email": "noreply@github.com"}
 	robot = object{"login": "github-actions[bot]", "id": 41898282, "type": "Bot"}
 )
+
+// recently is a time at which a run may still be started again.
+var recently = time.Now().UTC().Add(-time.Hour).Format(time.RFC3339)
 
 const address = "https://github.com/acme/"
 

@@ -296,15 +296,21 @@ func (j *Job) send(ctx context.Context, method, path string, body any) error {
 	if err != nil {
 		return err
 	}
+	return j.post(ctx, c, method, path, writeSettings, body)
+}
+
+// post sends what starts or changes something; hint is the next step for somebody
+// who may not.
+func (j *Job) post(ctx context.Context, c *gitlab.Client, method, path, hint string, body any) error {
 	ctx, cancel := client.Within(ctx, j.Budget)
 	defer cancel()
 	req, err := c.NewRequest(method, path, body, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
-		return fmt.Errorf("changing settings of GitLab: %w", err)
+		return fmt.Errorf("asking GitLab: %w", err)
 	}
 	var kept bytes.Buffer
 	if resp, err := c.Do(req, &kept); err != nil {
-		return j.refused(resp, err, question{path: path, hint: writeSettings})
+		return j.refused(resp, err, question{path: path, hint: hint})
 	}
 	return nil
 }

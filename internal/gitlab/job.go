@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -152,6 +153,21 @@ func (j *Job) Name() string { return "GitLab " + j.path }
 
 // web returns an address for people.
 func (j *Job) web(path string) string { return j.server.String() + "/" + j.path + path }
+
+// Lasts is how long this job may run (CI_JOB_TIMEOUT, in seconds), and how much of
+// that is left.
+func (j *Job) Lasts(now time.Time) (whole, left time.Duration, hint string) {
+	seconds, err := strconv.ParseInt(j.getenv("CI_JOB_TIMEOUT"), 10, 32)
+	if err != nil || seconds <= 0 {
+		return 0, 0, ""
+	}
+	whole = time.Duration(seconds) * time.Second
+	left = whole
+	if t := moment(j.getenv("CI_JOB_STARTED_AT")); !t.IsZero() && t.Before(now) {
+		left -= now.Sub(t)
+	}
+	return whole, left, "give the job more time, with the component's input timeout; or wait less, and have the job started again when everybody has approved: sallyport approve --resume"
+}
 
 // client returns a client of the API that carries credential to the API and
 // nowhere else. The library would retry without regard to a deadline and would

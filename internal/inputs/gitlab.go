@@ -35,6 +35,13 @@ func (c component) JobUsage() string {
 
 func (c component) Signs() bool { return c.Identity == Signs }
 
+// Waits reports whether the job may wait for people, which takes as long as it is
+// given.
+func (c component) Waits() bool {
+	_, has := c.Input("wait")
+	return has
+}
+
 // Asks reports whether the job asks the platform under a policy, which it does
 // only after its own token has said which job it is.
 func (c component) Asks() bool {

@@ -36,6 +36,7 @@ func (g *github) runRoutes() map[string]http.HandlerFunc {
 		"GET R/actions/runs/{id}/attempts/{n}/jobs":    g.of(g.ofRun(g.listAttemptJobs)),
 		"GET R/actions/runs/{id}/jobs":                 g.of(g.ofRun(g.listJobs)),
 		"GET R/actions/runs/{id}/approvals":            g.of(g.ofRun(g.listApprovals)),
+		"POST R/actions/runs/{id}/rerun-failed-jobs":   g.of(g.rerun),
 		"GET R/actions/runs/{id}/pending_deployments":  g.of(g.ofRun(g.listPending)),
 		"POST R/actions/runs/{id}/pending_deployments": g.of(g.postReview),
 	}
@@ -139,6 +140,20 @@ func (g *github) listApprovals(w http.ResponseWriter, _ *http.Request, x *run) {
 
 func (g *github) listPending(w http.ResponseWriter, _ *http.Request, x *run) {
 	writeJSON(w, http.StatusOK, x.pending)
+}
+
+// rerun starts the failed jobs of a run again, which has to have ended.
+func (g *github) rerun(w http.ResponseWriter, req *http.Request, r *repo) {
+	x := r.runs[pathID(req, "id")]
+	switch {
+	case x == nil:
+		gitHubNotFound(w)
+	case x.last().shape["status"] != "completed":
+		gitHubError(w, http.StatusForbidden, "This workflow is already running")
+	default:
+		g.ensureAttempt(r, pathID(req, "id"), int64(len(x.attempts))+1)
+		writeJSON(w, http.StatusCreated, object{})
+	}
 }
 
 func (g *github) ensureRun(r *repo, id int64) *run {

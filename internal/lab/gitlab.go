@@ -170,6 +170,7 @@ func (g *gitlab) toPersons() map[string]projectHandler {
 		"GET /jobs/{job}":                              g.getProjectJob,
 		"GET /pipelines/{pipeline}":                    g.getPipeline,
 		"GET /pipelines/{pipeline}/jobs":               g.listJobs,
+		"POST /pipelines/{pipeline}/retry":             g.retryPipeline,
 		"GET /pipelines/{pipeline}/bridges":            g.listBridges,
 		"GET /pipelines/{pipeline}/variables":          g.listPipelineVariables,
 		"GET /repository/compare":                      g.compare,

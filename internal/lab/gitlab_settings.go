@@ -68,6 +68,17 @@ func (g *gitlab) getPipeline(w http.ResponseWriter, r *http.Request, p *project)
 	found(w, p.pipelines[pathID(r, "pipeline")], "")
 }
 
+// retryPipeline starts the failed jobs of a pipeline again.
+func (g *gitlab) retryPipeline(w http.ResponseWriter, r *http.Request, p *project) {
+	pipeline := p.pipelines[pathID(r, "pipeline")]
+	if pipeline == nil {
+		found(w, nil, "")
+		return
+	}
+	pipeline["status"] = "running"
+	writeJSON(w, http.StatusCreated, pipeline)
+}
+
 // listJobs answers a pipeline's jobs, newest first, of the states that the
 // query names; jobs that were run again are left out unless asked for.
 func (g *gitlab) listJobs(w http.ResponseWriter, r *http.Request, p *project) {

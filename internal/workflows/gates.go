@@ -2,9 +2,11 @@ package workflows
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/rhysd/actionlint"
 )
@@ -16,6 +18,7 @@ func (f *flow) checkGates() {
 		for _, g := range j.gates {
 			f.checkSoft(g)
 			f.checkPassed(g)
+			f.checkWait(g)
 		}
 		for _, t := range f.targets(j) {
 			f.judge(j, t)
@@ -40,6 +43,38 @@ func (f *flow) checkSoft(g gate) {
 		f.report(gateSwallowed, run.RunPos, detail{found: run.Run.Value, wanted: "a script that ends where the gate says no"})
 	}
 }
+
+// hostedMinutes is how long a job runs at most where nothing else is written
+// (docs.github.com/actions/reference/workflows-and-actions/workflow-syntax, "timeout-minutes").
+const hostedMinutes = 360
+
+// checkWait compares how long a gate waits with how long its job, and its step,
+// may run.
+func (f *flow) checkWait(g gate) {
+	m := waits().FindStringSubmatch(f.argument(g, "wait"))
+	if m == nil {
+		return
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return // longer than anything; the gate itself says so
+	}
+	minutes := float64(n) * map[string]float64{"m": 1, "h": 60, "d": 24 * 60}[m[2]]
+	least, said := float64(hostedMinutes), "timeout-minutes: 360, which is the default"
+	for _, t := range []*actionlint.Float{g.job.TimeoutMinutes, g.step.TimeoutMinutes} {
+		if t != nil && t.Expression != nil {
+			return // known when the job runs
+		}
+		if t != nil && (t == g.job.TimeoutMinutes || t.Value < least) {
+			least, said = t.Value, "timeout-minutes: "+strconv.FormatFloat(t.Value, 'g', -1, 64)
+		}
+	}
+	if minutes >= least {
+		f.report(waitTooLong, g.step.Pos, detail{severity: Warning, found: "wait: " + m[0] + " and " + said, wanted: "a wait that ends before its job"})
+	}
+}
+
+var waits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]*)([mhd])$`) })
 
 // judge looks for a gate that decides whether j enters t.
 func (f *flow) judge(j *job, t target) {

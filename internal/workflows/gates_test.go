@@ -307,3 +307,21 @@ func TestG03_a_script_goes_on_after_a_no(t *testing.T) {
 		"a variable set": run("X=1 " + g),
 	})
 }
+
+// A gate that waits longer than its job may run ends without a verdict.
+func TestG12_a_gate_that_outlives_its_job(t *testing.T) {
+	const in = "          environment: production\n      - name: deploy"
+	wait := func(w string) change {
+		return change{in, "          environment: production\n          wait: " + w + "\n      - name: deploy"}
+	}
+	minutes := func(n string) change {
+		return change{"    runs-on: ubuntu-latest\n    environment: production", "    runs-on: ubuntu-latest\n    timeout-minutes: " + n + "\n    environment: production"}
+	}
+	each(t, inJob, "wait-too-long", workflows.Warning, map[string][]change{
+		"by default": {wait("6h")}, "in days": {wait("1d")}, "as written": {wait("90m"), minutes("60")},
+		"of the step": {wait("90m"), {"      - id: gate\n", "      - id: gate\n        timeout-minutes: 30\n"}},
+	})
+	for _, c := range [][]change{{wait("5h")}, {wait("50m"), minutes("60")}, {wait("24h"), minutes("2000")}, {wait("8h"), minutes("${{ fromJSON(vars.N) }}")}} {
+		clean(t, edit(t, inJob, c...))
+	}
+}

@@ -63,6 +63,10 @@ var (
 	gateSwallowed = Rule{"gate-swallowed", "G03", "the script goes on after the gate's no",
 		"give the gate a step of its own, with nothing else in its script"}
 
+	// The platform ends the job before its gate stops waiting.
+	waitTooLong = Rule{"wait-too-long", "G12", "the gate waits longer than its job may run, so the platform ends the job without a verdict",
+		"wait less and have the run started again with sallyport approve --resume, or raise timeout-minutes on a runner of your own"}
+
 	// A name that is worked out when it runs.
 	environmentExpression = Rule{"environment-expression", "G05", "the environment's name is known only when the job runs",
 		"name the environment, or choose it from a list: a matrix, or an input of type choice"}
@@ -132,7 +136,7 @@ var (
 // Rules returns every rule, in a fixed order.
 func Rules() []Rule {
 	return []Rule{noGate, gateLate, gateParallel, outputsUnneeded, passedEmpty, gateReused, outputsIgnored, subjectNarrower, gateElsewhere, gateUnseen, environmentUnnamed,
-		runsAnyway, ifAlwaysTrue, ifUnreadable, gateSkipped, gateSoft, gateSwallowed,
+		runsAnyway, ifAlwaysTrue, ifUnreadable, gateSkipped, gateSoft, gateSwallowed, waitTooLong,
 		environmentExpression, environmentUnknown, deploymentOff, matrixOutput, scriptInjection, actorExemption,
 		policyDownloaded, policyChosen, checkoutChosen,
 		writeAll, permissionsMissing, idTokenWide, idTokenUnused, idTokenMissing, secretsInherit,

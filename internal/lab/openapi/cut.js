@@ -24,6 +24,7 @@ const operations = {
   "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments": ["get", "post"],
+  "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs": ["post"],
   "/repos/{owner}/{repo}/actions/secrets": ["get"],
   "/repos/{owner}/{repo}/activity": ["get"],
   "/repos/{owner}/{repo}/attestations": ["post"],

@@ -1,0 +1,40 @@
+package gitlab
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// Resume starts the failed jobs of a pipeline again, in the name of whoever the
+// token belongs to. uri is the address of one of its jobs. It returns in words
+// what became of the pipeline.
+func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
+	id, ours := j.jobIn(uri)
+	if !ours {
+		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri, j.Name())
+	}
+	_, p, err := j.built(ctx, id)
+	switch {
+	case absent(err):
+		return "", fault.New(fault.Refused, fault.BuildState, "start a pipeline anew", "job %s is not there any more", id)
+	case err != nil:
+		return "", err
+	case states[p.Status] == policy.Unfinished:
+		return fmt.Sprintf("pipeline %d is going on: a gate in it that waits goes on by itself", p.ID), nil
+	case states[p.Status] == policy.Succeeded:
+		return fmt.Sprintf("pipeline %d has succeeded, and nothing in it is left to start", p.ID), nil
+	}
+	c, err := j.reader()
+	if err != nil {
+		return "", err
+	}
+	const hint = "start its failed jobs again on the page of the pipeline, or give SALLYPORT_TOKEN scope api, of somebody who may run pipelines on that ref"
+	if err := j.post(ctx, c, http.MethodPost, j.project("/pipelines/"+itoa(p.ID)+"/retry"), hint, nil); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID, j.web("/-/pipelines/"+itoa(p.ID))), nil
+}
