@@ -117,9 +117,30 @@ claims='{"ref":"refs/heads/x","workflow_ref":"acme/widget/.github/workflows/ci.y
 note "" "The evidence is genuine: it proves that the wrong workflow built it."
 
 say "Second act: the door of people"
-note "Two release leads have to say yes, and neither may have made the change. Alice" \
-  "wrote it, and pushed it."
+note "Two release leads have to say yes, and neither may have made the change. Alice's" \
+  "request 12 was squashed to one commit on main. Before, Bob's request 11 had been" \
+  "squashed into hers: nothing on main shows Bob any more. A coding agent helped."
 rm -rf .sallyport/bundles
+account() { printf '{"login":"%s","id":%s,"email":"%s@acme.example"}' "$1" "$2" "$1"; }
+alice=$(account alice 77) bob=$(account bob 88) erin=$(account erin 91)
+page='{"login":"web-flow","id":19864447,"email":"noreply@github.com"}'
+id() { printf '%s%036d' "$1" 0; }
+main=9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
+"$lab" ask PUT /github/repos/acme/widget/history '{"branches":{"main":"'$main'"},"commits":[
+  {"sha":"'$(id 1111)'","message":"the first release","author":'"$erin"'},
+  {"sha":"'$(id 2222)'","message":"half of it\n\nCo-authored-by: Claude <noreply@anthropic.com>","author":'"$alice"',"parents":["'$(id 1111)'"]},
+  {"sha":"'$(id 3333)'","message":"the other half","author":'"$bob"',"parents":["'$(id 2222)'"]},
+  {"sha":"'$(id 4444)'","message":"the other half (#11)","author":'"$alice"',"committer":'"$page"',"parents":["'$(id 2222)'"]},
+  {"sha":"'$main'","message":"a new greeting (#12)","author":'"$alice"',"committer":'"$page"',"parents":["'$(id 1111)'"]}],
+"pulls":[
+  {"number":11,"title":"the other half","user":'"$bob"',"merged_by":'"$alice"',"merge_commit_sha":"'$(id 4444)'","base":"greeting","head":{"sha":"'$(id 3333)'","ref":"half"},"commits":["'$(id 3333)'"]},
+  {"number":12,"title":"a new greeting","user":'"$alice"',"merged_by":'"$erin"',"merge_commit_sha":"'$main'","base":"main","head":{"sha":"'$(id 4444)'","ref":"greeting"},"commits":["'$(id 2222)'","'$(id 4444)'"]}],
+"activity":[
+  {"before":"'$(id 0)'","after":"'$(id 1111)'","ref":"refs/heads/main","actor":'"$erin"',"activity_type":"push"},
+  {"before":"'$(id 0)'","after":"'$(id 2222)'","ref":"refs/heads/greeting","actor":'"$alice"',"activity_type":"branch_creation"},
+  {"before":"'$(id 0)'","after":"'$(id 3333)'","ref":"refs/heads/half","actor":'"$bob"',"activity_type":"branch_creation"},
+  {"before":"'$(id 2222)'","after":"'$(id 4444)'","ref":"refs/heads/greeting","actor":'"$alice"',"activity_type":"pr_merge"},
+  {"before":"'$(id 1111)'","after":"'$main'","ref":"refs/heads/main","actor":'"$erin"',"activity_type":"pr_merge"}]}'
 cat >>.sallyport/policy.yaml <<POLICY
     approvals:
       - {group: leads, count: 2}
@@ -130,12 +151,14 @@ cat >>.sallyport/policy.yaml <<POLICY
       - {group: leads, count: 2}
 groups:
   leads:
-    members: ["email:alice@acme.example", "email:bob@acme.example", "email:dana@acme.example"]
+    members: ["email:alice@acme.example", "email:bob@acme.example", "email:carol@acme.example", "email:dana@acme.example"]
     issuer: $SALLYPORT_LAB_ACCOUNTS
 people:
   alice: ["email:alice@acme.example", "github:alice#77"]
   bob: ["email:bob@acme.example", "github:bob#88"]
+  carol: ["email:carol@acme.example", "github:carol#99"]
   dana: ["email:dana@acme.example", "github:dana#90"]
+agents: {known: true} # coding agents that act for nobody: docs/agents.md
 POLICY
 sed -n '/^ *approvals:/,/count/p' .sallyport/policy.yaml | head -2 | sed 's/^/  /'
 sed -n '/^groups:/,$p' .sallyport/policy.yaml | sed 's/^/  /'
@@ -161,15 +184,18 @@ approve() (
 )
 approve alice@acme.example
 
-say "9. Two leads who did not make it say yes"
-approve bob@acme.example | tail -4
+say "9. Bob tries too: his request is found behind the two squashes"
+approve bob@acme.example 2>&1 | tail -5
+
+say "10. Two leads who did not make it say yes; the agent's trailer asks for no third"
+approve carol@acme.example | tail -4
 approve dana@acme.example | tail -4
 
-say "10. One approval of the release counts for each deploy job: staging, production"
+say "11. One approval of the release counts for each deploy job: staging, production"
 run sallyport gate --environment staging 'dist/*'
 run sallyport gate --environment production 'dist/*'
 
-say "11. One byte changes, and the build attests that as well: the yes is void"
+say "12. One byte changes, and the build attests that as well: the yes is void"
 printf 'release 1.4.O\n' >app && tar -czf dist/app.tar.gz app
 run sallyport attest 'dist/*' >/dev/null
 run sallyport gate --environment production 'dist/*'
