@@ -29,7 +29,7 @@ func team(ts *testscript.TestScript, _ bool, args []string) {
 	root, err := os.ReadFile(filepath.Join(s.lab.Dir, "trusted_root.json"))
 	ts.Check(err)
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "acme/app", s.repo), "123456789", fmt.Sprint(s.id))
-	text = strings.Replace(text, "    built-by:", fmt.Sprintf("    trust: {root: trusted_root.json, sha256: %x}\n    built-by:", sha256.Sum256(root)), 1)
+	text = strings.Replace(text, "trust: public-good", fmt.Sprintf("trust: {root: trusted_root.json, sha256: %x}", sha256.Sum256(root)), 1)
 	path := ts.MkAbs(args[1])
 	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
 	ts.Check(os.WriteFile(filepath.Join(filepath.Dir(path), "trusted_root.json"), root, 0o644))
