@@ -88,6 +88,9 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 	l := labtest.Shared(t)
 	repo := "/github/repos/acme/" + name
 	l.Set(t, repo, object{"id": number})
+	for name, n := range numbers {
+		l.Set(t, "/github/users/"+name, object{"login": name, "id": n})
+	}
 	who := func(name string) any {
 		switch {
 		case name == "":

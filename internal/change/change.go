@@ -163,7 +163,7 @@ func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Pas
 		return line{}, err
 	}
 	w := newWalk(p, newGraph(l.commits), c.Branch, forks)
-	w.whole = c.Base == ""
+	w.base = c.Base
 	if past.Base != nil {
 		w.since = past.Base.Created
 	}

@@ -15,14 +15,14 @@ type walk struct {
 	target   string // the branch that the change is on
 	forks    policy.Forks
 	since    time.Time // when the base was deployed; zero if that is not known
-	whole    bool      // everything enters since the beginning
+	base     string    // the commit that is deployed; "" is nothing: everything enters since the beginning
 	entering graph     // what wants to enter
 	all      graph     // that, and the commits that requests lost on their way
 	taken    map[int64]*request
 	order    []*request
 	of       map[string]*request // commit: the request that it was part of
 	made     map[string]*request // commit that the platform made: the request that was merged by it
-	pending  map[string]int64    // commit that the page made, of a request that is not taken in yet
+	rebased  map[string]int64    // commit: the request that the page rebased to it, besides others
 	list     []Request           // merged since listedTo
 	listedTo time.Time
 	asked    bool
@@ -37,7 +37,7 @@ type walk struct {
 func newWalk(p Platform, entering graph, target string, forks policy.Forks) *walk {
 	w := &walk{
 		p: p, target: target, forks: forks, entering: entering, all: newGraph(nil),
-		taken: map[int64]*request{}, of: map[string]*request{}, made: map[string]*request{}, pending: map[string]int64{},
+		taken: map[int64]*request{}, of: map[string]*request{}, made: map[string]*request{}, rebased: map[string]int64{},
 		known: map[policy.Maker]bool{},
 	}
 	w.all.add(entering.list())
@@ -81,7 +81,7 @@ func (w *walk) makers(ctx context.Context) error {
 // what somebody typed: one in the future would hide what came before it, so the
 // time of the deployment and of the requests count too.
 func (w *walk) start() time.Time {
-	if w.whole {
+	if w.base == "" {
 		return time.Time{}
 	}
 	first := w.since

@@ -70,13 +70,16 @@ func (w *walk) pushes(ctx context.Context) error {
 			covered[id] = covered[id] || o == r
 		}
 	}
-	for _, a := range log {
+	for i, a := range log {
 		switch {
 		case a.Gone || !w.all.has(a.After) || w.merges(a) != nil:
 		case a.Merge:
 			w.unexplained(a, covered)
 		default:
 			w.pushed(a, covered)
+			if err := w.rewritten(ctx, log[:i], a); err != nil {
+				return err
+			}
 		}
 	}
 	for _, r := range w.order {
@@ -104,6 +107,37 @@ func (w *walk) pushed(a Push, covered map[string]bool) {
 	if a.Branch == w.target && w.entering.has(a.After) && len(got) > 0 {
 		w.pusher(a, a.After)
 	}
+}
+
+// rewritten adds those who had pushed to a branch before a push that left their
+// newest commits out: what is left of theirs came in with it.
+func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
+	if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
+		return nil
+	}
+	var lost []Push
+	for _, e := range earlier {
+		switch {
+		case e.Branch != a.Branch:
+		case e.Made || e.Gone:
+			lost = nil
+		}
+		if e.Branch == a.Branch && !e.Gone && !e.Merge && !w.all.has(e.After) {
+			lost = append(lost, e)
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	if w.base != "" {
+		if old, err := w.p.Contains(ctx, w.base, a.Before); err != nil || old {
+			return err // the branch began there, and nothing was left out
+		}
+	}
+	for _, e := range lost {
+		w.add(policy.Maker{Role: policy.Pusher, Account: e.By, Where: w.where(a.After), Mark: "push " + e.After})
+	}
+	return nil
 }
 
 func (w *walk) claim(a Push, ids []string, covered map[string]bool) {

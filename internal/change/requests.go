@@ -111,10 +111,12 @@ func (w *walk) into(r Request) string {
 	return first
 }
 
-// bringing asks about the commits that no request explains. Dates in commits are
-// what somebody typed, so a list of requests since a date may lack some.
+// bringing asks about the commits that no request explains, and about those that
+// the page made within a request: what a request was rebased to shows in its
+// newest commit alone, and a forced push may have left that out. Dates in commits
+// are what somebody typed, so a list of requests since a date may lack some, too.
 func (w *walk) bringing(ctx context.Context, fresh []Commit) ([]Request, error) {
-	rest := slices.DeleteFunc(slices.Clone(fresh), func(c Commit) bool { return w.made[c.ID] != nil || w.of[c.ID] != nil })
+	rest := slices.DeleteFunc(slices.Clone(fresh), func(c Commit) bool { return w.made[c.ID] != nil || w.of[c.ID] != nil && !c.Page })
 	if len(rest) == 0 {
 		return nil, nil
 	}
@@ -123,20 +125,47 @@ func (w *walk) bringing(ctx context.Context, fresh []Commit) ([]Request, error) 
 		return nil, fmt.Errorf("asking for the requests of commits: %w", err)
 	}
 	var out []Request
+	var asked []Ask // whether they made a commit, or merely contain it
 	for _, c := range rest {
 		for _, r := range all[c.ID] {
 			switch {
 			case w.taken[r.Number] != nil:
-				w.made[c.ID] = w.taken[r.Number]
-			case slices.ContainsFunc(out, func(o Request) bool { return o.Number == r.Number }):
-			case w.into(r) != "" || c.Page:
-				// A request that merely contains the commit merged it elsewhere, and
-				// brought nothing here; the page makes a commit for one request.
+				if c.Page && w.of[c.ID] != w.taken[r.Number] {
+					w.made[c.ID] = w.taken[r.Number]
+				}
+			case w.into(r) != "" && !slices.ContainsFunc(out, func(o Request) bool { return o.Number == r.Number }):
 				out = append(out, r)
+			case w.into(r) == "" && c.Page && !slices.ContainsFunc(asked, func(o Ask) bool { return o.Number == r.Number }):
+				asked = append(asked, Ask{Request: r, Commits: true})
 			}
-			if c.Page {
-				w.pending[c.ID] = r.Number
+		}
+	}
+	introduced, err := w.introduced(ctx, asked, all)
+	return append(out, introduced...), err
+}
+
+// introduced returns those of the requests that the page rebased to a commit of
+// all. A request that contains a commit was merged elsewhere and brought nothing
+// here.
+func (w *walk) introduced(ctx context.Context, asked []Ask, all map[string][]Request) ([]Request, error) {
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	held, err := w.p.Details(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
+	var out []Request
+	for i, a := range asked {
+		made := false
+		for id, requests := range all {
+			named := slices.ContainsFunc(requests, func(r Request) bool { return r.Number == a.Number })
+			if named && !slices.ContainsFunc(held[i].Commits, func(c Commit) bool { return c.ID == id }) {
+				made, w.rebased[id] = true, a.Number
 			}
+		}
+		if made {
+			out = append(out, a.Request)
 		}
 	}
 	return out, nil
@@ -177,8 +206,8 @@ func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
 	if err != nil {
 		return nil, err
 	}
-	for id, n := range w.pending {
-		if r := w.taken[n]; r != nil && w.of[id] == nil && w.made[id] == nil {
+	for id, n := range w.rebased {
+		if r := w.taken[n]; r != nil && w.made[id] == nil {
 			w.made[id] = r
 		}
 	}
@@ -267,8 +296,13 @@ func (w *walk) segments(ctx context.Context) error {
 			continue
 		}
 		moved := w.all.between(a.Before, a.After)
+		merged := map[*request]bool{nil: false}
+		for _, o := range w.order {
+			merged[o] = slices.ContainsFunc(o.Merged, func(id string) bool { return slices.Contains(moved, id) })
+		}
 		for _, id := range moved {
-			if w.of[id] == nil && w.made[id] == nil && (w.all.by[id].Page || len(moved) == len(r.Commits)) {
+			// Commits of the merged requests themselves were pushed by somebody.
+			if !merged[w.of[id]] && w.made[id] == nil && (w.all.by[id].Page || len(moved) == len(r.Commits)) {
 				w.made[id] = r
 			}
 		}
