@@ -98,7 +98,7 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 	if x.set, x.fact, err = r.findRelease(g, p, digest); err != nil {
 		return x, err
 	}
-	if err := r.current(x.set, p); err != nil {
+	if err := r.current(x.set, p, decision); err != nil {
 		return x, err
 	}
 	if x.chosen, err = r.pick(x.set); err != nil {
@@ -108,20 +108,35 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 		return x, err
 	}
 	g.Deciding = true
-	life, err := policy.ParseAge(r.text("expires"))
-	if err != nil {
-		return x, usage("--expires: %v", err)
-	}
-	x.expires = r.now.Add(life)
-	if x.set.Expires.Before(x.expires) {
-		x.expires = x.set.Expires
+	if err := r.until(&x); err != nil {
+		return x, err
 	}
 	return x, r.lookInto(&x, g, p)
 }
 
-// current refuses a release set that no gate would take any more.
-func (r *run) current(set statement.Set, p *policy.Policy) error {
-	if set.PolicyDigest != p.Digest {
+// until says how long a decision is to count: as long as was asked for, and no
+// longer than its release. A no for which nothing was asked is bounded by the
+// policy; a withdrawal has no end, and names that of its release.
+func (r *run) until(x *proposal) error {
+	x.expires = x.set.Expires
+	asked := r.text("expires")
+	if x.decision == statement.Withdraw || x.decision == statement.Reject && asked == "" {
+		return nil
+	}
+	life, err := policy.ParseAge(cmp.Or(asked, "24h"))
+	if err != nil {
+		return usage("--expires: %v", err)
+	}
+	if until := r.now.Add(life); until.Before(x.expires) {
+		x.expires = until
+	}
+	return nil
+}
+
+// current refuses a release set that no gate would take any more. A no outlives a
+// change of the policy, so it can be taken back after one.
+func (r *run) current(set statement.Set, p *policy.Policy, decision string) error {
+	if set.PolicyDigest != p.Digest && decision != statement.Withdraw {
 		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
 			"release %q was made under policy %s, and %s is %s", set.Version, set.PolicyDigest, r.text("policy"), p.Digest)
 	}
@@ -202,14 +217,20 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 }
 
 // counts returns until when the gate of an environment counts a decision of
-// now. A no counts until it expires, whatever the policy says of a yes.
+// now. A no that somebody gave an expiry counts until then, whatever the policy
+// says.
 func (r *run) counts(x proposal, in policy.Input) time.Time {
 	env, _ := in.Policy.Environment(in.Environment)
 	life := env.MaxAge
-	if r.on("break-glass") && env.Emergency != nil {
+	switch {
+	case x.decision == statement.Withdraw, x.decision == statement.Reject && r.text("expires") != "":
+		return x.expires
+	case x.decision == statement.Reject:
+		life = env.RejectionAge
+	case r.on("break-glass") && env.Emergency != nil:
 		life = env.Emergency.MaxAge
 	}
-	if until := r.now.Add(life); x.decision == statement.Approve && until.Before(x.expires) {
+	if until := r.now.Add(life); until.Before(x.expires) {
 		return until
 	}
 	return x.expires
@@ -323,8 +344,12 @@ func (r *run) stdin() io.Reader {
 }
 
 func (r *run) decided(x proposal, receipt attest.Receipt) error {
-	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected"}[x.decision]
-	fmt.Fprintf(r.Stdout, "%s  %s, until %s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), stamp(x.expires), report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
+	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected", statement.Withdraw: "withdrawn"}[x.decision]
+	until := ", until " + stamp(x.expires)
+	if x.decision == statement.Withdraw {
+		until = ": what was said before is taken back"
+	}
+	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
 		fmt.Fprintf(r.Stdout, "  stored in  %s\n", report.Plain(s.Store))
 	}
@@ -335,7 +360,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s, until %s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), stamp(x.expires))
+	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s%s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), until)
 	if err := r.platform.Summary(b.String()); err != nil {
 		return err
 	}
@@ -359,7 +384,10 @@ func (r *run) showProposal(x proposal) error {
 			fmt.Fprintf(w, "  counts until %s\n", stamp(x.counts[i]))
 		}
 	}
-	fmt.Fprintf(w, "  made by      %s\n  expires      %s\n", report.Plain(x.fact.Signer.Run), stamp(x.expires))
+	fmt.Fprintf(w, "  made by      %s\n", report.Plain(x.fact.Signer.Run))
+	if x.decision != statement.Withdraw {
+		fmt.Fprintf(w, "  expires      %s\n", stamp(x.expires))
+	}
 	return nil
 }
 

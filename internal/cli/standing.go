@@ -56,8 +56,24 @@ func (x proposal) signers(email string) []policy.Account {
 	return out
 }
 
+// mayWithdraw refuses a withdrawal that takes nothing back.
+func (r *run) mayWithdraw(x proposal, who []policy.Account) error {
+	for _, in := range x.inputs {
+		for _, c := range in.Candidates {
+			if slices.ContainsFunc(who, func(a policy.Account) bool { return policy.TakesBack(in, c, a, x.set.Digest) }) {
+				return nil
+			}
+		}
+	}
+	return fault.New(fault.Refused, fault.Duties, "each person takes back their own word, with any of the identities that people names for them",
+		"%s has said nothing about release %q that could be taken back", who[0].Label(), x.set.Version)
+}
+
 // mayDecide refuses a decision that no rule of any environment would count.
 func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
+	if x.decision == statement.Withdraw {
+		return r.mayWithdraw(x, who)
+	}
 	var no *policy.Standing
 	for _, in := range x.inputs {
 		asked := r.groupsAsked(x, in)

@@ -23,11 +23,14 @@ type vote struct {
 	trust      string
 	word       string // what says who voted: a certificate, or the platform
 	comment    string
-	payload    string // digest of the signed statement, or empty
-	emergency  bool   // given with --break-glass
-	void       *miss  // it is about something else, or out of time
-	nobody     *miss  // why the voter is not known
-	unanswered bool   // the voter is not known because a platform did not answer
+	payload    string         // digest of the signed statement, or empty
+	release    subject.Digest // that it names; of a review, that it is tied to; or nothing
+	emergency  bool           // given with --break-glass
+	covers     bool           // it is about this artifact, this environment and this repository
+	untimed    bool           // the platform keeps no time of it
+	void       *miss          // it is about something else, or out of time
+	nobody     *miss          // why the voter is not known
+	unanswered bool           // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -194,6 +197,7 @@ func (k approvalCheck) votes() []vote {
 			continue
 		}
 		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass}
+		v.release, v.covers = s.Release, k.elsewhere(s) == nil
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)
 		// The same bundle may lie in two stores, written in two ways.
@@ -267,12 +271,13 @@ func (in Input) run(uri string) (Run, bool) {
 	return in.Runs[i], true
 }
 
-// void says why an approval does not hold for this subject, environment and
-// time; or nil.
-func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
-	stale := func(found, wanted, reason string) *miss {
-		return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
-	}
+func stale(found, wanted, reason string) *miss {
+	return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
+}
+
+// elsewhere says why a statement is about another artifact, environment or
+// repository; or nil.
+func (k approvalCheck) elsewhere(s statement.Said) *miss {
 	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
 	switch {
 	case !s.Covers(k.digest):
@@ -284,8 +289,20 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 	case !k.ours(s.Repository):
 		return stale(s.Repository.URI+" #"+s.Repository.ID, k.artifact.Name, "it is for another repository")
 	}
-	if s.Decision == statement.Reject {
-		return k.expired(s.Expires) // nothing else ends a rejection
+	return nil
+}
+
+// void says why an approval does not hold for this subject, environment and
+// time; or nil.
+func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
+	if m := k.elsewhere(s); m != nil {
+		return m
+	}
+	switch s.Decision {
+	case statement.Reject:
+		return k.ended(s)
+	case statement.Withdraw:
+		return k.early(at) // what it takes back does not come back
 	}
 	if k.env.Separate && len(s.Environments) > 1 {
 		return &miss{code: fault.ApprovalMissing, reason: "it names other environments too, and this one wants an approval of its own", found: names(s.Environments), wanted: k.in.Environment}
@@ -325,13 +342,20 @@ func (k approvalCheck) released(s statement.Said) *miss {
 // late compares a time with now. max is the highest age; 0 is no limit except
 // the signed expiry.
 func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
-	switch {
-	case at.Sub(k.in.Now) > Skew:
-		return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
-	case max > 0 && k.in.Now.After(at.Add(max)):
+	if m := k.early(at); m != nil {
+		return m
+	}
+	if max > 0 && k.in.Now.After(at.Add(max)) {
 		return &miss{code: fault.ApprovalStale, reason: "it is too old", found: Age(k.in.Now.Sub(at)), wanted: "at most " + Age(max)}
 	}
 	return k.expired(until)
+}
+
+func (k approvalCheck) early(at time.Time) *miss {
+	if at.Sub(k.in.Now) <= Skew {
+		return nil
+	}
+	return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
 }
 
 func (k approvalCheck) expired(until time.Time) *miss {
@@ -353,15 +377,17 @@ func (k approvalCheck) ours(o statement.Origin) bool {
 // comment with another digest is about that one only.
 func (k approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
-	if r.Decision == statement.Reject {
-		if !k.in.names(r.Environments) {
-			v.void = &miss{code: fault.ApprovalStale, reason: elsewhereMeant, found: names(r.Environments)}
-		}
-		return v
-	}
+	v.covers, v.untimed = k.in.names(r.Environments), r.Time.IsZero()
 	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
 	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() && !strings.Contains(strings.ToLower(r.Comment), "sha256:") {
 		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.at.After(r.Time) })
+	}
+	if i >= 0 {
+		v.release = k.sets[i].Digest
+	}
+	if r.Decision == statement.Reject {
+		v.void = k.rejectedOnPage(r, v)
+		return v
 	}
 	if i < 0 {
 		v.void = &miss{code: fault.ApprovalStale, reason: "it names no release: the platform keeps neither digest nor attempt with a review", found: fmt.Sprintf("comment %q", r.Comment),

@@ -214,6 +214,10 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("approval-max-age"); n != nil {
 		e.MaxAge = r.age(n, "approval-max-age")
 	}
+	e.RejectionAge = DefaultRejectionAge
+	if n := m.get("rejection-max-age"); n != nil {
+		e.RejectionAge = r.age(n, "rejection-max-age")
+	}
 	e.Separate = r.flag(m.get("separate"), "separate")
 	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
 	if n := m.get("forks"); n != nil {
@@ -243,7 +247,7 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("break-glass"); n != nil {
 		e.Emergency = r.emergency(n)
 	}
-	for _, k := range []string{"approval-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
+	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}

@@ -43,6 +43,7 @@ var unasked = []wrong{
 	{"a veto as a text", "count: 2", `veto: "true"`},
 	{"a veto with a count", "count: 2", "count: 2, veto: true"},
 	{"an age of approvals without a unit", before, "    approval-max-age: 24\n" + before},
+	{"an age of rejections without a unit", before, "    rejection-max-age: 7\n" + before},
 	{"an age of approvals of nothing", before, "    approval-max-age: 0h\n" + before},
 	{"null age of approvals", before, "    approval-max-age:\n" + before},
 	{"separate as a text", before, "    separate: \"yes\"\n" + before},
@@ -71,6 +72,7 @@ var unasked = []wrong{
 	{"I12 null break-glass", before, "    break-glass:\n" + before},
 	{"I12 break-glass of any age", before, "    break-glass: {group: release, max-age: never}\n" + before},
 	{"unknown key of break-glass", before, "    break-glass: {group: release, veto: true}\n" + before},
+	{"an age of rejections without approvals", before + rule, "    rejection-max-age: 1h"},
 	{"an age of approvals without approvals", before + rule, "    approval-max-age: 1h"},
 	{"separate without approvals", before + rule, "    separate: true"},
 	{"a baseline without approvals", before + rule, "    baseline: " + commit},
@@ -226,7 +228,7 @@ func TestSchema_refuses_what_is_wrong_about_people_in_structure(t *testing.T) {
 // heard are policies that differ from the second one and are good.
 var heard = []wrong{
 	{"the second", "version: 1", "version: 1"},
-	{"everything about an environment", before, "    approval-max-age: 90m\n    separate: true\n    baseline: " + commit + "\n    deployed-by: [build/deploy.yml]\n    protection: approvals\n" +
+	{"everything about an environment", before, "    approval-max-age: 90m\n    rejection-max-age: 2d\n    separate: true\n    baseline: " + commit + "\n    deployed-by: [build/deploy.yml]\n    protection: approvals\n" +
 		"    admin-bypass: accepted\n    break-glass: {group: release, count: 3, max-age: 30m}\n" + before},
 	{"the usual, spelled out", before, "    separate: false\n    protection: platform\n    admin-bypass: refused\n" + before},
 	{"a rule that says no more than its group", "{group: release, count: 2}", "{group: release}"},
@@ -285,7 +287,7 @@ func TestGroups_are_read_as_they_are_written(t *testing.T) {
 		t.Errorf("group = %+v, want %+v", got, want)
 	}
 	e := p.Environments[0]
-	if e.MaxAge != 90*time.Minute || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
+	if e.MaxAge != 90*time.Minute || e.RejectionAge != 48*time.Hour || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
 		t.Errorf("environment = %+v, want what it says", e)
 	}
 	if b := e.Emergency; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {

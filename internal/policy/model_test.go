@@ -25,6 +25,7 @@ type model struct {
 	separate   bool // the environment wants approvals of its own
 	asked      bool // the platform asks somebody
 	timed      bool // its reviews have times
+	bound      int  // how old a no of the platform's page may be
 }
 
 // Ages and times are in seconds, from now into the past.
@@ -60,6 +61,7 @@ type modelSet struct {
 type modelVote struct {
 	identity  int
 	no        bool
+	back      bool // it takes back what was said before
 	source    policy.Source
 	annex     bool
 	age, left int
@@ -76,8 +78,14 @@ func (m model) about(v modelVote) bool {
 	if v.artifact || v.environment || v.number || v.repository {
 		return false
 	}
+	if v.back {
+		return v.age >= -skew
+	}
 	if v.no {
-		return v.source == policy.ByReview || v.left >= 0
+		if m.names(v) == "the set" && !m.set.foreign && m.set.left < 0 {
+			return false // it has ended with its release
+		}
+		return v.source != policy.ByReview && v.left >= 0 || v.source == policy.ByReview && (v.timeless || v.age <= m.bound)
 	}
 	if v.policy || v.unseen || v.release || v.many && m.separate {
 		return false
@@ -102,6 +110,57 @@ func (m model) about(v modelVote) bool {
 	return left >= 0 && age <= limit && age >= -skew
 }
 
+// names is the release that v is about, as far as anybody can tell.
+func (m model) names(v modelVote) string {
+	switch byTime := m.timed && !v.timeless && v.age <= m.set.age; {
+	case v.source != policy.ByReview && v.release:
+		return "another"
+	case v.source != policy.ByReview, !m.set.foreign && (!v.untied || byTime):
+		return "the set"
+	}
+	return ""
+}
+
+// ended is whether whoever said v has said something since that ends it, as far
+// as it concerns g: has taken it back, or has said yes after a no.
+func (m model) ended(g modelGroup, v modelVote) (ended, back bool) {
+	for _, o := range m.votes {
+		switch {
+		case m.names(o) == "" || m.names(o) != m.names(v) || v.anonymous > 0 || m.whose(o.identity) != m.whose(v.identity):
+		case !m.sure(g, o) || o.no || !o.back && !v.no || v.back:
+		case v.no && (v.timeless || o.timeless || o.age >= v.age || o.source != v.source && !slices.Contains(g.sources, o.source)):
+		case !v.no && o.age > m.said(v):
+		default:
+			ended, back = true, back || o.back
+		}
+	}
+	return ended, back
+}
+
+// said is when v was said: a yes on the page without a time is no older than what
+// it names.
+func (m model) said(v modelVote) int {
+	if v.source == policy.ByReview && v.timeless {
+		return m.set.age
+	}
+	return v.age
+}
+
+// sure is whether it is known that a person has said v about this artifact, here.
+func (m model) sure(g modelGroup, v modelVote) bool {
+	x := m.identities[v.identity]
+	return v.anonymous == 0 && (x.kind == policy.Human || x.mail) && !x.agent && (v.source == policy.ByReview || v.annex == g.annex) &&
+		!v.artifact && !v.environment && !v.number && !v.repository && v.age >= -skew
+}
+
+// whose is who the policy takes an identity for, or the identity alone.
+func (m model) whose(i int) string {
+	if p := m.person(i); p != "" {
+		return p
+	}
+	return fmt.Sprintf("identity %d", i)
+}
+
 // heard is whether whoever said v may say something in g.
 func (m model) heard(g modelGroup, v modelVote) bool {
 	x := m.identities[v.identity]
@@ -111,7 +170,8 @@ func (m model) heard(g modelGroup, v modelVote) bool {
 
 // counts is whether v is a yes that may count in g.
 func (m model) counts(g modelGroup, v modelVote, excludes []policy.Role) bool {
-	return !v.no && m.heard(g, v) && m.about(v) && m.person(v.identity) != "" && slices.Contains(g.sources, v.source) && !m.made(v.identity, excludes)
+	ended, _ := m.ended(g, v)
+	return !ended && !v.no && !v.back && m.heard(g, v) && m.about(v) && m.person(v.identity) != "" && slices.Contains(g.sources, v.source) && !m.made(v.identity, excludes)
 }
 
 // person is who the policy takes an identity for.
@@ -240,11 +300,19 @@ func (m model) outcome() (verdict.Outcome, []int) {
 }
 
 func (m model) rejected(i int) bool {
-	return slices.ContainsFunc(m.votes, func(v modelVote) bool { return v.no && m.heard(m.groups[i], v) && m.about(v) })
+	return slices.ContainsFunc(m.votes, func(v modelVote) bool {
+		ended, _ := m.ended(m.groups[i], v)
+		return v.no && !ended && m.heard(m.groups[i], v) && m.about(v)
+	})
 }
 
 func (m model) rule(i, have, need int) verdict.Outcome {
-	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool { return !v.no && !v.glass && (m.member(i, v) || !m.visitor(v)) })
+	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool {
+		_, back := m.ended(m.groups[i], v)
+		// Of what does not count for another reason nobody asks whether it was taken back.
+		back = back && m.heard(m.groups[i], v) && m.about(v) && m.counted(i, v)
+		return !v.no && !v.back && !back && !v.glass && (m.member(i, v) || !m.visitor(v))
+	})
 	onlyReviews := !slices.ContainsFunc(m.groups[i].sources, func(s policy.Source) bool { return s != policy.ByReview })
 	switch {
 	case m.rejected(i):
@@ -255,6 +323,12 @@ func (m model) rule(i, have, need int) verdict.Outcome {
 		return verdict.Deny
 	}
 	return verdict.Wait
+}
+
+// counted is whether v would count for rule i if it was not taken back.
+func (m model) counted(i int, v modelVote) bool {
+	m.votes = nil
+	return m.counts(m.groups[i], v, m.groups[i].excludes)
 }
 
 func (m model) member(i int, v modelVote) bool {
@@ -278,7 +352,7 @@ func (m model) broken() verdict.Outcome {
 	g := m.groups[slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.glass.Group })]
 	tried, who, free := false, map[string]bool{}, map[string]bool{}
 	for _, v := range m.votes {
-		if !v.glass || v.no {
+		if !v.glass || v.no || v.back {
 			continue
 		}
 		tried = true

@@ -37,7 +37,7 @@ func some[T any](d dice, all []T) []T {
 const humans = 5
 
 func (d dice) world() model {
-	m := model{people: !d.in(4), separate: d.in(3), asked: !d.in(3), timed: d.in(2)}
+	m := model{people: !d.in(4), separate: d.in(3), asked: !d.in(3), timed: d.in(2), bound: 7 * maxAge}
 	for h := range humans {
 		for n := range 3 {
 			x := identity{human: h, mail: n == 2, kind: policy.Human, listed: m.people && !d.in(10), agent: n < 2 && d.in(25)}
@@ -65,8 +65,14 @@ func (d dice) world() model {
 	if d.in(8) {
 		m.set = modelSet{age: d.age(7200), left: d.left(), foreign: d.in(6), elsewhere: d.in(6), otherPolicy: d.in(6), otherEvidence: d.in(6)}
 	}
+	if d.in(4) {
+		m.bound = 1800 + d.IntN(3) - 1
+	}
 	for range d.IntN(8) {
 		m.votes = append(m.votes, d.vote(m))
+	}
+	if d.in(3) {
+		m.votes = append(m.votes, d.again(m)...)
 	}
 	return m
 }
@@ -121,6 +127,31 @@ func (d dice) left() int {
 	return d.IntN(3) - 1
 }
 
+// again is what somebody who has spoken says later, or perhaps earlier, with one
+// of their identities.
+func (d dice) again(m model) []modelVote {
+	var out []modelVote
+	for _, v := range m.votes {
+		if !d.in(2) {
+			continue
+		}
+		o := d.vote(m)
+		o.identity, o.source, o.annex, o.release, o.anonymous = v.identity, v.source, v.annex, v.release, 0
+		if o.source == policy.ByReview {
+			o.glass, o.mute, o.artifact, o.repository, o.policy, o.unseen, o.release = false, false, false, false, false, false, false
+		} else {
+			o.untied, o.timeless = false, false
+			if h := m.identities[v.identity].human; d.in(3) {
+				o.identity, o.source = h*3+2, policy.BySignature
+			}
+		}
+		o.age, o.no = v.age+[...]int{-60, -1, 0, 1, -60}[d.IntN(5)], d.in(4)
+		o.back = !o.no && o.source != policy.ByReview && d.in(2)
+		out = append(out, o)
+	}
+	return out
+}
+
 func (d dice) vote(m model) modelVote {
 	v := modelVote{identity: d.IntN(len(m.identities)), no: d.in(12), annex: d.in(6), age: d.age(1800), left: d.left()}
 	switch {
@@ -153,6 +184,7 @@ func (m model) scene(t testing.TB, base scene) scene {
 	p := *base.policy
 	env := p.Environments[0]
 	env.Approvals, env.Separate, env.Emergency, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
+	env.RejectionAge = time.Duration(m.bound) * time.Second
 	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), policy.Agents{}
 	s := base
 	// Somebody outside of the model has started the run: there is always one.
@@ -264,8 +296,11 @@ func (x modelSet) sealed(f *policy.Fact) {
 func (v modelVote) say(a *statement.Approval) {
 	a.ExpiresAt, a.BreakGlass = stamp(ago(-v.left)), v.glass
 	a.Environments = v.places(a.Environments[0].ID)
-	if v.no {
+	switch {
+	case v.no:
 		a.Decision = statement.Reject
+	case v.back:
+		a.Decision = statement.Withdraw
 	}
 	if v.mute {
 		a.Reason = " "

@@ -66,11 +66,11 @@ type Release struct {
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
 
-// Approval is the predicate of an approval or a rejection
+// Approval is the predicate of an approval, a rejection or a withdrawal
 // (shared/approval.schema.json). Its subjects are the artifacts it is about
 // and, last, the release.
 type Approval struct {
-	Decision     string      `json:"decision"` // Approve or Reject
+	Decision     string      `json:"decision"` // Approve, Reject or Withdraw
 	Release      DigestSet   `json:"release"`
 	Version      string      `json:"version"`
 	Repository   Origin      `json:"repository"`
@@ -87,8 +87,9 @@ type Approval struct {
 
 // The decisions of an approval.
 const (
-	Approve = "approve"
-	Reject  = "reject"
+	Approve  = "approve"
+	Reject   = "reject"
+	Withdraw = "withdraw" // takes back what the same person has said about the release before
 )
 
 // releasePrefix begins the name of the subject that stands for a release.
@@ -124,7 +125,7 @@ type Set struct {
 	policyEvidence
 }
 
-// Said is an approval or a rejection that was read.
+// Said is an approval, a rejection or a withdrawal that was read.
 type Said struct {
 	Approval
 	Release   subject.Digest
@@ -168,14 +169,15 @@ func (s Statement) Set() (Set, error) {
 	return out, nil
 }
 
-// Said reads s as an approval or a rejection.
+// Said reads s as an approval, a rejection or a withdrawal.
 func (s Statement) Said() (Said, error) {
 	var out Said
 	if err := s.own(ApprovalV1, &out.Approval); err != nil {
 		return Said{}, err
 	}
-	if out.Decision != Approve && out.Decision != Reject {
-		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q or %q", out.Decision, Approve, Reject)
+	if out.Decision != Approve && out.Decision != Reject && out.Decision != Withdraw {
+		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q, %q or %q", out.Decision, Approve,
+			Reject, Withdraw)
 	}
 	artifacts, release, err := s.split()
 	if err != nil {
