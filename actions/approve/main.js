@@ -2,6 +2,7 @@
 'use strict'
 require('../../shared/install.js').action('approve', [
   { name: 'release' },
+  { name: 'waive' },
   { name: 'decision', preset: 'approve' },
   { name: 'subject', list: true },
   { name: 'environments', list: true },

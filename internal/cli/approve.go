@@ -29,7 +29,17 @@ import (
 )
 
 func approveCommand(r *run) (answer, error) {
-	return r.decide(cmp.Or(r.text("decision"), statement.Approve))
+	decision := cmp.Or(r.text("decision"), statement.Approve)
+	if r.text("waive") == "" {
+		return r.decide(decision)
+	}
+	if decision != statement.Approve || r.on("break-glass") {
+		return answer{}, usage("--waive is a word of its own: leave out the decision and break-glass, which another call gives")
+	}
+	if strings.TrimSpace(r.text("reason")) == "" {
+		return answer{}, usage("--waive needs --reason")
+	}
+	return r.decide(statement.Waive)
 }
 
 func rejectCommand(r *run) (answer, error) {
@@ -47,6 +57,7 @@ type proposal struct {
 	inputs   []policy.Input // one for each environment
 	counts   []time.Time    // until when its gate counts the decision
 	decision string
+	claim    statement.Claim // that is waived, with the decision waive
 	expires  time.Time
 }
 
@@ -111,7 +122,10 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 	if err := r.until(&x); err != nil {
 		return x, err
 	}
-	return x, r.lookInto(&x, g, p)
+	if err := r.lookInto(&x, g, p); err != nil || decision != statement.Waive {
+		return x, err
+	}
+	return x, r.claimed(&x)
 }
 
 // until says how long a decision is to count: as long as was asked for, and no
@@ -247,6 +261,9 @@ func (r *run) sayIt(x proposal) error {
 	if err != nil {
 		return err
 	}
+	if x.decision == statement.Waive {
+		return r.waive(x, token, check)
+	}
 	a := statement.Approval{
 		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
@@ -344,10 +361,13 @@ func (r *run) stdin() io.Reader {
 }
 
 func (r *run) decided(x proposal, receipt attest.Receipt) error {
-	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected", statement.Withdraw: "withdrawn"}[x.decision]
+	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected", statement.Withdraw: "withdrawn", statement.Waive: "waived"}[x.decision]
 	until := ", until " + stamp(x.expires)
-	if x.decision == statement.Withdraw {
+	switch x.decision {
+	case statement.Withdraw:
 		until = ": what was said before is taken back"
+	case statement.Waive:
+		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + x.claim.Commit[:12] + until
 	}
 	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
@@ -383,6 +403,9 @@ func (r *run) showProposal(x proposal) error {
 		if x.counts[i].Before(x.expires) {
 			fmt.Fprintf(w, "  counts until %s\n", stamp(x.counts[i]))
 		}
+	}
+	if x.decision == statement.Waive {
+		fmt.Fprintf(w, "  waives       %s %s\n               of commit %s\n", x.claim.Role, report.Plain(policy.Who(x.claim)), x.claim.Commit)
 	}
 	fmt.Fprintf(w, "  made by      %s\n", report.Plain(x.fact.Signer.Run))
 	if x.decision != statement.Withdraw {

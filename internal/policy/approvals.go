@@ -44,7 +44,8 @@ type approvalCheck struct {
 	sets     []set
 	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
-	changed  bool // the change behind every used fact is known
+	claims   []claimWaiver // claimed roles that somebody has waived; those that are waived by enough are no makers
+	changed  bool          // the change behind every used fact is known
 }
 
 // set is a release set that one of the artifact's builders signed.
@@ -85,6 +86,7 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 		}
 	}
 	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	k.waive(seen)
 	return k
 }
 
@@ -137,7 +139,7 @@ func (k approvalCheck) approvals() []verdict.Finding {
 		f.Found = fmt.Sprintf("%d makers of commit %s", len(k.makers), short(k.used[0].Signer.Commit))
 		return []verdict.Finding{f}
 	}
-	found := k.order()
+	found := append(k.order(), k.waived()...)
 	votes := k.votes()
 	tallies := make([]tally, len(k.env.Approvals))
 	for i, r := range k.env.Approvals {

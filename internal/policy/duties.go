@@ -86,7 +86,7 @@ func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	case v.source != ByReview && v.trust != k.trust(g):
 		return no(fault.Chain, "is signed under another trusted root than group %s names", g.Name)
 	}
-	if v.decision != statement.Approve {
+	if v.decision == statement.Reject || v.decision == statement.Withdraw {
 		x.why = v.void // a rejection stops the release whatever its name and source are
 		return x
 	}
@@ -225,7 +225,7 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	b := tallies[i]
 	name := "approvals " + b.rule.Group
 	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
-	f.People = k.people(tallies, i)
+	f.People = append(k.people(tallies, i), k.unwaived()...)
 	f.Eligible = k.eligible(b)
 	no, said := b.rejected()
 	silent := b.unanswered()
@@ -384,15 +384,13 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals",
 			g.Name)
 	case n == 0:
-		return "nobody is left who may approve: every member of the group made the change, or has decided; see sallyport doctor"
+		return "nobody is left who may approve: every member of the group made the change, or has decided; " + k.way(g)
 	case n < lack:
-		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; see sallyport doctor", strings.Join(eligible, " and "), lack)
+		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; %s", strings.Join(eligible, " and "), lack, k.way(g))
 	case n <= 5:
 		who = strings.Join(eligible, " or ")
 	}
-	i := slices.IndexFunc(k.sets, func(s set) bool {
-		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
-	})
+	i := k.good()
 	if i < 0 {
 		return fmt.Sprintf("make a release set for %q with sallyport release, under this policy, for people to approve", k.in.Environment)
 	}
@@ -400,6 +398,13 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 		return fmt.Sprintf("ask %s for a review on the platform with this in its comment: %s", who, k.sets[i].Digest)
 	}
 	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[i].Digest)
+}
+
+// good is the release set that can be approved now, by index, or -1.
+func (k approvalCheck) good() int {
+	return slices.IndexFunc(k.sets, func(s set) bool {
+		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
+	})
 }
 
 // people lists everybody who voted, and what each vote came to.
@@ -410,12 +415,7 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 		if v.forOtherGroup(tallies) {
 			continue
 		}
-		p := verdict.Person{
-			Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
-		}
-		if !v.time.IsZero() {
-			p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
-		}
+		p := v.told()
 		switch {
 		case v.why != nil:
 			p.Code, p.Reason = v.why.code, v.why.reason
@@ -433,6 +433,15 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 		out = append(out, p)
 	}
 	return out
+}
+
+// told is who gave v, without what it came to.
+func (v vote) told() verdict.Person {
+	p := verdict.Person{Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload}
+	if !v.time.IsZero() {
+		p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return p
 }
 
 // eligible returns the labels of accounts that could still approve.

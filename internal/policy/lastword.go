@@ -53,7 +53,7 @@ func (k approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judg
 	switch {
 	case x.why != nil:
 	case v.decision == statement.Withdraw:
-		if !slices.ContainsFunc(votes, func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }) {
+		if !slices.ContainsFunc(append(slices.Clone(votes), k.waiverVotes()...), func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }) {
 			x.why = stale("", "", "takes nothing back: they have said nothing about this release before")
 		}
 	default:
@@ -114,7 +114,7 @@ func TakesBack(in Input, c Candidate, a Account, release subject.Digest) bool {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
 	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
-	return slices.ContainsFunc(k.votes(), func(v vote) bool {
+	return slices.ContainsFunc(append(k.votes(), k.waiverVotes()...), func(v vote) bool {
 		return v.covers && v.nobody == nil && v.release == release && v.decision != statement.Withdraw && k.whose(v.account) == k.whose(a) && a.ID != ""
 	})
 }

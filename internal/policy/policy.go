@@ -143,6 +143,7 @@ type Environment struct {
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
 	Emergency *Emergency // nil: there are no emergency approvals
+	Waivers   *Waivers   // nil: no claimed role is waived
 	Line      int
 }
 

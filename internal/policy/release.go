@@ -172,17 +172,19 @@ type Prospect struct {
 	Eligible []string          // labels
 	Excluded map[string]string // label to reason
 	Met      bool              // the rule can be met together with the other rules
+	Waivable []Waivable        // claimed roles that exclude somebody, or that nobody can be named for
 }
 
 // Prospects judges every rule of an environment against a change.
 func Prospects(in Input, env Environment, c Change) []Prospect {
 	k := approvalCheck{in: in, env: env, makers: c.Makers, changed: true}
+	k.identify([]Change{c})
 	var tallies []tally
 	var out []Prospect
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
 		b := k.tallyOf(r, nil)
-		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}}
+		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}, Waivable: k.waivable(g)}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]
 			v := k.judge(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)

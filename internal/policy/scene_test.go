@@ -55,9 +55,10 @@ var (
 // A ballot is one signed yes or no. say changes what is written in it, sign how
 // it is signed, or who the platform says started the run.
 type ballot struct {
-	by   policy.Account
-	say  func(*statement.Approval)
-	sign func(*policy.Fact, *policy.Run)
+	by    policy.Account
+	say   func(*statement.Approval)
+	sign  func(*policy.Fact, *policy.Run)
+	waive func(*statement.Waiver) // then it is a waiver, and no ballot
 }
 
 // yes are the honest approvals of all.
@@ -195,7 +196,15 @@ func (s scene) cast(t testing.TB, i int, b ballot, r statement.Release, d subjec
 	if b.say != nil {
 		b.say(&a)
 	}
+	kind := statement.ApprovalV1
 	p, err := a.JSON()
+	if b.waive != nil {
+		w := statement.Waiver{Release: a.Release, Version: a.Version, Repository: a.Repository, Environments: a.Environments, Policy: a.Policy, Evidence: a.Evidence,
+			Reason: "forged", IssuedAt: a.IssuedAt, ExpiresAt: a.ExpiresAt}
+		b.waive(&w)
+		kind, a.Release = statement.WaiverV1, w.Release
+		p, err = w.JSON()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +212,7 @@ func (s scene) cast(t testing.TB, i int, b ballot, r statement.Release, d subjec
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := policy.Fact{Trust: "house", Time: now.Add(-30 * time.Minute), Source: "store", Statement: about(t, statement.ApprovalV1, p, statement.ReleaseSubject(a.Version, release))}
+	f := policy.Fact{Trust: "house", Time: now.Add(-30 * time.Minute), Source: "store", Statement: about(t, kind, p, statement.ReleaseSubject(a.Version, release))}
 	run := policy.Run{}
 	if strings.Contains(b.by.ID, "@") {
 		f.Signer = statement.Signer{Issuer: b.by.Host, SAN: b.by.ID, SANKind: "email"}

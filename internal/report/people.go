@@ -63,6 +63,8 @@ func said(x verdict.Person) string {
 		return "rejected"
 	case x.Counted && x.Decision == "withdraw":
 		return "withdrew"
+	case x.Counted && x.Decision == "waive":
+		return "waived"
 	default:
 		return "not counted"
 	}

@@ -85,11 +85,13 @@ type Approval struct {
 	ExpiresAt    string      `json:"expiresAt"`       // RFC 3339, UTC
 }
 
-// The decisions of an approval.
+// The decisions of an approval. Waive is none of them: a waiver is a statement of
+// its own, and this is what it is called among them.
 const (
 	Approve  = "approve"
 	Reject   = "reject"
 	Withdraw = "withdraw" // takes back what the same person has said about the release before
+	Waive    = "waive"
 )
 
 // releasePrefix begins the name of the subject that stands for a release.
