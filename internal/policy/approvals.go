@@ -40,7 +40,8 @@ type approvalCheck struct {
 	artifact Artifact
 	digest   subject.Digest
 	facts    []Fact
-	used     []Fact // everything that meets a requirement
+	all      []Fact // everything that meets a requirement
+	used     []Fact // the newest of all
 	sets     []set
 	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
@@ -58,7 +59,7 @@ type set struct {
 // The makers of all commits that its evidence names are makers of the candidate.
 // Only the newest of these commits enters: it has to come after what is deployed.
 func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) approvalCheck {
-	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
+	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, all: all, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
 	k.changed = len(built) > 0
 	heads := map[string]bool{}
@@ -316,7 +317,7 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 		return m
 	}
 	for _, f := range k.used {
-		if !slices.Contains(s.Seen, f.StatementHash) {
+		if !slices.Contains(s.Seen, f.StatementHash) && !k.repeats(f, s.Seen) {
 			return stale("evidence of "+f.Time.UTC().Format(time.RFC3339)+" that was not seen", "approval of the evidence that is there", "the evidence has changed since")
 		}
 	}

@@ -304,7 +304,9 @@ func TestI13_an_approval_before_the_evidence_is_void(t *testing.T) {
 	refusedAsStale(t, "I13")
 	s := setting(t, one(t), yes(alice)...)
 	in := s.input(t)
-	late := built(t)
+	by := signer()
+	by.Event = "manual" // of another start than what was seen
+	late := stated(t, by, provenance(by))
 	late.Time = now.Add(-time.Minute)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, hashed(late))
 	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")
