@@ -271,9 +271,7 @@ func (r *run) sayIt(x proposal) error {
 	}
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
-		for _, c := range in.Changes {
-			a.Since = c.Base
-		}
+		a.Shown = append(a.Shown, policy.Shown(in)...)
 	}
 	predicate, err := a.JSON()
 	if err != nil {

@@ -313,13 +313,16 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 	if s.PolicyDigest != k.in.Policy.Digest {
 		return stale(s.PolicyDigest.String(), k.in.Policy.Digest.String(), "the policy has changed since")
 	}
-	if m := k.released(s); m != nil {
+	if m := k.released(s, at); m != nil {
 		return m
 	}
 	for _, f := range k.used {
 		if !slices.Contains(s.Seen, f.StatementHash) && !k.repeats(f, s.Seen) {
 			return stale("evidence of "+f.Time.UTC().Format(time.RFC3339)+" that was not seen", "approval of the evidence that is there", "the evidence has changed since")
 		}
+	}
+	if m := k.movedBack(s); m != nil {
+		return m
 	}
 	age := k.env.MaxAge
 	if emergency && k.env.Emergency != nil {
@@ -329,8 +332,8 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 }
 
 // released requires the release set that an approval names: signed by a builder
-// of this artifact, for this environment, and not expired.
-func (k approvalCheck) released(s statement.Said) *miss {
+// of this artifact, for this environment, before the approval, and not expired.
+func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
 	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
 	if i < 0 {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
@@ -339,7 +342,58 @@ func (k approvalCheck) released(s statement.Said) *miss {
 	if !k.in.names(x.Environments) {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
 	}
+	for _, o := range k.sets[i:] {
+		if o.Digest == x.Digest {
+			x.at = o.at // somebody who signs it again has not made it later
+		}
+	}
+	if x.at.Sub(at) > Skew {
+		return stale(at.UTC().Format(time.RFC3339), "after "+x.at.UTC().Format(time.RFC3339), "it was signed before its release set")
+	}
 	return k.late(x.at, x.Expires, 0)
+}
+
+// movedBack says that commits enter which an approval was not shown; or nil. What
+// was shown begins after the commit that was deployed then. That one comes before
+// the commit that was built: so it is either among the commits that enter now, or
+// what is deployed now comes after it, or is it.
+func (k approvalCheck) movedBack(s statement.Said) *miss {
+	if s.Decision == statement.Waive {
+		return nil // it is about one commit, whatever else enters
+	}
+	for _, ch := range k.changes {
+		i := slices.IndexFunc(s.Shown, func(x statement.Span) bool { return x.Environment == k.in.Environment && x.Commit == ch.Head })
+		if i < 0 {
+			return stale("nothing about commit "+short(ch.Head), "the commits that enter", "it does not say which commits were shown")
+		}
+		since := s.Shown[i].Since
+		entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == since })
+		switch {
+		case since == "", since == ch.Base, ch.Base != "" && !entering:
+		case ch.Base == "":
+			return stale("the commits since "+short(since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
+		default:
+			return stale("the commits since "+short(since), "the commits since "+short(ch.Base)+", which is deployed now", "the environment went back since, and commits enter that were not shown")
+		}
+	}
+	return nil
+}
+
+// Shown says which commits of in's changes somebody is shown who decides now. Where
+// what is deployed does not come before the commit that was built, nothing that
+// may enter later is shown.
+func Shown(in Input) []statement.Span {
+	var out []statement.Span
+	for _, c := range in.Changes {
+		x := statement.Span{Environment: in.Environment, Commit: c.Head, Since: c.Base}
+		if !slices.Contains([]Order{First, Same, Newer, Overtaken}, c.Order) {
+			x.Since = c.Head
+		}
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // late compares a time with now. max is the highest age; 0 is no limit except
@@ -402,7 +456,7 @@ func (k approvalCheck) reviewed(r Review) vote {
 		v.time = s.at // it cannot be older than the set that it names
 	}
 	said := statement.Said{Approval: statement.Approval{Decision: r.Decision, Repository: s.Repository, Environments: r.Environments}, Release: s.Digest, Artifacts: s.Artifacts, Expires: s.Expires}
-	said.PolicyDigest, said.Seen = s.PolicyDigest, s.Seen
+	said.PolicyDigest, said.Seen, said.Shown = s.PolicyDigest, s.Seen, s.Shown
 	v.void = k.void(said, v.time, false)
 	return v
 }

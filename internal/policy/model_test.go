@@ -26,7 +26,18 @@ type model struct {
 	asked      bool // the platform asks somebody
 	timed      bool // its reviews have times
 	bound      int  // how old a no of the platform's page may be
+	base       int  // how the environment has moved since the first votes: see bases
 }
+
+// What the environment may have done since something was shown to somebody: had
+// the same commit all the time, gone on to a later one, gone back to an earlier
+// one, or lost what was deployed.
+const (
+	baseSame = iota
+	baseForward
+	baseBack
+	baseGone
+)
 
 // Ages and times are in seconds, from now into the past.
 const maxAge, glassAge, skew = 24 * 3600, 3600, 300
@@ -71,6 +82,8 @@ type modelVote struct {
 	// it is about something else
 	artifact, environment, number, repository, policy, unseen, release, many bool
 	untied, timeless                                                         bool // of a review
+	now                                                                      bool // it was shown what enters now, or everything
+	blank                                                                    bool // it does not say what it was shown
 }
 
 // about is whether v is about this artifact, here, now.
@@ -90,6 +103,9 @@ func (m model) about(v modelVote) bool {
 	if v.policy || v.unseen || v.release || v.many && m.separate {
 		return false
 	}
+	if v.blank || !v.now && (m.base == baseBack || m.base == baseGone) {
+		return false // commits enter that it was not shown
+	}
 	if m.set.foreign || m.set.elsewhere || m.set.otherPolicy || m.set.otherEvidence || m.set.left < 0 || m.set.age < -skew {
 		return false
 	}
@@ -102,6 +118,9 @@ func (m model) about(v modelVote) bool {
 		if v.untied && !byTime {
 			return false
 		}
+	}
+	if age > m.set.age+skew {
+		return false // before its release set
 	}
 	limit := maxAge
 	if v.glass && m.glass != nil {

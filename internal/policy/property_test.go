@@ -68,6 +68,9 @@ func (d dice) world() model {
 	if d.in(4) {
 		m.bound = 1800 + d.IntN(3) - 1
 	}
+	if d.in(6) {
+		m.base = d.IntN(4)
+	}
 	for range d.IntN(8) {
 		m.votes = append(m.votes, d.vote(m))
 	}
@@ -117,7 +120,7 @@ func (d dice) age(usual int) int {
 	if !d.in(6) {
 		return usual
 	}
-	return [...]int{maxAge, glassAge, -skew, 0}[d.IntN(4)] + d.IntN(3) - 1
+	return [...]int{maxAge, glassAge, -skew, 0, 7200 + skew}[d.IntN(5)] + d.IntN(3) - 1
 }
 
 func (d dice) left() int {
@@ -138,7 +141,7 @@ func (d dice) again(m model) []modelVote {
 		o := d.vote(m)
 		o.identity, o.source, o.annex, o.release, o.anonymous = v.identity, v.source, v.annex, v.release, 0
 		if o.source == policy.ByReview {
-			o.glass, o.mute, o.artifact, o.repository, o.policy, o.unseen, o.release = false, false, false, false, false, false, false
+			o.glass, o.mute, o.artifact, o.repository, o.policy, o.unseen, o.release, o.blank, o.now = false, false, false, false, false, false, false, false, false
 		} else {
 			o.untied, o.timeless = false, false
 			if h := m.identities[v.identity].human; d.in(3) {
@@ -165,6 +168,7 @@ func (d dice) vote(m model) modelVote {
 			v.anonymous = 1 + d.IntN(4)
 		}
 	}
+	v.now = v.source != policy.ByReview && d.in(3) // the page shows what the release set does
 	if v.source != policy.ByReview && d.in(6) {
 		v.glass, v.mute = true, d.in(5)
 	}
@@ -173,7 +177,7 @@ func (d dice) vote(m model) modelVote {
 	}
 	flaws := []*bool{&v.environment, &v.number, &v.many}
 	if v.source != policy.ByReview {
-		flaws = append(flaws, &v.artifact, &v.repository, &v.policy, &v.unseen, &v.release)
+		flaws = append(flaws, &v.artifact, &v.repository, &v.policy, &v.unseen, &v.release, &v.blank)
 	}
 	*flaws[d.IntN(len(flaws))] = true
 	return v
@@ -208,6 +212,7 @@ func (m model) scene(t testing.TB, base scene) scene {
 		s.change.Makers = append(s.change.Makers, x)
 	}
 	s.release, s.sealed = m.set.release, m.set.sealed
+	s.change.Base, s.change.Commits = m.deployed()
 	_, _, digest := s.set(t)
 	s.reviews.Timed = m.timed
 	for _, v := range m.votes {
@@ -215,7 +220,8 @@ func (m model) scene(t testing.TB, base scene) scene {
 			s.reviews.List = append(s.reviews.List, m.review(v, digest, s.protection.ID))
 			continue
 		}
-		s.ballots = append(s.ballots, ballot{by: m.account(v.identity), say: v.say, sign: v.sign})
+		now := s.change.Base
+		s.ballots = append(s.ballots, ballot{by: m.account(v.identity), say: func(a *statement.Approval) { v.say(a); v.shown(a, now) }, sign: v.sign})
 	}
 	return s
 }
@@ -274,6 +280,7 @@ func (m model) group(i int, g modelGroup) (policy.Group, policy.Roster) {
 }
 
 func (x modelSet) release(r *statement.Release) {
+	r.Shown = []statement.Span{{Environment: "production", Commit: commit, Since: earlier}}
 	r.ExpiresAt = stamp(ago(-x.left))
 	if x.elsewhere {
 		r.Environments = []statement.Place{{Name: "staging", ID: "9000"}}
@@ -290,6 +297,35 @@ func (x modelSet) sealed(f *policy.Fact) {
 	f.Time = ago(x.age)
 	if x.foreign {
 		f.Signer.RepositoryID = "666"
+	}
+}
+
+// earlier is the commit that was deployed when the first votes were given, and
+// when the release set was made.
+const earlier = "2f2e3d4c5b6a79882f2e3d4c5b6a79882f2e3d4c"
+
+// deployed is what is deployed now, and the commits that enter.
+func (m model) deployed() (base string, entering []policy.Commit) {
+	entering = []policy.Commit{{ID: commit}, {ID: other}}
+	switch m.base {
+	case baseForward:
+		return other, entering[:1]
+	case baseBack:
+		return strings.Repeat("3", 40), append(entering, policy.Commit{ID: earlier})
+	case baseGone:
+		return "", append(entering, policy.Commit{ID: earlier}, policy.Commit{ID: strings.Repeat("3", 40)})
+	}
+	return earlier, entering
+}
+
+// shown says in a what v was shown.
+func (v modelVote) shown(a *statement.Approval, now string) {
+	a.Shown = []statement.Span{{Environment: "production", Commit: commit, Since: earlier}}
+	if v.now {
+		a.Shown[0].Since = now
+	}
+	if v.blank {
+		a.Shown[0].Environment = "staging"
 	}
 }
 

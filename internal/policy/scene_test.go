@@ -143,7 +143,12 @@ func (s scene) set(t testing.TB) (policy.Fact, statement.Release, subject.Digest
 		Environments: []statement.Place{{Name: "production", ID: s.protection.ID}}, Policy: statement.DigestSet{SHA256: s.policy.Digest.Hex()},
 		Run: signer().Run, IssuedAt: stamp(now.Add(-time.Hour)), ExpiresAt: stamp(now.Add(48 * time.Hour)),
 	}
+	r.Shown = policy.Shown(policy.Input{Environment: "production", Changes: []policy.Change{s.change}})
 	for _, f := range s.facts {
+		other := statement.Span{Environment: "production", Commit: f.Signer.Commit} // built of another commit, all of which is shown
+		if !slices.ContainsFunc(r.Shown, func(x statement.Span) bool { return x.Commit == other.Commit }) {
+			r.Shown = append(r.Shown, other)
+		}
 		r.Evidence = append(r.Evidence, statement.DigestSet{SHA256: f.StatementHash.Hex()})
 	}
 	if s.release != nil {
@@ -191,7 +196,7 @@ func (s scene) cast(t testing.TB, i int, b ballot, r statement.Release, d subjec
 	t.Helper()
 	a := statement.Approval{
 		Decision: statement.Approve, Release: statement.DigestSet{SHA256: d.Hex()}, Version: r.Version, Repository: r.Repository, Environments: slices.Clone(r.Environments),
-		Policy: r.Policy, Evidence: slices.Clone(r.Evidence), Reason: fmt.Sprintf("ballot %d", i), IssuedAt: stamp(now.Add(-30 * time.Minute)), ExpiresAt: stamp(now.Add(24 * time.Hour)),
+		Policy: r.Policy, Evidence: slices.Clone(r.Evidence), Shown: slices.Clone(r.Shown), Reason: fmt.Sprintf("ballot %d", i), IssuedAt: stamp(now.Add(-30 * time.Minute)), ExpiresAt: stamp(now.Add(24 * time.Hour)),
 	}
 	if b.say != nil {
 		b.say(&a)

@@ -2,6 +2,7 @@ package statement
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
@@ -50,6 +51,14 @@ func (d DigestSet) digest(what string) (subject.Digest, error) {
 	return x, nil
 }
 
+// A Span says which commits were shown of a build that enters an environment:
+// those that Commit comes of and Since does not.
+type Span struct {
+	Environment string `json:"environment"`
+	Commit      string `json:"commit"`          // that was built
+	Since       string `json:"since,omitempty"` // the commit deployed then; absent: nothing was, and everything was shown
+}
+
 // Release is the predicate of a release set: what shall be released together,
 // into which environments, on which evidence, under which policy
 // (shared/release.schema.json). Its subjects are the artifacts and, last, the
@@ -60,7 +69,8 @@ type Release struct {
 	Environments []Place     `json:"environments"`
 	Policy       DigestSet   `json:"policy"`
 	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
-	Run          string      `json:"run"`      // the run that made the release set
+	Shown        []Span      `json:"shown,omitempty"`
+	Run          string      `json:"run"` // the run that made the release set
 	Requester    string      `json:"requester,omitempty"`
 	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
@@ -80,9 +90,9 @@ type Approval struct {
 	Requester    string      `json:"requester,omitempty"`
 	Reason       string      `json:"reason,omitempty"`
 	BreakGlass   bool        `json:"breakGlass,omitempty"`
-	Since        string      `json:"since,omitempty"` // the commit deployed when it was given, as it was shown
-	IssuedAt     string      `json:"issuedAt"`        // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"`       // RFC 3339, UTC
+	Shown        []Span      `json:"shown,omitempty"`
+	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
+	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
 
 // The decisions of an approval. Waive is none of them: a waiver is a statement of
@@ -165,7 +175,7 @@ func (s Statement) Set() (Set, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Set{}, err
 	}
-	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
 		return Set{}, err
 	}
 	return out, nil
@@ -201,7 +211,7 @@ func (s Statement) Said() (Said, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
 		return Said{}, err
 	}
 	return out, nil
@@ -312,6 +322,20 @@ func instant(name, s string) (time.Time, error) {
 		return t, fault.New(fault.Refused, fault.Predicate, "", "%s is %q, want a time like 2006-01-02T15:04:05Z", name, s)
 	}
 	return t, nil
+}
+
+// spans wants full commits, and one span for each build in each environment.
+func spans(all []Span) error {
+	seen := map[Span]bool{}
+	for _, x := range all {
+		key := Span{Environment: x.Environment, Commit: x.Commit}
+		if x.Environment == "" || !fullCommit().MatchString(x.Commit) || x.Since != "" && !fullCommit().MatchString(x.Since) || seen[key] {
+			return fault.New(fault.Refused, fault.Predicate, "", "shown has commit %q since %q for %q, want full ids, each commit once for an environment",
+				x.Commit, x.Since, x.Environment)
+		}
+		seen[key] = true
+	}
+	return nil
 }
 
 // whole wants what an approval is worth nothing without.

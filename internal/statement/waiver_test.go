@@ -88,3 +88,33 @@ func TestI15_a_waiver_names_a_claimed_role_a_person_a_commit_and_a_reason(t *tes
 		}
 	}
 }
+
+func TestI06_what_was_shown_is_said_once_and_with_full_ids(t *testing.T) {
+	good := []Span{{"production", full, hexA[:40]}, {"production", hexA, ""}, {"staging", full, ""}}
+	for name, shown := range map[string][]Span{
+		"a shortened commit": {{"production", full[:12], ""}}, "a shortened beginning": {{"production", full, full[:12]}}, "no environment": {{"", full, ""}},
+		"a branch": {{"production", "main", ""}}, "one build twice": {{"production", full, ""}, {"production", full, hexA[:40]}},
+	} {
+		a, r := approval(parsed(t, hexA)), release()
+		a.Shown, r.Shown = shown, shown
+		if _, err := approved(t, a).Said(); fault.Of(err).Code != fault.Predicate {
+			t.Errorf("%s: an approval: %v, want %s", name, err, fault.Predicate)
+		}
+		if _, err := released(t, r).Set(); fault.Of(err).Code != fault.Predicate {
+			t.Errorf("%s: a release set: %v, want %s", name, err, fault.Predicate)
+		}
+		if name != "one build twice" && (taken(t, schema(t, "approval"), approved(t, a).Predicate) == nil || taken(t, schema(t, "release"), released(t, r).Predicate) == nil) {
+			t.Errorf("%s: a schema takes it, want a refusal", name)
+		}
+		a.Shown, r.Shown = good, good
+		if _, err := approved(t, a).Said(); err != nil {
+			t.Error(err)
+		}
+		if _, err := released(t, r).Set(); err != nil {
+			t.Error(err)
+		}
+		if err := taken(t, schema(t, "release"), released(t, r).Predicate); err != nil {
+			t.Error(err)
+		}
+	}
+}
