@@ -87,7 +87,7 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 		}
 	}
 	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
-	k.waive(seen)
+	k.waive()
 	return k
 }
 

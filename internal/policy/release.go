@@ -178,7 +178,6 @@ type Prospect struct {
 // Prospects judges every rule of an environment against a change.
 func Prospects(in Input, env Environment, c Change) []Prospect {
 	k := approvalCheck{in: in, env: env, makers: c.Makers, changed: true}
-	k.identify([]Change{c})
 	var tallies []tally
 	var out []Prospect
 	for _, r := range env.Approvals {

@@ -30,8 +30,7 @@ func (c claimWaiver) met() bool { return c.found && len(c.who) >= c.need }
 
 // waive reads the waivers about the subject, and takes the roles away that enough
 // people have waived.
-func (k *approvalCheck) waive(changes []Change) {
-	k.identify(changes)
+func (k *approvalCheck) waive() {
 	if k.env.Waivers == nil {
 		return
 	}
@@ -64,43 +63,11 @@ func (k *approvalCheck) waive(changes []Change) {
 	})
 }
 
-// identify gives every claimed role the full id of its commit.
-func (k *approvalCheck) identify(changes []Change) {
-	k.makers = slices.Clone(k.makers)
-	for i, m := range k.makers {
-		k.makers[i].Commit = fullID(m, changes)
-	}
-}
-
 // waiversNeeded is how many people have to waive a claim. A maker that the
 // platform knows of and cannot name could be one of them.
 func (k approvalCheck) waiversNeeded() int {
 	return max(2, k.env.Waivers.Count) + len(k.unknown(KnownRoles).unknown)
 }
-
-// fullID is the full id of the commit that claims a role for m, or "". A door that
-// names it in words alone has to mean exactly one commit of the change.
-func fullID(m Maker, changes []Change) string {
-	start, ok := strings.CutPrefix(m.Where, "commit ")
-	if m.Commit != "" || !ok || !slices.Contains(ClaimedRoles, m.Role) || len(start) < leastID {
-		return m.Commit
-	}
-	id := ""
-	for _, ch := range changes {
-		for _, c := range ch.Commits {
-			if strings.HasPrefix(c.ID, start) && c.ID != id {
-				if id != "" {
-					return ""
-				}
-				id = c.ID
-			}
-		}
-	}
-	return id
-}
-
-// leastID is how many digits of an id a door shows at least.
-const leastID = 7
 
 // A signedWaiver is one person's waiver of one claim.
 type signedWaiver struct {

@@ -177,21 +177,6 @@ func TestI15_a_claim_of_somebody_unknown_is_waived_too(t *testing.T) {
 	wantAllowed(t, s.judge(t))
 }
 
-// Where a door names a commit by its first digits, one commit has to be meant.
-func TestI15_a_shortened_commit_that_may_be_two_is_none(t *testing.T) {
-	s := frame(t, append(yes(alice), waives(bob, claimed[0]), waives(dana, claimed[0]))...)
-	s.change.Makers = slices.Clone(s.change.Makers)
-	for i := range s.change.Makers {
-		s.change.Makers[i].Commit = ""
-	}
-	s.change.Commits = []policy.Commit{{ID: framed}, {ID: commit}}
-	wantAllowed(t, s.judge(t))
-	s.change.Commits = append(s.change.Commits, policy.Commit{ID: other2})
-	wantRefused(t, s.judge(t), "E_SOD")
-	s.change.Commits = nil
-	wantRefused(t, s.judge(t), "E_SOD")
-}
-
 func TestI15_whom_a_waiver_can_free_is_told_where_nobody_is_left(t *testing.T) {
 	f := wantWaiting(t, frame(t).judge(t))
 	if !strings.HasPrefix(f.Hint, "nobody is left who may approve") || !strings.Contains(f.Hint, "(and 3 more)") || !strings.Contains(f.Hint, ": sallyport approve --release ") {
