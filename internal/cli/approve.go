@@ -58,6 +58,7 @@ type proposal struct {
 	counts   []time.Time    // until when its gate counts the decision
 	decision string
 	claim    statement.Claim // that is waived, with the decision waive
+	lists    []string        // of approvers, as JSON, where their digests alone are signed
 	expires  time.Time
 }
 
@@ -273,6 +274,9 @@ func (r *run) sayIt(x proposal) error {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
 		a.Shown = append(a.Shown, policy.Shown(in)...)
 	}
+	if a.Approvers, err = r.approvers(&x, token); err != nil {
+		return err
+	}
 	predicate, err := a.JSON()
 	if err != nil {
 		return err
@@ -379,6 +383,9 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s%s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), until)
+	for _, list := range x.lists {
+		fmt.Fprintf(&b, "\n<details><summary>who could approve then, of which a digest is signed</summary>\n\n%s\n\n</details>\n", report.Code(list))
+	}
 	if err := r.platform.Summary(b.String()); err != nil {
 		return err
 	}
@@ -393,7 +400,11 @@ func (r *run) showProposal(x proposal) error {
 	}
 	w := r.Stdout
 	fmt.Fprintf(w, "release   %s of %s, asked for by %s\n", report.Plain(x.set.Version), plural(len(x.chosen.list), "artifact"), report.Plain(cmp.Or(x.set.Requester, x.set.Run)))
-	for _, s := range x.chosen.list {
+	for i, s := range x.chosen.list {
+		if i == shownArtifacts {
+			fmt.Fprintf(w, "  and %s, which --format json shows\n", plural(len(x.chosen.list)-i, "more artifact"))
+			break
+		}
 		fmt.Fprintf(w, "  %s\n    %s\n", report.Plain(s.Name), s.Digest)
 	}
 	for i, in := range x.inputs {
@@ -440,7 +451,11 @@ func showEnvironment(w io.Writer, in policy.Input) {
 			}
 		}
 	}
-	for _, x := range rows {
+	for i, x := range rows {
+		if i == shownFindings {
+			fmt.Fprintf(w, "  and %s, which --format json shows\n", plural(len(rows)-i, "more finding"))
+			break
+		}
 		paragraph(w, fmt.Sprintf("  %-*s  ", width, x.label), x.text)
 	}
 	for _, c := range in.Changes {
@@ -449,19 +464,25 @@ func showEnvironment(w io.Writer, in policy.Input) {
 			since = "since " + c.Base[:min(12, len(c.Base))] + ", which is deployed now"
 		}
 		fmt.Fprintf(w, "  changes      %s %s\n", plural(len(c.Commits), "commit"), since)
+		if link := compared(in.Policy, c); link != "" {
+			fmt.Fprintf(w, "               %s\n", report.Plain(link))
+		}
 		for i, m := range c.Commits {
 			if i == shownCommits {
-				fmt.Fprintf(w, "               and %d more\n", len(c.Commits)-shownCommits)
+				fmt.Fprintf(w, "    and %s, which --format json shows\n", plural(len(c.Commits)-shownCommits, "more commit"))
 				break
 			}
 			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
 		}
+		showRequests(w, c)
+		showMakers(w, c)
 	}
 	showUnknown(w, in)
 	may := policy.MayApprove(in, in.Candidates[0])
 	for _, g := range slices.Sorted(maps.Keys(may)) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
 	}
+	showExcluded(w, in)
 }
 
 // shownUnknown bounds the makers without a known person on a screen.
@@ -493,7 +514,11 @@ func (x proposal) machine() any {
 	type environment struct {
 		Name     string              `json:"name"`
 		Base     string              `json:"base,omitempty"`
+		Compare  []string            `json:"compare,omitempty"`
 		Commits  []commit            `json:"commits"`
+		Requests []policy.Request    `json:"requests,omitempty"`
+		Makers   []shownMaker        `json:"makers"`
+		MayNot   []shownApprover     `json:"mayNotApprove,omitempty"`
 		Findings []verdict.Finding   `json:"findings"`
 		May      map[string][]string `json:"mayApprove"`
 		Unknown  []policy.UnnamedIn  `json:"unknownMakers,omitempty"`
@@ -503,10 +528,15 @@ func (x proposal) machine() any {
 		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0]), Unknown: policy.UnknownMakers(in, in.Candidates[0])}
 		for _, c := range in.Changes {
 			e.Base = c.Base
+			if link := compared(in.Policy, c); link != "" {
+				e.Compare = append(e.Compare, link)
+			}
+			e.Requests, e.Makers = append(e.Requests, c.Requests...), append(e.Makers, makersOf(c)...)
 			for _, m := range c.Commits {
 				e.Commits = append(e.Commits, commit{m.ID, m.Title, m.Author, stamp(m.Time)})
 			}
 		}
+		e.MayNot = excluded(in)
 		envs = append(envs, e)
 	}
 	return map[string]any{

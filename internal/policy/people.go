@@ -141,8 +141,9 @@ type Change struct {
 
 // Request is a pull or merge request that brought commits, for people.
 type Request struct {
-	Number     int64
-	Title, URL string
+	Number int64  `json:"number"`
+	Title  string `json:"title"`
+	URL    string `json:"url,omitempty"`
 }
 
 // Commit is one commit as it is shown to people.

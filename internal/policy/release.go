@@ -155,6 +155,38 @@ func UnknownMakers(in Input, c Candidate) []UnnamedIn {
 	return out
 }
 
+// An Approver is a member of a group that is asked, and why they may not approve.
+type Approver struct {
+	Group   string
+	Account Account
+	Reason  string // empty: they may
+}
+
+// Approvers returns every member of the groups that are asked for a yes about a
+// subject, as far as they are known by name, and who of them may not approve and
+// why, whatever they have said.
+func Approvers(in Input, c Candidate) []Approver {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.artifact(c)
+	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	var out []Approver
+	for _, r := range env.Approvals {
+		g, _ := in.Policy.Group(r.Group)
+		if r.Veto {
+			continue
+		}
+		for _, a := range in.accounts(g) {
+			x := Approver{Group: g.Name, Account: a}
+			v := k.judge(g, vote{account: a, decision: statement.Approve, source: g.Sources[0], trust: k.trust(g)}, g.Excludes)
+			if v.why != nil && a.Kind == Human { // of others a list of members does not say who they are
+				x.Reason = v.why.reason
+			}
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
 // CarriesApprovals reports whether s signed in a workflow under approve-in. Such
 // a signature is the approval of the account that started the run.
 func CarriesApprovals(p *Policy, s statement.Signer) bool {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -59,6 +60,37 @@ type Span struct {
 	Since       string `json:"since,omitempty"` // the commit deployed then; absent: nothing was, and everything was shown
 }
 
+// Approvers says who could have approved for an environment when somebody decided,
+// and who could not and why. Where others could read the list, it is a digest of
+// it: that of the salt and of the list as JSON.
+type Approvers struct {
+	Environment string     `json:"environment"`
+	May         int        `json:"may"`
+	MayNot      int        `json:"mayNot"`
+	List        []Approver `json:"list,omitempty"`
+	Salt        string     `json:"salt,omitempty"`   // hex
+	SHA256      string     `json:"sha256,omitempty"` // hex
+}
+
+// Approver is an account in a group that is asked, and why it could not approve.
+type Approver struct {
+	Group  string `json:"group"`
+	Host   string `json:"host"`             // base URL of the platform, or the issuer of an address
+	ID     string `json:"id"`               // number there, or the address
+	Reason string `json:"reason,omitempty"` // absent: it could
+}
+
+// Hidden returns a without its list, as a digest with a salt.
+func (a Approvers) Hidden(salt [16]byte) (Approvers, error) {
+	list, err := json.Marshal(a.List)
+	if err != nil {
+		return a, fmt.Errorf("encoding the list of approvers: %w", err)
+	}
+	a.Salt, a.SHA256 = hex.EncodeToString(salt[:]), subject.Sum(append(salt[:], list...)).Hex()
+	a.List = nil
+	return a, nil
+}
+
 // Release is the predicate of a release set: what shall be released together,
 // into which environments, on which evidence, under which policy
 // (shared/release.schema.json). Its subjects are the artifacts and, last, the
@@ -91,6 +123,7 @@ type Approval struct {
 	Reason       string      `json:"reason,omitempty"`
 	BreakGlass   bool        `json:"breakGlass,omitempty"`
 	Shown        []Span      `json:"shown,omitempty"`
+	Approvers    []Approvers `json:"approvers,omitempty"`
 	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
