@@ -32,8 +32,8 @@ func alike(e, f Fact) bool {
 }
 
 // ofTheRun are members of a provenance that tell which run and which machine it
-// was, and nothing about what was built (SLSA provenance v1 and v0.2, and what
-// GitLab's builders write under internalParameters).
+// was, and nothing about what was built (SLSA provenance v1 and v0.2, and what our
+// own attest writes under internalParameters).
 var ofTheRun = [][]string{
 	{"runDetails"}, {"metadata"}, {"builder"},
 	{"buildDefinition", "internalParameters", "job"}, {"buildDefinition", "internalParameters", "name"},

@@ -26,7 +26,15 @@ type model struct {
 	asked      bool // the platform asks somebody
 	timed      bool // its reviews have times
 	bound      int  // how old a no of the platform's page may be
-	base       int  // how the environment has moved since the first votes: see bases
+	base       int  // how the environment has moved since the first votes
+	waives     *policy.Waivers
+	waivers    []modelWaiver
+}
+
+// A modelWaiver takes the role of one maker away, if it may.
+type modelWaiver struct {
+	maker int // among the makers
+	modelVote
 }
 
 // What the environment may have done since something was shown to somebody: had
@@ -220,6 +228,40 @@ func (m model) made(i int, roles []policy.Role) bool {
 	return false
 }
 
+// is is whether a maker is the person behind an identity, as far as the policy says.
+func (m model) is(i int, k modelMaker) bool {
+	m.makers = []modelMaker{k}
+	return m.made(i, policy.Roles)
+}
+
+// freed is m without the makers whose role enough people have waived.
+func (m model) freed() model {
+	out := m
+	out.makers, out.waives = nil, nil
+	for i, k := range m.makers {
+		if !m.waived(i, k) {
+			out.makers = append(out.makers, k)
+		}
+	}
+	return out
+}
+
+// waived is whether enough people, who did nothing that the platform knows, have
+// taken the role of a maker away that a commit claims.
+func (m model) waived(i int, k modelMaker) bool {
+	if m.waives == nil || !slices.Contains(policy.ClaimedRoles, k.role) || k.identity < 0 && k.mail == "" {
+		return false
+	}
+	g := m.groups[slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.waives.Group })]
+	who := map[string]bool{}
+	for _, w := range m.waivers {
+		if w.maker == i && m.counts(g, w.modelVote, policy.KnownRoles) && !m.is(w.identity, k) {
+			who[m.person(w.identity)] = true
+		}
+	}
+	return len(who) >= m.waives.Count+m.unknown(policy.KnownRoles)
+}
+
 // unknown is how many makers nobody can name.
 func (m model) unknown(roles []policy.Role) int {
 	who := map[string]bool{}
@@ -300,6 +342,7 @@ func (m model) share() []int {
 // outcome is what should come of it, and how many count for each rule; none do
 // when the glass is broken.
 func (m model) outcome() (verdict.Outcome, []int) {
+	m = m.freed()
 	have, needs := m.share(), m.needs()
 	all, rejected := verdict.Allow, false
 	for i := range m.rules {

@@ -68,13 +68,23 @@ func (d dice) world() model {
 	if d.in(4) {
 		m.bound = 1800 + d.IntN(3) - 1
 	}
-	if d.in(6) {
-		m.base = d.IntN(4)
+	if d.in(4) {
+		m.base = [...]int{baseForward, baseForward, baseBack, baseGone}[d.IntN(4)]
+	}
+	if d.in(2) {
+		// Somebody whom a commit claims comes first, so that enough people waive them.
+		claimed := d.maker()
+		claimed.role = policy.ClaimedRoles[d.IntN(3)]
+		m.makers = append([]modelMaker{claimed}, m.makers...)
+		m.waives = &policy.Waivers{Group: m.rules[d.IntN(len(m.rules))].Group, Count: 2 + d.IntN(4)/3}
+		for range d.IntN(24) {
+			m.waivers = append(m.waivers, d.waiver(m))
+		}
 	}
 	for range d.IntN(8) {
 		m.votes = append(m.votes, d.vote(m))
 	}
-	if d.in(3) {
+	if d.in(2) {
 		m.votes = append(m.votes, d.again(m)...)
 	}
 	return m
@@ -130,12 +140,32 @@ func (d dice) left() int {
 	return d.IntN(3) - 1
 }
 
+func (d dice) waiver(m model) modelWaiver {
+	w := modelWaiver{maker: d.IntN(len(m.makers))}
+	if d.in(2) {
+		w.maker = 0 // so that one is often waived by enough
+	}
+	for w.source == "" || w.source == policy.ByReview {
+		w.modelVote = d.vote(m)
+	}
+	w.no, w.back, w.glass, w.mute, w.blank, w.now = false, false, false, false, false, true
+	if !d.in(3) { // nothing is wrong with it
+		i := slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.waives.Group })
+		w.modelVote = modelVote{identity: w.identity, source: w.source, annex: m.groups[i].annex, age: 1800, left: 3600, now: true}
+	}
+	return w
+}
+
 // again is what somebody who has spoken says later, or perhaps earlier, with one
 // of their identities.
 func (d dice) again(m model) []modelVote {
 	var out []modelVote
-	for _, v := range m.votes {
-		if !d.in(2) {
+	said := slices.Clone(m.votes)
+	for _, w := range m.waivers {
+		said = append(said, w.modelVote)
+	}
+	for _, v := range said {
+		if !v.no && !d.in(3) || v.no && d.in(8) {
 			continue
 		}
 		o := d.vote(m)
@@ -150,6 +180,9 @@ func (d dice) again(m model) []modelVote {
 		}
 		o.age, o.no = v.age+[...]int{-60, -1, 0, 1, -60}[d.IntN(5)], d.in(4)
 		o.back = !o.no && o.source != policy.ByReview && d.in(2)
+		if v.no && o.source != policy.ByReview && !d.in(4) { // as somebody does who has changed their mind
+			o = modelVote{identity: o.identity, source: o.source, annex: v.annex, release: v.release, age: v.age - 60, left: 3600, back: d.in(2)}
+		}
 		out = append(out, o)
 	}
 	return out
@@ -188,6 +221,7 @@ func (m model) scene(t testing.TB, base scene) scene {
 	p := *base.policy
 	env := p.Environments[0]
 	env.Approvals, env.Separate, env.Emergency, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
+	env.Waivers = m.waives
 	env.RejectionAge = time.Duration(m.bound) * time.Second
 	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), policy.Agents{}
 	s := base
@@ -206,10 +240,16 @@ func (m model) scene(t testing.TB, base scene) scene {
 	}
 	for i, k := range m.makers {
 		x := policy.Maker{Email: k.mail, Role: k.role, Where: fmt.Sprintf("commit %d", i)}
+		if slices.Contains(policy.ClaimedRoles, k.role) {
+			x.Commit = fmt.Sprintf("%040x", i+1)
+		}
 		if k.identity >= 0 {
 			x.Account = m.account(k.identity)
 		}
 		s.change.Makers = append(s.change.Makers, x)
+	}
+	for _, w := range m.waivers {
+		s.ballots = append(s.ballots, ballot{by: m.account(w.identity), sign: w.sign, waive: func(x *statement.Waiver) { w.write(x, s.change.Makers[1+w.maker]) }})
 	}
 	s.release, s.sealed = m.set.release, m.set.sealed
 	s.change.Base, s.change.Commits = m.deployed()
@@ -297,6 +337,18 @@ func (x modelSet) sealed(f *policy.Fact) {
 	f.Time = ago(x.age)
 	if x.foreign {
 		f.Signer.RepositoryID = "666"
+	}
+}
+
+// write says in x what w waives: the role of a maker, or one that nobody can
+// waive by naming a maker's.
+func (w modelWaiver) write(x *statement.Waiver, of policy.Maker) {
+	a := statement.Approval{Release: x.Release, Repository: x.Repository, Environments: x.Environments, Policy: x.Policy, Evidence: x.Evidence}
+	w.say(&a)
+	x.Release, x.Repository, x.Environments, x.Policy, x.Evidence, x.ExpiresAt = a.Release, a.Repository, a.Environments, a.Policy, a.Evidence, a.ExpiresAt
+	x.Claim = statement.Claim{Role: string(of.Role), Commit: of.Commit, Email: of.Email}
+	if of.Account.ID != "" {
+		x.Claim.Account = &statement.Account{Host: of.Account.Host, ID: of.Account.ID}
 	}
 }
 
@@ -416,6 +468,7 @@ func (m model) identity(named string) int {
 // compare says how a verdict differs from the model, or nothing.
 func (m model) compare(v verdict.Verdict) string {
 	want, have := m.outcome()
+	m = m.freed()
 	if got := v.Outcome(); got != want {
 		return fmt.Sprintf("outcome = %v, want %v", got, want)
 	}
@@ -442,6 +495,26 @@ func (m model) compare(v verdict.Verdict) string {
 		return fmt.Sprintf("%v count, want %v", got, have)
 	}
 	return ""
+}
+
+// rests counts what a history that is allowed would not be allowed without.
+func (m model) rests(count map[string]int) {
+	without := m
+	without.waivers = nil
+	if o, _ := without.outcome(); o != verdict.Allow {
+		count["a waiver"]++
+	}
+	without = m
+	without.votes = slices.DeleteFunc(slices.Clone(m.votes), func(v modelVote) bool { return v.back })
+	if o, _ := without.outcome(); o != verdict.Allow {
+		count["a word that ends a no"]++
+	}
+	without = m
+	if without.base = baseBack; m.base == baseForward {
+		if o, _ := without.outcome(); o != verdict.Allow {
+			count["what has gone forward"]++
+		}
+	}
 }
 
 func findingSchema(t *testing.T) *jsonschema.Schema {
@@ -480,6 +553,7 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 	t.Logf("go test ./internal/policy -run model -seed %d", *seed)
 	base, form := setting(t, second), findingSchema(t)
 	var tally [3]int
+	rests := map[string]int{} // allowed, because of what
 	var mu sync.Mutex
 	var work sync.WaitGroup
 	const workers, cases = 4, 10_000
@@ -490,6 +564,9 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 				v := m.scene(t, base).judge(t)
 				mu.Lock()
 				tally[v.Outcome()]++
+				if v.Outcome() == verdict.Allow {
+					m.rests(rests)
+				}
 				wrong := m.compare(v)
 				if n%50 == 0 && wrong == "" {
 					wrong = asFindings(form, v)
@@ -503,6 +580,12 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 	}
 	work.Wait()
 	t.Logf("%d denied, %d waiting, %d allowed", tally[verdict.Deny], tally[verdict.Wait], tally[verdict.Allow])
+	t.Logf("allowed because of %v", rests)
+	for _, what := range []string{"a waiver", "a word that ends a no", "what has gone forward"} {
+		if rests[what] < cases/2000 {
+			t.Errorf("%d of %d are allowed because of %s, which is too few to prove anything", rests[what], cases, what)
+		}
+	}
 	for o, n := range tally {
 		if n < cases/20 {
 			t.Errorf("%d of %d come to %v, which is too few to prove anything", n, cases, verdict.Outcome(o))
