@@ -26,7 +26,7 @@ func (k approvalCheck) repeats(f Fact, seen []subject.Digest) bool {
 func alike(e, f Fact) bool {
 	a, b := e.Signer, f.Signer
 	a.Run, b.Run = "", ""
-	return a == b && a.Commit != "" && !e.Keyed && !f.Keyed && e.Trust == f.Trust && e.image() == f.image() && (e.Via == nil) == (f.Via == nil) &&
+	return a == b && a.Commit != "" && !e.Keyed && !f.Keyed && e.image() == f.image() && (e.Via == nil) == (f.Via == nil) &&
 		dialect.IsProvenance(e.Statement.PredicateType) && e.Statement.PredicateType == f.Statement.PredicateType &&
 		sameBuild(e.Statement.Predicate, f.Statement.Predicate)
 }

@@ -80,7 +80,7 @@ func (k approvalCheck) ends(g Group, later, old vote) bool {
 		later.decision != statement.Withdraw && (later.decision != statement.Approve || old.decision != statement.Reject) {
 		return false
 	}
-	if !later.covers || later.nobody != nil || later.account.Kind != Human || k.in.Policy.agent(later.account) || k.early(later.time) != nil ||
+	if !later.covers || later.account.Kind != Human || k.in.Policy.agent(later.account) || k.early(later.time) != nil ||
 		later.source != ByReview && later.trust != k.trust(g) {
 		return false
 	}

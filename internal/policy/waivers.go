@@ -119,7 +119,7 @@ func (k approvalCheck) waiverVotes() []vote {
 // the account and the address that stand there.
 func (m Maker) claims(c statement.Claim) bool {
 	o := makerOf(c)
-	return slices.Contains(ClaimedRoles, m.Role) && m.Role == o.Role && m.Commit != "" && m.Commit == c.Commit &&
+	return m.Role == o.Role && m.Commit != "" && m.Commit == c.Commit &&
 		m.Account.Host == o.Account.Host && m.Account.ID == o.Account.ID && (m.Email == o.Email || equalAddress(m.Email, o.Email))
 }
 
