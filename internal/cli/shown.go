@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -58,8 +57,7 @@ type shownMaker struct {
 	places   int
 }
 
-// makersOf groups the makers of a change, accounts first, each in the order in
-// which they are found.
+// makersOf groups the makers of a change, in the order in which they are found.
 func makersOf(c policy.Change) []shownMaker {
 	out, at := []shownMaker{}, map[string]int{}
 	roles := map[string]bool{}
@@ -82,7 +80,6 @@ func makersOf(c policy.Change) []shownMaker {
 			out[i].Did = append(out[i].Did, m.Role.Did()+" "+m.Where)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b shownMaker) int { return rank(a) - rank(b) })
 	return out
 }
 

@@ -23,14 +23,15 @@ type vote struct {
 	trust      string
 	word       string // what says who voted: a certificate, or the platform
 	comment    string
-	payload    string         // digest of the signed statement, or empty
-	release    subject.Digest // that it names; of a review, that it is tied to; or nothing
-	emergency  bool           // given with --break-glass
-	covers     bool           // it is about this artifact, this environment and this repository
-	untimed    bool           // the platform keeps no time of it
-	void       *miss          // it is about something else, or out of time
-	nobody     *miss          // why the voter is not known
-	unanswered bool           // the voter is not known because a platform did not answer
+	payload    string           // digest of the signed statement, or empty
+	release    subject.Digest   // that it names; of a review, that it is tied to; or nothing
+	emergency  bool             // given with --break-glass
+	covers     bool             // it is about this artifact, this environment and this repository
+	untimed    bool             // the platform keeps no time of it
+	claim      *statement.Claim // that it waives, or nil
+	void       *miss            // it is about something else, or out of time
+	nobody     *miss            // why the voter is not known
+	unanswered bool             // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -188,19 +189,37 @@ func (k approvalCheck) order() []verdict.Finding {
 	return out
 }
 
-// votes reads every approval and rejection of the subject.
+// votes reads every decision about the subject, signed or on the platform's page,
+// oldest first.
 func (k approvalCheck) votes() []vote {
+	out := k.statements(statement.ApprovalV1)
+	for _, r := range k.in.Reviews.List {
+		if r.Decision == statement.Approve || r.Decision == statement.Reject {
+			out = append(out, k.reviewed(r))
+		}
+	}
+	slices.SortStableFunc(out, inTime)
+	return out
+}
+
+func inTime(a, b vote) int {
+	return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
+}
+
+// statements reads what people have signed about the subject, approvals or
+// waivers, oldest first.
+func (k approvalCheck) statements(kind string) []vote {
 	var out []vote
 	for _, f := range k.facts {
-		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed || f.Via != nil {
+		if f.Statement.PredicateType != kind || f.Keyed || f.Via != nil {
 			continue // a builder that carries a text of others has not approved anything
 		}
-		s, err := f.Statement.Said()
+		s, claim, err := said(f.Statement)
 		if err != nil {
 			continue
 		}
 		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass}
-		v.release, v.covers = s.Release, k.elsewhere(s) == nil
+		v.release, v.covers, v.claim = s.Release, k.elsewhere(s) == nil, claim
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)
 		// The same bundle may lie in two stores, written in two ways.
@@ -210,14 +229,7 @@ func (k approvalCheck) votes() []vote {
 			out = append(out, v)
 		}
 	}
-	for _, r := range k.in.Reviews.List {
-		if r.Decision == statement.Approve || r.Decision == statement.Reject {
-			out = append(out, k.reviewed(r))
-		}
-	}
-	slices.SortStableFunc(out, func(a, b vote) int {
-		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
-	})
+	slices.SortStableFunc(out, inTime)
 	return out
 }
 

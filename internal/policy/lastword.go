@@ -53,7 +53,7 @@ func (k approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judg
 	switch {
 	case x.why != nil:
 	case v.decision == statement.Withdraw:
-		if !slices.ContainsFunc(append(slices.Clone(votes), k.waiverVotes()...), func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }) {
+		if !slices.ContainsFunc(append(slices.Clone(votes), k.statements(statement.WaiverV1)...), func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }) {
 			x.why = stale("", "", "takes nothing back: they have said nothing about this release before")
 		}
 	default:
@@ -86,9 +86,9 @@ func (k approvalCheck) ends(g Group, later, old vote) bool {
 	}
 	if old.decision == statement.Reject {
 		// What cannot be told to be later ends no rejection.
-		return !old.untimed && !later.untimed && later.time.After(old.time) && (later.source == old.source || slices.Contains(g.Sources, later.source))
+		return !old.untimed && !later.untimed && old.time.Before(later.time) && (later.source == old.source || slices.Contains(g.Sources, later.source))
 	}
-	return old.decision != statement.Withdraw && !old.time.After(later.time)
+	return old.decision != statement.Withdraw && !later.time.Before(old.time)
 }
 
 // whose returns who an account is, also where a policy with people does not know
@@ -104,17 +104,15 @@ func (k approvalCheck) whose(a Account) string {
 // said something after a rejection about the same release.
 func mightEnd(no vote, votes []judgedVote) bool {
 	return slices.ContainsFunc(votes, func(o judgedVote) bool {
-		return o.unanswered && o.covers && o.decision != statement.Reject && o.release == no.release && o.time.After(no.time)
+		return o.unanswered && o.covers && o.decision != statement.Reject && o.release == no.release && no.time.Before(o.time)
 	})
 }
 
 // TakesBack reports whether a withdrawal of now by an account would take anything
 // back that the same person has said about a release of a subject.
 func TakesBack(in Input, c Candidate, a Account, release subject.Digest) bool {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
-	return slices.ContainsFunc(append(k.votes(), k.waiverVotes()...), func(v vote) bool {
+	k := in.check(c)
+	return slices.ContainsFunc(append(k.votes(), k.statements(statement.WaiverV1)...), func(v vote) bool {
 		return v.covers && v.nobody == nil && v.release == release && v.decision != statement.Withdraw && k.whose(v.account) == k.whose(a) && a.ID != ""
 	})
 }

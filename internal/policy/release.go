@@ -93,12 +93,19 @@ type Standing struct {
 	Reason string
 }
 
+// check gathers what is known about a candidate for people who decide, or look:
+// how the runs of its evidence end is not asked.
+func (in Input) check(c Candidate) approvalCheck {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.artifact(c)
+	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+}
+
 // Stand says, for each rule of in's environment, whether an account may approve
 // a subject. The gate will judge their approval in the same way.
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
+	env := k.env
 	rules := env.Approvals
 	if env.Emergency != nil {
 		rules = append(slices.Clone(rules), Rule{Group: env.Emergency.Group})
@@ -119,11 +126,9 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 // MayApprove returns the labels of accounts that could approve a subject, by
 // group. A group with a veto only is left out: its approval is not needed.
 func MayApprove(in Input, c Candidate) map[string][]string {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	out := map[string][]string{}
-	for _, r := range env.Approvals {
+	for _, r := range k.env.Approvals {
 		if r.Veto {
 			continue
 		}
@@ -143,11 +148,9 @@ type UnnamedIn struct {
 // UnknownMakers returns, for each rule that asks for approvals, the makers of a
 // subject that raise their number.
 func UnknownMakers(in Input, c Candidate) []UnnamedIn {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	var out []UnnamedIn
-	for _, r := range env.Approvals {
+	for _, r := range k.env.Approvals {
 		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
 			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
 		}
@@ -166,11 +169,9 @@ type Approver struct {
 // subject, as far as they are known by name, and who of them may not approve and
 // why, whatever they have said.
 func Approvers(in Input, c Candidate) []Approver {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	var out []Approver
-	for _, r := range env.Approvals {
+	for _, r := range k.env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
 		if r.Veto {
 			continue

@@ -37,15 +37,18 @@ func (k *approvalCheck) waive() {
 	group, _ := k.in.Policy.Group(k.env.Waivers.Group)
 	need := k.waiversNeeded()
 	votes := k.votes()
-	for _, w := range k.signedWaivers() {
-		i := slices.IndexFunc(k.claims, func(c claimWaiver) bool { return SameClaim(c.claim, w.claim) })
+	for _, w := range k.statements(statement.WaiverV1) {
+		if !w.covers {
+			continue
+		}
+		i := slices.IndexFunc(k.claims, func(c claimWaiver) bool { return SameClaim(c.claim, *w.claim) })
 		if i < 0 {
-			i, k.claims = len(k.claims), append(k.claims, claimWaiver{claim: w.claim, need: need})
-			k.claims[i].found = slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(w.claim) })
+			i, k.claims = len(k.claims), append(k.claims, claimWaiver{claim: *w.claim, need: need})
+			k.claims[i].found = slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(*w.claim) })
 		}
 		c := &k.claims[i]
-		x := k.hear(group, w.vote, votes, KnownRoles)
-		if x.why == nil && k.in.Policy.identities(w.account).is(makerOf(w.claim)) {
+		x := k.hear(group, w, votes, KnownRoles)
+		if x.why == nil && k.in.Policy.identities(w.account).is(makerOf(*w.claim)) {
 			x.why = &miss{code: fault.Duties, reason: "nobody waives a role of their own"}
 		}
 		if x.why == nil && !c.found {
@@ -69,50 +72,20 @@ func (k approvalCheck) waiversNeeded() int {
 	return max(2, k.env.Waivers.Count) + len(k.unknown(KnownRoles).unknown)
 }
 
-// A signedWaiver is one person's waiver of one claim.
-type signedWaiver struct {
-	vote
-	claim statement.Claim
-}
-
-// signedWaivers are all waivers about the subject, whoever signed them.
-func (k approvalCheck) signedWaivers() []signedWaiver {
-	var out []signedWaiver
-	for _, f := range k.facts {
-		if f.Statement.PredicateType != statement.WaiverV1 || f.Keyed || f.Via != nil {
-			continue
-		}
-		w, err := f.Statement.Waived()
-		if err != nil {
-			continue
-		}
-		said := statement.Said{Approval: statement.Approval{Decision: statement.Waive, Repository: w.Repository, Environments: w.Environments},
-			Release: w.Release, Artifacts: w.Artifacts, Expires: w.Expires}
-		said.PolicyDigest, said.Seen = w.PolicyDigest, w.Seen
-		v := vote{decision: statement.Waive, time: f.Time, trust: f.Trust, comment: w.Reason, payload: f.StatementHash.String(), release: w.Release}
-		v.covers = k.elsewhere(said) == nil
-		k.signed(&v, f)
-		v.void = k.void(said, f.Time, false)
-		if !v.covers || slices.ContainsFunc(out, func(o signedWaiver) bool {
-			return o.payload == v.payload && o.trust == v.trust && o.account.Key() == v.account.Key() && o.time.Equal(v.time)
-		}) {
-			continue
-		}
-		out = append(out, signedWaiver{v, w.Claim})
+// said reads a decision, or a waiver as one, with the claim that it waives.
+func said(s statement.Statement) (statement.Said, *statement.Claim, error) {
+	if s.PredicateType == statement.ApprovalV1 {
+		out, err := s.Said()
+		return out, nil, err
 	}
-	slices.SortStableFunc(out, func(a, b signedWaiver) int {
-		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
-	})
-	return out
-}
-
-// waiverVotes are the waivers about the subject, as votes.
-func (k approvalCheck) waiverVotes() []vote {
-	var out []vote
-	for _, w := range k.signedWaivers() {
-		out = append(out, w.vote)
+	w, err := s.Waived()
+	if err != nil {
+		return statement.Said{}, nil, err
 	}
-	return out
+	out := statement.Said{Approval: statement.Approval{Decision: statement.Waive, Repository: w.Repository, Environments: w.Environments, Reason: w.Reason},
+		Release: w.Release, Artifacts: w.Artifacts, Expires: w.Expires}
+	out.PolicyDigest, out.Seen = w.PolicyDigest, w.Seen
+	return out, &w.Claim, nil
 }
 
 // claims reports whether m is exactly what c says: the role, the commit, and both
@@ -279,8 +252,7 @@ func Claims(in Input, c Candidate) []Waivable {
 	if env.Waivers == nil {
 		return nil
 	}
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	var out []Waivable
 	for _, m := range k.makers {
 		if x, ok := m.claim(); ok && !slices.ContainsFunc(out, func(w Waivable) bool { return SameClaim(w.Claim, x) }) {
@@ -297,8 +269,7 @@ func StandWaiving(in Input, c Candidate, a Account, by Source, claim statement.C
 	if env.Waivers == nil {
 		return Standing{Code: fault.Duties, Reason: "cannot waive anything: the environment has no waivers in the policy"}
 	}
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	g, _ := in.Policy.Group(env.Waivers.Group)
 	x := k.judge(g, vote{account: a, decision: statement.Waive, source: by, trust: k.trust(g)}, KnownRoles)
 	s := Standing{Group: g.Name, Member: x.member}
