@@ -113,6 +113,8 @@ var threats = map[string]string{
 	"I11": "one approval for several environments",
 	"I12": "emergency path abused",
 	"I13": "approval before the evidence",
+	"I14": "rejection that somebody else ends",
+	"I15": "maker's role waived by those who may not",
 	"K01": "newline in an output",
 	"K02": "workflow command in a name",
 	"K03": "masking as denial",

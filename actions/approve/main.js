@@ -2,11 +2,12 @@
 'use strict'
 require('../../shared/install.js').action('approve', [
   { name: 'release' },
+  { name: 'waive' },
   { name: 'decision', preset: 'approve' },
   { name: 'subject', list: true },
   { name: 'environments', list: true },
   { name: 'reason' },
-  { name: 'expires', preset: '24h' },
+  { name: 'expires' },
   { name: 'break-glass', preset: 'false' },
   { name: 'policy', preset: '.sallyport/policy.yaml' },
   { name: 'bundle', list: true },

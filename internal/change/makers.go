@@ -132,7 +132,7 @@ func (w *walk) authors(ctx context.Context) error {
 		return err
 	}
 	for _, n := range all {
-		m := policy.Maker{Role: n.role, Account: n.who.Account, Email: n.who.Email, Where: n.where}
+		m := policy.Maker{Role: n.role, Account: n.who.Account, Email: n.who.Email, Where: n.where, Commit: n.commit}
 		if m.Account.ID == "" {
 			m.Account = found[strings.ToLower(m.Email)]
 		}

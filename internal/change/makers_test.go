@@ -174,3 +174,17 @@ func dashed(r rune) rune {
 	}
 	return r
 }
+
+// What a commit claims of somebody can be taken away, so it says which commit it
+// is, in full; what the platform knows by account names none.
+func TestI15_a_claimed_role_names_its_commit_in_full(t *testing.T) {
+	h := cases["I01 what a squash loses"].history
+	for platform, c := range map[string]policy.Change{"GitHub": onGitHub(t, "claims", 39000, h), "GitLab": onGitLab(t, 39000, h)} {
+		for _, m := range c.Makers {
+			claimed := slices.Contains(policy.ClaimedRoles, m.Role)
+			if claimed != (len(m.Commit) == 40) || claimed && !strings.HasPrefix(m.Where, "commit "+m.Commit[:7]) {
+				t.Errorf("%s: %s %s has commit %q", platform, m.Role, m.Where, m.Commit)
+			}
+		}
+	}
+}

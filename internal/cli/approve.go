@@ -29,7 +29,17 @@ import (
 )
 
 func approveCommand(r *run) (answer, error) {
-	return r.decide(cmp.Or(r.text("decision"), statement.Approve))
+	decision := cmp.Or(r.text("decision"), statement.Approve)
+	if r.text("waive") == "" {
+		return r.decide(decision)
+	}
+	if decision != statement.Approve || r.on("break-glass") {
+		return answer{}, usage("--waive is a word of its own: leave out the decision and break-glass, which another call gives")
+	}
+	if strings.TrimSpace(r.text("reason")) == "" {
+		return answer{}, usage("--waive needs --reason")
+	}
+	return r.decide(statement.Waive)
 }
 
 func rejectCommand(r *run) (answer, error) {
@@ -47,6 +57,8 @@ type proposal struct {
 	inputs   []policy.Input // one for each environment
 	counts   []time.Time    // until when its gate counts the decision
 	decision string
+	claim    statement.Claim // that is waived, with the decision waive
+	lists    []string        // of approvers, as JSON, where their digests alone are signed
 	expires  time.Time
 }
 
@@ -98,7 +110,7 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 	if x.set, x.fact, err = r.findRelease(g, p, digest); err != nil {
 		return x, err
 	}
-	if err := r.current(x.set, p); err != nil {
+	if err := r.current(x.set, p, decision); err != nil {
 		return x, err
 	}
 	if x.chosen, err = r.pick(x.set); err != nil {
@@ -108,20 +120,38 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 		return x, err
 	}
 	g.Deciding = true
-	life, err := policy.ParseAge(r.text("expires"))
-	if err != nil {
-		return x, usage("--expires: %v", err)
+	if err := r.until(&x); err != nil {
+		return x, err
 	}
-	x.expires = r.now.Add(life)
-	if x.set.Expires.Before(x.expires) {
-		x.expires = x.set.Expires
+	if err := r.lookInto(&x, g, p); err != nil || decision != statement.Waive {
+		return x, err
 	}
-	return x, r.lookInto(&x, g, p)
+	return x, r.claimed(&x)
 }
 
-// current refuses a release set that no gate would take any more.
-func (r *run) current(set statement.Set, p *policy.Policy) error {
-	if set.PolicyDigest != p.Digest {
+// until says how long a decision is to count: as long as was asked for, and no
+// longer than its release. A no for which nothing was asked is bounded by the
+// policy; a withdrawal has no end, and names that of its release.
+func (r *run) until(x *proposal) error {
+	x.expires = x.set.Expires
+	asked := r.text("expires")
+	if x.decision == statement.Withdraw || x.decision == statement.Reject && asked == "" {
+		return nil
+	}
+	life, err := policy.ParseAge(cmp.Or(asked, "24h"))
+	if err != nil {
+		return usage("--expires: %v", err)
+	}
+	if until := r.now.Add(life); until.Before(x.expires) {
+		x.expires = until
+	}
+	return nil
+}
+
+// current refuses a release set that no gate would take any more. A no outlives a
+// change of the policy, so it can be taken back after one.
+func (r *run) current(set statement.Set, p *policy.Policy, decision string) error {
+	if set.PolicyDigest != p.Digest && decision != statement.Withdraw {
 		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
 			"release %q was made under policy %s, and %s is %s", set.Version, set.PolicyDigest, r.text("policy"), p.Digest)
 	}
@@ -202,14 +232,20 @@ func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
 }
 
 // counts returns until when the gate of an environment counts a decision of
-// now. A no counts until it expires, whatever the policy says of a yes.
+// now. A no that somebody gave an expiry counts until then, whatever the policy
+// says.
 func (r *run) counts(x proposal, in policy.Input) time.Time {
 	env, _ := in.Policy.Environment(in.Environment)
 	life := env.MaxAge
-	if r.on("break-glass") && env.Emergency != nil {
+	switch {
+	case x.decision == statement.Withdraw, x.decision == statement.Reject && r.text("expires") != "":
+		return x.expires
+	case x.decision == statement.Reject:
+		life = env.RejectionAge
+	case r.on("break-glass") && env.Emergency != nil:
 		life = env.Emergency.MaxAge
 	}
-	if until := r.now.Add(life); x.decision == statement.Approve && until.Before(x.expires) {
+	if until := r.now.Add(life); until.Before(x.expires) {
 		return until
 	}
 	return x.expires
@@ -226,6 +262,9 @@ func (r *run) sayIt(x proposal) error {
 	if err != nil {
 		return err
 	}
+	if x.decision == statement.Waive {
+		return r.waive(x, token, check)
+	}
 	a := statement.Approval{
 		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
@@ -233,9 +272,10 @@ func (r *run) sayIt(x proposal) error {
 	}
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
-		for _, c := range in.Changes {
-			a.Since = c.Base
-		}
+		a.Shown = append(a.Shown, policy.Shown(in)...)
+	}
+	if a.Approvers, err = r.approvers(&x, token); err != nil {
+		return err
 	}
 	predicate, err := a.JSON()
 	if err != nil {
@@ -323,8 +363,15 @@ func (r *run) stdin() io.Reader {
 }
 
 func (r *run) decided(x proposal, receipt attest.Receipt) error {
-	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected"}[x.decision]
-	fmt.Fprintf(r.Stdout, "%s  %s, until %s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), stamp(x.expires), report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
+	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected", statement.Withdraw: "withdrawn", statement.Waive: "waived"}[x.decision]
+	until := ", until " + stamp(x.expires)
+	switch x.decision {
+	case statement.Withdraw:
+		until = ": what was said before is taken back"
+	case statement.Waive:
+		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + x.claim.Commit[:12] + until
+	}
+	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
 		fmt.Fprintf(r.Stdout, "  stored in  %s\n", report.Plain(s.Store))
 	}
@@ -335,7 +382,10 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s, until %s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), stamp(x.expires))
+	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s%s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), until)
+	for _, list := range x.lists {
+		fmt.Fprintf(&b, "\n<details><summary>who could approve then, of which a digest is signed</summary>\n\n%s\n\n</details>\n", report.Code(list))
+	}
 	if err := r.platform.Summary(b.String()); err != nil {
 		return err
 	}
@@ -350,7 +400,11 @@ func (r *run) showProposal(x proposal) error {
 	}
 	w := r.Stdout
 	fmt.Fprintf(w, "release   %s of %s, asked for by %s\n", report.Plain(x.set.Version), plural(len(x.chosen.list), "artifact"), report.Plain(cmp.Or(x.set.Requester, x.set.Run)))
-	for _, s := range x.chosen.list {
+	for i, s := range x.chosen.list {
+		if i == shownArtifacts {
+			fmt.Fprintf(w, "  and %s, which --format json shows\n", plural(len(x.chosen.list)-i, "more artifact"))
+			break
+		}
 		fmt.Fprintf(w, "  %s\n    %s\n", report.Plain(s.Name), s.Digest)
 	}
 	for i, in := range x.inputs {
@@ -359,7 +413,13 @@ func (r *run) showProposal(x proposal) error {
 			fmt.Fprintf(w, "  counts until %s\n", stamp(x.counts[i]))
 		}
 	}
-	fmt.Fprintf(w, "  made by      %s\n  expires      %s\n", report.Plain(x.fact.Signer.Run), stamp(x.expires))
+	if x.decision == statement.Waive {
+		fmt.Fprintf(w, "  waives       %s %s\n               of commit %s\n", x.claim.Role, report.Plain(policy.Who(x.claim)), x.claim.Commit)
+	}
+	fmt.Fprintf(w, "  made by      %s\n", report.Plain(x.fact.Signer.Run))
+	if x.decision != statement.Withdraw {
+		fmt.Fprintf(w, "  expires      %s\n", stamp(x.expires))
+	}
 	return nil
 }
 
@@ -391,7 +451,11 @@ func showEnvironment(w io.Writer, in policy.Input) {
 			}
 		}
 	}
-	for _, x := range rows {
+	for i, x := range rows {
+		if i == shownFindings {
+			fmt.Fprintf(w, "  and %s, which --format json shows\n", plural(len(rows)-i, "more finding"))
+			break
+		}
 		paragraph(w, fmt.Sprintf("  %-*s  ", width, x.label), x.text)
 	}
 	for _, c := range in.Changes {
@@ -400,19 +464,25 @@ func showEnvironment(w io.Writer, in policy.Input) {
 			since = "since " + c.Base[:min(12, len(c.Base))] + ", which is deployed now"
 		}
 		fmt.Fprintf(w, "  changes      %s %s\n", plural(len(c.Commits), "commit"), since)
+		if link := compared(in.Policy, c); link != "" {
+			fmt.Fprintf(w, "               %s\n", report.Plain(link))
+		}
 		for i, m := range c.Commits {
 			if i == shownCommits {
-				fmt.Fprintf(w, "               and %d more\n", len(c.Commits)-shownCommits)
+				fmt.Fprintf(w, "    and %s, which --format json shows\n", plural(len(c.Commits)-shownCommits, "more commit"))
 				break
 			}
 			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
 		}
+		showRequests(w, c)
+		showMakers(w, c)
 	}
 	showUnknown(w, in)
 	may := policy.MayApprove(in, in.Candidates[0])
 	for _, g := range slices.Sorted(maps.Keys(may)) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
 	}
+	showExcluded(w, in)
 }
 
 // shownUnknown bounds the makers without a known person on a screen.
@@ -444,7 +514,11 @@ func (x proposal) machine() any {
 	type environment struct {
 		Name     string              `json:"name"`
 		Base     string              `json:"base,omitempty"`
+		Compare  []string            `json:"compare,omitempty"`
 		Commits  []commit            `json:"commits"`
+		Requests []policy.Request    `json:"requests,omitempty"`
+		Makers   []shownMaker        `json:"makers"`
+		MayNot   []shownApprover     `json:"mayNotApprove,omitempty"`
 		Findings []verdict.Finding   `json:"findings"`
 		May      map[string][]string `json:"mayApprove"`
 		Unknown  []policy.UnnamedIn  `json:"unknownMakers,omitempty"`
@@ -454,10 +528,15 @@ func (x proposal) machine() any {
 		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0]), Unknown: policy.UnknownMakers(in, in.Candidates[0])}
 		for _, c := range in.Changes {
 			e.Base = c.Base
+			if link := compared(in.Policy, c); link != "" {
+				e.Compare = append(e.Compare, link)
+			}
+			e.Requests, e.Makers = append(e.Requests, c.Requests...), append(e.Makers, makersOf(c)...)
 			for _, m := range c.Commits {
 				e.Commits = append(e.Commits, commit{m.ID, m.Title, m.Author, stamp(m.Time)})
 			}
 		}
+		e.MayNot = excluded(in)
 		envs = append(envs, e)
 	}
 	return map[string]any{

@@ -66,17 +66,8 @@ func attestCommand(r *run) (answer, error) {
 
 // instance chooses where to sign and with what to check the signature.
 func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifier, error) {
-	name := r.text("sigstore")
-	custom := r.text("signing-config") != ""
 	private := r.platform != nil && r.platform.Visibility(token) != "public"
-	switch {
-	case name == "auto" && custom:
-		name = "custom"
-	case name == "auto" && r.platform == nil:
-		name = "public-good"
-	case name == "auto":
-		name = r.platform.instance(private)
-	}
+	name := r.instanceName(private)
 	signing, err := r.signingConfig(name)
 	if err != nil {
 		return nil, nil, err
@@ -92,6 +83,21 @@ func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifie
 	}
 	v, err := sigstore.NewVerifier(root, require)
 	return signing, v, err
+}
+
+// instanceName is the instance that the call names, or the one that fits.
+func (r *run) instanceName(private bool) string {
+	name := r.text("sigstore")
+	custom := r.text("signing-config") != ""
+	switch {
+	case name == "auto" && custom:
+		name = "custom"
+	case name == "auto" && r.platform == nil:
+		name = "public-good"
+	case name == "auto":
+		name = r.platform.instance(private)
+	}
+	return name
 }
 
 func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {

@@ -3,6 +3,7 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -159,7 +160,7 @@ func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding
 		f.Rule = "approvals-unsatisfiable"
 		f.Message = fmt.Sprintf("%q asks for %d of group %s, and %d could approve what the default branch has now", e.Name, x.Need, x.Group, len(x.Eligible))
 		f.Wanted = fmt.Sprintf("%d people who did not make it, each counted once", x.Need)
-		f.Hint = "add people to the group, or let others write, merge and start"
+		f.Hint = cmp.Or(freed(x.Waivable), "add people to the group, or let others write, merge and start")
 	case x.Need > 0 && len(x.Eligible) == x.Need:
 		f.Rule, f.Severity = "approvals-thin", doctor.Warning
 		f.Message = fmt.Sprintf("%q asks for %d of group %s, and no more than these could approve: one who is away stops the release", e.Name, x.Need, x.Group)
@@ -177,6 +178,18 @@ func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding
 		f.Hint = strings.TrimPrefix(f.Hint+"; "+x.Advice, "; ")
 	}
 	return []doctor.Finding{f}
+}
+
+// freed is the next step where commits alone keep people from approving: who can
+// take such a role away.
+func freed(all []policy.Waivable) string {
+	for _, w := range all {
+		if w.Enough() {
+			return fmt.Sprintf("add people to the group, or let others write, merge and start; %d of these can waive what commit %s claims of %s (%s), once there is a release: %s",
+				w.Need, w.Claim.Commit[:12], policy.Who(w.Claim), w.Claim.Role, strings.Join(w.By, ", "))
+		}
+	}
+	return ""
 }
 
 // diagnose writes the findings in the form that was asked for.

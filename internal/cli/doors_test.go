@@ -203,15 +203,15 @@ func TestI10_a_release_that_no_gate_would_take_is_not_approved(t *testing.T) {
 	r := at(nil, nil)
 	r.now = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	set := statement.Set{Expires: r.now}
-	if err := r.current(set, p); err != nil {
+	if err := r.current(set, p, statement.Approve); err != nil {
 		t.Errorf("in its last second: %v, want none", err)
 	}
 	set.Expires = r.now.Add(-time.Second)
-	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
+	if err := r.current(set, p, statement.Approve); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
 		t.Errorf("a second later: %v, want %s and what to do", err, fault.ApprovalStale)
 	}
 	set.Expires, set.PolicyDigest = r.now, subject.SHA256([32]byte{1})
-	if err := r.current(set, p); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
+	if err := r.current(set, p, statement.Approve); fault.Of(err).Code != fault.ApprovalStale || fault.Of(err).Hint == "" {
 		t.Errorf("under another policy: %v, want %s and what to do", err, fault.ApprovalStale)
 	}
 }

@@ -106,6 +106,9 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 		looks = append(looks, in)
 	}
 	set.Evidence = seen(looks)
+	for _, in := range looks {
+		set.Shown = append(set.Shown, policy.Shown(in)...)
+	}
 	return set, nil
 }
 

@@ -56,8 +56,27 @@ func (x proposal) signers(email string) []policy.Account {
 	return out
 }
 
+// mayWithdraw refuses a withdrawal that takes nothing back.
+func (r *run) mayWithdraw(x proposal, who []policy.Account) error {
+	for _, in := range x.inputs {
+		for _, c := range in.Candidates {
+			if slices.ContainsFunc(who, func(a policy.Account) bool { return policy.TakesBack(in, c, a, x.set.Digest) }) {
+				return nil
+			}
+		}
+	}
+	return fault.New(fault.Refused, fault.Duties, "each person takes back their own word, with any of the identities that people names for them",
+		"%s has said nothing about release %q that could be taken back", who[0].Label(), x.set.Version)
+}
+
 // mayDecide refuses a decision that no rule of any environment would count.
 func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) error {
+	switch x.decision {
+	case statement.Withdraw:
+		return r.mayWithdraw(x, who)
+	case statement.Waive:
+		return r.mayWaive(x, who, by)
+	}
 	var no *policy.Standing
 	for _, in := range x.inputs {
 		asked := r.groupsAsked(x, in)
@@ -81,7 +100,7 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 	if no == nil {
 		return fault.New(fault.Refused, fault.Duties, "say under environments whose approvals are asked for, with approvals or break-glass", "the policy asks for no such word about %q", x.set.Version)
 	}
-	return fault.New(fault.Refused, no.Code, "ask somebody who may: "+strings.Join(x.eligible(), ", "), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
+	return fault.New(fault.Refused, no.Code, x.whom(), "%s may not %s it: %s %s", who[0].Label(), x.decision, who[0].Label(), no.Reason)
 }
 
 // groupsAsked are the groups that are asked for this decision. A group with a veto is
@@ -117,8 +136,21 @@ func (x proposal) eligible() []string {
 			}
 		}
 	}
-	if len(out) == 0 {
-		return []string{"nobody is left"}
-	}
 	return out
+}
+
+// whom is the next step of somebody who may not decide: who may, or, where nobody
+// is left, what the gate says to do.
+func (x proposal) whom() string {
+	if may := x.eligible(); len(may) > 0 {
+		return "ask somebody who may: " + strings.Join(may, ", ")
+	}
+	for _, in := range x.inputs {
+		for _, f := range policy.Preview(in).Judgements[0].Findings {
+			if strings.HasPrefix(f.Requirement, "approvals ") && f.Hint != "" {
+				return f.Hint
+			}
+		}
+	}
+	return "nobody is left who may"
 }

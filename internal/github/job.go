@@ -160,6 +160,7 @@ func Forge(issuer string) (policy.Forge, bool) {
 		Started: []string{"workflow_dispatch"},
 		Kind:    dialect.GitHub,
 		Folder:  ".github/workflows/",
+		Compare: "/compare/",
 	}
 	switch {
 	case enterprise().MatchString(issuer):

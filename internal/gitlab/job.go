@@ -258,6 +258,7 @@ func Forge(issuer string) (policy.Forge, bool) {
 	f := policy.Forge{
 		Issuer: issuer, Host: issuer, Mark: "//", Events: []string{"push", "web"},
 		Started: []string{"web"}, Kind: dialect.GitLab, OwnConfig: true, Children: []string{"parent_pipeline", "pipeline"},
+		Compare: "/-/compare/",
 	}
 	if issuer == "https://gitlab.com" {
 		f.Runner = "gitlab-hosted"

@@ -222,13 +222,16 @@ func approve() Component {
 	c.Title, c.Where, c.Stage, c.Needs, c.Started = "Sallyport approve", Everywhere, "deploy", []string{}, true
 	c.Inputs = append([]Input{
 		c.Inputs[0],
-		{Name: "decision", Usage: "yes or no", Default: "approve", Kind: Choice, Choices: []string{"approve", "reject"}, Where: Everywhere, Started: GitLab},
+		{Name: "waive", Usage: "in place of a decision: take a role away from somebody that a commit alone claims for them, as ROLE:COMMIT:WHO, as a waiting gate prints it; with reason", Where: Everywhere, Started: GitLab,
+			Pattern: `^((author|committer|co-author):[0-9a-f]{40,64}:.+)?$`},
+		{Name: "decision", Usage: "yes, no, or withdraw, which takes back what you have said about the release before", Default: "approve", Kind: Choice,
+			Choices: []string{"approve", "reject", "withdraw"}, Where: Everywhere, Started: GitLab},
 	}, c.Inputs[1:]...)
 	return c
 }
 
 func reject() Component {
-	c := decide("reject", "Say no to a release. A rejection wins over every approval.")
+	c := decide("reject", "Say no to a release. A rejection wins over every approval, until whoever gave it takes it back or it ends.")
 	c.Where, c.Outputs = Flag, nil
 	var flags []Input
 	for _, i := range c.Inputs {
@@ -253,7 +256,7 @@ func decide(name, summary string) Component {
 			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
 			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
-			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h; never longer than the release or the policy allow", Default: "24h", Where: Everywhere, Pattern: `^[1-9][0-9]*[dhm]$`},
+			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h, never longer than the release, and a yes no longer than the policy allows; if empty, a yes 24h, and a no as long as the policy's rejection-max-age", Where: Everywhere, Pattern: `^([1-9][0-9]*[dhm])?$`},
 			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
 			bundle,

@@ -23,11 +23,15 @@ type vote struct {
 	trust      string
 	word       string // what says who voted: a certificate, or the platform
 	comment    string
-	payload    string // digest of the signed statement, or empty
-	emergency  bool   // given with --break-glass
-	void       *miss  // it is about something else, or out of time
-	nobody     *miss  // why the voter is not known
-	unanswered bool   // the voter is not known because a platform did not answer
+	payload    string           // digest of the signed statement, or empty
+	release    subject.Digest   // that it names; of a review, that it is tied to; or nothing
+	emergency  bool             // given with --break-glass
+	covers     bool             // it is about this artifact, this environment and this repository
+	untimed    bool             // the platform keeps no time of it
+	claim      *statement.Claim // that it waives, or nil
+	void       *miss            // it is about something else, or out of time
+	nobody     *miss            // why the voter is not known
+	unanswered bool             // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -37,11 +41,13 @@ type approvalCheck struct {
 	artifact Artifact
 	digest   subject.Digest
 	facts    []Fact
-	used     []Fact // everything that meets a requirement
+	all      []Fact // everything that meets a requirement
+	used     []Fact // the newest of all
 	sets     []set
 	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
-	changed  bool // the change behind every used fact is known
+	claims   []claimWaiver // claimed roles that somebody has waived; those that are waived by enough are no makers
+	changed  bool          // the change behind every used fact is known
 }
 
 // set is a release set that one of the artifact's builders signed.
@@ -54,7 +60,7 @@ type set struct {
 // The makers of all commits that its evidence names are makers of the candidate.
 // Only the newest of these commits enters: it has to come after what is deployed.
 func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) approvalCheck {
-	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, used: in.latest(all)}
+	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, all: all, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
 	k.changed = len(built) > 0
 	heads := map[string]bool{}
@@ -82,6 +88,7 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 		}
 	}
 	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	k.waive()
 	return k
 }
 
@@ -134,7 +141,7 @@ func (k approvalCheck) approvals() []verdict.Finding {
 		f.Found = fmt.Sprintf("%d makers of commit %s", len(k.makers), short(k.used[0].Signer.Commit))
 		return []verdict.Finding{f}
 	}
-	found := k.order()
+	found := append(k.order(), k.waived()...)
 	votes := k.votes()
 	tallies := make([]tally, len(k.env.Approvals))
 	for i, r := range k.env.Approvals {
@@ -182,18 +189,37 @@ func (k approvalCheck) order() []verdict.Finding {
 	return out
 }
 
-// votes reads every approval and rejection of the subject.
+// votes reads every decision about the subject, signed or on the platform's page,
+// oldest first.
 func (k approvalCheck) votes() []vote {
+	out := k.statements(statement.ApprovalV1)
+	for _, r := range k.in.Reviews.List {
+		if r.Decision == statement.Approve || r.Decision == statement.Reject {
+			out = append(out, k.reviewed(r))
+		}
+	}
+	slices.SortStableFunc(out, inTime)
+	return out
+}
+
+func inTime(a, b vote) int {
+	return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
+}
+
+// statements reads what people have signed about the subject, approvals or
+// waivers, oldest first.
+func (k approvalCheck) statements(kind string) []vote {
 	var out []vote
 	for _, f := range k.facts {
-		if f.Statement.PredicateType != statement.ApprovalV1 || f.Keyed || f.Via != nil {
+		if f.Statement.PredicateType != kind || f.Keyed || f.Via != nil {
 			continue // a builder that carries a text of others has not approved anything
 		}
-		s, err := f.Statement.Said()
+		s, claim, err := said(f.Statement)
 		if err != nil {
 			continue
 		}
 		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass}
+		v.release, v.covers, v.claim = s.Release, k.elsewhere(s) == nil, claim
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)
 		// The same bundle may lie in two stores, written in two ways.
@@ -203,14 +229,7 @@ func (k approvalCheck) votes() []vote {
 			out = append(out, v)
 		}
 	}
-	for _, r := range k.in.Reviews.List {
-		if r.Decision == statement.Approve || r.Decision == statement.Reject {
-			out = append(out, k.reviewed(r))
-		}
-	}
-	slices.SortStableFunc(out, func(a, b vote) int {
-		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.account.Key(), b.account.Key()), cmp.Compare(a.payload, b.payload))
-	})
+	slices.SortStableFunc(out, inTime)
 	return out
 }
 
@@ -267,12 +286,13 @@ func (in Input) run(uri string) (Run, bool) {
 	return in.Runs[i], true
 }
 
-// void says why an approval does not hold for this subject, environment and
-// time; or nil.
-func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
-	stale := func(found, wanted, reason string) *miss {
-		return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
-	}
+func stale(found, wanted, reason string) *miss {
+	return &miss{code: fault.ApprovalStale, reason: reason, found: found, wanted: wanted}
+}
+
+// elsewhere says why a statement is about another artifact, environment or
+// repository; or nil.
+func (k approvalCheck) elsewhere(s statement.Said) *miss {
 	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
 	switch {
 	case !s.Covers(k.digest):
@@ -284,8 +304,20 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 	case !k.ours(s.Repository):
 		return stale(s.Repository.URI+" #"+s.Repository.ID, k.artifact.Name, "it is for another repository")
 	}
-	if s.Decision == statement.Reject {
-		return k.expired(s.Expires) // nothing else ends a rejection
+	return nil
+}
+
+// void says why an approval does not hold for this subject, environment and
+// time; or nil.
+func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
+	if m := k.elsewhere(s); m != nil {
+		return m
+	}
+	switch s.Decision {
+	case statement.Reject:
+		return k.ended(s)
+	case statement.Withdraw:
+		return k.early(at) // what it takes back does not come back
 	}
 	if k.env.Separate && len(s.Environments) > 1 {
 		return &miss{code: fault.ApprovalMissing, reason: "it names other environments too, and this one wants an approval of its own", found: names(s.Environments), wanted: k.in.Environment}
@@ -293,13 +325,16 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 	if s.PolicyDigest != k.in.Policy.Digest {
 		return stale(s.PolicyDigest.String(), k.in.Policy.Digest.String(), "the policy has changed since")
 	}
-	if m := k.released(s); m != nil {
+	if m := k.released(s, at); m != nil {
 		return m
 	}
 	for _, f := range k.used {
-		if !slices.Contains(s.Seen, f.StatementHash) {
+		if !slices.Contains(s.Seen, f.StatementHash) && !k.repeats(f, s.Seen) {
 			return stale("evidence of "+f.Time.UTC().Format(time.RFC3339)+" that was not seen", "approval of the evidence that is there", "the evidence has changed since")
 		}
+	}
+	if m := k.movedBack(s); m != nil {
+		return m
 	}
 	age := k.env.MaxAge
 	if emergency && k.env.Emergency != nil {
@@ -309,8 +344,8 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 }
 
 // released requires the release set that an approval names: signed by a builder
-// of this artifact, for this environment, and not expired.
-func (k approvalCheck) released(s statement.Said) *miss {
+// of this artifact, for this environment, before the approval, and not expired.
+func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
 	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
 	if i < 0 {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
@@ -319,19 +354,77 @@ func (k approvalCheck) released(s statement.Said) *miss {
 	if !k.in.names(x.Environments) {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
 	}
+	for _, o := range k.sets[i:] {
+		if o.Digest == x.Digest {
+			x.at = o.at // somebody who signs it again has not made it later
+		}
+	}
+	if x.at.Sub(at) > Skew {
+		return stale(at.UTC().Format(time.RFC3339), "after "+x.at.UTC().Format(time.RFC3339), "it was signed before its release set")
+	}
 	return k.late(x.at, x.Expires, 0)
+}
+
+// movedBack says that commits enter which an approval was not shown; or nil. What
+// was shown begins after the commit that was deployed then. That one comes before
+// the commit that was built: so it is either among the commits that enter now, or
+// what is deployed now comes after it, or is it.
+func (k approvalCheck) movedBack(s statement.Said) *miss {
+	if s.Decision == statement.Waive {
+		return nil // it is about one commit, whatever else enters
+	}
+	for _, ch := range k.changes {
+		i := slices.IndexFunc(s.Shown, func(x statement.Span) bool { return x.Environment == k.in.Environment && x.Commit == ch.Head })
+		if i < 0 {
+			return stale("nothing about commit "+short(ch.Head), "the commits that enter", "it does not say which commits were shown")
+		}
+		since := s.Shown[i].Since
+		entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == since })
+		switch {
+		case since == "", since == ch.Base, ch.Base != "" && !entering:
+		case ch.Base == "":
+			return stale("the commits since "+short(since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
+		default:
+			return stale("the commits since "+short(since), "the commits since "+short(ch.Base)+", which is deployed now", "the environment went back since, and commits enter that were not shown")
+		}
+	}
+	return nil
+}
+
+// Shown says which commits of in's changes somebody is shown who decides now. Where
+// what is deployed does not come before the commit that was built, nothing that
+// may enter later is shown.
+func Shown(in Input) []statement.Span {
+	var out []statement.Span
+	for _, c := range in.Changes {
+		x := statement.Span{Environment: in.Environment, Commit: c.Head, Since: c.Base}
+		if !slices.Contains([]Order{First, Same, Newer, Overtaken}, c.Order) {
+			x.Since = c.Head
+		}
+		if !slices.Contains(out, x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // late compares a time with now. max is the highest age; 0 is no limit except
 // the signed expiry.
 func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
-	switch {
-	case at.Sub(k.in.Now) > Skew:
-		return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
-	case max > 0 && k.in.Now.After(at.Add(max)):
+	if m := k.early(at); m != nil {
+		return m
+	}
+	if max > 0 && k.in.Now.After(at.Add(max)) {
 		return &miss{code: fault.ApprovalStale, reason: "it is too old", found: Age(k.in.Now.Sub(at)), wanted: "at most " + Age(max)}
 	}
 	return k.expired(until)
+}
+
+func (k approvalCheck) early(at time.Time) *miss {
+	if at.Sub(k.in.Now) <= Skew {
+		return nil
+	}
+	return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
 }
 
 func (k approvalCheck) expired(until time.Time) *miss {
@@ -353,15 +446,17 @@ func (k approvalCheck) ours(o statement.Origin) bool {
 // comment with another digest is about that one only.
 func (k approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
-	if r.Decision == statement.Reject {
-		if !k.in.names(r.Environments) {
-			v.void = &miss{code: fault.ApprovalStale, reason: elsewhereMeant, found: names(r.Environments)}
-		}
-		return v
-	}
+	v.covers, v.untimed = k.in.names(r.Environments), r.Time.IsZero()
 	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
 	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() && !strings.Contains(strings.ToLower(r.Comment), "sha256:") {
 		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.at.After(r.Time) })
+	}
+	if i >= 0 {
+		v.release = k.sets[i].Digest
+	}
+	if r.Decision == statement.Reject {
+		v.void = k.rejectedOnPage(r, v)
+		return v
 	}
 	if i < 0 {
 		v.void = &miss{code: fault.ApprovalStale, reason: "it names no release: the platform keeps neither digest nor attempt with a review", found: fmt.Sprintf("comment %q", r.Comment),
@@ -373,7 +468,7 @@ func (k approvalCheck) reviewed(r Review) vote {
 		v.time = s.at // it cannot be older than the set that it names
 	}
 	said := statement.Said{Approval: statement.Approval{Decision: r.Decision, Repository: s.Repository, Environments: r.Environments}, Release: s.Digest, Artifacts: s.Artifacts, Expires: s.Expires}
-	said.PolicyDigest, said.Seen = s.PolicyDigest, s.Seen
+	said.PolicyDigest, said.Seen, said.Shown = s.PolicyDigest, s.Seen, s.Shown
 	v.void = k.void(said, v.time, false)
 	return v
 }

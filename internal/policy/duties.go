@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -29,6 +30,7 @@ type judgedVote struct {
 	person string // who voted, whatever account they used
 	why    *miss  // why it does not count; nil: it may count
 	member bool
+	back   bool // its giver has taken it back: it was never said
 }
 
 // counts reports whether v may count in b.
@@ -46,7 +48,7 @@ func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	}
 	for i, v := range votes {
 		if !k.repeated(g, v, votes) {
-			x := k.judge(g, v, g.Excludes)
+			x := k.hear(g, v, votes, g.Excludes)
 			x.number = i
 			b.judged = append(b.judged, x)
 		}
@@ -75,7 +77,7 @@ func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	}
 	x.member = k.in.belongs(g, v.account)
 	switch {
-	case !x.member:
+	case !x.member && v.decision != statement.Withdraw:
 		return no(fault.Duties, "is not in group %s%s%s", g.Name, g.namesake(v.account), g.asked(v.account.Host))
 	case v.account.Kind != Human:
 		return no(fault.Duties, "is %s, and only people count", v.account.Kind)
@@ -84,7 +86,7 @@ func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	case v.source != ByReview && v.trust != k.trust(g):
 		return no(fault.Chain, "is signed under another trusted root than group %s names", g.Name)
 	}
-	if v.decision == statement.Reject {
+	if v.decision == statement.Reject || v.decision == statement.Withdraw {
 		x.why = v.void // a rejection stops the release whatever its name and source are
 		return x
 	}
@@ -223,7 +225,7 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	b := tallies[i]
 	name := "approvals " + b.rule.Group
 	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
-	f.People = k.people(tallies, i)
+	f.People = append(k.people(tallies, i), k.unwaived()...)
 	f.Eligible = k.eligible(b)
 	no, said := b.rejected()
 	silent := b.unanswered()
@@ -231,12 +233,16 @@ func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	have := len(b.counted)
 	f.Reason = fmt.Sprintf("%d of %d approvals of group %s", have, b.need, b.rule.Group)
 	switch {
+	case said && mightEnd(no.vote, b.judged):
+		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, false
+		f.Reason = fmt.Sprintf("whether the rejection of %s still stands is not known: a platform did not say who started a run", no.account.Label())
+		f.Found, f.Hint = no.comment, "run the gate again, with a token that may read those runs"
 	case said:
 		f.Code, f.Outcome, f.Pending = fault.ApprovalRejected, verdict.Deny, false
 		f.Reason = fmt.Sprintf("%s has rejected it", no.account.Label())
-		f.Found, f.Hint = no.comment, "settle it with "+no.account.Label()+"; a rejection stands until it expires"
-	case silent != nil && (silent.decision == statement.Reject || have < b.need):
-		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, silent.decision != statement.Reject
+		f.Found, f.Hint = no.comment, k.settle(no.vote)
+	case silent != nil && (silent.decision != statement.Approve || have < b.need):
+		f.Code, f.Outcome, f.Pending = fault.NotAvailable, verdict.Deny, silent.decision == statement.Approve
 		f.Reason = fmt.Sprintf("whether the decision of %s counts is not known: %s", silent.account.Label(), silent.why.reason)
 		f.Found, f.Hint = silent.why.found, silent.why.hint
 	case have >= b.need:
@@ -272,14 +278,16 @@ func (b tally) rejected() (judgedVote, bool) {
 }
 
 // unanswered returns a vote that might count if a platform answered, or nil. A
-// rejection stops everything, so it comes before an approval.
+// rejection stops everything, and a withdrawal takes an approval back that counts,
+// so they come before an approval.
 func (b tally) unanswered() *judgedVote {
 	var yes *judgedVote
 	for i, v := range b.judged {
 		switch {
 		case !v.unanswered || v.void != nil:
-		case v.decision == statement.Reject:
+		case v.decision == statement.Reject, v.decision == statement.Withdraw && b.rests(v.release):
 			return &b.judged[i]
+		case v.decision == statement.Withdraw:
 		case yes == nil && v.emergency == b.emergency && slices.Contains(b.group.Sources, v.source):
 			yes = &b.judged[i]
 		}
@@ -287,11 +295,16 @@ func (b tally) unanswered() *judgedVote {
 	return yes
 }
 
+// rests reports whether an approval of a release may count in b.
+func (b tally) rests(release subject.Digest) bool {
+	return slices.ContainsFunc(b.judged, func(v judgedVote) bool { return b.counts(v) && v.release == release })
+}
+
 // uncounted returns the first approval that does not count in b, and why. An
 // approval for another environment explains least, so it comes last.
 func (b tally) uncounted(tallies []tally) (first judgedVote, why *miss) {
 	for _, v := range b.judged {
-		if v.decision != statement.Approve || v.emergency != b.emergency || b.counted[v.person] && v.why == nil || v.forOtherGroup(tallies) {
+		if v.decision != statement.Approve || v.back || v.emergency != b.emergency || b.counted[v.person] && v.why == nil || v.forOtherGroup(tallies) {
 			continue
 		}
 		m := v.why
@@ -371,15 +384,13 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals",
 			g.Name)
 	case n == 0:
-		return "nobody is left who may approve: every member of the group made the change, or has decided; see sallyport doctor"
+		return "nobody is left who may approve: every member of the group made the change, or has decided; " + k.way(g)
 	case n < lack:
-		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; see sallyport doctor", strings.Join(eligible, " and "), lack)
+		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; %s", strings.Join(eligible, " and "), lack, k.way(g))
 	case n <= 5:
 		who = strings.Join(eligible, " or ")
 	}
-	i := slices.IndexFunc(k.sets, func(s set) bool {
-		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
-	})
+	i := k.good()
 	if i < 0 {
 		return fmt.Sprintf("make a release set for %q with sallyport release, under this policy, for people to approve", k.in.Environment)
 	}
@@ -387,6 +398,13 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 		return fmt.Sprintf("ask %s for a review on the platform with this in its comment: %s", who, k.sets[i].Digest)
 	}
 	return fmt.Sprintf("ask %s to run: sallyport approve --release %s", who, k.sets[i].Digest)
+}
+
+// good is the release set that can be approved now, by index, or -1.
+func (k approvalCheck) good() int {
+	return slices.IndexFunc(k.sets, func(s set) bool {
+		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
+	})
 }
 
 // people lists everybody who voted, and what each vote came to.
@@ -397,16 +415,11 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 		if v.forOtherGroup(tallies) {
 			continue
 		}
-		p := verdict.Person{
-			Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload,
-		}
-		if !v.time.IsZero() {
-			p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
-		}
+		p := v.told()
 		switch {
 		case v.why != nil:
 			p.Code, p.Reason = v.why.code, v.why.reason
-		case v.decision == statement.Reject:
+		case v.decision != statement.Approve:
 			p.Counted = true
 		case v.emergency && !b.emergency:
 			p.Reason = "is an emergency approval, which is counted apart"
@@ -420,6 +433,15 @@ func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
 		out = append(out, p)
 	}
 	return out
+}
+
+// told is who gave v, without what it came to.
+func (v vote) told() verdict.Person {
+	p := verdict.Person{Name: v.account.Label(), Identity: v.account.identity(), Decision: v.decision, Comment: v.comment, Word: v.word, Statement: v.payload}
+	if !v.time.IsZero() {
+		p.Time = v.time.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return p
 }
 
 // eligible returns the labels of accounts that could still approve.
@@ -470,7 +492,7 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
 		slices.ContainsFunc(votes,
-			func(v vote) bool { return v.unanswered && v.void == nil && v.decision == statement.Reject }) {
+			func(v vote) bool { return v.unanswered && v.void == nil && v.decision != statement.Approve }) {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)
@@ -480,7 +502,7 @@ func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdic
 		if !v.emergency || v.decision != statement.Approve || k.repeated(group, v, votes) {
 			continue
 		}
-		x := k.judge(group, v, nil)
+		x := k.hear(group, v, votes, nil)
 		if x.why == nil && strings.TrimSpace(v.comment) == "" {
 			x.why = &miss{code: fault.Bypass, reason: "gives no reason"}
 		}

@@ -259,10 +259,15 @@ func TestI09_who_has_left_the_group_counts_no_more(t *testing.T) {
 	}
 }
 
+// long seals a release set before everything that anybody says.
+func long(f *policy.Fact) { f.Time = now.Add(-60 * 24 * time.Hour) }
+
 func TestI10_an_approval_counts_to_the_second(t *testing.T) {
 	text := replaced(t, one(t), "    approvals:\n", "    approval-max-age: 8h\n    approvals:\n")
 	aged := func(d time.Duration) scene {
-		return setting(t, text, ballot{by: alice, sign: func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(-d) }})
+		s := setting(t, text, ballot{by: alice, sign: func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(-d) }})
+		s.sealed = long
+		return s
 	}
 	left := func(d time.Duration) scene {
 		return setting(t, text, ballot{by: alice, say: func(a *statement.Approval) { a.ExpiresAt = stamp(now.Add(d)) }})
@@ -274,12 +279,14 @@ func TestI10_an_approval_counts_to_the_second(t *testing.T) {
 		wantRefused(t, s.judge(t), "E_APPROVAL_STALE")
 	}
 	zero := setting(t, text, ballot{by: alice, sign: func(f *policy.Fact, _ *policy.Run) { f.Time = time.Time{} }})
+	zero.sealed = long
 	wantRefused(t, zero.judge(t), "E_APPROVAL_STALE")
 }
 
 func TestI10_a_day_is_what_an_approval_counts_where_nothing_is_said(t *testing.T) {
 	for age, want := range map[time.Duration]verdict.Outcome{24 * time.Hour: verdict.Allow, 24*time.Hour + time.Second: verdict.Deny} {
 		s := setting(t, one(t), ballot{by: alice, sign: func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(-age) }})
+		s.sealed = long
 		if got := s.judge(t).Outcome(); got != want {
 			t.Errorf("age %v: outcome = %v, want %v", age, got, want)
 		}
@@ -304,7 +311,9 @@ func TestI13_an_approval_before_the_evidence_is_void(t *testing.T) {
 	refusedAsStale(t, "I13")
 	s := setting(t, one(t), yes(alice)...)
 	in := s.input(t)
-	late := built(t)
+	by := signer()
+	by.Event = "manual" // of another start than what was seen
+	late := stated(t, by, provenance(by))
 	late.Time = now.Add(-time.Minute)
 	in.Candidates[0].Facts = append(in.Candidates[0].Facts, hashed(late))
 	wantRefused(t, evaluate(in), "E_APPROVAL_STALE")

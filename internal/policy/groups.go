@@ -214,6 +214,10 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("approval-max-age"); n != nil {
 		e.MaxAge = r.age(n, "approval-max-age")
 	}
+	e.RejectionAge = DefaultRejectionAge
+	if n := m.get("rejection-max-age"); n != nil {
+		e.RejectionAge = r.age(n, "rejection-max-age")
+	}
 	e.Separate = r.flag(m.get("separate"), "separate")
 	e.Baseline = r.exact(m.get("baseline"), "baseline", commit)
 	if n := m.get("forks"); n != nil {
@@ -243,7 +247,10 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("break-glass"); n != nil {
 		e.Emergency = r.emergency(n)
 	}
-	for _, k := range []string{"approval-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass"} {
+	if n := m.get("waivers"); n != nil {
+		e.Waivers = r.waivers(n)
+	}
+	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass", "waivers"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}
@@ -296,6 +303,18 @@ func (r *reader) emergency(n *yamlnode.Node) *Emergency {
 	return b
 }
 
+func (r *reader) waivers(n *yamlnode.Node) *Waivers {
+	m := r.mapping(n, "waivers", "group", "count")
+	r.require(m, n, "waivers", "group")
+	w := &Waivers{Group: r.text(m.get("group"), "group"), Count: 2, Line: line(n)}
+	if x := m.get("count"); x != nil {
+		if w.Count = r.count(x); w.Count < 2 {
+			r.complain(x, "waivers ask for two people at least")
+		}
+	}
+	return w
+}
+
 func (r *reader) count(n *yamlnode.Node) int {
 	s := r.text(n, "count")
 	c, err := strconv.Atoi(s)
@@ -345,6 +364,16 @@ func (r *reader) whole(p *Policy) {
 		}
 		if b := e.Emergency; b != nil {
 			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})
+		}
+		if w := e.Waivers; w != nil {
+			r.asked(groups, names, Rule{Group: w.Group, Line: w.Line})
+			g, ok := groups[w.Group]
+			if n, known := r.humans(g); ok && known && n < w.Count {
+				r.complainAt(w.Line, 0, "%d of group %q have to waive, and its members are %d people: nobody could ever waive", w.Count, w.Group, n)
+			}
+			if ok && !slices.ContainsFunc(g.Sources, func(s Source) bool { return s != ByReview }) {
+				r.complainAt(w.Line, 0, "a waiver is signed, and sources of group %q have neither %s nor %s", w.Group, BySignature, ByWorkflow)
+			}
 		}
 	}
 	for _, g := range p.Groups {

@@ -43,6 +43,7 @@ var unasked = []wrong{
 	{"a veto as a text", "count: 2", `veto: "true"`},
 	{"a veto with a count", "count: 2", "count: 2, veto: true"},
 	{"an age of approvals without a unit", before, "    approval-max-age: 24\n" + before},
+	{"an age of rejections without a unit", before, "    rejection-max-age: 7\n" + before},
 	{"an age of approvals of nothing", before, "    approval-max-age: 0h\n" + before},
 	{"null age of approvals", before, "    approval-max-age:\n" + before},
 	{"separate as a text", before, "    separate: \"yes\"\n" + before},
@@ -67,10 +68,16 @@ var unasked = []wrong{
 	{"protection by approvals without any", before + rule, "    protection: approvals"},
 	{"I12 break-glass without a group", before, "    break-glass: {count: 2}\n" + before},
 	{"I12 break-glass of one", before, "    break-glass: {group: release, count: 1}\n" + before},
+	{"I15 waivers without a group", before, "    waivers: {count: 2}\n" + before},
+	{"I15 waivers of one", before, "    waivers: {group: release, count: 1}\n" + before},
+	{"I15 waivers as a flag", before, "    waivers: true\n" + before},
+	{"I15 null waivers", before, "    waivers:\n" + before},
+	{"unknown key of waivers", before, "    waivers: {group: release, max-age: 1h}\n" + before},
 	{"I12 break-glass as a flag", before, "    break-glass: true\n" + before},
 	{"I12 null break-glass", before, "    break-glass:\n" + before},
 	{"I12 break-glass of any age", before, "    break-glass: {group: release, max-age: never}\n" + before},
 	{"unknown key of break-glass", before, "    break-glass: {group: release, veto: true}\n" + before},
+	{"an age of rejections without approvals", before + rule, "    rejection-max-age: 1h"},
 	{"an age of approvals without approvals", before + rule, "    approval-max-age: 1h"},
 	{"separate without approvals", before + rule, "    separate: true"},
 	{"a baseline without approvals", before + rule, "    baseline: " + commit},
@@ -78,6 +85,7 @@ var unasked = []wrong{
 	{"I03 a misspelt word for forks", before, "    forks: owners\n" + before},
 	{"I03 forks as a flag", before, "    forks: true\n" + before},
 	{"deployed-by without approvals", before + rule, "    deployed-by: [deploy.yml]"},
+	{"waivers without approvals", before + rule, "    waivers: {group: release}"},
 	{"break-glass without approvals", before + rule, "    break-glass: {group: release}"},
 	{"unknown key of a group", issuer, issuer + "    exclude: [author]\n"},
 	{"a group without members", "    members: " + members + "\n", ""},
@@ -151,6 +159,8 @@ var unasked = []wrong{
 // unheard are wrong in what they say about people, in a way that no schema sees.
 var unheard = []wrong{
 	{"a group that is not there", rule, "      - {group: relaese, count: 2}"},
+	{"a group that waives and is not there", before, "    waivers: {group: secruity}\n" + before},
+	{"a group that waives and is too small", before, "    waivers: {group: security, count: 3}\n" + before},
 	{"a group for emergencies that is not there", before, "    break-glass: {group: secruity}\n" + before},
 	{"a group asked twice", rule, rule + "\n      - {group: release}"},
 	{"more than a group has", rule, rule + "\n      - {group: security, count: 3}"},
@@ -226,8 +236,8 @@ func TestSchema_refuses_what_is_wrong_about_people_in_structure(t *testing.T) {
 // heard are policies that differ from the second one and are good.
 var heard = []wrong{
 	{"the second", "version: 1", "version: 1"},
-	{"everything about an environment", before, "    approval-max-age: 90m\n    separate: true\n    baseline: " + commit + "\n    deployed-by: [build/deploy.yml]\n    protection: approvals\n" +
-		"    admin-bypass: accepted\n    break-glass: {group: release, count: 3, max-age: 30m}\n" + before},
+	{"everything about an environment", before, "    approval-max-age: 90m\n    rejection-max-age: 2d\n    separate: true\n    baseline: " + commit + "\n    deployed-by: [build/deploy.yml]\n    protection: approvals\n" +
+		"    admin-bypass: accepted\n    break-glass: {group: release, count: 3, max-age: 30m}\n    waivers: {group: release, count: 4}\n" + before},
 	{"the usual, spelled out", before, "    separate: false\n    protection: platform\n    admin-bypass: refused\n" + before},
 	{"a rule that says no more than its group", "{group: release, count: 2}", "{group: release}"},
 	{"a veto", rule, rule + "\n      - {group: security, veto: true}"},
@@ -285,11 +295,14 @@ func TestGroups_are_read_as_they_are_written(t *testing.T) {
 		t.Errorf("group = %+v, want %+v", got, want)
 	}
 	e := p.Environments[0]
-	if e.MaxAge != 90*time.Minute || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
+	if e.MaxAge != 90*time.Minute || e.RejectionAge != 48*time.Hour || !e.Separate || e.Baseline != commit || !reflect.DeepEqual(e.DeployedBy, []string{"build/deploy.yml"}) || !e.Unguarded || !e.Bypassable {
 		t.Errorf("environment = %+v, want what it says", e)
 	}
 	if b := e.Emergency; b == nil || b.Group != "release" || b.Count != 3 || b.MaxAge != 30*time.Minute {
 		t.Errorf("break-glass = %+v, want three of release within 30 minutes", b)
+	}
+	if w := e.Waivers; w == nil || w.Group != "release" || w.Count != 4 || w.Line == 0 {
+		t.Errorf("waivers = %+v, want four of release", w)
 	}
 	if e.Approvals[0] != (policy.Rule{Group: "release", Count: 2, Line: e.Approvals[0].Line}) || e.Approvals[0].Line == 0 {
 		t.Errorf("rule = %+v, want two of release", e.Approvals[0])

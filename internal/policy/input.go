@@ -30,6 +30,9 @@ type Forge struct {
 	// Releases is the name in the certificate with which the platform signs what
 	// its repositories release, or empty.
 	Releases string
+	// Compare stands between a repository and BASE...HEAD in the address of the page
+	// that shows what changed.
+	Compare string
 	// Started are the events that a person causes by hand; only such a run
 	// carries an approval.
 	Started []string

@@ -25,7 +25,27 @@ type model struct {
 	separate   bool // the environment wants approvals of its own
 	asked      bool // the platform asks somebody
 	timed      bool // its reviews have times
+	bound      int  // how old a no of the platform's page may be
+	base       int  // how the environment has moved since the first votes
+	waives     *policy.Waivers
+	waivers    []modelWaiver
 }
+
+// A modelWaiver takes the role of one maker away, if it may.
+type modelWaiver struct {
+	maker int // among the makers
+	modelVote
+}
+
+// What the environment may have done since something was shown to somebody: had
+// the same commit all the time, gone on to a later one, gone back to an earlier
+// one, or lost what was deployed.
+const (
+	baseSame = iota
+	baseForward
+	baseBack
+	baseGone
+)
 
 // Ages and times are in seconds, from now into the past.
 const maxAge, glassAge, skew = 24 * 3600, 3600, 300
@@ -60,6 +80,7 @@ type modelSet struct {
 type modelVote struct {
 	identity  int
 	no        bool
+	back      bool // it takes back what was said before
 	source    policy.Source
 	annex     bool
 	age, left int
@@ -69,6 +90,8 @@ type modelVote struct {
 	// it is about something else
 	artifact, environment, number, repository, policy, unseen, release, many bool
 	untied, timeless                                                         bool // of a review
+	now                                                                      bool // it was shown what enters now, or everything
+	blank                                                                    bool // it does not say what it was shown
 }
 
 // about is whether v is about this artifact, here, now.
@@ -76,11 +99,20 @@ func (m model) about(v modelVote) bool {
 	if v.artifact || v.environment || v.number || v.repository {
 		return false
 	}
+	if v.back {
+		return v.age >= -skew
+	}
 	if v.no {
-		return v.source == policy.ByReview || v.left >= 0
+		if m.names(v) == "the set" && !m.set.foreign && m.set.left < 0 {
+			return false // it has ended with its release
+		}
+		return v.source != policy.ByReview && v.left >= 0 || v.source == policy.ByReview && (v.timeless || v.age <= m.bound)
 	}
 	if v.policy || v.unseen || v.release || v.many && m.separate {
 		return false
+	}
+	if v.blank || !v.now && (m.base == baseBack || m.base == baseGone) {
+		return false // commits enter that it was not shown
 	}
 	if m.set.foreign || m.set.elsewhere || m.set.otherPolicy || m.set.otherEvidence || m.set.left < 0 || m.set.age < -skew {
 		return false
@@ -95,11 +127,65 @@ func (m model) about(v modelVote) bool {
 			return false
 		}
 	}
+	if age > m.set.age+skew {
+		return false // before its release set
+	}
 	limit := maxAge
 	if v.glass && m.glass != nil {
 		limit = glassAge
 	}
 	return left >= 0 && age <= limit && age >= -skew
+}
+
+// names is the release that v is about, as far as anybody can tell.
+func (m model) names(v modelVote) string {
+	switch byTime := m.timed && !v.timeless && v.age <= m.set.age; {
+	case v.source != policy.ByReview && v.release:
+		return "another"
+	case v.source != policy.ByReview, !m.set.foreign && (!v.untied || byTime):
+		return "the set"
+	}
+	return ""
+}
+
+// ended is whether whoever said v has said something since that ends it, as far
+// as it concerns g: has taken it back, or has said yes after a no.
+func (m model) ended(g modelGroup, v modelVote) (ended, back bool) {
+	for _, o := range m.votes {
+		switch {
+		case m.names(o) == "" || m.names(o) != m.names(v) || v.anonymous > 0 || m.whose(o.identity) != m.whose(v.identity):
+		case !m.sure(g, o) || o.no || !o.back && !v.no || v.back:
+		case v.no && (v.timeless || o.timeless || o.age >= v.age || o.source != v.source && !slices.Contains(g.sources, o.source)):
+		case !v.no && o.age > m.said(v):
+		default:
+			ended, back = true, back || o.back
+		}
+	}
+	return ended, back
+}
+
+// said is when v was said: a yes on the page without a time is no older than what
+// it names.
+func (m model) said(v modelVote) int {
+	if v.source == policy.ByReview && v.timeless {
+		return m.set.age
+	}
+	return v.age
+}
+
+// sure is whether it is known that a person has said v about this artifact, here.
+func (m model) sure(g modelGroup, v modelVote) bool {
+	x := m.identities[v.identity]
+	return v.anonymous == 0 && (x.kind == policy.Human || x.mail) && !x.agent && (v.source == policy.ByReview || v.annex == g.annex) &&
+		!v.artifact && !v.environment && !v.number && !v.repository && v.age >= -skew
+}
+
+// whose is who the policy takes an identity for, or the identity alone.
+func (m model) whose(i int) string {
+	if p := m.person(i); p != "" {
+		return p
+	}
+	return fmt.Sprintf("identity %d", i)
 }
 
 // heard is whether whoever said v may say something in g.
@@ -111,7 +197,8 @@ func (m model) heard(g modelGroup, v modelVote) bool {
 
 // counts is whether v is a yes that may count in g.
 func (m model) counts(g modelGroup, v modelVote, excludes []policy.Role) bool {
-	return !v.no && m.heard(g, v) && m.about(v) && m.person(v.identity) != "" && slices.Contains(g.sources, v.source) && !m.made(v.identity, excludes)
+	ended, _ := m.ended(g, v)
+	return !ended && !v.no && !v.back && m.heard(g, v) && m.about(v) && m.person(v.identity) != "" && slices.Contains(g.sources, v.source) && !m.made(v.identity, excludes)
 }
 
 // person is who the policy takes an identity for.
@@ -139,6 +226,40 @@ func (m model) made(i int, roles []policy.Role) bool {
 		}
 	}
 	return false
+}
+
+// is is whether a maker is the person behind an identity, as far as the policy says.
+func (m model) is(i int, k modelMaker) bool {
+	m.makers = []modelMaker{k}
+	return m.made(i, policy.Roles)
+}
+
+// freed is m without the makers whose role enough people have waived.
+func (m model) freed() model {
+	out := m
+	out.makers, out.waives = nil, nil
+	for i, k := range m.makers {
+		if !m.waived(i, k) {
+			out.makers = append(out.makers, k)
+		}
+	}
+	return out
+}
+
+// waived is whether enough people, who did nothing that the platform knows, have
+// taken the role of a maker away that a commit claims.
+func (m model) waived(i int, k modelMaker) bool {
+	if m.waives == nil || !slices.Contains(policy.ClaimedRoles, k.role) || k.identity < 0 && k.mail == "" {
+		return false
+	}
+	g := m.groups[slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.waives.Group })]
+	who := map[string]bool{}
+	for _, w := range m.waivers {
+		if w.maker == i && m.counts(g, w.modelVote, policy.KnownRoles) && !m.is(w.identity, k) {
+			who[m.person(w.identity)] = true
+		}
+	}
+	return len(who) >= m.waives.Count+m.unknown(policy.KnownRoles)
 }
 
 // unknown is how many makers nobody can name.
@@ -221,6 +342,7 @@ func (m model) share() []int {
 // outcome is what should come of it, and how many count for each rule; none do
 // when the glass is broken.
 func (m model) outcome() (verdict.Outcome, []int) {
+	m = m.freed()
 	have, needs := m.share(), m.needs()
 	all, rejected := verdict.Allow, false
 	for i := range m.rules {
@@ -240,11 +362,19 @@ func (m model) outcome() (verdict.Outcome, []int) {
 }
 
 func (m model) rejected(i int) bool {
-	return slices.ContainsFunc(m.votes, func(v modelVote) bool { return v.no && m.heard(m.groups[i], v) && m.about(v) })
+	return slices.ContainsFunc(m.votes, func(v modelVote) bool {
+		ended, _ := m.ended(m.groups[i], v)
+		return v.no && !ended && m.heard(m.groups[i], v) && m.about(v)
+	})
 }
 
 func (m model) rule(i, have, need int) verdict.Outcome {
-	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool { return !v.no && !v.glass && (m.member(i, v) || !m.visitor(v)) })
+	spoke := slices.ContainsFunc(m.votes, func(v modelVote) bool {
+		_, back := m.ended(m.groups[i], v)
+		// Of what does not count for another reason nobody asks whether it was taken back.
+		back = back && m.heard(m.groups[i], v) && m.about(v) && m.counted(i, v)
+		return !v.no && !v.back && !back && !v.glass && (m.member(i, v) || !m.visitor(v))
+	})
 	onlyReviews := !slices.ContainsFunc(m.groups[i].sources, func(s policy.Source) bool { return s != policy.ByReview })
 	switch {
 	case m.rejected(i):
@@ -255,6 +385,12 @@ func (m model) rule(i, have, need int) verdict.Outcome {
 		return verdict.Deny
 	}
 	return verdict.Wait
+}
+
+// counted is whether v would count for rule i if it was not taken back.
+func (m model) counted(i int, v modelVote) bool {
+	m.votes = nil
+	return m.counts(m.groups[i], v, m.groups[i].excludes)
 }
 
 func (m model) member(i int, v modelVote) bool {
@@ -278,7 +414,7 @@ func (m model) broken() verdict.Outcome {
 	g := m.groups[slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.glass.Group })]
 	tried, who, free := false, map[string]bool{}, map[string]bool{}
 	for _, v := range m.votes {
-		if !v.glass || v.no {
+		if !v.glass || v.no || v.back {
 			continue
 		}
 		tried = true

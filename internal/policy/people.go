@@ -75,6 +75,13 @@ const (
 // Roles are all roles, in the order in which they are reported.
 var Roles = []Role{Author, Committer, CoAuthor, Requester, Pusher, Merger, Trigger}
 
+// ClaimedRoles are those that a commit claims for somebody; KnownRoles, those that the
+// platform knows by account.
+var (
+	ClaimedRoles = []Role{Author, Committer, CoAuthor}
+	KnownRoles   = []Role{Requester, Pusher, Merger, Trigger}
+)
+
 // Did returns the verb for r, in the words of a message.
 func (r Role) Did() string {
 	return map[Role]string{
@@ -91,6 +98,9 @@ type Maker struct {
 	Email   string // as written in a commit; everybody can write any address
 	Role    Role
 	Where   string // "commit 4f2a91c", "run 912, attempt 2", "request 12"
+	// Commit is the full id of the commit that claims the role: of an author, a
+	// committer and a co-author.
+	Commit string
 	// Mark tells makers apart that have neither account nor address: the full id of
 	// a commit, a push or a request. It is compared; Where is for people.
 	Mark string
@@ -131,8 +141,9 @@ type Change struct {
 
 // Request is a pull or merge request that brought commits, for people.
 type Request struct {
-	Number     int64
-	Title, URL string
+	Number int64  `json:"number"`
+	Title  string `json:"title"`
+	URL    string `json:"url,omitempty"`
 }
 
 // Commit is one commit as it is shown to people.
@@ -327,6 +338,13 @@ type Emergency struct {
 	Count  int // at least two
 	MaxAge time.Duration
 	Line   int
+}
+
+// Waivers says who may take a claimed role away from somebody.
+type Waivers struct {
+	Group string
+	Count int // at least two
+	Line  int
 }
 
 // equalAddress compares e-mail addresses without regard to case, also before the

@@ -124,6 +124,7 @@ type Environment struct {
 	Requires     []Requirement
 	Approvals    []Rule
 	MaxAge       time.Duration // of an approval
+	RejectionAge time.Duration // of a rejection that has no expiry of its own
 	Separate     bool          // an approval that names other environments too does not count here
 	DeployedBy   []string      // paths of the workflows that deploy; none: those that build
 	Baseline     string        // the commit to begin with where nothing is deployed
@@ -142,6 +143,7 @@ type Environment struct {
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
 	Emergency *Emergency // nil: there are no emergency approvals
+	Waivers   *Waivers   // nil: no claimed role is waived
 	Line      int
 }
 

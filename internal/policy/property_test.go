@@ -37,7 +37,7 @@ func some[T any](d dice, all []T) []T {
 const humans = 5
 
 func (d dice) world() model {
-	m := model{people: !d.in(4), separate: d.in(3), asked: !d.in(3), timed: d.in(2)}
+	m := model{people: !d.in(4), separate: d.in(3), asked: !d.in(3), timed: d.in(2), bound: 7 * maxAge}
 	for h := range humans {
 		for n := range 3 {
 			x := identity{human: h, mail: n == 2, kind: policy.Human, listed: m.people && !d.in(10), agent: n < 2 && d.in(25)}
@@ -65,8 +65,27 @@ func (d dice) world() model {
 	if d.in(8) {
 		m.set = modelSet{age: d.age(7200), left: d.left(), foreign: d.in(6), elsewhere: d.in(6), otherPolicy: d.in(6), otherEvidence: d.in(6)}
 	}
+	if d.in(4) {
+		m.bound = 1800 + d.IntN(3) - 1
+	}
+	if d.in(4) {
+		m.base = [...]int{baseForward, baseForward, baseBack, baseGone}[d.IntN(4)]
+	}
+	if d.in(2) {
+		// Somebody whom a commit claims comes first, so that enough people waive them.
+		claimed := d.maker()
+		claimed.role = policy.ClaimedRoles[d.IntN(3)]
+		m.makers = append([]modelMaker{claimed}, m.makers...)
+		m.waives = &policy.Waivers{Group: m.rules[d.IntN(len(m.rules))].Group, Count: 2 + d.IntN(4)/3}
+		for range d.IntN(24) {
+			m.waivers = append(m.waivers, d.waiver(m))
+		}
+	}
 	for range d.IntN(8) {
 		m.votes = append(m.votes, d.vote(m))
+	}
+	if d.in(2) {
+		m.votes = append(m.votes, d.again(m)...)
 	}
 	return m
 }
@@ -111,7 +130,7 @@ func (d dice) age(usual int) int {
 	if !d.in(6) {
 		return usual
 	}
-	return [...]int{maxAge, glassAge, -skew, 0}[d.IntN(4)] + d.IntN(3) - 1
+	return [...]int{maxAge, glassAge, -skew, 0, 7200 + skew}[d.IntN(5)] + d.IntN(3) - 1
 }
 
 func (d dice) left() int {
@@ -119,6 +138,54 @@ func (d dice) left() int {
 		return 3600
 	}
 	return d.IntN(3) - 1
+}
+
+func (d dice) waiver(m model) modelWaiver {
+	w := modelWaiver{maker: d.IntN(len(m.makers))}
+	if d.in(2) {
+		w.maker = 0 // so that one is often waived by enough
+	}
+	for w.source == "" || w.source == policy.ByReview {
+		w.modelVote = d.vote(m)
+	}
+	w.no, w.back, w.glass, w.mute, w.blank, w.now = false, false, false, false, false, true
+	if !d.in(3) { // nothing is wrong with it
+		i := slices.IndexFunc(m.rules, func(r policy.Rule) bool { return r.Group == m.waives.Group })
+		w.modelVote = modelVote{identity: w.identity, source: w.source, annex: m.groups[i].annex, age: 1800, left: 3600, now: true}
+	}
+	return w
+}
+
+// again is what somebody who has spoken says later, or perhaps earlier, with one
+// of their identities.
+func (d dice) again(m model) []modelVote {
+	var out []modelVote
+	said := slices.Clone(m.votes)
+	for _, w := range m.waivers {
+		said = append(said, w.modelVote)
+	}
+	for _, v := range said {
+		if !v.no && !d.in(3) || v.no && d.in(8) {
+			continue
+		}
+		o := d.vote(m)
+		o.identity, o.source, o.annex, o.release, o.anonymous = v.identity, v.source, v.annex, v.release, 0
+		if o.source == policy.ByReview {
+			o.glass, o.mute, o.artifact, o.repository, o.policy, o.unseen, o.release, o.blank, o.now = false, false, false, false, false, false, false, false, false
+		} else {
+			o.untied, o.timeless = false, false
+			if h := m.identities[v.identity].human; d.in(3) {
+				o.identity, o.source = h*3+2, policy.BySignature
+			}
+		}
+		o.age, o.no = v.age+[...]int{-60, -1, 0, 1, -60}[d.IntN(5)], d.in(4)
+		o.back = !o.no && o.source != policy.ByReview && d.in(2)
+		if v.no && o.source != policy.ByReview && !d.in(4) { // as somebody does who has changed their mind
+			o = modelVote{identity: o.identity, source: o.source, annex: v.annex, release: v.release, age: v.age - 60, left: 3600, back: d.in(2)}
+		}
+		out = append(out, o)
+	}
+	return out
 }
 
 func (d dice) vote(m model) modelVote {
@@ -134,6 +201,7 @@ func (d dice) vote(m model) modelVote {
 			v.anonymous = 1 + d.IntN(4)
 		}
 	}
+	v.now = v.source != policy.ByReview && d.in(3) // the page shows what the release set does
 	if v.source != policy.ByReview && d.in(6) {
 		v.glass, v.mute = true, d.in(5)
 	}
@@ -142,7 +210,7 @@ func (d dice) vote(m model) modelVote {
 	}
 	flaws := []*bool{&v.environment, &v.number, &v.many}
 	if v.source != policy.ByReview {
-		flaws = append(flaws, &v.artifact, &v.repository, &v.policy, &v.unseen, &v.release)
+		flaws = append(flaws, &v.artifact, &v.repository, &v.policy, &v.unseen, &v.release, &v.blank)
 	}
 	*flaws[d.IntN(len(flaws))] = true
 	return v
@@ -153,6 +221,8 @@ func (m model) scene(t testing.TB, base scene) scene {
 	p := *base.policy
 	env := p.Environments[0]
 	env.Approvals, env.Separate, env.Emergency, env.MaxAge = m.rules, m.separate, m.glass, maxAge*1e9
+	env.Waivers = m.waives
+	env.RejectionAge = time.Duration(m.bound) * time.Second
 	p.Environments, p.Groups, p.People, p.Agents = []policy.Environment{env}, nil, m.listed(), policy.Agents{}
 	s := base
 	// Somebody outside of the model has started the run: there is always one.
@@ -170,12 +240,19 @@ func (m model) scene(t testing.TB, base scene) scene {
 	}
 	for i, k := range m.makers {
 		x := policy.Maker{Email: k.mail, Role: k.role, Where: fmt.Sprintf("commit %d", i)}
+		if slices.Contains(policy.ClaimedRoles, k.role) {
+			x.Commit = fmt.Sprintf("%040x", i+1)
+		}
 		if k.identity >= 0 {
 			x.Account = m.account(k.identity)
 		}
 		s.change.Makers = append(s.change.Makers, x)
 	}
+	for _, w := range m.waivers {
+		s.ballots = append(s.ballots, ballot{by: m.account(w.identity), sign: w.sign, waive: func(x *statement.Waiver) { w.write(x, s.change.Makers[1+w.maker]) }})
+	}
 	s.release, s.sealed = m.set.release, m.set.sealed
+	s.change.Base, s.change.Commits = m.deployed()
 	_, _, digest := s.set(t)
 	s.reviews.Timed = m.timed
 	for _, v := range m.votes {
@@ -183,7 +260,8 @@ func (m model) scene(t testing.TB, base scene) scene {
 			s.reviews.List = append(s.reviews.List, m.review(v, digest, s.protection.ID))
 			continue
 		}
-		s.ballots = append(s.ballots, ballot{by: m.account(v.identity), say: v.say, sign: v.sign})
+		now := s.change.Base
+		s.ballots = append(s.ballots, ballot{by: m.account(v.identity), say: func(a *statement.Approval) { v.say(a); v.shown(a, now) }, sign: v.sign})
 	}
 	return s
 }
@@ -242,6 +320,7 @@ func (m model) group(i int, g modelGroup) (policy.Group, policy.Roster) {
 }
 
 func (x modelSet) release(r *statement.Release) {
+	r.Shown = []statement.Span{{Environment: "production", Commit: commit, Since: earlier}}
 	r.ExpiresAt = stamp(ago(-x.left))
 	if x.elsewhere {
 		r.Environments = []statement.Place{{Name: "staging", ID: "9000"}}
@@ -261,11 +340,55 @@ func (x modelSet) sealed(f *policy.Fact) {
 	}
 }
 
+// write says in x what w waives: the role of a maker, or one that nobody can
+// waive by naming a maker's.
+func (w modelWaiver) write(x *statement.Waiver, of policy.Maker) {
+	a := statement.Approval{Release: x.Release, Repository: x.Repository, Environments: x.Environments, Policy: x.Policy, Evidence: x.Evidence}
+	w.say(&a)
+	x.Release, x.Repository, x.Environments, x.Policy, x.Evidence, x.ExpiresAt = a.Release, a.Repository, a.Environments, a.Policy, a.Evidence, a.ExpiresAt
+	x.Claim = statement.Claim{Role: string(of.Role), Commit: of.Commit, Email: of.Email}
+	if of.Account.ID != "" {
+		x.Claim.Account = &statement.Account{Host: of.Account.Host, ID: of.Account.ID}
+	}
+}
+
+// earlier is the commit that was deployed when the first votes were given, and
+// when the release set was made.
+const earlier = "2f2e3d4c5b6a79882f2e3d4c5b6a79882f2e3d4c"
+
+// deployed is what is deployed now, and the commits that enter.
+func (m model) deployed() (base string, entering []policy.Commit) {
+	entering = []policy.Commit{{ID: commit}, {ID: other}}
+	switch m.base {
+	case baseForward:
+		return other, entering[:1]
+	case baseBack:
+		return strings.Repeat("3", 40), append(entering, policy.Commit{ID: earlier})
+	case baseGone:
+		return "", append(entering, policy.Commit{ID: earlier}, policy.Commit{ID: strings.Repeat("3", 40)})
+	}
+	return earlier, entering
+}
+
+// shown says in a what v was shown.
+func (v modelVote) shown(a *statement.Approval, now string) {
+	a.Shown = []statement.Span{{Environment: "production", Commit: commit, Since: earlier}}
+	if v.now {
+		a.Shown[0].Since = now
+	}
+	if v.blank {
+		a.Shown[0].Environment = "staging"
+	}
+}
+
 func (v modelVote) say(a *statement.Approval) {
 	a.ExpiresAt, a.BreakGlass = stamp(ago(-v.left)), v.glass
 	a.Environments = v.places(a.Environments[0].ID)
-	if v.no {
+	switch {
+	case v.no:
 		a.Decision = statement.Reject
+	case v.back:
+		a.Decision = statement.Withdraw
 	}
 	if v.mute {
 		a.Reason = " "
@@ -345,6 +468,7 @@ func (m model) identity(named string) int {
 // compare says how a verdict differs from the model, or nothing.
 func (m model) compare(v verdict.Verdict) string {
 	want, have := m.outcome()
+	m = m.freed()
 	if got := v.Outcome(); got != want {
 		return fmt.Sprintf("outcome = %v, want %v", got, want)
 	}
@@ -371,6 +495,26 @@ func (m model) compare(v verdict.Verdict) string {
 		return fmt.Sprintf("%v count, want %v", got, have)
 	}
 	return ""
+}
+
+// rests counts what a history that is allowed would not be allowed without.
+func (m model) rests(count map[string]int) {
+	without := m
+	without.waivers = nil
+	if o, _ := without.outcome(); o != verdict.Allow {
+		count["a waiver"]++
+	}
+	without = m
+	without.votes = slices.DeleteFunc(slices.Clone(m.votes), func(v modelVote) bool { return v.back })
+	if o, _ := without.outcome(); o != verdict.Allow {
+		count["a word that ends a no"]++
+	}
+	without = m
+	if without.base = baseBack; m.base == baseForward {
+		if o, _ := without.outcome(); o != verdict.Allow {
+			count["what has gone forward"]++
+		}
+	}
 }
 
 func findingSchema(t *testing.T) *jsonschema.Schema {
@@ -409,6 +553,7 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 	t.Logf("go test ./internal/policy -run model -seed %d", *seed)
 	base, form := setting(t, second), findingSchema(t)
 	var tally [3]int
+	rests := map[string]int{} // allowed, because of what
 	var mu sync.Mutex
 	var work sync.WaitGroup
 	const workers, cases = 4, 10_000
@@ -419,6 +564,9 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 				v := m.scene(t, base).judge(t)
 				mu.Lock()
 				tally[v.Outcome()]++
+				if v.Outcome() == verdict.Allow {
+					m.rests(rests)
+				}
 				wrong := m.compare(v)
 				if n%50 == 0 && wrong == "" {
 					wrong = asFindings(form, v)
@@ -432,6 +580,12 @@ func TestApprovals_count_as_a_model_that_tries_everything_says(t *testing.T) {
 	}
 	work.Wait()
 	t.Logf("%d denied, %d waiting, %d allowed", tally[verdict.Deny], tally[verdict.Wait], tally[verdict.Allow])
+	t.Logf("allowed because of %v", rests)
+	for _, what := range []string{"a waiver", "a word that ends a no", "what has gone forward"} {
+		if rests[what] < cases/2000 {
+			t.Errorf("%d of %d are allowed because of %s, which is too few to prove anything", rests[what], cases, what)
+		}
+	}
 	for o, n := range tally {
 		if n < cases/20 {
 			t.Errorf("%d of %d come to %v, which is too few to prove anything", n, cases, verdict.Outcome(o))

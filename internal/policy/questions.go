@@ -51,6 +51,10 @@ func Ask(in Input) (Questions, error) {
 		g, _ := in.Policy.Group(env.Emergency.Group)
 		in.members(&q, g)
 	}
+	if env.Waivers != nil {
+		g, _ := in.Policy.Group(env.Waivers.Group)
+		in.members(&q, g)
+	}
 	slices.SortFunc(q.Runs, func(a, b RunQuery) int { return cmp.Compare(a.URI, b.URI) })
 	return q, nil
 }
@@ -66,7 +70,8 @@ func (in Input) members(q *Questions, g Group) {
 }
 
 func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
-	if f.Statement.PredicateType == statement.ApprovalV1 && len(env.Approvals) > 0 && f.Via == nil {
+	kind := f.Statement.PredicateType
+	if (kind == statement.ApprovalV1 || kind == statement.WaiverV1 && env.Waivers != nil) && len(env.Approvals) > 0 && f.Via == nil {
 		for _, b := range in.Policy.ApproveIn {
 			if builtBy(b, f.Signer) == nil {
 				q.run(RunQuery{URI: f.Signer.Run})

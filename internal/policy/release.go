@@ -93,12 +93,19 @@ type Standing struct {
 	Reason string
 }
 
+// check gathers what is known about a candidate for people who decide, or look:
+// how the runs of its evidence end is not asked.
+func (in Input) check(c Candidate) approvalCheck {
+	env, _ := in.Policy.Environment(in.Environment)
+	artifact, _ := in.artifact(c)
+	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+}
+
 // Stand says, for each rule of in's environment, whether an account may approve
 // a subject. The gate will judge their approval in the same way.
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
+	env := k.env
 	rules := env.Approvals
 	if env.Emergency != nil {
 		rules = append(slices.Clone(rules), Rule{Group: env.Emergency.Group})
@@ -119,11 +126,9 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 // MayApprove returns the labels of accounts that could approve a subject, by
 // group. A group with a veto only is left out: its approval is not needed.
 func MayApprove(in Input, c Candidate) map[string][]string {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	out := map[string][]string{}
-	for _, r := range env.Approvals {
+	for _, r := range k.env.Approvals {
 		if r.Veto {
 			continue
 		}
@@ -143,13 +148,41 @@ type UnnamedIn struct {
 // UnknownMakers returns, for each rule that asks for approvals, the makers of a
 // subject that raise their number.
 func UnknownMakers(in Input, c Candidate) []UnnamedIn {
-	env, _ := in.Policy.Environment(in.Environment)
-	artifact, _ := in.artifact(c)
-	k := newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))
+	k := in.check(c)
 	var out []UnnamedIn
-	for _, r := range env.Approvals {
+	for _, r := range k.env.Approvals {
 		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
 			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
+		}
+	}
+	return out
+}
+
+// An Approver is a member of a group that is asked, and why they may not approve.
+type Approver struct {
+	Group   string
+	Account Account
+	Reason  string // empty: they may
+}
+
+// Approvers returns every member of the groups that are asked for a yes about a
+// subject, as far as they are known by name, and who of them may not approve and
+// why, whatever they have said.
+func Approvers(in Input, c Candidate) []Approver {
+	k := in.check(c)
+	var out []Approver
+	for _, r := range k.env.Approvals {
+		g, _ := in.Policy.Group(r.Group)
+		if r.Veto {
+			continue
+		}
+		for _, a := range in.accounts(g) {
+			x := Approver{Group: g.Name, Account: a}
+			v := k.judge(g, vote{account: a, decision: statement.Approve, source: g.Sources[0], trust: k.trust(g)}, g.Excludes)
+			if v.why != nil && a.Kind == Human { // of others a list of members does not say who they are
+				x.Reason = v.why.reason
+			}
+			out = append(out, x)
 		}
 	}
 	return out
@@ -172,6 +205,7 @@ type Prospect struct {
 	Eligible []string          // labels
 	Excluded map[string]string // label to reason
 	Met      bool              // the rule can be met together with the other rules
+	Waivable []Waivable        // claimed roles that exclude somebody, or that nobody can be named for
 }
 
 // Prospects judges every rule of an environment against a change.
@@ -182,7 +216,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
 		b := k.tallyOf(r, nil)
-		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}}
+		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}, Waivable: k.waivable(g)}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]
 			v := k.judge(g, vote{account: a, decision: statement.Approve, source: source, trust: k.trust(g)}, g.Excludes)

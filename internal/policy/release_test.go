@@ -101,7 +101,7 @@ func TestI01_who_may_approve_is_told_as_the_gate_judges(t *testing.T) {
 	base, may, mayNot := setting(t, second), 0, 0
 	for n := range uint64(300) {
 		m := dice{rand.New(rand.NewPCG(11, n))}.world()
-		m.set, m.votes, m.glass = modelSet{age: 7200, left: 7200}, nil, nil
+		m.set, m.votes, m.glass, m.base, m.waives, m.waivers = modelSet{age: 7200, left: 7200}, nil, nil, baseSame, nil, nil
 		in := m.scene(t, base).input(t)
 		for i, x := range m.identities {
 			source := policy.ByWorkflow
@@ -135,7 +135,7 @@ func TestProspects_come_true_when_everybody_says_yes(t *testing.T) {
 	for n := range uint64(cases) {
 		d := dice{rand.New(rand.NewPCG(13, n))}
 		m := d.world()
-		m.set, m.votes, m.glass = modelSet{age: 7200, left: 7200}, nil, nil
+		m.set, m.votes, m.glass, m.base, m.waives, m.waivers = modelSet{age: 7200, left: 7200}, nil, nil, baseSame, nil, nil
 		for i := range m.identities {
 			m.identities[i].kind = policy.Human
 		}

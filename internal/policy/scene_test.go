@@ -55,9 +55,10 @@ var (
 // A ballot is one signed yes or no. say changes what is written in it, sign how
 // it is signed, or who the platform says started the run.
 type ballot struct {
-	by   policy.Account
-	say  func(*statement.Approval)
-	sign func(*policy.Fact, *policy.Run)
+	by    policy.Account
+	say   func(*statement.Approval)
+	sign  func(*policy.Fact, *policy.Run)
+	waive func(*statement.Waiver) // then it is a waiver, and no ballot
 }
 
 // yes are the honest approvals of all.
@@ -142,7 +143,12 @@ func (s scene) set(t testing.TB) (policy.Fact, statement.Release, subject.Digest
 		Environments: []statement.Place{{Name: "production", ID: s.protection.ID}}, Policy: statement.DigestSet{SHA256: s.policy.Digest.Hex()},
 		Run: signer().Run, IssuedAt: stamp(now.Add(-time.Hour)), ExpiresAt: stamp(now.Add(48 * time.Hour)),
 	}
+	r.Shown = policy.Shown(policy.Input{Environment: "production", Changes: []policy.Change{s.change}})
 	for _, f := range s.facts {
+		other := statement.Span{Environment: "production", Commit: f.Signer.Commit} // built of another commit, all of which is shown
+		if !slices.ContainsFunc(r.Shown, func(x statement.Span) bool { return x.Commit == other.Commit }) {
+			r.Shown = append(r.Shown, other)
+		}
 		r.Evidence = append(r.Evidence, statement.DigestSet{SHA256: f.StatementHash.Hex()})
 	}
 	if s.release != nil {
@@ -190,12 +196,20 @@ func (s scene) cast(t testing.TB, i int, b ballot, r statement.Release, d subjec
 	t.Helper()
 	a := statement.Approval{
 		Decision: statement.Approve, Release: statement.DigestSet{SHA256: d.Hex()}, Version: r.Version, Repository: r.Repository, Environments: slices.Clone(r.Environments),
-		Policy: r.Policy, Evidence: slices.Clone(r.Evidence), Reason: fmt.Sprintf("ballot %d", i), IssuedAt: stamp(now.Add(-30 * time.Minute)), ExpiresAt: stamp(now.Add(24 * time.Hour)),
+		Policy: r.Policy, Evidence: slices.Clone(r.Evidence), Shown: slices.Clone(r.Shown), Reason: fmt.Sprintf("ballot %d", i), IssuedAt: stamp(now.Add(-30 * time.Minute)), ExpiresAt: stamp(now.Add(24 * time.Hour)),
 	}
 	if b.say != nil {
 		b.say(&a)
 	}
+	kind := statement.ApprovalV1
 	p, err := a.JSON()
+	if b.waive != nil {
+		w := statement.Waiver{Release: a.Release, Version: a.Version, Repository: a.Repository, Environments: a.Environments, Policy: a.Policy, Evidence: a.Evidence,
+			Reason: "forged", IssuedAt: a.IssuedAt, ExpiresAt: a.ExpiresAt}
+		b.waive(&w)
+		kind, a.Release = statement.WaiverV1, w.Release
+		p, err = w.JSON()
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +217,7 @@ func (s scene) cast(t testing.TB, i int, b ballot, r statement.Release, d subjec
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := policy.Fact{Trust: "house", Time: now.Add(-30 * time.Minute), Source: "store", Statement: about(t, statement.ApprovalV1, p, statement.ReleaseSubject(a.Version, release))}
+	f := policy.Fact{Trust: "house", Time: now.Add(-30 * time.Minute), Source: "store", Statement: about(t, kind, p, statement.ReleaseSubject(a.Version, release))}
 	run := policy.Run{}
 	if strings.Contains(b.by.ID, "@") {
 		f.Signer = statement.Signer{Issuer: b.by.Host, SAN: b.by.ID, SANKind: "email"}

@@ -61,6 +61,10 @@ func said(x verdict.Person) string {
 		return "approved"
 	case x.Counted && x.Decision == "reject":
 		return "rejected"
+	case x.Counted && x.Decision == "withdraw":
+		return "withdrew"
+	case x.Counted && x.Decision == "waive":
+		return "waived"
 	default:
 		return "not counted"
 	}
@@ -144,8 +148,8 @@ func told(x verdict.Person, among []verdict.Person) string {
 		parts = append(parts, "account "+Plain(x.Identity))
 	}
 	if said(x) == "not counted" {
-		if x.Decision == "reject" {
-			parts = append(parts, "rejected it")
+		if x.Decision != "approve" {
+			parts = append(parts, map[string]string{"reject": "rejected it", "withdraw": "withdrew"}[x.Decision])
 		}
 		parts = append(parts, Plain(x.Reason))
 	}

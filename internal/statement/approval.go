@@ -2,7 +2,9 @@ package statement
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -50,6 +52,45 @@ func (d DigestSet) digest(what string) (subject.Digest, error) {
 	return x, nil
 }
 
+// A Span says which commits were shown of a build that enters an environment:
+// those that Commit comes of and Since does not.
+type Span struct {
+	Environment string `json:"environment"`
+	Commit      string `json:"commit"`          // that was built
+	Since       string `json:"since,omitempty"` // the commit deployed then; absent: nothing was, and everything was shown
+}
+
+// Approvers says who could have approved for an environment when somebody decided,
+// and who could not and why. Where others could read the list, it is a digest of
+// it: that of the salt and of the list as JSON.
+type Approvers struct {
+	Environment string     `json:"environment"`
+	May         int        `json:"may"`
+	MayNot      int        `json:"mayNot"`
+	List        []Approver `json:"list,omitempty"`
+	Salt        string     `json:"salt,omitempty"`   // hex
+	SHA256      string     `json:"sha256,omitempty"` // hex
+}
+
+// Approver is an account in a group that is asked, and why it could not approve.
+type Approver struct {
+	Group  string `json:"group"`
+	Host   string `json:"host"`             // base URL of the platform, or the issuer of an address
+	ID     string `json:"id"`               // number there, or the address
+	Reason string `json:"reason,omitempty"` // absent: it could
+}
+
+// Hidden returns a without its list, as a digest with a salt.
+func (a Approvers) Hidden(salt [16]byte) (Approvers, error) {
+	list, err := json.Marshal(a.List)
+	if err != nil {
+		return a, fmt.Errorf("encoding the list of approvers: %w", err)
+	}
+	a.Salt, a.SHA256 = hex.EncodeToString(salt[:]), subject.Sum(append(salt[:], list...)).Hex()
+	a.List = nil
+	return a, nil
+}
+
 // Release is the predicate of a release set: what shall be released together,
 // into which environments, on which evidence, under which policy
 // (shared/release.schema.json). Its subjects are the artifacts and, last, the
@@ -60,17 +101,18 @@ type Release struct {
 	Environments []Place     `json:"environments"`
 	Policy       DigestSet   `json:"policy"`
 	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
-	Run          string      `json:"run"`      // the run that made the release set
+	Shown        []Span      `json:"shown,omitempty"`
+	Run          string      `json:"run"` // the run that made the release set
 	Requester    string      `json:"requester,omitempty"`
 	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
 
-// Approval is the predicate of an approval or a rejection
+// Approval is the predicate of an approval, a rejection or a withdrawal
 // (shared/approval.schema.json). Its subjects are the artifacts it is about
 // and, last, the release.
 type Approval struct {
-	Decision     string      `json:"decision"` // Approve or Reject
+	Decision     string      `json:"decision"` // Approve, Reject or Withdraw
 	Release      DigestSet   `json:"release"`
 	Version      string      `json:"version"`
 	Repository   Origin      `json:"repository"`
@@ -80,15 +122,19 @@ type Approval struct {
 	Requester    string      `json:"requester,omitempty"`
 	Reason       string      `json:"reason,omitempty"`
 	BreakGlass   bool        `json:"breakGlass,omitempty"`
-	Since        string      `json:"since,omitempty"` // the commit deployed when it was given, as it was shown
-	IssuedAt     string      `json:"issuedAt"`        // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"`       // RFC 3339, UTC
+	Shown        []Span      `json:"shown,omitempty"`
+	Approvers    []Approvers `json:"approvers,omitempty"`
+	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
+	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
 
-// The decisions of an approval.
+// The decisions of an approval. Waive is none of them: a waiver is a statement of
+// its own, and this is what it is called among them.
 const (
-	Approve = "approve"
-	Reject  = "reject"
+	Approve  = "approve"
+	Reject   = "reject"
+	Withdraw = "withdraw" // takes back what the same person has said about the release before
+	Waive    = "waive"
 )
 
 // releasePrefix begins the name of the subject that stands for a release.
@@ -124,7 +170,7 @@ type Set struct {
 	policyEvidence
 }
 
-// Said is an approval or a rejection that was read.
+// Said is an approval, a rejection or a withdrawal that was read.
 type Said struct {
 	Approval
 	Release   subject.Digest
@@ -162,20 +208,21 @@ func (s Statement) Set() (Set, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Set{}, err
 	}
-	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
 		return Set{}, err
 	}
 	return out, nil
 }
 
-// Said reads s as an approval or a rejection.
+// Said reads s as an approval, a rejection or a withdrawal.
 func (s Statement) Said() (Said, error) {
 	var out Said
 	if err := s.own(ApprovalV1, &out.Approval); err != nil {
 		return Said{}, err
 	}
-	if out.Decision != Approve && out.Decision != Reject {
-		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q or %q", out.Decision, Approve, Reject)
+	if out.Decision != Approve && out.Decision != Reject && out.Decision != Withdraw {
+		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q, %q or %q", out.Decision, Approve,
+			Reject, Withdraw)
 	}
 	artifacts, release, err := s.split()
 	if err != nil {
@@ -197,7 +244,7 @@ func (s Statement) Said() (Said, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := whole(out.Version, out.Environments, out.Repository); err != nil {
+	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
 		return Said{}, err
 	}
 	return out, nil
@@ -308,6 +355,20 @@ func instant(name, s string) (time.Time, error) {
 		return t, fault.New(fault.Refused, fault.Predicate, "", "%s is %q, want a time like 2006-01-02T15:04:05Z", name, s)
 	}
 	return t, nil
+}
+
+// spans wants full commits, and one span for each build in each environment.
+func spans(all []Span) error {
+	seen := map[Span]bool{}
+	for _, x := range all {
+		key := Span{Environment: x.Environment, Commit: x.Commit}
+		if x.Environment == "" || !fullCommit().MatchString(x.Commit) || x.Since != "" && !fullCommit().MatchString(x.Since) || seen[key] {
+			return fault.New(fault.Refused, fault.Predicate, "", "shown has commit %q since %q for %q, want full ids, each commit once for an environment",
+				x.Commit, x.Since, x.Environment)
+		}
+		seen[key] = true
+	}
+	return nil
 }
 
 // whole wants what an approval is worth nothing without.

@@ -44,7 +44,7 @@ func approval(of subject.Digest) Approval {
 	r := release()
 	return Approval{
 		Decision: Approve, Release: DigestSet{of.Hex()}, Version: r.Version, Repository: r.Repository, Environments: r.Environments[1:], Policy: r.Policy, Evidence: r.Evidence,
-		Requester: "tom", Reason: "seen it run", Since: "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c", IssuedAt: "2026-11-22T11:30:00Z", ExpiresAt: "2026-11-23T11:30:00Z",
+		Requester: "tom", Reason: "seen it run", Shown: []Span{{Environment: "production", Commit: hexA[:40], Since: "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c"}}, IssuedAt: "2026-11-22T11:30:00Z", ExpiresAt: "2026-11-23T11:30:00Z",
 	}
 }
 
@@ -103,7 +103,7 @@ func TestSaid_reads_what_JSON_writes(t *testing.T) {
 	a := approval(of)
 	for _, edit := range []func(*Approval){
 		func(*Approval) {}, func(a *Approval) { a.Decision, a.Evidence = Reject, []DigestSet{} }, func(a *Approval) { a.BreakGlass = true },
-		func(a *Approval) { a.Requester, a.Reason, a.Since = "", "", "" },
+		func(a *Approval) { a.Requester, a.Reason, a.Shown = "", "", nil },
 	} {
 		a := a
 		edit(&a)
@@ -325,7 +325,7 @@ func TestSchemas_take_what_JSON_writes(t *testing.T) {
 	}
 	for _, edit := range []func(*Approval){
 		func(*Approval) {}, func(a *Approval) { a.Decision, a.Evidence = Reject, nil }, func(a *Approval) { a.BreakGlass = true },
-		func(a *Approval) { a.Requester, a.Reason, a.Since = "", "", "" },
+		func(a *Approval) { a.Requester, a.Reason, a.Shown = "", "", nil },
 	} {
 		a := approval(parsed(t, hexA))
 		edit(&a)

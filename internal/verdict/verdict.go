@@ -71,7 +71,7 @@ type Finding struct {
 type Person struct {
 	Name      string     `json:"name"`     // a label; Identity is what was compared
 	Identity  string     `json:"identity"` // platform or issuer, and the number or address there
-	Decision  string     `json:"decision"` // "approve" or "reject"
+	Decision  string     `json:"decision"` // "approve", "reject", "withdraw" or "waive"
 	Counted   bool       `json:"counted"`
 	Code      fault.Code `json:"code,omitempty"`   // why it does not count
 	Reason    string     `json:"reason,omitempty"` // the same in words, with the commit or run

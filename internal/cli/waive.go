@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+)
+
+// claimed finds the claimed role that --waive names, in the environments that the
+// release would bring it into.
+func (r *run) claimed(x *proposal) error {
+	role, rest, _ := strings.Cut(r.text("waive"), ":")
+	commit, who, ok := strings.Cut(rest, ":")
+	if !ok || !slices.Contains(statement.ClaimedRoles, role) || who == "" {
+		return usage("--waive %q, want ROLE:COMMIT:WHO, with a role of %s", r.text("waive"), strings.Join(statement.ClaimedRoles, ", "))
+	}
+	var found []statement.Claim
+	keep := *x
+	keep.inputs, keep.counts = nil, nil
+	for i, in := range x.inputs {
+		here := 0
+		for _, c := range in.Candidates {
+			for _, w := range policy.Claims(in, c) {
+				if w.Claim.Role != role || w.Claim.Commit != commit || !calls(w.Claim, who) {
+					continue
+				}
+				here++
+				if !slices.ContainsFunc(found, func(o statement.Claim) bool { return policy.SameClaim(o, w.Claim) }) {
+					found = append(found, w.Claim)
+				}
+			}
+		}
+		if here > 0 {
+			keep.inputs, keep.counts = append(keep.inputs, in), append(keep.counts, x.counts[i])
+		}
+	}
+	switch len(found) {
+	case 1:
+		keep.claim = found[0]
+		*x = keep
+		return nil
+	case 0:
+		return fault.New(fault.Refused, fault.Duties, "the gate prints what can be waived; roles that the platform knows by account cannot, and the environment needs waivers in the policy",
+			"no commit that release %q brings in claims that %q is %s of %s", x.set.Version, who, role, commit)
+	}
+	return usage("--waive %q may be %d people: write the address or NAME#NUMBER", r.text("waive"), len(found))
+}
+
+// calls reports whether who is what people call the person of a claim.
+func calls(c statement.Claim, who string) bool {
+	if c.Account != nil && (who == c.Account.Name || who == c.Account.Name+"#"+c.Account.ID) {
+		return true
+	}
+	return c.Email != "" && strings.EqualFold(who, c.Email)
+}
+
+// mayWaive refuses a waiver that no gate would count.
+func (r *run) mayWaive(x proposal, who []policy.Account, by policy.Source) error {
+	var no policy.Standing
+	for _, in := range x.inputs {
+		for _, c := range in.Candidates {
+			for _, a := range who {
+				if no = policy.StandWaiving(in, c, a, by, x.claim); no.Code == "" {
+					return nil
+				}
+			}
+		}
+	}
+	return fault.New(fault.Refused, no.Code, "ask somebody of the group that waivers names, who did not push, merge, propose or start this",
+		"%s may not waive it: %s %s", who[0].Label(), who[0].Label(), no.Reason)
+}
+
+// waive signs a waiver and stores it.
+func (r *run) waive(x proposal, token string, check attest.Check) error {
+	w := statement.Waiver{
+		Claim: x.claim, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
+		Policy: x.set.Policy, Evidence: seen(x.inputs), Reason: r.text("reason"), IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires),
+	}
+	for _, in := range x.inputs {
+		w.Environments = append(w.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
+	}
+	predicate, err := w.JSON()
+	if err != nil {
+		return err
+	}
+	receipt, err := r.signStatement(x.chosen, token, statement.WaiverV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
+	if err != nil {
+		return err
+	}
+	return r.decided(x, receipt)
+}
