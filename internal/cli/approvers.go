@@ -2,8 +2,6 @@ package cli
 
 import (
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -31,16 +29,13 @@ func (r *run) approvers(x *proposal, token string) ([]statement.Approvers, error
 			}
 		}
 		if !secret && len(a.List) > 0 {
-			list, err := json.Marshal(a.List)
-			if err != nil {
-				return nil, fmt.Errorf("encoding the list of approvers: %w", err)
-			}
 			var salt [16]byte
 			_, _ = rand.Read(salt[:]) // never fails
-			if a, err = a.Hidden(salt); err != nil {
+			hidden, list, err := a.Hidden(salt)
+			if err != nil {
 				return nil, err
 			}
-			x.lists = append(x.lists, string(list))
+			a, x.lists = hidden, append(x.lists, list)
 		}
 		out = append(out, a)
 	}

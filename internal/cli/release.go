@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	return set, nil
 }
 
-// seen lists the evidence of all environments, each once, in order.
+// seen lists the evidence of all environments, each once.
 func seen(looks []policy.Input) []statement.DigestSet {
 	out := []statement.DigestSet{}
 	for _, in := range looks {
@@ -122,7 +121,6 @@ func seen(looks []policy.Input) []statement.DigestSet {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b statement.DigestSet) int { return cmp.Compare(a.SHA256, b.SHA256) })
 	return out
 }
 

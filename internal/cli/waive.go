@@ -3,6 +3,7 @@ package cli
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -18,36 +19,33 @@ func (r *run) claimed(x *proposal) error {
 	if !ok || !slices.Contains(statement.ClaimedRoles, role) || who == "" {
 		return usage("--waive %q, want ROLE:COMMIT:WHO, with a role of %s", r.text("waive"), strings.Join(statement.ClaimedRoles, ", "))
 	}
-	var found []statement.Claim
-	keep := *x
-	keep.inputs, keep.counts = nil, nil
+	var inputs []policy.Input
+	var counts []time.Time
+	several := false
 	for i, in := range x.inputs {
-		here := 0
+		here := false
 		for _, c := range in.Candidates {
 			for _, w := range policy.Claims(in, c) {
 				if w.Claim.Role != role || w.Claim.Commit != commit || !calls(w.Claim, who) {
 					continue
 				}
-				here++
-				if !slices.ContainsFunc(found, func(o statement.Claim) bool { return policy.SameClaim(o, w.Claim) }) {
-					found = append(found, w.Claim)
-				}
+				here, several = true, several || x.claim.Role != "" && !policy.SameClaim(x.claim, w.Claim)
+				x.claim = w.Claim
 			}
 		}
-		if here > 0 {
-			keep.inputs, keep.counts = append(keep.inputs, in), append(keep.counts, x.counts[i])
+		if here {
+			inputs, counts = append(inputs, in), append(counts, x.counts[i])
 		}
 	}
-	switch len(found) {
-	case 1:
-		keep.claim = found[0]
-		*x = keep
-		return nil
-	case 0:
+	x.inputs, x.counts = inputs, counts
+	switch {
+	case several:
+		return usage("--waive %q may be several people: write the address or NAME#NUMBER", r.text("waive"))
+	case len(inputs) == 0:
 		return fault.New(fault.Refused, fault.Duties, "the gate prints what can be waived; roles that the platform knows by account cannot, and the environment needs waivers in the policy",
 			"no commit that release %q brings in claims that %q is %s of %s", x.set.Version, who, role, commit)
 	}
-	return usage("--waive %q may be %d people: write the address or NAME#NUMBER", r.text("waive"), len(found))
+	return nil
 }
 
 // calls reports whether who is what people call the person of a claim.

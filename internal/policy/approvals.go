@@ -41,9 +41,9 @@ type approvalCheck struct {
 	artifact Artifact
 	digest   subject.Digest
 	facts    []Fact
-	all      []Fact // everything that meets a requirement
-	used     []Fact // the newest of all
-	sets     []set
+	all      []Fact   // everything that meets a requirement
+	used     []Fact   // the newest of all
+	sets     []*set   // newest first
 	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
 	claims   []claimWaiver // claimed roles that somebody has waived; those that are waived by enough are no makers
@@ -84,10 +84,10 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 	}
 	for _, f := range c.Facts {
 		if s, ok := releaseOf(a, f); ok && s.Covers(k.digest) {
-			k.sets = append(k.sets, set{s, f.Time})
+			k.sets = append(k.sets, &set{s, f.Time})
 		}
 	}
-	slices.SortFunc(k.sets, func(x, y set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	slices.SortFunc(k.sets, func(x, y *set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
 	k.waive()
 	return k
 }
@@ -346,7 +346,7 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 // released requires the release set that an approval names: signed by a builder
 // of this artifact, for this environment, before the approval, and not expired.
 func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
-	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == s.Release })
+	i := slices.IndexFunc(k.sets, func(x *set) bool { return x.Digest == s.Release })
 	if i < 0 {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
 	}
@@ -354,15 +354,16 @@ func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
 	if !k.in.names(x.Environments) {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is for other environments", found: names(x.Environments), wanted: k.in.Environment}
 	}
+	made := x.at
 	for _, o := range k.sets[i:] {
 		if o.Digest == x.Digest {
-			x.at = o.at // somebody who signs it again has not made it later
+			made = o.at // somebody who signs it again has not made it later
 		}
 	}
-	if x.at.Sub(at) > Skew {
-		return stale(at.UTC().Format(time.RFC3339), "after "+x.at.UTC().Format(time.RFC3339), "it was signed before its release set")
+	if made.Sub(at) > Skew {
+		return stale(at.UTC().Format(time.RFC3339), "after "+made.UTC().Format(time.RFC3339), "it was signed before its release set")
 	}
-	return k.late(x.at, x.Expires, 0)
+	return k.late(made, x.Expires, 0)
 }
 
 // movedBack says that commits enter which an approval was not shown; or nil. What
@@ -447,9 +448,9 @@ func (k approvalCheck) ours(o statement.Origin) bool {
 func (k approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
 	v.covers, v.untimed = k.in.names(r.Environments), r.Time.IsZero()
-	i := slices.IndexFunc(k.sets, func(s set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
+	i := slices.IndexFunc(k.sets, func(s *set) bool { return strings.Contains(r.Comment, s.Digest.String()) })
 	if i < 0 && k.in.Reviews.Timed && !r.Time.IsZero() && !strings.Contains(strings.ToLower(r.Comment), "sha256:") {
-		i = slices.IndexFunc(k.sets, func(s set) bool { return !s.at.After(r.Time) })
+		i = slices.IndexFunc(k.sets, func(s *set) bool { return !s.at.After(r.Time) })
 	}
 	if i >= 0 {
 		v.release = k.sets[i].Digest

@@ -402,7 +402,7 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 
 // good is the release set that can be approved now, by index, or -1.
 func (k approvalCheck) good() int {
-	return slices.IndexFunc(k.sets, func(s set) bool {
+	return slices.IndexFunc(k.sets, func(s *set) bool {
 		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
 	})
 }

@@ -26,7 +26,7 @@ func (k approvalCheck) ended(s statement.Said) *miss {
 // outlived says that a release has expired; or nil. A release that is not here
 // may go on.
 func (k approvalCheck) outlived(release subject.Digest) *miss {
-	i := slices.IndexFunc(k.sets, func(x set) bool { return x.Digest == release })
+	i := slices.IndexFunc(k.sets, func(x *set) bool { return x.Digest == release })
 	if i < 0 || k.expired(k.sets[i].Expires) == nil {
 		return nil
 	}

@@ -55,7 +55,6 @@ func Ask(in Input) (Questions, error) {
 		g, _ := in.Policy.Group(env.Waivers.Group)
 		in.members(&q, g)
 	}
-	slices.SortFunc(q.Runs, func(a, b RunQuery) int { return cmp.Compare(a.URI, b.URI) })
 	return q, nil
 }
 
@@ -118,14 +117,14 @@ func (a Artifact) builder(f Fact) (Builder, bool) {
 	return a.BuiltBy[i], true
 }
 
+// run asks about a run, in the order of their addresses.
 func (q *Questions) run(r RunQuery) {
-	for i := range q.Runs {
-		if x := &q.Runs[i]; x.URI == r.URI {
-			x.add(r)
-			return
-		}
+	i, asked := slices.BinarySearchFunc(q.Runs, r.URI, func(x RunQuery, uri string) int { return cmp.Compare(x.URI, uri) })
+	if asked {
+		q.Runs[i].add(r)
+		return
 	}
-	q.Runs = append(q.Runs, r)
+	q.Runs = slices.Insert(q.Runs, i, r)
 }
 
 // add asks of one run what r asks too. Who names no jobs means the whole run,

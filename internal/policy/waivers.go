@@ -61,9 +61,13 @@ func (k *approvalCheck) waive() {
 			c.who = append(c.who, x.account.Label())
 		}
 	}
-	k.makers = slices.DeleteFunc(slices.Clone(k.makers), func(m Maker) bool {
-		return slices.ContainsFunc(k.claims, func(c claimWaiver) bool { return c.met() && m.claims(c.claim) })
-	})
+	all := k.makers
+	k.makers = nil
+	for _, m := range all {
+		if !slices.ContainsFunc(k.claims, func(c claimWaiver) bool { return c.met() && m.claims(c.claim) }) {
+			k.makers = append(k.makers, m)
+		}
+	}
 }
 
 // waiversNeeded is how many people have to waive a claim. A maker that the
@@ -189,26 +193,33 @@ func (w Waivable) Enough() bool { return len(w.By) >= w.Need }
 // exclude a member who did nothing that the platform knows, and those of makers
 // who cannot be named.
 func (k approvalCheck) waivable(g Group) []Waivable {
+	var known []Role
+	for _, r := range KnownRoles {
+		if slices.Contains(g.Excludes, r) {
+			known = append(known, r)
+		}
+	}
+	return k.claimed(func(m Maker) bool {
+		only := k
+		only.makers = []Maker{m}
+		return slices.Contains(g.Excludes, m.Role) && (len(only.unknown(g.Excludes).unknown) > 0 || slices.ContainsFunc(k.in.accounts(g), func(a Account) bool {
+			_, knows := k.made(a, known)
+			return !knows && k.in.Policy.identities(a).is(m)
+		}))
+	})
+}
+
+// claimed returns the claimed roles of those makers that are wanted, each once.
+func (k approvalCheck) claimed(wanted func(Maker) bool) []Waivable {
 	if k.env.Waivers == nil {
 		return nil
 	}
 	var out []Waivable
-	known := slices.DeleteFunc(slices.Clone(KnownRoles), func(r Role) bool { return !slices.Contains(g.Excludes, r) })
 	for _, m := range k.makers {
 		c, ok := m.claim()
-		if !ok || !slices.Contains(g.Excludes, m.Role) || slices.ContainsFunc(out, func(w Waivable) bool { return SameClaim(w.Claim, c) }) {
-			continue
+		if ok && wanted(m) && !slices.ContainsFunc(out, func(w Waivable) bool { return SameClaim(w.Claim, c) }) {
+			out = append(out, Waivable{Claim: c, By: k.mayWaive(c), Need: k.waiversNeeded()})
 		}
-		excluded := slices.ContainsFunc(k.in.accounts(g), func(a Account) bool {
-			_, knows := k.made(a, known)
-			return !knows && k.in.Policy.identities(a).is(m)
-		})
-		only := k
-		only.makers = []Maker{m}
-		if !excluded && len(only.unknown(g.Excludes).unknown) == 0 {
-			continue
-		}
-		out = append(out, Waivable{Claim: c, By: k.mayWaive(c), Need: k.waiversNeeded()})
 	}
 	return out
 }
@@ -231,15 +242,22 @@ func (k approvalCheck) mayWaive(c statement.Claim) []string {
 // way is the next step where nobody is left to approve: whose claimed roles can be
 // taken away, and by whom.
 func (k approvalCheck) way(g Group) string {
-	all := slices.DeleteFunc(k.waivable(g), func(w Waivable) bool { return !w.Enough() })
+	var w Waivable
+	ways := 0
+	for _, x := range k.waivable(g) {
+		if x.Enough() {
+			if ways++; ways == 1 {
+				w = x
+			}
+		}
+	}
 	i := k.good()
-	if len(all) == 0 || i < 0 {
+	if ways == 0 || i < 0 {
 		return "see sallyport doctor"
 	}
-	w := all[0]
 	more := ""
-	if n := len(all) - 1; n > 0 {
-		more = fmt.Sprintf(" (and %d more)", n)
+	if ways > 1 {
+		more = fmt.Sprintf(" (and %d more)", ways-1)
 	}
 	return fmt.Sprintf("where a commit alone says so%s, %d of these can take that role away, %s: sallyport approve --release %s --waive %s --reason WHY",
 		more, w.Need, strings.Join(w.By, ", "), k.sets[i].Digest, Spell(w.Claim))
@@ -248,29 +266,17 @@ func (k approvalCheck) way(g Group) string {
 // Claims returns every role that a commit claims for somebody in the changes behind
 // a subject, and who may take it away.
 func Claims(in Input, c Candidate) []Waivable {
-	env, _ := in.Policy.Environment(in.Environment)
-	if env.Waivers == nil {
-		return nil
-	}
-	k := in.check(c)
-	var out []Waivable
-	for _, m := range k.makers {
-		if x, ok := m.claim(); ok && !slices.ContainsFunc(out, func(w Waivable) bool { return SameClaim(w.Claim, x) }) {
-			out = append(out, Waivable{Claim: x, By: k.mayWaive(x), Need: k.waiversNeeded()})
-		}
-	}
-	return out
+	return in.check(c).claimed(func(Maker) bool { return true })
 }
 
 // StandWaiving says whether an account may waive a claim. It is what the gate will
 // say of the waiver.
 func StandWaiving(in Input, c Candidate, a Account, by Source, claim statement.Claim) Standing {
-	env, _ := in.Policy.Environment(in.Environment)
-	if env.Waivers == nil {
+	k := in.check(c)
+	if k.env.Waivers == nil {
 		return Standing{Code: fault.Duties, Reason: "cannot waive anything: the environment has no waivers in the policy"}
 	}
-	k := in.check(c)
-	g, _ := in.Policy.Group(env.Waivers.Group)
+	g, _ := in.Policy.Group(k.env.Waivers.Group)
 	x := k.judge(g, vote{account: a, decision: statement.Waive, source: by, trust: k.trust(g)}, KnownRoles)
 	s := Standing{Group: g.Name, Member: x.member}
 	switch {

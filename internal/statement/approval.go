@@ -80,15 +80,16 @@ type Approver struct {
 	Reason string `json:"reason,omitempty"` // absent: it could
 }
 
-// Hidden returns a without its list, as a digest with a salt.
-func (a Approvers) Hidden(salt [16]byte) (Approvers, error) {
+// Hidden returns a with a digest and a salt in place of its list, and the list as
+// JSON.
+func (a Approvers) Hidden(salt [16]byte) (Approvers, string, error) {
 	list, err := json.Marshal(a.List)
 	if err != nil {
-		return a, fmt.Errorf("encoding the list of approvers: %w", err)
+		return a, "", fmt.Errorf("encoding the list of approvers: %w", err)
 	}
 	a.Salt, a.SHA256 = hex.EncodeToString(salt[:]), subject.Sum(append(salt[:], list...)).Hex()
 	a.List = nil
-	return a, nil
+	return a, string(list), nil
 }
 
 // Release is the predicate of a release set: what shall be released together,
@@ -288,9 +289,16 @@ func written[T any](x T) ([]byte, error) {
 
 // sorted returns all in their order, each once, and a list even of none.
 func sorted(all []DigestSet) []DigestSet {
-	out := append([]DigestSet{}, all...)
-	slices.SortFunc(out, func(x, y DigestSet) int { return strings.Compare(x.SHA256, y.SHA256) })
-	return slices.Compact(out)
+	var digests []string
+	for _, d := range all {
+		digests = append(digests, d.SHA256)
+	}
+	slices.Sort(digests)
+	out := []DigestSet{}
+	for _, d := range slices.Compact(digests) {
+		out = append(out, DigestSet{SHA256: d})
+	}
+	return out
 }
 
 // own reads a predicate of ours: of exactly this type, and byte for byte as

@@ -121,15 +121,15 @@ func TestI06_what_was_shown_is_said_once_and_with_full_ids(t *testing.T) {
 
 func TestApprovers_are_written_as_a_list_or_as_its_digest(t *testing.T) {
 	open := Approvers{Environment: "production", May: 1, MayNot: 1, List: []Approver{{Group: "release", Host: "https://code.example", ID: "1"}, {Group: "release", Host: "https://code.example", ID: "2", Reason: "wrote commit 1"}}}
-	hidden, err := open.Hidden([16]byte{1, 2, 3})
+	hidden, text, err := open.Hidden([16]byte{1, 2, 3})
 	if err != nil || hidden.List != nil || len(open.List) != 2 || hidden.May != 1 || hidden.MayNot != 1 || hidden.Salt != "01020300000000000000000000000000" {
 		t.Fatalf("hidden = %+v, %v, want a salt and no list", hidden, err)
 	}
 	list := `[{"group":"release","host":"https://code.example","id":"1"},{"group":"release","host":"https://code.example","id":"2","reason":"wrote commit 1"}]`
-	if want := subject.Sum(append([]byte{1, 2, 3, 15: 0}, list...)).Hex(); hidden.SHA256 != want {
+	if want := subject.Sum(append([]byte{1, 2, 3, 15: 0}, list...)).Hex(); hidden.SHA256 != want || text != list {
 		t.Errorf("digest = %s, want %s of the salt and the list", hidden.SHA256, want)
 	}
-	if other, _ := open.Hidden([16]byte{9}); other.SHA256 == hidden.SHA256 {
+	if other, _, _ := open.Hidden([16]byte{9}); other.SHA256 == hidden.SHA256 {
 		t.Error("another salt gives the same digest")
 	}
 	for _, x := range []Approvers{open, hidden, {Environment: "production"}} {
