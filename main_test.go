@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -155,6 +156,7 @@ func (s *scene) open(set func(k, v string)) error {
 	set("ROOT", "--trusted-root="+s.lab.Env["SALLYPORT_TRUSTED_ROOT"])
 	set("SIGN", "--signing-config="+s.lab.Env["SALLYPORT_SIGNING_CONFIG"])
 	set("AUTHORITY", s.lab.Env["SALLYPORT_LAB_AUTHORITY"])
+	set("NOW", time.Now().UTC().Format(time.RFC3339))
 	set("REPO", s.repo)
 	set("ID", fmt.Sprint(s.id))
 	set("REGISTRY", s.lab.Registry+"/"+s.repo)

@@ -4,6 +4,7 @@ require('../../shared/install.js').action('approve', [
   { name: 'release' },
   { name: 'waive' },
   { name: 'decision', preset: 'approve' },
+  { name: 'resume', preset: 'false' },
   { name: 'subject', list: true },
   { name: 'environments', list: true },
   { name: 'reason' },

@@ -92,7 +92,10 @@ func (r *run) decide(decision string) (answer, error) {
 			return answer{}, err
 		}
 	}
-	return done, r.sayIt(x)
+	if err := r.sayIt(x); err != nil || !r.on("resume") {
+		return done, err
+	}
+	return done, r.resume(p, x)
 }
 
 // propose finds the release set and everything that is known about it.

@@ -77,6 +77,9 @@ type door interface {
 	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 
+	// Resume starts the failed jobs of a run again, and says what became of it.
+	Resume(ctx context.Context, run string) (said string, err error)
+
 	evidence() store
 	storeName() string // as in the input store
 	// merged looks at the pipeline as the platform puts it together, where it

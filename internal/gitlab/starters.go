@@ -1,7 +1,6 @@
 package gitlab
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -118,21 +117,24 @@ func (s *starting) starters(ctx context.Context, b build, p pipeline) (retried b
 	if err != nil {
 		return false, err
 	}
-	all = slices.DeleteFunc(all, func(o build) bool { return o.Name != b.Name })
-	if !slices.ContainsFunc(all, func(o build) bool { return o.ID == b.ID }) {
-		all = append(all, b)
-	}
-	slices.SortFunc(all, func(x, y build) int { return cmp.Compare(x.ID, y.ID) })
-	known := s.job.account(all[0].User).ID != ""
-	for i, o := range all {
-		where := fmt.Sprintf("job %d", o.ID)
-		if i > 0 && known && s.nobody && o.Commit.ID == all[0].Commit.ID {
-			s.add(&s.again, s.job.account(o.User), where)
-			continue
+	first := b
+	for _, o := range all {
+		if o.Name == b.Name && o.ID < first.ID {
+			first = o
 		}
-		s.user(o.User, where)
 	}
-	return known && all[0].ID != b.ID, s.upstream(ctx, p)
+	known := s.job.account(first.User).ID != ""
+	for _, o := range append(all, b) {
+		where := fmt.Sprintf("job %d", o.ID)
+		switch {
+		case o.Name != b.Name:
+		case o.ID != first.ID && known && s.nobody && o.Commit.ID == first.Commit.ID:
+			s.add(&s.again, s.job.account(o.User), where)
+		default:
+			s.user(o.User, where)
+		}
+	}
+	return known && first.ID != b.ID, s.upstream(ctx, p)
 }
 
 // upstream adds who started the pipelines above p (H11). One in another

@@ -226,6 +226,7 @@ func approve() Component {
 			Pattern: `^((author|committer|co-author):[0-9a-f]{40,64}:.+)?$`},
 		{Name: "decision", Usage: "yes, no, or withdraw, which takes back what you have said about the release before", Default: "approve", Kind: Choice,
 			Choices: []string{"approve", "reject", "withdraw"}, Where: Everywhere, Started: GitLab},
+		{Name: "resume", Usage: "when nobody else has to approve, start the failed jobs of the run that made the release again, with a token that may", Default: "false", Kind: Bool, Where: Everywhere},
 	}, c.Inputs[1:]...)
 	return c
 }
