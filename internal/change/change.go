@@ -60,6 +60,9 @@ type Platform interface {
 	// Accounts returns the accounts behind addresses that people typed, as far as
 	// the platform knows them.
 	Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error)
+	// CoAuthors returns the accounts of people that the platform itself finds behind
+	// co-authors of commits, by commit. It may lack some, and may have none.
+	CoAuthors(ctx context.Context, commits []Commit) (map[string][]Identity, error)
 	// Kinds returns the accounts with what is behind each.
 	Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error)
 	// Starters returns whoever started the runs of q, and whoever only started an

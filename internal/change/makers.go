@@ -111,6 +111,10 @@ func (w *walk) start() time.Time {
 // platform made and signed is whom the merger chose: the request's own commits
 // tell the authors.
 func (w *walk) authors(ctx context.Context) error {
+	others, err := w.coAuthors(ctx)
+	if err != nil {
+		return err
+	}
 	var all []named
 	for _, id := range w.all.order {
 		c := w.all.by[id]
@@ -123,7 +127,7 @@ func (w *walk) authors(ctx context.Context) error {
 		for _, a := range coAuthors(c.Message) {
 			all = append(all, named{policy.CoAuthor, Identity{Email: a}, w.where(id), id})
 		}
-		for _, a := range c.CoAuthors {
+		for _, a := range others[id] {
 			all = append(all, named{policy.CoAuthor, a, w.where(id), id})
 		}
 	}
@@ -142,6 +146,20 @@ func (w *walk) authors(ctx context.Context) error {
 		w.add(m)
 	}
 	return nil
+}
+
+// coAuthors asks the platform who is behind the co-authors that commits name.
+func (w *walk) coAuthors(ctx context.Context) (map[string][]Identity, error) {
+	var asked []Commit
+	for _, id := range w.all.order {
+		if c := w.all.by[id]; len(coAuthors(c.Message)) > 0 {
+			asked = append(asked, c)
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	return w.p.CoAuthors(ctx, asked)
 }
 
 // named is somebody whom a commit names.

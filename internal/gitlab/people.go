@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -202,6 +203,11 @@ func (h *history) Accounts(ctx context.Context, addresses []string) (map[string]
 		}
 	}
 	return d.found, nil
+}
+
+// CoAuthors returns none: what GitLab makes of a message, it does not say.
+func (h *history) CoAuthors(context.Context, []change.Commit) (map[string][]change.Identity, error) {
+	return nil, nil
 }
 
 // Kinds says what is behind each account, which only its own record says.
