@@ -182,13 +182,21 @@ type gitCommit struct {
 		Valid bool `json:"isValid"`
 		Own   bool `json:"wasSignedByGitHub"`
 	} `json:"signature"`
-	Parents *graphParents `json:"parents"` // nil: not asked for
+	Parents struct {
+		Total int `json:"totalCount"`
+		Nodes []struct {
+			OID string `json:"oid"`
+		} `json:"nodes"`
+	} `json:"parents"`
 }
 
-// plain is the commit as REST writes it, without its parents. The signature is
-// said to be good if it is the platform's own.
+// plain is the commit as REST writes it. The signature is said to be good if it
+// is the platform's own.
 func (g gitCommit) plain() commit {
 	c := commit{SHA: g.OID, Node: g.ID}
+	for _, p := range g.Parents.Nodes {
+		c.Parents = append(c.Parents, parent{SHA: p.OID})
+	}
 	c.Commit.Message = g.Message
 	if a := g.Author; a != nil {
 		c.Author, c.Commit.Author = a.User.user(), signature{Name: a.Name, Email: a.Email}

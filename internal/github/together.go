@@ -129,22 +129,23 @@ var happened = map[string]string{
 	"AutoMergeEnabledEvent": "auto_merge_enabled", "AutoSquashEnabledEvent": "auto_squash_enabled", "AutoRebaseEnabledEvent": "auto_rebase_enabled",
 }
 
-// fewRequests is of how many requests the parents of commits are asked for in the
-// same question. A list below the commits costs one point of the hourly limit
-// for each request; a question of its own, one for a hundred commits
+// maxLists bounds the lists that one question has below others: each costs a
+// hundredth of a point of the hourly limit, whether it is there or not
 // (https://docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
-const fewRequests = 20
+const maxLists = 2000
 
-const theirParents = `parents(first: 20) { totalCount nodes { oid } }`
-
-const mergedQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on PullRequest { number headRefOid mergedBy { ...who }
-  commits(first: 100) { totalCount nodes { commit { PARENTS id oid message committedDate signature { isValid wasSignedByGitHub }
-    author { name email user { __typename login databaseId } } committer { name email user { __typename login databaseId } } } } }
+// mergedQuery asks for requests with their commits, and for the parents of those.
+func mergedQuery(commits int) string {
+	return `query($ids: [ID!]!) { nodes(ids: $ids) { ... on PullRequest { number headRefOid mergedBy { ...who }
+  commits(first: ` + strconv.Itoa(commits) + `) { totalCount nodes { commit { id oid message committedDate signature { isValid wasSignedByGitHub }
+    author { name email user { __typename login databaseId } } committer { name email user { __typename login databaseId } }
+    parents(first: 20) { totalCount nodes { oid } } } } }
   timelineItems(first: 100, itemTypes: [HEAD_REF_FORCE_PUSHED_EVENT, ADDED_TO_MERGE_QUEUE_EVENT, AUTO_MERGE_ENABLED_EVENT, AUTO_SQUASH_ENABLED_EVENT, AUTO_REBASE_ENABLED_EVENT]) {
     pageInfo { hasNextPage } nodes { __typename
       ... on HeadRefForcePushedEvent { actor { ...who } } ... on AddedToMergeQueueEvent { actor { ...who } } ... on AutoMergeEnabledEvent { actor { ...who } }
       ... on AutoSquashEnabledEvent { actor { ...who } } ... on AutoRebaseEnabledEvent { actor { ...who } } } }
 } } }` + anActor
+}
 
 // A graphMerged is a request that was merged, as GraphQL writes it.
 type graphMerged struct {
@@ -171,13 +172,15 @@ type ofRequest struct {
 	Commit gitCommit `json:"commit"`
 }
 
-// whole reports whether it is all there, down to its head: the API lists a
-// hundred commits and events at once.
+// whole reports whether it is all there, down to its head, with all parents. To
+// guess those from the order of the commits would give somebody's commits to
+// whoever pushed others first.
 func (g *graphMerged) whole(head string) bool {
-	if g == nil || g.Timeline.Page.More || len(g.Commits.Nodes) == 0 || len(g.Commits.Nodes) != g.Commits.Total {
+	if g.Timeline.Page.More || len(g.Commits.Nodes) == 0 || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
 		return false
 	}
-	return g.Head == head && slices.ContainsFunc(g.Commits.Nodes, func(n ofRequest) bool { return n.Commit.OID == head })
+	part := func(n ofRequest) bool { return n.Commit.Parents.Total != len(n.Commit.Parents.Nodes) }
+	return !slices.ContainsFunc(g.Commits.Nodes, part) && slices.ContainsFunc(g.Commits.Nodes, func(n ofRequest) bool { return n.Commit.OID == head })
 }
 
 // merged is what a request that was merged says.
@@ -192,25 +195,18 @@ func place(r change.Request) string { return called(r.Number) + " " + r.Head }
 // together asks for requests at once and keeps what they say: a request that was
 // merged does not change. What is not in the answer has to be asked for alone.
 func (h history) together(ctx context.Context, asked []change.Ask) (map[string]merged, error) {
-	var names []string
 	var fresh []change.Ask
 	for _, a := range asked {
 		if _, ok := h.known.request(a.Request); !ok {
-			names, fresh = append(names, called(a.Number)), append(fresh, a)
+			fresh = append(fresh, a)
 		}
 	}
-	if dear(fresh) {
-		below := ""
-		if len(fresh) <= fewRequests {
-			below = theirParents
-		}
-		all, err := about(ctx, h.Job, strings.Replace(mergedQuery, "PARENTS", below, 1), names, func(g *graphMerged) string { return called(g.Number) })
-		if err == nil {
-			err = h.take(ctx, fresh, all)
-		}
+	for dear(fresh) {
+		rest, err := h.take(ctx, fresh)
 		if err != nil {
 			return nil, err
 		}
+		fresh = rest
 	}
 	out := map[string]merged{}
 	for _, a := range asked {
@@ -221,8 +217,7 @@ func (h history) together(ctx context.Context, asked []change.Ask) (map[string]m
 	return out, nil
 }
 
-// dear reports whether REST would take more calls than GraphQL, which takes one
-// for the requests and perhaps one for the parents of their commits.
+// dear reports whether REST would take more calls than GraphQL.
 func dear(asked []change.Ask) bool {
 	calls := 0
 	for _, a := range asked {
@@ -232,85 +227,46 @@ func dear(asked []change.Ask) bool {
 			}
 		}
 	}
-	return calls > 2
+	return calls > 1
 }
 
-// take keeps what came whole, with the parents of the commits. To guess those
-// from the order of the list would give somebody's commits to whoever pushed
-// others first.
-func (h history) take(ctx context.Context, asked []change.Ask, all []*graphMerged) error {
-	parents := map[string][]parent{}
+// take asks for requests once, and keeps what came whole. It returns those that
+// have more commits than were asked for of each: of fewer requests, more may be.
+func (h history) take(ctx context.Context, asked []change.Ask) (longer []change.Ask, err error) {
 	var names []string
-	for i, g := range all {
-		if !g.whole(asked[i].Head) {
-			all[i] = nil
-			continue
-		}
-		for _, n := range g.Commits.Nodes {
-			h.known.learn(n.Commit.OID, n.Commit.ID)
-			if p := n.Commit.Parents; p == nil {
-				names = append(names, n.Commit.OID)
-			} else if p.whole() {
-				parents[n.Commit.OID] = p.plain()
-			}
-		}
+	for _, a := range asked {
+		names = append(names, called(a.Number))
 	}
-	if err := h.parents(ctx, names, parents); err != nil {
-		return err
+	commits := min(maxNodes, maxLists/min(len(asked), maxNodes))
+	all, err := about(ctx, h.Job, mergedQuery(commits), names, func(g *graphMerged) string { return called(g.Number) })
+	if err != nil {
+		return nil, err
 	}
 	for i, g := range all {
-		if g == nil {
-			continue
-		}
-		m, ok := merged{by: g.MergedBy.user()}, true
-		for _, n := range slices.Backward(g.Commits.Nodes) {
-			c := n.Commit.plain()
-			var known bool
-			if c.Parents, known = parents[c.SHA]; !known {
-				ok = false
-			}
-			m.commits = append(m.commits, c)
-		}
-		for _, n := range g.Timeline.Nodes {
-			m.events = append(m.events, requestEvent{Event: happened[n.Type], Actor: n.Actor.user()})
-		}
-		if ok {
-			h.known.keep(asked[i].Request, m)
+		switch {
+		case g == nil:
+		case g.whole(asked[i].Head):
+			h.known.keep(asked[i].Request, g.plain())
+		case g.Commits.Total > commits && g.Commits.Total <= maxNodes:
+			longer = append(longer, asked[i])
 		}
 	}
-	return nil
-}
-
-const parentsQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Commit { oid ` + theirParents + ` } } }`
-
-// graphParents are those of a commit, as GraphQL lists them.
-type graphParents struct {
-	Total int `json:"totalCount"`
-	Nodes []struct {
-		OID string `json:"oid"`
-	} `json:"nodes"`
-}
-
-func (g graphParents) whole() bool { return g.Total == len(g.Nodes) }
-
-func (g graphParents) plain() []parent {
-	out := []parent{}
-	for _, p := range g.Nodes {
-		out = append(out, parent{SHA: p.OID})
+	if len(longer) == len(asked) {
+		return nil, nil
 	}
-	return out
+	return longer, nil
 }
 
-// parents adds the parents of commits.
-func (h history) parents(ctx context.Context, names []string, to map[string][]parent) error {
-	slices.Sort(names)
-	all, err := about(ctx, h.Job, parentsQuery, slices.Compact(names), func(g *gitCommit) string { return g.OID })
-	for _, g := range all {
-		if g != nil && g.Parents != nil && g.Parents.whole() {
-			to[g.OID] = g.Parents.plain()
-		}
+// plain is the request as REST writes it, its commits newest first.
+func (g *graphMerged) plain() merged {
+	m := merged{by: g.MergedBy.user()}
+	for _, n := range slices.Backward(g.Commits.Nodes) {
+		m.commits = append(m.commits, n.Commit.plain())
 	}
-	return err
+	for _, n := range g.Timeline.Nodes {
+		m.events = append(m.events, requestEvent{Event: happened[n.Type], Actor: n.Actor.user()})
+	}
+	return m
 }
 
 const authorsQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Commit { oid authors(first: 20) { nodes { name email user { __typename login databaseId } } } } } }`
