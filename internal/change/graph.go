@@ -22,9 +22,9 @@ type Commit struct {
 	Message   string
 	Author    Identity
 	Committer Identity
-	Time      time.Time  // that the commit says it was made; zero if it says none
-	Page      bool       // its committer is written as the platform's own page
-	Signed    bool       // the platform says that the signature is its own
+	Time      time.Time // that the commit says it was made; zero if it says none
+	Page      bool      // its committer is written as the platform's own page
+	Signed    bool      // the platform says that the signature is its own
 }
 
 func (c Commit) title() string {

@@ -69,14 +69,6 @@ func Unanswered(what string, err error) error {
 	return unreached(what, err)
 }
 
-// Late reports whether err says that no answer came in time: there was one on
-// the way, perhaps.
-func Late(err error) bool {
-	var late slow
-	var silent silence
-	return errors.As(err, &late) || errors.As(err, &silent)
-}
-
 // unreached explains a request that got no answer at all, or not the whole.
 func unreached(what string, err error) error {
 	fail := func(hint, format string, args ...any) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/change"
+	"github.com/sallyport-dev/sallyport/internal/client"
 )
 
 // maxKept bounds what is kept of answers, in bytes.
@@ -117,7 +118,7 @@ type memory struct {
 	look    map[string]answer
 	held    map[string]held
 	changes change.Memory
-	most    int                          // of one question to GraphQL; 0: REST is asked
+	batch   *client.Batch                // of questions to GraphQL
 	node    map[string]string            // how GraphQL calls a thing, by REST's name
 	merged  map[string]merged            // requests, which do not change any more, by number and head
 	ended   map[int64][]deploymentStatus // of deployments that did not succeed, and are over
@@ -135,7 +136,7 @@ type held struct {
 func newMemory() *memory {
 	return &memory{
 		look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"},
-		most: maxNodes, node: map[string]string{}, merged: map[string]merged{}, ended: map[int64][]deploymentStatus{},
+		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{}, ended: map[int64][]deploymentStatus{},
 	}
 }
 
@@ -197,27 +198,6 @@ func (m *memory) met(team string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Contains(m.teams, team)
-}
-
-// together is how many things GraphQL is asked for at once; 0 is that it is not
-// asked.
-func (m *memory) together() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.most
-}
-
-// fewNodes is where questions to GraphQL save nothing any more.
-const fewNodes = 5
-
-// bound says that more than most things are not answered in time, and 0 that
-// nothing is.
-func (m *memory) bound(most int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.most = min(m.most, most); m.most < fewNodes {
-		m.most = 0
-	}
 }
 
 // learn keeps how GraphQL calls a thing.

@@ -1,32 +1,18 @@
 package github
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 )
 
+// Of one question to the GraphQL API: the most that it takes, and as few as save
+// nothing.
 const (
-	maxNodes  = 100              // of one question: the most that the API takes
-	graphWait = 15 * time.Second // for one answer: the platform itself gives up after ten
-)
-
-// A reply is what became of a question to the GraphQL API.
-type reply int
-
-const (
-	refused  reply = iota // it is not there, or not for this token: REST is asked from now on
-	nothing               // not all of it could be answered, and a part is no answer
-	slow                  // it took too long: fewer things at once may be answered
-	answered              // all of it
+	maxNodes = 100
+	fewNodes = 5
 )
 
 // graphAddress is where GraphQL is: beside the API on a server, below it elsewhere
@@ -46,90 +32,26 @@ func (j *Job) graphAddress() string {
 // asks takes REST for those.
 func nodes[T any](ctx context.Context, j *Job, query string, ids []string) ([]*T, error) {
 	out := make([]*T, len(ids))
-	for from := 0; from < len(ids); {
-		most := j.known.together()
-		if most == 0 || j.api == nil || j.token == "" {
-			return out, nil
-		}
-		part := ids[from:min(from+most, len(ids))]
+	if j.api == nil || j.token == "" {
+		return out, nil
+	}
+	err := j.known.batch.Each(len(ids), func(from, to int) (client.Reply, error) {
 		var data struct {
 			Nodes []*T `json:"nodes"`
 		}
-		r, err := j.graph(ctx, query, part, &data)
-		switch {
-		case err != nil:
-			return nil, err
-		case r == slow:
-			j.known.bound(len(part) / 2)
-			continue
-		case r == refused, r == answered && len(data.Nodes) != len(part):
-			j.known.bound(0)
-			return out, nil
-		case r == answered:
+		r, err := client.Graph(ctx, j.gh().Client(), j.graphAddress(), query, map[string]any{"ids": ids[from:to]}, &data)
+		if r == client.Answered && len(data.Nodes) != to-from {
+			r = client.Refused
+		}
+		if r == client.Answered {
 			copy(out[from:], data.Nodes)
 		}
-		from += len(part)
+		return r, err
+	})
+	if err != nil {
+		return nil, client.Unanswered("the GitHub API", err)
 	}
 	return out, nil
-}
-
-// graph sends one question. What did not come is an error only if there is no
-// time left.
-func (j *Job) graph(ctx context.Context, query string, ids []string, data any) (reply, error) {
-	body, err := json.Marshal(map[string]any{"query": query, "variables": map[string]any{"ids": ids}})
-	if err != nil {
-		return refused, fmt.Errorf("asking GitHub: %w", err)
-	}
-	within, cancel := context.WithTimeout(ctx, graphWait)
-	defer cancel()
-	req, err := http.NewRequestWithContext(within, http.MethodPost, j.graphAddress(), bytes.NewReader(body))
-	if err != nil {
-		return refused, fmt.Errorf("asking GitHub: %w", err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := j.gh().Client().Do(req)
-	switch {
-	case ctx.Err() != nil:
-		return refused, client.Unanswered("the GitHub API", context.Cause(ctx))
-	case err != nil && (within.Err() != nil || client.Late(err)):
-		return slow, nil
-	case err != nil:
-		return refused, nil
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode >= http.StatusInternalServerError {
-		return slow, nil
-	}
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return refused, nil
-	}
-	return graphed(b, data), nil
-}
-
-// graphed reads an answer, whose errors come with status 200. Those about the
-// question have a type or an extension; the one about time has neither.
-func graphed(b []byte, data any) reply {
-	var a struct {
-		Data   json.RawMessage `json:"data"`
-		Errors []struct {
-			Type       string          `json:"type"`
-			Extensions json.RawMessage `json:"extensions"`
-		} `json:"errors"`
-	}
-	if json.Unmarshal(b, &a) != nil {
-		return refused
-	}
-	none := len(a.Data) == 0 || string(a.Data) == "null"
-	switch {
-	case len(a.Errors) > 0 && !none:
-		return nothing
-	case len(a.Errors) > 0 && a.Errors[0].Type == "" && len(a.Errors[0].Extensions) == 0:
-		return slow
-	case none, json.Unmarshal(a.Data, data) != nil:
-		return refused
-	}
-	return answered
 }
 
 // An actor is an account as GraphQL writes it.

@@ -111,6 +111,13 @@ func (g *gitlab) requestNode(p *project, mr glRequest) object {
 			plain = append(plain, node)
 		}
 	}
+	// Where a request parts from its target: below its first commit.
+	refs := object{"baseSha": nil, "headSha": mr.shape["sha"], "startSha": mr.shape["sha"]}
+	if len(mr.commits) > 0 {
+		if below := texts(p.history.commit(mr.commits[0])["parent_ids"]); len(below) > 0 {
+			refs["baseSha"] = below[0]
+		}
+	}
 	notes := []object{}
 	for i, n := range slices.Backward(mr.notes) {
 		if _, err := g.user(n["author"]); err != nil {
@@ -128,7 +135,7 @@ func (g *gitlab) requestNode(p *project, mr glRequest) object {
 			"systemNoteMetadata": metadata, "author": g.userNode(g.users[idIn(n["author"])])})
 	}
 	return object{
-		"__typename": "MergeRequest", "id": gid("MergeRequest", mr.shape["id"]), "iid": strconv.FormatInt(number(mr.shape["iid"]), 10), "diffHeadSha": mr.shape["sha"],
+		"__typename": "MergeRequest", "id": gid("MergeRequest", mr.shape["id"]), "iid": strconv.FormatInt(number(mr.shape["iid"]), 10), "diffHeadSha": mr.shape["sha"], "diffRefs": refs,
 		"commits": connection(all, maxNodes), "commitsWithoutMergeCommits": connection(plain, maxNodes), "notes": connection(notes, maxNodes),
 	}
 }

@@ -186,7 +186,7 @@ func connection(all []object, most int) resolver {
 	return func(args map[string]any) (any, error) {
 		n := int64(most)
 		if v, ok := args["first"]; ok && v != nil {
-			n, _ = v.(int64)
+			n = number(v)
 		}
 		if n < 1 || n > maxNodes {
 			return nil, graphError{fmt.Sprintf("first is %d, want 1 to %d", n, maxNodes), object{"type": "EXCESSIVE_PAGINATION"}}
