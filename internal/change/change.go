@@ -165,10 +165,14 @@ func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Pas
 	if err != nil {
 		return line{}, err
 	}
-	w := newWalk(p, newGraph(l.commits), c.Branch, forks)
+	entering := l.all
+	if len(l.commits) < len(l.all.order) {
+		entering = newGraph(l.commits)
+	}
+	w := newWalk(p, entering, c.Branch, forks)
 	w.base = c.Base
 	if past.Base != nil {
-		w.since = past.Base.Created
+		w.first = past.Base.Created
 	}
 	if err := w.makers(ctx); err != nil {
 		return line{}, err

@@ -21,13 +21,13 @@ func (s scene) calls(from int) []string {
 	return out
 }
 
-// lost is a history of twenty requests with fifty commits that were squashed,
-// over what is deployed.
-func (s scene) lost(message string) (head string) {
+// lost is a history of n requests of two or three commits that were squashed, over
+// what is deployed.
+func (s scene) lost(n int, message string) (head string) {
 	s.t.Helper()
 	h := new(script).commit("c1", "alice@acme.example").push(alice, "main", "", "c1", 1)
 	head = "c1"
-	for i := range 20 {
+	for i := range n {
 		a, b, c, squash := fmt.Sprint("a", i), fmt.Sprint("b", i), fmt.Sprint("c", i, "x"), fmt.Sprint("s", i)
 		h.commit(a, "88-bob@users.noreply.gitlab.com", head).last("message", message).commit(b, "88-bob@users.noreply.gitlab.com", a)
 		last, own := b, []string{sha(a), sha(b)}
@@ -51,7 +51,7 @@ func (s scene) lost(message string) (head string) {
 // costs two calls for each artifact, and one for each bundle.
 func TestAPI_calls_are_few(t *testing.T) {
 	s := play(t, 690)
-	head := s.lost("x")
+	head := s.lost(20, "x")
 	s.l.Set(t, "/gitlab/groups/69001", fields{"path": "acme/leads", "members": []fields{{"id": 1, "access_level": 40}, {"id": 88, "access_level": 40}, {"id": 89, "access_level": 40}}})
 	s.l.Set(t, "/gitlab/groups/69002", fields{"path": "acme/security", "members": []fields{{"id": 90, "access_level": 40}, {"id": 89, "access_level": 40}}})
 	s.set("/jobs/302", fields{"commit": fields{"id": sha(head)}})

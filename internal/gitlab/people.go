@@ -89,7 +89,7 @@ func (j *Job) sorted(ctx context.Context, all []policy.Account) ([]policy.Accoun
 			return nil, err
 		}
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(a policy.Account) bool { return a.ID == "" }), nil
 }
 
 // nobody matches the names of the accounts that GitLab puts in the place of
