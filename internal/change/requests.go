@@ -160,7 +160,7 @@ func (w *walk) introduced(ctx context.Context, asked []Ask, all map[string][]Req
 		made := false
 		for id, requests := range all {
 			named := slices.ContainsFunc(requests, func(r Request) bool { return r.Number == a.Number })
-			if named && !slices.ContainsFunc(held[i].Commits, func(c Commit) bool { return c.ID == id }) {
+			if named && w.all.by[id].Page && !slices.ContainsFunc(held[i].Commits, func(c Commit) bool { return c.ID == id }) {
 				made, w.rebased[id] = true, a.Number
 			}
 		}
@@ -297,9 +297,11 @@ func (w *walk) segments(ctx context.Context) error {
 			continue
 		}
 		moved := w.all.between(a.Before, a.After)
-		merged := map[*request]bool{nil: false}
-		for _, o := range w.order {
-			merged[o] = slices.ContainsFunc(o.Merged, func(id string) bool { return slices.Contains(moved, id) })
+		merged := map[*request]bool{}
+		for _, id := range moved {
+			for _, o := range w.by[id] {
+				merged[o] = true
+			}
 		}
 		for _, id := range moved {
 			// Commits of the merged requests themselves were pushed by somebody.

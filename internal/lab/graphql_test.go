@@ -38,12 +38,12 @@ func violations(t *testing.T) string {
 // A query is answered as its schema says, errors come with status 200, and one
 // that the schema does not allow is on record.
 func TestGitHubGraphQL(t *testing.T) {
-	repo := aRepo(t, "graphed", `{"id":4711}`)
+	repo := aRepo(t, "graphed", `{"id":884711}`)
 	set(t, repo, "/history", `{"branches":{"main":"`+sha("b")+`"},"commits":[
-		{"sha":"`+sha("a")+`","author":{"login":"robot[bot]","id":4712,"type":"Bot"},"message":"a"},
-		{"sha":"`+sha("b")+`","parents":["`+sha("a")+`"],"author":{"login":"erin","id":4713,"email":"erin@acme.example"},"message":"b\n\nCo-authored-by: R <4712+robot[bot]@users.noreply.github.com>\nCo-authored-by: C <99+carol@users.noreply.github.com>"}],
-		"pulls":[{"number":3,"user":{"login":"robot[bot]","id":4712,"type":"Bot"},"merged_by":{"login":"erin","id":4713},"merge_commit_sha":"`+sha("b")+`","commits":["`+sha("a")+`"],
-		"timeline":[{"event":"head_ref_force_pushed","actor":{"login":"erin","id":4713}},{"event":"labeled","actor":{"login":"erin","id":4713}}]}]}`)
+		{"sha":"`+sha("a")+`","author":{"login":"robot[bot]","id":884712,"type":"Bot"},"message":"a"},
+		{"sha":"`+sha("b")+`","parents":["`+sha("a")+`"],"author":{"login":"erin","id":884713,"email":"erin@acme.example"},"message":"b\n\nCo-authored-by: R <884712+robot[bot]@users.noreply.github.com>\nCo-authored-by: C <99+carol@users.noreply.github.com>"}],
+		"pulls":[{"number":3,"user":{"login":"robot[bot]","id":884712,"type":"Bot"},"merged_by":{"login":"erin","id":884713},"merge_commit_sha":"`+sha("b")+`","commits":["`+sha("a")+`"],
+		"timeline":[{"event":"head_ref_force_pushed","actor":{"login":"erin","id":884713}},{"event":"labeled","actor":{"login":"erin","id":884713}}]}]}`)
 	header := map[string]string{"Authorization": "Bearer " + labUnderTest.tokens.github}
 	violations(t)
 	const actor = `{__typename login ... on User{databaseId} ... on Bot{databaseId}}`
@@ -54,13 +54,13 @@ func TestGitHubGraphQL(t *testing.T) {
 		not   string
 		bad   bool // the contract says so
 	}{
-		"a commit of a bot":        {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{oid author{name user{login}}}}}`, ids: []string{"C_4711_" + sha("a")}, want: []string{`"user":null`, sha("a")}},
-		"its co-authors":           {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{authors(first:5){nodes{user{login}}} parents(first:1){nodes{oid}}}}}`, ids: []string{"C_4711_" + sha("b")}, want: []string{`"login":"erin"`, `"login":"carol"`, `{"user":null}`, sha("a")}},
-		"the request of a commit":  {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{associatedPullRequests(first:5){nodes{number mergeCommit{oid}}}}}}`, ids: []string{"C_4711_" + sha("b")}, want: []string{`"number":3`, sha("b")}},
-		"a request":                {query: `query($ids:[ID!]!){nodes(ids:$ids){... on PullRequest{author` + actor + ` mergedBy` + actor + ` timelineItems(first:5,itemTypes:[HEAD_REF_FORCE_PUSHED_EVENT]){nodes{__typename}}}}}`, ids: []string{"PR_4711_3"}, want: []string{`"login":"robot"`, `"databaseId":4713`, `HeadRefForcePushedEvent`}, not: "Labeled"},
-		"something that is gone":   {query: `query($ids:[ID!]!){nodes(ids:$ids){id}}`, ids: []string{"PR_4711_3", "PR_4711_4"}, want: []string{`null`, `"NOT_FOUND"`, `"PR_4711_3"`}},
+		"a commit of a bot":        {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{oid author{name user{login}}}}}`, ids: []string{"C_884711_" + sha("a")}, want: []string{`"user":null`, sha("a")}},
+		"its co-authors":           {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{authors(first:5){nodes{user{login}}} parents(first:1){nodes{oid}}}}}`, ids: []string{"C_884711_" + sha("b")}, want: []string{`"login":"erin"`, `"login":"carol"`, `{"user":null}`, sha("a")}},
+		"the request of a commit":  {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{associatedPullRequests(first:5){nodes{number mergeCommit{oid}}}}}}`, ids: []string{"C_884711_" + sha("b")}, want: []string{`"number":3`, sha("b")}},
+		"a request":                {query: `query($ids:[ID!]!){nodes(ids:$ids){... on PullRequest{author` + actor + ` mergedBy` + actor + ` timelineItems(first:5,itemTypes:[HEAD_REF_FORCE_PUSHED_EVENT]){nodes{__typename}}}}}`, ids: []string{"PR_884711_3"}, want: []string{`"login":"robot"`, `"databaseId":884713`, `HeadRefForcePushedEvent`}, not: "Labeled"},
+		"something that is gone":   {query: `query($ids:[ID!]!){nodes(ids:$ids){id}}`, ids: []string{"PR_884711_3", "PR_884711_4"}, want: []string{`null`, `"NOT_FOUND"`, `"PR_884711_3"`}},
 		"more ids than there may":  {query: `query($ids:[ID!]!){nodes(ids:$ids){id}}`, ids: make([]string, 101), want: []string{`"ARGUMENT_LIMIT"`}, bad: true},
-		"a list without a length":  {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{parents{nodes{oid}}}}}`, ids: []string{"C_4711_" + sha("b")}, want: []string{`"EXCESSIVE_PAGINATION"`}, bad: true},
+		"a list without a length":  {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{parents{nodes{oid}}}}}`, ids: []string{"C_884711_" + sha("b")}, want: []string{`"EXCESSIVE_PAGINATION"`}, bad: true},
 		"a field that is not":      {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{pusher}}}`, ids: []string{"x"}, want: []string{`"errors"`, "pusher"}, not: `"data"`, bad: true},
 		"a type that does not fit": {query: `query($ids:[ID!]!){nodes(ids:$ids){... on Commit{author{user{... on Bot{login}}}}}}`, ids: []string{"x"}, want: []string{`"errors"`}, not: `"data"`, bad: true},
 	} {
