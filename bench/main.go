@@ -76,7 +76,7 @@ func (b *bench) run() error {
 		do   func() error
 	}{
 		{"start", b.start}, {"one bundle", b.cold}, {"cosign", b.withCosign}, {"a thousand bundles", b.thousand},
-		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate}, {"an older one", b.beside},
+		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a history", b.history}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate}, {"an older one", b.beside},
 		{"hashing", b.hashing}, {"size", b.size},
 	} {
 		fmt.Fprintln(os.Stderr, "bench: measuring", step.name)

@@ -145,6 +145,32 @@ func (b *bench) warm() error {
 	return nil
 }
 
+// history measures the judgement of a history that is in memory already, with
+// the garbage collector as the product sets it.
+func (b *bench) history() error {
+	c := exec.Command(b.bin("change.test"), "-test.run=^$", "-test.bench=^BenchmarkChange$", "-test.benchtime=20x") //nolint:gosec // our own binary
+	c.Env = append(os.Environ(), "GOGC=400")
+	out, err := c.Output()
+	if err != nil {
+		return err
+	}
+	var ns float64
+	var bytes, allocations int64
+	for line := range strings.Lines(string(out)) {
+		if name, figures, ok := strings.Cut(line, "\t"); ok && strings.HasPrefix(name, "BenchmarkChange") {
+			_, figures, _ = strings.Cut(strings.TrimSpace(figures), "\t")
+			if _, err := fmt.Sscanf(figures, "%f ns/op %d B/op %d allocs/op", &ns, &bytes, &allocations); err != nil {
+				return fmt.Errorf("reading %q: %w", line, err)
+			}
+		}
+	}
+	if ns == 0 {
+		return fmt.Errorf("no figure in %q", out)
+	}
+	b.table.atMost("who made 5,000 commits in 300 requests, in memory", ns/1e6, 100, " ms", fmt.Sprintf("%d allocations, %.1f MB", allocations, float64(bytes)/1e6))
+	return nil
+}
+
 // hashing compares with openssl: the hashing alone, and a whole verification.
 func (b *bench) hashing() error {
 	openssl, err := exec.LookPath("openssl")

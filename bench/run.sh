@@ -16,6 +16,7 @@ dir=$(cd "$dir" && pwd)
 export CGO_ENABLED=0
 flags=(-trimpath -buildvcs=false "-ldflags=-s -w -buildid=")
 go build "${flags[@]}" -o "$dir/new/" . ./bench/plain ./bench/library ./bench github.com/sigstore/sigstore-go/test/conformance
+go test -c "${flags[@]}" -o "$dir/new/change.test" ./internal/change
 go build -C internal/lab -trimpath -o "$dir/new/sallyport-lab" ./sallyport-lab
 # What a linker has just written lies in the page cache in small pieces, and
 # starts slower than what was installed.

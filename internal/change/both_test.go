@@ -89,7 +89,7 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 	repo := "/github/repos/acme/" + name
 	l.Set(t, repo, object{"id": number})
 	for name, n := range numbers {
-		l.Set(t, "/github/users/"+name, object{"login": name, "id": n})
+		l.Set(t, "/github/users/"+name, object{"login": name, "id": n, "email": name + "@acme.example"})
 	}
 	who := func(name string) any {
 		switch {

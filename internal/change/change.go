@@ -60,6 +60,9 @@ type Platform interface {
 	// Accounts returns the accounts behind addresses that people typed, as far as
 	// the platform knows them.
 	Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error)
+	// CoAuthors returns the accounts of people that the platform itself finds behind
+	// co-authors of commits, by commit. It may lack some, and may have none.
+	CoAuthors(ctx context.Context, commits []Commit) (map[string][]Identity, error)
 	// Kinds returns the accounts with what is behind each.
 	Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error)
 	// Starters returns whoever started the runs of q, and whoever only started an
@@ -162,10 +165,14 @@ func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Pas
 	if err != nil {
 		return line{}, err
 	}
-	w := newWalk(p, newGraph(l.commits), c.Branch, forks)
+	entering := l.all
+	if len(l.commits) < len(l.all.order) {
+		entering = newGraph(l.commits)
+	}
+	w := newWalk(p, entering, c.Branch, forks)
 	w.base = c.Base
 	if past.Base != nil {
-		w.since = past.Base.Created
+		w.first = past.Base.Created
 	}
 	if err := w.makers(ctx); err != nil {
 		return line{}, err

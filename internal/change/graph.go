@@ -1,7 +1,9 @@
 package change
 
 import (
+	"maps"
 	"math/bits"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,10 +24,9 @@ type Commit struct {
 	Message   string
 	Author    Identity
 	Committer Identity
-	CoAuthors []Identity // as the platform reads the message
-	Time      time.Time  // that the commit says it was made; zero if it says none
-	Page      bool       // its committer is written as the platform's own page
-	Signed    bool       // the platform says that the signature is its own
+	Time      time.Time // that the commit says it was made; zero if it says none
+	Page      bool      // its committer is written as the platform's own page
+	Signed    bool      // the platform says that the signature is its own
 }
 
 func (c Commit) title() string {
@@ -44,32 +45,47 @@ func (c Commit) parent() string {
 type graph struct {
 	order []string // newest first
 	by    map[string]Commit
-	at    map[string]int // place in order
-	from  [][]uint64     // by place: the places of the commit and of all before it, a bit each
+	at    map[string]int  // place in order
+	from  [][]uint64      // by place: the places of the commit and of all before it, a bit each, as far as there were any then
+	lacks map[string]bool // parents that are not of it
 }
 
 func newGraph(newestFirst []Commit) graph {
-	g := graph{by: make(map[string]Commit, len(newestFirst)), at: make(map[string]int, len(newestFirst))}
+	g := graph{by: make(map[string]Commit, len(newestFirst)), at: make(map[string]int, len(newestFirst)), lacks: map[string]bool{}}
 	g.add(newestFirst)
 	return g
 }
 
-// add takes commits in, once each, works out anew who is before whom, and
-// returns those that are new.
+// clone is a graph that may be added to without changing g.
+func (g graph) clone() graph {
+	return graph{order: slices.Clone(g.order), by: maps.Clone(g.by), at: maps.Clone(g.at), from: slices.Clone(g.from), lacks: maps.Clone(g.lacks)}
+}
+
+// add takes commits in, once each, works out who is before whom, and returns
+// those that are new.
 func (g *graph) add(newestFirst []Commit) (fresh []Commit) {
+	known := len(g.order)
 	for _, c := range newestFirst {
-		if _, ok := g.by[c.ID]; !ok {
+		if _, ok := g.at[c.ID]; !ok {
 			g.at[c.ID] = len(g.order)
 			g.order, g.by[c.ID] = append(g.order, c.ID), c
 			fresh = append(fresh, c)
 		}
 	}
-	if len(fresh) == 0 {
-		return nil
+	for _, c := range fresh {
+		if g.lacks[c.ID] {
+			known = 0 // what was known comes after it, so all of that is worked out anew
+			delete(g.lacks, c.ID)
+		}
+		for _, p := range c.Parents {
+			if !g.has(p) {
+				g.lacks[p] = true
+			}
+		}
 	}
-	g.from = make([][]uint64, len(g.order))
+	g.from = append(g.from[:known:known], make([][]uint64, len(g.order)-known)...)
 	open := make([]bool, len(g.order))
-	for i := range g.order {
+	for i := known; i < len(g.order); i++ {
 		g.reach(i, open)
 	}
 	return fresh
@@ -120,17 +136,15 @@ func (g graph) has(id string) bool {
 // includes reports whether b is a or comes before it; both are of g.
 func (g graph) includes(a, b string) bool {
 	k := g.at[b]
-	return g.has(a) && g.has(b) && g.from[g.at[a]][k/64]&(1<<(k%64)) != 0
+	if !g.has(a) || !g.has(b) {
+		return false
+	}
+	set := g.from[g.at[a]]
+	return k/64 < len(set) && set[k/64]&(1<<(k%64)) != 0
 }
 
 // depth is how many commits of g are id or before it.
-func (g graph) depth(id string) int {
-	n := 0
-	for _, b := range g.from[g.at[id]] {
-		n += bits.OnesCount64(b)
-	}
-	return n
-}
+func (g graph) depth(id string) int { return count(g.from[g.at[id]], nil) }
 
 // part is the commits of g that are id or before it, newest first.
 func (g graph) part(id string) []Commit {
@@ -143,24 +157,68 @@ func (g graph) part(id string) []Commit {
 
 // between returns the commits that a branch got by moving from before to after,
 // newest first. A commit that is not of g has none.
-func (g graph) between(before, after string) []string {
+func (g graph) between(before, after string) []string { return g.names(g.moved(before, after), nil) }
+
+// moved is the places of those commits, a bit each.
+func (g graph) moved(before, after string) []uint64 {
 	if !g.has(after) {
 		return nil
 	}
-	var without []uint64
-	if g.has(before) {
-		without = g.from[g.at[before]]
+	set := g.from[g.at[after]]
+	if !g.has(before) {
+		return set
 	}
-	var out []string
-	for w, set := range g.from[g.at[after]] {
-		if without != nil {
-			set &^= without[w]
+	without, out := g.from[g.at[before]], slices.Clone(set)
+	for w := range min(len(out), len(without)) {
+		out[w] &^= without[w]
+	}
+	return out
+}
+
+// names are the commits at the places of a set that another one lacks, newest
+// first.
+func (g graph) names(set, without []uint64) []string {
+	out := make([]string, 0, count(set, without))
+	for w, bits64 := range set {
+		if w < len(without) {
+			bits64 &^= without[w]
 		}
-		for ; set != 0; set &= set - 1 {
-			out = append(out, g.order[w*64+bits.TrailingZeros64(set)])
+		for ; bits64 != 0; bits64 &= bits64 - 1 {
+			out = append(out, g.order[w*64+bits.TrailingZeros64(bits64)])
 		}
 	}
 	return out
+}
+
+// count is how many places a set has and another one lacks.
+func count(set, without []uint64) int {
+	n := 0
+	for w, b := range set {
+		if w < len(without) {
+			b &^= without[w]
+		}
+		n += bits.OnesCount64(b)
+	}
+	return n
+}
+
+// marks are commits of a graph that nothing is added to any more.
+type marks struct {
+	g   graph
+	set []uint64
+}
+
+func (g graph) marks() marks { return marks{g, make([]uint64, (len(g.order)+63)/64)} }
+
+func (m marks) add(id string) {
+	if k, ok := m.g.at[id]; ok {
+		m.set[k/64] |= 1 << (k % 64)
+	}
+}
+
+func (m marks) has(id string) bool {
+	k, ok := m.g.at[id]
+	return ok && m.set[k/64]&(1<<(k%64)) != 0
 }
 
 // follows reports whether one of the commits has id as a parent. Among

@@ -14,19 +14,24 @@ type walk struct {
 	p        Platform
 	target   string // the branch that the change is on
 	forks    policy.Forks
-	since    time.Time // when the base was deployed; zero if that is not known
+	first    time.Time // of everything that is known, and at first when the base was deployed; zero if that is not known
+	dated    int       // so many commits of all count in first
+	opened   int       // and so many requests of order
+	dateless bool      // a commit says no time
 	base     string    // the commit that is deployed; "" is nothing: everything enters since the beginning
 	entering graph     // what wants to enter
 	all      graph     // that, and the commits that requests lost on their way
 	taken    map[int64]*request
 	order    []*request
-	of       map[string]*request // commit: the request that it was part of
-	made     map[string]*request // commit that the platform made: the request that was merged by it
-	rebased  map[string]int64    // commit: the request that the page rebased to it, besides others
-	list     []Request           // merged since listedTo
+	by       map[string][]*request // commit that a merge made: the requests that say so
+	of       map[string]*request   // commit: the request that it was part of
+	made     map[string]*request   // commit that the platform made: the request that was merged by it
+	rebased  map[string]int64      // commit: the request that the page rebased to it, besides others
+	list     []Request             // merged since listedTo
 	listedTo time.Time
 	asked    bool
-	activity []Push // since readTo
+	activity []Push                      // since readTo
+	merging  map[string][]policy.Account // who merged by a push of activity, by the commit that it made
 	readTo   time.Time
 	read     bool
 	found    []policy.Maker
@@ -36,11 +41,10 @@ type walk struct {
 
 func newWalk(p Platform, entering graph, target string, forks policy.Forks) *walk {
 	w := &walk{
-		p: p, target: target, forks: forks, entering: entering, all: newGraph(nil),
-		taken: map[int64]*request{}, of: map[string]*request{}, made: map[string]*request{}, rebased: map[string]int64{},
-		known: map[policy.Maker]bool{},
+		p: p, target: target, forks: forks, entering: entering, all: entering.clone(),
+		taken: map[int64]*request{}, by: map[string][]*request{}, of: map[string]*request{}, made: map[string]*request{}, rebased: map[string]int64{},
+		known: make(map[policy.Maker]bool, 4*len(entering.order)),
 	}
-	w.all.add(entering.list())
 	return w
 }
 
@@ -84,25 +88,25 @@ func (w *walk) start() time.Time {
 	if w.base == "" {
 		return time.Time{}
 	}
-	first := w.since
 	earlier := func(t time.Time) {
-		if first.IsZero() || t.Before(first) {
-			first = t
+		if w.first.IsZero() || t.Before(w.first) {
+			w.first = t
 		}
 	}
-	for _, id := range w.all.order {
-		t := w.all.by[id].Time
-		if t.IsZero() {
-			return time.Time{}
-		}
+	for ; w.dated < len(w.all.order); w.dated++ {
+		t := w.all.by[w.all.order[w.dated]].Time
+		w.dateless = w.dateless || t.IsZero()
 		earlier(t)
 	}
-	for _, r := range w.order {
-		if !r.Opened.IsZero() {
-			earlier(r.Opened)
+	for ; w.opened < len(w.order); w.opened++ {
+		if t := w.order[w.opened].Opened; !t.IsZero() {
+			earlier(t)
 		}
 	}
-	return first
+	if w.dateless {
+		return time.Time{}
+	}
+	return w.first
 }
 
 // authors adds those whom the commits name. What the platform's page commits has
@@ -111,7 +115,12 @@ func (w *walk) start() time.Time {
 // platform made and signed is whom the merger chose: the request's own commits
 // tell the authors.
 func (w *walk) authors(ctx context.Context) error {
-	var all []named
+	typed := w.trailers()
+	others, err := w.coAuthors(ctx, typed)
+	if err != nil {
+		return err
+	}
+	all := make([]named, 0, 3*len(w.all.order))
 	for _, id := range w.all.order {
 		c := w.all.by[id]
 		if w.made[id] == nil || !c.Signed {
@@ -120,10 +129,10 @@ func (w *walk) authors(ctx context.Context) error {
 				all = append(all, named{policy.Committer, c.Committer, w.where(id), id})
 			}
 		}
-		for _, a := range coAuthors(c.Message) {
+		for _, a := range typed[id] {
 			all = append(all, named{policy.CoAuthor, Identity{Email: a}, w.where(id), id})
 		}
-		for _, a := range c.CoAuthors {
+		for _, a := range others[id] {
 			all = append(all, named{policy.CoAuthor, a, w.where(id), id})
 		}
 	}
@@ -142,6 +151,31 @@ func (w *walk) authors(ctx context.Context) error {
 		w.add(m)
 	}
 	return nil
+}
+
+// trailers are the addresses of co-authors, by commit.
+func (w *walk) trailers() map[string][]string {
+	out := map[string][]string{}
+	for id, c := range w.all.by {
+		if all := coAuthors(c.Message); len(all) > 0 {
+			out[id] = all
+		}
+	}
+	return out
+}
+
+// coAuthors asks the platform who is behind the co-authors that commits name.
+func (w *walk) coAuthors(ctx context.Context, typed map[string][]string) (map[string][]Identity, error) {
+	var asked []Commit
+	for _, id := range w.all.order {
+		if len(typed[id]) > 0 {
+			asked = append(asked, w.all.by[id])
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	return w.p.CoAuthors(ctx, asked)
 }
 
 // named is somebody whom a commit names.

@@ -1,10 +1,12 @@
 package change_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
@@ -129,11 +131,74 @@ var cases = map[string]struct {
 		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "b", merge: "r2", commits: "a b", introduced: "r1 r2"}},
 	}, "requester bob: request 5|merger carol: request 5|author bob: commit r1|author dana: commit r2|pusher bob: request 5", "pusher ?"},
 
+	"I01 two requests with what was merged into them by hand": {history{
+		commits: []commit{
+			{"x", "bob", "base", "", ""}, {"a1", "alice", "base", "", ""}, {"a2", "alice", "a1 x", "", ""}, {"s1", "alice", "base", "page", ""},
+			{"b1", "bob", "s1", "", ""}, {"b2", "dana", "b1", "", ""}, {"b3", "bob", "b2", "", "Co-authored-by: E <@erin@>"}, {"s2", "bob", "s1", "page", ""},
+		},
+		pushes: []push{
+			{"alice", "f", "", "a1"}, {"eve", "side", "", "x"}, {"alice", "f", "a1", "a2"}, {"carol", "main", "base", "s1"},
+			{"bob", "g", "", "b1"}, {"dana", "g", "b1", "b2"}, {"bob", "g", "b2", "b3"}, {"carol", "main", "s1", "s2"},
+		},
+		requests: []request{
+			{number: 5, author: "alice", merger: "carol", branch: "f", head: "a2", squash: "s1", commits: "x a1 a2"},
+			{number: 6, author: "bob", merger: "carol", branch: "g", head: "b3", squash: "s2", commits: "b1 b2 b3"},
+		},
+	}, "pusher eve: commit x of request 5|pusher alice: commit a1 of request 5|pusher dana: commit b2 of request 6|pusher dana: request 6|co-author erin: commit b3 of request 6", "pusher ?|pusher alice: commit x|pusher bob: commit b2"},
+
 	"I01 a merge of main into a request": {history{
 		commits:  []commit{{"x", "erin", "base", "", ""}, {"a", "bob", "base", "", ""}, {"u", "bob", "a x", "page", ""}, {"m", "carol", "x u", "page", ""}},
 		pushes:   []push{{"erin", "main", "base", "x"}, {"bob", "f", "", "a"}, {"bob", "f", "a", "u"}, {"carol", "main", "x", "m"}},
 		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "u", merge: "m", commits: "a u"}},
 	}, "pusher erin: commit x|pusher bob: commit a|pusher bob: commit u|merger carol: request 5", "pusher ?|pusher bob: commit x"},
+}
+
+// The same history gives the same makers whether a platform is asked for requests
+// together, by GraphQL, or for each alone.
+func TestMakers_of_one_history_together_and_one_by_one(t *testing.T) {
+	l := labtest.Shared(t)
+	number := 33000
+	for name, c := range cases {
+		number += 10
+		t.Run(name, func(t *testing.T) {
+			h := c.longer()
+			from := len(l.Requests(t))
+			together := [][]string{made(onGitHub(t, "longer-"+strings.Map(dashed, name), number, h), h), made(onGitLab(t, number, h), h)}
+			asked := 0
+			for _, r := range l.Requests(t)[from:] {
+				if strings.HasSuffix(r.Path, "/graphql") {
+					asked++
+				}
+			}
+			if asked < 2 {
+				t.Errorf("%d questions by GraphQL, want one of each platform at least", asked)
+			}
+			l.Fault(t, object{"match": "graphql$", "status": 404, "times": -1})
+			alone := [][]string{made(onGitHub(t, "longer-"+strings.Map(dashed, name), number, h), h), made(onGitLab(t, number, h), h)}
+			for i, platform := range []string{"GitHub", "GitLab"} {
+				if !slices.Equal(together[i], alone[i]) {
+					t.Errorf("%s, together:\n  %s\none by one:\n  %s", platform, strings.Join(together[i], "\n  "), strings.Join(alone[i], "\n  "))
+				}
+			}
+		})
+	}
+	l.Contract(t)
+}
+
+// longer is h with two more requests that were squashed, so that there are several
+// to ask for.
+func (h history) longer() history {
+	h.commits, h.pushes, h.requests = slices.Clone(h.commits), slices.Clone(h.pushes), slices.Clone(h.requests)
+	tip := h.tip()
+	for i := range 2 {
+		lost, squash, branch := fmt.Sprint("lost", i), fmt.Sprint("squash", i), fmt.Sprint("more", i)
+		h.commits = append(h.commits, commit{lost, "dana", tip, "", ""}, commit{squash, "dana", tip, "page", ""})
+		h.pushes = append(h.pushes, push{"dana", branch, "", lost}, push{"carol", "main", tip, squash})
+		h.requests = append(h.requests, request{number: 91 + i, author: "dana", merger: "carol", branch: branch, head: lost, squash: squash, commits: lost})
+		tip = squash
+	}
+	h.head = tip
+	return h
 }
 
 // The same history gives the same makers on both platforms.

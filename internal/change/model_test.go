@@ -298,6 +298,10 @@ func (w *world) Accounts(_ context.Context, addresses []string) (map[string]poli
 	return out, nil
 }
 
+func (w *world) CoAuthors(context.Context, []Commit) (map[string][]Identity, error) {
+	return nil, nil
+}
+
 func (w *world) Kinds(_ context.Context, all []policy.Account) ([]policy.Account, error) {
 	return all, nil
 }

@@ -44,7 +44,12 @@ func (w *walk) log(ctx context.Context) ([]Push, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking who pushed: %w", err)
 	}
-	w.activity, w.readTo, w.read = all, since, true
+	w.activity, w.readTo, w.read, w.merging = all, since, true, map[string][]policy.Account{}
+	for _, a := range all {
+		if a.Merge {
+			w.merging[a.After] = append(w.merging[a.After], a.By)
+		}
+	}
 	return all, nil
 }
 
@@ -55,9 +60,9 @@ func (w *walk) pushes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	covered := map[string]bool{}
+	covered := w.all.marks()
 	for id := range w.made {
-		covered[id] = true // whoever merged answers for it
+		covered.add(id) // whoever merged answers for it
 	}
 	for _, r := range w.order {
 		if !r.Fork {
@@ -67,7 +72,9 @@ func (w *walk) pushes(ctx context.Context) error {
 			return err
 		}
 		for id, o := range w.of {
-			covered[id] = covered[id] || o == r
+			if o == r {
+				covered.add(id)
+			}
 		}
 	}
 	for i, a := range log {
@@ -94,17 +101,19 @@ func (w *walk) pushes(ctx context.Context) error {
 }
 
 // pushed gives the pusher the commits that were not there before.
-func (w *walk) pushed(a Push, covered map[string]bool) {
-	got := w.all.between(a.Before, a.After)
-	if brought := a.Commits; brought >= 0 && brought < len(got) {
+func (w *walk) pushed(a Push, covered marks) {
+	got := w.all.moved(a.Before, a.After)
+	left := w.all.names(got, covered.set)
+	if brought, all := a.Commits, count(got, nil); brought >= 0 && brought < all {
 		// The newest are those with the most before them.
-		slices.SortStableFunc(got, func(x, y string) int { return w.all.depth(y) - w.all.depth(x) })
-		left := slices.DeleteFunc(slices.Clone(got), func(id string) bool { return covered[id] })
-		w.claim(a, left[:min(brought, len(left))], covered)
-	} else {
-		w.claim(a, got, covered)
+		slices.SortStableFunc(left, func(x, y string) int { return w.all.depth(y) - w.all.depth(x) })
+		left = left[:min(brought, len(left))]
 	}
-	if a.Branch == w.target && w.entering.has(a.After) && len(got) > 0 {
+	for _, id := range left {
+		covered.add(id)
+		w.pusher(a, id)
+	}
+	if a.Branch == w.target && w.entering.has(a.After) && count(got, nil) > 0 {
 		w.pusher(a, a.After)
 	}
 }
@@ -140,15 +149,6 @@ func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
 	return nil
 }
 
-func (w *walk) claim(a Push, ids []string, covered map[string]bool) {
-	for _, id := range ids {
-		if !covered[id] {
-			covered[id] = true
-			w.pusher(a, id)
-		}
-	}
-}
-
 func (w *walk) pusher(a Push, id string) {
 	m := policy.Maker{Role: policy.Pusher, Account: a.By, Where: w.where(id)}
 	if a.By.ID == "" { // once for the push, however many commits it brought
@@ -159,10 +159,12 @@ func (w *walk) pusher(a Push, id string) {
 
 // unexplained is a merge of a request that is not known. The merger answers for
 // what the page made; the rest was pushed by somebody.
-func (w *walk) unexplained(a Push, covered map[string]bool) {
+func (w *walk) unexplained(a Push, covered marks) {
 	w.add(policy.Maker{Role: policy.Merger, Account: a.By, Where: w.where(a.After), Mark: "push " + a.After})
 	for _, id := range w.all.between(a.Before, a.After) {
-		covered[id] = covered[id] || w.all.by[id].Page
+		if w.all.by[id].Page {
+			covered.add(id)
+		}
 	}
 }
 
@@ -201,15 +203,15 @@ func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
 			begin = max(begin, e)
 		}
 	}
-	for _, a := range log[min(begin, end):end] {
-		switch {
+	for i := min(begin, end); i < end; i++ {
+		switch a := &log[i]; {
 		case a.Branch != r.Branch:
 		case a.Gone:
 			out, made = nil, false
 		case a.Made:
-			out, made = []Push{a}, true
+			out, made = []Push{*a}, true
 		default:
-			out = append(out, a)
+			out = append(out, *a)
 		}
 	}
 	return out, made
@@ -218,11 +220,15 @@ func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
 // ended is the place in the log from which pushes came after a request's merge:
 // behind the push that merged it, or behind the time at which it was merged.
 func ended(r *request, log []Push) int {
-	if i := slices.IndexFunc(log, func(a Push) bool { return a.Branch == r.Into && slices.Contains(r.Merged, a.After) }); i >= 0 {
-		return i
+	for i := range log {
+		if a := &log[i]; a.Branch == r.Into && slices.Contains(r.Merged, a.After) {
+			return i
+		}
 	}
-	if i := slices.IndexFunc(log, func(a Push) bool { return !r.Done.IsZero() && a.Time.After(r.Done) }); i >= 0 {
-		return i
+	for i := range log {
+		if !r.Done.IsZero() && log[i].Time.After(r.Done) {
+			return i
+		}
 	}
 	return len(log)
 }
@@ -263,12 +269,12 @@ func (w *walk) fork(ctx context.Context, r *request) error {
 
 // unseen adds somebody unknown for what nobody is known to have pushed: once for
 // each request, and once for each piece of history that no push explains.
-func (w *walk) unseen(covered map[string]bool) {
+func (w *walk) unseen(covered marks) {
 	piece := map[string]string{} // commit: the newest of its piece
 	for _, id := range w.all.order {
 		c := w.all.by[id]
 		switch {
-		case covered[id]:
+		case covered.has(id):
 			continue
 		case w.of[id] != nil:
 			r := w.of[id]

@@ -160,7 +160,7 @@ func (w *walk) introduced(ctx context.Context, asked []Ask, all map[string][]Req
 		made := false
 		for id, requests := range all {
 			named := slices.ContainsFunc(requests, func(r Request) bool { return r.Number == a.Number })
-			if named && !slices.ContainsFunc(held[i].Commits, func(c Commit) bool { return c.ID == id }) {
+			if named && w.all.by[id].Page && !slices.ContainsFunc(held[i].Commits, func(c Commit) bool { return c.ID == id }) {
 				made, w.rebased[id] = true, a.Number
 			}
 		}
@@ -184,6 +184,9 @@ func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
 	for _, x := range all {
 		r := &request{Request: x, into: w.into(x)}
 		w.taken[x.Number], w.order = r, append(w.order, r)
+		for _, id := range x.Merged {
+			w.by[id] = append(w.by[id], r)
+		}
 		w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: w.mark(r)})
 		for _, id := range x.Merged {
 			if w.all.has(id) && id != x.Head {
@@ -233,15 +236,12 @@ func (w *walk) belongs(id string, r *request) {
 // mergers adds who merged a request, as far as lists say; known is false where
 // they say nothing, or name a machine that merges for somebody.
 func (w *walk) mergers(ctx context.Context, r *request) (known bool, err error) {
-	log, err := w.log(ctx)
-	if err != nil {
+	if _, err := w.log(ctx); err != nil {
 		return false, err
 	}
 	all := slices.Clone(r.Request.Mergers)
-	for _, a := range log {
-		if a.Merge && slices.Contains(r.Merged, a.After) {
-			all = append(all, a.By)
-		}
+	for _, id := range r.Merged {
+		all = append(all, w.merging[id]...)
 	}
 	for _, a := range all {
 		if a.ID != "" && a.Kind != policy.Machine {
@@ -261,6 +261,7 @@ func (w *walk) details(ctx context.Context, asked []Ask) (fresh []Commit, err er
 	if err != nil {
 		return nil, err
 	}
+	var lost []Commit
 	for i, d := range all {
 		r := w.taken[asked[i].Number]
 		r.Details = d
@@ -278,9 +279,9 @@ func (w *walk) details(ctx context.Context, asked []Ask) (fresh []Commit, err er
 		for _, c := range d.Commits {
 			w.belongs(c.ID, r)
 		}
-		fresh = append(fresh, w.all.add(d.Commits)...)
+		lost = append(lost, d.Commits...)
 	}
-	return fresh, nil
+	return w.all.add(lost), nil
 }
 
 // segments marks what the platform made when it merged: a rebase writes several
@@ -296,9 +297,11 @@ func (w *walk) segments(ctx context.Context) error {
 			continue
 		}
 		moved := w.all.between(a.Before, a.After)
-		merged := map[*request]bool{nil: false}
-		for _, o := range w.order {
-			merged[o] = slices.ContainsFunc(o.Merged, func(id string) bool { return slices.Contains(moved, id) })
+		merged := map[*request]bool{}
+		for _, id := range moved {
+			for _, o := range w.by[id] {
+				merged[o] = true
+			}
 		}
 		for _, id := range moved {
 			// Commits of the merged requests themselves were pushed by somebody.
@@ -315,10 +318,7 @@ func (w *walk) merges(a Push) *request {
 	if !w.all.has(a.After) {
 		return nil
 	}
-	for _, r := range w.order {
-		if !slices.Contains(r.Merged, a.After) {
-			continue
-		}
+	for _, r := range w.by[a.After] {
 		byMerger := slices.ContainsFunc(slices.Concat(r.Request.Mergers, r.Details.Mergers), a.By.Same)
 		if a.Merge || a.Branch == r.Into && byMerger {
 			return r

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/change"
+	"github.com/sallyport-dev/sallyport/internal/client"
 )
 
 // maxKept bounds what is kept of answers, in bytes.
@@ -117,8 +118,12 @@ type memory struct {
 	look    map[string]answer
 	held    map[string]held
 	changes change.Memory
-	teams   []string // slug#number, as this look's answer about an environment names them
-	kinds   []string // where the owner of the repository may be asked for
+	batch   *client.Batch                // of questions to GraphQL
+	node    map[string]string            // how GraphQL calls a thing, by REST's name
+	merged  map[string]merged            // requests, which do not change any more, by number and head
+	ended   map[int64][]deploymentStatus // of deployments that did not succeed, and are over
+	teams   []string                     // slug#number, as this look's answer about an environment names them
+	kinds   []string                     // where the owner of the repository may be asked for
 }
 
 // held is an answer that is not asked for again before a time; the zero time is
@@ -129,7 +134,10 @@ type held struct {
 }
 
 func newMemory() *memory {
-	return &memory{look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"}}
+	return &memory{
+		look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"},
+		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{}, ended: map[int64][]deploymentStatus{},
+	}
 }
 
 func (m *memory) find(path string, now time.Time) (answer, bool) {
@@ -190,4 +198,54 @@ func (m *memory) met(team string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Contains(m.teams, team)
+}
+
+// learn keeps how GraphQL calls a thing.
+func (m *memory) learn(name, node string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if node != "" {
+		m.node[name] = node
+	}
+}
+
+// called returns how GraphQL calls those things of which it is known, and which
+// of them those are.
+func (m *memory) called(names []string) (ids []string, which []int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, name := range names {
+		if id := m.node[name]; id != "" {
+			ids, which = append(ids, id), append(which, i)
+		}
+	}
+	return ids, which
+}
+
+// request returns what a request that was merged says.
+func (m *memory) request(r change.Request) (merged, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x, ok := m.merged[place(r)]
+	return x, ok
+}
+
+func (m *memory) keep(r change.Request, x merged) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.merged[place(r)] = x
+}
+
+// over returns the statuses of a deployment that did not succeed and is over.
+func (m *memory) over(id int64) ([]deploymentStatus, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all, ok := m.ended[id]
+	return all, ok
+}
+
+func (m *memory) end(id int64, all []deploymentStatus) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ended[id] = all
 }

@@ -41,7 +41,7 @@ func TestI01_everybody_who_made_a_merged_request(t *testing.T) {
 	c := w.change(sha(4))
 	wantMakers(t, c,
 		"author bob#88 commit "+short(2), "committer bob#88 commit "+short(2),
-		"author bob#88 commit "+short(3), "committer bob#88 commit "+short(3), "co-author ?eve@evil.example commit "+short(3),
+		"author bob#88 commit "+short(3), "committer bob#88 commit "+short(3), "co-author eve#666 commit "+short(3),
 		"author carol#99 commit "+short(4),
 		"requester bob#88 request 12", "merger carol#99 request 12",
 		"pusher bob#88 commit "+short(2), "pusher eve#666 commit "+short(3), "pusher bob#88 request 12", "pusher eve#666 request 12",

@@ -20,6 +20,7 @@ const maxCommits = 5000
 // the platform finds behind its addresses.
 type commit struct {
 	SHA       string `json:"sha"`
+	Node      string `json:"node_id"`
 	Author    *user  `json:"author"`
 	Committer *user  `json:"committer"`
 	Commit    struct {
@@ -30,15 +31,18 @@ type commit struct {
 			Verified bool `json:"verified"`
 		} `json:"verification"`
 	} `json:"commit"`
-	Parents []struct {
-		SHA string `json:"sha"`
-	} `json:"parents"`
+	Parents []parent `json:"parents"`
+}
+
+type parent struct {
+	SHA string `json:"sha"`
 }
 
 // commits hands commits on, in their order.
 func (h history) commits(all []commit) []change.Commit {
 	out := make([]change.Commit, len(all))
 	for i, c := range all {
+		h.known.learn(c.SHA, c.Node)
 		x := change.Commit{ID: c.SHA, Message: c.Commit.Message, Page: h.page(c)}
 		// Only the platform can verify the address of its page (REST, "verification").
 		x.Signed = x.Page && c.Committer != nil && c.Commit.Verification.Verified

@@ -19,6 +19,7 @@ const (
 // pull is a pull request.
 type pull struct {
 	Number    int64      `json:"number"`
+	Node      string     `json:"node_id"`
 	Title     string     `json:"title"`
 	URL       string     `json:"html_url"`
 	User      *user      `json:"user"`
@@ -43,6 +44,7 @@ type end struct {
 }
 
 func (h history) request(p pull) change.Request {
+	h.known.learn(called(p.Number), p.Node)
 	r := change.Request{
 		Number: p.Number, Title: p.Title, URL: p.URL, Author: h.account(p.User), Merged: []string{p.MergeSHA},
 		Head: p.Head.SHA, Branch: p.Head.Ref, Into: p.Base.Ref, Opened: p.CreatedAt,
@@ -85,16 +87,20 @@ func (h history) merged(all []pull) []change.Request {
 	return out
 }
 
-// Bringing asks for the requests of those commits that the web page made, one by
-// one: a request into another branch that came along, or none, which makes it an
-// edit on the page.
+// Bringing asks for the requests of commits together, and without GraphQL for
+// those of commits that the web page made, one by one: a request into another
+// branch that came along, or none, which makes it an edit on the page.
 func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
-	out := map[string][]change.Request{}
+	out, err := h.bringing(ctx, commits)
+	if err != nil {
+		return nil, err
+	}
+	alone := 0
 	for _, c := range commits {
-		if !c.Page {
+		if _, told := out[c.ID]; told || !c.Page {
 			continue
 		}
-		if len(out) == maxStrays {
+		if alone++; alone > maxStrays {
 			return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
 		}
 		q := inquiry{path: h.at("commits/%s/pulls", c.ID), need: readContents}
@@ -110,32 +116,50 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 	return out, nil
 }
 
-// Details asks for each request alone.
+// Details asks for requests together, and for each alone of which that says
+// nothing.
 func (h history) Details(ctx context.Context, asked []change.Ask) ([]change.Details, error) {
+	told, err := h.together(ctx, asked)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]change.Details, len(asked))
 	for i, a := range asked {
-		if a.Commits {
-			all, err := h.commitsOf(ctx, a.Request)
-			if err != nil {
+		m, ok := told[place(a.Request)]
+		if !ok {
+			if m, err = h.alone(ctx, a); err != nil {
 				return nil, err
 			}
-			out[i].Commits = h.commits(all)
+		}
+		if a.Commits {
+			out[i].Commits = h.commits(m.commits)
 		}
 		if a.Mergers {
-			var err error
-			if out[i].Mergers, err = h.mergersOf(ctx, a.Request); err != nil {
-				return nil, err
-			}
+			out[i].Mergers = h.mergers(m)
 		}
 		if a.Pushers {
-			events, err := h.events(ctx, a.Number)
-			if err != nil {
-				return nil, err
-			}
-			out[i].Pushers = h.by(events, "head_ref_force_pushed")
+			out[i].Pushers = h.by(m.events, "head_ref_force_pushed")
 		}
 	}
 	return out, nil
+}
+
+// alone asks for what is wanted of one request.
+func (h history) alone(ctx context.Context, a change.Ask) (m merged, err error) {
+	if a.Commits {
+		if m.commits, err = h.commitsOf(ctx, a.Request); err != nil {
+			return merged{}, err
+		}
+	}
+	if a.Mergers {
+		if m.by, err = h.mergedBy(ctx, a.Number); err != nil {
+			return merged{}, err
+		}
+	}
+	if a.Pushers || a.Mergers && (m.by == nil || m.by.Type == "Bot") {
+		m.events, err = h.events(ctx, a.Number)
+	}
+	return m, err
 }
 
 // commitsOf returns the commits of a request, newest first. The API ends its
@@ -155,6 +179,9 @@ func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, err
 		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits", r.Number, short(r.Head))
 	}
 	slices.Reverse(all)
+	for n := range len(all)/perPage + 1 {
+		h.known.settle(q.page(n + 1)) // it was merged, and does not change any more
+	}
 	return all, nil
 }
 
@@ -170,32 +197,34 @@ func (h history) manyOf(ctx context.Context, r change.Request) ([]commit, error)
 // queueBot is the account that merges for the platform's merge queue.
 const queueBot = 118344674
 
-// mergersOf is who merged a request, and who queued it or had it merged once it
-// is ready. The queue itself merges for those.
-func (h history) mergersOf(ctx context.Context, r change.Request) ([]policy.Account, error) {
-	a, err := h.once(ctx, h.at("pulls/%d", r.Number), readContents)
-	if err != nil {
+// mergedBy is the account that merged a request, if the API says so.
+func (h history) mergedBy(ctx context.Context, number int64) (*user, error) {
+	path := h.at("pulls/%d", number)
+	a, err := h.once(ctx, path, readContents)
+	if err != nil || !a.found {
 		return nil, err
 	}
 	var one pull
-	if a.found {
-		if err := h.read(a, &one); err != nil {
-			return nil, err
-		}
-	}
-	by := one.MergedBy
-	if by != nil && by.Type != "Bot" {
-		return []policy.Account{h.account(by)}, nil
-	}
-	events, err := h.events(ctx, r.Number)
-	if err != nil {
+	if err := h.read(a, &one); err != nil {
 		return nil, err
 	}
-	out := h.by(events, "added_to_merge_queue", "auto_merge_enabled", "auto_squash_enabled", "auto_rebase_enabled")
-	if by != nil && (by.ID != queueBot || len(out) == 0) {
-		out = append(out, h.account(by))
+	if one.MergedAt != nil {
+		h.known.settle(path)
 	}
-	return out, nil
+	return one.MergedBy, nil
+}
+
+// mergers are who merged a request, or, where a machine did, who queued it or
+// had it merged once it is ready. The queue itself merges for those.
+func (h history) mergers(m merged) []policy.Account {
+	if m.by != nil && m.by.Type != "Bot" {
+		return []policy.Account{h.account(m.by)}
+	}
+	out := h.by(m.events, "added_to_merge_queue", "auto_merge_enabled", "auto_squash_enabled", "auto_rebase_enabled")
+	if m.by != nil && (m.by.ID != queueBot || len(out) == 0) {
+		out = append(out, h.account(m.by))
+	}
+	return out
 }
 
 // requestEvent is something that happened to a request.

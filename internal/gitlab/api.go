@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -39,6 +40,17 @@ type question struct {
 	dense bool           // no page of a list is empty, unless it is the last
 }
 
+// page is the question for one page of a list.
+func (q question) page(n int) question {
+	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
+	for k, v := range q.query {
+		query[k] = v
+	}
+	query.Set("page", strconv.Itoa(n))
+	q.query = query
+	return q
+}
+
 func (q question) key() string { return q.path + "?" + q.query.Encode() }
 
 // A reply is what was answered to a question.
@@ -49,21 +61,59 @@ type reply struct {
 	paged bool   // the API says which page is the next one
 	total int    // of the whole list; -1 where the API does not say
 	fixed bool
+	until time.Time // it stands until then
 }
 
 // memory is what a job was answered, so that a gate that waits asks again with
-// If-None-Match, and asks nothing twice that cannot change.
+// If-None-Match, and asks nothing twice in one look, or that cannot change.
 type memory struct {
 	mu      sync.Mutex
 	replies map[string]reply
+	look    map[string]reply // of the present look
+	origins map[int64]pipeline
+	own     *own
 	size    int
 	client  *gitlab.Client
+	graphs  graphs
 }
 
-func (m *memory) recall(key string) reply {
+// recall returns what was answered before; ok says that it still stands.
+func (m *memory) recall(key string, now time.Time) (r reply, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.replies[key]
+	if r, ok := m.look[key]; ok {
+		return r, true
+	}
+	r = m.replies[key]
+	return r, r.fixed || now.Before(r.until)
+}
+
+// see remembers r for the present look.
+func (m *memory) see(key string, r reply) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.look == nil {
+		m.look = map[string]reply{}
+	}
+	m.look[key] = r
+}
+
+// again begins a new look: what can change will be asked anew.
+func (m *memory) again() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.look = nil
+}
+
+// hold says that what was answered to q stands until a time; the zero time is
+// for ever.
+func (j *Job) hold(q question, until time.Time) {
+	j.memory.mu.Lock()
+	r, ok := j.memory.look[q.key()]
+	j.memory.mu.Unlock()
+	if r.fixed, r.until = until.IsZero(), until; ok {
+		j.memory.keep(q.key(), r)
+	}
 }
 
 // keep remembers r. A memory that is full forgets everything, which costs
@@ -134,8 +184,8 @@ func (j *Job) reader() (*gitlab.Client, error) {
 
 // ask sends one question, unless its answer is known for ever.
 func (j *Job) ask(ctx context.Context, q question) (reply, error) {
-	old := j.memory.recall(q.key())
-	if old.fixed {
+	old, stands := j.memory.recall(q.key(), j.Now())
+	if stands {
 		return old, nil
 	}
 	c, err := q.by, error(nil)
@@ -164,14 +214,24 @@ func (j *Job) ask(ctx context.Context, q question) (reply, error) {
 		if old.tag == "" {
 			return reply{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered 304 to a question that it was not asked before")
 		}
+		j.see(q, old)
 		return old, nil
 	}
 	r := read(resp.Header, body.Bytes())
 	r.fixed = q.fixed
+	j.see(q, r)
 	if r.tag != "" || r.fixed {
 		j.memory.keep(q.key(), r)
 	}
 	return r, nil
+}
+
+// see remembers an answer for the present look, but not what a store lists: it is
+// read before the look begins.
+func (j *Job) see(q question, r reply) {
+	if q.by == nil {
+		j.memory.see(q.key(), r)
+	}
 }
 
 func read(h http.Header, body []byte) reply {
@@ -241,20 +301,13 @@ func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
 // each asks for the pages of a list until there is no next one, or until f has
 // seen enough. A list of which something is lost is refused.
 func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more bool, err error)) error {
-	query := url.Values{"per_page": {strconv.Itoa(perPage)}}
-	for k, v := range q.query {
-		query[k] = v
-	}
 	limit := q.pages
 	if limit == 0 {
 		limit = maxAsked
 	}
 	seen := 0
 	for page := 1; ; {
-		query.Set("page", strconv.Itoa(page))
-		at := q
-		at.query = query
-		r, err := j.ask(ctx, at)
+		r, err := j.ask(ctx, q.page(page))
 		if absent(err) && page > 1 {
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s", page, q.path)
 		}
@@ -292,6 +345,7 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 // send changes something. The answer is not looked at: what was really kept is
 // found out by asking.
 func (j *Job) send(ctx context.Context, method, path string, body any) error {
+	defer j.memory.again()
 	c, err := j.settings()
 	if err != nil {
 		return err

@@ -1,7 +1,9 @@
 package gitlab
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/xanzy/go-gitlab"
@@ -30,8 +32,8 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 	if q.Repository != j.web("") || q.ID != itoa(h.ID) {
 		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "the change is of %q #%s, and this is %q #%d", q.Repository, q.ID, j.web(""), h.ID)
 	}
-	if err := j.exists(ctx, q.Head); err != nil {
-		return policy.Change{}, err
+	if !full(q.Head) {
+		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "%q is not the whole id of a commit", q.Head)
 	}
 	c, err := j.changes.Of(ctx, &history{Job: j}, q, j.Now())
 	if c.Base != "" {
@@ -84,23 +86,30 @@ func (h *history) Contains(ctx context.Context, tip, commit string) (bool, error
 
 // Span is what to has and from has not. GitLab does not say how many commits a
 // list has, so that a part that did not come shows in what is left out: all of
-// that has to be in from's history.
+// that has to be in from's history. That both commits are there, the list shows
+// where it begins with one and stands on the other.
 func (h *history) Span(ctx context.Context, from, to string) ([]change.Commit, bool, error) {
 	if from == to {
 		return nil, true, nil
 	}
-	if from != "" {
+	all, err := h.between(ctx, from, to)
+	lost := absent(err)
+	if err != nil && !lost {
+		return nil, false, err
+	}
+	edge, broken := whole(to, all)
+	if from != "" && !slices.Contains(edge, from) {
 		if err := h.exists(ctx, from); err != nil {
 			return nil, false, err
 		}
 	}
-	all, err := h.between(ctx, from, to)
-	if err != nil {
-		return nil, false, err
+	if len(all) == 0 {
+		if err := h.exists(ctx, to); err != nil {
+			return nil, false, err
+		}
 	}
-	edge, err := whole(to, all)
-	if err != nil {
-		return nil, false, err
+	if lost || broken != nil {
+		return nil, false, cmp.Or(broken, err)
 	}
 	if from == "" && len(all) == 0 {
 		edge = []string{to}

@@ -176,12 +176,13 @@ func TestG14_history_with_a_gap(t *testing.T) {
 		}
 		return string(b)
 	}
+	head := "s2"
 	try := func(code fault.Code, match, body string) {
 		t.Helper()
 		s.job = s.as()
 		s.l.Unset(t, "/faults")
 		s.say(match, body)
-		_, err := s.job.Change(context.Background(), s.query("s2"))
+		_, err := s.job.Change(context.Background(), s.query(head))
 		if code != "" {
 			wantFault(t, err, fault.Refused, code)
 		} else if err != nil {
@@ -199,6 +200,9 @@ func TestG14_history_with_a_gap(t *testing.T) {
 	try("", list, listed("s2", "m1", "f1", "c2", "c1"))
 	try(fault.Malformed, list, listed("s2", "m1", "f1", "c2"))
 	try(fault.Malformed, list, "[]")
+	s.deployed(7001, "s2")
+	head = "c2" // the list between them is empty, and shows neither
+	try("", "/repository/commits/[0-9a-f]+$", `{"id":"`+sha("s2")+`"}`)
 	try(fault.Malformed, "/repository/commits/[0-9a-f]+$", `{"id":"`+sha("c1")+`"}`)
 }
 
@@ -467,8 +471,8 @@ func TestO02_no_part_of_a_change_may_be_missing(t *testing.T) {
 	shipped(s)
 	s.change("s2")
 	for _, match := range []string{
-		`/projects/614$`, `/repository/commits/[0-9a-f]+$`, `/repository/commits$`, `/repository/branches/`, `/deployments$`, `/members/all`, `/users$`,
-		`/merge_requests$`, `/merge_requests/2/commits`, `/events`, `/jobs/302`, `/pipelines/574$`, `/pipelines/574/jobs`,
+		`/projects/614$`, `/repository/commits$`, `/repository/branches/`, `/deployments$`, `/members/all`, `/users$`,
+		`/merge_requests$`, `/merge_requests/2/commits`, `/events`, `/pipelines/574$`, `/pipelines/574/jobs`,
 	} {
 		for status, k := range map[int]fault.Kind{http.StatusForbidden: fault.Unavailable, http.StatusUnauthorized: fault.Unavailable, http.StatusBadGateway: fault.Unavailable} {
 			s := scene{t: t, l: s.l, id: s.id, path: s.path, env: s.env, job: s.as()}
@@ -480,6 +484,15 @@ func TestO02_no_part_of_a_change_may_be_missing(t *testing.T) {
 				wantFault(t, err, k, fault.NotAvailable)
 			})
 		}
+	}
+	for _, status := range []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusBadGateway} {
+		s := play(t, 6140+status)
+		shipped(s)
+		s.deployed(7001, "s2")
+		s.job.Budget = 300_000_000
+		s.fail(`/repository/commits/[0-9a-f]+$`, status)
+		_, err := s.job.Change(context.Background(), s.query("c2"))
+		wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 	}
 	for _, match := range []string{`/events`, `/members/all`, `/merge_requests$`, `/deployments$`, `/merge_requests/2/commits`, `/repository/commits$`} {
 		t.Run(match+" is gone", func(t *testing.T) {

@@ -95,11 +95,13 @@ func (j *Job) here(ctx context.Context) (home, error) {
 
 // Environment asks how an environment is protected: by the project, and by the
 // groups above it as far as the token may see. Who must not know is not told
-// "no": 401 and 403 are unavailable, with the permission that is missing.
+// "no": 401 and 403 are unavailable, with the permission that is missing. It begins
+// a new look: what can change is asked anew.
 func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
 	}
+	j.memory.again()
 	if _, err := j.settings(); err != nil {
 		return policy.Protection{}, err
 	}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/change"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -40,6 +42,9 @@ func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
 	if a.ID == "" {
 		return a, nil
 	}
+	if a, ok := j.behind(a.ID); ok {
+		return a, nil
+	}
 	record, err := one[user](ctx, j, question{path: "users/" + a.ID})
 	switch {
 	case absent(err):
@@ -57,17 +62,23 @@ func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
 	if a.ID != "" {
 		a.Kind = kind(record)
 	}
+	j.remember(itoa(u.ID), a)
 	return a, nil
 }
 
 // maxRecords bounds how many members of one list are asked about one by one.
 const maxRecords = 20
 
-// sorted says what is behind the first accounts of a list, which does not say so
-// itself. The rest stay of unknown kind.
+// sorted says what is behind the accounts of a list, which does not say so
+// itself: of all that are answered together, and else of the first of them. The
+// rest stay of unknown kind.
 func (j *Job) sorted(ctx context.Context, all []policy.Account) ([]policy.Account, error) {
-	for i, a := range all[:min(len(all), maxRecords)] {
-		if a.Kind != policy.KindUnknown {
+	unknown := slices.DeleteFunc(slices.Clone(all), func(a policy.Account) bool { return a.Kind != policy.KindUnknown })
+	if err := j.meet(ctx, unknown); err != nil {
+		return nil, err
+	}
+	for i, a := range all {
+		if a.Kind != policy.KindUnknown || i >= maxRecords && !j.met(a.ID) {
 			continue
 		}
 		id, err := strconv.ParseInt(a.ID, 10, 64)
@@ -78,7 +89,7 @@ func (j *Job) sorted(ctx context.Context, all []policy.Account) ([]policy.Accoun
 			return nil, err
 		}
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(a policy.Account) bool { return a.ID == "" }), nil
 }
 
 // nobody matches the names of the accounts that GitLab puts in the place of
@@ -109,26 +120,30 @@ var gone = map[string]bool{"blocked": true, "ldap_blocked": true, "blocked_pendi
 
 // A directory finds the accounts of addresses, each once.
 type directory struct {
-	job   *Job
-	found map[string]policy.Account
+	job    *Job
+	found  map[string]policy.Account
+	listed bool // the people of the project are in found
 }
 
-// newDirectory begins with the people of the project, as far as the API shows
-// their addresses.
-func (j *Job) newDirectory(ctx context.Context) (*directory, error) {
-	d := &directory{job: j, found: map[string]policy.Account{}}
-	all, err := list[user](ctx, j, question{path: j.project("/members/all")})
-	if err != nil {
-		return nil, err
+// members adds the people of the project, as far as the API shows their
+// addresses.
+func (d *directory) members(ctx context.Context) error {
+	if d.listed {
+		return nil
 	}
+	all, err := list[user](ctx, d.job, question{path: d.job.project("/members/all")})
+	if err != nil {
+		return err
+	}
+	d.listed = true
 	for _, u := range all {
 		for _, e := range []string{u.PublicEmail, u.CommitEmail, u.Email} {
 			if e != "" {
-				d.found[strings.ToLower(e)] = j.account(u)
+				d.found[strings.ToLower(e)] = d.job.account(u)
 			}
 		}
 	}
-	return d, nil
+	return nil
 }
 
 // find returns the account of an address, or the zero account where GitLab
@@ -150,9 +165,14 @@ func (d *directory) look(ctx context.Context, email string) (policy.Account, err
 	if strings.Count(email, "@") != 1 || strings.ContainsAny(email, " ,;<>\t\"") {
 		return policy.Account{}, nil // nobody's, or two people's
 	}
-	name, host, _ := strings.Cut(email, "@")
-	if host == "users.noreply."+strings.ToLower(d.job.server.Hostname()) {
+	if name, ok := d.private(email); ok {
 		return d.noreply(ctx, name)
+	}
+	if err := d.members(ctx); err != nil {
+		return policy.Account{}, err
+	}
+	if a, ok := d.found[email]; ok {
+		return a, nil
 	}
 	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"search": {email}}})
 	if err != nil || len(all) != 1 {
@@ -170,13 +190,23 @@ func (d *directory) look(ctx context.Context, email string) (policy.Account, err
 	return policy.Account{}, nil
 }
 
-var private = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,18})-([a-z0-9_.-]+)$`) })
+// private returns the name in an address that GitLab gave somebody.
+func (d *directory) private(email string) (name string, ok bool) {
+	name, host, _ := strings.Cut(email, "@")
+	return name, host == "users.noreply."+strings.ToLower(d.job.server.Hostname())
+}
+
+var numbered = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,18})-([a-z0-9_.-]+)$`) })
 
 // noreply reads GitLab's own private addresses: 20-alice, and of old alice.
 func (d *directory) noreply(ctx context.Context, name string) (policy.Account, error) {
-	if m := private().FindStringSubmatch(name); m != nil {
+	if m := numbered().FindStringSubmatch(name); m != nil {
 		// The number is what somebody typed: the record says whether there is such an
 		// account.
+		if a, ok := d.job.behind(m[1]); ok {
+			a.Kind = policy.KindUnknown
+			return a, nil
+		}
 		u, err := one[user](ctx, d.job, question{path: "users/" + m[1]})
 		if absent(err) || err == nil && itoa(u.ID) != m[1] {
 			return policy.Account{}, nil
@@ -192,8 +222,16 @@ func (d *directory) noreply(ctx context.Context, name string) (policy.Account, e
 
 // Accounts finds the accounts behind addresses.
 func (h *history) Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error) {
-	d, err := h.newDirectory(ctx)
-	if err != nil {
+	d := &directory{job: h.Job, found: map[string]policy.Account{}}
+	var typed []policy.Account
+	for _, email := range addresses {
+		if name, ok := d.private(strings.ToLower(email)); ok {
+			if m := numbered().FindStringSubmatch(name); m != nil {
+				typed = append(typed, policy.Account{ID: m[1]})
+			}
+		}
+	}
+	if err := h.meet(ctx, typed); err != nil {
 		return nil, err
 	}
 	for _, email := range addresses {
@@ -204,8 +242,16 @@ func (h *history) Accounts(ctx context.Context, addresses []string) (map[string]
 	return d.found, nil
 }
 
+// CoAuthors returns none: what GitLab makes of a message, it does not say.
+func (h *history) CoAuthors(context.Context, []change.Commit) (map[string][]change.Identity, error) {
+	return nil, nil
+}
+
 // Kinds says what is behind each account, which only its own record says.
 func (h *history) Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error) {
+	if err := h.meet(ctx, accounts); err != nil {
+		return nil, err
+	}
 	out := make([]policy.Account, len(accounts))
 	for i, a := range accounts {
 		id, err := strconv.ParseInt(a.ID, 10, 64)

@@ -180,12 +180,16 @@ func TestI04_a_maker_that_is_a_machine(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %v", who, got, ok, want)
 		}
 	}
-	s.fail("/users/63504$", http.StatusNotFound)
-	s.job = s.as()
-	if got := kinds()["requester 63504"]; got != policy.Unseen {
-		t.Errorf("a requester whose record is hidden is %v, want unseen", got)
+	for _, together := range []string{`{}`, `{"data":{"users":{"nodes":[]}}}`} { // nobody is told of together
+		s.say("/api/graphql$", together)
+		s.fail("/users/63504$", http.StatusNotFound)
+		s.job = s.as()
+		if got := kinds()["requester 63504"]; got != policy.Unseen {
+			t.Errorf("a requester whose record is hidden is %v, want unseen", got)
+		}
+		s.l.Unset(t, "/faults")
 	}
-	s.l.Unset(t, "/faults")
+	s.fail("/api/graphql$", http.StatusNotFound)
 	s.fail("/users/63504$", http.StatusForbidden)
 	s.job = s.as()
 	if _, err := s.job.Change(context.Background(), s.query("f1")); fault.Of(err).Kind != fault.Unavailable {
@@ -307,19 +311,25 @@ func TestI09_roles(t *testing.T) {
 			t.Errorf("%s: %d accounts, %v; want %d", name, len(got), err, want)
 		}
 	}
-	all, err := s.roster(role("maintainer"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := map[policy.Kind]int{}
-	for _, a := range all {
-		kinds[a.Kind]++
-		if want := map[string]policy.Kind{"62990": policy.Machine, "62991": policy.Gone}[a.ID]; want != 0 && a.Kind != want {
-			t.Errorf("%s is %v, want %v", a.Name, a.Kind, want)
+	for _, c := range []struct {
+		what           string
+		humans, others int
+	}{{"asked together", 76, 0}, {"asked one by one", 19, 57}} {
+		all, err := s.roster(role("maintainer"))
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	if kinds[policy.Human] != 19 || kinds[policy.KindUnknown] != 57 {
-		t.Errorf("kinds = %v, want that of the first twenty alone", kinds)
+		kinds := map[policy.Kind]int{}
+		for _, a := range all {
+			kinds[a.Kind]++
+			if want := map[string]policy.Kind{"62990": policy.Machine, "62991": policy.Gone}[a.ID]; want != 0 && a.Kind != want {
+				t.Errorf("%s: %s is %v, want %v", c.what, a.Name, a.Kind, want)
+			}
+		}
+		if kinds[policy.Human] != c.humans || kinds[policy.KindUnknown] != c.others {
+			t.Errorf("%s: kinds = %v, want %d humans and %d unknown", c.what, kinds, c.humans, c.others)
+		}
+		s.fail("/api/graphql$", http.StatusNotFound)
 	}
 }
 

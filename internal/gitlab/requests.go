@@ -105,24 +105,41 @@ func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[st
 	return out, nil
 }
 
-// Details asks for each request alone. What was merged does not change.
+// Details asks for requests together, and for each alone of which that says
+// nothing. What was merged does not change.
 func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Details, error) {
+	if err := h.together(ctx, asked); err != nil {
+		return nil, err
+	}
 	out := make([]change.Details, len(asked))
 	for i, a := range asked {
+		var err error
+		m := h.mergedAt(a.Request)
+		if m == nil {
+			m = &merged{}
+		}
 		path := h.project("/merge_requests/" + itoa(a.Number))
 		if a.Commits {
-			all, err := list[commit](ctx, h.Job, question{path: path + "/commits", fixed: true})
+			all := m.commits
+			if all == nil {
+				all, err = list[commit](ctx, h.Job, question{path: path + "/commits", fixed: true})
+			}
+			if err == nil && len(all) == 0 {
+				err = fault.New(fault.Refused, fault.Malformed, "", "GitLab no longer says which commits request !%d had", a.Number)
+			}
 			if err != nil {
 				return nil, err
-			}
-			if len(all) == 0 {
-				return nil, fault.New(fault.Refused, fault.Malformed, "", "GitLab no longer says which commits request !%d had", a.Number)
 			}
 			out[i].Commits = h.commits(all)
 		}
 		if a.Pushers {
-			var err error
-			if out[i].Pushers, out[i].Owner, err = h.forkers(ctx, path, a.Source); err != nil {
+			if out[i].Pushers = m.pushers; !m.noted {
+				out[i].Pushers, err = h.noted(ctx, path)
+			}
+			if err == nil {
+				out[i].Owner, err = h.forker(ctx, a.Source)
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
@@ -130,33 +147,38 @@ func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Det
 	return out, nil
 }
 
-// forkers are those who pushed to a request from a fork after it was opened, as
-// the notes say that GitLab itself wrote under it, and the person whom the fork
-// belongs to.
-func (h *history) forkers(ctx context.Context, path, source string) (pushers []policy.Account, owner policy.Account, err error) {
+// noted are those who pushed to a request after it was opened, as the notes say
+// that GitLab itself wrote under it. What was imported, others wrote.
+func (h *history) noted(ctx context.Context, path string) (pushers []policy.Account, err error) {
 	notes, err := list[struct {
-		System bool   `json:"system"`
-		Body   string `json:"body"`
-		Author user   `json:"author"`
+		System   bool   `json:"system"`
+		Imported bool   `json:"imported"`
+		Body     string `json:"body"`
+		Author   user   `json:"author"`
 	}](ctx, h.Job, question{path: path + "/notes"})
 	if err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
-		return nil, owner, err
+		return nil, err
 	}
 	for _, n := range notes {
-		if n.System && strings.HasPrefix(n.Body, "added ") && strings.Contains(n.Body, " commit") {
+		if n.System && !n.Imported && strings.HasPrefix(n.Body, "added ") && strings.Contains(n.Body, " commit") {
 			pushers = append(pushers, h.account(n.Author))
 		}
 	}
+	return pushers, nil
+}
+
+// forker is the person whom a fork belongs to, if that is one and may be seen.
+func (h *history) forker(ctx context.Context, source string) (owner policy.Account, err error) {
 	fork, err := one[struct {
 		Owner *user `json:"owner"` // there for a project of a person alone
 	}](ctx, h.Job, question{path: "projects/" + source})
 	if refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
-		return pushers, owner, nil
+		return owner, nil
 	}
 	if err == nil && fork.Owner != nil {
 		owner = h.account(*fork.Owner)
 	}
-	return pushers, owner, err
+	return owner, err
 }
 
 // day is the last day before a time on which nothing of interest happened.

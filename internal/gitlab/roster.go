@@ -25,6 +25,7 @@ var levels = map[string]int{"guest": 10, "reporter": 20, "developer": 30, "maint
 // Rosters asks who the groups and roles are now.
 func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Roster, error) {
 	var all []policy.Roster
+	var unknown []policy.Account
 	for _, m := range members {
 		if m.Kind != policy.MemberTeam && m.Kind != policy.MemberRole || m.Host != j.server.String() {
 			continue // another platform's: whoever they are, they do not approve here
@@ -33,7 +34,21 @@ func (j *Job) Rosters(ctx context.Context, members []policy.Member) ([]policy.Ro
 		if err != nil {
 			return nil, err
 		}
+		for _, a := range accounts {
+			if a.Kind == policy.KindUnknown {
+				unknown = append(unknown, a)
+			}
+		}
 		all = append(all, policy.Roster{Member: m, Accounts: accounts})
+	}
+	if err := j.meet(ctx, unknown); err != nil { // of all groups together
+		return nil, err
+	}
+	for i, r := range all {
+		var err error
+		if all[i].Accounts, err = j.sorted(ctx, r.Accounts); err != nil {
+			return nil, err
+		}
 	}
 	return all, nil
 }
@@ -58,7 +73,7 @@ func (j *Job) roster(ctx context.Context, m policy.Member) ([]policy.Account, er
 	if err != nil {
 		return nil, err
 	}
-	return j.sorted(ctx, j.present(all, least))
+	return j.present(all, least), nil
 }
 
 // group asks for a group by its number: a group that took the path of another
@@ -68,20 +83,11 @@ func (j *Job) group(ctx context.Context, m policy.Member) ([]policy.Account, err
 		return nil, fault.New(fault.Usage, fault.Policy, "write the group with its number, as in acme/leads#55", "group %q has no number", m)
 	}
 	const hint = "name a group that is there, and give SALLYPORT_TOKEN's user a role in it"
-	g, err := one[struct {
-		ID int64 `json:"id"`
-	}](ctx, j, question{path: "groups/" + m.ID, hint: hint})
-	if err != nil {
-		return nil, err
-	}
-	if itoa(g.ID) != m.ID {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with group %d, asked for %s", g.ID, m.ID)
-	}
 	all, err := list[member](ctx, j, question{path: "groups/" + m.ID + listed[m.Reach], hint: hint})
 	if err != nil {
 		return nil, err
 	}
-	return j.sorted(ctx, j.present(all, 1))
+	return j.present(all, 1), nil
 }
 
 // present keeps who has at least this access today.

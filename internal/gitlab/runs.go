@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -52,6 +55,19 @@ var states = map[string]policy.RunState{
 // Runs asks for each job that a certificate names.
 func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
 	all := make([]policy.Run, 0, len(queries))
+	var started []policy.Account
+	for _, q := range queries {
+		if id, ok := j.jobIn(q.URI); ok {
+			b, _, err := j.built(ctx, id)
+			if err != nil && !absent(err) {
+				return nil, err
+			}
+			started = append(started, j.account(b.User))
+		}
+	}
+	if err := j.meet(ctx, started); err != nil {
+		return nil, err
+	}
 	for _, q := range queries {
 		r, err := j.run(ctx, q)
 		if err != nil {
@@ -89,25 +105,55 @@ func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 }
 
 // built asks for a job and its pipeline.
+// What has ended does not run again under its number, so that it is asked for once.
 func (j *Job) built(ctx context.Context, id string) (build, pipeline, error) {
-	b, err := one[build](ctx, j, question{path: j.project("/jobs/" + id)})
+	q := question{path: j.project("/jobs/" + id)}
+	b, err := one[build](ctx, j, q)
 	if err != nil {
 		return build{}, pipeline{}, err
 	}
 	if itoa(b.ID) != id || b.Pipeline.ID <= 0 {
 		return build{}, pipeline{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with job %d of pipeline %d, asked for job %s", b.ID, b.Pipeline.ID, id)
 	}
-	p, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(b.Pipeline.ID))})
-	if err != nil {
-		return build{}, pipeline{}, err
+	if s := states[b.Status]; s == policy.Succeeded || s == policy.Failed {
+		j.hold(q, time.Time{})
 	}
-	switch {
-	case p.ID != b.Pipeline.ID:
-		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID, b.Pipeline.ID)
-	case projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id:
+	p, err := j.origin(ctx, b.Pipeline.ID)
+	if err == nil && projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id {
 		err = fault.New(fault.Refused, fault.Source, "", "job %s is of project %d, want %s", id, p.Project, j.id)
 	}
 	return b, p, err
+}
+
+// origin is a pipeline as it was when it was asked for first: what it is of, and
+// who started it, does not change. Its status does.
+func (j *Job) origin(ctx context.Context, id int64) (pipeline, error) {
+	j.memory.mu.Lock()
+	p, ok := j.memory.origins[id]
+	j.memory.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	p, err := j.pipeline(ctx, id)
+	if err != nil {
+		return pipeline{}, err
+	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	if j.memory.origins == nil {
+		j.memory.origins = map[int64]pipeline{}
+	}
+	j.memory.origins[id] = p
+	return p, nil
+}
+
+// pipeline asks for a pipeline as it is now.
+func (j *Job) pipeline(ctx context.Context, id int64) (pipeline, error) {
+	p, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(id))})
+	if err == nil && p.ID != id {
+		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID, id)
+	}
+	return p, err
 }
 
 // jobIn reads the number of a job of this project out of its address, as a
@@ -142,7 +188,8 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery, b build, p pipelin
 		return j.jobs(ctx, p, q.Jobs)
 	}
 	if !own {
-		return states[p.Status], fmt.Sprintf("%s; pipeline %d: %s", words, p.ID, p.Status), nil
+		now, err := j.pipeline(ctx, p.ID)
+		return states[now.Status], fmt.Sprintf("%s; pipeline %d: %s", words, p.ID, now.Status), err
 	}
 	return state, words, nil
 }
@@ -183,17 +230,60 @@ func (j *Job) asking(ctx context.Context) (build, pipeline, bool, error) {
 	if !projectID().MatchString(id) {
 		return build{}, pipeline{}, false, nil
 	}
-	b, p, err := j.built(ctx, id)
+	j.memory.mu.Lock()
+	known := j.memory.own
+	j.memory.mu.Unlock()
+	if known != nil {
+		return known.build, known.pipeline, true, nil
+	}
+	b, p, err := j.within(ctx, id)
 	if err != nil {
 		return build{}, pipeline{}, false, err
 	}
 	if want := j.getenv("CI_PIPELINE_ID"); itoa(p.ID) != want {
 		return build{}, pipeline{}, false, fault.New(fault.Refused, fault.Source, "", "job %s is of pipeline %d, and CI_PIPELINE_ID is %q", id, p.ID, want)
 	}
+	j.memory.mu.Lock()
+	defer j.memory.mu.Unlock()
+	j.memory.own = &own{b, p}
 	return b, p, true, nil
+}
+
+// within returns a job that the list of the jobs of its pipeline has, which is
+// asked for in any case, or else its own record.
+func (j *Job) within(ctx context.Context, id string) (build, pipeline, error) {
+	n, err := strconv.ParseInt(j.getenv("CI_PIPELINE_ID"), 10, 64)
+	if err != nil {
+		return j.built(ctx, id)
+	}
+	p, err := j.origin(ctx, n)
+	if err != nil {
+		return j.built(ctx, id)
+	}
+	all, err := j.attempts(ctx, p)
+	if err != nil {
+		return build{}, pipeline{}, err
+	}
+	i := slices.IndexFunc(all, func(b build) bool { return itoa(b.ID) == id })
+	if i < 0 || p.Project != 0 && projectID().MatchString(j.id) && itoa(p.Project) != j.id {
+		return j.built(ctx, id)
+	}
+	return all[i], p, nil
+}
+
+// own is the job that this process runs in, and its pipeline: who started them,
+// and what they are of, does not change while it runs.
+type own struct {
+	build    build
+	pipeline pipeline
 }
 
 // attempts returns every job of a pipeline, those that were run again too.
 func (j *Job) attempts(ctx context.Context, p pipeline) ([]build, error) {
-	return list[build](ctx, j, question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs"), query: url.Values{"include_retried": {"true"}}})
+	q := question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs"), query: url.Values{"include_retried": {"true"}}}
+	all, err := list[build](ctx, j, q)
+	for n := range len(all)/perPage + 1 {
+		j.hold(q.page(n+1), j.Now().Add(often))
+	}
+	return all, err
 }

@@ -228,3 +228,18 @@ func noMaker(t *testing.T, c policy.Change, begin string) {
 }
 
 func (s scene) short(commit string) string { return "commit " + sha(commit)[:7] }
+
+// requests is the lab's record once nothing is added to it any more: an answer
+// can be here before its record is there.
+func (s scene) requests() []labtest.Request {
+	s.t.Helper()
+	all := s.l.Requests(s.t)
+	for same := 0; same < 3; {
+		next := s.l.Requests(s.t)
+		if same++; len(next) != len(all) {
+			same = 0
+		}
+		all = next
+	}
+	return all
+}

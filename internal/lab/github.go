@@ -15,6 +15,7 @@ type github struct {
 	base     string
 	tokens   tokens
 	contract *contract
+	graph    *graph
 
 	mu     sync.Mutex
 	lastID int64
@@ -51,7 +52,7 @@ type environment struct {
 }
 
 func newGitHub(t tokens, c *contract) *github {
-	return &github{tokens: t, contract: c, lastID: 9000, repos: map[string]*repo{}, blobs: map[string][]byte{}, people: newPeople(), me: alice}
+	return &github{tokens: t, contract: c, graph: newGraph("github.graphql", gitHubGraph, c, refusedByGitHub), lastID: 9000, repos: map[string]*repo{}, blobs: map[string][]byte{}, people: newPeople(), me: alice}
 }
 
 // open tells the toy where it is, which its answers contain, and fills it.
@@ -80,6 +81,9 @@ func (g *github) handler() http.Handler {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/api/v3/", http.StripPrefix("/api/v3", g.authenticated(cached(slashed(g.contract.hold(api))))))
+	for _, path := range []string{"/api/graphql", "/api/v3/graphql"} { // on a server; under the API's own name
+		mux.Handle("POST "+path, g.authenticated(http.HandlerFunc(g.graphQL)))
+	}
 	mux.HandleFunc("GET /blobs/{name}", g.getBlob)
 	return mux
 }

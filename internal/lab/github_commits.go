@@ -114,7 +114,7 @@ func (g *github) commitShape(r *repo, c *gitCommit) object {
 	}
 	tree := noCommit
 	return object{
-		"sha": c.SHA, "node_id": "C_" + c.SHA, "url": api + "/commits/" + c.SHA, "html_url": html + c.SHA,
+		"sha": c.SHA, "node_id": nodeID("C", r, c.SHA), "url": api + "/commits/" + c.SHA, "html_url": html + c.SHA,
 		"comments_url": api + "/commits/" + c.SHA + "/comments", "parents": parents,
 		"author": g.user(c.Author), "committer": g.user(c.Committer),
 		"commit": object{

@@ -117,7 +117,7 @@ func (g *github) newDeployment(r *repo, fields object) *deployment {
 	api := g.api("/repos/%s/%s", r.owner, r.name)
 	url := fmt.Sprintf("%s/deployments/%d", api, id)
 	shape := with(object{
-		"id": id, "node_id": "DE_" + strconv.FormatInt(id, 10), "url": url, "statuses_url": url + "/statuses", "repository_url": api,
+		"id": id, "node_id": nodeID("DE", r, id), "url": url, "statuses_url": url + "/statuses", "repository_url": api,
 		"sha": commit, "ref": "main", "task": "deploy", "payload": object{}, "environment": "production", "description": nil,
 		"creator": g.user(&alice), "created_at": made.Format(time.RFC3339), "transient_environment": false, "production_environment": false,
 	}, fields)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -92,14 +91,8 @@ func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo)
 		gitHubNotFound(w)
 		return
 	}
-	events := slices.Clone(p.Timeline)
-	for _, a := range r.history.Activity {
-		if a.Type == "force_push" && !p.Head.Fork && a.Ref == "refs/heads/"+p.Head.Ref {
-			events = append(events, timelineEvent{Event: "head_ref_force_pushed", Actor: a.Actor})
-		}
-	}
 	out := []object{}
-	for i, e := range events {
+	for i, e := range r.eventsOf(*p) {
 		url := g.api("/repos/%s/%s/issues/events/%d", r.owner, r.name, i+1)
 		out = append(out, object{
 			"id": i + 1, "node_id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "url": url, "actor": g.user(e.Actor), "event": e.Event,
@@ -109,25 +102,38 @@ func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo)
 	writeJSON(w, http.StatusOK, pageOf(g, w, req, out))
 }
 
+func (r *repo) eventsOf(p pull) []timelineEvent {
+	events := slices.Clone(p.Timeline)
+	for _, a := range r.history.Activity {
+		if a.Type == "force_push" && !p.Head.Fork && a.Ref == "refs/heads/"+p.Head.Ref {
+			events = append(events, timelineEvent{Event: "head_ref_force_pushed", Actor: a.Actor})
+		}
+	}
+	return events
+}
+
 // listCommitPulls answers the pull requests that a commit is in or that made
 // it: the merged ones if it is on the default branch, else the open ones too.
 func (g *github) listCommitPulls(w http.ResponseWriter, req *http.Request, r *repo) {
-	h := r.history
-	c := h.resolve(req.PathValue("sha"))
+	c := r.history.resolve(req.PathValue("sha"))
 	if c == nil {
 		gitHubError(w, http.StatusUnprocessableEntity, "No commit found for SHA: "+req.PathValue("sha"))
 		return
 	}
+	g.writePulls(w, req, r, r.pullsOf(c))
+}
+
+func (r *repo) pullsOf(c *gitCommit) []pull {
+	h := r.history
 	landed := map[string]struct{}{}
 	if tip := h.Branches[h.DefaultBranch]; tip != "" {
 		h.reach(tip, landed)
 	}
 	_, isLanded := landed[c.SHA]
-	found := slices.DeleteFunc(slices.Clone(h.Pulls), func(p pull) bool {
+	return slices.DeleteFunc(slices.Clone(h.Pulls), func(p pull) bool {
 		has := p.MergeCommitSHA == c.SHA && p.MergedAt != "" || slices.Contains(p.Commits, c.SHA) || slices.Contains(p.Introduced, c.SHA)
 		return !has || p.MergedAt == "" && (isLanded || p.State != "open")
 	})
-	g.writePulls(w, req, r, found)
 }
 
 func (g *github) pullShape(r *repo, p pull) object {
@@ -144,7 +150,7 @@ func (g *github) pullShape(r *repo, p pull) object {
 		closed = cmp.Or(p.MergedAt, p.UpdatedAt)
 	}
 	return object{
-		"id": nameID(url), "node_id": "PR_" + strconv.FormatInt(p.Number, 10), "number": p.Number, "url": url, "html_url": html,
+		"id": nameID(url), "node_id": nodeID("PR", r, p.Number), "number": p.Number, "url": url, "html_url": html,
 		"diff_url": html + ".diff", "patch_url": html + ".patch", "commits_url": url + "/commits", "state": p.State,
 		"title": cmp.Or(p.Title, "change"), "user": g.user(p.User), "body": nil, "author_association": "CONTRIBUTOR",
 		"created_at": p.CreatedAt, "updated_at": p.UpdatedAt, "closed_at": closed, "merged_at": orNull(p.MergedAt),

@@ -16,6 +16,7 @@ import (
 type gitlab struct {
 	base   string
 	tokens tokens
+	graph  *graph
 
 	mu       sync.Mutex
 	lastID   int64
@@ -64,9 +65,9 @@ type glFile struct {
 	content []byte
 }
 
-func newGitLab(t tokens) *gitlab {
+func newGitLab(t tokens, c *contract) *gitlab {
 	return &gitlab{
-		tokens: t, lastID: 7000, projects: map[int64]*project{}, groups: map[int64]*glGroup{},
+		tokens: t, graph: newGraph("gitlab.graphql", gitLabGraph, c, refusedByGitLab), lastID: 7000, projects: map[int64]*project{}, groups: map[int64]*glGroup{},
 		users: map[int64]object{}, personal: map[string]int64{},
 	}
 }
@@ -142,6 +143,7 @@ func (g *gitlab) handler() http.Handler {
 	api.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { gitLabError(w, http.StatusNotFound, "404 Not Found") })
 	mux := http.NewServeMux()
 	mux.Handle("/api/v4/", cached(http.StripPrefix("/api/v4", api)))
+	mux.HandleFunc("POST /api/graphql", g.graphQL)
 	return mux
 }
 

@@ -283,7 +283,7 @@ func (g *gitlab) listNotes(w http.ResponseWriter, r *http.Request, p *project) {
 		all = append(all, object{
 			"id": i + 1, "type": nil, "body": text(n["body"]), "author": author, "created_at": made, "updated_at": made, "system": n["system"] == true,
 			"noteable_id": mr.shape["id"], "noteable_type": "MergeRequest", "noteable_iid": mr.shape["iid"], "project_id": p.id, "resolvable": false, //nolint:misspell // the names of the API
-			"confidential": false, "internal": false, "imported": false, "imported_from": "none", "commands_changes": object{},
+			"confidential": false, "internal": false, "imported": n["imported"] == true, "imported_from": "none", "commands_changes": object{},
 		})
 	}
 	writeJSON(w, http.StatusOK, g.page(w, r, all))

@@ -120,7 +120,7 @@ func emptyProtection(name string) object {
 
 // newUser is what the toy knows of a user; no answer says all of it.
 func newUser(id int64, name string) object {
-	return object{"id": id, "username": name, "name": name, "state": "active", "bot": false, "public_email": "", "is_admin": false}
+	return object{"id": id, "username": name, "name": name, "state": "active", "bot": false, "type": "", "public_email": "", "is_admin": false}
 }
 
 // userOf: the short form of a user that other answers contain, which does not

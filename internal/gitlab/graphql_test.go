@@ -1,0 +1,194 @@
+package gitlab_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// counted looks once, with nothing known, and returns the makers, the questions by
+// GraphQL, and the requests that were asked for alone.
+func (s scene) counted(head string) (makers []string, together, alone int) {
+	s.t.Helper()
+	at := len(s.requests())
+	makers = made(s.change(head))
+	for _, c := range s.calls(at) {
+		switch {
+		case strings.Contains(c, "/api/graphql"):
+			together++
+		case strings.Contains(c, "/merge_requests/") && strings.Contains(c, "/commits?"):
+			alone++
+		}
+	}
+	return makers, together, alone
+}
+
+// What comes by GraphQL and what comes by REST name the same makers.
+func TestO02_graphql_that_is_no_answer(t *testing.T) {
+	s := play(t, 691)
+	head := s.lost(20, "x\n\nCo-authored-by: D <90-dana@users.noreply.gitlab.com>")
+	want, together, alone := s.counted(head)
+	if together != 3 || alone != 0 {
+		t.Errorf("%d questions by GraphQL and %d requests alone, want 3, of ten requests each and of accounts, and none", together, alone)
+	}
+	for name, c := range map[string]struct {
+		status int
+		body   string
+		asked  int // times by GraphQL
+	}{
+		"not there":          {404, `{}`, 2}, // once for requests and once for accounts
+		"not for this token": {401, `{"errors":[{"message":"Invalid token"}]}`, 2},
+		"forbidden":          {403, ``, 2},
+		"moved":              {302, ``, 2},
+		"a page":             {200, `<html>sign in</html>`, 2},
+		"nothing":            {200, `{}`, 2},
+		"null":               {200, `{"data":null}`, 2},
+		"a field it has not": {200, `{"errors":[{"message":"Field 'type' doesn't exist on type 'UserCore'","extensions":{"code":"undefinedField"}}]}`, 2},
+		"no project":         {200, `{"data":{"project":null,"users":{"nodes":[]}}}`, 4},
+		"a project without":  {200, `{"data":{"project":{"id":"gid://gitlab/Project/691","mergeRequests":{"nodes":[]}},"users":{"nodes":[]}}}`, 4},
+		"errors and a part":  {200, `{"data":{"project":{"id":"gid://gitlab/Project/691"},"users":null},"errors":[{"message":"Timeout","path":["project"]}]}`, 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.t = t
+			s.l.Fault(t, fields{"target": "gitlab", "match": "/api/graphql$", "status": c.status, "body": c.body, "times": -1})
+			got, together, alone := s.counted(head)
+			if !slices.Equal(got, want) {
+				t.Errorf("makers:\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+			if together != c.asked || alone != 20 {
+				t.Errorf("%d questions by GraphQL and %d requests alone, want %d and 20", together, alone, c.asked)
+			}
+		})
+	}
+	s.t = t
+	s.l.Contract(t)
+}
+
+// What GraphQL says about something else than was asked for is refused; what it
+// says about another head of a request, or a part of its commits, is no answer.
+func TestO02_graphql_about_something_else(t *testing.T) {
+	s := play(t, 692)
+	head := s.lost(2, "x")
+	want, together, alone := s.counted(head)
+	if together != 2 || alone != 0 {
+		t.Errorf("%d questions by GraphQL and %d requests alone, want one about requests and one about accounts", together, alone)
+	}
+	answer := func(project int, iid, head string, shas ...string) string {
+		var all []string
+		for _, x := range shas {
+			all = append(all, fmt.Sprintf(`{"sha":%q,"message":"x","authorEmail":"eve@evil.example"}`, x))
+		}
+		commits := `{"pageInfo":{"hasNextPage":false},"nodes":[` + strings.Join(all, ",") + `]}`
+		return fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/%d","mergeRequests":{"nodes":[{"iid":%q,"diffHeadSha":%q,"diffRefs":{"baseSha":%q},"commits":%s,"commitsWithoutMergeCommits":%s}]}}}}`,
+			project, iid, head, sha("c1"), commits, commits)
+	}
+	const last = "c0x" // the newest commit of request 1
+	for name, c := range map[string]struct {
+		body string
+		code fault.Code
+	}{
+		"another project":       {answer(693, "1", sha(last), sha(last)), fault.Malformed},
+		"another request":       {answer(692, "3", sha(last), sha(last)), fault.Malformed},
+		"another head":          {answer(692, "1", sha("c1"), sha("c1")), ""},
+		"commits of another":    {answer(692, "1", sha(last), sha("c1")), ""},
+		"no commits":            {answer(692, "1", sha(last)), ""},
+		"a merge among them":    {strings.Replace(answer(692, "1", sha(last), sha(last), sha("a0")), `"commitsWithoutMergeCommits":{"pageInfo":{"hasNextPage":false},"nodes":[`, `"commitsWithoutMergeCommits":{"pageInfo":{"hasNextPage":false},"nodes":[{"sha":"x"},`, 1), ""},
+		"more than a page":      {strings.Replace(answer(692, "1", sha(last), sha(last)), "false", "true", 1), ""},
+		"no place to part from": {strings.Replace(answer(692, "1", sha(last), sha(last)), sha("c1"), "", 1), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s.t = t
+			s.say("/api/graphql$", c.body)
+			if c.code != "" {
+				_, err := s.as().Change(t.Context(), s.query(head))
+				wantFault(t, err, fault.Refused, c.code)
+				return
+			}
+			got, _, alone := s.counted(head)
+			if !slices.Equal(got, want) || alone != 2 {
+				t.Errorf("%d requests alone; makers:\n  %s\nwant both alone, and\n  %s", alone, strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+		})
+	}
+	s.t = t
+	s.say("/api/graphql$", answer(692, "1", sha(last), sha(last))) // the same that is in order is believed
+	if got, _, alone := s.counted(head); alone != 1 || !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, "eve@evil.example") }) {
+		t.Errorf("%d requests alone, makers %s; want one, and what was answered", alone, strings.Join(got, "\n"))
+	}
+}
+
+// What is too much for one question, or takes too long, is asked for in smaller
+// parts.
+func TestO05_questions_that_are_too_complex(t *testing.T) {
+	s := play(t, 694)
+	head := s.lost(20, "x")
+	want, _, _ := s.counted(head)
+	const complexity = `{"errors":[{"message":"Query has complexity of 300, which exceeds max complexity of 250"}]}`
+	for refusals, asked := range map[int][2]int{1: {1 + 4 + 1, 0}, 2: {2 + 10 + 1, 0}, 4: {4 + 1, 20}} {
+		s.l.Fault(t, fields{"target": "gitlab", "match": "/api/graphql$", "status": 200, "body": complexity, "times": refusals})
+		got, together, alone := s.counted(head)
+		if !slices.Equal(got, want) || together != asked[0] || alone != asked[1] {
+			t.Errorf("after %d refusals: %d questions by GraphQL and %d requests alone, want %v", refusals, together, alone, asked)
+		}
+	}
+	// The client itself asks four times.
+	s.l.Fault(t, fields{"target": "gitlab", "match": "/api/graphql$", "status": http.StatusBadGateway, "times": 4})
+	if got, together, alone := s.counted(head); !slices.Equal(got, want) || together != 4+4+1 || alone != 0 {
+		t.Errorf("behind a bad gateway: %d questions by GraphQL and %d requests alone, want 9 and none", together, alone)
+	}
+}
+
+// What kind of account each is, one question answers; whoever stands in for
+// somebody is nobody, and no type but a person's makes one.
+func TestI05_kinds_together(t *testing.T) {
+	s := play(t, 695)
+	var members []fields
+	for id, f := range map[int]fields{
+		69510: {"username": "anna"}, 69511: {"username": "bot1", "bot": true}, 69512: {"username": "gone1", "type": "GHOST"}, 69513: {"username": "held", "type": "PLACEHOLDER"},
+		69514: {"username": "brought", "type": "IMPORT_USER"}, 69515: {"username": "inner", "type": "SERVICE_USER"}, 69516: {"username": "off", "state": "blocked"}, 69517: {"username": "sa", "bot": true, "type": "SERVICE_ACCOUNT"},
+	} {
+		s.l.Set(t, fmt.Sprint("/gitlab/users/", id), f)
+		members = append(members, fields{"id": id, "access_level": 40})
+	}
+	s.l.Set(t, "/gitlab/groups/69501", fields{"path": "acme/kinds", "members": members})
+	at := len(s.requests())
+	all, err := s.roster(group("69501", "acme/kinds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]policy.Kind{}
+	for _, a := range all {
+		got[a.Name] = a.Kind
+	}
+	for name, want := range map[string]policy.Kind{"anna": policy.Human, "bot1": policy.Machine, "sa": policy.Machine, "inner": policy.Unseen, "off": policy.Gone} {
+		if got[name] != want {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	for _, name := range []string{"gone1", "held", "brought"} {
+		if k, ok := got[name]; ok {
+			t.Errorf("%s is %v, want nobody", name, k)
+		}
+	}
+	if calls := s.calls(at); len(calls) != 2 {
+		t.Errorf("%d calls, want the members and one about them\n%s", len(calls), strings.Join(calls, "\n"))
+	}
+}
+
+// A job's own token is shown to no API that does not take it.
+func TestO02_no_graphql_with_the_jobs_token(t *testing.T) {
+	s := play(t, 696)
+	s.job = s.as("GITLAB_TOKEN", "", "SALLYPORT_TOKEN", "")
+	at := len(s.requests())
+	_, _ = s.job.Rosters(t.Context(), []policy.Member{role("maintainer")})
+	for _, c := range s.calls(at) {
+		if strings.Contains(c, "graphql") {
+			t.Errorf("asked %s", c)
+		}
+	}
+}
