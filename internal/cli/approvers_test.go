@@ -144,3 +144,14 @@ func TestShown_a_large_release_stays_readable(t *testing.T) {
 		t.Errorf("as JSON, %v: not all of it:\n%.2000s", err, b.String())
 	}
 }
+
+func TestDoctor_names_the_way_that_a_waiver_is_where_enough_may_give_it(t *testing.T) {
+	w := policy.Waivable{Claim: statement.Claim{Role: "co-author", Commit: strings.Repeat("4f", 20), Email: "dana@acme.example"}, By: []string{"bob", "carol"}, Need: 2}
+	if got := freed([]policy.Waivable{w}); !strings.Contains(got, "2 of these can waive what commit 4f4f4f4f4f4f claims of dana@acme.example (co-author), once there is a release: bob, carol") {
+		t.Errorf("hint = %q, want who can waive what", got)
+	}
+	w.Need = 3
+	if got := freed([]policy.Waivable{w}); got != "" {
+		t.Errorf("hint = %q, want none where too few may", got)
+	}
+}

@@ -14,7 +14,7 @@ import (
 // already: a build that was run again for the same commit attests the same bytes
 // anew. The earlier evidence has to stand and to meet its requirement by itself.
 // Only provenance repeats: a newer scan is a newer answer.
-func (k approvalCheck) repeats(f Fact, seen []subject.Digest) bool {
+func (k *approvalCheck) repeats(f Fact, seen []subject.Digest) bool {
 	return slices.ContainsFunc(k.all, func(e Fact) bool {
 		r, _ := k.in.run(e.Signer.Run)
 		return slices.Contains(seen, e.StatementHash) && r.Why == "" && !e.Time.IsZero() && !e.Time.After(f.Time) && alike(e, f)

@@ -59,8 +59,8 @@ type set struct {
 // newApprovalCheck collects what is known about the change behind a candidate.
 // The makers of all commits that its evidence names are makers of the candidate.
 // Only the newest of these commits enters: it has to come after what is deployed.
-func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) approvalCheck {
-	k := approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, all: all, used: in.latest(all)}
+func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []Fact) *approvalCheck {
+	k := &approvalCheck{in: in, env: env, artifact: a, digest: c.Subject.Digest, facts: c.Facts, all: all, used: in.latest(all)}
 	built := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { _, ok := a.builder(f); return !ok })
 	k.changed = len(built) > 0
 	heads := map[string]bool{}
@@ -129,7 +129,7 @@ func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 }
 
 // approvals judges the approvals and rejections of a subject.
-func (k approvalCheck) approvals() []verdict.Finding {
+func (k *approvalCheck) approvals() []verdict.Finding {
 	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
 		return nil // without evidence it is denied for that, and there is nothing to approve
 	}
@@ -158,7 +158,7 @@ func (k approvalCheck) approvals() []verdict.Finding {
 
 // order denies a commit that is older than the deployed one, and a commit that is
 // not on its branch.
-func (k approvalCheck) order() []verdict.Finding {
+func (k *approvalCheck) order() []verdict.Finding {
 	var out []verdict.Finding
 	for _, c := range k.changes {
 		switch c.Order {
@@ -191,7 +191,7 @@ func (k approvalCheck) order() []verdict.Finding {
 
 // votes reads every decision about the subject, signed or on the platform's page,
 // oldest first.
-func (k approvalCheck) votes() []vote {
+func (k *approvalCheck) votes() []vote {
 	out := k.statements(statement.ApprovalV1)
 	for _, r := range k.in.Reviews.List {
 		if r.Decision == statement.Approve || r.Decision == statement.Reject {
@@ -208,7 +208,7 @@ func inTime(a, b vote) int {
 
 // statements reads what people have signed about the subject, approvals or
 // waivers, oldest first.
-func (k approvalCheck) statements(kind string) []vote {
+func (k *approvalCheck) statements(kind string) []vote {
 	var out []vote
 	for _, f := range k.facts {
 		if f.Statement.PredicateType != kind || f.Keyed || f.Via != nil {
@@ -235,7 +235,7 @@ func (k approvalCheck) statements(kind string) []vote {
 
 // signed says who gave an approval: an e-mail identity that signed it, or the
 // account that started the run of a workflow under approve-in.
-func (k approvalCheck) signed(v *vote, f Fact) {
+func (k *approvalCheck) signed(v *vote, f Fact) {
 	s := f.Signer
 	if s.SANKind == "email" {
 		v.account = Account{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: Human}
@@ -292,7 +292,7 @@ func stale(found, wanted, reason string) *miss {
 
 // elsewhere says why a statement is about another artifact, environment or
 // repository; or nil.
-func (k approvalCheck) elsewhere(s statement.Said) *miss {
+func (k *approvalCheck) elsewhere(s statement.Said) *miss {
 	i := slices.IndexFunc(s.Environments, func(p statement.Place) bool { return p.Name == k.in.Environment })
 	switch {
 	case !s.Covers(k.digest):
@@ -309,7 +309,7 @@ func (k approvalCheck) elsewhere(s statement.Said) *miss {
 
 // void says why an approval does not hold for this subject, environment and
 // time; or nil.
-func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
+func (k *approvalCheck) void(s statement.Said, at time.Time, emergency bool) *miss {
 	if m := k.elsewhere(s); m != nil {
 		return m
 	}
@@ -345,7 +345,7 @@ func (k approvalCheck) void(s statement.Said, at time.Time, emergency bool) *mis
 
 // released requires the release set that an approval names: signed by a builder
 // of this artifact, for this environment, before the approval, and not expired.
-func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
+func (k *approvalCheck) released(s statement.Said, at time.Time) *miss {
 	i := slices.IndexFunc(k.sets, func(x *set) bool { return x.Digest == s.Release })
 	if i < 0 {
 		return &miss{code: fault.ApprovalStale, reason: "its release set is not here, or was not made by the workflow that builds " + k.artifact.Name, found: s.Release.String()}
@@ -370,7 +370,7 @@ func (k approvalCheck) released(s statement.Said, at time.Time) *miss {
 // was shown begins after the commit that was deployed then. That one comes before
 // the commit that was built: so it is either among the commits that enter now, or
 // what is deployed now comes after it, or is it.
-func (k approvalCheck) movedBack(s statement.Said) *miss {
+func (k *approvalCheck) movedBack(s statement.Said) *miss {
 	if s.Decision == statement.Waive {
 		return nil // it is about one commit, whatever else enters
 	}
@@ -411,7 +411,7 @@ func Shown(in Input) []statement.Span {
 
 // late compares a time with now. max is the highest age; 0 is no limit except
 // the signed expiry.
-func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
+func (k *approvalCheck) late(at, until time.Time, max time.Duration) *miss {
 	if m := k.early(at); m != nil {
 		return m
 	}
@@ -421,21 +421,21 @@ func (k approvalCheck) late(at, until time.Time, max time.Duration) *miss {
 	return k.expired(until)
 }
 
-func (k approvalCheck) early(at time.Time) *miss {
+func (k *approvalCheck) early(at time.Time) *miss {
 	if at.Sub(k.in.Now) <= Skew {
 		return nil
 	}
 	return &miss{code: fault.ApprovalStale, reason: "it is dated in the future; one of the clocks is wrong", found: at.UTC().Format(time.RFC3339)}
 }
 
-func (k approvalCheck) expired(until time.Time) *miss {
+func (k *approvalCheck) expired(until time.Time) *miss {
 	if !k.in.Now.After(until) {
 		return nil
 	}
 	return &miss{code: fault.ApprovalStale, reason: "it has expired", found: "until " + until.UTC().Format(time.RFC3339)}
 }
 
-func (k approvalCheck) ours(o statement.Origin) bool {
+func (k *approvalCheck) ours(o statement.Origin) bool {
 	return slices.ContainsFunc(k.artifact.BuiltBy, func(b Builder) bool {
 		return o.URI == b.Forge.Host+"/"+b.Repository && o.ID == b.RepositoryID
 	})
@@ -445,7 +445,7 @@ func (k approvalCheck) ours(o statement.Origin) bool {
 // its comment says which. Where reviews have times and belong to one deployment,
 // a review without a digest is about the newest set that was there before it. A
 // comment with another digest is about that one only.
-func (k approvalCheck) reviewed(r Review) vote {
+func (k *approvalCheck) reviewed(r Review) vote {
 	v := vote{account: r.Account, decision: r.Decision, source: ByReview, time: r.Time, comment: r.Comment, word: "the platform's, on " + r.Run}
 	v.covers, v.untimed = k.in.names(r.Environments), r.Time.IsZero()
 	i := slices.IndexFunc(k.sets, func(s *set) bool { return strings.Contains(r.Comment, s.Digest.String()) })

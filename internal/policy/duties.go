@@ -39,7 +39,7 @@ func (b tally) counts(v judgedVote) bool {
 }
 
 // tallyOf judges every vote for one rule.
-func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
+func (k *approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	g, _ := k.in.Policy.Group(r.Group)
 	b := tally{rule: r, group: g, counted: map[string]bool{}}
 	if !r.Veto {
@@ -58,14 +58,14 @@ func (k approvalCheck) tallyOf(r Rule, votes []vote) tally {
 
 // repeated reports whether the statement of v is also among votes under the
 // trust of g. Only that copy can count in g.
-func (k approvalCheck) repeated(g Group, v vote, votes []vote) bool {
+func (k *approvalCheck) repeated(g Group, v vote, votes []vote) bool {
 	return v.payload != "" && v.trust != k.trust(g) &&
 		slices.ContainsFunc(votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
 }
 
 // judge decides whether a vote may count in a group. It asks who voted, whether
 // they belong to the group, and what they did for the change.
-func (k approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
+func (k *approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 	x := judgedVote{vote: v, person: k.in.Policy.person(v.account)}
 	no := func(code fault.Code, format string, args ...any) judgedVote {
 		x.why = &miss{code: code, reason: fmt.Sprintf(format, args...)}
@@ -133,7 +133,7 @@ func (g Group) asked(host string) string {
 	return ""
 }
 
-func (k approvalCheck) trust(g Group) string {
+func (k *approvalCheck) trust(g Group) string {
 	if g.Trust != nil {
 		return g.Trust.ID()
 	}
@@ -221,7 +221,7 @@ func match(tallies []tally) {
 }
 
 // finding says what one rule came to.
-func (k approvalCheck) finding(tallies []tally, i int) verdict.Finding {
+func (k *approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 	b := tallies[i]
 	name := "approvals " + b.rule.Group
 	f := verdict.Finding{Requirement: name, Line: b.rule.Line, Code: fault.ApprovalMissing, Outcome: verdict.Wait, Pending: true}
@@ -344,11 +344,11 @@ func (b tally) elsewhere(person string, tallies []tally) string {
 
 // impossible reports whether nobody will ever be asked. A wait timer is no
 // approval, and a job that a person starts by hand is none (G12, H03).
-func (k approvalCheck) impossible(b tally) bool {
+func (k *approvalCheck) impossible(b tally) bool {
 	return !k.in.Protection.Asked && !slices.ContainsFunc(b.group.Sources, func(s Source) bool { return s != ByReview })
 }
 
-func (k approvalCheck) summary(b tally) string {
+func (k *approvalCheck) summary(b tally) string {
 	if b.need == 0 {
 		return "nobody of group " + b.rule.Group + " objects"
 	}
@@ -365,7 +365,7 @@ func (k approvalCheck) summary(b tally) string {
 
 // next returns the next step for a rule that waits: whom to name in the policy, if
 // a maker is unknown, and whom to ask.
-func (k approvalCheck) next(b tally, eligible []string, have int) string {
+func (k *approvalCheck) next(b tally, eligible []string, have int) string {
 	ask, advice := k.ask(b.group, eligible, b.need-have), k.in.Policy.advice(b.unknown)
 	switch {
 	case advice == "":
@@ -377,7 +377,7 @@ func (k approvalCheck) next(b tally, eligible []string, have int) string {
 }
 
 // ask returns the next step for people who wait for this group.
-func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
+func (k *approvalCheck) ask(g Group, eligible []string, lack int) string {
 	who := "somebody who may"
 	switch n := len(eligible); {
 	case n == 0 && len(k.in.accounts(g)) == 0:
@@ -401,14 +401,14 @@ func (k approvalCheck) ask(g Group, eligible []string, lack int) string {
 }
 
 // good is the release set that can be approved now, by index, or -1.
-func (k approvalCheck) good() int {
+func (k *approvalCheck) good() int {
 	return slices.IndexFunc(k.sets, func(s *set) bool {
 		return k.in.names(s.Environments) && s.PolicyDigest == k.in.Policy.Digest && k.expired(s.Expires) == nil
 	})
 }
 
 // people lists everybody who voted, and what each vote came to.
-func (k approvalCheck) people(tallies []tally, i int) []verdict.Person {
+func (k *approvalCheck) people(tallies []tally, i int) []verdict.Person {
 	b, counted := tallies[i], map[string]bool{}
 	var out []verdict.Person
 	for _, v := range b.judged {
@@ -445,7 +445,7 @@ func (v vote) told() verdict.Person {
 }
 
 // eligible returns the labels of accounts that could still approve.
-func (k approvalCheck) eligible(b tally) []string {
+func (k *approvalCheck) eligible(b tally) []string {
 	decided := map[string]bool{}
 	for _, v := range b.judged {
 		if v.why == nil && (v.decision == statement.Reject || b.counts(v)) {
@@ -487,7 +487,7 @@ func (in Input) accounts(g Group) []Account {
 
 // emergency accepts emergency approvals of two people in place of the rules. It
 // replaces approvals only: all other checks stay, and a rejection still wins.
-func (k approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdict.Finding {
+func (k *approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdict.Finding {
 	g := k.env.Emergency
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||

@@ -16,7 +16,7 @@ const DefaultRejectionAge = 7 * 24 * time.Hour
 // ended says why a signed rejection bars nothing any more; or nil. It names one
 // release, and also bars every other release of the same bytes; when the release
 // that it names has expired, it has ended too.
-func (k approvalCheck) ended(s statement.Said) *miss {
+func (k *approvalCheck) ended(s statement.Said) *miss {
 	if m := k.expired(s.Expires); m != nil {
 		return m
 	}
@@ -25,7 +25,7 @@ func (k approvalCheck) ended(s statement.Said) *miss {
 
 // outlived says that a release has expired; or nil. A release that is not here
 // may go on.
-func (k approvalCheck) outlived(release subject.Digest) *miss {
+func (k *approvalCheck) outlived(release subject.Digest) *miss {
 	i := slices.IndexFunc(k.sets, func(x *set) bool { return x.Digest == release })
 	if i < 0 || k.expired(k.sets[i].Expires) == nil {
 		return nil
@@ -36,7 +36,7 @@ func (k approvalCheck) outlived(release subject.Digest) *miss {
 // rejectedOnPage says why a rejection on the platform's page bars nothing; or
 // nil. It has no expiry: where the platform keeps its time, the policy bounds it;
 // elsewhere it ends with the run that it was given for.
-func (k approvalCheck) rejectedOnPage(r Review, v vote) *miss {
+func (k *approvalCheck) rejectedOnPage(r Review, v vote) *miss {
 	switch age := k.in.Now.Sub(r.Time); {
 	case !v.covers:
 		return stale(names(r.Environments), "", elsewhereMeant)
@@ -48,7 +48,7 @@ func (k approvalCheck) rejectedOnPage(r Review, v vote) *miss {
 
 // hear judges a vote in a group, together with what the same person has said
 // since.
-func (k approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judgedVote {
+func (k *approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judgedVote {
 	x := k.judge(g, v, excludes)
 	switch {
 	case x.why != nil:
@@ -74,7 +74,7 @@ func (k approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judg
 // be said with any of their accounts, and has to be as sure as an approval: of a
 // person, under the trust of the group, and, to end a no, in a way that the group
 // counts or that the no itself was given in.
-func (k approvalCheck) ends(g Group, later, old vote) bool {
+func (k *approvalCheck) ends(g Group, later, old vote) bool {
 	who := k.whose(later.account)
 	if who == "" || who != k.whose(old.account) || later.release != old.release || later.release == (subject.Digest{}) ||
 		later.decision != statement.Withdraw && (later.decision != statement.Approve || old.decision != statement.Reject) {
@@ -93,7 +93,7 @@ func (k approvalCheck) ends(g Group, later, old vote) bool {
 
 // whose returns who an account is, also where a policy with people does not know
 // it: then the account speaks for itself.
-func (k approvalCheck) whose(a Account) string {
+func (k *approvalCheck) whose(a Account) string {
 	if p := k.in.Policy.person(a); p != "" || a.ID == "" {
 		return p
 	}
@@ -118,7 +118,7 @@ func TakesBack(in Input, c Candidate, a Account, release subject.Digest) bool {
 }
 
 // settle is the next step where somebody has rejected.
-func (k approvalCheck) settle(no vote) string {
+func (k *approvalCheck) settle(no vote) string {
 	who := no.account.Label()
 	switch {
 	case no.payload != "":

@@ -9,7 +9,7 @@ import (
 // made returns what an approver did for the change under any of their
 // identities. The addresses in commits count too: a forged address can exclude
 // somebody else, and can hide nobody.
-func (k approvalCheck) made(a Account, roles []Role) (Maker, bool) {
+func (k *approvalCheck) made(a Account, roles []Role) (Maker, bool) {
 	who := k.in.Policy.identities(a)
 	// Roles has the order in which they are reported.
 	for _, role := range Roles {

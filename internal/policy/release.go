@@ -95,7 +95,7 @@ type Standing struct {
 
 // check gathers what is known about a candidate for people who decide, or look:
 // how the runs of its evidence end is not asked.
-func (in Input) check(c Candidate) approvalCheck {
+func (in Input) check(c Candidate) *approvalCheck {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
 	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c, meets))

@@ -36,7 +36,7 @@ type sorting struct {
 // does what somebody told it: unless the policy says that it is nobody's, or
 // whose it is, it could be any of the approvers (I04). So could an account of which
 // the platform does not say what it is, and an address without an account.
-func (k approvalCheck) unknown(roles []Role) sorting {
+func (k *approvalCheck) unknown(roles []Role) sorting {
 	var out sorting
 	at, told := map[string]int{}, map[aside]bool{}
 	for _, m := range k.makers {
@@ -249,7 +249,7 @@ func quoted(all []string) string {
 
 // setAside tells which makers were not counted because they act for nobody, and by
 // what they are known.
-func (k approvalCheck) setAside(tallies []tally) []verdict.Finding {
+func (k *approvalCheck) setAside(tallies []tally) []verdict.Finding {
 	var roles []Role
 	for _, b := range tallies {
 		if b.need > 0 {

@@ -72,7 +72,7 @@ func (k *approvalCheck) waive() {
 
 // waiversNeeded is how many people have to waive a claim. A maker that the
 // platform knows of and cannot name could be one of them.
-func (k approvalCheck) waiversNeeded() int {
+func (k *approvalCheck) waiversNeeded() int {
 	return max(2, k.env.Waivers.Count) + len(k.unknown(KnownRoles).unknown)
 }
 
@@ -135,7 +135,7 @@ func Who(c statement.Claim) string {
 func Spell(c statement.Claim) string { return c.Role + ":" + c.Commit + ":" + Who(c) }
 
 // waived shows the roles that are waived.
-func (k approvalCheck) waived() []verdict.Finding {
+func (k *approvalCheck) waived() []verdict.Finding {
 	var out []verdict.Finding
 	for _, c := range k.claims {
 		if !c.met() {
@@ -150,7 +150,7 @@ func (k approvalCheck) waived() []verdict.Finding {
 }
 
 // unwaived is everybody whose waiver came to nothing, or is not enough yet.
-func (k approvalCheck) unwaived() []verdict.Person {
+func (k *approvalCheck) unwaived() []verdict.Person {
 	var out []verdict.Person
 	for _, c := range k.claims {
 		if !c.met() {
@@ -192,7 +192,7 @@ func (w Waivable) Enough() bool { return len(w.By) >= w.Need }
 // waivable returns the claimed roles that stand in the way of a group: those that
 // exclude a member who did nothing that the platform knows, and those of makers
 // who cannot be named.
-func (k approvalCheck) waivable(g Group) []Waivable {
+func (k *approvalCheck) waivable(g Group) []Waivable {
 	var known []Role
 	for _, r := range KnownRoles {
 		if slices.Contains(g.Excludes, r) {
@@ -200,7 +200,7 @@ func (k approvalCheck) waivable(g Group) []Waivable {
 		}
 	}
 	return k.claimed(func(m Maker) bool {
-		only := k
+		only := *k
 		only.makers = []Maker{m}
 		return slices.Contains(g.Excludes, m.Role) && (len(only.unknown(g.Excludes).unknown) > 0 || slices.ContainsFunc(k.in.accounts(g), func(a Account) bool {
 			_, knows := k.made(a, known)
@@ -210,7 +210,7 @@ func (k approvalCheck) waivable(g Group) []Waivable {
 }
 
 // claimed returns the claimed roles of those makers that are wanted, each once.
-func (k approvalCheck) claimed(wanted func(Maker) bool) []Waivable {
+func (k *approvalCheck) claimed(wanted func(Maker) bool) []Waivable {
 	if k.env.Waivers == nil {
 		return nil
 	}
@@ -225,7 +225,7 @@ func (k approvalCheck) claimed(wanted func(Maker) bool) []Waivable {
 }
 
 // mayWaive names the members of the group that may waive a claim.
-func (k approvalCheck) mayWaive(c statement.Claim) []string {
+func (k *approvalCheck) mayWaive(c statement.Claim) []string {
 	g, _ := k.in.Policy.Group(k.env.Waivers.Group)
 	var out, who []string
 	for _, a := range k.in.accounts(g) {
@@ -241,7 +241,7 @@ func (k approvalCheck) mayWaive(c statement.Claim) []string {
 
 // way is the next step where nobody is left to approve: whose claimed roles can be
 // taken away, and by whom.
-func (k approvalCheck) way(g Group) string {
+func (k *approvalCheck) way(g Group) string {
 	var w Waivable
 	ways := 0
 	for _, x := range k.waivable(g) {
