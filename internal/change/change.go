@@ -269,8 +269,8 @@ func settle(ctx context.Context, p Platform, c *policy.Change, l line, past Past
 	if over, err := overtaken(ctx, p, c, l, past.Newer, policy.Older, ", which came in after"); err != nil || over {
 		return err
 	}
-	if c.Order == policy.Older {
-		return nil
+	if c.Order == policy.Older || c.Order == policy.Diverged {
+		return nil // which nothing on its way changes
 	}
 	_, err := overtaken(ctx, p, c, l, past.OnWay, policy.Overtaken, ", which is on its way")
 	return err

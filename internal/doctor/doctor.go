@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -60,9 +61,10 @@ type Finding struct {
 // Sort orders findings by place, and then by rule, and drops repetitions.
 func Sort(all []Finding) []Finding {
 	out := slices.Clone(all)
-	slices.SortStableFunc(out, func(a, b Finding) int {
+	sort.SliceStable(out, func(i, k int) bool {
+		a, b := &out[i], &out[k]
 		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
+			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message)) < 0
 	})
 	return slices.Compact(out)
 }

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -107,8 +108,9 @@ func (p *pipeline) check() ([]Finding, error) {
 	case p.doc.Spent():
 		return nil, p.doc.tooMuch()
 	}
-	slices.SortStableFunc(p.findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	sort.SliceStable(p.findings, func(i, k int) bool {
+		a, b := &p.findings[i], &p.findings[k]
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) < 0
 	})
 	return slices.Concat(slices.Compact(p.findings), p.below), nil
 }

@@ -1,9 +1,9 @@
 package policy
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -299,7 +299,7 @@ func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verd
 	if !c.partial(told[0]) {
 		told = told[:1]
 	}
-	slices.SortStableFunc(told, func(x, y Fact) int { return cmp.Compare(c.place(x), c.place(y)) })
+	sort.SliceStable(told, func(x, y int) bool { return c.place(told[x]) < c.place(told[y]) })
 	var used []verdict.Evidence
 	for _, f := range told {
 		s, _ := check(in, a, c, q, f)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 
@@ -58,7 +59,7 @@ func (k *approvalCheck) unknown(roles []Role) sorting {
 		at[key] = len(out.unknown)
 		out.unknown = append(out.unknown, unnamed{m, m.Role.claimed(), why, fmt.Sprintf("%s %s %s and %s", m.who(), m.Role.Did(), m.Where, why)})
 	}
-	slices.SortStableFunc(out.unknown, func(a, b unnamed) int { return cmp.Compare(a.told, b.told) })
+	sort.SliceStable(out.unknown, func(a, b int) bool { return out.unknown[a].told < out.unknown[b].told })
 	return out
 }
 

@@ -12,6 +12,7 @@ package workflows
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/rhysd/actionlint"
@@ -122,8 +123,9 @@ func unreadable(path string, errs []*actionlint.Error) error {
 
 // sorted returns the findings in the order of the file, each once.
 func (f *flow) sorted() []Finding {
-	slices.SortStableFunc(f.found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Found, b.Found))
+	sort.SliceStable(f.found, func(i, k int) bool {
+		a, b := &f.found[i], &f.found[k]
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Found, b.Found)) < 0
 	})
 	return slices.CompactFunc(f.found, func(a, b Finding) bool {
 		return a.Rule == b.Rule && a.Line == b.Line && a.Column == b.Column
