@@ -101,7 +101,7 @@ func TestShown_accounts_are_told_from_names_that_were_only_typed(t *testing.T) {
 	showMakers(&b, c)
 	for _, want := range []string{
 		"  requests     20\n", "    0  work\n        https://code.example/r\n", "    and 10 more requests, which --format json shows\n",
-		"  makers       1: alice wrote commit 1, merged request 3 and 1 more\n", "  only typed   1: dana@acme.example co-wrote commit 1 and 1 more\n", "  not named    1: somebody unknown pushed commit 2\n",
+		"  makers       1\n    alice wrote commit 1, merged request 3 and 1 more\n", "  only typed   1\n    dana@acme.example co-wrote commit 1 and 1 more\n", "  not named    1\n    somebody unknown pushed commit 2\n",
 	} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("shown:\n%swant %q", b.String(), want)

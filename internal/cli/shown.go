@@ -108,11 +108,13 @@ func showMakers(w io.Writer, c policy.Change) {
 		if len(all) == 0 {
 			continue
 		}
-		text := strings.Join(all[:min(len(all), shownMakers)], "; ")
-		if n := len(all) - shownMakers; n > 0 {
-			text += fmt.Sprintf("; and %d more, which --format json shows", n)
+		fmt.Fprintf(w, "%s%d\n", labels[i], len(all))
+		for _, text := range all[:min(len(all), shownMakers)] {
+			paragraph(w, "    ", report.Plain(text))
 		}
-		paragraph(w, labels[i], report.Plain(fmt.Sprintf("%d: %s", len(all), text)))
+		if n := len(all) - shownMakers; n > 0 {
+			fmt.Fprintf(w, "    and %d more, which --format json shows\n", n)
+		}
 	}
 }
 

@@ -27,11 +27,7 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 	if err := j.deploys(ctx, q); err != nil {
 		return policy.Change{}, err
 	}
-	c, err := j.known.changes.Of(ctx, history{j}, q, j.Now())
-	if c.Base != "" {
-		c.Compare = j.web("/compare/" + c.Base + "..." + c.Head)
-	}
-	return c, err
+	return j.known.changes.Of(ctx, history{j}, q, j.Now())
 }
 
 // mine refuses what this repository cannot answer for.

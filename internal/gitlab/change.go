@@ -35,11 +35,7 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 	if !full(q.Head) {
 		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "%q is not the whole id of a commit", q.Head)
 	}
-	c, err := j.changes.Of(ctx, &history{Job: j}, q, j.Now())
-	if c.Base != "" {
-		c.Compare = j.web("/-/compare/" + c.Base + "..." + c.Head)
-	}
-	return c, err
+	return j.changes.Of(ctx, &history{Job: j}, q, j.Now())
 }
 
 // Request is how people call a request.

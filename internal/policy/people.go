@@ -133,7 +133,6 @@ type Change struct {
 	Reachable  bool     // Head is on Branch now
 	Commits    []Commit // newest first
 	Requests   []Request
-	Compare    string // address where people see the difference to Base, or ""
 	Makers     []Maker
 	Again      []Maker  // only started an attempt again, of a run whose first starter is a maker
 	Notes      []string // what was not seen, or was taken instead, in words
