@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -335,6 +336,6 @@ func (w *walk) listed() []policy.Request {
 	for _, r := range w.order {
 		out = append(out, policy.Request{Number: r.Number, Title: r.Title, URL: r.URL})
 	}
-	slices.SortFunc(out, func(a, b policy.Request) int { return int(b.Number - a.Number) })
+	sort.Slice(out, func(a, b int) bool { return out[a].Number > out[b].Number })
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -128,7 +129,7 @@ func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, aga
 	if own := h.own(); q.Self && own.id != 0 {
 		last = append(last, own)
 	}
-	slices.SortStableFunc(last, func(a, b attempt) int { return b.n - a.n }) // the last attempt of a run comes first
+	sort.SliceStable(last, func(a, b int) bool { return last[a].n > last[b].n }) // the last attempt of a run comes first
 	for _, a := range last {
 		if done[a.id] {
 			continue

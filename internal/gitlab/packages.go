@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/xanzy/go-gitlab"
@@ -167,7 +168,7 @@ func (p *Packages) sift(uploads []upload) (files []file, passed []store.Passed) 
 			pass(notItsDigest, len(same))
 			continue
 		}
-		slices.SortFunc(same, func(a, b upload) int { return cmp.Compare(a.ID, b.ID) })
+		sort.Slice(same, func(a, b int) bool { return same[a].ID < same[b].ID })
 		newest := same[len(same)-1]
 		good := slices.DeleteFunc(slices.Clone(same), func(u upload) bool {
 			return u.SHA256 != "" && !strings.EqualFold(u.SHA256, want.Hex())
@@ -177,7 +178,7 @@ func (p *Packages) sift(uploads []upload) (files []file, passed []store.Passed) 
 			files = append(files, file{upload: good[len(good)-1], want: want, newest: newest})
 		}
 	}
-	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(files, func(a, b int) bool { return files[a].Name < files[b].Name })
 	return files, passed
 }
 

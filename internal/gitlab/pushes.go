@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -72,6 +73,6 @@ func (h *history) events(ctx context.Context, path string, since time.Time) ([]c
 		}
 		out = append(out, x)
 	}
-	slices.SortStableFunc(out, func(a, b change.Push) int { return a.Time.Compare(b.Time) })
+	sort.SliceStable(out, func(a, b int) bool { return out[a].Time.Before(out[b].Time) })
 	return out, nil
 }

@@ -241,7 +241,7 @@ func (r *repository) sift(
 			passed = append(passed, Passed{Source: r.source(), What: kind(e.ArtifactType), Count: 1})
 		}
 	}
-	slices.SortFunc(read, func(a, b referrer) int { return strings.Compare(a.Digest, b.Digest) })
+	sort.Slice(read, func(a, b int) bool { return read[a].Digest < read[b].Digest })
 	return read, passed
 }
 
