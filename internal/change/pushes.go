@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -106,7 +107,7 @@ func (w *walk) pushed(a Push, covered marks) {
 	left := w.all.names(got, covered.set)
 	if brought, all := a.Commits, count(got, nil); brought >= 0 && brought < all {
 		// The newest are those with the most before them.
-		slices.SortStableFunc(left, func(x, y string) int { return w.all.depth(y) - w.all.depth(x) })
+		sort.SliceStable(left, func(x, y int) bool { return w.all.depth(left[x]) > w.all.depth(left[y]) })
 		left = left[:min(brought, len(left))]
 	}
 	for _, id := range left {

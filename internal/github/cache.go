@@ -121,6 +121,7 @@ type memory struct {
 	batch   *client.Batch                // of questions to GraphQL
 	node    map[string]string            // how GraphQL calls a thing, by REST's name
 	merged  map[string]merged            // requests, which do not change any more, by number and head
+	brought map[string][]change.Request  // commits that people made: the merged requests that have them
 	ended   map[int64][]deploymentStatus // of deployments that did not succeed, and are over
 	teams   []string                     // slug#number, as this look's answer about an environment names them
 	kinds   []string                     // where the owner of the repository may be asked for
@@ -136,7 +137,7 @@ type held struct {
 func newMemory() *memory {
 	return &memory{
 		look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"},
-		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{}, ended: map[int64][]deploymentStatus{},
+		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{}, brought: map[string][]change.Request{}, ended: map[int64][]deploymentStatus{},
 	}
 }
 
@@ -248,4 +249,18 @@ func (m *memory) end(id int64, all []deploymentStatus) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.ended[id] = all
+}
+
+// bringing returns the merged requests that have a commit, as far as it was asked.
+func (m *memory) bringing(id string) ([]change.Request, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all, ok := m.brought[id]
+	return all, ok
+}
+
+func (m *memory) bring(id string, all []change.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.brought[id] = all
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -303,4 +304,45 @@ func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 		t.Errorf("by REST, in %d calls: base %.7s (%s), want %.7s (%s)", n, d.Base, d.Deployed, c.Base, c.Deployed)
 	}
 	w.lab.Contract(t)
+}
+
+// What a request that was merged says, and which requests have a commit that a
+// person made, is asked for once in the life of a job, by GraphQL and by REST.
+func TestAPI_what_was_merged_is_asked_for_once(t *testing.T) {
+	w := newWorld(t, "mergedonce")
+	head := w.squashed()
+	w.run(500, object{"head_sha": sha(1)})
+	w.set("/deployments", []object{w.deployed(8, 500, sha(1), "success")})
+	for name, status := range map[string]int{"together": 0, "one by one": 404} {
+		if status != 0 {
+			w.graph(-1, status, "{}")
+		}
+		w.again()
+		now := time.Now()
+		w.job.Now = func() time.Time { return now }
+		look := func() (n int) {
+			t.Helper()
+			at := len(settled(t, w.lab))
+			if _, err := w.job.Environment(context.Background(), "production"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.job.Change(context.Background(), w.query(head)); err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range w.calls(at) {
+				if strings.Contains(c, "/graphql ") || strings.Contains(c, "/pulls/") {
+					n++
+				}
+			}
+			return n
+		}
+		if n := look(); n == 0 {
+			t.Errorf("%s: asked for nothing at first", name)
+		}
+		now = now.Add(11 * time.Minute) // the history is read anew
+		if n := look(); n != 0 {
+			t.Errorf("%s: %d calls about requests again, want none", name, n)
+		}
+		w.lab.Unset(t, "/faults")
+	}
 }

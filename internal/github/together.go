@@ -97,17 +97,23 @@ func (h history) graphRequest(g graphRequest) (change.Request, bool) {
 }
 
 // bringing asks for the merged requests of commits. What is not in the answer
-// was not answered whole.
+// was not answered whole. The platform's own commits are asked about anew: which
+// requests they belong to shows only some time after the merge.
 func (h history) bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
-	names := make([]string, len(commits))
-	for i, c := range commits {
-		names[i] = c.ID
+	out := map[string][]change.Request{}
+	var names []string
+	page := map[string]bool{}
+	for _, c := range commits {
+		if requests, known := h.known.bringing(c.ID); known {
+			out[c.ID] = requests
+			continue
+		}
+		names, page[c.ID] = append(names, c.ID), c.Page
 	}
 	all, err := about(ctx, h.Job, bringingQuery, names, func(b *bringing) string { return b.OID })
 	if err != nil {
 		return nil, err
 	}
-	out := map[string][]change.Request{}
 	for _, b := range all {
 		if b == nil || b.Requests == nil || b.Requests.Total > len(b.Requests.Nodes) {
 			continue
@@ -117,6 +123,9 @@ func (h history) bringing(ctx context.Context, commits []change.Commit) (map[str
 			if r, ok := h.graphRequest(g); ok {
 				out[b.OID] = append(out[b.OID], r)
 			}
+		}
+		if !page[b.OID] {
+			h.known.bring(b.OID, out[b.OID])
 		}
 	}
 	return out, nil

@@ -301,6 +301,19 @@ func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
 // each asks for the pages of a list until there is no next one, or until f has
 // seen enough. A list of which something is lost is refused.
 func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more bool, err error)) error {
+	return j.pages(ctx, q, func(body []byte) (n int, more bool, err error) {
+		var items []T
+		if err := decode(body, '[', &items); err != nil {
+			return 0, false, err
+		}
+		more, err = f(items)
+		return len(items), more, err
+	})
+}
+
+// pages is each for the bytes of a page; f says how many entries it has. It stands
+// once in the program, and each once for each type.
+func (j *Job) pages(ctx context.Context, q question, f func(body []byte) (n int, more bool, err error)) error {
 	limit := q.pages
 	if limit == 0 {
 		limit = maxAsked
@@ -314,16 +327,13 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 		if err != nil {
 			return err
 		}
-		var items []T
-		if err := decode(r.body, '[', &items); err != nil {
+		n, more, err := f(r.body)
+		if err != nil || !more {
 			return err
 		}
-		seen += len(items)
-		if more, err := f(items); err != nil || !more {
-			return err
-		}
+		seen += n
 		next := r.next
-		if !r.paged && len(items) >= perPage {
+		if !r.paged && n >= perPage {
 			next = page + 1
 		}
 		switch {
@@ -333,7 +343,7 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 			return nil
 		case next != page+1:
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered page %d of %s with next page %d, want %d", page, q.path, next, page+1)
-		case q.dense && len(items) == 0:
+		case q.dense && n == 0:
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s: it is empty, and there is a next one", page, q.path)
 		case next > limit:
 			return fault.New(fault.Refused, fault.Limit, "", "the GitLab API lists more than %d pages of %s, and no more are read", limit, q.path)

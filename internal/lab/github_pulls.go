@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 func (g *github) pullRoutes() map[string]http.HandlerFunc {
@@ -125,14 +126,17 @@ func (g *github) listCommitPulls(w http.ResponseWriter, req *http.Request, r *re
 
 func (r *repo) pullsOf(c *gitCommit) []pull {
 	h := r.history
-	landed := map[string]struct{}{}
-	if tip := h.Branches[h.DefaultBranch]; tip != "" {
-		h.reach(tip, landed)
-	}
-	_, isLanded := landed[c.SHA]
+	landed := sync.OnceValue(func() bool {
+		all := map[string]struct{}{}
+		if tip := h.Branches[h.DefaultBranch]; tip != "" {
+			h.reach(tip, all)
+		}
+		_, ok := all[c.SHA]
+		return ok
+	})
 	return slices.DeleteFunc(slices.Clone(h.Pulls), func(p pull) bool {
 		has := p.MergeCommitSHA == c.SHA && p.MergedAt != "" || slices.Contains(p.Commits, c.SHA) || slices.Contains(p.Introduced, c.SHA)
-		return !has || p.MergedAt == "" && (isLanded || p.State != "open")
+		return !has || p.MergedAt == "" && (p.State != "open" || landed())
 	})
 }
 

@@ -86,7 +86,7 @@ func (g *gitlab) requestNodes(p *project, args map[string]any) (any, error) {
 		return nil, errors.New("the toy answers merge requests by iids only")
 	}
 	if n := len(listed(args["iids"])); n > maxTogether {
-		return nil, fmt.Errorf("Query has complexity of %d, which exceeds max complexity of 250", 26*n) //nolint:revive,staticcheck // as GitLab writes it
+		return nil, fmt.Errorf("Query has complexity of %d, which exceeds max complexity of 250", 26*n) //nolint:staticcheck // as GitLab writes it
 	}
 	all := []object{}
 	for _, mr := range slices.Backward(p.history.requests) {

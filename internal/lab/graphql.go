@@ -11,7 +11,7 @@ import (
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/validator"
-	_ "github.com/vektah/gqlparser/v2/validator/rules" // what makes a query valid
+	"github.com/vektah/gqlparser/v2/validator/rules"
 )
 
 //go:embed graphql/github.graphql
@@ -59,7 +59,7 @@ func (g *graph) serve(w http.ResponseWriter, r *http.Request, root object) {
 		writeJSON(w, http.StatusBadRequest, object{"message": err.Error()})
 		return
 	}
-	doc, problems := gqlparser.LoadQuery(g.schema(), in.Query)
+	doc, problems := gqlparser.LoadQueryWithRules(g.schema(), in.Query, rules.NewDefaultRules())
 	if len(problems) > 0 {
 		g.contract.record("request", r, problems)
 		writeJSON(w, http.StatusOK, object{"errors": []object{g.refusal(problems.Error())}})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 
@@ -34,18 +35,23 @@ func Unique(subjects []subject.Subject) []subject.Subject {
 // the order of the items, whoever answered first. The first error, in that
 // order, is the answer: a part of the evidence is no evidence.
 func Each[T any](ctx context.Context, items []T, fetch func(context.Context, T) (Found, error)) (Found, error) {
+	return each(ctx, len(items), func(ctx context.Context, i int) (Found, error) { return safely(ctx, items[i], fetch) })
+}
+
+// each is Each by place. It stands once in the program, and Each once for each type.
+func each(ctx context.Context, n int, fetch func(context.Context, int) (Found, error)) (Found, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	found := make([]Found, len(items))
-	errs := make([]error, len(items))
+	found := make([]Found, n)
+	errs := make([]error, n)
 	next := make(chan int)
 	var bytes atomic.Int64
 	var wg sync.WaitGroup
-	for range min(workers, len(items)) {
+	for range min(workers, n) {
 		wg.Go(func() {
 			for i := range next {
 				if ctx.Err() == nil {
-					found[i], errs[i] = safely(ctx, items[i], fetch)
+					found[i], errs[i] = fetch(ctx, i)
 				} else {
 					errs[i] = client.Unanswered("what it holds", context.Cause(ctx))
 				}
@@ -64,7 +70,7 @@ func Each[T any](ctx context.Context, items []T, fetch func(context.Context, T) 
 			}
 		})
 	}
-	for i := range items {
+	for i := range n {
 		next <- i
 	}
 	close(next)
@@ -128,8 +134,9 @@ func Sum(all []Passed) []Passed {
 		p.Count = n
 		out = append(out, p)
 	}
-	slices.SortFunc(out, func(a, b Passed) int {
-		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What))
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What)) < 0
 	})
 	kinds, rest := map[string]int{}, map[string]int{}
 	out = slices.DeleteFunc(out, func(p Passed) bool {
@@ -145,8 +152,9 @@ func Sum(all []Passed) []Passed {
 	for source, n := range rest {
 		out = append(out, Passed{Source: source, What: otherKinds, Count: n})
 	}
-	slices.SortFunc(out, func(a, b Passed) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What))
+	sort.Slice(out, func(i, j int) bool {
+		a, b := out[i], out[j]
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.What, b.What)) < 0
 	})
 	return out
 }
