@@ -190,6 +190,9 @@ func (c Component) Wiring() []string {
 	if c.Within {
 		return []string{"environment", "gate", "job-name", "stage"}
 	}
+	if _, waits := c.Input("wait"); waits {
+		return []string{"job-name", "stage", "timeout", "needs"}
+	}
 	return []string{"job-name", "stage", "needs"}
 }
 
