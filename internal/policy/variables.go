@@ -55,6 +55,9 @@ func (e Environment) accepted(p Protection) []string {
 	if e.Variables != "" {
 		out = append(out, "pipeline-variables: "+e.Variables)
 	}
+	if e.Forks == ForkOwner {
+		out = append(out, "forks: owner")
+	}
 	if e.Unguarded {
 		return out
 	}
