@@ -126,21 +126,25 @@ alice=$(account alice 77) bob=$(account bob 88) erin=$(account erin 91)
 page='{"login":"web-flow","id":19864447,"email":"noreply@github.com"}'
 id() { printf '%s%036d' "$1" 0; }
 main=9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
-"$lab" ask PUT /github/repos/acme/widget/history '{"branches":{"main":"'$main'"},"commits":[
-  {"sha":"'$(id 1111)'","message":"the first release","author":'"$erin"'},
-  {"sha":"'$(id 2222)'","message":"half of it\n\nCo-authored-by: Claude <noreply@anthropic.com>","author":'"$alice"',"parents":["'$(id 1111)'"]},
-  {"sha":"'$(id 3333)'","message":"the other half","author":'"$bob"',"parents":["'$(id 2222)'"]},
-  {"sha":"'$(id 4444)'","message":"the other half (#11)","author":'"$alice"',"committer":'"$page"',"parents":["'$(id 2222)'"]},
-  {"sha":"'$main'","message":"a new greeting (#12)","author":'"$alice"',"committer":'"$page"',"parents":["'$(id 1111)'"]}],
+first=$(id 1111) half=$(id 2222) bobs=$(id 3333) squashed=$(id 4444) none=$(id 0000)
+"$lab" ask PUT /github/repos/acme/widget/history "$(cat <<HISTORY
+{"branches":{"main":"$main"},"commits":[
+  {"sha":"$first","message":"the first release","author":$erin},
+  {"sha":"$half","message":"half of it\n\nCo-authored-by: Claude <noreply@anthropic.com>","author":$alice,"parents":["$first"]},
+  {"sha":"$bobs","message":"the other half","author":$bob,"parents":["$half"]},
+  {"sha":"$squashed","message":"the other half (#11)","author":$alice,"committer":$page,"parents":["$half"]},
+  {"sha":"$main","message":"a new greeting (#12)","author":$alice,"committer":$page,"parents":["$first"]}],
 "pulls":[
-  {"number":11,"title":"the other half","user":'"$bob"',"merged_by":'"$alice"',"merge_commit_sha":"'$(id 4444)'","base":"greeting","head":{"sha":"'$(id 3333)'","ref":"half"},"commits":["'$(id 3333)'"]},
-  {"number":12,"title":"a new greeting","user":'"$alice"',"merged_by":'"$erin"',"merge_commit_sha":"'$main'","base":"main","head":{"sha":"'$(id 4444)'","ref":"greeting"},"commits":["'$(id 2222)'","'$(id 4444)'"]}],
+  {"number":11,"title":"the other half","user":$bob,"merged_by":$alice,"merge_commit_sha":"$squashed","base":"greeting","head":{"sha":"$bobs","ref":"half"},"commits":["$bobs"]},
+  {"number":12,"title":"a new greeting","user":$alice,"merged_by":$erin,"merge_commit_sha":"$main","base":"main","head":{"sha":"$squashed","ref":"greeting"},"commits":["$half","$squashed"]}],
 "activity":[
-  {"before":"'$(id 0)'","after":"'$(id 1111)'","ref":"refs/heads/main","actor":'"$erin"',"activity_type":"push"},
-  {"before":"'$(id 0)'","after":"'$(id 2222)'","ref":"refs/heads/greeting","actor":'"$alice"',"activity_type":"branch_creation"},
-  {"before":"'$(id 0)'","after":"'$(id 3333)'","ref":"refs/heads/half","actor":'"$bob"',"activity_type":"branch_creation"},
-  {"before":"'$(id 2222)'","after":"'$(id 4444)'","ref":"refs/heads/greeting","actor":'"$alice"',"activity_type":"pr_merge"},
-  {"before":"'$(id 1111)'","after":"'$main'","ref":"refs/heads/main","actor":'"$erin"',"activity_type":"pr_merge"}]}'
+  {"before":"$none","after":"$first","ref":"refs/heads/main","actor":$erin,"activity_type":"push"},
+  {"before":"$none","after":"$half","ref":"refs/heads/greeting","actor":$alice,"activity_type":"branch_creation"},
+  {"before":"$none","after":"$bobs","ref":"refs/heads/half","actor":$bob,"activity_type":"branch_creation"},
+  {"before":"$half","after":"$squashed","ref":"refs/heads/greeting","actor":$alice,"activity_type":"pr_merge"},
+  {"before":"$first","after":"$main","ref":"refs/heads/main","actor":$erin,"activity_type":"pr_merge"}]}
+HISTORY
+)"
 cat >>.sallyport/policy.yaml <<POLICY
     approvals:
       - {group: leads, count: 2}
