@@ -227,7 +227,7 @@ func apart(ctx context.Context, p Platform, c policy.Change, tip string) (line, 
 		return line{}, err
 	}
 	if !found {
-		return line{}, fault.New(fault.Refused, fault.Source, "", "commit %s is not in the repository, or shares no history with commit %s, which is deployed or the baseline", short(c.Head), cmp.Or(short(c.Base), "(none)"))
+		return line{}, fault.New(fault.Refused, fault.Source, "bring the deployed commit back on a branch; or, if it is gone for good, delete its deployment on the platform, and the one before it counts", "commit %s is not in the repository, or shares no history with commit %s, which is deployed or the baseline", short(c.Head), cmp.Or(short(c.Base), "(none)"))
 	}
 	l := line{order: policy.Diverged, all: newGraph(all), commits: all}
 	switch {

@@ -68,6 +68,15 @@ var cases = map[string]struct {
 		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a"}},
 	}, "pusher eve: request 5|pusher bob: request 5|pusher bob: commit a", "author eve|pusher ?"},
 
+	"I01 a request merged into a branch that was rewritten": {history{
+		commits: []commit{{"x", "eve", "base", "", ""}, {"m", "carol", "base x", "page", ""}, {"n", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes: []push{{"eve", "g", "", "x"}, {"bob", "f", "", "base"}, {"carol", "f", "base", "m"}, {"bob", "f", "forced:m", "n"}, {"dana", "main", "base", "s"}},
+		requests: []request{
+			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", merge: "m", commits: "x"},
+			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
+		},
+	}, "requester eve: request 10|merger carol: request 10|pusher eve: request 10|author eve: commit x of request 10|requester bob: request 12|merger dana: request 12", "pusher ?"},
+
 	"I01 the branch of an earlier request": {history{
 		commits: []commit{{"a", "eve", "base", "", ""}, {"m1", "carol", "base a", "page", ""}, {"b", "bob", "m1", "", ""}, {"m2", "carol", "m1 b", "page", ""}},
 		pushes:  []push{{"eve", "f", "", "a"}, {"carol", "main", "base", "m1"}, {"bob", "f", "", "b"}, {"carol", "main", "m1", "m2"}},
@@ -229,9 +238,9 @@ func TestMakers_of_one_history_on_both_platforms(t *testing.T) {
 }
 
 // apart are histories of which the platforms do not remember the same: GitLab
-// replaces the commits of a request that its page rebases, and does not show a
-// fork's owner where it does not show the fork.
-var apart = map[string]bool{"I01 a rebase": true, "I03 a fork that cannot be seen": true}
+// replaces the commits of a request that its page rebases, does not show a fork's
+// owner where it does not show the fork, and no event of it says that it merged.
+var apart = map[string]bool{"I01 a rebase": true, "I01 a request merged into a branch that was rewritten": true, "I03 a fork that cannot be seen": true}
 
 func dashed(r rune) rune {
 	if r == ' ' {

@@ -7,14 +7,13 @@ import (
 	"sort"
 	"time"
 
-	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // How far requests in requests are followed, and how many in all.
 const (
-	maxRounds   = 10
-	maxRequests = 500
+	maxRounds   = 100
+	maxRequests = 2000
 )
 
 // Request is a request that was merged.
@@ -53,7 +52,8 @@ type Details struct {
 type request struct {
 	Request
 	Details
-	into string // the first of Merged that is known
+	into   string // the first of Merged that is known
+	looked bool   // for requests that were merged into it and left out
 }
 
 // requests finds everything that brought commits: the requests whose merge made
@@ -64,7 +64,8 @@ func (w *walk) requests(ctx context.Context) error {
 	fresh := w.entering.list()
 	for round := 1; len(fresh) > 0; round++ {
 		if round > maxRounds {
-			return fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "requests that were merged into requests were followed %d times, and there are more", maxRounds)
+			w.behind(fresh)
+			return nil
 		}
 		listed, err := w.merged(ctx)
 		if err != nil {
@@ -82,9 +83,104 @@ func (w *walk) requests(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		fresh = slices.Concat(next, more)
+		dropped, err := w.dropped(ctx)
+		if err != nil {
+			return err
+		}
+		left, err := w.take(ctx, dropped)
+		if err != nil {
+			return err
+		}
+		fresh = slices.Concat(next, more, left)
 	}
 	return nil
+}
+
+// behind stops to follow requests: somebody unknown may be behind each of those
+// that the commits are of. A chain that nobody needs would otherwise close an
+// environment for good.
+func (w *walk) behind(fresh []Commit) {
+	for _, c := range fresh {
+		if r := w.of[c.ID]; r != nil {
+			w.unread(r.Request)
+		}
+	}
+}
+
+func (w *walk) unread(r Request) {
+	where := "requests behind " + w.p.Request(r.Number)
+	if note := where + " were not followed any further: somebody unknown may have part in each"; !slices.Contains(w.notes, note) {
+		w.notes = append(w.notes, note)
+	}
+	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: fmt.Sprintf("behind %d", r.Number)})
+}
+
+// dropped returns the requests that were merged into the branch of a known one,
+// where a later forced push left out what their merge had made: what they brought
+// may have been written anew.
+func (w *walk) dropped(ctx context.Context) ([]Request, error) {
+	var out []Request
+	for _, r := range w.order {
+		if r.Fork || r.looked {
+			continue
+		}
+		r.looked = true
+		log, err := w.log(ctx)
+		if err != nil {
+			return nil, err
+		}
+		life, made := w.life(r, log)
+		lost, err := w.leftOut(ctx, life)
+		if err != nil {
+			return nil, err
+		}
+		if lost == 0 {
+			continue
+		}
+		if !made {
+			older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
+			if err != nil {
+				return nil, err
+			}
+			if seen {
+				life, _ = w.life(r, older)
+				if lost, err = w.leftOut(ctx, life); err != nil {
+					return nil, err
+				}
+			}
+		}
+		all, err := w.p.Merged(ctx, w.earlier())
+		if err != nil {
+			return nil, fmt.Errorf("asking for merged requests: %w", err)
+		}
+		for _, x := range all {
+			known := w.taken[x.Number] != nil || slices.ContainsFunc(out, func(o Request) bool { return o.Number == x.Number })
+			if !known && x.Into == r.Branch && slices.ContainsFunc(life[:lost], func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
+				out = append(out, x)
+			}
+		}
+	}
+	return out, nil
+}
+
+// leftOut is how many of the pushes to a branch came before the last one that
+// left commits out; 0 if none did.
+func (w *walk) leftOut(ctx context.Context, life []Push) (int, error) {
+	for i, a := range slices.Backward(life) {
+		if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
+			continue
+		}
+		if w.base != "" {
+			if old, err := w.p.Contains(ctx, w.base, a.Before); err != nil || old {
+				if err != nil {
+					return 0, err
+				}
+				continue
+			}
+		}
+		return i, nil
+	}
+	return 0, nil
 }
 
 // merged returns the listed requests whose merge made a commit that is known,
@@ -178,8 +274,12 @@ func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
 	if len(all) == 0 {
 		return nil, nil
 	}
-	if len(w.taken)+len(all) > maxRequests {
-		return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "%d requests brought what enters, at most %d are looked at", len(w.taken)+len(all), maxRequests)
+	if room := max(0, maxRequests-len(w.taken)); len(all) > room {
+		for _, r := range all[room:] {
+			w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: fmt.Sprintf("request %d", r.Number)})
+			w.unread(r)
+		}
+		all = all[:room]
 	}
 	var asked []Ask
 	for _, x := range all {

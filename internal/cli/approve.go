@@ -465,6 +465,9 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		since := "since the beginning: nothing is deployed"
 		if c.Base != "" {
 			since = "since " + c.Base[:min(12, len(c.Base))] + ", which is deployed now"
+			if strings.HasPrefix(c.Deployed, "nothing is deployed") {
+				since = "since " + c.Base[:min(12, len(c.Base))] + ", with which the policy begins: nothing is deployed"
+			}
 		}
 		fmt.Fprintf(w, "  changes      %s %s\n", plural(len(c.Commits), "commit"), since)
 		if link := compared(in.Policy, c); link != "" {

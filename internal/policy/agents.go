@@ -50,15 +50,17 @@ type AgentAccount struct {
 // AgentKind says what a machine does.
 type AgentKind string
 
-// The kinds of a list. Dependency bots and merge queues act for nobody in every
-// role. The others do what somebody told them: they are only left out where a
-// commit merely claims them.
+// The kinds of a list. Dependency bots and the platform's own merge queue act for
+// nobody in every role, merge bots where they merge. The others do what somebody told
+// them, and so does a merge bot that proposes or pushes, because a comment may have
+// asked for it: they are only left out where a commit merely claims them.
 const (
 	CodingAgent   AgentKind = "coding agent"
 	CodeReviewer  AgentKind = "reviewer" // co-author by a suggestion that somebody took over
 	CodeFixer     AgentKind = "fixer"    // commits what a configuration in the repository says
 	DependencyBot AgentKind = "dependency bot"
-	MergeQueue    AgentKind = "merge queue"
+	MergeQueue    AgentKind = "merge queue" // of the platform itself, which shows who queued
+	MergeBot      AgentKind = "merge bot"
 )
 
 // Shared is an account that everybody who may write can use. Login is a regular
@@ -132,7 +134,7 @@ func sharedBy(m Maker) (Shared, bool) {
 
 // actsForNobody reports whether an agent of this kind acts for nobody in a role.
 func (k AgentKind) actsForNobody(r Role) bool {
-	return k == DependencyBot || k == MergeQueue || r.claimed()
+	return k == DependencyBot || k == MergeQueue || k == MergeBot && r == Merger || r.claimed()
 }
 
 // claimed reports whether r is known only from the text of a commit, where

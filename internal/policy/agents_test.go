@@ -163,6 +163,12 @@ func TestI04_a_coding_agent_that_pushed_stays_one_maker(t *testing.T) {
 			}
 			wantAllowed(t, made(t, text, policy.Maker{Account: on("49699333", "dependabot[bot]", k), Role: role, Where: "commit 4f2a91c"}, yes(alice, bob)...).judge(t))
 			wantAllowed(t, made(t, text, policy.Maker{Account: on("118344674", "github-merge-queue[bot]", k), Role: role, Where: "commit 4f2a91c"}, yes(alice, bob)...).judge(t))
+			mergify := made(t, text, policy.Maker{Account: on("37929162", "mergify[bot]", k), Role: role, Where: "commit 4f2a91c"}, yes(alice, bob)...).judge(t)
+			if role == policy.Merger {
+				wantAllowed(t, mergify)
+			} else {
+				wantWaiting(t, mergify) // anybody may ask it for a copy of their commit
+			}
 		}
 		// The number alone is nothing: not of another host, and not a name.
 		for _, a := range []policy.Account{{Host: "https://github.example", ID: "49699333", Name: "dependabot[bot]", Kind: policy.Machine}, on("5", "dependabot[bot]", policy.Machine)} {
@@ -252,7 +258,7 @@ func TestI04_the_known_list_has_nothing_that_everybody_can_drive(t *testing.T) {
 	names, numbers, addresses := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, a := range l.Agents {
 		if names[a.Name] || a.Source == "" || a.Since < 1 || a.Since > l.Version || len(a.Addresses) == 0 ||
-			!slices.Contains([]policy.AgentKind{policy.CodingAgent, policy.CodeReviewer, policy.CodeFixer, policy.DependencyBot, policy.MergeQueue}, a.Kind) {
+			!slices.Contains([]policy.AgentKind{policy.CodingAgent, policy.CodeReviewer, policy.CodeFixer, policy.DependencyBot, policy.MergeQueue, policy.MergeBot}, a.Kind) {
 			t.Errorf("%s: %+v, want a name of its own, a kind, a source and a version", a.Name, a)
 		}
 		names[a.Name] = true
