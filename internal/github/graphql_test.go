@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -265,7 +266,7 @@ func TestAPI_two_hundred_commits_through_the_queue(t *testing.T) {
 func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 	w := newWorld(t, "failures")
 	w.past(4, []object{commit(2, bob, nil, 1), commit(4, bob, nil, 2)}, nil, []object{push(1, 4, "main", bob, "push")})
-	all := []object{w.deployed(8, 500, sha(1), "in_progress", "success")}
+	all := []object{w.deployed(8, 500, sha(1), "in_progress", "success", "inactive")}
 	for i := range 105 {
 		w.run(2000+i, object{"head_sha": sha(2), "conclusion": "failure"})
 		all = append(all, w.deployed(100+i, 2000+i, sha(2), "queued", "in_progress", "failure"))
@@ -274,6 +275,7 @@ func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 	all[30]["statuses"] = append(all[30]["statuses"].([]object), object{"state": "failure", "creator": eve, "log_url": ""})
 	all[40] = w.deployed(139, 2039, sha(2), "in_progress", "success")
 	w.set("/deployments", all)
+	first := true
 	look := func() (policy.Change, int) {
 		t.Helper()
 		at := len(settled(t, w.lab))
@@ -282,7 +284,12 @@ func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		for _, c := range w.calls(at) {
+		calls := w.calls(at)
+		if first && !slices.ContainsFunc(calls, func(c string) bool { return strings.Contains(c, "/deployments/8/statuses ") }) {
+			t.Error("not asked by REST about the one that succeeded")
+		}
+		first = false
+		for _, c := range calls {
 			if strings.Contains(c, "/deployments") || strings.Contains(c, "/graphql ") {
 				n++
 			}
@@ -449,5 +456,60 @@ func TestG16_a_person_ends_a_deployment_that_is_on_its_way(t *testing.T) {
 			t.Errorf("%s: order %v over %.7s (%s), want overtaken by what is on its way", name, c.Order, c.Base, c.Deployed)
 		}
 		w.lab.Contract(t)
+	}
+}
+
+// A deployment with more statuses than one question lists is looked at alone, and
+// an answer about another deployment is refused.
+func TestO02_deployments_asked_about_together(t *testing.T) {
+	w := newWorld(t, "statuses")
+	w.past(2, []object{commit(2, bob, nil, 1)}, nil, []object{push(1, 2, "main", bob, "push")})
+	states := []string{"success"}
+	for range 55 {
+		states = append(states, "inactive")
+	}
+	all := []object{w.deployed(8, 500, sha(1), states...)}
+	for i := range 4 {
+		w.run(2000+i, object{"head_sha": sha(2), "conclusion": "failure"})
+		all = append(all, w.deployed(100+i, 2000+i, sha(2), "in_progress", "failure"))
+	}
+	w.set("/deployments", all)
+	if c := w.change(sha(2)); c.Base != sha(1) {
+		t.Errorf("base %.7s (%s), want the one that succeeded long ago", c.Base, c.Deployed)
+	}
+	other := func(n int) string {
+		return fmt.Sprintf(`{"data":{"nodes":[null,{"commitOid":%q,"createdAt":"2026-01-05T08:00:00Z"}]}}`, sha(n))
+	}
+	w.graph(1, 200, other(1))
+	w.change(sha(2))
+	w.graph(1, 200, other(2))
+	w.refused(sha(2), fault.Refused, fault.Malformed)
+}
+
+// Without a token there is no GraphQL to ask.
+func TestO02_no_graphql_without_a_token(t *testing.T) {
+	for token, want := range map[string]int{"t": 1, "": 0} {
+		asked := 0
+		j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_TOKEN": token,
+			"GITHUB_API_URL": answers(t, func(rw http.ResponseWriter, r *http.Request) {
+				commits := fmt.Sprintf(`{"sha":%q,"node_id":"b","parents":[{"sha":%q}],"commit":{"author":{"email":"a@x"},"committer":{"email":"a@x"}}}`, sha(2), sha(1))
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/graphql"):
+					asked++
+					fmt.Fprint(rw, `{}`)
+				case strings.Contains(r.URL.Path, "/compare/"):
+					fmt.Fprint(rw, `{"total_commits":1,"commits":[`+commits+`]}`)
+				case strings.Contains(r.URL.Path, "/branches/"):
+					fmt.Fprintf(rw, `{"name":"main","commit":{"sha":%q}}`, sha(2))
+				case strings.HasSuffix(r.URL.Path, "/repos/acme/widget"):
+					fmt.Fprint(rw, `{"id":9,"full_name":"acme/widget","owner":{"id":1,"login":"acme"},"default_branch":"main"}`)
+				default:
+					fmt.Fprint(rw, `[]`)
+				}
+			})})
+		q := policy.ChangeQuery{Environment: "production", Repository: "https://github.com/acme/widget", ID: "9", Head: sha(2), Ref: "refs/heads/main", Baseline: sha(1)}
+		if _, err := j.Change(context.Background(), q); err != nil || asked != want {
+			t.Errorf("with token %q: %d questions by GraphQL, %v; want %d", token, asked, err, want)
+		}
 	}
 }

@@ -184,7 +184,7 @@ type ofRequest struct {
 // guess those from the order of the commits would give somebody's commits to
 // whoever pushed others first.
 func (g *graphMerged) whole(head string) bool {
-	if g.Timeline.Page.More || len(g.Commits.Nodes) == 0 || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
+	if g.Timeline.Page.More || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
 		return false
 	}
 	part := func(n ofRequest) bool { return n.Commit.Parents.Total != len(n.Commit.Parents.Nodes) }

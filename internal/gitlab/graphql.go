@@ -184,7 +184,7 @@ const requestsQuery = `query($path: ID!, $iids: [String!], $count: Int, $notes: 
   iid diffRefs { baseSha }
   commits(first: 100) { pageInfo { hasNextPage } nodes { sha message authorName authorEmail committerName committerEmail committedDate } }
   commitsWithoutMergeCommits(first: 100) { nodes { sha } }
-  notes(first: 100) @include(if: $notes) { pageInfo { hasNextPage } nodes { system imported systemNoteMetadata { action } author { id username } } }
+  notes(first: 100) @include(if: $notes) { pageInfo { hasNextPage } nodes { imported systemNoteMetadata { action } author { id username } } }
 } } } }`
 
 type page[T any] struct {
@@ -216,7 +216,6 @@ type graphCommit struct {
 }
 
 type graphNote struct {
-	System   bool  `json:"system"`
 	Imported *bool `json:"imported"`
 	Metadata *struct {
 		Action string `json:"action"`
@@ -324,7 +323,7 @@ func (g graphRequest) line(head string) []commit {
 func (j *Job) noters(all []graphNote) []policy.Account {
 	var out []policy.Account
 	for _, n := range all {
-		if !n.System || n.Imported == nil || *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
+		if n.Imported == nil || *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
 			continue
 		}
 		var u user
