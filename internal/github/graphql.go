@@ -62,15 +62,14 @@ type actor struct {
 	User  *actor `json:"user"` // behind an account of an enterprise
 }
 
-// The fields of an actor and of what a commit says of a person. A bot is never
-// the user of the latter.
+// The fields of an actor. A number is asked for where there is an account: a
+// mannequin stands for somebody whose history was imported, and is nobody's.
 const anActor = `
 fragment who on Actor { __typename login
   ... on User { databaseId } ... on Bot { databaseId } ... on Organization { databaseId }
   ... on EnterpriseUserAccount { user { __typename login databaseId } } }`
 
-// user is the account as REST writes it, or nil: a mannequin stands for somebody
-// whose history was imported, and is nobody's account.
+// user is the account as REST writes it.
 func (a *actor) user() *user {
 	switch {
 	case a == nil:
@@ -79,10 +78,8 @@ func (a *actor) user() *user {
 		return a.User.user()
 	case a.Type == "Bot" && !strings.HasSuffix(a.Login, "[bot]"):
 		return &user{Login: a.Login + "[bot]", ID: a.ID, Type: a.Type}
-	case a.Type == "Bot", a.Type == "User", a.Type == "Organization":
-		return &user{Login: a.Login, ID: a.ID, Type: a.Type}
 	}
-	return nil
+	return &user{Login: a.Login, ID: a.ID, Type: a.Type}
 }
 
 // A gitActor is what a commit says of a person.

@@ -2,7 +2,9 @@ package github_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -264,7 +266,7 @@ func TestAPI_two_hundred_commits_through_the_queue(t *testing.T) {
 func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 	w := newWorld(t, "failures")
 	w.past(4, []object{commit(2, bob, nil, 1), commit(4, bob, nil, 2)}, nil, []object{push(1, 4, "main", bob, "push")})
-	all := []object{w.deployed(8, 500, sha(1), "in_progress", "success")}
+	all := []object{w.deployed(8, 500, sha(1), "in_progress", "success", "inactive")}
 	for i := range 105 {
 		w.run(2000+i, object{"head_sha": sha(2), "conclusion": "failure"})
 		all = append(all, w.deployed(100+i, 2000+i, sha(2), "queued", "in_progress", "failure"))
@@ -273,6 +275,7 @@ func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 	all[30]["statuses"] = append(all[30]["statuses"].([]object), object{"state": "failure", "creator": eve, "log_url": ""})
 	all[40] = w.deployed(139, 2039, sha(2), "in_progress", "success")
 	w.set("/deployments", all)
+	first := true
 	look := func() (policy.Change, int) {
 		t.Helper()
 		at := len(settled(t, w.lab))
@@ -281,7 +284,12 @@ func TestAPI_a_hundred_failed_deployments(t *testing.T) {
 			t.Fatal(err)
 		}
 		n := 0
-		for _, c := range w.calls(at) {
+		calls := w.calls(at)
+		if first && !slices.ContainsFunc(calls, func(c string) bool { return strings.Contains(c, "/deployments/8/statuses ") }) {
+			t.Error("not asked by REST about the one that succeeded")
+		}
+		first = false
+		for _, c := range calls {
 			if strings.Contains(c, "/deployments") || strings.Contains(c, "/graphql ") {
 				n++
 			}
@@ -344,5 +352,164 @@ func TestAPI_what_was_merged_is_asked_for_once(t *testing.T) {
 			t.Errorf("%s: %d calls about requests again, want none", name, n)
 		}
 		w.lab.Unset(t, "/faults")
+	}
+}
+
+// A part of what a request had is no answer: REST is asked for the request, and
+// what was answered counts for nothing.
+func TestO02_a_part_of_a_request_is_none(t *testing.T) {
+	w := newWorld(t, "partly")
+	w.past(3, []object{commit(11, bob, nil, 1), commit(21, bob, nil, 1), commit(2, bob, signedPage(), 1), commit(3, bob, signedPage(), 2)},
+		[]object{request(5, bob, 2, 11, nil, 11), request(6, bob, 3, 21, nil, 21)},
+		[]object{push(0, 11, "f5", bob, "branch_creation"), push(0, 21, "f6", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge"), push(2, 3, "main", carol, "pr_merge")})
+	want := made(w.change(sha(3)))
+	type list = map[string]any
+	node := func(number, head int) object {
+		return object{
+			"number": number, "headRefOid": sha(head), "mergedBy": object{"__typename": "User", "login": "carol", "databaseId": 99},
+			"commits": list{"totalCount": 1, "nodes": []object{{"commit": object{
+				"id": "x", "oid": sha(head), "message": "x", "author": object{"email": "told@graphql.example"}, "parents": list{"totalCount": 1, "nodes": []object{{"oid": sha(1)}}},
+			}}}},
+			"timelineItems": list{"pageInfo": object{"hasNextPage": false}, "nodes": []object{}},
+		}
+	}
+	commits := func(n object) list { return n["commits"].(list) }
+	for name, spoil := range map[string]func(object){
+		"":                        func(object) {},
+		"more commits":            func(n object) { commits(n)["totalCount"] = 2 },
+		"another head":            func(n object) { n["headRefOid"] = sha(1) },
+		"commits without the end": func(n object) { commits(n)["nodes"].([]object)[0]["commit"].(object)["oid"] = sha(1) },
+		"more events":             func(n object) { n["timelineItems"].(list)["pageInfo"] = object{"hasNextPage": true} },
+		"more parents": func(n object) {
+			commits(n)["nodes"].([]object)[0]["commit"].(object)["parents"].(list)["totalCount"] = 2
+		},
+		"no commits":      func(n object) { n["commits"] = list{"totalCount": 0, "nodes": []object{}} },
+		"an error beside": func(object) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			all := []object{node(6, 21), node(5, 11)}
+			for _, n := range all {
+				spoil(n)
+			}
+			body := object{"data": object{"nodes": all}}
+			if strings.HasPrefix(name, "an error") {
+				body["errors"] = []object{{"type": "FORBIDDEN", "message": "x"}}
+			}
+			b, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.graph(1, 200, string(b))
+			got := made(w.change(sha(3)))
+			told := slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, "told@graphql.example") })
+			if told != (name == "") || !told && !slices.Equal(got, want) {
+				t.Errorf("makers:\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
+			}
+		})
+	}
+}
+
+// A commit that more requests have than one question lists is asked about alone.
+func TestO02_a_commit_of_many_requests(t *testing.T) {
+	for n, alone := range map[int]int{10: 0, 11: 1} {
+		w := newWorld(t, fmt.Sprint("manyhave", n))
+		var pulls []object
+		for i := range n {
+			pulls = append(pulls, request(20+i, bob, 99, 2, object{"base": "other"}, 2))
+		}
+		w.past(2, []object{commit(2, bob, signedPage(), 1), commit(98, bob, nil, 1), commit(99, bob, nil, 98)}, pulls, []object{push(1, 2, "main", bob, "push")})
+		at := len(settled(t, w.lab))
+		w.change(sha(2))
+		got := 0
+		for _, c := range w.calls(at) {
+			if strings.Contains(c, "/commits/"+sha(2)+"/pulls ") {
+				got++
+			}
+		}
+		if got != alone {
+			t.Errorf("%d requests: asked %d times about the commit alone, want %d", n, got, alone)
+		}
+	}
+}
+
+// What a person says last of a deployment that is on its way does not make it one
+// that failed, also where many are asked about together.
+func TestG16_a_person_ends_a_deployment_that_is_on_its_way(t *testing.T) {
+	for name, hidden := range map[string]bool{"as it is": false, "with a word of a person": true} {
+		w := newWorld(t, "ends-"+strings.ReplaceAll(name, " ", "-"))
+		w.past(3, []object{commit(2, bob, nil, 1), commit(3, bob, nil, 2)}, nil, []object{push(1, 3, "main", bob, "push")})
+		w.run(700, object{"head_sha": sha(3), "status": "in_progress", "conclusion": nil})
+		w.set("/runs/700/attempts/1/jobs", []object{{"name": "deploy", "status": "in_progress", "conclusion": nil,
+			"steps": []object{{"name": "Run ./deploy.sh", "status": "in_progress", "conclusion": nil, "number": 1}}}})
+		onWay := w.deployed(9, 700, sha(3), "in_progress")
+		if hidden {
+			onWay["statuses"] = append(onWay["statuses"].([]object), object{"state": "failure", "creator": eve, "log_url": ""})
+		}
+		all := []object{w.deployed(8, 500, sha(1), "in_progress", "success", "inactive"), onWay}
+		for i := range 6 {
+			w.run(2000+i, object{"head_sha": sha(2), "conclusion": "failure"})
+			all = append(all, w.deployed(100+i, 2000+i, sha(2), "in_progress", "failure"))
+		}
+		w.set("/deployments", all)
+		if c := w.change(sha(2)); c.Order != policy.Overtaken || c.Base != sha(1) {
+			t.Errorf("%s: order %v over %.7s (%s), want overtaken by what is on its way", name, c.Order, c.Base, c.Deployed)
+		}
+		w.lab.Contract(t)
+	}
+}
+
+// A deployment with more statuses than one question lists is looked at alone, and
+// an answer about another deployment is refused.
+func TestO02_deployments_asked_about_together(t *testing.T) {
+	w := newWorld(t, "statuses")
+	w.past(2, []object{commit(2, bob, nil, 1)}, nil, []object{push(1, 2, "main", bob, "push")})
+	states := []string{"success"}
+	for range 55 {
+		states = append(states, "inactive")
+	}
+	all := []object{w.deployed(8, 500, sha(1), states...)}
+	for i := range 4 {
+		w.run(2000+i, object{"head_sha": sha(2), "conclusion": "failure"})
+		all = append(all, w.deployed(100+i, 2000+i, sha(2), "in_progress", "failure"))
+	}
+	w.set("/deployments", all)
+	if c := w.change(sha(2)); c.Base != sha(1) {
+		t.Errorf("base %.7s (%s), want the one that succeeded long ago", c.Base, c.Deployed)
+	}
+	other := func(n int) string {
+		return fmt.Sprintf(`{"data":{"nodes":[null,{"commitOid":%q,"createdAt":"2026-01-05T08:00:00Z"}]}}`, sha(n))
+	}
+	w.graph(1, 200, other(1))
+	w.change(sha(2))
+	w.graph(1, 200, other(2))
+	w.refused(sha(2), fault.Refused, fault.Malformed)
+}
+
+// Without a token there is no GraphQL to ask.
+func TestO02_no_graphql_without_a_token(t *testing.T) {
+	for token, want := range map[string]int{"t": 1, "": 0} {
+		asked := 0
+		j, _ := job(t, map[string]string{"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_TOKEN": token,
+			"GITHUB_API_URL": answers(t, func(rw http.ResponseWriter, r *http.Request) {
+				commits := fmt.Sprintf(`{"sha":%q,"node_id":"b","parents":[{"sha":%q}],"commit":{"author":{"email":"a@x"},"committer":{"email":"a@x"}}}`, sha(2), sha(1))
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/graphql"):
+					asked++
+					fmt.Fprint(rw, `{}`)
+				case strings.Contains(r.URL.Path, "/compare/"):
+					fmt.Fprint(rw, `{"total_commits":1,"commits":[`+commits+`]}`)
+				case strings.Contains(r.URL.Path, "/branches/"):
+					fmt.Fprintf(rw, `{"name":"main","commit":{"sha":%q}}`, sha(2))
+				case strings.HasSuffix(r.URL.Path, "/repos/acme/widget"):
+					fmt.Fprint(rw, `{"id":9,"full_name":"acme/widget","owner":{"id":1,"login":"acme"},"default_branch":"main"}`)
+				default:
+					fmt.Fprint(rw, `[]`)
+				}
+			})})
+		q := policy.ChangeQuery{Environment: "production", Repository: "https://github.com/acme/widget", ID: "9", Head: sha(2), Ref: "refs/heads/main", Baseline: sha(1)}
+		if _, err := j.Change(context.Background(), q); err != nil || asked != want {
+			t.Errorf("with token %q: %d questions by GraphQL, %v; want %d", token, asked, err, want)
+		}
 	}
 }

@@ -16,13 +16,19 @@ import (
 
 const strong = `{"id":5,"name":"production","can_admins_bypass":false,"protection_rules":[{"id":1,"type":"required_reviewers","prevent_self_review":true,"reviewers":[{"type":"User","reviewer":{"id":88,"login":"bob"}}]}]}`
 
-// at is a job at an API that h serves.
-func at(t *testing.T, h http.HandlerFunc) *github.Job {
+// answers is the address of an API that h serves.
+func answers(t *testing.T, h http.HandlerFunc) string {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// at is a job at an API that h serves.
+func at(t *testing.T, h http.HandlerFunc) *github.Job {
+	t.Helper()
 	j, _ := job(t, map[string]string{
-		"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": s.URL, "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_TOKEN": "t",
+		"GITHUB_REPOSITORY": "acme/widget", "GITHUB_REPOSITORY_ID": "9", "GITHUB_API_URL": answers(t, h), "GITHUB_RUN_ID": "1", "GITHUB_RUN_ATTEMPT": "1", "GITHUB_TOKEN": "t",
 	})
 	return j
 }

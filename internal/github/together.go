@@ -40,7 +40,7 @@ func about[T any](ctx context.Context, j *Job, query string, names []string, nam
 }
 
 const bringingQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Commit { oid associatedPullRequests(first: 10) { totalCount nodes {
-  id number title url merged mergedAt createdAt baseRefName headRefName headRefOid isCrossRepository
+  id number title url mergedAt createdAt baseRefName headRefName headRefOid isCrossRepository
   mergeCommit { oid } author { ...who } baseRepository { nameWithOwner }
   headRepository { nameWithOwner owner { __typename login ... on User { databaseId } ... on Organization { databaseId } } }
 } } } } }` + anActor
@@ -60,7 +60,6 @@ type graphRequest struct {
 	Number    int64      `json:"number"`
 	Title     string     `json:"title"`
 	URL       string     `json:"url"`
-	Merged    bool       `json:"merged"`
 	MergedAt  *time.Time `json:"mergedAt"`
 	CreatedAt time.Time  `json:"createdAt"`
 	Base      string     `json:"baseRefName"`
@@ -79,7 +78,7 @@ type graphRequest struct {
 
 // request hands a request on; ok is false if it was not merged.
 func (h history) graphRequest(g graphRequest) (change.Request, bool) {
-	if !g.Merged || g.MergedAt == nil || g.Merge == nil {
+	if g.MergedAt == nil || g.Merge == nil {
 		return change.Request{}, false
 	}
 	h.known.learn(called(g.Number), g.ID)
@@ -185,7 +184,7 @@ type ofRequest struct {
 // guess those from the order of the commits would give somebody's commits to
 // whoever pushed others first.
 func (g *graphMerged) whole(head string) bool {
-	if g.Timeline.Page.More || len(g.Commits.Nodes) == 0 || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
+	if g.Timeline.Page.More || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
 		return false
 	}
 	part := func(n ofRequest) bool { return n.Commit.Parents.Total != len(n.Commit.Parents.Nodes) }
@@ -307,7 +306,7 @@ func (h history) CoAuthors(ctx context.Context, commits []change.Commit) (map[st
 			if a == nil || strings.EqualFold(a.Email, author[g.OID]) {
 				continue
 			}
-			if u := a.User.user(); u != nil && u.Type == "User" && h.account(u).ID != "" {
+			if u := a.User.user(); h.account(u).ID != "" {
 				out[g.OID] = append(out[g.OID], change.Identity{Name: a.Name, Email: a.Email, Account: h.account(u)})
 			}
 		}

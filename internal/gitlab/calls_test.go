@@ -103,3 +103,32 @@ func TestAPI_calls_are_few(t *testing.T) {
 	noMaker(t, first, "merger ?")
 	s.l.Contract(t)
 }
+
+// What has changed since the last look is seen, and what a look was told is told
+// to no other part of it anew.
+func TestG16_a_later_look_sees_what_has_changed(t *testing.T) {
+	s := play(t, 699)
+	shipped(s)
+	s.set("/pipelines/500", fields{"status": "running"})
+	s.set("/jobs/400", fields{"pipeline": fields{"id": 500}, "status": "success", "name": "build"})
+	s.job = s.as()
+	look := func() (string, policy.RunState) {
+		t.Helper()
+		if _, err := s.job.Environment(t.Context(), "production"); err != nil {
+			t.Fatal(err)
+		}
+		runs, err := s.job.Runs(t.Context(), []policy.RunQuery{{URI: s.uri(400), Outcome: true}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.look("s2").Base, runs[0].State
+	}
+	if base, state := look(); base != sha("c1") || state != policy.Unfinished {
+		t.Errorf("base %.7s, run %v; want c1 and a run that is not finished", base, state)
+	}
+	s.set("/pipelines/500", fields{"status": "success"})
+	s.deployed(7002, "c2")
+	if base, state := look(); base != sha("c2") || state != policy.Succeeded {
+		t.Errorf("base %.7s, run %v at the second look; want c2 and a run that succeeded", base, state)
+	}
+}

@@ -181,10 +181,10 @@ func (j *Job) mergedAt(r change.Request) *merged {
 }
 
 const requestsQuery = `query($path: ID!, $iids: [String!], $count: Int, $notes: Boolean!) { project(fullPath: $path) { id mergeRequests(iids: $iids, first: $count) { nodes {
-  iid diffHeadSha diffRefs { baseSha }
+  iid diffRefs { baseSha }
   commits(first: 100) { pageInfo { hasNextPage } nodes { sha message authorName authorEmail committerName committerEmail committedDate } }
-  commitsWithoutMergeCommits(first: 100) { pageInfo { hasNextPage } nodes { sha } }
-  notes(first: 100) @include(if: $notes) { pageInfo { hasNextPage } nodes { system imported systemNoteMetadata { action } author { id username } } }
+  commitsWithoutMergeCommits(first: 100) { nodes { sha } }
+  notes(first: 100) @include(if: $notes) { pageInfo { hasNextPage } nodes { imported systemNoteMetadata { action } author { id username } } }
 } } } }`
 
 type page[T any] struct {
@@ -197,7 +197,6 @@ type page[T any] struct {
 // A graphRequest is a request as GraphQL shows it.
 type graphRequest struct {
 	IID  string `json:"iid"`
-	Head string `json:"diffHeadSha"`
 	Refs *struct {
 		Base string `json:"baseSha"`
 	} `json:"diffRefs"`
@@ -217,7 +216,6 @@ type graphCommit struct {
 }
 
 type graphNote struct {
-	System   bool  `json:"system"`
 	Imported *bool `json:"imported"`
 	Metadata *struct {
 		Action string `json:"action"`
@@ -278,9 +276,7 @@ func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.
 		if !ok {
 			return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with request !%s, which was not asked for", g.IID)
 		}
-		if a.Head == "" || g.Head == a.Head {
-			h.keep(a.Request, g)
-		}
+		h.keep(a.Request, g)
 	}
 	return r, nil
 }
@@ -301,12 +297,13 @@ func (h *history) keep(r change.Request, g graphRequest) {
 // line returns the commits of a request, newest first, where they are one line:
 // GraphQL tells no parents, but whether there is a merge among them. Without one,
 // each has the next as its parent, and the last one where the request parts from
-// its target. It is nil where they are more than a page, or more than a line: to
-// guess parents would give somebody's commits to whoever pushed others first.
+// its target. It is nil where they do not begin with the head that the list of
+// requests says, are more than a page, or more than a line: to guess parents would
+// give somebody's commits to whoever pushed others first.
 func (g graphRequest) line(head string) []commit {
 	all := g.Commits.Nodes
 	same := slices.EqualFunc(all, g.Plain.Nodes, func(a, b graphCommit) bool { return a.SHA == b.SHA })
-	if len(all) == 0 || g.Commits.Info.More || g.Plain.Info.More || !same || all[0].SHA != head || g.Refs == nil || !full(g.Refs.Base) {
+	if len(all) == 0 || g.Commits.Info.More || !same || all[0].SHA != head || g.Refs == nil || !full(g.Refs.Base) {
 		return nil
 	}
 	var out []commit
@@ -326,7 +323,7 @@ func (g graphRequest) line(head string) []commit {
 func (j *Job) noters(all []graphNote) []policy.Account {
 	var out []policy.Account
 	for _, n := range all {
-		if !n.System || n.Imported == nil || *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
+		if n.Imported == nil || *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
 			continue
 		}
 		var u user

@@ -78,28 +78,27 @@ func TestO02_graphql_about_something_else(t *testing.T) {
 	if together != 2 || alone != 0 {
 		t.Errorf("%d questions by GraphQL and %d requests alone, want one about requests and one about accounts", together, alone)
 	}
-	answer := func(project int, iid, head string, shas ...string) string {
+	answer := func(project int, iid string, shas ...string) string {
 		var all []string
 		for _, x := range shas {
 			all = append(all, fmt.Sprintf(`{"sha":%q,"message":"x","authorEmail":"eve@evil.example"}`, x))
 		}
 		commits := `{"pageInfo":{"hasNextPage":false},"nodes":[` + strings.Join(all, ",") + `]}`
-		return fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/%d","mergeRequests":{"nodes":[{"iid":%q,"diffHeadSha":%q,"diffRefs":{"baseSha":%q},"commits":%s,"commitsWithoutMergeCommits":%s}]}}}}`,
-			project, iid, head, sha("c1"), commits, commits)
+		return fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/%d","mergeRequests":{"nodes":[{"iid":%q,"diffRefs":{"baseSha":%q},"commits":%s,"commitsWithoutMergeCommits":%s}]}}}}`,
+			project, iid, sha("c1"), commits, commits)
 	}
 	const last = "c0x" // the newest commit of request 1
 	for name, c := range map[string]struct {
 		body string
 		code fault.Code
 	}{
-		"another project":       {answer(693, "1", sha(last), sha(last)), fault.Malformed},
-		"another request":       {answer(692, "3", sha(last), sha(last)), fault.Malformed},
-		"another head":          {answer(692, "1", sha("c1"), sha("c1")), ""},
-		"commits of another":    {answer(692, "1", sha(last), sha("c1")), ""},
-		"no commits":            {answer(692, "1", sha(last)), ""},
-		"a merge among them":    {strings.Replace(answer(692, "1", sha(last), sha(last), sha("a0")), `"commitsWithoutMergeCommits":{"pageInfo":{"hasNextPage":false},"nodes":[`, `"commitsWithoutMergeCommits":{"pageInfo":{"hasNextPage":false},"nodes":[{"sha":"x"},`, 1), ""},
-		"more than a page":      {strings.Replace(answer(692, "1", sha(last), sha(last)), "false", "true", 1), ""},
-		"no place to part from": {strings.Replace(answer(692, "1", sha(last), sha(last)), sha("c1"), "", 1), ""},
+		"another project":       {answer(693, "1", sha(last)), fault.Malformed},
+		"another request":       {answer(692, "3", sha(last)), fault.Malformed},
+		"another head":          {answer(692, "1", sha("c1")), ""},
+		"no commits":            {answer(692, "1"), ""},
+		"a merge among them":    {strings.Replace(answer(692, "1", sha(last), sha("a0")), `,{"sha":"`+sha("a0")+`","message":"x","authorEmail":"eve@evil.example"}]}}]`, `]}}]`, 1), ""},
+		"more than a page":      {strings.Replace(answer(692, "1", sha(last)), "false", "true", 1), ""},
+		"no place to part from": {strings.Replace(answer(692, "1", sha(last)), sha("c1"), "", 1), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -116,7 +115,7 @@ func TestO02_graphql_about_something_else(t *testing.T) {
 		})
 	}
 	s.t = t
-	s.say("/api/graphql$", answer(692, "1", sha(last), sha(last))) // the same that is in order is believed
+	s.say("/api/graphql$", answer(692, "1", sha(last))) // the same that is in order is believed
 	if got, _, alone := s.counted(head); alone != 1 || !slices.ContainsFunc(got, func(m string) bool { return strings.Contains(m, "eve@evil.example") }) {
 		t.Errorf("%d requests alone, makers %s; want one, and what was answered", alone, strings.Join(got, "\n"))
 	}
@@ -182,13 +181,80 @@ func TestI05_kinds_together(t *testing.T) {
 
 // A job's own token is shown to no API that does not take it.
 func TestO02_no_graphql_with_the_jobs_token(t *testing.T) {
-	s := play(t, 696)
-	s.job = s.as("GITLAB_TOKEN", "", "SALLYPORT_TOKEN", "")
-	at := len(s.requests())
-	_, _ = s.job.Rosters(t.Context(), []policy.Member{role("maintainer")})
-	for _, c := range s.calls(at) {
-		if strings.Contains(c, "graphql") {
-			t.Errorf("asked %s", c)
+	asked := 0
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/graphql"):
+			asked++
+			fmt.Fprint(w, `{}`)
+		case strings.Contains(r.URL.Path, "/users/"):
+			fmt.Fprint(w, `{"id":`+r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]+`,"bot":false,"state":"active"}`)
+		default:
+			fmt.Fprint(w, `[{"id":5,"access_level":40},{"id":6,"access_level":40}]`)
+		}
+	})
+	for name, c := range map[string]struct {
+		env  []string
+		want int
+	}{"a person's": {nil, 1}, "the job's": {[]string{"GITLAB_TOKEN", "", "CI_JOB_TOKEN", "job"}, 0}} {
+		asked = 0
+		j, host := at(t, serve, c.env...)
+		m := role("maintainer")
+		m.Host = host
+		all, err := j.Rosters(t.Context(), []policy.Member{m})
+		if err != nil || len(all[0].Accounts) != 2 || asked != c.want {
+			t.Errorf("with %s token: %+v, %v, and %d questions by GraphQL; want two people and %d", name, all, err, asked, c.want)
 		}
 	}
+}
+
+// An answer about another account than was asked for is refused.
+func TestO02_graphql_about_another_account(t *testing.T) {
+	s := play(t, 697)
+	s.l.Set(t, "/gitlab/groups/69701", fields{"path": "acme/others", "members": []fields{{"id": 88, "access_level": 40}, {"id": 89, "access_level": 40}}})
+	const one = `{"data":{"users":{"nodes":[{"id":"gid://gitlab/User/88","username":"bob","bot":false,"state":"active","type":"HUMAN"}]}}}`
+	s.say("/api/graphql$", one)
+	if all, err := s.roster(group("69701", "acme/others")); err != nil || len(all) != 2 {
+		t.Errorf("%+v, %v; want both, one of them asked about alone", all, err)
+	}
+	s.say("/api/graphql$", strings.Replace(one, "88", "90", 1))
+	_, err := s.roster(group("69701", "acme/others"))
+	wantFault(t, err, fault.Refused, fault.Malformed)
+}
+
+// Who pushed to a request from a fork, the notes say that GitLab wrote under it.
+// What was imported with it, others wrote; a list of notes that goes on is read on.
+func TestI01_notes_under_requests_from_forks(t *testing.T) {
+	s := play(t, 698)
+	h := new(script).commit("c1", "alice@acme.example").commit("a", "bob@acme.example", "c1").commit("b", "bob@acme.example", "c1").
+		commit("s1", "bob@acme.example", "c1").commit("s2", "bob@acme.example", "s1").push(carol, "main", "c1", "s1", 1).push(carol, "main", "s1", "s2", 1)
+	note := func(who fields, kv ...any) fields {
+		n := fields{"system": true, "body": "added 1 commit", "author": who}
+		for i := 0; i < len(kv); i += 2 {
+			n[kv[i].(string)] = kv[i+1]
+		}
+		return n
+	}
+	many := []fields{note(dana)}
+	for range 100 {
+		many = append(many, note(bob, "system", false, "body", "looks good"))
+	}
+	from := func(iid int, squash, head string, notes []fields) {
+		h.request(fields{"iid": iid, "author": bob, "merge_user": carol, "squash_commit_sha": sha(squash), "squash": true, "sha": sha(head), "source_branch": head, "source_project_id": 999698, "commits": []string{sha(head)}, "notes": notes})
+	}
+	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title")})
+	from(2, "s2", "b", many)
+	s.deployed(7001, "c1")
+	s.history(h, "s2")
+	for _, how := range []string{"together", "one by one"} {
+		c := s.change("s2")
+		wantMakers(t, c, "pusher 1: request !1", "pusher 90: request !2", "pusher ?: request !1", "pusher ?: request !2")
+		noMaker(t, c, "pusher 90: request !1")
+		noMaker(t, c, "pusher 88")
+		if t.Failed() {
+			t.Log(how)
+		}
+		s.fail("/api/graphql$", http.StatusNotFound)
+	}
+	s.l.Contract(t)
 }

@@ -119,9 +119,6 @@ func (j *Job) built(ctx context.Context, id string) (build, pipeline, error) {
 		j.hold(q, time.Time{})
 	}
 	p, err := j.origin(ctx, b.Pipeline.ID)
-	if err == nil && projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id {
-		err = fault.New(fault.Refused, fault.Source, "", "job %s is of project %d, want %s", id, p.Project, j.id)
-	}
 	return b, p, err
 }
 
@@ -150,8 +147,12 @@ func (j *Job) origin(ctx context.Context, id int64) (pipeline, error) {
 // pipeline asks for a pipeline as it is now.
 func (j *Job) pipeline(ctx context.Context, id int64) (pipeline, error) {
 	p, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(id))})
-	if err == nil && p.ID != id {
+	switch {
+	case err != nil:
+	case p.ID != id:
 		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID, id)
+	case projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id:
+		err = fault.New(fault.Refused, fault.Source, "", "pipeline %d is of project %d, want %s", id, p.Project, j.id)
 	}
 	return p, err
 }
@@ -265,7 +266,7 @@ func (j *Job) within(ctx context.Context, id string) (build, pipeline, error) {
 		return build{}, pipeline{}, err
 	}
 	i := slices.IndexFunc(all, func(b build) bool { return itoa(b.ID) == id })
-	if i < 0 || p.Project != 0 && projectID().MatchString(j.id) && itoa(p.Project) != j.id {
+	if i < 0 {
 		return j.built(ctx, id)
 	}
 	return all[i], p, nil

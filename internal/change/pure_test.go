@@ -139,3 +139,49 @@ func BenchmarkChange(b *testing.B) {
 		}
 	}
 }
+
+// bringer is a platform that also says which requests contain a commit.
+type bringer struct {
+	pure
+	brought map[string][]change.Request
+}
+
+func (b *bringer) Bringing(context.Context, []change.Commit) (map[string][]change.Request, error) {
+	return b.brought, nil
+}
+
+// A request that the page rebased made the page's commits; a commit that a person
+// made, and that such a request merely contains, was pushed by whoever pushed it.
+func TestI01_a_commit_that_a_rebased_request_contains(t *testing.T) {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	commit := func(name, parent string, page bool) change.Commit {
+		return change.Commit{ID: id(name), Parents: []string{id(parent)}, Message: name, Author: person(1), Committer: person(1), Time: at, Page: page}
+	}
+	r := change.Request{Number: 7, Author: person(2).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("elsewhere")}, Head: id("lost"), Into: "main", Opened: at, Done: at}
+	b := &bringer{
+		pure: pure{
+			commits: []change.Commit{commit("tip", "plain", false), commit("plain", "page", false), commit("page", "base", true)},
+			details: map[int64]change.Details{7: {Commits: []change.Commit{commit("lost", "base", false)}, Mergers: []policy.Account{person(3).Account}}},
+			pushes: []change.Push{
+				{By: person(4).Account, After: id("plain"), Branch: "side", Time: at, Made: true, Commits: -1},
+				{By: person(5).Account, Before: id("base"), After: id("tip"), Branch: "main", Time: at, Commits: -1},
+			},
+			base: change.Deployment{ID: 1, Commit: id("base"), Created: at},
+		},
+		brought: map[string][]change.Request{id("page"): {r}, id("plain"): {r}},
+	}
+	var m change.Memory
+	c, err := m.Of(t.Context(), b, policy.ChangeQuery{Environment: "production", Head: id("tip"), Ref: "refs/heads/main"}, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pushed := map[string]bool{}
+	for _, x := range c.Makers {
+		if x.Role == policy.Pusher && x.Account.ID == person(4).Account.ID {
+			pushed[x.Where] = true
+		}
+	}
+	if !pushed["commit "+id("plain")[:7]] || pushed["commit "+id("page")[:7]] || len(c.Requests) != 1 {
+		t.Errorf("pushed %v, in %d requests; want the commit of a person alone, in one", pushed, len(c.Requests))
+	}
+}
