@@ -70,7 +70,7 @@ var cases = map[string]struct {
 
 	"I01 a request merged into a branch that was rewritten": {history{
 		commits: []commit{{"x", "eve", "base", "", ""}, {"m", "carol", "base x", "page", ""}, {"n", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
-		pushes: []push{{"eve", "g", "", "x"}, {"bob", "f", "", "base"}, {"carol", "f", "base", "m"}, {"bob", "f", "forced:m", "n"}, {"dana", "main", "base", "s"}},
+		pushes:  []push{{"eve", "g", "", "x"}, {"bob", "f", "", "base"}, {"carol", "f", "base", "m"}, {"bob", "f", "forced:m", "n"}, {"dana", "main", "base", "s"}},
 		requests: []request{
 			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", merge: "m", commits: "x"},
 			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
