@@ -4,9 +4,9 @@
 // asks a platform a few questions and knows nothing else about it, so that the
 // same history gives the same makers on both platforms.
 //
-// It refuses to guess. Whoever cannot be named is a maker who cannot be named, and
-// more than it can look at is an error, never a part of an answer. It refuses to
-// judge: whether a maker may approve is not its business.
+// It refuses to guess. A person whom it cannot name is a maker without a name, and
+// so is one for each thing that it could not read: less is never said to be all. It
+// refuses to judge whether a maker may approve.
 package change
 
 import (
@@ -43,19 +43,19 @@ type Platform interface {
 	// Past returns what was deployed into q's environment before. branch is the
 	// answer of Branch.
 	Past(ctx context.Context, q policy.ChangeQuery, branch string) (Past, error)
-	// Merged returns the requests that were merged since a time, whatever branch
-	// they went to.
-	Merged(ctx context.Context, since time.Time) ([]Request, error)
+	// Merged returns the requests that were merged since a time, into all branches;
+	// whole is false where there are more than it lists.
+	Merged(ctx context.Context, since time.Time) (all []Request, whole bool, err error)
 	// Bringing returns the merged requests of commits that Merged does not explain,
 	// by commit.
 	Bringing(ctx context.Context, commits []Commit) (map[string][]Request, error)
 	// Details returns what each request is asked for, in the order of the questions.
 	Details(ctx context.Context, asked []Ask) ([]Details, error)
 	// Pushes returns the pushes to the repository's branches since a time, oldest
-	// first.
-	Pushes(ctx context.Context, since time.Time) ([]Push, error)
+	// first; whole is false where it lists the newest alone.
+	Pushes(ctx context.Context, since time.Time) (all []Push, whole bool, err error)
 	// PushesTo returns the pushes to the branch of one request since a time, also in
-	// another repository; seen is false where they may not be seen.
+	// another repository; seen is false where they may not be seen, or not all.
 	PushesTo(ctx context.Context, r Request, since time.Time) (all []Push, seen bool, err error)
 	// Accounts returns the accounts behind addresses that people typed, as far as
 	// the platform knows them.
@@ -65,8 +65,8 @@ type Platform interface {
 	CoAuthors(ctx context.Context, commits []Commit) (map[string][]Identity, error)
 	// Kinds returns the accounts with what is behind each.
 	Kinds(ctx context.Context, accounts []policy.Account) ([]policy.Account, error)
-	// Starters returns whoever started the runs of q, and whoever only started an
-	// attempt again that somebody else had started first.
+	// Starters returns the people who started the runs of q first, and those who only
+	// started an attempt again.
 	Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error)
 }
 
@@ -90,9 +90,12 @@ type Past struct {
 	Makers  []policy.Maker // who made deployments of the head by hand
 }
 
-// seldom is how long a history is good that was read already: a gate that waits
-// asks again every few seconds.
-const seldom = 10 * time.Minute
+// How long what was read is good for a gate that waits, which asks again every few
+// seconds: the history, and whether the head is on its branch.
+const (
+	seldom = 10 * time.Minute
+	often  = time.Minute
+)
 
 // Memory is what was found out before. Its zero value knows nothing.
 type Memory struct {
@@ -104,6 +107,8 @@ type Memory struct {
 // between them.
 type line struct {
 	until     time.Time
+	tip       string    // of the branch
+	checked   time.Time // when the branch was asked for
 	order     policy.Order
 	reachable bool
 	all       graph // what was read, of which the head may be a part
@@ -153,15 +158,53 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 	return c, err
 }
 
+// line returns how a change stands and who made it, from memory as far as that is
+// good.
 func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks, now time.Time) (line, error) {
 	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(forks)}, " ")
 	m.mu.Lock()
 	l, ok := m.known[key]
 	m.mu.Unlock()
-	if ok && now.Before(l.until) {
-		return l, nil
+	var err error
+	switch {
+	case !ok || !now.Before(l.until):
+		l, err = read(ctx, p, c, past, forks)
+		l.until, l.checked = now.Add(seldom), now
+	case !now.Before(l.checked.Add(often)):
+		l.checked, err = now, l.look(ctx, p, c)
 	}
-	l, err := stand(ctx, p, c)
+	if err != nil {
+		return line{}, err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.known == nil {
+		m.known = map[string]line{}
+	}
+	m.known[key] = l
+	return l, nil
+}
+
+// look asks again whether the head is on its branch, where the branch has moved.
+func (l *line) look(ctx context.Context, p Platform, c policy.Change) error {
+	tip, err := p.Tip(ctx, c.Branch)
+	if err != nil || tip == l.tip {
+		return err
+	}
+	l.tip, l.reachable = tip, false
+	if tip != "" {
+		l.reachable, err = p.Contains(ctx, tip, c.Head)
+	}
+	return err
+}
+
+// read finds out how a change stands, and who made it.
+func read(ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks) (line, error) {
+	tip, err := p.Tip(ctx, c.Branch)
+	if err != nil {
+		return line{}, err
+	}
+	l, err := stand(ctx, p, c, tip, past)
 	if err != nil {
 		return line{}, err
 	}
@@ -174,28 +217,16 @@ func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Pas
 	if past.Base != nil {
 		w.first = past.Base.Created
 	}
-	if err := w.makers(ctx); err != nil {
-		return line{}, err
-	}
-	l.makers, l.requests, l.notes, l.until = w.found, w.listed(), w.notes, now.Add(seldom)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.known == nil {
-		m.known = map[string]line{}
-	}
-	m.known[key] = l
-	return l, nil
+	err = w.makers(ctx)
+	l.tip, l.makers, l.requests, l.notes = tip, w.found, w.listed(), w.notes
+	return l, err
 }
 
 // stand finds out how the head stands to the base and to the branch. It looks
 // for the head among what the branch has and the base lacks, because that one
 // question says which commits are new, whether the head is on the branch, and
 // whether the base comes before it.
-func stand(ctx context.Context, p Platform, c policy.Change) (line, error) {
-	tip, err := p.Tip(ctx, c.Branch)
-	if err != nil {
-		return line{}, err
-	}
+func stand(ctx context.Context, p Platform, c policy.Change, tip string, past Past) (line, error) {
 	if tip != "" {
 		all, found, err := p.Span(ctx, c.Base, tip)
 		if err != nil {
@@ -216,18 +247,18 @@ func stand(ctx context.Context, p Platform, c policy.Change) (line, error) {
 			return l, nil
 		}
 	}
-	return apart(ctx, p, c, tip)
+	return apart(ctx, p, c, tip, past)
 }
 
 // apart compares the base and the head alone, where the branch has no new commit
 // of that id.
-func apart(ctx context.Context, p Platform, c policy.Change, tip string) (line, error) {
+func apart(ctx context.Context, p Platform, c policy.Change, tip string, past Past) (line, error) {
 	all, found, err := p.Span(ctx, c.Base, c.Head)
 	if err != nil {
 		return line{}, err
 	}
 	if !found {
-		return line{}, fault.New(fault.Refused, fault.Source, "bring the deployed commit back on a branch; or, if it is gone for good, delete its deployment on the platform, and the one before it counts", "commit %s is not in the repository, or shares no history with commit %s, which is deployed or the baseline", short(c.Head), cmp.Or(short(c.Base), "(none)"))
+		return line{}, strange(c, past)
 	}
 	l := line{order: policy.Diverged, all: newGraph(all), commits: all}
 	switch {
@@ -244,6 +275,22 @@ func apart(ctx context.Context, p Platform, c policy.Change, tip string) (line, 
 		l.order = policy.Newer
 	}
 	return l, err
+}
+
+// strange says that a head has no history in common with what it is held against.
+func strange(c policy.Change, past Past) error {
+	head := short(c.Head)
+	switch {
+	case c.Base == "":
+		return fault.New(fault.Refused, fault.Source, "build and attest a commit that is on a branch of this repository",
+			"commit %s is not in the repository", head)
+	case past.Base == nil:
+		return fault.New(fault.Refused, fault.Source, "name a commit under baseline that is in the history of what is released",
+			"commit %s has no history in common with the baseline %s, or one of them is not in the repository", head, short(c.Base))
+	}
+	return fault.New(fault.Refused, fault.Source,
+		"bring the deployed commit back on a branch; or, if it is gone for good, delete its deployment on the platform, so that the one before it counts",
+		"commit %s has no history in common with %s, or one of them is not in the repository", head, past.Base)
 }
 
 // settle says what the order was found against. A deployment after the base

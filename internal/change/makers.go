@@ -30,10 +30,12 @@ type walk struct {
 	list     []Request             // merged since listedTo
 	listedTo time.Time
 	asked    bool
+	partial  bool                        // list has not all of them
 	activity []Push                      // since readTo
 	merging  map[string][]policy.Account // who merged by a push of activity, by the commit that it made
 	readTo   time.Time
 	read     bool
+	cut      bool // activity has the newest alone
 	found    []policy.Maker
 	known    map[policy.Maker]bool // in found
 	notes    []string
@@ -57,7 +59,7 @@ func (g graph) list() []Commit {
 	return out
 }
 
-// add keeps a maker, each once. Whoever is known by account needs no mark.
+// add keeps a maker, each once. A maker with an account needs no mark.
 func (w *walk) add(m policy.Maker) {
 	if m.Account.ID != "" {
 		m.Mark = ""
@@ -109,11 +111,11 @@ func (w *walk) start() time.Time {
 	return w.first
 }
 
-// authors adds those whom the commits name. What the platform's page commits has
-// the page as its committer, which is nobody; who signs nothing may write that
-// too, so the pusher answers for such a commit. The author of a commit that the
-// platform made and signed is whom the merger chose: the request's own commits
-// tell the authors.
+// authors adds those whom the commits name. A commit of the platform's page has the
+// page as its committer, which stands for no person. Anybody may write that into a
+// commit of their own, so the pusher answers for it. The author of a commit that the
+// platform made and signed is whom the merger chose: the request's own commits tell
+// the authors.
 func (w *walk) authors(ctx context.Context) error {
 	typed := w.trailers()
 	others, err := w.coAuthors(ctx, typed)

@@ -77,9 +77,24 @@ var cases = map[string]struct {
 		},
 	}, "requester eve: request 10|merger carol: request 10|pusher eve: request 10|author eve: commit x of request 10|requester bob: request 12|merger dana: request 12", "pusher ?"},
 
+	"I01 a branch that was there before what is deployed": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
+		pushes:   []push{{"eve", "develop", "", "base"}, {"bob", "develop", "base", "a"}, {"carol", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "develop", head: "a", merge: "m", commits: "a"}},
+	}, "pusher bob: request 5|pusher bob: commit a", "pusher eve|pusher ?"},
+
 	"I01 the branch of an earlier request": {history{
 		commits: []commit{{"a", "eve", "base", "", ""}, {"m1", "carol", "base a", "page", ""}, {"b", "bob", "m1", "", ""}, {"m2", "carol", "m1 b", "page", ""}},
 		pushes:  []push{{"eve", "f", "", "a"}, {"carol", "main", "base", "m1"}, {"bob", "f", "", "b"}, {"carol", "main", "m1", "m2"}},
+		requests: []request{
+			{number: 5, author: "eve", merger: "carol", branch: "f", head: "a", merge: "m1", commits: "a"},
+			{number: 6, author: "bob", merger: "carol", branch: "f", head: "b", merge: "m2", commits: "b"},
+		},
+	}, "pusher eve: request 5|pusher bob: request 6", "pusher eve: request 6|pusher bob: request 5"},
+
+	"I01 a branch that goes on after its request": {history{
+		commits: []commit{{"a", "eve", "base", "", ""}, {"m1", "carol", "base a", "page", ""}, {"b", "bob", "a", "", ""}, {"m2", "carol", "m1 b", "page", ""}},
+		pushes:  []push{{"eve", "f", "", "a"}, {"carol", "main", "base", "m1"}, {"bob", "f", "a", "b"}, {"carol", "main", "m1", "m2"}},
 		requests: []request{
 			{number: 5, author: "eve", merger: "carol", branch: "f", head: "a", merge: "m1", commits: "a"},
 			{number: 6, author: "bob", merger: "carol", branch: "f", head: "b", merge: "m2", commits: "b"},

@@ -1,8 +1,11 @@
 package change_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,13 +20,18 @@ type pure struct {
 	details  map[int64]change.Details
 	pushes   []change.Push
 	base     change.Deployment
+	older    []change.Push // to the branch of a request
+	tip      string        // "" is the newest of commits
+	cut      bool          // pushes are the newest alone
 }
 
 func (p *pure) Request(n int64) string { return fmt.Sprint("request ", n) }
 
 func (p *pure) Branch(context.Context, policy.ChangeQuery) (string, error) { return "main", nil }
 
-func (p *pure) Tip(context.Context, string) (string, error) { return p.commits[0].ID, nil }
+func (p *pure) Tip(context.Context, string) (string, error) {
+	return cmp.Or(p.tip, p.commits[0].ID), nil
+}
 
 func (p *pure) Tagged(context.Context, string, string) (bool, error) { return true, nil }
 
@@ -31,13 +39,17 @@ func (p *pure) Span(context.Context, string, string) ([]change.Commit, bool, err
 	return p.commits, true, nil
 }
 
-func (p *pure) Contains(context.Context, string, string) (bool, error) { return false, nil }
+func (p *pure) Contains(_ context.Context, tip, _ string) (bool, error) {
+	return tip == p.commits[0].ID, nil
+}
 
 func (p *pure) Past(context.Context, policy.ChangeQuery, string) (change.Past, error) {
 	return change.Past{Base: &p.base}, nil
 }
 
-func (p *pure) Merged(context.Context, time.Time) ([]change.Request, error) { return p.requests, nil }
+func (p *pure) Merged(context.Context, time.Time) ([]change.Request, bool, error) {
+	return p.requests, true, nil
+}
 
 func (p *pure) Bringing(context.Context, []change.Commit) (map[string][]change.Request, error) {
 	return nil, nil
@@ -51,10 +63,12 @@ func (p *pure) Details(_ context.Context, asked []change.Ask) ([]change.Details,
 	return out, nil
 }
 
-func (p *pure) Pushes(context.Context, time.Time) ([]change.Push, error) { return p.pushes, nil }
+func (p *pure) Pushes(context.Context, time.Time) ([]change.Push, bool, error) {
+	return p.pushes, !p.cut, nil
+}
 
 func (p *pure) PushesTo(context.Context, change.Request, time.Time) ([]change.Push, bool, error) {
-	return nil, true, nil
+	return p.older, true, nil
 }
 
 func (p *pure) Accounts(context.Context, []string) (map[string]policy.Account, error) {
@@ -183,5 +197,170 @@ func TestI01_a_commit_that_a_rebased_request_contains(t *testing.T) {
 	}
 	if !pushed["commit "+id("plain")[:7]] || pushed["commit "+id("page")[:7]] || len(c.Requests) != 1 {
 		t.Errorf("pushed %v, in %d requests; want the commit of a person alone, in one", pushed, len(c.Requests))
+	}
+}
+
+// A gate that waits asks at least each minute whether its commit still is on the
+// branch.
+func TestG14_the_branch_moves_away_while_a_gate_waits(t *testing.T) {
+	p, now := large(20, 2), time.Now()
+	q := policy.ChangeQuery{Environment: "production", Head: p.commits[0].ID, Ref: "refs/heads/main"}
+	var m change.Memory
+	on := func(after time.Duration) bool {
+		t.Helper()
+		c, err := m.Of(t.Context(), p, q, now.Add(after))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Reachable
+	}
+	if !on(0) || !on(2*time.Minute) {
+		t.Error("not on its branch, which has not moved")
+	}
+	p.tip = id("elsewhere")
+	if on(3 * time.Minute) {
+		t.Error("on its branch, which has moved to a commit without it")
+	}
+	p.tip = ""
+	if !on(4 * time.Minute) {
+		t.Error("not on its branch, which has moved back")
+	}
+}
+
+// Where the list of pushes ends too early, somebody may have pushed before to the
+// branch of each request.
+func TestI03_a_list_of_pushes_that_ends_early(t *testing.T) {
+	p := large(20, 2)
+	for i, a := range p.pushes {
+		if a.Made { // a branch that was there before, so that each push is understood
+			p.pushes[i].Made, p.pushes[i].Before = false, p.base.Commit
+		}
+	}
+	q := policy.ChangeQuery{Environment: "production", Head: p.commits[0].ID, Ref: "refs/heads/main"}
+	unknown := func() (n int, notes string) {
+		c, err := new(change.Memory).Of(t.Context(), p, q, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range c.Makers {
+			if x.Account.ID == "" && strings.HasPrefix(x.Where, "request ") {
+				n++
+			}
+		}
+		return n, strings.Join(c.Notes, "\n")
+	}
+	if n, notes := unknown(); n != 0 || notes != "" {
+		t.Errorf("the whole list: %d unknown, notes %q; want none", n, notes)
+	}
+	p.cut = true
+	if n, notes := unknown(); n != 2 || !strings.Contains(notes, "read back to 2026-11-01, the newest 22") {
+		t.Errorf("a part of the list: %d unknown, notes %q; want one for each request, and how far it was read", n, notes)
+	}
+}
+
+// branched is a history of one commit, with what happened to a branch before.
+func branched(r []change.Request, pushes ...change.Push) *pure {
+	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	z := change.Commit{ID: id("z"), Parents: []string{id("base")}, Message: "z", Author: person(1), Committer: person(1), Time: at}
+	p := &pure{commits: []change.Commit{z}, details: map[int64]change.Details{7: {Commits: []change.Commit{z}}}, base: change.Deployment{ID: 1, Commit: id("base"), Created: at}}
+	p.requests = r
+	for i, a := range pushes {
+		a.Time, a.Commits = at.Add(time.Duration(i)*time.Minute), -1
+		p.pushes = append(p.pushes, a)
+	}
+	return p
+}
+
+// pushers are who pushed, of the people 1 to 29.
+func (p *pure) pushers(t *testing.T) string {
+	t.Helper()
+	c, err := new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main"}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, x := range c.Makers {
+		if x.Role == policy.Pusher && !slices.Contains(out, x.Account.ID) {
+			out = append(out, x.Account.ID)
+		}
+	}
+	slices.Sort(out)
+	return strings.Join(out, " ")
+}
+
+func pushed(who int, branch, before, after string) change.Push {
+	a := change.Push{By: person(who).Account, Branch: branch, Made: before == "", Gone: after == ""}
+	if before != "" {
+		a.Before = id(before)
+	}
+	if after != "" {
+		a.After = id(after)
+	}
+	return a
+}
+
+func forced(who int, branch, before, after string) change.Push {
+	a := pushed(who, branch, before, after)
+	a.Forced = true
+	return a
+}
+
+// What a forced push left out on a branch was pushed to that branch, and not to one
+// of the same name that was there before.
+func TestI01_a_branch_of_a_name_that_was_used_before(t *testing.T) {
+	main := pushed(3, "main", "base", "z")
+	p := branched(nil, pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+	if got := p.pushers(t); got != "1002 1003 1004" {
+		t.Errorf("pushers %s, want also who pushed what was left out", got)
+	}
+	p = branched(nil, pushed(5, "g", "", "x"), pushed(5, "g", "x", ""), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+	if got := p.pushers(t); got != "1002 1003 1004" {
+		t.Errorf("pushers %s, want nobody of the branch that was taken away", got)
+	}
+	p = branched(nil, pushed(5, "g", "", "x"), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+	if got := p.pushers(t); got != "1002 1003 1004" {
+		t.Errorf("pushers %s, want nobody of the branch that was there before", got)
+	}
+}
+
+// Where a forced push shows, and the making of its branch is too old for the list,
+// the branch itself is asked for.
+func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
+	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Opened: at, Done: at}
+	p := branched([]change.Request{r}, forced(4, "f", "y", "z"))
+	p.older = []change.Push{pushed(2, "f", "", "x"), forced(5, "f", "x", "y"), forced(4, "f", "y", "z")}
+	if got := p.pushers(t); got != "1002 1004 1005" {
+		t.Errorf("pushers %s, want those before the list as well", got)
+	}
+	for _, before := range [][]change.Push{{pushed(6, "f", "", "w"), pushed(6, "f", "w", "")}, {pushed(6, "f", "", "w")}} {
+		p = branched([]change.Request{r}, append(before, pushed(2, "f", "", "x"), forced(5, "f", "x", "y"), forced(4, "f", "y", "z"))...)
+		if got := p.pushers(t); got != "1002 1004 1005" {
+			t.Errorf("pushers %s, want nobody of a branch of that name before", got)
+		}
+	}
+	p = branched([]change.Request{r}, pushed(4, "f", "base", "z"))
+	p.older = []change.Push{pushed(2, "f", "", "x")}
+	if got := p.pushers(t); got != "1004" {
+		t.Errorf("pushers %s, want those of the list: nothing was left out", got)
+	}
+}
+
+// What is pushed to the branch of a fork after its request was merged is no part of
+// it.
+func TestI03_a_fork_that_goes_on(t *testing.T) {
+	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Fork: true, Opened: at, Done: at}
+	p := branched([]change.Request{r})
+	early, late := pushed(4, "f", "", "z"), pushed(5, "f", "z", "w")
+	early.Time, late.Time = at.Add(-time.Minute), at.Add(time.Minute)
+	p.older = []change.Push{early, late}
+	if got := p.pushers(t); got != "1004" {
+		t.Errorf("pushers %s, want those before the merge", got)
+	}
+	late.Time = at
+	p.older = []change.Push{early, late}
+	if got := p.pushers(t); got != "1004 1005" {
+		t.Errorf("pushers %s, want also who pushed in the second of the merge", got)
 	}
 }

@@ -41,11 +41,11 @@ func (w *walk) log(ctx context.Context) ([]Push, error) {
 	if w.read && !since.Before(w.readTo) {
 		return w.activity, nil
 	}
-	all, err := w.p.Pushes(ctx, since)
+	all, whole, err := w.p.Pushes(ctx, since)
 	if err != nil {
 		return nil, fmt.Errorf("asking who pushed: %w", err)
 	}
-	w.activity, w.readTo, w.read, w.merging = all, since, true, map[string][]policy.Account{}
+	w.activity, w.readTo, w.read, w.cut, w.merging = all, since, true, !whole, map[string][]policy.Account{}
 	for _, a := range all {
 		if a.Merge {
 			w.merging[a.After] = append(w.merging[a.After], a.By)
@@ -92,17 +92,24 @@ func (w *walk) pushes(ctx context.Context) error {
 	}
 	for _, r := range w.order {
 		if !r.Fork {
-			if err := w.branch(ctx, r, log); err != nil {
+			if err := w.movers(ctx, r); err != nil {
 				return err
 			}
 		}
+	}
+	if w.cut && len(log) > 0 {
+		w.notes = append(w.notes, fmt.Sprintf("the platform's list of pushes was read back to %s, the newest %d; older ones are somebody unknown's",
+			log[0].Time.UTC().Format(time.DateOnly), len(log)))
 	}
 	w.unseen(covered)
 	return nil
 }
 
-// pushed gives the pusher the commits that were not there before.
+// pushed gives the pusher the commits that were not there before. Where older pushes
+// were not read, and the branch was at a commit that is not known or did not exist,
+// they may have brought a part of these.
 func (w *walk) pushed(a Push, covered marks) {
+	sure := !w.cut || w.all.has(a.Before) || a.Before != "" && a.Before == w.base
 	got := w.all.moved(a.Before, a.After)
 	left := w.all.names(got, covered.set)
 	if brought, all := a.Commits, count(got, nil); brought >= 0 && brought < all {
@@ -111,7 +118,9 @@ func (w *walk) pushed(a Push, covered marks) {
 		left = left[:min(brought, len(left))]
 	}
 	for _, id := range left {
-		covered.add(id)
+		if sure {
+			covered.add(id)
+		}
 		w.pusher(a, id)
 	}
 	if a.Branch == w.target && w.entering.has(a.After) && count(got, nil) > 0 {
@@ -119,30 +128,39 @@ func (w *walk) pushed(a Push, covered marks) {
 	}
 }
 
+// leavesOut reports whether a push left commits out that its branch had before.
+func (w *walk) leavesOut(ctx context.Context, a Push) (bool, error) {
+	if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
+		return false, nil
+	}
+	if w.base == "" {
+		return true, nil
+	}
+	old, err := w.p.Contains(ctx, w.base, a.Before) // then the branch began there
+	return !old, err
+}
+
 // rewritten adds those who had pushed to a branch before a push that left their
 // newest commits out: what is left of theirs came in with it.
 func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
-	if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
-		return nil
-	}
 	var lost []Push
 	for _, e := range earlier {
-		switch {
-		case e.Branch != a.Branch:
-		case e.Made || e.Gone:
+		if e.Branch != a.Branch {
+			continue
+		}
+		if e.Made || e.Gone {
 			lost = nil
 		}
-		if e.Branch == a.Branch && !e.Gone && !e.Merge && !w.all.has(e.After) {
+		if !e.Gone && !w.all.has(e.After) {
 			lost = append(lost, e)
 		}
 	}
 	if len(lost) == 0 {
 		return nil
 	}
-	if w.base != "" {
-		if old, err := w.p.Contains(ctx, w.base, a.Before); err != nil || old {
-			return err // the branch began there, and nothing was left out
-		}
+	out, err := w.leavesOut(ctx, a)
+	if err != nil || !out {
+		return err
 	}
 	for _, e := range lost {
 		w.add(policy.Maker{Role: policy.Pusher, Account: e.By, Where: w.where(a.After), Mark: "push " + e.After})
@@ -169,32 +187,55 @@ func (w *walk) unexplained(a Push, covered marks) {
 	}
 }
 
-// branch adds everybody who pushed to the branch of a request since it was made
-// or last merged, also before a forced push that took their commits away.
-func (w *walk) branch(ctx context.Context, r *request, log []Push) error {
-	all, made := w.life(r, log)
-	if !made && slices.ContainsFunc(all, func(a Push) bool { return a.Forced && a.Before != "" && !w.all.has(a.Before) }) {
-		older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
-		if err != nil {
-			return err
-		}
-		if seen {
-			all, _ = w.life(r, older)
+// movers adds everybody who pushed to the branch of a request since it was made or
+// last merged, also before a push that took their commits away. A push of what the
+// base has already is no part of the change.
+func (w *walk) movers(ctx context.Context, r *request) error {
+	b, err := w.branch(ctx, r)
+	if err != nil {
+		return err
+	}
+	add := func(a policy.Account) {
+		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+	}
+	for i, a := range b.pushes {
+		if w.merges(a) == nil && (i < b.lost || w.all.has(a.After)) {
+			add(a.By)
 		}
 	}
-	for _, a := range all {
-		if w.merges(a) != nil {
-			continue // a request that was merged into this one
-		}
-		w.add(policy.Maker{Role: policy.Pusher, Account: a.By, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+	if w.cut && !b.made {
+		add(policy.Account{}) // there may be older pushes, which left something out
 	}
 	return nil
 }
 
+// branch is what happened to the branch of a request.
+type branch struct {
+	pushes []Push
+	made   bool // the first of them made the branch
+	left   bool // one of them left commits out
+	lost   int  // so many of them came before the last one that did
+}
+
+func (w *walk) branch(ctx context.Context, r *request) (branch, error) {
+	log, err := w.log(ctx)
+	if err != nil {
+		return branch{}, err
+	}
+	b, err := w.life(ctx, r, log)
+	if err != nil || b.made || !b.left && !w.cut {
+		return b, err
+	}
+	older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
+	if err != nil || !seen {
+		return b, err
+	}
+	return w.life(ctx, r, older)
+}
+
 // life is the pushes to a request's branch from its making, or from the merge of
-// the request before it from the same branch, to its own merge. made says that
-// the first of them made the branch.
-func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
+// the request before it from the same branch, to its own merge.
+func (w *walk) life(ctx context.Context, r *request, log []Push) (branch, error) {
 	begin, end := 0, ended(r, log)
 	for _, o := range w.order {
 		if o == r || o.Fork || o.Branch != r.Branch {
@@ -204,18 +245,29 @@ func (w *walk) life(r *request, log []Push) (out []Push, made bool) {
 			begin = max(begin, e)
 		}
 	}
+	var b branch
 	for i := min(begin, end); i < end; i++ {
 		switch a := &log[i]; {
 		case a.Branch != r.Branch:
 		case a.Gone:
-			out, made = nil, false
+			b = branch{}
 		case a.Made:
-			out, made = []Push{*a}, true
+			b = branch{pushes: []Push{*a}, made: true}
 		default:
-			out = append(out, *a)
+			b.pushes = append(b.pushes, *a)
 		}
 	}
-	return out, made
+	for i, a := range slices.Backward(b.pushes) {
+		left, err := w.leavesOut(ctx, a)
+		if err != nil {
+			return branch{}, err
+		}
+		if left {
+			b.left, b.lost = true, i
+			break
+		}
+	}
+	return b, nil
 }
 
 // ended is the place in the log from which pushes came after a request's merge:
@@ -254,14 +306,15 @@ func (w *walk) fork(ctx context.Context, r *request) error {
 	}
 	if seen && slices.ContainsFunc(all, func(a Push) bool { return a.After == r.Head }) {
 		for _, a := range all {
-			if !a.Gone {
+			if !a.Gone && (r.Done.IsZero() || !a.Time.After(r.Done)) {
 				add(a.By)
 			}
 		}
 		return nil
 	}
 	if w.forks == policy.ForkOwner && r.Request.Owner.ID != "" {
-		w.notes = append(w.notes, fmt.Sprintf("%s comes from a fork whose pushes cannot be seen; its owner %s counts as the one who pushed, as `forks: owner` says", where, r.Request.Owner.Label()))
+		w.notes = append(w.notes, fmt.Sprintf("%s comes from a fork whose pushes cannot be seen; its owner %s counts as the one who pushed, as `forks: owner` says",
+			where, r.Request.Owner.Label()))
 		return nil
 	}
 	add(policy.Account{})

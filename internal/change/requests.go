@@ -53,7 +53,7 @@ type request struct {
 	Request
 	Details
 	into   string // the first of Merged that is known
-	looked bool   // for requests that were merged into it and left out
+	looked bool   // whether a push to its branch left out what had been merged into it
 }
 
 // requests finds everything that brought commits: the requests whose merge made
@@ -96,9 +96,9 @@ func (w *walk) requests(ctx context.Context) error {
 	return nil
 }
 
-// behind stops to follow requests: somebody unknown may be behind each of those
-// that the commits are of. A chain that nobody needs would otherwise close an
-// environment for good.
+// behind stops following requests: somebody unknown may be behind each request that
+// has one of the commits. An error here would let a writer close an environment for
+// good with a chain of small requests.
 func (w *walk) behind(fresh []Commit) {
 	for _, c := range fresh {
 		if r := w.of[c.ID]; r != nil {
@@ -107,6 +107,7 @@ func (w *walk) behind(fresh []Commit) {
 	}
 }
 
+// unread counts somebody unknown for what a request may bring besides itself.
 func (w *walk) unread(r Request) {
 	where := "requests behind " + w.p.Request(r.Number)
 	if note := where + " were not followed any further: somebody unknown may have part in each"; !slices.Contains(w.notes, note) {
@@ -116,8 +117,8 @@ func (w *walk) unread(r Request) {
 }
 
 // dropped returns the requests that were merged into the branch of a known one,
-// where a later forced push left out what their merge had made: what they brought
-// may have been written anew.
+// where a later push left out what their merge had made: what they brought may have
+// been written anew.
 func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 	var out []Request
 	for _, r := range w.order {
@@ -125,37 +126,19 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 			continue
 		}
 		r.looked = true
-		log, err := w.log(ctx)
+		b, err := w.branch(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		life, made := w.life(r, log)
-		lost, err := w.leftOut(ctx, life)
-		if err != nil {
-			return nil, err
-		}
-		if lost == 0 {
+		if b.lost == 0 {
 			continue
 		}
-		if !made {
-			older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
-			if err != nil {
-				return nil, err
-			}
-			if seen {
-				life, _ = w.life(r, older)
-				if lost, err = w.leftOut(ctx, life); err != nil {
-					return nil, err
-				}
-			}
+		if err := w.listSince(ctx, w.earlier()); err != nil {
+			return nil, err
 		}
-		all, err := w.p.Merged(ctx, w.earlier())
-		if err != nil {
-			return nil, fmt.Errorf("asking for merged requests: %w", err)
-		}
-		for _, x := range all {
+		for _, x := range w.list {
 			known := w.taken[x.Number] != nil || slices.ContainsFunc(out, func(o Request) bool { return o.Number == x.Number })
-			if !known && x.Into == r.Branch && slices.ContainsFunc(life[:lost], func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
+			if !known && x.Into == r.Branch && slices.ContainsFunc(b.pushes[:b.lost], func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
 				out = append(out, x)
 			}
 		}
@@ -163,35 +146,24 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 	return out, nil
 }
 
-// leftOut is how many of the pushes to a branch came before the last one that
-// left commits out; 0 if none did.
-func (w *walk) leftOut(ctx context.Context, life []Push) (int, error) {
-	for i, a := range slices.Backward(life) {
-		if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
-			continue
-		}
-		if w.base != "" {
-			if old, err := w.p.Contains(ctx, w.base, a.Before); err != nil || old {
-				if err != nil {
-					return 0, err
-				}
-				continue
-			}
-		}
-		return i, nil
+// listSince reads the list of merged requests, further back than before if need be.
+func (w *walk) listSince(ctx context.Context, since time.Time) error {
+	if w.asked && !since.Before(w.listedTo) {
+		return nil
 	}
-	return 0, nil
+	all, whole, err := w.p.Merged(ctx, since)
+	if err != nil {
+		return fmt.Errorf("asking for merged requests: %w", err)
+	}
+	w.list, w.listedTo, w.asked, w.partial = all, since, true, !whole
+	return nil
 }
 
 // merged returns the listed requests whose merge made a commit that is known,
 // and that were not taken in before.
 func (w *walk) merged(ctx context.Context) ([]Request, error) {
-	if since := w.start(); !w.asked || since.Before(w.listedTo) {
-		all, err := w.p.Merged(ctx, since)
-		if err != nil {
-			return nil, fmt.Errorf("asking for merged requests: %w", err)
-		}
-		w.list, w.listedTo, w.asked = all, since, true
+	if err := w.listSince(ctx, w.start()); err != nil {
+		return nil, err
 	}
 	return slices.DeleteFunc(slices.Clone(w.list), func(r Request) bool { return w.taken[r.Number] != nil || w.into(r) == "" }), nil
 }
@@ -211,9 +183,12 @@ func (w *walk) into(r Request) string {
 // bringing asks about the commits that no request explains, and about those that
 // the page made within a request: what a request was rebased to shows in its
 // newest commit alone, and a forced push may have left that out. Dates in commits
-// are what somebody typed, so a list of requests since a date may lack some, too.
+// are what somebody typed, so a list of requests since a date may lack some, too;
+// where the list has only a part of the requests, all commits are asked about.
 func (w *walk) bringing(ctx context.Context, fresh []Commit) ([]Request, error) {
-	rest := slices.DeleteFunc(slices.Clone(fresh), func(c Commit) bool { return w.made[c.ID] != nil || w.of[c.ID] != nil && !c.Page })
+	rest := slices.DeleteFunc(slices.Clone(fresh), func(c Commit) bool {
+		return w.made[c.ID] != nil || w.of[c.ID] != nil && !c.Page && !w.partial
+	})
 	if len(rest) == 0 {
 		return nil, nil
 	}

@@ -220,6 +220,13 @@ func TestG16_order(t *testing.T) {
 		"steps": []object{step("Run sallyport-dev/sallyport@main", "completed"), step("Run ./deploy.sh", "in_progress")}}})
 	w.run(606, object{"head_sha": sha(4), "status": "in_progress", "conclusion": nil})
 	w.set("/runs/606/attempts/1/jobs", []object{{"name": "deploy", "status": "in_progress", "conclusion": nil, "steps": []object{step("Run ./gate.sh", "in_progress")}}})
+	gate := object{"name": "gate", "status": "in_progress", "conclusion": nil, "steps": []object{step("Run sallyport-dev/sallyport@main", "in_progress")}}
+	for id, other := range map[int]object{
+		607: {"name": "deploy", "status": "queued", "conclusion": nil}, 608: {"name": "build"}, 609: {"name": "other", "status": "in_progress", "conclusion": nil, "head_sha": sha(1)},
+	} {
+		w.run(id, object{"head_sha": sha(4), "status": "in_progress", "conclusion": nil})
+		w.set(fmt.Sprintf("/runs/%d/attempts/1/jobs", id), []object{gate, other})
+	}
 	w.run(604, object{"head_sha": sha(4), "status": "waiting", "conclusion": nil})
 	w.run(603, object{"head_sha": sha(4), "conclusion": "failure"})
 	for name, c := range map[string]struct {
@@ -227,18 +234,21 @@ func TestG16_order(t *testing.T) {
 		head        int
 		want        policy.Order
 	}{
-		"nothing":            {nil, 4, policy.First},
-		"ancestor":           {[]object{w.deployed(8, 500, sha(1), "success")}, 4, policy.Newer},
-		"same":               {[]object{w.deployed(8, 601, sha(4), "success")}, 4, policy.Same},
-		"descendant":         {[]object{w.deployed(8, 601, sha(4), "success")}, 1, policy.Older},
-		"on its way":         {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "in_progress")}, 3, policy.Overtaken},
-		"queued":             {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "queued")}, 3, policy.Overtaken},
-		"at its gate":        {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 605, sha(4), "in_progress")}, 3, policy.Newer},
-		"at another gate":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 606, sha(4), "in_progress")}, 3, policy.Overtaken},
-		"waits for approval": {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 604, sha(4), "pending")}, 3, policy.Newer},
-		"in, then failed":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "success")}, 3, policy.Older},
-		"never came in":      {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "failure")}, 3, policy.Newer},
-		"the way of itself":  {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "in_progress")}, 4, policy.Newer},
+		"nothing":              {nil, 4, policy.First},
+		"ancestor":             {[]object{w.deployed(8, 500, sha(1), "success")}, 4, policy.Newer},
+		"same":                 {[]object{w.deployed(8, 601, sha(4), "success")}, 4, policy.Same},
+		"descendant":           {[]object{w.deployed(8, 601, sha(4), "success")}, 1, policy.Older},
+		"on its way":           {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "in_progress")}, 3, policy.Overtaken},
+		"queued":               {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "queued")}, 3, policy.Overtaken},
+		"at its gate":          {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 605, sha(4), "in_progress")}, 3, policy.Newer},
+		"a job behind a gate":  {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 607, sha(4), "in_progress")}, 3, policy.Overtaken},
+		"a job that has ended": {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 608, sha(4), "in_progress")}, 3, policy.Newer},
+		"of another commit":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 609, sha(4), "in_progress")}, 3, policy.Overtaken},
+		"at another gate":      {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 606, sha(4), "in_progress")}, 3, policy.Overtaken},
+		"waits for approval":   {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 604, sha(4), "pending")}, 3, policy.Newer},
+		"in, then failed":      {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "success")}, 3, policy.Older},
+		"never came in":        {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 603, sha(4), "failure")}, 3, policy.Newer},
+		"the way of itself":    {[]object{w.deployed(8, 500, sha(1), "success"), w.deployed(9, 602, sha(4), "in_progress")}, 4, policy.Newer},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.t = t

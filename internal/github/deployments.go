@@ -214,18 +214,22 @@ func (h history) weigh(ctx context.Context, p *past, d deployment) (done bool, e
 	return false, nil
 }
 
-// waits reports whether a run that is past the platform's rules has a gate of
-// ours that has not ended: what it would deploy has not been let in. A step that
-// has no name of its own is called after the action that it runs.
+// waits reports whether each job of a run that has not ended has a gate of ours that
+// has not ended: what it would deploy has not been let in. A job without steps, which
+// has not begun, may come after a gate that has ended. A step that has no name of its
+// own is called after the action that it runs.
 func (h history) waits(ctx context.Context, r run, sha string) (bool, error) {
-	jobs, err := h.jobs(ctx, r)
+	jobs, err := h.jobsNow(ctx, r)
 	if err != nil {
 		return false, err
 	}
 	gates := 0
 	for _, x := range jobs {
-		if x.Status != "in_progress" || x.HeadSHA != sha {
+		if x.Status == "completed" {
 			continue
+		}
+		if x.HeadSHA != sha {
+			return false, nil // not the run that it is said to be
 		}
 		i := slices.IndexFunc(x.Steps, func(s jobStep) bool { return gateStep().MatchString(s.Name) })
 		if i < 0 || x.Steps[i].Status == "completed" {

@@ -235,6 +235,26 @@ func TestI03_who_pushed(t *testing.T) {
 	w.lab.Contract(t)
 }
 
+// However often somebody pushes, or touches closed requests, the gate answers: what
+// it could not read back to was pushed by somebody unknown.
+func TestO02_lists_that_are_longer_than_is_read(t *testing.T) {
+	w := newWorld(t, "noise")
+	acts, requests := []object{push(1, 2, "main", eve, "push")}, []object{}
+	for i := range 5100 {
+		acts = append(acts, push(0, 1, fmt.Sprint("noise", i), bob, "branch_creation"))
+		requests = append(requests, object{"number": 100 + i, "user": eve, "state": "closed", "updated_at": "2030-01-01T00:00:00Z", "head": object{"sha": sha(1)}, "commits": []string{}})
+	}
+	merged := request(7, bob, 3, 4, object{"updated_at": "2029-01-01T00:00:00Z", "merged_at": "2029-01-01T00:00:00Z"}, 4)
+	w.past(3, []object{commit(2, bob, nil, 1), commit(4, bob, nil, 2), commit(3, bob, object{"committer": page}, 2)}, append(requests, merged), acts)
+	c := w.change(sha(3))
+	wantMaker(t, c, "pusher ? commit "+short(2))
+	wantMaker(t, c, "requester bob#88 request 7")
+	wantNoMaker(t, c, "eve")
+	if notes := strings.Join(c.Notes, "|"); !strings.Contains(notes, "the newest 5000; older ones") {
+		t.Errorf("notes = %q, want how far the list was read", notes)
+	}
+}
+
 // Evidence about several subjects comes in one call, over pages, and only this
 // repository's.
 func TestF08_evidence_of_many_subjects(t *testing.T) {

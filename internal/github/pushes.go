@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// maxLog bounds the pages of the log of activity. What is not found in them was
-// pushed by somebody unknown.
+// maxLog bounds the pages of the log of activity. What is older was pushed by
+// somebody unknown.
 const maxLog = 50
 
 // act is one entry of the log of activity: a ref that somebody moved.
@@ -38,12 +38,12 @@ func (h history) push(a act) change.Push {
 }
 
 // Pushes returns the log, oldest first, back to a time.
-func (h history) Pushes(ctx context.Context, since time.Time) ([]change.Push, error) {
-	all, found, err := h.activity(ctx, h.at("activity")+"?per_page=100", since)
+func (h history) Pushes(ctx context.Context, since time.Time) (all []change.Push, whole bool, err error) {
+	all, found, whole, err := h.activity(ctx, h.at("activity")+"?per_page=100", since)
 	if err == nil && !found {
 		err = fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the GitHub API does not show who pushed to %s/%s", h.owner, h.repo)
 	}
-	return all, err
+	return all, whole, err
 }
 
 // PushesTo returns the log of one branch, also of a fork that everybody may see.
@@ -55,34 +55,33 @@ func (h history) PushesTo(ctx context.Context, r change.Request, since time.Time
 		}
 		path = "repos/" + r.Source + "/activity"
 	}
-	return h.activity(ctx, path+"?per_page=100&ref="+url.QueryEscape("refs/heads/"+r.Branch), since)
+	all, found, whole, err := h.activity(ctx, path+"?per_page=100&ref="+url.QueryEscape("refs/heads/"+r.Branch), since)
+	return all, found && whole, err
 }
 
 // activity reads a log, newest first as it comes, and returns it oldest first.
-// Nobody who may not see a fork learns whether it is there.
-func (h history) activity(ctx context.Context, path string, since time.Time) ([]change.Push, bool, error) {
-	var all []change.Push
-	for n, at := 0, path; n < maxLog; n++ {
+// found is false where it may not be seen, which tells no one whether there is such
+// a repository; whole is false where it goes further back than it was read.
+func (h history) activity(ctx context.Context, path string, since time.Time) (all []change.Push, found, whole bool, err error) {
+	for n, at := 0, path; n < maxLog && !whole; n++ {
 		a, err := h.once(ctx, at, readContents)
 		if err != nil || !a.found {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		page, _, err := entries[act](h.Job, a, "")
 		if err != nil {
-			return nil, false, err
+			return nil, false, false, err
 		}
 		for _, x := range page {
 			all = append(all, h.push(x))
 		}
-		if a.after == "" || len(page) > 0 && page[len(page)-1].Timestamp.Before(since) {
-			break
-		}
+		whole = a.after == "" || len(page) > 0 && page[len(page)-1].Timestamp.Before(since)
 		next := path + "&after=" + url.QueryEscape(a.after)
-		if next == at {
-			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the log of activity names the same page as its own next")
+		if next == at && !whole {
+			return nil, false, false, fault.New(fault.Refused, fault.Malformed, "", "the log of activity names the same page as its own next")
 		}
 		at = next
 	}
 	slices.Reverse(all)
-	return all, true, nil
+	return all, true, whole, nil
 }

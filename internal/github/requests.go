@@ -64,17 +64,19 @@ func (h history) request(p pull) change.Request {
 
 // Merged lists the requests that were merged since a time. The list shows what
 // changed last first, and nothing about a request happens after its merge and
-// is older than that.
-func (h history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
+// is older than that. Anybody may comment on a closed request, which brings it to
+// the top, so the list may be too long to be read to its end.
+func (h history) Merged(ctx context.Context, since time.Time) (merged []change.Request, whole bool, err error) {
 	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents}
-	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) })
+	old := func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) }
+	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return old(all) || len(all) >= maxListed*perPage })
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !found {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
+		return nil, false, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
 	}
-	return h.merged(all), nil
+	return h.merged(all), old(all) || len(all) < maxListed*perPage, nil
 }
 
 func (h history) merged(all []pull) []change.Request {

@@ -184,24 +184,34 @@ type jobStep struct {
 	Status string `json:"status"`
 }
 
-// jobs returns all jobs of an attempt.
+// jobs returns all jobs of an attempt, as they were a short while ago or are now.
 func (j *Job) jobs(ctx context.Context, r run) ([]runJob, error) {
-	q := inquiry{path: j.at("actions/runs/%d/attempts/%d/jobs", r.ID, r.Attempt), key: "jobs", need: readActions}
-	all, found, err := list[runJob](ctx, j, q, nil)
+	all, err := j.jobsNow(ctx, r)
 	if err != nil {
 		return nil, err
-	}
-	if !found {
-		return nil, fault.New(fault.Refused, fault.BuildState, "", "the GitHub API knows run %d and not the jobs of its attempt %d", r.ID, r.Attempt)
 	}
 	until := j.Now().Add(often)
 	if r.done() {
 		until = time.Time{}
 	}
 	for n := range len(all)/perPage + 1 {
-		j.known.hold(q.page(n+1), until)
+		j.known.hold(jobsOf(j, r).page(n+1), until)
 	}
 	return all, nil
+}
+
+// jobsNow returns all jobs of an attempt as they are now, if jobs was not asked for
+// the same attempt before.
+func (j *Job) jobsNow(ctx context.Context, r run) ([]runJob, error) {
+	all, found, err := list[runJob](ctx, j, jobsOf(j, r), nil)
+	if err == nil && !found {
+		err = fault.New(fault.Refused, fault.BuildState, "", "the GitHub API knows run %d and not the jobs of its attempt %d", r.ID, r.Attempt)
+	}
+	return all, err
+}
+
+func jobsOf(j *Job, r run) inquiry {
+	return inquiry{path: j.at("actions/runs/%d/attempts/%d/jobs", r.ID, r.Attempt), key: "jobs", need: readActions}
 }
 
 // Runs says how the runs ended that certificates name, one answer for each

@@ -298,6 +298,18 @@ func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
 	return all, err
 }
 
+// newest asks for the pages of a list that begins with the newest, as far as lists
+// are read; whole says that it was read to its end.
+func newest[T any](ctx context.Context, j *Job, q question) (all []T, whole bool, err error) {
+	whole = true
+	err = each(ctx, j, q, func(page []T) (bool, error) {
+		all = append(all, page...)
+		whole = len(all) < maxAsked*perPage
+		return whole, nil
+	})
+	return all, whole, err
+}
+
 // each asks for the pages of a list until there is no next one, or until f has
 // seen enough. A list of which something is lost is refused.
 func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more bool, err error)) error {

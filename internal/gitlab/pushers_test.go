@@ -1,6 +1,7 @@
 package gitlab_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -42,6 +43,25 @@ func TestI03_request_that_dates_hide(t *testing.T) {
 	s.history(h, "f1")
 	s.deployed(7001, "c1", "created_at", "2026-11-22T11:00:00Z")
 	wantMakers(t, s.change("f1"), "requester 88: request !1", "merger 90: request !1", "pusher 89: "+s.short("f1"))
+}
+
+// However often somebody pushes, the gate answers: what it could not read back to was
+// pushed by somebody unknown.
+func TestO02_pushes_that_are_more_than_are_read(t *testing.T) {
+	s := play(t, 653)
+	h := new(script).commit("c1", "x@x.example").commit("f1", "x@x.example", "c1").push(carol, "main", "c1", "f1", 1)
+	for range 5100 {
+		h.push(bob, "noise", "c1", "c1", 0)
+	}
+	h.events[0]["created_at"] = "2026-11-20T10:00:00Z"
+	s.history(h, "f1")
+	s.deployed(7001, "c1")
+	c := s.change("f1")
+	wantMakers(t, c, "pusher ?: "+s.short("f1"))
+	noMaker(t, c, "pusher 89")
+	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "the newest 5000; older ones") {
+		t.Errorf("notes = %q, want how far the list was read", c.Notes)
+	}
 }
 
 // Only the pipeline whose job started ours is above it.

@@ -30,7 +30,7 @@ type push struct {
 }
 
 // Pushes returns what was pushed to the project since a time, oldest first.
-func (h *history) Pushes(ctx context.Context, since time.Time) ([]change.Push, error) {
+func (h *history) Pushes(ctx context.Context, since time.Time) (all []change.Push, whole bool, err error) {
 	return h.events(ctx, h.project("/events"), since)
 }
 
@@ -41,23 +41,24 @@ func (h *history) PushesTo(ctx context.Context, r change.Request, since time.Tim
 	if r.Fork {
 		path = "projects/" + r.Source + "/events"
 	}
-	all, err := h.events(ctx, path, since)
+	all, whole, err := h.events(ctx, path, since)
 	if r.Fork && refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
 		return nil, false, nil
 	}
-	return slices.DeleteFunc(all, func(p change.Push) bool { return p.Branch != r.Branch }), err == nil, err
+	return slices.DeleteFunc(all, func(p change.Push) bool { return p.Branch != r.Branch }), err == nil && whole, err
 }
 
-func (h *history) events(ctx context.Context, path string, since time.Time) ([]change.Push, error) {
+// events reads pushes, newest first as they come, and returns them oldest first;
+// whole is false where there are more than the newest that were read.
+func (h *history) events(ctx context.Context, path string, since time.Time) (out []change.Push, whole bool, err error) {
 	q := question{path: path, query: url.Values{"action": {"pushed"}}}
 	if !since.IsZero() {
 		q.query.Set("after", day(since))
 	}
-	all, err := list[event](ctx, h.Job, q)
+	all, whole, err := newest[event](ctx, h.Job, q)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	var out []change.Push
 	for _, e := range all {
 		p := e.Push
 		if p == nil || p.Type != "branch" || p.Ref == "" {
@@ -74,5 +75,5 @@ func (h *history) events(ctx context.Context, path string, since time.Time) ([]c
 		out = append(out, x)
 	}
 	sort.SliceStable(out, func(a, b int) bool { return out[a].Time.Before(out[b].Time) })
-	return out, nil
+	return out, whole, nil
 }

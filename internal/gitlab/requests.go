@@ -59,16 +59,13 @@ func (j *Job) request(r request) change.Request {
 
 // Merged lists the requests that were merged since a time. The target does not
 // matter: a branch may have come here through another one.
-func (h *history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
+func (h *history) Merged(ctx context.Context, since time.Time) (merged []change.Request, whole bool, err error) {
 	q := question{path: h.project("/merge_requests"), query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}}}
 	if !since.IsZero() {
 		q.query.Set("updated_after", day(since)+"T00:00:00Z")
 	}
-	all, err := list[request](ctx, h.Job, q)
-	if err != nil {
-		return nil, err
-	}
-	return h.mergedOf(all), nil
+	all, whole, err := newest[request](ctx, h.Job, q)
+	return h.mergedOf(all), whole, err
 }
 
 func (h *history) mergedOf(all []request) []change.Request {
@@ -86,7 +83,11 @@ func (h *history) mergedOf(all []request) []change.Request {
 func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
 	out := map[string][]change.Request{}
 	if len(commits) > maxSingly {
-		all, err := h.Merged(ctx, time.Time{})
+		all, whole, err := h.Merged(ctx, time.Time{})
+		if err == nil && !whole {
+			err = fault.New(fault.Refused, fault.Limit, "release a smaller change, or merge by request so that the list explains the commits",
+				"no listed request explains %d commits, and the project has more merged requests than are read", len(commits))
+		}
 		if err != nil {
 			return nil, err
 		}
