@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/change"
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
@@ -23,6 +24,9 @@ type pure struct {
 	older    []change.Push // to the branch of a request
 	tip      string        // "" is the newest of commits
 	cut      bool          // pushes are the newest alone
+	absent   bool          // no commit is there
+	nothing  bool          // nothing is deployed
+	since    []time.Time
 }
 
 func (p *pure) Request(n int64) string { return fmt.Sprint("request ", n) }
@@ -36,7 +40,7 @@ func (p *pure) Tip(context.Context, string) (string, error) {
 func (p *pure) Tagged(context.Context, string, string) (bool, error) { return true, nil }
 
 func (p *pure) Span(context.Context, string, string) ([]change.Commit, bool, error) {
-	return p.commits, true, nil
+	return p.commits, !p.absent, nil
 }
 
 func (p *pure) Contains(_ context.Context, tip, _ string) (bool, error) {
@@ -44,10 +48,14 @@ func (p *pure) Contains(_ context.Context, tip, _ string) (bool, error) {
 }
 
 func (p *pure) Past(context.Context, policy.ChangeQuery, string) (change.Past, error) {
+	if p.nothing {
+		return change.Past{}, nil
+	}
 	return change.Past{Base: &p.base}, nil
 }
 
-func (p *pure) Merged(context.Context, time.Time) ([]change.Request, bool, error) {
+func (p *pure) Merged(_ context.Context, since time.Time) ([]change.Request, bool, error) {
+	p.since = append(p.since, since)
 	return p.requests, true, nil
 }
 
@@ -271,21 +279,41 @@ func branched(r []change.Request, pushes ...change.Push) *pure {
 	return p
 }
 
-// pushers are who pushed, of the people 1 to 29.
-func (p *pure) pushers(t *testing.T) string {
+func (p *pure) change(t *testing.T) policy.Change {
 	t.Helper()
 	c, err := new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+// pushers are the numbers of those who pushed, "?" for somebody unknown.
+func (p *pure) pushers(t *testing.T) string {
+	t.Helper()
+	return p.who(t, policy.Pusher)
+}
+
+func (p *pure) who(t *testing.T, role policy.Role) string {
+	t.Helper()
 	var out []string
-	for _, x := range c.Makers {
-		if x.Role == policy.Pusher && !slices.Contains(out, x.Account.ID) {
-			out = append(out, x.Account.ID)
+	for _, x := range p.change(t).Makers {
+		if n := cmp.Or(x.Account.ID, "?"); x.Role == role && !slices.Contains(out, n) {
+			out = append(out, n)
 		}
 	}
 	slices.Sort(out)
 	return strings.Join(out, " ")
+}
+
+// merged is a request that z merged, by the third of the people.
+func merged(fields func(r *change.Request)) []change.Request {
+	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("y"), Branch: "f", Into: "main", Opened: at, Done: at}
+	if fields != nil {
+		fields(&r)
+	}
+	return []change.Request{r}
 }
 
 func pushed(who int, branch, before, after string) change.Push {
@@ -362,5 +390,195 @@ func TestI03_a_fork_that_goes_on(t *testing.T) {
 	p.older = []change.Push{early, late}
 	if got := p.pushers(t); got != "1004 1005" {
 		t.Errorf("pushers %s, want also who pushed in the second of the merge", got)
+	}
+}
+
+// What the request itself shows of a fork counts as well.
+func TestI03_pushers_that_a_request_from_a_fork_shows(t *testing.T) {
+	p := branched(merged(func(r *change.Request) { r.Fork, r.Owner = true, person(4).Account }))
+	d := p.details[7]
+	d.Pushers = []policy.Account{person(5).Account}
+	p.details[7] = d
+	if got := p.pushers(t); got != "1004 1005 ?" {
+		t.Errorf("pushers %s, want the owner, who is shown, and somebody unknown", got)
+	}
+}
+
+// An edit on the page is its author's where the platform signed it; else nobody is
+// known to have pushed it.
+func TestI03_an_edit_on_the_page_that_no_push_explains(t *testing.T) {
+	p := branched(nil)
+	p.commits[0].Page = true
+	if got := p.pushers(t); got != "?" {
+		t.Errorf("unsigned: pushers %s, want somebody unknown", got)
+	}
+	p.commits[0].Signed = true
+	if got := p.pushers(t); got != "1001" {
+		t.Errorf("signed by the platform: pushers %s, want the author", got)
+	}
+}
+
+// The merger answers for what the page made in a merge of a request that is not
+// known, and for nothing else.
+func TestI03_a_merge_that_no_request_explains(t *testing.T) {
+	merge := pushed(3, "main", "base", "z")
+	merge.Merge = true
+	p := branched(nil, merge)
+	if got := p.pushers(t); got != "?" || p.who(t, policy.Merger) != "1003" {
+		t.Errorf("pushers %s, mergers %s; want somebody unknown and the merger", got, p.who(t, policy.Merger))
+	}
+	p.commits[0].Page = true
+	if got := p.pushers(t); got != "" || p.who(t, policy.Merger) != "1003" {
+		t.Errorf("made by the page: pushers %s, mergers %s; want the merger alone", got, p.who(t, policy.Merger))
+	}
+}
+
+// The author of what the platform made and signed is whom the merger chose. Of what
+// it made and did not sign, and of what it signed without a request, they are an
+// author.
+func TestI01_the_author_of_a_squash(t *testing.T) {
+	p := branched(merged(nil), pushed(3, "main", "base", "z"))
+	p.commits[0].Author, p.commits[0].Page = person(9), true
+	p.details[7] = change.Details{Commits: []change.Commit{{ID: id("y"), Author: person(1), Committer: person(1), Time: p.base.Created}}}
+	if got := p.who(t, policy.Author); got != "1001 1009" {
+		t.Errorf("unsigned: authors %s, want also the one that is named", got)
+	}
+	p.commits[0].Signed = true
+	if got := p.who(t, policy.Author); got != "1001" {
+		t.Errorf("signed: authors %s, want those of the request alone", got)
+	}
+	p.requests = nil
+	if got := p.who(t, policy.Author); got != "1009" {
+		t.Errorf("signed, and no request: authors %s, want the one that is named", got)
+	}
+}
+
+// A machine that merged did so for somebody: the request is asked for them, and if it
+// does not say, somebody unknown merged it. A person who merged is enough.
+func TestI01_a_machine_that_merges(t *testing.T) {
+	robot := policy.Account{Host: "https://x.example", ID: "5", Name: "queue", Kind: policy.Machine}
+	p := branched(merged(func(r *change.Request) { r.Mergers = []policy.Account{robot} }))
+	p.commits[0].Page = true
+	if got := p.who(t, policy.Merger); got != "?" {
+		t.Errorf("mergers %s, want somebody unknown", got)
+	}
+	d := p.details[7]
+	d.Mergers = []policy.Account{person(8).Account}
+	p.details[7] = d
+	if got := p.who(t, policy.Merger); got != "1008" {
+		t.Errorf("mergers %s, want the one whom the request names", got)
+	}
+	p.requests = merged(nil)
+	if got := p.who(t, policy.Merger); got != "1003" {
+		t.Errorf("mergers %s, want the one whom the list names", got)
+	}
+}
+
+// A platform that does not say which push merged a request: it is one by a merger to
+// the branch that the request went to.
+func TestI01_a_push_that_merges(t *testing.T) {
+	for name, c := range map[string]struct {
+		push change.Push
+		want string
+	}{
+		"by the merger":           {pushed(3, "main", "base", "z"), "?"},
+		"by somebody else":        {pushed(4, "main", "base", "z"), "1004"},
+		"by the merger elsewhere": {pushed(3, "side", "base", "z"), "1003"},
+	} {
+		p := branched(merged(func(r *change.Request) { r.Head = id("z") }), c.push)
+		if got := p.pushers(t); got != c.want {
+			t.Errorf("%s: pushers %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A chain of requests, or a heap of them, beyond what is followed closes nothing:
+// somebody unknown counts for each that is not read.
+func TestO02_more_requests_than_are_followed(t *testing.T) {
+	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+	chain := func(n int) policy.Change {
+		p := branched(nil)
+		p.details = map[int64]change.Details{}
+		for i := range n {
+			made, held := fmt.Sprint("n", i), fmt.Sprint("n", i+1)
+			if i == 0 {
+				made = "z"
+			}
+			c := change.Commit{ID: id(held), Parents: []string{id("base")}, Author: person(1), Committer: person(1), Time: at, Page: true}
+			p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id(made)}, Head: id(held), Branch: fmt.Sprint("b", i), Into: fmt.Sprint("b", i-1), Opened: at, Done: at})
+			p.details[int64(i+1)] = change.Details{Commits: []change.Commit{c}}
+		}
+		return p.change(t)
+	}
+	behind := func(c policy.Change) (n int) {
+		for _, m := range c.Makers {
+			if strings.HasPrefix(m.Where, "requests behind") && m.Account.ID == "" {
+				n++
+			}
+		}
+		return n
+	}
+	if c := chain(60); behind(c) != 0 || len(c.Requests) != 60 || len(c.Notes) != 0 {
+		t.Errorf("60 deep: %d unknown behind, %d requests, notes %q", behind(c), len(c.Requests), c.Notes)
+	}
+	if c := chain(120); behind(c) != 1 || len(c.Requests) != 100 || len(c.Notes) != 1 {
+		t.Errorf("120 deep: %d unknown behind, %d requests, notes %q; want one behind the hundredth", behind(c), len(c.Requests), c.Notes)
+	}
+	p := branched(nil)
+	for i := range 2003 {
+		p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(i).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: fmt.Sprint("b", i), Into: "main", Opened: at, Done: at})
+	}
+	if c := p.change(t); behind(c) != 3 || len(c.Requests) != 2000 {
+		t.Errorf("2003 requests: %d unknown behind, %d read; want one for each of three", behind(c), len(c.Requests))
+	}
+}
+
+// How far back is read begins at the first thing that is known, whatever a commit
+// says of its date.
+func TestI03_dates_do_not_hide_what_came_before(t *testing.T) {
+	deployed := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	from := func(fields func(p *pure)) time.Time {
+		t.Helper()
+		p := branched(merged(func(r *change.Request) { r.Opened = deployed.Add(time.Hour) }))
+		p.commits[0].Time = deployed.Add(1000 * time.Hour)
+		fields(p)
+		p.change(t)
+		return slices.MinFunc(p.since, time.Time.Compare)
+	}
+	for name, c := range map[string]struct {
+		fields func(p *pure)
+		want   time.Time
+	}{
+		"a date in the future":    {func(*pure) {}, deployed},
+		"an older commit":         {func(p *pure) { p.commits[0].Time = deployed.Add(-time.Hour) }, deployed.Add(-time.Hour)},
+		"a commit without a date": {func(p *pure) { p.commits[0].Time = time.Time{} }, time.Time{}},
+		"an older request": {func(p *pure) {
+			p.requests[0].Opened = deployed.Add(-2 * time.Hour)
+			p.details[7].Commits[0].ID = id("y")
+		}, deployed.Add(-2 * time.Hour)},
+		"nothing that is deployed": {func(p *pure) { p.nothing = true }, time.Time{}},
+	} {
+		if got := from(c.fields); !got.Equal(c.want) {
+			t.Errorf("%s: read since %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// What a commit has nothing in common with, and what to do, differ.
+func TestG14_a_commit_without_common_history(t *testing.T) {
+	q := policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main"}
+	for want, fields := range map[string]func(p *pure){
+		"delete its deployment":   func(*pure) {},
+		"under baseline":          func(p *pure) { p.nothing = true; q.Baseline = id("base") },
+		"build and attest a comm": func(p *pure) { p.nothing = true; q.Baseline = "" },
+	} {
+		p := branched(nil)
+		p.absent = true
+		fields(p)
+		_, err := new(change.Memory).Of(t.Context(), p, q, time.Now())
+		if f := fault.Of(err); f.Code != fault.Source || !strings.Contains(f.Hint, want) {
+			t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
+		}
+		q.Baseline = ""
 	}
 }
