@@ -102,9 +102,12 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 		}
 		return object{"login": name, "id": numbers[name], "email": name + "@acme.example"}
 	}
-	commits := []object{{"sha": id("base"), "author": who("erin"), "message": "base", "parents": []string{}, "date": minute(0)}}
+	commits := []object{{"sha": id("base"), "author": who("erin"), "message": "base", "parents": []string{},
+		"date": minute(0)}}
 	for i, c := range h.commits {
-		o := object{"sha": id(c.name), "author": who(c.author), "message": c.name + "\n\n" + mentioned(c.message, "%d+%s@users.noreply.github.com"), "parents": ids(c.parents), "date": minute(i + 1)}
+		o := object{"sha": id(c.name), "author": who(c.author),
+			"message": c.name + "\n\n" + mentioned(c.message,
+				"%d+%s@users.noreply.github.com"), "parents": ids(c.parents), "date": minute(i + 1)}
 		if c.committer != "" {
 			o["committer"] = who(c.committer)
 		}
@@ -125,31 +128,40 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 			if from, ok := strings.CutPrefix(p.from, "forced:"); ok {
 				kind, before = "force_push", id(from)
 			}
-			out = append(out, object{"before": before, "after": id(p.to), "ref": "refs/heads/" + p.branch, "actor": who(p.who), "activity_type": kind, "timestamp": minute(100 + i)})
+			out = append(out, object{"before": before, "after": id(p.to), "ref": "refs/heads/" + p.branch, "actor": who(p.who),
+				"activity_type": kind, "timestamp": minute(100 + i)})
 		}
 		return out
 	}
 	pulls := []object{}
 	for i, r := range h.requests {
 		merge := r.merge + r.squash
-		p := object{"number": r.number, "user": who(r.author), "merged_by": who(r.merger), "merge_commit_sha": id(merge), "merged_at": minute(300 + i), "created_at": minute(i + 1),
-			"base": h.into(r), "head": object{"sha": id(r.head), "ref": r.branch}, "commits": ids(r.commits), "introduced": ids(r.introduced)}
+		p := object{"number": r.number, "user": who(r.author), "merged_by": who(r.merger), "merge_commit_sha": id(merge),
+			"merged_at": minute(300 + i), "created_at": minute(i + 1),
+			"base": h.into(r), "head": object{"sha": id(r.head),
+				"ref": r.branch}, "commits": ids(r.commits), "introduced": ids(r.introduced)}
 		if r.owner != "" {
 			p["head"] = object{"sha": id(r.head), "ref": r.branch, "owner": who(r.owner), "fork": true}
 		}
 		pulls = append(pulls, p)
 	}
-	l.Set(t, repo+"/history", object{"commits": commits, "branches": object{"main": id(h.tip())}, "pulls": pulls, "activity": acts(h.pushes)})
+	l.Set(t, repo+"/history", object{"commits": commits, "branches": object{"main": id(h.tip())}, "pulls": pulls,
+		"activity": acts(h.pushes)})
 	if f := h.fork; f != nil {
 		there := "/github/repos/" + f.owner + "/" + name
 		l.Set(t, there, object{"id": number + 1})
-		l.Set(t, there+"/history", object{"commits": commits, "branches": object{"main": id("base")}, "pulls": []object{}, "activity": acts(f.pushes)})
+		l.Set(t, there+"/history", object{"commits": commits, "branches": object{"main": id("base")}, "pulls": []object{},
+			"activity": acts(f.pushes)})
 	}
-	run := object{"path": ".github/workflows/release.yml", "status": "completed", "conclusion": "success", "head_sha": id("base")}
+	run := object{"path": ".github/workflows/release.yml", "status": "completed", "conclusion": "success",
+		"head_sha": id("base")}
 	l.Set(t, repo+"/runs/500", run)
 	robot := object{"login": "github-actions[bot]", "id": 41898282, "type": "Bot"}
-	l.Set(t, repo+"/deployments", []object{{"id": 8, "sha": id("base"), "ref": "main", "environment": "production", "task": "deploy", "creator": robot, "created_at": minute(50),
-		"statuses": []object{{"state": "success", "creator": robot, "log_url": "https://github.com/acme/" + name + "/actions/runs/500/job/5"}}}})
+	l.Set(t, repo+"/deployments",
+		[]object{{"id": 8, "sha": id("base"), "ref": "main", "environment": "production", "task": "deploy",
+			"creator": robot, "created_at": minute(50),
+			"statuses": []object{{"state": "success", "creator": robot,
+				"log_url": "https://github.com/acme/" + name + "/actions/runs/500/job/5"}}}})
 	env := maps.Clone(l.As(t, "github", nil))
 	env["GITHUB_REPOSITORY"], env["GITHUB_REPOSITORY_ID"] = "acme/"+name, fmt.Sprint(number)
 	j, err := github.FromEnv(func(k string) string { return env[k] })
@@ -195,14 +207,16 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		}
 		return name + "@acme.example"
 	}
-	base := object{"id": id("base"), "parent_ids": []string{}, "message": "base", "author_email": email("erin"), "committer_email": email("erin"), "committed_date": minute(0)}
+	base := object{"id": id("base"), "parent_ids": []string{}, "message": "base", "author_email": email("erin"),
+		"committer_email": email("erin"), "committed_date": minute(0)}
 	commits := []object{base}
 	for i, c := range h.commits {
 		committer := c.committer
 		if committer == "" {
 			committer = c.author
 		}
-		commits = append(commits, object{"id": id(c.name), "parent_ids": ids(c.parents), "message": c.name + "\n\n" + mentioned(c.message, "%d-%s@users.noreply.gitlab.com"),
+		commits = append(commits, object{"id": id(c.name), "parent_ids": ids(c.parents),
+			"message":     c.name + "\n\n" + mentioned(c.message, "%d-%s@users.noreply.gitlab.com"),
 			"author_name": c.author, "author_email": email(c.author), "committer_email": email(committer), "committed_date": minute(i + 1)})
 	}
 	events := func(all []push) []object {
@@ -226,8 +240,10 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 	}
 	requests := []object{}
 	for i, r := range h.requests {
-		q := object{"iid": r.number, "author": who(r.author), "merge_user": who(r.merger), "sha": id(r.head), "source_branch": r.branch, "target_branch": h.into(r),
-			"source_project_id": number, "target_project_id": number, "commits": ids(r.commits), "merged_at": minute(300 + i), "updated_at": minute(300 + i), "created_at": minute(i + 1), "state": "merged"}
+		q := object{"iid": r.number, "author": who(r.author), "merge_user": who(r.merger), "sha": id(r.head),
+			"source_branch": r.branch, "target_branch": h.into(r),
+			"source_project_id": number, "target_project_id": number, "commits": ids(r.commits), "merged_at": minute(300 +
+				i), "updated_at": minute(300 + i), "created_at": minute(i + 1), "state": "merged"}
 		if r.merge != "" && r.introduced == "" {
 			q["merge_commit_sha"] = id(r.merge)
 		}
@@ -248,14 +264,18 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 			pushes = slices.Insert(pushes, len(pushes)-1, push{r.merger, r.branch, "forced:" + r.head, r.merge})
 		}
 	}
-	l.Set(t, project+"/history", object{"commits": commits, "branches": object{"main": id(h.tip())}, "events": events(pushes), "merge_requests": requests})
+	l.Set(t, project+"/history", object{"commits": commits, "branches": object{"main": id(h.tip())},
+		"events": events(pushes), "merge_requests": requests})
 	if f := h.fork; f != nil {
 		there := fmt.Sprint("/gitlab/projects/", number+1)
 		l.Set(t, there, object{"path": f.owner + "/fork", "fields": object{"owner": who(f.owner)}})
-		l.Set(t, there+"/history", object{"commits": commits, "branches": object{}, "events": events(f.pushes), "merge_requests": []object{}})
+		l.Set(t, there+"/history", object{"commits": commits, "branches": object{}, "events": events(f.pushes),
+			"merge_requests": []object{}})
 	}
-	l.Set(t, fmt.Sprint(project, "/deployments/", number), object{"environment": "production", "status": "success", "sha": id("base"), "ref": "main", "created_at": minute(50),
-		"deployable": object{"id": number + 10000, "status": "success", "ref": "main", "commit": object{"id": id("base")}, "pipeline": object{"id": number + 20000, "project_id": number, "sha": id("base")}}})
+	l.Set(t, fmt.Sprint(project, "/deployments/", number),
+		object{"environment": "production", "status": "success", "sha": id("base"), "ref": "main", "created_at": minute(50),
+			"deployable": object{"id": number + 10000, "status": "success", "ref": "main", "commit": object{"id": id("base")},
+				"pipeline": object{"id": number + 20000, "project_id": number, "sha": id("base")}}})
 	env := maps.Clone(l.As(t, "gitlab", nil))
 	env["CI_PROJECT_ID"], env["CI_PROJECT_PATH"] = fmt.Sprint(number), path
 	j, err := gitlab.FromEnv(func(k string) string { return env[k] })

@@ -139,7 +139,8 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.requests, slices.Clone(l.notes)
 	c.Makers = append(slices.Clone(l.makers), past.Makers...)
 	for _, x := range l.commits {
-		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(), Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
+		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(),
+			Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
 	}
 	if err := settle(ctx, p, &c, l, past); err != nil {
 		return policy.Change{}, err
@@ -160,7 +161,9 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 
 // line returns how a change stands and who made it, from memory as far as that is
 // good.
-func (m *Memory) line(ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks, now time.Time) (line, error) {
+func (m *Memory) line(
+	ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks, now time.Time,
+) (line, error) {
 	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(forks)}, " ")
 	m.mu.Lock()
 	l, ok := m.known[key]
@@ -285,7 +288,8 @@ func strange(c policy.Change, past Past) error {
 		return fault.New(fault.Refused, fault.Source, "build and attest a commit that is on a branch of this repository",
 			"commit %s is not in the repository", head)
 	case past.Base == nil:
-		return fault.New(fault.Refused, fault.Source, "name a commit under baseline that is in the history of what is released",
+		return fault.New(fault.Refused, fault.Source,
+			"name a commit under baseline that is in the history of what is released",
 			"commit %s has no history in common with the baseline %s, or one of them is not in the repository", head, short(c.Base))
 	}
 	return fault.New(fault.Refused, fault.Source,
@@ -311,39 +315,47 @@ func settle(ctx context.Context, p Platform, c *policy.Change, l line, past Past
 	case c.Order == policy.Newer || c.Order == policy.Same:
 		c.Order, c.Deployed = policy.First, "nothing is deployed, and the policy begins with commit "+short(c.Base)+ignored
 	default:
-		return fault.New(fault.Usage, fault.Policy, "name a commit that comes before everything that is released", "baseline %s does not come before commit %s", short(c.Base), short(c.Head))
+		return fault.New(fault.Usage, fault.Policy, "name a commit that comes before everything that is released",
+			"baseline %s does not come before commit %s", short(c.Base), short(c.Head))
 	}
-	if over, err := overtaken(ctx, p, c, l, past.Newer, policy.Older, ", which came in after"); err != nil || over {
+	in, err := overtaking(ctx, p, c.Head, l, past.Newer)
+	if err != nil {
 		return err
+	}
+	if in != nil {
+		c.Order, c.Deployed = policy.Older, in.String()+", which came in after"
 	}
 	if c.Order == policy.Older || c.Order == policy.Diverged {
 		return nil // which nothing on its way changes
 	}
-	_, err := overtaken(ctx, p, c, l, past.OnWay, policy.Overtaken, ", which is on its way")
+	coming, err := overtaking(ctx, p, c.Head, l, past.OnWay)
+	if coming != nil {
+		c.Order, c.Deployed = policy.Overtaken, coming.String()+", which is on its way"
+	}
 	return err
 }
 
-// overtaken sets the order if one of later is of a descendant of the head.
-func overtaken(ctx context.Context, p Platform, c *policy.Change, l line, later []Deployment, order policy.Order, how string) (bool, error) {
-	asked := map[string]bool{c.Head: true}
-	for _, d := range later {
+// overtaking returns the first of the deployments that is of a descendant of a head,
+// or nil.
+func overtaking(ctx context.Context, p Platform, head string, l line, all []Deployment) (*Deployment, error) {
+	asked := map[string]bool{head: true}
+	for i, d := range all {
 		if asked[d.Commit] {
 			continue
 		}
 		asked[d.Commit] = true
-		newer := l.all.includes(d.Commit, c.Head)
-		if !l.all.has(d.Commit) || !l.all.has(c.Head) {
+		newer := l.all.includes(d.Commit, head)
+		if !l.all.has(d.Commit) || !l.all.has(head) {
 			var err error
-			if newer, err = p.Contains(ctx, d.Commit, c.Head); err != nil {
-				return false, err
+			if newer, err = p.Contains(ctx, d.Commit, head); err != nil {
+				return nil, err
 			}
 		}
 		if newer {
-			c.Order, c.Deployed = order, d.String()+how
-			return true, nil
+			return &all[i], nil
 		}
 	}
-	return false, nil
+	return nil, nil
 }
 
 // kinds says what is behind each maker's account.

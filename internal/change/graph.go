@@ -51,14 +51,16 @@ type graph struct {
 }
 
 func newGraph(newestFirst []Commit) graph {
-	g := graph{by: make(map[string]Commit, len(newestFirst)), at: make(map[string]int, len(newestFirst)), lacks: map[string]bool{}}
+	g := graph{by: make(map[string]Commit, len(newestFirst)), at: make(map[string]int, len(newestFirst)),
+		lacks: map[string]bool{}}
 	g.add(newestFirst)
 	return g
 }
 
 // clone is a graph that may be added to without changing g.
 func (g graph) clone() graph {
-	return graph{order: slices.Clone(g.order), by: maps.Clone(g.by), at: maps.Clone(g.at), from: slices.Clone(g.from), lacks: maps.Clone(g.lacks)}
+	return graph{order: slices.Clone(g.order), by: maps.Clone(g.by), at: maps.Clone(g.at), from: slices.Clone(g.from),
+		lacks: maps.Clone(g.lacks)}
 }
 
 // add takes commits in, once each, works out who is before whom, and returns

@@ -47,7 +47,8 @@ func account(id string) policy.Account {
 }
 
 func newWorld(seed uint64) *world {
-	w := &world{d: rand.New(rand.NewPCG(seed, 9)), commits: map[string]Commit{}, part: map[string]set{}, tips: map[string]string{}, life: map[string]set{}, held: map[int64][]string{}, made: map[string]int64{}}
+	w := &world{d: rand.New(rand.NewPCG(seed, 9)), commits: map[string]Commit{}, part: map[string]set{},
+		tips: map[string]string{}, life: map[string]set{}, held: map[int64][]string{}, made: map[string]int64{}}
 	root := w.commit("1", "", set{}.add("1"))
 	w.tips["main"] = root
 	w.push("1", "main", "", root, Push{})
@@ -64,8 +65,10 @@ func (w *world) anybody() string { return crowd[w.d.IntN(len(crowd))] }
 func (w *world) commit(author, message string, part set, parents ...string) string {
 	w.n++
 	id := fmt.Sprintf("%040x", w.n)
-	w.commits[id] = Commit{ID: id, Parents: slices.DeleteFunc(slices.Clone(parents), func(p string) bool { return p == "" }), Message: message, Time: w.now(),
-		Author: Identity{Name: author, Email: author + "@x.example", Account: account(author)}, Committer: Identity{Name: author, Email: author + "@x.example", Account: account(author)}}
+	w.commits[id] = Commit{ID: id, Parents: slices.DeleteFunc(slices.Clone(parents),
+		func(p string) bool { return p == "" }), Message: message, Time: w.now(),
+		Author: Identity{Name: author, Email: author + "@x.example",
+			Account: account(author)}, Committer: Identity{Name: author, Email: author + "@x.example", Account: account(author)}}
 	w.part[id] = part
 	return id
 }
@@ -169,7 +172,8 @@ func (w *world) merge() {
 		return
 	}
 	requester, merger := w.anybody(), w.anybody()
-	r := Request{Number: int64(100 + len(w.requests)), Author: account(requester), Mergers: []policy.Account{account(merger)}, Head: head, Branch: from, Into: into, Opened: w.now()}
+	r := Request{Number: int64(100 + len(w.requests)), Author: account(requester),
+		Mergers: []policy.Account{account(merger)}, Head: head, Branch: from, Into: into, Opened: w.now()}
 	people := set{}.add(requester, merger)
 	maps.Copy(people, w.life[from])
 	before := target
@@ -298,7 +302,8 @@ func (w *world) PushesTo(_ context.Context, r Request, _ time.Time) ([]Push, boo
 	if w.cut {
 		return nil, false, nil
 	}
-	return slices.DeleteFunc(slices.Clone(w.log), func(p Push) bool { return p.Branch != r.Branch && p.Branch != r.Into }), true, nil
+	return slices.DeleteFunc(slices.Clone(w.log),
+		func(p Push) bool { return p.Branch != r.Branch && p.Branch != r.Into }), true, nil
 }
 
 func (w *world) Accounts(_ context.Context, addresses []string) (map[string]policy.Account, error) {

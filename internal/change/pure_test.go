@@ -43,8 +43,8 @@ func (p *pure) Span(context.Context, string, string) ([]change.Commit, bool, err
 	return p.commits, !p.absent, nil
 }
 
-func (p *pure) Contains(_ context.Context, tip, _ string) (bool, error) {
-	return tip == p.commits[0].ID, nil
+func (p *pure) Contains(_ context.Context, tip, commit string) (bool, error) {
+	return tip == p.commits[0].ID || tip == p.base.Commit && commit == id("old"), nil
 }
 
 func (p *pure) Past(context.Context, policy.ChangeQuery, string) (change.Past, error) {
@@ -98,7 +98,8 @@ func (p *pure) Starters(context.Context, policy.ChangeQuery) (first, again []pol
 // person is one of thirty, with an account.
 func person(i int) change.Identity {
 	n := fmt.Sprint(1000 + i%30)
-	return change.Identity{Name: "p" + n, Email: "p" + n + "@acme.example", Account: policy.Account{Host: "https://x.example", ID: n, Name: "p" + n, Kind: policy.Human}}
+	return change.Identity{Name: "p" + n, Email: "p" + n + "@acme.example",
+		Account: policy.Account{Host: "https://x.example", ID: n, Name: "p" + n, Kind: policy.Human}}
 }
 
 // large is a history of commits on main, of which so many are requests of ten
@@ -108,7 +109,8 @@ func large(commits, requests int) *pure {
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Minute) }
 	p := &pure{details: map[int64]change.Details{}, base: change.Deployment{ID: 1, Commit: id("base"), Created: start}}
 	add := func(name, parent, message string, i int, page bool) change.Commit {
-		return change.Commit{ID: id(name), Parents: []string{parent}, Message: message, Author: person(i), Committer: person(i), Time: at(i), Page: page, Signed: page}
+		return change.Commit{ID: id(name), Parents: []string{parent}, Message: message, Author: person(i),
+			Committer: person(i), Time: at(i), Page: page, Signed: page}
 	}
 	every, parent := commits/requests, id("base")
 	var main []change.Commit
@@ -118,7 +120,8 @@ func large(commits, requests int) *pure {
 		c := add(name, parent, name+"\n\nCo-authored-by: P <p1001@acme.example>", i, squash)
 		main = append(main, c)
 		if !squash {
-			p.pushes = append(p.pushes, change.Push{By: person(i).Account, Before: parent, After: c.ID, Branch: "main", Time: at(i), Commits: -1})
+			p.pushes = append(p.pushes, change.Push{By: person(i).Account, Before: parent, After: c.ID, Branch: "main",
+				Time: at(i), Commits: -1})
 			parent = c.ID
 			continue
 		}
@@ -130,10 +133,12 @@ func large(commits, requests int) *pure {
 			lost, below = append([]change.Commit{x}, lost...), x.ID
 		}
 		p.details[n] = change.Details{Commits: lost, Mergers: []policy.Account{person(i + 1).Account}}
-		p.requests = append(p.requests, change.Request{Number: n, Author: person(i).Account, Merged: []string{c.ID}, Head: lost[0].ID, Branch: branch, Into: "main", Opened: at(i), Done: at(i + 1)})
+		p.requests = append(p.requests, change.Request{Number: n, Author: person(i).Account, Merged: []string{c.ID},
+			Head: lost[0].ID, Branch: branch, Into: "main", Opened: at(i), Done: at(i + 1)})
 		p.pushes = append(p.pushes,
 			change.Push{By: person(i).Account, After: lost[0].ID, Branch: branch, Time: at(i), Made: true, Commits: -1},
-			change.Push{By: person(i + 1).Account, Before: parent, After: c.ID, Branch: "main", Time: at(i), Merge: true, Commits: -1})
+			change.Push{By: person(i + 1).Account, Before: parent, After: c.ID, Branch: "main", Time: at(i), Merge: true,
+				Commits: -1})
 		parent = c.ID
 	}
 	for i := range main {
@@ -177,13 +182,17 @@ func (b *bringer) Bringing(context.Context, []change.Commit) (map[string][]chang
 func TestI01_a_commit_that_a_rebased_request_contains(t *testing.T) {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	commit := func(name, parent string, page bool) change.Commit {
-		return change.Commit{ID: id(name), Parents: []string{id(parent)}, Message: name, Author: person(1), Committer: person(1), Time: at, Page: page}
+		return change.Commit{ID: id(name), Parents: []string{id(parent)}, Message: name, Author: person(1),
+			Committer: person(1), Time: at, Page: page}
 	}
-	r := change.Request{Number: 7, Author: person(2).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("elsewhere")}, Head: id("lost"), Into: "main", Opened: at, Done: at}
+	r := change.Request{Number: 7, Author: person(2).Account, Mergers: []policy.Account{person(3).Account},
+		Merged: []string{id("elsewhere")}, Head: id("lost"), Into: "main", Opened: at, Done: at}
 	b := &bringer{
 		pure: pure{
-			commits: []change.Commit{commit("tip", "plain", false), commit("plain", "page", false), commit("page", "base", true)},
-			details: map[int64]change.Details{7: {Commits: []change.Commit{commit("lost", "base", false)}, Mergers: []policy.Account{person(3).Account}}},
+			commits: []change.Commit{commit("tip", "plain", false), commit("plain", "page", false),
+				commit("page", "base", true)},
+			details: map[int64]change.Details{7: {Commits: []change.Commit{commit("lost", "base", false)},
+				Mergers: []policy.Account{person(3).Account}}},
 			pushes: []change.Push{
 				{By: person(4).Account, After: id("plain"), Branch: "side", Time: at, Made: true, Commits: -1},
 				{By: person(5).Account, Before: id("base"), After: id("tip"), Branch: "main", Time: at, Commits: -1},
@@ -193,7 +202,8 @@ func TestI01_a_commit_that_a_rebased_request_contains(t *testing.T) {
 		brought: map[string][]change.Request{id("page"): {r}, id("plain"): {r}},
 	}
 	var m change.Memory
-	c, err := m.Of(t.Context(), b, policy.ChangeQuery{Environment: "production", Head: id("tip"), Ref: "refs/heads/main"}, at)
+	c, err := m.Of(t.Context(), b, policy.ChangeQuery{Environment: "production", Head: id("tip"),
+		Ref: "refs/heads/main"}, at)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,8 +279,10 @@ func TestI03_a_list_of_pushes_that_ends_early(t *testing.T) {
 // branched is a history of one commit, with what happened to a branch before.
 func branched(r []change.Request, pushes ...change.Push) *pure {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	z := change.Commit{ID: id("z"), Parents: []string{id("base")}, Message: "z", Author: person(1), Committer: person(1), Time: at}
-	p := &pure{commits: []change.Commit{z}, details: map[int64]change.Details{7: {Commits: []change.Commit{z}}}, base: change.Deployment{ID: 1, Commit: id("base"), Created: at}}
+	z := change.Commit{ID: id("z"), Parents: []string{id("base")}, Message: "z", Author: person(1), Committer: person(1),
+		Time: at}
+	p := &pure{commits: []change.Commit{z}, details: map[int64]change.Details{7: {Commits: []change.Commit{z}}},
+		base: change.Deployment{ID: 1, Commit: id("base"), Created: at}}
 	p.requests = r
 	for i, a := range pushes {
 		a.Time, a.Commits = at.Add(time.Duration(i)*time.Minute), -1
@@ -281,7 +293,8 @@ func branched(r []change.Request, pushes ...change.Push) *pure {
 
 func (p *pure) change(t *testing.T) policy.Change {
 	t.Helper()
-	c, err := new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main"}, time.Now())
+	c, err := new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"),
+		Ref: "refs/heads/main"}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -309,7 +322,8 @@ func (p *pure) who(t *testing.T, role policy.Role) string {
 // merged is a request that z merged, by the third of the people.
 func merged(fields func(r *change.Request)) []change.Request {
 	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
-	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("y"), Branch: "f", Into: "main", Opened: at, Done: at}
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account},
+		Merged: []string{id("z")}, Head: id("y"), Branch: "f", Into: "main", Opened: at, Done: at}
 	if fields != nil {
 		fields(&r)
 	}
@@ -341,7 +355,8 @@ func TestI01_a_branch_of_a_name_that_was_used_before(t *testing.T) {
 	if got := p.pushers(t); got != "1002 1003 1004" {
 		t.Errorf("pushers %s, want also who pushed what was left out", got)
 	}
-	p = branched(nil, pushed(5, "g", "", "x"), pushed(5, "g", "x", ""), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+	p = branched(nil, pushed(5, "g", "", "x"), pushed(5, "g", "x", ""), pushed(2, "g", "", "y"),
+		forced(4, "g", "y", "z"), main)
 	if got := p.pushers(t); got != "1002 1003 1004" {
 		t.Errorf("pushers %s, want nobody of the branch that was taken away", got)
 	}
@@ -351,21 +366,44 @@ func TestI01_a_branch_of_a_name_that_was_used_before(t *testing.T) {
 	}
 }
 
+// A push that only made a branch of what is known, or of what is deployed, brought
+// nothing that a later forced push could have left out.
+func TestI01_a_branch_that_began_where_others_were(t *testing.T) {
+	p := branched(nil, pushed(5, "g", "", "old"), forced(4, "g", "old", "z"), pushed(3, "main", "base", "z"))
+	if got := p.pushers(t); got != "1003 1004" {
+		t.Errorf("pushers %s, want nobody who made a branch of what is deployed", got)
+	}
+	p = branched(nil, pushed(2, "main", "base", "w"), pushed(9, "g", "", "w"), pushed(5, "g", "w", "x"), forced(4, "g", "x", "z"), pushed(3, "main", "w", "z"))
+	w := p.commits[0]
+	w.ID = id("w")
+	p.commits[0].Parents = []string{w.ID}
+	p.commits = append(p.commits, w)
+	if got := p.pushers(t); got != "1002 1003 1004 1005" {
+		t.Errorf("pushers %s, want nobody who made a branch of a known commit", got)
+	}
+}
+
 // Where a forced push shows, and the making of its branch is too old for the list,
 // the branch itself is asked for.
 func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
 	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
-	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Opened: at, Done: at}
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account},
+		Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Opened: at, Done: at}
 	p := branched([]change.Request{r}, forced(4, "f", "y", "z"))
 	p.older = []change.Push{pushed(2, "f", "", "x"), forced(5, "f", "x", "y"), forced(4, "f", "y", "z")}
 	if got := p.pushers(t); got != "1002 1004 1005" {
 		t.Errorf("pushers %s, want those before the list as well", got)
 	}
 	for _, before := range [][]change.Push{{pushed(6, "f", "", "w"), pushed(6, "f", "w", "")}, {pushed(6, "f", "", "w")}} {
-		p = branched([]change.Request{r}, append(before, pushed(2, "f", "", "x"), forced(5, "f", "x", "y"), forced(4, "f", "y", "z"))...)
+		p = branched([]change.Request{r}, append(before, pushed(2, "f", "", "x"), forced(5, "f", "x", "y"),
+			forced(4, "f", "y", "z"))...)
 		if got := p.pushers(t); got != "1002 1004 1005" {
 			t.Errorf("pushers %s, want nobody of a branch of that name before", got)
 		}
+	}
+	p = branched([]change.Request{r}, pushed(2, "f", "", "z"), pushed(3, "f", "z", ""))
+	if got := p.pushers(t); got != "1002" {
+		t.Errorf("pushers %s, want who pushed, although the branch was taken away before the merge is listed", got)
 	}
 	p = branched([]change.Request{r}, pushed(4, "f", "base", "z"))
 	p.older = []change.Push{pushed(2, "f", "", "x")}
@@ -378,7 +416,8 @@ func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
 // it.
 func TestI03_a_fork_that_goes_on(t *testing.T) {
 	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
-	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Fork: true, Opened: at, Done: at}
+	r := change.Request{Number: 7, Author: person(1).Account, Mergers: []policy.Account{person(3).Account},
+		Merged: []string{id("z")}, Head: id("z"), Branch: "f", Into: "main", Fork: true, Opened: at, Done: at}
 	p := branched([]change.Request{r})
 	early, late := pushed(4, "f", "", "z"), pushed(5, "f", "z", "w")
 	early.Time, late.Time = at.Add(-time.Minute), at.Add(time.Minute)
@@ -439,7 +478,8 @@ func TestI03_a_merge_that_no_request_explains(t *testing.T) {
 func TestI01_the_author_of_a_squash(t *testing.T) {
 	p := branched(merged(nil), pushed(3, "main", "base", "z"))
 	p.commits[0].Author, p.commits[0].Page = person(9), true
-	p.details[7] = change.Details{Commits: []change.Commit{{ID: id("y"), Author: person(1), Committer: person(1), Time: p.base.Created}}}
+	p.details[7] = change.Details{Commits: []change.Commit{{ID: id("y"), Author: person(1), Committer: person(1),
+		Time: p.base.Created}}}
 	if got := p.who(t, policy.Author); got != "1001 1009" {
 		t.Errorf("unsigned: authors %s, want also the one that is named", got)
 	}
@@ -504,8 +544,11 @@ func TestO02_more_requests_than_are_followed(t *testing.T) {
 			if i == 0 {
 				made = "z"
 			}
-			c := change.Commit{ID: id(held), Parents: []string{id("base")}, Author: person(1), Committer: person(1), Time: at, Page: true}
-			p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(1).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id(made)}, Head: id(held), Branch: fmt.Sprint("b", i), Into: fmt.Sprint("b", i-1), Opened: at, Done: at})
+			c := change.Commit{ID: id(held), Parents: []string{id("base")}, Author: person(1), Committer: person(1), Time: at,
+				Page: true}
+			p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(1).Account,
+				Mergers: []policy.Account{person(3).Account}, Merged: []string{id(made)}, Head: id(held), Branch: fmt.Sprint("b",
+					i), Into: fmt.Sprint("b", i-1), Opened: at, Done: at})
 			p.details[int64(i+1)] = change.Details{Commits: []change.Commit{c}}
 		}
 		return p.change(t)
@@ -522,11 +565,14 @@ func TestO02_more_requests_than_are_followed(t *testing.T) {
 		t.Errorf("60 deep: %d unknown behind, %d requests, notes %q", behind(c), len(c.Requests), c.Notes)
 	}
 	if c := chain(120); behind(c) != 1 || len(c.Requests) != 100 || len(c.Notes) != 1 {
-		t.Errorf("120 deep: %d unknown behind, %d requests, notes %q; want one behind the hundredth", behind(c), len(c.Requests), c.Notes)
+		t.Errorf("120 deep: %d unknown behind, %d requests, notes %q; want one behind the hundredth", behind(c),
+			len(c.Requests), c.Notes)
 	}
 	p := branched(nil)
 	for i := range 2003 {
-		p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(i).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: fmt.Sprint("b", i), Into: "main", Opened: at, Done: at})
+		p.requests = append(p.requests, change.Request{Number: int64(i + 1), Author: person(i).Account,
+			Mergers: []policy.Account{person(3).Account}, Merged: []string{id("z")}, Head: id("z"), Branch: fmt.Sprint("b",
+				i), Into: "main", Opened: at, Done: at})
 	}
 	if c := p.change(t); behind(c) != 3 || len(c.Requests) != 2000 {
 		t.Errorf("2003 requests: %d unknown behind, %d read; want one for each of three", behind(c), len(c.Requests))

@@ -98,8 +98,9 @@ func (w *walk) pushes(ctx context.Context) error {
 		}
 	}
 	if w.cut && len(log) > 0 {
-		w.notes = append(w.notes, fmt.Sprintf("the platform's list of pushes was read back to %s, the newest %d; older ones are somebody unknown's",
-			log[0].Time.UTC().Format(time.DateOnly), len(log)))
+		w.notes = append(w.notes,
+			fmt.Sprintf("the platform's list of pushes was read back to %s, the newest %d; older ones are somebody unknown's",
+				log[0].Time.UTC().Format(time.DateOnly), len(log)))
 	}
 	w.unseen(covered)
 	return nil
@@ -145,13 +146,13 @@ func (w *walk) leavesOut(ctx context.Context, a Push) (bool, error) {
 func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
 	var lost []Push
 	for _, e := range earlier {
-		if e.Branch != a.Branch {
+		if e.Branch != a.Branch || e.Gone {
 			continue
 		}
-		if e.Made || e.Gone {
+		if e.Made {
 			lost = nil
 		}
-		if !e.Gone && !w.all.has(e.After) {
+		if !w.all.has(e.After) {
 			lost = append(lost, e)
 		}
 	}
@@ -248,9 +249,7 @@ func (w *walk) life(ctx context.Context, r *request, log []Push) (branch, error)
 	var b branch
 	for i := min(begin, end); i < end; i++ {
 		switch a := &log[i]; {
-		case a.Branch != r.Branch:
-		case a.Gone:
-			b = branch{}
+		case a.Branch != r.Branch || a.Gone:
 		case a.Made:
 			b = branch{pushes: []Push{*a}, made: true}
 		default:
@@ -313,8 +312,9 @@ func (w *walk) fork(ctx context.Context, r *request) error {
 		return nil
 	}
 	if w.forks == policy.ForkOwner && r.Request.Owner.ID != "" {
-		w.notes = append(w.notes, fmt.Sprintf("%s comes from a fork whose pushes cannot be seen; its owner %s counts as the one who pushed, as `forks: owner` says",
-			where, r.Request.Owner.Label()))
+		w.notes = append(w.notes,
+			fmt.Sprintf("%s comes from a fork whose pushes cannot be seen; its owner %s counts as the one who pushed, as `forks: owner` says",
+				where, r.Request.Owner.Label()))
 		return nil
 	}
 	add(policy.Account{})

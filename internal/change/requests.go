@@ -138,7 +138,8 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 		}
 		for _, x := range w.list {
 			known := w.taken[x.Number] != nil || slices.ContainsFunc(out, func(o Request) bool { return o.Number == x.Number })
-			if !known && x.Into == r.Branch && slices.ContainsFunc(b.pushes[:b.lost], func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
+			if !known && x.Into == r.Branch && slices.ContainsFunc(b.pushes[:b.lost],
+				func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
 				out = append(out, x)
 			}
 		}
@@ -165,7 +166,8 @@ func (w *walk) merged(ctx context.Context) ([]Request, error) {
 	if err := w.listSince(ctx, w.start()); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(slices.Clone(w.list), func(r Request) bool { return w.taken[r.Number] != nil || w.into(r) == "" }), nil
+	return slices.DeleteFunc(slices.Clone(w.list),
+		func(r Request) bool { return w.taken[r.Number] != nil || w.into(r) == "" }), nil
 }
 
 // into is the first commit of a request's merge that is known: the merge itself
@@ -251,7 +253,8 @@ func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
 	}
 	if room := max(0, maxRequests-len(w.taken)); len(all) > room {
 		for _, r := range all[room:] {
-			w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: fmt.Sprintf("request %d", r.Number)})
+			w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number),
+				Mark: fmt.Sprintf("request %d", r.Number)})
 			w.unread(r)
 		}
 		all = all[:room]

@@ -14,7 +14,10 @@ var (
 	tool   = sync.OnceValue(func() *regexp.Regexp {
 		return key(`(?:ai-)?(?:assisted|generated|made|created|produced|helped|pair-?programmed)[- ](?:by|with)`)
 	})
-	either  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(person().String() + "|" + tool().String()) })
+	either = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(person().String() + "|" +
+			tool().String())
+	})
 	address = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^<>]*<\s*([^<>@,\s]+@[^<>@,\s]+)\s*>$`) })
 	within  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^<>@,;\s"'()]+@[^<>@,;\s"'()]+`) })
 )
@@ -27,7 +30,8 @@ func key(name string) *regexp.Regexp {
 
 // plain writes spaces that are no spaces, and full-width signs, as what a reader
 // takes them for, and leaves out what nobody sees.
-var plain = strings.NewReplacer("\r", "\n", "\u00a0", " ", "\u2007", " ", "\u202f", " ", "\u3000", " ", "\u2028", "\n", "\u2029", "\n", "\u0085", "\n",
+var plain = strings.NewReplacer("\r", "\n", "\u00a0", " ", "\u2007", " ", "\u202f", " ", "\u3000", " ", "\u2028",
+	"\n", "\u2029", "\n", "\u0085", "\n",
 	"\u200b", "", "\u200c", "", "\u200d", "", "\u2060", "", "\ufeff", "", "\u00ad", "", "：", ":", "﹕", ":", "＠", "@", "＜", "<", "＞", ">", "‐", "-", "‑", "-", "－", "-")
 
 // coAuthors returns the addresses of those whom a commit's message names besides
