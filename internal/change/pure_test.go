@@ -26,6 +26,8 @@ type pure struct {
 	cut      bool          // pushes are the newest alone
 	absent   bool          // no commit is there
 	nothing  bool          // nothing is deployed
+	partial  bool          // requests are not all
+	forks    policy.Forks
 	since    []time.Time
 }
 
@@ -56,7 +58,7 @@ func (p *pure) Past(context.Context, policy.ChangeQuery, string) (change.Past, e
 
 func (p *pure) Merged(_ context.Context, since time.Time) ([]change.Request, bool, error) {
 	p.since = append(p.since, since)
-	return p.requests, true, nil
+	return p.requests, !p.partial, nil
 }
 
 func (p *pure) Bringing(context.Context, []change.Commit) (map[string][]change.Request, error) {
@@ -293,8 +295,13 @@ func branched(r []change.Request, pushes ...change.Push) *pure {
 
 func (p *pure) change(t *testing.T) policy.Change {
 	t.Helper()
-	c, err := new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"),
-		Ref: "refs/heads/main"}, time.Now())
+	return changeOf(t, p, p.forks)
+}
+
+func changeOf(t *testing.T, p change.Platform, forks policy.Forks) policy.Change {
+	t.Helper()
+	q := policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main", Forks: forks}
+	c, err := new(change.Memory).Of(t.Context(), p, q, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -595,8 +602,14 @@ func TestI03_dates_do_not_hide_what_came_before(t *testing.T) {
 		fields func(p *pure)
 		want   time.Time
 	}{
-		"a date in the future":    {func(*pure) {}, deployed},
-		"an older commit":         {func(p *pure) { p.commits[0].Time = deployed.Add(-time.Hour) }, deployed.Add(-time.Hour)},
+		"a date in the future": {func(*pure) {}, deployed},
+		"an older commit":      {func(p *pure) { p.commits[0].Time = deployed.Add(-time.Hour) }, deployed.Add(-time.Hour)},
+		"a newer one without a date": {func(p *pure) {
+			older := p.commits[0]
+			older.ID = id("w")
+			p.commits[0].Time, p.commits[0].Parents = time.Time{}, []string{older.ID}
+			p.commits = append(p.commits, older)
+		}, time.Time{}},
 		"a commit without a date": {func(p *pure) { p.commits[0].Time = time.Time{} }, time.Time{}},
 		"an older request": {func(p *pure) {
 			p.requests[0].Opened = deployed.Add(-2 * time.Hour)
@@ -626,5 +639,102 @@ func TestG14_a_commit_without_common_history(t *testing.T) {
 			t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
 		}
 		q.Baseline = ""
+	}
+}
+
+// A fork whose owner is not one person has no owner who could count.
+func TestI03_a_fork_without_an_owner(t *testing.T) {
+	p := branched(merged(func(r *change.Request) { r.Fork = true }))
+	p.forks = policy.ForkOwner
+	if got := p.pushers(t); got != "?" {
+		t.Errorf("pushers %s, want somebody unknown", got)
+	}
+	p.requests[0].Owner = person(4).Account
+	if got := p.pushers(t); got != "1004" {
+		t.Errorf("pushers %s, want the owner, as the policy says", got)
+	}
+}
+
+// Somebody unknown who pushed counts once, however many commits they brought.
+func TestI03_an_unknown_pusher_counts_once(t *testing.T) {
+	push := pushed(1, "main", "base", "z")
+	push.By = policy.Account{}
+	p := branched(nil, push)
+	w := p.commits[0]
+	w.ID = id("w")
+	p.commits[0].Parents = []string{w.ID}
+	p.commits = append(p.commits, w)
+	n := 0
+	for _, m := range p.change(t).Makers {
+		if m.Role == policy.Pusher {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d pushers, want one", n)
+	}
+}
+
+// A squash that is not the page's, of a request that a list which ends early lacks,
+// is asked about; and so is what the page made within a request.
+func TestI01_requests_that_the_list_lacks(t *testing.T) {
+	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)
+	y := change.Commit{ID: id("y"), Parents: []string{id("base")}, Author: person(1), Committer: person(1), Time: at}
+	x := y
+	x.ID = id("x")
+	found := func(page, partial bool, made string) bool {
+		inner := change.Request{
+			Number: 8, Author: person(6).Account, Mergers: []policy.Account{person(3).Account}, Merged: []string{id(made)},
+			Head: id("x"), Branch: "g", Into: "f", Opened: at, Done: at,
+		}
+		b := &bringer{pure: *branched(merged(nil)), brought: map[string][]change.Request{id("y"): {inner}}}
+		held := y
+		held.Page = page
+		b.partial = partial
+		b.details = map[int64]change.Details{7: {Commits: []change.Commit{held}}, 8: {Commits: []change.Commit{x}}}
+		for _, m := range changeOf(t, b, policy.Unnamed).Makers {
+			if m.Role == policy.Requester && m.Account.ID == "1006" {
+				return true
+			}
+		}
+		return false
+	}
+	if !found(false, true, "y") {
+		t.Error("a squash of a request that the list lacks is not asked about")
+	}
+	if !found(true, false, "lost") {
+		t.Error("what the page made within a request is not asked about")
+	}
+	if found(false, false, "lost") {
+		t.Error("a request that merely contains a commit counts")
+	}
+}
+
+// A commit that came in with a merge, and is none of the request's, was pushed by
+// somebody; so was one that a request contains, which the page did not make.
+func TestI01_commits_beside_a_request(t *testing.T) {
+	merge := pushed(3, "main", "base", "z")
+	merge.Merge = true
+	p := branched(merged(nil), pushed(9, "f", "", "k"), merge)
+	k := p.commits[0]
+	k.ID = id("k")
+	p.commits[0].Page, p.commits[0].Parents = true, []string{id("base"), k.ID}
+	p.commits = append(p.commits, k)
+	y := k
+	y.ID = id("y")
+	p.details[7] = change.Details{Commits: []change.Commit{y}}
+	if got := p.pushers(t); !strings.Contains(got, "1009") {
+		t.Errorf("pushers %s, want also who pushed what is none of the request's", got)
+	}
+	b := &bringer{pure: *p, brought: map[string][]change.Request{id("k"): p.requests}}
+	b.pushes = branched(nil, pushed(9, "side", "", "k"), merge).pushes
+	var who []string
+	for _, m := range changeOf(t, b, policy.Unnamed).Makers {
+		if m.Role == policy.Pusher {
+			who = append(who, m.Account.ID)
+		}
+	}
+	if !slices.Contains(who, "1009") {
+		t.Errorf("pushers %v, want also who pushed a commit that a request contains", who)
 	}
 }

@@ -138,7 +138,7 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 		}
 		for _, x := range w.list {
 			known := w.taken[x.Number] != nil || slices.ContainsFunc(out, func(o Request) bool { return o.Number == x.Number })
-			if !known && x.Into == r.Branch && slices.ContainsFunc(b.pushes[:b.lost],
+			if !known && slices.ContainsFunc(b.pushes[:b.lost],
 				func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
 				out = append(out, x)
 			}
