@@ -109,6 +109,19 @@ type gitCommit struct {
 	} `json:"parents"`
 }
 
+// whole reports whether the commit is there, with all its parents.
+func (g gitCommit) whole() bool {
+	if !fullSHA().MatchString(g.OID) || len(g.Parents.Nodes) != g.Parents.Total {
+		return false
+	}
+	for _, p := range g.Parents.Nodes {
+		if !fullSHA().MatchString(p.OID) {
+			return false
+		}
+	}
+	return true
+}
+
 // plain is the commit as REST writes it. The signature is said to be good if it
 // is the platform's own.
 func (g gitCommit) plain() commit {

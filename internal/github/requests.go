@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,17 +75,25 @@ func (h history) Merged(ctx context.Context, since time.Time) ([]change.Request,
 	if !found {
 		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
 	}
-	return h.merged(all), nil
+	return h.merged(ctx, all)
 }
 
-func (h history) merged(all []pull) []change.Request {
+// merged hands on those that were merged into this repository. Of a commit the
+// platform also lists requests into forks that have it: anybody may merge those,
+// and their numbers are those of other requests here.
+func (h history) merged(ctx context.Context, all []pull) ([]change.Request, error) {
+	repository, err := h.number(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []change.Request
 	for _, p := range all {
-		if p.MergedAt != nil {
+		elsewhere := p.Base.Repo != nil && strconv.FormatInt(p.Base.Repo.ID, 10) != repository
+		if p.MergedAt != nil && !elsewhere {
 			out = append(out, h.request(p))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Bringing asks for the requests of commits together, and without GraphQL for
@@ -111,7 +120,9 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 		if !found {
 			return nil, notHere("commit", c.ID)
 		}
-		out[c.ID] = h.merged(all)
+		if out[c.ID], err = h.merged(ctx, all); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
