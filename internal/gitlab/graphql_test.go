@@ -99,6 +99,8 @@ func TestO02_graphql_about_something_else(t *testing.T) {
 		"a merge among them":    {strings.Replace(answer(692, "1", sha(last), sha("a0")), `,{"sha":"`+sha("a0")+`","message":"x","authorEmail":"eve@evil.example"}]}}]`, `]}}]`, 1), ""},
 		"more than a page":      {strings.Replace(answer(692, "1", sha(last)), "false", "true", 1), ""},
 		"no place to part from": {strings.Replace(answer(692, "1", sha(last)), sha("c1"), "", 1), ""},
+		"null":                  {`{"data":{"project":{"id":"gid://gitlab/Project/692","mergeRequests":{"nodes":[null,null]}}}}`, ""},
+		"a commit that is null": {strings.ReplaceAll(answer(692, "1", sha(last)), `"eve@evil.example"}]`, `"eve@evil.example"},null]`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -217,6 +219,10 @@ func TestO02_graphql_about_another_account(t *testing.T) {
 	if all, err := s.roster(group("69701", "acme/others")); err != nil || len(all) != 2 {
 		t.Errorf("%+v, %v; want both, one of them asked about alone", all, err)
 	}
+	s.say("/api/graphql$", strings.Replace(one, "[{", "[null,{", 1)) // one that may not be seen
+	if all, err := s.roster(group("69701", "acme/others")); err != nil || len(all) != 2 {
+		t.Errorf("%+v, %v; want both, one of them asked about alone", all, err)
+	}
 	s.say("/api/graphql$", strings.Replace(one, "88", "90", 1))
 	_, err := s.roster(group("69701", "acme/others"))
 	wantFault(t, err, fault.Refused, fault.Malformed)
@@ -257,4 +263,14 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 		s.fail("/api/graphql$", http.StatusNotFound)
 	}
 	s.l.Contract(t)
+	// A note that is null may be one about a push: all notes are read by REST.
+	for name, note := range map[string]string{"null": `null`, "of unknown origin": `{"systemNoteMetadata":{"action":"approved"},"author":{"id":"gid://gitlab/User/88","username":"bob"}}`} {
+		s.l.Unset(t, "/faults")
+		s.say("/api/graphql$", fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/698","mergeRequests":{"nodes":[{"iid":"1","notes":{"nodes":[%s]}},{"iid":"2","notes":{"nodes":[%s]}}]}}}}`, note, note))
+		c := s.change("s2")
+		wantMakers(t, c, "pusher 1: request !1", "pusher 90: request !2")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
 }
