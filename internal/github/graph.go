@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -15,6 +16,10 @@ import (
 
 // maxCommits bounds a change. More is not judged in part.
 const maxCommits = 5000
+
+// beginLater is the next step where more is new than can be looked at.
+const beginLater = "set `baseline` in the policy to a commit that is known to be good; " +
+	"where something is deployed, that counts instead: release an older commit first, or delete that deployment"
 
 // commit is a commit as the API writes it: what it holds, and which accounts
 // the platform finds behind its addresses.
@@ -82,8 +87,8 @@ func (j *Job) since(ctx context.Context, from, to string) (all []commit, found b
 		return nil, false, err
 	}
 	if len(all) > maxCommits {
-		return nil, false, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good",
-			"more than %d commits lead to %s from what is deployed", maxCommits, short(to))
+		return nil, false, fault.New(fault.Refused, fault.Limit, beginLater,
+			"more than %d commits lead to %s from %s", maxCommits, short(to), cmp.Or(short(from), "the first one"))
 	}
 	if from == "" {
 		err = whole(all, to)

@@ -168,6 +168,38 @@ func TestI03_requests_from_forks(t *testing.T) {
 	w.lab.Contract(t)
 }
 
+// More than can be read of what happened to a request, as everybody may comment,
+// closes nothing: somebody unknown counts. More requests or deployments than can be
+// read are told with the way out.
+func TestI01_lists_that_a_stranger_makes_long(t *testing.T) {
+	w := newWorld(t, "longlists")
+	queue := object{"login": "github-merge-queue[bot]", "id": 118344674, "type": "Bot"}
+	w.past(2, []object{commit(11, bob, nil, 1), commit(2, bob, signedPage(), 1)}, []object{
+		request(5, bob, 2, 11, object{"merged_by": queue, "timeline": []object{{"event": "added_to_merge_queue", "actor": carol}}}, 11),
+	}, []object{push(0, 11, "f5", bob, "branch_creation"), push(1, 2, "main", queue, "merge_queue_merge")})
+	w.graph(-1, 404, "{}")
+	c := w.change(sha(2))
+	wantMaker(t, c, "merger carol#99 request 5")
+	wantNoMaker(t, c, "?")
+	endless := func(match, entry string) {
+		w.lab.Fault(t, object{"target": "github", "match": match, "status": 200, "body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+	}
+	endless("/issues/5/timeline$", `{"event":"commented","actor":{"login":"eve","id":666,"type":"User"}}`)
+	wantMaker(t, w.change(sha(2)), "merger ? request 5")
+	for _, x := range [][3]string{
+		{"/pulls$", `{"number":7,"updated_at":"2031-01-01T00:00:00Z"}`, "release an older commit first"},
+		{"/deployments$", `{"id":7,"sha":"x","creator":{"login":"eve","id":666,"type":"User"}}`, "gh api -X DELETE repos/acme/longlists/deployments/ID"},
+	} {
+		endless(x[0], x[1])
+		w.again()
+		_, err := w.job.Change(context.Background(), w.query(sha(2)))
+		wantFault(t, err, fault.Refused, fault.Limit)
+		if hint := fault.Of(err).Hint; !strings.Contains(hint, x[2]) {
+			t.Errorf("%s: hint = %q, want %q in it", x[0], hint, x[2])
+		}
+	}
+}
+
 // A request into another branch that came along is found by the commit that the
 // page made for it.
 func TestI01_request_into_another_branch(t *testing.T) {

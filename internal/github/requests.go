@@ -67,7 +67,7 @@ func (h history) request(p pull) change.Request {
 // changed last first, and nothing about a request happens after its merge and
 // is older than that.
 func (h history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
-	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents}
+	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents, more: beginLater}
 	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) })
 	if err != nil {
 		return nil, err
@@ -110,7 +110,8 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 			continue
 		}
 		if alone++; alone > maxStrays {
-			return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
+			return nil, fault.New(fault.Refused, fault.Limit, beginLater,
+				"more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
 		}
 		q := inquiry{path: h.at("commits/%s/pulls", c.ID), need: readContents}
 		all, found, err := list[pull](ctx, h.Job, q, nil)
@@ -245,9 +246,13 @@ type requestEvent struct {
 }
 
 // events is what happened to a request. One that the API does not show has none:
-// then nobody more is known.
+// then nobody more is known. Of more than can be read, somebody unknown did each:
+// everybody may comment, and comments must not close an environment.
 func (h history) events(ctx context.Context, number int64) ([]requestEvent, error) {
 	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents}, nil)
+	if fault.Of(err).Code == fault.Limit {
+		return []requestEvent{{Event: "head_ref_force_pushed"}, {Event: "added_to_merge_queue"}}, nil
+	}
 	return all, err
 }
 

@@ -263,6 +263,26 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 		s.fail("/api/graphql$", http.StatusNotFound)
 	}
 	s.l.Contract(t)
+	// More notes than can be read, as everybody may comment, close nothing; more
+	// requests or deployments than can be read are told with the way out.
+	endless := func(match, entry string) {
+		s.l.Fault(t, fields{"target": "gitlab", "match": match, "status": 200, "body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+	}
+	endless("/merge_requests/2/notes$", `{"system":false,"body":"looks good","author":{"id":88}}`)
+	c := s.change("s2")
+	wantMakers(t, c, "pusher 1: request !1", "pusher ?: request !2")
+	noMaker(t, c, "pusher 90: request !2")
+	for _, x := range [][3]string{
+		{"/merge_requests$", `{"iid":7}`, "release an older commit first"},
+		{"/deployments$", `{"id":7,"status":"failed","environment":{"name":"production"}}`, "glab api -X DELETE projects/698/deployments/ID"},
+	} {
+		endless(x[0], x[1])
+		_, err := s.as().Change(t.Context(), s.query("s2"))
+		wantFault(t, err, fault.Refused, fault.Limit)
+		if hint := fault.Of(err).Hint; !strings.Contains(hint, x[2]) {
+			t.Errorf("%s: hint = %q, want %q in it", x[0], hint, x[2])
+		}
+	}
 	// A note that is null may be one about a push: all notes are read by REST.
 	for name, note := range map[string]string{"null": `null`, "of unknown origin": `{"systemNoteMetadata":{"action":"approved"},"author":{"id":"gid://gitlab/User/88","username":"bob"}}`} {
 		s.l.Unset(t, "/faults")

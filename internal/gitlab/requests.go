@@ -60,7 +60,11 @@ func (j *Job) request(r request) change.Request {
 // Merged lists the requests that were merged since a time. The target does not
 // matter: a branch may have come here through another one.
 func (h *history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
-	q := question{path: h.project("/merge_requests"), query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}}}
+	q := question{
+		path:  h.project("/merge_requests"),
+		query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}},
+		more:  beginLater,
+	}
 	if !since.IsZero() {
 		q.query.Set("updated_after", day(since)+"T00:00:00Z")
 	}
@@ -148,7 +152,8 @@ func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Det
 }
 
 // noted are those who pushed to a request after it was opened, as the notes say
-// that GitLab itself wrote under it. What was imported, others wrote.
+// that GitLab itself wrote under it. What was imported, others wrote. Of more notes
+// than can be read, somebody unknown did: comments must not close an environment.
 func (h *history) noted(ctx context.Context, path string) (pushers []policy.Account, err error) {
 	notes, err := list[struct {
 		System   bool   `json:"system"`
@@ -156,7 +161,10 @@ func (h *history) noted(ctx context.Context, path string) (pushers []policy.Acco
 		Body     string `json:"body"`
 		Author   user   `json:"author"`
 	}](ctx, h.Job, question{path: path + "/notes"})
-	if err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
+	switch {
+	case fault.Of(err).Code == fault.Limit:
+		return []policy.Account{{}}, nil
+	case err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound):
 		return nil, err
 	}
 	for _, n := range notes {
