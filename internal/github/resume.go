@@ -16,8 +16,8 @@ const (
 	resumable   = 30 * 24 * time.Hour
 )
 
-// Resume starts the failed jobs of a run again, in the name of whoever the token
-// belongs to. It returns in words what became of the run.
+// Resume starts the failed jobs of a run again, in the name of the person whose
+// token it has. It returns in words what became of the run.
 func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()

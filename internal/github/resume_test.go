@@ -28,6 +28,10 @@ func TestResume(t *testing.T) {
 	if said, err := w.job.Resume(context.Background(), w.uri(700, 1)); err != nil || !strings.Contains(said, "is going on") {
 		t.Errorf("a second time: %q, %v; want that it goes on", said, err)
 	}
+	w.run(700, object{"created_at": recently})
+	if said, err := w.job.Resume(context.Background(), w.uri(700, 1)); err != nil || !strings.Contains(said, "has succeeded") {
+		t.Errorf("a third time, with what was known: %q, %v; want that it has succeeded", said, err)
+	}
 	for uri, code := range map[string]fault.Code{
 		w.uri(703, 1): fault.Stale, w.uri(704, 50): fault.Limit, w.uri(799, 1): fault.BuildState, "https://github.com/acme/other/actions/runs/700/attempts/1": fault.Source,
 	} {

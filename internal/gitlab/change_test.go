@@ -250,12 +250,35 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 		t.Errorf("run again by %+v, want 89", c.Again)
 	}
 	s.set("", fields{"path": s.path, "namespace_id": 4242, "fields": fields{role17: "maintainer"}})
+	s.deployed(7100, "s2", "status", "running", "user", carol, "deployable", fields{"id": 302, "commit": fields{"id": sha("s2")}, "pipeline": fields{"id": 574, "sha": sha("s2")}})
 	s.job = s.as()
 	if c, err = s.job.Change(context.Background(), q); err != nil {
 		t.Fatal(err)
 	}
 	wantMakers(t, c, "trigger 89: job 302")
+	if len(c.Again) != 0 {
+		t.Errorf("run again by %+v, want nobody who only did that", c.Again)
+	}
 	s.set("", fields{"path": s.path, "namespace_id": 4242, "fields": fields{role17: "no_one_allowed"}})
+	// Nor does it count as run again where nobody knows who started it first, or where
+	// it was of another commit.
+	for name, first := range map[string]fields{
+		"by a ghost":        {"user": fields{"id": 97, "username": "ghost7"}, "pipeline": fields{"id": 574}, "status": "failed"},
+		"of another commit": {"user": dana, "pipeline": fields{"id": 574}, "status": "failed", "commit": fields{"id": sha("c1")}},
+	} {
+		s.set("/jobs/301", first)
+		s.job = s.as()
+		if c, err = s.job.Change(context.Background(), q); err != nil {
+			t.Fatal(err)
+		}
+		wantMakers(t, c, "trigger 89: job 302")
+		if name == "by a ghost" && len(c.Again) != 0 {
+			t.Errorf("run again by %+v, want nobody who only did that", c.Again)
+		}
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
 	_, err = s.as("CI_PIPELINE_ID", "570").Change(context.Background(), q)
 	wantFault(t, err, fault.Refused, fault.Source)
 }
