@@ -108,8 +108,8 @@ const maxAttempts = 100
 
 // Starters returns who started the runs: the first starter of each, and those
 // who only started an attempt again. A later attempt repeats the first one, with
-// its commit and in its first starter's name, so that nothing is added by whoever
-// presses the button; where the first starter is not known, they count.
+// its commit and in its first starter's name, so that the person who presses
+// the button adds nothing; where the first starter is not known, that person counts.
 func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error) {
 	done := map[int64]bool{}
 	var last []attempt
@@ -161,7 +161,7 @@ func (h history) started(ctx context.Context, last attempt) (first, again []poli
 		switch {
 		case n == 1:
 			commit, first = r.HeadSHA, starters
-		case r.HeadSHA == commit && len(first) > 0 && first[0].Account.ID != "" && r.Actor != nil && h.account(r.Actor).Same(first[0].Account):
+		case r.HeadSHA == commit && h.account(r.Actor).Same(first[0].Account): // which is of somebody known
 			again = append(again, starters[1:]...)
 		default:
 			first = append(first, starters...)

@@ -236,6 +236,30 @@ func TestI03_request_of_too_many_commits(t *testing.T) {
 		wantMaker(t, c, "author bob#88 commit "+short(1000)+" of request 5")
 		wantMaker(t, c, "author bob#88 commit "+short(999+n)+" of request 5")
 	}
+	// Where fewer are shown than its list has, some are lost.
+	commits, all := []object{}, []int{}
+	for i := range 300 {
+		commits = append(commits, commit(1000+i, bob, nil, map[bool]int{true: 1, false: 999 + i}[i == 0]))
+		all = append(all, 1000+i)
+	}
+	commits = append(commits, commit(2, bob, object{"committer": page}, 1100))
+	w.past(2, commits, []object{request(5, bob, 2, 1299, nil, all...)}, []object{push(0, 1299, "f5", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge")})
+	w.refused(sha(2), fault.Refused, fault.Limit)
+}
+
+// Without GraphQL, commits that the page made are asked about one by one, up to a
+// bound.
+func TestO02_commits_of_the_page_one_by_one(t *testing.T) {
+	w := newWorld(t, "strays")
+	commits := []object{}
+	for i := range 101 {
+		commits = append(commits, commit(1000+i, bob, signedPage(), map[bool]int{true: 1, false: 999 + i}[i == 0]))
+	}
+	w.past(1100, commits, nil, []object{push(1, 1100, "main", bob, "push")})
+	w.change(sha(1100)) // by GraphQL
+	w.graph(-1, 404, "{}")
+	w.change(sha(1099))
+	w.refused(sha(1100), fault.Refused, fault.Limit)
 }
 
 // Who brought a commit first has pushed it, not who made another branch of it

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -419,6 +420,16 @@ func TestG16_order_of_deployments(t *testing.T) {
 	order("s2", policy.Newer)
 	s.deployed(7061, "s2", "status", "canceled")
 	order("m1", policy.Newer)
+	given := []fields{{"user": bob, "status": "approved", "created_at": "2026-11-22T10:00:00Z"}}
+	for _, c := range []struct {
+		pending int
+		given   []fields
+		want    policy.Order
+	}{{0, given, policy.Overtaken}, {1, given, policy.Newer}, {0, []fields{}, policy.Newer}} {
+		s.deployed(7064, "s2", "status", "created", "pending_approval_count", c.pending, "approvals", c.given)
+		order("m1", c.want) // let in where somebody approved it, and no approval is missing
+	}
+	s.deployed(7064, "s2", "status", "canceled")
 	s.deployed(7062, "s2", "status", "running")
 	order("m1", policy.Overtaken)
 	s.deployed(7062, "s2", "status", "running", "deployable", nil)
@@ -461,9 +472,15 @@ func TestChange_long_history(t *testing.T) {
 		h.commit(fmt.Sprint("n", i), "88-bob@users.noreply.gitlab.com", fmt.Sprint("n", i-1)).push(bob, "main", fmt.Sprint("n", i-1), fmt.Sprint("n", i), 1)
 	}
 	s.history(h, "n249")
+	at := len(s.requests())
 	c := s.change("n249")
 	if len(c.Commits) != 250 {
 		t.Errorf("%d commits, want 250", len(c.Commits))
+	}
+	for _, x := range s.calls(at) {
+		if strings.Contains(x, "/repository/commits/") && strings.Contains(x, "/merge_requests?") {
+			t.Fatalf("%s: asked about one of 250 commits alone", x)
+		}
 	}
 	wantMakers(t, c, "pusher 88: "+s.short("n0"), "pusher 88: "+s.short("n249"))
 	noMaker(t, c, "pusher ?")

@@ -248,7 +248,7 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 	from := func(iid int, squash, head string, notes []fields) {
 		h.request(fields{"iid": iid, "author": bob, "merge_user": carol, "squash_commit_sha": sha(squash), "squash": true, "sha": sha(head), "source_branch": head, "source_project_id": 999698, "commits": []string{sha(head)}, "notes": notes})
 	}
-	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title")})
+	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title"), note(dana, "system", false)})
 	from(2, "s2", "b", many)
 	s.deployed(7001, "c1")
 	s.history(h, "s2")
