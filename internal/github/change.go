@@ -142,7 +142,8 @@ func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, aga
 
 func (h history) started(ctx context.Context, last attempt) (first, again []policy.Maker, err error) {
 	if last.n > maxAttempts {
-		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at", last.id, last.n, maxAttempts)
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at",
+			last.id, last.n, maxAttempts)
 	}
 	commit := ""
 	for n := 1; n <= last.n; n++ {
@@ -151,7 +152,8 @@ func (h history) started(ctx context.Context, last attempt) (first, again []poli
 			return nil, nil, err
 		}
 		if !found {
-			return nil, nil, fault.New(fault.Refused, fault.BuildState, "", "run %d, attempt %d, is not there, so nobody knows who started it", last.id, n)
+			return nil, nil, fault.New(fault.Refused, fault.BuildState, "",
+				"run %d, attempt %d, is not there, so nobody knows who started it", last.id, n)
 		}
 		where := fmt.Sprintf("run %d, attempt %d", last.id, n)
 		starters := []policy.Maker{{Role: policy.Trigger, Account: h.account(r.Actor), Where: where, Mark: where}}

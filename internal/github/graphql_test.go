@@ -452,12 +452,15 @@ func TestO02_a_request_of_a_commit_that_is_not_shown(t *testing.T) {
 		request string
 		alone   int
 	}{
-		"one that is open":             {`{"number":5,"mergedAt":null,` + base + `}`, 0},
-		"one that is null":             {`null`, 1},
-		"one that was merged nowhere":  {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":null,` + base + `}`, 1},
-		"one of an unknown repository": {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":{"oid":"` + sha(2) + `"}}`, 1},
+		"one that is open":            {`{"number":5,"mergedAt":null,` + base + `}`, 0},
+		"one that is null":            {`null`, 1},
+		"one that was merged nowhere": {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":null,` + base + `}`, 1},
+		"one of an unknown repository": {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":{"oid":"` + sha(2) +
+			`"}}`, 1},
 	} {
-		w.graph(1, 200, fmt.Sprintf(`{"data":{"nodes":[{"oid":%q,"associatedPullRequests":{"totalCount":1,"nodes":[%s]}}]}}`, sha(2), c.request))
+		w.graph(1, 200,
+			fmt.Sprintf(`{"data":{"nodes":[{"oid":%q,"associatedPullRequests":{"totalCount":1,"nodes":[%s]}}]}}`, sha(2),
+				c.request))
 		at := len(settled(t, w.lab))
 		w.change(sha(2))
 		alone := 0
@@ -511,7 +514,8 @@ func TestI01_requests_into_forks(t *testing.T) {
 		wantMaker(t, c, "pusher bob#88 commit "+short(2))
 		wantNoMaker(t, c, "requester eve")
 		wantNoMaker(t, c, "?")
-		alone := slices.ContainsFunc(w.calls(at), func(x string) bool { return strings.Contains(x, "/commits/"+sha(2)+"/pulls ") })
+		alone := slices.ContainsFunc(w.calls(at),
+			func(x string) bool { return strings.Contains(x, "/commits/"+sha(2)+"/pulls ") })
 		if alone != (status != 0) {
 			t.Errorf("GraphQL %d: asked about the commit alone: %v", status, alone)
 		}

@@ -175,20 +175,23 @@ func TestI01_lists_that_a_stranger_makes_long(t *testing.T) {
 	w := newWorld(t, "longlists")
 	queue := object{"login": "github-merge-queue[bot]", "id": 118344674, "type": "Bot"}
 	w.past(2, []object{commit(11, bob, nil, 1), commit(2, bob, signedPage(), 1)}, []object{
-		request(5, bob, 2, 11, object{"merged_by": queue, "timeline": []object{{"event": "added_to_merge_queue", "actor": carol}}}, 11),
+		request(5, bob, 2, 11, object{"merged_by": queue,
+			"timeline": []object{{"event": "added_to_merge_queue", "actor": carol}}}, 11),
 	}, []object{push(0, 11, "f5", bob, "branch_creation"), push(1, 2, "main", queue, "merge_queue_merge")})
 	w.graph(-1, 404, "{}")
 	c := w.change(sha(2))
 	wantMaker(t, c, "merger carol#99 request 5")
 	wantNoMaker(t, c, "?")
 	endless := func(match, entry string) {
-		w.lab.Fault(t, object{"target": "github", "match": match, "status": 200, "body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+		w.lab.Fault(t, object{"target": "github", "match": match, "status": 200,
+			"body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
 	}
 	endless("/issues/5/timeline$", `{"event":"commented","actor":{"login":"eve","id":666,"type":"User"}}`)
 	wantMaker(t, w.change(sha(2)), "merger ? request 5")
 	for _, x := range [][3]string{
 		{"/pulls$", `{"number":7,"updated_at":"2031-01-01T00:00:00Z"}`, "release an older commit first"},
-		{"/deployments$", `{"id":7,"sha":"x","creator":{"login":"eve","id":666,"type":"User"}}`, "gh api -X DELETE repos/acme/longlists/deployments/ID"},
+		{"/deployments$", `{"id":7,"sha":"x","creator":{"login":"eve","id":666,"type":"User"}}`,
+			"gh api -X DELETE repos/acme/longlists/deployments/ID"},
 	} {
 		endless(x[0], x[1])
 		w.again()
@@ -243,7 +246,8 @@ func TestI03_request_of_too_many_commits(t *testing.T) {
 		all = append(all, 1000+i)
 	}
 	commits = append(commits, commit(2, bob, object{"committer": page}, 1100))
-	w.past(2, commits, []object{request(5, bob, 2, 1299, nil, all...)}, []object{push(0, 1299, "f5", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge")})
+	w.past(2, commits, []object{request(5, bob, 2, 1299, nil, all...)},
+		[]object{push(0, 1299, "f5", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge")})
 	w.refused(sha(2), fault.Refused, fault.Limit)
 }
 

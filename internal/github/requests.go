@@ -68,12 +68,14 @@ func (h history) request(p pull) change.Request {
 // is older than that.
 func (h history) Merged(ctx context.Context, since time.Time) ([]change.Request, error) {
 	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents, more: beginLater}
-	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) })
+	all, found, err := list(ctx, h.Job, q,
+		func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) })
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents),
+			"the pull requests of %s/%s may not be seen", h.owner, h.repo)
 	}
 	return h.merged(ctx, all)
 }
@@ -184,11 +186,13 @@ func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, err
 	case err != nil:
 		return nil, err
 	case !found || len(all) == 0:
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists request %d and not its commits", r.Number)
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists request %d and not its commits",
+			r.Number)
 	case len(all) >= maxPullCommits:
 		return h.manyOf(ctx, r)
 	case r.Head != "" && !slices.ContainsFunc(all, func(c commit) bool { return c.SHA == r.Head }):
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits", r.Number, short(r.Head))
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits",
+			r.Number, short(r.Head))
 	}
 	slices.Reverse(all)
 	for n := range len(all)/perPage + 1 {
@@ -200,7 +204,8 @@ func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, err
 func (h history) manyOf(ctx context.Context, r change.Request) ([]commit, error) {
 	all, found, err := h.since(ctx, r.Merged[0], r.Head)
 	if err == nil && (!found || len(all) < maxPullCommits) {
-		err = fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to the commit of its merge once that is deployed",
+		err = fault.New(fault.Refused, fault.Limit,
+			"set `baseline` in the policy to the commit of its merge once that is deployed",
 			"request %d has %d commits or more, and the platform no longer shows them all", r.Number, maxPullCommits)
 	}
 	return all, err
@@ -249,7 +254,8 @@ type requestEvent struct {
 // then nobody more is known. Of more than can be read, somebody unknown did each:
 // everybody may comment, and comments must not close an environment.
 func (h history) events(ctx context.Context, number int64) ([]requestEvent, error) {
-	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents}, nil)
+	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents},
+		nil)
 	if fault.Of(err).Code == fault.Limit {
 		return []requestEvent{{Event: "head_ref_force_pushed"}, {Event: "added_to_merge_queue"}}, nil
 	}

@@ -32,7 +32,8 @@ func about[T any](ctx context.Context, j *Job, query string, names []string, nam
 			continue
 		}
 		if got := name(n); got != names[which[i]] {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %q", names[which[i]], got)
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %q",
+				names[which[i]], got)
 		}
 		out[which[i]] = n
 	}
@@ -100,7 +101,8 @@ func (h history) graphRequest(g *graphRequest) change.Request {
 	h.known.learn(called(g.Number), g.ID)
 	r := change.Request{
 		Number: g.Number, Title: g.Title, URL: g.URL, Author: h.account(g.Author.user()), Merged: []string{g.Merge.OID},
-		Head: g.HeadOID, Branch: g.Head, Into: g.Base, Opened: g.CreatedAt, Done: *g.MergedAt, Fork: g.Cross || g.Source == nil,
+		Head: g.HeadOID, Branch: g.Head, Into: g.Base, Opened: g.CreatedAt, Done: *g.MergedAt,
+		Fork: g.Cross || g.Source == nil,
 	}
 	if r.Fork && g.Source != nil {
 		r.Source = g.Source.Name
@@ -391,7 +393,8 @@ func (h history) ended(ctx context.Context, all []deployment) error {
 			continue
 		}
 		if got := (deployment{SHA: g.Commit, CreatedAt: g.Created}).name(); got != which[i].name() {
-			return fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %s", which[i].name(), got)
+			return fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %s",
+				which[i].name(), got)
 		}
 		if statuses, ok := g.over(); ok {
 			h.known.end(which[i].ID, statuses)

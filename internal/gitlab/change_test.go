@@ -251,7 +251,8 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 		t.Errorf("run again by %+v, want 89", c.Again)
 	}
 	s.set("", fields{"path": s.path, "namespace_id": 4242, "fields": fields{role17: "maintainer"}})
-	s.deployed(7100, "s2", "status", "running", "user", carol, "deployable", fields{"id": 302, "commit": fields{"id": sha("s2")}, "pipeline": fields{"id": 574, "sha": sha("s2")}})
+	s.deployed(7100, "s2", "status", "running", "user", carol, "deployable",
+		fields{"id": 302, "commit": fields{"id": sha("s2")}, "pipeline": fields{"id": 574, "sha": sha("s2")}})
 	s.job = s.as()
 	if c, err = s.job.Change(context.Background(), q); err != nil {
 		t.Fatal(err)
@@ -264,8 +265,10 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 	// Nor does it count as run again where nobody knows who started it first, or where
 	// it was of another commit.
 	for name, first := range map[string]fields{
-		"by a ghost":        {"user": fields{"id": 97, "username": "ghost7"}, "pipeline": fields{"id": 574}, "status": "failed"},
-		"of another commit": {"user": dana, "pipeline": fields{"id": 574}, "status": "failed", "commit": fields{"id": sha("c1")}},
+		"by a ghost": {"user": fields{"id": 97, "username": "ghost7"}, "pipeline": fields{"id": 574},
+			"status": "failed"},
+		"of another commit": {"user": dana, "pipeline": fields{"id": 574}, "status": "failed",
+			"commit": fields{"id": sha("c1")}},
 	} {
 		s.set("/jobs/301", first)
 		s.job = s.as()

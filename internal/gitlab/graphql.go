@@ -57,7 +57,8 @@ func (j *Job) graph(ctx context.Context, query string, variables map[string]any,
 	j.memory.mu.Lock()
 	if j.memory.graphs.http == nil {
 		credential := http.Header{"Private-Token": {j.access}}
-		j.memory.graphs.http = client.New(client.Options{Base: j.api, Credential: credential, MaxBody: maxKept, Budget: j.Budget})
+		j.memory.graphs.http = client.New(client.Options{Base: j.api, Credential: credential, MaxBody: maxKept,
+			Budget: j.Budget})
 	}
 	c := j.memory.graphs.http
 	j.memory.mu.Unlock()
@@ -119,7 +120,8 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 				continue
 			}
 			if !slices.Contains(ids[from:to], n.ID) {
-				return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, which was not asked for", n.ID)
+				return r, fault.New(fault.Refused, fault.Malformed, "",
+					"the GitLab API answered with %q, which was not asked for", n.ID)
 			}
 			id := strings.TrimPrefix(n.ID, "gid://gitlab/User/")
 			u := user{Username: n.Username, Bot: n.Bot, State: strings.ToLower(n.State)}
@@ -246,9 +248,10 @@ func (h *history) together(ctx context.Context, asked []change.Ask) error {
 	if err != nil {
 		return err
 	}
-	return h.memory.batch(&h.memory.graphs.requests, maxRequests).Each(len(fresh), func(from, to int) (client.Reply, error) {
-		return h.take(ctx, p, fresh[from:to])
-	})
+	return h.memory.batch(&h.memory.graphs.requests, maxRequests).Each(len(fresh),
+		func(from, to int) (client.Reply, error) {
+			return h.take(ctx, p, fresh[from:to])
+		})
 }
 
 func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.Reply, error) {
@@ -267,12 +270,14 @@ func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.
 		} `json:"project"`
 	}
 	notes := slices.ContainsFunc(asked, func(a change.Ask) bool { return a.Pushers })
-	r, err := h.graph(ctx, requestsQuery, map[string]any{"path": p.Path, "iids": iids, "count": len(iids), "notes": notes}, &data)
+	r, err := h.graph(ctx, requestsQuery, map[string]any{"path": p.Path, "iids": iids, "count": len(iids),
+		"notes": notes}, &data)
 	if err != nil || r != client.Answered || data.Project == nil {
 		return r, err
 	}
 	if want := "gid://gitlab/Project/" + itoa(p.ID); data.Project.ID != want {
-		return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, asked for %q", data.Project.ID, want)
+		return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, asked for %q",
+			data.Project.ID, want)
 	}
 	for _, g := range data.Project.Requests.Nodes {
 		if g == nil {
@@ -280,7 +285,8 @@ func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.
 		}
 		a, ok := by[g.IID]
 		if !ok {
-			return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with request !%s, which was not asked for", g.IID)
+			return r, fault.New(fault.Refused, fault.Malformed, "",
+				"the GitLab API answered with request !%s, which was not asked for", g.IID)
 		}
 		h.keep(a.Request, g)
 	}
@@ -318,7 +324,8 @@ func (g *graphRequest) line(head string) []commit {
 		if !full(c.SHA) {
 			return nil
 		}
-		x := commit{ID: c.SHA, Message: c.Message, AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail, CommitterName: c.CommitterName, CommitterEmail: c.CommitterEmail, Committed: c.Committed}
+		x := commit{ID: c.SHA, Message: c.Message, AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail,
+			CommitterName: c.CommitterName, CommitterEmail: c.CommitterEmail, Committed: c.Committed}
 		x.Parents = []string{g.Refs.Base}
 		if i+1 < len(all) {
 			x.Parents[0] = all[i+1].SHA

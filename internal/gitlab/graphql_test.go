@@ -100,7 +100,8 @@ func TestO02_graphql_about_something_else(t *testing.T) {
 		"more than a page":      {strings.Replace(answer(692, "1", sha(last)), "false", "true", 1), ""},
 		"no place to part from": {strings.Replace(answer(692, "1", sha(last)), sha("c1"), "", 1), ""},
 		"null":                  {`{"data":{"project":{"id":"gid://gitlab/Project/692","mergeRequests":{"nodes":[null,null]}}}}`, ""},
-		"a commit that is null": {strings.ReplaceAll(answer(692, "1", sha(last)), `"eve@evil.example"}]`, `"eve@evil.example"},null]`), ""},
+		"a commit that is null": {strings.ReplaceAll(answer(692, "1", sha(last)), `"eve@evil.example"}]`,
+			`"eve@evil.example"},null]`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -248,7 +249,8 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 	from := func(iid int, squash, head string, notes []fields) {
 		h.request(fields{"iid": iid, "author": bob, "merge_user": carol, "squash_commit_sha": sha(squash), "squash": true, "sha": sha(head), "source_branch": head, "source_project_id": 999698, "commits": []string{sha(head)}, "notes": notes})
 	}
-	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title"), note(dana, "system", false)})
+	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title"),
+		note(dana, "system", false)})
 	from(2, "s2", "b", many)
 	s.deployed(7001, "c1")
 	s.history(h, "s2")
@@ -266,7 +268,8 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 	// More notes than can be read, as everybody may comment, close nothing; more
 	// requests or deployments than can be read are told with the way out.
 	endless := func(match, entry string) {
-		s.l.Fault(t, fields{"target": "gitlab", "match": match, "status": 200, "body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+		s.l.Fault(t, fields{"target": "gitlab", "match": match, "status": 200,
+			"body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
 	}
 	endless("/merge_requests/2/notes$", `{"system":false,"body":"looks good","author":{"id":88}}`)
 	c := s.change("s2")
@@ -274,7 +277,8 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 	noMaker(t, c, "pusher 90: request !2")
 	for _, x := range [][3]string{
 		{"/merge_requests$", `{"iid":7}`, "release an older commit first"},
-		{"/deployments$", `{"id":7,"status":"failed","environment":{"name":"production"}}`, "glab api -X DELETE projects/698/deployments/ID"},
+		{"/deployments$", `{"id":7,"status":"failed","environment":{"name":"production"}}`,
+			"glab api -X DELETE projects/698/deployments/ID"},
 	} {
 		endless(x[0], x[1])
 		_, err := s.as().Change(t.Context(), s.query("s2"))
@@ -284,9 +288,11 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 		}
 	}
 	// A note that is null may be one about a push: all notes are read by REST.
-	for name, note := range map[string]string{"null": `null`, "of unknown origin": `{"systemNoteMetadata":{"action":"approved"},"author":{"id":"gid://gitlab/User/88","username":"bob"}}`} {
+	for name, note := range map[string]string{"null": `null`,
+		"of unknown origin": `{"systemNoteMetadata":{"action":"approved"},"author":{"id":"gid://gitlab/User/88","username":"bob"}}`} {
 		s.l.Unset(t, "/faults")
-		s.say("/api/graphql$", fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/698","mergeRequests":{"nodes":[{"iid":"1","notes":{"nodes":[%s]}},{"iid":"2","notes":{"nodes":[%s]}}]}}}}`, note, note))
+		s.say("/api/graphql$",
+			fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/698","mergeRequests":{"nodes":[{"iid":"1","notes":{"nodes":[%s]}},{"iid":"2","notes":{"nodes":[%s]}}]}}}}`, note, note))
 		c := s.change("s2")
 		wantMakers(t, c, "pusher 1: request !1", "pusher 90: request !2")
 		if t.Failed() {

@@ -39,7 +39,8 @@ type request struct {
 func (j *Job) request(r request) change.Request {
 	x := change.Request{
 		Number: r.IID, Title: r.Title, URL: r.URL, Author: j.account(r.Author), Head: r.SHA, Branch: r.From, Into: r.Into,
-		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source), Opened: moment(r.Created), Done: moment(r.Merged),
+		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source),
+		Opened: moment(r.Created), Done: moment(r.Merged),
 	}
 	for _, id := range []string{r.Merge, r.Squash} {
 		if id != "" {
@@ -95,7 +96,8 @@ func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[st
 			return nil, err
 		}
 		for _, c := range commits {
-			out[c.ID] = slices.DeleteFunc(slices.Clone(all), func(r change.Request) bool { return !slices.Contains(r.Merged, c.ID) && r.Head != c.ID })
+			out[c.ID] = slices.DeleteFunc(slices.Clone(all),
+				func(r change.Request) bool { return !slices.Contains(r.Merged, c.ID) && r.Head != c.ID })
 		}
 		return out, nil
 	}

@@ -15,7 +15,8 @@ import (
 func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	id, ours := j.jobIn(uri)
 	if !ours {
-		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri, j.Name())
+		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri,
+			j.Name())
 	}
 	j.memory.again()
 	_, p, err := j.built(ctx, id)
@@ -40,5 +41,6 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	if err := j.post(ctx, c, http.MethodPost, j.project("/pipelines/"+itoa(p.ID)+"/retry"), hint, nil); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID, j.web("/-/pipelines/"+itoa(p.ID))), nil
+	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID,
+		j.web("/-/pipelines/"+itoa(p.ID))), nil
 }

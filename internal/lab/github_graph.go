@@ -193,8 +193,10 @@ func (g *github) pullNode(r *repo, p pull) object {
 func (g *github) repoNode(shape object) object {
 	by, id := shape["owner"].(object), idOf(shape)
 	owner := text(by["login"])
-	return object{"__typename": "Repository", "id": "R_" + strconv.FormatInt(id, 10), "databaseId": id, "nameWithOwner": shape["full_name"],
-		"owner": object{"__typename": cmp.Or(g.accountType(owner), "Organization"), "id": "U_" + owner, "login": owner, "databaseId": idOf(by)}}
+	return object{"__typename": "Repository", "id": "R_" + strconv.FormatInt(id, 10), "databaseId": id,
+		"nameWithOwner": shape["full_name"],
+		"owner": object{"__typename": cmp.Or(g.accountType(owner), "Organization"), "id": "U_" + owner, "login": owner,
+			"databaseId": idOf(by)}}
 }
 
 // timelineTypes are the types of what happens to a request, by REST's name, and
