@@ -70,6 +70,10 @@ type Platform interface {
 	Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error)
 }
 
+// BeginLater is the next step where more is new than a platform can be asked about.
+const BeginLater = "set `baseline` in the policy to a commit that is known to be good; " +
+	"where something is deployed, that counts instead: release an older commit first, or delete that deployment"
+
 // Deployment is one deployment into an environment.
 type Deployment struct {
 	ID      int64

@@ -167,7 +167,8 @@ type inquiry struct {
 	path  string // with its query, without page and per_page
 	key   string // of the list in the answer; empty: the answer is the list
 	need  permission
-	limit int // pages; 0 is maxListed
+	limit int    // pages; 0 is maxListed
+	more  string // the next step where there are more pages
 }
 
 func (q inquiry) page(n int) string {
@@ -217,7 +218,8 @@ func list[T any](ctx context.Context, j *Job, q inquiry, enough func([]T) bool) 
 		}
 		return all, true, nil
 	}
-	return nil, false, fault.New(fault.Refused, fault.Limit, "", "%s has more than %d pages", q.name(), limit)
+	return nil, false, fault.New(fault.Refused, fault.Limit, q.more,
+		"%s has more than %d pages, and no more are read", q.name(), limit)
 }
 
 // name is the resource, for people.

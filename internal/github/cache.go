@@ -137,7 +137,8 @@ type held struct {
 func newMemory() *memory {
 	return &memory{
 		look: map[string]answer{}, held: map[string]held{}, kinds: []string{"orgs", "users"},
-		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{}, brought: map[string][]change.Request{}, ended: map[int64][]deploymentStatus{},
+		batch: client.NewBatch(maxNodes, fewNodes), node: map[string]string{}, merged: map[string]merged{},
+		brought: map[string][]change.Request{}, ended: map[int64][]deploymentStatus{},
 	}
 }
 

@@ -108,8 +108,8 @@ const maxAttempts = 100
 
 // Starters returns who started the runs: the first starter of each, and those
 // who only started an attempt again. A later attempt repeats the first one, with
-// its commit and in its first starter's name, so that nothing is added by whoever
-// presses the button; where the first starter is not known, they count.
+// its commit and in its first starter's name, so that the person who presses
+// the button adds nothing; where the first starter is not known, that person counts.
 func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error) {
 	done := map[int64]bool{}
 	var last []attempt
@@ -142,7 +142,8 @@ func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, aga
 
 func (h history) started(ctx context.Context, last attempt) (first, again []policy.Maker, err error) {
 	if last.n > maxAttempts {
-		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at", last.id, last.n, maxAttempts)
+		return nil, nil, fault.New(fault.Refused, fault.Limit, "", "run %d has %d attempts, at most %d are looked at",
+			last.id, last.n, maxAttempts)
 	}
 	commit := ""
 	for n := 1; n <= last.n; n++ {
@@ -151,7 +152,8 @@ func (h history) started(ctx context.Context, last attempt) (first, again []poli
 			return nil, nil, err
 		}
 		if !found {
-			return nil, nil, fault.New(fault.Refused, fault.BuildState, "", "run %d, attempt %d, is not there, so nobody knows who started it", last.id, n)
+			return nil, nil, fault.New(fault.Refused, fault.BuildState, "",
+				"run %d, attempt %d, is not there, so nobody knows who started it", last.id, n)
 		}
 		where := fmt.Sprintf("run %d, attempt %d", last.id, n)
 		starters := []policy.Maker{{Role: policy.Trigger, Account: h.account(r.Actor), Where: where, Mark: where}}
@@ -161,7 +163,7 @@ func (h history) started(ctx context.Context, last attempt) (first, again []poli
 		switch {
 		case n == 1:
 			commit, first = r.HeadSHA, starters
-		case r.HeadSHA == commit && len(first) > 0 && first[0].Account.ID != "" && r.Actor != nil && h.account(r.Actor).Same(first[0].Account):
+		case r.HeadSHA == commit && h.account(r.Actor).Same(first[0].Account): // which is of somebody known
 			again = append(again, starters[1:]...)
 		default:
 			first = append(first, starters...)

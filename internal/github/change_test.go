@@ -115,7 +115,9 @@ func TestI01_whoever_starts_something(t *testing.T) {
 	if len(c.Again) != 1 || c.Again[0].Account.ID != "666" || c.Again[0].Where != "run 700, attempt 2" {
 		t.Errorf("started again: %+v, want eve, attempt 2", c.Again)
 	}
-	w.set("/runs/700/attempts/2", object{"actor": bob})
+	w.set("/runs/700/attempts/2", object{"head_sha": sha(3)})
+	wantMaker(t, w.asked(q), "trigger eve#666 run 700, attempt 2") // of another commit
+	w.set("/runs/700/attempts/2", object{"head_sha": sha(4), "actor": bob})
 	wantMaker(t, w.asked(q), "trigger eve#666 run 700, attempt 2")
 	q.Runs, q.Self = []string{w.uri(700, 1)}, false
 	if c, err = w.job.Change(context.Background(), q); err != nil {
@@ -123,9 +125,11 @@ func TestI01_whoever_starts_something(t *testing.T) {
 	}
 	wantNoMaker(t, c, "trigger eve")
 	wantNoMaker(t, c, "trigger carol")
-	q.Runs = []string{w.uri(701, 1)}
-	_, err = w.job.Change(context.Background(), q)
-	wantFault(t, err, fault.Refused, fault.BuildState)
+	for uri, code := range map[string]fault.Code{w.uri(701, 1): fault.BuildState, w.uri(700, 101): fault.Limit} {
+		q.Runs = []string{uri}
+		_, err = w.job.Change(context.Background(), q)
+		wantFault(t, err, fault.Refused, code)
+	}
 	w.lab.Contract(t)
 }
 

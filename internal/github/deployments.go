@@ -61,10 +61,16 @@ func (j *Job) statuses(ctx context.Context, d deployment) ([]deploymentStatus, e
 	return all, nil
 }
 
+// fewer is the next step where there are too many deployments to look at.
+func (j *Job) fewer() string {
+	return "delete deployments that did not succeed: gh api -X DELETE " + j.at("deployments") + "/ID"
+}
+
 // deployments returns those into an environment, newest first, as far as
 // enough says.
 func (j *Job) deployments(ctx context.Context, environment string, enough func([]deployment) bool) ([]deployment, error) {
-	q := inquiry{path: j.at("deployments") + "?environment=" + url.QueryEscape(environment), need: readContents}
+	path := j.at("deployments") + "?environment=" + url.QueryEscape(environment)
+	q := inquiry{path: path, need: readContents, more: j.fewer()}
 	all, found, err := list[deployment](ctx, j, q, enough)
 	if err != nil {
 		return nil, err
@@ -159,7 +165,7 @@ func (h history) weigh(ctx context.Context, p *past, d deployment) (done bool, e
 		return skip("is for %q", d.Task)
 	}
 	if p.asked++; p.asked > maxCandidates {
-		return false, fault.New(fault.Refused, fault.Limit, "delete deployments that failed: gh api -X DELETE "+h.at("deployments")+"/ID",
+		return false, fault.New(fault.Refused, fault.Limit, h.fewer(),
 			"none of the newest %d deployments into %q succeeded", maxCandidates, p.query.Environment)
 	}
 	all, err := h.statuses(ctx, d)

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -47,7 +48,8 @@ func (h history) commits(all []commit) []change.Commit {
 		// Only the platform can verify the address of its page (REST, "verification").
 		x.Signed = x.Page && c.Committer != nil && c.Commit.Verification.Verified
 		x.Author = change.Identity{Name: c.Commit.Author.Name, Email: c.Commit.Author.Email, Account: h.account(c.Author)}
-		x.Committer = change.Identity{Name: c.Commit.Committer.Name, Email: c.Commit.Committer.Email, Account: h.account(c.Committer)}
+		x.Committer = change.Identity{Name: c.Commit.Committer.Name, Email: c.Commit.Committer.Email,
+			Account: h.account(c.Committer)}
 		for _, p := range c.Parents {
 			x.Parents = append(x.Parents, p.SHA)
 		}
@@ -73,7 +75,8 @@ var fullSHA = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 // since returns what to has and from has not, newest first, all pages of it.
 // What two commits have between them never changes.
 func (j *Job) since(ctx context.Context, from, to string) (all []commit, found bool, err error) {
-	q := inquiry{path: j.at("compare/%s...%s", from, to), key: "commits", need: readContents, limit: maxCommits/perPage + 1}
+	q := inquiry{path: j.at("compare/%s...%s", from, to), key: "commits", need: readContents,
+		limit: maxCommits/perPage + 1}
 	if from == "" {
 		q = inquiry{path: j.at("commits") + "?sha=" + to, need: readContents, limit: maxCommits/perPage + 1}
 	}
@@ -82,8 +85,8 @@ func (j *Job) since(ctx context.Context, from, to string) (all []commit, found b
 		return nil, false, err
 	}
 	if len(all) > maxCommits {
-		return nil, false, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good",
-			"more than %d commits lead to %s from what is deployed", maxCommits, short(to))
+		return nil, false, fault.New(fault.Refused, fault.Limit, change.BeginLater,
+			"more than %d commits lead to %s from %s", maxCommits, short(to), cmp.Or(short(from), "the first one"))
 	}
 	if from == "" {
 		err = whole(all, to)
@@ -105,12 +108,14 @@ func whole(all []commit, sha string) error {
 	for _, c := range all {
 		for _, p := range c.Parents {
 			if !has[p.SHA] {
-				return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists commit %s without its parent %s", short(c.SHA), short(p.SHA))
+				return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists commit %s without its parent %s",
+					short(c.SHA), short(p.SHA))
 			}
 		}
 	}
 	if !has[sha] {
-		return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists the commits before %s without that one", short(sha))
+		return fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists the commits before %s without that one",
+			short(sha))
 	}
 	return nil
 }

@@ -28,8 +28,8 @@ func (j *Job) graphAddress() string {
 }
 
 // nodes asks what ids stand for, as many at once as are answered in time, and
-// returns an answer for each id, in their order: nil where there is none. Whoever
-// asks takes REST for those.
+// returns an answer for each id, in their order: nil where there is none. Callers
+// ask REST about those.
 func nodes[T any](ctx context.Context, j *Job, query string, ids []string) ([]*T, error) {
 	out := make([]*T, len(ids))
 	if j.api == nil || j.token == "" {
@@ -63,7 +63,7 @@ type actor struct {
 }
 
 // The fields of an actor. A number is asked for where there is an account: a
-// mannequin stands for somebody whose history was imported, and is nobody's.
+// mannequin stands for somebody whose history was imported, and no account acts by it.
 const anActor = `
 fragment who on Actor { __typename login
   ... on User { databaseId } ... on Bot { databaseId } ... on Organization { databaseId }
@@ -107,6 +107,19 @@ type gitCommit struct {
 			OID string `json:"oid"`
 		} `json:"nodes"`
 	} `json:"parents"`
+}
+
+// whole reports whether the commit is there, with all its parents.
+func (g gitCommit) whole() bool {
+	if !fullSHA().MatchString(g.OID) || len(g.Parents.Nodes) != g.Parents.Total {
+		return false
+	}
+	for _, p := range g.Parents.Nodes {
+		if !fullSHA().MatchString(p.OID) {
+			return false
+		}
+	}
+	return true
 }
 
 // plain is the commit as REST writes it. The signature is said to be good if it

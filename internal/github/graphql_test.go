@@ -383,6 +383,16 @@ func TestO02_a_part_of_a_request_is_none(t *testing.T) {
 		"more parents": func(n object) {
 			commits(n)["nodes"].([]object)[0]["commit"].(object)["parents"].(list)["totalCount"] = 2
 		},
+		"a commit that is null": func(n object) {
+			commits(n)["totalCount"], commits(n)["nodes"] = 2, append(commits(n)["nodes"].([]object), nil)
+		},
+		"a parent that is null": func(n object) {
+			commits(n)["nodes"].([]object)[0]["commit"].(object)["parents"].(list)["nodes"] = []object{nil}
+		},
+		"an event that is null": func(n object) { n["timelineItems"].(list)["nodes"] = []object{nil} },
+		"an event of another kind": func(n object) {
+			n["timelineItems"].(list)["nodes"] = []object{{"__typename": "ClosedEvent"}}
+		},
 		"no commits":      func(n object) { n["commits"] = list{"totalCount": 0, "nodes": []object{}} },
 		"an error beside": func(object) {},
 	} {
@@ -431,6 +441,86 @@ func TestO02_a_commit_of_many_requests(t *testing.T) {
 			t.Errorf("%d requests: asked %d times about the commit alone, want %d", n, got, alone)
 		}
 	}
+}
+
+// Of a commit whose requests are not all shown, REST is asked.
+func TestO02_a_request_of_a_commit_that_is_not_shown(t *testing.T) {
+	w := newWorld(t, "hiddenrequest")
+	w.past(2, []object{commit(2, bob, signedPage(), 1)}, nil, []object{push(1, 2, "main", bob, "push")})
+	base := fmt.Sprintf(`"baseRepository":{"databaseId":%s}`, w.id)
+	for name, c := range map[string]struct {
+		request string
+		alone   int
+	}{
+		"one that is open":            {`{"number":5,"mergedAt":null,` + base + `}`, 0},
+		"one that is null":            {`null`, 1},
+		"one that was merged nowhere": {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":null,` + base + `}`, 1},
+		"one of an unknown repository": {`{"number":5,"mergedAt":"2026-01-05T08:00:00Z","mergeCommit":{"oid":"` + sha(2) +
+			`"}}`, 1},
+	} {
+		w.graph(1, 200,
+			fmt.Sprintf(`{"data":{"nodes":[{"oid":%q,"associatedPullRequests":{"totalCount":1,"nodes":[%s]}}]}}`, sha(2),
+				c.request))
+		at := len(settled(t, w.lab))
+		w.change(sha(2))
+		alone := 0
+		for _, x := range w.calls(at) {
+			if strings.Contains(x, "/commits/"+sha(2)+"/pulls ") {
+				alone++
+			}
+		}
+		if alone != c.alone {
+			t.Errorf("%s: asked %d times about the commit alone, want %d", name, alone, c.alone)
+		}
+		w.lab.Unset(t, "/faults")
+	}
+}
+
+// Which requests the platform's own commit belongs to, it shows some time after the
+// merge: it is asked anew when the history is read anew.
+func TestI01_a_request_that_shows_later(t *testing.T) {
+	w := newWorld(t, "later")
+	commits := []object{commit(12, bob, nil, 1), commit(2, bob, signedPage(), 1), commit(9, bob, nil, 1)}
+	acts := []object{push(1, 2, "main", carol, "push")}
+	w.past(2, commits, nil, acts)
+	wantNoMaker(t, w.change(sha(2)), "requester")
+	w.past(2, commits, []object{request(5, eve, 9, 12, object{"introduced": []string{sha(2)}}, 12)}, acts)
+	now := time.Now()
+	w.job.Now = func() time.Time { return now.Add(11 * time.Minute) }
+	if _, err := w.job.Environment(context.Background(), "production"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := w.job.Change(context.Background(), w.query(sha(2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantMaker(t, c, "requester eve#666 request 5")
+	w.lab.Contract(t)
+}
+
+// A request into a fork that has the commit, too, is none of this repository: a
+// stranger may merge it, and its number is that of another request here.
+func TestI01_requests_into_forks(t *testing.T) {
+	w := newWorld(t, "intoforks")
+	w.past(2, []object{commit(12, bob, nil, 1), commit(2, bob, signedPage(), 1)},
+		[]object{request(6, eve, 2, 12, object{"elsewhere": true, "merged_by": eve}, 12)},
+		[]object{push(1, 2, "main", bob, "push")})
+	for _, status := range []int{0, 404} {
+		if status != 0 {
+			w.graph(-1, status, "{}")
+		}
+		at := len(settled(t, w.lab))
+		c := w.change(sha(2))
+		wantMaker(t, c, "pusher bob#88 commit "+short(2))
+		wantNoMaker(t, c, "requester eve")
+		wantNoMaker(t, c, "?")
+		alone := slices.ContainsFunc(w.calls(at),
+			func(x string) bool { return strings.Contains(x, "/commits/"+sha(2)+"/pulls ") })
+		if alone != (status != 0) {
+			t.Errorf("GraphQL %d: asked about the commit alone: %v", status, alone)
+		}
+	}
+	w.lab.Contract(t)
 }
 
 // What a person says last of a deployment that is on its way does not make it one
@@ -482,6 +572,12 @@ func TestO02_deployments_asked_about_together(t *testing.T) {
 	}
 	w.graph(1, 200, other(1))
 	w.change(sha(2))
+	const bot = `"creator":{"__typename":"Bot","login":"github-actions","databaseId":41898282}`
+	hidden := fmt.Sprintf(`"latestStatus":{"id":"a"},"statuses":{"totalCount":2,"nodes":[{"id":"a","state":"FAILURE",%s},null]}`, bot)
+	w.graph(1, 200, strings.Replace(other(1), `"createdAt"`, hidden+`,"createdAt"`, 1))
+	if c := w.change(sha(2)); c.Base != sha(1) {
+		t.Errorf("base %.7s (%s), want the one that may have succeeded, as a status is null", c.Base, c.Deployed)
+	}
 	w.graph(1, 200, other(2))
 	w.refused(sha(2), fault.Refused, fault.Malformed)
 }

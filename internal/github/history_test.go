@@ -168,6 +168,42 @@ func TestI03_requests_from_forks(t *testing.T) {
 	w.lab.Contract(t)
 }
 
+// More than can be read of what happened to a request, as everybody may comment,
+// closes nothing: somebody unknown counts. Nor does a list of more requests than can
+// be read: the commits are asked about. More deployments are told with the way out.
+func TestI01_lists_that_a_stranger_makes_long(t *testing.T) {
+	w := newWorld(t, "longlists")
+	queue := object{"login": "github-merge-queue[bot]", "id": 118344674, "type": "Bot"}
+	w.past(2, []object{commit(11, bob, nil, 1), commit(2, bob, signedPage(), 1)}, []object{
+		request(5, bob, 2, 11, object{"merged_by": queue,
+			"timeline": []object{{"event": "added_to_merge_queue", "actor": carol}}}, 11),
+	}, []object{push(0, 11, "f5", bob, "branch_creation"), push(1, 2, "main", queue, "merge_queue_merge")})
+	w.graph(-1, 404, "{}")
+	c := w.change(sha(2))
+	wantMaker(t, c, "merger carol#99 request 5")
+	wantNoMaker(t, c, "?")
+	endless := func(match, entry string) {
+		w.lab.Fault(t, object{"target": "github", "match": match, "status": 200,
+			"body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+	}
+	endless("/issues/5/timeline$", `{"event":"commented","actor":{"login":"eve","id":666,"type":"User"}}`)
+	wantMaker(t, w.change(sha(2)), "merger ? request 5")
+	endless("/longlists/pulls$", `{"number":7,"updated_at":"2031-01-01T00:00:00Z"}`)
+	wantMaker(t, w.change(sha(2)), "requester bob#88 request 5")
+	for _, x := range [][3]string{
+		{"/deployments$", `{"id":7,"sha":"x","creator":{"login":"eve","id":666,"type":"User"}}`,
+			"gh api -X DELETE repos/acme/longlists/deployments/ID"},
+	} {
+		endless(x[0], x[1])
+		w.again()
+		_, err := w.job.Change(context.Background(), w.query(sha(2)))
+		wantFault(t, err, fault.Refused, fault.Limit)
+		if hint := fault.Of(err).Hint; !strings.Contains(hint, x[2]) {
+			t.Errorf("%s: hint = %q, want %q in it", x[0], hint, x[2])
+		}
+	}
+}
+
 // A request into another branch that came along is found by the commit that the
 // page made for it.
 func TestI01_request_into_another_branch(t *testing.T) {
@@ -204,6 +240,31 @@ func TestI03_request_of_too_many_commits(t *testing.T) {
 		wantMaker(t, c, "author bob#88 commit "+short(1000)+" of request 5")
 		wantMaker(t, c, "author bob#88 commit "+short(999+n)+" of request 5")
 	}
+	// Where fewer are shown than its list has, some are lost.
+	commits, all := []object{}, []int{}
+	for i := range 300 {
+		commits = append(commits, commit(1000+i, bob, nil, map[bool]int{true: 1, false: 999 + i}[i == 0]))
+		all = append(all, 1000+i)
+	}
+	commits = append(commits, commit(2, bob, object{"committer": page}, 1100))
+	w.past(2, commits, []object{request(5, bob, 2, 1299, nil, all...)},
+		[]object{push(0, 1299, "f5", bob, "branch_creation"), push(1, 2, "main", carol, "pr_merge")})
+	w.refused(sha(2), fault.Refused, fault.Limit)
+}
+
+// Without GraphQL, commits that the page made are asked about one by one, up to a
+// bound.
+func TestO02_commits_of_the_page_one_by_one(t *testing.T) {
+	w := newWorld(t, "strays")
+	commits := []object{}
+	for i := range 101 {
+		commits = append(commits, commit(1000+i, bob, signedPage(), map[bool]int{true: 1, false: 999 + i}[i == 0]))
+	}
+	w.past(1100, commits, nil, []object{push(1, 1100, "main", bob, "push")})
+	w.change(sha(1100)) // by GraphQL
+	w.graph(-1, 404, "{}")
+	w.change(sha(1099))
+	w.refused(sha(1100), fault.Refused, fault.Limit)
 }
 
 // Who brought a commit first has pushed it, not who made another branch of it

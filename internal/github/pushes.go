@@ -28,8 +28,9 @@ type act struct {
 // push hands an entry on.
 func (h history) push(a act) change.Push {
 	p := change.Push{
-		By: h.account(a.Actor), Before: a.Before, After: a.After, Branch: strings.TrimPrefix(a.Ref, "refs/heads/"), Time: a.Timestamp, Commits: -1,
-		Merge: a.Type == "pr_merge" || a.Type == "merge_queue_merge", Made: a.Type == "branch_creation", Gone: a.Type == "branch_deletion", Forced: a.Type == "force_push",
+		By: h.account(a.Actor), Before: a.Before, After: a.After, Time: a.Timestamp, Commits: -1,
+		Branch: strings.TrimPrefix(a.Ref, "refs/heads/"), Merge: a.Type == "pr_merge" || a.Type == "merge_queue_merge",
+		Made: a.Type == "branch_creation", Gone: a.Type == "branch_deletion", Forced: a.Type == "force_push",
 	}
 	if change.Zero(p.Before) {
 		p.Before = ""

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,19 +75,29 @@ func (h history) Merged(ctx context.Context, since time.Time) (merged []change.R
 		return nil, false, err
 	}
 	if !found {
-		return nil, false, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the pull requests of %s/%s may not be seen", h.owner, h.repo)
+		return nil, false, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents),
+			"the pull requests of %s/%s may not be seen", h.owner, h.repo)
 	}
-	return h.merged(all), old(all) || len(all) < maxListed*perPage, nil
+	merged, err = h.merged(ctx, all)
+	return merged, old(all) || len(all) < maxListed*perPage, err
 }
 
-func (h history) merged(all []pull) []change.Request {
+// merged hands on those that were merged into this repository. Of a commit the
+// platform also lists requests into forks that have it: anybody may merge those,
+// and their numbers are those of other requests here.
+func (h history) merged(ctx context.Context, all []pull) ([]change.Request, error) {
+	repository, err := h.number(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var out []change.Request
 	for _, p := range all {
-		if p.MergedAt != nil {
+		elsewhere := p.Base.Repo != nil && strconv.FormatInt(p.Base.Repo.ID, 10) != repository
+		if p.MergedAt != nil && !elsewhere {
 			out = append(out, h.request(p))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Bringing asks for the requests of commits together, and without GraphQL for
@@ -103,7 +114,8 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 			continue
 		}
 		if alone++; alone > maxStrays {
-			return nil, fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to a commit that is known to be good", "more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
+			return nil, fault.New(fault.Refused, fault.Limit, change.BeginLater,
+				"more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
 		}
 		q := inquiry{path: h.at("commits/%s/pulls", c.ID), need: readContents}
 		all, found, err := list[pull](ctx, h.Job, q, nil)
@@ -113,7 +125,9 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 		if !found {
 			return nil, notHere("commit", c.ID)
 		}
-		out[c.ID] = h.merged(all)
+		if out[c.ID], err = h.merged(ctx, all); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }
@@ -174,11 +188,13 @@ func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, err
 	case err != nil:
 		return nil, err
 	case !found || len(all) == 0:
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists request %d and not its commits", r.Number)
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists request %d and not its commits",
+			r.Number)
 	case len(all) >= maxPullCommits:
 		return h.manyOf(ctx, r)
 	case r.Head != "" && !slices.ContainsFunc(all, func(c commit) bool { return c.SHA == r.Head }):
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits", r.Number, short(r.Head))
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "request %d ends in %s, which is not among its commits",
+			r.Number, short(r.Head))
 	}
 	slices.Reverse(all)
 	for n := range len(all)/perPage + 1 {
@@ -190,7 +206,8 @@ func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, err
 func (h history) manyOf(ctx context.Context, r change.Request) ([]commit, error) {
 	all, found, err := h.since(ctx, r.Merged[0], r.Head)
 	if err == nil && (!found || len(all) < maxPullCommits) {
-		err = fault.New(fault.Refused, fault.Limit, "set `baseline` in the policy to the commit of its merge once that is deployed",
+		err = fault.New(fault.Refused, fault.Limit,
+			"set `baseline` in the policy to the commit of its merge once that is deployed",
 			"request %d has %d commits or more, and the platform no longer shows them all", r.Number, maxPullCommits)
 	}
 	return all, err
@@ -236,9 +253,14 @@ type requestEvent struct {
 }
 
 // events is what happened to a request. One that the API does not show has none:
-// then nobody more is known.
+// then nobody more is known. Of more than can be read, somebody unknown did each:
+// everybody may comment, and comments must not close an environment.
 func (h history) events(ctx context.Context, number int64) ([]requestEvent, error) {
-	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents}, nil)
+	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents},
+		nil)
+	if fault.Of(err).Code == fault.Limit {
+		return []requestEvent{{Event: "head_ref_force_pushed"}, {Event: "added_to_merge_queue"}}, nil
+	}
 	return all, err
 }
 

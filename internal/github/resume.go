@@ -16,14 +16,15 @@ const (
 	resumable   = 30 * 24 * time.Hour
 )
 
-// Resume starts the failed jobs of a run again, in the name of whoever the token
-// belongs to. It returns in words what became of the run.
+// Resume starts the failed jobs of a run again, in the name of the person whose
+// token it has. It returns in words what became of the run.
 func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()
 	a, ours := j.attempt(uri)
 	if !ours {
-		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no run of %s", uri, j.Name())
+		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no run of %s", uri,
+			j.Name())
 	}
 	j.known.again()
 	r, found, err := j.latest(ctx, a.id)
@@ -37,9 +38,11 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	case r.succeeded():
 		return fmt.Sprintf("run %d has succeeded, and nothing in it is left to start", a.id), nil
 	case r.Attempt >= lastAttempt:
-		return "", fault.New(fault.Refused, fault.Limit, "start the workflow anew", "run %d was started %d times, and the platform starts none again after that", a.id, r.Attempt)
+		return "", fault.New(fault.Refused, fault.Limit, "start the workflow anew",
+			"run %d was started %d times, and the platform starts none again after that", a.id, r.Attempt)
 	case j.Now().Sub(r.CreatedAt) > resumable:
-		return "", fault.New(fault.Refused, fault.Stale, "start the workflow anew", "run %d is of %s, and the platform starts none again after 30 days", a.id, r.CreatedAt.UTC().Format(time.DateOnly))
+		return "", fault.New(fault.Refused, fault.Stale, "start the workflow anew",
+			"run %d is of %s, and the platform starts none again after 30 days", a.id, r.CreatedAt.UTC().Format(time.DateOnly))
 	}
 	req, err := j.gh().NewRequest(http.MethodPost, j.at("actions/runs/%d/rerun-failed-jobs", a.id), nil)
 	if err != nil {
@@ -49,12 +52,14 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	switch status := statusOf(err); {
 	case err == nil:
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
-		return "", fault.New(fault.Unavailable, fault.NotAvailable, `start its failed jobs again on the page of the run, or give a token that may: "actions: write", of somebody who may write to the repository`,
+		return "", fault.New(fault.Unavailable, fault.NotAvailable,
+			`start its failed jobs again on the page of the run, or give a token that may: "actions: write", of somebody who may write to the repository`,
 			"this token may not start run %d again: the GitHub API answered %d", a.id, status)
 	case status != 0:
 		return "", j.notTold(status, readActions)
 	default:
 		return "", j.unanswered(err)
 	}
-	return fmt.Sprintf("the failed jobs of run %d are started again: %s", a.id, j.web(fmt.Sprintf("/actions/runs/%d", a.id))), nil
+	return fmt.Sprintf("the failed jobs of run %d are started again: %s", a.id,
+		j.web(fmt.Sprintf("/actions/runs/%d", a.id))), nil
 }

@@ -28,6 +28,11 @@ func TestResume(t *testing.T) {
 	if said, err := w.job.Resume(context.Background(), w.uri(700, 1)); err != nil || !strings.Contains(said, "is going on") {
 		t.Errorf("a second time: %q, %v; want that it goes on", said, err)
 	}
+	w.run(700, object{"created_at": recently})
+	said, err := w.job.Resume(context.Background(), w.uri(700, 1))
+	if err != nil || !strings.Contains(said, "has succeeded") {
+		t.Errorf("a third time, with what was known: %q, %v; want that it has succeeded", said, err)
+	}
 	for uri, code := range map[string]fault.Code{
 		w.uri(703, 1): fault.Stale, w.uri(704, 50): fault.Limit, w.uri(799, 1): fault.BuildState, "https://github.com/acme/other/actions/runs/700/attempts/1": fault.Source,
 	} {
@@ -40,7 +45,7 @@ func TestResume(t *testing.T) {
 	w.run(705, object{"conclusion": "failure", "created_at": recently})
 	w.lab.Fault(t, object{"target": "github", "match": "/runs/705/rerun-failed-jobs$", "status": 403, "times": 1})
 	w.again()
-	_, err := w.job.Resume(context.Background(), w.uri(705, 1))
+	_, err = w.job.Resume(context.Background(), w.uri(705, 1))
 	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
 	if !strings.Contains(fault.Of(err).Hint, "actions: write") {
 		t.Errorf("hint = %q, want the permission", fault.Of(err).Hint)

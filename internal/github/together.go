@@ -32,7 +32,8 @@ func about[T any](ctx context.Context, j *Job, query string, names []string, nam
 			continue
 		}
 		if got := name(n); got != names[which[i]] {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %q", names[which[i]], got)
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %q",
+				names[which[i]], got)
 		}
 		out[which[i]] = n
 	}
@@ -41,7 +42,7 @@ func about[T any](ctx context.Context, j *Job, query string, names []string, nam
 
 const bringingQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Commit { oid associatedPullRequests(first: 10) { totalCount nodes {
   id number title url mergedAt createdAt baseRefName headRefName headRefOid isCrossRepository
-  mergeCommit { oid } author { ...who } baseRepository { nameWithOwner }
+  mergeCommit { oid } author { ...who } baseRepository { databaseId }
   headRepository { nameWithOwner owner { __typename login ... on User { databaseId } ... on Organization { databaseId } } }
 } } } } }` + anActor
 
@@ -49,8 +50,8 @@ const bringingQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on Commit { 
 type bringing struct {
 	OID      string `json:"oid"`
 	Requests *struct {
-		Total int            `json:"totalCount"`
-		Nodes []graphRequest `json:"nodes"`
+		Total int             `json:"totalCount"`
+		Nodes []*graphRequest `json:"nodes"`
 	} `json:"associatedPullRequests"`
 }
 
@@ -70,21 +71,38 @@ type graphRequest struct {
 		OID string `json:"oid"`
 	} `json:"mergeCommit"`
 	Author *actor `json:"author"`
+	Target *struct {
+		ID int64 `json:"databaseId"`
+	} `json:"baseRepository"`
 	Source *struct {
 		Name  string `json:"nameWithOwner"`
 		Owner *actor `json:"owner"`
 	} `json:"headRepository"`
 }
 
-// request hands a request on; ok is false if it was not merged.
-func (h history) graphRequest(g graphRequest) (change.Request, bool) {
-	if g.MergedAt == nil || g.Merge == nil {
-		return change.Request{}, false
+// whole returns those of the requests that were merged into the repository of
+// that number; ok is false where something of one of them is not shown.
+func (b *bringing) whole(repository string) (merged []*graphRequest, ok bool) {
+	if b == nil || b.Requests == nil || b.Requests.Total > len(b.Requests.Nodes) {
+		return nil, false
 	}
+	for _, g := range b.Requests.Nodes {
+		switch {
+		case g == nil || g.Target == nil || g.MergedAt != nil && g.Merge == nil:
+			return nil, false
+		case g.MergedAt != nil && strconv.FormatInt(g.Target.ID, 10) == repository:
+			merged = append(merged, g)
+		}
+	}
+	return merged, true
+}
+
+func (h history) graphRequest(g *graphRequest) change.Request {
 	h.known.learn(called(g.Number), g.ID)
 	r := change.Request{
 		Number: g.Number, Title: g.Title, URL: g.URL, Author: h.account(g.Author.user()), Merged: []string{g.Merge.OID},
-		Head: g.HeadOID, Branch: g.Head, Into: g.Base, Opened: g.CreatedAt, Done: *g.MergedAt, Fork: g.Cross || g.Source == nil,
+		Head: g.HeadOID, Branch: g.Head, Into: g.Base, Opened: g.CreatedAt, Done: *g.MergedAt,
+		Fork: g.Cross || g.Source == nil,
 	}
 	if r.Fork && g.Source != nil {
 		r.Source = g.Source.Name
@@ -92,7 +110,7 @@ func (h history) graphRequest(g graphRequest) (change.Request, bool) {
 			r.Owner = h.account(o)
 		}
 	}
-	return r, true
+	return r
 }
 
 // bringing asks for the merged requests of commits. What is not in the answer
@@ -100,6 +118,10 @@ func (h history) graphRequest(g graphRequest) (change.Request, bool) {
 // requests they belong to shows only some time after the merge.
 func (h history) bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
 	out := map[string][]change.Request{}
+	repository, err := h.number(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var names []string
 	page := map[string]bool{}
 	for _, c := range commits {
@@ -114,14 +136,13 @@ func (h history) bringing(ctx context.Context, commits []change.Commit) (map[str
 		return nil, err
 	}
 	for _, b := range all {
-		if b == nil || b.Requests == nil || b.Requests.Total > len(b.Requests.Nodes) {
+		merged, ok := b.whole(repository)
+		if !ok {
 			continue
 		}
 		out[b.OID] = nil
-		for _, g := range b.Requests.Nodes {
-			if r, ok := h.graphRequest(g); ok {
-				out[b.OID] = append(out[b.OID], r)
-			}
+		for _, g := range merged {
+			out[b.OID] = append(out[b.OID], h.graphRequest(g))
 		}
 		if !page[b.OID] {
 			h.known.bring(b.OID, out[b.OID])
@@ -180,15 +201,26 @@ type ofRequest struct {
 	Commit gitCommit `json:"commit"`
 }
 
-// whole reports whether it is all there, down to its head, with all parents. To
-// guess those from the order of the commits would give somebody's commits to
-// whoever pushed others first.
+// whole reports whether it is all there, down to its head, with all parents and
+// events, and none of them a null. To guess parents from the order of the commits
+// would give somebody's commits to another person, who pushed others first.
 func (g *graphMerged) whole(head string) bool {
 	if g.Timeline.Page.More || len(g.Commits.Nodes) != g.Commits.Total || g.Head != head {
 		return false
 	}
-	part := func(n ofRequest) bool { return n.Commit.Parents.Total != len(n.Commit.Parents.Nodes) }
-	return !slices.ContainsFunc(g.Commits.Nodes, part) && slices.ContainsFunc(g.Commits.Nodes, func(n ofRequest) bool { return n.Commit.OID == head })
+	for _, n := range g.Timeline.Nodes {
+		if happened[n.Type] == "" {
+			return false
+		}
+	}
+	ended := false
+	for _, n := range g.Commits.Nodes {
+		if !n.Commit.whole() {
+			return false
+		}
+		ended = ended || n.Commit.OID == head
+	}
+	return ended
 }
 
 // merged is what a request that was merged says.
@@ -361,7 +393,8 @@ func (h history) ended(ctx context.Context, all []deployment) error {
 			continue
 		}
 		if got := (deployment{SHA: g.Commit, CreatedAt: g.Created}).name(); got != which[i].name() {
-			return fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %s", which[i].name(), got)
+			return fault.New(fault.Refused, fault.Malformed, "", "asked for %s, the GitHub API answered with %s",
+				which[i].name(), got)
 		}
 		if statuses, ok := g.over(); ok {
 			h.known.end(which[i].ID, statuses)
@@ -379,6 +412,8 @@ func (g *graphDeployment) over() (all []deploymentStatus, ok bool) {
 	for _, n := range g.Statuses.Nodes {
 		s := deploymentStatus{State: strings.ToLower(n.State), LogURL: n.LogURL, Creator: n.Creator.user()}
 		switch {
+		case n.ID == "":
+			return nil, false // a null
 		case !byWorkflow(s.Creator):
 		case s.State == "success":
 			return nil, false

@@ -37,6 +37,7 @@ type question struct {
 
 	by    *gitlab.Client // who asks; nil is reader
 	pages int            // of a list, at most; 0 is maxAsked
+	more  string         // the next step where there are more pages
 	dense bool           // no page of a list is empty, unless it is the last
 }
 
@@ -358,7 +359,8 @@ func (j *Job) pages(ctx context.Context, q question, f func(body []byte) (n int,
 		case q.dense && n == 0:
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s: it is empty, and there is a next one", page, q.path)
 		case next > limit:
-			return fault.New(fault.Refused, fault.Limit, "", "the GitLab API lists more than %d pages of %s, and no more are read", limit, q.path)
+			return fault.New(fault.Refused, fault.Limit, q.more,
+				"the GitLab API lists more than %d pages of %s, and no more are read", limit, q.path)
 		}
 		page = next
 	}

@@ -30,7 +30,8 @@ func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, 
 		return policy.Change{}, err
 	}
 	if q.Repository != j.web("") || q.ID != itoa(h.ID) {
-		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "the change is of %q #%s, and this is %q #%d", q.Repository, q.ID, j.web(""), h.ID)
+		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "the change is of %q #%s, and this is %q #%d",
+			q.Repository, q.ID, j.web(""), h.ID)
 	}
 	if !full(q.Head) {
 		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "%q is not the whole id of a commit", q.Head)
@@ -65,7 +66,8 @@ func (h *history) Tip(ctx context.Context, branch string) (string, error) {
 // Tagged reports whether a tag stands for a commit now, by its whole name, so
 // that no branch of the same name stands in for it.
 func (h *history) Tagged(ctx context.Context, tag, id string) (bool, error) {
-	t, err := one[commit](ctx, h.Job, question{path: h.project("/repository/commits/" + gitlab.PathEscape("refs/tags/"+tag))})
+	t, err := one[commit](ctx, h.Job,
+		question{path: h.project("/repository/commits/" + gitlab.PathEscape("refs/tags/"+tag))})
 	if absent(err) {
 		return false, nil
 	}
@@ -118,7 +120,8 @@ func (h *history) Span(ctx context.Context, from, to string) ([]change.Commit, b
 			}
 		}
 		if !in {
-			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the history of %q down to %q lacks commit %q", to, from, id)
+			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the history of %q down to %q lacks commit %q",
+				to, from, id)
 		}
 	}
 	return h.commits(all), true, nil
@@ -144,8 +147,9 @@ func (j *Job) commits(all []commit) []change.Commit {
 	for i, c := range all {
 		out[i] = change.Commit{
 			ID: c.ID, Parents: c.Parents, Message: c.Message, Time: moment(c.Committed),
-			Author: change.Identity{Name: c.AuthorName, Email: c.AuthorEmail}, Committer: change.Identity{Name: c.CommitterName, Email: c.CommitterEmail},
-			Page: strings.EqualFold(c.CommitterEmail, "noreply@"+j.server.Hostname()),
+			Author:    change.Identity{Name: c.AuthorName, Email: c.AuthorEmail},
+			Committer: change.Identity{Name: c.CommitterName, Email: c.CommitterEmail},
+			Page:      strings.EqualFold(c.CommitterEmail, "noreply@"+j.server.Hostname()),
 		}
 	}
 	return out
@@ -174,7 +178,8 @@ func whole(head string, all []commit) (edge []string, err error) {
 		}
 	}
 	if len(by) != len(all) || len(seen) != len(all) {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API listed %d commits, of which %d belong to the history of %q", len(all), len(seen), head)
+		return nil, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitLab API listed %d commits, of which %d belong to the history of %q", len(all), len(seen), head)
 	}
 	return edge, nil
 }

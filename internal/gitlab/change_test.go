@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -250,12 +251,38 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 		t.Errorf("run again by %+v, want 89", c.Again)
 	}
 	s.set("", fields{"path": s.path, "namespace_id": 4242, "fields": fields{role17: "maintainer"}})
+	s.deployed(7100, "s2", "status", "running", "user", carol, "deployable",
+		fields{"id": 302, "commit": fields{"id": sha("s2")}, "pipeline": fields{"id": 574, "sha": sha("s2")}})
 	s.job = s.as()
 	if c, err = s.job.Change(context.Background(), q); err != nil {
 		t.Fatal(err)
 	}
 	wantMakers(t, c, "trigger 89: job 302")
+	if len(c.Again) != 0 {
+		t.Errorf("run again by %+v, want nobody who only did that", c.Again)
+	}
 	s.set("", fields{"path": s.path, "namespace_id": 4242, "fields": fields{role17: "no_one_allowed"}})
+	// Nor does it count as run again where nobody knows who started it first, or where
+	// it was of another commit.
+	for name, first := range map[string]fields{
+		"by a ghost": {"user": fields{"id": 97, "username": "ghost7"}, "pipeline": fields{"id": 574},
+			"status": "failed"},
+		"of another commit": {"user": dana, "pipeline": fields{"id": 574}, "status": "failed",
+			"commit": fields{"id": sha("c1")}},
+	} {
+		s.set("/jobs/301", first)
+		s.job = s.as()
+		if c, err = s.job.Change(context.Background(), q); err != nil {
+			t.Fatal(err)
+		}
+		wantMakers(t, c, "trigger 89: job 302")
+		if name == "by a ghost" && len(c.Again) != 0 {
+			t.Errorf("run again by %+v, want nobody who only did that", c.Again)
+		}
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
 	_, err = s.as("CI_PIPELINE_ID", "570").Change(context.Background(), q)
 	wantFault(t, err, fault.Refused, fault.Source)
 }
@@ -396,6 +423,16 @@ func TestG16_order_of_deployments(t *testing.T) {
 	order("s2", policy.Newer)
 	s.deployed(7061, "s2", "status", "canceled")
 	order("m1", policy.Newer)
+	given := []fields{{"user": bob, "status": "approved", "created_at": "2026-11-22T10:00:00Z"}}
+	for _, c := range []struct {
+		pending int
+		given   []fields
+		want    policy.Order
+	}{{0, given, policy.Overtaken}, {1, given, policy.Newer}, {0, []fields{}, policy.Newer}} {
+		s.deployed(7064, "s2", "status", "created", "pending_approval_count", c.pending, "approvals", c.given)
+		order("m1", c.want) // let in where somebody approved it, and no approval is missing
+	}
+	s.deployed(7064, "s2", "status", "canceled")
 	s.deployed(7062, "s2", "status", "running")
 	order("m1", policy.Overtaken)
 	s.deployed(7062, "s2", "status", "running", "deployable", nil)
@@ -438,9 +475,15 @@ func TestChange_long_history(t *testing.T) {
 		h.commit(fmt.Sprint("n", i), "88-bob@users.noreply.gitlab.com", fmt.Sprint("n", i-1)).push(bob, "main", fmt.Sprint("n", i-1), fmt.Sprint("n", i), 1)
 	}
 	s.history(h, "n249")
+	at := len(s.requests())
 	c := s.change("n249")
 	if len(c.Commits) != 250 {
 		t.Errorf("%d commits, want 250", len(c.Commits))
+	}
+	for _, x := range s.calls(at) {
+		if strings.Contains(x, "/repository/commits/") && strings.Contains(x, "/merge_requests?") {
+			t.Fatalf("%s: asked about one of 250 commits alone", x)
+		}
 	}
 	wantMakers(t, c, "pusher 88: "+s.short("n0"), "pusher 88: "+s.short("n249"))
 	noMaker(t, c, "pusher ?")

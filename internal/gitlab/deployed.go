@@ -149,15 +149,16 @@ func short(id string) string { return id[:min(7, len(id))] }
 // between lists the commits of to's history that are not in from's; from "" is
 // nothing. Both are whole ids, so the answer stands for ever.
 func (j *Job) between(ctx context.Context, from, to string) ([]commit, error) {
-	q := question{path: j.project("/repository/commits"), query: url.Values{"ref_name": {to}}, fixed: true}
+	q := question{
+		path:  j.project("/repository/commits"),
+		query: url.Values{"ref_name": {to}},
+		fixed: true,
+		more:  change.BeginLater,
+	}
 	if from != "" {
 		q.query.Set("ref_name", from+".."+to)
 	}
-	all, err := list[commit](ctx, j, q)
-	if fault.Of(err).Code == fault.Limit {
-		return nil, fault.New(fault.Refused, fault.Limit, "set baseline of the environment, in the policy, to a commit that was deployed", "%w", err)
-	}
-	return all, err
+	return list[commit](ctx, j, q)
 }
 
 // ancestor says whether a is b or in b's history.

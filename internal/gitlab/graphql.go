@@ -57,7 +57,8 @@ func (j *Job) graph(ctx context.Context, query string, variables map[string]any,
 	j.memory.mu.Lock()
 	if j.memory.graphs.http == nil {
 		credential := http.Header{"Private-Token": {j.access}}
-		j.memory.graphs.http = client.New(client.Options{Base: j.api, Credential: credential, MaxBody: maxKept, Budget: j.Budget})
+		j.memory.graphs.http = client.New(client.Options{Base: j.api, Credential: credential, MaxBody: maxKept,
+			Budget: j.Budget})
 	}
 	c := j.memory.graphs.http
 	j.memory.mu.Unlock()
@@ -101,7 +102,7 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 	return j.memory.batch(&j.memory.graphs.users, maxUsers).Each(len(ids), func(from, to int) (client.Reply, error) {
 		var data struct {
 			Users struct {
-				Nodes []struct {
+				Nodes []*struct {
 					ID       string `json:"id"`
 					Username string `json:"username"`
 					Bot      *bool  `json:"bot"`
@@ -115,8 +116,12 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 			return r, err
 		}
 		for _, n := range data.Users.Nodes {
+			if n == nil {
+				continue
+			}
 			if !slices.Contains(ids[from:to], n.ID) {
-				return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, which was not asked for", n.ID)
+				return r, fault.New(fault.Refused, fault.Malformed, "",
+					"the GitLab API answered with %q, which was not asked for", n.ID)
 			}
 			id := strings.TrimPrefix(n.ID, "gid://gitlab/User/")
 			u := user{Username: n.Username, Bot: n.Bot, State: strings.ToLower(n.State)}
@@ -243,9 +248,10 @@ func (h *history) together(ctx context.Context, asked []change.Ask) error {
 	if err != nil {
 		return err
 	}
-	return h.memory.batch(&h.memory.graphs.requests, maxRequests).Each(len(fresh), func(from, to int) (client.Reply, error) {
-		return h.take(ctx, p, fresh[from:to])
-	})
+	return h.memory.batch(&h.memory.graphs.requests, maxRequests).Each(len(fresh),
+		func(from, to int) (client.Reply, error) {
+			return h.take(ctx, p, fresh[from:to])
+		})
 }
 
 func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.Reply, error) {
@@ -259,32 +265,38 @@ func (h *history) take(ctx context.Context, p home, asked []change.Ask) (client.
 		Project *struct {
 			ID       string `json:"id"`
 			Requests struct {
-				Nodes []graphRequest `json:"nodes"`
+				Nodes []*graphRequest `json:"nodes"`
 			} `json:"mergeRequests"`
 		} `json:"project"`
 	}
 	notes := slices.ContainsFunc(asked, func(a change.Ask) bool { return a.Pushers })
-	r, err := h.graph(ctx, requestsQuery, map[string]any{"path": p.Path, "iids": iids, "count": len(iids), "notes": notes}, &data)
+	r, err := h.graph(ctx, requestsQuery, map[string]any{"path": p.Path, "iids": iids, "count": len(iids),
+		"notes": notes}, &data)
 	if err != nil || r != client.Answered || data.Project == nil {
 		return r, err
 	}
 	if want := "gid://gitlab/Project/" + itoa(p.ID); data.Project.ID != want {
-		return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, asked for %q", data.Project.ID, want)
+		return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with %q, asked for %q",
+			data.Project.ID, want)
 	}
 	for _, g := range data.Project.Requests.Nodes {
+		if g == nil {
+			continue
+		}
 		a, ok := by[g.IID]
 		if !ok {
-			return r, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with request !%s, which was not asked for", g.IID)
+			return r, fault.New(fault.Refused, fault.Malformed, "",
+				"the GitLab API answered with request !%s, which was not asked for", g.IID)
 		}
 		h.keep(a.Request, g)
 	}
 	return r, nil
 }
 
-func (h *history) keep(r change.Request, g graphRequest) {
+func (h *history) keep(r change.Request, g *graphRequest) {
 	m := merged{commits: g.line(r.Head)}
 	if g.Notes != nil && !g.Notes.Info.More {
-		m.pushers, m.noted = h.noters(g.Notes.Nodes), true
+		m.pushers, m.noted = h.noters(g.Notes.Nodes)
 	}
 	h.memory.mu.Lock()
 	defer h.memory.mu.Unlock()
@@ -298,9 +310,10 @@ func (h *history) keep(r change.Request, g graphRequest) {
 // GraphQL tells no parents, but whether there is a merge among them. Without one,
 // each has the next as its parent, and the last one where the request parts from
 // its target. It is nil where they do not begin with the head that the list of
-// requests says, are more than a page, or more than a line: to guess parents would
-// give somebody's commits to whoever pushed others first.
-func (g graphRequest) line(head string) []commit {
+// requests says, are more than a page or more than a line, or where one of them is
+// null: to guess parents would give somebody's commits to another person, who pushed
+// others first.
+func (g *graphRequest) line(head string) []commit {
 	all := g.Commits.Nodes
 	same := slices.EqualFunc(all, g.Plain.Nodes, func(a, b graphCommit) bool { return a.SHA == b.SHA })
 	if len(all) == 0 || g.Commits.Info.More || !same || all[0].SHA != head || g.Refs == nil || !full(g.Refs.Base) {
@@ -308,7 +321,11 @@ func (g graphRequest) line(head string) []commit {
 	}
 	var out []commit
 	for i, c := range all {
-		x := commit{ID: c.SHA, Message: c.Message, AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail, CommitterName: c.CommitterName, CommitterEmail: c.CommitterEmail, Committed: c.Committed}
+		if !full(c.SHA) {
+			return nil
+		}
+		x := commit{ID: c.SHA, Message: c.Message, AuthorName: c.AuthorName, AuthorEmail: c.AuthorEmail,
+			CommitterName: c.CommitterName, CommitterEmail: c.CommitterEmail, Committed: c.Committed}
 		x.Parents = []string{g.Refs.Base}
 		if i+1 < len(all) {
 			x.Parents[0] = all[i+1].SHA
@@ -319,11 +336,14 @@ func (g graphRequest) line(head string) []commit {
 }
 
 // noters are those who pushed to a request after it was opened, as the notes say
-// that GitLab itself wrote under it. What was imported, others wrote.
-func (j *Job) noters(all []graphNote) []policy.Account {
-	var out []policy.Account
+// that GitLab itself wrote under it. What was imported, others wrote. ok is false
+// where one of the notes is null, or does not say whether it was imported.
+func (j *Job) noters(all []graphNote) (out []policy.Account, ok bool) {
 	for _, n := range all {
-		if n.Imported == nil || *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
+		if n.Imported == nil {
+			return nil, false
+		}
+		if *n.Imported || n.Metadata == nil || n.Metadata.Action != "commit" {
 			continue
 		}
 		var u user
@@ -333,5 +353,5 @@ func (j *Job) noters(all []graphNote) []policy.Account {
 		}
 		out = append(out, j.account(u))
 	}
-	return out
+	return out, true
 }

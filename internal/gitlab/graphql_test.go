@@ -99,6 +99,9 @@ func TestO02_graphql_about_something_else(t *testing.T) {
 		"a merge among them":    {strings.Replace(answer(692, "1", sha(last), sha("a0")), `,{"sha":"`+sha("a0")+`","message":"x","authorEmail":"eve@evil.example"}]}}]`, `]}}]`, 1), ""},
 		"more than a page":      {strings.Replace(answer(692, "1", sha(last)), "false", "true", 1), ""},
 		"no place to part from": {strings.Replace(answer(692, "1", sha(last)), sha("c1"), "", 1), ""},
+		"null":                  {`{"data":{"project":{"id":"gid://gitlab/Project/692","mergeRequests":{"nodes":[null,null]}}}}`, ""},
+		"a commit that is null": {strings.ReplaceAll(answer(692, "1", sha(last)), `"eve@evil.example"}]`,
+			`"eve@evil.example"},null]`), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.t = t
@@ -217,6 +220,10 @@ func TestO02_graphql_about_another_account(t *testing.T) {
 	if all, err := s.roster(group("69701", "acme/others")); err != nil || len(all) != 2 {
 		t.Errorf("%+v, %v; want both, one of them asked about alone", all, err)
 	}
+	s.say("/api/graphql$", strings.Replace(one, "[{", "[null,{", 1)) // one that may not be seen
+	if all, err := s.roster(group("69701", "acme/others")); err != nil || len(all) != 2 {
+		t.Errorf("%+v, %v; want both, one of them asked about alone", all, err)
+	}
 	s.say("/api/graphql$", strings.Replace(one, "88", "90", 1))
 	_, err := s.roster(group("69701", "acme/others"))
 	wantFault(t, err, fault.Refused, fault.Malformed)
@@ -242,7 +249,8 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 	from := func(iid int, squash, head string, notes []fields) {
 		h.request(fields{"iid": iid, "author": bob, "merge_user": carol, "squash_commit_sha": sha(squash), "squash": true, "sha": sha(head), "source_branch": head, "source_project_id": 999698, "commits": []string{sha(head)}, "notes": notes})
 	}
-	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title")})
+	from(1, "s1", "a", []fields{note(alice), note(dana, "imported", true), note(dana, "body", "changed the title"),
+		note(dana, "system", false)})
 	from(2, "s2", "b", many)
 	s.deployed(7001, "c1")
 	s.history(h, "s2")
@@ -257,4 +265,39 @@ func TestI01_notes_under_requests_from_forks(t *testing.T) {
 		s.fail("/api/graphql$", http.StatusNotFound)
 	}
 	s.l.Contract(t)
+	// More notes than can be read, as everybody may comment, close nothing, and neither
+	// do more requests; more deployments are told with the way out.
+	endless := func(match, entry string) {
+		s.l.Fault(t, fields{"target": "gitlab", "match": match, "status": 200,
+			"body": "[" + strings.Repeat(entry+",", 99) + entry + "]", "times": -1})
+	}
+	endless("/merge_requests/2/notes$", `{"system":false,"body":"looks good","author":{"id":88}}`)
+	c := s.change("s2")
+	wantMakers(t, c, "pusher 1: request !1", "pusher ?: request !2")
+	noMaker(t, c, "pusher 90: request !2")
+	endless("/projects/698/merge_requests$", `{"iid":7}`)
+	wantMakers(t, s.change("s2"), "requester 88: request !1", "requester 88: request !2")
+	for _, x := range [][3]string{
+		{"/deployments$", `{"id":7,"status":"failed","environment":{"name":"production"}}`,
+			"glab api -X DELETE projects/698/deployments/ID"},
+	} {
+		endless(x[0], x[1])
+		_, err := s.as().Change(t.Context(), s.query("s2"))
+		wantFault(t, err, fault.Refused, fault.Limit)
+		if hint := fault.Of(err).Hint; !strings.Contains(hint, x[2]) {
+			t.Errorf("%s: hint = %q, want %q in it", x[0], hint, x[2])
+		}
+	}
+	// A note that is null may be one about a push: all notes are read by REST.
+	for name, note := range map[string]string{"null": `null`,
+		"of unknown origin": `{"systemNoteMetadata":{"action":"approved"},"author":{"id":"gid://gitlab/User/88","username":"bob"}}`} {
+		s.l.Unset(t, "/faults")
+		s.say("/api/graphql$",
+			fmt.Sprintf(`{"data":{"project":{"id":"gid://gitlab/Project/698","mergeRequests":{"nodes":[{"iid":"1","notes":{"nodes":[%s]}},{"iid":"2","notes":{"nodes":[%s]}}]}}}}`, note, note))
+		c := s.change("s2")
+		wantMakers(t, c, "pusher 1: request !1", "pusher 90: request !2")
+		if t.Failed() {
+			t.Fatal(name)
+		}
+	}
 }

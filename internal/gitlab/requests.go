@@ -13,8 +13,12 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// maxSingly bounds how many commits are asked about one by one.
-const maxSingly = 100
+// How many commits are asked about one by one: where a list of requests can be read
+// instead, and where it is too long.
+const (
+	maxSingly = 100
+	maxAlone  = 500
+)
 
 // A request is a merge request.
 type request struct {
@@ -39,7 +43,8 @@ type request struct {
 func (j *Job) request(r request) change.Request {
 	x := change.Request{
 		Number: r.IID, Title: r.Title, URL: r.URL, Author: j.account(r.Author), Head: r.SHA, Branch: r.From, Into: r.Into,
-		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source), Opened: moment(r.Created), Done: moment(r.Merged),
+		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source),
+		Opened: moment(r.Created), Done: moment(r.Merged),
 	}
 	for _, id := range []string{r.Merge, r.Squash} {
 		if id != "" {
@@ -60,7 +65,10 @@ func (j *Job) request(r request) change.Request {
 // Merged lists the requests that were merged since a time. The target does not
 // matter: a branch may have come here through another one.
 func (h *history) Merged(ctx context.Context, since time.Time) (merged []change.Request, whole bool, err error) {
-	q := question{path: h.project("/merge_requests"), query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}}}
+	q := question{
+		path:  h.project("/merge_requests"),
+		query: url.Values{"state": {"merged"}, "scope": {"all"}, "order_by": {"updated_at"}, "sort": {"desc"}},
+	}
 	if !since.IsZero() {
 		q.query.Set("updated_after", day(since)+"T00:00:00Z")
 	}
@@ -78,23 +86,26 @@ func (h *history) mergedOf(all []request) []change.Request {
 	return out
 }
 
-// Bringing asks about commits one by one; of more than a few, everything that
-// was ever merged is read instead.
+// Bringing asks about commits one by one; of more than a few, everything that was
+// ever merged is read instead, if that is not too much.
 func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[string][]change.Request, error) {
 	out := map[string][]change.Request{}
 	if len(commits) > maxSingly {
 		all, whole, err := h.Merged(ctx, time.Time{})
-		if err == nil && !whole {
-			err = fault.New(fault.Refused, fault.Limit, "release a smaller change, or merge by request so that the list explains the commits",
-				"no listed request explains %d commits, and the project has more merged requests than are read", len(commits))
-		}
 		if err != nil {
 			return nil, err
 		}
 		for _, c := range commits {
-			out[c.ID] = slices.DeleteFunc(slices.Clone(all), func(r change.Request) bool { return !slices.Contains(r.Merged, c.ID) && r.Head != c.ID })
+			out[c.ID] = slices.DeleteFunc(slices.Clone(all),
+				func(r change.Request) bool { return !slices.Contains(r.Merged, c.ID) && r.Head != c.ID })
 		}
-		return out, nil
+		if whole {
+			return out, nil
+		}
+	}
+	if len(commits) > maxAlone {
+		return nil, fault.New(fault.Refused, fault.Limit, change.BeginLater,
+			"no request that is listed explains %d commits, and at most %d are asked about one by one", len(commits), maxAlone)
 	}
 	for _, c := range commits {
 		all, err := list[request](ctx, h.Job, question{path: h.project("/repository/commits/" + c.ID + "/merge_requests")})
@@ -149,7 +160,8 @@ func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Det
 }
 
 // noted are those who pushed to a request after it was opened, as the notes say
-// that GitLab itself wrote under it. What was imported, others wrote.
+// that GitLab itself wrote under it. What was imported, others wrote. Of more notes
+// than can be read, somebody unknown did: comments must not close an environment.
 func (h *history) noted(ctx context.Context, path string) (pushers []policy.Account, err error) {
 	notes, err := list[struct {
 		System   bool   `json:"system"`
@@ -157,7 +169,10 @@ func (h *history) noted(ctx context.Context, path string) (pushers []policy.Acco
 		Body     string `json:"body"`
 		Author   user   `json:"author"`
 	}](ctx, h.Job, question{path: path + "/notes"})
-	if err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
+	switch {
+	case fault.Of(err).Code == fault.Limit:
+		return []policy.Account{{}}, nil
+	case err != nil && !refusedAs(err, http.StatusForbidden, http.StatusNotFound):
 		return nil, err
 	}
 	for _, n := range notes {

@@ -9,15 +9,20 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// Resume starts the failed jobs of a pipeline again, in the name of whoever the
-// token belongs to. uri is the address of one of its jobs. It returns in words
+// Resume starts the failed jobs of a pipeline again, in the name of the person whose
+// token it has. uri is the address of one of its jobs. It returns in words
 // what became of the pipeline.
 func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	id, ours := j.jobIn(uri)
 	if !ours {
-		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri, j.Name())
+		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri,
+			j.Name())
 	}
+	j.memory.again()
 	_, p, err := j.built(ctx, id)
+	if err == nil {
+		p, err = j.pipeline(ctx, p.ID) // as it is now
+	}
 	switch {
 	case absent(err):
 		return "", fault.New(fault.Refused, fault.BuildState, "start a pipeline anew", "job %s is not there any more", id)
@@ -36,5 +41,6 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	if err := j.post(ctx, c, http.MethodPost, j.project("/pipelines/"+itoa(p.ID)+"/retry"), hint, nil); err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID, j.web("/-/pipelines/"+itoa(p.ID))), nil
+	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID,
+		j.web("/-/pipelines/"+itoa(p.ID))), nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // A pipeline whose gate ended without everybody's yes is started again.
@@ -21,6 +22,18 @@ func TestResume(t *testing.T) {
 		}
 		if said, err := resume(s.uri(302)); err != nil || !strings.Contains(said, c.want) {
 			t.Errorf("%s: %q, %v; want %q", c.status, said, err, c.want)
+		}
+	}
+	// What was known of the pipeline before somebody read and signed is not believed.
+	s.set("/pipelines/574", fields{"status": "running"})
+	s.job = s.as()
+	if _, err := s.job.Runs(t.Context(), []policy.RunQuery{{URI: s.uri(302)}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{"running", "is going on"}, {"success", "has succeeded"}} {
+		s.set("/pipelines/574", fields{"status": c[0]})
+		if said, err := s.job.Resume(t.Context(), s.uri(302)); err != nil || !strings.Contains(said, c[1]) {
+			t.Errorf("%s: %q, %v; want %q", c[0], said, err, c[1])
 		}
 	}
 	_, err := resume(s.uri(99999))

@@ -46,7 +46,11 @@ func (a approval) same(b approval) bool {
 }
 
 func (j *Job) deployments(env string) question {
-	return question{path: j.project("/deployments"), query: url.Values{"environment": {env}, "order_by": {"id"}, "sort": {"desc"}}}
+	return question{
+		path:  j.project("/deployments"),
+		query: url.Values{"environment": {env}, "order_by": {"id"}, "sort": {"desc"}},
+		more:  "delete deployments that did not succeed: glab api -X DELETE " + j.project("/deployments/ID"),
+	}
 }
 
 // Reviews asks for the approvals of the deployment that this job is, or that

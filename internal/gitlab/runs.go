@@ -150,7 +150,8 @@ func (j *Job) pipeline(ctx context.Context, id int64) (pipeline, error) {
 	switch {
 	case err != nil:
 	case p.ID != id:
-		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID, id)
+		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID,
+			id)
 	case projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id:
 		err = fault.New(fault.Refused, fault.Source, "", "pipeline %d is of project %d, want %s", id, p.Project, j.id)
 	}

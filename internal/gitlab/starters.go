@@ -20,8 +20,8 @@ type starting struct {
 }
 
 // Starters returns who started the job that asks, and the jobs that the evidence
-// names. GitLab makes whoever retries a job its user; the first attempt says who
-// started it. Whoever only retried counts as well, unless nobody may override
+// names. GitLab makes the person who retries a job its user; the first attempt says
+// who started it. Who only retried counts as well, unless nobody may override
 // variables: elsewhere a retry can bring other ones.
 func (h *history) Starters(ctx context.Context, q policy.ChangeQuery) (first, again []policy.Maker, err error) {
 	p, err := h.here(ctx)

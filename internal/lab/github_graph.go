@@ -168,13 +168,12 @@ func (g *github) pullNode(r *repo, p pull) object {
 		c := r.history.bySHA[sha]
 		commits = append(commits, object{"id": "PRC_" + sha, "commit": object{}, "sha": c.SHA})
 	}
-	head := shape["head"].(object)["repo"].(object)
+	head, base := shape["head"].(object)["repo"].(object), shape["base"].(object)["repo"].(object)
 	return object{
 		"__typename": "PullRequest", "id": shape["node_id"], "number": p.Number, "title": shape["title"], "url": shape["html_url"],
 		"author": g.actor(p.User), "mergedBy": g.actor(p.MergedBy), "merged": p.MergedAt != "", "mergedAt": shape["merged_at"], "createdAt": p.CreatedAt,
 		"mergeCommit": merge, "baseRefName": p.Base, "headRefName": p.Head.Ref, "headRefOid": p.Head.SHA, "isCrossRepository": p.Head.Fork,
-		"baseRepository": g.repoNode(r.id, r.owner+"/"+r.name, r.owner, r.ownerID),
-		"headRepository": g.repoNode(idOf(head), text(head["full_name"]), text(head["owner"].(object)["login"]), idOf(head["owner"].(object))),
+		"baseRepository": g.repoNode(base), "headRepository": g.repoNode(head),
 		"commits": resolver(func(args map[string]any) (any, error) {
 			v, err := connection(commits, 0)(args)
 			if o, ok := v.(object); ok {
@@ -190,9 +189,14 @@ func (g *github) pullNode(r *repo, p pull) object {
 	}
 }
 
-func (g *github) repoNode(id int64, full, owner string, ownerID int64) object {
-	return object{"__typename": "Repository", "id": "R_" + strconv.FormatInt(id, 10), "databaseId": id, "nameWithOwner": full,
-		"owner": object{"__typename": cmp.Or(g.accountType(owner), "Organization"), "id": "U_" + owner, "login": owner, "databaseId": ownerID}}
+// repoNode is a repository whose shape in REST is given.
+func (g *github) repoNode(shape object) object {
+	by, id := shape["owner"].(object), idOf(shape)
+	owner := text(by["login"])
+	return object{"__typename": "Repository", "id": "R_" + strconv.FormatInt(id, 10), "databaseId": id,
+		"nameWithOwner": shape["full_name"],
+		"owner": object{"__typename": cmp.Or(g.accountType(owner), "Organization"), "id": "U_" + owner, "login": owner,
+			"databaseId": idOf(by)}}
 }
 
 // timelineTypes are the types of what happens to a request, by REST's name, and

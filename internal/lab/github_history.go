@@ -55,6 +55,8 @@ type pull struct {
 	Introduced []string `json:"introduced"`
 	CreatedAt  string   `json:"created_at"`
 	UpdatedAt  string   `json:"updated_at"`
+	// Elsewhere says that it goes into a fork: it is listed with its commits alone.
+	Elsewhere bool `json:"elsewhere"`
 	// Timeline is what happened to it, besides what its activity says.
 	Timeline []timelineEvent `json:"timeline"`
 }

@@ -25,7 +25,7 @@ func (g *github) listPulls(w http.ResponseWriter, req *http.Request, r *repo) {
 	q := req.URL.Query()
 	state, sort := cmp.Or(q.Get("state"), "open"), cmp.Or(q.Get("sort"), "created")
 	found := slices.DeleteFunc(slices.Clone(r.history.Pulls), func(p pull) bool {
-		return state != "all" && p.State != state || q.Has("base") && p.Base != q.Get("base")
+		return p.Elsewhere || state != "all" && p.State != state || q.Has("base") && p.Base != q.Get("base")
 	})
 	slices.SortStableFunc(found, func(a, b pull) int {
 		if sort == "updated" {
@@ -49,7 +49,7 @@ func (g *github) writePulls(w http.ResponseWriter, req *http.Request, r *repo, p
 
 func (r *repo) pull(number int64) *pull {
 	for i := range r.history.Pulls {
-		if r.history.Pulls[i].Number == number {
+		if p := r.history.Pulls[i]; p.Number == number && !p.Elsewhere {
 			return &r.history.Pulls[i]
 		}
 	}
@@ -141,13 +141,15 @@ func (r *repo) pullsOf(c *gitCommit) []pull {
 }
 
 func (g *github) pullShape(r *repo, p pull) object {
+	if p.Elsewhere {
+		r = r.forkOf("forker", nameID("forker"))
+	}
 	api := g.api("/repos/%s/%s", r.owner, r.name)
 	url := fmt.Sprintf("%s/pulls/%d", api, p.Number)
 	html := fmt.Sprintf("https://github.com/%s/%s/pull/%d", r.owner, r.name, p.Number)
-	head := *r
+	head := r
 	if p.Head.Fork && p.Head.Owner != nil {
-		head.owner, head.ownerID, head.fork = p.Head.Owner.Login, p.Head.Owner.ID, true
-		head.id = nameID(strings.ToLower(head.owner + "/" + head.name))
+		head = r.forkOf(p.Head.Owner.Login, p.Head.Owner.ID)
 	}
 	closed := any(nil)
 	if p.State == "closed" {
@@ -159,9 +161,17 @@ func (g *github) pullShape(r *repo, p pull) object {
 		"title": cmp.Or(p.Title, "change"), "user": g.user(p.User), "body": nil, "author_association": "CONTRIBUTOR",
 		"created_at": p.CreatedAt, "updated_at": p.UpdatedAt, "closed_at": closed, "merged_at": orNull(p.MergedAt),
 		"merge_commit_sha": orNull(p.MergeCommitSHA),
-		"head":             g.endShape(&head, p.Head.Ref, p.Head.SHA),
+		"head":             g.endShape(head, p.Head.Ref, p.Head.SHA),
 		"base":             g.endShape(r, p.Base, r.history.Branches[p.Base]),
 	}
+}
+
+// forkOf is a fork of the repository that somebody has.
+func (r *repo) forkOf(owner string, id int64) *repo {
+	fork := *r
+	fork.owner, fork.ownerID, fork.fork = owner, id, true
+	fork.id = nameID(strings.ToLower(fork.owner + "/" + fork.name))
+	return &fork
 }
 
 // endShape is where a pull request comes from or goes to.
