@@ -83,13 +83,7 @@ func said(s statement.Statement) (statement.Said, *statement.Claim, error) {
 		return out, nil, err
 	}
 	w, err := s.Waived()
-	if err != nil {
-		return statement.Said{}, nil, err
-	}
-	out := statement.Said{Approval: statement.Approval{Decision: statement.Waive, Repository: w.Repository, Environments: w.Environments, Reason: w.Reason},
-		Release: w.Release, Artifacts: w.Artifacts, Expires: w.Expires}
-	out.PolicyDigest, out.Seen = w.PolicyDigest, w.Seen
-	return out, &w.Claim, nil
+	return w.Said, &w.Claim, err
 }
 
 // claims reports whether m is exactly what c says: the role, the commit, and both
