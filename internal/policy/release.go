@@ -132,7 +132,7 @@ func MayApprove(in Input, c Candidate) map[string][]string {
 		if r.Veto {
 			continue
 		}
-		out[r.Group] = k.eligible(k.tallyOf(r, k.votes()))
+		out[r.Group] = k.eligible(k.tallyOf(r))
 	}
 	return out
 }
@@ -151,7 +151,7 @@ func UnknownMakers(in Input, c Candidate) []UnnamedIn {
 	k := in.check(c)
 	var out []UnnamedIn
 	for _, r := range k.env.Approvals {
-		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
+		if b := k.tallyOf(r); len(b.unknown) > 0 {
 			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
 		}
 	}
@@ -215,7 +215,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	var out []Prospect
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
-		b := k.tallyOf(r, nil)
+		b := k.tallyOf(r)
 		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}, Waivable: k.waivable(g)}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]

@@ -36,8 +36,7 @@ func (k *approvalCheck) waive() {
 	}
 	group, _ := k.in.Policy.Group(k.env.Waivers.Group)
 	need := k.waiversNeeded()
-	votes := k.votes()
-	for _, w := range k.statements(statement.WaiverV1) {
+	for _, w := range k.waivers {
 		if !w.covers {
 			continue
 		}
@@ -47,7 +46,7 @@ func (k *approvalCheck) waive() {
 			k.claims[i].found = slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(*w.claim) })
 		}
 		c := &k.claims[i]
-		x := k.hear(group, w, votes, KnownRoles)
+		x := k.hear(group, w, KnownRoles)
 		if x.why == nil && k.in.Policy.identities(w.account).is(makerOf(*w.claim)) {
 			x.why = &miss{code: fault.Duties, reason: "nobody waives a role of their own"}
 		}
