@@ -112,7 +112,7 @@ func (m Maker) claim() (statement.Claim, bool) {
 	if m.Account.ID != "" {
 		c.Account = &statement.Account{Host: m.Account.Host, ID: m.Account.ID, Name: m.Account.Name}
 	}
-	return c, slices.Contains(ClaimedRoles, m.Role) && m.Commit != "" && (c.Account != nil || c.Email != "")
+	return c, m.Role.claimed() && m.Commit != "" && (c.Account != nil || c.Email != "")
 }
 
 // Who is whom a claim is about, as it is typed and shown: the login, or the

@@ -144,6 +144,17 @@ func TestI15_a_role_that_the_platform_knows_is_never_waived_and_bars_from_waivin
 	}
 }
 
+// What a statement may waive is what counts as claimed.
+func TestI15_statements_and_policies_know_the_same_claimed_roles(t *testing.T) {
+	var got []string
+	for _, r := range policy.ClaimedRoles {
+		got = append(got, string(r))
+	}
+	if !slices.Equal(got, statement.ClaimedRoles) {
+		t.Errorf("policy: %q, want those of a statement, %q", got, statement.ClaimedRoles)
+	}
+}
+
 // One who pushed and cannot be named could be one of the two.
 func TestI15_a_maker_who_cannot_be_named_could_be_one_who_waives(t *testing.T) {
 	s := frame(t, append(yes(alice, carol), waives(bob, claimed[0]), waives(dana, claimed[0]), waives(bob, claimed[2]), waives(dana, claimed[2]))...)
