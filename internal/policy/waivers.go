@@ -19,14 +19,13 @@ import (
 // A claimWaiver is one claimed role, with everybody who has waived it.
 type claimWaiver struct {
 	claim  statement.Claim
-	found  bool // the change has such a claim
 	need   int
 	judged []judgedVote
 	who    []string // the persons who count, by label
 }
 
 // met reports whether enough people have waived the claim.
-func (c claimWaiver) met() bool { return c.found && len(c.who) >= c.need }
+func (c claimWaiver) met() bool { return len(c.who) >= c.need }
 
 // waive reads the waivers about the subject, and takes the roles away that enough
 // people have waived.
@@ -43,14 +42,13 @@ func (k *approvalCheck) waive() {
 		i := slices.IndexFunc(k.claims, func(c claimWaiver) bool { return SameClaim(c.claim, *w.claim) })
 		if i < 0 {
 			i, k.claims = len(k.claims), append(k.claims, claimWaiver{claim: *w.claim, need: need})
-			k.claims[i].found = slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(*w.claim) })
 		}
 		c := &k.claims[i]
 		x := k.hear(group, w, KnownRoles)
 		if x.why == nil && k.in.Policy.identities(w.account).is(makerOf(*w.claim)) {
 			x.why = &miss{code: fault.Duties, reason: "nobody waives a role of their own"}
 		}
-		if x.why == nil && !c.found {
+		if x.why == nil && !slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(c.claim) }) {
 			x.why = stale("", "", "no commit of this release claims that role")
 		}
 		if x.why == nil && slices.ContainsFunc(c.judged, func(o judgedVote) bool { return o.why == nil && o.person == x.person }) {
