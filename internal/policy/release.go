@@ -69,20 +69,29 @@ func Preview(in Input) verdict.Verdict {
 // Lacking returns what the evidence lacks for in's environment. Approvals and
 // unfinished runs are left out.
 func Lacking(in Input) []verdict.Finding {
+	return denied(in, func(f verdict.Finding) bool { return !f.Pending && f.Code != fault.Rollback && !isPeople(f.Code) })
+}
+
+// LackingPeople returns what people still have to say, or have said against it.
+func LackingPeople(in Input) []verdict.Finding {
+	return denied(in, func(f verdict.Finding) bool { return isPeople(f.Code) })
+}
+
+// denied returns those findings of a preview that are not met and are wanted.
+func denied(in Input, wanted func(verdict.Finding) bool) []verdict.Finding {
 	var out []verdict.Finding
 	for _, j := range Preview(in).Judgements {
 		for _, f := range j.Findings {
-			if f.Outcome == verdict.Allow || f.Pending || isPeople(f.Code) {
-				continue
+			if f.Outcome != verdict.Allow && wanted(f) {
+				out = append(out, f)
 			}
-			out = append(out, f)
 		}
 	}
 	return out
 }
 
 func isPeople(c fault.Code) bool {
-	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties, fault.Rollback}, c)
+	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties}, c)
 }
 
 // Standing says whether an account may approve for one rule, and if not, why.
