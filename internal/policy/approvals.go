@@ -384,7 +384,7 @@ func (k *approvalCheck) movedBack(s statement.Said) *miss {
 		since := s.Shown[i].Since
 		entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == since })
 		switch {
-		case since == "", since == ch.Base, ch.Base != "" && !entering:
+		case since == ch.Base, ch.Base != "" && !entering:
 		case ch.Base == "":
 			return stale("the commits since "+short(since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
 		default:
