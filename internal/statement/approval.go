@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Predicate types of our own. Whoever attests something else may not use what
+// Predicate types of our own. Who attests something else may not use what
 // begins with OwnPredicates.
 const (
 	OwnPredicates = "https://sallyport.dev/"
