@@ -168,6 +168,33 @@ func TestI15_one_person_never_waives_alone_whatever_the_policy_counts(t *testing
 	wantAllowed(t, policy.Evaluate(in))
 }
 
+func TestI15_only_what_a_commit_claims_of_somebody_is_offered_and_no_agent_is_asked(t *testing.T) {
+	s := frame(t)
+	s.change.Makers = append(s.change.Makers, policy.Maker{Account: alice, Role: policy.Pusher, Where: "request 12", Commit: framed},
+		policy.Maker{Role: policy.Author, Where: "commit 4f2a91c", Commit: framed, Mark: framed}, policy.Maker{Account: alice, Role: policy.Author, Where: "commit 1"})
+	in := s.input(t)
+	if got := policy.Claims(in, in.Candidates[0]); len(got) != 4 {
+		t.Errorf("claims = %+v, want the four co-authors", got)
+	}
+	in = frame(t).input(t)
+	in.Policy.Agents.Accounts = append(in.Policy.Agents.Accounts, bob)
+	if got := policy.Claims(in, in.Candidates[0])[0].By; !slices.Equal(got, []string{"carol", "dana@acme.example"}) {
+		t.Errorf("asked = %q, want carol and dana alone", got)
+	}
+	in = frame(t).input(t)
+	in.Policy.People = slices.DeleteFunc(in.Policy.People, func(x policy.Person) bool { return x.Name == "carol" })
+	if got := policy.Claims(in, in.Candidates[0])[0].By; slices.Contains(got, "carol") || len(got) != 2 {
+		t.Errorf("asked = %q, want nobody without a person", got)
+	}
+	in = frame(t).input(t)
+	for i := range in.Policy.Groups {
+		in.Policy.Groups[i].Excludes = []policy.Role{policy.Pusher}
+	}
+	if got := policy.Prospects(in, in.Policy.Environments[0], in.Changes[0])[0].Waivable; len(got) != 0 {
+		t.Errorf("waivable = %+v, want nothing that excludes nobody", got)
+	}
+}
+
 // What a statement may waive is what counts as claimed.
 func TestI15_statements_and_policies_know_the_same_claimed_roles(t *testing.T) {
 	var got []string
