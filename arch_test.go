@@ -54,6 +54,7 @@ var rooms = map[string]string{
 	"report": "fault subject verdict doctor",
 	"cli":    "fault file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
 	// tests only
+	"golden":   "",
 	"labtest":  "",
 	"messages": "",
 }

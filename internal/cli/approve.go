@@ -49,7 +49,7 @@ func rejectCommand(r *run) (answer, error) {
 	return r.decide(statement.Reject)
 }
 
-// A proposal is a release as somebody sees it before he decides.
+// A proposal is a release as somebody sees it before they decide.
 type proposal struct {
 	set      statement.Set
 	fact     policy.Fact
@@ -291,8 +291,8 @@ func (r *run) sayIt(x proposal) error {
 	return r.decided(x, receipt)
 }
 
-// whoami returns the identity token of whoever decides: the job's in a job,
-// which names who started it, and a person's own elsewhere.
+// whoami returns the identity token of the person who decides: in a job, that of the
+// job, which names who started it; elsewhere, one of their own.
 func (r *run) whoami() (string, error) {
 	if r.platform != nil {
 		return r.identityToken()
@@ -372,7 +372,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 	case statement.Withdraw:
 		until = ": what was said before is taken back"
 	case statement.Waive:
-		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + x.claim.Commit[:12] + until
+		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + shortCommit(x.claim.Commit) + until
 	}
 	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
@@ -429,7 +429,7 @@ func (r *run) showProposal(x proposal) error {
 // shownCommits bounds the list of commits on a screen.
 const shownCommits = 20
 
-// shownRunes bounds one text of theirs.
+// shownRunes bounds one text of a commit.
 const shownRunes = 72
 
 // cut bounds a text that others wrote, so that it does not push what matters
@@ -440,6 +440,9 @@ func cut(s string) string {
 	}
 	return s
 }
+
+// shortCommit is a commit as people read it.
+func shortCommit(id string) string { return id[:min(12, len(id))] }
 
 func showEnvironment(w io.Writer, in policy.Input) {
 	fmt.Fprintf(w, "for %q\n", in.Environment)
@@ -464,9 +467,9 @@ func showEnvironment(w io.Writer, in policy.Input) {
 	for _, c := range in.Changes {
 		since := "since the beginning: nothing is deployed"
 		if c.Base != "" {
-			since = "since " + c.Base[:min(12, len(c.Base))] + ", which is deployed now"
+			since = "since " + shortCommit(c.Base) + ", which is deployed now"
 			if strings.HasPrefix(c.Deployed, "nothing is deployed") {
-				since = "since " + c.Base[:min(12, len(c.Base))] + ", with which the policy begins: nothing is deployed"
+				since = "since " + shortCommit(c.Base) + ", with which the policy begins: nothing is deployed"
 			}
 		}
 		fmt.Fprintf(w, "  changes      %s %s\n", plural(len(c.Commits), "commit"), since)
@@ -478,7 +481,7 @@ func showEnvironment(w io.Writer, in policy.Input) {
 				fmt.Fprintf(w, "    and %s, which --format json shows\n", plural(len(c.Commits)-shownCommits, "more commit"))
 				break
 			}
-			fmt.Fprintf(w, "    %s  %s: %s\n", m.ID[:min(12, len(m.ID))], report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
+			fmt.Fprintf(w, "    %s  %s: %s\n", shortCommit(m.ID), report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
 		}
 		showRequests(w, c)
 		showMakers(w, c)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	places "github.com/sallyport-dev/sallyport/internal/store"
@@ -153,5 +154,20 @@ func TestDoctor_names_the_way_that_a_waiver_is_where_enough_may_give_it(t *testi
 	w.Need = 3
 	if got := freed([]policy.Waivable{w}); got != "" {
 		t.Errorf("hint = %q, want none where too few may", got)
+	}
+}
+
+func TestI15_what_cannot_be_waived_is_told_with_what_is_missing(t *testing.T) {
+	commit := strings.Repeat("4f2a91c0", 5)
+	r := &run{values: map[string][]string{"waive": {"co-author:" + commit + ":bob"}}}
+	x := asked()
+	if err := r.claimed(&x); fault.Of(err).Code != fault.Duties || !strings.Contains(err.Error(), "the policy lets nobody waive a role") {
+		t.Errorf("without waivers in the policy: %v, want that it lets nobody", err)
+	}
+	x = asked()
+	x.inputs[0].Policy.Environments[0].Waivers = &policy.Waivers{Group: "release", Count: 2}
+	x.counts = []time.Time{{}}
+	if err := r.claimed(&x); fault.Of(err).Code != fault.Duties || !strings.Contains(err.Error(), "no commit that release") {
+		t.Errorf("without such a claim: %v, want that no commit claims it", err)
 	}
 }

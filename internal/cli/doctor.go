@@ -186,7 +186,7 @@ func freed(all []policy.Waivable) string {
 	for _, w := range all {
 		if w.Enough() {
 			return fmt.Sprintf("add people to the group, or let others write, merge and start; %d of these can waive what commit %s claims of %s (%s), once there is a release: %s",
-				w.Need, w.Claim.Commit[:12], policy.Who(w.Claim), w.Claim.Role, strings.Join(w.By, ", "))
+				w.Need, shortCommit(w.Claim.Commit), policy.Who(w.Claim), w.Claim.Role, strings.Join(w.By, ", "))
 		}
 	}
 	return ""

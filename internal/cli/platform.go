@@ -263,7 +263,7 @@ func (onGitHub) Expand(_, text string) (string, error) { return text, nil }
 func (p onGitLab) elsewhere()                          { p.Elsewhere = true }
 
 // openDoor returns the door of a repository for somebody who is not in a job of
-// it: a person at a terminal, with a token of his own.
+// it: a person at a terminal, with a token of their own.
 func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
 	if r.platform != nil {
 		return r.platform, nil

@@ -21,8 +21,10 @@ func (r *run) claimed(x *proposal) error {
 	}
 	var inputs []policy.Input
 	var counts []time.Time
-	several := false
+	several, waivable := false, false
 	for i, in := range x.inputs {
+		env, _ := in.Policy.Environment(in.Environment)
+		waivable = waivable || env.Waivers != nil
 		here := false
 		for _, c := range in.Candidates {
 			for _, w := range policy.Claims(in, c) {
@@ -41,11 +43,14 @@ func (r *run) claimed(x *proposal) error {
 	switch {
 	case several:
 		return usage("--waive %q may be several people: write the address or NAME#NUMBER", r.text("waive"))
-	case len(inputs) == 0:
-		return fault.New(fault.Refused, fault.Duties, "the gate prints what can be waived; roles that the platform knows by account cannot, and the environment needs waivers in the policy",
-			"no commit that release %q brings in claims that %q is %s of %s", x.set.Version, who, role, commit)
+	case len(inputs) > 0:
+		return nil
+	case !waivable:
+		return fault.New(fault.Refused, fault.Duties, "see docs/approve.md on waivers: the policy names a group for them, and a release made under that policy can use it",
+			"the policy lets nobody waive a role for the environments of release %q", x.set.Version)
 	}
-	return nil
+	return fault.New(fault.Refused, fault.Duties, "copy ROLE:COMMIT:WHO from what the gate printed; who pushed, merged, proposed or started something stays a maker",
+		"no commit that release %q brings in claims that %q is %s of %s", x.set.Version, who, role, commit)
 }
 
 // calls reports whether who is what people call the person of a claim.
@@ -59,6 +64,7 @@ func calls(c statement.Claim, who string) bool {
 // mayWaive refuses a waiver that no gate would count.
 func (r *run) mayWaive(x proposal, who []policy.Account, by policy.Source) error {
 	var no policy.Standing
+	var may []string
 	for _, in := range x.inputs {
 		for _, c := range in.Candidates {
 			for _, a := range who {
@@ -66,10 +72,19 @@ func (r *run) mayWaive(x proposal, who []policy.Account, by policy.Source) error
 					return nil
 				}
 			}
+			for _, w := range policy.Claims(in, c) {
+				if policy.SameClaim(w.Claim, x.claim) {
+					may = append(may, w.By...)
+				}
+			}
 		}
 	}
-	return fault.New(fault.Refused, no.Code, "ask somebody of the group that waivers names, who did not push, merge, propose or start this",
-		"%s may not waive it: %s %s", who[0].Label(), who[0].Label(), no.Reason)
+	slices.Sort(may)
+	hint := "nobody may: each member of the group that waivers names has this role, or pushed, merged, proposed or started something here"
+	if may = slices.Compact(may); len(may) > 0 {
+		hint = "ask somebody who may: " + strings.Join(may, ", ")
+	}
+	return fault.New(fault.Refused, no.Code, hint, "%s may not waive it: %s %s", who[0].Label(), who[0].Label(), no.Reason)
 }
 
 // waive signs a waiver and stores it.

@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 	"text/template"
+
+	"github.com/sallyport-dev/sallyport/internal/golden"
 )
 
 var update = flag.Bool("update", false, "rewrite docs/builders.md")
-
-const page = "../../docs/builders.md"
 
 // The page about builders says what the table says.
 func TestPage_is_written_from_the_table(t *testing.T) {
@@ -25,18 +24,7 @@ func TestPage_is_written_from_the_table(t *testing.T) {
 	if err := frame.Execute(&want, map[string]any{"Table": Table}); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(page, want.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%s is not what the table says; run go test ./internal/dialect -update", page)
-	}
+	golden.File(t, "../../docs/builders.md", want.Bytes(), *update, "go test ./internal/dialect -update")
 }
 
 func code(s string) string { return "`" + s + "`" }

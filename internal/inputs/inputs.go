@@ -118,7 +118,7 @@ type Component struct {
 	// that does not sign is never given one.
 	Identity Identity
 	// Started says that the job runs only when a person starts a pipeline by
-	// hand: his identity is what it is about.
+	// hand: their identity is what it is about.
 	Started bool
 }
 

@@ -232,7 +232,7 @@ func approve() Component {
 }
 
 func reject() Component {
-	c := decide("reject", "Say no to a release. A rejection wins over every approval, until whoever gave it takes it back or it ends.")
+	c := decide("reject", "Say no to a release. A rejection wins over every approval, until the person who gave it takes it back or it ends.")
 	c.Where, c.Outputs = Flag, nil
 	var flags []Input
 	for _, i := range c.Inputs {

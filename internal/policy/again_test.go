@@ -80,6 +80,9 @@ func TestI13_what_repeats_evidence_that_does_not_stand_voids_an_approval(t *test
 		"its run failed":                 func(in *policy.Input) { in.Runs[0].State = policy.Failed },
 		"nobody says how its run ended":  func(in *policy.Input) { in.Runs[0].Why, in.Runs[0].State = "503", policy.RunUnknown },
 		"it is newer than what it tells": func(in *policy.Input) { in.Candidates[0].Facts[0].Time = now.Add(-30 * time.Second) },
+		"nobody vouches for its time": func(in *policy.Input) {
+			in.Policy.Environments[0].Requires[0].MaxAge, in.Candidates[0].Facts[0].Time = 0, time.Time{}
+		},
 		"it verified under another root": func(in *policy.Input) { in.Candidates[0].Facts[0].Trust = "annex" },
 	} {
 		v := attestedAgain(t, f, spoil)

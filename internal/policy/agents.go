@@ -139,7 +139,7 @@ func (k AgentKind) actsForNobody(r Role) bool {
 
 // claimed reports whether r is known only from the text of a commit, where
 // everybody can write any name and address.
-func (r Role) claimed() bool { return r == Author || r == Committer || r == CoAuthor }
+func (r Role) claimed() bool { return slices.Contains(ClaimedRoles, r) }
 
 // none reports whether the policy says nothing about agents.
 func (a Agents) none() bool { return len(a.written) == 0 && !a.Known }

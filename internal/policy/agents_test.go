@@ -193,18 +193,18 @@ func TestI04_the_next_step_is_the_line_that_names_a_machine(t *testing.T) {
 		want   string
 		not    string
 	}{
-		"a machine":              {"", []policy.Maker{at(policy.Pusher, robot, "")}, `if it acts for nobody, write agents: ["code:runner[bot]#500"]; if it is somebody's, people: {NAME: ["code:runner[bot]#500"]}; or ask`, "known"},
+		"a machine":              {"", []policy.Maker{at(policy.Pusher, robot, "")}, `if it acts for nobody, write agents: ["code:runner[bot]#500"]; if it belongs to a person, write people: {NAME: ["code:runner[bot]#500"]}; or ask`, "known"},
 		"a machine of elsewhere": {"", []policy.Maker{at(policy.Pusher, policy.Account{Host: "https://git.example", ID: "7", Name: "bot", Kind: policy.Machine}, "")}, `agents: ["git.example:bot#7"]`, "known"},
 		"a machine more":         {`["code:bot#5"]`, []policy.Maker{at(policy.Pusher, robot, "")}, `agents: ["code:bot#5", "code:runner[bot]#500"]`, "known"},
 		"a machine beside the list": {`{known: true, also: ["code:bot#5"]}`, []policy.Maker{at(policy.Pusher, robot, "")},
 			`agents: {known: true, also: ["code:bot#5", "code:runner[bot]#500"]}`, "acts for somebody"},
-		"an address":     {"", []policy.Maker{at(policy.Author, none, "bot@acme.example")}, `agents: ["email:bot@acme.example"]; if it is somebody's, people: {NAME: ["email:bot@acme.example"]}`, "known"},
-		"two of them":    {"", []policy.Maker{at(policy.Author, none, "bot@acme.example"), at(policy.CoAuthor, none, "dana@old.example")}, `if they act for nobody, write agents: ["email:bot@acme.example", "email:dana@old.example"]; if they are`, "known"},
+		"an address":     {"", []policy.Maker{at(policy.Author, none, "bot@acme.example")}, `agents: ["email:bot@acme.example"]; if it belongs to a person, write people: {NAME: ["email:bot@acme.example"]}`, "known"},
+		"two of them":    {"", []policy.Maker{at(policy.Author, none, "bot@acme.example"), at(policy.CoAuthor, none, "dana@old.example")}, `if they act for nobody, write agents: ["email:bot@acme.example", "email:dana@old.example"]; if they belong to a person, write people: {NAME`, "known"},
 		"a known one":    {"", []policy.Maker{at(policy.CoAuthor, none, "noreply@anthropic.com")}, `if it acts for nobody, write agents: {known: true}; or ask`, "people:"},
 		"known and more": {`["code:bot#5"]`, []policy.Maker{at(policy.CoAuthor, none, "noreply@anthropic.com"), at(policy.Pusher, on("49699333", "dependabot[bot]", policy.Machine), "")}, `agents: {known: true, also: ["code:bot#5"]}`, "people:"},
 		"a push by a known agent": {"", []policy.Maker{at(policy.Pusher, on("198982749", "Copilot", policy.Machine), "")},
 			"Copilot acts for somebody: let that person push and propose it, or have one more person approve; or ask", "agents:"},
-		"an address that pushed": {"", []policy.Maker{at(policy.Pusher, none, "dana@old.example")}, `if it is somebody's, people: {NAME: ["email:dana@old.example"]}`, "agents:"},
+		"an address that pushed": {"", []policy.Maker{at(policy.Pusher, none, "dana@old.example")}, `if it belongs to a person, write people: {NAME: ["email:dana@old.example"]}`, "agents:"},
 		"an address of both":     {"", []policy.Maker{at(policy.Author, none, "dana@old.example"), at(policy.Pusher, none, "dana@old.example")}, `people: {NAME: ["email:dana@old.example"]}`, "agents:"},
 		"a workflow": {"", []policy.Maker{at(policy.Pusher, on("41898282", "github-actions[bot]", policy.Machine), "")},
 			"github-actions[bot] may not be listed: let a person push", "agents:"},

@@ -30,7 +30,7 @@ type vote struct {
 	untimed    bool             // the platform keeps no time of it
 	claim      *statement.Claim // that it waives, or nil
 	void       *miss            // it is about something else, or out of time
-	nobody     *miss            // why the voter is not known
+	anonymous  *miss            // why the voter is not known
 	unanswered bool             // the voter is not known because a platform did not answer
 }
 
@@ -47,6 +47,8 @@ type approvalCheck struct {
 	changes  []Change // changes behind the used facts, each once
 	makers   []Maker
 	claims   []claimWaiver // claimed roles that somebody has waived; those that are waived by enough are no makers
+	votes    []vote        // every decision about the subject, oldest first
+	waivers  []vote        // every waiver, oldest first
 	changed  bool          // the change behind every used fact is known
 }
 
@@ -88,6 +90,7 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 		}
 	}
 	slices.SortFunc(k.sets, func(x, y *set) int { return cmp.Or(y.at.Compare(x.at), cmp.Compare(x.Digest.Hex(), y.Digest.Hex())) })
+	k.votes, k.waivers = k.decisions(), k.statements(statement.WaiverV1)
 	k.waive()
 	return k
 }
@@ -142,10 +145,9 @@ func (k *approvalCheck) approvals() []verdict.Finding {
 		return []verdict.Finding{f}
 	}
 	found := append(k.order(), k.waived()...)
-	votes := k.votes()
 	tallies := make([]tally, len(k.env.Approvals))
 	for i, r := range k.env.Approvals {
-		tallies[i] = k.tallyOf(r, votes)
+		tallies[i] = k.tallyOf(r)
 	}
 	match(tallies)
 	found = append(found, k.setAside(tallies)...)
@@ -153,7 +155,7 @@ func (k *approvalCheck) approvals() []verdict.Finding {
 	for i := range tallies {
 		rules = append(rules, k.finding(tallies, i))
 	}
-	return append(found, k.emergency(votes, rules)...)
+	return append(found, k.emergency(rules)...)
 }
 
 // order denies a commit that is older than the deployed one, and a commit that is
@@ -189,9 +191,9 @@ func (k *approvalCheck) order() []verdict.Finding {
 	return out
 }
 
-// votes reads every decision about the subject, signed or on the platform's page,
-// oldest first.
-func (k *approvalCheck) votes() []vote {
+// decisions reads every decision about the subject, signed or on the platform's
+// page, oldest first.
+func (k *approvalCheck) decisions() []vote {
 	out := k.statements(statement.ApprovalV1)
 	for _, r := range k.in.Reviews.List {
 		if r.Decision == statement.Approve || r.Decision == statement.Reject {
@@ -257,21 +259,21 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 		}
 	}
 	if m != nil {
-		v.nobody, v.unanswered = m, m.unanswered
+		v.anonymous, v.unanswered = m, m.unanswered
 		return
 	}
 	r, ok := k.in.run(s.Run)
 	switch {
 	case r.Why != "":
 		v.unanswered = true
-		v.nobody = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run),
+		v.anonymous = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run),
 			found: r.Why, hint: r.Need}
 	case !ok || r.By.ID == "":
-		v.nobody = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
+		v.anonymous = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
 	case r.Again:
-		v.nobody = &miss{code: fault.Duties, reason: "run again, which repeats what its first starter had put in: " + r.Words}
+		v.anonymous = &miss{code: fault.Duties, reason: "run again, which repeats what its first starter had put in: " + r.Words}
 	case r.Commit != s.Commit:
-		v.nobody = &miss{code: fault.Source, reason: "the platform says that the run is of another commit than its certificate: " + r.Words}
+		v.anonymous = &miss{code: fault.Source, reason: "the platform says that the run is of another commit than its certificate: " + r.Words}
 	default:
 		v.account = r.By
 		v.word = "the platform's, that " + r.By.Label() + " started " + bare(s.Run)
@@ -382,7 +384,7 @@ func (k *approvalCheck) movedBack(s statement.Said) *miss {
 		since := s.Shown[i].Since
 		entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == since })
 		switch {
-		case since == "", since == ch.Base, ch.Base != "" && !entering:
+		case since == ch.Base, ch.Base != "" && !entering:
 		case ch.Base == "":
 			return stale("the commits since "+short(since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
 		default:

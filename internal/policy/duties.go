@@ -39,16 +39,16 @@ func (b tally) counts(v judgedVote) bool {
 }
 
 // tallyOf judges every vote for one rule.
-func (k *approvalCheck) tallyOf(r Rule, votes []vote) tally {
+func (k *approvalCheck) tallyOf(r Rule) tally {
 	g, _ := k.in.Policy.Group(r.Group)
 	b := tally{rule: r, group: g, counted: map[string]bool{}}
 	if !r.Veto {
 		b.unknown = k.unknown(g.Excludes).unknown
 		b.need = max(1, r.Count) + len(b.unknown)
 	}
-	for i, v := range votes {
-		if !k.repeated(g, v, votes) {
-			x := k.hear(g, v, votes, g.Excludes)
+	for i, v := range k.votes {
+		if !k.repeated(g, v) {
+			x := k.hear(g, v, g.Excludes)
 			x.number = i
 			b.judged = append(b.judged, x)
 		}
@@ -56,11 +56,11 @@ func (k *approvalCheck) tallyOf(r Rule, votes []vote) tally {
 	return b
 }
 
-// repeated reports whether the statement of v is also among votes under the
+// repeated reports whether the statement of v is also among the votes under the
 // trust of g. Only that copy can count in g.
-func (k *approvalCheck) repeated(g Group, v vote, votes []vote) bool {
+func (k *approvalCheck) repeated(g Group, v vote) bool {
 	return v.payload != "" && v.trust != k.trust(g) &&
-		slices.ContainsFunc(votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
+		slices.ContainsFunc(k.votes, func(o vote) bool { return o.payload == v.payload && o.trust == k.trust(g) })
 }
 
 // judge decides whether a vote may count in a group. It asks who voted, whether
@@ -71,8 +71,8 @@ func (k *approvalCheck) judge(g Group, v vote, excludes []Role) judgedVote {
 		x.why = &miss{code: code, reason: fmt.Sprintf(format, args...)}
 		return x
 	}
-	if v.nobody != nil {
-		x.why = v.nobody
+	if v.anonymous != nil {
+		x.why = v.anonymous
 		return x
 	}
 	x.member = k.in.belongs(g, v.account)
@@ -487,22 +487,22 @@ func (in Input) accounts(g Group) []Account {
 
 // emergency accepts emergency approvals of two people in place of the rules. It
 // replaces approvals only: all other checks stay, and a rejection still wins.
-func (k *approvalCheck) emergency(votes []vote, rules []verdict.Finding) []verdict.Finding {
+func (k *approvalCheck) emergency(rules []verdict.Finding) []verdict.Finding {
 	g := k.env.Emergency
 	if g == nil || !slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Outcome != verdict.Allow }) ||
 		slices.ContainsFunc(rules, func(f verdict.Finding) bool { return f.Code == fault.ApprovalRejected }) ||
-		slices.ContainsFunc(votes,
+		slices.ContainsFunc(k.votes,
 			func(v vote) bool { return v.unanswered && v.void == nil && v.decision != statement.Approve }) {
 		return rules
 	}
 	group, _ := k.in.Policy.Group(g.Group)
 	b := tally{rule: Rule{Group: g.Group, Count: g.Count, Line: g.Line}, group: group, emergency: true, need: max(2, g.Count), counted: map[string]bool{}}
 	free, reason := 0, ""
-	for _, v := range votes {
-		if !v.emergency || v.decision != statement.Approve || k.repeated(group, v, votes) {
+	for _, v := range k.votes {
+		if !v.emergency || v.decision != statement.Approve || k.repeated(group, v) {
 			continue
 		}
-		x := k.hear(group, v, votes, nil)
+		x := k.hear(group, v, nil)
 		if x.why == nil && strings.TrimSpace(v.comment) == "" {
 			x.why = &miss{code: fault.Bypass, reason: "gives no reason"}
 		}

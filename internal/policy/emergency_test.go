@@ -115,7 +115,7 @@ func TestI12_somebody_unknown_could_be_one_of_the_two(t *testing.T) {
 	}
 	s.ballots = urgent(alice, carol, carol)
 	if got := s.judge(t).Outcome(); got != verdict.Deny {
-		t.Errorf("outcome = %v, want deny: carol is one, however often she says so", got)
+		t.Errorf("outcome = %v, want deny: carol is one, however often carol says so", got)
 	}
 	s.ballots = urgent(carol, dana)
 	wantAllowed(t, s.judge(t))

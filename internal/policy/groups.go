@@ -291,12 +291,7 @@ func (r *reader) rule(n *yamlnode.Node) Rule {
 func (r *reader) emergency(n *yamlnode.Node) *Emergency {
 	m := r.mapping(n, "break-glass", "group", "count", "max-age")
 	r.require(m, n, "break-glass", "group")
-	b := &Emergency{Group: r.text(m.get("group"), "group"), Count: 2, MaxAge: time.Hour, Line: line(n)}
-	if x := m.get("count"); x != nil {
-		if b.Count = r.count(x); b.Count < 2 {
-			r.complain(x, "break-glass asks for two people at least")
-		}
-	}
+	b := &Emergency{Group: r.text(m.get("group"), "group"), Count: r.several(m.get("count"), "break-glass asks"), MaxAge: time.Hour, Line: line(n)}
 	if x := m.get("max-age"); x != nil {
 		b.MaxAge = r.age(x, "max-age")
 	}
@@ -306,13 +301,19 @@ func (r *reader) emergency(n *yamlnode.Node) *Emergency {
 func (r *reader) waivers(n *yamlnode.Node) *Waivers {
 	m := r.mapping(n, "waivers", "group", "count")
 	r.require(m, n, "waivers", "group")
-	w := &Waivers{Group: r.text(m.get("group"), "group"), Count: 2, Line: line(n)}
-	if x := m.get("count"); x != nil {
-		if w.Count = r.count(x); w.Count < 2 {
-			r.complain(x, "waivers ask for two people at least")
-		}
+	return &Waivers{Group: r.text(m.get("group"), "group"), Count: r.several(m.get("count"), "waivers ask"), Line: line(n)}
+}
+
+// several reads how many people something takes, two at least; two without n.
+func (r *reader) several(n *yamlnode.Node, ask string) int {
+	if n == nil {
+		return 2
 	}
-	return w
+	c := r.count(n)
+	if c < 2 {
+		r.complain(n, "%s for two people at least", ask)
+	}
+	return c
 }
 
 func (r *reader) count(n *yamlnode.Node) int {

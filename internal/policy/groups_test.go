@@ -221,7 +221,7 @@ func TestD01_what_is_wrong_about_people_is_a_complaint_with_its_place(t *testing
 		}
 		fmt.Fprintf(&b, "-- %s\n%s\n", x.name, said)
 	}
-	golden(t, "people.txt", b.Bytes())
+	asKept(t, "people.txt", b.Bytes())
 }
 
 func TestSchema_refuses_what_is_wrong_about_people_in_structure(t *testing.T) {

@@ -48,22 +48,25 @@ func (k *approvalCheck) rejectedOnPage(r Review, v vote) *miss {
 
 // hear judges a vote in a group, together with what the same person has said
 // since.
-func (k *approvalCheck) hear(g Group, v vote, votes []vote, excludes []Role) judgedVote {
+func (k *approvalCheck) hear(g Group, v vote, excludes []Role) judgedVote {
 	x := k.judge(g, v, excludes)
 	switch {
 	case x.why != nil:
 	case v.decision == statement.Withdraw:
-		if !slices.ContainsFunc(append(slices.Clone(votes), k.statements(statement.WaiverV1)...), func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }) {
+		takesBack := func(o vote) bool { return o.decision != v.decision && k.ends(g, v, o) }
+		if !slices.ContainsFunc(k.votes, takesBack) && !slices.ContainsFunc(k.waivers, takesBack) {
 			x.why = stale("", "", "takes nothing back: they have said nothing about this release before")
 		}
 	default:
-		i := slices.IndexFunc(votes, func(o vote) bool { return k.ends(g, o, v) })
-		if i >= 0 {
-			x.back = votes[i].decision == statement.Withdraw
-			x.why = stale(votes[i].decision, "", "they took it back at "+votes[i].time.UTC().Format(time.RFC3339))
-			if !x.back {
-				x.why.reason = "they said yes after it, at " + votes[i].time.UTC().Format(time.RFC3339)
-			}
+		i := slices.IndexFunc(k.votes, func(o vote) bool { return k.ends(g, o, v) })
+		if i < 0 {
+			break
+		}
+		end := k.votes[i]
+		x.back = end.decision == statement.Withdraw
+		x.why = stale(end.decision, "", "they took it back at "+end.time.UTC().Format(time.RFC3339))
+		if !x.back {
+			x.why.reason = "they said yes after it, at " + end.time.UTC().Format(time.RFC3339)
 		}
 	}
 	return x
@@ -112,9 +115,11 @@ func mightEnd(no vote, votes []judgedVote) bool {
 // back that the same person has said about a release of a subject.
 func TakesBack(in Input, c Candidate, a Account, release subject.Digest) bool {
 	k := in.check(c)
-	return slices.ContainsFunc(append(k.votes(), k.statements(statement.WaiverV1)...), func(v vote) bool {
-		return v.covers && v.nobody == nil && v.release == release && v.decision != statement.Withdraw && k.whose(v.account) == k.whose(a) && a.ID != ""
-	})
+	theirs := func(v vote) bool {
+		return v.covers && v.anonymous == nil && v.release == release && v.decision != statement.Withdraw &&
+			k.whose(v.account) == k.whose(a) && a.ID != ""
+	}
+	return slices.ContainsFunc(k.votes, theirs) || slices.ContainsFunc(k.waivers, theirs)
 }
 
 // settle is the next step where somebody has rejected.

@@ -63,6 +63,13 @@ func TestI14_a_no_ends_with_a_word_of_its_giver(t *testing.T) {
 	}
 }
 
+func TestI14_a_withdrawal_of_the_future_is_told_as_one(t *testing.T) {
+	v := setting(t, second, at(20*time.Minute, no(alice)), at(-policy.Skew-time.Second, withdrawal(alice))).judge(t)
+	if p := told(t, v, "alice", "withdraw"); p.Counted || !strings.HasPrefix(p.Reason, "it is dated in the future") {
+		t.Errorf("person = %+v, want that one of the clocks is wrong", p)
+	}
+}
+
 func TestI14_nothing_else_ends_a_no(t *testing.T) {
 	other := func(a *statement.Approval) { a.Release.SHA256 = hex }
 	withdrawn := func(say func(*statement.Approval)) ballot {
@@ -74,7 +81,7 @@ func TestI14_nothing_else_ends_a_no(t *testing.T) {
 	for name, b := range map[string]ballot{
 		"somebody else's withdrawal":            at(10*time.Minute, withdrawal(bob)),
 		"a stranger's withdrawal":               at(10*time.Minute, withdrawal(mallory)),
-		"an account of her name":                at(10*time.Minute, withdrawal(account("4711", "alice"))),
+		"an account of that name":               at(10*time.Minute, withdrawal(account("4711", "alice"))),
 		"a withdrawal of another release":       at(10*time.Minute, withdrawn(other)),
 		"a yes to another release":              at(10*time.Minute, ballot{by: alice, say: other}),
 		"a withdrawal for staging":              at(10*time.Minute, withdrawn(func(a *statement.Approval) { a.Environments[0].Name = "staging" })),
@@ -144,7 +151,7 @@ func TestWithdrawal_takes_a_yes_back_and_a_later_yes_counts(t *testing.T) {
 		wantAllowed(t, with.judge(t))
 	}
 	alone := setting(t, one(t), at(20*time.Minute, ballot{by: alice}), at(10*time.Minute, withdrawal(alice)))
-	wantWaiting(t, alone.judge(t)) // as if she had said nothing
+	wantWaiting(t, alone.judge(t)) // as if alice had said nothing
 	for name, b := range map[string]ballot{"bob's": at(10*time.Minute, withdrawal(mallory)), "before it": at(30*time.Minute, withdrawal(alice))} {
 		with := s
 		with.ballots = append(append([]ballot{}, s.ballots...), b)

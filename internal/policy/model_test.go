@@ -54,7 +54,7 @@ type identity struct {
 	human  int // who really is behind it
 	mail   bool
 	kind   policy.Kind
-	listed bool // under his name in people
+	listed bool // under their name in people
 	agent  bool
 }
 

@@ -68,6 +68,9 @@ func TestI06_an_approval_is_void_when_the_environment_goes_back(t *testing.T) {
 		"what was deployed is gone": {func(c *policy.Change) {
 			c.Base, c.Order, c.Commits = "", policy.First, append(slices.Clone(c.Commits), policy.Commit{ID: other}, policy.Commit{ID: third})
 		}, "what is deployed was taken away since, and commits enter that were not shown"},
+		"what was deployed is gone, and what enters is not all told": {func(c *policy.Change) {
+			c.Base, c.Order, c.Commits = "", policy.First, c.Commits[:1]
+		}, "what is deployed was taken away since, and commits enter that were not shown"},
 	} {
 		v := evaluate(moving(t, x.change))
 		if x.want == "" {
@@ -98,6 +101,8 @@ func TestI06_what_was_shown_is_of_this_build_in_this_environment(t *testing.T) {
 	s := setting(t, one(t), ballot{by: alice, say: func(a *statement.Approval) { a.Shown[0].Since = "" }})
 	s.change.Commits = []policy.Commit{{ID: commit}, {ID: other}}
 	wantAllowed(t, s.judge(t)) // everything was shown
+	s.change.Base, s.change.Order = "", policy.First
+	wantAllowed(t, s.judge(t)) // and still nothing is deployed
 }
 
 // The page shows nothing of its own: a review was shown what the release set says.

@@ -2,16 +2,15 @@ package policy_test
 
 import (
 	"bytes"
-	"os"
 	"testing"
 	"text/template"
 
+	"github.com/sallyport-dev/sallyport/internal/golden"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // The page about machines says what the list says.
 func TestPage_of_agents_is_written_from_the_list(t *testing.T) {
-	const page = "../../docs/agents.md"
 	frame, err := template.ParseFiles("testdata/agents.md.tmpl")
 	if err != nil {
 		t.Fatal(err)
@@ -21,16 +20,5 @@ func TestPage_of_agents_is_written_from_the_list(t *testing.T) {
 	if err := frame.Execute(&want, map[string]any{"Version": l.Version, "Agents": l.Agents, "Never": l.Never, "Host": l.Agents[0].Accounts[0].Host}); err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile(page, want.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want.Bytes()) {
-		t.Errorf("%s is not what the list says; run go test ./internal/policy -run Page -update", page)
-	}
+	golden.File(t, "../../docs/agents.md", want.Bytes(), *update, "go test ./internal/policy -run Page -update")
 }

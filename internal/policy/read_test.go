@@ -3,7 +3,6 @@ package policy_test
 import (
 	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -12,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/golden"
 	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -267,32 +267,13 @@ func TestD01_every_wrong_policy_is_a_complaint_with_its_place(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "-- %s\n%s\n", x.name, said)
 	}
-	golden(t, "complaints.txt", b.Bytes())
+	asKept(t, "complaints.txt", b.Bytes())
 }
 
-func golden(t *testing.T, name string, got []byte) {
+func asKept(t *testing.T, name string, got []byte) {
 	t.Helper()
 	messages.Plain(t, strings.Split(string(got), "\n")...)
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bytes.Equal(got, want) {
-		return
-	}
-	a, b := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range a {
-		if i >= len(b) || a[i] != b[i] {
-			t.Fatalf("%s:%d: got %q, want what the file says; -update rewrites it", path, i+1, a[i])
-		}
-	}
-	t.Fatalf("%s: got less than the file says", path)
+	golden.File(t, filepath.Join("testdata", name), got, *update, "go test ./internal/policy -run D01 -update")
 }
 
 func TestD01_a_vacuous_policy_has_a_code_of_its_own(t *testing.T) {

@@ -69,20 +69,29 @@ func Preview(in Input) verdict.Verdict {
 // Lacking returns what the evidence lacks for in's environment. Approvals and
 // unfinished runs are left out.
 func Lacking(in Input) []verdict.Finding {
+	return denied(in, func(f verdict.Finding) bool { return !f.Pending && f.Code != fault.Rollback && !isPeople(f.Code) })
+}
+
+// LackingPeople returns what people still have to say, or have said against it.
+func LackingPeople(in Input) []verdict.Finding {
+	return denied(in, func(f verdict.Finding) bool { return isPeople(f.Code) })
+}
+
+// denied returns those findings of a preview that are not met and are wanted.
+func denied(in Input, wanted func(verdict.Finding) bool) []verdict.Finding {
 	var out []verdict.Finding
 	for _, j := range Preview(in).Judgements {
 		for _, f := range j.Findings {
-			if f.Outcome == verdict.Allow || f.Pending || isPeople(f.Code) {
-				continue
+			if f.Outcome != verdict.Allow && wanted(f) {
+				out = append(out, f)
 			}
-			out = append(out, f)
 		}
 	}
 	return out
 }
 
 func isPeople(c fault.Code) bool {
-	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties, fault.Rollback}, c)
+	return slices.Contains([]fault.Code{fault.ApprovalMissing, fault.ApprovalStale, fault.ApprovalRejected, fault.Duties}, c)
 }
 
 // Standing says whether an account may approve for one rule, and if not, why.
@@ -132,7 +141,7 @@ func MayApprove(in Input, c Candidate) map[string][]string {
 		if r.Veto {
 			continue
 		}
-		out[r.Group] = k.eligible(k.tallyOf(r, k.votes()))
+		out[r.Group] = k.eligible(k.tallyOf(r))
 	}
 	return out
 }
@@ -151,7 +160,7 @@ func UnknownMakers(in Input, c Candidate) []UnnamedIn {
 	k := in.check(c)
 	var out []UnnamedIn
 	for _, r := range k.env.Approvals {
-		if b := k.tallyOf(r, nil); len(b.unknown) > 0 {
+		if b := k.tallyOf(r); len(b.unknown) > 0 {
 			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
 		}
 	}
@@ -215,7 +224,7 @@ func Prospects(in Input, env Environment, c Change) []Prospect {
 	var out []Prospect
 	for _, r := range env.Approvals {
 		g, _ := in.Policy.Group(r.Group)
-		b := k.tallyOf(r, nil)
+		b := k.tallyOf(r)
 		p := Prospect{Group: r.Group, Line: r.Line, Need: b.need, Unknown: told(b.unknown), Advice: in.Policy.advice(b.unknown), Excluded: map[string]string{}, Waivable: k.waivable(g)}
 		for _, a := range in.accounts(g) {
 			source := g.Sources[0]

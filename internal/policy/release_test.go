@@ -96,7 +96,7 @@ func TestI13_what_was_seen_is_what_the_gate_rests_on(t *testing.T) {
 	}
 }
 
-// What somebody is told before he signs is what the gate says after it.
+// What somebody is told before they sign is what the gate says after it.
 func TestI01_who_may_approve_is_told_as_the_gate_judges(t *testing.T) {
 	base, may, mayNot := setting(t, second), 0, 0
 	for n := range uint64(300) {

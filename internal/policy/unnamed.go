@@ -34,9 +34,9 @@ type sorting struct {
 }
 
 // unknown sorts the makers of the given roles that have no known person. A machine
-// does what somebody told it: unless the policy says that it is nobody's, or
-// whose it is, it could be any of the approvers (I04). So could an account of which
-// the platform does not say what it is, and an address without an account.
+// does what a person told it. Unless the policy lists it under agents or people, that
+// person could be any of the approvers (I04). The same holds for an account whose kind
+// the platform does not say, and for an address without an account.
 func (k *approvalCheck) unknown(roles []Role) sorting {
 	var out sorting
 	at, told := map[string]int{}, map[aside]bool{}
@@ -44,9 +44,9 @@ func (k *approvalCheck) unknown(roles []Role) sorting {
 		if !slices.Contains(roles, m.Role) || m.Email != "" && k.in.Policy.ownsAddress(m.Email) {
 			continue
 		}
-		why, nobody := k.in.Policy.unnamed(m)
-		if nobody != (aside{}) && !told[nobody] {
-			told[nobody], out.asides = true, append(out.asides, nobody)
+		why, left := k.in.Policy.unnamed(m)
+		if left != (aside{}) && !told[left] {
+			told[left], out.asides = true, append(out.asides, left)
 		}
 		if why == "" {
 			continue
@@ -67,7 +67,7 @@ func (k *approvalCheck) unknown(roles []Role) sorting {
 // neither, if a person is known. An address removes a claimed role of a maker
 // without an account, and nothing else: everybody can write any address into a
 // commit. An account is removed by its number.
-func (p *Policy) unnamed(m Maker) (why string, nobody aside) {
+func (p *Policy) unnamed(m Maker) (why string, left aside) {
 	a := m.Account
 	if a.ID == "" {
 		switch {
@@ -81,7 +81,7 @@ func (p *Policy) unnamed(m Maker) (why string, nobody aside) {
 	agent, listed := shipped().account[a.Key()]
 	listed = listed && p.Agents.Known
 	machine := a.Kind == Machine || a.Kind == Unseen || listed
-	shared, everybodys := sharedBy(m)
+	shared, isShared := sharedBy(m)
 	switch {
 	case !machine || slices.ContainsFunc(p.People, func(x Person) bool { return x.has(a) }):
 		return "", aside{}
@@ -91,7 +91,7 @@ func (p *Policy) unnamed(m Maker) (why string, nobody aside) {
 		return "", aside{what: "account", who: a.Label(), known: true}
 	case listed:
 		return fmt.Sprintf("is a %s, which acts for somebody", agent.Kind), aside{}
-	case everybodys:
+	case isShared:
 		return fmt.Sprintf("is %s: %s", a.Kind, shared.Why), aside{}
 	case a.Kind == Unseen:
 		return "is " + Unseen.String() + ", and stands neither under agents nor under people", aside{}
@@ -143,9 +143,9 @@ func (p *Policy) advice(all []unnamed) string {
 	for _, u := range all {
 		entry := p.entry(u.Maker)
 		agent, known := shippedFor(u.Maker)
-		shared, everybodys := sharedBy(u.Maker)
+		shared, isShared := sharedBy(u.Maker)
 		switch {
-		case everybodys:
+		case isShared:
 			steps = append(steps, fmt.Sprintf("%s may not be listed: %s", u.who(), shared.Step))
 		case known && !p.Agents.Known && (u.claimed || agent.Kind.actsForNobody(u.Role)):
 			listed++
@@ -165,7 +165,7 @@ func (p *Policy) advice(all []unnamed) string {
 		out = append(out, which(n, "it acts", "they act")+" for nobody, write "+p.Agents.line(agents, listed > 0))
 	}
 	if n := len(people); n > 0 {
-		out = append(out, which(n, "it is", "they are")+" somebody's, people: {NAME: ["+quoted(people)+"]}")
+		out = append(out, which(n, "it belongs", "they belong")+" to a person, write people: {NAME: ["+quoted(people)+"]}")
 	}
 	if n := len(people) - maxEntries; n > 0 {
 		out = append(out, fmt.Sprintf("%d more can be named in the same way", n))

@@ -19,14 +19,13 @@ import (
 // A claimWaiver is one claimed role, with everybody who has waived it.
 type claimWaiver struct {
 	claim  statement.Claim
-	found  bool // the change has such a claim
 	need   int
 	judged []judgedVote
 	who    []string // the persons who count, by label
 }
 
 // met reports whether enough people have waived the claim.
-func (c claimWaiver) met() bool { return c.found && len(c.who) >= c.need }
+func (c claimWaiver) met() bool { return len(c.who) >= c.need }
 
 // waive reads the waivers about the subject, and takes the roles away that enough
 // people have waived.
@@ -36,22 +35,20 @@ func (k *approvalCheck) waive() {
 	}
 	group, _ := k.in.Policy.Group(k.env.Waivers.Group)
 	need := k.waiversNeeded()
-	votes := k.votes()
-	for _, w := range k.statements(statement.WaiverV1) {
+	for _, w := range k.waivers {
 		if !w.covers {
 			continue
 		}
 		i := slices.IndexFunc(k.claims, func(c claimWaiver) bool { return SameClaim(c.claim, *w.claim) })
 		if i < 0 {
 			i, k.claims = len(k.claims), append(k.claims, claimWaiver{claim: *w.claim, need: need})
-			k.claims[i].found = slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(*w.claim) })
 		}
 		c := &k.claims[i]
-		x := k.hear(group, w, votes, KnownRoles)
+		x := k.hear(group, w, KnownRoles)
 		if x.why == nil && k.in.Policy.identities(w.account).is(makerOf(*w.claim)) {
 			x.why = &miss{code: fault.Duties, reason: "nobody waives a role of their own"}
 		}
-		if x.why == nil && !c.found {
+		if x.why == nil && !slices.ContainsFunc(k.makers, func(m Maker) bool { return m.claims(c.claim) }) {
 			x.why = stale("", "", "no commit of this release claims that role")
 		}
 		if x.why == nil && slices.ContainsFunc(c.judged, func(o judgedVote) bool { return o.why == nil && o.person == x.person }) {
@@ -83,13 +80,7 @@ func said(s statement.Statement) (statement.Said, *statement.Claim, error) {
 		return out, nil, err
 	}
 	w, err := s.Waived()
-	if err != nil {
-		return statement.Said{}, nil, err
-	}
-	out := statement.Said{Approval: statement.Approval{Decision: statement.Waive, Repository: w.Repository, Environments: w.Environments, Reason: w.Reason},
-		Release: w.Release, Artifacts: w.Artifacts, Expires: w.Expires}
-	out.PolicyDigest, out.Seen = w.PolicyDigest, w.Seen
-	return out, &w.Claim, nil
+	return w.Said, &w.Claim, err
 }
 
 // claims reports whether m is exactly what c says: the role, the commit, and both
@@ -119,7 +110,7 @@ func (m Maker) claim() (statement.Claim, bool) {
 	if m.Account.ID != "" {
 		c.Account = &statement.Account{Host: m.Account.Host, ID: m.Account.ID, Name: m.Account.Name}
 	}
-	return c, slices.Contains(ClaimedRoles, m.Role) && m.Commit != "" && (c.Account != nil || c.Email != "")
+	return c, m.Role.claimed() && m.Commit != "" && (c.Account != nil || c.Email != "")
 }
 
 // Who is whom a claim is about, as it is typed and shown: the login, or the

@@ -21,7 +21,7 @@ func waivable(t testing.TB) string {
 // framed is a commit that names alice, bob, carol and dana as co-authors.
 const framed = "4f2a91c0000000000000000000000000000000ab"
 
-// theirs are the roles that the commit claims.
+// claimed are the roles that the commit claims.
 var claimed = []policy.Maker{
 	{Account: alice, Role: policy.CoAuthor, Where: "commit 4f2a91c", Commit: framed}, {Account: bob, Role: policy.CoAuthor, Where: "commit 4f2a91c", Commit: framed},
 	{Account: carol, Role: policy.CoAuthor, Where: "commit 4f2a91c", Commit: framed}, {Email: "dana@acme.example", Role: policy.CoAuthor, Where: "commit 4f2a91c", Commit: framed},
@@ -80,29 +80,29 @@ func TestI15_a_waiver_of_one_or_of_nobody_who_may_is_none(t *testing.T) {
 		return waives(dana, m)
 	}
 	for name, b := range map[string]ballot{
-		"of one person":                 waives(bob, claimed[0]),
-		"of the same person by mail":    waives(mailbox("bob@acme.example"), claimed[0]),
-		"of herself":                    waives(alice, claimed[0]),
-		"of another account of hers":    waives(account("11", "alice-admin"), claimed[0]),
-		"of an address of hers":         waives(mailbox("alice@acme.example"), claimed[0]),
-		"of a stranger":                 waives(mallory, claimed[0]),
-		"of a member of another group":  waives(sam, claimed[0]),
-		"about another person":          waives(dana, claimed[1]),
-		"about another role":            other(func(m *policy.Maker) { m.Role = policy.Author }),
-		"about another commit":          other(func(m *policy.Maker) { m.Commit = other2 }),
-		"about an account of that name": other(func(m *policy.Maker) { m.Account.ID = "4711" }),
-		"about another host":            other(func(m *policy.Maker) { m.Account.Host = "https://jobs.example" }),
-		"with an address besides":       other(func(m *policy.Maker) { m.Email = "alice@acme.example" }),
-		"for another environment":       say(func(w *statement.Waiver) { w.Environments[0].Name = "staging" }),
-		"for an older environment":      say(func(w *statement.Waiver) { w.Environments[0].ID = "9000" }),
-		"for another repository":        say(func(w *statement.Waiver) { w.Repository.ID = "666" }),
-		"for another release":           say(func(w *statement.Waiver) { w.Release.SHA256 = hex }),
-		"under another policy":          say(func(w *statement.Waiver) { w.Policy.SHA256 = hex }),
-		"of other evidence":             say(func(w *statement.Waiver) { w.Evidence = nil }),
-		"expired":                       say(func(w *statement.Waiver) { w.ExpiresAt = stamp(now.Add(-time.Second)) }),
-		"older than an approval may be": with(waives(dana, claimed[0]), func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(-24*time.Hour - time.Second) }),
-		"of the future":                 with(waives(dana, claimed[0]), func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(policy.Skew + time.Second) }),
-		"under another root":            with(waives(dana, claimed[0]), annex),
+		"of one person":                     waives(bob, claimed[0]),
+		"of the same person by mail":        waives(mailbox("bob@acme.example"), claimed[0]),
+		"of a role of their own":            waives(alice, claimed[0]),
+		"by another account of that person": waives(account("11", "alice-admin"), claimed[0]),
+		"by an address of that person":      waives(mailbox("alice@acme.example"), claimed[0]),
+		"of a stranger":                     waives(mallory, claimed[0]),
+		"of a member of another group":      waives(sam, claimed[0]),
+		"about another person":              waives(dana, claimed[1]),
+		"about another role":                other(func(m *policy.Maker) { m.Role = policy.Author }),
+		"about another commit":              other(func(m *policy.Maker) { m.Commit = other2 }),
+		"about an account of that name":     other(func(m *policy.Maker) { m.Account.ID = "4711" }),
+		"about another host":                other(func(m *policy.Maker) { m.Account.Host = "https://jobs.example" }),
+		"with an address besides":           other(func(m *policy.Maker) { m.Email = "alice@acme.example" }),
+		"for another environment":           say(func(w *statement.Waiver) { w.Environments[0].Name = "staging" }),
+		"for an older environment":          say(func(w *statement.Waiver) { w.Environments[0].ID = "9000" }),
+		"for another repository":            say(func(w *statement.Waiver) { w.Repository.ID = "666" }),
+		"for another release":               say(func(w *statement.Waiver) { w.Release.SHA256 = hex }),
+		"under another policy":              say(func(w *statement.Waiver) { w.Policy.SHA256 = hex }),
+		"of other evidence":                 say(func(w *statement.Waiver) { w.Evidence = nil }),
+		"expired":                           say(func(w *statement.Waiver) { w.ExpiresAt = stamp(now.Add(-time.Second)) }),
+		"older than an approval may be":     with(waives(dana, claimed[0]), func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(-24*time.Hour - time.Second) }),
+		"of the future":                     with(waives(dana, claimed[0]), func(f *policy.Fact, _ *policy.Run) { f.Time = now.Add(policy.Skew + time.Second) }),
+		"under another root":                with(waives(dana, claimed[0]), annex),
 		"of another artifact": with(waives(dana, claimed[0]), func(f *policy.Fact, _ *policy.Run) {
 			f.Statement.Subject[0].Digest = map[string]string{"sha256": hex}
 		}),
@@ -141,6 +141,68 @@ func TestI15_a_role_that_the_platform_knows_is_never_waived_and_bars_from_waivin
 		s := frame(t, append(yes(alice), waives(bob, claimed[0]), waives(dana, claimed[0]))...)
 		s.change.Makers = append(s.change.Makers, policy.Maker{Account: bob, Role: role, Where: "commit 1", Commit: other2})
 		wantAllowed(t, s.judge(t))
+	}
+}
+
+// A waiver of a role that no commit claims says so, and one for another environment
+// is not shown here.
+func TestI15_a_waiver_that_takes_nothing_away_says_why(t *testing.T) {
+	s := frame(t, append(yes(alice), waives(dana, policy.Maker{Account: alice, Role: policy.Author, Commit: framed}))...)
+	if p := told(t, s.judge(t), "dana@acme.example", "waive"); p.Counted || p.Reason != "no commit of this release claims that role" {
+		t.Errorf("person = %+v, want that no commit claims it", p)
+	}
+	s = frame(t, append(yes(alice), waives(dana, claimed[0], func(w *statement.Waiver) { w.Environments[0].Name = "staging" }))...)
+	for _, f := range s.judge(t).Judgements[0].Findings {
+		if slices.ContainsFunc(f.People, func(p verdict.Person) bool { return p.Decision == statement.Waive }) {
+			t.Errorf("people = %+v, want no waiver for staging among them", f.People)
+		}
+	}
+}
+
+func TestI15_one_person_never_waives_alone_whatever_the_policy_counts(t *testing.T) {
+	in := frame(t, append(yes(alice), waives(dana, claimed[0]))...).input(t)
+	in.Policy.Environments[0].Waivers.Count = 1
+	wantRefused(t, policy.Evaluate(in), "E_SOD")
+	in = frame(t, append(yes(alice), waives(bob, claimed[0]), waives(dana, claimed[0]))...).input(t)
+	in.Policy.Environments[0].Waivers.Count = 1
+	wantAllowed(t, policy.Evaluate(in))
+}
+
+func TestI15_only_what_a_commit_claims_of_somebody_is_offered_and_no_agent_is_asked(t *testing.T) {
+	s := frame(t)
+	s.change.Makers = append(s.change.Makers, policy.Maker{Account: alice, Role: policy.Pusher, Where: "request 12", Commit: framed},
+		policy.Maker{Role: policy.Author, Where: "commit 4f2a91c", Commit: framed, Mark: framed}, policy.Maker{Account: alice, Role: policy.Author, Where: "commit 1"})
+	in := s.input(t)
+	if got := policy.Claims(in, in.Candidates[0]); len(got) != 4 {
+		t.Errorf("claims = %+v, want the four co-authors", got)
+	}
+	in = frame(t).input(t)
+	in.Policy.Agents.Accounts = append(in.Policy.Agents.Accounts, bob)
+	if got := policy.Claims(in, in.Candidates[0])[0].By; !slices.Equal(got, []string{"carol", "dana@acme.example"}) {
+		t.Errorf("asked = %q, want carol and dana alone", got)
+	}
+	in = frame(t).input(t)
+	in.Policy.People = slices.DeleteFunc(in.Policy.People, func(x policy.Person) bool { return x.Name == "carol" })
+	if got := policy.Claims(in, in.Candidates[0])[0].By; slices.Contains(got, "carol") || len(got) != 2 {
+		t.Errorf("asked = %q, want nobody without a person", got)
+	}
+	in = frame(t).input(t)
+	for i := range in.Policy.Groups {
+		in.Policy.Groups[i].Excludes = []policy.Role{policy.Pusher}
+	}
+	if got := policy.Prospects(in, in.Policy.Environments[0], in.Changes[0])[0].Waivable; len(got) != 0 {
+		t.Errorf("waivable = %+v, want nothing that excludes nobody", got)
+	}
+}
+
+// What a statement may waive is what counts as claimed.
+func TestI15_statements_and_policies_know_the_same_claimed_roles(t *testing.T) {
+	var got []string
+	for _, r := range policy.ClaimedRoles {
+		got = append(got, string(r))
+	}
+	if !slices.Equal(got, statement.ClaimedRoles) {
+		t.Errorf("policy: %q, want those of a statement, %q", got, statement.ClaimedRoles)
 	}
 }
 
@@ -223,7 +285,7 @@ func TestI15_who_may_waive_is_told_as_the_gate_judges(t *testing.T) {
 		}
 	}
 	if got := policy.StandWaiving(in, in.Candidates[0], dana, policy.BySignature, claims[0].Claim); got.Code != "" {
-		t.Errorf("dana: stands %+v, want that she may", got)
+		t.Errorf("dana: stands %+v, want that dana may", got)
 	}
 	in.Policy = read(t, one(t))
 	if got := policy.StandWaiving(in, in.Candidates[0], bob, policy.ByWorkflow, claims[0].Claim); got.Code != fault.Duties || policy.Claims(in, in.Candidates[0]) != nil {

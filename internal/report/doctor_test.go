@@ -56,12 +56,12 @@ func TestDoctor_pages_are_the_golden_ones(t *testing.T) {
 			"json":  func(w io.Writer) error { return report.DoctorJSON(w, "sallyport 1.0.0", all, "staging", "production") },
 			"sarif": func(w io.Writer) error { return report.SARIF(w, "sallyport", "1.0.0", all) },
 		} {
-			golden(t, name+"."+ext, written(t, write))
+			asKept(t, name+"."+ext, written(t, write))
 		}
 	}
 	for name, p := range plans() {
-		golden(t, name+".txt", written(t, func(w io.Writer) error { return report.PlanText(w, p) }))
-		golden(t, name+".json", written(t, func(w io.Writer) error { return report.PlanJSON(w, "sallyport 1.0.0", p) }))
+		asKept(t, name+".txt", written(t, func(w io.Writer) error { return report.PlanText(w, p) }))
+		asKept(t, name+".json", written(t, func(w io.Writer) error { return report.PlanJSON(w, "sallyport 1.0.0", p) }))
 	}
 }
 

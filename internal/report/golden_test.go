@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/golden"
 	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -122,27 +122,15 @@ func TestPages_are_the_golden_ones(t *testing.T) {
 			if err := write(&b, r); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, name+"."+ext, b.Bytes())
+			asKept(t, name+"."+ext, b.Bytes())
 		}
 	}
 }
 
-func golden(t *testing.T, name string, got []byte) {
+func asKept(t *testing.T, name string, got []byte) {
 	t.Helper()
 	messages.Plain(t, string(got))
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s: got\n%s\nwant\n%s\n(-update rewrites it)", path, got, want)
-	}
+	golden.File(t, filepath.Join("testdata", name), got, *update, "go test ./internal/report -update")
 }
 
 func TestPages_fit_a_terminal(t *testing.T) {

@@ -97,7 +97,7 @@ func names(all []string) string {
 	return strings.Join(out, ", ")
 }
 
-// doubtful reports whether x's name alone does not say who he is: another has
+// doubtful reports whether x's name alone does not say who it is: another has
 // it too, or it is not what it seems to be.
 func doubtful(x verdict.Person, among []verdict.Person) bool {
 	for _, o := range among {
@@ -139,8 +139,11 @@ func (p *printer) people(r Record, f verdict.Finding) {
 	}
 }
 
-// told is why somebody does not count, whose word it is, and what he wrote.
-// First comes his identity, which is what was compared, where his name leaves a
+// uncounted is what somebody did, where it does not count and is no approval.
+var uncounted = map[string]string{"reject": "rejected it", "withdraw": "withdrew", "waive": "waived a role"}
+
+// told is why somebody does not count, whose word it is, and what they wrote.
+// Their identity, which is what was compared, comes first where the name leaves a
 // doubt.
 func told(x verdict.Person, among []verdict.Person) string {
 	var parts []string
@@ -148,8 +151,8 @@ func told(x verdict.Person, among []verdict.Person) string {
 		parts = append(parts, "account "+Plain(x.Identity))
 	}
 	if said(x) == "not counted" {
-		if x.Decision != "approve" {
-			parts = append(parts, map[string]string{"reject": "rejected it", "withdraw": "withdrew"}[x.Decision])
+		if did, ok := uncounted[x.Decision]; ok {
+			parts = append(parts, did)
 		}
 		parts = append(parts, Plain(x.Reason))
 	}

@@ -174,6 +174,16 @@ func TestK05_a_crowd_that_does_not_count_hides_nobody_who_does(t *testing.T) {
 	}
 }
 
+func TestI15_what_did_not_count_is_shown_with_what_it_was(t *testing.T) {
+	for decision, did := range map[string]string{"approve": "", "reject": "rejected it; ", "withdraw": "withdrew; ", "waive": "waived a role; "} {
+		x := verdict.Person{Name: "zoe", Decision: decision, Reason: "is not in group release"}
+		text, _ := shown(t, into(guarded, judged(artifact, verdict.Finding{Code: fault.ApprovalMissing, Requirement: "approvals release", Reason: "0 of 1", People: []verdict.Person{x}})))
+		if !strings.Contains(text, "zoe    "+did+x.Reason) {
+			t.Errorf("%s is shown as\n%s\nwant %q", decision, text, did+x.Reason)
+		}
+	}
+}
+
 func TestD02_nobody_is_shown_as_approving_who_does_not_count(t *testing.T) {
 	for _, x := range []verdict.Person{{}, {Decision: "approve"}, {Counted: true}, {Counted: true, Decision: "yes"}, {Counted: true, Decision: "Approve"}} {
 		x.Name = "zoe"

@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Predicate types of our own. Whoever attests something else may not use what
+// Predicate types of our own. Who attests something else may not use what
 // begins with OwnPredicates.
 const (
 	OwnPredicates = "https://sallyport.dev/"
@@ -171,7 +171,8 @@ type Set struct {
 	policyEvidence
 }
 
-// Said is an approval, a rejection or a withdrawal that was read.
+// Said is an approval, a rejection or a withdrawal that was read, or what a waiver
+// has in common with them.
 type Said struct {
 	Approval
 	Release   subject.Digest
@@ -225,27 +226,34 @@ func (s Statement) Said() (Said, error) {
 		return Said{}, fault.New(fault.Refused, fault.Predicate, "", "decision is %q, want %q, %q or %q", out.Decision, Approve,
 			Reject, Withdraw)
 	}
+	return s.said("approval", out.Approval)
+}
+
+// said reads what an approval and a waiver have in common. The release among the
+// subjects has to be the one that the content names.
+func (s Statement) said(what string, a Approval) (Said, error) {
 	artifacts, release, err := s.split()
 	if err != nil {
 		return Said{}, err
 	}
-	if out.Release, err = out.Approval.Release.digest("release"); err != nil {
+	out := Said{Approval: a, Artifacts: artifacts}
+	if out.Release, err = a.Release.digest("release"); err != nil {
 		return Said{}, err
 	}
-	if want := ReleaseSubject(out.Version, out.Release); release != want {
-		return Said{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the approval is about %q %s, and its content names %q %s", release.Name, release.Digest, want.Name, want.Digest)
+	if want := ReleaseSubject(a.Version, out.Release); release != want {
+		return Said{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the %s is about %q %s, and its content names %q %s",
+			what, release.Name, release.Digest, want.Name, want.Digest)
 	}
-	out.Artifacts = artifacts
-	if out.policyEvidence, err = seen(out.Policy, out.Evidence); err != nil {
+	if out.policyEvidence, err = seen(a.Policy, a.Evidence); err != nil {
 		return Said{}, err
 	}
-	if _, err = instant("issuedAt", out.IssuedAt); err != nil {
+	if _, err = instant("issuedAt", a.IssuedAt); err != nil {
 		return Said{}, err
 	}
-	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
+	if out.Expires, err = instant("expiresAt", a.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
+	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown)); err != nil {
 		return Said{}, err
 	}
 	return out, nil

@@ -4,10 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // WaiverV1 is the predicate type of a waiver.
@@ -33,8 +31,8 @@ type Account struct {
 	Name string `json:"name,omitempty"` // login, a label
 }
 
-// Waiver is the predicate of a waiver (shared/waiver.schema.json): whoever signed
-// it says that a claimed role does not make somebody a maker of a release. Its
+// Waiver is the predicate of a waiver (shared/waiver.schema.json): the person who
+// signed it says that a claimed role does not make somebody a maker of a release. Its
 // subjects are the artifacts and, last, the release.
 type Waiver struct {
 	Claim        Claim       `json:"claim"`
@@ -49,13 +47,11 @@ type Waiver struct {
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
 }
 
-// Waived is a waiver that was read.
+// Waived is a waiver that was read: what it has in common with an approval, with the
+// decision Waive, and the claim.
 type Waived struct {
-	Waiver
-	Release   subject.Digest
-	Artifacts []subject.Subject
-	Expires   time.Time
-	policyEvidence
+	Said
+	Claim Claim
 }
 
 // JSON returns w as the predicate of a statement.
@@ -68,38 +64,24 @@ var fullCommit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompil
 
 // Waived reads s as a waiver.
 func (s Statement) Waived() (Waived, error) {
-	var out Waived
-	if err := s.own(WaiverV1, &out.Waiver); err != nil {
+	var w Waiver
+	if err := s.own(WaiverV1, &w); err != nil {
 		return Waived{}, err
 	}
-	if err := out.Claim.whole(); err != nil {
+	if err := w.Claim.whole(); err != nil {
 		return Waived{}, err
 	}
-	if out.Reason == "" {
+	if w.Reason == "" {
 		return Waived{}, fault.New(fault.Refused, fault.Predicate, "", "the waiver gives no reason")
 	}
-	artifacts, release, err := s.split()
+	said, err := s.said("waiver", Approval{
+		Decision: Waive, Release: w.Release, Version: w.Version, Repository: w.Repository, Environments: w.Environments,
+		Policy: w.Policy, Evidence: w.Evidence, Reason: w.Reason, IssuedAt: w.IssuedAt, ExpiresAt: w.ExpiresAt,
+	})
 	if err != nil {
 		return Waived{}, err
 	}
-	if out.Release, err = out.Waiver.Release.digest("release"); err != nil {
-		return Waived{}, err
-	}
-	if want := ReleaseSubject(out.Version, out.Release); release != want {
-		return Waived{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "the waiver is about %q %s, and its content names %q %s",
-			release.Name, release.Digest, want.Name, want.Digest)
-	}
-	out.Artifacts = artifacts
-	if out.policyEvidence, err = seen(out.Policy, out.Evidence); err != nil {
-		return Waived{}, err
-	}
-	if _, err = instant("issuedAt", out.IssuedAt); err != nil {
-		return Waived{}, err
-	}
-	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
-		return Waived{}, err
-	}
-	return out, whole(out.Version, out.Environments, out.Repository)
+	return Waived{said, w.Claim}, nil
 }
 
 // whole wants a claim to say whose role it is, in which commit.

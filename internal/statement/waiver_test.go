@@ -43,8 +43,12 @@ func TestWaived_reads_what_JSON_writes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := Waived{Waiver: w, Release: of, Artifacts: two(t), Expires: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC),
-			policyEvidence: policyEvidence{PolicyDigest: of, Seen: []subject.Digest{parsed(t, hexC), parsed(t, hexB)}}}
+		common := Approval{
+			Decision: Waive, Release: w.Release, Version: w.Version, Repository: w.Repository, Environments: w.Environments,
+			Policy: w.Policy, Evidence: w.Evidence, Reason: w.Reason, IssuedAt: w.IssuedAt, ExpiresAt: w.ExpiresAt,
+		}
+		want := Waived{Claim: w.Claim, Said: Said{Approval: common, Release: of, Artifacts: two(t), Expires: time.Date(2026, 11, 24, 11, 0, 0, 0, time.UTC),
+			policyEvidence: policyEvidence{PolicyDigest: of, Seen: []subject.Digest{parsed(t, hexC), parsed(t, hexB)}}}}
 		if !reflect.DeepEqual(got, want) {
 			t.Errorf("waived = %+v, want %+v", got, want)
 		}

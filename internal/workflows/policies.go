@@ -17,10 +17,10 @@ var (
 	// strangers are refs that people choose who may open a pull request, or
 	// comment on something.
 	strangers = [][]string{
-		{"github", "head_ref"}, {"github", "event", "number"}, {"github", "event", "pull_request", "number"}, {"github",
-			"event", "pull_request", "head"}, {"github", "event", "workflow_run", "head_branch"},
-		{"github", "event", "workflow_run", "head_sha"}, {"github", "event", "workflow_run", "head_commit"}, {"github",
-			"event", "workflow_run", "head_repository"},
+		{"github", "head_ref"}, {"github", "event", "number"},
+		{"github", "event", "pull_request", "number"}, {"github", "event", "pull_request", "head"},
+		{"github", "event", "workflow_run", "head_branch"}, {"github", "event", "workflow_run", "head_sha"},
+		{"github", "event", "workflow_run", "head_commit"}, {"github", "event", "workflow_run", "head_repository"},
 		{"github", "event", "comment"}, {"github", "event", "issue"},
 	}
 	// starters are what people choose who may start a run.
