@@ -62,7 +62,7 @@ var cases = map[string]struct {
 		},
 	}, "requester bob: request 4|pusher bob: request 4|merger carol: request 4|author bob: commit b of request 5", "pusher ?"},
 
-	"I01 whoever pushed before a forced push": {history{
+	"I01 who pushed before a forced push": {history{
 		commits:  []commit{{"x", "eve", "base", "", ""}, {"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
 		pushes:   []push{{"eve", "f", "", "x"}, {"bob", "f", "forced:x", "a"}, {"carol", "main", "base", "m"}},
 		requests: []request{{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "m", commits: "a"}},

@@ -328,10 +328,11 @@ func (w *world) Starters(context.Context, policy.ChangeQuery) (first, again []po
 	return nil, nil, nil
 }
 
-// Whatever people do, whoever had a part in what enters is a maker, and whoever had
-// none, and pushed to no branch that a request came from or that was rewritten, is not: ten thousand histories of requests in requests, squashed, rebased and
-// merged, of forced pushes and of branches that are used again.
-func TestI01_makers_are_whoever_really_had_a_part(t *testing.T) {
+// Whatever people do, everybody who had a part in what enters is a maker. Who had
+// none, and pushed to no branch that a request came from or that was rewritten, is
+// not. Ten thousand histories: requests in requests, squashed, rebased and merged,
+// forced pushes, and branches that are used again.
+func TestI01_makers_are_all_who_really_had_a_part(t *testing.T) {
 	deep := 0
 	for seed := range uint64(10_000) {
 		w := newWorld(seed)

@@ -180,7 +180,7 @@ func (b *bringer) Bringing(context.Context, []change.Commit) (map[string][]chang
 }
 
 // A request that the page rebased made the page's commits; a commit that a person
-// made, and that such a request merely contains, was pushed by whoever pushed it.
+// made, and that such a request merely contains, has a pusher of its own.
 func TestI01_a_commit_that_a_rebased_request_contains(t *testing.T) {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 	commit := func(name, parent string, page bool) change.Commit {
@@ -639,6 +639,55 @@ func TestG14_a_commit_without_common_history(t *testing.T) {
 			t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
 		}
 		q.Baseline = ""
+	}
+}
+
+// coming is a platform on which a deployment of a newer commit is on its way.
+type coming struct{ *pure }
+
+func (c coming) Past(context.Context, policy.ChangeQuery, string) (change.Past, error) {
+	return change.Past{Base: &c.base, OnWay: []change.Deployment{{ID: 2, Commit: id("newer")}}}, nil
+}
+
+func (c coming) Contains(_ context.Context, tip, commit string) (bool, error) {
+	return tip == id("newer") && commit == id("z"), nil
+}
+
+// What is on its way makes a commit wait only where the commit may come in at all.
+func TestG16_a_commit_beside_what_is_deployed_does_not_wait(t *testing.T) {
+	for parent, want := range map[string]policy.Order{"base": policy.Overtaken, "elsewhere": policy.Diverged} {
+		p := branched(nil)
+		p.commits[0].Parents = []string{id(parent)}
+		if c := changeOf(t, coming{p}, policy.Unnamed); c.Order != want {
+			t.Errorf("on top of %s: order %v (%s), want %v", parent, c.Order, c.Deployed, want)
+		}
+	}
+}
+
+// A request that was merged into the branch of a known one counts where a later push
+// left out what its merge had made. Where that merge is deployed by now, it does not.
+func TestI01_a_request_that_was_left_out_of_a_branch(t *testing.T) {
+	inner := change.Request{Number: 8, Author: person(6).Account, Mergers: []policy.Account{person(3).Account},
+		Head: id("x"), Branch: "g", Into: "f"}
+	counts := func(made string) bool {
+		forced := pushed(1, "f", "lost", "again")
+		forced.Forced = true
+		p := branched(merged(nil), pushed(1, "f", "", "first"), pushed(3, "f", "first", "lost"), forced,
+			pushed(3, "f", "again", "old"), pushed(1, "f", "old", "y"))
+		y := p.commits[0]
+		y.ID = id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{y}}
+		inner.Merged, inner.Opened, inner.Done = []string{id(made)}, p.pushes[0].Time, p.pushes[1].Time
+		p.requests = append(p.requests, inner)
+		return slices.ContainsFunc(p.change(t).Makers, func(m policy.Maker) bool {
+			return m.Role == policy.Requester && m.Account.ID == "1006"
+		})
+	}
+	if !counts("lost") {
+		t.Error("a request whose merge was left out does not count")
+	}
+	if counts("old") {
+		t.Error("a request whose merge is deployed counts")
 	}
 }
 

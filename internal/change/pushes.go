@@ -54,8 +54,8 @@ func (w *walk) log(ctx context.Context) ([]Push, error) {
 	return all, nil
 }
 
-// pushes adds who pushed the commits. Whoever brought a commit first has pushed
-// it; so has whoever moved the branch itself, or the branch of a request.
+// pushes adds who pushed the commits: the person who brought a commit first, and
+// everybody who moved the branch itself, or the branch of a request.
 func (w *walk) pushes(ctx context.Context) error {
 	log, err := w.log(ctx)
 	if err != nil {
@@ -63,7 +63,7 @@ func (w *walk) pushes(ctx context.Context) error {
 	}
 	covered := w.all.marks()
 	for id := range w.made {
-		covered.add(id) // whoever merged answers for it
+		covered.add(id) // its merger answers for it
 	}
 	for _, r := range w.order {
 		if !r.Fork {
@@ -99,7 +99,7 @@ func (w *walk) pushes(ctx context.Context) error {
 	}
 	if w.cut && len(log) > 0 {
 		w.notes = append(w.notes,
-			fmt.Sprintf("the platform's list of pushes was read back to %s, the newest %d; older ones are somebody unknown's",
+			fmt.Sprintf("the platform's list of pushes was read back to %s, the newest %d; who pushed before that is not known",
 				log[0].Time.UTC().Format(time.DateOnly), len(log)))
 	}
 	w.unseen(covered)
@@ -286,7 +286,7 @@ func ended(r *request, log []Push) int {
 }
 
 // fork adds who pushed to the branch of a request from another repository: its
-// owner, and whoever the platform shows. Where the pushes there cannot be seen,
+// owner, and those whom the platform shows. Where the pushes there cannot be seen,
 // somebody else may have been among them.
 func (w *walk) fork(ctx context.Context, r *request) error {
 	where := w.p.Request(r.Number)

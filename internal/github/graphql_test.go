@@ -172,7 +172,7 @@ func TestO05_batches_that_take_too_long(t *testing.T) {
 	}
 }
 
-// A bot is a machine on both ways, and whoever is only a name from elsewhere is
+// A bot is a machine on both ways, and a name that comes from elsewhere is
 // nobody.
 func TestI04_bots_and_mannequins_by_graphql(t *testing.T) {
 	w := newWorld(t, "graphbots")
@@ -199,7 +199,7 @@ func TestI04_bots_and_mannequins_by_graphql(t *testing.T) {
 	w.lab.Contract(t)
 }
 
-// Whoever pushed a commit that somebody else merged into a request by hand has
+// A person who pushed a commit that somebody else merged into a request by hand has
 // pushed it, also where the list of the request's commits has it below theirs.
 func TestI01_pushed_before_it_was_merged_by_hand(t *testing.T) {
 	w := newWorld(t, "byhand")

@@ -127,7 +127,7 @@ func TestI01_merge_queue(t *testing.T) {
 	w.lab.Contract(t)
 }
 
-// What comes from a fork was pushed there by its owner and by whoever its log
+// What comes from a fork was pushed there by its owner and by those whom its log
 // shows. Of a fork whose log may not be seen, somebody unknown may have pushed,
 // unless the policy takes its owner for it.
 func TestI03_requests_from_forks(t *testing.T) {
@@ -311,7 +311,7 @@ func TestO02_lists_that_are_longer_than_is_read(t *testing.T) {
 	wantMaker(t, c, "pusher ? commit "+short(2))
 	wantMaker(t, c, "requester bob#88 request 7")
 	wantNoMaker(t, c, "eve")
-	if notes := strings.Join(c.Notes, "|"); !strings.Contains(notes, "the newest 5000; older ones") {
+	if notes := strings.Join(c.Notes, "|"); !strings.Contains(notes, "the newest 5000; who pushed before") {
 		t.Errorf("notes = %q, want how far the list was read", notes)
 	}
 }

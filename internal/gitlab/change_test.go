@@ -74,7 +74,7 @@ func TestChange_names_every_maker(t *testing.T) {
 	noMaker(t, c, "pusher ?")
 }
 
-// Whoever no push event explains is somebody unknown, never nobody.
+// Somebody unknown counts for what no push event explains.
 func TestI01_pusher_that_the_platform_forgot(t *testing.T) {
 	s := play(t, 601)
 	h := shipped(s)
@@ -207,7 +207,7 @@ func TestG14_history_with_a_gap(t *testing.T) {
 	try(fault.Malformed, "/repository/commits/[0-9a-f]+$", `{"id":"`+sha("c1")+`"}`)
 }
 
-// A committer that is written as the instance says nothing: whoever pushed such
+// A committer that is written as the instance says nothing: the person who pushed such
 // a commit answers for it, whether GitLab signs what it commits or not.
 func TestI03_committer_that_looks_like_the_instance(t *testing.T) {
 	s := play(t, 605)
@@ -244,7 +244,7 @@ func TestI01_everybody_who_started_it(t *testing.T) {
 	wantMakers(t, c,
 		"trigger 88: pipeline 574", "trigger 90: job 301", "trigger 93: deployment 7100", "trigger 1: job 302",
 		"trigger 91: pipeline 570", "trigger 92: job 290", "trigger ?: job 9999", "trigger ?: "+server+"/acme/other/-/jobs/1")
-	// Job 302 is 301 run again: whoever did that changed nothing, unless variables
+	// Job 302 is 301 run again: the person who did that changed nothing, unless variables
 	// can be set then.
 	noMaker(t, c, "trigger 89")
 	if len(c.Again) != 1 || c.Again[0].Account.ID != "89" {

@@ -16,8 +16,8 @@ import (
 )
 
 // Past reads an environment's deployments, newest first, down to the base.
-// Whoever may create a deployment by the API could claim that anything is
-// deployed, and whoever may run a job could deploy a commit of their own branch
+// A person who may create a deployment by the API could claim that anything is
+// deployed, and a person who may run a job could deploy a commit of their own branch
 // and then merge it, so that nothing of it were part of the change. Only what a
 // job on a protected branch or tag deployed moves the base (G11, H13).
 func (h *history) Past(ctx context.Context, q policy.ChangeQuery, branch string) (change.Past, error) {

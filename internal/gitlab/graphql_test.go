@@ -145,8 +145,8 @@ func TestO05_questions_that_are_too_complex(t *testing.T) {
 	}
 }
 
-// What kind of account each is, one question answers; whoever stands in for
-// somebody is nobody, and no type but a person's makes one.
+// One question answers what kind each account is. A stand-in for somebody is not a
+// person, and no type but a person's makes one.
 func TestI05_kinds_together(t *testing.T) {
 	s := play(t, 695)
 	var members []fields

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// Whoever put others' commits on the branch pushed them too, and so did everybody
+// A person who put others' commits on the branch pushed them too, and so did everybody
 // who pushed to a request's branch; who pushed a tag, or made a branch of what
 // was there, did not.
 func TestI01_pushes_that_bring_nothing_new(t *testing.T) {
@@ -59,7 +59,7 @@ func TestO02_pushes_that_are_more_than_are_read(t *testing.T) {
 	c := s.change("f1")
 	wantMakers(t, c, "pusher ?: "+s.short("f1"))
 	noMaker(t, c, "pusher 89")
-	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "the newest 5000; older ones") {
+	if len(c.Notes) != 1 || !strings.Contains(c.Notes[0], "the newest 5000; who pushed before") {
 		t.Errorf("notes = %q, want how far the list was read", c.Notes)
 	}
 }

@@ -68,7 +68,7 @@ func (g *github) node(id string) object {
 }
 
 // actor is an account as GraphQL shows it: bots without the end of their login,
-// and whoever was never an account here as a mannequin.
+// and somebody who never had an account here as a mannequin.
 func (g *github) actor(p *person) object {
 	if p == nil || p.ID == 0 {
 		return nil

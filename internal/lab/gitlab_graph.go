@@ -14,7 +14,7 @@ import (
 // the place of the complexity that GitLab counts.
 const maxTogether = 10
 
-// graphQL answers POST /api/graphql to whoever is not a job: a job's token is
+// graphQL answers POST /api/graphql to a person, who is not a job: a job's token is
 // not taken there (https://docs.gitlab.com/ci/jobs/ci_job_token/).
 func (g *gitlab) graphQL(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()

@@ -236,7 +236,7 @@ func (r *reader) agent(a *Agents, n *yamlnode.Node) {
 	case MemberEmail:
 		a.Emails = append(a.Emails, x.ID)
 	case MemberTeam, MemberRole:
-		r.complain(n, "agent %q is no single account, want PLACE:NAME#NUMBER, email:ADDRESS or a pattern such as email:*@bots.example", scalar(n))
+		r.complain(n, "agent %q does not name a single account, want PLACE:NAME#NUMBER, email:ADDRESS or a pattern such as email:*@bots.example", scalar(n))
 	}
 	a.written = append(a.written, n.Text)
 }
@@ -246,7 +246,7 @@ func (r *reader) addresses(n *yamlnode.Node, s string) {
 	local, domain, _ := strings.Cut(s, "@")
 	switch {
 	case !emailAddress.MatchString(s) || strings.Count(local, "*") != 1 || !strings.Contains(domain, "."):
-		r.complain(n, "agent %q, want one * before the @, and a domain that is spelt out and has a dot, such as email:*@bots.example", scalar(n))
+		r.complain(n, "agent %q, want one * before the @, and a domain without * and with a dot, such as email:*@bots.example", scalar(n))
 	case local == "*" && strings.HasPrefix(strings.ToLower(domain), "users.noreply."):
 		r.complain(n, "agent %q fits the private address of every account there: name the addresses", scalar(n))
 	}

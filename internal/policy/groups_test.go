@@ -369,7 +369,7 @@ func TestAsk_asks_what_the_policy_and_the_evidence_raise(t *testing.T) {
 	}
 	in.Deciding = true
 	if q, err = policy.Ask(in); err != nil || q.Changes[0].Self {
-		t.Errorf("changes = %+v, %v, want that who approves is no maker for that", q.Changes, err)
+		t.Errorf("changes = %+v, %v, want that who approves is not a maker for that", q.Changes, err)
 	}
 }
 

@@ -187,6 +187,6 @@ type Input struct {
 	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
 	Now        time.Time
 	// Deciding says that the run that asks carries an approval and deploys
-	// nothing: the account that started it is no maker for that.
+	// nothing: the account that started it is not a maker for that.
 	Deciding bool
 }

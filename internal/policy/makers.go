@@ -51,7 +51,7 @@ func (in Input) taken() []string {
 	for _, c := range in.Changes {
 		out = append(out, c.Notes...)
 		for _, m := range c.Again {
-			out = append(out, fmt.Sprintf("%s only started %s again, and is no maker for that", m.Account.Label(), m.Where))
+			out = append(out, fmt.Sprintf("%s only started %s again, and is not a maker for that", m.Account.Label(), m.Where))
 		}
 	}
 	slices.Sort(out)

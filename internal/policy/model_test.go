@@ -148,7 +148,7 @@ func (m model) names(v modelVote) string {
 	return ""
 }
 
-// ended is whether whoever said v has said something since that ends it, as far
+// ended is whether the person who said v has said something since that ends it, as far
 // as it concerns g: has taken it back, or has said yes after a no.
 func (m model) ended(g modelGroup, v modelVote) (ended, back bool) {
 	for _, o := range m.votes {
@@ -188,7 +188,7 @@ func (m model) whose(i int) string {
 	return fmt.Sprintf("identity %d", i)
 }
 
-// heard is whether whoever said v may say something in g.
+// heard is whether the person who said v may say something in g.
 func (m model) heard(g modelGroup, v modelVote) bool {
 	x := m.identities[v.identity]
 	return v.anonymous == 0 && slices.Contains(g.members, v.identity) && (x.kind == policy.Human || x.mail) && !x.agent &&
@@ -212,7 +212,7 @@ func (m model) person(i int) string {
 	return ""
 }
 
-// made is whether whoever is behind an identity, as far as the policy says, is
+// made is whether the person behind an identity, as far as the policy says, is
 // among the makers.
 func (m model) made(i int, roles []policy.Role) bool {
 	for j, x := range m.identities {

@@ -22,7 +22,7 @@ func TestI13_an_approval_signed_before_its_release_set_is_void(t *testing.T) {
 	if f := wantRefused(t, s.judge(t), "E_APPROVAL_STALE"); !strings.HasSuffix(f.Reason, "it was signed before its release set") {
 		t.Errorf("reason = %q, want which it is", f.Reason)
 	}
-	// Whoever signs the set once more has not made it later.
+	// To sign the set once more does not make it later.
 	in := before(0).input(t)
 	again := in.Candidates[0].Facts[1]
 	again.Time = now.Add(-time.Minute)
