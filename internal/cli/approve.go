@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -367,11 +368,12 @@ func (r *run) stdin() io.Reader {
 
 func (r *run) decided(x proposal, receipt attest.Receipt) error {
 	word := map[string]string{statement.Approve: "approved", statement.Reject: "rejected", statement.Withdraw: "withdrawn", statement.Waive: "waived"}[x.decision]
-	until := ", until " + stamp(x.expires)
+	until, heading := ", until "+stamp(x.expires), word
 	switch x.decision {
 	case statement.Withdraw:
-		until = ": what was said before is taken back"
+		until, heading = ": what was said before is taken back", "a decision is withdrawn for"
 	case statement.Waive:
+		heading = "a role is waived for"
 		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + shortCommit(x.claim.Commit) + until
 	}
 	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
@@ -385,7 +387,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 		return nil
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s%s\n", word, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), until)
+	fmt.Fprintf(&b, "### Sallyport: %s release %s\n\n%s\n\nsigned as %s%s\n", heading, report.Code(x.set.Version), report.Code(x.set.Digest.String()), report.Code(receipt.Signer.SAN), until)
 	for _, list := range x.lists {
 		fmt.Fprintf(&b, "\n<details><summary>who could approve then, of which a digest is signed</summary>\n\n%s\n\n</details>\n", report.Code(list))
 	}
@@ -487,7 +489,7 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		showMakers(w, c)
 	}
 	showUnknown(w, in)
-	may := policy.MayApprove(in, in.Candidates[0])
+	may := policy.MayApprove(in)
 	for _, g := range slices.Sorted(maps.Keys(may)) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
 	}
@@ -500,7 +502,7 @@ const shownUnknown = 5
 // showUnknown shows the makers that raise the number of approvals because no
 // person is known for them, and the line of the policy that names them.
 func showUnknown(w io.Writer, in policy.Input) {
-	for _, u := range policy.UnknownMakers(in, in.Candidates[0]) {
+	for _, u := range policy.UnknownMakers(in) {
 		text := strings.Join(u.Makers[:min(len(u.Makers), shownUnknown)], "; ")
 		if n := len(u.Makers) - shownUnknown; n > 0 {
 			text += fmt.Sprintf("; and %d more", n)
@@ -510,6 +512,19 @@ func showUnknown(w io.Writer, in policy.Input) {
 			paragraph(w, "  next step    ", report.Plain(u.Advice))
 		}
 	}
+}
+
+// findings are those of everything that in judges if the unfinished runs succeed, each once.
+func findings(in policy.Input) []verdict.Finding {
+	var out []verdict.Finding
+	for _, j := range policy.Preview(in).Judgements {
+		for _, f := range j.Findings {
+			if !slices.ContainsFunc(out, func(x verdict.Finding) bool { return reflect.DeepEqual(x, f) }) {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
 }
 
 // machine is the proposal for another front end.
@@ -534,7 +549,7 @@ func (x proposal) machine() any {
 	}
 	var envs []environment
 	for _, in := range x.inputs {
-		e := environment{Name: in.Environment, Commits: []commit{}, Findings: policy.Preview(in).Judgements[0].Findings, May: policy.MayApprove(in, in.Candidates[0]), Unknown: policy.UnknownMakers(in, in.Candidates[0])}
+		e := environment{Name: in.Environment, Commits: []commit{}, Findings: findings(in), May: policy.MayApprove(in), Unknown: policy.UnknownMakers(in)}
 		for _, c := range in.Changes {
 			e.Base = c.Base
 			if link := compared(in.Policy, c); link != "" {

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"crypto/rand"
-	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -17,12 +16,9 @@ func (r *run) approvers(x *proposal, token string) ([]statement.Approvers, error
 	var out []statement.Approvers
 	for _, in := range x.inputs {
 		a := statement.Approvers{Environment: in.Environment}
-		for _, c := range policy.Approvers(in, in.Candidates[0]) {
-			one := statement.Approver{Group: c.Group, Host: c.Account.Host, ID: c.Account.ID, Reason: c.Reason}
-			if slices.Contains(a.List, one) {
-				continue
-			}
-			if a.List = append(a.List, one); one.Reason == "" {
+		for _, c := range policy.Approvers(in) {
+			a.List = append(a.List, statement.Approver{Group: c.Group, Host: c.Account.Host, ID: c.Account.ID, Reason: c.Reason})
+			if c.Reason == "" {
 				a.May++
 			} else {
 				a.MayNot++

@@ -129,7 +129,7 @@ type shownApprover struct {
 // excluded are the members of groups who may not approve, and why.
 func excluded(in policy.Input) []shownApprover {
 	var out []shownApprover
-	for _, a := range policy.Approvers(in, in.Candidates[0]) {
+	for _, a := range policy.Approvers(in) {
 		if a.Reason != "" {
 			out = append(out, shownApprover{a.Group, a.Account.Label(), a.Account.Host + "#" + a.Account.ID, a.Reason})
 		}

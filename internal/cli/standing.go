@@ -127,7 +127,7 @@ func (r *run) groupsAsked(x proposal, in policy.Input) map[string]bool {
 func (x proposal) eligible() []string {
 	var out []string
 	for _, in := range x.inputs {
-		may := policy.MayApprove(in, in.Candidates[0])
+		may := policy.MayApprove(in)
 		for _, g := range slices.Sorted(maps.Keys(may)) {
 			for _, n := range may[g] {
 				if !slices.Contains(out, n) {
@@ -146,7 +146,7 @@ func (x proposal) whom() string {
 		return "ask somebody who may: " + strings.Join(may, ", ")
 	}
 	for _, in := range x.inputs {
-		for _, f := range policy.Preview(in).Judgements[0].Findings {
+		for _, f := range findings(in) {
 			if strings.HasPrefix(f.Requirement, "approvals ") && f.Hint != "" {
 				return f.Hint
 			}

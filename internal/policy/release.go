@@ -132,16 +132,22 @@ func Stand(in Input, c Candidate, a Account, by Source) []Standing {
 	return out
 }
 
-// MayApprove returns the labels of accounts that could approve a subject, by
-// group. A group with a veto only is left out: its approval is not needed.
-func MayApprove(in Input, c Candidate) map[string][]string {
-	k := in.check(c)
+// MayApprove returns the labels of accounts that could approve everything that in
+// judges, by group. A group with a veto only is left out: its approval is not needed.
+func MayApprove(in Input) map[string][]string {
 	out := map[string][]string{}
-	for _, r := range k.env.Approvals {
-		if r.Veto {
-			continue
+	for i, c := range in.Candidates {
+		k := in.check(c)
+		for _, r := range k.env.Approvals {
+			if r.Veto {
+				continue
+			}
+			may := k.eligible(k.tallyOf(r))
+			if i > 0 {
+				may = slices.DeleteFunc(out[r.Group], func(name string) bool { return !slices.Contains(may, name) })
+			}
+			out[r.Group] = may
 		}
-		out[r.Group] = k.eligible(k.tallyOf(r))
 	}
 	return out
 }
@@ -154,15 +160,27 @@ type UnnamedIn struct {
 	Advice string   `json:"advice,omitempty"` // lines of the policy that name them, as a next step
 }
 
-// UnknownMakers returns, for each rule that asks for approvals, the makers of a
-// subject that raise their number.
-func UnknownMakers(in Input, c Candidate) []UnnamedIn {
-	k := in.check(c)
-	var out []UnnamedIn
-	for _, r := range k.env.Approvals {
-		if b := k.tallyOf(r); len(b.unknown) > 0 {
-			out = append(out, UnnamedIn{Group: r.Group, Makers: told(b.unknown), Advice: in.Policy.advice(b.unknown)})
+// UnknownMakers returns, for each rule that asks for approvals, the makers that
+// raise their number for something that in judges.
+func UnknownMakers(in Input) []UnnamedIn {
+	var groups []string
+	makers := map[string][]unnamed{}
+	for _, c := range in.Candidates {
+		k := in.check(c)
+		for _, r := range k.env.Approvals {
+			for _, u := range k.tallyOf(r).unknown {
+				if !slices.Contains(groups, r.Group) {
+					groups = append(groups, r.Group)
+				}
+				if !slices.Contains(told(makers[r.Group]), u.told) {
+					makers[r.Group] = append(makers[r.Group], u)
+				}
+			}
 		}
+	}
+	var out []UnnamedIn
+	for _, g := range groups {
+		out = append(out, UnnamedIn{Group: g, Makers: told(makers[g]), Advice: in.Policy.advice(makers[g])})
 	}
 	return out
 }
@@ -174,24 +192,30 @@ type Approver struct {
 	Reason  string // empty: they may
 }
 
-// Approvers returns every member of the groups that are asked for a yes about a
-// subject, as far as they are known by name, and who of them may not approve and
-// why, whatever they have said.
-func Approvers(in Input, c Candidate) []Approver {
-	k := in.check(c)
+// Approvers returns every member of the groups that are asked for a yes, as far as
+// they are known by name, each once. Whatever they have said, Reason is why one of
+// them may not approve the first thing that in judges and they may not approve.
+func Approvers(in Input) []Approver {
 	var out []Approver
-	for _, r := range k.env.Approvals {
-		g, _ := in.Policy.Group(r.Group)
-		if r.Veto {
-			continue
-		}
-		for _, a := range in.accounts(g) {
-			x := Approver{Group: g.Name, Account: a}
-			v := k.judge(g, vote{account: a, decision: statement.Approve, source: g.Sources[0], trust: k.trust(g)}, g.Excludes)
-			if v.why != nil && a.Kind == Human { // of others a list of members does not say who they are
-				x.Reason = v.why.reason
+	for _, c := range in.Candidates {
+		k := in.check(c)
+		for _, r := range k.env.Approvals {
+			if r.Veto {
+				continue
 			}
-			out = append(out, x)
+			g, _ := in.Policy.Group(r.Group)
+			for _, a := range in.accounts(g) {
+				i := slices.IndexFunc(out, func(x Approver) bool {
+					return x.Group == g.Name && x.Account.Host == a.Host && x.Account.ID == a.ID
+				})
+				if i < 0 {
+					i, out = len(out), append(out, Approver{Group: g.Name, Account: a})
+				}
+				v := k.judge(g, vote{account: a, decision: statement.Approve, source: g.Sources[0], trust: k.trust(g)}, g.Excludes)
+				if v.why != nil && a.Kind == Human && out[i].Reason == "" { // of others a list of members does not say who they are
+					out[i].Reason = v.why.reason
+				}
+			}
 		}
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,7 +180,7 @@ func TestProspects_say_who_may_not_and_why(t *testing.T) {
 		!reflect.DeepEqual(p[0].Excluded, map[string]string{"alice": "merged request 12, which is part of this release"}) {
 		t.Errorf("prospects = %+v, want three and why not alice", p)
 	}
-	if got := policy.MayApprove(in, in.Candidates[0]); !slices.Equal(got["release"], p[0].Eligible) {
+	if got := policy.MayApprove(in); !slices.Equal(got["release"], p[0].Eligible) {
 		t.Errorf("may approve = %v, want %v", got, p[0].Eligible)
 	}
 }
@@ -240,13 +241,42 @@ func TestI01_an_older_commit_whose_makers_are_not_known_denies(t *testing.T) {
 	wantAllowed(t, evaluate(in))
 }
 
+// An approval is for a whole release: a person who made one of its artifacts may not
+// approve it, whichever stands first.
+func TestI01_a_maker_of_the_second_artifact_may_not_approve(t *testing.T) {
+	in := setting(t, second).input(t)
+	old := rebuilt(t, other, "https://code.example/acme/app/runs/6/attempts/1", now.Add(-time.Hour))
+	in.Candidates = append(in.Candidates, policy.Candidate{Subject: in.Candidates[0].Subject, Facts: []policy.Fact{old}})
+	in.Changes = append(in.Changes, policy.Change{Repository: old.Signer.Repository, Head: other, Order: policy.Newer, Reachable: true,
+		Makers: []policy.Maker{{Account: bob, Role: policy.Author, Where: "commit 1f2e3d4"},
+			{Account: policy.Account{Name: "build@elsewhere.example"}, Role: policy.CoAuthor, Where: "commit 1f2e3d4"}}})
+	for range 2 {
+		if got := policy.MayApprove(in)["release"]; slices.Contains(got, "bob") || !slices.Contains(got, "carol") {
+			t.Errorf("may approve = %v, want carol and not bob", got)
+		}
+		var reasons []string
+		for _, a := range policy.Approvers(in) {
+			if a.Account.Name == "bob" {
+				reasons = append(reasons, a.Reason)
+			}
+		}
+		if len(reasons) != 1 || !strings.Contains(reasons[0], "commit 1f2e3d4") {
+			t.Errorf("reasons = %q, want one, with the commit", reasons)
+		}
+		if u := policy.UnknownMakers(in); len(u) != 1 || len(u[0].Makers) != 1 {
+			t.Errorf("unknown makers = %+v, want one", u)
+		}
+		slices.Reverse(in.Candidates)
+	}
+}
+
 func TestMayApprove_names_nobody_who_has_approved(t *testing.T) {
 	for _, c := range []struct {
 		ballots []ballot
 		want    bool
 	}{{nil, true}, {yes(alice), false}} {
 		in := setting(t, second, c.ballots...).input(t)
-		if got := policy.MayApprove(in, in.Candidates[0])["release"]; slices.Contains(got, "alice") != c.want {
+		if got := policy.MayApprove(in)["release"]; slices.Contains(got, "alice") != c.want {
 			t.Errorf("may approve = %v, want alice among them: %v", got, c.want)
 		}
 	}

@@ -248,9 +248,9 @@ func (k *approvalCheck) way(g Group) string {
 	}
 	more := ""
 	if ways > 1 {
-		more = fmt.Sprintf(" (and %d more)", ways-1)
+		more = fmt.Sprintf(" (or one of %d more such roles)", ways-1)
 	}
-	return fmt.Sprintf("where a commit alone says so%s, %d of these can take that role away, %s: sallyport approve --release %s --waive %s --reason WHY",
+	return fmt.Sprintf("a role that only a commit claims can be waived%s by %d of %s: sallyport approve --release %s --waive %s --reason WHY",
 		more, w.Need, strings.Join(w.By, ", "), k.sets[i].Digest, Spell(w.Claim))
 }
 
