@@ -79,9 +79,14 @@ type Deployment struct {
 	ID      int64
 	Commit  string
 	Created time.Time
+	Run     string // address of the run that made it, without an attempt, or of the job
+	Entry   int    // number of the entry that says so; 0: the platform lists it
 }
 
 func (d Deployment) String() string {
+	if d.Entry > 0 {
+		return fmt.Sprintf("entry %d of commit %s", d.Entry, short(d.Commit))
+	}
 	return fmt.Sprintf("deployment %d of commit %s", d.ID, short(d.Commit))
 }
 
@@ -124,30 +129,30 @@ type line struct {
 
 // Of returns who made what q asks about.
 func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now time.Time) (policy.Change, error) {
-	c := policy.Change{Repository: q.Repository, Head: q.Head, Base: q.Baseline}
-	var err error
-	if c.Branch, err = p.Branch(ctx, q); err != nil {
+	branch, err := p.Branch(ctx, q)
+	if err != nil {
 		return policy.Change{}, err
 	}
-	past, err := p.Past(ctx, q, c.Branch)
+	past, err := p.Past(ctx, q, branch)
 	if err != nil {
 		return policy.Change{}, fmt.Errorf("asking what is in %q: %w", q.Environment, err)
 	}
-	if past.Base != nil {
-		c.Base = past.Base.Commit
+	var c policy.Change
+	views, err := begin(ctx, p, q.Start, past)
+	for i := 0; i < len(views) && err == nil; i++ {
+		one := policy.Change{Repository: q.Repository, Head: q.Head, Start: q.Start, Base: q.Start.Baseline, Branch: branch}
+		if err = m.since(ctx, p, &one, views[i], q.Forks, now); i == 0 {
+			c = one
+		} else {
+			join(&c, one)
+		}
 	}
-	l, err := m.line(ctx, p, c, past, q.Forks, now)
 	if err != nil {
 		return policy.Change{}, err
 	}
-	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.requests, slices.Clone(l.notes)
-	c.Makers = append(slices.Clone(l.makers), past.Makers...)
-	for _, x := range l.commits {
-		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(),
-			Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
-	}
-	if err := settle(ctx, p, &c, l, past); err != nil {
-		return policy.Change{}, err
+	c.Makers = append(c.Makers, past.Makers...)
+	if past.Base != nil {
+		c.Listed = policy.Listed{ID: past.Base.ID, Run: past.Base.Run}
 	}
 	if tag, ok := strings.CutPrefix(q.Ref, "refs/tags/"); ok && c.Reachable {
 		if c.Reachable, err = p.Tagged(ctx, tag, q.Head); err != nil {
@@ -161,6 +166,25 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 	c.Makers, c.Again = append(c.Makers, first...), again
 	c.Makers, err = kinds(ctx, p, c.Makers)
 	return c, err
+}
+
+// since fills c in: how its head stands to what past says is in, and who made what
+// is between them.
+func (m *Memory) since(ctx context.Context, p Platform, c *policy.Change, past Past, forks policy.Forks, now time.Time) error {
+	if past.Base != nil {
+		c.Base = past.Base.Commit
+	}
+	l, err := m.line(ctx, p, *c, past, forks, now)
+	if err != nil {
+		return err
+	}
+	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.requests, slices.Clone(l.notes)
+	c.Makers = slices.Clone(l.makers)
+	for _, x := range l.commits {
+		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(),
+			Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
+	}
+	return settle(ctx, p, c, l, past)
 }
 
 // line returns how a change stands and who made it, from memory as far as that is

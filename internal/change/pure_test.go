@@ -628,8 +628,8 @@ func TestG14_a_commit_without_common_history(t *testing.T) {
 	q := policy.ChangeQuery{Environment: "production", Head: id("z"), Ref: "refs/heads/main"}
 	for want, fields := range map[string]func(p *pure){
 		"delete its deployment":   func(*pure) {},
-		"under baseline":          func(p *pure) { p.nothing = true; q.Baseline = id("base") },
-		"build and attest a comm": func(p *pure) { p.nothing = true; q.Baseline = "" },
+		"under baseline":          func(p *pure) { p.nothing = true; q.Start.Baseline = id("base") },
+		"build and attest a comm": func(p *pure) { p.nothing = true; q.Start.Baseline = "" },
 	} {
 		p := branched(nil)
 		p.absent = true
@@ -638,7 +638,7 @@ func TestG14_a_commit_without_common_history(t *testing.T) {
 		if f := fault.Of(err); f.Code != fault.Source || !strings.Contains(f.Hint, want) {
 			t.Errorf("%v, hint %q; want %q", err, f.Hint, want)
 		}
-		q.Baseline = ""
+		q.Start.Baseline = ""
 	}
 }
 

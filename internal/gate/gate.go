@@ -55,6 +55,10 @@ type Gate struct {
 	// environment is entered; empty: provenance.
 	For  string
 	Next Next // what to do about a bundle that does not verify
+	// Records is where the entries into environments are kept: the platform's own
+	// store, which no argument chooses. nil: they are not looked for.
+	Records Store
+	Host    string // base URL of the platform that the environment is on
 }
 
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
@@ -95,20 +99,52 @@ func undecided(v verdict.Verdict) error {
 // Look gathers everything that Evaluate may look at.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
-	evidence, err := Collect(ctx, g.Stores, subjects)
-	if err != nil {
-		return in, err
-	}
-	in.PassedOver = Told(evidence.Passed)
+	var err error
 	if environment != "" {
 		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
 		}
 	}
-	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
+	entries := g.entries(in)
+	evidence, err := Collect(ctx, g.stores(entries), append(slices.Clone(subjects), entries...))
+	if err != nil {
 		return in, err
 	}
+	in.PassedOver = Told(evidence.Passed)
+	all, err := g.candidates(append(slices.Clone(subjects), entries...), evidence)
+	if err != nil {
+		return in, err
+	}
+	in.Candidates = all[:len(subjects)]
+	if len(entries) > 0 {
+		in.Entries = all[len(subjects)]
+	}
+	if environment == "" {
+		return in, nil
+	}
 	return in, g.ask(ctx, &in)
+}
+
+// entries is the subject under which the entries into in's environment are found, or
+// none where they are not looked for.
+func (g *Gate) entries(in policy.Input) []subject.Subject {
+	env, known := g.Policy.Environment(in.Environment)
+	if g.Records == nil || !known || env.Record == policy.RecordOff {
+		return nil
+	}
+	t, ok := g.Policy.Target(env, g.Host, in.Protection.ID)
+	if !ok {
+		return nil
+	}
+	return []subject.Subject{t.Subject("")}
+}
+
+// stores are those that are asked, with the one that keeps entries.
+func (g *Gate) stores(entries []subject.Subject) []Store {
+	if len(entries) == 0 || slices.ContainsFunc(g.Stores, func(s Store) bool { return s.Name() == g.Records.Name() }) {
+		return g.Stores
+	}
+	return append(slices.Clone(g.Stores), g.Records)
 }
 
 // ask asks the platform what the verified evidence raises questions about.
@@ -120,6 +156,9 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	if len(q.Runs) > 0 {
 		if in.Runs, err = g.Guard.Runs(ctx, q.Runs); err != nil {
 			return fmt.Errorf("asking how the runs ended: %w", err)
+		}
+		if q, err = policy.Ask(*in); err != nil { // where changes begin depends on how runs ended
+			return err
 		}
 	}
 	for _, x := range q.Refs {

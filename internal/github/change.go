@@ -35,8 +35,8 @@ func (j *Job) mine(ctx context.Context, q policy.ChangeQuery) error {
 	if err := environmentName(q.Environment); err != nil {
 		return err
 	}
-	if !fullSHA().MatchString(q.Head) || q.Baseline != "" && !fullSHA().MatchString(q.Baseline) {
-		return fault.New(fault.Refused, fault.Source, "", "commits %q and %q, want full names of commits", q.Head, q.Baseline)
+	if !fullSHA().MatchString(q.Head) || q.Start.Baseline != "" && !fullSHA().MatchString(q.Start.Baseline) {
+		return fault.New(fault.Refused, fault.Source, "", "commits %q and %q, want full names of commits", q.Head, q.Start.Baseline)
 	}
 	if !strings.EqualFold(q.Repository, j.web("")) {
 		return fault.New(fault.Refused, fault.Source, "run the gate in the repository that was built", "built in %q, and this is %q: nothing here says who made it", q.Repository, j.web(""))

@@ -423,7 +423,7 @@ func TestI07_change_of_another_repository(t *testing.T) {
 	w.set("/deployments", []object{})
 	q := w.query(sha(3))
 	for baseline, want := range map[int]bool{1: true, 4: false} {
-		q.Baseline = sha(baseline)
+		q.Start.Baseline = sha(baseline)
 		w.again()
 		c, err := w.job.Change(context.Background(), q)
 		if want != (err == nil) || want && (c.Order != policy.First || len(c.Commits) != 2) {

@@ -201,6 +201,7 @@ func (h history) weigh(ctx context.Context, p *past, d deployment) (done bool, e
 		return skip("was made on %q, from which nothing is released", r.HeadBranch)
 	case in && r.succeeded():
 		base := d.plain()
+		base.Run = h.web("/actions/runs/" + strconv.FormatInt(id, 10))
 		p.Base = &base
 		return true, nil
 	case in:

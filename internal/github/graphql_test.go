@@ -603,7 +603,7 @@ func TestO02_no_graphql_without_a_token(t *testing.T) {
 					fmt.Fprint(rw, `[]`)
 				}
 			})})
-		q := policy.ChangeQuery{Environment: "production", Repository: "https://github.com/acme/widget", ID: "9", Head: sha(2), Ref: "refs/heads/main", Baseline: sha(1)}
+		q := policy.ChangeQuery{Environment: "production", Repository: "https://github.com/acme/widget", ID: "9", Head: sha(2), Ref: "refs/heads/main", Start: policy.Start{Baseline: sha(1)}}
 		if _, err := j.Change(context.Background(), q); err != nil || asked != want {
 			t.Errorf("with token %q: %d questions by GraphQL, %v; want %d", token, asked, err, want)
 		}

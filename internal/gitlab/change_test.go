@@ -453,15 +453,15 @@ func TestChange_first(t *testing.T) {
 		t.Errorf("change = %+v, want the first one, of 5 commits", c)
 	}
 	q := s.query("s2")
-	q.Baseline = sha("m1")
+	q.Start.Baseline = sha("m1")
 	c, err := s.job.Change(context.Background(), q)
 	if err != nil || c.Order != policy.First || len(c.Commits) != 1 {
 		t.Errorf("change = %+v, %v; want the first one, of 1 commit", c, err)
 	}
-	q.Baseline = sha("side")
+	q.Start.Baseline = sha("side")
 	_, err = s.job.Change(context.Background(), q)
 	wantFault(t, err, fault.Usage, fault.Policy)
-	q.Baseline = sha("nowhere")
+	q.Start.Baseline = sha("nowhere")
 	_, err = s.job.Change(context.Background(), q)
 	wantFault(t, err, fault.Refused, fault.Source)
 }

@@ -39,6 +39,7 @@ func (h *history) Past(ctx context.Context, q policy.ChangeQuery, branch string)
 				}
 				if ok {
 					base := d.plain()
+					base.Run = h.web("/-/jobs/" + itoa(d.Deployable.ID))
 					past.Base = &base
 					return false, nil
 				}

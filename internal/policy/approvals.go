@@ -71,7 +71,7 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 	}
 	var seen []Change
 	for _, f := range built {
-		ch, ok := in.change(f.Signer)
+		ch, ok := in.change(f.Signer, in.start(env, a))
 		if !ok {
 			k.changed = false
 			continue
@@ -109,9 +109,9 @@ func (in Input) latest(all []Fact) []Fact {
 	return out
 }
 
-func (in Input) change(s statement.Signer) (Change, bool) {
+func (in Input) change(s statement.Signer, from Start) (Change, bool) {
 	for _, c := range in.Changes {
-		if c.Repository == s.Repository && c.Head == s.Commit {
+		if c.Repository == s.Repository && c.Head == s.Commit && c.Start.same(from) {
 			return c, true
 		}
 	}

@@ -22,6 +22,7 @@ const Skew = 5 * time.Minute
 // pure: the same input gives the same verdict. There is one line in it that
 // allows.
 func Evaluate(in Input) verdict.Verdict {
+	in = in.chained()
 	v := verdict.Verdict{Environment: in.Environment, PassedOver: in.PassedOver}
 	env, known := in.Policy.Environment(in.Environment)
 	switch {

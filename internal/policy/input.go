@@ -179,14 +179,19 @@ type Input struct {
 	For        string
 	Protection Protection
 	Candidates []Candidate
-	Runs       []Run // that the evidence names
+	Runs       []Run // that the evidence and the entries name
 	Changes    []Change
 	Refs       []Ref // of the refs that were built on
 	Rosters    []Roster
 	Reviews    Reviews
+	// Entries is what was found about the entries into the environment before. Its
+	// subject is what they are found by; without one nobody looked for them.
+	Entries    Candidate
 	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
 	Now        time.Time
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: the account that started it is not a maker for that.
 	Deciding bool
+
+	chain *Chain // of Entries, once it is read
 }

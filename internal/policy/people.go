@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -126,6 +128,7 @@ const (
 type Change struct {
 	Repository string   // address, as in a certificate
 	Head       string   // the commit that was built
+	Start      Start    // where it was asked to begin
 	Base       string   // the commit deployed now; "" is nothing: everything since the beginning
 	Order      Order    //
 	Deployed   string   // what Head was compared with, in words: "deployment 8 of commit 4f2a91c"
@@ -136,7 +139,16 @@ type Change struct {
 	Makers     []Maker
 	Again      []Maker  // only started an attempt again, of a run whose first starter is a maker
 	Notes      []string // what was not seen, or was taken instead, in words
+	Listed     Listed   // the newest deployment that the platform lists and that counts
 }
+
+// Listed is a deployment that the platform lists. Its zero is none.
+type Listed struct {
+	ID  int64
+	Run string // address of the run that made it, without an attempt, or of the job
+}
+
+func (l Listed) String() string { return fmt.Sprintf("deployment %d of run %s", l.ID, bare(l.Run)) }
 
 // Request is a pull or merge request that brought commits, for people.
 type Request struct {
@@ -159,13 +171,32 @@ type ChangeQuery struct {
 	Head        string   // commit
 	Ref         string   // ref that Head was built on, fully qualified
 	Branch      string   // branch or pattern that Head has to be on; "": Ref, or the default branch if Ref is a tag
-	Baseline    string   // commit to begin with where nothing is deployed, or ""
+	Start       Start    // where the change begins
 	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
 	Refs        []string // patterns of the refs that such a run was on
 
 	Forks Forks    // who counts as the pusher of a fork whose pushes cannot be seen
 	Runs  []string // addresses of runs; the accounts that started them are makers too
 	Self  bool     // the run that asks deploys; the accounts that started it are makers too
+}
+
+// Start says where a change begins: what of an artifact is in the environment.
+type Start struct {
+	Baseline string  // commit to begin with where nothing entered before, or ""
+	Entered  []Point // what the newest confirmed entries say is in; none: no entry does
+	Coming   []Point // of newer entries whose deployments have not ended
+	Signed   bool    // entries alone count; a deployment that the platform lists moves nothing
+}
+
+// A Point is a commit that an entry let in.
+type Point struct {
+	Commit string
+	Entry  int // its number
+	Time   time.Time
+}
+
+func (s Start) same(o Start) bool {
+	return s.Baseline == o.Baseline && s.Signed == o.Signed && slices.Equal(s.Entered, o.Entered) && slices.Equal(s.Coming, o.Coming)
 }
 
 // Forks says who counts as the pusher of a request from a fork whose pushes

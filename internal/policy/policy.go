@@ -42,7 +42,10 @@ type Artifact struct {
 	Subject []string // patterns of subject names, or names of image repositories
 	Trust   Trust
 	BuiltBy []Builder
-	Line    int
+	// Baseline is the commit to begin with where nothing of it entered before; "": that
+	// of the environment.
+	Baseline string
+	Line     int
 }
 
 // Trust is the trusted root under which evidence about an artifact verifies.
@@ -142,6 +145,8 @@ type Environment struct {
 	// Variables is the lowest role that may give a run variables: of
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
+	Record    Recording
+	Since     time.Time  // of a required record: what happened before needs no entry
 	Emergency *Emergency // nil: there are no emergency approvals
 	Waivers   *Waivers   // nil: no claimed role is waived
 	Line      int

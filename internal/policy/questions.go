@@ -22,12 +22,18 @@ type Questions struct {
 // maxHeads bounds how many different commits one verdict can be about.
 const maxHeads = 10
 
-// Ask returns the questions about in's candidates. in needs no answers yet.
+// Ask returns the questions about in's candidates. in needs no answers yet; but where
+// changes begin depends on how the runs of entries ended, so that the changes are asked
+// about after the runs are known.
 func Ask(in Input) (Questions, error) {
 	var q Questions
 	env, ok := in.Policy.Environment(in.Environment)
 	if !ok {
 		return q, nil
+	}
+	in = in.chained()
+	for _, run := range in.chain.open() {
+		q.run(RunQuery{URI: run, Outcome: true})
 	}
 	for _, c := range in.Candidates {
 		a, m := in.artifact(c)
@@ -102,7 +108,7 @@ func (in Input) ask(q *Questions, env Environment, a Artifact, f Fact) {
 			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
 		}
 		if b, ok := a.builder(f); ok {
-			q.change(in, env, b, f.Signer)
+			q.change(in, env, a, b, f.Signer)
 		}
 	}
 }
@@ -145,12 +151,13 @@ func (x *RunQuery) add(r RunQuery) {
 	}
 }
 
-func (q *Questions) change(in Input, env Environment, b Builder, s statement.Signer) {
+func (q *Questions) change(in Input, env Environment, a Artifact, b Builder, s statement.Signer) {
 	if len(env.Approvals) == 0 {
 		return
 	}
+	start := in.start(env, a)
 	for i := range q.Changes {
-		if x := &q.Changes[i]; x.Repository == s.Repository && x.Head == s.Commit {
+		if x := &q.Changes[i]; x.Repository == s.Repository && x.Head == s.Commit && x.Start.same(start) {
 			if !slices.Contains(x.Runs, s.Run) {
 				x.Runs = append(x.Runs, s.Run)
 			}
@@ -163,6 +170,6 @@ func (q *Questions) change(in Input, env Environment, b Builder, s statement.Sig
 	}
 	q.Changes = append(q.Changes, ChangeQuery{
 		Workflows: deploys, Refs: b.Refs,
-		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Baseline: env.Baseline, Forks: env.Forks, Runs: []string{s.Run},
+		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Start: start, Forks: env.Forks, Runs: []string{s.Run},
 	})
 }

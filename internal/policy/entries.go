@@ -1,0 +1,348 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Recording says whether a job in an environment signs what it lets in.
+type Recording string
+
+// The ways. RecordOptional is the zero value: it signs where it can, and of what the
+// entries say and what the platform lists, the commit that is further back counts.
+const (
+	RecordOptional Recording = ""
+	RecordRequired Recording = "required" // it has to sign; what the platform lists moves nothing
+	RecordOff      Recording = "off"
+)
+
+// Target returns the environment e of the repository on host, whose number there is
+// id. It is false where the policy does not say which repository that is, or where
+// the platform gives the environment no number: nothing can then be found by it.
+func (p *Policy) Target(e Environment, host, id string) (statement.Target, bool) {
+	number, ok := p.Home(e, host)
+	if !ok || id == "" || number == "" {
+		return statement.Target{}, false
+	}
+	for _, x := range p.Instances() {
+		if strings.EqualFold(x.Forge.Host, host) {
+			return statement.Target{Issuer: x.Forge.Issuer, Repository: statement.Origin{ID: number}, Name: e.Name, ID: id}, true
+		}
+	}
+	return statement.Target{}, false
+}
+
+// An Entry is an entry into an environment that counts.
+type Entry struct {
+	statement.Entered
+	Link   statement.Link
+	Signer statement.Signer
+	Time   time.Time // verified time of signing
+	// State says how the deployment ended: Succeeded, Failed, Unfinished where the
+	// platform says that it goes on, or RunUnknown.
+	State RunState
+	Why   string // how that is known, in words
+}
+
+// has returns what e says of an artifact of the policy.
+func (e Entry) has(artifact string) (statement.Admitted, bool) {
+	i := slices.IndexFunc(e.Artifacts, func(a statement.Admitted) bool { return a.Artifact == artifact })
+	if i < 0 {
+		return statement.Admitted{}, false
+	}
+	return e.Artifacts[i], true
+}
+
+// A Chain is every entry into an environment that was found and counts.
+type Chain struct {
+	Entries []Entry          // the highest number first, and of one number the newest
+	Missing []statement.Link // that entries name and that were not found, the highest first
+	Passed  []string         // what was found and does not count, and why, in words
+}
+
+// Chain reads the entries of in. An entry counts only if a job in the environment
+// signed it, in a workflow that deploys, and if its number follows from those that
+// it names.
+func (in Input) Chain() Chain {
+	var c Chain
+	env, _ := in.Policy.Environment(in.Environment)
+	for _, f := range in.Entries.Facts {
+		if f.Statement.PredicateType != statement.SummaryV1 {
+			continue
+		}
+		e, why := in.entry(env, f)
+		if why != "" {
+			c.pass(f, why)
+			continue
+		}
+		if !slices.ContainsFunc(c.Entries, e.repeats) {
+			c.Entries = append(c.Entries, e)
+		}
+	}
+	slices.SortStableFunc(c.Entries, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(b.Number, a.Number), b.Time.Compare(a.Time), cmp.Compare(a.Link.SHA256, b.Link.SHA256))
+	})
+	c.follow()
+	for i := range c.Entries {
+		c.settle(in, i)
+	}
+	return c
+}
+
+func (c *Chain) pass(f Fact, why string) {
+	c.Passed = append(c.Passed, fmt.Sprintf("an entry of %s: %s", orAbsent(bare(f.Signer.Run)), why))
+}
+
+// repeats reports whether o is e again: a run that says the same twice has let in
+// once.
+func (e Entry) repeats(o Entry) bool {
+	return e.Run == o.Run && e.Number == o.Number && slices.Equal(e.Artifacts, o.Artifacts)
+}
+
+// entry reads a fact as an entry, or says why it is none.
+func (in Input) entry(env Environment, f Fact) (Entry, string) {
+	s, err := f.Statement.Entered()
+	if err != nil {
+		return Entry{}, err.Error()
+	}
+	mark := in.Entries.Subject.Digest
+	switch t := s.Target; {
+	case mark != t.Subject("").Digest:
+		return Entry{}, fmt.Sprintf("it is about environment %q of repository %s, with the number %s", t.Name, t.Repository.ID, t.ID)
+	case f.Keyed || f.Via != nil:
+		return Entry{}, "a key signed it, and no job of the environment"
+	case !in.trusts(f.Trust):
+		return Entry{}, "it verifies under another trust than that of an artifact of the policy"
+	case f.Signer.Run != s.Run:
+		return Entry{}, fmt.Sprintf("it says that run %s let it in, and another one signed it", s.Run)
+	}
+	if why := in.signsEntries(env, s.Target, f.Signer); why != "" {
+		return Entry{}, why
+	}
+	if f.Time.Sub(in.Now) > Skew {
+		return Entry{}, "it is dated in the future"
+	}
+	return Entry{Entered: s, Link: statement.Link{Number: s.Number, SHA256: f.StatementHash.Hex()}, Signer: f.Signer, Time: f.Time}, ""
+}
+
+// trusts reports whether evidence of some artifact verifies under a trust.
+func (in Input) trusts(id string) bool {
+	return slices.ContainsFunc(in.Policy.Artifacts, func(a Artifact) bool { return a.Trust.ID() == id })
+}
+
+// SignsEntries says why an entry that signer has signed for t does not count, or
+// nothing.
+func SignsEntries(p *Policy, t statement.Target, s statement.Signer) string {
+	env, _ := p.Environment(t.Name)
+	return Input{Policy: p}.signsEntries(env, t, s)
+}
+
+// signsEntries wants the signer to be a job in the environment, of a workflow that
+// deploys, on a ref that is built from. A certificate that does not say in which
+// environment the job was is worth nothing here: every job that may sign could have it.
+func (in Input) signsEntries(env Environment, t statement.Target, s statement.Signer) string {
+	workflows, refs, mark := in.Policy.deploys(env, t)
+	path, ref := "", refOf(s, "")
+	if rest, ok := strings.CutPrefix(s.ConfigURI, s.Repository+mark); ok {
+		path, ref, _ = strings.Cut(rest, "@")
+	}
+	switch {
+	case s.Issuer != t.Issuer || s.SANKind != "uri":
+		return fmt.Sprintf("%s of %s signed it, want a job of %s", s.SAN, s.Issuer, t.Issuer)
+	case s.RepositoryID != t.Repository.ID:
+		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
+	case s.Environment == "" && !strings.Contains(s.TokenSubject, ":environment:"):
+		return "the certificate does not say in which environment the job was"
+	case s.Environment != env.Name && !(s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name)):
+		return fmt.Sprintf("a job in environment %q signed it", cmp.Or(s.Environment, s.TokenSubject))
+	case !slices.Contains(workflows, path):
+		return fmt.Sprintf("workflow %q signed it, which does not deploy: want %s", path, strings.Join(workflows, " or "))
+	case ref != s.Ref || !matchesAny(refs, ref):
+		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, strings.Join(refs, " or "))
+	}
+	return ""
+}
+
+// deploys returns the workflows that deploy into e, the refs that they may be of, and
+// what stands between a repository and the path of a workflow.
+func (p *Policy) deploys(e Environment, t statement.Target) (workflows, refs []string, mark string) {
+	workflows = slices.Clone(e.DeployedBy)
+	for _, a := range p.Artifacts {
+		for _, b := range a.BuiltBy {
+			if b.Forge.Issuer != t.Issuer {
+				continue
+			}
+			mark, refs = b.Forge.Mark, append(refs, b.Refs...)
+			if len(e.DeployedBy) == 0 && b.RepositoryID == t.Repository.ID {
+				workflows = append(workflows, b.Workflow)
+			}
+		}
+	}
+	slices.Sort(refs)
+	return workflows, slices.Compact(refs), mark
+}
+
+// follow drops entries whose number does not follow from those that they name, and
+// lists what they name that is not there.
+func (c *Chain) follow() {
+	at := map[string]int{}
+	for _, e := range c.Entries {
+		at[e.Link.SHA256] = e.Number
+	}
+	var kept []Entry
+	for _, e := range c.Entries {
+		i := slices.IndexFunc(e.Previous, func(l statement.Link) bool { n, found := at[l.SHA256]; return found && n != l.Number })
+		if i >= 0 {
+			c.Passed = append(c.Passed, fmt.Sprintf("entry %d of %s: it gives another entry the number %d, which has %d",
+				e.Number, bare(e.Run), e.Previous[i].Number, at[e.Previous[i].SHA256]))
+			continue
+		}
+		kept = append(kept, e)
+	}
+	c.Entries = kept
+	for _, e := range kept {
+		for _, l := range e.Previous {
+			if _, found := at[l.SHA256]; !found && !slices.Contains(c.Missing, l) {
+				c.Missing = append(c.Missing, l)
+			}
+		}
+	}
+	slices.SortFunc(c.Missing, func(a, b statement.Link) int {
+		return cmp.Or(cmp.Compare(b.Number, a.Number), cmp.Compare(a.SHA256, b.SHA256))
+	})
+}
+
+// settle finds out how the deployment of an entry ended: what a later entry has
+// written down, or what the platform says of its run.
+func (c *Chain) settle(in Input, i int) {
+	e := &c.Entries[i]
+	for _, later := range c.Entries {
+		switch {
+		case slices.Contains(later.Confirmed, e.Link):
+			e.State, e.Why = Succeeded, fmt.Sprintf("entry %d says so", later.Number)
+			return
+		case slices.Contains(later.Failed, e.Link):
+			e.State, e.Why = Failed, fmt.Sprintf("entry %d says so", later.Number)
+			return
+		}
+	}
+	if r, ok := in.run(e.Run); ok && r.Why == "" {
+		e.State, e.Why = r.State, r.Words
+	}
+}
+
+// Newest returns the entries that no other one names: those that the next one has to
+// name.
+func (c Chain) Newest() []Entry {
+	named := map[string]bool{}
+	for _, e := range c.Entries {
+		for _, l := range e.Previous {
+			named[l.SHA256] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(c.Entries), func(e Entry) bool { return named[e.Link.SHA256] })
+}
+
+// Base returns the newest confirmed entries of an artifact: one, or several of one
+// number, which entered at once.
+func (c Chain) Base(artifact string) []Entry {
+	var out []Entry
+	for _, e := range c.Entries {
+		if _, ok := e.has(artifact); !ok || e.State != Succeeded || len(out) > 0 && e.Number < out[0].Number {
+			continue
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// maxOpen bounds how many runs of entries are asked about: the newest. A run that is
+// not asked about confirms nothing, and the change then begins further back.
+const maxOpen = 20
+
+// open returns the runs that have to be asked about: of the entries that may be the
+// base of some artifact, those of which nobody has written down how they ended.
+func (c Chain) open() []string {
+	var runs []string
+	settled := map[string]bool{} // artifacts of which a confirmed entry was found
+	for _, e := range c.Entries {
+		needed := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return !settled[a.Artifact] })
+		if needed && e.State == RunUnknown && !slices.Contains(runs, e.Run) {
+			runs = append(runs, e.Run)
+		}
+		for _, a := range e.Artifacts {
+			settled[a.Artifact] = settled[a.Artifact] || e.State == Succeeded
+		}
+	}
+	return runs[:min(len(runs), maxOpen)]
+}
+
+// gap returns the highest missing entry that could be newer than the base of an
+// artifact, or nil. Of older ones nothing depends.
+func (c Chain) gap(artifact string) *statement.Link {
+	base := 0
+	if b := c.Base(artifact); len(b) > 0 {
+		base = b[0].Number
+	}
+	for _, l := range c.Missing {
+		if l.Number > base {
+			return &l
+		}
+	}
+	return nil
+}
+
+// digestOf is what of an artifact is in the environment, by the confirmed entries.
+func (c Chain) holds(artifact string, d subject.Digest) bool {
+	return slices.ContainsFunc(c.Base(artifact), func(e Entry) bool {
+		a, _ := e.has(artifact)
+		return a.SHA256 == d.Hex()
+	})
+}
+
+// chained returns in with its entries read, once.
+func (in Input) chained() Input {
+	if in.chain == nil {
+		c := in.Chain()
+		in.chain = &c
+	}
+	return in
+}
+
+// start says where the change of an artifact begins.
+func (in Input) start(env Environment, a Artifact) Start {
+	s := Start{Baseline: cmp.Or(a.Baseline, env.Baseline), Signed: env.Record == RecordRequired}
+	if env.Record == RecordOff {
+		return s
+	}
+	c := in.chained().chain
+	base := c.Base(a.Name)
+	add := func(list []Point, e Entry) []Point {
+		x, ok := e.has(a.Name)
+		if !ok || x.Commit == "" || slices.ContainsFunc(list, func(p Point) bool { return p.Commit == x.Commit }) {
+			return list
+		}
+		return append(list, Point{x.Commit, e.Number, e.Time})
+	}
+	for _, e := range base {
+		s.Entered = add(s.Entered, e)
+	}
+	for _, e := range c.Entries {
+		if e.State == Unfinished && (len(base) == 0 || e.Number > base[0].Number) && !in.own(e) {
+			s.Coming = add(s.Coming, e)
+		}
+	}
+	return s
+}
+
+// own reports whether the run that asks has made an entry.
+func (in Input) own(e Entry) bool {
+	r, ok := in.run(e.Run)
+	return ok && r.Own
+}
