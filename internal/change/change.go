@@ -152,7 +152,7 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 	}
 	c.Makers = append(c.Makers, past.Makers...)
 	if past.Base != nil {
-		c.Listed = policy.Listed{ID: past.Base.ID, Run: past.Base.Run}
+		c.Listed = policy.Listed{ID: past.Base.ID, Run: past.Base.Run, Time: past.Base.Created}
 	}
 	if tag, ok := strings.CutPrefix(q.Ref, "refs/tags/"); ok && c.Reachable {
 		if c.Reachable, err = p.Tagged(ctx, tag, q.Head); err != nil {

@@ -58,6 +58,7 @@ const (
 	Duties           Code = "E_SOD"
 	Bypass           Code = "E_BYPASS"
 	Rollback         Code = "E_ROLLBACK"
+	EntryMissing     Code = "E_ENTRY_MISSING"
 	BuildState       Code = "E_BUILD_STATE"
 	Lint             Code = "E_LINT"
 	Leak             Code = "E_LEAK"
@@ -97,6 +98,7 @@ var Codes = map[Code]string{
 	Duties:           "an approval of someone who made the change, or who may not approve",
 	Bypass:           "the platform's protection was or can be passed by",
 	Rollback:         "something newer is in the environment already",
+	EntryMissing:     "an entry into the environment that has to be there was not found",
 	BuildState:       "the run that built it did not succeed",
 	Lint:             "a workflow, pipeline or setting makes a gate meaningless",
 	Leak:             "a credential would have gone to another host",

@@ -58,7 +58,7 @@ type Gate struct {
 	// Records is where the entries into environments are kept: the platform's own
 	// store, which no argument chooses. nil: they are not looked for.
 	Records Store
-	Host    string // base URL of the platform that the environment is on
+	Home    string // address of the repository that the environment belongs to
 }
 
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
@@ -132,7 +132,7 @@ func (g *Gate) entries(in policy.Input) []subject.Subject {
 	if g.Records == nil || !known || env.Record == policy.RecordOff {
 		return nil
 	}
-	t, ok := g.Policy.Target(env, g.Host, in.Protection.ID)
+	t, ok := g.Policy.Target(env, g.Home, in.Protection.ID)
 	if !ok {
 		return nil
 	}

@@ -133,8 +133,11 @@ func releaseOf(a Artifact, f Fact) (statement.Set, bool) {
 
 // approvals judges the approvals and rejections of a subject.
 func (k *approvalCheck) approvals() []verdict.Finding {
-	if len(k.env.Approvals) == 0 || len(k.used) == 0 {
+	if len(k.used) == 0 {
 		return nil // without evidence it is denied for that, and there is nothing to approve
+	}
+	if len(k.env.Approvals) == 0 {
+		return k.order()
 	}
 	if !k.changed || len(k.makers) == 0 {
 		// A change has at least the maker who started the run. Without any maker, the

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // Recording says whether a job in an environment signs what it lets in.
@@ -22,18 +24,17 @@ const (
 	RecordOff      Recording = "off"
 )
 
-// Target returns the environment e of the repository on host, whose number there is
-// id. It is false where the policy does not say which repository that is, or where
-// the platform gives the environment no number: nothing can then be found by it.
-func (p *Policy) Target(e Environment, host, id string) (statement.Target, bool) {
-	number, ok := p.Home(e, host)
-	if !ok || id == "" || number == "" {
-		return statement.Target{}, false
-	}
+// Target returns the environment e, whose number is id, of the repository at home. It
+// is false where the policy does not say which repository that is, or where the
+// platform gives the environment no number: nothing can then be found by it.
+func (p *Policy) Target(e Environment, home, id string) (statement.Target, bool) {
 	for _, x := range p.Instances() {
-		if strings.EqualFold(x.Forge.Host, host) {
-			return statement.Target{Issuer: x.Forge.Issuer, Repository: statement.Origin{ID: number}, Name: e.Name, ID: id}, true
+		if !strings.HasPrefix(strings.ToLower(home), strings.ToLower(x.Forge.Host)+"/") {
+			continue
 		}
+		number, ok := p.Home(e, x.Forge.Host)
+		t := statement.Target{Issuer: x.Forge.Issuer, Repository: statement.Origin{URI: home, ID: number}, Name: e.Name, ID: id}
+		return t, ok && id != "" && number != ""
 	}
 	return statement.Target{}, false
 }
@@ -283,27 +284,72 @@ func (c Chain) open() []string {
 	return runs[:min(len(runs), maxOpen)]
 }
 
-// gap returns the highest missing entry that could be newer than the base of an
-// artifact, or nil. Of older ones nothing depends.
-func (c Chain) gap(artifact string) *statement.Link {
+// gap returns the highest entry that is missing and could be newer than the base of an
+// artifact, or nil. On older ones nothing depends, and on those that entries before
+// since name.
+func (c Chain) gap(artifact string, since time.Time) *statement.Link {
 	base := 0
 	if b := c.Base(artifact); len(b) > 0 {
 		base = b[0].Number
 	}
 	for _, l := range c.Missing {
-		if l.Number > base {
+		named := slices.ContainsFunc(c.Entries, func(e Entry) bool { return slices.Contains(e.Previous, l) && !e.Time.Before(since) })
+		if l.Number > base && named {
 			return &l
 		}
 	}
 	return nil
 }
 
-// digestOf is what of an artifact is in the environment, by the confirmed entries.
-func (c Chain) holds(artifact string, d subject.Digest) bool {
-	return slices.ContainsFunc(c.Base(artifact), func(e Entry) bool {
-		a, _ := e.has(artifact)
-		return a.SHA256 == d.Hex()
+// unentered reports whether a deployment is newer than every entry knew of, and made
+// by a run that no entry names.
+func (c Chain) unentered(d Listed) bool {
+	if d.ID == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(c.Entries, func(e Entry) bool {
+		return e.Deployment >= d.ID || e.Run == d.Run || strings.HasPrefix(e.Run, d.Run+"/attempts/")
 	})
+}
+
+// recorded judges the entries into an environment whose policy requires them.
+func (in Input) recorded(env Environment) []verdict.Finding {
+	if env.Record != RecordRequired {
+		return nil
+	}
+	missing := func(reason, found string) verdict.Finding {
+		f := deny(fault.EntryMissing, "record", env.Line, reason, "an entry for everything that entered",
+			"find out who deployed or deleted what; then begin anew: "+
+				fmt.Sprintf("record: {mode: required, since: %q}", in.Now.UTC().Format(time.RFC3339)))
+		f.Found = found
+		return f
+	}
+	switch {
+	case env.Since.After(in.Now):
+		return []verdict.Finding{deny(fault.Policy, "record", env.Line, "since of record is in the future: "+env.Since.Format(time.RFC3339),
+			"a time before now", "write the time from which everything that entered has an entry")}
+	case in.Entries.Subject.Digest == (subject.Digest{}):
+		return []verdict.Finding{deny(fault.EntryMissing, "record", env.Line,
+			fmt.Sprintf("the platform gives environment %q no number, and entries are found by it", env.Name), "an environment of the platform",
+			"make the environment in the settings of the repository; on a plan without environments write record: optional")}
+	}
+	for _, c := range in.Candidates {
+		if a, m := in.artifact(c); m == nil {
+			if l := in.chain.gap(a.Name, env.Since); l != nil {
+				return []verdict.Finding{missing(fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name), "no statement sha256:"+l.SHA256)}
+			}
+		}
+	}
+	for _, c := range in.Changes {
+		if in.chain.unentered(c.Listed) && !c.Listed.Time.Before(env.Since) {
+			return []verdict.Finding{missing(fmt.Sprintf("something was deployed into %q without an entry", env.Name), c.Listed.String())}
+		}
+	}
+	text := "nothing has entered before"
+	if n := len(in.chain.Entries); n > 0 {
+		text = fmt.Sprintf("%d entries, the newest is number %d", n, in.chain.Entries[0].Number)
+	}
+	return []verdict.Finding{met("record", text, env.Line)}
 }
 
 // chained returns in with its entries read, once.

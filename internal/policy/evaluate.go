@@ -36,6 +36,7 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env))
 		v.Findings = append(v.Findings, bypass(in, env)...)
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
+		v.Findings = append(v.Findings, in.recorded(env)...)
 		v.Accepted = append(env.accepted(in.Protection), in.taken()...)
 	}
 	for _, c := range in.Candidates {

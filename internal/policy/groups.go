@@ -244,16 +244,49 @@ func (r *reader) rules(e *Environment, m mapping) {
 			e.Variables = ""
 		}
 	}
+	r.record(e, m.get("record"))
 	if n := m.get("break-glass"); n != nil {
 		e.Emergency = r.emergency(n)
 	}
 	if n := m.get("waivers"); n != nil {
 		e.Waivers = r.waivers(n)
 	}
-	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "baseline", "forks", "deployed-by", "break-glass", "waivers"} {
+	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "forks", "break-glass", "waivers"} {
 		if m.get(k) != nil && len(e.Approvals) == 0 {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}
+	}
+}
+
+// record reads whether a job in the environment signs what it lets in, and since when.
+func (r *reader) record(e *Environment, n *yamlnode.Node) {
+	if n == nil {
+		return
+	}
+	mode := n
+	if n.Kind == yamlnode.Map {
+		m := r.mapping(n, "record", "mode", "since")
+		r.require(m, n, "record", "mode")
+		mode = m.get("mode")
+		if x := m.get("since"); x != nil {
+			since, err := time.Parse(time.RFC3339, r.text(x, "since"))
+			if err != nil {
+				r.complain(x, "since %q, want a time such as \"2026-11-27T09:00:00Z\"", scalar(x))
+			}
+			e.Since = since.UTC()
+		}
+	}
+	if mode == nil {
+		return
+	}
+	switch r.choice(mode, "record", "optional", "required", "off") {
+	case "required":
+		e.Record = RecordRequired
+	case "off":
+		e.Record = RecordOff
+	}
+	if !e.Since.IsZero() && e.Record != RecordRequired {
+		r.complain(n, "since means nothing where a record is not required")
 	}
 }
 

@@ -144,8 +144,9 @@ type Change struct {
 
 // Listed is a deployment that the platform lists. Its zero is none.
 type Listed struct {
-	ID  int64
-	Run string // address of the run that made it, without an attempt, or of the job
+	ID   int64
+	Run  string // address of the run that made it, without an attempt, or of the job
+	Time time.Time
 }
 
 func (l Listed) String() string { return fmt.Sprintf("deployment %d of run %s", l.ID, bare(l.Run)) }

@@ -152,7 +152,7 @@ func (x *RunQuery) add(r RunQuery) {
 }
 
 func (q *Questions) change(in Input, env Environment, a Artifact, b Builder, s statement.Signer) {
-	if len(env.Approvals) == 0 {
+	if len(env.Approvals) == 0 && env.Record != RecordRequired {
 		return
 	}
 	start := in.start(env, a)

@@ -54,9 +54,9 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 
 func (r *reader) artifact(f field) Artifact {
 	what := "artifact " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "subject", "trust", "built-by")
+	m := r.mapping(f.value, what, "subject", "trust", "built-by", "baseline")
 	r.require(m, f.key, what, "subject", "trust", "built-by")
-	a := Artifact{Name: f.name, Line: line(f.key)}
+	a := Artifact{Name: f.name, Baseline: r.exact(m.get("baseline"), "baseline", commit), Line: line(f.key)}
 	for _, n := range r.list(m.get("subject"), "subject") {
 		s := r.text(n, "subject")
 		if err := subject.ValidPattern(s); s != "" && err != nil {
@@ -299,7 +299,7 @@ func (r *reader) ref(n *yamlnode.Node) string {
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "mode", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age", "rejection-max-age",
-		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers")
+		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers", "record")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")

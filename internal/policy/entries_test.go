@@ -1,0 +1,353 @@
+package policy_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// required is the second policy, with a record that has to be there.
+func required(t testing.TB) string {
+	return replaced(t, second, "count: 2}\n", "count: 2}\n    record: required\n    baseline: "+sha(0)+"\n")
+}
+
+// sha is the n-th commit of the entries' tests.
+func sha(n int) string { return fmt.Sprintf("%040x", 0xabc000+n) }
+
+// where is the environment of the policy's tests.
+var where = statement.Target{Issuer: "https://ci.example", Repository: statement.Origin{URI: "https://code.example/acme/app", ID: "1001"}, Name: "production", ID: "9001"}
+
+// A let is one entry in a test: what it says, who signs it, and what the platform
+// says of its run.
+type let struct {
+	entry  statement.Entry
+	signer statement.Signer
+	at     time.Time
+	state  policy.RunState
+	fact   policy.Fact
+}
+
+// run is the address of the n-th run of the deploy workflow.
+func run(n int) string { return fmt.Sprintf("https://code.example/acme/app/runs/%d/attempts/1", 100+n) }
+
+// lets returns entry n after the others, of commit n, with edits.
+func lets(t testing.TB, n int, after []let, edits ...func(*let)) let {
+	t.Helper()
+	s := signer()
+	s.Environment, s.Run = "production", run(n)
+	x := let{signer: s, at: now.Add(time.Duration(n-100) * time.Minute), state: policy.Succeeded}
+	x.entry = statement.Entry{
+		Number: 1, Target: where, Run: s.Run, Input: statement.DigestSet{SHA256: strings.Repeat("0", 64)},
+		Artifacts: []statement.Admitted{{Artifact: "app", Name: "dist/app.tar.gz", SHA256: subject.SHA256([32]byte{byte(n)}).Hex(), Commit: sha(n)}},
+	}
+	for _, a := range after {
+		x.entry.Previous = append(x.entry.Previous, statement.Link{Number: a.entry.Number, SHA256: a.fact.StatementHash.Hex()})
+		x.entry.Number = max(x.entry.Number, a.entry.Number+1)
+	}
+	for _, e := range edits {
+		e(&x)
+	}
+	subjects, err := x.entry.Subjects()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := statement.NewSummary(x.entry, "test", "policy.yaml", subject.SHA256([32]byte{9}), nil, x.at).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := statement.New(subjects, statement.SummaryV1, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := statement.Parse(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.fact = policy.Fact{Signer: x.signer, Trust: "house", Time: x.at, Source: "store", Statement: st, StatementHash: subject.Sum(payload)}
+	return x
+}
+
+// line are n entries, each after the one before.
+func line(t testing.TB, n int) []let {
+	var out []let
+	for i := 1; i <= n; i++ {
+		out = append(out, lets(t, i, out[max(0, len(out)-1):]))
+	}
+	return out
+}
+
+// entering is an input whose environment has these entries.
+func entering(p *policy.Policy, all ...let) policy.Input {
+	in := input(p)
+	in.Entries = policy.Candidate{Subject: where.Subject("")}
+	for _, x := range all {
+		in.Entries.Facts = append(in.Entries.Facts, x.fact)
+		in.Runs = append(in.Runs, policy.Run{URI: x.signer.Run, State: x.state, Words: "run"})
+	}
+	return in
+}
+
+// base is the number and commit of what is in the environment, or nothing.
+func base(in policy.Input) string {
+	var out []string
+	for _, e := range in.Chain().Base("app") {
+		out = append(out, fmt.Sprint(e.Number))
+	}
+	return strings.Join(out, ",")
+}
+
+// An entry counts only if a job in the environment signed it, in a workflow that
+// deploys, about this environment, and if it is whole. Each of these is the only thing
+// that is wrong with an entry that would move the base.
+func TestG11_an_entry_that_nobody_in_the_environment_signed(t *testing.T) {
+	p := read(t, required(t))
+	good := line(t, 2)
+	if got := base(entering(p, good...)); got != "2" {
+		t.Fatalf("base = %q, want entry 2", got)
+	}
+	elsewhere := where
+	elsewhere.ID = "9002"
+	for name, edit := range map[string]func(*let){
+		"no environment in the certificate": func(x *let) { x.signer.Environment = "" },
+		"another environment":               func(x *let) { x.signer.Environment = "staging" },
+		"an environment that begins alike":  func(x *let) { x.signer.Environment = "production2" },
+		"another environment in the subject": func(x *let) {
+			x.signer.Environment, x.signer.TokenSubject = "", "repo:acme/app:environment:production:x"
+		},
+		"a job of another repository":     func(x *let) { x.signer.RepositoryID = "1002" },
+		"another issuer":                  func(x *let) { x.signer.Issuer = "https://jobs.example" },
+		"a person":                        func(x *let) { x.signer.SANKind = "email" },
+		"a workflow that does not deploy": func(x *let) { renamed(&x.signer, "https://code.example/acme/app/build/other.yml@refs/heads/main") },
+		"a branch of somebody":            func(x *let) { reref(&x.signer, "refs/heads/mine") },
+		"an event about another ref":      func(x *let) { x.signer.Ref = "refs/tags/v1" },
+		"another run":                     func(x *let) { x.signer.Run = run(50) },
+		"a number that does not follow":   func(x *let) { x.entry.Previous[0].Number, x.entry.Number = 5, 6 },
+		"another environment's entry":     func(x *let) { x.entry.Target = elsewhere },
+		"dated in the future":             func(x *let) { x.at = now.Add(time.Hour) },
+	} {
+		in := entering(p, good[0], lets(t, 2, good[:1], edit))
+		if got := base(in); got != "1" {
+			t.Errorf("%s: base = %q, want entry 1", name, got)
+		}
+		if len(in.Chain().Passed) != 1 {
+			t.Errorf("%s: passed over = %q, want one entry and why", name, in.Chain().Passed)
+		}
+	}
+	for name, spoil := range map[string]func(*policy.Fact){
+		"a key":         func(f *policy.Fact) { f.Keyed = true },
+		"a carrier":     func(f *policy.Fact) { f.Via = &policy.Via{} },
+		"another trust": func(f *policy.Fact) { f.Trust = "annex" },
+		"another result": func(f *policy.Fact) {
+			f.Statement.Predicate = []byte(strings.Replace(string(f.Statement.Predicate), "PASSED", "FAILED", 1))
+		},
+		"another level": func(f *policy.Fact) {
+			f.Statement.Predicate = []byte(strings.Replace(string(f.Statement.Predicate), "ENVIRONMENT_PRODUCTION", "ENVIRONMENT_STAGING", 1))
+		},
+		"a subject more": func(f *policy.Fact) {
+			f.Statement.Subject = slices.Concat(f.Statement.Subject[:1], f.Statement.Subject)
+		},
+	} {
+		x := lets(t, 2, good[:1])
+		spoil(&x.fact)
+		if got := base(entering(p, good[0], x)); got != "1" {
+			t.Errorf("%s: base = %q, want entry 1", name, got)
+		}
+	}
+	subject := lets(t, 2, good[:1], func(x *let) { x.signer.Environment, x.signer.TokenSubject = "", "repo:acme/app:environment:production" })
+	if got := base(entering(p, good[0], subject)); got != "2" {
+		t.Errorf("base = %q, want entry 2: the token's subject says the environment", got)
+	}
+}
+
+// Only an entry whose deployment succeeded moves the base; what a later entry has
+// written down counts also where the run is gone.
+func TestG11_an_entry_that_nobody_confirms_moves_nothing(t *testing.T) {
+	p := read(t, required(t))
+	for state, want := range map[policy.RunState]string{policy.Succeeded: "2", policy.Failed: "1", policy.Unfinished: "1", policy.RunUnknown: "1"} {
+		all := line(t, 2)
+		all[1].state = state
+		if got := base(entering(p, all...)); got != want {
+			t.Errorf("a run that is %v: base = %q, want %q", state, got, want)
+		}
+	}
+	all := line(t, 2)
+	for i, want := range map[int]string{0: "2", 1: "1"} {
+		third := lets(t, 3, all[1:], func(x *let) {
+			link := []statement.Link{{Number: 2, SHA256: all[1].fact.StatementHash.Hex()}}
+			if x.state = policy.Failed; i == 0 {
+				x.entry.Confirmed = link
+			} else {
+				x.entry.Failed = link
+			}
+		})
+		gone := entering(p, all[0], all[1], third)
+		gone.Runs = slices.DeleteFunc(gone.Runs, func(r policy.Run) bool { return r.URI == run(2) })
+		if got := base(gone); got != want {
+			t.Errorf("base = %q after the run of entry 2 is gone, want %q", got, want)
+		}
+	}
+}
+
+// Two jobs that enter at once make two entries of one number, and the base is of both;
+// a run that says the same twice has entered once.
+func TestG15_two_jobs_that_enter_at_once(t *testing.T) {
+	p := read(t, required(t))
+	first := line(t, 1)
+	a, b := lets(t, 2, first), lets(t, 3, first)
+	in := entering(p, first[0], a, b)
+	if got := base(in); got != "2,2" {
+		t.Errorf("base = %q, want both entries of number 2", got)
+	}
+	next := in.Chain().Newest()
+	if len(next) != 2 {
+		t.Errorf("the newest are %d, want both", len(next))
+	}
+	c := lets(t, 4, []let{a, b})
+	if got := base(entering(p, first[0], a, b, c)); got != "3" {
+		t.Errorf("base = %q, want the one that names both", got)
+	}
+	twice := lets(t, 2, first, func(x *let) { x.at = x.at.Add(time.Second) })
+	if n := len(entering(p, first[0], a, twice).Chain().Entries); n != 2 {
+		t.Errorf("%d entries, want one for what a run says twice", n)
+	}
+}
+
+// A made-up deployment moves nothing where entries alone count, one without an entry is
+// told, and so is an entry that a later one names and that is not there.
+func TestG11_what_entered_without_an_entry_is_missed(t *testing.T) {
+	all := line(t, 3)
+	set := func(edit func(*policy.Input, *policy.Change)) verdict.Verdict {
+		s := setting(t, required(t), yes(alice, bob)...)
+		in := s.input(t)
+		with := entering(in.Policy, all...)
+		in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Listed = policy.Listed{ID: 7, Run: strings.TrimSuffix(run(3), "/attempts/1"), Time: now}
+		edit(&in, &in.Changes[0])
+		in.Changes[0].Start = startOf(t, in)
+		return evaluate(in)
+	}
+	wantAllowed(t, set(func(*policy.Input, *policy.Change) {}))
+	for name, edit := range map[string]func(*policy.Input, *policy.Change){
+		"a deployment of another run": func(_ *policy.Input, c *policy.Change) { c.Listed.Run = "https://code.example/acme/app/runs/999" },
+		"a run whose number goes on":  func(_ *policy.Input, c *policy.Change) { c.Listed.Run = "https://code.example/acme/app/runs/10" },
+		"the newest but one is gone": func(in *policy.Input, _ *policy.Change) {
+			withhold(in, all[1], all[2])
+			in.Entries.Facts = append(in.Entries.Facts, lets(t, 3, all[1:2], func(x *let) { x.state = policy.Failed }).fact)
+			fail(in, 3)
+		},
+		"no number of the environment": func(in *policy.Input, _ *policy.Change) { in.Entries = policy.Candidate{} },
+	} {
+		if f := wantDenied(t, set(edit)); f.Code != fault.EntryMissing || !strings.Contains(f.Hint, "record:") {
+			t.Errorf("%s: finding = %+v, want %s and the line to write", name, f, fault.EntryMissing)
+		}
+	}
+	since := replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Add(-time.Second).Format(time.RFC3339)+`"}`)
+	for at, want := range map[time.Duration]verdict.Outcome{-time.Minute: verdict.Allow, 0: verdict.Deny} {
+		v := set(func(in *policy.Input, c *policy.Change) {
+			in.Policy = read(t, since)
+			c.Listed = policy.Listed{ID: 7, Run: "https://code.example/acme/app/runs/999", Time: now.Add(at)}
+		})
+		if f := recorded(v); f.Outcome != want {
+			t.Errorf("a deployment %v before now: %+v, want %v", -at, f, want)
+		}
+	}
+}
+
+// recorded is the finding about the record.
+func recorded(v verdict.Verdict) verdict.Finding {
+	i := slices.IndexFunc(v.Findings, func(f verdict.Finding) bool { return f.Requirement == "record" })
+	if i < 0 {
+		return verdict.Finding{}
+	}
+	return v.Findings[i]
+}
+
+func withhold(in *policy.Input, all ...let) {
+	in.Entries.Facts = slices.DeleteFunc(in.Entries.Facts, func(f policy.Fact) bool {
+		return slices.ContainsFunc(all, func(x let) bool { return x.fact.StatementHash == f.StatementHash })
+	})
+}
+
+func fail(in *policy.Input, n int) {
+	for i := range in.Runs {
+		if in.Runs[i].URI == run(n) {
+			in.Runs[i].State = policy.Failed
+		}
+	}
+}
+
+// startOf is where the change of an input begins, as the gate would ask.
+func startOf(t testing.TB, in policy.Input) policy.Start {
+	t.Helper()
+	q, err := policy.Ask(in)
+	if err != nil || len(q.Changes) != 1 {
+		t.Fatalf("questions = %+v, %v, want one about a change", q.Changes, err)
+	}
+	return q.Changes[0].Start
+}
+
+// No set of entries that lacks a true one makes a base newer than the truth, unless
+// that is told as missing: of entries that others have seen, whichever is withheld.
+func TestG11_entries_that_are_withheld_make_no_base_newer(t *testing.T) {
+	p := read(t, required(t))
+	r := rand.New(rand.NewPCG(3, 9))
+	moved := 0
+	for range 400 {
+		var all []let
+		for n := 1; n <= 2+r.IntN(6); n++ {
+			tips := entering(p, all...).Chain().Newest()
+			var after []let
+			for _, x := range all {
+				if slices.ContainsFunc(tips, func(e policy.Entry) bool { return e.Link.SHA256 == x.fact.StatementHash.Hex() }) && (len(tips) == 1 || r.IntN(3) > 0) {
+					after = append(after, x)
+				}
+			}
+			if len(after) == 0 && len(all) > 0 {
+				after = all[len(all)-1:]
+			}
+			all = append(all, lets(t, n, after, func(x *let) {
+				if r.IntN(3) == 0 {
+					x.state = policy.Failed
+				}
+			}))
+		}
+		truth := entering(p, all...).Chain()
+		for i := range all {
+			in := entering(p, all...)
+			in.Entries.Facts = slices.Delete(slices.Clone(in.Entries.Facts), i, i+1)
+			c := in.Chain()
+			seen := slices.ContainsFunc(truth.Entries, func(e policy.Entry) bool {
+				return slices.ContainsFunc(e.Previous, func(l statement.Link) bool { return l.SHA256 == all[i].fact.StatementHash.Hex() })
+			})
+			missed := len(c.Missing) > 0
+			if seen && !missed {
+				t.Fatalf("entry %d of %d is withheld and not missed", i, len(all))
+			}
+			if got, want := number(c), number(truth); got > want && !missed {
+				t.Fatalf("without entry %d the base is %d, and in truth %d", i, got, want)
+			} else if got != want {
+				moved++
+			}
+		}
+	}
+	if moved == 0 {
+		t.Error("no entry that was withheld moved a base, which proves too little")
+	}
+}
+
+func number(c policy.Chain) int {
+	if b := c.Base("app"); len(b) > 0 {
+		return b[0].Number
+	}
+	return 0
+}
