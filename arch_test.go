@@ -31,7 +31,7 @@ var rooms = map[string]string{
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
-	"policy":     "fault yamlnode subject statement verdict dialect",
+	"policy":     "fault strictjson yamlnode subject statement verdict dialect",
 	"change":     "fault policy",
 	// ground
 	"client": "fault",

@@ -23,9 +23,9 @@ const maxCount = 50
 
 // Place is a platform as members of groups name it.
 type Place struct {
-	Host  string   // base URL
-	Roles []string // accesses to a repository, least first
-	Above bool     // a team or role may have members that come from above it, which count if a policy says so
+	Host  string   `json:"host"`            // base URL
+	Roles []string `json:"roles,omitempty"` // accesses to a repository, least first
+	Above bool     `json:"above"`           // a team or role may have members that come from above it, which count if a policy says so
 }
 
 var (
@@ -157,6 +157,7 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		r.places = map[string]string{}
 	}
 	r.places[p.Host] = place
+	r.used.place(place, p)
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})

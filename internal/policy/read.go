@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,17 +19,19 @@ type Words struct {
 	Trusts []string                          // instances known by name
 	Forge  func(issuer string) (Forge, bool) // the platform behind an issuer
 	Place  func(name string) (Place, bool)   // the platform that members of groups name; nil: none
+	Agents int                               // version of the list of known agents; 0: the newest
 }
 
 // Read reads a policy file. file is its name, for messages. Every complaint is
 // a fault of kind Usage that lists all that is wrong, with line and column.
 func Read(raw []byte, file string, w Words) (*Policy, error) {
 	r := &reader{file: fault.Cut(file), words: w}
-	p := &Policy{Digest: subject.Sum(raw)}
+	p := &Policy{Digest: subject.Sum(raw), Source: bytes.Clone(raw)}
 	if root := r.parse(raw); root != nil {
 		r.policy(p, root)
 	}
 	if len(r.complaints) == 0 {
+		p.used = r.used
 		return p, nil
 	}
 	return nil, fault.New(fault.Usage, r.code(), "", "%s", r.told())
@@ -115,6 +118,7 @@ func (r *reader) instance(n *yamlnode.Node, what string) string {
 	if s != "" && !slices.Contains(r.words.Trusts, s) {
 		r.complain(n, "%s %q, want %s or {root: FILE, sha256: HEX}%s", what, s, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), suggestion{s, r.words.Trusts})
 	}
+	r.used.trust(s)
 	return s
 }
 
@@ -272,6 +276,7 @@ func (r *reader) forge(n *yamlnode.Node) Forge {
 	if !ok {
 		r.complain(n, "issuer %q is not known: its certificates cannot be judged", s)
 	}
+	r.used.forge(f)
 	return f
 }
 
