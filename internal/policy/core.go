@@ -41,36 +41,40 @@ type CoreSubject struct {
 	Evidence []string       `json:"evidence,omitempty"` // digests of statements, sorted
 }
 
-// Core returns the core of v, which Evaluate has made of in. input is the digest of
+// NewCore returns the core of v, which Evaluate has made of in. input is the digest of
 // in's document.
-func (in Input) Core(v verdict.Verdict, input subject.Digest) Core {
+func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
 	c := Core{Rules: Rules, Input: input, Policy: in.Policy.Digest, Environment: in.Environment,
 		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(), Outcome: v.Outcome().String(), Findings: coreFindings(v.Findings)}
-	for _, j := range v.Judgements {
-		s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name, Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
-		for _, e := range j.Evidence {
-			s.Evidence = append(s.Evidence, e.Statement)
-		}
-		slices.Sort(s.Evidence)
-		s.Evidence = slices.Compact(s.Evidence)
-		c.Subjects = append(c.Subjects, s)
+	for i := range v.Judgements {
+		c.Subjects = append(c.Subjects, coreSubject(&v.Judgements[i]))
 	}
 	return c
 }
 
+func coreSubject(j *verdict.Judgement) CoreSubject {
+	s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name, Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
+	for i := range j.Evidence {
+		s.Evidence = append(s.Evidence, j.Evidence[i].Statement)
+	}
+	slices.Sort(s.Evidence)
+	s.Evidence = slices.Compact(s.Evidence)
+	return s
+}
+
 func coreFindings(all []verdict.Finding) []CoreFinding {
 	var out []CoreFinding
-	for _, f := range all {
-		out = append(out, CoreFinding{f.Requirement, f.Code, f.Outcome.String()})
+	for i := range all {
+		out = append(out, CoreFinding{all[i].Requirement, all[i].Code, all[i].Outcome.String()})
 	}
 	return out
 }
 
 // JSON returns c in the one form that RFC 8785 has for it.
-func (c Core) JSON() ([]byte, error) { return strictjson.Canonical(c) }
+func (c *Core) JSON() ([]byte, error) { return strictjson.Canonical(c) }
 
 // Digest returns the digest of c's JSON.
-func (c Core) Digest() (subject.Digest, error) {
+func (c *Core) Digest() (subject.Digest, error) {
 	b, err := c.JSON()
 	return subject.Sum(b), err
 }

@@ -21,8 +21,9 @@ import (
 
 // filler gives every field that it can reach a value of its own.
 type filler struct {
-	t *testing.T
-	n int
+	t    *testing.T
+	n    int
+	zone *time.Location
 }
 
 func (f *filler) fill(v reflect.Value, path string) {
@@ -32,7 +33,7 @@ func (f *filler) fill(v reflect.Value, path string) {
 		*x = subject.Sum([]byte(fmt.Sprint(f.n)))
 		return
 	case *time.Time:
-		*x = time.Date(2026, 1, 2, 3, 4, f.n%60, 1000+f.n, time.UTC)
+		*x = time.Date(2026, 1, 2, 3, 4, f.n%60, 1000+f.n, f.zone)
 		return
 	case *json.RawMessage:
 		*x = json.RawMessage(fmt.Sprintf("{ \"a\" : %d.0 ,\"<\":\"\\u0041\"}", f.n)) // not the form that any program writes
@@ -102,10 +103,26 @@ approve-in:
 
 func TestInput_no_field_is_lost_when_it_is_kept(t *testing.T) {
 	var in policy.Input
-	(&filler{t: t}).fill(reflect.ValueOf(&in).Elem(), "in")
+	(&filler{t: t, zone: time.UTC}).fill(reflect.ValueOf(&in).Elem(), "in")
 	kept := again(t, in)
 	if !reflect.DeepEqual(kept, in) {
 		t.Errorf("read again:\n got %+v\nwant %+v", kept, in)
+	}
+}
+
+func TestInput_every_time_is_kept_in_UTC(t *testing.T) {
+	var in, there policy.Input
+	(&filler{t: t, zone: time.UTC}).fill(reflect.ValueOf(&in).Elem(), "in")
+	(&filler{t: t, zone: time.FixedZone("there", 2*60*60)}).fill(reflect.ValueOf(&there).Elem(), "in")
+	raw, err := there.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if i := bytes.Index(raw, []byte("+02:00")); i >= 0 {
+		t.Errorf("a time of another zone is kept: …%s", raw[max(0, i-200):i+6])
+	}
+	if here, err := in.JSON(); err != nil || len(here) != len(raw) { // the twin: the same but for the hours
+		t.Errorf("%d bytes (%v) with times in UTC, and %d in another zone", len(here), err, len(raw))
 	}
 }
 
@@ -113,12 +130,12 @@ func TestInput_no_field_is_lost_when_it_is_kept(t *testing.T) {
 func TestInput_what_a_policy_takes_from_outside_is_kept(t *testing.T) {
 	full := words
 	full.Forge = func(issuer string) (f policy.Forge, ok bool) {
-		(&filler{t: t}).fill(reflect.ValueOf(&f).Elem(), "forge")
+		(&filler{t: t, zone: time.UTC}).fill(reflect.ValueOf(&f).Elem(), "forge")
 		f.Issuer, f.Kind, f.Started, f.Host = issuer, "github", []string{"manual"}, "https://code.example"
 		return f, true
 	}
 	full.Place = func(name string) (p policy.Place, ok bool) {
-		(&filler{t: t}).fill(reflect.ValueOf(&p).Elem(), "place")
+		(&filler{t: t, zone: time.UTC}).fill(reflect.ValueOf(&p).Elem(), "place")
 		p.Roles = append(p.Roles, "owner")
 		p.Host = "https://" + name + ".example"
 		return p, true
@@ -175,6 +192,10 @@ func TestInput_only_the_document_that_is_written_is_read(t *testing.T) {
 		"another order": func(s string) string {
 			return strings.Replace(strings.Replace(s, `"rules":1,`, "", 1), `{"candidates"`, `{"rules":1,"candidates"`, 1)
 		},
+		"a statement that is missing": func(s string) string {
+			return strings.Replace(s, `"statements":[{`, `"statements":[{"type":"x","predicate":"{}","predicateType":"y"},{`, 1)
+		},
+		"a fact of another statement": func(s string) string { return strings.Replace(s, `"statement":"sha256:`, `"statement":"sha512:`, 1) },
 		"another way to write a text": func(s string) string { return strings.Replace(s, "production", `\u0070roduction`, 1) },
 		"a zero that is left out":     func(s string) string { return strings.Replace(s, `{"candidates"`, `{"deciding":false,"candidates"`, 1) },
 		"a time with an offset": func(s string) string {
@@ -185,7 +206,7 @@ func TestInput_only_the_document_that_is_written_is_read(t *testing.T) {
 		"a digest in upper case":       func(s string) string { return strings.Replace(s, `"digest":"sha256:01`, `"digest":"SHA256:01`, 1) },
 		"a policy that cannot be read": func(s string) string { return strings.Replace(s, `version: 1\n`, `version: 2\n`, 1) },
 		"an issuer without its forge": func(s string) string {
-			return strings.Replace(s, `"issuer":"https://ci.example","kind"`, `"issuer":"https://ci.other","kind"`, 1)
+			return strings.Replace(s, `"forges":{"https://ci.example"`, `"forges":{"https://ci.other"`, 1)
 		},
 		"another schema": func(s string) string { return strings.Replace(s, policy.InputSchema, "other", 1) },
 	}
@@ -255,7 +276,8 @@ func core(t testing.TB, in policy.Input) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := in.Core(policy.Evaluate(in), subject.Sum(raw)).JSON()
+	c := policy.NewCore(&in, policy.Evaluate(in), subject.Sum(raw))
+	b, err := c.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +313,7 @@ func TestCore_is_the_same_in_another_process_language_and_time_zone(t *testing.T
 func TestCore_has_no_texts_and_says_every_outcome(t *testing.T) {
 	in := input(read(t, good))
 	v := policy.Evaluate(in)
-	c := in.Core(v, subject.Sum(nil))
+	c := policy.NewCore(&in, v, subject.Sum(nil))
 	b, err := c.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -307,11 +329,13 @@ func TestCore_has_no_texts_and_says_every_outcome(t *testing.T) {
 			f.Reason, f.Hint, f.Found, f.Wanted, f.Line = "another text", "another", "another", "another", 99
 		}
 	}
-	if got, err := in.Core(v, subject.Sum(nil)).Digest(); err != nil || got != subject.Sum(b) {
+	c = policy.NewCore(&in, v, subject.Sum(nil))
+	if got, err := c.Digest(); err != nil || got != subject.Sum(b) {
 		t.Errorf("digest with other texts = %s (%v), want %s", got, err, subject.Sum(b))
 	}
 	v.Judgements[0].Findings[0].Outcome = verdict.Allow
-	if got, err := in.Core(v, subject.Sum(nil)).Digest(); err != nil || got == subject.Sum(b) { // the twin
+	c = policy.NewCore(&in, v, subject.Sum(nil))
+	if got, err := c.Digest(); err != nil || got == subject.Sum(b) { // the twin
 		t.Errorf("digest with another outcome = %s (%v), want another one", got, err)
 	}
 }

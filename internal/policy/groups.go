@@ -3,11 +3,9 @@ package policy
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -29,8 +27,8 @@ type Place struct {
 }
 
 var (
-	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
-	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
+	accountName = lazy(`^[A-Za-z0-9_.-]+(\[bot\])?$`)
+	teamName    = lazy(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`)
 )
 
 // people reads everything that says who approves.
@@ -157,7 +155,7 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		r.places = map[string]string{}
 	}
 	r.places[p.Host] = place
-	r.used.place(place, p)
+	r.used.Places[place] = p
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})

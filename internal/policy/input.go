@@ -90,7 +90,7 @@ type Fact struct {
 	Log           statement.Log       `json:"log"`             // how a log vouches for it
 	Intermediates bool                `json:"intermediates"`   // the bundle brought certificates between the root and the signer, and they were needed
 	Time          time.Time           `json:"time"`            // earliest verified time of signing
-	Statement     statement.Statement `json:"statement"`       // the signed statement
+	Statement     statement.Statement `json:"-"`               // the signed statement
 	StatementHash subject.Digest      `json:"statementHash"`   // digest of the signed payload bytes
 	Source        string              `json:"source"`          // where the bundle was found
 	// Via is set where somebody signed an attestation manifest that carries the
@@ -125,7 +125,7 @@ type Candidate struct {
 	// one of them; else nil. What is known of some of them is nothing about the
 	// index.
 	Parts      []subject.Part `json:"parts,omitempty"`
-	Facts      []Fact         `json:"facts,omitempty"`
+	Facts      []Fact         `json:"-"`
 	Rejections []Rejection    `json:"rejections,omitempty"`
 	More       int            `json:"more"` // rejections beyond those, which are counted and not kept
 	Strangers  Strangers      `json:"strangers"`
@@ -178,7 +178,7 @@ type Input struct {
 	// else of it, where Environment is empty: then the platform is not asked.
 	For        string      `json:"for"`
 	Protection Protection  `json:"protection"`
-	Candidates []Candidate `json:"candidates,omitempty"`
+	Candidates []Candidate `json:"-"`
 	Runs       []Run       `json:"runs,omitempty"` // that the evidence names
 	Changes    []Change    `json:"changes,omitempty"`
 	Refs       []Ref       `json:"refs,omitempty"` // of the refs that were built on
