@@ -339,3 +339,53 @@ func TestCore_has_no_texts_and_says_every_outcome(t *testing.T) {
 		t.Errorf("digest with another outcome = %s (%v), want another one", got, err)
 	}
 }
+
+// A document that was kept leads to the core that was kept with it, whatever has
+// changed in this program since. Where it no longer does, Rules is another number.
+func TestCore_of_what_was_kept_is_what_it_was(t *testing.T) {
+	const input, want = "testdata/kept.input.json", "testdata/kept.core.json"
+	if *update {
+		in := judged(t)
+		raw, err := in.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := policy.NewCore(&in, policy.Evaluate(in), subject.Sum(raw))
+		b, err := c.JSON()
+		if err := errors.Join(err, os.WriteFile(input, raw, 0o600), os.WriteFile(want, b, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(input)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := policy.ReadInput(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := policy.NewCore(&in, policy.Evaluate(in), subject.Sum(raw))
+	got, err := c.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := os.ReadFile(want); err != nil || !bytes.Equal(got, b) {
+		t.Errorf("core (%v)\n got %s\nwant %s", err, got, b)
+	}
+}
+
+func TestInput_an_agent_that_is_listed_later_counts_for_nothing(t *testing.T) {
+	text := naming(t, "{known: true}")
+	s := made(t, text, policy.Maker{Email: "noreply@anthropic.com", Role: policy.CoAuthor, Where: "commit 4f2a91c"}, yes(alice, bob)...)
+	wantAllowed(t, s.judge(t)) // the twin: by the list of today
+	older := words
+	older.Agents = -1 // a list that is older than every entry
+	p, err := policy.Read([]byte(text), "policy.yaml", older)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.policy = p
+	if got := s.judge(t).Outcome(); got != verdict.Wait {
+		t.Errorf("outcome = %v by an older list, want %v: somebody unknown costs one more approval", got, verdict.Wait)
+	}
+}
