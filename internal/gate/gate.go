@@ -59,7 +59,12 @@ type Gate struct {
 	// store, which no argument chooses. nil: they are not looked for.
 	Records Store
 	Home    string // address of the repository that the environment belongs to
+	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
+
+// Keep takes the bytes of one piece of evidence, or of what leads from it to a
+// subject. suffix says what they are, as the end of a file's name: ".sigstore.json".
+type Keep func(suffix string, b []byte)
 
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
 // its policy. It is empty where there is none.
@@ -77,6 +82,11 @@ func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environmen
 	if err != nil {
 		return verdict.Verdict{}, err
 	}
+	return Decide(in)
+}
+
+// Decide returns the verdict about what Look has gathered.
+func Decide(in policy.Input) (verdict.Verdict, error) {
 	v := policy.Evaluate(in)
 	return v, undecided(v)
 }
@@ -111,6 +121,7 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		return in, err
 	}
 	in.PassedOver = Told(evidence.Passed)
+	g.keep(evidence)
 	all, err := g.candidates(append(slices.Clone(subjects), entries...), evidence)
 	if err != nil {
 		return in, err
@@ -203,7 +214,54 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	return Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	readable(out)
+	return out, err
+}
+
+// readable makes UTF-8 of what strangers can write into an input: names of files,
+// and names in certificates that nobody has verified. Else one of them could make
+// an input that no document can hold.
+func readable(all []policy.Candidate) {
+	plain := func(texts ...*string) {
+		for _, s := range texts {
+			*s = string([]rune(*s))
+		}
+	}
+	for i := range all {
+		c := &all[i]
+		plain(&c.Strangers.First)
+		for k := range c.Facts {
+			plain(&c.Facts[k].Source)
+		}
+		for k := range c.Rejections {
+			r := &c.Rejections[k]
+			plain(&r.Reason, &r.Hint, &r.Source)
+		}
+	}
+}
+
+// keep hands on what is looked at: the bundles of those who are waited for, and the
+// manifests that lead to subjects.
+func (g *Gate) keep(evidence Evidence) {
+	if g.Keep == nil {
+		return
+	}
+	waited := waits(g.Policy.Wanted())
+	for _, i := range evidence.Items {
+		if look, ok := sigstore.Peek(i.raw, waited); !ok || waited(look) {
+			g.Keep(".sigstore.json", i.raw)
+		}
+	}
+	for _, c := range evidence.Chains {
+		if len(c.Index) > 0 {
+			g.Keep(".index.json", c.Index)
+		}
+		g.Keep(".manifest.json", c.Manifest)
+		for _, l := range c.Layers {
+			g.Keep(".statement.json", l)
+		}
+	}
 }
 
 // About returns what verifies about one subject that is no artifact of the
