@@ -13,6 +13,13 @@ require('../../shared/install.js').action('enter', [
   { name: 'keep-evidence' },
   { name: 'wait' },
   { name: 'workers' },
+  { name: 'sigstore', preset: 'auto' },
+  { name: 'signing-config' },
+  { name: 'audience', preset: 'sigstore' },
+  { name: 'authority' },
+  { name: 'trusted-root' },
+  { name: 'log-private-repository', preset: 'false' },
+  { name: 'bundle-dir', preset: '.sallyport/bundles' },
   { name: 'format', preset: 'text' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }
 ])

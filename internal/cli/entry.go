@@ -1,7 +1,18 @@
 package cli
 
 import (
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	places "github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // records is where entries into environments are kept: the platform's own store. It
@@ -11,4 +22,114 @@ func (r *run) records(at door) gate.Store {
 		return nil
 	}
 	return at.evidence()
+}
+
+// signs reports whether this job signs what it lets into an environment: it is a job
+// in it. why is the reason where it does not. Where the policy requires a record, a job
+// that could sign and lacks a line is a fault, before anything is judged.
+func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err error) {
+	e, _ := p.Environment(env)
+	if e.Record == policy.RecordOff {
+		return false, "", nil
+	}
+	within, known := r.platform.Within()
+	if known && within != env {
+		return false, "", nil // a job in it judges again and signs
+	}
+	_, err = r.identityToken()
+	switch {
+	case err == nil:
+		return true, "", nil
+	case e.Record == policy.RecordRequired:
+		return false, "", fmt.Errorf("the policy requires a record of what enters %q, which this job has to sign: %w", env, err)
+	}
+	return false, err.Error(), nil
+}
+
+// enters signs what rec lets in, where this job is to, and says so in rec. Where the
+// policy requires the record, what is not signed and stored is an error, and nothing
+// is passed on.
+func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why string) error {
+	e, _ := p.Environment(rec.Environment)
+	if rec.Outcome != verdict.Allow || e.Record == policy.RecordOff {
+		return nil
+	}
+	if !signs {
+		if why != "" {
+			rec.Entry = &report.Entry{Why: why}
+		}
+		return nil
+	}
+	entry, err := r.signEntry(p, *rec)
+	switch {
+	case err == nil:
+		rec.Entry = entry
+	case e.Record == policy.RecordRequired:
+		f := fault.Of(err)
+		return fault.New(fault.Unavailable, fault.NotAvailable, f.Hint, "the entry into %q that the policy requires was not signed and stored: %w", rec.Environment, err)
+	default:
+		rec.Entry = &report.Entry{Why: err.Error()}
+	}
+	return nil
+}
+
+// signEntry signs the entry, makes sure that the next gate will count it, and stores it
+// on the platform.
+func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, error) {
+	entry, err := policy.Entering(r.judged, rec.Verdict, r.home, r.platform.Run(), *rec.Input, rec.Policy.Commit)
+	if err != nil {
+		return nil, err
+	}
+	token, err := r.identityToken()
+	if err != nil {
+		return nil, err
+	}
+	x := proposal{inputs: []policy.Input{r.judged}}
+	if entry.Approvers, err = r.approvers(&x, token); err != nil {
+		return nil, err
+	}
+	signing, verifier, err := r.instance(token)
+	if err != nil {
+		return nil, err
+	}
+	var evidence []statement.DigestSet
+	for _, j := range rec.Judgements {
+		for _, e := range j.Evidence {
+			if d, err := subject.ParseDigest(e.Statement); err == nil {
+				evidence = append(evidence, statement.DigestSet{SHA256: d.Hex()})
+			}
+		}
+	}
+	summary := statement.NewSummary(entry, r.Version, r.home+"#"+rec.Policy.File, p.Digest, evidence, r.now)
+	predicate, err := summary.JSON()
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := entry.Subjects()
+	if err != nil {
+		return nil, err
+	}
+	check := func(s statement.Signer, _ statement.Statement) error {
+		if why := policy.SignsEntries(p, entry.Target, s); why != "" {
+			return fault.New(fault.Refused, fault.Identity, "let a workflow under deployed-by enter, on a ref of built-by", "an entry of this job would not count: %s", why)
+		}
+		return nil
+	}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: check,
+		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{r.platform.evidence()}}
+	defer r.progress("signing the entry")()
+	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)
+	if err != nil {
+		return nil, err
+	}
+	payload, err := statement.New(subjects, statement.SummaryV1, predicate)
+	if err != nil {
+		return nil, err
+	}
+	out := &report.Entry{Number: entry.Number, Statement: subject.Sum(payload)}
+	for _, s := range receipts[0].Stored {
+		out.Stored = append(out.Stored, s.Store)
+	}
+	slices.Sort(out.Stored)
+	return out, nil
 }

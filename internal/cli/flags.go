@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
+	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
@@ -33,6 +34,7 @@ type run struct {
 	unproven  bool              // it is not known whether the policy is of the commit
 	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
+	judged    policy.Input      // last
 	document  []byte            // of what was judged last, if it is kept
 	evidence  map[string][]byte // that the same was judged by, by names of files, if it is kept
 	looking   map[string][]byte // what is being looked at

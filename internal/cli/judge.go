@@ -52,11 +52,18 @@ func (r *run) admit(input string, environment func() (string, error), subjects f
 	if err != nil {
 		return answer{}, err
 	}
+	signs, why, err := r.signs(p, env)
+	if err != nil {
+		return answer{}, err
+	}
 	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, from, c, env) })
 	if err != nil {
 		return answer{}, err
 	}
 	if err := r.keepJudged(); err != nil {
+		return answer{}, err
+	}
+	if err := r.enters(p, &rec, signs, why); err != nil {
 		return answer{}, err
 	}
 	if err := r.tell(rec, env, c); err != nil {
@@ -135,6 +142,7 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	rec := r.record(v, roots)
 	rec.Policy = &from
 	rec.Stamp(r.now)
+	r.judged = in
 	return rec, r.names(&rec, &in, v)
 }
 

@@ -39,6 +39,9 @@ type platform interface {
 	Home() (host, id string)
 	// Enters is the environment of this job, as the token of Identify names it.
 	Enters() (string, error)
+	// Within is the same, or "" where the job is in none; known is false where nothing
+	// says it.
+	Within() (environment string, known bool)
 	// Commit is the commit that this job runs, which Identify proves. File and Tip
 	// read this repository: a file of a commit, and the commit of a branch.
 	Commit() string

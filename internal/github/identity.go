@@ -179,6 +179,10 @@ func (j *Job) Origin() (statement.Origin, string) {
 // Home is the server and the number of this job's repository.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.getenv("GITHUB_REPOSITORY_ID") }
 
+// Within is the environment of this job, or ""; known is false where the job has no ID
+// token, which alone says it.
+func (j *Job) Within() (environment string, known bool) { return j.self["environment"], j.self != nil }
+
 // Enters is the environment of this job, as its ID token names it
 // (docs.github.com/actions/reference/security/oidc, "OIDC token claims").
 func (j *Job) Enters() (string, error) {

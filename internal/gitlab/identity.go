@@ -212,6 +212,10 @@ func (j *Job) Origin() (statement.Origin, string) {
 // Home is the server and the number of this job's project.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.id }
 
+// Within is the environment of this job, or "". Identify reads it from the job's ID
+// token, without which there is no gate.
+func (j *Job) Within() (environment string, known bool) { return j.enters, true }
+
 // Enters is the environment of this job, as its ID token names it
 // (docs.gitlab.com/ci/secrets/id_token_authentication, "Token payload").
 func (j *Job) Enters() (string, error) {

@@ -54,7 +54,7 @@ func (c component) Asks() bool {
 func (c component) Paths() []string {
 	var paths []string
 	for _, name := range []string{"bundle-dir", "verdict"} {
-		if i, has := c.Input(name); has {
+		if i, has := c.Input(name); has && i.Where.In(GitLab) {
 			paths = append(paths, "'$[[ inputs."+i.Name+" ]]'")
 		}
 	}

@@ -27,6 +27,13 @@ func gate() Component {
 			keepEvidence,
 			wait,
 			workers,
+			hubOnly(signWith),
+			hubOnly(signingConfig),
+			hubOnly(audience),
+			hubOnly(authority),
+			hubOnly(trustedRoot),
+			hubOnly(logPrivate),
+			hubOnly(bundleDir),
 			network,
 			format,
 			token,
@@ -47,12 +54,13 @@ func gate() Component {
 func enter() Component {
 	g := gate()
 	c := Component{
-		Name:    "enter",
-		Title:   "Sallyport enter",
-		Summary: "Judge again, in the job that deploys, what the gate has passed on; the environment is the one that the job's own token names.",
-		Where:   Everywhere,
-		Within:  true,
-		Stage:   "deploy",
+		Name:     "enter",
+		Title:    "Sallyport enter",
+		Summary:  "Judge again, in the job that deploys, what the gate has passed on; the environment is the one that the job's own token names.",
+		Where:    Everywhere,
+		Within:   true,
+		Identity: Signs,
+		Stage:    "deploy",
 		Inputs: []Input{
 			{Name: "checksums", Usage: "the file that the gate has passed on", Default: ChecksumsPath, Kind: Path, Where: Everywhere},
 			{Name: "passed", Usage: "what the gate has passed on: file, the one that checksums names; or its output digests, sha256:HEX separated by spaces",
@@ -67,6 +75,13 @@ func enter() Component {
 			keepEvidence,
 			wait,
 			workers,
+			signWith,
+			signingConfig,
+			audience,
+			authority,
+			trustedRoot,
+			logPrivate,
+			bundleDir,
 			network,
 			format,
 			token,
@@ -383,6 +398,12 @@ func subject(what string) Input {
 
 func store(preset string) Input {
 	return Input{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH", Default: preset, List: true, Where: Everywhere}
+}
+
+// hubOnly is for what a job of the gate can do on GitHub alone: be in the environment.
+func hubOnly(i Input) Input {
+	i.Where = GitHub | Flag
+	return i
 }
 
 func flagOnly(i Input) Input {

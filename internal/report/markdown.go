@@ -48,6 +48,9 @@ func Markdown(w io.Writer, r Record) error {
 	}
 	p.evidence(r)
 	p.line("")
+	if text := r.told(Code); text != "" {
+		p.line("%s\n", text)
+	}
 	p.line("%s", under(r))
 	return p.err
 }

@@ -38,6 +38,7 @@ type Record struct {
 	Rules        int             `json:"rules,omitempty"` // version of the rules that judged
 	Input        *subject.Digest `json:"input,omitempty"` // of the document of everything that was judged
 	Core         *subject.Digest `json:"core,omitempty"`  // of what the verdict says without its texts
+	Entry        *Entry          `json:"entry,omitempty"` // of an allowed one: what was signed about it
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict
 }
@@ -60,6 +61,26 @@ func (p Policy) from(how func(string) string) string {
 		return " of commit " + how(p.Commit[:min(7, len(p.Commit))])
 	}
 	return ""
+}
+
+// Entry is the statement of what was let in. Its zero is none.
+type Entry struct {
+	Number    int            `json:"number,omitempty"`
+	Statement subject.Digest `json:"statement,omitzero"`
+	Stored    []string       `json:"stored,omitempty"` // names of the stores
+	Why       string         `json:"why,omitempty"`    // why there is none
+}
+
+// told is what people read about the entry; how writes a value.
+func (r Record) told(how func(string) string) string {
+	switch e := r.Entry; {
+	case e == nil:
+		return ""
+	case e.Number == 0:
+		return "no entry is signed: " + how(e.Why)
+	default:
+		return fmt.Sprintf("entry %d into %s is signed: %s", e.Number, how(r.Environment), how(e.Statement.String()))
+	}
 }
 
 // TrustedRoot names a trusted root by its digest.

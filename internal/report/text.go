@@ -112,6 +112,9 @@ func Text(w io.Writer, r Record, c Palette) error {
 	for _, x := range r.NotAsked {
 		p.hanging("", "  ", "not asked: "+Plain(x))
 	}
+	if text := r.told(Plain); text != "" {
+		p.hanging("", "  ", text)
+	}
 	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
 		p.total(r, c)
 	}
