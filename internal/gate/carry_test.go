@@ -209,11 +209,32 @@ func (s shop) judge(x scene, environment string) verdict.Verdict {
 	d := subject.Sum([]byte(x.subject))
 	g := s.gate
 	g.For, g.Stores = environment, []gate.Store{shelf{found: s.found(x)}}
-	v, err := g.Judge(s.t.Context(), []subject.Subject{{Name: cmp.Or(x.name, imageName) + "@" + d.String(), Digest: d}}, "")
+	in, err := g.Look(s.t.Context(), []subject.Subject{{Name: cmp.Or(x.name, imageName) + "@" + d.String(), Digest: d}}, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	v, err := gate.Decide(in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.keeps(in, v)
 	return v
+}
+
+// keeps wants what is kept of in to be judged as in was.
+func (s shop) keeps(in policy.Input, want verdict.Verdict) {
+	s.t.Helper()
+	raw, err := in.JSON()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	again, err := policy.ReadInput(raw)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if got := policy.Evaluate(again); !reflect.DeepEqual(got, want) {
+		s.t.Errorf("judged again:\n got %+v\nwant %+v", got, want)
+	}
 }
 
 // verify verifies a scene for those whom waits waits for.

@@ -166,8 +166,9 @@ func (d *document) keep(all []Candidate) error {
 				digest = subject.Sum(b)
 				digests[at], statements[digest] = digest, s
 			}
-			f.Time = f.Time.UTC()
-			k.Facts = append(k.Facts, keptFact{bareFact(f), digest})
+			x := keptFact{bareFact(f), digest}
+			x.Fact.Time = x.Fact.Time.UTC()
+			k.Facts = append(k.Facts, x)
 		}
 		d.Candidates = append(d.Candidates, k)
 	}
@@ -211,8 +212,8 @@ func (d *document) candidates() ([]Candidate, error) {
 	for _, k := range d.Candidates {
 		c := Candidate(k.Candidate)
 		for _, x := range k.Facts {
-			f, known := Fact(x.Fact), false
-			if f.Statement, known = statements[x.Statement]; !known {
+			f, known := x.fact(statements)
+			if !known {
 				return nil, fault.New(fault.Refused, fault.Malformed, "", "the input has no statement %s, which a fact of it is made of", x.Statement)
 			}
 			c.Facts = append(c.Facts, f)
@@ -220,6 +221,13 @@ func (d *document) candidates() ([]Candidate, error) {
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// fact is the fact that was kept as x. It was made of a bundle that had verified, by
+// the program that wrote the document; nobody has verified it here.
+func (x keptFact) fact(statements map[subject.Digest]statement.Statement) (f Fact, known bool) {
+	x.Fact.Statement, known = statements[x.Statement]
+	return Fact(x.Fact), known
 }
 
 // raw are the bytes of a predicate; nil for none.
@@ -233,6 +241,9 @@ func raw(predicate string) json.RawMessage {
 // ReadInput reads a document that JSON has written. It refuses one of other rules,
 // and every text that JSON would write in another way: an input has one document,
 // so that its digest names it.
+//
+// Nothing that comes of it may let anything in: what it calls verified, somebody else
+// has verified. So only explain reads one, which decides nothing.
 func ReadInput(raw []byte) (Input, error) {
 	const what = "the input"
 	var head struct {
