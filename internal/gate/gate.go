@@ -166,7 +166,8 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own,
+		Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
 	readable(out)
 	return out, err
 }

@@ -123,7 +123,7 @@ func (in Input) written() ([]byte, error) {
 		b, err = strictjson.Canonical(d)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the input of the verdict cannot be kept: %w", fault.Cause(err))
+		return nil, malformed("the input of the verdict cannot be kept: %w", fault.Cause(err))
 	}
 	return b, nil
 }
@@ -158,7 +158,8 @@ func (d *document) keep(all []Candidate) error {
 			at := memoryOf(f.Statement)
 			digest, known := digests[at]
 			if !known {
-				s := keptStatement{f.Statement.Type, f.Statement.Subject, f.Statement.PredicateType, string(f.Statement.Predicate)}
+				x := f.Statement
+				s := keptStatement{x.Type, x.Subject, x.PredicateType, string(x.Predicate)}
 				b, err := strictjson.Canonical(s)
 				if err != nil {
 					return err
@@ -206,7 +207,8 @@ func (d *document) candidates() ([]Candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: s.Subject, PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
+		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: s.Subject,
+			PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
 	}
 	var all []Candidate
 	for _, k := range d.Candidates {
@@ -214,7 +216,7 @@ func (d *document) candidates() ([]Candidate, error) {
 		for _, x := range k.Facts {
 			f, known := x.fact(statements)
 			if !known {
-				return nil, fault.New(fault.Refused, fault.Malformed, "", "the input has no statement %s, which a fact of it is made of", x.Statement)
+				return nil, malformed("the input has no statement %s, which a fact of it is made of", x.Statement)
 			}
 			c.Facts = append(c.Facts, f)
 		}
@@ -254,7 +256,7 @@ func ReadInput(raw []byte) (Input, error) {
 		return Input{}, err
 	}
 	if head.Schema != InputSchema {
-		return Input{}, fault.New(fault.Refused, fault.Malformed, "", "%s has schema %q, want %q", what, head.Schema, InputSchema)
+		return Input{}, malformed("%s has schema %q, want %q", what, head.Schema, InputSchema)
 	}
 	if err := KnowsRules(head.Rules); err != nil {
 		return Input{}, err
@@ -265,7 +267,8 @@ func ReadInput(raw []byte) (Input, error) {
 	}
 	if known := KnownAgents().Version; d.Policy.Words.Agents > known {
 		return Input{}, fault.New(fault.Usage, fault.Config, "use a version of sallyport that has this list",
-			"the policy is judged with version %d of the list of known agents, and this program knows version %d", d.Policy.Words.Agents, known)
+			"the policy is judged with version %d of the list of known agents, and this program knows version %d",
+			d.Policy.Words.Agents, known)
 	}
 	in := Input(d.Input)
 	var err error
@@ -280,9 +283,14 @@ func ReadInput(raw []byte) (Input, error) {
 		return Input{}, err
 	}
 	if !bytes.Equal(again, raw) {
-		return Input{}, fault.New(fault.Refused, fault.Malformed, "", "%s is not written in its canonical form (RFC 8785)", what)
+		return Input{}, malformed("%s is not written in its canonical form (RFC 8785)", what)
 	}
 	return in, nil
+}
+
+// malformed is the fault of an input that is no document, or has none.
+func malformed(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Malformed, "", format, args...)
 }
 
 // KnowsRules returns a fault if this program does not know a version of the rules.
