@@ -30,7 +30,8 @@ func explainCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	if said.Rules == 0 || said.Input == nil || said.Core == nil {
-		return answer{}, usage("the verdict %q names no input: it is of an older version, or of a verification without a policy", path)
+		return answer{}, usage(
+			"the verdict %q names no input: it is of an older version, or of a verification without a policy", path)
 	}
 	if err := policy.KnowsRules(said.Rules); err != nil {
 		return answer{}, fmt.Errorf("the verdict %q: %w", path, err)
@@ -99,7 +100,8 @@ func differing(said *report.Record, v verdict.Verdict, in *policy.Input) error {
 	default:
 		return nil
 	}
-	return fault.New(fault.Refused, fault.Replay, "find out who changed the verdict after it was written, or which program wrote it",
+	return fault.New(fault.Refused, fault.Replay,
+		"find out who changed the verdict after it was written, or which program wrote it",
 		"%s differs: the verdict says %q, and judged again it is %q", what, was, is)
 }
 

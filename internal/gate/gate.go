@@ -75,16 +75,6 @@ type Next func(*sigstore.Rejection) string
 // there is no file.
 type Files func(subject.Subject) (*subject.Sums, error)
 
-// Judge returns the verdict about subjects and, if environment is not empty,
-// about their entry into it.
-func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environment string) (verdict.Verdict, error) {
-	in, err := g.Look(ctx, subjects, environment)
-	if err != nil {
-		return verdict.Verdict{}, err
-	}
-	return Decide(in)
-}
-
 // Decide returns the verdict about what Look has gathered.
 func Decide(in policy.Input) (verdict.Verdict, error) {
 	v := policy.Evaluate(in)
@@ -106,7 +96,8 @@ func undecided(v verdict.Verdict) error {
 	return fault.New(fault.Unavailable, fault.NotAvailable, all[0].Hint, "%s: %s", all[0].Reason, all[0].Found)
 }
 
-// Look gathers everything that Evaluate may look at.
+// Look gathers everything that Evaluate may look at about subjects and, if environment
+// is not empty, about their entry into it.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
 	var err error
@@ -214,7 +205,8 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own,
+		Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
 	readable(out)
 	return out, err
 }

@@ -45,7 +45,8 @@ type CoreSubject struct {
 // in's document.
 func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
 	c := Core{Rules: Rules, Input: input, Policy: in.Policy.Digest, Environment: in.Environment,
-		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(), Outcome: v.Outcome().String(), Findings: coreFindings(v.Findings)}
+		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(),
+		Outcome: v.Outcome().String(), Findings: coreFindings(v.Findings)}
 	for i := range v.Judgements {
 		c.Subjects = append(c.Subjects, coreSubject(&v.Judgements[i]))
 	}
@@ -53,7 +54,8 @@ func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
 }
 
 func coreSubject(j *verdict.Judgement) CoreSubject {
-	s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name, Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
+	s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name,
+		Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
 	for i := range j.Evidence {
 		s.Evidence = append(s.Evidence, j.Evidence[i].Statement)
 	}

@@ -124,7 +124,7 @@ func (in Input) written() ([]byte, error) {
 		b, err = strictjson.Canonical(d)
 	}
 	if err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the input of the verdict cannot be kept: %w", fault.Cause(err))
+		return nil, malformed("the input of the verdict cannot be kept: %w", fault.Cause(err))
 	}
 	return b, nil
 }
@@ -169,7 +169,8 @@ func (d *document) keep(all []Candidate) error {
 			at := memoryOf(f.Statement)
 			digest, known := digests[at]
 			if !known {
-				s := keptStatement{f.Statement.Type, f.Statement.Subject, f.Statement.PredicateType, string(f.Statement.Predicate)}
+				x := f.Statement
+				s := keptStatement{x.Type, x.Subject, x.PredicateType, string(x.Predicate)}
 				b, err := strictjson.Canonical(s)
 				if err != nil {
 					return err
@@ -177,8 +178,9 @@ func (d *document) keep(all []Candidate) error {
 				digest = subject.Sum(b)
 				digests[at], statements[digest] = digest, s
 			}
-			f.Time = f.Time.UTC()
-			k.Facts = append(k.Facts, keptFact{bareFact(f), digest})
+			x := keptFact{bareFact(f), digest}
+			x.Fact.Time = x.Fact.Time.UTC()
+			k.Facts = append(k.Facts, x)
 		}
 		d.Candidates = append(d.Candidates, k)
 	}
@@ -218,21 +220,29 @@ func (d *document) candidates() ([]Candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: s.Subject, PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
+		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: s.Subject,
+			PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
 	}
 	var all []Candidate
 	for _, k := range append(slices.Clone(d.Candidates), d.Entries) {
 		c := Candidate(k.Candidate)
 		for _, x := range k.Facts {
-			f, known := Fact(x.Fact), false
-			if f.Statement, known = statements[x.Statement]; !known {
-				return nil, fault.New(fault.Refused, fault.Malformed, "", "the input has no statement %s, which a fact of it is made of", x.Statement)
+			f, known := x.fact(statements)
+			if !known {
+				return nil, malformed("the input has no statement %s, which a fact of it is made of", x.Statement)
 			}
 			c.Facts = append(c.Facts, f)
 		}
 		all = append(all, c)
 	}
 	return all, nil
+}
+
+// fact is the fact that was kept as x. It was made of a bundle that had verified, by
+// the program that wrote the document; nobody has verified it here.
+func (x keptFact) fact(statements map[subject.Digest]statement.Statement) (f Fact, known bool) {
+	x.Fact.Statement, known = statements[x.Statement]
+	return Fact(x.Fact), known
 }
 
 // raw are the bytes of a predicate; nil for none.
@@ -246,6 +256,9 @@ func raw(predicate string) json.RawMessage {
 // ReadInput reads a document that JSON has written. It refuses one of other rules,
 // and every text that JSON would write in another way: an input has one document,
 // so that its digest names it.
+//
+// Nothing that comes of it may let anything in: what it calls verified, somebody else
+// has verified. So only explain reads one, which decides nothing.
 func ReadInput(raw []byte) (Input, error) {
 	const what = "the input"
 	var head struct {
@@ -256,7 +269,7 @@ func ReadInput(raw []byte) (Input, error) {
 		return Input{}, err
 	}
 	if head.Schema != InputSchema {
-		return Input{}, fault.New(fault.Refused, fault.Malformed, "", "%s has schema %q, want %q", what, head.Schema, InputSchema)
+		return Input{}, malformed("%s has schema %q, want %q", what, head.Schema, InputSchema)
 	}
 	if err := KnowsRules(head.Rules); err != nil {
 		return Input{}, err
@@ -267,7 +280,8 @@ func ReadInput(raw []byte) (Input, error) {
 	}
 	if known := KnownAgents().Version; d.Policy.Words.Agents > known {
 		return Input{}, fault.New(fault.Usage, fault.Config, "use a version of sallyport that has this list",
-			"the policy is judged with version %d of the list of known agents, and this program knows version %d", d.Policy.Words.Agents, known)
+			"the policy is judged with version %d of the list of known agents, and this program knows version %d",
+			d.Policy.Words.Agents, known)
 	}
 	in := Input(d.Input)
 	var err error
@@ -287,9 +301,14 @@ func ReadInput(raw []byte) (Input, error) {
 		return Input{}, err
 	}
 	if !bytes.Equal(again, raw) {
-		return Input{}, fault.New(fault.Refused, fault.Malformed, "", "%s is not written in its canonical form (RFC 8785)", what)
+		return Input{}, malformed("%s is not written in its canonical form (RFC 8785)", what)
 	}
 	return in, nil
+}
+
+// malformed is the fault of an input that is no document, or has none.
+func malformed(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Malformed, "", format, args...)
 }
 
 // KnowsRules returns a fault if this program does not know a version of the rules.

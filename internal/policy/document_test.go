@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -302,7 +303,7 @@ func TestCore_is_the_same_in_another_process_language_and_time_zone(t *testing.T
 		{"LANG=tr_TR.UTF-8", "LC_ALL=tr_TR.UTF-8", "TZ=Pacific/Chatham", "GOMAXPROCS=7"},
 	} {
 		c := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
-		c.Env = append(env, child+"=1")
+		c.Env = slices.Concat(env, []string{child + "=1"})
 		got, err := c.Output()
 		if err != nil || !bytes.Contains(got, []byte(want)) {
 			t.Errorf("with %v: %v\n got %s\nwant %s", env, err, got, want)

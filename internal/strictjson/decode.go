@@ -42,11 +42,12 @@ func mistyped(what string, err error) error {
 		return fault.New(fault.Refused, fault.Malformed, "", "%s: %w", what, fault.Cause(err))
 	}
 	member := strings.ReplaceAll(strings.TrimPrefix(string(s.JSONPointer), "/"), "/", ".")
-	if s.Err == json.ErrUnknownName {
+	if errors.Is(s.Err, json.ErrUnknownName) {
 		return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is not known", member, what)
 	}
 	if s.GoType != nil && s.JSONKind == String && reflect.PointerTo(s.GoType).Implements(textReader) {
-		return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s: %w", ErrMistyped, member, what, fault.Cause(s.Err))
+		return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s: %w", ErrMistyped,
+			member, what, fault.Cause(s.Err))
 	}
 	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped,
 		member, what, Name(s.JSONKind), wanted(s.GoType))
