@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain()}
+	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history()}
 }
 
 func gate() Component {
@@ -348,6 +348,26 @@ func explain() Component {
 			{Name: "verdict", Usage: "the verdict file", Required: true, Arguments: true, Kind: Path, Where: Flag},
 			{Name: "input", Usage: "the document that --input has kept; if empty, " + InputName + " beside the verdict", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
+// history shows, at a terminal, what entered environments.
+func history() Component {
+	return Component{
+		Name:    "history",
+		Title:   "Sallyport history",
+		Summary: "Show what entered environments, when, and who said yes, from what the gates have signed.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "environment", Usage: "the environments; all of the policy if empty", List: true, Arguments: true, Where: Flag},
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
+			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
+			{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the platform holds", List: true, Kind: Path, Where: Flag},
+			{Name: "since", Usage: "the first day, or a time", Where: Flag, Pattern: `^([0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?)?$`},
+			{Name: "until", Usage: "the day, or the time, before which it ends", Where: Flag, Pattern: `^([0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?)?$`},
+			{Name: "offline", Usage: "read the bundles alone; open no connection", Default: "false", Kind: Bool, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "csv"}, Where: Flag},
 		},
 	}
 }

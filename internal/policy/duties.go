@@ -176,6 +176,14 @@ func (p *Policy) person(a Account) string {
 	return a.Key()
 }
 
+// PersonOf returns the name under people that an account has, or "".
+func (p *Policy) PersonOf(a Account) string {
+	if len(p.People) == 0 {
+		return ""
+	}
+	return p.person(a)
+}
+
 func (x Person) has(a Account) bool {
 	return slices.ContainsFunc(x.Accounts, a.Same) || slices.ContainsFunc(x.Emails, func(e string) bool { return equalAddress(e, a.ID) })
 }

@@ -1,0 +1,160 @@
+package report
+
+import (
+	"cmp"
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// History is what entered one environment, the newest first.
+type History struct {
+	Environment string    `json:"environment"`
+	ID          string    `json:"id"` // number of the environment
+	Entries     []Entered `json:"entries"`
+	Missing     []string  `json:"missing,omitempty"` // entries that others name and that were not found, in words
+	Passed      []string  `json:"passedOver,omitempty"`
+}
+
+// Entered is one entry, for people and for other programs.
+type Entered struct {
+	Number    int        `json:"number"`
+	Time      string     `json:"time"`  // verified time of signing, RFC 3339, UTC
+	State     string     `json:"state"` // "confirmed", "failed", "running" or "unknown"
+	Artifacts []Artifact `json:"artifacts"`
+	Approved  []string   `json:"approved,omitempty"` // who said yes, and counted
+	Others    []string   `json:"others,omitempty"`   // who said something else that counted: "waive github.com#77"
+	Makers    []string   `json:"makers,omitempty"`
+	Emergency bool       `json:"emergency,omitempty"`
+	Run       string     `json:"run"`
+	Policy    string     `json:"policy"`           // sha256:HEX
+	Commit    string     `json:"commit,omitempty"` // that the policy is of
+	Statement string     `json:"statement"`        // sha256:HEX of the signed payload
+	Input     string     `json:"input"`            // sha256:HEX of what the verdict was reached from
+	Previous  []int      `json:"previous,omitempty"`
+}
+
+// Artifact is one artifact that entered.
+type Artifact struct {
+	Artifact string `json:"artifact"`
+	Name     string `json:"name"`
+	Digest   string `json:"digest"`
+	Commit   string `json:"commit,omitempty"`
+	Base     string `json:"base,omitempty"`
+}
+
+// shownArtifacts is how many artifacts of one entry the text lists.
+const shownArtifacts = 5
+
+// HistoryText writes histories for a person.
+func HistoryText(w io.Writer, all []History) error {
+	p := &printer{w: w}
+	for _, h := range all {
+		p.line("%s  %s", Plain(h.Environment), number(len(h.Entries), "entry", "entries"))
+		for _, e := range h.Entries {
+			p.entered(e)
+		}
+		for _, m := range h.Missing {
+			p.hanging("  missing  ", "           ", Plain(m))
+		}
+		for i, x := range h.Passed {
+			if i == maxPassedOver {
+				p.line("  and %d more that do not count, which --format json shows", len(h.Passed)-i)
+				break
+			}
+			p.hanging("  does not count  ", "    ", Plain(x))
+		}
+	}
+	return p.err
+}
+
+func (p *printer) entered(e Entered) {
+	word := e.State
+	if e.Emergency {
+		word += ", by emergency approval"
+	}
+	p.line("  %-4d %s  %s", e.Number, Plain(e.Time), word)
+	for i, a := range e.Artifacts {
+		if i == shownArtifacts {
+			p.line("       and %d more, which --format json shows", len(e.Artifacts)-i)
+			break
+		}
+		since := "the first"
+		if a.Base != "" {
+			since = "after " + a.Base[:min(12, len(a.Base))]
+		}
+		p.line("       %s  %s", Plain(a.Name), a.Digest)
+		if a.Commit != "" {
+			p.line("         commit %s, %s", Plain(a.Commit[:min(12, len(a.Commit))]), Plain(since))
+		}
+	}
+	if len(e.Approved) > 0 {
+		p.wrapped("       approved by ", Plain(strings.Join(e.Approved, ", ")))
+	}
+	if len(e.Others) > 0 {
+		p.wrapped("       and ", Plain(strings.Join(e.Others, ", ")))
+	}
+	p.line("       run %s", Plain(e.Run))
+}
+
+func number(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
+// HistoryJSON writes histories as one document.
+func HistoryJSON(w io.Writer, all []History) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if all == nil {
+		all = []History{}
+	}
+	doc := struct {
+		Schema       string    `json:"schema"`
+		Environments []History `json:"environments"`
+	}{HistorySchema, all}
+	if err := e.Encode(doc); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return nil
+}
+
+// HistorySchema names the form of HistoryJSON.
+const HistorySchema = "https://sallyport.dev/schemas/history/v1"
+
+// HistoryCSV writes a row for each artifact of each entry. A cell that a spreadsheet
+// would read as a formula begins with an apostrophe.
+func HistoryCSV(w io.Writer, all []History) error {
+	c := csv.NewWriter(w)
+	rows := [][]string{{"environment", "number", "time", "state", "artifact", "name", "digest", "commit", "base", "approved", "others", "makers", "emergency", "run", "policy", "statement"}}
+	for _, h := range all {
+		for _, e := range h.Entries {
+			for _, a := range e.Artifacts {
+				rows = append(rows, []string{h.Environment, strconv.Itoa(e.Number), e.Time, e.State, a.Artifact, a.Name, a.Digest, a.Commit, a.Base,
+					strings.Join(e.Approved, " "), strings.Join(e.Others, " "), strings.Join(e.Makers, " "), strconv.FormatBool(e.Emergency), e.Run, e.Policy, e.Statement})
+			}
+		}
+	}
+	for _, r := range rows {
+		for i, cell := range r {
+			r[i] = Plain(cell)
+			if strings.IndexAny(cmp.Or(cell, " "), "=+-@\t\r") == 0 {
+				r[i] = "'" + r[i]
+			}
+		}
+		if err := c.Write(r); err != nil {
+			return fmt.Errorf("writing the history: %w", err)
+		}
+	}
+	c.Flush()
+	if err := c.Error(); err != nil {
+		return fmt.Errorf("writing the history: %w", err)
+	}
+	return nil
+}
