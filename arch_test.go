@@ -31,7 +31,7 @@ var rooms = map[string]string{
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
-	"policy":     "fault yamlnode subject statement verdict dialect",
+	"policy":     "fault strictjson yamlnode subject statement verdict dialect",
 	"change":     "fault policy",
 	// ground
 	"client": "fault",
@@ -51,7 +51,7 @@ var rooms = map[string]string{
 	"workflows": "fault wiring yamlnode",
 	"pipelines": "fault wiring yamlnode",
 	// faces
-	"report": "fault subject verdict doctor",
+	"report": "fault strictjson subject verdict doctor",
 	"cli":    "fault file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
 	// tests only
 	"golden":   "",

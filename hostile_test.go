@@ -89,7 +89,7 @@ func special(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range inputs.All() {
 		for _, in := range c.Inputs {
 			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
-				slices.Contains([]string{"verdict", "output", "bundle-dir", "root"}, in.Name) {
+				slices.Contains([]string{"verdict", "input", "keep-evidence", "output", "bundle-dir", "root"}, in.Name) && c.Name != "explain" {
 				continue // written to, or a directory
 			}
 			command, known := readers[c.Name+" "+in.Name]
@@ -167,6 +167,8 @@ var readers = map[string]string{
 	"verify tuf-root":        "bare:verify --certificate-identity https://x.example/y --certificate-oidc-issuer https://x.example --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL dist/app",
 	"doctor policy":          "person:doctor --offline --policy SPECIAL",
 	"settings policy":        "person:settings --repository https://github.com/$REPO --policy SPECIAL plan",
+	"explain verdict":        "person:explain SPECIAL",
+	"explain input":          "person:explain --input SPECIAL waiting.json",
 	"trust tuf-root":         "bare:trust --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL",
 }
 

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,10 +101,45 @@ func TestA03_verify_offline_opens_no_socket(t *testing.T) {
 	if status != 3 || n != 0 {
 		t.Errorf("verify --offline under another root: exit status %d and %d sockets, want 3 and none", status, n)
 	}
+	status, n = traceSockets(t, dir, bin, "explain", keptVerdict(t, dir, bin, fixture))
+	if status != 0 || n != 0 {
+		t.Errorf("explain: exit status %d and %d sockets, want 0 and none", status, n)
+	}
 	// The twin: without --offline the trusted root is asked for over TUF, and
 	// the trace sees it.
 	status, n = traceSockets(t, dir, bin, append(args, "--tuf-mirror", "http://127.0.0.1:1", "--tuf-root", filepath.Join(here, "internal/sigstore/trust/github.root.json"), fixture("artifact.txt"))...)
 	if status == 0 || n == 0 {
 		t.Errorf("verify with a mirror: exit status %d and %d sockets, want a failure and at least one", status, n)
 	}
+}
+
+// keptVerdict judges the artifact of the fixtures, and returns the verdict file, with
+// the input that was kept beside it.
+func keptVerdict(t *testing.T, dir, bin string, fixture func(string) string) string {
+	t.Helper()
+	root, err := os.ReadFile(fixture("trusted_root.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("version: 1\nartifacts:\n  app:\n    subject: [\"**\"]\n    trust: {root: root.json, sha256: %x}\n"+
+		"    built-by:\n      - issuer: https://token.actions.githubusercontent.com\n        repository: acme/widget\n"+
+		"        repository-id: 1\n        workflow: .github/workflows/release.yml\n        refs: [refs/heads/main]\n"+
+		"environments:\n  production:\n    requires:\n      provenance:\n", sha256.Sum256(root))
+	for name, b := range map[string][]byte{"root.json": root, "policy.yaml": []byte(text)} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := exec.Command(bin, "verify", "--offline", "--format", "json", "--policy", "policy.yaml", "--bundle", fixture("bundle.sigstore.json"),
+		"--input", "input.json", fixture("artifact.txt"))
+	c.Dir, c.Env = dir, []string{"HOME=" + dir}
+	out, err := c.Output() // whatever the answer is, it is one
+	if len(out) == 0 {
+		t.Fatalf("verify with a policy gave no answer: %v", err)
+	}
+	verdict := filepath.Join(dir, "verdict.json")
+	if err := os.WriteFile(verdict, out, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return verdict
 }

@@ -47,7 +47,7 @@ import (
 //	undecided             there is no answer, and nothing was passed on
 //	outputs NAME=VALUE ...  the step's outputs are exactly these; * is anything
 //	nosecret              no token in any file or stream
-//	timeless FILE ...     blank the time that a verdict counted ages from, and the ages
+//	timeless FILE ...     blank the time that a verdict or an .input.json counted ages from, and the ages
 //	hostile, plain, refs, junk  play tricks (hostile_test.go)
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images

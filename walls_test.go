@@ -245,11 +245,38 @@ func TestWalls_one_place_says_yes(t *testing.T) {
 	}
 	only(t, "allows", yes, "policy met")
 	only(t, "makes a finding", findings, "policy")
-	only(t, "makes a fact", facts, "gate fact")
+	only(t, "makes a fact", facts, "gate fact", "policy fact") // the second of what was kept, see below
 	only(t, "changes a fact", changed, "gate follow")
 	if len(yes) != 1 {
 		t.Errorf("%v allow, want one place", yes)
 	}
+}
+
+// The facts of an input that was kept are not verified again, so nothing reads one but
+// the command that judges again and decides nothing.
+func TestWalls_an_input_that_was_kept_lets_nothing_in(t *testing.T) {
+	fset, all := house(t)
+	var readers, callers []place
+	for _, c := range all {
+		readers = append(readers, usesOf(fset, c, "policy", "ReadInput")...)
+		if c.room == "cli" {
+			callers = append(callers, usesOf(fset, c, "cli", "kept")...)
+		}
+	}
+	only(t, "reads an input that was kept", readers, "cli kept")
+	only(t, "has an input that was kept", callers, "cli explainCommand")
+}
+
+// usesOf are the places that name a function of a room.
+func usesOf(fset *token.FileSet, c checked, room, name string) []place {
+	return c.places(fset, func(n ast.Node, around []ast.Node) bool {
+		i, ok := n.(*ast.Ident)
+		if !ok {
+			return false
+		}
+		f, ok := c.info.Uses[i].(*types.Func)
+		return ok && f.Name() == name && f.Pkg() != nil && f.Pkg().Path() == internal+room
+	})
 }
 
 // The walls see each way to say yes, and let pass what only asks.

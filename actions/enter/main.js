@@ -9,6 +9,8 @@ require('../../shared/install.js').action('enter', [
   { name: 'bundle', list: true },
   { name: 'store', preset: 'auto', list: true },
   { name: 'verdict', preset: '.sallyport/entered.json' },
+  { name: 'input' },
+  { name: 'keep-evidence' },
   { name: 'wait' },
   { name: 'workers' },
   { name: 'format', preset: 'text' },

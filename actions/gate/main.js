@@ -9,6 +9,8 @@ require('../../shared/install.js').action('gate', [
   { name: 'bundle', list: true },
   { name: 'store', preset: 'auto', list: true },
   { name: 'verdict', preset: '.sallyport/verdict.json' },
+  { name: 'input' },
+  { name: 'keep-evidence' },
   { name: 'wait' },
   { name: 'workers' },
   { name: 'format', preset: 'text' },

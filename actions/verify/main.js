@@ -16,6 +16,8 @@ require('../../shared/install.js').action('verify', [
   { name: 'tuf-mirror' },
   { name: 'tuf-root' },
   { name: 'offline', preset: 'false' },
+  { name: 'input' },
+  { name: 'keep-evidence' },
   { name: 'workers' },
   { name: 'format', preset: 'text' },
   { name: 'store', list: true },

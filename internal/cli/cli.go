@@ -41,6 +41,7 @@ var commands = map[string]func(*run) (answer, error){
 	"doctor":   doctorCommand,
 	"settings": settingsCommand,
 	"trust":    trustCommand,
+	"explain":  explainCommand,
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.
@@ -83,7 +84,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	case "help", "--help", "-help", "-h":
 		return done, helpCommand(c.Stdout, args[1:])
 	}
-	if name == "settings" && len(args) > 2 && !strings.HasPrefix(args[1], "-") {
+	if (name == "settings" || name == "explain") && len(args) > 2 && !strings.HasPrefix(args[1], "-") {
 		// "settings plan --flag" reads better than the rule that flags come first.
 		args = append(append([]string{name}, args[2:]...), args[1])
 	}

@@ -20,7 +20,7 @@ import (
 // said then counts for nothing: days may have passed, and the file is an
 // artifact that a job before may have written.
 func enterCommand(r *run) (answer, error) {
-	if err := r.forget(); err != nil {
+	if err := errors.Join(r.forget(), r.vacate()); err != nil {
 		return answer{}, err
 	}
 	if r.platform == nil {

@@ -33,6 +33,9 @@ type run struct {
 	unproven  bool              // it is not known whether the policy is of the commit
 	passed    []string          // names of outputs that were set
 	flags     map[string]*value // what this very call has said
+	document  []byte            // of what was judged last, if it is kept
+	evidence  map[string][]byte // that the same was judged by, by names of files, if it is kept
+	looking   map[string][]byte // what is being looked at
 	named     []string          // inputs that were handed on with names of variables in them, and wait for expand
 }
 
@@ -242,7 +245,7 @@ func (r *run) read(in inputs.Input, rest []string) error {
 	}
 	if len(list) == 0 && in.Required {
 		name := "--" + in.Name
-		if in.Arguments && !in.List {
+		if in.Arguments && len(in.Choices) > 0 {
 			name = strings.Join(in.Choices, " or ")
 		}
 		return usage("%s is missing: %s", name, in.Usage)

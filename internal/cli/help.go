@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -83,7 +84,7 @@ func arguments(c inputs.Component) string {
 		case i.List:
 			return "[flags] SUBJECT..."
 		default:
-			return strings.Join(i.Choices, "|") + " [flags]"
+			return cmp.Or(strings.Join(i.Choices, "|"), strings.ToUpper(i.Name)) + " [flags]"
 		}
 	}
 	return "[flags]"

@@ -21,7 +21,7 @@ import (
 
 // gateCommand judges whether subjects may enter an environment.
 func gateCommand(r *run) (answer, error) {
-	if err := r.forget(); err != nil {
+	if err := errors.Join(r.forget(), r.vacate()); err != nil {
 		return answer{}, err
 	}
 	if r.platform == nil {
@@ -55,6 +55,9 @@ func (r *run) admit(input string, environment func() (string, error), subjects f
 	}
 	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, from, c, env) })
 	if err != nil {
+		return answer{}, err
+	}
+	if err := r.keepJudged(); err != nil {
 		return answer{}, err
 	}
 	if err := r.tell(rec, env, c); err != nil {
@@ -112,20 +115,28 @@ func keep(rec report.Record, path string) (string, error) {
 // judge collects, verifies and asks the policy. With an empty environment only
 // the evidence is judged.
 func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) (report.Record, error) {
+	r.looking = map[string][]byte{}
 	g, roots, err := r.gate(p, c, r.at)
 	if err != nil {
 		return report.Record{}, err
 	}
 	defer r.progress("collecting and verifying evidence")()
 	g.For = r.text("for")
-	v, err := g.Judge(r.ctx, c.list, env)
+	if r.text("keep-evidence") != "" {
+		g.Keep = r.keepEvidence
+	}
+	in, err := g.Look(r.ctx, c.list, env)
+	if err != nil {
+		return report.Record{}, err
+	}
+	v, err := gate.Decide(in)
 	if err != nil {
 		return report.Record{}, err
 	}
 	rec := r.record(v, roots)
 	rec.Policy = &from
 	rec.Stamp(r.now)
-	return rec, nil
+	return rec, r.names(&rec, &in, v)
 }
 
 // proxy returns host and port of the proxy that variables name for https, or "".
@@ -164,7 +175,7 @@ func verifyCommand(r *run) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if err := r.identifyNamed(); err != nil {
+	if err := errors.Join(r.vacate(), r.identifyNamed()); err != nil {
 		return answer{}, err
 	}
 	c, err := r.subjects(anywhere)
@@ -175,6 +186,9 @@ func verifyCommand(r *run) (answer, error) {
 		rec, err = r.verifyPolicy(c)
 	} else {
 		rec, err = r.verifySigner(c)
+	}
+	if err == nil {
+		err = r.keepJudged()
 	}
 	if err != nil {
 		return answer{}, err
@@ -224,6 +238,11 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 func (r *run) verifySigner(c chosen) (report.Record, error) {
 	if r.text("for") != "" {
 		return report.Record{}, usage("--for names an environment of a policy; give the policy with --policy")
+	}
+	for _, kept := range []string{"input", "keep-evidence"} {
+		if r.text(kept) != "" {
+			return report.Record{}, usage("--%s keeps what is judged under a policy; give the policy with --policy", kept)
+		}
 	}
 	want, err := r.expectation()
 	if err != nil {

@@ -96,6 +96,7 @@ func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) 
 		}
 		a.verifiers[t.ID()] = v
 		a.add(t, root)
+		r.keepEvidence(".trusted_root.json", root.Bytes())
 	}
 	return a, nil
 }
@@ -134,6 +135,7 @@ func (r *run) keyVerifier(k *policy.Key, policyFile string, root *sigstore.Trust
 	if err != nil {
 		return nil, err
 	}
+	r.keepEvidence(".pem", raw)
 	if d := subject.Sum(raw); d != k.SHA256 {
 		return nil, fault.New(fault.Refused, fault.TrustRoot, "find out who changed it; the pin is in "+policyFile, "key %q has digest %s, the policy pins %s", path, d, k.SHA256)
 	}

@@ -27,7 +27,7 @@ type target struct{ input, path string }
 // an input says so.
 func (r *run) targets() []target {
 	var out []target
-	for _, name := range []string{"verdict", "bundle-dir", "output"} {
+	for _, name := range []string{"verdict", "bundle-dir", "output", "input", "keep-evidence"} {
 		if p := r.text(name); p != "" {
 			out = append(out, target{"--" + name, p})
 		}
@@ -54,7 +54,7 @@ func (r *run) targets() []target {
 // guardTargets refuses a job whose command would write outside of the directory
 // that it runs in, by way of a link, or in the place of what it reads.
 func (r *run) guardTargets() error {
-	if r.platform == nil {
+	if r.platform == nil || r.component.Name == "explain" {
 		return nil
 	}
 	for _, t := range r.targets() {
@@ -185,9 +185,13 @@ func unlink(name string) error {
 
 // earlier refuses a verdict file in whose place something else is: an artifact,
 // a policy or a bundle that somebody named by mistake.
-func earlier(verdictFile string) error {
+func earlier(verdictFile string) error { return replaceable(verdictFile, "verdict", report.Schema) }
+
+// replaceable refuses name, which an input says, if it is not a file that an earlier
+// run has written there. mark stands in the first bytes of such a file.
+func replaceable(name, input, mark string) error {
 	const head = 512
-	f, err := file.Open(verdictFile)
+	f, err := file.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -197,11 +201,11 @@ func earlier(verdictFile string) error {
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, head))
 	if err != nil {
-		return usage("reading %q: %w", verdictFile, fault.Cause(err))
+		return usage("reading %q: %w", name, fault.Cause(err))
 	}
-	if len(b) > 0 && !bytes.Contains(b, []byte(report.Schema)) {
-		return fault.New(fault.Usage, fault.Path, "name another file with verdict, or remove this one",
-			"%q is not the verdict of an earlier run, and is not replaced by one", verdictFile)
+	if len(b) > 0 && !bytes.Contains(b, []byte(mark)) {
+		return fault.New(fault.Usage, fault.Path, "name another file with "+input+", or remove this one",
+			"%q is not the %s of an earlier run, and is not replaced by one", name, input)
 	}
 	return nil
 }

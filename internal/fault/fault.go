@@ -62,6 +62,7 @@ const (
 	Lint             Code = "E_LINT"
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
+	Replay           Code = "E_REPLAY"
 	OK               Code = "OK"
 )
 
@@ -101,6 +102,7 @@ var Codes = map[Code]string{
 	Lint:             "a workflow, pipeline or setting makes a gate meaningless",
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",
+	Replay:           "a verdict is not the one that its input leads to",
 	OK:               "the requirement is met",
 }
 

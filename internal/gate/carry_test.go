@@ -24,6 +24,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
@@ -94,6 +95,7 @@ var builders = map[string]map[string]any{
 	"docker, the tag moved": {"job_workflow_ref": "docker/github-builder/.github/workflows/build.yml@refs/tags/v1",
 		"job_workflow_sha": "1f2e3d4c5b6a79881f2e3d4c5b6a79881f2e3d4c"},
 	"the repository itself": {},
+	"a stranger":            {"repository": "evil/app", "repository_id": "666"},
 	"docker, for a stranger": {"repository": "evil/app", "repository_id": "666",
 		"job_workflow_ref": "docker/github-builder/.github/workflows/build.yml@refs/tags/v1",
 		"job_workflow_sha": "0779f7bec68e2bf54a7b0a32bf4763f25ab29702"},
@@ -209,11 +211,32 @@ func (s shop) judge(x scene, environment string) verdict.Verdict {
 	d := subject.Sum([]byte(x.subject))
 	g := s.gate
 	g.For, g.Stores = environment, []gate.Store{shelf{found: s.found(x)}}
-	v, err := g.Judge(s.t.Context(), []subject.Subject{{Name: cmp.Or(x.name, imageName) + "@" + d.String(), Digest: d}}, "")
+	in, err := g.Look(s.t.Context(), []subject.Subject{{Name: cmp.Or(x.name, imageName) + "@" + d.String(), Digest: d}}, "")
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	v, err := gate.Decide(in)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.keeps(in, v)
 	return v
+}
+
+// keeps wants what is kept of in to be judged as in was.
+func (s shop) keeps(in policy.Input, want verdict.Verdict) {
+	s.t.Helper()
+	raw, err := in.JSON()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	again, err := policy.ReadInput(raw)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if got := policy.Evaluate(again); !reflect.DeepEqual(got, want) {
+		s.t.Errorf("judged again:\n got %+v\nwant %+v", got, want)
+	}
 }
 
 // verify verifies a scene for those whom waits waits for.
@@ -778,5 +801,30 @@ func TestVerify_by_signer_counts_no_attestation_manifest(t *testing.T) {
 	x.signed = append(x.signed, signature{"docker", labtest.SignPayload(x.subject)})
 	if j := judge(x); j.Outcome() != verdict.Allow || len(j.Evidence) != 1 || j.Evidence[0].Via != "" {
 		t.Errorf("judgement = %+v, want it allowed by the signature of the index", j)
+	}
+}
+
+// Who keeps evidence is given what was looked at, and nothing that was only counted.
+func TestO02_evidence_of_strangers_is_not_kept(t *testing.T) {
+	s := newShop(t)
+	payload := func(name string) string {
+		b, err := statement.New([]subject.Subject{{Name: name, Digest: subject.Sum([]byte("image"))}}, statement.ProvenanceV1, []byte("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	own, strange := s.sign(signature{"docker", payload("own")})[0], s.sign(signature{"a stranger", payload("strange")})[0]
+	chain := store.Chain{Index: []byte("index"), Manifest: []byte("manifest"), Layers: [][]byte{[]byte("layer")}}
+	kept := map[string]string{}
+	g := s.gate
+	g.Keep = func(suffix string, b []byte) { kept[string(b)] = suffix }
+	g.Stores = []gate.Store{shelf{found: s.found(scene{bundles: [][]byte{own, strange, none(1)}, chains: []store.Chain{chain}})}}
+	if _, err := g.Look(t.Context(), []subject.Subject{{Name: imageName, Digest: subject.Sum([]byte("image"))}}, ""); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{string(own): ".sigstore.json", string(none(1)): ".sigstore.json", "index": ".index.json", "manifest": ".manifest.json", "layer": ".statement.json"}
+	if !maps.Equal(kept, want) {
+		t.Errorf("kept %q\nwant %q", kept, want)
 	}
 }

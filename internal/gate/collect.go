@@ -104,7 +104,7 @@ func uncovered(found []store.Found, items []Item) error {
 func Told(all []store.Passed) []string {
 	var out []string
 	for _, p := range all {
-		out = append(out, p.String())
+		out = append(out, string([]rune(p.String())))
 	}
 	return out
 }

@@ -55,7 +55,12 @@ type Gate struct {
 	// environment is entered; empty: provenance.
 	For  string
 	Next Next // what to do about a bundle that does not verify
+	Keep Keep // takes the evidence that is looked at; nil: nobody keeps it
 }
+
+// Keep takes the bytes of one piece of evidence, or of what leads from it to a
+// subject. suffix says what they are, as the end of a file's name: ".sigstore.json".
+type Keep func(suffix string, b []byte)
 
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
 // its policy. It is empty where there is none.
@@ -66,13 +71,8 @@ type Next func(*sigstore.Rejection) string
 // there is no file.
 type Files func(subject.Subject) (*subject.Sums, error)
 
-// Judge returns the verdict about subjects and, if environment is not empty,
-// about their entry into it.
-func (g *Gate) Judge(ctx context.Context, subjects []subject.Subject, environment string) (verdict.Verdict, error) {
-	in, err := g.Look(ctx, subjects, environment)
-	if err != nil {
-		return verdict.Verdict{}, err
-	}
+// Decide returns the verdict about what Look has gathered.
+func Decide(in policy.Input) (verdict.Verdict, error) {
 	v := policy.Evaluate(in)
 	return v, undecided(v)
 }
@@ -92,7 +92,8 @@ func undecided(v verdict.Verdict) error {
 	return fault.New(fault.Unavailable, fault.NotAvailable, all[0].Hint, "%s: %s", all[0].Reason, all[0].Found)
 }
 
-// Look gathers everything that Evaluate may look at.
+// Look gathers everything that Evaluate may look at about subjects and, if environment
+// is not empty, about their entry into it.
 func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment string) (policy.Input, error) {
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
 	evidence, err := Collect(ctx, g.Stores, subjects)
@@ -100,6 +101,7 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		return in, err
 	}
 	in.PassedOver = Told(evidence.Passed)
+	g.keep(evidence)
 	if environment != "" {
 		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
@@ -164,7 +166,55 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	return Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own, Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own,
+		Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
+	readable(out)
+	return out, err
+}
+
+// readable makes UTF-8 of what strangers can write into an input: names of files,
+// and names in certificates that nobody has verified. Else one of them could make
+// an input that no document can hold.
+func readable(all []policy.Candidate) {
+	plain := func(texts ...*string) {
+		for _, s := range texts {
+			*s = string([]rune(*s))
+		}
+	}
+	for i := range all {
+		c := &all[i]
+		plain(&c.Strangers.First)
+		for k := range c.Facts {
+			plain(&c.Facts[k].Source)
+		}
+		for k := range c.Rejections {
+			r := &c.Rejections[k]
+			plain(&r.Reason, &r.Hint, &r.Source)
+		}
+	}
+}
+
+// keep hands on what is looked at: the bundles of those who are waited for, and the
+// manifests that lead to subjects.
+func (g *Gate) keep(evidence Evidence) {
+	if g.Keep == nil {
+		return
+	}
+	waited := waits(g.Policy.Wanted())
+	for _, i := range evidence.Items {
+		if look, ok := sigstore.Peek(i.raw, waited); !ok || waited(look) {
+			g.Keep(".sigstore.json", i.raw)
+		}
+	}
+	for _, c := range evidence.Chains {
+		if len(c.Index) > 0 {
+			g.Keep(".index.json", c.Index)
+		}
+		g.Keep(".manifest.json", c.Manifest)
+		for _, l := range c.Layers {
+			g.Keep(".statement.json", l)
+		}
+	}
 }
 
 // About returns what verifies about one subject that is no artifact of the

@@ -158,6 +158,9 @@ const (
 	ChecksumsPath = ".sallyport/checksums.txt" // what a gate has allowed, as sha256sum writes it
 )
 
+// InputName is the name of the document of an input, where explain looks for it.
+const InputName = "input.json"
+
 // Dotenv returns the path of the file that carries c's outputs to later jobs,
 // where a platform reads such files.
 func (c Component) Dotenv() string { return ".sallyport/" + c.Name + ".env" }

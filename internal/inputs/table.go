@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust()}
+	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain()}
 }
 
 func gate() Component {
@@ -23,6 +23,8 @@ func gate() Component {
 			bundle,
 			store("auto"),
 			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Where: Everywhere},
+			keepInput,
+			keepEvidence,
 			wait,
 			workers,
 			network,
@@ -61,6 +63,8 @@ func enter() Component {
 			bundle,
 			store("auto"),
 			{Name: "verdict", Usage: "the file to write the verdict to", Default: EnteredPath, Kind: Path, Where: Everywhere},
+			keepInput,
+			keepEvidence,
 			wait,
 			workers,
 			network,
@@ -141,6 +145,8 @@ func verify() Component {
 			tufMirror,
 			tufRoot,
 			offline,
+			keepInput,
+			keepEvidence,
 			workers,
 			network,
 			format,
@@ -316,6 +322,21 @@ func settings() Component {
 	}
 }
 
+// explain judges again, at a terminal, from what a gate has kept.
+func explain() Component {
+	return Component{
+		Name:    "explain",
+		Title:   "Sallyport explain",
+		Summary: "Judge again, from the input that was kept, what a verdict has said; open no connection.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "verdict", Usage: "the verdict file", Required: true, Arguments: true, Kind: Path, Where: Flag},
+			{Name: "input", Usage: "the document that --input has kept; if empty, " + InputName + " beside the verdict", Kind: Path, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
 // The inputs that several components share.
 var (
 	signWith = Input{Name: "sigstore", Usage: "the Sigstore instance to sign with; auto takes the one that fits the repository", Default: "auto", Kind: Choice,
@@ -347,6 +368,10 @@ var (
 		Kind: Path, Where: Everywhere}
 	policyRef = Input{Name: "policy-ref", Usage: "the branch whose policy judges, read by the platform's API; that of the job's commit if empty", Where: Everywhere,
 		Pattern: `^([A-Za-z0-9_][A-Za-z0-9_./+-]*)?$`}
+	keepInput = Input{Name: "input", Usage: "the file to keep everything in that is judged under a policy, so that sallyport explain can judge it again; " +
+		"none if empty. It names accounts, members of groups and commits, so publish it only where everybody may read them", Kind: Path, Where: Everywhere}
+	keepEvidence = Input{Name: "keep-evidence", Usage: "the new directory to keep the bundles and trusted roots in that are looked at under a policy; none if empty",
+		Kind: Path, Where: Everywhere}
 	wait = Input{Name: "wait", Usage: "how long to wait for approvals, as 90m or 24h; if empty, a missing approval ends the job with status 4", Where: Everywhere,
 		Pattern: `^([1-9][0-9]*[dhm])?$`}
 )

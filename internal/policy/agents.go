@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"regexp"
@@ -16,6 +17,7 @@ type Agents struct {
 	Accounts []Account // in every role, compared by number
 	Emails   []string  // addresses, and patterns of addresses with one *; they remove claimed roles only
 	Known    bool      // the list of this program (KnownAgents) counts too
+	Version  int       // of that list, if it counts: what is in it since a later one counts for nothing
 	Line     int
 
 	written []string // the entries as the policy has them
@@ -156,9 +158,12 @@ func (a Agents) listsAddress(email string) bool {
 // knowsAddress reports whether the list of this program has the address, and the
 // policy uses that list.
 func (a Agents) knowsAddress(email string) bool {
-	_, ok := shipped().address[foldAddress(email)]
-	return a.Known && ok
+	x, ok := shipped().address[foldAddress(email)]
+	return ok && a.uses(x)
 }
+
+// uses reports whether x, of the list of this program, counts here.
+func (a Agents) uses(x Agent) bool { return a.Known && x.Since <= a.Version }
 
 // fitsAddress compares an address with an address or a pattern of addresses. The
 // one * of a pattern stands for any text; it cannot reach over the @, of which an
@@ -176,9 +181,9 @@ func fitsAddress(pattern, email string) bool {
 // An address that people gives to a person is one of a machine only if agents
 // names exactly this address.
 func (p *Policy) agent(a Account) bool {
-	_, listed := shipped().account[a.Key()]
+	x, listed := shipped().account[a.Key()]
 	switch email := a.ID; {
-	case p.Agents.lists(a) || p.Agents.Known && listed:
+	case p.Agents.lists(a) || listed && p.Agents.uses(x):
 		return true
 	case !strings.Contains(email, "@"):
 		return false
@@ -210,6 +215,10 @@ func (r *reader) agents(n *yamlnode.Node) Agents {
 		before := len(r.complaints)
 		m := r.mapping(n, "agents", "known", "also")
 		a.Known = r.flag(m.get("known"), "known")
+		if a.Known {
+			a.Version = cmp.Or(r.words.Agents, KnownAgents().Version)
+			r.used.Agents = a.Version
+		}
 		list, what = m.get("also"), "also"
 		if list == nil && !a.Known && len(r.complaints) == before {
 			r.complain(n, "agents names nobody, want known: true, or accounts and addresses under also")

@@ -3,11 +3,9 @@ package policy
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode"
 
@@ -23,14 +21,14 @@ const maxCount = 50
 
 // Place is a platform as members of groups name it.
 type Place struct {
-	Host  string   // base URL
-	Roles []string // accesses to a repository, least first
-	Above bool     // a team or role may have members that come from above it, which count if a policy says so
+	Host  string   `json:"host"`            // base URL
+	Roles []string `json:"roles,omitempty"` // accesses to a repository, least first
+	Above bool     `json:"above"`           // a team or role may have members that come from above it, which count if a policy says so
 }
 
 var (
-	accountName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(\[bot\])?$`) })
-	teamName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`) })
+	accountName = lazy(`^[A-Za-z0-9_.-]+(\[bot\])?$`)
+	teamName    = lazy(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*/?$`)
 )
 
 // people reads everything that says who approves.
@@ -157,6 +155,7 @@ func (r *reader) member(n *yamlnode.Node, what, issuer string) Member {
 		r.places = map[string]string{}
 	}
 	r.places[p.Host] = place
+	r.used.Places[place] = p
 	if role, ok := strings.CutPrefix(rest, "@"); ok {
 		if !slices.Contains(p.Roles, role) {
 			r.complain(n, "%s %q: role %q, want one of %s%s", what, s, role, strings.Join(p.Roles, ", "), suggestion{role, p.Roles})

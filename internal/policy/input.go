@@ -14,48 +14,48 @@ import (
 // issuers only; the host of everything else follows from the issuer, so that a
 // second instance with the same names can never stand in for the first.
 type Forge struct {
-	Issuer string   // OIDC issuer, exact
-	Host   string   // base URL of repositories, for example "https://git.example"
-	Mark   string   // what stands between a repository and a path in a workflow URI: "/" or "//"
-	Runner string   // runner class that the platform itself operates, or empty
-	Events []string // events eligible for a release when a policy names none
+	Issuer string   `json:"issuer"`           // OIDC issuer, exact
+	Host   string   `json:"host"`             // base URL of repositories, for example "https://git.example"
+	Mark   string   `json:"mark"`             // what stands between a repository and a path in a workflow URI: "/" or "//"
+	Runner string   `json:"runner"`           // runner class that the platform itself operates, or empty
+	Events []string `json:"events,omitempty"` // events eligible for a release when a policy names none
 	// Kind says which dialects the platform's builders write.
-	Kind string
+	Kind string `json:"kind"`
 	// Folder is where workflows are kept, or empty; a path of one begins with it.
-	Folder string
+	Folder string `json:"folder"`
 	// OwnConfig says that a run is always configured by the commit that it builds.
-	OwnConfig bool
+	OwnConfig bool `json:"ownConfig"`
 	// Children are events of runs that another run starts and hands variables to.
-	Children []string
+	Children []string `json:"children,omitempty"`
 	// Releases is the name in the certificate with which the platform signs what
 	// its repositories release, or empty.
-	Releases string
+	Releases string `json:"releases"`
 	// Compare stands between a repository and BASE...HEAD in the address of the page
 	// that shows what changed.
-	Compare string
+	Compare string `json:"compare"`
 	// Started are the events that a person causes by hand; only such a run
 	// carries an approval.
-	Started []string
+	Started []string `json:"started,omitempty"`
 }
 
 // Protection is what a platform says about an environment. Its zero is unknown,
 // and unknown is not allowed.
 type Protection struct {
-	State   State
-	Rules   []string // what protects it, in words: "2 required reviewers"
-	Found   string   // what was seen, in words, when it is not protected
-	Hidden  bool     // … and a token that may not see a protection is told the same
-	Setting string   // the setting to change, and where
-	ID      string   // the platform's number of the environment, or ""
-	Bypass  Bypass   // whether somebody may pass the rules by
-	Asked   bool     // the platform asks somebody before a job enters
-	Self    bool     // who started the run may approve it there
+	State   State    `json:"state"`
+	Rules   []string `json:"rules,omitempty"` // what protects it, in words: "2 required reviewers"
+	Found   string   `json:"found"`           // what was seen, in words, when it is not protected
+	Hidden  bool     `json:"hidden"`          // … and a token that may not see a protection is told the same
+	Setting string   `json:"setting"`         // the setting to change, and where
+	ID      string   `json:"id"`              // the platform's number of the environment, or ""
+	Bypass  Bypass   `json:"bypass"`          // whether somebody may pass the rules by
+	Asked   bool     `json:"asked"`           // the platform asks somebody before a job enters
+	Self    bool     `json:"self"`            // who started the run may approve it there
 
-	ByReview bool     // the people who are asked are all that protects it
-	People   int      // how many people are asked, as far as that is known
-	Unseen   []string // teams that are asked, whose members may not be seen here
+	ByReview bool     `json:"byReview"`         // the people who are asked are all that protects it
+	People   int      `json:"people"`           // how many people are asked, as far as that is known
+	Unseen   []string `json:"unseen,omitempty"` // teams that are asked, whose members may not be seen here
 
-	Variables Variables
+	Variables Variables `json:"variables"`
 }
 
 // Bypass says whether administrators may pass an environment's rules by.
@@ -83,52 +83,52 @@ const (
 // Fact is what a verified bundle states and who said it. Facts are made from
 // verified bundles only, by one function of package gate.
 type Fact struct {
-	Signer        statement.Signer
-	Keyed         bool                // a key signed; Signer is empty
-	Trust         string              // Trust.ID of the trust in the policy under which it verified
-	Names         []string            // of the subject, as the statement calls it; empty where it has none
-	Log           statement.Log       // how a log vouches for it
-	Intermediates bool                // the bundle brought certificates between the root and the signer, and they were needed
-	Time          time.Time           // earliest verified time of signing
-	Statement     statement.Statement // the signed statement
-	StatementHash subject.Digest      // digest of the signed payload bytes
-	Source        string              // where the bundle was found
+	Signer        statement.Signer    `json:"signer"`
+	Keyed         bool                `json:"keyed"`           // a key signed; Signer is empty
+	Trust         string              `json:"trust"`           // Trust.ID of the trust in the policy under which it verified
+	Names         []string            `json:"names,omitempty"` // of the subject, as the statement calls it; empty where it has none
+	Log           statement.Log       `json:"log"`             // how a log vouches for it
+	Intermediates bool                `json:"intermediates"`   // the bundle brought certificates between the root and the signer, and they were needed
+	Time          time.Time           `json:"time"`            // earliest verified time of signing
+	Statement     statement.Statement `json:"-"`               // the signed statement
+	StatementHash subject.Digest      `json:"statementHash"`   // digest of the signed payload bytes
+	Source        string              `json:"source"`          // where the bundle was found
 	// Via is set where somebody signed an attestation manifest that carries the
 	// statement. The fact is then about an image, which the subject may be or hold.
-	Via *Via
+	Via *Via `json:"via"`
 }
 
 // Via is the attestation manifest by way of which a statement is signed: it is a
 // layer of the manifest.
 type Via struct {
-	Manifest subject.Digest
-	Image    subject.Digest // what the statement is about
-	Platform string         // of the image, as the subject calls it; "" where the image is the subject
-	Kinds    []string       // predicate types of all statements in the manifest, "" where one could not be told
+	Manifest subject.Digest `json:"manifest"`
+	Image    subject.Digest `json:"image"`           // what the statement is about
+	Platform string         `json:"platform"`        // of the image, as the subject calls it; "" where the image is the subject
+	Kinds    []string       `json:"kinds,omitempty"` // predicate types of all statements in the manifest, "" where one could not be told
 }
 
 // Rejection is a bundle that did not verify, with the reason.
 type Rejection struct {
-	Code     fault.Code
-	Reason   string
-	Hint     string // the next step, where the reason has one of its own
-	Source   string
-	Via      *Via             // of a bundle about an attestation manifest that leads to this subject
-	Attested *subject.Digest  // what a genuine bundle is about, under the name of this subject
-	Signer   statement.Signer // who signed that bundle
+	Code     fault.Code       `json:"code"`
+	Reason   string           `json:"reason"`
+	Hint     string           `json:"hint"` // the next step, where the reason has one of its own
+	Source   string           `json:"source"`
+	Via      *Via             `json:"via"`      // of a bundle about an attestation manifest that leads to this subject
+	Attested *subject.Digest  `json:"attested"` // what a genuine bundle is about, under the name of this subject
+	Signer   statement.Signer `json:"signer"`   // who signed that bundle
 }
 
 // Candidate is one subject with everything that was found about it.
 type Candidate struct {
-	Subject subject.Subject
+	Subject subject.Subject `json:"subject"`
 	// Parts are the images of the index that the subject is, where evidence leads to
 	// one of them; else nil. What is known of some of them is nothing about the
 	// index.
-	Parts      []subject.Part
-	Facts      []Fact
-	Rejections []Rejection
-	More       int // rejections beyond those, which are counted and not kept
-	Strangers  Strangers
+	Parts      []subject.Part `json:"parts,omitempty"`
+	Facts      []Fact         `json:"-"`
+	Rejections []Rejection    `json:"rejections,omitempty"`
+	More       int            `json:"more"` // rejections beyond those, which are counted and not kept
+	Strangers  Strangers      `json:"strangers"`
 }
 
 // Lacks reports whether there is a subject, or an image of it, that no fact is
@@ -149,8 +149,8 @@ func (c Candidate) partial(f Fact) bool { return f.Via != nil && f.Via.Image != 
 // Strangers is the evidence of signers whom the policy does not name: it was
 // counted and not verified.
 type Strangers struct {
-	Count int
-	First string // whom one of its certificates names, unverified
+	Count int    `json:"count"`
+	First string `json:"first"` // whom one of its certificates names, unverified
 }
 
 // passedOver tells s in words, or nothing if there are none.
@@ -172,21 +172,21 @@ func (s Strangers) String() string {
 // Input is everything that Evaluate may look at. It is complete: the same input
 // gives the same verdict on any machine, at any time.
 type Input struct {
-	Policy      *Policy
-	Environment string
+	Policy      *Policy `json:"-"`
+	Environment string  `json:"environment"`
 	// For names an environment whose required evidence is judged, and nothing
 	// else of it, where Environment is empty: then the platform is not asked.
-	For        string
-	Protection Protection
-	Candidates []Candidate
-	Runs       []Run // that the evidence names
-	Changes    []Change
-	Refs       []Ref // of the refs that were built on
-	Rosters    []Roster
-	Reviews    Reviews
-	PassedOver []string // what lay beside the evidence, in words; nothing rests on it
-	Now        time.Time
+	For        string      `json:"for"`
+	Protection Protection  `json:"protection"`
+	Candidates []Candidate `json:"-"`
+	Runs       []Run       `json:"runs,omitempty"` // that the evidence names
+	Changes    []Change    `json:"changes,omitempty"`
+	Refs       []Ref       `json:"refs,omitempty"` // of the refs that were built on
+	Rosters    []Roster    `json:"rosters,omitempty"`
+	Reviews    Reviews     `json:"reviews"`
+	PassedOver []string    `json:"passedOver,omitempty"` // what lay beside the evidence, in words; nothing rests on it
+	Now        time.Time   `json:"now"`
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: the account that started it is not a maker for that.
-	Deciding bool
+	Deciding bool `json:"deciding"`
 }

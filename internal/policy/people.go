@@ -11,10 +11,10 @@ import (
 // Account is one account of a platform, or one e-mail identity of an issuer.
 // Host and ID are compared, byte for byte; the name is a label for people.
 type Account struct {
-	Host string // base URL of the platform ("https://code.example"), or the OIDC issuer of an e-mail identity
-	ID   string // the platform's number, or the e-mail address
-	Name string // login, as it is now; never compared
-	Kind Kind
+	Host string `json:"host"` // base URL of the platform ("https://code.example"), or the OIDC issuer of an e-mail identity
+	ID   string `json:"id"`   // the platform's number, or the e-mail address
+	Name string `json:"name"` // login, as it is now; never compared
+	Kind Kind   `json:"kind"`
 }
 
 // Same reports whether a and b are one account.
@@ -94,19 +94,19 @@ func (r Role) Did() string {
 // looked up under people in the policy. A maker that is still unknown could be
 // anybody, and raises the number of approvals.
 type Maker struct {
-	Account Account
-	Email   string // as written in a commit; everybody can write any address
-	Role    Role
-	Where   string // "commit 4f2a91c", "run 912, attempt 2", "request 12"
+	Account Account `json:"account"`
+	Email   string  `json:"email"` // as written in a commit; everybody can write any address
+	Role    Role    `json:"role"`
+	Where   string  `json:"where"` // "commit 4f2a91c", "run 912, attempt 2", "request 12"
 	// Commit is the full id of the commit that claims the role: of an author, a
 	// committer and a co-author.
-	Commit string
+	Commit string `json:"commit"`
 	// Mark tells makers apart that have neither account nor address: the full id of
 	// a commit, a push or a request. It is compared; Where is for people.
-	Mark string
+	Mark string `json:"mark"`
 	// Fork says that pushes to a fork could not be seen. The policy can say that its
 	// owner counts for them, with forks: owner.
-	Fork bool
+	Fork bool `json:"fork"`
 }
 
 // Order compares the commit that enters with the commit that is deployed.
@@ -127,18 +127,18 @@ const (
 // enters. All of it comes from the platform. A door that cannot read all of it
 // returns an error instead.
 type Change struct {
-	Repository string   // address, as in a certificate
-	Head       string   // the commit that was built
-	Base       string   // the commit deployed now; "" is nothing: everything since the beginning
-	Order      Order    //
-	Deployed   string   // what Head was compared with, in words: "deployment 8 of commit 4f2a91c"
-	Branch     string   // the protected branch on which Head was looked for
-	Reachable  bool     // Head is on Branch now
-	Commits    []Commit // newest first
-	Requests   []Request
-	Makers     []Maker
-	Again      []Maker  // only started an attempt again, of a run whose first starter is a maker
-	Notes      []string // what was not seen, or was taken instead, in words
+	Repository string    `json:"repository"`        // address, as in a certificate
+	Head       string    `json:"head"`              // the commit that was built
+	Base       string    `json:"base"`              // the commit deployed now; "" is nothing: everything since the beginning
+	Order      Order     `json:"order"`             //
+	Deployed   string    `json:"deployed"`          // what Head was compared with, in words: "deployment 8 of commit 4f2a91c"
+	Branch     string    `json:"branch"`            // the protected branch on which Head was looked for
+	Reachable  bool      `json:"reachable"`         // Head is on Branch now
+	Commits    []Commit  `json:"commits,omitempty"` // newest first
+	Requests   []Request `json:"requests,omitempty"`
+	Makers     []Maker   `json:"makers,omitempty"`
+	Again      []Maker   `json:"again,omitempty"` // only started an attempt again, of a run whose first starter is a maker
+	Notes      []string  `json:"notes,omitempty"` // what was not seen, or was taken instead, in words
 }
 
 // Request is a pull or merge request that brought commits, for people.
@@ -150,8 +150,10 @@ type Request struct {
 
 // Commit is one commit as it is shown to people.
 type Commit struct {
-	ID, Title, Author string
-	Time              time.Time
+	ID     string    `json:"id"`
+	Title  string    `json:"title"`
+	Author string    `json:"author"`
+	Time   time.Time `json:"time"`
 }
 
 // ChangeQuery asks a door for a change.
@@ -199,20 +201,20 @@ func (q ChangeQuery) Named() (branch string, ok bool) {
 // Run is what the platform says about the run, attempt or job that a certificate
 // names.
 type Run struct {
-	URI       string // as in the certificate
-	State     RunState
-	Words     string // "run 912, attempt 1: completed, failure", or which job it was
-	Why       string // why there is no answer, in words; then State is RunUnknown. Empty: there is one
-	Need      string // the next step for Why, or empty
-	Commit    string // that the platform says it ran on
-	Path      string // of its workflow, or ""
-	Event     string
-	Ref       string // fully qualified, or "" where the platform does not say
-	By        Account
-	Again     bool // a re-run: maybe by another account, with the inputs of the first start
-	Own       bool // it is the run that asks
-	Pipeline  string
-	CreatedAt time.Time
+	URI       string    `json:"uri"` // as in the certificate
+	State     RunState  `json:"state"`
+	Words     string    `json:"words"`  // "run 912, attempt 1: completed, failure", or which job it was
+	Why       string    `json:"why"`    // why there is no answer, in words; then State is RunUnknown. Empty: there is one
+	Need      string    `json:"need"`   // the next step for Why, or empty
+	Commit    string    `json:"commit"` // that the platform says it ran on
+	Path      string    `json:"path"`   // of its workflow, or ""
+	Event     string    `json:"event"`
+	Ref       string    `json:"ref"` // fully qualified, or "" where the platform does not say
+	By        Account   `json:"by"`
+	Again     bool      `json:"again"` // a re-run: maybe by another account, with the inputs of the first start
+	Own       bool      `json:"own"`   // it is the run that asks
+	Pipeline  string    `json:"pipeline"`
+	CreatedAt time.Time `json:"createdAt"`
 }
 
 // RunState says how a run ended. Only Succeeded is enough.
@@ -229,22 +231,22 @@ const (
 // Review is an approval or rejection on the platform's own page. It is about an
 // environment, not about a digest.
 type Review struct {
-	Account      Account
-	Decision     string // statement.Approve or statement.Reject
-	Environments []statement.Place
-	Comment      string
-	Time         time.Time // zero where the platform keeps no time
-	Run          string    // the run that it was given for, in words
-	As           string    // the group or role it was given for, where the platform says
+	Account      Account           `json:"account"`
+	Decision     string            `json:"decision"` // statement.Approve or statement.Reject
+	Environments []statement.Place `json:"environments,omitempty"`
+	Comment      string            `json:"comment"`
+	Time         time.Time         `json:"time"` // zero where the platform keeps no time
+	Run          string            `json:"run"`  // the run that it was given for, in words
+	As           string            `json:"as"`   // the group or role it was given for, where the platform says
 }
 
 // Reviews are all reviews of the run that asks.
 type Reviews struct {
-	List    []Review
-	Asked   bool   // the platform asks for a review before a job enters
-	Entered bool   // the run is in the environment already
-	Run     string // the run that asks, in words
-	Timed   bool   // reviews have times, and belong to this deployment alone
+	List    []Review `json:"list,omitempty"`
+	Asked   bool     `json:"asked"`   // the platform asks for a review before a job enters
+	Entered bool     `json:"entered"` // the run is in the environment already
+	Run     string   `json:"run"`     // the run that asks, in words
+	Timed   bool     `json:"timed"`   // reviews have times, and belong to this deployment alone
 }
 
 // Source says how an approval was given.
@@ -270,13 +272,13 @@ const (
 
 // Member is one member of a group as the policy names it.
 type Member struct {
-	Kind MemberKind
-	Host string // base URL of the platform, or the issuer of an e-mail identity
-	Name string // login, path of the team, name of the role, or address
-	ID   string // number, of a user or a team
-	Line int
+	Kind MemberKind `json:"kind"`
+	Host string     `json:"host"` // base URL of the platform, or the issuer of an e-mail identity
+	Name string     `json:"name"` // login, path of the team, name of the role, or address
+	ID   string     `json:"id"`   // number, of a user or a team
+	Line int        `json:"line"`
 
-	Reach Reach // of a team or role
+	Reach Reach `json:"reach"` // of a team or role
 }
 
 // Reach says which members of a team or role are meant. It is used on platforms
@@ -304,8 +306,8 @@ func (m Member) same(o Member) bool {
 
 // Roster lists the accounts of a team or role at this moment.
 type Roster struct {
-	Member   Member
-	Accounts []Account
+	Member   Member    `json:"member"`
+	Accounts []Account `json:"accounts,omitempty"`
 }
 
 // Group says who may approve, and which roles in a change exclude a member.

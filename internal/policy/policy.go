@@ -31,8 +31,10 @@ type Policy struct {
 	People       []Person  // empty: every account is a person of its own
 	Agents       Agents    // act for nobody, and never approve
 	ApproveIn    []Builder // workflows whose runs carry an approval
+	Source       []byte    // the file's bytes
 
 	places map[string]string // host of a platform: how members name it
+	used   vocabulary
 }
 
 // Artifact says which subjects it is about, under which trust their evidence

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,17 +19,20 @@ type Words struct {
 	Trusts []string                          // instances known by name
 	Forge  func(issuer string) (Forge, bool) // the platform behind an issuer
 	Place  func(name string) (Place, bool)   // the platform that members of groups name; nil: none
+	Agents int                               // version of the list of known agents; 0: the newest
 }
 
 // Read reads a policy file. file is its name, for messages. Every complaint is
 // a fault of kind Usage that lists all that is wrong, with line and column.
 func Read(raw []byte, file string, w Words) (*Policy, error) {
-	r := &reader{file: fault.Cut(file), words: w}
-	p := &Policy{Digest: subject.Sum(raw)}
+	r := &reader{file: fault.Cut(file), words: w,
+		used: vocabulary{Forges: map[string]Forge{}, Places: map[string]Place{}}}
+	p := &Policy{Digest: subject.Sum(raw), Source: bytes.Clone(raw)}
 	if root := r.parse(raw); root != nil {
 		r.policy(p, root)
 	}
 	if len(r.complaints) == 0 {
+		p.used = r.used
 		return p, nil
 	}
 	return nil, fault.New(fault.Usage, r.code(), "", "%s", r.told())
@@ -114,6 +118,9 @@ func (r *reader) instance(n *yamlnode.Node, what string) string {
 	s := r.text(n, what)
 	if s != "" && !slices.Contains(r.words.Trusts, s) {
 		r.complain(n, "%s %q, want %s or {root: FILE, sha256: HEX}%s", what, s, strings.Join(slices.Sorted(slices.Values(r.words.Trusts)), ", "), suggestion{s, r.words.Trusts})
+	}
+	if !slices.Contains(r.used.Trusts, s) {
+		r.used.Trusts = append(r.used.Trusts, s)
 	}
 	return s
 }
@@ -272,6 +279,7 @@ func (r *reader) forge(n *yamlnode.Node) Forge {
 	if !ok {
 		r.complain(n, "issuer %q is not known: its certificates cannot be judged", s)
 	}
+	r.used.Forges[s] = f
 	return f
 }
 
@@ -426,8 +434,14 @@ func (s shape) MatchString(x string) bool { return s.pattern().MatchString(x) }
 func (s shape) String() string { return s.words }
 
 // shaped returns a shape whose pattern is compiled when it is first needed.
-func shaped(pattern, words string) shape {
-	return shape{sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }), words}
+func shaped(pattern, words string) shape { return shape{lazy(pattern), words} }
+
+// lazy compiles a pattern when it is first needed. It is not inlined, because each
+// copy would cost as much as what it is called by.
+//
+//go:noinline
+func lazy(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
 var (

@@ -32,12 +32,12 @@ func KnownAs(b bool) Known {
 // RefQuery asks a door about the ref and the branch that a build is of: whether
 // somebody other than the one who pushes decides what comes onto them.
 type RefQuery struct {
-	Repository string // address, as in a certificate
-	ID         string // the repository's number
-	Ref        string // that was built on, fully qualified
-	Head       string // the commit; "" where no branch is asked for
-	Branch     string // name of the branch that Head has to be on, or a pattern; "": none, but for a tag without a rule the default branch
-	Open       bool   // the plan protects no refs: whether Head is on Branch is all that is asked
+	Repository string `json:"repository"` // address, as in a certificate
+	ID         string `json:"id"`         // the repository's number
+	Ref        string `json:"ref"`        // that was built on, fully qualified
+	Head       string `json:"head"`       // the commit; "" where no branch is asked for
+	Branch     string `json:"branch"`     // name of the branch that Head has to be on, or a pattern; "": none, but for a tag without a rule the default branch
+	Open       bool   `json:"open"`       // the plan protects no refs: whether Head is on Branch is all that is asked
 }
 
 // Pattern reports whether Branch names several branches.
@@ -46,13 +46,13 @@ func (q RefQuery) Pattern() bool { return subject.Literal(q.Branch) != q.Branch 
 // Ref is the platform's word about a RefQuery. What was not asked, or not
 // answered, is Unanswered.
 type Ref struct {
-	Query     RefQuery
-	Protected Known  // the ref is protected: a branch by a rule, a tag by a rule about who makes it
-	Branch    string // that Head was looked for on; the pattern where none of it has Head
-	On        Known  // Head is on Branch now
-	Kept      Known  // Branch is protected
-	Why       string // why something is Unanswered, in words
-	Need      string // the permission that is missing, as a next step, or empty
+	Query     RefQuery `json:"query"`
+	Protected Known    `json:"protected"` // the ref is protected: a branch by a rule, a tag by a rule about who makes it
+	Branch    string   `json:"branch"`    // that Head was looked for on; the pattern where none of it has Head
+	On        Known    `json:"on"`        // Head is on Branch now
+	Kept      Known    `json:"kept"`      // Branch is protected
+	Why       string   `json:"why"`       // why something is Unanswered, in words
+	Need      string   `json:"need"`      // the permission that is missing, as a next step, or empty
 }
 
 // OnProtected reports whether the commit is on a protected branch.

@@ -79,7 +79,7 @@ func (p *Policy) unnamed(m Maker) (why string, left aside) {
 		return "has no account that is known", aside{}
 	}
 	agent, listed := shipped().account[a.Key()]
-	listed = listed && p.Agents.Known
+	listed = listed && p.Agents.uses(agent)
 	machine := a.Kind == Machine || a.Kind == Unseen || listed
 	shared, isShared := sharedBy(m)
 	switch {

@@ -13,11 +13,11 @@ import (
 // name the commit, the job and the server. So nothing inside the job can stand in
 // for this setting of the platform. The zero is that nobody knows.
 type Variables struct {
-	Nobody  bool   // nobody may, or the platform knows no such variables
-	Least   string // the lowest role that may; "" where nobody knows
-	Found   string // what was seen, in words
-	Setting string // the setting to change, and where
-	Need    string // the permission that is needed to see it, as a next step
+	Nobody  bool   `json:"nobody"`  // nobody may, or the platform knows no such variables
+	Least   string `json:"least"`   // the lowest role that may; "" where nobody knows
+	Found   string `json:"found"`   // what was seen, in words
+	Setting string `json:"setting"` // the setting to change, and where
+	Need    string `json:"need"`    // the permission that is needed to see it, as a next step
 }
 
 // variableRoles are the roles that a policy may accept, lowest first.

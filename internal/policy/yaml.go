@@ -23,6 +23,7 @@ type reader struct {
 	places     map[string]string // host of a platform: how members name it
 	owners     map[string]string // who an account or address is, once all was read
 	crowds     map[string]int    // how many people a group is, by its name
+	used       vocabulary
 }
 
 // maxComplaints is how many are told: more help nobody.

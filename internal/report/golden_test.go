@@ -173,7 +173,9 @@ func TestSchema_takes_every_verdict_and_no_altered_one(t *testing.T) {
 		}
 		return s.Validate(doc)
 	}
+	digest := subject.Sum([]byte("input"))
 	for name, r := range pages() {
+		r.Rules, r.Input, r.Core = 1, &digest, &digest
 		var b bytes.Buffer
 		if err := report.JSON(&b, r); err != nil {
 			t.Fatal(err)
@@ -184,7 +186,7 @@ func TestSchema_takes_every_verdict_and_no_altered_one(t *testing.T) {
 		for _, x := range [][2]string{
 			{`"schema": "https://sallyport.dev/schemas/verdict/v1"`, `"schema": "https://sallyport.dev/schemas/verdict/v2"`},
 			{`"outcome": "` + r.Outcome.String() + `"`, `"outcome": "maybe"`}, {`"digest": "sha256:`, `"digest": "sha1:`},
-			{`"findings": [`, `"finding": [`}, {`"outcome": "deny",`, `"outcome": "allow",`}, {`"tool": `, `"allowed": true, "tool": `},
+			{`"findings": [`, `"finding": [`}, {`"rules": 1`, `"rules": 0`}, {`"core": "sha256:`, `"core": "`}, {`"input": "sha256:`, `"input": "sha1:`}, {`"outcome": "deny",`, `"outcome": "allow",`}, {`"tool": `, `"allowed": true, "tool": `},
 			{`"decision": "approve"`, `"decision": "agree"`}, {`"counted": false`, `"counted": true`}, {`"pending": true`, `"pending": false`},
 			{`"requirement": "break-glass"`, `"requirement": "provenance"`}, {`"identity": "https`, `"id": "https`}, {`"people": [`, `"person": [`},
 		} {

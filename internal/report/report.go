@@ -16,6 +16,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -24,8 +25,8 @@ import (
 // describes it.
 const Schema = "https://sallyport.dev/schemas/verdict/v1"
 
-// Record is a verdict with what it was reached under. It is complete enough to
-// be reached again.
+// Record is a verdict with what it was reached under. It names the input that it is
+// reached from again.
 type Record struct {
 	Schema       string          `json:"schema"`
 	Tool         string          `json:"tool"` // name and version
@@ -34,6 +35,9 @@ type Record struct {
 	Run          string          `json:"run,omitempty"`   // the run that asked
 	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that the machine names for https
 	Policy       *Policy         `json:"policy,omitempty"`
+	Rules        int             `json:"rules,omitempty"` // version of the rules that judged
+	Input        *subject.Digest `json:"input,omitempty"` // of the document of everything that was judged
+	Core         *subject.Digest `json:"core,omitempty"`  // of what the verdict says without its texts
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict
 }
@@ -73,6 +77,24 @@ func NewRecord(tool string, v verdict.Verdict) Record {
 
 // Stamp sets the time that ages were counted from.
 func (r *Record) Stamp(at time.Time) { r.At = at.UTC().Format(time.RFC3339) }
+
+// MaxRecordBytes is the size limit of a verdict file.
+const MaxRecordBytes = 256 << 20
+
+// ReadRecord reads a verdict file. Members that are not known are passed over: a
+// later version may have more.
+func ReadRecord(raw []byte) (Record, error) {
+	var r Record
+	if err := strictjson.Decode(raw, maxRecordDepth, "the verdict", &r); err != nil {
+		return Record{}, err
+	}
+	if r.Schema != Schema {
+		return Record{}, fault.New(fault.Refused, fault.Malformed, "", "the verdict has schema %q, want %q", r.Schema, Schema)
+	}
+	return r, nil
+}
+
+const maxRecordDepth = 16
 
 // JSON writes r as one indented JSON document with a final newline. The same
 // record gives the same bytes.

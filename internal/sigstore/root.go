@@ -24,6 +24,7 @@ const MaxRootBytes = 4 << 20
 // logs and timestamp authorities, each with its period of validity.
 type TrustedRoot struct {
 	material *root.TrustedRoot
+	raw      []byte
 	digest   subject.Digest
 	snapshot time.Time // when an embedded copy was taken; zero for a file
 }
@@ -62,7 +63,7 @@ func ParseTrustedRoot(raw []byte) (*TrustedRoot, error) {
 	if err != nil {
 		return nil, rootFault("reading trusted root: %w", fault.Cause(err))
 	}
-	return &TrustedRoot{material: material, digest: subject.Sum(raw)}, nil
+	return &TrustedRoot{material: material, raw: raw, digest: subject.Sum(raw)}, nil
 }
 
 func rootFault(format string, args ...any) error {
@@ -175,6 +176,9 @@ func sameKey(raw []byte) string {
 
 // Digest returns the digest of the file's bytes, for verdicts and pins.
 func (r *TrustedRoot) Digest() subject.Digest { return r.digest }
+
+// Bytes returns the file's bytes, which belong to r.
+func (r *TrustedRoot) Bytes() []byte { return r.raw }
 
 // Snapshot returns when an embedded root was taken, and the zero time for any
 // other root.

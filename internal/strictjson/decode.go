@@ -1,6 +1,7 @@
 package strictjson
 
 import (
+	"encoding"
 	"errors"
 	"reflect"
 	"strings"
@@ -41,9 +42,19 @@ func mistyped(what string, err error) error {
 		return fault.New(fault.Refused, fault.Malformed, "", "%s: %w", what, fault.Cause(err))
 	}
 	member := strings.ReplaceAll(strings.TrimPrefix(string(s.JSONPointer), "/"), "/", ".")
+	if errors.Is(s.Err, json.ErrUnknownName) {
+		return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is not known", member, what)
+	}
+	if s.GoType != nil && s.JSONKind == String && reflect.PointerTo(s.GoType).Implements(textReader) {
+		return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s: %w", ErrMistyped,
+			member, what, fault.Cause(s.Err))
+	}
 	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped,
 		member, what, Name(s.JSONKind), wanted(s.GoType))
 }
+
+// textReader is what a type implements that reads its own texts, and says what is wrong.
+var textReader = reflect.TypeFor[encoding.TextUnmarshaler]()
 
 // wanted returns the word for what a member of type t is written as.
 func wanted(t reflect.Type) string {

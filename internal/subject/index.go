@@ -26,9 +26,9 @@ type Index struct {
 
 // A Part is one image of an index.
 type Part struct {
-	Digest   Digest
-	Platform string // "linux/amd64", as the index calls it; "" if it does not
-	Index    bool   // it is an index itself, which nobody has looked into
+	Digest   Digest `json:"digest"`
+	Platform string `json:"platform"` // "linux/amd64", as the index calls it; "" if it does not
+	Index    bool   `json:"index"`    // it is an index itself, which nobody has looked into
 }
 
 // String names the image in a message. The author of the index chose its words.

@@ -129,9 +129,9 @@ func (d *Digest) UnmarshalText(b []byte) (err error) {
 
 // A Subject is an artifact under judgement.
 type Subject struct {
-	Name   string `json:"name"`   // what a person called it; never identity
-	Digest Digest `json:"digest"` // what it is
-	Given  bool   `json:"-"`      // the call gave the name beside the path: NAME=PATH
+	Name   string `json:"name"`            // what a person called it; never identity
+	Digest Digest `json:"digest"`          // what it is
+	Given  bool   `json:"given,omitempty"` // the call gave the name beside the path: NAME=PATH
 }
 
 // Sums are the digests of the same bytes under every one of the Algorithms, in

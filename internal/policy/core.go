@@ -1,0 +1,82 @@
+package policy
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// Core is what a verdict says without its texts: outcome, codes, digests and the
+// time. It is the same from every program that knows the version of its rules.
+type Core struct {
+	Rules         int            `json:"rules"`
+	Input         subject.Digest `json:"input"`  // of the document of the input
+	Policy        subject.Digest `json:"policy"` // of the policy file's bytes
+	Environment   string         `json:"environment"`
+	EnvironmentID string         `json:"environmentID"` // the platform's number of it
+	Time          time.Time      `json:"time"`          // that ages were counted from
+	Outcome       string         `json:"outcome"`
+	Findings      []CoreFinding  `json:"findings,omitempty"` // about the environment
+	Subjects      []CoreSubject  `json:"subjects,omitempty"`
+}
+
+// CoreFinding is a finding without its texts. An outcome is a word, so that it is
+// never left out.
+type CoreFinding struct {
+	Requirement string     `json:"requirement"`
+	Code        fault.Code `json:"code"`
+	Outcome     string     `json:"outcome"`
+}
+
+// CoreSubject is the answer about one subject without its texts.
+type CoreSubject struct {
+	Digest   subject.Digest `json:"digest"`
+	Name     string         `json:"name"`
+	Outcome  string         `json:"outcome"`
+	Findings []CoreFinding  `json:"findings,omitempty"`
+	Evidence []string       `json:"evidence,omitempty"` // digests of statements, sorted
+}
+
+// NewCore returns the core of v, which Evaluate has made of in. input is the digest of
+// in's document.
+func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
+	c := Core{Rules: Rules, Input: input, Policy: in.Policy.Digest, Environment: in.Environment,
+		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(),
+		Outcome: v.Outcome().String(), Findings: coreFindings(v.Findings)}
+	for i := range v.Judgements {
+		c.Subjects = append(c.Subjects, coreSubject(&v.Judgements[i]))
+	}
+	return c
+}
+
+func coreSubject(j *verdict.Judgement) CoreSubject {
+	s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name,
+		Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
+	for i := range j.Evidence {
+		s.Evidence = append(s.Evidence, j.Evidence[i].Statement)
+	}
+	slices.Sort(s.Evidence)
+	s.Evidence = slices.Compact(s.Evidence)
+	return s
+}
+
+func coreFindings(all []verdict.Finding) []CoreFinding {
+	var out []CoreFinding
+	for i := range all {
+		out = append(out, CoreFinding{all[i].Requirement, all[i].Code, all[i].Outcome.String()})
+	}
+	return out
+}
+
+// JSON returns c in the one form that RFC 8785 has for it.
+func (c *Core) JSON() ([]byte, error) { return strictjson.Canonical(c) }
+
+// Digest returns the digest of c's JSON.
+func (c *Core) Digest() (subject.Digest, error) {
+	b, err := c.JSON()
+	return subject.Sum(b), err
+}
