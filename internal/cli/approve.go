@@ -58,8 +58,8 @@ type proposal struct {
 	inputs   []policy.Input // one for each environment
 	counts   []time.Time    // until when its gate counts the decision
 	decision string
-	claim    statement.Claim // that is waived, with the decision waive
-	lists    []string        // of approvers, as JSON, where their digests alone are signed
+	claims   []statement.Claim // that are waived, with the decision waive
+	lists    []string          // of approvers, as JSON, where their digests alone are signed
 	expires  time.Time
 }
 
@@ -374,7 +374,11 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 		until, heading = ": what was said before is taken back", "a decision is withdrawn for"
 	case statement.Waive:
 		heading = "a role is waived for"
-		until = ": " + x.claim.Role + " " + report.Plain(policy.Who(x.claim)) + " of commit " + shortCommit(x.claim.Commit) + until
+		who := fmt.Sprintf("%d people", len(x.claims))
+		if len(x.claims) == 1 {
+			who = report.Plain(policy.Who(x.claims[0]))
+		}
+		until = ": " + x.claims[0].Role + " " + who + " of commit " + shortCommit(x.claims[0].Commit) + until
 	}
 	fmt.Fprintf(r.Stdout, "%s  %s%s\n  signed as  %s\n  kept in    %s\n", word, report.Plain(x.set.Version), until, report.Plain(receipt.Signer.SAN), report.Plain(shortName(receipt.Local.ID)))
 	for _, s := range receipt.Stored {
@@ -419,7 +423,12 @@ func (r *run) showProposal(x proposal) error {
 		}
 	}
 	if x.decision == statement.Waive {
-		fmt.Fprintf(w, "  waives       %s %s\n               of commit %s\n", x.claim.Role, report.Plain(policy.Who(x.claim)), x.claim.Commit)
+		for _, c := range x.claims[:min(len(x.claims), shownMakers)] {
+			fmt.Fprintf(w, "  waives       %s %s\n               of commit %s\n", c.Role, report.Plain(policy.Who(c)), c.Commit)
+		}
+		if n := len(x.claims) - shownMakers; n > 0 {
+			fmt.Fprintf(w, "               and %d more\n", n)
+		}
 	}
 	fmt.Fprintf(w, "  made by      %s\n", report.Plain(x.fact.Signer.Run))
 	if x.decision != statement.Withdraw {

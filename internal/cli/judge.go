@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -419,28 +420,43 @@ func (r *run) print(rec report.Record) error {
 // maxAnnotations is how many a platform keeps for one step.
 const maxAnnotations = 10
 
+// annotate says each finding once, however many artifacts it is about.
 func (r *run) annotate(rec report.Record) {
-	n := 0
+	type note struct {
+		verdict.Finding
+		text  string
+		about []string
+	}
+	var notes []note
 	each := func(name string, list []verdict.Finding) {
 		for _, f := range list {
-			if f.Outcome == verdict.Allow || n >= maxAnnotations {
+			if f.Outcome == verdict.Allow {
 				continue
 			}
-			n++
-			file := ""
-			if rec.Policy != nil && f.Line > 0 {
-				file = rec.Policy.File
+			text := sentence(f)
+			i := slices.IndexFunc(notes, func(n note) bool { return n.text == text && n.Code == f.Code && n.Line == f.Line })
+			if i < 0 {
+				i, notes = len(notes), append(notes, note{Finding: f, text: text})
 			}
-			level := "error"
-			if f.Outcome == verdict.Wait {
-				level = "warning" // nothing is wrong: somebody's word is missing
-			}
-			r.platform.Annotate(level, file, f.Line, string(f.Code), fmt.Sprintf("%s: %s", name, sentence(f)))
+			notes[i].about = append(notes[i].about, name)
 		}
 	}
 	each(rec.Environment, rec.Findings)
 	for _, j := range rec.Judgements {
 		each(j.Subject.Name, j.Findings)
+	}
+	for _, n := range notes[:min(len(notes), maxAnnotations)] {
+		file, level, name := "", "error", n.about[0]
+		if rec.Policy != nil && n.Line > 0 {
+			file = rec.Policy.File
+		}
+		if n.Outcome == verdict.Wait {
+			level = "warning" // nothing is wrong: somebody's word is missing
+		}
+		if more := len(n.about) - 1; more > 0 {
+			name += fmt.Sprintf(" and %d more", more)
+		}
+		r.platform.Annotate(level, file, n.Line, string(n.Code), name+": "+n.text)
 	}
 }
 

@@ -54,6 +54,8 @@ func releaseCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	digest := statement.ReleaseDigest(c.list, predicate)
+	said := r.progress("signing")
+	defer said()
 	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, statement.ReleaseSubject(set.Version, digest), attest.Job(forge))
 	if err != nil {
 		return answer{}, err
@@ -175,7 +177,6 @@ func (r *run) signStatement(c chosen, token, kind string, predicate []byte, rele
 		return attest.Receipt{}, err
 	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: check}
-	defer r.progress("signing")()
 	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), release), kind, predicate)
 	if err != nil {
 		return attest.Receipt{}, err

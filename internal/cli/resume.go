@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
@@ -26,8 +29,15 @@ func (r *run) resume(p *policy.Policy, x proposal) error {
 		missing := policy.LackingPeople(in)
 		if len(missing) == 0 {
 			said, err := r.at.Resume(r.ctx, x.fact.Signer.Run)
-			if err == nil {
+			f := fault.Of(err)
+			switch {
+			case err == nil:
 				r.say("%s", said)
+			case f.Kind == fault.Refused: // the platform never will, and the approval counts in any run
+				r.say("the approval is signed and kept; nothing is started again: %v; %s", err, f.Hint)
+				err = nil
+			default:
+				err = fmt.Errorf("the approval is signed and kept; starting the run again: %w", err)
 			}
 			return err
 		}

@@ -5,14 +5,19 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// claimed finds the claimed role that --waive names, in the environments that the
-// release would bring it into.
+// wholeCommit in the place of a person stands for all whom a commit claims for a role.
+const wholeCommit = "everybody"
+
+// claimed finds the claimed roles that --waive names, in the environments that the
+// release would bring them into: of one person, or of everybody whom a commit claims.
 func (r *run) claimed(x *proposal) error {
 	role, rest, _ := strings.Cut(r.text("waive"), ":")
 	commit, who, ok := strings.Cut(rest, ":")
@@ -21,18 +26,20 @@ func (r *run) claimed(x *proposal) error {
 	}
 	var inputs []policy.Input
 	var counts []time.Time
-	several, waivable := false, false
+	waivable := false
 	for i, in := range x.inputs {
 		env, _ := in.Policy.Environment(in.Environment)
 		waivable = waivable || env.Waivers != nil
 		here := false
 		for _, c := range in.Candidates {
 			for _, w := range policy.Claims(in, c) {
-				if w.Claim.Role != role || w.Claim.Commit != commit || !calls(w.Claim, who) {
+				if w.Claim.Role != role || w.Claim.Commit != commit || who != wholeCommit && !calls(w.Claim, who) {
 					continue
 				}
-				here, several = true, several || x.claim.Role != "" && !policy.SameClaim(x.claim, w.Claim)
-				x.claim = w.Claim
+				here = true
+				if !slices.ContainsFunc(x.claims, func(c statement.Claim) bool { return policy.SameClaim(c, w.Claim) }) {
+					x.claims = append(x.claims, w.Claim)
+				}
 			}
 		}
 		if here {
@@ -41,8 +48,11 @@ func (r *run) claimed(x *proposal) error {
 	}
 	x.inputs, x.counts = inputs, counts
 	switch {
-	case several:
+	case len(x.claims) > 1 && who != wholeCommit:
 		return usage("--waive %q may be several people: write the address or NAME#NUMBER", r.text("waive"))
+	case len(x.claims) > maxWaived:
+		return fault.New(fault.Refused, fault.Limit, "release an older commit first, or begin later with baseline in the policy",
+			"commit %s claims %d people for the role %s, and at most %d are waived at once", commit, len(x.claims), role, maxWaived)
 	case len(inputs) > 0:
 		return nil
 	case !waivable:
@@ -53,6 +63,9 @@ func (r *run) claimed(x *proposal) error {
 		"no commit that release %q brings in claims that %q is %s of %s", x.set.Version, who, role, commit)
 }
 
+// maxWaived bounds how many claims one command waives. Each is a statement of its own.
+const maxWaived = 500
+
 // calls reports whether who is what people call the person of a claim.
 func calls(c statement.Claim, who string) bool {
 	if c.Account != nil && (who == c.Account.Name || who == c.Account.Name+"#"+c.Account.ID) {
@@ -61,19 +74,28 @@ func calls(c statement.Claim, who string) bool {
 	return c.Email != "" && strings.EqualFold(who, c.Email)
 }
 
-// mayWaive refuses a waiver that no gate would count.
+// mayWaive refuses waivers of which no gate would count one.
 func (r *run) mayWaive(x proposal, who []policy.Account, by policy.Source) error {
+	for _, claim := range x.claims {
+		if err := mayWaiveOne(x, claim, who, by); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func mayWaiveOne(x proposal, claim statement.Claim, who []policy.Account, by policy.Source) error {
 	var no policy.Standing
 	var may []string
 	for _, in := range x.inputs {
 		for _, c := range in.Candidates {
 			for _, a := range who {
-				if no = policy.StandWaiving(in, c, a, by, x.claim); no.Code == "" {
+				if no = policy.StandWaiving(in, c, a, by, claim); no.Code == "" {
 					return nil
 				}
 			}
 			for _, w := range policy.Claims(in, c) {
-				if policy.SameClaim(w.Claim, x.claim) {
+				if policy.SameClaim(w.Claim, claim) {
 					may = append(may, w.By...)
 				}
 			}
@@ -87,10 +109,28 @@ func (r *run) mayWaive(x proposal, who []policy.Account, by policy.Source) error
 	return fault.New(fault.Refused, no.Code, hint, "%s may not waive it: %s %s", who[0].Label(), who[0].Label(), no.Reason)
 }
 
-// waive signs a waiver and stores it.
+// waive signs a waiver of each claim and stores it.
 func (r *run) waive(x proposal, token string, check attest.Check) error {
+	defer r.progress("signing " + plural(len(x.claims), "waiver"))()
+	receipts := make([]attest.Receipt, len(x.claims))
+	g := errgroup.Group{}
+	g.SetLimit(16) // a log answers a batch as fast as a single entry
+	for i, claim := range x.claims {
+		g.Go(func() (err error) {
+			defer fault.Recover(&err, "waiving")
+			receipts[i], err = r.waiver(x, claim, token, check)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return r.decided(x, receipts[0])
+}
+
+func (r *run) waiver(x proposal, claim statement.Claim, token string, check attest.Check) (attest.Receipt, error) {
 	w := statement.Waiver{
-		Claim: x.claim, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
+		Claim: claim, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Evidence: seen(x.inputs), Reason: r.text("reason"), IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires),
 	}
 	for _, in := range x.inputs {
@@ -98,11 +138,7 @@ func (r *run) waive(x proposal, token string, check attest.Check) error {
 	}
 	predicate, err := w.JSON()
 	if err != nil {
-		return err
+		return attest.Receipt{}, err
 	}
-	receipt, err := r.signStatement(x.chosen, token, statement.WaiverV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
-	if err != nil {
-		return err
-	}
-	return r.decided(x, receipt)
+	return r.signStatement(x.chosen, token, statement.WaiverV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
 }

@@ -243,7 +243,7 @@ func approve() Component {
 	c.Title, c.Where, c.Stage, c.Needs, c.Started = "Sallyport approve", Everywhere, "deploy", []string{}, true
 	c.Inputs = append([]Input{
 		c.Inputs[0],
-		{Name: "waive", Usage: "in place of a decision: take a role away from somebody that a commit alone claims for them, as ROLE:COMMIT:WHO, as a waiting gate prints it; with reason", Where: Everywhere, Started: GitLab,
+		{Name: "waive", Usage: "in place of a decision: take a role away from somebody that a commit alone claims for them, as ROLE:COMMIT:WHO, as a waiting gate prints it, or for WHO everybody, all whom the commit claims; with reason", Where: Everywhere, Started: GitLab,
 			Pattern: `^((author|committer|co-author):[0-9a-f]{40,64}:.+)?$`},
 		{Name: "decision", Usage: "yes, no, or withdraw, which takes back what you have said about the release before", Default: "approve", Kind: Choice,
 			Choices: []string{"approve", "reject", "withdraw"}, Where: Everywhere, Started: GitLab},

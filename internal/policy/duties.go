@@ -267,7 +267,7 @@ func (k *approvalCheck) finding(tallies []tally, i int) verdict.Finding {
 		f.Found, f.Wanted = why.found, cmp.Or(why.wanted, fmt.Sprintf("%d approvals of group %s", b.need, b.rule.Group))
 		f.Hint = k.next(b, f.Eligible, have)
 	default:
-		f.Found = strings.Join(told(b.unknown), "; ")
+		f.Found = someOf(told(b.unknown))
 		f.Hint = k.next(b, f.Eligible, have)
 	}
 	if len(b.unknown) > 0 && f.Wanted == "" {
@@ -374,7 +374,7 @@ func (k *approvalCheck) summary(b tally) string {
 // next returns the next step for a rule that waits: whom to name in the policy, if
 // a maker is unknown, and whom to ask.
 func (k *approvalCheck) next(b tally, eligible []string, have int) string {
-	ask, advice := k.ask(b.group, eligible, b.need-have), k.in.Policy.advice(b.unknown)
+	ask, advice := k.ask(b, eligible, b.need-have), k.in.Policy.advice(b.unknown)
 	switch {
 	case advice == "":
 		return ask
@@ -385,8 +385,8 @@ func (k *approvalCheck) next(b tally, eligible []string, have int) string {
 }
 
 // ask returns the next step for people who wait for this group.
-func (k *approvalCheck) ask(g Group, eligible []string, lack int) string {
-	who := "somebody who may"
+func (k *approvalCheck) ask(b tally, eligible []string, lack int) string {
+	g, who := b.group, "somebody who may"
 	switch n := len(eligible); {
 	case n == 0 && len(k.in.accounts(g)) == 0:
 		return fmt.Sprintf("nobody at all is in group %s now: see who its members are, and docs/policy.md on approvals",
@@ -394,7 +394,11 @@ func (k *approvalCheck) ask(g Group, eligible []string, lack int) string {
 	case n == 0:
 		return "nobody is left who may approve: every member of the group made the change, or has decided; " + k.way(g)
 	case n < lack:
-		return fmt.Sprintf("no more than %s may approve, and %d are missing: every other member of the group made the change, or has decided; %s", strings.Join(eligible, " and "), lack, k.way(g))
+		why := "every other member of the group made the change, or has decided"
+		if len(b.unknown) > 0 {
+			why = fmt.Sprintf("%d approvals, and one more for each of %d makers without a known person", b.rule.Count, len(b.unknown))
+		}
+		return fmt.Sprintf("no more than %s may approve, and %d are missing: %s; %s", strings.Join(eligible, " and "), lack, why, k.way(g))
 	case n <= 5:
 		who = strings.Join(eligible, " or ")
 	}
@@ -527,12 +531,17 @@ func (k *approvalCheck) emergency(rules []verdict.Finding) []verdict.Finding {
 		return rules
 	}
 	// A maker without a known person could be any one of them.
-	if len(b.counted) >= b.need && free > len(k.unknown(Roles).unknown) {
+	unknown := k.unknown(Roles).unknown
+	if len(b.counted) >= b.need && free > len(unknown) {
 		f := met("break-glass", fmt.Sprintf("emergency approval by %d people, without the usual approvals: %s", len(b.counted), reason), g.Line)
 		f.Code, f.People = fault.Bypass, k.people([]tally{b}, 0)
 		return []verdict.Finding{f}
 	}
 	f := deny(fault.Bypass, "break-glass", g.Line, fmt.Sprintf("%d of %d emergency approvals", len(b.counted), b.need), "two people, of whom one did not make the change", "")
+	if n := len(unknown); n > 0 {
+		f.Wanted = fmt.Sprintf("two people, and %d who did not make the change: one more than the %d makers without a known person", n+1, n)
+		f.Found, f.Hint = someOf(told(unknown)), k.in.Policy.advice(unknown)
+	}
 	f.Pending, f.People = true, k.people([]tally{b}, 0)
 	return append(rules, f)
 }

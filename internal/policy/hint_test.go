@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -108,4 +109,38 @@ func TestI07_an_address_of_another_issuer_is_told_so(t *testing.T) {
 		t.Errorf("reason = %q, want both issuers", f.Reason)
 	}
 	wantAllowed(t, setting(t, second, yes(dana, alice)...).judge(t))
+}
+
+// Of many makers without a known person the first are told, and the next step fits
+// what they are: of a fork, the key that names its owner.
+func TestI03_what_to_do_about_makers_without_a_known_person(t *testing.T) {
+	s := setting(t, emergency(t), append(yes(carol), urgent(carol, dana)...)...)
+	s.change.Makers = []policy.Maker{{Account: alice, Role: policy.Author, Where: "commit 1"}}
+	for i := range 30 {
+		s.change.Makers = append(s.change.Makers, policy.Maker{Role: policy.Pusher, Where: fmt.Sprint("request ", 10+i), Mark: fmt.Sprint(i), Fork: true})
+	}
+	asked, urgently := 0, 0
+	for _, f := range s.judge(t).Judgements[0].Findings {
+		switch f.Requirement {
+		case "approvals release":
+			asked++
+			if !strings.Contains(f.Reason, "1 of 32 approvals") || !strings.Contains(f.Hint, "write forks: owner under the environment") ||
+				!strings.Contains(f.Hint, "2 approvals, and one more for each of 30 makers without a known person") || strings.Contains(f.Hint, "deploy key") {
+				t.Errorf("finding = %+v, want the key that names a fork's owner", f)
+			}
+		case "break-glass":
+			urgently++
+			if !strings.Contains(f.Wanted, "31 who did not make the change") || !strings.Contains(f.Hint, "forks: owner") {
+				t.Errorf("finding = %+v, want why two people are too few", f)
+			}
+		default:
+			continue
+		}
+		if n := strings.Count(f.Found, "somebody pushed request"); n != 10 || !strings.HasSuffix(f.Found, "; and 20 more") {
+			t.Errorf("found = %q, want ten of thirty", f.Found)
+		}
+	}
+	if asked != 1 || urgently != 1 {
+		t.Errorf("%d findings about approvals and %d about an emergency, want one of each", asked, urgently)
+	}
 }

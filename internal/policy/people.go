@@ -106,6 +106,9 @@ type Maker struct {
 	// Mark tells makers apart that have neither account nor address: the full id of
 	// a commit, a push or a request. It is compared; Where is for people.
 	Mark string `json:"mark"`
+	// Fork says that pushes to a fork could not be seen. The policy can say that its
+	// owner counts for them, with forks: owner.
+	Fork bool `json:"fork"`
 }
 
 // Order compares the commit that enters with the commit that is deployed.

@@ -131,6 +131,18 @@ func told(all []unnamed) []string {
 	return out
 }
 
+// maxTold bounds how many unnamed makers a finding tells; approve --format json has all.
+const maxTold = 10
+
+// someOf tells the first of all.
+func someOf(all []string) string {
+	text := strings.Join(all[:min(len(all), maxTold)], "; ")
+	if n := len(all) - maxTold; n > 0 {
+		text += fmt.Sprintf("; and %d more", n)
+	}
+	return text
+}
+
 // maxEntries bounds how many entries one line of advice has.
 const maxEntries = 8
 
@@ -151,6 +163,8 @@ func (p *Policy) advice(all []unnamed) string {
 			listed++
 		case known:
 			steps = append(steps, u.who()+" acts for somebody: let that person push and propose it, or have one more person approve")
+		case u.Fork:
+			steps = append(steps, "pushes to a fork could not be seen: write forks: owner under the environment, and its owner counts for them; or have one more person approve")
 		case u.Account.ID == "" && u.Email == "" && u.Role == Pusher:
 			steps = append(steps, "a push without a known account, such as one with a deploy key, can be listed nowhere: have one more person approve")
 		case entry != "":

@@ -98,7 +98,7 @@ func TestText_says_what_waits_beside_what_is_denied(t *testing.T) {
 		t.Errorf("text ends in\n%s\nwant %s", text[max(0, len(text)-200):], want)
 	}
 	text, _ = shown(t, into(guarded, release(500, met, pending)...))
-	if n := strings.Count(text, "\n"); n > 100 || !strings.Contains(text, "480 more") {
+	if n := strings.Count(text, "\n"); n > 100 || !strings.Contains(text, "497 more") {
 		t.Errorf("a release of 500 that waits takes %d lines, want its artifacts in short", n)
 	}
 	text, _ = shown(t, into(guarded, release(500, stranger, pending)...))

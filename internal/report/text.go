@@ -93,7 +93,11 @@ func Text(w io.Writer, r Record, c Palette) error {
 	own, all := gather(r)
 	hidden := 0
 	for i, j := range r.Judgements {
-		if i >= maxListed && j.Outcome() != verdict.Deny && len(refused(own[i])) == 0 {
+		most := maxListed
+		if j.Outcome() != verdict.Allow {
+			most = maxAlike
+		}
+		if i >= most && len(refused(own[i])) == 0 && (j.Outcome() != verdict.Deny || len(all) > 0) {
 			hidden++
 			continue
 		}
@@ -153,9 +157,12 @@ func (r Record) lacks() bool {
 	})
 }
 
-// maxListed is how many artifacts are listed whatever their outcome. Beyond
-// them only those are that are denied, or wait for a reason of their own.
-const maxListed = 20
+// maxListed is how many artifacts that may enter are listed; maxAlike, how many that
+// may not, for a reason that they share. An artifact with a reason of its own is listed.
+const (
+	maxListed = 20
+	maxAlike  = 3
+)
 
 // j1 is the outcome of the only judgement.
 func j1(r Record) verdict.Outcome { return r.Judgements[0].Outcome() }
