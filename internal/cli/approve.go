@@ -475,6 +475,7 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		}
 		paragraph(w, fmt.Sprintf("  %-*s  ", width, x.label), x.text)
 	}
+	showInForce(w, in)
 	for _, c := range in.Changes {
 		since := "since the beginning: nothing is deployed"
 		if c.Base != "" {
@@ -503,6 +504,21 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
 	}
 	showExcluded(w, in)
+}
+
+// showInForce shows in what the policy differs from those in force, whose people are
+// asked too.
+func showInForce(w io.Writer, in policy.Input) {
+	for _, f := range in.InForce {
+		fmt.Fprintf(w, "  policy       the policy in force, of entry %d, is another one:\n", f.Entry.Number)
+		lines, cut := report.Difference(f.Policy.Source, in.Policy.Source)
+		for _, l := range lines {
+			fmt.Fprintf(w, "    %s\n", l)
+		}
+		if cut > 0 {
+			fmt.Fprintf(w, "    and %s\n", plural(cut, "more line"))
+		}
+	}
 }
 
 // shownUnknown bounds the makers without a known person on a screen.

@@ -29,12 +29,12 @@ func (r *run) records(at door) gate.Store {
 // that could sign and lacks a line is a fault, before anything is judged.
 func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err error) {
 	e, _ := p.Environment(env)
-	if e.Record == policy.RecordOff {
-		return false, "", nil
-	}
 	within, known := r.platform.Within()
 	if known && within != env {
 		return false, "", nil // a job in it judges again and signs
+	}
+	if e.Record == policy.RecordOff {
+		return known, "", nil
 	}
 	_, err = r.identityToken()
 	switch {
@@ -51,8 +51,8 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 // is passed on.
 func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why string) error {
 	e, _ := p.Environment(rec.Environment)
-	if rec.Outcome != verdict.Allow || e.Record == policy.RecordOff {
-		return nil
+	if rec.Outcome != verdict.Allow || e.Record == policy.RecordOff && len(r.judged.InForce) == 0 {
+		return nil // a last entry says that no record is kept any more
 	}
 	if !signs {
 		if why != "" {
@@ -132,4 +132,9 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	}
 	slices.Sort(out.Stored)
 	return out, nil
+}
+
+// readPolicy reads the policy that an entry carries.
+func readPolicy(source []byte) (*policy.Policy, error) {
+	return (*run)(nil).parsed("the policy in force", source)
 }

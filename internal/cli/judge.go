@@ -144,6 +144,10 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	rec.Policy = &from
 	rec.Stamp(r.now)
 	r.judged = in
+	for _, f := range in.InForce {
+		lines, _ := report.Difference(f.Policy.Source, in.Policy.Source)
+		rec.Changed = append(rec.Changed, lines...)
+	}
 	return rec, r.names(&rec, &in, v)
 }
 

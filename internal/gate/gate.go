@@ -58,6 +58,7 @@ type Gate struct {
 	// Records is where the entries into environments are kept: the platform's own
 	// store, which no argument chooses. nil: they are not looked for.
 	Records Store
+	Read    Reader // reads the policy that an entry carries
 	Home    string // address of the repository that the environment belongs to
 	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
@@ -69,6 +70,9 @@ type Keep func(suffix string, b []byte)
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
 // its policy. It is empty where there is none.
 type Next func(*sigstore.Rejection) string
+
+// Reader reads a policy file.
+type Reader func(source []byte) (*policy.Policy, error)
 
 // Files reads the artifact behind a subject once more, for evidence that names
 // it by other digests than SHA-256, and returns all digests of its bytes; nil if
@@ -124,14 +128,35 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	if environment == "" {
 		return in, nil
 	}
+	if err := g.inForce(&in); err != nil {
+		return in, err
+	}
 	return in, g.ask(ctx, &in)
+}
+
+// inForce reads the policies of the newest entries, where they are others than the one
+// at hand.
+func (g *Gate) inForce(in *policy.Input) error {
+	for _, e := range in.Sources() {
+		if e.Source == "" {
+			return fault.New(fault.Usage, fault.Policy, "keep the policy file below 256 KiB",
+				"the policy has changed since entry %d, whose policy %s is too large to be in the entry", e.Number, e.Policy)
+		}
+		p, err := g.Read([]byte(e.Source))
+		if err != nil {
+			return fault.New(fault.Usage, fault.Policy, "use a version of sallyport that reads it: "+e.Version,
+				"the policy of entry %d, which is in force, cannot be read: %w", e.Number, err)
+		}
+		in.InForce = append(in.InForce, policy.InForce{Entry: e.Link, Policy: p})
+	}
+	return nil
 }
 
 // entries is the subject under which the entries into in's environment are found, or
 // none where they are not looked for.
 func (g *Gate) entries(in policy.Input) []subject.Subject {
 	env, known := g.Policy.Environment(in.Environment)
-	if g.Records == nil || !known || env.Record == policy.RecordOff {
+	if g.Records == nil || !known {
 		return nil
 	}
 	t, ok := g.Policy.Target(env, g.Home, in.Protection.ID)

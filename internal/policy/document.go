@@ -40,6 +40,7 @@ type document struct {
 	// statement may be about a thousand candidates.
 	Statements []keptStatement `json:"statements,omitempty"`
 	Entries    keptCandidate   `json:"entries"`
+	InForce    []keptInForce   `json:"inForce,omitempty"`
 	Input      kept            `json:",embed"`
 }
 
@@ -53,6 +54,11 @@ type (
 type keptCandidate struct {
 	Candidate bareCandidate `json:",embed"`
 	Facts     []keptFact    `json:"facts,omitempty"`
+}
+
+type keptInForce struct {
+	Entry  statement.Link `json:"entry"`
+	Policy source         `json:"policy"`
 }
 
 type keptFact struct {
@@ -118,6 +124,9 @@ func (in Input) JSON() ([]byte, error) {
 // written is JSON of an input whose policy is known to be its file's.
 func (in Input) written() ([]byte, error) {
 	d := document{Schema: InputSchema, Rules: Rules, Policy: in.Policy.source(), Input: kept(in.utc())}
+	for _, f := range in.InForce {
+		d.InForce = append(d.InForce, keptInForce{f.Entry, f.Policy.source()})
+	}
 	err := d.keep(append(slices.Clone(in.Candidates), in.Entries))
 	var b []byte
 	if err == nil {
@@ -287,6 +296,13 @@ func ReadInput(raw []byte) (Input, error) {
 	var err error
 	if in.Policy, err = d.Policy.read(); err != nil {
 		return Input{}, err
+	}
+	for _, f := range d.InForce {
+		p, err := f.Policy.read()
+		if err != nil {
+			return Input{}, err
+		}
+		in.InForce = append(in.InForce, InForce{f.Entry, p})
 	}
 	all, err := d.candidates()
 	if err != nil {

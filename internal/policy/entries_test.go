@@ -351,3 +351,111 @@ func number(c policy.Chain) int {
 	}
 	return 0
 }
+
+// weakened is the required policy with one approval in place of two.
+func weakened(t testing.TB) string {
+	return replaced(t, required(t), "{group: release, count: 2}", "{group: release, count: 1}")
+}
+
+// changing is a release under a weakened policy, into an environment whose newest
+// entry carries the policy before.
+func changing(t testing.TB, before string, edit func(*policy.Input), ballots ...ballot) policy.Input {
+	t.Helper()
+	s := setting(t, weakened(t), ballots...)
+	in := s.input(t)
+	old := read(t, before)
+	first := lets(t, 1, nil, func(x *let) { x.entry.Source = before })
+	with := entering(in.Policy, first)
+	in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+	in.InForce = []policy.InForce{{Entry: statement.Link{Number: 1, SHA256: first.fact.StatementHash.Hex()}, Policy: old}}
+	edit(&in)
+	q, err := policy.Ask(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := in.Changes[0]
+	in.Changes = nil
+	for _, x := range q.Changes {
+		asked.Start = x.Start
+		in.Changes = append(in.Changes, asked)
+	}
+	return in
+}
+
+// A weaker policy enters only with the yes of those whom the policy in force asks.
+func TestD15_a_weaker_policy_enters_with_the_approvals_of_the_one_before(t *testing.T) {
+	whole := func(*policy.Input) {}
+	one := changing(t, required(t), whole, yes(alice)...)
+	v := evaluate(one)
+	if f := refusals(v); len(f) != 1 || f[0].Requirement != "policy in force: approvals release" || f[0].Code != fault.ApprovalMissing ||
+		!strings.Contains(f[0].Reason, "changed since entry 1") || !strings.Contains(f[0].Reason, "1 of 2 approvals") {
+		t.Errorf("refusals = %+v, want that the policy in force asks for two", f)
+	}
+	wantAllowed(t, evaluate(changing(t, required(t), whole, yes(alice, bob)...)))
+	wantAllowed(t, evaluate(changing(t, required(t), func(in *policy.Input) { in.InForce = nil }, yes(alice)...))) // its twin
+	wantAllowed(t, evaluate(changing(t, replaced(t, required(t), "record: required", "record: off"), whole, yes(alice)...)))
+
+	quiet := replaced(t, required(t), "    approvals:\n      - {group: release, count: 2}\n", "")
+	v = evaluate(changing(t, quiet, whole, yes(alice)...))
+	wantAllowed(t, v)
+	if !slices.ContainsFunc(v.Accepted, func(s string) bool { return strings.Contains(s, "changed since entry 1, whose policy asks nobody") }) {
+		t.Errorf("accepted = %q, want that nobody was asked", v.Accepted)
+	}
+	asks := replaced(t, quiet, "    record: required\n", "    record: required\n    policy-change: {group: security, count: 1}\n")
+	if f := refusals(evaluate(changing(t, asks, whole, yes(bob)...))); len(f) != 1 || f[0].Requirement != "policy in force: approvals security" || !f[0].Pending {
+		t.Errorf("refusals = %+v, want that policy-change asks another group", f)
+	}
+	wantAllowed(t, evaluate(changing(t, asks, whole, yes(alice)...)))
+	renamed := replaced(t, required(t), "  production:\n", "  prod:\n")
+	if f := refusals(evaluate(changing(t, renamed, whole, yes(alice, bob)...))); len(f) != 1 || f[0].Code != fault.Policy {
+		t.Errorf("refusals = %+v, want that the environment had another name", f)
+	}
+}
+
+// The makers under the policy in force are counted from where that begins: a new
+// baseline hides nobody.
+func TestD15_a_new_baseline_hides_nobody(t *testing.T) {
+	s := setting(t, replaced(t, weakened(t), sha(0), sha(5)), yes(alice, bob)...)
+	in := s.input(t)
+	first := lets(t, 1, nil, func(x *let) { x.entry.Artifacts[0].Artifact = "other"; x.entry.Source = required(t) })
+	with := entering(in.Policy, first)
+	in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+	in.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, required(t))}}
+	q, err := policy.Ask(in)
+	if err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(5) || q.Changes[1].Start.Baseline != sha(0) {
+		t.Fatalf("questions = %+v, %v, want one about each beginning", q.Changes, err)
+	}
+	asked := in.Changes[0]
+	in.Changes = nil
+	for i, x := range q.Changes {
+		asked.Start = x.Start
+		asked.Makers = slices.Clone(asked.Makers)
+		if i == 1 {
+			asked.Makers = append(asked.Makers, policy.Maker{Account: bob, Role: policy.Author, Where: "commit 1"})
+		}
+		in.Changes = append(in.Changes, asked)
+	}
+	if f := refusals(evaluate(in)); len(f) != 1 || !strings.HasPrefix(f[0].Requirement, "policy in force") {
+		t.Errorf("refusals = %+v, want that bob made a part of it", f)
+	}
+}
+
+func (x let) entryLink() statement.Link {
+	return statement.Link{Number: x.entry.Number, SHA256: x.fact.StatementHash.Hex()}
+}
+
+func TestInput_keeps_the_policies_in_force(t *testing.T) {
+	in := changing(t, required(t), func(*policy.Input) {}, yes(alice)...)
+	raw, err := in.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := policy.ReadInput(raw)
+	if err != nil || len(again.InForce) != 1 || again.InForce[0].Policy.Digest != in.InForce[0].Policy.Digest {
+		t.Fatalf("in force = %+v, %v, want what was kept", again.InForce, err)
+	}
+	a, b := policy.Evaluate(in), policy.Evaluate(again)
+	if fmt.Sprint(a) != fmt.Sprint(b) {
+		t.Error("the verdict from the kept input is another one")
+	}
+}

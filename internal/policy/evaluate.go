@@ -37,7 +37,7 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, bypass(in, env)...)
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
 		v.Findings = append(v.Findings, in.recorded(env)...)
-		v.Accepted = append(env.accepted(in.Protection), in.taken()...)
+		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly())
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
@@ -192,7 +192,9 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		j.Evidence = append(j.Evidence, used...)
 	}
 	if in.Environment != "" {
-		j.Findings = append(j.Findings, newApprovalCheck(in, env, a, c, meeting(in, env, a, c, possible)).approvals()...)
+		all := meeting(in, env, a, c, possible)
+		j.Findings = append(j.Findings, newApprovalCheck(in, env, a, c, all).approvals()...)
+		j.Findings = append(j.Findings, in.agreed(a, c, all)...)
 	}
 	return j
 }

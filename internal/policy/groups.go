@@ -244,6 +244,13 @@ func (r *reader) rules(e *Environment, m mapping) {
 		}
 	}
 	r.record(e, m.get("record"))
+	if n := m.get("policy-change"); n != nil {
+		x := r.rule(n)
+		if x.Veto {
+			r.complain(n, "policy-change asks for approvals, and a veto is none")
+		}
+		e.PolicyChange = &x
+	}
 	if n := m.get("break-glass"); n != nil {
 		e.Emergency = r.emergency(n)
 	}
@@ -394,6 +401,9 @@ func (r *reader) whole(p *Policy) {
 				r.complainAt(x.Line, 0, "group %q is asked twice for %q", x.Group, e.Name)
 			}
 			seen[x.Group] = true
+		}
+		if c := e.PolicyChange; c != nil {
+			r.asked(groups, names, *c)
 		}
 		if b := e.Emergency; b != nil {
 			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})

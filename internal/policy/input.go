@@ -186,7 +186,9 @@ type Input struct {
 	Reviews    Reviews     `json:"reviews"`
 	// Entries is what was found about the entries into the environment before. Its
 	// subject is what they are found by; without one nobody looked for them.
-	Entries    Candidate `json:"-"`
+	Entries Candidate `json:"-"`
+	// InForce are the policies of the newest entries, where they are not Policy.
+	InForce    []InForce `json:"-"`
 	PassedOver []string  `json:"passedOver,omitempty"` // what lay beside the evidence, in words; nothing rests on it
 	Now        time.Time `json:"now"`
 	// Deciding says that the run that asks carries an approval and deploys

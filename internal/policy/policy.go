@@ -148,10 +148,13 @@ type Environment struct {
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
 	Record    Recording
-	Since     time.Time  // of a required record: what happened before needs no entry
-	Emergency *Emergency // nil: there are no emergency approvals
-	Waivers   *Waivers   // nil: no claimed role is waived
-	Line      int
+	// PolicyChange asks for approvals of a change of this policy in the place of
+	// Approvals; nil: Approvals are asked.
+	PolicyChange *Rule
+	Since        time.Time  // of a required record: what happened before needs no entry
+	Emergency    *Emergency // nil: there are no emergency approvals
+	Waivers      *Waivers   // nil: no claimed role is waived
+	Line         int
 }
 
 // Requirement is one kind of evidence that has to be there.

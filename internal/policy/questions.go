@@ -47,6 +47,7 @@ func Ask(in Input) (Questions, error) {
 	if len(q.Changes) > maxHeads {
 		return q, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once", "the artifacts are built from %d different commits, at most %d are looked at", len(q.Changes), maxHeads)
 	}
+	in.askThen(&q)
 	// With a review of the platform's own, the one that let the run in has to be there.
 	q.Reviews = in.Protection.Asked && !env.Unguarded
 	for _, r := range env.Approvals {
@@ -62,6 +63,30 @@ func Ask(in Input) (Questions, error) {
 		in.members(&q, g)
 	}
 	return q, nil
+}
+
+// askThen adds what the policies in force ask: about their people, and about a change
+// that begins where they say.
+func (in Input) askThen(q *Questions) {
+	for _, f := range in.InForce {
+		then, env, ok := in.under(f)
+		if !ok || env.Record == RecordOff {
+			continue
+		}
+		for _, c := range in.Candidates {
+			a, m := in.artifact(c)
+			if m != nil {
+				continue
+			}
+			for _, x := range c.Facts {
+				then.ask(q, env, f.before(a, c.Subject.Name), x)
+			}
+		}
+		for _, r := range env.Approvals {
+			g, _ := then.Policy.Group(r.Group)
+			then.members(q, g)
+		}
+	}
 }
 
 func (in Input) members(q *Questions, g Group) {

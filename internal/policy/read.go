@@ -307,7 +307,7 @@ func (r *reader) ref(n *yamlnode.Node) string {
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "mode", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age", "rejection-max-age",
-		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers", "record")
+		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers", "record", "policy-change")
 	r.require(m, f.key, what, "requires")
 	if n := m.get("mode"); n != nil {
 		r.choice(n, "mode", "enforce")

@@ -48,6 +48,13 @@ func Markdown(w io.Writer, r Record) error {
 	}
 	p.evidence(r)
 	p.line("")
+	if len(r.Changed) > 0 {
+		p.line("<details><summary>the policy differs from the one in force</summary>\n")
+		for _, l := range r.Changed {
+			p.line("%s<br>", Code(l))
+		}
+		p.line("\n</details>\n")
+	}
 	if text := r.told(Code); text != "" {
 		p.line("%s\n", text)
 	}

@@ -35,10 +35,11 @@ type Record struct {
 	Run          string          `json:"run,omitempty"`   // the run that asked
 	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that the machine names for https
 	Policy       *Policy         `json:"policy,omitempty"`
-	Rules        int             `json:"rules,omitempty"` // version of the rules that judged
-	Input        *subject.Digest `json:"input,omitempty"` // of the document of everything that was judged
-	Core         *subject.Digest `json:"core,omitempty"`  // of what the verdict says without its texts
-	Entry        *Entry          `json:"entry,omitempty"` // of an allowed one: what was signed about it
+	Rules        int             `json:"rules,omitempty"`        // version of the rules that judged
+	Input        *subject.Digest `json:"input,omitempty"`        // of the document of everything that was judged
+	Core         *subject.Digest `json:"core,omitempty"`         // of what the verdict says without its texts
+	Changed      []string        `json:"policyChange,omitempty"` // lines in which the policy differs from the one in force
+	Entry        *Entry          `json:"entry,omitempty"`        // of an allowed one: what was signed about it
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict
 }

@@ -116,6 +116,12 @@ func Text(w io.Writer, r Record, c Palette) error {
 	for _, x := range r.NotAsked {
 		p.hanging("", "  ", "not asked: "+Plain(x))
 	}
+	for i, l := range r.Changed {
+		if i == 0 {
+			p.line("the policy differs from the one in force:")
+		}
+		p.line("  %s", Plain(l))
+	}
 	if text := r.told(Plain); text != "" {
 		p.hanging("", "  ", text)
 	}

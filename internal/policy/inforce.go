@@ -1,0 +1,100 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// InForce is the policy of a newest entry into an environment. Where the policy at hand
+// is another one, its people have to agree too, so that nobody gets in by a weaker
+// policy alone.
+type InForce struct {
+	Entry  statement.Link
+	Policy *Policy
+}
+
+// Sources returns the newest entries whose policy is another one than that at hand,
+// and which want a record: a change away from it is a change, and judged as one. Of
+// several entries of one policy it returns one.
+func (in Input) Sources() []Entry {
+	var out []Entry
+	for _, e := range in.chained().chain.Newest() {
+		if e.Policy != in.Policy.Digest && !slices.ContainsFunc(out, func(o Entry) bool { return o.Policy == e.Policy }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// under returns in and an environment as the people of a policy in force judge them:
+// its approvals, its groups and its people, about the evidence that meets the policy at
+// hand. An approval names the policy at hand, which its giver was shown.
+func (in Input) under(f InForce) (Input, Environment, bool) {
+	env, _ := in.Policy.Environment(in.Environment)
+	old, ok := f.Policy.Environment(in.Environment)
+	if !ok || old.Record == RecordOff {
+		return in, old, ok
+	}
+	p := *f.Policy
+	p.Digest = in.Policy.Digest
+	old.Requires = env.Requires
+	if old.PolicyChange != nil {
+		old.Approvals = []Rule{*old.PolicyChange}
+	}
+	in.Policy = &p
+	return in, old, true
+}
+
+// before is an artifact of the policy at hand as a policy in force has it: begun where
+// that says.
+func (f InForce) before(a Artifact, name string) Artifact {
+	a.Baseline = ""
+	if old, ok := f.Policy.Artifact(name); ok {
+		a.Baseline = old.Baseline
+	}
+	return a
+}
+
+// agreed judges, for one candidate, whether the people of the policies in force agree
+// to the policy at hand.
+func (in Input) agreed(a Artifact, c Candidate, all []Fact) []verdict.Finding {
+	var out []verdict.Finding
+	for _, f := range in.InForce {
+		then, env, ok := in.under(f)
+		switch {
+		case !ok:
+			x := deny(fault.Policy, "policy in force", 0, fmt.Sprintf("the policy of entry %d has no environment %q", f.Entry.Number, in.Environment),
+				"an environment of the policy in force", "write the environment under the name that it had")
+			out = append(out, x)
+			continue
+		case env.Record == RecordOff || len(env.Approvals) == 0:
+			continue
+		}
+		k := newApprovalCheck(then, env, f.before(a, c.Subject.Name), c, all)
+		for _, x := range k.approvals() {
+			if x.Outcome == verdict.Allow && !slices.ContainsFunc(env.Approvals, func(r Rule) bool { return x.Requirement == "approvals "+r.Group }) {
+				continue // what else the old policy finds good is told once, under the new one
+			}
+			x.Requirement, x.Line = "policy in force: "+x.Requirement, 0
+			x.Reason = fmt.Sprintf("the policy has changed since entry %d, and by its rules: %s", f.Entry.Number, x.Reason)
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// changedQuietly says, in words, where the policy has changed and nobody was asked.
+func (in Input) changedQuietly() []string {
+	var out []string
+	for _, f := range in.InForce {
+		if _, env, ok := in.under(f); ok && env.Record != RecordOff && len(env.Approvals) == 0 {
+			out = append(out, fmt.Sprintf("the policy has changed since entry %d, whose policy asks nobody: %s is now %s",
+				f.Entry.Number, f.Policy.Digest, in.Policy.Digest))
+		}
+	}
+	return out
+}
