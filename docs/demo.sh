@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The main job on this machine: build, attest, allow, tamper, deny; then a
-# release, the author's refusal, two approvals, and one byte more. It needs Go
+# release, the author's refusal, two approvals, what entered, one byte more, and the
+# last verdict judged again. It needs Go
 # and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -52,7 +53,10 @@ run() {
   shift 2
   case $command in
   attest | release) set -- "${of_lab[@]}" "$@" ;;
-  gate) "$lab" commit .sallyport/policy.yaml ;; # the policy is the one of the job's commit
+  gate)
+    "$lab" commit .sallyport/policy.yaml # the policy is the one of the job's commit
+    set -- "${of_lab[@]}" "$@"           # it signs what it lets in
+    ;;
   esac
   { "$sallyport" "$command" "$@" 2>&1 >&3 | without '^::'; } 3>&1 || status=$?
   if ((status)); then printf 'exit status %d\n' "$status"; fi
@@ -148,6 +152,7 @@ HISTORY
 cat >>.sallyport/policy.yaml <<POLICY
     approvals:
       - {group: leads, count: 2}
+    record: required # what is in production is known from signed entries alone
   staging:
     requires:
       provenance: {max-age: 7d}
@@ -197,12 +202,31 @@ approve dana@acme.example | tail -4
 
 say "11. One approval of the release counts for each deploy job: staging, production"
 run sallyport gate --environment staging 'dist/*'
-run sallyport gate --environment production 'dist/*'
+note "" "The job that deploys is in the environment: it signs what it lets in."
+(
+  become '{"environment":"production"}'
+  run sallyport gate --environment production 'dist/*'
+)
 
 say "12. One byte changes, and the build attests that as well: the yes is void"
 printf 'release 1.4.O\n' >app && tar -czf dist/app.tar.gz app
 run sallyport attest 'dist/*' >/dev/null
-run sallyport gate --environment production 'dist/*'
+run sallyport gate --environment production --input .sallyport/input.json 'dist/*'
+
+say "13. An auditor asks what entered, and who said yes"
+(
+  unset GITHUB_ACTIONS
+  export SALLYPORT_TOKEN=$GITHUB_TOKEN
+  run sallyport history production
+)
+
+say "14. Weeks later, on another machine: the last verdict is judged again"
+mkdir "$work/copy" && cp .sallyport/verdict.json .sallyport/input.json "$work/copy"
+(
+  cd "$work/copy"
+  printf '$ sallyport explain verdict.json\n'
+  env -i PATH="$PATH" TZ=Asia/Tokyo LC_ALL=C "$sallyport" explain verdict.json | tail -8
+)
 
 say "Where to look next"
 note "  README.md               the two steps for your own pipeline" \

@@ -16,7 +16,7 @@ import (
 // asked about where ask is set.
 func (g *Gate) History(ctx context.Context, environment, id string, ask bool) ([]policy.Input, error) {
 	env, _ := g.Policy.Environment(environment)
-	evidence := Evidence{}
+	var evidence Evidence
 	var targets []statement.Target
 	t, ok := g.Policy.Target(env, g.Home, id)
 	var err error

@@ -234,7 +234,9 @@ func (c *Chain) settle(in Input, i int) {
 		}
 	}
 	if r, ok := in.run(e.Run); ok && r.Why == "" {
-		e.State, e.Why = r.State, r.Words
+		if e.State, e.Why = r.State, r.Words; r.Own && r.State == Succeeded {
+			e.State = Unfinished // as far as it has come: the run that asks has not ended
+		}
 	}
 }
 

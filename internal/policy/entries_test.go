@@ -179,6 +179,11 @@ func TestG11_an_entry_that_nobody_confirms_moves_nothing(t *testing.T) {
 			t.Errorf("a run that is %v: base = %q, want %q", state, got, want)
 		}
 	}
+	own := entering(p, line(t, 2)...)
+	own.Runs[1].Own = true
+	if got := base(own); got != "1" {
+		t.Errorf("base = %q, want entry 1: the run that asks has not ended", got)
+	}
 	all := line(t, 2)
 	for i, want := range map[int]string{0: "2", 1: "1"} {
 		third := lets(t, 3, all[1:], func(x *let) {
