@@ -36,10 +36,16 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 	if e.Record == policy.RecordOff {
 		return known, "", nil
 	}
-	_, err = r.identityToken()
+	token, err := r.identityToken()
+	told := slices.ContainsFunc([]string{"sigstore", "signing-config", "trusted-root", "authority", "audience"}, r.flagged)
+	if err == nil && told {
+		_, _, err = r.instance(token)
+	}
 	switch {
 	case err == nil:
 		return true, "", nil
+	case told && known:
+		return false, "", err // the call says how to sign, and is wrong
 	case e.Record == policy.RecordRequired:
 		return false, "", fmt.Errorf("the policy requires a record of what enters %q, which this job has to sign: %w", env, err)
 	}

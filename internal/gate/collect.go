@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -25,15 +26,17 @@ type Evidence struct {
 	Passed []store.Passed // what lay there and is no evidence
 }
 
-// Collect asks every store for everything about subjects. It returns an error if
-// one of them does not answer, however much the others gave.
-func Collect(ctx context.Context, stores []Store, subjects []subject.Subject) (Evidence, error) {
+// Collect asks every store for everything about subjects, and about marks, under which
+// more is kept. It returns an error if one of them does not answer, however much the
+// others gave.
+func Collect(ctx context.Context, stores []Store, subjects []subject.Subject, marks ...subject.Subject) (Evidence, error) {
 	found := make([]store.Found, len(stores))
+	asked := append(slices.Clone(subjects), marks...)
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range stores {
 		g.Go(func() (err error) {
 			defer fault.Recover(&err, "asking "+s.Name())
-			if found[i], err = s.Fetch(ctx, subjects); err != nil {
+			if found[i], err = s.Fetch(ctx, asked); err != nil {
 				return fmt.Errorf("evidence store %s: %w", s.Name(), err)
 			}
 			return nil

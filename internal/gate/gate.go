@@ -111,7 +111,7 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		}
 	}
 	entries := g.entries(in)
-	evidence, err := Collect(ctx, g.stores(entries), append(slices.Clone(subjects), entries...))
+	evidence, err := Collect(ctx, g.stores(entries), subjects, entries...)
 	if err != nil {
 		return in, err
 	}

@@ -26,7 +26,7 @@ type Entered struct {
 	State     string     `json:"state"` // "confirmed", "failed", "running" or "unknown"
 	Artifacts []Artifact `json:"artifacts"`
 	Approved  []string   `json:"approved,omitempty"` // who said yes, and counted
-	Others    []string   `json:"others,omitempty"`   // who said something else that counted: "waive github.com#77"
+	Others    []string   `json:"others,omitempty"`   // who said something else that counted: "waive" and who
 	Makers    []string   `json:"makers,omitempty"`
 	Emergency bool       `json:"emergency,omitempty"`
 	Run       string     `json:"run"`
