@@ -139,8 +139,8 @@ func special1(ts *testscript.TestScript, command []string, what string) {
 var readers = map[string]string{
 	"gate signing-config":    "deployer:gate --environment production --trusted-root $TRUSTED --signing-config SPECIAL dist/app",
 	"gate trusted-root":      "deployer:gate --environment production --signing-config $SIGNING --trusted-root SPECIAL dist/app",
-	"enter signing-config":   "deployer:enter --trusted-root $TRUSTED --signing-config SPECIAL",
-	"enter trusted-root":     "deployer:enter --signing-config $SIGNING --trusted-root SPECIAL",
+	"enter signing-config":   "deployer:enter --checksums SUMS --trusted-root $TRUSTED --signing-config SPECIAL",
+	"enter trusted-root":     "deployer:enter --checksums SUMS --signing-config $SIGNING --trusted-root SPECIAL",
 	"gate checksums":         "job:gate --environment production --checksums SPECIAL",
 	"gate policy":            "job:gate --environment production --policy SPECIAL dist/app",
 	"gate bundle":            "job:gate --environment production --bundle SPECIAL dist/app",
