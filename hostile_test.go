@@ -137,8 +137,8 @@ func special1(ts *testscript.TestScript, command []string, what string) {
 
 // readers are, for each input that is a file, a command that reads it.
 var readers = map[string]string{
-	"history policy":         "history --policy SPECIAL",
-	"history bundle":         "history --offline --repository https://github.com/$REPO --bundle SPECIAL",
+	"history policy":         "person:history --policy SPECIAL",
+	"history bundle":         "person:history --offline --repository https://github.com/$REPO --bundle SPECIAL",
 	"gate signing-config":    "deployer:gate --environment production --trusted-root $TRUSTED --signing-config SPECIAL dist/app",
 	"gate trusted-root":      "deployer:gate --environment production --signing-config $SIGNING --trusted-root SPECIAL dist/app",
 	"enter signing-config":   "deployer:enter --checksums SUMS --trusted-root $TRUSTED --signing-config SPECIAL",
