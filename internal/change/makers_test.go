@@ -170,6 +170,47 @@ var cases = map[string]struct {
 		},
 	}, "pusher eve: commit x of request 5|pusher alice: commit a1 of request 5|pusher dana: commit b2 of request 6|pusher dana: request 6|co-author erin: commit b3 of request 6", "pusher ?|pusher alice: commit x|pusher bob: commit b2"},
 
+	"I01 a merge made by hand": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "bob", "base a", "", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "hand:base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", merge: "m", commits: "a"}},
+		mergers:  true,
+	}, "merger dana: request 5|pusher dana: commit m|pusher bob: commit a", "pusher ?"},
+
+	"I01 a squash made by hand": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "hand:base", "s"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+		mergers:  true,
+	}, "merger dana: request 5|pusher dana: commit s|pusher bob: commit a of request 5", "pusher ?"},
+
+	"I01 a merge made by the platform": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "bob", "base a", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", merge: "m", commits: "a"}},
+		mergers:  true, closed: true,
+	}, "merger dana: request 5|pusher bob: commit a", "pusher dana|pusher ?"},
+
+	"I01 a merge made by hand in a request": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"e", "erin", "base", "", ""}, {"h", "bob", "e a", "", ""}, {"s", "erin", "base", "page", ""}},
+		pushes:  []push{{"bob", "g", "", "a"}, {"erin", "f", "", "e"}, {"dana", "f", "hand:e", "h"}, {"carol", "main", "base", "s"}},
+		requests: []request{
+			{number: 10, author: "bob", merger: "dana", branch: "g", into: "f", head: "a", merge: "h", commits: "a"},
+			{number: 12, author: "erin", merger: "carol", branch: "f", head: "h", squash: "s", commits: "a e h"},
+		},
+		mergers: true, closed: true,
+	}, "merger dana: request 10|pusher dana: commit h of request 12|pusher dana: request 12|merger carol: request 12", "pusher carol|pusher ?"},
+
+	"I01 a merge that was proposed to the branch it went to": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"h", "bob", "base a", "", ""}, {"m", "carol", "base h", "page", ""}},
+		pushes:  []push{{"bob", "f", "", "a"}, {"dana", "g", "hand:base", "h"}, {"carol", "main", "base", "m"}},
+		requests: []request{
+			{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "h", commits: "a"},
+			{number: 6, author: "bob", merger: "carol", branch: "g", head: "h", merge: "m", commits: "a h"},
+		},
+		mergers: true, closed: true,
+	}, "pusher dana: commit h|pusher dana: request 6", "pusher carol|pusher ?"},
+
 	"I01 a merge of main into a request": {history{
 		commits:  []commit{{"x", "erin", "base", "", ""}, {"a", "bob", "base", "", ""}, {"u", "bob", "a x", "page", ""}, {"m", "carol", "x u", "page", ""}},
 		pushes:   []push{{"erin", "main", "base", "x"}, {"bob", "f", "", "a"}, {"bob", "f", "a", "u"}, {"carol", "main", "x", "m"}},

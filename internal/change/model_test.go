@@ -298,6 +298,8 @@ func (w *world) Pushes(_ context.Context, since time.Time) (all []Push, whole bo
 	return all, true, nil
 }
 
+func (w *world) Closed(context.Context, string) (bool, error) { return false, nil }
+
 func (w *world) PushesTo(_ context.Context, r Request, _ time.Time) ([]Push, bool, error) {
 	if w.cut {
 		return nil, false, nil

@@ -28,6 +28,8 @@ type pure struct {
 	nothing  bool          // nothing is deployed
 	partial  bool          // requests are not all
 	forks    policy.Forks
+	mergers  bool // somebody who only merged may approve
+	closed   bool // nobody may push to any branch
 	since    []time.Time
 }
 
@@ -76,6 +78,8 @@ func (p *pure) Details(_ context.Context, asked []change.Ask) ([]change.Details,
 func (p *pure) Pushes(context.Context, time.Time) ([]change.Push, bool, error) {
 	return p.pushes, !p.cut, nil
 }
+
+func (p *pure) Closed(context.Context, string) (bool, error) { return p.closed, nil }
 
 func (p *pure) PushesTo(context.Context, change.Request, time.Time) ([]change.Push, bool, error) {
 	return p.older, true, nil
@@ -295,7 +299,17 @@ func branched(r []change.Request, pushes ...change.Push) *pure {
 
 func (p *pure) change(t *testing.T) policy.Change {
 	t.Helper()
-	return changeOf(t, p, p.forks)
+	c, err := p.of(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (p *pure) of(t *testing.T) (policy.Change, error) {
+	t.Helper()
+	return new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"),
+		Ref: "refs/heads/main", Forks: p.forks, Mergers: p.mergers}, time.Now())
 }
 
 func changeOf(t *testing.T, p change.Platform, forks policy.Forks) policy.Change {
@@ -531,10 +545,48 @@ func TestI01_a_push_that_merges(t *testing.T) {
 		"by the merger":           {pushed(3, "main", "base", "z"), "?"},
 		"by somebody else":        {pushed(4, "main", "base", "z"), "1004"},
 		"by the merger elsewhere": {pushed(3, "side", "base", "z"), "1003"},
+		"by the merger, by hand":  {byHand(3, "main", "base", "z"), "1003"},
 	} {
 		p := branched(merged(func(r *change.Request) { r.Head = id("z") }), c.push)
 		if got := p.pushers(t); got != c.want {
 			t.Errorf("%s: pushers %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func byHand(who int, branch, before, after string) change.Push {
+	a := pushed(who, branch, before, after)
+	a.Hand = true
+	return a
+}
+
+// Where somebody who only merged may approve, a merge is the platform's own if its log
+// or its signature says so, or nobody may push. Its signature alone says little of what
+// somebody pushed: it signs what is made in its editors, too.
+func TestI01_who_made_a_merge(t *testing.T) {
+	merge := pushed(3, "main", "base", "z")
+	merge.Merge = true
+	for name, c := range map[string]struct {
+		push                  change.Push
+		signed, closed, asked bool
+		want                  string
+	}{
+		"by the platform's log":                 {push: merge, asked: true},
+		"nobody may push":                       {push: pushed(3, "main", "base", "z"), asked: true, closed: true},
+		"somebody may push":                     {push: pushed(3, "main", "base", "z"), asked: true, want: "1003"},
+		"signed, and no push is known":          {push: pushed(3, "side", "", "other"), signed: true, asked: true},
+		"unsigned, and no push is known":        {push: pushed(3, "side", "", "other"), asked: true, want: "1003"},
+		"signed, and pushed":                    {push: byHand(3, "main", "base", "z"), signed: true, asked: true, want: "1003"},
+		"signed, and a branch was made of it":   {push: byHand(3, "develop", "", "z"), signed: true, asked: true},
+		"unsigned, and a branch was made of it": {push: byHand(3, "develop", "", "z"), asked: true, want: "1003"},
+		"nobody asks":                           {push: pushed(3, "main", "base", "z")},
+	} {
+		into := cmp.Or(strings.TrimPrefix(c.push.Branch, "side"), "main")
+		p := branched(merged(func(r *change.Request) { r.Into = into }), c.push)
+		p.details = map[int64]change.Details{7: {}}
+		p.commits[0].Page, p.commits[0].Signed, p.closed, p.mergers = true, c.signed, c.closed, c.asked
+		if got := p.pushers(t); got != c.want {
+			t.Errorf("%s: pushers %q, want %q", name, got, c.want)
 		}
 	}
 }

@@ -18,6 +18,7 @@ type Push struct {
 	Branch        string
 	Time          time.Time
 	Merge         bool // the platform says that it merged a request
+	Hand          bool // the platform says that somebody pushed, and that it merged nothing
 	Made, Gone    bool // it made the branch; it took the branch away
 	Forced        bool // it may have left commits out that were there before
 	Commits       int  // how many it brought; negative where the platform does not say
@@ -61,8 +62,11 @@ func (w *walk) pushes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.ownCommits(ctx, log); err != nil {
+		return err
+	}
 	covered := w.all.marks()
-	for id := range w.made {
+	for id := range w.own {
 		covered.add(id) // its merger answers for it
 	}
 	for _, r := range w.order {
@@ -90,6 +94,7 @@ func (w *walk) pushes(ctx context.Context) error {
 			}
 		}
 	}
+	w.byHand(covered)
 	for _, r := range w.order {
 		if !r.Fork {
 			if err := w.movers(ctx, r); err != nil {
@@ -200,7 +205,8 @@ func (w *walk) movers(ctx context.Context, r *request) error {
 		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)})
 	}
 	for i, a := range b.pushes {
-		if w.merges(a) == nil && (i < b.lost || w.all.has(a.After)) {
+		byHand := w.merges(a) == nil || w.made[a.After] != nil && !w.own[a.After]
+		if byHand && (i < b.lost || w.all.has(a.After)) {
 			add(a.By)
 		}
 	}

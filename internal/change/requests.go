@@ -310,6 +310,7 @@ func (w *walk) belongs(id string, r *request) {
 	if w.of[id] == nil {
 		w.of[id] = r
 	}
+	w.holds[id] = append(w.holds[id], r)
 }
 
 // mergers adds who merged a request, as far as lists say; known is false where
@@ -392,14 +393,15 @@ func (w *walk) segments(ctx context.Context) error {
 	return nil
 }
 
-// merges returns the request that a push merged, or nil.
+// merges returns the request that a push merged, or nil. Where the platform says that
+// a person pushed, the push is none, whoever it is by: a merge can be made by hand.
 func (w *walk) merges(a Push) *request {
 	if !w.all.has(a.After) {
 		return nil
 	}
 	for _, r := range w.by[a.After] {
 		byMerger := slices.ContainsFunc(slices.Concat(r.Request.Mergers, r.Details.Mergers), a.By.Same)
-		if a.Merge || a.Branch == r.Into && byMerger {
+		if a.Merge || !a.Hand && a.Branch == r.Into && byMerger {
 			return r
 		}
 	}

@@ -34,6 +34,37 @@ func (h *history) Pushes(ctx context.Context, since time.Time) (all []change.Pus
 	return h.events(ctx, h.project("/events"), since)
 }
 
+// Closed reports whether nobody may push to a branch: every rule that covers it says
+// "No one". No event says whether a push merged a request. Where the rules may not be
+// seen, or there are none, somebody may.
+func (h *history) Closed(ctx context.Context, branch string) (bool, error) {
+	all, err := list[struct {
+		pattern
+		Push []struct {
+			Level *int   `json:"access_level"`
+			User  *int64 `json:"user_id"`
+			Group *int64 `json:"group_id"`
+			Key   *int64 `json:"deploy_key_id"`
+		} `json:"push_access_levels"`
+	}](ctx, h.Job, question{path: h.project("/protected_branches"), hint: readSettings})
+	if hidden(err) {
+		return false, nil
+	}
+	closed := false
+	for _, p := range all {
+		if !covers(p.Name, branch) {
+			continue
+		}
+		closed = len(p.Push) > 0
+		for _, x := range p.Push {
+			if x.Level == nil || *x.Level != 0 || x.User != nil || x.Group != nil || x.Key != nil {
+				return false, err
+			}
+		}
+	}
+	return closed, err
+}
+
 // PushesTo returns what was pushed to the branch of a request, also in a fork
 // that may be seen.
 func (h *history) PushesTo(ctx context.Context, r change.Request, since time.Time) ([]change.Push, bool, error) {
