@@ -102,8 +102,10 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 			return nil
 		case name == "page":
 			return object{"login": "web-flow", "id": 19864447, "email": "noreply@github.com"}
-		case numbers[name] == 0:
+		case numbers[name] == 0 && name != "ghost":
 			return object{"login": name, "email": name}
+		case name == "ghost":
+			return nil
 		}
 		return object{"login": name, "id": numbers[name], "email": name + "@acme.example"}
 	}
@@ -203,6 +205,9 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 	who := func(name string) any {
 		if name == "" {
 			return nil
+		}
+		if name == "ghost" {
+			return object{"id": 4711, "username": "ghost"} // the account of those who are gone
 		}
 		return object{"id": numbers[name], "username": name}
 	}

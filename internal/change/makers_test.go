@@ -75,7 +75,83 @@ var cases = map[string]struct {
 			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", merge: "m", commits: "x"},
 			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
 		},
-	}, "requester eve: request 10|merger carol: request 10|pusher eve: request 10|author eve: commit x of request 10|requester bob: request 12|merger dana: request 12", "pusher ?"},
+	}, "requester eve: request 10|merger carol: request 10|pusher ?: what may be left of request 10 in f|requester bob: request 12|merger dana: request 12", "pusher eve|author eve|pusher ?: request"},
+
+	"I01 requests from branches of others that were merged and forced out": {history{
+		commits: []commit{
+			{"a", "bob", "base", "", ""}, {"x", "carol", "base", "", ""}, {"x2", "eve", "a", "page", ""},
+			{"y", "erin", "base", "", "Co-authored-by: D <@dana@>"}, {"y2", "eve", "x2", "page", ""}, {"s", "bob", "base", "page", ""},
+		},
+		pushes: []push{
+			{"carol", "wip", "", "x"}, {"erin", "wop", "", "y"}, {"bob", "f", "", "a"}, {"eve", "f", "a", "x2"}, {"eve", "f", "x2", "y2"},
+			{"eve", "f", "forced:y2", "a"}, {"alice", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "eve", branch: "wip", into: "f", head: "x", squash: "x2", commits: "x"},
+			{number: 11, author: "eve", merger: "eve", branch: "wop", into: "f", head: "y", squash: "y2", commits: "y"},
+			{number: 12, author: "bob", merger: "alice", branch: "f", head: "a", squash: "s", commits: "a"},
+		},
+	}, "requester eve: request 10|requester eve: request 11|merger eve: request 10|pusher ?: what may be left of request 10 and request 11 in f|pusher eve: request 12",
+		"pusher carol|pusher erin|author carol|author erin|co-author|pusher ?: request"},
+
+	"I01 a request that was merged and forced out in part": {history{
+		commits: []commit{
+			{"a", "bob", "base", "", ""}, {"x", "carol", "a", "", ""}, {"y", "erin", "x", "", ""}, {"s", "bob", "base", "page", ""},
+			{"m", "eve", "a y", "page", ""},
+		},
+		pushes: []push{
+			{"carol", "wip", "", "x"}, {"erin", "wip", "x", "y"}, {"bob", "f", "", "a"}, {"eve", "f", "a", "m"},
+			{"bob", "f", "forced:m", "x"}, {"alice", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "eve", branch: "wip", into: "f", head: "y", merge: "m", commits: "x y"},
+			{number: 12, author: "bob", merger: "alice", branch: "f", head: "x", squash: "s", commits: "a x"},
+		},
+		head: "s",
+	}, "requester eve: request 10|pusher erin: request 10|author erin: commit y of request 10|pusher carol: request 10", "pusher ?"},
+
+	"I01 a branch that was taken away and made again": {history{
+		commits:  []commit{{"x", "bob", "base", "", ""}, {"y", "bob", "x", "", ""}, {"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "x"}, {"eve", "f", "x", "y"}, {"eve", "f", "y", ""}, {"bob", "f", "", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher eve: request 12|pusher eve: to the branch of request 12|pusher bob: request 12", "pusher ?"},
+
+	"I01 a branch that was deployed and made again": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"eve", "f", "", "base"}, {"eve", "f", "base", ""}, {"bob", "f", "", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher bob: request 12", "pusher eve|pusher ?"},
+
+	"I01 a request merged into a branch that was made again": {history{
+		commits: []commit{{"x", "eve", "base", "", ""}, {"m", "carol", "base", "page", ""}, {"n", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes: []push{
+			{"eve", "g", "", "x"}, {"bob", "f", "", "base"}, {"carol", "f", "base", "m"}, {"bob", "f", "m", ""}, {"bob", "f", "", "n"}, {"dana", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", squash: "m", commits: "x"},
+			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
+		},
+	}, "requester eve: request 10|merger carol: request 10|pusher ?: what may be left of request 10 in f", "pusher eve|pusher ?: request"},
+
+	"I01 a push that begins where no push ended": {history{
+		commits:  []commit{{"x", "bob", "base", "", ""}, {"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "base"}, {"bob", "f", "forced:x", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher ?: request 12|pusher bob: request 12", "pusher ?: commit"},
+
+	"I01 a push that begins in what is deployed": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "base", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher bob: request 12", "pusher ?"},
+
+	"I03 who pushed to a request and is nobody any more": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"b", "bob", "a", "", ""}, {"c", "bob", "b", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes: []push{
+			{"ghost", "f", "", "a"}, {"ghost", "f", "a", "b"}, {"ghost", "f", "b", "c"}, {"dana", "main", "base", "s"},
+		},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "c", squash: "s", commits: "a b c"}},
+	}, "pusher ?: request 12", "pusher ?: commit"},
 
 	"I01 a branch that was there before what is deployed": {history{
 		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
@@ -296,7 +372,9 @@ func TestMakers_of_one_history_on_both_platforms(t *testing.T) {
 // apart are histories of which the platforms do not remember the same: GitLab
 // replaces the commits of a request that its page rebases, does not show a fork's
 // owner where it does not show the fork, and no event of it says that it merged.
-var apart = map[string]bool{"I01 a rebase": true, "I01 a request merged into a branch that was rewritten": true, "I03 a fork that cannot be seen": true}
+var apart = map[string]bool{"I01 a rebase": true, "I01 a request merged into a branch that was rewritten": true,
+	"I01 a request merged into a branch that was made again": true, "I01 a request that was merged and forced out in part": true,
+	"I01 requests from branches of others that were merged and forced out": true, "I03 a fork that cannot be seen": true}
 
 func dashed(r rune) rune {
 	if r == ' ' {

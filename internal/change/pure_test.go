@@ -368,22 +368,29 @@ func forced(who int, branch, before, after string) change.Push {
 	return a
 }
 
-// What a forced push left out on a branch was pushed to that branch, and not to one
-// of the same name that was there before.
+// What a forced push left out on a branch was pushed to that branch, and not to one of
+// the same name that was there before: if what that one had is deployed. Else what came
+// after it may be the same, written anew.
 func TestI01_a_branch_of_a_name_that_was_used_before(t *testing.T) {
 	main := pushed(3, "main", "base", "z")
 	p := branched(nil, pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
 	if got := p.pushers(t); got != "1002 1003 1004" {
 		t.Errorf("pushers %s, want also who pushed what was left out", got)
 	}
-	p = branched(nil, pushed(5, "g", "", "x"), pushed(5, "g", "x", ""), pushed(2, "g", "", "y"),
-		forced(4, "g", "y", "z"), main)
-	if got := p.pushers(t); got != "1002 1003 1004" {
-		t.Errorf("pushers %s, want nobody of the branch that was taken away", got)
-	}
-	p = branched(nil, pushed(5, "g", "", "x"), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
-	if got := p.pushers(t); got != "1002 1003 1004" {
-		t.Errorf("pushers %s, want nobody of the branch that was there before", got)
+	for had, want := range map[string]string{"old": "1002 1003 1004", "x": "1002 1003 1004 1005"} {
+		p = branched(nil, pushed(5, "g", "", had), pushed(5, "g", had, ""), pushed(2, "g", "", "y"),
+			forced(4, "g", "y", "z"), main)
+		if got := p.pushers(t); got != want {
+			t.Errorf("taken away at %s: pushers %s, want %s", had, got, want)
+		}
+		p = branched(nil, pushed(5, "g", "", had), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+		if got := p.pushers(t); got != want {
+			t.Errorf("there before, at %s: pushers %s, want %s", had, got, want)
+		}
+		p = branched(nil, pushed(5, "g", "", had), pushed(2, "g", had, ""), pushed(4, "g", "", "z"), main)
+		if got := p.pushers(t); got != strings.Replace(want, "1002 ", "", 1) {
+			t.Errorf("made again in its place, at %s: pushers %s, want the same", had, got)
+		}
 	}
 }
 
@@ -415,7 +422,7 @@ func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
 	if got := p.pushers(t); got != "1002 1004 1005" {
 		t.Errorf("pushers %s, want those before the list as well", got)
 	}
-	for _, before := range [][]change.Push{{pushed(6, "f", "", "w"), pushed(6, "f", "w", "")}, {pushed(6, "f", "", "w")}} {
+	for _, before := range [][]change.Push{{pushed(6, "f", "", "old"), pushed(6, "f", "old", "")}, {pushed(6, "f", "", "old")}} {
 		p = branched([]change.Request{r}, append(before, pushed(2, "f", "", "x"), forced(5, "f", "x", "y"),
 			forced(4, "f", "y", "z"))...)
 		if got := p.pushers(t); got != "1002 1004 1005" {
