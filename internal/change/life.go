@@ -197,7 +197,10 @@ func (w *walk) branch(ctx context.Context, r *request) (branch, error) {
 		return b, err
 	}
 	older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
-	if err != nil || !seen {
+	lacks := func(a Push) bool {
+		return !slices.ContainsFunc(older, func(o Push) bool { return o.Before == a.Before && o.After == a.After })
+	}
+	if err != nil || !seen || slices.ContainsFunc(b.pushes, lacks) { // a log that has forgotten a branch explains nothing
 		return b, err
 	}
 	return w.life(ctx, r, older)

@@ -750,6 +750,63 @@ func TestI01_a_request_that_was_left_out_of_a_branch(t *testing.T) {
 	}
 }
 
+// A branch that is made again has no past where what it had is deployed by a request of
+// its own. A request that was merged elsewhere deployed nothing: anybody who may write
+// makes a branch to merge into.
+func TestI01_a_branch_that_was_merged_before(t *testing.T) {
+	for into, want := range map[string]string{"old": "1002", "elsewhere": "1002 1005"} {
+		p := branched(merged(nil), pushed(5, "f", "", "x"), pushed(5, "f", "x", ""), pushed(2, "f", "", "y"), pushed(3, "main", "base", "z"))
+		y := p.commits[0]
+		y.ID = id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{y}}
+		p.requests = append(p.requests, change.Request{Number: 5, Author: person(5).Account, Mergers: []policy.Account{person(3).Account},
+			Merged: []string{id(into)}, Head: id("x"), Branch: "f", Into: into, Opened: y.Time, Done: y.Time})
+		if got := p.pushers(t); got != want {
+			t.Errorf("merged into %s: pushers %s, want %s", into, got, want)
+		}
+	}
+}
+
+// Of a request that was merged into a branch and left out of it again, the merger only
+// merged, where the platform says that they did.
+func TestI01_the_merger_of_what_was_left_out(t *testing.T) {
+	merge := pushed(9, "f", "first", "lost")
+	for says, want := range map[bool]string{true: "1001 ?", false: "1001 1009 ?"} {
+		merge.Merge = says
+		p := branched(merged(nil), pushed(1, "f", "", "first"), merge, forced(1, "f", "lost", "y"), pushed(3, "main", "base", "z"))
+		y := p.commits[0]
+		y.ID = id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{y}}
+		p.requests = append(p.requests, change.Request{Number: 8, Author: person(6).Account, Mergers: []policy.Account{person(9).Account},
+			Merged: []string{id("lost")}, Head: id("x"), Branch: "g", Into: "f", Opened: y.Time, Done: y.Time})
+		if got := p.pushers(t); got != want || p.who(t, policy.Merger) != "1003 1009" {
+			t.Errorf("the platform says so: %v: pushers %s, mergers %s; want pushers %s", says, got, p.who(t, policy.Merger), want)
+		}
+	}
+}
+
+// A push that begins with a commit of the change, which nobody is known to have pushed by
+// then, was preceded by another one. Who makes a branch of that commit may have found it.
+func TestI03_a_push_on_top_of_what_nobody_pushed(t *testing.T) {
+	for name, c := range map[string]struct {
+		other change.Push
+		want  string
+	}{
+		"somebody made a branch of it":     {pushed(9, "g", "", "y"), "1002 1009 ?"},
+		"somebody pushed it elsewhere":     {pushed(9, "g", "base", "y"), "1002 1009"},
+		"somebody pushed it to the branch": {pushed(9, "f", "base", "y"), "1002 1009"},
+		"nobody has to do with it":         {pushed(9, "g", "base", "other"), "1002 ?"},
+	} {
+		p := branched(merged(func(r *change.Request) { r.Head = id("x") }), c.other, pushed(2, "f", "y", "x"), pushed(3, "main", "base", "z"))
+		x, y := p.commits[0], p.commits[0]
+		x.ID, x.Parents, y.ID = id("x"), []string{id("y")}, id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{x, y}}
+		if got := p.pushers(t); got != c.want {
+			t.Errorf("%s: pushers %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 // A fork whose owner is not one person has no owner who could count.
 func TestI03_a_fork_without_an_owner(t *testing.T) {
 	p := branched(merged(func(r *change.Request) { r.Fork = true }))
