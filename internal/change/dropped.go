@@ -1,10 +1,10 @@
 package change
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -37,12 +37,12 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 		if err := w.listSince(ctx, w.earlier()); err != nil {
 			return nil, err
 		}
-		var fresh []left
+		var fresh []*left
 		for _, x := range w.list {
-			known := w.taken[x.Number] != nil || slices.ContainsFunc(w.left, func(o left) bool { return o.Number == x.Number })
+			known := w.taken[x.Number] != nil || slices.ContainsFunc(w.left, func(o *left) bool { return o.Number == x.Number })
 			if !known && slices.ContainsFunc(b.pushes[:b.lost],
 				func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
-				fresh = append(fresh, left{Request: x, from: r.Branch})
+				fresh = append(fresh, &left{Request: x, from: r.Branch})
 			}
 		}
 		if err := w.held(ctx, fresh); err != nil {
@@ -62,7 +62,7 @@ func (w *walk) dropped(ctx context.Context) ([]Request, error) {
 
 // held asks what requests held whose merge was left out, and adds who merged them. More
 // than are followed are not asked for.
-func (w *walk) held(ctx context.Context, fresh []left) error {
+func (w *walk) held(ctx context.Context, fresh []*left) error {
 	var asked []Ask
 	for i, x := range fresh {
 		known, err := w.mergers(ctx, &request{Request: x.Request})
@@ -93,7 +93,7 @@ func (w *walk) held(ctx context.Context, fresh []left) error {
 // nobody a maker. They all are together one maker who cannot be named.
 func (w *walk) leftOut() {
 	var names, into []string
-	slices.SortFunc(w.left, func(a, b left) int { return cmp.Compare(a.Number, b.Number) })
+	sort.Slice(w.left, func(a, b int) bool { return w.left[a].Number < w.left[b].Number })
 	for _, x := range w.left {
 		if w.taken[x.Number] != nil {
 			continue
@@ -123,7 +123,7 @@ func (w *walk) leftOut() {
 
 // mergedAway reports whether the platform says of a push that it merged one of those.
 func (w *walk) mergedAway(a Push) bool {
-	return a.Merge && slices.ContainsFunc(w.left, func(x left) bool { return slices.Contains(x.Merged, a.After) })
+	return a.Merge && slices.ContainsFunc(w.left, func(x *left) bool { return slices.Contains(x.Merged, a.After) })
 }
 
 // enumerate names a few of many things.

@@ -114,10 +114,21 @@ func (w *walk) alive(ctx context.Context, log []Push) (life []Push, again []int,
 // rewritten adds those who had pushed to a branch before a push that left their
 // newest commits out, or made the branch again: what is left of theirs came in with it.
 func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
-	log := append(slices.DeleteFunc(slices.Clone(earlier), func(e Push) bool { return e.Branch != a.Branch }), a)
-	if !slices.ContainsFunc(log[:len(log)-1], func(e Push) bool { return !e.Gone && !w.all.has(e.After) }) {
+	lost := false
+	for i := range earlier {
+		e := &earlier[i]
+		lost = lost || e.Branch == a.Branch && !e.Gone && !w.all.has(e.After)
+	}
+	if !lost {
 		return nil
 	}
+	var log []Push
+	for i := range earlier {
+		if earlier[i].Branch == a.Branch {
+			log = append(log, earlier[i])
+		}
+	}
+	log = append(log, a)
 	life, again, err := w.alive(ctx, log)
 	if err != nil {
 		return err
@@ -197,11 +208,13 @@ func (w *walk) branch(ctx context.Context, r *request) (branch, error) {
 		return b, err
 	}
 	older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
-	lacks := func(a Push) bool {
-		return !slices.ContainsFunc(older, func(o Push) bool { return o.Before == a.Before && o.After == a.After })
-	}
-	if err != nil || !seen || slices.ContainsFunc(b.pushes, lacks) { // a log that has forgotten a branch explains nothing
+	if err != nil || !seen {
 		return b, err
+	}
+	for _, a := range b.pushes { // a log that has forgotten a branch explains nothing
+		if !slices.ContainsFunc(older, func(o Push) bool { return o.Before == a.Before && o.After == a.After }) {
+			return b, nil
+		}
 	}
 	return w.life(ctx, r, older)
 }
@@ -220,12 +233,12 @@ func (w *walk) life(ctx context.Context, r *request, log []Push) (branch, error)
 	}
 	var b branch
 	var own []Push
-	for _, a := range log[min(begin, end):end] {
-		switch {
+	for i := min(begin, end); i < end; i++ {
+		switch a := &log[i]; {
 		case a.Many:
-			b.many = append(b.many, a)
+			b.many = append(b.many, *a)
 		case a.Branch == r.Branch:
-			own = append(own, a)
+			own = append(own, *a)
 		}
 	}
 	life, again, err := w.alive(ctx, own)
@@ -287,9 +300,15 @@ func (w *walk) unknown(ctx context.Context, r *request, life []Push) ([]gap, err
 // brings reports whether somebody is known to have pushed a commit of the change before
 // a time, to whatever branch. Who makes a branch of it may have found it there.
 func (w *walk) brings(id string, by time.Time) bool {
-	return w.all.has(id) && slices.ContainsFunc(w.activity, func(a Push) bool {
-		return !a.Made && !a.Gone && a.Time.Before(by) && w.all.includes(a.After, id)
-	})
+	if !w.all.has(id) {
+		return false
+	}
+	for i := range w.activity {
+		if a := &w.activity[i]; !a.Made && !a.Gone && a.Time.Before(by) && w.all.includes(a.After, id) {
+			return true
+		}
+	}
+	return false
 }
 
 // ended is the place in the log from which pushes came after a request's merge:

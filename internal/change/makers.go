@@ -32,7 +32,7 @@ type walk struct {
 	closed   map[string]bool       // branch: nobody may push to it
 	old      map[string]bool       // commit: it is in the history of what is deployed
 	rebased  map[string]int64      // commit: the request that the page rebased to it, besides others
-	left     []left                // merged into branches that no longer have it
+	left     []*left               // merged into branches that no longer have it
 	list     []Request             // merged since listedTo
 	listedTo time.Time
 	asked    bool

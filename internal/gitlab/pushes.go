@@ -45,15 +45,7 @@ func (h *history) Pushes(ctx context.Context, since time.Time) (all []change.Pus
 // "No one". No event says whether a push merged a request. Where the rules may not be
 // seen, or there are none, somebody may.
 func (h *history) Closed(ctx context.Context, branch string) (bool, error) {
-	all, err := list[struct {
-		pattern
-		Push []struct {
-			Level *int   `json:"access_level"`
-			User  *int64 `json:"user_id"`
-			Group *int64 `json:"group_id"`
-			Key   *int64 `json:"deploy_key_id"`
-		} `json:"push_access_levels"`
-	}](ctx, h.Job, question{path: h.project("/protected_branches"), hint: readSettings})
+	all, err := list[pattern](ctx, h.Job, question{path: h.project("/protected_branches"), hint: readSettings})
 	if hidden(err) {
 		return false, nil
 	}
