@@ -114,6 +114,9 @@ func (w *walk) alive(ctx context.Context, log []Push) (life []Push, again []int,
 // rewritten adds those who had pushed to a branch before a push that left their
 // newest commits out, or made the branch again: what is left of theirs came in with it.
 func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
+	if !a.Made && (!a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before)) {
+		return nil // it left nothing out
+	}
 	lost := false
 	for i := range earlier {
 		e := &earlier[i]
