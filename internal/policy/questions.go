@@ -164,5 +164,6 @@ func (q *Questions) change(in Input, env Environment, b Builder, s statement.Sig
 	q.Changes = append(q.Changes, ChangeQuery{
 		Workflows: deploys, Refs: b.Refs,
 		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Baseline: env.Baseline, Forks: env.Forks, Runs: []string{s.Run},
+		Mergers: in.Policy.MergersMayApprove(),
 	})
 }
