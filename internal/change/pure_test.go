@@ -818,6 +818,15 @@ func TestI03_a_fork_without_an_owner(t *testing.T) {
 	if got := p.pushers(t); got != "1004" {
 		t.Errorf("pushers %s, want the owner, as the policy says", got)
 	}
+	helps := func() bool { // whether the next step may name the owner
+		return slices.ContainsFunc(p.change(t).Makers, func(m policy.Maker) bool { return m.Fork })
+	}
+	if p.forks = policy.Unnamed; !helps() {
+		t.Error("pushes to a fork could not be seen, and the maker does not say that forks: owner helps")
+	}
+	if p.requests[0].Owner = (policy.Account{}); helps() {
+		t.Error("forks: owner is said to help where the fork has no owner")
+	}
 }
 
 // Somebody unknown who pushed counts once, however many commits they brought.
