@@ -1,6 +1,7 @@
 package change_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/hex"
@@ -33,6 +34,8 @@ type history struct {
 	head     string // of main; the last commit if that is empty
 	forks    policy.Forks
 	fork     *fork // that may be seen
+	mergers  bool  // the policy lets those approve who only merged
+	closed   bool  // nobody may push to main
 }
 
 type commit struct {
@@ -42,7 +45,9 @@ type commit struct {
 	message      string
 }
 
-// push moves a branch; from "" makes it, and to "" takes it away.
+// push moves a branch; from "" makes it, and to "" takes it away. It leaves commits out
+// where from begins with "forced:", and is no merge, although it looks like one, where
+// from begins with "hand:".
 type push struct{ who, branch, from, to string }
 
 type request struct {
@@ -97,8 +102,10 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 			return nil
 		case name == "page":
 			return object{"login": "web-flow", "id": 19864447, "email": "noreply@github.com"}
-		case numbers[name] == 0:
+		case numbers[name] == 0 && name != "ghost":
 			return object{"login": name, "email": name}
+		case name == "ghost":
+			return nil
 		}
 		return object{"login": name, "id": numbers[name], "email": name + "@acme.example"}
 	}
@@ -128,7 +135,13 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 			if from, ok := strings.CutPrefix(p.from, "forced:"); ok {
 				kind, before = "force_push", id(from)
 			}
-			out = append(out, object{"before": before, "after": id(p.to), "ref": "refs/heads/" + p.branch, "actor": who(p.who),
+			if from, ok := strings.CutPrefix(p.from, "hand:"); ok {
+				kind, before = "push", id(from)
+			}
+			if p.to == "" {
+				kind = "branch_deletion"
+			}
+			out = append(out, object{"before": before, "after": cmp.Or(id(p.to), strings.Repeat("0", 40)), "ref": "refs/heads/" + p.branch, "actor": who(p.who),
 				"activity_type": kind, "timestamp": minute(100 + i)})
 		}
 		return out
@@ -173,7 +186,7 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 		t.Fatal(err)
 	}
 	c, err := j.Change(context.Background(), policy.ChangeQuery{
-		Environment: "production", Repository: "https://github.com/acme/" + name, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks,
+		Environment: "production", Repository: "https://github.com/acme/" + name, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers,
 	})
 	if err != nil {
 		t.Fatalf("on GitHub: %v", err)
@@ -192,6 +205,9 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 	who := func(name string) any {
 		if name == "" {
 			return nil
+		}
+		if name == "ghost" {
+			return object{"id": 4711, "username": "ghost"} // the account of those who are gone
 		}
 		return object{"id": numbers[name], "username": name}
 	}
@@ -222,8 +238,11 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 	events := func(all []push) []object {
 		out := []object{}
 		for i, p := range all {
-			action, from := "pushed", strings.TrimPrefix(p.from, "forced:")
+			action, from := "pushed", strings.TrimPrefix(strings.TrimPrefix(p.from, "forced:"), "hand:")
 			data := object{"ref": p.branch, "ref_type": "branch", "commit_to": id(p.to), "commit_count": 99}
+			if p.to == "" {
+				action, data["commit_to"] = "removed", nil
+			}
 			if from == "" {
 				action = "created"
 			} else {
@@ -272,6 +291,9 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		l.Set(t, there+"/history", object{"commits": commits, "branches": object{}, "events": events(f.pushes),
 			"merge_requests": []object{}})
 	}
+	if h.closed {
+		l.Set(t, project+"/protected_branches", []object{{"name": "mai*", "push_access_levels": []object{{"access_level": 0}}}})
+	}
 	l.Set(t, fmt.Sprint(project, "/deployments/", number),
 		object{"environment": "production", "status": "success", "sha": id("base"), "ref": "main", "created_at": minute(50),
 			"deployable": object{"id": number + 10000, "status": "success", "ref": "main", "commit": object{"id": id("base")},
@@ -287,7 +309,7 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		t.Fatal(err)
 	}
 	c, err := j.Change(context.Background(), policy.ChangeQuery{
-		Environment: "production", Repository: "https://gitlab.com/" + path, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks,
+		Environment: "production", Repository: "https://gitlab.com/" + path, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers,
 	})
 	if err != nil {
 		t.Fatalf("on GitLab: %v", err)

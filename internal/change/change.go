@@ -54,6 +54,9 @@ type Platform interface {
 	// Pushes returns the pushes to the repository's branches since a time, oldest
 	// first; whole is false where it lists the newest alone.
 	Pushes(ctx context.Context, since time.Time) (all []Push, whole bool, err error)
+	// Closed reports whether nobody may push to a branch now, so that the platform
+	// itself made what a merge put there.
+	Closed(ctx context.Context, branch string) (bool, error)
 	// PushesTo returns the pushes to the branch of one request since a time, also in
 	// another repository; seen is false where they may not be seen, or not all.
 	PushesTo(ctx context.Context, r Request, since time.Time) (all []Push, seen bool, err error)
@@ -141,7 +144,7 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 	views, err := begin(ctx, p, q.Start, past)
 	for i := 0; i < len(views) && err == nil; i++ {
 		one := policy.Change{Repository: q.Repository, Head: q.Head, Start: q.Start, Base: q.Start.Baseline, Branch: branch}
-		if err = m.since(ctx, p, &one, views[i], q.Forks, now); i == 0 {
+		if err = m.since(ctx, p, q, &one, views[i], now); i == 0 {
 			c = one
 		} else {
 			join(&c, one)
@@ -170,11 +173,13 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 
 // since fills c in: how its head stands to what past says is in, and who made what
 // is between them.
-func (m *Memory) since(ctx context.Context, p Platform, c *policy.Change, past Past, forks policy.Forks, now time.Time) error {
+func (m *Memory) since(
+	ctx context.Context, p Platform, q policy.ChangeQuery, c *policy.Change, past Past, now time.Time,
+) error {
 	if past.Base != nil {
 		c.Base = past.Base.Commit
 	}
-	l, err := m.line(ctx, p, *c, past, forks, now)
+	l, err := m.line(ctx, p, q, *c, past, now)
 	if err != nil {
 		return err
 	}
@@ -190,16 +195,16 @@ func (m *Memory) since(ctx context.Context, p Platform, c *policy.Change, past P
 // line returns how a change stands and who made it, from memory as far as that is
 // good.
 func (m *Memory) line(
-	ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks, now time.Time,
+	ctx context.Context, p Platform, q policy.ChangeQuery, c policy.Change, past Past, now time.Time,
 ) (line, error) {
-	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(forks)}, " ")
+	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(q.Forks), fmt.Sprint(q.Mergers)}, " ")
 	m.mu.Lock()
 	l, ok := m.known[key]
 	m.mu.Unlock()
 	var err error
 	switch {
 	case !ok || !now.Before(l.until):
-		l, err = read(ctx, p, c, past, forks)
+		l, err = read(ctx, p, q, c, past)
 		l.until, l.checked = now.Add(seldom), now
 	case !now.Before(l.checked.Add(often)):
 		l.checked, err = now, l.look(ctx, p, c)
@@ -230,7 +235,7 @@ func (l *line) look(ctx context.Context, p Platform, c policy.Change) error {
 }
 
 // read finds out how a change stands, and who made it.
-func read(ctx context.Context, p Platform, c policy.Change, past Past, forks policy.Forks) (line, error) {
+func read(ctx context.Context, p Platform, q policy.ChangeQuery, c policy.Change, past Past) (line, error) {
 	tip, err := p.Tip(ctx, c.Branch)
 	if err != nil {
 		return line{}, err
@@ -243,8 +248,8 @@ func read(ctx context.Context, p Platform, c policy.Change, past Past, forks pol
 	if len(l.commits) < len(l.all.order) {
 		entering = newGraph(l.commits)
 	}
-	w := newWalk(p, entering, c.Branch, forks)
-	w.base = c.Base
+	w := newWalk(p, entering, c.Branch, q.Forks)
+	w.base, w.alone = c.Base, !q.Mergers
 	if past.Base != nil {
 		w.first = past.Base.Created
 	}

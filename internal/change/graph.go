@@ -223,6 +223,13 @@ func (m marks) has(id string) bool {
 	return ok && m.set[k/64]&(1<<(k%64)) != 0
 }
 
+// join adds the places of a set that others lack.
+func (m marks) join(set []uint64, others marks) {
+	for w, b := range set {
+		m.set[w] |= b &^ others.set[w]
+	}
+}
+
 // follows reports whether one of the commits has id as a parent. Among
 // everything that is not before id, that is every descendant's way to it.
 func follows(commits []Commit, id string) bool {

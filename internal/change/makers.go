@@ -25,8 +25,14 @@ type walk struct {
 	order    []*request
 	by       map[string][]*request // commit that a merge made: the requests that say so
 	of       map[string]*request   // commit: the request that it was part of
-	made     map[string]*request   // commit that the platform made: the request that was merged by it
+	made     map[string]*request   // commit that a merge made: the request that was merged by it
+	holds    map[string][]*request // commit: the requests that it was part of
+	own      map[string]bool       // of made: what the platform itself made
+	alone    bool                  // nobody asks whether a merger pushed too
+	closed   map[string]bool       // branch: nobody may push to it
+	old      map[string]bool       // commit: it is in the history of what is deployed
 	rebased  map[string]int64      // commit: the request that the page rebased to it, besides others
+	left     []*left               // merged into branches that no longer have it
 	list     []Request             // merged since listedTo
 	listedTo time.Time
 	asked    bool
@@ -44,7 +50,9 @@ type walk struct {
 func newWalk(p Platform, entering graph, target string, forks policy.Forks) *walk {
 	w := &walk{
 		p: p, target: target, forks: forks, entering: entering, all: entering.clone(),
-		taken: map[int64]*request{}, by: map[string][]*request{}, of: map[string]*request{}, made: map[string]*request{}, rebased: map[string]int64{},
+		taken: map[int64]*request{}, by: map[string][]*request{}, of: map[string]*request{}, made: map[string]*request{},
+		rebased: map[string]int64{}, holds: map[string][]*request{}, own: map[string]bool{}, closed: map[string]bool{},
+		old:   map[string]bool{},
 		known: make(map[policy.Maker]bool, 4*len(entering.order)),
 	}
 	return w
@@ -125,7 +133,7 @@ func (w *walk) authors(ctx context.Context) error {
 	all := make([]named, 0, 3*len(w.all.order))
 	for _, id := range w.all.order {
 		c := w.all.by[id]
-		if w.made[id] == nil || !c.Signed {
+		if !w.own[id] || !c.Signed {
 			all = append(all, named{policy.Author, c.Author, w.where(id), id})
 			if !c.Page {
 				all = append(all, named{policy.Committer, c.Committer, w.where(id), id})

@@ -75,7 +75,83 @@ var cases = map[string]struct {
 			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", merge: "m", commits: "x"},
 			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
 		},
-	}, "requester eve: request 10|merger carol: request 10|pusher eve: request 10|author eve: commit x of request 10|requester bob: request 12|merger dana: request 12", "pusher ?"},
+	}, "requester eve: request 10|merger carol: request 10|pusher ?: what may be left of request 10 in f|requester bob: request 12|merger dana: request 12", "pusher eve|author eve|pusher ?: request"},
+
+	"I01 requests from branches of others that were merged and forced out": {history{
+		commits: []commit{
+			{"a", "bob", "base", "", ""}, {"x", "carol", "base", "", ""}, {"x2", "eve", "a", "page", ""},
+			{"y", "erin", "base", "", "Co-authored-by: D <@dana@>"}, {"y2", "eve", "x2", "page", ""}, {"s", "bob", "base", "page", ""},
+		},
+		pushes: []push{
+			{"carol", "wip", "", "x"}, {"erin", "wop", "", "y"}, {"bob", "f", "", "a"}, {"eve", "f", "a", "x2"}, {"eve", "f", "x2", "y2"},
+			{"eve", "f", "forced:y2", "a"}, {"alice", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "eve", branch: "wip", into: "f", head: "x", squash: "x2", commits: "x"},
+			{number: 11, author: "eve", merger: "eve", branch: "wop", into: "f", head: "y", squash: "y2", commits: "y"},
+			{number: 12, author: "bob", merger: "alice", branch: "f", head: "a", squash: "s", commits: "a"},
+		},
+	}, "requester eve: request 10|requester eve: request 11|merger eve: request 10|pusher ?: what may be left of request 10 and request 11 in f|pusher eve: request 12",
+		"pusher carol|pusher erin|author carol|author erin|co-author|pusher ?: request"},
+
+	"I01 a request that was merged and forced out in part": {history{
+		commits: []commit{
+			{"a", "bob", "base", "", ""}, {"x", "carol", "a", "", ""}, {"y", "erin", "x", "", ""}, {"s", "bob", "base", "page", ""},
+			{"m", "eve", "a y", "page", ""},
+		},
+		pushes: []push{
+			{"carol", "wip", "", "x"}, {"erin", "wip", "x", "y"}, {"bob", "f", "", "a"}, {"eve", "f", "a", "m"},
+			{"bob", "f", "forced:m", "x"}, {"alice", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "eve", branch: "wip", into: "f", head: "y", merge: "m", commits: "x y"},
+			{number: 12, author: "bob", merger: "alice", branch: "f", head: "x", squash: "s", commits: "a x"},
+		},
+		head: "s",
+	}, "requester eve: request 10|pusher erin: request 10|author erin: commit y of request 10|pusher carol: request 10", "pusher ?"},
+
+	"I01 a branch that was taken away and made again": {history{
+		commits:  []commit{{"x", "bob", "base", "", ""}, {"y", "bob", "x", "", ""}, {"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "x"}, {"eve", "f", "x", "y"}, {"eve", "f", "y", ""}, {"bob", "f", "", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher eve: request 12|pusher eve: to the branch of request 12|pusher bob: request 12", "pusher ?"},
+
+	"I01 a branch that was deployed and made again": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"eve", "f", "", "base"}, {"eve", "f", "base", ""}, {"bob", "f", "", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher bob: request 12", "pusher eve|pusher ?"},
+
+	"I01 a request merged into a branch that was made again": {history{
+		commits: []commit{{"x", "eve", "base", "", ""}, {"m", "carol", "base", "page", ""}, {"n", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes: []push{
+			{"eve", "g", "", "x"}, {"bob", "f", "", "base"}, {"carol", "f", "base", "m"}, {"bob", "f", "m", ""}, {"bob", "f", "", "n"}, {"dana", "main", "base", "s"},
+		},
+		requests: []request{
+			{number: 10, author: "eve", merger: "carol", branch: "g", into: "f", head: "x", squash: "m", commits: "x"},
+			{number: 12, author: "bob", merger: "dana", branch: "f", head: "n", squash: "s", commits: "n"},
+		},
+	}, "requester eve: request 10|merger carol: request 10|pusher ?: what may be left of request 10 in f", "pusher eve|pusher ?: request"},
+
+	"I01 a push that begins where no push ended": {history{
+		commits:  []commit{{"x", "bob", "base", "", ""}, {"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "base"}, {"bob", "f", "forced:x", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher ?: request 12|pusher bob: request 12", "pusher ?: commit"},
+
+	"I01 a push that begins in what is deployed": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "base", "a"}, {"dana", "main", "base", "s"}},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+	}, "pusher bob: request 12", "pusher ?"},
+
+	"I03 who pushed to a request and is nobody any more": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"b", "bob", "a", "", ""}, {"c", "bob", "b", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes: []push{
+			{"ghost", "f", "", "a"}, {"ghost", "f", "a", "b"}, {"ghost", "f", "b", "c"}, {"dana", "main", "base", "s"},
+		},
+		requests: []request{{number: 12, author: "bob", merger: "dana", branch: "f", head: "c", squash: "s", commits: "a b c"}},
+	}, "pusher ?: request 12", "pusher ?: commit"},
 
 	"I01 a branch that was there before what is deployed": {history{
 		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "carol", "base a", "page", ""}},
@@ -170,6 +246,47 @@ var cases = map[string]struct {
 		},
 	}, "pusher eve: commit x of request 5|pusher alice: commit a1 of request 5|pusher dana: commit b2 of request 6|pusher dana: request 6|co-author erin: commit b3 of request 6", "pusher ?|pusher alice: commit x|pusher bob: commit b2"},
 
+	"I01 a merge made by hand": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "bob", "base a", "", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "hand:base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", merge: "m", commits: "a"}},
+		mergers:  true,
+	}, "merger dana: request 5|pusher dana: commit m|pusher bob: commit a", "pusher ?"},
+
+	"I01 a squash made by hand": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"s", "bob", "base", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "hand:base", "s"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", squash: "s", commits: "a"}},
+		mergers:  true,
+	}, "merger dana: request 5|pusher dana: commit s|pusher bob: commit a of request 5", "pusher ?"},
+
+	"I01 a merge made by the platform": {history{
+		commits:  []commit{{"a", "bob", "base", "", ""}, {"m", "bob", "base a", "page", ""}},
+		pushes:   []push{{"bob", "f", "", "a"}, {"dana", "main", "base", "m"}},
+		requests: []request{{number: 5, author: "bob", merger: "dana", branch: "f", head: "a", merge: "m", commits: "a"}},
+		mergers:  true, closed: true,
+	}, "merger dana: request 5|pusher bob: commit a", "pusher dana|pusher ?"},
+
+	"I01 a merge made by hand in a request": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"e", "erin", "base", "", ""}, {"h", "bob", "e a", "", ""}, {"s", "erin", "base", "page", ""}},
+		pushes:  []push{{"bob", "g", "", "a"}, {"erin", "f", "", "e"}, {"dana", "f", "hand:e", "h"}, {"carol", "main", "base", "s"}},
+		requests: []request{
+			{number: 10, author: "bob", merger: "dana", branch: "g", into: "f", head: "a", merge: "h", commits: "a"},
+			{number: 12, author: "erin", merger: "carol", branch: "f", head: "h", squash: "s", commits: "a e h"},
+		},
+		mergers: true, closed: true,
+	}, "merger dana: request 10|pusher dana: commit h of request 12|pusher dana: request 12|merger carol: request 12", "pusher carol|pusher ?"},
+
+	"I01 a merge that was proposed to the branch it went to": {history{
+		commits: []commit{{"a", "bob", "base", "", ""}, {"h", "bob", "base a", "", ""}, {"m", "carol", "base h", "page", ""}},
+		pushes:  []push{{"bob", "f", "", "a"}, {"dana", "g", "hand:base", "h"}, {"carol", "main", "base", "m"}},
+		requests: []request{
+			{number: 5, author: "bob", merger: "carol", branch: "f", head: "a", merge: "h", commits: "a"},
+			{number: 6, author: "bob", merger: "carol", branch: "g", head: "h", merge: "m", commits: "a h"},
+		},
+		mergers: true, closed: true,
+	}, "pusher dana: commit h|pusher dana: request 6", "pusher carol|pusher ?"},
+
 	"I01 a merge of main into a request": {history{
 		commits:  []commit{{"x", "erin", "base", "", ""}, {"a", "bob", "base", "", ""}, {"u", "bob", "a x", "page", ""}, {"m", "carol", "x u", "page", ""}},
 		pushes:   []push{{"erin", "main", "base", "x"}, {"bob", "f", "", "a"}, {"bob", "f", "a", "u"}, {"carol", "main", "x", "m"}},
@@ -255,7 +372,9 @@ func TestMakers_of_one_history_on_both_platforms(t *testing.T) {
 // apart are histories of which the platforms do not remember the same: GitLab
 // replaces the commits of a request that its page rebases, does not show a fork's
 // owner where it does not show the fork, and no event of it says that it merged.
-var apart = map[string]bool{"I01 a rebase": true, "I01 a request merged into a branch that was rewritten": true, "I03 a fork that cannot be seen": true}
+var apart = map[string]bool{"I01 a rebase": true, "I01 a request merged into a branch that was rewritten": true,
+	"I01 a request merged into a branch that was made again": true, "I01 a request that was merged and forced out in part": true,
+	"I01 requests from branches of others that were merged and forced out": true, "I03 a fork that cannot be seen": true}
 
 func dashed(r rune) rune {
 	if r == ' ' {

@@ -29,6 +29,8 @@ type world struct {
 	base     Deployment
 	partial  bool // the list of requests has the newer half
 	cut      bool // and so has the list of pushes
+	hidden   bool // some pushes are in no list
+	many     bool // of those it is known who pushed, and not to which branch
 }
 
 type set map[string]bool
@@ -89,11 +91,17 @@ func (w *world) branches() []string {
 func (w *world) begin() {
 	all := append(w.branches(), "main")
 	from := w.tips[all[w.d.IntN(len(all))]]
+	if w.hidden || w.many { // what was taken over from a branch that was rewritten unseen, nobody can tell
+		from = w.tips["main"]
+	}
 	name, who := fmt.Sprint("b", w.d.IntN(4)), w.anybody()
 	if w.tips[name] != "" {
 		return
 	}
-	w.tips[name], w.life[name] = from, set{} // making a branch of what is there brings nothing
+	w.tips[name] = from // making a branch of what is there brings nothing
+	if w.life[name] == nil {
+		w.life[name] = set{}
+	}
 	w.push(who, name, "", from, Push{Made: true})
 	w.work(name)
 }
@@ -118,7 +126,55 @@ func (w *world) work(branch string) {
 	if branch != "main" {
 		w.life[branch].add(pusher)
 	}
-	w.push(pusher, branch, before, tip, Push{Forced: forced})
+	switch hide := branch != "main" && w.d.IntN(6) == 0; {
+	case hide && w.hidden:
+		w.n++
+	case hide && w.many:
+		w.push(pusher, "", "", "", Push{Many: true})
+	default:
+		w.push(pusher, branch, before, tip, Push{Forced: forced})
+	}
+}
+
+// abandon takes a branch away that nobody merged. What is made under its name later may
+// be the same again.
+func (w *world) abandon() {
+	if all := w.branches(); len(all) > 0 {
+		name := all[w.d.IntN(len(all))]
+		w.push(w.anybody(), name, w.tips[name], "", Push{Gone: true})
+		delete(w.tips, name)
+	}
+}
+
+// rewritten reports whether a push to a branch left commits out, or it was made again.
+func (w *world) rewritten(branch string) bool {
+	made := 0
+	for _, a := range w.log {
+		if a.Branch == branch && a.Forced {
+			return true
+		}
+		if a.Branch == branch && a.Made {
+			made++
+		}
+	}
+	return made > 1
+}
+
+// alive is what main has and the base has not, what the requests held that brought it,
+// and so on.
+func (w *world) alive() set {
+	out := set{}.add(w.between(w.base.Commit, w.tips["main"])...)
+	for grown := true; grown; {
+		grown = false
+		for _, r := range w.requests {
+			in := func(id string) bool { return out[id] }
+			if (slices.ContainsFunc(r.Merged, in) || slices.ContainsFunc(w.held[r.Number], in)) && !out[fmt.Sprint(r.Number)] {
+				out.add(fmt.Sprint(r.Number)).add(w.held[r.Number]...)
+				grown = true
+			}
+		}
+	}
+	return out
 }
 
 // shared reports whether another branch has a commit.
@@ -298,12 +354,14 @@ func (w *world) Pushes(_ context.Context, since time.Time) (all []Push, whole bo
 	return all, true, nil
 }
 
+func (w *world) Closed(context.Context, string) (bool, error) { return false, nil }
+
 func (w *world) PushesTo(_ context.Context, r Request, _ time.Time) ([]Push, bool, error) {
 	if w.cut {
 		return nil, false, nil
 	}
 	return slices.DeleteFunc(slices.Clone(w.log),
-		func(p Push) bool { return p.Branch != r.Branch && p.Branch != r.Into }), true, nil
+		func(p Push) bool { return p.Branch != r.Branch && p.Branch != r.Into && !p.Many }), true, nil
 }
 
 func (w *world) Accounts(_ context.Context, addresses []string) (map[string]policy.Account, error) {
@@ -328,6 +386,32 @@ func (w *world) Starters(context.Context, policy.ChangeQuery) (first, again []po
 	return nil, nil, nil
 }
 
+// history is what people do at random.
+func history(seed uint64) *world {
+	w := newWorld(seed)
+	w.partial, w.cut, w.hidden, w.many = seed%3 == 1, seed%5 == 1, seed%7 == 1, seed%7 == 2
+	for range 9 + w.d.IntN(26) {
+		switch w.d.IntN(6) {
+		case 0:
+			w.begin()
+		case 1:
+			w.work("main")
+		case 3:
+			// What was there before a branch was made, a list that ends early cannot tell.
+			if w.d.IntN(3) == 0 && !w.cut {
+				w.abandon()
+			}
+		case 2:
+			if all := w.branches(); len(all) > 0 {
+				w.work(all[w.d.IntN(len(all))])
+			}
+		default:
+			w.merge()
+		}
+	}
+	return w
+}
+
 // Whatever people do, everybody who had a part in what enters is a maker. Who had
 // none, and pushed to no branch that a request came from or that was rewritten, is
 // not. Ten thousand histories: requests in requests, squashed, rebased and merged,
@@ -335,22 +419,7 @@ func (w *world) Starters(context.Context, policy.ChangeQuery) (first, again []po
 func TestI01_makers_are_all_who_really_had_a_part(t *testing.T) {
 	deep := 0
 	for seed := range uint64(10_000) {
-		w := newWorld(seed)
-		w.partial, w.cut = seed%3 == 1, seed%5 == 1
-		for range 8 + w.d.IntN(22) {
-			switch w.d.IntN(5) {
-			case 0:
-				w.begin()
-			case 1:
-				w.work("main")
-			case 2:
-				if all := w.branches(); len(all) > 0 {
-					w.work(all[w.d.IntN(len(all))])
-				}
-			default:
-				w.merge()
-			}
-		}
+		w := history(seed)
 		c, err := new(Memory).Of(t.Context(), w, policy.ChangeQuery{Head: w.tips["main"], Ref: "refs/heads/main"}, w.now())
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
@@ -361,7 +430,7 @@ func TestI01_makers_are_all_who_really_had_a_part(t *testing.T) {
 		}
 		want := w.truth()
 		for who := range want {
-			if !got[who] && (!w.cut || !got[""]) {
+			if unseen := w.cut || w.hidden || w.many; !got[who] && !(unseen && got[""]) {
 				t.Errorf("seed %d: %s had a part, and is no maker: %v", seed, who, c.Makers)
 			}
 		}
@@ -374,21 +443,27 @@ func TestI01_makers_are_all_who_really_had_a_part(t *testing.T) {
 		}
 		for _, a := range w.log {
 			if slices.ContainsFunc(w.requests, func(r Request) bool { return r.Branch == a.Branch }) ||
-				slices.ContainsFunc(w.log, func(o Push) bool { return o.Forced && o.Branch == a.Branch }) {
+				w.rewritten(a.Branch) || a.Many {
 				want.add(a.By.ID)
 			}
 		}
-		// So it may of what was merged into a branch that was rewritten afterwards.
+		// So it may of what was merged into a branch that was rewritten afterwards. Where
+		// nothing of that is there, it is who proposed and who merged it, and one maker who
+		// cannot be named for everybody else.
+		alive := w.alive()
 		for _, r := range w.requests {
-			if slices.ContainsFunc(w.log, func(a Push) bool { return a.Forced && a.Branch == r.Into }) {
-				want.add(r.Author.ID, r.Mergers[0].ID)
+			if !slices.ContainsFunc(w.log, func(a Push) bool { return slices.Contains(r.Merged, a.After) && w.rewritten(a.Branch) }) {
+				continue
+			}
+			want.add(r.Author.ID, r.Mergers[0].ID, "")
+			if alive[fmt.Sprint(r.Number)] {
 				for _, id := range w.held[r.Number] {
 					maps.Copy(want, w.part[id])
 				}
 			}
 		}
 		for who := range got {
-			if !want[who] && !w.cut {
+			if !want[who] && !w.cut && !w.hidden && !w.many {
 				t.Errorf("seed %d: %q is a maker, and had no part: %v", seed, who, c.Makers)
 			}
 		}

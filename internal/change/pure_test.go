@@ -28,6 +28,8 @@ type pure struct {
 	nothing  bool          // nothing is deployed
 	partial  bool          // requests are not all
 	forks    policy.Forks
+	mergers  bool // somebody who only merged may approve
+	closed   bool // nobody may push to any branch
 	since    []time.Time
 }
 
@@ -76,6 +78,8 @@ func (p *pure) Details(_ context.Context, asked []change.Ask) ([]change.Details,
 func (p *pure) Pushes(context.Context, time.Time) ([]change.Push, bool, error) {
 	return p.pushes, !p.cut, nil
 }
+
+func (p *pure) Closed(context.Context, string) (bool, error) { return p.closed, nil }
 
 func (p *pure) PushesTo(context.Context, change.Request, time.Time) ([]change.Push, bool, error) {
 	return p.older, true, nil
@@ -295,7 +299,17 @@ func branched(r []change.Request, pushes ...change.Push) *pure {
 
 func (p *pure) change(t *testing.T) policy.Change {
 	t.Helper()
-	return changeOf(t, p, p.forks)
+	c, err := p.of(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (p *pure) of(t *testing.T) (policy.Change, error) {
+	t.Helper()
+	return new(change.Memory).Of(t.Context(), p, policy.ChangeQuery{Environment: "production", Head: id("z"),
+		Ref: "refs/heads/main", Forks: p.forks, Mergers: p.mergers}, time.Now())
 }
 
 func changeOf(t *testing.T, p change.Platform, forks policy.Forks) policy.Change {
@@ -354,22 +368,29 @@ func forced(who int, branch, before, after string) change.Push {
 	return a
 }
 
-// What a forced push left out on a branch was pushed to that branch, and not to one
-// of the same name that was there before.
+// What a forced push left out on a branch was pushed to that branch, and not to one of
+// the same name that was there before: if what that one had is deployed. Else what came
+// after it may be the same, written anew.
 func TestI01_a_branch_of_a_name_that_was_used_before(t *testing.T) {
 	main := pushed(3, "main", "base", "z")
 	p := branched(nil, pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
 	if got := p.pushers(t); got != "1002 1003 1004" {
 		t.Errorf("pushers %s, want also who pushed what was left out", got)
 	}
-	p = branched(nil, pushed(5, "g", "", "x"), pushed(5, "g", "x", ""), pushed(2, "g", "", "y"),
-		forced(4, "g", "y", "z"), main)
-	if got := p.pushers(t); got != "1002 1003 1004" {
-		t.Errorf("pushers %s, want nobody of the branch that was taken away", got)
-	}
-	p = branched(nil, pushed(5, "g", "", "x"), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
-	if got := p.pushers(t); got != "1002 1003 1004" {
-		t.Errorf("pushers %s, want nobody of the branch that was there before", got)
+	for had, want := range map[string]string{"old": "1002 1003 1004", "x": "1002 1003 1004 1005"} {
+		p = branched(nil, pushed(5, "g", "", had), pushed(5, "g", had, ""), pushed(2, "g", "", "y"),
+			forced(4, "g", "y", "z"), main)
+		if got := p.pushers(t); got != want {
+			t.Errorf("taken away at %s: pushers %s, want %s", had, got, want)
+		}
+		p = branched(nil, pushed(5, "g", "", had), pushed(2, "g", "", "y"), forced(4, "g", "y", "z"), main)
+		if got := p.pushers(t); got != want {
+			t.Errorf("there before, at %s: pushers %s, want %s", had, got, want)
+		}
+		p = branched(nil, pushed(5, "g", "", had), pushed(2, "g", had, ""), pushed(4, "g", "", "z"), main)
+		if got := p.pushers(t); got != strings.Replace(want, "1002 ", "", 1) {
+			t.Errorf("made again in its place, at %s: pushers %s, want the same", had, got)
+		}
 	}
 }
 
@@ -401,7 +422,7 @@ func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
 	if got := p.pushers(t); got != "1002 1004 1005" {
 		t.Errorf("pushers %s, want those before the list as well", got)
 	}
-	for _, before := range [][]change.Push{{pushed(6, "f", "", "w"), pushed(6, "f", "w", "")}, {pushed(6, "f", "", "w")}} {
+	for _, before := range [][]change.Push{{pushed(6, "f", "", "old"), pushed(6, "f", "old", "")}, {pushed(6, "f", "", "old")}} {
 		p = branched([]change.Request{r}, append(before, pushed(2, "f", "", "x"), forced(5, "f", "x", "y"),
 			forced(4, "f", "y", "z"))...)
 		if got := p.pushers(t); got != "1002 1004 1005" {
@@ -531,10 +552,48 @@ func TestI01_a_push_that_merges(t *testing.T) {
 		"by the merger":           {pushed(3, "main", "base", "z"), "?"},
 		"by somebody else":        {pushed(4, "main", "base", "z"), "1004"},
 		"by the merger elsewhere": {pushed(3, "side", "base", "z"), "1003"},
+		"by the merger, by hand":  {byHand(3, "main", "base", "z"), "1003"},
 	} {
 		p := branched(merged(func(r *change.Request) { r.Head = id("z") }), c.push)
 		if got := p.pushers(t); got != c.want {
 			t.Errorf("%s: pushers %s, want %s", name, got, c.want)
+		}
+	}
+}
+
+func byHand(who int, branch, before, after string) change.Push {
+	a := pushed(who, branch, before, after)
+	a.Hand = true
+	return a
+}
+
+// Where somebody who only merged may approve, a merge is the platform's own if its log
+// or its signature says so, or nobody may push. Its signature alone says little of what
+// somebody pushed: it signs what is made in its editors, too.
+func TestI01_who_made_a_merge(t *testing.T) {
+	merge := pushed(3, "main", "base", "z")
+	merge.Merge = true
+	for name, c := range map[string]struct {
+		push                  change.Push
+		signed, closed, asked bool
+		want                  string
+	}{
+		"by the platform's log":                 {push: merge, asked: true},
+		"nobody may push":                       {push: pushed(3, "main", "base", "z"), asked: true, closed: true},
+		"somebody may push":                     {push: pushed(3, "main", "base", "z"), asked: true, want: "1003"},
+		"signed, and no push is known":          {push: pushed(3, "side", "", "other"), signed: true, asked: true},
+		"unsigned, and no push is known":        {push: pushed(3, "side", "", "other"), asked: true, want: "1003"},
+		"signed, and pushed":                    {push: byHand(3, "main", "base", "z"), signed: true, asked: true, want: "1003"},
+		"signed, and a branch was made of it":   {push: byHand(3, "develop", "", "z"), signed: true, asked: true},
+		"unsigned, and a branch was made of it": {push: byHand(3, "develop", "", "z"), asked: true, want: "1003"},
+		"nobody asks":                           {push: pushed(3, "main", "base", "z")},
+	} {
+		into := cmp.Or(strings.TrimPrefix(c.push.Branch, "side"), "main")
+		p := branched(merged(func(r *change.Request) { r.Into = into }), c.push)
+		p.details = map[int64]change.Details{7: {}}
+		p.commits[0].Page, p.commits[0].Signed, p.closed, p.mergers = true, c.signed, c.closed, c.asked
+		if got := p.pushers(t); got != c.want {
+			t.Errorf("%s: pushers %q, want %q", name, got, c.want)
 		}
 	}
 }
@@ -691,6 +750,63 @@ func TestI01_a_request_that_was_left_out_of_a_branch(t *testing.T) {
 	}
 }
 
+// A branch that is made again has no past where what it had is deployed by a request of
+// its own. A request that was merged elsewhere deployed nothing: anybody who may write
+// makes a branch to merge into.
+func TestI01_a_branch_that_was_merged_before(t *testing.T) {
+	for into, want := range map[string]string{"old": "1002", "elsewhere": "1002 1005"} {
+		p := branched(merged(nil), pushed(5, "f", "", "x"), pushed(5, "f", "x", ""), pushed(2, "f", "", "y"), pushed(3, "main", "base", "z"))
+		y := p.commits[0]
+		y.ID = id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{y}}
+		p.requests = append(p.requests, change.Request{Number: 5, Author: person(5).Account, Mergers: []policy.Account{person(3).Account},
+			Merged: []string{id(into)}, Head: id("x"), Branch: "f", Into: into, Opened: y.Time, Done: y.Time})
+		if got := p.pushers(t); got != want {
+			t.Errorf("merged into %s: pushers %s, want %s", into, got, want)
+		}
+	}
+}
+
+// Of a request that was merged into a branch and left out of it again, the merger only
+// merged, where the platform says that they did.
+func TestI01_the_merger_of_what_was_left_out(t *testing.T) {
+	merge := pushed(9, "f", "first", "lost")
+	for says, want := range map[bool]string{true: "1001 ?", false: "1001 1009 ?"} {
+		merge.Merge = says
+		p := branched(merged(nil), pushed(1, "f", "", "first"), merge, forced(1, "f", "lost", "y"), pushed(3, "main", "base", "z"))
+		y := p.commits[0]
+		y.ID = id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{y}}
+		p.requests = append(p.requests, change.Request{Number: 8, Author: person(6).Account, Mergers: []policy.Account{person(9).Account},
+			Merged: []string{id("lost")}, Head: id("x"), Branch: "g", Into: "f", Opened: y.Time, Done: y.Time})
+		if got := p.pushers(t); got != want || p.who(t, policy.Merger) != "1003 1009" {
+			t.Errorf("the platform says so: %v: pushers %s, mergers %s; want pushers %s", says, got, p.who(t, policy.Merger), want)
+		}
+	}
+}
+
+// A push that begins with a commit of the change, which nobody is known to have pushed by
+// then, was preceded by another one. Who makes a branch of that commit may have found it.
+func TestI03_a_push_on_top_of_what_nobody_pushed(t *testing.T) {
+	for name, c := range map[string]struct {
+		other change.Push
+		want  string
+	}{
+		"somebody made a branch of it":     {pushed(9, "g", "", "y"), "1002 1009 ?"},
+		"somebody pushed it elsewhere":     {pushed(9, "g", "base", "y"), "1002 1009"},
+		"somebody pushed it to the branch": {pushed(9, "f", "base", "y"), "1002 1009"},
+		"nobody has to do with it":         {pushed(9, "g", "base", "other"), "1002 ?"},
+	} {
+		p := branched(merged(func(r *change.Request) { r.Head = id("x") }), c.other, pushed(2, "f", "y", "x"), pushed(3, "main", "base", "z"))
+		x, y := p.commits[0], p.commits[0]
+		x.ID, x.Parents, y.ID = id("x"), []string{id("y")}, id("y")
+		p.details[7] = change.Details{Commits: []change.Commit{x, y}}
+		if got := p.pushers(t); got != c.want {
+			t.Errorf("%s: pushers %s, want %s", name, got, c.want)
+		}
+	}
+}
+
 // A fork whose owner is not one person has no owner who could count.
 func TestI03_a_fork_without_an_owner(t *testing.T) {
 	p := branched(merged(func(r *change.Request) { r.Fork = true }))
@@ -701,6 +817,15 @@ func TestI03_a_fork_without_an_owner(t *testing.T) {
 	p.requests[0].Owner = person(4).Account
 	if got := p.pushers(t); got != "1004" {
 		t.Errorf("pushers %s, want the owner, as the policy says", got)
+	}
+	helps := func() bool { // whether the next step may name the owner
+		return slices.ContainsFunc(p.change(t).Makers, func(m policy.Maker) bool { return m.Fork })
+	}
+	if p.forks = policy.Unnamed; !helps() {
+		t.Error("pushes to a fork could not be seen, and the maker does not say that forks: owner helps")
+	}
+	if p.requests[0].Owner = (policy.Account{}); helps() {
+		t.Error("forks: owner is said to help where the fork has no owner")
 	}
 }
 

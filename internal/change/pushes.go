@@ -18,9 +18,13 @@ type Push struct {
 	Branch        string
 	Time          time.Time
 	Merge         bool // the platform says that it merged a request
+	Hand          bool // the platform says that somebody pushed, and that it merged nothing
 	Made, Gone    bool // it made the branch; it took the branch away
 	Forced        bool // it may have left commits out that were there before
 	Commits       int  // how many it brought; negative where the platform does not say
+	// Many is a push of several branches at once of which the platform does not say
+	// which they were: it has no Branch and no commits.
+	Many bool
 }
 
 // older is how long before everything else that is known the branch of a request
@@ -61,8 +65,11 @@ func (w *walk) pushes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := w.ownCommits(ctx, log); err != nil {
+		return err
+	}
 	covered := w.all.marks()
-	for id := range w.made {
+	for id := range w.own {
 		covered.add(id) // its merger answers for it
 	}
 	for _, r := range w.order {
@@ -78,21 +85,24 @@ func (w *walk) pushes(ctx context.Context) error {
 			}
 		}
 	}
+	there := w.all.marks()
 	for i, a := range log {
+		there.join(w.all.moved("", a.Before), covered)
 		switch {
 		case a.Gone || !w.all.has(a.After) || w.merges(a) != nil:
 		case a.Merge:
 			w.unexplained(a, covered)
 		default:
-			w.pushed(a, covered)
+			w.pushed(a, covered, there)
 			if err := w.rewritten(ctx, log[:i], a); err != nil {
 				return err
 			}
 		}
 	}
+	w.byHand(covered)
 	for _, r := range w.order {
 		if !r.Fork {
-			if err := w.movers(ctx, r); err != nil {
+			if err := w.movers(ctx, r, covered); err != nil {
 				return err
 			}
 		}
@@ -108,11 +118,12 @@ func (w *walk) pushes(ctx context.Context) error {
 
 // pushed gives the pusher the commits that were not there before. Where older pushes
 // were not read, and the branch was at a commit that is not known or did not exist,
-// they may have brought a part of these.
-func (w *walk) pushed(a Push, covered marks) {
+// they may have brought a part of these. What was there before, although nobody is known
+// to have pushed it, somebody else had pushed.
+func (w *walk) pushed(a Push, covered, there marks) {
 	sure := !w.cut || w.all.has(a.Before) || a.Before != "" && a.Before == w.base
 	got := w.all.moved(a.Before, a.After)
-	left := w.all.names(got, covered.set)
+	left := slices.DeleteFunc(w.all.names(got, covered.set), there.has)
 	if brought, all := a.Commits, count(got, nil); brought >= 0 && brought < all {
 		// The newest are those with the most before them.
 		sort.SliceStable(left, func(x, y int) bool { return w.all.depth(left[x]) > w.all.depth(left[y]) })
@@ -129,49 +140,13 @@ func (w *walk) pushed(a Push, covered marks) {
 	}
 }
 
-// leavesOut reports whether a push left commits out that its branch had before.
-func (w *walk) leavesOut(ctx context.Context, a Push) (bool, error) {
-	if !a.Forced || a.Before == "" || a.Before == w.base || w.all.has(a.Before) {
-		return false, nil
-	}
-	if w.base == "" {
-		return true, nil
-	}
-	old, err := w.p.Contains(ctx, w.base, a.Before) // then the branch began there
-	return !old, err
-}
-
-// rewritten adds those who had pushed to a branch before a push that left their
-// newest commits out: what is left of theirs came in with it.
-func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
-	var lost []Push
-	for _, e := range earlier {
-		if e.Branch != a.Branch || e.Gone {
-			continue
-		}
-		if e.Made {
-			lost = nil
-		}
-		if !w.all.has(e.After) {
-			lost = append(lost, e)
-		}
-	}
-	if len(lost) == 0 {
-		return nil
-	}
-	out, err := w.leavesOut(ctx, a)
-	if err != nil || !out {
-		return err
-	}
-	for _, e := range lost {
-		w.add(policy.Maker{Role: policy.Pusher, Account: e.By, Where: w.where(a.After), Mark: "push " + e.After})
-	}
-	return nil
-}
-
 func (w *walk) pusher(a Push, id string) {
 	m := policy.Maker{Role: policy.Pusher, Account: a.By, Where: w.where(id)}
-	if a.By.ID == "" { // once for the push, however many commits it brought
+	switch r := w.of[id]; {
+	case a.By.ID != "":
+	case r != nil && a.Branch == r.Branch: // once for the request, however often they pushed
+		m.Where, m.Mark = w.p.Request(r.Number), w.mark(r)
+	default: // once for the push, however many commits it brought
 		m.Where, m.Mark = "commit "+short(a.After)+" and what came with it", "push "+a.After
 	}
 	w.add(m)
@@ -186,103 +161,6 @@ func (w *walk) unexplained(a Push, covered marks) {
 			covered.add(id)
 		}
 	}
-}
-
-// movers adds everybody who pushed to the branch of a request since it was made or
-// last merged, also before a push that took their commits away. A push of what the
-// base has already is no part of the change.
-func (w *walk) movers(ctx context.Context, r *request) error {
-	b, err := w.branch(ctx, r)
-	if err != nil {
-		return err
-	}
-	add := func(a policy.Account) {
-		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)})
-	}
-	for i, a := range b.pushes {
-		if w.merges(a) == nil && (i < b.lost || w.all.has(a.After)) {
-			add(a.By)
-		}
-	}
-	if w.cut && !b.made {
-		add(policy.Account{}) // there may be older pushes, which left something out
-	}
-	return nil
-}
-
-// branch is what happened to the branch of a request.
-type branch struct {
-	pushes []Push
-	made   bool // the first of them made the branch
-	left   bool // one of them left commits out
-	lost   int  // so many of them came before the last one that did
-}
-
-func (w *walk) branch(ctx context.Context, r *request) (branch, error) {
-	log, err := w.log(ctx)
-	if err != nil {
-		return branch{}, err
-	}
-	b, err := w.life(ctx, r, log)
-	if err != nil || b.made || !b.left && !w.cut {
-		return b, err
-	}
-	older, seen, err := w.p.PushesTo(ctx, r.Request, w.earlier())
-	if err != nil || !seen {
-		return b, err
-	}
-	return w.life(ctx, r, older)
-}
-
-// life is the pushes to a request's branch from its making, or from the merge of
-// the request before it from the same branch, to its own merge.
-func (w *walk) life(ctx context.Context, r *request, log []Push) (branch, error) {
-	begin, end := 0, ended(r, log)
-	for _, o := range w.order {
-		if o == r || o.Fork || o.Branch != r.Branch {
-			continue
-		}
-		if e := ended(o, log); e < end || e == end && o.Done.Before(r.Done) {
-			begin = max(begin, e)
-		}
-	}
-	var b branch
-	for i := min(begin, end); i < end; i++ {
-		switch a := &log[i]; {
-		case a.Branch != r.Branch || a.Gone:
-		case a.Made:
-			b = branch{pushes: []Push{*a}, made: true}
-		default:
-			b.pushes = append(b.pushes, *a)
-		}
-	}
-	for i, a := range slices.Backward(b.pushes) {
-		left, err := w.leavesOut(ctx, a)
-		if err != nil {
-			return branch{}, err
-		}
-		if left {
-			b.left, b.lost = true, i
-			break
-		}
-	}
-	return b, nil
-}
-
-// ended is the place in the log from which pushes came after a request's merge:
-// behind the push that merged it, or behind the time at which it was merged.
-func ended(r *request, log []Push) int {
-	for i := range log {
-		if a := &log[i]; a.Branch == r.Into && slices.Contains(r.Merged, a.After) {
-			return i
-		}
-	}
-	for i := range log {
-		if !r.Done.IsZero() && log[i].Time.After(r.Done) {
-			return i
-		}
-	}
-	return len(log)
 }
 
 // fork adds who pushed to the branch of a request from another repository: its
@@ -317,7 +195,7 @@ func (w *walk) fork(ctx context.Context, r *request) error {
 				where, r.Request.Owner.Label()))
 		return nil
 	}
-	add(policy.Account{})
+	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: w.mark(r), Fork: r.Request.Owner.ID != ""})
 	return nil
 }
 

@@ -65,7 +65,7 @@ func (w *walk) requests(ctx context.Context) error {
 	for round := 1; len(fresh) > 0; round++ {
 		if round > maxRounds {
 			w.behind(fresh)
-			return nil
+			break
 		}
 		listed, err := w.merged(ctx)
 		if err != nil {
@@ -87,12 +87,13 @@ func (w *walk) requests(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		left, err := w.take(ctx, dropped)
+		kept, err := w.take(ctx, dropped)
 		if err != nil {
 			return err
 		}
-		fresh = slices.Concat(next, more, left)
+		fresh = slices.Concat(next, more, kept)
 	}
+	w.leftOut()
 	return nil
 }
 
@@ -114,37 +115,6 @@ func (w *walk) unread(r Request) {
 		w.notes = append(w.notes, note)
 	}
 	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: fmt.Sprintf("behind %d", r.Number)})
-}
-
-// dropped returns the requests that were merged into the branch of a known one,
-// where a later push left out what their merge had made: what they brought may have
-// been written anew.
-func (w *walk) dropped(ctx context.Context) ([]Request, error) {
-	var out []Request
-	for _, r := range w.order {
-		if r.Fork || r.looked {
-			continue
-		}
-		r.looked = true
-		b, err := w.branch(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		if b.lost == 0 {
-			continue
-		}
-		if err := w.listSince(ctx, w.earlier()); err != nil {
-			return nil, err
-		}
-		for _, x := range w.list {
-			known := w.taken[x.Number] != nil || slices.ContainsFunc(out, func(o Request) bool { return o.Number == x.Number })
-			if !known && slices.ContainsFunc(b.pushes[:b.lost],
-				func(a Push) bool { return slices.Contains(x.Merged, a.After) }) {
-				out = append(out, x)
-			}
-		}
-	}
-	return out, nil
 }
 
 // listSince reads the list of merged requests, further back than before if need be.
@@ -310,6 +280,7 @@ func (w *walk) belongs(id string, r *request) {
 	if w.of[id] == nil {
 		w.of[id] = r
 	}
+	w.holds[id] = append(w.holds[id], r)
 }
 
 // mergers adds who merged a request, as far as lists say; known is false where
@@ -392,14 +363,15 @@ func (w *walk) segments(ctx context.Context) error {
 	return nil
 }
 
-// merges returns the request that a push merged, or nil.
+// merges returns the request that a push merged, or nil. Where the platform says that
+// a person pushed, the push is none, whoever it is by: a merge can be made by hand.
 func (w *walk) merges(a Push) *request {
 	if !w.all.has(a.After) {
 		return nil
 	}
 	for _, r := range w.by[a.After] {
 		byMerger := slices.ContainsFunc(slices.Concat(r.Request.Mergers, r.Details.Mergers), a.By.Same)
-		if a.Merge || a.Branch == r.Into && byMerger {
+		if a.Merge || !a.Hand && a.Branch == r.Into && byMerger {
 			return r
 		}
 	}
@@ -413,6 +385,11 @@ func (w *walk) listed() []policy.Request {
 	var out []policy.Request
 	for _, r := range w.order {
 		out = append(out, policy.Request{Number: r.Number, Title: r.Title, URL: r.URL})
+	}
+	for _, r := range w.left {
+		if w.taken[r.Number] == nil {
+			out = append(out, policy.Request{Number: r.Number, Title: r.Title, URL: r.URL})
+		}
 	}
 	sort.Slice(out, func(a, b int) bool { return out[a].Number > out[b].Number })
 	return out

@@ -19,7 +19,11 @@ var (
 			tool().String())
 	})
 	address = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[^<>]*<\s*([^<>@,\s]+@[^<>@,\s]+)\s*>$`) })
-	within  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^<>@,;\s"'()]+@[^<>@,;\s"'()]+`) })
+	several = sync.OnceValue(func() *regexp.Regexp {
+		one := `[^<>]*<\s*[^<>@,\s]+@[^<>@,\s]+\s*>\s*`
+		return regexp.MustCompile(`^` + one + `(?:(?:[,;&]|and\b)` + one + `)+$`)
+	})
+	within = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^<>@,;\s"'()]+@[^<>@,;\s"'()]+`) })
 )
 
 // key matches a line that begins with a trailer's key, also where a list, a
@@ -37,8 +41,8 @@ var plain = strings.NewReplacer("\r", "\n", "\u00a0", " ", "\u2007", " ", "\u202
 // coAuthors returns the addresses of those whom a commit's message names besides
 // its author. Git reads trailers in the last paragraph alone; here each line that
 // could be one is taken for one, wherever it stands: a line too many adds a maker,
-// a line too few would lose one. What a key of people has and is not exactly one
-// name and address is returned as it stands, so that it stays somebody unknown.
+// a line too few would lose one. What a key of people has and is not a name and an address,
+// or several of these, is returned as it stands, so that it stays somebody unknown.
 func coAuthors(message string) []string {
 	var all []string
 	lines := strings.Split(plain.Replace(message), "\n")
@@ -59,6 +63,12 @@ func coAuthors(message string) []string {
 		switch a := address().FindStringSubmatch(value); {
 		case a != nil:
 			all = append(all, a[1])
+		case people && several().MatchString(value): // two in one trailer
+			for _, part := range strings.SplitAfter(value, ">") {
+				if a := address().FindStringSubmatch(part); a != nil {
+					all = append(all, a[1])
+				}
+			}
 		case people:
 			all = append(all, value)
 		default:

@@ -135,6 +135,7 @@ func (r *run) prospects(p *policy.Policy, at door) ([]doctor.Finding, error) {
 // deployed here is what the builders of this repository say.
 func change(p *policy.Policy, e policy.Environment, q policy.ChangeQuery) policy.ChangeQuery {
 	q.Environment, q.Start.Baseline, q.Workflows = e.Name, e.Baseline, slices.Clone(e.DeployedBy)
+	q.Mergers = p.MergersMayApprove()
 	for _, a := range p.Artifacts {
 		for _, b := range a.BuiltBy {
 			if b.Forge.Host+"/"+b.Repository != q.Repository {

@@ -229,6 +229,7 @@ func TestAPI_two_hundred_commits_through_the_queue(t *testing.T) {
 	for i := range 200 {
 		n := 1000 + 10*i
 		commits = append(commits, commit(n+1, bob, nil, tip), commit(n, bob, signedPage(), tip))
+		acts = append(acts, push(0, n+1, fmt.Sprint("f", 1000+i), bob, "branch_creation"))
 		own := []int{n + 1}
 		if i == 100 {
 			commits = append(commits, commit(n+2, eve, nil, n+1), commit(n+3, bob, signedPage(), n+1))
@@ -236,7 +237,6 @@ func TestAPI_two_hundred_commits_through_the_queue(t *testing.T) {
 			acts = append(acts, push(0, n+2, "inner", eve, "branch_creation"), push(n+1, n+3, fmt.Sprint("f", 1000+i), carol, "pr_merge"))
 			own = append(own, n+3)
 		}
-		acts = append(acts, push(0, n+1, fmt.Sprint("f", 1000+i), bob, "branch_creation"))
 		pulls = append(pulls, request(1000+i, bob, n, own[len(own)-1], object{"merged_by": queue, "timeline": []object{{"event": "added_to_merge_queue", "actor": carol}}}, own...))
 		tip = n
 	}

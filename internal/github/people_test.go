@@ -96,7 +96,7 @@ func TestI03_co_authors(t *testing.T) {
 		"x\n\n  Co-authored-by : E < e@x.example >":                                                              {"?e@x.example"},
 		"x\n\nCo-authored-by: bob@acme.example":                                                                  {"?bob@acme.example"},
 		"x\n\nCo-authored-by: A <a@x.example> <b@x.example>":                                                     {"?A <a@x.example> <b@x.example>"},
-		"x\n\nCo-authored-by: A <a@x.example>, B <b@x.example>":                                                  {"?A <a@x.example>, B <b@x.example>"},
+		"x\n\nCo-authored-by: A <a@x.example>, B <b@x.example>":                                                  {"?a@x.example", "?b@x.example"},
 		"x\n\nCo-authored-by: A <88+bob@users.noreply.github.com>":                                               {"bob#88"},
 		"x\n\nCo-authored-by: C <CAROL@acme.example>":                                                            {"carol#99"},
 		"x\n\nCo-authored-by: \n":                                                                                {"?"},

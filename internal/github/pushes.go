@@ -32,6 +32,7 @@ func (h history) push(a act) change.Push {
 		Branch: strings.TrimPrefix(a.Ref, "refs/heads/"), Merge: a.Type == "pr_merge" || a.Type == "merge_queue_merge",
 		Made: a.Type == "branch_creation", Gone: a.Type == "branch_deletion", Forced: a.Type == "force_push",
 	}
+	p.Hand = a.Type == "push" || p.Forced || p.Made
 	if change.Zero(p.Before) {
 		p.Before = ""
 	}
@@ -46,6 +47,9 @@ func (h history) Pushes(ctx context.Context, since time.Time) (all []change.Push
 	}
 	return all, whole, err
 }
+
+// Closed is not asked for: the log says which push merged a request.
+func (h history) Closed(context.Context, string) (bool, error) { return false, nil }
 
 // PushesTo returns the log of one branch, also of a fork that everybody may see.
 func (h history) PushesTo(ctx context.Context, r change.Request, since time.Time) ([]change.Push, bool, error) {

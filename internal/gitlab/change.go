@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -17,6 +18,7 @@ import (
 type history struct {
 	*Job
 	entry *deployment // that of the job that asks, as Past met it
+	since *time.Time  // how far back its pushes were read
 }
 
 // Change asks who made what wants to enter. Every part of the answer that does

@@ -193,8 +193,14 @@ func (d *directory) look(ctx context.Context, email string) (policy.Account, err
 // private returns the name in an address that GitLab gave somebody.
 func (d *directory) private(email string) (name string, ok bool) {
 	name, host, _ := strings.Cut(email, "@")
-	return name, host == "users.noreply."+strings.ToLower(d.job.server.Hostname())
+	at := strings.ToLower(d.job.server.Hostname())
+	return name, host == "users.noreply."+at || host == "noreply."+at && token().MatchString(name)
 }
+
+// token matches the names of the accounts behind tokens of projects and groups, which
+// have an address of their own each
+// (https://docs.gitlab.com/user/project/settings/project_access_tokens/#bot-users-for-projects).
+var token = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:project|group)_\d+_bot(?:_?[0-9a-z]+)?$`) })
 
 var numbered = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,18})-([a-z0-9_.-]+)$`) })
 

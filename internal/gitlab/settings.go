@@ -303,6 +303,12 @@ func (j *Job) paid(ctx context.Context, w wall) (bool, error) {
 // A pattern is a protected branch or tag, whose name may hold asterisks.
 type pattern struct {
 	Name string `json:"name"`
+	Push []struct {
+		Level *int   `json:"access_level"`
+		User  *int64 `json:"user_id"`
+		Group *int64 `json:"group_id"`
+		Key   *int64 `json:"deploy_key_id"`
+	} `json:"push_access_levels"` // of a branch
 }
 
 // open returns which of these refs nothing protects.

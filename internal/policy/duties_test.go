@@ -50,6 +50,20 @@ func TestI01_who_signs_with_an_address_made_what_their_accounts_made(t *testing.
 	wantAllowed(t, made(t, one(t), policy.Maker{Account: account("4444", "dana"), Role: policy.Merger}, yes(dana)...).judge(t))
 }
 
+// Whether a merge was made by hand is asked where somebody who only merged may approve.
+func TestI01_a_platform_is_asked_about_mergers_where_they_may_approve(t *testing.T) {
+	for excludes, want := range map[string]bool{"": false, "\n    excludes: [merger]": false, "\n    excludes: [author, pusher]": true} {
+		text := replaced(t, one(t), "    issuer: https://accounts.example", "    issuer: https://accounts.example"+excludes)
+		q, err := policy.Ask(setting(t, text).input(t))
+		if err != nil || len(q.Changes) != 1 {
+			t.Fatalf("%d questions about a change, %v", len(q.Changes), err)
+		}
+		if got := q.Changes[0].Mergers; got != want {
+			t.Errorf("%q: asked %v, want %v", excludes, got, want)
+		}
+	}
+}
+
 func TestI01_only_the_roles_that_a_group_names_exclude(t *testing.T) {
 	text := replaced(t, one(t), "    issuer: https://accounts.example", "    issuer: https://accounts.example\n    excludes: [author, merger]")
 	for _, role := range policy.Roles {

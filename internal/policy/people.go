@@ -181,9 +181,12 @@ type ChangeQuery struct {
 	Workflows   []string // paths of the workflows whose runs deploy; a deployment of another moves nothing
 	Refs        []string // patterns of the refs that such a run was on
 
-	Forks Forks    // who counts as the pusher of a fork whose pushes cannot be seen
-	Runs  []string // addresses of runs; the accounts that started them are makers too
-	Self  bool     // the run that asks deploys; the accounts that started it are makers too
+	Forks Forks // who counts as the pusher of a fork whose pushes cannot be seen
+	// Mergers wants to know whether who merged also pushed what the merge put on the
+	// branch: some group leaves the merger out of those whose approval does not count.
+	Mergers bool
+	Runs    []string // addresses of runs; the accounts that started them are makers too
+	Self    bool     // the run that asks deploys; the accounts that started it are makers too
 }
 
 // Start says where a change begins: what of an artifact is in the environment.

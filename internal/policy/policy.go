@@ -222,6 +222,12 @@ func (p *Policy) Group(name string) (Group, bool) {
 	return Group{}, false
 }
 
+// MergersMayApprove reports whether a group counts the approval of somebody who only
+// merged.
+func (p *Policy) MergersMayApprove() bool {
+	return slices.ContainsFunc(p.Groups, func(g Group) bool { return !slices.Contains(g.Excludes, Merger) })
+}
+
 // names returns what artifacts may be called, in the words of a message.
 func (p *Policy) names() string {
 	var all []string

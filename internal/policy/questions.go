@@ -186,6 +186,7 @@ func (q *Questions) change(in Input, env Environment, a Artifact, b Builder, s s
 			if !slices.Contains(x.Runs, s.Run) {
 				x.Runs = append(x.Runs, s.Run)
 			}
+			x.Mergers = x.Mergers || in.Policy.MergersMayApprove()
 			return
 		}
 	}
@@ -196,5 +197,6 @@ func (q *Questions) change(in Input, env Environment, a Artifact, b Builder, s s
 	q.Changes = append(q.Changes, ChangeQuery{
 		Workflows: deploys, Refs: b.Refs,
 		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit, Ref: s.Ref, Branch: b.Branch, Start: start, Forks: env.Forks, Runs: []string{s.Run},
+		Mergers: in.Policy.MergersMayApprove(),
 	})
 }
