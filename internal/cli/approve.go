@@ -276,7 +276,7 @@ func (r *run) sayIt(x proposal) error {
 	}
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
-		a.Shown = append(a.Shown, policy.Shown(in)...)
+		a.Shown, a.Entered = append(a.Shown, policy.Shown(in)...), append(a.Entered, policy.Latest(in)...)
 	}
 	if a.Approvers, err = r.approvers(&x, token); err != nil {
 		return err

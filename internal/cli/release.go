@@ -108,7 +108,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	}
 	set.Evidence = seen(looks)
 	for _, in := range looks {
-		set.Shown = append(set.Shown, policy.Shown(in)...)
+		set.Shown, set.Entered = append(set.Shown, policy.Shown(in)...), append(set.Entered, policy.Latest(in)...)
 	}
 	return set, nil
 }

@@ -29,9 +29,10 @@ type vote struct {
 	covers     bool             // it is about this artifact, this environment and this repository
 	untimed    bool             // the platform keeps no time of it
 	claim      *statement.Claim // that it waives, or nil
-	void       *miss            // it is about something else, or out of time
-	anonymous  *miss            // why the voter is not known
-	unanswered bool             // the voter is not known because a platform did not answer
+	entered    []statement.Latest
+	void       *miss // it is about something else, or out of time
+	anonymous  *miss // why the voter is not known
+	unanswered bool  // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -223,7 +224,7 @@ func (k *approvalCheck) statements(kind string) []vote {
 		if err != nil {
 			continue
 		}
-		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass}
+		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass, entered: s.Entered}
 		v.release, v.covers, v.claim = s.Release, k.elsewhere(s) == nil, claim
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)

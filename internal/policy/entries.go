@@ -303,6 +303,45 @@ func (c Chain) gap(artifact string, since time.Time) *statement.Link {
 	return nil
 }
 
+// Latest returns the newest entries into in's environment, as a release set and an
+// approval name them.
+func Latest(in Input) []statement.Latest {
+	var out []statement.Latest
+	for _, e := range in.chained().chain.Newest() {
+		out = append(out, statement.Latest{Environment: in.Environment, Number: e.Number, SHA256: e.Link.SHA256})
+	}
+	return out
+}
+
+// seen returns an entry that a release set, or an approval of somebody known, has seen
+// and that is not there now, or nil. Entries older than the base matter to nobody.
+func (k *approvalCheck) seen() *statement.Latest {
+	c := k.in.chained().chain
+	base := 0
+	if b := c.Base(k.artifact.Name); len(b) > 0 {
+		base = b[0].Number
+	}
+	gone := func(x statement.Latest) bool {
+		return x.Environment == k.in.Environment && x.Number > base &&
+			!slices.ContainsFunc(c.Entries, func(e Entry) bool { return e.Link.SHA256 == x.SHA256 })
+	}
+	var all []statement.Latest
+	for _, s := range k.sets {
+		if !s.at.Before(k.env.Since) {
+			all = append(all, s.Entered...)
+		}
+	}
+	for _, v := range k.votes {
+		if v.anonymous == nil && v.covers && !v.time.Before(k.env.Since) {
+			all = append(all, v.entered...)
+		}
+	}
+	if i := slices.IndexFunc(all, gone); i >= 0 {
+		return &all[i]
+	}
+	return nil
+}
+
 // unentered reports whether a deployment is newer than every entry knew of, and made
 // by a run that no entry names.
 func (c Chain) unentered(d Listed) bool {
@@ -339,6 +378,9 @@ func (in Input) recorded(env Environment) []verdict.Finding {
 		if a, m := in.artifact(c); m == nil {
 			if l := in.chain.gap(a.Name, env.Since); l != nil {
 				return []verdict.Finding{missing(fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name), "no statement sha256:"+l.SHA256)}
+			}
+			if l := in.check(c).seen(); l != nil {
+				return []verdict.Finding{missing(fmt.Sprintf("entry %d into %q is missing, which people were shown", l.Number, env.Name), "no statement sha256:"+l.SHA256)}
 			}
 		}
 	}

@@ -268,6 +268,31 @@ func TestG11_what_entered_without_an_entry_is_missed(t *testing.T) {
 	}
 }
 
+// An entry that somebody was shown who approved has to be there, though no other entry
+// names it.
+func TestG11_the_newest_entry_is_gone_that_an_approver_was_shown(t *testing.T) {
+	all := line(t, 3)
+	shown := yes(alice, bob)
+	shown[0].say = func(a *statement.Approval) {
+		a.Entered = []statement.Latest{{Environment: "production", Number: 3, SHA256: all[2].entryLink().SHA256}}
+	}
+	judged := func(text string, gone ...let) verdict.Verdict {
+		in := setting(t, text, shown...).input(t)
+		with := entering(in.Policy, all...)
+		in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+		withhold(&in, gone...)
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		return evaluate(in)
+	}
+	wantAllowed(t, judged(required(t)))
+	if f := wantDenied(t, judged(required(t), all[2])); f.Code != fault.EntryMissing || !strings.Contains(f.Reason, "entry 3 into \"production\" is missing, which people were shown") {
+		t.Errorf("finding = %+v, want that entry 3 is missing", f)
+	}
+	anew := replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Add(-time.Second).Format(time.RFC3339)+`"}`)
+	wantAllowed(t, judged(anew, all[2]))
+}
+
 // recorded is the finding about the record.
 func recorded(v verdict.Verdict) verdict.Finding {
 	i := slices.IndexFunc(v.Findings, func(f verdict.Finding) bool { return f.Requirement == "record" })

@@ -60,6 +60,14 @@ type Span struct {
 	Since       string `json:"since,omitempty"` // the commit deployed then; absent: nothing was, and everything was shown
 }
 
+// Latest is a newest entry into an environment when somebody looked: a gate that finds
+// less lacks it.
+type Latest struct {
+	Environment string `json:"environment"`
+	Number      int    `json:"number"`
+	SHA256      string `json:"sha256"` // of its statement
+}
+
 // Approvers says who could have approved for an environment when somebody decided,
 // and who could not and why. Where others could read the list, it is a digest of
 // it: that of the salt and of the list as JSON.
@@ -103,7 +111,8 @@ type Release struct {
 	Policy       DigestSet   `json:"policy"`
 	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
 	Shown        []Span      `json:"shown,omitempty"`
-	Run          string      `json:"run"` // the run that made the release set
+	Entered      []Latest    `json:"entered,omitempty"` // the newest entries that were seen
+	Run          string      `json:"run"`               // the run that made the release set
 	Requester    string      `json:"requester,omitempty"`
 	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
@@ -124,6 +133,7 @@ type Approval struct {
 	Reason       string      `json:"reason,omitempty"`
 	BreakGlass   bool        `json:"breakGlass,omitempty"`
 	Shown        []Span      `json:"shown,omitempty"`
+	Entered      []Latest    `json:"entered,omitempty"` // the newest entries that were seen
 	Approvers    []Approvers `json:"approvers,omitempty"`
 	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
 	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
@@ -210,7 +220,7 @@ func (s Statement) Set() (Set, error) {
 	if out.Expires, err = instant("expiresAt", out.ExpiresAt); err != nil {
 		return Set{}, err
 	}
-	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown)); err != nil {
+	if err := cmp.Or(whole(out.Version, out.Environments, out.Repository), spans(out.Shown), latest(out.Entered)); err != nil {
 		return Set{}, err
 	}
 	return out, nil
@@ -253,7 +263,7 @@ func (s Statement) said(what string, a Approval) (Said, error) {
 	if out.Expires, err = instant("expiresAt", a.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown)); err != nil {
+	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown), latest(a.Entered)); err != nil {
 		return Said{}, err
 	}
 	return out, nil
@@ -383,6 +393,17 @@ func spans(all []Span) error {
 				x.Commit, x.Since, x.Environment)
 		}
 		seen[key] = true
+	}
+	return nil
+}
+
+// latest wants entries that can be looked for.
+func latest(all []Latest) error {
+	for _, x := range all {
+		if _, err := subject.ParseHex(x.SHA256); err != nil || x.Environment == "" || x.Number < 1 {
+			return fault.New(fault.Refused, fault.Predicate, "", "entered has entry %d %q of environment %q, want a number, a digest and a name",
+				x.Number, x.SHA256, x.Environment)
+		}
 	}
 	return nil
 }
