@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 func decode(r *http.Response, v any) error {
@@ -28,11 +30,11 @@ func (w *world) rules(wish ...doctor.Want) string {
 		w.t.Fatal(err)
 	}
 	var out []string
-	for _, f := range all {
-		if f.Message == "" || f.Code == "" || f.Severity != doctor.Note && f.Hint == "" && f.Rule != "environment-unprotected" {
+	for _, f := range raised.Note(all) {
+		if f.Message == "" || f.Code == "" || f.Severity != finding.Note && f.Hint == "" && f.Rule != finding.EnvironmentUnprotected {
 			w.t.Errorf("finding %+v, want a message, a code and a hint", f)
 		}
-		out = append(out, f.Severity.String()+" "+f.Rule)
+		out = append(out, f.Severity.String()+" "+f.Rule.String())
 	}
 	slices.Sort(out)
 	return strings.Join(slices.Compact(out), ", ")
@@ -140,7 +142,7 @@ func TestDoctor_settings_that_cannot_be_seen(t *testing.T) {
 	}
 	unseen := 0
 	for _, f := range all {
-		if f.Rule == "cannot-see" && f.Severity == doctor.Note && strings.Contains(f.Message, "needs `") {
+		if f.Rule == finding.CannotSee && f.Severity == finding.Note && strings.Contains(f.Message, "needs `") {
 			unseen++
 		}
 	}
