@@ -191,6 +191,9 @@ func TestAudit(t *testing.T) {
 	s.set("/variables", []fields{})
 	s.set("", fields{"path": s.path, "namespace_id": 4243, "fields": fields{"allow_pipeline_trigger_approve_deployment": true}})
 	s.wantRules(want, "self-approval")
+	s.set("/protected_environments/production", fields{"deploy_access_levels": []fields{}, "approval_rules": rule(3)["approval_rules"]})
+	s.wantRules(want, "self-approval", "environment-self-review")
+	s.set("/protected_environments/production", rule(3))
 	s.set("", fields{"path": s.path, "namespace_id": 4243})
 	s.fail("/variables", http.StatusForbidden)
 	if all := s.wantRules(want, "cannot-see"); all[0].Severity != finding.Note {
