@@ -65,7 +65,8 @@ func TestRules_of_the_policy_have_a_scenario(t *testing.T) {
 		all.Write(b)
 	}
 	for _, r := range finding.Rules() {
-		if slices.Contains(r.Readers(), finding.Policy) && !strings.Contains(all.String(), "\nstdout '\"rule\": \""+r.String()+"\"'\n") {
+		line := "\nstdout '\"rule\": \"" + r.String() + "\"'\n"
+		if slices.Contains(r.Readers(), finding.Policy) && !strings.Contains(all.String(), line) {
 			t.Errorf("%s is raised in no scenario", r)
 		}
 	}

@@ -173,7 +173,7 @@ var table = [...]row{
 		id: "gate-dropped", severity: Error, causes: []cause{{Pipelines, "H02"}},
 		title: "there are pipelines with the job behind the gate and without the gate",
 		meaning: "Rules leave the gate out of pipelines in which the job stays. It is a warning where the job " +
-			"needs the gate, because the platform then refuses to make such a pipeline.",
+			"needs the gate, because the platform then does not make such a pipeline.",
 		step: "let the job need the gate",
 	},
 	GateOtherEnvironment: {
@@ -201,8 +201,8 @@ var table = [...]row{
 	RunsAnyway: {
 		id: "runs-anyway", severity: Error, causes: []cause{{Workflows, "G01"}},
 		title: "this condition holds although the gate did not pass",
-		meaning: "A job or step with a condition of its own, such as always(), runs after a gate that said no, " +
-			"was skipped or was cancelled.",
+		meaning: "A job or step with a condition of its own, such as always(), runs after a gate that said no or " +
+			"was cancelled. It is a warning where it runs after a no alone, as a notice does.",
 		step: "drop the condition, or compare with the one good value: == 'success'",
 	},
 	IfAlwaysTrue: {
@@ -250,9 +250,10 @@ var table = [...]row{
 	},
 	ManualApproval: {
 		id: "manual-approval", severity: Warning, causes: []cause{{Pipelines, "H03"}},
-		title:   "a manual job is pressed as an approval",
-		meaning: "Whoever may start the job may press it, also who made the change, and nobody signs anything.",
-		step:    "name the approvers in the policy",
+		title: "a manual job is pressed as an approval",
+		meaning: "Whoever may run the job may press it, also who made the change, and it names no digest. It is " +
+			"a note where the pipeline waits for it.",
+		step: "name the approvers in the policy",
 	},
 	WaitTooLong: {
 		id: "wait-too-long", severity: Warning, causes: []cause{{Workflows, "G12"}},
@@ -404,15 +405,15 @@ var table = [...]row{
 	GateInherits: {
 		id: "gate-inherits", severity: Error, causes: []cause{{Pipelines, "H06"}},
 		title: "a default command runs in the gate's shell",
-		meaning: "Commands of default run before the gate in the same shell and can change what it does, and " +
-			"with inherit they need not.",
+		meaning: "Commands of default run in the gate's job too, and can end it or answer for it. A job keeps " +
+			"them out with inherit.",
 		step: "move the commands to the jobs that need them",
 	},
 	GateImage: {
 		id: "gate-image", severity: Error, causes: []cause{{Pipelines, "H06"}},
 		title: "the gate's shell comes from an image that moves",
 		meaning: "Who can push the image decides what the gate's commands do. It is a warning where the image is " +
-			"that of all jobs.",
+			"the default of all jobs.",
 		step: "name the image by its digest",
 	},
 	GateVariables: {
@@ -443,57 +444,59 @@ var table = [...]row{
 	Syntax: {
 		id: "syntax", severity: Error, causes: []cause{{Workflows, "G04"}},
 		title: "a part of the workflow is not understood, so it is not judged",
-		meaning: "The platform may read more in it than was read here. It is a warning in a file that neither " +
-			"signs nor deploys.",
+		meaning: "The platform may read more in it than was read here. It is a warning where it is one key, or " +
+			"where the file neither signs nor deploys.",
 		step: "correct it",
 	},
 	IncludeUnseen: {
 		id: "include-unseen", severity: Error, causes: []cause{{Pipelines, "H06"}},
 		title: "the jobs of an include were not read",
 		meaning: "An include can bring jobs that deploy, and can change those that are here. It is a note where " +
-			"this file deploys behind a gate, and an error in what is called the merged YAML.",
+			"this file deploys, a warning where it does not, and an error in the merged YAML, which has no " +
+			"includes.",
 		step: "check the merged YAML",
 	},
 	ScriptInjection: {
 		id: "script-injection", severity: Error, causes: []cause{{Workflows, "G17"}},
 		title: "a value that others choose is pasted into a script",
 		meaning: "A title or a branch name with a quote and a semicolon in it becomes a command with the job's " +
-			"rights.",
+			"rights. It is a warning where only people who may start a run choose the value.",
 		step: "pass it through env, and quote the variable in the script",
 	},
 	InputInScript: {
 		id: "input-in-script", severity: Error, causes: []cause{{Pipelines, "G17"}},
-		title:   "an input becomes part of a command",
-		meaning: "Who gives the input gives the command.",
-		step:    "hand the input over in a variable",
+		title: "an input becomes part of a command",
+		meaning: "Who gives the input gives the command. It is a warning in a job that neither judges, signs nor " +
+			"deploys.",
+		step: "hand the input over in a variable",
 	},
 	// Which environment is it?
 	EnvironmentExpression: {
 		id: "environment-expression", severity: Error, causes: []cause{{Workflows, "G05"}},
 		title: "the environment's name is known only when the job runs",
-		meaning: "Whether a gate for it precedes cannot be seen, and a name that nobody expected makes an " +
-			"environment without protection.",
+		meaning: "A name that nobody expected makes an environment without protection. It is a warning behind a " +
+			"gate that judges the same expression, and a note where the caller of a workflow names it.",
 		step: "name the environment, or choose it from a list: a matrix, or an input of type choice",
 	},
 	EnvironmentComputed: {
 		id: "environment-computed", severity: Error, causes: []cause{{Pipelines, "H07"}},
 		title: "which environment a job enters is decided when it runs",
-		meaning: "A variable that somebody gives the pipeline can name a guarded environment. It is a warning " +
-			"where a fixed part of the name keeps it out of those.",
+		meaning: "A value that somebody gives the pipeline can name a guarded environment. It is a warning where " +
+			"none of the guarded names fits.",
 		step: "write one job for each environment, with its name",
 	},
 	EnvironmentUnknown: {
 		id: "environment-unknown", severity: Error, causes: []cause{{Workflows, "G05"}, {Pipelines, "H07"}},
 		title: "the policy does not know this environment; naming it creates it without protection",
-		meaning: "It is an error where the name differs from a guarded one only in its spelling, and a warning " +
-			"elsewhere.",
+		meaning: "A gate for such a name says no for ever, and a name that is merely misspelt is guarded by " +
+			"nobody. It is a warning where the name only looks like a guarded one, or is another.",
 		step: "use an environment that the policy names, or add this one to the policy and protect it",
 	},
 	EnvironmentTier: {
 		id: "environment-tier", severity: Error, causes: []cause{{Pipelines, "H07"}, {Settings, "H07"}},
-		title:   "a guarded environment is put into another tier",
-		meaning: "What a group protects is protected by tier, so an environment of another tier is not.",
-		step:    "set the deployment_tier that the group protects, or take it out",
+		title:   "a guarded environment is not in the tier that is protected",
+		meaning: "A group protects environments by tier, so one of another tier is not protected.",
+		step:    "let its job name the tier that the group protects, or none",
 	},
 	EnvironmentCredentials: {
 		id: "environment-credentials", severity: Error, causes: []cause{{Pipelines, "H07"}},
@@ -526,14 +529,14 @@ var table = [...]row{
 		id: "merge-request-deploys", severity: Error, causes: []cause{{Pipelines, "H12"}},
 		title: "a merge request brings a job into a guarded environment",
 		meaning: "The pipeline of a merge request, also of a fork, runs what nobody has reviewed. It is a " +
-			"warning where whether it does depends on a value that is not known.",
+			"warning where a condition leaves open whether it does.",
 		step: "let only pipelines of branches or tags have the job",
 	},
 	DownstreamDeploys: {
 		id: "downstream-deploys", severity: Error, causes: []cause{{Pipelines, "H11"}},
 		title: "a pipeline is started for a guarded environment, in which no gate of this one holds",
-		meaning: "The other pipeline does not wait for this gate and is not bound by its answer. It is a warning " +
-			"where only its name or its variables speak of the environment.",
+		meaning: "The other pipeline is not bound by the gate's answer. It is a warning where the job that " +
+			"starts it waits for the gate.",
 		step: "deploy in this pipeline",
 	},
 	DownstreamDetached: {
@@ -546,7 +549,7 @@ var table = [...]row{
 		id: "downstream-unseen", severity: Warning, causes: []cause{{Pipelines, "H11"}},
 		title: "a pipeline is started that was not read",
 		meaning: "It may deploy, and nothing that was read shows whether it does. It is a note where its file is " +
-			"elsewhere.",
+			"in another place than the repository.",
 		step: "check that pipeline's file too",
 	},
 	// What may the token do?
@@ -578,7 +581,7 @@ var table = [...]row{
 	IDTokenMissing: {
 		id: "id-token-missing", severity: Error, causes: []cause{{Workflows, "P04"}},
 		title:   "the job signs or enters, but may not ask for the token that says who it is",
-		meaning: "It ends in an error whenever it runs.",
+		meaning: "It ends in an error whenever it runs, or can never enter.",
 		step:    "add id-token: write to the job's permissions",
 	},
 	TokenUnused: {
@@ -609,7 +612,7 @@ var table = [...]row{
 	ActionUnpinned: {
 		id: "action-unpinned", severity: Warning, causes: []cause{{Workflows, "P01"}},
 		title:   "an action is not pinned by a full commit",
-		meaning: "Who can move its tag runs code beside the gate. For an image it is a note.",
+		meaning: "Who can move its tag runs code beside the gate. It is a note for an image.",
 		step:    "pin it by a full commit and name the version in a comment",
 	},
 	IncludeUnpinned: {
@@ -652,8 +655,8 @@ var table = [...]row{
 	EnvironmentUnprotected: {
 		id: "environment-unprotected", severity: Error, causes: []cause{{Settings, "G07"}, {Settings, "H07"}},
 		title: "the environment is not protected",
-		meaning: "Any workflow or pipeline of anybody who may write can deploy there, with or without a gate. A " +
-			"rule that is not known here is a note.",
+		meaning: "Any workflow or pipeline of anybody who may write can deploy there, with or without a gate. It " +
+			"is a note where the environment has a rule that is not known here.",
 		step: "protect it with reviewers, or with the branches and tags that may enter",
 	},
 	EnvironmentWildcard: {

@@ -70,7 +70,7 @@ func complaints(r finding.Rule, all []finding.Finding, by finding.Reader) []stri
 	for _, f := range all {
 		worst = min(worst, f.Severity)
 		if f.Threat != "" && !r.Holds(by, f.Threat) || f.Threat == "" && !slices.Contains(r.Readers(), by) {
-			out = append(out, fmt.Sprintf("rule %s is raised for threat %q, which the table does not have for %s", r, f.Threat, by))
+			out = append(out, fmt.Sprintf("rule %s is raised for threat %q, and the table says otherwise of %s", r, f.Threat, by))
 		}
 	}
 	if worst < r.Severity() || worst > r.Severity() && len(r.Readers()) == 1 {
