@@ -139,7 +139,8 @@ func TestPage_of_rules_is_written_from_the_table(t *testing.T) {
 	for _, r := range sorted {
 		title := r.Title()
 		fmt.Fprintf(&rows, "| <a id=\"%s\"></a>`%s` | **%s.** %s *Next:* %s. | %s | %s | %s |\n",
-			r, r, strings.ToUpper(title[:1])+title[1:], r.Meaning(), r.Step(), r.Severity(), strings.Join(r.Threats(), ", "), readers(r))
+			r, r, strings.ToUpper(title[:1])+title[1:], r.Meaning(), r.Step(),
+			r.Severity(), strings.Join(r.Threats(), ", "), readers(r))
 	}
 	var want bytes.Buffer
 	if err := frame.Execute(&want, map[string]any{"Count": len(sorted), "Rows": rows.String()}); err != nil {

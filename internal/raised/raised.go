@@ -69,8 +69,9 @@ func complaints(r finding.Rule, all []finding.Finding, by finding.Reader) []stri
 	worst := finding.Note
 	for _, f := range all {
 		worst = min(worst, f.Severity)
-		if f.Threat != "" && !r.Holds(by, f.Threat) || f.Threat == "" && !slices.Contains(r.Readers(), by) {
-			out = append(out, fmt.Sprintf("rule %s is raised for threat %q, and the table says otherwise of %s", r, f.Threat, by))
+		known := f.Threat != "" && r.Holds(by, f.Threat) || f.Threat == "" && slices.Contains(r.Readers(), by)
+		if !known {
+			out = append(out, fmt.Sprintf("rule %s is raised for threat %q, unlike what the table says of %s", r, f.Threat, by))
 		}
 	}
 	if worst < r.Severity() || worst > r.Severity() && len(r.Readers()) == 1 {
