@@ -33,11 +33,12 @@ var rooms = map[string]string{
 	"dialect":    "fault strictjson statement",
 	"policy":     "fault strictjson yamlnode subject statement verdict dialect",
 	"change":     "fault policy",
+	"finding":    "fault",
+	"doctor":     "policy",
 	// ground
 	"client": "fault",
 	// proof
 	"sigstore": "client fault strictjson bundlefile subject statement",
-	"doctor":   "fault policy",
 	// places
 	"store": "client fault file bundlefile subject",
 	// walks
@@ -45,22 +46,23 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
-	"github":  "client fault file subject statement dialect policy change doctor store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy change doctor store report idtoken",
+	"github":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
 	// readers of what people wrote
-	"workflows": "fault wiring yamlnode",
-	"pipelines": "fault wiring yamlnode",
+	"workflows": "fault finding wiring yamlnode",
+	"pipelines": "fault finding wiring yamlnode",
 	// faces
-	"report": "fault strictjson subject verdict doctor",
-	"cli":    "fault file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
+	"report": "fault finding strictjson subject verdict doctor",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
 	"messages": "",
+	"raised":   "finding",
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
@@ -27,14 +28,14 @@ func doctorCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all = doctor.Sort(all)
+	all = finding.Sort(all)
 	if err := r.diagnose(all); err != nil {
 		return answer{}, err
 	}
 	return diagnosis(all)
 }
 
-func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
+func (r *run) examine(p *policy.Policy) ([]finding.Finding, error) {
 	root, err := file.OpenDir(r.text("root"))
 	if err != nil {
 		return nil, usage("the directory of the repository, %q, cannot be opened: %w", r.text("root"), err)
@@ -63,7 +64,7 @@ func (r *run) examine(p *policy.Policy) ([]doctor.Finding, error) {
 		return nil, err
 	}
 	for _, f := range merged {
-		known := slices.ContainsFunc(all, func(o doctor.Finding) bool { return o.Rule == f.Rule && o.Found == f.Found && o.Message == f.Message })
+		known := slices.ContainsFunc(all, func(o finding.Finding) bool { return o.Rule == f.Rule && o.Found == f.Found && o.Message == f.Message })
 		if !known { // else the file says it, with its line
 			found = append(found, f)
 		}
@@ -102,8 +103,8 @@ func wants(p *policy.Policy) []doctor.Want {
 
 // prospects finds rules that nobody could meet for what the default branch has
 // now.
-func (r *run) prospects(p *policy.Policy, at door) ([]doctor.Finding, error) {
-	var out []doctor.Finding
+func (r *run) prospects(p *policy.Policy, at door) ([]finding.Finding, error) {
+	var out []finding.Finding
 	for _, e := range p.Environments {
 		if len(e.Approvals) == 0 {
 			continue
@@ -150,24 +151,24 @@ func change(p *policy.Policy, e policy.Environment, q policy.ChangeQuery) policy
 	return q
 }
 
-func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding {
+func (r *run) prospect(e policy.Environment, x policy.Prospect) []finding.Finding {
 	var why []string
 	for _, n := range slices.Sorted(maps.Keys(x.Excluded)) {
 		why = append(why, n+" "+x.Excluded[n])
 	}
-	f := doctor.Finding{Code: fault.ApprovalMissing, File: r.text("policy"), Line: x.Line, Column: 1, Found: strings.Join(append(x.Eligible, why...), "; "), Threat: "I01"}
+	f := finding.Finding{Code: fault.ApprovalMissing, File: r.text("policy"), Line: x.Line, Column: 1, Found: strings.Join(append(x.Eligible, why...), "; ")}
 	switch {
 	case !x.Met:
-		f.Rule = "approvals-unsatisfiable"
+		f.Rule = finding.ApprovalsUnsatisfiable
 		f.Message = fmt.Sprintf("%q asks for %d of group %s, and %d could approve what the default branch has now", e.Name, x.Need, x.Group, len(x.Eligible))
 		f.Wanted = fmt.Sprintf("%d people who did not make it, each counted once", x.Need)
 		f.Hint = cmp.Or(freed(x.Waivable), "add people to the group, or let others write, merge and start")
 	case x.Need > 0 && len(x.Eligible) == x.Need:
-		f.Rule, f.Severity = "approvals-thin", doctor.Warning
+		f.Rule, f.Severity = finding.ApprovalsThin, finding.Warning
 		f.Message = fmt.Sprintf("%q asks for %d of group %s, and no more than these could approve: one who is away stops the release", e.Name, x.Need, x.Group)
 		f.Hint = "add people to the group"
 	case x.Need > 0 && x.Advice != "":
-		f.Rule, f.Threat, f.Severity, f.Found = "makers-unnamed", "I04", doctor.Warning, ""
+		f.Rule, f.Severity, f.Found = finding.MakersUnnamed, finding.Warning, ""
 		f.Message = fmt.Sprintf("%q asks for %d of group %s for what the default branch has now, of which %d for makers that cannot be named", e.Name, x.Need, x.Group, len(x.Unknown))
 	default:
 		return nil
@@ -178,7 +179,7 @@ func (r *run) prospect(e policy.Environment, x policy.Prospect) []doctor.Finding
 	if x.Advice != "" {
 		f.Hint = strings.TrimPrefix(f.Hint+"; "+x.Advice, "; ")
 	}
-	return []doctor.Finding{f}
+	return []finding.Finding{f.By(finding.Policy)}
 }
 
 // freed is the next step where commits alone keep people from approving: who can
@@ -194,7 +195,7 @@ func freed(all []policy.Waivable) string {
 }
 
 // diagnose writes the findings in the form that was asked for.
-func (r *run) diagnose(all []doctor.Finding) error {
+func (r *run) diagnose(all []finding.Finding) error {
 	var b bytes.Buffer
 	var err error
 	switch r.text("format") {
@@ -220,11 +221,11 @@ func (r *run) diagnose(all []doctor.Finding) error {
 }
 
 // diagnosis is 3 where a gate would not hold, 2 where only files are wrong.
-func diagnosis(all []doctor.Finding) (answer, error) {
+func diagnosis(all []finding.Finding) (answer, error) {
 	lint, worse := 0, 0
 	for _, f := range all {
 		switch {
-		case f.Severity != doctor.Error:
+		case f.Severity != finding.Error:
 		case f.Code == fault.Lint:
 			lint++
 		default:

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
@@ -76,7 +77,7 @@ type door interface {
 	gate.Guard
 	Name() string
 	Head(ctx context.Context) (repository, id, head, ref string, err error)
-	Audit(ctx context.Context, want []doctor.Want) ([]doctor.Finding, error)
+	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
 	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 
@@ -87,7 +88,7 @@ type door interface {
 	storeName() string // as in the input store
 	// merged looks at the pipeline as the platform puts it together, where it
 	// says so: what a file includes and overrides shows only there.
-	merged(ctx context.Context, root *os.Root, environments []string) ([]doctor.Finding, error)
+	merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error)
 }
 
 // store is a place for bundles that can be read and written.
@@ -115,10 +116,13 @@ func (onGitLab) storeName() string            { return "gitlab" }
 func (onGitLab) instance(private bool) string { return "public-good" }
 func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
+// ours is where our action and our components are.
+const ours = "sallyport-dev/sallyport"
+
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
-func files(root *os.Root, environments []string, repository string) ([]doctor.Finding, error) {
-	var out []doctor.Finding
+func files(root *os.Root, environments []string, repository string) ([]finding.Finding, error) {
+	var out []finding.Finding
 	names, err := workflows.Files(root.FS())
 	if err != nil {
 		return nil, err
@@ -128,14 +132,11 @@ func files(root *os.Root, environments []string, repository string) ([]doctor.Fi
 		if err != nil {
 			return nil, unread(err, fault.Usage)
 		}
-		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: "sallyport-dev/sallyport", Repository: repository})
+		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: ours, Repository: repository})
 		if err != nil {
 			return nil, err
 		}
-		for _, f := range found {
-			out = append(out, doctor.Finding{Rule: f.Rule, Threat: f.Threat, Code: fault.Lint, Severity: doctor.Severity(f.Severity), File: f.File, Line: f.Line, Column: f.Column,
-				Message: f.Message, Found: f.Found, Wanted: f.Wanted, Hint: f.Hint})
-		}
+		out = append(out, found...)
 	}
 	const pipeline = ".gitlab-ci.yml"
 	raw, err := file.ReadIn(root, pipeline, pipelines.MaxBytes)
@@ -145,7 +146,7 @@ func files(root *os.Root, environments []string, repository string) ([]doctor.Fi
 	if err != nil {
 		return nil, unread(err, fault.Usage)
 	}
-	found, err := pipelineFindings(pipeline, raw, pipelines.Want{Environments: environments, Tree: tree(root)})
+	found, err := pipelines.Check(pipeline, raw, pipelines.Want{Environments: environments, Component: ours, Tree: tree(root)})
 	return append(out, found...), err
 }
 
@@ -163,36 +164,22 @@ func tree(root *os.Root) func(string) ([]byte, error) {
 	}
 }
 
-func pipelineFindings(name string, raw []byte, want pipelines.Want) ([]doctor.Finding, error) {
-	want.Component = "sallyport-dev/sallyport"
-	found, err := pipelines.Check(name, raw, want)
-	if err != nil {
-		return nil, err
-	}
-	var out []doctor.Finding
-	for _, f := range found {
-		out = append(out, doctor.Finding{Rule: f.Rule, Threat: f.Threat, Code: fault.Lint, Severity: doctor.Severity(f.Severity), File: f.File, Line: f.Line, Column: f.Column,
-			Message: f.Message, Found: f.Found, Wanted: f.Wanted, Hint: f.Hint})
-	}
-	return out, nil
-}
-
-func (onGitHub) merged(context.Context, *os.Root, []string) ([]doctor.Finding, error) {
+func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
 	return nil, nil
 }
 
 // merged has no lines that anybody could look up: it is in no file. Those of
 // pipelines below it are.
-func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]doctor.Finding, error) {
+func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
 	raw, err := p.Merged(ctx, "")
 	if f := fault.Of(err); err != nil && f.Kind == fault.Unavailable {
-		return []doctor.Finding{{Rule: "cannot-see", Code: f.Code, Severity: doctor.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
+		return []finding.Finding{{Rule: finding.CannotSee, Code: f.Code, Severity: finding.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
 	}
 	if err != nil || len(raw) == 0 {
 		return nil, err
 	}
 	const name = "merged pipeline"
-	found, err := pipelineFindings(name, raw, pipelines.Want{Environments: environments, Merged: true, Tree: tree(root)})
+	found, err := pipelines.Check(name, raw, pipelines.Want{Environments: environments, Component: ours, Merged: true, Tree: tree(root)})
 	for i := range found {
 		if found[i].File == name {
 			found[i].File, found[i].Line, found[i].Column = "", 0, 0

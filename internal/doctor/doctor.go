@@ -1,73 +1,17 @@
-// Package doctor holds what is found out about a project before its release
-// day: the mistakes in its files and settings that make a gate meaningless or
-// impossible, and the settings that would mend them.
+// Package doctor holds what a policy asks of the platform's settings, and the plans
+// that would make them so.
 //
-// It refuses to look at the world: doors and readers of files bring findings
-// in, and it sorts them. It refuses to weaken: a plan that would take a
-// protection away is an error, not a plan.
+// It refuses to look at the world: doors hold settings against what it says. It
+// refuses to weaken: a plan that would take a protection away is an error, not a
+// plan.
 package doctor
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
-	"sort"
 	"strings"
 
-	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
-
-// Severity says how bad a finding is. Its zero is the worst.
-type Severity int
-
-// The severities.
-const (
-	Error   Severity = iota // the gate can be passed by, or can never be passed
-	Warning                 // it weakens what stands around the gate
-	Note                    // something that could not be seen from here
-)
-
-// String returns the word that people and machines read.
-func (s Severity) String() string {
-	switch s {
-	case Note:
-		return "note"
-	case Warning:
-		return "warning"
-	default:
-		return "error"
-	}
-}
-
-// MarshalText writes the form of String.
-func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// A Finding is one mistake, where it is, and the next step.
-type Finding struct {
-	Rule     string     `json:"rule"`             // stable, kebab-case
-	Threat   string     `json:"threat,omitempty"` // id in docs/threat-model.md
-	Code     fault.Code `json:"code"`
-	Severity Severity   `json:"severity"`
-	File     string     `json:"file,omitempty"`
-	Line     int        `json:"line,omitempty"`   // from 1
-	Column   int        `json:"column,omitempty"` // from 1
-	Message  string     `json:"message"`
-	Found    string     `json:"found,omitempty"`
-	Wanted   string     `json:"wanted,omitempty"`
-	Hint     string     `json:"hint,omitempty"`
-}
-
-// Sort orders findings by place, and then by rule, and drops repetitions.
-func Sort(all []Finding) []Finding {
-	out := slices.Clone(all)
-	sort.SliceStable(out, func(i, k int) bool {
-		a, b := &out[i], &out[k]
-		return cmp.Or(cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message)) < 0
-	})
-	return slices.Compact(out)
-}
 
 // Want is what the policy asks of an environment's settings, in words that
 // every platform has something for.

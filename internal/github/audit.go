@@ -10,20 +10,21 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // audit gathers findings about the settings.
 type audit struct {
 	job *Job
-	all []doctor.Finding
+	all []finding.Finding
 }
 
-func (a *audit) add(f doctor.Finding) { a.all = append(a.all, f) }
+func (a *audit) add(f finding.Finding) { a.all = append(a.all, f.By(finding.Settings)) }
 
 // Audit holds the settings against what the policy wants of them, as far as the
 // API shows them to this token. What cannot be seen is said so.
-func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
 	ctx, cancel := j.within(ctx)
 	defer cancel()
 	j.known.again()
@@ -62,8 +63,8 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 		return false, err
 	}
 	if !found || e.Name != w.Environment {
-		a.add(doctor.Finding{
-			Rule: "environment-missing", Threat: "G05", Code: fault.EnvUnprotected, Message: fmt.Sprintf("there is no environment %q; the first job that names it makes it, without protection", w.Environment),
+		a.add(finding.Finding{
+			Rule: finding.EnvironmentMissing, Code: fault.EnvUnprotected, Message: fmt.Sprintf("there is no environment %q; the first job that names it makes it, without protection", w.Environment),
 			Hint: "make it and protect it: sallyport settings apply",
 		})
 		return false, nil
@@ -89,23 +90,23 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 	if e.ProtectionRules != nil {
 		for _, r := range *e.ProtectionRules {
 			if !slices.Contains([]string{"required_reviewers", "wait_timer", "branch_policy"}, r.Type) {
-				a.add(doctor.Finding{Rule: "environment-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Severity: doctor.Note,
+				a.add(finding.Finding{Rule: finding.EnvironmentUnprotected, Code: fault.EnvUnprotected, Severity: finding.Note,
 					Message: fmt.Sprintf("environment %q has a rule that is not known here, and does not count as protection", name), Found: fmt.Sprintf("%q", r.Type)})
 			}
 		}
 	}
 	switch {
 	case p.State == policy.Protected && p.ByReview && p.Self && !w.SelfReview:
-		a.add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
+		a.add(finding.Finding{Rule: finding.EnvironmentSelfReview, Code: fault.EnvUnprotected,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
 			Found: strings.Join(p.Rules,
 				", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
-		a.add(doctor.Finding{Rule: "environment-wait-only", Threat: "G12", Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
+		a.add(finding.Finding{Rule: finding.EnvironmentWaitOnly, Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
 			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
 	default:
-		a.add(doctor.Finding{Rule: "environment-unprotected", Threat: "G07", Code: fault.EnvUnprotected, Message: fmt.Sprintf("environment %q is not protected", name),
+		a.add(finding.Finding{Rule: finding.EnvironmentUnprotected, Code: fault.EnvUnprotected, Message: fmt.Sprintf("environment %q is not protected", name),
 			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
 	}
 }
@@ -114,7 +115,7 @@ func (a *audit) bypass(w doctor.Want, e environment) {
 	if !w.NoBypass {
 		return
 	}
-	f := doctor.Finding{Rule: "environment-bypass", Threat: "G08", Code: fault.Bypass, Wanted: "off",
+	f := finding.Finding{Rule: finding.EnvironmentBypass, Code: fault.Bypass, Wanted: "off",
 		Hint: "switch off Settings > Environments > " + w.Environment + " > Allow administrators to bypass configured protection rules"}
 	switch e.bypass() {
 	case policy.BypassOn:
@@ -132,7 +133,7 @@ func (a *audit) entrance(w doctor.Want, e environment, s selection) {
 	if len(w.Refs) == 0 {
 		return
 	}
-	f := doctor.Finding{Rule: "environment-branches", Threat: "G04", Code: fault.EnvUnprotected, Severity: doctor.Warning, Wanted: strings.Join(w.Refs, ", "), Hint: "sallyport settings apply"}
+	f := finding.Finding{Rule: finding.EnvironmentBranches, Code: fault.EnvUnprotected, Severity: finding.Warning, Wanted: strings.Join(w.Refs, ", "), Hint: "sallyport settings apply"}
 	switch b := e.BranchPolicy; {
 	case b == nil || !b.ProtectedBranches && !b.Custom:
 		f.Message, f.Found = fmt.Sprintf("every branch may deploy to environment %q, with a workflow of its own", w.Environment), "no branch policy"
@@ -174,7 +175,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 	if len(w.Reviewers) == 0 {
 		return
 	}
-	f := doctor.Finding{Rule: "environment-reviewers", Threat: "I01", Code: fault.ApprovalMissing, Hint: "sallyport settings apply"}
+	f := finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.ApprovalMissing, Hint: "sallyport settings apply"}
 	rule := e.rule("required_reviewers")
 	want, _ := a.job.wantedReviewers(nil, w)
 	f.Wanted = names(want)
@@ -187,7 +188,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 	for _, r := range rule.Reviewers {
 		now = append(now, asked{r.Type, r.Reviewer.ID, r.Reviewer.Login + r.Reviewer.Slug})
 	}
-	f.Severity, f.Found = doctor.Warning, names(now)
+	f.Severity, f.Found = finding.Warning, names(now)
 	for _, x := range want {
 		if !slices.ContainsFunc(now, x.same) {
 			f.Message = fmt.Sprintf("environment %q does not ask everybody whose review the policy counts", w.Environment)
@@ -204,12 +205,14 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 		}
 	}
 	if w.NoSelf && !rule.PreventSelfReview {
-		a.add(doctor.Finding{Rule: "environment-reviewers", Threat: "I01", Code: fault.Duties, Severity: doctor.Warning,
+		a.add(finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.Duties, Severity: finding.Warning,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q", w.Environment), Found: "prevent self-review is off", Wanted: "on", Hint: "sallyport settings apply"})
 	}
 	if n := a.job.people(w); n > maxReviewers {
-		a.add(doctor.Finding{Rule: "environment-reviewers", Code: fault.ApprovalMissing, Severity: doctor.Warning, Message: fmt.Sprintf("the policy names %d reviewers for environment %q, and GitHub asks at most six", n, w.Environment),
-			Hint: "name a team, or count signed approvals"})
+		// How many the platform asks is no threat of its own.
+		a.all = append(a.all, finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.ApprovalMissing, Severity: finding.Warning,
+			Message: fmt.Sprintf("the policy names %d reviewers for environment %q, and GitHub asks at most six", n, w.Environment),
+			Hint:    "name a team, or count signed approvals"})
 	}
 }
 
@@ -248,7 +251,7 @@ func (a *audit) setting(ctx context.Context, path, what, need string, v any) (ok
 	case x.found:
 		return true, a.job.read(x, v)
 	case x.status == http.StatusUnauthorized, x.status == http.StatusForbidden, x.status == http.StatusNotFound:
-		a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
+		a.add(finding.Finding{Rule: finding.CannotSee, Code: fault.NotAvailable, Severity: finding.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
 		return false, nil
 	}
 	return false, client.Status("the GitHub API", x.status, string(readAdmin))
@@ -265,10 +268,10 @@ func (a *audit) workflowToken(ctx context.Context) error {
 	}
 	hint := "set it in " + a.job.web("/settings/actions")
 	if s.Default != "read" {
-		a.add(doctor.Finding{Rule: "token-write", Threat: "G04", Code: fault.Lint, Severity: doctor.Warning, Message: "the token of a workflow may write unless the workflow says otherwise", Found: s.Default, Wanted: "read", Hint: hint})
+		a.add(finding.Finding{Rule: finding.TokenWrite, Code: fault.Lint, Severity: finding.Warning, Message: "the token of a workflow may write unless the workflow says otherwise", Found: s.Default, Wanted: "read", Hint: hint})
 	}
 	if s.Approve {
-		a.add(doctor.Finding{Rule: "token-write", Threat: "I05", Code: fault.Lint, Severity: doctor.Warning, Message: "workflows may approve pull requests", Found: "on", Wanted: "off", Hint: hint})
+		a.add(finding.Finding{Rule: finding.TokenWrite, Threat: "I05", Code: fault.Lint, Severity: finding.Warning, Message: "workflows may approve pull requests", Found: "on", Wanted: "off", Hint: hint})
 	}
 	return nil
 }
@@ -281,7 +284,7 @@ func (a *audit) pinning(ctx context.Context) error {
 	if err != nil || !ok || s.Pinned {
 		return err
 	}
-	a.add(doctor.Finding{Rule: "actions-unpinned", Code: fault.Lint, Severity: doctor.Note, Message: "workflows may use actions that are not pinned to a commit", Found: "off", Wanted: "on",
+	a.add(finding.Finding{Rule: finding.ActionsUnpinned, Code: fault.Lint, Severity: finding.Note, Message: "workflows may use actions that are not pinned to a commit", Found: "off", Wanted: "on",
 		Hint: "require it in " + a.job.web("/settings/actions")})
 	return nil
 }
@@ -306,7 +309,7 @@ func (a *audit) secrets(ctx context.Context) error {
 	if len(all) < s.Total {
 		all = append(all, fmt.Sprintf("and %d more", s.Total-len(all)))
 	}
-	a.add(doctor.Finding{Rule: "secrets-everywhere", Threat: "G04", Code: fault.Lint, Severity: doctor.Warning,
+	a.add(finding.Finding{Rule: finding.SecretsEverywhere, Code: fault.Lint, Severity: finding.Warning,
 		Message: "secrets of the repository are open to every workflow, and pass by every environment", Found: strings.Join(all, ", "), Wanted: "secrets of the environment", Hint: "move what deploys into the environment: " + a.job.web("/settings/secrets/actions")})
 	return nil
 }
@@ -327,13 +330,13 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 				return err
 			}
 			if known == policy.Unanswered {
-				a.add(doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note,
+				a.add(finding.Finding{Rule: finding.CannotSee, Code: fault.NotAvailable, Severity: finding.Note,
 					Message: "how branch " + name + " is protected cannot be seen with this token: needs `contents: read`, " + s.Why,
 					Hint:    "give SALLYPORT_TOKEN a token with `contents: read`; where the plan protects no refs, say ref-protection: none under built-by"})
 			}
 			if known == policy.No {
-				a.add(doctor.Finding{Rule: "branch-unprotected", Threat: "G14", Code: fault.Lint,
-					Severity: doctor.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
+				a.add(finding.Finding{Rule: finding.BranchUnprotected, Code: fault.Lint,
+					Severity: finding.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
 					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.job.web("/settings/rules")})
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 func decode(r *http.Response, v any) error {
@@ -28,11 +30,11 @@ func (w *world) rules(wish ...doctor.Want) string {
 		w.t.Fatal(err)
 	}
 	var out []string
-	for _, f := range all {
-		if f.Message == "" || f.Code == "" || f.Severity != doctor.Note && f.Hint == "" && f.Rule != "environment-unprotected" {
+	for _, f := range raised.Note(all) {
+		if f.Message == "" || f.Code == "" || f.Severity != finding.Note && f.Hint == "" && f.Rule != finding.EnvironmentUnprotected {
 			w.t.Errorf("finding %+v, want a message, a code and a hint", f)
 		}
-		out = append(out, f.Severity.String()+" "+f.Rule)
+		out = append(out, f.Severity.String()+" "+f.Rule.String())
 	}
 	slices.Sort(out)
 	return strings.Join(slices.Compact(out), ", ")
@@ -95,6 +97,7 @@ func TestDoctor_settings(t *testing.T) {
 		"others":             {environment(object{"protection_rules": reviewers(false, eve)}), "warning environment-reviewers"},
 		"others too":         {environment(object{"protection_rules": reviewers(false, bob, eve)}), "warning environment-reviewers"},
 		"self":               {environment(object{"protection_rules": reviewers(true, bob)}), "warning environment-reviewers"},
+		"self, and no more":  {environment(object{"deployment_branch_policy": nil, "protection_rules": reviewers(true, bob)[1:]}), "error environment-self-review, warning environment-branches, warning environment-reviewers"},
 		"secrets":            {func() { w.set("/secrets", object{"repository": []string{"DEPLOY_KEY"}}) }, "warning secrets-everywhere"},
 		"write":              {func() { w.set("/actions_permissions", object{"default_workflow_permissions": "write"}) }, "warning token-write"},
 		"approve":            {func() { w.set("/actions_permissions", object{"can_approve_pull_request_reviews": true}) }, "warning token-write"},
@@ -139,8 +142,8 @@ func TestDoctor_settings_that_cannot_be_seen(t *testing.T) {
 		t.Fatal(err)
 	}
 	unseen := 0
-	for _, f := range all {
-		if f.Rule == "cannot-see" && f.Severity == doctor.Note && strings.Contains(f.Message, "needs `") {
+	for _, f := range raised.Note(all) {
+		if f.Rule == finding.CannotSee && f.Severity == finding.Note && strings.Contains(f.Message, "needs `") {
 			unseen++
 		}
 	}

@@ -8,20 +8,29 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
+// TestMain runs the tests, which have to raise each rule that this room names.
+func TestMain(m *testing.M) {
+	labtest.Main(m)
+	if !raised.All(finding.Settings) {
+		os.Exit(1)
+	}
+}
 
 func job(t *testing.T, env map[string]string) (*github.Job, *bytes.Buffer) {
 	t.Helper()

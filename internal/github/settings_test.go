@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
@@ -63,7 +64,7 @@ func TestSettings_become_what_the_policy_asks(t *testing.T) {
 		t.Errorf("environment: %+v, %v; want it as the policy asks", got, err)
 	}
 	found, err := w.job.Audit(ctx, []doctor.Want{wish})
-	if err != nil || slices.ContainsFunc(found, func(f doctor.Finding) bool { return strings.HasPrefix(f.Rule, "environment-") }) {
+	if err != nil || slices.ContainsFunc(found, func(f finding.Finding) bool { return strings.HasPrefix(f.Rule.String(), "environment-") }) {
 		t.Errorf("audit: %+v, %v; want nothing about the environment", found, err)
 	}
 	w.lab.Contract(t)

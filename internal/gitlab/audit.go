@@ -11,17 +11,18 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
 // Audit holds the project's settings against what the policy needs. What a
 // token may not see is a note, never silence; an API that does not answer is an
 // error.
-func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
 	if _, err := j.settings(); err != nil {
 		return nil, err
 	}
-	var all []doctor.Finding
+	var all []finding.Finding
 	for _, w := range wants {
 		if err := environmentName(w.Environment); err != nil {
 			return nil, err
@@ -32,13 +33,13 @@ func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]doctor.Finding,
 		}
 		all = append(all, found...)
 	}
-	return doctor.Sort(all), nil
+	return finding.Sort(all), nil
 }
 
-func (j *Job) audit(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) audit(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	type step struct {
 		what string
-		run  func(context.Context, doctor.Want) ([]doctor.Finding, error)
+		run  func(context.Context, doctor.Want) ([]finding.Finding, error)
 	}
 	steps := []step{{"who may give a pipeline variables", j.auditGiven}}
 	if !want.Unguarded {
@@ -49,50 +50,52 @@ func (j *Job) audit(ctx context.Context, want doctor.Want) ([]doctor.Finding, er
 			step{"the CI/CD variables", j.auditVariables},
 		)
 	}
-	var all []doctor.Finding
+	var all []finding.Finding
 	for _, check := range steps {
 		found, err := check.run(ctx, want)
 		if hidden(err) {
-			found, err = []doctor.Finding{unseen(check.what, err)}, nil
+			found, err = []finding.Finding{unseen(check.what, err)}, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, found...)
+		for _, f := range found {
+			all = append(all, f.By(finding.Settings))
+		}
 	}
 	return all, nil
 }
 
-func unseen(what string, err error) doctor.Finding {
+func unseen(what string, err error) finding.Finding {
 	var f *fault.Fault
 	hint := readSettings
 	if errors.As(err, &f) && f.Hint != "" {
 		hint = f.Hint
 	}
-	return doctor.Finding{Rule: "cannot-see", Code: fault.NotAvailable, Severity: doctor.Note, Message: what + " cannot be seen with this token", Hint: hint}
+	return finding.Finding{Rule: finding.CannotSee, Code: fault.NotAvailable, Severity: finding.Note, Message: what + " cannot be seen with this token", Hint: hint}
 }
 
 // auditGiven looks at who may give a pipeline variables, as a gate does.
-func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	h, err := j.here(ctx)
 	if err != nil {
 		return nil, err
 	}
 	v := j.variables(h)
-	f := doctor.Finding{Rule: "pipeline-variables", Threat: "H14", Code: fault.Bypass, Severity: doctor.Error,
+	f := finding.Finding{Rule: finding.PipelineVariables, Code: fault.Bypass,
 		Found: v.Found, Wanted: "nobody", Hint: "sallyport settings apply, or set it: " + v.Setting,
 		Message: fmt.Sprintf("people may give a pipeline variables, and so run what they like in the gate of %q (LD_PRELOAD, BASH_ENV, PATH, GIT_STRATEGY, CI_…): nothing inside the job can replace this setting", want.Environment)}
 	switch {
 	case v.Nobody, enough(v.Least, want.Variables), v.Least == "" && want.Variables == "unchecked":
 		return nil, nil
 	case v.Least == "":
-		f.Rule, f.Severity, f.Hint = "cannot-see", doctor.Note, v.Need+"; or look at "+v.Setting
+		f.Rule, f.Threat, f.Severity, f.Hint = finding.CannotSee, "H14", finding.Note, v.Need+"; or look at "+v.Setting
 		f.Message = "who may give a pipeline variables cannot be seen with this token"
 	}
-	return []doctor.Finding{f}, nil
+	return []finding.Finding{f}, nil
 }
 
-func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	w, err := j.wall(ctx, want.Environment)
 	if err == nil {
 		err = j.people(ctx, &w)
@@ -105,14 +108,14 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 		return nil, err
 	}
 	setting := j.setting(want.Environment)
-	var all []doctor.Finding
-	add := func(f doctor.Finding) { all = append(all, f) }
+	var all []finding.Finding
+	add := func(f finding.Finding) { all = append(all, f) }
 	if w.env == nil {
-		add(doctor.Finding{Rule: "environment-missing", Threat: "G05", Code: fault.EnvUnprotected, Severity: doctor.Error,
+		add(finding.Finding{Rule: finding.EnvironmentMissing, Code: fault.EnvUnprotected,
 			Message: fmt.Sprintf("there is no environment %q; the first job that names it would make it, without protection", want.Environment), Hint: "make it and protect it: " + setting})
 	}
 	if !paid {
-		add(doctor.Finding{Rule: "plan-without-protection", Threat: "G07", Code: fault.EnvUnprotected, Severity: doctor.Error,
+		add(finding.Finding{Rule: finding.PlanWithoutProtection, Code: fault.EnvUnprotected,
 			Message: "this plan of GitLab has no protected environments", Hint: "use signed approvals (protection: approvals)"})
 		return all, nil
 	}
@@ -124,13 +127,12 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 		add(found)
 	}
 	if p := w.judge(setting); p.State == policy.Protected && p.ByReview && p.Self && !want.SelfReview {
-		add(doctor.Finding{Rule: "environment-self-review", Threat: "I01", Code: fault.EnvUnprotected,
-			Severity: doctor.Error,
+		add(finding.Finding{Rule: finding.EnvironmentSelfReview, Code: fault.EnvUnprotected,
 			Message: fmt.Sprintf("who starts a pipeline may approve its deployment to %q, and nothing else protects that",
 				want.Environment), Found: strings.Join(p.Rules, ", "), Wanted: "an approval of somebody else", Hint: setting})
 	}
 	if want.NoSelf && w.self {
-		add(doctor.Finding{Rule: "self-approval", Threat: "H08", Code: fault.Duties, Severity: doctor.Warning,
+		add(finding.Finding{Rule: finding.SelfApproval, Code: fault.Duties, Severity: finding.Warning,
 			Message: "who started a pipeline may approve its deployment", Found: "allowed", Wanted: "not allowed",
 			Hint: "switch it off in Settings > CI/CD > Protected environments (" + j.web("/-/settings/ci_cd#js-protected-environments-settings") + ")"})
 	}
@@ -140,8 +142,8 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]doctor.Finding
 
 // auditName says why an environment is not protected. GitLab compares names
 // whole, so a rule that was written with an asterisk protects nothing.
-func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protection) (doctor.Finding, error) {
-	f := doctor.Finding{Rule: "environment-unprotected", Threat: "H07", Code: fault.EnvUnprotected, Severity: doctor.Error,
+func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protection) (finding.Finding, error) {
+	f := finding.Finding{Rule: finding.EnvironmentUnprotected, Threat: "H07", Code: fault.EnvUnprotected,
 		Message: fmt.Sprintf("environment %q is not protected", want.Environment), Found: p.Found, Wanted: "a protected environment of this very name", Hint: "protect it: " + p.Setting}
 	names, err := list[guarded](ctx, j, question{path: j.project("/protected_environments"), hint: readSettings})
 	if err != nil {
@@ -149,7 +151,7 @@ func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protecti
 	}
 	for _, n := range names {
 		if strings.Contains(n.Name, "*") && covers(n.Name, want.Environment) {
-			f.Rule = "environment-wildcard"
+			f.Rule = finding.EnvironmentWildcard
 			f.Found = fmt.Sprintf("protected environment %q, which is a name and not a pattern", n.Name)
 		}
 	}
@@ -157,12 +159,12 @@ func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protecti
 }
 
 // auditRules compares the approval rules with the reviews that the policy asks.
-func auditRules(want doctor.Want, w wall, setting string) []doctor.Finding {
+func auditRules(want doctor.Want, w wall, setting string) []finding.Finding {
 	var have []entry
 	if w.own != nil {
 		have = slices.Clone(w.own.Rules)
 	}
-	var all []doctor.Finding
+	var all []finding.Finding
 	for _, g := range w.groups {
 		have = append(have, g.Rules...)
 	}
@@ -173,7 +175,7 @@ func auditRules(want doctor.Want, w wall, setting string) []doctor.Finding {
 			if now.Required >= e.Required {
 				continue
 			}
-			all = append(all, doctor.Finding{Rule: "approval-rules", Threat: "H07", Code: fault.ApprovalMissing, Severity: doctor.Error,
+			all = append(all, finding.Finding{Rule: finding.ApprovalRules, Code: fault.ApprovalMissing,
 				Message: fmt.Sprintf("environment %q asks fewer approvals of %s than the policy", want.Environment, e.who()),
 				Found:   fmt.Sprint(now.Required), Wanted: fmt.Sprint(e.Required), Hint: "add the rule: " + setting})
 		}
@@ -183,7 +185,7 @@ func auditRules(want doctor.Want, w wall, setting string) []doctor.Finding {
 
 // auditTier looks for rules of the group that miss the environment because of
 // its tier.
-func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	w, err := j.wall(ctx, want.Environment)
 	if err != nil || w.env == nil || len(w.groups) > 0 {
 		return nil, err
@@ -196,16 +198,16 @@ func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]doctor.Finding
 	if hidden(err) || err == nil && len(tiers) == 0 {
 		return nil, nil
 	}
-	return []doctor.Finding{{Rule: "environment-tier", Threat: "H07", Code: fault.EnvUnprotected, Severity: doctor.Warning,
+	return []finding.Finding{{Rule: finding.EnvironmentTier, Code: fault.EnvUnprotected, Severity: finding.Warning,
 		Message: fmt.Sprintf("group %q protects tiers, and environment %q is of none of them", h.Namespace.Path, want.Environment),
 		Found:   w.env.Tier, Wanted: "a tier that the group protects", Hint: "set deployment_tier in the job that deploys"}}, err
 }
 
-func (j *Job) auditRefs(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) auditRefs(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	open, err := j.open(ctx, want.Refs)
-	var all []doctor.Finding
+	var all []finding.Finding
 	for _, r := range open {
-		all = append(all, doctor.Finding{Rule: "ref-unprotected", Threat: "G14", Code: fault.Source, Severity: doctor.Warning,
+		all = append(all, finding.Finding{Rule: finding.RefUnprotected, Code: fault.Source, Severity: finding.Warning,
 			Message: fmt.Sprintf("%s may enter %q, and nothing protects it", r, want.Environment), Hint: "protect it: Settings > Repository (" + j.web("/-/settings/repository") + ")"})
 	}
 	return all, err
@@ -230,7 +232,7 @@ func (v variable) secret() bool { return v.Masked || v.Hidden || credential().Ma
 // auditVariables wants what a deployment needs to be given to jobs of protected
 // refs alone, and to jobs of its environment alone. Sallyport's own variables
 // are read by every job that asks.
-func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]doctor.Finding, error) {
+func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	vars, err := list[variable](ctx, j, question{path: j.project("/variables"), hint: readSettings})
 	if err != nil {
 		return nil, err
@@ -245,8 +247,8 @@ func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]doctor.Fi
 			wide = append(wide, v.Key)
 		}
 	}
-	f := doctor.Finding{Rule: "variables-unprotected", Threat: "H07", Code: fault.Leak, Severity: doctor.Warning, Hint: "Settings > CI/CD > Variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")"}
-	var all []doctor.Finding
+	f := finding.Finding{Rule: finding.VariablesUnprotected, Code: fault.Leak, Severity: finding.Warning, Hint: "Settings > CI/CD > Variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")"}
+	var all []finding.Finding
 	if len(bare) > 0 {
 		f.Message = fmt.Sprintf("jobs of unprotected refs get secrets that %q gets: %s", want.Environment, strings.Join(bare, ", "))
 		f.Found, f.Wanted = "not protected", "protected variables"

@@ -17,15 +17,23 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-func TestMain(m *testing.M) { labtest.Main(m) }
+// TestMain runs the tests, which have to raise each rule that this room names.
+func TestMain(m *testing.M) {
+	labtest.Main(m)
+	if !raised.All(finding.Settings) {
+		os.Exit(1)
+	}
+}
 
 func job(t *testing.T, env map[string]string) (*gitlab.Job, *bytes.Buffer) {
 	t.Helper()

@@ -12,8 +12,10 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 func (s scene) protection(name string) policy.Protection {
@@ -118,16 +120,16 @@ func TestG07_plan_without_environments(t *testing.T) {
 	s.wantRules(want, "plan-without-protection")
 }
 
-func (s scene) audit(w doctor.Want) []doctor.Finding {
+func (s scene) audit(w doctor.Want) []finding.Finding {
 	s.t.Helper()
 	all, err := s.as().Audit(context.Background(), []doctor.Want{w})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return all
+	return raised.Note(all)
 }
 
-func (s scene) wantRules(w doctor.Want, want ...string) []doctor.Finding {
+func (s scene) wantRules(w doctor.Want, want ...string) []finding.Finding {
 	s.t.Helper()
 	var got []string
 	all := s.audit(w)
@@ -135,7 +137,7 @@ func (s scene) wantRules(w doctor.Want, want ...string) []doctor.Finding {
 		if f.Code == "" || f.Message == "" || f.Hint == "" {
 			s.t.Errorf("finding %+v lacks a part", f)
 		}
-		got = append(got, f.Rule)
+		got = append(got, f.Rule.String())
 	}
 	slices.Sort(got)
 	slices.Sort(want)
@@ -189,9 +191,12 @@ func TestAudit(t *testing.T) {
 	s.set("/variables", []fields{})
 	s.set("", fields{"path": s.path, "namespace_id": 4243, "fields": fields{"allow_pipeline_trigger_approve_deployment": true}})
 	s.wantRules(want, "self-approval")
+	s.set("/protected_environments/production", fields{"deploy_access_levels": []fields{}, "approval_rules": rule(3)["approval_rules"]})
+	s.wantRules(want, "self-approval", "environment-self-review")
+	s.set("/protected_environments/production", rule(3))
 	s.set("", fields{"path": s.path, "namespace_id": 4243})
 	s.fail("/variables", http.StatusForbidden)
-	if all := s.wantRules(want, "cannot-see"); all[0].Severity != doctor.Note {
+	if all := s.wantRules(want, "cannot-see"); all[0].Severity != finding.Note {
 		t.Errorf("finding %+v, want a note", all[0])
 	}
 	j := s.as()

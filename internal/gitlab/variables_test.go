@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 const role17 = "ci_pipeline_variables_minimum_override_role"
@@ -63,8 +65,8 @@ func TestH14_settings_close_pipeline_variables(t *testing.T) {
 			t.Fatal(err)
 		}
 		told := false
-		for _, f := range found {
-			told = told || f.Rule == "pipeline-variables" && f.Severity == doctor.Error && f.Code == "E_BYPASS"
+		for _, f := range raised.Note(found) {
+			told = told || f.Rule == finding.PipelineVariables && f.Severity == finding.Error && f.Code == "E_BYPASS"
 		}
 		if told != (x.want != "") {
 			t.Errorf("%+v: found %+v, want that the doctor says it: %v", x, found, x.want != "")
@@ -85,7 +87,7 @@ func TestH14_settings_close_pipeline_variables(t *testing.T) {
 	if err != nil || len(plan.Changes) != 0 || len(plan.Cannot) != 1 || !strings.Contains(plan.Cannot[0], "pipeline-variables: unchecked") {
 		t.Errorf("plan = %+v, %v; want that it cannot be seen", plan, err)
 	}
-	if found, err := s.job.Audit(context.Background(), []doctor.Want{{Environment: "production"}}); err != nil || len(found) != 1 || found[0].Rule != "cannot-see" {
+	if found, err := s.job.Audit(context.Background(), []doctor.Want{{Environment: "production"}}); err != nil || len(found) != 1 || found[0].Rule != finding.CannotSee {
 		t.Errorf("found %+v, %v; want a note that it cannot be seen", found, err)
 	}
 }

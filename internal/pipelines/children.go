@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -26,8 +27,8 @@ func (p *pipeline) readBelow(j *job, trigger *node) bool {
 	}
 	d, err := p.readFiles(sources)
 	if errors.Is(err, fs.ErrNotExist) {
-		p.find(trigger, Finding{
-			Rule: "downstream-unseen", Threat: "H11", Severity: Warning,
+		p.find(trigger, finding.Finding{
+			Rule: finding.DownstreamUnseen, Severity: finding.Warning,
 			Message: quote("the job %s starts a pipeline from a file that is not there", j.name),
 			Found:   "trigger: " + show(trigger), Wanted: "a file of the repository", Hint: "correct the path, which begins at the repository's root",
 		})

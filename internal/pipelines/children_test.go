@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 // A tree is the files of a repository.
@@ -24,7 +26,7 @@ func (f tree) read(name string) ([]byte, error) {
 }
 
 // below checks the clean pipeline with a job that starts another one.
-func (f tree) below(t *testing.T, bridge string) []pipelines.Finding {
+func (f tree) below(t *testing.T, bridge string) []finding.Finding {
 	t.Helper()
 	w := want
 	w.Tree = f.read
@@ -32,7 +34,7 @@ func (f tree) below(t *testing.T, bridge string) []pipelines.Finding {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return found
+	return raised.Note(found)
 }
 
 const (
@@ -43,7 +45,7 @@ const (
 
 func TestH11_a_pipeline_below_is_read(t *testing.T) {
 	found := tree{"ci/d.yml": ungated}.below(t, starts)
-	if len(found) != 1 || found[0].Rule != "gate-missing" || found[0].Severity != pipelines.Error || found[0].File != "ci/d.yml" || found[0].Line != 2 {
+	if len(found) != 1 || found[0].Rule != finding.GateMissing || found[0].Severity != finding.Error || found[0].File != "ci/d.yml" || found[0].Line != 2 {
 		t.Errorf("findings = %+v, want the missing gate in the file of the pipeline below", found)
 	}
 	for _, bridge := range []string{
@@ -62,11 +64,11 @@ func TestH11_a_pipeline_below_is_read(t *testing.T) {
 func TestH11_what_starts_a_pipeline_below_is_behind_a_gate(t *testing.T) {
 	behind := strings.Replace(starts, "[]", "['gate:production']", 1)
 	found := tree{"ci/d.yml": ungated}.below(t, behind)
-	if len(found) != 1 || found[0].Rule != "gate-missing" || found[0].Severity != pipelines.Warning {
+	if len(found) != 1 || found[0].Rule != finding.GateMissing || found[0].Severity != finding.Warning {
 		t.Errorf("findings = %+v, want a warning", found)
 	}
 	found = tree{"ci/d.yml": strings.Replace(ungated, "  script", "  when: manual\n  script", 1)}.below(t, behind)
-	if len(found) != 1 || found[0].Severity != pipelines.Error {
+	if len(found) != 1 || found[0].Severity != finding.Error {
 		t.Errorf("findings = %+v, want an error where somebody starts the job when they like", found)
 	}
 	enters := strings.Replace(ungated, "  script", token+"  needs: [{pipeline: $PARENT, job: 'gate:production'}]\n  before_script: [sallyport enter]\n  when: manual\n  script", 1)
@@ -86,12 +88,12 @@ func TestH11_several_files_make_one_pipeline_below(t *testing.T) {
 	}
 	files["ci/deploy.yml"] = strings.Replace(files["ci/deploy.yml"], "stage: deploy\n", "stage: deploy\n  needs: []\n", 1)
 	found := files.below(t, bridge)
-	if len(found) != 1 || found[0].Rule != "gate-not-before" || found[0].File != "ci/deploy.yml" || found[0].Line != 4 {
+	if len(found) != 1 || found[0].Rule != finding.GateNotBefore || found[0].File != "ci/deploy.yml" || found[0].Line != 4 {
 		t.Errorf("findings = %+v, want one at ci/deploy.yml:4", found)
 	}
 	files["ci/gate.yml"] = strings.Replace(files["ci/gate.yml"], "  script", "  allow_failure: true\n  script", 1)
 	found = files.below(t, bridge)
-	if len(found) != 2 || found[1].Rule != "gate-soft" || found[1].File != "ci/gate.yml" || found[1].Line != 4 {
+	if len(found) != 2 || found[1].Rule != finding.GateSoft || found[1].File != "ci/gate.yml" || found[1].Line != 4 {
 		t.Errorf("findings = %+v, want gate-soft at ci/gate.yml:4", found)
 	}
 }
@@ -102,8 +104,8 @@ func TestH11_inputs_of_a_pipeline_below_are_what_its_trigger_says(t *testing.T) 
 		return "  trigger: {include: [{local: ci/d.yml, inputs: {" + inputs + "}}]}\n"
 	}
 	files := tree{"ci/d.yml": file}
-	for inputs, rule := range map[string]string{"to: production": "gate-missing", "region: eu": "gate-missing", "to: pages": "environment-unknown", "to: $ENV": "environment-computed"} {
-		if got := rules(files.below(t, bridge(inputs))); !slices.Contains(got, rule) {
+	for inputs, rule := range map[string]finding.Rule{"to: production": finding.GateMissing, "region: eu": finding.GateMissing, "to: pages": finding.EnvironmentUnknown, "to: $ENV": finding.EnvironmentComputed} {
+		if got := rules(files.below(t, bridge(inputs))); !slices.Contains(got, rule.String()) {
 			t.Errorf("%s: findings = %v, want %s", inputs, got, rule)
 		}
 	}
@@ -154,19 +156,19 @@ func TestH11_what_is_usual_below_is_silent(t *testing.T) {
 	}
 	lint := "include: [{template: x.yml}]\nlint: {script: make lint}\n"
 	found := tree{"ci/d.yml": lint}.below(t, starts)
-	if len(found) != 1 || found[0].Rule != "include-unseen" || found[0].Severity != pipelines.Note {
+	if len(found) != 1 || found[0].Rule != finding.IncludeUnseen || found[0].Severity != finding.Note {
 		t.Errorf("findings = %+v, want a note", found)
 	}
 }
 
 // What is not read is said as before.
 func TestH11_a_pipeline_below_that_is_not_read(t *testing.T) {
-	for bridge, severity := range map[string]pipelines.Severity{
-		"  trigger: {include: ci/$FILE}\n": pipelines.Note, "  trigger: {include: 'ci/*.yml'}\n": pipelines.Note,
-		"  trigger: {include: [{local: ci/d.yml}, {template: x.yml}]}\n": pipelines.Note, "  trigger: {include: ci/gone.yml}\n": pipelines.Warning,
+	for bridge, severity := range map[string]finding.Severity{
+		"  trigger: {include: ci/$FILE}\n": finding.Note, "  trigger: {include: 'ci/*.yml'}\n": finding.Note,
+		"  trigger: {include: [{local: ci/d.yml}, {template: x.yml}]}\n": finding.Note, "  trigger: {include: ci/gone.yml}\n": finding.Warning,
 	} {
 		found := tree{"ci/d.yml": gated}.below(t, bridge)
-		if len(found) != 1 || found[0].Rule != "downstream-unseen" || found[0].Severity != severity {
+		if len(found) != 1 || found[0].Rule != finding.DownstreamUnseen || found[0].Severity != severity {
 			t.Errorf("%s: findings = %+v, want downstream-unseen", bridge, found)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -18,14 +19,14 @@ type pipeline struct {
 	named    map[string]*job // all of them
 	includes []include
 	behind   map[*job]map[string]bool // for a gate, the jobs that follow it
-	findings []Finding
+	findings []finding.Finding
 
-	parent *pipeline // that starts this one, or nil
-	bridge *job      // of the parent, that starts it
-	depth  int       // of parents
-	left   *int      // files that may still be read
-	below  []Finding // of the pipelines that this one starts
-	failed error     // why one of these was not read
+	parent *pipeline         // that starts this one, or nil
+	bridge *job              // of the parent, that starts it
+	depth  int               // of parents
+	left   *int              // files that may still be read
+	below  []finding.Finding // of the pipelines that this one starts
+	failed error             // why one of these was not read
 }
 
 // A job is what would run under a name.
@@ -184,8 +185,8 @@ func (x *extender) complain(e entry) {
 		return
 	}
 	x.broken = true
-	x.p.find(e.Value.Get("extends"), Finding{
-		Rule: "extends-endless", Threat: "H06", Severity: Error,
+	x.p.find(e.Value.Get("extends"), finding.Finding{
+		Rule:    finding.ExtendsEndless,
 		Message: quote("what job %s extends comes back to itself, or goes on for too long", e.Name),
 		Found:   strings.Join(append(slices.Clone(x.path), e.Name), " extends "),
 		Wanted:  "at most ten levels that end",

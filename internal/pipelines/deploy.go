@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -116,14 +117,14 @@ func checkEnvironments(p *pipeline) {
 }
 
 func (p *pipeline) computed(j *job, name *node) {
-	f := Finding{
-		Rule: "environment-computed", Threat: "H07", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.EnvironmentComputed,
 		Message: quote("which environment the job %s enters is decided when it runs, and may be a guarded one", j.name),
 		Found:   "environment " + show(name), Wanted: "a name written out",
 		Hint: "write one job for each environment, with its name",
 	}
 	if len(p.enters(j)) == 0 {
-		f.Severity = Warning
+		f.Severity = finding.Warning
 		f.Message = quote("the job %s enters environments that the policy does not guard", j.name)
 		f.Hint = "name the environment in the policy, or use action: access if nothing is deployed"
 	}
@@ -131,15 +132,15 @@ func (p *pipeline) computed(j *job, name *node) {
 }
 
 func (p *pipeline) unknownEnvironment(j *job, name *node) {
-	f := Finding{
-		Rule: "environment-unknown", Threat: "H07", Severity: Warning,
+	f := finding.Finding{
+		Rule: finding.EnvironmentUnknown, Severity: finding.Warning,
 		Message: quote("the job %s enters %s, which the policy does not guard", j.name, name.Str()),
 		Found:   quote("environment %s", name.Str()), Wanted: quoted(p.want.Environments),
 		Hint: "name the environment in the policy",
 	}
 	for _, e := range p.want.Environments {
 		if strings.EqualFold(strings.Trim(name.Str(), " /"), e) {
-			f.Severity, f.Hint = Error, "write the name as the policy does"
+			f.Severity, f.Hint = finding.Error, "write the name as the policy does"
 		}
 	}
 	p.find(name, f)
@@ -180,8 +181,8 @@ func (p *pipeline) tier(j *job, name *node) {
 	if wanted == "" || set.Str() == wanted {
 		return
 	}
-	p.find(set, Finding{
-		Rule: "environment-tier", Threat: "H07", Severity: Error,
+	p.find(set, finding.Finding{
+		Rule:    finding.EnvironmentTier,
 		Message: quote("%s is put into another tier, and leaves what a group protects", name.Str()),
 		Found:   quote("deployment_tier: %s", set.Str()), Wanted: quote("%s", wanted),
 		Hint: "take deployment_tier out, or write the tier of the name",
@@ -205,8 +206,8 @@ func checkWhen(p *pipeline) {
 			continue
 		}
 		if n := j.heedless(); n != nil {
-			p.find(n, Finding{
-				Rule: "deploy-always", Threat: "H02", Severity: Error,
+			p.find(n, finding.Finding{
+				Rule:    finding.DeployAlways,
 				Message: quote("the job %s runs although the gate of %s said no", j.name, env),
 				Found:   "when: " + show(n), Wanted: "when: on_success",
 				Hint: "take when away from the job, and let it need the gate",

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/wiring"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
@@ -26,8 +27,8 @@ func checkEntries(p *pipeline) {
 		if name == "" {
 			continue
 		}
-		p.find(own, Finding{
-			Rule: "enter-replaced", Threat: "H06", Severity: Error,
+		p.find(own, finding.Finding{
+			Rule:    finding.EnterReplaced,
 			Message: quote("the job %s extends %s and replaces the commands that enter", j.name, name),
 			Found:   "before_script: " + show(own), Wanted: fmt.Sprintf("before_script: [!reference [%q, before_script], ...]",
 				name),
@@ -82,8 +83,8 @@ func (p *pipeline) unseenEntry(j *job, env string) bool {
 	if at == nil {
 		return false
 	}
-	p.find(at, Finding{
-		Rule: "gate-unseen", Threat: "G04", Severity: Warning,
+	p.find(at, finding.Finding{
+		Rule: finding.GateUnseen, Severity: finding.Warning,
 		Message: quote("the job %s enters %s by commands that this file does not have", j.name, env),
 		Found:   show(at), Wanted: "the merged YAML",
 		Hint: "check the merged YAML, which has the jobs of all includes",
@@ -98,8 +99,8 @@ func (p *pipeline) stale(j *job, env string) {
 	if j.action() != "start" {
 		return
 	}
-	f := Finding{
-		Rule: "gate-stale", Threat: "G16", Severity: Error, Wanted: quote("extends: %s", entryPrefix+env),
+	f := finding.Finding{
+		Rule: finding.GateStale, Wanted: quote("extends: %s", entryPrefix+env),
 		Hint: "include the component enter with environment: " + env + ", and let the job extend " + entryPrefix + env + ", so that it asks again when it starts",
 	}
 	if n := j.later(); n != nil {
@@ -109,7 +110,7 @@ func (p *pipeline) stale(j *job, env string) {
 		return
 	}
 	if n := j.table.Get("retry"); repeats(n) {
-		f.Severity = Warning
+		f.Severity = finding.Warning
 		f.Message = quote("the job %s enters %s again when it fails, and its gate is not asked again", j.name, env)
 		f.Found = "retry: " + show(n)
 		p.find(n, f)
@@ -175,8 +176,8 @@ func (p *pipeline) untaken(j *job, gates []*job) {
 		strings.Contains(text, "sha256") {
 		return
 	}
-	p.find(carried, Finding{
-		Rule: "gate-result-ignored", Threat: "H02", Severity: Note,
+	p.find(carried, finding.Finding{
+		Rule: finding.GateResultIgnored, Severity: finding.Note,
 		Message: quote("the job %s uses nothing of what %s puts out, so what it deploys may be something else", j.name,
 			gates[0].name),
 		Found: show(carried), Wanted: "$SALLYPORT_DIGESTS, $SALLYPORT_IMAGES or the file of $SALLYPORT_ALLOWED_CHECKSUMS",
@@ -202,8 +203,8 @@ func (p *pipeline) narrower(j *job, gates []*job) {
 			}
 			for _, w := range words[1:] {
 				if folder, is := wiring.WholeFolder(w); is && slices.Contains(folders, folder) {
-					p.find(line, Finding{
-						Rule: "subject-narrower", Threat: "E01", Severity: Warning,
+					p.find(line, finding.Finding{
+						Rule: finding.SubjectNarrower, Severity: finding.Warning,
 						Message: quote("the job %s deploys files that %s does not judge", j.name, g.name),
 						Found:   quote("%s, and the subject %s", w, subject), Wanted: "the same files for both",
 						Hint: "give the gate the same files, or deploy those that the file of $SALLYPORT_ALLOWED_CHECKSUMS names",

@@ -3,6 +3,8 @@ package pipelines
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // passedOn is the file by which a gate says what it has let in, unless the job
@@ -88,8 +90,8 @@ func (p *pipeline) unlisted(j *job) {
 		func(n *node) bool { return p.base.Get(n.Str()) == nil }) {
 		return // its needs may stand there
 	}
-	f := Finding{
-		Rule: "enter-list-missing", Threat: "H02", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.EnterListMissing,
 		Message: quote("the job %s does not get the list of what its gate has let in, so it can never enter", j.name),
 	}
 	f.Wanted, f.Hint = p.listed(j)
@@ -128,13 +130,13 @@ func (p *pipeline) earlier(k, j *job) bool {
 }
 
 // starved finds needs by which the list does not come, or not always.
-func (p *pipeline) starved(j *job, needs []need, f Finding) bool {
+func (p *pipeline) starved(j *job, needs []need, f finding.Finding) bool {
 	at := j.spot("needs")
 	f.Found = "needs: " + names(needs)
 	for _, n := range needs {
 		switch {
 		case !p.lists(n) && p.unsaid(n):
-			at, f.Found, f.Severity = n.at, show(n.at), Warning
+			at, f.Found, f.Severity = n.at, show(n.at), finding.Warning
 			f.Message = quote("the job %s takes the list of its gate from a pipeline whose number nobody hands down", j.name)
 			f.Hint = quote("let %s say variables: {%s: $CI_PIPELINE_ID}", p.bridge.name,
 				strings.Trim(strings.TrimPrefix(n.elsewhere, "pipeline $"), "{}"))
@@ -143,7 +145,7 @@ func (p *pipeline) starved(j *job, needs []need, f Finding) bool {
 			at, f.Found, f.Hint = n.at, show(n.at), "take artifacts: false away from the need"
 		case n.optional:
 			at, f.Found, f.Hint = n.at, show(n.at), "take optional away from the need"
-			f.Severity = Warning
+			f.Severity = finding.Warning
 			f.Message = quote("the job %s has no list, and cannot enter, when the gate is not in the pipeline", j.name)
 		default:
 			return false
@@ -178,8 +180,8 @@ func (p *pipeline) listed(j *job) (wanted, hint string) {
 // early finds commands that run before those of our component in the job that
 // enters: a hook, or the first lines of its script.
 func (p *pipeline) early(j *job) {
-	f := Finding{
-		Rule: "enter-late", Threat: "H06", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.EnterLate,
 		Message: quote("the job %s runs other commands before it enters, and these can answer for it", j.name),
 	}
 	if h := j.table.Get("hooks"); h != nil && whole(h) != "{}" {
@@ -208,8 +210,8 @@ func (p *pipeline) entry(line *node) bool {
 func (p *pipeline) tokenless(j *job) {
 	token := j.get("id_tokens").Get("SALLYPORT_ID_TOKEN")
 	aud := token.Get("aud").Flat()
-	f := Finding{
-		Rule: "gate-token", Threat: "C20", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.GateToken,
 		Message: quote("the ID token of the job %s is for another audience, so its gate never answers", j.name),
 		Found:   "SALLYPORT_ID_TOKEN: " + show(token), Wanted: "SALLYPORT_ID_TOKEN: {aud: " + gateAudience + "}",
 		Hint: "give SALLYPORT_ID_TOKEN that audience and no other, and a token for somebody else a name of its own",
@@ -250,8 +252,8 @@ func (p *pipeline) parting(j *job) {
 			func(r rune) bool { return strings.ContainsRune("\n;&|", r) }), launches) {
 			continue
 		}
-		p.find(line, Finding{
-			Rule: "deploy-always", Threat: "H02", Severity: Error,
+		p.find(line, finding.Finding{
+			Rule:    finding.DeployAlways,
 			Message: quote("the job %s deploys in after_script, which runs although it was not let in", j.name),
 			Found:   show(line), Wanted: "the command in script", Hint: "move the command into script",
 		})

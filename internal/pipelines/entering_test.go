@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 )
 
@@ -14,16 +15,16 @@ func TestH02_a_job_that_enters_without_the_list_of_its_gate(t *testing.T) {
 	with := func(own string) string { return strings.Replace(enters(t, ""), needs, own, 1) }
 	passes(t, with(""))
 	passes(t, with(`  needs: ["gate:production"]`+"\n"))
-	trips(t, with("  needs: [build]\n"), "enter-list-missing", pipelines.Error)
-	trips(t, with("  needs: []\n"), "enter-list-missing", pipelines.Error)
-	trips(t, with("  needs: [build, {job: 'gate:production', artifacts: false}]\n"), "enter-list-missing", pipelines.Error)
+	trips(t, with("  needs: [build]\n"), finding.EnterListMissing, finding.Error)
+	trips(t, with("  needs: []\n"), finding.EnterListMissing, finding.Error)
+	trips(t, with("  needs: [build, {job: 'gate:production', artifacts: false}]\n"), finding.EnterListMissing, finding.Error)
 	passes(t, with("  needs: [build, {job: 'gate:production', artifacts: true}]\n"))
-	trips(t, with(needs+"  dependencies: [build]\n"), "enter-list-missing", pipelines.Error)
-	trips(t, with(needs+"  dependencies: []\n"), "enter-list-missing", pipelines.Error)
+	trips(t, with(needs+"  dependencies: [build]\n"), finding.EnterListMissing, finding.Error)
+	trips(t, with(needs+"  dependencies: []\n"), finding.EnterListMissing, finding.Error)
 	passes(t, with(needs+"  dependencies: [build, 'gate:production']\n"))
-	trips(t, with("  needs: [build, {job: 'gate:production', optional: true}]\n"), "enter-list-missing", pipelines.Warning)
+	trips(t, with("  needs: [build, {job: 'gate:production', optional: true}]\n"), finding.EnterListMissing, finding.Warning)
 	passes(t, with("  needs: [build, {job: 'gate:production', optional: false}]\n"))
-	trips(t, with(needs+"  rules: [{if: $CI_COMMIT_TAG, needs: [build]}]\n"), "enter-list-missing", pipelines.Error)
+	trips(t, with(needs+"  rules: [{if: $CI_COMMIT_TAG, needs: [build]}]\n"), finding.EnterListMissing, finding.Error)
 	// Another job may hand the list on, another file may name the jobs, and another list may be said.
 	passes(t, strings.Replace(with("  needs: [keep]\n"), "build:\n", "keep:\n  stage: check\n  needs: ['gate:production']\n  script: x\n  artifacts: {paths: [.sallyport/checksums.txt]}\nbuild:\n", 1))
 	passes(t, strings.Replace(with("  needs: [build]\n"), "inputs: {environment: production}", "inputs: {environment: production, checksums: dist/SUMS}", 1))
@@ -38,14 +39,14 @@ func TestH02_a_job_enters_by_hand_without_the_list_of_its_gate(t *testing.T) {
 		return "deploy:\n  stage: deploy\n  environment: production\n" + token + more + "  script: [" + script + ", ./deploy.sh]\n"
 	}
 	gate := strings.Split(handwritten, "deploy:\n")[0]
-	trips(t, byHand("", "sallyport enter"), "enter-list-missing", pipelines.Error)
-	trips(t, gate+byHand("", "sallyport enter"), "enter-list-missing", pipelines.Error)
+	trips(t, byHand("", "sallyport enter"), finding.EnterListMissing, finding.Error)
+	trips(t, gate+byHand("", "sallyport enter"), finding.EnterListMissing, finding.Error)
 	passes(t, gate+"  artifacts: {paths: [.sallyport/]}\n"+byHand("", "sallyport enter"))
-	trips(t, gate+"  artifacts: {paths: [.sallyport/]}\n"+strings.Replace(byHand("", "sallyport enter"), "stage: deploy", "stage: build", 1), "enter-list-missing", pipelines.Error)
+	trips(t, gate+"  artifacts: {paths: [.sallyport/]}\n"+strings.Replace(byHand("", "sallyport enter"), "stage: deploy", "stage: build", 1), finding.EnterListMissing, finding.Error)
 	passes(t, byHand("", "curl -fsSO $URL/checksums.txt, sallyport enter"))
 	passes(t, byHand("", "sallyport enter --checksums SUMS"))
 	passes(t, byHand("", "sallyport enter --passed $DIGESTS"))
-	trips(t, byHand("", "sallyport enter, ls .sallyport/checksums.txt"), "enter-list-missing", pipelines.Error)
+	trips(t, byHand("", "sallyport enter, ls .sallyport/checksums.txt"), finding.EnterListMissing, finding.Error)
 }
 
 func TestH11_a_job_below_enters_with_the_list_of_the_gate_above(t *testing.T) {
@@ -101,36 +102,36 @@ func TestH11_the_page_shows_how_a_job_below_enters(t *testing.T) {
 }
 
 func TestC20_a_job_whose_token_is_for_somebody_else(t *testing.T) {
-	for aud, rule := range map[string]string{"vault": "gate-token", "[sallyport-gate, vault]": "gate-token", "[]": "gate-token", "sallyport-gate": "", "[sallyport-gate]": "", "$AUD": ""} {
+	for aud, rule := range map[string]finding.Rule{"vault": finding.GateToken, "[sallyport-gate, vault]": finding.GateToken, "[]": finding.GateToken, "sallyport-gate": finding.None, "[sallyport-gate]": finding.None, "$AUD": finding.None} {
 		ids := "  id_tokens: {SALLYPORT_ID_TOKEN: {aud: " + aud + "}}\n"
 		for _, raw := range []string{enters(t, ids), hand(t, "gate:\n", "gate:\n"+ids)} {
-			if rule == "" {
+			if rule == finding.None {
 				passes(t, raw)
 			} else {
-				trips(t, raw, rule, pipelines.Error)
+				trips(t, raw, rule, finding.Error)
 			}
 		}
 	}
 	passes(t, enters(t, "  id_tokens: {VAULT: {aud: vault}}\n"))
 	byHand := "deploy:\n  environment: production\n  script: [sallyport enter --checksums SUMS, ./deploy.sh]\n"
-	trips(t, byHand, "gate-token", pipelines.Error)
+	trips(t, byHand, finding.GateToken, finding.Error)
 	passes(t, byHand+token)
 	passes(t, "default:\n"+token+byHand)
 }
 
 func TestH06_commands_before_the_entering(t *testing.T) {
 	const reference = `!reference [".enter:production", before_script]`
-	trips(t, enters(t, "  before_script: [make tools, "+reference+"]\n"), "enter-late", pipelines.Error)
+	trips(t, enters(t, "  before_script: [make tools, "+reference+"]\n"), finding.EnterLate, finding.Error)
 	passes(t, enters(t, "  before_script: ["+reference+", make tools]\n"))
 	moved := "  extends: .enter:production\n  before_script: []\n"
 	both := rules(check(t, strings.Replace(strings.Replace(enters(t, ""), "  extends: .enter:production\n", moved, 1), "  script: ./deploy.sh", "  script: [make, "+reference+", ./deploy.sh]", 1), want))
 	if !slices.Equal(both, []string{"enter-late"}) {
 		t.Errorf("findings = %v, want enter-late", both)
 	}
-	trips(t, enters(t, "  hooks: {pre_get_sources_script: [./x.sh]}\n"), "enter-late", pipelines.Error)
+	trips(t, enters(t, "  hooks: {pre_get_sources_script: [./x.sh]}\n"), finding.EnterLate, finding.Error)
 	passes(t, enters(t, "  hooks: {}\n"))
 	alone := "deploy:\n  environment: production\n" + token + "  script: [sallyport enter --checksums SUMS, ./deploy.sh]\n"
-	trips(t, "default: {hooks: {pre_get_sources_script: [./x.sh]}}\n"+alone, "gate-inherits", pipelines.Error)
+	trips(t, "default: {hooks: {pre_get_sources_script: [./x.sh]}}\n"+alone, finding.GateInherits, finding.Error)
 	passes(t, "default: {hooks: {pre_get_sources_script: [./x.sh]}}\n"+alone+"  inherit: {default: false}\n")
 	passes(t, "default: {before_script: [./get-sallyport.sh]}\n"+alone)
 }
@@ -139,7 +140,7 @@ func TestH02_a_deployment_in_after_script(t *testing.T) {
 	for _, line := range []string{
 		"./deploy.sh", "scripts/publish-all.sh dist", "make deploy", "npm run deploy", "kubectl apply -f k8s", "aws s3 sync dist s3://b", "docker push app:v1", "cd k8s && helm upgrade app .", "npm publish",
 	} {
-		trips(t, enters(t, "  after_script: ['"+line+"']\n"), "deploy-always", pipelines.Error)
+		trips(t, enters(t, "  after_script: ['"+line+"']\n"), finding.DeployAlways, finding.Error)
 	}
 	for _, line := range []string{"./logout.sh", "docker logout", "echo deploy is over", "kubectl get pods", "curl -d deployed https://chat.example/hook", "./undeploy.sh", "rm -rf deploy", "sync", "kubectl delete -f deploy.yml"} {
 		passes(t, enters(t, "  after_script: ['"+line+"']\n"))
@@ -147,13 +148,13 @@ func TestH02_a_deployment_in_after_script(t *testing.T) {
 	passes(t, enters(t, "  after_script: ['if [ $CI_JOB_STATUS = success ]; then ./deploy.sh; fi']\n"))
 	passes(t, change(t, needs, needs+"  after_script: [./deploy.sh]\n")) // behind its gate it does not start
 	one := "deploy:\n  environment: production\n  script: [sallyport gate --environment production x]\n"
-	trips(t, one+"  after_script: [./deploy.sh]\n", "deploy-always", pipelines.Error)
+	trips(t, one+"  after_script: [./deploy.sh]\n", finding.DeployAlways, finding.Error)
 	passes(t, one)
 }
 
 func TestH06_a_commit_that_an_artifact_brings(t *testing.T) {
 	for _, path := range []string{".git/", ".git/**/*", "**/.git", ".sallyport/.git/", "dist/.git/objects", "./.git", ".*", ".g?t/"} {
-		trips(t, change(t, "paths: [dist/]", "paths: [dist/, '"+path+"']"), "gate-fed", pipelines.Error)
+		trips(t, change(t, "paths: [dist/]", "paths: [dist/, '"+path+"']"), finding.GateFed, finding.Error)
 	}
 	for _, path := range []string{"dist/*", "dist/**/*", ".gitlab/", ".github/x", "git/", "dist/.gitkeep"} {
 		passes(t, change(t, "paths: [dist/]", "paths: [dist/, '"+path+"']"))
@@ -162,6 +163,6 @@ func TestH06_a_commit_that_an_artifact_brings(t *testing.T) {
 	other := func(path string) string {
 		return strings.Replace(strings.Replace(enters(t, ""), needs, "  needs: [build, other, 'gate:production']\n", 1), "build:\n", "other:\n  stage: build\n  script: x\n  artifacts: {paths: ["+path+"]}\nbuild:\n", 1)
 	}
-	trips(t, other(".git/"), "gate-fed", pipelines.Error)
+	trips(t, other(".git/"), finding.GateFed, finding.Error)
 	passes(t, other("site/"))
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -249,8 +250,8 @@ func (p *pipeline) soft(j *job) {
 }
 
 func (p *pipeline) softened(j *job, at *node, found string) {
-	p.find(at, Finding{
-		Rule: "gate-soft", Threat: "H01", Severity: Error,
+	p.find(at, finding.Finding{
+		Rule:    finding.GateSoft,
 		Message: quote("the pipeline goes on when %s says no", j.name),
 		Found:   found, Wanted: "allow_failure: false",
 		Hint: "take allow_failure off the gate",
@@ -262,8 +263,8 @@ func (p *pipeline) ignored(j *job) {
 		if c.verb != "gate" && c.verb != "enter" || c.blunted == "" {
 			continue
 		}
-		p.find(c.at, Finding{
-			Rule: "gate-ignored", Threat: "H01", Severity: Error,
+		p.find(c.at, finding.Finding{
+			Rule:    finding.GateIgnored,
 			Message: quote("the job %s does not stop when its gate says no: ", j.name) + c.blunted,
 			Found:   c.line, Wanted: "sallyport " + c.verb + " as a line of its own",
 			Hint: "put the command on a line of its own",
@@ -305,7 +306,7 @@ func (p *pipeline) overridden(j *job) {
 			p.override(j, e.Key, e.Name, e.Value)
 		}
 	}
-	p.image(j, j.table.Get("image"), Error)
+	p.image(j, j.table.Get("image"), finding.Error)
 }
 
 // harmless reports whether variables are only those that are the machine's
@@ -338,7 +339,7 @@ func (p *pipeline) overriddenMerged(j *job) {
 			}
 		}
 	}
-	p.image(j, j.table.Get("image"), Error)
+	p.image(j, j.table.Get("image"), finding.Error)
 }
 
 // tampered finds, in the merged YAML, jobs with our installer and other
@@ -351,15 +352,15 @@ func (p *pipeline) tampered(j *job) {
 }
 
 func (p *pipeline) override(j *job, at *node, key string, v *node) {
-	p.find(at, Finding{
-		Rule: "component-overridden", Threat: "H06", Severity: Error,
+	p.find(at, finding.Finding{
+		Rule:    finding.ComponentOverridden,
 		Message: quote("the job %s of our component does not run as the component has it: %s is replaced", j.name, key),
 		Found:   key + ": " + show(v), Wanted: "the component's own",
 		Hint: "take " + key + " away from this job; what the component offers is among its inputs",
 	})
 }
 
-func (p *pipeline) image(j *job, image *node, s Severity) {
+func (p *pipeline) image(j *job, image *node, s finding.Severity) {
 	if image == nil {
 		return
 	}
@@ -373,8 +374,8 @@ func (p *pipeline) image(j *job, image *node, s Severity) {
 	if imageDigest().MatchString(name) {
 		return
 	}
-	p.find(image, Finding{
-		Rule: "gate-image", Threat: "H06", Severity: s,
+	p.find(image, finding.Finding{
+		Rule: finding.GateImage, Severity: s,
 		Message: quote("the shell that runs %s comes from an image that moves", j.name),
 		Found:   fmt.Sprintf("image %q", name), Wanted: "an image named by @sha256",
 		Hint: "name the image by its digest",

@@ -5,21 +5,21 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/internal/pipelines"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 func TestH01_a_gate_that_may_fail(t *testing.T) {
 	redeclared := func(s string) string { return "gate:production:\n" + s + "\nbuild:\n" }
 	run(t, []attack{
-		{"true", "build:\n", redeclared("  allow_failure: true"), redeclared("  allow_failure: false"), "gate-soft", pipelines.Error},
-		{"yes", "build:\n", redeclared("  allow_failure: yes"), redeclared("  allow_failure: no"), "gate-soft", pipelines.Error},
-		{"exit codes", "build:\n", redeclared("  allow_failure: {exit_codes: [5]}"), "", "gate-soft", pipelines.Error},
-		{"exit code", "build:\n", redeclared("  allow_failure:\n    exit_codes: 3"), "", "gate-soft", pipelines.Error},
-		{"quoted", "build:\n", redeclared(`  allow_failure: "true"`), "", "gate-soft", pipelines.Error},
-		{"in a rule", "build:\n", redeclared("  rules: [{when: on_success, allow_failure: true}]"), redeclared("  rules: [{when: on_success, allow_failure: false}]"), "gate-soft", pipelines.Error},
-		{"reference", "build:\n", ".soft: {allow_failure: true}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), ".soft: {allow_failure: false}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), "gate-soft", pipelines.Error},
-		{"reference to nowhere", "build:\n", redeclared("  allow_failure: !reference [.gone, allow_failure]"), "", "gate-soft", pipelines.Error},
-		{"anchor", "build:\n", ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft"), ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft\n  allow_failure: false"), "gate-soft", pipelines.Error},
+		{"true", "build:\n", redeclared("  allow_failure: true"), redeclared("  allow_failure: false"), finding.GateSoft, finding.Error},
+		{"yes", "build:\n", redeclared("  allow_failure: yes"), redeclared("  allow_failure: no"), finding.GateSoft, finding.Error},
+		{"exit codes", "build:\n", redeclared("  allow_failure: {exit_codes: [5]}"), "", finding.GateSoft, finding.Error},
+		{"exit code", "build:\n", redeclared("  allow_failure:\n    exit_codes: 3"), "", finding.GateSoft, finding.Error},
+		{"quoted", "build:\n", redeclared(`  allow_failure: "true"`), "", finding.GateSoft, finding.Error},
+		{"in a rule", "build:\n", redeclared("  rules: [{when: on_success, allow_failure: true}]"), redeclared("  rules: [{when: on_success, allow_failure: false}]"), finding.GateSoft, finding.Error},
+		{"reference", "build:\n", ".soft: {allow_failure: true}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), ".soft: {allow_failure: false}\n" + redeclared("  allow_failure: !reference [.soft, allow_failure]"), finding.GateSoft, finding.Error},
+		{"reference to nowhere", "build:\n", redeclared("  allow_failure: !reference [.gone, allow_failure]"), "", finding.GateSoft, finding.Error},
+		{"anchor", "build:\n", ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft"), ".soft: &soft {allow_failure: true}\n" + redeclared("  <<: *soft\n  allow_failure: false"), finding.GateSoft, finding.Error},
 	})
 }
 
@@ -52,12 +52,12 @@ func TestH01_a_handwritten_gate_that_may_fail(t *testing.T) {
 	passes(t, hand(t, "    - sallyport gate --environment production dist/app", "    - ./bin/sallyport gate --with 'environment=production' --with 'subject=a || b' --with 'policy='"))
 	passes(t, hand(t, "    - sallyport gate --environment production dist/app", "    - |\n      sallyport gate \\\n        --environment production dist/app"))
 	base := ".soft: {allow_failure: true}\n.mid: {extends: .soft}\n.hard: {extends: .mid, allow_failure: false}\ngate:\n"
-	trips(t, hand(t, "gate:\n", base+"  extends: .mid\n"), "gate-soft", pipelines.Error)
-	trips(t, hand(t, "gate:\n", base+"  extends: [.hard, .soft]\n"), "gate-soft", pipelines.Error)
+	trips(t, hand(t, "gate:\n", base+"  extends: .mid\n"), finding.GateSoft, finding.Error)
+	trips(t, hand(t, "gate:\n", base+"  extends: [.hard, .soft]\n"), finding.GateSoft, finding.Error)
 	passes(t, hand(t, "gate:\n", base+"  extends: [.soft, .hard]\n"))
-	trips(t, hand(t, "gate:\n", "default: {allow_failure: true}\ngate:\n"), "gate-soft", pipelines.Error)
+	trips(t, hand(t, "gate:\n", "default: {allow_failure: true}\ngate:\n"), finding.GateSoft, finding.Error)
 	passes(t, hand(t, "gate:\n", "default: {allow_failure: true}\ngate:\n  inherit: {default: false}\n"))
-	trips(t, hand(t, "gate:\n", "gate:\n  when: manual\n"), "gate-soft", pipelines.Error)
+	trips(t, hand(t, "gate:\n", "gate:\n  when: manual\n"), finding.GateSoft, finding.Error)
 	passes(t, hand(t, "gate:\n", "gate:\n  when: manual\n  allow_failure: false\n"))
 }
 
@@ -79,7 +79,7 @@ func TestH01_a_gate_whose_status_is_dropped(t *testing.T) {
 		"    - |\n      cat <<END\n      sallyport gate --environment production dist/app\n      END\n",
 		"    - |\n      echo '\n      sallyport gate --environment production dist/app\n      '\n",
 	} {
-		trips2(t, hand(t, line, bad), "gate-ignored", "gate-missing")
+		trips2(t, hand(t, line, bad), finding.GateIgnored, finding.GateMissing)
 	}
 	passes(t, hand(t, line, "    - ./prepare.sh && sallyport gate --environment production dist/app\n"))
 	passes(t, hand(t, line, "    - |\n      sallyport gate --environment production \\\n        dist/app\n"))
@@ -87,7 +87,7 @@ func TestH01_a_gate_whose_status_is_dropped(t *testing.T) {
 
 // trips2 wants a finding of either rule: a call that is no call at all makes
 // the gate missing instead.
-func trips2(t *testing.T, raw string, rules ...string) {
+func trips2(t *testing.T, raw string, rules ...finding.Rule) {
 	t.Helper()
 	found := check(t, raw, want)
 	if len(found) == 0 {
@@ -102,10 +102,10 @@ func trips2(t *testing.T, raw string, rules ...string) {
 
 func TestG04_no_gate_at_all(t *testing.T) {
 	for _, script := range []string{"echo sallyport gate --environment production", "'# sallyport gate --environment production'", "sallyport gate --environment staging dist/app", "sallyport gates --environment production", "nosallyport gate --environment production", "sallyport verify --environment production", "sallyport gate --environment production --environment staging x"} {
-		trips(t, hand(t, "sallyport gate --environment production dist/app", script), "gate-missing", pipelines.Error)
+		trips(t, hand(t, "sallyport gate --environment production dist/app", script), finding.GateMissing, finding.Error)
 	}
-	trips(t, change(t, "environment: production, stage", "environment: staging, stage", `, "gate:production"`, ""), "gate-missing", pipelines.Error)
-	trips(t, "deploy:\n  environment: {name: production}\n  script: ./deploy.sh\n", "gate-missing", pipelines.Error)
+	trips(t, change(t, "environment: production, stage", "environment: staging, stage", `, "gate:production"`, ""), finding.GateMissing, finding.Error)
+	trips(t, "deploy:\n  environment: {name: production}\n  script: ./deploy.sh\n", finding.GateMissing, finding.Error)
 	passes(t, "deploy:\n  environment: {name: production}\n  script:\n    - sallyport gate --environment $CI_ENVIRONMENT_NAME dist/app\n    - ./deploy.sh\n")
 	other := want
 	other.Component = "mirror/sallyport"
@@ -117,8 +117,8 @@ func TestG04_no_gate_at_all(t *testing.T) {
 
 func TestG04_a_second_job_beside_the_guarded_one(t *testing.T) {
 	second := clean + "deploy2:\n  stage: build\n  environment: production\n  script: ./deploy.sh\n"
-	trips(t, second, "gate-not-before", pipelines.Error)
+	trips(t, second, finding.GateNotBefore, finding.Error)
 	hidden := clean + ".deploy:\n  stage: build\n  environment: production\n  script: ./deploy.sh\ndeploy2:\n  extends: .deploy\n"
-	trips(t, hidden, "gate-not-before", pipelines.Error)
+	trips(t, hidden, finding.GateNotBefore, finding.Error)
 	passes(t, clean+".deploy:\n  stage: build\n  environment: production\n  script: ./deploy.sh\n")
 }

@@ -3,6 +3,7 @@ package pipelines
 import (
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -208,8 +209,8 @@ func (p *pipeline) pinned(i include) {
 	if commit().MatchString(i.ref) {
 		return
 	}
-	f := Finding{
-		Rule: "include-unpinned", Threat: "H06", Severity: Warning,
+	f := finding.Finding{
+		Rule: finding.IncludeUnpinned, Severity: finding.Warning,
 		Message: i.kind + quote(" %s is named by something that moves", i.address),
 		Found:   quote("ref %s", i.ref),
 		Wanted:  "the full commit SHA",
@@ -219,7 +220,7 @@ func (p *pipeline) pinned(i include) {
 		f.Hint = "write the full commit SHA as ref"
 	}
 	if i.component != "" {
-		f.Rule, f.Severity = "component-unpinned", Error
+		f.Rule, f.Severity = finding.ComponentUnpinned, finding.Error
 	}
 	p.find(i.at, f)
 }
@@ -228,8 +229,8 @@ func (p *pipeline) whole(i include) {
 	if strings.HasPrefix(i.integrity.Str(), "sha256-") {
 		return
 	}
-	p.find(i.at, Finding{
-		Rule: "include-unpinned", Threat: "H06", Severity: Warning,
+	p.find(i.at, finding.Finding{
+		Rule: finding.IncludeUnpinned, Severity: finding.Warning,
 		Message: quote("remote %s is whatever its host sends", i.address),
 		Found:   "no integrity",
 		Wanted:  "integrity: sha256-...",
@@ -244,17 +245,17 @@ func checkUnseen(p *pipeline) {
 	if i == nil || len(p.want.Environments) == 0 {
 		return
 	}
-	f := Finding{
-		Rule: "include-unseen", Threat: "H06", Severity: Note,
+	f := finding.Finding{
+		Rule: finding.IncludeUnseen, Severity: finding.Note,
 		Message: "the jobs of this include were not read",
 		Found:   i.kind + quote(" %s", i.address),
 		Wanted:  "the merged YAML",
 		Hint:    "check the merged YAML, which has the jobs of all includes",
 	}
 	if p.want.Merged {
-		f.Severity, f.Message = Error, "this is not the merged YAML: it still has an include"
+		f.Severity, f.Message = finding.Error, "this is not the merged YAML: it still has an include"
 	} else if !p.deploys() && p.parent == nil {
-		f.Severity, f.Message = Warning, "no job of this file enters a guarded environment, and the jobs of this include were not read"
+		f.Severity, f.Message = finding.Warning, "no job of this file enters a guarded environment, and the jobs of this include were not read"
 	}
 	p.find(i.at, f)
 }
@@ -262,8 +263,8 @@ func checkUnseen(p *pipeline) {
 // checkReading finds keys of which a reader sees another value than the machine.
 func checkReading(p *pipeline) {
 	for _, c := range p.doc.Twice {
-		f := Finding{
-			Rule: "key-twice", Threat: "H06", Severity: Error,
+		f := finding.Finding{
+			Rule:    finding.KeyTwice,
 			Message: quote("%s stands here a second time, and only the last one counts", c.Name),
 			Found:   "two values", Wanted: "one", Hint: "take one of them out",
 		}

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // neutral variables move bytes about and decide nothing: what is downloaded is
@@ -61,8 +63,8 @@ func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool, keys ...string
 			continue
 		}
 		seen[v] = true
-		p.find(v, Finding{
-			Rule: "gate-inherits", Threat: "H06", Severity: Error,
+		p.find(v, finding.Finding{
+			Rule:    finding.GateInherits,
 			Message: quote("the default %s runs in the job %s too, and can end or answer for it", key, j.name),
 			Found:   key + ": " + show(v), Wanted: "no commands but the component's",
 			Hint: fmt.Sprintf("give %q the key inherit: {default: false}, or move the commands to the jobs that need them", j.name),
@@ -70,7 +72,7 @@ func (p *pipeline) inheritedCommands(j *job, seen map[*node]bool, keys ...string
 	}
 	if v := j.defaults.Get("image"); v != nil && j.table.Raw("image") == nil && !seen[v] {
 		seen[v] = true
-		p.image(j, v, Warning)
+		p.image(j, v, finding.Warning)
 	}
 }
 
@@ -80,8 +82,8 @@ func (p *pipeline) inheritedVariables(j *job, seen map[*node]bool) {
 			continue
 		}
 		seen[e.Key] = true
-		p.find(e.Key, Finding{
-			Rule: "gate-variables", Threat: "H06", Severity: Error,
+		p.find(e.Key, finding.Finding{
+			Rule:    finding.GateVariables,
 			Message: quote("the global variable %s reaches the job %s", e.Name, j.name),
 			Found:   e.Name + ": " + show(e.Value), Wanted: "set only in the jobs that need it",
 			Hint: "move the variable to the jobs that need it",
@@ -165,8 +167,8 @@ func (p *pipeline) fedBy(g, j *job) bool {
 }
 
 func (p *pipeline) fed(g, j *job, n *node) {
-	f := Finding{
-		Rule: "gate-fed", Threat: "H06", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.GateFed,
 		Message: quote("what the job %s leaves outranks what %s is told", j.name, g.name),
 		Found:   show(n), Wanted: "artifacts with the folders of what was built, one by one",
 		Hint: "leave variables to a job that the gate does not need, and list the folders of the artifacts",

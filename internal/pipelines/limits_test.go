@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/messages"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 )
@@ -54,25 +55,25 @@ func TestO02_what_is_not_a_pipeline_is_an_error(t *testing.T) {
 	}
 	passes(t, "")
 	passes(t, "\ufeff"+strings.ReplaceAll(clean, "\n", "\r\n"))
-	trips(t, "\ufeffdefault: {id_tokens: {T: {aud: sigstore}}}\nunit: {script: x}\n", "token-unused", pipelines.Error)
+	trips(t, "\ufeffdefault: {id_tokens: {T: {aud: sigstore}}}\nunit: {script: x}\n", finding.TokenUnused, finding.Error)
 	passes(t, "# nothing\n")
 }
 
 func TestH06_extends_without_end(t *testing.T) {
-	trips(t, ".a: {extends: .b}\n.b: {extends: .a}\njob: {extends: .a, script: x}\n", "extends-endless", pipelines.Error)
-	trips(t, "job: {extends: job, script: x}\n", "extends-endless", pipelines.Error)
+	trips(t, ".a: {extends: .b}\n.b: {extends: .a}\njob: {extends: .a, script: x}\n", finding.ExtendsEndless, finding.Error)
+	trips(t, "job: {extends: job, script: x}\n", finding.ExtendsEndless, finding.Error)
 	long := ".x0: {script: x}\n"
 	for i := 1; i < 15; i++ {
 		long += fmt.Sprintf(".x%d: {extends: .x%d}\n", 15-i, 14-i)
 	}
-	trips(t, "job: {extends: .x14}\n"+long, "extends-endless", pipelines.Error)
+	trips(t, "job: {extends: .x14}\n"+long, finding.ExtendsEndless, finding.Error)
 	passes(t, "job: {extends: .x9, script: x}\n"+long)
 }
 
 // The last of two equal keys is the one that the platform reads, and a merge
 // below a key takes its place.
 func TestH06_keys_that_stand_twice(t *testing.T) {
-	trips(t, change(t, needs, needs+"  needs: [build, attest, \"gate:production\"]\n"), "key-twice", pipelines.Error)
+	trips(t, change(t, needs, needs+"  needs: [build, attest, \"gate:production\"]\n"), finding.KeyTwice, finding.Error)
 	passes(t, change(t, needs, needs+needs))
 	soft := ".x: &x {allow_failure: true, when: always}\n"
 	found := rules(check(t, change(t, "build:\n", soft+"gate:production:\n  allow_failure: false\n  <<: *x\nbuild:\n"), want))
@@ -88,7 +89,7 @@ func TestA_finding_has_the_place_of_its_cause(t *testing.T) {
 	if len(found) != 1 || found[0].Line != 9 || found[0].Column != 18 {
 		t.Errorf("findings = %+v, want one at 9:18", found)
 	}
-	if got := pipelines.Severity(0).String(); got != "error" {
+	if got := finding.Severity(0).String(); got != "error" {
 		t.Errorf("the zero severity is %q, want error", got)
 	}
 }
@@ -106,7 +107,7 @@ func FuzzCheck(f *testing.F) {
 			t.Errorf("an error that is ours: %v", err)
 		}
 		for _, x := range found {
-			if x.Rule == "" || x.Threat == "" || x.Message == "" || x.Hint == "" {
+			if x.Rule == finding.None || x.Threat == "" || x.Message == "" || x.Hint == "" {
 				t.Errorf("a finding says too little: %+v", x)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -144,8 +145,8 @@ func (p *pipeline) afterwards(j *job, env string) {
 	}
 	for _, c := range j.calls {
 		if (c.verb == "gate" || c.verb == "enter") && c.last {
-			p.find(c.at, Finding{
-				Rule: "gate-not-before", Threat: "H02", Severity: Error,
+			p.find(c.at, finding.Finding{
+				Rule:    finding.GateNotBefore,
 				Message: quote("the job %s asks its gate for %s after everything else", j.name, env),
 				Found:   "the gate as the last command", Wanted: "the gate before the commands that deploy",
 				Hint: "put the gate into a job of its own, and let this one need it",
@@ -155,26 +156,26 @@ func (p *pipeline) afterwards(j *job, env string) {
 }
 
 func (p *pipeline) missing(j *job, env string) {
-	f := Finding{
-		Rule: "gate-missing", Threat: "G04", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.GateMissing,
 		Message: quote("the job %s enters %s without a gate", j.name, env),
 		Found:   "needs: " + show(j.table.Get("needs")), Wanted: quote("needs: [%s]", "gate:"+env),
 		Hint: "include the gate component with environment: " + env + ", and let the job need gate:" + env,
 	}
 	if a := j.action(); a != "start" {
-		f.Rule, f.Threat = "environment-credentials", "H07"
+		f.Rule = finding.EnvironmentCredentials
 		f.Message = quote("the job %s gets the credentials of %s without a gate, and without a deployment", j.name, env)
 		f.Found = "action: " + a
 	}
 	if n, hidden := p.hiddenGate(j, env); hidden {
-		f.Rule, f.Severity = "gate-unseen", Warning
+		f.Rule, f.Severity = finding.GateUnseen, finding.Warning
 		f.Message = quote("the job %s needs %s, which this file does not have", j.name, n.job)
 		f.Hint = "check the merged YAML, which has the jobs of all includes"
 		p.find(n.at, f)
 		return
 	}
-	if f.Rule == "gate-missing" && j.later() == nil && p.gatedAbove(env) {
-		f.Severity = Warning
+	if f.Rule == finding.GateMissing && j.later() == nil && p.gatedAbove(env) {
+		f.Severity = finding.Warning
 		f.Message = quote("the job %s enters %s in a pipeline below its gate, which is not asked again when the job is",
 			j.name, env)
 	}
@@ -198,8 +199,8 @@ func (p *pipeline) outOfOrder(j *job, env string, gates []*job, needs []need) {
 	g := gates[0]
 	for _, n := range needs {
 		if n.optional && slices.ContainsFunc(gates, func(g *job) bool { return n.job == g.name }) {
-			p.find(n.at, Finding{
-				Rule: "need-optional", Threat: "H02", Severity: Error,
+			p.find(n.at, finding.Finding{
+				Rule:    finding.NeedOptional,
 				Message: quote("the job %s enters %s without the gate when the gate is not in the pipeline", j.name, env),
 				Found:   show(n.at), Wanted: quote("needs: [%s]", n.job),
 				Hint: "take optional away from the need",
@@ -207,8 +208,8 @@ func (p *pipeline) outOfOrder(j *job, env string, gates []*job, needs []need) {
 			return
 		}
 	}
-	f := Finding{
-		Rule: "gate-not-before", Threat: "H02", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.GateNotBefore,
 		Message: quote("the job %s enters %s without waiting for %s", j.name, env, g.name),
 		Wanted:  quote("needs: [%s]", g.name),
 		Hint:    quote("add %s to the needs of %s", g.name, j.name),
@@ -247,8 +248,8 @@ func (p *pipeline) unused(j *job, gates []*job) {
 	is := func(name string) bool {
 		return slices.ContainsFunc(gates, func(g *job) bool { return g.name == name })
 	}
-	f := Finding{
-		Rule: "gate-result-unused", Threat: "H02", Severity: Error,
+	f := finding.Finding{
+		Rule:    finding.GateResultUnused,
 		Message: quote("the job %s does not get the digests that the gate let in", j.name),
 		Hint:    "let the job take the gate's artifacts, and deploy $SALLYPORT_DIGESTS",
 	}
@@ -301,8 +302,8 @@ func (p *pipeline) dropped(j, g *job) {
 	default:
 		return
 	}
-	p.find(g.place, Finding{
-		Rule: "gate-dropped", Threat: "H02", Severity: Error,
+	p.find(g.place, finding.Finding{
+		Rule:    finding.GateDropped,
 		Message: quote("there are pipelines without %s in which %s runs", g.name, j.name),
 		Found:   show(&node{Kind: yamlnode.Scalar, Text: found}), Wanted: quote("%s needs [%s]", j.name, g.name),
 		Hint: quote("let %s need %s", j.name, g.name),
@@ -330,8 +331,8 @@ func (p *pipeline) blocked(j, g *job) {
 		if r := g.table.Get("rules"); r != nil {
 			at = r
 		}
-		p.find(at, Finding{
-			Rule: "gate-dropped", Threat: "H02", Severity: Warning,
+		p.find(at, finding.Finding{
+			Rule: finding.GateDropped, Severity: finding.Warning,
 			Message: quote("%s needs %s, and pipelines of ", j.name,
 				g.name) + o.name + " may be without it: the platform does not make these",
 			Found: "the gate " + word(without) + ", the job " + word(with), Wanted: quote("the rules of %s for both", j.name),

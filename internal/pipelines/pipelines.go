@@ -17,6 +17,7 @@ import (
 	"sort"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // Limits on what is read.
@@ -44,46 +45,10 @@ type Want struct {
 	Tree func(name string) ([]byte, error)
 }
 
-// Severity says how much a finding takes away from the gate. The zero Severity
-// is Error.
-type Severity int
-
-// The severities.
-const (
-	Error   Severity = iota // the gate can be passed by
-	Warning                 // the gate leans on something that can be moved
-	Note                    // not seen, or never counted; somebody should know
-)
-
-// String returns the severity as a word.
-func (s Severity) String() string {
-	switch s {
-	case Warning:
-		return "warning"
-	case Note:
-		return "note"
-	}
-	return "error"
-}
-
-// Finding is one thing that makes a gate mean less than it seems to.
-type Finding struct {
-	Rule     string // stable, of Rules
-	Threat   string // its place in the threat model, such as "H01"
-	Severity Severity
-	File     string
-	Line     int
-	Column   int
-	Message  string
-	Found    string
-	Wanted   string
-	Hint     string // the next step; never a weaker policy
-}
-
 // Check returns what makes the gates of a pipeline meaningless, in the order of
 // the file. raw is a .gitlab-ci.yml, or the merged YAML of one; path is its
 // name for messages. An error means that nothing was checked.
-func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
+func Check(path string, raw []byte, want Want) (_ []finding.Finding, err error) {
 	defer fault.Recover(&err, "reading a pipeline")
 	d, err := read(path, raw)
 	if err != nil {
@@ -94,7 +59,7 @@ func Check(path string, raw []byte, want Want) (_ []Finding, err error) {
 }
 
 // check returns the findings of a pipeline and of those below it.
-func (p *pipeline) check() ([]Finding, error) {
+func (p *pipeline) check() ([]finding.Finding, error) {
 	p.load()
 	if p.doc.Spent() {
 		return nil, p.doc.tooMuch()
@@ -142,16 +107,16 @@ func checks() []func(*pipeline) {
 }
 
 // find adds a finding at the place of n.
-func (p *pipeline) find(n *node, f Finding) {
+func (p *pipeline) find(n *node, f finding.Finding) {
 	if len(p.findings) >= MaxFindings {
 		return
 	}
-	f.File = p.doc.file
+	f.File, f.Code = p.doc.file, fault.Lint
 	if n != nil {
 		f.File, f.Line = p.doc.place(n.Line)
 		f.Column = n.Column
 	}
-	p.findings = append(p.findings, f)
+	p.findings = append(p.findings, f.By(finding.Pipelines))
 }
 
 // quote is fmt.Sprintf that quotes texts, which are all foreign.

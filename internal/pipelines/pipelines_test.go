@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 )
 
 const sha = "08c6903cd8c0fde910a37f88322edcfb5dd907a8"
@@ -44,27 +46,27 @@ func change(t *testing.T, pairs ...string) string {
 	return s
 }
 
-func check(t *testing.T, raw string, w pipelines.Want) []pipelines.Finding {
+func check(t *testing.T, raw string, w pipelines.Want) []finding.Finding {
 	t.Helper()
 	found, err := pipelines.Check(".gitlab-ci.yml", []byte(raw), w)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, raw)
 	}
 	for _, f := range found {
-		if f.Rule == "" || f.Threat == "" || f.File != ".gitlab-ci.yml" || f.Line == 0 || f.Column == 0 || f.Message == "" || f.Found == "" || f.Wanted == "" || f.Hint == "" {
+		if f.Rule == finding.None || f.Threat == "" || f.File != ".gitlab-ci.yml" || f.Line == 0 || f.Column == 0 || f.Message == "" || f.Found == "" || f.Wanted == "" || f.Hint == "" {
 			t.Errorf("a finding says too little: %+v", f)
 		}
 	}
-	return found
+	return raised.Note(found)
 }
 
 // trips wants findings of one rule, and nothing else.
-func trips(t *testing.T, raw, rule string, s pipelines.Severity) {
+func trips(t *testing.T, raw string, rule finding.Rule, s finding.Severity) {
 	t.Helper()
 	tripsWith(t, raw, want, rule, s)
 }
 
-func tripsWith(t *testing.T, raw string, w pipelines.Want, rule string, s pipelines.Severity) {
+func tripsWith(t *testing.T, raw string, w pipelines.Want, rule finding.Rule, s finding.Severity) {
 	t.Helper()
 	found := check(t, raw, w)
 	hit := false
@@ -97,8 +99,8 @@ const needs = `  needs: [build, "gate:production"]` + "\n"
 // does the same job rightly.
 type attack struct {
 	name, old, bad, good string
-	rule                 string
-	severity             pipelines.Severity
+	rule                 finding.Rule
+	severity             finding.Severity
 }
 
 func run(t *testing.T, attacks []attack) {

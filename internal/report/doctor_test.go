@@ -15,24 +15,25 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/doctor"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
 var (
-	soft = doctor.Finding{Rule: "gate-soft", Threat: "G03", Code: fault.Lint, File: ".code/workflows/release.yml", Line: 12, Column: 9,
+	soft = finding.Finding{Rule: finding.GateSoft, Threat: "G03", Code: fault.Lint, File: ".code/workflows/release.yml", Line: 12, Column: 9,
 		Message: "the gate's no does not stop the job", Found: "continue-on-error: true", Hint: "remove continue-on-error from the gate and its job"}
-	bypass = doctor.Finding{Rule: "admin-bypass", Threat: "G08", Code: fault.Bypass,
+	bypass = finding.Finding{Rule: finding.EnvironmentBypass, Threat: "G08", Code: fault.Bypass,
 		Message: `administrators may pass by the protection of environment "production"`, Found: "allowed", Wanted: "nobody may",
 		Hint: "Settings > Environments > production, or run: sallyport settings apply --environment production"}
-	unpinned = doctor.Finding{Rule: "action-unpinned", Threat: "P01", Code: fault.Lint, Severity: doctor.Warning, File: ".code/workflows/release.yml", Line: 7, Column: 15,
+	unpinned = finding.Finding{Rule: finding.ActionUnpinned, Threat: "P01", Code: fault.Lint, Severity: finding.Warning, File: ".code/workflows/release.yml", Line: 7, Column: 15,
 		Message: "an action is not pinned by a full commit", Found: "acme/tool@v3", Hint: "pin it by a full commit and name the version in a comment"}
-	unseen = doctor.Finding{Rule: "gate-unseen", Threat: "G04", Code: fault.Lint, Severity: doctor.Note, File: "odd name/ä.yml", Line: 3,
+	unseen = finding.Finding{Rule: finding.GateUnseen, Threat: "G04", Code: fault.Lint, Severity: finding.Note, File: "odd name/ä.yml", Line: 3,
 		Message: "whether a gate precedes this environment is decided elsewhere"}
-	unsatisfiable = doctor.Finding{Rule: "unsatisfiable", Code: fault.ApprovalMissing, File: ".sallyport/policy.yaml", Line: 21, Column: 7,
+	unsatisfiable = finding.Finding{Rule: finding.ApprovalsUnsatisfiable, Code: fault.ApprovalMissing, File: ".sallyport/policy.yaml", Line: 21, Column: 7,
 		Message: "2 approvals of group release are wanted, and 1 person is left who did not make the change", Found: "carol", Wanted: "2 people"}
-	poison = doctor.Finding{Rule: "gate-soft", Code: fault.Lint, File: "../../::error::\x1b[2J\n|`.yml: error", Line: 1, Column: 1,
+	poison = finding.Finding{Rule: finding.GateSoft, Code: fault.Lint, File: "../../::error::\x1b[2J\n|`.yml: error", Line: 1, Column: 1,
 		Message: "a ::warning::b\r\x1b]8;;http://e.example\x07 [click](http://e.example) {0}", Found: "##[error]x \u202e", Hint: "run: sallyport\n::set-output name=a::b"}
-	ill = []doctor.Finding{unpinned, unseen, soft, bypass, unsatisfiable, soft}
+	ill = []finding.Finding{unpinned, unseen, soft, bypass, unsatisfiable, soft}
 )
 
 // plans are what settings would become.
@@ -50,7 +51,7 @@ func plans() map[string]doctor.Plan {
 }
 
 func TestDoctor_pages_are_the_golden_ones(t *testing.T) {
-	for name, all := range map[string][]doctor.Finding{"doctor": ill, "doctor-well": nil, "doctor-hostile": {poison}} {
+	for name, all := range map[string][]finding.Finding{"doctor": ill, "doctor-well": nil, "doctor-hostile": {poison}} {
 		for ext, write := range map[string]func(io.Writer) error{
 			"txt":   func(w io.Writer) error { return report.DoctorText(w, all, report.Palette{}) },
 			"json":  func(w io.Writer) error { return report.DoctorJSON(w, "sallyport 1.0.0", all, "staging", "production") },
@@ -108,7 +109,7 @@ func TestDoctor_colour_says_nothing_that_the_words_do_not(t *testing.T) {
 
 func TestDoctor_says_that_nothing_was_found_only_if_nothing_was(t *testing.T) {
 	const well = "nothing that makes a gate meaningless or impossible was found\n"
-	for want, all := range map[string][]doctor.Finding{
+	for want, all := range map[string][]finding.Finding{
 		well: nil, "1 note\n": {unseen}, "1 warning\n": {unpinned}, "1 error\n": {soft, soft},
 		"3 errors, 1 warning, 1 note\n": ill, "1 error, 1 note\n": {{Severity: 7, Message: "x"}, unseen},
 	} {
@@ -131,7 +132,7 @@ func TestSchemas_take_every_finding_and_plan(t *testing.T) {
 		}
 		return s.Validate(doc)
 	}
-	for _, all := range [][]doctor.Finding{nil, ill, {poison}} {
+	for _, all := range [][]finding.Finding{nil, ill, {poison}} {
 		b := written(t, func(w io.Writer) error { return report.DoctorJSON(w, "sallyport 1.0.0", all, "production") })
 		if err := check("doctor.schema.json", b); err != nil {
 			t.Error(err)
@@ -160,7 +161,7 @@ type sarif struct {
 			Driver struct {
 				Name  string
 				Rules []struct {
-					ID                                string
+					ID, HelpURI                       string
 					ShortDescription, FullDescription struct{ Text string }
 					Help                              struct{ Text, Markdown string }
 					DefaultConfiguration              struct{ Level string }
@@ -196,6 +197,9 @@ func TestSARIF_holds_what_its_readers_ask_for(t *testing.T) {
 	run := log.Runs[0]
 	ids := map[string]bool{}
 	for _, r := range run.Tool.Driver.Rules {
+		if !strings.HasSuffix(r.HelpURI, "/docs/doctor.md#"+r.ID) {
+			t.Errorf("helpUri of %s = %q, want its place in the page of rules", r.ID, r.HelpURI)
+		}
 		if ids[r.ID] || r.ShortDescription.Text == "" || r.FullDescription.Text == "" || r.Help.Text == "" || r.Help.Markdown == "" {
 			t.Errorf("rule %+v stands twice, or says too little", r)
 		}
@@ -233,7 +237,7 @@ func TestSARIF_holds_what_its_readers_ask_for(t *testing.T) {
 }
 
 func TestSARIF_fingerprints_stay_when_lines_move(t *testing.T) {
-	print := func(all ...doctor.Finding) string {
+	print := func(all ...finding.Finding) string {
 		var log sarif
 		if err := json.Unmarshal(written(t, func(w io.Writer) error { return report.SARIF(w, "sallyport", "1.0.0", all) }), &log); err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -9,9 +8,10 @@ import (
 	"net/url"
 	slash "path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
-	"github.com/sallyport-dev/sallyport/internal/doctor"
-	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 const (
@@ -23,6 +23,8 @@ const (
 	// anchor is the file that a finding about settings is shown at: those who
 	// take SARIF in refuse results that are nowhere.
 	anchor = ".sallyport/policy.yaml"
+	// rulesPage has the table of rules, each under its id.
+	rulesPage = "https://github.com/sallyport-dev/sallyport/blob/main/docs/doctor.md"
 )
 
 // The parts of SARIF 2.1.0 (OASIS Standard, section 3) that a list of findings
@@ -54,6 +56,7 @@ type (
 		ID      string         `json:"id"`
 		Short   sarifText      `json:"shortDescription"`
 		Full    sarifText      `json:"fullDescription"`
+		URI     string         `json:"helpUri"`
 		Help    sarifHelp      `json:"help"`
 		Default sarifLevel     `json:"defaultConfiguration"`
 		More    map[string]any `json:"properties"`
@@ -99,7 +102,7 @@ type (
 )
 
 // SARIF writes findings as a SARIF 2.1.0 log with one run.
-func SARIF(w io.Writer, tool, version string, all []doctor.Finding) error {
+func SARIF(w io.Writer, tool, version string, all []finding.Finding) error {
 	all = mistakes(all)
 	run := sarifRun{
 		Tool:       sarifTool{sarifDriver{Name: tool, Version: version, Rules: []sarifRule{}}},
@@ -107,7 +110,7 @@ func SARIF(w io.Writer, tool, version string, all []doctor.Finding) error {
 		ColumnKind: "unicodeCodePoints",
 		Results:    []sarifResult{},
 	}
-	rules, seen := map[string]int{}, map[string]int{}
+	rules, seen := map[finding.Rule]int{}, map[string]int{}
 	for _, f := range all {
 		i, known := rules[f.Rule]
 		if !known {
@@ -124,28 +127,30 @@ func SARIF(w io.Writer, tool, version string, all []doctor.Finding) error {
 	return Document(w, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}})
 }
 
-// ruleOf describes the rule of f. Doctor sorts errors first, so the level is
-// the worst that was found of it.
-func ruleOf(f doctor.Finding) sarifRule {
-	what := cmp.Or(threats[f.Threat], fault.Codes[f.Code], fault.Codes[fault.Lint])
-	r := sarifRule{ID: f.Rule, Default: sarifLevel{f.Severity.String()}, More: map[string]any{"tags": []string{"security", "ci"}}}
-	r.Full.Text, r.Short.Text = what, unlinked(f.Rule)+": "+what
-	r.Help.Text = r.Full.Text + "."
-	r.Help.Markdown = Code(f.Rule) + ": " + r.Full.Text + "."
+// ruleOf describes the rule of f, as the table does. A rule that stands for another
+// threat elsewhere says here what it stands for in f.
+func ruleOf(f finding.Finding) sarifRule {
+	id := f.Rule.String()
+	r := sarifRule{ID: id, URI: rulesPage + "#" + id, Default: sarifLevel{f.Rule.Severity().String()},
+		More: map[string]any{"tags": []string{"security", "ci"}}}
+	r.Short.Text, r.Full.Text = sentence(f.Rule.Title()), unlinked(f.Rule.Meaning())
+	more := " " + r.Full.Text + " Next step: " + unlinked(f.Rule.Step()) + "."
 	if f.Threat != "" {
 		r.More["threat"] = f.Threat
-		r.Help.Text += " Threat " + unlinked(f.Threat) + " of the threat model."
-		r.Help.Markdown += " Threat " + Code(f.Threat) + " of the threat model."
+		more += " Threat " + unlinked(f.Threat) + " of the threat model."
 	}
-	if f.Hint != "" {
-		r.Help.Text += " Next step: " + unlinked(f.Hint) + "."
-		r.Help.Markdown += " Next step: " + Code(f.Hint)
-	}
+	r.Help.Text, r.Help.Markdown = r.Short.Text+more, "**"+r.Short.Text+"**"+more
 	return r
 }
 
-func resultOf(f doctor.Finding, rule int) sarifResult {
-	r := sarifResult{Rule: f.Rule, Index: rule, Level: f.Severity.String()}
+// sentence is a phrase of the table as a sentence.
+func sentence(phrase string) string {
+	first, size := utf8.DecodeRuneInString(phrase)
+	return unlinked(string(unicode.ToUpper(first))+phrase[size:]) + "."
+}
+
+func resultOf(f finding.Finding, rule int) sarifResult {
+	r := sarifResult{Rule: f.Rule.String(), Index: rule, Level: f.Severity.String()}
 	r.Message.Text = unlinked(f.Message)
 	for _, x := range [][2]string{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", f.Hint}} {
 		if x[1] != "" {
@@ -182,49 +187,10 @@ func unlinked(s string) string {
 }
 
 // fingerprint tells f from other findings wherever the lines around it move to.
-func fingerprint(f doctor.Finding) string {
+func fingerprint(f finding.Finding) string {
 	h := sha256.New()
-	for _, s := range []string{f.Rule, f.File, f.Message, f.Found} {
+	for _, s := range []string{f.Rule.String(), f.File, f.Message, f.Found} {
 		fmt.Fprintf(h, "%d %s\n", len(s), s)
 	}
 	return hex.EncodeToString(h.Sum(nil))[:32]
-}
-
-// threats are the mistakes that doctor looks for, by their ids in
-// docs/threat-model.md.
-var threats = map[string]string{
-	"C11": "what nobody has reviewed runs with the rights of what it wants to enter",
-	"F13": "the evidence comes from a run that did not succeed",
-	"G01": "a condition lets the deployment run although the gate said no",
-	"G02": "a gate that is skipped counts as one that said yes",
-	"G03": "a gate that says no leaves its job green",
-	"G04": "a deployment is not behind the gate",
-	"G05": "naming an environment creates it, without protection",
-	"G07": "this plan of the platform does not protect the environment",
-	"G08": "an administrator can pass by the protection",
-	"G11": "a deployment can be made by something else than the run",
-	"G12": "a wait keeps nobody out",
-	"G14": "the commit that is deployed is not the one that was built",
-	"G15": "one leg's answer hides another's",
-	"G16": "something older can follow something newer",
-	"G17": "a value that others choose is read as a command",
-	"G18": "who starts a run decides whether its gate counts",
-	"H01": "the pipeline goes on when the gate says no",
-	"H02": "the deployment does not wait for the gate",
-	"H03": "a job that somebody may click is not an approval",
-	"H06": "another part of the configuration changes what the gate does",
-	"H07": "the environment is not protected, or its name is worked out when it runs",
-	"H08": "an administrator, or who started it, may approve",
-	"H09": "one person can count twice",
-	"H11": "another pipeline than the judged one deploys",
-	"H12": "a pipeline of a fork has the rights of the project",
-	"H13": "files come from another pipeline than the judged one",
-	"I01": "whoever made the change may approve it",
-	"I04": "two accounts of one person count as two people",
-	"I05": "an account that is no person may approve",
-	"I09": "people who are no longer in the group may approve",
-	"I11": "one approval is taken for several environments",
-	"I12": "the way in for emergencies is open to one person alone",
-	"P01": "what runs beside the gate can be replaced under its name",
-	"P04": "a token may do more than its job needs",
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // judgeNeeded looks for a gate for t in the jobs that j waits for, and reports
@@ -36,11 +38,11 @@ func (f *flow) judgeNeeded(j *job, t target) bool {
 func (f *flow) reportAnyway(g gate, guilty []*job) {
 	for _, k := range guilty {
 		if !f.byActor(k, nil, k.If) {
-			f.report(f.charge(k, g), k.If.Pos, detail{found: k.If.Value, wanted: "a condition that does not hold unless " + g.job.id + " succeeded", hint: runsAnyway.Hint})
+			f.report(f.charge(k, g), k.If.Pos, detail{found: k.If.Value, wanted: "a condition that does not hold unless " + g.job.id + " succeeded", hint: finding.RunsAnyway.Step()})
 		}
 	}
 	if len(guilty) == 0 && !f.byActor(g.job, g.step, g.step.If) {
-		f.report(gateSkipped, g.step.If.Pos, detail{found: g.step.If.Value, wanted: "a gate without a condition"})
+		f.report(finding.GateSkipped, g.step.If.Pos, detail{found: g.step.If.Value, wanted: "a gate without a condition"})
 	}
 }
 
@@ -112,11 +114,11 @@ func (f *flow) holdsAfter(k *job, g gate, ends ...string) bool {
 }
 
 // charge returns the rule that k's condition breaks.
-func (f *flow) charge(k *job, g gate) Rule {
+func (f *flow) charge(k *job, g gate) finding.Rule {
 	if f.holdsAfter(k, g, "failure", "cancelled") {
-		return runsAnyway
+		return finding.RunsAnyway
 	}
-	return gateSkipped
+	return finding.GateSkipped
 }
 
 // skips reports whether the gate's step may be skipped within a job that
@@ -234,18 +236,18 @@ func (f *flow) checkCondition(j *job, s *actionlint.Step, cond *actionlint.Strin
 	d := detail{found: cond.Value}
 	if f.byActor(j, s, cond) {
 		d.wanted = "no condition about who started the run"
-		f.report(actorExemption, cond.Pos, d)
+		f.report(finding.ActorExemption, cond.Pos, d)
 		return
 	}
 	if f.unread(cond) {
 		d.wanted = "an expression"
-		f.report(ifUnreadable, cond.Pos, d)
+		f.report(finding.IfUnreadable, cond.Pos, d)
 		return
 	}
 	c := parseCondition(cond.Value)
-	if t, known := truth(c.bare(world{})); known && t && !honest(c) && !f.reported(runsAnyway, cond.Pos) {
+	if t, known := truth(c.bare(world{})); known && t && !honest(c) && !f.reported(finding.RunsAnyway, cond.Pos) {
 		d.wanted = "an expression that can be false"
-		f.report(ifAlwaysTrue, cond.Pos, d)
+		f.report(finding.IfAlwaysTrue, cond.Pos, d)
 	}
 }
 
@@ -262,6 +264,6 @@ func (f *flow) unread(cond *actionlint.String) bool {
 	return parseCondition(cond.Value).err != nil
 }
 
-func (f *flow) reported(r Rule, at *actionlint.Pos) bool {
-	return slices.ContainsFunc(f.found, func(x Finding) bool { return x.Rule == r.ID && x.Line == at.Line && x.Column == at.Col })
+func (f *flow) reported(r finding.Rule, at *actionlint.Pos) bool {
+	return slices.ContainsFunc(f.found, func(x finding.Finding) bool { return x.Rule == r && x.Line == at.Line && x.Column == at.Col })
 }

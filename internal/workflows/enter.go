@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // checkReused judges a job whose gate is in a job before it. That holds for the
@@ -12,14 +14,14 @@ import (
 // with the answer and the outputs that the gate gave then.
 func (f *flow) checkReused(j *job, t target) {
 	if g, step, ok := f.late(j, t); ok {
-		f.report(gateLate, step.Pos, detail{found: f.describe(step), wanted: "the step " + f.describe(g.step) + " first"})
+		f.report(finding.GateLate, step.Pos, detail{found: f.describe(step), wanted: "the step " + f.describe(g.step) + " first"})
 		return
 	}
-	f.report(gateReused, j.Environment.Pos,
+	f.report(finding.GateReused, j.Environment.Pos,
 		detail{found: "environment " + t.String() + " in job " + j.id + ", and its gate in another job",
 			wanted: "a step in this job that judges or enters"})
 	if !f.takes(j) && !slices.ContainsFunc(f.before(j), f.handsOver) {
-		f.report(outputsIgnored, j.Pos, detail{severity: Note, found: "job " + j.id, wanted: "needs.JOB.outputs of the gate"})
+		f.report(finding.OutputsIgnored, j.Pos, detail{severity: finding.Note, found: "job " + j.id, wanted: "needs.JOB.outputs of the gate"})
 	}
 }
 
@@ -32,14 +34,14 @@ func (f *flow) checkFetched(g gate) {
 	}
 	if subject := f.argument(g, "subject"); strings.Contains(subject, "oci://") || slices.ContainsFunc(g.call.words,
 		func(w string) bool { return strings.HasPrefix(w, "oci://") }) {
-		f.report(outputsIgnored, g.step.Pos, detail{severity: Note,
+		f.report(finding.OutputsIgnored, g.step.Pos, detail{severity: finding.Note,
 			found: "a subject that is a tag, which can be moved: " + f.describe(g.step), wanted: "the output images of the gate"})
 		return
 	}
 	for _, s := range g.job.Steps[g.index+1:] {
 		if e, ok := exec(s).(*actionlint.ExecAction); ok && e.Uses != nil &&
 			parseUses(e.Uses.Value).repository == "actions/download-artifact" {
-			f.report(outputsIgnored, s.Pos, detail{severity: Warning, found: f.describe(s) + " after the gate",
+			f.report(finding.OutputsIgnored, s.Pos, detail{severity: finding.Warning, found: f.describe(s) + " after the gate",
 				wanted: "the download before the gate"})
 			return
 		}
@@ -81,7 +83,7 @@ func (f *flow) checkPassed(g gate) {
 			return
 		}
 	}
-	f.report(passedEmpty, g.step.Pos, detail{found: "passed: " + text, wanted: f.passer(g)})
+	f.report(finding.PassedEmpty, g.step.Pos, detail{found: "passed: " + text, wanted: f.passer(g)})
 }
 
 // passer is what a job that enters can take from its gate.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/internal/workflows"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // enterStep asks again in the job that deploys, in needed.
@@ -16,7 +16,7 @@ var mayAsk = change{"    environment: production\n", "    environment: productio
 var entering = change{"    steps:\n      - run: ./deploy.sh", enterStep}
 
 func TestG16_a_job_is_run_again_without_its_gate(t *testing.T) {
-	trips(t, needed, "gate-reused", workflows.Error)
+	trips(t, needed, finding.GateReused, finding.Error)
 	for name, changes := range map[string][]change{
 		"through a job between": {{"    needs: [gate, announce]\n", "    needs: announce\n"}, {"${{ needs.gate.outputs.digests }}", "x"}},
 		"a job that enters does not enter for the next": {
@@ -29,7 +29,7 @@ func TestG16_a_job_is_run_again_without_its_gate(t *testing.T) {
 		},
 		"of another environment": {{"    environment: production\n    steps:\n", "    environment: production\n    steps:\n      - {uses: sallyport-dev/sallyport@SHA, with: {environment: staging}}\n"}},
 	} {
-		t.Run(name, func(t *testing.T) { trips(t, edit(t, needed, changes...), "gate-reused", workflows.Error) })
+		t.Run(name, func(t *testing.T) { trips(t, edit(t, needed, changes...), finding.GateReused, finding.Error) })
 	}
 	for name, changes := range map[string][]change{
 		"it enters":                   {entering},
@@ -49,30 +49,30 @@ func TestG16_a_job_is_run_again_without_its_gate(t *testing.T) {
 func TestG16_a_called_workflow_enters(t *testing.T) {
 	called := edit(t, needed, change{"on:\n  push: {branches: [main]}\n", "on: {workflow_call: {inputs: {env: {type: string}}}}\n"}, entering,
 		change{"subject: dist/*, environment: production", "subject: dist/*, environment: '${{ inputs.env }}'"}, change{"    environment: production\n", "    environment: ${{ inputs.env }}\n"})
-	if found := check(t, called, want); len(found) != 1 || found[0].Rule != "environment-expression" || found[0].Severity != workflows.Note {
+	if found := check(t, called, want); len(found) != 1 || found[0].Rule != finding.EnvironmentExpression || found[0].Severity != finding.Note {
 		t.Errorf("findings = %s\nwant the note environment-expression", show(found))
 	}
 }
 
 func TestG03_an_entering_step_whose_no_does_not_stop_the_job(t *testing.T) {
 	base := edit(t, needed, entering)
-	each(t, base, "gate-soft", workflows.Error, map[string][]change{
+	each(t, base, finding.GateSoft, finding.Error, map[string][]change{
 		"continue-on-error": {{"actions/enter@SHA\n", "actions/enter@SHA\n        continue-on-error: true\n"}},
 	})
-	each(t, base, "gate-swallowed", workflows.Error, map[string][]change{
+	each(t, base, finding.GateSwallowed, finding.Error, map[string][]change{
 		"or true": {{"uses: sallyport-dev/sallyport/actions/enter@SHA", "run: sallyport enter || true"}},
 	})
-	each(t, base, "runs-anyway", workflows.Error, map[string][]change{
+	each(t, base, finding.RunsAnyway, finding.Error, map[string][]change{
 		"always": {{"      - run: ./deploy.sh", "      - if: always()\n        run: ./deploy.sh"}},
 	})
-	each(t, base, "gate-late", workflows.Error, map[string][]change{
+	each(t, base, finding.GateLate, finding.Error, map[string][]change{
 		"it enters when all is done": {{"      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh", "      - run: ./prepare.sh\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}},
 	})
 }
 
 func TestG02_a_job_takes_nothing_from_its_gate(t *testing.T) {
 	const uses = "      - run: ./deploy.sh \"$DIGESTS\"\n        env: {DIGESTS: \"${{ needs.gate.outputs.digests }}\"}\n"
-	each(t, needed, "outputs-ignored", workflows.Note, map[string][]change{
+	each(t, needed, finding.OutputsIgnored, finding.Note, map[string][]change{
 		"a tag":           {{uses, "      - run: kubectl set image deployment/app app=registry.example/app:v1\n"}},
 		"an artifact":     {{uses, "      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n      - run: ./deploy.sh dist\n"}},
 		"through a chain": {{uses, "      - run: ./deploy.sh\n"}, {"    needs: [gate, announce]\n", "    needs: announce\n"}},
@@ -88,11 +88,11 @@ func TestG02_a_job_takes_nothing_from_its_gate(t *testing.T) {
 	digests := change{"${{ steps.gate.outputs.digests }}", "x"}
 	plain := change{"./deploy.sh \"$DIGESTS\"\n        env: {DIGESTS: \"x\"}", "./deploy.sh"}
 	download := "      - {uses: actions/download-artifact@SHA, with: {name: dist, path: dist}}\n"
-	each(t, inJob, "outputs-ignored", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.OutputsIgnored, finding.Warning, map[string][]change{
 		"what is downloaded after the gate": {digests, plain, {deployStep, download + deployStep}},
 	})
 	tag := change{"          subject: dist/*\n", "          subject: oci://registry.example/app:v1\n"}
-	each(t, inJob, "outputs-ignored", workflows.Note, map[string][]change{
+	each(t, inJob, finding.OutputsIgnored, finding.Note, map[string][]change{
 		"a tag that is judged and then deployed": {digests, plain, tag},
 		"a command's":                            {digests, plain, {"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: sallyport gate --environment production oci://registry.example/app:v1"}},
 	})
@@ -109,7 +109,7 @@ func TestE01_one_file_is_judged_and_its_neighbours_are_deployed(t *testing.T) {
 	deploys := func(step string) []change {
 		return []change{some, {deployStep, step + deployStep}}
 	}
-	each(t, inJob, "subject-narrower", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.SubjectNarrower, finding.Warning, map[string][]change{
 		"the folder is copied":  deploys("      - run: aws s3 sync dist/ s3://bucket\n"),
 		"the folder's own name": deploys("      - run: rsync -a ./dist host:/srv\n"),
 		"all that is in it":     deploys("      - run: gh release upload v1 dist/*\n"),
@@ -129,7 +129,7 @@ func TestE01_one_file_is_judged_and_its_neighbours_are_deployed(t *testing.T) {
 		"one file by its name":    {{"          subject: dist/*\n", "          subject: dist/app.tgz\n"}, {deployStep, "      - run: gh release upload v1 dist/app.tgz\n" + deployStep}},
 		"an expression":           {{"          subject: dist/*\n", "          subject: dist/${{ matrix.x }}-*.tgz\n"}, {deployStep, "      - run: aws s3 sync dist/ s3://bucket\n" + deployStep}},
 	})
-	each(t, inJob, "gate-late", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateLate, finding.Error, map[string][]change{
 		"before the gate it is another mistake": {some, {"      - run: mkdir -p dist\n", "      - run: aws s3 sync dist/ s3://bucket\n"}},
 	})
 }
@@ -142,28 +142,28 @@ func TestD15_a_policy_that_an_artifact_brings(t *testing.T) {
 	policy := func(p string) change {
 		return change{"          subject: dist/*\n", "          subject: dist/*\n          policy: " + p + "\n"}
 	}
-	each(t, inJob, "policy-downloaded", workflows.Error, map[string][]change{
+	each(t, inJob, finding.PolicyDownloaded, finding.Error, map[string][]change{
 		"into the policy's folder":  download("name: config, path: .sallyport"),
 		"the policy is an artifact": append(download("name: dist, path: dist"), policy("dist/policy.yaml")),
 		"with a dot":                append(download("name: dist, path: ./dist/"), policy("./dist/policy.yaml")),
 		"by its full path":          append(download("name: dist, path: '${{ github.workspace }}/dist'"), policy("dist/policy.yaml")),
 		"nothing is checked out":    {{"      - uses: actions/checkout@SHA # v5.0.0\n      - run: mkdir -p dist\n", "      - uses: actions/download-artifact@SHA\n        with: {name: dist}\n"}},
 	})
-	each(t, needed, "policy-downloaded", workflows.Error, map[string][]change{
+	each(t, needed, finding.PolicyDownloaded, finding.Error, map[string][]change{
 		"it is fetched":  {{"    steps:\n      - id: gate\n", "    steps:\n      - run: curl -fsSo .sallyport/policy.yaml https://example.com/policy.yaml\n      - id: gate\n"}},
 		"from a release": {{"    steps:\n      - id: gate\n", "    steps:\n      - run: gh release download v1 --pattern policy.yaml -O ./.sallyport/policy.yaml\n      - id: gate\n"}},
 	})
 	passes(t, needed, map[string][]change{
 		"something else is fetched": {{"    steps:\n      - id: gate\n", "    steps:\n      - run: curl -fsSo dist/app https://example.com/app\n      - id: gate\n"}},
 	})
-	each(t, inJob, "policy-downloaded", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.PolicyDownloaded, finding.Warning, map[string][]change{
 		"over the checkout":   download("name: dist"),
 		"all of them over it": download("merge-multiple: true"),
 	})
 	checkout := func(with string) []change {
 		return before("      - uses: actions/checkout@SHA\n        with: {" + with + "}\n")
 	}
-	each(t, inJob, "policy-downloaded", workflows.Error, map[string][]change{
+	each(t, inJob, finding.PolicyDownloaded, finding.Error, map[string][]change{
 		"another repository":           checkout("repository: acme/policies, path: .sallyport"),
 		"another repository's subtree": checkout("repository: acme/policies, path: ./.sallyport/, ref: main"),
 	})
@@ -175,10 +175,10 @@ func TestD15_a_policy_that_an_artifact_brings(t *testing.T) {
 	})
 	w := want
 	w.Repository = "acme/app"
-	over := func(repository string) []workflows.Finding {
+	over := func(repository string) []finding.Finding {
 		return check(t, edit(t, inJob, checkout("repository: "+repository)...), w)
 	}
-	if found := over("acme/policies"); len(found) != 1 || found[0].Rule != "policy-downloaded" || found[0].Severity != workflows.Warning {
+	if found := over("acme/policies"); len(found) != 1 || found[0].Rule != finding.PolicyDownloaded || found[0].Severity != finding.Warning {
 		t.Errorf("findings = %s\nwant the other repository in the place of this one", show(found))
 	}
 	if found := over("Acme/App"); len(found) != 0 {
@@ -204,7 +204,7 @@ func TestD15_a_policy_that_somebody_chooses(t *testing.T) {
 		return []change{dispatch, {"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production",
 			"run: sallyport gate --environment production " + flag + " dist/*\n        env: {IT: \"" + env + "\"}"}}
 	}
-	each(t, inJob, "policy-chosen", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.PolicyChosen, finding.Warning, map[string][]change{
 		"the file":          with("policy: '${{ inputs.it }}'"),
 		"its commit":        with("policy: '.sallyport/policy.yaml@${{ inputs.it }}'"),
 		"its branch":        with("policy-ref: '${{ github.event.inputs.it }}'"),
@@ -214,7 +214,7 @@ func TestD15_a_policy_that_somebody_chooses(t *testing.T) {
 		"a branch of it":    command(`--policy-ref="$IT"`, "${{ inputs.it }}"),
 	})
 	request := edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: [push, pull_request, workflow_run]"})
-	each(t, request, "policy-chosen", workflows.Error, map[string][]change{
+	each(t, request, finding.PolicyChosen, finding.Error, map[string][]change{
 		"the branch of a stranger": {{"          subject: dist/*\n", "          subject: dist/*\n          policy-ref: '${{ github.head_ref }}'\n"}},
 	})
 	passes(t, inJob, map[string][]change{
@@ -233,7 +233,7 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 	checkout := func(with string) []change {
 		return []change{dispatch, {second, "      - uses: actions/checkout@SHA # v5.0.0\n        with: {" + with + "}\n"}}
 	}
-	each(t, inJob, "checkout-chosen", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.CheckoutChosen, finding.Warning, map[string][]change{
 		"an input":     checkout("ref: '${{ inputs.it }}'"),
 		"the old name": checkout("ref: 'refs/tags/${{ github.event.inputs.it }}'"),
 		"a payload":    checkout("ref: '${{ github.event.client_payload.sha }}'"),
@@ -244,7 +244,7 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 	of := func(ref string) []change {
 		return []change{{second, "      - uses: actions/checkout@SHA # v5.0.0\n        with: {ref: '" + ref + "'}\n"}}
 	}
-	each(t, request, "checkout-chosen", workflows.Error, map[string][]change{
+	each(t, request, finding.CheckoutChosen, finding.Error, map[string][]change{
 		"a pull request":  of("${{ github.event.pull_request.head.sha }}"),
 		"its number":      of("refs/pull/${{ github.event.pull_request.number }}/merge"),
 		"another run":     of("${{ github.event.workflow_run.head_sha }}"),
@@ -257,17 +257,17 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 	passes(t, inJob, map[string][]change{
 		"a branch where there is none": of("${{ github.head_ref || github.ref }}"),
 	})
-	each(t, edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: workflow_call"}), "checkout-chosen", workflows.Warning, map[string][]change{
+	each(t, edit(t, inJob, change{"on: {push: {branches: [main]}}", "on: workflow_call"}), finding.CheckoutChosen, finding.Warning, map[string][]change{
 		"of whatever calls": of("${{ github.head_ref || github.ref }}"),
 	})
 	enters := edit(t, needed, mayAsk, change{"    steps:\n      - run: ./deploy.sh", "    steps:\n      - uses: actions/checkout@SHA\n      - uses: sallyport-dev/sallyport/actions/enter@SHA\n      - run: ./deploy.sh"}, change{"on:\n", "on:\n  workflow_dispatch: {inputs: {it: {type: string}}}\n"})
-	each(t, enters, "checkout-chosen", workflows.Warning, map[string][]change{
+	each(t, enters, finding.CheckoutChosen, finding.Warning, map[string][]change{
 		"before entering": {{"      - uses: actions/checkout@SHA\n", "      - uses: actions/checkout@SHA\n        with: {ref: '${{ inputs.it }}'}\n"}},
 	})
 	script := func(text, value string) []change {
 		return []change{{"on:\n", "on:\n  workflow_dispatch: {inputs: {it: {type: string}}}\n"}, {"    steps:\n      - id: gate\n", "    steps:\n      - run: " + text + "\n        env: {IT: '" + value + "'}\n      - id: gate\n"}}
 	}
-	each(t, needed, "checkout-chosen", workflows.Warning, map[string][]change{
+	each(t, needed, finding.CheckoutChosen, finding.Warning, map[string][]change{
 		"by a command": script("git fetch origin && git checkout \"$IT\"", "${{ inputs.it }}"),
 	})
 	passes(t, needed, map[string][]change{
@@ -288,7 +288,7 @@ func TestD15_a_checkout_of_a_ref_that_somebody_names(t *testing.T) {
 
 func TestP04_a_job_that_enters_without_the_right_to_a_token(t *testing.T) {
 	base := edit(t, needed, entering)
-	each(t, base, "id-token-missing", workflows.Error, map[string][]change{
+	each(t, base, finding.IDTokenMissing, finding.Error, map[string][]change{
 		"the workflow gives none":    {{"    permissions: {id-token: write}\n", ""}},
 		"the job gives others":       {{"id-token: write", "contents: read"}},
 		"it may read":                {{"id-token: write", "id-token: none"}},
@@ -298,7 +298,7 @@ func TestP04_a_job_that_enters_without_the_right_to_a_token(t *testing.T) {
 	silent(t, base)
 	called := change{"on:\n  push: {branches: [main]}\npermissions: {}\n", "on: workflow_call\n"}
 	for _, f := range check(t, edit(t, base, called, change{"    permissions: {id-token: write}\n", ""}), want) {
-		if f.Rule == "id-token-missing" {
+		if f.Rule == finding.IDTokenMissing {
 			t.Errorf("finding %s: %s, want none where the caller gives the permissions", f.Rule, f.Message)
 		}
 	}
@@ -309,7 +309,7 @@ func TestG02_what_is_passed_on_is_empty(t *testing.T) {
 		return change{"actions/enter@SHA\n", "actions/enter@SHA\n        with: {passed: \"" + text + "\"}\n"}
 	}
 	base := edit(t, needed, entering)
-	each(t, base, "passed-empty", workflows.Error, map[string][]change{
+	each(t, base, finding.PassedEmpty, finding.Error, map[string][]change{
 		"a job that is not there":      {passed("${{ needs.gaet.outputs.digests }}")},
 		"by its index":                 {passed("${{ needs['gaet'].outputs['digests'] }}")},
 		"an output that is not there":  {passed("${{ needs.gate.outputs.digest }}")},

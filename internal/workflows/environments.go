@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // checkEnvironments judges the names of the environments that jobs enter.
@@ -20,7 +22,7 @@ func (f *flow) checkEnvironments() {
 		}
 		f.checkUnknown(j)
 		if len(f.targets(j)) > 0 && j.Environment.Deployment != nil && f.mayBeOff(j.Environment.Deployment) {
-			f.report(deploymentOff, j.Environment.Deployment.Pos, detail{severity: Note, found: "deployment: " + j.Environment.Deployment.String(), wanted: "deployment: true"})
+			f.report(finding.DeploymentOff, j.Environment.Deployment.Pos, detail{severity: finding.Note, found: "deployment: " + j.Environment.Deployment.String(), wanted: "deployment: true"})
 		}
 	}
 }
@@ -41,12 +43,12 @@ func (f *flow) checkExpression(j *job) {
 	d := detail{found: j.env.text, wanted: "a name, or an expression over a list in the file"}
 	t := target{text: j.env.text}
 	if slices.ContainsFunc(append([]*job{j}, f.before(j)...), func(k *job) bool { return f.gateIn(k, t, j) != nil }) {
-		d.severity = Warning
+		d.severity = finding.Warning
 		if _, called := f.wf.FindWorkflowCallEvent(); called && strings.Contains(j.env.text, "inputs.") {
-			d.severity = Note // the caller names it
+			d.severity = finding.Note // the caller names it
 		}
 	}
-	f.report(environmentExpression, j.Environment.Name.Pos, d)
+	f.report(finding.EnvironmentExpression, j.Environment.Name.Pos, d)
 }
 
 // checkUnknown reports names that the policy does not know, where a gate judges
@@ -56,13 +58,13 @@ func (f *flow) checkUnknown(j *job) {
 		if slices.ContainsFunc(f.want.Environments, func(e string) bool { return strings.EqualFold(e, v) }) {
 			continue
 		}
-		d := detail{severity: Warning, found: v, wanted: cmp.Or(strings.Join(f.want.Environments, ", "), "an environment that the policy guards")}
+		d := detail{severity: finding.Warning, found: v, wanted: cmp.Or(strings.Join(f.want.Environments, ", "), "an environment that the policy guards")}
 		gated := slices.ContainsFunc(append([]*job{j}, f.before(j)...), func(k *job) bool { return f.gateIn(k, target{name: v, text: j.env.text}, j) != nil })
 		if gated || len(j.gates) > 0 {
-			d.severity = Error
+			d.severity = finding.Error
 		}
-		if d.severity == Error || slices.ContainsFunc(f.want.Environments, func(e string) bool { return near(e, v) }) {
-			f.report(environmentUnknown, j.Environment.Name.Pos, d)
+		if d.severity == finding.Error || slices.ContainsFunc(f.want.Environments, func(e string) bool { return near(e, v) }) {
+			f.report(finding.EnvironmentUnknown, j.Environment.Name.Pos, d)
 			return
 		}
 	}
@@ -94,7 +96,7 @@ func (f *flow) checkOutputs() {
 // checkUnneeded reports a job that reads a gate's outputs without needing it.
 func (f *flow) checkUnneeded(j, k *job) {
 	if len(k.gates) > 0 && !f.ungated[j] {
-		f.report(outputsUnneeded, j.Pos, detail{found: "needs." + k.id + ".outputs in job " + j.id, wanted: "needs: " + k.id})
+		f.report(finding.OutputsNotNeeded, j.Pos, detail{found: "needs." + k.id + ".outputs in job " + j.id, wanted: "needs: " + k.id})
 	}
 }
 
@@ -108,7 +110,7 @@ func (f *flow) checkLegs(j, k *job) {
 			continue
 		}
 		if slices.ContainsFunc(k.Steps, func(s *actionlint.Step) bool { return f.verb(k, s) != "" && isFrom(s, o.Value) }) {
-			f.report(matrixOutput, o.Name.Pos, detail{found: name + ": " + o.Value.Value + ", read by job " + j.id, wanted: "an answer for each leg"})
+			f.report(finding.MatrixOutput, o.Name.Pos, detail{found: name + ": " + o.Value.Value + ", read by job " + j.id, wanted: "an answer for each leg"})
 		}
 	}
 }

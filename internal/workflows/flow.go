@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // A flow is a workflow with what the rules ask about it.
@@ -16,7 +18,7 @@ type flow struct {
 	want  Want
 	jobs  []*job // in the order of the file
 	byID  map[string]*job
-	found []Finding
+	found []finding.Finding
 
 	ungated map[*job]bool   // for which judge found no gate
 	ahead   map[*job][]*job // what before has worked out

@@ -9,6 +9,8 @@ import (
 	"sync"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // checkGates judges every job that may enter a guarded environment, and every
@@ -34,13 +36,14 @@ func (f *flow) checkGates() {
 // checkSoft reports a gate whose no does not stop its job.
 func (f *flow) checkSoft(g gate) {
 	for _, b := range []*actionlint.Bool{g.step.ContinueOnError, g.job.ContinueOnError} {
-		if !f.off(b) && !f.reported(syntax, b.Pos) {
-			f.report(gateSoft, b.Pos, detail{found: "continue-on-error: " + b.String(), wanted: "no continue-on-error"})
+		if !f.off(b) && !f.reported(finding.Syntax, b.Pos) {
+			f.report(finding.GateSoft, b.Pos, detail{found: "continue-on-error: " + b.String(), wanted: "no continue-on-error",
+				hint: "remove continue-on-error from the gate and its job"})
 		}
 	}
 	if g.soft {
 		run := g.step.Exec.(*actionlint.ExecRun)
-		f.report(gateSwallowed, run.RunPos, detail{found: run.Run.Value, wanted: "a script that ends where the gate says no"})
+		f.report(finding.GateSwallowed, run.RunPos, detail{found: run.Run.Value, wanted: "a script that ends where the gate says no"})
 	}
 }
 
@@ -70,11 +73,17 @@ func (f *flow) checkWait(g gate) {
 		}
 	}
 	if minutes >= least {
-		f.report(waitTooLong, g.step.Pos, detail{severity: Warning, found: "wait: " + m[0] + " and " + said, wanted: "a wait that ends before its job"})
+		f.report(finding.WaitTooLong, g.step.Pos, detail{severity: finding.Warning, found: "wait: " + m[0] + " and " + said, wanted: "a wait that ends before its job"})
 	}
 }
 
 var waits = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]*)([mhd])$`) })
+
+// What is said of a gate that may be in a called workflow.
+const (
+	unseen      = "whether a gate precedes this environment is decided in a called workflow, which cannot be seen from here"
+	checkCalled = "check the called workflow as well, and pin it by commit"
+)
 
 // judge looks for a gate that decides whether j enters t.
 func (f *flow) judge(j *job, t target) {
@@ -89,20 +98,20 @@ func (f *flow) judge(j *job, t target) {
 	d := detail{found: "environment " + t.String(), wanted: "a gate for " + t.String() + " before it"}
 	at := j.Environment.Pos
 	if g, step, ok := f.late(j, t); ok {
-		f.report(gateLate, step.Pos, detail{found: f.describe(step), wanted: "the gate on line " + strconv.Itoa(line(g.step.Pos)) + " first"})
+		f.report(finding.GateLate, step.Pos, detail{found: f.describe(step), wanted: "the gate on line " + strconv.Itoa(line(g.step.Pos)) + " first"})
 		return
 	}
 	switch {
 	case slices.ContainsFunc(f.jobs, func(k *job) bool { return k != j && f.gateIn(k, t, j) != nil }):
-		f.report(gateParallel, at, d)
+		f.report(finding.GateNotNeeded, at, d)
 	case f.anyGate(j) != nil:
 		d.found = "a gate for " + quoteEmpty(f.anyGate(j).env.text)
-		f.report(gateElsewhere, f.anyGate(j).step.Pos, d)
+		f.report(finding.GateOtherEnvironment, f.anyGate(j).step.Pos, d)
 	case slices.ContainsFunc(f.before(j), func(k *job) bool { return k.WorkflowCall != nil }):
-		d.severity = Warning
-		f.report(gateUnseen, at, d)
+		d.severity, d.message, d.hint = finding.Warning, unseen, checkCalled
+		f.report(finding.GateUnseen, at, d)
 	default:
-		f.report(noGate, at, d)
+		f.report(finding.NoGate, at, d)
 	}
 }
 
@@ -188,16 +197,16 @@ func (f *flow) checkAfter(g gate) {
 		if !f.effective(g.job, s) || s.If != nil && (f.byActor(g.job, s, s.If) || f.unread(s.If)) {
 			continue
 		}
-		severity, passes := Error, may(s.If, stepWorld(g, "success"))
+		severity, passes := finding.Error, may(s.If, stepWorld(g, "success"))
 		if !passes {
-			severity = Warning // it runs after a no only: a notice, most likely
+			severity = finding.Warning // it runs after a no only: a notice, most likely
 		}
 		if may(s.If, stepWorld(g, "failure")) || may(s.If, stepWorld(g, "cancelled")) {
-			f.report(runsAnyway, s.If.Pos, detail{severity: severity, found: s.If.Value, wanted: "no step that runs after the gate's no"})
+			f.report(finding.RunsAnyway, s.If.Pos, detail{severity: severity, found: s.If.Value, wanted: "no step that runs after the gate's no"})
 			continue
 		}
 		if skippable && !f.byActor(g.job, g.step, g.step.If) && !sameText(s.If, g.step.If) && may(s.If, stepWorld(g, "skipped")) {
-			f.report(gateSkipped, g.step.If.Pos, detail{found: g.step.If.Value, wanted: "a gate without a condition"})
+			f.report(finding.GateSkipped, g.step.If.Pos, detail{found: g.step.If.Value, wanted: "a gate without a condition"})
 		}
 	}
 }
@@ -251,7 +260,8 @@ func (f *flow) checkCall(j *job) {
 		for _, e := range f.want.Environments {
 			t := target{name: e, text: in.Value.Value}
 			if n.known && n.may(e) && !f.judgeNeeded(j, t) {
-				f.report(gateUnseen, in.Value.Pos, detail{severity: Note, found: in.Name.Value + ": " + in.Value.Value, wanted: "a gate for " + e + " in " + j.WorkflowCall.Uses.Value})
+				f.report(finding.GateUnseen, in.Value.Pos, detail{severity: finding.Note, message: unseen, hint: checkCalled,
+					found: in.Name.Value + ": " + in.Value.Value, wanted: "a gate for " + e + " in " + j.WorkflowCall.Uses.Value})
 				return
 			}
 		}
@@ -265,7 +275,7 @@ func (f *flow) checkUnnamed() {
 		for _, k := range f.needs(j) {
 			for _, g := range k.gates {
 				if j.Environment == nil && j.WorkflowCall == nil && g.env.known && !f.entered(g.env) && f.uses(j, k, g) {
-					f.report(environmentUnnamed, j.Pos, detail{severity: Warning, found: "job " + j.id, wanted: "environment: " + g.env.text})
+					f.report(finding.EnvironmentUnnamed, j.Pos, detail{severity: finding.Warning, found: "job " + j.id, wanted: "environment: " + g.env.text})
 				}
 			}
 		}

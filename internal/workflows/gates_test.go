@@ -4,12 +4,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport-dev/sallyport/internal/workflows"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 func TestG04_a_job_enters_a_guarded_environment_without_a_gate(t *testing.T) {
 	gateStep := inJob[strings.Index(inJob, "      - id: gate\n"):strings.Index(inJob, deployStep)]
-	each(t, inJob, "no-gate", workflows.Error, map[string][]change{
+	each(t, inJob, finding.NoGate, finding.Error, map[string][]change{
 		"the step is deleted":           {{gateStep, ""}, {"${{ steps.gate.outputs.digests }}", "x"}},
 		"the workflow is copied":        {{gateStep, ""}, {"environment: production", "environment: {name: Production}"}, {"${{ steps.gate.outputs.digests }}", "x"}},
 		"verify is not a gate":          {{"uses: sallyport-dev/sallyport@SHA", "uses: sallyport-dev/sallyport/actions/verify@SHA"}},
@@ -23,14 +23,14 @@ func TestG04_a_job_enters_a_guarded_environment_without_a_gate(t *testing.T) {
 		"a leg that is added":           {{"    environment: production\n", "    environment: ${{ matrix.env }}\n    strategy: {matrix: {env: [dev], include: [{os: x}, {env: production}]}}\n"}, {gateStep, ""}, {"${{ steps.gate.outputs.digests }}", "x"}},
 		"a matrix of environments":      {{"    environment: production\n", "    environment: ${{ matrix.env }}\n    strategy: {matrix: {env: [dev, production]}}\n"}, {gateStep, ""}, {"${{ steps.gate.outputs.digests }}", "x"}},
 	})
-	each(t, inJob, "gate-late", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateLate, finding.Error, map[string][]change{
 		"deploy first":              {{"mkdir -p dist", "./deploy.sh"}},
 		"credentials first":         {{"run: mkdir -p dist", "uses: aws-actions/configure-aws-credentials@SHA # v5"}},
 		"a program of tar's":        {{"mkdir -p dist", "tar --to-command=./deploy.sh -xf x"}},
 		"the path is changed first": {{"mkdir -p dist", `echo "$PWD" >>"$GITHUB_PATH"`}},
 		"a command in a command":    {{"mkdir -p dist", `echo "$(./deploy.sh)"`}},
 	})
-	each(t, inJob, "gate-other-environment", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateOtherEnvironment, finding.Error, map[string][]change{
 		"staging's yes":           {{"          environment: production", "          environment: staging"}},
 		"no environment at all":   {{"          environment: production\n", ""}},
 		"one leg is not judged":   {{"    environment: production\n", "    environment: ${{ matrix.env }}\n    strategy: {matrix: {env: [staging, production]}}\n"}},
@@ -49,12 +49,12 @@ func TestG04_a_job_enters_a_guarded_environment_without_a_gate(t *testing.T) {
 }
 
 func TestG04_a_job_runs_beside_its_gate(t *testing.T) {
-	each(t, needed, "gate-not-needed", workflows.Error, map[string][]change{
+	each(t, needed, finding.GateNotNeeded, finding.Error, map[string][]change{
 		"needs is missing":      {{"    needs: [gate, announce]\n", ""}},
 		"needs something else":  {{"    needs: [gate, announce]\n", "    needs: lint\n"}, {"  announce:\n", "  lint: {runs-on: ubuntu-latest, steps: [{run: make lint}]}\n  announce:\n"}},
 		"the needed is missing": {{"    needs: [gate, announce]\n", "    needs: [gates]\n"}},
 	})
-	each(t, needed, "outputs-not-needed", workflows.Error, map[string][]change{
+	each(t, needed, finding.OutputsNotNeeded, finding.Error, map[string][]change{
 		"it needs a job between only": {{"    needs: [gate, announce]\n", "    needs: announce\n"}},
 	})
 	passes(t, needed, map[string][]change{
@@ -70,19 +70,19 @@ jobs:
     uses: ./.github/workflows/deploy.yml
     with: {environment: production}
 `
-	trips(t, called, "gate-unseen", workflows.Note)
+	trips(t, called, finding.GateUnseen, finding.Note)
 	clean(t, edit(t, called, change{"environment: production", "environment: pages"}))
-	trips(t, edit(t, needed, change{"    runs-on: ubuntu-latest\n    permissions: {contents: read}\n    outputs:\n      digests: ${{ steps.gate.outputs.digests }}\n    steps:\n      - id: gate\n        uses: sallyport-dev/sallyport@SHA\n        with: {subject: dist/*, environment: production}\n", "    uses: ./.github/workflows/gate.yml\n"}), "gate-unseen", workflows.Warning)
+	trips(t, edit(t, needed, change{"    runs-on: ubuntu-latest\n    permissions: {contents: read}\n    outputs:\n      digests: ${{ steps.gate.outputs.digests }}\n    steps:\n      - id: gate\n        uses: sallyport-dev/sallyport@SHA\n        with: {subject: dist/*, environment: production}\n", "    uses: ./.github/workflows/gate.yml\n"}), finding.GateUnseen, finding.Warning)
 	two := check(t, edit(t, called, change{"    with:", "    secrets: inherit\n    with:"}), want)
-	if len(two) != 2 || two[0].Rule != "secrets-inherit" || two[1].Rule != "gate-unseen" {
+	if len(two) != 2 || two[0].Rule != finding.SecretsInherit || two[1].Rule != finding.GateUnseen {
 		t.Errorf("findings = %s\nwant secrets-inherit and gate-unseen", show(two))
 	}
 	clean(t, edit(t, called, change{"    with:", "    secrets: inherit\n    with:"}, change{"environment: production", "environment: pages"}))
-	trips(t, edit(t, called, change{"    with:", "    secrets: inherit\n    with:"}, change{"  deploy:", "  gate:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: sallyport-dev/sallyport@SHA\n        with: {environment: production}\n  deploy:\n    needs: gate"}), "secrets-inherit", workflows.Warning)
+	trips(t, edit(t, called, change{"    with:", "    secrets: inherit\n    with:"}, change{"  deploy:", "  gate:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: sallyport-dev/sallyport@SHA\n        with: {environment: production}\n  deploy:\n    needs: gate"}), finding.SecretsInherit, finding.Warning)
 }
 
 func TestG04_a_gates_answer_is_used_where_nothing_names_the_environment(t *testing.T) {
-	each(t, needed, "environment-unnamed", workflows.Warning, map[string][]change{
+	each(t, needed, finding.EnvironmentUnnamed, finding.Warning, map[string][]change{
 		"no environment": {{"    environment: production\n", ""}},
 	})
 	passes(t, needed, map[string][]change{
@@ -106,13 +106,13 @@ func TestG01_a_condition_lets_a_job_run_after_a_no(t *testing.T) {
 	for _, c := range conditions {
 		t.Run(c, func(t *testing.T) {
 			quoted := `    if: "` + strings.ReplaceAll(c, `"`, `\"`) + "\"\n    environment: production\n"
-			trips(t, edit(t, needed, change{"    environment: production\n", quoted}), "runs-anyway", workflows.Error)
+			trips(t, edit(t, needed, change{"    environment: production\n", quoted}), finding.RunsAnyway, finding.Error)
 		})
 	}
 	other := edit(t, needed, change{"digests: ${{ steps.gate.outputs.digests }}\n", "digests: ${{ steps.gate.outputs.digests }}\n      other: ${{ steps.build.outputs.digests }}\n      either: ${{ steps.gate.outputs.digests || steps.build.outputs.digests }}\n"})
 	for _, output := range []string{"other", "either"} {
 		t.Run(output, func(t *testing.T) {
-			trips(t, edit(t, other, change{"    environment: production\n", "    if: always() && needs.gate.outputs." + output + "\n    environment: production\n"}), "runs-anyway", workflows.Error)
+			trips(t, edit(t, other, change{"    environment: production\n", "    if: always() && needs.gate.outputs." + output + "\n    environment: production\n"}), finding.RunsAnyway, finding.Error)
 		})
 	}
 	for _, c := range []string{
@@ -134,12 +134,12 @@ func TestG01_a_condition_of_a_job_between_lets_the_deployment_run(t *testing.T) 
 	between := func(c string) change {
 		return change{"    needs: gate\n", "    needs: gate\n    if: " + c + "\n"}
 	}
-	each(t, edit(t, needed, plain, unused), "runs-anyway", workflows.Error, map[string][]change{
+	each(t, edit(t, needed, plain, unused), finding.RunsAnyway, finding.Error, map[string][]change{
 		"always":    {between("always()")},
 		"cancelled": {between("${{ !cancelled() }}")},
 	})
 	other := change{"  announce:\n", "  lint: {runs-on: ubuntu-latest, steps: [{run: make lint}]}\n  announce:\n"}
-	each(t, needed, "runs-anyway", workflows.Error, map[string][]change{
+	each(t, needed, finding.RunsAnyway, finding.Error, map[string][]change{
 		"something else succeeded": {other, {"needs: [gate, announce]\n", "needs: [gate, lint]\n    if: always() && contains(needs.*.result, 'success')\n"}},
 	})
 	passes(t, needed, map[string][]change{
@@ -157,8 +157,8 @@ func TestG01_a_condition_lets_a_step_run_after_a_no(t *testing.T) {
 	for _, c := range []string{"always()", "${{ !cancelled() }}", "success() || failure()", "steps.gate.outcome != 'success' || always()", "steps.gate.outcome != 'failure'", "always() && steps.gate.outputs.outcome != 'deny'", "'!failure()'", "always() && job.status != 'success'  || success()"} {
 		cases[c] = step(c)
 	}
-	each(t, inJob, "runs-anyway", workflows.Error, cases)
-	each(t, inJob, "runs-anyway", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.RunsAnyway, finding.Error, cases)
+	each(t, inJob, finding.RunsAnyway, finding.Warning, map[string][]change{
 		"a notice after an end": {{deployStep, "      - name: notice\n        if: cancelled()\n        run: ./notice.sh\n" + deployStep}},
 		"a notice after a no":   {{deployStep, "      - name: notice\n        if: failure()\n        run: ./notice.sh\n" + deployStep}},
 	})
@@ -189,14 +189,14 @@ func TestG01_a_condition_that_is_always_true(t *testing.T) {
 		"a comparison of constants": "${{ 'a' == 'A' }}",
 	} {
 		t.Run(name, func(t *testing.T) {
-			trips(t, edit(t, needed, change{"    environment: production\n", "    environment: production\n    if: " + c + "\n"}), "if-always-true", workflows.Error)
+			trips(t, edit(t, needed, change{"    environment: production\n", "    environment: production\n    if: " + c + "\n"}), finding.IfAlwaysTrue, finding.Error)
 		})
 	}
 	passes(t, needed, map[string][]change{
 		"a block scalar without marks": {{"    environment: production\n", "    environment: production\n    if: |\n      github.ref == 'refs/heads/main'\n"}},
 		"a stripped block scalar":      {{"    environment: production\n", "    environment: production\n    if: >-\n      ${{ github.ref == 'refs/heads/main' }}\n"}},
 	})
-	each(t, needed, "if-unreadable", workflows.Error, map[string][]change{
+	each(t, needed, finding.IfUnreadable, finding.Error, map[string][]change{
 		"not an expression": {{"    environment: production\n", "    environment: production\n    if: github.ref = main\n"}},
 		"an open bracket":   {{"    environment: production\n", "    environment: production\n    if: ${{ (always() }}\n"}},
 	})
@@ -207,13 +207,13 @@ func TestG02_a_skipped_gate_counts_as_success(t *testing.T) {
 		return change{"      - id: gate\n", "      - id: gate\n        if: " + c + "\n"}
 	}
 	filtered := gateIf("steps.changes.outputs.src == 'true'")
-	each(t, inJob, "gate-skipped", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateSkipped, finding.Error, map[string][]change{
 		"a path filter":                        {filtered},
 		"only on main":                         {gateIf("github.ref == 'refs/heads/main'")},
 		"never":                                {gateIf("false")},
 		"the deployment asks for the bad only": {filtered, {deployStep, deployStep + "        if: steps.gate.outputs.outcome != 'deny'\n"}},
 	})
-	each(t, needed, "gate-skipped", workflows.Error, map[string][]change{
+	each(t, needed, finding.GateSkipped, finding.Error, map[string][]change{
 		"in a job of its own": {filtered},
 	})
 	passes(t, inJob, map[string][]change{
@@ -232,8 +232,8 @@ func TestG02_a_skipped_gate_counts_as_success(t *testing.T) {
 		"contains(fromJSON('[\"success\",\"skipped\"]'), needs.gate.result)", "contains('unsuccessful skipped', needs.gate.result)", "failure() && needs.gate.result == 'skipped'"} {
 		cases[c] = []change{{"    environment: production\n", "    environment: production\n    if: " + c + "\n"}}
 	}
-	each(t, needed, "gate-skipped", workflows.Error, cases)
-	each(t, needed, "gate-skipped", workflows.Error, map[string][]change{
+	each(t, needed, finding.GateSkipped, finding.Error, cases)
+	each(t, needed, finding.GateSkipped, finding.Error, map[string][]change{
 		"a skipped gate job and always": {jobIf, changes, {"    environment: production\n", "    environment: production\n    if: always() && needs.gate.result != 'failure' && needs.gate.result != 'cancelled'\n"}},
 	})
 }
@@ -249,9 +249,9 @@ func TestG03_a_gates_no_does_not_stop_the_job(t *testing.T) {
 	for _, v := range []string{"true", "True", "TRUE", "!!bool true", "${{ true }}", "${{ matrix.experimental }}", "${{ github.event_name == 'push' }}", "${{ 'false' }}"} {
 		cases[v], jobs["job "+v] = step(v), job(v)
 	}
-	each(t, inJob, "gate-soft", workflows.Error, cases)
-	each(t, needed, "gate-soft", workflows.Error, jobs)
-	each(t, needed, "gate-soft", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateSoft, finding.Error, cases)
+	each(t, needed, finding.GateSoft, finding.Error, jobs)
+	each(t, needed, finding.GateSoft, finding.Error, map[string][]change{
 		"a leg of a matrix": {{"  gate:\n", "  gate:\n    strategy: {matrix: {include: [{experimental: true}]}}\n    continue-on-error: ${{ matrix.experimental }}\n"}, {"    outputs:\n      digests: ${{ steps.gate.outputs.digests }}\n", ""}},
 		"in flow style":     {{"      - id: gate\n        uses: sallyport-dev/sallyport@SHA\n        with: {subject: dist/*, environment: production}\n", "      - {id: gate, continue-on-error: True, uses: sallyport-dev/sallyport@SHA, with: {environment: production}}\n"}},
 	})
@@ -269,7 +269,7 @@ func TestG03_a_script_goes_on_after_a_no(t *testing.T) {
 		return []change{{"uses: sallyport-dev/sallyport@SHA # the gate\n        with:\n          subject: dist/*\n          environment: production", "run: |\n          " + strings.Join(lines, "\n          ")}}
 	}
 	const g = "sallyport gate --environment production dist/*"
-	each(t, inJob, "gate-swallowed", workflows.Error, map[string][]change{
+	each(t, inJob, finding.GateSwallowed, finding.Error, map[string][]change{
 		"or true":        run(g + " || true"),
 		"or an echo":     run(g+" ||", "  echo no"),
 		"a pipe":         run(g+" | tee log", "ls"),
@@ -317,7 +317,7 @@ func TestG12_a_gate_that_outlives_its_job(t *testing.T) {
 	minutes := func(n string) change {
 		return change{"    runs-on: ubuntu-latest\n    environment: production", "    runs-on: ubuntu-latest\n    timeout-minutes: " + n + "\n    environment: production"}
 	}
-	each(t, inJob, "wait-too-long", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.WaitTooLong, finding.Warning, map[string][]change{
 		"by default": {wait("6h")}, "in days": {wait("1d")}, "as written": {wait("90m"), minutes("60")},
 		"of the step": {wait("90m"), {"      - id: gate\n", "      - id: gate\n        timeout-minutes: 30\n"}},
 	})

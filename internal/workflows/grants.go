@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // checkGrants judges what the jobs' tokens may do.
@@ -12,32 +14,32 @@ func (f *flow) checkGrants() {
 	matters := f.matters()
 	f.checkWide(f.wf.Permissions, matters)
 	if grants(f.wf.Permissions) && f.wf.Permissions.All == nil {
-		f.report(idTokenWide, scopeAt(f.wf.Permissions), detail{severity: unlessMatters(matters), found: "id-token: write for the workflow", wanted: "id-token: write in the signing job only"})
+		f.report(finding.IDTokenWorkflow, scopeAt(f.wf.Permissions), detail{severity: unlessMatters(matters), found: "id-token: write for the workflow", wanted: "id-token: write in the signing job only"})
 	}
 	for _, j := range f.jobs {
 		f.checkWide(j.Permissions, matters)
 		f.checkToken(j)
 		if j.WorkflowCall != nil && j.WorkflowCall.InheritSecrets && (matters || f.callsGuarded(j)) {
-			f.report(secretsInherit, j.WorkflowCall.Uses.Pos, detail{severity: Warning, found: "secrets: inherit", wanted: "secrets by name"})
+			f.report(finding.SecretsInherit, j.WorkflowCall.Uses.Pos, detail{severity: finding.Warning, found: "secrets: inherit", wanted: "secrets by name"})
 		}
 		if matters && j.Permissions == nil && f.wf.Permissions == nil && !f.lacksToken(j) {
-			f.report(permissionsMissing, j.Pos, detail{severity: Warning, found: "no permissions for job " + j.id, wanted: "permissions in the workflow or the job"})
+			f.report(finding.PermissionsMissing, j.Pos, detail{severity: finding.Warning, found: "no permissions for job " + j.id, wanted: "permissions in the workflow or the job"})
 		}
 	}
 }
 
 // unlessMatters is how bad a wide grant is: a file that has nothing to do with
 // a gate cannot open one by it.
-func unlessMatters(matters bool) Severity {
+func unlessMatters(matters bool) finding.Severity {
 	if matters {
-		return Error
+		return finding.Error
 	}
-	return Warning
+	return finding.Warning
 }
 
 func (f *flow) checkWide(p *actionlint.Permissions, matters bool) {
 	if p != nil && p.All != nil && strings.EqualFold(p.All.Value, "write-all") {
-		f.report(writeAll, p.All.Pos, detail{severity: unlessMatters(matters), found: "permissions: write-all", wanted: "the permissions that are needed"})
+		f.report(finding.PermissionsWriteAll, p.All.Pos, detail{severity: unlessMatters(matters), found: "permissions: write-all", wanted: "the permissions that are needed"})
 	}
 }
 
@@ -76,12 +78,12 @@ func (f *flow) checkToken(j *job) {
 			d.found = "job " + j.id + " enters without id-token: write"
 			d.message = "the job enters, but may not ask for the token that says which job it is, so it can never enter"
 		}
-		f.report(idTokenMissing, j.Pos, d)
+		f.report(finding.IDTokenMissing, j.Pos, d)
 		return
 	}
 	own := j.Permissions != nil && j.Permissions.All == nil && grants(j.Permissions)
 	if own && j.WorkflowCall == nil && !f.usesToken(j) {
-		f.report(idTokenUnused, scopeAt(j.Permissions), detail{severity: unlessMatters(f.signs() && !f.strange(j)), found: "id-token: write for job " + j.id, wanted: "id-token: write in the signing job only"})
+		f.report(finding.IDTokenUnused, scopeAt(j.Permissions), detail{severity: unlessMatters(f.signs() && !f.strange(j)), found: "id-token: write for job " + j.id, wanted: "id-token: write in the signing job only"})
 	}
 }
 
@@ -172,7 +174,7 @@ func (f *flow) checkTriggers() {
 	}
 	for i, e := range events {
 		if e == "pull_request_target" && (f.matters() || f.anyToken()) {
-			f.report(pullRequestTarget, eventAt(f.wf.On[i]), detail{found: "on: pull_request_target", wanted: "push, release or workflow_dispatch"})
+			f.report(finding.PullRequestTarget, eventAt(f.wf.On[i]), detail{found: "on: pull_request_target", wanted: "push, release or workflow_dispatch"})
 		}
 	}
 	if len(events) == 1 && events[0] == "workflow_dispatch" {
@@ -180,7 +182,7 @@ func (f *flow) checkTriggers() {
 	}
 	for _, j := range f.jobs {
 		if i := slices.IndexFunc(j.Steps, func(s *actionlint.Step) bool { v := f.verb(j, s); return v == "approve" || v == "reject" }); i >= 0 {
-			f.report(approveTrigger, j.Steps[i].Pos, detail{found: "on: " + strings.Join(events, ", "), wanted: "on: workflow_dispatch"})
+			f.report(finding.ApproveTrigger, j.Steps[i].Pos, detail{found: "on: " + strings.Join(events, ", "), wanted: "on: workflow_dispatch"})
 		}
 	}
 }

@@ -6,30 +6,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
 func TestP04_permissions_too_wide(t *testing.T) {
-	each(t, inJob, "permissions-write-all", workflows.Error, map[string][]change{
+	each(t, inJob, finding.PermissionsWriteAll, finding.Error, map[string][]change{
 		"of the workflow": {{"permissions: {}\n", "permissions: write-all\n"}},
 		"of a job":        {{"permissions: {contents: read}", "permissions: write-all"}},
 	})
-	each(t, needed, "permissions-missing", workflows.Warning, map[string][]change{
+	each(t, needed, finding.PermissionsMissing, finding.Warning, map[string][]change{
 		"in one job": {{"permissions: {}\n", ""}, {"  announce:\n", "  announce:\n    permissions: {}\n"}},
 	})
-	each(t, inJob, "id-token-workflow", workflows.Error, map[string][]change{
+	each(t, inJob, finding.IDTokenWorkflow, finding.Error, map[string][]change{
 		"for every job": {{"permissions: {}\n", "permissions: {id-token: write}\n"}},
 	})
-	each(t, inJob, "id-token-unused", workflows.Error, map[string][]change{
+	each(t, inJob, finding.IDTokenUnused, finding.Error, map[string][]change{
 		"in the deployment": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}},
 	})
-	each(t, inJob, "id-token-unused", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.IDTokenUnused, finding.Warning, map[string][]change{
 		"beside an action nothing is known of": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: acme/deploy@SHA # v1\n" + deployStep}},
 	})
-	each(t, needed, "id-token-unused", workflows.Warning, map[string][]change{
+	each(t, needed, finding.IDTokenUnused, finding.Warning, map[string][]change{
 		"where nothing signs": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}},
 	})
-	each(t, inJob, "id-token-missing", workflows.Error, map[string][]change{
+	each(t, inJob, finding.IDTokenMissing, finding.Error, map[string][]change{
 		"not listed":     {{"contents: read, id-token: write", "contents: read"}},
 		"nothing is set": {{"    permissions: {contents: read, id-token: write, attestations: write}\n", ""}},
 		"read only":      {{"id-token: write", "id-token: read"}},
@@ -44,7 +45,7 @@ func TestP04_permissions_too_wide(t *testing.T) {
 		"a command signs": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {`./deploy.sh "$DIGESTS"`, "sallyport attest dist/*"}},
 	})
 	const other = "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    permissions: write-all\n    steps: [{run: make}]\n"
-	trips(t, other, "permissions-write-all", workflows.Warning)
+	trips(t, other, finding.PermissionsWriteAll, finding.Warning)
 	clean(t, strings.Replace(other, "    permissions: write-all\n", "", 1))
 }
 
@@ -55,12 +56,12 @@ func TestP01_actions_by_a_name_that_can_be_moved(t *testing.T) {
 		ours["attest "+name] = []change{{"actions/attest@SHA", "actions/attest" + ref}}
 		others[name] = []change{{"actions/checkout@SHA", "actions/checkout" + ref}}
 	}
-	each(t, inJob, "sallyport-unpinned", workflows.Error, ours)
-	each(t, inJob, "action-unpinned", workflows.Warning, others)
-	each(t, inJob, "action-unpinned", workflows.Note, map[string][]change{
+	each(t, inJob, finding.SallyportUnpinned, finding.Error, ours)
+	each(t, inJob, finding.ActionUnpinned, finding.Warning, others)
+	each(t, inJob, finding.ActionUnpinned, finding.Note, map[string][]change{
 		"an image": {{"      - run: make dist\n", "      - run: make dist\n      - uses: docker://alpine:3\n"}},
 	})
-	each(t, inJob, "pin-unnamed", workflows.Note, map[string][]change{
+	each(t, inJob, finding.PinUnnamed, finding.Note, map[string][]change{
 		"a comment without a version": {{"@SHA # v5.0.0", "@SHA # pinned"}},
 	})
 	passes(t, inJob, map[string][]change{
@@ -85,18 +86,19 @@ func TestP01_a_pinned_commit_is_an_impostor_or_another_version(t *testing.T) {
 		return c, nil
 	}
 	for _, c := range []struct {
-		name, rule string
-		severity   workflows.Severity
-		change     change
-		of         workflows.Commit
+		name     string
+		rule     finding.Rule
+		severity finding.Severity
+		change   change
+		of       workflows.Commit
 	}{
-		{"impostor", "pin-impostor", workflows.Error, change{" # the gate", ""}, workflows.Commit{}},
-		{"mismatch", "pin-comment", workflows.Warning, change{"# v5.0.0", "# v6.0.0"}, workflows.Commit{Reachable: true}},
-		{"silence", "pin-unchecked", workflows.Warning, change{"- run: make dist", "- uses: acme/build@SHA # v1"}, workflows.Commit{Reachable: true}},
+		{"impostor", finding.PinImpostor, finding.Error, change{" # the gate", ""}, workflows.Commit{}},
+		{"mismatch", finding.PinComment, finding.Warning, change{"# v5.0.0", "# v6.0.0"}, workflows.Commit{Reachable: true}},
+		{"silence", finding.PinUnchecked, finding.Warning, change{"- run: make dist", "- uses: acme/build@SHA # v1"}, workflows.Commit{Reachable: true}},
 	} {
 		known["sallyport-dev/sallyport"] = c.of
 		found := check(t, edit(t, inJob, c.change), ask)
-		if len(found) == 0 || slices.ContainsFunc(found, func(f workflows.Finding) bool { return f.Rule != c.rule || f.Severity != c.severity }) {
+		if len(found) == 0 || slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule != c.rule || f.Severity != c.severity }) {
 			t.Errorf("%s: findings = %s\nwant %s", c.name, show(found), c.rule)
 		}
 	}
@@ -120,7 +122,7 @@ jobs:
 `
 
 func TestC11_an_approval_by_something_else_than_a_dispatch(t *testing.T) {
-	each(t, approve, "approve-trigger", workflows.Error, map[string][]change{
+	each(t, approve, finding.ApproveTrigger, finding.Error, map[string][]change{
 		"a push":          {{"on: {workflow_dispatch:", "on: {push: {}, workflow_dispatch:"}},
 		"a comment":       {{"on: {workflow_dispatch: {inputs: {release: {type: string, required: true}}}}", "on: issue_comment"}},
 		"a schedule too":  {{"on: {workflow_dispatch:", "on: {schedule: [{cron: '0 0 * * *'}], workflow_dispatch:"}},
@@ -128,22 +130,22 @@ func TestC11_an_approval_by_something_else_than_a_dispatch(t *testing.T) {
 		"a rejection too": {{"on: {workflow_dispatch:", "on: {push: {}, workflow_dispatch:"}, {"actions/approve@SHA", "actions/reject@SHA"}},
 		"a command":       {{"on: {workflow_dispatch:", "on: {push: {}, workflow_dispatch:"}, {"uses: sallyport-dev/sallyport/actions/approve@SHA\n        with: {release: \"${{ inputs.release }}\"}", "run: sallyport approve \"$RELEASE\""}},
 	})
-	each(t, approve, "id-token-missing", workflows.Error, map[string][]change{
+	each(t, approve, finding.IDTokenMissing, finding.Error, map[string][]change{
 		"no token": {{", id-token: write", ""}},
 	})
-	each(t, approve, "syntax", workflows.Error, map[string][]change{
+	each(t, approve, finding.Syntax, finding.Error, map[string][]change{
 		"no trigger at all": {{"on: {workflow_dispatch: {inputs: {release: {type: string, required: true}}}}\n", "on: workflow_dispatch\non: push\n"}},
 	})
 }
 
 func TestC11_pull_request_target_starts_what_signs_or_judges(t *testing.T) {
-	each(t, inJob, "pull-request-target", workflows.Error, map[string][]change{
+	each(t, inJob, finding.PullRequestTarget, finding.Error, map[string][]change{
 		"alone":  {{"on: {push: {branches: [main]}}", "on: pull_request_target"}},
 		"beside": {{"on: {push: {branches: [main]}}", "on: [push, pull_request_target]"}},
 	})
 	passes(t, inJob, map[string][]change{"pull_request": {{"on: {push: {branches: [main]}}", "on: [push, pull_request]"}}})
 	const other = "on: pull_request_target\npermissions: {}\njobs:\n  x:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    steps: [{uses: aws-actions/configure-aws-credentials@SHA}]\n"
-	trips(t, other, "pull-request-target", workflows.Error)
+	trips(t, other, finding.PullRequestTarget, finding.Error)
 	clean(t, strings.Replace(other, "pull_request_target", "pull_request", 1))
 	clean(t, "on: pull_request_target\npermissions: {}\njobs:\n  label:\n    runs-on: ubuntu-latest\n    steps: [{uses: acme/label@SHA}]\n")
 }

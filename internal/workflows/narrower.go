@@ -7,6 +7,7 @@ import (
 
 	"github.com/rhysd/actionlint"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
@@ -45,7 +46,7 @@ func (f *flow) narrower(j *job, g gate) {
 	for _, s := range steps {
 		for _, w := range f.carried(j, s) {
 			if folder, is := wiring.WholeFolder(w); is && slices.Contains(folders, folder) {
-				f.report(subjectNarrower, s.Pos, detail{severity: Warning,
+				f.report(finding.SubjectNarrower, s.Pos, detail{severity: finding.Warning,
 					found: w + ", and the gate judges " + f.argument(g, "subject"), wanted: "the same files for both"})
 				return
 			}

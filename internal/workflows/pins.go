@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 var (
@@ -35,12 +37,12 @@ func (f *flow) checkPin(uses *actionlint.String) {
 		return
 	case r.image:
 		if !digested().MatchString(r.part) {
-			f.report(actionUnpinned, uses.Pos, detail{severity: Note, found: uses.Value, wanted: "an image by its sha256 digest", message: "an image is not pinned by its digest", hint: "pin the image by its digest"})
+			f.report(finding.ActionUnpinned, uses.Pos, detail{severity: finding.Note, found: uses.Value, wanted: "an image by its sha256 digest", message: "an image is not pinned by its digest", hint: "pin the image by its digest"})
 		}
 	case !fullCommit().MatchString(r.ref) && ours:
-		f.report(gateUnpinned, uses.Pos, detail{found: uses.Value, wanted: "40 hexadecimal digits after @"})
+		f.report(finding.SallyportUnpinned, uses.Pos, detail{found: uses.Value, wanted: "40 hexadecimal digits after @"})
 	case !fullCommit().MatchString(r.ref):
-		f.report(actionUnpinned, uses.Pos, detail{severity: Warning, found: uses.Value, wanted: "40 hexadecimal digits after @"})
+		f.report(finding.ActionUnpinned, uses.Pos, detail{severity: finding.Warning, found: uses.Value, wanted: "40 hexadecimal digits after @"})
 	default:
 		f.checkCommit(uses, r, ours)
 	}
@@ -52,7 +54,7 @@ func (f *flow) checkCommit(uses *actionlint.String, r reference, ours bool) {
 	comment := f.comment(uses.Pos)
 	named := version().FindStringSubmatch(comment)
 	if comment != "" && named == nil && !ours {
-		f.report(pinUnnamed, uses.Pos, detail{severity: Note, found: comment, wanted: "a version, like v1.2.3"})
+		f.report(finding.PinUnnamed, uses.Pos, detail{severity: finding.Note, found: comment, wanted: "a version, like v1.2.3"})
 	}
 	if f.want.Commits == nil {
 		return
@@ -60,20 +62,20 @@ func (f *flow) checkCommit(uses *actionlint.String, r reference, ours bool) {
 	c, err := f.want.Commits(r.repository, r.ref)
 	switch {
 	case err != nil:
-		f.report(pinUnchecked, uses.Pos, detail{severity: Warning, found: err.Error(), wanted: "an answer about " + r.ref})
+		f.report(finding.PinUnchecked, uses.Pos, detail{severity: finding.Warning, found: err.Error(), wanted: "an answer about " + r.ref})
 	case !c.Reachable:
-		f.report(pinImpostor, uses.Pos, detail{severity: otherwise(ours), found: uses.Value, wanted: "a commit of " + r.repository})
+		f.report(finding.PinImpostor, uses.Pos, detail{severity: otherwise(ours), found: uses.Value, wanted: "a commit of " + r.repository})
 	case named != nil && len(c.Tags) > 0 && !slices.ContainsFunc(c.Tags, func(t string) bool { return sameVersion(t, named[1]) }):
-		f.report(pinComment, uses.Pos, detail{severity: Warning, found: comment, wanted: strings.Join(c.Tags, ", ")})
+		f.report(finding.PinComment, uses.Pos, detail{severity: finding.Warning, found: comment, wanted: strings.Join(c.Tags, ", ")})
 	}
 }
 
 // otherwise is Error for ours and Warning for others'.
-func otherwise(ours bool) Severity {
+func otherwise(ours bool) finding.Severity {
 	if ours {
-		return Error
+		return finding.Error
 	}
-	return Warning
+	return finding.Warning
 }
 
 // sameVersion compares a tag with what a comment says of it. A comment may be

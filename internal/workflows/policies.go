@@ -7,6 +7,7 @@ import (
 
 	"github.com/rhysd/actionlint"
 
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/wiring"
 )
 
@@ -41,7 +42,7 @@ func (f *flow) checkPolicy(g gate) {
 	name, ref := f.argument(g, "policy"), f.argument(g, "policy-ref")
 	for _, text := range []string{name, ref} {
 		if severity, is := f.chosen(g.job, g.step, text, 0); is {
-			f.report(policyChosen, g.step.Pos, detail{severity: severity, found: text, wanted: "a policy that is written out"})
+			f.report(finding.PolicyChosen, g.step.Pos, detail{severity: severity, found: text, wanted: "a policy that is written out"})
 			return
 		}
 	}
@@ -51,8 +52,8 @@ func (f *flow) checkPolicy(g gate) {
 	if name == "" {
 		name = wiring.Policy
 	}
-	if found, rule := f.filled(g, path.Clean(name)); rule != nil {
-		f.report(*rule, found.step.Pos, detail{severity: found.severity, found: found.what,
+	if found, rule := f.filled(g, path.Clean(name)); rule != finding.None {
+		f.report(rule, found.step.Pos, detail{severity: found.severity, found: found.what,
 			wanted: "the policy " + name + " of the run's own commit"})
 	}
 }
@@ -71,8 +72,8 @@ func (f *flow) argument(g gate, name string) string {
 
 // chosen says how bad it is that a text comes from a value of the run. A list
 // that the file has, and what another workflow hands over, nobody types.
-func (f *flow) chosen(j *job, s *actionlint.Step, text string, depth int) (Severity, bool) {
-	worst, found := Note, false
+func (f *flow) chosen(j *job, s *actionlint.Step, text string, depth int) (finding.Severity, bool) {
+	worst, found := finding.Note, false
 	for _, x := range split(text) {
 		if !x.expression {
 			continue
@@ -89,26 +90,26 @@ func (f *flow) chosen(j *job, s *actionlint.Step, text string, depth int) (Sever
 	return worst, found
 }
 
-func (f *flow) chosenPath(j *job, s *actionlint.Step, p []string, depth int) (Severity, bool) {
+func (f *flow) chosenPath(j *job, s *actionlint.Step, p []string, depth int) (finding.Severity, bool) {
 	switch {
 	case anyOverlap(strangers, p) && (len(p) > 2 || p[len(p)-1] == "head_ref"):
 		return f.strangers()
 	case len(p) == 2 && p[0] == "env" && depth < 3:
 		return f.chosen(j, s, f.variable(j, s, p[1]), depth+1)
 	case anyOverlap(starters, p) && len(p) > 1 && !f.limited(p) && !f.handed():
-		return Warning, true
+		return finding.Warning, true
 	}
-	return Note, false
+	return finding.Note, false
 }
 
 // strangers says how bad it is to read what a stranger may choose: nothing is
 // there unless such an event starts the workflow, or one that calls it.
-func (f *flow) strangers() (Severity, bool) {
-	found, severity := f.handed(), Warning
+func (f *flow) strangers() (finding.Severity, bool) {
+	found, severity := f.handed(), finding.Warning
 	for _, e := range f.wf.On {
 		name := eventName(e)
 		if strings.HasPrefix(name, "pull_request") || strings.HasPrefix(name, "issue") || name == "workflow_run" {
-			found, severity = true, Error
+			found, severity = true, finding.Error
 		}
 	}
 	return severity, found
@@ -124,15 +125,15 @@ func (f *flow) handed() bool {
 // A filling is the last step that may have written a policy.
 type filling struct {
 	step     *actionlint.Step
-	severity Severity
+	severity finding.Severity
 	what     string
 }
 
 // filled returns the step that brings the policy to a gate, if that is not a
 // checkout of the run's own ref.
-func (f *flow) filled(g gate, policy string) (filling, *Rule) {
+func (f *flow) filled(g gate, policy string) (filling, finding.Rule) {
 	var last filling
-	var rule *Rule
+	var rule finding.Rule
 	checked := false
 	for _, s := range g.job.Steps[:g.index] {
 		switch e := exec(s).(type) {
@@ -144,27 +145,27 @@ func (f *flow) filled(g gate, policy string) (filling, *Rule) {
 			case "actions/checkout":
 				checked = true
 				last, rule = f.checkedOut(g.job, s, input(e.Inputs, "ref"), input(e.Inputs, "repository"))
-				if x, is := f.foreign(e); is && rule == nil {
+				if x, is := f.foreign(e); is && rule == finding.None {
 					x.step, x.what = s, f.describe(s)+" of "+input(e.Inputs, "repository")
-					last, rule = x, &policyDownloaded
+					last, rule = x, finding.PolicyDownloaded
 				}
 			case "actions/download-artifact":
 				if x, is := downloaded(e, checked); is {
 					x.step, x.what = s, f.describe(s)
-					last, rule = x, &policyDownloaded
+					last, rule = x, finding.PolicyDownloaded
 				}
 			}
 		case *actionlint.ExecRun:
 			for _, c := range f.script(g.job, e) {
 				switch {
 				case fetches(c, policy):
-					last, rule = filling{step: s, what: "run: " + strings.Join(c.words, " ")}, &policyDownloaded
+					last, rule = filling{step: s, what: "run: " + strings.Join(c.words, " ")}, finding.PolicyDownloaded
 				case moves(c):
 					for _, w := range c.words[2:] {
 						if variable, is := shellVariable(w); is {
 							w = f.variable(g.job, s, variable)
 						}
-						if x, r := f.checkedOut(g.job, s, w, ""); r != nil {
+						if x, r := f.checkedOut(g.job, s, w, ""); r != finding.None {
 							last, rule = x, r
 						}
 					}
@@ -175,13 +176,13 @@ func (f *flow) filled(g gate, policy string) (filling, *Rule) {
 	return last, rule
 }
 
-func (f *flow) checkedOut(j *job, s *actionlint.Step, texts ...string) (filling, *Rule) {
+func (f *flow) checkedOut(j *job, s *actionlint.Step, texts ...string) (filling, finding.Rule) {
 	for _, text := range texts {
 		if severity, is := f.chosen(j, s, text, 0); is {
-			return filling{s, severity, "the ref " + text}, &checkoutChosen
+			return filling{s, severity, "the ref " + text}, finding.CheckoutChosen
 		}
 	}
-	return filling{}, nil
+	return filling{}, finding.None
 }
 
 // foreign returns how bad it is that a checkout of another repository brings the
@@ -195,7 +196,7 @@ func (f *flow) foreign(e *actionlint.ExecAction) (filling, bool) {
 	case folder != ".":
 		return filling{}, true
 	}
-	return filling{severity: Warning}, f.want.Repository != ""
+	return filling{severity: finding.Warning}, f.want.Repository != ""
 }
 
 // within reports whether a file lies in a folder of the workspace. What is
@@ -217,7 +218,7 @@ func downloaded(e *actionlint.ExecAction, checked bool) (filling, bool) {
 	case folder != "." || !checked:
 		return filling{}, true
 	case one:
-		return filling{severity: Warning}, true
+		return filling{severity: finding.Warning}, true
 	}
 	return filling{}, false
 }

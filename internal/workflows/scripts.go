@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/rhysd/actionlint"
+
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // hostile are values that anyone can choose who may open an issue, a pull
@@ -59,26 +61,26 @@ func (f *flow) checkScript(script *actionlint.String) {
 			continue
 		}
 		if severity, found := f.pasted(p.text); found {
-			f.report(scriptInjection, script.Pos, detail{severity: severity, found: "${{" + p.text + "}}", wanted: "a variable from env"})
+			f.report(finding.ScriptInjection, script.Pos, detail{severity: severity, found: "${{" + p.text + "}}", wanted: "a variable from env"})
 			return
 		}
 	}
 }
 
 // pasted says how bad it is that an expression's value becomes script.
-func (f *flow) pasted(expr string) (Severity, bool) {
+func (f *flow) pasted(expr string) (finding.Severity, bool) {
 	c := parseCondition("${{" + expr + "}}")
 	if c.err != nil {
-		return Warning, true
+		return finding.Warning, true
 	}
-	worst, found := Note, false
+	worst, found := finding.Note, false
 	for _, n := range c.nodes {
 		for _, p := range pastedPaths(n) {
 			switch {
 			case anyOverlap(hostile, p):
-				return Error, true
+				return finding.Error, true
 			case anyOverlap(chosen, p) && !f.limited(p):
-				worst, found = Warning, true
+				worst, found = finding.Warning, true
 			}
 		}
 	}
@@ -168,8 +170,8 @@ func (f *flow) checkSyntax(errs []*actionlint.Error) {
 		}
 		severity := unlessMatters(f.matters())
 		if strings.HasPrefix(e.Message, "unexpected key") {
-			severity = max(severity, Warning)
+			severity = max(severity, finding.Warning)
 		}
-		f.report(syntax, &actionlint.Pos{Line: e.Line, Col: e.Column}, detail{severity: severity, found: e.Message, wanted: "keys and values of the workflow syntax"})
+		f.report(finding.Syntax, &actionlint.Pos{Line: e.Line, Col: e.Column}, detail{severity: severity, found: e.Message, wanted: "keys and values of the workflow syntax"})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/rhysd/actionlint"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 )
 
 // Limits of what is read.
@@ -44,43 +45,9 @@ type Commit struct {
 	Tags      []string // that point at it
 }
 
-// Severity says how bad a finding is. The zero Severity is Error.
-type Severity int
-
-// The severities.
-const (
-	Error   Severity = iota // something lets a deployment pass by the gate
-	Warning                 // something helps an attacker, or cannot be judged
-	Note                    // something a reader should know
-)
-
-// String returns the severity as reports spell it.
-func (s Severity) String() string {
-	switch s {
-	case Warning:
-		return "warning"
-	case Note:
-		return "note"
-	}
-	return "error"
-}
-
-// Finding is one mistake at one place.
-type Finding struct {
-	Rule         string // stable, of Rules
-	Threat       string // of the threat model
-	Severity     Severity
-	File         string
-	Line, Column int
-	Message      string // a phrase
-	Found        string
-	Wanted       string
-	Hint         string // the next step
-}
-
 // Check reads one workflow file and reports what lets a deployment pass by the
 // gate, in the order of the file. path is the name for messages.
-func Check(path string, raw []byte, want Want) (found []Finding, err error) {
+func Check(path string, raw []byte, want Want) (found []finding.Finding, err error) {
 	defer fault.Recover(&err, "reading "+path)
 	if len(raw) > MaxBytes {
 		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d bytes, at most %d are allowed", path, len(raw), MaxBytes)
@@ -122,32 +89,32 @@ func unreadable(path string, errs []*actionlint.Error) error {
 }
 
 // sorted returns the findings in the order of the file, each once.
-func (f *flow) sorted() []Finding {
+func (f *flow) sorted() []finding.Finding {
 	sort.SliceStable(f.found, func(i, k int) bool {
 		a, b := &f.found[i], &f.found[k]
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Found, b.Found)) < 0
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), strings.Compare(a.Rule.String(), b.Rule.String()), strings.Compare(a.Found, b.Found)) < 0
 	})
-	return slices.CompactFunc(f.found, func(a, b Finding) bool {
+	return slices.CompactFunc(f.found, func(a, b finding.Finding) bool {
 		return a.Rule == b.Rule && a.Line == b.Line && a.Column == b.Column
 	})
 }
 
 // detail is what a finding says besides its rule.
 type detail struct {
-	severity Severity
-	message  string // instead of the rule's
+	severity finding.Severity
+	message  string // instead of the rule's title
 	found    string
 	wanted   string
-	hint     string // instead of the rule's
+	hint     string // instead of the rule's step
 }
 
-func (f *flow) report(r Rule, at *actionlint.Pos, d detail) {
-	out := Finding{Rule: r.ID, Threat: r.Threat, Severity: d.severity, File: f.path, Line: 1, Column: 1,
-		Message: cmp.Or(d.message, r.Text), Found: short(d.found), Wanted: d.wanted, Hint: cmp.Or(d.hint, r.Hint)}
+func (f *flow) report(r finding.Rule, at *actionlint.Pos, d detail) {
+	out := finding.Finding{Rule: r, Code: fault.Lint, Severity: d.severity, File: f.path, Line: 1, Column: 1,
+		Message: cmp.Or(d.message, r.Title()), Found: short(d.found), Wanted: d.wanted, Hint: cmp.Or(d.hint, r.Step())}
 	if at != nil {
 		out.Line, out.Column = max(at.Line, 1), max(at.Col, 1)
 	}
-	f.found = append(f.found, out)
+	f.found = append(f.found, out.By(finding.Workflows))
 }
 
 // short is s on one line that fits into a report.

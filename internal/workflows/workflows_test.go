@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/raised"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
@@ -92,16 +93,16 @@ func edit(t *testing.T, base string, changes ...change) string {
 	return base
 }
 
-func check(t *testing.T, text string, w workflows.Want) []workflows.Finding {
+func check(t *testing.T, text string, w workflows.Want) []finding.Finding {
 	t.Helper()
 	found, err := workflows.Check("w.yml", []byte(strings.ReplaceAll(text, "@SHA", sha)), w)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	return found
+	return raised.Note(found)
 }
 
-func show(found []workflows.Finding) string {
+func show(found []finding.Finding) string {
 	var b strings.Builder
 	for _, f := range found {
 		fmt.Fprintf(&b, "\n  %s:%d:%d %s %s %s: %s (found %q, wanted %q)", f.File, f.Line, f.Column, f.Severity, f.Rule, f.Threat, f.Message, f.Found, f.Wanted)
@@ -111,8 +112,8 @@ func show(found []workflows.Finding) string {
 
 // settled leaves out what is true of every job whose gate is in another job, and
 // has tests of its own.
-func settled(found []workflows.Finding) []workflows.Finding {
-	return slices.DeleteFunc(found, func(f workflows.Finding) bool { return f.Rule == "gate-reused" })
+func settled(found []finding.Finding) []finding.Finding {
+	return slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Rule == finding.GateReused })
 }
 
 // silent checks that text has no finding at all.
@@ -124,10 +125,10 @@ func silent(t *testing.T, text string) {
 }
 
 // trips checks that text has this one finding and nothing else.
-func trips(t *testing.T, text, rule string, s workflows.Severity) workflows.Finding {
+func trips(t *testing.T, text string, rule finding.Rule, s finding.Severity) finding.Finding {
 	t.Helper()
 	found := check(t, text, want)
-	if rule != "gate-reused" {
+	if rule != finding.GateReused {
 		found = settled(found)
 	}
 	if len(found) != 1 || found[0].Rule != rule || found[0].Severity != s {
@@ -145,7 +146,7 @@ func clean(t *testing.T, text string) {
 
 // each checks one mistake on a base that is clean without it. A change of
 // another base brings it along.
-func each(t *testing.T, base, rule string, s workflows.Severity, cases map[string][]change) {
+func each(t *testing.T, base string, rule finding.Rule, s finding.Severity, cases map[string][]change) {
 	t.Helper()
 	clean(t, base)
 	for name, changes := range cases {
@@ -163,13 +164,13 @@ func passes(t *testing.T, base string, cases map[string][]change) {
 const deployStep = "      - name: deploy\n"
 
 func TestG04_what_is_not_understood_is_not_called_good(t *testing.T) {
-	each(t, inJob, "syntax", workflows.Error, map[string][]change{
+	each(t, inJob, finding.Syntax, finding.Error, map[string][]change{
 		"a quoted true":   {{"      - id: gate\n", "      - id: gate\n        continue-on-error: 'no'\n"}},
 		"the same twice":  {{"    environment: production\n", "    environment: production\n    environment: dev\n"}},
 		"a step of none":  {{"      - run: mkdir -p dist\n", "      - name: nothing\n      - run: mkdir -p dist\n"}},
 		"needs in a need": {{"    needs: build\n", "    needs: {build: 1}\n"}},
 	})
-	each(t, inJob, "syntax", workflows.Warning, map[string][]change{
+	each(t, inJob, finding.Syntax, finding.Warning, map[string][]change{
 		"a new key": {{"    environment: production\n", "    environment: production\n    retries: 3\n"}},
 	})
 	passes(t, inJob, map[string][]change{
@@ -200,10 +201,10 @@ jobs:
 `
 	clean(t, anchored)
 	found := check(t, edit(t, anchored, change{"&soft false", "&soft True"}), want)
-	if len(found) != 1 || found[0].Rule != "gate-soft" {
+	if len(found) != 1 || found[0].Rule != finding.GateSoft {
 		t.Errorf("findings = %s\nwant gate-soft", show(found))
 	}
-	trips(t, edit(t, anchored, change{"      - {uses: sallyport-dev/sallyport@SHA, with: {environment: production}}", "      - *gate"}), "gate-other-environment", workflows.Error)
+	trips(t, edit(t, anchored, change{"      - {uses: sallyport-dev/sallyport@SHA, with: {environment: production}}", "      - *gate"}), finding.GateOtherEnvironment, finding.Error)
 }
 
 func TestCheck_finds_nothing_in_what_we_show_and_use(t *testing.T) {
@@ -237,20 +238,9 @@ func TestCheck_finds_nothing_in_what_we_show_and_use(t *testing.T) {
 }
 
 func TestCheck_says_where_and_what_next(t *testing.T) {
-	f := trips(t, edit(t, inJob, change{"      - id: gate\n", "      - id: gate\n        continue-on-error: true\n"}), "gate-soft", workflows.Error)
+	f := trips(t, edit(t, inJob, change{"      - id: gate\n", "      - id: gate\n        continue-on-error: true\n"}), finding.GateSoft, finding.Error)
 	if f.File != "w.yml" || f.Line != 22 || f.Column != 28 || f.Threat != "G03" || f.Found != "continue-on-error: true" || f.Hint == "" {
 		t.Errorf("finding = %+v, want the place of true", f)
-	}
-}
-
-func TestRules_are_named_once_and_say_what_next(t *testing.T) {
-	id, threat := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`), regexp.MustCompile(`^[A-Z]\d\d$`)
-	seen := map[string]bool{}
-	for _, r := range workflows.Rules() {
-		if seen[r.ID] || !id.MatchString(r.ID) || !threat.MatchString(r.Threat) || r.Text == "" || r.Hint == "" || strings.HasSuffix(r.Text+r.Hint, ".") {
-			t.Errorf("rule = %+v", r)
-		}
-		seen[r.ID] = true
 	}
 }
 
@@ -298,7 +288,7 @@ func manyJobs(n int) string {
 func TestCheck_survives_jobs_that_wait_for_each_other(t *testing.T) {
 	text := edit(t, needed, change{"    needs: gate\n", "    needs: [gate, production]\n    if: always()\n"})
 	found := check(t, text, want)
-	if slices.ContainsFunc(found, func(f workflows.Finding) bool { return f.Rule == "no-gate" }) {
+	if slices.ContainsFunc(found, func(f finding.Finding) bool { return f.Rule == finding.NoGate }) {
 		t.Errorf("findings = %s", show(found))
 	}
 	var b strings.Builder
@@ -353,7 +343,7 @@ func FuzzCheck(f *testing.F) {
 			t.Fatalf("error = %v, want one of usage", err)
 		}
 		for _, x := range found {
-			if x.Rule == "" || x.Threat == "" || x.Message == "" || x.Hint == "" || x.Line < 1 || x.Column < 1 {
+			if x.Rule == finding.None || x.Threat == "" || x.Message == "" || x.Hint == "" || x.Line < 1 || x.Column < 1 {
 				t.Fatalf("finding = %+v", x)
 			}
 		}
