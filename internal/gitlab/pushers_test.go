@@ -232,3 +232,19 @@ func TestH07_answer_about_another_tier(t *testing.T) {
 		t.Errorf("protection = %+v, want none", p)
 	}
 }
+
+// The first push made the branch, and another one followed in the same moment: the list
+// says which came first.
+func TestI01_two_pushes_of_one_moment(t *testing.T) {
+	s := play(t, 654)
+	h := new(script).commit("c1", "x@x.example").commit("n1", "x@x.example", "c1").
+		push(carol, "main", "", "c1", 1).push(bob, "main", "c1", "n1", 1)
+	for _, e := range h.events {
+		e["created_at"] = "2026-11-20T11:00:00Z"
+	}
+	s.history(h, "n1")
+	c := s.change("c1")
+	wantMakers(t, c, "pusher 89: "+s.short("c1"))
+	noMaker(t, c, "pusher ?")
+	noMaker(t, c, "pusher 88")
+}

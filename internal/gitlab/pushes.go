@@ -118,6 +118,7 @@ func (h *history) events(
 	if err != nil {
 		return nil, false, err
 	}
+	slices.Reverse(out) // two of one moment came in the order of the list
 	sort.SliceStable(out, func(a, b int) bool { return out[a].Time.Before(out[b].Time) })
 	return out, whole, nil
 }
