@@ -82,7 +82,7 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 // signEntry signs the entry, makes sure that the next gate will count it, and stores it
 // on the platform.
 func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, error) {
-	entry, err := policy.Entering(r.judged, rec.Verdict, r.home, r.platform.Run(), *rec.Input, rec.Policy.Commit)
+	entry, err := policy.Entering(r.judged, rec.Verdict, r.home, policy.Signing{Run: r.platform.Run(), Job: r.platform.Number()}, *rec.Input, rec.Policy.Commit)
 	if err != nil {
 		return nil, err
 	}

@@ -49,6 +49,14 @@ func historyCommand(r *run) (answer, error) {
 			return at.Before(period[0]) || !period[1].IsZero() && !at.Before(period[1])
 		})
 	}
+	for _, h := range all {
+		for _, m := range h.Missing { // whatever the form of the answer, a hole in it is told
+			r.say("%s: missing: %s", report.Plain(h.Environment), report.Plain(m))
+		}
+		if n := len(h.Passed); n > 0 {
+			r.say("%s: %d entries do not count, the first: %s", report.Plain(h.Environment), n, report.Plain(h.Passed[0]))
+		}
+	}
 	switch r.text("format") {
 	case "json":
 		err = report.HistoryJSON(r.Stdout, all)

@@ -43,6 +43,7 @@ type platform interface {
 	// Within is the same, or "" where the job is in none; known is false where nothing
 	// says it.
 	Within() (environment string, known bool)
+	Number() string // of this job in its run, where Run does not name the job; or ""
 	// Commit is the commit that this job runs, which Identify proves. File and Tip
 	// read this repository: a file of a commit, and the commit of a branch.
 	Commit() string

@@ -36,12 +36,8 @@ func (g *Gate) History(ctx context.Context, environment, id string, ask bool) ([
 			return nil, err
 		}
 		in := policy.Input{Policy: g.Policy, Environment: environment, Protection: policy.Protection{ID: t.ID}, Entries: all[0], Now: g.Now}
-		q, err := policy.Ask(in)
-		if err != nil {
-			return nil, err
-		}
-		if ask && len(q.Runs) > 0 {
-			if in.Runs, err = g.Guard.Runs(ctx, q.Runs); err != nil {
+		if in.Unasked = !ask; ask {
+			if err := g.ask(ctx, &in); err != nil {
 				return nil, err
 			}
 		}

@@ -128,15 +128,15 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	if environment == "" {
 		return in, nil
 	}
-	if err := g.inForce(&in); err != nil {
-		return in, err
-	}
 	return in, g.ask(ctx, &in)
 }
 
 // inForce reads the policies of the newest entries, where they are others than the one
 // at hand.
 func (g *Gate) inForce(in *policy.Input) error {
+	if g.Read == nil {
+		return nil // what entered is shown, and nothing is let in
+	}
 	for _, e := range in.Sources() {
 		if e.Source == "" {
 			return fault.New(fault.Usage, fault.Policy, "keep the policy file below 256 KiB",
@@ -180,20 +180,28 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	if err != nil {
 		return err
 	}
-	if len(q.Runs) > 0 {
-		if in.Runs, err = g.Guard.Runs(ctx, q.Runs); err != nil {
+	if _, err = g.askRefs(ctx, in, q); err != nil { // whether entries count depends on refs
+		return err
+	}
+	if err = g.inForce(in); err != nil {
+		return err
+	}
+	if q, err = policy.Ask(*in); err == nil {
+		q, err = g.askRefs(ctx, in, q)
+	}
+	if err != nil {
+		return err
+	}
+	if all := append(slices.Clone(q.Runs), q.Entries...); len(all) > 0 {
+		if in.Runs, err = g.Guard.Runs(ctx, all); err != nil {
 			return fmt.Errorf("asking how the runs ended: %w", err)
+		}
+		for k := len(q.Runs); k < len(in.Runs); k++ {
+			in.Runs[k].Entry = true
 		}
 		if q, err = policy.Ask(*in); err != nil { // where changes begin depends on how runs ended
 			return err
 		}
-	}
-	for _, x := range q.Refs {
-		answer, err := g.Guard.Ref(ctx, x)
-		if err != nil {
-			return fmt.Errorf("asking how %s is protected: %w", x.Ref, err)
-		}
-		in.Refs = append(in.Refs, answer)
 	}
 	for _, c := range q.Changes {
 		answer, err := g.Guard.Change(ctx, c)
@@ -213,6 +221,31 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 		}
 	}
 	return nil
+}
+
+// askRefs asks about every ref that is not known yet, and returns what is to be asked
+// then.
+func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions) (policy.Questions, error) {
+	for {
+		n := len(in.Refs)
+		for _, x := range q.Refs {
+			if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == x }) {
+				continue
+			}
+			answer, err := g.Guard.Ref(ctx, x)
+			if err != nil {
+				return q, fmt.Errorf("asking how %s is protected: %w", x.Ref, err)
+			}
+			in.Refs = append(in.Refs, answer)
+		}
+		if len(in.Refs) == n {
+			return q, nil
+		}
+		var err error
+		if q, err = policy.Ask(*in); err != nil {
+			return q, err
+		}
+	}
 }
 
 // waits tells the bundles of signers whom a policy names from those of strangers.

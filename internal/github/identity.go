@@ -179,6 +179,9 @@ func (j *Job) Origin() (statement.Origin, string) {
 // Home is the server and the number of this job's repository.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.getenv("GITHUB_REPOSITORY_ID") }
 
+// Number is the number of this job in its run, as its ID token has it, or "".
+func (j *Job) Number() string { return j.self["check_run_id"] }
+
 // Within is the environment of this job, or ""; known is false where the job has no ID
 // token, which alone says it.
 func (j *Job) Within() (environment string, known bool) { return j.self["environment"], j.self != nil }

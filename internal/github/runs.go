@@ -172,6 +172,7 @@ func (j *Job) one(ctx context.Context, path string, same func(run) bool) (run, b
 
 // job is one job of an attempt.
 type runJob struct {
+	ID         int64     `json:"id"`
 	Name       string    `json:"name"`
 	Status     string    `json:"status"`
 	Conclusion string    `json:"conclusion"`
@@ -249,6 +250,9 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error
 	p.By, p.Again, p.CreatedAt = j.account(r.TriggeringActor), r.Attempt > 1, r.CreatedAt
 	p.Own = at.id == j.own().id
 	p.State = stateOf(r)
+	if q.Entry {
+		return j.signing(ctx, q, r, p)
+	}
 	if !q.Outcome || !p.Own && len(q.Jobs) == 0 {
 		return p, nil
 	}
@@ -263,6 +267,26 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error
 	}
 	p.State, p.Words = stateOfJobs(jobs, q.Jobs)
 	p.Words = fmt.Sprintf("run %d, attempt %d: %s", r.ID, r.Attempt, p.Words)
+	return p, nil
+}
+
+// signing says how the job ended that signed an entry; where its number is not known,
+// how the whole run did.
+func (j *Job) signing(ctx context.Context, q policy.RunQuery, r run, p policy.Run) (policy.Run, error) {
+	if q.Job == "" {
+		return p, nil
+	}
+	jobs, err := j.jobs(ctx, r)
+	if err != nil {
+		return policy.Run{}, err
+	}
+	p.State, p.Words = policy.RunUnknown, fmt.Sprintf("run %d, attempt %d: no job %s", r.ID, r.Attempt, q.Job)
+	for _, x := range jobs {
+		if strconv.FormatInt(x.ID, 10) == q.Job && x.HeadSHA == r.HeadSHA {
+			p.State, p.Words = x.state()
+			p.Words = fmt.Sprintf("run %d, attempt %d: %s", r.ID, r.Attempt, p.Words)
+		}
+	}
 	return p, nil
 }
 

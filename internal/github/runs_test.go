@@ -207,3 +207,20 @@ func TestRuns_beyond_the_first_page(t *testing.T) {
 	_, err := f.Runs(context.Background(), []policy.RunQuery{{URI: "https://github.com/acme/widget/actions/runs/1/attempts/1"}})
 	wantFault(t, err, fault.Refused, fault.Malformed)
 }
+
+// What an entry is about is the job that signed it: a run goes on after it, fails
+// elsewhere, or succeeds although that job failed.
+func TestG11_how_the_job_ended_that_signed_an_entry(t *testing.T) {
+	w := newWorld(t, "signing")
+	w.run(7, object{"head_sha": sha(1), "conclusion": "success"})
+	w.set("/runs/7/attempts/1/jobs", []object{
+		{"id": 301, "name": "smoke", "conclusion": "success"}, {"id": 302, "name": "deploy", "conclusion": "failure"},
+		{"id": 303, "name": "deploy again", "status": "in_progress", "conclusion": nil, "completed_at": nil},
+	})
+	for job, want := range map[string]policy.RunState{"": policy.Succeeded, "301": policy.Succeeded, "302": policy.Failed, "303": policy.Unfinished, "999": policy.RunUnknown} {
+		got, err := w.job.Runs(t.Context(), []policy.RunQuery{{URI: w.uri(7, 1), Outcome: true, Entry: true, Job: job}})
+		if err != nil || got[0].State != want {
+			t.Errorf("job %q: %+v, %v, want state %v", job, got, err, want)
+		}
+	}
+}

@@ -212,6 +212,9 @@ func (j *Job) Origin() (statement.Origin, string) {
 // Home is the server and the number of this job's project.
 func (j *Job) Home() (host, id string) { return j.server.String(), j.id }
 
+// Number is "": the address of a run is that of the job.
+func (*Job) Number() string { return "" }
+
 // Within is the environment of this job, or "". Identify reads it from the job's ID
 // token, without which there is no gate.
 func (j *Job) Within() (environment string, known bool) { return j.enters, true }

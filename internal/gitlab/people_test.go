@@ -519,3 +519,17 @@ func TestG07_reviews_on_a_plan_without(t *testing.T) {
 		t.Errorf("reviews = %+v, want none, and that nobody is asked", r)
 	}
 }
+
+// What an entry is about is the job that signed it, and not the pipeline that goes on
+// after it.
+func TestG11_how_the_job_ended_that_signed_an_entry(t *testing.T) {
+	s := play(t, 657)
+	s.set("/pipelines/601", fields{"sha": sha("c1"), "ref": "main", "status": "failed"})
+	for status, want := range map[string]policy.RunState{"success": policy.Succeeded, "failed": policy.Failed, "running": policy.Unfinished} {
+		s.set("/jobs/501", fields{"status": status, "ref": "main", "commit": fields{"id": sha("c1")}, "pipeline": fields{"id": 601}})
+		got, err := s.as().Runs(t.Context(), []policy.RunQuery{{URI: s.uri(501), Outcome: true, Entry: true}})
+		if err != nil || got[0].State != want {
+			t.Errorf("job %s: %+v, %v, want state %v", status, got, err, want)
+		}
+	}
+}

@@ -100,6 +100,10 @@ func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 	if r.By, err = j.known(ctx, b.User); err != nil {
 		return policy.Run{}, err
 	}
+	if q.Entry { // how the other jobs of the pipeline end is another matter
+		r.State, r.Words = states[b.Status], fmt.Sprintf("job %d: %s", b.ID, b.Status)
+		return r, nil
+	}
 	r.State, r.Words, err = j.outcome(ctx, q, b, p, r.Own)
 	return r, err
 }

@@ -285,7 +285,7 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 }
 
 func (in Input) run(uri string) (Run, bool) {
-	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.URI == uri })
+	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.URI == uri && !r.Entry })
 	if i < 0 {
 		return Run{}, false
 	}

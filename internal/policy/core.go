@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -27,9 +28,30 @@ type Core struct {
 // CoreFinding is a finding without its texts. An outcome is a word, so that it is
 // never left out.
 type CoreFinding struct {
-	Requirement string     `json:"requirement"`
-	Code        fault.Code `json:"code"`
-	Outcome     string     `json:"outcome"`
+	Requirement string       `json:"requirement"`
+	Code        fault.Code   `json:"code"`
+	Outcome     string       `json:"outcome"`
+	People      []CorePerson `json:"people,omitempty"`
+}
+
+// CorePerson is who said what, when, and whether it counted.
+type CorePerson struct {
+	Identity  string     `json:"identity"`
+	Decision  string     `json:"decision"`
+	Counted   bool       `json:"counted"`
+	Code      fault.Code `json:"code"`
+	Time      string     `json:"time"`
+	Statement string     `json:"statement"`
+}
+
+// CoreEvidence is a statement that the answer rests on.
+type CoreEvidence struct {
+	Statement string `json:"statement"`
+	Kind      string `json:"kind"`
+	Signer    string `json:"signer"`
+	Run       string `json:"run"`
+	Commit    string `json:"commit"`
+	Time      string `json:"time"`
 }
 
 // CoreSubject is the answer about one subject without its texts.
@@ -38,7 +60,7 @@ type CoreSubject struct {
 	Name     string         `json:"name"`
 	Outcome  string         `json:"outcome"`
 	Findings []CoreFinding  `json:"findings,omitempty"`
-	Evidence []string       `json:"evidence,omitempty"` // digests of statements, sorted
+	Evidence []CoreEvidence `json:"evidence,omitempty"` // in the order of their digests
 }
 
 // NewCore returns the core of v, which Evaluate has made of in. input is the digest of
@@ -57,9 +79,12 @@ func coreSubject(j *verdict.Judgement) CoreSubject {
 	s := CoreSubject{Digest: j.Subject.Digest, Name: j.Subject.Name,
 		Outcome: j.Outcome().String(), Findings: coreFindings(j.Findings)}
 	for i := range j.Evidence {
-		s.Evidence = append(s.Evidence, j.Evidence[i].Statement)
+		e := &j.Evidence[i]
+		s.Evidence = append(s.Evidence, CoreEvidence{e.Statement, e.PredicateType, e.Signer, e.Run, e.Commit, e.Time})
 	}
-	slices.Sort(s.Evidence)
+	slices.SortFunc(s.Evidence, func(a, b CoreEvidence) int {
+		return cmp.Or(cmp.Compare(a.Statement, b.Statement), cmp.Compare(a.Signer, b.Signer), cmp.Compare(a.Run, b.Run))
+	})
 	s.Evidence = slices.Compact(s.Evidence)
 	return s
 }
@@ -67,7 +92,12 @@ func coreSubject(j *verdict.Judgement) CoreSubject {
 func coreFindings(all []verdict.Finding) []CoreFinding {
 	var out []CoreFinding
 	for i := range all {
-		out = append(out, CoreFinding{all[i].Requirement, all[i].Code, all[i].Outcome.String()})
+		f := CoreFinding{Requirement: all[i].Requirement, Code: all[i].Code, Outcome: all[i].Outcome.String()}
+		for k := range all[i].People {
+			p := &all[i].People[k]
+			f.People = append(f.People, CorePerson{p.Identity, p.Decision, p.Counted, p.Code, p.Time, p.Statement})
+		}
+		out = append(out, f)
 	}
 	return out
 }

@@ -65,6 +65,7 @@ type Chain struct {
 	Entries []Entry          // the highest number first, and of one number the newest
 	Missing []statement.Link // that entries name and that were not found, the highest first
 	Passed  []string         // what was found and does not count, and why, in words
+	refs    []RefQuery       // of the jobs that signed them
 }
 
 // Chain reads the entries of in. An entry counts only if a job in the environment
@@ -78,6 +79,9 @@ func (in Input) Chain() Chain {
 			continue
 		}
 		e, why := in.entry(env, f)
+		if why == "" {
+			why = c.protected(in, e, f)
+		}
 		if why != "" {
 			c.pass(f, why)
 			continue
@@ -94,6 +98,31 @@ func (in Input) Chain() Chain {
 		c.settle(in, i)
 	}
 	return c
+}
+
+// protected wants the ref of the job that signed e to be one that somebody other than
+// the one who pushes decides about, as for a build: on a tag that anybody may make, the
+// workflow is what they wrote.
+func (c *Chain) protected(in Input, e Entry, f Fact) string {
+	if in.Unasked {
+		return ""
+	}
+	b := Builder{}
+	for _, a := range in.Policy.Artifacts {
+		for _, x := range a.BuiltBy {
+			if x.Forge.Issuer == e.Signer.Issuer && x.RepositoryID == e.Signer.RepositoryID && matchesAny(x.Refs, e.Signer.Ref) {
+				b = x
+			}
+		}
+	}
+	q, asked := b.refQuery(e.Signer)
+	if asked && !slices.Contains(c.refs, q) {
+		c.refs = append(c.refs, q)
+	}
+	if m := checkRef(in, b, f); m != nil {
+		return m.reason
+	}
+	return ""
 }
 
 func (c *Chain) pass(f Fact, why string) {
@@ -233,8 +262,8 @@ func (c *Chain) settle(in Input, i int) {
 			return
 		}
 	}
-	if r, ok := in.run(e.Run); ok && r.Why == "" {
-		if e.State, e.Why = r.State, r.Words; r.Own && r.State == Succeeded {
+	if r, ok := in.entryRun(*e); ok && r.Why == "" {
+		if e.State, e.Why = r.State, r.Words; r.Own && r.State == Succeeded && e.Job == "" {
 			e.State = Unfinished // as far as it has come: the run that asks has not ended
 		}
 	}
@@ -271,13 +300,13 @@ const maxOpen = 20
 
 // open returns the runs that have to be asked about: of the entries that may be the
 // base of some artifact, those of which nobody has written down how they ended.
-func (c Chain) open() []string {
-	var runs []string
+func (c Chain) open() []RunQuery {
+	var runs []RunQuery
 	settled := map[string]bool{} // artifacts of which a confirmed entry was found
 	for _, e := range c.Entries {
 		needed := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return !settled[a.Artifact] })
-		if needed && e.State == RunUnknown && !slices.Contains(runs, e.Run) {
-			runs = append(runs, e.Run)
+		if needed && e.State == RunUnknown {
+			runs = append(runs, RunQuery{URI: e.Run, Job: e.Job, Outcome: true, Entry: true})
 		}
 		for _, a := range e.Artifacts {
 			settled[a.Artifact] = settled[a.Artifact] || e.State == Succeeded
@@ -433,6 +462,15 @@ func (in Input) start(env Environment, a Artifact) Start {
 
 // own reports whether the run that asks has made an entry.
 func (in Input) own(e Entry) bool {
-	r, ok := in.run(e.Run)
+	r, ok := in.entryRun(e)
 	return ok && r.Own
+}
+
+// entryRun is what the platform said of the job that signed an entry.
+func (in Input) entryRun(e Entry) (Run, bool) {
+	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Entry && r.URI == e.Run })
+	if i < 0 {
+		return Run{}, false
+	}
+	return in.Runs[i], true
 }

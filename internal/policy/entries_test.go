@@ -91,9 +91,16 @@ func entering(p *policy.Policy, all ...let) policy.Input {
 	in.Entries = policy.Candidate{Subject: where.Subject("")}
 	for _, x := range all {
 		in.Entries.Facts = append(in.Entries.Facts, x.fact)
-		in.Runs = append(in.Runs, policy.Run{URI: x.signer.Run, State: x.state, Words: "run"})
+		in.Runs = append(in.Runs, policy.Run{URI: x.signer.Run, State: x.state, Words: "run", Entry: true})
 	}
+	in.Refs = kept(in)
 	return in
+}
+
+// adopt gives an input the entries of another.
+func adopt(in *policy.Input, with policy.Input) {
+	in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+	in.Refs = append(in.Refs, with.Refs...)
 }
 
 // base is the number and commit of what is in the environment, or nothing.
@@ -168,6 +175,70 @@ func TestG11_an_entry_that_nobody_in_the_environment_signed(t *testing.T) {
 	}
 }
 
+// A job on a ref that anybody may make wrote the entry that it wanted: it counts as
+// little as a build there would.
+func TestG14_an_entry_of_an_unprotected_tag(t *testing.T) {
+	p := read(t, required(t))
+	first := line(t, 1)
+	tagged := lets(t, 2, first, func(x *let) { reref(&x.signer, "refs/tags/v9") })
+	in := entering(p, first[0], tagged)
+	if got := base(in); got != "2" {
+		t.Fatalf("base = %q, want entry 2 of a protected tag", got)
+	}
+	for i := range in.Refs {
+		if in.Refs[i].Query.Ref == "refs/tags/v9" {
+			in.Refs[i].Protected, in.Refs[i].Kept = policy.No, policy.No
+		}
+	}
+	if got := base(in); got != "1" || len(in.Chain().Passed) != 1 {
+		t.Errorf("base = %q, passed over %q; want entry 1: nobody protects the tag", got, in.Chain().Passed)
+	}
+	in.Refs = nil
+	if got := base(in); got != "" {
+		t.Errorf("base = %q, want none: nobody was asked about refs", got)
+	}
+	in.Unasked = true
+	if got := base(in); got != "2" {
+		t.Errorf("base = %q, want both for a history that asks nobody", got)
+	}
+}
+
+// How a job ended that signed an entry is asked apart from its run, which evidence
+// names: a build is good although the deployment after it failed.
+func TestG11_how_the_job_ended_and_not_its_run(t *testing.T) {
+	in := setting(t, required(t), yes(alice, bob)...).input(t)
+	first := lets(t, 1, nil, func(x *let) { x.entry.Run, x.signer.Run, x.entry.Job = signer().Run, signer().Run, "302" })
+	first.state = policy.Failed
+	adopt(&in, entering(in.Policy, first))
+	in.Changes = slices.Clone(in.Changes)
+	in.Changes[0].Start = startOf(t, in)
+	wantAllowed(t, evaluate(in))
+	unknown := entering(in.Policy, first)
+	unknown.Runs = nil
+	q, err := policy.Ask(unknown)
+	if err != nil || len(q.Entries) != 1 || q.Entries[0].Job != "302" || !q.Entries[0].Entry || len(q.Runs) != 0 {
+		t.Errorf("questions = %+v, %v, want one about job 302", q, err)
+	}
+}
+
+// What is too large to be carried never comes into force, because nothing could be held
+// against it later.
+func TestD15_a_policy_that_no_entry_can_carry(t *testing.T) {
+	for pad, want := range map[int]bool{0: true, statement.MaxPolicy: false} {
+		in := setting(t, required(t)+"# "+strings.Repeat("x", pad)+"\n", yes(alice, bob)...).input(t)
+		adopt(&in, entering(in.Policy))
+		in.Entries.Subject = where.Subject("")
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		v := evaluate(in)
+		wantAllowed(t, v)
+		_, err := policy.Entering(in, v, where.Repository.URI, policy.Signing{Run: run(1)}, app().Digest, commit)
+		if (err == nil) != want {
+			t.Errorf("a policy of %d bytes more: err = %v, want none: %v", pad, err, want)
+		}
+	}
+}
+
 // Only an entry whose deployment succeeded moves the base; what a later entry has
 // written down counts also where the run is gone.
 func TestG11_an_entry_that_nobody_confirms_moves_nothing(t *testing.T) {
@@ -234,7 +305,7 @@ func TestG11_what_entered_without_an_entry_is_missed(t *testing.T) {
 		s := setting(t, required(t), yes(alice, bob)...)
 		in := s.input(t)
 		with := entering(in.Policy, all...)
-		in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+		adopt(&in, with)
 		in.Changes = slices.Clone(in.Changes)
 		in.Changes[0].Listed = policy.Listed{ID: 7, Run: strings.TrimSuffix(run(3), "/attempts/1"), Time: now}
 		edit(&in, &in.Changes[0])
@@ -279,7 +350,7 @@ func TestG11_the_newest_entry_is_gone_that_an_approver_was_shown(t *testing.T) {
 	judged := func(text string, gone ...let) verdict.Verdict {
 		in := setting(t, text, shown...).input(t)
 		with := entering(in.Policy, all...)
-		in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+		adopt(&in, with)
 		withhold(&in, gone...)
 		in.Changes = slices.Clone(in.Changes)
 		in.Changes[0].Start = startOf(t, in)
@@ -396,7 +467,7 @@ func changing(t testing.TB, before string, edit func(*policy.Input), ballots ...
 	old := read(t, before)
 	first := lets(t, 1, nil, func(x *let) { x.entry.Source = before })
 	with := entering(in.Policy, first)
-	in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+	adopt(&in, with)
 	in.InForce = []policy.InForce{{Entry: statement.Link{Number: 1, SHA256: first.fact.StatementHash.Hex()}, Policy: old}}
 	edit(&in)
 	q, err := policy.Ask(in)
@@ -449,7 +520,7 @@ func TestD15_a_new_baseline_hides_nobody(t *testing.T) {
 	in := s.input(t)
 	first := lets(t, 1, nil, func(x *let) { x.entry.Artifacts[0].Artifact = "other"; x.entry.Source = required(t) })
 	with := entering(in.Policy, first)
-	in.Entries, in.Runs = with.Entries, append(in.Runs, with.Runs...)
+	adopt(&in, with)
 	in.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, required(t))}}
 	q, err := policy.Ask(in)
 	if err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(5) || q.Changes[1].Start.Baseline != sha(0) {

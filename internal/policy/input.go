@@ -194,6 +194,9 @@ type Input struct {
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: the account that started it is not a maker for that.
 	Deciding bool `json:"deciding"`
+	// Unasked says that nobody was asked about refs: entries are shown, and nothing is
+	// let in.
+	Unasked bool `json:"unasked"`
 
 	chain *Chain // of Entries, once it is read
 }

@@ -250,6 +250,7 @@ type Run struct {
 	Own       bool      `json:"own"`   // it is the run that asks
 	Pipeline  string    `json:"pipeline"`
 	CreatedAt time.Time `json:"createdAt"`
+	Entry     bool      `json:"entry"` // it is about the job that signed an entry
 }
 
 // RunState says how a run ended. Only Succeeded is enough.
@@ -396,4 +397,8 @@ type RunQuery struct {
 	URI     string
 	Jobs    []string // jobs that must have succeeded; none: the whole run
 	Outcome bool     // false: only the account that started it is asked for
+	// Entry asks how the one job ended that signed an entry: the one with the number Job
+	// in its run, or that the address names; where neither is known, the whole run.
+	Entry bool
+	Job   string
 }

@@ -13,6 +13,7 @@ import (
 // stranger's bundle causes no question.
 type Questions struct {
 	Runs    []RunQuery
+	Entries []RunQuery // about the jobs that signed entries
 	Changes []ChangeQuery
 	Refs    []RefQuery
 	Members []Member
@@ -32,9 +33,7 @@ func Ask(in Input) (Questions, error) {
 		return q, nil
 	}
 	in = in.chained()
-	for _, run := range in.chain.open() {
-		q.run(RunQuery{URI: run, Outcome: true})
-	}
+	q.Entries, q.Refs = in.chain.open(), in.chain.refs
 	for _, c := range in.Candidates {
 		a, m := in.artifact(c)
 		if m != nil {

@@ -82,13 +82,13 @@ func (p *printer) entered(e Entered) {
 			p.line("       and %d more, which --format json shows", len(e.Artifacts)-i)
 			break
 		}
-		since := "the first"
+		since := ""
 		if a.Base != "" {
-			since = "after " + a.Base[:min(12, len(a.Base))]
+			since = ", after " + a.Base[:min(12, len(a.Base))]
 		}
 		p.line("       %s  %s", Plain(a.Name), a.Digest)
 		if a.Commit != "" {
-			p.line("         commit %s, %s", Plain(a.Commit[:min(12, len(a.Commit))]), Plain(since))
+			p.line("         commit %s%s", Plain(a.Commit[:min(12, len(a.Commit))]), Plain(since))
 		}
 	}
 	if len(e.Approved) > 0 {

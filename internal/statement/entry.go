@@ -26,6 +26,9 @@ const entryPrefix = "entry:"
 // one it has the digest and the commit.
 const MaxPolicy = 256 << 10
 
+// maxNumber bounds the number of an entry, so that there is always a next one.
+const maxNumber = 1_000_000_000
+
 // Target is an environment that can be told from every other one. An entry is found
 // by it.
 type Target struct {
@@ -106,6 +109,7 @@ type Entry struct {
 	Source     string      `json:"source,omitempty"`     // the policy file, up to MaxPolicy bytes
 	Commit     string      `json:"commit,omitempty"`     // that the policy file is of
 	Deployment int64       `json:"deployment,omitempty"` // number of the newest deployment that the platform listed
+	Job        string      `json:"job,omitempty"`        // number of the job in that run, where the run's address does not name it
 	Run        string      `json:"run"`                  // the run that let it in, as its certificate has it
 	Input      DigestSet   `json:"input"`                // what the verdict was reached from
 	Emergency  bool        `json:"emergency,omitempty"`  // an emergency approval let it in
@@ -250,8 +254,8 @@ func (e Entry) whole() error {
 	}
 	t := e.Target
 	switch {
-	case e.Number < 1:
-		return bad("number is %d, want 1 or more", e.Number)
+	case e.Number < 1 || e.Number > maxNumber:
+		return bad("number is %d, want 1 to %d", e.Number, maxNumber)
 	case t.Issuer == "" || t.Repository.URI == "" || t.Repository.ID == "" || t.Name == "" || t.ID == "":
 		return bad("the environment lacks its issuer, repository, name or number")
 	case len(e.Artifacts) == 0 || e.Run == "":
