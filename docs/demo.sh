@@ -216,8 +216,7 @@ run sallyport gate --environment production --input .sallyport/input.json 'dist/
 say "13. An auditor asks what entered, and who said yes"
 (
   unset GITHUB_ACTIONS
-  export SALLYPORT_TOKEN=$GITHUB_TOKEN
-  run sallyport history production
+  SALLYPORT_TOKEN=$GITHUB_TOKEN run sallyport history production
 )
 
 say "14. Weeks later, on another machine: the last verdict is judged again"

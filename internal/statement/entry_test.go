@@ -73,7 +73,7 @@ func TestG11_a_summary_that_contradicts_itself_is_no_entry(t *testing.T) {
 		"another version":              func(s *Summary) { s.SLSAVersion = "1.0" },
 		"another policy than it names": func(s *Summary) { s.Entry.Source = "version: 2\n" },
 		"a number of its own":          func(s *Summary) { s.Entry.Number = 9 },
-		"a number beyond all":          func(s *Summary) { s.Entry.Number, s.Entry.Previous[0].Number = 1<<40, 1<<40 - 1 },
+		"a number beyond all":          func(s *Summary) { s.Entry.Number, s.Entry.Previous[0].Number = 1<<40, 1<<40-1 },
 		"number 0":                     func(s *Summary) { s.Entry.Number, s.Entry.Previous, s.Entry.Confirmed = 0, nil, nil },
 		"a first with one before it":   func(s *Summary) { s.Entry.Number = 1 },
 		"a second with none before it": func(s *Summary) { s.Entry.Previous = nil },
