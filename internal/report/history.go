@@ -54,8 +54,11 @@ func HistoryText(w io.Writer, all []History) error {
 	p := &printer{w: w}
 	for _, h := range all {
 		p.line("%s  %s", Plain(h.Environment), number(len(h.Entries), "entry", "entries"))
-		for _, e := range h.Entries {
+		for i, e := range h.Entries {
 			p.entered(e)
+			if i+1 < len(h.Entries) && h.Entries[i+1].Policy != e.Policy {
+				p.line("       under another policy than before: %s", Plain(e.Policy))
+			}
 		}
 		for _, m := range h.Missing {
 			p.hanging("  missing  ", "           ", Plain(m))
