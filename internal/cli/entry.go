@@ -49,7 +49,11 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 	case e.Record == policy.RecordRequired:
 		return false, "", fmt.Errorf("the policy requires a record of what enters %q, which this job has to sign: %w", env, err)
 	}
-	return false, err.Error(), nil
+	why = err.Error()
+	if hint := fault.Of(err).Hint; hint != "" {
+		why += "; " + hint + ", or write record: off"
+	}
+	return false, why, nil
 }
 
 // enters signs what rec lets in, where this job is to, and says so in rec. Where the
