@@ -62,12 +62,11 @@ func Entering(in Input, v verdict.Verdict, home string, by Signing, digest subje
 // found returns what is known now about how earlier entries ended, and no entry says
 // yet.
 func (c Chain) found() (confirmed, failed []statement.Link) {
+	said := c.written()
 	for _, e := range c.Entries {
-		written := slices.ContainsFunc(c.Entries, func(o Entry) bool {
-			return slices.Contains(o.Confirmed, e.Link) || slices.Contains(o.Failed, e.Link)
-		})
+		_, known := said[e.Link]
 		switch {
-		case written:
+		case known:
 		case e.State == Succeeded:
 			confirmed = append(confirmed, e.Link)
 		case e.State == Failed:

@@ -74,6 +74,7 @@ type Chain struct {
 func (in Input) Chain() Chain {
 	var c Chain
 	env, _ := in.Policy.Environment(in.Environment)
+	of := map[string][]Entry{} // by number and run
 	for _, f := range in.Entries.Facts {
 		if f.Statement.PredicateType != statement.SummaryV1 {
 			continue
@@ -86,16 +87,17 @@ func (in Input) Chain() Chain {
 			c.pass(f, why)
 			continue
 		}
-		if !slices.ContainsFunc(c.Entries, e.repeats) {
-			c.Entries = append(c.Entries, e)
+		if key := fmt.Sprint(e.Number, " ", e.Run); !slices.ContainsFunc(of[key], e.repeats) {
+			c.Entries, of[key] = append(c.Entries, e), append(of[key], e)
 		}
 	}
 	slices.SortStableFunc(c.Entries, func(a, b Entry) int {
 		return cmp.Or(cmp.Compare(b.Number, a.Number), b.Time.Compare(a.Time), cmp.Compare(a.Link.SHA256, b.Link.SHA256))
 	})
 	c.follow()
+	said := c.written()
 	for i := range c.Entries {
-		c.settle(in, i)
+		c.Entries[i].settle(in, said)
 	}
 	return c
 }
@@ -248,19 +250,33 @@ func (c *Chain) follow() {
 	})
 }
 
+// An ending is what an entry says of the deployment of an earlier one.
+type ending struct {
+	state  RunState
+	number int // of the entry that says so
+}
+
+// written returns what entries say of earlier ones; where two say something, what the
+// one with the higher number says.
+func (c *Chain) written() map[statement.Link]ending {
+	out := map[statement.Link]ending{}
+	for _, e := range slices.Backward(c.Entries) {
+		for _, l := range e.Failed {
+			out[l] = ending{Failed, e.Number}
+		}
+		for _, l := range e.Confirmed {
+			out[l] = ending{Succeeded, e.Number}
+		}
+	}
+	return out
+}
+
 // settle finds out how the deployment of an entry ended: what a later entry has
 // written down, or what the platform says of its run.
-func (c *Chain) settle(in Input, i int) {
-	e := &c.Entries[i]
-	for _, later := range c.Entries {
-		switch {
-		case slices.Contains(later.Confirmed, e.Link):
-			e.State, e.Why = Succeeded, fmt.Sprintf("entry %d says so", later.Number)
-			return
-		case slices.Contains(later.Failed, e.Link):
-			e.State, e.Why = Failed, fmt.Sprintf("entry %d says so", later.Number)
-			return
-		}
+func (e *Entry) settle(in Input, said map[statement.Link]ending) {
+	if x, ok := said[e.Link]; ok {
+		e.State, e.Why = x.state, fmt.Sprintf("entry %d says so", x.number)
+		return
 	}
 	if r, ok := in.entryRun(*e); ok && r.Why == "" {
 		if e.State, e.Why = r.State, r.Words; r.Own && r.State == Succeeded && e.Job == "" {

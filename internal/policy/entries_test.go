@@ -60,7 +60,11 @@ func lets(t testing.TB, n int, after []let, edits ...func(*let)) let {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := statement.NewSummary(x.entry, "test", "policy.yaml", subject.SHA256([32]byte{9}), nil, x.at).JSON()
+	rules := subject.SHA256([32]byte{9})
+	if x.entry.Source != "" {
+		rules = subject.Sum([]byte(x.entry.Source))
+	}
+	p, err := statement.NewSummary(x.entry, "test", "policy.yaml", rules, nil, x.at).JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -558,5 +562,25 @@ func TestInput_keeps_the_policies_in_force(t *testing.T) {
 	a, b := policy.Evaluate(in), policy.Evaluate(again)
 	if fmt.Sprint(a) != fmt.Sprint(b) {
 		t.Error("the verdict from the kept input is another one")
+	}
+}
+
+// BenchmarkChain reads two thousand entries, each of which names the one before and
+// says how it ended.
+func BenchmarkChain(b *testing.B) {
+	p := read(b, required(b))
+	var all []let
+	for n := 1; n <= 2000; n++ {
+		all = append(all, lets(b, n, all[max(0, len(all)-1):], func(x *let) {
+			x.entry.Source, x.at = required(b), now.Add(-time.Hour)
+			x.entry.Confirmed = x.entry.Previous
+		}))
+	}
+	in := entering(p, all...)
+	b.ReportAllocs()
+	for b.Loop() {
+		if c := in.Chain(); len(c.Entries) != 2000 || c.Base("app")[0].Number != 2000 {
+			b.Fatal(len(c.Entries), "entries")
+		}
 	}
 }
