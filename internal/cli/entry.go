@@ -37,14 +37,14 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 		return known, "", nil
 	}
 	token, err := r.identityToken()
-	told := slices.ContainsFunc([]string{"sigstore", "signing-config", "trusted-root", "authority", "audience"}, r.flagged)
+	told := slices.ContainsFunc([]string{"signing-config", "trusted-root", "authority"}, func(name string) bool { return r.text(name) != "" })
 	if err == nil && told {
 		_, _, err = r.instance(token)
 	}
 	switch {
 	case err == nil:
 		return true, "", nil
-	case told && known:
+	case told && known && fault.Of(err).Kind != fault.Unavailable:
 		return false, "", err // the call says how to sign, and is wrong
 	case e.Record == policy.RecordRequired:
 		return false, "", fmt.Errorf("the policy requires a record of what enters %q, which this job has to sign: %w", env, err)
