@@ -239,6 +239,9 @@ func allowed(t *testing.T, r *run, got result) {
 		if !slices.Equal(passed, attested) {
 			t.Errorf("the gate of %s passed on %q, want %q", environment, passed, attested)
 		}
+		if signed := "entry 1 into " + environment + " is signed"; strings.HasPrefix(r.name, "gitlab") && !strings.Contains(got.log, signed) {
+			t.Errorf("nobody says %q", signed)
+		}
 	}
 }
 
