@@ -84,7 +84,15 @@ func join(c *policy.Change, o policy.Change) {
 
 // worse reports whether a lets less in than b.
 func worse(a, b policy.Order) bool {
-	rank := []policy.Order{policy.OrderUnknown, policy.Diverged, policy.Older, policy.Overtaken, policy.Newer, policy.Same, policy.First}
+	rank := []policy.Order{
+		policy.OrderUnknown,
+		policy.Diverged,
+		policy.Older,
+		policy.Overtaken,
+		policy.Newer,
+		policy.Same,
+		policy.First,
+	}
 	return slices.Index(rank, a) < slices.Index(rank, b)
 }
 

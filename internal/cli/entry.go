@@ -37,7 +37,10 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 		return known, "", nil
 	}
 	token, err := r.identityToken()
-	told := slices.ContainsFunc([]string{"signing-config", "trusted-root", "authority"}, func(name string) bool { return r.text(name) != "" })
+	told := slices.ContainsFunc(
+		[]string{"signing-config", "trusted-root", "authority"},
+		func(name string) bool { return r.text(name) != "" },
+	)
 	if err == nil && told {
 		_, _, err = r.instance(token)
 	}
@@ -47,7 +50,11 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 	case told && known && fault.Of(err).Kind != fault.Unavailable:
 		return false, "", err // the call says how to sign, and is wrong
 	case e.Record == policy.RecordRequired:
-		return false, "", fmt.Errorf("the policy requires a record of what enters %q, which this job has to sign: %w", env, err)
+		return false, "", fmt.Errorf(
+			"the policy requires a record of what enters %q, which this job has to sign: %w",
+			env,
+			err,
+		)
 	}
 	why = err.Error()
 	if hint := fault.Of(err).Hint; hint != "" {
@@ -76,7 +83,14 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 		rec.Entry = entry
 	case e.Record == policy.RecordRequired:
 		f := fault.Of(err)
-		return fault.New(fault.Unavailable, fault.NotAvailable, f.Hint, "the entry into %q that the policy requires was not signed and stored: %w", rec.Environment, err)
+		return fault.New(
+			fault.Unavailable,
+			fault.NotAvailable,
+			f.Hint,
+			"the entry into %q that the policy requires was not signed and stored: %w",
+			rec.Environment,
+			err,
+		)
 	default:
 		rec.Entry = &report.Entry{Why: err.Error()}
 	}
@@ -86,7 +100,14 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 // signEntry signs the entry, makes sure that the next gate will count it, and stores it
 // on the platform.
 func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, error) {
-	entry, err := policy.Entering(r.judged, rec.Verdict, r.home, policy.Signing{Run: r.platform.Run(), Job: r.platform.Number()}, *rec.Input, rec.Policy.Commit)
+	entry, err := policy.Entering(
+		r.judged,
+		rec.Verdict,
+		r.home,
+		policy.Signing{Run: r.platform.Run(), Job: r.platform.Number()},
+		*rec.Input,
+		rec.Policy.Commit,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +142,13 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	}
 	check := func(s statement.Signer, _ statement.Statement) error {
 		if why := policy.SignsEntries(p, entry.Target, s); why != "" {
-			return fault.New(fault.Refused, fault.Identity, "let a workflow under deployed-by enter, on a ref of built-by", "an entry of this job would not count: %s", why)
+			return fault.New(
+				fault.Refused,
+				fault.Identity,
+				"let a workflow under deployed-by enter, on a ref of built-by",
+				"an entry of this job would not count: %s",
+				why,
+			)
 		}
 		return nil
 	}

@@ -54,7 +54,12 @@ func historyCommand(r *run) (answer, error) {
 			r.say("%s: missing: %s", report.Plain(h.Environment), report.Plain(m))
 		}
 		if n := len(h.Passed); n > 0 {
-			r.say("%s: %d entries do not count, the first: %s", report.Plain(h.Environment), n, report.Plain(h.Passed[0]))
+			r.say(
+				"%s: %d entries do not count, the first: %s",
+				report.Plain(h.Environment),
+				n,
+				report.Plain(h.Passed[0]),
+			)
 		}
 	}
 	switch r.text("format") {
@@ -116,8 +121,13 @@ func (r *run) histories(p *policy.Policy, names []string) ([]report.History, err
 				return nil, err
 			}
 			if id = protection.ID; id == "" {
-				return nil, fault.New(fault.Refused, fault.EnvUnprotected, "make it in the settings of the repository, or read the entries of a folder with --offline --bundle DIR",
-					"the platform shows no environment %q with a number, and entries are found by it", n)
+				return nil, fault.New(
+					fault.Refused,
+					fault.EnvUnprotected,
+					"make it in the settings of the repository, or read the entries of a folder with --offline --bundle DIR",
+					"the platform shows no environment %q with a number, and entries are found by it",
+					n,
+				)
 			}
 		}
 		all, err := g.History(r.ctx, n, id, g.Guard != nil)
@@ -137,7 +147,12 @@ func (r *run) histories(p *policy.Policy, names []string) ([]report.History, err
 // historyOf shows the entries of an input.
 func historyOf(in policy.Input) report.History {
 	c := in.Chain()
-	h := report.History{Environment: in.Environment, ID: in.Protection.ID, Entries: []report.Entered{}, Passed: c.Passed}
+	h := report.History{
+		Environment: in.Environment,
+		ID:          in.Protection.ID,
+		Entries:     []report.Entered{},
+		Passed:      c.Passed,
+	}
 	for _, l := range c.Missing {
 		h.Missing = append(h.Missing, fmt.Sprintf("entry %d, sha256:%s, which a later one names", l.Number, l.SHA256))
 	}
@@ -147,7 +162,16 @@ func historyOf(in policy.Input) report.History {
 			Policy: e.Policy.String(), Commit: e.Commit, Statement: "sha256:" + e.Link.SHA256, Input: "sha256:" + e.Input.SHA256,
 		}
 		for _, a := range e.Artifacts {
-			x.Artifacts = append(x.Artifacts, report.Artifact{Artifact: a.Artifact, Name: a.Name, Digest: "sha256:" + a.SHA256, Commit: a.Commit, Base: a.Base})
+			x.Artifacts = append(
+				x.Artifacts,
+				report.Artifact{
+					Artifact: a.Artifact,
+					Name:     a.Name,
+					Digest:   "sha256:" + a.SHA256,
+					Commit:   a.Commit,
+					Base:     a.Base,
+				},
+			)
 		}
 		for _, s := range e.Approvals {
 			if s.Role == statement.Approve {
@@ -168,7 +192,12 @@ func historyOf(in policy.Input) report.History {
 }
 
 // states are the words for how a deployment ended.
-var states = map[policy.RunState]string{policy.RunUnknown: "unknown", policy.Unfinished: "running", policy.Failed: "failed", policy.Succeeded: "confirmed"}
+var states = map[policy.RunState]string{
+	policy.RunUnknown: "unknown",
+	policy.Unfinished: "running",
+	policy.Failed:     "failed",
+	policy.Succeeded:  "confirmed",
+}
 
 // account names who had a part: the person of the policy, if it knows the account.
 func account(p *policy.Policy, x statement.Part) string {

@@ -35,7 +35,13 @@ func (g *Gate) History(ctx context.Context, environment, id string, ask bool) ([
 		if err != nil {
 			return nil, err
 		}
-		in := policy.Input{Policy: g.Policy, Environment: environment, Protection: policy.Protection{ID: t.ID}, Entries: all[0], Now: g.Now}
+		in := policy.Input{
+			Policy:      g.Policy,
+			Environment: environment,
+			Protection:  policy.Protection{ID: t.ID},
+			Entries:     all[0],
+			Now:         g.Now,
+		}
 		if in.Unasked = !ask; ask {
 			if err := g.ask(ctx, &in); err != nil {
 				return nil, err
@@ -63,8 +69,13 @@ func (g *Gate) claimed(evidence Evidence, environment string) []statement.Target
 		if err != nil || e.Target.Name != environment {
 			continue
 		}
-		known, ok := g.Policy.Target(policy.Environment{Name: environment, RepositoryID: e.Target.Repository.ID}, g.Home, e.Target.ID)
-		if ok && known.Issuer == e.Target.Issuer && !slices.ContainsFunc(out, func(o statement.Target) bool { return o.Subject("") == e.Target.Subject("") }) {
+		known, ok := g.Policy.Target(
+			policy.Environment{Name: environment, RepositoryID: e.Target.Repository.ID},
+			g.Home,
+			e.Target.ID,
+		)
+		if ok && known.Issuer == e.Target.Issuer &&
+			!slices.ContainsFunc(out, func(o statement.Target) bool { return o.Subject("") == e.Target.Subject("") }) {
 			out = append(out, e.Target)
 		}
 	}

@@ -18,15 +18,34 @@ type Signing struct{ Run, Job string }
 // environment. digest is that of in, and commit the one that the policy file is of. Who
 // could have approved is left out. The error is a fault, where one statement cannot
 // hold all artifacts or the environment cannot be found by anything.
-func Entering(in Input, v verdict.Verdict, home string, by Signing, digest subject.Digest, commit string) (statement.Entry, error) {
+func Entering(
+	in Input,
+	v verdict.Verdict,
+	home string,
+	by Signing,
+	digest subject.Digest,
+	commit string,
+) (statement.Entry, error) {
 	in = in.chained()
 	env, _ := in.Policy.Environment(in.Environment)
 	target, ok := in.Policy.Target(env, home, in.Protection.ID)
 	if !ok {
-		return statement.Entry{}, fault.New(fault.Usage, fault.Config, "make the environment in the settings of the repository",
-			"the platform gives environment %q no number, and entries are found by it", in.Environment)
+		return statement.Entry{}, fault.New(
+			fault.Usage,
+			fault.Config,
+			"make the environment in the settings of the repository",
+			"the platform gives environment %q no number, and entries are found by it",
+			in.Environment,
+		)
 	}
-	e := statement.Entry{Number: 1, Target: target, Run: by.Run, Job: by.Job, Input: statement.DigestSet{SHA256: digest.Hex()}, Commit: commit}
+	e := statement.Entry{
+		Number: 1,
+		Target: target,
+		Run:    by.Run,
+		Job:    by.Job,
+		Input:  statement.DigestSet{SHA256: digest.Hex()},
+		Commit: commit,
+	}
 	for _, x := range in.chain.Newest() {
 		e.Previous, e.Number = append(e.Previous, x.Link), max(e.Number, x.Number+1)
 	}
@@ -50,11 +69,23 @@ func Entering(in Input, v verdict.Verdict, home string, by Signing, digest subje
 		}
 	}
 	if e.Source = string(in.Policy.Source); len(e.Source) > statement.MaxPolicy {
-		return e, fault.New(fault.Refused, fault.Limit, "make the policy file smaller, before something enters under it",
-			"the policy file has %d bytes, and an entry carries at most %d: under a larger one no later policy could be held against it", len(e.Source), statement.MaxPolicy)
+		return e, fault.New(
+			fault.Refused,
+			fault.Limit,
+			"make the policy file smaller, before something enters under it",
+			"the policy file has %d bytes, and an entry carries at most %d: under a larger one no later policy could be held against it",
+			len(e.Source),
+			statement.MaxPolicy,
+		)
 	}
 	if all, err := e.Subjects(); err != nil || len(all) > statement.MaxSubjects {
-		return e, fault.New(fault.Refused, fault.Limit, "let them in with several gates", "%d artifacts are more than one entry can hold", len(e.Artifacts))
+		return e, fault.New(
+			fault.Refused,
+			fault.Limit,
+			"let them in with several gates",
+			"%d artifacts are more than one entry can hold",
+			len(e.Artifacts),
+		)
 	}
 	return e, nil
 }

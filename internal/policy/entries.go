@@ -33,7 +33,12 @@ func (p *Policy) Target(e Environment, home, id string) (statement.Target, bool)
 			continue
 		}
 		number, ok := p.Home(e, x.Forge.Host)
-		t := statement.Target{Issuer: x.Forge.Issuer, Repository: statement.Origin{URI: home, ID: number}, Name: e.Name, ID: id}
+		t := statement.Target{
+			Issuer:     x.Forge.Issuer,
+			Repository: statement.Origin{URI: home, ID: number},
+			Name:       e.Name,
+			ID:         id,
+		}
 		return t, ok && id != "" && number != ""
 	}
 	return statement.Target{}, false
@@ -92,7 +97,11 @@ func (in Input) Chain() Chain {
 		}
 	}
 	slices.SortStableFunc(c.Entries, func(a, b Entry) int {
-		return cmp.Or(cmp.Compare(b.Number, a.Number), b.Time.Compare(a.Time), cmp.Compare(a.Link.SHA256, b.Link.SHA256))
+		return cmp.Or(
+			cmp.Compare(b.Number, a.Number),
+			b.Time.Compare(a.Time),
+			cmp.Compare(a.Link.SHA256, b.Link.SHA256),
+		)
 	})
 	c.follow()
 	said := c.written()
@@ -112,7 +121,8 @@ func (c *Chain) protected(in Input, e Entry, f Fact) string {
 	b := Builder{}
 	for _, a := range in.Policy.Artifacts {
 		for _, x := range a.BuiltBy {
-			if x.Forge.Issuer == e.Signer.Issuer && x.RepositoryID == e.Signer.RepositoryID && matchesAny(x.Refs, e.Signer.Ref) {
+			if x.Forge.Issuer == e.Signer.Issuer && x.RepositoryID == e.Signer.RepositoryID &&
+				matchesAny(x.Refs, e.Signer.Ref) {
 				b = x
 			}
 		}
@@ -146,7 +156,12 @@ func (in Input) entry(env Environment, f Fact) (Entry, string) {
 	mark := in.Entries.Subject.Digest
 	switch t := s.Target; {
 	case mark != t.Subject("").Digest:
-		return Entry{}, fmt.Sprintf("it is about environment %q of repository %s, with the number %s", t.Name, t.Repository.ID, t.ID)
+		return Entry{}, fmt.Sprintf(
+			"it is about environment %q of repository %s, with the number %s",
+			t.Name,
+			t.Repository.ID,
+			t.ID,
+		)
 	case f.Keyed || f.Via != nil:
 		return Entry{}, "a key signed it, and no job of the environment"
 	case !in.trusts(f.Trust):
@@ -160,7 +175,12 @@ func (in Input) entry(env Environment, f Fact) (Entry, string) {
 	if f.Time.Sub(in.Now) > Skew {
 		return Entry{}, "it is dated in the future"
 	}
-	return Entry{Entered: s, Link: statement.Link{Number: s.Number, SHA256: f.StatementHash.Hex()}, Signer: f.Signer, Time: f.Time}, ""
+	return Entry{
+		Entered: s,
+		Link:    statement.Link{Number: s.Number, SHA256: f.StatementHash.Hex()},
+		Signer:  f.Signer,
+		Time:    f.Time,
+	}, ""
 }
 
 // trusts reports whether evidence of some artifact verifies under a trust.
@@ -194,7 +214,11 @@ func (in Input) signsEntries(env Environment, t statement.Target, s statement.Si
 	case s.Environment != env.Name && !(s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name)):
 		return fmt.Sprintf("a job in environment %q signed it", cmp.Or(s.Environment, s.TokenSubject))
 	case !slices.Contains(workflows, path):
-		return fmt.Sprintf("workflow %q signed it, which does not deploy: want %s", path, strings.Join(workflows, " or "))
+		return fmt.Sprintf(
+			"workflow %q signed it, which does not deploy: want %s",
+			path,
+			strings.Join(workflows, " or "),
+		)
 	case ref != s.Ref || !matchesAny(refs, ref):
 		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, strings.Join(refs, " or "))
 	}
@@ -229,10 +253,16 @@ func (c *Chain) follow() {
 	}
 	var kept []Entry
 	for _, e := range c.Entries {
-		i := slices.IndexFunc(e.Previous, func(l statement.Link) bool { n, found := at[l.SHA256]; return found && n != l.Number })
+		i := slices.IndexFunc(
+			e.Previous,
+			func(l statement.Link) bool { n, found := at[l.SHA256]; return found && n != l.Number },
+		)
 		if i >= 0 {
-			c.Passed = append(c.Passed, fmt.Sprintf("entry %d of %s: it gives another entry the number %d, which has %d",
-				e.Number, bare(e.Run), e.Previous[i].Number, at[e.Previous[i].SHA256]))
+			c.Passed = append(
+				c.Passed,
+				fmt.Sprintf("entry %d of %s: it gives another entry the number %d, which has %d",
+					e.Number, bare(e.Run), e.Previous[i].Number, at[e.Previous[i].SHA256]),
+			)
 			continue
 		}
 		kept = append(kept, e)
@@ -340,7 +370,10 @@ func (c Chain) gap(artifact string, since time.Time) *statement.Link {
 		base = b[0].Number
 	}
 	for _, l := range c.Missing {
-		named := slices.ContainsFunc(c.Entries, func(e Entry) bool { return slices.Contains(e.Previous, l) && !e.Time.Before(since) })
+		named := slices.ContainsFunc(
+			c.Entries,
+			func(e Entry) bool { return slices.Contains(e.Previous, l) && !e.Time.Before(since) },
+		)
 		if l.Number > base && named {
 			return &l
 		}
@@ -412,26 +445,48 @@ func (in Input) recorded(env Environment) []verdict.Finding {
 	}
 	switch {
 	case env.Since.After(in.Now):
-		return []verdict.Finding{deny(fault.Policy, "record", env.Line, "since of record is in the future: "+env.Since.Format(time.RFC3339),
-			"a time before now", "write the time from which everything that entered has an entry")}
+		return []verdict.Finding{
+			deny(fault.Policy, "record", env.Line, "since of record is in the future: "+env.Since.Format(time.RFC3339),
+				"a time before now", "write the time from which everything that entered has an entry"),
+		}
 	case in.Entries.Subject.Digest == (subject.Digest{}):
-		return []verdict.Finding{deny(fault.EntryMissing, "record", env.Line,
-			fmt.Sprintf("the platform gives environment %q no number, and entries are found by it", env.Name), "an environment of the platform",
-			"make the environment in the settings of the repository; on a plan without environments write record: optional")}
+		return []verdict.Finding{deny(
+			fault.EntryMissing,
+			"record",
+			env.Line,
+			fmt.Sprintf(
+				"the platform gives environment %q no number, and entries are found by it",
+				env.Name,
+			),
+			"an environment of the platform",
+			"make the environment in the settings of the repository; on a plan without environments write record: optional",
+		)}
 	}
 	for _, c := range in.Candidates {
 		if a, m := in.artifact(c); m == nil {
 			if l := in.chain.gap(a.Name, env.Since); l != nil {
-				return []verdict.Finding{missing(fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name), "no statement sha256:"+l.SHA256)}
+				return []verdict.Finding{
+					missing(
+						fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name),
+						"no statement sha256:"+l.SHA256,
+					),
+				}
 			}
 			if l := in.check(c).seen(); l != nil {
-				return []verdict.Finding{missing(fmt.Sprintf("entry %d into %q is missing, which people were shown", l.Number, env.Name), "no statement sha256:"+l.SHA256)}
+				return []verdict.Finding{
+					missing(
+						fmt.Sprintf("entry %d into %q is missing, which people were shown", l.Number, env.Name),
+						"no statement sha256:"+l.SHA256,
+					),
+				}
 			}
 		}
 	}
 	for _, c := range in.Changes {
 		if in.chain.unentered(c.Listed) && !c.Listed.Time.Before(env.Since) {
-			return []verdict.Finding{missing(fmt.Sprintf("something was deployed into %q without an entry", env.Name), c.Listed.String())}
+			return []verdict.Finding{
+				missing(fmt.Sprintf("something was deployed into %q without an entry", env.Name), c.Listed.String()),
+			}
 		}
 	}
 	text := "nothing has entered before"

@@ -23,7 +23,8 @@ type InForce struct {
 func (in Input) Sources() []Entry {
 	var out []Entry
 	for _, e := range in.chained().chain.Newest() {
-		if e.Policy != in.Policy.Digest && !slices.ContainsFunc(out, func(o Entry) bool { return o.Policy == e.Policy }) {
+		if e.Policy != in.Policy.Digest &&
+			!slices.ContainsFunc(out, func(o Entry) bool { return o.Policy == e.Policy }) {
 			out = append(out, e)
 		}
 	}
@@ -67,8 +68,14 @@ func (in Input) agreed(a Artifact, c Candidate, all []Fact) []verdict.Finding {
 		then, env, ok := in.under(f)
 		switch {
 		case !ok:
-			x := deny(fault.Policy, "policy in force", 0, fmt.Sprintf("the policy of entry %d has no environment %q", f.Entry.Number, in.Environment),
-				"an environment of the policy in force", "write the environment under the name that it had")
+			x := deny(
+				fault.Policy,
+				"policy in force",
+				0,
+				fmt.Sprintf("the policy of entry %d has no environment %q", f.Entry.Number, in.Environment),
+				"an environment of the policy in force",
+				"write the environment under the name that it had",
+			)
 			out = append(out, x)
 			continue
 		case env.Record == RecordOff || len(env.Approvals) == 0:
@@ -76,11 +83,19 @@ func (in Input) agreed(a Artifact, c Candidate, all []Fact) []verdict.Finding {
 		}
 		k := newApprovalCheck(then, env, f.before(a, c.Subject.Name), c, all)
 		for _, x := range k.approvals() {
-			if x.Outcome == verdict.Allow && !slices.ContainsFunc(env.Approvals, func(r Rule) bool { return x.Requirement == "approvals "+r.Group }) {
+			if x.Outcome == verdict.Allow &&
+				!slices.ContainsFunc(
+					env.Approvals,
+					func(r Rule) bool { return x.Requirement == "approvals "+r.Group },
+				) {
 				continue // what else the old policy finds good is told once, under the new one
 			}
 			x.Requirement, x.Line = "policy in force: "+x.Requirement, 0
-			x.Reason = fmt.Sprintf("the policy has changed since entry %d, and by its rules: %s", f.Entry.Number, x.Reason)
+			x.Reason = fmt.Sprintf(
+				"the policy has changed since entry %d, and by its rules: %s",
+				f.Entry.Number,
+				x.Reason,
+			)
 			out = append(out, x)
 		}
 	}
@@ -92,8 +107,11 @@ func (in Input) changedQuietly() []string {
 	var out []string
 	for _, f := range in.InForce {
 		if _, env, ok := in.under(f); ok && env.Record != RecordOff && len(env.Approvals) == 0 {
-			out = append(out, fmt.Sprintf("the policy has changed since entry %d, whose policy asks nobody: %s is now %s",
-				f.Entry.Number, f.Policy.Digest, in.Policy.Digest))
+			out = append(
+				out,
+				fmt.Sprintf("the policy has changed since entry %d, whose policy asks nobody: %s is now %s",
+					f.Entry.Number, f.Policy.Digest, in.Policy.Digest),
+			)
 		}
 	}
 	return out

@@ -135,12 +135,53 @@ const HistorySchema = "https://sallyport.dev/schemas/history/v1"
 // would read as a formula begins with an apostrophe.
 func HistoryCSV(w io.Writer, all []History) error {
 	c := csv.NewWriter(w)
-	rows := [][]string{{"environment", "number", "time", "state", "artifact", "name", "digest", "commit", "base", "approved", "others", "makers", "emergency", "run", "policy", "statement"}}
+	rows := [][]string{
+		{
+			"environment",
+			"number",
+			"time",
+			"state",
+			"artifact",
+			"name",
+			"digest",
+			"commit",
+			"base",
+			"approved",
+			"others",
+			"makers",
+			"emergency",
+			"run",
+			"policy",
+			"statement",
+		},
+	}
 	for _, h := range all {
 		for _, e := range h.Entries {
 			for _, a := range e.Artifacts {
-				rows = append(rows, []string{h.Environment, strconv.Itoa(e.Number), e.Time, e.State, a.Artifact, a.Name, a.Digest, a.Commit, a.Base,
-					strings.Join(e.Approved, " "), strings.Join(e.Others, " "), strings.Join(e.Makers, " "), strconv.FormatBool(e.Emergency), e.Run, e.Policy, e.Statement})
+				rows = append(
+					rows,
+					[]string{
+						h.Environment,
+						strconv.Itoa(e.Number),
+						e.Time,
+						e.State,
+						a.Artifact,
+						a.Name,
+						a.Digest,
+						a.Commit,
+						a.Base,
+						strings.Join(
+							e.Approved,
+							" ",
+						),
+						strings.Join(e.Others, " "),
+						strings.Join(e.Makers, " "),
+						strconv.FormatBool(e.Emergency),
+						e.Run,
+						e.Policy,
+						e.Statement,
+					},
+				)
 			}
 		}
 	}

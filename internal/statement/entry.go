@@ -213,7 +213,15 @@ func (s Statement) Entered() (Entered, error) {
 		{"slsaVersion", v.SLSAVersion, want.SLSAVersion},
 	} {
 		if x.found != x.wanted {
-			return Entered{}, fault.New(fault.Refused, fault.Predicate, "", "%s is %q, want %q", x.what, x.found, x.wanted)
+			return Entered{}, fault.New(
+				fault.Refused,
+				fault.Predicate,
+				"",
+				"%s is %q, want %q",
+				x.what,
+				x.found,
+				x.wanted,
+			)
 		}
 	}
 	subjects, err := e.Subjects()
@@ -228,7 +236,12 @@ func (s Statement) Entered() (Entered, error) {
 		return Entered{}, err
 	}
 	if e.Source != "" && subject.Sum([]byte(e.Source)) != out.Policy {
-		return Entered{}, fault.New(fault.Refused, fault.Predicate, "", "the entry carries another policy than the one whose digest it names")
+		return Entered{}, fault.New(
+			fault.Refused,
+			fault.Predicate,
+			"",
+			"the entry carries another policy than the one whose digest it names",
+		)
 	}
 	out.Verified, err = instant("timeVerified", v.TimeVerified)
 	return out, err
@@ -242,7 +255,12 @@ func (s Statement) about(want []subject.Subject) error {
 		ok = d.Name == want[i].Name && d.URI == "" && len(d.Digest) == 1 && d.Digest["sha256"] == want[i].Digest.Hex()
 	}
 	if !ok {
-		return fault.New(fault.Refused, fault.SubjectMismatch, "", "the subjects are not those that the content names, in its order")
+		return fault.New(
+			fault.Refused,
+			fault.SubjectMismatch,
+			"",
+			"the subjects are not those that the content names, in its order",
+		)
 	}
 	return nil
 }
@@ -264,7 +282,8 @@ func (e Entry) whole() error {
 		return bad("entry %d names %d entries before it", e.Number, len(e.Previous))
 	}
 	for _, a := range e.Artifacts {
-		if a.Artifact == "" || a.Name == "" || a.Commit != "" && !fullCommit().MatchString(a.Commit) || a.Base != "" && !fullCommit().MatchString(a.Base) {
+		if a.Artifact == "" || a.Name == "" || a.Commit != "" && !fullCommit().MatchString(a.Commit) ||
+			a.Base != "" && !fullCommit().MatchString(a.Base) {
 			return bad("artifact %q has no name, or a commit that is no full id", a.Name)
 		}
 	}
