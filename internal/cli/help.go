@@ -82,7 +82,7 @@ func arguments(c inputs.Component) string {
 		switch {
 		case !i.Arguments:
 		case i.List:
-			return "[flags] SUBJECT..."
+			return "[flags] " + strings.ToUpper(i.Name) + "..."
 		default:
 			return cmp.Or(strings.Join(i.Choices, "|"), strings.ToUpper(i.Name)) + " [flags]"
 		}
