@@ -65,13 +65,19 @@ func writeApprovals(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	people := fmt.Sprintf(approvalsText, s.repo, s.id, ts.Getenv("SALLYPORT_LAB_ACCOUNTS"))
 	rule, groups, _ := strings.Cut(people, "groups:\n")
-	if len(args) > 1 && args[1] == "one" { // platform and environment alone
+	if len(args) > 1 { // one platform and one environment alone
 		tail = ""
 		before, after, _ := strings.Cut(head, "      - issuer: https://gitlab.com\n")
 		_, after, _ = strings.Cut(after, "environments:\n")
 		head = before + "environments:\n" + after
 		groups = strings.ReplaceAll(groups, `"gitlab:bob#88", `, "")
 		groups, _, _ = strings.Cut(groups, "  - issuer: https://gitlab.com\n")
+	}
+	if len(args) > 1 && args[1] == "two" { // artifacts of one build
+		_, app, _ := strings.Cut(head, "  app:\n")
+		app, _, _ = strings.Cut(app, "environments:\n")
+		_, app, _ = strings.Cut(app, "\n") // the subject
+		head = strings.Replace(head, "environments:\n", "  worker:\n    subject: [worker]\n"+app+"environments:\n", 1)
 	}
 	ts.Check(os.WriteFile(path, []byte(head+production+rule+tail+"groups:\n"+groups), 0o644))
 }

@@ -91,7 +91,11 @@ func (a *Attest) sign(ctx context.Context, subjects []subject.Subject, predicate
 	if err != nil {
 		return Receipt{}, err
 	}
-	if _, err := statement.Parse(payload); err != nil {
+	st, err := statement.Parse(payload)
+	if err == nil {
+		err = st.Own()
+	}
+	if err != nil {
 		return Receipt{}, fmt.Errorf("reading back the statement: %w", err)
 	}
 	raw, err := sigstore.Sign(ctx, a.Signing, payload, a.Token)

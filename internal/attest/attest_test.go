@@ -111,6 +111,51 @@ func TestF11_a_job_does_not_sign_a_provenance_of_another(t *testing.T) {
 	}
 }
 
+// A release set, an approval, a waiver or an entry that no gate could read is refused before it is signed.
+func TestI06_what_no_gate_can_read_is_not_signed(t *testing.T) {
+	d := strings.Repeat("ab", 32)
+	set := statement.Release{
+		Version: "v1.4.0", Repository: statement.Origin{URI: "https://code.example/acme/app", ID: "1001"}, Environments: []statement.Place{{Name: "production", ID: "7"}},
+		Policy: statement.DigestSet{SHA256: d}, Evidence: []statement.DigestSet{{SHA256: d}}, Run: "https://code.example/acme/app/runs/1",
+		IssuedAt: "2026-01-02T03:04:05Z", ExpiresAt: "2026-01-03T03:04:05Z",
+	}
+	sign := func(commits ...string) ([]store.Record, error) {
+		set.Shown = nil
+		for _, c := range commits {
+			set.Shown = append(set.Shown, statement.Span{Environment: "production", Commit: c})
+		}
+		predicate, err := set.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := []subject.Subject{named("app")}
+		all = append(all, statement.ReleaseSubject(set.Version, statement.ReleaseDigest(all, predicate)))
+		a, local, _ := signer(t, anything)
+		_, err = a.Sign(t.Context(), all, statement.ReleaseV1, predicate)
+		return local.kept, err
+	}
+	commit := strings.Repeat("1", 40)
+	if kept, err := sign(commit); err != nil || len(kept) != 1 {
+		t.Errorf("control: %v, kept %d", err, len(kept))
+	}
+	if kept, err := sign(commit, commit); fault.Of(err).Code != fault.Predicate || len(kept) > 0 {
+		t.Errorf("one commit twice: %v, kept %d, want %s and nothing", err, len(kept), fault.Predicate)
+	}
+	for kind, predicate := range map[string]string{
+		statement.ReleaseV1: `{}`, statement.ApprovalV1: `{}`, statement.WaiverV1: `{}`,
+		statement.SummaryV1: `{"verifier":{"id":"` + statement.EntryVerifier + `"}}`,
+	} {
+		a, _, _ := signer(t, anything)
+		if _, err := a.Sign(t.Context(), []subject.Subject{named("app")}, kind, []byte(predicate)); err == nil {
+			t.Errorf("%s %s is signed, want a refusal", kind, predicate)
+		}
+	}
+	a, _, _ := signer(t, anything)
+	if _, err := a.Sign(t.Context(), []subject.Subject{named("app")}, statement.SummaryV1, []byte(`{"verifier":{"id":"https://verifier.example"}}`)); err != nil {
+		t.Errorf("control: the summary of another verifier: %v", err)
+	}
+}
+
 // Every subject that was to be attested is covered by what was signed; a genuine bundle about others is not stored.
 func TestE01_a_signature_that_does_not_cover_a_subject_is_refused(t *testing.T) {
 	a, local, _ := signer(t, anything)

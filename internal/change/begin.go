@@ -20,7 +20,7 @@ func begin(ctx context.Context, p Platform, from policy.Start, listed Past) ([]P
 	}
 	past := listed
 	if from.Signed {
-		past = Past{Ignored: nil}
+		past = Past{}
 	} else if listed.Base != nil {
 		bases = append(bases, *listed.Base)
 	}

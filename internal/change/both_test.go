@@ -46,7 +46,7 @@ type commit struct {
 }
 
 // push moves a branch; from "" makes it, and to "" takes it away. It leaves commits out
-// where from begins with "forced:", and is no merge, although it looks like one, where
+// where from begins with "forced:", and is not a merge, although it looks like one, where
 // from begins with "hand:".
 type push struct{ who, branch, from, to string }
 

@@ -159,7 +159,7 @@ func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
 
 // movers adds everybody who pushed to the branch of a request since it was made or
 // last merged, also before a push that took their commits away. A push of what the
-// base has already is no part of the change. Where the branch was moved and nobody is
+// base has already is not a part of the change. Where the branch was moved and nobody is
 // known to have done it, those count who pushed branches then of which the platform does
 // not say which, and else somebody unknown.
 func (w *walk) movers(ctx context.Context, r *request, covered marks) error {

@@ -440,7 +440,7 @@ func TestI01_pushes_that_are_older_than_the_list(t *testing.T) {
 	}
 }
 
-// What is pushed to the branch of a fork after its request was merged is no part of
+// What is pushed to the branch of a fork after its request was merged is not part of
 // it.
 func TestI03_a_fork_that_goes_on(t *testing.T) {
 	at := time.Date(2026, 11, 20, 11, 0, 0, 0, time.UTC)

@@ -364,7 +364,7 @@ func (w *walk) segments(ctx context.Context) error {
 }
 
 // merges returns the request that a push merged, or nil. Where the platform says that
-// a person pushed, the push is none, whoever it is by: a merge can be made by hand.
+// a person pushed, the push merged nothing, also where it is by the merger: a merge can be made by hand.
 func (w *walk) merges(a Push) *request {
 	if !w.all.has(a.After) {
 		return nil

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -504,52 +503,6 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
 	}
 	showExcluded(w, in)
-}
-
-// showInForce shows in what the policy differs from those in force, whose people are
-// asked too.
-func showInForce(w io.Writer, in policy.Input) {
-	for _, f := range in.InForce {
-		fmt.Fprintf(w, "  policy       the policy in force, of entry %d, is another one:\n", f.Entry.Number)
-		lines, cut := report.Difference(f.Policy.Source, in.Policy.Source)
-		for _, l := range lines {
-			fmt.Fprintf(w, "    %s\n", l)
-		}
-		if cut > 0 {
-			fmt.Fprintf(w, "    and %s\n", plural(cut, "more line"))
-		}
-	}
-}
-
-// shownUnknown bounds the makers without a known person on a screen.
-const shownUnknown = 5
-
-// showUnknown shows the makers that raise the number of approvals because no
-// person is known for them, and the line of the policy that names them.
-func showUnknown(w io.Writer, in policy.Input) {
-	for _, u := range policy.UnknownMakers(in) {
-		text := strings.Join(u.Makers[:min(len(u.Makers), shownUnknown)], "; ")
-		if n := len(u.Makers) - shownUnknown; n > 0 {
-			text += fmt.Sprintf("; and %d more", n)
-		}
-		paragraph(w, "  unknown      ", report.Plain(u.Group+": "+text))
-		if u.Advice != "" {
-			paragraph(w, "  next step    ", report.Plain(u.Advice))
-		}
-	}
-}
-
-// findings are those of everything that in judges if the unfinished runs succeed, each once.
-func findings(in policy.Input) []verdict.Finding {
-	var out []verdict.Finding
-	for _, j := range policy.Preview(in).Judgements {
-		for _, f := range j.Findings {
-			if !slices.ContainsFunc(out, func(x verdict.Finding) bool { return reflect.DeepEqual(x, f) }) {
-				out = append(out, f)
-			}
-		}
-	}
-	return out
 }
 
 // machine is the proposal for another front end.

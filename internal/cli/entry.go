@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -159,11 +160,11 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	payload, err := statement.New(subjects, statement.SummaryV1, predicate)
+	signed, err := sigstore.ParseBundle(receipts[0].Record.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Entry{Number: entry.Number, Statement: subject.Sum(payload)}
+	out := &report.Entry{Number: entry.Number, Statement: signed.ContentDigest()}
 	for _, s := range receipts[0].Stored {
 		out.Stored = append(out.Stored, s.Store)
 	}

@@ -9,7 +9,7 @@ import (
 // A Rule is one kind of mistake, as a row of the table. Its zero is None.
 type Rule uint8
 
-// None is no rule.
+// None is the zero value: it names no rule.
 const None Rule = 0
 
 // A Reader is who raises a rule.
@@ -61,7 +61,7 @@ func (r Rule) row() row {
 // String returns the stable name of r, which is "" where r is none.
 func (r Rule) String() string { return r.row().id }
 
-// MarshalText writes the form of String. What is no rule has none.
+// MarshalText writes the form of String. A value outside of the table has none.
 func (r Rule) MarshalText() ([]byte, error) {
 	if r.String() == "" {
 		return nil, fault.New(fault.Internal, fault.InternalError, "please report this", "a finding has no rule")

@@ -251,7 +251,7 @@ var table = [...]row{
 	ManualApproval: {
 		id: "manual-approval", severity: Warning, causes: []cause{{Pipelines, "H03"}},
 		title: "a manual job is pressed as an approval",
-		meaning: "Whoever may run the job may press it, also who made the change, and it names no digest. It is " +
+		meaning: "Everybody who may run the job may press it, also a person who made the change, and it names no digest. It is " +
 			"a note where the pipeline waits for it.",
 		step: "name the approvers in the policy",
 	},
@@ -507,7 +507,7 @@ var table = [...]row{
 	},
 	DeploymentOff: {
 		id: "deployment-off", severity: Note, causes: []cause{{Workflows, "G05"}},
-		title: "the job enters a guarded environment without a deployment, so whoever watches deployments does " +
+		title: "the job enters a guarded environment without a deployment, so people who watch deployments do " +
 			"not see it",
 		meaning: "The environment's rules still hold, and its history has a gap.",
 		step:    "leave deployment at true",
@@ -522,7 +522,7 @@ var table = [...]row{
 	ApproveTrigger: {
 		id: "approve-trigger", severity: Error, causes: []cause{{Workflows, "C11"}},
 		title:   "an approval is given by something else than a person's dispatch",
-		meaning: "Whoever causes the event would be the approver, whatever they wanted.",
+		meaning: "The person who causes the event would be the approver, whatever they wanted.",
 		step:    "approve in a workflow whose only trigger is workflow_dispatch",
 	},
 	MergeRequestDeploys: {
@@ -726,7 +726,7 @@ var table = [...]row{
 	SecretsEverywhere: {
 		id: "secrets-everywhere", severity: Warning, causes: []cause{{Settings, "G04"}},
 		title:   "secrets of the repository are open to every workflow, and pass by every environment",
-		meaning: "Whoever can add a workflow can deploy with them, without the environment and its gate.",
+		meaning: "Everybody who can add a workflow can deploy with them, without the environment and its gate.",
 		step:    "move what deploys into the environment",
 	},
 	VariablesUnprotected: {
@@ -751,7 +751,7 @@ var table = [...]row{
 		id: "token-write", severity: Warning, causes: []cause{{Settings, "G04"}, {Settings, "I05"}},
 		title: "the tokens of workflows may do more than read",
 		meaning: "A workflow that says nothing gets a token that writes; one that may approve pull requests is a " +
-			"reviewer that is no person.",
+			"reviewer that is not a person.",
 		step: "set the default to read, and let workflows approve nothing",
 	},
 	ActionsUnpinned: {

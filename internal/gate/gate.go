@@ -138,10 +138,6 @@ func (g *Gate) inForce(in *policy.Input) error {
 		return nil // what entered is shown, and nothing is let in
 	}
 	for _, e := range in.Sources() {
-		if e.Source == "" {
-			return fault.New(fault.Usage, fault.Policy, "keep the policy file below 256 KiB",
-				"the policy has changed since entry %d, whose policy %s is too large to be in the entry", e.Number, e.Policy)
-		}
 		p, err := g.Read([]byte(e.Source))
 		if err != nil {
 			return fault.New(fault.Usage, fault.Policy, "use a version of sallyport that reads it: "+e.Version,

@@ -381,21 +381,32 @@ func (k *approvalCheck) movedBack(s statement.Said) *miss {
 		return nil // it is about one commit, whatever else enters
 	}
 	for _, ch := range k.changes {
-		i := slices.IndexFunc(s.Shown, func(x statement.Span) bool { return x.Environment == k.in.Environment && x.Commit == ch.Head })
-		if i < 0 {
-			return stale("nothing about commit "+short(ch.Head), "the commits that enter", "it does not say which commits were shown")
+		m := stale("nothing about commit "+short(ch.Head), "the commits that enter", "it does not say which commits were shown")
+		for _, x := range s.Shown {
+			if x.Environment != k.in.Environment || x.Commit != ch.Head {
+				continue
+			}
+			if m = wentBack(x, ch); m == nil {
+				break // the artifacts of one build may have entered at several commits before
+			}
 		}
-		since := s.Shown[i].Since
-		entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == since })
-		switch {
-		case since == ch.Base, ch.Base != "" && !entering:
-		case ch.Base == "":
-			return stale("the commits since "+short(since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
-		default:
-			return stale("the commits since "+short(since), "the commits since "+short(ch.Base)+", which is deployed now", "the environment went back since, and commits enter that were not shown")
+		if m != nil {
+			return m
 		}
 	}
 	return nil
+}
+
+// wentBack says that commits of ch enter which x does not hold; or nil.
+func wentBack(x statement.Span, ch Change) *miss {
+	entering := slices.ContainsFunc(ch.Commits, func(c Commit) bool { return c.ID == x.Since })
+	switch {
+	case x.Since == ch.Base, ch.Base != "" && !entering:
+		return nil
+	case ch.Base == "":
+		return stale("the commits since "+short(x.Since), "all commits: nothing is deployed now", "what is deployed was taken away since, and commits enter that were not shown")
+	}
+	return stale("the commits since "+short(x.Since), "the commits since "+short(ch.Base)+", which is deployed now", "the environment went back since, and commits enter that were not shown")
 }
 
 // Shown says which commits of in's changes somebody is shown who decides now. Where

@@ -322,7 +322,7 @@ func ReadInput(raw []byte) (Input, error) {
 	return in, nil
 }
 
-// malformed is the fault of an input that is no document, or has none.
+// malformed is the fault of an input that is not a document.
 func malformed(format string, args ...any) error {
 	return fault.New(fault.Refused, fault.Malformed, "", format, args...)
 }

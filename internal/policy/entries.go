@@ -70,7 +70,10 @@ type Chain struct {
 	Entries []Entry          // the highest number first, and of one number the newest
 	Missing []statement.Link // that entries name and that were not found, the highest first
 	Passed  []string         // what was found and does not count, and why, in words
-	refs    []RefQuery       // of the jobs that signed them
+	// Foreign are entries of jobs in the environment, in workflows or on refs that the
+	// policy at hand does not name: an earlier policy may have, and be in force.
+	Foreign []Entry
+	refs    []RefQuery // of the jobs that signed them
 }
 
 // Chain reads the entries of in. An entry counts only if a job in the environment
@@ -87,6 +90,11 @@ func (in Input) Chain() Chain {
 		e, why := in.entry(env, f)
 		if why == "" {
 			why = c.protected(in, e, f)
+		}
+		if why == "" {
+			if why = in.deployer(env, e.Target, e.Signer); why != "" {
+				c.Foreign = append(c.Foreign, e)
+			}
 		}
 		if why != "" {
 			c.pass(f, why)
@@ -169,7 +177,7 @@ func (in Input) entry(env Environment, f Fact) (Entry, string) {
 	case f.Signer.Run != s.Run:
 		return Entry{}, fmt.Sprintf("it says that run %s let it in, and another one signed it", s.Run)
 	}
-	if why := in.signsEntries(env, s.Target, f.Signer); why != "" {
+	if why := within(env, s.Target, f.Signer); why != "" {
 		return Entry{}, why
 	}
 	if f.Time.Sub(in.Now) > Skew {
@@ -192,18 +200,13 @@ func (in Input) trusts(id string) bool {
 // nothing.
 func SignsEntries(p *Policy, t statement.Target, s statement.Signer) string {
 	env, _ := p.Environment(t.Name)
-	return Input{Policy: p}.signsEntries(env, t, s)
+	return cmp.Or(within(env, t, s), Input{Policy: p}.deployer(env, t, s))
 }
 
-// signsEntries wants the signer to be a job in the environment, of a workflow that
-// deploys, on a ref that is built from. A certificate that does not say in which
-// environment the job was is worth nothing here: every job that may sign could have it.
-func (in Input) signsEntries(env Environment, t statement.Target, s statement.Signer) string {
-	workflows, refs, mark := in.Policy.deploys(env, t)
-	path, ref := "", refOf(s, "")
-	if rest, ok := strings.CutPrefix(s.ConfigURI, s.Repository+mark); ok {
-		path, ref, _ = strings.Cut(rest, "@")
-	}
+// within wants the signer to be a job in the environment. A certificate that does not
+// say in which environment the job was is worth nothing here: every job that may sign
+// could have it.
+func within(env Environment, t statement.Target, s statement.Signer) string {
 	switch {
 	case s.Issuer != t.Issuer || s.SANKind != "uri":
 		return fmt.Sprintf("%s of %s signed it, want a job of %s", s.SAN, s.Issuer, t.Issuer)
@@ -211,14 +214,25 @@ func (in Input) signsEntries(env Environment, t statement.Target, s statement.Si
 		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case s.Environment == "" && !strings.Contains(s.TokenSubject, ":environment:"):
 		return "the certificate does not say in which environment the job was"
-	case s.Environment != env.Name && !(s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name)):
+	case s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name):
+		return ""
+	case s.Environment != env.Name:
 		return fmt.Sprintf("a job in environment %q signed it", cmp.Or(s.Environment, s.TokenSubject))
+	}
+	return ""
+}
+
+// deployer wants the signer to be of a workflow that deploys, on a ref that is built
+// from.
+func (in Input) deployer(env Environment, t statement.Target, s statement.Signer) string {
+	workflows, refs, mark := in.Policy.deploys(env, t)
+	path, ref := "", refOf(s, "")
+	if rest, ok := strings.CutPrefix(s.ConfigURI, s.Repository+mark); ok {
+		path, ref, _ = strings.Cut(rest, "@")
+	}
+	switch {
 	case !slices.Contains(workflows, path):
-		return fmt.Sprintf(
-			"workflow %q signed it, which does not deploy: want %s",
-			path,
-			strings.Join(workflows, " or "),
-		)
+		return fmt.Sprintf("workflow %q signed it, which does not deploy: want %s", path, strings.Join(workflows, " or "))
 	case ref != s.Ref || !matchesAny(refs, ref):
 		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, strings.Join(refs, " or "))
 	}
@@ -340,6 +354,14 @@ func (c Chain) Base(artifact string) []Entry {
 	return out
 }
 
+// number is that of an artifact's base, or 0.
+func (c Chain) number(artifact string) int {
+	if b := c.Base(artifact); len(b) > 0 {
+		return b[0].Number
+	}
+	return 0
+}
+
 // maxOpen bounds how many runs of entries are asked about: the newest. A run that is
 // not asked about confirms nothing, and the change then begins further back.
 const maxOpen = 20
@@ -365,10 +387,7 @@ func (c Chain) open() []RunQuery {
 // artifact, or nil. On older ones nothing depends, and on those that entries before
 // since name.
 func (c Chain) gap(artifact string, since time.Time) *statement.Link {
-	base := 0
-	if b := c.Base(artifact); len(b) > 0 {
-		base = b[0].Number
-	}
+	base := c.number(artifact)
 	for _, l := range c.Missing {
 		named := slices.ContainsFunc(
 			c.Entries,
@@ -391,14 +410,11 @@ func Latest(in Input) []statement.Latest {
 	return out
 }
 
-// seen returns an entry that a release set, or an approval of somebody known, has seen
-// and that is not there now, or nil. Entries older than the base matter to nobody.
+// seen returns an entry that a release set, or an approval of a member of a group that is
+// asked, has seen and that is not there now, or nil. What others claim closes nothing. Entries older than the base matter to nobody.
 func (k *approvalCheck) seen() *statement.Latest {
 	c := k.in.chained().chain
-	base := 0
-	if b := c.Base(k.artifact.Name); len(b) > 0 {
-		base = b[0].Number
-	}
+	base := c.number(k.artifact.Name)
 	gone := func(x statement.Latest) bool {
 		return x.Environment == k.in.Environment && x.Number > base &&
 			!slices.ContainsFunc(c.Entries, func(e Entry) bool { return e.Link.SHA256 == x.SHA256 })
@@ -410,7 +426,11 @@ func (k *approvalCheck) seen() *statement.Latest {
 		}
 	}
 	for _, v := range k.votes {
-		if v.anonymous == nil && v.covers && !v.time.Before(k.env.Since) {
+		asked := slices.ContainsFunc(k.env.Approvals, func(r Rule) bool {
+			g, _ := k.in.Policy.Group(r.Group)
+			return k.in.belongs(g, v.account)
+		})
+		if v.covers && asked && !v.time.Before(k.env.Since) {
 			all = append(all, v.entered...)
 		}
 	}
@@ -431,69 +451,88 @@ func (c Chain) unentered(d Listed) bool {
 	})
 }
 
+// foreign denies where the newest entry is one that the policy at hand does not name
+// the workflow or the ref of: a policy that leaves them out would leave the policy in
+// force out with them.
+func (in Input) foreign(env Environment) []verdict.Finding {
+	top := 0
+	if n := in.chain.Entries; len(n) > 0 {
+		top = n[0].Number
+	}
+	var newest *Entry
+	for i, e := range in.chain.Foreign {
+		if e.Number > top {
+			newest, top = &in.chain.Foreign[i], e.Number
+		}
+	}
+	if newest == nil {
+		return nil
+	}
+	f := deny(fault.Policy, "record", env.Line,
+		fmt.Sprintf("entry %d into %q was signed in a workflow or on a ref that the policy does not name", newest.Number, env.Name),
+		"the workflow under deployed-by, or built-by, and its ref under refs, until a newer entry is there",
+		"name both, the old one and the new one, for one release; or, if that job was never meant to deploy, "+
+			"delete its attestation sha256:"+newest.Link.SHA256)
+	f.Found = newest.Signer.ConfigURI
+	return []verdict.Finding{f}
+}
+
 // recorded judges the entries into an environment whose policy requires them.
 func (in Input) recorded(env Environment) []verdict.Finding {
 	if env.Record != RecordRequired {
 		return nil
 	}
-	missing := func(reason, found string) verdict.Finding {
-		f := deny(fault.EntryMissing, "record", env.Line, reason, "an entry for everything that entered",
-			"find out who deployed or deleted what; then begin anew: "+
-				fmt.Sprintf("record: {mode: required, since: %q}", in.Now.UTC().Format(time.RFC3339)))
-		f.Found = found
-		return f
-	}
 	switch {
 	case env.Since.After(in.Now):
-		return []verdict.Finding{
-			deny(fault.Policy, "record", env.Line, "since of record is in the future: "+env.Since.Format(time.RFC3339),
-				"a time before now", "write the time from which everything that entered has an entry"),
-		}
+		return []verdict.Finding{deny(fault.Policy, "record", env.Line,
+			"since of record is in the future: "+env.Since.Format(time.RFC3339),
+			"a time before now", "write the time from which everything that entered has an entry")}
 	case in.Entries.Subject.Digest == (subject.Digest{}):
-		return []verdict.Finding{deny(
-			fault.EntryMissing,
-			"record",
-			env.Line,
-			fmt.Sprintf(
-				"the platform gives environment %q no number, and entries are found by it",
-				env.Name,
-			),
+		return []verdict.Finding{deny(fault.EntryMissing, "record", env.Line,
+			fmt.Sprintf("the platform gives environment %q no number, and entries are found by it", env.Name),
 			"an environment of the platform",
-			"make the environment in the settings of the repository; on a plan without environments write record: optional",
-		)}
+			"make the environment in the settings of the repository; on a plan without environments write record: optional")}
 	}
-	for _, c := range in.Candidates {
-		if a, m := in.artifact(c); m == nil {
-			if l := in.chain.gap(a.Name, env.Since); l != nil {
-				return []verdict.Finding{
-					missing(
-						fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name),
-						"no statement sha256:"+l.SHA256,
-					),
-				}
-			}
-			if l := in.check(c).seen(); l != nil {
-				return []verdict.Finding{
-					missing(
-						fmt.Sprintf("entry %d into %q is missing, which people were shown", l.Number, env.Name),
-						"no statement sha256:"+l.SHA256,
-					),
-				}
-			}
-		}
-	}
-	for _, c := range in.Changes {
-		if in.chain.unentered(c.Listed) && !c.Listed.Time.Before(env.Since) {
-			return []verdict.Finding{
-				missing(fmt.Sprintf("something was deployed into %q without an entry", env.Name), c.Listed.String()),
-			}
-		}
+	if f := in.unrecorded(env); f != nil {
+		return []verdict.Finding{*f}
 	}
 	text := "nothing has entered before"
 	if n := len(in.chain.Entries); n > 0 {
 		text = fmt.Sprintf("%d entries, the newest is number %d", n, in.chain.Entries[0].Number)
 	}
 	return []verdict.Finding{met("record", text, env.Line)}
+}
+
+// unrecorded says what entered, or is named, and has no entry here; or nil.
+func (in Input) unrecorded(env Environment) *verdict.Finding {
+	anew := fmt.Sprintf("; or begin anew: record: {mode: required, since: %q}", in.Now.UTC().Format(time.RFC3339))
+	missing := func(reason, found, step string) *verdict.Finding {
+		f := deny(fault.EntryMissing, "record", env.Line, reason, "an entry for everything that entered", step+anew)
+		f.Found = found
+		return &f
+	}
+	deleted := "find out who deleted the attestation; hand its bundle over with --bundle, if somebody has kept it"
+	for _, c := range in.Candidates {
+		a, m := in.artifact(c)
+		if m != nil {
+			continue
+		}
+		if l := in.chain.gap(a.Name, env.Since); l != nil {
+			return missing(fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name),
+				"no statement sha256:"+l.SHA256, deleted)
+		}
+		if l := in.check(c).seen(); l != nil {
+			return missing(fmt.Sprintf("entry %d into %q is missing, which people were shown", l.Number, env.Name),
+				"no statement sha256:"+l.SHA256, deleted)
+		}
+	}
+	for _, c := range in.Changes {
+		if in.chain.unentered(c.Listed) && !c.Listed.Time.Before(env.Since) {
+			return missing(fmt.Sprintf("something was deployed into %q without an entry", env.Name), c.Listed.String(),
+				"find out who deployed past the gate; delete the deployment, if it was made up")
+		}
+	}
+	return nil
 }
 
 // chained returns in with its entries read, once.

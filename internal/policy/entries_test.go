@@ -46,7 +46,7 @@ func lets(t testing.TB, n int, after []let, edits ...func(*let)) let {
 	s.Environment, s.Run = "production", run(n)
 	x := let{signer: s, at: now.Add(time.Duration(n-100) * time.Minute), state: policy.Succeeded}
 	x.entry = statement.Entry{
-		Number: 1, Target: where, Run: s.Run, Input: statement.DigestSet{SHA256: strings.Repeat("0", 64)},
+		Number: 1, Target: where, Run: s.Run, Source: "version: 1\n", Input: statement.DigestSet{SHA256: strings.Repeat("0", 64)},
 		Artifacts: []statement.Admitted{{Artifact: "app", Name: "dist/app.tar.gz", SHA256: subject.SHA256([32]byte{byte(n)}).Hex(), Commit: sha(n)}},
 	}
 	for _, a := range after {
@@ -60,10 +60,7 @@ func lets(t testing.TB, n int, after []let, edits ...func(*let)) let {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rules := subject.SHA256([32]byte{9})
-	if x.entry.Source != "" {
-		rules = subject.Sum([]byte(x.entry.Source))
-	}
+	rules := subject.Sum([]byte(x.entry.Source))
 	p, err := statement.NewSummary(x.entry, "test", "policy.yaml", rules, nil, x.at).JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -344,28 +341,79 @@ func TestG11_what_entered_without_an_entry_is_missed(t *testing.T) {
 }
 
 // An entry that somebody was shown who approved has to be there, though no other entry
-// names it.
+// names it; and so has one that the release set names. What somebody else claims to have
+// seen closes nothing.
 func TestG11_the_newest_entry_is_gone_that_an_approver_was_shown(t *testing.T) {
 	all := line(t, 3)
-	shown := yes(alice, bob)
-	shown[0].say = func(a *statement.Approval) {
-		a.Entered = []statement.Latest{{Environment: "production", Number: 3, SHA256: all[2].entryLink().SHA256}}
-	}
-	judged := func(text string, gone ...let) verdict.Verdict {
-		in := setting(t, text, shown...).input(t)
-		with := entering(in.Policy, all...)
-		adopt(&in, with)
+	third := []statement.Latest{{Environment: "production", Number: 3, SHA256: all[2].entryLink().SHA256}}
+	saw := func(a *statement.Approval) { a.Entered = third }
+	judged := func(text string, edit func(*scene), gone ...let) verdict.Verdict {
+		s := setting(t, text, yes(alice, bob)...)
+		edit(&s)
+		in := s.input(t)
+		adopt(&in, entering(in.Policy, all...))
 		withhold(&in, gone...)
 		in.Changes = slices.Clone(in.Changes)
 		in.Changes[0].Start = startOf(t, in)
 		return evaluate(in)
 	}
-	wantAllowed(t, judged(required(t)))
-	if f := wantDenied(t, judged(required(t), all[2])); f.Code != fault.EntryMissing || !strings.Contains(f.Reason, "entry 3 into \"production\" is missing, which people were shown") {
-		t.Errorf("finding = %+v, want that entry 3 is missing", f)
-	}
 	anew := replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Add(-time.Second).Format(time.RFC3339)+`"}`)
-	wantAllowed(t, judged(anew, all[2]))
+	for name, edit := range map[string]func(*scene){
+		"an approver":     func(s *scene) { s.ballots[0].say = saw },
+		"the release set": func(s *scene) { s.release = func(r *statement.Release) { r.Entered = third } },
+	} {
+		wantAllowed(t, judged(required(t), edit))
+		if f := wantDenied(t, judged(required(t), edit, all[2])); f.Code != fault.EntryMissing ||
+			!strings.Contains(f.Reason, "entry 3 into \"production\" is missing, which people were shown") {
+			t.Errorf("%s: finding = %+v, want that entry 3 is missing", name, f)
+		}
+		wantAllowed(t, judged(anew, edit, all[2]))
+	}
+	for name, edit := range map[string]func(*scene){
+		"somebody in no group": func(s *scene) { s.ballots = append(s.ballots, ballot{by: mallory, say: saw}) },
+		"an approver elsewhere": func(s *scene) {
+			s.ballots = append(s.ballots, ballot{by: carol, say: func(a *statement.Approval) { saw(a); a.Environments[0].ID = "9002" }})
+		},
+		"somebody whom nobody names": func(s *scene) {
+			s.ballots = append(s.ballots, ballot{by: carol, say: saw, sign: func(_ *policy.Fact, r *policy.Run) { r.By = policy.Account{} }})
+		},
+		"an entry older than the base": func(s *scene) {
+			s.ballots[0].say = func(a *statement.Approval) {
+				a.Entered = []statement.Latest{{Environment: "production", Number: 1, SHA256: strings.Repeat("0", 64)}}
+			}
+		},
+		"an entry of staging": func(s *scene) {
+			s.ballots[0].say = func(a *statement.Approval) {
+				a.Entered = []statement.Latest{{Environment: "staging", Number: 9, SHA256: strings.Repeat("0", 64)}}
+			}
+		},
+	} {
+		if f := recorded(judged(required(t), edit, all[2])); name != "an entry older than the base" && f.Outcome != verdict.Allow {
+			t.Errorf("%s: %+v, want that it closes nothing", name, f)
+		}
+		if f := recorded(judged(required(t), edit)); f.Outcome != verdict.Allow {
+			t.Errorf("%s: %+v, want that it closes nothing", name, f)
+		}
+	}
+	later := replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Add(time.Hour).Format(time.RFC3339)+`"}`)
+	if f := recorded(judged(later, func(*scene) {})); f.Code != fault.Policy {
+		t.Errorf("finding = %+v, want that since lies in the future", f)
+	}
+}
+
+// What the run that asks has entered itself is not on its way before it.
+func TestG16_the_entry_of_the_run_that_asks(t *testing.T) {
+	for own, want := range map[bool]int{true: 0, false: 1} {
+		in := setting(t, required(t), yes(alice, bob)...).input(t)
+		all := line(t, 2)
+		all[1].state = policy.Unfinished
+		with := entering(in.Policy, all...)
+		with.Runs[1].Own = own
+		adopt(&in, with)
+		if s := startOf(t, in); len(s.Coming) != want || len(s.Entered) != 1 {
+			t.Errorf("own %v: start = %+v, want %d on its way", own, s, want)
+		}
+	}
 }
 
 // recorded is the finding about the record.
@@ -506,11 +554,21 @@ func TestD15_a_weaker_policy_enters_with_the_approvals_of_the_one_before(t *test
 	if !slices.ContainsFunc(v.Accepted, func(s string) bool { return strings.Contains(s, "changed since entry 1, whose policy asks nobody") }) {
 		t.Errorf("accepted = %q, want that nobody was asked", v.Accepted)
 	}
+	veto := replaced(t, required(t), "{group: release, count: 2}", "{group: release, veto: true}")
+	if v := evaluate(changing(t, veto, whole, yes(alice)...)); !slices.ContainsFunc(v.Accepted, func(s string) bool { return strings.Contains(s, "asks nobody") }) {
+		t.Errorf("accepted = %q, want that a veto asks nobody", v.Accepted)
+	}
 	asks := replaced(t, quiet, "    record: required\n", "    record: required\n    policy-change: {group: security, count: 1}\n")
 	if f := refusals(evaluate(changing(t, asks, whole, yes(bob)...))); len(f) != 1 || f[0].Requirement != "policy in force: approvals security" || !f[0].Pending {
 		t.Errorf("refusals = %+v, want that policy-change asks another group", f)
 	}
 	wantAllowed(t, evaluate(changing(t, asks, whole, yes(alice)...)))
+	// A question that both policies ask is asked for the one that leaves the merger out.
+	merger := replaced(t, required(t), "    sources: [signature, workflow, review]\n", "    sources: [signature, workflow, review]\n    excludes: [author, pusher]\n")
+	mayMerge := changing(t, merger, whole, yes(alice)...)
+	if q, err := policy.Ask(mayMerge); err != nil || len(q.Changes) != 1 || !q.Changes[0].Mergers {
+		t.Errorf("questions = %+v, %v, want one, about mergers too", q.Changes, err)
+	}
 	renamed := replaced(t, required(t), "  production:\n", "  prod:\n")
 	if f := refusals(evaluate(changing(t, renamed, whole, yes(alice, bob)...))); len(f) != 1 || f[0].Code != fault.Policy {
 		t.Errorf("refusals = %+v, want that the environment had another name", f)
@@ -529,6 +587,14 @@ func TestD15_a_new_baseline_hides_nobody(t *testing.T) {
 	q, err := policy.Ask(in)
 	if err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(5) || q.Changes[1].Start.Baseline != sha(0) {
 		t.Fatalf("questions = %+v, %v, want one about each beginning", q.Changes, err)
+	}
+	anew := in
+	anew.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, strings.Replace(required(t), "registry.example/acme/app", "other/*", 1))}}
+	anew.Candidates = slices.Clone(in.Candidates)
+	anew.Candidates[0].Subject.Name = "registry.example/acme/app" // which the policy before does not have
+	anew.Policy = read(t, strings.Replace(required(t), "    subject:", "    baseline: "+sha(7)+"\n    subject:", 1))
+	if q, err := policy.Ask(anew); err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(7) || q.Changes[1].Start.Baseline != sha(0) {
+		t.Errorf("questions = %+v, %v, want the baseline of the environment for an artifact that is new", q.Changes, err)
 	}
 	asked := in.Changes[0]
 	in.Changes = nil
@@ -583,4 +649,93 @@ func BenchmarkChain(b *testing.B) {
 			b.Fatal(len(c.Entries), "entries")
 		}
 	}
+}
+
+// A policy that leaves out the workflow, or the refs, of the newest entry leaves no
+// policy in force out with it: both are named for one release.
+func TestD15_a_policy_that_names_another_workflow_than_the_newest_entry(t *testing.T) {
+	all := line(t, 2)
+	elsewhere := lets(t, 3, all[1:], func(x *let) {
+		renamed(&x.signer, "https://code.example/acme/app/build/ship.yml@refs/heads/main")
+	})
+	judged := func(text string, lets ...let) verdict.Verdict {
+		in := setting(t, text, yes(alice, bob)...).input(t)
+		adopt(&in, entering(in.Policy, lets...))
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		return evaluate(in)
+	}
+	with := func(workflows string) string {
+		return replaced(t, required(t), "    record: required\n", "    record: required\n    deployed-by: ["+workflows+"]\n")
+	}
+	for name, text := range map[string]string{
+		"another workflow":             with("build/ship.yml"),
+		"another workflow, since now":  replaced(t, with("build/ship.yml"), "record: required", `record: {mode: required, since: "`+now.Format(time.RFC3339)+`"}`),
+		"another workflow, optionally": replaced(t, with("build/ship.yml"), "record: required", "record: optional"),
+		"no record":                    replaced(t, with("build/ship.yml"), "record: required", "record: off"),
+	} {
+		f := refusals(judged(text, all...))
+		if len(f) != 1 || f[0].Code != fault.Policy || !strings.Contains(f[0].Reason, "entry 2") || !strings.Contains(f[0].Hint, "name both") {
+			t.Errorf("%s: refusals = %+v, want that the workflow of entry 2 is left out", name, f)
+		}
+	}
+	wantAllowed(t, judged(with("build/release.yml, build/ship.yml"), all...))
+	wantAllowed(t, judged(with("build/ship.yml"), all[0], all[1], elsewhere)) // once a newer entry is there
+	open := entering(read(t, with("build/ship.yml")), lets(t, 1, nil, func(x *let) { reref(&x.signer, "refs/heads/mine") }))
+	open.Refs[0].Protected = policy.No
+	if f := policy.Evaluate(open).Findings; slices.ContainsFunc(f, func(x verdict.Finding) bool { return x.Code == fault.Policy }) {
+		t.Errorf("findings = %+v: a branch of somebody closes the environment", f)
+	}
+}
+
+// A job that deploys may be of a repository that builds nothing: what it signs is
+// waited for.
+func TestWanted_waits_for_the_repository_of_an_environment(t *testing.T) {
+	if w := read(t, good).Wanted(); slices.Contains(w.Values, "4004") {
+		t.Error("a repository is waited for that nobody names")
+	}
+	w := read(t, edited(t, "  production:\n", "  production:\n    repository-id: 4004\n")).Wanted()
+	if !slices.Contains(w.Values, "4004") {
+		t.Errorf("values = %q, want the repository of the environment", w.Values)
+	}
+}
+
+// What entries say about the end of others: the higher number has the last word, and of
+// many runs that nobody has written down the newest are asked about.
+func TestG11_the_last_word_about_an_entry(t *testing.T) {
+	p := read(t, required(t))
+	all := line(t, 2)
+	link := []statement.Link{all[1].entryLink()}
+	third := lets(t, 3, all[1:], func(x *let) { x.entry.Failed, x.state = link, policy.Failed })
+	fourth := lets(t, 4, []let{third}, func(x *let) { x.entry.Confirmed, x.state = link, policy.Failed })
+	if got := base(entering(p, all[0], all[1], third, fourth)); got != "2" {
+		t.Errorf("base = %q, want entry 2, as the newest entry says", got)
+	}
+	many := line(t, 30)
+	in := entering(p, many...)
+	in.Runs = nil
+	q, err := policy.Ask(in)
+	if err != nil || len(q.Entries) != 20 || q.Entries[0].URI != run(30) {
+		t.Errorf("%d runs are asked about, %v, want the newest twenty", len(q.Entries), err)
+	}
+}
+
+// An entry that is missing matters only where it could be newer than what is in, and
+// where an entry after since names it.
+func TestG11_an_old_entry_that_retention_took(t *testing.T) {
+	all := line(t, 4)
+	judged := func(text string, gone let) verdict.Verdict {
+		in := setting(t, text, yes(alice, bob)...).input(t)
+		adopt(&in, entering(in.Policy, all...))
+		withhold(&in, gone)
+		fail(&in, 4)
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		return evaluate(in)
+	}
+	wantAllowed(t, judged(required(t), all[1]))
+	if f := wantDenied(t, judged(required(t), all[2])); f.Code != fault.EntryMissing || !strings.Contains(f.Hint, "--bundle") {
+		t.Errorf("finding = %+v, want that entry 3 is missing, and how it can be handed over", f)
+	}
+	wantAllowed(t, judged(replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Format(time.RFC3339)+`"}`), all[2]))
 }

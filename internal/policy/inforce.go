@@ -37,8 +37,8 @@ func (in Input) Sources() []Entry {
 func (in Input) under(f InForce) (Input, Environment, bool) {
 	env, _ := in.Policy.Environment(in.Environment)
 	old, ok := f.Policy.Environment(in.Environment)
-	if !ok || old.Record == RecordOff {
-		return in, old, ok
+	if !ok {
+		return in, old, false
 	}
 	p := *f.Policy
 	p.Digest = in.Policy.Digest
@@ -102,11 +102,17 @@ func (in Input) agreed(a Artifact, c Candidate, all []Fact) []verdict.Finding {
 	return out
 }
 
+// asks reports whether an environment wants the approval of anybody. A veto alone asks
+// nobody.
+func (e Environment) asks() bool {
+	return slices.ContainsFunc(e.Approvals, func(r Rule) bool { return !r.Veto })
+}
+
 // changedQuietly says, in words, where the policy has changed and nobody was asked.
 func (in Input) changedQuietly() []string {
 	var out []string
 	for _, f := range in.InForce {
-		if _, env, ok := in.under(f); ok && env.Record != RecordOff && len(env.Approvals) == 0 {
+		if _, env, ok := in.under(f); ok && env.Record != RecordOff && !env.asks() {
 			out = append(
 				out,
 				fmt.Sprintf("the policy has changed since entry %d, whose policy asks nobody: %s is now %s",

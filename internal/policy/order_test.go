@@ -105,6 +105,19 @@ func TestI06_what_was_shown_is_of_this_build_in_this_environment(t *testing.T) {
 	wantAllowed(t, s.judge(t)) // and still nothing is deployed
 }
 
+// The artifacts of one build may have entered at several commits before: what was shown
+// of one of them was shown.
+func TestI06_what_was_shown_of_an_artifact_of_the_same_build_counts(t *testing.T) {
+	two := []statement.Span{{Environment: "production", Commit: commit, Since: third}, {Environment: "production", Commit: commit, Since: other}}
+	s := setting(t, one(t), ballot{by: alice, say: func(a *statement.Approval) { a.Shown = two }})
+	s.change.Commits = []policy.Commit{{ID: commit}, {ID: third}}
+	wantAllowed(t, s.judge(t))
+	two[1].Since = commit // and nothing more of the other one
+	if v := s.judge(t); v.Outcome() != verdict.Deny || refusals(v)[0].Code != "E_APPROVAL_STALE" {
+		t.Errorf("outcome = %v, want that it is void", v.Outcome())
+	}
+}
+
 // The page shows nothing of its own: a review was shown what the release set says.
 func TestI06_a_review_is_bound_to_what_the_release_set_shows(t *testing.T) {
 	s := page(t, reviewed(t), review(alice))

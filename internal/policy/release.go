@@ -15,6 +15,9 @@ func FindRelease(p *Policy, facts []Fact, digest subject.Digest) (statement.Set,
 	why := fault.New(fault.Refused, fault.EvidenceMissing, "make one with sallyport release, or name the bundle or store that holds it", "no release set %s was found", digest)
 	for _, f := range facts {
 		s, err := f.Statement.Set()
+		if err != nil && f.Statement.PredicateType == statement.ReleaseV1 {
+			why = fault.New(fault.Refused, fault.Predicate, "make it again with this version of sallyport", "what was found for release set %s cannot be read: %w", digest, err)
+		}
 		if err != nil || s.Digest != digest {
 			continue
 		}

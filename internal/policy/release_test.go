@@ -34,6 +34,7 @@ func TestE14_a_release_is_found_by_its_digest_and_only_its_builders(t *testing.T
 	}{
 		"another digest":           {[]policy.Fact{set}, subject.SHA256([32]byte{1}), second, fault.EvidenceMissing},
 		"nothing":                  {nil, d, second, fault.EvidenceMissing},
+		"one that cannot be read":  {[]policy.Fact{junk}, d, second, fault.Predicate},
 		"a stranger's":             {[]policy.Fact{foreign}, d, second, fault.Identity},
 		"under another root":       {[]policy.Fact{annex}, d, second, fault.Identity},
 		"by a key":                 {[]policy.Fact{keyed}, d, second, fault.Identity},

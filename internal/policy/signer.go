@@ -188,6 +188,11 @@ func (p *Policy) Wanted(others ...*Policy) Wanted {
 		for _, s := range x.everybody() {
 			s.want(&w)
 		}
+		for _, e := range x.Environments {
+			if e.RepositoryID != "" {
+				w.Values = append(w.Values, e.RepositoryID) // its jobs sign entries, whether they build or not
+			}
+		}
 	}
 	return w
 }

@@ -139,7 +139,7 @@ func (p *printer) people(r Record, f verdict.Finding) {
 	}
 }
 
-// uncounted is what somebody did, where it does not count and is no approval.
+// uncounted is what somebody did, where it does not count and is not an approval.
 var uncounted = map[string]string{"reject": "rejected it", "withdraw": "withdrew", "waive": "waived a role"}
 
 // told is why somebody does not count, whose word it is, and what they wrote.

@@ -226,6 +226,26 @@ func (s Statement) Set() (Set, error) {
 	return out, nil
 }
 
+// Own reads s as the release set, approval, waiver or entry that it says it is: what no
+// gate can read is not worth a signature. Of other statements it says nothing.
+func (s Statement) Own() error {
+	var err error
+	switch s.PredicateType {
+	case ReleaseV1:
+		_, err = s.Set()
+	case ApprovalV1:
+		_, err = s.Said()
+	case WaiverV1:
+		_, err = s.Waived()
+	case SummaryV1:
+		var v struct{ Verifier struct{ ID string } }
+		if json.Unmarshal(s.Predicate, &v) == nil && v.Verifier.ID == EntryVerifier {
+			_, err = s.Entered()
+		}
+	}
+	return err
+}
+
 // Said reads s as an approval, a rejection or a withdrawal.
 func (s Statement) Said() (Said, error) {
 	var out Said
@@ -383,16 +403,16 @@ func instant(name, s string) (time.Time, error) {
 	return t, nil
 }
 
-// spans wants full commits, and one span for each build in each environment.
+// spans wants full commits, and each span once. One build may have several: its
+// artifacts need not have entered an environment together before.
 func spans(all []Span) error {
 	seen := map[Span]bool{}
 	for _, x := range all {
-		key := Span{Environment: x.Environment, Commit: x.Commit}
-		if x.Environment == "" || !fullCommit().MatchString(x.Commit) || x.Since != "" && !fullCommit().MatchString(x.Since) || seen[key] {
-			return fault.New(fault.Refused, fault.Predicate, "", "shown has commit %q since %q for %q, want full ids, each commit once for an environment",
+		if x.Environment == "" || !fullCommit().MatchString(x.Commit) || x.Since != "" && !fullCommit().MatchString(x.Since) || seen[x] {
+			return fault.New(fault.Refused, fault.Predicate, "", "shown has commit %q since %q for %q, want full ids and an environment, each once",
 				x.Commit, x.Since, x.Environment)
 		}
-		seen[key] = true
+		seen[x] = true
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ const EntryVerifier = OwnPredicates + "gate/v1"
 // entryPrefix begins the names of the subjects that an entry is found by.
 const entryPrefix = "entry:"
 
-// MaxPolicy bounds the policy file that an entry carries whole, in bytes. Of a larger
-// one it has the digest and the commit.
+// MaxPolicy bounds the policy file that an entry carries whole, in bytes. Under a larger
+// one no entry is signed: no later policy could be held against it.
 const MaxPolicy = 256 << 10
 
 // maxNumber bounds the number of an entry, so that there is always a next one.
@@ -106,7 +106,7 @@ type Entry struct {
 	Approvals  []Part      `json:"approvals,omitempty"`  // what people said, and counted
 	Makers     []Part      `json:"makers,omitempty"`     // of the change
 	Approvers  []Approvers `json:"approvers,omitempty"`  // who could have approved
-	Source     string      `json:"source,omitempty"`     // the policy file, up to MaxPolicy bytes
+	Source     string      `json:"source"`               // the policy file, up to MaxPolicy bytes
 	Commit     string      `json:"commit,omitempty"`     // that the policy file is of
 	Deployment int64       `json:"deployment,omitempty"` // number of the newest deployment that the platform listed
 	Job        string      `json:"job,omitempty"`        // number of the job in that run, where the run's address does not name it
@@ -235,7 +235,7 @@ func (s Statement) Entered() (Entered, error) {
 	if out.Policy, err = v.Policy.Digest.digest("policy"); err != nil {
 		return Entered{}, err
 	}
-	if e.Source != "" && subject.Sum([]byte(e.Source)) != out.Policy {
+	if subject.Sum([]byte(e.Source)) != out.Policy {
 		return Entered{}, fault.New(
 			fault.Refused,
 			fault.Predicate,
@@ -276,6 +276,8 @@ func (e Entry) whole() error {
 		return bad("number is %d, want 1 to %d", e.Number, maxNumber)
 	case t.Issuer == "" || t.Repository.URI == "" || t.Repository.ID == "" || t.Name == "" || t.ID == "":
 		return bad("the environment lacks its issuer, repository, name or number")
+	case e.Source == "" || len(e.Source) > MaxPolicy:
+		return bad("the entry carries a policy of %d bytes, want 1 to %d", len(e.Source), MaxPolicy)
 	case len(e.Artifacts) == 0 || e.Run == "":
 		return bad("the entry names no artifact or no run")
 	case e.Number == 1 && len(e.Previous) > 0 || e.Number > 1 && len(e.Previous) == 0:
@@ -284,7 +286,7 @@ func (e Entry) whole() error {
 	for _, a := range e.Artifacts {
 		if a.Artifact == "" || a.Name == "" || a.Commit != "" && !fullCommit().MatchString(a.Commit) ||
 			a.Base != "" && !fullCommit().MatchString(a.Base) {
-			return bad("artifact %q has no name, or a commit that is no full id", a.Name)
+			return bad("artifact %q has no name, or a commit that is not a full id", a.Name)
 		}
 	}
 	highest := 0

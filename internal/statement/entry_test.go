@@ -78,6 +78,7 @@ func TestG11_a_summary_that_contradicts_itself_is_no_entry(t *testing.T) {
 		"a first with one before it":   func(s *Summary) { s.Entry.Number = 1 },
 		"a second with none before it": func(s *Summary) { s.Entry.Previous = nil },
 		"a later one before it":        func(s *Summary) { s.Entry.Failed = []Link{{Number: 2, SHA256: hexB}} },
+		"no policy":                    func(s *Summary) { s.Entry.Source, s.Policy.Digest = "", DigestSet{subject.Sum(nil).Hex()} },
 		"no run":                       func(s *Summary) { s.Entry.Run = "" },
 		"a shortened commit":           func(s *Summary) { s.Entry.Artifacts[0].Commit = full[:12] },
 		"a shortened base":             func(s *Summary) { s.Entry.Artifacts[0].Base = full[:12] },

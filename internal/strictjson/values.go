@@ -16,7 +16,7 @@ type Value struct {
 	Line  int // on which it begins, from 1
 }
 
-// mark is the byte order mark. Editors put it before a text; it is no part of
+// mark is the byte order mark. Editors put it before a text; it is not part of
 // one (RFC 8259, 8.1).
 var mark = []byte("\ufeff")
 
