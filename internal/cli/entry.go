@@ -141,19 +141,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	check := func(s statement.Signer, _ statement.Statement) error {
-		if why := policy.SignsEntries(p, entry.Target, s); why != "" {
-			return fault.New(
-				fault.Refused,
-				fault.Identity,
-				"let a workflow under deployed-by enter, on a ref of built-by",
-				"an entry of this job would not count: %s",
-				why,
-			)
-		}
-		return nil
-	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: check,
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: counts(p, entry.Target),
 		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{r.platform.evidence()}}
 	defer r.progress("signing the entry")()
 	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)

@@ -226,7 +226,7 @@ func (s Statement) Set() (Set, error) {
 	return out, nil
 }
 
-// Own reads s as the release set, approval, waiver or entry that it says it is: what no
+// Own reads s as the release set, approval, waiver, entry or ending that it says it is: what no
 // gate can read is not worth a signature. Of other statements it says nothing.
 func (s Statement) Own() error {
 	var err error
@@ -237,6 +237,8 @@ func (s Statement) Own() error {
 		_, err = s.Said()
 	case WaiverV1:
 		_, err = s.Waived()
+	case EndingV1:
+		_, err = s.Ending()
 	case SummaryV1:
 		var v struct{ Verifier struct{ ID string } }
 		if json.Unmarshal(s.Predicate, &v) == nil && v.Verifier.ID == EntryVerifier {
