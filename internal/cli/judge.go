@@ -147,6 +147,7 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	for _, f := range in.InForce {
 		lines, _ := report.Difference(f.Policy.Source, in.Policy.Source)
 		rec.Changed = append(rec.Changed, lines...)
+		rec.Looser = append(rec.Looser, policy.Looser(f.Policy, in.Policy, env)...)
 	}
 	return rec, r.names(&rec, &in, v)
 }

@@ -44,11 +44,10 @@ type platform interface {
 	// says it.
 	Within() (environment string, known bool)
 	Number() string // of this job in its run, where Run does not name the job; or ""
-	// Commit is the commit that this job runs, which Identify proves. File and Tip
-	// read this repository: a file of a commit, and the commit of a branch.
+	// Commit is the commit that this job runs, which Identify proves. Tip is the commit
+	// of a branch of this repository.
 	Commit() string
 	Workspace() string // the folder that the job was given, as its variables say; "" if they do not
-	File(ctx context.Context, commit, path string) ([]byte, error)
 	Tip(ctx context.Context, branch string) (commit string, err error)
 	elsewhere() // an argument says where the API is
 	// Lasts is how long a job of this kind may run, and how much of that is left;
@@ -77,7 +76,6 @@ type platform interface {
 type door interface {
 	gate.Guard
 	Name() string
-	Head(ctx context.Context) (repository, id, head, ref string, err error)
 	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
 	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)

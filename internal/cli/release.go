@@ -143,7 +143,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 	}
 	return &gate.Gate{
 		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now,
-		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Records: r.records(at), Home: r.home, Read: readPolicy,
+		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Records: r.records(at), Home: r.home, Read: readPolicy, File: r.policyPath(),
 	}, trust.named, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -39,6 +40,9 @@ type Guard interface {
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
 	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
 	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
+	// Head is where the default branch is, and File a file of a commit.
+	Head(ctx context.Context) (repository, id, commit, ref string, err error)
+	File(ctx context.Context, commit, path string) ([]byte, error)
 }
 
 // Gate judges subjects under a policy.
@@ -59,6 +63,7 @@ type Gate struct {
 	// store, which no argument chooses. nil: they are not looked for.
 	Records Store
 	Read    Reader // reads the policy that an entry carries
+	File    string // path of the policy in the repository; "": it is no file of one
 	Home    string // address of the repository that the environment belongs to
 	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
@@ -148,6 +153,32 @@ func (g *Gate) inForce(in *policy.Input) error {
 	return nil
 }
 
+// merged asks which policy the default branch has now. What the platform does not show
+// is an answer that says why.
+func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
+	repository, id, commit, ref, err := g.Guard.Head(ctx)
+	m := policy.Merged{Repository: repository, ID: id, Commit: commit, Branch: strings.TrimPrefix(ref, "refs/heads/")}
+	if err == nil && g.File == "" {
+		m.Absent, m.Why, m.Need = true, "the policy is no file of this repository", "let the policy be a file of it, with policy-ref if the job runs elsewhere"
+		return m, nil
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = g.Guard.File(ctx, commit, g.File)
+	}
+	switch f := fault.Of(err); {
+	case err == nil:
+		m.Digest = subject.Sum(raw)
+	case f.Code == fault.Policy:
+		m.Absent, m.Why, m.Need = true, f.Error(), f.Hint
+	case ctx.Err() == nil && (f.Kind == fault.Unavailable || f.Kind == fault.Usage):
+		m.Why, m.Need = f.Error(), f.Hint
+	default:
+		return m, fmt.Errorf("asking which policy the default branch has: %w", err)
+	}
+	return m, nil
+}
+
 // entries is the subject under which the entries into in's environment are found, or
 // none where they are not looked for.
 func (g *Gate) entries(in policy.Input) []subject.Subject {
@@ -182,7 +213,12 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	if err = g.inForce(in); err != nil {
 		return err
 	}
-	if q, err = policy.Ask(*in); err == nil {
+	if q, err = policy.Ask(*in); err == nil && q.Merged {
+		if in.Merged, err = g.merged(ctx); err == nil {
+			q, err = policy.Ask(*in)
+		}
+	}
+	if err == nil {
 		q, err = g.askRefs(ctx, in, q)
 	}
 	if err != nil {

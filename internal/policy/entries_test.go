@@ -228,7 +228,7 @@ func TestD15_a_policy_that_no_entry_can_carry(t *testing.T) {
 	for pad, want := range map[int]bool{0: true, statement.MaxPolicy: false} {
 		in := setting(t, required(t)+"# "+strings.Repeat("x", pad)+"\n", yes(alice, bob)...).input(t)
 		adopt(&in, entering(in.Policy))
-		in.Entries.Subject = where.Subject("")
+		in.Entries.Subject, in.Merged = where.Subject(""), onMain(in.Policy)
 		in.Changes = slices.Clone(in.Changes)
 		in.Changes[0].Start = startOf(t, in)
 		v := evaluate(in)

@@ -151,6 +151,9 @@ type Environment struct {
 	// PolicyChange asks for approvals of a change of this policy in the place of
 	// Approvals; nil: Approvals are asked.
 	PolicyChange *Rule
+	// PolicyMerged wants a change of this policy to be on the default branch, onto which
+	// somebody else lets it; besides Approvals.
+	PolicyMerged bool
 	Since        time.Time  // of a required record: what happened before needs no entry
 	Emergency    *Emergency // nil: there are no emergency approvals
 	Waivers      *Waivers   // nil: no claimed role is waived
