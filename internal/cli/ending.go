@@ -43,7 +43,11 @@ func (r *run) ended(outcome string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	own, err := r.ownEntries(p, env)
+	kept, err := r.records(r.at)
+	if err != nil {
+		return answer{}, err
+	}
+	own, err := r.ownEntries(p, env, kept)
 	if err != nil {
 		return answer{}, err
 	}
@@ -57,7 +61,7 @@ func (r *run) ended(outcome string) (answer, error) {
 		}
 	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{r.platform.evidence()}}
+		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
 	for _, e := range own {
 		a.Check = counts(p, e.Target)
 		if err := r.signEnding(a, e, outcome); err != nil {
@@ -87,14 +91,14 @@ func (r *run) nothingEntered(p *policy.Policy, env string) (answer, error) {
 }
 
 // ownEntries are the entries into an environment that this job, or its run, has signed.
-func (r *run) ownEntries(p *policy.Policy, env string) ([]policy.Entry, error) {
+func (r *run) ownEntries(p *policy.Policy, env string, kept gate.Store) ([]policy.Entry, error) {
 	trust, err := r.policyTrust(p, r.text("policy"))
 	if err != nil {
 		return nil, err
 	}
 	g := &gate.Gate{
 		Policy: p, Verifiers: trust.verifiers, Guard: doors{r.at, r, p, r.home}, Home: r.home, Now: r.now,
-		Stores: []gate.Store{r.platform.evidence()},
+		Stores: []gate.Store{kept},
 	}
 	if _, err := os.Stat(r.text("bundle-dir")); err == nil {
 		g.Stores = append(g.Stores, places.Dir{Path: r.text("bundle-dir")}) // the platform may list it later

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -15,15 +14,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
-
-// records is where entries into environments are kept: the platform's own store. It
-// is never named by an argument, so that nobody chooses one that lacks some.
-func (r *run) records(at door) gate.Store {
-	if at == nil || r.on("offline") {
-		return nil
-	}
-	return at.evidence()
-}
 
 // signs reports whether this job signs what it lets into an environment: it is a job
 // in it. why is the reason where it does not. Where the policy requires a record, a job
@@ -87,7 +77,7 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 		return fault.New(
 			fault.Unavailable,
 			fault.NotAvailable,
-			f.Hint,
+			r.orNameStore(f.Hint),
 			"the entry into %q that the policy requires was not signed and stored: %w",
 			rec.Environment,
 			err,
@@ -141,8 +131,12 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
+	kept, err := r.records(r.at)
+	if err != nil {
+		return nil, err
+	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: counts(p, entry.Target),
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{r.platform.evidence()}}
+		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
 	defer r.progress("signing the entry")()
 	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)
 	if err != nil {

@@ -104,7 +104,11 @@ func (r *run) histories(p *policy.Policy, names []string) ([]report.History, err
 			return nil, err
 		}
 		g.Guard, g.Home = doors{at, r, p, r.home}, r.home
-		g.Stores = append(g.Stores, at.evidence())
+		kept, err := r.records(at)
+		if err != nil {
+			return nil, err
+		}
+		g.Stores = append(g.Stores, kept)
 	case len(g.Stores) == 0:
 		return nil, usage("--offline needs the bundles of the entries: --bundle DIR")
 	default:

@@ -83,6 +83,11 @@ type door interface {
 	// Resume starts the failed jobs of a run again, and says what became of it.
 	Resume(ctx context.Context, run string) (said string, err error)
 
+	// KeepsBundles reports whether the platform surely has a store for bundles of this
+	// repository.
+	KeepsBundles(ctx context.Context) (bool, error)
+	File(ctx context.Context, commit, path string) ([]byte, error)
+
 	evidence() store
 	storeName() string // as in the input store
 	// merged looks at the pipeline as the platform puts it together, where it

@@ -141,10 +141,15 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 	if err != nil {
 		return nil, nil, err
 	}
-	return &gate.Gate{
+	g := &gate.Gate{
 		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now,
-		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Records: r.records(at), Home: r.home, Read: readPolicy, File: r.policyPath(),
-	}, trust.named, nil
+		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Home: r.home, Read: readPolicy, File: r.policyPath(),
+	}
+	kept, err := r.records(at)
+	if kept != nil {
+		g.Records = kept
+	}
+	return g, trust.named, err
 }
 
 // look gathers what is known about entering an environment.

@@ -60,7 +60,8 @@ type Gate struct {
 	For  string
 	Next Next // what to do about a bundle that does not verify
 	// Records is where the entries into environments are kept: the platform's own
-	// store, which no argument chooses. nil: they are not looked for.
+	// store, or the one that the policy of the default branch names. nil: they are not
+	// looked for.
 	Records Store
 	Read    Reader // reads the policy that an entry carries
 	File    string // path of the policy in the repository; "": it is no file of one
@@ -116,7 +117,7 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		}
 	}
 	entries := g.entries(in)
-	evidence, err := Collect(ctx, g.stores(entries), subjects, entries...)
+	evidence, err := g.collect(ctx, subjects, entries)
 	if err != nil {
 		return in, err
 	}
@@ -193,12 +194,18 @@ func (g *Gate) entries(in policy.Input) []subject.Subject {
 	return []subject.Subject{t.Subject("")}
 }
 
-// stores are those that are asked, with the one that keeps entries.
-func (g *Gate) stores(entries []subject.Subject) []Store {
-	if len(entries) == 0 || slices.ContainsFunc(g.Stores, func(s Store) bool { return s.Name() == g.Records.Name() }) {
-		return g.Stores
+// collect asks every store about the subjects and the entries, and the one that keeps
+// entries, where it is none of them, about these alone.
+func (g *Gate) collect(ctx context.Context, subjects, entries []subject.Subject) (Evidence, error) {
+	out, err := Collect(ctx, g.Stores, subjects, entries...)
+	apart := len(entries) > 0 && !slices.ContainsFunc(g.Stores, func(s Store) bool { return s.Name() == g.Records.Name() })
+	if err != nil || !apart {
+		return out, err
 	}
-	return append(slices.Clone(g.Stores), g.Records)
+	kept, err := Collect(ctx, []Store{g.Records}, entries)
+	out.Items, out.Chains = append(out.Items, kept.Items...), append(out.Chains, kept.Chains...)
+	out.Passed = store.Sum(append(out.Passed, kept.Passed...))
+	return out, err
 }
 
 // ask asks the platform what the verified evidence raises questions about.

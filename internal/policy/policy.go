@@ -31,7 +31,11 @@ type Policy struct {
 	People       []Person  // empty: every account is a person of its own
 	Agents       Agents    // act for nobody, and never approve
 	ApproveIn    []Builder // workflows whose runs carry an approval
-	Source       []byte    // the file's bytes
+	// RecordStore is the OCI repository that entries are kept in where the platform has
+	// no store of its own, HOST/PATH; "": the platform's. That of the default branch's
+	// policy counts.
+	RecordStore string
+	Source      []byte // the file's bytes
 
 	places map[string]string // host of a platform: how members name it
 	used   vocabulary
