@@ -63,7 +63,7 @@ func (r *run) ended(outcome string) (answer, error) {
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
 		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
 	for _, e := range own {
-		a.Check = counts(p, e.Target)
+		a.Check = r.signsFor(p, e.Target)
 		if err := r.signEnding(a, e, outcome); err != nil {
 			return answer{}, err
 		}
@@ -144,10 +144,18 @@ func (r *run) signEnding(a *attest.Attest, e policy.Entry, outcome string) error
 	return err
 }
 
-// counts refuses what a job signs about an environment if no gate would count it.
-func counts(p *policy.Policy, t statement.Target) attest.Check {
+// signsFor refuses what a job signs about an environment if no gate would count it.
+func (r *run) signsFor(p *policy.Policy, t statement.Target) attest.Check {
 	return func(s statement.Signer, _ statement.Statement) error {
-		if why := policy.SignsEntries(p, t, s); why != "" {
+		var places []policy.Placed
+		if q, open := policy.PlaceOf(t, s); open {
+			x, err := (doors{r.at, r, p, r.home}).Placed(r.ctx, q)
+			if err != nil {
+				return err
+			}
+			places = append(places, x)
+		}
+		if why := policy.SignsEntries(p, t, s, places...); why != "" {
 			return fault.New(fault.Refused, fault.Identity, "let a workflow under deployed-by enter, on a ref of built-by",
 				"an entry of this job would not count: %s", why)
 		}

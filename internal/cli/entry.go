@@ -135,7 +135,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: counts(p, entry.Target),
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: r.signsFor(p, entry.Target),
 		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
 	defer r.progress("signing the entry")()
 	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)

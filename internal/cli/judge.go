@@ -127,6 +127,11 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	if err != nil {
 		return report.Record{}, err
 	}
+	if env != "" {
+		if err := r.looksIntoRecord(g, r.at); err != nil {
+			return report.Record{}, err
+		}
+	}
 	defer r.progress("collecting and verifying evidence")()
 	g.For = r.text("for")
 	if r.text("keep-evidence") != "" {

@@ -74,8 +74,16 @@ type platform interface {
 
 // door is what a platform knows about a repository, in a job or outside of one.
 type door interface {
-	gate.Guard
+	Environment(ctx context.Context, name string) (policy.Protection, error)
+	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
+	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
+	// placed says whether a job was in an environment, by what else the platform shows.
+	placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
 	Name() string
+	Head(ctx context.Context) (repository, id, head, ref string, err error)
 	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
 	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
 	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
@@ -166,6 +174,34 @@ func tree(root *os.Root) func(string) ([]byte, error) {
 		}
 		return raw, err
 	}
+}
+
+// placed reads the workflow file: a run's certificate could be any job's that may have an
+// identity, so each of these has to be in the environment.
+func (p onGitHub) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	out := policy.Placed{Query: q, Within: policy.No}
+	raw, err := p.File(ctx, q.Commit, q.Workflow)
+	if err != nil {
+		f := fault.Of(err)
+		if out.Why = f.Error(); f.Code == fault.Policy {
+			err = nil // the file is not there
+		}
+		return out, err
+	}
+	jobs, err := workflows.Outside(q.Workflow, raw, q.Environment)
+	switch f := fault.Of(err); {
+	case err != nil:
+		out.Why = f.Error()
+	case len(jobs) > 0:
+		out.Why = workflows.Told(q.Workflow, jobs)
+	default:
+		out.Within = policy.Yes
+	}
+	return out, nil
+}
+
+func (p onGitLab) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return p.Placed(ctx, q)
 }
 
 func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {

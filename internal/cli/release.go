@@ -145,17 +145,25 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now,
 		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Home: r.home, Read: readPolicy, File: r.policyPath(),
 	}
+	return g, trust.named, nil
+}
+
+// looksIntoRecord lets a gate look for entries, where they are kept.
+func (r *run) looksIntoRecord(g *gate.Gate, at door) error {
 	kept, err := r.records(at)
 	if kept != nil {
 		g.Records = kept
 	}
-	return g, trust.named, err
+	return err
 }
 
 // look gathers what is known about entering an environment.
 func (r *run) look(g *gate.Gate, p *policy.Policy, c chosen, name string) (policy.Input, error) {
 	if _, ok := p.Environment(name); !ok {
 		return policy.Input{}, usage("the policy has no environment %q", name)
+	}
+	if err := r.looksIntoRecord(g, r.at); err != nil {
+		return policy.Input{}, err
 	}
 	defer r.progress("collecting and verifying evidence for " + name)()
 	return g.Look(r.ctx, c.list, name)

@@ -38,6 +38,7 @@ type Guard interface {
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
 	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+	Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
 	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
 	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
 	// Head is where the default branch is, and File a file of a commit.
@@ -123,16 +124,16 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	}
 	in.PassedOver = Told(evidence.Passed)
 	g.keep(evidence)
-	all, err := g.candidates(append(slices.Clone(subjects), entries...), evidence)
-	if err != nil {
+	var down *walk
+	for _, mark := range entries {
+		in.Entries.Subject = mark
+		down, evidence = g.walk(mark, evidence, subjects)
+	}
+	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
 		return in, err
 	}
-	in.Candidates = all[:len(subjects)]
-	if len(entries) > 0 {
-		in.Entries = all[len(subjects)]
-	}
-	if environment == "" {
-		return in, nil
+	if err := down.down(ctx, &in); err != nil {
+		return in, err
 	}
 	return in, g.ask(ctx, &in)
 }
@@ -262,11 +263,21 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	return nil
 }
 
-// askRefs asks about every ref that is not known yet, and returns what is to be asked
-// then.
+// askRefs asks about every ref that is not known yet, and about every job whose place is
+// not, and returns what is to be asked then.
 func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions) (policy.Questions, error) {
 	for {
-		n := len(in.Refs)
+		n := len(in.Refs) + len(in.Places)
+		for _, x := range q.Places {
+			if slices.ContainsFunc(in.Places, func(p policy.Placed) bool { return p.Query == x }) {
+				continue
+			}
+			answer, err := g.Guard.Placed(ctx, x)
+			if err != nil {
+				return q, fmt.Errorf("asking in which environment job %s was: %w", x.Run, err)
+			}
+			in.Places = append(in.Places, answer)
+		}
 		for _, x := range q.Refs {
 			if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == x }) {
 				continue
@@ -277,7 +288,7 @@ func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions
 			}
 			in.Refs = append(in.Refs, answer)
 		}
-		if len(in.Refs) == n {
+		if len(in.Refs)+len(in.Places) == n {
 			return q, nil
 		}
 		var err error

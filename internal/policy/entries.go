@@ -73,7 +73,8 @@ type Chain struct {
 	// Foreign are entries of jobs in the environment, in workflows or on refs that the
 	// policy at hand does not name: an earlier policy may have, and be in force.
 	Foreign []Entry
-	refs    []RefQuery // of the jobs that signed them
+	refs    []RefQuery   // of the jobs that signed them
+	places  []PlaceQuery // of those whose certificates do not say where they were
 }
 
 // Chain reads the entries of in. An entry counts only if a job in the environment
@@ -123,6 +124,7 @@ func (in Input) Chain() Chain {
 // that does not deploy, the chain keeps it apart.
 func (c *Chain) read(in Input, env Environment, f Fact) (Entry, string) {
 	e, why := in.entry(env, f)
+	c.place(e.Target, f, e.Link.SHA256 != "")
 	if why == "" {
 		why = c.protected(in, f)
 	}
@@ -142,10 +144,19 @@ func (c *Chain) readEnding(in Input, env Environment, f Fact) (statement.Ending,
 		return e, err.Error()
 	}
 	why := in.inside(env, f, e.Target, e.Run)
+	c.place(e.Target, f, true)
 	if why == "" {
 		why = c.protected(in, f)
 	}
 	return e, cmp.Or(why, in.deployer(env, e.Target, f.Signer))
+}
+
+// place notes the question in which environment the job was that signed f about t.
+func (c *Chain) place(t statement.Target, f Fact, read bool) {
+	q, open := PlaceOf(t, f.Signer)
+	if open && read && !slices.Contains(c.places, q) {
+		c.places = append(c.places, q)
+	}
 }
 
 // protected wants the ref of the job that signed f to be one that somebody other than
@@ -217,7 +228,7 @@ func (in Input) inside(env Environment, f Fact, t statement.Target, run string) 
 	case f.Time.Sub(in.Now) > Skew:
 		return "it is dated in the future"
 	}
-	return within(env, t, f.Signer)
+	return in.within(env, t, f.Signer)
 }
 
 // trusts reports whether evidence of some artifact verifies under a trust.
@@ -226,23 +237,25 @@ func (in Input) trusts(id string) bool {
 }
 
 // SignsEntries says why an entry that signer has signed for t does not count, or
-// nothing.
-func SignsEntries(p *Policy, t statement.Target, s statement.Signer) string {
+// nothing. places are the answers to PlaceOf.
+func SignsEntries(p *Policy, t statement.Target, s statement.Signer, places ...Placed) string {
 	env, _ := p.Environment(t.Name)
-	return cmp.Or(within(env, t, s), Input{Policy: p}.deployer(env, t, s))
+	in := Input{Policy: p, Places: places}
+	return cmp.Or(in.within(env, t, s), in.deployer(env, t, s))
 }
 
-// within wants the signer to be a job in the environment. A certificate that does not
-// say in which environment the job was is worth nothing here: every job that may sign
+// within wants the signer to be a job in the environment. Where the certificate does not
+// say in which environment the job was, the platform has to: every job that may sign
 // could have it.
-func within(env Environment, t statement.Target, s statement.Signer) string {
+func (in Input) within(env Environment, t statement.Target, s statement.Signer) string {
 	switch {
 	case s.Issuer != t.Issuer || s.SANKind != "uri":
 		return fmt.Sprintf("%s of %s signed it, want a job of %s", s.SAN, s.Issuer, t.Issuer)
 	case s.RepositoryID != t.Repository.ID:
 		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case s.Environment == "" && !strings.Contains(s.TokenSubject, ":environment:"):
-		return "the certificate does not say in which environment the job was"
+		q, _ := PlaceOf(t, s)
+		return in.placed(q)
 	case s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name):
 		return ""
 	case s.Environment != env.Name:
@@ -540,7 +553,7 @@ func (in Input) recorded(env Environment) []verdict.Finding {
 	}
 	text := "nothing has entered before"
 	if n := len(in.chain.Entries); n > 0 {
-		text = fmt.Sprintf("%d entries, the newest is number %d", n, in.chain.Entries[0].Number)
+		text = fmt.Sprintf("the newest entry is number %d", in.chain.Entries[0].Number)
 	}
 	return []verdict.Finding{met("record", text, env.Line)}
 }
@@ -584,6 +597,22 @@ func (in Input) chained() Input {
 		in.chain = &c
 	}
 	return in
+}
+
+// Settled reports whether entries with lower numbers than those at hand can change nothing:
+// of every artifact there is one whose deployment is signed, or written down, to have
+// succeeded.
+func (in Input) Settled() bool {
+	env, _ := in.Policy.Environment(in.Environment)
+	in.Runs, in.chain = nil, nil
+	c := in.Chain()
+	if env.Record == RecordOff && len(c.Entries) > 0 {
+		return true // the newest says which policy is in force
+	}
+	return !slices.ContainsFunc(in.Candidates, func(x Candidate) bool {
+		a, m := in.artifact(x)
+		return m == nil && len(c.Base(a.Name)) == 0
+	}) && len(c.Entries) > 0
 }
 
 // start says where the change of an artifact begins.

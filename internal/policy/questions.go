@@ -16,6 +16,7 @@ type Questions struct {
 	Entries []RunQuery // about the jobs that signed entries
 	Changes []ChangeQuery
 	Refs    []RefQuery
+	Places  []PlaceQuery
 	Members []Member
 	Reviews bool
 	Merged  bool // which policy the default branch has
@@ -34,7 +35,7 @@ func Ask(in Input) (Questions, error) {
 		return q, nil
 	}
 	in = in.chained()
-	q.Entries, q.Refs = in.chain.open(), in.chain.refs
+	q.Entries, q.Refs, q.Places = in.chain.open(), in.chain.refs, in.chain.places
 	for _, c := range in.Candidates {
 		a, m := in.artifact(c)
 		if m != nil {
