@@ -101,7 +101,7 @@ func checkRef(in Input, b Builder, f Fact) *miss {
 		m = s.unprotected()
 	}
 	if m != nil {
-		m.step, m.code, m.line = 102, fault.Source, b.Line
+		m.stage, m.code, m.line = atRef, fault.Source, b.Line
 	}
 	return m
 }
