@@ -27,17 +27,46 @@ type Store interface {
 	Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error)
 }
 
-// A Guard is what a platform knows and no bundle can say: how an environment is
-// protected, how runs ended and who started them, who made a change, how the
-// refs of a build are protected, who is in a team, and what its own page holds.
-// What it cannot find out is an error; of runs and refs, whose repository may be
-// another's, it is an answer that says why nothing is known.
+// A Guard is what a platform knows and no bundle can say. What it cannot find out is an
+// error; of runs and refs, whose repository may be another's, it is an answer that says why
+// nothing is known.
 type Guard interface {
+	Environments
+	Refs
+	Runs
+	Changes
+	Rosters
+	Reviews
+}
+
+// Environments knows how an environment is protected.
+type Environments interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
-	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
-	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+}
+
+// Refs knows how the refs of a build are protected.
+type Refs interface {
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+}
+
+// Runs knows how runs of one repository ended and who started them. Its answers are in the
+// order of the questions.
+type Runs interface {
+	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+}
+
+// Changes knows who made a change.
+type Changes interface {
+	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+}
+
+// Rosters knows who is in teams and who has roles.
+type Rosters interface {
 	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
+}
+
+// Reviews knows what the platform's own page holds about the running job.
+type Reviews interface {
 	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
 }
 
@@ -170,78 +199,101 @@ func (g *Gate) stores(entries []subject.Subject) []Store {
 	return append(slices.Clone(g.Stores), g.Records)
 }
 
-// ask asks the platform what the verified evidence raises questions about.
+// maxRounds bounds how often answers may raise questions. Refs, the refs of policies in force,
+// runs and everything else are one round each.
+const maxRounds = 20
+
+// ask asks the platform what the verified evidence raises questions about, until its answers
+// raise no more. No question is asked twice.
 func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
-	q, err := policy.Ask(*in)
-	if err != nil {
-		return err
-	}
-	if _, err = g.askRefs(ctx, in, q); err != nil { // whether entries count depends on refs
-		return err
-	}
-	if err = g.inForce(in); err != nil {
-		return err
-	}
-	if q, err = policy.Ask(*in); err == nil {
-		q, err = g.askRefs(ctx, in, q)
-	}
-	if err != nil {
-		return err
-	}
-	if all := append(slices.Clone(q.Runs), q.Entries...); len(all) > 0 {
-		if in.Runs, err = g.Guard.Runs(ctx, all); err != nil {
-			return fmt.Errorf("asking how the runs ended: %w", err)
-		}
-		for k := len(q.Runs); k < len(in.Runs); k++ {
-			in.Runs[k].Entry = true
-		}
-		if q, err = policy.Ask(*in); err != nil { // where changes begin depends on how runs ended
+	asked := map[policy.QuestionKey]bool{}
+	read := false
+	for range maxRounds {
+		all, err := policy.Ask(*in)
+		if err != nil {
 			return err
 		}
+		open := all.Open(asked)
+		switch {
+		case len(open.Refs()) == 0 && !read: // which entries count depends on refs alone
+			if err := g.inForce(in); err != nil {
+				return err
+			}
+			read = true
+			continue
+		case len(open) == 0:
+			return nil
+		}
+		if err := g.answer(ctx, in, open); err != nil {
+			return err
+		}
+		for _, q := range open {
+			asked[q.Key()] = true
+		}
 	}
-	for _, c := range q.Changes {
-		answer, err := g.Guard.Change(ctx, c)
+	return fault.New(fault.Refused, fault.Limit, "",
+		"the platform's answers raise new questions after %d rounds", maxRounds)
+}
+
+// answer puts the platform's answers to open into in.
+func (g *Gate) answer(ctx context.Context, in *policy.Input, open policy.Questions) error {
+	for _, q := range open.Refs() {
+		answer, err := g.Guard.Ref(ctx, q)
 		if err != nil {
-			return fmt.Errorf("asking who made commit %s: %w", c.Head, err)
+			return fmt.Errorf("asking how %s is protected: %w", q.Ref, err)
+		}
+		in.Refs = append(in.Refs, answer)
+	}
+	runs, err := g.runs(ctx, open)
+	if err != nil {
+		return fmt.Errorf("asking how the runs ended: %w", err)
+	}
+	in.Runs = append(in.Runs, runs...)
+	for _, q := range open.Changes() {
+		answer, err := g.Guard.Change(ctx, q)
+		if err != nil {
+			return fmt.Errorf("asking who made commit %s: %w", q.Head, err)
 		}
 		in.Changes = append(in.Changes, answer)
 	}
-	if len(q.Members) > 0 {
-		if in.Rosters, err = g.Guard.Rosters(ctx, q.Members); err != nil {
+	if members := open.Members(); len(members) > 0 {
+		rosters, err := g.Guard.Rosters(ctx, members)
+		if err != nil {
 			return fmt.Errorf("asking who may approve: %w", err)
 		}
+		in.Rosters = append(in.Rosters, rosters...)
 	}
-	if q.Reviews {
-		if in.Reviews, err = g.Guard.Reviews(ctx, in.Environment); err != nil {
+	for _, q := range open.Reviews() {
+		if in.Reviews, err = g.Guard.Reviews(ctx, q.Environment); err != nil {
 			return fmt.Errorf("asking who has approved on the platform: %w", err)
 		}
 	}
 	return nil
 }
 
-// askRefs asks about every ref that is not known yet, and returns what is to be asked
-// then.
-func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions) (policy.Questions, error) {
-	for {
-		n := len(in.Refs)
-		for _, x := range q.Refs {
-			if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == x }) {
-				continue
-			}
-			answer, err := g.Guard.Ref(ctx, x)
-			if err != nil {
-				return q, fmt.Errorf("asking how %s is protected: %w", x.Ref, err)
-			}
-			in.Refs = append(in.Refs, answer)
+// runs asks each repository once about all of its runs. The answers are in the order of the
+// questions.
+func (g *Gate) runs(ctx context.Context, open policy.Questions) ([]policy.Run, error) {
+	answers := map[policy.QuestionKey]policy.Run{}
+	for _, group := range open.Groups() {
+		asked := group.Runs()
+		if len(asked) == 0 {
+			continue
 		}
-		if len(in.Refs) == n {
-			return q, nil
+		got, err := g.Guard.Runs(ctx, asked)
+		if err != nil {
+			return nil, err
 		}
-		var err error
-		if q, err = policy.Ask(*in); err != nil {
-			return q, err
+		for i, r := range got {
+			r.Entry = asked[i].Entry
+			answers[asked[i].Key()] = r
 		}
 	}
+	var out []policy.Run
+	for _, q := range open.Runs() {
+		out = append(out, answers[q.Key()])
+	}
+	return out, nil
 }
 
 // waits tells the bundles of signers whom a policy names from those of strangers.
