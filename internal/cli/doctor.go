@@ -268,7 +268,7 @@ func settingsCommand(r *run) (answer, error) {
 	return done, nil
 }
 
-func (r *run) settle(at door, w doctor.Want) error {
+func (r *run) settle(at settings, w doctor.Want) error {
 	plan, err := at.Plan(r.ctx, w)
 	if err != nil {
 		return err

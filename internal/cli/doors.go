@@ -96,7 +96,7 @@ func (d doors) need(home string) string {
 	return ""
 }
 
-func (d doors) open(home string) (door, error) {
+func (d doors) open(home string) (besides, error) {
 	if home == d.home {
 		return d.door, nil
 	}

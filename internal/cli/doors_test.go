@@ -62,9 +62,9 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 	r := at(map[string]string{"SALLYPORT_TOKEN": "canary", "GITHUB_API_URL": s.URL}, nil)
 	forge := policy.Forge{Host: "https://github.com", Mark: "/"}
 	query := []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}
-	for want, open := range map[string]func(policy.Forge, string) (door, error){
+	for want, open := range map[string]func(policy.Forge, string) (besides, error){
 		"":              r.elsewhere,
-		"Bearer canary": func(f policy.Forge, repository string) (door, error) { return r.openDoor(f, repository) },
+		"Bearer canary": func(f policy.Forge, repository string) (besides, error) { return r.openDoor(f, repository) },
 	} {
 		sent = nil
 		d, err := open(forge, "acme/app")
