@@ -43,7 +43,7 @@ func (g *Gate) History(ctx context.Context, environment, id string, ask bool) ([
 			Now:         g.Now,
 		}
 		if in.Unasked = !ask; ask {
-			if err := g.ask(ctx, &in); err != nil {
+			if err := g.ask(ctx, &in, nil); err != nil {
 				return nil, err
 			}
 		}

@@ -249,7 +249,8 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 		return
 	}
 	v.source, v.word, v.account.Name = ByWorkflow, "certificate of "+bare(s.Run), bare(s.SAN)
-	m := &miss{step: -1, code: fault.Identity, reason: "signed in a workflow that carries no approvals", wanted: "a workflow under approve-in"}
+	m := &miss{stage: atSigners, code: fault.Identity, reason: "signed in a workflow that carries no approvals",
+		wanted: "a workflow under approve-in"}
 	for _, b := range k.in.Policy.ApproveIn {
 		x := builtBy(b, s)
 		if x != nil {
@@ -258,7 +259,7 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 			m = nil
 			break
 		}
-		if x.step > m.step {
+		if x.beyond(m) {
 			m = x
 		}
 	}
