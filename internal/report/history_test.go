@@ -34,7 +34,7 @@ func TestK01_a_history_obeys_no_name(t *testing.T) {
 			}
 		}
 	}
-	if rows[2][5] != "'=cmd|' /C calc'!A0" || rows[2][9] != "'@bob carol" {
+	if rows[2][6] != "'=cmd|' /C calc'!A0" || rows[2][10] != "'@bob carol" {
 		t.Errorf("row = %q, want the names after an apostrophe", rows[2])
 	}
 	for _, write := range []func(*bytes.Buffer) error{
