@@ -22,9 +22,10 @@ import (
 //	history N             N commits since what is deployed, in two merged requests
 //	calls COLD WARM       the gate in the background has looked three times, with at most so many calls each
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
+//	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
-	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
+	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"], commands["cut"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls, cut
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -287,4 +288,19 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("the gate did not look three times")
+}
+
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	lines := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	switch line := lines[n-1]; {
+	case len(args) == 3:
+		lines = slices.Delete(lines, n-1, n)
+	case strings.Contains(line, `"sig":"MEU`):
+		lines[n-1] = strings.Replace(line, `"sig":"MEU`, `"sig":"MEQ`, 1)
+	default:
+		lines[n-1] = strings.Replace(line, `"sig":"ME`, `"sig":"MF`, 1)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o644))
 }

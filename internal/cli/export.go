@@ -198,3 +198,19 @@ func (t telling) state(e policy.Entry) string {
 func (t telling) outside(l statement.Link) bool {
 	return slices.ContainsFunc(t.exports, func(x policy.Export) bool { return slices.Contains(x.Outside, l) })
 }
+
+// confirmed is who was behind a word, where its statement claims it at most and the job
+// that made an export had asked the platform; or nil.
+func (t telling) confirmed(w policy.Word) *statement.Account {
+	if w.Known != policy.ByStatement && w.Known != policy.ByNobody {
+		return nil
+	}
+	for _, x := range t.exports {
+		for _, l := range x.Said {
+			if l.SHA256 == w.Statement.Hex() && l.By != nil {
+				return l.By
+			}
+		}
+	}
+	return nil
+}

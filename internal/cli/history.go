@@ -276,8 +276,12 @@ func (t telling) said(w policy.Word) report.Said {
 	if w.Decision == statement.Approve && w.BreakGlass {
 		x.Decision = "emergency"
 	}
-	if w.Known != policy.ByNobody {
-		x.Who = account(p, statement.Part{Host: w.By.Host, ID: w.By.ID})
+	by := w.By
+	if a := t.confirmed(w); a != nil {
+		by, x.By = policy.Account{Host: a.Host, ID: a.ID}, "export"
+	}
+	if x.By != "" {
+		x.Who = account(p, statement.Part{Host: by.Host, ID: by.ID})
 	}
 	if c := w.Claim; c != nil {
 		x.Waives = fmt.Sprintf("%s %s of commit %s", c.Role, policy.Who(*c), c.Commit)

@@ -52,8 +52,14 @@ func (in Input) Exporting(t statement.Target, c Chain, h Heard, period Period, v
 	}
 	for _, w := range h.Words {
 		l := statement.ListedWord{Decision: w.Decision, SHA256: w.Statement.Hex()}
-		if !slices.Contains(e.Said, l) {
+		if w.Known == ByPlatform {
+			l.By = &statement.Account{Host: w.By.Host, ID: w.By.ID}
+		}
+		i := slices.IndexFunc(e.Said, func(o statement.ListedWord) bool { return o.SHA256 == l.SHA256 })
+		if i < 0 {
 			e.Said = append(e.Said, l)
+		} else {
+			e.Said[i].By = nil // of what two have signed, nobody is the one
 		}
 	}
 	slices.SortFunc(e.Said, func(a, b statement.ListedWord) int { return cmp.Compare(a.SHA256, b.SHA256) })

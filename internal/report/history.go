@@ -42,7 +42,7 @@ type Entered struct {
 
 // Artifact is one artifact that entered.
 type Artifact struct {
-	Artifact string `json:"artifact"`
+	Artifact string `json:"artifact,omitempty"` // its name in the policy
 	Name     string `json:"name"`
 	Digest   string `json:"digest"`
 	Commit   string `json:"commit,omitempty"`

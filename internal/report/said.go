@@ -12,8 +12,8 @@ type Said struct {
 	Time     string `json:"time"`     // verified time of signing, RFC 3339, UTC
 	Decision string `json:"decision"` // "approve", "reject", "withdraw", "waive", or "emergency" for an emergency approval
 	Who      string `json:"who,omitempty"`
-	// By is what says who it was: "entry", "certificate", "platform", or "statement", which is a
-	// claim that the platform has not confirmed; absent: nothing says it.
+	// By is what says who it was: "entry", "certificate", "platform", "export", which had asked the
+	// platform, or "statement", which is a claim that nobody has confirmed; absent: nothing says it.
 	By           string     `json:"by,omitempty"`
 	Environments []string   `json:"environments"`
 	Release      string     `json:"release"` // sha256:HEX
@@ -69,14 +69,16 @@ func held(h History) string {
 	return out
 }
 
-// spokenAs are the words for what people said.
+// spokenAs are the words for what people said, about a release.
 var spokenAs = map[string]string{
-	"approve": "yes", "reject": "no", "withdraw": "taken back", "waive": "waiver", "emergency": "emergency yes",
+	"approve": "yes to", "reject": "no to", "withdraw": "takes back what was said about", "waive": "waiver for",
+	"emergency": "emergency yes to",
 }
 
 // heard writes what one person said.
 func (p *printer) heard(x Said) {
-	p.wrapped("    ", fmt.Sprintf("%s  %s to %s, by %s", x.Time, spokenAs[x.Decision], Plain(fault.Cut(x.Version)), x.by()))
+	p.wrapped("  ", fmt.Sprintf("%s %s %s", x.Time, spokenAs[x.Decision], Plain(fault.Cut(x.Version))))
+	p.wrapped("       by ", x.by())
 	if x.Waives != "" {
 		p.wrapped("       waives ", Plain(x.Waives))
 	}
@@ -88,7 +90,7 @@ func (p *printer) heard(x Said) {
 	}
 	p.line("       release %s", x.Release)
 	p.line("       %s", x.counted())
-	if x.Approvers != nil {
+	if x.Approvers != nil && len(x.Counted) == 0 && x.Decision != "withdraw" { // entries say it themselves
 		p.wrapped("       ", x.Approvers.words())
 	}
 	p.line("       statement %s", x.Statement)
@@ -101,6 +103,8 @@ func (x Said) by() string {
 		return "whoever started " + Plain(x.Signer)
 	case "statement":
 		return Plain(x.Who) + ", as the statement claims"
+	case "export":
+		return Plain(x.Who) + ", as the platform told the export"
 	}
 	return Plain(x.Who)
 }
@@ -166,6 +170,7 @@ func (p *printer) exported(x Exported) {
 	p.line("  exported %s", x.Time)
 	p.wrapped("       signed by ", Plain(x.Signer))
 	p.line("       run %s", Plain(x.Run))
-	p.wrapped("       ", fmt.Sprintf("%s: it lists %s and %s, and all are here", when, number(x.Entries, "entry", "entries"),
-		number(x.Said, "statement of a person", "statements of people")))
+	p.line("       %s", when)
+	p.line("       it lists %s and %s, and all are here", number(x.Entries, "entry", "entries"),
+		number(x.Said, "statement of a person", "statements of people"))
 }

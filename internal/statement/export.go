@@ -26,6 +26,8 @@ type ListedEntry struct {
 type ListedWord struct {
 	Decision string `json:"decision"`
 	SHA256   string `json:"sha256"` // of its statement
+	// By is who it was, if the job that made the export asked the platform.
+	By *Account `json:"by,omitempty"`
 }
 
 // Export is the predicate of an export (shared/history.schema.json): the job that signed
@@ -138,6 +140,9 @@ func (e Export) whole() error {
 	for _, x := range e.Said {
 		if !slices.Contains([]string{Approve, Reject, Withdraw, Waive}, x.Decision) {
 			return bad("the export lists a statement that is %q", x.Decision)
+		}
+		if err := x.By.whole(); err != nil {
+			return err
 		}
 		seen = append(seen, x.SHA256)
 	}
