@@ -157,4 +157,3 @@ func (e Export) whole() error {
 	}
 	return nil
 }
-
