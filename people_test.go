@@ -25,7 +25,8 @@ import (
 //	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
-	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"], commands["cut"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls, cut
+	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
+	commands["cut"] = cut
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one

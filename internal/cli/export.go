@@ -145,8 +145,10 @@ func (r *run) exports(rec gate.Record) ([]policy.Export, error) {
 		}
 		for _, source := range claims[d] {
 			why := passed[d]
-			if i := slices.IndexFunc(rec.Exported.Rejections, func(x policy.Rejection) bool { return x.Source == source }); i >= 0 {
-				why = rec.Exported.Rejections[i].Reason
+			for _, x := range rec.Exported.Rejections {
+				if x.Source == source {
+					why = x.Reason
+				}
 			}
 			if why == "" {
 				why = "it is of a signer that the policy does not name, or about another environment"
@@ -213,4 +215,25 @@ func (t telling) confirmed(w policy.Word) *statement.Account {
 		}
 	}
 	return nil
+}
+
+// unlisted is how much is shown that no export lists.
+func (t telling) unlisted() int {
+	n := 0
+	for _, e := range t.chain.Entries {
+		listed := slices.ContainsFunc(t.exports, func(x policy.Export) bool {
+			return slices.ContainsFunc(x.Entries, func(l statement.ListedEntry) bool { return l.SHA256 == e.Link.SHA256 })
+		})
+		if !listed && t.period.Has(e.Time) {
+			n++
+		}
+	}
+	for _, w := range t.heard.Words {
+		if !slices.ContainsFunc(t.exports, func(x policy.Export) bool {
+			return slices.ContainsFunc(x.Said, func(l statement.ListedWord) bool { return l.SHA256 == w.Statement.Hex() })
+		}) {
+			n++
+		}
+	}
+	return n
 }

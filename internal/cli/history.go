@@ -61,8 +61,15 @@ func historyCommand(r *run) (answer, error) {
 		h := t.shown()
 		shown = append(shown, h)
 		r.holes(h)
-		if r.on("offline") && len(h.Exports) == 0 {
+		switch n := t.unlisted(); {
+		case r.on("offline") && len(h.Exports) == 0:
 			r.say("%s: no export is among the bundles, so nothing says that they are all", report.Plain(h.Environment))
+		case r.on("offline") && n > 0:
+			r.say(
+				"%s: %s here that no export lists",
+				report.Plain(h.Environment),
+				number(n, "1 statement is", "%d statements are"),
+			)
 		}
 	}
 	switch r.text("format") {
@@ -80,6 +87,9 @@ func historyCommand(r *run) (answer, error) {
 func (r *run) holes(h report.History) {
 	for _, m := range h.Missing {
 		r.say("%s: missing: %s", report.Plain(h.Environment), report.Plain(m))
+	}
+	if len(h.Unheard) > 0 {
+		r.say("%s: missing: %s", report.Plain(h.Environment), report.Plain(h.Lacks()))
 	}
 	if n := len(h.Passed); n > 0 {
 		r.say(
@@ -172,7 +182,13 @@ func (r *run) told(g *gate.Gate, names []string, period policy.Period) ([]tellin
 			all = []gate.Record{{Input: policy.Input{Policy: g.Policy, Environment: n}}}
 		}
 		for _, rec := range all {
-			t := telling{environment: n, rec: rec, period: period, chain: rec.Input.Chain(), heard: rec.Input.Heard(rec.Said, period)}
+			t := telling{
+				environment: n,
+				rec:         rec,
+				period:      period,
+				chain:       rec.Input.Chain(),
+				heard:       rec.Input.Heard(rec.Said, period),
+			}
 			if t.exports, err = r.exports(rec); err != nil {
 				return nil, err
 			}
@@ -198,6 +214,9 @@ func (t telling) shown() report.History {
 			h.Missing = append(h.Missing, fmt.Sprintf("entry %d, sha256:%s, which a later one names", l.Number, l.SHA256))
 		}
 	}
+	for _, p := range t.chain.Unheard(t.rec.Said, t.period) {
+		h.Unheard = append(h.Unheard, "sha256:"+p.Statement+" of "+account(in.Policy, p))
+	}
 	for _, e := range t.chain.Entries {
 		if t.period.Has(e.Time) {
 			h.Entries = append(h.Entries, t.entered(e))
@@ -211,6 +230,14 @@ func (t telling) shown() report.History {
 		h.Exports = append(h.Exports, exported(x))
 	}
 	return h
+}
+
+// number is one, or more with how many.
+func number(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return fmt.Sprintf(more, n)
 }
 
 // unverified is what claims to be about a subject and did not verify, in words.

@@ -56,7 +56,8 @@ func releaseCommand(r *run) (answer, error) {
 	digest := statement.ReleaseDigest(c.list, predicate)
 	said := r.progress("signing")
 	defer said()
-	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, []subject.Subject{statement.ReleaseSubject(set.Version, digest)}, attest.Job(forge))
+	last := []subject.Subject{statement.ReleaseSubject(set.Version, digest)}
+	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, last, attest.Job(forge))
 	if err != nil {
 		return answer{}, err
 	}

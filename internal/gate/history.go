@@ -209,7 +209,13 @@ func (g *Gate) Bundles(rec Record, want []Signed) ([][]byte, error) {
 	var out [][]byte
 	for _, w := range want {
 		if found[w] == nil {
-			return nil, fault.New(fault.Internal, fault.InternalError, "", "statement %s was verified and is not here any more", w.Statement)
+			return nil, fault.New(
+				fault.Internal,
+				fault.InternalError,
+				"",
+				"statement %s was verified and is not here any more",
+				w.Statement,
+			)
 		}
 		out = append(out, found[w])
 	}

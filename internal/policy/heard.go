@@ -48,23 +48,27 @@ type Heard struct {
 // them: of the newest statements that no entry names. Of the others, the statement says it.
 const maxHeard = 100
 
-// Heard reads what was found under the Decisions of in's environment. A statement counts
-// as said only if a person signed it with an address that a group names, or a run of a
-// workflow under approve-in did, of the period.
+// Heard reads what was found under the Decisions of in's environment, of a period: what was
+// said in it, and what entries of it rest on. A statement counts as said only if a person
+// signed it with an address that a group names, or a run of a workflow under approve-in did.
 func (in Input) Heard(c Candidate, period Period) Heard {
 	in = in.chained()
 	var h Heard
 	for _, f := range c.Facts {
 		kind := f.Statement.PredicateType
-		if kind != statement.ApprovalV1 && kind != statement.WaiverV1 || !period.Has(f.Time) {
+		if kind != statement.ApprovalV1 && kind != statement.WaiverV1 {
 			continue
 		}
 		w, why := in.word(c.Subject.Digest, f)
 		if why == "" {
 			why = h.carried(in, f)
 		}
-		if why != "" {
-			h.Passed = append(h.Passed, fmt.Sprintf("a statement of %s: %s", orAbsent(bare(cmp.Or(f.Signer.Run, f.Signer.SAN))), why))
+		switch {
+		case why == "":
+		case period.Has(f.Time):
+			h.pass(f.Signer, why)
+			continue
+		default:
 			continue
 		}
 		i := slices.IndexFunc(h.Words, func(o Word) bool { return o.Statement == w.Statement && o.Signer == w.Signer })
@@ -78,6 +82,7 @@ func (in Input) Heard(c Candidate, period Period) Heard {
 	slices.SortFunc(h.Words, func(a, b Word) int {
 		return cmp.Or(b.Time.Compare(a.Time), a.Statement.Compare(b.Statement), cmp.Compare(a.Signer.Run, b.Signer.Run))
 	})
+	h.count(in.chain.Entries, period)
 	h.attribute(in)
 	return h
 }
@@ -97,12 +102,17 @@ func (in Input) word(mark subject.Digest, f Fact) (Word, string) {
 		return Word{}, "it is about other environments: " + names(s.Environments)
 	case f.Keyed || f.Via != nil:
 		return Word{}, "a key signed it, and no person"
-	case !in.trusts(f.Trust) && !slices.ContainsFunc(in.Policy.Groups, func(g Group) bool { return g.Trust != nil && g.Trust.ID() == f.Trust }):
+	case !in.trusts(f.Trust) && !in.Policy.trustsPeople(f.Trust):
 		return Word{}, "it verifies under another trust than that of an artifact or a group of the policy"
 	case f.Time.Sub(in.Now) > Skew:
 		return Word{}, "it is dated in the future"
 	}
 	return Word{Said: s, Claim: claim, Statement: f.StatementHash, Signer: f.Signer, Time: f.Time}, ""
+}
+
+// trustsPeople reports whether what some group signs verifies under a trust of its own.
+func (p *Policy) trustsPeople(id string) bool {
+	return slices.ContainsFunc(p.Groups, func(g Group) bool { return g.Trust != nil && g.Trust.ID() == id })
 }
 
 // carried says why a signature is not that of a person, or nothing. What has to be asked
@@ -137,13 +147,36 @@ func (h *Heard) carried(in Input, f Fact) string {
 	return ""
 }
 
+func (h *Heard) pass(s statement.Signer, why string) {
+	h.Passed = append(h.Passed, fmt.Sprintf("a statement of %s: %s", orAbsent(bare(cmp.Or(s.Run, s.SAN))), why))
+}
+
+// count finds the entries that rest on each word, and drops what is not of the period.
+func (h *Heard) count(entries []Entry, period Period) {
+	signers := map[subject.Digest]int{}
+	for _, w := range h.Words {
+		signers[w.Statement]++
+	}
+	var kept []Word
+	for _, w := range h.Words {
+		of := period.Has(w.Time)
+		if signers[w.Statement] == 1 { // what two have signed, an entry tells apart for nobody
+			of = w.counted(entries, period) || of
+		}
+		if of {
+			kept = append(kept, w)
+		}
+	}
+	h.Words = kept
+}
+
 // attribute finds out who was behind each word. A run that the platform says was another
 // one takes its word away.
 func (h *Heard) attribute(in Input) {
 	var kept []Word
 	for _, w := range h.Words {
 		if why := h.who(in, &w); why != "" {
-			h.Passed = append(h.Passed, fmt.Sprintf("a statement of %s: %s", bare(w.Signer.Run), why))
+			h.pass(w.Signer, why)
 			continue
 		}
 		kept = append(kept, w)
@@ -154,15 +187,6 @@ func (h *Heard) attribute(in Input) {
 // who finds out who was behind w, or says why that is nobody who counts.
 func (h *Heard) who(in Input, w *Word) string {
 	s := w.Signer
-	alone := 0
-	for _, o := range h.Words {
-		if o.Statement == w.Statement {
-			alone++
-		}
-	}
-	if alone == 1 { // what two have signed, an entry tells apart for nobody
-		w.counted(in.chain.Entries)
-	}
 	if s.SANKind == "email" {
 		w.By, w.Known = Account{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: Human}, ByCertificate
 		return ""
@@ -186,19 +210,38 @@ func (h *Heard) who(in Input, w *Word) string {
 	return ""
 }
 
-// counted finds the entries that rest on w, and who was behind it by their word.
-func (w *Word) counted(entries []Entry) {
-	hex := w.Statement.Hex()
+// counted finds the entries that rest on w, and who was behind it by their word. It reports
+// whether one of them is of the period.
+func (w *Word) counted(entries []Entry, period Period) bool {
+	hex, of := w.Statement.Hex(), false
 	for _, e := range entries {
 		i := slices.IndexFunc(e.Approvals, func(p statement.Part) bool { return p.Statement == hex })
 		if i < 0 || slices.Contains(w.Counted, e.Number) {
 			continue
 		}
 		p := e.Approvals[i]
+		of = of || period.Has(e.Time)
 		w.Counted = append(w.Counted, e.Number)
 		w.By, w.Known = Account{Host: p.Host, ID: p.ID}, ByEntry
 	}
 	slices.Sort(w.Counted)
+	return of
+}
+
+// Unheard are the parts that people had in entries of a period whose statements are not
+// among those that were found: deleted, kept elsewhere, or signed before statements were
+// found by environment.
+func (c Chain) Unheard(said Candidate, period Period) []statement.Part {
+	var out []statement.Part
+	for _, e := range c.Entries {
+		for _, p := range e.Approvals {
+			here := slices.ContainsFunc(said.Facts, func(f Fact) bool { return f.StatementHash.Hex() == p.Statement })
+			if p.Statement != "" && !here && period.Has(e.Time) && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
 }
 
 // Questions are what the platform has to be asked before h is what it can be: refs first,

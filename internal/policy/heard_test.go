@@ -66,7 +66,10 @@ func hear(in policy.Input, all ...spoken) policy.Heard {
 	}
 	refs, _ := in.Heard(c, policy.Period{}).Questions()
 	for _, q := range refs {
-		in.Refs = append(in.Refs, policy.Ref{Query: q, Protected: policy.Yes, Branch: q.Branch, On: policy.Yes, Kept: policy.Yes})
+		in.Refs = append(
+			in.Refs,
+			policy.Ref{Query: q, Protected: policy.Yes, Branch: q.Branch, On: policy.Yes, Kept: policy.Yes},
+		)
 	}
 	return in.Heard(c, policy.Period{})
 }
@@ -75,7 +78,8 @@ func hear(in policy.Input, all ...spoken) policy.Heard {
 // the reason is told.
 func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 	in := entering(read(t, second))
-	if h := hear(in, says(t)); len(h.Words) != 1 || len(h.Passed) != 0 || h.Words[0].By.ID != "2" || h.Words[0].Known != policy.ByPlatform {
+	if h := hear(in, says(t)); len(h.Words) != 1 || len(h.Passed) != 0 || h.Words[0].By.ID != "2" ||
+		h.Words[0].Known != policy.ByPlatform {
 		t.Fatalf("heard %+v, want bob's no", h)
 	}
 	email := func(issuer, address string) func(*spoken) {
@@ -83,7 +87,8 @@ func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 			x.fact.Signer = statement.Signer{Issuer: issuer, SAN: address, SANKind: "email"}
 		}
 	}
-	if h := hear(in, says(t, email("https://accounts.example", "dana@acme.example"))); len(h.Words) != 1 || h.Words[0].Known != policy.ByCertificate {
+	if h := hear(in, says(t, email("https://accounts.example", "dana@acme.example"))); len(h.Words) != 1 ||
+		h.Words[0].Known != policy.ByCertificate {
 		t.Fatalf("heard %+v, want dana's no", h)
 	}
 	elsewhere := where
@@ -183,7 +188,8 @@ func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 	copied := yes
 	copied.fact.Signer.Run = approving(501).Run
 	h := hear(counted, yes, copied)
-	if len(h.Words) != 2 || h.Words[0].Known == policy.ByEntry || h.Words[1].Known == policy.ByEntry || h.Words[0].Counted != nil {
+	if len(h.Words) != 2 || h.Words[0].Known == policy.ByEntry || h.Words[1].Known == policy.ByEntry ||
+		h.Words[0].Counted != nil {
 		t.Errorf("heard %+v, want two of whom the entry tells neither", h.Words)
 	}
 	// One signature in two bundles is one word.
@@ -205,6 +211,44 @@ func TestHeard_of_a_period(t *testing.T) {
 	h := in.Heard(c, policy.Period{Since: now.Add(-3 * time.Hour), Until: now.Add(-time.Hour)})
 	if len(h.Words) != 2 || h.Words[0].Reason != "2" || h.Words[1].Reason != "1" {
 		t.Errorf("heard %+v, want 2 and 1, the newest first", h.Words)
+	}
+	for i := range c.Facts { // all of them count for nothing
+		c.Facts[i].Keyed = true
+	}
+	if h := in.Heard(c, policy.Period{Since: now.Add(-3 * time.Hour), Until: now.Add(-time.Hour)}); len(h.Passed) != 2 {
+		t.Errorf("passed %q, want the two of the period", h.Passed)
+	}
+}
+
+// What an entry of the period rests on is of the period, whenever it was said; and where it
+// is not there, that is told.
+func TestHeard_what_an_entry_of_the_period_rests_on(t *testing.T) {
+	early := says(t, func(x *spoken) { x.say.Decision = statement.Approve })
+	p := statement.Part{
+		Role:      statement.Approve,
+		Host:      "https://code.example",
+		ID:        "2",
+		Statement: early.fact.StatementHash.Hex(),
+	}
+	in := entering(
+		read(t, second),
+		lets(t, 99, nil, func(x *let) { x.entry.Approvals = []statement.Part{p, {Role: statement.Approve, ID: "9"}} }),
+	)
+	in.Unasked = true
+	c := policy.Candidate{Subject: where.Decisions(), Facts: []policy.Fact{early.fact}}
+	since := policy.Period{Since: now.Add(-10 * time.Minute)}
+	if h := in.Heard(c, since); len(h.Words) != 1 || len(in.Chain().Unheard(c, since)) != 0 {
+		t.Errorf("heard %+v, unheard %v, want the yes that the entry rests on", h.Words, in.Chain().Unheard(c, since))
+	}
+	after := policy.Period{Since: now}
+	if h := in.Heard(c, after); len(h.Words) != 0 {
+		t.Errorf("heard %+v, want nothing: the entry is not of the period", h.Words)
+	}
+	if got := in.Chain().Unheard(policy.Candidate{}, since); len(got) != 1 || got[0] != p {
+		t.Errorf("unheard %v, want the yes", got)
+	}
+	if got := in.Chain().Unheard(policy.Candidate{}, after); len(got) != 0 {
+		t.Errorf("unheard %v, want none: the entry is not of the period", got)
 	}
 }
 
@@ -235,7 +279,14 @@ func listed(t testing.TB, e statement.Export, s statement.Signer) policy.Fact {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Fact{Signer: s, Trust: "house", Time: now, Source: "file", Statement: st, StatementHash: subject.Sum(payload)}
+	return policy.Fact{
+		Signer:        s,
+		Trust:         "house",
+		Time:          now,
+		Source:        "file",
+		Statement:     st,
+		StatementHash: subject.Sum(payload),
+	}
 }
 
 // An export is a claim that nothing is left out. Only a job that runs what the policy's
@@ -292,7 +343,8 @@ func TestG11_an_export_of_which_a_statement_lacks(t *testing.T) {
 	}
 	for i := range in.Entries.Facts {
 		less := slices.Delete(slices.Clone(in.Entries.Facts), i, i+1)
-		if err := found[0].Whole(less, said); fault.Of(err).Code != fault.EntryMissing || fault.Of(err).Kind != fault.Refused {
+		if err := found[0].Whole(less, said); fault.Of(err).Code != fault.EntryMissing ||
+			fault.Of(err).Kind != fault.Refused {
 			t.Errorf("without entry %d: %v, want it refused", i+1, err)
 		}
 	}
@@ -309,7 +361,14 @@ func TestExporting_a_period(t *testing.T) {
 		x.entry.Previous = append(x.entry.Previous, statement.Link{Number: 3, SHA256: strings.Repeat("e", 64)})
 	}))
 	in := entering(read(t, second), all...)
-	e := in.Exporting(where, in.Chain(), hear(in, says(t)), policy.Period{Since: all[2].at, Until: all[4].at}, "1.2.3", run(900))
+	e := in.Exporting(
+		where,
+		in.Chain(),
+		hear(in, says(t)),
+		policy.Period{Since: all[2].at, Until: all[4].at},
+		"1.2.3",
+		run(900),
+	)
 	var numbers []int
 	for _, x := range e.Entries {
 		numbers = append(numbers, x.Number)
@@ -323,7 +382,8 @@ func TestExporting_a_period(t *testing.T) {
 	if len(e.Outside) != 1 || e.Outside[0].Number != 2 {
 		t.Errorf("outside %v, want entry 2", e.Outside)
 	}
-	if len(e.Missing) != 1 || e.Missing[0].Number != 3 || e.Since == "" || e.Until == "" || len(e.Said) != 1 || e.Said[0].By == nil {
+	if len(e.Missing) != 1 || e.Missing[0].Number != 3 || e.Since == "" || e.Until == "" || len(e.Said) != 1 ||
+		e.Said[0].By == nil {
 		t.Errorf("export = %+v, want a hole, a period and the no of bob", e)
 	}
 }

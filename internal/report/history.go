@@ -12,8 +12,9 @@ type History struct {
 	Environment string    `json:"environment"`
 	ID          string    `json:"id"` // number of the environment
 	Entries     []Entered `json:"entries"`
-	Said        []Said    `json:"said"`              // what people signed, whether anything entered or not
-	Missing     []string  `json:"missing,omitempty"` // entries that others name and that were not found, in words
+	Said        []Said    `json:"said"`                        // what people signed, whether anything entered or not
+	Missing     []string  `json:"missing,omitempty"`           // entries that others name and that were not found
+	Unheard     []string  `json:"missingStatements,omitempty"` // of people, on which entries rest, and that were not found
 	Passed      []string  `json:"passedOver,omitempty"`
 	// Policies are the policy files under which something entered, by their digests.
 	Policies map[string]string `json:"policies,omitempty"`
@@ -56,7 +57,7 @@ const shownArtifacts = 5
 func HistoryText(w io.Writer, all []History) error {
 	p := &printer{w: w}
 	for _, h := range all {
-		p.line("%s  %s", Plain(h.Environment), held(h))
+		p.line("%s  %s", Plain(h.Environment), number(len(h.Entries), "entry", "entries"))
 		for i, e := range h.Entries {
 			p.entered(e)
 			if i+1 < len(h.Entries) && h.Entries[i+1].Policy != e.Policy {
@@ -65,7 +66,7 @@ func HistoryText(w io.Writer, all []History) error {
 		}
 		for i, x := range h.Said {
 			if i == 0 {
-				p.line("  what people said")
+				p.line("  what people said: %s", number(len(h.Said), "statement", "statements"))
 			}
 			p.heard(x)
 		}
@@ -74,6 +75,9 @@ func HistoryText(w io.Writer, all []History) error {
 		}
 		for _, m := range h.Missing {
 			p.hanging("  missing  ", "           ", Plain(m))
+		}
+		if len(h.Unheard) > 0 {
+			p.hanging("  missing  ", "           ", Plain(h.Lacks()))
 		}
 		for i, x := range h.Passed {
 			if i == maxPassedOver {

@@ -60,15 +60,6 @@ type Exported struct {
 	Statement string `json:"statement"` // sha256:HEX of the signed payload
 }
 
-// held says how much there is of an environment.
-func held(h History) string {
-	out := number(len(h.Entries), "entry", "entries")
-	if n := len(h.Said); n > 0 {
-		out += ", " + number(n, "statement of a person", "statements of people")
-	}
-	return out
-}
-
 // spokenAs are the words for what people said, about a release.
 var spokenAs = map[string]string{
 	"approve": "yes to", "reject": "no to", "withdraw": "takes back what was said about", "waive": "waiver for",
@@ -173,4 +164,14 @@ func (p *printer) exported(x Exported) {
 	p.line("       %s", when)
 	p.line("       it lists %s and %s, and all are here", number(x.Entries, "entry", "entries"),
 		number(x.Said, "statement of a person", "statements of people"))
+}
+
+// Lacks says which statements of people were not found, on which entries rest.
+func (h History) Lacks() string {
+	n := len(h.Unheard)
+	return fmt.Sprintf(
+		"%s on which entries rest, the first: %s",
+		number(n, "statement of a person", "statements of people"),
+		h.Unheard[0],
+	)
 }

@@ -138,7 +138,7 @@ type Approval struct {
 	By           *Account    `json:"by,omitempty"`      // who the platform said has started the run that signed
 	Targets      []Target    `json:"targets,omitempty"` // of Environments, those that it is found by
 	IssuedAt     string      `json:"issuedAt"`          // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
+	ExpiresAt    string      `json:"expiresAt"`         // RFC 3339, UTC
 }
 
 // The decisions of an approval. Waive is none of them: a waiver is a statement of

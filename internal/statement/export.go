@@ -126,7 +126,8 @@ func (e Export) whole() error {
 		return bad("the export names no run")
 	}
 	for _, x := range []struct{ name, at string }{{"since", e.Since}, {"until", e.Until}, {"madeAt", e.MadeAt}} {
-		if _, err := instant(x.name, cmp.Or(x.at, time.Time{}.Format(time.RFC3339))); err != nil || x.name == "madeAt" && x.at == "" {
+		if _, err := instant(x.name, cmp.Or(x.at, time.Time{}.Format(time.RFC3339))); err != nil ||
+			x.name == "madeAt" && x.at == "" {
 			return bad("%s is %q, want a time like 2006-01-02T15:04:05Z", x.name, x.at)
 		}
 	}

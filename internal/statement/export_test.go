@@ -47,7 +47,9 @@ func TestG11_a_decision_is_found_by_what_it_names(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got.Targets, a.Targets) || len(got.Artifacts) != 2 {
 		t.Fatalf("said = %+v, %v, want what was written", got, err)
 	}
-	if got, err := marked(t, WaiverV1, w.Version, pw, marks...).Waived(); err != nil || !reflect.DeepEqual(got.Targets, a.Targets) || got.Said.By.ID != "2" {
+	if got, err := marked(t, WaiverV1, w.Version, pw, marks...).Waived(); err != nil ||
+		!reflect.DeepEqual(got.Targets, a.Targets) ||
+		got.By.ID != "2" {
 		t.Fatalf("waived = %+v, %v, want what was written", got, err)
 	}
 	for kind, p := range map[string][]byte{"approval": pa, "waiver": pw} {
@@ -72,7 +74,12 @@ func TestG11_a_decision_is_found_by_what_it_names(t *testing.T) {
 	} {
 		s := marked(t, ApprovalV1, a.Version, pa, wrong...)
 		if wrong == nil {
-			s = about(t, ApprovalV1, pa, slices.Concat(marks, two(t), []subject.Subject{ReleaseSubject(a.Version, parsed(t, hexA))}))
+			s = about(
+				t,
+				ApprovalV1,
+				pa,
+				slices.Concat(marks, two(t), []subject.Subject{ReleaseSubject(a.Version, parsed(t, hexA))}),
+			)
 		}
 		if _, err := s.Said(); fault.Of(err).Code != fault.SubjectMismatch {
 			t.Errorf("%s: %v, want the subjects refused", name, err)
@@ -108,7 +115,8 @@ func TestG11_a_decision_is_found_by_what_it_names(t *testing.T) {
 func TestC13_what_decisions_and_exports_are_found_by(t *testing.T) {
 	renamed := production
 	renamed.Name, renamed.Repository.URI = "prod", "https://code.example/acme/other"
-	if renamed.Decisions().Digest != production.Decisions().Digest || renamed.Exports().Digest != production.Exports().Digest {
+	if renamed.Decisions().Digest != production.Decisions().Digest ||
+		renamed.Exports().Digest != production.Exports().Digest {
 		t.Error("another name makes another mark, want numbers alone")
 	}
 	seen := map[subject.Digest]string{}
@@ -130,8 +138,12 @@ func TestC13_what_decisions_and_exports_are_found_by(t *testing.T) {
 func export() Export {
 	return Export{
 		Target: production, Since: "2026-07-01T00:00:00Z",
-		Entries: []ListedEntry{{Number: 2, SHA256: hexA, State: "confirmed"}}, Said: []ListedWord{{Decision: Reject, SHA256: hexB}},
-		Outside: []Link{{Number: 1, SHA256: hexC}}, Missing: []Link{{Number: 1, SHA256: full + full[:24]}}, Policy: DigestSet{hexA}, Version: "1.2.3",
+		Entries: []ListedEntry{
+			{Number: 2, SHA256: hexA, State: "confirmed"},
+		}, Said: []ListedWord{{Decision: Reject, SHA256: hexB}},
+		Outside: []Link{
+			{Number: 1, SHA256: hexC},
+		}, Missing: []Link{{Number: 1, SHA256: full + full[:24]}}, Policy: DigestSet{hexA}, Version: "1.2.3",
 		Run: "https://code.example/acme/app/runs/7/attempts/1", MadeAt: "2026-11-22T12:00:00Z",
 	}
 }

@@ -46,7 +46,7 @@ type Waiver struct {
 	By           *Account    `json:"by,omitempty"`      // as in an approval
 	Targets      []Target    `json:"targets,omitempty"` // as in an approval
 	IssuedAt     string      `json:"issuedAt"`          // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
+	ExpiresAt    string      `json:"expiresAt"`         // RFC 3339, UTC
 }
 
 // Waived is a waiver that was read: what it has in common with an approval, with the
