@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
 // Commands of scenarios in which people decide:
@@ -23,10 +26,11 @@ import (
 //	calls COLD WARM       the gate in the background has looked three times, with at most so many calls each
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
 //	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
+//	pretend FILE TO LINE NUMBER   write a bundle as in FILE, about an environment of that number; its signature does not hold
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
 	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
-	commands["cut"] = cut
+	commands["cut"], commands["pretend"] = cut, pretend
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -304,4 +308,31 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 		lines[n-1] = strings.Replace(line, `"sig":"ME`, `"sig":"MF`, 1)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o644))
+}
+
+func pretend(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	bundle := map[string]json.RawMessage{}
+	ts.Check(json.Unmarshal([]byte(strings.Split(ts.ReadFile(args[0]), "\n")[n-1]), &bundle))
+	envelope := map[string]any{}
+	ts.Check(json.Unmarshal(bundle["dsseEnvelope"], &envelope))
+	payload, err := base64.StdEncoding.DecodeString(envelope["payload"].(string))
+	ts.Check(err)
+	s, err := statement.Parse(payload)
+	ts.Check(err)
+	said, err := s.Said()
+	ts.Check(err)
+	said.Targets[0].ID, said.Environments[0].ID = args[3], args[3]
+	subjects := append(said.Artifacts, statement.ReleaseSubject(said.Version, said.Release), said.Targets[0].Decisions())
+	predicate, err := said.Approval.JSON()
+	ts.Check(err)
+	payload, err = statement.New(subjects, s.PredicateType, predicate)
+	ts.Check(err)
+	envelope["payload"] = base64.StdEncoding.EncodeToString(payload)
+	bundle["dsseEnvelope"], err = json.Marshal(envelope)
+	ts.Check(err)
+	b, err := json.Marshal(bundle)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
 }

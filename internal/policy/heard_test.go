@@ -150,6 +150,10 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 	if _, runs = h.Questions(); len(h.Words) != 1 || len(runs) != 0 {
 		t.Errorf("offline: heard %d and asks %v, want the no and no question", len(h.Words), runs)
 	}
+	built := says(t, func(x *spoken) { x.fact.Signer = signer() })
+	if h = in.Heard(policy.Candidate{Subject: c.Subject, Facts: []policy.Fact{built.fact}}, policy.Period{}); len(h.Words) != 0 {
+		t.Errorf("offline: heard %+v of a workflow that builds, want nothing", h.Words)
+	}
 }
 
 // Who it was, the surest source says: an entry, the platform, and only then the
