@@ -38,7 +38,10 @@ func (r *run) mayExport() error {
 			"run it in a job that may sign, as docs/record.md shows; without a signature, keep the bundles",
 			"an export is signed with the identity of a job, and no platform runs this")
 	}
-	_, err := r.identityToken()
+	token, err := r.identityToken()
+	if err == nil {
+		_, _, err = r.instance(token)
+	}
 	return err
 }
 
