@@ -1,7 +1,9 @@
 package main
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -26,11 +28,12 @@ import (
 //	calls COLD WARM       the gate in the background has looked three times, with at most so many calls each
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
 //	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
+//	listed SUMMARY        the history on standard output has the digest of the list that a job's summary shows
 //	pretend FILE TO LINE NUMBER   write a bundle as in FILE, about an environment of that number; its signature does not hold
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
 	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
-	commands["cut"], commands["pretend"] = cut, pretend
+	commands["cut"], commands["pretend"], commands["listed"] = cut, pretend, listed
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -335,4 +338,23 @@ func pretend(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := json.Marshal(bundle)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
+}
+
+func listed(ts *testscript.TestScript, neg bool, args []string) {
+	var doc struct {
+		Environments []struct {
+			Entries []struct {
+				Approvers struct{ Salt, SHA256 string }
+			}
+		}
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &doc))
+	a := doc.Environments[0].Entries[0].Approvers
+	salt, err := hex.DecodeString(a.Salt)
+	ts.Check(err)
+	_, after, _ := strings.Cut(ts.ReadFile(args[0]), "of which a digest is signed</summary>\n\n`")
+	list, _, _ := strings.Cut(after, "`\n\n</details>")
+	if got := fmt.Sprintf("%x", sha256.Sum256(append(salt, list...))); got != a.SHA256 || list == "" {
+		ts.Fatalf("the list %q has the digest %s, and the entry %s", list, got, a.SHA256)
+	}
 }
