@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,11 +30,12 @@ import (
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
 //	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
 //	listed SUMMARY        the history on standard output has the digest of the list that a job's summary shows
+//	entrytime NAME N      set NAME to the time of entry N in the history on standard output
 //	pretend FILE TO LINE NUMBER   write a bundle as in FILE, about an environment of that number; its signature does not hold
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
 	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
-	commands["cut"], commands["pretend"], commands["listed"] = cut, pretend, listed
+	commands["cut"], commands["pretend"], commands["listed"], commands["entrytime"] = cut, pretend, listed, entryTime
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -357,4 +359,12 @@ func listed(ts *testscript.TestScript, neg bool, args []string) {
 	if got := fmt.Sprintf("%x", sha256.Sum256(append(salt, list...))); got != a.SHA256 || list == "" {
 		ts.Fatalf("the list %q has the digest %s, and the entry %s", list, got, a.SHA256)
 	}
+}
+
+func entryTime(ts *testscript.TestScript, neg bool, args []string) {
+	m := regexp.MustCompile(`(?m)^  ` + args[1] + ` +(\S+)  `).FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("no entry %s in %q", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
 }
