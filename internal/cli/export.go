@@ -105,7 +105,7 @@ func (r *run) signExport(p *policy.Policy, e statement.Export) ([]byte, error) {
 		return nil, err
 	}
 	check := func(s statement.Signer, _ statement.Statement) error {
-		if why := policy.SignsExports(p, e.Target, s); why != "" {
+		if why := policy.SignsExports(p, e, s); why != "" {
 			return fault.New(fault.Refused, fault.Identity, "export in a workflow of the repository, on a ref of built-by",
 				"an export of this job would not count: %s", why)
 		}
@@ -137,7 +137,11 @@ func (inFile) Put(context.Context, places.Record) (places.Receipt, error) {
 func (r *run) exports(rec gate.Record) ([]policy.Export, error) {
 	counts, passed := rec.Input.Exports(rec.Exported)
 	for _, x := range counts {
-		if err := x.Whole(rec.Input.Entries.Facts, rec.Said.Facts); err != nil {
+		if p := rec.Input.Policy; x.PolicyDigest != p.Digest {
+			r.say("the export of %s was made under policy %s, and %s is %s",
+				x.Time.UTC().Format(time.RFC3339), x.PolicyDigest, r.text("policy"), p.Digest)
+		}
+		if err := rec.Input.Whole(x, rec.Said.Facts); err != nil {
 			return nil, err
 		}
 	}

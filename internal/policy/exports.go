@@ -69,10 +69,11 @@ func (in Input) Exporting(t statement.Target, c Chain, h Heard, period Period, v
 // ended are the words of an export for how a deployment ended.
 var ended = map[RunState]string{Succeeded: "confirmed", Failed: "failed"}
 
-// SignsExports says why an export that signer has signed for t does not count, or nothing.
-// A list may leave something out. So not everybody who may write signs one: it takes a
+// SignsExports says why an export that signer has signed does not count, or nothing. A
+// list may leave something out. So not everybody who may write signs one: it takes a
 // workflow of the environment's repository, at a ref that the policy lets build.
-func SignsExports(p *Policy, t statement.Target, s statement.Signer) string {
+func SignsExports(p *Policy, e statement.Export, s statement.Signer) string {
+	t := e.Target
 	env, _ := p.Environment(t.Name)
 	_, refs, mark := p.deploys(env, t)
 	_, ref, _ := strings.Cut(strings.TrimPrefix(s.ConfigURI, s.Repository+mark), "@")
@@ -83,6 +84,8 @@ func SignsExports(p *Policy, t statement.Target, s statement.Signer) string {
 		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case ref != s.Ref || !matchesAny(refs, ref):
 		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, strings.Join(refs, " or "))
+	case s.Run != e.Run:
+		return fmt.Sprintf("it says that run %s made it, and another one signed it", e.Run)
 	}
 	return ""
 }
@@ -126,31 +129,32 @@ func (in Input) exported(mark subject.Digest, f Fact) (Export, string) {
 		return Export{}, "a key signed it, and no job"
 	case !in.trusts(f.Trust):
 		return Export{}, "it verifies under another trust than that of an artifact of the policy"
-	case f.Signer.Run != e.Run:
-		return Export{}, fmt.Sprintf("it says that run %s made it, and another one signed it", e.Run)
 	case f.Time.Sub(in.Now) > Skew:
 		return Export{}, "it is dated in the future"
 	}
-	if why := SignsExports(in.Policy, e.Target, f.Signer); why != "" {
+	if why := SignsExports(in.Policy, e.Export, f.Signer); why != "" {
 		return Export{}, why
 	}
 	return Export{e, f.StatementHash, f.Signer, f.Time}, ""
 }
 
-// Whole wants every statement that x lists to be among what was verified. A fault says
-// which one is not.
-func (x Export) Whole(entries, said []Fact) error {
+// Whole wants every statement that x lists to be among what in's policy let verify. A fault
+// says which one is not.
+func (in Input) Whole(x Export, said []Fact) error {
 	has := func(all []Fact, hex string) bool {
 		return slices.ContainsFunc(all, func(f Fact) bool { return f.StatementHash.Hex() == hex })
 	}
+	hint := "ask who made the export for the whole of it, or have it made again"
+	if x.PolicyDigest != in.Policy.Digest {
+		hint = "read it with the policy file that it was made under, " + x.PolicyDigest.String() + ", or " + hint
+	}
 	lacks := func(what, hex string) error {
-		return fault.New(fault.Refused, fault.EntryMissing,
-			"ask who made the export for the whole of it, or have it made again",
+		return fault.New(fault.Refused, fault.EntryMissing, hint,
 			"the export of %s lists %s, and no statement sha256:%s that verifies is here",
 			x.Time.UTC().Format(time.RFC3339), what, hex)
 	}
 	for _, e := range x.Entries {
-		if !has(entries, e.SHA256) {
+		if !has(in.Entries.Facts, e.SHA256) {
 			return lacks(fmt.Sprintf("entry %d", e.Number), e.SHA256)
 		}
 	}

@@ -342,17 +342,18 @@ func TestG11_an_export_of_which_a_statement_lacks(t *testing.T) {
 		t.Fatal("no export")
 	}
 	said := []policy.Fact{no.fact}
-	if err := found[0].Whole(in.Entries.Facts, said); err != nil {
+	if err := in.Whole(found[0], said); err != nil {
 		t.Errorf("whole: %v", err)
 	}
 	for i := range in.Entries.Facts {
-		less := slices.Delete(slices.Clone(in.Entries.Facts), i, i+1)
-		if err := found[0].Whole(less, said); fault.Of(err).Code != fault.EntryMissing ||
+		less := in
+		less.Entries.Facts = slices.Delete(slices.Clone(in.Entries.Facts), i, i+1)
+		if err := less.Whole(found[0], said); fault.Of(err).Code != fault.EntryMissing ||
 			fault.Of(err).Kind != fault.Refused {
 			t.Errorf("without entry %d: %v, want it refused", i+1, err)
 		}
 	}
-	if err := found[0].Whole(in.Entries.Facts, nil); fault.Of(err).Code != fault.EntryMissing {
+	if err := in.Whole(found[0], nil); fault.Of(err).Code != fault.EntryMissing {
 		t.Errorf("without the no: %v, want it refused", err)
 	}
 }
