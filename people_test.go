@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Commands of scenarios in which people decide:
@@ -329,8 +330,10 @@ func pretend(ts *testscript.TestScript, neg bool, args []string) {
 	said, err := s.Said()
 	ts.Check(err)
 	said.Targets[0].ID, said.Environments[0].ID = args[3], args[3]
-	subjects := append(said.Artifacts, statement.ReleaseSubject(said.Version, said.Release), said.Targets[0].Decisions())
-	predicate, err := said.Approval.JSON()
+	subjects := slices.Concat(said.Artifacts, []subject.Subject{
+		statement.ReleaseSubject(said.Version, said.Release), said.Targets[0].Decisions(),
+	})
+	predicate, err := said.JSON()
 	ts.Check(err)
 	payload, err = statement.New(subjects, s.PredicateType, predicate)
 	ts.Check(err)
