@@ -44,12 +44,17 @@ func (g *Gate) History(ctx context.Context, environment, id string, period polic
 	if err != nil {
 		return nil, err
 	}
-	var out []Record
+	var marks []subject.Subject
 	for _, t := range targets {
-		all, err := g.candidates([]subject.Subject{t.Subject(""), t.Decisions(), t.Exports()}, evidence)
-		if err != nil {
-			return nil, err
-		}
+		marks = append(marks, t.Subject(""), t.Decisions(), t.Exports())
+	}
+	found, err := g.candidates(marks, evidence)
+	if err != nil {
+		return nil, err
+	}
+	var out []Record
+	for i, t := range targets {
+		all := found[3*i : 3*i+3]
 		facts := slices.Concat(all[0].Facts, all[1].Facts, all[2].Facts)
 		if !ok && len(targets) > 1 && len(facts) == 0 {
 			continue // a stranger has made up its number

@@ -371,7 +371,7 @@ func history() Component {
 			{Name: "export", Usage: "in a job: the file to write a signed list and every statement of one environment to, " +
 				"for --bundle elsewhere; its name ends in .jsonl", Kind: Path, Where: Flag},
 			flagOnly(signWith), flagOnly(signingConfig), flagOnly(audience), flagOnly(authority), flagOnly(logPrivate),
-			flagOnly(trustedRoot), network,
+			flagOnly(trustedRoot), flagOnly(network),
 		},
 	}
 }
