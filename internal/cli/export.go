@@ -106,7 +106,7 @@ func (r *run) signExport(p *policy.Policy, e statement.Export) ([]byte, error) {
 	}
 	check := func(s statement.Signer, _ statement.Statement) error {
 		if why := policy.SignsExports(p, e, s); why != "" {
-			return fault.New(fault.Refused, fault.Identity, "export in a workflow of the repository, on a ref of built-by",
+			return fault.New(fault.Refused, fault.Identity, "export in a workflow of the repository, on a branch of built-by or approve-in",
 				"an export of this job would not count: %s", why)
 		}
 		return nil

@@ -71,11 +71,18 @@ var ended = map[RunState]string{Succeeded: "confirmed", Failed: "failed"}
 
 // SignsExports says why an export that signer has signed does not count, or nothing. A
 // list may leave something out. So not everybody who may write signs one: it takes a
-// workflow of the environment's repository, at a ref that the policy lets build.
+// workflow of the environment's repository, on a branch that the policy names under
+// built-by or approve-in. A tag is none: offline nobody says who may make it.
 func SignsExports(p *Policy, e statement.Export, s statement.Signer) string {
 	t := e.Target
 	env, _ := p.Environment(t.Name)
 	_, refs, mark := p.deploys(env, t)
+	for _, b := range p.ApproveIn {
+		if b.Forge.Issuer == t.Issuer && b.RepositoryID == t.Repository.ID {
+			refs = append(refs, b.Refs...)
+		}
+	}
+	refs = slices.DeleteFunc(refs, func(ref string) bool { return !strings.HasPrefix(ref, "refs/heads/") })
 	_, ref, _ := strings.Cut(strings.TrimPrefix(s.ConfigURI, s.Repository+mark), "@")
 	switch {
 	case s.Issuer != t.Issuer || s.SANKind != "uri":
@@ -83,7 +90,7 @@ func SignsExports(p *Policy, e statement.Export, s statement.Signer) string {
 	case s.RepositoryID != t.Repository.ID:
 		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case ref != s.Ref || !matchesAny(refs, ref):
-		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, strings.Join(refs, " or "))
+		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, cmp.Or(strings.Join(refs, " or "), "a branch"))
 	case s.Run != e.Run:
 		return fmt.Sprintf("it says that run %s made it, and another one signed it", e.Run)
 	}

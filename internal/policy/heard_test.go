@@ -314,6 +314,7 @@ func TestG11_an_export_of_somebody_else(t *testing.T) {
 		"another repository":              func(f *policy.Fact) { f.Signer.RepositoryID = "1002" },
 		"another issuer":                  func(f *policy.Fact) { f.Signer.Issuer = "https://jobs.example" },
 		"a person":                        func(f *policy.Fact) { f.Signer.SANKind = "email" },
+		"a tag that may build":            func(f *policy.Fact) { reref(&f.Signer, "refs/tags/v1") },
 		"somebody's branch":               func(f *policy.Fact) { reref(&f.Signer, "refs/heads/mine") },
 		"another ref than its workflow's": func(f *policy.Fact) { f.Signer.Ref = "refs/tags/v1" },
 		"another run":                     func(f *policy.Fact) { f.Signer.Run = run(901) },
@@ -324,6 +325,13 @@ func TestG11_an_export_of_somebody_else(t *testing.T) {
 		if n, why := count(export(), edit); n != 0 || why == "" {
 			t.Errorf("%s: %d exports, %q, want none and a reason", name, n, why)
 		}
+	}
+	if n, _ := count(export(), func(f *policy.Fact) { reref(&f.Signer, "refs/heads/audit") }); n != 0 {
+		t.Errorf("%d exports of a branch that the policy does not name, want none", n)
+	}
+	in.Policy = read(t, replaced(t, second, "refs: [refs/heads/main]}", "refs: [refs/heads/main, refs/heads/audit]}"))
+	if n, why := count(export(), func(f *policy.Fact) { reref(&f.Signer, "refs/heads/audit") }); n != 1 {
+		t.Errorf("%d exports, %q, want one: approve-in names the branch", n, why)
 	}
 	other := export()
 	other.Target.ID = "9002"
