@@ -153,14 +153,16 @@ func (h *Heard) pass(s statement.Signer, why string) {
 
 // count finds the entries that rest on each word, and drops what is not of the period.
 func (h *Heard) count(entries []Entry, period Period) {
-	signers := map[subject.Digest]int{}
+	runs := map[subject.Digest]int{} // that have signed one text
 	for _, w := range h.Words {
-		signers[w.Statement]++
+		if w.Signer.SANKind != "email" {
+			runs[w.Statement]++
+		}
 	}
 	var kept []Word
 	for _, w := range h.Words {
 		of := period.Has(w.Time)
-		if signers[w.Statement] == 1 { // what two have signed, an entry tells apart for nobody
+		if runs[w.Statement] < 2 || w.Signer.SANKind == "email" { // an entry names no run, and tells two apart for nobody
 			of = w.counted(entries, period) || of
 		}
 		if of {
@@ -215,7 +217,7 @@ func (h *Heard) who(in Input, w *Word) string {
 func (w *Word) counted(entries []Entry, period Period) bool {
 	hex, of := w.Statement.Hex(), false
 	for _, e := range entries {
-		i := slices.IndexFunc(e.Approvals, func(p statement.Part) bool { return p.Statement == hex })
+		i := slices.IndexFunc(e.Approvals, func(p statement.Part) bool { return p.Statement == hex && w.signedBy(p) })
 		if i < 0 || slices.Contains(w.Counted, e.Number) {
 			continue
 		}
@@ -226,6 +228,15 @@ func (w *Word) counted(entries []Entry, period Period) bool {
 	}
 	slices.Sort(w.Counted)
 	return of
+}
+
+// signedBy reports whether the account that p names can be the one behind w: an address is
+// in the certificate, and an account of the platform signs by a run.
+func (w *Word) signedBy(p statement.Part) bool {
+	if w.Signer.SANKind == "email" {
+		return p.Host == w.Signer.Issuer && equalAddress(p.ID, w.Signer.SAN)
+	}
+	return !strings.Contains(p.ID, "@")
 }
 
 // Unheard are the parts that people had in entries of a period whose statements are not

@@ -151,7 +151,9 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 		t.Errorf("offline: heard %d and asks %v, want the no and no question", len(h.Words), runs)
 	}
 	built := says(t, func(x *spoken) { x.fact.Signer = signer() })
-	if h = in.Heard(policy.Candidate{Subject: c.Subject, Facts: []policy.Fact{built.fact}}, policy.Period{}); len(h.Words) != 0 {
+	if h = in.Heard(policy.Candidate{Subject: c.Subject, Facts: []policy.Fact{built.fact}}, policy.Period{}); len(
+		h.Words,
+	) != 0 {
 		t.Errorf("offline: heard %+v of a workflow that builds, want nothing", h.Words)
 	}
 }
@@ -195,6 +197,26 @@ func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 	if len(h.Words) != 2 || h.Words[0].Known == policy.ByEntry || h.Words[1].Known == policy.ByEntry ||
 		h.Words[0].Counted != nil {
 		t.Errorf("heard %+v, want two of whom the entry tells neither", h.Words)
+	}
+	// Nor does somebody who signs the same text with an address take it from who has said it.
+	signed := yes
+	signed.fact.Signer = statement.Signer{Issuer: "https://accounts.example", SAN: "dana@acme.example", SANKind: "email"}
+	for _, w := range hear(counted, yes, signed).Words {
+		own := w.Signer.SANKind != "email"
+		if own && (w.Known != policy.ByEntry || len(w.Counted) != 1) ||
+			!own && (w.By.ID != "dana@acme.example" || w.Counted != nil) {
+			t.Errorf("heard %+v, want the entry's word for the run alone", w)
+		}
+	}
+	address := entering(p, lets(t, 1, nil, func(x *let) {
+		x.entry.Approvals = []statement.Part{
+			{Role: statement.Approve, Host: "https://accounts.example", ID: "dana@acme.example", Statement: hex},
+		}
+	}))
+	for _, w := range hear(address, yes, signed).Words {
+		if own := w.Signer.SANKind == "email"; own != (len(w.Counted) == 1) {
+			t.Errorf("heard %+v, want the entry's word for dana alone", w)
+		}
 	}
 	// One signature in two bundles is one word.
 	if h := hear(counted, yes, yes); len(h.Words) != 1 {
