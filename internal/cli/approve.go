@@ -62,6 +62,7 @@ type proposal struct {
 	expires  time.Time
 	by       *statement.Account // who started the run, as the platform says; nil at a terminal
 	targets  []statement.Target // that what is signed is found by
+	kept     []attest.Sink      // where it is kept besides, to be found by them
 }
 
 // decide shows a release, asks, and signs the answer.
@@ -268,6 +269,9 @@ func (r *run) sayIt(x proposal) error {
 		return err
 	}
 	x.by, x.targets = by, r.foundBy(x)
+	if x.kept, err = r.keepsDecisions(x); err != nil {
+		return err
+	}
 	if x.decision == statement.Waive {
 		return r.waive(x, token, check)
 	}
@@ -287,7 +291,7 @@ func (r *run) sayIt(x proposal) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := r.signStatement(x.chosen, token, statement.ApprovalV1, predicate, x.subjects(), check)
+	receipt, err := r.signStatement(x.chosen, token, statement.ApprovalV1, predicate, x.subjects(), check, x.kept...)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ var commands = map[string]func(*run) (answer, error){
 	"reject":   rejectCommand,
 	"gate":     gateCommand,
 	"enter":    enterCommand,
+	"entered":  enteredCommand,
+	"failed":   failedCommand,
 	"verify":   verifyCommand,
 	"doctor":   doctorCommand,
 	"settings": settingsCommand,

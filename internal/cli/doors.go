@@ -100,6 +100,16 @@ func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 	return policy.Ref{Query: q, Why: f.Error(), Need: f.Hint}, nil
 }
 
+// Placed asks where the job was that signed an entry.
+func (d doors) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	out, err := d.placed(ctx, q)
+	if err != nil && silent(ctx, err) {
+		f := fault.Of(err)
+		return policy.Placed{Query: q, Why: f.Error()}, nil
+	}
+	return out, err
+}
+
 // homeOf returns the repository of a builder that a run belongs to; a run of
 // nobody's is the own platform's to know nothing about.
 func (d doors) homeOf(uri string) string {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -15,15 +14,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
-
-// records is where entries into environments are kept: the platform's own store. It
-// is never named by an argument, so that nobody chooses one that lacks some.
-func (r *run) records(at door) gate.Store {
-	if at == nil || r.on("offline") {
-		return nil
-	}
-	return at.evidence()
-}
 
 // signs reports whether this job signs what it lets into an environment: it is a job
 // in it. why is the reason where it does not. Where the policy requires a record, a job
@@ -87,7 +77,7 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 		return fault.New(
 			fault.Unavailable,
 			fault.NotAvailable,
-			f.Hint,
+			r.orNameStore(f.Hint),
 			"the entry into %q that the policy requires was not signed and stored: %w",
 			rec.Environment,
 			err,
@@ -141,20 +131,12 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	check := func(s statement.Signer, _ statement.Statement) error {
-		if why := policy.SignsEntries(p, entry.Target, s); why != "" {
-			return fault.New(
-				fault.Refused,
-				fault.Identity,
-				"let a workflow under deployed-by enter, on a ref of built-by",
-				"an entry of this job would not count: %s",
-				why,
-			)
-		}
-		return nil
+	kept, err := r.records(r.at)
+	if err != nil {
+		return nil, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: check,
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{r.platform.evidence()}}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: r.signsFor(p, entry.Target),
+		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
 	defer r.progress("signing the entry")()
 	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)
 	if err != nil {

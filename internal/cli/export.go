@@ -59,6 +59,13 @@ func (r *run) export(g *gate.Gate, all []telling) error {
 	for _, w := range t.heard.Words {
 		want = append(want, gate.Signed{Statement: w.Statement, Signer: w.Signer})
 	}
+	for _, f := range t.rec.Input.Entries.Facts { // how deployments ended, which the list says too
+		x, err := f.Statement.Ending()
+		listed := slices.ContainsFunc(e.Entries, func(l statement.ListedEntry) bool { return l.SHA256 == x.Entry.SHA256 })
+		if is := (gate.Signed{Statement: f.StatementHash, Signer: f.Signer}); err == nil && listed && !slices.Contains(want, is) {
+			want = append(want, is)
+		}
+	}
 	lines, err := g.Bundles(t.rec, want)
 	if err != nil {
 		return err
@@ -106,8 +113,13 @@ func (r *run) signExport(p *policy.Policy, e statement.Export) ([]byte, error) {
 	}
 	check := func(s statement.Signer, _ statement.Statement) error {
 		if why := policy.SignsExports(p, e, s); why != "" {
-			return fault.New(fault.Refused, fault.Identity, "export in a workflow of the repository, on a branch of built-by or approve-in",
-				"an export of this job would not count: %s", why)
+			return fault.New(
+				fault.Refused,
+				fault.Identity,
+				"export in a workflow of the repository, on a branch of built-by or approve-in",
+				"an export of this job would not count: %s",
+				why,
+			)
 		}
 		return nil
 	}

@@ -30,6 +30,7 @@ type run struct {
 	home      string   // its address
 	now       time.Time
 	helped    bool
+	recordsAt store             // where entries are kept, once it was asked
 	from      *source           // where the policy is, once the call was read
 	unproven  bool              // it is not known whether the policy is of the commit
 	passed    []string          // names of outputs that were set

@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"context"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -31,4 +35,34 @@ func (x proposal) subjects() []subject.Subject {
 		out = append(out, t.Decisions())
 	}
 	return out
+}
+
+// keepsDecisions is where decisions are kept besides the stores of the call, so that they
+// are found by environment: where the entries are, if that is not the platform's own store.
+func (r *run) keepsDecisions(x proposal) ([]attest.Sink, error) {
+	kept, err := r.records(r.at)
+	records, apart := kept.(*places.Records)
+	if err != nil || !apart || len(x.targets) == 0 {
+		return nil, err
+	}
+	return []attest.Sink{byMark{records, len(x.targets)}}, nil
+}
+
+// byMark keeps a bundle for each of the marks that its subjects end with.
+type byMark struct {
+	*places.Records
+	marks int
+}
+
+// Put keeps the bundle.
+func (b byMark) Put(ctx context.Context, rec places.Record) (places.Receipt, error) {
+	var out places.Receipt
+	for _, mark := range rec.Subjects[len(rec.Subjects)-b.marks:] {
+		rec.Subjects = []subject.Subject{mark}
+		var err error
+		if out, err = b.Records.Put(ctx, rec); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }

@@ -133,7 +133,11 @@ func (r *run) historian(p *policy.Policy) (*gate.Gate, error) {
 			return nil, err
 		}
 		g.Guard, g.Home = doors{at, r, p, r.home}, r.home
-		g.Stores = append(g.Stores, at.evidence())
+		kept, err := r.records(at)
+		if err != nil {
+			return nil, err
+		}
+		g.Stores = append(g.Stores, kept)
 	case len(g.Stores) == 0:
 		return nil, usage("--offline needs the statements: --bundle with a folder of bundles, or with an export")
 	default:

@@ -127,6 +127,11 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	if err != nil {
 		return report.Record{}, err
 	}
+	if env != "" {
+		if err := r.looksIntoRecord(g, r.at); err != nil {
+			return report.Record{}, err
+		}
+	}
 	defer r.progress("collecting and verifying evidence")()
 	g.For = r.text("for")
 	if r.text("keep-evidence") != "" {
@@ -147,6 +152,7 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 	for _, f := range in.InForce {
 		lines, _ := report.Difference(f.Policy.Source, in.Policy.Source)
 		rec.Changed = append(rec.Changed, lines...)
+		rec.Looser = append(rec.Looser, policy.Looser(f.Policy, in.Policy, env)...)
 	}
 	return rec, r.names(&rec, &in, v)
 }

@@ -44,11 +44,10 @@ type platform interface {
 	// says it.
 	Within() (environment string, known bool)
 	Number() string // of this job in its run, where Run does not name the job; or ""
-	// Commit is the commit that this job runs, which Identify proves. File and Tip
-	// read this repository: a file of a commit, and the commit of a branch.
+	// Commit is the commit that this job runs, which Identify proves. Tip is the commit
+	// of a branch of this repository.
 	Commit() string
 	Workspace() string // the folder that the job was given, as its variables say; "" if they do not
-	File(ctx context.Context, commit, path string) ([]byte, error)
 	Tip(ctx context.Context, branch string) (commit string, err error)
 	elsewhere() // an argument says where the API is
 	// Lasts is how long a job of this kind may run, and how much of that is left;
@@ -75,7 +74,14 @@ type platform interface {
 
 // door is what a platform knows about a repository, in a job or outside of one.
 type door interface {
-	gate.Guard
+	Environment(ctx context.Context, name string) (policy.Protection, error)
+	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
+	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
+	// placed says whether a job was in an environment, by what else the platform shows.
+	placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
 	Name() string
 	Head(ctx context.Context) (repository, id, head, ref string, err error)
 	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
@@ -84,6 +90,11 @@ type door interface {
 
 	// Resume starts the failed jobs of a run again, and says what became of it.
 	Resume(ctx context.Context, run string) (said string, err error)
+
+	// KeepsBundles reports whether the platform surely has a store for bundles of this
+	// repository.
+	KeepsBundles(ctx context.Context) (bool, error)
+	File(ctx context.Context, commit, path string) ([]byte, error)
 
 	evidence() store
 	storeName() string // as in the input store
@@ -163,6 +174,34 @@ func tree(root *os.Root) func(string) ([]byte, error) {
 		}
 		return raw, err
 	}
+}
+
+// placed reads the workflow file: a run's certificate could be any job's that may have an
+// identity, so each of these has to be in the environment.
+func (p onGitHub) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	out := policy.Placed{Query: q, Within: policy.No}
+	raw, err := p.File(ctx, q.Commit, q.Workflow)
+	if err != nil {
+		f := fault.Of(err)
+		if out.Why = f.Error(); f.Code == fault.Policy {
+			err = nil // the file is not there
+		}
+		return out, err
+	}
+	jobs, err := workflows.Outside(q.Workflow, raw, q.Environment)
+	switch f := fault.Of(err); {
+	case err != nil:
+		out.Why = f.Error()
+	case len(jobs) > 0:
+		out.Why = workflows.Told(q.Workflow, jobs)
+	default:
+		out.Within = policy.Yes
+	}
+	return out, nil
+}
+
+func (p onGitLab) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return p.Placed(ctx, q)
 }
 
 func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {

@@ -144,16 +144,29 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 	if err != nil {
 		return nil, nil, err
 	}
-	return &gate.Gate{
+	g := &gate.Gate{
 		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now,
-		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Records: r.records(at), Home: r.home, Read: readPolicy,
-	}, trust.named, nil
+		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Home: r.home, Read: readPolicy, File: r.policyPath(),
+	}
+	return g, trust.named, nil
+}
+
+// looksIntoRecord lets a gate look for entries, where they are kept.
+func (r *run) looksIntoRecord(g *gate.Gate, at door) error {
+	kept, err := r.records(at)
+	if kept != nil {
+		g.Records = kept
+	}
+	return err
 }
 
 // look gathers what is known about entering an environment.
 func (r *run) look(g *gate.Gate, p *policy.Policy, c chosen, name string) (policy.Input, error) {
 	if _, ok := p.Environment(name); !ok {
 		return policy.Input{}, usage("the policy has no environment %q", name)
+	}
+	if err := r.looksIntoRecord(g, r.at); err != nil {
+		return policy.Input{}, err
 	}
 	defer r.progress("collecting and verifying evidence for " + name)()
 	return g.Look(r.ctx, c.list, name)
@@ -170,7 +183,7 @@ func kindOf(f verdict.Finding) fault.Kind {
 
 // signStatement signs one statement about the artifacts of c and about what
 // comes last, a release at least, checks it, and stores it.
-func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last []subject.Subject, check attest.Check) (attest.Receipt, error) {
+func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last []subject.Subject, check attest.Check, also ...attest.Sink) (attest.Receipt, error) {
 	signing, verifier, err := r.instance(token)
 	if err != nil {
 		return attest.Receipt{}, err
@@ -179,7 +192,7 @@ func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last
 	if err != nil {
 		return attest.Receipt{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: check}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: append(sinks, also...), Check: check}
 	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), last...), kind, predicate)
 	if err != nil {
 		return attest.Receipt{}, err

@@ -163,6 +163,9 @@ func showInForce(w io.Writer, in policy.Input) {
 		if cut > 0 {
 			fmt.Fprintf(w, "    and %s\n", plural(cut, "more line"))
 		}
+		for _, l := range policy.Looser(f.Policy, in.Policy, in.Environment) {
+			paragraph(w, "  asks less    ", report.Plain(l))
+		}
 	}
 }
 

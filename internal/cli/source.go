@@ -252,6 +252,14 @@ func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
 	return asked, nil
 }
 
+// policyPath is the policy's path in its repository, or "" where it is in none.
+func (r *run) policyPath() string {
+	if path := r.checkout(r.text("policy")).inside; filepath.IsLocal(path) {
+		return path
+	}
+	return ""
+}
+
 // atBranch reads the policy at the tip of a branch. The job has to be one of a
 // platform that this policy names, too.
 func (r *run) atBranch(s source, env string) (*policy.Policy, report.Policy, error) {

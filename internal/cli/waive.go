@@ -141,5 +141,5 @@ func (r *run) waiver(x proposal, claim statement.Claim, token string, check atte
 	if err != nil {
 		return attest.Receipt{}, err
 	}
-	return r.signStatement(x.chosen, token, statement.WaiverV1, predicate, x.subjects(), check)
+	return r.signStatement(x.chosen, token, statement.WaiverV1, predicate, x.subjects(), check, x.kept...)
 }

@@ -103,14 +103,14 @@ var builders = map[string]map[string]any{
 
 // A shop signs with the lab and judges under the policy.
 type shop struct {
-	t      *testing.T
+	t      testing.TB
 	lab    *labtest.Lab
 	policy *policy.Policy
 	gate   gate.Gate
 	config *sigstore.SigningConfig
 }
 
-func newShop(t *testing.T) shop {
+func newShop(t testing.TB) shop {
 	t.Helper()
 	s := shop{t: t, lab: labtest.Shared(t)}
 	read := func(name string) []byte {

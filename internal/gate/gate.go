@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -37,8 +38,12 @@ type Guard interface {
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
 	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+	Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
 	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
 	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
+	// Head is where the default branch is, and File a file of a commit.
+	Head(ctx context.Context) (repository, id, commit, ref string, err error)
+	File(ctx context.Context, commit, path string) ([]byte, error)
 }
 
 // Gate judges subjects under a policy.
@@ -56,9 +61,11 @@ type Gate struct {
 	For  string
 	Next Next // what to do about a bundle that does not verify
 	// Records is where the entries into environments are kept: the platform's own
-	// store, which no argument chooses. nil: they are not looked for.
+	// store, or the one that the policy of the default branch names. nil: they are not
+	// looked for.
 	Records Store
 	Read    Reader // reads the policy that an entry carries
+	File    string // path of the policy in the repository; "": it is no file of one
 	Home    string // address of the repository that the environment belongs to
 	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
@@ -111,22 +118,22 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		}
 	}
 	entries := g.entries(in)
-	evidence, err := Collect(ctx, g.stores(entries), subjects, entries...)
+	evidence, err := g.collect(ctx, subjects, entries)
 	if err != nil {
 		return in, err
 	}
 	in.PassedOver = Told(evidence.Passed)
 	g.keep(evidence)
-	all, err := g.candidates(append(slices.Clone(subjects), entries...), evidence)
-	if err != nil {
+	var down *walk
+	for _, mark := range entries {
+		in.Entries.Subject = mark
+		down, evidence = g.walk(mark, evidence, subjects)
+	}
+	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
 		return in, err
 	}
-	in.Candidates = all[:len(subjects)]
-	if len(entries) > 0 {
-		in.Entries = all[len(subjects)]
-	}
-	if environment == "" {
-		return in, nil
+	if err := down.down(ctx, &in); err != nil {
+		return in, err
 	}
 	return in, g.ask(ctx, &in)
 }
@@ -148,6 +155,32 @@ func (g *Gate) inForce(in *policy.Input) error {
 	return nil
 }
 
+// merged asks which policy the default branch has now. What the platform does not show
+// is an answer that says why.
+func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
+	repository, id, commit, ref, err := g.Guard.Head(ctx)
+	m := policy.Merged{Repository: repository, ID: id, Commit: commit, Branch: strings.TrimPrefix(ref, "refs/heads/")}
+	if err == nil && g.File == "" {
+		m.Absent, m.Why, m.Need = true, "the policy is no file of this repository", "let the policy be a file of it, with policy-ref if the job runs elsewhere"
+		return m, nil
+	}
+	var raw []byte
+	if err == nil {
+		raw, err = g.Guard.File(ctx, commit, g.File)
+	}
+	switch f := fault.Of(err); {
+	case err == nil:
+		m.Digest = subject.Sum(raw)
+	case f.Code == fault.Policy:
+		m.Absent, m.Why, m.Need = true, f.Error(), f.Hint
+	case ctx.Err() == nil && (f.Kind == fault.Unavailable || f.Kind == fault.Usage):
+		m.Why, m.Need = f.Error(), f.Hint
+	default:
+		return m, fmt.Errorf("asking which policy the default branch has: %w", err)
+	}
+	return m, nil
+}
+
 // entries is the subject under which the entries into in's environment are found, or
 // none where they are not looked for.
 func (g *Gate) entries(in policy.Input) []subject.Subject {
@@ -162,12 +195,18 @@ func (g *Gate) entries(in policy.Input) []subject.Subject {
 	return []subject.Subject{t.Subject("")}
 }
 
-// stores are those that are asked, with the one that keeps entries.
-func (g *Gate) stores(entries []subject.Subject) []Store {
-	if len(entries) == 0 || slices.ContainsFunc(g.Stores, func(s Store) bool { return s.Name() == g.Records.Name() }) {
-		return g.Stores
+// collect asks every store about the subjects and the entries, and the one that keeps
+// entries, where it is none of them, about these alone.
+func (g *Gate) collect(ctx context.Context, subjects, entries []subject.Subject) (Evidence, error) {
+	out, err := Collect(ctx, g.Stores, subjects, entries...)
+	apart := len(entries) > 0 && !slices.ContainsFunc(g.Stores, func(s Store) bool { return s.Name() == g.Records.Name() })
+	if err != nil || !apart {
+		return out, err
 	}
-	return append(slices.Clone(g.Stores), g.Records)
+	kept, err := Collect(ctx, []Store{g.Records}, entries)
+	out.Items, out.Chains = append(out.Items, kept.Items...), append(out.Chains, kept.Chains...)
+	out.Passed = store.Sum(append(out.Passed, kept.Passed...))
+	return out, err
 }
 
 // ask asks the platform what the verified evidence raises questions about.
@@ -182,7 +221,12 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	if err = g.inForce(in); err != nil {
 		return err
 	}
-	if q, err = policy.Ask(*in); err == nil {
+	if q, err = policy.Ask(*in); err == nil && q.Merged {
+		if in.Merged, err = g.merged(ctx); err == nil {
+			q, err = policy.Ask(*in)
+		}
+	}
+	if err == nil {
 		q, err = g.askRefs(ctx, in, q)
 	}
 	if err != nil {
@@ -219,11 +263,21 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
 	return nil
 }
 
-// askRefs asks about every ref that is not known yet, and returns what is to be asked
-// then.
+// askRefs asks about every ref that is not known yet, and about every job whose place is
+// not, and returns what is to be asked then.
 func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions) (policy.Questions, error) {
 	for {
-		n := len(in.Refs)
+		n := len(in.Refs) + len(in.Places)
+		for _, x := range q.Places {
+			if slices.ContainsFunc(in.Places, func(p policy.Placed) bool { return p.Query == x }) {
+				continue
+			}
+			answer, err := g.Guard.Placed(ctx, x)
+			if err != nil {
+				return q, fmt.Errorf("asking in which environment job %s was: %w", x.Run, err)
+			}
+			in.Places = append(in.Places, answer)
+		}
 		for _, x := range q.Refs {
 			if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == x }) {
 				continue
@@ -234,7 +288,7 @@ func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions
 			}
 			in.Refs = append(in.Refs, answer)
 		}
-		if len(in.Refs) == n {
+		if len(in.Refs)+len(in.Places) == n {
 			return q, nil
 		}
 		var err error

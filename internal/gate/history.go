@@ -80,6 +80,29 @@ func (g *Gate) History(ctx context.Context, environment, id string, period polic
 	return out, nil
 }
 
+// Entered gathers the entries into an environment, whose number is id, and asks nobody
+// about them. An environment that has none has no entries.
+func (g *Gate) Entered(ctx context.Context, environment, id string) (policy.Input, error) {
+	in := policy.Input{
+		Policy: g.Policy, Environment: environment, Protection: policy.Protection{ID: id}, Now: g.Now, Unasked: true,
+	}
+	env, _ := g.Policy.Environment(environment)
+	t, ok := g.Policy.Target(env, g.Home, id)
+	if !ok {
+		return in, nil
+	}
+	mark := []subject.Subject{t.Subject("")}
+	evidence, err := Collect(ctx, g.Stores, mark)
+	if err != nil {
+		return in, err
+	}
+	all, err := g.candidates(mark, evidence)
+	if err == nil {
+		in.Entries = all[0]
+	}
+	return in, err
+}
+
 // askWho asks the platform about what people have said: about the refs of the workflows
 // that carried it, and who started their runs.
 func (g *Gate) askWho(ctx context.Context, rec *Record, period policy.Period) error {

@@ -40,6 +40,19 @@ func (j *Job) repository(ctx context.Context) (repository, error) {
 	return r, nil
 }
 
+// KeepsBundles reports whether GitHub surely keeps bundles of this repository: of a public
+// one, on a host of its own. An enterprise server does not, and of others it does for
+// an enterprise only.
+func (j *Job) KeepsBundles(ctx context.Context) (bool, error) {
+	if host := strings.ToLower(j.server.Host); host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
+		return false, nil
+	}
+	ctx, cancel := j.within(ctx)
+	defer cancel()
+	r, err := j.repository(ctx)
+	return err == nil && !r.Private, err
+}
+
 // number is the repository's number: the runner's word, or the API's.
 func (j *Job) number(ctx context.Context) (string, error) {
 	if id := j.getenv("GITHUB_REPOSITORY_ID"); id != "" {

@@ -46,6 +46,10 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	return body, nil
 }
 
+// KeepsBundles reports whether GitLab keeps bundles of this project: as packages, on every
+// plan.
+func (*Job) KeepsBundles(context.Context) (bool, error) { return true, nil }
+
 // Tip returns the commit that a branch of this project is at.
 func (j *Job) Tip(ctx context.Context, branch string) (string, error) {
 	t, err := j.branch(ctx, branch)

@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history()}
 }
 
 func gate() Component {
@@ -94,6 +94,42 @@ func enter() Component {
 		c.Outputs = append(c.Outputs, o)
 	}
 	return c
+}
+
+// entered says, in the job that deploys, that the deployment succeeded.
+func entered() Component {
+	return ending("entered", "Sign, in the job that deploys, that the deployment of what entered succeeded.")
+}
+
+// failed says that it did not.
+func failed() Component {
+	return ending("failed", "Sign, in the job that deploys, that the deployment of what entered failed; it takes back what entered has said.")
+}
+
+// ending is what entered and failed have in common.
+func ending(name, summary string) Component {
+	return Component{
+		Name:     name,
+		Title:    "Sallyport " + name,
+		Summary:  summary,
+		Where:    GitHub | Flag,
+		Identity: Signs,
+		Inputs: []Input{
+			{Name: "of", Usage: "whose entries it is about: those that this job has signed, or all that its run has signed for this environment",
+				Default: "job", Kind: Choice, Choices: []string{"job", "run"}, Where: GitHub | Flag},
+			hubOnly(policyFile),
+			hubOnly(policyRef),
+			hubOnly(signWith),
+			hubOnly(signingConfig),
+			hubOnly(audience),
+			hubOnly(authority),
+			hubOnly(trustedRoot),
+			hubOnly(logPrivate),
+			hubOnly(bundleDir),
+			flagOnly(network),
+			token,
+		},
+	}
 }
 
 func attest() Component {

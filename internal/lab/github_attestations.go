@@ -75,7 +75,13 @@ func readAttestation(raw json.RawMessage) (attestation, error) {
 	return a, nil
 }
 
+// postAttestation keeps a bundle. A repository that is not public keeps one for an
+// enterprise only (docs.github.com, "Artifact attestations").
 func (g *github) postAttestation(w http.ResponseWriter, req *http.Request, r *repo) {
+	if r.visibility != "public" && r.settings.plan != "enterprise" {
+		gitHubError(w, http.StatusNotFound, "Feature not available for the "+r.owner+" organization.")
+		return
+	}
 	var in struct {
 		Bundle json.RawMessage `json:"bundle"`
 	}

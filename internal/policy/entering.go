@@ -95,9 +95,8 @@ func Entering(
 func (c Chain) found() (confirmed, failed []statement.Link) {
 	said := c.written()
 	for _, e := range c.Entries {
-		_, known := said[e.Link]
 		switch {
-		case known:
+		case said[e.Link].state == e.State:
 		case e.State == Succeeded:
 			confirmed = append(confirmed, e.Link)
 		case e.State == Failed:

@@ -73,7 +73,8 @@ type Chain struct {
 	// Foreign are entries of jobs in the environment, in workflows or on refs that the
 	// policy at hand does not name: an earlier policy may have, and be in force.
 	Foreign []Entry
-	refs    []RefQuery // of the jobs that signed them
+	refs    []RefQuery   // of the jobs that signed them
+	places  []PlaceQuery // of those whose certificates do not say where they were
 }
 
 // Chain reads the entries of in. An entry counts only if a job in the environment
@@ -83,25 +84,25 @@ func (in Input) Chain() Chain {
 	var c Chain
 	env, _ := in.Policy.Environment(in.Environment)
 	of := map[string][]Entry{} // by number and run
+	var endings []statement.Ending
 	for _, f := range in.Entries.Facts {
-		if f.Statement.PredicateType != statement.SummaryV1 {
-			continue
-		}
-		e, why := in.entry(env, f)
-		if why == "" {
-			why = c.protected(in, e, f)
-		}
-		if why == "" {
-			if why = in.deployer(env, e.Target, e.Signer); why != "" {
-				c.Foreign = append(c.Foreign, e)
+		var why string
+		switch f.Statement.PredicateType {
+		case statement.SummaryV1:
+			var e Entry
+			if e, why = c.read(in, env, f); why == "" {
+				if key := fmt.Sprint(e.Number, " ", e.Run); !slices.ContainsFunc(of[key], e.repeats) {
+					c.Entries, of[key] = append(c.Entries, e), append(of[key], e)
+				}
+			}
+		case statement.EndingV1:
+			var e statement.Ending
+			if e, why = c.readEnding(in, env, f); why == "" {
+				endings = append(endings, e)
 			}
 		}
 		if why != "" {
 			c.pass(f, why)
-			continue
-		}
-		if key := fmt.Sprint(e.Number, " ", e.Run); !slices.ContainsFunc(of[key], e.repeats) {
-			c.Entries, of[key] = append(c.Entries, e), append(of[key], e)
 		}
 	}
 	slices.SortStableFunc(c.Entries, func(a, b Entry) int {
@@ -114,28 +115,67 @@ func (in Input) Chain() Chain {
 	c.follow()
 	said := c.written()
 	for i := range c.Entries {
-		c.Entries[i].settle(in, said)
+		c.Entries[i].settle(in, endings, said)
 	}
 	return c
 }
 
-// protected wants the ref of the job that signed e to be one that somebody other than
+// read reads a fact as an entry that counts, or says why it does not. Of a workflow
+// that does not deploy, the chain keeps it apart.
+func (c *Chain) read(in Input, env Environment, f Fact) (Entry, string) {
+	e, why := in.entry(env, f)
+	c.place(e.Target, f, e.Link.SHA256 != "")
+	if why == "" {
+		why = c.protected(in, f)
+	}
+	if why == "" {
+		if why = in.deployer(env, e.Target, f.Signer); why != "" {
+			c.Foreign = append(c.Foreign, e)
+		}
+	}
+	return e, why
+}
+
+// readEnding reads a fact as what a job in the environment says of how a deployment
+// ended, or says why it does not count.
+func (c *Chain) readEnding(in Input, env Environment, f Fact) (statement.Ending, string) {
+	e, err := f.Statement.Ending()
+	if err != nil {
+		return e, err.Error()
+	}
+	why := in.inside(env, f, e.Target, e.Run)
+	c.place(e.Target, f, true)
+	if why == "" {
+		why = c.protected(in, f)
+	}
+	return e, cmp.Or(why, in.deployer(env, e.Target, f.Signer))
+}
+
+// place notes the question in which environment the job was that signed f about t.
+func (c *Chain) place(t statement.Target, f Fact, read bool) {
+	q, open := PlaceOf(t, f.Signer)
+	if open && read && !slices.Contains(c.places, q) {
+		c.places = append(c.places, q)
+	}
+}
+
+// protected wants the ref of the job that signed f to be one that somebody other than
 // the one who pushes decides about, as for a build: on a tag that anybody may make, the
 // workflow is what they wrote.
-func (c *Chain) protected(in Input, e Entry, f Fact) string {
+func (c *Chain) protected(in Input, f Fact) string {
 	if in.Unasked {
 		return ""
 	}
 	b := Builder{}
 	for _, a := range in.Policy.Artifacts {
 		for _, x := range a.BuiltBy {
-			if x.Forge.Issuer == e.Signer.Issuer && x.RepositoryID == e.Signer.RepositoryID &&
-				matchesAny(x.Refs, e.Signer.Ref) {
+			if x.Forge.Issuer == f.Signer.Issuer && x.RepositoryID == f.Signer.RepositoryID &&
+				matchesAny(x.Refs, f.Signer.Ref) {
 				b = x
 			}
 		}
 	}
-	q, asked := b.refQuery(e.Signer)
+	q, asked := b.refQuery(f.Signer)
 	if asked && !slices.Contains(c.refs, q) {
 		c.refs = append(c.refs, q)
 	}
@@ -146,7 +186,11 @@ func (c *Chain) protected(in Input, e Entry, f Fact) string {
 }
 
 func (c *Chain) pass(f Fact, why string) {
-	c.Passed = append(c.Passed, fmt.Sprintf("an entry of %s: %s", orAbsent(bare(f.Signer.Run)), why))
+	what := "an entry"
+	if f.Statement.PredicateType == statement.EndingV1 {
+		what = "how a deployment ended, as said"
+	}
+	c.Passed = append(c.Passed, fmt.Sprintf("%s by %s: %s", what, orAbsent(bare(f.Signer.Run)), why))
 }
 
 // repeats reports whether o is e again: a run that says the same twice has let in
@@ -161,34 +205,30 @@ func (in Input) entry(env Environment, f Fact) (Entry, string) {
 	if err != nil {
 		return Entry{}, err.Error()
 	}
-	mark := in.Entries.Subject.Digest
-	switch t := s.Target; {
-	case mark != t.Subject("").Digest:
-		return Entry{}, fmt.Sprintf(
-			"it is about environment %q of repository %s, with the number %s",
-			t.Name,
-			t.Repository.ID,
-			t.ID,
-		)
-	case f.Keyed || f.Via != nil:
-		return Entry{}, "a key signed it, and no job of the environment"
-	case !in.trusts(f.Trust):
-		return Entry{}, "it verifies under another trust than that of an artifact of the policy"
-	case f.Signer.Run != s.Run:
-		return Entry{}, fmt.Sprintf("it says that run %s let it in, and another one signed it", s.Run)
-	}
-	if why := within(env, s.Target, f.Signer); why != "" {
-		return Entry{}, why
-	}
-	if f.Time.Sub(in.Now) > Skew {
-		return Entry{}, "it is dated in the future"
-	}
 	return Entry{
 		Entered: s,
 		Link:    statement.Link{Number: s.Number, SHA256: f.StatementHash.Hex()},
 		Signer:  f.Signer,
 		Time:    f.Time,
-	}, ""
+	}, in.inside(env, f, s.Target, s.Run)
+}
+
+// inside wants f, which says that it is about t and of a run, to be signed by a job of
+// that run in this environment.
+func (in Input) inside(env Environment, f Fact, t statement.Target, run string) string {
+	switch {
+	case in.Entries.Subject.Digest != t.Subject("").Digest:
+		return fmt.Sprintf("it is about environment %q of repository %s, with the number %s", t.Name, t.Repository.ID, t.ID)
+	case f.Keyed || f.Via != nil:
+		return "a key signed it, and no job of the environment"
+	case !in.trusts(f.Trust):
+		return "it verifies under another trust than that of an artifact of the policy"
+	case f.Signer.Run != run:
+		return fmt.Sprintf("it says that it is of run %s, and another one signed it", run)
+	case f.Time.Sub(in.Now) > Skew:
+		return "it is dated in the future"
+	}
+	return in.within(env, t, f.Signer)
 }
 
 // trusts reports whether evidence of some artifact verifies under a trust.
@@ -197,23 +237,25 @@ func (in Input) trusts(id string) bool {
 }
 
 // SignsEntries says why an entry that signer has signed for t does not count, or
-// nothing.
-func SignsEntries(p *Policy, t statement.Target, s statement.Signer) string {
+// nothing. places are the answers to PlaceOf.
+func SignsEntries(p *Policy, t statement.Target, s statement.Signer, places ...Placed) string {
 	env, _ := p.Environment(t.Name)
-	return cmp.Or(within(env, t, s), Input{Policy: p}.deployer(env, t, s))
+	in := Input{Policy: p, Places: places}
+	return cmp.Or(in.within(env, t, s), in.deployer(env, t, s))
 }
 
-// within wants the signer to be a job in the environment. A certificate that does not
-// say in which environment the job was is worth nothing here: every job that may sign
+// within wants the signer to be a job in the environment. Where the certificate does not
+// say in which environment the job was, the platform has to: every job that may sign
 // could have it.
-func within(env Environment, t statement.Target, s statement.Signer) string {
+func (in Input) within(env Environment, t statement.Target, s statement.Signer) string {
 	switch {
 	case s.Issuer != t.Issuer || s.SANKind != "uri":
 		return fmt.Sprintf("%s of %s signed it, want a job of %s", s.SAN, s.Issuer, t.Issuer)
 	case s.RepositoryID != t.Repository.ID:
 		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case s.Environment == "" && !strings.Contains(s.TokenSubject, ":environment:"):
-		return "the certificate does not say in which environment the job was"
+		q, _ := PlaceOf(t, s)
+		return in.placed(q)
 	case s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+env.Name):
 		return ""
 	case s.Environment != env.Name:
@@ -315,9 +357,22 @@ func (c *Chain) written() map[statement.Link]ending {
 	return out
 }
 
-// settle finds out how the deployment of an entry ended: what a later entry has
-// written down, or what the platform says of its run.
-func (e *Entry) settle(in Input, said map[statement.Link]ending) {
+// settle finds out how the deployment of an entry ended: what a job of its own run has
+// signed about it, what a later entry has written down, or what the platform says of its
+// job. A failure that was signed takes back what was signed before.
+func (e *Entry) settle(in Input, signed []statement.Ending, said map[statement.Link]ending) {
+	for _, x := range signed {
+		if x.Entry != e.Link || x.Run != e.Run || e.State == Failed {
+			continue
+		}
+		if e.State = Succeeded; x.Outcome == statement.OutcomeFailed {
+			e.State = Failed
+		}
+		e.Why = "a job of its run has signed so"
+	}
+	if e.Why != "" {
+		return
+	}
 	if x, ok := said[e.Link]; ok {
 		e.State, e.Why = x.state, fmt.Sprintf("entry %d says so", x.number)
 		return
@@ -498,7 +553,7 @@ func (in Input) recorded(env Environment) []verdict.Finding {
 	}
 	text := "nothing has entered before"
 	if n := len(in.chain.Entries); n > 0 {
-		text = fmt.Sprintf("%d entries, the newest is number %d", n, in.chain.Entries[0].Number)
+		text = fmt.Sprintf("the newest entry is number %d", in.chain.Entries[0].Number)
 	}
 	return []verdict.Finding{met("record", text, env.Line)}
 }
@@ -542,6 +597,22 @@ func (in Input) chained() Input {
 		in.chain = &c
 	}
 	return in
+}
+
+// Settled reports whether entries with lower numbers than those at hand can change nothing:
+// of every artifact there is one whose deployment is signed, or written down, to have
+// succeeded.
+func (in Input) Settled() bool {
+	env, _ := in.Policy.Environment(in.Environment)
+	in.Runs, in.chain = nil, nil
+	c := in.Chain()
+	if env.Record == RecordOff && len(c.Entries) > 0 {
+		return true // the newest says which policy is in force
+	}
+	return !slices.ContainsFunc(in.Candidates, func(x Candidate) bool {
+		a, m := in.artifact(x)
+		return m == nil && len(c.Base(a.Name)) == 0
+	}) && len(c.Entries) > 0
 }
 
 // start says where the change of an artifact begins.

@@ -176,6 +176,41 @@ func TestG11_an_entry_that_nobody_in_the_environment_signed(t *testing.T) {
 	}
 }
 
+// Where no certificate says in which environment the job was, the platform has to say it
+// of each; what it says of one job is worth nothing for another.
+func TestG11_a_certificate_without_the_environment(t *testing.T) {
+	p := read(t, required(t))
+	all := line(t, 1)
+	silent := lets(t, 2, all, func(x *let) { x.signer.Environment, x.signer.TokenSubject = "", "repo:acme/app:ref:refs/heads/main" })
+	in := entering(p, all[0], silent)
+	q, err := policy.Ask(in)
+	if err != nil || len(q.Places) != 1 || q.Places[0].Run != run(2) || q.Places[0].Workflow != "build/release.yml" || q.Places[0].ID != where.ID {
+		t.Fatalf("questions = %+v, %v, want one about the job of entry 2", q.Places, err)
+	}
+	other := q.Places[0]
+	other.Run = run(3)
+	for name, x := range map[string]struct {
+		places []policy.Placed
+		want   string
+	}{
+		"in it":                 {[]policy.Placed{{Query: q.Places[0], Within: policy.Yes}}, "2"},
+		"not in it":             {[]policy.Placed{{Query: q.Places[0], Within: policy.No, Why: "it was in none"}}, "1"},
+		"nobody knows":          {[]policy.Placed{{Query: q.Places[0]}}, "1"},
+		"nobody asked":          {nil, "1"},
+		"another job was in it": {[]policy.Placed{{Query: other, Within: policy.Yes}}, "1"},
+	} {
+		in.Places = x.places
+		if got := base(in); got != x.want {
+			t.Errorf("%s: base = %q, want %q", name, got, x.want)
+		}
+	}
+	named := lets(t, 2, all, func(x *let) { x.signer.Environment = "staging" })
+	in = entering(p, all[0], named)
+	if q, err := policy.Ask(in); err != nil || len(q.Places) != 0 {
+		t.Errorf("questions = %+v, %v, want none: the certificate says another environment", q.Places, err)
+	}
+}
+
 // A job on a ref that anybody may make wrote the entry that it wanted: it counts as
 // little as a build there would.
 func TestG14_an_entry_of_an_unprotected_tag(t *testing.T) {
@@ -228,7 +263,7 @@ func TestD15_a_policy_that_no_entry_can_carry(t *testing.T) {
 	for pad, want := range map[int]bool{0: true, statement.MaxPolicy: false} {
 		in := setting(t, required(t)+"# "+strings.Repeat("x", pad)+"\n", yes(alice, bob)...).input(t)
 		adopt(&in, entering(in.Policy))
-		in.Entries.Subject = where.Subject("")
+		in.Entries.Subject, in.Merged = where.Subject(""), onMain(in.Policy)
 		in.Changes = slices.Clone(in.Changes)
 		in.Changes[0].Start = startOf(t, in)
 		v := evaluate(in)

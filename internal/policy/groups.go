@@ -244,7 +244,9 @@ func (r *reader) rules(e *Environment, m mapping) {
 		}
 	}
 	r.record(e, m.get("record"))
-	if n := m.get("policy-change"); n != nil {
+	if n := m.get("policy-change"); n != nil && n.Kind == yamlnode.Scalar {
+		e.PolicyMerged = r.choice(n, "policy-change", "merged") == "merged"
+	} else if n != nil {
 		x := r.rule(n)
 		if x.Veto {
 			r.complain(n, "policy-change asks for approvals, and a veto is none")

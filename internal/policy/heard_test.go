@@ -22,8 +22,8 @@ type spoken struct {
 	run      policy.Run
 }
 
-// says is a no of bob to a release that never entered, found by production, with edits.
-func says(t testing.TB, edits ...func(*spoken)) spoken {
+// speaks is a no of bob to a release that never entered, found by production, with edits.
+func speaks(t testing.TB, edits ...func(*spoken)) spoken {
 	t.Helper()
 	d := subject.Sum([]byte("release"))
 	x := spoken{say: statement.Approval{
@@ -78,7 +78,7 @@ func hear(in policy.Input, all ...spoken) policy.Heard {
 // the reason is told.
 func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 	in := entering(read(t, second))
-	if h := hear(in, says(t)); len(h.Words) != 1 || len(h.Passed) != 0 || h.Words[0].By.ID != "2" ||
+	if h := hear(in, speaks(t)); len(h.Words) != 1 || len(h.Passed) != 0 || h.Words[0].By.ID != "2" ||
 		h.Words[0].Known != policy.ByPlatform {
 		t.Fatalf("heard %+v, want bob's no", h)
 	}
@@ -87,7 +87,7 @@ func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 			x.fact.Signer = statement.Signer{Issuer: issuer, SAN: address, SANKind: "email"}
 		}
 	}
-	if h := hear(in, says(t, email("https://accounts.example", "dana@acme.example"))); len(h.Words) != 1 ||
+	if h := hear(in, speaks(t, email("https://accounts.example", "dana@acme.example"))); len(h.Words) != 1 ||
 		h.Words[0].Known != policy.ByCertificate {
 		t.Fatalf("heard %+v, want dana's no", h)
 	}
@@ -120,7 +120,7 @@ func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 			x.say.Targets = nil
 		}, "release among the subjects"},
 	} {
-		h := hear(in, says(t, x.edit))
+		h := hear(in, speaks(t, x.edit))
 		if len(h.Words) != 0 || len(h.Passed) != 1 || !strings.Contains(h.Passed[0], x.want) {
 			t.Errorf("%s: heard %d, passed %q, want nothing but a reason with %q", name, len(h.Words), h.Passed, x.want)
 		}
@@ -129,7 +129,7 @@ func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 
 func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 	in := entering(read(t, second))
-	x := says(t)
+	x := speaks(t)
 	c := policy.Candidate{Subject: where.Decisions(), Facts: []policy.Fact{x.fact}}
 	refs, runs := in.Heard(c, policy.Period{}).Questions()
 	if len(refs) != 1 || len(runs) != 0 {
@@ -150,7 +150,7 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 	if _, runs = h.Questions(); len(h.Words) != 1 || len(runs) != 0 {
 		t.Errorf("offline: heard %d and asks %v, want the no and no question", len(h.Words), runs)
 	}
-	built := says(t, func(x *spoken) { x.fact.Signer = signer() })
+	built := speaks(t, func(x *spoken) { x.fact.Signer = signer() })
 	if h = in.Heard(policy.Candidate{Subject: c.Subject, Facts: []policy.Fact{built.fact}}, policy.Period{}); len(
 		h.Words,
 	) != 0 {
@@ -162,13 +162,13 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 // statement itself, whose word is told as a claim.
 func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 	p := read(t, second)
-	yes := says(t, func(x *spoken) { x.say.Decision, x.run = statement.Approve, policy.Run{} })
+	yes := speaks(t, func(x *spoken) { x.say.Decision, x.run = statement.Approve, policy.Run{} })
 	hex := yes.fact.StatementHash.Hex()
 	counted := entering(p, lets(t, 1, nil, func(x *let) {
 		x.entry.Approvals = []statement.Part{{Role: statement.Approve, Host: "https://code.example", ID: "3", Statement: hex}}
 	}))
-	gone := says(t, func(x *spoken) { x.run = policy.Run{URI: x.fact.Signer.Run, Words: "unknown"} })
-	silent := says(t, func(x *spoken) { x.run.Why = "no answer" })
+	gone := speaks(t, func(x *spoken) { x.run = policy.Run{URI: x.fact.Signer.Run, Words: "unknown"} })
+	silent := speaks(t, func(x *spoken) { x.run.Why = "no answer" })
 	for name, x := range map[string]struct {
 		in    policy.Input
 		of    spoken
@@ -176,11 +176,11 @@ func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 		known policy.Knowledge
 	}{
 		"an entry that rests on it":     {counted, yes, "3", policy.ByEntry},
-		"the platform":                  {entering(p), says(t), "2", policy.ByPlatform},
+		"the platform":                  {entering(p), speaks(t), "2", policy.ByPlatform},
 		"a run that is gone":            {entering(p), gone, "2", policy.ByStatement},
 		"a platform that is silent":     {entering(p), silent, "2", policy.ByStatement},
-		"a statement that names nobody": {entering(p), says(t, func(x *spoken) { x.say.By, x.run = nil, policy.Run{} }), "", policy.ByNobody},
-		"another account than claimed":  {entering(p), says(t, func(x *spoken) { x.run.By = carol }), "3", policy.ByPlatform},
+		"a statement that names nobody": {entering(p), speaks(t, func(x *spoken) { x.say.By, x.run = nil, policy.Run{} }), "", policy.ByNobody},
+		"another account than claimed":  {entering(p), speaks(t, func(x *spoken) { x.run.By = carol }), "3", policy.ByPlatform},
 	} {
 		h := hear(x.in, x.of)
 		if len(h.Words) != 1 || h.Words[0].By.ID != x.id || h.Words[0].Known != x.known {
@@ -229,7 +229,7 @@ func TestHeard_of_a_period(t *testing.T) {
 	in.Unasked = true
 	c := policy.Candidate{Subject: where.Decisions()}
 	for i := range 4 {
-		c.Facts = append(c.Facts, says(t, func(x *spoken) {
+		c.Facts = append(c.Facts, speaks(t, func(x *spoken) {
 			x.fact.Time, x.say.Version = now.Add(time.Duration(i-4)*time.Hour), "v1.4.0"
 			x.say.Reason = fmt.Sprint(i)
 		}).fact)
@@ -249,7 +249,7 @@ func TestHeard_of_a_period(t *testing.T) {
 // What an entry of the period rests on is of the period, whenever it was said; and where it
 // is not there, that is told.
 func TestHeard_what_an_entry_of_the_period_rests_on(t *testing.T) {
-	early := says(t, func(x *spoken) { x.say.Decision = statement.Approve })
+	early := speaks(t, func(x *spoken) { x.say.Decision = statement.Approve })
 	p := statement.Part{
 		Role:      statement.Approve,
 		Host:      "https://code.example",
@@ -321,7 +321,7 @@ func TestG11_an_export_of_somebody_else(t *testing.T) {
 	all := line(t, 2)
 	in := entering(read(t, second), all...)
 	export := func() statement.Export {
-		return in.Exporting(where, in.Chain(), hear(in, says(t)), policy.Period{}, "1.2.3", run(900))
+		return in.Exporting(where, in.Chain(), hear(in, speaks(t)), policy.Period{}, "1.2.3", run(900))
 	}
 	count := func(e statement.Export, edit func(*policy.Fact)) (int, string) {
 		f := listed(t, e, exporter())
@@ -365,7 +365,7 @@ func TestG11_an_export_of_somebody_else(t *testing.T) {
 func TestG11_an_export_of_which_a_statement_lacks(t *testing.T) {
 	all := line(t, 3)
 	in := entering(read(t, second), all...)
-	no := says(t)
+	no := speaks(t)
 	e := in.Exporting(where, in.Chain(), hear(in, no), policy.Period{}, "1.2.3", run(900))
 	found, _ := in.Exports(policy.Candidate{Subject: where.Exports(), Facts: []policy.Fact{listed(t, e, exporter())}})
 	if len(found) != 1 {
@@ -399,7 +399,7 @@ func TestExporting_a_period(t *testing.T) {
 	e := in.Exporting(
 		where,
 		in.Chain(),
-		hear(in, says(t)),
+		hear(in, speaks(t)),
 		policy.Period{Since: all[2].at, Until: all[4].at},
 		"1.2.3",
 		run(900),

@@ -112,7 +112,7 @@ func (e Environment) asks() bool {
 func (in Input) changedQuietly() []string {
 	var out []string
 	for _, f := range in.InForce {
-		if _, env, ok := in.under(f); ok && env.Record != RecordOff && !env.asks() {
+		if _, env, ok := in.under(f); ok && env.Record != RecordOff && !env.asks() && !env.PolicyMerged {
 			out = append(
 				out,
 				fmt.Sprintf("the policy has changed since entry %d, whose policy asks nobody: %s is now %s",

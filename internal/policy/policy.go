@@ -31,7 +31,11 @@ type Policy struct {
 	People       []Person  // empty: every account is a person of its own
 	Agents       Agents    // act for nobody, and never approve
 	ApproveIn    []Builder // workflows whose runs carry an approval
-	Source       []byte    // the file's bytes
+	// RecordStore is the OCI repository that entries are kept in where the platform has
+	// no store of its own, HOST/PATH; "": the platform's. That of the default branch's
+	// policy counts.
+	RecordStore string
+	Source      []byte // the file's bytes
 
 	places map[string]string // host of a platform: how members name it
 	used   vocabulary
@@ -151,6 +155,9 @@ type Environment struct {
 	// PolicyChange asks for approvals of a change of this policy in the place of
 	// Approvals; nil: Approvals are asked.
 	PolicyChange *Rule
+	// PolicyMerged wants a change of this policy to be on the default branch, onto which
+	// somebody else lets it; besides Approvals.
+	PolicyMerged bool
 	Since        time.Time  // of a required record: what happened before needs no entry
 	Emergency    *Emergency // nil: there are no emergency approvals
 	Waivers      *Waivers   // nil: no claimed role is waived

@@ -16,8 +16,10 @@ type Questions struct {
 	Entries []RunQuery // about the jobs that signed entries
 	Changes []ChangeQuery
 	Refs    []RefQuery
+	Places  []PlaceQuery
 	Members []Member
 	Reviews bool
+	Merged  bool // which policy the default branch has
 }
 
 // maxHeads bounds how many different commits one verdict can be about.
@@ -33,7 +35,7 @@ func Ask(in Input) (Questions, error) {
 		return q, nil
 	}
 	in = in.chained()
-	q.Entries, q.Refs = in.chain.open(), in.chain.refs
+	q.Entries, q.Refs, q.Places = in.chain.open(), in.chain.refs, in.chain.places
 	for _, c := range in.Candidates {
 		a, m := in.artifact(c)
 		if m != nil {
@@ -47,6 +49,7 @@ func Ask(in Input) (Questions, error) {
 		return q, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once", "the artifacts are built from %d different commits, at most %d are looked at", len(q.Changes), maxHeads)
 	}
 	in.askThen(&q)
+	in.askMerged(&q, env)
 	// With a review of the platform's own, the one that let the run in has to be there.
 	q.Reviews = in.Protection.Asked && !env.Unguarded
 	for _, r := range env.Approvals {
@@ -85,6 +88,20 @@ func (in Input) askThen(q *Questions) {
 			g, _ := then.Policy.Group(r.Group)
 			then.members(q, g)
 		}
+	}
+}
+
+// askMerged asks which policy the default branch has, and who may change it, where that
+// matters.
+func (in Input) askMerged(q *Questions, env Environment) {
+	all := in.wishes(env)
+	q.Merged = len(all) > 0
+	if x, ok := in.mergedRef(all); ok && !slices.Contains(q.Refs, x) {
+		q.Refs = append(q.Refs, x)
+	}
+	if c := env.PolicyChange; c != nil && in.first(env) {
+		g, _ := in.Policy.Group(c.Group)
+		in.members(q, g)
 	}
 }
 

@@ -39,7 +39,7 @@ func Read(raw []byte, file string, w Words) (*Policy, error) {
 }
 
 func (r *reader) policy(p *Policy, root *yamlnode.Node) {
-	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in")
+	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in", "record-store")
 	r.require(m, root, "the policy", "version", "artifacts", "environments")
 	if n := m.get("version"); n != nil && r.text(n, "version") != "1" {
 		r.complain(n, "version %q, want 1", scalar(n))
@@ -50,6 +50,7 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	for _, f := range r.named(m.get("environments"), "environments") {
 		p.Environments = append(p.Environments, r.environment(f))
 	}
+	p.RecordStore = strings.TrimPrefix(r.exact(m.get("record-store"), "record-store", repositoryURL), "oci://")
 	r.people(p, m)
 	if len(r.complaints) == 0 {
 		r.instances(p)
@@ -449,6 +450,7 @@ var (
 	number         = shaped(`^[1-9][0-9]{0,18}$`, "a number")
 	word           = shaped(`^[A-Za-z][A-Za-z0-9_.-]*$`, "one word of letters, digits, dots, dashes and underscores")
 	repositoryPath = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+$`, "the path of a repository, as owner/name")
+	repositoryURL  = shaped(`^oci://[a-z0-9.-]+(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)+$`, "an OCI repository, oci://HOST/PATH")
 	filePath       = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_. -]+)*$`, "the path of a file in the repository")
 	signerRef      = shaped(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./@*?!\[\]-]+)?$`, "OWNER/REPOSITORY/PATH@COMMIT or OWNER/REPOSITORY/PATH@REF")
 	builderID      = shaped(`^(https://)?[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+@refs/[A-Za-z0-9_./@-]+$`, "OWNER/REPOSITORY/PATH@refs/tags/TAG")

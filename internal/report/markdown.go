@@ -55,6 +55,9 @@ func Markdown(w io.Writer, r Record) error {
 		}
 		p.line("\n</details>\n")
 	}
+	for _, l := range r.Looser {
+		p.line("It asks for less: %s\n", Code(l))
+	}
 	if text := r.told(Code); text != "" {
 		p.line("%s\n", text)
 	}

@@ -39,6 +39,7 @@ type Record struct {
 	Input        *subject.Digest `json:"input,omitempty"`        // of the document of everything that was judged
 	Core         *subject.Digest `json:"core,omitempty"`         // of what the verdict says without its texts
 	Changed      []string        `json:"policyChange,omitempty"` // lines in which the policy differs from the one in force
+	Looser       []string        `json:"policyLooser,omitempty"` // keys that ask for less than there, in words
 	Entry        *Entry          `json:"entry,omitempty"`        // of an allowed one: what was signed about it
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
 	verdict.Verdict

@@ -122,6 +122,9 @@ func Text(w io.Writer, r Record, c Palette) error {
 		}
 		p.line("  %s", Plain(l))
 	}
+	for _, l := range r.Looser {
+		p.hanging("  it asks for less: ", "    ", Plain(l))
+	}
 	if text := r.told(Plain); text != "" {
 		p.hanging("", "  ", text)
 	}

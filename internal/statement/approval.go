@@ -228,7 +228,7 @@ func (s Statement) Set() (Set, error) {
 	return out, nil
 }
 
-// Own reads s as the release set, approval, waiver, export or entry that it says it is: what no
+// Own reads s as the release set, approval, waiver, entry, ending or export that it says it is: what no
 // gate can read is not worth a signature. Of other statements it says nothing.
 func (s Statement) Own() error {
 	var err error
@@ -241,6 +241,8 @@ func (s Statement) Own() error {
 		_, err = s.Waived()
 	case HistoryV1:
 		_, err = s.Exported()
+	case EndingV1:
+		_, err = s.Ending()
 	case SummaryV1:
 		var v struct{ Verifier struct{ ID string } }
 		if json.Unmarshal(s.Predicate, &v) == nil && v.Verifier.ID == EntryVerifier {

@@ -53,6 +53,11 @@ func (t Target) Subject(artifact string) subject.Subject {
 	return subject.Subject{Name: name, Digest: subject.SHA256([32]byte(h.Sum(nil)))}
 }
 
+// whole reports whether nothing is missing that t is found by.
+func (t Target) whole() bool {
+	return t.Issuer != "" && t.Repository.URI != "" && t.Repository.ID != "" && t.Name != "" && t.ID != ""
+}
+
 // resource is the resourceUri of entries into t.
 func (t Target) resource() string { return t.Repository.URI + "#environment=" + t.Name }
 
@@ -270,11 +275,10 @@ func (e Entry) whole() error {
 	bad := func(format string, args ...any) error {
 		return fault.New(fault.Refused, fault.Predicate, "", format, args...)
 	}
-	t := e.Target
 	switch {
 	case e.Number < 1 || e.Number > maxNumber:
 		return bad("number is %d, want 1 to %d", e.Number, maxNumber)
-	case t.Issuer == "" || t.Repository.URI == "" || t.Repository.ID == "" || t.Name == "" || t.ID == "":
+	case !e.Target.whole():
 		return bad("the environment lacks its issuer, repository, name or number")
 	case e.Source == "" || len(e.Source) > MaxPolicy:
 		return bad("the entry carries a policy of %d bytes, want 1 to %d", len(e.Source), MaxPolicy)

@@ -116,7 +116,7 @@ func (s Statement) Exported() (Exported, error) {
 
 // whole wants what an export is worth nothing without, and each statement once.
 func (e Export) whole() error {
-	if err := e.Target.whole(); err != nil {
+	if err := e.Target.findable(); err != nil {
 		return err
 	}
 	bad := func(format string, args ...any) error {

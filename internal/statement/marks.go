@@ -24,9 +24,9 @@ func (t Target) Decisions() subject.Subject { return t.mark("decisions/v1", "dec
 // Exports returns the subject under which exports of the history of t are found.
 func (t Target) Exports() subject.Subject { return t.mark("history/v1", "history:") }
 
-// whole wants a target to be one that something can be found by.
-func (t Target) whole() error {
-	if t.Issuer == "" || t.Repository.URI == "" || t.Repository.ID == "" || t.Name == "" || t.ID == "" {
+// findable wants a target to be one that something can be found by.
+func (t Target) findable() error {
+	if !t.whole() {
 		return fault.New(fault.Refused, fault.Predicate, "",
 			"environment %q lacks its issuer, repository, name or number", t.Name)
 	}
@@ -45,7 +45,7 @@ func (a *Account) whole() error {
 func sought(targets []Target, all []Place) error {
 	var seen []string
 	for _, t := range targets {
-		if err := t.whole(); err != nil {
+		if err := t.findable(); err != nil {
 			return err
 		}
 		if !slices.Contains(all, Place{Name: t.Name, ID: t.ID}) || slices.Contains(seen, t.Name) {

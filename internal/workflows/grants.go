@@ -90,6 +90,9 @@ func (f *flow) checkToken(j *job) {
 // signing are the things of ours that need an identity.
 var signing = []string{"attest", "approve", "reject", "release", "rollback"}
 
+// entering are those that go by the environment in the job's identity.
+var entering = []string{"enter", "entered", "failed"}
+
 // signs reports whether any job signs in the workflow's name.
 func (f *flow) signs() bool {
 	return slices.ContainsFunc(f.jobs, func(j *job) bool { return f.does(j, signing...) })
@@ -103,7 +106,7 @@ func (f *flow) lacksToken(j *job) bool {
 	if called && p == nil || grants(p) {
 		return false
 	}
-	return f.does(j, "enter") || f.does(j, "attest", "approve", "reject") && !f.brings(j)
+	return f.does(j, entering...) || f.does(j, "attest", "approve", "reject") && !f.brings(j)
 }
 
 // brings reports whether j has a token from elsewhere.
@@ -123,7 +126,7 @@ var tokenWords = []string{"ACTIONS_ID_TOKEN_REQUEST", "cosign", "npm publish", "
 
 // usesToken reports whether j has a use for the identity that it may ask for.
 func (f *flow) usesToken(j *job) bool {
-	return f.does(j, signing...) || f.does(j, "enter") || slices.ContainsFunc(j.Steps, func(s *actionlint.Step) bool {
+	return f.does(j, signing...) || f.does(j, entering...) || slices.ContainsFunc(j.Steps, func(s *actionlint.Step) bool {
 		switch e := exec(s).(type) {
 		case *actionlint.ExecAction:
 			return e.Uses != nil && f.asks(e)

@@ -1,0 +1,167 @@
+package gate
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A walk verifies entries from the one with the highest number downwards, as far as they
+// matter: a record of two thousand entries costs what its newest ones cost. Numbers are
+// claims until a signature has verified, and claims only say what is verified first.
+type walk struct {
+	g      *Gate
+	mark   subject.Subject
+	groups [][]Item // of one claimed number each, with how their deployments ended; the highest first
+	taken  int
+}
+
+// A claim is what a bundle says that it is, before anybody has verified it.
+type claim struct {
+	number int
+	item   Item
+	of     string // SHA-256 of the entry: of itself, or of the one whose ending it is
+}
+
+// walk divides evidence into the entries under mark, which it is to walk down, and the
+// rest, which may be about subjects.
+func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.Subject) (*walk, Evidence) {
+	waited := waits(g.Policy.Wanted())
+	about := map[subject.Digest]bool{}
+	for _, s := range subjects {
+		about[s.Digest] = true
+	}
+	rest := Evidence{Chains: evidence.Chains, Passed: evidence.Passed}
+	var entries []claim
+	endings := map[string][]Item{}
+	seen := map[subject.Digest]bool{}
+	for _, i := range evidence.Items {
+		look, ok := sigstore.Peek(i.raw, waited)
+		if !ok || !waited(look) {
+			rest.Items = append(rest.Items, i)
+			continue
+		}
+		c, kind, others := claimed(i, mark, about)
+		if kind == "" || others {
+			rest.Items = append(rest.Items, i)
+		}
+		d := subject.Sum(i.raw)
+		if kind == "" || seen[d] {
+			continue
+		}
+		seen[d] = true
+		if kind == statement.EndingV1 {
+			endings[c.of] = append(endings[c.of], i)
+			continue
+		}
+		entries = append(entries, c)
+	}
+	slices.SortStableFunc(entries, func(a, b claim) int {
+		return cmp.Or(cmp.Compare(b.number, a.number), cmp.Compare(a.of, b.of))
+	})
+	w := &walk{g: g, mark: mark}
+	number := 0
+	told := map[string]bool{}
+	for _, c := range entries {
+		if c.number != number || len(w.groups) == 0 {
+			w.groups, number = append(w.groups, nil), c.number
+		}
+		last := &w.groups[len(w.groups)-1]
+		if *last = append(*last, c.item); !told[c.of] {
+			*last, told[c.of] = append(*last, endings[c.of]...), true
+		}
+	}
+	return w, rest
+}
+
+// claimed reads what a bundle claims to be: an entry, or an ending, under mark. others is
+// whether it claims to be about one of the subjects too. kind is "" where it is neither.
+func claimed(i Item, mark subject.Subject, about map[subject.Digest]bool) (c claim, kind string, others bool) {
+	b, err := sigstore.ParseBundle(i.raw)
+	if err != nil {
+		return c, "", false
+	}
+	s, err := statement.Parse(b.Payload())
+	if err != nil {
+		return c, "", false
+	}
+	marked := false
+	for _, d := range s.Subject {
+		for _, x := range d.Digests() {
+			marked, others = marked || x == mark.Digest, others || about[x]
+		}
+	}
+	if !marked {
+		return c, "", others
+	}
+	c.item = i
+	switch s.PredicateType {
+	case statement.SummaryV1:
+		e, err := s.Entered()
+		if err != nil {
+			return c, "", others
+		}
+		c.number, c.of = e.Number, subject.Sum(b.Payload()).Hex()
+	case statement.EndingV1:
+		e, err := s.Ending()
+		if err != nil {
+			return c, "", others
+		}
+		c.of = e.Entry.SHA256
+	default:
+		return c, "", others
+	}
+	return c, s.PredicateType, others
+}
+
+// more verifies the next entries and adds them to in. It is false when there are none
+// left. The first steps are single numbers, because few entries matter as a rule; later
+// ones double, so that a long way is gone with every processor.
+func (w *walk) more(in *policy.Input) (bool, error) {
+	if w.taken == len(w.groups) {
+		return false, nil
+	}
+	const single = 3
+	n := 1
+	if w.taken >= single {
+		n = w.taken
+	}
+	end := min(w.taken+n, len(w.groups))
+	var items []Item
+	for _, g := range w.groups[w.taken:end] {
+		items = append(items, g...)
+	}
+	w.taken = end
+	all, err := w.g.candidates([]subject.Subject{w.mark}, Evidence{Items: items})
+	if err != nil {
+		return false, err
+	}
+	e := &in.Entries
+	e.Facts = append(e.Facts, all[0].Facts...)
+	e.Rejections, e.More = append(e.Rejections, all[0].Rejections...), e.More+all[0].More
+	return true, nil
+}
+
+// down walks until every artifact of in has an entry that is known to have been deployed.
+// Whether an entry counts depends on its ref, which is asked about on the way.
+func (w *walk) down(ctx context.Context, in *policy.Input) error {
+	for more := w != nil; more && !in.Settled(); {
+		var err error
+		if more, err = w.more(in); err != nil {
+			return err
+		}
+		q, err := policy.Ask(*in)
+		if err == nil {
+			_, err = w.g.askRefs(ctx, in, q)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
