@@ -210,7 +210,7 @@ func (t telling) shown() report.History {
 		ID:          in.Protection.ID,
 		Entries:     []report.Entered{},
 		Said:        []report.Said{},
-		Passed:      slices.Concat(t.chain.Passed, t.heard.Passed, unverified(in.Entries), unverified(t.rec.Said)),
+		Passed:      unique(t.chain.Passed, t.heard.Passed, unverified(in.Entries), unverified(t.rec.Said)),
 		Policies:    map[string]string{},
 	}
 	for _, l := range t.chain.Missing {
@@ -236,6 +236,19 @@ func (t telling) shown() report.History {
 	return h
 }
 
+// unique returns all of lists, each once.
+func unique(lists ...[]string) []string {
+	var out []string
+	seen := map[string]bool{}
+	for _, s := range slices.Concat(lists...) {
+		if !seen[s] {
+			out = append(out, s)
+		}
+		seen[s] = true
+	}
+	return out
+}
+
 // number is one, or more with how many.
 func number(n int, one, more string) string {
 	if n == 1 {
@@ -248,6 +261,9 @@ func number(n int, one, more string) string {
 func unverified(c policy.Candidate) []string {
 	var out []string
 	for _, x := range c.Rejections {
+		if x.Code == fault.SubjectMismatch {
+			continue // it verifies, and is about something else
+		}
 		out = append(out, fmt.Sprintf("a bundle of %s: %s", x.Source, x.Reason))
 	}
 	if c.More > 0 {
