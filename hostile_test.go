@@ -89,7 +89,7 @@ func special(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range inputs.All() {
 		for _, in := range c.Inputs {
 			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
-				slices.Contains([]string{"verdict", "input", "keep-evidence", "output", "bundle-dir", "root"}, in.Name) && c.Name != "explain" {
+				slices.Contains([]string{"verdict", "input", "keep-evidence", "output", "export", "bundle-dir", "root"}, in.Name) && c.Name != "explain" {
 				continue // written to, or a directory
 			}
 			command, known := readers[c.Name+" "+in.Name]
@@ -139,6 +139,8 @@ func special1(ts *testscript.TestScript, command []string, what string) {
 var readers = map[string]string{
 	"history policy":         "person:history --policy SPECIAL",
 	"history bundle":         "person:history --offline --repository https://github.com/$REPO --bundle SPECIAL",
+	"history signing-config": "job:history --export out.jsonl --trusted-root $TRUSTED --signing-config SPECIAL production",
+	"history trusted-root":   "job:history --export out.jsonl --signing-config $SIGNING --trusted-root SPECIAL production",
 	"gate signing-config":    "deployer:gate --environment production --trusted-root $TRUSTED --signing-config SPECIAL dist/app",
 	"gate trusted-root":      "deployer:gate --environment production --signing-config $SIGNING --trusted-root SPECIAL dist/app",
 	"enter signing-config":   "deployer:enter --checksums SUMS --trusted-root $TRUSTED --signing-config SPECIAL",

@@ -30,7 +30,8 @@ type waiting struct{ *testing.M }
 // certificates of the lab's proxy are the machine's own.
 func program() {
 	const at = 2
-	if os.Getenv("GITLAB_CI") == "true" && len(os.Args) >= at && slices.Contains([]string{"attest", "verify", "gate", "enter", "entered", "failed", "release", "approve"}, os.Args[1]) {
+	takes := []string{"attest", "verify", "gate", "enter", "entered", "failed", "release", "approve", "history"}
+	if os.Getenv("GITLAB_CI") == "true" && len(os.Args) >= at && slices.Contains(takes, os.Args[1]) {
 		os.Args = slices.Insert(os.Args, at, "--network", "inherit")
 	}
 	// With the lab's signing config, a command that signs is told its authority too.

@@ -1,15 +1,22 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Commands of scenarios in which people decide:
@@ -22,9 +29,14 @@ import (
 //	history N             N commits since what is deployed, in two merged requests
 //	calls COLD WARM       the gate in the background has looked three times, with at most so many calls each
 //	findings FILE THREAT:LINE ...  the doctor found exactly these
+//	cut FILE TO LINE [signature]  copy FILE without a line, or with another signature in it
+//	listed SUMMARY        the history on standard output has the digest of the list that a job's summary shows
+//	entrytime NAME N      set NAME to the time of entry N in the history on standard output
+//	pretend FILE TO LINE NUMBER   write a bundle as in FILE, about an environment of that number; its signature does not hold
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
 	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
+	commands["cut"], commands["pretend"], commands["listed"], commands["entrytime"] = cut, pretend, listed, entryTime
 }
 
 // approvalsText is what every scenario of this kind is a variation of: on one
@@ -287,4 +299,75 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("the gate did not look three times")
+}
+
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	lines := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	switch line := lines[n-1]; {
+	case len(args) == 3:
+		lines = slices.Delete(lines, n-1, n)
+	case strings.Contains(line, `"sig":"MEU`):
+		lines[n-1] = strings.Replace(line, `"sig":"MEU`, `"sig":"MEQ`, 1)
+	default:
+		lines[n-1] = strings.Replace(line, `"sig":"ME`, `"sig":"MF`, 1)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o644))
+}
+
+func pretend(ts *testscript.TestScript, neg bool, args []string) {
+	n, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	bundle := map[string]json.RawMessage{}
+	ts.Check(json.Unmarshal([]byte(strings.Split(ts.ReadFile(args[0]), "\n")[n-1]), &bundle))
+	envelope := map[string]any{}
+	ts.Check(json.Unmarshal(bundle["dsseEnvelope"], &envelope))
+	payload, err := base64.StdEncoding.DecodeString(envelope["payload"].(string))
+	ts.Check(err)
+	s, err := statement.Parse(payload)
+	ts.Check(err)
+	said, err := s.Said()
+	ts.Check(err)
+	said.Targets[0].ID, said.Environments[0].ID = args[3], args[3]
+	subjects := slices.Concat(said.Artifacts, []subject.Subject{
+		statement.ReleaseSubject(said.Version, said.Release), said.Targets[0].Decisions(),
+	})
+	predicate, err := said.JSON()
+	ts.Check(err)
+	payload, err = statement.New(subjects, s.PredicateType, predicate)
+	ts.Check(err)
+	envelope["payload"] = base64.StdEncoding.EncodeToString(payload)
+	bundle["dsseEnvelope"], err = json.Marshal(envelope)
+	ts.Check(err)
+	b, err := json.Marshal(bundle)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), b, 0o644))
+}
+
+func listed(ts *testscript.TestScript, neg bool, args []string) {
+	var doc struct {
+		Environments []struct {
+			Entries []struct {
+				Approvers struct{ Salt, SHA256 string }
+			}
+		}
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &doc))
+	a := doc.Environments[0].Entries[0].Approvers
+	salt, err := hex.DecodeString(a.Salt)
+	ts.Check(err)
+	_, after, _ := strings.Cut(ts.ReadFile(args[0]), "of which a digest is signed</summary>\n\n`")
+	list, _, _ := strings.Cut(after, "`\n\n</details>")
+	if got := fmt.Sprintf("%x", sha256.Sum256(append(salt, list...))); got != a.SHA256 || list == "" {
+		ts.Fatalf("the list %q has the digest %s, and the entry %s", list, got, a.SHA256)
+	}
+}
+
+func entryTime(ts *testscript.TestScript, neg bool, args []string) {
+	m := regexp.MustCompile(`(?m)^  ` + args[1] + ` +(\S+)  `).FindStringSubmatch(ts.ReadFile("stdout"))
+	if m == nil {
+		ts.Fatalf("no entry %s in %q", args[1], ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
 }

@@ -60,6 +60,9 @@ type proposal struct {
 	claims   []statement.Claim // that are waived, with the decision waive
 	lists    []string          // of approvers, as JSON, where their digests alone are signed
 	expires  time.Time
+	by       *statement.Account // who started the run, as the platform says; nil at a terminal
+	targets  []statement.Target // that what is signed is found by
+	kept     []attest.Sink      // where it is kept besides, to be found by them
 }
 
 // decide shows a release, asks, and signs the answer.
@@ -261,8 +264,12 @@ func (r *run) sayIt(x proposal) error {
 	if err != nil {
 		return err
 	}
-	check, err := r.standing(x, token)
+	by, check, err := r.standing(x, token)
 	if err != nil {
+		return err
+	}
+	x.by, x.targets = by, r.foundBy(x)
+	if x.kept, err = r.keepsDecisions(x); err != nil {
 		return err
 	}
 	if x.decision == statement.Waive {
@@ -271,7 +278,7 @@ func (r *run) sayIt(x proposal) error {
 	a := statement.Approval{
 		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
-		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: seen(x.inputs),
+		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: seen(x.inputs), By: x.by, Targets: x.targets,
 	}
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
@@ -284,7 +291,7 @@ func (r *run) sayIt(x proposal) error {
 	if err != nil {
 		return err
 	}
-	receipt, err := r.signStatement(x.chosen, token, statement.ApprovalV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
+	receipt, err := r.signStatement(x.chosen, token, statement.ApprovalV1, predicate, x.subjects(), check, x.kept...)
 	if err != nil {
 		return err
 	}

@@ -111,17 +111,15 @@ func (r *run) ownEntries(p *policy.Policy, env string, kept gate.Store) ([]polic
 		return nil, nil
 	}
 	defer r.progress("looking for the entry of this job")()
-	all, err := g.History(r.ctx, env, protection.ID, false)
+	in, err := g.Entered(r.ctx, env, protection.ID)
 	if err != nil {
 		return nil, err
 	}
 	job := r.platform.Number()
 	var out []policy.Entry
-	for _, in := range all {
-		for _, e := range in.Chain().Entries {
-			if e.Run == r.platform.Run() && (e.Job == job || r.text("of") == "run") {
-				out = append(out, e)
-			}
+	for _, e := range in.Chain().Entries {
+		if e.Run == r.platform.Run() && (e.Job == job || r.text("of") == "run") {
+			out = append(out, e)
 		}
 	}
 	slices.Reverse(out) // the first one first

@@ -146,7 +146,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Entry{Number: entry.Number, Statement: signed.ContentDigest()}
+	out := &report.Entry{Number: entry.Number, Statement: signed.ContentDigest(), Lists: x.lists}
 	for _, s := range receipts[0].Stored {
 		out.Stored = append(out.Stored, s.Store)
 	}

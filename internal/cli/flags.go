@@ -165,14 +165,13 @@ var steering = []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "DOCKER_CONF
 	"XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_CONFIG_DIRS", "XDG_DATA_HOME", "XDG_DATA_DIRS", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"}
 
 // inherited refuses a job in which such a variable is set and the wiring does not
-// say that it is the machine's own, where people who start a pipeline may set one. A
-// command that has no component there stands in the script of a job.
+// say that it is the machine's own, where people who start a pipeline may set one. That
+// a command is no component changes nothing: a job of somebody's own may run it.
 func (r *run) inherited() error {
-	in, ok := r.component.Input("network")
-	if !ok || r.platform == nil || r.text("network") == "inherit" {
-		return nil
-	}
-	if place := r.platform.place(); r.component.Where.In(place) && !in.Where.In(place) {
+	_, ok := r.component.Input("network")
+	gate, _ := inputs.Lookup("gate")
+	in, _ := gate.Input("network")
+	if !ok || r.platform == nil || !in.Where.In(r.platform.place()) || r.text("network") == "inherit" {
 		return nil
 	}
 	for _, name := range steering {

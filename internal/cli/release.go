@@ -56,7 +56,8 @@ func releaseCommand(r *run) (answer, error) {
 	digest := statement.ReleaseDigest(c.list, predicate)
 	said := r.progress("signing")
 	defer said()
-	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, statement.ReleaseSubject(set.Version, digest), attest.Job(forge))
+	last := []subject.Subject{statement.ReleaseSubject(set.Version, digest)}
+	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, last, attest.Job(forge))
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,8 +67,10 @@ func releaseCommand(r *run) (answer, error) {
 // releaseSet says what is released, after it was made sure that the evidence
 // lets it in where it shall go.
 func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Release, error) {
-	if len(c.list) >= statement.MaxSubjects {
-		return statement.Release{}, fault.New(fault.Refused, fault.Limit, "make several releases", "%d artifacts in one release, at most %d are allowed", len(c.list), statement.MaxSubjects-1)
+	// An approval has the release and each environment among its subjects as well.
+	if most := statement.MaxSubjects - 1 - len(r.list("environments")); len(c.list) > most {
+		return statement.Release{}, fault.New(fault.Refused, fault.Limit, "make several releases",
+			"%d artifacts in one release, at most %d are allowed", len(c.list), most)
 	}
 	if v := r.text("version"); report.Plain(v) != v || strings.TrimSpace(v) != v || len(v) > maxVersion {
 		return statement.Release{}, usage("--version %q: people have to read and type it; want at most %d printable characters", v, maxVersion)
@@ -178,9 +181,9 @@ func kindOf(f verdict.Finding) fault.Kind {
 	return fault.Refused
 }
 
-// signStatement signs one statement about the artifacts of c and about a
-// release, checks it, and stores it.
-func (r *run) signStatement(c chosen, token, kind string, predicate []byte, release subject.Subject, check attest.Check) (attest.Receipt, error) {
+// signStatement signs one statement about the artifacts of c and about what
+// comes last, a release at least, checks it, and stores it.
+func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last []subject.Subject, check attest.Check, also ...attest.Sink) (attest.Receipt, error) {
 	signing, verifier, err := r.instance(token)
 	if err != nil {
 		return attest.Receipt{}, err
@@ -189,8 +192,8 @@ func (r *run) signStatement(c chosen, token, kind string, predicate []byte, rele
 	if err != nil {
 		return attest.Receipt{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: check}
-	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), release), kind, predicate)
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: append(sinks, also...), Check: check}
+	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), last...), kind, predicate)
 	if err != nil {
 		return attest.Receipt{}, err
 	}

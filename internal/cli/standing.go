@@ -12,27 +12,29 @@ import (
 )
 
 // standing refuses, before anything is signed, whom the gate would not count,
-// and returns the check that holds the certificate to it.
-func (r *run) standing(x proposal, token string) (attest.Check, error) {
+// and returns the check that holds the certificate to it. In a job it also returns who
+// started the run, which no certificate says.
+func (r *run) standing(x proposal, token string) (*statement.Account, attest.Check, error) {
 	if r.platform == nil {
 		if err := r.mayDecide(x, x.signers(emailOf(token)), policy.BySignature); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return func(s statement.Signer, _ statement.Statement) error {
+		return nil, func(s statement.Signer, _ statement.Statement) error {
 			return r.mayDecide(x, []policy.Account{{Host: s.Issuer, ID: s.SAN, Name: s.SAN, Kind: policy.Human}}, policy.BySignature)
 		}, nil
 	}
 	runs, err := r.platform.Runs(r.ctx, []policy.RunQuery{{URI: r.platform.Run()}})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if runs[0].Again {
-		return nil, fault.New(fault.Refused, fault.Duties, "start the workflow anew", "this run was started again, which repeats what its first starter had put in")
+		return nil, nil, fault.New(fault.Refused, fault.Duties, "start the workflow anew", "this run was started again, which repeats what its first starter had put in")
 	}
 	if err := r.mayDecide(x, []policy.Account{runs[0].By}, policy.ByWorkflow); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func(s statement.Signer, _ statement.Statement) error {
+	by := &statement.Account{Host: runs[0].By.Host, ID: runs[0].By.ID}
+	return by, func(s statement.Signer, _ statement.Statement) error {
 		if !policy.CarriesApprovals(x.inputs[0].Policy, s) {
 			return fault.New(fault.Refused, fault.Identity, "approve in the workflow that approve-in names, on the branch that it names", "%q carries no approvals under this policy", s.SAN)
 		}

@@ -169,7 +169,7 @@ func TestE13_what_a_component_hands_on(t *testing.T) {
 // certificates are believed, unless the wiring says that they are the machine's.
 func TestE13_no_variable_chooses_certificates_on_gitlab(t *testing.T) {
 	for _, name := range steering {
-		for _, command := range []string{"attest", "verify", "gate", "release", "approve"} {
+		for _, command := range []string{"attest", "verify", "gate", "release", "approve", "history"} {
 			args := leastArgs[command]
 			if _, err := in(inputs.GitLab, name, "x").newRun(t.Context(), command, args); fault.Of(err).Code != fault.Config || !strings.Contains(err.Error(), name) {
 				t.Errorf("%s with %s: %v, want a refusal", command, name, err)

@@ -132,6 +132,7 @@ func (r *run) waiver(x proposal, claim statement.Claim, token string, check atte
 	w := statement.Waiver{
 		Claim: claim, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
 		Policy: x.set.Policy, Evidence: seen(x.inputs), Reason: r.text("reason"), IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires),
+		By: x.by, Targets: x.targets,
 	}
 	for _, in := range x.inputs {
 		w.Environments = append(w.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
@@ -140,5 +141,5 @@ func (r *run) waiver(x proposal, claim statement.Claim, token string, check atte
 	if err != nil {
 		return attest.Receipt{}, err
 	}
-	return r.signStatement(x.chosen, token, statement.WaiverV1, predicate, statement.ReleaseSubject(x.set.Version, x.set.Digest), check)
+	return r.signStatement(x.chosen, token, statement.WaiverV1, predicate, x.subjects(), check, x.kept...)
 }

@@ -27,7 +27,7 @@ type target struct{ input, path string }
 // an input says so.
 func (r *run) targets() []target {
 	var out []target
-	for _, name := range []string{"verdict", "bundle-dir", "output", "input", "keep-evidence"} {
+	for _, name := range []string{"verdict", "bundle-dir", "output", "input", "keep-evidence", "export"} {
 		if p := r.text(name); p != "" {
 			out = append(out, target{"--" + name, p})
 		}

@@ -99,7 +99,7 @@ var Codes = map[Code]string{
 	Duties:           "an approval of someone who made the change, or who may not approve",
 	Bypass:           "the platform's protection was or can be passed by",
 	Rollback:         "something newer is in the environment already",
-	EntryMissing:     "an entry into the environment that has to be there was not found",
+	EntryMissing:     "an entry into the environment, or a statement on a signed list, that has to be there was not found",
 	BuildState:       "the run that built it did not succeed",
 	Lint:             "a workflow, pipeline or setting makes a gate meaningless",
 	Leak:             "a credential would have gone to another host",

@@ -388,12 +388,12 @@ func explain() Component {
 	}
 }
 
-// history shows, at a terminal, what entered environments.
+// history shows what entered environments, and what people said about it.
 func history() Component {
 	return Component{
 		Name:    "history",
 		Title:   "Sallyport history",
-		Summary: "Show what entered environments, when, and who said yes, from what the gates have signed.",
+		Summary: "Show what entered environments and when, and who said yes or no, from signed statements alone.",
 		Where:   Flag,
 		Inputs: []Input{
 			{Name: "environment", Usage: "the environments; all of the policy if empty", List: true, Arguments: true, Where: Flag},
@@ -404,6 +404,10 @@ func history() Component {
 			{Name: "until", Usage: "the day, or the time, before which it ends", Where: Flag, Pattern: `^([0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?)?$`},
 			{Name: "offline", Usage: "read the bundles alone; open no connection", Default: "false", Kind: Bool, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "csv"}, Where: Flag},
+			{Name: "export", Usage: "in a job: the file to write a signed list and every statement of one environment to, " +
+				"for --bundle elsewhere; its name ends in .jsonl", Kind: Path, Where: Flag},
+			flagOnly(signWith), flagOnly(signingConfig), flagOnly(audience), flagOnly(authority), flagOnly(logPrivate),
+			flagOnly(trustedRoot), flagOnly(network),
 		},
 	}
 }

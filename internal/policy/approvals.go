@@ -249,40 +249,54 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 		return
 	}
 	v.source, v.word, v.account.Name = ByWorkflow, "certificate of "+bare(s.Run), bare(s.SAN)
-	m := &miss{stage: atSigners, code: fault.Identity, reason: "signed in a workflow that carries no approvals",
-		wanted: "a workflow under approve-in"}
-	for _, b := range k.in.Policy.ApproveIn {
-		x := builtBy(b, s)
-		if x != nil {
-			x.reason = "signed in another workflow than approve-in names: " + x.reason
-		} else if x = checkRef(k.in, b, f); x == nil {
-			m = nil
-			break
-		}
-		if x.beyond(m) {
-			m = x
-		}
-	}
+	m := k.in.carries(f)
 	if m != nil {
 		v.anonymous, v.unanswered = m, m.unanswered
 		return
 	}
-	r, ok := k.in.run(s.Run)
-	switch {
+	switch r, ok := k.in.run(s.Run); {
 	case r.Why != "":
 		v.unanswered = true
 		v.anonymous = &miss{code: fault.NotAvailable, reason: "the platform did not say who started " + bare(s.Run),
 			found: r.Why, hint: r.Need}
 	case !ok || r.By.ID == "":
 		v.anonymous = &miss{code: fault.Duties, reason: "the platform does not say who started " + bare(s.Run)}
-	case r.Again:
-		v.anonymous = &miss{code: fault.Duties, reason: "run again, which repeats what its first starter had put in: " + r.Words}
-	case r.Commit != s.Commit:
-		v.anonymous = &miss{code: fault.Source, reason: "the platform says that the run is of another commit than its certificate: " + r.Words}
+	case r.other(s) != nil:
+		v.anonymous = r.other(s)
 	default:
 		v.account = r.By
 		v.word = "the platform's, that " + r.By.Label() + " started " + bare(s.Run)
 	}
+}
+
+// carries says why a workflow's signature carries no approval; or nil.
+func (in Input) carries(f Fact) *miss {
+	m := &miss{stage: atSigners, code: fault.Identity, reason: "signed in a workflow that carries no approvals",
+		wanted: "a workflow under approve-in"}
+	for _, b := range in.Policy.ApproveIn {
+		x := builtBy(b, f.Signer)
+		if x != nil {
+			x.reason = "signed in another workflow than approve-in names: " + x.reason
+		} else if x = checkRef(in, b, f); x == nil {
+			return nil
+		}
+		if x.beyond(m) {
+			m = x
+		}
+	}
+	return m
+}
+
+// other says why the run that the platform tells of is not the one that signed as s, or
+// repeats what somebody else had put in; or nil.
+func (r Run) other(s statement.Signer) *miss {
+	switch {
+	case r.Again:
+		return &miss{code: fault.Duties, reason: "run again, which repeats what its first starter had put in: " + r.Words}
+	case r.Commit != s.Commit:
+		return &miss{code: fault.Source, reason: "the platform says that the run is of another commit than its certificate: " + r.Words}
+	}
+	return nil
 }
 
 func (in Input) run(uri string) (Run, bool) {

@@ -1,22 +1,24 @@
 package report
 
 import (
-	"cmp"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 )
 
-// History is what entered one environment, the newest first.
+// History is what entered one environment and what people said about it, the newest first.
 type History struct {
 	Environment string    `json:"environment"`
 	ID          string    `json:"id"` // number of the environment
 	Entries     []Entered `json:"entries"`
-	Missing     []string  `json:"missing,omitempty"` // entries that others name and that were not found, in words
+	Said        []Said    `json:"said"`                        // what people signed, whether anything entered or not
+	Missing     []string  `json:"missing,omitempty"`           // entries that others name and that were not found
+	Unheard     []string  `json:"missingStatements,omitempty"` // of people, on which entries rest, and that were not found
 	Passed      []string  `json:"passedOver,omitempty"`
+	// Policies are the policy files under which something entered, by their digests.
+	Policies map[string]string `json:"policies,omitempty"`
+	Exports  []Exported        `json:"exports,omitempty"` // that were read, and of which nothing is missing
 }
 
 // Entered is one entry, for people and for other programs.
@@ -35,11 +37,13 @@ type Entered struct {
 	Statement string     `json:"statement"`        // sha256:HEX of the signed payload
 	Input     string     `json:"input"`            // sha256:HEX of what the verdict was reached from
 	Previous  []int      `json:"previous,omitempty"`
+	// Approvers says who could have said yes when it entered.
+	Approvers *Approvers `json:"approvers,omitempty"`
 }
 
 // Artifact is one artifact that entered.
 type Artifact struct {
-	Artifact string `json:"artifact"`
+	Artifact string `json:"artifact,omitempty"` // its name in the policy
 	Name     string `json:"name"`
 	Digest   string `json:"digest"`
 	Commit   string `json:"commit,omitempty"`
@@ -60,8 +64,20 @@ func HistoryText(w io.Writer, all []History) error {
 				p.line("       under another policy than before: %s", Plain(e.Policy))
 			}
 		}
+		for i, x := range h.Said {
+			if i == 0 {
+				p.line("  what people said: %s", number(len(h.Said), "statement", "statements"))
+			}
+			p.heard(x)
+		}
+		for _, x := range h.Exports {
+			p.exported(x)
+		}
 		for _, m := range h.Missing {
 			p.hanging("  missing  ", "           ", Plain(m))
+		}
+		if len(h.Unheard) > 0 {
+			p.hanging("  missing  ", "           ", Plain(h.Lacks()))
 		}
 		for i, x := range h.Passed {
 			if i == maxPassedOver {
@@ -100,6 +116,9 @@ func (p *printer) entered(e Entered) {
 	if len(e.Others) > 0 {
 		p.wrapped("       and ", Plain(strings.Join(e.Others, ", ")))
 	}
+	if e.Approvers != nil {
+		p.wrapped("       ", e.Approvers.words())
+	}
 	p.line("       run %s", Plain(e.Run))
 }
 
@@ -130,75 +149,3 @@ func HistoryJSON(w io.Writer, all []History) error {
 
 // HistorySchema names the form of HistoryJSON.
 const HistorySchema = "https://sallyport.dev/schemas/history/v1"
-
-// HistoryCSV writes a row for each artifact of each entry. A cell that a spreadsheet
-// would read as a formula begins with an apostrophe.
-func HistoryCSV(w io.Writer, all []History) error {
-	c := csv.NewWriter(w)
-	rows := [][]string{
-		{
-			"environment",
-			"number",
-			"time",
-			"state",
-			"artifact",
-			"name",
-			"digest",
-			"commit",
-			"base",
-			"approved",
-			"others",
-			"makers",
-			"emergency",
-			"run",
-			"policy",
-			"statement",
-		},
-	}
-	for _, h := range all {
-		for _, e := range h.Entries {
-			for _, a := range e.Artifacts {
-				rows = append(
-					rows,
-					[]string{
-						h.Environment,
-						strconv.Itoa(e.Number),
-						e.Time,
-						e.State,
-						a.Artifact,
-						a.Name,
-						a.Digest,
-						a.Commit,
-						a.Base,
-						strings.Join(
-							e.Approved,
-							" ",
-						),
-						strings.Join(e.Others, " "),
-						strings.Join(e.Makers, " "),
-						strconv.FormatBool(e.Emergency),
-						e.Run,
-						e.Policy,
-						e.Statement,
-					},
-				)
-			}
-		}
-	}
-	for _, r := range rows {
-		for i, cell := range r {
-			r[i] = Plain(cell)
-			if strings.IndexAny(cmp.Or(cell, " "), "=+-@\t\r") == 0 {
-				r[i] = "'" + r[i]
-			}
-		}
-		if err := c.Write(r); err != nil {
-			return fmt.Errorf("writing the history: %w", err)
-		}
-	}
-	c.Flush()
-	if err := c.Error(); err != nil {
-		return fmt.Errorf("writing the history: %w", err)
-	}
-	return nil
-}

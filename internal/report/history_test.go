@@ -15,7 +15,14 @@ func entered() []History {
 	two := one
 	two.Number, two.Policy, two.Emergency = 2, "sha256:dd", true
 	two.Artifacts = []Artifact{{Artifact: "app", Name: "dist/\x1b[2Japp", Digest: "sha256:ee", Commit: strings.Repeat("1", 40), Base: strings.Repeat("2", 40)}}
-	return []History{{Environment: "production", ID: "1", Entries: []Entered{two, one}, Missing: []string{"entry 3"}, Passed: []string{"junk"}}}
+	no := Said{Time: "2026-11-21T12:00:00Z", Decision: "reject", Who: "=bob", By: "platform", Version: "v1\x1b[2J", Release: "sha256:ff",
+		Artifacts: []Artifact{{Name: "+app", Digest: "sha256:cc"}}, Reason: "::error::\r\n\"freeze\"", Signer: "https://x.example/runs/2",
+		Approvers: &Approvers{List: []Approver{{Who: "@carol"}, {Who: "dana", Reason: "wrote\x1b"}}}}
+	claimed := no
+	claimed.By, claimed.Decision, claimed.Counted, claimed.Waives = "statement", "waive", []int{1, 2}, "author\x1b x"
+	exported := Exported{Time: "2026-11-23T12:00:00Z", Signer: "https://x.example/\x1b", Since: "2026-11-01T00:00:00Z", Entries: 2, Said: 1}
+	return []History{{Environment: "production", ID: "1", Entries: []Entered{two, one}, Said: []Said{no, claimed}, Exports: []Exported{exported},
+		Missing: []string{"entry 3"}, Unheard: []string{"sha256:aa of bob"}, Passed: []string{"junk"}}}
 }
 
 func TestK01_a_history_obeys_no_name(t *testing.T) {
@@ -24,8 +31,8 @@ func TestK01_a_history_obeys_no_name(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&b).ReadAll()
-	if err != nil || len(rows) != 3 {
-		t.Fatalf("rows = %q, %v, want a heading and two", rows, err)
+	if err != nil || len(rows) != 5 {
+		t.Fatalf("rows = %q, %v, want a heading and four", rows, err)
 	}
 	for _, r := range rows[1:] {
 		for _, cell := range r {
@@ -34,7 +41,7 @@ func TestK01_a_history_obeys_no_name(t *testing.T) {
 			}
 		}
 	}
-	if rows[2][5] != "'=cmd|' /C calc'!A0" || rows[2][9] != "'@bob carol" {
+	if rows[2][6] != "'=cmd|' /C calc'!A0" || rows[2][10] != "'@bob carol" {
 		t.Errorf("row = %q, want the names after an apostrophe", rows[2])
 	}
 	for _, write := range []func(*bytes.Buffer) error{
@@ -54,7 +61,10 @@ func TestHistoryText_says_what_changed_and_what_is_missing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"production  2 entries\n", "confirmed, by emergency approval\n", "commit 111111111111, after 222222222222\n",
-		"under another policy than before: sha256:dd\n", "  missing  entry 3\n", "  does not count  junk\n", "approved by @bob, carol\n"} {
+		"under another policy than before: sha256:dd\n", "  missing  entry 3\n", "  missing  1 statement of a person on which entries rest, the first: sha256:aa\n",
+		"  what people said: 2 statements\n", "no to v1", "       by =bob\n", "no entry rests on it\n",
+		"could have said yes: @carol; not: dana (wrote", "waiver for v1", "by =bob, as the statement claims\n", "entries 1, 2 rest on it\n",
+		"       since 2026-11-01T00:00:00Z\n       it lists 2 entries and 1 statement of a person, and all are here\n", "  does not count  junk\n", "approved by @bob, carol\n"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("text = %s\nwant %q in it", b.String(), want)
 		}

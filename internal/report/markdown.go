@@ -61,6 +61,12 @@ func Markdown(w io.Writer, r Record) error {
 	if text := r.told(Code); text != "" {
 		p.line("%s\n", text)
 	}
+	if r.Entry != nil {
+		for _, list := range r.Entry.Lists {
+			p.line("<details><summary>who could approve then, of which a digest is signed</summary>\n\n%s\n\n</details>\n",
+				Code(list))
+		}
+	}
 	p.line("%s", under(r))
 	return p.err
 }

@@ -71,6 +71,7 @@ type Entry struct {
 	Statement subject.Digest `json:"statement,omitzero"`
 	Stored    []string       `json:"stored,omitempty"` // names of the stores
 	Why       string         `json:"why,omitempty"`    // why there is none
+	Lists     []string       `json:"-"`                // of who could approve, where the entry has a digest alone
 }
 
 // told is what people read about the entry; how writes a value.

@@ -119,8 +119,8 @@ type Release struct {
 }
 
 // Approval is the predicate of an approval, a rejection or a withdrawal
-// (shared/approval.schema.json). Its subjects are the artifacts it is about
-// and, last, the release.
+// (shared/approval.schema.json). Its subjects are the artifacts it is about, the
+// release, and, last, what it is found by: the Decisions of each of its Targets.
 type Approval struct {
 	Decision     string      `json:"decision"` // Approve, Reject or Withdraw
 	Release      DigestSet   `json:"release"`
@@ -135,8 +135,10 @@ type Approval struct {
 	Shown        []Span      `json:"shown,omitempty"`
 	Entered      []Latest    `json:"entered,omitempty"` // the newest entries that were seen
 	Approvers    []Approvers `json:"approvers,omitempty"`
-	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
+	By           *Account    `json:"by,omitempty"`      // who the platform said has started the run that signed
+	Targets      []Target    `json:"targets,omitempty"` // of Environments, those that it is found by
+	IssuedAt     string      `json:"issuedAt"`          // RFC 3339, UTC; the signed timestamp is what counts
+	ExpiresAt    string      `json:"expiresAt"`         // RFC 3339, UTC
 }
 
 // The decisions of an approval. Waive is none of them: a waiver is a statement of
@@ -203,7 +205,7 @@ func (s Statement) Set() (Set, error) {
 	if err := s.own(ReleaseV1, &out.Release); err != nil {
 		return Set{}, err
 	}
-	artifacts, release, err := s.split()
+	artifacts, release, err := s.split(nil)
 	if err != nil {
 		return Set{}, err
 	}
@@ -226,7 +228,7 @@ func (s Statement) Set() (Set, error) {
 	return out, nil
 }
 
-// Own reads s as the release set, approval, waiver, entry or ending that it says it is: what no
+// Own reads s as the release set, approval, waiver, entry, ending or export that it says it is: what no
 // gate can read is not worth a signature. Of other statements it says nothing.
 func (s Statement) Own() error {
 	var err error
@@ -237,6 +239,8 @@ func (s Statement) Own() error {
 		_, err = s.Said()
 	case WaiverV1:
 		_, err = s.Waived()
+	case HistoryV1:
+		_, err = s.Exported()
 	case EndingV1:
 		_, err = s.Ending()
 	case SummaryV1:
@@ -262,9 +266,9 @@ func (s Statement) Said() (Said, error) {
 }
 
 // said reads what an approval and a waiver have in common. The release among the
-// subjects has to be the one that the content names.
+// subjects, and what follows it, have to be those that the content names.
 func (s Statement) said(what string, a Approval) (Said, error) {
-	artifacts, release, err := s.split()
+	artifacts, release, err := s.split(a.Targets)
 	if err != nil {
 		return Said{}, err
 	}
@@ -285,7 +289,8 @@ func (s Statement) said(what string, a Approval) (Said, error) {
 	if out.Expires, err = instant("expiresAt", a.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown), latest(a.Entered)); err != nil {
+	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown), latest(a.Entered),
+		sought(a.Targets, a.Environments), a.By.whole()); err != nil {
 		return Said{}, err
 	}
 	return out, nil
@@ -365,9 +370,9 @@ func (s Statement) own(kind string, into interface{ JSON() ([]byte, error) }) er
 	return nil
 }
 
-// split returns the artifacts of s and the release, which stands last and
-// alone.
-func (s Statement) split() ([]subject.Subject, subject.Subject, error) {
+// split returns the artifacts of s and the release, which stands alone behind them. After
+// it stands what targets are found by, and nothing else.
+func (s Statement) split(targets []Target) ([]subject.Subject, subject.Subject, error) {
 	var all []subject.Subject
 	for _, d := range s.Subject {
 		x, err := subject.ParseHex(d.Digest["sha256"])
@@ -376,9 +381,15 @@ func (s Statement) split() ([]subject.Subject, subject.Subject, error) {
 		}
 		all = append(all, subject.Subject{Name: d.Name, Digest: x})
 	}
-	last := len(all) - 1
+	last := len(all) - 1 - len(targets)
 	if slices.IndexFunc(all, func(x subject.Subject) bool { return strings.HasPrefix(x.Name, releasePrefix) }) != last || last < 1 {
 		return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "", "want artifacts and, last, one release among the subjects")
+	}
+	for i, t := range targets {
+		if all[last+1+i] != t.Decisions() {
+			return nil, subject.Subject{}, fault.New(fault.Refused, fault.SubjectMismatch, "",
+				"subject %q is not the one that environment %q is found by", all[last+1+i].Name, t.Name)
+		}
 	}
 	return all[:last], all[last], nil
 }

@@ -33,7 +33,7 @@ type Account struct {
 
 // Waiver is the predicate of a waiver (shared/waiver.schema.json): the person who
 // signed it says that a claimed role does not make somebody a maker of a release. Its
-// subjects are the artifacts and, last, the release.
+// subjects are those of an approval.
 type Waiver struct {
 	Claim        Claim       `json:"claim"`
 	Release      DigestSet   `json:"release"`
@@ -43,8 +43,10 @@ type Waiver struct {
 	Policy       DigestSet   `json:"policy"`
 	Evidence     []DigestSet `json:"evidence"` // of the statements that were seen, sorted
 	Reason       string      `json:"reason"`
-	IssuedAt     string      `json:"issuedAt"`  // RFC 3339, UTC; the signed timestamp is what counts
-	ExpiresAt    string      `json:"expiresAt"` // RFC 3339, UTC
+	By           *Account    `json:"by,omitempty"`      // as in an approval
+	Targets      []Target    `json:"targets,omitempty"` // as in an approval
+	IssuedAt     string      `json:"issuedAt"`          // RFC 3339, UTC; the signed timestamp is what counts
+	ExpiresAt    string      `json:"expiresAt"`         // RFC 3339, UTC
 }
 
 // Waived is a waiver that was read: what it has in common with an approval, with the
@@ -77,6 +79,7 @@ func (s Statement) Waived() (Waived, error) {
 	said, err := s.said("waiver", Approval{
 		Decision: Waive, Release: w.Release, Version: w.Version, Repository: w.Repository, Environments: w.Environments,
 		Policy: w.Policy, Evidence: w.Evidence, Reason: w.Reason, IssuedAt: w.IssuedAt, ExpiresAt: w.ExpiresAt,
+		By: w.By, Targets: w.Targets,
 	})
 	if err != nil {
 		return Waived{}, err
