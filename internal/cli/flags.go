@@ -23,6 +23,7 @@ import (
 type run struct {
 	Command
 	ctx       context.Context // one command, one context; it is passed on first
+	in        shared          // what it is told, once the call was read
 	component inputs.Component
 	values    map[string][]string
 	platform  platform // nil on a laptop
@@ -95,6 +96,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 			return r, err
 		}
 	}
+	r.fill(&r.in)
 	if err := r.inherited(); err != nil {
 		return r, err
 	}
@@ -169,7 +171,7 @@ var steering = []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "GODEBUG", "DOCKER_CONF
 // command that has no component there stands in the script of a job.
 func (r *run) inherited() error {
 	in, ok := r.component.Input("network")
-	if !ok || r.platform == nil || r.text("network") == "inherit" {
+	if !ok || r.platform == nil || r.in.Network == "inherit" {
 		return nil
 	}
 	if place := r.platform.place(); r.component.Where.In(place) && !in.Where.In(place) {
@@ -312,7 +314,7 @@ func (r *run) on(name string) bool { return r.text(name) == "true" }
 
 // workers returns how many things to do at once; 0 lets the room choose.
 func (r *run) workers() (int, error) {
-	s := r.text("workers")
+	s := r.in.Workers
 	if s == "" {
 		return 0, nil
 	}
