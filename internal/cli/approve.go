@@ -28,29 +28,46 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-func approveCommand(r *run) (answer, error) {
-	decision := cmp.Or(r.text("decision"), statement.Approve)
-	if r.text("waive") == "" {
-		return r.decide(decision)
-	}
-	if decision != statement.Approve || r.on("break-glass") {
-		return answer{}, usage("--waive is a word of its own: leave out the decision and break-glass, which another call gives")
-	}
-	if strings.TrimSpace(r.text("reason")) == "" {
-		return answer{}, usage("--waive needs --reason")
-	}
-	return r.decide(statement.Waive)
+// decideInputs is what approve and reject are told.
+type decideInputs struct {
+	Release string `input:"release"`
+	Reason  string `input:"reason"`
+	Login   string `input:"login"`
 }
 
-func rejectCommand(r *run) (answer, error) {
+// approveInputs is what approve alone is told, besides.
+type approveInputs struct {
+	decideInputs
+	Waive      string `input:"waive"`
+	Decision   string `input:"decision"`
+	Resume     bool   `input:"resume"`
+	BreakGlass bool   `input:"break-glass"`
+}
+
+func approveCommand(r *run, in approveInputs) (answer, error) {
+	decision := cmp.Or(in.Decision, statement.Approve)
+	if in.Waive == "" {
+		return r.decide(in, decision)
+	}
+	if decision != statement.Approve || in.BreakGlass {
+		return answer{}, usage("--waive is a word of its own: leave out the decision and break-glass, which another call gives")
+	}
+	if strings.TrimSpace(in.Reason) == "" {
+		return answer{}, usage("--waive needs --reason")
+	}
+	return r.decide(in, statement.Waive)
+}
+
+func rejectCommand(r *run, in decideInputs) (answer, error) {
 	if r.platform != nil {
 		return answer{}, fault.New(fault.Usage, fault.Config, "in a job, say no with approve and decision: reject", "reject is for a terminal: its inputs are flags, and a job's come from its wiring")
 	}
-	return r.decide(statement.Reject)
+	return r.decide(approveInputs{decideInputs: in}, statement.Reject)
 }
 
 // A proposal is a release as somebody sees it before they decide.
 type proposal struct {
+	told     approveInputs
 	set      statement.Set
 	fact     policy.Fact
 	chosen   chosen
@@ -66,45 +83,45 @@ type proposal struct {
 }
 
 // decide shows a release, asks, and signs the answer.
-func (r *run) decide(decision string) (answer, error) {
+func (r *run) decide(in approveInputs, decision string) (answer, error) {
 	p, err := r.policy()
 	if err != nil {
 		return answer{}, err
 	}
-	if r.text("release") == "" {
+	if in.Release == "" {
 		return answer{}, fault.New(fault.Usage, fault.Config, "sallyport release and a waiting gate print it", "--release is missing: which release is it about?")
 	}
-	if r.on("break-glass") && strings.TrimSpace(r.text("reason")) == "" {
+	if in.BreakGlass && strings.TrimSpace(in.Reason) == "" {
 		return answer{}, usage("--break-glass needs --reason")
 	}
 	if r.at, err = r.doorOf(p); err != nil {
 		return answer{}, err
 	}
-	x, err := r.propose(p, decision)
+	x, err := r.propose(in, p, decision)
 	if err != nil {
 		return answer{}, err
 	}
 	if err := r.showProposal(x); err != nil {
 		return answer{}, err
 	}
-	if r.platform == nil && !r.on("yes") {
-		if r.text("format") == "json" {
+	if r.platform == nil && !r.in.Yes {
+		if r.in.Format == "json" {
 			return done, nil // another front end asks
 		}
 		if err := r.confirm(x); err != nil {
 			return answer{}, err
 		}
 	}
-	if err := r.sayIt(x); err != nil || !r.on("resume") {
+	if err := r.sayIt(x); err != nil || !in.Resume {
 		return done, err
 	}
 	return done, r.resume(p, x)
 }
 
 // propose finds the release set and everything that is known about it.
-func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
-	x := proposal{decision: decision}
-	digest, err := subject.ParseDigest(r.text("release"))
+func (r *run) propose(told approveInputs, p *policy.Policy, decision string) (proposal, error) {
+	x := proposal{told: told, decision: decision}
+	digest, err := subject.ParseDigest(told.Release)
 	if err != nil {
 		return x, usage("--release: %v", err)
 	}
@@ -140,7 +157,7 @@ func (r *run) propose(p *policy.Policy, decision string) (proposal, error) {
 // policy; a withdrawal has no end, and names that of its release.
 func (r *run) until(x *proposal) error {
 	x.expires = x.set.Expires
-	asked := r.text("expires")
+	asked := r.in.Expires
 	if x.decision == statement.Withdraw || x.decision == statement.Reject && asked == "" {
 		return nil
 	}
@@ -159,7 +176,7 @@ func (r *run) until(x *proposal) error {
 func (r *run) current(set statement.Set, p *policy.Policy, decision string) error {
 	if set.PolicyDigest != p.Digest && decision != statement.Withdraw {
 		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again under this policy, or look at the policy it was made under",
-			"release %q was made under policy %s, and %s is %s", set.Version, set.PolicyDigest, r.text("policy"), p.Digest)
+			"release %q was made under policy %s, and %s is %s", set.Version, set.PolicyDigest, r.in.Policy, p.Digest)
 	}
 	if r.now.After(set.Expires) {
 		return fault.New(fault.Refused, fault.ApprovalStale, "make the release set again", "release %q has expired at %s", set.Version, set.ExpiresAt)
@@ -180,7 +197,7 @@ func (r *run) findRelease(g *gate.Gate, p *policy.Policy, digest subject.Digest)
 // pick returns the artifacts that are decided about.
 func (r *run) pick(set statement.Set) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
-	want := r.list("subject")
+	want := r.in.Subject
 	for _, s := range set.Artifacts {
 		if len(want) == 0 || slices.Contains(want, s.Name) || slices.Contains(want, s.Digest.String()) {
 			c.list = append(c.list, s)
@@ -197,7 +214,7 @@ func (r *run) pick(set statement.Set) (chosen, error) {
 			names = append(names, s.Name)
 		}
 	}
-	if len(names) == 0 || r.on("offline") {
+	if len(names) == 0 || r.in.Offline {
 		return c, nil
 	}
 	sel, err := subject.Parse(names)
@@ -210,7 +227,7 @@ func (r *run) pick(set statement.Set) (chosen, error) {
 
 // lookInto looks at every environment that is decided about.
 func (r *run) lookInto(x *proposal, g *gate.Gate, p *policy.Policy) error {
-	want := r.list("environments")
+	want := r.in.Environments
 	for _, w := range want {
 		if !slices.ContainsFunc(x.set.Environments, func(e statement.Place) bool { return e.Name == w }) {
 			return usage("release %q is not for %q", x.set.Version, w)
@@ -244,11 +261,11 @@ func (r *run) counts(x proposal, in policy.Input) time.Time {
 	env, _ := in.Policy.Environment(in.Environment)
 	life := env.MaxAge
 	switch {
-	case x.decision == statement.Withdraw, x.decision == statement.Reject && r.text("expires") != "":
+	case x.decision == statement.Withdraw, x.decision == statement.Reject && r.in.Expires != "":
 		return x.expires
 	case x.decision == statement.Reject:
 		life = env.RejectionAge
-	case r.on("break-glass") && env.Emergency != nil:
+	case x.told.BreakGlass && env.Emergency != nil:
 		life = env.Emergency.MaxAge
 	}
 	if until := r.now.Add(life); until.Before(x.expires) {
@@ -260,7 +277,7 @@ func (r *run) counts(x proposal, in policy.Input) time.Time {
 // sayIt signs the decision, makes sure that the gate will count it, and stores
 // it.
 func (r *run) sayIt(x proposal) error {
-	token, err := r.whoami()
+	token, err := r.whoami(x.told.Login)
 	if err != nil {
 		return err
 	}
@@ -277,7 +294,7 @@ func (r *run) sayIt(x proposal) error {
 	}
 	a := statement.Approval{
 		Decision: x.decision, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
-		Policy: x.set.Policy, Requester: x.set.Requester, Reason: r.text("reason"), BreakGlass: r.on("break-glass"),
+		Policy: x.set.Policy, Requester: x.set.Requester, Reason: x.told.Reason, BreakGlass: x.told.BreakGlass,
 		IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires), Evidence: seen(x.inputs), By: x.by, Targets: x.targets,
 	}
 	for _, in := range x.inputs {
@@ -300,17 +317,17 @@ func (r *run) sayIt(x proposal) error {
 
 // whoami returns the identity token of the person who decides: in a job, that of the
 // job, which names who started it; elsewhere, one of their own.
-func (r *run) whoami() (string, error) {
+func (r *run) whoami(login string) (string, error) {
 	if r.platform != nil {
 		return r.identityToken()
 	}
 	if t := r.Getenv("SALLYPORT_IDENTITY_TOKEN"); t != "" {
 		return r.forAudience(t)
 	}
-	name := r.text("sigstore")
+	name := r.in.Sigstore
 	if name == "auto" {
 		name = "public-good"
-		if r.text("signing-config") != "" {
+		if r.in.SigningConfig != "" {
 			name = "custom"
 		}
 	}
@@ -318,8 +335,8 @@ func (r *run) whoami() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	device := r.text("login") == "device" || r.text("login") == "auto" && !r.hasBrowser()
-	l := sigstore.Login{Client: r.text("audience"), Device: device, In: os.Stdin, Out: r.Stderr}
+	device := login == "device" || login == "auto" && !r.hasBrowser()
+	l := sigstore.Login{Client: r.in.Audience, Device: device, In: os.Stdin, Out: r.Stderr}
 	if b := r.Getenv("BROWSER"); b != "" {
 		l.Open = func(url string) error { return exec.CommandContext(r.ctx, b, url).Start() } //nolint:gosec // the person's own browser
 	}
@@ -410,7 +427,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 // showProposal shows what is decided about: artifacts, evidence, changes, and
 // who may approve.
 func (r *run) showProposal(x proposal) error {
-	if r.text("format") == "json" {
+	if r.in.Format == "json" {
 		return report.Document(r.Stdout, x.machine())
 	}
 	w := r.Stdout
@@ -572,7 +589,7 @@ func (r *run) doorOf(p *policy.Policy) (door, error) {
 			}
 		}
 	}
-	want := strings.TrimSuffix(r.text("repository"), "/")
+	want := strings.TrimSuffix(r.in.Repository, "/")
 	if want != "" {
 		all = slices.DeleteFunc(all, func(x place) bool { return x.forge.Host+"/"+x.path != want })
 	}

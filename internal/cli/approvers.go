@@ -46,7 +46,7 @@ func (r *run) private(x proposal, token string) bool {
 	if r.platform == nil || r.platform.Visibility(token) != "private" {
 		return false
 	}
-	for _, s := range r.list("store") {
+	for _, s := range r.in.Store {
 		if s == "auto" && x.chosen.oci == nil {
 			continue // an image's registry may be public
 		}

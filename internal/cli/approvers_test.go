@@ -56,7 +56,7 @@ func TestApprovers_are_a_digest_where_others_could_read_the_list(t *testing.T) {
 		"nobody says":                   {store: "auto", sigstore: "github"},
 		"at a terminal":                 {terminal: true, store: "auto", sigstore: "github"},
 	} {
-		r := &run{platform: somewhere{visibility: c.visibility}, values: map[string][]string{"store": {c.store}, "sigstore": {c.sigstore}, "audience": {publicAudience}}}
+		r := &run{platform: somewhere{visibility: c.visibility}, in: shared{Store: []string{c.store}, Sigstore: c.sigstore, Audience: publicAudience}}
 		if c.terminal {
 			r.platform = nil
 		}
@@ -140,7 +140,7 @@ func TestShown_a_large_release_stays_readable(t *testing.T) {
 		t.Errorf("%d lines, want at most 160 and what is left out:\n%s", len(lines), b.String())
 	}
 	b.Reset()
-	r.values = map[string][]string{"format": {"json"}}
+	r.in.Format = "json"
 	if err := r.showProposal(x); err != nil || strings.Count(b.String(), `"dist/x"`) != 40 || strings.Count(b.String(), `"title": "work"`) != 200 {
 		t.Errorf("as JSON, %v: not all of it:\n%.2000s", err, b.String())
 	}
@@ -159,12 +159,14 @@ func TestDoctor_names_the_way_that_a_waiver_is_where_enough_may_give_it(t *testi
 
 func TestI15_what_cannot_be_waived_is_told_with_what_is_missing(t *testing.T) {
 	commit := strings.Repeat("4f2a91c0", 5)
-	r := &run{values: map[string][]string{"waive": {"co-author:" + commit + ":bob"}}}
+	r, told := &run{}, approveInputs{Waive: "co-author:" + commit + ":bob"}
 	x := asked()
+	x.told = told
 	if err := r.claimed(&x); fault.Of(err).Code != fault.Duties || !strings.Contains(err.Error(), "the policy lets nobody waive a role") {
 		t.Errorf("without waivers in the policy: %v, want that it lets nobody", err)
 	}
 	x = asked()
+	x.told = told
 	x.inputs[0].Policy.Environments[0].Waivers = &policy.Waivers{Group: "release", Count: 2}
 	x.counts = []time.Time{{}}
 	if err := r.claimed(&x); fault.Of(err).Code != fault.Duties || !strings.Contains(err.Error(), "no commit that release") {

@@ -16,13 +16,21 @@ import (
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
+// attestInputs is what attest alone is told.
+type attestInputs struct {
+	PredicateType string   `input:"predicate-type"`
+	Predicate     string   `input:"predicate"`
+	RecordInputs  []string `input:"record-inputs"`
+	API           string   `input:"api"`
+}
+
 // attestCommand signs what this job has built.
-func attestCommand(r *run) (answer, error) {
+func attestCommand(r *run, in attestInputs) (answer, error) {
 	if r.platform == nil {
 		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
 			"attest signs with the identity of a job, and no platform runs this")
 	}
-	if r.text("api") != "" {
+	if in.API != "" {
 		r.platform.elsewhere()
 	}
 	token, err := r.identityToken()
@@ -45,8 +53,8 @@ func attestCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	at := &location{r: r}
-	predicateType, predicate, err := r.predicate(token, func() error { return at.certified(signing, verifier, token) })
+	at := &location{r: r, api: in.API}
+	predicateType, predicate, err := r.predicate(in, token, func() error { return at.certified(signing, verifier, token) })
 	if err != nil {
 		return answer{}, err
 	}
@@ -55,7 +63,7 @@ func attestCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: sinks, Check: at.check(attest.Job(forge))}
+		Local: places.Dir{Path: r.in.BundleDir}, Sinks: sinks, Check: at.check(attest.Job(forge))}
 	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
@@ -72,7 +80,7 @@ func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifie
 	if err != nil {
 		return nil, nil, err
 	}
-	if signing.Public() && private && !r.on("log-private-repository") {
+	if signing.Public() && private && !r.in.LogPrivate {
 		return nil, nil, fault.New(fault.Usage, fault.Config,
 			"sign with an instance of your own, or accept it with log-private-repository: true",
 			"this repository is not public, and the log of %q publishes its name, workflow and commit for ever", name)
@@ -87,8 +95,8 @@ func (r *run) instance(token string) (*sigstore.SigningConfig, *sigstore.Verifie
 
 // instanceName is the instance that the call names, or the one that fits.
 func (r *run) instanceName(private bool) string {
-	name := r.text("sigstore")
-	custom := r.text("signing-config") != ""
+	name := r.in.Sigstore
+	custom := r.in.SigningConfig != ""
 	switch {
 	case name == "auto" && custom:
 		name = "custom"
@@ -101,7 +109,7 @@ func (r *run) instanceName(private bool) string {
 }
 
 func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
-	path := r.text("signing-config")
+	path := r.in.SigningConfig
 	switch {
 	case name != "custom" && path != "":
 		return nil, usage("--signing-config belongs to --sigstore custom, not to %s", name)
@@ -109,7 +117,7 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 		return nil, r.known(name) // of the known ones, the token says which
 	case name != "custom":
 		return profiles()[name].SigningConfig(), r.known(name)
-	case path == "" || r.text("trusted-root") == "":
+	case path == "" || r.in.TrustedRoot == "":
 		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
 	raw, err := content(path, sigstore.MaxRootBytes)
@@ -133,7 +141,7 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 			p.Require = sigstore.Unlogged
 		}
 	}
-	path := r.text("trusted-root")
+	path := r.in.TrustedRoot
 	if path == "" {
 		root, err := r.profileRoot(p)
 		return root, p.Require, err
@@ -149,17 +157,17 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // predicate returns what is stated about the subjects. Provenance is written
 // here and nowhere else: a predicate that somebody hands in may claim anything,
 // so it may not claim to be one.
-func (r *run) predicate(token string, reach func() error) (string, []byte, error) {
-	kind, path := r.text("predicate-type"), r.text("predicate")
+func (r *run) predicate(in attestInputs, token string, reach func() error) (string, []byte, error) {
+	kind, path := in.PredicateType, in.Predicate
 	if kind == "" && path == "" {
-		return r.provenance(token, reach)
+		return r.provenance(in, token, reach)
 	}
 	// Making the provenance holds the token against the job that it is used in.
 	// That is due whatever is stated.
 	if _, err := r.platform.Provenance(token, nil); err != nil {
 		return "", nil, err
 	}
-	if len(r.list("record-inputs")) > 0 {
+	if len(in.RecordInputs) > 0 {
 		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate states something else")
 	}
 	if kind == "" || path == "" {
@@ -177,7 +185,7 @@ func (r *run) predicate(token string, reach func() error) (string, []byte, error
 }
 
 // provenance describes this run and what it was given.
-func (r *run) provenance(token string, reach func() error) (string, []byte, error) {
+func (r *run) provenance(told attestInputs, token string, reach func() error) (string, []byte, error) {
 	given, unknown, err := r.platform.Inputs(r.ctx, reach)
 	if err != nil {
 		return "", nil, err
@@ -185,7 +193,7 @@ func (r *run) provenance(token string, reach func() error) (string, []byte, erro
 	var in statement.Inputs
 	if unknown == "" {
 		var left []string
-		if in, left, err = attest.Record(given, r.list("record-inputs"), secrets(r.Getenv)); err != nil {
+		if in, left, err = attest.Record(given, told.RecordInputs, secrets(r.Getenv)); err != nil {
 			return "", nil, err
 		}
 		r.recorded(in, left)
@@ -235,7 +243,7 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 		}
 	}
 	end()
-	path := r.text("bundle-dir")
+	path := r.in.BundleDir
 	if len(receipts) == 1 {
 		path = receipts[0].Local.ID
 	}

@@ -15,20 +15,22 @@ const publicAudience = "sigstore"
 // Where the token itself says which known instance fits the repository, it is
 // read first, and sent to that one alone.
 func (r *run) identityToken() (string, error) {
-	name := r.text("sigstore")
-	if name == "auto" && r.text("signing-config") != "" {
+	name := r.in.Sigstore
+	if name == "auto" && r.in.SigningConfig != "" {
 		name = "custom"
 	}
 	if _, err := r.signingConfig(name); err != nil {
 		return "", err
 	}
-	return r.platform.IDToken(r.ctx, r.text("audience"))
+	return r.platform.IDToken(r.ctx, r.in.Audience)
 }
 
 // known refuses inputs that only a custom instance can have.
 func (r *run) known(name string) error {
-	for _, x := range []struct{ input, want string }{{"audience", publicAudience}, {"authority", ""}} {
-		if r.text(x.input) != x.want {
+	for _, x := range []struct{ input, is, want string }{
+		{"audience", r.in.Audience, publicAudience}, {"authority", r.in.Authority, ""},
+	} {
+		if x.is != x.want {
 			return usage("--%s belongs to --sigstore custom, not to %s", x.input, name)
 		}
 	}
@@ -40,7 +42,7 @@ func (r *run) known(name string) error {
 // known instances can ask these for a certificate in the job's name, and every step
 // before this one may have written the file.
 func (r *run) addressed(c *sigstore.SigningConfig) error {
-	audience, own := r.text("audience"), strings.TrimSuffix(r.text("authority"), "/")
+	audience, own := r.in.Audience, strings.TrimSuffix(r.in.Authority, "/")
 	for _, address := range c.Authorities() {
 		switch {
 		case own != "" && address != own:
@@ -71,7 +73,7 @@ func publicAuthority(address string) bool {
 // forAudience refuses a person's token for another audience than the one that is
 // asked for.
 func (r *run) forAudience(token string) (string, error) {
-	want := r.text("audience")
+	want := r.in.Audience
 	ok, found, err := idtoken.For(token, want)
 	if err == nil && !ok {
 		err = fault.New(fault.Refused, fault.Identity,

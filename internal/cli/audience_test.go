@@ -19,14 +19,14 @@ func TestC20_a_persons_token_for_another_audience(t *testing.T) {
 		`{"sub":"dana"}`:                      "",
 	} {
 		for _, want := range []string{"sigstore", "sigstore.acme.example"} {
-			r := &run{values: map[string][]string{"audience": {want}}}
+			r := &run{in: shared{Audience: want}}
 			_, err := r.forAudience(token(claims))
 			if want == audience && err != nil || want != audience && (err == nil || fault.Of(err).Code != fault.Identity) {
 				t.Errorf("%s for %s: %v", claims, want, err)
 			}
 		}
 	}
-	r := &run{values: map[string][]string{"audience": {"sigstore"}}}
+	r := &run{in: shared{Audience: "sigstore"}}
 	if _, err := r.forAudience("no token"); err == nil || fault.Of(err).Code != fault.Identity {
 		t.Errorf("error = %v, want E_IDENTITY", err)
 	}

@@ -30,21 +30,21 @@ type Command struct {
 }
 
 // commands are the subcommands, by name.
-var commands = map[string]func(*run) (answer, error){
-	"attest":   attestCommand,
-	"release":  releaseCommand,
-	"approve":  approveCommand,
-	"reject":   rejectCommand,
-	"gate":     gateCommand,
-	"enter":    enterCommand,
-	"entered":  enteredCommand,
-	"failed":   failedCommand,
-	"verify":   verifyCommand,
-	"doctor":   doctorCommand,
-	"settings": settingsCommand,
-	"trust":    trustCommand,
-	"explain":  explainCommand,
-	"history":  historyCommand,
+var commands = map[string]command{
+	"attest":   told(attestCommand),
+	"release":  told(releaseCommand),
+	"approve":  told(approveCommand),
+	"reject":   told(rejectCommand),
+	"gate":     told(gateCommand),
+	"enter":    told(enterCommand),
+	"entered":  byName(enteredCommand),
+	"failed":   byName(failedCommand),
+	"verify":   told(verifyCommand),
+	"doctor":   told(doctorCommand),
+	"settings": told(settingsCommand),
+	"trust":    told(trustCommand),
+	"explain":  told(explainCommand),
+	"history":  byName(historyCommand),
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.
@@ -91,7 +91,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 		// "settings plan --flag" reads better than the rule that flags come first.
 		args = append(append([]string{name}, args[2:]...), args[1])
 	}
-	f, ok := commands[name]
+	todo, ok := commands[name]
 	if !ok {
 		return answer{}, fault.New(fault.Usage, fault.Config, "sallyport help lists the commands", "unknown command %q%s", name, nearest(name))
 	}
@@ -105,7 +105,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	if r.helped {
 		return done, nil
 	}
-	a, err := f(r)
+	a, err := todo.do(r)
 	if err != nil && r.platform != nil {
 		f := fault.Of(fault.ScrubFault(err, secrets(c.Getenv)...))
 		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))

@@ -18,13 +18,18 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
+// doctorInputs is what doctor alone is told.
+type doctorInputs struct {
+	Root string `input:"root"`
+}
+
 // doctorCommand finds what makes a gate meaningless or impossible.
-func doctorCommand(r *run) (answer, error) {
+func doctorCommand(r *run, in doctorInputs) (answer, error) {
 	p, err := r.policy()
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := r.examine(p)
+	all, err := r.examine(in, p)
 	if err != nil {
 		return answer{}, err
 	}
@@ -35,10 +40,10 @@ func doctorCommand(r *run) (answer, error) {
 	return diagnosis(all)
 }
 
-func (r *run) examine(p *policy.Policy) ([]finding.Finding, error) {
-	root, err := file.OpenDir(r.text("root"))
+func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, error) {
+	root, err := file.OpenDir(in.Root)
 	if err != nil {
-		return nil, usage("the directory of the repository, %q, cannot be opened: %w", r.text("root"), err)
+		return nil, usage("the directory of the repository, %q, cannot be opened: %w", in.Root, err)
 	}
 	defer root.Close()
 	var names []string
@@ -47,7 +52,7 @@ func (r *run) examine(p *policy.Policy) ([]finding.Finding, error) {
 	}
 	// ./ is our own action in one repository only, and there the policy says so.
 	all, err := files(root, names, p.Artifacts[0].BuiltBy[0].Repository)
-	if err != nil || r.on("offline") {
+	if err != nil || r.in.Offline {
 		return all, err
 	}
 	defer r.progress("asking the platform")()
@@ -156,7 +161,7 @@ func (r *run) prospect(e policy.Environment, x policy.Prospect) []finding.Findin
 	for _, n := range slices.Sorted(maps.Keys(x.Excluded)) {
 		why = append(why, n+" "+x.Excluded[n])
 	}
-	f := finding.Finding{Code: fault.ApprovalMissing, File: r.text("policy"), Line: x.Line, Column: 1, Found: strings.Join(append(x.Eligible, why...), "; ")}
+	f := finding.Finding{Code: fault.ApprovalMissing, File: r.in.Policy, Line: x.Line, Column: 1, Found: strings.Join(append(x.Eligible, why...), "; ")}
 	switch {
 	case !x.Met:
 		f.Rule = finding.ApprovalsUnsatisfiable
@@ -198,14 +203,14 @@ func freed(all []policy.Waivable) string {
 func (r *run) diagnose(all []finding.Finding) error {
 	var b bytes.Buffer
 	var err error
-	switch r.text("format") {
+	switch r.in.Format {
 	case "json":
 		err = report.DoctorJSON(&b, "sallyport "+r.Version, all)
 	case "sarif":
 		err = report.SARIF(&b, "sallyport", r.Version, all)
 	default:
 		p := r.palette()
-		if r.text("output") != "" {
+		if r.in.Output != "" {
 			p = report.Palette{}
 		}
 		err = report.DoctorText(&b, all, p)
@@ -213,7 +218,7 @@ func (r *run) diagnose(all []finding.Finding) error {
 	if err != nil {
 		return err
 	}
-	if path := r.text("output"); path != "" {
+	if path := r.in.Output; path != "" {
 		return write(path, b.Bytes())
 	}
 	_, err = r.Stdout.Write(b.Bytes())
@@ -241,8 +246,14 @@ func diagnosis(all []finding.Finding) (answer, error) {
 	return done, nil
 }
 
+// settingsInputs is what settings alone is told.
+type settingsInputs struct {
+	Action      string   `input:"action"`
+	Environment []string `input:"environment"`
+}
+
 // settingsCommand shows or makes the settings that the policy asks for.
-func settingsCommand(r *run) (answer, error) {
+func settingsCommand(r *run, in settingsInputs) (answer, error) {
 	p, err := r.policy()
 	if err != nil {
 		return answer{}, err
@@ -251,7 +262,7 @@ func settingsCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	asked := r.list("environment")
+	asked := in.Environment
 	for _, name := range asked {
 		if _, ok := p.Environment(name); !ok {
 			return answer{}, usage("the policy has no environment %q", name)
@@ -261,26 +272,26 @@ func settingsCommand(r *run) (answer, error) {
 		if len(asked) > 0 && !slices.Contains(asked, w.Environment) {
 			continue
 		}
-		if err := r.settle(at, w); err != nil {
+		if err := r.settle(in.Action, at, w); err != nil {
 			return answer{}, err
 		}
 	}
 	return done, nil
 }
 
-func (r *run) settle(at settings, w doctor.Want) error {
+func (r *run) settle(action string, at settings, w doctor.Want) error {
 	plan, err := at.Plan(r.ctx, w)
 	if err != nil {
 		return err
 	}
 	show := report.PlanText
-	if r.text("format") == "json" {
+	if r.in.Format == "json" {
 		show = func(w io.Writer, p doctor.Plan) error { return report.PlanJSON(w, "sallyport "+r.Version, p) }
 	}
-	if err := show(r.Stdout, plan); err != nil || r.text("action") == "plan" || len(plan.Changes) == 0 {
+	if err := show(r.Stdout, plan); err != nil || action == "plan" || len(plan.Changes) == 0 {
 		return err
 	}
-	if !r.on("yes") {
+	if !r.in.Yes {
 		fmt.Fprintf(r.Stderr, "\nType the environment, %s, to make these changes: ", report.Plain(w.Environment))
 		line, _ := bufio.NewReader(io.LimitReader(r.stdin(), 1024)).ReadString('\n') // no answer is not the name
 		if strings.TrimSpace(line) != w.Environment {

@@ -27,6 +27,7 @@ func at(env, flags map[string]string) *run {
 	for name, value := range flags {
 		r.values[name] = []string{value}
 	}
+	r.fill(&r.in)
 	return r
 }
 

@@ -15,11 +15,16 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
+// enterInputs is what enter alone is told.
+type enterInputs struct {
+	Passed string `input:"passed"`
+}
+
 // enterCommand is the gate again, in the job that deploys: over what the gate has
 // passed on, for the environment that the job's own token names. What the gate
 // said then counts for nothing: days may have passed, and the file is an
 // artifact that a job before may have written.
-func enterCommand(r *run) (answer, error) {
+func enterCommand(r *run, in enterInputs) (answer, error) {
 	if err := errors.Join(r.forget(), r.vacate()); err != nil {
 		return answer{}, err
 	}
@@ -28,7 +33,7 @@ func enterCommand(r *run) (answer, error) {
 			"enter is a part of the job that deploys, and no platform runs this")
 	}
 	return r.admit("this job's environment", r.platform.Enters, func() (chosen, error) {
-		passed, err := r.passedOn()
+		passed, err := r.passedOn(in.Passed)
 		if err != nil {
 			return chosen{}, err
 		}
@@ -37,9 +42,9 @@ func enterCommand(r *run) (answer, error) {
 }
 
 // passedOn is what the gate has passed on.
-func (r *run) passedOn() ([]subject.Subject, error) {
+func (r *run) passedOn(text string) ([]subject.Subject, error) {
 	const ask = "let this job need the job of the gate, and take over its artifacts or its output digests; a gate that did not allow passes on nothing"
-	if text := r.text("passed"); text != "file" {
+	if text != "file" {
 		var out []subject.Subject
 		for _, digest := range strings.Fields(text) {
 			d, err := subject.ParseDigest(digest)
@@ -55,7 +60,7 @@ func (r *run) passedOn() ([]subject.Subject, error) {
 		}
 		return subject.Merge(out)
 	}
-	path := r.text("checksums")
+	path := r.in.Checksums
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Refused, fault.SubjectMismatch, ask,
 			"no gate has passed anything on to this job: there is no file %q", path)
@@ -78,8 +83,8 @@ func within(list []subject.Subject) error {
 // deployed are the subjects that this job is about: those that the call names,
 // which have to be among what was passed on, or all of these.
 func (r *run) deployed(passed []subject.Subject) (chosen, error) {
-	r.values["checksums"] = nil // they are passed
-	if len(r.list("subject")) == 0 {
+	r.in.Checksums = "" // they are passed
+	if len(r.in.Subject) == 0 {
 		return r.allPassed(passed)
 	}
 	c, err := r.subjects(workspace)

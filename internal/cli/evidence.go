@@ -21,10 +21,10 @@ const localBundles = ".sallyport/bundles"
 // every store that was asked for. There has to be one.
 func (r *run) stores(c chosen) ([]gate.Store, error) {
 	var out []gate.Store
-	for _, b := range r.list("bundle") {
+	for _, b := range r.in.Bundle {
 		out = append(out, places.Dir{Path: b})
 	}
-	names := r.list("store")
+	names := r.in.Store
 	if len(out) > 0 && slices.Equal(names, []string{"auto"}) && r.at == nil {
 		return out, nil
 	}
@@ -46,13 +46,13 @@ func (r *run) stores(c chosen) ([]gate.Store, error) {
 // sinks returns where attest stores bundles besides the local directory.
 func (r *run) sinks(c chosen) ([]attest.Sink, error) {
 	var out []attest.Sink
-	for _, name := range r.list("store") {
+	for _, name := range r.in.Store {
 		s, err := r.store(name, c)
 		if err != nil {
 			return nil, err
 		}
 		for _, x := range s {
-			if d, ok := x.(places.Dir); !ok || d.Path != r.text("bundle-dir") && d.Path != localBundles {
+			if d, ok := x.(places.Dir); !ok || d.Path != r.in.BundleDir && d.Path != localBundles {
 				out = append(out, x)
 			}
 		}
@@ -68,7 +68,7 @@ func (r *run) store(name string, c chosen) ([]store, error) {
 		return []store{places.Dir{Path: dir}}, nil
 	case name == "auto":
 		return r.autoStores(c), nil
-	case r.on("offline"):
+	case r.in.Offline:
 		return nil, usage("--store %q needs a connection, and --offline forbids one", name)
 	case name == "oci" && c.oci != nil:
 		return []store{c.oci}, nil
@@ -87,7 +87,7 @@ func (r *run) autoStores(c chosen) []store {
 	if _, err := os.Stat(localBundles); err == nil {
 		out = append(out, places.Dir{Path: localBundles})
 	}
-	if r.on("offline") {
+	if r.in.Offline {
 		return out
 	}
 	if r.at != nil {

@@ -29,13 +29,14 @@ func (r *run) expand(token string) error {
 		}
 	}
 	r.named = nil
+	r.fill(&r.in)
 	return r.guardTargets()
 }
 
 // identifyNamed is identify for a command that needs it only for the names in
 // its inputs.
 func (r *run) identifyNamed() error {
-	if len(r.named) == 0 || r.text("policy") == "" {
+	if len(r.named) == 0 || r.in.Policy == "" {
 		return nil
 	}
 	p, err := r.policy()

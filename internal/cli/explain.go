@@ -19,8 +19,8 @@ import (
 // explainCommand judges again what a verdict is about, from the input that was kept,
 // and shows what that comes to. It asks nobody. What it shows is its own verdict and
 // never the texts of the file.
-func explainCommand(r *run) (answer, error) {
-	path := r.text("verdict")
+func explainCommand(r *run, _ struct{}) (answer, error) {
+	path := r.in.Verdict
 	raw, err := content(path, report.MaxRecordBytes)
 	if err != nil {
 		return answer{}, err
@@ -49,7 +49,7 @@ func explainCommand(r *run) (answer, error) {
 
 // kept reads the input that has a digest.
 func (r *run) kept(digest subject.Digest) (policy.Input, error) {
-	path := cmp.Or(r.text("input"), filepath.Join(filepath.Dir(r.text("verdict")), inputs.InputName))
+	path := cmp.Or(r.in.Input, filepath.Join(filepath.Dir(r.in.Verdict), inputs.InputName))
 	raw, err := content(path, policy.MaxInputBytes)
 	if err != nil {
 		return policy.Input{}, err
@@ -71,7 +71,7 @@ func (r *run) explained(said report.Record, v verdict.Verdict, in *policy.Input)
 	}
 	rec.Rules, rec.Input, rec.Core = said.Rules, said.Input, said.Core
 	rec.Stamp(in.Now)
-	if err := r.print(rec); err != nil || r.text("format") != "text" {
+	if err := r.print(rec); err != nil || r.in.Format != "text" {
 		return err
 	}
 	_, err := fmt.Fprintf(r.Stdout, "judged again: the same\n")

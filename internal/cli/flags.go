@@ -23,6 +23,7 @@ import (
 type run struct {
 	Command
 	ctx       context.Context // one command, one context; it is passed on first
+	in        shared          // what it is told, once the call was read
 	component inputs.Component
 	values    map[string][]string
 	platform  platform // nil on a laptop
@@ -95,6 +96,7 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 			return r, err
 		}
 	}
+	r.fill(&r.in)
 	if err := r.inherited(); err != nil {
 		return r, err
 	}
@@ -171,7 +173,7 @@ func (r *run) inherited() error {
 	_, ok := r.component.Input("network")
 	gate, _ := inputs.Lookup("gate")
 	in, _ := gate.Input("network")
-	if !ok || r.platform == nil || !in.Where.In(r.platform.place()) || r.text("network") == "inherit" {
+	if !ok || r.platform == nil || !in.Where.In(r.platform.place()) || r.in.Network == "inherit" {
 		return nil
 	}
 	for _, name := range steering {
@@ -311,7 +313,7 @@ func (r *run) on(name string) bool { return r.text(name) == "true" }
 
 // workers returns how many things to do at once; 0 lets the room choose.
 func (r *run) workers() (int, error) {
-	s := r.text("workers")
+	s := r.in.Workers
 	if s == "" {
 		return 0, nil
 	}

@@ -33,8 +33,8 @@ func (r *run) identify(all []policy.Instance) error {
 // identifyToRead is identify for a command that asks the platform for evidence
 // and for nothing else, if it is one of the stores.
 func (r *run) identifyToRead(all []policy.Instance) error {
-	names := r.list("store")
-	if r.platform == nil || r.on("offline") || !slices.Contains(names, "auto") && !slices.Contains(names, r.platform.storeName()) {
+	names := r.in.Store
+	if r.platform == nil || r.in.Offline || !slices.Contains(names, "auto") && !slices.Contains(names, r.platform.storeName()) {
 		return nil
 	}
 	if len(all) == 0 {
@@ -69,6 +69,7 @@ func (r *run) belongs(p *policy.Policy, name string) error {
 // api says. A job's variables say it to nobody.
 type location struct {
 	r      *run
+	api    string // the input
 	mu     sync.Mutex
 	issuer string
 }
@@ -80,7 +81,7 @@ func (w *location) reach(issuer string) error {
 		return nil
 	}
 	w.issuer = issuer
-	return w.r.platform.Reach(issuer, w.r.text("api"))
+	return w.r.platform.Reach(issuer, w.api)
 }
 
 // certified asks the authority before there is anything to sign.

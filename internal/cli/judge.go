@@ -19,8 +19,13 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
+// gateInputs is what gate alone is told.
+type gateInputs struct {
+	Environment string `input:"environment"`
+}
+
 // gateCommand judges whether subjects may enter an environment.
-func gateCommand(r *run) (answer, error) {
+func gateCommand(r *run, in gateInputs) (answer, error) {
 	if err := errors.Join(r.forget(), r.vacate()); err != nil {
 		return answer{}, err
 	}
@@ -28,7 +33,7 @@ func gateCommand(r *run) (answer, error) {
 		return answer{}, fault.New(fault.Usage, fault.Config, "to judge evidence alone, use sallyport verify --policy",
 			"a gate has to ask the platform how the environment is protected, and no platform runs this")
 	}
-	return r.admit("environment", func() (string, error) { return r.text("environment"), nil },
+	return r.admit("environment", func() (string, error) { return in.Environment, nil },
 		func() (chosen, error) { return r.subjects(workspace) })
 }
 
@@ -57,7 +62,7 @@ func (r *run) admit(input string, environment func() (string, error), subjects f
 	if err != nil {
 		return answer{}, err
 	}
-	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, from, c, env) })
+	rec, err := r.waitFor(func() (report.Record, error) { return r.judge(p, from, c, env, "") })
 	if err != nil {
 		return answer{}, err
 	}
@@ -89,7 +94,7 @@ func unknownEnvironment(input, name string, p *policy.Policy) error {
 // everything is there that the answer needs. The caller takes outputs and files
 // back if a part of it fails.
 func (r *run) tell(rec report.Record, env string, c chosen) error {
-	path := r.text("verdict")
+	path := r.in.Verdict
 	digest, err := keep(rec, path)
 	if err != nil {
 		return err
@@ -120,8 +125,8 @@ func keep(rec report.Record, path string) (string, error) {
 }
 
 // judge collects, verifies and asks the policy. With an empty environment only
-// the evidence is judged.
-func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) (report.Record, error) {
+// the evidence is judged: that which the environment called evidence requires.
+func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env, evidence string) (report.Record, error) {
 	r.looking = map[string][]byte{}
 	g, roots, err := r.gate(p, c, r.at)
 	if err != nil {
@@ -133,8 +138,8 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env string) 
 		}
 	}
 	defer r.progress("collecting and verifying evidence")()
-	g.For = r.text("for")
-	if r.text("keep-evidence") != "" {
+	g.For = evidence
+	if r.in.KeepEvidence != "" {
 		g.Keep = r.keepEvidence
 	}
 	in, err := g.Look(r.ctx, c.list, env)
@@ -173,7 +178,7 @@ func proxy(getenv func(string) string) string {
 
 func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Record {
 	rec := report.NewRecord("sallyport "+r.Version, v)
-	if !r.on("offline") {
+	if !r.in.Offline {
 		rec.Proxy = proxy(r.Getenv)
 	}
 	if r.platform != nil {
@@ -183,8 +188,19 @@ func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Recor
 	return rec
 }
 
+// verifyInputs is what verify alone is told.
+type verifyInputs struct {
+	Identity      string `input:"certificate-identity"`
+	Pattern       string `input:"certificate-identity-pattern"`
+	Issuer        string `input:"certificate-oidc-issuer"`
+	Key           string `input:"key"`
+	Log           string `input:"log"`
+	Intermediates string `input:"intermediates"`
+	For           string `input:"for"`
+}
+
 // verifyCommand judges evidence: under a policy, or for one signer.
-func verifyCommand(r *run) (answer, error) {
+func verifyCommand(r *run, in verifyInputs) (answer, error) {
 	var rec report.Record
 	path := ""
 	if r.platform != nil {
@@ -200,10 +216,10 @@ func verifyCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if r.text("policy") != "" {
-		rec, err = r.verifyPolicy(c)
+	if r.in.Policy != "" {
+		rec, err = r.verifyPolicy(in, c)
 	} else {
-		rec, err = r.verifySigner(c)
+		rec, err = r.verifySigner(in, c)
 	}
 	if err == nil {
 		err = r.keepJudged()
@@ -226,10 +242,14 @@ func verifyCommand(r *run) (answer, error) {
 	return answer{outcome: rec.Outcome}, nil
 }
 
-func (r *run) verifyPolicy(c chosen) (report.Record, error) {
-	for _, other := range []string{"certificate-identity", "certificate-identity-pattern", "certificate-oidc-issuer", "key"} {
-		if r.text(other) != "" {
-			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed", other)
+func (r *run) verifyPolicy(in verifyInputs, c chosen) (report.Record, error) {
+	for _, other := range []struct{ input, is string }{
+		{"certificate-identity", in.Identity}, {"certificate-identity-pattern", in.Pattern},
+		{"certificate-oidc-issuer", in.Issuer}, {"key", in.Key},
+	} {
+		if other.is != "" {
+			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed",
+				other.input)
 		}
 	}
 	for _, other := range []string{"sigstore", "log", "intermediates"} {
@@ -241,32 +261,32 @@ func (r *run) verifyPolicy(c chosen) (report.Record, error) {
 	if err != nil {
 		return report.Record{}, err
 	}
-	if _, ok := p.Environment(r.text("for")); !ok && r.text("for") != "" {
-		return report.Record{}, unknownEnvironment("for", r.text("for"), p)
+	if _, ok := p.Environment(in.For); !ok && in.For != "" {
+		return report.Record{}, unknownEnvironment("for", in.For, p)
 	}
-	if r.text("for") == "" && r.text("format") == "text" && !p.OnlyProvenance() {
+	if in.For == "" && r.in.Format == "text" && !p.OnlyProvenance() {
 		r.say("provenance alone is looked for; --for ENVIRONMENT judges all evidence that it requires")
 	}
 	if err := r.identifyToRead(p.Instances()); err != nil {
 		return report.Record{}, err
 	}
-	return r.judge(p, report.Policy{File: r.text("policy"), Digest: p.Digest}, c, "")
+	return r.judge(p, report.Policy{File: r.in.Policy, Digest: p.Digest}, c, "", in.For)
 }
 
-func (r *run) verifySigner(c chosen) (report.Record, error) {
-	if r.text("for") != "" {
+func (r *run) verifySigner(in verifyInputs, c chosen) (report.Record, error) {
+	if in.For != "" {
 		return report.Record{}, usage("--for names an environment of a policy; give the policy with --policy")
 	}
-	for _, kept := range []string{"input", "keep-evidence"} {
-		if r.text(kept) != "" {
-			return report.Record{}, usage("--%s keeps what is judged under a policy; give the policy with --policy", kept)
+	for _, kept := range []struct{ input, is string }{{"input", r.in.Input}, {"keep-evidence", r.in.KeepEvidence}} {
+		if kept.is != "" {
+			return report.Record{}, usage("--%s keeps what is judged under a policy; give the policy with --policy", kept.input)
 		}
 	}
-	want, err := r.expectation()
+	want, err := in.expectation()
 	if err != nil {
 		return report.Record{}, err
 	}
-	if f, ok := forge(r.text("certificate-oidc-issuer")); ok {
+	if f, ok := forge(in.Issuer); ok {
 		err = r.identifyToRead([]policy.Instance{{Forge: f}})
 	} else {
 		err = r.identifyToRead(nil)
@@ -274,11 +294,11 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 	if err != nil {
 		return report.Record{}, err
 	}
-	root, profile, err := r.signerRoot()
+	root, profile, err := r.signerRoot(in)
 	if err != nil {
 		return report.Record{}, err
 	}
-	v, err := r.signerVerifier(root, profile)
+	v, err := signerVerifier(in, root, profile)
 	if err != nil {
 		return report.Record{}, r.advised(err, nil)
 	}
@@ -311,22 +331,22 @@ func (r *run) verifySigner(c chosen) (report.Record, error) {
 	return r.record(judged, a.named), nil
 }
 
-func (r *run) expectation() (policy.Expectation, error) {
-	if r.text("key") != "" {
-		if r.text("certificate-identity")+r.text("certificate-identity-pattern")+r.text("certificate-oidc-issuer") != "" {
+func (in verifyInputs) expectation() (policy.Expectation, error) {
+	if in.Key != "" {
+		if in.Identity+in.Pattern+in.Issuer != "" {
 			return policy.Expectation{}, usage("--key and --certificate-… exclude each other")
 		}
-		return policy.Expectation{Key: true, Unlogged: r.text("log") == "none"}, nil
+		return policy.Expectation{Key: true, Unlogged: in.Log == "none"}, nil
 	}
-	if r.text("certificate-identity")+r.text("certificate-identity-pattern") == "" {
+	if in.Identity+in.Pattern == "" {
 		hint := "give --policy, or --certificate-identity with --certificate-oidc-issuer, or --key"
-		if r.text("certificate-oidc-issuer") != "" {
+		if in.Issuer != "" {
 			hint = "give --certificate-identity, or --certificate-identity-pattern, as well"
 		}
 		return policy.Expectation{}, fault.New(fault.Usage, fault.Config, hint, "nobody is named who may have signed")
 	}
-	f, _ := forge(r.text("certificate-oidc-issuer"))
-	return policy.NewExpectation(r.text("certificate-identity"), r.text("certificate-identity-pattern"), r.text("certificate-oidc-issuer"), f)
+	f, _ := forge(in.Issuer)
+	return policy.NewExpectation(in.Identity, in.Pattern, in.Issuer, f)
 }
 
 // waitsFor tells the bundles of the signer who is waited for from those of others.
@@ -345,26 +365,26 @@ func waitsFor(e policy.Expectation) func(sigstore.Glimpse) bool {
 
 // signerRoot chooses the trusted root without a policy, and what bundles have to
 // bring: what the instance gives, or less where --log says so.
-func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
-	p, known := profiles()[r.text("sigstore")]
-	path := r.text("trusted-root")
+func (r *run) signerRoot(in verifyInputs) (*sigstore.TrustedRoot, sigstore.Profile, error) {
+	p, known := profiles()[r.in.Sigstore]
+	path := r.in.TrustedRoot
 	if !known && path == "" {
-		return nil, p, usage("--sigstore %s needs --trusted-root", r.text("sigstore"))
+		return nil, p, usage("--sigstore %s needs --trusted-root", r.in.Sigstore)
 	}
 	if !known {
 		p.Require = sigstore.Transparent
 	}
-	switch r.text("log") {
+	switch in.Log {
 	case "promise":
 		p.Require.Proofs = false
 	case "none":
 		p.Require = sigstore.Unlogged
 	}
-	p.Require.Intermediates = r.text("intermediates") == "bundle"
-	if r.text("key") != "" && p.Require.Intermediates {
+	p.Require.Intermediates = in.Intermediates == "bundle"
+	if in.Key != "" && p.Require.Intermediates {
 		return nil, p, usage("--key accepts what a key signed, and --intermediates belongs to certificates")
 	}
-	if r.text("key") != "" && r.text("log") == "none" {
+	if in.Key != "" && in.Log == "none" {
 		if path != "" {
 			return nil, p, usage("--key with --log none needs no trusted root; leave --trusted-root out")
 		}
@@ -383,8 +403,8 @@ func (r *run) signerRoot() (*sigstore.TrustedRoot, sigstore.Profile, error) {
 	return root, p, err
 }
 
-func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*sigstore.Verifier, error) {
-	path := r.text("key")
+func signerVerifier(in verifyInputs, root *sigstore.TrustedRoot, p sigstore.Profile) (*sigstore.Verifier, error) {
+	path := in.Key
 	if path == "" {
 		return sigstore.NewVerifier(root, p.Require)
 	}
@@ -393,7 +413,7 @@ func (r *run) signerVerifier(root *sigstore.TrustedRoot, p sigstore.Profile) (*s
 		return nil, err
 	}
 	require := sigstore.Requirements{Logs: 1, Proofs: p.Require.Proofs}
-	if r.text("log") == "none" {
+	if in.Log == "none" {
 		require = sigstore.Requirements{}
 	}
 	return sigstore.NewKeyVerifier(root, pem, require)
@@ -417,7 +437,7 @@ func (r *run) publish(rec report.Record) error {
 }
 
 func (r *run) print(rec report.Record) error {
-	switch r.text("format") {
+	switch r.in.Format {
 	case "json":
 		return report.JSON(r.Stdout, rec)
 	case "markdown":

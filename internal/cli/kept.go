@@ -20,7 +20,7 @@ import (
 // the same file goes, and the directory for evidence has to be a new one, so that
 // nothing in it is of another decision.
 func (r *run) vacate() error {
-	if path := r.text("input"); path != "" {
+	if path := r.in.Input; path != "" {
 		if err := replaceable(path, "input", policy.InputHead); err != nil {
 			return err
 		}
@@ -28,7 +28,7 @@ func (r *run) vacate() error {
 			return err
 		}
 	}
-	dir := r.text("keep-evidence")
+	dir := r.in.KeepEvidence
 	if dir == "" {
 		return nil
 	}
@@ -61,7 +61,7 @@ func (r *run) names(rec *report.Record, in *policy.Input, v verdict.Verdict) err
 		return err
 	}
 	rec.Rules, rec.Input, rec.Core = policy.Rules, &input, &core
-	if r.text("input") != "" {
+	if r.in.Input != "" {
 		r.document = raw
 	}
 	r.evidence = r.looking
@@ -70,19 +70,19 @@ func (r *run) names(rec *report.Record, in *policy.Input, v verdict.Verdict) err
 
 // keepEvidence is gate.Keep: a file is named by the digest of its bytes.
 func (r *run) keepEvidence(suffix string, b []byte) {
-	if r.text("keep-evidence") != "" {
+	if r.in.KeepEvidence != "" {
 		r.looking[subject.Sum(b).Hex()+suffix] = b
 	}
 }
 
 // keepJudged writes what is kept of the decision, before anything says how it ended.
 func (r *run) keepJudged() error {
-	if path := r.text("input"); path != "" {
+	if path := r.in.Input; path != "" {
 		if err := write(path, r.document); err != nil {
 			return err
 		}
 	}
-	dir := r.text("keep-evidence")
+	dir := r.in.KeepEvidence
 	if dir == "" {
 		return nil
 	}

@@ -13,7 +13,7 @@ import (
 // argument and no other policy says where, so that nobody chooses one that lacks some.
 // nil: they are not looked for.
 func (r *run) records(at door) (store, error) {
-	if at == nil || r.on("offline") {
+	if at == nil || r.in.Offline {
 		return nil, nil
 	}
 	if r.recordsAt != nil {

@@ -21,8 +21,13 @@ import (
 // maxVersion bounds what people have to type to approve a release, in bytes.
 const maxVersion = 100
 
+// releaseInputs is what release alone is told.
+type releaseInputs struct {
+	Version string `input:"version"`
+}
+
 // releaseCommand names what is released together.
-func releaseCommand(r *run) (answer, error) {
+func releaseCommand(r *run, in releaseInputs) (answer, error) {
 	if r.platform == nil {
 		return answer{}, fault.New(fault.Usage, fault.Config, "run it in a job of the build; sallyport-lab runs one on this machine",
 			"a release is named by the workflow that builds it, and no platform runs this")
@@ -45,7 +50,7 @@ func releaseCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	set, err := r.releaseSet(p, c, token)
+	set, err := r.releaseSet(in.Version, p, c, token)
 	if err != nil {
 		return answer{}, err
 	}
@@ -66,16 +71,16 @@ func releaseCommand(r *run) (answer, error) {
 
 // releaseSet says what is released, after it was made sure that the evidence
 // lets it in where it shall go.
-func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Release, error) {
+func (r *run) releaseSet(version string, p *policy.Policy, c chosen, token string) (statement.Release, error) {
 	// An approval has the release and each environment among its subjects as well.
-	if most := statement.MaxSubjects - 1 - len(r.list("environments")); len(c.list) > most {
+	if most := statement.MaxSubjects - 1 - len(r.in.Environments); len(c.list) > most {
 		return statement.Release{}, fault.New(fault.Refused, fault.Limit, "make several releases",
 			"%d artifacts in one release, at most %d are allowed", len(c.list), most)
 	}
-	if v := r.text("version"); report.Plain(v) != v || strings.TrimSpace(v) != v || len(v) > maxVersion {
+	if v := version; report.Plain(v) != v || strings.TrimSpace(v) != v || len(v) > maxVersion {
 		return statement.Release{}, usage("--version %q: people have to read and type it; want at most %d printable characters", v, maxVersion)
 	}
-	life, err := policy.ParseAge(r.text("expires"))
+	life, err := policy.ParseAge(r.in.Expires)
 	if err != nil {
 		return statement.Release{}, usage("--expires: %v", err)
 	}
@@ -85,7 +90,7 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	}
 	repository, requester := r.platform.Origin()
 	set := statement.Release{
-		Version: r.text("version"), Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
+		Version: version, Repository: repository, Policy: statement.DigestSet{SHA256: p.Digest.Hex()},
 		Run: r.platform.Run(), Requester: requester, IssuedAt: stamp(r.now), ExpiresAt: stamp(r.now.Add(life)),
 	}
 	g, _, err := r.gate(p, c, r.at)
@@ -94,8 +99,8 @@ func (r *run) releaseSet(p *policy.Policy, c chosen, token string) (statement.Re
 	}
 	g.Deciding = true // it names what shall enter; another run may deploy it
 	var looks []policy.Input
-	for i, name := range r.list("environments") {
-		if slices.Contains(r.list("environments")[:i], name) {
+	for i, name := range r.in.Environments {
+		if slices.Contains(r.in.Environments[:i], name) {
 			return set, usage("--environments names %q twice", name)
 		}
 		in, err := r.look(g, p, c, name)
@@ -132,7 +137,7 @@ func seen(looks []policy.Input) []statement.DigestSet {
 // gate returns the gate of this command, which asks at, and the trusted roots
 // that it verifies under.
 func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.TrustedRoot, error) {
-	trust, err := r.policyTrust(p, r.text("policy"))
+	trust, err := r.policyTrust(p, r.in.Policy)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -192,7 +197,7 @@ func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last
 	if err != nil {
 		return attest.Receipt{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: append(sinks, also...), Check: check}
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.in.BundleDir}, Sinks: append(sinks, also...), Check: check}
 	receipts, err := a.Sign(r.ctx, append(slices.Clone(c.list), last...), kind, predicate)
 	if err != nil {
 		return attest.Receipt{}, err

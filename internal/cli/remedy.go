@@ -45,7 +45,7 @@ func (r *run) next(x *sigstore.Rejection, p *policy.Policy) string {
 		return x.Hint
 	case p != nil:
 		return s.policy
-	case x.Remedy == sigstore.AcceptUnlogged && r.text("trusted-root") != "":
+	case x.Remedy == sigstore.AcceptUnlogged && r.in.TrustedRoot != "":
 		return s.flags + ", and needs no trusted root"
 	default:
 		return s.flags
@@ -66,7 +66,7 @@ func issuer(x *sigstore.Rejection) string {
 // otherInstance says what to do about evidence of another Sigstore instance than the one that is trusted. name is that
 // of the instance, if it is a known one.
 func (r *run) otherInstance(name string, p *policy.Policy) string {
-	given := r.text("trusted-root") != ""
+	given := r.in.TrustedRoot != ""
 	if p != nil {
 		return r.otherInPolicy(name, p, given && r.component.Name == "verify")
 	}
@@ -75,13 +75,13 @@ func (r *run) otherInstance(name string, p *policy.Policy) string {
 		return "give the trusted root of the instance that issued the certificate"
 	case name == "":
 		return "give the trusted root of the instance that issued the certificate with --trusted-root"
-	case given && name == r.text("sigstore"):
+	case given && name == r.in.Sigstore:
 		return "the certificate is of the instance " + name + ": leave --trusted-root out, or give that instance's own"
 	case given:
 		return "the certificate is of the instance " + name + ": say --sigstore " + name + ", and leave --trusted-root out or give that instance's own"
-	case name == r.text("sigstore"):
+	case name == r.in.Sigstore:
 		return "the certificate is of the instance " + name + ", whose trusted root here is older: update sallyport"
-	case r.on("offline") && !profiles()[name].Embedded():
+	case r.in.Offline && !profiles()[name].Embedded():
 		return "the certificate is of the instance " + name + ": say --sigstore " + name + " and give its trusted root with --trusted-root; " +
 			"sallyport trust --profile " + name + " writes it down"
 	default:
@@ -129,7 +129,7 @@ func (r *run) unfetched(err error) error {
 	if r.takes("offline") {
 		hint += "; with --offline the snapshot in this binary is used"
 	}
-	if r.takes("trusted-root") && r.text("trusted-root") == "" {
+	if r.takes("trusted-root") && r.in.TrustedRoot == "" {
 		hint += "; --trusted-root takes a file"
 	}
 	return fault.New(f.Kind, f.Code, hint, "%w", err)

@@ -33,7 +33,7 @@ func (r *run) source() (source, error) {
 	if r.from != nil {
 		return *r.from, nil
 	}
-	s := source{path: r.text("policy"), branch: r.text("policy-ref")}
+	s := source{path: r.in.Policy, branch: r.in.PolicyRef}
 	file, pin, ok := wiring.Pin(s.path)
 	if at := strings.LastIndexByte(s.path, '@'); !ok && at > 0 && yaml(s.path[:at]) {
 		return s, fault.New(fault.Usage, fault.Policy,
@@ -47,7 +47,7 @@ func (r *run) source() (source, error) {
 		} else {
 			s.commit = pin
 		}
-		r.values["policy"] = []string{s.path}
+		r.values["policy"], r.in.Policy = []string{s.path}, s.path
 	}
 	if s.branch != "" && s.digest+s.commit != "" {
 		return s, usage("--policy names what the policy has to be, and --policy-ref a branch: say one of them")
@@ -254,7 +254,7 @@ func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
 
 // policyPath is the policy's path in its repository, or "" where it is in none.
 func (r *run) policyPath() string {
-	if path := r.checkout(r.text("policy")).inside; filepath.IsLocal(path) {
+	if path := r.checkout(r.in.Policy).inside; filepath.IsLocal(path) {
 		return path
 	}
 	return ""

@@ -86,7 +86,7 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 			for _, a := range who {
 				for _, s := range policy.Stand(in, c, a, by) {
 					counts := asked[s.Group]
-					if counts && (s.Code == "" || s.Member && (x.decision == statement.Reject || r.on("break-glass"))) {
+					if counts && (s.Code == "" || s.Member && (x.decision == statement.Reject || x.told.BreakGlass)) {
 						return nil
 					}
 					if !counts && s.Member {
@@ -111,7 +111,7 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 func (r *run) groupsAsked(x proposal, in policy.Input) map[string]bool {
 	out := map[string]bool{}
 	env, _ := in.Policy.Environment(in.Environment)
-	if r.on("break-glass") && x.decision == statement.Approve {
+	if x.told.BreakGlass && x.decision == statement.Approve {
 		if env.Emergency != nil {
 			out[env.Emergency.Group] = true
 		}

@@ -35,11 +35,11 @@ func (r *run) subjects(how reach) (chosen, error) {
 	}
 	sel := subject.Selection{}
 	var err error
-	if args := r.list("subject"); len(args) > 0 {
+	if args := r.in.Subject; len(args) > 0 {
 		if sel, err = subject.Parse(args); err != nil {
 			return c, err
 		}
-	} else if r.text("checksums") == "" {
+	} else if r.in.Checksums == "" {
 		return c, fault.New(fault.Usage, fault.Config, "name files, directories, globs, images or digests", "no subject is named")
 	}
 	sets := [][]subject.Subject{sel.Digests}
@@ -166,7 +166,7 @@ func outside(p string) (target string, alone bool) {
 }
 
 func (r *run) checksums(_ subject.Selection, how reach) ([]subject.Subject, error) {
-	path := r.text("checksums")
+	path := r.in.Checksums
 	if path == "" {
 		return nil, nil
 	}
@@ -190,7 +190,7 @@ func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error
 	c.oci = places.NewOCI(nil, places.OCIOptions{})
 	var out []subject.Subject
 	for _, i := range sel.Images {
-		if r.on("offline") {
+		if r.in.Offline {
 			if i.Digest == nil {
 				return nil, usage("image %q has no digest, and asking for it needs a connection", i)
 			}

@@ -12,15 +12,20 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
+// trustInputs is what trust alone is told.
+type trustInputs struct {
+	Profile string `input:"profile"`
+}
+
 // trustCommand writes down a trusted root, so that it can be pinned and used
 // offline.
-func trustCommand(r *run) (answer, error) {
+func trustCommand(r *run, in trustInputs) (answer, error) {
 	o, err := r.tuf()
 	if err != nil {
 		return answer{}, err
 	}
 	defer r.progress("fetching the trusted root over TUF")()
-	raw, err := profiles()[r.text("profile")].Fetch(r.ctx, o)
+	raw, err := profiles()[in.Profile].Fetch(r.ctx, o)
 	if err != nil {
 		return answer{}, r.unfetched(err)
 	}
@@ -28,8 +33,8 @@ func trustCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r.say("trusted root of %s: sha256 %s", r.text("profile"), root.Digest().Hex())
-	if path := r.text("output"); path != "" {
+	r.say("trusted root of %s: sha256 %s", in.Profile, root.Digest().Hex())
+	if path := r.in.Output; path != "" {
 		return done, write(path, raw)
 	}
 	_, err = r.Stdout.Write(raw)
@@ -38,13 +43,13 @@ func trustCommand(r *run) (answer, error) {
 
 // tuf says how trusted roots of known instances are fetched.
 func (r *run) tuf() (sigstore.TUF, error) {
-	o := sigstore.TUF{Offline: r.on("offline"), Mirror: r.text("tuf-mirror"), Now: r.now, Note: func(s string) { r.say("note: %s", s) }}
+	o := sigstore.TUF{Offline: r.in.Offline, Mirror: r.in.TUFMirror, Now: r.now, Note: func(s string) { r.say("note: %s", s) }}
 	if cache := r.Getenv("XDG_CACHE_HOME"); filepath.IsAbs(cache) {
 		o.Cache = filepath.Join(cache, "sallyport", "tuf")
 	} else if home := r.Getenv("HOME"); filepath.IsAbs(home) {
 		o.Cache = filepath.Join(home, ".cache", "sallyport", "tuf")
 	}
-	if path := r.text("tuf-root"); path != "" {
+	if path := r.in.TUFRoot; path != "" {
 		var err error
 		if o.Root, err = content(path, sigstore.MaxRootBytes); err != nil {
 			return o, err
@@ -104,7 +109,7 @@ func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) 
 // ownRoot is the trusted root that a person handed over for the instance that
 // the policy names, or nil. It can stand for one instance only.
 func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
-	path := r.text("trusted-root")
+	path := r.in.TrustedRoot
 	if path == "" || r.component.Name != "verify" {
 		return nil, nil
 	}

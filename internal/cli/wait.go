@@ -13,10 +13,10 @@ import (
 // limit is how long to wait: what the input says, unless the job ends before. A
 // wait that no job of this kind can live through is a mistake in its wiring.
 func (r *run) limit() (time.Duration, error) {
-	if r.text("wait") == "" {
+	if r.in.Wait == "" {
 		return 0, nil
 	}
-	limit, err := policy.ParseAge(r.text("wait"))
+	limit, err := policy.ParseAge(r.in.Wait)
 	if err != nil {
 		return 0, usage("--wait: %v", err)
 	}

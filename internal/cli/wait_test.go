@@ -22,7 +22,7 @@ func waits(ctx context.Context, times ...time.Duration) (*run, *bytes.Buffer) {
 		n++
 		return start.Add(at)
 	}
-	return &run{Command: Command{Now: clock, Stderr: &log}, ctx: ctx, values: map[string][]string{"wait": {"1m"}}}, &log
+	return &run{Command: Command{Now: clock, Stderr: &log}, ctx: ctx, in: shared{Wait: "1m"}}, &log
 }
 
 // lacking is a verdict that waits for a person, or is final.
@@ -91,7 +91,7 @@ func (l lasting) Lasts(time.Time) (whole, left time.Duration, hint string) {
 
 func TestWait_never_outlives_the_job(t *testing.T) {
 	r, _ := waits(t.Context(), 0)
-	r.values["wait"], r.platform = []string{"8h"}, lasting{whole: 6 * time.Hour, left: 6 * time.Hour}
+	r.in.Wait, r.platform = "8h", lasting{whole: 6 * time.Hour, left: 6 * time.Hour}
 	asked := 0
 	_, err := r.waitFor(func() (report.Record, error) { asked++; return lacking(verdict.Wait, true), nil })
 	if f := fault.Of(err); f.Kind != fault.Usage || f.Hint != "wait less" || asked != 0 {
@@ -104,7 +104,7 @@ func TestWait_never_outlives_the_job(t *testing.T) {
 		{2 * time.Hour, 3 * time.Hour, time.Second, time.Second},
 		{2 * time.Hour, 0, 0, 2 * time.Hour},
 	} {
-		r.values["wait"], r.platform = []string{c.wait.String()[:2]}, lasting{whole: c.whole, left: c.left}
+		r.in.Wait, r.platform = c.wait.String()[:2], lasting{whole: c.whole, left: c.left}
 		if got, err := r.limit(); err != nil || got != c.want {
 			t.Errorf("%+v: %s, %v", c, got, err)
 		}

@@ -19,10 +19,10 @@ const wholeCommit = "everybody"
 // claimed finds the claimed roles that --waive names, in the environments that the
 // release would bring them into: of one person, or of everybody whom a commit claims.
 func (r *run) claimed(x *proposal) error {
-	role, rest, _ := strings.Cut(r.text("waive"), ":")
+	role, rest, _ := strings.Cut(x.told.Waive, ":")
 	commit, who, ok := strings.Cut(rest, ":")
 	if !ok || !slices.Contains(statement.ClaimedRoles, role) || who == "" {
-		return usage("--waive %q, want ROLE:COMMIT:WHO, with a role of %s", r.text("waive"), strings.Join(statement.ClaimedRoles, ", "))
+		return usage("--waive %q, want ROLE:COMMIT:WHO, with a role of %s", x.told.Waive, strings.Join(statement.ClaimedRoles, ", "))
 	}
 	var inputs []policy.Input
 	var counts []time.Time
@@ -49,7 +49,7 @@ func (r *run) claimed(x *proposal) error {
 	x.inputs, x.counts = inputs, counts
 	switch {
 	case len(x.claims) > 1 && who != wholeCommit:
-		return usage("--waive %q may be several people: write the address or NAME#NUMBER", r.text("waive"))
+		return usage("--waive %q may be several people: write the address or NAME#NUMBER", x.told.Waive)
 	case len(x.claims) > maxWaived:
 		return fault.New(fault.Refused, fault.Limit, "release an older commit first, or begin later with baseline in the policy",
 			"commit %s claims %d people for the role %s, and at most %d are waived at once", commit, len(x.claims), role, maxWaived)
@@ -131,7 +131,7 @@ func (r *run) waive(x proposal, token string, check attest.Check) error {
 func (r *run) waiver(x proposal, claim statement.Claim, token string, check attest.Check) (attest.Receipt, error) {
 	w := statement.Waiver{
 		Claim: claim, Release: statement.DigestSet{SHA256: x.set.Digest.Hex()}, Version: x.set.Version, Repository: x.set.Repository,
-		Policy: x.set.Policy, Evidence: seen(x.inputs), Reason: r.text("reason"), IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires),
+		Policy: x.set.Policy, Evidence: seen(x.inputs), Reason: x.told.Reason, IssuedAt: stamp(r.now), ExpiresAt: stamp(x.expires),
 		By: x.by, Targets: x.targets,
 	}
 	for _, in := range x.inputs {

@@ -38,7 +38,7 @@ func (r *run) targets() []target {
 		}
 	}
 	if r.component.Identity == inputs.Signs {
-		for _, s := range r.list("store") {
+		for _, s := range r.in.Store {
 			if dir, ok := strings.CutPrefix(s, "dir:"); ok {
 				out = append(out, target{"--store", dir})
 			}
@@ -118,12 +118,12 @@ func (r *run) reads(name string) string {
 			return "what --" + input + " reads"
 		}
 	}
-	for _, b := range r.list("bundle") {
+	for _, b := range r.in.Bundle {
 		if info, err := os.Stat(b); err == nil && !info.IsDir() && is(b) {
 			return "a bundle to read"
 		}
 	}
-	sel, err := subject.Parse(r.list("subject"))
+	sel, err := subject.Parse(r.in.Subject)
 	if err != nil {
 		return "" // reading the subjects says what is wrong
 	}
