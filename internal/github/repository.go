@@ -132,13 +132,13 @@ func (repo *Repo) repository(ctx context.Context) (repository, error) {
 // KeepsBundles reports whether GitHub surely keeps bundles of this repository: of a public
 // one, on a host of its own. An enterprise server does not, and of others it does for
 // an enterprise only.
-func (r *Repo) KeepsBundles(ctx context.Context) (bool, error) {
-	if host := strings.ToLower(r.server.Host); host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
+func (repo *Repo) KeepsBundles(ctx context.Context) (bool, error) {
+	if host := strings.ToLower(repo.server.Host); host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
 		return false, nil
 	}
-	ctx, cancel := r.within(ctx)
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	own, err := r.repository(ctx)
+	own, err := repo.repository(ctx)
 	return err == nil && !own.Private, err
 }
 
