@@ -37,14 +37,14 @@ var commands = map[string]command{
 	"reject":   told(rejectCommand),
 	"gate":     told(gateCommand),
 	"enter":    told(enterCommand),
-	"entered":  byName(enteredCommand),
-	"failed":   byName(failedCommand),
+	"entered":  told(enteredCommand),
+	"failed":   told(failedCommand),
 	"verify":   told(verifyCommand),
 	"doctor":   told(doctorCommand),
 	"settings": told(settingsCommand),
 	"trust":    told(trustCommand),
 	"explain":  told(explainCommand),
-	"history":  byName(historyCommand),
+	"history":  told(historyCommand),
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.

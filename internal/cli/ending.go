@@ -14,13 +14,22 @@ import (
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
-func enteredCommand(r *run) (answer, error) { return r.ended(statement.OutcomeEntered) }
+// endingInputs is what entered and failed are told.
+type endingInputs struct {
+	Of string `input:"of"`
+}
 
-func failedCommand(r *run) (answer, error) { return r.ended(statement.OutcomeFailed) }
+func enteredCommand(r *run, in endingInputs) (answer, error) {
+	return r.ended(in, statement.OutcomeEntered)
+}
+
+func failedCommand(r *run, in endingInputs) (answer, error) {
+	return r.ended(in, statement.OutcomeFailed)
+}
 
 // ended signs how the deployment of this job ended: of each entry that the job has
 // signed, or, where of says so, of each that its run has signed for this environment.
-func (r *run) ended(outcome string) (answer, error) {
+func (r *run) ended(in endingInputs, outcome string) (answer, error) {
 	if r.platform == nil {
 		return answer{}, fault.New(fault.Usage, fault.Config, "run it in the job that deploys, after the deployment",
 			"%s is a part of the job that deploys, and no platform runs this", outcome)
@@ -47,12 +56,12 @@ func (r *run) ended(outcome string) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	own, err := r.ownEntries(p, env, kept)
+	own, err := r.ownEntries(in.Of, p, env, kept)
 	if err != nil {
 		return answer{}, err
 	}
 	if len(own) == 0 {
-		return r.nothingEntered(p, env)
+		return r.nothingEntered(in.Of, p, env)
 	}
 	for _, e := range own {
 		if outcome == statement.OutcomeEntered && e.State == policy.Failed {
@@ -61,7 +70,7 @@ func (r *run) ended(outcome string) (answer, error) {
 		}
 	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
+		Local: places.Dir{Path: r.in.BundleDir}, Sinks: []attest.Sink{kept}}
 	for _, e := range own {
 		a.Check = r.signsFor(p, e.Target)
 		if err := r.signEnding(a, e, outcome); err != nil {
@@ -78,21 +87,21 @@ var words = map[string]string{
 }
 
 // nothingEntered is the answer where the job has signed no entry.
-func (r *run) nothingEntered(p *policy.Policy, env string) (answer, error) {
+func (r *run) nothingEntered(of string, p *policy.Policy, env string) (answer, error) {
 	if e, _ := p.Environment(env); e.Record != policy.RecordRequired {
 		r.say("no entry of this job into %q is there, so nothing is signed about one", env)
 		return done, nil
 	}
 	hint := "let the gate of this job run before it, and deploy what that has let in"
-	if r.text("of") == "job" {
+	if of == "job" {
 		hint += "; a job after the one that deploys says --of run"
 	}
 	return answer{}, fault.New(fault.Refused, fault.EntryMissing, hint, "this job has signed no entry into %q", env)
 }
 
 // ownEntries are the entries into an environment that this job, or its run, has signed.
-func (r *run) ownEntries(p *policy.Policy, env string, kept gate.Store) ([]policy.Entry, error) {
-	trust, err := r.policyTrust(p, r.text("policy"))
+func (r *run) ownEntries(of string, p *policy.Policy, env string, kept gate.Store) ([]policy.Entry, error) {
+	trust, err := r.policyTrust(p, r.in.Policy)
 	if err != nil {
 		return nil, err
 	}
@@ -100,8 +109,8 @@ func (r *run) ownEntries(p *policy.Policy, env string, kept gate.Store) ([]polic
 		Policy: p, Verifiers: trust.verifiers, Guard: doors{r.at, r, p, r.home}, Home: r.home, Now: r.now,
 		Stores: []gate.Store{kept},
 	}
-	if _, err := os.Stat(r.text("bundle-dir")); err == nil {
-		g.Stores = append(g.Stores, places.Dir{Path: r.text("bundle-dir")}) // the platform may list it later
+	if _, err := os.Stat(r.in.BundleDir); err == nil {
+		g.Stores = append(g.Stores, places.Dir{Path: r.in.BundleDir}) // the platform may list it later
 	}
 	protection, err := g.Guard.Environment(r.ctx, env)
 	if err != nil {
@@ -118,7 +127,7 @@ func (r *run) ownEntries(p *policy.Policy, env string, kept gate.Store) ([]polic
 	job := r.platform.Number()
 	var out []policy.Entry
 	for _, e := range in.Chain().Entries {
-		if e.Run == r.platform.Run() && (e.Job == job || r.text("of") == "run") {
+		if e.Run == r.platform.Run() && (e.Job == job || of == "run") {
 			out = append(out, e)
 		}
 	}

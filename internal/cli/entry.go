@@ -28,10 +28,7 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 		return known, "", nil
 	}
 	token, err := r.identityToken()
-	told := slices.ContainsFunc(
-		[]string{"signing-config", "trusted-root", "authority"},
-		func(name string) bool { return r.text(name) != "" },
-	)
+	told := r.in.SigningConfig+r.in.TrustedRoot+r.in.Authority != ""
 	if err == nil && told {
 		_, _, err = r.instance(token)
 	}
@@ -136,7 +133,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 		return nil, err
 	}
 	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: r.signsFor(p, entry.Target),
-		Local: places.Dir{Path: r.text("bundle-dir")}, Sinks: []attest.Sink{kept}}
+		Local: places.Dir{Path: r.in.BundleDir}, Sinks: []attest.Sink{kept}}
 	defer r.progress("signing the entry")()
 	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)
 	if err != nil {

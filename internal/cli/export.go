@@ -22,16 +22,16 @@ import (
 )
 
 // mayExport refuses, before anything is asked, an export that could not be signed.
-func (r *run) mayExport() error {
-	path := r.text("export")
+func (r *run) mayExport(in historyInputs) error {
+	path := in.Export
 	switch {
 	case path == "":
 		return nil
-	case r.on("offline"):
+	case r.in.Offline:
 		return usage("--export signs, which needs a connection, and --offline forbids one")
 	case filepath.Ext(path) != ".jsonl":
 		return usage("--export %q, want a name that ends in .jsonl: it holds a bundle on each line", path)
-	case len(r.list("environment")) != 1:
+	case len(in.Environment) != 1:
 		return usage("--export is about one environment: name it")
 	case r.platform == nil:
 		return fault.New(fault.Usage, fault.Config,
@@ -47,7 +47,7 @@ func (r *run) mayExport() error {
 
 // export writes the one file that a history rests on: a signed list, and every bundle
 // that it lists.
-func (r *run) export(g *gate.Gate, all []telling) error {
+func (r *run) export(path string, g *gate.Gate, all []telling) error {
 	t := all[0] // mayExport: one environment, which has a number
 	e := t.rec.Input.Exporting(t.rec.Target, t.chain, t.heard, t.period, r.Version, r.platform.Run())
 	var want []gate.Signed
@@ -86,10 +86,10 @@ func (r *run) export(g *gate.Gate, all []telling) error {
 			"the export has %d bundles in %d bytes; at most %d and %d are read again", len(lines)+1, file.Len(),
 			places.MaxFiles, places.MaxFileBytes)
 	}
-	if err := write(r.text("export"), file.Bytes()); err != nil {
+	if err := write(path, file.Bytes()); err != nil {
 		return err
 	}
-	r.say("%s: exported to %s: %s", e.Target.Name, fault.Quote(r.text("export")), plural(len(lines), "statement"))
+	r.say("%s: exported to %s: %s", e.Target.Name, fault.Quote(path), plural(len(lines), "statement"))
 	return nil
 }
 
@@ -151,7 +151,7 @@ func (r *run) exports(rec gate.Record) ([]policy.Export, error) {
 	for _, x := range counts {
 		if p := rec.Input.Policy; x.PolicyDigest != p.Digest {
 			r.say("the export of %s was made under policy %s, and %s is %s",
-				x.Time.UTC().Format(time.RFC3339), x.PolicyDigest, r.text("policy"), p.Digest)
+				x.Time.UTC().Format(time.RFC3339), x.PolicyDigest, r.in.Policy, p.Digest)
 		}
 		if err := rec.Input.Whole(x, rec.Said.Facts); err != nil {
 			return nil, err
@@ -185,7 +185,7 @@ func (r *run) exports(rec gate.Record) ([]policy.Export, error) {
 
 // byItself reports whether what was found in source was in a file that the call names.
 func (r *run) byItself(source string) bool {
-	return slices.ContainsFunc(r.list("bundle"), func(b string) bool {
+	return slices.ContainsFunc(r.in.Bundle, func(b string) bool {
 		name := places.Dir{Path: b}.Name()
 		return source == name || strings.HasPrefix(source, name+", ")
 	})

@@ -15,11 +15,19 @@ import (
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
+// historyInputs is what history alone is told.
+type historyInputs struct {
+	Environment []string `input:"environment"`
+	Since       string   `input:"since"`
+	Until       string   `input:"until"`
+	Export      string   `input:"export"`
+}
+
 // historyCommand shows what entered environments and what people said about it, from
 // signed statements alone: those of the platform's store, or, offline, those of a folder
 // or an export.
-func historyCommand(r *run) (answer, error) {
-	if err := r.mayExport(); err != nil {
+func historyCommand(r *run, in historyInputs) (answer, error) {
+	if err := r.mayExport(in); err != nil {
 		return answer{}, err
 	}
 	p, err := r.policy()
@@ -27,12 +35,13 @@ func historyCommand(r *run) (answer, error) {
 		return answer{}, err
 	}
 	var bounds [2]time.Time
-	for i, name := range []string{"since", "until"} {
-		if bounds[i], err = r.day(name); err != nil {
-			return answer{}, err
-		}
+	if bounds[0], err = day("since", in.Since); err != nil {
+		return answer{}, err
 	}
-	names := r.list("environment")
+	if bounds[1], err = day("until", in.Until); err != nil {
+		return answer{}, err
+	}
+	names := in.Environment
 	for _, n := range names {
 		if _, ok := p.Environment(n); !ok {
 			return answer{}, unknownEnvironment("environment", n, p)
@@ -51,8 +60,8 @@ func historyCommand(r *run) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if r.text("export") != "" {
-		if err := r.export(g, all); err != nil {
+	if in.Export != "" {
+		if err := r.export(in.Export, g, all); err != nil {
 			return answer{}, err
 		}
 	}
@@ -62,9 +71,9 @@ func historyCommand(r *run) (answer, error) {
 		shown = append(shown, h)
 		r.holes(h)
 		switch n := t.unlisted(); {
-		case r.on("offline") && len(h.Exports) == 0:
+		case r.in.Offline && len(h.Exports) == 0:
 			r.say("%s: no export is among the bundles, so nothing says that they are all", report.Plain(h.Environment))
-		case r.on("offline") && n > 0:
+		case r.in.Offline && n > 0:
 			r.say(
 				"%s: %s here that no export lists",
 				report.Plain(h.Environment),
@@ -72,7 +81,7 @@ func historyCommand(r *run) (answer, error) {
 			)
 		}
 	}
-	switch r.text("format") {
+	switch r.in.Format {
 	case "json":
 		err = report.HistoryJSON(r.Stdout, shown)
 	case "csv":
@@ -102,8 +111,7 @@ func (r *run) holes(h report.History) {
 }
 
 // day reads an input that names a day or a time.
-func (r *run) day(name string) (time.Time, error) {
-	s := r.text(name)
+func day(name, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
@@ -118,16 +126,16 @@ func (r *run) day(name string) (time.Time, error) {
 // historian is the gate that reads histories: of the platform's store and of bundles, or,
 // offline, of bundles alone.
 func (r *run) historian(p *policy.Policy) (*gate.Gate, error) {
-	trust, err := r.policyTrust(p, r.text("policy"))
+	trust, err := r.policyTrust(p, r.in.Policy)
 	if err != nil {
 		return nil, err
 	}
 	g := &gate.Gate{Policy: p, Verifiers: trust.verifiers, Now: r.now}
-	for _, b := range r.list("bundle") {
+	for _, b := range r.in.Bundle {
 		g.Stores = append(g.Stores, places.Dir{Path: b})
 	}
 	switch {
-	case !r.on("offline"):
+	case !r.in.Offline:
 		at, err := r.doorOf(p)
 		if err != nil {
 			return nil, err
@@ -142,7 +150,7 @@ func (r *run) historian(p *policy.Policy) (*gate.Gate, error) {
 		return nil, usage("--offline needs the statements: --bundle with a folder of bundles, or with an export")
 	default:
 		b := p.Artifacts[0].BuiltBy[0]
-		g.Home = cmp.Or(strings.TrimSuffix(r.text("repository"), "/"), b.Forge.Host+"/"+b.Repository)
+		g.Home = cmp.Or(strings.TrimSuffix(r.in.Repository, "/"), b.Forge.Host+"/"+b.Repository)
 	}
 	return g, nil
 }

@@ -43,7 +43,7 @@ type shared struct {
 // A command is what a person can type after sallyport.
 type command struct {
 	do  func(*run) (answer, error)
-	own reflect.Type // of what it is told besides what is shared; nil: it reads its inputs by name
+	own reflect.Type // of what it is told besides what is shared
 }
 
 // told is a command that is handed what it alone is told, in a struct with one field for each
@@ -55,9 +55,6 @@ func told[T any](do func(*run, T) (answer, error)) command {
 		return do(r, own)
 	}, reflect.TypeFor[T]()}
 }
-
-// byName is a command that still reads its inputs by their names.
-func byName(do func(*run) (answer, error)) command { return command{do: do} }
 
 // fill sets the fields of a struct, and of those embedded in it, from the inputs that their tags
 // name.

@@ -46,10 +46,7 @@ func TestInputs_are_fields_of_what_a_command_is_told(t *testing.T) {
 		if !ok {
 			t.Fatalf("command %q has no table of inputs", name)
 		}
-		own := map[string]reflect.Type{}
-		if c.own != nil {
-			own = fieldsOf(t, c.own)
-		}
+		own := fieldsOf(t, c.own)
 		for _, in := range component.Inputs {
 			if in.Secret {
 				continue
@@ -63,7 +60,7 @@ func TestInputs_are_fields_of_what_a_command_is_told(t *testing.T) {
 				}
 				f = s
 			}
-			if c.own != nil && f != typeOf(in) {
+			if f != typeOf(in) {
 				t.Errorf("%s: the field of input %s is a %v, want a %v", name, in.Name, f, typeOf(in))
 			}
 		}
