@@ -43,6 +43,16 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		}
 	}
 	plain := read(t, required(t))
+	for asks, want := range map[string]string{"inputs: none": "any input of provenance", "content: unchecked": "unchecked content of provenance"} {
+		other := read(t, replaced(t, required(t), "{max-age: 7d}", "{max-age: 7d, "+asks+"}"))
+		got := policy.Looser(other, plain, "production")
+		if asks == "content: unchecked" {
+			got = policy.Looser(plain, other, "production")
+		}
+		if len(got) != 1 || !strings.Contains(got[0], want) {
+			t.Errorf("%s: %q, want %q", asks, got, want)
+		}
+	}
 	if got := policy.Looser(plain, read(t, long), "production"); !slices.Equal(got, []string{"rejection-max-age is 2 days, and was 7 days", "break-glass is there, and was not"}) {
 		t.Errorf("%q, want that break-glass is new and a rejection ends earlier", got)
 	}

@@ -21,4 +21,6 @@ func (p Predicate) title() string { return p.Type }
 
 func (p Predicate) unchecked() bool { return false }
 
+func (p Predicate) loosened(*loosening, Requirement) {}
+
 func (p Predicate) judge(Requirement, Signer, Fact) *miss { return nil }

@@ -48,6 +48,12 @@ func (p Provenance) title() string {
 
 func (p Provenance) unchecked() bool { return p.Unchecked }
 
+func (p Provenance) loosened(l *loosening, was Requirement) {
+	old, _ := was.Kind.(Provenance) // as the name says
+	l.accepts("unchecked content of "+was.Name, old.Unchecked, p.Unchecked)
+	l.accepts("any input of "+was.Name, !old.Strict, !p.Strict)
+}
+
 func (p Provenance) judge(q Requirement, s Signer, f Fact) *miss {
 	switch {
 	case p.Unchecked:

@@ -31,6 +31,9 @@ type Evidence interface {
 	title() string
 	// unchecked reports whether the policy accepts the evidence without a look at its content.
 	unchecked() bool
+	// loosened adds to l what the evidence may be now and might not be for was, a requirement of
+	// the same name.
+	loosened(l *loosening, was Requirement)
 	// judge says what the content of f, which s has signed, misses for q; or nil.
 	judge(q Requirement, s Signer, f Fact) *miss
 }
