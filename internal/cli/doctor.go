@@ -118,7 +118,7 @@ func (r *run) prospects(p *policy.Policy, at door) ([]finding.Finding, error) {
 		if err != nil {
 			return nil, err
 		}
-		if in.Rosters, err = at.Rosters(r.ctx, q.Members); err != nil {
+		if in.Rosters, err = at.Rosters(r.ctx, q.Members()); err != nil {
 			return nil, err
 		}
 		c, err := at.Change(r.ctx, change(p, e, policy.ChangeQuery{Repository: repository, ID: id, Head: head, Ref: ref}))
@@ -268,7 +268,7 @@ func settingsCommand(r *run) (answer, error) {
 	return done, nil
 }
 
-func (r *run) settle(at door, w doctor.Want) error {
+func (r *run) settle(at settings, w doctor.Want) error {
 	plan, err := at.Plan(r.ctx, w)
 	if err != nil {
 		return err

@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -19,33 +18,10 @@ type doors struct {
 	home   string // address of the repository behind the door
 }
 
-// Runs asks about every run where it ran.
-func (d doors) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
-	out := make([]policy.Run, len(queries))
-	where := map[string][]int{}
-	for i, q := range queries {
-		home := d.homeOf(q.URI)
-		where[home] = append(where[home], i)
-	}
-	for _, home := range slices.Sorted(maps.Keys(where)) {
-		var asked []policy.RunQuery
-		for _, i := range where[home] {
-			asked = append(asked, queries[i])
-		}
-		answers, err := d.runsAt(ctx, home, asked)
-		if err != nil {
-			return nil, err
-		}
-		for k, i := range where[home] {
-			out[i] = answers[k]
-		}
-	}
-	return out, nil
-}
-
-// runsAt asks one place. A place elsewhere that does not answer, or does not show
-// a run, has answered nothing: other evidence may do without.
-func (d doors) runsAt(ctx context.Context, home string, asked []policy.RunQuery) ([]policy.Run, error) {
+// Runs asks about runs of one repository where they ran. A place elsewhere that does not
+// answer, or does not show a run, has answered nothing: other evidence may do without.
+func (d doors) Runs(ctx context.Context, asked []policy.RunQuery) ([]policy.Run, error) {
+	home := cmp.Or(asked[0].Repository, d.home) // a run of nobody's is the own platform's to know nothing about
 	at, err := d.open(home)
 	var answers []policy.Run
 	if err == nil {
@@ -102,23 +78,12 @@ func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 
 // Placed asks where the job was that signed an entry.
 func (d doors) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	out, err := d.placed(ctx, q)
+	out, err := d.door.Placed(ctx, q)
 	if err != nil && silent(ctx, err) {
 		f := fault.Of(err)
 		return policy.Placed{Query: q, Why: f.Error()}, nil
 	}
 	return out, err
-}
-
-// homeOf returns the repository of a builder that a run belongs to; a run of
-// nobody's is the own platform's to know nothing about.
-func (d doors) homeOf(uri string) string {
-	for _, b := range d.builders() {
-		if home := b.Forge.Host + "/" + b.Repository; strings.HasPrefix(uri, home+"/") {
-			return home
-		}
-	}
-	return d.home
 }
 
 // builders are the workflows whose runs are asked about: those that build, and
@@ -141,7 +106,7 @@ func (d doors) need(home string) string {
 	return ""
 }
 
-func (d doors) open(home string) (door, error) {
+func (d doors) open(home string) (besides, error) {
 	if home == d.home {
 		return d.door, nil
 	}

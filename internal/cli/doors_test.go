@@ -62,9 +62,9 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 	r := at(map[string]string{"SALLYPORT_TOKEN": "canary", "GITHUB_API_URL": s.URL}, nil)
 	forge := policy.Forge{Host: "https://github.com", Mark: "/"}
 	query := []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}
-	for want, open := range map[string]func(policy.Forge, string) (door, error){
+	for want, open := range map[string]func(policy.Forge, string) (besides, error){
 		"":              r.elsewhere,
-		"Bearer canary": func(f policy.Forge, repository string) (door, error) { return r.openDoor(f, repository) },
+		"Bearer canary": func(f policy.Forge, repository string) (besides, error) { return r.openDoor(f, repository) },
 	} {
 		sent = nil
 		d, err := open(forge, "acme/app")
@@ -107,7 +107,7 @@ func TestD03_a_place_elsewhere_that_is_silent_has_answered_nothing(t *testing.T)
 		"a run that is not shown": {http.StatusNotFound, "canary", "job 7"},
 	} {
 		d, uri := away(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(c.status) }, map[string]string{"GITLAB_TOKEN": c.token})
-		runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: uri}})
+		runs, err := d.Runs(t.Context(), []policy.RunQuery{{Repository: strings.TrimSuffix(uri, "/-/jobs/7"), URI: uri}})
 		if err != nil || len(runs) != 1 || !strings.Contains(runs[0].Why, c.why) || !strings.HasPrefix(runs[0].Need, "set GITLAB_TOKEN to a token that may read acme/app") {
 			t.Errorf("%s: runs = %+v, %v, want none with %q, and the variable of that platform", name, runs, err, c.why)
 		}
@@ -122,7 +122,7 @@ func TestD03_a_place_elsewhere_that_contradicts_itself_is_no_silence(t *testing.
 	d, uri := away(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = w.Write([]byte(`{"id":8,"pipeline":{"id":1}}`)) // who asked may be gone
 	}, map[string]string{"GITLAB_TOKEN": "canary"})
-	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: uri}}); fault.Of(err).Kind != fault.Refused {
+	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{Repository: strings.TrimSuffix(uri, "/-/jobs/7"), URI: uri}}); fault.Of(err).Kind != fault.Refused {
 		t.Errorf("runs = %+v, %v, want a refusal", runs, err)
 	}
 }

@@ -29,78 +29,111 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
-// platform is what the two platforms do for a command. This file is the only
-// one that names them; a third would be a third case here.
+// platform is a job, and the repository that it is of. This file is the only one that names
+// the two platforms; a third would be a third case here.
 type platform interface {
 	door
+	identity
+	commits
+	builder
+	tokens
+	printer
+
+	place() inputs.Where // in the table of inputs
+	// Lasts is how long a job of this kind may run, and how much of that is left;
+	// whole is 0 where nobody says. hint is the next step for a job that needs more.
+	Lasts(now time.Time) (whole, left time.Duration, hint string)
+}
+
+// identity is which job this is.
+type identity interface {
 	// Identify finds out which job this is and where its platform answers, of
 	// those that a policy names. Before it, or Reach, nobody is asked.
 	Identify(ctx context.Context, all []policy.Instance) error
 	Reach(issuer, api string) error
+	elsewhere() // an argument says where the API is
 	Home() (host, id string)
 	// Enters is the environment of this job, as the token of Identify names it.
 	Enters() (string, error)
 	// Within is the same, or "" where the job is in none; known is false where nothing
 	// says it.
 	Within() (environment string, known bool)
-	Number() string // of this job in its run, where Run does not name the job; or ""
-	// Commit is the commit that this job runs, which Identify proves. Tip is the commit
-	// of a branch of this repository.
+	Run() string                        // the run's address, as a certificate has it
+	Number() string                     // of this job in its run, where Run does not name the job; or ""
+	Origin() (statement.Origin, string) // the repository, and who started the run, for people
+}
+
+// commits is what the job has of its repository. Identify proves the commit. Tip is the
+// commit of a branch.
+type commits interface {
 	Commit() string
 	Workspace() string // the folder that the job was given, as its variables say; "" if they do not
 	Tip(ctx context.Context, branch string) (commit string, err error)
-	elsewhere() // an argument says where the API is
-	// Lasts is how long a job of this kind may run, and how much of that is left;
-	// whole is 0 where nobody says. hint is the next step for a job that needs more.
-	Lasts(now time.Time) (whole, left time.Duration, hint string)
-	Run() string                        // the run's address, as a certificate has it
-	Origin() (statement.Origin, string) // the repository, and who started the run, for people
-	IDToken(ctx context.Context, audience string) (string, error)
+}
+
+// builder is what the job says of what it builds, and of what it was given.
+type builder interface {
 	Inputs(ctx context.Context, reach func() error) (given map[string]string, unknown string, err error)
 	Provenance(token string, given statement.Inputs) (statement.Provenance, error)
-	Visibility(token string) string
 	// Mentions and Expand are about names of variables in the value of an input,
 	// where the platform leaves them to us.
 	Mentions(text string) bool
 	Expand(token, text string) (string, error)
+}
+
+// tokens is what the job signs with.
+type tokens interface {
+	IDToken(ctx context.Context, audience string) (string, error)
+	Visibility(token string) string
+	instance(private bool) string // the Sigstore instance that fits a repository
+}
+
+// printer is where the job's outputs and messages go.
+type printer interface {
 	Output(key, value string) error
 	Summary(markdown string) error
 	Annotate(level, file string, line int, title, message string)
 	Group(title string) func()
-
-	instance(private bool) string // the Sigstore instance that fits a repository
-	place() inputs.Where          // in the table of inputs
 }
 
-// door is what a platform knows about a repository, in a job or outside of one.
+// door is a repository, for a job or for somebody outside of one.
 type door interface {
-	Environment(ctx context.Context, name string) (policy.Protection, error)
-	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
-	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
-	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
-	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
-	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
-	// placed says whether a job was in an environment, by what else the platform shows.
-	placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
+	gate.Guard
+	auditor
+	settings
+	evidencer
 	Name() string
-	Head(ctx context.Context) (repository, id, head, ref string, err error)
-	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
-	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
-	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
-
 	// Resume starts the failed jobs of a run again, and says what became of it.
 	Resume(ctx context.Context, run string) (said string, err error)
+}
 
-	// KeepsBundles reports whether the platform surely has a store for bundles of this
-	// repository.
-	KeepsBundles(ctx context.Context) (bool, error)
-	File(ctx context.Context, commit, path string) ([]byte, error)
+// besides is what a repository other than that of the command is asked.
+type besides interface {
+	gate.Runs
+	gate.Refs
+}
 
-	evidence() store
-	storeName() string // as in the input store
+// auditor finds mistakes in what protects a repository.
+type auditor interface {
+	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
 	// merged looks at the pipeline as the platform puts it together, where it
 	// says so: what a file includes and overrides shows only there.
 	merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error)
+}
+
+// settings protects environments.
+type settings interface {
+	Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error)
+	Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error)
+}
+
+// evidencer has the platform's own store of evidence.
+type evidencer interface {
+	// KeepsBundles reports whether the platform surely has a store for bundles of this
+	// repository.
+	KeepsBundles(ctx context.Context) (bool, error)
+	evidence() store
+	storeName() string // as in the input store
 }
 
 // store is a place for bundles that can be read and written.
@@ -109,7 +142,17 @@ type store interface {
 	attest.Sink
 }
 
-type onGitHub struct{ *github.Job }
+type (
+	onGitHub   struct{ *github.Job }
+	onGitLab   struct{ *gitlab.Job }
+	gitHubRepo struct{ *github.Repo }
+	gitLabRepo struct{ *gitlab.Repo }
+)
+
+func (p gitHubRepo) evidence() store { return p.Evidence() }
+func (gitHubRepo) storeName() string { return "github" }
+func (p gitLabRepo) evidence() store { return p.Evidence() }
+func (gitLabRepo) storeName() string { return "gitlab" }
 
 func (p onGitHub) evidence() store   { return p.Evidence() }
 func (onGitHub) storeName() string   { return "github" }
@@ -120,8 +163,6 @@ func (onGitHub) instance(private bool) string {
 	}
 	return "public-good"
 }
-
-type onGitLab struct{ *gitlab.Job }
 
 func (p onGitLab) evidence() store            { return p.Evidence() }
 func (onGitLab) storeName() string            { return "gitlab" }
@@ -176,11 +217,23 @@ func tree(root *os.Root) func(string) ([]byte, error) {
 	}
 }
 
-// placed reads the workflow file: a run's certificate could be any job's that may have an
-// identity, so each of these has to be in the environment.
-func (p onGitHub) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
+	return nil, nil
+}
+
+func (gitHubRepo) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
+	return nil, nil
+}
+
+func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
+	return gitLabRepo{p.Repo}.merged(ctx, root, environments)
+}
+
+// placedOnGitHub reads the workflow file: a run's certificate could be any job's that may
+// have an identity, so each of these has to be in the environment.
+func placedOnGitHub(ctx context.Context, at gate.Branch, q policy.PlaceQuery) (policy.Placed, error) {
 	out := policy.Placed{Query: q, Within: policy.No}
-	raw, err := p.File(ctx, q.Commit, q.Workflow)
+	raw, err := at.File(ctx, q.Commit, q.Workflow)
 	if err != nil {
 		f := fault.Of(err)
 		if out.Why = f.Error(); f.Code == fault.Policy {
@@ -200,17 +253,17 @@ func (p onGitHub) placed(ctx context.Context, q policy.PlaceQuery) (policy.Place
 	return out, nil
 }
 
-func (p onGitLab) placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	return p.Placed(ctx, q)
+func (p gitHubRepo) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return placedOnGitHub(ctx, p, q)
 }
 
-func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
-	return nil, nil
+func (p onGitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return placedOnGitHub(ctx, p, q)
 }
 
 // merged has no lines that anybody could look up: it is in no file. Those of
 // pipelines below it are.
-func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
+func (p gitLabRepo) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
 	raw, err := p.Merged(ctx, "")
 	if f := fault.Of(err); err != nil && f.Kind == fault.Unavailable {
 		return []finding.Finding{{Rule: finding.CannotSee, Code: f.Code, Severity: finding.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
@@ -305,7 +358,7 @@ func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
 // elsewhere opens a door besides the one that this command is about. The token
 // that was given for that one stays there: only the other platform's own
 // variable is read.
-func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
+func (r *run) elsewhere(f policy.Forge, repository string) (besides, error) {
 	d, err := r.openWith(func(name string) string {
 		// In a job anybody could have set the address of an API.
 		if name == "SALLYPORT_TOKEN" || r.platform != nil && (name == "GITHUB_API_URL" || name == "CI_API_V4_URL") {
@@ -314,9 +367,9 @@ func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 		return r.Getenv(name)
 	}, f, repository)
 	switch at := d.(type) {
-	case onGitHub:
+	case gitHubRepo:
 		at.Need = r.tokenFor(f, repository)
-	case onGitLab:
+	case gitLabRepo:
 		at.Need = r.tokenFor(f, repository)
 	}
 	return d, err
@@ -347,22 +400,22 @@ func (r *run) openWith(getenv func(string) string, f policy.Forge, repository st
 		if err := sendable(getenv, "SALLYPORT_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"); err != nil {
 			return nil, err
 		}
-		j, err := github.At(getenv, f.Host, repository)
+		repo, err := github.At(getenv, f.Host, repository)
 		if err != nil {
 			return nil, err
 		}
-		j.Out, j.Now = r.Stderr, r.Now
-		return onGitHub{j}, nil
+		repo.Now = r.Now
+		return gitHubRepo{repo}, nil
 	}
 	if err := sendable(getenv, "SALLYPORT_TOKEN", "GITLAB_TOKEN"); err != nil {
 		return nil, err
 	}
-	j, err := gitlab.At(getenv, f.Host, repository)
+	repo, err := gitlab.At(getenv, f.Host, repository)
 	if err != nil {
 		return nil, err
 	}
-	j.Out, j.Now = r.Stderr, r.Now
-	return onGitLab{j}, nil
+	repo.Now = r.Now
+	return gitLabRepo{repo}, nil
 }
 
 // place returns the platform that members of a policy's groups name: one of the

@@ -28,22 +28,60 @@ type Store interface {
 	Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error)
 }
 
-// A Guard is what a platform knows and no bundle can say: how an environment is
-// protected, how runs ended and who started them, who made a change, how the
-// refs of a build are protected, who is in a team, and what its own page holds.
-// What it cannot find out is an error; of runs and refs, whose repository may be
-// another's, it is an answer that says why nothing is known.
+// A Guard is what a platform knows and no bundle can say. What it cannot find out is an
+// error; of runs and refs, whose repository may be another's, it is an answer that says why
+// nothing is known.
 type Guard interface {
+	Environments
+	Refs
+	Places
+	Branch
+	Runs
+	Changes
+	Rosters
+	Reviews
+}
+
+// Environments knows how an environment is protected.
+type Environments interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
-	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
-	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+}
+
+// Refs knows how the refs of a build are protected.
+type Refs interface {
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
+}
+
+// Runs knows how runs of one repository ended and who started them. Its answers are in the
+// order of the questions.
+type Runs interface {
+	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+}
+
+// Changes knows who made a change.
+type Changes interface {
+	Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error)
+}
+
+// Places knows in which environment a job was.
+type Places interface {
 	Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error)
-	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
-	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
-	// Head is where the default branch is, and File a file of a commit.
+}
+
+// Branch knows where the default branch is, and has files of commits.
+type Branch interface {
 	Head(ctx context.Context) (repository, id, commit, ref string, err error)
 	File(ctx context.Context, commit, path string) ([]byte, error)
+}
+
+// Rosters knows who is in teams and who has roles.
+type Rosters interface {
+	Rosters(ctx context.Context, m []policy.Member) ([]policy.Roster, error)
+}
+
+// Reviews knows what the platform's own page holds about the running job.
+type Reviews interface {
+	Reviews(ctx context.Context, environment string) (policy.Reviews, error)
 }
 
 // Gate judges subjects under a policy.
@@ -132,10 +170,7 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
 		return in, err
 	}
-	if err := down.down(ctx, &in); err != nil {
-		return in, err
-	}
-	return in, g.ask(ctx, &in)
+	return in, g.ask(ctx, &in, down)
 }
 
 // inForce reads the policies of the newest entries, where they are others than the one
@@ -209,93 +244,126 @@ func (g *Gate) collect(ctx context.Context, subjects, entries []subject.Subject)
 	return out, err
 }
 
-// ask asks the platform what the verified evidence raises questions about.
-func (g *Gate) ask(ctx context.Context, in *policy.Input) error {
-	q, err := policy.Ask(*in)
-	if err != nil {
-		return err
-	}
-	if _, err = g.askRefs(ctx, in, q); err != nil { // whether entries count depends on refs
-		return err
-	}
-	if err = g.inForce(in); err != nil {
-		return err
-	}
-	if q, err = policy.Ask(*in); err == nil && q.Merged {
-		if in.Merged, err = g.merged(ctx); err == nil {
-			q, err = policy.Ask(*in)
+// maxRounds bounds how often answers may raise questions. Refs, the refs of policies in force,
+// runs and everything else are one round each, and a long record is walked down in steps
+// that double.
+const maxRounds = 64
+
+// ask asks the platform what the verified evidence raises questions about, until its answers
+// raise no more. No question is asked twice. down verifies more entries, as far as they
+// matter; nil: all that there are have been verified.
+func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
+	asked := map[policy.QuestionKey]bool{}
+	read := false
+	for range maxRounds {
+		all, err := policy.Ask(*in)
+		if err != nil {
+			return err
+		}
+		open := all.Open(asked)
+		signed := len(open.Refs())+len(open.Places()) == 0 // it is known which of the entries count
+		switch {
+		case signed && down != nil && !in.Settled():
+			more, err := down.more(in)
+			if err != nil {
+				return err
+			}
+			if !more {
+				down = nil
+			}
+			continue
+		case signed && !read:
+			if err := g.inForce(in); err != nil {
+				return err
+			}
+			read, down = true, nil
+			continue
+		case len(open) == 0:
+			return nil
+		}
+		if err := g.answer(ctx, in, open); err != nil {
+			return err
+		}
+		for _, q := range open {
+			asked[q.Key()] = true
 		}
 	}
-	if err == nil {
-		q, err = g.askRefs(ctx, in, q)
-	}
-	if err != nil {
-		return err
-	}
-	if all := append(slices.Clone(q.Runs), q.Entries...); len(all) > 0 {
-		if in.Runs, err = g.Guard.Runs(ctx, all); err != nil {
-			return fmt.Errorf("asking how the runs ended: %w", err)
+	return fault.New(fault.Refused, fault.Limit, "",
+		"the platform's answers raise new questions after %d rounds", maxRounds)
+}
+
+// answer puts the platform's answers to open into in.
+func (g *Gate) answer(ctx context.Context, in *policy.Input, open policy.Questions) error {
+	for _, q := range open.Refs() {
+		answer, err := g.Guard.Ref(ctx, q)
+		if err != nil {
+			return fmt.Errorf("asking how %s is protected: %w", q.Ref, err)
 		}
-		for k := len(q.Runs); k < len(in.Runs); k++ {
-			in.Runs[k].Entry = true
+		in.Refs = append(in.Refs, answer)
+	}
+	for _, q := range open.Places() {
+		answer, err := g.Guard.Placed(ctx, q)
+		if err != nil {
+			return fmt.Errorf("asking in which environment job %s was: %w", q.Run, err)
 		}
-		if q, err = policy.Ask(*in); err != nil { // where changes begin depends on how runs ended
+		in.Places = append(in.Places, answer)
+	}
+	if len(open.Merged()) > 0 {
+		var err error
+		if in.Merged, err = g.merged(ctx); err != nil {
 			return err
 		}
 	}
-	for _, c := range q.Changes {
-		answer, err := g.Guard.Change(ctx, c)
+	runs, err := g.runs(ctx, open)
+	if err != nil {
+		return fmt.Errorf("asking how the runs ended: %w", err)
+	}
+	in.Runs = append(in.Runs, runs...)
+	for _, q := range open.Changes() {
+		answer, err := g.Guard.Change(ctx, q)
 		if err != nil {
-			return fmt.Errorf("asking who made commit %s: %w", c.Head, err)
+			return fmt.Errorf("asking who made commit %s: %w", q.Head, err)
 		}
 		in.Changes = append(in.Changes, answer)
 	}
-	if len(q.Members) > 0 {
-		if in.Rosters, err = g.Guard.Rosters(ctx, q.Members); err != nil {
+	if members := open.Members(); len(members) > 0 {
+		rosters, err := g.Guard.Rosters(ctx, members)
+		if err != nil {
 			return fmt.Errorf("asking who may approve: %w", err)
 		}
+		in.Rosters = append(in.Rosters, rosters...)
 	}
-	if q.Reviews {
-		if in.Reviews, err = g.Guard.Reviews(ctx, in.Environment); err != nil {
+	for _, q := range open.Reviews() {
+		if in.Reviews, err = g.Guard.Reviews(ctx, q.Environment); err != nil {
 			return fmt.Errorf("asking who has approved on the platform: %w", err)
 		}
 	}
 	return nil
 }
 
-// askRefs asks about every ref that is not known yet, and about every job whose place is
-// not, and returns what is to be asked then.
-func (g *Gate) askRefs(ctx context.Context, in *policy.Input, q policy.Questions) (policy.Questions, error) {
-	for {
-		n := len(in.Refs) + len(in.Places)
-		for _, x := range q.Places {
-			if slices.ContainsFunc(in.Places, func(p policy.Placed) bool { return p.Query == x }) {
-				continue
-			}
-			answer, err := g.Guard.Placed(ctx, x)
-			if err != nil {
-				return q, fmt.Errorf("asking in which environment job %s was: %w", x.Run, err)
-			}
-			in.Places = append(in.Places, answer)
+// runs asks each repository once about all of its runs. The answers are in the order of the
+// questions.
+func (g *Gate) runs(ctx context.Context, open policy.Questions) ([]policy.Run, error) {
+	answers := map[policy.QuestionKey]policy.Run{}
+	for _, group := range open.Groups() {
+		asked := group.Runs()
+		if len(asked) == 0 {
+			continue
 		}
-		for _, x := range q.Refs {
-			if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == x }) {
-				continue
-			}
-			answer, err := g.Guard.Ref(ctx, x)
-			if err != nil {
-				return q, fmt.Errorf("asking how %s is protected: %w", x.Ref, err)
-			}
-			in.Refs = append(in.Refs, answer)
+		got, err := g.Guard.Runs(ctx, asked)
+		if err != nil {
+			return nil, err
 		}
-		if len(in.Refs)+len(in.Places) == n {
-			return q, nil
-		}
-		var err error
-		if q, err = policy.Ask(*in); err != nil {
-			return q, err
+		for i, r := range got {
+			r.Entry = asked[i].Entry
+			answers[asked[i].Key()] = r
 		}
 	}
+	var out []policy.Run
+	for _, q := range open.Runs() {
+		out = append(out, answers[q.Key()])
+	}
+	return out, nil
 }
 
 // waits tells the bundles of signers whom a policy names from those of strangers.

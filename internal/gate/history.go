@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -68,7 +67,7 @@ func (g *Gate) History(ctx context.Context, environment, id string, period polic
 			Unasked:     g.Guard == nil,
 		}}
 		if g.Guard != nil {
-			if err := g.ask(ctx, &rec.Input); err != nil {
+			if err := g.ask(ctx, &rec.Input, nil); err != nil {
 				return nil, err
 			}
 			if err := g.askWho(ctx, &rec, period); err != nil {
@@ -107,27 +106,22 @@ func (g *Gate) Entered(ctx context.Context, environment, id string) (policy.Inpu
 // that carried it, and who started their runs.
 func (g *Gate) askWho(ctx context.Context, rec *Record, period policy.Period) error {
 	in := &rec.Input
-	refs, _ := in.Heard(rec.Said, period).Questions()
-	for _, q := range refs {
-		if slices.ContainsFunc(in.Refs, func(r policy.Ref) bool { return r.Query == q }) {
-			continue
+	asked := map[policy.QuestionKey]bool{}
+	for _, r := range in.Refs {
+		asked[r.Query.Key()] = true
+	}
+	for {
+		open := in.Heard(rec.Said, period).Questions().Open(asked)
+		if len(open) == 0 {
+			return nil
 		}
-		answer, err := g.Guard.Ref(ctx, q)
-		if err != nil {
-			return fmt.Errorf("asking how %s is protected: %w", q.Ref, err)
+		if err := g.answer(ctx, in, open); err != nil {
+			return err
 		}
-		in.Refs = append(in.Refs, answer)
+		for _, q := range open {
+			asked[q.Key()] = true
+		}
 	}
-	_, runs := in.Heard(rec.Said, period).Questions()
-	if len(runs) == 0 {
-		return nil
-	}
-	answers, err := g.Guard.Runs(ctx, runs)
-	if err != nil {
-		return fmt.Errorf("asking who started the runs: %w", err)
-	}
-	in.Runs = append(in.Runs, answers...)
-	return nil
 }
 
 // claimed are the environments of a name that bundles claim to be about. Nothing of it

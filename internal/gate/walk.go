@@ -2,7 +2,6 @@ package gate
 
 import (
 	"cmp"
-	"context"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -145,23 +144,4 @@ func (w *walk) more(in *policy.Input) (bool, error) {
 	e.Facts = append(e.Facts, all[0].Facts...)
 	e.Rejections, e.More = append(e.Rejections, all[0].Rejections...), e.More+all[0].More
 	return true, nil
-}
-
-// down walks until every artifact of in has an entry that is known to have been deployed.
-// Whether an entry counts depends on its ref, which is asked about on the way.
-func (w *walk) down(ctx context.Context, in *policy.Input) error {
-	for more := w != nil; more && !in.Settled(); {
-		var err error
-		if more, err = w.more(in); err != nil {
-			return err
-		}
-		q, err := policy.Ask(*in)
-		if err == nil {
-			_, err = w.g.askRefs(ctx, in, q)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

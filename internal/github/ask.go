@@ -46,43 +46,43 @@ const (
 )
 
 // at is the path of a resource of the repository.
-func (j *Job) at(format string, args ...any) string {
-	return "repos/" + j.owner + "/" + j.repo + strings.TrimSuffix("/"+fmt.Sprintf(format, args...), "/")
+func (repo *Repo) at(format string, args ...any) string {
+	return "repos/" + repo.owner + "/" + repo.name + strings.TrimSuffix("/"+fmt.Sprintf(format, args...), "/")
 }
 
 // once asks, unless it was asked during this look. Who must not know is not
 // told "no": 401 and 403 are unavailable, and only 404 is "not found".
-func (j *Job) once(ctx context.Context, path string, p permission) (answer, error) {
-	if a, ok := j.known.find(path, j.Now()); ok {
+func (repo *Repo) once(ctx context.Context, path string, p permission) (answer, error) {
+	if a, ok := repo.known.find(path, repo.Now()); ok {
 		return a, nil
 	}
-	a, err := j.fresh(ctx, path, p)
+	a, err := repo.fresh(ctx, path, p)
 	if err == nil {
-		j.known.put(path, a)
+		repo.known.put(path, a)
 	}
 	return a, err
 }
 
 // fresh asks now.
-func (j *Job) fresh(ctx context.Context, path string, p permission) (answer, error) {
-	a, err := j.raw(ctx, path)
+func (repo *Repo) fresh(ctx context.Context, path string, p permission) (answer, error) {
+	a, err := repo.raw(ctx, path)
 	if err != nil || a.found || a.status == http.StatusNotFound {
 		return a, err
 	}
-	return answer{}, j.notTold(a.status, p)
+	return answer{}, repo.notTold(a.status, p)
 }
 
 // notTold is the fault of a status that does not answer the question.
-func (j *Job) notTold(status int, p permission) error {
-	return client.Status("the GitHub API", status, j.hint(status, p))
+func (repo *Repo) notTold(status int, p permission) error {
+	return client.Status("the GitHub API", status, repo.hint(status, p))
 }
 
 // hint is the next step after a status. No permission helps who has no token, or
 // one that is not good any more.
-func (j *Job) hint(status int, p permission) string {
+func (repo *Repo) hint(status int, p permission) string {
 	switch {
-	case j.Need != "":
-		return j.Need
+	case repo.Need != "":
+		return repo.Need
 	case status == http.StatusUnauthorized:
 		return string(signIn)
 	}
@@ -90,29 +90,29 @@ func (j *Job) hint(status int, p permission) string {
 }
 
 // raw asks now, and leaves it to the caller what a status means.
-func (j *Job) raw(ctx context.Context, path string) (answer, error) {
-	req, err := j.gh().NewRequest(http.MethodGet, path, nil)
+func (repo *Repo) raw(ctx context.Context, path string) (answer, error) {
+	req, err := repo.gh().NewRequest(http.MethodGet, path, nil)
 	if err != nil {
 		return answer{}, fmt.Errorf("asking GitHub: %w", err)
 	}
 	var b bytes.Buffer
-	resp, err := j.send(ctx, req, &b)
+	resp, err := repo.send(ctx, req, &b)
 	if err == nil {
 		return answer{body: b.Bytes(), found: true, status: http.StatusOK, next: resp.NextPage != 0, after: resp.After}, nil
 	}
 	if status := statusOf(err); status != 0 {
 		return answer{status: status}, nil
 	}
-	return answer{}, j.unanswered(err)
+	return answer{}, repo.unanswered(err)
 }
 
 // send sends req, and once more after the time that a limit names, if the
 // deadline leaves that time. The client waits for the limits that an answer's
 // headers name; what is left are those that the library remembers or reads in
 // the body of an answer.
-func (j *Job) send(ctx context.Context, req *http.Request, v any) (*github.Response, error) {
-	resp, err := j.gh().Do(ctx, req, v)
-	busy := j.busy(err)
+func (repo *Repo) send(ctx context.Context, req *http.Request, v any) (*github.Response, error) {
+	resp, err := repo.gh().Do(ctx, req, v)
+	busy := repo.busy(err)
 	if busy == nil {
 		return resp, err
 	}
@@ -128,8 +128,8 @@ func (j *Job) send(ctx context.Context, req *http.Request, v any) (*github.Respo
 			return nil, fmt.Errorf("asking GitHub again: %w", err)
 		}
 	}
-	resp, err = j.gh().Do(ctx, req, v)
-	if busy := j.busy(err); busy != nil {
+	resp, err = repo.gh().Do(ctx, req, v)
+	if busy := repo.busy(err); busy != nil {
 		return nil, busy
 	}
 	return resp, err
@@ -137,10 +137,10 @@ func (j *Job) send(ctx context.Context, req *http.Request, v any) (*github.Respo
 
 // busy returns until when err says that nothing will be answered, or nil. Where
 // no time is named, the documentation asks for a minute.
-func (j *Job) busy(err error) *client.Busy {
+func (repo *Repo) busy(err error) *client.Busy {
 	var limit *github.RateLimitError
 	var abuse *github.AbuseRateLimitError
-	b := &client.Busy{Status: http.StatusForbidden, Known: j.token != ""}
+	b := &client.Busy{Status: http.StatusForbidden, Known: repo.token != ""}
 	switch {
 	case errors.As(err, &limit):
 		b.Until = limit.Rate.Reset.Add(time.Second)
@@ -155,9 +155,9 @@ func (j *Job) busy(err error) *client.Busy {
 }
 
 // read decodes an answer.
-func (j *Job) read(a answer, v any) error {
+func (repo *Repo) read(a answer, v any) error {
 	if err := json.Unmarshal(a.body, v); err != nil {
-		return j.unanswered(err)
+		return repo.unanswered(err)
 	}
 	return nil
 }
@@ -186,13 +186,13 @@ func (q inquiry) page(n int) string {
 // list asks for a list to its end. A page that is lost, or fewer entries than
 // the answer itself announced, is no list; more pages than the limit neither.
 // enough, if there is one, ends it early.
-func list[T any](ctx context.Context, j *Job, q inquiry, enough func([]T) bool) (all []T, found bool, err error) {
+func list[T any](ctx context.Context, repo *Repo, q inquiry, enough func([]T) bool) (all []T, found bool, err error) {
 	limit := q.limit
 	if limit == 0 {
 		limit = maxListed
 	}
 	for n := 1; n <= limit; n++ {
-		a, err := j.once(ctx, q.page(n), q.need)
+		a, err := repo.once(ctx, q.page(n), q.need)
 		if err != nil {
 			return nil, false, err
 		}
@@ -202,7 +202,7 @@ func list[T any](ctx context.Context, j *Job, q inquiry, enough func([]T) bool) 
 			}
 			return nil, false, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lost page %d of %s", n, q.name())
 		}
-		items, total, err := entries[T](j, a, q.key)
+		items, total, err := entries[T](repo, a, q.key)
 		if err != nil {
 			return nil, false, err
 		}
@@ -232,19 +232,19 @@ func (q inquiry) name() string {
 }
 
 // entries decodes one page; total is -1 where the answer announces none.
-func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
+func entries[T any](repo *Repo, a answer, key string) ([]T, int, error) {
 	total := -1
 	raw := json.RawMessage(a.body)
 	if key != "" {
 		var object map[string]json.RawMessage
-		if err := j.read(a, &object); err != nil {
+		if err := repo.read(a, &object); err != nil {
 			return nil, 0, err
 		}
 		raw = object[key]
 		for _, name := range []string{"total_count", "total_commits"} {
 			if n, ok := object[name]; ok {
 				if err := json.Unmarshal(n, &total); err != nil {
-					return nil, 0, j.unanswered(err)
+					return nil, 0, repo.unanswered(err)
 				}
 			}
 		}
@@ -252,7 +252,7 @@ func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
 	var items *[]T
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &items); err != nil {
-			return nil, 0, j.unanswered(err)
+			return nil, 0, repo.unanswered(err)
 		}
 	}
 	if items == nil {
@@ -262,6 +262,6 @@ func entries[T any](j *Job, a answer, key string) ([]T, int, error) {
 }
 
 // within bounds a question that takes many calls.
-func (j *Job) within(ctx context.Context) (context.Context, context.CancelFunc) {
-	return client.Within(ctx, j.Budget)
+func (repo *Repo) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return client.Within(ctx, repo.Budget)
 }

@@ -24,19 +24,19 @@ const (
 
 // Attestations is the attestations API of the job's repository, as a store.
 type Attestations struct {
-	job   *Job
+	repo  *Repo
 	blobs *http.Client // of another host, whose addresses are signed: it is shown no credential
 }
 
 // Evidence returns the platform's own store of bundles.
-func (j *Job) Evidence() *Attestations {
-	o := client.Options{Away: client.AnonymousAway, MaxBody: maxBlob, Budget: j.Budget}
-	return &Attestations{job: j, blobs: client.New(o)}
+func (repo *Repo) Evidence() *Attestations {
+	o := client.Options{Away: client.AnonymousAway, MaxBody: maxBlob, Budget: repo.Budget}
+	return &Attestations{repo: repo, blobs: client.New(o)}
 }
 
 // Name returns how people call the store.
 func (a *Attestations) Name() string {
-	return "GitHub attestations of " + a.job.owner + "/" + a.job.repo
+	return "GitHub attestations of " + a.repo.owner + "/" + a.repo.name
 }
 
 type attestation struct {
@@ -48,7 +48,7 @@ type attestation struct {
 // Fetch returns the bundles that the repository holds about the subjects: of
 // several in one call, where the API can.
 func (a *Attestations) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
-	ctx, cancel := a.job.within(ctx)
+	ctx, cancel := a.repo.within(ctx)
 	defer cancel()
 	known, err := a.bulk(ctx, subjects)
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *Attestations) about(ctx context.Context, d subject.Digest) ([]attestati
 
 func (a *Attestations) tooMany(d subject.Digest) error {
 	hint := fmt.Sprintf(`delete them at %s, or with "gh api -X DELETE orgs/%s/attestations/digest/%s" `+
-		`(users/%[2]s/… for a person), and attest again`, a.job.web("/attestations"), a.job.owner, d)
+		`(users/%[2]s/… for a person), and attest again`, a.repo.web("/attestations"), a.repo.owner, d)
 	return fault.New(fault.Refused, fault.Limit, hint,
 		"%s hold more than %d bundles about %s, and no more are read; workflows of this repository have stored them",
 		a.Name(), store.MaxPerSubject, d)
@@ -136,14 +136,14 @@ func (c cursor) query() string {
 // page returns one page and the cursor of the next, which is empty after the
 // last. A repository without attestations about d answers 404.
 func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([]attestation, string, error) {
-	req, err := a.job.gh().NewRequest(http.MethodGet, a.job.at("attestations/%s?%s", d, at.query()), nil)
+	req, err := a.repo.gh().NewRequest(http.MethodGet, a.repo.at("attestations/%s?%s", d, at.query()), nil)
 	if err != nil {
 		return nil, "", fmt.Errorf("asking GitHub: %w", err)
 	}
 	var answer struct {
 		Attestations *[]attestation `json:"attestations"`
 	}
-	resp, err := a.job.send(ctx, req, &answer)
+	resp, err := a.repo.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case err == nil && answer.Attestations == nil:
 		return nil, "", client.Proxied("the GitHub API", "without a list of attestations")
@@ -154,9 +154,9 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([
 	case status == http.StatusNotFound:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles about %s", a.Name(), d)
 	case status != 0:
-		return nil, "", a.job.notTold(status, readEvidence)
+		return nil, "", a.repo.notTold(status, readEvidence)
 	}
-	return nil, "", a.job.unanswered(err)
+	return nil, "", a.repo.unanswered(err)
 }
 
 // bundle returns the bytes of one bundle: from the answer itself, or from the
@@ -215,17 +215,17 @@ func missingBlob(status int) error {
 
 // Put uploads the bundle.
 func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, error) {
-	ctx, cancel := a.job.within(ctx)
+	ctx, cancel := a.repo.within(ctx)
 	defer cancel()
 	body := map[string]json.RawMessage{"bundle": r.Bundle}
-	req, err := a.job.gh().NewRequest(http.MethodPost, a.job.at("attestations"), body)
+	req, err := a.repo.gh().NewRequest(http.MethodPost, a.repo.at("attestations"), body)
 	if err != nil {
 		return store.Receipt{}, fmt.Errorf("asking GitHub: %w", err)
 	}
 	var answer struct {
 		ID json.Number `json:"id"`
 	}
-	_, err = a.job.send(ctx, req, &answer)
+	_, err = a.repo.send(ctx, req, &answer)
 	switch status := statusOf(err); {
 	case status == http.StatusUnauthorized:
 		return store.Receipt{}, fault.New(fault.Usage, fault.Config,
@@ -245,12 +245,12 @@ func (a *Attestations) Put(ctx context.Context, r store.Record) (store.Receipt, 
 	case status != 0:
 		return store.Receipt{}, client.Status("the GitHub API", status, "")
 	case err != nil:
-		return store.Receipt{}, a.job.unanswered(err)
+		return store.Receipt{}, a.repo.unanswered(err)
 	}
 	if n, err := strconv.ParseUint(answer.ID.String(), 10, 64); err != nil || n == 0 {
 		return store.Receipt{}, client.Proxied("the GitHub API",
 			"without the number of an attestation, so nothing is known to be kept")
 	}
 	return store.Receipt{Store: a.Name(), ID: answer.ID.String(),
-		URL: a.job.web("/attestations/" + answer.ID.String())}, nil
+		URL: a.repo.web("/attestations/" + answer.ID.String())}, nil
 }

@@ -16,19 +16,19 @@ import (
 
 // audit gathers findings about the settings.
 type audit struct {
-	job *Job
-	all []finding.Finding
+	repo *Repo
+	all  []finding.Finding
 }
 
 func (a *audit) add(f finding.Finding) { a.all = append(a.all, f.By(finding.Settings)) }
 
 // Audit holds the settings against what the policy wants of them, as far as the
 // API shows them to this token. What cannot be seen is said so.
-func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	j.known.again()
-	a := &audit{job: j}
+	repo.known.again()
+	a := &audit{repo: repo}
 	guarded := false
 	for _, w := range wants {
 		if w.Unguarded {
@@ -58,7 +58,7 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 	if err := environmentName(w.Environment); err != nil {
 		return false, err
 	}
-	e, found, err := a.job.environment(ctx, w.Environment)
+	e, found, err := a.repo.environment(ctx, w.Environment)
 	if err != nil {
 		return false, err
 	}
@@ -69,11 +69,11 @@ func (a *audit) environment(ctx context.Context, w doctor.Want) (bool, error) {
 		})
 		return false, nil
 	}
-	o, err := a.job.otherRules(ctx, e)
+	o, err := a.repo.otherRules(ctx, e)
 	if err != nil {
 		return false, err
 	}
-	who, err := a.job.asked(ctx, e)
+	who, err := a.repo.asked(ctx, e)
 	if err != nil {
 		return false, err
 	}
@@ -100,14 +100,14 @@ func (a *audit) protection(w doctor.Want, e environment, p policy.Protection) {
 		a.add(finding.Finding{Rule: finding.EnvironmentSelfReview, Code: fault.EnvUnprotected,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q, and nothing else protects that", name),
 			Found: strings.Join(p.Rules,
-				", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.job.setting(name)})
+				", "), Wanted: "a review of somebody else", Hint: "switch on Prevent self-review: " + a.repo.setting(name)})
 	case p.State == policy.Protected:
 	case e.rule("wait_timer").WaitTimer > 0:
 		a.add(finding.Finding{Rule: finding.EnvironmentWaitOnly, Code: fault.ApprovalMissing, Message: fmt.Sprintf("environment %q only waits; nobody is asked and nobody is kept out", name),
-			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
+			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.repo.setting(name)})
 	default:
 		a.add(finding.Finding{Rule: finding.EnvironmentUnprotected, Code: fault.EnvUnprotected, Message: fmt.Sprintf("environment %q is not protected", name),
-			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.job.setting(name)})
+			Found: p.Found, Wanted: "required reviewers or selected branches", Hint: a.repo.setting(name)})
 	}
 }
 
@@ -177,7 +177,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 	}
 	f := finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.ApprovalMissing, Hint: "sallyport settings apply"}
 	rule := e.rule("required_reviewers")
-	want, _ := a.job.wantedReviewers(nil, w)
+	want, _ := a.repo.wantedReviewers(nil, w)
 	f.Wanted = names(want)
 	if len(rule.Reviewers) == 0 {
 		f.Message, f.Found = fmt.Sprintf("the policy counts reviews, and environment %q asks nobody for one", w.Environment), "nobody"
@@ -199,7 +199,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 	for _, x := range now {
 		if !slices.ContainsFunc(want, x.same) {
 			g := f
-			g.Message, g.Hint = fmt.Sprintf("environment %q asks somebody whose review the policy does not count", w.Environment), "take the others away: "+a.job.setting(w.Environment)
+			g.Message, g.Hint = fmt.Sprintf("environment %q asks somebody whose review the policy does not count", w.Environment), "take the others away: "+a.repo.setting(w.Environment)
 			a.add(g)
 			break
 		}
@@ -208,7 +208,7 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 		a.add(finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.Duties, Severity: finding.Warning,
 			Message: fmt.Sprintf("who starts a run may review it in environment %q", w.Environment), Found: "prevent self-review is off", Wanted: "on", Hint: "sallyport settings apply"})
 	}
-	if n := a.job.people(w); n > maxReviewers {
+	if n := a.repo.people(w); n > maxReviewers {
 		// How many the platform asks is no threat of its own.
 		a.all = append(a.all, finding.Finding{Rule: finding.EnvironmentReviewers, Code: fault.ApprovalMissing, Severity: finding.Warning,
 			Message: fmt.Sprintf("the policy names %d reviewers for environment %q, and GitHub asks at most six", n, w.Environment),
@@ -217,11 +217,11 @@ func (a *audit) reviewers(w doctor.Want, e environment) {
 }
 
 // people is how many users and teams a policy wants to be asked.
-func (j *Job) people(w doctor.Want) int {
+func (repo *Repo) people(w doctor.Want) int {
 	var all []asked
 	for _, r := range w.Reviewers {
 		for _, m := range r.Members {
-			if x, ok := j.reviewer(m); ok && !slices.ContainsFunc(all, x.same) {
+			if x, ok := repo.reviewer(m); ok && !slices.ContainsFunc(all, x.same) {
 				all = append(all, x)
 			}
 		}
@@ -244,12 +244,12 @@ func names(all []asked) string {
 // setting reads a setting of the repository. What may not be seen is a note,
 // never silence; ok is false then.
 func (a *audit) setting(ctx context.Context, path, what, need string, v any) (ok bool, err error) {
-	x, err := a.job.raw(ctx, path)
+	x, err := a.repo.raw(ctx, path)
 	switch {
 	case err != nil:
 		return false, err
 	case x.found:
-		return true, a.job.read(x, v)
+		return true, a.repo.read(x, v)
 	case x.status == http.StatusUnauthorized, x.status == http.StatusForbidden, x.status == http.StatusNotFound:
 		a.add(finding.Finding{Rule: finding.CannotSee, Code: fault.NotAvailable, Severity: finding.Note, Message: what + " cannot be seen with this token: needs " + need, Hint: "give SALLYPORT_TOKEN a token with " + need})
 		return false, nil
@@ -262,11 +262,11 @@ func (a *audit) workflowToken(ctx context.Context) error {
 		Default string `json:"default_workflow_permissions"`
 		Approve bool   `json:"can_approve_pull_request_reviews"`
 	}
-	ok, err := a.setting(ctx, a.job.at("actions/permissions/workflow"), "the permissions of workflow tokens", "`administration: read`", &s)
+	ok, err := a.setting(ctx, a.repo.at("actions/permissions/workflow"), "the permissions of workflow tokens", "`administration: read`", &s)
 	if err != nil || !ok {
 		return err
 	}
-	hint := "set it in " + a.job.web("/settings/actions")
+	hint := "set it in " + a.repo.web("/settings/actions")
 	if s.Default != "read" {
 		a.add(finding.Finding{Rule: finding.TokenWrite, Code: fault.Lint, Severity: finding.Warning, Message: "the token of a workflow may write unless the workflow says otherwise", Found: s.Default, Wanted: "read", Hint: hint})
 	}
@@ -280,12 +280,12 @@ func (a *audit) pinning(ctx context.Context) error {
 	var s struct {
 		Pinned bool `json:"sha_pinning_required"`
 	}
-	ok, err := a.setting(ctx, a.job.at("actions/permissions"), "whether actions must be pinned", "`administration: read`", &s)
+	ok, err := a.setting(ctx, a.repo.at("actions/permissions"), "whether actions must be pinned", "`administration: read`", &s)
 	if err != nil || !ok || s.Pinned {
 		return err
 	}
 	a.add(finding.Finding{Rule: finding.ActionsUnpinned, Code: fault.Lint, Severity: finding.Note, Message: "workflows may use actions that are not pinned to a commit", Found: "off", Wanted: "on",
-		Hint: "require it in " + a.job.web("/settings/actions")})
+		Hint: "require it in " + a.repo.web("/settings/actions")})
 	return nil
 }
 
@@ -298,7 +298,8 @@ func (a *audit) secrets(ctx context.Context) error {
 			Name string `json:"name"`
 		} `json:"secrets"`
 	}
-	ok, err := a.setting(ctx, a.job.at("actions/secrets")+"?per_page=100", "the repository's secrets", "`secrets: read`", &s)
+	path := a.repo.at("actions/secrets") + "?per_page=100"
+	ok, err := a.setting(ctx, path, "the repository's secrets", "`secrets: read`", &s)
 	if err != nil || !ok || s.Total == 0 && len(s.Secrets) == 0 {
 		return err
 	}
@@ -310,7 +311,7 @@ func (a *audit) secrets(ctx context.Context) error {
 		all = append(all, fmt.Sprintf("and %d more", s.Total-len(all)))
 	}
 	a.add(finding.Finding{Rule: finding.SecretsEverywhere, Code: fault.Lint, Severity: finding.Warning,
-		Message: "secrets of the repository are open to every workflow, and pass by every environment", Found: strings.Join(all, ", "), Wanted: "secrets of the environment", Hint: "move what deploys into the environment: " + a.job.web("/settings/secrets/actions")})
+		Message: "secrets of the repository are open to every workflow, and pass by every environment", Found: strings.Join(all, ", "), Wanted: "secrets of the environment", Hint: "move what deploys into the environment: " + a.repo.web("/settings/secrets/actions")})
 	return nil
 }
 
@@ -324,7 +325,7 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 				continue
 			}
 			seen = append(seen, name)
-			s := refSurvey{job: a.job}
+			s := refSurvey{repo: a.repo}
 			known, err := s.kept(ctx, name)
 			if err != nil {
 				return err
@@ -337,7 +338,7 @@ func (a *audit) branches(ctx context.Context, wants []doctor.Want) error {
 			if known == policy.No {
 				a.add(finding.Finding{Rule: finding.BranchUnprotected, Code: fault.Lint,
 					Severity: finding.Warning, Message: fmt.Sprintf("branch %q, which the policy builds from, is not protected, so what is built there is denied", name),
-					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.job.web("/settings/rules")})
+					Found: "anybody who may write may push to it", Wanted: "reviewed requests only", Hint: "protect it in " + a.repo.web("/settings/rules")})
 			}
 		}
 	}

@@ -17,21 +17,21 @@ const maxBranches = 200
 // branchOf is the branch that the commit has to be on: the one that is named,
 // the one that it was built on, one of those that a pattern names, or the
 // default branch. It is the pattern itself where no branch of it has the commit.
-func (j *Job) branchOf(ctx context.Context, q policy.ChangeQuery) (string, error) {
+func (repo *Repo) branchOf(ctx context.Context, q policy.ChangeQuery) (string, error) {
 	if b, ok := q.Named(); ok {
 		return b, nil
 	}
 	if q.Branch != "" {
-		return j.branchLike(ctx, q.Branch, q.Head)
+		return repo.branchLike(ctx, q.Branch, q.Head)
 	}
-	r, err := j.repository(ctx)
+	r, err := repo.repository(ctx)
 	return r.DefaultBranch, err
 }
 
 // branchLike returns the first branch of a pattern, by name, that has a commit.
 // Those that point at it come first.
-func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, error) {
-	all, err := j.heads(ctx, pattern)
+func (repo *Repo) branchLike(ctx context.Context, pattern, head string) (string, error) {
+	all, err := repo.heads(ctx, pattern)
 	if err != nil {
 		return "", err
 	}
@@ -41,7 +41,7 @@ func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, err
 		}
 	}
 	for _, b := range all {
-		on, err := j.on(ctx, head, b.tip)
+		on, err := repo.on(ctx, head, b.tip)
 		if err != nil || on {
 			return b.name, err
 		}
@@ -54,27 +54,27 @@ type head struct{ name, tip string }
 
 // heads lists the branches of a pattern. The list has no pages of a size that
 // one could ask for; where it has pages, its header says so.
-func (j *Job) heads(ctx context.Context, pattern string) ([]head, error) {
-	path := j.at("git/matching-refs/%s", escaped("heads/"+subject.Literal(pattern)))
+func (repo *Repo) heads(ctx context.Context, pattern string) ([]head, error) {
+	path := repo.at("git/matching-refs/%s", escaped("heads/"+subject.Literal(pattern)))
 	var all []head
 	for n := 1; ; n++ {
 		at := path
 		if n > 1 {
 			at = fmt.Sprintf("%s?page=%d", path, n)
 		}
-		a, err := j.once(ctx, at, readContents)
+		a, err := repo.once(ctx, at, readContents)
 		if err != nil {
 			return nil, err
 		}
 		if !a.found {
-			return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lost page %d of the branches of %s/%s", n, j.owner, j.repo)
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lost page %d of the branches of %s/%s", n, repo.owner, repo.name)
 		}
 		page, _, err := entries[struct {
 			Ref    string `json:"ref"`
 			Object struct {
 				SHA string `json:"sha"`
 			} `json:"object"`
-		}](j, a, "")
+		}](repo, a, "")
 		if err != nil {
 			return nil, err
 		}
@@ -98,14 +98,14 @@ func (j *Job) heads(ctx context.Context, pattern string) ([]head, error) {
 }
 
 // on says whether a commit is a branch's, whose tip is given.
-func (j *Job) on(ctx context.Context, sha, tip string) (bool, error) {
-	a, err := j.once(ctx, j.at("compare/%s...%s", sha, tip)+"?per_page=1", readContents)
+func (repo *Repo) on(ctx context.Context, sha, tip string) (bool, error) {
+	a, err := repo.once(ctx, repo.at("compare/%s...%s", sha, tip)+"?per_page=1", readContents)
 	if err != nil || !a.found {
 		return false, err
 	}
 	var said struct {
 		Status string `json:"status"`
 	}
-	err = j.read(a, &said)
+	err = repo.read(a, &said)
 	return said.Status == "ahead" || said.Status == "identical", err
 }

@@ -24,7 +24,7 @@ const (
 // leaves out what may not be seen, so that emptiness has to be asked for in the
 // place that would say so.
 func (a *Attestations) bulk(ctx context.Context, subjects []subject.Subject) (map[string][]attestation, error) {
-	id, err := strconv.ParseInt(a.job.getenv("GITHUB_REPOSITORY_ID"), 10, 64)
+	id, err := strconv.ParseInt(a.repo.id, 10, 64)
 	var digests []string
 	for _, s := range subjects {
 		if d := s.Digest.String(); !slices.Contains(digests, d) {
@@ -107,25 +107,25 @@ type bulkPage struct {
 // bulkPage asks at the organization, and at the user if there is none of that
 // name. Who may not ask there may still ask the repository.
 func (a *Attestations) bulkPage(ctx context.Context, digests []string, at cursor) (bulkPage, bool, error) {
-	for _, kind := range a.job.known.owners() {
-		path := kind + "/" + a.job.owner + "/attestations/bulk-list?" + at.query()
-		req, err := a.job.gh().NewRequest(http.MethodPost, path, map[string][]string{"subject_digests": digests})
+	for _, kind := range a.repo.known.owners() {
+		path := kind + "/" + a.repo.owner + "/attestations/bulk-list?" + at.query()
+		req, err := a.repo.gh().NewRequest(http.MethodPost, path, map[string][]string{"subject_digests": digests})
 		if err != nil {
 			return bulkPage{}, false, fmt.Errorf("asking GitHub: %w", err)
 		}
 		var page bulkPage
-		_, err = a.job.send(ctx, req, &page)
+		_, err = a.repo.send(ctx, req, &page)
 		switch status := statusOf(err); {
 		case err == nil && page.Subjects == nil:
 			return bulkPage{}, false, client.Proxied("the GitHub API", "without a list of attestations")
 		case err == nil:
-			a.job.known.own(kind)
+			a.repo.known.own(kind)
 			return page, true, nil
 		case status == http.StatusNotFound, status == http.StatusUnauthorized, status == http.StatusForbidden:
 		case status != 0:
-			return bulkPage{}, false, a.job.notTold(status, readEvidence)
+			return bulkPage{}, false, a.repo.notTold(status, readEvidence)
 		default:
-			return bulkPage{}, false, a.job.unanswered(err)
+			return bulkPage{}, false, a.repo.unanswered(err)
 		}
 	}
 	return bulkPage{}, false, nil

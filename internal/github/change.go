@@ -15,33 +15,33 @@ import (
 )
 
 // history answers what the room change asks about one repository.
-type history struct{ *Job }
+type history struct{ *Repo }
 
 // Change says who made what wants to enter an environment.
-func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	if err := j.mine(ctx, q); err != nil {
+	if err := repo.mine(ctx, q); err != nil {
 		return policy.Change{}, err
 	}
-	if err := j.deploys(ctx, q); err != nil {
+	if err := repo.deploys(ctx, q); err != nil {
 		return policy.Change{}, err
 	}
-	return j.known.changes.Of(ctx, history{j}, q, j.Now())
+	return repo.known.changes.Of(ctx, history{repo}, q, repo.Now())
 }
 
 // mine refuses what this repository cannot answer for.
-func (j *Job) mine(ctx context.Context, q policy.ChangeQuery) error {
+func (repo *Repo) mine(ctx context.Context, q policy.ChangeQuery) error {
 	if err := environmentName(q.Environment); err != nil {
 		return err
 	}
 	if !fullSHA().MatchString(q.Head) || q.Start.Baseline != "" && !fullSHA().MatchString(q.Start.Baseline) {
 		return fault.New(fault.Refused, fault.Source, "", "commits %q and %q, want full names of commits", q.Head, q.Start.Baseline)
 	}
-	if !strings.EqualFold(q.Repository, j.web("")) {
-		return fault.New(fault.Refused, fault.Source, "run the gate in the repository that was built", "built in %q, and this is %q: nothing here says who made it", q.Repository, j.web(""))
+	if !strings.EqualFold(q.Repository, repo.web("")) {
+		return fault.New(fault.Refused, fault.Source, "run the gate in the repository that was built", "built in %q, and this is %q: nothing here says who made it", q.Repository, repo.web(""))
 	}
-	id, err := j.number(ctx)
+	id, err := repo.number(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,12 +54,12 @@ func (j *Job) mine(ctx context.Context, q policy.ChangeQuery) error {
 // deploys refuses to let a run deploy whose deployment would not count as one:
 // the next release would be held against what was there before it, and an older
 // one could follow it (G16).
-func (j *Job) deploys(ctx context.Context, q policy.ChangeQuery) error {
-	own := j.own()
+func (repo *Repo) deploys(ctx context.Context, q policy.ChangeQuery) error {
+	own := repo.asker
 	if !q.Self || own.id == 0 {
 		return nil
 	}
-	r, found, err := j.try(ctx, own)
+	r, found, err := repo.try(ctx, own)
 	if err != nil || !found {
 		return err // Starters says that it is not there
 	}
@@ -122,7 +122,7 @@ func (h history) Starters(ctx context.Context, q policy.ChangeQuery) (first, aga
 		}
 		last = append(last, a)
 	}
-	if own := h.own(); q.Self && own.id != 0 {
+	if own := h.asker; q.Self && own.id != 0 {
 		last = append(last, own)
 	}
 	sort.SliceStable(last, func(a, b int) bool { return last[a].n > last[b].n }) // the last attempt of a run comes first

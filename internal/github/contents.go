@@ -22,10 +22,10 @@ func (j *Job) Workspace() string { return j.getenv("GITHUB_WORKSPACE") }
 // File returns a file of this repository as a commit has it, up to about a
 // megabyte (https://docs.github.com/rest/repos/contents). A 404 does not say
 // whether the file is absent or hidden from this token.
-func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	a, err := j.once(ctx, j.at("contents/%s",
+	a, err := repo.once(ctx, repo.at("contents/%s",
 		strings.ReplaceAll(escaped(path), "%2F", "/"))+"?ref="+url.QueryEscape(commit), readFile)
 	if err != nil {
 		return nil, err
@@ -33,10 +33,10 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 	if !a.found {
 		return nil, fault.New(fault.Refused, fault.Policy,
 			"commit the file; if the repository is not public, "+string(readFile),
-			"%s has no %q at commit %s, or does not show it to this token", j.Name(), path, commit)
+			"%s has no %q at commit %s, or does not show it to this token", repo.Name(), path, commit)
 	}
 	var x struct{ Type, Encoding, Content string }
-	if err := j.read(a, &x); err != nil {
+	if err := repo.read(a, &x); err != nil {
 		return nil, err
 	}
 	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
@@ -50,22 +50,22 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 }
 
 // Tip returns the commit that a branch of this repository is at.
-func (j *Job) Tip(ctx context.Context, branch string) (string, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Tip(ctx context.Context, branch string) (string, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	a, err := j.once(ctx, j.at("branches/%s", escaped(branch)), readFile)
+	a, err := repo.once(ctx, repo.at("branches/%s", escaped(branch)), readFile)
 	if err != nil {
 		return "", err
 	}
 	if !a.found {
 		return "", fault.New(fault.Refused, fault.Policy, "name a branch that is there, without refs/heads/",
-			"%s has no branch %q, or does not show it to this token", j.Name(), branch)
+			"%s has no branch %q, or does not show it to this token", repo.Name(), branch)
 	}
 	var x struct {
 		Name   string
 		Commit struct{ SHA string }
 	}
-	if err := j.read(a, &x); err != nil {
+	if err := repo.read(a, &x); err != nil {
 		return "", err
 	}
 	if x.Name != branch || !fullSHA().MatchString(x.Commit.SHA) {

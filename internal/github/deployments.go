@@ -40,12 +40,12 @@ func byWorkflow(u *user) bool { return u != nil && u.ID == actionsBot && u.Type 
 
 // statuses returns what the jobs of workflows said about a deployment, newest
 // first; what others wrote there is left out.
-func (j *Job) statuses(ctx context.Context, d deployment) ([]deploymentStatus, error) {
-	if all, ok := j.known.over(d.ID); ok {
+func (repo *Repo) statuses(ctx context.Context, d deployment) ([]deploymentStatus, error) {
+	if all, ok := repo.known.over(d.ID); ok {
 		return all, nil
 	}
-	q := inquiry{path: j.at("deployments/%d/statuses", d.ID), need: readContents}
-	all, found, err := list[deploymentStatus](ctx, j, q, nil)
+	q := inquiry{path: repo.at("deployments/%d/statuses", d.ID), need: readContents}
+	all, found, err := list[deploymentStatus](ctx, repo, q, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -55,28 +55,28 @@ func (j *Job) statuses(ctx context.Context, d deployment) ([]deploymentStatus, e
 	all = slices.DeleteFunc(all, func(s deploymentStatus) bool { return !byWorkflow(s.Creator) })
 	if len(all) > 0 && slices.Contains([]string{"success", "failure", "error", "inactive"}, all[0].State) {
 		for n := range len(all)/perPage + 1 {
-			j.known.settle(q.page(n + 1))
+			repo.known.settle(q.page(n + 1))
 		}
 	}
 	return all, nil
 }
 
 // fewer is the next step where there are too many deployments to look at.
-func (j *Job) fewer() string {
-	return "delete deployments that did not succeed: gh api -X DELETE " + j.at("deployments") + "/ID"
+func (repo *Repo) fewer() string {
+	return "delete deployments that did not succeed: gh api -X DELETE " + repo.at("deployments") + "/ID"
 }
 
 // deployments returns those into an environment, newest first, as far as
 // enough says.
-func (j *Job) deployments(ctx context.Context, environment string, enough func([]deployment) bool) ([]deployment, error) {
-	path := j.at("deployments") + "?environment=" + url.QueryEscape(environment)
-	q := inquiry{path: path, need: readContents, more: j.fewer()}
-	all, found, err := list[deployment](ctx, j, q, enough)
+func (repo *Repo) deployments(ctx context.Context, environment string, enough func([]deployment) bool) ([]deployment, error) {
+	path := repo.at("deployments") + "?environment=" + url.QueryEscape(environment)
+	q := inquiry{path: path, need: readContents, more: repo.fewer()}
+	all, found, err := list[deployment](ctx, repo, q, enough)
 	if err != nil {
 		return nil, err
 	}
 	if !found {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the deployments of %s/%s may not be seen", j.owner, j.repo)
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the deployments of %s/%s may not be seen", repo.owner, repo.name)
 	}
 	return all, nil
 }
@@ -86,9 +86,9 @@ var logURL = sync.OnceValue(func() *regexp.Regexp {
 })
 
 // runOf is the run of this repository whose log a status names, or 0.
-func (j *Job) runOf(s deploymentStatus) int64 {
+func (repo *Repo) runOf(s deploymentStatus) int64 {
 	m := logURL().FindStringSubmatch(s.LogURL)
-	if m == nil || !strings.EqualFold(m[1], j.web("")) {
+	if m == nil || !strings.EqualFold(m[1], repo.web("")) {
 		return 0
 	}
 	id, err := strconv.ParseInt(m[2], 10, 64)
@@ -179,7 +179,7 @@ func (h history) weigh(ctx context.Context, p *past, d deployment) (done bool, e
 	id := h.runOf(all[i])
 	in := slices.ContainsFunc(all, func(s deploymentStatus) bool { return s.State == "success" && h.runOf(s) == id })
 	switch {
-	case id == h.own().id:
+	case id == h.asker.id:
 		return false, nil
 	case !in && !slices.Contains([]string{"in_progress", "queued", "pending"}, all[0].State):
 		return skip("did not succeed") // whatever its run says
@@ -272,9 +272,9 @@ func who(u *user) string {
 
 // entered says whether the run that asks is in the environment already: one of
 // its jobs is past the rules.
-func (j *Job) entered(ctx context.Context, environment string) (bool, error) {
-	own := j.own()
-	r, found, err := j.latest(ctx, own.id)
+func (repo *Repo) entered(ctx context.Context, environment string) (bool, error) {
+	own := repo.asker
+	r, found, err := repo.latest(ctx, own.id)
 	if err != nil {
 		return false, err
 	}
@@ -282,7 +282,7 @@ func (j *Job) entered(ctx context.Context, environment string) (bool, error) {
 		return false, fault.New(fault.Unavailable, fault.NotAvailable, string(readActions), "the GitHub API does not show run %d, which asks", own.id)
 	}
 	// A deployment of this run is among the newest; older pages hold none.
-	all, err := j.deployments(ctx, environment, func([]deployment) bool { return true })
+	all, err := repo.deployments(ctx, environment, func([]deployment) bool { return true })
 	if err != nil {
 		return false, err
 	}
@@ -290,7 +290,7 @@ func (j *Job) entered(ctx context.Context, environment string) (bool, error) {
 		if !byWorkflow(d.Creator) || d.SHA != r.HeadSHA || d.CreatedAt.Before(r.CreatedAt) {
 			continue
 		}
-		in, err := j.enters(ctx, d, own.id)
+		in, err := repo.enters(ctx, d, own.id)
 		if err != nil || in {
 			return in, err
 		}
@@ -298,14 +298,14 @@ func (j *Job) entered(ctx context.Context, environment string) (bool, error) {
 	return false, nil
 }
 
-func (j *Job) enters(ctx context.Context, d deployment, id int64) (bool, error) {
-	all, err := j.statuses(ctx, d)
+func (repo *Repo) enters(ctx context.Context, d deployment, id int64) (bool, error) {
+	all, err := repo.statuses(ctx, d)
 	if err != nil {
 		return false, err
 	}
 	for _, s := range all {
-		if j.runOf(s) == id && (s.State == "in_progress" || s.State == "success") {
-			j.known.settle(inquiry{path: j.at("deployments/%d/statuses", d.ID)}.page(1))
+		if repo.runOf(s) == id && (s.State == "in_progress" || s.State == "success") {
+			repo.known.settle(inquiry{path: repo.at("deployments/%d/statuses", d.ID)}.page(1))
 			return true, nil
 		}
 	}

@@ -112,16 +112,16 @@ func (s selection) words() (string, bool) {
 // Environment asks how an environment is protected, and begins a new look at
 // it: what can change is asked anew. Who must not know is not told "no": 401
 // and 403 are unavailable, with the permission that is missing.
-func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Environment(ctx context.Context, name string) (policy.Protection, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
 	}
-	j.known.again()
+	repo.known.again()
 	// A run has no variables here that come before its own configuration.
-	p := policy.Protection{Setting: j.setting(name), Variables: policy.Variables{Nobody: true}}
-	e, found, err := j.environment(ctx, name)
+	p := policy.Protection{Setting: repo.setting(name), Variables: policy.Variables{Nobody: true}}
+	e, found, err := repo.environment(ctx, name)
 	if err != nil {
 		return policy.Protection{}, err
 	}
@@ -141,14 +141,14 @@ func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, 
 		p.ID = strconv.FormatInt(e.ID, 10)
 	}
 	p.Bypass, p.Asked, p.Self = e.bypass(), e.reviewers() > 0, !e.rule("required_reviewers").PreventSelfReview
-	a, err := j.asked(ctx, e)
+	a, err := repo.asked(ctx, e)
 	if err != nil {
 		return policy.Protection{}, err
 	}
 	var o others
 	if !a.enough() || p.Self {
 		// Reviewers protect it already; what else does is asked by Audit.
-		if o, err = j.otherRules(ctx, e); err != nil {
+		if o, err = repo.otherRules(ctx, e); err != nil {
 			return policy.Protection{}, err
 		}
 	}
@@ -170,11 +170,11 @@ func (a askedPeople) enough() bool { return a.users+len(a.teams)+len(a.unseen) >
 // asked finds out who is asked. A team of one is one person under another name:
 // who keeps the list of its members decides who that is. A team whose members
 // this token may not see counts whole.
-func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
+func (repo *Repo) asked(ctx context.Context, e environment) (askedPeople, error) {
 	a := askedPeople{people: map[int64]bool{}}
-	s := refSurvey{job: j}
+	s := refSurvey{repo: repo}
 	for _, r := range e.rule("required_reviewers").Reviewers {
-		name := j.owner + "/" + r.Reviewer.Slug
+		name := repo.owner + "/" + r.Reviewer.Slug
 		switch {
 		case r.Reviewer.ID <= 0 || r.Type == "Team" && r.Reviewer.Slug == "":
 			a.idle = append(a.idle, "a review by nobody")
@@ -184,7 +184,7 @@ func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
 			a.people[r.Reviewer.ID] = true
 			continue
 		}
-		path := "orgs/" + j.owner + "/teams/" + url.PathEscape(r.Reviewer.Slug) + "/members?per_page=100"
+		path := "orgs/" + repo.owner + "/teams/" + url.PathEscape(r.Reviewer.Slug) + "/members?per_page=100"
 		x, err := s.look(ctx, path)
 		if err != nil {
 			return a, err
@@ -193,7 +193,7 @@ func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
 			a.unseen = append(a.unseen, name)
 			continue
 		}
-		members, _, err := entries[user](j, x, "")
+		members, _, err := entries[user](repo, x, "")
 		if err != nil {
 			return a, err
 		}
@@ -210,19 +210,19 @@ func (j *Job) asked(ctx context.Context, e environment) (askedPeople, error) {
 	return a, nil
 }
 
-func (j *Job) environmentPath(name string) string {
-	return j.at("environments/%s", url.PathEscape(name))
+func (repo *Repo) environmentPath(name string) string {
+	return repo.at("environments/%s", url.PathEscape(name))
 }
 
-func (j *Job) environment(ctx context.Context, name string) (e environment, found bool, err error) {
-	a, err := j.once(ctx, j.environmentPath(name), readActions)
+func (repo *Repo) environment(ctx context.Context, name string) (e environment, found bool, err error) {
+	a, err := repo.once(ctx, repo.environmentPath(name), readActions)
 	if err != nil || !a.found {
 		return environment{}, false, err
 	}
-	if err := j.read(a, &e); err != nil {
+	if err := repo.read(a, &e); err != nil {
 		return environment{}, false, err
 	}
-	j.known.meet(e.teams())
+	repo.known.meet(e.teams())
 	return e, true, nil
 }
 
@@ -246,14 +246,14 @@ type others struct {
 }
 
 // otherRules asks for what the answer about an environment leaves out.
-func (j *Job) otherRules(ctx context.Context, e environment) (o others, err error) {
-	path := j.environmentPath(e.Name)
-	a, err := j.once(ctx, path+"/deployment_protection_rules", readActions)
+func (repo *Repo) otherRules(ctx context.Context, e environment) (o others, err error) {
+	path := repo.environmentPath(e.Name)
+	a, err := repo.once(ctx, path+"/deployment_protection_rules", readActions)
 	if err != nil {
 		return o, err
 	}
 	if o.unseen = !a.found; a.found {
-		if err := j.read(a, &o.custom); err != nil {
+		if err := repo.read(a, &o.custom); err != nil {
 			return o, err
 		}
 	}
@@ -261,29 +261,29 @@ func (j *Job) otherRules(ctx context.Context, e environment) (o others, err erro
 	case b == nil:
 		return o, nil
 	case b.ProtectedBranches:
-		o.protected, err = j.anyProtected(ctx)
+		o.protected, err = repo.anyProtected(ctx)
 		return o, err
 	case !b.Custom:
 		return o, nil
 	}
-	if a, err = j.once(ctx, path+"/deployment-branch-policies?per_page=100", readActions); err != nil || !a.found {
+	if a, err = repo.once(ctx, path+"/deployment-branch-policies?per_page=100", readActions); err != nil || !a.found {
 		return o, err
 	}
-	return o, j.read(a, &o.selection)
+	return o, repo.read(a, &o.selection)
 }
 
 // anyProtected says whether a branch of the repository is protected. While none
 // is, "protected branches only" lets every branch in
 // (https://docs.github.com/actions/reference/workflows-and-actions/deployments-and-environments).
-func (j *Job) anyProtected(ctx context.Context) (policy.Known, error) {
-	s := refSurvey{job: j}
-	a, err := s.look(ctx, j.at("branches")+"?protected=true&per_page=1")
+func (repo *Repo) anyProtected(ctx context.Context) (policy.Known, error) {
+	s := refSurvey{repo: repo}
+	a, err := s.look(ctx, repo.at("branches")+"?protected=true&per_page=1")
 	if err != nil || !a.found {
 		return policy.Unanswered, err
 	}
 	all, _, err := entries[struct {
 		Protected bool `json:"protected"`
-	}](j, a, "")
+	}](repo, a, "")
 	return policy.KnownAs(len(all) > 0 && all[0].Protected), err
 }
 
@@ -297,8 +297,8 @@ func environmentName(name string) error {
 	return nil
 }
 
-func (j *Job) setting(name string) string {
-	return fmt.Sprintf("Settings > Environments > %s > Required reviewers (%s)", name, j.web("/settings/environments"))
+func (repo *Repo) setting(name string) string {
+	return fmt.Sprintf("Settings > Environments > %s > Required reviewers (%s)", name, repo.web("/settings/environments"))
 }
 
 // judge sorts rules into those that keep something out, those that do not, and
@@ -391,7 +391,7 @@ func statusOf(err error) int {
 }
 
 // unanswered tells garbage, which is refused, from silence.
-func (j *Job) unanswered(err error) error {
+func (repo *Repo) unanswered(err error) error {
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {

@@ -74,13 +74,13 @@ var fullSHA = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`
 
 // since returns what to has and from has not, newest first, all pages of it.
 // What two commits have between them never changes.
-func (j *Job) since(ctx context.Context, from, to string) (all []commit, found bool, err error) {
-	q := inquiry{path: j.at("compare/%s...%s", from, to), key: "commits", need: readContents,
+func (repo *Repo) since(ctx context.Context, from, to string) (all []commit, found bool, err error) {
+	q := inquiry{path: repo.at("compare/%s...%s", from, to), key: "commits", need: readContents,
 		limit: maxCommits/perPage + 1}
 	if from == "" {
-		q = inquiry{path: j.at("commits") + "?sha=" + to, need: readContents, limit: maxCommits/perPage + 1}
+		q = inquiry{path: repo.at("commits") + "?sha=" + to, need: readContents, limit: maxCommits/perPage + 1}
 	}
-	all, found, err = list(ctx, j, q, func(all []commit) bool { return len(all) > maxCommits })
+	all, found, err = list(ctx, repo, q, func(all []commit) bool { return len(all) > maxCommits })
 	if err != nil || !found {
 		return nil, false, err
 	}
@@ -94,7 +94,7 @@ func (j *Job) since(ctx context.Context, from, to string) (all []commit, found b
 		slices.Reverse(all)
 	}
 	for n := range len(all)/perPage + 1 {
-		j.known.settle(q.page(n + 1))
+		repo.known.settle(q.page(n + 1))
 	}
 	return all, err == nil, err
 }
@@ -123,8 +123,8 @@ func whole(all []commit, sha string) error {
 // tip returns the commit that a branch is at; a branch that is not there has
 // none. The branches API takes no tag for a branch of the same name, as other
 // resources might.
-func (j *Job) tip(ctx context.Context, branch string) (string, error) {
-	a, err := j.once(ctx, j.at("branches/%s", escaped(branch)), readContents)
+func (repo *Repo) tip(ctx context.Context, branch string) (string, error) {
+	a, err := repo.once(ctx, repo.at("branches/%s", escaped(branch)), readContents)
 	if err != nil || !a.found {
 		return "", err
 	}
@@ -134,7 +134,7 @@ func (j *Job) tip(ctx context.Context, branch string) (string, error) {
 			SHA string `json:"sha"`
 		} `json:"commit"`
 	}
-	if err := j.read(a, &b); err != nil {
+	if err := repo.read(a, &b); err != nil {
 		return "", err
 	}
 	if b.Name != branch || !fullSHA().MatchString(b.Commit.SHA) {
@@ -145,10 +145,10 @@ func (j *Job) tip(ctx context.Context, branch string) (string, error) {
 
 // tagged says whether a tag stands for a commit now, through an annotated tag's
 // own object if it has one.
-func (j *Job) tagged(ctx context.Context, tag, sha string) (bool, error) {
-	path := j.at("git/ref/tags/%s", escaped(tag))
+func (repo *Repo) tagged(ctx context.Context, tag, sha string) (bool, error) {
+	path := repo.at("git/ref/tags/%s", escaped(tag))
 	for range 3 {
-		a, err := j.once(ctx, path, readContents)
+		a, err := repo.once(ctx, path, readContents)
 		if err != nil || !a.found {
 			return false, err
 		}
@@ -156,7 +156,7 @@ func (j *Job) tagged(ctx context.Context, tag, sha string) (bool, error) {
 			Ref    string                     `json:"ref"`
 			Object struct{ Type, SHA string } `json:"object"`
 		}
-		if err := j.read(a, &t); err != nil {
+		if err := repo.read(a, &t); err != nil {
 			return false, err
 		}
 		if t.Ref != "" && t.Ref != "refs/tags/"+tag || !fullSHA().MatchString(t.Object.SHA) {
@@ -165,7 +165,7 @@ func (j *Job) tagged(ctx context.Context, tag, sha string) (bool, error) {
 		if t.Object.Type != "tag" {
 			return t.Object.Type == "commit" && t.Object.SHA == sha, nil
 		}
-		path = j.at("git/tags/%s", t.Object.SHA)
+		path = repo.at("git/tags/%s", t.Object.SHA)
 	}
 	return false, nil
 }

@@ -17,12 +17,12 @@ const (
 
 // graphAddress is where GraphQL is: beside the API on a server, below it elsewhere
 // (https://docs.github.com/enterprise-server/graphql/guides/forming-calls-with-graphql).
-func (j *Job) graphAddress() string {
-	u := url.URL{Scheme: j.api.Scheme, Host: j.api.Host}
-	if above, ok := strings.CutSuffix(j.api.Path, "/api/v3"); ok {
+func (repo *Repo) graphAddress() string {
+	u := url.URL{Scheme: repo.api.Scheme, Host: repo.api.Host}
+	if above, ok := strings.CutSuffix(repo.api.Path, "/api/v3"); ok {
 		u.Path = above + "/api/graphql"
 	} else {
-		u.Path = j.api.Path + "/graphql"
+		u.Path = repo.api.Path + "/graphql"
 	}
 	return u.String()
 }
@@ -30,16 +30,17 @@ func (j *Job) graphAddress() string {
 // nodes asks what ids stand for, as many at once as are answered in time, and
 // returns an answer for each id, in their order: nil where there is none. Callers
 // ask REST about those.
-func nodes[T any](ctx context.Context, j *Job, query string, ids []string) ([]*T, error) {
+func nodes[T any](ctx context.Context, repo *Repo, query string, ids []string) ([]*T, error) {
 	out := make([]*T, len(ids))
-	if j.api == nil || j.token == "" {
+	if repo.api == nil || repo.token == "" {
 		return out, nil
 	}
-	err := j.known.batch.Each(len(ids), func(from, to int) (client.Reply, error) {
+	err := repo.known.batch.Each(len(ids), func(from, to int) (client.Reply, error) {
 		var data struct {
 			Nodes []*T `json:"nodes"`
 		}
-		r, err := client.Graph(ctx, j.gh().Client(), j.graphAddress(), query, map[string]any{"ids": ids[from:to]}, &data)
+		r, err := client.Graph(ctx, repo.gh().Client(), repo.graphAddress(), query,
+			map[string]any{"ids": ids[from:to]}, &data)
 		if r == client.Answered && len(data.Nodes) != to-from {
 			r = client.Refused
 		}

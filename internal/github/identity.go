@@ -80,7 +80,7 @@ func ours(i policy.Instance) bool {
 
 // reachable sets where the API is: where the policy or an argument says, or where that
 // of the server always is.
-func (j *Job) reachable(host, api string) error {
+func (repo *Repo) reachable(host, api string) error {
 	server, err := url.Parse(host)
 	if err != nil {
 		return fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", host)
@@ -88,10 +88,10 @@ func (j *Job) reachable(host, api string) error {
 	if api == "" {
 		api = usualAPI(server)
 	}
-	if j.api, err = parseAddress("api", api); err != nil {
+	if repo.api, err = parseAddress("api", api); err != nil {
 		return err
 	}
-	j.server, j.gh = server, sync.OnceValue(j.client)
+	repo.server, repo.gh = server, sync.OnceValue(repo.client)
 	return nil
 }
 

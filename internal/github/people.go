@@ -26,17 +26,17 @@ type user struct {
 }
 
 // host is the server as accounts name it.
-func (j *Job) host() string {
-	return j.server.Scheme + "://" + strings.ToLower(j.server.Host) + j.server.Path
+func (repo *Repo) host() string {
+	return repo.server.Scheme + "://" + strings.ToLower(repo.server.Host) + repo.server.Path
 }
 
 // account returns who u is. The platform writes "ghost" for everybody who is
 // gone, so that one is nobody.
-func (j *Job) account(u *user) policy.Account {
+func (repo *Repo) account(u *user) policy.Account {
 	if u == nil || u.ID <= 0 || u.Login == "ghost" {
 		return policy.Account{}
 	}
-	return policy.Account{Host: j.host(), ID: strconv.FormatInt(u.ID, 10), Name: u.Login, Kind: u.kind()}
+	return policy.Account{Host: repo.host(), ID: strconv.FormatInt(u.ID, 10), Name: u.Login, Kind: u.kind()}
 }
 
 // kind says what is behind an account. A kind that is not known helps nobody.
@@ -68,9 +68,9 @@ var (
 // noReply takes apart an address that the platform gave to one of its accounts.
 // The new form holds the number; the old one holds the login, which may have
 // changed hands.
-func (j *Job) noReply(email string) (id, name string) {
+func (repo *Repo) noReply(email string) (id, name string) {
 	local, domain, ok := strings.Cut(email, "@")
-	if !ok || !strings.EqualFold(domain, "users.noreply."+j.server.Hostname()) {
+	if !ok || !strings.EqualFold(domain, "users.noreply."+repo.server.Hostname()) {
 		return "", ""
 	}
 	if m := numbered().FindStringSubmatch(local); m != nil {

@@ -43,7 +43,7 @@ func (h history) push(a act) change.Push {
 func (h history) Pushes(ctx context.Context, since time.Time) (all []change.Push, whole bool, err error) {
 	all, found, whole, err := h.activity(ctx, h.at("activity")+"?per_page=100", since)
 	if err == nil && !found {
-		err = fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the GitHub API does not show who pushed to %s/%s", h.owner, h.repo)
+		err = fault.New(fault.Unavailable, fault.NotAvailable, string(readContents), "the GitHub API does not show who pushed to %s/%s", h.owner, h.name)
 	}
 	return all, whole, err
 }
@@ -73,7 +73,7 @@ func (h history) activity(ctx context.Context, path string, since time.Time) (al
 		if err != nil || !a.found {
 			return nil, false, false, err
 		}
-		page, _, err := entries[act](h.Job, a, "")
+		page, _, err := entries[act](h.Repo, a, "")
 		if err != nil {
 			return nil, false, false, err
 		}

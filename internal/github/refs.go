@@ -27,10 +27,10 @@ var branchRules = []string{"update", "pull_request", "merge_queue", "required_st
 // Ref says how the ref and the branch of a build are protected now: by a
 // branch protection or by a ruleset. What this token may not see is unanswered,
 // with the reason; silence is an error.
-func (j *Job) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	s := refSurvey{job: j, Ref: policy.Ref{Query: q}}
+	s := refSurvey{repo: repo, Ref: policy.Ref{Query: q}}
 	ours, err := s.ours(ctx)
 	if err != nil || !ours {
 		return s.Ref, err
@@ -58,55 +58,55 @@ func (j *Job) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 
 // refSurvey is a policy.Ref while it is asked for.
 type refSurvey struct {
-	job *Job
+	repo *Repo
 	policy.Ref
 }
 
 // unseen says that an answer did not come because of a status.
 func (s *refSurvey) unseen(what string, status int) policy.Known {
-	s.Why, s.Need = fmt.Sprintf("the GitHub API answered %d about %s", status, what), s.job.hint(status, readContents)
+	s.Why, s.Need = fmt.Sprintf("the GitHub API answered %d about %s", status, what), s.repo.hint(status, readContents)
 	return policy.Unanswered
 }
 
 // look asks for something that some tokens may see and others not.
 func (s *refSurvey) look(ctx context.Context, path string) (answer, error) {
-	j := s.job
-	if a, ok := j.known.find(path, j.Now()); ok {
+	repo := s.repo
+	if a, ok := repo.known.find(path, repo.Now()); ok {
 		return a, nil
 	}
-	a, err := j.raw(ctx, path)
+	a, err := repo.raw(ctx, path)
 	switch {
 	case err != nil:
 		return answer{}, err
 	case !a.found && !slices.Contains([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound}, a.status):
 		return answer{}, client.Status("the GitHub API", a.status, "")
 	}
-	j.known.put(path, a)
+	repo.known.put(path, a)
 	return a, nil
 }
 
 // ours reports whether the question is about this repository, by its number
 // too, and whether this token may see it.
 func (s *refSurvey) ours(ctx context.Context) (bool, error) {
-	q, j := s.Query, s.job
-	if !strings.EqualFold(q.Repository, j.web("")) {
-		s.Why = fmt.Sprintf("it is of %s, and %s was asked", q.Repository, j.web(""))
+	q, repo := s.Query, s.repo
+	if !strings.EqualFold(q.Repository, repo.web("")) {
+		s.Why = fmt.Sprintf("it is of %s, and %s was asked", q.Repository, repo.web(""))
 		return false, nil
 	}
 	if q.Head != "" && !fullSHA().MatchString(q.Head) {
 		return false, fault.New(fault.Refused, fault.Source, "", "commit %q, want its full name", q.Head)
 	}
-	id := j.getenv("GITHUB_REPOSITORY_ID")
+	id := repo.id
 	if id == "" {
-		a, err := s.look(ctx, j.at(""))
+		a, err := s.look(ctx, repo.at(""))
 		if err != nil {
 			return false, err
 		}
 		if !a.found {
-			s.unseen("repository "+j.web(""), a.status)
+			s.unseen("repository "+repo.web(""), a.status)
 			return false, nil
 		}
-		r, err := j.repository(ctx)
+		r, err := repo.repository(ctx)
 		if err != nil {
 			return false, err
 		}
@@ -122,8 +122,8 @@ func (s *refSurvey) ours(ctx context.Context) (bool, error) {
 // branch finds the branch that the commit has to be on, whether it is, and how
 // the branch is protected.
 func (s *refSurvey) branch(ctx context.Context) error {
-	q, j := s.Query, s.job
-	name, err := j.branchOf(ctx, policy.ChangeQuery{Ref: q.Ref, Head: q.Head, Branch: q.Branch})
+	q, repo := s.Query, s.repo
+	name, err := repo.branchOf(ctx, policy.ChangeQuery{Ref: q.Ref, Head: q.Head, Branch: q.Branch})
 	if err != nil {
 		return err
 	}
@@ -132,7 +132,7 @@ func (s *refSurvey) branch(ctx context.Context) error {
 		s.On = policy.No // none of the pattern has it
 		return nil
 	}
-	a, err := s.look(ctx, j.at("branches/%s", escaped(name)))
+	a, err := s.look(ctx, repo.at("branches/%s", escaped(name)))
 	if err != nil {
 		return err
 	}
@@ -140,13 +140,13 @@ func (s *refSurvey) branch(ctx context.Context) error {
 		s.On = s.unseen("branch "+name, a.status)
 		return nil
 	}
-	tip, err := j.tip(ctx, name)
+	tip, err := repo.tip(ctx, name)
 	if err != nil {
 		return err
 	}
 	on := tip != "" && tip == q.Head
 	if tip != "" && !on {
-		if on, err = j.on(ctx, q.Head, tip); err != nil {
+		if on, err = repo.on(ctx, q.Head, tip); err != nil {
 			return err
 		}
 	}
@@ -161,8 +161,8 @@ func (s *refSurvey) branch(ctx context.Context) error {
 // rulesets that apply to it. A branch that is not there, or not shown, is not
 // known to be.
 func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error) {
-	j := s.job
-	path := j.at("branches/%s", escaped(name))
+	repo := s.repo
+	path := repo.at("branches/%s", escaped(name))
 	a, err := s.look(ctx, path)
 	if err != nil {
 		return policy.Unanswered, err
@@ -174,7 +174,7 @@ func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error)
 		Name      string `json:"name"`
 		Protected *bool  `json:"protected"`
 	}
-	if err := j.read(a, &b); err != nil {
+	if err := repo.read(a, &b); err != nil {
 		return policy.Unanswered, err
 	}
 	if b.Name != name {
@@ -182,7 +182,7 @@ func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error)
 			"asked for branch %q, the GitHub API answered with %q", name, b.Name)
 	}
 	if b.Protected != nil && *b.Protected {
-		j.known.hold(path, j.Now().Add(seldom))
+		repo.known.hold(path, repo.Now().Add(seldom))
 		return policy.Yes, nil
 	}
 	return s.rules(ctx, name)
@@ -191,8 +191,8 @@ func (s *refSurvey) kept(ctx context.Context, name string) (policy.Known, error)
 // rules says whether a ruleset keeps a branch. The answer has no rule of a
 // ruleset that is switched off or only tried out.
 func (s *refSurvey) rules(ctx context.Context, name string) (policy.Known, error) {
-	j := s.job
-	path := j.at("rules/branches/%s", escaped(name)) + "?per_page=100"
+	repo := s.repo
+	path := repo.at("rules/branches/%s", escaped(name)) + "?per_page=100"
 	a, err := s.look(ctx, path)
 	if err != nil {
 		return policy.Unanswered, err
@@ -202,13 +202,13 @@ func (s *refSurvey) rules(ctx context.Context, name string) (policy.Known, error
 	}
 	all, _, err := entries[struct {
 		Type string `json:"type"`
-	}](j, a, "")
+	}](repo, a, "")
 	if err != nil {
 		return policy.Unanswered, err
 	}
 	for _, r := range all {
 		if slices.Contains(branchRules, r.Type) {
-			j.known.hold(path, j.Now().Add(seldom))
+			repo.known.hold(path, repo.Now().Add(seldom))
 			return policy.Yes, nil
 		}
 	}
@@ -252,16 +252,16 @@ func mayMatch(pattern, ref string) bool {
 // of any commit can have anything built under its name, whatever else is
 // forbidden. Branch protections say nothing about tags.
 func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error) {
-	j := s.job
-	list := j.at("rulesets") + "?includes_parents=true&targets=tag&per_page=100"
+	repo := s.repo
+	list := repo.at("rulesets") + "?includes_parents=true&targets=tag&per_page=100"
 	a, err := s.look(ctx, list)
 	if err != nil {
 		return policy.Unanswered, err
 	}
 	if !a.found {
-		return s.unseen("the rulesets of "+j.web(""), a.status), nil
+		return s.unseen("the rulesets of "+repo.web(""), a.status), nil
 	}
-	all, _, err := entries[ruleset](j, a, "")
+	all, _, err := entries[ruleset](repo, a, "")
 	if err != nil {
 		return policy.Unanswered, err
 	}
@@ -274,7 +274,7 @@ func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error)
 			s.Why = fmt.Sprintf("there are more than %d rulesets for tags", maxRulesets)
 			return policy.Unanswered, nil
 		}
-		path := j.at("rulesets/%d", r.ID) + "?includes_parents=true"
+		path := repo.at("rulesets/%d", r.ID) + "?includes_parents=true"
 		a, err := s.look(ctx, path)
 		if err != nil {
 			return policy.Unanswered, err
@@ -284,7 +284,7 @@ func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error)
 			continue
 		}
 		var whole ruleset
-		if err := j.read(a, &whole); err != nil {
+		if err := repo.read(a, &whole); err != nil {
 			return policy.Unanswered, err
 		}
 		creation := slices.ContainsFunc(whole.Rules, func(r struct {
@@ -293,8 +293,8 @@ func (s *refSurvey) ruled(ctx context.Context, tag string) (policy.Known, error)
 			return r.Type == "creation"
 		})
 		if whole.ID == r.ID && creation && whole.about("refs/tags/"+tag) {
-			j.known.hold(list, j.Now().Add(seldom))
-			j.known.hold(path, j.Now().Add(seldom))
+			repo.known.hold(list, repo.Now().Add(seldom))
+			repo.known.hold(path, repo.Now().Add(seldom))
 			return policy.Yes, nil
 		}
 	}

@@ -1,13 +1,102 @@
 package github
 
 import (
+	"cmp"
 	"context"
+	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
+	"github.com/google/go-github/v62/github"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
+
+// Repo is a repository, as its API shows it to the owner of a token.
+type Repo struct {
+	Now    func() time.Time // for how long an answer stands
+	Budget time.Duration    // of one answer of an API, its tries included; 0 is client.Budget
+	// Need is the next step of a command that is not told something, where this is not the
+	// place that the command is about; "": the permission that is missing.
+	Need string
+
+	owner, name string
+	id          string   // its number, as the job that asks has it; "": the API says it
+	asker       attempt  // the attempt of a run that asks; zero outside of one
+	server      *url.URL // where people look
+	api         *url.URL // where programs ask; nil: nobody knows yet
+	token       string
+	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
+	known       *memory
+}
+
+var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
+
+// newRepo returns a repository of a server. Nobody knows yet where its API is.
+func newRepo(server, path, token string) (*Repo, error) {
+	m := repositoryName().FindStringSubmatch(path)
+	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
+		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitHub Actions job",
+			"GITHUB_REPOSITORY is %q, want owner/name", path)
+	}
+	repo := &Repo{Now: time.Now, owner: m[1], name: m[2], token: token, known: newMemory()}
+	var err error
+	repo.server, err = parseAddress("GITHUB_SERVER_URL", cmp.Or(server, "https://github.com"))
+	repo.gh = sync.OnceValue(repo.client)
+	return repo, err
+}
+
+func parseAddress(name, s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(s, "/"))
+	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want a URL", name, s)
+	}
+	if !client.Confidential(u) {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, s)
+	}
+	return u, nil
+}
+
+// Name returns how people call the place.
+func (repo *Repo) Name() string { return "GitHub " + repo.owner + "/" + repo.name }
+
+// web returns an address for people.
+func (repo *Repo) web(path string) string {
+	return repo.server.String() + "/" + repo.owner + "/" + repo.name + path
+}
+
+// client returns a client of the API that carries the job's token to the API
+// and to no other place.
+func (repo *Repo) client() *github.Client {
+	if repo.api == nil {
+		c := github.NewClient(client.New(client.Options{Transport: noServer{}}))
+		c.BaseURL = &url.URL{Scheme: repo.server.Scheme, Host: repo.server.Host, Path: "/"}
+		return c
+	}
+	h := http.Header{}
+	if repo.token != "" {
+		h.Set("Authorization", "Bearer "+repo.token)
+	}
+	hc := client.New(client.Options{Base: repo.api, Credential: h, MaxBody: maxAnswer, Budget: repo.Budget})
+	hc.Transport = &etags{next: hc.Transport, kept: map[string]keptAnswer{}}
+	c := github.NewClient(hc)
+	c.BaseURL = &url.URL{Scheme: repo.api.Scheme, Host: repo.api.Host, Path: repo.api.Path + "/"}
+	return c
+}
+
+// noServer sends nothing: it is not known where to.
+type noServer struct{}
+
+// RoundTrip returns why.
+func (noServer) RoundTrip(*http.Request) (*http.Response, error) {
+	return nil, fault.New(fault.Usage, fault.Config, "name the platform: with --policy, or with --repository",
+		"which server this job's GitHub is at is not known here")
+}
 
 // repository is what the API says about the repository itself.
 type repository struct {
@@ -20,69 +109,69 @@ type repository struct {
 
 // repository asks once: neither its number nor its default branch changes while
 // somebody waits.
-func (j *Job) repository(ctx context.Context) (repository, error) {
-	a, err := j.once(ctx, j.at(""), readContents)
+func (repo *Repo) repository(ctx context.Context) (repository, error) {
+	a, err := repo.once(ctx, repo.at(""), readContents)
 	if err != nil {
 		return repository{}, err
 	}
 	if !a.found {
-		return repository{}, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readContents),
-			"repository %s is not there, or may not be seen", j.web(""))
+		return repository{}, fault.New(fault.Unavailable, fault.NotAvailable, repo.hint(a.status, readContents),
+			"repository %s is not there, or may not be seen", repo.web(""))
 	}
 	var r repository
-	if err := j.read(a, &r); err != nil {
+	if err := repo.read(a, &r); err != nil {
 		return repository{}, err
 	}
-	if r.ID <= 0 || r.DefaultBranch == "" || !strings.EqualFold(r.FullName, j.owner+"/"+j.repo) {
-		return repository{}, fault.New(fault.Refused, fault.Malformed, "", "asked for %s/%s, the GitHub API answered with %q", j.owner, j.repo, r.FullName)
+	if r.ID <= 0 || r.DefaultBranch == "" || !strings.EqualFold(r.FullName, repo.owner+"/"+repo.name) {
+		return repository{}, fault.New(fault.Refused, fault.Malformed, "", "asked for %s/%s, the GitHub API answered with %q", repo.owner, repo.name, r.FullName)
 	}
-	j.known.settle(j.at(""))
+	repo.known.settle(repo.at(""))
 	return r, nil
 }
 
 // KeepsBundles reports whether GitHub surely keeps bundles of this repository: of a public
 // one, on a host of its own. An enterprise server does not, and of others it does for
 // an enterprise only.
-func (j *Job) KeepsBundles(ctx context.Context) (bool, error) {
-	if host := strings.ToLower(j.server.Host); host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
+func (r *Repo) KeepsBundles(ctx context.Context) (bool, error) {
+	if host := strings.ToLower(r.server.Host); host != "github.com" && !strings.HasSuffix(host, ".ghe.com") {
 		return false, nil
 	}
-	ctx, cancel := j.within(ctx)
+	ctx, cancel := r.within(ctx)
 	defer cancel()
-	r, err := j.repository(ctx)
-	return err == nil && !r.Private, err
+	own, err := r.repository(ctx)
+	return err == nil && !own.Private, err
 }
 
 // number is the repository's number: the runner's word, or the API's.
-func (j *Job) number(ctx context.Context) (string, error) {
-	if id := j.getenv("GITHUB_REPOSITORY_ID"); id != "" {
-		return id, nil
+func (repo *Repo) number(ctx context.Context) (string, error) {
+	if repo.id != "" {
+		return repo.id, nil
 	}
-	r, err := j.repository(ctx)
+	r, err := repo.repository(ctx)
 	return strconv.FormatInt(r.ID, 10), err
 }
 
 // Head returns where the default branch is: the repository's address and
 // number, as a certificate names them, the commit and the ref.
-func (j *Job) Head(ctx context.Context) (repository, id, head, ref string, err error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, err error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	r, err := j.repository(ctx)
+	r, err := repo.repository(ctx)
 	if err != nil {
 		return "", "", "", "", err
 	}
-	if head, err = j.tip(ctx, r.DefaultBranch); err != nil {
+	if head, err = repo.tip(ctx, r.DefaultBranch); err != nil {
 		return "", "", "", "", err
 	}
 	if head == "" {
-		return "", "", "", "", fault.New(fault.Refused, fault.Malformed, "", "the default branch %q of %s is not there", r.DefaultBranch, j.web(""))
+		return "", "", "", "", fault.New(fault.Refused, fault.Malformed, "", "the default branch %q of %s is not there", r.DefaultBranch, repo.web(""))
 	}
-	return j.server.String() + "/" + r.FullName, strconv.FormatInt(r.ID, 10), head, "refs/heads/" + r.DefaultBranch, nil
+	return repo.server.String() + "/" + r.FullName, strconv.FormatInt(r.ID, 10), head, "refs/heads/" + r.DefaultBranch, nil
 }
 
 // At returns a door to a repository for a person outside of a job. Nothing that
 // the environment says about a job is believed.
-func At(getenv func(string) string, server, path string) (*Job, error) {
+func At(getenv func(string) string, server, path string) (*Repo, error) {
 	token := getenv("SALLYPORT_TOKEN")
 	for _, name := range tokensFor(getenv, server) {
 		if token == "" {
@@ -93,15 +182,12 @@ func At(getenv func(string) string, server, path string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	vars := map[string]string{
-		"GITHUB_SERVER_URL": strings.TrimSuffix(server, "/"), "GITHUB_REPOSITORY": strings.Trim(path, "/"),
-		"GITHUB_TOKEN": token,
+	repo, err := newRepo(strings.TrimSuffix(server, "/"), strings.Trim(path, "/"), token)
+	if err != nil {
+		return nil, err
 	}
-	j, err := FromEnv(func(name string) string { return vars[name] })
-	if err == nil {
-		j.api, err = parseAddress("GITHUB_API_URL", api)
-	}
-	return j, err
+	repo.api, err = parseAddress("GITHUB_API_URL", api)
+	return repo, err
 }
 
 // tokensFor are the variables that hold a token of a server. Which server is

@@ -70,13 +70,13 @@ func (h history) request(p pull) change.Request {
 func (h history) Merged(ctx context.Context, since time.Time) (merged []change.Request, whole bool, err error) {
 	q := inquiry{path: h.at("pulls") + "?state=closed&sort=updated&direction=desc", need: readContents}
 	old := func(all []pull) bool { return len(all) > 0 && all[len(all)-1].UpdatedAt.Before(since) }
-	all, found, err := list(ctx, h.Job, q, func(all []pull) bool { return old(all) || len(all) >= maxListed*perPage })
+	all, found, err := list(ctx, h.Repo, q, func(all []pull) bool { return old(all) || len(all) >= maxListed*perPage })
 	if err != nil {
 		return nil, false, err
 	}
 	if !found {
 		return nil, false, fault.New(fault.Unavailable, fault.NotAvailable, string(readContents),
-			"the pull requests of %s/%s may not be seen", h.owner, h.repo)
+			"the pull requests of %s/%s may not be seen", h.owner, h.name)
 	}
 	merged, err = h.merged(ctx, all)
 	return merged, old(all) || len(all) < maxListed*perPage, err
@@ -118,7 +118,7 @@ func (h history) Bringing(ctx context.Context, commits []change.Commit) (map[str
 				"more than %d commits were made on the web page, of which the list of requests knows nothing", maxStrays)
 		}
 		q := inquiry{path: h.at("commits/%s/pulls", c.ID), need: readContents}
-		all, found, err := list[pull](ctx, h.Job, q, nil)
+		all, found, err := list[pull](ctx, h.Repo, q, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func (h history) alone(ctx context.Context, a change.Ask) (m merged, err error) 
 // has and the merge's parent has not is asked for instead.
 func (h history) commitsOf(ctx context.Context, r change.Request) ([]commit, error) {
 	q := inquiry{path: h.at("pulls/%d/commits", r.Number), need: readContents}
-	all, found, err := list[commit](ctx, h.Job, q, nil)
+	all, found, err := list[commit](ctx, h.Repo, q, nil)
 	switch {
 	case err != nil:
 		return nil, err
@@ -256,7 +256,7 @@ type requestEvent struct {
 // then nobody more is known. Of more than can be read, somebody unknown did each:
 // everybody may comment, and comments must not close an environment.
 func (h history) events(ctx context.Context, number int64) ([]requestEvent, error) {
-	all, _, err := list[requestEvent](ctx, h.Job, inquiry{path: h.at("issues/%d/timeline", number), need: readContents},
+	all, _, err := list[requestEvent](ctx, h.Repo, inquiry{path: h.at("issues/%d/timeline", number), need: readContents},
 		nil)
 	if fault.Of(err).Code == fault.Limit {
 		return []requestEvent{{Event: "head_ref_force_pushed"}, {Event: "added_to_merge_queue"}}, nil

@@ -18,16 +18,16 @@ const (
 
 // Resume starts the failed jobs of a run again, in the name of the person whose
 // token it has. It returns in words what became of the run.
-func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Resume(ctx context.Context, uri string) (string, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	a, ours := j.attempt(uri)
+	a, ours := repo.attempt(uri)
 	if !ours {
 		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no run of %s", uri,
-			j.Name())
+			repo.Name())
 	}
-	j.known.again()
-	r, found, err := j.latest(ctx, a.id)
+	repo.known.again()
+	r, found, err := repo.latest(ctx, a.id)
 	switch {
 	case err != nil:
 		return "", err
@@ -40,15 +40,15 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	case r.Attempt >= lastAttempt:
 		return "", fault.New(fault.Refused, fault.Limit, "start the workflow anew",
 			"run %d was started %d times, and the platform starts none again after that", a.id, r.Attempt)
-	case j.Now().Sub(r.CreatedAt) > resumable:
+	case repo.Now().Sub(r.CreatedAt) > resumable:
 		return "", fault.New(fault.Refused, fault.Stale, "start the workflow anew",
 			"run %d is of %s, and the platform starts none again after 30 days", a.id, r.CreatedAt.UTC().Format(time.DateOnly))
 	}
-	req, err := j.gh().NewRequest(http.MethodPost, j.at("actions/runs/%d/rerun-failed-jobs", a.id), nil)
+	req, err := repo.gh().NewRequest(http.MethodPost, repo.at("actions/runs/%d/rerun-failed-jobs", a.id), nil)
 	if err != nil {
 		return "", fmt.Errorf("asking GitHub: %w", err)
 	}
-	_, err = j.send(ctx, req, nil)
+	_, err = repo.send(ctx, req, nil)
 	switch status := statusOf(err); {
 	case err == nil:
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
@@ -56,10 +56,10 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 			`start its failed jobs again on the page of the run, or give a token that may: "actions: write", of somebody who may write to the repository`,
 			"this token may not start run %d again: the GitHub API answered %d", a.id, status)
 	case status != 0:
-		return "", j.notTold(status, readActions)
+		return "", repo.notTold(status, readActions)
 	default:
-		return "", j.unanswered(err)
+		return "", repo.unanswered(err)
 	}
 	return fmt.Sprintf("the failed jobs of run %d are started again: %s", a.id,
-		j.web(fmt.Sprintf("/actions/runs/%d", a.id))), nil
+		repo.web(fmt.Sprintf("/actions/runs/%d", a.id))), nil
 }

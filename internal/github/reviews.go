@@ -24,45 +24,45 @@ type review struct {
 
 // Reviews returns what people said on the page of the run that asks, about an
 // environment.
-func (j *Job) Reviews(ctx context.Context, environment string) (policy.Reviews, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Reviews(ctx context.Context, environment string) (policy.Reviews, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	if err := environmentName(environment); err != nil {
 		return policy.Reviews{}, err
 	}
-	own := j.own()
+	own := repo.asker
 	if own.id == 0 {
 		return policy.Reviews{}, nil // nobody was asked anything outside of a run
 	}
 	out := policy.Reviews{Run: fmt.Sprintf("run %d, attempt %d", own.id, own.n)}
-	e, found, err := j.environment(ctx, environment)
+	e, found, err := repo.environment(ctx, environment)
 	if err != nil {
 		return policy.Reviews{}, err
 	}
 	out.Asked = found && e.reviewers() > 0
-	if out.Entered, err = j.entered(ctx, environment); err != nil {
+	if out.Entered, err = repo.entered(ctx, environment); err != nil {
 		return policy.Reviews{}, err
 	}
-	out.List, err = j.reviews(ctx, environment)
+	out.List, err = repo.reviews(ctx, environment)
 	return out, err
 }
 
-func (j *Job) reviews(ctx context.Context, environment string) ([]policy.Review, error) {
-	own := j.own()
-	a, err := j.once(ctx, j.at("actions/runs/%d/approvals", own.id), readActions)
+func (repo *Repo) reviews(ctx context.Context, environment string) ([]policy.Review, error) {
+	own := repo.asker
+	a, err := repo.once(ctx, repo.at("actions/runs/%d/approvals", own.id), readActions)
 	if err != nil {
 		return nil, err
 	}
 	if !a.found {
 		return nil, fault.New(fault.Unavailable, fault.NotAvailable, string(readActions), "the GitHub API shows no reviews of run %d", own.id)
 	}
-	all, _, err := entries[review](j, a, "")
+	all, _, err := entries[review](repo, a, "")
 	if err != nil {
 		return nil, err
 	}
 	var out []policy.Review
 	for _, r := range all {
-		p, ok, err := j.review(r, environment)
+		p, ok, err := repo.review(r, environment)
 		if err != nil {
 			return nil, err
 		}
@@ -76,8 +76,8 @@ func (j *Job) reviews(ctx context.Context, environment string) ([]policy.Review,
 
 // review reads one; ok is false if it says nothing about the environment. A
 // state that is not known could be a no, so it is not passed over.
-func (j *Job) review(r review, environment string) (p policy.Review, ok bool, err error) {
-	p = policy.Review{Account: j.account(r.User), Comment: r.Comment}
+func (repo *Repo) review(r review, environment string) (p policy.Review, ok bool, err error) {
+	p = policy.Review{Account: repo.account(r.User), Comment: r.Comment}
 	for _, e := range r.Environments {
 		p.Environments = append(p.Environments, statement.Place{Name: e.Name, ID: strconv.FormatInt(e.ID, 10)})
 		ok = ok || e.Name == environment

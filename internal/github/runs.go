@@ -86,9 +86,9 @@ var runURI = sync.OnceValue(func() *regexp.Regexp {
 
 // attempt reads a run's address. Another server's or repository's run is not
 // one that this door can vouch for.
-func (j *Job) attempt(uri string) (attempt, bool) {
+func (repo *Repo) attempt(uri string) (attempt, bool) {
 	m := runURI().FindStringSubmatch(uri)
-	if m == nil || !strings.EqualFold(m[1], j.web("")) {
+	if m == nil || !strings.EqualFold(m[1], repo.web("")) {
 		return attempt{}, false
 	}
 	id, err := strconv.ParseInt(m[2], 10, 64)
@@ -99,13 +99,13 @@ func (j *Job) attempt(uri string) (attempt, bool) {
 	return attempt{id, n}, err == nil
 }
 
-// own is the attempt that this job belongs to; outside of one there is none.
-func (j *Job) own() attempt {
-	id, err := strconv.ParseInt(j.getenv("GITHUB_RUN_ID"), 10, 64)
+// attemptOf is the attempt that variables name; zero where they name none.
+func attemptOf(run, attempts string) attempt {
+	id, err := strconv.ParseInt(run, 10, 64)
 	if err != nil || id <= 0 {
 		return attempt{}
 	}
-	n, err := strconv.Atoi(j.getenv("GITHUB_RUN_ATTEMPT"))
+	n, err := strconv.Atoi(attempts)
 	if err != nil || n <= 0 {
 		return attempt{}
 	}
@@ -114,34 +114,34 @@ func (j *Job) own() attempt {
 
 // recent are the newest runs, in one call: the run that asks, the one that
 // built, those that approve, and often the one that deployed last.
-func (j *Job) recent(ctx context.Context) ([]run, error) {
-	a, err := j.once(ctx, j.at("actions/runs")+"?per_page="+strconv.Itoa(perPage), readActions)
+func (repo *Repo) recent(ctx context.Context) ([]run, error) {
+	a, err := repo.once(ctx, repo.at("actions/runs")+"?per_page="+strconv.Itoa(perPage), readActions)
 	if err != nil {
 		return nil, err
 	}
 	if !a.found {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, j.hint(a.status, readActions),
-			"the GitHub API shows no runs of %s/%s", j.owner, j.repo)
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, repo.hint(a.status, readActions),
+			"the GitHub API shows no runs of %s/%s", repo.owner, repo.name)
 	}
-	all, _, err := entries[run](j, a, "workflow_runs")
+	all, _, err := entries[run](repo, a, "workflow_runs")
 	return all, err
 }
 
 // latest returns a run as it is now.
-func (j *Job) latest(ctx context.Context, id int64) (run, bool, error) {
-	all, err := j.recent(ctx)
+func (repo *Repo) latest(ctx context.Context, id int64) (run, bool, error) {
+	all, err := repo.recent(ctx)
 	if err != nil {
 		return run{}, false, err
 	}
 	if i := slices.IndexFunc(all, func(r run) bool { return r.ID == id }); i >= 0 {
 		return all[i], true, nil
 	}
-	return j.one(ctx, j.at("actions/runs/%d", id), func(r run) bool { return r.ID == id })
+	return repo.one(ctx, repo.at("actions/runs/%d", id), func(r run) bool { return r.ID == id })
 }
 
 // try returns one attempt of a run.
-func (j *Job) try(ctx context.Context, a attempt) (run, bool, error) {
-	all, err := j.recent(ctx)
+func (repo *Repo) try(ctx context.Context, a attempt) (run, bool, error) {
+	all, err := repo.recent(ctx)
 	if err != nil {
 		return run{}, false, err
 	}
@@ -149,23 +149,23 @@ func (j *Job) try(ctx context.Context, a attempt) (run, bool, error) {
 	if i := slices.IndexFunc(all, same); i >= 0 {
 		return all[i], true, nil
 	}
-	return j.one(ctx, j.at("actions/runs/%d/attempts/%d", a.id, a.n), same)
+	return repo.one(ctx, repo.at("actions/runs/%d/attempts/%d", a.id, a.n), same)
 }
 
-func (j *Job) one(ctx context.Context, path string, same func(run) bool) (run, bool, error) {
-	a, err := j.once(ctx, path, readActions)
+func (repo *Repo) one(ctx context.Context, path string, same func(run) bool) (run, bool, error) {
+	a, err := repo.once(ctx, path, readActions)
 	if err != nil || !a.found {
 		return run{}, false, err
 	}
 	var r run
-	if err := j.read(a, &r); err != nil {
+	if err := repo.read(a, &r); err != nil {
 		return run{}, false, err
 	}
 	if !same(r) {
 		return run{}, false, fault.New(fault.Refused, fault.Malformed, "", "asked for %q, the GitHub API answered with run %d, attempt %d", path, r.ID, r.Attempt)
 	}
 	if r.done() {
-		j.known.settle(path)
+		repo.known.settle(path)
 	}
 	return r, true, nil
 }
@@ -186,43 +186,43 @@ type jobStep struct {
 }
 
 // jobs returns all jobs of an attempt, as they were a short while ago or are now.
-func (j *Job) jobs(ctx context.Context, r run) ([]runJob, error) {
-	all, err := j.jobsNow(ctx, r)
+func (repo *Repo) jobs(ctx context.Context, r run) ([]runJob, error) {
+	all, err := repo.jobsNow(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	until := j.Now().Add(often)
+	until := repo.Now().Add(often)
 	if r.done() {
 		until = time.Time{}
 	}
 	for n := range len(all)/perPage + 1 {
-		j.known.hold(jobsOf(j, r).page(n+1), until)
+		repo.known.hold(jobsOf(repo, r).page(n+1), until)
 	}
 	return all, nil
 }
 
 // jobsNow returns all jobs of an attempt as they are now, if jobs was not asked for
 // the same attempt before.
-func (j *Job) jobsNow(ctx context.Context, r run) ([]runJob, error) {
-	all, found, err := list[runJob](ctx, j, jobsOf(j, r), nil)
+func (repo *Repo) jobsNow(ctx context.Context, r run) ([]runJob, error) {
+	all, found, err := list[runJob](ctx, repo, jobsOf(repo, r), nil)
 	if err == nil && !found {
 		err = fault.New(fault.Refused, fault.BuildState, "", "the GitHub API knows run %d and not the jobs of its attempt %d", r.ID, r.Attempt)
 	}
 	return all, err
 }
 
-func jobsOf(j *Job, r run) inquiry {
-	return inquiry{path: j.at("actions/runs/%d/attempts/%d/jobs", r.ID, r.Attempt), key: "jobs", need: readActions}
+func jobsOf(repo *Repo, r run) inquiry {
+	return inquiry{path: repo.at("actions/runs/%d/attempts/%d/jobs", r.ID, r.Attempt), key: "jobs", need: readActions}
 }
 
 // Runs says how the runs ended that certificates name, one answer for each
 // question. A run that is not there is unknown, which is not enough.
-func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	out := make([]policy.Run, 0, len(queries))
 	for _, q := range queries {
-		r, err := j.outcome(ctx, q)
+		r, err := repo.outcome(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("asking about %q: %w", q.URI, err)
 		}
@@ -231,14 +231,14 @@ func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run
 	return out, nil
 }
 
-func (j *Job) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
+func (repo *Repo) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 	p := policy.Run{URI: q.URI}
-	at, ours := j.attempt(q.URI)
+	at, ours := repo.attempt(q.URI)
 	if !ours {
-		p.Words = fmt.Sprintf("not a run of %s, so nothing is known about it here", j.web(""))
+		p.Words = fmt.Sprintf("not a run of %s, so nothing is known about it here", repo.web(""))
 		return p, nil
 	}
-	r, found, err := j.try(ctx, at)
+	r, found, err := repo.try(ctx, at)
 	if err != nil {
 		return policy.Run{}, err
 	}
@@ -247,18 +247,18 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error
 		return p, nil
 	}
 	p.Words, p.Commit, p.Path, p.Event, p.Ref = r.words(), r.HeadSHA, r.file(), r.Event, r.ref()
-	p.By, p.Again, p.CreatedAt = j.account(r.TriggeringActor), r.Attempt > 1, r.CreatedAt
-	p.Own = at.id == j.own().id
+	p.By, p.Again, p.CreatedAt = repo.account(r.TriggeringActor), r.Attempt > 1, r.CreatedAt
+	p.Own = at.id == repo.asker.id
 	p.State = stateOf(r)
 	if q.Entry {
-		return j.signing(ctx, q, r, p)
+		return repo.signing(ctx, q, r, p)
 	}
 	if !q.Outcome || !p.Own && len(q.Jobs) == 0 {
 		return p, nil
 	}
 	// Whoever names jobs asks about these: a run whose gate waited for approvals
 	// has failed, and what it built has not.
-	jobs, err := j.jobs(ctx, r)
+	jobs, err := repo.jobs(ctx, r)
 	if err != nil {
 		return policy.Run{}, err
 	}
@@ -272,11 +272,11 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery) (policy.Run, error
 
 // signing says how the job ended that signed an entry; where its number is not known,
 // how the whole run did.
-func (j *Job) signing(ctx context.Context, q policy.RunQuery, r run, p policy.Run) (policy.Run, error) {
+func (repo *Repo) signing(ctx context.Context, q policy.RunQuery, r run, p policy.Run) (policy.Run, error) {
 	if q.Job == "" {
 		return p, nil
 	}
-	jobs, err := j.jobs(ctx, r)
+	jobs, err := repo.jobs(ctx, r)
 	if err != nil {
 		return policy.Run{}, err
 	}

@@ -54,12 +54,12 @@ func (b branchPattern) same(o branchPattern) bool {
 func (b branchPattern) everybody() bool { return strings.Trim(b.Name, "*?/") == "" }
 
 // read asks for an environment's settings now.
-func (j *Job) settings(ctx context.Context, name string) (settings, error) {
+func (repo *Repo) settings(ctx context.Context, name string) (settings, error) {
 	if err := environmentName(name); err != nil {
 		return settings{}, err
 	}
-	j.known.again()
-	e, found, err := j.environment(ctx, name)
+	repo.known.again()
+	e, found, err := repo.environment(ctx, name)
 	if err != nil || !found {
 		return settings{}, err
 	}
@@ -74,14 +74,14 @@ func (j *Job) settings(ctx context.Context, name string) (settings, error) {
 	if s.Branches == nil || !s.Branches.Custom {
 		return s, nil
 	}
-	s.Patterns, _, err = list[branchPattern](ctx, j, inquiry{path: j.environmentPath(name) + "/deployment-branch-policies", key: "branch_policies", need: readActions}, nil)
+	s.Patterns, _, err = list[branchPattern](ctx, repo, inquiry{path: repo.environmentPath(name) + "/deployment-branch-policies", key: "branch_policies", need: readActions}, nil)
 	return s, err
 }
 
 // wanted returns the settings that the policy asks for. What is stronger now
 // stays: a longer wait, protected branches, other reviewers while there is
 // room.
-func (j *Job) wanted(now settings, want doctor.Want) (settings, []string) {
+func (repo *Repo) wanted(now settings, want doctor.Want) (settings, []string) {
 	s := now
 	s.Exists = true
 	s.NoSelf = now.NoSelf || want.NoSelf
@@ -89,7 +89,7 @@ func (j *Job) wanted(now settings, want doctor.Want) (settings, []string) {
 		s.Bypass = new(bool)
 	}
 	var cannot []string
-	s.Reviewers, cannot = j.wantedReviewers(now.Reviewers, want)
+	s.Reviewers, cannot = repo.wantedReviewers(now.Reviewers, want)
 	if len(s.Reviewers) == 0 && !now.NoSelf {
 		s.NoSelf = false // the platform keeps it with the reviewers
 	}
@@ -98,15 +98,15 @@ func (j *Job) wanted(now settings, want doctor.Want) (settings, []string) {
 	return s, append(cannot, more...)
 }
 
-func (j *Job) wantedReviewers(now []asked, want doctor.Want) (out []asked, cannot []string) {
+func (repo *Repo) wantedReviewers(now []asked, want doctor.Want) (out []asked, cannot []string) {
 	for _, r := range want.Reviewers {
 		if r.Count > 1 {
 			cannot = append(cannot, "GitHub asks at most six reviewers and is content with one: Sallyport counts the rest")
 		}
 		for _, m := range r.Members {
-			x, ok := j.reviewer(m)
+			x, ok := repo.reviewer(m)
 			switch {
-			case !ok && m.Host == j.host():
+			case !ok && m.Host == repo.host():
 				cannot = append(cannot, fmt.Sprintf("GitHub asks users and teams, and %s is neither: count it with signed approvals", m))
 			case ok && !slices.ContainsFunc(out, x.same):
 				out = append(out, x)
@@ -128,9 +128,9 @@ func (j *Job) wantedReviewers(now []asked, want doctor.Want) (out []asked, canno
 
 // reviewer is a member as the platform asks one; roles and addresses are not
 // asked.
-func (j *Job) reviewer(m policy.Member) (asked, bool) {
+func (repo *Repo) reviewer(m policy.Member) (asked, bool) {
 	id, err := strconv.ParseInt(m.ID, 10, 64)
-	if err != nil || id <= 0 || m.Host != j.host() {
+	if err != nil || id <= 0 || m.Host != repo.host() {
 		return asked{}, false
 	}
 	switch m.Kind {
@@ -244,24 +244,24 @@ func differences(now, want settings) []doctor.Change {
 }
 
 // Plan says how the environment's settings would become what the policy asks.
-func (j *Job) Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	p, _, _, err := j.plan(ctx, want)
+	p, _, _, err := repo.plan(ctx, want)
 	return p, err
 }
 
-func (j *Job) plan(ctx context.Context, want doctor.Want) (doctor.Plan, settings, settings, error) {
+func (repo *Repo) plan(ctx context.Context, want doctor.Want) (doctor.Plan, settings, settings, error) {
 	if want.Unguarded {
 		return doctor.Plan{Environment: want.Environment}, settings{}, settings{}, nil
 	}
-	now, err := j.settings(ctx, want.Environment)
+	now, err := repo.settings(ctx, want.Environment)
 	if err != nil {
 		return doctor.Plan{}, settings{}, settings{}, err
 	}
 	p := doctor.Plan{Environment: want.Environment}
 	if !now.Exists {
-		a, err := j.once(ctx, j.at("environments")+"?per_page=1", readActions)
+		a, err := repo.once(ctx, repo.at("environments")+"?per_page=1", readActions)
 		if err != nil {
 			return doctor.Plan{}, settings{}, settings{}, err
 		}
@@ -270,27 +270,27 @@ func (j *Job) plan(ctx context.Context, want doctor.Want) (doctor.Plan, settings
 			return p, now, now, nil
 		}
 	}
-	target, cannot := j.wanted(now, want)
+	target, cannot := repo.wanted(now, want)
 	p.Changes, p.Cannot = differences(now, target), cannot
 	return p, now, target, nil
 }
 
 // Apply writes what Plan shows, reads everything again and compares. Settings
 // that did not become what they should are an error that names them.
-func (j *Job) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
-	ctx, cancel := j.within(ctx)
+func (repo *Repo) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
+	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	p, now, target, err := j.plan(ctx, want)
+	p, now, target, err := repo.plan(ctx, want)
 	if err != nil || len(p.Changes) == 0 {
 		return p, err
 	}
-	if err := j.write(ctx, want.Environment, target); err != nil {
+	if err := repo.write(ctx, want.Environment, target); err != nil {
 		return p, err
 	}
-	if err := j.patterns(ctx, want.Environment, now, target); err != nil {
+	if err := repo.patterns(ctx, want.Environment, now, target); err != nil {
 		return p, err
 	}
-	after, err := j.settings(ctx, want.Environment)
+	after, err := repo.settings(ctx, want.Environment)
 	if err != nil {
 		return p, err
 	}
@@ -299,7 +299,7 @@ func (j *Job) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) 
 		wrong = append(wrong, fmt.Sprintf("%s is %s, want %s", c.Setting, c.Now, c.Want))
 	}
 	if len(wrong) > 0 {
-		return p, fault.New(fault.Refused, fault.EnvUnprotected, "look at "+j.setting(want.Environment), "after writing, %q is not as wanted: %s", want.Environment, strings.Join(wrong, "; "))
+		return p, fault.New(fault.Refused, fault.EnvUnprotected, "look at "+repo.setting(want.Environment), "after writing, %q is not as wanted: %s", want.Environment, strings.Join(wrong, "; "))
 	}
 	return p, nil
 }
@@ -307,27 +307,27 @@ func (j *Job) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) 
 // write replaces the environment's settings by all of s. The library's own call
 // is not used: it lets administrators bypass where it is told nothing, and asks
 // again for less when the platform refuses.
-func (j *Job) write(ctx context.Context, name string, s settings) error {
+func (repo *Repo) write(ctx context.Context, name string, s settings) error {
 	if s.Reviewers == nil {
 		s.Reviewers = []asked{}
 	}
-	return j.change(ctx, http.MethodPut, j.environmentPath(name), s)
+	return repo.change(ctx, http.MethodPut, repo.environmentPath(name), s)
 }
 
 // patterns adds the patterns that are missing, and only then takes away those
 // that let everybody in.
-func (j *Job) patterns(ctx context.Context, name string, now, want settings) error {
-	path := j.environmentPath(name) + "/deployment-branch-policies"
+func (repo *Repo) patterns(ctx context.Context, name string, now, want settings) error {
+	path := repo.environmentPath(name) + "/deployment-branch-policies"
 	for _, p := range want.Patterns {
 		if !slices.ContainsFunc(now.Patterns, p.same) {
-			if err := j.change(ctx, http.MethodPost, path, branchPattern{Name: p.Name, Type: p.Type}); err != nil {
+			if err := repo.change(ctx, http.MethodPost, path, branchPattern{Name: p.Name, Type: p.Type}); err != nil {
 				return err
 			}
 		}
 	}
 	for _, p := range now.Patterns {
 		if !slices.ContainsFunc(want.Patterns, p.same) {
-			if err := j.change(ctx, http.MethodDelete, path+"/"+strconv.FormatInt(p.ID, 10), nil); err != nil {
+			if err := repo.change(ctx, http.MethodDelete, path+"/"+strconv.FormatInt(p.ID, 10), nil); err != nil {
 				return err
 			}
 		}
@@ -336,12 +336,12 @@ func (j *Job) patterns(ctx context.Context, name string, now, want settings) err
 }
 
 // change sends one change of a setting.
-func (j *Job) change(ctx context.Context, method, path string, body any) error {
-	req, err := j.gh().NewRequest(method, path, body)
+func (repo *Repo) change(ctx context.Context, method, path string, body any) error {
+	req, err := repo.gh().NewRequest(method, path, body)
 	if err != nil {
 		return fmt.Errorf("asking GitHub: %w", err)
 	}
-	_, err = j.send(ctx, req, nil)
+	_, err = repo.send(ctx, req, nil)
 	switch status := statusOf(err); {
 	case err == nil:
 		return nil
@@ -352,7 +352,7 @@ func (j *Job) change(ctx context.Context, method, path string, body any) error {
 	case status == http.StatusUnprocessableEntity:
 		return unprocessable(err)
 	case status == 0:
-		return j.unanswered(err)
+		return repo.unanswered(err)
 	default:
 		return fault.New(fault.Unavailable, fault.NotAvailable, "look at the settings, and try again", "the GitHub API answered %d to %s", status, method)
 	}

@@ -20,10 +20,10 @@ func called(number int64) string { return "request " + strconv.FormatInt(number,
 
 // about returns what GraphQL says about things by their names, nil where it says
 // nothing. An answer about another thing than was asked for is refused.
-func about[T any](ctx context.Context, j *Job, query string, names []string, name func(*T) string) ([]*T, error) {
+func about[T any](ctx context.Context, repo *Repo, query string, names []string, name func(*T) string) ([]*T, error) {
 	out := make([]*T, len(names))
-	ids, which := j.known.called(names)
-	found, err := nodes[T](ctx, j, query, ids)
+	ids, which := repo.known.called(names)
+	found, err := nodes[T](ctx, repo, query, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +131,7 @@ func (h history) bringing(ctx context.Context, commits []change.Commit) (map[str
 		}
 		names, page[c.ID] = append(names, c.ID), c.Page
 	}
-	all, err := about(ctx, h.Job, bringingQuery, names, func(b *bringing) string { return b.OID })
+	all, err := about(ctx, h.Repo, bringingQuery, names, func(b *bringing) string { return b.OID })
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +278,7 @@ func (h history) take(ctx context.Context, asked []change.Ask) (longer []change.
 		names = append(names, called(a.Number))
 	}
 	commits := min(maxNodes, maxLists/min(len(asked), maxNodes))
-	all, err := about(ctx, h.Job, mergedQuery(commits), names, func(g *graphMerged) string { return called(g.Number) })
+	all, err := about(ctx, h.Repo, mergedQuery(commits), names, func(g *graphMerged) string { return called(g.Number) })
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +325,7 @@ func (h history) CoAuthors(ctx context.Context, commits []change.Commit) (map[st
 	for i, c := range commits {
 		names[i], author[c.ID] = c.ID, c.Author.Email
 	}
-	all, err := about(ctx, h.Job, authorsQuery, names, func(g *graphAuthors) string { return g.OID })
+	all, err := about(ctx, h.Repo, authorsQuery, names, func(g *graphAuthors) string { return g.OID })
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +384,7 @@ func (h history) ended(ctx context.Context, all []deployment) error {
 			ids, which = append(ids, d.Node), append(which, d)
 		}
 	}
-	found, err := nodes[graphDeployment](ctx, h.Job, statusesQuery, ids)
+	found, err := nodes[graphDeployment](ctx, h.Repo, statusesQuery, ids)
 	if err != nil {
 		return err
 	}

@@ -108,12 +108,12 @@ func (m *memory) again() {
 
 // hold says that what was answered to q stands until a time; the zero time is
 // for ever.
-func (j *Job) hold(q question, until time.Time) {
-	j.memory.mu.Lock()
-	r, ok := j.memory.look[q.key()]
-	j.memory.mu.Unlock()
+func (repo *Repo) hold(q question, until time.Time) {
+	repo.memory.mu.Lock()
+	r, ok := repo.memory.look[q.key()]
+	repo.memory.mu.Unlock()
 	if r.fixed, r.until = until.IsZero(), until; ok {
-		j.memory.keep(q.key(), r)
+		repo.memory.keep(q.key(), r)
 	}
 }
 
@@ -162,41 +162,41 @@ func hidden(err error) bool {
 
 // reader returns the client that asks. It may see what SALLYPORT_TOKEN may see,
 // or else the little that the job's own token may.
-func (j *Job) reader() (*gitlab.Client, error) {
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	if j.memory.client != nil {
-		return j.memory.client, nil
+func (repo *Repo) reader() (*gitlab.Client, error) {
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	if repo.memory.client != nil {
+		return repo.memory.client, nil
 	}
-	credential := http.Header{"Private-Token": {j.access}}
+	credential := http.Header{"Private-Token": {repo.access}}
 	switch {
-	case j.access == "" && j.session == "":
+	case repo.access == "" && repo.session == "":
 		return nil, fault.New(fault.Usage, fault.Config,
-			cmp.Or(j.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", j.Name())
-	case j.access == "":
-		credential = http.Header{"Job-Token": {j.session}, "Private-Token": nil}
+			cmp.Or(repo.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", repo.Name())
+	case repo.access == "":
+		credential = http.Header{"Job-Token": {repo.session}, "Private-Token": nil}
 	}
-	c, err := j.client(credential, client.RefuseAway)
+	c, err := repo.client(credential, client.RefuseAway)
 	if err == nil {
-		j.memory.client = c
+		repo.memory.client = c
 	}
 	return c, err
 }
 
 // ask sends one question, unless its answer is known for ever.
-func (j *Job) ask(ctx context.Context, q question) (reply, error) {
-	old, stands := j.memory.recall(q.key(), j.Now())
+func (repo *Repo) ask(ctx context.Context, q question) (reply, error) {
+	old, stands := repo.memory.recall(q.key(), repo.Now())
 	if stands {
 		return old, nil
 	}
 	c, err := q.by, error(nil)
 	if c == nil {
-		c, err = j.reader()
+		c, err = repo.reader()
 	}
 	if err != nil {
 		return reply{}, err
 	}
-	ctx, cancel := client.Within(ctx, j.Budget)
+	ctx, cancel := client.Within(ctx, repo.Budget)
 	defer cancel()
 	req, err := c.NewRequest(http.MethodGet, q.path, nil, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
@@ -209,29 +209,29 @@ func (j *Job) ask(ctx context.Context, q question) (reply, error) {
 	var body bytes.Buffer
 	resp, err := c.Do(req, &body)
 	if err != nil {
-		return reply{}, j.refused(resp, err, q)
+		return reply{}, repo.refused(resp, err, q)
 	}
 	if resp.StatusCode == http.StatusNotModified {
 		if old.tag == "" {
 			return reply{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered 304 to a question that it was not asked before")
 		}
-		j.see(q, old)
+		repo.see(q, old)
 		return old, nil
 	}
 	r := read(resp.Header, body.Bytes())
 	r.fixed = q.fixed
-	j.see(q, r)
+	repo.see(q, r)
 	if r.tag != "" || r.fixed {
-		j.memory.keep(q.key(), r)
+		repo.memory.keep(q.key(), r)
 	}
 	return r, nil
 }
 
 // see remembers an answer for the present look, but not what a store lists: it is
 // read before the look begins.
-func (j *Job) see(q question, r reply) {
+func (repo *Repo) see(q question, r reply) {
 	if q.by == nil {
-		j.memory.see(q.key(), r)
+		repo.memory.see(q.key(), r)
 	}
 }
 
@@ -249,16 +249,16 @@ func read(h http.Header, body []byte) reply {
 
 // refused explains an answer that is not the wanted one. The body of an answer
 // is not repeated.
-func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
+func (repo *Repo) refused(resp *gitlab.Response, err error, q question) error {
 	hint := q.hint
 	if hint == "" {
 		hint = readFacts
 	}
 	s := status(resp, err)
 	switch {
-	case j.Need != "":
-		hint = j.Need
-	case s == http.StatusUnauthorized && q.by == nil && j.access != "":
+	case repo.Need != "":
+		hint = repo.Need
+	case s == http.StatusUnauthorized && q.by == nil && repo.access != "":
 		hint = signIn // no scope and no role helps
 	}
 	if s == 0 {
@@ -271,9 +271,9 @@ func (j *Job) refused(resp *gitlab.Response, err error, q question) error {
 }
 
 // one asks for one thing.
-func one[T any](ctx context.Context, j *Job, q question) (T, error) {
+func one[T any](ctx context.Context, repo *Repo, q question) (T, error) {
 	var v T
-	r, err := j.ask(ctx, q)
+	r, err := repo.ask(ctx, q)
 	if err != nil {
 		return v, err
 	}
@@ -290,9 +290,9 @@ func decode(body []byte, begin byte, v any) error {
 }
 
 // list asks for a list, to its end.
-func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
+func list[T any](ctx context.Context, repo *Repo, q question) ([]T, error) {
 	var all []T
-	err := each(ctx, j, q, func(page []T) (bool, error) {
+	err := each(ctx, repo, q, func(page []T) (bool, error) {
 		all = append(all, page...)
 		return true, nil
 	})
@@ -301,9 +301,9 @@ func list[T any](ctx context.Context, j *Job, q question) ([]T, error) {
 
 // newest asks for the pages of a list that begins with the newest, as far as lists
 // are read; whole says that it was read to its end.
-func newest[T any](ctx context.Context, j *Job, q question) (all []T, whole bool, err error) {
+func newest[T any](ctx context.Context, repo *Repo, q question) (all []T, whole bool, err error) {
 	whole = true
-	err = each(ctx, j, q, func(page []T) (bool, error) {
+	err = each(ctx, repo, q, func(page []T) (bool, error) {
 		all = append(all, page...)
 		whole = len(all) < maxAsked*perPage
 		return whole, nil
@@ -313,8 +313,8 @@ func newest[T any](ctx context.Context, j *Job, q question) (all []T, whole bool
 
 // each asks for the pages of a list until there is no next one, or until f has
 // seen enough. A list of which something is lost is refused.
-func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more bool, err error)) error {
-	return j.pages(ctx, q, func(body []byte) (n int, more bool, err error) {
+func each[T any](ctx context.Context, repo *Repo, q question, f func(page []T) (more bool, err error)) error {
+	return repo.pages(ctx, q, func(body []byte) (n int, more bool, err error) {
 		var items []T
 		if err := decode(body, '[', &items); err != nil {
 			return 0, false, err
@@ -326,14 +326,14 @@ func each[T any](ctx context.Context, j *Job, q question, f func(page []T) (more
 
 // pages is each for the bytes of a page; f says how many entries it has. It stands
 // once in the program, and each once for each type.
-func (j *Job) pages(ctx context.Context, q question, f func(body []byte) (n int, more bool, err error)) error {
+func (repo *Repo) pages(ctx context.Context, q question, f func(body []byte) (n int, more bool, err error)) error {
 	limit := q.pages
 	if limit == 0 {
 		limit = maxAsked
 	}
 	seen := 0
 	for page := 1; ; {
-		r, err := j.ask(ctx, q.page(page))
+		r, err := repo.ask(ctx, q.page(page))
 		if absent(err) && page > 1 {
 			return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API lost page %d of %s", page, q.path)
 		}
@@ -368,19 +368,19 @@ func (j *Job) pages(ctx context.Context, q question, f func(body []byte) (n int,
 
 // send changes something. The answer is not looked at: what was really kept is
 // found out by asking.
-func (j *Job) send(ctx context.Context, method, path string, body any) error {
-	defer j.memory.again()
-	c, err := j.settings()
+func (repo *Repo) send(ctx context.Context, method, path string, body any) error {
+	defer repo.memory.again()
+	c, err := repo.settings()
 	if err != nil {
 		return err
 	}
-	return j.post(ctx, c, method, path, writeSettings, body)
+	return repo.post(ctx, c, method, path, writeSettings, body)
 }
 
 // post sends what starts or changes something; hint is the next step for somebody
 // who may not.
-func (j *Job) post(ctx context.Context, c *gitlab.Client, method, path, hint string, body any) error {
-	ctx, cancel := client.Within(ctx, j.Budget)
+func (repo *Repo) post(ctx context.Context, c *gitlab.Client, method, path, hint string, body any) error {
+	ctx, cancel := client.Within(ctx, repo.Budget)
 	defer cancel()
 	req, err := c.NewRequest(method, path, body, []gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
@@ -388,7 +388,7 @@ func (j *Job) post(ctx context.Context, c *gitlab.Client, method, path, hint str
 	}
 	var kept bytes.Buffer
 	if resp, err := c.Do(req, &kept); err != nil {
-		return j.refused(resp, err, question{path: path, hint: hint})
+		return repo.refused(resp, err, question{path: path, hint: hint})
 	}
 	return nil
 }
@@ -396,13 +396,13 @@ func (j *Job) post(ctx context.Context, c *gitlab.Client, method, path, hint str
 const writeSettings = "give SALLYPORT_TOKEN scope api and role Maintainer in this project"
 
 // project is the path of something of this project.
-func (j *Job) project(path string) string { return "projects/" + gitlab.PathEscape(j.id) + path }
+func (repo *Repo) project(path string) string { return "projects/" + gitlab.PathEscape(repo.id) + path }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // some asks for the first few of a list.
-func some[T any](ctx context.Context, j *Job, q question) ([]T, error) {
-	r, err := j.ask(ctx, q)
+func some[T any](ctx context.Context, repo *Repo, q question) ([]T, error) {
+	r, err := repo.ask(ctx, q)
 	if err != nil {
 		return nil, err
 	}

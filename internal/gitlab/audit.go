@@ -18,8 +18,8 @@ import (
 // Audit holds the project's settings against what the policy needs. What a
 // token may not see is a note, never silence; an API that does not answer is an
 // error.
-func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
-	if _, err := j.settings(); err != nil {
+func (repo *Repo) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding, error) {
+	if _, err := repo.settings(); err != nil {
 		return nil, err
 	}
 	var all []finding.Finding
@@ -27,7 +27,7 @@ func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding
 		if err := environmentName(w.Environment); err != nil {
 			return nil, err
 		}
-		found, err := j.audit(ctx, w)
+		found, err := repo.audit(ctx, w)
 		if err != nil {
 			return nil, err
 		}
@@ -36,18 +36,18 @@ func (j *Job) Audit(ctx context.Context, wants []doctor.Want) ([]finding.Finding
 	return finding.Sort(all), nil
 }
 
-func (j *Job) audit(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+func (repo *Repo) audit(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
 	type step struct {
 		what string
 		run  func(context.Context, doctor.Want) ([]finding.Finding, error)
 	}
-	steps := []step{{"who may give a pipeline variables", j.auditGiven}}
+	steps := []step{{"who may give a pipeline variables", repo.auditGiven}}
 	if !want.Unguarded {
 		steps = append(steps,
-			step{"how " + want.Environment + " is protected", j.auditWall},
-			step{"which tiers the group protects", j.auditTier},
-			step{"which refs are protected", j.auditRefs},
-			step{"the CI/CD variables", j.auditVariables},
+			step{"how " + want.Environment + " is protected", repo.auditWall},
+			step{"which tiers the group protects", repo.auditTier},
+			step{"which refs are protected", repo.auditRefs},
+			step{"the CI/CD variables", repo.auditVariables},
 		)
 	}
 	var all []finding.Finding
@@ -76,12 +76,12 @@ func unseen(what string, err error) finding.Finding {
 }
 
 // auditGiven looks at who may give a pipeline variables, as a gate does.
-func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
-	h, err := j.here(ctx)
+func (repo *Repo) auditGiven(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+	h, err := repo.here(ctx)
 	if err != nil {
 		return nil, err
 	}
-	v := j.variables(h)
+	v := repo.variables(h)
 	f := finding.Finding{Rule: finding.PipelineVariables, Code: fault.Bypass,
 		Found: v.Found, Wanted: "nobody", Hint: "sallyport settings apply, or set it: " + v.Setting,
 		Message: fmt.Sprintf("people may give a pipeline variables, and so run what they like in the gate of %q (LD_PRELOAD, BASH_ENV, PATH, GIT_STRATEGY, CI_…): nothing inside the job can replace this setting", want.Environment)}
@@ -95,19 +95,19 @@ func (j *Job) auditGiven(ctx context.Context, want doctor.Want) ([]finding.Findi
 	return []finding.Finding{f}, nil
 }
 
-func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
-	w, err := j.wall(ctx, want.Environment)
+func (repo *Repo) auditWall(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+	w, err := repo.wall(ctx, want.Environment)
 	if err == nil {
-		err = j.people(ctx, &w)
+		err = repo.people(ctx, &w)
 	}
 	if err != nil {
 		return nil, err
 	}
-	paid, err := j.paid(ctx, w)
+	paid, err := repo.paid(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	setting := j.setting(want.Environment)
+	setting := repo.setting(want.Environment)
 	var all []finding.Finding
 	add := func(f finding.Finding) { all = append(all, f) }
 	if w.env == nil {
@@ -120,7 +120,7 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]finding.Findin
 		return all, nil
 	}
 	if p := w.judge(setting); w.env != nil && p.State != policy.Protected {
-		found, err := j.auditName(ctx, want, p)
+		found, err := repo.auditName(ctx, want, p)
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]finding.Findin
 	if want.NoSelf && w.self {
 		add(finding.Finding{Rule: finding.SelfApproval, Code: fault.Duties, Severity: finding.Warning,
 			Message: "who started a pipeline may approve its deployment", Found: "allowed", Wanted: "not allowed",
-			Hint: "switch it off in Settings > CI/CD > Protected environments (" + j.web("/-/settings/ci_cd#js-protected-environments-settings") + ")"})
+			Hint: "switch it off in Settings > CI/CD > Protected environments (" + repo.web("/-/settings/ci_cd#js-protected-environments-settings") + ")"})
 	}
 	all = append(all, auditRules(want, w, setting)...)
 	return all, nil
@@ -142,10 +142,10 @@ func (j *Job) auditWall(ctx context.Context, want doctor.Want) ([]finding.Findin
 
 // auditName says why an environment is not protected. GitLab compares names
 // whole, so a rule that was written with an asterisk protects nothing.
-func (j *Job) auditName(ctx context.Context, want doctor.Want, p policy.Protection) (finding.Finding, error) {
+func (repo *Repo) auditName(ctx context.Context, want doctor.Want, p policy.Protection) (finding.Finding, error) {
 	f := finding.Finding{Rule: finding.EnvironmentUnprotected, Threat: "H07", Code: fault.EnvUnprotected,
 		Message: fmt.Sprintf("environment %q is not protected", want.Environment), Found: p.Found, Wanted: "a protected environment of this very name", Hint: "protect it: " + p.Setting}
-	names, err := list[guarded](ctx, j, question{path: j.project("/protected_environments"), hint: readSettings})
+	names, err := list[guarded](ctx, repo, question{path: repo.project("/protected_environments"), hint: readSettings})
 	if err != nil {
 		return f, err
 	}
@@ -185,16 +185,16 @@ func auditRules(want doctor.Want, w wall, setting string) []finding.Finding {
 
 // auditTier looks for rules of the group that miss the environment because of
 // its tier.
-func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
-	w, err := j.wall(ctx, want.Environment)
+func (repo *Repo) auditTier(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+	w, err := repo.wall(ctx, want.Environment)
 	if err != nil || w.env == nil || len(w.groups) > 0 {
 		return nil, err
 	}
-	h, err := j.here(ctx)
+	h, err := repo.here(ctx)
 	if err != nil || h.Namespace.ID <= 0 || h.Namespace.Kind == "user" {
 		return nil, err
 	}
-	tiers, err := list[guarded](ctx, j, question{path: fmt.Sprintf("groups/%d/protected_environments", h.Namespace.ID)})
+	tiers, err := list[guarded](ctx, repo, question{path: fmt.Sprintf("groups/%d/protected_environments", h.Namespace.ID)})
 	if hidden(err) || err == nil && len(tiers) == 0 {
 		return nil, nil
 	}
@@ -203,12 +203,12 @@ func (j *Job) auditTier(ctx context.Context, want doctor.Want) ([]finding.Findin
 		Found:   w.env.Tier, Wanted: "a tier that the group protects", Hint: "set deployment_tier in the job that deploys"}}, err
 }
 
-func (j *Job) auditRefs(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
-	open, err := j.open(ctx, want.Refs)
+func (repo *Repo) auditRefs(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+	open, err := repo.open(ctx, want.Refs)
 	var all []finding.Finding
 	for _, r := range open {
 		all = append(all, finding.Finding{Rule: finding.RefUnprotected, Code: fault.Source, Severity: finding.Warning,
-			Message: fmt.Sprintf("%s may enter %q, and nothing protects it", r, want.Environment), Hint: "protect it: Settings > Repository (" + j.web("/-/settings/repository") + ")"})
+			Message: fmt.Sprintf("%s may enter %q, and nothing protects it", r, want.Environment), Hint: "protect it: Settings > Repository (" + repo.web("/-/settings/repository") + ")"})
 	}
 	return all, err
 }
@@ -232,8 +232,8 @@ func (v variable) secret() bool { return v.Masked || v.Hidden || credential().Ma
 // auditVariables wants what a deployment needs to be given to jobs of protected
 // refs alone, and to jobs of its environment alone. Sallyport's own variables
 // are read by every job that asks.
-func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
-	vars, err := list[variable](ctx, j, question{path: j.project("/variables"), hint: readSettings})
+func (repo *Repo) auditVariables(ctx context.Context, want doctor.Want) ([]finding.Finding, error) {
+	vars, err := list[variable](ctx, repo, question{path: repo.project("/variables"), hint: readSettings})
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +247,7 @@ func (j *Job) auditVariables(ctx context.Context, want doctor.Want) ([]finding.F
 			wide = append(wide, v.Key)
 		}
 	}
-	f := finding.Finding{Rule: finding.VariablesUnprotected, Code: fault.Leak, Severity: finding.Warning, Hint: "Settings > CI/CD > Variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")"}
+	f := finding.Finding{Rule: finding.VariablesUnprotected, Code: fault.Leak, Severity: finding.Warning, Hint: "Settings > CI/CD > Variables (" + repo.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")"}
 	var all []finding.Finding
 	if len(bare) > 0 {
 		f.Message = fmt.Sprintf("jobs of unprotected refs get secrets that %q gets: %s", want.Environment, strings.Join(bare, ", "))

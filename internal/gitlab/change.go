@@ -16,29 +16,29 @@ import (
 
 // history answers what the room change asks about one project.
 type history struct {
-	*Job
+	*Repo
 	entry *deployment // that of the job that asks, as Past met it
 	since *time.Time  // how far back its pushes were read
 }
 
 // Change asks who made what wants to enter. Every part of the answer that does
 // not come is an error: nobody is a maker less because GitLab was silent.
-func (j *Job) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
+func (repo *Repo) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
 	if err := environmentName(q.Environment); err != nil {
 		return policy.Change{}, err
 	}
-	h, err := j.here(ctx)
+	h, err := repo.here(ctx)
 	if err != nil {
 		return policy.Change{}, err
 	}
-	if q.Repository != j.web("") || q.ID != itoa(h.ID) {
+	if q.Repository != repo.web("") || q.ID != itoa(h.ID) {
 		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "the change is of %q #%s, and this is %q #%d",
-			q.Repository, q.ID, j.web(""), h.ID)
+			q.Repository, q.ID, repo.web(""), h.ID)
 	}
 	if !full(q.Head) {
 		return policy.Change{}, fault.New(fault.Refused, fault.Source, "", "%q is not the whole id of a commit", q.Head)
 	}
-	return j.changes.Of(ctx, &history{Job: j}, q, j.Now())
+	return repo.changes.Of(ctx, &history{Repo: repo}, q, repo.Now())
 }
 
 // Request is how people call a request.
@@ -68,7 +68,7 @@ func (h *history) Tip(ctx context.Context, branch string) (string, error) {
 // Tagged reports whether a tag stands for a commit now, by its whole name, so
 // that no branch of the same name stands in for it.
 func (h *history) Tagged(ctx context.Context, tag, id string) (bool, error) {
-	t, err := one[commit](ctx, h.Job,
+	t, err := one[commit](ctx, h.Repo,
 		question{path: h.project("/repository/commits/" + gitlab.PathEscape("refs/tags/"+tag))})
 	if absent(err) {
 		return false, nil
@@ -144,14 +144,14 @@ type commit struct {
 // commits hands commits on, in their order. Which account is behind an address,
 // no commit says. The instance's own address as a committer says nothing: GitLab
 // signs what it commits only where that is switched on.
-func (j *Job) commits(all []commit) []change.Commit {
+func (repo *Repo) commits(all []commit) []change.Commit {
 	out := make([]change.Commit, len(all))
 	for i, c := range all {
 		out[i] = change.Commit{
 			ID: c.ID, Parents: c.Parents, Message: c.Message, Time: moment(c.Committed),
 			Author:    change.Identity{Name: c.AuthorName, Email: c.AuthorEmail},
 			Committer: change.Identity{Name: c.CommitterName, Email: c.CommitterEmail},
-			Page:      strings.EqualFold(c.CommitterEmail, "noreply@"+j.server.Hostname()),
+			Page:      strings.EqualFold(c.CommitterEmail, "noreply@"+repo.server.Hostname()),
 		}
 	}
 	return out

@@ -22,17 +22,17 @@ func (j *Job) Workspace() string { return j.getenv("CI_PROJECT_DIR") }
 // File returns a file of this project as a commit has it
 // (https://docs.gitlab.com/api/repository_files). A 404 does not say whether the
 // file is absent or hidden from this token.
-func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
+func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error) {
 	x, err := one[struct {
 		Encoding string `json:"encoding"`
 		Content  string `json:"content"`
 		Commit   string `json:"commit_id"`
-	}](ctx, j, question{path: j.project("/repository/files/" +
+	}](ctx, repo, question{path: repo.project("/repository/files/" +
 		gitlab.PathEscape(path)), query: url.Values{"ref": {commit}},
 		fixed: true, hint: readFile})
 	if absent(err) {
 		return nil, fault.New(fault.Refused, fault.Policy, "commit the file; or "+readFile,
-			"%s has no %q at commit %s, or does not show it to this token", j.Name(), path, commit)
+			"%s has no %q at commit %s, or does not show it to this token", repo.Name(), path, commit)
 	}
 	if err != nil {
 		return nil, err
@@ -48,14 +48,14 @@ func (j *Job) File(ctx context.Context, commit, path string) ([]byte, error) {
 
 // KeepsBundles reports whether GitLab keeps bundles of this project: as packages, on every
 // plan.
-func (*Job) KeepsBundles(context.Context) (bool, error) { return true, nil }
+func (*Repo) KeepsBundles(context.Context) (bool, error) { return true, nil }
 
 // Tip returns the commit that a branch of this project is at.
-func (j *Job) Tip(ctx context.Context, branch string) (string, error) {
-	t, err := j.branch(ctx, branch)
+func (repo *Repo) Tip(ctx context.Context, branch string) (string, error) {
+	t, err := repo.branch(ctx, branch)
 	if absent(err) {
 		return "", fault.New(fault.Refused, fault.Policy, "name a branch that is there, without refs/heads/; or "+readFile,
-			"%s has no branch %q, or does not show it to this token", j.Name(), branch)
+			"%s has no branch %q, or does not show it to this token", repo.Name(), branch)
 	}
 	return t.Commit.ID, err
 }

@@ -26,7 +26,7 @@ func (h *history) Past(ctx context.Context, q policy.ChangeQuery, branch string)
 	if named := subject.Literal(q.Branch) == q.Branch; named && (q.Branch == "" || q.Branch == branch) {
 		protected["refs/heads/"+branch] = true // the policy says that what is deployed from there counts
 	}
-	err := each(ctx, h.Job, h.deployments(q.Environment), func(page []deployment) (bool, error) {
+	err := each(ctx, h.Repo, h.deployments(q.Environment), func(page []deployment) (bool, error) {
 		for _, d := range page {
 			switch {
 			case d.Environment.Name != q.Environment:
@@ -74,33 +74,33 @@ func (h *history) onItsWay(ctx context.Context, d deployment) (bool, error) {
 	case d.Status != "blocked" && d.Status != "created":
 		return false, nil
 	}
-	record, err := one[deployment](ctx, h.Job, question{path: h.project("/deployments/" + itoa(d.ID))})
+	record, err := one[deployment](ctx, h.Repo, question{path: h.project("/deployments/" + itoa(d.ID))})
 	return err == nil && record.Pending == 0 && len(record.given()) > 0, err
 }
 
 // asks says whether d is the deployment of the job that asks.
-func (j *Job) asks(d deployment) bool {
-	id := j.getenv("CI_JOB_ID")
+func (repo *Repo) asks(d deployment) bool {
+	id := repo.asker.job
 	return id != "" && d.Deployable != nil && itoa(d.Deployable.ID) == id
 }
 
 // sound says whether a deployment that succeeded came from a job of this
 // project, on the commit that it names, on a ref that is protected.
-func (j *Job) sound(ctx context.Context, d deployment, protected map[string]bool) (bool, error) {
+func (repo *Repo) sound(ctx context.Context, d deployment, protected map[string]bool) (bool, error) {
 	b := d.Deployable
 	switch {
 	case b == nil || b.ID <= 0 || b.Pipeline.ID <= 0 || b.Status != "success":
 		return false, nil
 	case b.Commit.ID != d.SHA || b.Pipeline.SHA != "" && b.Pipeline.SHA != d.SHA || b.Ref != d.Ref:
 		return false, nil
-	case b.Pipeline.Project != 0 && projectID().MatchString(j.id) && itoa(b.Pipeline.Project) != j.id:
+	case b.Pipeline.Project != 0 && projectID().MatchString(repo.id) && itoa(b.Pipeline.Project) != repo.id:
 		return false, nil
 	}
 	name := b.fullRef()
 	if ok, asked := protected[name]; asked {
 		return ok, nil
 	}
-	ok, err := j.protects(ctx, name)
+	ok, err := repo.protects(ctx, name)
 	if absent(err) {
 		ok, err = false, nil
 	}
@@ -112,15 +112,15 @@ func (j *Job) sound(ctx context.Context, d deployment, protected map[string]bool
 
 // protects says whether a ref is protected now. Of a branch that is gone, or that
 // this token may not see, it is not known (absent).
-func (j *Job) protects(ctx context.Context, name string) (bool, error) {
+func (repo *Repo) protects(ctx context.Context, name string) (bool, error) {
 	if branch, ok := strings.CutPrefix(name, "refs/heads/"); ok {
-		b, err := j.branch(ctx, branch)
+		b, err := repo.branch(ctx, branch)
 		return err == nil && b.Protected, err
 	}
 	if !strings.HasPrefix(name, "refs/tags/") {
 		return false, nil
 	}
-	open, err := j.open(ctx, []string{name})
+	open, err := repo.open(ctx, []string{name})
 	return err == nil && len(open) == 0, err
 }
 
@@ -131,8 +131,8 @@ type tip struct {
 	Commit    ref    `json:"commit"`
 }
 
-func (j *Job) branch(ctx context.Context, name string) (tip, error) {
-	t, err := one[tip](ctx, j, question{path: j.project("/repository/branches/" + gitlab.PathEscape(name))})
+func (repo *Repo) branch(ctx context.Context, name string) (tip, error) {
+	t, err := one[tip](ctx, repo, question{path: repo.project("/repository/branches/" + gitlab.PathEscape(name))})
 	if err == nil && (t.Name != name || !full(t.Commit.ID)) {
 		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with branch %q at %q, asked for %q", t.Name, t.Commit.ID, name)
 	}
@@ -149,9 +149,9 @@ func short(id string) string { return id[:min(7, len(id))] }
 
 // between lists the commits of to's history that are not in from's; from "" is
 // nothing. Both are whole ids, so the answer stands for ever.
-func (j *Job) between(ctx context.Context, from, to string) ([]commit, error) {
+func (repo *Repo) between(ctx context.Context, from, to string) ([]commit, error) {
 	q := question{
-		path:  j.project("/repository/commits"),
+		path:  repo.project("/repository/commits"),
 		query: url.Values{"ref_name": {to}},
 		fixed: true,
 		more:  change.BeginLater,
@@ -159,27 +159,27 @@ func (j *Job) between(ctx context.Context, from, to string) ([]commit, error) {
 	if from != "" {
 		q.query.Set("ref_name", from+".."+to)
 	}
-	return list[commit](ctx, j, q)
+	return list[commit](ctx, repo, q)
 }
 
 // ancestor says whether a is b or in b's history.
-func (j *Job) ancestor(ctx context.Context, a, b string) (bool, error) {
+func (repo *Repo) ancestor(ctx context.Context, a, b string) (bool, error) {
 	if a == b {
 		return true, nil
 	}
-	found, err := some[commit](ctx, j, question{path: j.project("/repository/commits"), query: url.Values{"ref_name": {b + ".." + a}, "per_page": {"1"}}, fixed: true})
+	found, err := some[commit](ctx, repo, question{path: repo.project("/repository/commits"), query: url.Values{"ref_name": {b + ".." + a}, "per_page": {"1"}}, fixed: true})
 	return err == nil && len(found) == 0, err
 }
 
 // exists wants a commit to be in the repository under this very id.
-func (j *Job) exists(ctx context.Context, id string) error {
+func (repo *Repo) exists(ctx context.Context, id string) error {
 	if !full(id) {
 		return fault.New(fault.Refused, fault.Source, "", "%q is not the whole id of a commit", id)
 	}
-	c, err := one[commit](ctx, j, question{path: j.project("/repository/commits/" + id), fixed: true})
+	c, err := one[commit](ctx, repo, question{path: repo.project("/repository/commits/" + id), fixed: true})
 	switch {
 	case absent(err):
-		return fault.New(fault.Refused, fault.Source, "", "%s has no commit %q", j.Name(), id)
+		return fault.New(fault.Refused, fault.Source, "", "%s has no commit %q", repo.Name(), id)
 	case err == nil && c.ID != id:
 		return fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with commit %q, asked for %q", c.ID, id)
 	}
@@ -192,11 +192,12 @@ const maxBranches = 200
 
 // branchLike returns the first branch of a pattern, by name, that has a commit.
 // Protected ones come first. It is the pattern itself where there is none.
-func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, error) {
+func (repo *Repo) branchLike(ctx context.Context, pattern, head string) (string, error) {
 	refs, err := list[struct {
 		Type string `json:"type"`
 		Name string `json:"name"`
-	}](ctx, j, question{path: j.project("/repository/commits/" + head + "/refs"), query: url.Values{"type": {"branch"}}})
+	}](ctx, repo, question{path: repo.project("/repository/commits/" + head + "/refs"),
+		query: url.Values{"type": {"branch"}}})
 	if err != nil {
 		return "", err
 	}
@@ -214,7 +215,7 @@ func (j *Job) branchLike(ctx context.Context, pattern, head string) (string, err
 	}
 	slices.Sort(fit)
 	for _, name := range fit {
-		b, err := j.branch(ctx, name)
+		b, err := repo.branch(ctx, name)
 		if err != nil && !absent(err) {
 			return "", err
 		}

@@ -82,13 +82,13 @@ type space struct {
 }
 
 // here asks for the project. An answer about another one is refused.
-func (j *Job) here(ctx context.Context) (home, error) {
-	h, err := one[home](ctx, j, question{path: j.project("")})
+func (repo *Repo) here(ctx context.Context) (home, error) {
+	h, err := one[home](ctx, repo, question{path: repo.project("")})
 	switch {
 	case err != nil:
 		return home{}, err
-	case h.ID <= 0 || projectID().MatchString(j.id) && itoa(h.ID) != j.id:
-		return home{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with project %d, asked for %s", h.ID, j.id)
+	case h.ID <= 0 || projectID().MatchString(repo.id) && itoa(h.ID) != repo.id:
+		return home{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with project %d, asked for %s", h.ID, repo.id)
 	}
 	return h, nil
 }
@@ -97,26 +97,26 @@ func (j *Job) here(ctx context.Context) (home, error) {
 // groups above it as far as the token may see. Who must not know is not told
 // "no": 401 and 403 are unavailable, with the permission that is missing. It begins
 // a new look: what can change is asked anew.
-func (j *Job) Environment(ctx context.Context, name string) (policy.Protection, error) {
+func (repo *Repo) Environment(ctx context.Context, name string) (policy.Protection, error) {
 	if err := environmentName(name); err != nil {
 		return policy.Protection{}, err
 	}
-	j.memory.again()
-	if _, err := j.settings(); err != nil {
+	repo.memory.again()
+	if _, err := repo.settings(); err != nil {
 		return policy.Protection{}, err
 	}
-	w, err := j.wall(ctx, name)
+	w, err := repo.wall(ctx, name)
 	if err == nil {
-		err = j.people(ctx, &w)
+		err = repo.people(ctx, &w)
 	}
 	if err != nil {
 		return policy.Protection{}, err
 	}
-	return w.judge(j.setting(name)), nil
+	return w.judge(repo.setting(name)), nil
 }
 
-func (j *Job) setting(name string) string {
-	return fmt.Sprintf("Settings > CI/CD > Protected environments > %s (%s)", name, j.web("/-/settings/ci_cd#js-protected-environments-settings"))
+func (repo *Repo) setting(name string) string {
+	return fmt.Sprintf("Settings > CI/CD > Protected environments > %s (%s)", name, repo.web("/-/settings/ci_cd#js-protected-environments-settings"))
 }
 
 // A wall is everything that stands around an environment.
@@ -133,9 +133,9 @@ type wall struct {
 	memberships map[crowd]membership
 }
 
-func (j *Job) wall(ctx context.Context, name string) (wall, error) {
-	w := wall{name: name, host: j.server.String()}
-	own, err := one[guarded](ctx, j, question{path: j.project("/protected_environments/" + gitlab.PathEscape(name)), hint: readSettings})
+func (repo *Repo) wall(ctx context.Context, name string) (wall, error) {
+	w := wall{name: name, host: repo.server.String()}
+	own, err := one[guarded](ctx, repo, question{path: repo.project("/protected_environments/" + gitlab.PathEscape(name)), hint: readSettings})
 	switch {
 	case err == nil && own.Name == "":
 		return wall{}, client.Proxied("the GitLab API", "without the name of the environment")
@@ -146,18 +146,18 @@ func (j *Job) wall(ctx context.Context, name string) (wall, error) {
 	case !absent(err):
 		return wall{}, err
 	}
-	if w.env, err = j.environment(ctx, name); err != nil {
+	if w.env, err = repo.environment(ctx, name); err != nil {
 		return wall{}, err
 	}
-	h, err := j.here(ctx)
+	h, err := repo.here(ctx)
 	if err != nil {
 		return wall{}, err
 	}
 	// Without the field nobody keeps who started a pipeline from approving.
 	w.self = h.Self == nil || *h.Self
-	w.variables = j.variables(h)
+	w.variables = repo.variables(h)
 	if w.env != nil {
-		w.groups, err = j.above(ctx, h.Namespace, w.env.Tier)
+		w.groups, err = repo.above(ctx, h.Namespace, w.env.Tier)
 	}
 	return w, err
 }
@@ -169,14 +169,14 @@ type membership struct {
 }
 
 // people asks who the groups in approval rules are, each once.
-func (j *Job) people(ctx context.Context, w *wall) error {
+func (repo *Repo) people(ctx context.Context, w *wall) error {
 	w.memberships = map[crowd]membership{}
 	for _, g := range w.all() {
 		for _, r := range g.Rules {
 			if _, known := w.memberships[r.crowd()]; known || r.Group == 0 || r.Required == 0 {
 				continue
 			}
-			m, err := j.membership(ctx, r.crowd())
+			m, err := repo.membership(ctx, r.crowd())
 			if err != nil {
 				return err
 			}
@@ -203,15 +203,15 @@ func (e entry) crowd() crowd {
 
 // membership counts who of a crowd may be a person: nobody does whom the platform
 // calls a machine, or who was not asked about.
-func (j *Job) membership(ctx context.Context, c crowd) (membership, error) {
-	all, err := list[member](ctx, j, question{path: fmt.Sprintf("groups/%d", c.group) + listed[c.reach]})
+func (repo *Repo) membership(ctx context.Context, c crowd) (membership, error) {
+	all, err := list[member](ctx, repo, question{path: fmt.Sprintf("groups/%d", c.group) + listed[c.reach]})
 	if hidden(err) {
 		return membership{unseen: true}, nil
 	}
 	if err != nil {
 		return membership{}, err
 	}
-	who, err := j.sorted(ctx, j.present(all, 1))
+	who, err := repo.sorted(ctx, repo.present(all, 1))
 	size := 0
 	for _, a := range who {
 		if a.Kind == policy.Human {
@@ -241,8 +241,8 @@ const nobodyMay = "no_one_allowed"
 // everything else that a job is given and before its first script. The role
 // counts only where the restriction is on
 // (https://docs.gitlab.com/ci/variables/#restrict-pipeline-variables).
-func (j *Job) variables(h home) policy.Variables {
-	v := policy.Variables{Setting: "Settings > CI/CD > Variables > Minimum role to use pipeline variables (" + j.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")", Need: readSettings}
+func (repo *Repo) variables(h home) policy.Variables {
+	v := policy.Variables{Setting: "Settings > CI/CD > Variables > Minimum role to use pipeline variables (" + repo.web("/-/settings/ci_cd#js-cicd-variables-settings") + ")", Need: readSettings}
 	switch role := h.Override; {
 	case h.Restrict == nil || role == "":
 		v.Found = "an answer without restrict_user_defined_variables or ci_pipeline_variables_minimum_override_role"
@@ -258,8 +258,8 @@ func (j *Job) variables(h home) policy.Variables {
 	return v
 }
 
-func (j *Job) environment(ctx context.Context, name string) (*environment, error) {
-	all, err := list[environment](ctx, j, question{path: j.project("/environments"), query: url.Values{"name": {name}}, hint: readSettings})
+func (repo *Repo) environment(ctx context.Context, name string) (*environment, error) {
+	all, err := list[environment](ctx, repo, question{path: repo.project("/environments"), query: url.Values{"name": {name}}, hint: readSettings})
 	if err != nil && !absent(err) {
 		return nil, err
 	}
@@ -274,13 +274,13 @@ func (j *Job) environment(ctx context.Context, name string) (*environment, error
 // above asks the groups above the project about a tier. Their settings belong
 // to their owners, so a group that is hidden is no error: what it would forbid,
 // GitLab forbids without us.
-func (j *Job) above(ctx context.Context, s space, tier string) ([]guarded, error) {
+func (repo *Repo) above(ctx context.Context, s space, tier string) ([]guarded, error) {
 	var all []guarded
 	for range maxGroups {
 		if s.ID <= 0 || tier == "" || s.Kind == "user" {
 			return all, nil
 		}
-		g, err := one[guarded](ctx, j, question{path: fmt.Sprintf("groups/%d/protected_environments/%s", s.ID, gitlab.PathEscape(tier))})
+		g, err := one[guarded](ctx, repo, question{path: fmt.Sprintf("groups/%d/protected_environments/%s", s.ID, gitlab.PathEscape(tier))})
 		switch {
 		case err == nil && g.Name == tier:
 			g.Name = s.Path
@@ -291,7 +291,7 @@ func (j *Job) above(ctx context.Context, s space, tier string) ([]guarded, error
 		if s.Parent <= 0 {
 			return all, nil
 		}
-		up, err := one[space](ctx, j, question{path: "groups/" + itoa(s.Parent)})
+		up, err := one[space](ctx, repo, question{path: "groups/" + itoa(s.Parent)})
 		if hidden(err) {
 			return all, nil
 		}

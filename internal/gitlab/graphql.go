@@ -49,20 +49,20 @@ const (
 
 // graph asks one question; ok is false where there is no GraphQL to ask: a job's
 // own token is not taken there (https://docs.gitlab.com/ci/jobs/ci_job_token/).
-func (j *Job) graph(ctx context.Context, query string, variables map[string]any, data any) (client.Reply, error) {
-	above, ok := strings.CutSuffix(j.api.Path, "/api/v4")
-	if !ok || j.access == "" {
+func (repo *Repo) graph(ctx context.Context, query string, variables map[string]any, data any) (client.Reply, error) {
+	above, ok := strings.CutSuffix(repo.api.Path, "/api/v4")
+	if !ok || repo.access == "" {
 		return client.Refused, nil
 	}
-	j.memory.mu.Lock()
-	if j.memory.graphs.http == nil {
-		credential := http.Header{"Private-Token": {j.access}}
-		j.memory.graphs.http = client.New(client.Options{Base: j.api, Credential: credential, MaxBody: maxKept,
-			Budget: j.Budget})
+	repo.memory.mu.Lock()
+	if repo.memory.graphs.http == nil {
+		credential := http.Header{"Private-Token": {repo.access}}
+		repo.memory.graphs.http = client.New(client.Options{Base: repo.api, Credential: credential, MaxBody: maxKept,
+			Budget: repo.Budget})
 	}
-	c := j.memory.graphs.http
-	j.memory.mu.Unlock()
-	at := *j.api
+	c := repo.memory.graphs.http
+	repo.memory.mu.Unlock()
+	at := *repo.api
 	at.Path = above + "/api/graphql"
 	r, err := client.Graph(ctx, c, at.String(), query, variables, data)
 	if err != nil {
@@ -88,10 +88,10 @@ const maxMet = 1000
 
 // meet asks what is behind accounts and keeps it. Of those that are not in an
 // answer nothing is kept.
-func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
+func (repo *Repo) meet(ctx context.Context, accounts []policy.Account) error {
 	var ids []string
 	for _, a := range accounts {
-		if id := "gid://gitlab/User/" + a.ID; a.ID != "" && !j.met(a.ID) && !slices.Contains(ids, id) {
+		if id := "gid://gitlab/User/" + a.ID; a.ID != "" && !repo.met(a.ID) && !slices.Contains(ids, id) {
 			ids = append(ids, id)
 		}
 	}
@@ -99,7 +99,7 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 		return nil
 	}
 	ids = ids[:min(len(ids), maxMet)]
-	return j.memory.batch(&j.memory.graphs.users, maxUsers).Each(len(ids), func(from, to int) (client.Reply, error) {
+	return repo.memory.batch(&repo.memory.graphs.users, maxUsers).Each(len(ids), func(from, to int) (client.Reply, error) {
 		var data struct {
 			Users struct {
 				Nodes []*struct {
@@ -111,7 +111,7 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 				} `json:"nodes"`
 			} `json:"users"`
 		}
-		r, err := j.graph(ctx, usersQuery, map[string]any{"ids": ids[from:to]}, &data)
+		r, err := repo.graph(ctx, usersQuery, map[string]any{"ids": ids[from:to]}, &data)
 		if err != nil || r != client.Answered {
 			return r, err
 		}
@@ -128,7 +128,7 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 			if u.ID, err = strconv.ParseInt(id, 10, 64); err != nil {
 				continue
 			}
-			a := j.account(u)
+			a := repo.account(u)
 			switch {
 			case standsIn[n.Type]:
 				a = policy.Account{}
@@ -138,7 +138,7 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 					a.Kind = policy.Unseen
 				}
 			}
-			j.remember(id, a)
+			repo.remember(id, a)
 		}
 		return r, nil
 	})
@@ -148,26 +148,26 @@ func (j *Job) meet(ctx context.Context, accounts []policy.Account) error {
 // imported: nobody acts by them.
 var standsIn = map[string]bool{"GHOST": true, "PLACEHOLDER": true, "IMPORT_USER": true}
 
-func (j *Job) met(id string) bool {
-	_, ok := j.behind(id)
+func (repo *Repo) met(id string) bool {
+	_, ok := repo.behind(id)
 	return ok
 }
 
 // behind returns what is known of an account.
-func (j *Job) behind(id string) (policy.Account, bool) {
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	p, ok := j.memory.graphs.people[id]
-	return p.Account, ok && j.Now().Before(p.until)
+func (repo *Repo) behind(id string) (policy.Account, bool) {
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	p, ok := repo.memory.graphs.people[id]
+	return p.Account, ok && repo.Now().Before(p.until)
 }
 
-func (j *Job) remember(id string, a policy.Account) {
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	if j.memory.graphs.people == nil {
-		j.memory.graphs.people = map[string]person{}
+func (repo *Repo) remember(id string, a policy.Account) {
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	if repo.memory.graphs.people == nil {
+		repo.memory.graphs.people = map[string]person{}
 	}
-	j.memory.graphs.people[id] = person{a, j.Now().Add(seldom)}
+	repo.memory.graphs.people[id] = person{a, repo.Now().Add(seldom)}
 }
 
 // merged is what a request that was merged says: it does not change any more.
@@ -179,10 +179,10 @@ type merged struct {
 
 func place(r change.Request) string { return itoa(r.Number) + " " + r.Head }
 
-func (j *Job) mergedAt(r change.Request) *merged {
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	return j.memory.graphs.merged[place(r)]
+func (repo *Repo) mergedAt(r change.Request) *merged {
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	return repo.memory.graphs.merged[place(r)]
 }
 
 const requestsQuery = `query($path: ID!, $iids: [String!], $count: Int, $notes: Boolean!) { project(fullPath: $path) { id mergeRequests(iids: $iids, first: $count) { nodes {
@@ -338,7 +338,7 @@ func (g *graphRequest) line(head string) []commit {
 // noters are those who pushed to a request after it was opened, as the notes say
 // that GitLab itself wrote under it. What was imported, others wrote. ok is false
 // where one of the notes is null, or does not say whether it was imported.
-func (j *Job) noters(all []graphNote) (out []policy.Account, ok bool) {
+func (repo *Repo) noters(all []graphNote) (out []policy.Account, ok bool) {
 	for _, n := range all {
 		if n.Imported == nil {
 			return nil, false
@@ -351,7 +351,7 @@ func (j *Job) noters(all []graphNote) (out []policy.Account, ok bool) {
 			u.Username = n.Author.Username
 			u.ID, _ = strconv.ParseInt(strings.TrimPrefix(n.Author.ID, "gid://gitlab/User/"), 10, 64) // 0 is nobody
 		}
-		out = append(out, j.account(u))
+		out = append(out, repo.account(u))
 	}
 	return out, true
 }

@@ -61,6 +61,7 @@ func (j *Job) Identify(ctx context.Context, all []policy.Instance) error {
 	}
 	j.api, j.server, j.id, j.path, j.enters = api, server, c["project_id"], c["project_path"], c["environment"]
 	j.getenv = claimsFirst(c, j.getenv)
+	j.asker = askerOf(j.getenv)
 	if err := j.runs(ctx, c); err != nil {
 		return err
 	}
@@ -178,9 +179,9 @@ func (j *Job) self(ctx context.Context, id string) (build, error) {
 		if err != nil {
 			return build{}, err
 		}
-		return one[build](ctx, j, question{path: "job", by: c, hint: "give the job its own CI_JOB_TOKEN"})
+		return one[build](ctx, j.Repo, question{path: "job", by: c, hint: "give the job its own CI_JOB_TOKEN"})
 	}
-	return one[build](ctx, j, question{path: j.project("/jobs/" + id)})
+	return one[build](ctx, j.Repo, question{path: j.project("/jobs/" + id)})
 }
 
 // Reach says where GitLab is asked, for a job without a policy: the instance of

@@ -36,7 +36,7 @@ func (j *Job) Inputs(ctx context.Context, reach func() error) (given map[string]
 	all, err := some[struct {
 		Key   string `json:"key"`
 		Value string `json:"value"`
-	}](ctx, j, question{path: j.project("/pipelines/" + id + "/variables")})
+	}](ctx, j.Repo, question{path: j.project("/pipelines/" + id + "/variables")})
 	if hidden(err) {
 		return nil, "GitLab does not show them to the owner of SALLYPORT_TOKEN, who needs the role Developer", nil
 	}

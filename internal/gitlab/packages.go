@@ -29,23 +29,23 @@ const (
 // Packages is the project's generic package registry, as a store: one package,
 // whose versions are the digests of subjects and whose files are bundles, each
 // named by its own digest.
-type Packages struct{ job *Job }
+type Packages struct{ repo *Repo }
 
 // Evidence returns the platform's own store of bundles.
-func (j *Job) Evidence() *Packages { return &Packages{job: j} }
+func (repo *Repo) Evidence() *Packages { return &Packages{repo: repo} }
 
 // Name returns how people call the store.
-func (p *Packages) Name() string { return "GitLab packages of " + p.job.path }
+func (p *Packages) Name() string { return "GitLab packages of " + p.repo.path }
 
 // Fetch returns the bundles that the project holds about the subjects.
 func (p *Packages) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
-	ctx, cancel := client.Within(ctx, p.job.Budget)
+	ctx, cancel := client.Within(ctx, p.repo.Budget)
 	defer cancel()
-	lists, err := p.job.packages(client.RefuseAway)
+	lists, err := p.repo.packages(client.RefuseAway)
 	if err != nil {
 		return store.Found{}, err
 	}
-	files, err := p.job.packages(client.AnonymousAway)
+	files, err := p.repo.packages(client.AnonymousAway)
 	if err != nil {
 		return store.Found{}, err
 	}
@@ -104,8 +104,8 @@ func (p *Packages) about(ctx context.Context, lists, contents *gitlab.Client, d 
 // registry says otherwise.
 func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Digest) ([]upload, error) {
 	filter := url.Values{"package_type": {"generic"}, "package_name": {packageName}, "package_version": {d.Hex()}}
-	q := question{path: p.job.project("/packages"), query: filter, hint: mayRead, by: c, pages: maxPages, dense: true}
-	packages, err := list[glPackage](ctx, p.job, q)
+	q := question{path: p.repo.project("/packages"), query: filter, hint: mayRead, by: c, pages: maxPages, dense: true}
+	packages, err := list[glPackage](ctx, p.repo, q)
 	if err != nil {
 		return nil, err
 	}
@@ -116,8 +116,8 @@ func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Dige
 		if g.Name != packageName || g.Version != d.Hex() {
 			continue
 		}
-		q.path, q.query = p.job.project(fmt.Sprintf("/packages/%d/package_files", g.ID)), nil
-		files, err := list[upload](ctx, p.job, q)
+		q.path, q.query = p.repo.project(fmt.Sprintf("/packages/%d/package_files", g.ID)), nil
+		files, err := list[upload](ctx, p.repo, q)
 		if err != nil {
 			return nil, err
 		}
@@ -231,7 +231,7 @@ func (p *Packages) bundle(f file, b []byte) store.Found {
 // covered is the fault of a bundle that is there and that the instance does not
 // hand over, because something else was uploaded under its name later.
 func (p *Packages) covered(f file) error {
-	page := p.job.web(fmt.Sprintf("/-/packages/%d", f.newest.pkg.ID))
+	page := p.repo.web(fmt.Sprintf("/-/packages/%d", f.newest.pkg.ID))
 	hint := fmt.Sprintf(`give that bundle with --bundle (input "bundle"), or delete file %d at %s; `+
 		`GitLab 18.4 and later hand it over in any case`, f.newest.ID, page)
 	return fault.New(fault.Refused, fault.SubjectMismatch, hint,
@@ -281,14 +281,14 @@ func (p *Packages) tooMany(d subject.Digest, uploads []upload) error {
 	id := uploads[0].pkg.ID
 	return fault.New(fault.Refused, fault.Limit,
 		fmt.Sprintf(`delete the package at %s, or with "glab api -X DELETE %s", and attest again`,
-			p.job.web(fmt.Sprintf("/-/packages/%d", id)), p.job.project(fmt.Sprintf("/packages/%d", id))),
+			p.repo.web(fmt.Sprintf("/-/packages/%d", id)), p.repo.project(fmt.Sprintf("/packages/%d", id))),
 		"%s hold more than %d bundles about %s, and no more are read; uploaded: %s",
 		p.Name(), store.MaxPerSubject, d, strings.Join(who, ", "))
 }
 
 // get downloads a file; found is false if there is none at path.
 func (p *Packages) get(ctx context.Context, c *gitlab.Client, path string) (b []byte, found bool, err error) {
-	req, err := c.NewRequest(http.MethodGet, p.job.project(path), nil,
+	req, err := c.NewRequest(http.MethodGet, p.repo.project(path), nil,
 		[]gitlab.RequestOptionFunc{gitlab.WithContext(ctx)})
 	if err != nil {
 		return nil, false, fmt.Errorf("asking GitLab: %w", err)
@@ -306,9 +306,9 @@ func (p *Packages) get(ctx context.Context, c *gitlab.Client, path string) (b []
 
 // Put uploads the bundle once for each subject.
 func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, error) {
-	ctx, cancel := client.Within(ctx, p.job.Budget)
+	ctx, cancel := client.Within(ctx, p.repo.Budget)
 	defer cancel()
-	c, err := p.job.packages(client.RefuseAway)
+	c, err := p.repo.packages(client.RefuseAway)
 	if err != nil {
 		return store.Receipt{}, err
 	}
@@ -324,14 +324,14 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 	if err != nil {
 		return store.Receipt{}, err
 	}
-	return store.Receipt{Store: p.Name(), ID: digest, URL: p.job.web("/-/packages?search[]=" + packageName)}, nil
+	return store.Receipt{Store: p.Name(), ID: digest, URL: p.repo.web("/-/packages?search[]=" + packageName)}, nil
 }
 
 // upload asks for the record of the file, which says what was kept. An answer
 // without a record is none: nobody knows whether anything was kept.
 func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Digest, digest string, b []byte) error {
 	record := gitlab.SelectPackageFile
-	f, resp, err := c.GenericPackages.PublishPackageFile(p.job.id, packageName, d.Hex(), digest+suffix,
+	f, resp, err := c.GenericPackages.PublishPackageFile(p.repo.id, packageName, d.Hex(), digest+suffix,
 		bytes.NewReader(b),
 		&gitlab.PublishPackageFileOptions{Select: &record}, gitlab.WithContext(ctx))
 	switch s := status(resp, err); {

@@ -29,23 +29,23 @@ type user struct {
 
 // account returns u by number. Without a number it is the account of no one, and so
 // is one of those that stand in for people who are gone.
-func (j *Job) account(u user) policy.Account {
+func (repo *Repo) account(u user) policy.Account {
 	if u.ID <= 0 || nobody().MatchString(strings.ToLower(u.Username)) {
 		return policy.Account{}
 	}
-	return policy.Account{Host: j.server.String(), ID: itoa(u.ID), Name: u.Username}
+	return policy.Account{Host: repo.server.String(), ID: itoa(u.ID), Name: u.Username}
 }
 
 // known returns u with what is behind it, which only its own record says.
-func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
-	a := j.account(u)
+func (repo *Repo) known(ctx context.Context, u user) (policy.Account, error) {
+	a := repo.account(u)
 	if a.ID == "" {
 		return a, nil
 	}
-	if a, ok := j.behind(a.ID); ok {
+	if a, ok := repo.behind(a.ID); ok {
 		return a, nil
 	}
-	record, err := one[user](ctx, j, question{path: "users/" + a.ID})
+	record, err := one[user](ctx, repo, question{path: "users/" + a.ID})
 	switch {
 	case absent(err):
 		a.Kind = policy.Unseen
@@ -58,11 +58,11 @@ func (j *Job) known(ctx context.Context, u user) (policy.Account, error) {
 	if record.Username == "" {
 		record.Username = a.Name
 	}
-	a = j.account(record)
+	a = repo.account(record)
 	if a.ID != "" {
 		a.Kind = kind(record)
 	}
-	j.remember(itoa(u.ID), a)
+	repo.remember(itoa(u.ID), a)
 	return a, nil
 }
 
@@ -72,20 +72,20 @@ const maxRecords = 20
 // sorted says what is behind the accounts of a list, which does not say so
 // itself: of all that are answered together, and else of the first of them. The
 // rest stay of unknown kind.
-func (j *Job) sorted(ctx context.Context, all []policy.Account) ([]policy.Account, error) {
+func (repo *Repo) sorted(ctx context.Context, all []policy.Account) ([]policy.Account, error) {
 	unknown := slices.DeleteFunc(slices.Clone(all), func(a policy.Account) bool { return a.Kind != policy.KindUnknown })
-	if err := j.meet(ctx, unknown); err != nil {
+	if err := repo.meet(ctx, unknown); err != nil {
 		return nil, err
 	}
 	for i, a := range all {
-		if a.Kind != policy.KindUnknown || i >= maxRecords && !j.met(a.ID) {
+		if a.Kind != policy.KindUnknown || i >= maxRecords && !repo.met(a.ID) {
 			continue
 		}
 		id, err := strconv.ParseInt(a.ID, 10, 64)
 		if err != nil {
 			return nil, fmt.Errorf("reading the number of an account: %w", err)
 		}
-		if all[i], err = j.known(ctx, user{ID: id, Username: a.Name}); err != nil {
+		if all[i], err = repo.known(ctx, user{ID: id, Username: a.Name}); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +120,7 @@ var gone = map[string]bool{"blocked": true, "ldap_blocked": true, "blocked_pendi
 
 // A directory finds the accounts of addresses, each once.
 type directory struct {
-	job    *Job
+	repo   *Repo
 	found  map[string]policy.Account
 	listed bool // the people of the project are in found
 }
@@ -131,7 +131,7 @@ func (d *directory) members(ctx context.Context) error {
 	if d.listed {
 		return nil
 	}
-	all, err := list[user](ctx, d.job, question{path: d.job.project("/members/all")})
+	all, err := list[user](ctx, d.repo, question{path: d.repo.project("/members/all")})
 	if err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (d *directory) members(ctx context.Context) error {
 	for _, u := range all {
 		for _, e := range []string{u.PublicEmail, u.CommitEmail, u.Email} {
 			if e != "" {
-				d.found[strings.ToLower(e)] = d.job.account(u)
+				d.found[strings.ToLower(e)] = d.repo.account(u)
 			}
 		}
 	}
@@ -174,18 +174,18 @@ func (d *directory) look(ctx context.Context, email string) (policy.Account, err
 	if a, ok := d.found[email]; ok {
 		return a, nil
 	}
-	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"search": {email}}})
+	all, err := list[user](ctx, d.repo, question{path: "users", query: url.Values{"search": {email}}})
 	if err != nil || len(all) != 1 {
 		return policy.Account{}, err
 	}
 	// The search finds private addresses too; only the record says which ones
 	// are for everybody to see.
-	u, err := one[user](ctx, d.job, question{path: "users/" + itoa(all[0].ID)})
+	u, err := one[user](ctx, d.repo, question{path: "users/" + itoa(all[0].ID)})
 	if err != nil || u.ID != all[0].ID {
 		return policy.Account{}, err
 	}
 	if strings.EqualFold(u.PublicEmail, email) || strings.EqualFold(u.CommitEmail, email) || strings.EqualFold(u.Email, email) {
-		return d.job.account(u), nil
+		return d.repo.account(u), nil
 	}
 	return policy.Account{}, nil
 }
@@ -193,7 +193,7 @@ func (d *directory) look(ctx context.Context, email string) (policy.Account, err
 // private returns the name in an address that GitLab gave somebody.
 func (d *directory) private(email string) (name string, ok bool) {
 	name, host, _ := strings.Cut(email, "@")
-	at := strings.ToLower(d.job.server.Hostname())
+	at := strings.ToLower(d.repo.server.Hostname())
 	return name, host == "users.noreply."+at || host == "noreply."+at && token().MatchString(name)
 }
 
@@ -209,26 +209,26 @@ func (d *directory) noreply(ctx context.Context, name string) (policy.Account, e
 	if m := numbered().FindStringSubmatch(name); m != nil {
 		// The number is what somebody typed: the record says whether there is such an
 		// account.
-		if a, ok := d.job.behind(m[1]); ok {
+		if a, ok := d.repo.behind(m[1]); ok {
 			a.Kind = policy.KindUnknown
 			return a, nil
 		}
-		u, err := one[user](ctx, d.job, question{path: "users/" + m[1]})
+		u, err := one[user](ctx, d.repo, question{path: "users/" + m[1]})
 		if absent(err) || err == nil && itoa(u.ID) != m[1] {
 			return policy.Account{}, nil
 		}
-		return d.job.account(u), err
+		return d.repo.account(u), err
 	}
-	all, err := list[user](ctx, d.job, question{path: "users", query: url.Values{"username": {name}}})
+	all, err := list[user](ctx, d.repo, question{path: "users", query: url.Values{"username": {name}}})
 	if err != nil || len(all) != 1 || !strings.EqualFold(all[0].Username, name) {
 		return policy.Account{}, err
 	}
-	return d.job.account(all[0]), nil
+	return d.repo.account(all[0]), nil
 }
 
 // Accounts finds the accounts behind addresses.
 func (h *history) Accounts(ctx context.Context, addresses []string) (map[string]policy.Account, error) {
-	d := &directory{job: h.Job, found: map[string]policy.Account{}}
+	d := &directory{repo: h.Repo, found: map[string]policy.Account{}}
 	var typed []policy.Account
 	for _, email := range addresses {
 		if name, ok := d.private(strings.ToLower(email)); ok {

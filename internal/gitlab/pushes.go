@@ -45,7 +45,7 @@ func (h *history) Pushes(ctx context.Context, since time.Time) (all []change.Pus
 // "No one". No event says whether a push merged a request. Where the rules may not be
 // seen, or there are none, somebody may.
 func (h *history) Closed(ctx context.Context, branch string) (bool, error) {
-	all, err := list[pattern](ctx, h.Job, question{path: h.project("/protected_branches"), hint: readSettings})
+	all, err := list[pattern](ctx, h.Repo, question{path: h.project("/protected_branches"), hint: readSettings})
 	if hidden(err) {
 		return false, nil
 	}
@@ -103,7 +103,7 @@ func (h *history) events(
 	q := question{path: path, query: url.Values{"action": {"pushed"}}, pages: maxEvents}
 	n := 0
 	whole = true
-	err = each(ctx, h.Job, q, func(page []event) (bool, error) {
+	err = each(ctx, h.Repo, q, func(page []event) (bool, error) {
 		for _, e := range page {
 			if x, ok := h.push(e); ok {
 				out = append(out, x)

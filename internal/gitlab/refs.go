@@ -12,8 +12,8 @@ import (
 // Ref says how the ref and the branch of a build are protected now, by the
 // project's lists of protected branches and tags. What this token may not see is
 // unanswered, with the reason; silence is an error.
-func (j *Job) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
-	s := refSurvey{job: j, Ref: policy.Ref{Query: q}}
+func (repo *Repo) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
+	s := refSurvey{repo: repo, Ref: policy.Ref{Query: q}}
 	err := s.ask(ctx)
 	if hidden(err) {
 		f := fault.Of(err)
@@ -24,18 +24,18 @@ func (j *Job) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 
 // refSurvey is a policy.Ref while it is asked for.
 type refSurvey struct {
-	job *Job
+	repo *Repo
 	policy.Ref
 }
 
 func (s *refSurvey) ask(ctx context.Context) error {
-	q, j := s.Query, s.job
-	h, err := j.here(ctx)
+	q, repo := s.Query, s.repo
+	h, err := repo.here(ctx)
 	switch {
 	case err != nil:
 		return err
-	case q.Repository != j.web(""):
-		s.Why = fmt.Sprintf("it is of %s, and %s was asked", q.Repository, j.web(""))
+	case q.Repository != repo.web(""):
+		s.Why = fmt.Sprintf("it is of %s, and %s was asked", q.Repository, repo.web(""))
 		return nil
 	case q.ID != itoa(h.ID):
 		return fault.New(fault.Refused, fault.Source, "",
@@ -51,7 +51,7 @@ func (s *refSurvey) ask(ctx context.Context) error {
 	case isBranch && name == s.Branch:
 		s.Protected = s.Kept
 	case isBranch, !s.OnProtected():
-		ok, err := j.protects(ctx, q.Ref)
+		ok, err := repo.protects(ctx, q.Ref)
 		if err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (s *refSurvey) ask(ctx context.Context) error {
 // branch finds the branch that the commit has to be on, whether it is, and
 // whether the branch is protected.
 func (s *refSurvey) branch(ctx context.Context, h home) error {
-	q, j := s.Query, s.job
+	q, repo := s.Query, s.repo
 	if !full(q.Head) {
 		return fault.New(fault.Refused, fault.Source, "", "commit %q, want its full name", q.Head)
 	}
@@ -77,7 +77,7 @@ func (s *refSurvey) branch(ctx context.Context, h home) error {
 		branch = h.Default
 	default:
 		var err error
-		if branch, err = j.branchLike(ctx, q.Branch, q.Head); err != nil {
+		if branch, err = repo.branchLike(ctx, q.Branch, q.Head); err != nil {
 			return err
 		}
 	}
@@ -86,19 +86,19 @@ func (s *refSurvey) branch(ctx context.Context, h home) error {
 		s.On = policy.No // none of the pattern has it
 		return nil
 	}
-	b, err := j.branch(ctx, branch)
+	b, err := repo.branch(ctx, branch)
 	if err != nil {
 		return err
 	}
 	// A range that begins with a commit that is not there could be an empty one.
-	_, err = one[commit](ctx, j, question{path: j.project("/repository/commits/" + q.Head), fixed: true})
+	_, err = one[commit](ctx, repo, question{path: repo.project("/repository/commits/" + q.Head), fixed: true})
 	there := !absent(err)
 	if err != nil && there {
 		return err
 	}
 	on := false
 	if there {
-		if on, err = j.ancestor(ctx, q.Head, b.Commit.ID); err != nil {
+		if on, err = repo.ancestor(ctx, q.Head, b.Commit.ID); err != nil {
 			return err
 		}
 	}

@@ -40,9 +40,9 @@ type request struct {
 	Into     string `json:"target_branch"`
 }
 
-func (j *Job) request(r request) change.Request {
+func (repo *Repo) request(r request) change.Request {
 	x := change.Request{
-		Number: r.IID, Title: r.Title, URL: r.URL, Author: j.account(r.Author), Head: r.SHA, Branch: r.From, Into: r.Into,
+		Number: r.IID, Title: r.Title, URL: r.URL, Author: repo.account(r.Author), Head: r.SHA, Branch: r.From, Into: r.Into,
 		Fork: r.Source <= 0 || r.Source != r.Target, Source: itoa(r.Source),
 		Opened: moment(r.Created), Done: moment(r.Merged),
 	}
@@ -55,8 +55,8 @@ func (j *Job) request(r request) change.Request {
 		x.Merged = []string{r.SHA}
 	}
 	for _, u := range []*user{r.Merger, r.MergedBy} {
-		if u != nil && len(x.Mergers) == 0 && j.account(*u).ID != "" {
-			x.Mergers = []policy.Account{j.account(*u)}
+		if u != nil && len(x.Mergers) == 0 && repo.account(*u).ID != "" {
+			x.Mergers = []policy.Account{repo.account(*u)}
 		}
 	}
 	return x
@@ -72,7 +72,7 @@ func (h *history) Merged(ctx context.Context, since time.Time) (merged []change.
 	if !since.IsZero() {
 		q.query.Set("updated_after", day(since)+"T00:00:00Z")
 	}
-	all, whole, err := newest[request](ctx, h.Job, q)
+	all, whole, err := newest[request](ctx, h.Repo, q)
 	return h.mergedOf(all), whole, err
 }
 
@@ -108,7 +108,7 @@ func (h *history) Bringing(ctx context.Context, commits []change.Commit) (map[st
 			"no request that is listed explains %d commits, and at most %d are asked about one by one", len(commits), maxAlone)
 	}
 	for _, c := range commits {
-		all, err := list[request](ctx, h.Job, question{path: h.project("/repository/commits/" + c.ID + "/merge_requests")})
+		all, err := list[request](ctx, h.Repo, question{path: h.project("/repository/commits/" + c.ID + "/merge_requests")})
 		if err != nil {
 			return nil, err
 		}
@@ -134,7 +134,7 @@ func (h *history) Details(ctx context.Context, asked []change.Ask) ([]change.Det
 		if a.Commits {
 			all := m.commits
 			if all == nil {
-				all, err = list[commit](ctx, h.Job, question{path: path + "/commits", fixed: true})
+				all, err = list[commit](ctx, h.Repo, question{path: path + "/commits", fixed: true})
 			}
 			if err == nil && len(all) == 0 {
 				err = fault.New(fault.Refused, fault.Malformed, "", "GitLab no longer says which commits request !%d had", a.Number)
@@ -168,7 +168,7 @@ func (h *history) noted(ctx context.Context, path string) (pushers []policy.Acco
 		Imported bool   `json:"imported"`
 		Body     string `json:"body"`
 		Author   user   `json:"author"`
-	}](ctx, h.Job, question{path: path + "/notes"})
+	}](ctx, h.Repo, question{path: path + "/notes"})
 	switch {
 	case fault.Of(err).Code == fault.Limit:
 		return []policy.Account{{}}, nil
@@ -187,7 +187,7 @@ func (h *history) noted(ctx context.Context, path string) (pushers []policy.Acco
 func (h *history) forker(ctx context.Context, source string) (owner policy.Account, err error) {
 	fork, err := one[struct {
 		Owner *user `json:"owner"` // there for a project of a person alone
-	}](ctx, h.Job, question{path: "projects/" + source})
+	}](ctx, h.Repo, question{path: "projects/" + source})
 	if refusedAs(err, http.StatusForbidden, http.StatusNotFound) {
 		return owner, nil
 	}

@@ -12,16 +12,16 @@ import (
 // Resume starts the failed jobs of a pipeline again, in the name of the person whose
 // token it has. uri is the address of one of its jobs. It returns in words
 // what became of the pipeline.
-func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
-	id, ours := j.jobIn(uri)
+func (repo *Repo) Resume(ctx context.Context, uri string) (string, error) {
+	id, ours := repo.jobIn(uri)
 	if !ours {
 		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri,
-			j.Name())
+			repo.Name())
 	}
-	j.memory.again()
-	_, p, err := j.built(ctx, id)
+	repo.memory.again()
+	_, p, err := repo.built(ctx, id)
 	if err == nil {
-		p, err = j.pipeline(ctx, p.ID) // as it is now
+		p, err = repo.pipeline(ctx, p.ID) // as it is now
 	}
 	switch {
 	case absent(err):
@@ -33,14 +33,14 @@ func (j *Job) Resume(ctx context.Context, uri string) (string, error) {
 	case states[p.Status] == policy.Succeeded:
 		return fmt.Sprintf("pipeline %d has succeeded, and nothing in it is left to start", p.ID), nil
 	}
-	c, err := j.reader()
+	c, err := repo.reader()
 	if err != nil {
 		return "", err
 	}
 	const hint = "start its failed jobs again on the page of the pipeline, or give SALLYPORT_TOKEN scope api, of somebody who may run pipelines on that ref"
-	if err := j.post(ctx, c, http.MethodPost, j.project("/pipelines/"+itoa(p.ID)+"/retry"), hint, nil); err != nil {
+	if err := repo.post(ctx, c, http.MethodPost, repo.project("/pipelines/"+itoa(p.ID)+"/retry"), hint, nil); err != nil {
 		return "", err
 	}
 	return fmt.Sprintf("the failed jobs of pipeline %d are started again: %s", p.ID,
-		j.web("/-/pipelines/"+itoa(p.ID))), nil
+		repo.web("/-/pipelines/"+itoa(p.ID))), nil
 }

@@ -45,28 +45,28 @@ func (a approval) same(b approval) bool {
 	return a.User.ID == b.User.ID && a.Status == b.Status && a.Created == b.Created
 }
 
-func (j *Job) deployments(env string) question {
+func (repo *Repo) deployments(env string) question {
 	return question{
-		path:  j.project("/deployments"),
+		path:  repo.project("/deployments"),
 		query: url.Values{"environment": {env}, "order_by": {"id"}, "sort": {"desc"}},
-		more:  "delete deployments that did not succeed: glab api -X DELETE " + j.project("/deployments/ID"),
+		more:  "delete deployments that did not succeed: glab api -X DELETE " + repo.project("/deployments/ID"),
 	}
 }
 
 // Reviews asks for the approvals of the deployment that this job is, or that
 // its pipeline is about to make. A job that somebody has to start by hand is no
 // approval: only what the deployment itself holds is one.
-func (j *Job) Reviews(ctx context.Context, env string) (policy.Reviews, error) {
+func (repo *Repo) Reviews(ctx context.Context, env string) (policy.Reviews, error) {
 	if err := environmentName(env); err != nil {
 		return policy.Reviews{}, err
 	}
-	pipe, id := j.getenv("CI_PIPELINE_ID"), j.getenv("CI_JOB_ID")
+	pipe, id := repo.asker.pipeline, repo.asker.job
 	out := policy.Reviews{Timed: true, Run: fmt.Sprintf("job %s of pipeline %s", id, pipe)}
-	d, err := j.entering(ctx, env, pipe, id)
+	d, err := repo.entering(ctx, env, pipe, id)
 	if err != nil || d == nil {
 		return out, err
 	}
-	full, err := one[deployment](ctx, j, question{path: j.project("/deployments/" + itoa(d.ID))})
+	full, err := one[deployment](ctx, repo, question{path: repo.project("/deployments/" + itoa(d.ID))})
 	if err != nil {
 		return policy.Reviews{}, err
 	}
@@ -78,7 +78,7 @@ func (j *Job) Reviews(ctx context.Context, env string) (policy.Reviews, error) {
 	given := full.given()
 	out.Asked = full.asked() || len(given) > 0
 	for _, a := range given {
-		r, err := j.review(ctx, full, a)
+		r, err := repo.review(ctx, full, a)
 		if err != nil {
 			return policy.Reviews{}, err
 		}
@@ -90,13 +90,13 @@ func (j *Job) Reviews(ctx context.Context, env string) (policy.Reviews, error) {
 
 // entering finds the deployment of the job that asks, or else the newest one of
 // its pipeline that still waits.
-func (j *Job) entering(ctx context.Context, env, pipe, id string) (*deployment, error) {
+func (repo *Repo) entering(ctx context.Context, env, pipe, id string) (*deployment, error) {
 	if pipe == "" || id == "" {
 		return nil, nil
 	}
-	began := moment(j.getenv("CI_PIPELINE_CREATED_AT"))
+	began := moment(repo.asker.began)
 	var own, waiting *deployment
-	err := each(ctx, j, j.deployments(env), func(page []deployment) (bool, error) {
+	err := each(ctx, repo, repo.deployments(env), func(page []deployment) (bool, error) {
 		for _, d := range page {
 			b := d.Deployable
 			switch {
@@ -154,13 +154,13 @@ func (d deployment) given() []approval {
 // nobody knows could be a no.
 var decisions = map[string]string{"approved": statement.Approve, "rejected": statement.Reject}
 
-func (j *Job) review(ctx context.Context, d deployment, a approval) (policy.Review, error) {
+func (repo *Repo) review(ctx context.Context, d deployment, a approval) (policy.Review, error) {
 	decision, ok := decisions[a.Status]
 	at := moment(a.Created)
 	if !ok || at.IsZero() || a.User.ID <= 0 {
 		return policy.Review{}, fault.New(fault.Refused, fault.Malformed, "", "deployment %d has an approval with status %q of user %d at %q", d.ID, a.Status, a.User.ID, a.Created)
 	}
-	who, err := j.known(ctx, a.User)
+	who, err := repo.known(ctx, a.User)
 	if err != nil {
 		return policy.Review{}, err
 	}

@@ -53,23 +53,23 @@ var states = map[string]policy.RunState{
 }
 
 // Runs asks for each job that a certificate names.
-func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
+func (repo *Repo) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run, error) {
 	all := make([]policy.Run, 0, len(queries))
 	var started []policy.Account
 	for _, q := range queries {
-		if id, ok := j.jobIn(q.URI); ok {
-			b, _, err := j.built(ctx, id)
+		if id, ok := repo.jobIn(q.URI); ok {
+			b, _, err := repo.built(ctx, id)
 			if err != nil && !absent(err) {
 				return nil, err
 			}
-			started = append(started, j.account(b.User))
+			started = append(started, repo.account(b.User))
 		}
 	}
-	if err := j.meet(ctx, started); err != nil {
+	if err := repo.meet(ctx, started); err != nil {
 		return nil, err
 	}
 	for _, q := range queries {
-		r, err := j.run(ctx, q)
+		r, err := repo.run(ctx, q)
 		if err != nil {
 			return nil, err
 		}
@@ -78,12 +78,12 @@ func (j *Job) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy.Run
 	return all, nil
 }
 
-func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
-	id, ok := j.jobIn(q.URI)
+func (repo *Repo) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
+	id, ok := repo.jobIn(q.URI)
 	if !ok {
-		return policy.Run{URI: q.URI, Words: fmt.Sprintf("%q is no job of %s", q.URI, j.web(""))}, nil
+		return policy.Run{URI: q.URI, Words: fmt.Sprintf("%q is no job of %s", q.URI, repo.web(""))}, nil
 	}
-	b, p, err := j.built(ctx, id)
+	b, p, err := repo.built(ctx, id)
 	if absent(err) {
 		return policy.Run{URI: q.URI, Words: fmt.Sprintf("GitLab does not show job %s, or it is not there", id)}, nil
 	}
@@ -92,27 +92,27 @@ func (j *Job) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 	}
 	r := policy.Run{
 		URI: q.URI, Commit: b.Commit.ID, Event: p.Source, Ref: b.fullRef(), Pipeline: itoa(p.ID), CreatedAt: moment(b.Created),
-		Own: itoa(p.ID) == j.getenv("CI_PIPELINE_ID"),
+		Own: itoa(p.ID) == repo.asker.pipeline,
 		// Whoever runs a job of somebody else's pipeline repeats what the other
 		// one had put in.
 		Again: b.User.ID != p.User.ID,
 	}
-	if r.By, err = j.known(ctx, b.User); err != nil {
+	if r.By, err = repo.known(ctx, b.User); err != nil {
 		return policy.Run{}, err
 	}
 	if q.Entry { // how the other jobs of the pipeline end is another matter
 		r.State, r.Words = states[b.Status], fmt.Sprintf("job %d: %s", b.ID, b.Status)
 		return r, nil
 	}
-	r.State, r.Words, err = j.outcome(ctx, q, b, p, r.Own)
+	r.State, r.Words, err = repo.outcome(ctx, q, b, p, r.Own)
 	return r, err
 }
 
 // built asks for a job and its pipeline.
 // What has ended does not run again under its number, so that it is asked for once.
-func (j *Job) built(ctx context.Context, id string) (build, pipeline, error) {
-	q := question{path: j.project("/jobs/" + id)}
-	b, err := one[build](ctx, j, q)
+func (repo *Repo) built(ctx context.Context, id string) (build, pipeline, error) {
+	q := question{path: repo.project("/jobs/" + id)}
+	b, err := one[build](ctx, repo, q)
 	if err != nil {
 		return build{}, pipeline{}, err
 	}
@@ -120,52 +120,52 @@ func (j *Job) built(ctx context.Context, id string) (build, pipeline, error) {
 		return build{}, pipeline{}, fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with job %d of pipeline %d, asked for job %s", b.ID, b.Pipeline.ID, id)
 	}
 	if s := states[b.Status]; s == policy.Succeeded || s == policy.Failed {
-		j.hold(q, time.Time{})
+		repo.hold(q, time.Time{})
 	}
-	p, err := j.origin(ctx, b.Pipeline.ID)
+	p, err := repo.origin(ctx, b.Pipeline.ID)
 	return b, p, err
 }
 
 // origin is a pipeline as it was when it was asked for first: what it is of, and
 // who started it, does not change. Its status does.
-func (j *Job) origin(ctx context.Context, id int64) (pipeline, error) {
-	j.memory.mu.Lock()
-	p, ok := j.memory.origins[id]
-	j.memory.mu.Unlock()
+func (repo *Repo) origin(ctx context.Context, id int64) (pipeline, error) {
+	repo.memory.mu.Lock()
+	p, ok := repo.memory.origins[id]
+	repo.memory.mu.Unlock()
 	if ok {
 		return p, nil
 	}
-	p, err := j.pipeline(ctx, id)
+	p, err := repo.pipeline(ctx, id)
 	if err != nil {
 		return pipeline{}, err
 	}
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	if j.memory.origins == nil {
-		j.memory.origins = map[int64]pipeline{}
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	if repo.memory.origins == nil {
+		repo.memory.origins = map[int64]pipeline{}
 	}
-	j.memory.origins[id] = p
+	repo.memory.origins[id] = p
 	return p, nil
 }
 
 // pipeline asks for a pipeline as it is now.
-func (j *Job) pipeline(ctx context.Context, id int64) (pipeline, error) {
-	p, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(id))})
+func (repo *Repo) pipeline(ctx context.Context, id int64) (pipeline, error) {
+	p, err := one[pipeline](ctx, repo, question{path: repo.project("/pipelines/" + itoa(id))})
 	switch {
 	case err != nil:
 	case p.ID != id:
 		err = fault.New(fault.Refused, fault.Malformed, "", "the GitLab API answered with pipeline %d, asked for %d", p.ID,
 			id)
-	case projectID().MatchString(j.id) && p.Project != 0 && itoa(p.Project) != j.id:
-		err = fault.New(fault.Refused, fault.Source, "", "pipeline %d is of project %d, want %s", id, p.Project, j.id)
+	case projectID().MatchString(repo.id) && p.Project != 0 && itoa(p.Project) != repo.id:
+		err = fault.New(fault.Refused, fault.Source, "", "pipeline %d is of project %d, want %s", id, p.Project, repo.id)
 	}
 	return p, err
 }
 
 // jobIn reads the number of a job of this project out of its address, as a
 // certificate has it.
-func (j *Job) jobIn(uri string) (string, bool) {
-	id, ok := strings.CutPrefix(uri, j.web("/-/jobs/"))
+func (repo *Repo) jobIn(uri string) (string, bool) {
+	id, ok := strings.CutPrefix(uri, repo.web("/-/jobs/"))
 	return id, ok && projectID().MatchString(id)
 }
 
@@ -184,17 +184,17 @@ func (b build) fullRef() string {
 // outcome says how a job ended, and with it what was asked about: the jobs that
 // the policy names, or the whole pipeline unless that is still running because
 // it is the one that asks.
-func (j *Job) outcome(ctx context.Context, q policy.RunQuery, b build, p pipeline, own bool) (policy.RunState, string, error) {
+func (repo *Repo) outcome(ctx context.Context, q policy.RunQuery, b build, p pipeline, own bool) (policy.RunState, string, error) {
 	words := fmt.Sprintf("job %d, %s: %s", b.ID, b.Name, b.Status)
 	state := states[b.Status]
 	if state != policy.Succeeded || !q.Outcome {
 		return state, words, nil
 	}
 	if len(q.Jobs) > 0 {
-		return j.jobs(ctx, p, q.Jobs)
+		return repo.jobs(ctx, p, q.Jobs)
 	}
 	if !own {
-		now, err := j.pipeline(ctx, p.ID)
+		now, err := repo.pipeline(ctx, p.ID)
 		return states[now.Status], fmt.Sprintf("%s; pipeline %d: %s", words, p.ID, now.Status), err
 	}
 	return state, words, nil
@@ -202,8 +202,8 @@ func (j *Job) outcome(ctx context.Context, q policy.RunQuery, b build, p pipelin
 
 // jobs wants each of these jobs of a pipeline to have succeeded, in all its
 // parallel parts.
-func (j *Job) jobs(ctx context.Context, p pipeline, names []string) (policy.RunState, string, error) {
-	all, err := list[build](ctx, j, question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs")})
+func (repo *Repo) jobs(ctx context.Context, p pipeline, names []string) (policy.RunState, string, error) {
+	all, err := list[build](ctx, repo, question{path: repo.project("/pipelines/" + itoa(p.ID) + "/jobs")})
 	if err != nil {
 		return policy.RunUnknown, "", err
 	}
@@ -231,48 +231,48 @@ func (j *Job) jobs(ctx context.Context, p pipeline, names []string) (policy.RunS
 
 // asking returns the job that this process runs in, or false outside of one.
 // That the two numbers belong together, the API says.
-func (j *Job) asking(ctx context.Context) (build, pipeline, bool, error) {
-	id := j.getenv("CI_JOB_ID")
+func (repo *Repo) asking(ctx context.Context) (build, pipeline, bool, error) {
+	id := repo.asker.job
 	if !projectID().MatchString(id) {
 		return build{}, pipeline{}, false, nil
 	}
-	j.memory.mu.Lock()
-	known := j.memory.own
-	j.memory.mu.Unlock()
+	repo.memory.mu.Lock()
+	known := repo.memory.own
+	repo.memory.mu.Unlock()
 	if known != nil {
 		return known.build, known.pipeline, true, nil
 	}
-	b, p, err := j.within(ctx, id)
+	b, p, err := repo.within(ctx, id)
 	if err != nil {
 		return build{}, pipeline{}, false, err
 	}
-	if want := j.getenv("CI_PIPELINE_ID"); itoa(p.ID) != want {
+	if want := repo.asker.pipeline; itoa(p.ID) != want {
 		return build{}, pipeline{}, false, fault.New(fault.Refused, fault.Source, "", "job %s is of pipeline %d, and CI_PIPELINE_ID is %q", id, p.ID, want)
 	}
-	j.memory.mu.Lock()
-	defer j.memory.mu.Unlock()
-	j.memory.own = &own{b, p}
+	repo.memory.mu.Lock()
+	defer repo.memory.mu.Unlock()
+	repo.memory.own = &own{b, p}
 	return b, p, true, nil
 }
 
 // within returns a job that the list of the jobs of its pipeline has, which is
 // asked for in any case, or else its own record.
-func (j *Job) within(ctx context.Context, id string) (build, pipeline, error) {
-	n, err := strconv.ParseInt(j.getenv("CI_PIPELINE_ID"), 10, 64)
+func (repo *Repo) within(ctx context.Context, id string) (build, pipeline, error) {
+	n, err := strconv.ParseInt(repo.asker.pipeline, 10, 64)
 	if err != nil {
-		return j.built(ctx, id)
+		return repo.built(ctx, id)
 	}
-	p, err := j.origin(ctx, n)
+	p, err := repo.origin(ctx, n)
 	if err != nil {
-		return j.built(ctx, id)
+		return repo.built(ctx, id)
 	}
-	all, err := j.attempts(ctx, p)
+	all, err := repo.attempts(ctx, p)
 	if err != nil {
 		return build{}, pipeline{}, err
 	}
 	i := slices.IndexFunc(all, func(b build) bool { return itoa(b.ID) == id })
 	if i < 0 {
-		return j.built(ctx, id)
+		return repo.built(ctx, id)
 	}
 	return all[i], p, nil
 }
@@ -285,11 +285,11 @@ type own struct {
 }
 
 // attempts returns every job of a pipeline, those that were run again too.
-func (j *Job) attempts(ctx context.Context, p pipeline) ([]build, error) {
-	q := question{path: j.project("/pipelines/" + itoa(p.ID) + "/jobs"), query: url.Values{"include_retried": {"true"}}}
-	all, err := list[build](ctx, j, q)
+func (repo *Repo) attempts(ctx context.Context, p pipeline) ([]build, error) {
+	q := question{path: repo.project("/pipelines/" + itoa(p.ID) + "/jobs"), query: url.Values{"include_retried": {"true"}}}
+	all, err := list[build](ctx, repo, q)
 	for n := range len(all)/perPage + 1 {
-		j.hold(q.page(n+1), j.Now().Add(often))
+		repo.hold(q.page(n+1), repo.Now().Add(often))
 	}
 	return all, err
 }

@@ -34,22 +34,22 @@ type draft struct {
 }
 
 // Plan says how the project's settings would become what the policy asks.
-func (j *Job) Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
-	d, _, err := j.draft(ctx, want)
+func (repo *Repo) Plan(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
+	d, _, err := repo.draft(ctx, want)
 	return d.plan, err
 }
 
 // Apply makes the changes of Plan, reads everything again and compares. What
 // GitLab took without keeping it is an error that names it.
-func (j *Job) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
-	d, before, err := j.draft(ctx, want)
+func (repo *Repo) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) {
+	d, before, err := repo.draft(ctx, want)
 	if err != nil {
 		return doctor.Plan{}, err
 	}
-	if err := j.write(ctx, want.Environment, d); err != nil {
+	if err := repo.write(ctx, want.Environment, d); err != nil {
 		return doctor.Plan{}, err
 	}
-	left, after, err := j.draft(ctx, want)
+	left, after, err := repo.draft(ctx, want)
 	if err != nil {
 		return doctor.Plan{}, err
 	}
@@ -59,7 +59,7 @@ func (j *Job) Apply(ctx context.Context, want doctor.Want) (doctor.Plan, error) 
 	}
 	wrong = append(wrong, weaker(before, after)...)
 	if len(wrong) > 0 {
-		return doctor.Plan{}, fault.New(fault.Refused, fault.EnvUnprotected, "look at "+j.setting(want.Environment), "after writing, GitLab kept something else: %s", strings.Join(wrong, "; "))
+		return doctor.Plan{}, fault.New(fault.Refused, fault.EnvUnprotected, "look at "+repo.setting(want.Environment), "after writing, GitLab kept something else: %s", strings.Join(wrong, "; "))
 	}
 	return d.plan, nil
 }
@@ -104,9 +104,9 @@ func find(all []entry, about entry) entry {
 	return best
 }
 
-func (j *Job) write(ctx context.Context, name string, d draft) error {
+func (repo *Repo) write(ctx context.Context, name string, d draft) error {
 	if d.create {
-		if err := j.send(ctx, http.MethodPost, j.project("/environments"), map[string]any{"name": name}); err != nil {
+		if err := repo.send(ctx, http.MethodPost, repo.project("/environments"), map[string]any{"name": name}); err != nil {
 			return err
 		}
 	}
@@ -117,13 +117,13 @@ func (j *Job) write(ctx context.Context, name string, d draft) error {
 	if len(d.deploy) > 0 {
 		body["deploy_access_levels"] = d.deploy
 	}
-	method, path := http.MethodPut, j.project("/protected_environments/"+gitlab.PathEscape(name))
+	method, path := http.MethodPut, repo.project("/protected_environments/"+gitlab.PathEscape(name))
 	if d.protect {
-		method, path = http.MethodPost, j.project("/protected_environments")
+		method, path = http.MethodPost, repo.project("/protected_environments")
 		body["name"] = name
 	}
 	if len(body) > 0 {
-		if err := j.send(ctx, method, path, body); err != nil {
+		if err := repo.send(ctx, method, path, body); err != nil {
 			return err
 		}
 	}
@@ -135,20 +135,20 @@ func (j *Job) write(ctx context.Context, name string, d draft) error {
 		project["restrict_user_defined_variables"], project["ci_pipeline_variables_minimum_override_role"] = true, d.given
 	}
 	if len(project) > 0 {
-		return j.send(ctx, http.MethodPut, j.project(""), project)
+		return repo.send(ctx, http.MethodPut, repo.project(""), project)
 	}
 	return nil
 }
 
-func (j *Job) draft(ctx context.Context, want doctor.Want) (draft, wall, error) {
+func (repo *Repo) draft(ctx context.Context, want doctor.Want) (draft, wall, error) {
 	d := draft{plan: doctor.Plan{Environment: want.Environment}}
 	if err := environmentName(want.Environment); err != nil {
 		return d, wall{}, err
 	}
-	if _, err := j.settings(); err != nil {
+	if _, err := repo.settings(); err != nil {
 		return d, wall{}, err
 	}
-	w, err := j.wall(ctx, want.Environment)
+	w, err := repo.wall(ctx, want.Environment)
 	if err != nil {
 		return d, w, err
 	}
@@ -163,7 +163,7 @@ func (j *Job) draft(ctx context.Context, want doctor.Want) (draft, wall, error) 
 	if d.create {
 		d.change("environment "+want.Environment, "none", "an environment")
 	}
-	paid, err := j.paid(ctx, w)
+	paid, err := repo.paid(ctx, w)
 	if err != nil {
 		return d, w, err
 	}
@@ -176,7 +176,7 @@ func (j *Job) draft(ctx context.Context, want doctor.Want) (draft, wall, error) 
 		d.noSelf = true
 		d.change("approval by who started the pipeline", "allowed", "not allowed")
 	}
-	open, err := j.open(ctx, want.Refs)
+	open, err := repo.open(ctx, want.Refs)
 	if err != nil && !hidden(err) {
 		return d, w, err
 	}
@@ -289,11 +289,11 @@ func allUsers(all []entry) bool {
 
 // paid says whether this plan has protected environments at all: the endpoint
 // is not there without.
-func (j *Job) paid(ctx context.Context, w wall) (bool, error) {
+func (repo *Repo) paid(ctx context.Context, w wall) (bool, error) {
 	if w.own != nil || len(w.groups) > 0 {
 		return true, nil
 	}
-	_, err := list[guarded](ctx, j, question{path: j.project("/protected_environments"), hint: readSettings})
+	_, err := list[guarded](ctx, repo, question{path: repo.project("/protected_environments"), hint: readSettings})
 	if absent(err) {
 		return false, nil
 	}
@@ -312,14 +312,14 @@ type pattern struct {
 }
 
 // open returns which of these refs nothing protects.
-func (j *Job) open(ctx context.Context, refs []string) ([]string, error) {
+func (repo *Repo) open(ctx context.Context, refs []string) ([]string, error) {
 	var out []string
 	for _, r := range refs {
 		kind, name := "/protected_branches", strings.TrimPrefix(r, "refs/heads/")
 		if tag, ok := strings.CutPrefix(r, "refs/tags/"); ok {
 			kind, name = "/protected_tags", tag
 		}
-		all, err := list[pattern](ctx, j, question{path: j.project(kind), hint: readSettings})
+		all, err := list[pattern](ctx, repo, question{path: repo.project(kind), hint: readSettings})
 		if err != nil {
 			return nil, err
 		}
@@ -356,8 +356,8 @@ var errInvalid = errors.New("the pipeline's configuration is not valid")
 
 // Merged returns the configuration of the project's pipeline on ref, with
 // everything that it includes, as GitLab would run it.
-func (j *Job) Merged(ctx context.Context, ref string) ([]byte, error) {
-	q := question{path: j.project("/ci/lint"), hint: readFacts}
+func (repo *Repo) Merged(ctx context.Context, ref string) ([]byte, error) {
+	q := question{path: repo.project("/ci/lint"), hint: readFacts}
 	if ref != "" {
 		q.query = map[string][]string{"content_ref": {ref}}
 	}
@@ -365,7 +365,7 @@ func (j *Job) Merged(ctx context.Context, ref string) ([]byte, error) {
 		Valid  *bool    `json:"valid"`
 		Errors []string `json:"errors"`
 		Merged string   `json:"merged_yaml"`
-	}](ctx, j, q)
+	}](ctx, repo, q)
 	switch {
 	case err != nil:
 		return nil, err

@@ -341,7 +341,8 @@ func at(t *testing.T, h http.Handler, kv ...string) (*gitlab.Job, string) {
 func TestAt(t *testing.T) {
 	s := play(t, 648)
 	get := func(k string) string {
-		return map[string]string{"CI_SERVER_URL": server, "CI_API_V4_URL": apiOf(s.env), "SALLYPORT_TOKEN": s.env["GITLAB_TOKEN"]}[k]
+		return map[string]string{"CI_SERVER_URL": server, "CI_API_V4_URL": apiOf(s.env), "SALLYPORT_TOKEN": s.env["GITLAB_TOKEN"],
+			"CI_JOB_ID": "302", "CI_PIPELINE_ID": "90"}[k] // of a job of another project
 	}
 	j, err := gitlab.At(get, server+"/", s.path)
 	if err != nil {
@@ -359,7 +360,7 @@ func TestAt(t *testing.T) {
 	if c, err := j.Change(context.Background(), q); err != nil || c.Order != policy.First || !c.Reachable {
 		t.Errorf("change = %+v, %v; want the first", c, err)
 	}
-	if r, err := j.Reviews(context.Background(), "production"); err != nil || len(r.List) > 0 {
+	if r, err := j.Reviews(context.Background(), "production"); err != nil || len(r.List) > 0 || strings.Contains(r.Run, "302") {
 		t.Errorf("reviews = %+v, %v; want none outside of a job", r, err)
 	}
 	for _, c := range [][2]string{{"http://gitlab.com", s.path}, {server, "noname"}, {server, "../x/y"}, {"", s.path}, {"https://u:p@gitlab.com", s.path}} {

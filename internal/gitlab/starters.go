@@ -14,7 +14,7 @@ const maxUpstream = 10
 
 // starting gathers who started the jobs of a change.
 type starting struct {
-	job          *Job
+	repo         *Repo
 	first, again []policy.Maker
 	nobody       bool // nobody may set variables of a pipeline, so that a retry changes nothing
 }
@@ -28,7 +28,7 @@ func (h *history) Starters(ctx context.Context, q policy.ChangeQuery) (first, ag
 	if err != nil {
 		return nil, nil, err
 	}
-	s := &starting{job: h.Job, nobody: h.variables(p).Nobody}
+	s := &starting{repo: h.Repo, nobody: h.variables(p).Nobody}
 	if q.Self {
 		if err := s.asking(ctx, q, h.entry); err != nil {
 			return nil, nil, err
@@ -42,7 +42,7 @@ func (h *history) Starters(ctx context.Context, q policy.ChangeQuery) (first, ag
 	return s.first, s.again, nil
 }
 
-func (s *starting) user(u user, where string) { s.add(&s.first, s.job.account(u), where) }
+func (s *starting) user(u user, where string) { s.add(&s.first, s.repo.account(u), where) }
 
 func (s *starting) unknown(where string) { s.add(&s.first, policy.Account{}, where) }
 
@@ -55,8 +55,8 @@ func (s *starting) add(to *[]policy.Maker, a policy.Account, where string) {
 // asking adds who started the job that asks, and who made the deployment that it
 // is.
 func (s *starting) asking(ctx context.Context, q policy.ChangeQuery, d *deployment) error {
-	j := s.job
-	b, p, inside, err := j.asking(ctx)
+	repo := s.repo
+	b, p, inside, err := repo.asking(ctx)
 	if err != nil {
 		return err
 	}
@@ -70,22 +70,22 @@ func (s *starting) asking(ctx context.Context, q policy.ChangeQuery, d *deployme
 			to = &s.again
 		}
 		if d == nil {
-			if d, err = j.entering(ctx, q.Environment, itoa(b.Pipeline.ID), itoa(b.ID)); err != nil {
+			if d, err = repo.entering(ctx, q.Environment, itoa(b.Pipeline.ID), itoa(b.ID)); err != nil {
 				return err
 			}
 		}
-		if d != nil && j.account(d.User).Same(j.account(b.User)) {
-			s.add(to, j.account(d.User), fmt.Sprintf("deployment %d", d.ID))
+		if d != nil && repo.account(d.User).Same(repo.account(b.User)) {
+			s.add(to, repo.account(d.User), fmt.Sprintf("deployment %d", d.ID))
 		} else if d != nil {
 			s.user(d.User, fmt.Sprintf("deployment %d", d.ID))
 		}
 	}
-	if id := j.getenv("GITLAB_USER_ID"); projectID().MatchString(id) {
-		a := policy.Account{Host: j.server.String(), ID: id, Name: j.getenv("GITLAB_USER_LOGIN")}
-		if inside && !a.Same(j.account(b.User)) {
+	if id := repo.asker.user; projectID().MatchString(id) {
+		a := policy.Account{Host: repo.server.String(), ID: id, Name: repo.asker.login}
+		if inside && !a.Same(repo.account(b.User)) {
 			to = &s.first
 		}
-		s.add(to, a, "job "+j.getenv("CI_JOB_ID"))
+		s.add(to, a, "job "+repo.asker.job)
 	}
 	return nil
 }
@@ -93,12 +93,12 @@ func (s *starting) asking(ctx context.Context, q policy.ChangeQuery, d *deployme
 // ran adds who started a job that a certificate names. One that is gone was
 // started by somebody unknown.
 func (s *starting) ran(ctx context.Context, uri string) error {
-	id, ok := s.job.jobIn(uri)
+	id, ok := s.repo.jobIn(uri)
 	if !ok {
 		s.unknown(uri)
 		return nil
 	}
-	b, p, err := s.job.built(ctx, id)
+	b, p, err := s.repo.built(ctx, id)
 	if absent(err) {
 		s.unknown("job " + id)
 		return nil
@@ -113,7 +113,7 @@ func (s *starting) ran(ctx context.Context, uri string) error {
 // that one; retried says that b is not the first attempt of its job.
 func (s *starting) starters(ctx context.Context, b build, p pipeline) (retried bool, err error) {
 	s.user(p.User, fmt.Sprintf("pipeline %d", p.ID))
-	all, err := s.job.attempts(ctx, p)
+	all, err := s.repo.attempts(ctx, p)
 	if err != nil {
 		return false, err
 	}
@@ -123,13 +123,13 @@ func (s *starting) starters(ctx context.Context, b build, p pipeline) (retried b
 			first = o
 		}
 	}
-	known := s.job.account(first.User).ID != ""
+	known := s.repo.account(first.User).ID != ""
 	for _, o := range append(all, b) {
 		where := fmt.Sprintf("job %d", o.ID)
 		switch {
 		case o.Name != b.Name:
 		case o.ID != first.ID && known && s.nobody && o.Commit.ID == first.Commit.ID:
-			s.add(&s.again, s.job.account(o.User), where)
+			s.add(&s.again, s.repo.account(o.User), where)
 		default:
 			s.user(o.User, where)
 		}
@@ -174,8 +174,8 @@ type bridge struct {
 // parent finds the pipeline of this project that started p. No record says it;
 // it is on the same commit and has a bridge to p.
 func (s *starting) parent(ctx context.Context, p pipeline) (pipeline, bool, error) {
-	j := s.job
-	all, err := list[pipeline](ctx, j, question{path: j.project("/pipelines"), query: url.Values{"sha": {p.SHA}}})
+	repo := s.repo
+	all, err := list[pipeline](ctx, repo, question{path: repo.project("/pipelines"), query: url.Values{"sha": {p.SHA}}})
 	if absent(err) {
 		return pipeline{}, false, nil
 	}
@@ -186,7 +186,7 @@ func (s *starting) parent(ctx context.Context, p pipeline) (pipeline, bool, erro
 		if o.ID == p.ID || o.SHA != p.SHA || o.ID <= 0 {
 			continue
 		}
-		bridges, err := list[bridge](ctx, j, question{path: j.project("/pipelines/" + itoa(o.ID) + "/bridges")})
+		bridges, err := list[bridge](ctx, repo, question{path: repo.project("/pipelines/" + itoa(o.ID) + "/bridges")})
 		if err != nil {
 			return pipeline{}, false, err
 		}
@@ -195,7 +195,7 @@ func (s *starting) parent(ctx context.Context, p pipeline) (pipeline, bool, erro
 				continue
 			}
 			s.user(b.User, fmt.Sprintf("a job of pipeline %d", o.ID))
-			up, err := one[pipeline](ctx, j, question{path: j.project("/pipelines/" + itoa(o.ID))})
+			up, err := one[pipeline](ctx, repo, question{path: repo.project("/pipelines/" + itoa(o.ID))})
 			return up, err == nil, err
 		}
 	}

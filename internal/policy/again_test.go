@@ -64,7 +64,7 @@ func TestI13_evidence_that_says_something_new_voids_an_approval(t *testing.T) {
 	} {
 		f := rerun(t, edit)
 		v := attestedAgain(t, f, func(in *policy.Input) {
-			in.Policy.Environments[0].Requires[0].Unchecked = true // what a policy lets count is not what was seen
+			in.Policy.Environments[0].Requires[0].Kind = policy.Provenance{Unchecked: true} // what a policy lets count is not what was seen
 		})
 		if v.Outcome() != verdict.Deny || refusals(v)[0].Code != "E_APPROVAL_STALE" {
 			t.Errorf("%s: outcome = %v for %+v, want that the approvals are void", name, v.Outcome(), refusals(v))

@@ -271,7 +271,8 @@ func (k *approvalCheck) signed(v *vote, f Fact) {
 
 // carries says why a workflow's signature carries no approval; or nil.
 func (in Input) carries(f Fact) *miss {
-	m := &miss{step: -1, code: fault.Identity, reason: "signed in a workflow that carries no approvals", wanted: "a workflow under approve-in"}
+	m := &miss{stage: atSigners, code: fault.Identity, reason: "signed in a workflow that carries no approvals",
+		wanted: "a workflow under approve-in"}
 	for _, b := range in.Policy.ApproveIn {
 		x := builtBy(b, f.Signer)
 		if x != nil {
@@ -279,7 +280,7 @@ func (in Input) carries(f Fact) *miss {
 		} else if x = checkRef(in, b, f); x == nil {
 			return nil
 		}
-		if x.step > m.step {
+		if x.beyond(m) {
 			m = x
 		}
 	}

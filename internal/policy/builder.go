@@ -1,11 +1,9 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -48,7 +46,9 @@ func builtBy(b Builder, s statement.Signer) *miss {
 	}
 	for i, x := range steps {
 		if !x.ok {
-			return &miss{step: i, code: x.code, line: b.Line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted, hint: near(x.found, x.wanted) + x.fix}
+			return &miss{stage: atSigner, agreed: i, code: x.code, line: b.Line,
+				reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
+				hint: near(x.found, x.wanted) + x.fix}
 		}
 	}
 	return nil
@@ -137,55 +137,6 @@ func orAbsent(s string) string {
 func matchesAny(patterns []string, ref string) bool {
 	full := strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/")
 	return full && slices.ContainsFunc(patterns, func(p string) bool { return subject.Match(p, ref) })
-}
-
-// content checks what a provenance says against who signed it. A provenance is
-// written in the job; the certificate is not. Other evidence has no counterpart
-// in a certificate.
-func content(b Builder, q Requirement, f Fact) *miss {
-	if t := f.Statement.Type; t != statement.TypeV1 && t != statement.TypeV01 {
-		return &miss{step: 50, code: fault.Statement, line: q.Line, reason: "the statement is of another version", found: orAbsent(t), wanted: statement.TypeV1 + " or " + statement.TypeV01}
-	}
-	if !dialect.IsProvenance(f.Statement.PredicateType) || q.Unchecked {
-		return nil
-	}
-	if m := f.Via.ambiguous(q); m != nil {
-		return m
-	}
-	_, d := dialect.Compare(f.Statement.PredicateType, f.Statement.Predicate, f.Signer, dialect.Policy{
-		Forge: b.Forge.Kind, Builder: b.builderID(), Inputs: q.Inputs, Strict: q.Strict, OtherJob: b.OtherJob, Carried: f.Via != nil})
-	if d == nil {
-		return nil
-	}
-	m := &miss{step: 50, code: d.Code, line: q.Line, reason: d.Reason, found: d.Found, wanted: d.Wanted, hint: d.Hint}
-	if q.alone() && d.Given {
-		m.hint = "judge it for the environment whose provenance lists that input, with --for, or build it without"
-	}
-	if m.hint == "" {
-		m.hint = fmt.Sprintf("build it again: nobody may alter what a builder states (the member %s)", d.Member)
-	}
-	return m
-}
-
-// ambiguous refuses an attestation manifest that holds, or may hold, a second
-// provenance. The builder signs the manifest as a whole, and what a Dockerfile's
-// frontend adds is in it: nobody can tell which of two the builder wrote (F11).
-func (v *Via) ambiguous(q Requirement) *miss {
-	if v == nil {
-		return nil
-	}
-	var kinds []string
-	for _, k := range v.Kinds {
-		if k == "" || dialect.IsProvenance(k) {
-			kinds = append(kinds, orAbsent(k))
-		}
-	}
-	if len(kinds) == 1 {
-		return nil
-	}
-	return &miss{step: 50, code: fault.Predicate, line: q.Line, reason: "the attestation manifest holds more statements that may be its provenance",
-		found: strings.Join(kinds, ", "), wanted: "one provenance, and statements of other kinds that say so",
-		hint: "build it again without attestations of type provenance besides BuildKit's own"}
 }
 
 // builderID is the builder.id that the policy names, in full.

@@ -55,10 +55,10 @@ func TestI01_a_platform_is_asked_about_mergers_where_they_may_approve(t *testing
 	for excludes, want := range map[string]bool{"": false, "\n    excludes: [merger]": false, "\n    excludes: [author, pusher]": true} {
 		text := replaced(t, one(t), "    issuer: https://accounts.example", "    issuer: https://accounts.example"+excludes)
 		q, err := policy.Ask(setting(t, text).input(t))
-		if err != nil || len(q.Changes) != 1 {
-			t.Fatalf("%d questions about a change, %v", len(q.Changes), err)
+		if err != nil || len(q.Changes()) != 1 {
+			t.Fatalf("%d questions about a change, %v", len(q.Changes()), err)
 		}
-		if got := q.Changes[0].Mergers; got != want {
+		if got := q.Changes()[0].Mergers; got != want {
 			t.Errorf("%q: asked %v, want %v", excludes, got, want)
 		}
 	}

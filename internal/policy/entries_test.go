@@ -184,18 +184,18 @@ func TestG11_a_certificate_without_the_environment(t *testing.T) {
 	silent := lets(t, 2, all, func(x *let) { x.signer.Environment, x.signer.TokenSubject = "", "repo:acme/app:ref:refs/heads/main" })
 	in := entering(p, all[0], silent)
 	q, err := policy.Ask(in)
-	if err != nil || len(q.Places) != 1 || q.Places[0].Run != run(2) || q.Places[0].Workflow != "build/release.yml" || q.Places[0].ID != where.ID {
-		t.Fatalf("questions = %+v, %v, want one about the job of entry 2", q.Places, err)
+	if err != nil || len(q.Places()) != 1 || q.Places()[0].Run != run(2) || q.Places()[0].Workflow != "build/release.yml" || q.Places()[0].ID != where.ID {
+		t.Fatalf("questions = %+v, %v, want one about the job of entry 2", q.Places(), err)
 	}
-	other := q.Places[0]
+	other := q.Places()[0]
 	other.Run = run(3)
 	for name, x := range map[string]struct {
 		places []policy.Placed
 		want   string
 	}{
-		"in it":                 {[]policy.Placed{{Query: q.Places[0], Within: policy.Yes}}, "2"},
-		"not in it":             {[]policy.Placed{{Query: q.Places[0], Within: policy.No, Why: "it was in none"}}, "1"},
-		"nobody knows":          {[]policy.Placed{{Query: q.Places[0]}}, "1"},
+		"in it":                 {[]policy.Placed{{Query: q.Places()[0], Within: policy.Yes}}, "2"},
+		"not in it":             {[]policy.Placed{{Query: q.Places()[0], Within: policy.No, Why: "it was in none"}}, "1"},
+		"nobody knows":          {[]policy.Placed{{Query: q.Places()[0]}}, "1"},
 		"nobody asked":          {nil, "1"},
 		"another job was in it": {[]policy.Placed{{Query: other, Within: policy.Yes}}, "1"},
 	} {
@@ -206,8 +206,8 @@ func TestG11_a_certificate_without_the_environment(t *testing.T) {
 	}
 	named := lets(t, 2, all, func(x *let) { x.signer.Environment = "staging" })
 	in = entering(p, all[0], named)
-	if q, err := policy.Ask(in); err != nil || len(q.Places) != 0 {
-		t.Errorf("questions = %+v, %v, want none: the certificate says another environment", q.Places, err)
+	if q, err := policy.Ask(in); err != nil || len(q.Places()) != 0 {
+		t.Errorf("questions = %+v, %v, want none: the certificate says another environment", q.Places(), err)
 	}
 }
 
@@ -252,7 +252,7 @@ func TestG11_how_the_job_ended_and_not_its_run(t *testing.T) {
 	unknown := entering(in.Policy, first)
 	unknown.Runs = nil
 	q, err := policy.Ask(unknown)
-	if err != nil || len(q.Entries) != 1 || q.Entries[0].Job != "302" || !q.Entries[0].Entry || len(q.Runs) != 0 {
+	if err != nil || len(q.Runs()) != 1 || q.Runs()[0].Job != "302" || !q.Runs()[0].Entry {
 		t.Errorf("questions = %+v, %v, want one about job 302", q, err)
 	}
 }
@@ -478,10 +478,10 @@ func fail(in *policy.Input, n int) {
 func startOf(t testing.TB, in policy.Input) policy.Start {
 	t.Helper()
 	q, err := policy.Ask(in)
-	if err != nil || len(q.Changes) != 1 {
-		t.Fatalf("questions = %+v, %v, want one about a change", q.Changes, err)
+	if err != nil || len(q.Changes()) != 1 {
+		t.Fatalf("questions = %+v, %v, want one about a change", q.Changes(), err)
 	}
-	return q.Changes[0].Start
+	return q.Changes()[0].Start
 }
 
 // No set of entries that lacks a true one makes a base newer than the truth, unless
@@ -563,7 +563,7 @@ func changing(t testing.TB, before string, edit func(*policy.Input), ballots ...
 	}
 	asked := in.Changes[0]
 	in.Changes = nil
-	for _, x := range q.Changes {
+	for _, x := range q.Changes() {
 		asked.Start = x.Start
 		in.Changes = append(in.Changes, asked)
 	}
@@ -601,8 +601,8 @@ func TestD15_a_weaker_policy_enters_with_the_approvals_of_the_one_before(t *test
 	// A question that both policies ask is asked for the one that leaves the merger out.
 	merger := replaced(t, required(t), "    sources: [signature, workflow, review]\n", "    sources: [signature, workflow, review]\n    excludes: [author, pusher]\n")
 	mayMerge := changing(t, merger, whole, yes(alice)...)
-	if q, err := policy.Ask(mayMerge); err != nil || len(q.Changes) != 1 || !q.Changes[0].Mergers {
-		t.Errorf("questions = %+v, %v, want one, about mergers too", q.Changes, err)
+	if q, err := policy.Ask(mayMerge); err != nil || len(q.Changes()) != 1 || !q.Changes()[0].Mergers {
+		t.Errorf("questions = %+v, %v, want one, about mergers too", q.Changes(), err)
 	}
 	renamed := replaced(t, required(t), "  production:\n", "  prod:\n")
 	if f := refusals(evaluate(changing(t, renamed, whole, yes(alice, bob)...))); len(f) != 1 || f[0].Code != fault.Policy {
@@ -620,20 +620,20 @@ func TestD15_a_new_baseline_hides_nobody(t *testing.T) {
 	adopt(&in, with)
 	in.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, required(t))}}
 	q, err := policy.Ask(in)
-	if err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(5) || q.Changes[1].Start.Baseline != sha(0) {
-		t.Fatalf("questions = %+v, %v, want one about each beginning", q.Changes, err)
+	if err != nil || len(q.Changes()) != 2 || q.Changes()[0].Start.Baseline != sha(5) || q.Changes()[1].Start.Baseline != sha(0) {
+		t.Fatalf("questions = %+v, %v, want one about each beginning", q.Changes(), err)
 	}
 	anew := in
 	anew.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, strings.Replace(required(t), "registry.example/acme/app", "other/*", 1))}}
 	anew.Candidates = slices.Clone(in.Candidates)
 	anew.Candidates[0].Subject.Name = "registry.example/acme/app" // which the policy before does not have
 	anew.Policy = read(t, strings.Replace(required(t), "    subject:", "    baseline: "+sha(7)+"\n    subject:", 1))
-	if q, err := policy.Ask(anew); err != nil || len(q.Changes) != 2 || q.Changes[0].Start.Baseline != sha(7) || q.Changes[1].Start.Baseline != sha(0) {
-		t.Errorf("questions = %+v, %v, want the baseline of the environment for an artifact that is new", q.Changes, err)
+	if q, err := policy.Ask(anew); err != nil || len(q.Changes()) != 2 || q.Changes()[0].Start.Baseline != sha(7) || q.Changes()[1].Start.Baseline != sha(0) {
+		t.Errorf("questions = %+v, %v, want the baseline of the environment for an artifact that is new", q.Changes(), err)
 	}
 	asked := in.Changes[0]
 	in.Changes = nil
-	for i, x := range q.Changes {
+	for i, x := range q.Changes() {
 		asked.Start = x.Start
 		asked.Makers = slices.Clone(asked.Makers)
 		if i == 1 {
@@ -750,8 +750,8 @@ func TestG11_the_last_word_about_an_entry(t *testing.T) {
 	in := entering(p, many...)
 	in.Runs = nil
 	q, err := policy.Ask(in)
-	if err != nil || len(q.Entries) != 20 || q.Entries[0].URI != run(30) {
-		t.Errorf("%d runs are asked about, %v, want the newest twenty", len(q.Entries), err)
+	if err != nil || len(q.Runs()) != 20 || q.Runs()[0].URI != run(30) {
+		t.Errorf("%d runs are asked about, %v, want the newest twenty", len(q.Runs()), err)
 	}
 }
 

@@ -50,7 +50,7 @@ func Evaluate(in Input) verdict.Verdict {
 
 // anywhere is what is required of an artifact when no environment is asked
 // about: that one of its builders built it.
-var anywhere = Environment{Requires: []Requirement{{Name: "provenance", PredicateTypes: dialect.Provenance()}}}
+var anywhere = Environment{Requires: []Requirement{{Name: "provenance", Kind: Provenance{}}}}
 
 // alone reports whether q is the requirement of anywhere, which no policy has
 // written on a line.
@@ -183,8 +183,9 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	if len(env.Requires) == 0 {
 		j.Findings = append(j.Findings, deny(fault.PolicyVacuous, "requirements", env.Line, fmt.Sprintf("the policy requires nothing for %q, so nothing can be allowed", in.Environment), "", "say under environments what it requires"))
 	}
+	x := c.indexed()
 	for _, q := range env.Requires {
-		f, used := requirement(in, a, q, c)
+		f, used := requirement(in, a, q, x)
 		if f.Code == fault.SubjectMismatch && slices.ContainsFunc(j.Findings, func(g verdict.Finding) bool { return g.Code == f.Code }) {
 			continue // another artifact is one reason, however much is required of it
 		}
@@ -192,7 +193,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		j.Evidence = append(j.Evidence, used...)
 	}
 	if in.Environment != "" {
-		all := meeting(in, env, a, c, possible)
+		all := meeting(in, env, a, x, possible)
 		j.Findings = append(j.Findings, newApprovalCheck(in, env, a, c, all).approvals()...)
 		j.Findings = append(j.Findings, in.agreed(a, c, all)...)
 	}
@@ -201,15 +202,13 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 
 // meeting returns every fact that meets a requirement, as test sees it: possible,
 // or meets.
-func meeting(in Input, env Environment, a Artifact, c Candidate, test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
+func meeting(in Input, env Environment, a Artifact, c indexed,
+	test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
 	used := make([]bool, len(c.Facts))
 	for _, q := range env.Requires {
 		var good []int
-		for i, f := range c.Facts {
-			if !q.wants(f.Statement.PredicateType) {
-				continue
-			}
-			if _, m := test(in, a, c, q, f); m == nil {
+		for _, i := range c.wanted(q) {
+			if _, m := test(in, a, c.Candidate, q, c.Facts[i]); m == nil {
 				good = append(good, i)
 			}
 		}
@@ -243,19 +242,13 @@ func evidence(f Fact) verdict.Evidence {
 // requirement looks for the fact that meets q, or for one about each image of
 // an index. When there is none it reports the fact that came nearest, because
 // that is the one its builder can mend.
-func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Finding, []verdict.Evidence) {
+func requirement(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding, []verdict.Evidence) {
 	var nearest *miss
 	var good []int
-	var others []string
 	near := map[subject.Digest]*miss{} // by image of an index
-	for i, f := range c.Facts {
-		if !q.wants(f.Statement.PredicateType) {
-			if !c.partial(f) && !slices.Contains(others, f.Statement.PredicateType) {
-				others = append(others, f.Statement.PredicateType)
-			}
-			continue
-		}
-		_, m := check(in, a, c, q, f)
+	for _, i := range c.wanted(q) {
+		f := c.Facts[i]
+		_, m := check(in, a, c.Candidate, q, f)
 		switch {
 		case m == nil:
 			good = append(good, i)
@@ -266,23 +259,23 @@ func requirement(in Input, a Artifact, q Requirement, c Candidate) (verdict.Find
 		}
 	}
 	if whole := c.whole(good); len(whole) > 0 {
-		return proven(in, a, q, c, whole)
+		return proven(in, a, q, c.Candidate, whole)
 	}
 	if nearest.undecided() {
 		return nearest.finding(q.Name), nil
 	}
-	if m := c.lacking(a, q, good, near); m != nil && (nearest == nil || m.step > nearest.step) {
+	if m := c.lacking(a, q, good, near); m != nil && (nearest == nil || m.beyond(nearest)) {
 		return m.finding(q.Name), nil
 	}
-	if nearest != nil && nearest.step > underAnotherTrust {
+	if nearest != nil && nearest.stage > atTrust {
 		return nearest.finding(q.Name), nil
 	}
-	return missing(in, a, q, c, others), nil
+	return missing(in, a, q, c.Candidate, c.unwanted(q)), nil
 }
 
 // nearer returns the one of two misses that came further; the first may be nil.
 func nearer(a, b *miss) *miss {
-	if a == nil || b.step > a.step {
+	if a == nil || b.beyond(a) {
 		return b
 	}
 	return a
@@ -395,13 +388,11 @@ func (in Input) requiring(kinds []string) string {
 	return ""
 }
 
-// A miss is why a fact does not meet a requirement, and how far it came. Steps
-// follow the order of the checks: who signed it (below 40), its name (40), what it
-// states (50), its age (100), its ref (102), its run (103), which nobody could be
-// asked about (104). So of several builders the one is told that signed it, and of
-// several facts the one that lacks least.
+// A miss is why a fact does not meet a requirement, and how far it came. Of several
+// builders the one is told that signed it, and of several facts the one that lacks least.
 type miss struct {
-	step                        int
+	stage                       stage
+	agreed                      int // at atSigner: how many parts of the signer were as wanted before one was not
 	code                        fault.Code
 	reason, found, wanted, hint string
 	line                        int
@@ -418,10 +409,6 @@ func (m *miss) finding(requirement string) verdict.Finding {
 	f.Found = m.found
 	return f
 }
-
-// underAnotherTrust is the step of a fact that verified under the trusted root
-// of something else. It is no near miss: under the wanted root there is none.
-const underAnotherTrust = -2
 
 // check says who of those who may meets q with f, or why nobody does.
 func check(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
@@ -450,40 +437,43 @@ func possible(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer,
 // came nearest.
 func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
 	var who Signer
-	nearest := &miss{step: underAnotherTrust}
+	nearest := &miss{stage: atTrust}
 	all := q.signers(a)
 	if len(all) == 0 {
-		nearest = &miss{step: -1, code: fault.PolicyVacuous, line: a.Line, reason: "the policy names nobody who may sign this evidence"}
+		nearest = &miss{stage: atSigners, code: fault.PolicyVacuous, line: a.Line,
+			reason: "the policy names nobody who may sign this evidence"}
 	}
 	for _, s := range all {
 		if f.Trust != q.trust(a, s).ID() {
 			continue
 		}
-		m := s.signed(f)
-		if m == nil {
-			m = misnamed(a, c.Subject, f)
-		}
-		if m == nil && s.Workflow != nil {
-			m = content(*s.Workflow, q, f)
-		}
-		if m == nil && s.Workflow == nil && dialect.IsProvenance(f.Statement.PredicateType) && !q.Unchecked {
-			m = &miss{step: 50, code: fault.Predicate, line: q.Line, reason: "the provenance is signed by somebody whose certificate has nothing to compare it with", found: orAbsent(f.Signer.SAN),
-				wanted: "a workflow's certificate", hint: "to accept it by its signer alone, say content: unchecked"}
-		}
-		if m == nil {
-			m = fresh(in.Now, q, f)
-		}
-		if m == nil && s.Workflow != nil {
-			m = checkRef(in, *s.Workflow, f)
-		}
+		m := fails(in, a, c, q, s, f)
 		if m == nil {
 			return s, nil
 		}
-		if m.step > nearest.step {
+		if m.beyond(nearest) {
 			who, nearest = s, m
 		}
 	}
 	return who, nearest
+}
+
+// fails says at which check f fails, if s is the one who is to have signed it; or nil.
+func fails(in Input, a Artifact, c Candidate, q Requirement, s Signer, f Fact) *miss {
+	m := s.signed(f)
+	if m == nil {
+		m = misnamed(a, c.Subject, f)
+	}
+	if m == nil {
+		m = q.content(s, f)
+	}
+	if m == nil {
+		m = fresh(in.Now, q, f)
+	}
+	if m == nil && s.Workflow != nil {
+		m = checkRef(in, *s.Workflow, f)
+	}
+	return m
 }
 
 // asked reports whether the platform is asked how the run behind f ended: it
@@ -501,11 +491,11 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 	}
 	r, ok := in.run(f.Signer.Run)
 	if r.Why != "" {
-		return &miss{step: 104, code: fault.NotAvailable, line: q.Line, unanswered: true, found: r.Why,
+		return &miss{stage: atAnswer, code: fault.NotAvailable, line: q.Line, unanswered: true, found: r.Why,
 			wanted: "a run that succeeded", hint: r.Need,
 			reason: "the platform did not say how the run that made the evidence ended: " + bare(f.Signer.Run)}
 	}
-	m := &miss{step: 103, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded",
+	m := &miss{stage: atRun, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded",
 		hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
 	switch {
 	case !ok || r.State == RunUnknown:
@@ -525,15 +515,15 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 func fresh(now time.Time, q Requirement, f Fact) *miss {
 	age := now.Sub(f.Time)
 	if age < -Skew {
-		return &miss{step: 100, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
+		return &miss{stage: atAge, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
 			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339), hint: "look at the clock of this machine first"}
 	}
 	if q.MaxAge > 0 && f.Time.IsZero() {
-		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "nobody vouches for the time at which the evidence was signed", found: "no time", wanted: "at most " + Age(q.MaxAge),
+		return &miss{stage: atAge, code: fault.Stale, line: q.Line, reason: "nobody vouches for the time at which the evidence was signed", found: "no time", wanted: "at most " + Age(q.MaxAge),
 			hint: "sign it with a time stamp, or leave out max-age"}
 	}
 	if q.MaxAge > 0 && age > q.MaxAge {
-		return &miss{step: 100, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),
+		return &miss{stage: atAge, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),
 			hint: "run the job that attests it again"}
 	}
 	return nil

@@ -396,7 +396,7 @@ func TestD02_nothing_is_allowed_about_nothing(t *testing.T) {
 
 func TestD08_a_policy_that_holds_nothing_allows_nothing(t *testing.T) {
 	app := policy.Artifact{Name: "app", Subject: []string{"dist/*"}, Trust: policy.Trust{Name: "house"}}
-	production := policy.Environment{Name: "production", Requires: []policy.Requirement{{Name: "provenance", PredicateTypes: []string{statement.ProvenanceV1}}}}
+	production := policy.Environment{Name: "production", Requires: []policy.Requirement{{Name: "provenance", Kind: policy.Provenance{}}}}
 	for name, p := range map[string]*policy.Policy{
 		"zero": {}, "no builder": {Artifacts: []policy.Artifact{app}, Environments: []policy.Environment{production}},
 		"a zero builder": {Environments: []policy.Environment{production}, Artifacts: []policy.Artifact{

@@ -232,7 +232,7 @@ func kept(in policy.Input) []policy.Ref {
 		return nil
 	}
 	var out []policy.Ref
-	for _, x := range q.Refs {
+	for _, x := range q.Refs() {
 		out = append(out, policy.Ref{Query: x, Protected: policy.Yes, Branch: x.Branch, On: policy.Yes, Kept: policy.Yes})
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -364,19 +365,23 @@ func TestAsk_asks_what_the_policy_and_the_evidence_raise(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const home = "https://code.example/acme/app"
 	want := policy.Questions{
-		Runs:    []policy.RunQuery{{URI: approving(100).Run}, {URI: signer().Run, Outcome: true}},
-		Members: []policy.Member{leads}, Reviews: true,
-		Refs: []policy.RefQuery{{Repository: "https://code.example/acme/app", ID: "1001", Ref: "refs/heads/main"}},
-		Changes: []policy.ChangeQuery{{Environment: "production", Repository: "https://code.example/acme/app", ID: "1001", Head: commit, Ref: "refs/heads/main",
-			Workflows: []string{"build/release.yml"}, Refs: []string{"refs/heads/main", "refs/tags/v*"}, Runs: []string{signer().Run}, Self: true}},
+		policy.RefQuery{Repository: home, ID: "1001", Ref: "refs/heads/main"},
+		policy.RunQuery{Repository: home, URI: approving(100).Run},
+		policy.RunQuery{Repository: home, URI: signer().Run, Outcome: true},
+		policy.ChangeQuery{Environment: "production", Repository: home, ID: "1001", Head: commit, Ref: "refs/heads/main",
+			Workflows: []string{"build/release.yml"}, Refs: []string{"refs/heads/main", "refs/tags/v*"},
+			Runs: []string{signer().Run}, Self: true},
+		policy.RosterQuery{Member: leads},
+		policy.ReviewsQuery{Environment: "production"},
 	}
 	if !reflect.DeepEqual(q, want) {
 		t.Errorf("questions = %+v, want %+v", q, want)
 	}
 	in.Deciding = true
-	if q, err = policy.Ask(in); err != nil || q.Changes[0].Self {
-		t.Errorf("changes = %+v, %v, want that who approves is not a maker for that", q.Changes, err)
+	if q, err = policy.Ask(in); err != nil || q.Changes()[0].Self {
+		t.Errorf("changes = %+v, %v, want that who approves is not a maker for that", q.Changes(), err)
 	}
 }
 
@@ -390,8 +395,8 @@ func TestF13_jobs_of_one_requirement_do_not_stand_for_the_whole_run_of_another(t
 		s := setting(t, replaced(t, second, "provenance: {max-age: 7d}", requires))
 		s.facts = append(s.facts, scan(t, now))
 		q, err := policy.Ask(s.input(t))
-		if err != nil || len(q.Runs) != 1 || !reflect.DeepEqual(q.Runs[0].Jobs, want) {
-			t.Errorf("%s: runs = %+v, %v, want jobs %q", requires, q.Runs, err, want)
+		if err != nil || len(q.Runs()) != 1 || !reflect.DeepEqual(q.Runs()[0].Jobs, want) {
+			t.Errorf("%s: runs = %+v, %v, want jobs %q", requires, q.Runs(), err, want)
 		}
 	}
 }
@@ -427,4 +432,28 @@ func junk(t testing.TB, s scene, in policy.Input) []policy.Fact {
 	none := stranger
 	none.Statement.Subject = nil
 	return append([]policy.Fact{set, stranger, signed, refusal, posing, keyed, text, none}, in.Candidates[0].Facts[0])
+}
+
+// Which entries count depends on refs, and where a change begins depends on runs.
+func TestAsk_what_depends_on_an_answer_is_asked_after_it(t *testing.T) {
+	in := setting(t, second, yes(alice, dana)...).input(t)
+	q, err := policy.Ask(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[policy.QuestionKey]bool{}
+	var waves [][]policy.Topic
+	for open := q.Open(asked); len(open) > 0; open = q.Open(asked) {
+		var wave []policy.Topic
+		for _, x := range open {
+			asked[x.Key()] = true
+			wave = append(wave, x.Key().Topic)
+		}
+		waves = append(waves, slices.Compact(wave))
+	}
+	want := [][]policy.Topic{{policy.AboutRef}, {policy.AboutRun},
+		{policy.AboutChange, policy.AboutMember, policy.AboutReviews}}
+	if !reflect.DeepEqual(waves, want) {
+		t.Errorf("waves = %v, want %v", waves, want)
+	}
 }

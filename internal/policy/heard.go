@@ -40,8 +40,7 @@ const (
 type Heard struct {
 	Words  []Word   // the newest first
 	Passed []string // what was found and does not count, and why, in words
-	refs   []RefQuery
-	runs   []RunQuery
+	asking asking
 }
 
 // maxHeard bounds how many runs the platform is asked about for the sake of who started
@@ -53,7 +52,7 @@ const maxHeard = 100
 // signed it with an address that a group names, or a run of a workflow under approve-in did.
 func (in Input) Heard(c Candidate, period Period) Heard {
 	in = in.chained()
-	var h Heard
+	h := Heard{asking: asking{policy: in.Policy}}
 	for _, f := range c.Facts {
 		kind := f.Statement.PredicateType
 		if kind != statement.ApprovalV1 && kind != statement.WaiverV1 {
@@ -131,8 +130,8 @@ func (h *Heard) carried(in Input, f Fact) string {
 		return ""
 	}
 	for _, b := range in.Policy.ApproveIn {
-		if q, ok := b.refQuery(s); ok && builtBy(b, s) == nil && !slices.Contains(h.refs, q) {
-			h.refs = append(h.refs, q)
+		if q, ok := b.refQuery(s); ok && builtBy(b, s) == nil {
+			h.asking.add(q)
 		}
 	}
 	if in.Unasked {
@@ -196,8 +195,8 @@ func (h *Heard) who(in Input, w *Word) string {
 	if w.Known == ByEntry {
 		return ""
 	}
-	if len(h.runs) < maxHeard && !in.Unasked {
-		h.runs = append(h.runs, RunQuery{URI: s.Run})
+	if h.asking.count(AboutRun) < maxHeard && !in.Unasked {
+		h.asking.run(RunQuery{URI: s.Run})
 	}
 	if r, ok := in.run(s.Run); ok && r.Why == "" && r.By.ID != "" {
 		if m := r.other(s); m != nil {
@@ -256,11 +255,8 @@ func (c Chain) Unheard(said Candidate, period Period) []statement.Part {
 }
 
 // Questions are what the platform has to be asked before h is what it can be: refs first,
-// and then runs.
-func (h Heard) Questions() ([]RefQuery, []RunQuery) {
-	slices.SortFunc(h.runs, func(a, b RunQuery) int { return strings.Compare(a.URI, b.URI) })
-	return h.refs, slices.CompactFunc(h.runs, func(a, b RunQuery) bool { return a.URI == b.URI })
-}
+// and, when those are known, runs.
+func (h Heard) Questions() Questions { return h.asking.sorted() }
 
 // A Period is from Since, and up to Until. A zero is no bound.
 type Period struct{ Since, Until time.Time }

@@ -64,8 +64,7 @@ func hear(in policy.Input, all ...spoken) policy.Heard {
 	for _, x := range all {
 		c.Facts, in.Runs = append(c.Facts, x.fact), append(in.Runs, x.run)
 	}
-	refs, _ := in.Heard(c, policy.Period{}).Questions()
-	for _, q := range refs {
+	for _, q := range in.Heard(c, policy.Period{}).Questions().Refs() {
 		in.Refs = append(
 			in.Refs,
 			policy.Ref{Query: q, Protected: policy.Yes, Branch: q.Branch, On: policy.Yes, Kept: policy.Yes},
@@ -131,7 +130,8 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 	in := entering(read(t, second))
 	x := speaks(t)
 	c := policy.Candidate{Subject: where.Decisions(), Facts: []policy.Fact{x.fact}}
-	refs, runs := in.Heard(c, policy.Period{}).Questions()
+	q := in.Heard(c, policy.Period{}).Questions()
+	refs, runs := q.Refs(), q.Runs()
 	if len(refs) != 1 || len(runs) != 0 {
 		t.Fatalf("asks %v and %v, want one ref, and then who it was", refs, runs)
 	}
@@ -142,12 +142,12 @@ func TestG11_a_word_of_an_unprotected_ref(t *testing.T) {
 		}
 	}
 	in.Refs = []policy.Ref{{Query: refs[0], Protected: policy.Yes}}
-	if _, runs = in.Heard(c, policy.Period{}).Questions(); len(runs) != 1 || runs[0].URI != x.fact.Signer.Run {
+	if runs = in.Heard(c, policy.Period{}).Questions().Runs(); len(runs) != 1 || runs[0].URI != x.fact.Signer.Run {
 		t.Errorf("asks about %v, want the run of the no", runs)
 	}
 	in.Refs, in.Unasked = nil, true // offline nobody is asked about refs or runs
 	h := in.Heard(c, policy.Period{})
-	if _, runs = h.Questions(); len(h.Words) != 1 || len(runs) != 0 {
+	if runs = h.Questions().Runs(); len(h.Words) != 1 || len(runs) != 0 {
 		t.Errorf("offline: heard %d and asks %v, want the no and no question", len(h.Words), runs)
 	}
 	built := speaks(t, func(x *spoken) { x.fact.Signer = signer() })
@@ -420,5 +420,35 @@ func TestExporting_a_period(t *testing.T) {
 	if len(e.Missing) != 1 || e.Missing[0].Number != 3 || e.Since == "" || e.Until == "" || len(e.Said) != 1 ||
 		e.Said[0].By == nil {
 		t.Errorf("export = %+v, want a hole, a period and the no of bob", e)
+	}
+}
+
+// The platform is asked about so many runs and no more; of the others, the statement says it.
+func TestO02_the_platform_is_asked_about_the_newest_words_alone(t *testing.T) {
+	in := entering(read(t, second))
+	c := policy.Candidate{Subject: where.Decisions()}
+	var all []spoken
+	for i := range 120 {
+		all = append(all, speaks(t, func(x *spoken) {
+			x.fact.Signer, x.say.Reason = approving(1000+i), fmt.Sprint(i)
+			x.fact.Time = now.Add(time.Duration(i-200) * time.Minute)
+		}))
+		c.Facts = append(c.Facts, all[i].fact)
+	}
+	for _, q := range in.Heard(c, policy.Period{}).Questions().Refs() {
+		in.Refs = append(
+			in.Refs,
+			policy.Ref{Query: q, Protected: policy.Yes, Branch: q.Branch, On: policy.Yes, Kept: policy.Yes},
+		)
+	}
+	h := in.Heard(c, policy.Period{})
+	asked := h.Questions().Runs()
+	if len(h.Words) != 120 || len(asked) != 100 {
+		t.Fatalf("%d words, asks about %d runs, want 120 and 100", len(h.Words), len(asked))
+	}
+	for _, q := range asked {
+		if q.URI == all[0].fact.Signer.Run || q.Repository == "" {
+			t.Errorf("asks about %+v, want the newest, each of its repository", q)
+		}
 	}
 }

@@ -162,7 +162,7 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		}
 		if e.met(f) {
 			x := evidence(f)
-			x.Accepted = accepted(Requirement{}, Signer{Key: e.key()}, f)
+			x.Accepted = accepted(Requirement{Kind: Predicate{f.Statement.PredicateType}}, Signer{Key: e.key()}, f)
 			j.Evidence = append(j.Evidence, x)
 			continue
 		}

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -522,5 +523,43 @@ func TestNearest_of_a_workflow_and_a_person_is_the_one_of_its_kind(t *testing.T)
 	f := wantDenied(t, evaluate(input(read(t, text), said(scanType, "{}", person("dana@acme.example", "https://login.example")))))
 	if f.Wanted != "https://accounts.example" || f.Found != "https://login.example" {
 		t.Errorf("finding = %+v, want the issuer of the person's address", f)
+	}
+}
+
+// Each piece of evidence fails at one check, and the one that fails at the later check is told.
+func TestNearest_of_several_facts_is_the_one_that_fails_at_the_last_check(t *testing.T) {
+	renamed := built(t)
+	renamed.Names = []string{"dist/other.tar.gz"}
+	altered := signer()
+	altered.Run += "2"
+	lies := provenance(altered)
+	lies.RunDetails.Builder.ID = "https://elsewhere.example/build"
+	old := built(t)
+	old.Time = now.Add(-60 * 24 * time.Hour)
+	tagged := signer()
+	reref(&tagged, "refs/tags/v1")
+	order := []struct {
+		what string
+		fact policy.Fact
+		code fault.Code
+	}{
+		{"another name", renamed, fault.SubjectMismatch},
+		{"another builder in the provenance", stated(t, altered, lies), fault.Predicate},
+		{"too old", old, fault.Stale},
+		{"an open ref", stated(t, tagged, provenance(tagged)), fault.Source},
+	}
+	for i := range order[1:] {
+		earlier, later := order[i], order[i+1]
+		for _, facts := range [][]policy.Fact{{earlier.fact, later.fact}, {later.fact, earlier.fact}} {
+			in := input(read(t, good), facts...)
+			for k := range in.Refs {
+				if in.Refs[k].Query.Ref == tagged.Ref {
+					in.Refs[k].Protected, in.Refs[k].On = policy.No, policy.No
+				}
+			}
+			if f := wantDenied(t, evaluate(in)); f.Code != later.code {
+				t.Errorf("%s beside %s: finding = %+v, want %s", earlier.what, later.what, f, later.code)
+			}
+		}
 	}
 }

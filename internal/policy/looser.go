@@ -104,8 +104,10 @@ func (l *loosening) evidence(old, now Environment) {
 		}
 		y := now.Requires[i]
 		l.age("max-age of "+x.Name, x.MaxAge, y.MaxAge)
-		l.accepts("unchecked content of "+x.Name, x.Unchecked, y.Unchecked)
-		l.accepts("any input of "+x.Name, !x.Strict, !y.Strict)
+		l.accepts("unchecked content of "+x.Name, x.Kind.unchecked(), y.Kind.unchecked())
+		was, _ := x.Kind.(Provenance)
+		is, _ := y.Kind.(Provenance)
+		l.accepts("any input of "+x.Name, !was.Strict, !is.Strict)
 	}
 }
 

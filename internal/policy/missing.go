@@ -15,7 +15,7 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 		if env := in.requiring(others); env != "" {
 			hint = "judge the evidence that an environment requires: --for " + env
 		}
-		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.title(), hint)
+		f := deny(fault.Predicate, q.Name, q.Line, "the evidence is of another kind", q.Kind.title(), hint)
 		f.Found = strings.Join(others, ", ")
 		return f
 	}
@@ -27,7 +27,7 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 			return f
 		}
 	}
-	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), q.title(), "")
+	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), q.Kind.title(), "")
 	f.Found, f.Hint = unproven(a, q, c)
 	return f
 }

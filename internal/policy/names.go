@@ -170,7 +170,7 @@ func misnamed(a Artifact, s subject.Subject, f Fact) *miss {
 	if len(f.Names) == 0 {
 		return nil
 	}
-	m := &miss{step: 40, code: fault.SubjectMismatch, line: a.Line,
+	m := &miss{stage: atName, code: fault.SubjectMismatch, line: a.Line,
 		reason: "these bytes were attested under another name", found: strings.Join(f.Names, ", ")}
 	for _, n := range f.Names {
 		switch {

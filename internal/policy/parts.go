@@ -54,10 +54,6 @@ func (c Candidate) whole(good []int) []int {
 	return out
 }
 
-// someParts is how far an index has come where one of its images meets a
-// requirement, compared with the steps of facts.
-const someParts = 1000
-
 // uncovered returns the first image of an index that none of the facts with the
 // numbers in good is about. An index in the index comes before all others.
 func (c Candidate) uncovered(good []int) (subject.Part, bool) {
@@ -85,26 +81,26 @@ func nested(p subject.Part) *miss {
 // lacking says which image of an index lacks evidence for q, or nil if nothing is
 // known of any of them. good are the numbers of facts that meet q; near is, by
 // image, why the fact that came nearest does not.
-func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subject.Digest]*miss) *miss {
+func (c indexed) lacking(a Artifact, q Requirement, good []int, near map[subject.Digest]*miss) *miss {
 	p, found := c.uncovered(good)
 	if !found || !slices.ContainsFunc(c.Facts, c.partial) {
 		return nil
 	}
-	step := underAnotherTrust + 1
+	furthest := &miss{stage: atSigners}
 	if len(good) > 0 {
-		step = someParts
+		furthest.stage = atImages
 	}
 	for _, m := range near {
-		step = max(step, m.step)
+		furthest = nearer(furthest, m)
 	}
 	if p.Index {
 		m := nested(p)
-		m.step, m.line = step, q.Line
+		m.stage, m.agreed, m.line = furthest.stage, furthest.agreed, q.Line
 		return m
 	}
 	m := &miss{code: fault.EvidenceMissing, line: q.Line, reason: "no verified evidence is about this image of the index",
-		wanted: q.title()}
-	if x := near[p.Digest]; x != nil && x.step > underAnotherTrust {
+		wanted: q.Kind.title()}
+	if x := near[p.Digest]; x != nil && x.stage > atTrust {
 		m = x
 	} else if kinds := c.others(q, p); len(kinds) > 0 {
 		m.code, m.reason, m.found = fault.Predicate, "the evidence is of another kind", strings.Join(kinds, ", ")
@@ -116,7 +112,7 @@ func (c Candidate) lacking(a Artifact, q Requirement, good []int, near map[subje
 			m.hint = "have it built, and its attestation manifest signed, by " + who + "; or leave it out of the index"
 		}
 	}
-	m.step, m.reason = step, p.String()+": "+m.reason
+	m.stage, m.agreed, m.reason = furthest.stage, furthest.agreed, p.String()+": "+m.reason
 	return m
 }
 

@@ -207,8 +207,8 @@ func TestI06_what_a_manifest_carries_is_no_approval_and_no_release(t *testing.T)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kind == statement.ApprovalV1 && len(again.Runs) >= len(asked.Runs) {
-			t.Errorf("%d runs are asked about, before %d, want none of an approval that is none", len(again.Runs), len(asked.Runs))
+		if kind == statement.ApprovalV1 && len(again.Runs()) >= len(asked.Runs()) {
+			t.Errorf("%d runs are asked about, before %d, want none of an approval that is none", len(again.Runs()), len(asked.Runs()))
 		}
 		if kind == statement.ReleaseV1 {
 			_, _, d := setting(t, second).set(t)
@@ -239,7 +239,7 @@ func TestG16_each_image_comes_after_what_is_deployed(t *testing.T) {
 	scene.facts[1] = carried(t, older, arm)
 	wantAllowed(t, evaluate(prepare(policy.Newer)))
 	q, err := policy.Ask(prepare(policy.Newer))
-	if err != nil || len(q.Changes) != 2 || !slices.ContainsFunc(q.Runs, func(r policy.RunQuery) bool { return r.URI == older.Run }) {
+	if err != nil || len(q.Changes()) != 2 || !slices.ContainsFunc(q.Runs(), func(r policy.RunQuery) bool { return r.URI == older.Run }) {
 		t.Errorf("questions = %+v, %v, want both commits and both runs", q, err)
 	}
 	if f := wantDenied(t, evaluate(prepare(policy.Older))); f.Code != fault.Rollback {

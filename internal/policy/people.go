@@ -327,6 +327,12 @@ const (
 	Inherited Reach = "inherited" // and members of the groups above it and of invited groups
 )
 
+// unlined returns m wherever it is written.
+func (m Member) unlined() Member {
+	m.Line = 0
+	return m
+}
+
 // String returns m without its platform.
 func (m Member) String() string {
 	if m.ID == "" || m.Kind == MemberEmail {
@@ -394,9 +400,10 @@ func equalAddress(a, b string) bool { return a != "" && strings.EqualFold(a, b) 
 
 // RunQuery asks a door about the run that a certificate names.
 type RunQuery struct {
-	URI     string
-	Jobs    []string // jobs that must have succeeded; none: the whole run
-	Outcome bool     // false: only the account that started it is asked for
+	Repository string // address of the repository that the run is of; "": of none that the policy names
+	URI        string
+	Jobs       []string // jobs that must have succeeded; none: the whole run
+	Outcome    bool     // false: only the account that started it is asked for
 	// Entry asks how the one job ended that signed an entry: the one with the number Job
 	// in its run, or that the address names; where neither is known, the whole run.
 	Entry bool

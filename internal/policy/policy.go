@@ -164,33 +164,6 @@ type Environment struct {
 	Line         int
 }
 
-// Requirement is one kind of evidence that has to be there.
-type Requirement struct {
-	Name           string        // as in the policy file
-	PredicateTypes []string      // any of which meets it
-	MaxAge         time.Duration // 0: any age
-	Inputs         []string      // names that a person may have chosen when they started the build
-	Strict         bool          // Inputs were given: names that cannot be known deny
-	Unchecked      bool          // the content is not held against the certificate; the signer is all that counts
-	SignedBy       []Signer      // none: who builds the artifact
-	Trust          *Trust        // nil: that of the artifact
-	Jobs           []string      // jobs of the run that have to have succeeded; none: the whole run
-	Line           int
-}
-
-// wants reports whether evidence of a predicate type can meet q.
-func (q Requirement) wants(predicateType string) bool {
-	return slices.Contains(q.PredicateTypes, predicateType)
-}
-
-// title is q's name, with what it stands for.
-func (q Requirement) title() string {
-	if q.Name == "provenance" {
-		return "SLSA provenance, v1 or v0.2"
-	}
-	return q.Name
-}
-
 // Environment returns the environment called name, compared byte for byte.
 func (p *Policy) Environment(name string) (Environment, bool) {
 	for _, e := range p.Environments {

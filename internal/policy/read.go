@@ -329,30 +329,20 @@ func (r *reader) environment(f field) Environment {
 }
 
 func (r *reader) requirement(f field) Requirement {
-	q := Requirement{Name: f.name, PredicateTypes: []string{f.name}, Line: line(f.key)}
-	keys := []string{"max-age", "jobs", "signed-by", "trust"}
-	if f.name == "provenance" {
-		q.PredicateTypes, keys = dialect.Provenance(), append(keys, "inputs", "content")
-	} else if !strings.Contains(f.name, "://") {
-		r.complain(f.key, "requirement %q is neither provenance nor the URI of a predicate type%s", f.name, suggestion{f.name, []string{"provenance"}})
+	k, known := kindNamed(f.name)
+	if !known {
+		r.complain(f.key, "requirement %q is neither %s nor the URI of a predicate type%s",
+			f.name, strings.Join(kindNames(), " nor "), suggestion{f.name, kindNames()})
 	}
+	q := Requirement{Name: f.name, Kind: k.read(r, f.name, nil), Line: line(f.key)}
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
 	}
-	m := r.mapping(f.value, fault.Cut(f.name), keys...)
+	m := r.mapping(f.value, fault.Cut(f.name), append([]string{"max-age", "jobs", "signed-by", "trust"}, k.keys...)...)
 	if n := m.get("max-age"); n != nil {
 		q.MaxAge = r.age(n, "max-age")
 	}
-	if n := m.get("inputs"); n != nil {
-		q.Strict = true
-		q.Inputs = r.inputs(n)
-	}
-	if n := m.get("content"); n != nil {
-		q.Unchecked = r.choice(n, "content", "checked", "unchecked") == "unchecked"
-		if q.Unchecked && q.Strict {
-			r.complain(n, "content: unchecked and inputs exclude each other: unchecked content says nothing about inputs")
-		}
-	}
+	q.Kind = k.read(r, f.name, m)
 	for _, x := range r.list(m.get("jobs"), "jobs") {
 		q.Jobs = append(q.Jobs, r.text(x, "jobs"))
 	}

@@ -72,13 +72,9 @@ func (b Builder) refQuery(s statement.Signer) (q RefQuery, ok bool) {
 	return q, true
 }
 
-func (q *Questions) ref(b Builder, s statement.Signer) {
-	x, ok := b.refQuery(s)
-	for _, old := range q.Refs {
-		ok = ok && old != x
-	}
-	if ok {
-		q.Refs = append(q.Refs, x)
+func (q *asking) ref(b Builder, s statement.Signer) {
+	if x, ok := b.refQuery(s); ok {
+		q.add(x)
 	}
 }
 
@@ -101,7 +97,7 @@ func checkRef(in Input, b Builder, f Fact) *miss {
 		m = s.unprotected()
 	}
 	if m != nil {
-		m.step, m.code, m.line = 102, fault.Source, b.Line
+		m.stage, m.code, m.line = atRef, fault.Source, b.Line
 	}
 	return m
 }

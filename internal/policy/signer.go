@@ -60,6 +60,11 @@ func (q Requirement) signers(a Artifact) []Signer {
 	if len(q.SignedBy) > 0 {
 		return q.SignedBy
 	}
+	return a.builders()
+}
+
+// builders are the workflows that build a, as signers.
+func (a Artifact) builders() []Signer {
 	var out []Signer
 	for i := range a.BuiltBy {
 		out = append(out, Signer{Workflow: &a.BuiltBy[i], Line: a.BuiltBy[i].Line})
@@ -100,10 +105,11 @@ func (s Signer) signed(f Fact) *miss {
 	case s.Releases != nil:
 		m = s.Releases.signed(f, s.Line)
 	case !f.Keyed: // the trust under which a keyed one verified is that of this key and no other
-		m = &miss{code: fault.Identity, line: s.Line, reason: "the evidence is signed with a certificate", found: f.Signer.SAN, wanted: s.String()}
+		m = &miss{stage: atSigner, code: fault.Identity, line: s.Line, reason: "the evidence is signed with a certificate",
+			found: f.Signer.SAN, wanted: s.String()}
 	}
 	if m == nil && f.Via != nil && !s.carries() {
-		m = &miss{step: 30, code: fault.Identity, line: s.Line,
+		m = &miss{stage: atManifest, code: fault.Identity, line: s.Line,
 			reason: "the evidence is signed by way of an attestation manifest, and the policy names no workflow that signs so",
 			found:  f.Via.String(), wanted: "a statement that is signed itself, or a workflow that the key signer names",
 			hint: "have the builder sign its statements themselves"}
@@ -132,7 +138,8 @@ func (e Email) signed(s statement.Signer, line int) *miss {
 	}
 	for i, x := range steps {
 		if x.found != x.wanted {
-			return &miss{step: i, code: fault.Identity, line: line, reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
+			return &miss{stage: atSigner, agreed: i, code: fault.Identity, line: line,
+				reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
 				hint: "have it signed by " + e.Address + ", or correct signed-by"}
 		}
 	}
@@ -142,8 +149,9 @@ func (e Email) signed(s statement.Signer, line int) *miss {
 // signed holds the platform's certificate and what its statement says about the
 // repository against the policy.
 func (r Releases) signed(f Fact, line int) *miss {
-	no := func(step int, what, found, wanted string) *miss {
-		return &miss{step: step, code: fault.Identity, line: line, reason: "the evidence names another " + what, found: orAbsent(found), wanted: wanted,
+	no := func(agreed int, what, found, wanted string) *miss {
+		return &miss{stage: atSigner, agreed: agreed, code: fault.Identity, line: line,
+			reason: "the evidence names another " + what, found: orAbsent(found), wanted: wanted,
 			hint: "look at the keys releases-of, repository-id and tags under signed-by"}
 	}
 	s := f.Signer
@@ -158,7 +166,8 @@ func (r Releases) signed(f Fact, line int) *miss {
 	x, err := dialect.ReadRelease(f.Statement)
 	switch {
 	case err != nil:
-		return &miss{step: 3, code: fault.Of(err).Code, line: line, reason: "the release attestation cannot be read", found: err.Error()}
+		return &miss{stage: atSigner, agreed: 3, code: fault.Of(err).Code, line: line,
+			reason: "the release attestation cannot be read", found: err.Error()}
 	case x.RepositoryID != r.RepositoryID:
 		return no(4, "repository-id", x.RepositoryID, r.RepositoryID)
 	case x.Repository != r.Repository:
@@ -201,7 +210,7 @@ func (p *Policy) Wanted(others ...*Policy) Wanted {
 func (p *Policy) everybody() []Signer {
 	var out []Signer
 	for _, a := range p.Artifacts {
-		out = append(out, Requirement{}.signers(a)...)
+		out = append(out, a.builders()...)
 	}
 	for _, e := range p.Environments {
 		for _, q := range e.Requires {
@@ -284,7 +293,7 @@ func (p *Policy) Trusts() []Trust {
 // accepted are the words of everything that f was let off, for people to see.
 func accepted(q Requirement, s Signer, f Fact) []string {
 	var out []string
-	if q.Unchecked {
+	if q.Kind.unchecked() {
 		out = append(out, "content unchecked")
 	}
 	if f.Log == statement.LogPromise {
@@ -305,7 +314,8 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	if s.Workflow != nil && s.Workflow.SignerMoves {
 		out = append(out, fmt.Sprintf("signer %s may move", s.Workflow.Signer))
 	}
-	if s.Workflow != nil && s.Workflow.OtherJob && dialect.IsProvenance(f.Statement.PredicateType) && !q.Unchecked {
+	provenance := dialect.IsProvenance(f.Statement.PredicateType)
+	if s.Workflow != nil && s.Workflow.OtherJob && provenance && !q.Kind.unchecked() {
 		out = append(out, "signed in another job")
 	}
 	return out
