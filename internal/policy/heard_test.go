@@ -422,3 +422,33 @@ func TestExporting_a_period(t *testing.T) {
 		t.Errorf("export = %+v, want a hole, a period and the no of bob", e)
 	}
 }
+
+// The platform is asked about so many runs and no more; of the others, the statement says it.
+func TestO02_the_platform_is_asked_about_the_newest_words_alone(t *testing.T) {
+	in := entering(read(t, second))
+	c := policy.Candidate{Subject: where.Decisions()}
+	var all []spoken
+	for i := range 120 {
+		all = append(all, speaks(t, func(x *spoken) {
+			x.fact.Signer, x.say.Reason = approving(1000+i), fmt.Sprint(i)
+			x.fact.Time = now.Add(time.Duration(i-200) * time.Minute)
+		}))
+		c.Facts = append(c.Facts, all[i].fact)
+	}
+	for _, q := range in.Heard(c, policy.Period{}).Questions().Refs() {
+		in.Refs = append(
+			in.Refs,
+			policy.Ref{Query: q, Protected: policy.Yes, Branch: q.Branch, On: policy.Yes, Kept: policy.Yes},
+		)
+	}
+	h := in.Heard(c, policy.Period{})
+	asked := h.Questions().Runs()
+	if len(h.Words) != 120 || len(asked) != 100 {
+		t.Fatalf("%d words, asks about %d runs, want 120 and 100", len(h.Words), len(asked))
+	}
+	for _, q := range asked {
+		if q.URI == all[0].fact.Signer.Run || q.Repository == "" {
+			t.Errorf("asks about %+v, want the newest, each of its repository", q)
+		}
+	}
+}
