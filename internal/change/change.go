@@ -111,8 +111,9 @@ const (
 
 // Memory is what was found out before. Its zero value knows nothing.
 type Memory struct {
-	mu    sync.Mutex
-	known map[string]line
+	mu     sync.Mutex
+	known  map[string]line
+	ledger *ledger
 }
 
 // line is how a head stands to a base and a branch, and who made what is
@@ -132,6 +133,7 @@ type line struct {
 
 // Of returns who made what q asks about.
 func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now time.Time) (policy.Change, error) {
+	p = m.share(p, now)
 	branch, err := p.Branch(ctx, q)
 	if err != nil {
 		return policy.Change{}, err

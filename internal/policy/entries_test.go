@@ -774,3 +774,46 @@ func TestG11_an_old_entry_that_retention_took(t *testing.T) {
 	}
 	wantAllowed(t, judged(replaced(t, required(t), "record: required", `record: {mode: required, since: "`+now.Format(time.RFC3339)+`"}`), all[2]))
 }
+
+// Forty artifacts of one commit that entered at forty others before are one release; what
+// is bounded is how many commits they are built from.
+func TestG11_a_monorepo_whose_artifacts_entered_at_different_commits(t *testing.T) {
+	const block = "  app:\n    subject: [\"dist/*\", registry.example/acme/app]\n"
+	text := required(t)
+	for i := range 40 {
+		part := text[strings.Index(text, "    trust: house"):strings.Index(text, "environments:")]
+		text = strings.Replace(text, "environments:", fmt.Sprintf("  part%d:\n    subject: [part/%d]\n%senvironments:", i, i, part[:strings.Index(part, "v*\"]\n")+5]), 1)
+	}
+	if !strings.Contains(text, block) {
+		t.Fatal("the policy lost its first artifact")
+	}
+	p := read(t, text)
+	var all []let
+	for i := range 40 {
+		all = append(all, lets(t, i+1, all[max(0, len(all)-1):], func(x *let) {
+			x.entry.Artifacts[0].Artifact, x.entry.Artifacts[0].Name = fmt.Sprintf("part%d", i), fmt.Sprintf("part/%d", i)
+		}))
+	}
+	ask := func(heads int) (policy.Questions, error) {
+		in := entering(p, all...)
+		in.Candidates = nil
+		for i := range 40 {
+			s := signer()
+			s.Commit = sha(1000 + i%heads)
+			s.ConfigDigest, s.SignerDigest = s.Commit, s.Commit
+			in.Candidates = append(in.Candidates, policy.Candidate{
+				Subject: subject.Subject{Name: fmt.Sprintf("part/%d", i), Digest: app().Digest},
+				Facts:   []policy.Fact{stated(t, s, provenance(s))},
+			})
+		}
+		in.Refs = kept(in)
+		return policy.Ask(in)
+	}
+	q, err := ask(1)
+	if err != nil || len(q.Changes()) != 40 || q.Changes()[0].Start.Entered[0].Entry != 1 {
+		t.Errorf("%d questions about changes, %v, want forty, the oldest first", len(q.Changes()), err)
+	}
+	if _, err := ask(11); fault.Of(err).Code != fault.Limit {
+		t.Errorf("err = %v, want that eleven commits are too many", err)
+	}
+}

@@ -183,8 +183,22 @@ func (q Questions) Merged() []MergedQuery { return of[MergedQuery](q) }
 // Runs are the questions about runs and about the jobs that signed entries.
 func (q Questions) Runs() []RunQuery { return of[RunQuery](q) }
 
-// Changes are the questions about changes.
-func (q Questions) Changes() []ChangeQuery { return of[ChangeQuery](q) }
+// Changes are the questions about changes, those that begin furthest back first, as far as the
+// numbers of entries tell: a platform can answer the others from what it read for these.
+func (q Questions) Changes() []ChangeQuery {
+	out := of[ChangeQuery](q)
+	first := func(c ChangeQuery) int {
+		n := 0
+		for i, p := range c.Start.Entered {
+			if i == 0 || p.Entry < n {
+				n = p.Entry
+			}
+		}
+		return n
+	}
+	slices.SortStableFunc(out, func(a, b ChangeQuery) int { return cmp.Compare(first(a), first(b)) })
+	return out
+}
 
 // Reviews are the questions about reviews, one at most.
 func (q Questions) Reviews() []ReviewsQuery { return of[ReviewsQuery](q) }
@@ -248,6 +262,15 @@ func (q *asking) count(t Topic) int {
 		}
 	}
 	return n
+}
+
+// heads is how many different commits it is asked who made them.
+func (q *asking) heads() int {
+	seen := map[string]bool{}
+	for _, c := range q.all.Changes() {
+		seen[c.Repository+" "+c.Head] = true
+	}
+	return len(seen)
 }
 
 // sorted are the questions in the order of Questions.

@@ -7,8 +7,12 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// maxHeads bounds how many different commits one verdict can be about.
-const maxHeads = 10
+// Limits of what one verdict can be about: different commits that artifacts were built from,
+// and different places at which their changes begin.
+const (
+	maxHeads   = 10
+	maxChanges = 300
+)
 
 // Ask returns what has to be asked of the platform about in's candidates before Evaluate can
 // answer. It follows from the policy and from verified evidence alone, so a stranger's
@@ -43,9 +47,13 @@ func Ask(in Input) (Questions, error) {
 			in.ask(&q, env, a, f)
 		}
 	}
-	if n := q.count(AboutChange); n > maxHeads {
+	if n := q.heads(); n > maxHeads {
 		return nil, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once",
 			"the artifacts are built from %d different commits, at most %d are looked at", n, maxHeads)
+	}
+	if n := q.count(AboutChange); n > maxChanges {
+		return nil, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once",
+			"the changes of the artifacts begin at %d different places, at most %d are looked at", n, maxChanges)
 	}
 	in.askThen(&q)
 	in.askMerged(&q, env)
