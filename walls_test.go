@@ -267,6 +267,30 @@ func TestWalls_an_input_that_was_kept_lets_nothing_in(t *testing.T) {
 	only(t, "has an input that was kept", callers, "cli explainCommand")
 }
 
+// A repository is asked by whoever has a token for it, in a job or not: what a job's variables
+// say is for the job alone.
+func TestWalls_a_repository_reads_no_variable(t *testing.T) {
+	_, all := house(t)
+	getenv := types.NewSignatureType(nil, nil, nil, types.NewTuple(types.NewParam(0, nil, "", types.Typ[types.String])),
+		types.NewTuple(types.NewParam(0, nil, "", types.Typ[types.String])), false)
+	seen := 0
+	for _, c := range all {
+		if c.room != "github" && c.room != "gitlab" {
+			continue
+		}
+		repo := c.types.Scope().Lookup("Repo").Type().Underlying().(*types.Struct)
+		for i := range repo.NumFields() {
+			seen++
+			if f := repo.Field(i); types.Identical(f.Type(), getenv) {
+				t.Errorf("field %s of Repo in %s reads variables", f.Name(), c.room)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Errorf("%d fields were seen, want those of both rooms", seen)
+	}
+}
+
 // usesOf are the places that name a function of a room.
 func usesOf(fset *token.FileSet, c checked, room, name string) []place {
 	return c.places(fset, func(n ast.Node, around []ast.Node) bool {

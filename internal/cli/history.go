@@ -164,7 +164,7 @@ type telling struct {
 	exports     []policy.Export
 }
 
-// told reads the histories of environments.
+// recall reads the histories of environments.
 func (r *run) recall(g *gate.Gate, names []string, period policy.Period) ([]telling, error) {
 	defer r.progress("collecting and verifying statements")()
 	var out []telling

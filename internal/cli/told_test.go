@@ -2,6 +2,7 @@ package cli
 
 import (
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/inputs"
@@ -80,5 +81,20 @@ func TestInputs_fill_the_fields_of_embedded_structs(t *testing.T) {
 	(&run{values: map[string][]string{"reason": {"hotfix"}, "resume": {"true"}}}).fill(&in)
 	if in.Reason != "hotfix" || !in.Resume || in.BreakGlass {
 		t.Errorf("filled %+v, want the reason and resume", in)
+	}
+}
+
+// A name that is misspelt would guard nothing.
+func TestInputs_that_are_guarded_are_paths_of_a_command(t *testing.T) {
+	paths := map[string]bool{}
+	for _, c := range inputs.All() {
+		for _, in := range c.Inputs {
+			paths[in.Name] = paths[in.Name] || in.Kind == inputs.Path
+		}
+	}
+	for _, name := range slices.Concat(writtenInputs, readInputs) {
+		if !paths[name] {
+			t.Errorf("no command has an input %q that is a path", name)
+		}
 	}
 }

@@ -23,11 +23,17 @@ import (
 // A target is a file or directory that a command writes to.
 type target struct{ input, path string }
 
+// The inputs that name what a command writes or deletes, and what it reads besides.
+var (
+	writtenInputs = []string{"verdict", "bundle-dir", "output", "input", "keep-evidence", "export"}
+	readInputs    = []string{"policy", "checksums", "predicate", "signing-config", "trusted-root"}
+)
+
 // targets returns what the command writes to or deletes, of itself and because
 // an input says so.
 func (r *run) targets() []target {
 	var out []target
-	for _, name := range []string{"verdict", "bundle-dir", "output", "input", "keep-evidence", "export"} {
+	for _, name := range writtenInputs {
 		if p := r.text(name); p != "" {
 			out = append(out, target{"--" + name, p})
 		}
@@ -113,7 +119,7 @@ func (r *run) reads(name string) string {
 		rel, ok := beneath(other)
 		return ok && path.Clean(filepath.ToSlash(rel)) == path.Clean(name)
 	}
-	for _, input := range []string{"policy", "checksums", "predicate", "signing-config", "trusted-root"} {
+	for _, input := range readInputs {
 		if p := r.text(input); p != "" && is(p) {
 			return "what --" + input + " reads"
 		}
