@@ -355,7 +355,7 @@ func (g *Gate) runs(ctx context.Context, open policy.Questions) ([]policy.Run, e
 			return nil, err
 		}
 		for i, r := range got {
-			r.Entry = asked[i].Entry
+			r.Entry, r.Job = asked[i].Entry, asked[i].Job
 			answers[asked[i].Key()] = r
 		}
 	}

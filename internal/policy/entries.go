@@ -649,7 +649,7 @@ func (in Input) own(e Entry) bool {
 
 // entryRun is what the platform said of the job that signed an entry.
 func (in Input) entryRun(e Entry) (Run, bool) {
-	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Entry && r.URI == e.Run })
+	i := slices.IndexFunc(in.Runs, func(r Run) bool { return r.Entry && r.URI == e.Run && r.Job == e.Job })
 	if i < 0 {
 		return Run{}, false
 	}

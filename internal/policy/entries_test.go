@@ -92,7 +92,7 @@ func entering(p *policy.Policy, all ...let) policy.Input {
 	in.Entries = policy.Candidate{Subject: where.Subject("")}
 	for _, x := range all {
 		in.Entries.Facts = append(in.Entries.Facts, x.fact)
-		in.Runs = append(in.Runs, policy.Run{URI: x.signer.Run, State: x.state, Words: "run", Entry: true})
+		in.Runs = append(in.Runs, policy.Run{URI: x.signer.Run, State: x.state, Words: "run", Entry: true, Job: x.entry.Job})
 	}
 	in.Refs = kept(in)
 	return in
@@ -254,6 +254,24 @@ func TestG11_how_the_job_ended_and_not_its_run(t *testing.T) {
 	q, err := policy.Ask(unknown)
 	if err != nil || len(q.Runs()) != 1 || q.Runs()[0].Job != "302" || !q.Runs()[0].Entry {
 		t.Errorf("questions = %+v, %v, want one about job 302", q, err)
+	}
+}
+
+// Two jobs of one run enter, each what it deploys: how one ended says nothing of the other.
+func TestG15_two_jobs_of_one_run(t *testing.T) {
+	p := read(t, required(t))
+	job := func(n int, after []let, number string, state policy.RunState) let {
+		return lets(t, n, after, func(x *let) {
+			x.signer.Run, x.entry.Run, x.entry.Job, x.state = run(9), run(9), number, state
+		})
+	}
+	for _, order := range [][2]policy.RunState{{policy.Failed, policy.Succeeded}, {policy.Succeeded, policy.Failed}} {
+		first := job(1, nil, "301", order[0])
+		second := job(2, []let{first}, "302", order[1])
+		want := map[policy.RunState]string{policy.Failed: "2", policy.Succeeded: "1"}[order[0]]
+		if got := base(entering(p, first, second)); got != want {
+			t.Errorf("jobs that ended %v: base = %q, want entry %s, whose own job succeeded", order, got, want)
+		}
 	}
 }
 

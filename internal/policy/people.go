@@ -251,6 +251,7 @@ type Run struct {
 	Pipeline  string    `json:"pipeline"`
 	CreatedAt time.Time `json:"createdAt"`
 	Entry     bool      `json:"entry"` // it is about the job that signed an entry
+	Job       string    `json:"job"`   // … with this number, where the run's address does not name it
 }
 
 // RunState says how a run ended. Only Succeeded is enough.
