@@ -40,9 +40,19 @@ type wish struct {
 // wishes says why the policy at hand has to be that of the default branch, if it does.
 func (in Input) wishes(env Environment) []wish {
 	var out []wish
-	if in.first(env) && (env.Record == RecordRequired || env.PolicyMerged) {
-		reason := fmt.Sprintf("nothing has entered %q yet, and its first policy is that of the default branch", env.Name)
-		out = append(out, wish{reason, env.PolicyMerged, in.openPlan(in.Policy)})
+	first := wish{reviewed: env.PolicyMerged, open: in.openPlan(in.Policy)}
+	switch unread := len(in.Entries.Rejections) + in.Entries.More; {
+	case !in.first(env):
+	case unread > 0: // under another trust they might be what says which policy is in force
+		what := "a bundle about entries into %q does"
+		if unread > 1 {
+			what = fmt.Sprintf("%d bundles about entries into %%q do", unread)
+		}
+		first.reason = fmt.Sprintf(what+" not verify under this policy, and a policy that reads no entry is that of the default branch", env.Name)
+		out = append(out, first)
+	case env.Record == RecordRequired || env.PolicyMerged:
+		first.reason = fmt.Sprintf("nothing has entered %q yet, and its first policy is that of the default branch", env.Name)
+		out = append(out, first)
 	}
 	for _, f := range in.InForce {
 		if _, old, ok := in.under(f); ok && old.Record != RecordOff && old.PolicyMerged {

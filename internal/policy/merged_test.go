@@ -61,6 +61,27 @@ func TestD15_the_first_policy_is_that_of_the_default_branch(t *testing.T) {
 	}
 }
 
+// A policy with other roots reads no entry, and so knows no policy in force: it is the one of
+// the default branch then, whatever it says of the record.
+func TestD15_a_policy_that_cannot_read_the_entries(t *testing.T) {
+	unread := func(edit func(*policy.Input)) verdict.Verdict {
+		return opening(t, second, func(in *policy.Input) {
+			in.Entries.Rejections = []policy.Rejection{{Code: fault.Chain, Reason: "a root that the policy does not have"}}
+			edit(in)
+		})
+	}
+	wantAllowed(t, unread(func(*policy.Input) {}))
+	for name, edit := range map[string]func(*policy.Input){
+		"another policy there": func(in *policy.Input) { in.Merged.Digest = subject.Sum([]byte("other")) },
+		"nobody asked":         func(in *policy.Input) { in.Merged = policy.Merged{} },
+	} {
+		all := changeFindings(unread(edit))
+		if len(all) != 1 || all[0].Outcome != verdict.Deny || !strings.Contains(all[0].Reason, "a bundle about entries") {
+			t.Errorf("%s: findings = %+v, want that it is not the policy of the default branch", name, all)
+		}
+	}
+}
+
 // Where the policy in force says merged, another one has to be on the default branch,
 // onto which nobody alone may push; on a plan that protects none, every verdict says so.
 func TestD15_a_change_that_has_to_be_merged(t *testing.T) {
