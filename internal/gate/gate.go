@@ -165,7 +165,8 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	var down *walk
 	for _, mark := range entries {
 		in.Entries.Subject = mark
-		down, evidence = g.walk(mark, evidence, subjects)
+		down = g.walk(mark, evidence, subjects)
+		evidence = down.rest
 	}
 	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
 		return in, err
@@ -254,7 +255,7 @@ const maxRounds = 64
 // matter; nil: all that there are have been verified.
 func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
 	asked := map[policy.QuestionKey]bool{}
-	read := false
+	read, again := false, down
 	for range maxRounds {
 		all, err := policy.Ask(*in)
 		if err != nil {
@@ -274,6 +275,9 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
 			continue
 		case signed && !read:
 			if err := g.inForce(in); err != nil {
+				return err
+			}
+			if err := again.hear(in); err != nil {
 				return err
 			}
 			read, down = true, nil
@@ -372,8 +376,8 @@ func waits(w policy.Wanted) func(sigstore.Glimpse) bool {
 	return func(g sigstore.Glimpse) bool { return g.Keyed && w.Keys || filter.Match(g) }
 }
 
-// candidates verifies the evidence of those whom the policy names.
-func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]policy.Candidate, error) {
+// candidates verifies the evidence of those whom the policy, or one in force, names.
+func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence, inForce ...*policy.Policy) ([]policy.Candidate, error) {
 	own := func(s subject.Subject) []string {
 		a, ok := g.Policy.Artifact(s.Name)
 		if !ok {
@@ -381,7 +385,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own,
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted(inForce...)), Own: own,
 		Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
 	readable(out)
 	return out, err
