@@ -193,7 +193,7 @@ func (g *Gate) inForce(in *policy.Input) error {
 
 // merged asks which policy the default branch has now. What the platform does not show
 // is an answer that says why.
-func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
+func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, error) {
 	repository, id, commit, ref, err := g.Guard.Head(ctx)
 	m := policy.Merged{Repository: repository, ID: id, Commit: commit, Branch: strings.TrimPrefix(ref, "refs/heads/")}
 	if err == nil && g.File == "" {
@@ -206,7 +206,11 @@ func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
 	}
 	switch f := fault.Of(err); {
 	case err == nil:
-		m.Digest = subject.Sum(raw)
+		m.Digest, m.Strict = subject.Sum(raw), true
+		if p, err := g.Read(raw); err == nil {
+			e, known := p.Environment(environment)
+			m.Strict = known && e.Strict()
+		}
 	case f.Code == fault.Policy:
 		m.Absent, m.Why, m.Need = true, f.Error(), f.Hint
 	case ctx.Err() == nil && (f.Kind == fault.Unavailable || f.Kind == fault.Usage):
@@ -314,7 +318,7 @@ func (g *Gate) answer(ctx context.Context, in *policy.Input, open policy.Questio
 	}
 	if len(open.Merged()) > 0 {
 		var err error
-		if in.Merged, err = g.merged(ctx); err != nil {
+		if in.Merged, err = g.merged(ctx, in.Environment); err != nil {
 			return err
 		}
 	}

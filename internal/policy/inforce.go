@@ -95,6 +95,12 @@ func (s side) agreed() []verdict.Finding {
 	return out
 }
 
+// Strict reports whether e asks for a record, or says who has to agree to a change of the
+// policy: then no other policy may come first.
+func (e Environment) Strict() bool {
+	return e.Record == RecordRequired || e.PolicyMerged || e.PolicyChange != nil
+}
+
 // asks reports whether an environment wants the approval of anybody. A veto alone asks
 // nobody.
 func (e Environment) asks() bool {
