@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -106,6 +108,29 @@ func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) 
 	return a, nil
 }
 
+// rootsBefore loads the trusted roots that the groups of a policy in force name and the
+// policy at hand does not: of the commit that its entry says the policy was of, held to the
+// digests in it.
+func (r *run) rootsBefore(p *policy.Policy, commit string, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
+	out := map[string]*sigstore.Verifier{}
+	for _, g := range p.Groups {
+		if g.Trust == nil || g.Trust.Key != nil || known[g.Trust.ID()] != nil {
+			continue
+		}
+		root, require, err := r.anchorFrom(*g.Trust, "the policy in force", nil, func(name string) ([]byte, error) {
+			return r.at.File(r.ctx, commit, path.Join(path.Dir(r.policyPath()), name))
+		})
+		if err != nil {
+			return nil, fmt.Errorf("the trusted root of group %q in the policy in force: %w", g.Name, err)
+		}
+		if out[g.Trust.ID()], err = sigstore.NewVerifier(root, require); err != nil {
+			return nil, err
+		}
+		r.keepEvidence(".trusted_root.json", root.Bytes())
+	}
+	return out, nil
+}
+
 // ownRoot is the trusted root that a person handed over for the instance that
 // the policy names, or nil. It can stand for one instance only.
 func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
@@ -164,6 +189,15 @@ func (a *anchors) add(t policy.Trust, root *sigstore.TrustedRoot) {
 // anchor loads one trusted root. A file has to have the digest that the policy
 // pins; there is no other root to fall back to.
 func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoot) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
+	return r.anchorFrom(t, policyFile, own, func(name string) ([]byte, error) {
+		return content(filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(name)), sigstore.MaxRootBytes)
+	})
+}
+
+// anchorFrom is anchor with the files beside a policy that is elsewhere.
+func (r *run) anchorFrom(
+	t policy.Trust, policyFile string, own *sigstore.TrustedRoot, read func(name string) ([]byte, error),
+) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
 	p := profiles()[t.Name]
 	require := p.Require
 	if t.Root != "" {
@@ -181,8 +215,7 @@ func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoo
 		root, err := r.profileRoot(p)
 		return root, require, err
 	}
-	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(t.Root))
-	raw, err := content(path, sigstore.MaxRootBytes)
+	raw, err := read(t.Root)
 	if err != nil {
 		return nil, require, err
 	}
@@ -192,7 +225,7 @@ func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoo
 	}
 	if root.Digest() != t.SHA256 {
 		return nil, require, fault.New(fault.Refused, fault.TrustRoot, "find out who changed it; the pin is in "+policyFile,
-			"trusted root %q has digest %s, the policy pins %s", path, root.Digest(), t.SHA256)
+			"trusted root %q has digest %s, the policy pins %s", t.Root, root.Digest(), t.SHA256)
 	}
 	return root, require, nil
 }

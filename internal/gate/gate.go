@@ -104,6 +104,7 @@ type Gate struct {
 	Records Store
 	Read    Reader // reads the policy that an entry carries
 	File    string // path of the policy in the repository; "": it is no file of one
+	Roots   Roots  // of a policy in force, where they are others than those of Verifiers
 	Home    string // address of the repository that the environment belongs to
 	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
@@ -115,6 +116,12 @@ type Keep func(suffix string, b []byte)
 // Next returns the next step that a rejection leads to, in the words of the command at hand: a flag of it, or a line of
 // its policy. It is empty where there is none.
 type Next func(*sigstore.Rejection) string
+
+// Roots loads what a policy of a commit trusts for its people, by policy.Trust.ID, and what is
+// not among known.
+type Roots func(
+	p *policy.Policy, commit string, known map[string]*sigstore.Verifier,
+) (map[string]*sigstore.Verifier, error)
 
 // Reader reads a policy file.
 type Reader func(source []byte) (*policy.Policy, error)

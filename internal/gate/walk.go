@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -154,11 +155,22 @@ func (w *walk) hear(in *policy.Input) error {
 	if w == nil || len(in.InForce) == 0 {
 		return nil
 	}
+	g := *w.g
+	g.Verifiers = maps.Clone(g.Verifiers)
 	var olds []*policy.Policy
-	for _, f := range in.InForce {
-		olds = append(olds, f.Policy)
+	for i, e := range in.Sources() {
+		p := in.InForce[i].Policy
+		olds = append(olds, p)
+		if g.Roots == nil {
+			continue
+		}
+		more, err := g.Roots(p, e.Commit, g.Verifiers)
+		if err != nil {
+			return err
+		}
+		maps.Copy(g.Verifiers, more)
 	}
-	all, err := w.g.candidates(w.subjects, w.rest, olds...)
+	all, err := g.candidates(w.subjects, w.rest, olds...)
 	if err == nil {
 		in.Candidates = all
 	}

@@ -457,3 +457,20 @@ func TestAsk_what_depends_on_an_answer_is_asked_after_it(t *testing.T) {
 		t.Errorf("waves = %v, want %v", waves, want)
 	}
 }
+
+// Members of one name on two platforms, or with another reach, are asked about apart.
+func TestAPI_members_of_one_name_are_asked_about_apart(t *testing.T) {
+	one := policy.Member{Kind: policy.MemberTeam, Host: "https://code.example", ID: "170", Name: "acme/leads"}
+	elsewhere, above, role := one, one, one
+	elsewhere.Host, above.Reach, role.Kind = "https://jobs.example", policy.Inherited, policy.MemberRole
+	for name, m := range map[string]policy.Member{"another platform": elsewhere, "another reach": above, "another kind": role} {
+		if (policy.RosterQuery{Member: m}).Key() == (policy.RosterQuery{Member: one}).Key() {
+			t.Errorf("%s: one question, want two", name)
+		}
+	}
+	lined := one
+	lined.Line = 9
+	if (policy.RosterQuery{Member: lined}).Key() != (policy.RosterQuery{Member: one}).Key() {
+		t.Error("a member on two lines is two questions, want one")
+	}
+}

@@ -89,7 +89,8 @@ func (q ChangeQuery) Key() QuestionKey {
 
 // Key says what q is about.
 func (q RosterQuery) Key() QuestionKey {
-	return QuestionKey{AboutMember, "", "", fmt.Sprintf("%+v", q.Member.unlined())}
+	m := q.Member
+	return QuestionKey{AboutMember, "", "", fmt.Sprintf("%d %q %q %q %q", m.Kind, m.Host, m.ID, m.Name, m.Reach)}
 }
 
 // Key says what q is about.
