@@ -52,7 +52,7 @@ run() {
   local status=0 command=$2
   shift 2
   case $command in
-  attest | release) set -- "${of_lab[@]}" "$@" ;;
+  attest | release | entered) set -- "${of_lab[@]}" "$@" ;;
   gate)
     "$lab" commit .sallyport/policy.yaml # the policy is the one of the job's commit
     set -- "${of_lab[@]}" "$@"           # it signs what it lets in
@@ -206,6 +206,7 @@ note "" "The job that deploys is in the environment: it signs what it lets in."
 (
   become '{"environment":"production"}'
   run sallyport gate --environment production 'dist/*'
+  run sallyport entered
 )
 
 say "12. One byte changes, and the build attests that as well: the yes is void"

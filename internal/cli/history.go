@@ -40,6 +40,9 @@ func historyCommand(r *run, in historyInputs) (answer, error) {
 			return answer{}, err
 		}
 	}
+	if !bounds[1].IsZero() && !bounds[0].Before(bounds[1]) {
+		return answer{}, usage("--since %q is not before --until %q", in.Since, in.Until)
+	}
 	names := in.Environment
 	for _, n := range names {
 		if _, ok := p.Environment(n); !ok {

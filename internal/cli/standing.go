@@ -42,18 +42,31 @@ func (r *run) standing(x proposal, token string) (*statement.Account, attest.Che
 	}, nil
 }
 
-// signers are the members of groups that an address could be.
+// signers are the members of groups that an address could be, of the policy at hand and of
+// those in force.
 func (x proposal) signers(email string) []policy.Account {
 	var out []policy.Account
-	for _, g := range x.inputs[0].Policy.Groups {
+	for _, g := range x.groups() {
 		for _, m := range g.Members {
-			if m.Kind == policy.MemberEmail && strings.EqualFold(m.ID, email) {
-				out = append(out, policy.Account{Host: m.Host, ID: email, Name: email, Kind: policy.Human})
+			a := policy.Account{Host: m.Host, ID: email, Name: email, Kind: policy.Human}
+			if m.Kind == policy.MemberEmail && strings.EqualFold(m.ID, email) && !slices.Contains(out, a) {
+				out = append(out, a)
 			}
 		}
 	}
 	if len(out) == 0 {
 		out = append(out, policy.Account{ID: email, Name: email, Kind: policy.Human})
+	}
+	return out
+}
+
+// groups are those of every policy whose people are asked.
+func (x proposal) groups() []policy.Group {
+	out := slices.Clone(x.inputs[0].Policy.Groups)
+	for _, in := range x.inputs {
+		for _, f := range in.InForce {
+			out = append(out, f.Policy.Groups...)
+		}
 	}
 	return out
 }
@@ -86,6 +99,9 @@ func (r *run) mayDecide(x proposal, who []policy.Account, by policy.Source) erro
 			for _, a := range who {
 				for _, s := range policy.Stand(in, c, a, by) {
 					counts := asked[s.Group]
+					if s.InForce {
+						counts = (!s.Veto || x.decision == statement.Reject) && !x.told.BreakGlass
+					}
 					if counts && (s.Code == "" || s.Member && (x.decision == statement.Reject || x.told.BreakGlass)) {
 						return nil
 					}

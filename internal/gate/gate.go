@@ -165,7 +165,8 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	var down *walk
 	for _, mark := range entries {
 		in.Entries.Subject = mark
-		down, evidence = g.walk(mark, evidence, subjects)
+		down = g.walk(mark, evidence, subjects)
+		evidence = down.rest
 	}
 	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
 		return in, err
@@ -192,7 +193,7 @@ func (g *Gate) inForce(in *policy.Input) error {
 
 // merged asks which policy the default branch has now. What the platform does not show
 // is an answer that says why.
-func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
+func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, error) {
 	repository, id, commit, ref, err := g.Guard.Head(ctx)
 	m := policy.Merged{Repository: repository, ID: id, Commit: commit, Branch: strings.TrimPrefix(ref, "refs/heads/")}
 	if err == nil && g.File == "" {
@@ -205,7 +206,11 @@ func (g *Gate) merged(ctx context.Context) (policy.Merged, error) {
 	}
 	switch f := fault.Of(err); {
 	case err == nil:
-		m.Digest = subject.Sum(raw)
+		m.Digest, m.Strict = subject.Sum(raw), true
+		if p, err := g.Read(raw); err == nil {
+			e, known := p.Environment(environment)
+			m.Strict = known && e.Strict()
+		}
 	case f.Code == fault.Policy:
 		m.Absent, m.Why, m.Need = true, f.Error(), f.Hint
 	case ctx.Err() == nil && (f.Kind == fault.Unavailable || f.Kind == fault.Usage):
@@ -254,7 +259,7 @@ const maxRounds = 64
 // matter; nil: all that there are have been verified.
 func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
 	asked := map[policy.QuestionKey]bool{}
-	read := false
+	read, again := false, down
 	for range maxRounds {
 		all, err := policy.Ask(*in)
 		if err != nil {
@@ -274,6 +279,9 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
 			continue
 		case signed && !read:
 			if err := g.inForce(in); err != nil {
+				return err
+			}
+			if err := again.hear(in); err != nil {
 				return err
 			}
 			read, down = true, nil
@@ -310,7 +318,7 @@ func (g *Gate) answer(ctx context.Context, in *policy.Input, open policy.Questio
 	}
 	if len(open.Merged()) > 0 {
 		var err error
-		if in.Merged, err = g.merged(ctx); err != nil {
+		if in.Merged, err = g.merged(ctx, in.Environment); err != nil {
 			return err
 		}
 	}
@@ -372,8 +380,8 @@ func waits(w policy.Wanted) func(sigstore.Glimpse) bool {
 	return func(g sigstore.Glimpse) bool { return g.Keyed && w.Keys || filter.Match(g) }
 }
 
-// candidates verifies the evidence of those whom the policy names.
-func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]policy.Candidate, error) {
+// candidates verifies the evidence of those whom the policy, or one in force, names.
+func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence, inForce ...*policy.Policy) ([]policy.Candidate, error) {
 	own := func(s subject.Subject) []string {
 		a, ok := g.Policy.Artifact(s.Name)
 		if !ok {
@@ -381,7 +389,7 @@ func (g *Gate) candidates(subjects []subject.Subject, evidence Evidence) ([]poli
 		}
 		return []string{a.Trust.ID()}
 	}
-	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted()), Own: own,
+	out, err := Verify(subjects, evidence, Checker{Waits: waits(g.Policy.Wanted(inForce...)), Own: own,
 		Verifiers: g.Verifiers, Files: g.Files, Workers: g.Workers, Next: g.Next})
 	readable(out)
 	return out, err

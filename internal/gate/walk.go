@@ -14,10 +14,12 @@ import (
 // matter: a record of two thousand entries costs what its newest ones cost. Numbers are
 // claims until a signature has verified, and claims only say what is verified first.
 type walk struct {
-	g      *Gate
-	mark   subject.Subject
-	groups [][]Item // of one claimed number each, with how their deployments ended; the highest first
-	taken  int
+	g        *Gate
+	mark     subject.Subject
+	groups   [][]Item // of one claimed number each, with how their deployments ended; the highest first
+	taken    int
+	subjects []subject.Subject
+	rest     Evidence // that may be about them
 }
 
 // A claim is what a bundle says that it is, before anybody has verified it.
@@ -29,7 +31,7 @@ type claim struct {
 
 // walk divides evidence into the entries under mark, which it is to walk down, and the
 // rest, which may be about subjects.
-func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.Subject) (*walk, Evidence) {
+func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.Subject) *walk {
 	waited := waits(g.Policy.Wanted())
 	about := map[subject.Digest]bool{}
 	for _, s := range subjects {
@@ -63,7 +65,7 @@ func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.
 	slices.SortStableFunc(entries, func(a, b claim) int {
 		return cmp.Or(cmp.Compare(b.number, a.number), cmp.Compare(a.of, b.of))
 	})
-	w := &walk{g: g, mark: mark}
+	w := &walk{g: g, mark: mark, subjects: subjects, rest: rest}
 	number := 0
 	told := map[string]bool{}
 	for _, c := range entries {
@@ -75,7 +77,7 @@ func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.
 			*last, told[c.of] = append(*last, endings[c.of]...), true
 		}
 	}
-	return w, rest
+	return w
 }
 
 // claimed reads what a bundle claims to be: an entry, or an ending, under mark. others is
@@ -144,4 +146,21 @@ func (w *walk) more(in *policy.Input) (bool, error) {
 	e.Facts = append(e.Facts, all[0].Facts...)
 	e.Rejections, e.More = append(e.Rejections, all[0].Rejections...), e.More+all[0].More
 	return true, nil
+}
+
+// hear verifies what is about the subjects once more, with those whom the policies in force
+// name: somebody whom the policy at hand has left out may be the one who has to agree to it.
+func (w *walk) hear(in *policy.Input) error {
+	if w == nil || len(in.InForce) == 0 {
+		return nil
+	}
+	var olds []*policy.Policy
+	for _, f := range in.InForce {
+		olds = append(olds, f.Policy)
+	}
+	all, err := w.g.candidates(w.subjects, w.rest, olds...)
+	if err == nil {
+		in.Candidates = all
+	}
+	return err
 }

@@ -102,6 +102,7 @@ func (repo *Repo) run(ctx context.Context, q policy.RunQuery) (policy.Run, error
 	}
 	if q.Entry { // how the other jobs of the pipeline end is another matter
 		r.State, r.Words = states[b.Status], fmt.Sprintf("job %d: %s", b.ID, b.Status)
+		r.Own = itoa(b.ID) == repo.asker.job
 		return r, nil
 	}
 	r.State, r.Words, err = repo.outcome(ctx, q, b, p, r.Own)

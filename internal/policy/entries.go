@@ -439,8 +439,8 @@ func (c Chain) open() []RunQuery {
 }
 
 // gap returns the highest entry that is missing and could be newer than the base of an
-// artifact, or nil. On older ones nothing depends, and on those that entries before
-// since name.
+// artifact, or have entered with it; or nil. On older ones nothing depends, and on those that
+// entries before since name.
 func (c Chain) gap(artifact string, since time.Time) *statement.Link {
 	base := c.number(artifact)
 	for _, l := range c.Missing {
@@ -448,7 +448,7 @@ func (c Chain) gap(artifact string, since time.Time) *statement.Link {
 			c.Entries,
 			func(e Entry) bool { return slices.Contains(e.Previous, l) && !e.Time.Before(since) },
 		)
-		if l.Number > base && named {
+		if l.Number >= base && named {
 			return &l
 		}
 	}
@@ -471,7 +471,7 @@ func (k *approvalCheck) seen() *statement.Latest {
 	c := k.in.chained().chain
 	base := c.number(k.artifact.Name)
 	gone := func(x statement.Latest) bool {
-		return x.Environment == k.in.Environment && x.Number > base &&
+		return x.Environment == k.in.Environment && x.Number >= base && x.Number > 0 &&
 			!slices.ContainsFunc(c.Entries, func(e Entry) bool { return e.Link.SHA256 == x.SHA256 })
 	}
 	var all []statement.Latest
@@ -526,8 +526,8 @@ func (in Input) foreign(env Environment) []verdict.Finding {
 	f := deny(fault.Policy, "record", env.Line,
 		fmt.Sprintf("entry %d into %q was signed in a workflow or on a ref that the policy does not name", newest.Number, env.Name),
 		"the workflow under deployed-by, or built-by, and its ref under refs, until a newer entry is there",
-		"name both, the old one and the new one, for one release; or, if that job was never meant to deploy, "+
-			"delete its attestation sha256:"+newest.Link.SHA256)
+		"name both, the old one and the new one, for one release; if that job was never meant to deploy, show entry sha256:"+
+			newest.Link.SHA256+" to those who approve before anybody deletes it, because it may carry the policy in force")
 	f.Found = newest.Signer.ConfigURI
 	return []verdict.Finding{f}
 }
@@ -560,7 +560,8 @@ func (in Input) recorded(env Environment) []verdict.Finding {
 
 // unrecorded says what entered, or is named, and has no entry here; or nil.
 func (in Input) unrecorded(env Environment) *verdict.Finding {
-	anew := fmt.Sprintf("; or begin anew: record: {mode: required, since: %q}", in.Now.UTC().Format(time.RFC3339))
+	anew := fmt.Sprintf("; or begin anew, which is a change of the policy: record: {mode: required, since: %q}",
+		in.Now.UTC().Format(time.RFC3339))
 	missing := func(reason, found, step string) *verdict.Finding {
 		f := deny(fault.EntryMissing, "record", env.Line, reason, "an entry for everything that entered", step+anew)
 		f.Found = found

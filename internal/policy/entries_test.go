@@ -351,6 +351,26 @@ func TestG15_two_jobs_that_enter_at_once(t *testing.T) {
 	}
 }
 
+// Of two entries that entered at once, each says where the change begins: that one is gone
+// is told, although the other one is there.
+func TestG15_one_of_two_that_entered_at_once_is_gone(t *testing.T) {
+	s := setting(t, required(t), yes(alice, bob)...)
+	first, second := lets(t, 1, nil), lets(t, 2, nil)
+	third := lets(t, 3, []let{first, second}, func(x *let) { x.state = policy.Failed })
+	for _, gone := range []bool{false, true} {
+		in := s.input(t)
+		adopt(&in, entering(in.Policy, first, second, third))
+		if gone {
+			withhold(&in, first)
+		}
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		if f := recorded(evaluate(in)); (f.Code == fault.EntryMissing) != gone {
+			t.Errorf("one is gone %v: %+v, want %s only then", gone, f, fault.EntryMissing)
+		}
+	}
+}
+
 // A made-up deployment moves nothing where entries alone count, one without an entry is
 // told, and so is an entry that a later one names and that is not there.
 func TestG11_what_entered_without_an_entry_is_missed(t *testing.T) {

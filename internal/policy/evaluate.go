@@ -194,8 +194,12 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	}
 	if in.Environment != "" {
 		all := meeting(in, env, a, x, possible)
-		j.Findings = append(j.Findings, newApprovalCheck(in, env, a, c, all).approvals()...)
-		j.Findings = append(j.Findings, in.agreed(a, c, all)...)
+		sides := in.sides(env, a, c, all)
+		j.Findings = append(j.Findings, sides[0].approvals()...)
+		j.Findings = append(j.Findings, in.renamed()...)
+		for _, s := range sides[1:] {
+			j.Findings = append(j.Findings, s.agreed()...)
+		}
 	}
 	return j
 }

@@ -60,46 +60,45 @@ func (f InForce) before(a Artifact, name string) Artifact {
 	return a
 }
 
-// agreed judges, for one candidate, whether the people of the policies in force agree
-// to the policy at hand.
-func (in Input) agreed(a Artifact, c Candidate, all []Fact) []verdict.Finding {
+// renamed denies where a policy in force does not know the environment by its name: nobody
+// knows then whom it would ask.
+func (in Input) renamed() []verdict.Finding {
 	var out []verdict.Finding
 	for _, f := range in.InForce {
-		then, env, ok := in.under(f)
-		switch {
-		case !ok:
-			x := deny(
+		if _, _, ok := in.under(f); !ok {
+			out = append(out, deny(
 				fault.Policy,
 				"policy in force",
 				0,
 				fmt.Sprintf("the policy of entry %d has no environment %q", f.Entry.Number, in.Environment),
 				"an environment of the policy in force",
 				"write the environment under the name that it had",
-			)
-			out = append(out, x)
-			continue
-		case env.Record == RecordOff || len(env.Approvals) == 0:
-			continue
-		}
-		k := newApprovalCheck(then, env, f.before(a, c.Subject.Name), c, all)
-		for _, x := range k.approvals() {
-			if x.Outcome == verdict.Allow &&
-				!slices.ContainsFunc(
-					env.Approvals,
-					func(r Rule) bool { return x.Requirement == "approvals "+r.Group },
-				) {
-				continue // what else the old policy finds good is told once, under the new one
-			}
-			x.Requirement, x.Line = "policy in force: "+x.Requirement, 0
-			x.Reason = fmt.Sprintf(
-				"the policy has changed since entry %d, and by its rules: %s",
-				f.Entry.Number,
-				x.Reason,
-			)
-			out = append(out, x)
+			))
 		}
 	}
 	return out
+}
+
+// agreed judges, for one candidate, whether the people of a policy in force agree to the
+// policy at hand.
+func (s side) agreed() []verdict.Finding {
+	var out []verdict.Finding
+	for _, x := range s.approvals() {
+		if x.Outcome == verdict.Allow &&
+			!slices.ContainsFunc(s.env.Approvals, func(r Rule) bool { return x.Requirement == "approvals "+r.Group }) {
+			continue // what else the old policy finds good is told once, under the new one
+		}
+		x.Requirement, x.Line = "policy in force: "+x.Requirement, 0
+		x.Reason = fmt.Sprintf("the policy has changed since entry %d, and by its rules: %s", s.force.Entry.Number, x.Reason)
+		out = append(out, x)
+	}
+	return out
+}
+
+// Strict reports whether e asks for a record, or says who has to agree to a change of the
+// policy: then no other policy may come first.
+func (e Environment) Strict() bool {
+	return e.Record == RecordRequired || e.PolicyMerged || e.PolicyChange != nil
 }
 
 // asks reports whether an environment wants the approval of anybody. A veto alone asks

@@ -20,14 +20,14 @@ type Merged struct {
 	Why        string         `json:"why"`        // why it was not shown, in words
 	Need       string         `json:"need"`       // the next step then
 	Absent     bool           `json:"absent"`     // the platform says that it shows no such file
+	Strict     bool           `json:"strict"`     // it asks for a record, or for changes to be agreed to; or it cannot be read
 }
 
-// first reports whether nothing has entered e yet, as far as entries say, and they were
+// first reports whether nothing has entered yet, as far as entries say, and they were
 // looked for.
-func (in Input) first(e Environment) bool {
+func (in Input) first() bool {
 	c := in.chained().chain
-	return e.Record != RecordOff && in.Entries.Subject.Digest != (subject.Digest{}) &&
-		len(c.Entries)+len(c.Foreign)+len(c.Missing) == 0
+	return in.Entries.Subject.Digest != (subject.Digest{}) && len(c.Entries)+len(c.Foreign)+len(c.Missing) == 0
 }
 
 // A wish is why the policy has to be that of the default branch.
@@ -40,9 +40,15 @@ type wish struct {
 // wishes says why the policy at hand has to be that of the default branch, if it does.
 func (in Input) wishes(env Environment) []wish {
 	var out []wish
-	if in.first(env) && (env.Record == RecordRequired || env.PolicyMerged) {
-		reason := fmt.Sprintf("nothing has entered %q yet, and its first policy is that of the default branch", env.Name)
-		out = append(out, wish{reason, env.PolicyMerged, in.openPlan(in.Policy)})
+	first := wish{reviewed: env.PolicyMerged, open: in.openPlan(in.Policy)}
+	switch {
+	case !in.first():
+	case env.Record == RecordRequired || env.PolicyMerged:
+		first.reason = fmt.Sprintf("nothing has entered %q yet, and its first policy is that of the default branch", env.Name)
+		out = append(out, first)
+	case in.Merged.Strict || in.Merged.unknown():
+		first.reason = fmt.Sprintf("nothing has entered %q yet, and where the default branch asks for a record the first policy is its own", env.Name)
+		out = append(out, first)
 	}
 	for _, f := range in.InForce {
 		if _, old, ok := in.under(f); ok && old.Record != RecordOff && old.PolicyMerged {
@@ -51,6 +57,25 @@ func (in Input) wishes(env Environment) []wish {
 		}
 	}
 	return out
+}
+
+// unknown reports whether nobody knows which policy the default branch has.
+func (m Merged) unknown() bool { return !m.Absent && (m.Why != "" || m.Branch == "") }
+
+// unread denies where bundles about entries are there and none of them can be read under this
+// policy's roots: one of them may say which policy is in force.
+func (in Input) unread(env Environment) []verdict.Finding {
+	n := len(in.Entries.Rejections) + in.Entries.More
+	if !in.first() || n == 0 {
+		return nil
+	}
+	r := in.Entries.Rejections[0]
+	f := deny(fault.Policy, "policy change", env.Line,
+		fmt.Sprintf("nothing that is said of entries into %q verifies under this policy, so the policy in force is not known", env.Name),
+		"an entry that verifies", "keep the trust of the policy before, or its roots beside the new ones, for one release; "+
+			"delete a bundle only if those who approve agree that it is no entry")
+	f.Found = fmt.Sprintf("%d that do not, the first in %s: %s", n, r.Source, r.Reason)
+	return []verdict.Finding{f}
 }
 
 // mergedRef is the question whether somebody alone may change the default branch. It is
@@ -84,7 +109,7 @@ func (in Input) merged(env Environment) []verdict.Finding {
 		m.line, m.reason = env.Line, w.reason+": "+m.reason
 		out = append(out, m.finding("policy change"))
 	}
-	return append(out, in.closing(env)...)
+	return slices.Concat(out, in.unread(env), in.closing(env))
 }
 
 // notMerged says why the policy at hand is not that of the default branch, or nil.
@@ -118,10 +143,10 @@ func (in Input) notMerged(w wish) *miss {
 	return nil
 }
 
-// closing denies a first policy that nobody could change later: the first entry puts it
-// into force, and its own rules then judge each other one.
+// closing denies a new policy that nobody could change later: its entry puts it into force,
+// and its own rules then judge each other one.
 func (in Input) closing(env Environment) []verdict.Finding {
-	if !in.first(env) || env.PolicyChange == nil {
+	if env.PolicyChange == nil || !in.first() && len(in.InForce) == 0 || in.Entries.Subject.Digest == (subject.Digest{}) {
 		return nil
 	}
 	g, _ := in.Policy.Group(env.PolicyChange.Group)
@@ -136,7 +161,7 @@ func (in Input) closing(env Environment) []verdict.Finding {
 	}
 	f := deny(fault.Policy, "policy change", env.PolicyChange.Line, "nobody could ever change this policy once it is in force",
 		fmt.Sprintf("%d people of group %q", env.PolicyChange.Count, g.Name), "ask for fewer, or give the group more members, before anything enters")
-	f.Found = fmt.Sprintf("%d people are known", len(people))
+	f.Found = fmt.Sprintf("%d of them", len(people))
 	return []verdict.Finding{f}
 }
 

@@ -43,7 +43,17 @@ func opening(t *testing.T, text string, edit func(*policy.Input)) verdict.Verdic
 // not that of whoever builds.
 func TestD15_the_first_policy_is_that_of_the_default_branch(t *testing.T) {
 	wantAllowed(t, opening(t, required(t), func(*policy.Input) {}))
-	wantAllowed(t, opening(t, second, func(in *policy.Input) { in.Merged = policy.Merged{} })) // optional: nobody asks
+	// Where no record is required, the default branch is asked whether it wants one.
+	other := subject.Sum([]byte("other"))
+	for strict, want := range map[bool]verdict.Outcome{false: verdict.Allow, true: verdict.Deny} {
+		for name, text := range map[string]string{"optional": second, "off": replaced(t, second, "count: 2}\n", "count: 2}\n    record: off\n")} {
+			v := opening(t, text, func(in *policy.Input) { in.Merged.Digest, in.Merged.Strict = other, strict })
+			if v.Outcome() != want {
+				t.Errorf("record %s, and a default branch that is strict %v: %v, want %v", name, strict, v.Outcome(), want)
+			}
+		}
+	}
+	wantAllowed(t, opening(t, second, func(in *policy.Input) { in.Merged = policy.Merged{Absent: true, Why: "no such file"} }))
 	for name, x := range map[string]struct {
 		edit func(*policy.Input)
 		code fault.Code
@@ -58,6 +68,30 @@ func TestD15_the_first_policy_is_that_of_the_default_branch(t *testing.T) {
 		if len(all) != 1 || all[0].Code != x.code || all[0].Outcome != verdict.Deny || !strings.Contains(all[0].Reason, x.says) {
 			t.Errorf("%s: findings = %+v, want %s and %q", name, all, x.code, x.says)
 		}
+	}
+}
+
+// A policy with other roots reads no entry, and so knows no policy in force: it is refused,
+// whatever it says of the record and whichever branch has it.
+func TestD15_a_policy_that_cannot_read_the_entries(t *testing.T) {
+	for _, text := range []string{required(t), second, replaced(t, second, "count: 2}\n", "count: 2}\n    record: off\n")} {
+		wantAllowed(t, opening(t, text, func(*policy.Input) {}))
+		v := opening(t, text, func(in *policy.Input) {
+			in.Entries.Rejections = []policy.Rejection{{Code: fault.Chain, Source: "store", Reason: "a root that the policy does not have"}}
+		})
+		all := slices.DeleteFunc(changeFindings(v), func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
+		if len(all) != 1 || all[0].Code != fault.Policy || !strings.Contains(all[0].Reason, "the policy in force is not known") {
+			t.Errorf("findings = %+v, want that the policy in force is not known", all)
+		}
+	}
+	// Beside an entry that counts, a bundle that verifies under nothing is junk.
+	in := setting(t, required(t), yes(alice, bob)...).input(t)
+	adopt(&in, entering(in.Policy, line(t, 1)...))
+	in.Entries.Rejections = []policy.Rejection{{Code: fault.Chain, Source: "store", Reason: "junk"}}
+	in.Changes = slices.Clone(in.Changes)
+	in.Changes[0].Start = startOf(t, in)
+	if all := changeFindings(evaluate(in)); len(all) != 0 {
+		t.Errorf("findings = %+v, want none", all)
 	}
 }
 
@@ -118,6 +152,11 @@ func TestD15_a_policy_that_nobody_could_change(t *testing.T) {
 		}
 	}
 	wantAllowed(t, opening(t, text, roster(alice, bob)))
+	// As the policy after another one, too.
+	later := changing(t, required(t), func(in *policy.Input) { in.Policy = read(t, text); roster(alice)(in) }, yes(alice, bob)...)
+	if all := changeFindings(evaluate(later)); len(all) != 1 || all[0].Outcome != verdict.Deny {
+		t.Errorf("findings = %+v, want that nobody could ever change it", all)
+	}
 	all := changeFindings(opening(t, text, roster(alice)))
 	if len(all) != 2 || all[1].Code != fault.Policy || !strings.Contains(all[1].Reason, "nobody could ever change this policy") {
 		t.Errorf("findings = %+v, want that nobody could ever change it", all)

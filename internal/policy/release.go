@@ -103,6 +103,8 @@ type Standing struct {
 	Member bool
 	Code   fault.Code // empty: they may
 	Reason string
+	// InForce says that a policy in force asks the group; Veto, that only its no counts.
+	InForce, Veto bool
 }
 
 // check gathers what is known about a candidate for people who decide, or look:
@@ -113,43 +115,45 @@ func (in Input) check(c Candidate) *approvalCheck {
 	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c.indexed(), meets))
 }
 
-// Stand says, for each rule of in's environment, whether an account may approve
-// a subject. The gate will judge their approval in the same way.
+// Stand says, for each rule of in's environment, and of those in force, whether an account may
+// approve a subject. The gate will judge their approval in the same way.
 func Stand(in Input, c Candidate, a Account, by Source) []Standing {
-	k := in.check(c)
-	env := k.env
-	rules := env.Approvals
-	if env.Emergency != nil {
-		rules = append(slices.Clone(rules), Rule{Group: env.Emergency.Group})
-	}
 	var out []Standing
-	for _, r := range rules {
-		g, _ := in.Policy.Group(r.Group)
-		x := k.judge(g, vote{account: a, decision: statement.Approve, source: by, trust: k.trust(g)}, g.Excludes)
-		s := Standing{Group: r.Group, Member: x.member}
-		if x.why != nil {
-			s.Code, s.Reason = x.why.code, x.why.reason
+	for _, k := range in.shown(c) {
+		rules := k.env.Approvals
+		if k.env.Emergency != nil && k.force == nil {
+			rules = append(slices.Clone(rules), Rule{Group: k.env.Emergency.Group})
 		}
-		out = append(out, s)
+		for _, r := range rules {
+			g, _ := k.in.Policy.Group(r.Group)
+			x := k.judge(g, vote{account: a, decision: statement.Approve, source: by, trust: k.trust(g)}, g.Excludes)
+			s := Standing{Group: r.Group, Member: x.member, InForce: k.force != nil, Veto: r.Veto}
+			if x.why != nil {
+				s.Code, s.Reason = x.why.code, x.why.reason
+			}
+			out = append(out, s)
+		}
 	}
 	return out
 }
 
 // MayApprove returns the labels of accounts that could approve everything that in
-// judges, by group. A group with a veto only is left out: its approval is not needed.
+// judges, by group; a group that a policy in force asks has that before its name. A group
+// with a veto only is left out: its approval is not needed.
 func MayApprove(in Input) map[string][]string {
 	out := map[string][]string{}
 	for i, c := range in.Candidates {
-		k := in.check(c)
-		for _, r := range k.env.Approvals {
-			if r.Veto {
-				continue
+		for _, k := range in.shown(c) {
+			for _, r := range k.env.Approvals {
+				if r.Veto {
+					continue
+				}
+				may, name := k.eligible(k.tallyOf(r)), k.called(r)
+				if i > 0 {
+					may = slices.DeleteFunc(out[name], func(who string) bool { return !slices.Contains(may, who) })
+				}
+				out[name] = may
 			}
-			may := k.eligible(k.tallyOf(r))
-			if i > 0 {
-				may = slices.DeleteFunc(out[r.Group], func(name string) bool { return !slices.Contains(may, name) })
-			}
-			out[r.Group] = may
 		}
 	}
 	return out

@@ -57,3 +57,12 @@ func Code(s string) string {
 	}
 	return "`" + s + "`"
 }
+
+// Block writes lines of a difference as a block of code, which no line of them ends.
+func Block(lines []string) string {
+	out := "```diff\n"
+	for _, l := range lines {
+		out += strings.ReplaceAll(Plain(l), "`", `\u{60}`) + "\n"
+	}
+	return out + "```"
+}

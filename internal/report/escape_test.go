@@ -71,3 +71,12 @@ func FuzzK04_plain_text_is_printable(f *testing.F) {
 		}
 	})
 }
+
+// A line of a policy that looks like the end of a block is only a line.
+func TestK05_a_line_cannot_end_a_block(t *testing.T) {
+	got := Block([]string{" ```", "+ ![x](https://evil.example)", "- a\x1b[2J"})
+	want := "```diff\n \\u{60}\\u{60}\\u{60}\n+ ![x](https://evil.example)\n- a\\u{1b}[2J\n```"
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -50,10 +50,7 @@ func Markdown(w io.Writer, r Record) error {
 	p.line("")
 	if len(r.Changed) > 0 {
 		p.line("<details><summary>the policy differs from the one in force</summary>\n")
-		for _, l := range r.Changed {
-			p.line("%s<br>", Code(l))
-		}
-		p.line("\n</details>\n")
+		p.line("%s\n\n</details>\n", Block(r.Changed))
 	}
 	for _, l := range r.Looser {
 		p.line("It asks for less: %s\n", Code(l))
