@@ -57,7 +57,7 @@ func TestApprovals(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			r := newRun(t, c.name+"-approvals", scenario{people: true}, variants[0])
+			r := newRun(t, c.name+"-approvals", scenario{over: "people"}, variants[0])
 			s := &story{T: t, r: r, town: c.town(r), client: c.name}
 			s.told()
 		})

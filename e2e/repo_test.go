@@ -53,13 +53,13 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	}
 	r.dir = filepath.Join(r.root, "repository")
 	must(t, copyTree("sample", r.dir))
-	if sc.people {
-		must(t, copyTree("people", r.dir))
+	if sc.over != "" {
+		must(t, copyTree(sc.over, r.dir))
 	}
 	must(t, copyTree(filepath.Join(r.lab.Dir, "trusted_root.json"), filepath.Join(r.dir, ".sallyport/trust/trusted_root.json")))
 	must(t, copyTree(filepath.Join(r.lab.Dir, "signing_config.json"), filepath.Join(r.dir, ".sallyport/trust/signing_config.json")))
 	files := []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"}
-	if sc.people {
+	if sc.over == "people" {
 		files = append(files, ".github/workflows/approve.yml", ".gitlab/release.yml")
 	}
 	for _, file := range files {

@@ -28,7 +28,7 @@ type scenario struct {
 	plain     bool   // ref and artifact make no difference: one variant on each client
 	exchanged bool   // one byte of the artifact changes after the gate has let it through
 	variable  string // NAME=VALUE that somebody has set for every job
-	people    bool   // people have to approve: the repository is that of people/
+	over      string // what is laid over the sample: people/, where people have to approve, or record/; nothing if empty
 
 	failing string // the job that fails, attest's being the build; none where all is well
 	exit    int    // of the product in that job

@@ -48,6 +48,7 @@ func (r *run) names() []string {
 
 // A town is a repository in which people decide, on one platform.
 type town interface {
+	desk
 	// settle makes everything as it is when all is well, and mends what an
 	// attack has changed.
 	settle(t *testing.T)
@@ -58,9 +59,6 @@ type town interface {
 	again(t *testing.T, a ask) result
 	// approve has a person start what carries an approval.
 	approve(t *testing.T, who person, release string, environments ...string) result
-	// terminal is what a person at a terminal has: the address of the
-	// repository, and the variables of a session.
-	terminal(t *testing.T) (repository string, env []string)
 	// soften and change are what is done to the jobs: one gate's failure is
 	// not heeded and the other one is passed by; the program is changed by one
 	// byte before every gate.
@@ -77,18 +75,30 @@ type ask struct {
 	attack       func(jobs object) // what is done to the jobs; nothing if nil
 }
 
+// A desk is what a person at a terminal has: the address of the repository, and
+// the variables of a session.
+type desk interface {
+	terminal(t *testing.T) (repository string, env []string)
+}
+
 // atTerminal runs the released binary as a person does, outside of any client.
-func (r *run) atTerminal(t *testing.T, in town, who person, args ...string) (string, int) {
+func (r *run) atTerminal(t *testing.T, in desk, who person, args ...string) (string, int) {
 	t.Helper()
-	repository, env := in.terminal(t)
 	r.lab.Set(t, "/accounts/people/"+who.email, object{})
-	binary := filepath.Join(r.suite.dir, "releases", version, fmt.Sprintf("sallyport_%s_%s", runtime.GOOS, runtime.GOARCH))
-	args = append(args, "--yes", "--repository", repository,
+	args = append(args, "--yes",
 		"--signing-config", ".sallyport/trust/signing_config.json", "--trusted-root", ".sallyport/trust/trusted_root.json",
 		"--authority", r.lab.Env["SALLYPORT_LAB_AUTHORITY"])
+	repository, env := in.terminal(t)
+	return r.released(t, append(env, "SALLYPORT_IDENTITY_TOKEN="+r.personToken(t, who)), append(args, "--repository", repository)...)
+}
+
+// released runs the released binary.
+func (r *run) released(t *testing.T, env []string, args ...string) (string, int) {
+	t.Helper()
+	binary := filepath.Join(r.suite.dir, "releases", version, fmt.Sprintf("sallyport_%s_%s", runtime.GOOS, runtime.GOARCH))
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Dir = r.dir
-	cmd.Env = r.environ(t, append(env, "SALLYPORT_IDENTITY_TOKEN="+r.personToken(t, who))...)
+	cmd.Env = r.environ(t, env...)
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
