@@ -132,6 +132,8 @@ type evidencer interface {
 	// KeepsBundles reports whether the platform surely has a store for bundles of this
 	// repository.
 	KeepsBundles(ctx context.Context) (bool, error)
+	// Versions returns the commits before a tip that changed a file, the newest first.
+	Versions(ctx context.Context, tip, path string) ([]string, error)
 	evidence() store
 	storeName() string // as in the input store
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
@@ -52,6 +53,47 @@ func (r *run) recordStore(at door) (store, error) {
 		return at.evidence(), nil
 	}
 	return places.NewRecords(p.RecordStore, places.OCIOptions{})
+}
+
+// recordsBefore are the OCI repositories that policies of the default branch named before, besides
+// the one that is asked: whoever moves the record takes no policy in force away.
+func (r *run) recordsBefore() ([]gate.Store, error) {
+	own, err := r.at.KeepsBundles(r.ctx)
+	path := r.policyPath()
+	if err != nil || own || path == "" {
+		return nil, err
+	}
+	_, _, tip, _, err := r.at.Head(r.ctx)
+	if err != nil {
+		return nil, err
+	}
+	commits, err := r.at.Versions(r.ctx, tip, path)
+	if err != nil {
+		return nil, fmt.Errorf("asking where entries were kept before: %w", err)
+	}
+	seen := map[string]bool{r.recordsAt.Name(): true}
+	var out []gate.Store
+	for _, c := range commits {
+		raw, err := r.at.File(r.ctx, c, path)
+		if f := fault.Of(err); err != nil && f.Code == fault.Policy {
+			continue // the file was not there then
+		}
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.parsed("the policy of commit "+c, raw)
+		if err != nil || p.RecordStore == "" {
+			continue // nothing entered under a policy that nobody can read
+		}
+		s, err := places.NewRecords(p.RecordStore, places.OCIOptions{})
+		if err != nil {
+			return nil, err
+		}
+		if !seen[s.Name()] {
+			seen[s.Name()], out = true, append(out, s)
+		}
+	}
+	return out, nil
 }
 
 // orNameStore adds to the next step of an entry that was not stored what helps where the

@@ -102,11 +102,14 @@ type Gate struct {
 	// store, or the one that the policy of the default branch names. nil: they are not
 	// looked for.
 	Records Store
-	Read    Reader // reads the policy that an entry carries
-	File    string // path of the policy in the repository; "": it is no file of one
-	Roots   Roots  // of a policy in force, where they are others than those of Verifiers
-	Home    string // address of the repository that the environment belongs to
-	Keep    Keep   // takes the evidence that is looked at; nil: nobody keeps it
+	// Before are the places where entries were kept before. They are asked where Records
+	// has none that counts; nil: there are none.
+	Before func() ([]Store, error)
+	Read   Reader // reads the policy that an entry carries
+	File   string // path of the policy in the repository; "": it is no file of one
+	Roots  Roots  // of a policy in force, where they are others than those of Verifiers
+	Home   string // address of the repository that the environment belongs to
+	Keep   Keep   // takes the evidence that is looked at; nil: nobody keeps it
 }
 
 // Keep takes the bytes of one piece of evidence, or of what leads from it to a
@@ -282,6 +285,11 @@ func (g *Gate) ask(ctx context.Context, in *policy.Input, down *walk) error {
 			}
 			if !more {
 				down = nil
+			}
+			continue
+		case signed && !read && again != nil && !again.older && in.First():
+			if down, err = again.before(ctx); err != nil {
+				return err
 			}
 			continue
 		case signed && !read:

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 
@@ -21,6 +22,7 @@ type walk struct {
 	taken    int
 	subjects []subject.Subject
 	rest     Evidence // that may be about them
+	older    bool     // the places where entries were kept before were asked
 }
 
 // A claim is what a bundle says that it is, before anybody has verified it.
@@ -147,6 +149,23 @@ func (w *walk) more(in *policy.Input) (bool, error) {
 	e.Facts = append(e.Facts, all[0].Facts...)
 	e.Rejections, e.More = append(e.Rejections, all[0].Rejections...), e.More+all[0].More
 	return true, nil
+}
+
+// before is a walk down the entries that were kept elsewhere before; nil: there are none.
+func (w *walk) before(ctx context.Context) (*walk, error) {
+	w.older = true
+	if w.g.Before == nil {
+		return nil, nil
+	}
+	stores, err := w.g.Before()
+	if err != nil || len(stores) == 0 {
+		return nil, err
+	}
+	evidence, err := Collect(ctx, stores, []subject.Subject{w.mark})
+	if err != nil {
+		return nil, err
+	}
+	return w.g.walk(w.mark, evidence, nil), nil
 }
 
 // hear verifies what is about the subjects once more, with those whom the policies in force

@@ -49,6 +49,23 @@ func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error)
 	return body, nil
 }
 
+// maxVersions is how many versions of a file are looked back at.
+const maxVersions = 20
+
+// Versions returns the commits before tip that changed a file, the newest first; not all of a
+// file that was changed more often than maxVersions times.
+func (repo *Repo) Versions(ctx context.Context, tip, path string) ([]string, error) {
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	q := inquiry{path: repo.at("commits?sha=%s&path=%s", url.QueryEscape(tip), url.QueryEscape(path)), need: readContents}
+	all, _, err := list[commit](ctx, repo, q, func([]commit) bool { return true })
+	var out []string
+	for _, c := range all[:min(len(all), maxVersions)] {
+		out = append(out, c.SHA)
+	}
+	return out, err
+}
+
 // Tip returns the commit that a branch of this repository is at.
 func (repo *Repo) Tip(ctx context.Context, branch string) (string, error) {
 	ctx, cancel := repo.within(ctx)

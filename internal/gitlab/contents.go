@@ -50,6 +50,9 @@ func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error)
 // plan.
 func (*Repo) KeepsBundles(context.Context) (bool, error) { return true, nil }
 
+// Versions returns nothing: where GitLab keeps bundles does not depend on a file.
+func (*Repo) Versions(context.Context, string, string) ([]string, error) { return nil, nil }
+
 // Tip returns the commit that a branch of this project is at.
 func (repo *Repo) Tip(ctx context.Context, branch string) (string, error) {
 	t, err := repo.branch(ctx, branch)

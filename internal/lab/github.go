@@ -112,7 +112,7 @@ var ignored = []string{"created", "exclude_pull_requests", "check_suite_id", "pa
 func answered(h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range ignored {
-			if r.URL.Query().Has(name) {
+			if r.URL.Query().Has(name) && !(name == "path" && strings.HasSuffix(r.URL.Path, "/commits")) {
 				gitHubError(w, http.StatusBadRequest, "the toy does not answer the parameter "+name)
 				return
 			}

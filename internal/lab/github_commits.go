@@ -31,6 +31,9 @@ func (g *github) listCommits(w http.ResponseWriter, req *http.Request, r *repo) 
 	}
 	newest := r.history.reach(tip.SHA, map[string]struct{}{})
 	slices.Reverse(newest)
+	if path := req.URL.Query().Get("path"); path != "" { // of commits that are said to have files, those that have this one
+		newest = slices.DeleteFunc(newest, func(c *gitCommit) bool { return r.files[commitFile{c.SHA, path}] == "" })
+	}
 	writeJSON(w, http.StatusOK, g.commitShapes(r, pageOf(g, w, req, newest)))
 }
 

@@ -30,6 +30,9 @@ func (in Input) first() bool {
 	return in.Entries.Subject.Digest != (subject.Digest{}) && len(c.Entries)+len(c.Foreign)+len(c.Missing) == 0
 }
 
+// First reports whether nothing has entered yet, as far as the entries at hand say.
+func (in Input) First() bool { return in.first() }
+
 // A wish is why the policy has to be that of the default branch.
 type wish struct {
 	reason   string
