@@ -206,28 +206,44 @@ func (g *Gate) inForce(in *policy.Input) error {
 func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, error) {
 	repository, id, commit, ref, err := g.Guard.Head(ctx)
 	m := policy.Merged{Repository: repository, ID: id, Commit: commit, Branch: strings.TrimPrefix(ref, "refs/heads/")}
-	if err == nil && g.File == "" {
-		m.Absent, m.Why, m.Need = true, "the policy is no file of this repository", "let the policy be a file of it, with policy-ref if the job runs elsewhere"
-		return m, nil
+	if err != nil {
+		return unseen(ctx, m, err)
 	}
-	var raw []byte
-	if err == nil {
-		raw, err = g.Guard.File(ctx, commit, g.File)
-	}
-	switch f := fault.Of(err); {
-	case err == nil:
-		m.Digest, m.Strict = subject.Sum(raw), true
+	m.Absent, m.Why = true, "the policy is no file of this repository"
+	m.Need = "let the policy be a file of it, with policy-ref if the job runs elsewhere"
+	// A policy under another path is held to the one under the usual path, too.
+	for _, path := range slices.Compact([]string{g.File, policy.UsualPath}) {
+		if path == "" || !m.Absent {
+			continue
+		}
+		raw, err := g.Guard.File(ctx, commit, path)
+		switch f := fault.Of(err); {
+		case err != nil && f.Code == fault.Policy:
+			if path == g.File {
+				m.Why, m.Need = f.Error(), f.Hint
+			}
+			continue
+		case err != nil:
+			return unseen(ctx, m, err)
+		case path == g.File:
+			m.Absent, m.Why, m.Need, m.Digest = false, "", "", subject.Sum(raw)
+		}
+		m.Strict = true
 		if p, err := g.Read(raw); err == nil {
 			e, known := p.Environment(environment)
 			m.Strict = known && e.Strict()
 		}
-	case f.Code == fault.Policy:
-		m.Absent, m.Why, m.Need = true, f.Error(), f.Hint
-	case ctx.Err() == nil && (f.Kind == fault.Unavailable || f.Kind == fault.Usage):
-		m.Why, m.Need = f.Error(), f.Hint
-	default:
+	}
+	return m, nil
+}
+
+// unseen is the answer of a platform that does not show the default branch.
+func unseen(ctx context.Context, m policy.Merged, err error) (policy.Merged, error) {
+	f := fault.Of(err)
+	if ctx.Err() != nil || f.Kind != fault.Unavailable && f.Kind != fault.Usage {
 		return m, fmt.Errorf("asking which policy the default branch has: %w", err)
 	}
+	m.Absent, m.Why, m.Need = false, f.Error(), f.Hint
 	return m, nil
 }
 

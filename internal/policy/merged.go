@@ -9,6 +9,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
+// UsualPath is where a repository has its policy, if nothing else is said.
+const UsualPath = ".sallyport/policy.yaml"
+
 // Merged is the platform's word about the policy's file on the default branch of the
 // repository that the environment belongs to. Its zero is that nobody was asked.
 type Merged struct {
