@@ -26,15 +26,12 @@ type Merged struct {
 	Strict     bool           `json:"strict"`     // it asks for a record, or for changes to be agreed to; or it cannot be read
 }
 
-// first reports whether nothing has entered yet, as far as entries say, and they were
-// looked for.
-func (in Input) first() bool {
+// First reports whether nothing has entered yet, as far as the entries at hand say, and they
+// were looked for.
+func (in Input) First() bool {
 	c := in.chained().chain
 	return in.Entries.Subject.Digest != (subject.Digest{}) && len(c.Entries)+len(c.Foreign)+len(c.Missing) == 0
 }
-
-// First reports whether nothing has entered yet, as far as the entries at hand say.
-func (in Input) First() bool { return in.first() }
 
 // A wish is why the policy has to be that of the default branch.
 type wish struct {
@@ -48,7 +45,7 @@ func (in Input) wishes(env Environment) []wish {
 	var out []wish
 	first := wish{reviewed: env.PolicyMerged, open: in.openPlan(in.Policy)}
 	switch {
-	case !in.first():
+	case !in.First():
 	case env.Record == RecordRequired || env.PolicyMerged:
 		first.reason = fmt.Sprintf("nothing has entered %q yet, and its first policy is that of the default branch", env.Name)
 		out = append(out, first)
@@ -72,7 +69,7 @@ func (m Merged) unknown() bool { return !m.Absent && (m.Why != "" || m.Branch ==
 // policy's roots: one of them may say which policy is in force.
 func (in Input) unread(env Environment) []verdict.Finding {
 	n := len(in.Entries.Rejections) + in.Entries.More
-	if !in.first() || n == 0 {
+	if !in.First() || n == 0 {
 		return nil
 	}
 	r := in.Entries.Rejections[0]
@@ -152,7 +149,7 @@ func (in Input) notMerged(w wish) *miss {
 // closing denies a new policy that nobody could change later: its entry puts it into force,
 // and its own rules then judge each other one.
 func (in Input) closing(env Environment) []verdict.Finding {
-	if env.PolicyChange == nil || !in.first() && len(in.InForce) == 0 || in.Entries.Subject.Digest == (subject.Digest{}) {
+	if env.PolicyChange == nil || !in.First() && len(in.InForce) == 0 || in.Entries.Subject.Digest == (subject.Digest{}) {
 		return nil
 	}
 	g, _ := in.Policy.Group(env.PolicyChange.Group)

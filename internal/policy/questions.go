@@ -104,13 +104,13 @@ func (in Input) askThen(q *asking) {
 // matters.
 func (in Input) askMerged(q *asking, env Environment) {
 	all := in.wishes(env)
-	if len(in.Candidates) > 0 && (len(all) > 0 || in.first()) {
+	if len(in.Candidates) > 0 && (len(all) > 0 || in.First()) {
 		q.add(MergedQuery{})
 	}
 	if x, ok := in.mergedRef(all); ok {
 		q.add(x)
 	}
-	if c := env.PolicyChange; c != nil && (in.first() || len(in.InForce) > 0) {
+	if c := env.PolicyChange; c != nil && (in.First() || len(in.InForce) > 0) {
 		g, _ := in.Policy.Group(c.Group)
 		in.members(q, g)
 	}
