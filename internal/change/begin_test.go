@@ -117,3 +117,29 @@ func TestG11_where_a_change_begins(t *testing.T) {
 		}
 	}
 }
+
+// What was read since one base tells what is new since another one only where that comes
+// after it: a branch that was merged in between is new there.
+func TestI01_a_base_beside_another_one_is_read_anew(t *testing.T) {
+	p := tree{branched(nil), map[string][]string{"a0": nil, "a1": {"a0"}, "b2": {"a1"}, "a2": {"a1"}, "a3": {"a2"}, "m4": {"a3", "b2"}, "tip9": {"m4"}}, change.Past{}}
+	var m change.Memory
+	for _, c := range []struct{ base, want string }{{"b2", "a2 a3 m4"}, {"a3", "b2 m4"}} {
+		got, err := m.Of(t.Context(), p, policy.ChangeQuery{Head: id("m4"), Ref: "refs/heads/main",
+			Start: policy.Start{Signed: true, Entered: []policy.Point{{Commit: id(c.base), Entry: 1}}}}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for _, x := range got.Commits {
+			for n := range p.parents {
+				if id(n) == x.ID {
+					found = append(found, n)
+				}
+			}
+		}
+		slices.Sort(found)
+		if strings.Join(found, " ") != c.want {
+			t.Errorf("since %s: %v, want %s", c.base, found, c.want)
+		}
+	}
+}
