@@ -96,7 +96,12 @@ func (l *ledger) weakened(t *testing.T) {
 
 // madeUp has somebody tell the platform of a deployment that no gate let in.
 func (l *ledger) madeUp(t *testing.T) {
-	l.kept(t, l.runs(t, true), answer{3, "E_ENTRY_MISSING"}, `something was deployed into "production" without an entry`)
+	l.kept(
+		t,
+		l.runs(t, true),
+		answer{3, "E_ENTRY_MISSING"},
+		`something was deployed into "production" without an entry`,
+	)
 	l.history(t, 1, "")
 }
 
@@ -143,7 +148,12 @@ func (l *ledger) push(t *testing.T, file, from, to string) {
 	t.Helper()
 	l.r.edit(t, file, from, to)
 	for _, pipeline := range []string{releaseFile, ".gitlab-ci.yml"} {
-		l.r.edit(t, pipeline, fmt.Sprintf("version: v1.%d.0", len(l.main)-1), fmt.Sprintf("version: v1.%d.0", len(l.main)))
+		l.r.edit(
+			t,
+			pipeline,
+			fmt.Sprintf("version: v1.%d.0", len(l.main)-1),
+			fmt.Sprintf("version: v1.%d.0", len(l.main)),
+		)
 	}
 	_, err := command(l.r.dir, "git", "commit", "--quiet", "--all", "-m", "change "+file)
 	must(t, err)
@@ -174,7 +184,14 @@ func (l *ledger) entered(t *testing.T, got result, number int) {
 func (l *ledger) kept(t *testing.T, got result, a answer, reason string) {
 	t.Helper()
 	if got.exit == 0 || got.jobs[l.gate()] != "failure" || got.product[l.gate()] != a.exit {
-		t.Errorf("the client exits with %d, jobs %v with exit codes %v; want %s to fail with %d", got.exit, got.jobs, got.product, l.gate(), a.exit)
+		t.Errorf(
+			"the client exits with %d, jobs %v with exit codes %v; want %s to fail with %d",
+			got.exit,
+			got.jobs,
+			got.product,
+			l.gate(),
+			a.exit,
+		)
 	}
 	if news := l.news(); len(news) != 0 {
 		t.Errorf("production received %q, want nothing", news)
@@ -291,8 +308,27 @@ func (g recordOnGitHub) knows(t *testing.T, main []pushed, madeUp bool) {
 			if ended == nil {
 				status = "in_progress"
 			}
-			g.set(t, at, object{"head_sha": c.sha, "head_branch": "main", "path": releaseFile, "actor": alice.onGitHub(), "triggering_actor": alice.onGitHub(), "status": status, "conclusion": ended})
-			g.set(t, at+"/jobs", []object{{"name": "build", "id": 10*run + 1}, {"name": "production", "id": 10*run + 1 + attempt, "status": status, "conclusion": ended}})
+			g.set(
+				t,
+				at,
+				object{
+					"head_sha":         c.sha,
+					"head_branch":      "main",
+					"path":             releaseFile,
+					"actor":            alice.onGitHub(),
+					"triggering_actor": alice.onGitHub(),
+					"status":           status,
+					"conclusion":       ended,
+				},
+			)
+			g.set(
+				t,
+				at+"/jobs",
+				[]object{
+					{"name": "build", "id": 10*run + 1},
+					{"name": "production", "id": 10*run + 1 + attempt, "status": status, "conclusion": ended},
+				},
+			)
 		}
 		if conclusion == "success" {
 			d := g.deployment(run, c.sha, "production", "success")
@@ -350,12 +386,22 @@ func (g recordOnGitLab) opens(t *testing.T) {
 	members := []object{}
 	for _, name := range people {
 		p := g.person(name)
-		g.lab.Set(t, fmt.Sprint("/gitlab/users/", p.id), object{"username": p.login, "public_email": p.email, "bot": false})
+		g.lab.Set(
+			t,
+			fmt.Sprint("/gitlab/users/", p.id),
+			object{"username": p.login, "public_email": p.email, "bot": false},
+		)
 		members = append(members, object{"id": p.id, "access_level": 40})
 	}
 	g.set(t, "/members", members)
 	g.origin(t, "https://gitlab.com")
-	must(t, write(filepath.Join(g.root, "home/.gitconfig"), "[url \""+g.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n"))
+	must(
+		t,
+		write(
+			filepath.Join(g.root, "home/.gitconfig"),
+			"[url \""+g.git.URL+"/\"]\n\tinsteadOf = https://gitlab.com/\n",
+		),
+	)
 }
 
 // The pipeline before the first one, and that of the deployment which is made up.
@@ -369,7 +415,11 @@ func (g recordOnGitLab) knows(t *testing.T, main []pushed, madeUp bool) {
 	last := main[len(main)-1]
 	g.set(t, "/files", g.committed(t, last.sha))
 	tried := func(pipeline int, c pushed, status string) {
-		g.set(t, fmt.Sprint("/pipelines/", pipeline), object{"sha": c.sha, "ref": "main", "status": status, "user": alice.onGitLab()})
+		g.set(
+			t,
+			fmt.Sprint("/pipelines/", pipeline),
+			object{"sha": c.sha, "ref": "main", "status": status, "user": alice.onGitLab()},
+		)
 		of := func(name, status string) object {
 			job := g.of(pipeline, alice, name, status)
 			job["ref"], job["commit"] = "main", object{"id": c.sha}
@@ -383,7 +433,18 @@ func (g recordOnGitLab) knows(t *testing.T, main []pushed, madeUp bool) {
 		job := 10*pipeline + 1 + c.attempt
 		g.set(t, fmt.Sprint("/jobs/", job), of("deploy:production", status))
 		if status != "running" { // one that runs would want a review on the platform's page
-			g.set(t, fmt.Sprint("/deployments/", job), object{"environment": "production", "status": status, "sha": c.sha, "ref": "main", "deployable": object{"id": job}, "user": alice.onGitLab()})
+			g.set(
+				t,
+				fmt.Sprint("/deployments/", job),
+				object{
+					"environment": "production",
+					"status":      status,
+					"sha":         c.sha,
+					"ref":         "main",
+					"deployable":  object{"id": job},
+					"user":        alice.onGitLab(),
+				},
+			)
 		}
 	}
 	for i, c := range main[:len(main)-1] {
@@ -403,8 +464,12 @@ func (g recordOnGitLab) deploys(t *testing.T, main []pushed) result {
 	as := func(job int) identity {
 		return func(environment string) map[string]string {
 			claims := object{
-				"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": last.sha, "ci_config_sha": last.sha, "ref": "main",
-				"pipeline_id": strconv.Itoa(noPipeline + len(main)), "job_id": strconv.Itoa(10*(noPipeline+len(main)) + job),
+				"project_id": strconv.Itoa(
+					g.id,
+				), "project_path": "acme/" + g.name, "sha": last.sha, "ci_config_sha": last.sha, "ref": "main",
+				"pipeline_id": strconv.Itoa(
+					noPipeline + len(main),
+				), "job_id": strconv.Itoa(10*(noPipeline+len(main)) + job),
 				"user_id": strconv.Itoa(alice.id), "user_login": alice.login, "user_email": alice.email,
 				"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
 			}

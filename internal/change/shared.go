@@ -33,23 +33,24 @@ type since[T any] struct {
 	whole bool
 }
 
-// covers reports whether everything since at is in s. A list that is cut covers no other.
-func (s since[T]) covers(at time.Time) bool {
-	return s.asked && (s.at.Equal(at) || s.whole && s.at.Before(at))
-}
-
-// from is what of s happened since at, by the times of its items.
-func (s since[T]) from(at time.Time, of func(T) time.Time) []T {
-	if s.at.Equal(at) {
-		return s.all
-	}
-	var out []T
-	for _, x := range s.all {
-		if t := of(x); t.IsZero() || !t.Before(at) {
-			out = append(out, x)
+// list answers from s, or asks. A list that is cut covers no other time. of is when an item
+// happened.
+func (s *since[T]) list(
+	ctx context.Context, at time.Time, of func(T) time.Time,
+	ask func(context.Context, time.Time) ([]T, bool, error),
+) ([]T, bool, error) {
+	if !s.asked || !s.at.Equal(at) && !(s.whole && s.at.Before(at)) {
+		all, whole, err := ask(ctx, at)
+		if err != nil {
+			return nil, false, err
 		}
+		*s = since[T]{true, at, all, whole}
 	}
-	return out
+	out := slices.DeleteFunc(slices.Clone(s.all), func(x T) bool {
+		t := of(x)
+		return !s.at.Equal(at) && !t.IsZero() && t.Before(at)
+	})
+	return out, s.whole, nil
 }
 
 // A platform that was asked before.
@@ -99,27 +100,11 @@ func (s shared) Span(ctx context.Context, from, to string) ([]Commit, bool, erro
 func (s shared) Merged(ctx context.Context, at time.Time) ([]Request, bool, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	k := &s.l.merged
-	if !k.covers(at) {
-		all, whole, err := s.Platform.Merged(ctx, at)
-		if err != nil {
-			return nil, false, err
-		}
-		*k = since[Request]{true, at, all, whole}
-	}
-	return slices.Clone(k.from(at, func(r Request) time.Time { return r.Done })), k.whole, nil
+	return s.l.merged.list(ctx, at, func(r Request) time.Time { return r.Done }, s.Platform.Merged)
 }
 
 func (s shared) Pushes(ctx context.Context, at time.Time) ([]Push, bool, error) {
 	s.l.mu.Lock()
 	defer s.l.mu.Unlock()
-	k := &s.l.pushes
-	if !k.covers(at) {
-		all, whole, err := s.Platform.Pushes(ctx, at)
-		if err != nil {
-			return nil, false, err
-		}
-		*k = since[Push]{true, at, all, whole}
-	}
-	return slices.Clone(k.from(at, func(p Push) time.Time { return p.Time })), k.whole, nil
+	return s.l.pushes.list(ctx, at, func(p Push) time.Time { return p.Time }, s.Platform.Pushes)
 }

@@ -44,15 +44,11 @@ func (r *run) ended(outcome, of string) (answer, error) {
 	if err := r.belongs(p, env); err != nil {
 		return answer{}, err
 	}
-	token, err := r.identityToken()
-	if err != nil {
-		return answer{}, err
-	}
-	signing, verifier, err := r.instance(token)
-	if err != nil {
-		return answer{}, err
-	}
 	kept, err := r.records(r.at)
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := r.attester(kept)
 	if err != nil {
 		return answer{}, err
 	}
@@ -64,16 +60,21 @@ func (r *run) ended(outcome, of string) (answer, error) {
 		return r.nothingEntered(p, env, of)
 	}
 	for _, e := range own {
-		if outcome == statement.OutcomeEntered && e.State == policy.Failed {
-			return answer{}, fault.New(fault.Refused, fault.Predicate, "let the artifacts enter again with a gate, and deploy them",
-				"this run has signed that the deployment of entry %d failed, and that stays", e.Number)
+		if outcome == statement.OutcomeEntered && e.State == policy.Failed && e.Signed {
+			return answer{}, fault.New(
+				fault.Refused,
+				fault.Predicate,
+				"let the artifacts enter again with a gate, and deploy them",
+				"this run has signed that the deployment of entry %d failed, and that stays",
+				e.Number,
+			)
 		}
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
-		Local: places.Dir{Path: r.in.BundleDir}, Sinks: []attest.Sink{kept}}
+	defer r.progress("signing how the deployment ended")()
 	for _, e := range own {
 		a.Check = r.signsFor(p, e.Target)
-		if err := r.signEnding(a, e, outcome); err != nil {
+		ending := statement.Ending{Target: e.Target, Entry: e.Link, Outcome: outcome, Run: r.platform.Run()}
+		if _, err := r.sign(a, statement.EndingV1, ending); err != nil {
 			return answer{}, err
 		}
 		fmt.Fprintf(r.Stdout, "entry %d into %s: %s\n", e.Number, report.Plain(env), words[outcome])
@@ -135,22 +136,6 @@ func (r *run) ownEntries(p *policy.Policy, env, of string, kept gate.Store) ([]p
 	return out, nil
 }
 
-// signEnding signs how the deployment of an entry ended, and stores it where the entry is.
-func (r *run) signEnding(a *attest.Attest, e policy.Entry, outcome string) error {
-	ending := statement.Ending{Target: e.Target, Entry: e.Link, Outcome: outcome, Run: r.platform.Run()}
-	predicate, err := ending.JSON()
-	if err != nil {
-		return err
-	}
-	subjects, err := ending.Subjects()
-	if err != nil {
-		return err
-	}
-	defer r.progress("signing how the deployment ended")()
-	_, err = a.Sign(r.ctx, subjects, statement.EndingV1, predicate)
-	return err
-}
-
 // signsFor refuses what a job signs about an environment if no gate would count it.
 func (r *run) signsFor(p *policy.Policy, t statement.Target) attest.Check {
 	return func(s statement.Signer, _ statement.Statement) error {
@@ -163,8 +148,13 @@ func (r *run) signsFor(p *policy.Policy, t statement.Target) attest.Check {
 			places = append(places, x)
 		}
 		if why := policy.SignsEntries(p, t, s, places...); why != "" {
-			return fault.New(fault.Refused, fault.Identity, "let a workflow under deployed-by enter, on a ref of built-by",
-				"an entry of this job would not count: %s", why)
+			return fault.New(
+				fault.Refused,
+				fault.Identity,
+				"let a workflow under deployed-by enter, on a ref of built-by",
+				"an entry of this job would not count: %s",
+				why,
+			)
 		}
 		return nil
 	}

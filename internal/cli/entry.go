@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -99,16 +97,16 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	token, err := r.identityToken()
+	kept, err := r.records(r.at)
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.attester(kept)
 	if err != nil {
 		return nil, err
 	}
 	x := proposal{inputs: []policy.Input{r.judged}}
-	if entry.Approvers, err = r.approvers(&x, token); err != nil {
-		return nil, err
-	}
-	signing, verifier, err := r.instance(token)
-	if err != nil {
+	if entry.Approvers, err = r.approvers(&x, a.Token); err != nil {
 		return nil, err
 	}
 	var evidence []statement.DigestSet
@@ -120,31 +118,18 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 		}
 	}
 	summary := statement.NewSummary(entry, r.Version, r.home+"#"+rec.Policy.File, p.Digest, evidence, r.now)
-	predicate, err := summary.JSON()
-	if err != nil {
-		return nil, err
-	}
-	subjects, err := entry.Subjects()
-	if err != nil {
-		return nil, err
-	}
-	kept, err := r.records(r.at)
-	if err != nil {
-		return nil, err
-	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: r.signsFor(p, entry.Target),
-		Local: places.Dir{Path: r.in.BundleDir}, Sinks: []attest.Sink{kept}}
+	a.Check = r.signsFor(p, entry.Target)
 	defer r.progress("signing the entry")()
-	receipts, err := a.Sign(r.ctx, subjects, statement.SummaryV1, predicate)
+	receipt, err := r.sign(a, statement.SummaryV1, summary)
 	if err != nil {
 		return nil, err
 	}
-	signed, err := sigstore.ParseBundle(receipts[0].Record.Bundle)
+	signed, err := sigstore.ParseBundle(receipt.Record.Bundle)
 	if err != nil {
 		return nil, err
 	}
 	out := &report.Entry{Number: entry.Number, Statement: signed.ContentDigest(), Lists: x.lists}
-	for _, s := range receipts[0].Stored {
+	for _, s := range receipt.Stored {
 		out.Stored = append(out.Stored, s.Store)
 	}
 	slices.Sort(out.Stored)

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -61,8 +60,12 @@ func (r *run) export(g *gate.Gate, all []telling, path string) error {
 	}
 	for _, f := range t.rec.Input.Entries.Facts { // how deployments ended, which the list says too
 		x, err := f.Statement.Ending()
-		listed := slices.ContainsFunc(e.Entries, func(l statement.ListedEntry) bool { return l.SHA256 == x.Entry.SHA256 })
-		if is := (gate.Signed{Statement: f.StatementHash, Signer: f.Signer}); err == nil && listed && !slices.Contains(want, is) {
+		listed := slices.ContainsFunc(
+			e.Entries,
+			func(l statement.ListedEntry) bool { return l.SHA256 == x.Entry.SHA256 },
+		)
+		if is := (gate.Signed{Statement: f.StatementHash, Signer: f.Signer}); err == nil && listed &&
+			!slices.Contains(want, is) {
 			want = append(want, is)
 		}
 	}
@@ -95,23 +98,11 @@ func (r *run) export(g *gate.Gate, all []telling, path string) error {
 
 // signExport signs the list with the identity of this job.
 func (r *run) signExport(p *policy.Policy, e statement.Export) ([]byte, error) {
-	token, err := r.identityToken()
+	a, err := r.attester()
 	if err != nil {
 		return nil, err
 	}
-	signing, verifier, err := r.instance(token)
-	if err != nil {
-		return nil, err
-	}
-	predicate, err := e.JSON()
-	if err != nil {
-		return nil, err
-	}
-	subjects, err := e.Subjects()
-	if err != nil {
-		return nil, err
-	}
-	check := func(s statement.Signer, _ statement.Statement) error {
+	a.Local, a.Check = inFile{}, func(s statement.Signer, _ statement.Statement) error {
 		if why := policy.SignsExports(p, e, s); why != "" {
 			return fault.New(
 				fault.Refused,
@@ -123,13 +114,9 @@ func (r *run) signExport(p *policy.Policy, e statement.Export) ([]byte, error) {
 		}
 		return nil
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Check: check, Local: inFile{}}
 	defer r.progress("signing the export")()
-	receipts, err := a.Sign(r.ctx, subjects, statement.HistoryV1, predicate)
-	if err != nil {
-		return nil, err
-	}
-	return receipts[0].Record.Bundle, nil
+	receipt, err := r.sign(a, statement.HistoryV1, e)
+	return receipt.Record.Bundle, err
 }
 
 // inFile is where an export is kept: in the file that it is written to, and in no store.
@@ -241,7 +228,10 @@ func (t telling) unlisted() int {
 	n := 0
 	for _, e := range t.chain.Entries {
 		listed := slices.ContainsFunc(t.exports, func(x policy.Export) bool {
-			return slices.ContainsFunc(x.Entries, func(l statement.ListedEntry) bool { return l.SHA256 == e.Link.SHA256 })
+			return slices.ContainsFunc(
+				x.Entries,
+				func(l statement.ListedEntry) bool { return l.SHA256 == e.Link.SHA256 },
+			)
 		})
 		if !listed && t.period.Has(e.Time) {
 			n++
@@ -249,7 +239,10 @@ func (t telling) unlisted() int {
 	}
 	for _, w := range t.heard.Words {
 		if !slices.ContainsFunc(t.exports, func(x policy.Export) bool {
-			return slices.ContainsFunc(x.Said, func(l statement.ListedWord) bool { return l.SHA256 == w.Statement.Hex() })
+			return slices.ContainsFunc(
+				x.Said,
+				func(l statement.ListedWord) bool { return l.SHA256 == w.Statement.Hex() },
+			)
 		}) {
 			n++
 		}

@@ -160,7 +160,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 func (r *run) looksIntoRecord(g *gate.Gate, at door) error {
 	kept, err := r.records(at)
 	if kept != nil {
-		g.Records, g.Before = kept, r.recordsBefore
+		g.Records, g.Before = kept, func() ([]gate.Store, error) { return r.recordsBefore(at) }
 	}
 	return err
 }

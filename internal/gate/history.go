@@ -152,12 +152,8 @@ func (g *Gate) claimed(evidence Evidence, environment string) []statement.Target
 
 // targetsOf are the environments that a bundle claims to be found by.
 func targetsOf(raw []byte) []statement.Target {
-	b, err := sigstore.ParseBundle(raw)
-	if err != nil {
-		return nil
-	}
-	s, err := statement.Parse(b.Payload())
-	if err != nil {
+	_, s, ok := stated(raw)
+	if !ok {
 		return nil
 	}
 	switch s.PredicateType {
@@ -186,12 +182,8 @@ func targetsOf(raw []byte) []statement.Target {
 func (rec Record) Claims() map[subject.Digest][]string {
 	out := map[subject.Digest][]string{}
 	for _, i := range rec.evidence.Items {
-		b, err := sigstore.ParseBundle(i.raw)
-		if err != nil {
-			continue
-		}
-		s, err := statement.Parse(b.Payload())
-		if err != nil || s.PredicateType != statement.HistoryV1 {
+		b, s, ok := stated(i.raw)
+		if !ok || s.PredicateType != statement.HistoryV1 {
 			continue
 		}
 		if e, err := s.Exported(); err != nil || e.Target.Exports().Digest == rec.Exported.Subject.Digest {

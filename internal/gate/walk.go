@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -50,7 +51,7 @@ func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.
 			rest.Items = append(rest.Items, i)
 			continue
 		}
-		c, kind, others := claimed(i, mark, about)
+		c, kind, others := claimOf(i, mark, about)
 		if kind == "" || others {
 			rest.Items = append(rest.Items, i)
 		}
@@ -83,15 +84,15 @@ func (g *Gate) walk(mark subject.Subject, evidence Evidence, subjects []subject.
 	return w
 }
 
-// claimed reads what a bundle claims to be: an entry, or an ending, under mark. others is
+// unread is the number that a statement about entries has which cannot be read: what is not
+// known comes first.
+const unread = math.MaxInt
+
+// claimOf reads what a bundle claims to be: an entry, or an ending, under mark. others is
 // whether it claims to be about one of the subjects too. kind is "" where it is neither.
-func claimed(i Item, mark subject.Subject, about map[subject.Digest]bool) (c claim, kind string, others bool) {
-	b, err := sigstore.ParseBundle(i.raw)
-	if err != nil {
-		return c, "", false
-	}
-	s, err := statement.Parse(b.Payload())
-	if err != nil {
+func claimOf(i Item, mark subject.Subject, about map[subject.Digest]bool) (c claim, kind string, others bool) {
+	b, s, ok := stated(i.raw)
+	if !ok {
 		return c, "", false
 	}
 	marked := false
@@ -103,24 +104,32 @@ func claimed(i Item, mark subject.Subject, about map[subject.Digest]bool) (c cla
 	if !marked {
 		return c, "", others
 	}
-	c.item = i
+	c = claim{number: unread, item: i, of: b.ContentDigest().Hex()}
 	switch s.PredicateType {
 	case statement.SummaryV1:
-		e, err := s.Entered()
-		if err != nil {
-			return c, "", others
+		if e, err := s.Entered(); err == nil {
+			c.number = e.Number
 		}
-		c.number, c.of = e.Number, subject.Sum(b.Payload()).Hex()
+		return c, s.PredicateType, others
 	case statement.EndingV1:
 		e, err := s.Ending()
 		if err != nil {
-			return c, "", others
+			return c, statement.SummaryV1, others // it is looked at with what cannot be read
 		}
 		c.of = e.Entry.SHA256
-	default:
-		return c, "", others
+		return c, s.PredicateType, others
 	}
-	return c, s.PredicateType, others
+	return c, "", others
+}
+
+// stated is the statement that a bundle carries, before anybody has verified it.
+func stated(raw []byte) (sigstore.Bundle, statement.Statement, bool) {
+	b, err := sigstore.ParseBundle(raw)
+	if err != nil {
+		return b, statement.Statement{}, false
+	}
+	s, err := statement.Parse(b.Payload())
+	return b, s, err == nil
 }
 
 // more verifies the next entries and adds them to in. It is false when there are none

@@ -78,18 +78,25 @@ func (*watchman) File(context.Context, string, string) ([]byte, error) { return 
 
 // entryOf is the payload of an entry into production that names one before it, and what
 // its bundle's claims have to be.
-func entryOf(t testing.TB, number int, previous string, edit func(*statement.Entry)) (payload string, claims map[string]any) {
+func entryOf(
+	t testing.TB,
+	number int,
+	previous string,
+	edit func(*statement.Entry),
+) (payload string, claims map[string]any) {
 	t.Helper()
 	run := fmt.Sprint(2_000_000 + number)
 	e := statement.Entry{
 		Number: number,
 		Target: statement.Target{Issuer: "https://token.actions.githubusercontent.com", Name: "production", ID: "77",
 			Repository: statement.Origin{URI: "https://github.com/acme/app", ID: "1001"}},
-		Artifacts: []statement.Admitted{{Artifact: "app", Name: "dist/app", SHA256: subject.Sum([]byte("app")).Hex(), Commit: job.Commit}},
-		Run:       "https://github.com/acme/app/actions/runs/" + run + "/attempts/1",
-		Source:    "version: 1\n",
-		Input:     statement.DigestSet{SHA256: strings.Repeat("0", 64)},
-		Previous:  []statement.Link{{Number: number - 1, SHA256: previous}},
+		Artifacts: []statement.Admitted{
+			{Artifact: "app", Name: "dist/app", SHA256: subject.Sum([]byte("app")).Hex(), Commit: job.Commit},
+		},
+		Run:      "https://github.com/acme/app/actions/runs/" + run + "/attempts/1",
+		Source:   "version: 1\n",
+		Input:    statement.DigestSet{SHA256: strings.Repeat("0", 64)},
+		Previous: []statement.Link{{Number: number - 1, SHA256: previous}},
 	}
 	edit(&e)
 	p, err := statement.NewSummary(e, "test", "policy.yaml", subject.Sum([]byte(e.Source)), nil, time.Now()).JSON()
@@ -134,7 +141,11 @@ type record struct {
 func newRecord(t testing.TB) record {
 	const top, whole = 3, 2000
 	s := newShop(t)
-	p, err := policy.Read(fmt.Appendf(nil, recorded, s.policy.Trusts()[0].SHA256.Hex()), "policy.yaml", policy.Words{Forge: github.Forge})
+	p, err := policy.Read(
+		fmt.Appendf(nil, recorded, s.policy.Trusts()[0].SHA256.Hex()),
+		"policy.yaml",
+		policy.Words{Forge: github.Forge},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +196,11 @@ func (r record) look(more ...[]byte) (policy.Input, *watchman) {
 	w := &watchman{}
 	g := r.gate
 	g.Guard, g.Stores, g.Records, g.Now = w, []gate.Store{shelf{found: f}}, shelf{}, time.Now()
-	in, err := g.Look(r.t.Context(), []subject.Subject{{Name: "dist/app", Digest: subject.Sum([]byte("app"))}}, "production")
+	in, err := g.Look(
+		r.t.Context(),
+		[]subject.Subject{{Name: "dist/app", Digest: subject.Sum([]byte("app"))}},
+		"production",
+	)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -212,7 +227,13 @@ func TestO02_a_long_record_costs_what_its_newest_entries_cost(t *testing.T) {
 	}
 	in, w := r.look()
 	if n := verified(in); n != 2 || base(in) != "1999" || w.runs != 1 || w.refs != 1 {
-		t.Errorf("%d verified, base %s, %d runs and %d refs asked about; want 2, 1999, 1 and 1", n, base(in), w.runs, w.refs)
+		t.Errorf(
+			"%d verified, base %s, %d runs and %d refs asked about; want 2, 1999, 1 and 1",
+			n,
+			base(in),
+			w.runs,
+			w.refs,
+		)
 	}
 	stranger := r.signedBy(map[string]any{"repository": "evil/app", "repository_id": "666"}, "{}")
 	var junk [][]byte
@@ -233,7 +254,13 @@ func TestO02_a_long_record_costs_what_its_newest_entries_cost(t *testing.T) {
 	delete(claims, "environment")
 	junk = append(junk, r.signedBy(claims, payload))
 	if in, _ = r.look(junk...); verified(in) > 2+len(junk) || base(in) != "1999" {
-		t.Errorf("with %d bundles under the certificate of a job: %d verified, base %s, want %d at most and 1999", len(junk), verified(in), base(in), 2+len(junk))
+		t.Errorf(
+			"with %d bundles under the certificate of a job: %d verified, base %s, want %d at most and 1999",
+			len(junk),
+			verified(in),
+			base(in),
+			2+len(junk),
+		)
 	}
 	// What the newest entry says of itself does not end the walk: nobody has confirmed it.
 	failed, claims := entryOf(t, 2001, strings.Repeat("d", 64), func(e *statement.Entry) {
@@ -243,6 +270,21 @@ func TestO02_a_long_record_costs_what_its_newest_entries_cost(t *testing.T) {
 	})
 	if in, _ = r.look(r.signedBy(claims, failed)); verified(in) != 3 || base(in) != "1999" {
 		t.Errorf("after an entry that failed: %d verified, base %s, want 3 and 1999", verified(in), base(in))
+	}
+}
+
+// A statement of a job in the environment that cannot be read is looked at first, however many
+// entries can be: it may be the newest.
+func TestD15_what_cannot_be_read_is_looked_at_first(t *testing.T) {
+	r := newRecord(t)
+	payload, claims := entryOf(t, 2001, strings.Repeat("e", 64), func(*statement.Entry) {})
+	novel := strings.Replace(payload, `"sallyport_entry":{`, `"sallyport_entry":{"novel":1,`, 1)
+	if in, _ := r.look(r.signedBy(claims, novel)); len(in.Chain().Unreadable) != 1 {
+		t.Errorf("unreadable = %+v, want the one that says novel", in.Chain().Unreadable)
+	}
+	delete(claims, "environment")
+	if in, _ := r.look(r.signedBy(claims, novel)); len(in.Chain().Unreadable) != 0 || len(in.Chain().Base("app")) != 1 {
+		t.Errorf("of a build job: unreadable = %+v, want that it is passed over", in.Chain().Unreadable)
 	}
 }
 

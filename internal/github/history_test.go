@@ -482,3 +482,14 @@ func TestO02_evidence_of_other_repositories_fills_no_list(t *testing.T) {
 		t.Errorf("%d pages were asked for, want an end before", pages)
 	}
 }
+
+// An enterprise server keeps no bundles, and is not asked whether it does.
+func TestG11_an_enterprise_server_keeps_no_bundles(t *testing.T) {
+	j, err := github.At(func(string) string { return "" }, "https://ghe.acme.example", "acme/widget")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if own, err := j.KeepsBundles(t.Context()); own || err != nil {
+		t.Errorf("keeps bundles: %v, %v, want that it does not", own, err)
+	}
+}

@@ -10,7 +10,15 @@ import (
 // Placed looks for the deployment that a job made, among those of an environment: it shows
 // the numbers of both. A deployment that somebody made with the API names no job.
 func (repo *Repo) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
-	out := policy.Placed{Query: q, Within: policy.No, Why: fmt.Sprintf("GitLab shows no deployment of it to environment %q with the number %s", q.Environment, q.ID)}
+	out := policy.Placed{
+		Query:  q,
+		Within: policy.No,
+		Why: fmt.Sprintf(
+			"GitLab shows no deployment of it to environment %q with the number %s",
+			q.Environment,
+			q.ID,
+		),
+	}
 	id, ok := repo.jobIn(q.Run)
 	if !ok {
 		return out, nil
@@ -20,7 +28,8 @@ func (repo *Repo) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Place
 	}
 	err := each(ctx, repo, repo.deployments(q.Environment), func(page []deployment) (bool, error) {
 		for _, d := range page {
-			if d.Deployable != nil && itoa(d.Deployable.ID) == id && itoa(d.Environment.ID) == q.ID && d.Environment.Name == q.Environment {
+			if d.Deployable != nil && itoa(d.Deployable.ID) == id && itoa(d.Environment.ID) == q.ID &&
+				d.Environment.Name == q.Environment {
 				out.Within, out.Why = policy.Yes, ""
 				return false, nil
 			}

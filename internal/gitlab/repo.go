@@ -98,7 +98,13 @@ func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, e
 		return "", "", "", "", err
 	}
 	if h.Default == "" {
-		return "", "", "", "", fault.New(fault.Refused, fault.Source, "push a first commit", "%s has no default branch", repo.Name())
+		return "", "", "", "", fault.New(
+			fault.Refused,
+			fault.Source,
+			"push a first commit",
+			"%s has no default branch",
+			repo.Name(),
+		)
 	}
 	b, err := repo.branch(ctx, h.Default)
 	if err != nil {
@@ -110,7 +116,14 @@ func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, e
 func address(getenv func(string) string, name string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSuffix(getenv(name), "/"))
 	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job", "%s is %q, want a URL", name, getenv(name))
+		return nil, fault.New(
+			fault.Usage,
+			fault.Config,
+			"run this in a GitLab CI/CD job",
+			"%s is %q, want a URL",
+			name,
+			getenv(name),
+		)
 	}
 	if !client.Confidential(u) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s is %q, want https", name, getenv(name))
@@ -133,7 +146,15 @@ func (repo *Repo) client(credential http.Header, away client.Away) (*gitlab.Clie
 			"name the platform: with --policy, or with --repository",
 			"which server this job's GitLab is at is not known here")
 	}
-	h := client.New(client.Options{Base: repo.api, Credential: credential, Away: away, MaxBody: store.MaxBundleBytes, Budget: repo.Budget})
+	h := client.New(
+		client.Options{
+			Base:       repo.api,
+			Credential: credential,
+			Away:       away,
+			MaxBody:    store.MaxBundleBytes,
+			Budget:     repo.Budget,
+		},
+	)
 	c, err := gitlab.NewClient("", gitlab.WithBaseURL(repo.api.String()), gitlab.WithHTTPClient(h),
 		gitlab.WithoutRetries())
 	if err != nil {
@@ -146,9 +167,12 @@ func (repo *Repo) client(credential http.Header, away client.Away) (*gitlab.Clie
 // not (https://docs.gitlab.com/ci/jobs/ci_job_token/).
 func (repo *Repo) settings() (*gitlab.Client, error) {
 	if repo.access == "" {
-		return nil, fault.New(fault.Usage, fault.Config,
+		return nil, fault.New(
+			fault.Usage,
+			fault.Config,
 			"set SALLYPORT_TOKEN, a masked and protected CI/CD variable, to a project access token with scope read_api and role Maintainer",
-			"no token that may read protected environments")
+			"no token that may read protected environments",
+		)
 	}
 	return repo.client(http.Header{"Private-Token": {repo.access}}, client.RefuseAway)
 }
@@ -163,7 +187,12 @@ func (repo *Repo) packages(away client.Away) (*gitlab.Client, error) {
 	case repo.access != "":
 		return repo.client(http.Header{"Private-Token": {repo.access}}, away)
 	}
-	return nil, fault.New(fault.Usage, fault.Config, "run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN", "no token for the package registry")
+	return nil, fault.New(
+		fault.Usage,
+		fault.Config,
+		"run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN",
+		"no token for the package registry",
+	)
 }
 
 // status returns the status of an answer that the library made an error of, or

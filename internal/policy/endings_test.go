@@ -40,7 +40,14 @@ func says(t testing.TB, x let, outcome string, edits ...func(*word)) policy.Fact
 	if err != nil {
 		t.Fatal(err)
 	}
-	return policy.Fact{Signer: w.signer, Trust: "house", Time: w.at, Source: "store", Statement: st, StatementHash: subject.Sum(payload)}
+	return policy.Fact{
+		Signer:        w.signer,
+		Trust:         "house",
+		Time:          w.at,
+		Source:        "store",
+		Statement:     st,
+		StatementHash: subject.Sum(payload),
+	}
 }
 
 // What a job of the entry's own run signs about it counts before what the platform says
@@ -72,12 +79,24 @@ func TestG11_how_a_deployment_ended_is_signed_in_its_run(t *testing.T) {
 	} {
 		got, c := judged(x.state, x.said...)
 		if got != x.want || len(c.Passed) != 0 {
-			t.Errorf("the platform says %v, and its run %q: base = %q, want %q; passed over %q", x.state, x.said, got, x.want, c.Passed)
+			t.Errorf(
+				"the platform says %v, and its run %q: base = %q, want %q; passed over %q",
+				x.state,
+				x.said,
+				got,
+				x.want,
+				c.Passed,
+			)
 		}
 	}
 	// What a later entry wrote down, before this was found, gives way to it.
 	all := line(t, 2)
-	third := lets(t, 3, all[1:], func(x *let) { x.entry.Confirmed, x.state = []statement.Link{all[1].entryLink()}, policy.Failed })
+	third := lets(
+		t,
+		3,
+		all[1:],
+		func(x *let) { x.entry.Confirmed, x.state = []statement.Link{all[1].entryLink()}, policy.Failed },
+	)
 	in := entering(p, append(all, third)...)
 	if got := base(in); got != "2" {
 		t.Fatalf("base = %q, want entry 2, which entry 3 confirms", got)

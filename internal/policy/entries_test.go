@@ -211,6 +211,41 @@ func TestG11_a_certificate_without_the_environment(t *testing.T) {
 	}
 }
 
+// What a job in the environment says of entries and this program cannot read may say which
+// policy is in force, so it is no reason to begin anew. What somebody else says is passed over.
+func TestD15_an_entry_of_another_version(t *testing.T) {
+	p := read(t, second)
+	newer := func(edit func(*statement.Signer)) let {
+		x := lets(t, 1, nil)
+		edit(&x.fact.Signer)
+		x.fact.Statement.Predicate = []byte(strings.Replace(string(x.fact.Statement.Predicate), `"sallyport_entry":{`, `"sallyport_entry":{"novel":1,`, 1))
+		return x
+	}
+	judged := func(x let) verdict.Verdict {
+		in := setting(t, second, yes(alice, bob)...).input(t)
+		adopt(&in, entering(p, x))
+		in.Entries.Subject, in.Merged = where.Subject(""), onMain(p)
+		in.Changes = slices.Clone(in.Changes)
+		in.Changes[0].Start = startOf(t, in)
+		return evaluate(in)
+	}
+	f := wantDenied(t, judged(newer(func(*statement.Signer) {})))
+	if f.Code != fault.Policy || !strings.Contains(f.Reason, "cannot be read") || !strings.Contains(f.Found, "novel") {
+		t.Errorf("finding = %+v, want that an entry cannot be read", f)
+	}
+	for name, edit := range map[string]func(*statement.Signer){
+		"in no environment":         func(s *statement.Signer) { s.Environment = "" },
+		"in another environment":    func(s *statement.Signer) { s.Environment = "staging" },
+		"of another repository":     func(s *statement.Signer) { s.RepositoryID = "1002" },
+		"a person":                  func(s *statement.Signer) { s.SANKind = "email" },
+		"of a workflow that builds": func(s *statement.Signer) { renamed(s, "https://code.example/acme/app/build/other.yml@refs/heads/main") },
+	} {
+		if v := judged(newer(edit)); v.Outcome() != verdict.Allow {
+			t.Errorf("%s: %+v, want that it is passed over", name, refusals(v))
+		}
+	}
+}
+
 // A job on a ref that anybody may make wrote the entry that it wanted: it counts as
 // little as a build there would.
 func TestG14_an_entry_of_an_unprotected_tag(t *testing.T) {

@@ -36,7 +36,7 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, protection(in.Environment, in.Protection, env))
 		v.Findings = append(v.Findings, bypass(in, env)...)
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
-		v.Findings = append(v.Findings, slices.Concat(in.foreign(env), in.recorded(env), in.merged(env))...)
+		v.Findings = append(v.Findings, slices.Concat(in.foreign(env), in.unreadable(env), in.recorded(env), in.merged(env))...)
 		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env))
 	}
 	for _, c := range in.Candidates {

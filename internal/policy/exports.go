@@ -84,11 +84,10 @@ func SignsExports(p *Policy, e statement.Export, s statement.Signer) string {
 	}
 	refs = slices.DeleteFunc(refs, func(ref string) bool { return !strings.HasPrefix(ref, "refs/heads/") })
 	_, ref, _ := strings.Cut(strings.TrimPrefix(s.ConfigURI, s.Repository+mark), "@")
+	if why := jobOf(t, s); why != "" {
+		return why
+	}
 	switch {
-	case s.Issuer != t.Issuer || s.SANKind != "uri":
-		return fmt.Sprintf("%s of %s signed it, want a job of %s", s.SAN, s.Issuer, t.Issuer)
-	case s.RepositoryID != t.Repository.ID:
-		return fmt.Sprintf("a job of repository %s signed it, want %s", orAbsent(s.RepositoryID), t.Repository.ID)
 	case ref != s.Ref || !matchesAny(refs, ref):
 		return fmt.Sprintf("a workflow of %q signed it, want %s", ref, cmp.Or(strings.Join(refs, " or "), "a branch"))
 	case s.Run != e.Run:
@@ -129,17 +128,10 @@ func (in Input) exported(mark subject.Digest, f Fact) (Export, string) {
 	if err != nil {
 		return Export{}, err.Error()
 	}
-	switch {
-	case e.Target.Name != in.Environment || e.Target.Exports().Digest != mark:
+	if e.Target.Name != in.Environment || e.Target.Exports().Digest != mark {
 		return Export{}, "it is about another environment"
-	case f.Keyed || f.Via != nil:
-		return Export{}, "a key signed it, and no job"
-	case !in.trusts(f.Trust):
-		return Export{}, "it verifies under another trust than that of an artifact of the policy"
-	case f.Time.Sub(in.Now) > Skew:
-		return Export{}, "it is dated in the future"
 	}
-	if why := SignsExports(in.Policy, e.Export, f.Signer); why != "" {
+	if why := cmp.Or(in.sound(f, in.trusts), SignsExports(in.Policy, e.Export, f.Signer)); why != "" {
 		return Export{}, why
 	}
 	return Export{e, f.StatementHash, f.Signer, f.Time}, ""

@@ -96,15 +96,11 @@ func (in Input) word(mark subject.Digest, f Fact) (Word, string) {
 	about := slices.ContainsFunc(s.Targets, func(t statement.Target) bool {
 		return t.Name == in.Environment && t.Decisions().Digest == mark
 	})
-	switch {
-	case !about:
+	if !about {
 		return Word{}, "it is about other environments: " + names(s.Environments)
-	case f.Keyed || f.Via != nil:
-		return Word{}, "a key signed it, and no person"
-	case !in.trusts(f.Trust) && !in.Policy.trustsPeople(f.Trust):
-		return Word{}, "it verifies under another trust than that of an artifact or a group of the policy"
-	case f.Time.Sub(in.Now) > Skew:
-		return Word{}, "it is dated in the future"
+	}
+	if why := in.sound(f, func(trust string) bool { return in.trusts(trust) || in.Policy.trustsPeople(trust) }); why != "" {
+		return Word{}, why
 	}
 	return Word{Said: s, Claim: claim, Statement: f.StatementHash, Signer: f.Signer, Time: f.Time}, ""
 }
@@ -161,7 +157,8 @@ func (h *Heard) count(entries []Entry, period Period) {
 	var kept []Word
 	for _, w := range h.Words {
 		of := period.Has(w.Time)
-		if runs[w.Statement] < 2 || w.Signer.SANKind == "email" { // an entry names no run, and tells two apart for nobody
+		if runs[w.Statement] < 2 ||
+			w.Signer.SANKind == "email" { // an entry names no run, and tells two apart for nobody
 			of = w.counted(entries, period) || of
 		}
 		if of {

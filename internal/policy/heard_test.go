@@ -102,7 +102,7 @@ func TestG11_what_nobody_said_who_may_is_not_heard(t *testing.T) {
 		"a run that no person started by hand": {func(x *spoken) { x.fact.Signer.Event = "push" }, "approve-in"},
 		"a key":                                {func(x *spoken) { x.fact.Keyed = true }, "a key signed it"},
 		"a carrier":                            {func(x *spoken) { x.fact.Via = &policy.Via{} }, "a key signed it"},
-		"another trust":                        {func(x *spoken) { x.fact.Trust = "annex" }, "another trust"},
+		"another trust":                        {func(x *spoken) { x.fact.Trust = "annex" }, "a trust that does not count"},
 		"the future":                           {func(x *spoken) { x.fact.Time = now.Add(time.Hour) }, "in the future"},
 		"an address that nobody names":         {email("https://accounts.example", "mia@acme.example"), "no group of the policy names"},
 		"an address that ends alike":           {email("https://accounts.example", "xdana@acme.example"), "no group of the policy names"},
@@ -165,7 +165,9 @@ func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 	yes := speaks(t, func(x *spoken) { x.say.Decision, x.run = statement.Approve, policy.Run{} })
 	hex := yes.fact.StatementHash.Hex()
 	counted := entering(p, lets(t, 1, nil, func(x *let) {
-		x.entry.Approvals = []statement.Part{{Role: statement.Approve, Host: "https://code.example", ID: "3", Statement: hex}}
+		x.entry.Approvals = []statement.Part{
+			{Role: statement.Approve, Host: "https://code.example", ID: "3", Statement: hex},
+		}
 	}))
 	gone := speaks(t, func(x *spoken) { x.run = policy.Run{URI: x.fact.Signer.Run, Words: "unknown"} })
 	silent := speaks(t, func(x *spoken) { x.run.Why = "no answer" })
@@ -200,7 +202,11 @@ func TestG11_who_it_was_is_told_by_the_surest_source(t *testing.T) {
 	}
 	// Nor does somebody who signs the same text with an address take it from who has said it.
 	signed := yes
-	signed.fact.Signer = statement.Signer{Issuer: "https://accounts.example", SAN: "dana@acme.example", SANKind: "email"}
+	signed.fact.Signer = statement.Signer{
+		Issuer:  "https://accounts.example",
+		SAN:     "dana@acme.example",
+		SANKind: "email",
+	}
 	for _, w := range hear(counted, yes, signed).Words {
 		own := w.Signer.SANKind != "email"
 		if own && (w.Known != policy.ByEntry || len(w.Counted) != 1) ||

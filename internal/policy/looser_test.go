@@ -38,7 +38,9 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0], to[1]) {
 			t.Errorf("%s: %q, want %q", to[0], got, to[1])
 		}
-		if got := policy.Looser(now, old, "production"); from != "      - {group: release, count: 2}" && len(got) != 0 && !strings.Contains(from, "provenance:") {
+		if got := policy.Looser(now, old, "production"); from != "      - {group: release, count: 2}" &&
+			len(got) != 0 &&
+			!strings.Contains(from, "provenance:") {
 			t.Errorf("back to %s: %q, want nothing", from, got)
 		}
 	}
@@ -53,7 +55,10 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 			t.Errorf("%s: %q, want %q", asks, got, want)
 		}
 	}
-	if got := policy.Looser(plain, read(t, long), "production"); !slices.Equal(got, []string{"rejection-max-age is 2 days, and was 7 days", "break-glass is there, and was not"}) {
+	if got := policy.Looser(plain, read(t, long), "production"); !slices.Equal(
+		got,
+		[]string{"rejection-max-age is 2 days, and was 7 days", "break-glass is there, and was not"},
+	) {
 		t.Errorf("%q, want that break-glass is new and a rejection ends earlier", got)
 	}
 }

@@ -13,7 +13,13 @@ import (
 
 // onMain is the platform's word that the default branch has p.
 func onMain(p *policy.Policy) policy.Merged {
-	return policy.Merged{Repository: where.Repository.URI, ID: where.Repository.ID, Branch: "trunk", Commit: commit, Digest: p.Digest}
+	return policy.Merged{
+		Repository: where.Repository.URI,
+		ID:         where.Repository.ID,
+		Branch:     "trunk",
+		Commit:     commit,
+		Digest:     p.Digest,
+	}
 }
 
 // watched is its word about who may change that branch.
@@ -24,7 +30,10 @@ func watched(known policy.Known) policy.Ref {
 
 // changeFindings are the findings about a change of the policy.
 func changeFindings(v verdict.Verdict) []verdict.Finding {
-	return slices.DeleteFunc(slices.Clone(v.Findings), func(f verdict.Finding) bool { return f.Requirement != "policy change" })
+	return slices.DeleteFunc(
+		slices.Clone(v.Findings),
+		func(f verdict.Finding) bool { return f.Requirement != "policy change" },
+	)
 }
 
 // opening is a release into an environment that nothing has entered, under a policy.
@@ -49,11 +58,20 @@ func TestD15_the_first_policy_is_that_of_the_default_branch(t *testing.T) {
 		for name, text := range map[string]string{"optional": second, "off": replaced(t, second, "count: 2}\n", "count: 2}\n    record: off\n")} {
 			v := opening(t, text, func(in *policy.Input) { in.Merged.Digest, in.Merged.Strict = other, strict })
 			if v.Outcome() != want {
-				t.Errorf("record %s, and a default branch that is strict %v: %v, want %v", name, strict, v.Outcome(), want)
+				t.Errorf(
+					"record %s, and a default branch that is strict %v: %v, want %v",
+					name,
+					strict,
+					v.Outcome(),
+					want,
+				)
 			}
 		}
 	}
-	wantAllowed(t, opening(t, second, func(in *policy.Input) { in.Merged = policy.Merged{Absent: true, Why: "no such file"} }))
+	wantAllowed(
+		t,
+		opening(t, second, func(in *policy.Input) { in.Merged = policy.Merged{Absent: true, Why: "no such file"} }),
+	)
 	for name, x := range map[string]struct {
 		edit func(*policy.Input)
 		code fault.Code
@@ -65,7 +83,8 @@ func TestD15_the_first_policy_is_that_of_the_default_branch(t *testing.T) {
 		"nobody asked":         {func(in *policy.Input) { in.Merged = policy.Merged{} }, fault.NotAvailable, "the platform does not show it"},
 	} {
 		all := changeFindings(opening(t, required(t), x.edit))
-		if len(all) != 1 || all[0].Code != x.code || all[0].Outcome != verdict.Deny || !strings.Contains(all[0].Reason, x.says) {
+		if len(all) != 1 || all[0].Code != x.code || all[0].Outcome != verdict.Deny ||
+			!strings.Contains(all[0].Reason, x.says) {
 			t.Errorf("%s: findings = %+v, want %s and %q", name, all, x.code, x.says)
 		}
 	}
@@ -77,10 +96,13 @@ func TestD15_a_policy_that_cannot_read_the_entries(t *testing.T) {
 	for _, text := range []string{required(t), second, replaced(t, second, "count: 2}\n", "count: 2}\n    record: off\n")} {
 		wantAllowed(t, opening(t, text, func(*policy.Input) {}))
 		v := opening(t, text, func(in *policy.Input) {
-			in.Entries.Rejections = []policy.Rejection{{Code: fault.Chain, Source: "store", Reason: "a root that the policy does not have"}}
+			in.Entries.Rejections = []policy.Rejection{
+				{Code: fault.Chain, Source: "store", Reason: "a root that the policy does not have"},
+			}
 		})
 		all := slices.DeleteFunc(changeFindings(v), func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
-		if len(all) != 1 || all[0].Code != fault.Policy || !strings.Contains(all[0].Reason, "the policy in force is not known") {
+		if len(all) != 1 || all[0].Code != fault.Policy ||
+			!strings.Contains(all[0].Reason, "the policy in force is not known") {
 			t.Errorf("findings = %+v, want that the policy in force is not known", all)
 		}
 	}
@@ -124,7 +146,12 @@ func TestD15_a_change_that_has_to_be_merged(t *testing.T) {
 	}
 	// What the new policy accepts does not count for its own change; what the one before accepts does.
 	plan := func(text string) string {
-		return replaced(t, text, "workflow: build/release.yml\n", "workflow: build/release.yml\n        ref-protection: none\n")
+		return replaced(
+			t,
+			text,
+			"workflow: build/release.yml\n",
+			"workflow: build/release.yml\n        ref-protection: none\n",
+		)
 	}
 	for text, want := range map[string]verdict.Outcome{before: verdict.Deny, plan(before): verdict.Allow} {
 		v := evaluate(changing(t, text, func(in *policy.Input) {
@@ -134,7 +161,10 @@ func TestD15_a_change_that_has_to_be_merged(t *testing.T) {
 		if all := changeFindings(v); len(all) != 1 || all[0].Outcome != want {
 			t.Errorf("findings = %+v, want %v", all, want)
 		}
-		said := slices.ContainsFunc(v.Accepted, func(s string) bool { return strings.Contains(s, "one person alone may change the policy") })
+		said := slices.ContainsFunc(
+			v.Accepted,
+			func(s string) bool { return strings.Contains(s, "one person alone may change the policy") },
+		)
 		if said != (want == verdict.Allow) {
 			t.Errorf("accepted = %q, want that one person alone may change it: %v", v.Accepted, want == verdict.Allow)
 		}
@@ -143,7 +173,12 @@ func TestD15_a_change_that_has_to_be_merged(t *testing.T) {
 
 // A policy whose own rule for changes nobody could meet never comes into force.
 func TestD15_a_policy_that_nobody_could_change(t *testing.T) {
-	text := replaced(t, required(t), "record: required", "record: required\n    policy-change: {group: owners, count: 2}")
+	text := replaced(
+		t,
+		required(t),
+		"record: required",
+		"record: required\n    policy-change: {group: owners, count: 2}",
+	)
 	text = replaced(t, text, "groups:\n", "groups:\n  owners: {members: [\"code:acme/owners#77\"]}\n")
 	roster := func(all ...policy.Account) func(*policy.Input) {
 		return func(in *policy.Input) {
@@ -153,12 +188,17 @@ func TestD15_a_policy_that_nobody_could_change(t *testing.T) {
 	}
 	wantAllowed(t, opening(t, text, roster(alice, bob)))
 	// As the policy after another one, too.
-	later := changing(t, required(t), func(in *policy.Input) { in.Policy = read(t, text); roster(alice)(in) }, yes(alice, bob)...)
+	later := changing(
+		t,
+		required(t),
+		func(in *policy.Input) { in.Policy = read(t, text); roster(alice)(in) },
+		yes(alice, bob)...)
 	if all := changeFindings(evaluate(later)); len(all) != 1 || all[0].Outcome != verdict.Deny {
 		t.Errorf("findings = %+v, want that nobody could ever change it", all)
 	}
 	all := changeFindings(opening(t, text, roster(alice)))
-	if len(all) != 2 || all[1].Code != fault.Policy || !strings.Contains(all[1].Reason, "nobody could ever change this policy") {
+	if len(all) != 2 || all[1].Code != fault.Policy ||
+		!strings.Contains(all[1].Reason, "nobody could ever change this policy") {
 		t.Errorf("findings = %+v, want that nobody could ever change it", all)
 	}
 }

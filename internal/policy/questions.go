@@ -103,8 +103,11 @@ func (in Input) askThen(q *asking) {
 // askMerged asks which policy the default branch has, and who may change it, where that
 // matters.
 func (in Input) askMerged(q *asking, env Environment) {
+	if len(in.Candidates) == 0 {
+		return // nothing wants to enter
+	}
 	all := in.wishes(env)
-	if len(in.Candidates) > 0 && (len(all) > 0 || in.First()) {
+	if len(all) > 0 || in.First() {
 		q.add(MergedQuery{})
 	}
 	if x, ok := in.mergedRef(all); ok {

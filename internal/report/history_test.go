@@ -10,19 +10,64 @@ import (
 // entered is two entries, the newer one under another policy, with names that a reader
 // or a spreadsheet could obey.
 func entered() []History {
-	one := Entered{Number: 1, Time: "2026-11-22T12:00:00Z", State: "confirmed", Policy: "sha256:aa", Statement: "sha256:bb",
-		Artifacts: []Artifact{{Artifact: "app", Name: "=cmd|' /C calc'!A0", Digest: "sha256:cc"}}, Approved: []string{"@bob", "carol"}, Run: "https://x.example/runs/1"}
+	one := Entered{
+		Number:    1,
+		Time:      "2026-11-22T12:00:00Z",
+		State:     "confirmed",
+		Policy:    "sha256:aa",
+		Statement: "sha256:bb",
+		Artifacts: []Artifact{
+			{Artifact: "app", Name: "=cmd|' /C calc'!A0", Digest: "sha256:cc"},
+		},
+		Approved: []string{"@bob", "carol"},
+		Run:      "https://x.example/runs/1",
+	}
 	two := one
 	two.Number, two.Policy, two.Emergency = 2, "sha256:dd", true
-	two.Artifacts = []Artifact{{Artifact: "app", Name: "dist/\x1b[2Japp", Digest: "sha256:ee", Commit: strings.Repeat("1", 40), Base: strings.Repeat("2", 40)}}
-	no := Said{Time: "2026-11-21T12:00:00Z", Decision: "reject", Who: "=bob", By: "platform", Version: "v1\x1b[2J", Release: "sha256:ff",
-		Artifacts: []Artifact{{Name: "+app", Digest: "sha256:cc"}}, Reason: "::error::\r\n\"freeze\"", Signer: "https://x.example/runs/2",
-		Approvers: &Approvers{List: []Approver{{Who: "@carol"}, {Who: "dana", Reason: "wrote\x1b"}}}}
+	two.Artifacts = []Artifact{
+		{
+			Artifact: "app",
+			Name:     "dist/\x1b[2Japp",
+			Digest:   "sha256:ee",
+			Commit:   strings.Repeat("1", 40),
+			Base:     strings.Repeat("2", 40),
+		},
+	}
+	no := Said{
+		Time:     "2026-11-21T12:00:00Z",
+		Decision: "reject",
+		Who:      "=bob",
+		By:       "platform",
+		Version:  "v1\x1b[2J",
+		Release:  "sha256:ff",
+		Artifacts: []Artifact{
+			{Name: "+app", Digest: "sha256:cc"},
+		},
+		Reason:    "::error::\r\n\"freeze\"",
+		Signer:    "https://x.example/runs/2",
+		Approvers: &Approvers{List: []Approver{{Who: "@carol"}, {Who: "dana", Reason: "wrote\x1b"}}},
+	}
 	claimed := no
 	claimed.By, claimed.Decision, claimed.Counted, claimed.Waives = "statement", "waive", []int{1, 2}, "author\x1b x"
-	exported := Exported{Time: "2026-11-23T12:00:00Z", Signer: "https://x.example/\x1b", Since: "2026-11-01T00:00:00Z", Entries: 2, Said: 1}
-	return []History{{Environment: "production", ID: "1", Entries: []Entered{two, one}, Said: []Said{no, claimed}, Exports: []Exported{exported},
-		Missing: []string{"entry 3"}, Unheard: []string{"sha256:aa of bob"}, Passed: []string{"junk"}}}
+	exported := Exported{
+		Time:    "2026-11-23T12:00:00Z",
+		Signer:  "https://x.example/\x1b",
+		Since:   "2026-11-01T00:00:00Z",
+		Entries: 2,
+		Said:    1,
+	}
+	return []History{
+		{
+			Environment: "production",
+			ID:          "1",
+			Entries:     []Entered{two, one},
+			Said:        []Said{no, claimed},
+			Exports:     []Exported{exported},
+			Missing:     []string{"entry 3"},
+			Unheard:     []string{"sha256:aa of bob"},
+			Passed:      []string{"junk"},
+		},
+	}
 }
 
 func TestK01_a_history_obeys_no_name(t *testing.T) {

@@ -11,7 +11,12 @@ import (
 // What an ending is worth nothing without, and what it is found by, has to be there.
 func TestG11_an_ending_that_is_not_whole(t *testing.T) {
 	whole := Ending{
-		Target:  Target{Issuer: "https://ci.example", Repository: Origin{URI: "https://code.example/acme/app", ID: "1001"}, Name: "production", ID: "9001"},
+		Target: Target{
+			Issuer:     "https://ci.example",
+			Repository: Origin{URI: "https://code.example/acme/app", ID: "1001"},
+			Name:       "production",
+			ID:         "9001",
+		},
 		Entry:   Link{Number: 2, SHA256: strings.Repeat("a", 64)},
 		Outcome: OutcomeFailed,
 		Run:     "https://code.example/acme/app/runs/1/attempts/1",

@@ -160,6 +160,9 @@ func NewSummary(e Entry, version, uri string, policy subject.Digest, evidence []
 	return s
 }
 
+// Subjects returns what s is about.
+func (s Summary) Subjects() ([]subject.Subject, error) { return s.Entry.Subjects() }
+
 // JSON returns s as the predicate of a statement.
 func (s Summary) JSON() ([]byte, error) { return written(s) }
 

@@ -33,7 +33,13 @@ type Records struct {
 func NewRecords(repository string, o OCIOptions) (*Records, error) {
 	r, err := name.NewRepository(repository, name.StrictValidation)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "write it as HOST/PATH", "repository %q is not a name of one", repository)
+		return nil, fault.New(
+			fault.Usage,
+			fault.Config,
+			"write it as HOST/PATH",
+			"repository %q is not a name of one",
+			repository,
+		)
 	}
 	return &Records{repository: r.Name(), oci: NewOCI(nil, o), pushed: map[subject.Digest]bool{}}, nil
 }
@@ -113,7 +119,13 @@ func (s *Records) push(ctx context.Context, a anchor) error {
 			var changed bool
 			_, changed, err = r.putManifest(ctx, a.tag, typeManifest, a.bytes, nil)
 			if err == nil && changed {
-				err = fault.New(fault.Unavailable, fault.NotAvailable, "try again", "registry %s has changed meanwhile", r)
+				err = fault.New(
+					fault.Unavailable,
+					fault.NotAvailable,
+					"try again",
+					"registry %s has changed meanwhile",
+					r,
+				)
 			}
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/rhysd/actionlint"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -15,14 +13,11 @@ import (
 // A job that calls another workflow counts, because its jobs are in another file.
 func Outside(path string, raw []byte, name string) (jobs []string, err error) {
 	defer fault.Recover(&err, "reading "+path)
-	if len(raw) > MaxBytes {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d bytes, at most %d are allowed", path, len(raw), MaxBytes)
-	}
-	if err := plain(path, raw); err != nil {
+	w, errs, err := parse(path, raw)
+	if err != nil {
 		return nil, err
 	}
-	w, errs := actionlint.Parse(raw)
-	if w == nil || len(w.Jobs) == 0 || len(errs) > 0 {
+	if len(errs) > 0 {
 		return nil, unreadable(path, errs)
 	}
 	for id, j := range w.Jobs {
@@ -41,5 +36,9 @@ func Outside(path string, raw []byte, name string) (jobs []string, err error) {
 
 // Told says in words why a workflow does not show that its job was in an environment.
 func Told(path string, jobs []string) string {
-	return fmt.Sprintf("%s gives id-token: write to %s, which are not in that environment, and the certificate tells them apart from no other job", path, strings.Join(jobs, ", "))
+	return fmt.Sprintf(
+		"%s gives id-token: write to jobs outside of it too (%s), and the certificate does not say which job signed",
+		path,
+		strings.Join(jobs, ", "),
+	)
 }

@@ -49,18 +49,9 @@ type Commit struct {
 // gate, in the order of the file. path is the name for messages.
 func Check(path string, raw []byte, want Want) (found []finding.Finding, err error) {
 	defer fault.Recover(&err, "reading "+path)
-	if len(raw) > MaxBytes {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d bytes, at most %d are allowed", path, len(raw), MaxBytes)
-	}
-	if err := plain(path, raw); err != nil {
+	w, errs, err := parse(path, raw)
+	if err != nil {
 		return nil, err
-	}
-	w, errs := actionlint.Parse(raw)
-	if w == nil || len(w.Jobs) == 0 {
-		return nil, unreadable(path, errs)
-	}
-	if len(w.Jobs) > MaxJobs {
-		return nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d jobs, at most %d are allowed", path, len(w.Jobs), MaxJobs)
 	}
 	f := newFlow(path, raw, w, want)
 	f.checkSyntax(errs)
@@ -74,6 +65,24 @@ func Check(path string, raw []byte, want Want) (found []finding.Finding, err err
 	f.checkTriggers()
 	f.checkPins()
 	return f.sorted(), nil
+}
+
+// parse reads a workflow that has jobs. errs are mistakes in it, beside which it can be read.
+func parse(path string, raw []byte) (w *actionlint.Workflow, errs []*actionlint.Error, err error) {
+	if len(raw) > MaxBytes {
+		return nil, nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d bytes, at most %d are allowed", path, len(raw), MaxBytes)
+	}
+	if err := plain(path, raw); err != nil {
+		return nil, nil, err
+	}
+	w, errs = actionlint.Parse(raw)
+	if w == nil || len(w.Jobs) == 0 {
+		return nil, nil, unreadable(path, errs)
+	}
+	if len(w.Jobs) > MaxJobs {
+		return nil, nil, fault.New(fault.Usage, fault.Limit, "", "%s has %d jobs, at most %d are allowed", path, len(w.Jobs), MaxJobs)
+	}
+	return w, errs, nil
 }
 
 // correct is the next step where nothing can be judged.
