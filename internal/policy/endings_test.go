@@ -78,6 +78,9 @@ func TestG11_how_a_deployment_ended_is_signed_in_its_run(t *testing.T) {
 		{policy.Succeeded, []string{"failed", "entered"}, "1"},
 	} {
 		got, c := judged(x.state, x.said...)
+		if c.Entries[0].Signed != (len(x.said) > 0) {
+			t.Errorf("its run %q: signed is %v, want that only a statement is one", x.said, c.Entries[0].Signed)
+		}
 		if got != x.want || len(c.Passed) != 0 {
 			t.Errorf(
 				"the platform says %v, and its run %q: base = %q, want %q; passed over %q",

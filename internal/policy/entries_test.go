@@ -233,6 +233,17 @@ func TestD15_an_entry_of_another_version(t *testing.T) {
 	if f.Code != fault.Policy || !strings.Contains(f.Reason, "cannot be read") || !strings.Contains(f.Found, "novel") {
 		t.Errorf("finding = %+v, want that an entry cannot be read", f)
 	}
+	open := newer(func(s *statement.Signer) { reref(s, "refs/tags/v9") })
+	in := entering(p, open)
+	if n := len(in.Chain().Unreadable); n != 1 {
+		t.Errorf("%d cannot be read, want that of a protected tag", n)
+	}
+	for i := range in.Refs {
+		in.Refs[i].Protected, in.Refs[i].Kept = policy.No, policy.No
+	}
+	if n := len(in.Chain().Unreadable); n != 0 {
+		t.Errorf("%d cannot be read, want that a tag which anybody may make is passed over", n)
+	}
 	for name, edit := range map[string]func(*statement.Signer){
 		"in no environment":         func(s *statement.Signer) { s.Environment = "" },
 		"in another environment":    func(s *statement.Signer) { s.Environment = "staging" },
