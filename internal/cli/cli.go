@@ -49,7 +49,7 @@ var commands = map[string]command{
 
 // An answer is what a command that did not fault came to. Its zero denies.
 type answer struct {
-	outcome verdict.Outcome
+	verdict verdict.Answer
 	done    bool // the command decides nothing, and did what it was asked to do
 }
 
@@ -128,9 +128,9 @@ func exitCode(a answer, err error) int {
 		}
 	}
 	switch {
-	case a.done || a.outcome == verdict.Allow:
+	case a.done || a.verdict.Watched || a.verdict.Allows():
 		return 0
-	case a.outcome == verdict.Wait:
+	case a.verdict.Outcome == verdict.Wait:
 		return 4
 	default:
 		return 3

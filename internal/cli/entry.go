@@ -4,13 +4,13 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
-	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // signs reports whether this job signs what it lets into an environment: it is a job
@@ -54,7 +54,7 @@ func (r *run) signs(p *policy.Policy, env string) (signs bool, why string, err e
 // is passed on.
 func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why string) error {
 	e, _ := p.Environment(rec.Environment)
-	if rec.Outcome != verdict.Allow || e.Record == policy.RecordOff && len(r.judged.InForce) == 0 {
+	if !rec.Outcome.Allows() && !rec.Outcome.Watched || e.Record == policy.RecordOff && len(r.judged.InForce) == 0 {
 		return nil // a last entry says that no record is kept any more
 	}
 	if !signs {
@@ -67,7 +67,7 @@ func (r *run) enters(p *policy.Policy, rec *report.Record, signs bool, why strin
 	switch {
 	case err == nil:
 		rec.Entry = entry
-	case e.Record == policy.RecordRequired:
+	case e.Record == policy.RecordRequired && !rec.Outcome.Watched:
 		f := fault.Of(err)
 		return fault.New(
 			fault.Unavailable,
@@ -117,10 +117,16 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 			}
 		}
 	}
-	summary := statement.NewSummary(entry, r.Version, r.home+"#"+rec.Policy.File, p.Digest, evidence, r.now)
 	a.Check = r.signsFor(p, entry.Target)
 	defer r.progress("signing the entry")()
-	receipt, err := r.sign(a, statement.SummaryV1, summary)
+	var receipt attest.Receipt
+	if rec.Outcome.Watched {
+		receipt, err = r.sign(a, statement.WatchedV1, statement.NewWatched(entry, r.Version, p.Digest,
+			rec.Outcome.Outcome.String(), r.judged.Agreed(), r.now))
+	} else {
+		receipt, err = r.sign(a, statement.SummaryV1,
+			statement.NewSummary(entry, r.Version, r.home+"#"+rec.Policy.File, p.Digest, evidence, r.now))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -128,7 +134,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
-	out := &report.Entry{Number: entry.Number, Statement: signed.ContentDigest(), Lists: x.lists}
+	out := &report.Entry{Number: entry.Number, Watched: rec.Outcome.Watched, Statement: signed.ContentDigest(), Lists: x.lists}
 	for _, s := range receipt.Stored {
 		out.Stored = append(out.Stored, s.Store)
 	}

@@ -22,14 +22,16 @@ func TestD03_every_answer_has_its_exit_code(t *testing.T) {
 		err    error
 		want   int
 	}{
-		{"allow", answer{outcome: verdict.Allow}, nil, 0},
-		{"deny", answer{outcome: verdict.Deny}, nil, 3},
-		{"wait", answer{outcome: verdict.Wait}, nil, 4},
+		{"allow", answer{verdict: verdict.Answer{Outcome: verdict.Allow}}, nil, 0},
+		{"deny", answer{verdict: verdict.Answer{Outcome: verdict.Deny}}, nil, 3},
+		{"watch, which would deny", answer{verdict: verdict.Answer{Watched: true}}, nil, 0},
+		{"watch with a fault", answer{verdict: verdict.Answer{Watched: true}}, errors.New("x"), 1},
+		{"wait", answer{verdict: verdict.Answer{Outcome: verdict.Wait}}, nil, 4},
 		{"nothing", answer{}, nil, 3},
 		{"done without a decision", done, nil, 0},
 		{"done with a fault", done, errors.New("x"), 1},
-		{"an outcome that does not exist", answer{outcome: verdict.Allow + 1}, nil, 3},
-		{"an outcome below all", answer{outcome: verdict.Deny - 1}, nil, 3},
+		{"an outcome that does not exist", answer{verdict: verdict.Answer{Outcome: verdict.Allow + 1}}, nil, 3},
+		{"an outcome below all", answer{verdict: verdict.Answer{Outcome: verdict.Deny - 1}}, nil, 3},
 		{"an internal fault", answer{}, fault.New(fault.Internal, fault.InternalError, "", "x"), 1},
 		{"an error that nobody classified", answer{}, errors.New("x"), 1},
 		{"a kind that does not exist", answer{}, fault.New(fault.Kind(99), fault.Config, "", "x"), 1},
@@ -38,8 +40,8 @@ func TestD03_every_answer_has_its_exit_code(t *testing.T) {
 		{"a usage fault among others", answer{}, errors.Join(usage, errors.New("x")), 2},
 		{"a refusal", answer{}, fault.New(fault.Refused, fault.Malformed, "", "x"), 3},
 		{"silence", answer{}, fault.New(fault.Unavailable, fault.NotAvailable, "", "x"), 5},
-		{"allow with a fault", answer{outcome: verdict.Allow}, errors.New("x"), 1},
-		{"allow with silence", answer{outcome: verdict.Allow}, fault.New(fault.Unavailable, fault.NotAvailable, "", "x"), 5},
+		{"allow with a fault", answer{verdict: verdict.Answer{Outcome: verdict.Allow}}, errors.New("x"), 1},
+		{"allow with silence", answer{verdict: verdict.Answer{Outcome: verdict.Allow}}, fault.New(fault.Unavailable, fault.NotAvailable, "", "x"), 5},
 	} {
 		if got := exitCode(x.answer, x.err); got != x.want {
 			t.Errorf("%s: exit code = %d, want %d", x.what, got, x.want)

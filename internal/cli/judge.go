@@ -75,7 +75,7 @@ func (r *run) admit(input string, environment func() (string, error), subjects f
 	if err := r.tell(rec, env, c); err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), r.forget())
 	}
-	return answer{outcome: rec.Outcome}, nil
+	return answer{verdict: rec.Outcome}, nil
 }
 
 // unknownEnvironment is the fault of naming an environment that the policy does
@@ -100,7 +100,7 @@ func (r *run) tell(rec report.Record, env string, c chosen) error {
 		return err
 	}
 	err = r.output("verdict", path)
-	if err == nil && rec.Outcome == verdict.Allow {
+	if err == nil && rec.Outcome.Allows() {
 		if err = write(r.component.Allowed(), []byte(subject.FormatChecksums(c.list))); err == nil {
 			err = errors.Join(r.output("environment", env),
 				r.output("verdict-digest", digest), r.release(c))
@@ -228,7 +228,7 @@ func verifyCommand(r *run, in verifyInputs) (answer, error) {
 		return answer{}, err
 	}
 	if r.platform == nil {
-		return answer{outcome: rec.Outcome}, r.print(rec)
+		return answer{verdict: rec.Outcome}, r.print(rec)
 	}
 	if _, err = keep(rec, path); err == nil {
 		err = errors.Join(r.output("verdict", path), r.output("outcome", rec.Outcome.String()))
@@ -239,7 +239,7 @@ func verifyCommand(r *run, in verifyInputs) (answer, error) {
 	if err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), remove(path))
 	}
-	return answer{outcome: rec.Outcome}, nil
+	return answer{verdict: rec.Outcome}, nil
 }
 
 func (r *run) verifyPolicy(in verifyInputs, c chosen) (report.Record, error) {
@@ -460,7 +460,7 @@ func (r *run) annotate(rec report.Record) {
 	var notes []note
 	each := func(name string, list []verdict.Finding) {
 		for _, f := range list {
-			if f.Outcome == verdict.Allow {
+			if f.Outcome == verdict.Allow && !f.Warning {
 				continue
 			}
 			text := sentence(f)
@@ -475,13 +475,19 @@ func (r *run) annotate(rec report.Record) {
 	for _, j := range rec.Judgements {
 		each(j.Subject.Name, j.Findings)
 	}
-	for _, n := range notes[:min(len(notes), maxAnnotations)] {
+	most := maxAnnotations
+	if rec.Outcome.Watched {
+		most-- // the first says that all others stop nothing
+		r.platform.Annotate("warning", "", 0, "sallyport "+rec.Outcome.String(),
+			fmt.Sprintf("%s is only watched: nothing is stopped and nothing is passed on", rec.Environment))
+	}
+	for _, n := range notes[:min(len(notes), most)] {
 		file, level, name := "", "error", n.about[0]
 		if rec.Policy != nil && n.Line > 0 {
 			file = rec.Policy.File
 		}
-		if n.Outcome == verdict.Wait {
-			level = "warning" // nothing is wrong: somebody's word is missing
+		if n.Outcome != verdict.Deny || rec.Outcome.Watched {
+			level = "warning" // somebody's word is missing, or nothing is stopped
 		}
 		if more := len(n.about) - 1; more > 0 {
 			name += fmt.Sprintf(" and %d more", more)

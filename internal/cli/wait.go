@@ -7,7 +7,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
-	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
 // limit is how long to wait: what the input says, unless the job ends before. A
@@ -49,7 +48,7 @@ func (r *run) waitFor(judge func() (report.Record, error)) (report.Record, error
 		return rec, err
 	}
 	deadline, said := r.Now().Add(limit), ""
-	for pause := firstPause; rec.Outcome != verdict.Allow && rec.Pending(); pause = min(2*pause, lastPause) {
+	for pause := firstPause; !rec.Outcome.Allows() && !rec.Outcome.Watched && rec.Pending(); pause = min(2*pause, lastPause) {
 		if line := report.Waiting(rec); line != said {
 			said = line
 			r.say("waiting until %s: %s", deadline.UTC().Format("15:04 UTC"), line)

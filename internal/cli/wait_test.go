@@ -35,7 +35,7 @@ func TestWait_ends_when_its_time_is_up_and_lets_nothing_in(t *testing.T) {
 	r, log := waits(t.Context(), 0, time.Minute)
 	asked := 0
 	rec, err := r.waitFor(func() (report.Record, error) { asked++; return lacking(verdict.Wait, true), nil })
-	if err != nil || rec.Outcome != verdict.Wait || asked != 1 {
+	if err != nil || rec.Outcome.Outcome != verdict.Wait || asked != 1 {
 		t.Errorf("outcome = %v after %d looks, %v, want wait after one", rec.Outcome, asked, err)
 	}
 	if !strings.Contains(log.String(), "nobody has settled it in time") {

@@ -66,6 +66,11 @@ func (w *witness) Runs(_ context.Context, asked []policy.RunQuery) ([]policy.Run
 	return out, nil
 }
 
+func (w *witness) Versions(context.Context, string, string) ([]string, error) {
+	*w = append(*w, "versions")
+	return nil, nil
+}
+
 func (w *witness) Change(_ context.Context, q policy.ChangeQuery) (policy.Change, error) {
 	*w = append(*w, "change of "+q.Repository)
 	return policy.Change{Repository: q.Repository, Head: q.Head, Start: q.Start}, nil

@@ -72,6 +72,8 @@ type Places interface {
 type Branch interface {
 	Head(ctx context.Context) (repository, id, commit, ref string, err error)
 	File(ctx context.Context, commit, path string) ([]byte, error)
+	// Versions returns the commits up to one that changed a file, the newest first.
+	Versions(ctx context.Context, commit, path string) ([]string, error)
 }
 
 // Rosters knows who is in teams and who has roles.
@@ -137,6 +139,9 @@ type Files func(subject.Subject) (*subject.Sums, error)
 // Decide returns the verdict about what Look has gathered.
 func Decide(in policy.Input) (verdict.Verdict, error) {
 	v := policy.Evaluate(in)
+	if v.Watched() {
+		return v, nil // nothing rests on it
+	}
 	return v, undecided(v)
 }
 
@@ -211,6 +216,8 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 	}
 	m.Absent, m.Why = true, "the policy is no file of this repository"
 	m.Need = "let the policy be a file of it, with policy-ref if the job runs elsewhere"
+	m.Modes.Why = "a mode other than enforce is for the policy at " + policy.UsualPath + " of the default branch alone"
+	m.Modes.Need = "keep the policy there, or write mode: enforce"
 	// A policy under another path is held to the one under the usual path, too.
 	for _, path := range slices.Compact([]string{g.File, policy.UsualPath}) {
 		if path == "" || !m.Absent {
@@ -229,9 +236,13 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 			m.Absent, m.Why, m.Need, m.Digest = false, "", "", subject.Sum(raw)
 		}
 		m.Strict = true
-		if p, err := g.Read(raw); err == nil {
+		p, err := g.Read(raw)
+		if err == nil {
 			e, known := p.Environment(environment)
 			m.Strict = known && e.Strict()
+		}
+		if path == policy.UsualPath && path == g.File {
+			m.Modes = g.modes(ctx, p, err, commit, environment)
 		}
 	}
 	return m, nil
@@ -244,6 +255,7 @@ func unseen(ctx context.Context, m policy.Merged, err error) (policy.Merged, err
 		return m, fmt.Errorf("asking which policy the default branch has: %w", err)
 	}
 	m.Absent, m.Why, m.Need = false, f.Error(), f.Hint
+	m.Modes = policy.Modes{Why: "the platform does not show the policy of the default branch: " + f.Error(), Need: f.Hint}
 	return m, nil
 }
 

@@ -157,7 +157,7 @@ func targetsOf(raw []byte) []statement.Target {
 		return nil
 	}
 	switch s.PredicateType {
-	case statement.SummaryV1:
+	case statement.SummaryV1, statement.WatchedV1:
 		if e, err := s.Entered(); err == nil {
 			return []statement.Target{e.Target}
 		}

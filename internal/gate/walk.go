@@ -106,7 +106,7 @@ func claimOf(i Item, mark subject.Subject, about map[subject.Digest]bool) (c cla
 	}
 	c = claim{number: unread, item: i, of: b.ContentDigest().Hex()}
 	switch s.PredicateType {
-	case statement.SummaryV1:
+	case statement.SummaryV1, statement.WatchedV1:
 		if e, err := s.Entered(); err == nil {
 			c.number = e.Number
 		}

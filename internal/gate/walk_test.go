@@ -42,6 +42,8 @@ func (*watchman) Environment(context.Context, string) (policy.Protection, error)
 	return policy.Protection{State: policy.Protected, ID: "77"}, nil
 }
 
+func (w *watchman) Versions(context.Context, string, string) ([]string, error) { return nil, nil }
+
 func (w *watchman) Runs(_ context.Context, all []policy.RunQuery) ([]policy.Run, error) {
 	var out []policy.Run
 	for _, q := range all {

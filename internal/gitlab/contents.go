@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
+	"strconv"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -50,8 +51,22 @@ func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error)
 // plan.
 func (*Repo) KeepsBundles(context.Context) (bool, error) { return true, nil }
 
-// Versions returns nothing: where GitLab keeps bundles does not depend on a file.
-func (*Repo) Versions(context.Context, string, string) ([]string, error) { return nil, nil }
+// maxVersions is how many versions of a file are looked back at.
+const maxVersions = 20
+
+// Versions returns the commits up to tip that changed a file, the newest first, and at most
+// maxVersions of them (https://docs.gitlab.com/api/commits).
+func (repo *Repo) Versions(ctx context.Context, tip, path string) ([]string, error) {
+	all, err := one[[]struct {
+		ID string `json:"id"`
+	}](ctx, repo, question{path: repo.project("/repository/commits"), query: url.Values{
+		"ref_name": {tip}, "path": {path}, "per_page": {strconv.Itoa(maxVersions)}}, fixed: true, hint: readFile})
+	var out []string
+	for _, c := range all[:min(len(all), maxVersions)] {
+		out = append(out, c.ID)
+	}
+	return out, err
+}
 
 // Tip returns the commit that a branch of this project is at.
 func (repo *Repo) Tip(ctx context.Context, branch string) (string, error) {

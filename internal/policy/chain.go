@@ -42,7 +42,7 @@ func (in Input) Chain() Chain {
 	for _, f := range in.Entries.Facts {
 		var why string
 		switch f.Statement.PredicateType {
-		case statement.SummaryV1:
+		case statement.SummaryV1, statement.WatchedV1:
 			var e Entry
 			if e, why = c.read(in, env, f); why == "" {
 				if key := fmt.Sprint(e.Number, " ", e.Run); !slices.ContainsFunc(of[key], e.repeats) {
@@ -175,8 +175,11 @@ func (c *Chain) protected(in Input, f Fact) string {
 
 func (c *Chain) pass(f Fact, why string) {
 	what := "an entry"
-	if f.Statement.PredicateType == statement.EndingV1 {
+	switch f.Statement.PredicateType {
+	case statement.EndingV1:
 		what = "a statement about how a deployment ended"
+	case statement.WatchedV1:
+		what = "a statement about what came in under watch"
 	}
 	c.Passed = append(c.Passed, fmt.Sprintf("%s, of %s: %s", what, orAbsent(bare(f.Signer.Run)), why))
 }

@@ -141,6 +141,7 @@ func (in Input) written() ([]byte, error) {
 // utc returns in with every time in UTC.
 func (in Input) utc() Input {
 	in.Now = in.Now.UTC()
+	in.Merged.Modes = in.Merged.Modes.utc()
 	in.Runs, in.Changes, in.Reviews.List = slices.Clone(in.Runs), slices.Clone(in.Changes), slices.Clone(in.Reviews.List)
 	for i := range in.Runs {
 		in.Runs[i].CreatedAt = in.Runs[i].CreatedAt.UTC()

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,9 +16,10 @@ import (
 type Signing struct{ Run, Job string }
 
 // Entering returns the next entry: what v, the verdict of in, lets into in's
-// environment. digest is that of in, and commit the one that the policy file is of. Who
-// could have approved is left out. The error is a fault, where one statement cannot
-// hold all artifacts or the environment cannot be found by anything.
+// environment, or what came in there while it was watched. digest is that of in, and commit
+// the one that the policy file is of. Who could have approved is left out. The error is a
+// fault, where one statement cannot hold all artifacts or the environment cannot be found by
+// anything.
 func Entering(
 	in Input,
 	v verdict.Verdict,
@@ -26,7 +28,7 @@ func Entering(
 	digest subject.Digest,
 	commit string,
 ) (statement.Entry, error) {
-	in = in.chained()
+	in = in.chained().stanced()
 	env, _ := in.Policy.Environment(in.Environment)
 	target, ok := in.Policy.Target(env, home, in.Protection.ID)
 	if !ok {
@@ -51,7 +53,10 @@ func Entering(
 	}
 	e.Confirmed, e.Failed = in.chain.found()
 	for i, c := range in.Candidates {
-		a, _ := in.artifact(c)
+		a, unnamed := in.artifact(c)
+		if unnamed != nil {
+			continue // it came in under watch, and the policy has no name for it
+		}
 		k := in.check(c)
 		x := statement.Admitted{Artifact: a.Name, Name: v.Judgements[i].Subject.Name, SHA256: c.Subject.Digest.Hex()}
 		if len(k.used) > 0 {
@@ -66,7 +71,13 @@ func Entering(
 		for _, f := range v.Judgements[i].Findings {
 			e.Approvals = union(e.Approvals, counted(f))
 			e.Emergency = e.Emergency || f.Requirement == "break-glass" && f.Outcome == verdict.Allow
+			if f.Warning {
+				e.Warnings = union(e.Warnings, []string{fmt.Sprintf("%s %s of %s", f.Code, f.Requirement, a.Name)})
+			}
 		}
+	}
+	if len(e.Artifacts) == 0 {
+		return e, fault.New(fault.Refused, fault.SubjectMismatch, "", "the policy has no name for anything that came in")
 	}
 	if e.Source = string(in.Policy.Source); len(e.Source) > statement.MaxPolicy {
 		return e, fault.New(
@@ -88,6 +99,20 @@ func Entering(
 		)
 	}
 	return e, nil
+}
+
+// Agreed reports whether in's policy may be put into force by what comes in under watch: another
+// one is in force, and whom it asks has agreed to this one.
+func (in Input) Agreed() bool {
+	in = in.chained().stanced()
+	env, known := in.Policy.Environment(in.Environment)
+	if !known || len(in.InForce) == 0 {
+		return false
+	}
+	return !slices.ContainsFunc(in.InForce, func(f InForce) bool {
+		_, _, ok := in.under(f)
+		return !ok || !in.agree(env, f)
+	})
 }
 
 // found returns what is known now about how earlier entries ended, and no entry says
@@ -129,7 +154,7 @@ func counted(f verdict.Finding) []statement.Part {
 	return out
 }
 
-func union(a, b []statement.Part) []statement.Part {
+func union[T comparable](a, b []T) []T {
 	for _, x := range b {
 		if !slices.Contains(a, x) {
 			a = append(a, x)

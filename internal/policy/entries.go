@@ -66,6 +66,51 @@ func (e Entry) has(artifact string) (statement.Admitted, bool) {
 	return e.Artifacts[i], true
 }
 
+// carries reports whether e puts its policy into force. What came in under watch does so only if
+// whom the policy in force asks has agreed to it.
+func (e Entry) carries() bool { return !e.Watched || e.Agreed }
+
+// Carriers returns the newest entries that put their policies into force: those that no other
+// one which does so follows.
+func (c Chain) Carriers() []Entry {
+	at := map[string]Entry{}
+	for _, e := range c.Entries {
+		at[e.Link.SHA256] = e
+	}
+	followed := map[string]bool{}
+	var follow func(e Entry)
+	follow = func(e Entry) {
+		for _, l := range e.Previous {
+			if p, found := at[l.SHA256]; found && !followed[l.SHA256] {
+				followed[l.SHA256] = true
+				follow(p)
+			}
+		}
+	}
+	var out []Entry
+	for _, e := range c.Entries {
+		if e.carries() {
+			follow(e)
+		}
+	}
+	for _, e := range c.Entries {
+		if e.carries() && !followed[e.Link.SHA256] {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// watched is the highest number of what came in under watch, or 0.
+func (c Chain) watched() int {
+	for _, e := range c.Entries {
+		if e.Watched {
+			return e.Number
+		}
+	}
+	return 0
+}
+
 // Newest returns the entries that no other one names: those that the next one has to
 // name.
 func (c Chain) Newest() []Entry {
@@ -83,7 +128,7 @@ func (c Chain) Newest() []Entry {
 func (c Chain) Base(artifact string) []Entry {
 	var out []Entry
 	for _, e := range c.Entries {
-		if _, ok := e.has(artifact); !ok || e.State != Succeeded || len(out) > 0 && e.Number < out[0].Number {
+		if _, ok := e.has(artifact); !ok || e.Watched || e.State != Succeeded || len(out) > 0 && e.Number < out[0].Number {
 			continue
 		}
 		out = append(out, e)
@@ -110,21 +155,20 @@ func (c Chain) open() []RunQuery {
 	settled := map[string]bool{} // artifacts of which a confirmed entry was found
 	for _, e := range c.Entries {
 		needed := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return !settled[a.Artifact] })
-		if needed && e.State == RunUnknown {
+		if needed && e.State == RunUnknown && !e.Watched {
 			runs = append(runs, RunQuery{URI: e.Run, Job: e.Job, Outcome: true, Entry: true})
 		}
 		for _, a := range e.Artifacts {
-			settled[a.Artifact] = settled[a.Artifact] || e.State == Succeeded
+			settled[a.Artifact] = settled[a.Artifact] || e.State == Succeeded && !e.Watched
 		}
 	}
 	return runs[:min(len(runs), maxOpen)]
 }
 
 // gap returns the highest entry that is missing and could be newer than the base of an
-// artifact, or have entered with it; or nil. On older ones nothing depends, and on those that
+// artifact, whose number it is given, or have entered with it; or nil. On older ones nothing depends, and on those that
 // entries before since name.
-func (c Chain) gap(artifact string, since time.Time) *statement.Link {
-	base := c.number(artifact)
+func (c Chain) gap(base int, since time.Time) *statement.Link {
 	for _, l := range c.Missing {
 		named := slices.ContainsFunc(
 			c.Entries,
@@ -151,7 +195,7 @@ func Latest(in Input) []statement.Latest {
 // asked, has seen and that is not there now, or nil. What others claim closes nothing. Entries older than the base matter to nobody.
 func (k *approvalCheck) seen() *statement.Latest {
 	c := k.in.chained().chain
-	base := c.number(k.artifact.Name)
+	base := k.in.chained().beginning(k.env, k.artifact)
 	gone := func(x statement.Latest) bool {
 		return x.Environment == k.in.Environment && x.Number >= base && x.Number > 0 &&
 			!slices.ContainsFunc(c.Entries, func(e Entry) bool { return e.Link.SHA256 == x.SHA256 })
@@ -269,7 +313,7 @@ func (in Input) unrecorded(env Environment) *verdict.Finding {
 		if m != nil {
 			continue
 		}
-		if l := in.chain.gap(a.Name, env.Since); l != nil {
+		if l := in.chain.gap(in.beginning(env, a), env.Since); l != nil {
 			return missing(fmt.Sprintf("entry %d into %q is missing, which later ones name", l.Number, env.Name),
 				"no statement sha256:"+l.SHA256, deleted)
 		}
@@ -303,13 +347,14 @@ func (in Input) Settled() bool {
 	env, _ := in.Policy.Environment(in.Environment)
 	in.Runs, in.chain = nil, nil
 	c := in.Chain()
-	if env.Record == RecordOff && len(c.Entries) > 0 {
+	carriers := len(c.Carriers()) > 0
+	if env.Record == RecordOff && carriers {
 		return true // the newest says which policy is in force
 	}
 	return !slices.ContainsFunc(in.Candidates, func(x Candidate) bool {
 		a, m := in.artifact(x)
 		return m == nil && len(c.Base(a.Name)) == 0
-	}) && len(c.Entries) > 0
+	}) && carriers
 }
 
 // start says where the change of an artifact begins.
@@ -320,6 +365,9 @@ func (in Input) start(env Environment, a Artifact) Start {
 	}
 	c := in.chained().chain
 	base := c.Base(a.Name)
+	if in.renewed(s.Baseline, a.Name) {
+		base = nil
+	}
 	add := func(list []Point, e Entry) []Point {
 		x, ok := e.has(a.Name)
 		if !ok || x.Commit == "" || slices.ContainsFunc(list, func(p Point) bool { return p.Commit == x.Commit }) {
@@ -331,11 +379,46 @@ func (in Input) start(env Environment, a Artifact) Start {
 		s.Entered = add(s.Entered, e)
 	}
 	for _, e := range c.Entries {
-		if e.State == Unfinished && (len(base) == 0 || e.Number > base[0].Number) && !in.own(e) {
+		if e.State == Unfinished && !e.Watched && (len(base) == 0 || e.Number > base[0].Number) && !in.own(e) {
 			s.Coming = add(s.Coming, e)
 		}
 	}
 	return s
+}
+
+// renewed reports whether a baseline takes the place of the entries of an artifact: it is newer
+// than what is in force, and things came in under watch since the last of those entries. For the
+// people of a policy in force, which has another baseline or none, nothing takes their place.
+func (in Input) renewed(baseline, artifact string) bool {
+	c := in.chained().chain
+	last := c.watched()
+	old := func(e Entry) bool { return e.Number <= last && e.Policy == in.Policy.Digest }
+	if baseline == "" || last <= c.number(artifact) || slices.ContainsFunc(c.Carriers(), old) {
+		return false
+	}
+	return !slices.ContainsFunc(in.InForce, func(f InForce) bool {
+		return f.Entry.Number <= last && f.begins(in.Environment, artifact) == baseline
+	})
+}
+
+// begins is the baseline that a policy in force has for an artifact, or "".
+func (f InForce) begins(environment, artifact string) string {
+	e, _ := f.Policy.Environment(environment)
+	for _, a := range f.Policy.Artifacts {
+		if a.Name == artifact && a.Baseline != "" {
+			return a.Baseline
+		}
+	}
+	return e.Baseline
+}
+
+// beginning is the number of the entry at which the change of an artifact begins, or 0; where a
+// baseline took the place of entries, that of what came in last before it.
+func (in Input) beginning(env Environment, a Artifact) int {
+	if in.renewed(cmp.Or(a.Baseline, env.Baseline), a.Name) {
+		return in.chain.watched()
+	}
+	return in.chain.number(a.Name)
 }
 
 // own reports whether the run that asks has made an entry.

@@ -22,7 +22,7 @@ const Skew = 5 * time.Minute
 // pure: the same input gives the same verdict. There is one line in it that
 // allows.
 func Evaluate(in Input) verdict.Verdict {
-	in = in.chained()
+	in = in.chained().stanced()
 	v := verdict.Verdict{Environment: in.Environment, PassedOver: in.PassedOver}
 	env, known := in.Policy.Environment(in.Environment)
 	switch {
@@ -37,6 +37,7 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, bypass(in, env)...)
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
 		v.Findings = append(v.Findings, slices.Concat(in.foreign(env), in.unreadable(env), in.recorded(env), in.merged(env))...)
+		v.Mode = in.mode(env)
 		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env))
 	}
 	for _, c := range in.Candidates {
@@ -186,6 +187,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	x := c.indexed()
 	for _, q := range env.Requires {
 		f, used := requirement(in, a, q, x)
+		f = in.passed(q, f)
 		if f.Code == fault.SubjectMismatch && slices.ContainsFunc(j.Findings, func(g verdict.Finding) bool { return g.Code == f.Code }) {
 			continue // another artifact is one reason, however much is required of it
 		}
@@ -308,7 +310,13 @@ func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verd
 		e.Accepted = accepted(q, s, f)
 		used = append(used, e)
 	}
-	return met(q.Name, summaries(in.Now, told, used), q.Line), used
+	f := met(q.Name, summaries(in.Now, told, used), q.Line)
+	for _, x := range told {
+		if m := tooOld(in.Now, q, x); m != nil {
+			return warned(m.finding(q.Name), "mode: warn lets it pass: "+f.Reason+": "), used
+		}
+	}
+	return f, used
 }
 
 // newest keeps, of each kind of evidence, what is of the commit that was built
@@ -472,7 +480,7 @@ func fails(in Input, a Artifact, c Candidate, q Requirement, s Signer, f Fact) *
 		m = q.content(s, f)
 	}
 	if m == nil {
-		m = fresh(in.Now, q, f)
+		m = fresh(in, q, f)
 	}
 	if m == nil && s.Workflow != nil {
 		m = checkRef(in, *s.Workflow, f)
@@ -516,21 +524,31 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 	return m
 }
 
-func fresh(now time.Time, q Requirement, f Fact) *miss {
-	age := now.Sub(f.Time)
-	if age < -Skew {
+// fresh wants f not to be of the future, and to be as young as q wants it, unless a mode lets
+// older evidence pass.
+func fresh(in Input, q Requirement, f Fact) *miss {
+	if in.Now.Sub(f.Time) < -Skew {
 		return &miss{stage: atAge, code: fault.Time, line: q.Line, reason: "the evidence is signed in the future; one of the clocks is wrong",
-			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + now.UTC().Format(time.RFC3339), hint: "look at the clock of this machine first"}
+			found: f.Time.UTC().Format(time.RFC3339), wanted: "not after " + in.Now.UTC().Format(time.RFC3339), hint: "look at the clock of this machine first"}
 	}
-	if q.MaxAge > 0 && f.Time.IsZero() {
-		return &miss{stage: atAge, code: fault.Stale, line: q.Line, reason: "nobody vouches for the time at which the evidence was signed", found: "no time", wanted: "at most " + Age(q.MaxAge),
-			hint: "sign it with a time stamp, or leave out max-age"}
+	if in.passesAge(q) && !f.Time.IsZero() {
+		return nil // an age that nobody knows is not passed
 	}
-	if q.MaxAge > 0 && age > q.MaxAge {
-		return &miss{stage: atAge, code: fault.Stale, line: q.Line, reason: "the evidence is too old", found: Age(age), wanted: "at most " + Age(q.MaxAge),
-			hint: "run the job that attests it again"}
+	return tooOld(in.Now, q, f)
+}
+
+func tooOld(now time.Time, q Requirement, f Fact) *miss {
+	m := &miss{stage: atAge, code: fault.Stale, line: q.Line, wanted: "at most " + Age(q.MaxAge)}
+	switch age := now.Sub(f.Time); {
+	case q.MaxAge == 0 || !f.Time.IsZero() && age <= q.MaxAge:
+		return nil
+	case f.Time.IsZero():
+		m.reason, m.found = "nobody vouches for the time at which the evidence was signed", "no time"
+		m.hint = "sign it with a time stamp, or leave out max-age"
+	default:
+		m.reason, m.found, m.hint = "the evidence is too old", Age(age), "run the job that attests it again"
 	}
-	return nil
+	return m
 }
 
 // Age writes a duration as a person would: the largest unit that fits, whole.

@@ -22,7 +22,7 @@ type InForce struct {
 // several entries of one policy it returns one.
 func (in Input) Sources() []Entry {
 	var out []Entry
-	for _, e := range in.chained().chain.Newest() {
+	for _, e := range in.chained().chain.Carriers() {
 		if e.Policy != in.Policy.Digest &&
 			!slices.ContainsFunc(out, func(o Entry) bool { return o.Policy == e.Policy }) {
 			out = append(out, e)

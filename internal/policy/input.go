@@ -200,5 +200,6 @@ type Input struct {
 	// let in.
 	Unasked bool `json:"unasked"`
 
-	chain *Chain // of Entries, once it is read
+	chain  *Chain  // of Entries, once it is read
+	stance *stance // what the policy's modes come to, once that is known; nil: everything is enforced
 }

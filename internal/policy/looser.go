@@ -16,6 +16,7 @@ func Looser(old, now *Policy, environment string) []string {
 		return nil
 	}
 	var l loosening
+	l.lowered("", a.Mode, b.Mode)
 	l.people(a, b)
 	l.evidence(a, b)
 	l.platform(a, b)
@@ -103,6 +104,7 @@ func (l *loosening) evidence(old, now Environment) {
 			continue
 		}
 		y := now.Requires[i]
+		l.lowered(" of "+x.Name, x.Mode, y.Mode)
 		l.age("max-age of "+x.Name, x.MaxAge, y.MaxAge)
 		y.Kind.loosened(l, x)
 	}

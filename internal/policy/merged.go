@@ -24,18 +24,20 @@ type Merged struct {
 	Need       string         `json:"need"`       // the next step then
 	Absent     bool           `json:"absent"`     // the platform says that it shows no such file
 	Strict     bool           `json:"strict"`     // it asks for a record, or for changes to be agreed to; or it cannot be read
+	Modes      Modes          `json:"modes"`      // of the environment there
 }
 
-// First reports whether nothing has entered yet, as far as the entries at hand say, and they
-// were looked for.
+// First reports whether nothing has entered yet that put a policy into force, as far as the
+// entries at hand say, and they were looked for.
 func (in Input) First() bool {
 	c := in.chained().chain
-	return in.Entries.Subject.Digest != (subject.Digest{}) && len(c.Entries)+len(c.Foreign) == 0
+	return in.Entries.Subject.Digest != (subject.Digest{}) && len(c.Carriers())+len(c.Foreign) == 0
 }
 
 // A wish is why the policy has to be that of the default branch.
 type wish struct {
 	reason   string
+	of       string // digest of the entry whose policy wants it; "": the policy at hand
 	reviewed bool // nobody alone may put it there
 	open     bool // … but the policy that wants it accepts a plan that protects no branch
 }
@@ -65,7 +67,7 @@ func (in Input) wishes(env Environment) []wish {
 				"the policy has changed since entry %d, whose policy wants a change of it to be merged",
 				f.Entry.Number,
 			)
-			out = append(out, wish{reason, true, in.openPlan(f.Policy)})
+			out = append(out, wish{reason, f.Entry.SHA256, true, in.openPlan(f.Policy)})
 		}
 	}
 	return out

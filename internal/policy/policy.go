@@ -126,6 +126,7 @@ const BranchName = `^[A-Za-z0-9_][A-Za-z0-9_./+-]*$`
 // Environment is what has to hold before something enters it.
 type Environment struct {
 	Name string
+	Mode Mode
 	// RepositoryID is the number of the repository whose environment it is; "":
 	// of the only one that builds (Policy.Home).
 	RepositoryID string

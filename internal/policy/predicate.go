@@ -1,6 +1,11 @@
 package policy
 
-import "github.com/sallyport-dev/sallyport/internal/dialect"
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/dialect"
+)
 
 // Predicate is evidence of one predicate type whose content is not read: that the right
 // signer has signed it is all that counts.
@@ -20,6 +25,23 @@ func (p Predicate) types() []string { return []string{p.Type} }
 func (p Predicate) title() string { return p.Type }
 
 func (p Predicate) unchecked() bool { return false }
+
+// passable are what says how good an artifact is, and not who made it: tests, scans and lists
+// of contents.
+func (p Predicate) passable() bool {
+	return slices.ContainsFunc(passableTypes, func(prefix string) bool { return strings.HasPrefix(p.Type, prefix) })
+}
+
+// passableTypes begin the predicate types of such evidence
+// (https://github.com/in-toto/attestation/tree/main/spec/predicates).
+var passableTypes = []string{
+	"https://in-toto.io/attestation/test-result/",
+	"https://in-toto.io/attestation/vulns/",
+	"https://cosign.sigstore.dev/attestation/vuln/",
+	"https://spdx.dev/Document",
+	"https://cyclonedx.org/bom",
+	"https://openvex.dev/ns",
+}
 
 func (p Predicate) loosened(*loosening, Requirement) {}
 

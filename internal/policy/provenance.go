@@ -48,6 +48,8 @@ func (p Provenance) title() string {
 
 func (p Provenance) unchecked() bool { return p.Unchecked }
 
+func (p Provenance) passable() bool { return false }
+
 func (p Provenance) loosened(l *loosening, was Requirement) {
 	old, _ := was.Kind.(Provenance) // as the name says
 	l.accepts("unchecked content of "+was.Name, old.Unchecked, p.Unchecked)

@@ -107,7 +107,7 @@ func (in Input) askMerged(q *asking, env Environment) {
 		return // nothing wants to enter
 	}
 	all := in.wishes(env)
-	if len(all) > 0 || in.First() {
+	if len(all) > 0 || in.First() || env.Lenient() {
 		q.add(MergedQuery{})
 	}
 	if x, ok := in.mergedRef(all); ok {

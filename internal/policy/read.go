@@ -307,13 +307,10 @@ func (r *reader) ref(n *yamlnode.Node) string {
 
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
-	m := r.mapping(f.value, what, "mode", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age", "rejection-max-age",
+	m := r.mapping(f.value, what, "mode", "since", "until", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age", "rejection-max-age",
 		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers", "record", "policy-change")
 	r.require(m, f.key, what, "requires")
-	if n := m.get("mode"); n != nil {
-		r.choice(n, "mode", "enforce")
-	}
-	e := Environment{Name: f.name, RepositoryID: r.exact(m.get("repository-id"), "repository-id", number),
+	e := Environment{Name: f.name, Mode: r.mode(m, what), RepositoryID: r.exact(m.get("repository-id"), "repository-id", number),
 		PolicyRef: r.branch(m.get("policy-ref"), "policy-ref"), Line: line(f.key)}
 	if e.PolicyRef != "" {
 		r.exact(m.get("policy-ref"), "policy-ref", branchName)
@@ -338,7 +335,7 @@ func (r *reader) requirement(f field) Requirement {
 	if empty(f.value) {
 		return q // the evidence has to be there; nothing more is asked of it
 	}
-	m := r.mapping(f.value, fault.Cut(f.name), append([]string{"max-age", "jobs", "signed-by", "trust"}, k.keys...)...)
+	m := r.mapping(f.value, fault.Cut(f.name), append([]string{"max-age", "jobs", "signed-by", "trust", "mode", "since", "until"}, k.keys...)...)
 	if n := m.get("max-age"); n != nil {
 		q.MaxAge = r.age(n, "max-age")
 	}
@@ -353,6 +350,7 @@ func (r *reader) requirement(f field) Requirement {
 		t := r.trust(n)
 		q.Trust = &t
 	}
+	q.Mode = r.mayBeLower(m, q)
 	return q
 }
 

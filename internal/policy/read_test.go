@@ -51,7 +51,13 @@ var structural = []wrong{
 	{"D01 requires as a list", "    requires:\n      provenance: {max-age: 7d}", "    requires: []"},
 	{"D01 no environments", "environments:\n  production:\n    requires:\n      provenance: {max-age: 7d}\n", "environments: {}\n"},
 	{"D01 environments left out", "environments:\n  production:\n    requires:\n      provenance: {max-age: 7d}\n", ""},
-	{"D01 mode watch", "    requires:", "    mode: watch\n    requires:"},
+	{"D01 watch without its dates", "    requires:", "    mode: watch\n    requires:"},
+	{"D01 warn without its end", "    requires:", "    mode: warn\n    since: 2026-11-27\n    requires:"},
+	{"D01 enforce with dates", "    requires:", "    mode: enforce\n    since: 2026-11-27\n    until: 2026-11-28\n    requires:"},
+	{"D01 dates without a mode", "    requires:", "    until: 2026-11-28\n    requires:"},
+	{"D01 a mode that there is not", "    requires:", "    mode: observe\n    requires:"},
+	{"D01 a day that is none", "    requires:", "    mode: watch\n    since: yesterday\n    until: 2026-11-28\n    requires:"},
+	{"G03 a provenance that is watched alone", "{max-age: 7d}", "{max-age: 7d, mode: watch, since: 2026-11-27, until: 2026-11-28}"},
 	{"no subject", "    subject: [\"dist/*\", registry.example/acme/app]\n", ""},
 	{"empty list of subjects", `["dist/*", registry.example/acme/app]`, "[]"},
 	{"subject as a text", `["dist/*", registry.example/acme/app]`, "dist/*"},
@@ -143,6 +149,10 @@ var structural = []wrong{
 const another = "      - issuer: https://ci.example\n        repository: acme/lib\n        repository-id: 3003\n"
 
 var unseen = []wrong{
+	{"D01 a mode for more than ninety days", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 2027-02-26\n    requires:"},
+	{"D01 a mode that ends before it begins", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 2026-11-27\n    requires:"},
+	{"D01 a day that is in no month", "    requires:", "    mode: watch\n    since: 2026-11-31\n    until: 2026-12-02\n    requires:"},
+	{"G03 evidence of any kind that is watched alone", "      provenance:", "      https://scan.example/x/v1: {mode: warn, since: 2026-11-27, until: 2026-11-28}\n      provenance:"},
 	{"two addresses of one API", "        workflow:", "        api: https://a.example\n        workflow: a.yml\n        refs: [refs/heads/main]\n      - issuer: https://ci.example\n        api: https://b.example\n        repository: acme/app\n        repository-id: 1001\n        workflow:"},
 	{"two repositories, and none is named", "        workflow:", "        workflow: a.yml\n        refs: [refs/heads/main]\n" + another + "        workflow:"},
 	{"an issuer that nobody knows", "https://ci.example", "https://evil.example"},
@@ -289,6 +299,9 @@ func TestD01_a_vacuous_policy_has_a_code_of_its_own(t *testing.T) {
 var accepted = []wrong{
 	{"good", "version: 1", "version: 1"},
 	{"a comment and a document start", "version: 1", "# ours\n---\nversion: 1"},
+	{"watch for ninety days", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: \"2027-02-25\"\n    requires:"},
+	{"warn until an hour", "    requires:", "    mode: warn\n    since: \"2026-11-27T09:00:00Z\"\n    until: \"2026-11-27T11:00:00+01:00\"\n    requires:"},
+	{"a scan that is watched alone", "      provenance:", "      https://in-toto.io/attestation/vulns/v0.1: {mode: watch, since: 2026-11-27, until: 2026-11-28}\n      provenance:"},
 	{"owner-id left out", "        owner-id: 2002\n", ""},
 	{"an instance whose API is elsewhere", "        workflow:", "        api: https://git.example:8443/git/api/v4/\n        workflow:"},
 	{"an environment of a repository that builds nothing", "    requires:", "    repository-id: 77\n    requires:"},

@@ -14,6 +14,7 @@ import (
 // its kind to judge.
 type Requirement struct {
 	Name     string        // as in the policy file
+	Mode     Mode          // of this requirement alone
 	Kind     Evidence      // what the evidence is
 	MaxAge   time.Duration // 0: any age
 	SignedBy []Signer      // none: who builds the artifact
@@ -31,6 +32,9 @@ type Evidence interface {
 	title() string
 	// unchecked reports whether the policy accepts the evidence without a look at its content.
 	unchecked() bool
+	// passable reports whether a policy may let a requirement of this kind pass that is not
+	// met.
+	passable() bool
 	// loosened adds to l what the evidence may be now and might not be for was, a requirement of
 	// the same name.
 	loosened(l *loosening, was Requirement)

@@ -20,6 +20,12 @@ func Markdown(w io.Writer, r Record) error {
 	p := &printer{w: w}
 	p.line("### %s", title(r))
 	p.line("")
+	if r.Outcome.Watched {
+		p.line("> [!WARNING]\n> **%s.** The policy has `mode: watch` for this environment.\n", strings.ToUpper(noGate[:1])+noGate[1:])
+	}
+	for _, l := range modeLines(r, Code) {
+		p.line("%s\n", l)
+	}
 	p.line("| artifact | digest | answer |")
 	p.line("|---|---|---|")
 	for i, j := range r.Judgements {
@@ -69,12 +75,15 @@ func Markdown(w io.Writer, r Record) error {
 }
 
 func title(r Record) string {
-	verb := verbOf(r.Outcome, r.Environment)
+	verb := r.verb(r.Outcome.Outcome)
 	if r.Environment == "" {
 		return fmt.Sprintf("Sallyport: %s", verb)
 	}
 	rest := "– nothing may enter"
-	switch r.Outcome {
+	if r.Outcome.Watched {
+		return fmt.Sprintf("Sallyport watches %s: would %s", Code(r.Environment), r.Outcome.Outcome)
+	}
+	switch r.Outcome.Outcome {
 	case verdict.Allow:
 		rest = "into"
 	case verdict.Wait:
@@ -90,7 +99,7 @@ func shortDigest(j verdict.Judgement) string {
 
 func answer(r Record, j verdict.Judgement) string {
 	o := j.Outcome()
-	if o == verdict.Allow && r.Outcome != verdict.Allow {
+	if o == verdict.Allow && !r.Outcome.Allows() {
 		return "meets the policy"
 	}
 	var codes []string
@@ -99,7 +108,10 @@ func answer(r Record, j verdict.Judgement) string {
 			codes = append(codes, c)
 		}
 	}
-	verb := verbOf(o, r.Environment)
+	verb := r.verb(o)
+	if r.Outcome.Watched {
+		verb = "would " + o.String()
+	}
 	if len(codes) == 0 {
 		return verb
 	}

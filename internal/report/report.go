@@ -30,7 +30,7 @@ const Schema = "https://sallyport.dev/schemas/verdict/v1"
 type Record struct {
 	Schema       string          `json:"schema"`
 	Tool         string          `json:"tool"` // name and version
-	Outcome      verdict.Outcome `json:"outcome"`
+	Outcome      verdict.Answer  `json:"outcome"`
 	At           string          `json:"at,omitempty"`    // the time that ages were counted from, RFC 3339, UTC
 	Run          string          `json:"run,omitempty"`   // the run that asked
 	Proxy        string          `json:"proxy,omitempty"` // host and port of the proxy that the machine names for https
@@ -71,6 +71,7 @@ type Entry struct {
 	Statement subject.Digest `json:"statement,omitzero"`
 	Stored    []string       `json:"stored,omitempty"` // names of the stores
 	Why       string         `json:"why,omitempty"`    // why there is none
+	Watched   bool           `json:"watched,omitempty"`
 	Lists     []string       `json:"-"`                // of who could approve, where the entry has a digest alone
 }
 
@@ -81,6 +82,9 @@ func (r Record) told(how func(string) string) string {
 		return ""
 	case e.Number == 0:
 		return "no entry is signed: " + how(e.Why)
+	case e.Watched:
+		return fmt.Sprintf("what came into %s under watch is signed, as number %d, and counts as no entry: %s",
+			how(r.Environment), e.Number, how(e.Statement.String()))
 	default:
 		return fmt.Sprintf("entry %d into %s is signed: %s", e.Number, how(r.Environment), how(e.Statement.String()))
 	}
@@ -96,7 +100,7 @@ type TrustedRoot struct {
 // NewRecord returns the record of v. Its outcome is v's own. What explains it is
 // bounded.
 func NewRecord(tool string, v verdict.Verdict) Record {
-	return Record{Schema: Schema, Tool: tool, Outcome: v.Outcome(), TrustedRoots: []TrustedRoot{}, Verdict: bounded(v)}
+	return Record{Schema: Schema, Tool: tool, Outcome: v.Answer(), TrustedRoots: []TrustedRoot{}, Verdict: bounded(v)}
 }
 
 // Stamp sets the time that ages were counted from.
@@ -156,9 +160,11 @@ func inert(b []byte) []byte {
 	return out
 }
 
-// verbOf is the word for an outcome.
-func verbOf(o verdict.Outcome, environment string) string {
-	switch {
+// verb is the word for an outcome. Under watch it is none of those that people know of a gate.
+func (r Record) verb(o verdict.Outcome) string {
+	switch environment := r.Environment; {
+	case r.Outcome.Watched:
+		return "watch"
 	case o == verdict.Allow && environment == "":
 		return "verified"
 	case o == verdict.Allow:
@@ -174,13 +180,15 @@ func verbOf(o verdict.Outcome, environment string) string {
 // outcome, and what stands after its name.
 func words(o verdict.Outcome, r Record) (verb, rest string) {
 	env := fmt.Sprintf("%q", r.Environment)
-	verb = verbOf(o, r.Environment)
+	verb = r.verb(o)
 	switch {
+	case r.Outcome.Watched:
+		return verb, would(o, env)
 	case r.Environment == "" && o == verdict.Allow:
 		return verb, ""
 	case r.Environment == "":
 		return verb, " is not verified"
-	case o == verdict.Allow && r.Outcome != verdict.Allow:
+	case o == verdict.Allow && !r.Outcome.Allows():
 		return "met", " meets the policy for " + env
 	case o == verdict.Allow:
 		return verb, " may enter " + env

@@ -87,6 +87,7 @@ func (p Palette) mark(o verdict.Outcome, word string) string {
 // Text writes r for a person at a terminal.
 func Text(w io.Writer, r Record, c Palette) error {
 	p := &printer{w: w}
+	p.mode(r, c)
 	if r.Environment != "" {
 		p.environment(r, c)
 	}
@@ -128,7 +129,7 @@ func Text(w io.Writer, r Record, c Palette) error {
 	if text := r.told(Plain); text != "" {
 		p.hanging("", "  ", text)
 	}
-	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome {
+	if len(r.Judgements) != 1 || r.Environment != "" && j1(r) != r.Outcome.Outcome {
 		p.total(r, c)
 	}
 	return p.err
@@ -185,7 +186,10 @@ func (p *printer) environment(r Record, c Palette) {
 	if allWait(bad) {
 		o, what = verdict.Wait, "nothing may enter %q yet"
 	}
-	p.answer(o, verbOf(o, r.Environment), fmt.Sprintf(what, r.Environment), c)
+	if r.Outcome.Watched {
+		what = "nothing would be let into %q"
+	}
+	p.answer(o, r.verb(o), fmt.Sprintf(what, r.Environment), c)
 	for _, f := range bad {
 		p.finding(r, f)
 	}
@@ -311,9 +315,9 @@ func (p *printer) total(r Record, c Palette) {
 			wait++
 		}
 	}
-	verb := verbOf(r.Outcome, r.Environment)
-	if n == len(r.Judgements) && r.Outcome != verdict.Allow {
-		p.answer(r.Outcome, verb, "the environment does not meet the policy"+closing(r), c)
+	verb := r.verb(r.Outcome.Outcome)
+	if n == len(r.Judgements) && r.Outcome.Outcome != verdict.Allow {
+		p.answer(r.Outcome.Outcome, verb, "the environment does not meet the policy"+closing(r), c)
 		return
 	}
 	text := fmt.Sprintf("%d of %d artifacts meet the policy", n, len(r.Judgements))
@@ -328,14 +332,16 @@ func (p *printer) total(r Record, c Palette) {
 	case wait > 0:
 		text += fmt.Sprintf(", %d wait for approval", wait)
 	}
-	p.answer(r.Outcome, verb, text+closing(r), c)
+	p.answer(r.Outcome.Outcome, verb, text+closing(r), c)
 }
 
 func closing(r Record) string {
 	switch {
-	case r.Outcome == verdict.Allow || r.Environment == "":
+	case r.Outcome.Watched:
+		return "; " + noGate
+	case r.Outcome.Allows() || r.Environment == "":
 		return ""
-	case r.Outcome == verdict.Wait:
+	case r.Outcome.Outcome == verdict.Wait:
 		return "; nothing may be deployed yet"
 	default:
 		return "; nothing may be deployed"

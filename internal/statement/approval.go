@@ -241,6 +241,8 @@ func (s Statement) Own() error {
 		_, err = s.Waived()
 	case HistoryV1:
 		_, err = s.Exported()
+	case WatchedV1:
+		_, err = s.Entered()
 	case EndingV1:
 		_, err = s.Ending()
 	case SummaryV1:

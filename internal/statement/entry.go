@@ -118,6 +118,7 @@ type Entry struct {
 	Run        string      `json:"run"`                  // the run that let it in, as its certificate has it
 	Input      DigestSet   `json:"input"`                // what the verdict was reached from
 	Emergency  bool        `json:"emergency,omitempty"`  // an emergency approval let it in
+	Warnings   []string    `json:"warnings,omitempty"`   // what was passed with a warning: code, requirement and artifact
 }
 
 // Summary is the predicate of an entry.
@@ -200,11 +201,18 @@ type Entered struct {
 	Policy   subject.Digest
 	Verified time.Time // as the statement says; the signed timestamp is what counts
 	Version  string    // of the program that judged
+	// Watched says that nobody was held to the verdict, Would what that was, and Agreed that
+	// whom the policy in force asks has agreed to Policy.
+	Watched, Agreed bool
+	Would           string
 }
 
-// Entered reads s as an entry. Its subjects have to be those that its content has,
-// and its levels those of its environment.
+// Entered reads s as an entry, or as what came in while the environment was watched. Its
+// subjects have to be those that its content has, and its levels those of its environment.
 func (s Statement) Entered() (Entered, error) {
+	if s.PredicateType == WatchedV1 {
+		return s.watched()
+	}
 	var v Summary
 	if err := s.own(SummaryV1, &v); err != nil {
 		return Entered{}, err
@@ -240,19 +248,21 @@ func (s Statement) Entered() (Entered, error) {
 		return Entered{}, err
 	}
 	out := Entered{Entry: e, Version: v.Verifier.Version["sallyport"]}
-	if out.Policy, err = v.Policy.Digest.digest("policy"); err != nil {
-		return Entered{}, err
+	return out, out.under(v.Policy.Digest, v.TimeVerified)
+}
+
+// under reads under which policy e was judged and when. The policy that e carries has to be
+// that one.
+func (e *Entered) under(policy DigestSet, at string) (err error) {
+	if e.Policy, err = policy.digest("policy"); err != nil {
+		return err
 	}
-	if subject.Sum([]byte(e.Source)) != out.Policy {
-		return Entered{}, fault.New(
-			fault.Refused,
-			fault.Predicate,
-			"",
-			"the entry carries another policy than the one whose digest it names",
-		)
+	if subject.Sum([]byte(e.Source)) != e.Policy {
+		return fault.New(fault.Refused, fault.Predicate, "",
+			"the entry carries another policy than the one whose digest it names")
 	}
-	out.Verified, err = instant("timeVerified", v.TimeVerified)
-	return out, err
+	e.Verified, err = instant("timeVerified", at)
+	return err
 }
 
 // about wants the subjects of s to be exactly these, in this order.

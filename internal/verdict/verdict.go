@@ -7,6 +7,7 @@ package verdict
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -50,6 +51,55 @@ func (o *Outcome) UnmarshalText(b []byte) error {
 	return fmt.Errorf("outcome %q is not one of deny, wait, allow", b)
 }
 
+// An Answer is what a verdict comes to for whoever acts on it. Where an environment is only
+// watched, nothing is stopped and nothing is let in, whatever the outcome would be. Its zero
+// denies.
+type Answer struct {
+	Outcome Outcome
+	Watched bool
+}
+
+// watchPrefix begins the word for the answer of an environment that is only watched.
+const watchPrefix = "watch: would "
+
+// Allows reports whether something may act on the answer as on a yes.
+func (a Answer) Allows() bool { return a.Outcome == Allow && !a.Watched }
+
+// String returns the words that a machine reads: "deny", or "watch: would deny".
+func (a Answer) String() string {
+	if a.Watched {
+		return watchPrefix + a.Outcome.String()
+	}
+	return a.Outcome.String()
+}
+
+// MarshalText writes the form of String.
+func (a Answer) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads the form of String; unknown words are an error and leave Deny.
+func (a *Answer) UnmarshalText(b []byte) error {
+	word, watched := strings.CutPrefix(string(b), watchPrefix)
+	*a = Answer{Watched: watched}
+	return a.Outcome.UnmarshalText([]byte(word))
+}
+
+// A Mode says what a verdict about an environment does, where its policy asks for less than
+// that it is enforced.
+type Mode struct {
+	Level string `json:"level"`          // "watch", "warn" or "enforce": what it does
+	Says  string `json:"policySays"`     // "watch" or "warn": what the policy says
+	Why   string `json:"why,omitempty"`  // why Level is not what the policy says, in words
+	Hint  string `json:"hint,omitempty"` // the next step then
+	Since string `json:"since"`          // RFC 3339, UTC
+	Until string `json:"until"`          // from then on it is enforced
+	// Branch is the default branch, whose policy says the same at Commit.
+	Branch string `json:"branch,omitempty"`
+	Commit string `json:"commit,omitempty"`
+	// Notes are told beside the answer: for how long, how often the dates were moved, what to
+	// change before the last day.
+	Notes []string `json:"notes,omitempty"`
+}
+
 // A Finding is what one requirement of a policy came to.
 type Finding struct {
 	Code        fault.Code `json:"code"`
@@ -60,6 +110,8 @@ type Finding struct {
 	Wanted      string     `json:"wanted,omitempty"` // what the policy asks for
 	Hint        string     `json:"hint,omitempty"`   // the next step, or empty
 	Line        int        `json:"line,omitempty"`   // of the policy file, from 1
+	// Warning says that the requirement is not met, and that its mode passes that.
+	Warning bool `json:"warning,omitempty"`
 	// Of a requirement of approvals: what each person said, who else may
 	// approve, and whether a person can still change the outcome.
 	People   []Person `json:"people,omitempty"`
@@ -126,6 +178,7 @@ func (j Judgement) Outcome() Outcome { return least(j.Findings) }
 type Verdict struct {
 	Environment string    `json:"environment,omitempty"`
 	Findings    []Finding `json:"findings,omitempty"` // about the environment
+	Mode        *Mode     `json:"mode,omitempty"`     // nil: the policy says nothing but enforce
 	// Accepted is what the policy lets the environment lack, in words.
 	Accepted   []string    `json:"accepted,omitempty"`
 	Judgements []Judgement `json:"subjects"`
@@ -153,6 +206,14 @@ func (v Verdict) Outcome() Outcome {
 	}
 	return o
 }
+
+// Watched reports whether v stops nothing and lets nothing in.
+func (v Verdict) Watched() bool {
+	return v.Environment != "" && v.Mode != nil && v.Mode.Level == "watch"
+}
+
+// Answer returns what v comes to.
+func (v Verdict) Answer() Answer { return Answer{v.Outcome(), v.Watched()} }
 
 // Pending reports whether v is not allowed for want of approvals alone, which
 // people can still give.
