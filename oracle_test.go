@@ -107,6 +107,18 @@ func denied(ts *testscript.TestScript, neg bool, args []string) {
 	nosecret(ts, false, nil)
 }
 
+// watched is the oracle of an environment that is watched: what would become of it is said,
+// nothing is passed on, and no word stands anywhere that a step could take for a yes.
+func watched(ts *testscript.TestScript, neg bool, args []string) {
+	want := "watch: would " + args[0]
+	if r := verdictOf(ts, verdictFile); r.Outcome != want {
+		ts.Fatalf("outcome = %s with %q, want %s", r.Outcome, r.codes(), want)
+	}
+	absent(ts, checksumsFile)
+	outputs(ts, false, []string{"outcome=" + want, key(ts, "verdict", "verdict_path") + "=" + verdictFile})
+	nosecret(ts, false, nil)
+}
+
 // entered is the oracle of a job that deploys: it may, or it has nothing that says
 // so. Then the arguments are the codes of the verdict, and none for a fault.
 func entered(ts *testscript.TestScript, neg bool, args []string) {

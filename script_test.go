@@ -53,7 +53,7 @@ import (
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "json": asJSON, "control": control, "lab": ownLab, "files": files,
-	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
+	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
 

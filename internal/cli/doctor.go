@@ -46,10 +46,7 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 		return nil, usage("the directory of the repository, %q, cannot be opened: %w", in.Root, err)
 	}
 	defer root.Close()
-	var names []string
-	for _, e := range p.Environments {
-		names = append(names, e.Name)
-	}
+	names := guardedBy(p, r.now)
 	// ./ is our own action in one repository only, and there the policy says so.
 	all, err := files(root, names, p.Artifacts[0].BuiltBy[0].Repository)
 	if err != nil || r.in.Offline {
@@ -74,8 +71,12 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 			found = append(found, f)
 		}
 	}
+	modes, err := r.lenience(p, at)
+	if err != nil {
+		return nil, err
+	}
 	people, err := r.prospects(p, at)
-	return append(append(all, found...), people...), err
+	return slices.Concat(all, found, modes, people), err
 }
 
 // wants is what a policy asks of the platform's settings.

@@ -43,7 +43,7 @@ func enterCommand(r *run, in enterInputs) (answer, error) {
 
 // passedOn is what the gate has passed on.
 func (r *run) passedOn(text string) ([]subject.Subject, error) {
-	const ask = "let this job need the job of the gate, and take over its artifacts or its output digests; a gate that did not allow passes on nothing"
+	const ask = "let this job need the job of the gate, and take over its artifacts or its output digests; a gate that did not allow, or only watches, passes nothing on"
 	if text != "file" {
 		var out []subject.Subject
 		for _, digest := range strings.Fields(text) {
@@ -55,7 +55,7 @@ func (r *run) passedOn(text string) ([]subject.Subject, error) {
 		}
 		if len(out) == 0 {
 			return nil, fault.New(fault.Refused, fault.SubjectMismatch,
-				"let the job of the gate say its outputs (outputs: digests: …), name that job under needs, and look for a misspelled name; a gate that did not allow passes on nothing",
+				"let the job of the gate say its outputs (outputs: digests: …), name that job under needs, and look for a misspelled name; a gate that did not allow, or only watches, passes nothing on",
 				"no gate has passed anything on to this job: the input passed is empty")
 		}
 		return subject.Merge(out)

@@ -142,7 +142,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	return out, nil
 }
 
-// readPolicy reads the policy that an entry carries.
+// readPolicy reads the policy that an entry carries, or that the default branch has.
 func readPolicy(source []byte) (*policy.Policy, error) {
-	return (*run)(nil).parsed("the policy in force", source)
+	return (*run)(nil).parsed("the policy", source)
 }

@@ -288,7 +288,10 @@ func (t telling) entered(e policy.Entry) report.Entered {
 	x := report.Entered{
 		Number: e.Number, Time: e.Time.UTC().Format(time.RFC3339), State: t.state(e), Emergency: e.Emergency, Run: e.Run,
 		Policy: e.Policy.String(), Commit: e.Commit, Statement: "sha256:" + e.Link.SHA256, Input: "sha256:" + e.Input.SHA256,
-		Approvers: could(p, e.Approvers, t.environment),
+		Approvers: could(p, e.Approvers, t.environment), Would: e.Would, Warnings: e.Warnings,
+	}
+	if e.Watched {
+		x.State = "watched"
 	}
 	for _, a := range e.Artifacts {
 		x.Artifacts = append(

@@ -118,7 +118,7 @@ type auditor interface {
 	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)
 	// merged looks at the pipeline as the platform puts it together, where it
 	// says so: what a file includes and overrides shows only there.
-	merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error)
+	merged(ctx context.Context, root *os.Root, g guarded) ([]finding.Finding, error)
 }
 
 // settings protects environments.
@@ -176,7 +176,7 @@ const ours = "sallyport-dev/sallyport"
 
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
-func files(root *os.Root, environments []string, repository string) ([]finding.Finding, error) {
+func files(root *os.Root, g guarded, repository string) ([]finding.Finding, error) {
 	var out []finding.Finding
 	names, err := workflows.Files(root.FS())
 	if err != nil {
@@ -187,7 +187,7 @@ func files(root *os.Root, environments []string, repository string) ([]finding.F
 		if err != nil {
 			return nil, unread(err, fault.Usage)
 		}
-		found, err := workflows.Check(name, raw, workflows.Want{Environments: environments, Action: ours, Repository: repository})
+		found, err := workflows.Check(name, raw, workflows.Want{Environments: g.names, Watched: g.watched, Action: ours, Repository: repository})
 		if err != nil {
 			return nil, err
 		}
@@ -201,7 +201,7 @@ func files(root *os.Root, environments []string, repository string) ([]finding.F
 	if err != nil {
 		return nil, unread(err, fault.Usage)
 	}
-	found, err := pipelines.Check(pipeline, raw, pipelines.Want{Environments: environments, Component: ours, Tree: tree(root)})
+	found, err := pipelines.Check(pipeline, raw, pipelines.Want{Environments: g.names, Watched: g.watched, Component: ours, Tree: tree(root)})
 	return append(out, found...), err
 }
 
@@ -219,16 +219,16 @@ func tree(root *os.Root) func(string) ([]byte, error) {
 	}
 }
 
-func (onGitHub) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
+func (onGitHub) merged(context.Context, *os.Root, guarded) ([]finding.Finding, error) {
 	return nil, nil
 }
 
-func (gitHubRepo) merged(context.Context, *os.Root, []string) ([]finding.Finding, error) {
+func (gitHubRepo) merged(context.Context, *os.Root, guarded) ([]finding.Finding, error) {
 	return nil, nil
 }
 
-func (p onGitLab) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
-	return gitLabRepo{p.Repo}.merged(ctx, root, environments)
+func (p onGitLab) merged(ctx context.Context, root *os.Root, g guarded) ([]finding.Finding, error) {
+	return gitLabRepo{p.Repo}.merged(ctx, root, g)
 }
 
 // placedOnGitHub reads the workflow file: a run's certificate could be any job's that may
@@ -265,7 +265,7 @@ func (p onGitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Place
 
 // merged has no lines that anybody could look up: it is in no file. Those of
 // pipelines below it are.
-func (p gitLabRepo) merged(ctx context.Context, root *os.Root, environments []string) ([]finding.Finding, error) {
+func (p gitLabRepo) merged(ctx context.Context, root *os.Root, g guarded) ([]finding.Finding, error) {
 	raw, err := p.Merged(ctx, "")
 	if f := fault.Of(err); err != nil && f.Kind == fault.Unavailable {
 		return []finding.Finding{{Rule: finding.CannotSee, Code: f.Code, Severity: finding.Note, Message: "the merged pipeline cannot be seen with this token: " + f.Error(), Hint: f.Hint}}, nil
@@ -274,7 +274,7 @@ func (p gitLabRepo) merged(ctx context.Context, root *os.Root, environments []st
 		return nil, err
 	}
 	const name = "merged pipeline"
-	found, err := pipelines.Check(name, raw, pipelines.Want{Environments: environments, Component: ours, Merged: true, Tree: tree(root)})
+	found, err := pipelines.Check(name, raw, pipelines.Want{Environments: g.names, Watched: g.watched, Component: ours, Merged: true, Tree: tree(root)})
 	for i := range found {
 		if found[i].File == name {
 			found[i].File, found[i].Line, found[i].Column = "", 0, 0

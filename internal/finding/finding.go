@@ -14,6 +14,12 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
+// A Watch is an environment that is only watched, as its policy says.
+type Watch struct {
+	Until    string   // the day from which it is enforced
+	Severity Severity // of what has to be changed before that day
+}
+
 // Severity says how bad a finding is. Its zero is the worst.
 type Severity int
 

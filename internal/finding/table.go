@@ -20,6 +20,8 @@ const (
 	IfUnreadable
 	GateSkipped
 	GateSoft
+	GateWatched
+	ModeLenient
 	GateSwallowed
 	GateIgnored
 	DeployAlways
@@ -228,6 +230,18 @@ var table = [...]row{
 		title:   "the gate's no does not stop the job",
 		meaning: "The gate may fail and its job or pipeline goes on, so its no is a line in a log.",
 		step:    "remove continue-on-error or allow_failure from the gate and its job",
+	},
+	GateWatched: {
+		id: "gate-watched", severity: Warning, causes: []cause{{Workflows, "G03"}, {Pipelines, "H01"}},
+		title:   "the policy watches this environment, so its gate stops nothing",
+		meaning: "Until the day that the policy says, the gate judges and passes nothing on. From then on it is enforced, and stops nothing all the same while its job may fail or the deployment does not take its digests.",
+		step:    "for that day, take the line off with which the gate may fail, and deploy the digests that the gate passes on",
+	},
+	ModeLenient: {
+		id: "mode-lenient", severity: Warning, causes: []cause{{Policy, "D15"}},
+		title:   "an environment is not enforced, for a time",
+		meaning: "The policy watches it, or warns, until a day that it names; the mode holds only while the policy of the default branch has it too.",
+		step:    "on that day write mode: enforce",
 	},
 	GateSwallowed: {
 		id: "gate-swallowed", severity: Error, causes: []cause{{Workflows, "G03"}},

@@ -216,8 +216,7 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 	}
 	m.Absent, m.Why = true, "the policy is no file of this repository"
 	m.Need = "let the policy be a file of it, with policy-ref if the job runs elsewhere"
-	m.Modes.Why = "a mode other than enforce is for the policy at " + policy.UsualPath + " of the default branch alone"
-	m.Modes.Need = "keep the policy there, or write mode: enforce"
+	m.Modes = elsewhere()
 	// A policy under another path is held to the one under the usual path, too.
 	for _, path := range slices.Compact([]string{g.File, policy.UsualPath}) {
 		if path == "" || !m.Absent {
@@ -242,7 +241,7 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 			m.Strict = known && e.Strict()
 		}
 		if path == policy.UsualPath && path == g.File {
-			m.Modes = g.modes(ctx, p, err, commit, environment)
+			m.Modes = modes(ctx, g.Guard, g.Read, p, err, commit, environment)
 		}
 	}
 	return m, nil
@@ -255,7 +254,7 @@ func unseen(ctx context.Context, m policy.Merged, err error) (policy.Merged, err
 		return m, fmt.Errorf("asking which policy the default branch has: %w", err)
 	}
 	m.Absent, m.Why, m.Need = false, f.Error(), f.Hint
-	m.Modes = policy.Modes{Why: "the platform does not show the policy of the default branch: " + f.Error(), Need: f.Hint}
+	m.Modes = hidden(err)
 	return m, nil
 }
 

@@ -2,7 +2,9 @@ package gate
 
 import (
 	"context"
+	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
@@ -10,18 +12,52 @@ import (
 // moved.
 const maxLookedBack = 20
 
-// modes is what the policy of the default branch, which Read has made p or err of, says of the
-// modes of an environment.
-func (g *Gate) modes(ctx context.Context, p *policy.Policy, err error, commit, environment string) policy.Modes {
+// Modes asks what the policy of the default branch says of the modes of an environment. path is
+// where the policy at hand is: one that is not at policy.UsualPath has no mode but enforce.
+func Modes(ctx context.Context, at Branch, read Reader, path, environment string) (policy.Modes, error) {
+	if path != policy.UsualPath {
+		return elsewhere(), nil
+	}
+	_, _, commit, _, err := at.Head(ctx)
 	if err != nil {
-		return policy.Modes{Why: "the policy of the default branch cannot be read: " + err.Error(),
+		return policy.Modes{}, err
+	}
+	raw, err := at.File(ctx, commit, path)
+	if err != nil {
+		return hidden(err), nil
+	}
+	p, err := read(raw)
+	return modes(ctx, at, read, p, err, commit, environment), nil
+}
+
+// elsewhere is the answer for a policy at another path.
+func elsewhere() policy.Modes {
+	return policy.Modes{
+		Why:  "a mode other than enforce is for the policy at " + policy.UsualPath + " of the default branch alone",
+		Need: "keep the policy there, or write mode: enforce",
+	}
+}
+
+// hidden is the answer of a platform that does not show the policy.
+func hidden(err error) policy.Modes {
+	f := fault.Of(err)
+	return policy.Modes{Why: "the platform does not show the policy of the default branch: " + f.Error(), Need: f.Hint}
+}
+
+// modes is what the policy of the default branch, which read has made p or err of, says of the
+// modes of an environment.
+func modes(
+	ctx context.Context, at Branch, read Reader, p *policy.Policy, err error, commit, environment string,
+) policy.Modes {
+	if err != nil {
+		return policy.Modes{Why: "the policy of the default branch cannot be read: " + strings.ReplaceAll(err.Error(), "\n", "; "),
 			Need: "merge one that can be read"}
 	}
 	m := policy.ModesOf(p, environment)
 	if m.Environment.Level == policy.Enforce {
 		return m
 	}
-	commits, err := g.Guard.Versions(ctx, commit, policy.UsualPath)
+	commits, err := at.Versions(ctx, commit, policy.UsualPath)
 	if err != nil {
 		m.Unseen = err.Error()
 		return m
@@ -29,12 +65,12 @@ func (g *Gate) modes(ctx context.Context, p *policy.Policy, err error, commit, e
 	m.Partly = len(commits) >= maxLookedBack
 	var older []policy.Mode
 	for _, c := range commits[:min(len(commits), maxLookedBack)] {
-		raw, err := g.Guard.File(ctx, c, policy.UsualPath)
+		raw, err := at.File(ctx, c, policy.UsualPath)
 		if err != nil {
 			m.Partly = true
 			break
 		}
-		then, err := g.Read(raw)
+		then, err := read(raw)
 		if err != nil {
 			m.Partly = true // a version of then had another meaning
 			break

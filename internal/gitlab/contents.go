@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"net/url"
-	"strconv"
 
 	"github.com/xanzy/go-gitlab"
 
@@ -57,14 +56,15 @@ const maxVersions = 20
 // Versions returns the commits up to tip that changed a file, the newest first, and at most
 // maxVersions of them (https://docs.gitlab.com/api/commits).
 func (repo *Repo) Versions(ctx context.Context, tip, path string) ([]string, error) {
-	all, err := one[[]struct {
-		ID string `json:"id"`
-	}](ctx, repo, question{path: repo.project("/repository/commits"), query: url.Values{
-		"ref_name": {tip}, "path": {path}, "per_page": {strconv.Itoa(maxVersions)}}, fixed: true, hint: readFile})
 	var out []string
-	for _, c := range all[:min(len(all), maxVersions)] {
-		out = append(out, c.ID)
-	}
+	err := each(ctx, repo, question{path: repo.project("/repository/commits"), query: url.Values{
+		"ref_name": {tip}, "path": {path}}, fixed: true, hint: readFile},
+		func(page []struct{ ID string }) (bool, error) {
+			for _, c := range page[:min(len(page), maxVersions-len(out))] {
+				out = append(out, c.ID)
+			}
+			return len(out) < maxVersions, nil
+		})
 	return out, err
 }
 

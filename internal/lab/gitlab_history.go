@@ -2,6 +2,7 @@ package lab
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -153,6 +154,9 @@ func (g *gitlab) listCommits(w http.ResponseWriter, r *http.Request, p *project)
 	all := slices.DeleteFunc(p.history.between(from, to), func(c object) bool {
 		return !within(c["committed_date"], q.Get("since"), q.Get("until"))
 	})
+	if path := q.Get("path"); path != "" { // of commits that are said to have files, those that have this one
+		all = slices.DeleteFunc(all, func(c object) bool { return p.files[commitFile{fmt.Sprint(c["id"]), path}] == "" })
+	}
 	writeJSON(w, http.StatusOK, g.page(w, r, all))
 }
 

@@ -37,6 +37,16 @@ func (p *pipeline) guarded(j *job) string {
 	return name
 }
 
+// held returns the guarded environment that a job enters and that is not watched, or nothing:
+// one that is watched has a gate that stops nothing, so nothing has to wait for it.
+func (p *pipeline) held(j *job) string {
+	env := p.guarded(j)
+	if _, is := p.want.Watched[env]; is && len(p.gatesOf(env)) > 0 {
+		return ""
+	}
+	return env
+}
+
 // enters returns the guarded environments that a job may enter, also under a
 // name that is made when it runs.
 func (p *pipeline) enters(j *job) []string {
@@ -201,7 +211,7 @@ func waits(when *node) bool {
 // checkWhen finds jobs that enter whatever the gate said.
 func checkWhen(p *pipeline) {
 	for _, j := range p.jobs {
-		env := p.guarded(j)
+		env := p.held(j)
 		if env == "" || j.judge || j.enters {
 			continue
 		}

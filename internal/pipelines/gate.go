@@ -232,6 +232,10 @@ func checkGates(p *pipeline) {
 
 func (p *pipeline) soft(j *job) {
 	a := j.get("allow_failure")
+	if w, is := p.want.Watched[j.gates]; is {
+		p.watched(j, a, w)
+		return
+	}
 	if a != nil && truthOf(a) != no {
 		p.softened(j, a, "allow_failure: "+show(a))
 		return
@@ -247,6 +251,25 @@ func (p *pipeline) soft(j *job) {
 			return
 		}
 	}
+}
+
+// watched says what to change on the day from which a gate is enforced. Until then the gate may
+// fail without stopping anything: only so no outage and no mistake in a policy stops a release.
+func (p *pipeline) watched(j *job, a *node, w finding.Watch) {
+	f := finding.Finding{
+		Rule: finding.GateWatched, Severity: w.Severity,
+		Message: quote("the policy watches %s until %s, so the gate %s stops nothing", j.gates, w.Until, j.name),
+		Found:   "a gate that may not fail",
+		Wanted:  "from " + w.Until + " on, a gate that stops the pipeline, and a deployment of what it passes on",
+		Hint: "until that day, add allow_failure: true to " + j.name + ", so that an outage stops no release; " +
+			"on that day, let the job that deploys extend " + entryPrefix + j.gates,
+	}
+	at := j.place
+	if a != nil && truthOf(a) == yes {
+		at, f.Found = a, "allow_failure: "+show(a)
+		f.Hint = fmt.Sprintf("on that day, take line %d out (allow_failure), and let the job that deploys extend %s", a.Line, entryPrefix+j.gates)
+	}
+	p.find(at, f)
 }
 
 func (p *pipeline) softened(j *job, at *node, found string) {

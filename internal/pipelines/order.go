@@ -111,7 +111,7 @@ func (p *pipeline) loose(j *job, gates []*job) (needs []need, is bool) {
 // its gate.
 func checkOrder(p *pipeline) {
 	for _, j := range p.jobs {
-		env := p.guarded(j)
+		env := p.held(j)
 		if env == "" {
 			continue
 		}
@@ -274,7 +274,7 @@ func (p *pipeline) unused(j *job, gates []*job) {
 // gate then; with one that needs the gate, the platform makes no pipeline.
 func checkDropped(p *pipeline) {
 	for _, j := range p.jobs {
-		env := p.guarded(j)
+		env := p.held(j)
 		if env == "" || j.judge || j.enters {
 			continue
 		}

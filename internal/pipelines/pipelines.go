@@ -36,6 +36,8 @@ const (
 // Want is what the pipeline is held against.
 type Want struct {
 	Environments []string // that the policy guards
+	// Watched are those of them that are only watched now.
+	Watched map[string]finding.Watch
 	Component    string   // our components' project, such as "sallyport-dev/sallyport"
 	Merged       bool     // the text is the merged YAML: it has the jobs of all includes
 

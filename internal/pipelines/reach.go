@@ -237,7 +237,7 @@ var consent = lazy(`(?i)approv|confirm|sign.?off|go.?ahead|consent|promot|releas
 // looks like a yes to it.
 func (p *pipeline) approves(j *job) *job {
 	for _, d := range p.jobs {
-		env := p.guarded(d)
+		env := p.held(d)
 		if env == "" || d == j {
 			continue
 		}

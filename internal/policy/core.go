@@ -68,7 +68,7 @@ type CoreSubject struct {
 func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
 	c := Core{Rules: Rules, Input: input, Policy: in.Policy.Digest, Environment: in.Environment,
 		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(),
-		Outcome: v.Outcome().String(), Findings: coreFindings(v.Findings)}
+		Outcome: v.Answer().String(), Findings: coreFindings(v.Findings)}
 	for i := range v.Judgements {
 		c.Subjects = append(c.Subjects, coreSubject(&v.Judgements[i]))
 	}

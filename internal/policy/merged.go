@@ -38,8 +38,8 @@ func (in Input) First() bool {
 type wish struct {
 	reason   string
 	of       string // digest of the entry whose policy wants it; "": the policy at hand
-	reviewed bool // nobody alone may put it there
-	open     bool // … but the policy that wants it accepts a plan that protects no branch
+	reviewed bool   // nobody alone may put it there
+	open     bool   // … but the policy that wants it accepts a plan that protects no branch
 }
 
 // wishes says why the policy at hand has to be that of the default branch, if it does.

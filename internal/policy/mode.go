@@ -44,8 +44,8 @@ type Mode struct {
 	Until time.Time `json:"until"` // from then on it is enforced
 }
 
-// at is the level at a time.
-func (m Mode) at(now time.Time) Level {
+// At is the level at a time.
+func (m Mode) At(now time.Time) Level {
 	if now.Before(m.Since) || !now.Before(m.Until) {
 		return Enforce
 	}
@@ -136,12 +136,12 @@ func (l *loosening) lowered(what string, old, now Mode) {
 	case now.Level.below(old.Level):
 		l.add("mode%s is %s, and was %s", what, now.Level, old.Level)
 	case now.Level != Enforce && now.Level == old.Level && now.Until.After(old.Until):
-		l.add("until%s is %s, and was %s", what, dayOf(now.Until), dayOf(old.Until))
+		l.add("until%s is %s, and was %s", what, Day(now.Until), Day(old.Until))
 	}
 }
 
-// dayOf writes a time as a policy does.
-func dayOf(t time.Time) string {
+// Day writes a time as a policy does.
+func Day(t time.Time) string {
 	if t = t.UTC(); t.Equal(t.Truncate(24 * time.Hour)) {
 		return t.Format(time.DateOnly)
 	}

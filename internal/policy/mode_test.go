@@ -105,8 +105,10 @@ func TestG03_warn_passes_age_alone(t *testing.T) {
 	}
 	p := read(t, text)
 	for name, edit := range map[string]func(*policy.Input){
-		"missing":         func(in *policy.Input) { in.Candidates[0].Facts = nil },
-		"another signer":  func(in *policy.Input) { renamed(&in.Candidates[0].Facts[0].Signer, "https://code.example/acme/app/x.yml@refs/heads/main") },
+		"missing": func(in *policy.Input) { in.Candidates[0].Facts = nil },
+		"another signer": func(in *policy.Input) {
+			renamed(&in.Candidates[0].Facts[0].Signer, "https://code.example/acme/app/x.yml@refs/heads/main")
+		},
 		"a run that fell": func(in *policy.Input) { in.Runs[0].State = policy.Failed },
 		"no protection":   func(in *policy.Input) { in.Protection = policy.Protection{State: policy.Unprotected} },
 		"no known time":   func(in *policy.Input) { in.Candidates[0].Facts[0].Time = time.Time{} },
@@ -196,7 +198,10 @@ func TestD15_a_step_down_is_a_change_of_the_policy(t *testing.T) {
 	if v := judged(merged, elsewhere, yes(alice, bob)...); v.Watched() {
 		t.Errorf("mode = %+v, want that a change has to be merged", v.Mode)
 	}
-	unknown := func(in *policy.Input) { in.Entries.Facts[0].Signer.ConfigURI = "https://code.example/acme/app/old.yml@refs/heads/main"; in.InForce = nil }
+	unknown := func(in *policy.Input) {
+		in.Entries.Facts[0].Signer.ConfigURI = "https://code.example/acme/app/old.yml@refs/heads/main"
+		in.InForce = nil
+	}
 	if v := judged(required(t), unknown, yes(alice, bob)...); v.Watched() {
 		t.Errorf("mode = %+v, want that the policy in force is not known", v.Mode)
 	}

@@ -44,14 +44,14 @@ func (in Input) both(env Environment) stance {
 	}
 	var s stance
 	same := func(what string, here, there Mode) Level {
-		l, o := here.at(in.Now), there.at(in.Now)
+		l, o := here.At(in.Now), there.At(in.Now)
 		switch {
 		case here.Level == Enforce || l == o && l != Enforce:
 			return l
 		case in.Now.Before(here.Since):
-			s.why = fmt.Sprintf("mode: %s%s begins on %s", here.Level, what, dayOf(here.Since))
+			s.why = fmt.Sprintf("mode: %s%s begins on %s", here.Level, what, Day(here.Since))
 		case l == Enforce:
-			s.why = fmt.Sprintf("mode: %s%s ended on %s", here.Level, what, dayOf(here.Until))
+			s.why = fmt.Sprintf("mode: %s%s ended on %s", here.Level, what, Day(here.Until))
 		default:
 			s.why = fmt.Sprintf("the policy says mode: %s%s, and that of branch %q says %s", here.Level, what, in.Merged.Branch, o)
 			s.hint = "a mode holds where the policy of the default branch has it too: merge it there, or judge by the policy there"
@@ -87,7 +87,7 @@ func (in Input) disagreed(env Environment) string {
 		}
 		_, _, ok := in.under(f)
 		if !ok || !in.agree(env, f) {
-			return fmt.Sprintf("the policy of entry %d, which is in force, stops more, and whom it asks has not agreed to this one",
+			return fmt.Sprintf("the policy of entry %d, which is in force, stops more, and those whom it asks have not agreed to this one",
 				f.Entry.Number)
 		}
 	}
@@ -96,12 +96,12 @@ func (in Input) disagreed(env Environment) string {
 
 // stepsDown reports whether the stance stops less than a policy in force does now.
 func (in Input) stepsDown(env, old Environment) bool {
-	was := old.Mode.at(in.Now)
+	was := old.Mode.At(in.Now)
 	if in.stance.level.below(was) {
 		return true
 	}
 	return slices.ContainsFunc(old.Requires, func(q Requirement) bool {
-		then := lower(q.Mode.at(in.Now), was)
+		then := lower(q.Mode.At(in.Now), was)
 		return slices.ContainsFunc(env.Requires, func(now Requirement) bool { return now.Name == q.Name }) &&
 			in.levelOf(q.Name).below(then)
 	})
@@ -188,19 +188,23 @@ func (in Input) mode(env Environment) *verdict.Mode {
 	}
 	x := in.Merged.Modes
 	out.Branch, out.Commit = in.Merged.Branch, in.Merged.Commit
-	out.Notes = append(out.Notes, fmt.Sprintf("mode: %s since %s, for %s; %s",
-		s.level, dayOf(x.Begun), amount(days(in.Now.Sub(x.Begun)), "day"), x.moves()))
+	out.Notes = append(out.Notes, fmt.Sprintf("mode: %s %s", s.level, x.Told(in.Now)))
 	until := env.Mode.Until
 	if x.Environment.Until.Before(until) {
 		until = x.Environment.Until
 	}
 	left := until.Sub(in.Now)
-	out.Notes = append(out.Notes, fmt.Sprintf("enforced from %s on, in %s", dayOf(until), amount(days(left), "day")))
+	out.Notes = append(out.Notes, fmt.Sprintf("enforced from %s on, in %s", Day(until), amount(days(left), "day")))
 	if s.level == Watch && left <= noticeBefore {
 		out.Notes = append(out.Notes, "before that day, take the line off with which the gate's job may fail, and deploy the digests that "+
 			"the gate passes on: sallyport doctor shows the lines")
 	}
 	return out
+}
+
+// Told says since when the modes are what they are, and how often their dates were moved.
+func (m Modes) Told(now time.Time) string {
+	return fmt.Sprintf("since %s, for %s; %s", Day(m.Begun), amount(days(now.Sub(m.Begun)), "day"), m.moves())
 }
 
 // moves says how often the dates were moved.

@@ -24,8 +24,10 @@ type History struct {
 // Entered is one entry, for people and for other programs.
 type Entered struct {
 	Number    int        `json:"number"`
-	Time      string     `json:"time"`  // verified time of signing, RFC 3339, UTC
-	State     string     `json:"state"` // "confirmed", "failed", "running" or "unknown"
+	Time      string     `json:"time"`               // verified time of signing, RFC 3339, UTC
+	State     string     `json:"state"`              // "confirmed", "failed", "running", "unknown" or "watched"
+	Would     string     `json:"would,omitempty"`    // of what came in under watch: the outcome that nobody was held to
+	Warnings  []string   `json:"warnings,omitempty"` // what was passed with a warning
 	Artifacts []Artifact `json:"artifacts"`
 	Approved  []string   `json:"approved,omitempty"` // who said yes, and counted
 	Others    []string   `json:"others,omitempty"`   // who said something else that counted: "waive" and who
@@ -92,6 +94,9 @@ func HistoryText(w io.Writer, all []History) error {
 
 func (p *printer) entered(e Entered) {
 	word := e.State
+	if e.Would != "" {
+		word += ", would " + Plain(e.Would)
+	}
 	if e.Emergency {
 		word += ", by emergency approval"
 	}
@@ -112,6 +117,9 @@ func (p *printer) entered(e Entered) {
 	}
 	if len(e.Approved) > 0 {
 		p.wrapped("       approved by ", Plain(strings.Join(e.Approved, ", ")))
+	}
+	for _, w := range e.Warnings {
+		p.wrapped("       warning ", Plain(w))
 	}
 	if len(e.Others) > 0 {
 		p.wrapped("       and ", Plain(strings.Join(e.Others, ", ")))

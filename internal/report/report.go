@@ -72,7 +72,7 @@ type Entry struct {
 	Stored    []string       `json:"stored,omitempty"` // names of the stores
 	Why       string         `json:"why,omitempty"`    // why there is none
 	Watched   bool           `json:"watched,omitempty"`
-	Lists     []string       `json:"-"`                // of who could approve, where the entry has a digest alone
+	Lists     []string       `json:"-"` // of who could approve, where the entry has a digest alone
 }
 
 // told is what people read about the entry; how writes a value.

@@ -35,6 +35,10 @@ func (f *flow) checkGates() {
 
 // checkSoft reports a gate whose no does not stop its job.
 func (f *flow) checkSoft(g gate) {
+	if w, is := f.watch(g); is {
+		f.checkWatched(g, w)
+		return
+	}
 	for _, b := range []*actionlint.Bool{g.step.ContinueOnError, g.job.ContinueOnError} {
 		if !f.off(b) && !f.reported(finding.Syntax, b.Pos) {
 			f.report(finding.GateSoft, b.Pos, detail{found: "continue-on-error: " + b.String(), wanted: "no continue-on-error",
@@ -87,6 +91,9 @@ const (
 
 // judge looks for a gate that decides whether j enters t.
 func (f *flow) judge(j *job, t target) {
+	if _, is := f.want.Watched[t.name]; is && f.watches(t, j) {
+		return
+	}
 	if f.judgeOwn(j, t) {
 		return
 	}

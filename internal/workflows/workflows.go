@@ -31,6 +31,8 @@ const (
 // Want is what the workflows are held against.
 type Want struct {
 	Environments []string // that the policy guards
+	// Watched are those of them that are only watched now.
+	Watched map[string]finding.Watch
 	Action       string   // owner/name of our action's repository
 	Repository   string   // owner/name of the files' repository; ./ is our action only where this is Action
 
