@@ -234,17 +234,19 @@ func only(t *testing.T, what string, found []place, functions ...string) {
 
 func TestWalls_one_place_says_yes(t *testing.T) {
 	fset, all := house(t)
-	var yes, findings, facts, changed []place
+	var yes, findings, facts, changed, modes []place
 	for _, c := range all {
 		if c.room != "verdict" {
 			yes = append(yes, yeses(fset, c)...)
 			findings = append(findings, makers(fset, c, "verdict", "Finding")...)
+			modes = append(modes, makers(fset, c, "verdict", "Mode")...)
 		}
 		facts = append(facts, makers(fset, c, "policy", "Fact")...)
 		changed = append(changed, setters(fset, c, "policy", "Fact")...)
 	}
 	only(t, "allows", yes, "policy met")
 	only(t, "makes a finding", findings, "policy")
+	only(t, "says that an environment is watched", modes, "policy mode")
 	only(t, "makes a fact", facts, "gate fact", "policy fact") // the second of what was kept, see below
 	only(t, "changes a fact", changed, "gate follow")
 	if len(yes) != 1 {

@@ -240,7 +240,7 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 			e, known := p.Environment(environment)
 			m.Strict = known && e.Strict()
 		}
-		if path == policy.UsualPath && path == g.File {
+		if usual := g.File == policy.UsualPath; usual && path == g.File {
 			m.Modes = modes(ctx, g.Guard, g.Read, p, err, commit, environment)
 		}
 	}

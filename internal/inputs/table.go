@@ -39,7 +39,7 @@ func gate() Component {
 			token,
 		},
 		Outputs: []Output{
-			{Name: "outcome", Usage: "allow, deny or wait", Where: GitHub | GitLab},
+			{Name: "outcome", Usage: "allow, deny or wait; or, where the environment is only watched, watch: would allow, deny or wait", Where: GitHub | GitLab},
 			{Name: "digests", Usage: "the digests that may be deployed, sha256:HEX separated by spaces; empty unless allowed", Where: GitHub | GitLab},
 			{Name: "images", Usage: "the images that may be deployed, name@sha256:HEX separated by spaces; empty unless allowed", Where: GitHub | GitLab},
 			{Name: "checksums", Usage: "the path of a sha256sum file of what may be deployed; empty unless allowed", Where: GitHub | GitLab, Later: "allowed-checksums"},

@@ -37,9 +37,9 @@ const (
 type Want struct {
 	Environments []string // that the policy guards
 	// Watched are those of them that are only watched now.
-	Watched map[string]finding.Watch
-	Component    string   // our components' project, such as "sallyport-dev/sallyport"
-	Merged       bool     // the text is the merged YAML: it has the jobs of all includes
+	Watched   map[string]finding.Watch
+	Component string // our components' project, such as "sallyport-dev/sallyport"
+	Merged    bool   // the text is the merged YAML: it has the jobs of all includes
 
 	// Tree reads a file of the repository by its path. It may be nil; then the
 	// files of pipelines below are not read. A file that is not there is

@@ -113,7 +113,7 @@ func TestText_an_environment_waits_only_if_nothing_of_it_is_denied(t *testing.T)
 		t.Errorf("text = %s, want that the environment waits", text)
 	}
 	r.Findings = append(r.Findings, open)
-	r.Outcome = r.Verdict.Answer()
+	r.Outcome = r.Answer()
 	if text, _ := shown(t, r); !strings.HasPrefix(text, "denied   nothing may enter \"production\"\n") {
 		t.Errorf("text = %s, want that the environment denies", text)
 	}

@@ -8,7 +8,9 @@ import (
 )
 
 // watching is an environment that is only watched.
-func watching(s finding.Severity) finding.Watch { return finding.Watch{Until: "2027-02-25", Severity: s} }
+func watching(s finding.Severity) finding.Watch {
+	return finding.Watch{Until: "2027-02-25", Severity: s}
+}
 
 // A gate of an environment that is watched may fail, and a deployment may go on without it; what
 // has to be changed for the day of enforce is said. Where the policy enforces, both are errors.

@@ -32,9 +32,9 @@ const (
 type Want struct {
 	Environments []string // that the policy guards
 	// Watched are those of them that are only watched now.
-	Watched map[string]finding.Watch
-	Action       string   // owner/name of our action's repository
-	Repository   string   // owner/name of the files' repository; ./ is our action only where this is Action
+	Watched    map[string]finding.Watch
+	Action     string // owner/name of our action's repository
+	Repository string // owner/name of the files' repository; ./ is our action only where this is Action
 
 	// Commits says what is known of a commit of an action's repository. It may
 	// be nil; then pins are judged by their form only.
