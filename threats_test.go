@@ -192,6 +192,25 @@ func TestCodes_page_lists_every_code(t *testing.T) {
 	for _, c := range slices.Sorted(maps.Keys(fault.Codes)) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", c, fault.Codes[c])
 	}
+	for _, c := range slices.Sorted(maps.Keys(fault.Codes)) {
+		p, known := fault.Pages[c]
+		if known == (c == fault.OK) {
+			t.Errorf("code %s: has a page: %v", c, known)
+		}
+		if !known {
+			continue
+		}
+		if p.Means == "" || len(p.Causes) == 0 || p.Never == "" || p.Mend == "" && (p.GitHub == "" || p.GitLab == "") {
+			t.Errorf("code %s: page %+v says too little", c, p)
+		}
+		if !strings.HasSuffix(c.URL(), "/docs/codes.md#"+strings.ToLower(string(c))) {
+			t.Errorf("code %s: page is at %q", c, c.URL())
+		}
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", c, p.Means)
+		for _, x := range p.Parts() {
+			fmt.Fprintf(&b, "- **%s:** %s\n", x[0], strings.NewReplacer("*", `\*`, "<", "&lt;").Replace(x[1]))
+		}
+	}
 	generated(t, "docs/codes.md", b.String())
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -21,7 +22,7 @@ usage: sallyport COMMAND [flags] [SUBJECT...]
 `
 
 const usageEnd = `  version   print the version
-  help      explain a command: sallyport help gate
+  help      explain a command or a code: sallyport help gate, help E_IDENTITY
 
 exit status
   0 allowed   1 internal error   2 usage   3 denied   4 waiting   5 unavailable
@@ -59,6 +60,9 @@ func helpCommand(w io.Writer, args []string) error {
 		help(w) // all there is to say about them
 		return nil
 	}
+	if code := fault.Code(strings.ToUpper(args[0])); strings.HasPrefix(string(code), "E_") {
+		return explainCode(w, code)
+	}
 	c, ok := inputs.Lookup(args[0])
 	if !ok || !c.Where.In(inputs.Flag) {
 		return usage("unknown command %q%s", args[0], nearest(args[0]))
@@ -74,6 +78,27 @@ func helpCommand(w io.Writer, args []string) error {
 	}
 	fmt.Fprintf(w,
 		"\nAt a terminal every flag has an environment variable: SALLYPORT_ and its name in\ncapitals, with _ for -. In a job such a variable is an error. Flags stand before\nsubjects.\n")
+	return nil
+}
+
+// explainCode writes the page of a code.
+func explainCode(w io.Writer, code fault.Code) error {
+	p, known := fault.Pages[code]
+	if !known {
+		var all []string
+		for c := range fault.Pages {
+			all = append(all, string(c))
+		}
+		slices.Sort(all)
+		return usage("unknown code %q%s", code, policy.DidYouMean(string(code), all))
+	}
+	fmt.Fprintf(w, "%s: %s\n\n", code, fault.Codes[code])
+	paragraph(w, "", p.Means)
+	for _, x := range p.Parts() {
+		fmt.Fprintf(w, "\n%s:\n", x[0])
+		paragraph(w, "  ", x[1])
+	}
+	fmt.Fprintf(w, "\n%s\n", code.URL())
 	return nil
 }
 

@@ -139,6 +139,9 @@ func ruleOf(f finding.Finding) sarifRule {
 		r.More["threat"] = f.Threat
 		more += " Threat " + unlinked(f.Threat) + " of the threat model."
 	}
+	if page := f.Code.URL(); page != "" {
+		more += " " + string(f.Code) + ": " + page
+	}
 	r.Help.Text, r.Help.Markdown = r.Short.Text+more, "**"+r.Short.Text+"**"+more
 	return r
 }
