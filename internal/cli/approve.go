@@ -418,7 +418,7 @@ func (r *run) decided(x proposal, receipt attest.Receipt) error {
 	for _, list := range x.lists {
 		fmt.Fprintf(&b, "\n<details><summary>who could approve then, of which a digest is signed</summary>\n\n%s\n\n</details>\n", report.Code(list))
 	}
-	if err := r.platform.Summary(b.String()); err != nil {
+	if err := r.platform.Summary(b.String(), strings.Join(x.lists, "\n")); err != nil {
 		return err
 	}
 	return r.output("bundle-path", receipt.Local.ID)

@@ -248,7 +248,7 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 		path = receipts[0].Local.ID
 	}
 	return errors.Join(
-		r.platform.Summary(attestedSummary(c, receipts, urls)),
+		r.platform.Summary(attestedSummary(c, receipts, urls), listed(c)),
 		r.output("bundle-path", path),
 		r.output("attestation-id", strings.Join(ids, " ")),
 		r.output("attestation-url", strings.Join(urls, " ")),
@@ -273,6 +273,19 @@ func plural(n int, s string) string {
 	return fmt.Sprintf("%d %ss", n, s)
 }
 
+// listed are the artifacts with their digests, one on each line.
+func listed(c chosen) string {
+	var b strings.Builder
+	for i, s := range c.list {
+		if i == maxSummaryRows {
+			fmt.Fprintf(&b, "%d more\n", len(c.list)-maxSummaryRows)
+			break
+		}
+		fmt.Fprintf(&b, "%s  %s\n", s.Digest, report.Plain(s.Name))
+	}
+	return b.String()
+}
+
 // maxSummaryRows bounds the table; the digests are all among the outputs.
 const maxSummaryRows = 200
 
@@ -286,9 +299,9 @@ func attestedSummary(c chosen, receipts []attest.Receipt, urls []string) string 
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
 	}
-	fmt.Fprintf(&b, "\nsigned as %s\n", report.Code(receipts[0].Signer.SAN))
+	fmt.Fprintf(&b, "\nsigned as %s\n", report.Source(receipts[0].Signer.SAN))
 	for _, u := range urls {
-		fmt.Fprintf(&b, "\nattestation %s\n", report.Code(u))
+		fmt.Fprintf(&b, "\nattestation %s\n", report.Link(u, u))
 	}
 	return b.String()
 }

@@ -59,19 +59,42 @@ var done = answer{done: true}
 func (c Command) Run(ctx context.Context, args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			report.Fault(c.Stderr, fault.Fault{Err: fmt.Errorf("panic: %v", p), Code: fault.InternalError, Hint: "please report this"})
+			report.Fault(c.Stderr, fault.Fault{Err: fmt.Errorf("panic: %v", p), Code: fault.InternalError, Hint: "please report this: https://github.com/sallyport-dev/sallyport/issues"})
 			code = exitCode(answer{}, fmt.Errorf("panic"))
 		}
 	}()
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	out := &stdout{Writer: c.Stdout}
+	c.Stdout = out
 	a, err := c.dispatch(ctx, args)
-	if err = fault.ScrubFault(err, secrets(c.Getenv)...); err != nil {
+	if err == nil {
+		err = out.err
+	}
+	if err = fault.ScrubFault(fullDisk(err), secrets(c.Getenv)...); err != nil {
 		f := fault.Of(err)
+		if !out.wrote && wantsJSON(args) {
+			_ = report.FaultJSON(out, "sallyport "+c.Version, f) // standard error says it as well
+		}
 		report.Fault(c.Stderr, f)
 	}
 	return exitCode(a, err)
+}
+
+// wantsJSON reports whether a call asks for JSON, even if it is wrong in another place.
+func wantsJSON(args []string) bool {
+	for i, a := range args {
+		name, value, given := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if name != "format" || !strings.HasPrefix(a, "-") {
+			continue
+		}
+		if !given && i+1 < len(args) {
+			value = args[i+1]
+		}
+		return value == "json"
+	}
+	return false
 }
 
 func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {

@@ -210,9 +210,9 @@ func (r *run) diagnose(all []finding.Finding) error {
 	case "sarif":
 		err = report.SARIF(&b, "sallyport", r.Version, all)
 	default:
-		p := r.palette()
+		p := r.screen()
 		if r.in.Output != "" {
-			p = report.Palette{}
+			p = report.Screen{}
 		}
 		err = report.DoctorText(&b, all, p)
 	}

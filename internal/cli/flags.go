@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/term"
+
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -324,16 +326,25 @@ func (r *run) workers() (int, error) {
 	return n, nil
 }
 
-// palette returns colours for a terminal and none for anything else.
-func (r *run) palette() report.Palette {
-	f, ok := r.Stdout.(*os.File)
-	if !ok || r.Getenv("NO_COLOR") != "" {
-		return report.Palette{}
+// screen is what standard output is: a terminal with its columns and, unless somebody asked for
+// none, its colours; or anything else.
+func (r *run) screen() report.Screen {
+	out := r.Stdout
+	if s, ok := out.(*stdout); ok {
+		out = s.Writer
 	}
-	if !terminal(f) {
-		return report.Palette{}
+	f, ok := out.(*os.File)
+	if !ok || !terminal(f) {
+		return report.Screen{}
 	}
-	return report.Colours
+	s := report.Colours
+	if r.Getenv("NO_COLOR") != "" || r.Getenv("TERM") == "dumb" {
+		s = report.Screen{}
+	}
+	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
+		s.Columns = min(max(columns-1, report.Narrowest), report.Widest)
+	}
+	return s
 }
 
 func terminal(f *os.File) bool {

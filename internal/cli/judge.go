@@ -426,7 +426,11 @@ func (r *run) publish(rec report.Record) error {
 	if err := report.Markdown(&b, rec); err != nil {
 		return err
 	}
-	if err := r.platform.Summary(b.String()); err != nil {
+	var text bytes.Buffer
+	if err := report.EvidenceText(&text, rec); err != nil {
+		return err
+	}
+	if err := r.platform.Summary(b.String(), text.String()); err != nil {
 		return err
 	}
 	if err := r.print(rec); err != nil {
@@ -443,7 +447,7 @@ func (r *run) print(rec report.Record) error {
 	case "markdown":
 		return report.Markdown(r.Stdout, rec)
 	default:
-		return report.Text(r.Stdout, rec, r.palette())
+		return report.Text(r.Stdout, rec, r.screen())
 	}
 }
 

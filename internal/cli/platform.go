@@ -91,7 +91,9 @@ type tokens interface {
 // printer is where the job's outputs and messages go.
 type printer interface {
 	Output(key, value string) error
-	Summary(markdown string) error
+	// Summary shows more than the log does: Markdown where the platform has a page for it, and
+	// text elsewhere.
+	Summary(markdown, text string) error
 	Annotate(level, file string, line int, title, message string)
 	Group(title string) func()
 }

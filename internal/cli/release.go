@@ -227,7 +227,7 @@ func (r *run) released(set statement.Release, c chosen, digest subject.Digest, r
 		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
 	}
 	fmt.Fprintf(&b, "\nApprove it until %s with the approve workflow, or at a terminal:\n\n```\nsallyport approve --release %s\n```\n", set.ExpiresAt, digest)
-	if err := r.platform.Summary(b.String()); err != nil {
+	if err := r.platform.Summary(b.String(), listed(c)); err != nil {
 		return err
 	}
 	if err := r.output("release", digest.String()); err != nil {

@@ -149,6 +149,6 @@ func Of(err error) Fault {
 // panic ends the program with a status that means something else.
 func Recover(err *error, doing string) {
 	if p := recover(); p != nil {
-		*err = New(Internal, InternalError, "please report this", "%s: panic: %v", doing, p)
+		*err = New(Internal, InternalError, "please report this: https://github.com/sallyport-dev/sallyport/issues", "%s: panic: %v", doing, p)
 	}
 }

@@ -64,7 +64,7 @@ func (r Rule) String() string { return r.row().id }
 // MarshalText writes the form of String. A value outside of the table has none.
 func (r Rule) MarshalText() ([]byte, error) {
 	if r.String() == "" {
-		return nil, fault.New(fault.Internal, fault.InternalError, "please report this", "a finding has no rule")
+		return nil, fault.New(fault.Internal, fault.InternalError, "please report this: https://github.com/sallyport-dev/sallyport/issues", "a finding has no rule")
 	}
 	return []byte(r.String()), nil
 }

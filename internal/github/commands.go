@@ -63,9 +63,9 @@ func (j *Job) output(key, value, delimiter string) error {
 	return j.append("GITHUB_OUTPUT", key+"<<"+delimiter+"\n"+value+"\n"+delimiter+"\n")
 }
 
-// Summary adds Markdown to the summary of the step. What is too long is cut at
+// Summary adds Markdown to the summary of the step, where the text is not needed. What is too long is cut at
 // the end of a line; the beginning, where the verdict stands, stays.
-func (j *Job) Summary(markdown string) error {
+func (j *Job) Summary(markdown, _ string) error {
 	const note = "\n… the rest is in the verdict file.\n"
 	room := maxSummary
 	if info, err := os.Stat(j.getenv("GITHUB_STEP_SUMMARY")); err == nil {

@@ -187,7 +187,7 @@ func TestK03_data_masks_nothing(t *testing.T) {
 func TestK05_long_summary_keeps_the_verdict(t *testing.T) {
 	j, env, _ := runnerJob(t)
 	for range 2 {
-		if err := j.Summary("# denied\n" + strings.Repeat("a finding\n", 500_000)); err != nil {
+		if err := j.Summary("# denied\n"+strings.Repeat("a finding\n", 500_000), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -268,7 +268,7 @@ func TestK01_what_the_runner_reads_is_a_file(t *testing.T) {
 	}
 	for what, name := range map[string]string{"a named pipe": pipe, "a directory": t.TempDir()} {
 		env["GITHUB_OUTPUT"], env["GITHUB_STEP_SUMMARY"] = name, name
-		for variable, err := range map[string]error{"GITHUB_OUTPUT": j.Output("digests", "x"), "GITHUB_STEP_SUMMARY": j.Summary("x")} {
+		for variable, err := range map[string]error{"GITHUB_OUTPUT": j.Output("digests", "x"), "GITHUB_STEP_SUMMARY": j.Summary("x", "")} {
 			if f := fault.Of(err); f.Kind != fault.Usage || !strings.Contains(f.Error(), variable) || !strings.Contains(f.Error(), what) {
 				t.Errorf("%s, %s: %v, want it to be of kind Usage and to say so", variable, what, err)
 			}

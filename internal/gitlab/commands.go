@@ -65,12 +65,15 @@ func unwritten(name string, err error) error {
 	return fault.New(fault.Usage, fault.Config, "have SALLYPORT_DOTENV name a file that the job may write to", "outputs cannot be written to %q: %w", name, err)
 }
 
-// Summary shows text in a folded section of the job log, which is the only
-// place a job has for it.
-func (j *Job) Summary(markdown string) error {
-	end := j.Group("Sallyport summary")
+// Summary shows text in a folded section of the job log, which is the only place a job has
+// for it. A log shows no Markdown.
+func (j *Job) Summary(_, text string) error {
+	if text = strings.TrimRight(text, "\n"); text == "" {
+		return nil
+	}
+	end := j.Group("sallyport: more")
 	defer end()
-	_, err := fmt.Fprintln(j.Out, strings.Map(visible, strings.TrimRight(markdown, "\n")))
+	_, err := fmt.Fprintln(j.Out, strings.Map(visible, text))
 	return err
 }
 

@@ -483,7 +483,7 @@ func TestK02_data_is_only_text(t *testing.T) {
 	end := j.Group(data)
 	j.Annotate("error", data, 3, data, data)
 	end()
-	if err := j.Summary("# denied\n" + data); err != nil {
+	if err := j.Summary("# denied\n", "denied\n"+data); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(log.String(), "\x1b"); got != 8 {

@@ -19,8 +19,8 @@ const settings = "settings"
 
 // DoctorText writes findings as a compiler does: the place, what is wrong with
 // it, and then what was found, what was wanted and the next step.
-func DoctorText(w io.Writer, all []finding.Finding, c Palette) error {
-	p := &printer{w: w}
+func DoctorText(w io.Writer, all []finding.Finding, c Screen) error {
+	p := &printer{w: w, width: c.Columns}
 	all = mistakes(all)
 	for _, f := range all {
 		p.mistake(f, c)
@@ -29,13 +29,13 @@ func DoctorText(w io.Writer, all []finding.Finding, c Palette) error {
 	return p.err
 }
 
-func (p *printer) mistake(f finding.Finding, c Palette) {
+func (p *printer) mistake(f finding.Finding, c Screen) {
 	where, level := place(f)+": ", f.Severity.String()
 	text := where + level + " " + named(f.Rule.String())
 	if f.Threat != "" {
 		text += " (" + Plain(f.Threat) + ")"
 	}
-	first, rest, _ := strings.Cut(strings.Join(Wrap(text+": "+Plain(f.Message), Width), "\n"), "\n")
+	first, rest, _ := strings.Cut(strings.Join(Wrap(text+": "+Plain(f.Message), p.lineWidth()), "\n"), "\n")
 	if after, ok := strings.CutPrefix(first, where+level); ok {
 		first = where + c.severity(f.Severity) + after
 	}
@@ -47,7 +47,7 @@ func (p *printer) mistake(f finding.Finding, c Palette) {
 }
 
 // severity marks what stops a release, and what might.
-func (p Palette) severity(s finding.Severity) string {
+func (p Screen) severity(s finding.Severity) string {
 	switch s {
 	case finding.Note:
 		return s.String()

@@ -53,7 +53,7 @@ func plans() map[string]doctor.Plan {
 func TestDoctor_pages_are_the_golden_ones(t *testing.T) {
 	for name, all := range map[string][]finding.Finding{"doctor": ill, "doctor-well": nil, "doctor-hostile": {poison}} {
 		for ext, write := range map[string]func(io.Writer) error{
-			"txt":   func(w io.Writer) error { return report.DoctorText(w, all, report.Palette{}) },
+			"txt":   func(w io.Writer) error { return report.DoctorText(w, all, report.Screen{}) },
 			"json":  func(w io.Writer) error { return report.DoctorJSON(w, "sallyport 1.0.0", all, "staging", "production") },
 			"sarif": func(w io.Writer) error { return report.SARIF(w, "sallyport", "1.0.0", all) },
 		} {
@@ -77,7 +77,7 @@ func written(t *testing.T, write func(io.Writer) error) []byte {
 
 func TestDoctor_text_fits_a_terminal_and_holds_no_command(t *testing.T) {
 	pages := [][]byte{
-		written(t, func(w io.Writer) error { return report.DoctorText(w, append(ill, poison), report.Palette{}) }),
+		written(t, func(w io.Writer) error { return report.DoctorText(w, append(ill, poison), report.Screen{}) }),
 	}
 	for _, p := range plans() {
 		pages = append(pages, written(t, func(w io.Writer) error { return report.PlanText(w, p) }))
@@ -97,7 +97,7 @@ func TestDoctor_text_fits_a_terminal_and_holds_no_command(t *testing.T) {
 
 func TestDoctor_colour_says_nothing_that_the_words_do_not(t *testing.T) {
 	c := report.Colours
-	plain := written(t, func(w io.Writer) error { return report.DoctorText(w, ill, report.Palette{}) })
+	plain := written(t, func(w io.Writer) error { return report.DoctorText(w, ill, report.Screen{}) })
 	coloured := string(written(t, func(w io.Writer) error { return report.DoctorText(w, ill, c) }))
 	if n := strings.Count(coloured, c.Reset); n != 4 {
 		t.Errorf("%d words are coloured, want the severities of 3 errors and 1 warning", n)
@@ -113,7 +113,7 @@ func TestDoctor_says_that_nothing_was_found_only_if_nothing_was(t *testing.T) {
 		well: nil, "1 note\n": {unseen}, "1 warning\n": {unpinned}, "1 error\n": {soft, soft},
 		"3 errors, 1 warning, 1 note\n": ill, "1 error, 1 note\n": {{Severity: 7, Message: "x"}, unseen},
 	} {
-		got := string(written(t, func(w io.Writer) error { return report.DoctorText(w, all, report.Palette{}) }))
+		got := string(written(t, func(w io.Writer) error { return report.DoctorText(w, all, report.Screen{}) }))
 		if !strings.HasSuffix("\n"+got, "\n"+want) || want != well && strings.Contains(got, well) {
 			t.Errorf("%d findings: text = %s, want it to end in %s", len(all), got, want)
 		}

@@ -115,7 +115,7 @@ func pages() map[string]report.Record {
 func TestPages_are_the_golden_ones(t *testing.T) {
 	for name, r := range pages() {
 		for ext, write := range map[string]func(io.Writer, report.Record) error{
-			"txt": func(w io.Writer, r report.Record) error { return report.Text(w, r, report.Palette{}) },
+			"txt": func(w io.Writer, r report.Record) error { return report.Text(w, r, report.Screen{}) },
 			"md":  report.Markdown, "json": report.JSON,
 		} {
 			var b bytes.Buffer
@@ -136,7 +136,7 @@ func asKept(t *testing.T, name string, got []byte) {
 func TestPages_fit_a_terminal(t *testing.T) {
 	for name, r := range pages() {
 		var b bytes.Buffer
-		if err := report.Text(&b, r, report.Palette{}); err != nil {
+		if err := report.Text(&b, r, report.Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		for line := range strings.Lines(b.String()) {
@@ -152,7 +152,7 @@ func TestPages_fit_a_terminal(t *testing.T) {
 func TestColour_says_nothing_that_the_words_do_not(t *testing.T) {
 	for name, r := range pages() {
 		var plain, coloured bytes.Buffer
-		_, _ = report.Text(&plain, r, report.Palette{}), report.Text(&coloured, r, report.Colours) // buffers
+		_, _ = report.Text(&plain, r, report.Screen{}), report.Text(&coloured, r, report.Colours) // buffers
 		c := report.Colours
 		bare := strings.NewReplacer(c.Allow, "", c.Deny, "", c.Wait, "", c.Reset, "").Replace(coloured.String())
 		if bare != plain.String() {

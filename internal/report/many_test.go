@@ -29,7 +29,7 @@ func many(n int) Record {
 func TestText_lists_every_denial_however_many_artifacts_there_are(t *testing.T) {
 	for _, c := range []struct{ artifacts, listed int }{{maxListed, maxListed}, {maxListed + 1, maxListed + 1}, {500, maxListed + 1}} {
 		var b strings.Builder
-		if err := Text(&b, many(c.artifacts), Palette{}); err != nil {
+		if err := Text(&b, many(c.artifacts), Screen{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := strings.Count(b.String(), "sha256:"); got != c.listed {

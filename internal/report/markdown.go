@@ -26,15 +26,7 @@ func Markdown(w io.Writer, r Record) error {
 	for _, l := range modeLines(r, Code) {
 		p.line("%s\n", l)
 	}
-	p.line("| artifact | digest | answer |")
-	p.line("|---|---|---|")
-	for i, j := range r.Judgements {
-		if i == maxRows {
-			p.line("| %d more in the verdict file | | |", len(r.Judgements)-maxRows)
-			break
-		}
-		p.line("| %s | %s | %s |", Code(called(j.Subject)), Code(shortDigest(j)), answer(r, j))
-	}
+	p.artifacts(r)
 	p.reasons(r)
 	for i, x := range lacking(r) {
 		if i == 0 {
@@ -74,7 +66,64 @@ func Markdown(w io.Writer, r Record) error {
 	return p.err
 }
 
-func title(r Record) string {
+// maxTogether is how many artifacts with one answer have a row each.
+const maxTogether = 10
+
+// artifacts writes a row for each artifact, or one for many with the same answer, whose names are
+// folded.
+func (p *printer) artifacts(r Record) {
+	with := map[string][]verdict.Judgement{}
+	var order []string
+	for _, j := range r.Judgements {
+		a := answer(r, j)
+		if len(with[a]) == 0 {
+			order = append(order, a)
+		}
+		with[a] = append(with[a], j)
+	}
+	p.line("| artifact | digest | answer |")
+	p.line("|---|---|---|")
+	var folded [][]verdict.Judgement
+	for _, a := range order {
+		if all := with[a]; len(all) > maxTogether {
+			p.line("| **%d artifacts** | | %s |", len(all), a)
+			folded = append(folded, all)
+			continue
+		}
+		for _, j := range with[a] {
+			p.line("| %s | %s | %s |", Code(called(j.Subject)), Code(shortDigest(j)), a)
+		}
+	}
+	for _, all := range folded {
+		p.line("\n<details><summary>%d artifacts</summary>\n", len(all))
+		for i, j := range all {
+			if i == maxRows {
+				p.line("- %d more in the verdict file", len(all)-maxRows)
+				break
+			}
+			p.line("- %s %s", Code(called(j.Subject)), Code(shortDigest(j)))
+		}
+		p.line("\n</details>")
+	}
+}
+
+// mark can be told from the others at a glance, in a light and in a dark theme.
+func mark(a verdict.Answer) string {
+	switch {
+	case a.Watched:
+		return "👀"
+	case a.Outcome == verdict.Allow:
+		return "✅"
+	case a.Outcome == verdict.Wait:
+		return "⏸️"
+	default:
+		return "❌"
+	}
+}
+
+func title(r Record) string { return mark(r.Outcome) + " " + headline(r) }
+
+func headline(r Record) string {
 	verb := r.verb(r.Outcome.Outcome)
 	if r.Environment == "" {
 		return fmt.Sprintf("Sallyport: %s", verb)
@@ -104,11 +153,11 @@ func answer(r Record, j verdict.Judgement) string {
 	}
 	var codes []string
 	for _, f := range j.Findings {
-		if c := "**" + string(f.Code) + "**"; f.Code != fault.OK && !slices.Contains(codes, c) {
+		if c := coded(f.Code); f.Code != fault.OK && !slices.Contains(codes, c) {
 			codes = append(codes, c)
 		}
 	}
-	verb := r.verb(o)
+	verb := mark(verdict.Answer{Outcome: o}) + " " + r.verb(o)
 	if r.Outcome.Watched {
 		verb = "would " + o.String()
 	}
@@ -142,14 +191,14 @@ func (p *printer) reasons(r Record) {
 // findings writes why something is not allowed, and what people said of it.
 func (p *page) findings(about string, list []verdict.Finding) {
 	for _, f := range list {
-		if f.Outcome == verdict.Allow && len(f.People) == 0 {
+		if f.Outcome == verdict.Allow && len(f.People) == 0 && !f.Warning {
 			continue
 		}
 		if p.blocks++; p.blocks > maxRows {
 			return
 		}
 		p.line("")
-		p.line("**%s** %s: %s", heading(f), about, Code(f.Reason))
+		p.line("%s %s: %s", heading(f), about, Code(f.Reason))
 		p.people(f)
 		p.facts(f)
 	}
@@ -157,10 +206,21 @@ func (p *page) findings(about string, list []verdict.Finding) {
 
 // heading is the code of a finding, and the requirement where it is met.
 func heading(f verdict.Finding) string {
-	if f.Code == fault.OK {
-		return "approved"
+	switch {
+	case f.Code == fault.OK:
+		return "**approved**"
+	case f.Warning:
+		return "⚠️ " + coded(f.Code)
 	}
-	return string(f.Code)
+	return coded(f.Code)
+}
+
+// coded is a code that leads to its page.
+func coded(c fault.Code) string {
+	if c.URL() == "" {
+		return "**" + string(c) + "**"
+	}
+	return "[**" + string(c) + "**](" + c.URL() + ")"
 }
 
 func (p *page) facts(f verdict.Finding) {
@@ -176,14 +236,14 @@ func (p *page) facts(f verdict.Finding) {
 	text, run := splitHint(f.Hint)
 	for _, x := range [][2]string{{"found", f.Found}, {"wanted", f.Wanted}, {"fix", text}} {
 		if x[1] != "" {
-			item(x[0], Code(x[1]))
+			item(x[0], p.text(x[1]))
 		}
 	}
 	if run != "" {
 		out = append(out, "", "  ```", "  "+Plain(run), "  ```", "")
 	}
 	if f.Line > 0 && p.r.Policy != nil && f.Outcome != verdict.Allow {
-		item("policy", Code(fmt.Sprintf("%s:%d", p.r.Policy.File, f.Line)))
+		item("policy", p.r.at(f.Line))
 	}
 	if len(out) > 0 {
 		p.line("")
@@ -206,7 +266,7 @@ func (p *page) people(f verdict.Finding) {
 		counts := "yes"
 		if said(x) == "not counted" {
 			p.room--
-			counts = "no: " + strings.TrimPrefix(fmt.Sprintf("**%s** ", x.Code), "**** ") + Code(x.Reason)
+			counts = "no: " + why(x.Code) + Code(x.Reason)
 		}
 		name := Code(named(x.Name))
 		if doubtful(x, f.People) {
@@ -245,7 +305,8 @@ func (p *printer) evidence(r Record) {
 	var rows []string
 	for _, j := range r.Judgements {
 		for _, e := range j.Evidence {
-			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)), Code(e.Signer)+besides(e), Code(e.Time)))
+			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)),
+				Source(e.Signer)+besides(e), commitLink(e), runLink(e.Run), Code(e.Time)))
 		}
 	}
 	if len(rows) == 0 {
@@ -254,11 +315,11 @@ func (p *printer) evidence(r Record) {
 	p.line("")
 	p.line("<details><summary>evidence</summary>")
 	p.line("")
-	p.line("| artifact | kind | signed by | at |")
-	p.line("|---|---|---|---|")
+	p.line("| artifact | kind | signed by | commit | run | at |")
+	p.line("|---|---|---|---|---|---|")
 	for i, row := range rows {
 		if i == maxRows {
-			p.line("| %d more in the verdict file | | | |", len(rows)-maxRows)
+			p.line("| %d more in the verdict file | | | | | |", len(rows)-maxRows)
 			break
 		}
 		p.line("%s", row)
@@ -283,8 +344,39 @@ func besides(e verdict.Evidence) string {
 func under(r Record) string {
 	s := r.Tool
 	if r.Policy != nil {
-		s += fmt.Sprintf(" · policy %s %s", Code(r.Policy.File),
+		s += fmt.Sprintf(" · policy %s %s", r.at(0),
 			Code(r.Policy.Digest.String()[:19]+"…")) + r.Policy.from(Code)
 	}
 	return s
+}
+
+// EvidenceText writes the evidence that an answer rests on, a paragraph for each piece.
+func EvidenceText(w io.Writer, r Record) error {
+	p := &printer{w: w}
+	n := 0
+	for _, j := range r.Judgements {
+		for _, e := range j.Evidence {
+			if n++; n > maxRows {
+				continue
+			}
+			p.line("%s", Plain(called(j.Subject)))
+			for _, x := range [][2]string{{"kind", e.PredicateType}, {"signer", e.Signer}, {"commit", e.Commit}, {"run", e.Run}, {"time", e.Time}} {
+				if x[1] != "" {
+					p.line("  %-7s %s", x[0], Plain(x[1]))
+				}
+			}
+		}
+	}
+	if n > maxRows {
+		p.line("%d more in the verdict file", n-maxRows)
+	}
+	return p.err
+}
+
+// why is a code before the reason of it, or nothing.
+func why(c fault.Code) string {
+	if c == "" {
+		return ""
+	}
+	return coded(c) + " "
 }

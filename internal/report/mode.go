@@ -44,7 +44,7 @@ func modeLines(r Record, how func(string) string) []string {
 }
 
 // mode writes what the modes of a policy come to.
-func (p *printer) mode(r Record, c Palette) {
+func (p *printer) mode(r Record, c Screen) {
 	if r.Outcome.Watched {
 		p.answer(verdict.Wait, "WATCH", noGate, c)
 	}

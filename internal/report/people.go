@@ -181,7 +181,7 @@ func (p *printer) columns(rows []row) {
 	for _, x := range rows {
 		name, when, word = max(name, size(x.who)), max(when, size(x.when)), max(word, longest(x.told))
 	}
-	below := len("    not counted  ")+name+2+when+2+max(word, 24) > Width
+	below := len("    not counted  ")+name+2+when+2+max(word, 24) > p.lineWidth()
 	for _, x := range rows {
 		head := fmt.Sprintf("    %-11s  %s  %s", x.said, pad(x.who, name), pad(x.when, when))
 		switch {

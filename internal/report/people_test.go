@@ -68,7 +68,7 @@ func release(n int, findings ...verdict.Finding) []verdict.Judgement {
 func shown(t *testing.T, r report.Record) (text, markdown string) {
 	t.Helper()
 	var a, b bytes.Buffer
-	if err := report.Text(&a, r, report.Palette{}); err != nil {
+	if err := report.Text(&a, r, report.Screen{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := report.Markdown(&b, r); err != nil {
@@ -102,8 +102,15 @@ func TestText_says_what_waits_beside_what_is_denied(t *testing.T) {
 		t.Errorf("a release of 500 that waits takes %d lines, want its artifacts in short", n)
 	}
 	text, _ = shown(t, into(guarded, release(500, stranger, pending)...))
-	if n := strings.Count(text, "denied   dist/"); n != 500 {
-		t.Errorf("%d of 500 denied artifacts are listed, want all", n)
+	if n := strings.Count(text, "E_IDENTITY"); n != 1 || !strings.Contains(text, "497 more") || !strings.Contains(text, "denied   for all 500 artifacts\n") {
+		t.Errorf("500 artifacts with one cause show it %d times, want once with their number:\n%s", n, text)
+	}
+	text, markdown := shown(t, into(guarded, append(release(40, met, stranger), judged(artifact, tampered))...))
+	if n := strings.Count(text, "E_IDENTITY"); n != 1 || !strings.Contains(text, "denied   for 40 of 41 artifacts:") || strings.Count(text, "E_SUBJECT") != 1 {
+		t.Errorf("forty with one cause and one with another:\n%s", text)
+	}
+	if n := strings.Count(markdown, "**40 artifacts**"); n != 1 || strings.Count(markdown, "<summary>40 artifacts</summary>") != 1 || strings.Count(markdown, "`dist/part-40`") != 1 {
+		t.Errorf("the summary of forty with one cause:\n%s", markdown)
 	}
 }
 
@@ -201,7 +208,7 @@ func TestD02_nobody_is_shown_as_approving_who_does_not_count(t *testing.T) {
 func TestI12_an_emergency_approval_is_seen_in_what_is_allowed(t *testing.T) {
 	r := into(guarded, judged(artifact, met, broken))
 	text, markdown := shown(t, r)
-	if !r.Outcome.Allows() || !strings.Contains(text, "E_BYPASS") || !strings.Contains(markdown, "| allowed: **E_BYPASS** |") {
+	if !r.Outcome.Allows() || !strings.Contains(text, "E_BYPASS") || !strings.Contains(markdown, "| ✅ allowed: [**E_BYPASS**](") {
 		t.Errorf("an emergency approval is not shown:\n%s\n%s", text, markdown)
 	}
 	text, markdown = shown(t, into(guarded, judged(artifact, met, agreed)))

@@ -220,20 +220,39 @@ func refused(list []verdict.Finding) []verdict.Finding {
 	return out
 }
 
+// FaultSchema names the form of FaultJSON (shared/fault.schema.json).
+const FaultSchema = "https://sallyport.dev/schemas/fault/v1"
+
+// kinds are the words for kinds of faults.
+var kinds = map[fault.Kind]string{fault.Usage: "usage", fault.Refused: "refused", fault.Unavailable: "unavailable",
+	fault.Internal: "internal error"}
+
+// FaultJSON writes a fault as one document, for who has asked for JSON and gets no answer.
+func FaultJSON(w io.Writer, tool string, f fault.Fault) error {
+	return Document(w, struct {
+		Schema string     `json:"schema"`
+		Tool   string     `json:"tool"`
+		Kind   string     `json:"kind"` // "usage", "refused", "unavailable" or "internal error"
+		Code   fault.Code `json:"code"`
+		Reason string     `json:"reason"`
+		Hint   string     `json:"hint,omitempty"`
+		Help   string     `json:"help,omitempty"` // the page of the code
+	}{FaultSchema, tool, kinds[f.Kind], f.Code, fault.Bound(f.Error()), fault.Bound(f.Hint), f.Code.URL()})
+}
+
 // Fault writes a fault in the form of every message of this program: what, why
 // and what next.
 func Fault(w io.Writer, f fault.Fault) {
-	label := map[fault.Kind]string{fault.Usage: "usage", fault.Refused: "refused", fault.Unavailable: "unavailable"}[f.Kind]
-	if label == "" {
-		label = "internal error"
-	}
 	p := printer{w: w}
-	p.line("sallyport: %s: %s", label, f.Code)
+	p.line("sallyport: %s: %s", kinds[f.Kind], f.Code)
 	for _, l := range lines(f.Error()) {
 		p.line("sallyport: reason: %s", Plain(fault.Bound(l)))
 	}
 	if f.Hint != "" {
 		p.line("sallyport: hint: %s", Plain(fault.Bound(f.Hint)))
+	}
+	if u := f.Code.URL(); u != "" {
+		p.line("sallyport: help: %s", u)
 	}
 	if f.Kind == fault.Unavailable {
 		p.line("sallyport: nothing was decided; nothing may be deployed")

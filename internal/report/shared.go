@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -15,30 +16,47 @@ type common struct {
 }
 
 // gather divides what was found about the artifacts of r: what each has for
-// itself, by index, and what people said about several, word for word.
+// itself, by index, what people said about several, word for word, and what stops
+// more than maxAlike of them for one cause.
 func gather(r Record) (own [][]verdict.Finding, all []common) {
 	of := map[string][]int{}
 	for i, j := range r.Judgements {
 		for _, f := range j.Findings {
-			if k := key(f); spoken(f) && (len(of[k]) == 0 || of[k][len(of[k])-1] != i) {
+			k := key(cause(j, f))
+			if (spoken(f) || f.Outcome != verdict.Allow) && (len(of[k]) == 0 || of[k][len(of[k])-1] != i) {
 				of[k] = append(of[k], i)
 			}
 		}
 	}
 	own = make([][]verdict.Finding, len(r.Judgements))
+	told := map[string]bool{}
 	for i, j := range r.Judgements {
 		for _, f := range j.Findings {
-			k := key(f)
+			g := cause(j, f)
+			k := key(g)
+			least := 2
+			if !spoken(f) {
+				least = maxAlike + 1
+			}
 			switch who := of[k]; {
-			case len(who) < 2:
+			case len(who) < least:
 				own[i] = append(own[i], f)
-			case who[0] == i:
-				all = add(all, common{who, []verdict.Finding{f}})
-				of[k] = append([]int{-1}, who...) // once is enough
+			case !told[k]:
+				all, told[k] = add(all, common{who, []verdict.Finding{g}}), true
 			}
 		}
 	}
 	return own, all
+}
+
+// cause is f without what only one artifact has: its digest and its name.
+func cause(j verdict.Judgement, f verdict.Finding) verdict.Finding {
+	if spoken(f) || f.Outcome == verdict.Allow {
+		return f
+	}
+	general := strings.NewReplacer(j.Subject.Digest.String(), "this digest", j.Subject.Name, "this artifact")
+	f.Reason, f.Found, f.Wanted, f.Hint = general.Replace(f.Reason), general.Replace(f.Found), general.Replace(f.Wanted), general.Replace(f.Hint)
+	return f
 }
 
 // key is the same for findings that a reader could not tell apart.

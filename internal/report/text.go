@@ -11,14 +11,24 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
-// Width is how many columns text is laid out for. A word that is longer, such
-// as a digest or a URI, is never broken.
+// Width is how many columns text is laid out for where nothing else is known. A word
+// that is longer, such as a digest or a URI, is never broken.
 const Width = 80
 
 // printer writes lines and keeps the first error, as bufio.Writer does.
 type printer struct {
-	w   io.Writer
-	err error
+	w      io.Writer
+	width  int // columns; 0: Width
+	err    error
+	linked map[fault.Code]bool // codes whose page was named
+}
+
+// lineWidth is how many columns a line may have.
+func (p *printer) lineWidth() int {
+	if p.width == 0 {
+		return Width
+	}
+	return p.width
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -30,7 +40,7 @@ func (p *printer) line(format string, args ...any) {
 // wrapped writes text after a label, with the lines that follow beneath it.
 func (p *printer) wrapped(label, text string) {
 	indent := strings.Repeat(" ", len([]rune(label)))
-	for i, l := range Wrap(text, Width-len([]rune(label))) {
+	for i, l := range Wrap(text, p.lineWidth()-len([]rune(label))) {
 		if i == 0 {
 			p.line("%s%s", label, l)
 			continue
@@ -42,7 +52,7 @@ func (p *printer) wrapped(label, text string) {
 // hanging writes text after a label, with the lines that follow at an indent of
 // their own.
 func (p *printer) hanging(label, indent, text string) {
-	first := Wrap(text, Width-len([]rune(label)))[0]
+	first := Wrap(text, p.lineWidth()-len([]rune(label)))[0]
 	p.line("%s%s", label, first)
 	if rest := strings.TrimSpace(strings.TrimPrefix(strings.Join(strings.Fields(text), " "), first)); rest != "" {
 		p.wrapped(indent, rest)
@@ -66,14 +76,24 @@ func Wrap(text string, width int) []string {
 	return append(out, cur)
 }
 
-// Palette marks the four words that carry an outcome. Its zero marks nothing;
-// everything reads without it.
-type Palette struct{ Allow, Deny, Wait, Reset string }
+// Screen is what text is written to: the marks of the four words that carry an outcome, and
+// its columns. Its zero marks nothing and has Width columns; everything reads without marks.
+type Screen struct {
+	Allow, Deny, Wait, Reset string
+	Columns                  int
+}
 
-// Colours is the palette for a terminal.
-var Colours = Palette{Allow: "\x1b[1;32m", Deny: "\x1b[1;31m", Wait: "\x1b[1;33m", Reset: "\x1b[0m"}
+// Narrowest and Widest bound the columns of a line: narrower ones cannot hold the labels, and
+// wider ones are hard to read.
+const (
+	Narrowest = 60
+	Widest    = 120
+)
 
-func (p Palette) mark(o verdict.Outcome, word string) string {
+// Colours is the screen of a terminal.
+var Colours = Screen{Allow: "\x1b[1;32m", Deny: "\x1b[1;31m", Wait: "\x1b[1;33m", Reset: "\x1b[0m"}
+
+func (p Screen) mark(o verdict.Outcome, word string) string {
 	switch o {
 	case verdict.Allow:
 		return p.Allow + word + p.Reset
@@ -85,8 +105,8 @@ func (p Palette) mark(o verdict.Outcome, word string) string {
 }
 
 // Text writes r for a person at a terminal.
-func Text(w io.Writer, r Record, c Palette) error {
-	p := &printer{w: w}
+func Text(w io.Writer, r Record, c Screen) error {
+	p := &printer{w: w, width: c.Columns}
 	p.mode(r, c)
 	if r.Environment != "" {
 		p.environment(r, c)
@@ -177,7 +197,7 @@ const (
 // j1 is the outcome of the only judgement.
 func j1(r Record) verdict.Outcome { return r.Judgements[0].Outcome() }
 
-func (p *printer) environment(r Record, c Palette) {
+func (p *printer) environment(r Record, c Screen) {
 	bad := refused(r.Findings)
 	if len(bad) == 0 && len(r.Findings) > 0 {
 		return
@@ -196,8 +216,8 @@ func (p *printer) environment(r Record, c Palette) {
 }
 
 // answer writes text after the word for an outcome.
-func (p *printer) answer(o verdict.Outcome, verb, text string, c Palette) {
-	first, rest, _ := strings.Cut(strings.Join(Wrap(text, Width-9), "\n"), "\n")
+func (p *printer) answer(o verdict.Outcome, verb, text string, c Screen) {
+	first, rest, _ := strings.Cut(strings.Join(Wrap(text, p.lineWidth()-9), "\n"), "\n")
 	p.line("%s%s%s", c.mark(o, verb), strings.Repeat(" ", max(1, 9-len(verb))), first)
 	if rest != "" {
 		p.wrapped("         ", rest)
@@ -206,7 +226,7 @@ func (p *printer) answer(o verdict.Outcome, verb, text string, c Palette) {
 
 // judgement writes what was found about one artifact. The outcome is that of
 // everything; own is what the artifact has for itself.
-func (p *printer) judgement(r Record, j verdict.Judgement, own []verdict.Finding, c Palette) {
+func (p *printer) judgement(r Record, j verdict.Judgement, own []verdict.Finding, c Screen) {
 	o := j.Outcome()
 	verb, rest := words(o, r)
 	p.answer(o, verb, Plain(called(j.Subject))+rest, c)
@@ -244,7 +264,7 @@ func (p *printer) met(r Record, list []verdict.Finding) {
 const maxLabel = 24
 
 // common writes what people said about several artifacts.
-func (p *printer) common(r Record, x common, c Palette) {
+func (p *printer) common(r Record, x common, c Screen) {
 	o := x.findings[0].Outcome
 	verb, _ := words(o, r)
 	p.answer(o, verb, "for "+x.about(r, Plain), c)
@@ -286,6 +306,18 @@ func (p *printer) finding(r Record, f verdict.Finding) {
 	if f.Line > 0 && r.Policy != nil {
 		p.line("%s%s:%d", beside("policy"), Plain(r.Policy.File), f.Line)
 	}
+	p.page(beside, f.Code)
+}
+
+// page names the page of a code, where it is told for the first time.
+func (p *printer) page(beside func(string) string, c fault.Code) {
+	if u := c.URL(); u != "" && !p.linked[c] {
+		if p.linked == nil {
+			p.linked = map[fault.Code]bool{}
+		}
+		p.linked[c] = true
+		p.line("%s%s", beside("help"), u)
+	}
 }
 
 // facts writes what was found, what was wanted and the next step. A command in
@@ -305,7 +337,7 @@ func (p *printer) facts(beside func(string) string, found, wanted, hint string) 
 	}
 }
 
-func (p *printer) total(r Record, c Palette) {
+func (p *printer) total(r Record, c Screen) {
 	n, wait := 0, 0
 	for _, j := range r.Judgements {
 		switch j.Outcome() {
