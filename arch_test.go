@@ -27,6 +27,7 @@ var rooms = map[string]string{
 	"yamlnode":   "fault",
 	"gitobject":  "fault",
 	"wiring":     "",
+	"origin":     "fault",
 	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
@@ -53,7 +54,7 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode",
 	// faces
 	"report": "fault finding strictjson subject verdict doctor",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin workflows pipelines report",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -62,12 +63,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
-// wrappers around bundles and the beginnings of tokens.
-var platformRooms = []string{"dialect", "bundlefile", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "labtest"}
+// wrappers around bundles, the other names of hosts and the beginnings of tokens.
+var platformRooms = []string{"dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
