@@ -26,6 +26,7 @@ type Repo struct {
 	Need string
 
 	owner, name string
+	outside     bool     // somebody asks who is in no job of this repository: whether they may see it is not known
 	id          string   // its number, as the job that asks has it; "": the API says it
 	asker       attempt  // the attempt of a run that asks; zero outside of one
 	server      *url.URL // where people look
@@ -186,8 +187,32 @@ func At(getenv func(string) string, server, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
+	repo.outside = true
 	repo.api, err = parseAddress("GITHUB_API_URL", api)
 	return repo, err
+}
+
+// Answers reports whether the server at an address is a GitHub. It shows no token. The
+// error says that nobody answered.
+func Answers(ctx context.Context, server string) (bool, error) {
+	u, err := parseAddress("the server", server)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, usualAPI(u)+"/meta", nil)
+	if err != nil {
+		return false, fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", server)
+	}
+	resp, err := client.New(client.Options{Base: u, Away: client.RefuseAny}).Do(req)
+	if err != nil {
+		return false, client.Unanswered(u.Host, err)
+	}
+	defer resp.Body.Close()
+	// Every answer of the API has this header, also that to somebody who may not ask
+	// (docs.github.com, "Troubleshooting the REST API").
+	return resp.Header.Get("X-GitHub-Request-Id") != "" && resp.StatusCode < http.StatusInternalServerError, nil
 }
 
 // tokensFor are the variables that hold a token of a server. Which server is

@@ -67,6 +67,7 @@ func (g *gitlab) control(mux *http.ServeMux) {
 		"PUT /protected_tags":                   g.putProtectedTags,
 		"PUT /lint":                             g.putLint,
 		"PUT /tier":                             g.putTier,
+		"PUT /releases":                         g.putReleases,
 	} {
 		mux.HandleFunc(strings.Replace(path, " ", " "+p, 1), g.changing(f))
 	}
