@@ -36,6 +36,7 @@ var rooms = map[string]string{
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",
+	"trial":      "fault subject",
 	// ground
 	"client": "fault",
 	// proof
@@ -47,14 +48,14 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
-	"github":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
+	"github":  "client fault file gitobject subject statement dialect policy change finding doctor trial store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy change finding doctor trial store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault finding wiring yamlnode",
 	"pipelines": "fault finding wiring yamlnode",
 	// faces
-	"report": "fault finding strictjson subject verdict doctor",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin workflows pipelines report",
+	"report": "fault finding strictjson subject verdict doctor trial",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -63,7 +64,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "trial"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the

@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
@@ -421,13 +422,11 @@ func (r *run) askForge(host string) (policy.Forge, error) {
 		return policy.Forge{}, fault.New(fault.Usage, fault.Config, "name the issuer of its jobs' tokens with --certificate-oidc-issuer",
 			"nothing here says which platform %s is, and --offline forbids to ask it", server)
 	}
-	hub, err := github.Answers(r.ctx, server)
-	if err != nil {
-		return policy.Forge{}, fault.New(fault.Of(err).Kind, fault.Of(err).Code, hint, "asking which platform it is: %w", err)
-	}
+	hub, failed := github.Answers(r.ctx, server)
 	lab, err := gitlab.Answers(r.ctx, server)
-	if err != nil {
-		return policy.Forge{}, fault.New(fault.Of(err).Kind, fault.Of(err).Code, hint, "asking which platform it is: %w", err)
+	if failed = errors.Join(failed, err); failed != nil && hub == lab {
+		f := fault.Of(failed)
+		return policy.Forge{}, fault.New(f.Kind, f.Code, hint, "asking which platform it is: %w", failed)
 	}
 	issuer := server
 	if hub {
@@ -489,6 +488,73 @@ func (r *run) openWith(getenv func(string) string, f policy.Forge, repository st
 	}
 	repo.Now = r.Now
 	return gitLabRepo{repo}, nil
+}
+
+// asTrial is a door as what try asks, and the variable that its token is from.
+func asTrial(d door) (trial.Platform, string) {
+	switch at := d.(type) {
+	case gitHubRepo:
+		return at, at.TokenFrom()
+	case gitLabRepo:
+		at.Public()
+		return at, at.TokenFrom()
+	}
+	return nil, ""
+}
+
+// builds are the jobs of a clone that seem to build what is released.
+func builds(root string, f policy.Forge) (out []trial.Build) {
+	top, err := file.OpenDir(root)
+	if err != nil {
+		return nil
+	}
+	defer top.Close()
+	if f.Mark != "/" {
+		const pipeline = ".gitlab-ci.yml"
+		raw, err := file.ReadIn(top, pipeline, pipelines.MaxBytes)
+		if err != nil {
+			return nil
+		}
+		for _, job := range pipelines.Builds(pipeline, raw) {
+			out = append(out, trial.Build{File: pipeline, Job: job})
+		}
+		return out
+	}
+	names, err := workflows.Files(top.FS())
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		raw, err := file.ReadIn(top, name, workflows.MaxBytes)
+		if err != nil {
+			continue
+		}
+		for _, job := range workflows.Builds(raw) {
+			out = append(out, trial.Build{File: name, Job: job})
+		}
+	}
+	return out
+}
+
+// attestLines are the lines that add attest to a job.
+func attestLines(f policy.Forge) func(trial.Build) []string {
+	if f.Mark == "/" {
+		return func(trial.Build) []string {
+			return []string{
+				"permissions: {id-token: write, attestations: write, contents: read}",
+				"steps: # behind the one that builds",
+				"  - uses: " + ours + "/actions/attest@<commit>",
+				`    with: {subject: "dist/*"}`,
+			}
+		}
+	}
+	return func(b trial.Build) []string {
+		return []string{
+			"include:",
+			"  - component: $CI_SERVER_FQDN/" + ours + "/attest@<commit>",
+			fmt.Sprintf(`    inputs: {subject: "dist/*", needs: [%q]}`, b.Job),
+		}
+	}
 }
 
 // place returns the platform that members of a policy's groups name: one of the

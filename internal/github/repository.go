@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-github/v62/github"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // Repo is a repository, as its API shows it to the owner of a token.
@@ -34,6 +36,8 @@ type Repo struct {
 	token       string
 	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
 	known       *memory
+	tokenFrom   string // the variable that the token is of, for a person to read
+	left        atomic.Pointer[trial.Quota]
 }
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
@@ -173,10 +177,10 @@ func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, e
 // At returns a door to a repository for a person outside of a job. Nothing that
 // the environment says about a job is believed.
 func At(getenv func(string) string, server, path string) (*Repo, error) {
-	token := getenv("SALLYPORT_TOKEN")
-	for _, name := range tokensFor(getenv, server) {
-		if token == "" {
-			token = getenv(name)
+	token, from := "", ""
+	for _, name := range append([]string{"SALLYPORT_TOKEN"}, tokensFor(getenv, server)...) {
+		if token == "" && getenv(name) != "" {
+			token, from = getenv(name), name
 		}
 	}
 	api, err := apiOf(getenv, server)
@@ -187,7 +191,7 @@ func At(getenv func(string) string, server, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
-	repo.outside = true
+	repo.outside, repo.tokenFrom = true, from
 	repo.api, err = parseAddress("GITHUB_API_URL", api)
 	return repo, err
 }

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xanzy/go-gitlab"
@@ -19,6 +20,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // Repo is a project, as its API shows it to the owners of tokens.
@@ -37,6 +39,10 @@ type Repo struct {
 	access  string   // a token that may read settings
 	session string   // the job's own token
 	asker   asker
+
+	tokenFrom string // the variable that access is of, for a person to read
+	public    bool   // questions are asked without a token too
+	left      atomic.Pointer[trial.Quota]
 
 	memory  memory        // of what was answered
 	changes change.Memory // of what was made of it
@@ -72,8 +78,10 @@ func At(getenv func(string) string, server, path string) (*Repo, error) {
 	if own == "" {
 		own = "https://gitlab.com"
 	}
-	if repo.access = getenv("SALLYPORT_TOKEN"); repo.access == "" && server == own {
-		repo.access = getenv("GITLAB_TOKEN")
+	for _, name := range []string{"SALLYPORT_TOKEN", "GITLAB_TOKEN"} {
+		if token := getenv(name); repo.access == "" && token != "" && (name == "SALLYPORT_TOKEN" || server == own) {
+			repo.access, repo.tokenFrom = token, name
+		}
 	}
 	if !projectPath().MatchString(path) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "project %q, want group/name", path)

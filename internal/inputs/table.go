@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history(), try()}
 }
 
 func gate() Component {
@@ -416,6 +416,25 @@ func history() Component {
 				"for --bundle elsewhere; its name ends in .jsonl", Kind: Path, Where: Flag},
 			flagOnly(signWith), flagOnly(signingConfig), flagOnly(audience), flagOnly(authority), flagOnly(logPrivate),
 			flagOnly(trustedRoot), flagOnly(network),
+		},
+	}
+}
+
+// try looks at what a repository has released, for somebody who has nothing yet.
+func try() Component {
+	return Component{
+		Name:    "try",
+		Title:   "Sallyport try",
+		Summary: "Say what a gate would have said of the last releases of a clone's repository; change nothing, and need no token.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "repository", Usage: "the repository, HOST/OWNER/NAME; that of the clone's remote if empty", Where: Flag},
+			{Name: "root", Usage: "the directory of the clone", Default: ".", Kind: Path, Where: Flag},
+			{Name: "releases", Usage: "how many of the last releases to look at, 1 to 9", Default: "3", Where: Flag, Pattern: `^[1-9]$`},
+			{Name: "image", Usage: "an image that is released with them, without its tag, such as ghcr.io/acme/app", List: true, Where: Flag},
+			{Name: "certificate-oidc-issuer", Usage: "the issuer of the job tokens of a platform of one's own; it is asked which it is if empty", Where: Flag},
+			flagOnly(trustedRoot), flagOnly(tufMirror), flagOnly(tufRoot),
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}
 }

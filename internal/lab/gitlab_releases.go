@@ -2,7 +2,9 @@ package lab
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +32,21 @@ func (g *gitlab) putReleases(p *project, r *http.Request) error {
 			links = append(links, linkShape(g.nextID(), l.Name, l.URL))
 		}
 		p.releases = append(p.releases, releaseShape(p.path, s, links))
+	}
+	return nil
+}
+
+// putPackage makes a generic package of the files that are given by name and content.
+func (g *gitlab) putPackage(p *project, r *http.Request) error {
+	var in map[string]string
+	if err := readJSON(r, &in); err != nil {
+		return err
+	}
+	pkg := g.ensurePackage(p, r.PathValue("name"), r.PathValue("version"), firstUser)
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		f := glFile{name: name, content: []byte(in[name])}
+		f.shape = packageFileShape(g.nextID(), pkg.shape["id"], f)
+		pkg.files = append(pkg.files, f)
 	}
 	return nil
 }

@@ -191,3 +191,9 @@ func origin(e *verdict.Evidence, s statement.Signer) {
 	e.Repository, e.RepositoryID = s.Repository, s.RepositoryID
 	e.Ref, e.Event, e.Runner = s.Ref, s.Event, s.Runner
 }
+
+// Tells says what evidence with a predicate type is about: how something was built, or which
+// files a platform says that a release has. The second says nothing about who built them.
+func Tells(predicateType string) (built, listed bool) {
+	return dialect.IsProvenance(predicateType), dialect.IsRelease(predicateType)
+}
