@@ -27,6 +27,7 @@ var rooms = map[string]string{
 	"yamlnode":   "fault",
 	"gitobject":  "fault",
 	"wiring":     "",
+	"origin":     "fault",
 	"subject":    "fault file strictjson",
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
@@ -35,6 +36,7 @@ var rooms = map[string]string{
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",
+	"trial":      "fault subject",
 	// ground
 	"client": "fault",
 	// proof
@@ -46,14 +48,14 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
-	"github":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy change finding doctor store report idtoken",
+	"github":  "client fault file gitobject subject statement dialect policy change finding doctor trial store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy change finding doctor trial store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault finding wiring yamlnode",
 	"pipelines": "fault finding wiring yamlnode",
 	// faces
-	"report": "fault finding strictjson subject verdict doctor",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken workflows pipelines report",
+	"report": "fault finding strictjson subject verdict doctor trial",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -62,12 +64,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "trial"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
-// wrappers around bundles and the beginnings of tokens.
-var platformRooms = []string{"dialect", "bundlefile", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "labtest"}
+// wrappers around bundles, the other names of hosts, the flags of other tools and the beginnings of tokens.
+var platformRooms = []string{"dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/foreign.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{

@@ -36,7 +36,9 @@ import (
 //	commit NAME           commit everything with git, and set NAME to the commit
 //	envfile NAME FILE     set NAME to the one line of FILE
 //	pin FILE              set PIN to FILE@sha256:HEX
+//	sum NAME FILE         set NAME to the digest of FILE, sha256:HEX
 //	json NAME FILE        set NAME to the text of FILE as a JSON string
+//	keep DIR              put bundles into the attestations of the scene's repository, as each of its workflows may
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
 //	files DIR N           make N files
@@ -52,7 +54,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "json": asJSON, "control": control, "lab": ownLab, "files": files,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "files": files,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -127,6 +129,28 @@ func control(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := on(ts).control(args[0], args[1], strings.Join(args[2:], " "))
 	ts.Check(err)
 	_, _ = ts.Stdout().Write(b) // a buffer
+}
+
+func keepBundles(ts *testscript.TestScript, neg bool, args []string) {
+	s := on(ts)
+	all, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.json"))
+	ts.Check(err)
+	if len(all) == 0 {
+		ts.Fatalf("%s has no bundle", args[0])
+	}
+	for _, name := range all {
+		body := fmt.Sprintf(`{"bundle":%s}`, read(name))
+		req, err := http.NewRequest("POST", s.lab.GitHub+"/api/v3/repos/"+s.repo+"/attestations", strings.NewReader(body))
+		ts.Check(err)
+		req.Header.Set("Authorization", "Bearer "+ts.Getenv("GITHUB_TOKEN"))
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := client.Do(req)
+		ts.Check(err)
+		_ = resp.Body.Close() // it is not read
+		if resp.StatusCode != http.StatusCreated {
+			ts.Fatalf("keeping %s: %s", name, resp.Status)
+		}
+	}
 }
 
 func ownLab(ts *testscript.TestScript, neg bool, args []string) {
@@ -264,6 +288,12 @@ func pin(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := os.ReadFile(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Setenv("PIN", fmt.Sprintf("%s@sha256:%x", args[0], sha256.Sum256(b)))
+}
+
+func sum(ts *testscript.TestScript, neg bool, args []string) {
+	b, err := os.ReadFile(ts.MkAbs(args[1]))
+	ts.Check(err)
+	ts.Setenv(args[0], fmt.Sprintf("sha256:%x", sha256.Sum256(b)))
 }
 
 func asJSON(ts *testscript.TestScript, neg bool, args []string) {

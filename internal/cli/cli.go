@@ -45,6 +45,7 @@ var commands = map[string]command{
 	"trust":    told(trustCommand),
 	"explain":  told(explainCommand),
 	"history":  told(historyCommand),
+	"try":      told(tryCommand),
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.

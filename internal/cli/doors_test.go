@@ -64,7 +64,7 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 	forge := policy.Forge{Host: "https://github.com", Mark: "/"}
 	query := []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}
 	for want, open := range map[string]func(policy.Forge, string) (besides, error){
-		"":              r.elsewhere,
+		"":              func(f policy.Forge, repository string) (besides, error) { return r.elsewhere(f, repository) },
 		"Bearer canary": func(f policy.Forge, repository string) (besides, error) { return r.openDoor(f, repository) },
 	} {
 		sent = nil

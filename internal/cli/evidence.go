@@ -76,6 +76,12 @@ func (r *run) store(name string, c chosen) ([]store, error) {
 		return nil, usage("--store oci needs a subject that is an image")
 	case r.at != nil && name == r.at.storeName():
 		return []store{r.at.evidence()}, nil
+	case r.takes("repository") && r.in.Repository == "" && r.at == nil:
+		return nil, fault.New(fault.Usage, fault.Config, "name the repository whose evidence is there: --repository HOST/OWNER/NAME",
+			"--store %q is not auto, oci or dir:PATH, and no repository says which platform is asked", name)
+	case r.takes("repository") && r.at != nil:
+		return nil, fault.New(fault.Usage, fault.Config, "leave --store out, or name the store of "+r.at.Name(),
+			"--store %q is not the one of the platform that has %s", name, r.at.Name())
 	}
 	return nil, usage("--store %q is not auto, oci, dir:PATH or the platform that runs this job", name)
 }

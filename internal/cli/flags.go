@@ -75,6 +75,9 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 		err = errors.New("help is for people at a terminal, and asks for nothing else")
 	}
 	if err != nil {
+		if other := notOurs(name, err, args); other != nil {
+			return r, other
+		}
 		return r, fault.New(fault.Usage, fault.Config, "sallyport help "+name+" lists the flags", "%w%s", fault.Brief(err), nearestFlag(err, component))
 	}
 	if r.platform, err = choosePlatform(c, component); err != nil {

@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
 
@@ -362,7 +363,7 @@ func (r *run) openDoor(f policy.Forge, repository string) (door, error) {
 // elsewhere opens a door besides the one that this command is about. The token
 // that was given for that one stays there: only the other platform's own
 // variable is read.
-func (r *run) elsewhere(f policy.Forge, repository string) (besides, error) {
+func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 	d, err := r.openWith(func(name string) string {
 		// In a job anybody could have set the address of an API.
 		if name == "SALLYPORT_TOKEN" || r.platform != nil && (name == "GITHUB_API_URL" || name == "CI_API_V4_URL") {
@@ -370,13 +371,82 @@ func (r *run) elsewhere(f policy.Forge, repository string) (besides, error) {
 		}
 		return r.Getenv(name)
 	}, f, repository)
+	needs(d, r.tokenFor(f, repository))
+	return d, err
+}
+
+// needs sets the next step of somebody whom a repository does not tell something.
+func needs(d door, hint string) {
 	switch at := d.(type) {
 	case gitHubRepo:
-		at.Need = r.tokenFor(f, repository)
+		at.Need = hint
 	case gitLabRepo:
-		at.Need = r.tokenFor(f, repository)
+		at.Need = hint
 	}
-	return d, err
+}
+
+// forgeOf finds out which platform a host is: by the issuer that a person named, by its
+// name, or by asking it, without a token.
+func (r *run) forgeOf(host, issuer string) (policy.Forge, error) {
+	server := "https://" + host
+	if issuer != "" {
+		f, ok := forge(issuer)
+		if !ok || f.Host != server {
+			return f, fault.New(fault.Usage, fault.Config, "leave --certificate-oidc-issuer out, or name the issuer of "+host,
+				"--certificate-oidc-issuer %q issues no tokens for jobs of %s", issuer, server)
+		}
+		return f, nil
+	}
+	var f policy.Forge
+	tenant, cloud := strings.CutSuffix(host, ".ghe.com")
+	switch {
+	case host == "github.com":
+		f, _ = forge("https://token.actions.githubusercontent.com")
+	case cloud:
+		f, _ = forge("https://token.actions." + tenant + ".ghe.com")
+	case host == "gitlab.com":
+		f, _ = forge(server)
+	default:
+		return r.askForge(host)
+	}
+	if f.Issuer == "" {
+		return f, usage("there is no platform at %s", server)
+	}
+	return f, nil
+}
+
+// askForge asks a host of one's own which platform it is. Both are asked: an answer to
+// both would name none.
+func (r *run) askForge(host string) (policy.Forge, error) {
+	const hint = "check the host, or name the issuer of its jobs' tokens with --certificate-oidc-issuer"
+	server := "https://" + host
+	if r.in.Offline {
+		return policy.Forge{}, fault.New(fault.Usage, fault.Config, "name the issuer of its jobs' tokens with --certificate-oidc-issuer",
+			"nothing here says which platform %s is, and --offline forbids to ask it", server)
+	}
+	hub, failed := github.Answers(r.ctx, server)
+	lab, err := gitlab.Answers(r.ctx, server)
+	if failed = errors.Join(failed, err); failed != nil && hub == lab {
+		f := fault.Of(failed)
+		return policy.Forge{}, fault.New(f.Kind, f.Code, hint, "asking which platform it is: %w", failed)
+	}
+	issuer := server
+	if hub {
+		issuer += "/_services/token"
+	}
+	f, ok := forge(issuer)
+	if hub == lab || !ok {
+		return policy.Forge{}, fault.New(fault.Unavailable, fault.NotAvailable, hint, "%s does not say that it is a platform that is known here", server)
+	}
+	return f, nil
+}
+
+// ownInstance is the Sigstore instance that a platform runs for its own repositories, or "".
+func ownInstance(f policy.Forge) string {
+	if f.Host == "https://github.com" {
+		return "github"
+	}
+	return ""
 }
 
 // tokenFor is the next step of a command that asks elsewhere and is told nothing:
@@ -420,6 +490,73 @@ func (r *run) openWith(getenv func(string) string, f policy.Forge, repository st
 	}
 	repo.Now = r.Now
 	return gitLabRepo{repo}, nil
+}
+
+// asTrial is a door as what try asks, and the variable that its token is from.
+func asTrial(d door) (trial.Platform, string) {
+	switch at := d.(type) {
+	case gitHubRepo:
+		return at, at.TokenFrom()
+	case gitLabRepo:
+		at.Public()
+		return at, at.TokenFrom()
+	}
+	return nil, ""
+}
+
+// builds are the jobs of a clone that seem to build what is released.
+func builds(root string, f policy.Forge) (out []trial.Build) {
+	top, err := file.OpenDir(root)
+	if err != nil {
+		return nil
+	}
+	defer top.Close()
+	if f.Mark != "/" {
+		const pipeline = ".gitlab-ci.yml"
+		raw, err := file.ReadIn(top, pipeline, pipelines.MaxBytes)
+		if err != nil {
+			return nil
+		}
+		for _, job := range pipelines.Builds(pipeline, raw) {
+			out = append(out, trial.Build{File: pipeline, Job: job})
+		}
+		return out
+	}
+	names, err := workflows.Files(top.FS())
+	if err != nil {
+		return nil
+	}
+	for _, name := range names {
+		raw, err := file.ReadIn(top, name, workflows.MaxBytes)
+		if err != nil {
+			continue
+		}
+		for _, job := range workflows.Builds(raw) {
+			out = append(out, trial.Build{File: name, Job: job})
+		}
+	}
+	return out
+}
+
+// attestLines are the lines that add attest to a job.
+func attestLines(f policy.Forge) func(trial.Build) []string {
+	if f.Mark == "/" {
+		return func(trial.Build) []string {
+			return []string{
+				"permissions: {id-token: write, attestations: write, contents: read}",
+				"steps: # behind the one that builds",
+				"  - uses: " + ours + "/actions/attest@<commit>",
+				`    with: {subject: "dist/*"}`,
+			}
+		}
+	}
+	return func(b trial.Build) []string {
+		return []string{
+			"include:",
+			"  - component: $CI_SERVER_FQDN/" + ours + "/attest@<commit>",
+			fmt.Sprintf(`    inputs: {subject: "dist/*", needs: [%q]}`, b.Job),
+		}
+	}
 }
 
 // place returns the platform that members of a policy's groups name: one of the

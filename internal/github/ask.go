@@ -112,6 +112,7 @@ func (repo *Repo) raw(ctx context.Context, path string) (answer, error) {
 // the body of an answer.
 func (repo *Repo) send(ctx context.Context, req *http.Request, v any) (*github.Response, error) {
 	resp, err := repo.gh().Do(ctx, req, v)
+	repo.count(resp)
 	busy := repo.busy(err)
 	if busy == nil {
 		return resp, err

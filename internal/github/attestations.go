@@ -150,13 +150,23 @@ func (a *Attestations) page(ctx context.Context, d subject.Digest, at cursor) ([
 	case err == nil:
 		return *answer.Attestations, resp.After, nil
 	case status == http.StatusNotFound && at.after == "":
-		return nil, "", nil
+		return nil, "", a.seen(ctx)
 	case status == http.StatusNotFound:
 		return nil, "", fault.New(fault.Refused, fault.Malformed, "", "%s lost a page of bundles about %s", a.Name(), d)
 	case status != 0:
 		return nil, "", a.repo.notTold(status, readEvidence)
 	}
 	return nil, "", a.repo.unanswered(err)
+}
+
+// seen tells a repository that holds nothing from one that may not be seen: the API
+// answers 404 for both. A job's own repository is there.
+func (a *Attestations) seen(ctx context.Context) error {
+	if !a.repo.outside {
+		return nil
+	}
+	_, err := a.repo.repository(ctx)
+	return err
 }
 
 // bundle returns the bytes of one bundle: from the answer itself, or from the

@@ -397,5 +397,10 @@ func (repo *Repo) unanswered(err error) error {
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
 		return client.Proxied("the GitHub API", "with something that is not the JSON of its documentation")
 	}
-	return client.Unanswered("the GitHub API", err)
+	err = client.Unanswered("the GitHub API", err)
+	var busy *client.Busy
+	if f := fault.Of(err); errors.As(err, &busy) && !busy.Known && repo.Need != "" {
+		return fault.New(f.Kind, f.Code, f.Hint+", or "+repo.Need, "%w", err)
+	}
+	return err
 }

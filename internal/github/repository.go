@@ -9,12 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/go-github/v62/github"
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // Repo is a repository, as its API shows it to the owner of a token.
@@ -26,6 +28,7 @@ type Repo struct {
 	Need string
 
 	owner, name string
+	outside     bool     // somebody asks who is in no job of this repository: whether they may see it is not known
 	id          string   // its number, as the job that asks has it; "": the API says it
 	asker       attempt  // the attempt of a run that asks; zero outside of one
 	server      *url.URL // where people look
@@ -33,6 +36,8 @@ type Repo struct {
 	token       string
 	gh          func() *github.Client // of the API; made when it is first needed, with the budget of then
 	known       *memory
+	tokenFrom   string // the variable that the token is of, for a person to read
+	left        atomic.Pointer[trial.Quota]
 }
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })
@@ -172,10 +177,10 @@ func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, e
 // At returns a door to a repository for a person outside of a job. Nothing that
 // the environment says about a job is believed.
 func At(getenv func(string) string, server, path string) (*Repo, error) {
-	token := getenv("SALLYPORT_TOKEN")
-	for _, name := range tokensFor(getenv, server) {
-		if token == "" {
-			token = getenv(name)
+	token, from := "", ""
+	for _, name := range append([]string{"SALLYPORT_TOKEN"}, tokensFor(getenv, server)...) {
+		if token == "" && getenv(name) != "" {
+			token, from = getenv(name), name
 		}
 	}
 	api, err := apiOf(getenv, server)
@@ -186,8 +191,32 @@ func At(getenv func(string) string, server, path string) (*Repo, error) {
 	if err != nil {
 		return nil, err
 	}
+	repo.outside, repo.tokenFrom = true, from
 	repo.api, err = parseAddress("GITHUB_API_URL", api)
 	return repo, err
+}
+
+// Answers reports whether the server at an address is a GitHub. It shows no token. The
+// error says that nobody answered.
+func Answers(ctx context.Context, server string) (bool, error) {
+	u, err := parseAddress("the server", server)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, usualAPI(u)+"/meta", nil)
+	if err != nil {
+		return false, fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", server)
+	}
+	resp, err := client.New(client.Options{Base: u, Away: client.RefuseAny}).Do(req)
+	if err != nil {
+		return false, client.Unanswered(u.Host, err)
+	}
+	defer resp.Body.Close()
+	// Every answer of the API has this header, also that to somebody who may not ask
+	// (docs.github.com, "Troubleshooting the REST API").
+	return resp.Header.Get("X-GitHub-Request-Id") != "" && resp.StatusCode < http.StatusInternalServerError, nil
 }
 
 // tokensFor are the variables that hold a token of a server. Which server is

@@ -170,6 +170,8 @@ func (repo *Repo) reader() (*gitlab.Client, error) {
 	}
 	credential := http.Header{"Private-Token": {repo.access}}
 	switch {
+	case repo.access == "" && repo.session == "" && repo.public:
+		credential = tokenless()
 	case repo.access == "" && repo.session == "":
 		return nil, fault.New(fault.Usage, fault.Config,
 			cmp.Or(repo.Need, "set SALLYPORT_TOKEN to a token with scope read_api"), "there is no token for %s", repo.Name())
@@ -208,6 +210,9 @@ func (repo *Repo) ask(ctx context.Context, q question) (reply, error) {
 	}
 	var body bytes.Buffer
 	resp, err := c.Do(req, &body)
+	if resp != nil && resp.Response != nil {
+		repo.count(resp.Header)
+	}
 	if err != nil {
 		return reply{}, repo.refused(resp, err, q)
 	}

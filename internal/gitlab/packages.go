@@ -106,6 +106,9 @@ func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Dige
 	filter := url.Values{"package_type": {"generic"}, "package_name": {packageName}, "package_version": {d.Hex()}}
 	q := question{path: p.repo.project("/packages"), query: filter, hint: mayRead, by: c, pages: maxPages, dense: true}
 	packages, err := list[glPackage](ctx, p.repo, q)
+	if p.repo.outside && absent(err) {
+		return nil, p.repo.unseen(err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -127,6 +130,13 @@ func (p *Packages) uploads(ctx context.Context, c *gitlab.Client, d subject.Dige
 		}
 	}
 	return all, nil
+}
+
+// unseen says that a project, or its registry, is not there or may not be seen: the API
+// answers 404 for both, and whoever is in no job of it knows neither.
+func (repo *Repo) unseen(err error) error {
+	return fault.New(fault.Unavailable, fault.NotAvailable, fault.Of(err).Hint,
+		"project %s or its package registry is not there, or may not be seen", repo.web(""))
 }
 
 // A file is a bundle that is to be read.

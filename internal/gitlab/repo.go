@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/xanzy/go-gitlab"
@@ -18,6 +20,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // Repo is a project, as its API shows it to the owners of tokens.
@@ -28,6 +31,7 @@ type Repo struct {
 	// place that the command is about; "": the scope and the role that are missing.
 	Need string
 
+	outside bool     // somebody asks who is in no job of this project: without a token, they see what is public
 	id      string   // project, as a number, or as a path where only that is known
 	path    string   // project, as a path
 	server  *url.URL // where people look
@@ -35,6 +39,10 @@ type Repo struct {
 	access  string   // a token that may read settings
 	session string   // the job's own token
 	asker   asker
+
+	tokenFrom string // the variable that access is of, for a person to read
+	public    bool   // questions are asked without a token too
+	left      atomic.Pointer[trial.Quota]
 
 	memory  memory        // of what was answered
 	changes change.Memory // of what was made of it
@@ -64,14 +72,16 @@ var projectPath = sync.OnceValue(func() *regexp.Regexp {
 // address of the API is believed for its own server alone: who wrote a policy
 // chose the server's name.
 func At(getenv func(string) string, server, path string) (*Repo, error) {
-	repo := &Repo{Now: time.Now, id: path, path: path}
+	repo := &Repo{Now: time.Now, id: path, path: path, outside: true}
 	server = strings.TrimSuffix(server, "/")
 	own := strings.TrimSuffix(getenv("CI_SERVER_URL"), "/")
 	if own == "" {
 		own = "https://gitlab.com"
 	}
-	if repo.access = getenv("SALLYPORT_TOKEN"); repo.access == "" && server == own {
-		repo.access = getenv("GITLAB_TOKEN")
+	for _, name := range []string{"SALLYPORT_TOKEN", "GITLAB_TOKEN"} {
+		if token := getenv(name); repo.access == "" && token != "" && (name == "SALLYPORT_TOKEN" || server == own) {
+			repo.access, repo.tokenFrom = token, name
+		}
 	}
 	if !projectPath().MatchString(path) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "project %q, want group/name", path)
@@ -186,6 +196,8 @@ func (repo *Repo) packages(away client.Away) (*gitlab.Client, error) {
 		return repo.client(http.Header{"Job-Token": {repo.session}, "Private-Token": nil}, away)
 	case repo.access != "":
 		return repo.client(http.Header{"Private-Token": {repo.access}}, away)
+	case repo.outside:
+		return repo.client(tokenless(), away)
 	}
 	return nil, fault.New(
 		fault.Usage,
@@ -193,6 +205,40 @@ func (repo *Repo) packages(away client.Away) (*gitlab.Client, error) {
 		"run this in a GitLab CI/CD job, or set SALLYPORT_TOKEN",
 		"no token for the package registry",
 	)
+}
+
+// tokenless takes away the empty token that the library would send.
+func tokenless() http.Header { return http.Header{"Private-Token": nil} }
+
+// Answers reports whether the server at an address is a GitLab. It shows no token. The
+// error says that nobody answered.
+func Answers(ctx context.Context, server string) (bool, error) {
+	u, err := address(func(string) string { return server }, "the server")
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String()+"/api/v4/metadata", nil)
+	if err != nil {
+		return false, fault.New(fault.Usage, fault.Config, "", "server %q, want a URL", server)
+	}
+	resp, err := client.New(client.Options{Base: u, Away: client.RefuseAny}).Do(req)
+	if err != nil {
+		return false, client.Unanswered(u.Host, err)
+	}
+	defer resp.Body.Close()
+	raw, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return false, client.Unanswered(u.Host, err)
+	}
+	// docs.gitlab.com/api/metadata: who shows no token is refused, in this form.
+	var said struct{ Message, Version string }
+	if json.Unmarshal(raw, &said) != nil {
+		return false, nil
+	}
+	return resp.StatusCode == http.StatusUnauthorized && said.Message == "401 Unauthorized" ||
+		resp.StatusCode == http.StatusOK && said.Version != "", nil
 }
 
 // status returns the status of an answer that the library made an error of, or

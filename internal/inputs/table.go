@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history(), try()}
 }
 
 func gate() Component {
@@ -172,7 +172,7 @@ func verify() Component {
 	return Component{
 		Name:    "verify",
 		Title:   "Sallyport verify",
-		Summary: "Check who built an artifact, against a policy or one signer identity.",
+		Summary: "Check who built an artifact, against a policy, a repository or one signer identity.",
 		Where:   Everywhere,
 		Stage:   "test",
 		Needs:   []string{"build", "attest"},
@@ -180,6 +180,14 @@ func verify() Component {
 			subject("what to verify"),
 			{Name: "policy", Usage: "the policy file; without one, say whose signature to accept", Kind: Path, Where: Everywhere},
 			bundle,
+			{Name: "repository", Usage: "the repository that built it, HOST/OWNER/NAME such as github.com/acme/app; its evidence is fetched from there. " +
+				"With policy or key, where evidence is", Where: Everywhere},
+			{Name: "repository-id", Usage: "the number of that repository, which is another one when its name is used again", Where: Everywhere, Pattern: `^([1-9][0-9]*)?$`},
+			{Name: "owner", Usage: "the owner of the repository that built it, HOST/OWNER, or OWNER with repository", Where: Everywhere},
+			{Name: "workflow", Usage: "with repository: the path in it of the workflow that built it", Where: Everywhere},
+			{Name: "signer", Usage: "with repository: the workflow that signed, OWNER/NAME/PATH, and @REF for one ref alone; " +
+				"if empty, one of the repository itself", Where: Everywhere},
+			{Name: "predicate-type", Usage: "with repository: the type of the evidence; SLSA provenance if empty", Where: Everywhere},
 			{Name: "certificate-identity", Usage: "the signer's identity, exactly", Where: Everywhere},
 			{Name: "certificate-identity-pattern", Usage: "an anchored pattern (RE2) that the whole signer identity matches", Where: Everywhere},
 			{Name: "certificate-oidc-issuer", Usage: "the issuer of the signer's identity, exactly", Where: Everywhere},
@@ -201,7 +209,7 @@ func verify() Component {
 			workers,
 			network,
 			format,
-			store(""),
+			{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH; if empty, the bundles that are named, or else auto", List: true, Where: Everywhere},
 			token,
 		},
 		Outputs: []Output{
@@ -408,6 +416,25 @@ func history() Component {
 				"for --bundle elsewhere; its name ends in .jsonl", Kind: Path, Where: Flag},
 			flagOnly(signWith), flagOnly(signingConfig), flagOnly(audience), flagOnly(authority), flagOnly(logPrivate),
 			flagOnly(trustedRoot), flagOnly(network),
+		},
+	}
+}
+
+// try looks at what a repository has released, for somebody who has nothing yet.
+func try() Component {
+	return Component{
+		Name:    "try",
+		Title:   "Sallyport try",
+		Summary: "Say what a gate would have said of the last releases of a clone's repository; change nothing, and need no token.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "repository", Usage: "the repository, HOST/OWNER/NAME; that of the clone's remote if empty", Where: Flag},
+			{Name: "root", Usage: "the directory of the clone", Default: ".", Kind: Path, Where: Flag},
+			{Name: "releases", Usage: "how many of the last releases to look at, 1 to 9", Default: "3", Where: Flag, Pattern: `^[1-9]$`},
+			{Name: "image", Usage: "an image that is released with them, without its tag, such as ghcr.io/acme/app", List: true, Where: Flag},
+			{Name: "certificate-oidc-issuer", Usage: "the issuer of the job tokens of a platform of one's own; it is asked which it is if empty", Where: Flag},
+			flagOnly(trustedRoot), flagOnly(tufMirror), flagOnly(tufRoot),
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}
 }

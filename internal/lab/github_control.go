@@ -57,6 +57,8 @@ func (g *github) control(mux *http.ServeMux) {
 		"/actions_permissions":                 g.putPermissions,
 		"/branches/{name}":                     g.putBranch,
 		"/rulesets":                            g.putRulesets,
+		"/strangers":                           g.putStrangers,
+		"/releases":                            g.putReleases,
 	} {
 		mux.HandleFunc("PUT "+r+path, g.changing(f))
 	}

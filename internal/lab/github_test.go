@@ -95,12 +95,51 @@ func TestGitHubToken(t *testing.T) {
 		"token " + labUnderTest.tokens.github:  200,
 		"Bearer wrong":                         401,
 		"Basic " + labUnderTest.tokens.github:  401,
-		"":                                     401,
+		"":                                     200, // of what is public
 	} {
 		resp, _ := do(t, call{url: labUnderTest.GitHub + "/api/v3/repos/acme/widget", header: map[string]string{"Authorization": header}})
 		if resp.status != want {
 			t.Errorf("authorization %q: status %d, want %d", header, resp.status, want)
 		}
+	}
+}
+
+// Who shows no token sees what is public, a limited number of times, and nothing else.
+func TestGitHubStrangers(t *testing.T) {
+	control(t, http.MethodPut, "/github/repos/acme/strangers", `{}`)
+	control(t, http.MethodPut, "/github/repos/acme/strangers/strangers", `{"remaining":2}`)
+	control(t, http.MethodPut, "/github/repos/acme/hidden", `{"visibility":"private"}`)
+	for i, x := range []struct {
+		path   string
+		status int
+		left   string
+	}{
+		{"/repos/acme/strangers/branches", 401, ""},
+		{"/repos/acme/hidden", 404, ""},
+		{"/repos/acme/none", 404, ""},
+		{"/repos/acme/strangers/releases", 200, "1"},
+		{"/repos/acme/strangers", 200, "0"},
+		{"/repos/acme/strangers", 403, "0"},
+	} {
+		resp, b := do(t, call{url: labUnderTest.GitHub + "/api/v3" + x.path})
+		if resp.status != x.status || resp.header.Get("X-RateLimit-Remaining") != x.left {
+			t.Errorf("%d: %s: status %d, %q left, want %d, %q: %s", i, x.path, resp.status, resp.header.Get("X-RateLimit-Remaining"), x.status, x.left, b)
+		}
+	}
+}
+
+// Releases have files with digests, and drafts are not for strangers.
+func TestGitHubReleases(t *testing.T) {
+	control(t, http.MethodPut, "/github/repos/acme/releases", `{}`)
+	control(t, http.MethodPut, "/github/repos/acme/releases/releases", `[{"tag":"v2","draft":true},{"tag":"v1","immutable":true,
+		"assets":[{"name":"app","digest":"sha256:`+digestHex+`","size":7},{"name":"old","digest":null}]}]`)
+	if _, b := gitHubCall(t, http.MethodGet, "/repos/acme/releases/releases", ""); len(decode[[]object](t, b)) != 2 {
+		t.Errorf("releases = %s, want both", b)
+	}
+	_, b := do(t, call{url: labUnderTest.GitHub + "/api/v3/repos/acme/releases/releases"})
+	all := decode[[]object](t, b)
+	if len(all) != 1 || all[0]["immutable"] != true || len(all[0]["assets"].([]any)) != 2 {
+		t.Errorf("releases = %s, want the one that is out", b)
 	}
 }
 

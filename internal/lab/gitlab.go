@@ -48,6 +48,7 @@ type project struct {
 	tags         []object // protected ones
 	lint         object
 	files        committed
+	releases     []object
 }
 
 // A glPackage is a generic package; its files may have one name several
@@ -130,6 +131,10 @@ func (g *gitlab) visitor(r *http.Request) visitor {
 func (g *gitlab) handler() http.Handler {
 	api := http.NewServeMux()
 	api.HandleFunc("GET /job", g.getJob)
+	api.HandleFunc("GET /metadata", g.getMetadata)
+	for path, h := range g.toAnybody() {
+		api.HandleFunc(projectPath(path), g.forAnybody(path, h))
+	}
 	for path, h := range g.toJobs() {
 		api.HandleFunc(projectPath(path), g.of(asJob, h))
 	}
@@ -153,22 +158,15 @@ func projectPath(path string) string { return strings.Replace(path, " ", " /proj
 func (g *gitlab) toJobs() map[string]projectHandler {
 	return map[string]projectHandler{
 		"PUT /packages/generic/{name}/{version}/{file...}": g.putFile,
-		"GET /packages/generic/{name}/{version}/{file...}": g.getFile,
-		"GET /packages":                                 g.listPackages,
-		"GET /packages/{pkg}/package_files":             g.listFiles,
-		"GET /packages/{pkg}/{kind}/{number}/{rest...}": g.getFileByNumber, // see there
-		"GET /environments":                             g.listEnvironments,
-		"GET /environments/{environment}":               g.getEnvironment,
-		"GET /deployments":                              g.listDeployments,
-		"GET /deployments/{deployment}":                 g.getDeployment,
-		"GET /deployments/{deployment}/merge_requests":  g.listShipped,
-		"POST /deployments/{deployment}/approval":       g.postApproval,
+		"GET /environments/{environment}":                  g.getEnvironment,
+		"GET /deployments/{deployment}":                    g.getDeployment,
+		"GET /deployments/{deployment}/merge_requests":     g.listShipped,
+		"POST /deployments/{deployment}/approval":          g.postApproval,
 	}
 }
 
 func (g *gitlab) toPersons() map[string]projectHandler {
 	return map[string]projectHandler{
-		"GET ":                                         g.getProject,
 		"GET /jobs/{job}":                              g.getProjectJob,
 		"GET /pipelines/{pipeline}":                    g.getPipeline,
 		"GET /pipelines/{pipeline}/jobs":               g.listJobs,
@@ -315,6 +313,21 @@ func (g *gitlab) listEnvironments(w http.ResponseWriter, r *http.Request, p *pro
 
 func (g *gitlab) getEnvironment(w http.ResponseWriter, r *http.Request, p *project) {
 	found(w, byID(p.environments, pathID(r, "environment")), "Environment")
+}
+
+// getMetadata: api/metadata. Who shows no token is told by the refusal alone that this is
+// such a platform.
+func (g *gitlab) getMetadata(w http.ResponseWriter, r *http.Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.visitor(r).as == asNobody {
+		gitLabError(w, http.StatusUnauthorized, "401 Unauthorized")
+		return
+	}
+	writeJSON(w, http.StatusOK, object{
+		"version": "18.5.0", "revision": "0123456789a", "enterprise": true,
+		"kas": object{"enabled": false, "externalUrl": nil, "externalK8sProxyUrl": nil, "version": nil},
+	})
 }
 
 // getJob answers a job's token only, with the job it belongs to.

@@ -67,6 +67,8 @@ func (g *gitlab) control(mux *http.ServeMux) {
 		"PUT /protected_tags":                   g.putProtectedTags,
 		"PUT /lint":                             g.putLint,
 		"PUT /tier":                             g.putTier,
+		"PUT /releases":                         g.putReleases,
+		"PUT /packages/{name}/{version}":        g.putPackage,
 	} {
 		mux.HandleFunc(strings.Replace(path, " ", " "+p, 1), g.changing(f))
 	}

@@ -18,18 +18,18 @@ func gitLabCall(t *testing.T, method, path, body, header string) (reply, []byte)
 func TestGitLabAccess(t *testing.T) {
 	for path, want := range map[string][3]int{ // job, person, nobody
 		"/job":                                {200, 401, 401},
-		"/projects/20":                        {401, 200, 401},
-		"/projects/acme%2Fwidget":             {401, 200, 401},
-		"/projects/21":                        {401, 404, 401},
+		"/projects/20":                        {401, 200, 200},
+		"/projects/acme%2Fwidget":             {401, 200, 200},
+		"/projects/21":                        {401, 404, 404},
 		"/projects/20/protected_environments": {401, 200, 401},
 		"/projects/20/protected_environments/production":     {401, 200, 401},
 		"/projects/20/protected_environments/unprotected":    {401, 404, 401},
-		"/projects/20/environments?name=unprotected":         {200, 200, 401},
+		"/projects/20/environments?name=unprotected":         {200, 200, 200},
 		"/projects/20/deployments/7700":                      {200, 200, 401},
-		"/projects/20/packages?package_type=generic":         {200, 200, 401},
-		"/projects/20/packages/generic/nothing/1/nothing.js": {404, 404, 401},
+		"/projects/20/packages?package_type=generic":         {200, 200, 200},
+		"/projects/20/packages/generic/nothing/1/nothing.js": {404, 404, 404},
 		"/projects/20/merge_requests":                        {401, 200, 401},
-		"/projects/20/deployments":                           {200, 200, 401},
+		"/projects/20/deployments":                           {200, 200, 200},
 		"/projects/20/deployments/7700/merge_requests":       {200, 200, 401},
 		"/projects/20/jobs/302":                              {401, 200, 401},
 		"/projects/20/pipelines/574":                         {401, 200, 401},
@@ -61,6 +61,24 @@ func TestGitLabAccess(t *testing.T) {
 				t.Errorf("%s with %s: status %d, want %d: %s", path, header, resp.status, want[i], b)
 			}
 		}
+	}
+}
+
+// To strangers a project that is not public is none, and so is a registry that is switched off.
+func TestGitLabStrangers(t *testing.T) {
+	control(t, http.MethodPut, "/gitlab/projects/41", `{"path":"acme/hidden","visibility":"private"}`)
+	control(t, http.MethodPut, "/gitlab/projects/42", `{"path":"acme/closed","fields":{"packages_enabled":false}}`)
+	control(t, http.MethodPut, "/gitlab/projects/42/releases", `[{"tag":"v1","links":[{"name":"app","url":"https://x.example/app"}]}]`)
+	for path, want := range map[string]int{
+		"/projects/41": 404, "/projects/41/packages": 404, "/projects/42": 200, "/projects/42/packages": 403, "/projects/42/releases": 200,
+		"/projects/42/jobs/302": 401, "/metadata": 401,
+	} {
+		if resp, b := gitLabCall(t, http.MethodGet, path, "", "X-Nothing"); resp.status != want {
+			t.Errorf("%s: status %d, want %d: %s", path, resp.status, want, b)
+		}
+	}
+	if resp, _ := gitLabCall(t, http.MethodGet, "/metadata", "", "PRIVATE-TOKEN"); resp.status != 200 {
+		t.Errorf("metadata: status %d, want 200", resp.status)
 	}
 }
 

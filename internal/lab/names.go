@@ -17,6 +17,9 @@ import (
 // apiOfGitHub is where GitHub's API is in production.
 const apiOfGitHub = "https://api.github.com"
 
+// ownServer is an enterprise server of one's own: the toy once more, under another name.
+const ownServer = "code.example"
+
 // namedHosts answers for the platforms under the names that they have in
 // production. A command reaches it as it would reach them in a company whose
 // proxy looks into every connection: HTTPS_PROXY names the proxy and
@@ -28,17 +31,21 @@ type namedHosts struct {
 
 // startNames starts the proxy and what answers behind it.
 func (l *Lab) startNames(github, gitlab http.Handler) error {
-	keys := http.NewServeMux()
+	instance := func(issuer string) http.Handler {
+		keys := http.NewServeMux()
+		own := l.front.door("issuer", l.issuers.gitlab.handler(issuer))
+		keys.Handle("/.well-known/", own)
+		keys.Handle("/oauth/discovery/keys", own)
+		keys.Handle("/", gitlab)
+		return keys
+	}
 	hosts := map[string]http.Handler{
 		hostOf(gitHubIssuer): l.front.door("issuer", l.issuers.github.handler(gitHubIssuer)),
-		hostOf(otherIssuer):  l.front.door("issuer", l.issuers.gitlab.handler(otherIssuer)),
+		hostOf(otherIssuer):  instance(otherIssuer),
 		hostOf(apiOfGitHub):  below("/api/v3", github),
-		hostOf(gitLabIssuer): keys,
+		hostOf(gitLabIssuer): instance(gitLabIssuer),
+		ownServer:            github,
 	}
-	own := l.front.door("issuer", l.issuers.gitlab.handler(gitLabIssuer))
-	keys.Handle("/.well-known/", own)
-	keys.Handle("/oauth/discovery/keys", own)
-	keys.Handle("/", gitlab)
 	config, err := l.certificates(hosts)
 	if err != nil {
 		return err

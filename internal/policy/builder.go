@@ -99,9 +99,12 @@ func (b Builder) signerFix(s statement.Signer) string {
 }
 
 // folderFix points at a workflow that a policy names without its folder.
-func (b Builder) folderFix(s statement.Signer) string {
+func (b Builder) folderFix(s statement.Signer) string { return b.leftOut(s, "the policy") }
+
+// leftOut says that where, which names the workflow, leaves out its folder.
+func (b Builder) leftOut(s statement.Signer, where string) string {
 	if b.Forge.Folder != "" && strings.HasPrefix(s.ConfigURI, b.Forge.Host+"/"+b.Repository+b.Forge.Mark+b.Forge.Folder+b.Workflow+"@") {
-		return "the policy leaves out the folder " + b.Forge.Folder + "; "
+		return where + " leaves out the folder " + b.Forge.Folder + "; "
 	}
 	return ""
 }

@@ -24,6 +24,9 @@ type Expectation struct {
 	Issuer   string
 	Key      bool
 	Unlogged bool // nothing of what the key signed is logged
+	// Built is where it has to have been built, or nil. Then Identity and Pattern may be
+	// empty, and Issuer is that of its platform.
+	Built *Built
 }
 
 // key is the key of e as a policy would name it, or nil.
@@ -73,6 +76,17 @@ func NewExpectation(identity, pattern, issuer string, f Forge) (Expectation, err
 	return e, nil
 }
 
+// NewBuiltExpectation returns the expectation of something that was built at b. identity and
+// pattern say besides who signed, if they are not empty.
+func NewBuiltExpectation(identity, pattern string, b Built) (Expectation, error) {
+	if identity+pattern == "" {
+		return Expectation{Issuer: b.Forge.Issuer, Built: &b}, nil
+	}
+	e, err := NewExpectation(identity, pattern, b.Forge.Issuer, b.Forge)
+	e.Built = &b
+	return e, err
+}
+
 // noPattern says what is wrong with a pattern, in words of no library.
 func noPattern(pattern string, err error) error {
 	why := map[syntax.ErrorCode]string{
@@ -100,6 +114,8 @@ func (e Expectation) wanted() string {
 	switch {
 	case e.Key:
 		return "the given key"
+	case e.Built != nil:
+		return e.Built.wanted()
 	case e.Pattern != nil:
 		return fmt.Sprintf("a name that %q matches, from %s", e.Written, e.Issuer)
 	default:
@@ -107,11 +123,19 @@ func (e Expectation) wanted() string {
 	}
 }
 
-func (e Expectation) met(f Fact) bool {
-	if e.Key || f.Keyed {
-		return e.Key && f.Keyed
+// check says why f is not of whom e waits for, or nil.
+func (e Expectation) check(f Fact) *miss {
+	if e.Built != nil {
+		return e.Built.check(e, f)
 	}
-	return e.Waits(f.Signer) && f.Signer.Issuer == e.Issuer
+	ok := e.Waits(f.Signer) && f.Signer.Issuer == e.Issuer
+	if e.Key || f.Keyed {
+		ok = e.Key && f.Keyed
+	}
+	if ok {
+		return nil
+	}
+	return &miss{}
 }
 
 // Waits reports whether s has the name that is waited for, and of the kind that
@@ -146,6 +170,10 @@ func EvaluateSigner(e Expectation, candidates []Candidate) verdict.Verdict {
 	for _, c := range candidates {
 		v.Judgements = append(v.Judgements, judgeSigner(e, c))
 	}
+	allowed := slices.ContainsFunc(v.Judgements, func(j verdict.Judgement) bool { return j.Outcome() == verdict.Allow })
+	if e.Built != nil && allowed {
+		v.NotAsked = e.Built.unasked()
+	}
 	return v
 }
 
@@ -155,23 +183,31 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		j.Rejections = append(j.Rejections, verdict.Rejection{Code: r.Code, Reason: r.Reason, Source: r.Source})
 	}
 	var seen []string
+	var nearest *miss
 	hint := ""
 	for _, f := range c.Facts {
 		if f.Via != nil {
 			continue
 		}
-		if e.met(f) {
+		m := e.check(f)
+		if m == nil {
 			x := evidence(f)
+			origin(&x, f.Signer)
 			x.Accepted = accepted(Requirement{Kind: Predicate{f.Statement.PredicateType}}, Signer{Key: e.key()}, f)
 			j.Evidence = append(j.Evidence, x)
 			continue
 		}
+		nearest = nearer(nearest, m)
 		seen = append(seen, fmt.Sprintf("%s from %s", orAbsent(f.Signer.SAN), orAbsent(f.Signer.Issuer)))
 		hint = cmp.Or(hint, e.slip(f.Signer))
 	}
 	i := slices.IndexFunc(c.Facts, func(f Fact) bool { return f.Via != nil })
 	if i >= 0 && len(j.Evidence)+len(seen) == 0 {
 		j.Findings = []verdict.Finding{signedBeside(e, c.Facts[i])}
+		return j
+	}
+	if e.Built != nil && nearest != nil && len(j.Evidence) == 0 {
+		j.Findings = []verdict.Finding{nearest.finding("signer")}
 		return j
 	}
 	j.Findings = []verdict.Finding{signerFinding(e, c, j.Evidence, seen)}

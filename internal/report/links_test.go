@@ -2,11 +2,15 @@ package report_test
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
+
+// spans are code, in which nothing is a link.
+var spans = regexp.MustCompile("`[^`]*`")
 
 // A summary leads to the run, the commit, the workflow, the policy's line and our own pages. An
 // address that a stranger may have written leads nowhere.
@@ -43,7 +47,7 @@ func TestMarkdown_leads_to_what_it_names(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", platform, s, b.String())
 			}
 		}
-		if strings.Contains(b.String(), "](https://evil") || strings.Contains(b.String(), "]("+host+".evil") {
+		if outside := spans.ReplaceAllString(b.String(), ""); strings.Contains(outside, "evil") {
 			t.Errorf("%s: an address of a stranger is a link:\n%s", platform, b.String())
 		}
 	}

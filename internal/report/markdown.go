@@ -338,6 +338,12 @@ func besides(e verdict.Evidence) string {
 	for _, x := range e.Accepted {
 		out += "; accepted: " + Code(x)
 	}
+	if e.Repository == "" {
+		return out
+	}
+	for _, x := range where(e) {
+		out += "<br>" + x[0] + ": " + Code(x[1])
+	}
 	return out
 }
 

@@ -98,3 +98,29 @@ func (c common) about(r Record, show func(string) string) string {
 	}
 	return s
 }
+
+// where is where something was built, as a label and a text each. What the certificate
+// does not say is left out.
+func where(e verdict.Evidence) [][2]string {
+	repository := e.Repository
+	if e.RepositoryID != "" {
+		repository += ", number " + e.RepositoryID
+	}
+	run := e.Run
+	for _, more := range []string{e.Event, e.Runner} {
+		if more != "" {
+			run += ", " + more
+		}
+	}
+	commit := e.Commit
+	if e.Ref != "" {
+		commit += ", " + e.Ref
+	}
+	var out [][2]string
+	for _, x := range [][2]string{{"predicate", e.PredicateType}, {"repository", repository}, {"commit", commit}, {"run", run}} {
+		if x[1] != "" {
+			out = append(out, x)
+		}
+	}
+	return out
+}

@@ -235,10 +235,31 @@ func (p *printer) judgement(r Record, j verdict.Judgement, own []verdict.Finding
 	}
 	if o == verdict.Allow {
 		p.met(r, own)
+		p.built(j.Evidence)
 		return
 	}
 	for _, f := range refused(own) {
 		p.finding(r, f)
+	}
+}
+
+// maxBuilt is how many pieces of evidence are told about one artifact.
+const maxBuilt = 3
+
+// built writes where something was built, of evidence that says it.
+func (p *printer) built(all []verdict.Evidence) {
+	told := 0
+	for _, e := range all {
+		if e.Repository == "" {
+			continue
+		}
+		if told++; told > maxBuilt {
+			p.line("  %d more pieces of evidence are in the JSON of the answer", len(all)-maxBuilt)
+			return
+		}
+		for _, x := range where(e) {
+			p.wrapped("  "+pad(x[0], 12)+" ", Plain(x[1]))
+		}
 	}
 }
 

@@ -142,6 +142,12 @@ type Evidence struct {
 	Time          string `json:"time,omitempty"` // verified time of signing, RFC 3339, UTC
 	Statement     string `json:"statement"`      // digest of the signed payload; a bundle file is malleable, its payload is not
 	Source        string `json:"source"`
+	// Where it was built, as the certificate says: told where no policy asks for it.
+	Repository   string `json:"repository,omitempty"`   // address
+	RepositoryID string `json:"repositoryId,omitempty"` // number on the platform, as text
+	Ref          string `json:"ref,omitempty"`          // fully qualified
+	Event        string `json:"event,omitempty"`        // what started the run
+	Runner       string `json:"runner,omitempty"`       // class of the runner
 	// Via is by way of what the statement is signed, in words, if it is not signed
 	// itself: "attestation manifest sha256:9096…, linux/amd64".
 	Via string `json:"via,omitempty"`

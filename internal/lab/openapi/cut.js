@@ -52,6 +52,7 @@ const operations = {
   "/repos/{owner}/{repo}/pulls": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}/commits": ["get"],
+  "/repos/{owner}/{repo}/releases": ["get"],
   "/repos/{owner}/{repo}/rules/branches/{branch}": ["get"],
   "/repos/{owner}/{repo}/rulesets": ["get"],
   "/repos/{owner}/{repo}/rulesets/{ruleset_id}": ["get"],

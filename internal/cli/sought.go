@@ -1,0 +1,169 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/origin"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+)
+
+// sought is what flags say about where something was built. Its zero says nothing.
+type sought struct {
+	forge policy.Forge
+	path  string        // of the repository there, or ""
+	built *policy.Built // nil: it is not asked where it was built
+}
+
+// built reports whether a flag asks where something was built, besides its repository.
+func (in verifyInputs) built() bool {
+	return in.RepositoryID+in.Owner+in.Workflow+in.Signer+in.Predicate != ""
+}
+
+// asksFor reads the flags that say where something was built, and finds out which platform
+// that is.
+func (r *run) asksFor(in verifyInputs) (sought, error) {
+	if r.in.Repository == "" && in.Owner == "" {
+		if in.built() {
+			return sought{}, fault.New(fault.Usage, fault.Config, "name the repository that built it: --repository HOST/OWNER/NAME",
+				"--repository-id, --workflow, --signer and --predicate-type say more about a repository, and none is named")
+		}
+		return sought{}, nil
+	}
+	at, owner, err := r.addresses(in.Owner)
+	if err != nil {
+		return sought{}, err
+	}
+	f, err := r.forgeOf(at.Host, in.Issuer)
+	if err != nil {
+		return sought{}, err
+	}
+	out := sought{forge: f, path: at.Path}
+	if r.in.Policy != "" || in.Key != "" {
+		return out, nil // they say who may sign; this says where evidence is
+	}
+	if host, rest, ok := strings.Cut(in.Signer, "/"); ok && host == at.Host {
+		in.Signer = rest
+	}
+	out.built = &policy.Built{Forge: f, Repository: at.Path, RepositoryID: in.RepositoryID, Owner: owner,
+		Workflow: in.Workflow, Signer: in.Signer, Predicate: in.Predicate}
+	if !r.flagged("sigstore") && r.in.TrustedRoot == "" {
+		out.built.Own = ownInstance(f)
+	}
+	return out, nil
+}
+
+// addresses reads the repository and the owner. The owner may be named without a host
+// where the repository names one.
+func (r *run) addresses(named string) (at origin.Repository, owner string, err error) {
+	const form = "write HOST/OWNER/NAME, such as github.com/acme/app"
+	if r.in.Repository != "" {
+		if at, err = address(r.in.Repository); err != nil {
+			return at, "", fault.New(fault.Usage, fault.Config, form, "--repository %q: %w", clean(r.in.Repository), err)
+		}
+		r.in.Repository = at.URI()
+	}
+	if named == "" {
+		return at, "", nil
+	}
+	host, path, ok := strings.Cut(strings.TrimPrefix(named, "https://"), "/")
+	switch {
+	case at.Host == "" && (!ok || !strings.ContainsAny(host, ".:")):
+		return at, "", fault.New(fault.Usage, fault.Config, "write HOST/OWNER, such as github.com/acme", "--owner %q names no host", named)
+	case at.Host == "":
+		at.Host = strings.ToLower(host)
+	case !ok || host != at.Host:
+		path = named // groups may have groups below them
+	}
+	if path == "" || strings.Trim(path, "/") != path {
+		return at, "", usage("--owner %q names no owner", named)
+	}
+	return at, path, nil
+}
+
+// clean is an address without what could be a password.
+func clean(address string) string {
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		return address[i+1:]
+	}
+	return address
+}
+
+// address reads the address of a repository as people type it: with or without https.
+func address(typed string) (origin.Repository, error) {
+	host, _, _ := strings.Cut(typed, "/")
+	if !strings.Contains(typed, "://") && !strings.Contains(typed, "@") {
+		if !strings.ContainsAny(host, ".:") {
+			return origin.Repository{}, fault.New(fault.Usage, fault.Config, "", "it names no host")
+		}
+		typed = "https://" + typed
+	}
+	if strings.HasPrefix(typed, "http://") {
+		return origin.Repository{}, fault.New(fault.Usage, fault.Config, "", "an http address, want https")
+	}
+	return origin.Parse(typed)
+}
+
+// reach opens the platform that evidence of a signer is fetched from.
+func (r *run) reach(in verifyInputs, named sought) error {
+	if r.platform != nil && (named.path == "" || r.home == r.in.Repository) {
+		var all []policy.Instance
+		if f, ok := forge(in.Issuer); ok {
+			all = []policy.Instance{{Forge: f}}
+		} else if named.forge.Issuer != "" {
+			all = []policy.Instance{{Forge: named.forge}}
+		}
+		return r.identifyToRead(all)
+	}
+	return r.openToRead(named)
+}
+
+// reachUnder opens the platform that evidence under a policy is fetched from: in a job its
+// own, unless another repository is named, and elsewhere the one that the policy is about.
+func (r *run) reachUnder(p *policy.Policy, named sought) error {
+	switch {
+	case r.platform != nil && (named.path == "" || r.home == r.in.Repository):
+		return r.identifyToRead(p.Instances())
+	case named.path != "":
+		return r.openToRead(named)
+	case !r.fetches():
+		return nil
+	}
+	d, err := r.doorOf(p)
+	if err != nil {
+		return err
+	}
+	r.at = d
+	needs(d, doors{r: r, policy: p}.need(r.home))
+	return nil
+}
+
+// fetches reports whether one of the stores is a platform's.
+func (r *run) fetches() bool {
+	if r.in.Offline {
+		return false
+	}
+	return slices.ContainsFunc(r.in.Store, func(s string) bool {
+		return s == "auto" || s != "oci" && !strings.HasPrefix(s, "dir:")
+	})
+}
+
+// openToRead opens the repository that flags name. In a job it is another one than the
+// job's own, to which the token of the input stays.
+func (r *run) openToRead(named sought) (err error) {
+	if named.path == "" || !r.fetches() {
+		return nil
+	}
+	if r.platform != nil {
+		r.at, err = r.elsewhere(named.forge, named.path)
+		return err
+	}
+	r.at, err = r.openWith(r.Getenv, named.forge, named.path)
+	if err != nil {
+		return err
+	}
+	r.home = r.in.Repository
+	needs(r.at, r.tokenFor(named.forge, named.path))
+	return nil
+}
