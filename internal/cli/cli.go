@@ -7,14 +7,19 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
@@ -60,7 +65,7 @@ var done = answer{done: true}
 func (c Command) Run(ctx context.Context, args []string) (code int) {
 	defer func() {
 		if p := recover(); p != nil {
-			report.Fault(c.Stderr, fault.Fault{Err: fmt.Errorf("panic: %v", p), Code: fault.InternalError, Hint: "please report this: https://github.com/sallyport-dev/sallyport/issues"})
+			c.tell(args, fault.Fault{Err: fmt.Errorf("panic: %v", p), Code: fault.InternalError, Hint: "please report this: https://github.com/sallyport-dev/sallyport/issues"})
 			code = exitCode(answer{}, fmt.Errorf("panic"))
 		}
 	}()
@@ -78,10 +83,51 @@ func (c Command) Run(ctx context.Context, args []string) (code int) {
 		if !out.wrote && wantsJSON(args) {
 			_ = report.FaultJSON(out, "sallyport "+c.Version, f) // standard error says it as well
 		}
-		report.Fault(c.Stderr, f)
+		c.tell(args, f)
 	}
 	return exitCode(a, err)
 }
+
+// tell says a fault wherever people look: on standard error, and in a job on its page too.
+func (c Command) tell(args []string, f fault.Fault) {
+	f = wired(args, f)
+	report.Fault(c.Stderr, f)
+	defer func() { _ = recover() }() // it was said; a page that cannot be written changes no exit code
+	p, err := choosePlatform(c, inputs.Component{})
+	if err != nil || p == nil {
+		return
+	}
+	p.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))
+	var page bytes.Buffer
+	if report.FaultMarkdown(&page, f) == nil {
+		_ = p.Summary(page.String(), "") // standard error says it as well
+	}
+}
+
+// wired speaks of inputs where the wiring of an action or component called: nobody there has typed
+// a flag. Commands that a hint shows keep theirs.
+func wired(args []string, f fault.Fault) fault.Fault {
+	if len(args) == 0 || !slices.ContainsFunc(args, func(a string) bool { return strings.TrimLeft(a, "-") == handOn }) {
+		return f
+	}
+	component, _ := inputs.Lookup(args[0])
+	said := func(text string) string {
+		if strings.Contains(text, "sallyport ") {
+			return text
+		}
+		return flagNames().ReplaceAllStringFunc(text, func(flag string) string {
+			name := strings.TrimPrefix(flag, "--")
+			if _, known := component.Input(name); !known {
+				return flag
+			}
+			return "input " + name
+		})
+	}
+	return fault.Fault{Kind: f.Kind, Code: f.Code, Hint: said(f.Hint), Err: errors.New(said(f.Error()))}
+}
+
+// flagNames are names of flags in a text.
+var flagNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`--[a-z][a-z-]*[a-z]`) })
 
 // wantsJSON reports whether a call asks for JSON, even if it is wrong in another place.
 func wantsJSON(args []string) bool {
@@ -129,12 +175,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	if r.helped {
 		return done, nil
 	}
-	a, err := todo.do(r)
-	if err != nil && r.platform != nil {
-		f := fault.Of(fault.ScrubFault(err, secrets(c.Getenv)...))
-		r.platform.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))
-	}
-	return a, err
+	return todo.do(r)
 }
 
 // exitCode is the one place where an answer becomes a number.

@@ -209,7 +209,12 @@ func (r *run) diagnose(all []finding.Finding) error {
 		err = report.DoctorJSON(&b, "sallyport "+r.Version, all)
 	case "sarif":
 		err = report.SARIF(&b, "sallyport", r.Version, all)
+	case "junit":
+		err = report.DoctorJUnit(&b, all)
 	default:
+		if r.in.Quiet && len(all) == 0 {
+			break
+		}
 		p := r.screen()
 		if r.in.Output != "" {
 			p = report.Screen{}

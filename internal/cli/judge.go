@@ -94,6 +94,9 @@ func unknownEnvironment(input, name string, p *policy.Policy) error {
 func (r *run) tell(rec report.Record, env string, c chosen) error {
 	path := r.in.Verdict
 	digest, err := keep(rec, path)
+	if err == nil {
+		err = r.keepTests(rec)
+	}
 	if err != nil {
 		return err
 	}
@@ -111,6 +114,15 @@ func (r *run) tell(rec report.Record, env string, c chosen) error {
 		return err
 	}
 	return r.publish(rec)
+}
+
+// keepTests writes the verdict as a report of tests, which GitLab shows beside the pipeline.
+func (r *run) keepTests(rec report.Record) error {
+	var b bytes.Buffer
+	if err := report.JUnit(&b, rec); err != nil {
+		return err
+	}
+	return write(r.component.Tests(), b.Bytes())
 }
 
 // keep writes the verdict file and returns its digest, sha256:HEX.
@@ -135,7 +147,7 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env, evidenc
 			return report.Record{}, err
 		}
 	}
-	defer r.progress("collecting and verifying evidence")()
+	defer r.progress("collecting and verifying the evidence of " + plural(len(c.list), "artifact"))()
 	g.For = evidence
 	if r.in.KeepEvidence != "" {
 		g.Keep = r.keepEvidence
@@ -213,7 +225,12 @@ func (r *run) print(rec report.Record) error {
 		return report.JSON(r.Stdout, rec)
 	case "markdown":
 		return report.Markdown(r.Stdout, rec)
+	case "junit":
+		return report.JUnit(r.Stdout, rec)
 	default:
+		if r.in.Quiet && rec.Outcome.Allows() {
+			return nil
+		}
 		return report.Text(r.Stdout, rec, r.screen())
 	}
 }

@@ -20,6 +20,9 @@ const patience = time.Second
 // progress says what is being done if it takes longer than a person waits for
 // without wondering. The returned function ends it, and is called once.
 func (r *run) progress(what string) func() {
+	if r.in.Quiet {
+		return func() {}
+	}
 	said := make(chan struct{})
 	t := time.AfterFunc(patience, func() {
 		defer close(said)

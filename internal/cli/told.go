@@ -38,6 +38,7 @@ type shared struct {
 	KeepEvidence string `input:"keep-evidence"`
 	Output       string `input:"output"`
 	Format       string `input:"format"`
+	Quiet        bool   `input:"quiet"`
 }
 
 // A command is what a person can type after sallyport.

@@ -35,7 +35,7 @@ func verifyCommand(r *run, in verifyInputs) (answer, error) {
 	path := ""
 	if r.platform != nil {
 		path = inputs.VerdictPath
-		if err := remove(path); err != nil {
+		if err := remove(path, r.component.Tests()); err != nil {
 			return answer{}, err
 		}
 	}
@@ -68,13 +68,16 @@ func verifyCommand(r *run, in verifyInputs) (answer, error) {
 		return answer{verdict: rec.Outcome}, r.print(rec)
 	}
 	if _, err = keep(rec, path); err == nil {
+		err = r.keepTests(rec)
+	}
+	if err == nil {
 		err = errors.Join(r.output("verdict", path), r.output("outcome", rec.Outcome.String()))
 	}
 	if err == nil {
 		err = r.publish(rec)
 	}
 	if err != nil {
-		return answer{}, errors.Join(err, r.withdraw(), remove(path))
+		return answer{}, errors.Join(err, r.withdraw(), remove(path, r.component.Tests()))
 	}
 	return answer{verdict: rec.Outcome}, nil
 }
@@ -135,7 +138,7 @@ func (r *run) verifySigner(in verifyInputs, named sought, c chosen) (report.Reco
 	if err != nil {
 		return report.Record{}, err
 	}
-	defer r.progress("collecting and verifying evidence")()
+	defer r.progress("collecting and verifying the evidence of " + plural(len(c.list), "artifact"))()
 	evidence, err := gate.Collect(r.ctx, stores, c.list)
 	if err != nil {
 		return report.Record{}, err

@@ -54,6 +54,9 @@ func (r *run) targets() []target {
 		func(o inputs.Output) bool { return o.Name == "verdict" }) {
 		out = append(out, target{"the verdict", inputs.VerdictPath})
 	}
+	if p := r.component.Tests(); p != "" {
+		out = append(out, target{"the report of tests", p})
+	}
 	return append(out, target{"the report of the outputs", r.component.Dotenv()})
 }
 
@@ -156,7 +159,7 @@ func (r *run) reads(name string) string {
 func (r *run) forget() error {
 	in, _ := r.component.Input("verdict")
 	verdictFile := cmp.Or(r.text("verdict"), r.said("verdict"), in.Default)
-	stale := []string{r.component.Dotenv(), r.component.Allowed()}
+	stale := []string{r.component.Dotenv(), r.component.Allowed(), r.component.Tests()}
 	var err error
 	if verdictFile != in.Default {
 		err = earlier(verdictFile)
@@ -165,7 +168,7 @@ func (r *run) forget() error {
 		stale = append(stale, verdictFile)
 	}
 	if r.platform != nil {
-		for _, p := range []string{r.component.Dotenv(), r.component.Allowed(), in.Default} {
+		for _, p := range []string{r.component.Dotenv(), r.component.Allowed(), r.component.Tests(), in.Default} {
 			err = errors.Join(err, unlink(p))
 		}
 	}

@@ -165,6 +165,15 @@ const InputName = "input.json"
 // where a platform reads such files.
 func (c Component) Dotenv() string { return ".sallyport/" + c.Name + ".env" }
 
+// Tests returns the path of the file in which a job's verdict is a report of tests (JUnit), or ""
+// for a component without a verdict.
+func (c Component) Tests() string {
+	if !slices.ContainsFunc(c.Outputs, func(o Output) bool { return o.Name == "verdict" }) {
+		return ""
+	}
+	return ".sallyport/" + c.Name + ".junit.xml"
+}
+
 // Allowed returns the path of the list of what c has allowed, as sha256sum writes
 // it, or "" for a component that lets nothing in.
 func (c Component) Allowed() string {

@@ -36,6 +36,7 @@ func gate() Component {
 			hubOnly(bundleDir),
 			network,
 			format,
+			quiet,
 			token,
 		},
 		Outputs: []Output{
@@ -84,6 +85,7 @@ func enter() Component {
 			bundleDir,
 			network,
 			format,
+			quiet,
 			token,
 		},
 	}
@@ -209,6 +211,7 @@ func verify() Component {
 			workers,
 			network,
 			format,
+			quiet,
 			{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH; if empty, the bundles that are named, or else auto", List: true, Where: Everywhere},
 			token,
 		},
@@ -358,7 +361,8 @@ func doctor() Component {
 			{Name: "root", Usage: "the directory of the repository", Default: ".", Kind: Path, Where: Flag},
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
 			{Name: "offline", Usage: "look at the files alone; open no connection", Default: "false", Kind: Bool, Where: Flag},
-			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "sarif"}, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "sarif", "junit"}, Where: Flag},
+			quiet,
 			{Name: "output", Usage: "the file to write the answer to instead", Kind: Path, Where: Flag},
 		},
 	}
@@ -458,7 +462,8 @@ var (
 	network   = Input{Name: "network", Usage: "own, or inherit: whether variables of the machine may choose certificates and credentials (SSL_CERT_FILE, SSL_CERT_DIR, GODEBUG, DOCKER_CONFIG, XDG_*)",
 		Default: "own", Kind: Choice, Choices: []string{"own", "inherit"}, Where: GitLab | Flag}
 	format = Input{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice,
-		Choices: []string{"text", "json", "markdown"}, Where: Everywhere}
+		Choices: []string{"text", "json", "markdown", "junit"}, Where: Everywhere}
+	quiet = Input{Name: "quiet", Usage: "say nothing on standard output about what is met, and nothing of what takes long", Default: "false", Kind: Bool, Where: Flag}
 	trustedRoot = Input{Name: "trusted-root", Usage: "the trusted root of a custom instance", Kind: Path, Where: Everywhere}
 	tufMirror   = Input{Name: "tuf-mirror", Usage: "the URL of a TUF repository to take the trusted root from", Where: Everywhere}
 	tufRoot     = Input{Name: "tuf-root", Usage: "the TUF root to begin with; with tuf-mirror", Kind: Path, Where: Everywhere}

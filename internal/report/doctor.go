@@ -22,20 +22,24 @@ const settings = "settings"
 func DoctorText(w io.Writer, all []finding.Finding, c Screen) error {
 	p := &printer{w: w, width: c.Columns}
 	all = mistakes(all)
-	for _, f := range all {
+	for _, f := range fold(all) {
 		p.mistake(f, c)
 	}
 	p.line("%s", tally(all))
 	return p.err
 }
 
-func (p *printer) mistake(f finding.Finding, c Screen) {
-	where, level := place(f)+": ", f.Severity.String()
+func (p *printer) mistake(f folded, c Screen) {
+	where, level := place(f.Finding)+": ", f.Severity.String()
 	text := where + level + " " + named(f.Rule.String())
 	if f.Threat != "" {
 		text += " (" + Plain(f.Threat) + ")"
 	}
-	first, rest, _ := strings.Cut(strings.Join(Wrap(text+": "+Plain(f.Message), p.lineWidth()), "\n"), "\n")
+	message := ": " + Plain(f.Message)
+	if f.Count > 0 {
+		message = fmt.Sprintf(", %d times", f.Count) + message
+	}
+	first, rest, _ := strings.Cut(strings.Join(Wrap(text+message, p.lineWidth()), "\n"), "\n")
 	if after, ok := strings.CutPrefix(first, where+level); ok {
 		first = where + c.severity(f.Severity) + after
 	}
@@ -44,6 +48,9 @@ func (p *printer) mistake(f finding.Finding, c Screen) {
 		p.wrapped("    ", rest)
 	}
 	p.facts(func(label string) string { return fmt.Sprintf("  %-6s ", label) }, f.Found, f.Wanted, f.Hint)
+	if s := f.others(); s != "" {
+		p.wrapped("  also   ", s)
+	}
 }
 
 // severity marks what stops a release, and what might.
@@ -131,10 +138,10 @@ func tally(all []finding.Finding) string {
 func DoctorJSON(w io.Writer, tool string, all []finding.Finding, environments ...string) error {
 	all = mistakes(all)
 	return Document(w, struct {
-		Schema       string            `json:"schema"`
-		Tool         string            `json:"tool"`
-		Environments []string          `json:"environments"`
-		Counts       counts            `json:"counts"`
-		Findings     []finding.Finding `json:"findings"`
-	}{DoctorSchema, tool, append([]string{}, environments...), count(all), append([]finding.Finding{}, all...)})
+		Schema       string   `json:"schema"`
+		Tool         string   `json:"tool"`
+		Environments []string `json:"environments"`
+		Counts       counts   `json:"counts"`
+		Findings     []folded `json:"findings"`
+	}{DoctorSchema, tool, append([]string{}, environments...), count(all), fold(all)})
 }

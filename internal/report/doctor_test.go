@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -257,5 +258,37 @@ func TestSARIF_fingerprints_stay_when_lines_move(t *testing.T) {
 	}
 	if print(soft) == print(other) || print(soft, again) == print(soft, soft) {
 		t.Error("two findings have one fingerprint")
+	}
+}
+
+// Forty findings of one rule are one in every form, with their number and places; the counts are
+// those of all.
+func TestDoctor_many_findings_of_one_rule_are_one(t *testing.T) {
+	var all []finding.Finding
+	for i := range 40 {
+		all = append(all, finding.Finding{Rule: finding.ActionUnpinned, Code: fault.Lint, Severity: finding.Warning, File: ".github/workflows/a.yml", Line: i + 1, Column: 9,
+			Message: "an action is not pinned", Found: fmt.Sprintf("a/b%d@v1", i), Wanted: "a commit", Hint: "pin it"}.By(finding.Workflows))
+	}
+	other := all[3]
+	other.Rule, other.Line, other.Message = finding.GateSoft, 50, "soft"
+	all = append(all, other)
+	var text, doc, sarif bytes.Buffer
+	if err := errors.Join(report.DoctorText(&text, all, report.Screen{}), report.DoctorJSON(&doc, "x", all), report.SARIF(&sarif, "x", "1", all)); err != nil {
+		t.Fatal(err)
+	}
+	if s := text.String(); strings.Count(s, "action-unpinned") != 1 || !strings.Contains(s, ", 40 times") || !strings.Contains(s, "a.yml:2, .github/workflows/a.yml:3") ||
+		!strings.Contains(s, "and 27 more") || !strings.Contains(s, "41 warnings") {
+		t.Errorf("text:\n%s", s)
+	}
+	if s := doc.String(); strings.Count(s, `"rule"`) != 2 || !strings.Contains(s, `"count": 40`) || strings.Count(s, `"found"`) != 41 || !strings.Contains(s, `"warnings": 41`) {
+		t.Errorf("JSON:\n%s", s)
+	}
+	if s := sarif.String(); strings.Count(s, `"ruleIndex"`) != 2 || strings.Count(s, `"startLine"`) != 41 {
+		t.Errorf("SARIF:\n%s", s)
+	}
+	few := all[:3]
+	text.Reset()
+	if err := report.DoctorText(&text, few, report.Screen{}); err != nil || strings.Count(text.String(), "action-unpinned") != 3 {
+		t.Errorf("three are told one by one:\n%s", text.String())
 	}
 }

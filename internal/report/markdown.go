@@ -356,6 +356,25 @@ func under(r Record) string {
 	return s
 }
 
+// FaultMarkdown writes a fault as a job summary: what went wrong, and the next step.
+func FaultMarkdown(w io.Writer, f fault.Fault) error {
+	p := &printer{w: w}
+	p.line("### ⛔ Sallyport: %s: %s\n", kinds[f.Kind], coded(f.Code))
+	for _, l := range lines(f.Error()) {
+		p.line("- reason: %s", Code(fault.Bound(l)))
+	}
+	if text, run := splitHint(f.Hint); text != "" || run != "" {
+		if text != "" {
+			p.line("- fix: %s", Code(fault.Bound(text)))
+		}
+		if run != "" {
+			p.line("\n  ```\n  %s\n  ```", Plain(run))
+		}
+	}
+	p.line("\nNothing was decided; nothing may be deployed.")
+	return p.err
+}
+
 // EvidenceText writes the evidence that an answer rests on, a paragraph for each piece.
 func EvidenceText(w io.Writer, r Record) error {
 	p := &printer{w: w}

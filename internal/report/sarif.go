@@ -77,6 +77,7 @@ type (
 		Level        string            `json:"level"`
 		Message      sarifText         `json:"message"`
 		Locations    []sarifLocation   `json:"locations"`
+		Related      []sarifLocation   `json:"relatedLocations,omitempty"`
 		Fingerprints map[string]string `json:"partialFingerprints"`
 	}
 	sarifLocation struct {
@@ -111,7 +112,8 @@ func SARIF(w io.Writer, tool, version string, all []finding.Finding) error {
 		Results:    []sarifResult{},
 	}
 	rules, seen := map[finding.Rule]int{}, map[string]int{}
-	for _, f := range all {
+	for _, x := range fold(all) {
+		f := x.Finding
 		i, known := rules[f.Rule]
 		if !known {
 			i = len(run.Tool.Driver.Rules)
@@ -119,6 +121,12 @@ func SARIF(w io.Writer, tool, version string, all []finding.Finding) error {
 			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleOf(f))
 		}
 		r := resultOf(f, i)
+		if x.Count > 0 {
+			r.Message.Text += fmt.Sprintf("; %d times, also: %s", x.Count, unlinked(x.others()))
+			for _, o := range x.More {
+				r.Related = append(r.Related, locationOf(finding.Finding{File: o.File, Line: o.Line, Column: o.Column}))
+			}
+		}
 		print := fingerprint(f)
 		seen[print]++
 		r.Fingerprints = map[string]string{"finding/v1": fmt.Sprintf("%s:%d", print, seen[print])}
@@ -160,6 +168,12 @@ func resultOf(f finding.Finding, rule int) sarifResult {
 			r.Message.Text += "; " + x[0] + ": " + unlinked(x[1])
 		}
 	}
+	r.Locations = []sarifLocation{locationOf(f)}
+	return r
+}
+
+// locationOf is the place of a finding.
+func locationOf(f finding.Finding) sarifLocation {
 	l := sarifLocation{Physical: sarifPhysical{Artifact: sarifArtifact{relative(f.File), sarifRoot}}}
 	if f.File == "" {
 		l.Logical = []sarifLogical{{settings, "resource"}}
@@ -169,8 +183,7 @@ func resultOf(f finding.Finding, rule int) sarifResult {
 	if f.Line > 0 {
 		l.Physical.Region.Column = max(f.Column, 0)
 	}
-	r.Locations = []sarifLocation{l}
-	return r
+	return l
 }
 
 // relative is a file's name as a URI within the repository, whatever the name
