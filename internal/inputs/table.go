@@ -209,7 +209,7 @@ func verify() Component {
 			workers,
 			network,
 			format,
-			{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH; if empty, the bundles that are named, or else auto", List: true, Where: Everywhere},
+			saying(store(""), "; if empty, the bundles that are named, or else auto"),
 			token,
 		},
 		Outputs: []Output{
@@ -485,6 +485,12 @@ func subject(what string) Input {
 
 func store(preset string) Input {
 	return Input{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH", Default: preset, List: true, Where: Everywhere}
+}
+
+// saying is an input of which a component has more to say.
+func saying(i Input, more string) Input {
+	i.Usage += more
+	return i
 }
 
 // hubOnly is for what a job of the gate can do on GitHub alone: be in the environment.
