@@ -37,6 +37,7 @@ var rooms = map[string]string{
 	"finding":    "fault",
 	"doctor":     "policy",
 	"trial":      "fault subject",
+	"codes":      "fault",
 	// ground
 	"client": "fault",
 	// proof
@@ -55,7 +56,7 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode",
 	// faces
 	"report": "fault finding strictjson subject verdict doctor trial",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -64,12 +65,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "trial"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "trial", "codes"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
 // wrappers around bundles, the other names of hosts, the flags of other tools and the beginnings of tokens.
-var platformRooms = []string{"dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/foreign.go", "labtest"}
+var platformRooms = []string{"codes", "dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/foreign.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{

@@ -183,6 +183,8 @@ var readers = map[string]string{
 	"settings policy":        "person:settings --repository https://github.com/$REPO --policy SPECIAL plan",
 	"explain verdict":        "person:explain SPECIAL",
 	"explain input":          "person:explain --input SPECIAL waiting.json",
+	"try trusted-root":       "person:try --repository github.com/$REPO --trusted-root SPECIAL",
+	"try tuf-root":           "bare:try --repository github.com/$REPO --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL",
 	"trust tuf-root":         "bare:trust --tuf-mirror http://127.0.0.1:1 --tuf-root SPECIAL",
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/codes"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
@@ -193,7 +194,7 @@ func TestCodes_page_lists_every_code(t *testing.T) {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", c, fault.Codes[c])
 	}
 	for _, c := range slices.Sorted(maps.Keys(fault.Codes)) {
-		p, known := fault.Pages[c]
+		p, known := codes.Pages[c]
 		if known == (c == fault.OK) {
 			t.Errorf("code %s: has a page: %v", c, known)
 		}

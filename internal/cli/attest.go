@@ -299,7 +299,11 @@ func attestedSummary(c chosen, receipts []attest.Receipt, urls []string) string 
 		}
 		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
 	}
-	fmt.Fprintf(&b, "\nsigned as %s\n", report.Source(receipts[0].Signer.SAN))
+	var page report.Record
+	if f, known := forge(receipts[0].Signer.Issuer); known {
+		page.Sites = []report.Site{siteOf(f)}
+	}
+	fmt.Fprintf(&b, "\nsigned as %s\n", page.Source(receipts[0].Signer.SAN))
 	for _, u := range urls {
 		fmt.Fprintf(&b, "\nattestation %s\n", report.Link(u, u))
 	}

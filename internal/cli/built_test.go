@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -41,7 +40,6 @@ func TestVerify_published_bundles_by_their_repository(t *testing.T) {
 			var out, errs bytes.Buffer
 			c := in(0)
 			c.Stdout, c.Stderr = &out, &errs
-			c.Now = func() time.Time { return time.Now() }
 			args := append([]string{"verify", "--offline", "--bundle", filepath.Join(folder(), x.bundle+".sigstore.json"),
 				"--repository", "github.com/" + x.repository}, append(x.more, x.digest)...)
 			if code := c.Run(context.Background(), args); code != x.code || !strings.Contains(out.String(), x.says) {

@@ -5,8 +5,14 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/messages"
@@ -76,6 +82,10 @@ func TestO05_a_panic_is_an_internal_error_and_no_answer(t *testing.T) {
 }
 
 func TestD03_a_fault_has_the_same_exit_code_in_every_format(t *testing.T) {
+	form, err := jsonschema.NewCompiler().Compile("../../shared/fault.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, x := range []struct {
 		args []string
 		want int
@@ -90,8 +100,11 @@ func TestD03_a_fault_has_the_same_exit_code_in_every_format(t *testing.T) {
 	} {
 		for _, format := range []string{"text", "json", "markdown"} {
 			code, out, err := said(t, nothing, append([]string{x.args[0], "--format", format}, x.args[1:]...)...)
-			if code != x.want || out != "" || !strings.HasPrefix(err, "sallyport: ") {
+			if code != x.want || out != "" && format != "json" || !strings.HasPrefix(err, "sallyport: ") {
 				t.Errorf("%q as %s: exit code %d, stdout %q, stderr %q, want %d and only a message", x.args, format, code, out, err, x.want)
+			}
+			if format == "json" {
+				wantFaultDocument(t, form, out, map[int]string{2: "usage", 3: "refused"}[x.want])
 			}
 		}
 		if code, _, _ := said(t, nothing, append([]string{x.args[0], "--format", "junk"}, x.args[1:]...)...); code != 2 {
@@ -166,5 +179,67 @@ func TestE09_a_credential_of_the_job_is_in_no_message(t *testing.T) {
 		if _, _, err = said(t, nothing, "command-"+echo); strings.Contains(err, fault.Hidden) {
 			t.Errorf("%s: without a credential: said %q", name, err)
 		}
+	}
+}
+
+// wantFaultDocument fails t unless out is one document that the schema takes, of a kind of fault.
+func wantFaultDocument(t *testing.T, s *jsonschema.Schema, out, kind string) {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(out))
+	if err != nil || s.Validate(doc) != nil || !strings.Contains(out, `"kind": "`+kind+`"`) {
+		t.Errorf("standard output = %q, %v, want a fault of kind %s", out, err, kind)
+	}
+}
+
+// In a job that an action or a component starts nobody has typed a flag, and the page of the job says
+// what is wrong as well, also where the inputs themselves cannot be read.
+func TestFault_speaks_of_inputs_and_is_on_the_page(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "summary.md")
+	env := func(name string) string {
+		return map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": page, "GITHUB_SERVER_URL": "https://github.com",
+			"GITHUB_API_URL": "https://api.github.com", "GITHUB_REPOSITORY": "acme/app"}[name]
+	}
+	for name, x := range map[string]struct {
+		args []string
+		want string
+	}{
+		"an action":  {[]string{"gate", "--with", "subject=dist/*", "--with", "environment="}, "input environment is missing"},
+		"by hand":    {[]string{"gate", "dist/app"}, "--environment is missing"},
+		"a bad flag": {[]string{"gate", "--nope"}, "flag provided but not defined: -nope"},
+	} {
+		if err := os.WriteFile(page, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		code, _, log := said(t, env, x.args...)
+		summary, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code != 2 || !strings.Contains(log, "::error title=sallyport") || strings.Count(log, x.want) != 2 || !strings.Contains(string(summary), x.want) ||
+			!strings.Contains(string(summary), "codes.md#e_config") {
+			t.Errorf("%s: exit code %d, log\n%s\npage\n%s\nwant %q in each", name, code, log, summary, x.want)
+		}
+	}
+}
+
+// A disk without room, or a standard output that nobody takes, is the machine's turn, and says
+// where.
+func TestFault_of_a_full_disk(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatalf("this test needs /dev/full, as Linux has it: %v", err)
+	}
+	defer full.Close()
+	var log bytes.Buffer
+	c := Command{Version: "test", Getenv: nothing, Stdout: full, Stderr: &log}
+	if code := c.Run(t.Context(), []string{"version"}); code != 5 || !strings.Contains(log.String(), "standard output cannot be written: no space left") || strings.Contains(log.String(), "report this") {
+		t.Errorf("exit code %d, log %q, want 5 and what is full", code, log.String())
+	}
+	wrapped := fmt.Errorf("keeping it: %w", &fs.PathError{Op: "write", Path: "/x/y", Err: syscall.ENOSPC})
+	if f := fault.Of(fullDisk(wrapped)); f.Kind != fault.Unavailable || !strings.Contains(f.Error(), "/x/y") {
+		t.Errorf("fault = %+v, want the path and kind unavailable", f)
+	}
+	if f := fault.Of(fullDisk(errors.New("other"))); f.Kind != fault.Internal {
+		t.Errorf("fault = %+v, want what it was", f)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/codes"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -83,10 +84,10 @@ func helpCommand(w io.Writer, args []string) error {
 
 // explainCode writes the page of a code.
 func explainCode(w io.Writer, code fault.Code) error {
-	p, known := fault.Pages[code]
+	p, known := codes.Pages[code]
 	if !known {
 		var all []string
-		for c := range fault.Pages {
+		for c := range codes.Pages {
 			all = append(all, string(c))
 		}
 		slices.Sort(all)

@@ -116,7 +116,7 @@ func (r *run) tell(rec report.Record, env string, c chosen) error {
 	return r.publish(rec)
 }
 
-// keepTests writes the verdict as a report of tests, which GitLab shows beside the pipeline.
+// keepTests writes the verdict as a report of tests, which some platforms show beside a pipeline.
 func (r *run) keepTests(rec report.Record) error {
 	var b bytes.Buffer
 	if err := report.JUnit(&b, rec); err != nil {
@@ -162,6 +162,9 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env, evidenc
 	}
 	rec := r.record(v, roots)
 	rec.Policy = &from
+	for _, x := range p.Instances() {
+		rec.Sites = append(rec.Sites, siteOf(x.Forge))
+	}
 	rec.Stamp(r.now)
 	r.judged = in
 	for _, f := range in.InForce {
@@ -194,6 +197,7 @@ func (r *run) record(v verdict.Verdict, roots []report.TrustedRoot) report.Recor
 	if r.platform != nil {
 		rec.Run = r.platform.Run()
 	}
+	rec.Home = r.home
 	rec.TrustedRoots = append(rec.TrustedRoots, roots...)
 	return rec
 }
@@ -306,4 +310,9 @@ func (r *run) release(c chosen) error {
 		r.longOutput("digests", c.digests()),
 		r.longOutput("images", strings.Join(c.imageNames(), " ")),
 	)
+}
+
+// siteOf is how pages of a platform are addressed.
+func siteOf(f policy.Forge) report.Site {
+	return report.Site{Host: f.Host, Mark: f.Mark, Folder: f.Folder, Between: strings.TrimSuffix(f.Compare, "compare/")}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	places "github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -33,7 +34,7 @@ func tryCommand(r *run, in tryInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	r.in.Sigstore = "public-good"
+	r.in.Sigstore = usualTrust
 	f, err := r.forgeOf(at.Host, in.Issuer)
 	if err != nil {
 		return answer{}, unasked(err)
@@ -52,6 +53,11 @@ func tryCommand(r *run, in tryInputs) (answer, error) {
 		return answer{}, usage("--releases %q, want a number from 1 to 9", in.Releases)
 	}
 	j := &trialJudge{r: r, forge: f, want: want, images: in.Image}
+	if r.in.TrustedRoot+r.in.TUFRoot != "" { // without them, it is fetched when there is something to verify
+		if j.trust, err = r.trialTrust(); err != nil {
+			return answer{}, err
+		}
+	}
 	p, token := asTrial(d)
 	end := r.progress("asking the platform about the last releases")
 	got, err := trial.Look(r.ctx, platformOf{p, j}, j, trial.Options{
@@ -158,7 +164,7 @@ func (j *trialJudge) Judge(ctx context.Context, s subject.Subject) (trial.Judged
 		return trial.Judged{Code: fault.EvidenceMissing, Why: "no evidence is about it"}, err
 	}
 	if j.trust == nil {
-		if j.trust, err = j.r.signerTrust(verifyInputs{Log: "proof", Intermediates: "root"}, j.want); err != nil {
+		if j.trust, err = j.r.trialTrust(); err != nil {
 			return trial.Judged{}, err
 		}
 	}
@@ -168,6 +174,22 @@ func (j *trialJudge) Judge(ctx context.Context, s subject.Subject) (trial.Judged
 	}
 	return j.judged(candidates[0], len(evidence.Items)), nil
 }
+
+// trialTrust is what evidence has to verify under. A trusted root that the call names stands
+// for the instance that a starter policy names.
+func (r *run) trialTrust() (*anchors, error) {
+	t, err := r.signerTrust(verifyInputs{Log: "proof", Intermediates: "root"})
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range t.verifiers {
+		t.verifiers = map[string]*sigstore.Verifier{usualTrust: v}
+	}
+	return t, nil
+}
+
+// usualTrust is the instance that a starter policy names.
+const usualTrust = "public-good"
 
 // judged says what the evidence about one digest came to.
 func (j *trialJudge) judged(c policy.Candidate, bundles int) trial.Judged {
@@ -231,7 +253,7 @@ environments:
 // starter judges a candidate under a policy that a beginner would write.
 func (j *trialJudge) starter(c policy.Candidate, f policy.Fact) trial.Starter {
 	file, _, _ := strings.Cut(strings.TrimPrefix(f.Signer.ConfigURI, f.Signer.Repository+j.forge.Mark), "@")
-	trust := "public-good"
+	trust := usualTrust
 	if j.want.Built.Own != "" && f.Trust == j.want.Built.Own {
 		trust = j.want.Built.Own
 	}
@@ -240,12 +262,6 @@ func (j *trialJudge) starter(c policy.Candidate, f policy.Fact) trial.Starter {
 	if err != nil {
 		e := fault.Of(err)
 		return trial.Starter{Code: e.Code, Why: e.Error(), Hint: e.Hint}
-	}
-	// A trusted root that the call names stands for the instance that the policy names.
-	for i := range c.Facts {
-		if c.Facts[i].Trust == f.Trust {
-			c.Facts[i].Trust = p.Artifacts[0].Trust.ID()
-		}
 	}
 	v := policy.Evaluate(policy.Input{Policy: p, Candidates: []policy.Candidate{c}, Now: j.r.now})
 	x := v.Judgements[0]

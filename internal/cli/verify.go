@@ -134,7 +134,7 @@ func (r *run) verifySigner(in verifyInputs, named sought, c chosen) (report.Reco
 	if err != nil {
 		return report.Record{}, err
 	}
-	t, err := r.signerTrust(in, want)
+	t, err := r.signerTrust(in)
 	if err != nil {
 		return report.Record{}, err
 	}
@@ -153,7 +153,7 @@ func (r *run) verifySigner(in verifyInputs, named sought, c chosen) (report.Reco
 }
 
 // signerTrust is the trusted root that evidence of a signer has to verify under.
-func (r *run) signerTrust(in verifyInputs, want policy.Expectation) (*anchors, error) {
+func (r *run) signerTrust(in verifyInputs) (*anchors, error) {
 	root, profile, err := r.signerRoot(in)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Kind says whose turn it is. The zero Kind is Internal.
@@ -106,6 +107,17 @@ var Codes = map[Code]string{
 	Inject:           "a value that would be read as a command",
 	Replay:           "a verdict is not the one that its input leads to",
 	OK:               "the requirement is met",
+}
+
+// pagesAt is where the section about each code is, under its name.
+const pagesAt = "https://github.com/sallyport-dev/sallyport/blob/main/docs/codes.md#"
+
+// URL is the address of the page section about c, or "" where there is none.
+func (c Code) URL() string {
+	if _, known := Codes[c]; !known || c == OK {
+		return ""
+	}
+	return pagesAt + strings.ToLower(string(c))
 }
 
 // Fault is an error with the person whose turn it is and, where the place that

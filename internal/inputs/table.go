@@ -212,7 +212,7 @@ func verify() Component {
 			network,
 			format,
 			quiet,
-			{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH; if empty, the bundles that are named, or else auto", List: true, Where: Everywhere},
+			saying(store(""), "; if empty, the bundles that are named, or else auto"),
 			token,
 		},
 		Outputs: []Output{
@@ -463,7 +463,7 @@ var (
 		Default: "own", Kind: Choice, Choices: []string{"own", "inherit"}, Where: GitLab | Flag}
 	format = Input{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice,
 		Choices: []string{"text", "json", "markdown", "junit"}, Where: Everywhere}
-	quiet = Input{Name: "quiet", Usage: "say nothing on standard output about what is met, and nothing of what takes long", Default: "false", Kind: Bool, Where: Flag}
+	quiet       = Input{Name: "quiet", Usage: "say nothing on standard output about what is met, and nothing of what takes long", Default: "false", Kind: Bool, Where: Flag}
 	trustedRoot = Input{Name: "trusted-root", Usage: "the trusted root of a custom instance", Kind: Path, Where: Everywhere}
 	tufMirror   = Input{Name: "tuf-mirror", Usage: "the URL of a TUF repository to take the trusted root from", Where: Everywhere}
 	tufRoot     = Input{Name: "tuf-root", Usage: "the TUF root to begin with; with tuf-mirror", Kind: Path, Where: Everywhere}
@@ -490,6 +490,12 @@ func subject(what string) Input {
 
 func store(preset string) Input {
 	return Input{Name: "store", Usage: "where bundles live: auto, github, gitlab, oci or dir:PATH", Default: preset, List: true, Where: Everywhere}
+}
+
+// saying is an input of which a component has more to say.
+func saying(i Input, more string) Input {
+	i.Usage += more
+	return i
 }
 
 // hubOnly is for what a job of the gate can do on GitHub alone: be in the environment.

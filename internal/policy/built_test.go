@@ -78,6 +78,13 @@ func TestBuilt_a_workflow_of_another_repository_signs_only_if_it_is_named(t *tes
 			t.Errorf("signer %s: %+v", named, j.Findings)
 		}
 	}
+	// Where an owner alone is named, one of their workflows has to have signed.
+	wantBuilt(t, policy.Built{Forge: platform(), Owner: "acme"}, func(_ *policy.Built, f *policy.Fact) {
+		s := signer()
+		s.SignerURI = "https://code.example/acme-evil/ci/build/sign.yml@refs/tags/v1"
+		s.SAN = s.SignerURI
+		*f = stated(t, s, provenance(s))
+	}, fault.Identity, "another signing workflow")
 	// A repository whose name goes on is another one.
 	near := policy.Built{Forge: platform(), Owner: "acme/ap"}
 	if j := signedBy(t, near, built(t)); j.Outcome() != verdict.Deny {

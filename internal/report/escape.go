@@ -81,24 +81,3 @@ func Link(text, address string) string {
 
 // linkable are addresses in which nothing means anything to Markdown.
 var linkable = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/%@:+=&?#,-]*)?$`)
-
-// Source returns a Markdown link to the file that the certificate of a workflow names, such as
-// https://github.com/acme/app/.github/workflows/release.yml@refs/heads/main.
-func Source(san string) string {
-	rest, https := strings.CutPrefix(san, "https://")
-	file, ref, ok := strings.Cut(rest, "@refs/")
-	_, name, ok2 := strings.Cut(ref, "/") // heads/… or tags/…
-	if !https || !ok || !ok2 {
-		return Code(san)
-	}
-	repository, path, gitlab := strings.Cut(file, "//")
-	between := "/-/blob/"
-	if !gitlab {
-		repository, path, ok = strings.Cut(file, "/.github/")
-		path, between = ".github/"+path, "/blob/"
-	}
-	if !ok {
-		return Code(san)
-	}
-	return Link(rest, "https://"+repository+between+name+"/"+path)
-}

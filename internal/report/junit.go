@@ -13,8 +13,7 @@ import (
 // maxCases bounds a JUnit report: a platform refuses one of more than thirty megabytes.
 const maxCases = 5000
 
-// The parts of a JUnit report that platforms read
-// (https://docs.gitlab.com/ci/testing/unit_test_reports).
+// The parts of a JUnit report that platforms read.
 type (
 	junitSuites struct {
 		XMLName xml.Name     `xml:"testsuites"`

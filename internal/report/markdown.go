@@ -306,7 +306,7 @@ func (p *printer) evidence(r Record) {
 	for _, j := range r.Judgements {
 		for _, e := range j.Evidence {
 			rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", Code(called(j.Subject)), Code(label(e.PredicateType)),
-				Source(e.Signer)+besides(e), commitLink(e), runLink(e.Run), Code(e.Time)))
+				r.Source(e.Signer)+besides(e), r.commit(e), r.run(e.Run), Code(e.Time)))
 		}
 	}
 	if len(rows) == 0 {

@@ -42,6 +42,8 @@ type Record struct {
 	Looser       []string        `json:"policyLooser,omitempty"` // keys that ask for less than there, in words
 	Entry        *Entry          `json:"entry,omitempty"`        // of an allowed one: what was signed about it
 	TrustedRoots []TrustedRoot   `json:"trustedRoots"`
+	Sites        []Site          `json:"-"` // whose pages a summary leads to
+	Home         string          `json:"-"` // address of the repository that the policy is of, or ""
 	verdict.Verdict
 }
 

@@ -1,9 +1,17 @@
-package fault
+// Package codes explains each code to a person whose release it has stopped: what it means, what
+// usually causes it, how to mend it on each platform, and what not to do.
+//
+// It is one table, from which docs/codes.md and "sallyport help CODE" are written. It refuses to
+// decide: no room that judges knows of it.
+package codes
 
-import "strings"
+import (
+	"strings"
 
-// A Page explains a code to a person whose release it has stopped. docs/codes.md and
-// "sallyport help CODE" are written from it.
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// A Page explains one code.
 type Page struct {
 	Means  string   // what it says, and what it does not
 	Causes []string // what it comes from as a rule, the most frequent first
@@ -25,20 +33,9 @@ func (p Page) Parts() [][2]string {
 	return out
 }
 
-// pagesAt is where the section of each code is.
-const pagesAt = "https://github.com/sallyport-dev/sallyport/blob/main/docs/codes.md#"
-
-// URL is the address of the page section about c, or "" where there is none.
-func (c Code) URL() string {
-	if _, known := Pages[c]; !known {
-		return ""
-	}
-	return pagesAt + strings.ToLower(string(c))
-}
-
 // Pages has a page for each code but OK.
-var Pages = map[Code]Page{
-	ApprovalMissing: {
+var Pages = map[fault.Code]Page{
+	fault.ApprovalMissing: {
 		Means:  "Fewer people have said yes than the policy asks for. The denial lists who has, who may, and the command that they run. With exit status 4 nothing is wrong: somebody's word is missing.",
 		Causes: []string{"nobody was asked yet", "those who said yes made a part of the change, so they do not count", "a maker cannot be named, which raises the number by one", "the policy has changed, and the policy in force asks for more"},
 		Mend:   "Send the command that the denial shows to one of the people it names; the gate reads the approval when it runs again, or waits for it with the input wait.",
@@ -46,19 +43,19 @@ var Pages = map[Code]Page{
 		GitLab: "Run the approve job of a pipeline that was started by hand, or approve on the environment's page if the group has the source review.",
 		Never:  "Lower the count for one release: that is a change of the policy, and the same people are asked about it.",
 	},
-	ApprovalRejected: {
+	fault.ApprovalRejected: {
 		Means:  "Somebody who may has said no to exactly this release. A no wins over every yes until that person takes it back or it ends.",
 		Causes: []string{"a real objection: the comment says which", "a no that was meant for an earlier build of the same digests"},
 		Mend:   "Talk to the person whom the denial names. They take it back with sallyport approve --decision withdraw, or the release is built again with what they asked for.",
 		Never:  "Build the same commit again to get other digests: who reads the record sees the no, and the new release.",
 	},
-	ApprovalStale: {
+	fault.ApprovalStale: {
 		Means:  "An approval is there and is void: it names other digests, another policy, other evidence or other environments, or its time is over.",
 		Causes: []string{"the release was built again after people had approved", "the policy file changed after they had", "it is older than approval-max-age"},
 		Mend:   "Ask for the approval again, for what is there now: the denial shows what differs. Ask people after the last build of a release.",
 		Never:  "Set approval-max-age to weeks: an approval is for what a person looked at.",
 	},
-	BuildState: {
+	fault.BuildState: {
 		Means:  "The run that made the evidence has not ended well, or not yet. Evidence is made in the middle of a run, and a run that fails after it may have been broken into.",
 		Causes: []string{"another job of the run failed", "the deployment is a job of the same run, and it failed before", "the run is still going"},
 		Mend:   "Run it again until it succeeds. Where only the build's jobs matter, name them: provenance: {jobs: [build]}; then a deployment that failed can be run again.",
@@ -66,7 +63,7 @@ var Pages = map[Code]Page{
 		GitLab: "Retry the job. The gate needs a token with read_api.",
 		Never:  "Move attest to the end of a run that fails now and then: the tests before it are what failed.",
 	},
-	Bypass: {
+	fault.Bypass: {
 		Means:  "The platform's protection of the environment can be passed by, or was. With outcome allow it says that emergency approvals let it in, as the policy provides for.",
 		Causes: []string{"administrators may pass the rules by", "somebody may give the pipeline variables of their own", "the token may not see the setting"},
 		GitHub: "Settings > Environments > the environment: untick Allow administrators to bypass configured protection rules.",
@@ -74,19 +71,19 @@ var Pages = map[Code]Page{
 		Mend:   "sallyport settings plan shows the setting, and settings apply changes it.",
 		Never:  "Write admin-bypass: accepted because the token cannot see the setting: give the token the permission that the denial names.",
 	},
-	Chain: {
+	fault.Chain: {
 		Means:  "The certificate does not lead to the trusted root, or an approval was signed under another root than its group names.",
 		Causes: []string{"the evidence is of another Sigstore instance than trust says", "the trusted root is an old copy", "an intermediate certificate is only in the bundle"},
 		Mend:   "Write under trust the instance that signs: public-good, github, or a file of your own. sallyport trust writes a new copy of a root. For authorities that bring intermediates: intermediates: bundle.",
 		Never:  "Put a root into the policy that came with the artifact.",
 	},
-	Config: {
+	fault.Config: {
 		Means:  "An argument, an input, a variable or a file of the configuration is wrong. Nothing was judged.",
 		Causes: []string{"a misspelt input or flag", "a SALLYPORT_ variable in a job, where only inputs count", "a permission or token that the job lacks"},
 		Mend:   "The hint names the value and what it has to be. sallyport help COMMAND lists all flags; docs/inputs.md all inputs.",
 		Never:  "Export the value as a variable of the job: who can start the job could then choose it.",
 	},
-	EntryMissing: {
+	fault.EntryMissing: {
 		Means:  "Something entered the environment, and the signed statement about it is not there. With record: required that stops the next release.",
 		Causes: []string{"something was deployed past the gate", "somebody deleted an attestation or package", "a record began after the first deployments"},
 		Mend:   "Find out who deployed, or who deleted it. A bundle that somebody kept is handed over with --bundle. To begin anew, write the line that the denial prints: record: {mode: required, since: TIME}; that is a change of the policy.",
@@ -94,7 +91,7 @@ var Pages = map[Code]Page{
 		GitLab: "A deployment that was made up can be deleted: DELETE /projects/ID/deployments/ID.",
 		Never:  "Set record: off to get one release out: the gap stays, and nobody is told of the next one.",
 	},
-	EnvUnprotected: {
+	fault.EnvUnprotected: {
 		Means:  "Nothing but the pipeline itself decides who enters the environment, or the platform does not say that something does.",
 		Causes: []string{"the environment has no rules, or rules that keep nobody out", "it does not exist: a job that names one creates it open", "the token may not see the rules", "the plan has no rules for environments"},
 		GitHub: "Settings > Environments > the environment: required reviewers, a deployment branch policy, or both. The gate needs actions: read, and contents: read. On a private repository without that plan: protection: approvals.",
@@ -102,7 +99,7 @@ var Pages = map[Code]Page{
 		Mend:   "sallyport settings plan shows what is missing, and settings apply sets it.",
 		Never:  "Write protection: approvals without approvals that somebody has to give.",
 	},
-	EvidenceMissing: {
+	fault.EvidenceMissing: {
 		Means:  "No evidence that verifies is about exactly this artifact. Found says what was there instead: nothing, evidence about other bytes, or bundles that do not verify, with the code of the first.",
 		Causes: []string{"attest did not run, or ran over other files", "the artifact was built or packed again after attest", "the gate looks in another store than attest wrote to", "the token may not read the store"},
 		Mend:   "Compare the digest in the denial with the one in the summary of attest. Let the gate take the very files that were attested: as an artifact of the run, or by the image's digest.",
@@ -110,49 +107,49 @@ var Pages = map[Code]Page{
 		GitLab: "The job of attest needs the ID token SIGSTORE_ID_TOKEN (the component asks for it); the gate needs the job token, or read_api.",
 		Never:  "Attest in the job that deploys: then a signature says nothing about the build.",
 	},
-	Identity: {
+	fault.Identity: {
 		Means:  "The evidence is genuine, and somebody signed it whom the policy does not name: another repository, workflow, ref, event, or runner. Found and wanted show the first part that differs.",
 		Causes: []string{"the build ran on a branch or tag that refs does not name", "a reusable workflow signed: signer is missing", "the repository was renamed or made again, so its number differs", "a self-hosted runner built it", "a pull request's event"},
 		Mend:   "If the build is right, add its name to built-by (a change that is reviewed); docs/builders.md shows how each builder is named. If the policy is right, build it where the policy says.",
 		Never:  "Write refs: [\"**\"] or name the runner of a stranger: then whoever can push a branch can release.",
 	},
-	Inject: {
+	fault.Inject: {
 		Means:  "A value would have been read as a command or as several lines by the platform. It was not written.",
 		Causes: []string{"a file or image name with a line break", "a name that begins like a workflow command"},
 		Mend:   "Name the artifact without control characters, and find out where the name came from.",
 		Never:  "Escape it by hand in the workflow: the next value has another form.",
 	},
-	InternalError: {
+	fault.InternalError: {
 		Means:  "Sallyport itself went wrong. Nothing was decided, and nothing may be deployed.",
 		Causes: []string{"a mistake of ours"},
 		Mend:   "Run it again once. If it stays, report it at https://github.com/sallyport-dev/sallyport/issues with the line that begins with reason; leave tokens out.",
 		Never:  "Skip the gate for this release without writing down why.",
 	},
-	Leak: {
+	fault.Leak: {
 		Means:  "A credential would have gone to another host than the one that it belongs to. It was not sent. In a doctor's finding: a variable with a secret reaches jobs that it should not.",
 		Causes: []string{"an API or registry that redirects to another host", "a token service of another domain", "a proxy that rewrites addresses", "a variable that is not protected or masked"},
 		Mend:   "Name the host that really answers (api of built-by, or the registry's own name). A registry that moved is named by its new address.",
 		Never:  "Put the token into the URL.",
 	},
-	Limit: {
+	fault.Limit: {
 		Means:  "Something is larger, deeper or more than the documented limit. Limits keep a stranger's input from stopping the gate.",
 		Causes: []string{"a subject pattern that fits far too many files", "a policy or predicate of megabytes", "artifacts of many different commits in one call"},
 		Mend:   "Narrow the pattern, or judge in several calls; the message has the number.",
 		Never:  "Raise a limit by a fork: the reader's memory is what it protects.",
 	},
-	Lint: {
+	fault.Lint: {
 		Means:  "A workflow, pipeline or setting makes a gate meaningless, so its answer would not count. sallyport doctor found it, or a file cannot be read.",
 		Causes: []string{"continue-on-error or allow_failure on a gate", "a deployment that does not need the gate's job", "an action that is not pinned by a commit"},
 		Mend:   "Each finding has its line, what was wanted and the step; docs/doctor.md has a section for each rule.",
 		Never:  "Exclude the file from the doctor.",
 	},
-	Malformed: {
+	fault.Malformed: {
 		Means:  "Bytes are not what they claim to be: JSON that two readers read differently, a bundle of no known form, an answer of a server that is not its documentation's.",
 		Causes: []string{"a file that was cut off or edited", "a page of a proxy in place of an answer", "a tool that writes a dialect of its own"},
 		Mend:   "Fetch the file again; the message names the place. If a tool wrote it, report it with the file.",
 		Never:  "Correct a signed file by hand: the signature is about its bytes.",
 	},
-	NotAvailable: {
+	fault.NotAvailable: {
 		Means:  "Something did not answer, or this token may not ask. Nothing was decided: it is no denial, and no permission.",
 		Causes: []string{"a limit on requests", "a permission that the job's token lacks", "an outage of the platform, a registry or Sigstore", "a proxy or firewall"},
 		Mend:   "If the hint names a permission, add it. Otherwise run the job again; nothing has to be cleaned up.",
@@ -160,61 +157,61 @@ var Pages = map[Code]Page{
 		GitLab: "Most often: SALLYPORT_TOKEN with read_api, protected and masked, role Maintainer for protected environments.",
 		Never:  "Treat exit status 5 as success.",
 	},
-	Path: {
+	fault.Path: {
 		Means:  "A path leads out of the job's folder, goes by a link, or is no regular file.",
 		Causes: []string{"a link in the folder of artifacts", "a pattern with ..", "an output that would replace what is read"},
 		Mend:   "Name a file below the folder that the job runs in. Copy what a link leads to.",
 		Never:  "Follow the link by another tool and judge its target under the link's name.",
 	},
-	Policy: {
+	fault.Policy: {
 		Means:  "The policy file is wrong, is not the one of the commit, or is not the one that has to judge.",
 		Causes: []string{"a misspelt key: the line says which was meant", "CR LF line ends after a checkout on Windows", "a job changed the file after the checkout", "the first policy is not yet on the default branch"},
 		Mend:   "Correct the line that is named. For line ends: .sallyport/** text eol=lf in .gitattributes. A policy of another place is named by PATH@COMMIT.",
 		Never:  "Download the policy in the job that it judges.",
 	},
-	PolicyVacuous: {
+	fault.PolicyVacuous: {
 		Means:  "The policy requires nothing here, so it cannot allow anything.",
 		Causes: []string{"an environment with an empty requires"},
 		Mend:   "Write what the environment requires: provenance at least.",
 		Never:  "Require a predicate that anybody may sign.",
 	},
-	Predicate: {
+	fault.Predicate: {
 		Means:  "The signed content is not what the policy requires: another predicate type, or provenance that says something else than its certificate.",
 		Causes: []string{"evidence of another kind alone", "a person chose an input that the policy does not list", "a builder whose dialect differs: docs/builders.md"},
 		Mend:   "Found and wanted name the member. Attest the kind that is asked for, or list the input under inputs.",
 		Never:  "Write content: unchecked to get past a difference that nobody has explained.",
 	},
-	Replay: {
+	fault.Replay: {
 		Means:  "A verdict is not the one that its kept input leads to.",
 		Causes: []string{"somebody edited the verdict", "the input is of another verdict", "another version of the rules judged"},
 		Mend:   "Find the input whose digest the verdict names. Use the version of sallyport that judged.",
 		Never:  "Trust the verdict file alone: the digests are what can be checked.",
 	},
-	Rollback: {
+	fault.Rollback: {
 		Means:  "Something newer is in the environment, or is on its way. To go back is a release of its own.",
 		Causes: []string{"an old pipeline was run again", "two releases at once, and the newer one came first", "a branch beside the one that is deployed"},
 		Mend:   "Release the newest commit, or revert on the branch and release that.",
 		Never:  "Delete deployments to make the newest one look older.",
 	},
-	SCT: {
+	fault.SCT: {
 		Means:  "The certificate was not logged as the trusted root demands, so nobody would notice one that was issued by mistake.",
 		Causes: []string{"an authority of your own without a certificate log", "an old bundle", "the trusted root lacks the log's key"},
 		Mend:   "For an instance without logs: transparency: none in trust. Otherwise sign again, with the instance that the policy names.",
 		Never:  "Take logs out of the root of a public instance.",
 	},
-	SignatureInvalid: {
+	fault.SignatureInvalid: {
 		Means:  "The signature is not of these bytes by this key.",
 		Causes: []string{"a bundle or artifact that was altered", "a bundle of other bytes under the same name"},
 		Mend:   "Fetch both again from where they were made. If it stays, treat the artifact as tampered with.",
 		Never:  "Sign it again to make the message go away.",
 	},
-	Duties: {
+	fault.Duties: {
 		Means:  "Somebody approved who made a part of the change, or who may not approve here.",
 		Causes: []string{"the author, a pusher, or who merged it approved", "a bot approved", "the account is in no group of the policy"},
 		Mend:   "Ask one of the people whom the denial lists. Who counts as a maker is in docs/approve.md; a claimed co-author can be waived by others.",
 		Never:  "Let somebody approve with a second account: people lists which accounts are one person.",
 	},
-	Source: {
+	fault.Source: {
 		Means:  "It was built from a source, ref or commit that the policy does not allow, or nobody protects the ref that it was built on.",
 		Causes: []string{"the branch or tag is not protected", "the commit is not on the branch that the policy names", "the token may not see the protection"},
 		GitHub: "Settings > Rules > Rulesets: a rule for the branch, and one about who may create tags.",
@@ -222,49 +219,49 @@ var Pages = map[Code]Page{
 		Mend:   "sallyport doctor names the ref and the rule. On a plan without protection of refs: ref-protection: none, which every verdict shows.",
 		Never:  "Name a branch that everybody may push to.",
 	},
-	Stale: {
+	fault.Stale: {
 		Means:  "The evidence is older than max-age, or nobody vouches for its time.",
 		Causes: []string{"a release that waited for approvals longer than max-age", "a scan that runs once a month", "a signature without a timestamp"},
 		Mend:   "Run the job that attests it again. For a while: mode: warn (docs/watch.md).",
 		Never:  "Set the clock of a runner back.",
 	},
-	Statement: {
+	fault.Statement: {
 		Means:  "The signed payload is no in-toto statement of a known version.",
 		Causes: []string{"a blob signature (cosign sign-blob) in place of an attestation", "a tool with a payload type of its own"},
 		Mend:   "Sign an attestation: sallyport attest, actions/attest, or cosign attest.",
 		Never:  "Wrap a signature of somebody else into a statement of your own.",
 	},
-	SubjectMismatch: {
+	fault.SubjectMismatch: {
 		Means:  "The artifact is not the one that the evidence names: its bytes, its name, or both differ. Or the call names an artifact that is not there.",
 		Causes: []string{"the file was built or packed again", "a file was renamed on its way", "no artifact of the policy fits the name", "a pattern that fits nothing"},
 		Mend:   "Hand over the attested file. A renamed one is handed over as NAME=PATH. A new artifact gets a line under artifacts.",
 		Never:  "Attest what a download happens to be.",
 	},
-	Time: {
+	fault.Time: {
 		Means:  "There is no time of signing that somebody vouches for, or one outside the certificate's ten minutes.",
 		Causes: []string{"a bundle without a timestamp and without a log entry", "a clock that is wrong"},
 		Mend:   "Sign with an instance that gives a timestamp. Look at the clock of this machine first.",
 		Never:  "Accept the time that a statement gives itself.",
 	},
-	TLog: {
+	fault.TLog: {
 		Means:  "The signature is not in the transparency log as the trusted root demands.",
 		Causes: []string{"it was signed without a log", "a promise in place of a proof (npm until 2023)", "a private repository's evidence under public-good"},
 		Mend:   "trust: github for GitHub's own instance, or log: promise for old evidence, which every report shows.",
 		Never:  "Name a root without logs for the public instance.",
 	},
-	TOCTOU: {
+	fault.TOCTOU: {
 		Means:  "A file or tag changed while it was looked at, so nobody knows which bytes were judged.",
 		Causes: []string{"a build that still writes", "a tag that was moved in between"},
 		Mend:   "Wait until the build has ended. Name images by digest.",
 		Never:  "Try until it happens to hold.",
 	},
-	TrustRoot: {
+	fault.TrustRoot: {
 		Means:  "The trusted root cannot be read, was altered, or is out of date.",
 		Causes: []string{"a file that is not the one whose digest the policy has", "a copy from before the instance changed its keys", "no connection to fetch a newer one"},
 		Mend:   "sallyport trust writes a new copy; put its digest into the policy, which is a change that is reviewed.",
 		Never:  "Take the digest from the file without a look at what changed.",
 	},
-	Unsupported: {
+	fault.Unsupported: {
 		Means:  "A kind of signature or key that is not read. Whether it is genuine is not said.",
 		Causes: []string{"an unusual curve or algorithm", "a bundle of a newer version"},
 		Mend:   "Sign it in the usual way of its key, or use a later version of sallyport.",
