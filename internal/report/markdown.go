@@ -23,8 +23,12 @@ func Markdown(w io.Writer, r Record) error {
 	if r.Outcome.Watched {
 		p.line("> [!WARNING]\n> **%s.** The policy has `mode: watch` for this environment.\n", strings.ToUpper(noGate[:1])+noGate[1:])
 	}
-	for _, l := range modeLines(r, Code) {
-		p.line("%s\n", l)
+	said := modeLines(r, Code)
+	for _, l := range said {
+		p.line("- %s", l)
+	}
+	if len(said) > 0 {
+		p.line("")
 	}
 	p.artifacts(r)
 	p.reasons(r)

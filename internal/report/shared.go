@@ -80,6 +80,17 @@ func add(all []common, c common) []common {
 	return append(all, c)
 }
 
+// caused are the artifacts, by number, that are stopped for a cause which is told of many.
+func caused(all []common) map[int]bool {
+	out := map[int]bool{}
+	for _, c := range all {
+		for _, k := range c.of {
+			out[k] = out[k] || c.findings[0].Outcome != verdict.Allow && !spoken(c.findings[0])
+		}
+	}
+	return out
+}
+
 // about says which artifacts c is about.
 func (c common) about(r Record, show func(string) string) string {
 	n := len(c.of)

@@ -113,7 +113,11 @@ func Text(w io.Writer, r Record, c Screen) error {
 	}
 	own, all := gather(r)
 	hidden := 0
+	together := caused(all)
 	for i, j := range r.Judgements {
+		if together[i] && len(refused(own[i])) == 0 {
+			continue // it is one of those that are told together
+		}
 		most := maxListed
 		if j.Outcome() != verdict.Allow {
 			most = maxAlike
