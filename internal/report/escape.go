@@ -102,3 +102,12 @@ func Source(san string) string {
 	}
 	return Link(rest, "https://"+repository+between+name+"/"+path)
 }
+
+// PlainLines is Plain for each line of a text.
+func PlainLines(s string) string {
+	var b strings.Builder
+	for l := range strings.Lines(s) {
+		b.WriteString(Plain(strings.TrimSuffix(l, "\n")) + "\n")
+	}
+	return b.String()
+}
