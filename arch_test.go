@@ -38,6 +38,7 @@ var rooms = map[string]string{
 	"doctor":     "policy",
 	"trial":      "fault subject",
 	"codes":      "fault",
+	"starter":    "yamlnode",
 	// ground
 	"client": "fault",
 	// proof
@@ -49,14 +50,14 @@ var rooms = map[string]string{
 	"gate":   "fault subject statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
-	"github":  "client fault file gitobject subject statement dialect policy change finding doctor trial store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy change finding doctor trial store report idtoken",
+	"github":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
+	"gitlab":  "client fault file subject statement dialect policy change finding doctor starter trial store report idtoken",
 	// readers of what people wrote
-	"workflows": "fault finding wiring yamlnode",
-	"pipelines": "fault finding wiring yamlnode",
+	"workflows": "fault finding wiring yamlnode starter",
+	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
 	"report": "fault finding strictjson subject verdict doctor trial",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -65,12 +66,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
 // wrappers around bundles, the other names of hosts, the flags of other tools and the beginnings of tokens.
-var platformRooms = []string{"codes", "dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/foreign.go", "labtest"}
+var platformRooms = []string{"codes", "dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_init.go", "cli/foreign.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
@@ -188,9 +189,9 @@ func TestRooms_platforms_stay_outside(t *testing.T) {
 	}
 }
 
-// allowedName are the fields of a library that carry a platform's name, and
-// the file of its trusted material.
-var allowedName = regexp.MustCompile(`x\.GithubWorkflow|x\.GithubWorkflowRepository|trust/github\.root\.json|"github\.io", "gitlab\.io"`)
+// allowedName are the fields of a library that carry a platform's name, the file of
+// its trusted material, and where the schema of a policy lies.
+var allowedName = regexp.MustCompile(`raw\.githubusercontent\.com|x\.GithubWorkflow|x\.GithubWorkflowRepository|trust/github\.root\.json|"github\.io", "gitlab\.io"`)
 
 // senders are what package net/http sends requests with.
 var senders = []string{"Client", "Transport", "DefaultClient", "DefaultTransport", "Get", "Head", "Post", "PostForm"}

@@ -57,9 +57,9 @@ func TestBinary_links_no_server_no_kms_no_viper(t *testing.T) {
 }
 
 // maxBinary bounds what an action downloads at every job, before it is compressed.
-const maxBinary = 32 << 20
+const maxBinary = 33 << 20
 
-func TestBinary_is_at_most_32_MiB(t *testing.T) {
+func TestBinary_is_at_most_33_MiB(t *testing.T) {
 	info, err := os.Stat(production(t))
 	if err != nil {
 		t.Fatal(err)

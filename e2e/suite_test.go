@@ -218,24 +218,35 @@ func components(work string) error {
 // actions/upload-artifact and actions/download-artifact.
 func (s *suite) standIns() error {
 	for name, script := range map[string]string{
-		"actions/upload-artifact":   `rm -rf "$E2E_ARTIFACTS/$NAME" && mkdir -p "$E2E_ARTIFACTS/$NAME" && cp -R "$FROM/." "$E2E_ARTIFACTS/$NAME"`,
+		"actions/upload-artifact": `rm -rf "$E2E_ARTIFACTS/$NAME" && mkdir -p "$E2E_ARTIFACTS/$NAME" && ` +
+			`for f in $FROM; do if [ -d "$f" ]; then f=$f/.; fi; cp -R "$f" "$E2E_ARTIFACTS/$NAME"; done`,
 		"actions/download-artifact": `mkdir -p "$FROM" && cp -R "$E2E_ARTIFACTS/$NAME/." "$FROM"`,
 	} {
 		work := filepath.Join(s.dir, filepath.Base(name))
 		yaml := "name: stand-in\ninputs: {name: {required: true}, path: {required: true}}\nruns:\n  using: composite\n  steps:\n" +
 			"    - shell: bash\n      env: {NAME: '${{ inputs.name }}', FROM: '${{ inputs.path }}'}\n      run: " + script + "\n"
-		if err := write(filepath.Join(work, "action.yml"), yaml); err != nil {
+		if err := s.stand(work, name, yaml); err != nil {
 			return err
 		}
-		var err error
-		if s.stands[name], err = commit(work, "stand-in"); err != nil {
-			return err
-		}
-		if err := s.publish(work, name); err != nil {
+	}
+	for name, yaml := range thirdParty {
+		if err := s.stand(filepath.Join(s.dir, filepath.Base(name)), name, yaml); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// stand publishes an action under the name of another one.
+func (s *suite) stand(work, name, yaml string) error {
+	if err := write(filepath.Join(work, "action.yml"), yaml); err != nil {
+		return err
+	}
+	var err error
+	if s.stands[name], err = commit(work, "stand-in"); err != nil {
+		return err
+	}
+	return s.publish(work, name)
 }
 
 func (s *suite) publish(work, name string) error {

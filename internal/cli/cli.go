@@ -47,6 +47,9 @@ var commands = map[string]command{
 	"verify":   told(verifyCommand),
 	"doctor":   told(doctorCommand),
 	"settings": told(settingsCommand),
+	"policy":   told(policyCommand),
+	"init":     told(initCommand),
+	"remove":   told(removeCommand),
 	"trust":    told(trustCommand),
 	"explain":  told(explainCommand),
 	"history":  told(historyCommand),
@@ -144,6 +147,9 @@ func wantsJSON(args []string) bool {
 	return false
 }
 
+// subcommands take their first argument before their flags.
+var subcommands = []string{"settings", "policy", "explain", "history"}
+
 func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	if len(args) == 0 {
 		help(c.Stderr)
@@ -157,7 +163,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	case "help", "--help", "-help", "-h":
 		return done, helpCommand(c.Stdout, args[1:])
 	}
-	if (name == "settings" || name == "explain" || name == "history") && len(args) > 2 && !strings.HasPrefix(args[1], "-") {
+	if slices.Contains(subcommands, name) && len(args) > 2 && !strings.HasPrefix(args[1], "-") {
 		// "settings plan --flag" reads better than the rule that flags come first.
 		args = append(append([]string{name}, args[2:]...), args[1])
 	}

@@ -23,7 +23,7 @@ import (
 type tryInputs struct {
 	Root     string   `input:"root"`
 	Image    []string `input:"image"`
-	Releases string   `input:"releases"`
+	Releases string   `input:"last"`
 	Issuer   string   `input:"certificate-oidc-issuer"`
 }
 
@@ -50,7 +50,7 @@ func tryCommand(r *run, in tryInputs) (answer, error) {
 	}
 	many, err := strconv.Atoi(in.Releases)
 	if err != nil || many < 1 || many > 9 {
-		return answer{}, usage("--releases %q, want a number from 1 to 9", in.Releases)
+		return answer{}, usage("--last %q, want a number from 1 to 9", in.Releases)
 	}
 	j := &trialJudge{r: r, forge: f, want: want, images: in.Image}
 	if r.in.TrustedRoot+r.in.TUFRoot != "" { // without them, it is fetched when there is something to verify

@@ -101,6 +101,19 @@ func Forge(issuer string) (policy.Forge, bool) {
 	return f, true
 }
 
+// IssuerOf returns the issuer of a server's job tokens: of the cloud, of a tenant with its
+// data elsewhere, or of an enterprise server.
+func IssuerOf(host string) string {
+	name, tenant := strings.CutSuffix(strings.TrimPrefix(host, "https://"), ".ghe.com")
+	switch {
+	case host == "https://github.com":
+		return "https://token.actions.githubusercontent.com"
+	case tenant:
+		return "https://token.actions." + name + ".ghe.com"
+	}
+	return host + "/_services/token"
+}
+
 // reserved says whether host is GitHub's own cloud, where no enterprise server
 // can stand: an issuer on a server must not speak for it.
 func reserved(host string) bool {

@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), setup(), trust(), explain(), history(), try()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try()}
 }
 
 func gate() Component {
@@ -358,7 +358,7 @@ func doctor() Component {
 		Where:   Flag,
 		Inputs: []Input{
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
-			{Name: "root", Usage: "the directory of the repository", Default: ".", Kind: Path, Where: Flag},
+			rootDir,
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
 			{Name: "offline", Usage: "look at the files alone; open no connection", Default: "false", Kind: Bool, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json", "sarif", "junit"}, Where: Flag},
@@ -381,6 +381,67 @@ func settings() Component {
 			{Name: "repository", Usage: "the address of the repository; that of the policy if empty", Where: Flag},
 			{Name: "yes", Usage: "apply without asking", Default: "false", Kind: Bool, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
+// initialise writes what a repository needs so that a gate watches it.
+func initialise() Component {
+	return Component{
+		Name:    "init",
+		Title:   "Sallyport init",
+		Summary: "Write a policy that watches, the steps or components, and two lines for git, from what the repository and the platform say; show the difference before, and change no line that is there.",
+		Where:   Flag,
+		Inputs: []Input{
+			rootDir,
+			{Name: "repository", Usage: "the address of the repository; that of the clone's remote if empty", Where: Flag},
+			{Name: "platform", Usage: "the kind of the server, if it is neither of the two that everybody knows", Default: "auto", Kind: Choice, Choices: []string{"auto", "github", "gitlab"}, Where: Flag},
+			{Name: "job", Usage: "the job that builds what is released, or FILE/JOB", Where: Flag},
+			{Name: "subject", Usage: "what it builds: patterns of files, or oci://NAME:TAG for a pipeline", List: true, Where: Flag},
+			{Name: "environment", Usage: "the environment to watch", Where: Flag, Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*)?$`},
+			{Name: "use", Usage: "the full commit id of the release of sallyport that the steps shall use", Where: Flag},
+			{Name: "accept", Usage: "what shall be written although it weakens the gate: self-hosted, foreign-owner, unprotected-ref, public-log", List: true, Where: Flag},
+			{Name: "from-run", Usage: "the address of a run that is known to be good: its workflow, ref and repository are written", Where: Flag},
+			{Name: "from-bundle", Usage: "the bundle of such a run: the exact identity in its certificate is written", Kind: Path, Where: Flag},
+			flagOnly(signWith),
+			flagOnly(signingConfig),
+			flagOnly(audience),
+			flagOnly(authority),
+			flagOnly(trustedRoot),
+			flagOnly(network),
+			{Name: "yes", Usage: "write without asking", Default: "false", Kind: Bool, Where: Flag},
+		},
+	}
+}
+
+// remove takes out what init has written.
+func remove() Component {
+	return Component{
+		Name:    "remove",
+		Title:   "Sallyport remove",
+		Summary: "Take out what init has written, and nothing else; show the difference before.",
+		Where:   Flag,
+		Inputs: []Input{
+			rootDir,
+			{Name: "yes", Usage: "write without asking", Default: "false", Kind: Bool, Where: Flag},
+		},
+	}
+}
+
+var rootDir = Input{Name: "root", Usage: "the directory of the repository", Default: ".", Kind: Path, Where: Flag}
+
+// policyNumbers writes the numbers beside the names of a policy.
+func policyNumbers() Component {
+	return Component{
+		Name:    "policy",
+		Title:   "Sallyport policy",
+		Summary: "Look up the numbers that names of the policy file lack, and write them beside the names; every other byte stays.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "action", Usage: "fix looks up, shows the difference, asks, and writes", Required: true, Arguments: true, Kind: Choice, Choices: []string{"fix"}, Where: Flag},
+			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
+			{Name: "repository", Usage: "the address of a repository on the platform to ask, where the policy names several or one of its own", Where: Flag},
+			{Name: "yes", Usage: "write without asking", Default: "false", Kind: Bool, Where: Flag},
 		},
 	}
 }
@@ -434,7 +495,7 @@ func try() Component {
 		Inputs: []Input{
 			{Name: "repository", Usage: "the repository, HOST/OWNER/NAME; that of the clone's remote if empty", Where: Flag},
 			{Name: "root", Usage: "the directory of the clone", Default: ".", Kind: Path, Where: Flag},
-			{Name: "releases", Usage: "how many of the last releases to look at, 1 to 9", Default: "3", Where: Flag, Pattern: `^[1-9]$`},
+			{Name: "last", Usage: "how many of the last releases to look at, 1 to 9", Default: "3", Where: Flag, Pattern: `^[1-9]$`},
 			{Name: "image", Usage: "an image that is released with them, without its tag, such as ghcr.io/acme/app", List: true, Where: Flag},
 			{Name: "certificate-oidc-issuer", Usage: "the issuer of the job tokens of a platform of one's own; it is asked which it is if empty", Where: Flag},
 			flagOnly(trustedRoot), flagOnly(tufMirror), flagOnly(tufRoot),

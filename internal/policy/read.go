@@ -39,10 +39,13 @@ func Read(raw []byte, file string, w Words) (*Policy, error) {
 }
 
 func (r *reader) policy(p *Policy, root *yamlnode.Node) {
+	if r.newer(root.Get("version")) {
+		return
+	}
 	m := r.mapping(root, "the policy", "version", "artifacts", "environments", "groups", "people", "agents", "approve-in", "record-store")
 	r.require(m, root, "the policy", "version", "artifacts", "environments")
-	if n := m.get("version"); n != nil && r.text(n, "version") != "1" {
-		r.complain(n, "version %q, want 1", scalar(n))
+	if n := m.get("version"); n != nil && r.text(n, "version") != Version {
+		r.complain(n, "version %q, want %s", scalar(n), Version)
 	}
 	for _, f := range r.named(m.get("artifacts"), "artifacts") {
 		p.Artifacts = append(p.Artifacts, r.artifact(f))
@@ -55,6 +58,19 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	if len(r.complaints) == 0 {
 		r.instances(p)
 	}
+}
+
+// Version is the version of policy files that this program reads and writes.
+const Version = "1"
+
+// newer complains about a file of a program that is newer than this one. Whatever else the
+// file says may mean something new.
+func (r *reader) newer(n *yamlnode.Node) bool {
+	if s := n.Str(); s == "" || s == Version || !number.MatchString(s) {
+		return false
+	}
+	r.complain(n, "version %q is of a newer sallyport, and this one reads version %s: update sallyport", scalar(n), Version)
+	return true
 }
 
 func (r *reader) artifact(f field) Artifact {

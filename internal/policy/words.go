@@ -71,7 +71,8 @@ func foreign(b []byte) (line, column int, what string) {
 		case r == 0:
 			return line, column, "a byte of zero; save the file as UTF-8"
 		case r == '\r':
-			return line, column, "a carriage return; save the file with LF line ends"
+			return line, column, "a carriage return; save the file with LF line ends, and keep them with " +
+				"the line .sallyport/** text eol=lf in .gitattributes"
 		case r == '\ufeff':
 			return line, column, "a byte order mark; save the file as UTF-8 without one"
 		case r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)):

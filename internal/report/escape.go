@@ -81,3 +81,12 @@ func Link(text, address string) string {
 
 // linkable are addresses in which nothing means anything to Markdown.
 var linkable = regexp.MustCompile(`^https://[A-Za-z0-9.:-]+(/[A-Za-z0-9._~/%@:+=&?#,-]*)?$`)
+
+// PlainLines is Plain for each line of a text.
+func PlainLines(s string) string {
+	var b strings.Builder
+	for l := range strings.Lines(s) {
+		b.WriteString(Plain(strings.TrimSuffix(l, "\n")) + "\n")
+	}
+	return b.String()
+}

@@ -61,7 +61,7 @@ func (r *reading) node(y ast.Node, depth int) (*Node, error) {
 		}
 		return r.marked(y, depth)
 	case *ast.SequenceNode:
-		n.Kind = List
+		n.Kind, n.Flow = List, y.IsFlowStyle
 		for _, v := range y.Values {
 			i, err := r.node(v, depth+1)
 			if err != nil {
@@ -71,6 +71,7 @@ func (r *reading) node(y ast.Node, depth int) (*Node, error) {
 		}
 		return &n, nil
 	case *ast.MappingNode:
+		n.Flow = y.IsFlowStyle
 		return r.mapping(n, y.Values, depth)
 	case *ast.MappingValueNode:
 		return r.mapping(n, []*ast.MappingValueNode{y}, depth)

@@ -77,6 +77,7 @@ type Node struct {
 	Type   Type   // of a scalar
 	Text   string // of a scalar
 	Quoted bool   // it is a text whatever it looks like: in quotes, or a block
+	Flow   bool   // of a mapping or a list: it is written in brackets
 	Tag    string // one of the author's own, such as !reference; or empty
 	Items  []*Node
 	Fields []Field // the last of equal keys, in the place of the first

@@ -1,0 +1,120 @@
+package starter
+
+import (
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
+)
+
+// A line that lost its end by init has none after it either.
+var (
+	// flowMark is the comment behind brackets into which keys were put.
+	flowMark = sync.OnceValue(
+		func() *regexp.Regexp { return regexp.MustCompile(` # sallyport: ([a-z-]+(?:, [a-z-]+)*)$`) },
+	)
+	// gateNeed is a gate in a list of what a job needs, in brackets or on a line.
+	gateNeed  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(gate:[^"]+)"(, )?`) })
+	gateBlock = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^"?(gate:[^"]+)"?: # sallyport$`) })
+)
+
+// Unmark takes each block out again that has the mark on its first line, and the keys that a
+// mark names. The error is ErrNoPlace where what is left would not be a part of what
+// was there.
+func Unmark(raw []byte, o yamlnode.Options) ([]byte, error) {
+	before, err := readOne(raw, o)
+	if err != nil {
+		return nil, err
+	}
+	all := lines(raw)
+	var out []string
+	gates := map[string]bool{}
+	for i := 0; i < len(all); {
+		text := strings.TrimSuffix(all[i], "\n")
+		if m := flowMark().FindStringSubmatch(text); m != nil {
+			out = append(out, unflowed(text, m)+all[i][len(text):])
+			i++
+			continue
+		}
+		if !strings.HasSuffix(text, mark) {
+			out = append(out, all[i])
+			i++
+			continue
+		}
+		if m := gateBlock().FindStringSubmatch(text); m != nil {
+			gates[m[1]] = true
+		}
+		end := blockEnd(all, i)
+		top := strings.HasSuffix(text, ":"+mark) && !strings.HasPrefix(strings.TrimSpace(text), "-")
+		if last := len(out) - 1; top && last >= 0 && strings.TrimSpace(out[last]) == "" && !owned(text) {
+			out = out[:last] // the blank line that was put before it
+		}
+		if end == len(all) && !strings.HasSuffix(all[end-1], "\n") && len(out) > 0 {
+			out[len(out)-1] = strings.TrimSuffix(out[len(out)-1], "\n")
+		}
+		i = end
+	}
+	after := []byte(strings.Join(withoutNeeds(out, gates), ""))
+	root, err := readOne(after, o)
+	if err != nil || !yamlnode.Holds(before, root) {
+		return nil, ErrNoPlace
+	}
+	return after, nil
+}
+
+// owned are keys of a job, which were put in without a blank line.
+func owned(text string) bool {
+	key := strings.TrimSuffix(strings.TrimSpace(text), ":"+mark)
+	return key == "permissions" || key == "outputs"
+}
+
+// blockEnd is the number of the first line behind a block.
+func blockEnd(all []string, at int) int {
+	indent, end := indentOf(all[at]), at+1
+	for n := at + 1; n < len(all); n++ {
+		t := strings.TrimSpace(all[n])
+		if t == "" {
+			continue
+		}
+		if indentOf(all[n]) <= indent {
+			break
+		}
+		end = n + 1
+	}
+	return end
+}
+
+// unflowed takes keys out of brackets.
+func unflowed(text string, m []string) string {
+	text = strings.TrimSuffix(text, m[0])
+	for name := range strings.SplitSeq(m[1], ", ") {
+		at := strings.Index(text, name+": ")
+		if at < 0 {
+			continue
+		}
+		rest := text[at:]
+		if end := strings.Index(rest, ", "); end >= 0 {
+			text = text[:at] + rest[end+2:]
+		} else if end := strings.Index(rest, "}"); end >= 0 {
+			text = text[:at] + rest[end:]
+		}
+	}
+	return text
+}
+
+// withoutNeeds takes gates that are no more out of what jobs need.
+func withoutNeeds(all []string, gates map[string]bool) []string {
+	var out []string
+	for _, l := range all {
+		m := gateNeed().FindStringSubmatch(l)
+		switch {
+		case m == nil || !gates[m[1]]:
+			out = append(out, l)
+		case strings.HasPrefix(strings.TrimSpace(l), "- "):
+		default:
+			out = append(out, strings.Replace(l, m[0], "", 1))
+		}
+	}
+	return out
+}
