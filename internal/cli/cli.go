@@ -110,17 +110,23 @@ func (c Command) tell(args []string, f fault.Fault) {
 // wired speaks of inputs where the wiring of an action or component called: nobody there has typed
 // a flag. Commands that a hint shows keep theirs.
 func wired(args []string, f fault.Fault) fault.Fault {
-	if len(args) == 0 || !slices.ContainsFunc(args, func(a string) bool { return strings.TrimLeft(a, "-") == handOn }) {
+	handed := map[string]bool{}
+	for i, a := range args {
+		if i > 0 && strings.TrimLeft(args[i-1], "-") == handOn {
+			name, _, _ := strings.Cut(a, "=")
+			handed[name] = true
+		}
+	}
+	if len(handed) == 0 {
 		return f
 	}
-	component, _ := inputs.Lookup(args[0])
 	said := func(text string) string {
 		if strings.Contains(text, "sallyport ") {
 			return text
 		}
 		return flagNames().ReplaceAllStringFunc(text, func(flag string) string {
 			name := strings.TrimPrefix(flag, "--")
-			if _, known := component.Input(name); !known {
+			if !handed[name] {
 				return flag
 			}
 			return "input " + name
