@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on this machine: build, attest, allow, tamper, deny; then a
-# release, the author's refusal, two approvals, what entered, one byte more, and the
+# The main job on this machine: look at a repository that ships, and watch; then build,
+# attest, allow, tamper, deny; then a release, the author's refusal, two approvals, what entered, one byte more, and the
 # last verdict judged again. It needs Go
 # and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
@@ -73,6 +73,48 @@ say "Here are a certificate authority, a transparency log, a timestamp authority
 note "a registry and a toy GitHub, all real parts, all on this machine, with keys" \
   "that were made a second ago. They stop when this story ends. (attest, release" \
   "and approve are told about them with --signing-config, --trusted-root and --authority.)"
+
+say "Before: a repository that ships today, and has never heard of any of this"
+mkdir -p widget/.git widget/.github/workflows
+printf '[remote "origin"]\n\turl = https://github.com/acme/widget.git\n' >widget/.git/config
+printf 'ref: refs/heads/main\n' >widget/.git/HEAD
+cat >widget/.github/workflows/release.yml <<'WORKFLOW'
+on: {push: {tags: ["v*"]}}
+jobs:
+  build:
+    runs-on: ubuntu-latest
+    permissions: {contents: read}
+    steps:
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8 # v5.0.0
+      - run: make dist
+      - uses: actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02 # v4.6.2
+        with: {name: dist, path: dist}
+  production:
+    needs: build
+    runs-on: ubuntu-latest
+    environment: production
+    permissions: {contents: read}
+    steps:
+      - uses: actions/download-artifact@634f93cb2916e3fdff6788551b99b062d0335ce0 # v5.0.0
+        with: {name: dist, path: dist}
+      - run: ./deploy.sh dist/*
+WORKFLOW
+"$lab" ask PUT /github/repos/acme/widget/releases \
+  '[{"tag":"v1.3.0","assets":[{"name":"app.tar.gz","digest":"sha256:8d3c1f1b6f0d6f3f1f6c0a4b2b9d7a5e3c1f0b8d6a4e2c0f9b7d5a3e1c0f8b6d"}]}]'
+(
+  cd widget
+  unset GITHUB_ACTIONS
+  cp .github/workflows/release.yml ../before.yml
+  note "What would have been said of the last release? Nothing is written, no token is needed:" ""
+  GITHUB_TOKEN='' run sallyport try
+  note "" "init writes a policy that watches, and the steps. Nothing is stopped by them:" ""
+  export SALLYPORT_TOKEN=$GITHUB_TOKEN
+  run sallyport init --yes --use 1111111111111111111111111111111111111111 | grep '^[-+@$]'
+  note "" "From now on each release says what the gate would have said, until somebody writes" \
+    "mode: enforce. And remove takes all of it out again, byte for byte:" ""
+  run sallyport remove --yes >/dev/null
+  cmp .github/workflows/release.yml ../before.yml && [[ ! -e .sallyport ]] && note "the same bytes as before"
+)
 
 say "1. The policy: who may have built what, and what may enter where"
 mkdir -p .sallyport/trust dist

@@ -122,7 +122,7 @@ const (
 var attributeLines = []string{".sallyport/** text eol=lf", "*.sigstore.json -text"}
 
 var ignoreLines = []string{
-	"/.sallyport/*.env", "/.sallyport/bundles/", "/.sallyport/checksums.txt", "/.sallyport/entered.*", "/.sallyport/verdict.json",
+	"/.sallyport/*.env", "/.sallyport/*.junit.xml", "/.sallyport/bundles/", "/.sallyport/checksums.txt", "/.sallyport/entered.*", "/.sallyport/verdict.json",
 }
 
 // heading is the line before those that were written.
