@@ -137,9 +137,15 @@ func (b *beginning) find() error {
 			host,
 		)
 	}
-	var ok bool
-	if b.forge, ok = forgeAt(host, b.told.Platform); !ok {
-		return usage("%q is no address of a platform", host)
+	if b.told.Platform == "" {
+		b.forge, err = b.forgeOf(strings.TrimPrefix(host, "https://"), "")
+	} else if f, ok := forgeAt(host, b.told.Platform); ok {
+		b.forge = f
+	} else {
+		err = usage("%q is no address of a platform", host)
+	}
+	if err != nil {
+		return err
 	}
 	d, err := b.openWith(b.Getenv, b.forge, name)
 	if err != nil {

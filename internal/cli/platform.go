@@ -25,6 +25,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/starter"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/trial"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
@@ -504,35 +505,21 @@ func asTrial(d door) (trial.Platform, string) {
 	return nil, ""
 }
 
-// builds are the jobs of a clone that seem to build what is released.
+// builds are the jobs of a clone that seem to build what is released; none where its files cannot be
+// read.
 func builds(root string, f policy.Forge) (out []trial.Build) {
-	top, err := file.OpenDir(root)
+	c, err := openClone(root)
 	if err != nil {
 		return nil
 	}
-	defer top.Close()
-	if f.Mark != "/" {
-		const pipeline = ".gitlab-ci.yml"
-		raw, err := file.ReadIn(top, pipeline, pipelines.MaxBytes)
-		if err != nil {
-			return nil
-		}
-		for _, job := range pipelines.Builds(pipeline, raw) {
-			out = append(out, trial.Build{File: pipeline, Job: job})
-		}
-		return out
-	}
-	names, err := workflows.Files(top.FS())
+	defer c.root.Close()
+	jobs, err := jobsOf(f, c, starter.Home{})
 	if err != nil {
 		return nil
 	}
-	for _, name := range names {
-		raw, err := file.ReadIn(top, name, workflows.MaxBytes)
-		if err != nil {
-			continue
-		}
-		for _, job := range workflows.Builds(raw) {
-			out = append(out, trial.Build{File: name, Job: job})
+	for _, j := range jobs {
+		if j.Why != "" {
+			out = append(out, trial.Build{File: j.File, Job: j.Name})
 		}
 	}
 	return out
