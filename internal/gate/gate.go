@@ -47,6 +47,12 @@ type Environments interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
 }
 
+// Numbers is what a platform may also know: the number of an environment, where the job may not ask
+// how it is protected.
+type Numbers interface {
+	EnvironmentNumber(ctx context.Context, name string) (string, error)
+}
+
 // Refs knows how the refs of a build are protected.
 type Refs interface {
 	Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error)
@@ -166,7 +172,11 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	in := policy.Input{Policy: g.Policy, Environment: environment, For: g.For, Now: g.Now, Deciding: g.Deciding}
 	var err error
 	if environment != "" {
-		if in.Protection, err = g.Guard.Environment(ctx, environment); err != nil {
+		in.Protection, err = g.Guard.Environment(ctx, environment)
+		if unknown, soft := g.unseenWall(ctx, environment, err); soft {
+			in.Protection, err = unknown, nil
+		}
+		if err != nil {
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
 		}
 	}
@@ -187,6 +197,27 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		return in, err
 	}
 	return in, g.ask(ctx, &in, down)
+}
+
+// unseenWall is the answer where the platform does not say how an environment is protected that the
+// policy at hand watches: that is told with the rest, and stops the job only if the watch does not
+// hold.
+func (g *Gate) unseenWall(ctx context.Context, environment string, err error) (policy.Protection, bool) {
+	env, _ := g.Policy.Environment(environment)
+	f := fault.Of(err)
+	if err == nil || ctx.Err() != nil || env.Mode.At(g.Now) != policy.Watch || f.Kind != fault.Unavailable && f.Kind != fault.Usage {
+		return policy.Protection{}, false
+	}
+	// Entries are found by the number, so without it nobody knows which policy is in force.
+	at, able := g.Guard.(Numbers)
+	if !able {
+		return policy.Protection{}, false
+	}
+	id, err := at.EnvironmentNumber(ctx, environment)
+	if err != nil || id == "" {
+		return policy.Protection{}, false
+	}
+	return policy.Protection{State: policy.Unknown, ID: id, Found: f.Error(), Setting: f.Hint}, true
 }
 
 // inForce reads the policies of the newest entries, where they are others than the one

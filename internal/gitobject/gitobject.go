@@ -39,8 +39,11 @@ const (
 	maxWork   = 512 << 20 // bytes that are put together for one object
 )
 
-// A Tree is the .git directory of a checkout.
-type Tree struct{ Dir fs.FS }
+// A Tree is the .git directory of a checkout, or what a server has sent.
+type Tree struct {
+	Dir  fs.FS
+	sent map[string]record
+}
 
 var name = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`) })
 

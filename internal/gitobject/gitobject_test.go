@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -235,6 +236,58 @@ func FuzzBlob(f *testing.F) {
 			}
 			if got, err := tree.Content(blob); err == nil && !gitobject.Is(blob, got) {
 				t.Fatal("a file that is not the one of its name")
+			}
+		}
+	})
+}
+
+// What git packs to be sent is read without an index, with its deltas; a pack that is cut, altered
+// or builds on something else gives nothing that is not what its name says.
+func TestSent_reads_what_git_sends(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		c := repository(t, "--object-format="+format)
+		commits := c.history(20)
+		last := commits[len(commits)-1]
+		cmd := exec.Command("git", "pack-objects", "--revs", "--stdout", "--delta-base-offset")
+		cmd.Dir, cmd.Stdin = c.dir, strings.NewReader(last+"\n")
+		pack, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		width := len(last) / 2
+		tree, err := gitobject.Sent(width, pack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, commit := range commits {
+			blob, err := tree.Blob(commit, ".sallyport/policy.yaml")
+			if err != nil || blob != c.git("rev-parse", commit+":.sallyport/policy.yaml") {
+				t.Fatalf("%s: blob %s, %v, want what git says", format, blob, err)
+			}
+			if b, err := tree.Content(blob); err != nil || !gitobject.Is(blob, b) {
+				t.Fatalf("%s: content: %v", format, err)
+			}
+		}
+		if _, err := tree.Blob(last, "none"); !errors.Is(err, gitobject.ErrNoFile) {
+			t.Errorf("%s: no file: %v", format, err)
+		}
+		for name, bad := range map[string][]byte{"cut": pack[:len(pack)/2], "empty": nil, "junk": []byte("PACK junk that is longer than a head is and its end"), "half": append(slices.Clone(pack[:len(pack)/2]), pack[len(pack)/2+1:]...)} {
+			if tree, err := gitobject.Sent(width, bad); err == nil {
+				if _, err := tree.Blob(last, ".sallyport/policy.yaml"); err == nil {
+					t.Errorf("%s: a pack that is %s gives a file", format, name)
+				}
+			}
+		}
+	}
+}
+
+func FuzzSent(f *testing.F) {
+	f.Add([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x01"))
+	f.Fuzz(func(t *testing.T, pack []byte) {
+		const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+		if tree, err := gitobject.Sent(20, pack); err == nil {
+			if _, err := tree.Blob(commit, "x"); err == nil {
+				t.Error("a commit that nobody has made")
 			}
 		}
 	})

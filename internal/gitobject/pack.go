@@ -106,6 +106,12 @@ func (t Tree) resolve(id string) (string, []byte, error) {
 }
 
 func (t Tree) record(at place, width int) (record, error) {
+	if t.sent != nil {
+		if r, found := t.sent[at.id]; found {
+			return r, nil
+		}
+		return record{}, ErrLost
+	}
 	if at.pack == "" {
 		r, err := t.loose(at.id)
 		if !errors.Is(err, ErrLost) {

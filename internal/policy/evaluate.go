@@ -115,7 +115,9 @@ func protection(name string, p Protection, env Environment) verdict.Finding {
 		f.Found = p.Found
 		return f
 	default:
-		return deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("nothing is known about the protection of environment %q", name), "", hint)
+		f := deny(fault.EnvUnprotected, "environment", line, fmt.Sprintf("nothing is known about the protection of environment %q", name), "", hint)
+		f.Found = p.Found
+		return f
 	}
 }
 
