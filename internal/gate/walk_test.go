@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -311,4 +312,47 @@ func BenchmarkRecord(b *testing.B) {
 		b.ReportMetric(float64(w.refs+w.runs), "questions/op")
 	}
 	b.ReportMetric(float64(bytes), "bundle-bytes/op")
+}
+
+// mute is a platform that does not say how an environment is protected, and may say its number.
+type mute struct {
+	*watchman
+	id string
+}
+
+func (mute) Environment(context.Context, string) (policy.Protection, error) {
+	return policy.Protection{}, fault.New(fault.Usage, fault.Config, "set a token", "there is no token that may see it")
+}
+
+func (m mute) EnvironmentNumber(context.Context, string) (string, error) { return m.id, nil }
+
+// Under watch a protection that cannot be seen is told with the rest, if the entries can be found all
+// the same. Where the policy enforces, or without the number, there is no answer.
+func TestG07_a_protection_that_cannot_be_seen_under_watch(t *testing.T) {
+	r := newRecord(t)
+	day := func(n int) time.Time { return time.Now().AddDate(0, 0, n) }
+	for name, x := range map[string]struct {
+		mode policy.Mode
+		id   string
+		soft bool
+	}{
+		"watch":                  {policy.Mode{Level: policy.Watch, Since: day(-1), Until: day(1)}, "9001", true},
+		"watch, and no number":   {policy.Mode{Level: policy.Watch, Since: day(-1), Until: day(1)}, "", false},
+		"a watch that is over":   {policy.Mode{Level: policy.Watch, Since: day(-2), Until: day(-1)}, "9001", false},
+		"warn":                   {policy.Mode{Level: policy.Warn, Since: day(-1), Until: day(1)}, "9001", false},
+		"enforce, with a number": {policy.Mode{}, "9001", false},
+	} {
+		g := r.gate
+		p := *g.Policy
+		p.Environments = slices.Clone(p.Environments)
+		p.Environments[0].Mode = x.mode
+		g.Policy, g.Guard, g.Now = &p, mute{&watchman{}, x.id}, time.Now()
+		in, err := g.Look(t.Context(), nil, p.Environments[0].Name)
+		if soft := err == nil; soft != x.soft {
+			t.Errorf("%s: %v, want an answer: %v", name, err, x.soft)
+		}
+		if x.soft && (in.Protection.State != policy.Unknown || in.Protection.ID != x.id || in.Protection.Setting != "set a token") {
+			t.Errorf("%s: %+v, want that nothing is known, with the number and what helps", name, in.Protection)
+		}
+	}
 }
