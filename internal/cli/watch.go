@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -50,15 +51,18 @@ func (r *run) lenience(p *policy.Policy, at gate.Branch) ([]finding.Finding, err
 			return nil, err
 		}
 		f := finding.Finding{Rule: finding.ModeLenient, Severity: finding.Note, File: r.in.Policy, Line: e.Line, Column: 1,
-			Message: fmt.Sprintf("%q has mode: %s until %s, %s", e.Name, e.Mode.Level, policy.Day(e.Mode.Until), m.Told(r.now)),
+			Message: fmt.Sprintf("%q has mode: %s until %s, %s", e.Name, e.Mode.Level, policy.Day(e.Mode.Until), m.Told(m.Environment, r.now)),
 			Hint:    "on that day write mode: enforce, with a new baseline, and look at what gate-watched says"}
 		switch {
 		case e.Mode.At(r.now) == policy.Enforce:
 			f.Severity, f.Hint = finding.Warning, "write mode: enforce, without dates"
 			f.Message = fmt.Sprintf("%q has mode: %s until %s, and is enforced", e.Name, e.Mode.Level, policy.Day(e.Mode.Until))
-		case m.Why != "" || m.Environment.At(r.now) != e.Mode.Level:
+		case m.Why != "":
+			f.Severity, f.Found, f.Hint = finding.Warning, m.Why, cmp.Or(m.Need, "merge the policy into the default branch")
+			f.Message = fmt.Sprintf("%q has mode: %s here, and is enforced: the default branch does not say so", e.Name, e.Mode.Level)
+		case m.Environment.Mode.At(r.now) != e.Mode.Level:
 			f.Severity, f.Found, f.Hint = finding.Warning, m.Why, "merge the policy into the default branch"
-			f.Message = fmt.Sprintf("%q has mode: %s here, and is enforced: the policy of the default branch says %s", e.Name, e.Mode.Level, m.Environment.At(r.now))
+			f.Message = fmt.Sprintf("%q has mode: %s here, and is enforced: the policy of the default branch says %s", e.Name, e.Mode.Level, m.Environment.Mode.At(r.now))
 		}
 		out = append(out, f.By(finding.Policy))
 	}

@@ -272,7 +272,7 @@ func (g *Gate) merged(ctx context.Context, environment string) (policy.Merged, e
 			m.Strict = known && e.Strict()
 		}
 		if usual := g.File == policy.UsualPath; usual && path == g.File {
-			m.Modes = modes(ctx, g.Guard, g.Read, p, err, commit, environment)
+			m.Modes = modes(ctx, g.Guard, g.Read, p, err, place{repository, id, commit, environment})
 		}
 	}
 	return m, nil

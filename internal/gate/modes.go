@@ -12,13 +12,16 @@ import (
 // moved.
 const maxLookedBack = 20
 
+// A place is an environment, and where the default branch is of the repository that it belongs to.
+type place struct{ repository, id, commit, environment string }
+
 // Modes asks what the policy of the default branch says of the modes of an environment. path is
 // where the policy at hand is: one that is not at policy.UsualPath has no mode but enforce.
 func Modes(ctx context.Context, at Branch, read Reader, path, environment string) (policy.Modes, error) {
 	if path != policy.UsualPath {
 		return elsewhere(), nil
 	}
-	_, _, commit, _, err := at.Head(ctx)
+	repository, id, commit, _, err := at.Head(ctx)
 	if err != nil {
 		return policy.Modes{}, err
 	}
@@ -27,7 +30,7 @@ func Modes(ctx context.Context, at Branch, read Reader, path, environment string
 		return hidden(err), nil
 	}
 	p, err := read(raw)
-	return modes(ctx, at, read, p, err, commit, environment), nil
+	return modes(ctx, at, read, p, err, place{repository, id, commit, environment}), nil
 }
 
 // elsewhere is the answer for a policy at another path.
@@ -47,23 +50,26 @@ func hidden(err error) policy.Modes {
 // modes is what the policy of the default branch, which read has made p or err of, says of the
 // modes of an environment.
 func modes(
-	ctx context.Context, at Branch, read Reader, p *policy.Policy, err error, commit, environment string,
+	ctx context.Context, at Branch, read Reader, p *policy.Policy, err error, of place,
 ) policy.Modes {
 	if err != nil {
 		return policy.Modes{Why: "the policy of the default branch cannot be read: " + strings.ReplaceAll(err.Error(), "\n", "; "),
 			Need: "merge one that can be read"}
 	}
-	m := policy.ModesOf(p, environment)
-	if m.Environment.Level == policy.Enforce {
+	m := policy.ModesOf(p, of.environment, of.repository, of.id)
+	if !m.Lenient() {
 		return m
 	}
-	commits, err := at.Versions(ctx, commit, policy.UsualPath)
+	commits, err := at.Versions(ctx, of.commit, policy.UsualPath)
 	if err != nil {
 		m.Unseen = err.Error()
 		return m
 	}
+	if len(commits) == 0 {
+		m.Unseen = "the platform lists no version of it"
+	}
 	m.Partly = len(commits) >= maxLookedBack
-	var older []policy.Mode
+	var older []policy.Environment
 	for _, c := range commits[:min(len(commits), maxLookedBack)] {
 		raw, err := at.File(ctx, c, policy.UsualPath)
 		if err != nil {
@@ -75,12 +81,12 @@ func modes(
 			m.Partly = true // a version of then had another meaning
 			break
 		}
-		e, known := then.Environment(environment)
-		if !known || e.Mode.Level == policy.Enforce {
+		e, known := then.Environment(of.environment)
+		if !known || !e.Lenient() {
 			m.Partly = false // what is older was before these modes
 			break
 		}
-		older = append(older, e.Mode)
+		older = append(older, e)
 	}
 	m.LookBack(older)
 	return m

@@ -18,6 +18,9 @@ type Chain struct {
 	// Foreign are entries of jobs in the environment, in workflows or on refs that the
 	// policy at hand does not name: an earlier policy may have, and be in force.
 	Foreign []Entry
+	// Unguarded is how many statements count for nothing because nobody protects the ref, now, on
+	// which a job in the environment signed them.
+	Unguarded int
 	// Unreadable are statements about entries that a job in the environment signed.
 	Unreadable []Unreadable
 	refs       []RefQuery   // of the jobs that signed them
@@ -135,7 +138,14 @@ func (c *Chain) inside(in Input, env Environment, f Fact, t statement.Target, ru
 		return fmt.Sprintf("it says that it is of run %s, and another one signed it", run)
 	}
 	t.Name = env.Name
-	return cmp.Or(c.placed(in, t, f.Signer), c.protected(in, f))
+	if why := c.placed(in, t, f.Signer); why != "" {
+		return why
+	}
+	why := c.protected(in, f)
+	if why != "" {
+		c.Unguarded++
+	}
+	return why
 }
 
 // placed wants a signer to be a job in the environment of t, by its certificate or by what the

@@ -88,31 +88,33 @@ func (r *reader) mode(m mapping, what string) Mode {
 			r.complain(n, "mode: %s of %s needs %s, a day such as \"2026-11-27\"", x.Level, what, k)
 		}
 	}
-	x.Since, x.Until = r.day(m.get("since"), "since"), r.day(m.get("until"), "until")
+	var since, until bool
+	x.Since, since = r.day(m.get("since"), "since")
+	x.Until, until = r.day(m.get("until"), "until")
 	switch {
-	case x.Since.IsZero() || x.Until.IsZero():
+	case !since || !until: // it has its complaint
 	case !x.Until.After(x.Since):
 		r.complain(m.get("until"), "until of %s is not after since", what)
 	case x.Until.Sub(x.Since) > MaxLenience:
-		r.complain(m.get("until"), "until of %s is %d days after since, want at most %d; move both dates later, which is a change that is counted",
-			what, days(x.Until.Sub(x.Since)), days(MaxLenience))
+		r.complain(m.get("until"), "until of %s is more than %d days after since; move both dates later, which is a change that is counted",
+			what, days(MaxLenience))
 	}
 	return x
 }
 
-// day reads a day, which begins at midnight in UTC, or a time.
-func (r *reader) day(n *yamlnode.Node, what string) time.Time {
+// day reads a day, which begins at midnight in UTC, or a time. It is false where there is none.
+func (r *reader) day(n *yamlnode.Node, what string) (time.Time, bool) {
 	if n == nil {
-		return time.Time{}
+		return time.Time{}, false
 	}
 	s := r.text(n, what)
 	for _, layout := range []string{time.DateOnly, time.RFC3339} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC()
+			return t.UTC(), true
 		}
 	}
 	r.complain(n, "%s %q, want a day such as \"2026-11-27\", or a time", what, scalar(n))
-	return time.Time{}
+	return time.Time{}, false
 }
 
 // days is how many whole days are in d.
@@ -148,62 +150,94 @@ func Day(t time.Time) string {
 	return t.Format(time.RFC3339)
 }
 
+// Lenience is a mode with what the versions of its file say of it.
+type Lenience struct {
+	Mode  Mode      `json:"mode"`
+	Begun time.Time `json:"begun"` // when the first of the modes without an interruption began
+	Moved int       `json:"moved"` // how often their dates were moved since
+}
+
 // Modes is what the policy at UsualPath of the default branch says of the modes of an
 // environment. Its zero is that nothing is known, so that everything is enforced.
 type Modes struct {
-	Environment  Mode            `json:"environment"`
-	Requirements map[string]Mode `json:"requirements,omitempty"` // those that are not enforced, by name
-	Why          string          `json:"why"`                    // why nothing is known, in words
-	Need         string          `json:"need"`                   // the next step then
-	// Begun is when the first of the modes without an interruption began, and Moved how often
-	// their dates were moved since; Partly says that older versions of the file were not seen,
-	// Unseen why none was.
-	Begun  time.Time `json:"begun"`
-	Moved  int       `json:"moved"`
-	Partly bool      `json:"partly"`
-	Unseen string    `json:"unseen"`
+	Environment  Lenience            `json:"environment"`
+	Requirements map[string]Lenience `json:"requirements,omitempty"` // those that are not enforced, by name
+	Why          string              `json:"why"`                    // why nothing is known, in words
+	Need         string              `json:"need"`                   // the next step then
+	// Partly says that older versions of the file were not seen, Unseen why none was.
+	Partly bool   `json:"partly"`
+	Unseen string `json:"unseen"`
 }
 
-// ModesOf returns what p, the policy of the default branch, says of the modes of an
-// environment.
-func ModesOf(p *Policy, environment string) Modes {
+// ModesOf returns what p, the policy of the default branch of a repository, says of the modes of an
+// environment. home is the address of that repository and id its number: an environment of the same
+// name that is another repository's says nothing about this one.
+func ModesOf(p *Policy, environment, home, id string) Modes {
 	e, known := p.Environment(environment)
-	if !known {
+	t, ok := p.Target(e, home, "1")
+	switch {
+	case !known:
 		return Modes{Why: fmt.Sprintf("the policy of the default branch has no environment %q", environment),
 			Need: "merge the policy into the default branch first"}
+	case !ok || t.Repository.ID != id:
+		return Modes{Why: fmt.Sprintf("environment %q of the default branch's policy is not this repository's", environment),
+			Need: "say with repository-id whose it is"}
 	}
-	m := Modes{Environment: e.Mode, Begun: e.Mode.Since}
+	m := Modes{Environment: Lenience{Mode: e.Mode, Begun: e.Mode.Since}}
 	for _, q := range e.Requires {
 		if q.Mode.Level != Enforce {
 			if m.Requirements == nil {
-				m.Requirements = map[string]Mode{}
+				m.Requirements = map[string]Lenience{}
 			}
-			m.Requirements[q.Name] = q.Mode
+			m.Requirements[q.Name] = Lenience{Mode: q.Mode, Begun: q.Mode.Since}
 		}
 	}
 	return m
 }
 
-// LookBack counts how often the dates of m were moved. older is what the versions of the file
-// before said of the environment, the newest first.
-func (m *Modes) LookBack(older []Mode) {
-	now := m.Environment
+// Lenient reports whether anything of m is not enforced.
+func (m Modes) Lenient() bool { return m.Environment.Mode.Level != Enforce || len(m.Requirements) > 0 }
+
+// LookBack counts how often the dates of m were moved. older is what the versions of the file before
+// said of the environment, the newest first.
+func (m *Modes) LookBack(older []Environment) {
+	var own []Mode
+	for _, e := range older {
+		own = append(own, e.Mode)
+	}
+	m.Environment = m.Environment.back(own)
+	for name, x := range m.Requirements {
+		var was []Mode
+		for _, e := range older {
+			i := slices.IndexFunc(e.Requires, func(q Requirement) bool { return q.Name == name })
+			if i < 0 {
+				break
+			}
+			was = append(was, e.Requires[i].Mode)
+		}
+		m.Requirements[name] = x.back(was)
+	}
+}
+
+func (l Lenience) back(older []Mode) Lenience {
+	now := l.Mode
 	for _, x := range older {
-		if x.Level == Enforce {
-			return
+		if x.Level == Enforce || now.Level == Enforce {
+			break
 		}
 		if !x.Since.Equal(now.Since) || !x.Until.Equal(now.Until) {
-			m.Moved++
+			l.Moved++
 		}
-		if now = x; x.Since.Before(m.Begun) {
-			m.Begun = x.Since
+		if now = x; x.Since.Before(l.Begun) {
+			l.Begun = x.Since
 		}
 	}
+	return l
 }
 
 // utc returns m with every time in UTC.
 func (m Modes) utc() Modes {
-	m.Begun, m.Environment = m.Begun.UTC(), m.Environment.utc()
+	m.Environment = m.Environment.utc()
 	m.Requirements = maps.Clone(m.Requirements)
 	for name, x := range m.Requirements {
 		m.Requirements[name] = x.utc()
@@ -211,7 +245,7 @@ func (m Modes) utc() Modes {
 	return m
 }
 
-func (m Mode) utc() Mode {
-	m.Since, m.Until = m.Since.UTC(), m.Until.UTC()
-	return m
+func (l Lenience) utc() Lenience {
+	l.Begun, l.Mode.Since, l.Mode.Until = l.Begun.UTC(), l.Mode.Since.UTC(), l.Mode.Until.UTC()
+	return l
 }

@@ -25,7 +25,7 @@ func lenient(t testing.TB, text, level string) string {
 // modesOf are the modes that the default branch has, if its policy is text.
 func modesOf(t testing.TB, text string) policy.Modes {
 	t.Helper()
-	return policy.ModesOf(read(t, text), "production")
+	return policy.ModesOf(read(t, text), "production", where.Repository.URI, where.Repository.ID)
 }
 
 // under judges evidence that is too old by an hour, where the default branch has the policy there.
@@ -328,9 +328,117 @@ func TestModes_are_looked_back_at(t *testing.T) {
 	mode := func(since, until int) policy.Mode {
 		return policy.Mode{Level: policy.Watch, Since: now.AddDate(0, 0, -since), Until: now.AddDate(0, 0, -until)}
 	}
-	m := policy.Modes{Environment: mode(5, -30), Begun: mode(5, -30).Since}
-	m.LookBack([]policy.Mode{mode(5, -30), mode(20, -2), mode(20, -1), {}, mode(200, 190)})
-	if m.Moved != 2 || !m.Begun.Equal(mode(20, 0).Since) {
-		t.Errorf("moved %d times since %s, want twice in 20 days", m.Moved, m.Begun)
+	const scan = "https://in-toto.io/attestation/vulns/v0.1"
+	version := func(own policy.Mode, of ...policy.Mode) policy.Environment {
+		e := policy.Environment{Mode: own}
+		for _, m := range of {
+			e.Requires = append(e.Requires, policy.Requirement{Name: scan, Mode: m})
+		}
+		return e
+	}
+	m := policy.Modes{Environment: policy.Lenience{Mode: mode(5, -30), Begun: mode(5, -30).Since},
+		Requirements: map[string]policy.Lenience{scan: {Mode: mode(3, -9), Begun: mode(3, -9).Since}}}
+	m.LookBack([]policy.Environment{version(mode(5, -30), mode(3, -9)), version(mode(20, -2), mode(7, -8)), version(mode(20, -1)), version(policy.Mode{}, mode(40, 30)), version(mode(200, 190))})
+	if l := m.Environment; l.Moved != 2 || !l.Begun.Equal(mode(20, 0).Since) {
+		t.Errorf("moved %d times since %s, want twice in 20 days", l.Moved, l.Begun)
+	}
+	if l := m.Requirements[scan]; l.Moved != 1 || !l.Begun.Equal(mode(7, 0).Since) {
+		t.Errorf("of the scan: moved %d times since %s, want once in 7 days", l.Moved, l.Begun)
+	}
+}
+
+// Nobody has agreed to what nobody was asked about: an artifact without evidence has no approvals, and
+// one that the policy has no name for, or several of which one has none, does not step down either.
+func TestD15_a_step_down_with_something_that_nothing_is_attested_about(t *testing.T) {
+	watch := lenient(t, weakened(t), "watch")
+	judged := func(edit func(*policy.Input), ballots ...ballot) (verdict.Verdict, bool) {
+		s := setting(t, watch, ballots...)
+		in := s.input(t)
+		first := lets(t, 1, nil, func(x *let) { x.entry.Source = required(t) })
+		adopt(&in, entering(in.Policy, first))
+		in.Merged = onMain(in.Policy)
+		in.Merged.Modes = modesOf(t, watch)
+		in.InForce = []policy.InForce{{Entry: first.entryLink(), Policy: read(t, required(t))}}
+		q, err := policy.Ask(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := in.Changes[0]
+		in.Changes = nil
+		for _, x := range q.Changes() {
+			asked.Start = x.Start
+			in.Changes = append(in.Changes, asked)
+		}
+		in.Refs = append(in.Refs, kept(in)...)
+		edit(&in)
+		return evaluate(in), in.Agreed()
+	}
+	junk := policy.Candidate{Subject: subject.Subject{Name: "dist/junk", Digest: subject.Sum([]byte("junk"))}}
+	nameless := policy.Candidate{Subject: subject.Subject{Name: "elsewhere", Digest: subject.Sum([]byte("x"))}}
+	for name, x := range map[string]struct {
+		edit func(*policy.Input)
+		want bool
+	}{
+		"what two have approved":        {func(*policy.Input) {}, true},
+		"junk alone":                    {func(in *policy.Input) { in.Candidates = []policy.Candidate{junk} }, false},
+		"what the policy does not name": {func(in *policy.Input) { in.Candidates = []policy.Candidate{nameless} }, false},
+		"junk beside what was approved": {func(in *policy.Input) { in.Candidates = append(in.Candidates, junk) }, false},
+		"another name beside it":        {func(in *policy.Input) { in.Candidates = append(in.Candidates, nameless) }, false},
+		"a run that failed":             {func(in *policy.Input) { in.Runs[0].State = policy.Failed }, false},
+		"a change that was not seen":    {func(in *policy.Input) { in.Changes = nil }, false},
+		"a policy that keeps no record": {func(in *policy.Input) {
+			in.InForce[0].Policy = read(t, replaced(t, required(t), "record: required", "record: off"))
+		}, true},
+		"an entry whose ref is open now": {func(in *policy.Input) {
+			in.InForce = nil
+			in.Refs = kept(*in)
+			for i := range in.Refs {
+				in.Refs[i].Protected, in.Refs[i].Kept, in.Refs[i].On = policy.No, policy.No, policy.No
+			}
+		}, false},
+	} {
+		v, agreed := judged(x.edit, yes(alice, bob)...)
+		if v.Watched() != x.want {
+			t.Errorf("%s: mode %+v, want that it watches: %v", name, v.Mode, x.want)
+		}
+		if agreed && !x.want {
+			t.Errorf("%s: agreed, and nobody was asked", name)
+		}
+	}
+}
+
+// An entry of ours is no evidence, whatever a policy requires; a summary of another verifier is.
+func TestG11_an_entry_is_no_evidence(t *testing.T) {
+	p := read(t, edited(t, "      provenance: {max-age: 7d}", "      "+statement.SummaryV1+":"))
+	own := stated(t, signer(), provenance(signer()))
+	own.Statement.PredicateType = statement.SummaryV1
+	for verifier, want := range map[string]verdict.Outcome{statement.EntryVerifier: verdict.Deny, "https://verifier.example": verdict.Allow} {
+		own.Statement.Predicate = []byte(`{"verifier":{"id":"` + verifier + `"},"verificationResult":"PASSED"}`)
+		if v := evaluate(input(p, own)); v.Outcome() != want {
+			t.Errorf("%s: %v %+v, want %v", verifier, v.Outcome(), refusals(v), want)
+		}
+	}
+}
+
+// A mode of an environment of the same name that is another repository's says nothing.
+func TestD15_a_mode_of_another_repositorys_environment(t *testing.T) {
+	watch := lenient(t, good, "watch")
+	for name, text := range map[string]string{
+		"its number":      replaced(t, watch, "    mode:", "    repository-id: 77\n    mode:"),
+		"who builds":      replaced(t, watch, "repository-id: 1001", "repository-id: 77"),
+		"nobody's":        replaced(t, watch, "issuer: https://ci.example", "issuer: https://jobs.example\n        runner: shared"),
+		"the one at hand": watch,
+	} {
+		if m := modesOf(t, text); (m.Why == "") != (text == watch) {
+			t.Errorf("%s: %+v, want why it does not count", name, m)
+		}
+	}
+}
+
+// What came in under watch settles nothing: who looks for a base looks further.
+func TestG11_what_came_in_under_watch_settles_nothing(t *testing.T) {
+	p := read(t, replaced(t, second, "count: 2}\n", "count: 2}\n    record: off\n"))
+	if entering(p, watching(t, 1, false, nil)).Settled() || !entering(p, line(t, 1)...).Settled() {
+		t.Error("a record without an entry that carries a policy is settled, or one with it is not")
 	}
 }

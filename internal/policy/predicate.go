@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
 // Predicate is evidence of one predicate type whose content is not read: that the right
@@ -45,4 +47,10 @@ var passableTypes = []string{
 
 func (p Predicate) loosened(*loosening, Requirement) {}
 
-func (p Predicate) judge(Requirement, Signer, Fact) *miss { return nil }
+func (p Predicate) judge(_ Requirement, _ Signer, f Fact) *miss {
+	if p.Type == statement.SummaryV1 && f.Statement.IsEntry() {
+		return &miss{code: fault.Predicate, reason: "an entry into an environment is no evidence about what enters another one",
+			found: statement.EntryVerifier, wanted: "a summary of another verifier", hint: "require what the entry rested on: provenance"}
+	}
+	return nil
+}

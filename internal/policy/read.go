@@ -337,6 +337,9 @@ func (r *reader) environment(f field) Environment {
 	if len(e.Requires) == 0 && m.get("requires") != nil {
 		r.vacuous = true
 	}
+	if len(e.Requires) > 0 && !slices.ContainsFunc(e.Requires, func(q Requirement) bool { return q.Mode.Level != Watch }) {
+		r.complain(m.get("requires"), "every requirement of %s is only watched, so nothing is required; let one be enforced", what)
+	}
 	r.rules(&e, m)
 	return e
 }

@@ -150,6 +150,9 @@ const another = "      - issuer: https://ci.example\n        repository: acme/li
 
 var unseen = []wrong{
 	{"D01 a mode for more than ninety days", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 2027-02-26\n    requires:"},
+	{"D01 a mode since the first day of all", "    requires:", "    mode: watch\n    since: 0001-01-01\n    until: 2027-01-01\n    requires:"},
+	{"D01 a mode until the first day of all", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 0001-01-01\n    requires:"},
+	{"D04 a policy of which everything is only watched", "      provenance: {max-age: 7d}", "      https://in-toto.io/attestation/vulns/v0.1: {mode: watch, since: 2026-11-27, until: 2026-11-28}"},
 	{"D01 a mode that ends before it begins", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 2026-11-27\n    requires:"},
 	{"D01 a day that is in no month", "    requires:", "    mode: watch\n    since: 2026-11-31\n    until: 2026-12-02\n    requires:"},
 	{"G03 evidence of any kind that is watched alone", "      provenance:", "      https://scan.example/x/v1: {mode: warn, since: 2026-11-27, until: 2026-11-28}\n      provenance:"},

@@ -30,7 +30,10 @@ func (in Input) stanced() Input {
 		return in
 	}
 	if why := in.disagreed(env); why != "" {
-		in.stance = &stance{why: why, hint: "let them approve the change, as any change of the policy"}
+		in.stance = &stance{why: why, hint: "attest what enters, and let them approve it as a change of the policy"}
+		if why == unknownForce {
+			in.stance.hint = "mend what is said of the record; where an entry was signed on a ref that nobody protects now, protect it again"
+		}
 	}
 	return in
 }
@@ -58,12 +61,12 @@ func (in Input) both(env Environment) stance {
 		}
 		return Enforce
 	}
-	s.level = same("", env.Mode, there.Environment)
+	s.level = same("", env.Mode, there.Environment.Mode)
 	for _, q := range env.Requires {
 		if q.Mode.Level == Enforce {
 			continue
 		}
-		if l := same(" of "+q.Name, q.Mode, there.Requirements[q.Name]); l.below(s.level) {
+		if l := same(" of "+q.Name, q.Mode, there.Requirements[q.Name].Mode); l.below(s.level) {
 			if s.of == nil {
 				s.of = map[string]Level{}
 			}
@@ -77,8 +80,8 @@ func (in Input) both(env Environment) stance {
 // nothing. A step down is a change of the policy: whom that asks has to agree, and what is in
 // force has to be known.
 func (in Input) disagreed(env Environment) string {
-	if len(slices.Concat(in.foreign(env), in.unreadable(env), in.unread(env))) > 0 {
-		return "which policy is in force is not known"
+	if len(slices.Concat(in.foreign(env), in.unreadable(env), in.unread(env))) > 0 || in.chain.Unguarded > 0 {
+		return unknownForce
 	}
 	for _, f := range in.InForce {
 		old, known := f.Policy.Environment(in.Environment)
@@ -93,6 +96,9 @@ func (in Input) disagreed(env Environment) string {
 	}
 	return ""
 }
+
+// unknownForce says that nobody knows whom to ask.
+const unknownForce = "which policy is in force is not known"
 
 // stepsDown reports whether the stance stops less than a policy in force does now.
 func (in Input) stepsDown(env, old Environment) bool {
@@ -115,26 +121,40 @@ func lower(a, b Level) Level {
 	return b
 }
 
-// agree reports whether whom a policy in force asks has agreed to the one at hand, for all that
-// wants to enter.
+// agree reports whether all whom a policy in force asks have agreed to the one at hand, for each
+// thing that wants to enter. What nobody was asked about nobody has agreed to: an artifact without
+// evidence has no approvals.
 func (in Input) agree(env Environment, f InForce) bool {
 	for _, w := range in.wishes(env) {
 		if w.of == f.Entry.SHA256 && in.notMerged(w) != nil {
 			return false
 		}
 	}
-	for _, c := range in.Candidates {
-		a, m := in.artifact(c)
-		if m != nil {
-			continue // it has a reason of its own, and is not let in
-		}
-		for _, s := range in.sides(env, a, c, meeting(in, env, a, c.indexed(), possible))[1:] {
-			if s.force.Entry == f.Entry && slices.ContainsFunc(s.agreed(), func(x verdict.Finding) bool { return x.Outcome != verdict.Allow }) {
-				return false
-			}
-		}
+	_, old, _ := in.under(f)
+	if old.Record == RecordOff || len(old.Approvals) == 0 {
+		return true
 	}
-	return true
+	return !slices.ContainsFunc(in.Candidates, func(c Candidate) bool {
+		a, m := in.artifact(c)
+		return m != nil || !in.agreedTo(env, a, c, f)
+	})
+}
+
+// agreedTo reports whether every rule of a policy in force is met for one candidate.
+func (in Input) agreedTo(env Environment, a Artifact, c Candidate, f InForce) bool {
+	all := in.sides(env, a, c, meeting(in, env, a, c.indexed(), possible))[1:]
+	i := slices.IndexFunc(all, func(s side) bool { return s.force.Entry == f.Entry })
+	if i < 0 {
+		return false
+	}
+	met := map[string]bool{}
+	for _, x := range all[i].approvals() {
+		if x.Outcome != verdict.Allow {
+			return false
+		}
+		met[x.Requirement] = true
+	}
+	return !slices.ContainsFunc(all[i].env.Approvals, func(r Rule) bool { return !r.Veto && !met["approvals "+r.Group] })
 }
 
 // levelOf is the level at which a requirement is judged.
@@ -183,41 +203,63 @@ func (in Input) mode(env Environment) *verdict.Mode {
 	if env.Mode.Level != Enforce {
 		out.Since, out.Until = env.Mode.Since.Format(time.RFC3339), env.Mode.Until.Format(time.RFC3339)
 	}
-	if s.level == Enforce {
-		return out
-	}
 	x := in.Merged.Modes
-	out.Branch, out.Commit = in.Merged.Branch, in.Merged.Commit
-	out.Notes = append(out.Notes, fmt.Sprintf("mode: %s %s", s.level, x.Told(in.Now)))
-	until := env.Mode.Until
-	if x.Environment.Until.Before(until) {
-		until = x.Environment.Until
+	if s.level != Enforce {
+		out.Notes = append(out.Notes, x.notes(in.Now, "mode: "+s.level.String(), x.Environment, env.Mode)...)
+		if s.level == Watch && in.left(x.Environment, env.Mode) <= noticeBefore {
+			out.Notes = append(out.Notes, "before that day, remove the line that lets the gate's job fail, and deploy the digests that "+
+				"the gate passes on: sallyport doctor shows the lines")
+		}
 	}
-	left := until.Sub(in.Now)
-	out.Notes = append(out.Notes, fmt.Sprintf("enforced from %s on, in %s", Day(until), amount(days(left), "day")))
-	if s.level == Watch && left <= noticeBefore {
-		out.Notes = append(out.Notes, "before that day, take the line off with which the gate's job may fail, and deploy the digests that "+
-			"the gate passes on: sallyport doctor shows the lines")
+	for _, q := range env.Requires {
+		if l, lower := s.of[q.Name]; lower {
+			out.Notes = append(out.Notes, x.notes(in.Now, fmt.Sprintf("mode: %s of %s", l, q.Name), x.Requirements[q.Name], q.Mode)...)
+		}
+	}
+	if len(out.Notes) > 0 {
+		out.Branch, out.Commit = in.Merged.Branch, in.Merged.Commit
 	}
 	return out
 }
 
-// Told says since when the modes are what they are, and how often their dates were moved.
-func (m Modes) Told(now time.Time) string {
-	return fmt.Sprintf("since %s, for %s; %s", Day(m.Begun), amount(days(now.Sub(m.Begun)), "day"), m.moves())
+// left is how long a mode still holds, here and on the default branch.
+func (in Input) left(there Lenience, here Mode) time.Duration {
+	return min(there.Mode.Until.Sub(in.Now), here.Until.Sub(in.Now))
 }
 
-// moves says how often the dates were moved.
-func (m Modes) moves() string {
+// notes says since when something is not enforced, and until when.
+func (m Modes) notes(now time.Time, what string, there Lenience, here Mode) []string {
+	until := here.Until
+	if there.Mode.Until.Before(until) {
+		until = there.Mode.Until
+	}
+	end := fmt.Sprintf("enforced from %s on, in %s", Day(until), Age(until.Sub(now)))
+	if left := until.Sub(now); left <= noticeBefore {
+		end += ": that is soon"
+	}
+	return []string{what + " " + m.Told(there, now), end}
+}
+
+// Told says since when something is not enforced, and how often the dates of that were moved.
+func (m Modes) Told(l Lenience, now time.Time) string {
+	least := ""
+	if m.Partly {
+		least = "at least "
+	}
+	return fmt.Sprintf("since %s, for %s%s; %s", Day(l.Begun), least, amount(days(now.Sub(l.Begun)), "day"), m.moves(l))
+}
+
+// moves says how often dates were moved.
+func (m Modes) moves(l Lenience) string {
 	switch {
 	case m.Unseen != "":
 		return "how often its dates were moved is not known: " + m.Unseen
 	case m.Partly:
-		return "its dates were moved at least " + amount(m.Moved, "time")
-	case m.Moved == 0:
+		return "its dates were moved at least " + amount(l.Moved, "time")
+	case l.Moved == 0:
 		return "its dates were never moved"
 	}
-	return "its dates were moved " + amount(m.Moved, "time")
+	return "its dates were moved " + amount(l.Moved, "time")
 }
 
 // amount is a number with a noun.

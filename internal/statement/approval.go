@@ -246,12 +246,17 @@ func (s Statement) Own() error {
 	case EndingV1:
 		_, err = s.Ending()
 	case SummaryV1:
-		var v struct{ Verifier struct{ ID string } }
-		if json.Unmarshal(s.Predicate, &v) == nil && v.Verifier.ID == EntryVerifier {
+		if s.IsEntry() {
 			_, err = s.Entered()
 		}
 	}
 	return err
+}
+
+// IsEntry reports whether s says that it is an entry of ours, whole or not.
+func (s Statement) IsEntry() bool {
+	var v struct{ Verifier struct{ ID string } }
+	return s.PredicateType == SummaryV1 && json.Unmarshal(s.Predicate, &v) == nil && v.Verifier.ID == EntryVerifier
 }
 
 // Said reads s as an approval, a rejection or a withdrawal.
