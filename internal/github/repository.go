@@ -169,7 +169,8 @@ func (repo *Repo) Head(ctx context.Context) (repository, id, head, ref string, e
 		return "", "", "", "", err
 	}
 	if head == "" {
-		return "", "", "", "", fault.New(fault.Refused, fault.Malformed, "", "the default branch %q of %s is not there", r.DefaultBranch, repo.web(""))
+		return "", "", "", "", fault.New(fault.Unavailable, fault.NotAvailable, string(readContents),
+			"the default branch %q of %s is not there, or this token may not see it", r.DefaultBranch, repo.web(""))
 	}
 	return repo.server.String() + "/" + r.FullName, strconv.FormatInt(r.ID, 10), head, "refs/heads/" + r.DefaultBranch, nil
 }

@@ -21,8 +21,17 @@ type Core struct {
 	EnvironmentID string         `json:"environmentID"` // the platform's number of it
 	Time          time.Time      `json:"time"`          // that ages were counted from
 	Outcome       string         `json:"outcome"`
+	Mode          CoreMode       `json:"mode"` // its zero: the policy enforces everything
 	Findings      []CoreFinding  `json:"findings,omitempty"` // about the environment
 	Subjects      []CoreSubject  `json:"subjects,omitempty"`
+}
+
+// CoreMode is what the modes of a policy come to, without texts.
+type CoreMode struct {
+	Level string `json:"level"`
+	Says  string `json:"policySays"`
+	Since string `json:"since"`
+	Until string `json:"until"`
 }
 
 // CoreFinding is a finding without its texts. An outcome is a word, so that it is
@@ -69,6 +78,9 @@ func NewCore(in *Input, v verdict.Verdict, input subject.Digest) Core {
 	c := Core{Rules: Rules, Input: input, Policy: in.Policy.Digest, Environment: in.Environment,
 		EnvironmentID: in.Protection.ID, Time: in.Now.UTC(),
 		Outcome: v.Answer().String(), Findings: coreFindings(v.Findings)}
+	if m := v.Mode; m != nil {
+		c.Mode = CoreMode{m.Level, m.Says, m.Since, m.Until}
+	}
 	for i := range v.Judgements {
 		c.Subjects = append(c.Subjects, coreSubject(&v.Judgements[i]))
 	}

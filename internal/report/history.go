@@ -59,7 +59,7 @@ const shownArtifacts = 5
 func HistoryText(w io.Writer, all []History) error {
 	p := &printer{w: w}
 	for _, h := range all {
-		p.line("%s  %s", Plain(h.Environment), number(len(h.Entries), "entry", "entries"))
+		p.line("%s  %s", Plain(h.Environment), h.counted())
 		for i, e := range h.Entries {
 			p.entered(e)
 			if i+1 < len(h.Entries) && h.Entries[i+1].Policy != e.Policy {
@@ -90,6 +90,29 @@ func HistoryText(w io.Writer, all []History) error {
 		}
 	}
 	return p.err
+}
+
+// counted says how many entries there are, and what came in under watch, which is none.
+func (h History) counted() string {
+	watched := 0
+	for _, e := range h.Entries {
+		if e.Would != "" {
+			watched++
+		}
+	}
+	s := number(len(h.Entries)-watched, "entry", "entries")
+	if watched > 0 {
+		s += fmt.Sprintf(", and %d times something came in under watch", watched)
+	}
+	return s
+}
+
+// kind is what e is called in a table.
+func (e Entered) kind() string {
+	if e.Would != "" {
+		return "watched"
+	}
+	return "entry"
 }
 
 func (p *printer) entered(e Entered) {

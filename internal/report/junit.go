@@ -83,6 +83,9 @@ func JUnit(w io.Writer, r Record) error {
 		name += " " + Plain(r.Environment)
 	}
 	j := newJUnit(name)
+	if r.Outcome.Watched {
+		j.add(junitCase{Name: r.Outcome.String(), Skipped: &junitReason{Message: noGate, Text: strings.Join(modeLines(r, Plain), "\n")}})
+	}
 	for _, f := range r.Findings {
 		j.add(caseOf(r, Plain(r.Environment), f))
 	}

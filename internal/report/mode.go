@@ -21,14 +21,16 @@ func would(o verdict.Outcome, environment string) string {
 	}
 }
 
-// told are the lines about a mode, in words; how writes a value.
+// modeLines are the lines about the modes of a policy, in words; how writes a value.
 func modeLines(r Record, how func(string) string) []string {
 	m := r.Mode
 	if m == nil {
 		return nil
 	}
 	var out []string
-	if m.Why != "" {
+	if m.Why != "" && m.Says == "enforce" {
+		out = append(out, how(m.Why)+", so it is enforced")
+	} else if m.Why != "" {
 		out = append(out, fmt.Sprintf("the policy says mode: %s, and %s is enforced: %s", m.Says, how(r.Environment), how(m.Why)))
 	}
 	if m.Hint != "" {

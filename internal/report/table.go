@@ -72,7 +72,7 @@ func (e Entered) rows() []map[string]string {
 	var out []map[string]string
 	for _, a := range e.Artifacts {
 		out = append(out, map[string]string{
-			"kind": "entry", "number": strconv.Itoa(e.Number), "time": e.Time, "state": e.State,
+			"kind": e.kind(), "number": strconv.Itoa(e.Number), "time": e.Time, "state": e.State,
 			"artifact": a.Artifact, "name": a.Name, "digest": a.Digest, "commit": a.Commit, "base": a.Base,
 			"approved": strings.Join(e.Approved, " "), "others": strings.Join(e.Others, " "),
 			"makers": strings.Join(e.Makers, " "), "emergency": strconv.FormatBool(e.Emergency), "run": e.Run,
