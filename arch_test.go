@@ -51,7 +51,7 @@ var rooms = map[string]string{
 	// doors
 	"idtoken": "client fault strictjson",
 	"github":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
-	"gitlab":  "client fault file subject statement dialect policy change finding doctor starter trial store report idtoken",
+	"gitlab":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
 	// readers of what people wrote
 	"workflows": "fault finding wiring yamlnode starter",
 	"pipelines": "fault finding wiring yamlnode starter",

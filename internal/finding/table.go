@@ -235,7 +235,7 @@ var table = [...]row{
 		id: "gate-watched", severity: Warning, causes: []cause{{Workflows, "G03"}, {Pipelines, "H01"}},
 		title:   "the policy watches this environment, so its gate stops nothing",
 		meaning: "Until the day that the policy says, the gate judges and passes nothing on. From then on it is enforced, and stops nothing all the same while its job may fail or the deployment does not take its digests.",
-		step:    "for that day, take the line off with which the gate may fail, and deploy the digests that the gate passes on",
+		step:    "for that day, remove the line that lets the gate fail, and deploy the digests that the gate passes on",
 	},
 	ModeLenient: {
 		id: "mode-lenient", severity: Warning, causes: []cause{{Policy, "D15"}},
