@@ -220,7 +220,7 @@ function build (bin) {
     CGO_ENABLED: '0',
     ...(windows && { SYSTEMROOT: process.env.SYSTEMROOT, USERPROFILE: made, TEMP: made, TMP: made })
   }
-  const args = ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w -buildid=', '-o', bin, '.']
+  const args = ['build', '-trimpath', '-buildvcs=false', '-tags=grpcnotrace', '-ldflags=-s -w -buildid=', '-o', bin, '.']
   const { status } = spawnSync(go, args, { cwd: root, env, stdio: ['ignore', 2, 2] })
   if (status !== 0) throw new Stop(usage, "this commit's source could not be built")
   fs.rmSync(made, { recursive: true, force: true })
