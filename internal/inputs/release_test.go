@@ -11,7 +11,7 @@ import (
 )
 
 func TestScriptsAreExecutable(t *testing.T) {
-	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh", "e2e/chroot.sh"} {
+	for _, name := range []string{"shared/install.sh", ".ci/run", ".ci/lint.sh", ".ci/build.sh", ".ci/reproduce.sh", ".ci/record.sh", ".ci/allowed.sh", ".ci/busybox.sh", ".ci/rehearse.sh", "e2e/chroot.sh"} {
 		info, err := os.Stat(filepath.Join(root, name))
 		if err != nil || info.Mode()&0o111 == 0 {
 			t.Errorf("%s is not a program: %v", name, err)
@@ -94,6 +94,59 @@ func TestRecord(t *testing.T) {
 			t.Errorf("%s does not carry the release", path)
 		}
 	}
+}
+
+// A machine that cannot rehearse a release is told all that it lacks, before
+// anything is built, and the rehearsal fails: it never passes over a part.
+func TestRehearsalSaysWhatIsMissing(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{".ci/rehearse.sh", ".ci/busybox.sh"} {
+		write(t, dir+"/"+path, string(read(t, path)))
+		if err := os.Chmod(dir+"/"+path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tools := dir + "/tools"
+	tool := func(name, script string) {
+		write(t, tools+"/"+name, "#!/bin/sh\n"+script+"\n")
+		if err := os.Chmod(tools+"/"+name, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"bash", "sh", "env", "dirname"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tool(name, "exec "+path+" \"$@\"")
+	}
+	says := func(absent bool, lines ...string) {
+		t.Helper()
+		cmd := exec.Command(tools+"/bash", dir+"/.ci/rehearse.sh")
+		cmd.Env = []string{"PATH=" + tools}
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("it did not fail: %s", out)
+		}
+		for _, line := range lines {
+			if strings.Contains(string(out), "rehearsal: "+line+"\n") == absent {
+				t.Errorf("it said %q, and of %q the contrary was wanted", out, line)
+			}
+		}
+	}
+	lacks := []string{"this is not root, whom chroot needs", "busybox is missing: install the package busybox-static", "git is missing", "node is missing",
+		"bin/sallyport-lab is missing: make builds it", "nothing was rehearsed"}
+	tool("id", "echo 1000")
+	says(false, lacks...)
+	tool("id", "echo 0")
+	for _, name := range []string{"git", "go", "gzip", "node", "chroot", "diff", "tar", "busybox"} {
+		tool(name, "exit 1")
+	}
+	write(t, dir+"/bin/sallyport-lab", "")
+	if err := os.Chmod(dir+"/bin/sallyport-lab", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	says(true, lacks...) // and so it goes on, as far as these programs do
 }
 
 func digest(content string) string {
