@@ -79,7 +79,7 @@ record() {
 		cd "$temp/record"
 		git checkout --quiet --detach "$commit"
 		.ci/record.sh "$version" "$dist"
-		git -c user.name=rehearsal -c user.email=rehearsal@localhost commit --quiet --message "release: $version" -- shared/release.txt templates
+		git -c user.name=rehearsal -c user.email=rehearsal@localhost commit --quiet --message "release: $version" -- README.md shared/release.txt templates
 		[ -z "$(git status --porcelain)" ] || die "the commit lacks what the record changed: $(git status --porcelain)"
 		git push --quiet "$temp/origin" "HEAD:refs/heads/release/$version"
 	)

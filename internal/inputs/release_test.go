@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
 
 func TestScriptsAreExecutable(t *testing.T) {
@@ -62,7 +64,7 @@ func TestRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, path := range []string{"action.yml", "go.mod", "go.sum", ".ci/record.sh"} {
+	for _, path := range []string{"README.md", "action.yml", "go.mod", "go.sum", ".ci/record.sh"} {
 		write(t, dir+"/"+path, string(read(t, path)))
 	}
 	for _, target := range []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64.exe", "windows_arm64.exe"} {
@@ -87,12 +89,60 @@ func TestRecord(t *testing.T) {
 	if n := strings.Count(mustRead(t, dir+"/shared/release.txt"), "  sallyport_"); n != 6 {
 		t.Errorf("the record has %d digests, want one for each platform", n)
 	}
+	if strings.Contains(mustRead(t, dir+"/README.md"), "no release yet") || !strings.Contains(mustRead(t, dir+"/README.md"), "policy.yaml") {
+		t.Error("the README of a release says that there is none")
+	}
 	line := strings.TrimPrefix(digest("linux_amd64"), "sha256:") + "  sallyport_linux_amd64\n"
 	for _, path := range []string{"shared/release.txt", "templates/gate/template.yml", "templates/attest/template.yml", "templates/verify/template.yml"} {
 		got := mustRead(t, dir+"/"+path)
 		if strings.Count(got, line) != 1 || strings.Count(got, "version v1.2.3\n") != 1 {
 			t.Errorf("%s does not carry the release", path)
 		}
+	}
+}
+
+// Before there is a release, the job that docs/install.md shows for GitLab builds
+// the commit that it names, and no other.
+func TestSourceOnGitLab(t *testing.T) {
+	b := newBench(t, installers[0])
+	b.source("module github.com/sallyport-dev/sallyport\n", "package main\n\nimport \"os\"\n\nfunc main() { println(\"built for\", os.Args[1], os.Args[3]) }\n")
+	git := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", append([]string{"-C", b.commit, "-c", "user.name=t", "-c", "user.email=t@localhost"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %q: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git("init", "-q")
+	git("add", ".")
+	git("commit", "-q", "-m", "source")
+	meant := git("rev-parse", "HEAD")
+	write(t, b.commit+"/main.go", "package main\n\nfunc main() { println(\"another\") }\n")
+	git("commit", "-q", "-a", "-m", "another")
+	_, page, _ := strings.Cut(string(read(t, "docs/install.md")), "\ngate:production:\n")
+	block, _, _ := strings.Cut(page, "```")
+	var job struct {
+		Before []string `yaml:"before_script"`
+		Script []string
+	}
+	if err := yaml.Unmarshal([]byte(block), &job); err != nil || len(job.Before) == 0 || len(job.Script) == 0 {
+		t.Fatalf("%v: %q", err, block)
+	}
+	run := func(commit string) (string, error) {
+		script := strings.NewReplacer("https://github.com/sallyport-dev/sallyport", "file://"+b.commit, "<commit>", commit, "/tmp/sallyport", b.dir+"/clone").
+			Replace(strings.Join(append(job.Before, job.Script...), "\n"))
+		cmd := exec.Command("sh", "-e", "-c", script)
+		cmd.Dir = b.work
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + b.dir, "TMPDIR=" + b.temp, "CI_PROJECT_DIR=" + b.work}
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := run(meant); err != nil || !strings.HasSuffix(out, "built for gate production\n") {
+		t.Errorf("%v: %s", err, out)
+	}
+	if out, err := run(strings.Repeat("0", 40)); err == nil {
+		t.Errorf("a commit that is not there: %s", out)
 	}
 }
 
