@@ -222,35 +222,40 @@ lab_part() {
 	verify
 }
 
+# It is read whole before it runs, so that it may be edited meanwhile.
+main() {
+	if [ "${1:-}" = --in-the-lab ]; then
+		lab_part
+		return
+	fi
+	check
+	temp=$(mktemp -d)
+	trap 'chmod -R u+w "$temp"; rm -rf "$temp"' EXIT
+	cell
+	commit=$(git rev-parse HEAD)
+	arch=$(go env GOHOSTARCH)
+	id=$(sed -n 's/^ *repository-id: //p' .sallyport/policy.yaml)
+	say "build: $commit, twice, for every platform, and compared"
+	[ -z "$(git status --porcelain)" ] || echo "   what is not committed takes no part"
+	if [ -n "${1:-}" ]; then
+		dist=$(cd "$1" && pwd)
+		echo "   left out: $dist was made before"
+	else
+		dist=$temp/dist
+		.ci/reproduce.sh "$version" "$dist"
+		echo "   both are the same"
+	fi
+	say "record: the commit that users pin"
+	record
+	again
+	export temp commit arch id dist pinned
+	"$lab" --as github --claims "{\"repository\":\"$repository\",\"repository_id\":\"$id\",\"sha\":\"$commit\",\"event_name\":\"workflow_dispatch\"}" \
+		-- "$PWD/.ci/rehearse.sh" --in-the-lab
+	printf '\nrehearsed %s: built, recorded, attested, let through the gate, published, installed, verified\n' "$version"
+	echo "not rehearsed: the platform's runners and settings, the public Sigstore, the approval of the environment"
+}
+
 lab=$PWD/bin/sallyport-lab
 mirror='' server=''
 node=$(command -v node || true)
-if [ "${1:-}" = --in-the-lab ]; then
-	lab_part
-	exit
-fi
-check
-temp=$(mktemp -d)
-trap 'chmod -R u+w "$temp"; rm -rf "$temp"' EXIT
-cell
-commit=$(git rev-parse HEAD)
-arch=$(go env GOHOSTARCH)
-id=$(sed -n 's/^ *repository-id: //p' .sallyport/policy.yaml)
-say "build: $commit, twice, for every platform, and compared"
-[ -z "$(git status --porcelain)" ] || echo "   what is not committed takes no part"
-if [ -n "${1:-}" ]; then
-	dist=$(cd "$1" && pwd)
-	echo "   left out: $dist was made before"
-else
-	dist=$temp/dist
-	.ci/reproduce.sh "$version" "$dist"
-	echo "   both are the same"
-fi
-say "record: the commit that users pin"
-record
-again
-export temp commit arch id dist pinned
-"$lab" --as github --claims "{\"repository\":\"$repository\",\"repository_id\":\"$id\",\"sha\":\"$commit\",\"event_name\":\"workflow_dispatch\"}" \
-	-- "$PWD/.ci/rehearse.sh" --in-the-lab
-printf '\nrehearsed %s: built, recorded, attested, let through the gate, published, installed, verified\n' "$version"
-echo "not rehearsed: the platform's runners and settings, the public Sigstore, the approval of the environment"
+main "$@"; exit
