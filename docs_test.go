@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -236,6 +237,69 @@ func TestDocs_links_lead_somewhere(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("%d links found, want more; the test reads the pages wrongly", found)
+	}
+}
+
+// Whoever reads a placeholder is one link away from what to put there.
+func TestDocs_say_what_stands_for_a_commit(t *testing.T) {
+	const there = "install.md#what-stands-for-commit"
+	found := 0
+	for name, text := range pages(t) {
+		if !strings.Contains(text, "@<commit>") && !strings.Contains(text, "@COMMIT\n") {
+			continue
+		}
+		if found++; name != "docs/install.md" && !strings.Contains(text, there) {
+			t.Errorf("%s shows a placeholder and does not lead to %s", name, there)
+		}
+	}
+	if found < 5 || !strings.Contains(pages(t)["docs/install.md"], "\n## What stands for `<commit>`\n") {
+		t.Errorf("%d pages with a placeholder; the test reads the pages wrongly", found)
+	}
+}
+
+// The README says that there is no release exactly until there is one: in the
+// news of this branch, or in the record of a release's own commit.
+func TestDocs_say_that_there_is_no_release_until_there_is_one(t *testing.T) {
+	record, err := os.ReadFile("shared/release.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := pages(t)
+	released := regexp.MustCompile(`(?m)^version v`).Match(record) || regexp.MustCompile(`(?m)^## v[0-9]`).MatchString(all["NEWS.md"])
+	if says := strings.Contains(all["README.md"], "There is no release yet."); says == released {
+		t.Errorf("the README says that there is no release: %t, and there is one: %t", says, released)
+	}
+	mod, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^go (\d+\.\d+)`).FindSubmatch(mod)
+	for _, want := range []string{`go-version: "` + string(m[1]) + `"`, "golang:" + string(m[1]) + "\n"} {
+		if !strings.Contains(all["docs/install.md"], want) {
+			t.Errorf("docs/install.md builds from source with another Go than %s", m[1])
+		}
+	}
+}
+
+// What docs/install.md tells Renovate finds the commit and the version of a
+// component, and no commit that is not whole.
+func TestDocs_tell_renovate_where_the_commit_is(t *testing.T) {
+	m := regexp.MustCompile(`"matchStrings": (\[.*\])`).FindStringSubmatch(pages(t)["docs/install.md"])
+	var patterns []string
+	if m == nil || json.Unmarshal([]byte(m[1]), &patterns) != nil || len(patterns) != 1 {
+		t.Fatalf("no pattern in %q", m)
+	}
+	pattern := regexp.MustCompile(patterns[0])
+	id := strings.Repeat("0123456789", 4)
+	line := "  - component: $CI_SERVER_FQDN/sallyport-dev/sallyport/gate@" + id + " # v1.2.3\n    inputs: {}"
+	found := pattern.FindStringSubmatch(line)
+	if found == nil || found[pattern.SubexpIndex("currentDigest")] != id || found[pattern.SubexpIndex("currentValue")] != "v1.2.3" {
+		t.Errorf("it finds %q in %q", found, line)
+	}
+	for _, other := range []string{strings.Replace(line, id, id[1:], 1), strings.Replace(line, " # v1.2.3", "", 1)} {
+		if pattern.MatchString(other) {
+			t.Errorf("it finds something in %q", other)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64.ex
 		cd "$source"
 		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off GOOS=${target%_*} GOARCH=${target#*_}
 		GOARCH=${GOARCH%.exe}
-		go build -trimpath -buildvcs=false -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
+		go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
 		gzip -9nk "$out/sallyport_$target"
 	)
 done

@@ -16,4 +16,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 	cd "$dist" && sha256sum sallyport_{darwin,linux}_{amd64,arm64} sallyport_windows_{amd64,arm64}.exe
 ) >shared/release.txt.new
 mv shared/release.txt.new shared/release.txt
+sed '/^<!-- until the first release -->$/,/^$/d' README.md >README.md.new
+mv README.md.new README.md
 CGO_ENABLED=0 go test ./internal/inputs -run '^TestGenerated$' -update

@@ -5,12 +5,13 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 version=$1 out=$2
+commit=$(git rev-parse HEAD)
 
 temp=$(mktemp -d)
 trap 'chmod -R u+w "$temp"; rm -rf "$temp"' EXIT
 for folder in first "another folder, further/down"; do
 	mkdir -p "$temp/$folder/source"
-	git archive HEAD | tar -x -C "$temp/$folder/source"
+	git archive "$commit" | tar -x -C "$temp/$folder/source"
 	GOCACHE=$temp/$folder/cache .ci/build.sh "$version" "$temp/$folder/source" "$temp/$folder/out"
 	rm -rf "$temp/$folder/cache"
 done

@@ -209,7 +209,7 @@ func (b *bench) size() error {
 	if err != nil {
 		return err
 	}
-	b.table.atMost("binary, stripped", float64(info.Size())/1e6, 32, " MB", fmt.Sprintf("plain client %.1f MB", float64(plain.Size())/1e6))
+	b.table.atMost("binary, stripped", float64(info.Size())/1e6, 26, " MB", fmt.Sprintf("plain client %.1f MB", float64(plain.Size())/1e6))
 	return nil
 }
 

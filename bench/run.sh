@@ -14,7 +14,7 @@ mkdir -p "$dir/bin" "$dir/new"
 dir=$(cd "$dir" && pwd)
 
 export CGO_ENABLED=0
-flags=(-trimpath -buildvcs=false "-ldflags=-s -w -buildid=")
+flags=(-trimpath -buildvcs=false -tags=grpcnotrace "-ldflags=-s -w -buildid=")
 go build "${flags[@]}" -o "$dir/new/" . ./bench/plain ./bench/library ./bench github.com/sigstore/sigstore-go/test/conformance
 go test -c "${flags[@]}" -o "$dir/new/change.test" ./internal/change
 go build -C internal/lab -trimpath -o "$dir/new/sallyport-lab" ./sallyport-lab

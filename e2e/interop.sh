@@ -25,7 +25,7 @@ prepare() {
 		echo "interop: building cosign v3.1.3, once; this takes minutes"
 		GOBIN=${cosign%/*} GOFLAGS=-trimpath nice go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3 || die "cosign could not be built"
 	fi
-	go build -trimpath -o "$temp/sallyport" .
+	go build -trimpath -tags=grpcnotrace -o "$temp/sallyport" .
 	go build -C internal/lab -trimpath -o "$temp/sallyport-lab" ./sallyport-lab
 	e2e/sample/build.sh
 	cp -R e2e/sample/dist "$temp/dist"

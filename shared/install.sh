@@ -67,7 +67,7 @@ build() {
 		env -i PATH="/usr/bin:/bin:${go%/*}" HOME="$made" TMPDIR="$made" GOCACHE="$made/cache" GOPATH="$made/go" \
 			GOENV=off GOTOOLCHAIN=local GOFLAGS='-mod=readonly -modcacherw' GOWORK=off GO111MODULE=on \
 			GOPROXY=https://proxy.golang.org GOSUMDB=sum.golang.org CGO_ENABLED=0 \
-			"$go" build -trimpath -buildvcs=false -ldflags='-s -w -buildid=' -o "$dir/sallyport" .
+			"$go" build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags='-s -w -buildid=' -o "$dir/sallyport" .
 	) >&2 || fail 2 "this commit's source could not be built"
 	rm -rf "$made"
 	version=source

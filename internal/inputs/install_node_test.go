@@ -5,6 +5,7 @@ package inputs
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -40,12 +41,6 @@ func node(t *testing.T) string {
 
 func theNode(t *testing.T) *bench { return newBench(t, installers[1]) }
 
-// becomes records and serves another program.
-func (b *bench) becomes(program string) {
-	b.records(program)
-	b.serves(program)
-}
-
 func TestSetupHandsTheBinaryOn(t *testing.T) {
 	b := theNode(t)
 	b.env = append(b.env, "GITHUB_PATH="+b.dir+"/path")
@@ -66,6 +61,52 @@ func TestSetupHandsTheBinaryOn(t *testing.T) {
 	}
 	if info, err := os.Stat(dirs[0]); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("others can look into %s: %v", dirs[0], err)
+	}
+}
+
+// A machine that runs many jobs downloads once. What somebody has changed there is
+// not used and is replaced, and no job runs the file itself.
+func TestP02_what_another_job_left_is_hashed_again(t *testing.T) {
+	b := theNode(t)
+	shelf := b.dir + "/tools"
+	b.env = append(b.env, "RUNNER_TOOL_CACHE="+shelf)
+	downloads := func(want int32, when string) {
+		t.Helper()
+		b.again()
+		b.runs("right")
+		if n := b.asked.Load(); n != want {
+			t.Errorf("%s: downloaded %d times, want %d", when, n, want)
+		}
+	}
+	downloads(1, "the first job")
+	downloads(1, "the second job")
+	files, _ := filepath.Glob(shelf + "/sallyport/*/*")
+	if len(files) != 1 {
+		t.Fatalf("left for later jobs: %q", files)
+	}
+	if info, err := os.Stat(files[0]); err != nil || info.Mode().Perm()&0o111 != 0 {
+		t.Errorf("what is left can be started: %v, %v", info.Mode(), err)
+	}
+	write(t, files[0], b.binary("wrong"))
+	downloads(2, "after a change")
+	downloads(2, "and mended")
+	if err := os.Truncate(files[0], 300<<20); err != nil {
+		t.Fatal(err)
+	}
+	downloads(3, "after it has grown")
+	if err := errors.Join(os.Remove(files[0]), syscall.Mkfifo(files[0], 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	downloads(4, "a pipe that nobody writes to")
+	if err := os.RemoveAll(shelf); err != nil {
+		t.Fatal(err)
+	}
+	write(t, shelf, "no directory")
+	downloads(5, "where nothing can be left")
+	b.env = append(b.env, "RUNNER_TOOL_CACHE=tools")
+	downloads(6, "a relative directory")
+	if _, err := os.Stat(b.work + "/tools"); err == nil {
+		t.Error("it wrote into the workspace")
 	}
 }
 

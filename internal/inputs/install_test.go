@@ -243,15 +243,45 @@ func TestP02_older_version_is_served(t *testing.T) {
 	})
 }
 
-// An archive that would fill the disk ends at 200 MiB, and were it recorded.
+// An archive that would fill the disk ends at 200 MiB, and were it recorded. What
+// has exactly so many bytes is the last that is taken.
 func TestP02_archive_is_a_bomb(t *testing.T) {
-	zeros := strings.Repeat("\x00", 300<<20)
-	bomb := packed(zeros)
+	const limit = 200 << 20
 	each(t, func(b *bench) {
-		b.records(zeros)
-		b.puts(map[string]string{".gz": bomb})
+		program := b.binary("right") + "exit 0\n"
+		most := program + strings.Repeat("\x00", limit-len(program))
+		b.becomes(most + "\x00")
+		b.puts(map[string]string{".gz": packed(most + "\x00")})
 		b.refuses(3, "is not the recorded file")
+		b.becomes(most)
+		b.puts(map[string]string{".gz": packed(most)})
+		b.runs("right")
 	})
+}
+
+// becomes records and serves another program.
+func (b *bench) becomes(program string) {
+	b.records(program)
+	b.serves(program)
+}
+
+// Until its bytes have been compared, nobody can start the file.
+func TestScriptMakesNothingExecutableThatIsNotTheRecordedFile(t *testing.T) {
+	b := newBench(t, installers[0])
+	dir := b.tools("curl", "gzip", "head", "mktemp", "rm", "sha256sum", "tr")
+	chmod, err := exec.LookPath("chmod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.program(dir+"/chmod", `exec `+chmod+` "$@"`+"\n")
+	b.serves(b.binary("wrong"))
+	b.refuses(3, "is not the recorded file")
+	b.unmarked()
+	b.serves(b.binary("right"))
+	b.runs("right")
+	if _, err := os.Stat(b.dir + "/foreign"); err != nil {
+		t.Errorf("the test does not see what makes files executable: %v", err)
+	}
 }
 
 func TestP02_download_does_not_end(t *testing.T) {

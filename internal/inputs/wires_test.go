@@ -169,6 +169,7 @@ var allowed = map[string]map[string]string{
 	"ci.yml test":         {"contents": "read"},
 	"ci.yml installer":    {"contents": "read"},
 	"ci.yml windows":      {"contents": "read"},
+	"nightly.yml nightly": {"contents": "read"},
 	"release.yml build":   {"contents": "read"},
 	"release.yml test":    {"contents": "read"},
 	"release.yml record":  {"contents": "write"},
