@@ -21,7 +21,7 @@ type Core struct {
 	EnvironmentID string         `json:"environmentID"` // the platform's number of it
 	Time          time.Time      `json:"time"`          // that ages were counted from
 	Outcome       string         `json:"outcome"`
-	Mode          CoreMode       `json:"mode"` // its zero: the policy enforces everything
+	Mode          CoreMode       `json:"mode"`               // its zero: the policy enforces everything
 	Findings      []CoreFinding  `json:"findings,omitempty"` // about the environment
 	Subjects      []CoreSubject  `json:"subjects,omitempty"`
 }
