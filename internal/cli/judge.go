@@ -265,7 +265,13 @@ func (r *run) annotate(rec report.Record) {
 	}
 	each(rec.Environment, rec.Findings)
 	for _, j := range rec.Judgements {
-		each(j.Subject.Name, j.Findings)
+		list := slices.Clone(j.Findings)
+		for i, f := range list {
+			if len(rec.Judgements) > 1 {
+				list[i] = report.Cause(j, f) // else each would be another text
+			}
+		}
+		each(j.Subject.Name, list)
 	}
 	most := maxAnnotations
 	if rec.Outcome.Watched {

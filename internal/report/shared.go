@@ -22,7 +22,7 @@ func gather(r Record) (own [][]verdict.Finding, all []common) {
 	of := map[string][]int{}
 	for i, j := range r.Judgements {
 		for _, f := range j.Findings {
-			k := key(cause(j, f))
+			k := key(Cause(j, f))
 			if (spoken(f) || f.Outcome != verdict.Allow) && (len(of[k]) == 0 || of[k][len(of[k])-1] != i) {
 				of[k] = append(of[k], i)
 			}
@@ -32,7 +32,7 @@ func gather(r Record) (own [][]verdict.Finding, all []common) {
 	told := map[string]bool{}
 	for i, j := range r.Judgements {
 		for _, f := range j.Findings {
-			g := cause(j, f)
+			g := Cause(j, f)
 			k := key(g)
 			least := 2
 			if !spoken(f) {
@@ -49,8 +49,8 @@ func gather(r Record) (own [][]verdict.Finding, all []common) {
 	return own, all
 }
 
-// cause is f without what only one artifact has: its digest and its name.
-func cause(j verdict.Judgement, f verdict.Finding) verdict.Finding {
+// Cause returns f without what only one artifact has: its digest and its name.
+func Cause(j verdict.Judgement, f verdict.Finding) verdict.Finding {
 	if spoken(f) || f.Outcome == verdict.Allow {
 		return f
 	}
