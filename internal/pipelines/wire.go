@@ -312,11 +312,14 @@ func includesOf(include *node, component string) bool {
 // Unwire takes out what Wire has put in, and the gates from what other jobs need. left says
 // what of ours stays, because a person has changed it or written it.
 func Unwire(file string, raw []byte, component string) (after []byte, left []string) {
-	after, err := starter.Unmark(raw, wireOptions)
+	after, kept, err := starter.Unmark(raw, wireOptions)
 	if err != nil {
 		after = raw
 	}
-	if Uses(after, component) {
+	for _, k := range kept {
+		left = append(left, fmt.Sprintf("%s: what begins with %q, which somebody has changed since", file, k))
+	}
+	if Uses(after, component) && len(kept) == 0 {
 		left = append(left, file+" has includes of "+component+" that have no mark of init")
 	}
 	return after, left

@@ -52,12 +52,12 @@ func (s Starter) Policy() []byte {
 	line("    trust: %s", s.Trust)
 	line("    built-by:")
 	line("      - issuer: %s", s.Issuer)
-	line("        repository: %s", s.Home.Repository)
+	line("        repository: %s", Word(s.Home.Repository))
 	line("        repository-id: %s", s.Home.ID)
 	if s.Home.OwnerID != "" {
 		line("        owner-id: %s", s.Home.OwnerID)
 	}
-	line("        workflow: %s", s.Workflow)
+	line("        workflow: %s", Word(s.Workflow))
 	line("        refs: %s", Words(s.Refs))
 	if s.Runner != "" {
 		line("        runner: %s # not the platform's own: who operates it can sign as this workflow", s.Runner)
@@ -109,7 +109,7 @@ func (s Starter) mode() []string {
 		"until: " + s.Since.UTC().
 			AddDate(0, 0, watchDays).
 			Format(time.DateOnly) +
-			" # then it denies what it only names now: say mode: enforce before"}
+			" # from this day it denies: set mode: enforce before"}
 }
 
 // The lines that git needs. A checkout with other ends of lines has another policy; what a

@@ -2,7 +2,9 @@ package starter
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
@@ -23,10 +25,18 @@ type Sheet struct {
 // what is there: it is written in brackets, with anchors, or with other ends of lines.
 var ErrNoPlace = errors.New("there is no place where lines can be put without a change of what is there")
 
+// NoPlace is ErrNoPlace with the reason, in words.
+func NoPlace(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrNoPlace, fmt.Sprintf(format, args...))
+}
+
 // NewSheet reads a text. The error is ErrNoPlace where it is no plain YAML.
 func NewSheet(raw []byte, o yamlnode.Options) (*Sheet, error) {
-	if bytes.ContainsRune(raw, '\r') || bytes.HasPrefix(raw, []byte("\ufeff")) {
-		return nil, ErrNoPlace
+	if bytes.ContainsRune(raw, '\r') {
+		return nil, NoPlace("its lines end with CR LF")
+	}
+	if bytes.HasPrefix(raw, []byte("\ufeff")) {
+		return nil, NoPlace("it begins with a byte order mark")
 	}
 	root, err := readOne(raw, o)
 	if err != nil {
@@ -38,12 +48,19 @@ func NewSheet(raw []byte, o yamlnode.Options) (*Sheet, error) {
 // readOne returns the last document of a text, which has to be a mapping.
 func readOne(raw []byte, o yamlnode.Options) (*yamlnode.Node, error) {
 	d, err := yamlnode.Parse(raw, o)
-	if err != nil || len(d.Odd) > 0 || len(d.Twice) > 0 || len(d.Roots) == 0 {
-		return nil, ErrNoPlace
+	switch {
+	case err != nil:
+		return nil, NoPlace("it cannot be read as plain YAML (%v)", err)
+	case len(d.Odd) > 0:
+		return nil, NoPlace("it has anchors, tags or other YAML that is more than plain")
+	case len(d.Twice) > 0:
+		return nil, NoPlace("a key stands twice in it")
+	case len(d.Roots) == 0:
+		return nil, NoPlace("it is empty")
 	}
 	root := d.Roots[len(d.Roots)-1]
 	if root.Kind != yamlnode.Map || root.Flow {
-		return nil, ErrNoPlace
+		return nil, NoPlace("it is written in brackets")
 	}
 	return root, nil
 }
@@ -253,16 +270,25 @@ func indented(text string, n int) string {
 	return b.String()
 }
 
-// mark stands at the end of the first line of each block that was put into a file, so that
-// it can be told and taken out. Who takes a block over takes the mark away.
+// mark stands at the end of the first line of each block that was put into a file, with the
+// digest of the block, so that it can be told and taken out as long as nobody changes it. Who
+// takes a block over takes the mark away.
 const mark = " # sallyport"
+
+// digestOf are the digits behind the mark of a block, which is written without indentation
+// and without the mark.
+func digestOf(block string) string {
+	sum := sha256.Sum256([]byte(strings.TrimRight(block, "\n")))
+	return fmt.Sprintf("%x", sum[:4])
+}
 
 // marked writes the mark behind each line that does not begin with a blank.
 func marked(text string) string {
 	var b strings.Builder
-	for l := range strings.Lines(text) {
+	all := lines([]byte(text))
+	for i, l := range all {
 		if line, ok := strings.CutSuffix(l, "\n"); ok && line != "" && line[0] != ' ' && line[0] != '#' {
-			l = line + mark + "\n"
+			l = line + mark + " " + digestOf(strings.Join(all[i:blockEnd(all, i)], "")) + "\n"
 		}
 		b.WriteString(l)
 	}

@@ -16,16 +16,19 @@ var (
 	)
 	// gateNeed is a gate in a list of what a job needs, in brackets or on a line.
 	gateNeed  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(gate:[^"]+)"(, )?`) })
-	gateBlock = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^"?(gate:[^"]+)"?: # sallyport$`) })
+	gateBlock = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^"?(gate:[^"]+)"?:$`) })
+	// blockMark is the mark of a block.
+	blockMark = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(mark + ` ([0-9a-f]{8})$`) })
 )
 
-// Unmark takes each block out again that has the mark on its first line, and the keys that a
-// mark names. The error is ErrNoPlace where what is left would not be a part of what
-// was there.
-func Unmark(raw []byte, o yamlnode.Options) ([]byte, error) {
+// Unmark takes each block out again that has the mark on its first line and is as it was
+// written, and the keys that a mark names. kept are the first lines of blocks that have the mark
+// and that somebody has changed since: they stay. The error is ErrNoPlace where what is
+// left would not be a part of what was there.
+func Unmark(raw []byte, o yamlnode.Options) (after []byte, kept []string, err error) {
 	before, err := readOne(raw, o)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all := lines(raw)
 	var out []string
@@ -37,17 +40,20 @@ func Unmark(raw []byte, o yamlnode.Options) ([]byte, error) {
 			i++
 			continue
 		}
-		if !strings.HasSuffix(text, mark) {
+		first, end, found := ownBlock(all, i)
+		if !found || end == 0 {
+			if found {
+				kept = append(kept, strings.TrimSpace(first))
+			}
 			out = append(out, all[i])
 			i++
 			continue
 		}
-		if m := gateBlock().FindStringSubmatch(text); m != nil {
+		if m := gateBlock().FindStringSubmatch(first); m != nil {
 			gates[m[1]] = true
 		}
-		end := blockEnd(all, i)
-		top := strings.HasSuffix(text, ":"+mark) && !strings.HasPrefix(strings.TrimSpace(text), "-")
-		if last := len(out) - 1; top && last >= 0 && strings.TrimSpace(out[last]) == "" && !owned(text) {
+		top := strings.HasSuffix(first, ":") && !strings.HasPrefix(strings.TrimSpace(first), "-")
+		if last := len(out) - 1; top && last >= 0 && strings.TrimSpace(out[last]) == "" && !owned(first) {
 			out = out[:last] // the blank line that was put before it
 		}
 		if end == len(all) && !strings.HasSuffix(all[end-1], "\n") && len(out) > 0 {
@@ -55,17 +61,37 @@ func Unmark(raw []byte, o yamlnode.Options) ([]byte, error) {
 		}
 		i = end
 	}
-	after := []byte(strings.Join(withoutNeeds(out, gates), ""))
+	after = []byte(strings.Join(withoutNeeds(out, gates), ""))
 	root, err := readOne(after, o)
 	if err != nil || !yamlnode.Holds(before, root) {
-		return nil, ErrNoPlace
+		return nil, kept, ErrNoPlace
 	}
-	return after, nil
+	return after, kept, nil
+}
+
+// ownBlock returns the first line of a marked block without its mark, and where the block ends:
+// 0 for one that is not as it was written.
+func ownBlock(all []string, at int) (first string, end int, found bool) {
+	text := strings.TrimSuffix(all[at], "\n")
+	m := blockMark().FindStringSubmatch(text)
+	if m == nil {
+		return "", 0, false
+	}
+	first = strings.TrimSuffix(text, m[0])
+	end, indent := blockEnd(all, at), indentOf(first)
+	block := first[indent:] + "\n"
+	for _, l := range all[at+1 : end] {
+		block += l[min(indent, indentOf(l)):]
+	}
+	if digestOf(block) != m[1] {
+		end = 0
+	}
+	return first, end, true
 }
 
 // owned are keys of a job, which were put in without a blank line.
 func owned(text string) bool {
-	key := strings.TrimSuffix(strings.TrimSpace(text), ":"+mark)
+	key := strings.TrimSuffix(strings.TrimSpace(text), ":")
 	return key == "permissions" || key == "outputs"
 }
 

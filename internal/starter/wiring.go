@@ -38,7 +38,24 @@ type Wiring struct {
 	Machine     []Option // more inputs of attest and the gate, about the machine that a job is on
 	// HandOver says that no store keeps bundles, so the job that builds hands them to the gate.
 	HandOver bool
+	// Default is what the token of a job may do for which nothing is written: "read" or "write"; ""
+	// where nobody says so.
+	Default  string
+	Accepted []string // words of questions that a person said yes to
 }
+
+// An Ask is what a person has to accept before a file is wired: it could change what the
+// file does.
+type Ask struct{ Word, Why string }
+
+// Error is the reason.
+func (a *Ask) Error() string { return a.Why }
+
+// What a person may accept about a file.
+const (
+	AcceptArtifact    = "artifact"
+	AcceptPermissions = "permissions"
+)
 
 // An Option is an input with its value.
 type Option struct{ Name, Value string }
@@ -56,6 +73,7 @@ type Wired struct {
 	After  []byte
 	Notes  []string // what a person should know who reads the difference
 	ByHand []string // lines that a person has to write, each with where; none if all is done
+	Ask    *Ask     // what has to be accepted first; then nothing is wired
 }
 
 // Bundles is the folder that attest writes bundles to.
@@ -67,11 +85,14 @@ const Watches = "it watches, and stops nothing"
 // plainWord is a text that needs no quotes in YAML.
 var plainWord = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_./][A-Za-z0-9_./*-]*$`) })
 
+// numeral is a text that some reader of YAML takes for a number or a date.
+var numeral = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[.0-9][0-9A-Fa-fxoXO._-]*$`) })
+
 // Word writes a text as a scalar of YAML.
 func Word(s string) string {
 	if plainWord().MatchString(s) &&
-		!slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off"}, strings.ToLower(s)) &&
-		strings.Trim(s, "0123456789._") != "" {
+		!slices.Contains([]string{"true", "false", "null", "yes", "no", "on", "off", "y", "n", ".inf", ".nan"}, strings.ToLower(s)) &&
+		!numeral().MatchString(s) {
 		return s
 	}
 	return Quoted(s)

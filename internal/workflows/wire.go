@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -31,14 +32,16 @@ type wire struct {
 	out    starter.Wired
 	top    *yamlnode.Node // permissions of the whole workflow
 	upload handed
+	legs   bool // each job of a matrix uploads an artifact
 }
 
 // handed is an artifact that a job hands on, and the folder that it begins at.
 type handed struct{ name, root string }
 
 // Wire puts attest into the job that builds and the gate into the job that deploys, or
-// into one of its own. It changes no line that is there. Where it finds no place, the file
-// stays as it is, and ByHand says what a person has to write.
+// into one of its own. It changes no line that is there, and nothing that it adds stops a job
+// or is handed to another one. Where it finds no place, the file stays as it is, and ByHand
+// says what a person has to write.
 func Wire(file string, raw []byte, w starter.Wiring) starter.Wired {
 	s, err := starter.NewSheet(raw, yamlnode.Options{Limits: limits, Plain: true})
 	if err == nil {
@@ -49,17 +52,27 @@ func Wire(file string, raw []byte, w starter.Wiring) starter.Wired {
 			}
 		}
 	}
+	if ask := (*starter.Ask)(nil); errors.As(err, &ask) {
+		return starter.Wired{After: raw, Ask: ask}
+	}
+	return starter.Wired{After: raw, ByHand: byHand(file, w, err)}
+}
+
+// byHand are the lines for a person, whose file is not touched.
+func byHand(file string, w starter.Wiring, why error) []string {
 	x := &wire{Wiring: w, upload: handed{artifact, starter.Root(w.Subject)}}
-	return starter.Wired{After: raw, ByHand: []string{
-		fmt.Sprintf(
-			"%s: lines cannot be put into this file without a change of what is there (anchors, brackets or other ends of lines)",
-			file,
-		),
-		fmt.Sprintf("behind the step of job %s that builds:\n%s", w.Job, x.attest("")),
-		fmt.Sprintf("in the permissions of that job:\n%s", lines(buildNeeds)),
-		fmt.Sprintf("in the job that deploys, behind checkout and download:\n%s", x.gate(x.judged("."))),
-		fmt.Sprintf("in the permissions of that job:\n%s", lines(gateNeeds)),
-	}}
+	out := []string{fmt.Sprintf("%s: %v", file, why)}
+	digest := "${{ steps.ID.outputs.digest }}"
+	if x.Image == "" {
+		out = append(out, fmt.Sprintf("behind the step of job %s that builds:\n%s", w.Job, x.attest("")))
+		out = append(out, fmt.Sprintf("behind the last step of that job:\n%s", x.handOver()))
+	} else {
+		out = append(out, fmt.Sprintf("behind the step of job %s that pushes, whose id is ID here:\n%s", w.Job, x.attest(digest)))
+		out = append(out, fmt.Sprintf("among the outputs of that job:\nsallyport-image: %s\n", image(x.Image, digest)))
+	}
+	return append(out,
+		"add id-token: write and attestations: write to its permissions, and leave those that it has\n",
+		fmt.Sprintf("among the jobs:\n%s", x.gateJob(nil)))
 }
 
 func lines(all []starter.Option) string {
@@ -70,37 +83,56 @@ func lines(all []starter.Option) string {
 	return out
 }
 
-var (
-	buildNeeds = []starter.Option{
-		{Name: "id-token", Value: "write"},
-		{Name: "attestations", Value: "write"},
-		{Name: "contents", Value: "read"},
-	}
-	gateNeeds = []starter.Option{
-		{Name: "contents", Value: "read"},
-		{Name: "actions", Value: "read"},
-		{Name: "attestations", Value: "read"},
-		{Name: "deployments", Value: "read"},
-	}
-)
-
 func (x *wire) wire() error {
 	jobs := x.Root.Get("jobs")
 	build := jobs.Get(x.Job)
-	if build == nil || !jobName().MatchString(x.Job) {
-		return starter.ErrNoPlace
+	switch {
+	case build == nil:
+		return starter.NoPlace("it has no job %q", x.Job)
+	case !jobName().MatchString(x.Job):
+		return starter.NoPlace("no expression can have the name of job %q", x.Job)
+	case build.Get("uses") != nil:
+		return starter.NoPlace("job %s is a reusable workflow, whose steps are in another file", x.Job)
+	case jobs.Get(GateJob) != nil:
+		return starter.NoPlace("a job is called %s already", GateJob)
 	}
 	if err := x.wireBuild(build); err != nil {
 		return err
 	}
 	if x.Deploy != "" && x.Deploy != x.Job {
-		return x.wireDeploy(jobs.Get(x.Deploy))
+		if alone := x.alone(jobs.Get(x.Deploy)); alone == "" {
+			return x.wireDeploy(jobs.Get(x.Deploy))
+		} else {
+			x.note("the gate has a job of its own, which nothing waits for, because job %s %s", x.Deploy, alone)
+		}
+	} else {
+		x.note("no job of this workflow enters an environment that is written out: the gate has a job of its own, and deploys nothing")
 	}
-	x.out.Notes = append(
-		x.out.Notes,
-		"no job of this workflow enters an environment: the gate has a job of its own, and deploys nothing",
-	)
 	return x.Under(jobs, x.gateJob(build))
+}
+
+func (x *wire) note(format string, args ...any) {
+	x.out.Notes = append(x.out.Notes, fmt.Sprintf(format, args...))
+}
+
+// alone says why a gate has no place in a job that deploys: a step that is added before
+// those that deploy must change nothing of what they find.
+func (x *wire) alone(job *yamlnode.Node) string {
+	all := steps(job)
+	_, checked, dir := x.begins(all)
+	switch {
+	case len(all) == 0:
+		return "has no steps here"
+	case !checked:
+		return "does not check the repository out, and a checkout could change what it deploys"
+	case x.Image != "" && !needs(job, x.Job):
+		return "does not need job " + x.Job + ", which knows the digest"
+	case x.Image == "" && dir == "":
+		return "does not begin with a download of what job " + x.Job + " hands on by name"
+	case job.Raw("permissions") == nil && x.top == nil:
+		return "has the permissions that the repository gives, which stay as they are"
+	}
+	return ""
 }
 
 // jobName is the name of a job as an expression may have it.
@@ -124,38 +156,36 @@ func (x *wire) wireBuild(job *yamlnode.Node) error {
 		}
 		digest = "${{ steps." + artifact + "-build.outputs.digest }}"
 	}
-	text := x.attest(digest)
+	if err := x.Element(list, at+1, x.attest(digest)); err != nil {
+		return err
+	}
 	if x.Image != "" {
-		if job.Raw("outputs") != nil {
-			out := []starter.Option{{Name: "sallyport-image", Value: image(x.Image, digest)}}
-			if err := x.Keys(job.Get("outputs"), out); err != nil {
-				return err
-			}
-		} else if err := x.own(job, "outputs:\n  sallyport-image: "+image(x.Image, digest)+"\n"); err != nil {
+		if matrix(job) {
+			return starter.NoPlace("each job of the matrix of %s pushes an image, and its outputs name one", x.Job)
+		}
+		if err := x.output(job, digest); err != nil {
 			return err
 		}
 	} else if x.upload = handsOn(all, x.Subject); x.upload.name == "" || x.HandOver {
-		text += x.handOver()
-	}
-	if err := x.Element(list, at+1, text); err != nil {
-		return err
+		if err := x.hand(job, list); err != nil {
+			return err
+		}
 	}
 	return x.permit(job, buildNeeds, x.more(all))
 }
 
-// handOver is the step that hands on what was built, and the bundles where no store has them.
-func (x *wire) handOver() string {
-	x.upload = handed{artifact, starter.Root(x.Subject)}
-	paths, hidden := x.Subject, ""
-	if x.HandOver {
-		paths, hidden = append(slices.Clone(paths), starter.Bundles), "    include-hidden-files: true\n"
-		x.upload.root = starter.Root(paths)
+func matrix(job *yamlnode.Node) bool { return job.Get("strategy").Get("matrix") != nil }
+
+// output hands the digest of an image on.
+func (x *wire) output(job *yamlnode.Node, digest string) error {
+	if job.Raw("outputs") != nil {
+		return x.Keys(job.Get("outputs"), []starter.Option{{Name: "sallyport-image", Value: image(x.Image, digest)}})
 	}
-	return "- uses: " + uploadAction + "\n  with:\n    name: " + artifact + "\n    path: " + written(
-		paths,
-		"      ",
-	) + hidden
+	return x.own(job, "outputs:\n  sallyport-image: "+image(x.Image, digest)+"\n")
 }
+
+// stopsNothing is the line with which a step or a job stops nothing.
+const stopsNothing = "  continue-on-error: true # " + starter.Watches + "\n"
 
 // lastBuild is the last step that builds, and the expression of the digest that it pushed.
 func (x *wire) lastBuild(all []*yamlnode.Node) (at int, digest string) {
@@ -179,26 +209,6 @@ func (x *wire) lastBuild(all []*yamlnode.Node) (at int, digest string) {
 	return at, digest
 }
 
-// handsOn finds the upload of a folder or a pattern that all subjects lie in.
-func handsOn(all []*yamlnode.Node, subject []string) handed {
-	for _, s := range all {
-		if action(s) != "actions/upload-artifact" {
-			continue
-		}
-		with := s.Get("with")
-		own := patterns(with.Get("path").Str())
-		name := with.Get("name").Str()
-		if len(own) != 1 || name == "" || strings.Contains(name, "${{") {
-			continue
-		}
-		root := starter.Root(own)
-		if root == starter.Root(subject) && (path.Base(own[0]) == "*" || slices.Equal(own, subject)) {
-			return handed{name, root}
-		}
-	}
-	return handed{}
-}
-
 func image(name, digest string) string { return starter.Word(name + "@" + digest) }
 
 // written are values of an input: one, or several as lines of a block.
@@ -214,8 +224,8 @@ func (x *wire) attest(digest string) string {
 	if x.Image != "" {
 		subject = image(x.Image, digest) + "\n"
 	}
-	text := "- name: Sallyport attest\n  uses: " + x.Action + "/actions/attest@" + x.Use + "\n  continue-on-error: true # " + starter.Watches +
-		"\n  with:\n    subject: " + subject
+	text := "- name: Sallyport attest\n  uses: " + x.Action + "/actions/attest@" + x.Use + "\n" + stopsNothing +
+		"  with:\n    subject: " + subject
 	if x.HandOver {
 		text += "    store: dir:" + starter.Bundles + "\n"
 	}
@@ -226,8 +236,8 @@ func (x *wire) attest(digest string) string {
 }
 
 func (x *wire) gate(subject []string) string {
-	return "- name: Sallyport gate\n  uses: " + x.Action + "@" + x.Use + "\n  continue-on-error: true # " + starter.Watches +
-		"\n  with:\n    subject: " + written(
+	return "- name: Sallyport gate\n  uses: " + x.Action + "@" + x.Use + "\n" + stopsNothing +
+		"  with:\n    subject: " + written(
 		subject,
 		"      ",
 	) + "    environment: " + starter.Word(
@@ -254,9 +264,11 @@ func (x *wire) download() string {
 	if x.Image != "" {
 		return ""
 	}
-	return "- uses: " + downloadAction + "\n  with:\n    name: " + starter.Word(
-		x.upload.name,
-	) + "\n    path: " + starter.Word(
+	which := "name: " + starter.Word(x.upload.name)
+	if x.legs {
+		which = "pattern: " + starter.Quoted(artifact+"-*") + "\n    merge-multiple: true"
+	}
+	return "- uses: " + downloadAction + "\n" + stopsNothing + "  with:\n    " + which + "\n    path: " + starter.Word(
 		x.upload.root,
 	) + "\n"
 }
@@ -266,8 +278,8 @@ func (x *wire) gateJob(build *yamlnode.Node) string {
 	if on == "" || strings.Contains(on, "${{") {
 		on = "ubuntu-latest"
 	}
-	steps := "- uses: " + checkoutAction + "\n" + x.download() + x.gate(x.judged(x.upload.root))
-	text := GateJob + ":\n  needs: [" + starter.Word(x.Job) + "]\n  runs-on: " + starter.Word(on) + "\n  permissions:\n"
+	steps := "- uses: " + checkoutAction + "\n" + stopsNothing + x.download() + x.gate(x.judged(x.upload.root))
+	text := GateJob + ":\n  needs: [" + starter.Word(x.Job) + "]\n  runs-on: " + starter.Word(on) + "\n" + stopsNothing + "  permissions:\n"
 	for l := range strings.Lines(lines(x.reads())) {
 		text += "    " + l
 	}
@@ -286,42 +298,29 @@ func (x *wire) reads() []starter.Option {
 	return gateNeeds
 }
 
-// wireDeploy puts the gate behind the checkout and the downloads that a job begins with.
-func (x *wire) wireDeploy(job *yamlnode.Node) error {
-	list := job.Get("steps")
-	all := steps(job)
-	if len(all) == 0 {
-		return starter.ErrNoPlace
-	}
-	at, checked, dir := 0, false, ""
+// begins counts the checkout and the downloads that a job begins with. dir is where it
+// downloads what is judged.
+func (x *wire) begins(all []*yamlnode.Node) (at int, checked bool, dir string) {
 	for _, s := range all {
 		a := action(s)
 		if a != "actions/checkout" && a != "actions/download-artifact" {
 			break
 		}
-		checked = checked || a == "actions/checkout"
-		if name := s.Get("with").Get("name").Str(); a == "actions/download-artifact" && name == x.upload.name {
-			dir = path.Clean("./" + s.Get("with").Get("path").Str())
+		with := s.Get("with")
+		checked = checked || a == "actions/checkout" && with.Get("path") == nil && with.Get("repository") == nil
+		if a == "actions/download-artifact" && with.Get("name").Str() == x.upload.name && x.upload.name != "" {
+			dir = path.Clean("./" + with.Get("path").Str())
 		}
 		at++
 	}
-	if x.Image != "" && !needs(job, x.Job) {
-		return starter.ErrNoPlace // it cannot see what was pushed
-	}
-	text := ""
-	if dir == "" && x.Image == "" {
-		dir, text = x.upload.root, x.download()
-	}
-	if !checked {
-		x.out.Notes = append(
-			x.out.Notes,
-			"job "+x.Deploy+" checks the repository out now, because the gate reads the policy there",
-		)
-		if err := x.Element(list, 0, "- uses: "+checkoutAction+"\n"); err != nil {
-			return err
-		}
-	}
-	if err := x.Element(list, at, text+x.gate(x.judged(dir))); err != nil {
+	return at, checked, dir
+}
+
+// wireDeploy puts the gate behind the checkout and the downloads that a job begins with.
+func (x *wire) wireDeploy(job *yamlnode.Node) error {
+	all := steps(job)
+	at, _, dir := x.begins(all)
+	if err := x.Element(job.Get("steps"), at, x.gate(x.judged(dir))); err != nil {
 		return err
 	}
 	return x.permit(job, x.reads(), x.more(all))
@@ -331,89 +330,6 @@ func needs(job *yamlnode.Node, name string) bool {
 	return slices.ContainsFunc(job.Get("needs").Flat(), func(n *yamlnode.Node) bool { return n.Str() == name })
 }
 
-// more is what the steps of a job seem to need besides, where nothing says which
-// permissions it has.
-func (x *wire) more(all []*yamlnode.Node) (out []starter.Option) {
-	for _, s := range all {
-		script := s.Get("run").Str()
-		switch a := action(s); {
-		case a == "goreleaser/goreleaser-action",
-			a == "softprops/action-gh-release",
-			strings.Contains(script, "gh release"),
-			strings.Contains(script, "goreleaser release"):
-			out = append(out, starter.Option{Name: "contents", Value: "write"})
-		case a == "docker/build-push-action",
-			strings.Contains(script, "docker push"),
-			strings.Contains(script, "npm publish"):
-			out = append(out, starter.Option{Name: "packages", Value: "write"})
-		}
-	}
-	return out
-}
-
-// permit adds permissions to a job. One that is there with less is nothing that may be
-// written over.
-func (x *wire) permit(job *yamlnode.Node, want, guess []starter.Option) error {
-	have := job.Raw("permissions")
-	if have != nil {
-		return x.grant(have, want)
-	}
-	var all []starter.Option
-	put := func(o starter.Option) {
-		i := slices.IndexFunc(all, func(k starter.Option) bool { return k.Name == o.Name })
-		if i < 0 {
-			all = append(all, o)
-		} else if o.Value == "write" {
-			all[i] = o
-		}
-	}
-	switch {
-	case x.top == nil:
-		for _, o := range guess {
-			put(o)
-		}
-		x.out.Notes = append(
-			x.out.Notes,
-			"a job that had the repository's default permissions has written ones now: add what else it needs",
-		)
-	case x.top.Kind == yamlnode.Map:
-		for _, f := range x.top.Fields {
-			put(starter.Option{Name: f.Name, Value: f.Value.Str()})
-		}
-	case x.top.Str() == "write-all":
-		return nil
-	default:
-		return starter.ErrNoPlace
-	}
-	for _, o := range want {
-		put(o)
-	}
-	text := "permissions:\n"
-	for l := range strings.Lines(lines(all)) {
-		text += "  " + l
-	}
-	return x.own(job, text)
-}
-
-func (x *wire) grant(have *yamlnode.Node, want []starter.Option) error {
-	if have.Str() == "write-all" {
-		return nil
-	}
-	var lacks []starter.Option
-	for _, o := range want {
-		f, ok := have.Field(o.Name)
-		switch {
-		case have.Kind != yamlnode.Map:
-			return starter.ErrNoPlace
-		case !ok:
-			lacks = append(lacks, o)
-		case f.Value.Str() != "write" && f.Value.Str() != o.Value:
-			return starter.ErrNoPlace
-		}
-	}
-	return x.Keys(have, lacks)
-}
-
 // own puts a key of a job before its steps.
 func (x *wire) own(job *yamlnode.Node, text string) error {
 	f, ok := job.Field("steps")
@@ -421,37 +337,4 @@ func (x *wire) own(job *yamlnode.Node, text string) error {
 		return starter.ErrNoPlace
 	}
 	return x.Before(f.Key, text)
-}
-
-// ours reports whether a step uses an action of ours.
-func ours(step *yamlnode.Node, action string) bool {
-	name, _, _ := strings.Cut(step.Get("uses").Str(), "@")
-	return name == action || strings.HasPrefix(name, action+"/")
-}
-
-// Uses reports whether a job of the workflow uses an action of ours.
-func Uses(raw []byte, action string) bool {
-	d, err := yamlnode.Parse(raw, yamlnode.Options{Limits: limits})
-	if err != nil || len(d.Roots) == 0 {
-		return false
-	}
-	for _, f := range fields(d.Roots[0].Get("jobs")) {
-		if slices.ContainsFunc(steps(f.Value), func(s *yamlnode.Node) bool { return ours(s, action) }) {
-			return true
-		}
-	}
-	return false
-}
-
-// Unwire takes out what Wire has put in. left says what of ours stays, because a person has
-// changed it or written it.
-func Unwire(file string, raw []byte, action string) (after []byte, left []string) {
-	after, err := starter.Unmark(raw, yamlnode.Options{Limits: limits, Plain: true})
-	if err != nil {
-		after = raw
-	}
-	if Uses(after, action) {
-		left = append(left, file+" has steps that use "+action+" and have no mark of init")
-	}
-	return after, left
 }

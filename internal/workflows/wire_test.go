@@ -106,8 +106,7 @@ func TestWire_a_file_without_a_safe_place_stays_as_it_is(t *testing.T) {
 		"CR LF":                       {"\n", "\r\n"},
 		"a byte order mark":           {"name: publish", "\ufeffname: publish"},
 		"a tab":                       {"  build:", "\tbuild:"},
-		"steps in brackets":           {"    steps:\n      - uses: actions/download-artifact@634f93cb2916e3fdff6788551b99b062d0335ce0 # v5.0.0\n        with: {name: package, path: pkg}\n      - run: npm publish pkg/*.tgz", "    steps: [{run: npm publish}]"},
-		"a dash on a line of its own": {"      - run: npm publish", "      -\n        run: npm publish"},
+		"a dash on a line of its own": {"      - run: |\n          npm ci", "      -\n        run: |\n          npm ci"},
 		"a permission that is less":   {"permissions: {contents: read}", "permissions: {contents: read, attestations: read}"},
 		"permissions: read-all":       {"permissions: {contents: read}", "permissions: read-all"},
 		"a comment behind brackets":   {"permissions: {contents: read}", "permissions: {contents: read} # least"},
@@ -116,7 +115,9 @@ func TestWire_a_file_without_a_safe_place_stays_as_it_is(t *testing.T) {
 	} {
 		raw := strings.ReplaceAll(plain, change[0], change[1])
 		w := Wire("w.yml", []byte(raw), wiring)
-		if string(w.After) != raw || len(w.ByHand) != 5 ||
+		if string(w.After) != raw || len(w.ByHand) != 5 || w.Ask != nil || !strings.Contains(w.ByHand[0], map[string]string{
+			"an anchor": "anchors", "CR LF": "CR LF", "a byte order mark": "byte order mark", "no such job": `no job "build"`,
+			"permissions: read-all": "read-all", "a permission that is less": "attestations: read"}[name]) ||
 			!strings.Contains(strings.Join(w.ByHand, "\n"), "actions/attest@"+wiredCommit) {
 			t.Errorf("%s: by hand %q, and the file is\n%s", name, w.ByHand, w.After)
 		}
@@ -128,7 +129,7 @@ func TestWire_no_line_goes_into_a_script(t *testing.T) {
 	raw := sample(t, "node.yml")
 	w := Wire("w.yml", raw, wiringOf(t, raw))
 	at := slices.Index(strings.Split(string(w.After), "\n"), "          # the package is in dist now")
-	if next := strings.Split(string(w.After), "\n")[at+2]; next != "      - name: Sallyport attest # sallyport" {
+	if next := strings.Split(string(w.After), "\n")[at+2]; next != "      - name: Sallyport attest # sallyport d5dc14ba" {
 		t.Errorf("behind the script stands %q", next)
 	}
 }
@@ -136,9 +137,9 @@ func TestWire_no_line_goes_into_a_script(t *testing.T) {
 func TestUnwire_what_a_person_took_over_stays(t *testing.T) {
 	raw := sample(t, "node.yml")
 	w := Wire("w.yml", raw, wiringOf(t, raw))
-	mine := bytes.Replace(w.After, []byte("- name: Sallyport gate # sallyport"), []byte("- name: Sallyport gate"), 1)
+	mine := bytes.Replace(w.After, []byte("continue-on-error: true # it watches, and stops nothing\n    permissions:"), []byte("permissions:"), 1)
 	back, left := Unwire("w.yml", mine, "sallyport-dev/sallyport")
-	if len(left) != 1 || !bytes.Contains(back, []byte("uses: sallyport-dev/sallyport@")) ||
+	if len(left) != 1 || !strings.Contains(left[0], "sallyport:") || !bytes.Contains(back, []byte("uses: sallyport-dev/sallyport@")) ||
 		bytes.Contains(back, []byte("actions/attest")) {
 		t.Errorf("left %q of\n%s", left, back)
 	}
@@ -150,6 +151,90 @@ func TestWire_the_end_of_a_file_without_a_line_end(t *testing.T) {
 	if back, left := Unwire("w.yml", w.After, "sallyport-dev/sallyport"); !bytes.Equal(back, raw) || len(left) > 0 ||
 		len(w.ByHand) > 0 {
 		t.Errorf("it becomes, with %q left,\n%s", left, starter.Change{Path: "w.yml", Before: raw, After: back}.Diff())
+	}
+}
+
+// Each change is of a person's own in a block that init wrote, and each stays.
+func TestUnwire_takes_no_line_of_a_person(t *testing.T) {
+	raw := sample(t, "node.yml")
+	w := Wire("w.yml", raw, wiringOf(t, raw))
+	for name, change := range map[string][2]string{
+		"a step in the gate's job": {"      - name: Sallyport gate\n", "      - run: mine\n      - name: Sallyport gate\n"},
+		"an input of attest":       {"subject: dist/*.tgz\n      # what", "subject: dist/*.tgz\n          offline: mine\n      # what"},
+		"a comment like our mark":  {"- run: npm publish pkg/*.tgz", "- run: npm publish pkg/*.tgz mine # sallyport"},
+	} {
+		mine := bytes.Replace(w.After, []byte(change[0]), []byte(change[1]), 1)
+		back, left := Unwire("w.yml", mine, "sallyport-dev/sallyport")
+		if !bytes.Contains(back, []byte("mine")) || (len(left) == 0) != (name == "a comment like our mark") {
+			t.Errorf("%s: left %q of\n%s", name, left, back)
+		}
+	}
+	needs := bytes.Replace(w.After, []byte("    needs: build\n"), []byte("    needs: [build, sallyport]\n"), 1)
+	back, left := Unwire("w.yml", needs, "sallyport-dev/sallyport")
+	if !bytes.Equal(back, needs) || len(left) != 1 || !strings.Contains(left[0], "job production needs sallyport") {
+		t.Errorf("with a job that needs the gate's: left %q of\n%s", left, back)
+	}
+}
+
+const tagged = "on: {push: {tags: ['v*']}}\npermissions: {contents: read}\njobs:\n  build:\n    runs-on: ubuntu-latest\n    steps:\n" +
+	"      - run: make dist\n      - run: echo last\n"
+
+func wiredJob(text string, accepted ...string) starter.Wired {
+	return Wire("w.yml", []byte(text), starter.Wiring{Action: "sallyport-dev/sallyport", Use: wiredCommit, Environment: "production",
+		Job: "build", Subject: []string{"dist/*"}, Accepted: accepted})
+}
+
+// What init adds stands behind the steps of the job, and each step of it may fail.
+func TestWire_nothing_that_is_added_stops_a_job(t *testing.T) {
+	w := wiredJob(tagged)
+	text := string(w.After)
+	if steps, soft := strings.Count(text, "uses: "), strings.Count(text, "continue-on-error: true"); steps != 5 || soft != steps+1 {
+		t.Errorf("%d steps and the gate's job are added, and %d may fail:\n%s", steps, soft, text)
+	}
+	if strings.Index(text, "upload-artifact") < strings.Index(text, "echo last") {
+		t.Errorf("the upload stands before the last step:\n%s", text)
+	}
+	legs := string(wiredJob(strings.Replace(tagged, "    steps", "    strategy: {matrix: {os: [a, b]}}\n    steps", 1)).After)
+	if !strings.Contains(legs, "name: sallyport-${{ strategy.job-index }}") || !strings.Contains(legs, `pattern: "sallyport-*"`) {
+		t.Errorf("the jobs of a matrix upload one artifact:\n%s", legs)
+	}
+}
+
+// Each job but those marked false could get what is handed to the gate.
+func TestWire_asks_where_a_job_takes_every_artifact(t *testing.T) {
+	for step, asks := range map[string]bool{
+		"steps: [{uses: actions/download-artifact@v4}]":                                 true,
+		"steps: [{uses: actions/download-artifact@v4, with: {pattern: 's*'}}]":          true,
+		"steps: [{uses: actions/download-artifact@v4, with: {name: '${{ x }}'}}]":       true,
+		"steps: [{run: gh run download}]":                                               true,
+		"uses: ./.github/workflows/release.yml":                                         true,
+		"steps: [{uses: actions/download-artifact@v4, with: {pattern: 'dist-*'}}]":      false,
+		"steps: [{uses: actions/download-artifact@v4, with: {name: dist, path: dist}}]": false,
+	} {
+		text := tagged + "  release:\n    needs: build\n    " + step + "\n"
+		w := wiredJob(text)
+		if (w.Ask != nil) != asks || asks && (w.Ask.Word != starter.AcceptArtifact || string(w.After) != text) {
+			t.Errorf("%s: it asks %v, by hand %q", step, w.Ask, w.ByHand)
+		}
+		if w = wiredJob(text, starter.AcceptArtifact); w.Ask != nil || len(w.ByHand) > 0 {
+			t.Errorf("%s, accepted: it asks %v, by hand %q", step, w.Ask, w.ByHand)
+		}
+	}
+}
+
+// A job with any written permission has no others: those that it had are written, or a person says so.
+func TestWire_takes_no_permission_away(t *testing.T) {
+	text := strings.Replace(tagged, "permissions: {contents: read}\n", "", 1)
+	wiring := starter.Wiring{Action: "sallyport-dev/sallyport", Use: wiredCommit, Environment: "production",
+		Job: "build", Subject: []string{"dist/*"}}
+	if w := Wire("w.yml", []byte(text), wiring); w.Ask == nil || w.Ask.Word != starter.AcceptPermissions || string(w.After) != text {
+		t.Errorf("where nobody says what it had, it asks %v and writes\n%s", w.Ask, w.After)
+	}
+	for had, want := range map[string]string{"write": "issues: write", "read": "packages: read"} {
+		wiring.Default = had
+		if w := Wire("w.yml", []byte(text), wiring); w.Ask != nil || !strings.Contains(string(w.After), want) {
+			t.Errorf("of %s it writes\n%s", had, w.After)
+		}
 	}
 }
 
@@ -174,13 +259,14 @@ func FuzzWire(f *testing.F) {
 		)
 		rest := string(w.After)
 		for _, l := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") { // every line stays, in its order
-			_, after, ok := strings.Cut(rest, strings.TrimRight(l, "}"))
-			if !ok && !strings.Contains(l, "{") {
+			if strings.Contains(l, "{") {
+				continue // keys may have been put into it
+			}
+			_, after, ok := strings.Cut(rest, l)
+			if !ok {
 				t.Fatalf("%q became %q", text, w.After)
 			}
-			if ok {
-				rest = after
-			}
+			rest = after
 		}
 	})
 }
