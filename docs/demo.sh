@@ -108,7 +108,7 @@ WORKFLOW
   note "What would have been said of the last release? Nothing is written, no token is needed:" ""
   GITHUB_TOKEN='' run sallyport try
   note "" "init writes a policy that watches, and the steps. Nothing is stopped by them:" ""
-  SALLYPORT_TOKEN=$GITHUB_TOKEN run sallyport init --yes --use 1111111111111111111111111111111111111111 | grep '^[-+@$]'
+  SALLYPORT_TOKEN=$GITHUB_TOKEN run sallyport init --yes --environment production --use 1111111111111111111111111111111111111111 | grep '^[-+@$]'
   note "" "From now on each release says what the gate would have said, until somebody writes" \
     "mode: enforce. And remove takes all of it out again, byte for byte:" ""
   run sallyport remove --yes >/dev/null

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -135,7 +136,17 @@ func write(path string, b []byte) error {
 		return nil
 	case errors.Is(err, file.ErrIrregular):
 		return unwritable(err)
-	default:
-		return usage("writing %q: %w", path, fault.Cause(err))
 	}
+	return unwritten(path, err)
+}
+
+// unwritten is the fault of a file that could not be written. A full disk, or one that is
+// read only, is nobody's mistake in the call.
+func unwritten(path string, err error) error {
+	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
+		if errors.Is(err, cause) {
+			return fault.New(fault.Unavailable, fault.NotAvailable, "make room on the disk, or name a place that can be written", "writing %q: %w", path, fault.Cause(err))
+		}
+	}
+	return usage("writing %q: %w", path, fault.Cause(err))
 }

@@ -5,6 +5,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/finding"
@@ -58,6 +59,9 @@ func initCommand(r *run, in initInputs) (answer, error) {
 	if err := r.atTerminal(); err != nil {
 		return answer{}, err
 	}
+	if top, err := cloneAround(in.Root); err == nil {
+		in.Root = top // from a folder of the clone, it is the clone's
+	}
 	c, err := openClone(in.Root)
 	if err != nil {
 		return answer{}, err
@@ -67,7 +71,7 @@ func initCommand(r *run, in initInputs) (answer, error) {
 	if done, err := b.whole(); err != nil || done {
 		return answer{done: done}, err
 	}
-	for _, step := range []func() error{b.read, b.find, b.evidence, b.choose, b.accept, b.write, b.wire, b.talk.over} {
+	for _, step := range []func() error{b.held, b.read, b.find, b.evidence, b.choose, b.usable, b.accept, b.write, b.wire, b.talk.over} {
 		if err := step(); err != nil {
 			return answer{}, err
 		}
@@ -87,16 +91,42 @@ func (b *beginning) readable() error {
 	if err != nil {
 		return err
 	}
-	if _, err = b.parsed(policyPath, b.after(policyPath)); err != nil && raw == nil {
-		return fault.New(
-			fault.Internal,
-			fault.InternalError,
-			"please report this",
-			"the policy that would be written: %w",
-			err,
-		)
+	p, err := b.parsed(policyPath, b.after(policyPath))
+	if raw != nil {
+		return err
 	}
-	return err
+	if err != nil {
+		return usage("with these answers (--subject, --environment, the names of the workflow and its job) the policy would be wrong: %w", err)
+	}
+	own := p.Artifacts[0].BuiltBy[0]
+	for _, x := range [][2]string{{own.Workflow, b.text.Workflow}, {own.Repository, b.forge.Host + "/" + b.text.Home.Repository}} {
+		if x[0] != x[1] && b.forge.Host+"/"+x[0] != x[1] {
+			return usage("the policy would say %q of what is called %q: give it a plainer name", x[0], x[1])
+		}
+	}
+	return nil
+}
+
+// held refuses flags that say nothing, or the wrong thing.
+func (b *beginning) held() error {
+	for _, w := range b.told.Accept {
+		if !slices.Contains(acceptable, w) {
+			return usage("--accept %q, want one of %s", w, strings.Join(acceptable, ", "))
+		}
+	}
+	for _, s := range b.in.Subject {
+		if strings.HasPrefix(s, "oci://") {
+			continue
+		}
+		if _, err := path.Match(s, ""); err != nil || strings.HasPrefix(s, "/") || slices.Contains(strings.Split(s, "/"), "..") ||
+			strings.ContainsFunc(s, unicode.IsControl) {
+			return usage("--subject %q, want a pattern of files below the folder of the job, such as dist/*.tar.gz", s)
+		}
+	}
+	if b.in.Sigstore != "custom" && b.in.Audience != "" && b.in.Audience != "sigstore" {
+		return usage("--audience is of an instance of your own: say --sigstore custom too")
+	}
+	return nil
 }
 
 const policyPath = ".sallyport/policy.yaml"
@@ -116,6 +146,16 @@ func (b *beginning) whole() (bool, error) {
 	}
 	if slices.ContainsFunc(b.files, func(c starter.Change) bool { return !c.Same() }) {
 		return true, b.settle()
+	}
+	if name := b.told.Environment; name != "" {
+		p, err := b.parsed(policyPath, raw)
+		if err != nil {
+			return true, err
+		}
+		if _, there := p.Environment(name); !there {
+			return true, fault.New(fault.Usage, fault.Config, "add the environment to "+policyPath+", and a gate to the job that enters it, as docs/start.md shows",
+				"%s is there and has no environment %q: init adds none to a policy that is there", policyPath, name)
+		}
 	}
 	b.say("%s is there, and a job uses it: nothing to do", policyPath)
 	return true, nil
@@ -137,7 +177,10 @@ func (b *beginning) find() error {
 			host,
 		)
 	}
-	if b.told.Platform == "" {
+	if b.told.Platform != "" && b.told.Platform != "auto" && wellKnown(host) && host != "https://"+b.told.Platform+".com" {
+		return usage("--platform %s, and %s is another one", b.told.Platform, host)
+	}
+	if b.told.Platform == "" || b.told.Platform == "auto" {
 		b.forge, err = b.forgeOf(strings.TrimPrefix(host, "https://"), "")
 	} else if f, ok := forgeAt(host, b.told.Platform); ok {
 		b.forge = f
@@ -169,8 +212,11 @@ func (b *beginning) find() error {
 
 // origin is the repository that the call names, or the clone's remote.
 func (b *beginning) origin() (origin.Repository, error) {
-	if b.in.Repository != "" {
-		return origin.Parse(b.in.Repository)
+	if at := b.in.Repository; at != "" {
+		if !strings.Contains(at, "://") && !strings.Contains(at, "@") {
+			at = "https://" + at
+		}
+		return origin.Parse(at)
 	}
 	all, err := b.remotes(b.told.Root)
 	if err != nil {
@@ -279,13 +325,44 @@ func (b *beginning) wire() error {
 		w.Machine = []starter.Option{{Name: "network", Value: "inherit"}}
 	}
 	w.HandOver = b.job.Image == "" && handsOver(b.ctx, b.forge, b.at, b.sigstore())
-	wired := wireFile(b.forge, b.job.File, raw, w)
+	w.Server = enterpriseServer(b.forge)
+	if uses(b.job.File, raw) {
+		b.notes = append(b.notes, b.job.File+" uses "+ours+" already: it stays as it is")
+		return nil
+	}
+	wired, err := b.wired(raw, w)
+	if err != nil {
+		return err
+	}
 	b.files = append(b.files, starter.Change{Path: b.job.File, Before: raw, After: wired.After})
 	b.notes, b.hands = append(b.notes, wired.Notes...), wired.ByHand
 	return nil
 }
 
-// settle shows the difference, asks, and writes.
+// wired wires the file, and asks about what that could change.
+func (b *beginning) wired(raw []byte, w starter.Wiring) (starter.Wired, error) {
+	for {
+		out := wireFile(b.forge, b.job.File, raw, w)
+		if out.Ask == nil {
+			return out, nil
+		}
+		if out.Ask.Word == starter.AcceptPermissions && w.Default == "" {
+			said, err := b.at.Usual(b.ctx)
+			if err != nil && !silent(b.ctx, err) {
+				return out, err
+			}
+			if w.Default = said; said != "" {
+				continue
+			}
+		}
+		if err := b.must(out.Ask.Word, out.Ask.Why); err != nil {
+			return out, err
+		}
+		w.Accepted = append(w.Accepted, out.Ask.Word)
+	}
+}
+
+// settle shows the difference, asks, writes, and says what was written.
 func (b *beginning) settle() error {
 	for _, n := range b.notes {
 		b.say("%s", n)
@@ -293,13 +370,28 @@ func (b *beginning) settle() error {
 	if err := b.showFiles(b.files); err != nil {
 		return err
 	}
+	var done []string
 	for _, c := range b.files {
 		if c.Same() {
 			continue
 		}
 		if err := b.clone.apply(c); err != nil {
+			if f := fault.Of(err); len(done) > 0 {
+				return fault.New(f.Kind, f.Code, f.Hint, "%w; written before that: %s", err, strings.Join(done, ", "))
+			}
 			return err
 		}
+		done = append(done, c.Path)
+	}
+	if len(done) > 0 {
+		branch := b.home.Branch
+		if branch == "" {
+			branch = "the default branch"
+		}
+		b.say("written: %s; commit these and merge them into %s", strings.Join(done, ", "), branch)
+	}
+	if slices.ContainsFunc(b.files, func(c starter.Change) bool { return c.Path == starter.Ignores && starter.Ignored(c.After) }) {
+		b.say("%s leaves %s out of commits: take that line out, or no gate finds the policy", starter.Ignores, policyPath)
 	}
 	return nil
 }
@@ -316,6 +408,13 @@ func (b *beginning) examined() (answer, error) {
 	}
 	b.in.Policy = path.Join(b.told.Root, policyPath)
 	found, err := b.examine(doctorInputs{b.told.Root}, p)
+	if err != nil && silent(b.ctx, err) {
+		why := err
+		b.in.Offline = true
+		if found, err = b.examine(doctorInputs{b.told.Root}, p); err == nil {
+			b.say("the files were examined, and the platform's settings were not: %s. Ask with a token: sallyport doctor", said(why))
+		}
+	}
 	if err != nil {
 		return answer{}, err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"regexp"
@@ -20,7 +21,7 @@ func (b *beginning) choose() error {
 	var builds []starter.Job
 	var names []string
 	for _, j := range b.jobs {
-		named := b.told.Job == j.Name || b.told.Job == path.Base(j.File)+"/"+j.Name
+		named := slices.Contains([]string{j.Name, path.Base(j.File) + "/" + j.Name, j.File + "/" + j.Name}, b.told.Job)
 		if named ||
 			b.told.Job == "" && j.Why != "" && j.Environment == "" &&
 				(b.seen == nil || b.workflow() == "" || b.workflow() == j.File) {
@@ -88,13 +89,13 @@ func (b *beginning) chooseEnvironment() error {
 	name := b.told.Environment
 	switch {
 	case name != "":
-	case slices.Contains(all, "production"):
-		name = "production"
 	case len(all) == 1:
 		name = all[0]
 	case len(all) == 0:
 		name = "production"
 	default:
+		// To watch is learnt where least is at stake.
+		slices.SortStableFunc(all, func(x, y string) int { return cmp.Compare(live(x), live(y)) })
 		var err error
 		if name, err = b.talk.ask("environment", "Which environment shall be watched?", all...); err != nil {
 			return err
@@ -123,6 +124,39 @@ func (b *beginning) chooseEnvironment() error {
 	return nil
 }
 
+// live is 1 for the name of an environment that people depend on.
+func live(name string) int {
+	name = strings.ToLower(name)
+	if strings.HasPrefix(name, "prod") || strings.HasPrefix(name, "live") {
+		return 1
+	}
+	return 0
+}
+
+// usable asks the platform for the commit that the steps shall use: a job or a pipeline with one
+// that is not there fails as a whole, and nothing that watches could keep it from that.
+func (b *beginning) usable() error {
+	if b.told.Use == "" {
+		return nil
+	}
+	d, err := b.openWith(b.Getenv, b.forge, ours)
+	there := false
+	if err == nil {
+		there, err = d.(opening).Has(b.ctx, b.told.Use)
+	}
+	switch {
+	case err != nil && !silent(b.ctx, err):
+		return err
+	case err != nil:
+		b.notes = append(b.notes, fmt.Sprintf("whether %s/%s has commit %s could not be asked (%s): look before you merge, because a job whose "+
+			"action cannot be found fails", b.forge.Host, ours, b.told.Use, said(err)))
+	case !there:
+		return fault.New(fault.Usage, fault.Config, "name the commit of a release: every job that uses one that is not there fails",
+			"--use %s: %s/%s has no such commit that can be seen", b.told.Use, b.forge.Host, ours)
+	}
+	return nil
+}
+
 // environmentShape is what the input environment of a gate takes.
 var environmentShape = sync.OnceValue(
 	func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._/-]*$`) },
@@ -143,6 +177,10 @@ func (b *beginning) sigstore() string {
 // lies beside the policy.
 func (b *beginning) trusted() error {
 	b.text.Trust = b.sigstore()
+	if host := b.forge.Host; b.text.Trust != "custom" && !wellKnown(host) && !strings.HasSuffix(host, ".ghe.com") {
+		return fault.New(fault.Usage, fault.Config, "say which one signs: --sigstore custom --trusted-root FILE --signing-config FILE",
+			"the certificate authority of %s does not know the jobs of %s", b.text.Trust, host)
+	}
 	if b.text.Trust != "custom" {
 		return nil
 	}
@@ -192,4 +230,10 @@ func (b *beginning) protected() error {
 	b.text.Owners, b.notes = owners, append(b.notes, notes...)
 	b.notes = append(b.notes, b.text.Why+": it watches; signed approvals can be the protection before it enforces")
 	return err
+}
+
+// said is an error in words.
+func said(err error) string {
+	f := fault.Of(err)
+	return f.Error()
 }

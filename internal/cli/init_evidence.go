@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/starter"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
@@ -18,6 +19,9 @@ const (
 	acceptRef     = "unprotected-ref"
 	acceptLog     = "public-log"
 )
+
+// acceptable are all of them.
+var acceptable = []string{acceptRunner, acceptForeign, acceptRef, acceptLog, starter.AcceptArtifact, starter.AcceptPermissions}
 
 // read reads the files that the call names.
 func (b *beginning) read() error {
@@ -184,6 +188,9 @@ func (b *beginning) accept() error {
 	}
 	if b.forge.Runner == "" {
 		b.text.Runner = acceptRunner // nobody else operates any
+		if err := b.must(acceptRunner, "all runners of "+b.forge.Host+" are your own, and who operates one can sign as this workflow"); err != nil {
+			return err
+		}
 	} else if b.text.Runner != "" {
 		if err := b.must(acceptRunner, "it was built on a runner of class "+b.text.Runner+", and who operates that can sign as this workflow"); err != nil {
 			return err
@@ -212,17 +219,11 @@ func (b *beginning) refs() error {
 	// A private repository without environments is on the plan that protects no refs either.
 	none := b.home.NoPlan && b.home.Private && b.forge.Mark == "/"
 	for _, ref := range b.text.Refs {
-		if strings.ContainsAny(ref, "*?[") {
-			continue // a rule about tags is looked for when one is built
-		}
-		a, err := b.at.Ref(
-			b.ctx,
-			policy.RefQuery{Repository: b.forge.Host + "/" + b.home.Repository, ID: b.home.ID, Ref: ref},
-		)
+		bare, err := b.bare(ref, none)
 		if err != nil {
 			return err
 		}
-		if a.Protected == policy.No || none && a.Protected != policy.Yes {
+		if bare {
 			open = append(open, ref)
 		}
 	}
@@ -235,6 +236,34 @@ func (b *beginning) refs() error {
 		why += " (this plan protects no refs)"
 	}
 	return b.must(acceptRef, why)
+}
+
+// bare reports whether the platform says that nothing protects a ref. Of a pattern of tags one
+// is asked for that it fits, at the tip of the default branch, as a gate would ask.
+func (b *beginning) bare(ref string, none bool) (bool, error) {
+	q := policy.RefQuery{Repository: b.forge.Host + "/" + b.home.Repository, ID: b.home.ID, Ref: ref}
+	tag := strings.HasPrefix(ref, "refs/tags/")
+	if tag {
+		q.Ref = strings.ReplaceAll(ref, "*", "0.0.0")
+		var err error
+		if _, _, q.Head, _, err = b.at.Head(b.ctx); err != nil {
+			if silent(b.ctx, err) {
+				return false, nil // the doctor says it
+			}
+			return false, err
+		}
+	}
+	if strings.ContainsAny(q.Ref, "*?[") {
+		return false, nil
+	}
+	a, err := b.at.Ref(b.ctx, q)
+	if err != nil {
+		return false, err
+	}
+	if tag {
+		return a.Protected == policy.No && !a.OnProtected() && a.Why == "", nil
+	}
+	return a.Protected == policy.No || none && a.Protected != policy.Yes, nil
 }
 
 // must is content with what --accept names, or a person's yes.

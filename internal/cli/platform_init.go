@@ -16,6 +16,24 @@ import (
 // homely says what a repository is, for who begins.
 type homely interface {
 	Home(ctx context.Context) (starter.Home, error)
+	// Usual says what the token of a job may do for which nothing is written: "read" or
+	// "write"; "" where that is not known or means nothing.
+	Usual(ctx context.Context) (string, error)
+	// Has reports whether the repository has a commit.
+	Has(ctx context.Context, commit string) (bool, error)
+}
+
+// uses reports whether a workflow or a pipeline uses something of ours already.
+func uses(name string, raw []byte) bool {
+	if name == pipelineFile {
+		return pipelines.Uses(raw, ours)
+	}
+	return workflows.Uses(raw, ours)
+}
+
+// enterpriseServer reports whether a platform is a GitHub Enterprise Server.
+func enterpriseServer(f policy.Forge) bool {
+	return f.Mark == "/" && f.Host != "https://github.com" && !strings.HasSuffix(f.Host, ".ghe.com")
 }
 
 // pipelineFile is where the pipeline of a project is, if nobody says otherwise.

@@ -84,7 +84,7 @@ func (c clone) apply(x starter.Change) error {
 		return nil
 	}
 	if err := c.replace(x.Path, x.After); err != nil {
-		return usage("writing %q: %w", x.Path, fault.Cause(err))
+		return unwritten(x.Path, err)
 	}
 	return nil
 }

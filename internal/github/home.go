@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"net/http"
 	"strconv"
 
 	"github.com/sallyport-dev/sallyport/internal/starter"
@@ -36,4 +37,37 @@ func (repo *Repo) Home(ctx context.Context) (starter.Home, error) {
 		out.Environments = append(out.Environments, e.Name)
 	}
 	return out, nil
+}
+
+// Usual says what the token of a job may do whose workflow does not say it: "read" or "write", or
+// "" where that is not told to this token.
+func (repo *Repo) Usual(ctx context.Context) (string, error) {
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	a, err := repo.raw(ctx, repo.at("actions/permissions/workflow"))
+	if err != nil || !a.found {
+		return "", err
+	}
+	var s struct {
+		Default string `json:"default_workflow_permissions"`
+	}
+	if err := repo.read(a, &s); err != nil || s.Default != "read" && s.Default != "write" {
+		return "", err
+	}
+	return s.Default, nil
+}
+
+// Has reports whether the repository has a commit. Where the repository itself cannot be
+// seen, it has none that a job could use.
+func (repo *Repo) Has(ctx context.Context, commit string) (bool, error) {
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	a, err := repo.raw(ctx, repo.at("commits/%s", commit))
+	switch {
+	case err != nil || a.found:
+		return a.found, err
+	case a.status == http.StatusNotFound, a.status == http.StatusUnprocessableEntity:
+		return false, nil
+	}
+	return false, repo.notTold(a.status, readContents)
 }

@@ -47,3 +47,16 @@ func (repo *Repo) Home(ctx context.Context) (starter.Home, error) {
 	}
 	return out, nil
 }
+
+// Usual is "": a job of a pipeline has no permissions that a file could take away.
+func (*Repo) Usual(context.Context) (string, error) { return "", nil }
+
+// Has reports whether the project has a commit. Where the project itself cannot be seen, it has
+// none that a pipeline could include.
+func (repo *Repo) Has(ctx context.Context, id string) (bool, error) {
+	_, err := one[commit](ctx, repo, question{path: repo.project("/repository/commits/" + id), fixed: true})
+	if absent(err) {
+		return false, nil
+	}
+	return err == nil, err
+}

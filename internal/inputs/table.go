@@ -400,7 +400,7 @@ func initialise() Component {
 			{Name: "subject", Usage: "what it builds: patterns of files, or oci://NAME:TAG for a pipeline", List: true, Where: Flag},
 			{Name: "environment", Usage: "the environment to watch", Where: Flag, Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*)?$`},
 			{Name: "use", Usage: "the full commit id of the release of sallyport that the steps shall use", Where: Flag},
-			{Name: "accept", Usage: "what shall be written although it weakens the gate: self-hosted, foreign-owner, unprotected-ref, public-log", List: true, Where: Flag},
+			{Name: "accept", Usage: "what shall be written although it weakens the gate: self-hosted, foreign-owner, unprotected-ref, public-log; or could change what a workflow does: artifact, permissions", List: true, Where: Flag},
 			{Name: "from-run", Usage: "the address of a run that is known to be good: its workflow, ref and repository are written", Where: Flag},
 			{Name: "from-bundle", Usage: "the bundle of such a run: the exact identity in its certificate is written", Kind: Path, Where: Flag},
 			flagOnly(signWith),

@@ -18,7 +18,15 @@ func (g *github) addDefaults() {
 	g.protect(r, "staging")
 	g.protect(r, "production")
 	g.ensureEnvironment(r, "unprotected")
+	product := g.addRepo("sallyport-dev", "sallyport", RepoSettings{})
+	h := linear(1, &alice, &alice, "")
+	h.Commits[0].SHA, h.Branches["main"], h.Activity[0].After = released, released, released
+	h.fill()
+	product.history = h
 }
+
+// released is a commit of the product's own repository, which steps and components may use.
+const released = "1111111111111111111111111111111111111111"
 
 // protect makes an environment that only main may enter, after somebody other
 // than who started the run has approved.

@@ -31,6 +31,8 @@ func (g *gitlab) addDefaults() {
 	p := g.addProject(20, ProjectSettings{
 		Path: "acme/widget", NamespaceID: 4242, Protected: []string{"staging", "production"}, Unprotected: []string{"unprotected"},
 	})
+	product := g.addProject(4_000_000, ProjectSettings{Path: "sallyport-dev/sallyport", NamespaceID: 4343})
+	product.history.add(commitShape(product.path, released))
 	d := g.ensureDeployment(p, 7700)
 	d.reviews = []glReview{{reviewShape(userOf(g.users[88]), "approved", "go"), "bob"}}
 }

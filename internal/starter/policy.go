@@ -191,3 +191,18 @@ func WithoutGitLines(name string, before []byte) Change {
 	}
 	return c
 }
+
+// Ignored reports whether a .gitignore keeps the folder of the policy, or the policy itself, out of
+// commits, as far as plain lines say so.
+func Ignored(text []byte) bool {
+	out := false
+	for l := range strings.Lines(string(text)) {
+		l = strings.TrimSpace(l)
+		no := strings.HasPrefix(l, "!")
+		switch strings.Trim(strings.TrimPrefix(l, "!"), "/") {
+		case ".sallyport", ".sallyport/*", ".sallyport/**", ".sallyport/policy.yaml", ".*", "*":
+			out = !no
+		}
+	}
+	return out
+}

@@ -228,6 +228,8 @@ func (x *wire) attest(digest string) string {
 		"  with:\n    subject: " + subject
 	if x.HandOver {
 		text += "    store: dir:" + starter.Bundles + "\n"
+	} else if x.Server && x.Image != "" {
+		text += "    store: oci\n"
 	}
 	for _, o := range x.Attest {
 		text += "    " + o.YAML() + "\n"
@@ -246,6 +248,9 @@ func (x *wire) gate(subject []string) string {
 }
 
 func (x *wire) bundles() string {
+	if x.Server && x.Image != "" {
+		return "    store: oci\n"
+	}
 	if !x.HandOver {
 		return ""
 	}
@@ -292,6 +297,9 @@ func (x *wire) gateJob(build *yamlnode.Node) string {
 
 // reads is what a gate needs to read.
 func (x *wire) reads() []starter.Option {
+	if x.Server {
+		return slices.DeleteFunc(slices.Clone(gateNeeds), func(o starter.Option) bool { return o.Name == "attestations" })
+	}
 	if strings.HasPrefix(x.Image, "ghcr.io/") {
 		return append(slices.Clone(gateNeeds), starter.Option{Name: "packages", Value: "read"})
 	}

@@ -13,6 +13,9 @@ import (
 // hand adds the upload behind the last step of a job, so that nothing of it waits for that. A
 // job that takes every artifact would take this one too.
 func (x *wire) hand(job, list *yamlnode.Node) error {
+	if x.Server {
+		return starter.NoPlace("a GitHub Enterprise Server has no artifacts of version 4, which would hand files to the gate")
+	}
 	for _, f := range fields(x.Root.Get("jobs")) {
 		if why := takes(f.Value); why != "" && !slices.Contains(x.Accepted, starter.AcceptArtifact) {
 			return &starter.Ask{Word: starter.AcceptArtifact, Why: fmt.Sprintf(

@@ -45,6 +45,9 @@ func (x *wire) more(all []*yamlnode.Node) (out []starter.Option) {
 // permit adds permissions to a job. One that is there with less is nothing that may be
 // written over.
 func (x *wire) permit(job *yamlnode.Node, want, guess []starter.Option) error {
+	if x.Server {
+		want = slices.DeleteFunc(slices.Clone(want), func(o starter.Option) bool { return o.Name == "attestations" })
+	}
 	have := job.Raw("permissions")
 	if have != nil {
 		return x.grant(have, want)
