@@ -36,7 +36,7 @@ func (i *interview) ask(flag, question string, of ...string) (string, error) {
 		return lack()
 	}
 	i.asked++
-	fmt.Fprintf(i.r.Stderr, "%s%s", report.Plain(question), colon(of)+report.Plain(strings.Join(of, ", ")))
+	fmt.Fprintf(i.r.Stderr, "%s%s", report.Plain(question), report.Plain(hinted(of)))
 	fmt.Fprint(i.r.Stderr, "\n> ")
 	if i.in == nil {
 		i.in = bufio.NewReader(io.LimitReader(f, 64<<10))
@@ -52,19 +52,11 @@ func (i *interview) ask(flag, question string, of ...string) (string, error) {
 	return line, nil
 }
 
-// colon stands between a question and what may be answered. It is ours, and not escaped.
-func colon(of []string) string {
-	if len(of) == 0 {
-		return ""
-	}
-	return ": "
-}
-
 func hinted(of []string) string {
 	if len(of) == 0 {
 		return ""
 	}
-	return ": " + strings.Join(of, ", ")
+	return " [" + strings.Join(of, ", ") + "]"
 }
 
 // over is the error of an interview in which something was not answered.

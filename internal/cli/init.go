@@ -412,7 +412,7 @@ func (b *beginning) examined() (answer, error) {
 		why := err
 		b.in.Offline = true
 		if found, err = b.examine(doctorInputs{b.told.Root}, p); err == nil {
-			b.say("the files were examined, and the platform's settings were not: %s. Ask with a token: sallyport doctor", said(why))
+			b.say("the files were examined, and the platform's settings were not: %s. Ask with a token: sallyport doctor", inWords(why))
 		}
 	}
 	if err != nil {

@@ -149,7 +149,7 @@ func (b *beginning) usable() error {
 		return err
 	case err != nil:
 		b.notes = append(b.notes, fmt.Sprintf("whether %s/%s has commit %s could not be asked (%s): look before you merge, because a job whose "+
-			"action cannot be found fails", b.forge.Host, ours, b.told.Use, said(err)))
+			"action cannot be found fails", b.forge.Host, ours, b.told.Use, inWords(err)))
 	case !there:
 		return fault.New(fault.Usage, fault.Config, "name the commit of a release: every job that uses one that is not there fails",
 			"--use %s: %s/%s has no such commit that can be seen", b.told.Use, b.forge.Host, ours)
@@ -232,8 +232,8 @@ func (b *beginning) protected() error {
 	return err
 }
 
-// said is an error in words.
-func said(err error) string {
+// inWords is an error in words.
+func inWords(err error) string {
 	f := fault.Of(err)
 	return f.Error()
 }

@@ -139,10 +139,7 @@ func Wire(file string, raw []byte, w starter.Wiring) starter.Wired {
 	}
 	x := &wire{Wiring: w, attestJob: "attest", stage: "build"}
 	return starter.Wired{After: raw, ByHand: []string{
-		fmt.Sprintf(
-			"%s: lines cannot be put into this file without a change of what is there (brackets, other ends of lines, or jobs whose rules are not written here)",
-			file,
-		),
+		fmt.Sprintf("%s: %v", file, err),
 		"among its includes:\n" + x.includes(),
 		"at its end:\n" + x.overrides(""),
 		fmt.Sprintf("and let the job that deploys need \"gate:%s\"", w.Environment),
@@ -160,8 +157,13 @@ type wire struct {
 
 func (x *wire) wire() error {
 	build := x.p.named[x.Job]
-	if build == nil || build.get("only") != nil || build.get("except") != nil {
-		return starter.ErrNoPlace // whose pipelines these are, nothing can be told of by reference
+	switch {
+	case build == nil:
+		return starter.NoPlace("it has no job %q", x.Job)
+	case build.get("only") != nil || build.get("except") != nil: // these cannot be told of by reference
+		return starter.NoPlace("job %s says with only: or except: when it runs, and attest and the gate need rules: that say the same", x.Job)
+	case build.get("parallel") != nil:
+		return starter.NoPlace("job %s runs several times at once (parallel:), and attest would wait for all of them", x.Job)
 	}
 	x.stage = build.get("stage").Str()
 	if x.stage == "" {
@@ -172,14 +174,14 @@ func (x *wire) wire() error {
 		x.attestJob = "sallyport-" + x.attestJob
 	}
 	if x.Root.Raw("gate:"+x.Environment) != nil {
-		return starter.ErrNoPlace
+		return starter.NoPlace("a job is called gate:%s already", x.Environment)
 	}
 	if err := x.include(); err != nil {
 		return err
 	}
 	ruled := x.ruled(x.Job, 0)
 	if ruled == "" && build.get("rules") != nil {
-		return starter.ErrNoPlace
+		return starter.NoPlace("the rules of job %s are not written in this file", x.Job)
 	}
 	if err := x.Under(x.Root, x.overrides(ruled)); err != nil {
 		return err
@@ -209,7 +211,7 @@ func (x *wire) include() error {
 		return x.Under(x.Root, "include:\n"+indent(x.includes()))
 	}
 	if f.Value.Kind != yamlnode.List {
-		return starter.ErrNoPlace
+		return starter.NoPlace("include: is no list")
 	}
 	return x.Element(f.Value, len(f.Value.Items), x.includes())
 }
@@ -280,7 +282,7 @@ func (x *wire) wait() error {
 	if x.Deploy == "" || deploy == nil {
 		x.out.Notes = append(
 			x.out.Notes,
-			"no job of this pipeline enters an environment: the gate judges, and nothing waits for it",
+			"no job of this pipeline enters an environment that is written out: the gate judges, and nothing waits for it",
 		)
 		return nil
 	}
@@ -289,11 +291,11 @@ func (x *wire) wait() error {
 	case needs != nil && needs.Kind == yamlnode.List:
 		return x.Member(needs, `"gate:`+x.Environment+`"`)
 	case deploy.get("needs") != nil:
-		return starter.ErrNoPlace
+		return starter.NoPlace("what job %s needs is not written as a list of its own", x.Deploy)
 	case x.p.stage(deploy) > slices.Index(x.p.stages, x.stage):
 		return nil
 	}
-	return starter.ErrNoPlace
+	return starter.NoPlace("job %s runs in no later stage than the gate, and needs: says nothing", x.Deploy)
 }
 
 // Uses reports whether the pipeline includes a component of ours.

@@ -40,7 +40,7 @@ type Wiring struct {
 	HandOver bool
 	// Default is what the token of a job may do for which nothing is written: "read" or "write"; ""
 	// where nobody says so.
-	Default  string
+	Default string
 	// Server says that the platform is a GitHub Enterprise Server, which has neither a store of
 	// attestations nor artifacts of the current version.
 	Server   bool

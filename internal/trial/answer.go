@@ -132,6 +132,8 @@ func (w *walk) next(o Options) Step {
 	strict := slices.IndexFunc(looked, func(s Seen) bool { return s.Verified && !s.Starter.Allow })
 	bare := slices.IndexFunc(looked, func(s Seen) bool { return !s.Verified })
 	switch {
+	case len(w.Releases) == 0 && w.stopped != "":
+		return Step{Text: "ask again later, or with a token: " + w.stopped}
 	case len(w.Releases) == 0 && len(w.NotLooked) > 0:
 		return Step{Text: "ask again with a token that may read the repository: nothing is known about its releases"}
 	case len(w.Releases) == 0:
@@ -149,7 +151,7 @@ func (w *walk) next(o Options) Step {
 	case bare >= 0:
 		return attest(o, "attest "+looked[bare].Name+" as well: a gate judges every file that enters")
 	}
-	return Step{Text: "write the policy, as docs/start.md shows: everything that was looked at would meet it"}
+	return Step{Text: "sallyport init: everything that was looked at would meet the policy that it writes (docs/start.md)"}
 }
 
 // attest is the step of adding attest to the job that builds.

@@ -132,14 +132,19 @@ func Look(ctx context.Context, p Platform, j Judge, o Options) (Answer, error) {
 		return Answer{}, err
 	}
 	w := walk{Platform: p, Judge: j, Answer: Answer{Repository: home, Releases: []Told{}, NotLooked: []string{}}}
-	all, unseen, err := p.LastReleases(ctx, o.Releases)
-	if err != nil {
-		w.left("releases: %s", said(err))
+	var all []Release
+	var deployed []Deployment
+	if w.asks("releases") {
+		var unseen []string
+		if all, unseen, err = p.LastReleases(ctx, o.Releases); err != nil {
+			w.left("releases: %s", said(err))
+		}
+		w.NotLooked = append(w.NotLooked, unseen...)
 	}
-	w.NotLooked = append(w.NotLooked, unseen...)
-	deployed, err := p.LastDeployments(ctx, maxDeployments)
-	if err != nil {
-		w.left("deployments: %s", said(err))
+	if w.asks("deployments") {
+		if deployed, err = p.LastDeployments(ctx, maxDeployments); err != nil {
+			w.left("deployments: %s", said(err))
+		}
 	}
 	for _, r := range all {
 		w.Releases = append(w.Releases, w.release(ctx, r, deployed))
@@ -149,6 +154,17 @@ func Look(ctx context.Context, p Platform, j Judge, o Options) (Answer, error) {
 	}
 	w.Next = w.next(o)
 	return w.Answer, nil
+}
+
+// asks reports whether there is enough left to ask for something, and says where there is not.
+func (w *walk) asks(what string) bool {
+	if w.stopped == "" {
+		w.stopped = w.spent()
+	}
+	if w.stopped != "" {
+		w.left("%s", what)
+	}
+	return w.stopped == ""
 }
 
 func (w *walk) left(format string, args ...any) {
@@ -204,11 +220,7 @@ func (w *walk) file(ctx context.Context, r Release, f File) Seen {
 		s.Digest, s.Why = "", "the platform names a digest that is none"
 		return s
 	}
-	if w.stopped == "" {
-		w.stopped = w.spent()
-	}
-	if w.stopped != "" {
-		w.left("%s of %s", f.Name, r.Name)
+	if !w.asks(f.Name + " of " + r.Name) {
 		return s
 	}
 	got, err := w.Judge.Judge(ctx, subject.Subject{Name: d.String(), Digest: d})
