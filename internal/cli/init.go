@@ -190,6 +190,9 @@ func (b *beginning) find() error {
 	if err != nil {
 		return err
 	}
+	if err := short(b.forge, b.in.Repository); err != nil {
+		return err
+	}
 	d, err := b.openWith(b.Getenv, b.forge, name)
 	if err != nil {
 		return err

@@ -46,6 +46,11 @@ func policyCommand(r *run, _ policyInputs) (answer, error) {
 			policy.Version,
 		)
 	}
+	for _, x := range n.All {
+		if strings.Trim(x.ID, "0123456789") != "" {
+			return answer{}, usage("%s:%d: the number of %s %q is %q, which is none: take it out, and it is looked up", r.in.Policy, x.Line, x.Kind, x.Name, x.ID)
+		}
+	}
 	known, lacks, err := r.numbers(n)
 	if err != nil {
 		return answer{}, err

@@ -39,6 +39,9 @@ func tryCommand(r *run, in tryInputs) (answer, error) {
 	if err != nil {
 		return answer{}, unasked(err)
 	}
+	if err := short(f, r.in.Repository); err != nil {
+		return answer{}, err
+	}
 	d, err := r.openTrial(f, at.Path, named)
 	if err != nil {
 		return answer{}, err
@@ -89,6 +92,15 @@ func (r *run) tried(root string) (at origin.Repository, named bool, err error) {
 		return at, false, fault.New(f.Kind, f.Code, nameRepository, "%w", err)
 	}
 	return x.Repository, false, nil
+}
+
+// short refuses an address of a page within a repository.
+func short(f policy.Forge, address string) error {
+	at, err := origin.Parse("https://" + strings.TrimPrefix(address, "https://"))
+	if address != "" && err == nil && f.Mark == "/" && strings.Count(at.Path, "/") != 1 {
+		return usage("--repository %q, want HOST/OWNER/NAME", address)
+	}
+	return nil
 }
 
 // openTrial opens the door. Whoever made the clone chose its remote: to a platform that not
@@ -165,7 +177,8 @@ func (j *trialJudge) Judge(ctx context.Context, s subject.Subject) (trial.Judged
 	}
 	if j.trust == nil {
 		if j.trust, err = j.r.trialTrust(); err != nil {
-			return trial.Judged{}, err
+			e := fault.Of(err) // not the platform: what it answered is not in question
+			return trial.Judged{}, fault.New(e.Kind, e.Code, e.Hint, "Sigstore's trusted root: %w", err)
 		}
 	}
 	candidates, err := j.r.verified(chosen{list: []subject.Subject{s}}, evidence, j.want, j.trust)

@@ -81,6 +81,8 @@ func (repo *Repo) notTold(status int, p permission) error {
 // one that is not good any more.
 func (repo *Repo) hint(status int, p permission) string {
 	switch {
+	case status == http.StatusUnauthorized && repo.tokenFrom != "":
+		return "the token in " + repo.tokenFrom + " is refused: give it one that is good, or none"
 	case repo.Need != "":
 		return repo.Need
 	case status == http.StatusUnauthorized:

@@ -193,7 +193,10 @@ func (w *walk) release(ctx context.Context, r Release, deployed []Deployment) To
 	for i, f := range files {
 		if i == maxFiles {
 			w.left("%d more files of %s", len(files)-maxFiles, r.Name)
-			break
+		}
+		if i >= maxFiles {
+			out.Files = append(out.Files, unseenFile(f))
+			continue
 		}
 		out.Files = append(out.Files, w.file(ctx, r, f))
 	}
@@ -208,16 +211,22 @@ func (w *walk) release(ctx context.Context, r Release, deployed []Deployment) To
 	return out
 }
 
-// file judges one file, unless too little is left to ask.
-func (w *walk) file(ctx context.Context, r Release, f File) Seen {
+// unseenFile is a file about which nobody was asked.
+func unseenFile(f File) Seen {
 	s := Seen{Name: f.Name, Kind: f.Kind, Digest: f.Digest}
 	if f.Digest == "" {
 		s.Why = "the platform names no digest of it"
-		return s
-	}
-	d, err := subject.ParseDigest(f.Digest)
-	if err != nil {
+	} else if _, err := subject.ParseDigest(f.Digest); err != nil {
 		s.Digest, s.Why = "", "the platform names a digest that is none"
+	}
+	return s
+}
+
+// file judges one file, unless too little is left to ask.
+func (w *walk) file(ctx context.Context, r Release, f File) Seen {
+	s := unseenFile(f)
+	d, err := subject.ParseDigest(s.Digest)
+	if err != nil {
 		return s
 	}
 	if !w.asks(f.Name + " of " + r.Name) {
@@ -227,7 +236,7 @@ func (w *walk) file(ctx context.Context, r Release, f File) Seen {
 	if err != nil {
 		w.left("%s of %s: %s", f.Name, r.Name, said(err))
 		if fault.Of(err).Kind == fault.Unavailable {
-			w.stopped = "the platform did not answer, and nothing more was asked"
+			w.stopped = "nothing more was asked after that: " + said(err)
 		}
 		return s
 	}

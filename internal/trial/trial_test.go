@@ -3,6 +3,7 @@ package trial
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,13 +92,30 @@ func TestTry_a_release_attestation_is_no_provenance(t *testing.T) {
 func TestTry_five_questions_are_left_to_others(t *testing.T) {
 	for left, asked := range map[int]int{Reserve: 0, Reserve + 1: 1, Reserve + 2: 2, Reserve + 9: 3, 0: 3} {
 		a, k := look(t, &listed{left: left}, good, good, good)
-		if len(k.asked) != asked || a.Releases[0].Looked != asked {
-			t.Errorf("%d left: %d asked, %d looked at, want %d", left, len(k.asked), a.Releases[0].Looked, asked)
+		looked := 0
+		for _, r := range a.Releases {
+			looked += r.Looked
+		}
+		if len(k.asked) != asked || looked != asked {
+			t.Errorf("%d left: %d asked, %d looked at, want %d", left, len(k.asked), looked, asked)
 		}
 		said := strings.Join(a.NotLooked, "; ")
-		if stopped := asked < 3; stopped != strings.Contains(said, "left to others") || stopped != strings.Contains(said, "fc of v1") {
-			t.Errorf("%d left: not looked at: %s", left, said)
+		what := "fc of v1"
+		if asked == 0 {
+			what = "releases"
 		}
+		if stopped := asked < 3; stopped != strings.Contains(said, "left to others") || stopped != strings.Contains(said, what) ||
+			asked == 0 != strings.Contains(a.Next.Text, "ask again later") {
+			t.Errorf("%d left: not looked at: %s; next: %s", left, said, a.Next.Text)
+		}
+	}
+}
+
+func TestTry_every_file_is_counted(t *testing.T) {
+	many := slices.Repeat([]Judged{good}, maxFiles+1)
+	a, k := look(t, &listed{}, many...)
+	if r := a.Releases[0]; len(r.Files) != maxFiles+1 || r.Digests != maxFiles+1 || r.Looked != maxFiles || len(k.asked) != maxFiles {
+		t.Errorf("%d files, %d with a digest, %d looked at, %d asked about", len(r.Files), r.Digests, r.Looked, len(k.asked))
 	}
 }
 
@@ -155,7 +173,7 @@ func TestTry_says_one_next_step(t *testing.T) {
 	strict := good
 	strict.Starter = Starter{Code: fault.Source, Why: "another ref", Hint: "build it on main"}
 	for want, judged := range map[string][]Judged{
-		"write the policy":                    {good, good},
+		"sallyport init":                    {good, good},
 		"look at fa: ask them":                {alien, none},
 		"there is no evidence: attest":        {none, lists},
 		"look at fb: build it on main":        {good, strict, none},
