@@ -239,6 +239,12 @@ func TestFault_of_a_full_disk(t *testing.T) {
 	if f := fault.Of(fullDisk(wrapped)); f.Kind != fault.Unavailable || !strings.Contains(f.Error(), "/x/y") {
 		t.Errorf("fault = %+v, want the path and kind unavailable", f)
 	}
+	for cause, kind := range map[error]fault.Kind{syscall.ENOSPC: fault.Unavailable, syscall.EROFS: fault.Unavailable, syscall.EACCES: fault.Usage} {
+		f := fault.Of(unwritten("x/y", &fs.PathError{Op: "write", Path: "x/y", Err: cause}))
+		if f.Kind != kind || !strings.Contains(f.Error(), `"x/y"`) {
+			t.Errorf("%v: fault = %+v, want the path and kind %v", cause, f, kind)
+		}
+	}
 	if f := fault.Of(fullDisk(errors.New("other"))); f.Kind != fault.Internal {
 		t.Errorf("fault = %+v, want what it was", f)
 	}

@@ -55,7 +55,11 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	r := &run{Command: c, ctx: ctx, component: component, values: map[string][]string{}, flags: map[string]*value{}, now: c.Now()}
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
-	if p, err := choosePlatform(c, component); err == nil && p == nil && len(args) == 1 && isHelp(args[0]) {
+	asked := args
+	if name == "policy" && len(args) == 2 && args[0] == "fix" {
+		asked = args[1:]
+	}
+	if p, err := choosePlatform(c, component); err == nil && p == nil && len(asked) == 1 && isHelp(asked[0]) {
 		r.helped = true
 		return r, helpCommand(c.Stdout, []string{name})
 	}

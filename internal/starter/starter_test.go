@@ -123,3 +123,25 @@ func TestSheet_a_text_that_would_say_less_is_not_written(t *testing.T) {
 		}
 	}
 }
+
+// Each text comes back from YAML as the text that it is.
+func TestWord_is_read_back_as_itself(t *testing.T) {
+	for _, s := range []string{"a.yml", "re#lease.yml", "x: y", "a #b", "1e5", "0x1f", "2026-11-27", "12", "~", "no", ".nan", "*a", "- a", "'", `"`, "a\tb", "é", "@x", "!x", "{a}", "%a", "dist/*.tgz", ""} {
+		d, err := yamlnode.Parse([]byte("k: "+Word(s)+"\n"), yamlnode.Options{Limits: yamlnode.Limits{Bytes: 1000, Depth: 9, Tokens: 99, Keys: 9, Nodes: 99}})
+		if err != nil || len(d.Roots) != 1 {
+			t.Errorf("%q is written as %s: %v", s, Word(s), err)
+			continue
+		}
+		if got := d.Roots[0].Get("k"); got.Text != s || got.Type != yamlnode.Text && !got.Quoted {
+			t.Errorf("%q is written as %s and read as %q", s, Word(s), got.Text)
+		}
+	}
+}
+
+func TestIgnored_says_when_a_policy_is_in_no_commit(t *testing.T) {
+	for text, want := range map[string]bool{".sallyport/\n": true, "/.sallyport\n": true, ".*\n": true, ".*\n!.sallyport/\n": false, "/.sallyport/*.env\n": false, "": false} {
+		if got := Ignored([]byte(text)); got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}

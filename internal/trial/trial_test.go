@@ -3,7 +3,7 @@ package trial
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -112,8 +112,18 @@ func TestTry_five_questions_are_left_to_others(t *testing.T) {
 }
 
 func TestTry_every_file_is_counted(t *testing.T) {
-	many := slices.Repeat([]Judged{good}, maxFiles+1)
-	a, k := look(t, &listed{}, many...)
+	k := &known{listed: &listed{}, of: map[string]Judged{}}
+	r := Release{Name: "v1", Tag: "v1"}
+	for i := range maxFiles + 1 {
+		d := fmt.Sprintf("sha256:%064x", i)
+		k.of[d] = good
+		r.Files = append(r.Files, File{Name: d, Kind: "file", Digest: d})
+	}
+	k.listed.releases = []Release{r}
+	a, err := Look(t.Context(), k.listed, k, Options{Releases: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if r := a.Releases[0]; len(r.Files) != maxFiles+1 || r.Digests != maxFiles+1 || r.Looked != maxFiles || len(k.asked) != maxFiles {
 		t.Errorf("%d files, %d with a digest, %d looked at, %d asked about", len(r.Files), r.Digests, r.Looked, len(k.asked))
 	}

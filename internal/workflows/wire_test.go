@@ -238,6 +238,21 @@ func TestWire_takes_no_permission_away(t *testing.T) {
 	}
 }
 
+// A GitHub Enterprise Server has no attestations, and no artifacts of the current version.
+func TestWire_of_a_server_of_ones_own(t *testing.T) {
+	raw := sample(t, "image.yml")
+	wiring := wiringOf(t, raw)
+	wiring.Server = true
+	if w := Wire("w.yml", raw, wiring); len(w.ByHand) > 0 || strings.Contains(string(w.After), "attestations:") || strings.Count(string(w.After), "store: oci") != 2 {
+		t.Errorf("by hand %q, and the file is\n%s", w.ByHand, w.After)
+	}
+	w := Wire("w.yml", []byte(tagged), starter.Wiring{Action: "sallyport-dev/sallyport", Use: wiredCommit, Environment: "production",
+		Job: "build", Subject: []string{"dist/*"}, Server: true})
+	if len(w.ByHand) == 0 || !strings.Contains(w.ByHand[0], "no artifacts of version 4") {
+		t.Errorf("by hand %q", w.ByHand)
+	}
+}
+
 func FuzzWire(f *testing.F) {
 	for _, name := range []string{"go", "node", "image"} {
 		raw, err := os.ReadFile(filepath.Join("testdata", "wire", name+".yml"))
