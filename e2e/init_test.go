@@ -109,6 +109,10 @@ func newSample(t *testing.T, platform, sample string) *run {
 		must(t, os.RemoveAll(filepath.Join(r.dir, ".github")))
 		r.lab.Set(t, "/gitlab/projects/"+strconv.Itoa(r.id), object{"path": "acme/" + r.name, "protected": []string{"production"}})
 	}
+	release := r.suite.release // init asks the platform for the commit that the steps shall use
+	r.lab.Set(t, "/github/repos/sallyport-dev/sallyport/history", object{"commits": []object{{"sha": release, "message": "x", "author": object{"login": "alice", "id": 77}}},
+		"branches": object{"main": release}, "pulls": []object{}, "activity": []object{}})
+	r.lab.Set(t, "/gitlab/projects/4000000/history", object{"branches": object{"main": release}, "commits": []object{{"id": release, "parent_ids": []string{}}}, "events": []object{}})
 	_, err := commit(r.dir, "sample")
 	must(t, err)
 	return r

@@ -56,8 +56,8 @@ func (c Command) newRun(ctx context.Context, name string, args []string) (*run, 
 	// Help ends with 0, as an allow does. So it is given to a person who asks
 	// for nothing else, and never in a job: an artifact may be called --help.
 	asked := args
-	if name == "policy" && len(args) == 2 && args[0] == "fix" {
-		asked = args[1:]
+	if name == "policy" && len(args) == 2 && args[1] == "fix" { // the flags come first by now
+		asked = args[:1]
 	}
 	if p, err := choosePlatform(c, component); err == nil && p == nil && len(asked) == 1 && isHelp(asked[0]) {
 		r.helped = true

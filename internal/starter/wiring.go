@@ -41,7 +41,7 @@ type Wiring struct {
 	// Default is what the token of a job may do for which nothing is written: "read" or "write"; ""
 	// where nobody says so.
 	Default string
-	// Server says that the platform is a GitHub Enterprise Server, which has neither a store of
+	// Server says that the platform is a server of somebody's own, which has neither a store of
 	// attestations nor artifacts of the current version.
 	Server   bool
 	Accepted []string // words of questions that a person said yes to

@@ -183,7 +183,7 @@ func TestTry_says_one_next_step(t *testing.T) {
 	strict := good
 	strict.Starter = Starter{Code: fault.Source, Why: "another ref", Hint: "build it on main"}
 	for want, judged := range map[string][]Judged{
-		"sallyport init":                    {good, good},
+		"sallyport init":                      {good, good},
 		"look at fa: ask them":                {alien, none},
 		"there is no evidence: attest":        {none, lists},
 		"look at fb: build it on main":        {good, strict, none},
