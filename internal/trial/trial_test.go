@@ -119,7 +119,7 @@ func TestTry_every_file_is_counted(t *testing.T) {
 		k.of[d] = good
 		r.Files = append(r.Files, File{Name: d, Kind: "file", Digest: d})
 	}
-	k.listed.releases = []Release{r}
+	k.releases = []Release{r}
 	a, err := Look(t.Context(), k.listed, k, Options{Releases: 3})
 	if err != nil {
 		t.Fatal(err)

@@ -100,11 +100,11 @@ func (x *wire) wire() error {
 		return err
 	}
 	if x.Deploy != "" && x.Deploy != x.Job {
-		if alone := x.alone(jobs.Get(x.Deploy)); alone == "" {
+		alone := x.alone(jobs.Get(x.Deploy))
+		if alone == "" {
 			return x.wireDeploy(jobs.Get(x.Deploy))
-		} else {
-			x.note("the gate has a job of its own, which nothing waits for, because job %s %s", x.Deploy, alone)
 		}
+		x.note("the gate has a job of its own, which nothing waits for, because job %s %s", x.Deploy, alone)
 	} else {
 		x.note("no job of this workflow enters an environment that is written out: the gate has a job of its own, and deploys nothing")
 	}

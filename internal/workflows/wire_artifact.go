@@ -64,7 +64,8 @@ func fits(pattern string) bool {
 	if !wild {
 		return pattern == artifact
 	}
-	return strings.HasPrefix(artifact+"-", first) || strings.HasPrefix(first, artifact)
+	whole := artifact + "-"
+	return strings.HasPrefix(whole, first) || strings.HasPrefix(first, whole[:len(artifact)])
 }
 
 // handOver is the step that hands on what was built, and the bundles where no store has them.
