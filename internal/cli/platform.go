@@ -530,7 +530,9 @@ func attestLines(f policy.Forge) func(trial.Build) []string {
 	if f.Mark == "/" {
 		return func(trial.Build) []string {
 			return []string{
-				"permissions: {id-token: write, attestations: write, contents: read}",
+				"permissions: # besides those that the job has",
+				"  id-token: write",
+				"  attestations: write",
 				"steps: # behind the one that builds",
 				"  - uses: " + ours + "/actions/attest@<commit>",
 				`    with: {subject: "dist/*"}`,

@@ -26,7 +26,7 @@ func TrialText(w io.Writer, a trial.Answer) error {
 		p.line("")
 		p.release(r)
 	}
-	if len(a.Releases) == 0 {
+	if len(a.Releases) == 0 && len(a.NotLooked) == 0 {
 		p.line("no release was found")
 	}
 	if len(a.NotLooked) > 0 {
