@@ -176,6 +176,7 @@ func (b Built) check(e Expectation, f Fact) *miss {
 func (b Built) unasked() []string {
 	var out []string
 	for _, x := range []struct{ flag, is, what string }{
+		{"--repository", b.Repository, "which repository of the owner built it"},
 		{"--workflow", b.Workflow, "which workflow built it"},
 		{"--repository-id", b.RepositoryID, "which number the repository has"},
 	} {
