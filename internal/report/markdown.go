@@ -44,6 +44,10 @@ func Markdown(w io.Writer, r Record) error {
 		p.line("")
 		p.line("Accepted for the environment: %s", Code(x))
 	}
+	for _, x := range r.Warnings {
+		p.line("")
+		p.line("⚠ Warning: %s", Code(x))
+	}
 	for _, x := range r.NotAsked {
 		p.line("")
 		p.line("Not asked: %s", Code(x))
