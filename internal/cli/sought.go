@@ -216,6 +216,6 @@ func (r *run) openToRead(named sought) (err error) {
 		return err
 	}
 	r.home = r.in.Repository
-	needs(r.at, r.tokenFor(named.forge, named.path))
+	needs(r.at, r.needOf(r.at, named.forge, named.path))
 	return nil
 }

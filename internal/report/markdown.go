@@ -364,8 +364,9 @@ func under(r Record) string {
 	return s
 }
 
-// FaultMarkdown writes a fault as a job summary: what went wrong, and the next step.
-func FaultMarkdown(w io.Writer, f fault.Fault) error {
+// FaultMarkdown writes a fault as a job summary: what went wrong, and the next step. lacks is that
+// of Fault.
+func FaultMarkdown(w io.Writer, f fault.Fault, lacks string) error {
 	p := &printer{w: w}
 	p.line("### ⛔ Sallyport: %s: %s\n", kinds[f.Kind], coded(f.Code))
 	for _, l := range lines(f.Error()) {
@@ -379,7 +380,9 @@ func FaultMarkdown(w io.Writer, f fault.Fault) error {
 			p.line("\n  ```\n  %s\n  ```", Plain(run))
 		}
 	}
-	p.line("\nNothing was decided; nothing may be deployed.")
+	if lacks != "" {
+		p.line("\nNothing was decided; %s.", lacks)
+	}
 	return p.err
 }
 
