@@ -17,17 +17,17 @@ func (in verifyInputs) shaped(f policy.Forge, at string) error {
 		return fault.New(fault.Usage, fault.Config, hint, format, args...)
 	}
 	if in.RepositoryID != "" && !numbers().MatchString(in.RepositoryID) {
-		return say("write the number alone, such as --repository-id 123456789",
+		return say("write the number alone, such as 123456789",
 			"--repository-id %q is no number of a repository", in.RepositoryID)
 	}
 	path, ref, pinned := strings.Cut(in.Workflow, "@")
 	switch {
 	case pinned:
-		return say("leave the ref out: --workflow "+path+"; a policy asks for refs (docs/policy.md)",
+		return say("leave the ref out: "+path+"; a policy asks for refs (docs/policy.md)",
 			"--workflow %q has a ref (%q) behind the path, and the flag is compared with the path alone", in.Workflow, ref)
 	case strings.Contains(path, "://"), strings.HasPrefix(path, "/"), strings.HasPrefix(path, "./"),
 		at != "" && strings.HasPrefix(path, at+f.Mark), strings.HasPrefix(path, host+"/"):
-		return say("write the path in the repository, such as --workflow "+f.Folder+"release.yml",
+		return say("write the path in the repository, such as "+f.Folder+"release.yml",
 			"--workflow %q is not the path of a file in the repository", in.Workflow)
 	}
 	return in.signerShaped(f, host)
@@ -35,7 +35,7 @@ func (in verifyInputs) shaped(f policy.Forge, at string) error {
 
 // signerShaped refuses a signer that names no workflow of the platform.
 func (in verifyInputs) signerShaped(f policy.Forge, host string) error {
-	const form = "--signer OWNER/NAME/PATH, such as acme/ci/.github/workflows/release.yml"
+	const form = "OWNER/NAME/PATH, such as acme/ci/.github/workflows/release.yml"
 	if in.Signer == "" {
 		return nil
 	}
@@ -47,7 +47,7 @@ func (in verifyInputs) signerShaped(f policy.Forge, host string) error {
 	}
 	hint := "name the workflow by its path on " + host + ": " + form
 	if f.Mark != "/" {
-		hint = "name the configuration by its path on " + host + ": --signer GROUP/NAME//PATH, such as acme/ci//.gitlab-ci.yml"
+		hint = "name the configuration by its path on " + host + ": GROUP/NAME//PATH, such as acme/ci//.gitlab-ci.yml"
 	}
 	if !ok || path == "" || wrongPath(f, repository) != "" || strings.Contains(bare, "://") {
 		return fault.New(fault.Usage, fault.Config, hint, "--signer %q names no workflow of %s", in.Signer, host)

@@ -81,7 +81,7 @@ func (r *run) wellNamed(in verifyInputs, f policy.Forge, at origin.Repository, o
 	mine, _, _ := strings.Cut(at.Path, "/")
 	switch {
 	case strings.ContainsAny(first, ".:") && (f.Mark == "/" || at.Path != "" && first != mine):
-		return fault.New(fault.Usage, fault.Config, "name the owner on "+at.Host+", or leave --owner out",
+		return fault.New(fault.Usage, fault.Config, "name an owner on "+at.Host,
 			"--owner %q names another host than %s", in.Owner, at.Host)
 	case owner != "" && wrongPath(f, owner+"/x") != "":
 		return fault.New(fault.Usage, fault.Config, "write HOST/OWNER, such as "+at.Host+"/acme",

@@ -55,7 +55,7 @@ func TestOwner_takes_the_host_of_the_repository(t *testing.T) {
 func TestVerify_malformed_flags_are_usage(t *testing.T) {
 	const app = "--repository github.com/acme/app "
 	for typed, want := range map[string]string{
-		app + "--workflow .github/workflows/release.yml@refs/heads/main":       "leave the ref out: --workflow .github/workflows/release.yml;",
+		app + "--workflow .github/workflows/release.yml@refs/heads/main":       "leave the ref out: .github/workflows/release.yml;",
 		app + "--workflow https://github.com/acme/app/.github/workflows/x.yml": "the path in the repository",
 		app + "--workflow acme/app/.github/workflows/x.yml":                    "the path in the repository",
 		"--repository github.com/acme/app/x":                                   `--repository "github.com/acme/app/x", want an owner and a name`,

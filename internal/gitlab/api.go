@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -261,7 +262,7 @@ func (repo *Repo) refused(resp *gitlab.Response, err error, q question) error {
 	}
 	s := status(resp, err)
 	switch {
-	case s == http.StatusUnauthorized && q.by == nil && repo.tokenFrom != "" && repo.access != "":
+	case s == http.StatusUnauthorized && q.by == nil && repo.tokenFrom != "" && !strings.Contains(repo.Need, repo.tokenFrom):
 		hint = "give " + repo.tokenFrom + " a token that is good"
 	case repo.Need != "":
 		hint = repo.Need
