@@ -174,8 +174,13 @@ func (r *run) predicate(in attestInputs, token string, reach func() error) (stri
 		return "", nil, usage("--predicate-type and --predicate belong together")
 	}
 	if strings.HasPrefix(kind, statement.OwnPredicates) || strings.HasPrefix(kind, "https://slsa.dev/provenance/") || strings.HasPrefix(kind, "https://slsa.dev/verification_summary/") {
-		return "", nil, fault.New(fault.Refused, fault.Predicate, "leave predicate and predicate-type out; the provenance is made from the job's identity",
-			"predicate type %q is reserved: its content has to come from the job, not from a file", kind)
+		hint, why := "leave predicate and predicate-type out; the provenance is made from the job's identity",
+			"its content has to come from the job, not from a file"
+		if strings.HasPrefix(kind, statement.OwnPredicates) {
+			hint, why = "attest it under a type of your own, such as https://example.com/scan/v1",
+				"only commands of Sallyport sign statements of this type, from what they have judged themselves"
+		}
+		return "", nil, fault.New(fault.Refused, fault.Predicate, hint, "predicate type %q is reserved: %s", kind, why)
 	}
 	if !strings.Contains(kind, "://") {
 		return "", nil, usage("--predicate-type %q is not a URI", kind)

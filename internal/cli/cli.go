@@ -83,8 +83,13 @@ func (c Command) Run(ctx context.Context, args []string) (code int) {
 	}
 	if err = fault.ScrubFault(fullDisk(err), secrets(c.Getenv)...); err != nil {
 		f := fault.Of(err)
-		if !out.wrote && wantsJSON(args) {
-			_ = report.FaultJSON(out, "sallyport "+c.Version, f) // standard error says it as well
+		if !out.wrote { // standard error says it as well
+			switch wanted(args) {
+			case "json":
+				_ = report.FaultJSON(out, "sallyport "+c.Version, f)
+			case "junit":
+				_ = report.FaultJUnit(out, args[0], f)
+			}
 		}
 		c.tell(args, f)
 	}
@@ -94,7 +99,7 @@ func (c Command) Run(ctx context.Context, args []string) (code int) {
 // tell says a fault wherever people look: on standard error, and in a job on its page too.
 func (c Command) tell(args []string, f fault.Fault) {
 	f = wired(args, f)
-	report.Fault(c.Stderr, f)
+	report.Fault(c.Stderr, f, undecided(args))
 	defer func() { _ = recover() }() // it was said; a page that cannot be written changes no exit code
 	p, err := choosePlatform(c, inputs.Component{})
 	if err != nil || p == nil {
@@ -102,9 +107,24 @@ func (c Command) tell(args []string, f fault.Fault) {
 	}
 	p.Annotate("error", "", 0, "sallyport: "+string(f.Code), strings.ReplaceAll(fault.Bound(f.Error()), "\n", "; "))
 	var page bytes.Buffer
-	if report.FaultMarkdown(&page, f) == nil {
+	if report.FaultMarkdown(&page, f, undecided(args)) == nil {
 		_ = p.Summary(page.String(), "") // standard error says it as well
 	}
+}
+
+// undecided is what does not happen where the command of a call has no answer, in words; "" where
+// nobody waits for its answer before a deployment.
+func undecided(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	switch args[0] {
+	case "gate", "enter", "release", "attest":
+		return "nothing may be deployed"
+	case "verify":
+		return "nothing is verified"
+	}
+	return ""
 }
 
 // wired speaks of inputs where the wiring of an action or component called: nobody there has typed
@@ -138,8 +158,8 @@ func wired(args []string, f fault.Fault) fault.Fault {
 // flagNames are names of flags in a text.
 var flagNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`--[a-z][a-z-]*[a-z]`) })
 
-// wantsJSON reports whether a call asks for JSON, even if it is wrong in another place.
-func wantsJSON(args []string) bool {
+// wanted is the format that a call asks for, even if it is wrong in another place; or "".
+func wanted(args []string) string {
 	for i, a := range args {
 		name, value, given := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if name != "format" || !strings.HasPrefix(a, "-") {
@@ -148,9 +168,9 @@ func wantsJSON(args []string) bool {
 		if !given && i+1 < len(args) {
 			value = args[i+1]
 		}
-		return value == "json"
+		return value
 	}
-	return false
+	return ""
 }
 
 // subcommands take their first argument before their flags.

@@ -15,7 +15,9 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/messages"
+	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -98,13 +100,16 @@ func TestD03_a_fault_has_the_same_exit_code_in_every_format(t *testing.T) {
 		{[]string{"gate", "none"}, 2},
 		{[]string{"gate", "--environment", "production", "--environment", "staging", "none"}, 2},
 	} {
-		for _, format := range []string{"text", "json", "markdown"} {
+		for _, format := range []string{"text", "json", "markdown", "junit"} {
 			code, out, err := said(t, nothing, append([]string{x.args[0], "--format", format}, x.args[1:]...)...)
-			if code != x.want || out != "" && format != "json" || !strings.HasPrefix(err, "sallyport: ") {
+			if code != x.want || out != "" && format != "json" && format != "junit" || !strings.HasPrefix(err, "sallyport: ") {
 				t.Errorf("%q as %s: exit code %d, stdout %q, stderr %q, want %d and only a message", x.args, format, code, out, err, x.want)
 			}
 			if format == "json" {
 				wantFaultDocument(t, form, out, map[int]string{2: "usage", 3: "refused"}[x.want])
+			}
+			if format == "junit" && (!strings.Contains(out, `tests="1" failures="1"`) || !strings.Contains(out, "<failure message=\"E_")) {
+				t.Errorf("%q as junit: standard output %q, want a report with one failure", x.args, out)
 			}
 		}
 		if code, _, _ := said(t, nothing, append([]string{x.args[0], "--format", "junk"}, x.args[1:]...)...); code != 2 {
@@ -159,7 +164,7 @@ func TestC21_a_file_name_does_not_become_a_flag(t *testing.T) {
 
 func TestC02_a_missing_policy_says_what_to_do(t *testing.T) {
 	code, out, err := said(t, nothing, "verify", "--policy", "none.yaml", "sha256:"+strings.Repeat("0", 64))
-	if code != 2 || out != "" || !strings.Contains(err, "E_POLICY") || !strings.Contains(err, `there is no policy file "none.yaml"`) || !strings.Contains(err, "hint: write one") {
+	if code != 2 || out != "" || !strings.Contains(err, "E_POLICY") || !strings.Contains(err, `there is no policy file "none.yaml"`) || !strings.Contains(err, "hint: write one with sallyport init") {
 		t.Errorf("exit code %d, stdout %q, stderr %q, want 2 and how to get one", code, out, err)
 	}
 }
@@ -247,5 +252,44 @@ func TestFault_of_a_full_disk(t *testing.T) {
 	}
 	if f := fault.Of(fullDisk(errors.New("other"))); f.Kind != fault.Internal {
 		t.Errorf("fault = %+v, want what it was", f)
+	}
+}
+
+// Only a command whose answer lets something happen says what does not happen without it.
+func TestFault_says_what_is_not_done_only_where_something_is_decided(t *testing.T) {
+	f := fault.Fault{Kind: fault.Unavailable, Code: fault.NotAvailable, Err: errors.New("x")}
+	for command, want := range map[string]string{
+		"gate": "nothing may be deployed", "enter": "nothing may be deployed", "release": "nothing may be deployed",
+		"attest": "nothing may be deployed", "verify": "nothing is verified", "": "",
+		"try": "", "init": "", "remove": "", "policy": "", "doctor": "", "history": "", "help": "", "version": "",
+	} {
+		var text, page bytes.Buffer
+		report.Fault(&text, f, undecided([]string{command}))
+		if err := report.FaultMarkdown(&page, f, undecided([]string{command})); err != nil {
+			t.Fatal(err)
+		}
+		decides := want != ""
+		if strings.Contains(text.String(), "nothing was decided; "+want) != decides || strings.Contains(page.String(), "Nothing was decided; "+want) != decides {
+			t.Errorf("%s: said %q and %q, want %q", command, text.String(), page.String(), want)
+		}
+	}
+	if undecided(nil) != "" {
+		t.Error("a call without a command decides something")
+	}
+}
+
+// A rule of the doctor is explained from the table, as a code is.
+func TestHelp_explains_a_rule_of_the_doctor(t *testing.T) {
+	for _, rule := range finding.Rules() {
+		code, out, _ := said(t, nothing, "help", rule.String())
+		words := strings.Join(strings.Fields(out), " ")
+		for _, want := range []string{rule.Title(), rule.Meaning(), rule.Step(), "#" + rule.String()} {
+			if code != 0 || !strings.Contains(words, strings.Join(strings.Fields(want), " ")) {
+				t.Errorf("%s: exit code %d, said %q, want %q", rule, code, out, want)
+			}
+		}
+	}
+	if code, out, _ := said(t, nothing, "help", "gate-watchd"); code != 2 || out != "" {
+		t.Errorf("exit code %d, said %q, want a usage fault: there is no such rule", code, out)
 	}
 }

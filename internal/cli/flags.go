@@ -348,10 +348,16 @@ func (r *run) screen() report.Screen {
 	if r.Getenv("NO_COLOR") != "" || r.Getenv("TERM") == "dumb" {
 		s = report.Screen{}
 	}
-	if columns, _, err := term.GetSize(int(f.Fd())); err == nil && columns > 0 {
-		s.Columns = min(max(columns-1, report.Narrowest), report.Widest)
-	}
+	s.Columns = columns(f)
 	return s
+}
+
+// columns are those that a line may have at a terminal; 0: nobody knows.
+func columns(f *os.File) int {
+	if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+		return min(max(n-1, report.Narrowest), report.Widest)
+	}
+	return 0
 }
 
 func terminal(f *os.File) bool {

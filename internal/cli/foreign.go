@@ -20,7 +20,7 @@ var foreigners = map[string]foreign{
 	"repo":                                   {say: "--repository HOST/VALUE"},
 	"R":                                      {say: "--repository HOST/VALUE"},
 	"source-uri":                             {say: "--repository VALUE"},
-	"o":                                      {say: "--owner HOST/VALUE"},
+	"o":                                      {say: "--owner HOST/VALUE --bundle FILE, as an owner alone says nothing about where evidence is; or --repository HOST/VALUE/NAME"},
 	"b":                                      {say: "--bundle VALUE"},
 	"provenance-path":                        {say: "--bundle VALUE"},
 	"attestations-path":                      {say: "--bundle VALUE"},
@@ -30,6 +30,17 @@ var foreigners = map[string]foreign{
 	"cert-identity-regex":                    {say: "--certificate-identity-pattern VALUE"},
 	"i":                                      {say: "--certificate-identity-pattern VALUE"},
 	"certificate-identity-regexp":            {say: "--certificate-identity-pattern VALUE"},
+	"certificate-identity-regex":             {say: "--certificate-identity-pattern VALUE"},
+	"environment":                            {otherwise: "--for VALUE, with --policy, judges what that environment requires; sallyport gate decides who may enter it"},
+	"cert":                                   {otherwise: "the certificate is in the bundle: give the bundle with --bundle"},
+	"cert-chain":                             {otherwise: "certificates are believed by a trusted root: give it with --trusted-root"},
+	"private-infrastructure":                 {otherwise: "what was signed and never logged is accepted with --log none; docs/verify.md says what that gives up"},
+	"package-name":                           {otherwise: "leave it out: the bytes are looked up by their digest, and NAME=PATH judges a file under another name"},
+	"package-version":                        {otherwise: "leave it out: the bytes are looked up by their digest, and " + policies + " (the key refs)"},
+	"policy-path":                            {say: "--policy VALUE"},
+	"p":                                      {say: "--policy VALUE"},
+	"r":                                      {say: "--repository HOST/VALUE"},
+	"ref":                                    {otherwise: policies + " (the key refs, as refs: [VALUE])"},
 	"cert-oidc-issuer":                       {say: "--certificate-oidc-issuer VALUE"},
 	"certificate-oidc-issuer-regexp":         {otherwise: "an issuer is named exactly: --certificate-oidc-issuer ISSUER"},
 	"signer-workflow":                        {say: "--signer VALUE"},
@@ -99,12 +110,12 @@ func oursFor(command string, err error, args []string) string {
 	case name == "type" && types[typed] != "":
 		typed = types[typed]
 	case strings.Contains(say, "HOST/") && strings.Contains(typed, "/") && strings.Contains(strings.Split(typed, "/")[0], "."):
-		say = strings.Replace(say, "HOST/", "", 1)
+		say = strings.ReplaceAll(say, "HOST/", "")
 	case strings.HasPrefix(say, "--signer"):
 		typed = workflowOf(typed)
 	}
-	say = strings.Replace(say, "HOST/", usualHost+"/", 1)
-	return "say " + strings.Replace(say, "VALUE", cmp.Or(typed, "…"), 1)
+	say = strings.ReplaceAll(say, "HOST/", usualHost+"/")
+	return "say " + strings.ReplaceAll(say, "VALUE", cmp.Or(typed, "…"))
 }
 
 // workflowOf is the address of a workflow without its scheme and the host that everybody

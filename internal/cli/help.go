@@ -5,47 +5,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/codes"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
-const usageText = `sallyport lets an artifact into an environment only if its evidence verifies and
-people who did not make it have said yes, where the policy asks for that.
-
-usage: sallyport COMMAND [flags] [SUBJECT...]
-
-`
-
-const usageEnd = `  version   print the version
-  help      explain a command or a code: sallyport help gate, help E_IDENTITY
-
-exit status
-  0 allowed   1 internal error   2 usage   3 denied   4 waiting   5 unavailable
-`
+const usageText = "sallyport lets an artifact into an environment only if its evidence verifies and " +
+	"people who did not make it have said yes, where the policy asks for that."
 
 func help(w io.Writer) {
-	fmt.Fprint(w, usageText)
+	paragraph(w, "", usageText)
+	fmt.Fprint(w, "\nusage: sallyport COMMAND [flags] [SUBJECT...]\n\n")
 	for _, c := range inputs.All() {
 		if c.Where.In(inputs.Flag) {
 			paragraph(w, fmt.Sprintf("  %-10s", c.Name), lower(c.Summary))
 		}
 	}
-	fmt.Fprint(w, usageEnd)
+	paragraph(w, "  version   ", "print the version")
+	paragraph(w, "  help      ", "explain a command, a code, or a rule of the doctor: sallyport help gate, help E_IDENTITY, help gate-watched")
+	fmt.Fprint(w, "\nexit status\n")
+	paragraph(w, "  ", "0 allowed   1 internal error   2 usage   3 denied   4 waiting   5 unavailable")
 }
 
 // paragraph writes text after a label, wrapped, with the lines that follow
 // beneath it.
 func paragraph(w io.Writer, label, text string) {
-	for _, l := range report.Wrap(text, report.Width-len(label)) {
+	for _, l := range report.Wrap(text, helpWidth(w)-len(label)) {
 		fmt.Fprintf(w, "%s%s\n", label, l)
 		label = strings.Repeat(" ", len(label))
 	}
+}
+
+// helpWidth is how many columns help may have: those of a terminal that is narrower than usual.
+func helpWidth(w io.Writer) int {
+	if out, ok := w.(*stdout); ok {
+		w = out.Writer
+	}
+	if f, ok := w.(*os.File); ok && terminal(f) {
+		if n := columns(f); n > 0 {
+			return min(n, report.Width)
+		}
+	}
+	return report.Width
 }
 
 func lower(s string) string {
@@ -64,6 +72,12 @@ func helpCommand(w io.Writer, args []string) error {
 	if code := fault.Code(strings.ToUpper(args[0])); strings.HasPrefix(string(code), "E_") {
 		return explainCode(w, code)
 	}
+	for _, rule := range finding.Rules() {
+		if rule.String() == args[0] {
+			explainRule(w, rule)
+			return nil
+		}
+	}
 	c, ok := inputs.Lookup(args[0])
 	if !ok || !c.Where.In(inputs.Flag) {
 		return usage("unknown command %q%s", args[0], nearest(args[0]))
@@ -77,9 +91,20 @@ func helpCommand(w io.Writer, args []string) error {
 		fmt.Fprintf(w, "  --%s\n", in.Name)
 		paragraph(w, "      ", in.Usage+details(in))
 	}
-	fmt.Fprintf(w,
-		"\nAt a terminal every flag has an environment variable: SALLYPORT_ and its name in\ncapitals, with _ for -. In a job such a variable is an error. Flags stand before\nsubjects.\n")
+	fmt.Fprintln(w)
+	paragraph(w, "", "At a terminal every flag has an environment variable: SALLYPORT_ and its name in capitals, with _ for -. "+
+		"In a job such a variable is an error. Flags stand before subjects.")
 	return nil
+}
+
+// explainRule writes what the table says of a rule of the doctor.
+func explainRule(w io.Writer, rule finding.Rule) {
+	paragraph(w, rule.String()+": ", fmt.Sprintf("%s (%s of the doctor)", rule.Title(), rule.Severity()))
+	fmt.Fprintln(w)
+	paragraph(w, "", rule.Meaning())
+	fmt.Fprintf(w, "\nwhat to do:\n")
+	paragraph(w, "  ", rule.Step())
+	fmt.Fprintf(w, "\n%s#%s\n", report.RulesPage, rule)
 }
 
 // explainCode writes the page of a code.

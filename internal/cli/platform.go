@@ -372,8 +372,17 @@ func (r *run) elsewhere(f policy.Forge, repository string) (door, error) {
 		}
 		return r.Getenv(name)
 	}, f, repository)
-	needs(d, r.tokenFor(f, repository))
+	needs(d, r.needOf(d, f, repository))
 	return d, err
+}
+
+// needOf is tokenFor for a door that may have been opened with a token: then the variable that
+// it is of is the one to correct.
+func (r *run) needOf(d door, f policy.Forge, repository string) string {
+	if at, ok := d.(interface{ TokenFrom() string }); ok && at.TokenFrom() != "" {
+		return fmt.Sprintf("set %s to a token that may read %s on %s", at.TokenFrom(), repository, f.Host)
+	}
+	return r.tokenFor(f, repository)
 }
 
 // needs sets the next step of somebody whom a repository does not tell something.

@@ -39,12 +39,22 @@ func (r *run) asksFor(in verifyInputs) (sought, error) {
 	if err != nil {
 		return sought{}, err
 	}
+	if err := r.wellNamed(in, f, at, owner); err != nil {
+		return sought{}, err
+	}
 	out := sought{forge: f, path: at.Path}
 	if r.in.Policy != "" || in.Key != "" {
 		return out, nil // they say who may sign; this says where evidence is
 	}
-	if host, rest, ok := strings.Cut(in.Signer, "/"); ok && host == at.Host {
+	in.Signer = strings.TrimPrefix(in.Signer, "https://")
+	if host, rest, ok := strings.Cut(in.Signer, "/"); ok && strings.EqualFold(host, at.Host) {
 		in.Signer = rest
+	}
+	if in.Predicate, err = predicateOf(in.Predicate); err == nil {
+		err = in.shaped(f, at.Path)
+	}
+	if err != nil {
+		return sought{}, err
 	}
 	out.built = &policy.Built{Forge: f, Repository: at.Path, RepositoryID: in.RepositoryID, Owner: owner,
 		Workflow: in.Workflow, Signer: in.Signer, Predicate: in.Predicate}
@@ -52,6 +62,39 @@ func (r *run) asksFor(in verifyInputs) (sought, error) {
 		out.built.Own = ownInstance(f)
 	}
 	return out, nil
+}
+
+// wellNamed refuses a repository and an owner that the platform cannot have, and an owner
+// alone where nothing says where evidence is.
+func (r *run) wellNamed(in verifyInputs, f policy.Forge, at origin.Repository, owner string) error {
+	if at.Path != "" {
+		if want := wrongPath(f, at.Path); want != "" {
+			return fault.New(fault.Usage, fault.Config, "write the repository alone, such as "+exampleOf(f, at.Host),
+				"--repository %q, want %s", at.Host+"/"+at.Path, want)
+		}
+	} else if r.platform == nil && len(r.in.Bundle)+len(r.in.Store) == 0 && r.in.Policy+in.Key == "" {
+		return fault.New(fault.Usage, fault.Config,
+			"name the repository (--repository "+at.Host+"/"+owner+"/NAME), or the bundles beside the owner (--bundle FILE)",
+			"--owner alone says who built it, and nothing says where its evidence is")
+	}
+	first, _, _ := strings.Cut(owner, "/")
+	mine, _, _ := strings.Cut(at.Path, "/")
+	switch {
+	case strings.ContainsAny(first, ".:") && (f.Mark == "/" || at.Path != "" && first != mine):
+		return fault.New(fault.Usage, fault.Config, "name an owner on "+at.Host,
+			"--owner %q names another host than %s", in.Owner, at.Host)
+	case owner != "" && wrongPath(f, owner+"/x") != "":
+		return fault.New(fault.Usage, fault.Config, "write HOST/OWNER, such as "+at.Host+"/acme",
+			"--owner %q names no owner on %s", in.Owner, at.Host)
+	}
+	return nil
+}
+
+func exampleOf(f policy.Forge, host string) string {
+	if f.Mark == "/" {
+		return host + "/acme/app"
+	}
+	return host + "/group/app"
 }
 
 // addresses reads the repository and the owner. The owner may be named without a host
@@ -68,13 +111,19 @@ func (r *run) addresses(named string) (at origin.Repository, owner string, err e
 		return at, "", nil
 	}
 	host, path, ok := strings.Cut(strings.TrimPrefix(named, "https://"), "/")
+	const owned = "write HOST/OWNER, such as github.com/acme"
 	switch {
+	case strings.Contains(named, "@"):
+		return at, "", fault.New(fault.Usage, fault.Config, owned, "--owner names a user or a password, want a host and an owner")
+	case strings.ContainsAny(named, "?#%\\ "):
+		return at, "", fault.New(fault.Usage, fault.Config, owned, "--owner %q names more than an owner", named)
 	case at.Host == "" && (!ok || !strings.ContainsAny(host, ".:")):
-		return at, "", fault.New(fault.Usage, fault.Config, "write HOST/OWNER, such as github.com/acme", "--owner %q names no host", named)
+		return at, "", fault.New(fault.Usage, fault.Config, owned+", and bundles with --bundle; or name the repository: --repository HOST/OWNER/NAME",
+			"--owner %q names no host", named)
 	case at.Host == "":
 		at.Host = strings.ToLower(host)
-	case !ok || host != at.Host:
-		path = named // groups may have groups below them
+	case !ok || !strings.EqualFold(host, at.Host):
+		path = strings.TrimPrefix(named, "https://") // groups may have groups below them
 	}
 	if path == "" || strings.Trim(path, "/") != path {
 		return at, "", usage("--owner %q names no owner", named)
@@ -93,6 +142,9 @@ func clean(address string) string {
 // address reads the address of a repository as people type it: with or without https.
 func address(typed string) (origin.Repository, error) {
 	host, _, _ := strings.Cut(typed, "/")
+	if strings.ContainsAny(clean(typed), "?#%\\ ") {
+		return origin.Repository{}, fault.New(fault.Usage, fault.Config, "", "it has a query, a fragment or an escape behind its path")
+	}
 	if !strings.Contains(typed, "://") && !strings.Contains(typed, "@") {
 		if !strings.ContainsAny(host, ".:") {
 			return origin.Repository{}, fault.New(fault.Usage, fault.Config, "", "it names no host")
@@ -164,6 +216,6 @@ func (r *run) openToRead(named sought) (err error) {
 		return err
 	}
 	r.home = r.in.Repository
-	needs(r.at, r.tokenFor(named.forge, named.path))
+	needs(r.at, r.needOf(r.at, named.forge, named.path))
 	return nil
 }

@@ -167,9 +167,9 @@ func named(path string) error {
 func (r *run) file(path string) ([]byte, error) {
 	raw, err := content(path, policy.MaxBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		hint := "write one, as docs/start.md shows; a deploy job has to check the repository out"
+		hint := "write one with sallyport init, or as docs/start.md shows; a deploy job has to check the repository out"
 		if !r.flagged("policy") {
-			hint = "write one, as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out"
+			hint = "write one with sallyport init, or as docs/start.md shows, or name another with --policy; a deploy job has to check the repository out"
 		}
 		return nil, fault.New(fault.Usage, fault.Policy, hint, "there is no policy file %q", path)
 	}

@@ -441,3 +441,48 @@ func TestL04_a_connection_that_broke_is_told_by_its_reason(t *testing.T) {
 		}
 	}
 }
+
+// A proxy that is not there is what has to be mended, and not the service behind it.
+func TestClient_names_the_proxy_that_is_not_reached(t *testing.T) {
+	for name, x := range map[string]struct{ proxy, want string }{
+		"closed":     {"http://127.0.0.1:1", "the API was not asked, because the proxy 127.0.0.1:1 was not reached: it does not take connections"},
+		"not a host": {"http://proxy.invalid:3128", `the proxy "proxy.invalid" was not reached`},
+	} {
+		u, err := url.Parse(x.proxy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := client.Options{PerTry: time.Second, Budget: time.Second, Transport: &http.Transport{Proxy: http.ProxyURL(u)}}
+		resp, err := client.New(o).Get("https://api.example/x")
+		if err == nil {
+			resp.Body.Close()
+			t.Fatalf("%s: there is an answer", name)
+		}
+		f := fault.Of(client.Unanswered("the API", err))
+		if f.Kind != fault.Unavailable || !strings.Contains(f.Error(), x.want) || !strings.Contains(f.Hint, "HTTPS_PROXY") {
+			t.Errorf("%s: %v (%s), want %q", name, f, f.Hint, x.want)
+		}
+	}
+	o := client.Options{PerTry: time.Second, Budget: time.Second, Transport: &http.Transport{}}
+	resp, err := client.New(o).Get("https://127.0.0.1:1/x")
+	if err == nil {
+		resp.Body.Close()
+		t.Fatal("there is an answer")
+	}
+	if f := fault.Of(client.Unanswered("the API", err)); strings.Contains(f.Error(), "proxy") {
+		t.Errorf("%v, want no word of a proxy: none was named", f)
+	}
+}
+
+// Who has shown no token is told so, and not that a credential is not good.
+func TestStatus_without_a_token(t *testing.T) {
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden} {
+		without, with := client.StatusFor("the API", status, "", false), client.StatusFor("the API", status, "", true)
+		if !strings.Contains(without.Error(), "no token was shown") || strings.Contains(without.Error(), "not good") || !errors.Is(without, fault.ErrCredential) {
+			t.Errorf("%d: %v, want that no token was shown, and no reason to ask again", status, without)
+		}
+		if strings.Contains(with.Error(), "no token was shown") {
+			t.Errorf("%d: %v, want no word of a missing token", status, with)
+		}
+	}
+}

@@ -77,6 +77,9 @@ func unreached(what string, err error) error {
 	var name *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var u *url.Error
+	if via := (*net.OpError)(nil); errors.As(err, &via) && via.Op == "proxyconnect" {
+		return unproxied(what, via.Err)
+	}
 	switch {
 	case errors.As(err, &name) && name.IsNotFound:
 		return fail("check the address, and that this machine can look up names",
@@ -103,6 +106,45 @@ func unreached(what string, err error) error {
 		err = call.Err
 	}
 	return fail("try again", "did not answer: %w", fault.Cause(err))
+}
+
+// unproxied explains a request that did not get as far as the proxy that the machine names. err
+// is why the proxy was not reached.
+func unproxied(what string, err error) error {
+	proxy := "that the environment names"
+	var name *net.DNSError
+	if errors.As(err, &name) {
+		proxy = fault.Quote(name.Name)
+	}
+	why := error(fault.Cause(err))
+	for call := (*net.OpError)(nil); errors.As(err, &call); {
+		if call.Addr != nil {
+			proxy = call.Addr.String()
+		}
+		err, why = call.Err, call.Err
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		why = errors.New("it does not take connections")
+	}
+	return fault.New(fault.Unavailable, fault.NotAvailable,
+		"check the proxy, and the variables HTTPS_PROXY, HTTP_PROXY and NO_PROXY that choose it; then try again",
+		"%s was not asked, because the proxy %s was not reached: %w", what, proxy, why)
+}
+
+// tokenless is why somebody who has shown no token was not answered. No other try without one
+// is answered, so it counts as a credential that is not good.
+type tokenless struct{}
+
+func (tokenless) Error() string        { return "no token was shown" }
+func (tokenless) Is(target error) bool { return target == fault.ErrCredential }
+
+// StatusFor is Status for a question that was asked with a token or without.
+func StatusFor(what string, status int, hint string, token bool) error {
+	if token || status != http.StatusUnauthorized && status != http.StatusForbidden {
+		return Status(what, status, hint)
+	}
+	return fault.New(fault.Unavailable, fault.NotAvailable, hint, "%s answered %d: not allowed to ask (%w)",
+		what, status, tokenless{})
 }
 
 // proxied is the next step after an answer that is none: it may be of somebody

@@ -2,6 +2,7 @@ package github
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,12 +75,13 @@ func (repo *Repo) fresh(ctx context.Context, path string, p permission) (answer,
 
 // notTold is the fault of a status that does not answer the question.
 func (repo *Repo) notTold(status int, p permission) error {
-	return client.Status("the GitHub API", status, repo.hint(status, p))
+	return client.StatusFor("the GitHub API", status, repo.hint(status, p), repo.token != "")
 }
 
 // hint is the next step after a status. No permission helps who has no token, or
-// one that is not good any more.
+// one that is not good any more. Who is in no job gives permissions to no job.
 func (repo *Repo) hint(status int, p permission) string {
+	jobs, isJobs := strings.CutSuffix(strings.TrimPrefix(string(p), "add "), " to the job's permissions")
 	switch {
 	case status == http.StatusUnauthorized && repo.tokenFrom != "":
 		return "the token in " + repo.tokenFrom + " is refused: give it one that is good, or none"
@@ -87,6 +89,8 @@ func (repo *Repo) hint(status int, p permission) string {
 		return repo.Need
 	case status == http.StatusUnauthorized:
 		return string(signIn)
+	case repo.outside && isJobs:
+		return "give " + cmp.Or(repo.tokenFrom, "SALLYPORT_TOKEN") + " a token with " + jobs
 	}
 	return string(p)
 }

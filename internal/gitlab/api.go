@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -261,6 +262,8 @@ func (repo *Repo) refused(resp *gitlab.Response, err error, q question) error {
 	}
 	s := status(resp, err)
 	switch {
+	case s == http.StatusUnauthorized && q.by == nil && repo.tokenFrom != "" && !strings.Contains(repo.Need, repo.tokenFrom):
+		hint = "give " + repo.tokenFrom + " a token that is good"
 	case repo.Need != "":
 		hint = repo.Need
 	case s == http.StatusUnauthorized && q.by == nil && repo.access != "":
@@ -272,7 +275,7 @@ func (repo *Repo) refused(resp *gitlab.Response, err error, q question) error {
 	if s == http.StatusNotFound {
 		return refusal{s, fault.New(fault.Refused, fault.Malformed, hint, "GitLab does not have %s, or does not show it to this token", q.path)}
 	}
-	return refusal{s, client.Status("the GitLab API", s, hint)}
+	return refusal{s, client.StatusFor("the GitLab API", s, hint, q.by != nil || repo.access+repo.session != "")}
 }
 
 // one asks for one thing.

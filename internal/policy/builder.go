@@ -120,6 +120,8 @@ func (b Builder) eventFix(s statement.Signer) string {
 // for the same; or nothing. It is the beginning of a next step.
 func near(found, wanted string) string {
 	switch {
+	case found == wanted:
+		return "" // they differ in something else than what is shown
 	case strings.EqualFold(found, wanted):
 		return "only the letter case differs; "
 	case strings.Trim(found, "/") == strings.Trim(wanted, "/"):

@@ -3,6 +3,8 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
@@ -176,6 +178,7 @@ func (b Built) check(e Expectation, f Fact) *miss {
 func (b Built) unasked() []string {
 	var out []string
 	for _, x := range []struct{ flag, is, what string }{
+		{"--repository", b.Repository, "which repository of the owner built it"},
 		{"--workflow", b.Workflow, "which workflow built it"},
 		{"--repository-id", b.RepositoryID, "which number the repository has"},
 	} {
@@ -184,6 +187,26 @@ func (b Built) unasked() []string {
 		}
 	}
 	return append(out, "which ref it was built from, by what event, on which kind of runner, and how its run ended (a policy asks)")
+}
+
+// renumbered tells of each repository whose name stands in evidence with several numbers: the
+// name was given up and taken again, so two repositories, and perhaps two owners, built it.
+func renumbered(all []verdict.Judgement) (out []string) {
+	numbers := map[string][]string{}
+	for _, j := range all {
+		for _, e := range j.Evidence {
+			if e.RepositoryID != "" && !slices.Contains(numbers[e.Repository], e.RepositoryID) {
+				numbers[e.Repository] = append(numbers[e.Repository], e.RepositoryID)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(numbers)) {
+		if list := slices.Sorted(slices.Values(numbers[name])); len(list) > 1 {
+			out = append(out, fmt.Sprintf("%s has %d numbers in this evidence (%s): its name was given up and taken again; "+
+				"say with --repository-id which one is meant", name, len(list), strings.Join(list, ", ")))
+		}
+	}
+	return out
 }
 
 // origin fills what an answer says of where something was built.

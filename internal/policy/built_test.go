@@ -146,3 +146,60 @@ func TestBuilt_of_several_misses_the_nearest_is_told(t *testing.T) {
 		t.Errorf("%+v, want allow, and what was not asked", all)
 	}
 }
+
+// One name with two numbers is two repositories. Both are what was asked for, so it is said.
+func TestBuilt_a_name_with_two_numbers_is_told(t *testing.T) {
+	b := ofApp()
+	b.RepositoryID = ""
+	other := signer()
+	other.RepositoryID = "2002"
+	first, second := built(t), stated(t, other, provenance(other))
+	for _, x := range []struct {
+		id    string
+		facts []policy.Fact
+		want  bool
+	}{{"", []policy.Fact{first, second}, true}, {"", []policy.Fact{first, first}, false}, {"1001", []policy.Fact{first, second}, false}} {
+		b.RepositoryID = x.id
+		e, err := policy.NewBuiltExpectation("", "", b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := policy.EvaluateSigner(e, []policy.Candidate{{Subject: app(), Facts: x.facts}})
+		if v.Outcome() != verdict.Allow || (len(v.Warnings) == 1) != x.want {
+			t.Fatalf("warnings = %q, want one: %v", v.Warnings, x.want)
+		}
+		if x.want && !strings.Contains(v.Warnings[0], "2 numbers in this evidence (1001, 2002)") {
+			t.Errorf("warning = %q, want both numbers", v.Warnings[0])
+		}
+	}
+}
+
+// An owner alone leaves open which of their repositories built it; a repository does not.
+func TestBuilt_an_owner_alone_leaves_the_repository_open(t *testing.T) {
+	for _, repository := range []string{"", "acme/app"} {
+		b := ofApp()
+		b.Repository, b.Workflow = repository, ""
+		e, err := policy.NewBuiltExpectation("", "", b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := policy.EvaluateSigner(e, []policy.Candidate{{Subject: app(), Facts: []policy.Fact{built(t)}}})
+		if open := strings.Contains(strings.Join(v.NotAsked, "; "), "--repository)"); v.Outcome() != verdict.Allow || open != (repository == "") {
+			t.Errorf("%q: %+v, want that the repository is told as not asked: %v", repository, v, repository == "")
+		}
+	}
+}
+
+// Two values that read the same differ in nothing that a person could correct.
+func TestBuilt_the_same_bytes_differ_in_no_letter_case(t *testing.T) {
+	b := ofApp()
+	b.Workflow = "build/release.yml@refs/heads/main"
+	if j := signedBy(t, b, built(t)); j.Outcome() != verdict.Deny || strings.Contains(j.Findings[0].Hint, "letter case") {
+		t.Errorf("findings = %+v, want a denial that speaks of no letter case", j.Findings)
+	}
+	b = ofApp()
+	b.Repository = "Acme/app"
+	if j := signedBy(t, b, built(t)); !strings.Contains(j.Findings[0].Hint, "letter case") {
+		t.Errorf("findings = %+v, want that the letter case differs", j.Findings)
+	}
+}

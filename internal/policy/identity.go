@@ -173,6 +173,7 @@ func EvaluateSigner(e Expectation, candidates []Candidate) verdict.Verdict {
 	allowed := slices.ContainsFunc(v.Judgements, func(j verdict.Judgement) bool { return j.Outcome() == verdict.Allow })
 	if e.Built != nil && allowed {
 		v.NotAsked = e.Built.unasked()
+		v.Warnings = renumbered(v.Judgements)
 	}
 	return v
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
@@ -114,6 +115,16 @@ func caseOf(r Record, about string, f verdict.Finding) junitCase {
 	return c
 }
 
+// FaultJUnit writes a fault as a report with one case, which fails, for who has asked for a report
+// and gets no answer.
+func FaultJUnit(w io.Writer, command string, f fault.Fault) error {
+	j := newJUnit("sallyport " + Plain(command))
+	reason := &junitReason{Message: string(f.Code) + ": " + Plain(fault.Bound(f.Error())),
+		Text: because("", "", fault.Bound(f.Hint), f.Code.URL())}
+	j.add(junitCase{Name: "an answer (" + kinds[f.Kind] + ")", Failure: reason})
+	return j.write(w)
+}
+
 // because are the lines below a reason.
 func because(found, wanted, fix, help string) string {
 	var b strings.Builder
@@ -134,7 +145,7 @@ func DoctorJUnit(w io.Writer, all []finding.Finding) error {
 		if f.Count > 0 {
 			c.Name += fmt.Sprintf(" and %d more", f.Count-1)
 		}
-		reason := &junitReason{Message: Plain(f.Message), Text: because(f.Found, f.Wanted, f.Hint, rulesPage+"#"+f.Rule.String())}
+		reason := &junitReason{Message: Plain(f.Message), Text: because(f.Found, f.Wanted, f.Hint, RulesPage+"#"+f.Rule.String())}
 		if f.Severity == finding.Error {
 			c.Failure = reason
 		} else {

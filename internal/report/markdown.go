@@ -44,6 +44,10 @@ func Markdown(w io.Writer, r Record) error {
 		p.line("")
 		p.line("Accepted for the environment: %s", Code(x))
 	}
+	for _, x := range r.Warnings {
+		p.line("")
+		p.line("⚠ Warning: %s", Code(x))
+	}
 	for _, x := range r.NotAsked {
 		p.line("")
 		p.line("Not asked: %s", Code(x))
@@ -360,8 +364,9 @@ func under(r Record) string {
 	return s
 }
 
-// FaultMarkdown writes a fault as a job summary: what went wrong, and the next step.
-func FaultMarkdown(w io.Writer, f fault.Fault) error {
+// FaultMarkdown writes a fault as a job summary: what went wrong, and the next step. lacks is that
+// of Fault.
+func FaultMarkdown(w io.Writer, f fault.Fault, lacks string) error {
 	p := &printer{w: w}
 	p.line("### ⛔ Sallyport: %s: %s\n", kinds[f.Kind], coded(f.Code))
 	for _, l := range lines(f.Error()) {
@@ -375,7 +380,9 @@ func FaultMarkdown(w io.Writer, f fault.Fault) error {
 			p.line("\n  ```\n  %s\n  ```", Plain(run))
 		}
 	}
-	p.line("\nNothing was decided; nothing may be deployed.")
+	if lacks != "" {
+		p.line("\nNothing was decided; %s.", lacks)
+	}
 	return p.err
 }
 

@@ -243,8 +243,9 @@ func FaultJSON(w io.Writer, tool string, f fault.Fault) error {
 }
 
 // Fault writes a fault in the form of every message of this program: what, why
-// and what next.
-func Fault(w io.Writer, f fault.Fault) {
+// and what next. lacks is what a command leaves undone that decides something, in words; "" for
+// one that decides nothing.
+func Fault(w io.Writer, f fault.Fault, lacks string) {
 	p := printer{w: w}
 	p.line("sallyport: %s: %s", kinds[f.Kind], f.Code)
 	for _, l := range lines(f.Error()) {
@@ -256,7 +257,7 @@ func Fault(w io.Writer, f fault.Fault) {
 	if u := f.Code.URL(); u != "" {
 		p.line("sallyport: help: %s", u)
 	}
-	if f.Kind == fault.Unavailable {
-		p.line("sallyport: nothing was decided; nothing may be deployed")
+	if f.Kind == fault.Unavailable && lacks != "" {
+		p.line("sallyport: nothing was decided; %s", lacks)
 	}
 }

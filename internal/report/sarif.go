@@ -23,8 +23,8 @@ const (
 	// anchor is the file that a finding about settings is shown at: those who
 	// take SARIF in refuse results that are nowhere.
 	anchor = ".sallyport/policy.yaml"
-	// rulesPage has the table of rules, each under its id.
-	rulesPage = "https://github.com/sallyport-dev/sallyport/blob/main/docs/doctor.md"
+	// RulesPage has the table of rules, each under its id.
+	RulesPage = "https://github.com/sallyport-dev/sallyport/blob/main/docs/doctor.md"
 )
 
 // The parts of SARIF 2.1.0 (OASIS Standard, section 3) that a list of findings
@@ -139,7 +139,7 @@ func SARIF(w io.Writer, tool, version string, all []finding.Finding) error {
 // threat elsewhere says here what it stands for in f.
 func ruleOf(f finding.Finding) sarifRule {
 	id := f.Rule.String()
-	r := sarifRule{ID: id, URI: rulesPage + "#" + id, Default: sarifLevel{f.Rule.Severity().String()},
+	r := sarifRule{ID: id, URI: RulesPage + "#" + id, Default: sarifLevel{f.Rule.Severity().String()},
 		More: map[string]any{"tags": []string{"security", "ci"}}}
 	r.Short.Text, r.Full.Text = sentence(f.Rule.Title()), unlinked(f.Rule.Meaning())
 	more := " " + r.Full.Text + " Next step: " + unlinked(f.Rule.Step()) + "."

@@ -138,6 +138,9 @@ func Text(w io.Writer, r Record, c Screen) error {
 	for _, x := range r.Accepted {
 		p.hanging("", "  ", fmt.Sprintf("accepted for %q: %s", Plain(r.Environment), Plain(x)))
 	}
+	for _, x := range r.Warnings {
+		p.hanging("", "  ", "warning: "+Plain(x))
+	}
 	for _, x := range r.NotAsked {
 		p.hanging("", "  ", "not asked: "+Plain(x))
 	}
@@ -378,6 +381,9 @@ func (p *printer) total(r Record, c Screen) {
 		return
 	}
 	text := fmt.Sprintf("%d of %d artifacts meet the policy", n, len(r.Judgements))
+	if r.Environment == "" {
+		text = fmt.Sprintf("%d of %d files are verified", n, len(r.Judgements))
+	}
 	switch denied := len(r.Judgements) - n - wait; {
 	case wait > 0 && wait == len(r.Judgements):
 		text = fmt.Sprintf("all %d artifacts wait for approval", wait)

@@ -194,6 +194,8 @@ type Verdict struct {
 	// NotAsked tells, in words, what the policy says and nobody was asked about,
 	// because no environment is entered.
 	NotAsked []string `json:"notAsked,omitempty"`
+	// Warnings tells, in words, what was found in evidence that counts and may be a mistake.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // Outcome returns the least outcome of everything v holds. A verdict about no

@@ -44,18 +44,19 @@ func (f *flow) checkWatched(g gate, w finding.Watch) {
 	if id := g.step.ID; id != nil && id.Value != "" {
 		digests += fmt.Sprintf(": ${{ steps.%s.outputs.digests }}", id.Value)
 	}
-	var lines []string
+	var found, lines []string
 	at := g.step.Pos
 	for _, b := range []*actionlint.Bool{g.step.ContinueOnError, g.job.ContinueOnError} {
 		if !f.off(b) {
+			found = append(found, fmt.Sprintf("continue-on-error: %s (line %d)", b.String(), line(b.Pos)))
 			lines = append(lines, fmt.Sprintf("take line %d out (continue-on-error: %s)", line(b.Pos), b.String()))
 			at = b.Pos
 		}
 	}
 	switch {
 	case len(lines) > 0:
-		d.found = strings.Join(lines, "; ")
-		d.hint = "on that day, " + d.found + "; " + digests
+		d.found = strings.Join(found, "; ")
+		d.hint = "on that day, " + strings.Join(lines, "; ") + "; " + digests
 	default:
 		d.found = "a gate that may not fail"
 		d.hint = "until that day, add continue-on-error: true to the gate's step, so that an outage stops no release; " + digests

@@ -26,7 +26,8 @@ func TestG03_a_gate_that_only_watches(t *testing.T) {
 				t.Fatalf("%s: findings = %s\nwant one %s %s", name, show(found), s, finding.GateWatched)
 			}
 			f := found[0]
-			if f.Found != "take line 22 out (continue-on-error: true)" && name == "soft" || !strings.Contains(f.Hint, "${{ steps.gate.outputs.digests }}") ||
+			if f.Found != "continue-on-error: true (line 22)" && name == "soft" ||
+				!strings.Contains(f.Hint, "on that day, take line 22 out (continue-on-error: true)") && name == "soft" || !strings.Contains(f.Hint, "${{ steps.gate.outputs.digests }}") ||
 				!strings.Contains(f.Wanted, "from 2027-02-25 on") {
 				t.Errorf("%s: finding = %+v, want which line to take out, and where the digests are", name, f)
 			}
