@@ -116,7 +116,7 @@ func unproxied(what string, err error) error {
 	if errors.As(err, &name) {
 		proxy = fault.Quote(name.Name)
 	}
-	why := error(fault.Cause(err))
+	why := fault.Cause(err)
 	for call := (*net.OpError)(nil); errors.As(err, &call); {
 		if call.Addr != nil {
 			proxy = call.Addr.String()
