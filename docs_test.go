@@ -240,7 +240,7 @@ func TestDocs_links_lead_somewhere(t *testing.T) {
 	}
 }
 
-// Whoever reads a placeholder is one link away from what to put there.
+// A placeholder is a link to the section that says what to put there.
 func TestDocs_say_what_stands_for_a_commit(t *testing.T) {
 	const there = "install.md#what-stands-for-commit"
 	found := 0

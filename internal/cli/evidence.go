@@ -141,7 +141,7 @@ func write(path string, b []byte) error {
 }
 
 // unwritten is the fault of a file that could not be written. A full disk, or one that is
-// read only, is nobody's mistake in the call.
+// read only, is a fault of the machine: the call was right.
 func unwritten(path string, err error) error {
 	for _, cause := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EIO} {
 		if errors.Is(err, cause) {

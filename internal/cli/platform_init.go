@@ -183,12 +183,7 @@ func (r *run) registries(n *policy.Numbers) registries {
 		}
 		getenv := r.Getenv
 		if chosen != "" && host != chosen || chosen == "" && len(hosts) > 1 {
-			getenv = func(name string) string {
-				if name == "SALLYPORT_TOKEN" {
-					return ""
-				}
-				return r.Getenv(name)
-			}
+			getenv = r.withoutOwnToken
 		}
 		at, repository := x.Forge, x.Name
 		if x.Kind != policy.NamedRepository { // names are asked for beside any repository

@@ -103,20 +103,24 @@ func short(f policy.Forge, address string) error {
 	return nil
 }
 
-// openTrial opens the door. Whoever made the clone chose its remote: to a platform that not
-// everybody knows goes no token that is not for that server by name.
+// withoutOwnToken is the environment without SALLYPORT_TOKEN, which names no server: it is for
+// a platform that somebody else chose.
+func (r *run) withoutOwnToken(name string) string {
+	if name == "SALLYPORT_TOKEN" {
+		return ""
+	}
+	return r.Getenv(name)
+}
+
+// openTrial opens the door. The remote is the choice of the person who made the clone: a platform
+// that is not well known gets only tokens that name its server.
 func (r *run) openTrial(f policy.Forge, path string, named bool) (door, error) {
 	if r.platform != nil {
 		return r.elsewhere(f, path)
 	}
 	getenv := r.Getenv
 	if !named && !wellKnown(f.Host) {
-		getenv = func(name string) string {
-			if name == "SALLYPORT_TOKEN" {
-				return ""
-			}
-			return r.Getenv(name)
-		}
+		getenv = r.withoutOwnToken
 	}
 	d, err := r.openWith(getenv, f, path)
 	needs(d, r.tokenFor(f, path))

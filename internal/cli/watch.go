@@ -18,9 +18,6 @@ type guarded struct {
 	watched map[string]finding.Watch
 }
 
-// noticeBefore is how long before its end a watch is told as something to act on.
-const noticeBefore = 14 * 24 * time.Hour
-
 // guardedBy returns the environments of a policy at a time.
 func guardedBy(p *policy.Policy, now time.Time) guarded {
 	g := guarded{watched: map[string]finding.Watch{}}
@@ -30,7 +27,7 @@ func guardedBy(p *policy.Policy, now time.Time) guarded {
 			continue
 		}
 		w := finding.Watch{Until: policy.Day(e.Mode.Until), Severity: finding.Note}
-		if e.Mode.Until.Sub(now) <= noticeBefore {
+		if e.Mode.Until.Sub(now) <= policy.NoticeBefore {
 			w.Severity = finding.Warning
 		}
 		g.watched[e.Name] = w

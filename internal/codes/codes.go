@@ -111,7 +111,7 @@ var Pages = map[fault.Code]Page{
 		Means:  "The evidence is genuine, and somebody signed it whom the policy does not name: another repository, workflow, ref, event, or runner. Found and wanted show the first part that differs.",
 		Causes: []string{"the build ran on a branch or tag that refs does not name", "a reusable workflow signed: signer is missing", "the repository was renamed or made again, so its number differs", "a self-hosted runner built it", "a pull request's event"},
 		Mend:   "If the build is right, add its name to built-by (a change that is reviewed); docs/builders.md shows how each builder is named. If the policy is right, build it where the policy says.",
-		Never:  "Write refs: [\"**\"] or name the runner of a stranger: then whoever can push a branch can release.",
+		Never:  "Write refs: [\"**\"] or name the runner of a stranger: then everybody who can push a branch can release.",
 	},
 	fault.Inject: {
 		Means:  "A value would have been read as a command or as several lines by the platform. It was not written.",

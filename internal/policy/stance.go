@@ -186,8 +186,8 @@ func warned(f verdict.Finding, how string) verdict.Finding {
 	return w
 }
 
-// noticeBefore is how long before the end of a mode each verdict says what to change.
-const noticeBefore = 14 * 24 * time.Hour
+// NoticeBefore is how long before the end of a mode each verdict says what to change.
+const NoticeBefore = 14 * 24 * time.Hour
 
 // mode is what is told about the modes of in's environment; nil where its policy enforces
 // everything.
@@ -206,7 +206,7 @@ func (in Input) mode(env Environment) *verdict.Mode {
 	x := in.Merged.Modes
 	if s.level != Enforce {
 		out.Notes = append(out.Notes, x.notes(in.Now, "mode: "+s.level.String(), x.Environment, env.Mode)...)
-		if s.level == Watch && in.left(x.Environment, env.Mode) <= noticeBefore {
+		if s.level == Watch && in.left(x.Environment, env.Mode) <= NoticeBefore {
 			out.Notes = append(out.Notes, "before that day, remove the line that lets the gate's job fail, and deploy the digests that "+
 				"the gate passes on: sallyport doctor shows the lines")
 		}
@@ -234,7 +234,7 @@ func (m Modes) notes(now time.Time, what string, there Lenience, here Mode) []st
 		until = there.Mode.Until
 	}
 	end := fmt.Sprintf("enforced from %s on, in %s", Day(until), Age(until.Sub(now)))
-	if left := until.Sub(now); left <= noticeBefore {
+	if left := until.Sub(now); left <= NoticeBefore {
 		end += ": that is soon"
 	}
 	return []string{what + " " + m.Told(there, now), end}
