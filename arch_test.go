@@ -32,7 +32,8 @@ var rooms = map[string]string{
 	"statement":  "fault strictjson subject",
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
-	"policy":     "fault strictjson yamlnode subject statement verdict dialect",
+	"inventory":  "fault strictjson",
+	"policy":     "fault strictjson yamlnode subject statement verdict dialect inventory",
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",
@@ -66,12 +67,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "inventory", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
 // wrappers around bundles, the other names of hosts, the flags of other tools, the forms of addresses and the beginnings of tokens.
-var platformRooms = []string{"codes", "dialect", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_init.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
+var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_init.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
