@@ -107,6 +107,18 @@ var Pages = map[fault.Code]Page{
 		GitLab: "The job of attest needs the ID token SIGSTORE_ID_TOKEN (the component asks for it); the gate needs the job token, or read_api.",
 		Never:  "Attest in the job that deploys: then a signature says nothing about the build.",
 	},
+	fault.Conflict: {
+		Means:  "One signer has reported twice about the same bytes, and the newer report leaves something out that the older one has, or both are equally new. Nobody can tell from them that the artifact is better than the older one says.",
+		Causes: []string{"the newer scan was filtered, looked at fewer packages, or used an older database", "a suite of tests that had failed was left out of the newer results", "two jobs reported in the same second"},
+		Mend:   "Report once more, about everything: update the scanner's database, scan without filters, and attest that. A finding that does not matter is said so by a VEX, from somebody whom the policy names.",
+		Never:  "Delete the older report: the platform does not tell who deleted an attestation, and the finding is still in the artifact.",
+	},
+	fault.Findings: {
+		Means:  "The newest report of a scanner has vulnerabilities that are as bad as below says or worse, or that are known to be exploited. A severity that nobody gives counts as the worst, and so does what the report itself leaves out.",
+		Causes: []string{"a dependency has a vulnerability that was found since", "a scanner gives no severity (govulncheck gives none)", "the scanner's file of exclusions hides a finding, which counts nevertheless", "a VEX was signed by somebody whom vex does not name, or about another digest"},
+		Mend:   "Update what is listed, build and scan again. Where a finding does not affect the artifact, somebody whom vex: {signed-by} names signs an OpenVEX document about its digest, with status not_affected and a justification: attest --type vex.",
+		Never:  "Raise below for one finding: everything else that is as bad passes too, for ever.",
+	},
 	fault.Identity: {
 		Means:  "The evidence is genuine, and somebody signed it whom the policy does not name: another repository, workflow, ref, event, or runner. Found and wanted show the first part that differs.",
 		Causes: []string{"the build ran on a branch or tag that refs does not name", "a reusable workflow signed: signer is missing", "the repository was renamed or made again, so its number differs", "a self-hosted runner built it", "a pull request's event"},
@@ -181,6 +193,12 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Found and wanted name the member. Attest the kind that is asked for, or list the input under inputs.",
 		Never:  "Write content: unchecked to get past a difference that nobody has explained.",
 	},
+	fault.Report: {
+		Means:  "The report of a tool is signed by the right one and cannot be used: it does not say something that the policy asks for, or says that it is not whole.",
+		Causes: []string{"the report does not say which components were looked at", "another tool or an older version wrote it", "the workflow that reports was given an input that the policy does not list, or does not say which", "the scan did not come to its end", "the SBOM lists nothing, or does not say how complete it is"},
+		Mend:   "Use a format of the tool that says it: Trivy with --list-all-pkgs, govulncheck -format json, CycloneDX with compositions. What a format does not have, the job that attests adds: --tool, --report-time, --database-time, --report-inputs. That is then its signer's word, and shown as such.",
+		Never:  "Write into a report by hand what its tool did not say.",
+	},
 	fault.Replay: {
 		Means:  "A verdict is not the one that its kept input leads to.",
 		Causes: []string{"somebody edited the verdict", "the input is of another verdict", "another version of the rules judged"},
@@ -236,6 +254,12 @@ var Pages = map[fault.Code]Page{
 		Causes: []string{"the file was built or packed again", "a file was renamed on its way", "no artifact of the policy fits the name", "a pattern that fits nothing"},
 		Mend:   "Hand over the attested file. A renamed one is handed over as NAME=PATH. A new artifact gets a line under artifacts.",
 		Never:  "Attest what a download happens to be.",
+	},
+	fault.Tests: {
+		Means:  "The newest report about the artifact's tests has a test that failed, shows no end of the run, or shows too few tests. A test that was skipped did not run.",
+		Causes: []string{"a test failed", "the test runner was stopped, and wrote half a report", "the tests were not found, so none ran", "a suite that the policy names was not run"},
+		Mend:   "Mend what fails, build again and attest the results of that build with attest --type test-results.",
+		Never:  "Lower at-least to the number that ran: find out why fewer ran.",
 	},
 	fault.Time: {
 		Means:  "There is no time of signing that somebody vouches for, or one outside the certificate's ten minutes.",

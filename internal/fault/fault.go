@@ -65,6 +65,10 @@ const (
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
 	Replay           Code = "E_REPLAY"
+	Report           Code = "E_REPORT"
+	Findings         Code = "E_FINDINGS"
+	Tests            Code = "E_TESTS"
+	Conflict         Code = "E_EVIDENCE_CONFLICT"
 	OK               Code = "OK"
 )
 
@@ -106,6 +110,10 @@ var Codes = map[Code]string{
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",
 	Replay:           "a verdict is not the one that its input leads to",
+	Report:           "a report of a tool does not say what the policy requires of it",
+	Findings:         "a vulnerability that the policy does not let pass was found",
+	Tests:            "tests failed, did not end, or did not run",
+	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",
 }
 

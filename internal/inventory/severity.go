@@ -24,3 +24,6 @@ func (s Severity) Worse(o Severity) Severity {
 	}
 	return s
 }
+
+// Names are all ids of the vulnerability that f is of.
+func (f Finding) Names() []string { return append([]string{f.ID}, f.Aliases...) }

@@ -23,6 +23,7 @@ const Skew = 5 * time.Minute
 // allows.
 func Evaluate(in Input) verdict.Verdict {
 	in = in.chained().stanced()
+	in.read = reading{}
 	v := verdict.Verdict{Environment: in.Environment, PassedOver: in.PassedOver}
 	env, known := in.Policy.Environment(in.Environment)
 	switch {
@@ -211,15 +212,16 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 // meeting returns every fact that meets a requirement, as test sees it: possible,
 // or meets.
 func meeting(in Input, env Environment, a Artifact, c indexed,
-	test func(Input, Artifact, Candidate, Requirement, Fact) (Signer, *miss)) []Fact {
+	test func(Input, Artifact, indexed, Requirement, Fact) (Signer, *miss)) []Fact {
 	used := make([]bool, len(c.Facts))
 	for _, q := range env.Requires {
 		var good []int
 		for _, i := range c.wanted(q) {
-			if _, m := test(in, a, c.Candidate, q, c.Facts[i]); m == nil {
+			if _, m := test(in, a, c, q, c.Facts[i]); m == nil {
 				good = append(good, i)
 			}
 		}
+		good, _ = newestReports(in, a, c, q, good)
 		for _, i := range c.whole(good) {
 			used[i] = true
 		}
@@ -256,7 +258,7 @@ func requirement(in Input, a Artifact, q Requirement, c indexed) (verdict.Findin
 	near := map[subject.Digest]*miss{} // by image of an index
 	for _, i := range c.wanted(q) {
 		f := c.Facts[i]
-		_, m := check(in, a, c.Candidate, q, f)
+		_, m := check(in, a, c, q, f)
 		switch {
 		case m == nil:
 			good = append(good, i)
@@ -266,8 +268,12 @@ func requirement(in Input, a Artifact, q Requirement, c indexed) (verdict.Findin
 			nearest = nearer(nearest, m)
 		}
 	}
+	good, against := newestReports(in, a, c, q, good)
+	if against != nil {
+		return against.finding(q.Name), nil
+	}
 	if whole := c.whole(good); len(whole) > 0 {
-		return proven(in, a, q, c.Candidate, whole)
+		return proven(in, a, q, c, whole)
 	}
 	if nearest.undecided() {
 		return nearest.finding(q.Name), nil
@@ -291,7 +297,7 @@ func nearer(a, b *miss) *miss {
 
 // proven is what q came to where facts meet it: one, or one about each image of
 // an index. Of several, the newest is told.
-func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verdict.Finding, []verdict.Evidence) {
+func proven(in Input, a Artifact, q Requirement, c indexed, whole []int) (verdict.Finding, []verdict.Evidence) {
 	var all, told []Fact
 	for _, i := range whole {
 		all = append(all, c.Facts[i])
@@ -309,10 +315,15 @@ func proven(in Input, a Artifact, q Requirement, c Candidate, whole []int) (verd
 	for _, f := range told {
 		s, _ := check(in, a, c, q, f)
 		e := evidence(f)
-		e.Accepted = accepted(q, s, f)
+		e.Accepted = accepted(look{in, a, c, q, s, f})
 		used = append(used, e)
 	}
 	f := met(q.Name, summaries(in.Now, told, used), q.Line)
+	if k, ok := q.Kind.(reports); ok {
+		if r, err := in.report(k.reads(), told[0]); err == nil {
+			f.Reason = k.says(r) + "; " + f.Reason
+		}
+	}
 	for _, x := range told {
 		if m := tooOld(in.Now, q, x); m != nil {
 			return warned(m.finding(q.Name), "mode: warn lets it pass: "+f.Reason+": "), used
@@ -425,7 +436,7 @@ func (m *miss) finding(requirement string) verdict.Finding {
 }
 
 // check says who of those who may meets q with f, or why nobody does.
-func check(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+func check(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *miss) {
 	s, m := meets(in, a, c, q, f)
 	if m != nil && !m.unanswered {
 		return s, m
@@ -439,7 +450,7 @@ func check(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 
 // possible is check for those whom evidence counts against: what nobody could be
 // asked about helps nobody, and what it may show is not lost.
-func possible(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+func possible(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *miss) {
 	s, m := check(in, a, c, q, f)
 	if m.undecided() {
 		return s, nil
@@ -449,7 +460,7 @@ func possible(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer,
 
 // meets is check without the question how the run ended. With a miss comes who
 // came nearest.
-func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *miss) {
+func meets(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *miss) {
 	var who Signer
 	nearest := &miss{stage: atTrust}
 	all := q.signers(a)
@@ -473,13 +484,13 @@ func meets(in Input, a Artifact, c Candidate, q Requirement, f Fact) (Signer, *m
 }
 
 // fails says at which check f fails, if s is the one who is to have signed it; or nil.
-func fails(in Input, a Artifact, c Candidate, q Requirement, s Signer, f Fact) *miss {
+func fails(in Input, a Artifact, c indexed, q Requirement, s Signer, f Fact) *miss {
 	m := s.signed(f)
 	if m == nil {
 		m = misnamed(a, c.Subject, f)
 	}
 	if m == nil {
-		m = q.content(s, f)
+		m = q.content(look{in, a, c, q, s, f})
 	}
 	if m == nil {
 		m = fresh(in, q, f)

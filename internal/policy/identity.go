@@ -194,7 +194,7 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		if m == nil {
 			x := evidence(f)
 			origin(&x, f.Signer)
-			x.Accepted = accepted(Requirement{Kind: Predicate{f.Statement.PredicateType}}, Signer{Key: e.key()}, f)
+			x.Accepted = accepted(look{q: Requirement{Kind: Predicate{f.Statement.PredicateType}}, signer: Signer{Key: e.key()}, fact: f})
 			j.Evidence = append(j.Evidence, x)
 			continue
 		}

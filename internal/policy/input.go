@@ -201,5 +201,6 @@ type Input struct {
 	Unasked bool `json:"unasked"`
 
 	chain  *Chain  // of Entries, once it is read
+	read   reading // what the reports of the facts say; nil: each look reads them
 	stance *stance // what the policy's modes come to, once that is known; nil: everything is enforced
 }

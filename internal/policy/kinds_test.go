@@ -23,11 +23,12 @@ func TestD01_each_kind_of_evidence_is_in_the_table_that_the_policy_file_is_read_
 			t.Fatal(err)
 		}
 		for _, d := range f.Decls {
-			if m, ok := d.(*ast.FuncDecl); ok && m.Name.Name == "types" && m.Recv != nil {
+			if m, ok := d.(*ast.FuncDecl); ok && m.Name.Name == "title" && m.Recv != nil {
 				of = append(of, m.Recv.List[0].Type.(*ast.Ident).Name)
 			}
 		}
 	}
+	read = append(read, "support") // what one of them looks at besides
 	for _, k := range kinds {
 		read = append(read, reflect.TypeOf(k.read(nil, k.name, nil)).Name())
 	}

@@ -47,8 +47,8 @@ var passableTypes = []string{
 
 func (p Predicate) loosened(*loosening, Requirement) {}
 
-func (p Predicate) judge(_ Requirement, _ Signer, f Fact) *miss {
-	if p.Type == statement.SummaryV1 && f.Statement.IsEntry() {
+func (p Predicate) judge(x look) *miss {
+	if p.Type == statement.SummaryV1 && x.fact.Statement.IsEntry() {
 		return &miss{code: fault.Predicate, reason: "an entry into an environment is no evidence about what enters another one",
 			found: statement.EntryVerifier, wanted: "a summary of another verifier", hint: "require what the entry rested on: provenance"}
 	}

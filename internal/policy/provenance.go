@@ -56,7 +56,8 @@ func (p Provenance) loosened(l *loosening, was Requirement) {
 	l.accepts("any input of "+was.Name, !old.Strict, !p.Strict)
 }
 
-func (p Provenance) judge(q Requirement, s Signer, f Fact) *miss {
+func (p Provenance) judge(x look) *miss {
+	q, s, f := x.q, x.signer, x.fact
 	switch {
 	case p.Unchecked:
 		return nil

@@ -141,7 +141,7 @@ func (in Input) ask(q *asking, env Environment, a Artifact, f Fact) {
 		}
 		return
 	}
-	for _, r := range env.Requires {
+	for _, r := range env.evidence() {
 		if !r.wants(f.Statement.PredicateType) {
 			continue
 		}

@@ -55,6 +55,8 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	}
 	p.RecordStore = strings.TrimPrefix(r.exact(m.get("record-store"), "record-store", repositoryURL), "oci://")
 	r.people(p, m)
+	r.outside(p)
+	r.impartial(p)
 	if len(r.complaints) == 0 {
 		r.instances(p)
 	}
@@ -347,8 +349,8 @@ func (r *reader) environment(f field) Environment {
 func (r *reader) requirement(f field) Requirement {
 	k, known := kindNamed(f.name)
 	if !known {
-		r.complain(f.key, "requirement %q is neither %s nor the URI of a predicate type%s",
-			f.name, strings.Join(kindNames(), " nor "), suggestion{f.name, kindNames()})
+		r.complain(f.key, "requirement %q is none of %s, and no URI of a predicate type%s",
+			f.name, strings.Join(kindNames(), ", "), suggestion{f.name, kindNames()})
 	}
 	q := Requirement{Name: f.name, Kind: k.read(r, f.name, nil), Line: line(f.key)}
 	if empty(f.value) {

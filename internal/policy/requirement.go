@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inventory"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
@@ -38,14 +39,27 @@ type Evidence interface {
 	// loosened adds to l what the evidence may be now and might not be for was, a requirement of
 	// the same name.
 	loosened(l *loosening, was Requirement)
-	// judge says what the content of f, which s has signed, misses for q; or nil.
-	judge(q Requirement, s Signer, f Fact) *miss
+	// judge says what the content of the fact that is looked at misses; or nil.
+	judge(x look) *miss
+}
+
+// look is one fact as one of those may have signed it who may meet a requirement.
+type look struct {
+	in       Input
+	artifact Artifact
+	c        indexed
+	q        Requirement
+	signer   Signer
+	fact     Fact
 }
 
 // kinds are the kinds of evidence by the names that a policy file has for them, with the
 // keys that the file may have for such a requirement alone.
 var kinds = []kindEntry{
 	{"provenance", []string{"inputs", "content"}, readProvenance},
+	{string(inventory.SBOM), []string{"generator", "inputs", "asserted", "completeness"}, readSBOM},
+	{string(inventory.Vulnerabilities), []string{"scanner", "inputs", "asserted", "below", "database-max-age", "coverage", "exclusions", "not-called", "known-exploited", "vex"}, readVulnerabilities},
+	{string(inventory.TestResults), []string{"runner", "inputs", "asserted", "at-least", "suites"}, readTests},
 	{anyURI, nil, readPredicate},
 }
 
@@ -85,14 +99,14 @@ func (q Requirement) wants(predicateType string) bool {
 	return slices.Contains(q.Kind.types(), predicateType)
 }
 
-// content says what f, which s has signed, does not state as q wants it; or nil.
-func (q Requirement) content(s Signer, f Fact) *miss {
+// content says what the fact that is looked at does not state as q wants it; or nil.
+func (q Requirement) content(x look) *miss {
 	var m *miss
-	if t := f.Statement.Type; s.Workflow != nil && t != statement.TypeV1 && t != statement.TypeV01 {
+	if t := x.fact.Statement.Type; x.signer.Workflow != nil && t != statement.TypeV1 && t != statement.TypeV01 {
 		m = &miss{code: fault.Statement, reason: "the statement is of another version", found: orAbsent(t),
 			wanted: statement.TypeV1 + " or " + statement.TypeV01}
 	} else {
-		m = q.Kind.judge(q, s, f)
+		m = q.Kind.judge(x)
 	}
 	if m != nil {
 		m.stage, m.line = atContent, q.Line

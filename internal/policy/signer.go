@@ -213,7 +213,7 @@ func (p *Policy) everybody() []Signer {
 		out = append(out, a.builders()...)
 	}
 	for _, e := range p.Environments {
-		for _, q := range e.Requires {
+		for _, q := range e.evidence() {
 			out = append(out, q.SignedBy...)
 		}
 	}
@@ -275,7 +275,7 @@ func (p *Policy) Trusts() []Trust {
 	for _, a := range p.Artifacts {
 		add(a.Trust)
 		for _, e := range p.Environments {
-			for _, q := range e.Requires {
+			for _, q := range e.evidence() {
 				for _, s := range q.signers(a) {
 					add(q.trust(a, s))
 				}
@@ -291,8 +291,12 @@ func (p *Policy) Trusts() []Trust {
 }
 
 // accepted are the words of everything that f was let off, for people to see.
-func accepted(q Requirement, s Signer, f Fact) []string {
+func accepted(x look) []string {
 	var out []string
+	q, s, f := x.q, x.signer, x.fact
+	if k, ok := q.Kind.(reports); ok {
+		out = k.accepted(x)
+	}
 	if q.Kind.unchecked() {
 		out = append(out, "content unchecked")
 	}

@@ -1,0 +1,125 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inventory"
+)
+
+// TestReport is how the tests of an artifact ended. A test that was skipped did not run.
+type TestReport struct {
+	reporting
+	AtLeast int      // tests that ran
+	Suites  []string // names of suites of which a test ran
+}
+
+func readTests(r *reader, _ string, m mapping) Evidence {
+	p := TestReport{reporting: readReporting(r, inventory.TestResults, "runner", m), AtLeast: 1}
+	if n := m.get("at-least"); n != nil {
+		p.AtLeast = max(1, r.count(n))
+	}
+	for _, n := range r.list(m.get("suites"), "suites") {
+		p.Suites = append(p.Suites, r.text(n, "suites"))
+	}
+	return p
+}
+
+func (p TestReport) title() string { return "results of tests: JUnit or go test -json" }
+
+func (p TestReport) loosened(l *loosening, was Requirement) {
+	old, _ := was.Kind.(TestReport) // as the name says
+	p.loosenedReporting(l, was.Name, old.reporting)
+	l.count("at-least of "+was.Name, old.AtLeast, p.AtLeast)
+	for _, s := range old.Suites {
+		l.accepts(fmt.Sprintf("a report without suite %q", s), false, !slices.Contains(p.Suites, s))
+	}
+}
+
+func (p TestReport) judge(x look) *miss {
+	r, m := p.common(x)
+	if m != nil {
+		return m
+	}
+	if m := p.against(x, r); m != nil {
+		return m
+	}
+	ran, skipped := count(r)
+	switch {
+	case ran == 0:
+		return &miss{code: fault.Tests, reason: "no test ran", found: fmt.Sprintf("0 ran, %d were skipped", skipped), wanted: fmt.Sprintf("at least %d", p.AtLeast),
+			hint: "look at why the tests are skipped or not found"}
+	case ran < p.AtLeast:
+		return &miss{code: fault.Tests, reason: "fewer tests ran than the policy asks for", found: fmt.Sprintf("%d ran, %d were skipped", ran, skipped), wanted: fmt.Sprintf("at least %d", p.AtLeast),
+			hint: "run all of them; a test that is skipped is none that ran"}
+	}
+	for _, s := range p.Suites {
+		if !slices.ContainsFunc(r.Tests.Suites, func(o inventory.Suite) bool { return o.Name == s && o.Passed > 0 }) {
+			return &miss{code: fault.Tests, reason: fmt.Sprintf("no test of suite %q ran", s), found: suites(r), wanted: strings.Join(p.Suites, ", "),
+				hint: "report that suite too, in the same document"}
+		}
+	}
+	return nil
+}
+
+// against is a test that failed, and a run that did not end.
+func (p TestReport) against(_ look, r inventory.Report) *miss {
+	if r.Tests == nil {
+		return nil
+	}
+	failed := 0
+	for _, s := range r.Tests.Suites {
+		failed += s.Failed
+	}
+	switch {
+	case failed > 0:
+		return &miss{code: fault.Tests, reason: fmt.Sprintf("%d tests failed", failed), found: listed(r.Tests.Failed), wanted: "no test that failed",
+			hint: "mend what fails, build again, and attest the results of that build"}
+	case r.Tests.Finished != inventory.Yes:
+		return &miss{code: fault.Tests, reason: "the report does not show that the tests ran to their end", found: orAbsent(string(r.Tests.Finished)), wanted: "a run that ended",
+			hint: "attest what the test runner writes when it has ended"}
+	}
+	return nil
+}
+
+// lost is a suite in which something failed, and which the newest report leaves out.
+func (p TestReport) lost(_ look, newest, earlier inventory.Report) *miss {
+	if newest.Tests == nil || earlier.Tests == nil {
+		return nil
+	}
+	for _, s := range earlier.Tests.Suites {
+		if s.Failed > 0 && !slices.ContainsFunc(newest.Tests.Suites, func(o inventory.Suite) bool { return o.Name == s.Name && o.Passed > 0 }) {
+			return &miss{code: fault.Conflict, reason: fmt.Sprintf("an earlier report has failures in suite %q, and the newest one leaves that suite out", s.Name),
+				found: suites(newest), wanted: s.Name, hint: "run that suite again, and attest its results"}
+		}
+	}
+	return nil
+}
+
+func count(r inventory.Report) (ran, skipped int) {
+	if r.Tests == nil {
+		return 0, 0
+	}
+	for _, s := range r.Tests.Suites {
+		ran, skipped = ran+s.Passed+s.Failed, skipped+s.Skipped
+	}
+	return ran, skipped
+}
+
+func suites(r inventory.Report) string {
+	var out []string
+	for _, s := range r.Tests.Suites {
+		if s.Passed+s.Failed > 0 {
+			out = append(out, s.Name)
+		}
+	}
+	return orAbsent(listed(out))
+}
+
+// says tells what a report says, for the finding that allows.
+func (p TestReport) says(r inventory.Report) string {
+	ran, skipped := count(r)
+	return fmt.Sprintf("%d tests ran, none failed, %d skipped", ran, skipped)
+}
