@@ -58,7 +58,7 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
 	"report": "fault finding strictjson subject verdict doctor trial",
-	"cli":    "fault finding file gitobject wiring inputs subject statement verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"cli":    "fault finding file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",

@@ -14,12 +14,19 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	places "github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // attestInputs is what attest alone is told.
 type attestInputs struct {
 	PredicateType string   `input:"predicate-type"`
 	Predicate     string   `input:"predicate"`
+	Type          string   `input:"type"`
+	Report        string   `input:"report"`
+	ReportInputs  []string `input:"report-inputs"`
+	Tool          string   `input:"tool"`
+	ReportTime    string   `input:"report-time"`
+	DatabaseTime  string   `input:"database-time"`
 	RecordInputs  []string `input:"record-inputs"`
 	API           string   `input:"api"`
 }
@@ -54,7 +61,7 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 		return answer{}, err
 	}
 	at := &location{r: r, api: in.API}
-	predicateType, predicate, err := r.predicate(in, token, func() error { return at.certified(signing, verifier, token) })
+	predicateType, predicate, err := r.predicate(in, token, c.list, func() error { return at.certified(signing, verifier, token) })
 	if err != nil {
 		return answer{}, err
 	}
@@ -157,9 +164,10 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // predicate returns what is stated about the subjects. Provenance is written
 // here and nowhere else: a predicate that somebody hands in may claim anything,
 // so it may not claim to be one.
-func (r *run) predicate(in attestInputs, token string, reach func() error) (string, []byte, error) {
+func (r *run) predicate(in attestInputs, token string, about []subject.Subject, reach func() error) (string, []byte, error) {
 	kind, path := in.PredicateType, in.Predicate
-	if kind == "" && path == "" {
+	reports := in.Type != "" || in.Report != ""
+	if kind == "" && path == "" && !reports {
 		return r.provenance(in, token, reach)
 	}
 	// Making the provenance holds the token against the job that it is used in.
@@ -168,7 +176,10 @@ func (r *run) predicate(in attestInputs, token string, reach func() error) (stri
 		return "", nil, err
 	}
 	if len(in.RecordInputs) > 0 {
-		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate states something else")
+		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate or --report states something else")
+	}
+	if reports {
+		return r.reported(in, about)
 	}
 	if kind == "" || path == "" {
 		return "", nil, usage("--predicate-type and --predicate belong together")

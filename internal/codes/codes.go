@@ -279,6 +279,12 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Wait until the build has ended. Name images by digest.",
 		Never:  "Try until it happens to hold.",
 	},
+	fault.TooEarly: {
+		Means:  "The policy asks for some time in the environment before, and that time is not over, or nobody has said when it began. It begins when the deployment there is known to have succeeded, and begins again when something else was deployed there in between.",
+		Causes: []string{"the time is not over", "the job that deploys does not run entered after its last step", "another version was deployed into the environment before in the meantime"},
+		Mend:   "Run the gate again at the time that the denial names. Where nobody confirms deployments, add entered to the job that deploys.",
+		Never:  "Shorten for to get one release out: everybody who reads the policy will take the shorter time for enough.",
+	},
 	fault.TrustRoot: {
 		Means:  "The trusted root cannot be read, was altered, or is out of date.",
 		Causes: []string{"a file that is not the one whose digest the policy has", "a copy from before the instance changed its keys", "no connection to fetch a newer one"},

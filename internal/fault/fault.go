@@ -69,6 +69,7 @@ const (
 	Findings         Code = "E_FINDINGS"
 	Tests            Code = "E_TESTS"
 	Conflict         Code = "E_EVIDENCE_CONFLICT"
+	TooEarly         Code = "E_TOO_EARLY"
 	OK               Code = "OK"
 )
 
@@ -113,6 +114,7 @@ var Codes = map[Code]string{
 	Report:           "a report of a tool does not say what the policy requires of it",
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
+	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
 	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",
 }

@@ -31,6 +31,8 @@ groups:
 // A witness writes down what it is asked.
 type witness []string
 
+func (w *witness) EnvironmentNumber(context.Context, string) (string, error) { return "", nil }
+
 func (w *witness) Environment(context.Context, string) (policy.Protection, error) {
 	return policy.Protection{}, nil
 }

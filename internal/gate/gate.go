@@ -33,6 +33,7 @@ type Store interface {
 // nothing is known.
 type Guard interface {
 	Environments
+	Numbers
 	Refs
 	Places
 	Branch
@@ -47,8 +48,8 @@ type Environments interface {
 	Environment(ctx context.Context, name string) (policy.Protection, error)
 }
 
-// Numbers is what a platform may also know: the number of an environment, where the job may not ask
-// how it is protected.
+// Numbers knows the number of an environment, also where the job may not ask how it is protected; "": the platform
+// gives it none.
 type Numbers interface {
 	EnvironmentNumber(ctx context.Context, name string) (string, error)
 }
@@ -180,13 +181,16 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
 		}
 	}
-	entries := g.entries(in)
-	evidence, err := g.collect(ctx, subjects, entries)
+	entries, before := g.entries(in), g.stages(ctx, &in)
+	evidence, err := g.collect(ctx, subjects, slices.Concat(entries, before))
 	if err != nil {
 		return in, err
 	}
 	in.PassedOver = Told(evidence.Passed)
 	g.keep(evidence)
+	if evidence, err = g.climb(&in, evidence, subjects); err != nil {
+		return in, err
+	}
 	var down *walk
 	for _, mark := range entries {
 		in.Entries.Subject = mark
@@ -209,11 +213,7 @@ func (g *Gate) unseenWall(ctx context.Context, environment string, err error) (p
 		return policy.Protection{}, false
 	}
 	// Entries are found by the number, so without it nobody knows which policy is in force.
-	at, able := g.Guard.(Numbers)
-	if !able {
-		return policy.Protection{}, false
-	}
-	id, err := at.EnvironmentNumber(ctx, environment)
+	id, err := g.Guard.EnvironmentNumber(ctx, environment)
 	if err != nil || id == "" {
 		return policy.Protection{}, false
 	}

@@ -39,6 +39,8 @@ environments:
 // is asked.
 type watchman struct{ refs, runs int }
 
+func (*watchman) EnvironmentNumber(context.Context, string) (string, error) { return "9001", nil }
+
 func (*watchman) Environment(context.Context, string) (policy.Protection, error) {
 	return policy.Protection{State: policy.Protected, ID: "77"}, nil
 }

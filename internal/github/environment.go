@@ -226,6 +226,20 @@ func (repo *Repo) environment(ctx context.Context, name string) (e environment, 
 	return e, true, nil
 }
 
+// EnvironmentNumber is that of an environment; "" where there is none of this very name.
+func (repo *Repo) EnvironmentNumber(ctx context.Context, name string) (string, error) {
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	if err := environmentName(name); err != nil {
+		return "", err
+	}
+	e, found, err := repo.environment(ctx, name)
+	if err != nil || !found || e.Name != name || e.ID <= 0 {
+		return "", err
+	}
+	return strconv.FormatInt(e.ID, 10), nil
+}
+
 // teams are the teams that it asks, each with its number.
 func (e environment) teams() []string {
 	var out []string

@@ -177,6 +177,7 @@ type runJob struct {
 	Status     string    `json:"status"`
 	Conclusion string    `json:"conclusion"`
 	HeadSHA    string    `json:"head_sha"`
+	Completed  time.Time `json:"completed_at"`
 	Steps      []jobStep `json:"steps"`
 }
 
@@ -284,6 +285,7 @@ func (repo *Repo) signing(ctx context.Context, q policy.RunQuery, r run, p polic
 	for _, x := range jobs {
 		if strconv.FormatInt(x.ID, 10) == q.Job && x.HeadSHA == r.HeadSHA {
 			p.State, p.Words = x.state()
+			p.Ended = x.Completed
 			p.Words = fmt.Sprintf("run %d, attempt %d: %s", r.ID, r.Attempt, p.Words)
 		}
 	}

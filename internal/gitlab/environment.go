@@ -271,6 +271,15 @@ func (repo *Repo) environment(ctx context.Context, name string) (*environment, e
 	return nil, nil
 }
 
+// EnvironmentNumber is that of an environment; "" where there is none of this name.
+func (repo *Repo) EnvironmentNumber(ctx context.Context, name string) (string, error) {
+	e, err := repo.environment(ctx, name)
+	if err != nil || e == nil {
+		return "", err
+	}
+	return itoa(e.ID), nil
+}
+
 // above asks the groups above the project about a tier. Their settings belong
 // to their owners, so a group that is hidden is no error: what it would forbid,
 // GitLab forbids without us.

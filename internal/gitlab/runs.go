@@ -22,6 +22,7 @@ type build struct {
 	Ref      string   `json:"ref"`
 	Tag      bool     `json:"tag"`
 	Created  string   `json:"created_at"`
+	Finished string   `json:"finished_at"`
 	User     user     `json:"user"`
 	Commit   ref      `json:"commit"`
 	Pipeline pipeline `json:"pipeline"`
@@ -103,6 +104,7 @@ func (repo *Repo) run(ctx context.Context, q policy.RunQuery) (policy.Run, error
 	if q.Entry { // how the other jobs of the pipeline end is another matter
 		r.State, r.Words = states[b.Status], fmt.Sprintf("job %d: %s", b.ID, b.Status)
 		r.Own = itoa(b.ID) == repo.asker.job
+		r.Ended, _ = time.Parse(time.RFC3339, b.Finished) // without one, nobody says when it ended
 		return r, nil
 	}
 	r.State, r.Words, err = repo.outcome(ctx, q, b, p, r.Own)

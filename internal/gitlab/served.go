@@ -192,15 +192,6 @@ func pktLines(raw []byte) ([]string, error) {
 
 var errPkt = fault.New(fault.Unavailable, fault.NotAvailable, readFile, "the git address of the project answered with something that is not git's")
 
-// EnvironmentNumber is that of an environment, which the job's own token may ask.
-func (j *Job) EnvironmentNumber(ctx context.Context, name string) (string, error) {
-	e, err := j.environment(ctx, name)
-	if err != nil || e == nil {
-		return "", err
-	}
-	return itoa(e.ID), nil
-}
-
 // mayNotAsk reports whether an answer of the API is one that the job's own token gets, which is all
 // there is.
 func (j *Job) mayNotAsk(err error) bool {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -41,7 +42,7 @@ func (in Input) Chain() Chain {
 	var c Chain
 	env, _ := in.Policy.Environment(in.Environment)
 	of := map[string][]Entry{} // by number and run
-	var endings []statement.Ending
+	var endings []signedEnding
 	for _, f := range in.Entries.Facts {
 		var why string
 		switch f.Statement.PredicateType {
@@ -55,7 +56,7 @@ func (in Input) Chain() Chain {
 		case statement.EndingV1:
 			var e statement.Ending
 			if e, why = c.readEnding(in, env, f); why == "" {
-				endings = append(endings, e)
+				endings = append(endings, signedEnding{e, f.Time})
 			}
 		}
 		if why != "" {
@@ -326,7 +327,14 @@ func (c *Chain) follow() {
 // An ending is what an entry says of the deployment of an earlier one.
 type ending struct {
 	state  RunState
-	number int // of the entry that says so
+	number int       // of the entry that says so
+	at     time.Time // when that was signed
+}
+
+// A signedEnding is what a job has signed of the deployment of an entry, and when.
+type signedEnding struct {
+	statement.Ending
+	at time.Time
 }
 
 // written returns what entries say of earlier ones; where two say something, what the
@@ -335,10 +343,10 @@ func (c *Chain) written() map[statement.Link]ending {
 	out := map[statement.Link]ending{}
 	for _, e := range slices.Backward(c.Entries) {
 		for _, l := range e.Failed {
-			out[l] = ending{Failed, e.Number}
+			out[l] = ending{Failed, e.Number, e.Time}
 		}
 		for _, l := range e.Confirmed {
-			out[l] = ending{Succeeded, e.Number}
+			out[l] = ending{Succeeded, e.Number, e.Time}
 		}
 	}
 	return out
@@ -347,13 +355,16 @@ func (c *Chain) written() map[statement.Link]ending {
 // settle finds out how the deployment of an entry ended: what a job of its own run has
 // signed about it, what a later entry has written down, or what the platform says of its
 // job. A failure that was signed takes back what was signed before.
-func (e *Entry) settle(in Input, signed []statement.Ending, said map[statement.Link]ending) {
+func (e *Entry) settle(in Input, signed []signedEnding, said map[statement.Link]ending) {
 	for _, x := range signed {
 		if x.Entry != e.Link || x.Run != e.Run || e.State == Failed {
 			continue
 		}
+		if e.State == RunUnknown || x.at.Before(e.Ended) {
+			e.Ended = x.at
+		}
 		if e.State = Succeeded; x.Outcome == statement.OutcomeFailed {
-			e.State = Failed
+			e.State, e.Ended = Failed, x.at
 		}
 		e.Why, e.Signed = "a job of its run has signed so", true
 	}
@@ -361,10 +372,11 @@ func (e *Entry) settle(in Input, signed []statement.Ending, said map[statement.L
 		return
 	}
 	if x, ok := said[e.Link]; ok {
-		e.State, e.Why = x.state, fmt.Sprintf("entry %d says so", x.number)
+		e.State, e.Why, e.Ended = x.state, fmt.Sprintf("entry %d says so", x.number), x.at
 		return
 	}
 	if r, ok := in.entryRun(*e); ok && r.Why == "" {
+		e.Ended = r.Ended
 		if e.State, e.Why = r.State, r.Words; r.Own && r.State == Succeeded && e.Job == "" {
 			e.State = Unfinished // as far as it has come: the run that asks has not ended
 		}

@@ -40,8 +40,10 @@ type document struct {
 	// statement may be about a thousand candidates.
 	Statements []keptStatement `json:"statements,omitempty"`
 	Entries    keptCandidate   `json:"entries"`
-	InForce    []keptInForce   `json:"inForce,omitempty"`
-	Input      kept            `json:",embed"`
+	// Before are the entries of the input's stages, in their order.
+	Before  []keptCandidate `json:"before,omitempty"`
+	InForce []keptInForce   `json:"inForce,omitempty"`
+	Input   kept            `json:",embed"`
 }
 
 // These have the fields of an Input and of its parts, and not their methods.
@@ -127,7 +129,11 @@ func (in Input) written() ([]byte, error) {
 	for _, f := range in.InForce {
 		d.InForce = append(d.InForce, keptInForce{f.Entry, f.Policy.source()})
 	}
-	err := d.keep(append(slices.Clone(in.Candidates), in.Entries))
+	all := slices.Clone(in.Candidates)
+	for _, s := range in.Stages {
+		all = append(all, s.Entries)
+	}
+	err := d.keep(append(all, in.Entries), len(in.Candidates))
 	var b []byte
 	if err == nil {
 		b, err = strictjson.Canonical(d)
@@ -144,7 +150,7 @@ func (in Input) utc() Input {
 	in.Merged.Modes = in.Merged.Modes.utc()
 	in.Runs, in.Changes, in.Reviews.List = slices.Clone(in.Runs), slices.Clone(in.Changes), slices.Clone(in.Reviews.List)
 	for i := range in.Runs {
-		in.Runs[i].CreatedAt = in.Runs[i].CreatedAt.UTC()
+		in.Runs[i].CreatedAt, in.Runs[i].Ended = in.Runs[i].CreatedAt.UTC(), in.Runs[i].Ended.UTC()
 	}
 	for i := range in.Reviews.List {
 		in.Reviews.List[i].Time = in.Reviews.List[i].Time.UTC()
@@ -169,8 +175,9 @@ func utc(all []Point) []Point {
 	return out
 }
 
-// keep adds candidates and, last of all, the entries, with each statement once.
-func (d *document) keep(all []Candidate) error {
+// keep adds n candidates and, after them, the entries of stages and last those of the environment, with each
+// statement once.
+func (d *document) keep(all []Candidate, n int) error {
 	digests := map[memory]subject.Digest{}
 	statements := map[subject.Digest]keptStatement{}
 	for _, c := range all {
@@ -195,7 +202,7 @@ func (d *document) keep(all []Candidate) error {
 		d.Candidates = append(d.Candidates, k)
 	}
 	last := len(d.Candidates) - 1
-	d.Candidates, d.Entries = d.Candidates[:last], d.Candidates[last]
+	d.Candidates, d.Before, d.Entries = d.Candidates[:n], d.Candidates[n:last], d.Candidates[last]
 	for _, digest := range slices.SortedFunc(maps.Keys(statements), subject.Digest.Compare) {
 		d.Statements = append(d.Statements, statements[digest])
 	}
@@ -222,7 +229,7 @@ func memoryOf(s statement.Statement) memory {
 	return m
 }
 
-// candidates are those that keep has added, and last the entries.
+// candidates are those that keep has added, in its order.
 func (d *document) candidates() ([]Candidate, error) {
 	statements := map[subject.Digest]statement.Statement{}
 	for _, s := range d.Statements {
@@ -234,7 +241,7 @@ func (d *document) candidates() ([]Candidate, error) {
 			PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
 	}
 	var all []Candidate
-	for _, k := range append(slices.Clone(d.Candidates), d.Entries) {
+	for _, k := range slices.Concat(d.Candidates, d.Before, []keptCandidate{d.Entries}) {
 		c := Candidate(k.Candidate)
 		for _, x := range k.Facts {
 			f, known := x.fact(statements)
@@ -309,8 +316,14 @@ func ReadInput(raw []byte) (Input, error) {
 	if err != nil {
 		return Input{}, err
 	}
-	if n := len(all) - 1; n > 0 {
+	if len(d.Before) != len(in.Stages) {
+		return Input{}, malformed("%s has entries of %d environments before, and names %d", what, len(d.Before), len(in.Stages))
+	}
+	if n := len(d.Candidates); n > 0 {
 		in.Candidates = all[:n]
+	}
+	for i := range in.Stages {
+		in.Stages[i].Entries = all[len(d.Candidates)+i]
 	}
 	in.Entries = all[len(all)-1]
 	again, err := in.written()

@@ -55,6 +55,8 @@ type Entry struct {
 	State  RunState
 	Why    string // how that is known, in words
 	Signed bool   // a job of its run has signed it
+	// Ended is when it is known to have ended: a verified time, or the platform's; zero: nobody says.
+	Ended time.Time
 }
 
 // has returns what e says of an artifact of the policy.

@@ -189,7 +189,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	}
 	x := c.indexed()
 	for _, q := range env.Requires {
-		f, used := requirement(in, a, q, x)
+		f, used := in.requirement(a, q, x)
 		f = in.passed(q, f)
 		if f.Code == fault.SubjectMismatch && slices.ContainsFunc(j.Findings, func(g verdict.Finding) bool { return g.Code == f.Code }) {
 			continue // another artifact is one reason, however much is required of it
@@ -216,6 +216,9 @@ func meeting(in Input, env Environment, a Artifact, c indexed,
 	used := make([]bool, len(c.Facts))
 	for _, q := range env.Requires {
 		var good []int
+		if _, entry := q.Kind.(After); entry {
+			continue // an entry says that something was let in, and not who made it
+		}
 		for _, i := range c.wanted(q) {
 			if _, m := test(in, a, c, q, c.Facts[i]); m == nil {
 				good = append(good, i)
@@ -249,10 +252,18 @@ func evidence(f Fact) verdict.Evidence {
 	return e
 }
 
-// requirement looks for the fact that meets q, or for one about each image of
+// requirement looks for what meets q.
+func (in Input) requirement(a Artifact, q Requirement, c indexed) (verdict.Finding, []verdict.Evidence) {
+	if k, ok := q.Kind.(After); ok {
+		return in.after(a, q, k, c.Candidate)
+	}
+	return evidenced(in, a, q, c)
+}
+
+// evidenced looks for the fact that meets q, or for one about each image of
 // an index. When there is none it reports the fact that came nearest, because
 // that is the one its builder can mend.
-func requirement(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding, []verdict.Evidence) {
+func evidenced(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding, []verdict.Evidence) {
 	var nearest *miss
 	var good []int
 	near := map[subject.Digest]*miss{} // by image of an index

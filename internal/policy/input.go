@@ -189,6 +189,7 @@ type Input struct {
 	Entries Candidate `json:"-"`
 	// InForce are the policies of the newest entries, where they are not Policy.
 	InForce    []InForce `json:"-"`
+	Stages     []Stage   `json:"stages,omitempty"`     // the environments that this one comes after
 	Places     []Placed  `json:"places,omitempty"`     // of jobs that signed entries, where their certificates do not say it
 	Merged     Merged    `json:"merged"`               // of the policy's file on the default branch
 	PassedOver []string  `json:"passedOver,omitempty"` // what lay beside the evidence, in words; nothing rests on it

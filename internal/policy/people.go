@@ -250,6 +250,7 @@ type Run struct {
 	Own       bool      `json:"own"`   // it is the run that asks
 	Pipeline  string    `json:"pipeline"`
 	CreatedAt time.Time `json:"createdAt"`
+	Ended     time.Time `json:"ended"` // of the job that signed an entry, where the platform says it
 	Entry     bool      `json:"entry"` // it is about the job that signed an entry
 	Job       string    `json:"job"`   // … with this number, where the run's address does not name it
 }

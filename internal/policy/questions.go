@@ -55,6 +55,7 @@ func Ask(in Input) (Questions, error) {
 		return nil, fault.New(fault.Refused, fault.Limit, "judge fewer artifacts at once",
 			"the changes of the artifacts begin at %d different places, at most %d are looked at", n, maxChanges)
 	}
+	in.askBefore(&q, env)
 	in.askThen(&q)
 	in.askMerged(&q, env)
 	// With a review of the platform's own, the one that let the run in has to be there.

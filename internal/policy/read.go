@@ -56,6 +56,7 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	p.RecordStore = strings.TrimPrefix(r.exact(m.get("record-store"), "record-store", repositoryURL), "oci://")
 	r.people(p, m)
 	r.outside(p)
+	r.afters(p)
 	r.impartial(p)
 	if len(r.complaints) == 0 {
 		r.instances(p)

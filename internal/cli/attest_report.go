@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/inventory"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// reported reads what a tool has written about the subjects, and returns the standard predicate of it.
+func (r *run) reported(in attestInputs, about []subject.Subject) (string, []byte, error) {
+	switch {
+	case in.PredicateType != "" || in.Predicate != "":
+		return "", nil, usage("--report has a predicate type of its own; leave out --predicate-type and --predicate")
+	case in.Type == "" || in.Report == "":
+		return "", nil, usage("--type and --report belong together")
+	}
+	raw, err := handedOver(in.Report, inventory.MaxBytes)
+	if err != nil {
+		return "", nil, err
+	}
+	x, err := inventory.Read(inventory.Kind(in.Type), raw)
+	if err != nil {
+		return "", nil, fmt.Errorf("reading the report %q: %w", fault.Cut(in.Report), err)
+	}
+	if err := covers(x, about); err != nil {
+		return "", nil, err
+	}
+	if err := in.added(&x); err != nil {
+		return "", nil, err
+	}
+	kind, predicate, err := x.Predicate(raw)
+	if err != nil {
+		return "", nil, err
+	}
+	r.told(x)
+	return kind, predicate, nil
+}
+
+// covers wants a report that names what it is about to name each subject: a gate would refuse it for the others.
+func covers(x inventory.Report, about []subject.Subject) error {
+	if len(x.About) == 0 {
+		return nil
+	}
+	for _, s := range about {
+		if !slices.Contains(x.About, s.Digest.Hex()) {
+			return fault.New(fault.Refused, fault.SubjectMismatch, "run the tool on what is attested, by its digest, and attest each artifact with its own report",
+				"the report is about sha256:%s, and %q is %s", x.About[0], fault.Cut(s.Name), s.Digest)
+		}
+	}
+	return nil
+}
+
+// added puts into a report what the call says and the document does not. What the document says stays.
+func (in attestInputs) added(x *inventory.Report) error {
+	for _, s := range in.ReportInputs {
+		name, value, ok := strings.Cut(s, "=")
+		if x.Inputs == nil {
+			x.Inputs = inventory.Inputs{}
+		}
+		if _, twice := x.Inputs[name]; twice {
+			return usage("--report-inputs has %q twice", name)
+		}
+		switch {
+		case s == "none" && len(in.ReportInputs) == 1:
+		case !ok || strings.TrimSpace(name) != name || name == "":
+			return usage("--report-inputs %q, want NAME=VALUE, or the word none alone", s)
+		default:
+			x.Inputs[name] = value
+		}
+	}
+	if name, version, ok := strings.Cut(in.Tool, "@"); ok {
+		if x.Tool.Name != "" && !strings.EqualFold(x.Tool.Name, name) || x.Tool.Version != "" && x.Tool.Version != version {
+			return usage("--tool is %s, and the report says that %s %s wrote it", in.Tool, x.Tool.Name, x.Tool.Version)
+		}
+		if x.Tool.Name == "" || x.Tool.Version == "" {
+			x.Tool, x.Asserted = inventory.Tool{Name: strings.ToLower(name), Version: version}, append(x.Asserted, "tool")
+		}
+	}
+	if err := in.moment("report-time", in.ReportTime, &x.Time, "time", x); err != nil {
+		return err
+	}
+	if in.DatabaseTime != "" && x.Scan == nil {
+		return usage("--database-time belongs to --type vulnerabilities")
+	}
+	if x.Scan == nil {
+		return nil
+	}
+	return in.moment("database-time", in.DatabaseTime, &x.Scan.Database.Updated, "database", x)
+}
+
+// moment puts a time that the call says in the place of one that the document lacks.
+func (in attestInputs) moment(flag, said string, at *time.Time, what string, x *inventory.Report) error {
+	if said == "" {
+		return nil
+	}
+	t, err := time.Parse(time.RFC3339, said)
+	if err != nil {
+		return usage("--%s %q, want a time such as 2026-11-28T06:00:00Z", flag, said)
+	}
+	if !at.IsZero() {
+		if !at.Equal(t) {
+			return usage("--%s is %s, and the report says %s", flag, said, at.UTC().Format(time.RFC3339))
+		}
+		return nil
+	}
+	*at, x.Asserted = t.UTC(), append(x.Asserted, what)
+	return nil
+}
+
+// told shows what was read of a report.
+func (r *run) told(x inventory.Report) {
+	tool := strings.TrimSpace(x.Tool.Name + " " + x.Tool.Version)
+	fmt.Fprintf(r.Stdout, "report    %s", report.Plain(x.Document.Format))
+	if tool != "" {
+		fmt.Fprintf(r.Stdout, ", written by %s", report.Plain(tool))
+	}
+	fmt.Fprintln(r.Stdout)
+	for _, line := range x.Lines() {
+		fmt.Fprintf(r.Stdout, "          %s\n", report.Plain(line))
+	}
+	if len(x.About) == 0 {
+		fmt.Fprintln(r.Stdout, "          it names no digest: what it is about is this job's word")
+	}
+	if len(x.Asserted) > 0 {
+		fmt.Fprintf(r.Stdout, "          added by this call: %s\n", strings.Join(x.Asserted, ", "))
+	}
+}

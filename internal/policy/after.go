@@ -1,0 +1,311 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// After wants the artifact to have been in another environment of the policy before, for some
+// time: the entry of the job that let it in there says so.
+type After struct {
+	Environment string
+	For         time.Duration // counted from when its deployment is known to have succeeded; 0: that is enough
+}
+
+// Stage is what was found about the entries into an environment that another one comes after.
+type Stage struct {
+	Environment string    `json:"environment"`
+	ID          string    `json:"id"`  // the platform's number of it
+	Why         string    `json:"why"` // why its entries were not found, in words
+	Need        string    `json:"need"`
+	Entries     Candidate `json:"-"`
+}
+
+func readAfter(r *reader, _ string, m mapping) Evidence {
+	var p After
+	if m == nil {
+		return p
+	}
+	p.Environment = r.text(m.get("environment"), "environment")
+	if n := m.get("for"); n != nil {
+		p.For = r.age(n, "for")
+	}
+	return p
+}
+
+// afters holds what comes after what against the environments that there are: each is one of the policy, and
+// none comes after itself.
+func (r *reader) afters(p *Policy) {
+	before := map[string][]string{}
+	for _, e := range p.Environments {
+		for _, q := range e.Requires {
+			k, ok := q.Kind.(After)
+			if !ok {
+				continue
+			}
+			before[e.Name] = append(before[e.Name], k.Environment)
+			_, known := p.Environment(k.Environment)
+			switch {
+			case k.Environment == "":
+				r.complainAt(q.Line, 0, "%s needs environment, the one that the artifact has to have been in", q.Name)
+			case !known:
+				r.complainAt(q.Line, 0, "%s: the policy has no environment %q", q.Name, k.Environment)
+			case len(q.SignedBy) > 0 || q.Trust != nil || len(q.Jobs) > 0:
+				r.complainAt(q.Line, 0, "%s is signed by the job that deployed into %q, so signed-by, trust and jobs do not belong to it", q.Name, k.Environment)
+			}
+		}
+	}
+	for name := range before {
+		seen := map[string]bool{}
+		var follow func(at string) bool
+		follow = func(at string) bool {
+			if seen[at] {
+				return at == name
+			}
+			seen[at] = true
+			return slices.ContainsFunc(before[at], follow)
+		}
+		if slices.ContainsFunc(before[name], follow) && seen[name] {
+			e, _ := p.Environment(name)
+			r.complainAt(e.Line, 0, "environment %q comes after itself, so nothing could ever enter it", name)
+			return
+		}
+	}
+}
+
+func (p After) types() []string { return []string{statement.SummaryV1} }
+
+func (p After) title() string { return fmt.Sprintf("an entry into %q", p.Environment) }
+
+func (p After) unchecked() bool { return false }
+
+func (p After) passable() bool { return true }
+
+func (p After) loosened(l *loosening, was Requirement) {
+	old, _ := was.Kind.(After) // as the name says
+	l.accepts("another environment than "+old.Environment+" before", false, p.Environment != old.Environment)
+	if p.For < old.For {
+		l.add("for of %s is %s, and was %s", was.Name, Age(p.For), Age(old.For))
+	}
+}
+
+// judge refuses what is no entry; which entries count depends on all of them (Input.after).
+func (p After) judge(look) *miss { return nil }
+
+// Stages are the names of the environments that in's environment comes after.
+func (p *Policy) Stages(environment string) []string {
+	var out []string
+	e, _ := p.Environment(environment)
+	for _, q := range e.Requires {
+		if k, ok := q.Kind.(After); ok && !slices.Contains(out, k.Environment) {
+			out = append(out, k.Environment)
+		}
+	}
+	return out
+}
+
+// stage is in as a gate of another environment would see it, about c alone.
+func (in Input) stage(name string, c Candidate) (Input, Environment, Stage, bool) {
+	i := slices.IndexFunc(in.Stages, func(s Stage) bool { return s.Environment == name })
+	if i < 0 {
+		return in, Environment{}, Stage{}, false
+	}
+	s := in.Stages[i]
+	env, known := in.Policy.Environment(name)
+	in.Environment, in.Protection = name, Protection{ID: s.ID}
+	in.Entries, in.Candidates, in.InForce, in.Stages = s.Entries, []Candidate{c}, nil, nil
+	in.Reviews, in.Changes, in.chain, in.stance = Reviews{}, nil, nil, nil
+	return in, env, s, known
+}
+
+// askBefore asks what the entries into the environments before raise questions about: the refs, the places
+// and the runs of the jobs that signed them, and who has taken something back there.
+func (in Input) askBefore(q *asking, env Environment) {
+	for _, r := range env.Requires {
+		k, ok := r.Kind.(After)
+		if !ok {
+			continue
+		}
+		for _, c := range in.Candidates {
+			x, stage, _, ok := in.stage(k.Environment, c)
+			if !ok {
+				continue
+			}
+			chain := x.Chain()
+			for _, ref := range chain.refs {
+				q.add(ref)
+			}
+			for _, p := range chain.places {
+				q.add(p)
+			}
+			for _, e := range chain.of(c.Subject.Digest.Hex()) {
+				if e.State == RunUnknown {
+					q.run(RunQuery{URI: e.Run, Job: e.Job, Outcome: true, Entry: true})
+				}
+			}
+			a, m := in.artifact(c)
+			if m != nil || len(stage.Approvals) == 0 {
+				continue
+			}
+			for _, f := range c.Facts {
+				if f.Statement.PredicateType == statement.ApprovalV1 {
+					x.ask(q, stage, a, f)
+				}
+			}
+			for _, r := range stage.Approvals {
+				g, _ := in.Policy.Group(r.Group)
+				g.Sources = slices.DeleteFunc(slices.Clone(g.Sources), func(s Source) bool { return s == ByReview })
+				x.members(q, g)
+			}
+		}
+	}
+}
+
+// of are the entries that let in what has a digest, the newest first; what came in under watch was let in by nobody.
+func (c Chain) of(digest string) []Entry {
+	var out []Entry
+	for _, e := range c.Entries {
+		if !e.Watched && slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest }) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// after judges whether an artifact has been in the environment before for long enough.
+func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.Finding, []verdict.Evidence) {
+	if in.Environment == "" {
+		return deny(fault.EntryMissing, q.Name, q.Line, fmt.Sprintf("nobody has looked for entries into %q", k.Environment), k.title(),
+			"judge it in its gate, which asks the platform"), nil
+	}
+	no := func(code fault.Code, reason, found, wanted, hint string) (verdict.Finding, []verdict.Evidence) {
+		f := deny(code, q.Name, q.Line, reason, wanted, hint)
+		f.Found = found
+		return f, nil
+	}
+	x, _, s, known := in.stage(k.Environment, c)
+	enter := fmt.Sprintf("let it into %q first, by a gate and a job with enter there", k.Environment)
+	switch {
+	case !known || s.Entries.Subject.Digest.Hex() == zeroDigest:
+		why := orAbsent(s.Why)
+		if s.Why == "" {
+			why = "the platform gives it no number, and entries are found by it"
+		}
+		need := s.Need
+		if need == "" {
+			need = "make the environment in the settings of the repository"
+		}
+		return no(fault.EntryMissing, fmt.Sprintf("the entries into %q cannot be found", k.Environment), why, k.title(), need)
+	}
+	chain := x.Chain()
+	all := chain.of(c.Subject.Digest.Hex())
+	if len(all) == 0 {
+		found := "nothing"
+		if n := len(chain.Entries); n > 0 {
+			found = fmt.Sprintf("%d entries, of other artifacts", n)
+		}
+		watched := slices.ContainsFunc(chain.Entries, func(e Entry) bool {
+			return e.Watched && slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == c.Subject.Digest.Hex() })
+		})
+		switch {
+		case watched:
+			found = "it came in there while the environment was only watched"
+			enter = fmt.Sprintf("let the policy of %q be enforced, and let it in there again", k.Environment)
+		case len(chain.Passed) > 0:
+			found = chain.Passed[0]
+		}
+		return no(fault.EntryMissing, fmt.Sprintf("%s has not entered %q", c.Subject.Digest, k.Environment), found, k.title(), enter)
+	}
+	e := all[0]
+	switch {
+	case e.State == Failed:
+		return no(fault.EntryMissing, fmt.Sprintf("its newest deployment into %q failed", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
+			"a deployment that succeeded", "deploy it there again, until it succeeds")
+	case e.State != Succeeded:
+		return no(fault.EntryMissing, fmt.Sprintf("nobody has confirmed its deployment into %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, orAbsent(e.Why)),
+			"a deployment that succeeded", "wait until the job that deploys has ended; let it say so with entered, after its last step")
+	}
+	if v, ok := x.takenBack(a, c, e); ok {
+		return no(fault.ApprovalRejected, fmt.Sprintf("what was agreed to for %q was taken back", k.Environment), v, "an entry that nobody has taken back",
+			"ask who took it back; an approval after that, and another entry there, end it")
+	}
+	stayed, since := chain.stay(a.Name, c.Subject.Digest.Hex(), in.Now)
+	switch {
+	case k.For > 0 && since.IsZero():
+		return no(fault.TooEarly, fmt.Sprintf("nobody says since when it has been in %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
+			"at least "+Age(k.For), "let the job that deploys there say so with entered, after its last step")
+	case stayed < k.For:
+		return no(fault.TooEarly, fmt.Sprintf("it has not been in %q for long enough", k.Environment), Age(stayed), "at least "+Age(k.For),
+			fmt.Sprintf("run the gate again after %s, if it still is there", in.Now.Add(k.For-stayed).UTC().Format(time.RFC3339)))
+	}
+	text := fmt.Sprintf("entry %d into %q, %s", e.Number, k.Environment, e.Why)
+	if !since.IsZero() {
+		text += ", there for " + Age(stayed)
+	}
+	if e.Emergency {
+		text += ", by an emergency approval"
+	}
+	return met(q.Name, text, q.Line), []verdict.Evidence{entryEvidence(e)}
+}
+
+// zeroDigest is the digest of nothing that was looked for.
+var zeroDigest = strings.Repeat("0", 64)
+
+func entryEvidence(e Entry) verdict.Evidence {
+	return verdict.Evidence{PredicateType: statement.SummaryV1, Signer: e.Signer.SAN, Run: e.Signer.Run, Commit: e.Signer.Commit,
+		Time: e.Time.UTC().Format(time.RFC3339), Statement: "sha256:" + e.Link.SHA256}
+}
+
+// stay is how long an artifact has been in an environment without an interruption, at its longest, and since when it
+// is there now. It begins when the deployment is known to have succeeded, and ends with the next entry of another
+// one, whatever became of that. A failure takes away what was before it.
+func (c Chain) stay(artifact, digest string, now time.Time) (longest time.Duration, since time.Time) {
+	for _, e := range slices.Backward(c.Entries) {
+		if _, has := e.has(artifact); !has || e.Watched {
+			continue
+		}
+		same := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest })
+		switch {
+		case same && e.State == Succeeded && since.IsZero():
+			since = e.Ended
+		case same && e.State == Failed:
+			longest, since = 0, time.Time{}
+		case !same:
+			if !since.IsZero() && e.Time.After(since) {
+				longest = max(longest, e.Time.Sub(since))
+			}
+			since = time.Time{}
+		}
+	}
+	if !since.IsZero() {
+		longest = max(longest, now.Sub(since))
+	}
+	return longest, since
+}
+
+// takenBack says who has taken back an approval that let an entry in, or has said no since, and may.
+func (in Input) takenBack(a Artifact, c Candidate, e Entry) (string, bool) {
+	env, _ := in.Policy.Environment(in.Environment)
+	if len(env.Approvals) == 0 {
+		return "", false
+	}
+	k := newApprovalCheck(in, env, a, c, nil)
+	for i, v := range k.votes {
+		if !v.covers || !v.time.After(e.Time) || v.decision != statement.Withdraw && v.decision != statement.Reject {
+			continue
+		}
+		later := slices.ContainsFunc(k.votes[i+1:], func(o vote) bool { return o.account.Key() == v.account.Key() && o.decision == statement.Approve })
+		agreed := slices.ContainsFunc(e.Approvals, func(p statement.Part) bool { return p.Host == v.account.Host && p.ID == v.account.ID })
+		asked := slices.ContainsFunc(env.Approvals, func(r Rule) bool { g, _ := in.Policy.Group(r.Group); return in.belongs(g, v.account) })
+		if !later && (agreed || v.decision == statement.Reject && asked) {
+			return fmt.Sprintf("%s by %s at %s", v.decision, v.account.Name, v.time.UTC().Format(time.RFC3339)), true
+		}
+	}
+	return "", false
+}
