@@ -61,22 +61,29 @@ func (r *reader) afters(p *Policy) {
 			}
 		}
 	}
-	for name := range before {
-		seen := map[string]bool{}
-		var follow func(at string) bool
-		follow = func(at string) bool {
-			if seen[at] {
-				return at == name
-			}
-			seen[at] = true
-			return slices.ContainsFunc(before[at], follow)
-		}
-		if slices.ContainsFunc(before[name], follow) && seen[name] {
-			e, _ := p.Environment(name)
-			r.complainAt(e.Line, 0, "environment %q comes after itself, so nothing could ever enter it", name)
+	for _, e := range p.Environments {
+		if circular(before, e.Name) {
+			r.complainAt(e.Line, 0, "environment %q comes after itself, so nothing could ever enter it", e.Name)
 			return
 		}
 	}
+}
+
+// circular reports whether a name comes after itself.
+func circular(before map[string][]string, name string) bool {
+	seen := map[string]bool{}
+	var reaches func(at string) bool
+	reaches = func(at string) bool {
+		return slices.ContainsFunc(before[at], func(b string) bool {
+			if b == name {
+				return true
+			}
+			known := seen[b]
+			seen[b] = true
+			return !known && reaches(b)
+		})
+	}
+	return reaches(name)
 }
 
 func (p After) types() []string { return []string{statement.SummaryV1} }
@@ -237,9 +244,12 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 	}
 	stayed, since := chain.stay(a.Name, c.Subject.Digest.Hex(), in.Now)
 	switch {
-	case k.For > 0 && since.IsZero():
+	case stayed < k.For && since.IsZero() && e.Ended.IsZero():
 		return no(fault.TooEarly, fmt.Sprintf("nobody says since when it has been in %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
 			"at least "+Age(k.For), "let the job that deploys there say so with entered, after its last step")
+	case stayed < k.For && since.IsZero():
+		return no(fault.TooEarly, fmt.Sprintf("it was not in %q for long enough before something else was deployed there", k.Environment), Age(stayed), "at least "+Age(k.For),
+			"deploy it there again, and let it stay")
 	case stayed < k.For:
 		return no(fault.TooEarly, fmt.Sprintf("it has not been in %q for long enough", k.Environment), Age(stayed), "at least "+Age(k.For),
 			fmt.Sprintf("run the gate again after %s, if it still is there", in.Now.Add(k.For-stayed).UTC().Format(time.RFC3339)))

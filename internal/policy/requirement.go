@@ -60,6 +60,7 @@ var kinds = []kindEntry{
 	{string(inventory.SBOM), []string{"generator", "inputs", "asserted", "completeness"}, readSBOM},
 	{string(inventory.Vulnerabilities), []string{"scanner", "inputs", "asserted", "below", "database-max-age", "coverage", "exclusions", "not-called", "known-exploited", "vex"}, readVulnerabilities},
 	{string(inventory.TestResults), []string{"runner", "inputs", "asserted", "at-least", "suites"}, readTests},
+	{"summary", []string{"verifier", "policies", "resource", "levels"}, readSummary},
 	{"entered", []string{"environment", "for"}, readAfter},
 	{anyURI, nil, readPredicate},
 }
