@@ -199,6 +199,12 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Use a format of the tool that says it: Trivy with --list-all-pkgs, govulncheck -format json, CycloneDX with compositions. What a format does not have, the job that attests adds: --tool, --report-time, --database-time, --report-inputs. That is then its signer's word, and shown as such.",
 		Never:  "Write into a report by hand what its tool did not say.",
 	},
+	fault.Reused: {
+		Means:  "An earlier entry says that the same run has built other bytes under the same name. A run builds a version once; whoever takes its token can sign something else with it afterwards.",
+		Causes: []string{"somebody signed a second artifact in the run, or in a job that was started again under its name", "one run builds several variants under one name, and they enter one after the other"},
+		Mend:   "Build the version in a run of its own. Variants of one run enter with one gate, or have names of their own.",
+		Never:  "Let runs: once out before it is known who signed the second artifact.",
+	},
 	fault.Replay: {
 		Means:  "A verdict is not the one that its kept input leads to.",
 		Causes: []string{"somebody edited the verdict", "the input is of another verdict", "another version of the rules judged"},
@@ -278,6 +284,12 @@ var Pages = map[fault.Code]Page{
 		Causes: []string{"a build that still writes", "a tag that was moved in between"},
 		Mend:   "Wait until the build has ended. Name images by digest.",
 		Never:  "Try until it happens to hold.",
+	},
+	fault.Weaker: {
+		Means:  "What is deployed was let in with evidence that this artifact lacks, or the policy lets this one off more: a proof of a log, a time, what a signer only asserts.",
+		Causes: []string{"the policy asks for less than it did when the last release entered", "a report is now of a format that says less", "a bundle has a promise of the log in place of its proof"},
+		Mend:   "Attest what is missing. Where the weaker evidence is meant, leave weaker-evidence out for one release: that is a change of the policy, which whom the policy in force asks has to agree to.",
+		Never:  "Delete the entries of what is deployed, so that there is nothing to compare with.",
 	},
 	fault.TooEarly: {
 		Means:  "The policy asks for some time in the environment before, and that time is not over, or nobody has said when it began. It begins when the deployment there is known to have succeeded, and begins again when something else was deployed there in between.",

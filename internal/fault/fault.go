@@ -70,6 +70,8 @@ const (
 	Tests            Code = "E_TESTS"
 	Conflict         Code = "E_EVIDENCE_CONFLICT"
 	TooEarly         Code = "E_TOO_EARLY"
+	Reused           Code = "E_REUSED"
+	Weaker           Code = "E_WEAKER"
 	OK               Code = "OK"
 )
 
@@ -114,6 +116,8 @@ var Codes = map[Code]string{
 	Report:           "a report of a tool does not say what the policy requires of it",
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
+	Reused:           "the run that built it has built another version, which entered before",
+	Weaker:           "its evidence is weaker than that of what is deployed",
 	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
 	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",

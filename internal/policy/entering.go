@@ -59,6 +59,7 @@ func Entering(
 		}
 		k := in.check(c)
 		x := statement.Admitted{Artifact: a.Name, Name: v.Judgements[i].Subject.Name, SHA256: c.Subject.Digest.Hex()}
+		x.Runs, x.Met, x.Accepted = builtIn(v.Judgements[i].Evidence), metBy(env, v.Judgements[i]), acceptedIn(v.Judgements[i])
 		if len(k.used) > 0 {
 			x.Commit = k.used[0].Signer.Commit
 		}

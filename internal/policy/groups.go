@@ -244,6 +244,17 @@ func (r *reader) rules(e *Environment, m mapping) {
 		}
 	}
 	r.record(e, m.get("record"))
+	if n := m.get("runs"); n != nil {
+		e.RunsOnce = r.choice(n, "runs", "any", "once") == "once"
+	}
+	if n := m.get("weaker-evidence"); n != nil {
+		e.NotWeaker = r.choice(n, "weaker-evidence", "accepted", "refused") == "refused"
+	}
+	for _, k := range []string{"runs", "weaker-evidence"} {
+		if n := m.get(k); n != nil && e.Record == RecordOff {
+			r.complain(n, "%s needs a record of what entered", k)
+		}
+	}
 	if n := m.get("policy-change"); n != nil && n.Kind == yamlnode.Scalar {
 		e.PolicyMerged = r.choice(n, "policy-change", "merged") == "merged"
 	} else if n != nil {

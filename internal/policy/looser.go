@@ -113,6 +113,8 @@ func (l *loosening) evidence(old, now Environment) {
 // platform are the keys about the platform's own protection, and the record.
 func (l *loosening) platform(old, now Environment) {
 	l.accepts("an environment that the platform does not protect", old.Unguarded, now.Unguarded)
+	l.accepts("a run that has built another version", !old.RunsOnce, !now.RunsOnce)
+	l.accepts("weaker-evidence", !old.NotWeaker, !now.NotWeaker)
 	l.accepts("admin-bypass", old.Bypassable, now.Bypassable)
 	reviews := []string{"on", "", "off"}
 	l.accepts("self-review", false, slices.Index(reviews, now.SelfReview) < slices.Index(reviews, old.SelfReview))

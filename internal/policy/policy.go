@@ -153,6 +153,9 @@ type Environment struct {
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
 	Record    Recording
+	// RunsOnce refuses a run that has built another version which entered before; NotWeaker, evidence that is weaker
+	// than that of what is deployed.
+	RunsOnce, NotWeaker bool
 	// PolicyChange asks for approvals of a change of this policy in the place of
 	// Approvals; nil: Approvals are asked.
 	PolicyChange *Rule

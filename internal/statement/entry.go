@@ -89,6 +89,16 @@ type Admitted struct {
 	SHA256   string `json:"sha256"`           // of its bytes
 	Commit   string `json:"commit,omitempty"` // that the evidence says it was built from
 	Base     string `json:"base,omitempty"`   // the commit that was in the environment before; absent: none was
+	// Runs are those whose provenance it was let in by, Met the requirements of evidence that it met, and Accepted what the
+	// policy let that evidence lack, in words.
+	Runs     []string `json:"runs,omitempty"`
+	Met      []string `json:"met,omitempty"`
+	Accepted []string `json:"accepted,omitempty"`
+}
+
+// Same reports whether a and b are the same bytes of the same commit, after the same.
+func (a Admitted) Same(b Admitted) bool {
+	return a.Artifact == b.Artifact && a.Name == b.Name && a.SHA256 == b.SHA256 && a.Commit == b.Commit && a.Base == b.Base
 }
 
 // Part is an account that had a part in what entered.
