@@ -47,7 +47,7 @@ type Report struct {
 	// "time", "database".
 	Asserted []string `json:"asserted,omitempty"`
 	// Inputs are what a caller chose for the workflow that made the report. nil: nobody said.
-	Inputs Inputs `json:"inputs,omitempty"`
+	Inputs Inputs `json:"inputs,omitzero"`
 
 	Contents   *Contents   `json:"contents,omitempty"`
 	Scan       *Scan       `json:"scan,omitempty"`
