@@ -67,6 +67,10 @@ type Reader struct {
 	dec  *jsontext.Decoder
 	max  int
 	from int64 // where the last token may begin
+
+	what  string // the text, in the errors of Fill
+	held  int    // bytes that Fill may hold yet
+	exact bool   // Fill refuses members that it does not know
 }
 
 // NewReader returns a reader of b, which has to stay as it is.
