@@ -38,7 +38,9 @@ type Attest struct {
 	Token    string             // OIDC identity token; never shown
 	Check    Check
 	Local    Sink // always; before any other
-	Sinks    []Sink
+	// Notes are annotations of every subject; nil: there are none.
+	Notes *statement.Annotations
+	Sinks []Sink
 }
 
 // A Check refuses a signature that is genuine and of no use: it is asked before
@@ -87,7 +89,7 @@ func (a *Attest) Sign(ctx context.Context, subjects []subject.Subject, predicate
 }
 
 func (a *Attest) sign(ctx context.Context, subjects []subject.Subject, predicateType string, predicate []byte) (Receipt, error) {
-	payload, err := statement.New(subjects, predicateType, predicate)
+	payload, err := statement.Annotated(subjects, predicateType, predicate, a.Notes)
 	if err != nil {
 		return Receipt{}, err
 	}

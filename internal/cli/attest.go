@@ -61,7 +61,8 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 		return answer{}, err
 	}
 	at := &location{r: r, api: in.API}
-	predicateType, predicate, err := r.predicate(in, token, c.list, func() error { return at.certified(signing, verifier, token) })
+	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token, Local: places.Dir{Path: r.in.BundleDir}}
+	predicateType, predicate, err := r.predicate(in, token, c.list, a, func() error { return at.certified(signing, verifier, token) })
 	if err != nil {
 		return answer{}, err
 	}
@@ -69,8 +70,7 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := &attest.Attest{Signing: signing, Verifier: verifier, Token: token,
-		Local: places.Dir{Path: r.in.BundleDir}, Sinks: sinks, Check: at.check(attest.Job(forge))}
+	a.Sinks, a.Check = sinks, at.check(attest.Job(forge))
 	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
@@ -164,7 +164,7 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 // predicate returns what is stated about the subjects. Provenance is written
 // here and nowhere else: a predicate that somebody hands in may claim anything,
 // so it may not claim to be one.
-func (r *run) predicate(in attestInputs, token string, about []subject.Subject, reach func() error) (string, []byte, error) {
+func (r *run) predicate(in attestInputs, token string, about []subject.Subject, a *attest.Attest, reach func() error) (string, []byte, error) {
 	kind, path := in.PredicateType, in.Predicate
 	reports := in.Type != "" || in.Report != ""
 	if kind == "" && path == "" && !reports {
@@ -179,7 +179,7 @@ func (r *run) predicate(in attestInputs, token string, about []subject.Subject, 
 		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate or --report states something else")
 	}
 	if reports {
-		return r.reported(in, about)
+		return r.reported(in, about, a)
 	}
 	if kind == "" || path == "" {
 		return "", nil, usage("--predicate-type and --predicate belong together")

@@ -6,14 +6,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inventory"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // reported reads what a tool has written about the subjects, and returns the standard predicate of it.
-func (r *run) reported(in attestInputs, about []subject.Subject) (string, []byte, error) {
+func (r *run) reported(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
 	switch {
 	case in.PredicateType != "" || in.Predicate != "":
 		return "", nil, usage("--report has a predicate type of its own; leave out --predicate-type and --predicate")
@@ -37,6 +39,13 @@ func (r *run) reported(in attestInputs, about []subject.Subject) (string, []byte
 	kind, predicate, err := x.Predicate(raw)
 	if err != nil {
 		return "", nil, err
+	}
+	added, err := x.Added(kind)
+	if err != nil {
+		return "", nil, err
+	}
+	if added != nil {
+		a.Notes = &statement.Annotations{Report: added}
 	}
 	r.told(x)
 	return kind, predicate, nil

@@ -93,6 +93,22 @@ func fromOurs(predicateType string, predicate []byte) (r *Report, same func(*Rep
 	return v.Report, func(*Report) bool { return true }, err
 }
 
+// Other reports whether a predicate is of a type that several kinds of reports have, and is a report of another kind. It is asked
+// about many: it looks for the member alone that tells the kind, and FromPredicate reads the whole.
+func Other(kind Kind, predicateType string, predicate []byte) bool {
+	if predicateType != referenceType {
+		return false
+	}
+	has := func(member string) bool { return bytes.Contains(predicate, []byte(`"`+member+`":`)) }
+	switch kind {
+	case SBOM:
+		return has("statements") && !has("contents")
+	case VEX:
+		return has("contents") && !has("statements")
+	}
+	return true
+}
+
 // only accepts a report of kind that is of no other kind as well.
 func (r *Report) only(kind Kind) error {
 	n := 0

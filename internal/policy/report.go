@@ -134,6 +134,9 @@ func (in Input) report(kind inventory.Kind, f Fact) (inventory.Report, error) {
 		return r.report, r.err
 	}
 	r, err := inventory.FromPredicate(kind, f.Statement.PredicateType, f.Statement.Predicate)
+	if notes := f.Statement.Subject; err == nil && len(notes) > 0 && notes[0].Annotations != nil && r.Inputs == nil && r.Asserted == nil {
+		r, err = r.With(notes[0].Annotations.Report)
+	}
 	if in.read != nil {
 		in.read[key] = readReport{r, err}
 	}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -491,7 +492,16 @@ func jsonOf(t testing.TB, x any) json.RawMessage {
 // predicateOf is what attest makes of a report.
 func predicateOf(t testing.TB, kind inventory.Kind, r inventory.Report) (string, json.RawMessage) {
 	t.Helper()
-	return inventory.Types(kind)[0], jsonOf(t, map[string]any{"sallyport_report": r})
+	document := []byte("a document")
+	if kind == inventory.SBOM || kind == inventory.VEX {
+		document = bytes.Repeat([]byte(" "), inventory.MaxInline+1) // a summary is signed in its place
+	}
+	r.Document.SHA256, r.Document.Bytes = sum(document).Hex(), len(document)
+	predicateType, predicate, err := r.Predicate(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return predicateType, predicate
 }
 
 func sum(b []byte) subject.Digest { return subject.Sum(b) }

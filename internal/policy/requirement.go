@@ -138,6 +138,9 @@ func (x indexed) wanted(q Requirement) []int {
 		out = append(out, x.byType[t]...)
 	}
 	slices.Sort(out)
+	if k, ok := q.Kind.(interface{ reads() inventory.Kind }); ok {
+		out = slices.DeleteFunc(out, func(i int) bool { return inventory.Other(k.reads(), x.Facts[i].Statement.PredicateType, x.Facts[i].Statement.Predicate) })
+	}
 	return out
 }
 

@@ -18,6 +18,8 @@ type support struct {
 	Builder bool // a workflow that builds may sign it
 }
 
+func (p support) reads() inventory.Kind { return p.Kind }
+
 func (p support) types() []string { return inventory.Types(p.Kind) }
 
 func (p support) title() string {

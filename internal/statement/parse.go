@@ -145,7 +145,7 @@ func (r reader) descriptorMember(d *Descriptor, name string) (err error) {
 	case "content", "downloadLocation", "mediaType":
 		_, err = r.optional(name + " of a subject")
 	case "annotations":
-		err = r.annotations()
+		d.Annotations, err = r.annotations()
 	default:
 		err = unknown("subject", name)
 	}
@@ -160,16 +160,39 @@ func (r reader) optional(what string) (string, error) {
 	return r.String(what)
 }
 
-func (r reader) annotations() error {
+// annotations reads the annotations of a subject, and keeps ours.
+func (r reader) annotations() (*Annotations, error) {
 	if null, err := r.Null(); null || err != nil {
-		return err
+		return nil, err
 	}
-	if err := r.Want(strictjson.Object, "annotations of a subject"); err != nil {
-		return err
+	if err := r.Enter(strictjson.Object, "annotations of a subject"); err != nil {
+		return nil, err
 	}
-	_, err := r.Value()
-	return err
+	var out *Annotations
+	for {
+		name, more, err := r.Member()
+		if err != nil || !more {
+			return out, err
+		}
+		mine := name == annotationOfReport
+		if mine {
+			err = r.Want(strictjson.Object, "annotation "+annotationOfReport)
+		}
+		if err != nil {
+			return nil, err
+		}
+		raw, err := r.Value()
+		if err != nil {
+			return nil, err
+		}
+		if mine {
+			out = &Annotations{Report: bytes.Clone(raw)}
+		}
+	}
 }
+
+// annotationOfReport is the annotation of ours.
+const annotationOfReport = "sallyport_report"
 
 func (r reader) digests() (map[string]string, error) {
 	if err := r.Enter(strictjson.Object, "digest of a subject"); err != nil {

@@ -41,6 +41,13 @@ type Descriptor struct {
 	Name   string            `json:"name,omitempty"`
 	URI    string            `json:"uri,omitempty"`
 	Digest map[string]string `json:"digest"`
+	// Annotations are those of ours: what the signer adds to a predicate that is a document of a tool.
+	Annotations *Annotations `json:"annotations,omitempty"`
+}
+
+// Annotations are the members of a subject's annotations that are read (in-toto ResourceDescriptor, annotations).
+type Annotations struct {
+	Report json.RawMessage `json:"sallyport_report,omitempty"` // an object
 }
 
 // Statement is an in-toto statement. The predicate is kept as the bytes that
@@ -55,6 +62,11 @@ type Statement struct {
 // New returns the bytes of a v1 statement about subjects. predicate must be one
 // JSON object.
 func New(subjects []subject.Subject, predicateType string, predicate []byte) ([]byte, error) {
+	return Annotated(subjects, predicateType, predicate, nil)
+}
+
+// Annotated is New of subjects of which each has annotations; nil: none.
+func Annotated(subjects []subject.Subject, predicateType string, predicate []byte, notes *Annotations) ([]byte, error) {
 	if len(subjects) == 0 {
 		return nil, fault.New(fault.Refused, fault.SubjectMismatch, "", "a statement needs at least one subject")
 	}
@@ -69,7 +81,7 @@ func New(subjects []subject.Subject, predicateType string, predicate []byte) ([]
 	}
 	s := Statement{Type: TypeV1, PredicateType: predicateType, Predicate: predicate}
 	for _, sub := range subjects {
-		s.Subject = append(s.Subject, Descriptor{Name: sub.Name, Digest: map[string]string{"sha256": sub.Digest.Hex()}})
+		s.Subject = append(s.Subject, Descriptor{Name: sub.Name, Digest: map[string]string{"sha256": sub.Digest.Hex()}, Annotations: notes})
 	}
 	b, err := json.Marshal(s)
 	if err != nil {
