@@ -5,6 +5,14 @@ import (
 	"time"
 )
 
+// Count is a number of things, in words.
+func Count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // Lines say for people what a report holds.
 func (r Report) Lines() []string {
 	var out []string
@@ -13,7 +21,7 @@ func (r Report) Lines() []string {
 	}
 	switch {
 	case r.Contents != nil:
-		line := fmt.Sprintf("%d components", r.Contents.Components)
+		line := Count(r.Contents.Components, "component")
 		if c := r.Contents.Completeness; c != "" {
 			line += ", " + string(c)
 		}
@@ -26,14 +34,14 @@ func (r Report) Lines() []string {
 		for _, t := range r.Scan.Targets {
 			components += len(t.Components)
 		}
-		line := fmt.Sprintf("%d findings", len(r.Scan.Findings))
+		line := Count(len(r.Scan.Findings), "finding")
 		all := Severities()
 		for i := range all {
 			if s := all[len(all)-1-i]; n[s] > 0 {
 				line += fmt.Sprintf(", %d %s", n[s], s)
 			}
 		}
-		out = append(out, line, fmt.Sprintf("looked at %d targets, %d components", len(r.Scan.Targets), components))
+		out = append(out, line, "looked at " + Count(len(r.Scan.Targets), "target") + ", " + Count(components, "component"))
 		if d := r.Scan.Database.Updated; !d.IsZero() {
 			out = append(out, "database of "+d.UTC().Format(time.RFC3339))
 		}
@@ -45,7 +53,7 @@ func (r Report) Lines() []string {
 		for _, x := range r.Tests.Suites {
 			s.Passed, s.Failed, s.Skipped = s.Passed+x.Passed, s.Failed+x.Failed, s.Skipped+x.Skipped
 		}
-		out = append(out, fmt.Sprintf("%d tests passed, %d failed, %d skipped, in %d suites", s.Passed, s.Failed, s.Skipped, len(r.Tests.Suites)))
+		out = append(out, fmt.Sprintf("%s passed, %d failed, %d skipped, in %s", Count(s.Passed, "test"), s.Failed, s.Skipped, Count(len(r.Tests.Suites), "suite")))
 	case r.Exploited != nil:
 		out = append(out, fmt.Sprintf("%d vulnerabilities", len(r.Exploited.IDs)))
 	default:

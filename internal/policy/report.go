@@ -499,6 +499,19 @@ func (p *Policy) buildsAt(b Builder, called string) bool {
 	})
 }
 
+// reporterNames names everybody who may report for q, as part of a next step: of a workflow that others call, it names that one.
+func (q Requirement) reporterNames(a Artifact) string {
+	var all []string
+	for _, s := range q.signers(a) {
+		name := s.String()
+		if b := s.Workflow; b != nil && b.Signer != "" {
+			name = b.Signer + ", called in " + b.Repository
+		}
+		all = append(all, name)
+	}
+	return strings.Join(all, ", or ")
+}
+
 // called reports whether a workflow that others call may sign for q.
 func (q Requirement) called() bool {
 	return slices.ContainsFunc(q.SignedBy, func(s Signer) bool { return s.Workflow != nil && s.Workflow.Signer != "" })

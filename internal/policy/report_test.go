@@ -139,7 +139,7 @@ var worse = []struct {
 	code   fault.Code
 	reason string
 }{
-	{"D19_a_severity_at_the_limit", func(_ *testing.T, e *evidenceSet) { e.scan.Scan.Findings[0].Severity = inventory.High }, fault.Findings, "1 vulnerabilities are high or worse"},
+	{"D19_a_severity_at_the_limit", func(_ *testing.T, e *evidenceSet) { e.scan.Scan.Findings[0].Severity = inventory.High }, fault.Findings, "1 vulnerability is high or worse"},
 	{"D19_a_severity_that_nobody_gives", func(_ *testing.T, e *evidenceSet) { e.scan.Scan.Findings[0].Severity = inventory.UnknownSeverity }, fault.Findings, "high or worse"},
 	{"D19_a_severity_that_nobody_knows", func(_ *testing.T, e *evidenceSet) { e.scan.Scan.Findings[0].Severity = "harmless" }, fault.Findings, "high or worse"},
 	{"D19_a_finding_that_the_report_suppresses", func(_ *testing.T, e *evidenceSet) {
@@ -172,8 +172,8 @@ var worse = []struct {
 	{"D19_an_sbom_of_something_else", func(_ *testing.T, e *evidenceSet) { e.sbom.About = []string{dig(3)} }, fault.SubjectMismatch, "about something else"},
 	{"D19_a_test_that_failed", func(_ *testing.T, e *evidenceSet) {
 		e.tests.Tests.Suites[1].Failed, e.tests.Tests.Failed = 1, []string{"more/TestX"}
-	}, fault.Tests, "1 tests failed"},
-	{"D19_tests_that_did_not_end", func(_ *testing.T, e *evidenceSet) { e.tests.Tests.Finished = inventory.NotSaid }, fault.Tests, "ran to their end"},
+	}, fault.Tests, "1 test failed"},
+	{"D19_tests_that_did_not_end", func(_ *testing.T, e *evidenceSet) { e.tests.Tests.Finished = inventory.No }, fault.Tests, "run to their end"},
 	{"D19_tests_that_were_skipped", func(_ *testing.T, e *evidenceSet) {
 		e.tests.Tests.Suites[1] = inventory.Suite{Name: "more", Skipped: 100}
 	}, fault.Tests, "fewer tests ran"},

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"fmt"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inventory"
 )
@@ -61,7 +59,7 @@ func (p SBOM) lost(_ look, _, _ inventory.Report) *miss { return nil }
 
 // says tells what a report says, for the finding that allows.
 func (p SBOM) says(r inventory.Report) string {
-	out := fmt.Sprintf("%s, %d components", r.Document.Format, r.Contents.Components)
+	out := r.Document.Format + ", " + inventory.Count(r.Contents.Components, "component")
 	if c := r.Contents.Completeness; c != "" {
 		out += ", " + string(c)
 	}

@@ -75,10 +75,10 @@ func (p TestReport) against(_ look, r inventory.Report) *miss {
 	}
 	switch {
 	case failed > 0:
-		return &miss{code: fault.Tests, reason: fmt.Sprintf("%d tests failed", failed), found: listed(r.Tests.Failed), wanted: "no test that failed",
+		return &miss{code: fault.Tests, reason: inventory.Count(failed, "test") + " failed", found: listed(r.Tests.Failed), wanted: "no test that failed",
 			hint: "mend what fails, build again, and attest the results of that build"}
-	case r.Tests.Finished != inventory.Yes:
-		return &miss{code: fault.Tests, reason: "the report does not show that the tests ran to their end", found: orAbsent(string(r.Tests.Finished)), wanted: "a run that ended",
+	case r.Tests.Finished == inventory.No:
+		return &miss{code: fault.Tests, reason: "the tests did not run to their end", found: "a run that was cut off, or a report that counts more than it lists", wanted: "a run that ended",
 			hint: "attest what the test runner writes when it has ended"}
 	}
 	return nil
@@ -121,5 +121,5 @@ func suites(r inventory.Report) string {
 // says tells what a report says, for the finding that allows.
 func (p TestReport) says(r inventory.Report) string {
 	ran, skipped := count(r)
-	return fmt.Sprintf("%d tests ran, none failed, %d skipped", ran, skipped)
+	return fmt.Sprintf("%s ran, none failed, %d skipped", inventory.Count(ran, "test"), skipped)
 }

@@ -90,7 +90,7 @@ func (in Input) supporting(x look, q Requirement) []Fact {
 func (in Input) exploited(x look, q Requirement) (inventory.Exploited, *miss) {
 	all := in.supporting(x, q)
 	m := &miss{code: fault.EvidenceMissing, line: q.Line, reason: "no list of exploited vulnerabilities counts for this artifact", found: "nothing",
-		wanted: "a list signed by " + q.signerNames(x.artifact), hint: "attest the list for this artifact: attest --type known-exploited"}
+		wanted: "a list signed by " + q.signerNames(x.artifact), hint: "attest the list for this artifact, with type: known-exploited of attest"}
 	if len(all) == 0 {
 		for _, i := range x.c.wanted(q) {
 			if _, why := check(in, x.artifact, x.c, q, x.c.Facts[i]); why.stage > atTrust {

@@ -178,7 +178,7 @@ func (p ScanReport) against(x look, r inventory.Report) *miss {
 		return v.affected(r)
 	}
 	m := &miss{code: fault.Findings, found: listed(open), wanted: "nothing that is " + string(p.Below) + " or worse", hint: "update what is listed, build and scan again"}
-	m.reason = fmt.Sprintf("%d vulnerabilities are %s or worse", len(open), p.Below)
+	m.reason = fmt.Sprintf("%s %s or worse", are(len(open)), p.Below)
 	if p.Exploited != nil {
 		m.reason += ", or are known to be exploited"
 	}
@@ -186,6 +186,14 @@ func (p ScanReport) against(x look, r inventory.Report) *miss {
 		m.hint += "; or have one of those who may say that they do not affect this artifact sign a VEX about it: " + p.VEX.signerNames(x.artifact)
 	}
 	return m
+}
+
+// are says how many vulnerabilities are something.
+func are(n int) string {
+	if n == 1 {
+		return "1 vulnerability is"
+	}
+	return fmt.Sprintf("%d vulnerabilities are", n)
 }
 
 // view is what findings are held against.
@@ -336,5 +344,5 @@ func (p ScanReport) accepted(x look) []string {
 
 // says tells what a report says, for the finding that allows.
 func (p ScanReport) says(r inventory.Report) string {
-	return fmt.Sprintf("%s %s: %d findings, none open that is %s or worse", r.Tool.Name, r.Tool.Version, len(r.Scan.Findings), p.Below)
+	return fmt.Sprintf("%s: %s, none open that is %s or worse", strings.TrimSpace(r.Tool.Name+" "+r.Tool.Version), inventory.Count(len(r.Scan.Findings), "finding"), p.Below)
 }
