@@ -56,8 +56,8 @@ func (r *reader) afters(p *Policy) {
 				r.complainAt(q.Line, 0, "%s needs environment, the one that the artifact has to have been in", q.Name)
 			case !known:
 				r.complainAt(q.Line, 0, "%s: the policy has no environment %q", q.Name, k.Environment)
-			case len(q.SignedBy) > 0 || q.Trust != nil || len(q.Jobs) > 0:
-				r.complainAt(q.Line, 0, "%s is signed by the job that deployed into %q, so signed-by, trust and jobs do not belong to it", q.Name, k.Environment)
+			case len(q.SignedBy) > 0 || q.Trust != nil || len(q.Jobs) > 0 || q.MaxAge > 0:
+				r.complainAt(q.Line, 0, "%s is signed by the job that deployed into %q, so signed-by, trust, jobs and max-age do not belong to it", q.Name, k.Environment)
 			}
 		}
 	}

@@ -71,10 +71,38 @@ type keptFact struct {
 // keptStatement is a statement as it is kept. Its predicate is a text, so that each byte of it
 // is kept.
 type keptStatement struct {
-	Type          string                 `json:"type"`
-	Subject       []statement.Descriptor `json:"subject,omitempty"`
-	PredicateType string                 `json:"predicateType"`
-	Predicate     string                 `json:"predicate"`
+	Type          string        `json:"type"`
+	Subject       []keptSubject `json:"subject,omitempty"`
+	PredicateType string        `json:"predicateType"`
+	Predicate     string        `json:"predicate"`
+}
+
+// keptSubject is a subject of a statement, with what its signer has added to a report as a text.
+type keptSubject struct {
+	Name   string            `json:"name"`
+	URI    string            `json:"uri"`
+	Digest map[string]string `json:"digest,omitempty"`
+	Added  string            `json:"added"`
+}
+
+func keep(all []statement.Descriptor) []keptSubject {
+	var out []keptSubject
+	for _, d := range all {
+		k := keptSubject{Name: d.Name, URI: d.URI, Digest: d.Digest}
+		if d.Annotations != nil {
+			k.Added = string(d.Annotations.Report)
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+func (k keptSubject) subject() statement.Descriptor {
+	d := statement.Descriptor{Name: k.Name, URI: k.URI, Digest: k.Digest}
+	if k.Added != "" {
+		d.Annotations = &statement.Annotations{Report: raw(k.Added)}
+	}
+	return d
 }
 
 // source is a policy as it is kept: the file, and the words that it uses without
@@ -187,7 +215,7 @@ func (d *document) keep(all []Candidate, n int) error {
 			digest, known := digests[at]
 			if !known {
 				x := f.Statement
-				s := keptStatement{x.Type, x.Subject, x.PredicateType, string(x.Predicate)}
+				s := keptStatement{x.Type, keep(x.Subject), x.PredicateType, string(x.Predicate)}
 				b, err := strictjson.Canonical(s)
 				if err != nil {
 					return err
@@ -237,7 +265,11 @@ func (d *document) candidates() ([]Candidate, error) {
 		if err != nil {
 			return nil, err
 		}
-		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: s.Subject,
+		var subjects []statement.Descriptor
+		for _, k := range s.Subject {
+			subjects = append(subjects, k.subject())
+		}
+		statements[subject.Sum(b)] = statement.Statement{Type: s.Type, Subject: subjects,
 			PredicateType: s.PredicateType, Predicate: raw(s.Predicate)}
 	}
 	var all []Candidate

@@ -139,7 +139,9 @@ func (x indexed) wanted(q Requirement) []int {
 	}
 	slices.Sort(out)
 	if k, ok := q.Kind.(interface{ reads() inventory.Kind }); ok {
-		out = slices.DeleteFunc(out, func(i int) bool { return inventory.Other(k.reads(), x.Facts[i].Statement.PredicateType, x.Facts[i].Statement.Predicate) })
+		out = slices.DeleteFunc(out, func(i int) bool {
+			return inventory.Other(k.reads(), x.Facts[i].Statement.PredicateType, x.Facts[i].Statement.Predicate)
+		})
 	}
 	return out
 }

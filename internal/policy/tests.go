@@ -3,10 +3,12 @@ package policy
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inventory"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 // TestReport is how the tests of an artifact ended. A test that was skipped did not run.
@@ -19,12 +21,24 @@ type TestReport struct {
 func readTests(r *reader, _ string, m mapping) Evidence {
 	p := TestReport{reporting: readReporting(r, inventory.TestResults, "runner", m), AtLeast: 1}
 	if n := m.get("at-least"); n != nil {
-		p.AtLeast = max(1, r.count(n))
+		p.AtLeast = r.atLeast(n)
 	}
 	for _, n := range r.list(m.get("suites"), "suites") {
 		p.Suites = append(p.Suites, r.text(n, "suites"))
 	}
 	return p
+}
+
+// maxAtLeast bounds at-least.
+const maxAtLeast = 1_000_000
+
+func (r *reader) atLeast(n *yamlnode.Node) int {
+	s := r.text(n, "at-least")
+	c, err := strconv.Atoi(s)
+	if s != "" && (err != nil || !number.MatchString(s) || c > maxAtLeast) {
+		r.complain(n, "at-least %q, want a number from 1 to %d", s, maxAtLeast)
+	}
+	return max(1, c)
 }
 
 func (p TestReport) title() string { return "results of tests: JUnit or go test -json" }
