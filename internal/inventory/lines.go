@@ -5,6 +5,21 @@ import (
 	"time"
 )
 
+// Title is what a report of a kind is called, with the formats that are read.
+func Title(kind Kind) string {
+	switch kind {
+	case SBOM:
+		return "an SBOM: CycloneDX or SPDX"
+	case Vulnerabilities:
+		return "a report of a scanner: SARIF, Trivy, Grype, govulncheck, OSV-Scanner, GitLab or CycloneDX"
+	case TestResults:
+		return "results of tests: JUnit or go test -json"
+	case VEX:
+		return "a VEX document: OpenVEX"
+	}
+	return "a list of vulnerabilities that are exploited"
+}
+
 // Count is a number of things, in words.
 func Count(n int, thing string) string {
 	if n == 1 {

@@ -307,7 +307,7 @@ func (in Input) takenBack(a Artifact, c Candidate, e Entry) (string, bool) {
 	}
 	k := newApprovalCheck(in, env, a, c, nil)
 	for i, v := range k.votes {
-		if !v.covers || !v.time.After(e.Time) || v.decision != statement.Withdraw && v.decision != statement.Reject {
+		if !v.covers || !e.Time.Before(v.time) || v.decision != statement.Withdraw && v.decision != statement.Reject {
 			continue
 		}
 		later := slices.ContainsFunc(k.votes[i+1:], func(o vote) bool { return o.account.Key() == v.account.Key() && o.decision == statement.Approve })

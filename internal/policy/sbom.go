@@ -23,7 +23,7 @@ func readSBOM(r *reader, _ string, m mapping) Evidence {
 	return p
 }
 
-func (p SBOM) title() string { return "an SBOM: CycloneDX or SPDX" }
+func (p SBOM) title() string { return inventory.Title(p.Kind) }
 
 func (p SBOM) loosened(l *loosening, was Requirement) {
 	old, _ := was.Kind.(SBOM) // as the name says

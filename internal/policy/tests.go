@@ -41,7 +41,7 @@ func (r *reader) atLeast(n *yamlnode.Node) int {
 	return max(1, c)
 }
 
-func (p TestReport) title() string { return "results of tests: JUnit or go test -json" }
+func (p TestReport) title() string { return inventory.Title(p.Kind) }
 
 func (p TestReport) loosened(l *loosening, was Requirement) {
 	old, _ := was.Kind.(TestReport) // as the name says

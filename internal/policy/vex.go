@@ -22,12 +22,7 @@ func (p support) reads() inventory.Kind { return p.Kind }
 
 func (p support) types() []string { return inventory.Types(p.Kind) }
 
-func (p support) title() string {
-	if p.Kind == inventory.VEX {
-		return "a VEX document: OpenVEX"
-	}
-	return "a list of vulnerabilities that are exploited"
-}
+func (p support) title() string { return inventory.Title(p.Kind) }
 
 func (p support) unchecked() bool { return false }
 

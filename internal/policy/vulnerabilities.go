@@ -58,9 +58,7 @@ func readVulnerabilities(r *reader, name string, m mapping) Evidence {
 	return p
 }
 
-func (p ScanReport) title() string {
-	return "a report of a scanner: SARIF, Trivy, Grype, govulncheck, OSV-Scanner, GitLab or CycloneDX"
-}
+func (p ScanReport) title() string { return inventory.Title(p.Kind) }
 
 // rests are the requirements whose evidence p looks at besides.
 func (p ScanReport) rests(q Requirement) []Requirement {
