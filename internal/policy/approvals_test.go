@@ -81,13 +81,19 @@ func TestWaiting_says_who_has_spoken_who_may_and_whose_word_it_is(t *testing.T) 
 
 func TestF13_only_a_run_that_succeeded_makes_evidence(t *testing.T) {
 	for state, want := range map[policy.RunState]string{
-		policy.RunUnknown: "does not know how the run", policy.Unfinished: "has not ended", policy.Failed: "did not succeed", -1: "did not succeed", 99: "did not succeed",
+		policy.RunUnknown: "does not know how the run", policy.Failed: "did not succeed", -1: "did not succeed", 99: "did not succeed",
 	} {
 		s := setting(t, good)
 		s.run = func(r *policy.Run) { r.State, r.Words = state, "run 7, attempt 1: completed, cancelled" }
 		if f := wantDenied(t, s.judge(t)); f.Code != fault.BuildState || !strings.Contains(f.Reason, want) || f.Found != "run 7, attempt 1: completed, cancelled" {
 			t.Errorf("state %d: finding = %s %q, found %q, want %s %q", state, f.Code, f.Reason, f.Found, fault.BuildState, want)
 		}
+	}
+	going := setting(t, good)
+	going.run = func(r *policy.Run) { r.State, r.Words = policy.Unfinished, "run 7, attempt 1: in progress" }
+	v := going.judge(t)
+	if bad := refusals(v); v.Outcome() != verdict.Wait || !v.Pending() || len(bad) != 1 || bad[0].Code != fault.BuildState || !strings.Contains(bad[0].Reason, "has not ended") {
+		t.Errorf("a run that goes on: outcome = %v with %+v, want one to wait for", v.Outcome(), bad)
 	}
 	s := setting(t, good)
 	s.run = func(r *policy.Run) { r.URI = strings.Replace(r.URI, "attempts/1", "attempts/2", 1) }

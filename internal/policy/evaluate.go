@@ -434,6 +434,7 @@ type miss struct {
 	reason, found, wanted, hint string
 	line                        int
 	unanswered                  bool // a platform has not answered: it might have been no miss
+	going                       bool // a run goes on: it may still be no miss
 }
 
 // undecided reports whether the one thing that is known to be missing is an answer
@@ -444,6 +445,9 @@ func (m *miss) undecided() bool { return m != nil && m.code == fault.NotAvailabl
 func (m *miss) finding(requirement string) verdict.Finding {
 	f := deny(m.code, requirement, m.line, m.reason, m.wanted, m.hint)
 	f.Found = m.found
+	if m.going {
+		f.Outcome, f.Pending = verdict.Wait, true
+	}
 	return f
 }
 
@@ -538,7 +542,7 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 	case !ok || r.State == RunUnknown:
 		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""
 	case r.State == Unfinished:
-		m.reason = "the run that made the evidence has not ended"
+		m.reason, m.going, m.hint = "the run that made the evidence has not ended", true, "wait until it has ended, or name under jobs which jobs have to succeed"
 	case r.State != Succeeded:
 		m.reason = "the run that made the evidence did not succeed"
 	case r.Commit != f.Signer.Commit:

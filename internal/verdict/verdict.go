@@ -223,8 +223,8 @@ func (v Verdict) Watched() bool {
 // Answer returns what v comes to.
 func (v Verdict) Answer() Answer { return Answer{v.Outcome(), v.Watched()} }
 
-// Pending reports whether v is not allowed for want of approvals alone, which
-// people can still give.
+// Pending reports whether v is not allowed for want of what can still come alone: approvals of people, or the
+// end of a run.
 func (v Verdict) Pending() bool {
 	found := false
 	for _, list := range v.all() {
