@@ -181,7 +181,11 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 			return in, fmt.Errorf("asking how %q is protected: %w", environment, err)
 		}
 	}
-	entries, before := g.entries(in), g.stages(ctx, &in)
+	before, err := g.stages(ctx, &in)
+	if err != nil {
+		return in, err
+	}
+	entries := g.entries(in)
 	evidence, err := g.collect(ctx, subjects, slices.Concat(entries, before))
 	if err != nil {
 		return in, err

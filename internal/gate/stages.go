@@ -2,6 +2,7 @@ package gate
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -11,15 +12,18 @@ import (
 )
 
 // stages puts the environments into in that in's environment comes after, and returns what their entries are found
-// by. Of one whose number the platform does not say, the answer says why.
-func (g *Gate) stages(ctx context.Context, in *policy.Input) []subject.Subject {
+// by. Of one whose number this job may not see, the answer says why.
+func (g *Gate) stages(ctx context.Context, in *policy.Input) ([]subject.Subject, error) {
 	var marks []subject.Subject
 	for _, name := range g.Policy.Stages(in.Environment) {
 		s := policy.Stage{Environment: name}
 		env, _ := g.Policy.Environment(name)
-		switch id, err := g.Guard.EnvironmentNumber(ctx, name); {
+		id, err := g.Guard.EnvironmentNumber(ctx, name)
+		f := fault.Of(err)
+		switch {
+		case err != nil && f.Kind != fault.Usage:
+			return nil, fmt.Errorf("asking for the number of %q: %w", name, err)
 		case err != nil:
-			f := fault.Of(err)
 			s.Why, s.Need = f.Error(), f.Hint
 		case g.Records == nil:
 			s.Why, s.Need = "no store of entries is looked at here", "run the gate in a job of the repository, or name the store: record-store"
@@ -32,7 +36,7 @@ func (g *Gate) stages(ctx context.Context, in *policy.Input) []subject.Subject {
 		}
 		in.Stages = append(in.Stages, s)
 	}
-	return marks
+	return marks, nil
 }
 
 // climb verifies the entries into the environments before, from the newest down to the oldest that claims to have let in

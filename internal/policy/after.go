@@ -215,7 +215,7 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 	if len(all) == 0 {
 		found := "nothing"
 		if n := len(chain.Entries); n > 0 {
-			found = fmt.Sprintf("%d entries, of other artifacts", n)
+			found = entriesOf(n) + ", of other artifacts"
 		}
 		watched := slices.ContainsFunc(chain.Entries, func(e Entry) bool {
 			return e.Watched && slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == c.Subject.Digest.Hex() })
@@ -227,13 +227,18 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 		case len(chain.Passed) > 0:
 			found = chain.Passed[0]
 		}
-		return no(fault.EntryMissing, fmt.Sprintf("%s has not entered %q", c.Subject.Digest, k.Environment), found, k.title(), enter)
+		return no(fault.EntryMissing, fmt.Sprintf("the artifact has not entered %q", k.Environment), found, k.title(), enter)
 	}
 	e := all[0]
 	switch {
 	case e.State == Failed:
 		return no(fault.EntryMissing, fmt.Sprintf("its newest deployment into %q failed", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
 			"a deployment that succeeded", "deploy it there again, until it succeeds")
+	case e.State == Unfinished:
+		f, _ := no(fault.EntryMissing, fmt.Sprintf("its deployment into %q goes on", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
+			"a deployment that succeeded", "wait until the job that deploys has ended; or let it say so with entered, after its last step")
+		f.Outcome, f.Pending = verdict.Wait, true
+		return f, nil
 	case e.State != Succeeded:
 		return no(fault.EntryMissing, fmt.Sprintf("nobody has confirmed its deployment into %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, orAbsent(e.Why)),
 			"a deployment that succeeded", "wait until the job that deploys has ended; let it say so with entered, after its last step")
@@ -262,6 +267,13 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 		text += ", by an emergency approval"
 	}
 	return met(q.Name, text, q.Line), []verdict.Evidence{entryEvidence(e)}
+}
+
+func entriesOf(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return fmt.Sprintf("%d entries", n)
 }
 
 // zeroDigest is the digest of nothing that was looked for.
