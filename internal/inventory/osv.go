@@ -158,7 +158,7 @@ func (d *document) osvResult(s *Scan, r *strictjson.Reader) error {
 }
 
 // osvFindings adds the vulnerabilities of one package. What is grouped is one vulnerability under several
-// names, and each name is kept: databases differ in how bad they say it is.
+// names. Each name is kept, and each is as bad as the worst says: some databases have no severities.
 func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 	for i := range p.Vulnerabilities {
 		v := &p.Vulnerabilities[i]
@@ -171,6 +171,7 @@ func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 		for _, g := range p.Groups {
 			if slices.Contains(g.IDs, v.ID) {
 				g.add(&f, &rate)
+				p.rate(&g, &rate)
 			}
 		}
 		f.Severity, f.Score = rate.severity(), rate.written
@@ -179,6 +180,15 @@ func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 		}
 	}
 	return d.osvGroupsAlone(s, name, p)
+}
+
+// rate adds what every vulnerability of a group says.
+func (p *osvPackage) rate(g *osvGroup, r *rating) {
+	for i := range p.Vulnerabilities {
+		if slices.Contains(g.IDs, p.Vulnerabilities[i].ID) {
+			p.Vulnerabilities[i].rate(r)
+		}
+	}
 }
 
 // osvGroupsAlone adds the groups of which no vulnerability is listed: a report that was shortened.

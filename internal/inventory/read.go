@@ -53,7 +53,7 @@ type document struct {
 
 // limits are those of the JSON of one document. What may be held beside texts is bounded, because an element of three bytes
 // may become one of three hundred.
-var limits = strictjson.Limits{Depth: MaxDepth, Held: 256 << 20}
+var limits = strictjson.Limits{Depth: MaxDepth, Held: 128 << 20}
 
 // mark is the byte order mark of UTF-8. Editors and some tools put it before a text; it is not part of one.
 var mark = []byte("\ufeff")
@@ -164,8 +164,10 @@ func (d *document) shapeInWords() string {
 		return "CSAF"
 	case s.Has("SPDXID"), s.Has("spdxVersion"):
 		return "SPDX of an unknown shape"
-	case s.First != strictjson.Object:
+	case s.First == strictjson.Array, s.First == strictjson.String:
 		return "a JSON " + strictjson.Name(s.First)
+	case s.First != strictjson.Object:
+		return "no JSON document"
 	case len(s.Members) == 0:
 		return "an object without members"
 	}
