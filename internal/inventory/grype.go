@@ -116,8 +116,8 @@ type grypeRule struct {
 }
 
 func readGrype(d *document) error {
-	// Grype writes its report in one piece, after all matchers: a scan that fails writes none, and a file that was cut is
-	// no JSON.
+	// Grype writes its report in one piece, after all matchers: a scan that fails writes none, and a file that was
+	// cut is no JSON.
 	s := &Scan{Finished: Yes}
 	var g grypeReport
 	rules := 0

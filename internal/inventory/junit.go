@@ -72,7 +72,7 @@ func (x *xmlReader) next() (xml.Token, error) {
 			return nil, malformed("the XML document has a second root element <%s>", fault.Cut(t.Name.Local))
 		}
 		if x.depth++; x.depth > MaxDepth {
-			return nil, fault.New(fault.Refused, fault.Limit, "", "XML nests deeper than %d levels at byte %d", MaxDepth, x.dec.InputOffset())
+			return nil, beyond("XML nests deeper than %d levels at byte %d", MaxDepth, x.dec.InputOffset())
 		}
 		return tok, attributesOnce(t)
 	case xml.EndElement:
@@ -80,7 +80,8 @@ func (x *xmlReader) next() (xml.Token, error) {
 		x.ended = x.depth == 0
 	case xml.CharData:
 		if x.depth == 0 && len(bytes.TrimSpace(t)) > 0 {
-			return nil, malformed("text stands outside of the root element of the XML document, at byte %d", x.dec.InputOffset())
+			return nil, malformed("text stands outside of the root element of the XML document, at byte %d",
+				x.dec.InputOffset())
 		}
 	}
 	return tok, nil
@@ -89,7 +90,7 @@ func (x *xmlReader) next() (xml.Token, error) {
 func attributesOnce(e xml.StartElement) error {
 	for i, a := range e.Attr {
 		if i > 64 {
-			return fault.New(fault.Refused, fault.Limit, "", "element <%s> has more than 64 attributes", fault.Cut(e.Name.Local))
+			return beyond("element <%s> has more than 64 attributes", fault.Cut(e.Name.Local))
 		}
 		if slices.ContainsFunc(e.Attr[:i], func(b xml.Attr) bool { return b.Name == a.Name }) {
 			return malformed("element <%s> has the attribute %q twice", fault.Cut(e.Name.Local), a.Name.Local)
@@ -129,9 +130,9 @@ type junitReading struct {
 	suites []*junitSuite
 }
 
-// readJUnit reads cases, and counts what is listed. Attributes with counts are not believed, but where they say more tests or
-// more failures than are listed, something is missing: then the run is not finished. That the root element is closed says no more
-// than that the file is whole, because some tools rewrite it after each suite.
+// readJUnit reads cases, and counts what is listed. Attributes with counts are not believed, but where they say more
+// tests or more failures than are listed, something is missing: then the run is not finished. That the root element
+// is closed says no more than that the file is whole, because some tools rewrite it after each suite.
 func readJUnit(d *document) error {
 	j := &junitReading{d: d, x: newXML(d.text)}
 	for {
@@ -214,7 +215,8 @@ func (j *junitReading) open(e xml.StartElement) error {
 }
 
 // moment reads the time at which a suite began: the document has none of the end, and the end is not before the last
-// beginning. Most tools write it without a zone and mean that of the machine: then the document does not say when it was.
+// beginning. Most tools write it without a zone and mean that of the machine: then the document does not say when it
+// was.
 func (j *junitReading) moment(text string) error {
 	if _, err := time.Parse(zoneless, text); err == nil {
 		return nil

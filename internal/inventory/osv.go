@@ -11,8 +11,10 @@ import (
 
 // isOSV takes a document for one only if it has no other member: many tools write "results".
 func isOSV(s strictjson.Shape) bool {
-	known := []string{"results", "experimental_config", "experimental_generic_findings", "image_metadata", "license_summary"}
-	return s.Has("results") && !slices.ContainsFunc(s.Members, func(m string) bool { return !slices.Contains(known, m) })
+	known := []string{"results", "experimental_config", "experimental_generic_findings", "image_metadata",
+		"license_summary"}
+	return s.Has("results") && !slices.ContainsFunc(s.Members,
+		func(m string) bool { return !slices.Contains(known, m) })
 }
 
 type osvResult struct {
@@ -107,8 +109,8 @@ func (e *osvEntry) rate(r *rating) {
 }
 
 func readOSV(d *document) error {
-	// OSV-Scanner writes its report in one piece, after the scan: a scan that fails writes none, and a file that was cut
-	// is no JSON.
+	// OSV-Scanner writes its report in one piece, after the scan: a scan that fails writes none, and a file that was
+	// cut is no JSON.
 	s := &Scan{Finished: Yes}
 	var o struct {
 		Results each `json:"results"`
