@@ -177,6 +177,10 @@ func TestFilters_are_told_where_the_document_says_them(t *testing.T) {
 	if !reflect.DeepEqual(r.Scan.Filters, want) {
 		t.Errorf("filters %q, want %q", r.Scan.Filters, want)
 	}
+	r = read(t, Vulnerabilities, `{"matches":[],"descriptor":{"configuration":{"ignore":[{"package":{"name":"kernel-headers"},"match-type":"exact-indirect-match"}]}}}`)
+	if r.Scan.Filters != nil {
+		t.Errorf("filters %q, want none: the rule is in every report", r.Scan.Filters)
+	}
 	r = read(t, Vulnerabilities, `{"config":{"scan_level":"module"}}{"SBOM":{"modules":[{"path":"m"},{"path":"x.org/replaced"},{"path":"x.org/b","version":"v1.0.0+incompatible"},{"path":"stdlib","version":"v1.22.0"}],"roots":["m/cmd"]}}`)
 	want = []string{"module x.org/replaced has no version, so it was not looked up", "scan_level module: calls were not looked for"}
 	if !reflect.DeepEqual(r.Scan.Filters, want) {
