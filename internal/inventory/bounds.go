@@ -23,7 +23,7 @@ func (b *bounds) testCase() error { return count(&b.cases, MaxCases, "test cases
 
 func count(n *int, most int, what string) error {
 	if *n++; *n > most {
-		return fault.New(fault.Refused, fault.Limit, "", "the document lists more than %d %s", most, what)
+		return beyond("the document lists more than %d %s", most, what)
 	}
 	return nil
 }
@@ -45,9 +45,9 @@ func (b *bounds) check(r *Report) error {
 	}
 	switch {
 	case findings > MaxFindings:
-		return fault.New(fault.Refused, fault.Limit, "", "the document lists %d findings, at most %d are read", findings, MaxFindings)
+		return beyond("the document lists %d findings, at most %d are read", findings, MaxFindings)
 	case components > MaxComponents:
-		return fault.New(fault.Refused, fault.Limit, "", "the document lists %d components, at most %d are read", components, MaxComponents)
+		return beyond("the document lists %d components, at most %d are read", components, MaxComponents)
 	}
 	return nil
 }
@@ -127,4 +127,9 @@ func none[T any](list []T) []T {
 		return nil
 	}
 	return list
+}
+
+// beyond is an error about more or larger input than a limit.
+func beyond(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Limit, "", format, args...)
 }

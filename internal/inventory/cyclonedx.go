@@ -84,7 +84,7 @@ func readCycloneDX(d *document) error {
 	}
 	nested.Components.f = func(r *strictjson.Reader) error {
 		if n++; n > MaxComponents {
-			return fault.New(fault.Refused, fault.Limit, "", "the document lists more than %d components", MaxComponents)
+			return beyond("the document lists more than %d components", MaxComponents)
 		}
 		return r.Fill(&nested)
 	}
@@ -125,7 +125,8 @@ func (d *document) readCDX(b *cdxBOM) error {
 	for _, h := range main.Hashes {
 		if h.Alg == "SHA-256" {
 			if hex64(h.Content) == "" {
-				return malformed("the SHA-256 hash of %q is %q, want 64 hexadecimal digits", "metadata.component", h.Content)
+				return malformed("the SHA-256 hash of %q is %q, want 64 hexadecimal digits", "metadata.component",
+					h.Content)
 			}
 			r.About = append(r.About, hex64(h.Content))
 		}
@@ -136,8 +137,8 @@ func (d *document) readCDX(b *cdxBOM) error {
 	return nil
 }
 
-// completeness is what the compositions say about the whole list. It is complete if one says so of the main component, or of
-// everything, and no other one says anything weaker of any part.
+// completeness is what the compositions say about the whole list. It is complete if one says so of the main
+// component, or of everything, and no other one says anything weaker of any part.
 func (b *cdxBOM) completeness() Completeness {
 	worst, whole := Completeness(""), false
 	ref := b.Metadata.Component.Ref

@@ -16,22 +16,3 @@ func (e *each) FillFrom(r *strictjson.Reader) error {
 	}
 	return r.Elements(func() error { return e.f(r) })
 }
-
-// texts are an array of texts, or one text.
-type texts []string
-
-// FillFrom reads either.
-func (t *texts) FillFrom(r *strictjson.Reader) error {
-	if r.Peek() == strictjson.String {
-		var one string
-		err := r.Fill(&one)
-		*t = append(*t, one)
-		return err
-	}
-	return r.Elements(func() error {
-		var one string
-		err := r.Fill(&one)
-		*t = append(*t, one)
-		return err
-	})
-}

@@ -12,20 +12,21 @@ import (
 // extensionMember is the member that holds the whole report.
 const extensionMember = "sallyport_report"
 
-// FromPredicate reads the predicate of a signed statement as a report of kind; predicate is one JSON object. What Predicate wrote
-// is read back as it was, if its standard members are those that follow from the report in it. Of another tool's predicate the
-// standard members are read, and what they do not say stays not said. The digest of a document that is itself the
-// predicate is not said: a signer may have written it in another way than the file has. Errors about what the predicate is have the code
-// E_PREDICATE, and about how it is written E_MALFORMED or E_LIMIT.
+// FromPredicate reads the predicate of a signed statement as a report of kind; predicate is one JSON object. What
+// Predicate wrote is read back as it was, if its standard members are those that follow from the report in it. Of
+// another tool's predicate the standard members are read, and what they do not say stays not said. The digest of a
+// document that is itself the predicate is not said: a signer may have written it in another way than the file has.
+// Errors about what the predicate is have the code E_PREDICATE, and about how it is written E_MALFORMED or E_LIMIT.
 func FromPredicate(kind Kind, predicateType string, predicate []byte) (Report, error) {
 	if !slices.Contains(Types(kind), predicateType) {
-		return Report{}, predicateFault("", "predicate type %q is none of a report of %s, want one of %q", predicateType, kind,
+		return Report{}, predicateFault("predicate type %q is none of a report of %s, want one of %q",
+			predicateType, kind,
 			strings.Join(Types(kind), " "))
 	}
 	switch predicateType {
 	case vulnsType, testType, referenceType, kevType:
 		if len(predicate) > MaxPredicate {
-			return Report{}, fault.New(fault.Refused, fault.Limit, "", "a predicate of %d bytes, at most %d are read", len(predicate), MaxPredicate)
+			return Report{}, beyond("a predicate of %d bytes, at most %d are read", len(predicate), MaxPredicate)
 		}
 		return fromStandard(kind, predicateType, predicate)
 	case cosignType:
@@ -34,8 +35,8 @@ func FromPredicate(kind Kind, predicateType string, predicate []byte) (Report, e
 	return fromDocument(kind, predicateType, predicate)
 }
 
-func predicateFault(hint, format string, args ...any) error {
-	return fault.New(fault.Refused, fault.Predicate, hint, format, args...)
+func predicateFault(format string, args ...any) error {
+	return fault.New(fault.Refused, fault.Predicate, "", format, args...)
 }
 
 // ours are the limits of a predicate that we wrote, and of which every member is known.
@@ -60,19 +61,20 @@ func fromStandard(kind Kind, predicateType string, predicate []byte) (Report, er
 	case err != nil:
 		return Report{}, err
 	case r == nil:
-		return Report{}, predicateFault("", "member %q of the predicate is null, want an object", extensionMember)
+		return Report{}, predicateFault("member %q of the predicate is null, want an object", extensionMember)
 	}
 	if err := r.only(kind); err != nil {
 		return Report{}, err
 	}
 	if !same(r) {
-		return Report{}, predicateFault("", "the standard members and the extension %q of the predicate say different things", extensionMember)
+		return Report{}, predicateFault(
+			"the standard members and the extension %q of the predicate say different things", extensionMember)
 	}
 	return *r, nil
 }
 
-// fromOurs reads a predicate with the extension. same reports whether the standard members follow from a report, which is
-// one of the kind of the predicate.
+// fromOurs reads a predicate with the extension. same reports whether the standard members follow from a report,
+// which is one of the kind of the predicate.
 func fromOurs(predicateType string, predicate []byte) (r *Report, same func(*Report) bool, err error) {
 	switch predicateType {
 	case vulnsType:
@@ -112,13 +114,15 @@ func Other(kind Kind, predicateType string, predicate []byte) bool {
 // only accepts a report of kind that is of no other kind as well.
 func (r *Report) only(kind Kind) error {
 	n := 0
-	for _, has := range []bool{r.Contents != nil, r.Scan != nil, r.Tests != nil, r.Exploited != nil, r.Statements != nil} {
+	for _, has := range []bool{r.Contents != nil, r.Scan != nil, r.Tests != nil, r.Exploited != nil,
+		r.Statements != nil} {
 		if has {
 			n++
 		}
 	}
 	if n > 1 || r.Kind() != kind {
-		return predicateFault("", "the predicate holds a report of %q, want one of %q alone", string(r.Kind()), string(kind))
+		return predicateFault("the predicate holds a report of %q, want one of %q alone", string(r.Kind()),
+			string(kind))
 	}
 	return nil
 }
@@ -131,7 +135,8 @@ func fromOthers(predicateType string, predicate []byte) (Report, error) {
 	case testType:
 		return othersTests(predicate)
 	}
-	return Report{}, predicateFault("", "the predicate has no member %q, and what it refers to is not read", extensionMember)
+	return Report{}, predicateFault("the predicate has no member %q, and what it refers to is not read",
+		extensionMember)
 }
 
 // severities are one severity or several: the specification calls them an object and shows a list.
@@ -177,7 +182,7 @@ func othersVulns(predicate []byte) (Report, error) {
 		return Report{}, err
 	}
 	if len(v.Scanner.Result) == 0 || v.Scanner.Result[0] != '[' {
-		return Report{}, predicateFault("", "the predicate has no list in %q", "scanner.result")
+		return Report{}, predicateFault("the predicate has no list in %q", "scanner.result")
 	}
 	r, err := strictjson.NewStream(v.Scanner.Result, limits, "scanner.result of the predicate")
 	if err != nil {
@@ -204,7 +209,7 @@ func (d *document) othersResult(r *strictjson.Reader) error {
 		return err
 	}
 	if x.ID == "" {
-		return predicateFault("", "a result of the predicate has no member %q", "id")
+		return predicateFault("a result of the predicate has no member %q", "id")
 	}
 	f := Finding{ID: x.ID}
 	f.Severity, f.Score = x.Severity.rated()
@@ -280,7 +285,7 @@ func othersTests(predicate []byte) (Report, error) {
 	}
 	s := Suite{Passed: len(v.Passed) + len(v.Warned), Failed: len(v.Failed)}
 	if s.Passed+s.Failed > MaxCases {
-		return Report{}, fault.New(fault.Refused, fault.Limit, "", "the predicate lists more than %d test cases", MaxCases)
+		return Report{}, beyond("the predicate lists more than %d test cases", MaxCases)
 	}
 	t := &Tests{}
 	for _, name := range v.Failed {
@@ -298,8 +303,8 @@ func othersTests(predicate []byte) (Report, error) {
 	return d.report, nil
 }
 
-// fromCosign reads the predicate of `cosign attest --type vuln` (sigstore/cosign, specs/COSIGN_VULN_ATTESTATION_SPEC.md), in
-// which the scanner's own document stands.
+// fromCosign reads the predicate of `cosign attest --type vuln` (sigstore/cosign,
+// specs/COSIGN_VULN_ATTESTATION_SPEC.md), in which the scanner's own document stands.
 func fromCosign(predicate []byte) (Report, error) {
 	var v struct {
 		Scanner  scannerSaid `json:"scanner"`
@@ -311,7 +316,7 @@ func fromCosign(predicate []byte) (Report, error) {
 		return Report{}, err
 	}
 	if len(v.Scanner.Result) == 0 || v.Scanner.Result[0] != '{' {
-		return Report{}, predicateFault("", "the predicate has no document in %q", "scanner.result")
+		return Report{}, predicateFault("the predicate has no document in %q", "scanner.result")
 	}
 	r, err := Read(Vulnerabilities, v.Scanner.Result)
 	if err != nil {
@@ -329,7 +334,8 @@ func fromDocument(kind Kind, predicateType string, predicate []byte) (Report, er
 		return Report{}, err
 	}
 	if !r.is(predicateType) {
-		return Report{}, predicateFault("", "the predicate is %s, and its type %q is of something else", r.Document.Format, predicateType)
+		return Report{}, predicateFault("the predicate is %s, and its type %q is of something else",
+			r.Document.Format, predicateType)
 	}
 	r.Document.SHA256, r.Document.Apart = "", false
 	return r, nil

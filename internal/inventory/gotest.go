@@ -65,7 +65,8 @@ func readGoTest(d *document) error {
 // notAlone tells the usual reason for what is no event: another output in the same file.
 func notAlone(err error) error {
 	f := fault.Of(err)
-	return fault.New(f.Kind, f.Code, "keep only the standard output of go test -json in the file", "go test -json: %w", err)
+	return fault.New(f.Kind, f.Code, "keep only the standard output of go test -json in the file",
+		"go test -json: %w", err)
 }
 
 func (x *goReading) event(e *goEvent) error {
@@ -79,7 +80,9 @@ func (x *goReading) event(e *goEvent) error {
 	switch e.Action {
 	case "build-output", "output", "pause", "cont", "attr", "artifacts":
 	case "build-fail":
-		x.builds[e.ImportPath] = x.builds[e.ImportPath]
+		if _, known := x.builds[e.ImportPath]; !known {
+			x.builds[e.ImportPath] = false
+		}
 		return count(&x.d.bound.components, MaxCases, "builds that failed")
 	case "start", "run", "pass", "fail", "skip", "bench":
 		p, err := x.pkg(e.Package)
@@ -168,8 +171,8 @@ func (x *goReading) tests() *Tests {
 	return x.d.report.Tests
 }
 
-// end counts what never ended, and what failed without a test that did: a build, a panic, a time limit.
-// The run is finished if every package that began has an end. A stream that was cut between two packages looks the same.
+// end counts what never ended, and what failed without a test that did: a build, a panic, a time limit. The run is
+// finished if every package that began has an end. A stream that was cut between two packages looks the same.
 func (x *goReading) end() {
 	t := x.tests()
 	t.Finished = Yes

@@ -12,7 +12,8 @@ import (
 // member each, of which the first is config. The -format sarif and openvex are read as those.
 
 func isGovulncheck(s strictjson.Shape) bool {
-	return len(s.Members) == 1 && slices.Contains([]string{"config", "progress", "SBOM", "osv", "finding"}, s.Members[0])
+	return len(s.Members) == 1 && slices.Contains([]string{"config", "progress", "SBOM", "osv", "finding"},
+		s.Members[0])
 }
 
 type govulnMessage struct {
@@ -51,8 +52,8 @@ type govulnFinding struct {
 	} `json:"trace"`
 }
 
-// govulnReading is what is gathered of a stream. The messages may stand in any order, and one vulnerability has several:
-// of the module, of the package, of each call.
+// govulnReading is what is gathered of a stream. The messages may stand in any order, and one vulnerability has
+// several: of the module, of the package, of each call.
 type govulnReading struct {
 	d       *document
 	s       *Scan

@@ -109,6 +109,7 @@ type grypeRule struct {
 	FixState         string `json:"fix-state"`
 	VexStatus        string `json:"vex-status"`
 	VexJustification string `json:"vex-justification"`
+	MatchType        string `json:"match-type"`
 	Package          struct {
 		Name     string `json:"name"`
 		Location string `json:"location"`
@@ -116,16 +117,22 @@ type grypeRule struct {
 }
 
 func readGrype(d *document) error {
-	// Grype writes its report in one piece, after all matchers: a scan that fails writes none, and a file that was cut is
-	// no JSON.
+	// Grype writes its report in one piece, after all matchers: a scan that fails writes none, and a file that was
+	// cut is no JSON.
 	s := &Scan{Finished: Yes}
 	var g grypeReport
 	rules := 0
 	g.Matches.f = func(r *strictjson.Reader) error { return d.grypeMatch(s, r, false) }
 	g.IgnoredMatches.f = func(r *strictjson.Reader) error { return d.grypeMatch(s, r, true) }
 	g.Descriptor.Configuration.Ignore.f = func(r *strictjson.Reader) error {
-		rules++
-		return r.Pass()
+		var x grypeRule
+		if err := r.Fill(&x); err != nil {
+			return err
+		}
+		if !x.builtIn() {
+			rules++
+		}
+		return nil
 	}
 	if err := d.fill("the Grype report", &g); err != nil {
 		return err
@@ -171,7 +178,6 @@ func (c *grypeConfiguration) filters(rules int) []string {
 	if c.IgnoreStates != "" {
 		out = append(out, "ignore-states: "+fault.Cut(c.IgnoreStates))
 	}
-	// Six rules are Grype's own, about kernel headers; which they are, differs between versions, so all are told.
 	if rules > 0 {
 		out = append(out, "ignore: rules of the configuration")
 	}
@@ -223,6 +229,16 @@ func (r *rating) cvss(v grypeVulnerability) {
 			r.vector(c.Vector)
 		}
 	}
+}
+
+// builtIn reports whether it is one of Grype's own, which stand in every report: headers of a kernel are not the kernel
+// (anchore/grype, cmd/grype/cli/commands/root.go). What they leave out is listed among the matches that are ignored.
+func (x grypeRule) builtIn() bool {
+	switch x.Package.Name {
+	case "kernel-headers", "linux(-.*)?-headers-.*", "linux-libc-dev", "linux-kbuild-.*":
+		return x.MatchType == "exact-indirect-match" && x.Vulnerability == ""
+	}
+	return false
 }
 
 // words says what a rule of exclusion says.

@@ -49,11 +49,11 @@ type Report struct {
 	// Inputs are what a caller chose for the workflow that made the report. nil: nobody said.
 	Inputs Inputs `json:"inputs,omitzero"`
 
-	Contents   *Contents   `json:"contents,omitempty"`
-	Scan       *Scan       `json:"scan,omitempty"`
-	Tests      *Tests      `json:"tests,omitempty"`
+	Contents   *Contents   `json:"contents,omitzero"`
+	Scan       *Scan       `json:"scan,omitzero"`
+	Tests      *Tests      `json:"tests,omitzero"`
 	Statements []Statement `json:"statements,omitempty"`
-	Exploited  *Exploited  `json:"exploited,omitempty"`
+	Exploited  *Exploited  `json:"exploited,omitzero"`
 }
 
 // Inputs are names and values.

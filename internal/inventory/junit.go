@@ -18,7 +18,7 @@ import (
 
 // xmlRoot returns the local name of the root element.
 func xmlRoot(text []byte) (string, error) {
-	for x := (xmlReader{dec: xml.NewDecoder(bytes.NewReader(text))}); ; {
+	for x := newXML(text); ; {
 		tok, err := x.next()
 		if err != nil {
 			return "", err
@@ -34,7 +34,20 @@ func xmlRoot(text []byte) (string, error) {
 type xmlReader struct {
 	dec   *xml.Decoder
 	depth int
-	ended bool // the root element is closed
+	ended bool   // the root element is closed
+	other string // a character set that is not read
+}
+
+func newXML(text []byte) *xmlReader {
+	x := &xmlReader{dec: xml.NewDecoder(bytes.NewReader(text))}
+	x.dec.CharsetReader = func(name string, in io.Reader) (io.Reader, error) {
+		if strings.EqualFold(name, "us-ascii") { // a part of UTF-8, as which it is checked
+			return in, nil
+		}
+		x.other = name
+		return nil, errors.ErrUnsupported
+	}
+	return x
 }
 
 // next returns the next token, and io.EOF after the end of a whole document.
@@ -43,6 +56,10 @@ func (x *xmlReader) next() (xml.Token, error) {
 	if errors.Is(err, io.EOF) && x.ended {
 		return nil, io.EOF
 	}
+	if x.other != "" {
+		return nil, fault.New(fault.Refused, fault.Malformed, "let the tool write it in UTF-8",
+			"the XML document is written in %q, want UTF-8", x.other)
+	}
 	if err != nil {
 		return nil, xmlFault(err)
 	}
@@ -50,14 +67,12 @@ func (x *xmlReader) next() (xml.Token, error) {
 	case xml.Directive:
 		return nil, fault.New(fault.Refused, fault.Malformed, "let the tool write it without a document type",
 			"the XML document has a document type or another directive, which is not read")
-	case xml.ProcInst:
-		return tok, encoding(t)
 	case xml.StartElement:
 		if x.ended {
 			return nil, malformed("the XML document has a second root element <%s>", fault.Cut(t.Name.Local))
 		}
 		if x.depth++; x.depth > MaxDepth {
-			return nil, fault.New(fault.Refused, fault.Limit, "", "XML nests deeper than %d levels at byte %d", MaxDepth, x.dec.InputOffset())
+			return nil, beyond("XML nests deeper than %d levels at byte %d", MaxDepth, x.dec.InputOffset())
 		}
 		return tok, attributesOnce(t)
 	case xml.EndElement:
@@ -65,7 +80,8 @@ func (x *xmlReader) next() (xml.Token, error) {
 		x.ended = x.depth == 0
 	case xml.CharData:
 		if x.depth == 0 && len(bytes.TrimSpace(t)) > 0 {
-			return nil, malformed("text stands outside of the root element of the XML document, at byte %d", x.dec.InputOffset())
+			return nil, malformed("text stands outside of the root element of the XML document, at byte %d",
+				x.dec.InputOffset())
 		}
 	}
 	return tok, nil
@@ -74,29 +90,11 @@ func (x *xmlReader) next() (xml.Token, error) {
 func attributesOnce(e xml.StartElement) error {
 	for i, a := range e.Attr {
 		if i > 64 {
-			return fault.New(fault.Refused, fault.Limit, "", "element <%s> has more than 64 attributes", fault.Cut(e.Name.Local))
+			return beyond("element <%s> has more than 64 attributes", fault.Cut(e.Name.Local))
 		}
 		if slices.ContainsFunc(e.Attr[:i], func(b xml.Attr) bool { return b.Name == a.Name }) {
 			return malformed("element <%s> has the attribute %q twice", fault.Cut(e.Name.Local), a.Name.Local)
 		}
-	}
-	return nil
-}
-
-// encoding refuses a declaration of another character set than UTF-8.
-func encoding(p xml.ProcInst) error {
-	if p.Target != "xml" {
-		return nil
-	}
-	text := string(p.Inst)
-	_, after, ok := strings.Cut(text, "encoding=")
-	if !ok || len(after) < 2 {
-		return nil
-	}
-	name, _, _ := strings.Cut(after[1:], after[:1])
-	if switchable := strings.ToLower(name); switchable != "utf-8" && switchable != "us-ascii" {
-		return fault.New(fault.Refused, fault.Malformed, "let the tool write it in UTF-8",
-			"the XML document is written in %q, want UTF-8", name)
 	}
 	return nil
 }
@@ -108,8 +106,6 @@ func xmlFault(err error) error {
 		return malformed("the XML document ends in the middle of an element")
 	case errors.As(err, &s):
 		return malformed("XML, line %d: %s", s.Line, fault.Cut(s.Msg))
-	case strings.Contains(err.Error(), "encoding"):
-		return fault.New(fault.Refused, fault.Malformed, "let the tool write it in UTF-8", "the XML document is not written in UTF-8")
 	}
 	return malformed("XML: %w", fault.Cause(err))
 }
@@ -127,18 +123,18 @@ type junitCounts struct{ tests, failed, skipped int }
 // junitReading is what is gathered of a document.
 type junitReading struct {
 	d      *document
-	x      xmlReader
+	x      *xmlReader
 	tests  Tests
 	last   time.Time
 	lying  bool // attributes say that something is not listed
 	suites []*junitSuite
 }
 
-// readJUnit reads cases, and counts what is listed. Attributes with counts are not believed, but where they say more tests or
-// more failures than are listed, something is missing: then the run is not finished. That the root element is closed says no more
-// than that the file is whole, because some tools rewrite it after each suite.
+// readJUnit reads cases, and counts what is listed. Attributes with counts are not believed, but where they say more
+// tests or more failures than are listed, something is missing: then the run is not finished. That the root element
+// is closed says no more than that the file is whole, because some tools rewrite it after each suite.
 func readJUnit(d *document) error {
-	j := &junitReading{d: d, x: xmlReader{dec: xml.NewDecoder(bytes.NewReader(d.text))}}
+	j := &junitReading{d: d, x: newXML(d.text)}
 	for {
 		tok, err := j.x.next()
 		if errors.Is(err, io.EOF) {
@@ -219,7 +215,8 @@ func (j *junitReading) open(e xml.StartElement) error {
 }
 
 // moment reads the time at which a suite began: the document has none of the end, and the end is not before the last
-// beginning. Most tools write it without a zone and mean that of the machine: then the document does not say when it was.
+// beginning. Most tools write it without a zone and mean that of the machine: then the document does not say when it
+// was.
 func (j *junitReading) moment(text string) error {
 	if _, err := time.Parse(zoneless, text); err == nil {
 		return nil

@@ -39,7 +39,8 @@ func readKEV(d *document) error {
 		return malformed("the catalog lists no vulnerability")
 	}
 	if n := strconv.Itoa(len(e.IDs)); k.Count != "" && string(k.Count) != n {
-		return malformed("the catalog lists %s vulnerabilities and says that it has %q: a part is missing", n, string(k.Count))
+		return malformed("the catalog lists %s vulnerabilities and says that it has %q: a part is missing", n,
+			string(k.Count))
 	}
 	var err error
 	r := &d.report

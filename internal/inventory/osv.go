@@ -11,8 +11,10 @@ import (
 
 // isOSV takes a document for one only if it has no other member: many tools write "results".
 func isOSV(s strictjson.Shape) bool {
-	known := []string{"results", "experimental_config", "experimental_generic_findings", "image_metadata", "license_summary"}
-	return s.Has("results") && !slices.ContainsFunc(s.Members, func(m string) bool { return !slices.Contains(known, m) })
+	known := []string{"results", "experimental_config", "experimental_generic_findings", "image_metadata",
+		"license_summary"}
+	return s.Has("results") && !slices.ContainsFunc(s.Members,
+		func(m string) bool { return !slices.Contains(known, m) })
 }
 
 type osvResult struct {
@@ -107,8 +109,8 @@ func (e *osvEntry) rate(r *rating) {
 }
 
 func readOSV(d *document) error {
-	// OSV-Scanner writes its report in one piece, after the scan: a scan that fails writes none, and a file that was cut
-	// is no JSON.
+	// OSV-Scanner writes its report in one piece, after the scan: a scan that fails writes none, and a file that was
+	// cut is no JSON.
 	s := &Scan{Finished: Yes}
 	var o struct {
 		Results each `json:"results"`
@@ -158,7 +160,7 @@ func (d *document) osvResult(s *Scan, r *strictjson.Reader) error {
 }
 
 // osvFindings adds the vulnerabilities of one package. What is grouped is one vulnerability under several
-// names, and each name is kept: databases differ in how bad they say it is.
+// names. Each name is kept, and each is as bad as the worst says: some databases have no severities.
 func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 	for i := range p.Vulnerabilities {
 		v := &p.Vulnerabilities[i]
@@ -171,6 +173,7 @@ func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 		for _, g := range p.Groups {
 			if slices.Contains(g.IDs, v.ID) {
 				g.add(&f, &rate)
+				p.rate(&g, &rate)
 			}
 		}
 		f.Severity, f.Score = rate.severity(), rate.written
@@ -179,6 +182,15 @@ func (d *document) osvFindings(s *Scan, name string, p *osvPackage) error {
 		}
 	}
 	return d.osvGroupsAlone(s, name, p)
+}
+
+// rate adds what every vulnerability of a group says.
+func (p *osvPackage) rate(g *osvGroup, r *rating) {
+	for i := range p.Vulnerabilities {
+		if slices.Contains(g.IDs, p.Vulnerabilities[i].ID) {
+			p.Vulnerabilities[i].rate(r)
+		}
+	}
 }
 
 // osvGroupsAlone adds the groups of which no vulnerability is listed: a report that was shortened.

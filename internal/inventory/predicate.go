@@ -74,8 +74,8 @@ func (r Report) Kind() Kind {
 	return ""
 }
 
-// vulns is the predicate vulns/v0.2 (in-toto attestation, spec/predicates/vulns_02.md). What the document does not say is
-// left out, also times that the specification requires: none is invented.
+// vulns is the predicate vulns/v0.2 (in-toto attestation, spec/predicates/vulns_02.md). What the document does not
+// say is left out, also times that the specification requires: none is invented.
 type vulns struct {
 	Scanner struct {
 		URI     string `json:"uri"`
@@ -240,17 +240,18 @@ func (x *reference) equal(o *reference) bool {
 	})
 }
 
-// Predicate returns the type and the bytes of the predicate of r: one of the standards of in-toto, or of the list of known
-// exploited vulnerabilities our own. document is the file that r was read from. An SBOM or a VEX document of at most
-// MaxInline bytes is the predicate as it is: what somebody asserted beside it is not in it. Every other predicate has the
-// whole of r in its member sallyport_report, and is written as RFC 8785 has it.
+// Predicate returns the type and the bytes of the predicate of r: one of the standards of in-toto, or of the list of
+// known exploited vulnerabilities our own. document is the file that r was read from. An SBOM or a VEX document of at
+// most MaxInline bytes is the predicate as it is: what somebody asserted beside it is not in it. Every other
+// predicate has the whole of r in its member sallyport_report, and is written as RFC 8785 has it.
 func (r Report) Predicate(document []byte) (predicateType string, predicate []byte, err error) {
 	kind := r.Kind()
 	if kind == "" {
 		return "", nil, fault.New(fault.Internal, fault.InternalError, "", "a report of nothing has no predicate")
 	}
 	if sum := sha256.Sum256(document); hex.EncodeToString(sum[:]) != r.Document.SHA256 {
-		return "", nil, fault.New(fault.Refused, fault.TOCTOU, "attest it again", "the document changed after it was read")
+		return "", nil, fault.New(fault.Refused, fault.TOCTOU, "attest it again",
+			"the document changed after it was read")
 	}
 	r.Document.Apart = false
 	if kind == SBOM || kind == VEX {
@@ -264,7 +265,7 @@ func (r Report) Predicate(document []byte) (predicateType string, predicate []by
 		return "", nil, fault.New(fault.Refused, fault.Malformed, "", "writing the predicate: %w", fault.Cause(err))
 	}
 	if len(predicate) > MaxPredicate {
-		return "", nil, fault.New(fault.Refused, fault.Limit, "", "the summary of the document has %d bytes, at most %d can be signed",
+		return "", nil, beyond("the summary of the document has %d bytes, at most %d can be signed",
 			len(predicate), MaxPredicate)
 	}
 	if r.Document.Apart {

@@ -51,9 +51,9 @@ type document struct {
 	bound  bounds
 }
 
-// limits are those of the JSON of one document. What may be held beside texts is bounded, because an element of three bytes
-// may become one of three hundred.
-var limits = strictjson.Limits{Depth: MaxDepth, Held: 256 << 20}
+// limits are those of the JSON of one document. What may be held beside texts is bounded, because an element of three
+// bytes may become one of three hundred.
+var limits = strictjson.Limits{Depth: MaxDepth, Held: 128 << 20}
 
 // mark is the byte order mark of UTF-8. Editors and some tools put it before a text; it is not part of one.
 var mark = []byte("\ufeff")
@@ -88,9 +88,10 @@ func (d *document) open(raw []byte) (err error) {
 	d.text = bytes.TrimPrefix(raw, mark)
 	switch {
 	case len(raw) > MaxBytes:
-		return fault.New(fault.Refused, fault.Limit, "", "a document of %d bytes, at most %d are read", len(raw), MaxBytes)
+		return beyond("a document of %d bytes, at most %d are read", len(raw), MaxBytes)
 	case len(bytes.TrimSpace(d.text)) == 0:
-		return fault.New(fault.Refused, fault.Malformed, "look at the output of the tool that was to write it", "the document is empty")
+		return fault.New(fault.Refused, fault.Malformed, "look at the output of the tool that was to write it",
+			"the document is empty")
 	case bytes.HasPrefix(raw, []byte{0xff, 0xfe}), bytes.HasPrefix(raw, []byte{0xfe, 0xff}):
 		return fault.New(fault.Refused, fault.Malformed,
 			"let the tool write the file itself, or save it as UTF-8", "the document is written in UTF-16, want UTF-8")
@@ -164,8 +165,10 @@ func (d *document) shapeInWords() string {
 		return "CSAF"
 	case s.Has("SPDXID"), s.Has("spdxVersion"):
 		return "SPDX of an unknown shape"
-	case s.First != strictjson.Object:
+	case s.First == strictjson.Array, s.First == strictjson.String:
 		return "a JSON " + strictjson.Name(s.First)
+	case s.First != strictjson.Object:
+		return "no JSON document"
 	case len(s.Members) == 0:
 		return "an object without members"
 	}

@@ -104,13 +104,14 @@ func readSARIF(d *document) error {
 		return err
 	}
 	if doc.Version != "2.1.0" {
-		return fault.New(fault.Refused, fault.Predicate, "", "the SARIF document has version %q, want %q", doc.Version, "2.1.0")
+		return predicateFault("the SARIF document has version %q, want %q", doc.Version, "2.1.0")
 	}
 	if runs == 0 {
 		return malformed("the SARIF document has no run, so nothing was scanned")
 	}
 	if len(doc.External) > 0 && string(doc.External) != "null" {
-		return malformed("the SARIF document keeps parts of its runs in %q, which are not read", "inlineExternalProperties")
+		return malformed("the SARIF document keeps parts of its runs in %q, which are not read",
+			"inlineExternalProperties")
 	}
 	d.report.Document.Format, d.report.Scan = "SARIF 2.1.0", s
 	return nil

@@ -103,7 +103,7 @@ func (x *spdxReading) pkg(r *strictjson.Reader) error {
 		return malformed("package %q has no member %q", p.Name, "SPDXID")
 	}
 	if x.count++; x.count > MaxComponents {
-		return fault.New(fault.Refused, fault.Limit, "", "the document lists more than %d components", MaxComponents)
+		return beyond("the document lists more than %d components", MaxComponents)
 	}
 	if _, twice := x.packages[p.ID]; twice {
 		return malformed("two packages have the SPDXID %q", p.ID)
@@ -220,7 +220,8 @@ func spdxTool(creators []string) Tool {
 			continue
 		}
 		name := strings.ToLower(strings.TrimSpace(rest))
-		if i := strings.LastIndexByte(name, '-'); i > 0 && i+1 < len(name) && strings.ContainsAny(name[i+1:], "0123456789.") {
+		if i := strings.LastIndexByte(name, '-'); i > 0 && i+1 < len(name) && strings.ContainsAny(name[i+1:],
+			"0123456789.") {
 			return Tool{Name: name[:i], Version: name[i+1:]}
 		}
 		return Tool{Name: name}

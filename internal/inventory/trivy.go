@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
@@ -53,8 +52,8 @@ type trivyCVSS struct {
 }
 
 func readTrivy(d *document) error {
-	// Trivy writes its report in one piece, after the scan: a scan that is stopped or fails writes none, and a file that was
-	// cut is no JSON.
+	// Trivy writes its report in one piece, after the scan: a scan that is stopped or fails writes none, and a file
+	// that was cut is no JSON.
 	s := &Scan{Finished: Yes}
 	var t trivyReport
 	t.Results.f = func(r *strictjson.Reader) error { return d.trivyResult(s, r) }
@@ -62,7 +61,7 @@ func readTrivy(d *document) error {
 		return err
 	}
 	if t.SchemaVersion != 2 {
-		return fault.New(fault.Refused, fault.Predicate, "", "the Trivy report has SchemaVersion %d, want 2", t.SchemaVersion)
+		return predicateFault("the Trivy report has SchemaVersion %d, want 2", t.SchemaVersion)
 	}
 	var err error
 	r := &d.report

@@ -174,7 +174,8 @@ func (r *Reader) fillTime(v reflect.Value, k Kind) error {
 	}
 	t, err := time.Parse(`"`+time.RFC3339Nano+`"`, string(b))
 	if err != nil {
-		return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is %q, want a time of RFC 3339", r.Place(), r.what, string(b))
+		return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is %q, want a time of RFC 3339",
+			r.Place(), r.what, string(b))
 	}
 	v.Set(reflect.ValueOf(t.UTC()))
 	return nil
@@ -208,7 +209,8 @@ func (r *Reader) fillStruct(v reflect.Value, l *layout) error {
 		case i >= 0:
 			err = r.fill(v.Field(i))
 		case want != "":
-			return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is called %q there, want %q: readers that take both would read another text",
+			return fault.New(fault.Refused, fault.Malformed, "",
+				"member %q of %s is called %q there, want %q: readers that take both would read another text",
 				r.Place(), r.what, tok.String(), want)
 		case r.exact:
 			return fault.New(fault.Refused, fault.Malformed, "", "member %q of %s is not known", r.Place(), r.what)
@@ -281,7 +283,8 @@ func (r *Reader) fillMap(v reflect.Value) error {
 // hold takes size bytes from what may be held.
 func (r *Reader) hold(size int) error {
 	if r.held -= size; r.held < 0 {
-		return fault.New(fault.Refused, fault.Limit, "", "%s holds more elements than are read at once, at byte %d", r.what, r.dec.InputOffset())
+		return fault.New(fault.Refused, fault.Limit, "", "%s holds more elements than are read at once, at byte %d",
+			r.what, r.dec.InputOffset())
 	}
 	return nil
 }
@@ -312,7 +315,8 @@ func (r *Reader) Elements(f func() error) error {
 	return nil
 }
 
-// Mistyped is the error about the value that was read last, which is of kind k. want is in words: "a string or an object".
+// Mistyped is the error about the value that was read last, which is of kind k. want is in words: "a string or an
+// object".
 func (r *Reader) Mistyped(k Kind, want string) error {
 	return fault.New(fault.Refused, fault.Malformed, "", "%w member %q of %s, a JSON %s, want %s", ErrMistyped,
 		r.Place(), r.what, Name(k), want)

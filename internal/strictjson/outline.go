@@ -60,7 +60,8 @@ func Outline(text []byte, maxDepth int) (Shape, error) {
 		case '{', '[':
 			s.begin(Kind(c), depth, ended)
 			if depth++; depth > maxDepth {
-				return s, fault.New(fault.Refused, fault.Limit, "", "JSON nests deeper than %d levels at byte %d", maxDepth, i)
+				return s, fault.New(fault.Refused, fault.Limit, "", "JSON nests deeper than %d levels at byte %d",
+					maxDepth, i)
 			}
 			continue
 		case '}', ']':
