@@ -281,7 +281,7 @@ var zeroDigest = strings.Repeat("0", 64)
 
 func entryEvidence(e Entry) verdict.Evidence {
 	return verdict.Evidence{PredicateType: statement.SummaryV1, Signer: e.Signer.SAN, Run: e.Signer.Run, Commit: e.Signer.Commit,
-		Time: e.Time.UTC().Format(time.RFC3339), Statement: "sha256:" + e.Link.SHA256}
+		Time: e.Time.UTC().Format(time.RFC3339), Statement: "sha256:" + e.Link.SHA256, Source: e.Found}
 }
 
 // stay is how long an artifact has been in an environment without an interruption, at its longest, and since when it

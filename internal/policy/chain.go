@@ -90,6 +90,7 @@ func (c *Chain) read(in Input, env Environment, f Fact) (Entry, string) {
 		Link:    statement.Link{Number: s.Number, SHA256: f.StatementHash.Hex()},
 		Signer:  f.Signer,
 		Time:    f.Time,
+		Found:   f.Source,
 	}
 	if why := c.inside(in, env, f, e.Target, e.Run); why != "" {
 		return e, why

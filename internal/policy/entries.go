@@ -50,6 +50,7 @@ type Entry struct {
 	Link   statement.Link
 	Signer statement.Signer
 	Time   time.Time // verified time of signing
+	Found  string    // where the bundle was found
 	// State says how the deployment ended: Succeeded, Failed, Unfinished where the
 	// platform says that it goes on, or RunUnknown.
 	State  RunState
