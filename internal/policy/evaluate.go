@@ -220,12 +220,12 @@ func meeting(in Input, env Environment, a Artifact, c indexed,
 		if _, entry := q.Kind.(After); entry {
 			continue // an entry says that something was let in, and not who made it
 		}
-		for _, i := range c.wanted(q) {
+		counted, _ := in.counted(a, q, c)
+		for _, i := range counted {
 			if _, m := test(in, a, c, q, c.Facts[i]); m == nil {
 				good = append(good, i)
 			}
 		}
-		good, _ = newestReports(in, a, c, q, good)
 		for _, i := range c.whole(good) {
 			used[i] = true
 		}
@@ -268,7 +268,11 @@ func evidenced(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding,
 	var nearest *miss
 	var good []int
 	near := map[subject.Digest]*miss{} // by image of an index
-	for _, i := range c.wanted(q) {
+	counted, against := in.counted(a, q, c)
+	if against != nil {
+		return against.finding(q.Name), nil
+	}
+	for _, i := range counted {
 		f := c.Facts[i]
 		_, m := check(in, a, c, q, f)
 		switch {
@@ -279,10 +283,6 @@ func evidenced(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding,
 		default:
 			nearest = nearer(nearest, m)
 		}
-	}
-	good, against := newestReports(in, a, c, q, good)
-	if against != nil {
-		return against.finding(q.Name), nil
 	}
 	if whole := c.whole(good); len(whole) > 0 {
 		return proven(in, a, q, c, whole)

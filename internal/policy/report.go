@@ -335,27 +335,26 @@ func (p reporting) word() string {
 	}
 }
 
-// newestReports keeps of good, the facts that meet q, those that are the newest of their signer, and
-// says what the newest report of any of them holds against the artifact. Of kinds that are no reports it
-// keeps all.
-func newestReports(in Input, a Artifact, c indexed, q Requirement, good []int) ([]int, *miss) {
+// counted are the numbers of the facts that may meet q: of reports, the newest of each signer alone. It says what that
+// one holds against the artifact, whatever others report.
+func (in Input) counted(a Artifact, q Requirement, c indexed) ([]int, *miss) {
+	all := c.wanted(q)
 	k, ok := q.Kind.(reports)
 	if !ok {
-		return good, nil
+		return all, nil
 	}
-	var kept []int
+	replaced := map[int]bool{}
 	for _, of := range in.reportsOf(a, c, q) {
 		newest, m := in.newest(k, of)
 		if m != nil {
 			m.stage, m.line = atContent, q.Line
 			return nil, m
 		}
-		if slices.Contains(good, newest) {
-			kept = append(kept, newest)
+		for _, o := range of {
+			replaced[o.number] = o.number != newest
 		}
 	}
-	slices.Sort(kept)
-	return kept, nil
+	return slices.DeleteFunc(all, func(i int) bool { return replaced[i] }), nil
 }
 
 // signed are the reports of one signer about one thing, the newest first.
