@@ -40,6 +40,8 @@ type Attest struct {
 	Local    Sink // always; before any other
 	// Notes are annotations of every subject; nil: there are none.
 	Notes *statement.Annotations
+	// Document is what the statement summarises, to be stored beside it; nil: there is none.
+	Document []byte
 	Sinks []Sink
 }
 
@@ -108,7 +110,7 @@ func (a *Attest) sign(ctx context.Context, subjects []subject.Subject, predicate
 	if err != nil {
 		return Receipt{}, fmt.Errorf("verifying what was just signed: %w", err)
 	}
-	return Receipt{Record: store.Record{Subjects: subjects, PredicateType: predicateType, Bundle: raw}, Signer: v.Signer()}, nil
+	return Receipt{Record: store.Record{Subjects: subjects, PredicateType: predicateType, Bundle: raw, Document: a.Document}, Signer: v.Signer()}, nil
 }
 
 // check is what the gate would do with the bundle.

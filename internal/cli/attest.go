@@ -76,6 +76,7 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	r.beside(a)
 	return done, r.attested(c, receipts)
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/inventory"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -46,6 +47,9 @@ func (r *run) reported(in attestInputs, about []subject.Subject, a *attest.Attes
 	}
 	if added != nil {
 		a.Notes = &statement.Annotations{Report: added}
+	}
+	if inventory.Summary(kind) {
+		a.Document = raw
 	}
 	r.told(x)
 	return kind, predicate, nil
@@ -120,6 +124,15 @@ func (in attestInputs) moment(flag, said string, at *time.Time, what string, x *
 	}
 	*at, x.Asserted = t.UTC(), append(x.Asserted, what)
 	return nil
+}
+
+// beside says where the document is that a statement only summarises, if no store besides the local one keeps it.
+func (r *run) beside(a *attest.Attest) {
+	keeps := func(s attest.Sink) bool { _, ok := s.(gate.Keeper); return ok }
+	if a.Document == nil || slices.ContainsFunc(a.Sinks, keeps) {
+		return
+	}
+	fmt.Fprintf(r.Stdout, "document  kept in %s alone: hand that directory to the gate, with bundle\n", report.Plain(r.in.BundleDir))
 }
 
 // told shows what was read of a report.

@@ -201,7 +201,10 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		down = g.walk(mark, evidence, subjects)
 		evidence = down.rest
 	}
-	if in.Candidates, err = g.candidates(subjects, evidence); err != nil || environment == "" {
+	if in.Candidates, err = g.candidates(subjects, evidence); err != nil {
+		return in, err
+	}
+	if err := g.documents(ctx, &in); err != nil || environment == "" {
 		return in, err
 	}
 	return in, g.ask(ctx, &in, down)

@@ -331,6 +331,10 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 		return store.Found{}, p.upload(ctx, c, s.Digest, digest, r.Bundle)
 	}
 	_, err = store.Each(ctx, store.Unique(r.Subjects), upload)
+	if err == nil && r.Document != nil {
+		d := subject.Sum(r.Document)
+		err = p.send(ctx, c, documentPackage, d, d.Hex(), d.Hex(), r.Document)
+	}
 	if err != nil {
 		return store.Receipt{}, err
 	}
@@ -340,8 +344,32 @@ func (p *Packages) Put(ctx context.Context, r store.Record) (store.Receipt, erro
 // upload asks for the record of the file, which says what was kept. An answer
 // without a record is none: nobody knows whether anything was kept.
 func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Digest, digest string, b []byte) error {
+	return p.send(ctx, c, packageName, d, digest+suffix, digest, b)
+}
+
+// documentPackage is the package that keeps documents which statements summarise, in a version for each.
+const documentPackage = packageName + "-documents"
+
+// Document reports whether the project keeps a document.
+func (p *Packages) Document(ctx context.Context, _ []subject.Subject, want store.Document) (bool, error) {
+	ctx, cancel := client.Within(ctx, p.repo.Budget)
+	defer cancel()
+	c, err := p.repo.packages(client.AnonymousAway)
+	if err != nil {
+		return false, err
+	}
+	hex := want.Digest.Hex()
+	b, found, err := p.get(ctx, c, fmt.Sprintf("/packages/generic/%s/%s/%s", documentPackage, hex, hex))
+	if err != nil || !found {
+		return false, err
+	}
+	return subject.Sum(b) == want.Digest, nil
+}
+
+// send uploads a file of a version of a package.
+func (p *Packages) send(ctx context.Context, c *gitlab.Client, name string, d subject.Digest, called, digest string, b []byte) error {
 	record := gitlab.SelectPackageFile
-	f, resp, err := c.GenericPackages.PublishPackageFile(p.repo.id, packageName, d.Hex(), digest+suffix,
+	f, resp, err := c.GenericPackages.PublishPackageFile(p.repo.id, name, d.Hex(), called,
 		bytes.NewReader(b),
 		&gitlab.PublishPackageFileOptions{Select: &record}, gitlab.WithContext(ctx))
 	switch s := status(resp, err); {
@@ -360,7 +388,7 @@ func (p *Packages) upload(ctx context.Context, c *gitlab.Client, d subject.Diges
 			"GitLab does not take a bundle of %d bytes: it answered %d", len(b), s)
 	case err != nil:
 		return answer(resp, err, "")
-	case f.ID <= 0 || f.FileName != digest+suffix:
+	case f.ID <= 0 || f.FileName != called:
 		return client.Proxied("the GitLab API",
 			fmt.Sprintf("%d without a record of the file, so nothing is known to be kept", resp.StatusCode))
 	case f.FileSHA256 != digest:

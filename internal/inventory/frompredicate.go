@@ -95,6 +95,9 @@ func fromOurs(predicateType string, predicate []byte) (r *Report, same func(*Rep
 	return v.Report, func(*Report) bool { return true }, err
 }
 
+// Summary reports whether statements of a predicate type only summarise a document, which is kept beside them.
+func Summary(predicateType string) bool { return predicateType == referenceType }
+
 // Other reports whether a predicate is of a type that several kinds of reports have, and is a report of another kind. It is asked
 // about many: it looks for the member alone that tells the kind, and FromPredicate reads the whole.
 func Other(kind Kind, predicateType string, predicate []byte) bool {

@@ -124,11 +124,13 @@ type Candidate struct {
 	// Parts are the images of the index that the subject is, where evidence leads to
 	// one of them; else nil. What is known of some of them is nothing about the
 	// index.
-	Parts      []subject.Part `json:"parts,omitempty"`
-	Facts      []Fact         `json:"-"`
-	Rejections []Rejection    `json:"rejections,omitempty"`
-	More       int            `json:"more"` // rejections beyond those, which are counted and not kept
-	Strangers  Strangers      `json:"strangers"`
+	Parts []subject.Part `json:"parts,omitempty"`
+	Facts []Fact         `json:"-"`
+	// Documents are the SHA-256 digests, in hex, of documents that are kept beside statements which summarise them.
+	Documents  []string    `json:"documents,omitempty"`
+	Rejections []Rejection `json:"rejections,omitempty"`
+	More       int         `json:"more"` // rejections beyond those, which are counted and not kept
+	Strangers  Strangers   `json:"strangers"`
 }
 
 // Lacks reports whether there is a subject, or an image of it, that no fact is

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inventory"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
@@ -151,12 +152,47 @@ func (p reporting) common(x look) (inventory.Report, *miss) {
 		f := fault.Of(err)
 		return r, &miss{code: f.Code, reason: "the report cannot be read", found: f.Error(), wanted: "a report that can be read in one way", hint: f.Hint}
 	}
-	for _, m := range []*miss{p.tool(r), p.chosen(r), p.about(x, r), p.dated(x, r)} {
+	for _, m := range []*miss{apart(x, r), p.tool(r), p.chosen(r), p.about(x, r), p.dated(x, r)} {
 		if m != nil {
 			return r, m
 		}
 	}
 	return r, nil
+}
+
+// Summarised is a document that a statement only summarises.
+type Summarised struct {
+	Digest subject.Digest
+	Bytes  int
+}
+
+// Apart returns the documents that the evidence of c summarises, each once: a statement without its document is no
+// evidence, so a gate looks for them.
+func Apart(c Candidate) []Summarised {
+	var out []Summarised
+	for _, f := range c.Facts {
+		for _, kind := range []inventory.Kind{inventory.SBOM, inventory.VEX} {
+			if !inventory.Summary(f.Statement.PredicateType) || inventory.Other(kind, f.Statement.PredicateType, f.Statement.Predicate) {
+				continue
+			}
+			r, err := (Input{}).report(kind, f)
+			d, bad := subject.ParseHex(r.Document.SHA256)
+			if err == nil && bad == nil && !slices.Contains(out, Summarised{d, r.Document.Bytes}) {
+				out = append(out, Summarised{d, r.Document.Bytes})
+			}
+		}
+	}
+	return out
+}
+
+// apart wants the document to be there that a report only summarises.
+func apart(x look, r inventory.Report) *miss {
+	if !r.Document.Apart || slices.Contains(x.c.Documents, r.Document.SHA256) {
+		return nil
+	}
+	return &miss{code: fault.EvidenceMissing, reason: "the document is missing that the report summarises", found: "no file sha256:" + r.Document.SHA256,
+		wanted: fmt.Sprintf("the %s file of %d bytes", r.Document.Format, r.Document.Bytes),
+		hint:   "hand it over with the bundles: bundle; or attest it with a store that keeps documents, such as store: oci"}
 }
 
 // tool wants one of the tools that the policy names.

@@ -125,8 +125,13 @@ func (e evidenceSet) input(t *testing.T, p *policy.Policy) policy.Input {
 			facts = append(facts, reported(t, reporterJob(), x.kind, x.r, time.Hour))
 		}
 	}
-	return input(p, append(facts, e.more...)...)
+	in := input(p, append(facts, e.more...)...)
+	in.Candidates[0].Documents = []string{sum(large).Hex()}
+	return in
 }
+
+// large is a document that is stored beside its summary.
+var large = bytes.Repeat([]byte(" "), inventory.MaxInline+1)
 
 func goodEvidence() evidenceSet {
 	return evidenceSet{sbom: goodSBOM(), scan: goodScan(), tests: goodTests(), exploited: goodExploited()}
@@ -280,6 +285,15 @@ func wantQuiet(t *testing.T, v verdict.Verdict, quiet bool) {
 		wantAllowed(t, v)
 	} else if f := wantDenied(t, v); f.Code != fault.Findings {
 		t.Errorf("code = %s, want %s", f.Code, fault.Findings)
+	}
+}
+
+// A summary without its document is no evidence.
+func TestD02_a_document_that_is_missing(t *testing.T) {
+	in := goodEvidence().input(t, reportsRequired(t))
+	in.Candidates[0].Documents = nil
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.EvidenceMissing || f.Requirement != "sbom" {
+		t.Errorf("finding = %+v, want %s about the SBOM", f, fault.EvidenceMissing)
 	}
 }
 
@@ -494,7 +508,7 @@ func predicateOf(t testing.TB, kind inventory.Kind, r inventory.Report) (string,
 	t.Helper()
 	document := []byte("a document")
 	if kind == inventory.SBOM || kind == inventory.VEX {
-		document = bytes.Repeat([]byte(" "), inventory.MaxInline+1) // a summary is signed in its place
+		document = large
 	}
 	r.Document.SHA256, r.Document.Bytes = sum(document).Hex(), len(document)
 	predicateType, predicate, err := r.Predicate(document)

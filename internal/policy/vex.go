@@ -135,7 +135,7 @@ func (in Input) sayings(x look, q Requirement) []saying {
 	var out []saying
 	for _, f := range in.supporting(x, q) {
 		r, err := in.report(inventory.VEX, f)
-		if err != nil {
+		if err != nil || apart(x, r) != nil {
 			continue
 		}
 		for _, s := range r.Statements {

@@ -182,6 +182,8 @@ func (w *walk) entry(ctx context.Context, name string, e fs.DirEntry, level int)
 		w.passed.add(name, file.What(e.Type()))
 	case strings.HasPrefix(e.Name(), "."):
 		w.passed.add(name, hiddenFile)
+	case strings.HasSuffix(e.Name(), documentSuffix):
+		// it is asked for by its digest
 	case !isBundleName(e.Name()):
 		w.passed.add(name, otherSuffix)
 	default:
@@ -248,7 +250,41 @@ func (d Dir) Put(_ context.Context, r Record) (Receipt, error) {
 	if err := file.Replace(name, r.Bundle); err != nil {
 		return Receipt{}, fault.Errorf("keeping a bundle in %q: %w", d.Path, file.Cause(err))
 	}
+	if r.Document != nil {
+		beside := filepath.Join(d.Path, subject.Sum(r.Document).Hex()+documentSuffix)
+		if err := file.Replace(beside, r.Document); err != nil {
+			return Receipt{}, fault.Errorf("keeping a document in %q: %w", d.Path, file.Cause(err))
+		}
+	}
 	return Receipt{Store: d.Name(), ID: name}, nil
+}
+
+// Document reports whether the directory, or one right below it, has a document. A file of that name with other bytes
+// is another document.
+func (d Dir) Document(_ context.Context, _ []subject.Subject, want Document) (bool, error) {
+	root, err := file.OpenDir(d.Path)
+	if err != nil {
+		return false, nil // a file of bundles keeps none
+	}
+	defer root.Close()
+	w := walk{dir: d, root: root}
+	places := []string{"."}
+	entries, err := w.list(".")
+	if err != nil {
+		return false, fault.New(fault.Usage, fault.Config, "", "documents in %q: %w", d.Path, file.Cause(err))
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			places = append(places, e.Name())
+		}
+	}
+	for _, p := range places {
+		b, err := file.ReadIn(root, path.Join(p, want.Digest.Hex()+documentSuffix), MaxDocumentBytes)
+		if err == nil && subject.Sum(b) == want.Digest {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // cause drops the path from a file system error; the phrase around it names it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -101,12 +102,20 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 	if err != nil {
 		return manifest{}, err
 	}
+	layers := []descriptor{{MediaType: typeBundle, Digest: layer.String(), Size: int64(len(rec.Bundle))}}
+	if rec.Document != nil {
+		document, err := r.putBlob(ctx, rec.Document)
+		if err != nil {
+			return manifest{}, err
+		}
+		layers = append(layers, descriptor{MediaType: typeDocument, Digest: document.String(), Size: int64(len(rec.Document))})
+	}
 	return manifest{
 		SchemaVersion: 2,
 		MediaType:     typeManifest,
 		ArtifactType:  typeBundle,
 		Config:        &descriptor{MediaType: typeEmpty, Digest: config.String(), Size: int64(len(emptyConfig))},
-		Layers:        []descriptor{{MediaType: typeBundle, Digest: layer.String(), Size: int64(len(rec.Bundle))}},
+		Layers:        layers,
 		Subject:       &descriptor{MediaType: sub.mediaType, Digest: d.String(), Size: int64(len(sub.bytes))},
 		Annotations: map[string]string{
 			"org.opencontainers.image.created":  s.o.Now().UTC().Format(time.RFC3339),
@@ -114,6 +123,38 @@ func (s *OCI) manifestFor(ctx context.Context, r *repository, d subject.Digest, 
 			"dev.sigstore.bundle.predicateType": rec.PredicateType,
 		},
 	}, nil
+}
+
+// typeDocument is the media type of a document that a bundle's statement summarises.
+const typeDocument = "application/vnd.sallyport.document"
+
+// Document reports whether the repository of a subject has a document.
+func (s *OCI) Document(ctx context.Context, about []subject.Subject, want Document) (bool, error) {
+	ctx, cancel := client.Within(ctx, s.o.Budget)
+	defer cancel()
+	asked := map[string]bool{}
+	for _, sub := range about {
+		where := s.where(sub.Digest)
+		if where == "" || asked[where] {
+			continue
+		}
+		asked[where] = true
+		r, err := s.repository(where)
+		if err != nil {
+			return false, err
+		}
+		// A registry has a blob by its digest or has none; what it holds is not needed here.
+		resp, _, err := r.do(ctx, call{method: http.MethodHead, url: r.url("/blobs/%s", want.Digest)})
+		switch {
+		case err != nil:
+			return false, err
+		case resp.StatusCode == http.StatusOK && resp.ContentLength == want.Bytes:
+			return true, nil
+		case resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusNotFound:
+			return false, r.wrong(resp)
+		}
+	}
+	return false, nil
 }
 
 // list makes sure that readers find a referrer that the registry did not say it

@@ -54,7 +54,21 @@ type Record struct {
 	Subjects      []subject.Subject // what the bundle is about
 	PredicateType string
 	Bundle        []byte // one Sigstore bundle, JSON
+	// Document is the file that the bundle's statement summarises, to be kept beside it; nil: there is none.
+	Document []byte
 }
+
+// Document is a file that a statement summarises.
+type Document struct {
+	Digest subject.Digest // of its bytes
+	Bytes  int64
+}
+
+// MaxDocumentBytes bounds such a file.
+const MaxDocumentBytes = 64 << 20
+
+// documentSuffix ends the names of such files where they have names; their digest is before it.
+const documentSuffix = ".document"
 
 // Receipt says where a bundle was put.
 type Receipt struct {
