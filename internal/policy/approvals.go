@@ -100,10 +100,20 @@ func newApprovalCheck(in Input, env Environment, a Artifact, c Candidate, all []
 // a platform has answered about. The other facts may turn out to be worthless.
 func (in Input) latest(all []Fact) []Fact {
 	out := newest(all)
-	sure := slices.DeleteFunc(slices.Clone(all), func(f Fact) bool { r, _ := in.run(f.Signer.Run); return r.Why != "" })
-	for _, f := range newest(sure) {
-		if !slices.ContainsFunc(out,
-			func(o Fact) bool { return o.StatementHash == f.StatementHash && o.Signer == f.Signer }) {
+	unsure := func(f Fact) bool { r, _ := in.run(f.Signer.Run); return r.Why != "" }
+	if !slices.ContainsFunc(all, unsure) {
+		return out
+	}
+	type made struct {
+		statement subject.Digest
+		signer    statement.Signer
+	}
+	has := map[made]bool{}
+	for _, f := range out {
+		has[made{f.StatementHash, f.Signer}] = true
+	}
+	for _, f := range newest(slices.DeleteFunc(slices.Clone(all), unsure)) {
+		if !has[made{f.StatementHash, f.Signer}] {
 			out = append(out, f)
 		}
 	}

@@ -213,7 +213,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 // meeting returns every fact that meets a requirement, as test sees it: possible,
 // or meets.
 func meeting(in Input, env Environment, a Artifact, c indexed,
-	test func(Input, Artifact, indexed, Requirement, Fact) (Signer, *miss)) []Fact {
+	test func(Input, Artifact, indexed, Requirement, int) (Signer, *miss)) []Fact {
 	used := make([]bool, len(c.Facts))
 	for _, q := range env.Requires {
 		var good []int
@@ -222,7 +222,7 @@ func meeting(in Input, env Environment, a Artifact, c indexed,
 		}
 		counted, _ := in.counted(a, q, c)
 		for _, i := range counted {
-			if _, m := test(in, a, c, q, c.Facts[i]); m == nil {
+			if _, m := test(in, a, c, q, i); m == nil {
 				good = append(good, i)
 			}
 		}
@@ -230,10 +230,16 @@ func meeting(in Input, env Environment, a Artifact, c indexed,
 			used[i] = true
 		}
 	}
-	var out []Fact
-	for i, f := range c.Facts {
+	n := 0
+	for _, u := range used {
+		if u {
+			n++
+		}
+	}
+	out := make([]Fact, 0, n)
+	for i := range c.Facts {
 		if used[i] {
-			out = append(out, f)
+			out = append(out, c.Facts[i])
 		}
 	}
 	return out
@@ -274,7 +280,7 @@ func evidenced(in Input, a Artifact, q Requirement, c indexed) (verdict.Finding,
 	}
 	for _, i := range counted {
 		f := c.Facts[i]
-		_, m := check(in, a, c, q, f)
+		_, m := c.check(in, a, q, i)
 		switch {
 		case m == nil:
 			good = append(good, i)
@@ -354,25 +360,27 @@ func newest(all []Fact) []Fact {
 		kind  string
 		image subject.Digest
 	}
-	last := map[what]Fact{}
-	for _, f := range all {
+	last := map[what]int{}
+	for i := range all {
+		f := &all[i]
 		w := what{f.kind(), f.image()}
-		if l, ok := last[w]; !ok || f.Time.After(l.Time) {
-			last[w] = f
+		if l, ok := last[w]; !ok || f.Time.After(all[l].Time) {
+			last[w] = i
 		}
 	}
-	var out []Fact
-	for _, f := range all {
+	out := make([]Fact, 0, len(all))
+	for i := range all {
+		f := &all[i]
 		_, direct := last[what{kind: f.kind()}]
-		if f.Signer.Commit == last[what{f.kind(), f.image()}].Signer.Commit && (f.Via == nil || !direct) {
-			out = append(out, f)
+		if f.Signer.Commit == all[last[what{f.kind(), f.image()}]].Signer.Commit && (f.Via == nil || !direct) {
+			out = append(out, *f)
 		}
 	}
 	return out
 }
 
 // kind is what f is evidence of: the versions of a predicate are one kind.
-func (f Fact) kind() string {
+func (f *Fact) kind() string {
 	if dialect.IsProvenance(f.Statement.PredicateType) {
 		return "provenance"
 	}
@@ -466,12 +474,17 @@ func check(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *mis
 
 // possible is check for those whom evidence counts against: what nobody could be
 // asked about helps nobody, and what it may show is not lost.
-func possible(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *miss) {
-	s, m := check(in, a, c, q, f)
+func possible(in Input, a Artifact, c indexed, q Requirement, i int) (Signer, *miss) {
+	s, m := c.check(in, a, q, i)
 	if m.undecided() {
 		return s, nil
 	}
 	return s, m
+}
+
+// signs is meets of a fact with a number.
+func signs(in Input, a Artifact, c indexed, q Requirement, i int) (Signer, *miss) {
+	return meets(in, a, c, q, c.Facts[i])
 }
 
 // meets is check without the question how the run ended. With a miss comes who

@@ -22,7 +22,7 @@ func (v Via) String() string {
 
 // image is what f is about by way of an attestation manifest; zero for a fact
 // about the subject itself.
-func (f Fact) image() subject.Digest {
+func (f *Fact) image() subject.Digest {
 	if f.Via == nil {
 		return subject.Digest{}
 	}

@@ -45,7 +45,7 @@ func Seen(in Input) []statement.DigestSet {
 	env, _ := in.Policy.Environment(in.Environment)
 	for _, c := range in.Candidates {
 		a, _ := in.artifact(c)
-		for _, f := range meeting(in, env, a, c.indexed(), meets) {
+		for _, f := range meeting(in, env, a, c.indexed(), signs) {
 			all = append(all, f.StatementHash)
 		}
 	}
@@ -112,7 +112,7 @@ type Standing struct {
 func (in Input) check(c Candidate) *approvalCheck {
 	env, _ := in.Policy.Environment(in.Environment)
 	artifact, _ := in.artifact(c)
-	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c.indexed(), meets))
+	return newApprovalCheck(in, env, artifact, c, meeting(in, env, artifact, c.indexed(), signs))
 }
 
 // Stand says, for each rule of in's environment, and of those in force, whether an account may

@@ -119,12 +119,35 @@ func (q Requirement) content(x look) *miss {
 // indexed is a candidate whose facts are found by their predicate types.
 type indexed struct {
 	Candidate
-	byType map[string][]int // numbers of facts, in order
+	byType map[string][]int    // numbers of facts, in order
+	looked map[looked]lookedAt // what check said, so that no fact is looked at twice for one requirement
+}
+
+// looked is a fact, by its number, that was held against a requirement, by its name.
+type looked struct {
+	requirement string
+	fact        int
+}
+
+type lookedAt struct {
+	by   Signer
+	miss *miss
+}
+
+// check is check of a fact with a number, once.
+func (x indexed) check(in Input, a Artifact, q Requirement, i int) (Signer, *miss) {
+	key := looked{q.Name, i}
+	if at, known := x.looked[key]; known {
+		return at.by, at.miss
+	}
+	s, m := check(in, a, x, q, x.Facts[i])
+	x.looked[key] = lookedAt{s, m}
+	return s, m
 }
 
 // indexed returns c with an index of its facts.
 func (c Candidate) indexed() indexed {
-	x := indexed{c, map[string][]int{}}
+	x := indexed{c, map[string][]int{}, map[looked]lookedAt{}}
 	for i, f := range c.Facts {
 		x.byType[f.Statement.PredicateType] = append(x.byType[f.Statement.PredicateType], i)
 	}

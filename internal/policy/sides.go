@@ -30,7 +30,7 @@ func (in Input) sides(env Environment, a Artifact, c Candidate, all []Fact) []si
 func (in Input) shown(c Candidate) []side {
 	env, _ := in.Policy.Environment(in.Environment)
 	a, _ := in.artifact(c)
-	return in.sides(env, a, c, meeting(in, env, a, c.indexed(), meets))
+	return in.sides(env, a, c, meeting(in, env, a, c.indexed(), signs))
 }
 
 // leave drops the votes of people whom another side asks and this one does not: each is
