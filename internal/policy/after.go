@@ -295,7 +295,9 @@ func (c Chain) stay(artifact, digest string, now time.Time) (longest time.Durati
 		same := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest })
 		switch {
 		case same && e.State == Succeeded && since.IsZero():
-			since = e.Ended
+			if since = e.Ended; !since.IsZero() && since.Before(e.Time) {
+				since = e.Time // no job ends before it has signed
+			}
 		case same && e.State == Failed:
 			longest, since = 0, time.Time{}
 		case !same:

@@ -185,6 +185,13 @@ func TestG11_entered_by_the_platforms_word(t *testing.T) {
 		return evaluate(in)
 	}
 	wantAllowed(t, ended(now.Add(-30*time.Hour)))
+	early := policy.Run{URI: e.signer.Run, State: policy.Succeeded, Words: "completed, success", Entry: true, Ended: now.Add(-1000 * time.Hour)}
+	late := inStaging(t, 1, app().Digest.Hex(), time.Hour, nil)
+	in := stagedInput(t, p, []let{late})
+	in.Runs = append(in.Runs, early)
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.TooEarly {
+		t.Errorf("a job that ended before it signed: code = %s, want %s", f.Code, fault.TooEarly)
+	}
 	for _, at := range []time.Time{{}, now.Add(-time.Hour)} {
 		if f := wantDenied(t, ended(at)); f.Code != fault.TooEarly {
 			t.Errorf("code = %s, want %s", f.Code, fault.TooEarly)
