@@ -115,6 +115,7 @@ type door interface {
 type besides interface {
 	gate.Runs
 	gate.Refs
+	gate.Builds
 }
 
 // auditor finds mistakes in what protects a repository.
@@ -257,6 +258,57 @@ func placedOnGitHub(ctx context.Context, at gate.Branch, q policy.PlaceQuery) (p
 		out.Within = policy.Yes
 	}
 	return out, nil
+}
+
+// filer is a repository whose files can be read, and those of others beside it.
+type filer interface {
+	Workflow(uri string) (repository, path string)
+	FileOf(ctx context.Context, repository, commit, path string) ([]byte, error)
+	Called(ctx context.Context, run, uses string) (string, error)
+}
+
+// builtOnGitHub reads the files that ran: the workflow that was started, the one that signed, those that
+// they call, and the actions of the workspace.
+func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.Build, error) {
+	out := policy.Build{Query: q, Off: "write cache-mode: none for the job"}
+	r := workflows.Release{Commit: q.Commit, Action: ours, Top: workflows.Place{Commit: q.ConfigCommit}, Signer: workflows.Place{Commit: q.SignerCommit}}
+	r.Repository, _ = at.Workflow(q.Repository)
+	r.Top.Repository, r.Top.Path = at.Workflow(q.Config)
+	r.Signer.Repository, r.Signer.Path = at.Workflow(q.Signer)
+	r.Read = func(p workflows.Place) ([]byte, error) { return at.FileOf(ctx, p.Repository, p.Commit, p.Path) }
+	var failed error // the platform did not say which commit of a workflow was called
+	r.Called = func(uses string) string {
+		sha, err := at.Called(ctx, q.Run, uses)
+		failed = cmp.Or(failed, err)
+		return sha
+	}
+	ran, err := r.Ran()
+	switch err = cmp.Or(failed, err); {
+	case errors.Is(err, fs.ErrNotExist):
+		f := fault.Of(err)
+		out.Why, out.Need = f.Error(), f.Hint
+		return out, nil
+	case err != nil:
+		return out, err
+	}
+	out.Unread = ran.Unread
+	for _, j := range ran.Jobs {
+		b := policy.BuildJob{Name: j.Name, Signs: j.Signs, CacheMode: j.CacheMode, NoCache: j.NoCache,
+			Unknown: j.Unknown, Code: j.Code, Strange: j.Strange, Runner: j.Runner}
+		for _, c := range j.Caches {
+			b.Caches = append(b.Caches, policy.Cache(c))
+		}
+		out.Jobs = append(out.Jobs, b)
+	}
+	return out, nil
+}
+
+func (p gitHubRepo) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return builtOnGitHub(ctx, p, q)
+}
+
+func (p onGitHub) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return builtOnGitHub(ctx, p, q)
 }
 
 func (p gitHubRepo) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {

@@ -45,6 +45,11 @@ func (w *witness) Placed(_ context.Context, q policy.PlaceQuery) (policy.Placed,
 	return policy.Placed{Query: q}, nil
 }
 
+func (w *witness) Build(_ context.Context, q policy.BuildQuery) (policy.Build, error) {
+	*w = append(*w, "build "+q.Run)
+	return policy.Build{Query: q}, nil
+}
+
 func (w *witness) Head(context.Context) (repository, id, commit, ref string, err error) {
 	*w = append(*w, "head")
 	return "", "", "", "refs/heads/main", nil

@@ -179,7 +179,8 @@ type Input struct {
 	For        string      `json:"for"`
 	Protection Protection  `json:"protection"`
 	Candidates []Candidate `json:"-"`
-	Runs       []Run       `json:"runs,omitempty"` // that the evidence and the entries name
+	Runs       []Run       `json:"runs,omitempty"`   // that the evidence and the entries name
+	Builds     []Build     `json:"builds,omitempty"` // that the evidence is of, where a requirement asks what the jobs did
 	Changes    []Change    `json:"changes,omitempty"`
 	Refs       []Ref       `json:"refs,omitempty"` // of the refs that were built on
 	Rosters    []Roster    `json:"rosters,omitempty"`

@@ -45,7 +45,7 @@ type Evidence interface {
 // kinds are the kinds of evidence by the names that a policy file has for them, with the
 // keys that the file may have for such a requirement alone.
 var kinds = []kindEntry{
-	{"provenance", []string{"inputs", "content"}, readProvenance},
+	{"provenance", []string{"inputs", "content", "caches", "builder"}, readProvenance},
 	{anyURI, nil, readPredicate},
 }
 

@@ -296,6 +296,9 @@ func accepted(q Requirement, s Signer, f Fact) []string {
 	if q.Kind.unchecked() {
 		out = append(out, "content unchecked")
 	}
+	if p, is := q.Kind.(Provenance); is {
+		out = append(out, p.vouched()...)
+	}
 	if f.Log == statement.LogPromise {
 		out = append(out, "log: promise, no proof")
 	}
