@@ -357,7 +357,7 @@ func (w *reading) file(at Place) (*yamlnode.Node, error) {
 	}
 	raw, err := w.Read(at)
 	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", at, err)
+		return nil, err
 	}
 	root, err := document(at.Path, raw)
 	if err != nil {
