@@ -75,9 +75,10 @@ type RanCache struct {
 
 // Limits of what is read of one run.
 const (
-	maxRead  = 100 // files
-	maxCalls = 300 // of workflows and actions
-	maxLevel = 10  // of calls within calls, as the platform has it
+	maxRead  = 100  // files
+	maxCalls = 1000 // of workflows and actions of the project
+	maxParts = 5000 // jobs, counted as often as they are called
+	maxLevel = 10   // of calls within calls, as the platform has it
 )
 
 // Ran reads the files of a run. The error is one of Read; what the files say is never an
@@ -107,6 +108,7 @@ type reading struct {
 	Release
 	files map[Place]*yamlnode.Node
 	calls int
+	parts int
 	out   []RanJob
 	done  []*part // that are in out
 }
@@ -302,6 +304,9 @@ func (w *reading) open(at Place, caller *part) (*instance, error) {
 	if len(all) == 0 || len(all) > MaxJobs {
 		return nil, odd("%s has %d jobs", at, len(all))
 	}
+	if w.parts += len(all); w.parts > maxParts {
+		return nil, odd("the run has more than %d jobs, and no more are read", maxParts)
+	}
 	for _, f := range all {
 		p := &part{of: i, id: f.Name, node: f.Value}
 		p.inherit()
@@ -349,10 +354,13 @@ func identity(perms *yamlnode.Node) bool {
 
 // file reads one file, once.
 func (w *reading) file(at Place) (*yamlnode.Node, error) {
+	if w.calls++; w.calls > maxCalls {
+		return nil, odd("the run calls workflows and actions more than %d times, and no more are read", maxCalls)
+	}
 	if root, known := w.files[at]; known {
 		return root, nil
 	}
-	if w.calls++; w.calls > maxCalls || len(w.files) >= maxRead {
+	if len(w.files) >= maxRead {
 		return nil, odd("the run has more than %d files, and no more are read", maxRead)
 	}
 	raw, err := w.Read(at)
