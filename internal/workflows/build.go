@@ -78,6 +78,7 @@ const (
 	maxRead  = 100  // files
 	maxCalls = 1000 // of workflows and actions of the project
 	maxParts = 5000 // jobs, counted as often as they are called
+	maxSteps = 5000 // of jobs and actions, counted in the same way
 	maxLevel = 10   // of calls within calls, as the platform has it
 )
 
@@ -109,6 +110,7 @@ type reading struct {
 	files map[Place]*yamlnode.Node
 	calls int
 	parts int
+	steps int
 	out   []RanJob
 	done  []*part // that are in out
 }

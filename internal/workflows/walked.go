@@ -58,16 +58,23 @@ func (s *walked) variables(where string, env *yamlnode.Node) {
 	}
 }
 
-func (s *walked) code(what string) {
-	if !slices.Contains(s.job.Code, what) {
-		s.job.Code = append(s.job.Code, what)
+func (s *walked) code(what string) { s.job.Code = once(s.job.Code, what) }
+
+// once is all with one more, if it is new.
+func once(all []string, one string) []string {
+	if slices.Contains(all, one) {
+		return all
 	}
+	return append(all, one)
 }
 
 func (s *walked) cache(c RanCache) { s.job.Caches = append(s.job.Caches, c) }
 
 // all goes through steps; in is the action that they are of, or empty.
 func (s *walked) all(steps []*yamlnode.Node, in string, level int) error {
+	if s.w.steps += len(steps); s.w.steps > maxSteps {
+		return odd("the run has more than %d steps, and no more are read", maxSteps)
+	}
 	for i, n := range steps {
 		where := fmt.Sprintf("step %d", i+1)
 		if in != "" {
@@ -95,8 +102,8 @@ func (s *walked) all(steps []*yamlnode.Node, in string, level int) error {
 
 // unknown notes an action of which nobody knows what it does.
 func (s *walked) unknown(where, name string) {
-	s.job.Unknown = append(s.job.Unknown, name)
-	s.job.Strange = append(s.job.Strange, name)
+	s.job.Unknown = once(s.job.Unknown, name)
+	s.job.Strange = once(s.job.Strange, name)
 	s.sources = true
 }
 
@@ -115,7 +122,7 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 		return nil // ours restores nothing, and runs nothing of the project
 	case r.repository == strings.ToLower(s.part.of.at.Repository) && !s.own:
 		// An action of those who wrote the workflow is as much theirs as its scripts are.
-		s.job.Unknown = append(s.job.Unknown, uses)
+		s.job.Unknown = once(s.job.Unknown, uses)
 		s.sources = s.sources || strings.Contains(r.part, "checkout")
 		return nil
 	}
@@ -173,7 +180,7 @@ func (s *walked) local(told, uses string, r reference, level int) error {
 	s.code(told + " is an action of the project")
 	at, ok := s.w.local(r.part)
 	if !ok || s.moved || level >= maxLevel {
-		s.job.Unknown = append(s.job.Unknown, uses)
+		s.job.Unknown = once(s.job.Unknown, uses)
 		return nil
 	}
 	root, err := s.w.action(at)
@@ -182,7 +189,7 @@ func (s *walked) local(told, uses string, r reference, level int) error {
 	}
 	runs := root.Get("runs")
 	if runs.Get("using").Str() != "composite" {
-		s.job.Unknown = append(s.job.Unknown, uses)
+		s.job.Unknown = once(s.job.Unknown, uses)
 		return nil
 	}
 	return s.all(steps(runs), told, level+1)
