@@ -31,7 +31,7 @@ func (repo *Repo) Workflow(uri string) (repository, path string) {
 func (repo *Repo) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	if repositoryName().FindStringSubmatch(repository) == nil || !fullSHA().MatchString(commit) {
+	if _, _, named := ownerAndName(repository); !named || !fullSHA().MatchString(commit) {
 		return nil, fault.New(fault.Usage, fault.NotAvailable, "", "%q at commit %q, want owner/name and a full commit", repository, commit)
 	}
 	x, err := repo.content(ctx, repository, commit, path)
