@@ -303,6 +303,40 @@ func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.B
 	return out, nil
 }
 
+// builtOnGitLab reads the configuration of the pipeline, as GitLab puts it together of the commit.
+func builtOnGitLab(ctx context.Context, at *gitlab.Repo, q policy.BuildQuery) (policy.Build, error) {
+	out := policy.Build{Query: q}
+	c, err := at.Configured(ctx, q.Run, q.ConfigCommit)
+	if err != nil {
+		return out, err
+	}
+	if !strings.HasPrefix(q.Config, q.Repository+"//"+c.Path+"@") {
+		out.Unread = fmt.Sprintf("the project's configuration is %q now, and the certificate names %s", c.Path, q.Config)
+		return out, nil
+	}
+	ran, err := pipelines.Release{Merged: c.Merged, Job: c.Job, Project: c.Project, Moving: c.Moving, Runners: c.Runners}.Ran()
+	if err != nil {
+		return out, err
+	}
+	out.Unread = ran.Unread
+	for _, j := range ran.Jobs {
+		b := policy.BuildJob{Name: j.Name, Signs: j.Signs, Unknown: j.Unknown, Strange: j.Unknown, Code: j.Code, Runner: j.Runner}
+		for _, c := range j.Caches {
+			b.Caches = append(b.Caches, policy.Cache(c))
+		}
+		out.Jobs = append(out.Jobs, b)
+	}
+	return out, nil
+}
+
+func (p gitLabRepo) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return builtOnGitLab(ctx, p.Repo, q)
+}
+
+func (p onGitLab) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return builtOnGitLab(ctx, p.Repo, q)
+}
+
 func (p gitHubRepo) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
 	return builtOnGitHub(ctx, p, q)
 }

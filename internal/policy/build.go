@@ -62,7 +62,7 @@ type Bar struct {
 }
 
 // usesText is what a step uses, as a workflow names it.
-var usesText = shaped(`^(\./\S+|docker://\S+|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./-]+)?)$`,
+var usesText = shaped(`^(\./\S+|(?:docker|https)://\S+|[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)+(@[A-Za-z0-9_./-]+)?)$`,
 	"an action as a workflow names it, such as owner/name@v1")
 
 // bar reads one word, or a mapping that says it with true, and what is known.
