@@ -137,7 +137,7 @@ var Pages = map[fault.Code]Page{
 		Means:  "A job that may have signed runs, or may run, code of the project, and the policy says builder: isolated. What runs in that job can ask for the same identity, and sign what it likes.",
 		Causes: []string{"the artifact is built in the job that attests it", "a script in the job that signs, beside sallyport", "a value that is pasted into a script, as ${{ inputs.name }}", "an action in that job that nobody here knows", "another job of the same file also has id-token: write, and the certificate does not say which of them signed"},
 		GitHub: "Build in one job, hand the files over with upload-artifact, and let a second job with id-token: write do no more than download-artifact and sallyport attest. Or name a reusable workflow with signer, which signs for others.",
-		GitLab: "Let the component attest be the job that signs; what it needs builds.",
+		GitLab: "Let the component attest be the job that signs, without before_script and variables of its own; what it needs builds.",
 		Mend:   "Build it again. A step that is not known is named under known, once somebody has read it: builder: {isolated: true, known: [owner/name@v1]}.",
 		Never:  "Move the build into an action of the project: its steps run in the same job.",
 	},
