@@ -493,3 +493,19 @@ func ExampleRelease_Ran() {
 	fmt.Println(out.Jobs[0].Caches[0].What)
 	// Output: step 1, actions/cache@v4 restores a cache
 }
+
+// The key that the next step of a denial names is no mistake to the other rules.
+func TestF12_the_mode_of_the_cache_is_a_key_of_workflows(t *testing.T) {
+	const text = "on: push\ncache-mode: none\npermissions: {}\njobs:\n  a:\n    runs-on: ubuntu-latest\n    cache-mode: write-only\n    permissions: {id-token: write}\n" +
+		"    environment: production\n    steps: [{run: sallyport gate --environment production}]\n"
+	found, err := workflows.Check(top, []byte(text), workflows.Want{Environments: []string{"production"}, Action: "sallyport-dev/sallyport"})
+	if err != nil || len(found) != 0 {
+		t.Errorf("%+v, %v, want nothing", found, err)
+	}
+	if jobs, err := workflows.Outside(top, []byte(text), "production"); err != nil || len(jobs) != 0 {
+		t.Errorf("%q, %v, want no job outside", jobs, err)
+	}
+	if _, err := workflows.Outside(top, []byte(strings.Replace(text, "cache-mode: none", "cache-modes: none", 1)), "production"); err == nil {
+		t.Error("another key is taken")
+	}
+}
