@@ -270,7 +270,7 @@ type filer interface {
 // builtOnGitHub reads the files that ran: the workflow that was started, the one that signed, those that
 // they call, and the actions of the workspace.
 func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.Build, error) {
-	out := policy.Build{Query: q, Off: "write cache-mode: none for the job"}
+	out := policy.Build{Query: q}
 	r := workflows.Release{Commit: q.Commit, Action: ours, Top: workflows.Place{Commit: q.ConfigCommit}, Signer: workflows.Place{Commit: q.SignerCommit}}
 	r.Repository, _ = at.Workflow(q.Repository)
 	r.Top.Repository, r.Top.Path = at.Workflow(q.Config)
@@ -291,7 +291,42 @@ func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.B
 	case err != nil:
 		return out, err
 	}
-	out.Unread = ran.Unread
+	return answered(q, ran), nil
+}
+
+// checkedOut is what builtOnGitHub would say of a release of the files in root; ok is false where they do not tell
+// it: another repository's, or those of a pipeline.
+func checkedOut(root *os.Root, b policy.Builder) (x policy.Build, ok bool) {
+	const commit = "0000000000000000000000000000000000000000"
+	signer, _, pinned := strings.Cut(b.Signer, "@")
+	if b.Forge.Mark != "/" || pinned {
+		return x, false
+	}
+	here := func(path string) workflows.Place {
+		return workflows.Place{Repository: b.Repository, Commit: commit, Path: path}
+	}
+	r := workflows.Release{Repository: b.Repository, Commit: commit, Action: ours, Top: here(b.Workflow), Signer: here(b.Workflow),
+		Called: func(string) string { return "" }}
+	if signer != "" {
+		r.Signer = here(strings.TrimPrefix(strings.TrimPrefix(signer, b.Repository+"/"), "./"))
+	}
+	read := tree(root)
+	r.Read = func(p workflows.Place) ([]byte, error) {
+		if p.Repository != b.Repository || p.Commit != commit {
+			return nil, fs.ErrNotExist
+		}
+		return read(p.Path)
+	}
+	ran, err := r.Ran()
+	if err != nil || ran.Unread != "" {
+		return x, false
+	}
+	return answered(policy.BuildQuery{}, ran), true
+}
+
+// answered is what a reader says, as an answer.
+func answered(q policy.BuildQuery, ran workflows.Ran) policy.Build {
+	out := policy.Build{Query: q, Unread: ran.Unread, Off: "write cache-mode: none for the job"}
 	for _, j := range ran.Jobs {
 		b := policy.BuildJob{Name: j.Name, Signs: j.Signs, CacheMode: j.CacheMode, NoCache: j.NoCache,
 			Unknown: j.Unknown, Code: j.Code, Strange: j.Strange, Runner: j.Runner}
@@ -300,7 +335,7 @@ func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.B
 		}
 		out.Jobs = append(out.Jobs, b)
 	}
-	return out, nil
+	return out
 }
 
 // builtOnGitLab reads the configuration of the pipeline, as GitLab puts it together of the commit.

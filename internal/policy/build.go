@@ -175,6 +175,35 @@ func (p Provenance) code() fault.Code {
 	return fault.Isolation
 }
 
+// A Foreseen is a requirement that a build of the files at hand would not meet.
+type Foreseen struct {
+	Code                               fault.Code
+	Environment, Reason, Found, Wanted string
+	Hint                               string
+	Line                               int // of the requirement
+}
+
+// Foresee says which requirements about the jobs of a build x would not meet, if b builds it as
+// its files say now. It decides nothing.
+func (p *Policy) Foresee(b Builder, x Build) []Foreseen {
+	var out []Foreseen
+	s, f := Signer{Workflow: &b}, Fact{Signer: statement.Signer{Runner: b.Runner}}
+	for _, e := range p.Environments {
+		for _, q := range e.Requires {
+			k, is := q.Kind.(Provenance)
+			if !is || len(q.SignedBy) > 0 || x.Unread != "" || x.Why != "" {
+				continue
+			}
+			for _, m := range []*miss{k.cached(x, f, s), k.exposed(x)} {
+				if m != nil {
+					out = append(out, Foreseen{m.code, e.Name, m.reason, m.found, m.wanted, m.hint, q.Line})
+				}
+			}
+		}
+	}
+	return out
+}
+
 // unshown says why nobody can tell what the jobs did; or nil.
 func (p Provenance) unshown(in Input, q Requirement, s Signer, f Fact) *miss {
 	b := in.built(q, s, f)

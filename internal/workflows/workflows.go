@@ -90,7 +90,9 @@ func parse(path string, raw []byte) (w *actionlint.Workflow, errs []*actionlint.
 
 // newer reports whether a mistake is a key that the platform has and the parser does not know:
 // cache-mode of workflows and jobs, of September 2026.
-func newer(e *actionlint.Error) bool { return strings.HasPrefix(e.Message, `unexpected key "cache-mode" for `) }
+func newer(e *actionlint.Error) bool {
+	return strings.HasPrefix(e.Message, `unexpected key "cache-mode" for `)
+}
 
 // correct is the next step where nothing can be judged.
 const correct = "correct the file; nothing in it was judged"
