@@ -267,12 +267,25 @@ type filer interface {
 	Called(ctx context.Context, run, uses string) (string, error)
 }
 
+// environmentOf is the environment of the job that signed, as its certificate says it; outside says that it was in
+// none. A subject of another form than the usual one says nothing
+// (docs.github.com, "OpenID Connect reference").
+func environmentOf(q policy.BuildQuery) (name string, outside bool) {
+	_, named, is := strings.Cut(q.Subject, ":environment:")
+	usual := strings.HasPrefix(q.Subject, "repo:") && (strings.Contains(q.Subject, ":ref:refs/") || strings.HasSuffix(q.Subject, ":pull_request"))
+	if q.Environment != "" || is {
+		return cmp.Or(q.Environment, named), false
+	}
+	return "", usual
+}
+
 // builtOnGitHub reads the files that ran: the workflow that was started, the one that signed, those that
 // they call, and the actions of the workspace.
 func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.Build, error) {
 	out := policy.Build{Query: q}
 	r := workflows.Release{Commit: q.Commit, Action: ours, Top: workflows.Place{Commit: q.ConfigCommit}, Signer: workflows.Place{Commit: q.SignerCommit}}
 	r.Repository, _ = at.Workflow(q.Repository)
+	r.Environment, r.Outside = environmentOf(q)
 	r.Top.Repository, r.Top.Path = at.Workflow(q.Config)
 	r.Signer.Repository, r.Signer.Path = at.Workflow(q.Signer)
 	r.Read = func(p workflows.Place) ([]byte, error) { return at.FileOf(ctx, p.Repository, p.Commit, p.Path) }
@@ -306,7 +319,7 @@ func checkedOut(root *os.Root, b policy.Builder) (x policy.Build, ok bool) {
 		return workflows.Place{Repository: b.Repository, Commit: commit, Path: path}
 	}
 	r := workflows.Release{Repository: b.Repository, Commit: commit, Action: ours, Top: here(b.Workflow), Signer: here(b.Workflow),
-		Called: func(string) string { return "" }}
+		Called: func(string) string { return "" }, Outside: true} // who signs what was built enters nothing
 	if signer != "" {
 		r.Signer = here(strings.TrimPrefix(strings.TrimPrefix(signer, b.Repository+"/"), "./"))
 	}

@@ -19,6 +19,8 @@ type BuildQuery struct {
 	ConfigCommit string `json:"configCommit"` // its commit
 	Signer       string `json:"signer"`       // the workflow whose job signed, with its ref
 	SignerCommit string `json:"signerCommit"` // its commit
+	Environment  string `json:"environment"`  // that the job was in, as the certificate says it; "": it says none
+	Subject      string `json:"subject"`      // of the job's token, which may name an environment as well
 }
 
 // Build is the platform's word about a BuildQuery.
@@ -129,7 +131,8 @@ func (q Requirement) buildQuery(s Signer, f statement.Signer) (BuildQuery, bool)
 		return BuildQuery{}, false
 	}
 	return BuildQuery{Repository: f.Repository, Run: f.Run, Commit: f.Commit,
-		Config: f.ConfigURI, ConfigCommit: f.ConfigDigest, Signer: f.SignerURI, SignerCommit: f.SignerDigest}, true
+		Config: f.ConfigURI, ConfigCommit: f.ConfigDigest, Signer: f.SignerURI, SignerCommit: f.SignerDigest,
+		Environment: f.Environment, Subject: f.TokenSubject}, true
 }
 
 // checkBuild wants the jobs that led to the signature to be as q wants them. Without an

@@ -85,7 +85,8 @@ func (q RunQuery) Key() QuestionKey {
 
 // Key says what q is about.
 func (q BuildQuery) Key() QuestionKey {
-	return QuestionKey{AboutBuild, q.Repository, "", fmt.Sprintf("%s %s %q %s %q %s", q.Run, q.Commit, q.Config, q.ConfigCommit, q.Signer, q.SignerCommit)}
+	return QuestionKey{AboutBuild, q.Repository, "", fmt.Sprintf("%s %s %q %s %q %s %q %q",
+		q.Run, q.Commit, q.Config, q.ConfigCommit, q.Signer, q.SignerCommit, q.Environment, q.Subject)}
 }
 
 // Key says what q is about: a commit, and where its change begins.

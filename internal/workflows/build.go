@@ -38,6 +38,10 @@ type Release struct {
 	Top        Place  // the workflow that was started
 	Signer     Place  // the workflow whose job signed
 	Action     string // owner/name of our action's repository
+	// Environment is the one that the job was in; "": nobody says it. Outside says that it was in
+	// none.
+	Environment string
+	Outside     bool
 	// Called returns the commit of a workflow of another repository, which a file calls by
 	// this text, as the platform resolved it for the run; "" where it does not say it.
 	Called func(uses string) string
@@ -150,7 +154,7 @@ func (w *reading) run() error {
 		}
 	}
 	for _, i := range signing {
-		for _, p := range i.signers() {
+		for _, p := range w.signers(i) {
 			if err := w.closure(p); err != nil {
 				return err
 			}
@@ -169,18 +173,38 @@ func (w *reading) run() error {
 	return nil
 }
 
-// signers are the jobs of i that may have signed: those that may have an identity. Where the
-// file gives one to none, it says nothing, and each job with steps counts.
-func (i *instance) signers() []*part {
-	steps := func(p *part) bool { return p.node.Get("uses") == nil }
-	out := slices.DeleteFunc(slices.Clone(i.jobs), func(p *part) bool { return !steps(p) || !p.identity })
+// signers are the jobs of i that may have signed: those that may have an identity, and are in the
+// environment that the certificate names. Where the file has none, it says less, and more jobs count: those
+// that may have an identity, or all with steps.
+func (w *reading) signers(i *instance) []*part {
+	all := slices.DeleteFunc(slices.Clone(i.jobs), func(p *part) bool { return p.node.Get("uses") != nil })
+	out := slices.DeleteFunc(slices.Clone(all), func(p *part) bool { return !p.identity || !w.fits(p) })
 	if len(out) == 0 {
-		out = slices.DeleteFunc(slices.Clone(i.jobs), func(p *part) bool { return !steps(p) })
+		out = slices.DeleteFunc(slices.Clone(all), func(p *part) bool { return !p.identity })
+	}
+	if len(out) == 0 {
+		out = all
 	}
 	for _, p := range out {
 		p.signs = true
 	}
 	return out
+}
+
+// fits reports whether p may be in the environment that the certificate names, or in none.
+func (w *reading) fits(p *part) bool {
+	e := p.node.Get("environment")
+	name := e.Str()
+	if e != nil && e.Kind == yamlnode.Map {
+		name = e.Get("name").Str()
+	}
+	switch {
+	case strings.Contains(name, "${{"):
+		return true
+	case w.Environment != "":
+		return strings.EqualFold(name, w.Environment)
+	}
+	return !w.Outside || name == ""
 }
 
 // within are the instances of the signer's file beneath i.

@@ -294,6 +294,29 @@ func TestC22_which_jobs_may_have_signed(t *testing.T) {
 			t.Errorf("%s: %q may have signed, want %q", name, got, x.want)
 		}
 	}
+	// The certificate may say in which environment its job was, or that it was in none.
+	const two = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    steps: [{run: ls}]\n" +
+		"  b:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    environment: ENV\n    steps: [{run: ls}]\n"
+	for _, x := range []struct {
+		env, name string
+		outside   bool
+		want      string
+	}{
+		{"production", "", false, "ab"}, {"production", "", true, "a"}, {"production", "Production", false, "b"}, {"production", "staging", false, "ab"},
+		{"{name: production, url: x}", "production", false, "b"}, {"${{ inputs.e }}", "", true, "ab"}, {"${{ inputs.e }}", "production", false, "b"},
+	} {
+		r := released(map[string]string{top: strings.Replace(two, "ENV", x.env, 1)})
+		r.Environment, r.Outside = x.name, x.outside
+		got := ""
+		for _, j := range ran(t, r).Jobs {
+			if j.Signs {
+				got += j.Name[len(j.Name)-1:]
+			}
+		}
+		if got != x.want {
+			t.Errorf("%+v: %q may have signed, want %q", x, got, x.want)
+		}
+	}
 	// A called workflow without permissions has those of the job that calls it.
 	for perms, want := range map[string]int{"permissions: {id-token: write}": 1, "permissions: {contents: read}": 2} {
 		r := released(map[string]string{
@@ -351,16 +374,26 @@ func TestC22_which_steps_run_code_of_the_project(t *testing.T) {
 		`run: "$TOOL"`:                                               "it runs $TOOL",
 		"run: echo ${{ inputs.name }}":                               "a value is pasted into it",
 		"run: echo ${{ github.sha }}":                                "",
-		"run: sallyport attest x\n    shell: pwsh":                   "its shell is pwsh",
-		"run: sallyport attest x\n    env: {BASH_ENV: ./x}":          "sets BASH_ENV",
-		"uses: actions/checkout@v5\n    env: {NODE_OPTIONS: -r ./x}": "sets NODE_OPTIONS",
-		"uses: pnpm/action-setup@v4\n    with: {run_install: true}":  "run_install",
+		"run: sallyport attest x\n    shell: bash -euo pipefail {0}": "",
+		"run: sallyport attest x\n    shell: bash --rcfile ./x {0}":  "its shell is",
+		"run: printf -v PATH .":                                      "it runs printf",
+		`run: echo $'\'' ; ./x #'`:                                   "it has $'",
+		"uses: actions/download-artifact@v5\n    with: {path: dist}": "",
+		"uses: actions/download-artifact@v5\n    with: {path: /usr/local/bin}": "outside of the workspace",
+		"uses: actions/download-artifact@v5\n    with: {path: '${{ x }}'}":     "outside of the workspace",
+		"run: sallyport attest x\n    shell: pwsh":                             "its shell is pwsh",
+		"run: sallyport attest x\n    env: {BASH_ENV: ./x}":                    "sets BASH_ENV",
+		"uses: actions/checkout@v5\n    env: {NODE_OPTIONS: -r ./x}":           "sets NODE_OPTIONS",
+		"uses: pnpm/action-setup@v4\n    with: {run_install: true}":            "run_install",
 	} {
 		j := one(t, "steps:\n  - "+step, nil)
 		told := strings.Join(j.Code, "; ")
 		if len(j.Strange) != 0 || (want == "") != (told == "") || !strings.Contains(told, want) {
 			t.Errorf("%q: told %q and %q, want %q", step, told, j.Strange, want)
 		}
+	}
+	if j := ran(t, released(map[string]string{top: "on: push\njobs:\n  a: {runs-on: windows-latest, steps: [{run: sallyport attest x}]}\n"})).Jobs[0]; len(j.Code) != 1 {
+		t.Errorf("told %q, want the shell of Windows", j.Code)
 	}
 	for job, want := range map[string]string{
 		"container: acme/app:dev\nsteps: [{uses: actions/download-artifact@v5}]":   "the image acme/app:dev",

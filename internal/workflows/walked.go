@@ -131,8 +131,13 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 		s.unknown(told, uses)
 		return nil
 	}
-	if r.repository == "actions/checkout" {
+	switch to := given(n, "path"); r.repository {
+	case "actions/checkout":
 		s.checkout(n)
+	case "actions/download-artifact":
+		if strings.HasPrefix(to, "/") || strings.HasPrefix(to, "~") || strings.Contains(to, "..") || strings.Contains(to, "${{") || strings.Contains(to, "\\") {
+			s.code(told + " lays files outside of the workspace: " + short(to))
+		}
 	}
 	if why, off := h.restores(r, n); why != "" {
 		s.cache(RanCache{What: told + " " + why, Off: off})
@@ -229,10 +234,10 @@ func (s *walked) harmful(text, shell string) string {
 	if !s.own && !s.sources {
 		return ""
 	}
-	if shell != "" && shell != "bash" && shell != "sh" {
-		return "its shell is " + short(shell)
+	if !plainShell(shell) || shell == "" && s.windows() {
+		return "its shell is " + cmp.Or(short(shell), "that of Windows")
 	}
-	for _, sign := range []string{"$(", "`", "<(", ">(", "<<", "GITHUB_ENV", "GITHUB_PATH"} {
+	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "GITHUB_ENV", "GITHUB_PATH"} {
 		if strings.Contains(text, sign) {
 			return "it has " + sign + ", and what that does is not judged"
 		}
@@ -243,6 +248,27 @@ func (s *walked) harmful(text, shell string) string {
 		}
 	}
 	return ""
+}
+
+// plainShell reports whether a shell runs the script, and nothing before it.
+func plainShell(shell string) bool {
+	for i, w := range strings.Fields(shell) {
+		if i == 0 && w != "bash" && w != "sh" || i > 0 && !slices.Contains(shellWords, w) {
+			return false
+		}
+	}
+	return true
+}
+
+var shellWords = []string{"-e", "-u", "-x", "-eu", "-ex", "-eux", "-euo", "-eo", "-euxo", "-o", "pipefail", "--noprofile", "--norc", "{0}"}
+
+// windows reports whether the job may run where scripts are not of this shell unless they say so.
+func (s *walked) windows() bool {
+	return slices.ContainsFunc(s.part.node.Get("runs-on").Flat(), func(n *yamlnode.Node) bool {
+		return slices.ContainsFunc(choices(s.part.node, n.Str()), func(l string) bool {
+			return strings.Contains(strings.ToLower(l), "windows") || strings.Contains(l, "${{")
+		})
+	})
 }
 
 // outputs are files to which a script may write: they tell later steps values, and no more.
@@ -260,7 +286,7 @@ func (c command) harmful() string {
 	}
 	ours := name == "sallyport" || (name == "cosign" || name == "gh") && len(c.words) > 1 &&
 		slices.Contains([]string{"sign", "sign-blob", "attest", "attest-blob", "verify", "verify-blob", "version", "release", "attestation"}, c.words[1])
-	if !ours && !slices.Contains(harmless, name) {
+	if !ours && !slices.Contains(harmless, name) || name == "printf" && len(c.words) > 1 && c.words[1] == "-v" {
 		return "it runs " + short(name)
 	}
 	for i, w := range c.words[1:] {
