@@ -94,8 +94,11 @@ func (r *run) foreseen(p *policy.Policy, root *os.Root) []finding.Finding {
 				continue
 			}
 			for _, m := range p.Foresee(b, x) {
-				f := finding.Finding{Rule: finding.BuildCached, Code: m.Code, Severity: finding.Warning, File: b.Workflow, Line: 1, Column: 1,
-					Found: m.Found, Wanted: m.Wanted, Hint: m.Hint, Message: fmt.Sprintf("%q will deny the next release: %s", m.Environment, m.Reason)}
+				f := finding.Finding{
+					Rule: finding.BuildCached, Code: m.Code, Severity: finding.Warning, File: b.Workflow, Line: 1, Column: 1,
+					Found: m.Found, Wanted: m.Wanted, Hint: m.Hint,
+					Message: fmt.Sprintf("%q will deny the next release: %s", m.Environment, m.Reason),
+				}
 				if m.Code == fault.Isolation {
 					f.Rule = finding.BuildExposed
 				}

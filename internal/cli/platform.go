@@ -272,7 +272,8 @@ type filer interface {
 // (docs.github.com, "OpenID Connect reference").
 func environmentOf(q policy.BuildQuery) (name string, outside bool) {
 	_, named, is := strings.Cut(q.Subject, ":environment:")
-	usual := strings.HasPrefix(q.Subject, "repo:") && (strings.Contains(q.Subject, ":ref:refs/") || strings.HasSuffix(q.Subject, ":pull_request"))
+	usual := strings.HasPrefix(q.Subject, "repo:") &&
+		(strings.Contains(q.Subject, ":ref:refs/") || strings.HasSuffix(q.Subject, ":pull_request"))
 	if q.Environment != "" || is {
 		return cmp.Or(q.Environment, named), false
 	}
@@ -283,7 +284,8 @@ func environmentOf(q policy.BuildQuery) (name string, outside bool) {
 // they call, and the actions of the workspace.
 func builtOnGitHub(ctx context.Context, at filer, q policy.BuildQuery) (policy.Build, error) {
 	out := policy.Build{Query: q}
-	r := workflows.Release{Commit: q.Commit, Action: ours, Top: workflows.Place{Commit: q.ConfigCommit}, Signer: workflows.Place{Commit: q.SignerCommit}}
+	r := workflows.Release{Commit: q.Commit, Action: ours,
+		Top: workflows.Place{Commit: q.ConfigCommit}, Signer: workflows.Place{Commit: q.SignerCommit}}
 	r.Repository, _ = at.Workflow(q.Repository)
 	r.Environment, r.Outside = environmentOf(q)
 	r.Top.Repository, r.Top.Path = at.Workflow(q.Config)
@@ -318,7 +320,8 @@ func checkedOut(root *os.Root, b policy.Builder) (x policy.Build, ok bool) {
 	here := func(path string) workflows.Place {
 		return workflows.Place{Repository: b.Repository, Commit: commit, Path: path}
 	}
-	r := workflows.Release{Repository: b.Repository, Commit: commit, Action: ours, Top: here(b.Workflow), Signer: here(b.Workflow),
+	r := workflows.Release{Repository: b.Repository, Commit: commit, Action: ours,
+		Top: here(b.Workflow), Signer: here(b.Workflow),
 		Called: func(string) string { return "" }, Outside: true} // who signs what was built enters nothing
 	if signer != "" {
 		r.Signer = here(strings.TrimPrefix(strings.TrimPrefix(signer, b.Repository+"/"), "./"))
@@ -362,13 +365,15 @@ func builtOnGitLab(ctx context.Context, at *gitlab.Repo, q policy.BuildQuery) (p
 		out.Unread = fmt.Sprintf("the project's configuration is %q now, and the certificate names %s", c.Path, q.Config)
 		return out, nil
 	}
-	ran, err := pipelines.Release{Merged: c.Merged, Job: c.Job, Project: c.Project, Moving: c.Moving, Runners: c.Runners}.Ran()
+	ran, err := pipelines.Release{Merged: c.Merged, Job: c.Job, Project: c.Project,
+		Moving: c.Moving, Runners: c.Runners}.Ran()
 	if err != nil {
 		return out, err
 	}
 	out.Unread = ran.Unread
 	for _, j := range ran.Jobs {
-		b := policy.BuildJob{Name: j.Name, Signs: j.Signs, Unknown: j.Unknown, Strange: j.Unknown, Code: j.Code, Runner: j.Runner}
+		b := policy.BuildJob{Name: j.Name, Signs: j.Signs, Runner: j.Runner,
+			Unknown: j.Unknown, Strange: j.Unknown, Code: j.Code}
 		for _, c := range j.Caches {
 			b.Caches = append(b.Caches, policy.Cache(c))
 		}

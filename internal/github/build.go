@@ -32,7 +32,8 @@ func (repo *Repo) FileOf(ctx context.Context, repository, commit, path string) (
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	if _, _, named := ownerAndName(repository); !named || !fullSHA().MatchString(commit) {
-		return nil, fault.New(fault.Usage, fault.NotAvailable, "", "%q at commit %q, want owner/name and a full commit", repository, commit)
+		return nil, fault.New(fault.Usage, fault.NotAvailable, "",
+			"%q at commit %q, want owner/name and a full commit", repository, commit)
 	}
 	x, err := repo.content(ctx, repository, commit, path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -48,7 +49,8 @@ func (repo *Repo) FileOf(ctx context.Context, repository, commit, path string) (
 	}
 	body, ok := x.file()
 	if !ok {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "", "%q of %s is no file that the API gives", path, repository)
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "",
+			"%q of %s is no file that the API gives", path, repository)
 	}
 	return body, nil
 }

@@ -27,7 +27,8 @@ func (repo *Repo) Configured(ctx context.Context, run, commit string) (Configure
 	out := Configured{Project: repo.path, Runners: map[string]string{}}
 	id, ours := repo.jobIn(run)
 	if !ours || !wholeCommit().MatchString(commit) {
-		return out, fault.New(fault.Usage, fault.NotAvailable, "gate it in a job of the project that builds it", "%q at commit %q is no job of %s", run, commit, repo.web(""))
+		return out, fault.New(fault.Usage, fault.NotAvailable, "gate it in a job of the project that builds it",
+			"%q at commit %q is no job of %s", run, commit, repo.web(""))
 	}
 	b, p, err := repo.built(ctx, id)
 	if err != nil {
@@ -63,12 +64,14 @@ func (repo *Repo) Configured(ctx context.Context, run, commit string) (Configure
 		Errors   []string   `json:"errors"`
 		Merged   string     `json:"merged_yaml"`
 		Includes []included `json:"includes"`
-	}](ctx, repo, question{path: repo.project("/ci/lint"), hint: readFacts, query: map[string][]string{"content_ref": {commit}}})
+	}](ctx, repo, question{path: repo.project("/ci/lint"), hint: readFacts,
+		query: map[string][]string{"content_ref": {commit}}})
 	switch {
 	case err != nil:
 		return out, repo.notShown(err, "its configuration at commit "+commit)
 	case l.Valid == nil || !*l.Valid:
-		return out, fault.New(fault.Unavailable, fault.NotAvailable, "", "%w at commit %s: %q", errInvalid, commit, l.Errors[:min(5, len(l.Errors))])
+		return out, fault.New(fault.Unavailable, fault.NotAvailable, "",
+			"%w at commit %s: %q", errInvalid, commit, l.Errors[:min(5, len(l.Errors))])
 	}
 	out.Merged = []byte(l.Merged)
 	for _, i := range l.Includes {
@@ -84,7 +87,8 @@ func (repo *Repo) notShown(err error, what string) error {
 	if !absent(err) {
 		return err
 	}
-	return fault.New(fault.Unavailable, fault.NotAvailable, readFacts, "%s has no %s, or does not show it to this token", repo.Name(), what)
+	return fault.New(fault.Unavailable, fault.NotAvailable, readFacts,
+		"%s has no %s, or does not show it to this token", repo.Name(), what)
 }
 
 // included is one file of a configuration (https://docs.gitlab.com/api/lint).

@@ -58,7 +58,8 @@ func (r Release) Ran() (out Ran, err error) {
 	case p.failed != nil || d.Spent() || len(d.Twice) > 0:
 		return Ran{Unread: "the configuration cannot be judged: it is too large, or a key stands twice in it"}, nil
 	case signs == nil:
-		return Ran{Unread: fault.Text("the configuration has no job %q: it is of a pipeline below, or the configuration has changed", r.Job)}, nil
+		return Ran{Unread: fault.Text(
+			"the configuration has no job %q: it is of a pipeline below, or the configuration has changed", r.Job)}, nil
 	}
 	for i, j := range p.led(signs) {
 		x := RanJob{Name: "job " + j.name, Runner: r.Runners[j.name], Caches: p.restored(j)}
@@ -105,17 +106,20 @@ func (p *pipeline) restored(j *job) []RanCache {
 		if c.Kind == yamlnode.Map && (len(c.Fields) == 0 || c.Get("policy").Str() == "push") {
 			continue
 		}
-		out = append(out, RanCache{What: "it has a cache: " + show(c), Off: "write cache: [] for the job, or policy: push for each of its caches"})
+		out = append(out, RanCache{What: "it has a cache: " + show(c),
+			Off: "write cache: [] for the job, or policy: push for each of its caches"})
 	}
 	for _, needs := range j.needs() {
 		for _, n := range needs {
 			if n.elsewhere != "" && !n.blind {
-				out = append(out, RanCache{What: "it takes files of " + n.elsewhere, Off: "build them in this pipeline", Elsewhere: true})
+				out = append(out, RanCache{What: "it takes files of " + n.elsewhere,
+					Off: "build them in this pipeline", Elsewhere: true})
 			}
 		}
 	}
 	if strings.Contains(j.text, "cache-from") {
-		out = append(out, RanCache{What: "its script imports a cache (cache-from)", Off: "leave it out", Elsewhere: true})
+		out = append(out, RanCache{What: "its script imports a cache (cache-from)",
+			Off: "leave it out", Elsewhere: true})
 	}
 	return out
 }
@@ -148,7 +152,8 @@ func (p *pipeline) foreign(j *job, project string) []string {
 	if image != nil && image.Kind == yamlnode.Map {
 		name = image.Get("name").Str()
 	}
-	if image != nil && (name == "" || strings.Contains(name, "$") || strings.Contains(strings.ToLower(name), strings.ToLower(project))) {
+	own := name == "" || strings.Contains(name, "$") || strings.Contains(strings.ToLower(name), strings.ToLower(project))
+	if image != nil && own {
 		out = append(out, "it runs in an image of the project: "+show(image))
 	}
 	for _, needs := range j.needs() {

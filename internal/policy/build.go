@@ -144,7 +144,7 @@ func checkBuild(in Input, q Requirement, s Signer, f Fact) *miss {
 	}
 	m := p.unshown(in, q, s, f)
 	if m == nil {
-		m = p.cached(in.built(q, s, f), f, s)
+		m = p.cached(in.built(q, s, f), f.Signer.Runner, s.Workflow.Forge.Runner)
 	}
 	if m == nil {
 		m = p.exposed(in.built(q, s, f))
@@ -190,14 +190,13 @@ type Foreseen struct {
 // its files say now. It decides nothing.
 func (p *Policy) Foresee(b Builder, x Build) []Foreseen {
 	var out []Foreseen
-	s, f := Signer{Workflow: &b}, Fact{Signer: statement.Signer{Runner: b.Runner}}
 	for _, e := range p.Environments {
 		for _, q := range e.Requires {
 			k, is := q.Kind.(Provenance)
 			if !is || len(q.SignedBy) > 0 || x.Unread != "" || x.Why != "" {
 				continue
 			}
-			for _, m := range []*miss{k.cached(x, f, s), k.exposed(x)} {
+			for _, m := range []*miss{k.cached(x, b.Runner, b.Forge.Runner), k.exposed(x)} {
 				if m != nil {
 					out = append(out, Foreseen{m.code, e.Name, m.reason, m.found, m.wanted, m.hint, q.Line})
 				}
@@ -221,7 +220,7 @@ func (p Provenance) unshown(in Input, q Requirement, s Signer, f Fact) *miss {
 			reason: "the platform did not show the files of the run that made the evidence: " + bare(f.Signer.Run)}
 	case b.Unread != "":
 		return &miss{code: p.code(), found: b.Unread, wanted: "files that say which steps ran",
-			reason: "the files of the run do not tell what its jobs did", hint: "write it out in the files, and build it again"}
+			reason: "the files of the run do not tell what its jobs did"}
 	case !slices.ContainsFunc(b.Jobs, func(j BuildJob) bool { return j.Signs }):
 		return &miss{code: p.code(), found: "nothing", wanted: "the jobs of the run that made the evidence",
 			reason: "nothing is known about the jobs that led to the signature"}
@@ -230,24 +229,23 @@ func (p Provenance) unshown(in Input, q Requirement, s Signer, f Fact) *miss {
 }
 
 // cached says which job may have restored a cache; or nil. A cache is what an earlier run left:
-// whoever could write to it had a part in this build (F12).
-func (p Provenance) cached(b Build, f Fact, s Signer) *miss {
+// whoever could write to it had a part in this build (F12). runner is what the job that signed ran on, and own
+// what the platform operates itself.
+func (p Provenance) cached(b Build, runner, own string) *miss {
 	const wanted = "no cache in the job that signs, or in a job that it needs"
+	const fresh = "run it on a machine that the platform makes for one job, and build it again"
 	const looked = "read what it does and, where it restores none, name it under known in caches of the policy"
 	if p.Caches == nil {
 		return nil
 	}
 	for _, j := range b.Jobs {
-		own := s.Workflow.Forge.Runner
 		switch {
 		case j.Runner != "":
-			return &miss{code: fault.CacheUsed, found: fmt.Sprintf("%s runs on %s", j.Name, j.Runner), wanted: wanted,
-				reason: "a job that led to the signature may have run on a machine that keeps its disk, which is a cache",
-				hint:   "run it on a machine that the platform makes for one job, and build it again"}
-		case j.Signs && (own == "" || f.Signer.Runner != own):
-			return &miss{code: fault.CacheUsed, found: orAbsent(f.Signer.Runner), wanted: orAbsent(own),
-				reason: "the job that signed ran on a machine that may keep its disk, which is a cache",
-				hint:   "run it on a machine that the platform makes for one job, and build it again"}
+			return &miss{code: fault.CacheUsed, found: fmt.Sprintf("%s runs on %s", j.Name, j.Runner), wanted: wanted, hint: fresh,
+				reason: "a job that led to the signature may have run on a machine that keeps its disk, which is a cache"}
+		case j.Signs && (own == "" || runner != own):
+			return &miss{code: fault.CacheUsed, found: orAbsent(runner), wanted: orAbsent(own),
+				reason: "the job that signed ran on a machine that may keep its disk, which is a cache", hint: fresh}
 		}
 		for _, c := range j.Caches {
 			if j.NoCache && !c.Elsewhere {
@@ -261,9 +259,9 @@ func (p Provenance) cached(b Build, f Fact, s Signer) *miss {
 			return m
 		}
 		if all := p.Caches.unknown(j.Unknown); len(all) > 0 && !j.NoCache {
-			m := &miss{code: fault.CacheUsed, found: j.Name + ": " + strings.Join(all, ", "), wanted: "actions that are known to restore no cache",
-				reason: "a job that led to the signature uses what may restore a cache, for all that is known here",
-				hint:   looked}
+			m := &miss{code: fault.CacheUsed, hint: looked, found: j.Name + ": " + strings.Join(all, ", "),
+				wanted: "steps that are known to restore no cache",
+				reason: "a job that led to the signature uses what may restore a cache, for all that is known here"}
 			if b.Off != "" {
 				m.hint = b.Off + " and build it again; or " + looked
 			}
@@ -293,7 +291,8 @@ func (p Provenance) exposed(b Build) *miss {
 			return &miss{code: fault.Isolation, found: j.Name + ": " + strings.Join(all, ", "),
 				wanted: "steps that are known to run none of the project's code",
 				reason: "a job that may have signed uses what may run code of the project, for all that is known here",
-				hint:   "move it to a job that does not sign; or read what it does and, where it runs none, name it under known in builder of the policy"}
+				hint: "move it to a job that does not sign; or read what it does and, where it runs none, " +
+					"name it under known in builder of the policy"}
 		}
 	}
 	return nil
@@ -307,7 +306,8 @@ func (p Provenance) vouched() []string {
 		what string
 	}{{p.Caches, "restores no cache"}, {p.Isolated, "runs none of the project's code"}} {
 		if x.b != nil && len(x.b.Known) > 0 {
-			out = append(out, fmt.Sprintf("the policy says that each of these %s: %s", x.what, strings.Join(x.b.Known, ", ")))
+			out = append(out,
+				fmt.Sprintf("the policy says that each of these %s: %s", x.what, strings.Join(x.b.Known, ", ")))
 		}
 	}
 	return out

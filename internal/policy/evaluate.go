@@ -47,7 +47,8 @@ func Evaluate(in Input) verdict.Verdict {
 		v.NotAsked = append(v.NotAsked, "whether the refs and branches that the policy builds from are protected, and whether the commits are on them; sallyport gate asks the platform")
 	}
 	if in.Environment == "" && in.asksBuilds() {
-		v.NotAsked = append(v.NotAsked, "whether the jobs that led to the signature restored a cache, or ran the project's code where they signed; sallyport gate asks the platform")
+		v.NotAsked = append(v.NotAsked, "whether the jobs that led to the signature restored a cache, "+
+			"or ran the project's code where they signed; sallyport gate asks the platform")
 	}
 	return v
 }

@@ -180,7 +180,7 @@ type Input struct {
 	Protection Protection  `json:"protection"`
 	Candidates []Candidate `json:"-"`
 	Runs       []Run       `json:"runs,omitempty"`   // that the evidence and the entries name
-	Builds     []Build     `json:"builds,omitempty"` // that the evidence is of, where a requirement asks what the jobs did
+	Builds     []Build     `json:"builds,omitempty"` // of the evidence, where a policy asks
 	Changes    []Change    `json:"changes,omitempty"`
 	Refs       []Ref       `json:"refs,omitempty"` // of the refs that were built on
 	Rosters    []Roster    `json:"rosters,omitempty"`

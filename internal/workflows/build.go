@@ -435,7 +435,8 @@ func (w *reading) judge(p *part) (RanJob, error) {
 // machine is a label of a machine that the platform makes for one job and then throws away
 // (docs.github.com, "GitHub-hosted runners reference"). Larger ones have names that an
 // organization chooses, and so has its own.
-var machine = lazy(`^(?:ubuntu-(?:latest|slim|[0-9]{2}\.[0-9]{2})(?:-arm)?|windows-(?:latest|20[0-9]{2}|11)(?:-arm|-vs[0-9]{4})?|` +
+var machine = lazy(`^(?:ubuntu-(?:latest|slim|[0-9]{2}\.[0-9]{2})(?:-arm)?|` +
+	`windows-(?:latest|20[0-9]{2}|11)(?:-arm|-vs[0-9]{4})?|` +
 	`macos-(?:latest|[0-9]{2})(?:-large|-xlarge|-intel)?)$`)
 
 // runner is what a job runs on, where that is not surely such a machine.

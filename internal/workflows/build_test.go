@@ -140,6 +140,21 @@ func TestF12_which_steps_restore_a_cache(t *testing.T) {
 	}
 }
 
+// The platform's switch stops the platform's cache, and no other.
+func TestF12_which_caches_are_somebody_elses(t *testing.T) {
+	for step, want := range map[string]bool{
+		"actions/cache@v4 ": false, "Swatinem/rust-cache@v2 ": false, "Swatinem/rust-cache@v2 cache-provider: buildjet": true,
+		"buildjet/cache@v4 ": true, "actions/download-artifact@v5 run-id: 7": true, "docker/build-push-action@v6 cache-from: type=gha": false,
+		"docker/build-push-action@v6 cache-from: acme/app": true, "docker/bake-action@v6 ": true, "actions/setup-go@v5 ": false,
+		"docker/build-push-action@v6 cache-from: '${{ vars.FROM }}'": true,
+	} {
+		action, with, _ := strings.Cut(step, " ")
+		if j := one(t, uses(action, with), nil); len(j.Caches) != 1 || j.Caches[0].Elsewhere != want {
+			t.Errorf("%s: %+v, want that it is somebody else's: %t", step, j.Caches, want)
+		}
+	}
+}
+
 func TestF12_what_is_not_known_is_listed(t *testing.T) {
 	for step, want := range map[string]string{
 		"uses: acme/build@v1":                "acme/build@v1",

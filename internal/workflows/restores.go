@@ -12,6 +12,7 @@ import (
 type habit struct {
 	names string // owner/name or owner/name/path, lower case; /* behind a name is each action of that repository
 
+	apart  bool     // not from the platform's cache, so that cache-mode does not stop it
 	always bool     // it restores a cache, whatever it is given
 	on     []string // inputs that have it restore one
 	usual  bool     // it restores one where no input says so …
@@ -28,20 +29,23 @@ type habit struct {
 // switch, the version is left out.
 var habits = []habit{
 	// Caches, by name.
-	{names: "actions/cache actions/cache/restore buildjet/cache buildjet/cache/restore namespacelabs/nscloud-cache-action " +
-		"runs-on/cache runs-on/cache/restore useblacksmith/cache tespkg/actions-cache tespkg/actions-cache/restore " +
-		"swatinem/rust-cache mozilla-actions/sccache-action hendrikmuys/ccache-action julia-actions/cache coursier/cache-action " +
-		"determinatesystems/magic-nix-cache-action determinatesystems/flakehub-cache-action nix-community/cache-nix-action " +
-		"leafo/gh-actions-lua awalsh128/cache-apt-pkgs-action satackey/action-docker-layer-caching bazel-contrib/setup-bazel " +
-		"bazelbuild/setup-bazelisk rharkor/caching-for-turbo moonrepo/setup-rust", always: true},
+	{names: `actions/cache actions/cache/restore swatinem/rust-cache hendrikmuys/ccache-action julia-actions/cache
+		coursier/cache-action nix-community/cache-nix-action leafo/gh-actions-lua awalsh128/cache-apt-pkgs-action
+		satackey/action-docker-layer-caching bazel-contrib/setup-bazel bazelbuild/setup-bazelisk moonrepo/setup-rust`,
+		always: true},
+	// Caches of others, or of whom a variable names.
+	{names: `buildjet/cache buildjet/cache/restore namespacelabs/nscloud-cache-action runs-on/cache runs-on/cache/restore
+		useblacksmith/cache tespkg/actions-cache tespkg/actions-cache/restore mozilla-actions/sccache-action
+		determinatesystems/magic-nix-cache-action determinatesystems/flakehub-cache-action cachix/cachix-action
+		rharkor/caching-for-turbo`, always: true, apart: true},
 	// Files of another run come from whoever could write to that run.
-	{names: "dawidd6/action-download-artifact", always: true},
-	{names: "actions/download-artifact", on: []string{"run-id"}},
+	{names: "dawidd6/action-download-artifact", always: true, apart: true},
+	{names: "actions/download-artifact", on: []string{"run-id"}, apart: true},
 
 	// Tools that restore a cache when they are asked to.
 	{names: "actions/setup-java", on: []string{"cache", "cache-jdk"}},
-	{names: "actions/setup-python actions/setup-dotnet denoland/setup-deno subosito/flutter-action sbt/setup-sbt " +
-		"dart-lang/setup-dart aquasecurity/setup-trivy", on: []string{"cache"}},
+	{names: `actions/setup-python actions/setup-dotnet denoland/setup-deno subosito/flutter-action sbt/setup-sbt
+		dart-lang/setup-dart aquasecurity/setup-trivy`, on: []string{"cache"}},
 	{names: "pnpm/action-setup", on: []string{"cache"}, runsOn: []string{"run_install"}},
 	{names: "ruby/setup-ruby", on: []string{"bundler-cache"}, runsOn: []string{"bundler-cache"}},
 	{names: "taiki-e/cache-cargo-install-action", always: true, runs: true},
@@ -56,7 +60,7 @@ var habits = []habit{
 	{names: "oven-sh/setup-bun", usual: true, off: []string{"no-cache=true"}},
 	{names: "docker/setup-buildx-action", usual: true, off: []string{"cache-binary=false"}},
 	{names: "docker/setup-qemu-action", usual: true, off: []string{"cache-image=false"}},
-	{names: "docker/setup-compose-action docker/setup-docker-action crazy-max/ghaction-setup-docker", usual: true,
+	{names: `docker/setup-compose-action docker/setup-docker-action crazy-max/ghaction-setup-docker`, usual: true,
 		off: []string{"cache-binary=false"}},
 	{names: "gradle/actions/setup-gradle gradle/gradle-build-action", usual: true,
 		off: []string{"cache-disabled=true", "cache-write-only=true"}, runsOn: []string{"arguments"}},
@@ -65,34 +69,37 @@ var habits = []habit{
 	{names: "jdx/mise-action", usual: true, off: []string{"cache=false"}, runs: true},
 	{names: "actions-rust-lang/setup-rust-toolchain", usual: true, off: []string{"cache=false"}},
 	{names: "aquasecurity/trivy-action", usual: true, off: []string{"cache=false"}},
-	{names: "cypress-io/github-action bahmutov/npm-install github/codeql-action/init", always: true, runs: true},
+	{names: `cypress-io/github-action bahmutov/npm-install github/codeql-action/init`, always: true, runs: true},
 	{names: "actions/stale", always: true}, // where it stopped the last time
 	{names: "anchore/scan-action", on: []string{"cache-db"}},
 
 	// Builders and publishers: what they are given runs in the job.
-	{names: "goreleaser/goreleaser-action pypa/cibuildwheel changesets/action " +
-		"cycjimmy/semantic-release-action js-devtools/npm-publish jreleaser/release-action sigstore/gh-action-sigstore-python " +
-		"ko-build/setup-ko nwtgck/actions-netlify actions/github-script actions/jekyll-build-pages " +
-		"github/codeql-action/autobuild github/codeql-action/analyze codecov/codecov-action " +
-		"houseabsolute/actions-rust-cross actions-rs/cargo", runs: true},
-	{names: "docker/build-push-action depot/build-push-action", runs: true}, // cache-from: imported
-	{names: "docker/bake-action", runs: true},                               // cache-from: imported
+	{names: `goreleaser/goreleaser-action pypa/cibuildwheel changesets/action cycjimmy/semantic-release-action
+		js-devtools/npm-publish jreleaser/release-action sigstore/gh-action-sigstore-python
+		ko-build/setup-ko nwtgck/actions-netlify actions/github-script actions/jekyll-build-pages
+		github/codeql-action/autobuild github/codeql-action/analyze codecov/codecov-action
+		houseabsolute/actions-rust-cross actions-rs/cargo`, runs: true},
+	{names: "docker/build-push-action docker/bake-action", runs: true}, // cache-from: imported
+	{names: "depot/build-push-action depot/bake-action", always: true, apart: true, runs: true},
 
 	// They restore nothing and run nothing of the project.
-	{names: "actions/checkout actions/upload-artifact actions/upload-artifact/merge actions/cache/save buildjet/cache/save " +
-		"runs-on/cache/save actions/attest actions/attest-build-provenance actions/attest-build-provenance/predicate " +
-		"actions/attest-sbom actions/configure-pages actions/deploy-pages actions/upload-pages-artifact " +
-		"actions/create-github-app-token actions/create-release actions/dependency-review-action actions/labeler " +
-		"github/codeql-action/upload-sarif actions/first-interaction " +
-		"docker/login-action docker/metadata-action sigstore/cosign-installer anchore/sbom-action/download-syft " +
-		"anchore/sbom-action softprops/action-gh-release ncipollo/release-action svenstaro/upload-release-action " +
-		"aws-actions/configure-aws-credentials aws-actions/amazon-ecr-login google-github-actions/auth azure/login " +
-		"google-github-actions/setup-gcloud hashicorp/setup-terraform hashicorp/vault-action azure/setup-helm azure/setup-kubectl " +
-		"step-security/harden-runner dtolnay/rust-toolchain imjasonh/setup-crane oras-project/setup-oras ossf/scorecard-action " +
-		"peter-evans/create-pull-request webfactory/ssh-agent crazy-max/ghaction-import-gpg rust-lang/crates-io-auth-action " +
-		"nuget/login pypa/gh-action-pypi-publish shivammathur/setup-php erlef/setup-beam cachix/install-nix-action " +
-		"determinatesystems/nix-installer-action actions/add-to-project gradle/actions/wrapper-validation " +
-		"gradle/wrapper-validation-action redhat-actions/podman-login slackapi/slack-github-action"},
+	{names: `actions/checkout actions/upload-artifact actions/upload-artifact/merge actions/cache/save
+		buildjet/cache/save runs-on/cache/save actions/attest actions/attest-build-provenance
+		actions/attest-build-provenance/predicate actions/attest-sbom actions/configure-pages
+		actions/deploy-pages actions/upload-pages-artifact actions/create-github-app-token
+		actions/create-release actions/dependency-review-action actions/labeler
+		github/codeql-action/upload-sarif actions/first-interaction docker/login-action
+		docker/metadata-action sigstore/cosign-installer anchore/sbom-action/download-syft
+		anchore/sbom-action softprops/action-gh-release ncipollo/release-action
+		svenstaro/upload-release-action aws-actions/configure-aws-credentials aws-actions/amazon-ecr-login
+		google-github-actions/auth azure/login google-github-actions/setup-gcloud hashicorp/setup-terraform
+		hashicorp/vault-action azure/setup-helm azure/setup-kubectl step-security/harden-runner
+		dtolnay/rust-toolchain imjasonh/setup-crane oras-project/setup-oras ossf/scorecard-action
+		peter-evans/create-pull-request webfactory/ssh-agent crazy-max/ghaction-import-gpg
+		rust-lang/crates-io-auth-action nuget/login pypa/gh-action-pypi-publish shivammathur/setup-php
+		erlef/setup-beam cachix/install-nix-action determinatesystems/nix-installer-action
+		actions/add-to-project gradle/actions/wrapper-validation gradle/wrapper-validation-action
+		redhat-actions/podman-login slackapi/slack-github-action`},
 }
 
 // known returns the habit of an action.

@@ -36,9 +36,11 @@ func (s *walked) surroundings() {
 }
 
 // loading are variables that have a program load what they name.
-var loading = []string{"path", "bash_env", "env", "shellopts", "node_options", "node_path", "npm_config_prefix", "pythonpath", "pythonstartup",
-	"perl5lib", "perl5opt", "rubyopt", "rubylib", "java_tool_options", "_java_options", "jdk_java_options", "git_ssh_command", "git_config_global",
-	"sallyport_bin", "home"}
+var loading = []string{
+	"path", "home", "env", "bash_env", "shellopts", "node_options", "node_path", "npm_config_prefix", "pythonpath", "pythonstartup",
+	"perl5lib", "perl5opt", "rubyopt", "rubylib", "java_tool_options", "_java_options", "jdk_java_options",
+	"git_ssh_command", "git_config_global", "sallyport_bin",
+}
 
 // loads reports whether a variable is one of loading.
 func loads(variable string) bool {
@@ -135,12 +137,14 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 	case "actions/checkout":
 		s.checkout(n)
 	case "actions/download-artifact":
-		if strings.HasPrefix(to, "/") || strings.HasPrefix(to, "~") || strings.Contains(to, "..") || strings.Contains(to, "${{") || strings.Contains(to, "\\") {
+		if strings.HasPrefix(to, "/") || strings.HasPrefix(to, "~") ||
+			slices.ContainsFunc([]string{"..", "${{", "\\"}, func(x string) bool { return strings.Contains(to, x) }) {
 			s.code(told + " lays files outside of the workspace: " + short(to))
 		}
 	}
 	if why, off := h.restores(r, n); why != "" {
-		s.cache(RanCache{What: told + " " + why, Off: off})
+		provider := given(n, "cache-provider") // rust-cache takes those of others, too
+		s.cache(RanCache{What: told + " " + why, Off: off, Elsewhere: h.apart || provider != "" && provider != "github"})
 	}
 	s.buildx(told, r, n)
 	if h.runs {
@@ -167,15 +171,18 @@ func (s *walked) checkout(n *yamlnode.Node) {
 
 // buildx tells of the caches that a build of an image imports.
 func (s *walked) buildx(told string, r reference, n *yamlnode.Node) {
-	if never(given(n, "no-cache")) || given(n, "no-cache") == "" {
-		switch r.repository {
-		case "docker/build-push-action", "depot/build-push-action":
-			for _, from := range imported(given(n, "cache-from")) {
-				s.cache(RanCache{What: told + " imports " + short(from), Off: "leave out its input cache-from", Elsewhere: !service(from)})
-			}
-		case "docker/bake-action":
-			s.cache(RanCache{What: told + " builds what a file describes, which may import a cache", Off: "say no-cache: true", Elsewhere: true})
+	if strings.EqualFold(given(n, "no-cache"), "true") {
+		return
+	}
+	switch r.repository {
+	case "docker/build-push-action":
+		for _, from := range imported(given(n, "cache-from")) {
+			s.cache(RanCache{What: told + " imports " + short(from), Off: "leave out its input cache-from",
+				Elsewhere: !service(from)})
 		}
+	case "docker/bake-action":
+		s.cache(RanCache{What: told + " builds what a file describes, which may import a cache",
+			Off: "say no-cache: true", Elsewhere: true})
 	}
 }
 
@@ -218,10 +225,15 @@ func (s *walked) script(where string, n *yamlnode.Node) {
 }
 
 // harmless are commands that run no other program and write no file that one is read from.
-var harmless = []string{"echo", "printf", "cat", "ls", "pwd", "cd", "true", ":", "set", "test", "[", "sha256sum", "shasum", "sleep", "exit", "mkdir", "wc", "cmp", "diff"}
+var harmless = []string{"echo", "printf", "cat", "ls", "pwd", "cd", "true", ":", "set", "test", "[",
+	"sha256sum", "shasum", "sleep", "exit", "mkdir", "wc", "cmp", "diff"}
+
+// signers are what other tools do that sign or publish, and run nothing.
+var signers = []string{"sign", "sign-blob", "attest", "attest-blob", "verify", "verify-blob", "version", "release", "attestation"}
 
 // said are the parts of an expression that nobody who builds can choose.
-var said = lazy(`^\s*(?:github\.(?:sha|repository|repository_id|repository_owner|run_id|run_number|run_attempt|server_url|api_url|workspace|workflow_sha)|runner\.[a-z_]+)\s*$`)
+var said = lazy(`^\s*(?:runner\.[a-z_]+|github\.(?:sha|repository|repository_id|repository_owner|run_id|run_number|run_attempt|` +
+	`server_url|api_url|workspace|workflow_sha))\s*$`)
 
 // harmful says why a script may run code of the project; "" where it cannot. A script of a
 // workflow that somebody else wrote is theirs, while it has none of the project's files.
@@ -260,7 +272,9 @@ func plainShell(shell string) bool {
 	return true
 }
 
-var shellWords = []string{"-e", "-u", "-x", "-eu", "-ex", "-eux", "-euo", "-eo", "-euxo", "-o", "pipefail", "--noprofile", "--norc", "{0}"}
+// shellWords are options that make a shell stricter, and the script itself.
+var shellWords = []string{"-e", "-u", "-x", "-eu", "-ex", "-eux", "-euo", "-eo", "-euxo", "-o", "pipefail",
+	"--noprofile", "--norc", "{0}"}
 
 // windows reports whether the job may run where scripts are not of this shell unless they say so.
 func (s *walked) windows() bool {
@@ -272,7 +286,8 @@ func (s *walked) windows() bool {
 }
 
 // outputs are files to which a script may write: they tell later steps values, and no more.
-var outputs = []string{"$GITHUB_OUTPUT", "${GITHUB_OUTPUT}", "$GITHUB_STEP_SUMMARY", "${GITHUB_STEP_SUMMARY}", "/dev/null", "&1", "&2"}
+var outputs = []string{"$GITHUB_OUTPUT", "${GITHUB_OUTPUT}", "$GITHUB_STEP_SUMMARY", "${GITHUB_STEP_SUMMARY}",
+	"/dev/null", "&1", "&2"}
 
 // harmful says why one command may run code of the project.
 func (c command) harmful() string {
@@ -284,8 +299,8 @@ func (c command) harmful() string {
 		}
 		return command{words: c.words[1:]}.harmful()
 	}
-	ours := name == "sallyport" || (name == "cosign" || name == "gh") && len(c.words) > 1 &&
-		slices.Contains([]string{"sign", "sign-blob", "attest", "attest-blob", "verify", "verify-blob", "version", "release", "attestation"}, c.words[1])
+	ours := name == "sallyport" ||
+		(name == "cosign" || name == "gh") && len(c.words) > 1 && slices.Contains(signers, c.words[1])
 	if !ours && !slices.Contains(harmless, name) || name == "printf" && len(c.words) > 1 && c.words[1] == "-v" {
 		return "it runs " + short(name)
 	}
