@@ -52,6 +52,7 @@ func (repo *Repo) FileOf(ctx context.Context, repository, commit, path string) (
 		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "",
 			"%q of %s is no file that the API gives", path, repository)
 	}
+	repo.known.settle(contentsOf(repository, commit, path))
 	return body, nil
 }
 

@@ -35,6 +35,14 @@ func TestF12_files_of_a_run(t *testing.T) {
 			t.Errorf("%q, %v", got, err)
 		}
 	}
+	// A file of a commit is what it is, also when the gate looks again.
+	if _, err := j.Environment(ctx, "production"); err != nil {
+		t.Error(err)
+	}
+	asked = asked[:1]
+	if _, err := j.FileOf(ctx, "acme/ci", sha(1), ".github/workflows/sign.yml"); err != nil {
+		t.Error(err)
+	}
 	if len(asked) != 1 || !strings.HasSuffix(asked[0], "/repos/acme/ci/contents/.github/workflows/sign.yml "+sha(1)) {
 		t.Errorf("asked %q, want the file once", asked)
 	}

@@ -58,9 +58,7 @@ func (x content) file() (body []byte, ok bool) {
 // content asks for a path of a repository of this server, owner/name. One that is not there, or
 // not shown, is fs.ErrNotExist.
 func (repo *Repo) content(ctx context.Context, repository, commit, path string) (content, error) {
-	owner, name, _ := strings.Cut(repository, "/")
-	at := "repos/" + escaped(owner) + "/" + escaped(name) + "/contents/" + strings.ReplaceAll(escaped(path), "%2F", "/")
-	a, err := repo.once(ctx, at+"?ref="+url.QueryEscape(commit), readFile)
+	a, err := repo.once(ctx, contentsOf(repository, commit, path), readFile)
 	if err != nil {
 		return content{}, err
 	}
@@ -69,6 +67,13 @@ func (repo *Repo) content(ctx context.Context, repository, commit, path string) 
 	}
 	var x content
 	return x, repo.read(a, &x)
+}
+
+// contentsOf is where a path of a commit is asked for.
+func contentsOf(repository, commit, path string) string {
+	owner, name, _ := strings.Cut(repository, "/")
+	return "repos/" + escaped(owner) + "/" + escaped(name) + "/contents/" +
+		strings.ReplaceAll(escaped(path), "%2F", "/") + "?ref=" + url.QueryEscape(commit)
 }
 
 // maxVersions is how many versions of a file are looked back at.
