@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -509,6 +510,29 @@ func TestF12_runners_that_keep_their_disk(t *testing.T) {
 		text := "on: push\njobs:\n  a:\n    runs-on: " + on + "\n    strategy: {matrix: {os: [ubuntu-latest, macos-latest], bad: [ubuntu-latest], include: [{bad: mine}]}}\n    steps: [{run: ls}]\n"
 		if j := ran(t, released(map[string]string{top: text})).Jobs[0]; j.Runner != want {
 			t.Errorf("runs-on %s: %q, want %q", on, j.Runner, want)
+		}
+	}
+}
+
+// What the page about policies shows meets both keys.
+func TestC22_the_workflow_of_the_page_is_isolated(t *testing.T) {
+	page, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "A workflow that meets both")
+	_, text, _ = strings.Cut(text, "```yaml\n")
+	text, _, shown := strings.Cut(text, "```")
+	if !shown {
+		t.Fatal("the page shows no workflow")
+	}
+	out := ran(t, released(map[string]string{top: text}))
+	if len(out.Jobs) != 2 || !out.Jobs[0].Signs || out.Jobs[1].Signs || len(out.Jobs[0].Code)+len(out.Jobs[0].Strange) > 0 {
+		t.Errorf("%+v, want a job that signs alone, and one that builds", out)
+	}
+	for _, j := range out.Jobs {
+		if !j.NoCache || len(j.Caches)+len(j.Unknown) > 0 || j.Runner != "" {
+			t.Errorf("%+v, want no cache", j)
 		}
 	}
 }

@@ -83,7 +83,7 @@ func (s *walked) all(steps []*yamlnode.Node, in string, level int) error {
 			where += " of " + in
 		}
 		if n.Kind != yamlnode.Map {
-			s.unknown(where, "a step that is no mapping")
+			s.unknown("a step that is no mapping")
 			continue
 		}
 		s.variables(where, n.Get("env"))
@@ -96,14 +96,14 @@ func (s *walked) all(steps []*yamlnode.Node, in string, level int) error {
 				return err
 			}
 		default:
-			s.unknown(where, "a step that neither uses nor runs something")
+			s.unknown("a step that neither uses nor runs something")
 		}
 	}
 	return nil
 }
 
 // unknown notes an action of which nobody knows what it does.
-func (s *walked) unknown(where, name string) {
+func (s *walked) unknown(name string) {
 	s.job.Unknown = once(s.job.Unknown, name)
 	s.job.Strange = once(s.job.Strange, name)
 	s.sources = true
@@ -118,7 +118,7 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 	case r.local:
 		return s.local(told, uses, r, level)
 	case r.image:
-		s.unknown(told, uses)
+		s.unknown(uses)
 		return nil
 	case r.repository == strings.ToLower(s.w.Action):
 		return nil // ours restores nothing, and runs nothing of the project
@@ -130,7 +130,7 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 	}
 	h, is := known(r)
 	if !is {
-		s.unknown(told, uses)
+		s.unknown(uses)
 		return nil
 	}
 	switch to := given(n, "path"); r.repository {
