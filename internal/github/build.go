@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -75,10 +76,27 @@ func (repo *Repo) Called(ctx context.Context, uri, uses string) (string, error) 
 		return "", nil
 	}
 	r, _, err := repo.try(ctx, at)
-	for _, c := range r.Called {
-		if strings.EqualFold(c.Path, uses) {
-			return c.SHA, err
-		}
+	if err != nil {
+		return "", err
 	}
-	return "", err
+	sha := ""
+	for _, c := range r.Called {
+		if !sameCall(c.Path, uses) {
+			continue
+		}
+		if sha != "" && sha != c.SHA {
+			return "", nil // a branch and a tag of one name
+		}
+		sha = c.SHA
+	}
+	return sha, nil
+}
+
+// sameCall reports whether the API's path of a called workflow is what a file says. A ref may be short in one and whole
+// in the other.
+func sameCall(path, uses string) bool {
+	file, ref, _ := strings.Cut(path, "@")
+	called, short, named := strings.Cut(uses, "@")
+	return named && strings.EqualFold(file, called) &&
+		slices.Contains([]string{short, "refs/heads/" + short, "refs/tags/" + short}, ref)
 }

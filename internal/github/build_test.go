@@ -72,12 +72,17 @@ func TestF12_files_of_a_run(t *testing.T) {
 func TestF12_which_commit_a_run_has_called(t *testing.T) {
 	w := newWorld(t, "called")
 	w.set("/runs/1000001", object{"referenced_workflows": []object{
-		{"path": "acme/ci/.github/workflows/sign.yml@v1", "sha": sha(5), "ref": "refs/tags/v1"}}})
+		{"path": "acme/ci/.github/workflows/sign.yml@v1", "sha": sha(5), "ref": "refs/tags/v1"},
+		{"path": "acme/ci/.github/workflows/whole.yml@refs/tags/v1", "sha": sha(6)},
+		{"path": "acme/ci/.github/workflows/two.yml@refs/tags/v1", "sha": sha(7)},
+		{"path": "acme/ci/.github/workflows/two.yml@refs/heads/v1", "sha": sha(8)}}})
 	run := address + "called/actions/runs/1000001/attempts/1"
 	from := len(settled(t, w.lab))
 	for uses, want := range map[string]string{
 		"acme/ci/.github/workflows/sign.yml@v1": sha(5), "Acme/CI/.github/workflows/sign.yml@v1": sha(5),
-		"acme/ci/.github/workflows/sign.yml@v2": "", "acme/ci/.github/workflows/sign.yml": "",
+		"acme/ci/.github/workflows/whole.yml@v1": sha(6), "acme/ci/.github/workflows/two.yml@v1": "",
+		"acme/ci/.github/workflows/two.yml@refs/heads/v1": sha(8),
+		"acme/ci/.github/workflows/sign.yml@v2":           "", "acme/ci/.github/workflows/sign.yml": "",
 	} {
 		if got, err := w.job.Called(context.Background(), run, uses); err != nil || got != want {
 			t.Errorf("%s: %q, %v, want %q", uses, got, err, want)

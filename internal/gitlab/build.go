@@ -87,7 +87,7 @@ func (repo *Repo) notShown(err error, what string) error {
 	if !absent(err) {
 		return err
 	}
-	return fault.New(fault.Unavailable, fault.NotAvailable, readFacts,
+	return fault.New(fault.Unavailable, fault.NotAvailable, cmp.Or(repo.Need, readFacts),
 		"%s has no %s, or does not show it to this token", repo.Name(), what)
 }
 

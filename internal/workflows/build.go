@@ -429,6 +429,9 @@ func (w *reading) judge(p *part) (RanJob, error) {
 	j.Runner = runner(p.node)
 	s := &walked{w: w, part: p, job: &j, own: strings.EqualFold(p.of.at.Repository, w.Repository)}
 	s.surroundings()
+	if len(steps(p.node)) == 0 {
+		s.unknown("a job without steps")
+	}
 	return j, s.all(steps(p.node), "", 0)
 }
 

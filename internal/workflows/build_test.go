@@ -173,6 +173,11 @@ func TestF12_what_is_not_known_is_listed(t *testing.T) {
 			t.Errorf("%q: unknown %q, want %q", step, j.Unknown, want)
 		}
 	}
+	for _, job := range []string{"name: x", "steps: []", "steps: ${{ x }}", "Steps: [{uses: actions/cache@v4}]"} {
+		if j := one(t, job, nil); !slices.Equal(j.Unknown, []string{"a job without steps"}) || len(j.Strange) != 1 {
+			t.Errorf("%q: unknown %q, want that it has no steps", job, j.Unknown)
+		}
+	}
 	// An action of the project that is made of steps is read.
 	j := one(t, "steps:\n  - uses: ./tools/pack", map[string]string{
 		"tools/pack/action.yaml": "runs:\n  using: composite\n  steps:\n    - uses: actions/cache@v4\n    - uses: ./tools/more\n",
