@@ -190,6 +190,7 @@ func (s *walked) buildx(told string, r reference, n *yamlnode.Node) {
 // of other files has another one.
 func (s *walked) local(told, uses string, r reference, level int) error {
 	s.code(told + " is an action of the project")
+	s.sources = true
 	at, ok := s.w.local(r.part)
 	if !ok || s.moved || level >= maxLevel {
 		s.job.Unknown = once(s.job.Unknown, uses)
@@ -278,7 +279,8 @@ var shellWords = []string{"-e", "-u", "-x", "-eu", "-ex", "-eux", "-euo", "-eo",
 
 // windows reports whether the job may run where scripts are not of this shell unless they say so.
 func (s *walked) windows() bool {
-	return slices.ContainsFunc(s.part.node.Get("runs-on").Flat(), func(n *yamlnode.Node) bool {
+	on := s.part.node.Get("runs-on")
+	return slices.ContainsFunc(slices.Concat(on.Flat(), on.Get("labels").Flat()), func(n *yamlnode.Node) bool {
 		return slices.ContainsFunc(choices(s.part.node, n.Str()), func(l string) bool {
 			return strings.Contains(strings.ToLower(l), "windows") || strings.Contains(l, "${{")
 		})
@@ -305,16 +307,17 @@ func (c command) harmful() string {
 		return "it runs " + short(name)
 	}
 	for i, w := range c.words[1:] {
-		at := strings.LastIndexByte(w, '>')
-		if at < 0 {
-			continue
-		}
-		to := w[at+1:]
-		if to == "" && i+2 < len(c.words) {
-			to = c.words[i+2]
-		}
-		if !slices.Contains(outputs, to) {
-			return "it has a > that leads to " + cmp.Or(short(to), "nothing")
+		parts := strings.Split(w, ">")[1:]
+		for k, to := range parts {
+			switch {
+			case to == "" && k+1 < len(parts): // of >>
+				continue
+			case to == "" && i+2 < len(c.words):
+				to = c.words[i+2]
+			}
+			if !slices.Contains(outputs, to) {
+				return "it has a > that leads to " + cmp.Or(short(to), "nothing")
+			}
 		}
 	}
 	return ""
