@@ -73,26 +73,33 @@ func (r Release) Ran() (out Ran, err error) {
 
 // led are a job and all that ends before it may begin, under each list of needs that it may have.
 func (p *pipeline) led(j *job) []*job {
-	out := []*job{j}
+	out, in := []*job{j}, map[*job]bool{j: true}
 	for i := 0; i < len(out); i++ {
-		for _, k := range p.jobs {
-			if !slices.Contains(out, k) && p.before(out[i], k) {
-				out = append(out, k)
+		for _, needs := range out[i].needs() {
+			for _, k := range p.waited(out[i], needs) {
+				if !in[k] {
+					in[k] = true
+					out = append(out, k)
+				}
 			}
 		}
 	}
 	return out
 }
 
-// before reports whether j may wait for k.
-func (p *pipeline) before(j, k *job) bool {
-	return slices.ContainsFunc(j.needs(), func(needs []need) bool {
-		if needs == nil {
-			s := p.stage(j)
-			return s < 0 || p.stage(k) < s // a stage that is not known may be any
+// waited are the jobs that j waits for under a list of needs. A stage that is not known may be any.
+func (p *pipeline) waited(j *job, needs []need) []*job {
+	var out []*job
+	for _, n := range needs {
+		if k := p.named[n.job]; k != nil && n.elsewhere == "" {
+			out = append(out, k)
 		}
-		return slices.ContainsFunc(needs, func(n need) bool { return n.elsewhere == "" && n.job == k.name })
-	})
+	}
+	if needs == nil {
+		s := p.stage(j)
+		out = slices.DeleteFunc(slices.Clone(p.jobs), func(k *job) bool { return s >= 0 && p.stage(k) >= s })
+	}
+	return out
 }
 
 // restored are the caches that a job restores (docs.gitlab.com, "CI/CD YAML syntax reference", cache).
@@ -157,20 +164,12 @@ func (p *pipeline) foreign(j *job, project string) []string {
 		out = append(out, "it runs in an image of the project: "+show(image))
 	}
 	for _, needs := range j.needs() {
-		for _, k := range p.jobs {
-			hands := k.get("artifacts").Get("reports").Get("dotenv") != nil
-			if hands && k != j && p.hands(j, k, needs) {
+		needs = slices.DeleteFunc(needs, func(n need) bool { return n.blind })
+		for _, k := range p.waited(j, needs) {
+			if k != j && k.get("artifacts").Get("reports").Get("dotenv") != nil {
 				out = append(out, "job "+k.name+" hands it variables (dotenv)")
 			}
 		}
 	}
-	return slices.Compact(out)
-}
-
-// hands reports whether j takes what k leaves.
-func (p *pipeline) hands(j, k *job, needs []need) bool {
-	if needs == nil {
-		return p.before(j, k)
-	}
-	return slices.ContainsFunc(needs, func(n need) bool { return n.elsewhere == "" && n.job == k.name && !n.blind })
+	return out
 }

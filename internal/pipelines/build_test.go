@@ -1,9 +1,11 @@
 package pipelines_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
 )
@@ -116,6 +118,26 @@ func TestF12_configurations_that_cannot_be_judged(t *testing.T) {
 		if out := ran(t, text); !strings.Contains(out.Unread, want) {
 			t.Errorf("%q: %+v, want %q", text, out, want)
 		}
+	}
+}
+
+func TestO02_a_large_configuration_is_read_in_time(t *testing.T) {
+	var b, all strings.Builder
+	for i := range 1500 {
+		fmt.Fprintf(&all, "j%d, ", i)
+		fmt.Fprintf(&b, "j%d: {script: [x], needs: [", i)
+		for k := range 20 {
+			fmt.Fprintf(&b, "j%d, ", (i*7+k)%1500)
+		}
+		b.WriteString("]}\n")
+	}
+	started := time.Now()
+	out := ran(t, pipeline("", "  needs: ["+all.String()+"]\n", b.String()))
+	if took := time.Since(started); took > 5*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if out.Unread == "" && len(out.Jobs) < 1500 {
+		t.Errorf("%d jobs (%s), want all", len(out.Jobs), out.Unread)
 	}
 }
 

@@ -250,6 +250,9 @@ func (s *walked) harmful(text, shell string) string {
 	if !plainShell(shell) || shell == "" && s.windows() {
 		return "its shell is " + cmp.Or(short(shell), "that of Windows")
 	}
+	if len(text) > maxScript {
+		return fmt.Sprintf("it has %d bytes, and no more than %d are judged", len(text), maxScript)
+	}
 	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "GITHUB_ENV", "GITHUB_PATH"} {
 		if strings.Contains(text, sign) {
 			return "it has " + sign + ", and what that does is not judged"
@@ -262,6 +265,9 @@ func (s *walked) harmful(text, shell string) string {
 	}
 	return ""
 }
+
+// maxScript is how much of a script is judged.
+const maxScript = 16 << 10
 
 // plainShell reports whether a shell runs the script, and nothing before it.
 func plainShell(shell string) bool {
