@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,7 +50,7 @@ func signs(arg string) bool {
 	return arg == "--signing-config" || strings.HasPrefix(arg, "--signing-config=")
 }
 
-// committed puts the policy that lies in the working directory into the commit of
+// committed puts the policy that lies in the working directory, and the files of its pipelines, into the commit of
 // the job, unless the scenario says UNCOMMITTED.
 func committed() error {
 	if len(os.Args) < 2 || !slices.Contains([]string{"gate", "enter"}, os.Args[1]) || os.Getenv("UNCOMMITTED") != "" {
@@ -80,13 +81,29 @@ func committed() error {
 	if err != nil || commit == "" || os.Getenv("REPO") == "" {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{"commit": commit, "files": map[string]string{filepath.ToSlash(path): string(text)}})
+	files := map[string]string{filepath.ToSlash(path): string(text)}
+	pipelines(files)
+	body, err := json.Marshal(map[string]any{"commit": commit, "files": files})
 	if err != nil {
 		return err
 	}
 	s := scene{lab: &labtest.Lab{Control: os.Getenv("SALLYPORT_LAB")}}
 	_, err = s.control("PUT", at+"/files", string(body))
 	return err
+}
+
+// pipelines adds the files to all that say what the jobs of the working directory do.
+func pipelines(all map[string]string) {
+	for _, root := range []string{".github", ".gitlab-ci.yml", ".gitlab"} {
+		_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+			if err == nil && d.Type().IsRegular() {
+				if text, err := os.ReadFile(path); err == nil {
+					all[filepath.ToSlash(path)] = string(text)
+				}
+			}
+			return nil // what is not there is in no commit either
+		})
+	}
 }
 
 // Run runs the tests.

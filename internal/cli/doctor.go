@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 
@@ -49,8 +50,12 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 	names := guardedBy(p, r.now)
 	// ./ is our own action in one repository only, and there the policy says so.
 	all, err := files(root, names, p.Artifacts[0].BuiltBy[0].Repository)
-	if err != nil || r.in.Offline {
-		return all, err
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, r.foreseen(p, root)...)
+	if r.in.Offline {
+		return all, nil
 	}
 	defer r.progress("asking the platform")()
 	at, err := r.doorOf(p)
@@ -77,6 +82,33 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 	}
 	people, err := r.prospects(p, at)
 	return slices.Concat(all, found, modes, people), err
+}
+
+// foreseen finds what a release of the files at hand would be denied for, as far as they tell it.
+func (r *run) foreseen(p *policy.Policy, root *os.Root) []finding.Finding {
+	var out []finding.Finding
+	for _, a := range p.Artifacts {
+		for _, b := range a.BuiltBy {
+			x, ok := checkedOut(root, b)
+			if !ok {
+				continue
+			}
+			for _, m := range p.Foresee(b, x) {
+				f := finding.Finding{
+					Rule: finding.BuildCached, Code: m.Code, Severity: finding.Warning, File: b.Workflow, Line: 1, Column: 1,
+					Found: m.Found, Wanted: m.Wanted, Hint: m.Hint,
+					Message: fmt.Sprintf("%q will deny the next release: %s", m.Environment, m.Reason),
+				}
+				if m.Code == fault.Isolation {
+					f.Rule = finding.BuildExposed
+				}
+				if f = f.By(finding.Policy); !slices.Contains(out, f) {
+					out = append(out, f)
+				}
+			}
+		}
+	}
+	return out
 }
 
 // wants is what a policy asks of the platform's settings.

@@ -77,6 +77,20 @@ func (d doors) Ref(ctx context.Context, q policy.RefQuery) (policy.Ref, error) {
 	return policy.Ref{Query: q, Why: f.Error(), Need: f.Hint}, nil
 }
 
+// Build asks what the jobs did where they ran. A place elsewhere that cannot be opened from
+// here, or is silent, has not answered; and nor has one that does not show a file.
+func (d doors) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	at, err := d.open(q.Repository)
+	if err == nil {
+		var b policy.Build
+		if b, err = at.Build(ctx, q); err == nil || !silent(ctx, err) {
+			return b, err
+		}
+	}
+	f := fault.Of(err)
+	return policy.Build{Query: q, Why: f.Error(), Need: f.Hint}, nil
+}
+
 // Placed asks where the job was that signed an entry.
 func (d doors) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
 	out, err := d.door.Placed(ctx, q)

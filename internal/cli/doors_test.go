@@ -116,6 +116,11 @@ func TestD03_a_place_elsewhere_that_is_silent_has_answered_nothing(t *testing.T)
 		if err != nil || ref.Why == "" || !strings.HasPrefix(ref.Need, "set GITLAB_TOKEN") || ref.Protected != policy.Unanswered {
 			t.Errorf("%s: ref = %+v, %v, want no answer, and the variable of that platform", name, ref, err)
 		}
+		q := policy.BuildQuery{Repository: strings.TrimSuffix(uri, "/-/jobs/7"), Run: uri, ConfigCommit: strings.Repeat("1", 40)}
+		b, err := d.Build(t.Context(), q)
+		if err != nil || b.Query != q || b.Why == "" || !strings.HasPrefix(b.Need, "set GITLAB_TOKEN") || len(b.Jobs) != 0 {
+			t.Errorf("%s: build = %+v, %v, want no answer, and the variable of that platform", name, b, err)
+		}
 	}
 }
 

@@ -71,6 +71,14 @@ var Pages = map[fault.Code]Page{
 		Mend:   "sallyport settings plan shows the setting, and settings apply changes it.",
 		Never:  "Write admin-bypass: accepted because the token cannot see the setting: give the token the permission that the denial names.",
 	},
+	fault.CacheUsed: {
+		Means:  "A job that led to the signature, or one that it needs, can restore a cache, and the policy says caches: none. Whoever could write to the cache, in a run of any other workflow of the branch, could put something into this build. No platform tells which run restored which cache, so the files of the run are what is judged.",
+		Causes: []string{"a step of actions/cache, or the input cache of a setup action", "an action that caches unless it is told not to: setup-node from v5 on, setup-go from v4 on, setup-uv from v5 on", "an action that is named by its commit: which version it is, nobody can tell from that, so each version counts", "an action that nobody here knows", "a runner of your own, whose disk outlives the job"},
+		GitHub: "Write cache-mode: none for the jobs that build and sign (write-only lets them save), or give the step the input that the denial names.",
+		GitLab: "Write cache: [] in the jobs that build and sign, or cache: {policy: push}.",
+		Mend:   "Build it again: what a run has restored stays restored. An action that is not known is named under known, once somebody has read it: caches: {none: true, known: [owner/name@v1]}.",
+		Never:  "Give a cache another key and call it safe: the same jobs write to it.",
+	},
 	fault.Chain: {
 		Means:  "The certificate does not lead to the trusted root, or an approval was signed under another root than its group names.",
 		Causes: []string{"the evidence is of another Sigstore instance than trust says", "the trusted root is an old copy", "an intermediate certificate is only in the bundle"},
@@ -136,6 +144,14 @@ var Pages = map[fault.Code]Page{
 		Causes: []string{"a mistake of ours"},
 		Mend:   "Run it again once. If it stays, report it at https://github.com/sallyport-dev/sallyport/issues with the line that begins with reason; leave tokens out.",
 		Never:  "Skip the gate for this release without writing down why.",
+	},
+	fault.Isolation: {
+		Means:  "A job that may have signed runs, or may run, code of the project, and the policy says builder: isolated. What runs in that job can ask for the same identity, and sign what it likes.",
+		Causes: []string{"the artifact is built in the job that attests it", "a script in the job that signs, beside sallyport", "a value that is pasted into a script, as ${{ inputs.name }}", "an action in that job that nobody here knows", "another job of the same file also has id-token: write, and the certificate does not say which of them signed"},
+		GitHub: "Build in one job, hand the files over with upload-artifact, and let a second job with id-token: write do no more than download-artifact and sallyport attest. Or name a reusable workflow with signer, which signs for others.",
+		GitLab: "Let the component attest be the job that signs, without before_script and variables of its own; what it needs builds.",
+		Mend:   "Build it again. A step that is not known is named under known, once somebody has read it: builder: {isolated: true, known: [owner/name@v1]}.",
+		Never:  "Move the build into an action of the project: its steps run in the same job.",
 	},
 	fault.Leak: {
 		Means:  "A credential would have gone to another host than the one that it belongs to. It was not sent. In a doctor's finding: a variable with a secret reaches jobs that it should not.",

@@ -61,6 +61,8 @@ const (
 	Rollback         Code = "E_ROLLBACK"
 	EntryMissing     Code = "E_ENTRY_MISSING"
 	BuildState       Code = "E_BUILD_STATE"
+	CacheUsed        Code = "E_CACHE"
+	Isolation        Code = "E_ISOLATION"
 	Lint             Code = "E_LINT"
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
@@ -109,6 +111,8 @@ var Codes = map[Code]string{
 	Rollback:         "something newer is in the environment already",
 	EntryMissing:     "an entry into the environment, or a statement on a signed list, that has to be there was not found",
 	BuildState:       "the run that built it did not succeed",
+	CacheUsed:        "a job that led to the signature may have restored a cache",
+	Isolation:        "a job that may have signed runs code of the project",
 	Lint:             "a workflow, pipeline or setting makes a gate meaningless",
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",

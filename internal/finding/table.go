@@ -124,6 +124,10 @@ const (
 	ActionsUnpinned
 	CannotSee
 
+	// Will the next release be what the policy asks for?
+	BuildCached
+	BuildExposed
+
 	// Are there people left?
 	ApprovalsUnsatisfiable
 	ApprovalsThin
@@ -779,6 +783,18 @@ var table = [...]row{
 		title:   "a setting cannot be seen with this token",
 		meaning: "What cannot be seen is not taken for good. The message says which permission the token lacks.",
 		step:    "give SALLYPORT_TOKEN a token that may read the settings",
+	},
+	BuildCached: {
+		id: "build-cached", severity: Warning, causes: []cause{{Policy, "F12"}},
+		title:   "the next release will be denied: a job that leads to its signature can restore a cache",
+		meaning: "The policy says caches: none. Whoever may write to the cache has a part in the build.",
+		step:    "write cache-mode: none for the jobs that build and sign",
+	},
+	BuildExposed: {
+		id: "build-exposed", severity: Warning, causes: []cause{{Policy, "C22"}},
+		title:   "the next release will be denied: the job that signs runs code of the project",
+		meaning: "The policy says builder: isolated. What runs in that job can sign what it likes.",
+		step:    "build in one job, and sign in another that runs nothing of the project",
 	},
 	// Are there people left?
 	ApprovalsUnsatisfiable: {

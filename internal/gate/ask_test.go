@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -45,6 +46,11 @@ func (w *witness) Ref(_ context.Context, q policy.RefQuery) (policy.Ref, error) 
 func (w *witness) Placed(_ context.Context, q policy.PlaceQuery) (policy.Placed, error) {
 	*w = append(*w, "place of "+q.Run)
 	return policy.Placed{Query: q}, nil
+}
+
+func (w *witness) Build(_ context.Context, q policy.BuildQuery) (policy.Build, error) {
+	*w = append(*w, "build "+q.Run)
+	return policy.Build{Query: q}, nil
 }
 
 func (w *witness) Head(context.Context) (repository, id, commit, ref string, err error) {
@@ -91,13 +97,14 @@ func (w *witness) Reviews(_ context.Context, environment string) (policy.Reviews
 // Two artifacts of the same runs raise each question once, refs before runs and runs before
 // changes, and each repository is asked about all of its runs at once.
 func TestAPI_no_question_is_asked_twice(t *testing.T) {
-	p, err := policy.Read([]byte(askedPolicy), "policy.yaml", policy.Words{Trusts: []string{"house"},
+	words := policy.Words{Trusts: []string{"house"},
 		Forge: func(issuer string) (policy.Forge, bool) {
 			return policy.Forge{Issuer: issuer, Host: "https://code.example", Mark: "/", Events: []string{"push"}}, true
 		},
 		Place: func(string) (policy.Place, bool) {
 			return policy.Place{Host: "https://code.example", Roles: []string{"admin"}}, true
-		}})
+		}}
+	p, err := policy.Read([]byte(askedPolicy), "policy.yaml", words)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +131,19 @@ func TestAPI_no_question_is_asked_twice(t *testing.T) {
 		"runs " + app + "/runs/8 " + app + "/runs/9", "runs " + lib + "/runs/7",
 		"change of " + lib, "change of " + app, "roster of admin", "reviews of production"}
 	if !slices.Equal(w, want) {
+		t.Errorf("asked %q, want %q", w, want)
+	}
+	// What the jobs did is asked with the runs, of each run once, and where the policy wants to know it.
+	if p, err = policy.Read([]byte(strings.Replace(askedPolicy, "provenance:", "provenance: {caches: none}", 1)), "policy.yaml", words); err != nil {
+		t.Fatal(err)
+	}
+	w, in = nil, policy.Input{Policy: p, Environment: "production", Candidates: []policy.Candidate{c, c}}
+	g = Gate{Policy: p, Guard: &w}
+	if err := g.ask(t.Context(), &in, nil); err != nil {
+		t.Fatal(err)
+	}
+	want = slices.Insert(want, 4, "build "+lib+"/runs/7", "build "+app+"/runs/9", "build "+app+"/runs/8")
+	if !slices.Equal(w, want) || len(in.Builds) != 3 {
 		t.Errorf("asked %q, want %q", w, want)
 	}
 	if len(in.Runs) != 3 || in.Runs[0].URI != app+"/runs/8" || in.Runs[2].URI != lib+"/runs/7" {

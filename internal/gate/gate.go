@@ -38,6 +38,7 @@ type Guard interface {
 	Places
 	Branch
 	Runs
+	Builds
 	Changes
 	Rosters
 	Reviews
@@ -63,6 +64,11 @@ type Refs interface {
 // order of the questions.
 type Runs interface {
 	Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, error)
+}
+
+// Builds knows what the jobs of a run did, as the files say it that ran.
+type Builds interface {
+	Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error)
 }
 
 // Changes knows who made a change.
@@ -407,6 +413,13 @@ func (g *Gate) answer(ctx context.Context, in *policy.Input, open policy.Questio
 		return fmt.Errorf("asking how the runs ended: %w", err)
 	}
 	in.Runs = append(in.Runs, runs...)
+	for _, q := range open.Builds() {
+		answer, err := g.Guard.Build(ctx, q)
+		if err != nil {
+			return fmt.Errorf("asking what the jobs of %s did: %w", q.Run, err)
+		}
+		in.Builds = append(in.Builds, answer)
+	}
 	for _, q := range open.Changes() {
 		answer, err := g.Guard.Change(ctx, q)
 		if err != nil {

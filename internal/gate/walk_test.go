@@ -65,6 +65,10 @@ func (*watchman) Placed(_ context.Context, q policy.PlaceQuery) (policy.Placed, 
 	return policy.Placed{Query: q, Within: policy.No, Why: "it was in none"}, nil
 }
 
+func (*watchman) Build(_ context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return policy.Build{Query: q}, nil
+}
+
 func (*watchman) Change(context.Context, policy.ChangeQuery) (policy.Change, error) {
 	return policy.Change{}, nil
 }

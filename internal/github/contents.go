@@ -3,6 +3,8 @@ package github
 import (
 	"context"
 	"encoding/base64"
+	"errors"
+	"io/fs"
 	"net/url"
 	"strings"
 
@@ -25,28 +27,53 @@ func (j *Job) Workspace() string { return j.getenv("GITHUB_WORKSPACE") }
 func (repo *Repo) File(ctx context.Context, commit, path string) ([]byte, error) {
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
-	a, err := repo.once(ctx, repo.at("contents/%s",
-		strings.ReplaceAll(escaped(path), "%2F", "/"))+"?ref="+url.QueryEscape(commit), readFile)
-	if err != nil {
-		return nil, err
-	}
-	if !a.found {
+	x, err := repo.content(ctx, repo.owner+"/"+repo.name, commit, path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.New(fault.Refused, fault.Policy,
 			"commit the file; if the repository is not public, "+string(readFile),
 			"%s has no %q at commit %s, or does not show it to this token", repo.Name(), path, commit)
 	}
-	var x struct{ Type, Encoding, Content string }
-	if err := repo.read(a, &x); err != nil {
+	if err != nil {
 		return nil, err
 	}
-	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
-	if err != nil || x.Type != "file" || x.Encoding != "base64" {
+	body, ok := x.file()
+	if !ok {
 		return nil, fault.New(fault.Refused, fault.Policy,
 			"let the policy be a file of this repository, no link and no submodule; or name another, as PATH@COMMIT or PATH@sha256:HEX",
 			"%q is a %s of encoding %q at commit %s, want a file",
 			path, x.Type, x.Encoding, commit)
 	}
 	return body, nil
+}
+
+// content is what the API says of one path of a commit.
+type content struct{ Type, Encoding, Content string }
+
+// file are the bytes of a file; ok is false for what is none, or too large to be given.
+func (x content) file() (body []byte, ok bool) {
+	body, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(x.Content, "\n", ""))
+	return body, err == nil && x.Type == "file" && x.Encoding == "base64"
+}
+
+// content asks for a path of a repository of this server, owner/name. One that is not there, or
+// not shown, is fs.ErrNotExist.
+func (repo *Repo) content(ctx context.Context, repository, commit, path string) (content, error) {
+	a, err := repo.once(ctx, contentsOf(repository, commit, path), readFile)
+	if err != nil {
+		return content{}, err
+	}
+	if !a.found {
+		return content{}, fs.ErrNotExist
+	}
+	var x content
+	return x, repo.read(a, &x)
+}
+
+// contentsOf is where a path of a commit is asked for.
+func contentsOf(repository, commit, path string) string {
+	owner, name, _ := strings.Cut(repository, "/")
+	return "repos/" + escaped(owner) + "/" + escaped(name) + "/contents/" +
+		strings.ReplaceAll(escaped(path), "%2F", "/") + "?ref=" + url.QueryEscape(commit)
 }
 
 // maxVersions is how many versions of a file are looked back at.

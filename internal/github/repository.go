@@ -44,16 +44,25 @@ var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCo
 
 // newRepo returns a repository of a server. Nobody knows yet where its API is.
 func newRepo(server, path, token string) (*Repo, error) {
-	m := repositoryName().FindStringSubmatch(path)
-	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
+	owner, name, named := ownerAndName(path)
+	if !named {
 		return nil, fault.New(fault.Usage, fault.Config, "run this in a GitHub Actions job",
 			"GITHUB_REPOSITORY is %q, want owner/name", path)
 	}
-	repo := &Repo{Now: time.Now, owner: m[1], name: m[2], token: token, known: newMemory()}
+	repo := &Repo{Now: time.Now, owner: owner, name: name, token: token, known: newMemory()}
 	var err error
 	repo.server, err = parseAddress("GITHUB_SERVER_URL", cmp.Or(server, "https://github.com"))
 	repo.gh = sync.OnceValue(repo.client)
 	return repo, err
+}
+
+// ownerAndName takes the path of a repository apart.
+func ownerAndName(path string) (owner, name string, ok bool) {
+	m := repositoryName().FindStringSubmatch(path)
+	if m == nil || strings.Trim(m[1], ".") == "" || strings.Trim(m[2], ".") == "" {
+		return "", "", false
+	}
+	return m[1], m[2], true
 }
 
 func parseAddress(name, s string) (*url.URL, error) {

@@ -28,6 +28,10 @@ type run struct {
 	Actor           *user     `json:"actor"`
 	TriggeringActor *user     `json:"triggering_actor"`
 	CreatedAt       time.Time `json:"created_at"`
+	Called          []struct {
+		Path string `json:"path"` // owner/name/path@ref
+		SHA  string `json:"sha"`
+	} `json:"referenced_workflows"`
 }
 
 func (r run) done() bool      { return r.Status == "completed" }

@@ -45,7 +45,11 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
 	}
 	if in.Environment == "" && in.namesRefs() {
-		v.NotAsked = []string{"whether the refs and branches that the policy builds from are protected, and whether the commits are on them; sallyport gate asks the platform"}
+		v.NotAsked = append(v.NotAsked, "whether the refs and branches that the policy builds from are protected, and whether the commits are on them; sallyport gate asks the platform")
+	}
+	if in.Environment == "" && in.asksBuilds() {
+		v.NotAsked = append(v.NotAsked, "whether the jobs that led to the signature restored a cache, "+
+			"or ran the project's code where they signed; sallyport gate asks the platform")
 	}
 	return v
 }
@@ -466,7 +470,11 @@ func check(in Input, a Artifact, c indexed, q Requirement, f Fact) (Signer, *mis
 		return s, m
 	}
 	// Who does not answer about a run does not answer about its ref either.
-	if x := finished(in, a, q, s, f); m == nil || x.undecided() {
+	x := finished(in, a, q, s, f)
+	switch {
+	case m == nil && x == nil:
+		return s, checkBuild(in, q, s, f)
+	case m == nil || x.undecided():
 		return s, x
 	}
 	return s, m

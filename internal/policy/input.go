@@ -181,7 +181,8 @@ type Input struct {
 	For        string      `json:"for"`
 	Protection Protection  `json:"protection"`
 	Candidates []Candidate `json:"-"`
-	Runs       []Run       `json:"runs,omitempty"` // that the evidence and the entries name
+	Runs       []Run       `json:"runs,omitempty"`   // that the evidence and the entries name
+	Builds     []Build     `json:"builds,omitempty"` // of the evidence, where a policy asks
 	Changes    []Change    `json:"changes,omitempty"`
 	Refs       []Ref       `json:"refs,omitempty"` // of the refs that were built on
 	Rosters    []Roster    `json:"rosters,omitempty"`

@@ -45,7 +45,8 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		}
 	}
 	plain := read(t, required(t))
-	for asks, want := range map[string]string{"inputs: none": "any input of provenance", "content: unchecked": "unchecked content of provenance"} {
+	for asks, want := range map[string]string{"inputs: none": "any input of provenance", "caches: none": "caches of provenance is not asked any more",
+		"builder: isolated": "builder of provenance is not asked any more", "content: unchecked": "unchecked content of provenance"} {
 		other := read(t, replaced(t, required(t), "{max-age: 7d}", "{max-age: 7d, "+asks+"}"))
 		got := policy.Looser(other, plain, "production")
 		if asks == "content: unchecked" {
@@ -54,6 +55,14 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		if len(got) != 1 || !strings.Contains(got[0], want) {
 			t.Errorf("%s: %q, want %q", asks, got, want)
 		}
+	}
+	strict := read(t, replaced(t, required(t), "{max-age: 7d}", "{max-age: 7d, caches: none}"))
+	known := read(t, replaced(t, required(t), "{max-age: 7d}", "{max-age: 7d, caches: {none: true, known: [acme/build]}}"))
+	if got := policy.Looser(strict, known, "production"); len(got) != 1 || !strings.Contains(got[0], "acme/build is known for caches of provenance") {
+		t.Errorf("%q, want that one action more is known", got)
+	}
+	if got := policy.Looser(known, strict, "production"); len(got) != 0 {
+		t.Errorf("%q, want nothing where less is known", got)
 	}
 	if got := policy.Looser(plain, read(t, long), "production"); !slices.Equal(
 		got,

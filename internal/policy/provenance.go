@@ -14,6 +14,8 @@ type Provenance struct {
 	Version   string   // the one predicate type that counts; "": that of every known version
 	Inputs    []string // names that a person may have chosen when they started the build
 	Strict    bool     // Inputs were given: names that cannot be known deny
+	Caches    *Bar     // no cache may be restored; nil: nobody asks
+	Isolated  *Bar     // the job that signs may not run the project's code; nil: nobody asks
 	Unchecked bool     // the content is not held against the certificate; the signer is all that counts
 }
 
@@ -29,6 +31,8 @@ func readProvenance(r *reader, _ string, m mapping) Evidence {
 			r.complain(n, "content: unchecked and inputs exclude each other: unchecked content says nothing about inputs")
 		}
 	}
+	p.Caches = r.bar(m.get("caches"), "caches", "none")
+	p.Isolated = r.bar(m.get("builder"), "builder", "isolated")
 	return p
 }
 
@@ -54,6 +58,8 @@ func (p Provenance) loosened(l *loosening, was Requirement) {
 	old, _ := was.Kind.(Provenance) // as the name says
 	l.accepts("unchecked content of "+was.Name, old.Unchecked, p.Unchecked)
 	l.accepts("any input of "+was.Name, !old.Strict, !p.Strict)
+	p.Caches.loosened(l, "caches", was.Name, old.Caches)
+	p.Isolated.loosened(l, "builder", was.Name, old.Isolated)
 }
 
 func (p Provenance) judge(x look) *miss {

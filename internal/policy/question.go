@@ -8,7 +8,7 @@ import (
 )
 
 // A Question is one thing that a platform is asked before Evaluate can answer. It is one of
-// RefQuery, PlaceQuery, MergedQuery, RunQuery, ChangeQuery, RosterQuery and ReviewsQuery.
+// RefQuery, PlaceQuery, MergedQuery, RunQuery, BuildQuery, ChangeQuery, RosterQuery and ReviewsQuery.
 type Question interface {
 	// Key says what the question is about. Two questions with one key are one question.
 	Key() QuestionKey
@@ -34,6 +34,7 @@ const (
 	AboutMerged               // which policy the default branch has
 	AboutRun                  // how a run ended, and who started it
 	AboutEntry                // how the job ended that signed an entry
+	AboutBuild                // what the jobs of a run did, as their files say it
 	AboutChange               // who made a change
 	AboutMember               // who is in a team, or has a role
 	AboutReviews              // who has approved on the platform's own page
@@ -45,7 +46,7 @@ func (t Topic) wave() int {
 	switch t {
 	case AboutRef, AboutPlace:
 		return 0
-	case AboutMerged, AboutRun, AboutEntry:
+	case AboutMerged, AboutRun, AboutEntry, AboutBuild:
 		return 1
 	default:
 		return 2
@@ -82,6 +83,12 @@ func (q RunQuery) Key() QuestionKey {
 	return QuestionKey{AboutRun, q.Repository, "", q.URI}
 }
 
+// Key says what q is about.
+func (q BuildQuery) Key() QuestionKey {
+	return QuestionKey{AboutBuild, q.Repository, "", fmt.Sprintf("%s %s %q %s %q %s %q %q",
+		q.Run, q.Commit, q.Config, q.ConfigCommit, q.Signer, q.SignerCommit, q.Environment, q.Subject)}
+}
+
 // Key says what q is about: a commit, and where its change begins.
 func (q ChangeQuery) Key() QuestionKey {
 	return QuestionKey{AboutChange, q.Repository, q.Environment, fmt.Sprintf("%s %+v", q.Head, q.Start)}
@@ -99,6 +106,7 @@ func (q ReviewsQuery) Key() QuestionKey { return QuestionKey{AboutReviews, "", q
 func (q RefQuery) with(Question) Question     { return q }
 func (q PlaceQuery) with(Question) Question   { return q }
 func (q MergedQuery) with(Question) Question  { return q }
+func (q BuildQuery) with(Question) Question   { return q }
 func (q RosterQuery) with(Question) Question  { return q }
 func (q ReviewsQuery) with(Question) Question { return q }
 
@@ -183,6 +191,9 @@ func (q Questions) Merged() []MergedQuery { return of[MergedQuery](q) }
 
 // Runs are the questions about runs and about the jobs that signed entries.
 func (q Questions) Runs() []RunQuery { return of[RunQuery](q) }
+
+// Builds are the questions about what the jobs of runs did.
+func (q Questions) Builds() []BuildQuery { return of[BuildQuery](q) }
 
 // Changes are the questions about changes, those that begin furthest back first, as far as the
 // numbers of entries tell: a platform can answer the others from what it read for these.

@@ -164,6 +164,11 @@ func (in Input) ask(q *asking, env Environment, a Artifact, f Fact) {
 		if a.asked(s, f) || s.Workflow != nil && len(r.Jobs) > 0 {
 			q.run(RunQuery{URI: f.Signer.Run, Jobs: r.Jobs, Outcome: true})
 		}
+		for _, s := range all {
+			if x, ok := r.buildQuery(s, f.Signer); ok {
+				q.add(x)
+			}
+		}
 		if b, ok := a.builder(f); ok {
 			q.change(in, env, a, b, f.Signer)
 		}

@@ -56,7 +56,7 @@ type look struct {
 // kinds are the kinds of evidence by the names that a policy file has for them, with the
 // keys that the file may have for such a requirement alone.
 var kinds = []kindEntry{
-	{"provenance", []string{"inputs", "content"}, readProvenance},
+	{"provenance", []string{"inputs", "content", "caches", "builder"}, readProvenance},
 	{string(inventory.SBOM), []string{"generator", "inputs", "asserted", "completeness"}, readSBOM},
 	{string(inventory.Vulnerabilities), []string{"scanner", "inputs", "asserted", "below", "database-max-age", "coverage", "exclusions", "not-called", "known-exploited", "vex"}, readVulnerabilities},
 	{string(inventory.TestResults), []string{"runner", "inputs", "asserted", "at-least", "suites"}, readTests},

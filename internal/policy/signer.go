@@ -300,6 +300,9 @@ func accepted(x look) []string {
 	if q.Kind.unchecked() {
 		out = append(out, "content unchecked")
 	}
+	if p, is := q.Kind.(Provenance); is {
+		out = append(out, p.vouched()...)
+	}
 	if f.Log == statement.LogPromise {
 		out = append(out, "log: promise, no proof")
 	}

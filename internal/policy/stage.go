@@ -17,7 +17,8 @@ const (
 	atAge                   // it is too old, or of the future
 	atRef                   // it was built from a ref that is not protected
 	atRun                   // its run did not succeed
-	atAnswer                // the platform did not say how its run ended
+	atBuild                 // a job of its run may have restored a cache, or run the project's code where it signed
+	atAnswer                // the platform did not say how its run ended, or what its jobs did
 	atImages                // it meets everything, and another image of the index lacks evidence
 )
 
