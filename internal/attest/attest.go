@@ -42,7 +42,7 @@ type Attest struct {
 	Notes *statement.Annotations
 	// Document is what the statement summarises, to be stored beside it; nil: there is none.
 	Document []byte
-	Sinks []Sink
+	Sinks    []Sink
 }
 
 // A Check refuses a signature that is genuine and of no use: it is asked before

@@ -56,7 +56,7 @@ func (r Report) Lines() []string {
 				line += fmt.Sprintf(", %d %s", n[s], s)
 			}
 		}
-		out = append(out, line, "looked at " + Count(len(r.Scan.Targets), "target") + ", " + Count(components, "component"))
+		out = append(out, line, "looked at "+Count(len(r.Scan.Targets), "target")+", "+Count(components, "component"))
 		if d := r.Scan.Database.Updated; !d.IsZero() {
 			out = append(out, "database of "+d.UTC().Format(time.RFC3339))
 		}
