@@ -10,6 +10,7 @@ require('../../shared/install.js').action('verify', [
   { name: 'workflow' },
   { name: 'signer' },
   { name: 'predicate-type' },
+  { name: 'entered' },
   { name: 'certificate-identity' },
   { name: 'certificate-identity-pattern' },
   { name: 'certificate-oidc-issuer' },

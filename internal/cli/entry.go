@@ -97,6 +97,9 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	if err != nil {
 		return nil, err
 	}
+	if rec.Core != nil {
+		entry.Verdict = statement.DigestSet{SHA256: rec.Core.Hex()}
+	}
 	kept, err := r.records(r.at)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
 // sought is what flags say about where something was built. Its zero says nothing.
@@ -18,7 +19,7 @@ type sought struct {
 
 // built reports whether a flag asks where something was built, besides its repository.
 func (in verifyInputs) built() bool {
-	return in.RepositoryID+in.Owner+in.Workflow+in.Signer+in.Predicate != ""
+	return in.RepositoryID+in.Owner+in.Workflow+in.Signer+in.Predicate+in.Entered != ""
 }
 
 // asksFor reads the flags that say where something was built, and finds out which platform
@@ -27,7 +28,7 @@ func (r *run) asksFor(in verifyInputs) (sought, error) {
 	if r.in.Repository == "" && in.Owner == "" {
 		if in.built() {
 			return sought{}, fault.New(fault.Usage, fault.Config, "name the repository that built it: --repository HOST/OWNER/NAME",
-				"--repository-id, --workflow, --signer and --predicate-type say more about a repository, and none is named")
+				"--repository-id, --workflow, --signer, --predicate-type and --entered say more about a repository, and none is named")
 		}
 		return sought{}, nil
 	}
@@ -56,7 +57,13 @@ func (r *run) asksFor(in verifyInputs) (sought, error) {
 	if err != nil {
 		return sought{}, err
 	}
-	out.built = &policy.Built{Forge: f, Repository: at.Path, RepositoryID: in.RepositoryID, Owner: owner,
+	if in.Entered != "" {
+		if in.Predicate != "" && in.Predicate != statement.SummaryV1 {
+			return sought{}, usage("--entered asks for the entry of a job, which has a predicate type of its own; leave out --predicate-type")
+		}
+		in.Predicate = statement.SummaryV1
+	}
+	out.built = &policy.Built{Entered: in.Entered, Forge: f, Repository: at.Path, RepositoryID: in.RepositoryID, Owner: owner,
 		Workflow: in.Workflow, Signer: in.Signer, Predicate: in.Predicate}
 	if !r.flagged("sigstore") && r.in.TrustedRoot == "" {
 		out.built.Own = ownInstance(f)

@@ -27,6 +27,7 @@ type verifyInputs struct {
 	Workflow     string `input:"workflow"`
 	Signer       string `input:"signer"`
 	Predicate    string `input:"predicate-type"`
+	Entered      string `input:"entered"`
 }
 
 // verifyCommand judges evidence: under a policy, or for one signer.
@@ -86,7 +87,7 @@ func (r *run) verifyPolicy(in verifyInputs, named sought, c chosen) (report.Reco
 	for _, other := range []struct{ input, is string }{
 		{"certificate-identity", in.Identity}, {"certificate-identity-pattern", in.Pattern},
 		{"certificate-oidc-issuer", in.Issuer}, {"key", in.Key}, {"repository-id", in.RepositoryID}, {"owner", in.Owner},
-		{"workflow", in.Workflow}, {"signer", in.Signer}, {"predicate-type", in.Predicate},
+		{"workflow", in.Workflow}, {"signer", in.Signer}, {"predicate-type", in.Predicate}, {"entered", in.Entered},
 	} {
 		if other.is != "" {
 			return report.Record{}, usage("--%s and --policy exclude each other: the policy says who may have signed",

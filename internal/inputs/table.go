@@ -197,6 +197,8 @@ func verify() Component {
 			{Name: "signer", Usage: "with repository: the workflow that signed, OWNER/NAME/PATH, and @REF for one ref alone; " +
 				"if empty, one of the repository itself", Where: Everywhere},
 			{Name: "predicate-type", Usage: "with repository: the type of the evidence; SLSA provenance if empty", Where: Everywhere},
+			{Name: "entered", Usage: "with repository: the environment that it has to have entered; the evidence is the entry that the job there has signed", Where: Everywhere,
+				Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*)?$`},
 			{Name: "certificate-identity", Usage: "the signer's identity, exactly", Where: Everywhere},
 			{Name: "certificate-identity-pattern", Usage: "an anchored pattern (RE2) that the whole signer identity matches", Where: Everywhere},
 			{Name: "certificate-oidc-issuer", Usage: "the issuer of the signer's identity, exactly", Where: Everywhere},

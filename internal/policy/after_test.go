@@ -314,3 +314,31 @@ func TestD20_summaries_of_other_verifiers(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has one file and the trusted root has to be able to tell an entry from what a job elsewhere has written.
+func TestD20_an_entry_alone_says_that_something_was_let_in(t *testing.T) {
+	f, _ := forge("https://ci.example")
+	want, err := policy.NewBuiltExpectation("", "", policy.Built{Forge: f, Repository: "acme/app", Predicate: statement.SummaryV1, Entered: "production"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged := func(edit func(*let)) verdict.Verdict {
+		x := lets(t, 1, nil, edit)
+		return policy.EvaluateSigner(want, []policy.Candidate{{Subject: app(), Facts: []policy.Fact{x.fact}}})
+	}
+	if v := judged(func(*let) {}); v.Outcome() != verdict.Allow || !strings.Contains(v.Judgements[0].Evidence[0].Says, "entry 1 into production") {
+		t.Fatalf("outcome = %v with %+v, want allow with what the entry says", v.Outcome(), refusals(v))
+	}
+	for name, edit := range map[string]func(*let){
+		"a job outside of the environment": func(x *let) { x.signer.Environment = "" },
+		"a job in another environment":     func(x *let) { x.signer.Environment = "staging" },
+		"an entry into another one":        func(x *let) { x.entry.Target.Name = "staging" },
+		"another run than its certificate": func(x *let) { x.entry.Run = run(77) },
+		"another repository's environment": func(x *let) { x.entry.Target.Repository.ID = "1002" },
+		"another repository's certificate": func(x *let) { x.signer.Repository = "https://code.example/acme/other" },
+	} {
+		if v := judged(edit); v.Outcome() != verdict.Deny {
+			t.Errorf("%s: outcome = %v, want deny", name, v.Outcome())
+		}
+	}
+}

@@ -27,6 +27,9 @@ type Built struct {
 	Signer string
 	// Predicate is the type of the predicate; "" is SLSA provenance of every known version.
 	Predicate string
+	// Entered is the environment that the artifact has to have entered: the evidence is then the entry that the job there
+	// has signed. "": it is not asked.
+	Entered string
 	// Own is the trust of the platform's own Sigstore instance, which has no log. It
 	// counts for repositories that are not public; "" where there is none.
 	Own string
@@ -136,6 +139,8 @@ func (b Built) states(f Fact) *miss {
 	case b.Predicate == "" && !dialect.IsProvenance(kind):
 		return &miss{stage: atContent, code: fault.Predicate, reason: "the evidence says nothing about how it was built",
 			found: kind, wanted: "SLSA provenance", hint: "attest it in the job that builds; --predicate-type asks for evidence of another type"}
+	case b.Entered != "":
+		return b.entered(f)
 	case !dialect.IsProvenance(kind):
 		return nil
 	}
@@ -145,6 +150,49 @@ func (b Built) states(f Fact) *miss {
 	}
 	return &miss{stage: atContent, agreed: 1, code: d.Code, reason: d.Reason, found: d.Found, wanted: d.Wanted,
 		hint: "judge it with --policy: a policy says what may be accepted of its builder"}
+}
+
+// entered says why a fact is not the entry of a job in the environment, or nil. Only the certificate can say in which
+// environment a job was: nobody is asked here.
+func (b Built) entered(f Fact) *miss {
+	bad := func(code fault.Code, reason, found, wanted, hint string) *miss {
+		return &miss{stage: atContent, code: code, reason: reason, found: orAbsent(found), wanted: wanted, hint: hint}
+	}
+	e, err := f.Statement.Entered()
+	if err != nil {
+		why := fault.Of(err)
+		return bad(why.Code, "the evidence is no entry into an environment", why.Error(), "an entry into "+b.Entered, "hand over the bundle that the gate or enter has signed")
+	}
+	s := f.Signer
+	switch {
+	case e.Watched:
+		return bad(fault.EntryMissing, "it came in while the environment was only watched, so nobody has let it in", "mode: watch", "an entry", "let it in by a gate that enforces")
+	case e.Target.Name != b.Entered:
+		return bad(fault.EntryMissing, "the entry is into another environment", e.Target.Name, b.Entered, "ask for that environment, if it is the one that is meant")
+	case e.Target.Issuer != s.Issuer || e.Target.Repository.ID != s.RepositoryID || e.Run != s.Run:
+		return bad(fault.Identity, "the entry says that it is of another run or repository than its certificate", e.Run, s.Run, "find out who signed it")
+	case s.Environment != b.Entered && !strings.HasSuffix(s.TokenSubject, ":environment:"+b.Entered):
+		return bad(fault.Identity, "the certificate does not say that the job was in the environment", s.Environment, b.Entered,
+			"sallyport history asks the platform where the job was")
+	}
+	return nil
+}
+
+// said is what an entry says besides of what has a digest, for people.
+func (b Built) said(f Fact, digest string) string {
+	e, err := f.Statement.Entered()
+	if b.Entered == "" || err != nil {
+		return ""
+	}
+	out := fmt.Sprintf("entry %d into %s, policy %s, input sha256:%s", e.Number, e.Target.Name, e.Policy, e.Input.SHA256)
+	if e.Verdict.SHA256 != "" {
+		out += ", verdict sha256:" + e.Verdict.SHA256
+	}
+	i := slices.IndexFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest })
+	if i >= 0 && len(e.Artifacts[i].Met) > 0 {
+		out += ", met: " + strings.Join(e.Artifacts[i].Met, ", ")
+	}
+	return out
 }
 
 // contradiction is what a provenance says and its certificate does not. A builder that has

@@ -194,6 +194,9 @@ func judgeSigner(e Expectation, c Candidate) verdict.Judgement {
 		if m == nil {
 			x := evidence(f)
 			origin(&x, f.Signer)
+			if e.Built != nil {
+				x.Says = e.Built.said(f, c.Subject.Digest.Hex())
+			}
 			x.Accepted = accepted(look{q: Requirement{Kind: Predicate{f.Statement.PredicateType}}, signer: Signer{Key: e.key()}, fact: f})
 			j.Evidence = append(j.Evidence, x)
 			continue

@@ -128,7 +128,7 @@ func where(e verdict.Evidence) [][2]string {
 		commit += ", " + e.Ref
 	}
 	var out [][2]string
-	for _, x := range [][2]string{{"predicate", e.PredicateType}, {"repository", repository}, {"commit", commit}, {"run", run}} {
+	for _, x := range [][2]string{{"predicate", e.PredicateType}, {"entered", e.Says}, {"repository", repository}, {"commit", commit}, {"run", run}} {
 		if x[1] != "" {
 			out = append(out, x)
 		}

@@ -127,6 +127,7 @@ type Entry struct {
 	Job        string      `json:"job,omitempty"`        // number of the job in that run, where the run's address does not name it
 	Run        string      `json:"run"`                  // the run that let it in, as its certificate has it
 	Input      DigestSet   `json:"input"`                // what the verdict was reached from
+	Verdict    DigestSet   `json:"verdict,omitzero"`     // what it says without texts (policy.Core)
 	Emergency  bool        `json:"emergency,omitempty"`  // an emergency approval let it in
 	Warnings   []string    `json:"warnings,omitempty"`   // what was passed with a warning: code, requirement and artifact
 }

@@ -154,6 +154,8 @@ type Evidence struct {
 	// Accepted is what the policy lets this evidence lack, in words: a proof of
 	// its log entry, content that is compared.
 	Accepted []string `json:"accepted,omitempty"`
+	// Says is what the evidence says besides, in words: "entry 4 into production, verdict sha256:…".
+	Says string `json:"says,omitempty"`
 }
 
 // Rejection is one bundle that did not verify. Anyone may put junk beside good
