@@ -198,7 +198,7 @@ func (c *Chain) pass(f Fact, why string) {
 // repeats reports whether o is e again: a run that says the same twice has let in
 // once.
 func (e Entry) repeats(o Entry) bool {
-	return e.Run == o.Run && e.Number == o.Number && slices.Equal(e.Artifacts, o.Artifacts)
+	return e.Run == o.Run && e.Number == o.Number && slices.EqualFunc(e.Artifacts, o.Artifacts, statement.Admitted.Same)
 }
 
 // sound wants a fact to be signed with a certificate, not in the future, and to verify under a

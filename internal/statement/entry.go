@@ -3,10 +3,12 @@ package statement
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -89,7 +91,12 @@ type Admitted struct {
 	SHA256   string `json:"sha256"`           // of its bytes
 	Commit   string `json:"commit,omitempty"` // that the evidence says it was built from
 	Base     string `json:"base,omitempty"`   // the commit that was in the environment before; absent: none was
+	// Contents is the inventory of the package that it is; nil: it is none that is read.
+	Contents *contents.Package `json:"contents,omitempty"`
 }
+
+// Same reports whether a says what o says.
+func (a Admitted) Same(o Admitted) bool { return reflect.DeepEqual(a, o) }
 
 // Part is an account that had a part in what entered.
 type Part struct {
@@ -304,6 +311,12 @@ func (e Entry) whole() error {
 		if a.Artifact == "" || a.Name == "" || a.Commit != "" && !fullCommit().MatchString(a.Commit) ||
 			a.Base != "" && !fullCommit().MatchString(a.Base) {
 			return bad("artifact %q has no name, or a commit that is not a full id", a.Name)
+		}
+		if a.Contents == nil {
+			continue
+		}
+		if err := a.Contents.Valid(); err != nil {
+			return bad("artifact %q: %w", a.Name, err)
 		}
 	}
 	highest := 0
