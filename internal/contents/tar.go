@@ -80,8 +80,9 @@ func (a *archive) header() ([]byte, error) {
 // end wants nothing but zeros behind the end of the archive.
 func (a *archive) end() error {
 	b := make([]byte, 32<<10)
-	for {
+	for length := 0; ; {
 		n, err := a.r.Read(b)
+		length += n
 		if !allZero(b[:n]) {
 			return malformed("something follows the end of the archive in it")
 		}
@@ -89,6 +90,8 @@ func (a *archive) end() error {
 			return limit("it has more than %d bytes", int64(maxBytes))
 		}
 		switch {
+		case errors.Is(err, io.EOF) && length%block != 0:
+			return malformed("it ends in the middle of a block")
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:

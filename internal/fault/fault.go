@@ -70,6 +70,7 @@ const (
 	Tests            Code = "E_TESTS"
 	Conflict         Code = "E_EVIDENCE_CONFLICT"
 	TooEarly         Code = "E_TOO_EARLY"
+	Changed          Code = "E_CHANGED"
 	OK               Code = "OK"
 )
 
@@ -115,6 +116,7 @@ var Codes = map[Code]string{
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
 	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
+	Changed:          "what people install has changed, and nobody has approved that",
 	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",
 }

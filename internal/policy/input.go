@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -124,11 +125,13 @@ type Candidate struct {
 	// Parts are the images of the index that the subject is, where evidence leads to
 	// one of them; else nil. What is known of some of them is nothing about the
 	// index.
-	Parts      []subject.Part `json:"parts,omitempty"`
-	Facts      []Fact         `json:"-"`
-	Rejections []Rejection    `json:"rejections,omitempty"`
-	More       int            `json:"more"` // rejections beyond those, which are counted and not kept
-	Strangers  Strangers      `json:"strangers"`
+	Parts []subject.Part `json:"parts,omitempty"`
+	// Package is what people install, if the subject is a file that somebody has looked into; else nil.
+	Package    *contents.Package `json:"package,omitempty"`
+	Facts      []Fact            `json:"-"`
+	Rejections []Rejection       `json:"rejections,omitempty"`
+	More       int               `json:"more"` // rejections beyond those, which are counted and not kept
+	Strangers  Strangers         `json:"strangers"`
 }
 
 // Lacks reports whether there is a subject, or an image of it, that no fact is
