@@ -278,36 +278,45 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 		f.Found = list(all)
 		return []verdict.Finding{f}
 	}
-	text, who := "nothing that the policy wants somebody to approve has changed"+x.since(), []string(nil)
+	f := met("changes", "nothing that the policy wants somebody to approve has changed"+x.since(), line)
 	if all := x.rulings[ByConsent]; len(all) > 0 {
-		var other string
-		if who, other = k.approved(k.in.naming(c, all)); len(who) == 0 {
-			return []verdict.Finding{k.unapproved(x, all, other)}
+		people, other := k.approved(k.in.naming(c, all))
+		if len(people) == 0 {
+			return []verdict.Finding{k.unapproved(c, x, all, other)}
 		}
-		text = fmt.Sprintf("%s%s, approved by %s: %s", howMany(all), x.since(), strings.Join(who, ", "), list(all))
+		f.People = people
+		f.Reason = fmt.Sprintf("%s%s, approved by %s: %s", howMany(all), x.since(), labels(people), list(all))
 	}
 	if all := x.rulings[Reported]; len(all) > 0 {
-		text += "; reported: " + list(all)
+		f.Reason += "; reported: " + list(all)
 	}
-	return []verdict.Finding{met("changes", text, line)}
+	return []verdict.Finding{f}
 }
 
 // unapproved is the finding about changes that nobody has approved. other is somebody who has approved
 // the release without them.
-func (k *approvalCheck) unapproved(x installed, all []contents.Change, other string) verdict.Finding {
-	f := deny(fault.Changed, "changes", k.env.Changes.Line, fmt.Sprintf("%s%s, and nobody has approved exactly that", howMany(all), x.since()),
+func (k *approvalCheck) unapproved(c Candidate, x installed, all []contents.Change, other string) verdict.Finding {
+	f := deny(fault.Changed, "changes", k.env.Changes.Line, howMany(all)+x.since()+", which nobody has approved",
 		"an approval that names exactly these changes", "")
 	f.Outcome, f.Pending, f.Found = verdict.Wait, true, list(all)
 	if other != "" {
-		f.Outcome, f.Reason = verdict.Deny, f.Reason+": the approval of "+other+" does not name it"
+		f.Outcome, f.Reason = verdict.Deny, f.Reason+": the approval of "+other+" does not name them"
 	}
 	step := fmt.Sprintf("make a release set for %q with sallyport release, for people to approve", k.in.Environment)
 	if i := k.good(); i >= 0 {
-		step = fmt.Sprintf("let somebody look at it who may approve: sallyport approve --release %s with the file at hand shows these changes, and approves exactly them",
-			k.sets[i].Digest)
+		step = fmt.Sprintf("let somebody look at them who may approve, with the file at hand: sallyport approve --release %s%s",
+			k.sets[i].Digest, subjectFlag(c.Subject.Name))
 	}
 	f.Hint = x.step(step)
 	return f
+}
+
+// subjectFlag names a file in a command, if its name needs no quotes there.
+func subjectFlag(name string) string {
+	if !filePath.MatchString(name) || strings.Contains(name, " ") {
+		return ""
+	}
+	return " --subject " + name
 }
 
 // step is the next step: step, or, where there is no file, to get it.
@@ -331,13 +340,17 @@ func (x installed) since() string {
 
 // approved returns who has approved exactly these changes, and else somebody who has approved and
 // named none, or others. A review on the platform's page names none.
-func (k *approvalCheck) approved(want statement.Changed) (who []string, other string) {
+func (k *approvalCheck) approved(want statement.Changed) (people []verdict.Person, other string) {
+	heard := map[string]bool{}
 	hear := func(v judgedVote) {
-		switch label := v.account.Label(); {
-		case !slices.Contains(v.changes, want):
-			other = cmp.Or(other, label)
-		case !slices.Contains(who, label):
-			who = append(who, label)
+		if !slices.Contains(v.changes, want) {
+			other = cmp.Or(other, v.account.Label())
+			return
+		}
+		if !heard[v.person] {
+			p := v.told()
+			p.Counted, heard[v.person] = true, true
+			people = append(people, p)
 		}
 	}
 	for _, r := range k.env.Approvals {
@@ -356,7 +369,16 @@ func (k *approvalCheck) approved(want statement.Changed) (who []string, other st
 			}
 		}
 	}
-	return who, other
+	return people, other
+}
+
+// labels names people.
+func labels(all []verdict.Person) string {
+	var out []string
+	for _, p := range all {
+		out = append(out, p.Name)
+	}
+	return strings.Join(out, ", ")
 }
 
 // howMany says how many changes there are.
