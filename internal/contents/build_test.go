@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"testing"
@@ -137,3 +138,5 @@ func equal(t *testing.T, what string, got, want []string) {
 		t.Errorf("%s:\ngot  %q\nwant %q", what, got, want)
 	}
 }
+
+func crc(b []byte) uint32 { return crc32.ChecksumIEEE(b) }

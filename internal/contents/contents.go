@@ -52,6 +52,8 @@ type Kind string
 // The kinds of packages. The zero is no kind: nobody has looked.
 const (
 	NPM       Kind = "npm"
+	Wheel     Kind = "wheel"     // of PyPI
+	SDist     Kind = "sdist"     // of PyPI: source that is built where it is installed
 	NotRead   Kind = "not-read"  // nothing that this program knows as a package
 	Malformed Kind = "malformed" // installers could read different things, or it is beyond a limit
 	Absent    Kind = "absent"    // there is no file to read: an image, or a digest alone
@@ -126,9 +128,13 @@ func Read(name string, r io.Reader) (Package, error) {
 	case bytes.HasPrefix(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		err = malformed("it is compressed with zstd, which some installers open and this program does not")
 	case bytes.HasPrefix(head, []byte("PK")):
-		return notRead("an archive of a kind that is not read"), nil
+		p, err = readZip(in)
 	default:
-		p, err = readTar(in)
+		end := &tail{}
+		p, err = readTar(io.TeeReader(in, end))
+		if err == nil && p.Kind == NotRead && end.holdsWheel() {
+			err = malformed("something stands before the wheel in it, which some readers pass over")
+		}
 	}
 	if source.err != nil {
 		return Package{}, reading(name, source.err)
@@ -249,7 +255,7 @@ func byName(a, b Script) int { return cmp.Compare(a.Name, b.Name) }
 func byPath(a, b File) int   { return cmp.Compare(a.Path, b.Path) }
 
 // IsRead reports whether p is the inventory of a package.
-func (p Package) IsRead() bool { return p.Kind == NPM }
+func (p Package) IsRead() bool { return p.Kind == NPM || p.Kind == Wheel || p.Kind == SDist }
 
 // Kept is p as an entry keeps it, of at most max bytes of JSON: whole, or its digest alone.
 func (p Package) Kept(max int) Package {

@@ -30,11 +30,11 @@ type object map[string]json.RawMessage
 
 // npm is the package that t is, as npm reads it.
 func (t *tree) npm() (Package, error) {
-	p := Package{Kind: NPM, Files: len(t.files), Largest: t.largest()}
-	for _, f := range t.files {
-		p.Bytes += f.Size
-	}
+	p := Package{Kind: NPM}
 	for _, name := range slices.Sorted(maps.Keys(t.manifests)) {
+		if path.Base(name) != manifest {
+			continue // of another installer
+		}
 		m, err := members(t.manifests[name], name)
 		if err != nil {
 			return p, err
@@ -61,11 +61,7 @@ func (t *tree) npm() (Package, error) {
 	if f := t.files[lock]; f != nil {
 		p.Dependencies = append(p.Dependencies, Dependency{Name: lock, Spec: "sha256:" + f.SHA256, Group: "lock file of the package"})
 	}
-	for _, f := range t.files {
-		if f.Why != "" {
-			p.Executables = append(p.Executables, *f)
-		}
-	}
+	t.counted(&p)
 	return p.whole()
 }
 

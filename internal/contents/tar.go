@@ -30,6 +30,7 @@ type member struct {
 	size   int64
 	mode   int64
 	folder bool
+	odd    error // it is no file and no folder
 }
 
 // errNoArchive says that no block of a file is a header.
@@ -152,11 +153,18 @@ func (a *archive) next(h []byte) (*member, error) {
 		switch kind := h[156]; kind {
 		case '0', 0, '5':
 			return a.named(m, h, said)
-		case 'x', 'L', 'g':
-			if said.some {
-				return nil, malformed("a file in it is described twice")
+		case '1', '2', '3', '4', '6':
+			if m.size != 0 {
+				return nil, malformed("%q in it is no file and has content", valid(m.name))
 			}
-			if said, err = a.said(m, kind); err != nil {
+			m.odd = malformed("%q in it is a link or a device, which some readers leave out", valid(m.name))
+			return a.named(m, h, said)
+		case 'x', 'L', 'g', 'K':
+			more, err := a.said(m, kind)
+			if err != nil {
+				return nil, err
+			}
+			if said, err = said.and(more); err != nil {
 				return nil, err
 			}
 		default:
@@ -173,9 +181,20 @@ func (a *archive) next(h []byte) (*member, error) {
 
 // described is what stands before a member about it.
 type described struct {
-	some bool
-	name string
-	size string // in decimal, where it is said
+	kinds string // of what has said it
+	name  string
+	size  string // in decimal, where it is said
+	link  bool   // it says where a link leads
+}
+
+// and is d with more that is said about the same member, by something of another kind.
+func (d described) and(more described) (described, error) {
+	if strings.ContainsAny(more.kinds, d.kinds) || d.name != "" && more.name != "" {
+		return d, malformed("a file in it is described twice")
+	}
+	more.kinds += d.kinds
+	more.name, more.size, more.link = d.name+more.name, d.size+more.size, d.link || more.link
+	return more, nil
 }
 
 func valid(name string) string { return strings.ToValidUTF8(name, "?") }
@@ -193,7 +212,7 @@ func parse(h []byte) (member, error) {
 	if m.mode, err = octal(h[100:108]); err != nil {
 		m.mode = 0o777 // no mode is one that some readers take for everything
 	}
-	if !allZero(h[157:257]) {
+	if !allZero(h[157:257]) && h[156] != '1' && h[156] != '2' {
 		return m, malformed("%q in it is no link and has the target of one", valid(name))
 	}
 	m.name = name
@@ -227,6 +246,9 @@ func (a *archive) named(m member, h []byte, said described) (*member, error) {
 	if said.size != "" && said.size != strconv.FormatInt(m.size, 10) {
 		return nil, malformed("%q in it has two sizes", valid(m.name))
 	}
+	if said.link && m.odd == nil {
+		return nil, malformed("%q in it is no link and has the target of one", valid(m.name))
+	}
 	m.folder = h[156] == '5' || strings.HasSuffix(m.name, "/")
 	m.name = strings.TrimSuffix(m.name, "/")
 	if m.folder && m.size != 0 {
@@ -259,9 +281,12 @@ func (a *archive) said(m member, kind byte) (described, error) {
 	if err := a.content(b); err != nil {
 		return described{}, err
 	}
-	if kind == 'L' {
+	switch kind {
+	case 'L':
 		name, err := text(b)
-		return described{some: true, name: name}, err
+		return described{kinds: "L", name: name}, err
+	case 'K':
+		return described{kinds: "K", link: true}, nil
 	}
 	return pax(b, kind == 'g')
 }
@@ -292,7 +317,10 @@ var passive = []string{"mtime", "atime", "ctime", "uid", "gid", "uname", "gname"
 
 // pax reads the records of a pax header. A global one may say nothing of names and sizes.
 func pax(b []byte, global bool) (described, error) {
-	out, seen := described{some: !global}, map[string]bool{}
+	out, seen := described{kinds: "x"}, map[string]bool{}
+	if global {
+		out.kinds = ""
+	}
 	for len(b) > 0 {
 		digits, _, ok := bytes.Cut(b, []byte(" "))
 		n, err := strconv.Atoi(string(digits))
@@ -311,6 +339,8 @@ func pax(b []byte, global bool) (described, error) {
 			out.name = value
 		case key == "size" && !global && value != "":
 			out.size = value
+		case key == "linkpath" && !global:
+			out.link = true
 		case slices.Contains(passive, key), strings.HasPrefix(key, "LIBARCHIVE."), strings.HasPrefix(key, "SCHILY."):
 		default:
 			return out, malformed("a pax header in it says %q of a file", valid(key))

@@ -55,7 +55,7 @@ func readTar(r io.Reader) (Package, error) {
 // inventory is the package that t is.
 func (t *tree) inventory() (Package, error) {
 	if !t.looks {
-		return notRead("an archive without a package.json in the folder at its top"), nil
+		return notRead("an archive without a package.json or PKG-INFO in the folder at its top"), nil
 	}
 	if t.odd == nil {
 		t.odd = t.parents()
@@ -63,8 +63,11 @@ func (t *tree) inventory() (Package, error) {
 	if t.odd != nil {
 		return Package{}, t.odd
 	}
-	if t.manifests[manifest] == nil {
-		return Package{}, malformed("its package.json is written in another way, which some file systems do not tell from it")
+	if t.manifests[manifest] == nil && t.manifests[pkgInfo] == nil {
+		return Package{}, malformed("its package.json or PKG-INFO is written in another way, which some file systems do not tell from it")
+	}
+	if t.manifests[pkgInfo] != nil {
+		return t.sdist()
 	}
 	return t.npm()
 }
@@ -72,7 +75,8 @@ func (t *tree) inventory() (Package, error) {
 // add reads one member.
 func (t *tree) add(m member) error {
 	t.looks = t.looks || !m.folder && looksLike(m.name)
-	if err := spelled(m.name); err != nil {
+	if err := spelled(m.name); m.odd != nil || err != nil {
+		t.strange(m.odd)
 		t.strange(err)
 		return t.pass(m)
 	}
@@ -105,7 +109,7 @@ func (t *tree) add(m member) error {
 // strange keeps the first reason why readers could differ.
 func (t *tree) strange(why error) {
 	if t.odd == nil {
-		t.odd = why
+		t.odd = why // nil leaves it as it is
 	}
 }
 
@@ -166,12 +170,19 @@ func (t *tree) parents() error {
 func looksLike(name string) bool {
 	parts := slices.DeleteFunc(strings.FieldsFunc(name, func(r rune) bool { return r == '/' || r == '\\' }),
 		func(p string) bool { return p == "." })
-	return len(parts) > 0 && fold(parts[len(parts)-1]) == manifest && (len(parts) <= 2 || slices.Contains(parts, ".."))
+	if len(parts) == 0 {
+		return false
+	}
+	last := fold(parts[len(parts)-1])
+	return (last == manifest || last == fold(pkgInfo)) && (len(parts) <= 2 || slices.Contains(parts, ".."))
 }
 
-// isManifest reports whether a path is that of the package's manifest, or of one of a package that it
-// brings in node_modules, whose scripts run as well.
+// isManifest reports whether a folded path is that of a manifest of the package, or of one of a package
+// that it brings in node_modules, whose scripts run as well.
 func isManifest(name string) bool {
+	if name == fold(pkgInfo) || name == setupFile || name == projectFile {
+		return true
+	}
 	for {
 		if name == manifest {
 			return true
@@ -243,6 +254,17 @@ func executable(name string, head []byte, mode int64) string {
 // isNative reports whether f is a program that a machine runs as it is.
 func (f File) isNative() bool {
 	return f.Why != "" && f.Why != "script" && f.Why != "mode" && f.Why != "bin"
+}
+
+// counted are files, sizes and executables of t.
+func (t *tree) counted(p *Package) {
+	p.Files, p.Largest = len(t.files), t.largest()
+	for _, f := range t.files {
+		p.Bytes += f.Size
+		if f.Why != "" {
+			p.Executables = append(p.Executables, *f)
+		}
+	}
 }
 
 // largest are the largest of the files that are worth a look, the largest first.
