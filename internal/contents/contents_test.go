@@ -220,6 +220,19 @@ func TestE11_an_archive_that_two_readers_read_differently(t *testing.T) {
 	}
 	broken := bytes.Clone(archived(t, member{name: "package/a"}, m))
 	broken[512+10] ^= 1
+	// patched is the archive with a field of its first header overwritten, and the sum of that mended.
+	patched := func(at int, text string) []byte {
+		b := bytes.Clone(whole)
+		copy(b[at:], text)
+		sum := 8 * 32 // the sum is of spaces in its own place
+		for i, c := range b[:512] {
+			if i < 148 || i >= 156 {
+				sum += int(c)
+			}
+		}
+		copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+		return zipped(t, b)
+	}
 	for name, b := range map[string][]byte{
 		"the manifest twice":              packed(t, m, m),
 		"the manifest in two cases":       packed(t, m, member{name: "package/Package.JSON", text: "{}"}),
@@ -253,6 +266,14 @@ func TestE11_an_archive_that_two_readers_read_differently(t *testing.T) {
 		"something before the archive": zipped(t, append(bytes.Repeat([]byte("x"), 512), whole...)),
 		"an empty block before it":     zipped(t, append(make([]byte, 512), whole...)),
 		"a broken header":              zipped(t, broken),
+		"a time in base 256":           patched(136, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
+		"a size in base 256":           patched(124, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"),
+		"a mode that is no number":     patched(100, "rw-r--r-"),
+		"something behind a name":      patched(40, "x"),
+		"the target of a link":         patched(157, "x"),
+		"another kind of archive":      patched(257, "ustar\x0001"),
+		"a type that nobody knows":     patched(156, "Z"),
+		"a file in a row":              patched(156, "7"),
 		"an end in a file":             zipped(t, whole[:700]),
 		"an end in a header":           zipped(t, archived(t, m, member{name: "package/x"})[:1100]),
 		"a broken stream":              packed(t, m)[:60],

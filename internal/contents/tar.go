@@ -209,9 +209,12 @@ func parse(h []byte) (member, error) {
 	if m.size, err = octal(h[124:136]); err != nil {
 		return m, malformed("a header in it has no size that every reader reads")
 	}
-	if m.mode, err = octal(h[100:108]); err != nil {
-		m.mode = 0o777 // no mode is one that some readers take for everything
+	for _, f := range [][]byte{h[100:108], h[108:116], h[116:124], h[136:148], h[329:337], h[337:345]} {
+		if _, err := octal(f); err != nil && len(bytes.Trim(f, " \x00")) > 0 {
+			return m, malformed("a header in it has a number that npm does not read, which then leaves the file out")
+		}
 	}
+	m.mode, _ = octal(h[100:108]) // none is 0
 	if !allZero(h[157:257]) && h[156] != '1' && h[156] != '2' {
 		return m, malformed("%q in it is no link and has the target of one", valid(name))
 	}
@@ -284,6 +287,9 @@ func (a *archive) said(m member, kind byte) (described, error) {
 	switch kind {
 	case 'L':
 		name, err := text(b)
+		if err == nil && name == "" {
+			err = malformed("a long name in it is empty")
+		}
 		return described{kinds: "L", name: name}, err
 	case 'K':
 		return described{kinds: "K", link: true}, nil
