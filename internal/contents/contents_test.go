@@ -269,6 +269,7 @@ func TestE11_an_archive_that_two_readers_read_differently(t *testing.T) {
 		"a time in base 256":           patched(136, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
 		"a size in base 256":           patched(124, "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x01"),
 		"a mode that is no number":     patched(100, "rw-r--r-"),
+		"a size behind a zero":         patched(124, "\x00"),
 		"something behind a name":      patched(40, "x"),
 		"the target of a link":         patched(157, "x"),
 		"another kind of archive":      patched(257, "ustar\x0001"),

@@ -118,12 +118,10 @@ func isHeader(b []byte) bool {
 	return sum == want
 }
 
-// octal reads a number as every reader does: digits, with spaces and zeros around them.
+// octal reads a number as every reader does: spaces, digits, and then nothing but zeros and spaces. npm
+// reads no number behind a zero.
 func octal(b []byte) (int64, error) {
-	s := strings.Trim(string(b), " \x00")
-	if s == "" {
-		return 0, errNumber
-	}
+	s := strings.TrimRight(strings.TrimLeft(string(b), " "), " \x00")
 	n, err := strconv.ParseInt(s, 8, 64)
 	if err != nil || strings.ContainsAny(s, "+-_") {
 		return 0, errNumber
