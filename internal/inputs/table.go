@@ -329,7 +329,7 @@ func decide(name, summary string) Component {
 			// Not required of the input: whoever starts a pipeline by hand sets
 			// the variable of this name.
 			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`, Started: GitLab},
-			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
+			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release, or files; all of them if empty", List: true, Arguments: true, Where: Everywhere},
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
 			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h, never longer than the release, and a yes no longer than the policy allows; if empty, a yes 24h, and a no as long as the policy's rejection-max-age", Where: Everywhere, Pattern: `^([1-9][0-9]*[dhm])?$`},
