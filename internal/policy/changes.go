@@ -107,15 +107,20 @@ type installed struct {
 	number  int // of the entry that it is compared with, or 0: none has an inventory of it
 }
 
-// inventories are those of the package that c is in the newest entry that has one, and its number. A
-// package is the same by its name, and else by the name of its file. What is not read and may be a
-// package could be every one of the artifact.
+// inventories are those of the package that x is in the newest entry that has one, and its number. A
+// package is the same by its name and that of its file without the version, because a project may have
+// one for each platform; else by its name alone, and else by that of its file. What is not read and may
+// be a package could be every one of the artifact.
 func (c Chain) inventories(artifact string, x Candidate) ([]contents.Package, int) {
 	p := x.read()
+	named := func(a statement.Admitted) bool {
+		return p.Name != "" && a.Contents.Kind == p.Kind && a.Contents.Name == p.Name
+	}
 	ways := []func(statement.Admitted) bool{
 		func(a statement.Admitted) bool {
-			return p.Name != "" && a.Contents.Kind == p.Kind && a.Contents.Name == p.Name
+			return named(a) && unversioned(a.Name, a.Contents.Version) == unversioned(x.Subject.Name, p.Version)
 		},
+		named,
 		func(a statement.Admitted) bool { return base(a.Name) == base(x.Subject.Name) },
 	}
 	if p.Kind == contents.Absent || p.Kind == contents.Malformed {
@@ -139,6 +144,14 @@ func (c Chain) inventories(artifact string, x Candidate) ([]contents.Package, in
 		}
 	}
 	return nil, 0
+}
+
+// unversioned is the name of a file without the version of the package that it is.
+func unversioned(name, version string) string {
+	if version == "" {
+		return base(name)
+	}
+	return strings.ReplaceAll(base(name), version, "*")
 }
 
 // lacksInventory reports whether an older entry might have an inventory of the package that x is, and
@@ -304,19 +317,11 @@ func (k *approvalCheck) unapproved(c Candidate, x installed, all []contents.Chan
 	}
 	step := fmt.Sprintf("make a release set for %q with sallyport release, for people to approve", k.in.Environment)
 	if i := k.good(); i >= 0 {
-		step = fmt.Sprintf("let somebody look at them who may approve, with the file at hand: sallyport approve --release %s%s",
-			k.sets[i].Digest, subjectFlag(c.Subject.Name))
+		step = fmt.Sprintf("with %q at hand, let somebody who may approve look at the changes: sallyport approve --release %s",
+			c.Subject.Name, k.sets[i].Digest)
 	}
 	f.Hint = x.step(step)
 	return f
-}
-
-// subjectFlag names a file in a command, if its name needs no quotes there.
-func subjectFlag(name string) string {
-	if !filePath.MatchString(name) || strings.Contains(name, " ") {
-		return ""
-	}
-	return " --subject " + name
 }
 
 // step is the next step: step, or, where there is no file, to get it.

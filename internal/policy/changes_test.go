@@ -281,3 +281,47 @@ func TestI06_who_is_shown_nothing_approves_nothing(t *testing.T) {
 		t.Errorf("finding = %+v, lacking %+v, named %+v, want that it is not shown", f, policy.Lacking(in), policy.Changed(in))
 	}
 }
+
+// A project may have a package for each platform: each is held against its own, of whatever entry.
+func TestF10_packages_of_several_platforms(t *testing.T) {
+	of := func(platform, version string) contents.Package {
+		return contents.Package{Kind: contents.Wheel, Name: "sample", Version: version, Files: 1,
+			Executables: []contents.File{{Path: "x-" + platform + ".so", Size: 4, SHA256: strings.Repeat("e", 64), Why: "ELF"}}}
+	}
+	admitted := func(n byte, platform, version string) statement.Admitted {
+		p := of(platform, version)
+		return statement.Admitted{Artifact: "app", Name: "dist/sample-" + version + "-" + platform + ".whl", SHA256: strings.Repeat("0", 63) + string('0'+rune(n)), Contents: &p}
+	}
+	first := lets(t, 1, nil, func(x *let) { x.entry.Artifacts = []statement.Admitted{admitted(1, "linux", "1.0")} })
+	second := lets(t, 2, []let{first}, func(x *let) {
+		x.entry.Artifacts = []statement.Admitted{admitted(2, "macos", "1.0"), admitted(3, "win", "1.0")}
+	})
+	for platform, want := range map[string]verdict.Outcome{"linux": verdict.Allow, "macos": verdict.Allow, "win": verdict.Allow, "bsd": verdict.Deny} {
+		p := of(platform, "2.0")
+		in := installs(t, setting(t, installing(t, "binaries: deny"), yes(alice, bob)...), &p, first, second)
+		in.Candidates[0].Subject.Name = "dist/sample-2.0-" + platform + ".whl"
+		x := evaluate(in)
+		if f := x.Judgements[0].Findings; f[len(f)-1].Requirement != "changes" || f[len(f)-1].Outcome != want {
+			t.Errorf("%s: %+v, want %v", platform, f[len(f)-1], want)
+		}
+	}
+}
+
+// A record is read further down, as far as there may be an inventory of the package.
+func TestF10_an_older_entry_may_have_the_inventory(t *testing.T) {
+	one := lets(t, 1, nil, holding(keyv(nil)))
+	two := lets(t, 2, []let{one})
+	three := lets(t, 3, []let{two}, func(x *let) {
+		x.entry.Confirmed = []statement.Link{{Number: 2, SHA256: two.fact.StatementHash.Hex()}, {Number: 1, SHA256: one.fact.StatementHash.Hex()}}
+	})
+	good := keyv(nil)
+	for text, settled := range map[string]bool{second: true, installing(t, "install-scripts: deny"): false} {
+		in := installs(t, setting(t, text), &good, three, two)
+		if in.Settled() != settled {
+			t.Errorf("without the entry that has one: settled = %v, want %v", in.Settled(), settled)
+		}
+		if in = installs(t, setting(t, text), &good, three, two, one); !in.Settled() {
+			t.Error("with it: not settled")
+		}
+	}
+}
