@@ -39,6 +39,7 @@ type decideInputs struct {
 type approveInputs struct {
 	decideInputs
 	Waive      string `input:"waive"`
+	Changes    string `input:"changes"`
 	Decision   string `input:"decision"`
 	Resume     bool   `input:"resume"`
 	BreakGlass bool   `input:"break-glass"`
@@ -330,9 +331,10 @@ func (r *run) sayIt(x proposal) error {
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
 		a.Shown, a.Entered = append(a.Shown, policy.Shown(in)...), append(a.Entered, policy.Latest(in)...)
-		if x.decision == statement.Approve {
-			a.Changes = append(a.Changes, policy.Changed(in)...)
-		}
+		a.Changes = append(a.Changes, r.approves(x, in)...)
+	}
+	if err := x.named(a.Changes); err != nil {
+		return err
 	}
 	if a.Approvers, err = r.approvers(&x, token); err != nil {
 		return err

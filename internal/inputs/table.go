@@ -299,6 +299,8 @@ func approve() Component {
 		c.Inputs[0],
 		{Name: "waive", Usage: "in place of a decision: take a role away from somebody that a commit alone claims for them, as ROLE:COMMIT:WHO, as a waiting gate prints it, or for WHO everybody, all whom the commit claims; with reason", Where: Everywhere, Started: GitLab,
 			Pattern: `^((author|committer|co-author):[0-9a-f]{40,64}:.+)?$`},
+		{Name: "changes", Usage: "changes of what people install that are approved with it: their digests as a waiting gate prints them, sha256:HEX separated by spaces; at a terminal, those that are shown, if empty", Where: Everywhere, Started: GitLab,
+			Pattern: `^(sha256:[0-9a-f]{64}( sha256:[0-9a-f]{64})*)?$`},
 		{Name: "decision", Usage: "yes, no, or withdraw, which takes back what you have said about the release before", Default: "approve", Kind: Choice,
 			Choices: []string{"approve", "reject", "withdraw"}, Where: Everywhere, Started: GitLab},
 		{Name: "resume", Usage: "when nobody else has to approve, start the failed jobs of the run that made the release again, with a token that may", Default: "false", Kind: Bool, Where: Everywhere},

@@ -236,6 +236,8 @@ type Difference struct {
 	Subject subject.Subject `json:"subject"`
 	Entry   int             `json:"entry"` // with whose inventory it is compared; 0: none has one
 	Changes []Ruled         `json:"changes"`
+	// Digest names those that the policy wants somebody to approve; "": there are none.
+	Digest string `json:"digest,omitempty"`
 }
 
 // Ruled is a change with what the policy does about it.
@@ -262,6 +264,9 @@ func Differences(in Input) []Difference {
 				d.Changes = append(d.Changes, Ruled{ch, r})
 			}
 		}
+		if all := x.rulings[ByConsent]; len(all) > 0 {
+			d.Digest = "sha256:" + contents.Digest(all)
+		}
 		out = append(out, d)
 	}
 	return out
@@ -280,7 +285,7 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 	line := k.env.Changes.Line
 	if k.in.Deciding && c.read().Kind == contents.Absent {
 		f := deny(fault.Changed, "changes", line, "what people install is not shown: the file is not here, so an approval does not cover its changes",
-			"", "get the file and name it: --subject FILE")
+			"", "get the file, or name with --changes what a gate has shown you")
 		f.Outcome, f.Pending = verdict.Wait, true
 		return []verdict.Finding{f}
 	}
@@ -310,14 +315,14 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 // the release without them.
 func (k *approvalCheck) unapproved(c Candidate, x installed, all []contents.Change, other string) verdict.Finding {
 	f := deny(fault.Changed, "changes", k.env.Changes.Line, howMany(all)+x.since()+", which nobody has approved",
-		"an approval that names exactly these changes", "")
+		"an approval that names exactly these changes, sha256:"+contents.Digest(all), "")
 	f.Outcome, f.Pending, f.Found = verdict.Wait, true, list(all)
 	if other != "" {
 		f.Outcome, f.Reason = verdict.Deny, f.Reason+": the approval of "+other+" does not name them"
 	}
 	step := fmt.Sprintf("make a release set for %q with sallyport release, for people to approve", k.in.Environment)
 	if i := k.good(); i >= 0 {
-		step = fmt.Sprintf("with %q at hand, let somebody who may approve look at the changes: sallyport approve --release %s",
+		step = fmt.Sprintf("with %q at hand, or in a job with this digest as changes, let somebody who may approve look at them: sallyport approve --release %s",
 			c.Subject.Name, k.sets[i].Digest)
 	}
 	f.Hint = x.step(step)
