@@ -403,3 +403,51 @@ func FuzzE11_packages(f *testing.F) {
 		}
 	})
 }
+
+// Whatever a package is and whatever else changes, what is added to it is a change of its kind, and
+// nothing is one against itself.
+func TestCompare_loses_nothing_that_is_added(t *testing.T) {
+	words := []string{"a", "b", "c", "d"}
+	some := func() map[string]string {
+		out := map[string]string{}
+		for range rand.IntN(3) {
+			out[words[rand.IntN(4)]] = words[rand.IntN(4)]
+		}
+		return out
+	}
+	random := func(m map[string]any) {
+		m["dependencies"], m["optionalDependencies"] = some(), some()
+		all := some()
+		all[[]string{"install", "postinstall", "prepare", "build"}[rand.IntN(4)]] = words[rand.IntN(4)]
+		m["scripts"] = all
+	}
+	for range 300 {
+		before := built(t, random)
+		if c := contents.Compare(&before, before); len(c) > 0 {
+			t.Fatalf("against itself: %q", told(c))
+		}
+		what := []contents.What{contents.InstallScript, contents.Depends, contents.Outside, contents.Binary, contents.Entry}[rand.IntN(5)]
+		now := built(t, func(m map[string]any) {
+			random(m)
+			switch what {
+			case contents.InstallScript:
+				m["scripts"].(map[string]string)["preinstall"] = "new"
+			case contents.Depends:
+				m["dependencies"].(map[string]string)["new"] = "1"
+			case contents.Outside:
+				m["optionalDependencies"].(map[string]string)["new"] = "a/b"
+			case contents.Binary:
+				m["bin"] = map[string]string{"keyv": "./dist/cli.js", "new": "dist/index.js"}
+			case contents.Entry:
+				m["module"] = "new"
+			}
+		})
+		all := contents.Compare(&before, now)
+		if !slices.ContainsFunc(all, func(c contents.Change) bool { return c.Of == what }) {
+			t.Fatalf("%s was added, and the changes are %q", what, told(all))
+		}
+		if contents.Digest(all) != contents.Digest(slices.Clone(all)) || contents.Digest(all) == contents.Digest(all[1:]) {
+			t.Fatal("the digest of changes does not name them")
+		}
+	}
+}

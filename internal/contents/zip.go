@@ -111,7 +111,8 @@ func laidOut(raw []byte, z *zip.Reader) error {
 		}
 		at = data + int(size)
 		if flags&8 == 0 {
-			if binary.LittleEndian.Uint32(h[18:]) != uint32(size) || binary.LittleEndian.Uint32(h[22:]) != uint32(f.UncompressedSize64) || binary.LittleEndian.Uint32(h[14:]) != f.CRC32 {
+			sum, packed, unpacked := binary.LittleEndian.Uint32(h[14:]), binary.LittleEndian.Uint32(h[18:]), binary.LittleEndian.Uint32(h[22:])
+			if sum != f.CRC32 || packed != uint32(size) || uint64(unpacked) != f.UncompressedSize64 {
 				return malformed("%q in it is another one than its directory says", f.Name)
 			}
 			continue

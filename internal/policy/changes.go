@@ -283,11 +283,9 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 		return nil
 	}
 	line := k.env.Changes.Line
-	if k.in.Deciding && c.read().Kind == contents.Absent {
-		f := deny(fault.Changed, "changes", line, "what people install is not shown: the file is not here, so an approval does not cover its changes",
-			"", "get the file, or name with --changes what a gate has shown you")
-		f.Outcome, f.Pending = verdict.Wait, true
-		return []verdict.Finding{f}
+	if k.in.Deciding && c.read().Kind == contents.Absent { // nothing enters here, and who decides need not have it
+		return []verdict.Finding{met("changes",
+			"not shown, because the file is not here: an approval covers its changes only if it names what a gate has shown", line)}
 	}
 	x := k.in.installed(k.env, k.artifact, c)
 	if all := x.rulings[Forbidden]; len(all) > 0 {
@@ -322,8 +320,8 @@ func (k *approvalCheck) unapproved(c Candidate, x installed, all []contents.Chan
 	}
 	step := fmt.Sprintf("make a release set for %q with sallyport release, for people to approve", k.in.Environment)
 	if i := k.good(); i >= 0 {
-		step = fmt.Sprintf("with %q at hand, or in a job with this digest as changes, let somebody who may approve look at them: sallyport approve --release %s",
-			c.Subject.Name, k.sets[i].Digest)
+		step = fmt.Sprintf("with %q at hand, or in a job with this digest as changes, "+
+			"let somebody who may approve look at them: sallyport approve --release %s", c.Subject.Name, k.sets[i].Digest)
 	}
 	f.Hint = x.step(step)
 	return f

@@ -1,15 +1,19 @@
 package policy_test
 
 import (
+	"bytes"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -276,9 +280,15 @@ func TestE13_an_entry_keeps_what_people_install(t *testing.T) {
 func TestI06_who_is_shown_nothing_approves_nothing(t *testing.T) {
 	in := installs(t, setting(t, installing(t, "install-scripts: approve, binaries: deny"), yes(alice, bob)...), nil, lets(t, 1, nil, holding(keyv(nil))))
 	in.Deciding = true
-	f := wantWaiting(t, evaluate(in))
-	if f.Code != fault.Changed || !strings.Contains(f.Reason, "does not cover its changes") || len(policy.Lacking(in)) != 0 || len(policy.Changed(in)) != 0 {
+	v := evaluate(in)
+	wantAllowed(t, v)
+	all := v.Judgements[0].Findings
+	if f := all[len(all)-1]; !strings.Contains(f.Reason, "not shown") || len(policy.Lacking(in))+len(policy.LackingPeople(in)) != 0 || len(policy.Changed(in)) != 0 {
 		t.Errorf("finding = %+v, lacking %+v, named %+v, want that it is not shown", f, policy.Lacking(in), policy.Changed(in))
+	}
+	in.Deciding = false
+	if f := wantDenied(t, evaluate(in)); f.Code != fault.Changed {
+		t.Errorf("finding = %+v, want that a gate denies", f)
 	}
 }
 
@@ -323,5 +333,46 @@ func TestF10_an_older_entry_may_have_the_inventory(t *testing.T) {
 		if in = installs(t, setting(t, text), &good, three, two, one); !in.Settled() {
 			t.Error("with it: not settled")
 		}
+	}
+}
+
+// What is signed about packages is what the schemas in shared say.
+func TestSchema_of_what_is_signed_about_packages(t *testing.T) {
+	full := keyv(func(p *contents.Package) {
+		worm(p)
+		p.Scripts[0].Runs = p.Largest
+		p.Build = []contents.Script{{Name: "build", Text: "tsc", SHA256: strings.Repeat("d", 64)}}
+		p.Executables = []contents.File{{Path: "x", Size: 4, SHA256: strings.Repeat("e", 64), Why: "ELF"}}
+		p.EntryPoints = []contents.EntryPoint{{Name: "main", Target: "x.js"}}
+		p.Dependencies = append(p.Dependencies, contents.Dependency{Name: "b", Spec: "github:x/y", Group: "optionalDependencies", Outside: true})
+	})
+	for _, p := range []contents.Package{full, full.Kept(0), {Kind: contents.Wheel, Name: "x"}, {Kind: contents.SDist, Name: "x"}} {
+		x := lets(t, 1, nil, holding(p))
+		conforms(t, "entry", x.fact.Statement.Predicate)
+		b, err := statement.NewWatched(x.entry, "test", subject.Sum([]byte(x.entry.Source)), "allow", false, now).JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		conforms(t, "watched", b)
+	}
+	in := installs(t, setting(t, installing(t, "install-scripts: approve")), &full)
+	s := setting(t, installing(t, "install-scripts: approve"), seeing(in, alice)...)
+	facts := s.input(t).Candidates[0].Facts
+	conforms(t, "approval", facts[len(facts)-1].Statement.Predicate)
+}
+
+// conforms fails t unless a predicate is what a schema in shared says.
+func conforms(t *testing.T, name string, predicate []byte) {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile("../../shared/" + name + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(predicate))
+	if err == nil {
+		err = s.Validate(doc)
+	}
+	if err != nil {
+		t.Errorf("%s: %v", name, err)
 	}
 }
