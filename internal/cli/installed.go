@@ -62,7 +62,8 @@ func showInstalled(w io.Writer, in policy.Input) {
 		if d.Entry == 0 {
 			since = "against nothing: no entry has an inventory of it"
 		}
-		fmt.Fprintf(w, "  installs     %s: %s %s\n", report.Plain(cut(d.Subject.Name)), plural(len(d.Changes), "change"), since)
+		fmt.Fprintf(w, "  installs     %s: %s %s\n", report.Plain(cut(d.Subject.Name)),
+			plural(len(d.Changes), "change"), since)
 		for i, c := range d.Changes {
 			if i == shownChanges {
 				fmt.Fprintf(w, "    and %s, which --format json shows\n", plural(len(d.Changes)-i, "more change"))

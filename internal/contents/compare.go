@@ -122,7 +122,8 @@ func Compare(before *Package, now Package) []Change {
 	}
 	sizes(add, before, now)
 	slices.SortStableFunc(out, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(slices.Index(Everything, a.Of), slices.Index(Everything, b.Of)), cmp.Compare(a.Name, b.Name),
+		return cmp.Or(
+			cmp.Compare(slices.Index(Everything, a.Of), slices.Index(Everything, b.Of)), cmp.Compare(a.Name, b.Name),
 			cmp.Compare(a.Is, b.Is), cmp.Compare(a.Was, b.Was))
 	})
 	return slices.Compact(out)

@@ -59,7 +59,8 @@ func (t *tree) npm() (Package, error) {
 		}
 	}
 	if f := t.files[lock]; f != nil {
-		p.Dependencies = append(p.Dependencies, Dependency{Name: lock, Spec: "sha256:" + f.SHA256, Group: "lock file of the package"})
+		p.Dependencies = append(p.Dependencies,
+			Dependency{Name: lock, Spec: "sha256:" + f.SHA256, Group: "lock file of the package"})
 	}
 	t.counted(&p)
 	return p.whole()
@@ -126,7 +127,8 @@ func (t *tree) scripts(p *Package, m object, dir string) error {
 	}
 	own := map[string]string{}
 	maps.Copy(own, all)
-	if t.files[path.Join(dir, gyp)] != nil && own["install"] == "" && own["preinstall"] == "" && string(m["gypfile"]) != "false" {
+	addon := t.files[path.Join(dir, gyp)] != nil && string(m["gypfile"]) != "false"
+	if addon && own["install"] == "" && own["preinstall"] == "" {
 		own["install"] = gypBuild
 	}
 	for name, text := range own {
@@ -213,7 +215,8 @@ func (p *Package) dependsOn(m object) error {
 			return err
 		}
 		for name, spec := range all {
-			p.Dependencies = append(p.Dependencies, Dependency{Name: name, Spec: spec, Group: g, Outside: outside(spec)})
+			d := Dependency{Name: name, Spec: spec, Group: g, Outside: outside(spec)}
+			p.Dependencies = append(p.Dependencies, d)
 		}
 	}
 	for _, g := range []string{"bundleDependencies", "bundledDependencies"} {
@@ -230,7 +233,8 @@ func (p *Package) dependsOn(m object) error {
 			names = []string{"every dependency"}
 		}
 		for _, n := range names {
-			p.Dependencies = append(p.Dependencies, Dependency{Name: n, Spec: "in the package itself", Group: "bundled"})
+			d := Dependency{Name: n, Spec: "in the package itself", Group: "bundled"}
+			p.Dependencies = append(p.Dependencies, d)
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package contents
 import (
 	"bufio"
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -52,8 +51,8 @@ func (t *tree) sdist() (Package, error) {
 
 // asScript is a text that runs where the package is installed.
 func asScript(name string, b []byte) Script {
-	text := strings.Join(strings.FieldsFunc(strings.ToValidUTF8(string(b), "?"), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
-	return Script{Name: name, Text: text, SHA256: hexOf(b)}.cut()
+	lines := strings.FieldsFunc(strings.ToValidUTF8(string(b), "?"), func(r rune) bool { return r == '\n' || r == '\r' })
+	return Script{Name: name, Text: strings.Join(lines, "; "), SHA256: hexOf(b)}.cut()
 }
 
 // buildSystem is what pyproject.toml says of the build: its table [build-system]. Where that is written
@@ -137,7 +136,8 @@ func requirement(s string) Dependency {
 	if i := strings.IndexByte(head, ']'); strings.HasPrefix(head, "[") && i > 0 {
 		head = head[i+1:]
 	}
-	return Dependency{Name: normalized(s[:end]), Spec: spec, Group: "requires-dist", Outside: strings.HasPrefix(strings.TrimSpace(head), "@")}
+	address := strings.HasPrefix(strings.TrimSpace(head), "@")
+	return Dependency{Name: normalized(s[:end]), Spec: spec, Group: "requires-dist", Outside: address}
 }
 
 // wheel is the wheel whose files are in t (PEP 427). Nothing runs when it is installed; but a file of paths
@@ -196,7 +196,8 @@ func (p *Package) offers(b []byte) {
 		case strings.HasPrefix(line, "["):
 			group = strings.Trim(line, "[]")
 		case ok:
-			p.EntryPoints = append(p.EntryPoints, EntryPoint{fmt.Sprintf("%s: %s", group, strings.TrimSpace(name)), strings.TrimSpace(target)})
+			e := EntryPoint{group + ": " + strings.TrimSpace(name), strings.TrimSpace(target)}
+			p.EntryPoints = append(p.EntryPoints, e)
 		default:
 			p.EntryPoints = append(p.EntryPoints, EntryPoint{group + ": " + line, line})
 		}

@@ -166,7 +166,7 @@ func (a *archive) next(h []byte) (*member, error) {
 				return nil, err
 			}
 		default:
-			return nil, malformed("%q in it is no file and no folder, but of type %q", valid(m.name), valid(string(kind)))
+			return nil, malformed("%q in it is of type %q, and neither a file nor a folder", valid(m.name), valid(string(kind)))
 		}
 		if h, err = a.header(); err == nil && h == nil {
 			err = malformed("it ends where a file is announced")
@@ -328,7 +328,8 @@ func pax(b []byte, global bool) (described, error) {
 	for len(b) > 0 {
 		digits, _, ok := bytes.Cut(b, []byte(" "))
 		n, err := strconv.Atoi(string(digits))
-		if !ok || err != nil || n <= len(digits)+1 || n > len(b) || b[n-1] != '\n' || strconv.Itoa(n) != string(digits) {
+		if !ok || err != nil || n <= len(digits)+1 || n > len(b) || b[n-1] != '\n' ||
+			strconv.Itoa(n) != string(digits) {
 			return out, malformed("a pax header in it is broken")
 		}
 		record := string(b[len(digits)+1 : n-1])
@@ -363,7 +364,7 @@ func spelled(name string) error {
 	}
 	for part := range strings.SplitSeq(name, "/") {
 		if part == "" || part == "." || part == ".." {
-			return malformed("a name in it is absolute, or leaves its folder, or is written in more than one way: %q", name)
+			return malformed("a name in it is absolute, leaves its folder, or could be written in another way: %q", name)
 		}
 	}
 	return nil

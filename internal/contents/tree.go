@@ -30,9 +30,14 @@ type tree struct {
 	followed  int    // bytes of the scripts that were followed
 }
 
+func newTree() *tree {
+	return &tree{files: map[string]*File{}, folded: map[string]bool{}, manifests: map[string][]byte{}}
+}
+
 // readTar reads the package that an archive is.
 func readTar(r io.Reader) (Package, error) {
-	t := tree{archive: &archive{r: r}, files: map[string]*File{}, folded: map[string]bool{}, manifests: map[string][]byte{}}
+	t := newTree()
+	t.archive = &archive{r: r}
 	h, err := t.archive.first()
 	if errors.Is(err, errNoArchive) {
 		return notRead("a file of a kind that is not read"), nil
@@ -64,7 +69,8 @@ func (t *tree) inventory() (Package, error) {
 		return Package{}, t.odd
 	}
 	if t.manifests[manifest] == nil && t.manifests[pkgInfo] == nil {
-		return Package{}, malformed("its package.json or PKG-INFO is written in another way, which some file systems do not tell from it")
+		return Package{}, malformed("its package.json or PKG-INFO is written in another way, " +
+			"which some file systems take for the same")
 	}
 	if t.manifests[pkgInfo] != nil {
 		return t.sdist()
@@ -129,7 +135,8 @@ func (t *tree) file(name string, m member) (*File, []byte, error) {
 	if isManifest(fold(name)) {
 		most = m.size
 		if t.kept += int(min(m.size, maxManifests)); m.size > maxManifest || t.kept > maxManifests {
-			return nil, nil, limit("%q in it has %d bytes, and at most %d are read, or %d of all", name, m.size, maxManifest, maxManifests)
+			return nil, nil, limit("%q in it has %d bytes, and at most %d are read, or %d of all", name, m.size,
+				maxManifest, maxManifests)
 		}
 	}
 	r := io.LimitReader(t.archive.r, m.size)

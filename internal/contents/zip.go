@@ -58,7 +58,7 @@ func readZip(in io.Reader) (Package, error) {
 		return notRead("a zip archive that is no wheel"), nil
 	}
 	info := slices.Collect(maps.Keys(infos))[0]
-	t := tree{files: map[string]*File{}, folded: map[string]bool{}, manifests: map[string][]byte{}}
+	t := newTree()
 	left := int64(maxBytes)
 	for _, f := range z.File {
 		if err := t.unzip(f, &left); err != nil {
@@ -111,8 +111,8 @@ func laidOut(raw []byte, z *zip.Reader) error {
 		}
 		at = data + int(size)
 		if flags&8 == 0 {
-			sum, packed, unpacked := binary.LittleEndian.Uint32(h[14:]), binary.LittleEndian.Uint32(h[18:]), binary.LittleEndian.Uint32(h[22:])
-			if sum != f.CRC32 || packed != uint32(size) || uint64(unpacked) != f.UncompressedSize64 {
+			sum, packed, whole := number(h[14:]), number(h[18:]), number(h[22:])
+			if sum != uint64(f.CRC32) || packed != uint64(size) || whole != f.UncompressedSize64 {
 				return malformed("%q in it is another one than its directory says", f.Name)
 			}
 			continue
@@ -126,12 +126,14 @@ func laidOut(raw []byte, z *zip.Reader) error {
 		}
 	}
 	end := len(raw) - 22
-	if len(files) > 0 || end < at || string(raw[end:end+4]) != directoryOf || binary.LittleEndian.Uint16(raw[end+20:]) != 0 ||
-		int(binary.LittleEndian.Uint32(raw[end+16:])) != at || at+int(binary.LittleEndian.Uint32(raw[end+12:])) != end {
+	if len(files) > 0 || end < at || string(raw[end:end+4]) != directoryOf || raw[end+20] != 0 || raw[end+21] != 0 ||
+		number(raw[end+16:]) != uint64(at) || uint64(at)+number(raw[end+12:]) != uint64(end) {
 		return malformed("something stands in it between its files, its directory and its end")
 	}
 	return nil
 }
+
+func number(b []byte) uint64 { return uint64(binary.LittleEndian.Uint32(b)) }
 
 func isRecord(b []byte) bool {
 	return bytes.HasPrefix(b, []byte(localHeader)) || bytes.HasPrefix(b, []byte(directory))

@@ -274,7 +274,9 @@ func Differences(in Input) []Difference {
 
 // naming names changes of c.
 func (in Input) naming(c Candidate, all []contents.Change) statement.Changed {
-	return statement.Changed{Environment: in.Environment, Artifact: c.Subject.Digest.Hex(), SHA256: contents.Digest(all)}
+	return statement.Changed{
+		Environment: in.Environment, Artifact: c.Subject.Digest.Hex(), SHA256: contents.Digest(all),
+	}
 }
 
 // installed judges what people install.
@@ -285,12 +287,13 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 	line := k.env.Changes.Line
 	if k.in.Deciding && c.read().Kind == contents.Absent { // nothing enters here, and who decides need not have it
 		return []verdict.Finding{met("changes",
-			"not shown, because the file is not here: an approval covers its changes only if it names what a gate has shown", line)}
+			"not shown, because the file is not here: an approval covers only the changes that it names", line)}
 	}
 	x := k.in.installed(k.env, k.artifact, c)
 	if all := x.rulings[Forbidden]; len(all) > 0 {
-		f := deny(fault.Changed, "changes", line, fmt.Sprintf("%s that the policy does not let in%s", howMany(all), x.since()),
-			"nothing of this kind that is new", x.step("build it without, or change the policy, which whom it asks have to agree to"))
+		f := deny(fault.Changed, "changes", line,
+			fmt.Sprintf("%s that the policy does not let in%s", howMany(all), x.since()), "nothing of this kind that is new",
+			x.step("build it without them; or change the policy, if those agree whom it asks"))
 		f.Found = list(all)
 		return []verdict.Finding{f}
 	}
@@ -372,7 +375,10 @@ func (k *approvalCheck) approved(want statement.Changed) (people []verdict.Perso
 	if e := k.env.Emergency; e != nil {
 		group, _ := k.in.Policy.Group(e.Group)
 		for _, v := range k.votes {
-			if x := k.hear(group, v, nil); v.emergency && v.decision == statement.Approve && x.why == nil && strings.TrimSpace(v.comment) != "" {
+			if !v.emergency || v.decision != statement.Approve || strings.TrimSpace(v.comment) == "" {
+				continue
+			}
+			if x := k.hear(group, v, nil); x.why == nil {
 				hear(x)
 			}
 		}
