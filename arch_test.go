@@ -29,11 +29,12 @@ var rooms = map[string]string{
 	"wiring":     "",
 	"origin":     "fault",
 	"subject":    "fault file strictjson",
-	"statement":  "fault strictjson subject",
+	"contents":   "fault strictjson",
+	"statement":  "fault strictjson subject contents",
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
 	"inventory":  "fault strictjson",
-	"policy":     "fault strictjson yamlnode subject statement verdict dialect inventory",
+	"policy":     "fault strictjson yamlnode subject contents statement verdict dialect inventory",
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",
@@ -48,7 +49,7 @@ var rooms = map[string]string{
 	"store": "client fault file bundlefile subject",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
-	"gate":   "fault subject statement policy verdict sigstore store",
+	"gate":   "fault subject contents statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
 	"github":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
@@ -67,7 +68,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "statement", "verdict", "dialect", "inventory", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the

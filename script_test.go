@@ -1,13 +1,16 @@
 package main
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"net/url"
@@ -42,6 +45,7 @@ import (
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
 //	files DIR N           make N files
+//	pack FILE DIR [NAME=SIZE ...]  pack DIR as npm does, with files of that many bytes
 //	unlogged FILE         write the lab's signing config without its log
 //	allowed               the gate said yes, and passed on what may be deployed
 //	denied CODE ...       the gate said no, with these reasons, and passed on nothing
@@ -54,7 +58,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "files": files,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "files": files, "pack": pack,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -300,6 +304,37 @@ func asJSON(ts *testscript.TestScript, neg bool, args []string) {
 	b, err := json.Marshal(ts.ReadFile(args[1]))
 	ts.Check(err)
 	ts.Setenv(args[0], string(b))
+}
+
+// pack makes a package of a directory as npm pack does: everything below package/, with one time.
+func pack(ts *testscript.TestScript, neg bool, args []string) {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	w := tar.NewWriter(z)
+	add := func(name string, content []byte) {
+		ts.Check(w.WriteHeader(&tar.Header{Name: "package/" + name, Size: int64(len(content)), Mode: 0o644, ModTime: time.Unix(499162500, 0)}))
+		_, err := w.Write(content)
+		ts.Check(err)
+	}
+	dir := os.DirFS(ts.MkAbs(args[1]))
+	ts.Check(fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			content, err := fs.ReadFile(dir, name)
+			add(name, content)
+			return err
+		}
+		return err
+	}))
+	for _, x := range args[2:] {
+		name, size, _ := strings.Cut(x, "=")
+		n, err := strconv.Atoi(size)
+		ts.Check(err)
+		add(name, bytes.Repeat([]byte("x"), n))
+	}
+	ts.Check(errors.Join(w.Close(), z.Close()))
+	path := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(filepath.Dir(path), 0o755))
+	ts.Check(os.WriteFile(path, b.Bytes(), 0o644))
 }
 
 func files(ts *testscript.TestScript, neg bool, args []string) {

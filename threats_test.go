@@ -74,6 +74,7 @@ var threats = map[string]string{
 	"E07": "index and platform manifest",
 	"E09": "credential forwarded by a registry",
 	"E10": "subject glob leaves the workspace",
+	"E11": "archive that two readers read differently",
 	"E12": "file changes while being hashed",
 	"E13": "artifact of another run's workflow",
 	"E14": "subject name spoofed",

@@ -3,6 +3,7 @@
 require('../../shared/install.js').action('approve', [
   { name: 'release' },
   { name: 'waive' },
+  { name: 'changes' },
   { name: 'decision', preset: 'approve' },
   { name: 'resume', preset: 'false' },
   { name: 'subject', list: true },

@@ -39,6 +39,7 @@ type decideInputs struct {
 type approveInputs struct {
 	decideInputs
 	Waive      string `input:"waive"`
+	Changes    string `input:"changes"`
 	Decision   string `input:"decision"`
 	Resume     bool   `input:"resume"`
 	BreakGlass bool   `input:"break-glass"`
@@ -136,7 +137,7 @@ func (r *run) propose(told approveInputs, p *policy.Policy, decision string) (pr
 	if err := r.current(x.set, p, decision); err != nil {
 		return x, err
 	}
-	if x.chosen, err = r.pick(x.set); err != nil {
+	if x.chosen, err = r.pick(x.set, slices.ContainsFunc(x.set.Environments, func(e statement.Place) bool { return p.Judges(e.Name) })); err != nil {
 		return x, err
 	}
 	if g, _, err = r.gate(p, x.chosen, r.at); err != nil {
@@ -194,18 +195,28 @@ func (r *run) findRelease(g *gate.Gate, p *policy.Policy, digest subject.Digest)
 	return policy.FindRelease(p, facts, digest)
 }
 
-// pick returns the artifacts that are decided about.
-func (r *run) pick(set statement.Set) (chosen, error) {
+// pick returns the artifacts that are decided about: those that the call names, or all. inside says
+// that their files are looked into, as far as they are here.
+func (r *run) pick(set statement.Set, inside bool) (chosen, error) {
 	c := chosen{files: map[subject.Digest]string{}}
-	want := r.in.Subject
-	for _, s := range set.Artifacts {
-		if len(want) == 0 || slices.Contains(want, s.Name) || slices.Contains(want, s.Digest.String()) {
-			c.list = append(c.list, s)
+	want := slices.Clone(r.in.Subject)
+	for i, w := range want {
+		if slices.ContainsFunc(set.Artifacts, func(s subject.Subject) bool { return s.Name == w || s.Digest.String() == w }) {
+			continue
 		}
-	}
-	for _, w := range want {
-		if !slices.ContainsFunc(set.Artifacts, func(s subject.Subject) bool { return s.Name == w || s.Digest.String() == w }) {
+		s, ok := r.fileOf(set, w)
+		if !ok {
 			return c, usage("release %q has no artifact %q", set.Version, w)
+		}
+		c.files[s.Digest], want[i] = w, s.Digest.String()
+	}
+	for _, s := range set.Artifacts {
+		if len(want) > 0 && !slices.Contains(want, s.Name) && !slices.Contains(want, s.Digest.String()) {
+			continue
+		}
+		c.list = append(c.list, s)
+		if f, ok := r.fileOf(set, s.Name); inside && ok && f.Digest == s.Digest && c.files[s.Digest] == "" {
+			c.files[s.Digest] = s.Name
 		}
 	}
 	var names []string
@@ -223,6 +234,26 @@ func (r *run) pick(set statement.Set) (chosen, error) {
 	}
 	_, err = r.images(&c, sel)
 	return c, err
+}
+
+// fileOf returns the artifact of a release that a file here is.
+func (r *run) fileOf(set statement.Set, path string) (subject.Subject, bool) {
+	how := anywhere
+	if r.platform != nil {
+		how = workspace
+	}
+	if info, err := os.Stat(filepath.FromSlash(path)); err != nil || !info.Mode().IsRegular() {
+		return subject.Subject{}, false
+	}
+	found, err := r.files(subject.Selection{Patterns: []string{literal.Replace(path)}}, how)
+	if err != nil || len(found) != 1 {
+		return subject.Subject{}, false
+	}
+	i := slices.IndexFunc(set.Artifacts, func(s subject.Subject) bool { return s.Digest == found[0].Digest })
+	if i < 0 {
+		return subject.Subject{}, false
+	}
+	return set.Artifacts[i], true
 }
 
 // lookInto looks at every environment that is decided about.
@@ -300,6 +331,10 @@ func (r *run) sayIt(x proposal) error {
 	for _, in := range x.inputs {
 		a.Environments = append(a.Environments, statement.Place{Name: in.Environment, ID: in.Protection.ID})
 		a.Shown, a.Entered = append(a.Shown, policy.Shown(in)...), append(a.Entered, policy.Latest(in)...)
+		a.Changes = append(a.Changes, r.approves(x, in)...)
+	}
+	if err := x.named(a.Changes); err != nil {
+		return err
 	}
 	if a.Approvers, err = r.approvers(&x, token); err != nil {
 		return err
@@ -499,6 +534,7 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		paragraph(w, fmt.Sprintf("  %-*s  ", width, x.label), x.text)
 	}
 	showInForce(w, in)
+	showInstalled(w, in)
 	for _, c := range in.Changes {
 		since := "since the beginning: nothing is deployed"
 		if c.Base != "" {
@@ -548,10 +584,12 @@ func (x proposal) machine() any {
 		Findings []verdict.Finding   `json:"findings"`
 		May      map[string][]string `json:"mayApprove"`
 		Unknown  []policy.UnnamedIn  `json:"unknownMakers,omitempty"`
+		Installs []policy.Difference `json:"installs,omitempty"`
 	}
 	var envs []environment
 	for _, in := range x.inputs {
-		e := environment{Name: in.Environment, Commits: []commit{}, Findings: findings(in), May: policy.MayApprove(in), Unknown: policy.UnknownMakers(in)}
+		e := environment{Name: in.Environment, Commits: []commit{}, Findings: findings(in), May: policy.MayApprove(in), Unknown: policy.UnknownMakers(in),
+			Installs: policy.Differences(in)}
 		for _, c := range in.Changes {
 			e.Base = c.Base
 			if link := compared(in.Policy, c); link != "" {

@@ -150,7 +150,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 		return nil, nil, err
 	}
 	g := &gate.Gate{
-		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Workers: workers, Now: r.now,
+		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Open: c.open, Workers: workers, Now: r.now,
 		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Home: r.home, Read: readPolicy, File: r.policyPath(), Roots: r.rootsBefore,
 	}
 	return g, trust.named, nil

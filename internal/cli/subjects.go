@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -209,9 +210,8 @@ func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error
 	return out, nil
 }
 
-// sums reads the file behind a subject once more and returns all digests of its
-// bytes, or nil if it is no file.
-func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
+// open opens the file behind a subject once more; nil if it is no file.
+func (c chosen) open(s subject.Subject) (io.ReadCloser, error) {
 	path, ok := c.files[s.Digest]
 	if !ok {
 		return nil, nil
@@ -219,6 +219,16 @@ func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
 	f, err := file.Open(filepath.FromSlash(path))
 	if err != nil {
 		return nil, fault.New(fault.Refused, fault.TOCTOU, "", "reading artifact %q again: %w", s.Name, err)
+	}
+	return f, nil
+}
+
+// sums reads the file behind a subject once more and returns all digests of its
+// bytes, or nil if it is no file.
+func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
+	f, err := c.open(s)
+	if f == nil || err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	sums, err := subject.SumAll(f)

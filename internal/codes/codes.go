@@ -115,6 +115,14 @@ var Pages = map[fault.Code]Page{
 		GitLab: "The job of attest needs the ID token SIGSTORE_ID_TOKEN (the component asks for it); the gate needs the job token, or read_api.",
 		Never:  "Attest in the job that deploys: then a signature says nothing about the build.",
 	},
+	fault.Changed: {
+		Means:  "What people install is not what it was: against the package of the last entry, something runs on their machines that did not, or comes with it that did not. Found says what. The policy lets it in when somebody who may has approved exactly these changes (changes: approve), or not at all (changes: deny). It says nothing about whether the change does harm.",
+		Causes: []string{"an install script, an executable or a dependency was added on purpose", "somebody has added it who should not: with a stolen account, or in a job that packs", "no entry before has an inventory of the package, so everything in it is new: the first release under the policy, or a new name", "people have approved the release and have not named the changes", "the gate was handed a digest and no file, or a package that installers could read in two ways"},
+		Mend:   "Read what found lists. If you meant it, let somebody who may approve name them: in a job with the digest that the gate prints, at a terminal with the file at hand. If nobody knows why it is there, treat the release as an attack: reject it, and look at who pushed.",
+		GitHub: "Start the approve workflow with the input changes. At a terminal: gh run download, and sallyport approve --release DIGEST --subject FILE. A review on the environment's page names no changes.",
+		GitLab: "Run the approve job with the input changes. At a terminal: download the job's artifact, and sallyport approve --release DIGEST --subject FILE. An approval on the environment's page names no changes.",
+		Never:  "Write changes: report to get one release out: that is a change of the policy, and the next script is then only told too.",
+	},
 	fault.Conflict: {
 		Means:  "One signer has reported twice about the same bytes, and the newer report leaves something out that the older one has, or both are equally new. Nobody can tell from them that the artifact is better than the older one says.",
 		Causes: []string{"the newer scan was filtered, looked at fewer packages, or used an older database", "a suite of tests that had failed was left out of the newer results", "two jobs reported in the same second"},

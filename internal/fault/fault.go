@@ -74,6 +74,7 @@ const (
 	TooEarly         Code = "E_TOO_EARLY"
 	Reused           Code = "E_REUSED"
 	Weaker           Code = "E_WEAKER"
+	Changed          Code = "E_CHANGED"
 	OK               Code = "OK"
 )
 
@@ -123,6 +124,7 @@ var Codes = map[Code]string{
 	Reused:           "the run that built it has built another version, which entered before",
 	Weaker:           "its evidence is weaker than that of what is deployed",
 	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
+	Changed:          "what people install has changed, and nobody has approved that",
 	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",
 }

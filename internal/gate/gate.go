@@ -106,6 +106,7 @@ type Gate struct {
 	Verifiers map[string]*sigstore.Verifier // by policy.Trust.ID
 	Guard     Guard                         // not asked when no environment is
 	Files     Files                         // to open an artifact again, or nil
+	Open      Open                          // to look into an artifact, or nil
 	Workers   int
 	Now       time.Time
 	Deciding  bool // the run that asks carries an approval
@@ -211,6 +212,9 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 		return in, err
 	}
 	if err := g.documents(ctx, &in); err != nil || environment == "" {
+		return in, err
+	}
+	if err := g.lookInside(ctx, &in); err != nil {
 		return in, err
 	}
 	return in, g.ask(ctx, &in, down)

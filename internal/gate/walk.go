@@ -200,6 +200,9 @@ func (w *walk) hear(in *policy.Input) error {
 	}
 	all, err := g.candidates(w.subjects, w.rest, olds...)
 	if err == nil {
+		for i := range all {
+			all[i].Package = in.Candidates[i].Package
+		}
 		in.Candidates = all
 	}
 	return err

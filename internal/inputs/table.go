@@ -301,6 +301,8 @@ func approve() Component {
 		c.Inputs[0],
 		{Name: "waive", Usage: "in place of a decision: take a role away from somebody that a commit alone claims for them, as ROLE:COMMIT:WHO, as a waiting gate prints it, or for WHO everybody, all whom the commit claims; with reason", Where: Everywhere, Started: GitLab,
 			Pattern: `^((author|committer|co-author):[0-9a-f]{40,64}:.+)?$`},
+		{Name: "changes", Usage: "changes of what people install that are approved with it: their digests as a waiting gate prints them, sha256:HEX separated by spaces; at a terminal, those that are shown, if empty", Where: Everywhere, Started: GitLab,
+			Pattern: `^(sha256:[0-9a-f]{64}( sha256:[0-9a-f]{64})*)?$`},
 		{Name: "decision", Usage: "yes, no, or withdraw, which takes back what you have said about the release before", Default: "approve", Kind: Choice,
 			Choices: []string{"approve", "reject", "withdraw"}, Where: Everywhere, Started: GitLab},
 		{Name: "resume", Usage: "when nobody else has to approve, start the failed jobs of the run that made the release again, with a token that may", Default: "false", Kind: Bool, Where: Everywhere},
@@ -331,7 +333,7 @@ func decide(name, summary string) Component {
 			// Not required of the input: whoever starts a pipeline by hand sets
 			// the variable of this name.
 			{Name: "release", Usage: "the digest of the release, sha256:HEX, as sallyport release and a waiting gate print it", Where: Everywhere, Pattern: `^(sha256:[0-9a-f]{64})?$`, Started: GitLab},
-			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release; all of them if empty", List: true, Arguments: true, Where: Everywhere},
+			{Name: "subject", Usage: "decide about these artifacts of the release alone: names as in the release, or files; all of them if empty", List: true, Arguments: true, Where: Everywhere},
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
 			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h, never longer than the release, and a yes no longer than the policy allows; if empty, a yes 24h, and a no as long as the policy's rejection-max-age", Where: Everywhere, Pattern: `^([1-9][0-9]*[dhm])?$`},

@@ -30,9 +30,10 @@ type vote struct {
 	untimed    bool             // the platform keeps no time of it
 	claim      *statement.Claim // that it waives, or nil
 	entered    []statement.Latest
-	void       *miss // it is about something else, or out of time
-	anonymous  *miss // why the voter is not known
-	unanswered bool  // the voter is not known because a platform did not answer
+	changes    []statement.Changed // of what people install, that it names
+	void       *miss               // it is about something else, or out of time
+	anonymous  *miss               // why the voter is not known
+	unanswered bool                // the voter is not known because a platform did not answer
 }
 
 // An approvalCheck judges the approvals of one subject.
@@ -234,7 +235,7 @@ func (k *approvalCheck) statements(kind string) []vote {
 		if err != nil {
 			continue
 		}
-		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass, entered: s.Entered}
+		v := vote{decision: s.Decision, time: f.Time, trust: f.Trust, comment: s.Reason, payload: f.StatementHash.String(), emergency: s.BreakGlass, entered: s.Entered, changes: s.Changes}
 		v.release, v.covers, v.claim = s.Release, k.elsewhere(s) == nil, claim
 		k.signed(&v, f)
 		v.void = k.void(s, f.Time, s.BreakGlass)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -60,6 +61,10 @@ func Entering(
 		k := in.check(c)
 		x := statement.Admitted{Artifact: a.Name, Name: v.Judgements[i].Subject.Name, SHA256: c.Subject.Digest.Hex()}
 		x.Runs, x.Met, x.Accepted = builtIn(v.Judgements[i].Evidence), metBy(env, v.Judgements[i]), acceptedIn(v.Judgements[i])
+		if c.Package != nil && c.Package.IsRead() {
+			kept := c.Package.Kept(min(contents.MaxKept, maxInventories/len(in.Candidates)))
+			x.Contents = &kept
+		}
 		if len(k.used) > 0 {
 			x.Commit = k.used[0].Signer.Commit
 		}
@@ -101,6 +106,10 @@ func Entering(
 	}
 	return e, nil
 }
+
+// maxInventories bounds all inventories of one entry together, in bytes. Of what is more, an entry has
+// the digests.
+const maxInventories = 1 << 20
 
 // Agreed reports whether in's policy may be put into force by what comes in under watch: another
 // one is in force, and whom it asks has agreed to this one.

@@ -356,7 +356,7 @@ func (in Input) Settled() bool {
 	}
 	return !slices.ContainsFunc(in.Candidates, func(x Candidate) bool {
 		a, m := in.artifact(x)
-		return m == nil && len(c.Base(a.Name)) == 0
+		return m == nil && (len(c.Base(a.Name)) == 0 || env.Changes.any() && c.lacksInventory(a.Name, x))
 	}) && carriers
 }
 

@@ -206,6 +206,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		sides := in.sides(env, a, c, all)
 		j.Findings = append(j.Findings, in.earlier(env, a, j)...)
 		j.Findings = append(j.Findings, sides[0].approvals()...)
+		j.Findings = append(j.Findings, sides[0].installed(c)...)
 		j.Findings = append(j.Findings, in.renamed()...)
 		for _, s := range sides[1:] {
 			j.Findings = append(j.Findings, s.agreed()...)

@@ -255,6 +255,7 @@ func (r *reader) rules(e *Environment, m mapping) {
 			r.complain(n, "%s needs a record of what entered", k)
 		}
 	}
+	e.Changes = r.changes(e, m.get("changes"))
 	if n := m.get("policy-change"); n != nil && n.Kind == yamlnode.Scalar {
 		e.PolicyMerged = r.choice(n, "policy-change", "merged") == "merged"
 	} else if n != nil {
@@ -421,13 +422,17 @@ func (r *reader) whole(p *Policy) {
 		if b := e.Emergency; b != nil {
 			r.asked(groups, names, Rule{Group: b.Group, Count: b.Count, Line: b.Line})
 		}
+		if e.Changes.asks() && !slices.ContainsFunc(e.Approvals, func(x Rule) bool { return groups[x.Group].signs() && !x.Veto }) {
+			r.complainAt(e.Changes.Line, 0, "changes: approve needs approvals that are signed, and sources of every group of %q have neither %s nor %s: "+
+				"a review on the platform's page does not say which changes it is about", e.Name, BySignature, ByWorkflow)
+		}
 		if w := e.Waivers; w != nil {
 			r.asked(groups, names, Rule{Group: w.Group, Line: w.Line})
 			g, ok := groups[w.Group]
 			if n, known := r.humans(g); ok && known && n < w.Count {
 				r.complainAt(w.Line, 0, "%d of group %q have to waive, and its members are %d people: nobody could ever waive", w.Count, w.Group, n)
 			}
-			if ok && !slices.ContainsFunc(g.Sources, func(s Source) bool { return s != ByReview }) {
+			if ok && !g.signs() {
 				r.complainAt(w.Line, 0, "a waiver is signed, and sources of group %q have neither %s nor %s", w.Group, BySignature, ByWorkflow)
 			}
 		}
@@ -452,6 +457,11 @@ func (r *reader) asked(groups map[string]Group, names []string, x Rule) {
 	if n, known := r.humans(g); known && n < x.Count {
 		r.complainAt(x.Line, 0, "%d of group %q are asked for, and its members are %d people: nobody could ever enter", x.Count, x.Group, n)
 	}
+}
+
+// signs reports whether something that a member of g has signed may count.
+func (g Group) signs() bool {
+	return slices.ContainsFunc(g.Sources, func(s Source) bool { return s != ByReview })
 }
 
 // owned notes whose each account and address of the policy is.

@@ -87,6 +87,12 @@ var unasked = []wrong{
 	{"D15 a veto of a change of the policy", before, "    policy-change: {group: release, veto: true}\n" + before},
 	{"D15 policy-change as a list", before, "    policy-change: [{group: release}]\n" + before},
 	{"D15 policy-change without a group", before, "    policy-change: {count: 2}\n" + before},
+	{"F10 changes of nothing", before, "    changes: {}\n" + before},
+	{"F10 null changes", before, "    changes:\n" + before},
+	{"F10 changes as a word", before, "    changes: deny\n" + before},
+	{"F10 changes of something that there is not", before, "    changes: {install-script: deny}\n" + before},
+	{"F10 a misspelt word for changes", before, "    changes: {install-scripts: approved}\n" + before},
+	{"F10 no word for changes", before, "    changes: {install-scripts: }\n" + before},
 	{"G11 a misspelt record", before, "    record: require\n" + before},
 	{"G11 record as a flag", before, "    record: true\n" + before},
 	{"G11 an empty record", before, "    record:\n" + before},
@@ -170,6 +176,10 @@ var unheard = []wrong{
 	{"a group that waives and is not there", before, "    waivers: {group: secruity}\n" + before},
 	{"a group that waives and is too small", before, "    waivers: {group: security, count: 3}\n" + before},
 	{"a group for emergencies that is not there", before, "    break-glass: {group: secruity}\n" + before},
+	{"F10 changes without approvals", before + rule, "    changes: {install-scripts: approve}"},
+	{"F10 changes that a veto is asked about", rule, "      - {group: release, veto: true}\n    changes: {install-scripts: approve}"},
+	{"F10 changes that only reviews could approve", rule, "      - {group: page}\n    changes: {binaries: approve}"},
+	{"F10 changes without a record", before, "    changes: {install-scripts: deny}\n    record: off\n" + before},
 	{"a group asked twice", rule, rule + "\n      - {group: release}"},
 	{"more than a group has", rule, rule + "\n      - {group: security, count: 3}"},
 	{"I04 more than a group has people", rule, rule + "\n      - {group: pair, count: 2}"},
@@ -210,6 +220,9 @@ func of(t testing.TB, all []wrong) []wrong {
 		if strings.Contains(x.name, "more than a group has people") {
 			x.new = strings.Replace(x.new, "  security:\n", "  pair:\n    members: [\"code:alice#1\", \"code:alice-admin#11\"]\n  security:\n", 1)
 		}
+		if strings.Contains(x.name, "only reviews could approve") {
+			x.new = strings.Replace(x.new, "  security:\n", "  page:\n    members: [\"code:alice#1\"]\n    sources: [review]\n  security:\n", 1)
+		}
 		out = append(out, x)
 	}
 	return out
@@ -248,6 +261,8 @@ var heard = []wrong{
 		"    admin-bypass: accepted\n    break-glass: {group: release, count: 3, max-age: 30m}\n    waivers: {group: release, count: 4}\n" + before},
 	{"the usual, spelled out", before, "    separate: false\n    protection: platform\n    admin-bypass: refused\n" + before},
 	{"a rule that says no more than its group", "{group: release, count: 2}", "{group: release}"},
+	{"changes", before, "    changes: {install-scripts: approve, build-scripts: report, binaries: deny, entry-points: report, dependencies: report, outside-dependencies: deny, sizes: report, not-read: report}\n" + before},
+	{"changes that are only told", before + rule, "    changes: {install-scripts: report, binaries: deny}"},
 	{"a veto", rule, rule + "\n      - {group: security, veto: true}"},
 	{"no veto", rule, rule + "\n      - {group: security, veto: false}"},
 	{"vetoes alone", rule, "      - {group: release, veto: true}"},

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -125,7 +126,9 @@ type Candidate struct {
 	// one of them; else nil. What is known of some of them is nothing about the
 	// index.
 	Parts []subject.Part `json:"parts,omitempty"`
-	Facts []Fact         `json:"-"`
+	// Package is what people install, if the subject is a file that somebody has looked into; else nil.
+	Package *contents.Package `json:"package,omitempty"`
+	Facts   []Fact            `json:"-"`
 	// Documents are the SHA-256 digests, in hex, of documents that are kept beside statements which summarise them.
 	Documents  []string    `json:"documents,omitempty"`
 	Rejections []Rejection `json:"rejections,omitempty"`

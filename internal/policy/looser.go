@@ -19,6 +19,7 @@ func Looser(old, now *Policy, environment string) []string {
 	l.lowered("", a.Mode, b.Mode)
 	l.people(a, b)
 	l.evidence(a, b)
+	l.changes(a.Changes, b.Changes)
 	l.platform(a, b)
 	for _, x := range old.Artifacts {
 		i := slices.IndexFunc(now.Artifacts, func(y Artifact) bool { return y.Name == x.Name })

@@ -18,6 +18,7 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
     break-glass: {group: security, count: 2, max-age: 1h}
     policy-change: {group: security, count: 2}
     protection: {reviewers: 2, self-review: off}
+    changes: {install-scripts: deny, binaries: report}
 `)
 	for from, to := range map[string][2]string{
 		"{group: release, count: 2}":                 {"{group: release, count: 1}", `count of group "release" is 1, and was 2`},
@@ -26,6 +27,8 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		"rejection-max-age: 48h":                     {"rejection-max-age: 1h", "rejection-max-age is 60 min, and was 2 days"},
 		"separate: true":                             {"separate: false", "an approval that names other environments too is accepted"},
 		"policy-change: {group: security, count: 2}": {"policy-change: {group: security, count: 1}", "count of policy-change is 1, and was 2"},
+		"install-scripts: deny, binaries: report":    {"install-scripts: approve, binaries: report", "install-scripts of changes is approve, and was deny"},
+		", binaries: report":                         {"", "binaries of changes is not judged, and was report"},
 		"reviewers: 2":                               {"reviewers: 1", "reviewers is 1, and was 2"},
 		"self-review: off":                           {"self-review: on", "self-review is accepted, and was not"},
 		"record: required":                           {"record: optional", "record is optional, and was required"},

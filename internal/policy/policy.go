@@ -165,6 +165,7 @@ type Environment struct {
 	Since        time.Time  // of a required record: what happened before needs no entry
 	Emergency    *Emergency // nil: there are no emergency approvals
 	Waivers      *Waivers   // nil: no claimed role is waived
+	Changes      Changes    // of what people install
 	Line         int
 }
 

@@ -77,7 +77,7 @@ func Lacking(in Input) []verdict.Finding {
 
 // LackingPeople returns what people still have to say, or have said against it.
 func LackingPeople(in Input) []verdict.Finding {
-	return denied(in, func(f verdict.Finding) bool { return isPeople(f.Code) })
+	return denied(in, func(f verdict.Finding) bool { return isPeople(f.Code) || f.Code == fault.Changed && f.Pending })
 }
 
 // denied returns those findings of a preview that are not met and are wanted.

@@ -68,6 +68,14 @@ type Latest struct {
 	SHA256      string `json:"sha256"` // of its statement
 }
 
+// Changed names what somebody was shown of what people install: the changes of one artifact, against
+// what was in an environment then.
+type Changed struct {
+	Environment string `json:"environment"`
+	Artifact    string `json:"artifact"` // SHA-256 of its bytes
+	SHA256      string `json:"sha256"`   // of the list of changes
+}
+
 // Approvers says who could have approved for an environment when somebody decided,
 // and who could not and why. Where others could read the list, it is a digest of
 // it: that of the salt and of the list as JSON.
@@ -134,6 +142,7 @@ type Approval struct {
 	BreakGlass   bool        `json:"breakGlass,omitempty"`
 	Shown        []Span      `json:"shown,omitempty"`
 	Entered      []Latest    `json:"entered,omitempty"` // the newest entries that were seen
+	Changes      []Changed   `json:"changes,omitempty"` // of what people install, that were seen
 	Approvers    []Approvers `json:"approvers,omitempty"`
 	By           *Account    `json:"by,omitempty"`      // who the platform said has started the run that signed
 	Targets      []Target    `json:"targets,omitempty"` // of Environments, those that it is found by
@@ -296,7 +305,7 @@ func (s Statement) said(what string, a Approval) (Said, error) {
 	if out.Expires, err = instant("expiresAt", a.ExpiresAt); err != nil {
 		return Said{}, err
 	}
-	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown), latest(a.Entered),
+	if err := cmp.Or(whole(a.Version, a.Environments, a.Repository), spans(a.Shown), latest(a.Entered), changed(a.Changes),
 		sought(a.Targets, a.Environments), a.By.whole()); err != nil {
 		return Said{}, err
 	}
@@ -444,6 +453,20 @@ func latest(all []Latest) error {
 			return fault.New(fault.Refused, fault.Predicate, "", "entered has entry %d %q of environment %q, want a number, a digest and a name",
 				x.Number, x.SHA256, x.Environment)
 		}
+	}
+	return nil
+}
+
+// changed wants changes that can be told from others, each once.
+func changed(all []Changed) error {
+	seen := map[Changed]bool{}
+	for _, x := range all {
+		_, artifact := subject.ParseHex(x.Artifact)
+		if _, err := subject.ParseHex(x.SHA256); err != nil || artifact != nil || x.Environment == "" || seen[x] {
+			return fault.New(fault.Refused, fault.Predicate, "", "changes has %q of artifact %q for %q, want two digests and an environment, each once",
+				x.SHA256, x.Artifact, x.Environment)
+		}
+		seen[x] = true
 	}
 	return nil
 }

@@ -3,10 +3,12 @@ package statement
 import (
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/contents"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
@@ -94,12 +96,12 @@ type Admitted struct {
 	Runs     []string `json:"runs,omitempty"`
 	Met      []string `json:"met,omitempty"`
 	Accepted []string `json:"accepted,omitempty"`
+	// Contents is the inventory of the package that it is; nil: it is none that is read.
+	Contents *contents.Package `json:"contents,omitempty"`
 }
 
-// Same reports whether a and b are the same bytes of the same commit, after the same.
-func (a Admitted) Same(b Admitted) bool {
-	return a.Artifact == b.Artifact && a.Name == b.Name && a.SHA256 == b.SHA256 && a.Commit == b.Commit && a.Base == b.Base
-}
+// Same reports whether a says what o says.
+func (a Admitted) Same(o Admitted) bool { return reflect.DeepEqual(a, o) }
 
 // Part is an account that had a part in what entered.
 type Part struct {
@@ -315,6 +317,12 @@ func (e Entry) whole() error {
 		if a.Artifact == "" || a.Name == "" || a.Commit != "" && !fullCommit().MatchString(a.Commit) ||
 			a.Base != "" && !fullCommit().MatchString(a.Base) {
 			return bad("artifact %q has no name, or a commit that is not a full id", a.Name)
+		}
+		if a.Contents == nil {
+			continue
+		}
+		if err := a.Contents.Valid(); err != nil {
+			return bad("artifact %q: %w", a.Name, err)
 		}
 	}
 	highest := 0

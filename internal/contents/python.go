@@ -1,0 +1,205 @@
+package contents
+
+import (
+	"bufio"
+	"bytes"
+	"path"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// The files of a source distribution (PEP 643, PEP 517).
+const (
+	pkgInfo     = "PKG-INFO"
+	setupFile   = "setup.py"
+	projectFile = "pyproject.toml"
+)
+
+// sdist is the source distribution that t is. Whoever installs it runs setup.py, or what
+// [build-system] of pyproject.toml names. It may be a package of npm besides.
+func (t *tree) sdist() (Package, error) {
+	p := Package{}
+	if t.manifests[manifest] != nil {
+		var err error
+		if p, err = t.npm(); err != nil {
+			return p, err
+		}
+	} else {
+		t.counted(&p)
+	}
+	p.Kind = SDist
+	if err := p.described(t.manifests[pkgInfo]); err != nil {
+		return p, err
+	}
+	for _, name := range []string{setupFile, projectFile} {
+		b, ok := t.manifests[name]
+		if !ok {
+			continue
+		}
+		s := Script{Name: name, Text: "python setup.py", SHA256: hexOf(b), Runs: []File{*t.files[name]}}
+		if name == projectFile {
+			if b = buildSystem(b); len(b) == 0 {
+				continue
+			}
+			s = asScript(name, b)
+		}
+		p.Scripts = append(p.Scripts, s.cut())
+	}
+	return p.whole()
+}
+
+// asScript is a text that runs where the package is installed.
+func asScript(name string, b []byte) Script {
+	lines := strings.FieldsFunc(strings.ToValidUTF8(string(b), "?"), func(r rune) bool { return r == '\n' || r == '\r' })
+	return Script{Name: name, Text: strings.Join(lines, "; "), SHA256: hexOf(b)}.cut()
+}
+
+// buildSystem is what pyproject.toml says of the build: its table [build-system]. Where that is written
+// in a way that only a reader of TOML understands, it is the whole file.
+func buildSystem(b []byte) []byte {
+	var out []byte
+	inside := false
+	for line := range bytes.Lines(b) {
+		l := string(bytes.TrimSpace(before(line, '#')))
+		if strings.HasPrefix(l, "[") && strings.HasSuffix(l, "]") {
+			inside = l == "[build-system]"
+		}
+		if inside {
+			out = append(out, line...)
+		}
+	}
+	once := bytes.Count(b, []byte("build-system")) == bytes.Count(out, []byte("[build-system]"))
+	closed := bytes.Count(out, []byte("[")) == bytes.Count(out, []byte("]"))
+	if !once || !closed || bytes.Contains(bytes.ToLower(b), []byte(`\u`)) {
+		return b
+	}
+	return out
+}
+
+func before(b []byte, sep byte) []byte {
+	if i := bytes.IndexByte(b, sep); i >= 0 {
+		return b[:i]
+	}
+	return b
+}
+
+// described reads name, version and dependencies from the metadata of a package (core metadata, PEP
+// 566): the members before the first empty line.
+func (p *Package) described(b []byte) error {
+	if !utf8.Valid(b) {
+		return malformed("its metadata is not UTF-8")
+	}
+	p.Name, p.Version = "", ""
+	s := bufio.NewScanner(bytes.NewReader(b))
+	s.Buffer(nil, maxManifest+1)
+	for s.Scan() && s.Text() != "" {
+		key, value, ok := strings.Cut(s.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch key = strings.ToLower(key); {
+		case strings.HasPrefix(s.Text(), " "), strings.HasPrefix(s.Text(), "\t"):
+			continue // goes on with what is before, of which none is read
+		case !ok:
+			return malformed("its metadata has a line that is no member")
+		case len(value) > maxName && (key == "name" || key == "version" || key == "requires-dist"):
+			return limit("%s of its metadata has %d bytes, and at most %d are read", key, len(value), maxName)
+		case key == "name" && p.Name != "", key == "version" && p.Version != "":
+			return malformed("its metadata has two members %q", key)
+		case key == "name":
+			p.Name = normalized(value)
+		case key == "version":
+			p.Version = value
+		case key == "requires-dist":
+			p.Dependencies = append(p.Dependencies, requirement(value))
+		}
+	}
+	if p.Name == "" {
+		return malformed("its metadata names no package")
+	}
+	return nil
+}
+
+// normalized is a name of PyPI as every tool compares it (PEP 503).
+func normalized(name string) string {
+	parts := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	return strings.Join(parts, "-")
+}
+
+// requirement is a dependency (PEP 508). With an address it is in no index.
+func requirement(s string) Dependency {
+	end := strings.IndexFunc(s, func(r rune) bool { return strings.ContainsRune(" \t[(<>=!~;@", r) })
+	if end < 0 {
+		end = len(s)
+	}
+	spec := strings.TrimSpace(s[end:])
+	head, _, _ := strings.Cut(spec, ";")
+	if i := strings.IndexByte(head, ']'); strings.HasPrefix(head, "[") && i > 0 {
+		head = head[i+1:]
+	}
+	address := strings.HasPrefix(strings.TrimSpace(head), "@")
+	return Dependency{Name: normalized(s[:end]), Spec: spec, Group: "requires-dist", Outside: address}
+}
+
+// wheel is the wheel whose files are in t (PEP 427). Nothing runs when it is installed; but a file of paths
+// (.pth), and two modules by their names, run whenever Python starts.
+func (t *tree) wheel(info string) (Package, error) {
+	p := Package{Kind: Wheel}
+	for name, f := range t.files {
+		if path.Dir(name) == dataOf(info)+"/scripts" && f.Why == "" {
+			f.Why = "script"
+		}
+	}
+	t.counted(&p)
+	if err := p.described(t.manifests[info+"/METADATA"]); err != nil {
+		return p, err
+	}
+	if b, ok := t.manifests[info+"/entry_points.txt"]; ok {
+		p.offers(b)
+	}
+	tops := map[string]bool{}
+	for name := range t.files {
+		rest := name
+		for _, scheme := range []string{"/purelib/", "/platlib/"} {
+			rest = strings.TrimPrefix(rest, dataOf(info)+scheme)
+		}
+		if starts(rest) {
+			p.Scripts = append(p.Scripts, asScript(rest, t.manifests[name]))
+		}
+		top, _, _ := strings.Cut(rest, "/")
+		if top != info && top != dataOf(info) {
+			tops[top] = true
+		}
+	}
+	for top := range tops {
+		p.EntryPoints = append(p.EntryPoints, EntryPoint{"module: " + top, top})
+	}
+	return p.whole()
+}
+
+func dataOf(info string) string { return strings.TrimSuffix(info, ".dist-info") + ".data" }
+
+// starts reports whether a file at the top of site-packages runs whenever Python starts (module site).
+func starts(name string) bool {
+	f := fold(name)
+	return !strings.Contains(name, "/") &&
+		(strings.HasSuffix(f, ".pth") || slices.Contains([]string{"sitecustomize.py", "usercustomize.py"}, f))
+}
+
+// offers adds the entry points of a wheel: sections of names (entry points specification).
+func (p *Package) offers(b []byte) {
+	group := ""
+	for line := range strings.Lines(strings.ToValidUTF8(string(b), "?")) {
+		line = strings.TrimSpace(line)
+		name, target, ok := strings.Cut(line, "=")
+		switch {
+		case line == "", strings.HasPrefix(line, "#"), strings.HasPrefix(line, ";"):
+		case strings.HasPrefix(line, "["):
+			group = strings.Trim(line, "[]")
+		case ok:
+			e := EntryPoint{group + ": " + strings.TrimSpace(name), strings.TrimSpace(target)}
+			p.EntryPoints = append(p.EntryPoints, e)
+		default:
+			p.EntryPoints = append(p.EntryPoints, EntryPoint{group + ": " + line, line})
+		}
+	}
+}
