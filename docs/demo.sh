@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The main job on this machine: look at a repository that ships, and watch; then build,
 # attest, allow, tamper, deny; then a release, the author's refusal, two approvals, what entered, one byte more, and the
-# last verdict judged again. It needs Go
+# last verdict judged again; then a scan and a new install script, each of which keeps a genuine build out. It needs Go
 # and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -269,9 +269,80 @@ mkdir "$work/copy" && cp .sallyport/verdict.json .sallyport/input.json "$work/co
   env -i PATH="$PATH" TZ=Asia/Tokyo LC_ALL=C "$sallyport" explain verdict.json | tail -8
 )
 
+say "Third act: evidence worth trusting"
+note "Valid provenance says who built it, and not that it is good. The policy of staging" \
+  "asks for a scan, signed by a workflow outside of the repository, and for no script" \
+  "that runs where people install it, unless it was there before."
+rm -rf .sallyport/bundles dist && mkdir dist
+scan=acme/scanning/.github/workflows/scan.yml@$(id 8888)
+cat >.sallyport/policy.yaml <<POLICY
+version: 1
+artifacts:
+  widget:
+    subject: ["dist/*.tgz"]
+    trust: {root: trust/lab.json, sha256: ${pin%% *}}
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: acme/widget
+        repository-id: 123456789
+        workflow: .github/workflows/release.yml
+        refs: [refs/heads/main]
+environments:
+  staging:
+    changes: {install-scripts: deny}
+    requires:
+      provenance: {max-age: 7d}
+      vulnerabilities:
+        signed-by:
+          - issuer: https://token.actions.githubusercontent.com
+            repository: acme/widget
+            repository-id: 123456789
+            workflow: .github/workflows/release.yml
+            refs: [refs/heads/main]
+            signer: $scan
+        inputs: none
+        max-age: 24h
+        below: high
+POLICY
+sed -n '/^  staging:/,$p' .sallyport/policy.yaml | sed 's/@\(........\)[0-9]*$/@\1…/; s/^/  /'
+pack() { # a package for people to install, of this version, with one member more in its package.json
+  rm -rf package && mkdir package
+  printf '{"name": "widget", "version": "%s", "main": "index.js"%s}\n' "$1" "${2:-}" >package/package.json
+  printf 'module.exports = "%s"\n' "$1" >package/index.js
+  tar -czf "dist/widget-$1.tgz" package
+}
+scanned() ( # what a scanner has written about it, attested by the workflow that scans
+  printf '{"SchemaVersion": 2, "ArtifactName": "dist", "ArtifactType": "filesystem", "Results": [{"Target": "package-lock.json", "Packages": [{"Name": "left-pad", "Version": "1.3.0", "Identifier": {"PURL": "pkg:npm/left-pad@1.3.0"}}], "Vulnerabilities": [%s]}]}\n' "${2:-}" >trivy.json
+  become "{\"job_workflow_ref\":\"$scan\",\"job_workflow_sha\":\"$(id 8888)\"}"
+  run sallyport attest --type vulnerabilities --report trivy.json --report-inputs none --tool trivy@0.66.0 "dist/widget-$1.tgz"
+)
+
+say "15. A scanner has found something: the build is genuine, and it may not enter"
+pack 1.5.0
+run sallyport attest dist/widget-1.5.0.tgz >/dev/null
+scanned 1.5.0 '{"VulnerabilityID": "CVE-2026-31337", "PkgName": "left-pad", "InstalledVersion": "1.3.0", "PkgIdentifier": {"PURL": "pkg:npm/left-pad@1.3.0"}, "Severity": "CRITICAL"}' | grep -v '^attested\|^  '
+run sallyport gate --environment staging dist/widget-1.5.0.tgz
+
+say "16. The next one is clean, and enters; what it installs is now on record"
+pack 1.5.1
+run sallyport attest dist/widget-1.5.1.tgz >/dev/null
+scanned 1.5.1 >/dev/null
+(
+  become '{"environment":"staging"}'
+  run sallyport gate --environment staging dist/widget-1.5.1.tgz
+  run sallyport entered
+)
+
+say "17. A stolen account adds one line: a script that runs where people install it"
+pack 1.5.2 ', "scripts": {"preinstall": "node setup.mjs"}'
+run sallyport attest dist/widget-1.5.2.tgz >/dev/null
+scanned 1.5.2 >/dev/null
+run sallyport gate --environment staging dist/widget-1.5.2.tgz
+
 say "Where to look next"
 note "  README.md               the two steps for your own pipeline" \
   "  docs/policy.md          every line that a policy may have" \
+  "  docs/evidence.md        scans, tests, SBOMs, and the environment before" \
   "  docs/approve.md         who may say yes, and when a yes is void" \
   "  docs/threat-model.md    what this stops, and the test that shows it" \
   "  sallyport help gate     the command you have just seen"
