@@ -35,7 +35,7 @@ import (
 //	pretend FILE TO LINE NUMBER   write a bundle as in FILE, about an environment of that number; its signature does not hold
 //	releaseid             set RELEASE to the digest that the last command printed
 func init() {
-	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls
+	commands["approvals"], commands["person"], commands["dispatch"], commands["webjob"], commands["waiting"], commands["releaseid"], commands["findings"], commands["history"], commands["calls"], commands["requests"] = writeApprovals, person, dispatch, webJob, waitingFor, releaseID, findings, history, calls, countRequests
 	commands["cut"], commands["pretend"], commands["listed"], commands["entrytime"] = cut, pretend, listed, entryTime
 }
 
@@ -299,6 +299,22 @@ func calls(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Fatalf("the gate did not look three times")
+}
+
+// countRequests VAR sets VAR to how many requests a platform has had since they were last forgotten.
+func countRequests(ts *testscript.TestScript, _ bool, args []string) {
+	b, err := on(ts).control("GET", "/requests", "")
+	ts.Check(err)
+	var all []struct{ Target, Method, Path string }
+	ts.Check(json.Unmarshal(b, &all))
+	n := 0
+	for _, r := range all {
+		if r.Target == "github" || r.Target == "gitlab" {
+			n++
+			ts.Logf("%s %s", r.Method, r.Path)
+		}
+	}
+	ts.Setenv(args[0], strconv.Itoa(n))
 }
 
 func cut(ts *testscript.TestScript, neg bool, args []string) {

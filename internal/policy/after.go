@@ -1,13 +1,14 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
 )
 
@@ -178,86 +179,51 @@ func (in Input) askBefore(q *asking, env Environment) {
 func (c Chain) of(digest string) []Entry {
 	var out []Entry
 	for _, e := range c.Entries {
-		if !e.Watched && slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest }) {
+		if !e.Watched && e.admits(digest) {
 			out = append(out, e)
 		}
 	}
 	return out
 }
 
+// A staged artifact is one that has to have been in another environment.
+type staged struct {
+	q      Requirement
+	k      After
+	in     Input // as a gate of that environment sees it
+	chain  Chain
+	digest string
+}
+
 // after judges whether an artifact has been in the environment before for long enough.
 func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.Finding, []verdict.Evidence) {
+	x := staged{q: q, k: k, digest: c.Subject.Digest.Hex()}
 	if in.Environment == "" {
-		return deny(fault.EntryMissing, q.Name, q.Line, fmt.Sprintf("nobody has looked for entries into %q", k.Environment), k.title(),
+		return x.no(fault.EntryMissing, fmt.Sprintf("nobody has looked for entries into %q", k.Environment), "nothing", k.title(),
 			"judge it in its gate, which asks the platform"), nil
 	}
-	no := func(code fault.Code, reason, found, wanted, hint string) (verdict.Finding, []verdict.Evidence) {
-		f := deny(code, q.Name, q.Line, reason, wanted, hint)
-		f.Found = found
-		return f, nil
+	before, _, s, known := in.stage(k.Environment, c)
+	if !known || s.Entries.Subject.Digest == (subject.Digest{}) {
+		return x.no(fault.EntryMissing, fmt.Sprintf("the entries into %q cannot be found", k.Environment),
+			cmp.Or(s.Why, "the platform gives it no number, and entries are found by it"), k.title(),
+			cmp.Or(s.Need, "make the environment in the settings of the repository")), nil
 	}
-	x, _, s, known := in.stage(k.Environment, c)
-	enter := fmt.Sprintf("let it into %q first, by a gate and a job with enter there", k.Environment)
-	switch {
-	case !known || s.Entries.Subject.Digest.Hex() == zeroDigest:
-		why := orAbsent(s.Why)
-		if s.Why == "" {
-			why = "the platform gives it no number, and entries are found by it"
-		}
-		need := s.Need
-		if need == "" {
-			need = "make the environment in the settings of the repository"
-		}
-		return no(fault.EntryMissing, fmt.Sprintf("the entries into %q cannot be found", k.Environment), why, k.title(), need)
-	}
-	chain := x.Chain()
-	all := chain.of(c.Subject.Digest.Hex())
+	x.in, x.chain = before, before.Chain()
+	all := x.chain.of(x.digest)
 	if len(all) == 0 {
-		found := "nothing"
-		if n := len(chain.Entries); n > 0 {
-			found = entriesOf(n) + ", of other artifacts"
-		}
-		watched := slices.ContainsFunc(chain.Entries, func(e Entry) bool {
-			return e.Watched && slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == c.Subject.Digest.Hex() })
-		})
-		switch {
-		case watched:
-			found = "it came in there while the environment was only watched"
-			enter = fmt.Sprintf("let the policy of %q be enforced, and let it in there again", k.Environment)
-		case len(chain.Passed) > 0:
-			found = chain.Passed[0]
-		}
-		return no(fault.EntryMissing, fmt.Sprintf("the artifact has not entered %q", k.Environment), found, k.title(), enter)
+		return x.absent(), nil
 	}
 	e := all[0]
-	switch {
-	case e.State == Failed:
-		return no(fault.EntryMissing, fmt.Sprintf("its newest deployment into %q failed", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
-			"a deployment that succeeded", "deploy it there again, until it succeeds")
-	case e.State == Unfinished:
-		f, _ := no(fault.EntryMissing, fmt.Sprintf("its deployment into %q goes on", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
-			"a deployment that succeeded", "wait until the job that deploys has ended; or let it say so with entered, after its last step")
-		f.Outcome, f.Pending = verdict.Wait, true
-		return f, nil
-	case e.State != Succeeded:
-		return no(fault.EntryMissing, fmt.Sprintf("nobody has confirmed its deployment into %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, orAbsent(e.Why)),
-			"a deployment that succeeded", "wait until the job that deploys has ended; let it say so with entered, after its last step")
+	if f := x.unsettled(e); f != nil {
+		return *f, nil
 	}
-	if v, ok := x.takenBack(a, c, e); ok {
-		return no(fault.ApprovalRejected, fmt.Sprintf("what was agreed to for %q was taken back", k.Environment), v, "an entry that nobody has taken back",
-			"ask who took it back; an approval after that, and another entry there, end it")
+	if v, ok := before.takenBack(a, c, e); ok {
+		return x.no(fault.ApprovalRejected, fmt.Sprintf("what was agreed to for %q was taken back", k.Environment), v, "an entry that nobody has taken back",
+			"ask who took it back; an approval after that, and another entry there, end it"), nil
 	}
-	stayed, since := chain.stay(a.Name, c.Subject.Digest.Hex(), in.Now)
-	switch {
-	case stayed < k.For && since.IsZero() && e.Ended.IsZero():
-		return no(fault.TooEarly, fmt.Sprintf("nobody says since when it has been in %q", k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why),
-			"at least "+Age(k.For), "let the job that deploys there say so with entered, after its last step")
-	case stayed < k.For && since.IsZero():
-		return no(fault.TooEarly, fmt.Sprintf("it was not in %q for long enough before something else was deployed there", k.Environment), Age(stayed), "at least "+Age(k.For),
-			"deploy it there again, and let it stay")
-	case stayed < k.For:
-		return no(fault.TooEarly, fmt.Sprintf("it has not been in %q for long enough", k.Environment), Age(stayed), "at least "+Age(k.For),
-			fmt.Sprintf("run the gate again after %s, if it still is there", in.Now.Add(k.For-stayed).UTC().Format(time.RFC3339)))
+	stayed, since := x.chain.stay(a.Name, x.digest, in.Now)
+	if f := x.early(e, stayed, since); f != nil {
+		return *f, nil
 	}
 	text := fmt.Sprintf("entry %d into %q, %s", e.Number, k.Environment, e.Why)
 	if !since.IsZero() {
@@ -269,15 +235,83 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 	return met(q.Name, text, q.Line), []verdict.Evidence{entryEvidence(e)}
 }
 
+// no is a denial of x.
+func (x staged) no(code fault.Code, reason, found, wanted, hint string) verdict.Finding {
+	f := deny(code, x.q.Name, x.q.Line, reason, wanted, hint)
+	f.Found = found
+	return f
+}
+
+// absent says that nothing has let the artifact in there, and what was found instead.
+func (x staged) absent() verdict.Finding {
+	found, hint := "nothing", fmt.Sprintf("let it into %q first, by a gate and a job with enter there", x.k.Environment)
+	if n := len(x.chain.Entries); n > 0 {
+		found = entriesOf(n) + ", of other artifacts"
+	}
+	watched := slices.ContainsFunc(x.chain.Entries, func(e Entry) bool { return e.Watched && e.admits(x.digest) })
+	switch {
+	case watched:
+		found = "it came in there while the environment was only watched"
+		hint = fmt.Sprintf("let the policy of %q be enforced, and let it in there again", x.k.Environment)
+	case len(x.chain.Passed) > 0:
+		found = x.chain.Passed[0]
+	}
+	return x.no(fault.EntryMissing, fmt.Sprintf("the artifact has not entered %q", x.k.Environment), found, x.k.title(), hint)
+}
+
+// unsettled says why the deployment of an entry is not known to have succeeded; or nil.
+func (x staged) unsettled(e Entry) *verdict.Finding {
+	found := fmt.Sprintf("entry %d: %s", e.Number, orAbsent(e.Why))
+	wait := "wait until the job that deploys has ended; or let it say so with entered, after its last step"
+	var reason, hint string
+	switch e.State {
+	case Succeeded:
+		return nil
+	case Failed:
+		reason, hint = fmt.Sprintf("its newest deployment into %q failed", x.k.Environment), "deploy it there again, until it succeeds"
+	case Unfinished:
+		reason, hint = fmt.Sprintf("its deployment into %q goes on", x.k.Environment), wait
+	default:
+		reason, hint = fmt.Sprintf("nobody has confirmed its deployment into %q", x.k.Environment), wait
+	}
+	f := x.no(fault.EntryMissing, reason, found, "a deployment that succeeded", hint)
+	if e.State == Unfinished {
+		f.Outcome, f.Pending = verdict.Wait, true
+	}
+	return &f
+}
+
+// early says why the artifact was not there for long enough; or nil.
+func (x staged) early(e Entry, stayed time.Duration, since time.Time) *verdict.Finding {
+	least, reason, found, hint := "at least "+Age(x.k.For), "", Age(stayed), ""
+	switch {
+	case stayed >= x.k.For:
+		return nil
+	case since.IsZero() && e.Ended.IsZero():
+		reason, found = fmt.Sprintf("nobody says since when it has been in %q", x.k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why)
+		hint = "let the job that deploys there say so with entered, after its last step"
+	case since.IsZero():
+		reason = fmt.Sprintf("it was not in %q for long enough before something else was deployed there", x.k.Environment)
+		hint = "deploy it there again, and let it stay"
+	default:
+		reason = fmt.Sprintf("it has not been in %q for long enough", x.k.Environment)
+		hint = fmt.Sprintf("run the gate again after %s, if it still is there", x.in.Now.Add(x.k.For-stayed).UTC().Format(time.RFC3339))
+	}
+	f := x.no(fault.TooEarly, reason, found, least, hint)
+	return &f
+}
+
+// admits reports whether e let in what has a digest.
+func (e Entry) admits(digest string) bool {
+	return slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest })
+}
+
 func entriesOf(n int) string {
 	if n == 1 {
 		return "1 entry"
 	}
 	return fmt.Sprintf("%d entries", n)
 }
-
-// zeroDigest is the digest of nothing that was looked for.
-var zeroDigest = strings.Repeat("0", 64)
 
 func entryEvidence(e Entry) verdict.Evidence {
 	return verdict.Evidence{PredicateType: statement.SummaryV1, Signer: e.Signer.SAN, Run: e.Signer.Run, Commit: e.Signer.Commit,
@@ -292,7 +326,7 @@ func (c Chain) stay(artifact, digest string, now time.Time) (longest time.Durati
 		if _, has := e.has(artifact); !has || e.Watched {
 			continue
 		}
-		same := slices.ContainsFunc(e.Artifacts, func(a statement.Admitted) bool { return a.SHA256 == digest })
+		same := e.admits(digest)
 		switch {
 		case same && e.State == Succeeded && since.IsZero():
 			if since = e.Ended; !since.IsZero() && since.Before(e.Time) {

@@ -24,12 +24,12 @@ func crowd(b *testing.B, requirements, facts int) policy.Input {
 	all := []policy.Fact{built(b)}
 	for n := 0; len(all) < facts; n++ {
 		age := time.Duration(n+1) * time.Second
-		switch k := n % 20; {
-		case k == 0:
+		switch k := n % 20; k {
+		case 0:
 			all = append(all, reported(b, signer(), inventory.SBOM, goodSBOM(), age))
-		case k == 1:
+		case 1:
 			all = append(all, reported(b, signer(), inventory.TestResults, goodTests(), age))
-		case k == 2:
+		case 2:
 			all = append(all, reported(b, signer(), inventory.Vulnerabilities, goodScan(), age))
 		default:
 			f := stated(b, signer(), provenance(signer()))

@@ -111,7 +111,6 @@ type evidenceSet struct {
 	sbom, scan, tests, exploited inventory.Report
 	more                         []policy.Fact
 	without                      inventory.Kind
-	runs                         []policy.Run
 }
 
 func (e evidenceSet) input(t *testing.T, p *policy.Policy) policy.Input {
