@@ -17,41 +17,61 @@ func builtBy(b Builder, s statement.Signer) *miss {
 	home := b.Forge.Host + "/" + b.Repository
 	config := home + b.Forge.Mark + b.Workflow
 	wantSigner, wantDigest := b.signer(s)
-	steps := []struct {
-		code          fault.Code
-		what          string
-		found, wanted string
-		ok            bool
-		fix           string
+	// The answers come first: most signers agree, and of those nobody reads words.
+	ok := [...]bool{
+		s.Issuer == b.Forge.Issuer,
+		s.SANKind == "uri",
+		s.Repository == home,
+		s.RepositoryID == b.RepositoryID,
+		b.OwnerID == "" || s.OwnerID == b.OwnerID,
+		s.ConfigURI == config || strings.HasPrefix(s.ConfigURI, config+"@"),
+		b.signsAs(s),
+		s.SAN == s.SignerURI,
+		b.SignerMoves && wantDigest == "" || s.SignerDigest == wantDigest && wantDigest != "",
+		b.Runner != "" && s.Runner == b.Runner,
+		s.ConfigURI == config+"@"+s.Ref,
+		matchesAny(b.Refs, s.Ref),
+		slices.Contains(b.Events, s.Event),
+		commit.MatchString(s.Commit),
+		!b.Forge.OwnConfig || s.ConfigDigest == s.Commit,
+	}
+	i := slices.Index(ok[:], false)
+	if i < 0 {
+		return nil
+	}
+	steps := [len(ok)]struct {
+		code               fault.Code
+		what               string
+		found, wanted, fix string
 	}{
-		{fault.Identity, "issuer", s.Issuer, b.Forge.Issuer, s.Issuer == b.Forge.Issuer, "build it on the platform that issuer names"},
-		{fault.Identity, "kind of signer", s.SANKind, "uri", s.SANKind == "uri", "sign it in a job of " + b.Repository + ", not as a person"},
-		{fault.Identity, "repository", s.Repository, home, s.Repository == home, "build it in " + b.Repository},
-		{fault.Identity, "repository-id", s.RepositoryID, b.RepositoryID, s.RepositoryID == b.RepositoryID,
+		{fault.Identity, "issuer", s.Issuer, b.Forge.Issuer, "build it on the platform that issuer names"},
+		{fault.Identity, "kind of signer", s.SANKind, "uri", "sign it in a job of " + b.Repository + ", not as a person"},
+		{fault.Identity, "repository", s.Repository, home, "build it in " + b.Repository},
+		{fault.Identity, "repository-id", s.RepositoryID, b.RepositoryID,
 			"find out why " + b.Repository + " has another number: it was deleted and made anew, or repository-id is wrong"},
-		{fault.Identity, "owner-id", s.OwnerID, b.OwnerID, b.OwnerID == "" || s.OwnerID == b.OwnerID,
+		{fault.Identity, "owner-id", s.OwnerID, b.OwnerID,
 			"find out whether " + b.Repository + " went to another owner, or correct owner-id"},
-		{fault.Identity, "workflow", s.ConfigURI, b.Repository + " " + b.Workflow, s.ConfigURI == config || strings.HasPrefix(s.ConfigURI, config+"@"), b.folderFix(s) + "build it with workflow " + b.Workflow + " (key workflow)"},
-		{fault.Identity, "signing workflow", s.SignerURI, wantSigner, b.signsAs(s), b.signerFix(s)},
-		{fault.Identity, "subject alternative name", s.SAN, s.SignerURI, s.SAN == s.SignerURI, "find out which authority issues certificates whose name is not their workflow's"},
-		{fault.Identity, "commit of the signing workflow", s.SignerDigest, wantDigest, b.SignerMoves && wantDigest == "" || s.SignerDigest == wantDigest && wantDigest != "",
+		{fault.Identity, "workflow", s.ConfigURI, b.Repository + " " + b.Workflow,
+			b.folderFix(s) + "build it with workflow " + b.Workflow + " (key workflow)"},
+		{fault.Identity, "signing workflow", s.SignerURI, wantSigner, b.signerFix(s)},
+		{fault.Identity, "subject alternative name", s.SAN, s.SignerURI,
+			"find out which authority issues certificates whose name is not their workflow's"},
+		{fault.Identity, "commit of the signing workflow", s.SignerDigest, wantDigest,
 			"find out what changed in the signing workflow; once it is reviewed, pin its commit with signer-digest"},
-		{fault.Identity, "runner", s.Runner, b.Runner, b.Runner != "" && s.Runner == b.Runner, "build it on a runner of class " + b.Runner + " (key runner)"},
-		{fault.Source, "ref of the workflow", refOf(s, config), s.Ref, s.ConfigURI == config+"@"+s.Ref, "let the workflow run on the ref that it builds: an event about another ref does not"},
-		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), matchesAny(b.Refs, s.Ref), "build it on a ref that refs names"},
-		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), slices.Contains(b.Events, s.Event), b.eventFix(s)},
-		{fault.Source, "commit", s.Commit, "a full commit id of 40 or 64 digits", commit.MatchString(s.Commit), "find out which authority issues certificates without a full commit"},
-		{fault.Source, "commit of the configuration", s.ConfigDigest, s.Commit, !b.Forge.OwnConfig || s.ConfigDigest == s.Commit,
+		{fault.Identity, "runner", s.Runner, b.Runner, "build it on a runner of class " + b.Runner + " (key runner)"},
+		{fault.Source, "ref of the workflow", refOf(s, config), s.Ref,
+			"let the workflow run on the ref that it builds: an event about another ref does not"},
+		{fault.Source, "ref", s.Ref, strings.Join(b.Refs, " or "), "build it on a ref that refs names"},
+		{fault.Source, "event", s.Event, strings.Join(b.Events, " or "), b.eventFix(s)},
+		{fault.Source, "commit", s.Commit, "a full commit id of 40 or 64 digits",
+			"find out which authority issues certificates without a full commit"},
+		{fault.Source, "commit of the configuration", s.ConfigDigest, s.Commit,
 			"build it with the configuration of the commit that is built"},
 	}
-	for i, x := range steps {
-		if !x.ok {
-			return &miss{stage: atSigner, agreed: i, code: x.code, line: b.Line,
-				reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
-				hint: near(x.found, x.wanted) + x.fix}
-		}
-	}
-	return nil
+	x := steps[i]
+	return &miss{stage: atSigner, agreed: i, code: x.code, line: b.Line,
+		reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
+		hint: near(x.found, x.wanted) + x.fix}
 }
 
 // refOf is the ref of the workflow at config. It is what follows the path, and

@@ -375,28 +375,27 @@ func (p reporting) word() string {
 // one holds against the artifact, whatever others report.
 func (in Input) counted(a Artifact, q Requirement, c indexed) ([]int, *miss) {
 	all := c.wanted(q)
-	k, ok := q.Kind.(reports)
-	if !ok {
+	if _, ok := q.Kind.(reports); !ok {
 		return all, nil
 	}
 	replaced := map[int]bool{}
 	for _, of := range in.reportsOf(a, c, q) {
-		newest, m := in.newest(k, of)
+		newest, m := in.newest(a, c, q, of)
 		if m != nil {
 			m.stage, m.line = atContent, q.Line
 			return nil, m
 		}
-		for _, o := range of {
-			replaced[o.number] = o.number != newest
+		for _, i := range of.facts {
+			replaced[i] = i != newest
 		}
 	}
 	return slices.DeleteFunc(all, func(i int) bool { return replaced[i] }), nil
 }
 
-// signed are the reports of one signer about one thing, the newest first.
-type signedReports []struct {
-	look   look
-	number int // of the fact
+// signedReports are the reports of one signer about one thing, by the numbers of their facts, the newest first.
+type signedReports struct {
+	signer Signer
+	facts  []int
 }
 
 // reportsOf are the reports for q by who signed them and by what they are about, as far as they are
@@ -404,70 +403,65 @@ type signedReports []struct {
 func (in Input) reportsOf(a Artifact, c indexed, q Requirement) []signedReports {
 	type key struct {
 		signer int
-		image  string
+		image  subject.Digest
 	}
+	signers := q.signers(a)
 	at := map[key]int{}
 	var out []signedReports
 	for _, i := range c.wanted(q) {
-		f := c.Facts[i]
+		f := &c.Facts[i]
 		if q.MaxAge > 0 && in.Now.Sub(f.Time) > q.MaxAge && !in.passesAge(q) {
 			continue
 		}
-		for n, s := range q.signers(a) {
-			if f.Trust != q.trust(a, s).ID() || s.signed(f) != nil || s.Workflow != nil && checkRef(in, *s.Workflow, f) != nil {
-				continue
-			}
-			w := key{n, f.image().String()}
-			if _, known := at[w]; !known {
-				at[w] = len(out)
-				out = append(out, nil)
-			}
-			out[at[w]] = append(out[at[w]], struct {
-				look   look
-				number int
-			}{look{in, a, c, q, s, f}, i})
-			break
+		n := slices.IndexFunc(signers, func(s Signer) bool {
+			return f.Trust == q.trust(a, s).ID() && s.signed(*f) == nil && (s.Workflow == nil || checkRef(in, *s.Workflow, *f) == nil)
+		})
+		if n < 0 {
+			continue
 		}
+		w := key{n, f.image()}
+		if _, known := at[w]; !known {
+			at[w], out = len(out), append(out, signedReports{signer: signers[n]})
+		}
+		of := &out[at[w]]
+		of.facts = append(of.facts, i)
 	}
 	for _, of := range out {
-		slices.SortStableFunc(of, func(x, y struct {
-			look   look
-			number int
-		}) int {
-			return y.look.fact.Time.Compare(x.look.fact.Time)
-		})
+		slices.SortStableFunc(of.facts, func(x, y int) int { return c.Facts[y].Time.Compare(c.Facts[x].Time) })
 	}
 	return out
 }
 
 // newest returns the number of the newest report of a signer, or what there is against the artifact.
-func (in Input) newest(k reports, of signedReports) (int, *miss) {
-	first := of[0]
-	r, err := in.report(k.reads(), first.look.fact)
+func (in Input) newest(a Artifact, c indexed, q Requirement, of signedReports) (int, *miss) {
+	k := q.Kind.(reports)
+	first := c.Facts[of.facts[0]]
+	x := look{in, a, c, q, of.signer, first}
+	r, err := in.report(k.reads(), first)
 	if err == nil {
-		if m := k.against(first.look, r); m != nil {
+		if m := k.against(x, r); m != nil {
 			return 0, m
 		}
 	}
-	for _, o := range of[1:] {
-		f, same := o.look.fact, memoryOf(o.look.fact.Statement) == memoryOf(first.look.fact.Statement)
-		if same || f.StatementHash == first.look.fact.StatementHash && f.StatementHash.Hex() != "" && string(f.Statement.Predicate) == string(first.look.fact.Statement.Predicate) {
-			continue
+	for _, i := range of.facts[1:] {
+		f := &c.Facts[i]
+		if f.StatementHash == first.StatementHash && string(f.Statement.Predicate) == string(first.Statement.Predicate) {
+			continue // the same statement, found twice
 		}
-		earlier, bad := in.report(k.reads(), f)
-		if f.Time.Equal(first.look.fact.Time) {
+		if f.Time.Equal(first.Time) {
 			return 0, &miss{code: fault.Conflict, reason: "two reports of one signer are equally new, so nobody knows which one counts",
-				found: f.StatementHash.String() + " and " + first.look.fact.StatementHash.String(), wanted: "one newest report",
+				found: f.StatementHash.String() + " and " + first.StatementHash.String(), wanted: "one newest report",
 				hint: "report once more, and attest that"}
 		}
+		earlier, bad := in.report(k.reads(), *f)
 		if bad != nil || err != nil {
 			continue
 		}
-		if m := k.lost(first.look, r, earlier); m != nil {
+		if m := k.lost(x, r, earlier); m != nil {
 			return 0, m
 		}
 	}
-	return first.number, nil
+	return of.facts[0], nil
 }
 
 // evidence are the requirements of e, each followed by those that it rests on.
