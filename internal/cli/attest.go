@@ -180,7 +180,7 @@ func (r *run) predicate(in attestInputs, token string, about []subject.Subject, 
 		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate or --report states something else")
 	}
 	if reports {
-		return r.reported(in, about, a)
+		return r.readReport(in, about, a)
 	}
 	if kind == "" || path == "" {
 		return "", nil, usage("--predicate-type and --predicate belong together")
@@ -265,7 +265,7 @@ func (r *run) attested(c chosen, receipts []attest.Receipt) error {
 		path = receipts[0].Local.ID
 	}
 	return errors.Join(
-		r.platform.Summary(attestedSummary(c, receipts, urls), listed(c)),
+		r.platform.Summary(attestedSummary(c, receipts, urls, r.reported), listed(c)),
 		r.output("bundle-path", path),
 		r.output("attestation-id", strings.Join(ids, " ")),
 		r.output("attestation-url", strings.Join(urls, " ")),
@@ -306,7 +306,7 @@ func listed(c chosen) string {
 // maxSummaryRows bounds the table; the digests are all among the outputs.
 const maxSummaryRows = 200
 
-func attestedSummary(c chosen, receipts []attest.Receipt, urls []string) string {
+func attestedSummary(c chosen, receipts []attest.Receipt, urls, reported []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### Sallyport: attested %s\n\n| artifact | digest |\n|---|---|\n", plural(len(c.list), "subject"))
 	for i, s := range c.list {
@@ -319,6 +319,12 @@ func attestedSummary(c chosen, receipts []attest.Receipt, urls []string) string 
 	var page report.Record
 	if f, known := forge(receipts[0].Signer.Issuer); known {
 		page.Sites = []report.Site{siteOf(f)}
+	}
+	if len(reported) > 0 {
+		fmt.Fprintf(&b, "\nreport %s\n\n", report.Code(reported[0]))
+		for _, line := range reported[1:] {
+			fmt.Fprintf(&b, "- %s\n", report.Code(line))
+		}
 	}
 	fmt.Fprintf(&b, "\nsigned as %s\n", page.Source(receipts[0].Signer.SAN))
 	for _, u := range urls {

@@ -15,8 +15,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// reported reads what a tool has written about the subjects, and returns the standard predicate of it.
-func (r *run) reported(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
+// readReport reads what a tool has written about the subjects, and returns the standard predicate of it.
+func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
 	switch {
 	case in.PredicateType != "" || in.Predicate != "":
 		return "", nil, usage("--report has a predicate type of its own; leave out --predicate-type and --predicate")
@@ -137,19 +137,18 @@ func (r *run) beside(a *attest.Attest) {
 
 // told shows what was read of a report.
 func (r *run) told(x inventory.Report) {
-	tool := strings.TrimSpace(x.Tool.Name + " " + x.Tool.Version)
-	fmt.Fprintf(r.Stdout, "report    %s", report.Plain(x.Document.Format))
-	if tool != "" {
-		fmt.Fprintf(r.Stdout, ", written by %s", report.Plain(tool))
+	head := x.Document.Format
+	if tool := strings.TrimSpace(x.Tool.Name + " " + x.Tool.Version); tool != "" {
+		head += ", written by " + tool
 	}
-	fmt.Fprintln(r.Stdout)
-	for _, line := range x.Lines() {
-		fmt.Fprintf(r.Stdout, "          %s\n", report.Plain(line))
-	}
+	r.reported = append([]string{head}, x.Lines()...)
 	if len(x.About) == 0 {
-		fmt.Fprintln(r.Stdout, "          it names no digest: what it is about is this job's word")
+		r.reported = append(r.reported, "it names no digest: what it is about is this job's word")
 	}
 	if len(x.Asserted) > 0 {
-		fmt.Fprintf(r.Stdout, "          added by this call: %s\n", strings.Join(x.Asserted, ", "))
+		r.reported = append(r.reported, "added by this call: "+strings.Join(x.Asserted, ", "))
+	}
+	for i, line := range r.reported {
+		fmt.Fprintf(r.Stdout, "%-8s  %s\n", map[bool]string{true: "report"}[i == 0], report.Plain(line))
 	}
 }

@@ -40,6 +40,7 @@ type run struct {
 	flags     map[string]*value // what this very call has said
 	judged    policy.Input      // last
 	document  []byte            // of what was judged last, if it is kept
+	reported  []string          // what was read of a tool's report, in words
 	evidence  map[string][]byte // that the same was judged by, by names of files, if it is kept
 	looking   map[string][]byte // what is being looked at
 	named     []string          // inputs that were handed on with names of variables in them, and wait for expand
