@@ -270,8 +270,12 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("waivers"); n != nil {
 		e.Waivers = r.waivers(n)
 	}
+	if n := m.get("source"); n != nil {
+		e.Source = r.inflow(n)
+	}
 	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "forks", "break-glass", "waivers"} {
-		if m.get(k) != nil && len(e.Approvals) == 0 {
+		reviewed := k == "forks" && e.Source.orNone().Reviewed > 0
+		if m.get(k) != nil && len(e.Approvals) == 0 && !reviewed {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}
 	}
