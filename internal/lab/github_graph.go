@@ -183,6 +183,9 @@ func (g *github) pullNode(r *repo, p pull) object {
 			}
 			return v, err
 		}),
+		"reviews": resolver(func(args map[string]any) (any, error) {
+			return connection(g.reviewNodes(r, p, args["states"]), 0)(args)
+		}),
 		"timelineItems": resolver(func(args map[string]any) (any, error) {
 			return connection(g.timelineNodes(r, p, args["itemTypes"]), 0)(args)
 		}),
