@@ -26,8 +26,8 @@ func (g *gitlab) putHistory(p *project, r *http.Request) error {
 	for _, given := range s.Commits {
 		if status := text(given["signature"]); status != "" {
 			h.signed[text(given["id"])] = status
-			delete(given, "signature")
 		}
+		delete(given, "signature")
 		c, err := commitFrom(p.path, given)
 		if err != nil {
 			return err

@@ -340,9 +340,10 @@ func (k *approvalCheck) discounted(q Request, i int) string {
 			return "approved it, and whether they may write to the repository is not known"
 		}
 	}
-	for _, m := range q.Makers {
-		if slices.Contains(reviewedRoles, m.Role) && who.is(m) {
-			return fmt.Sprintf("%s %s", m.Role.Did(), m.Where)
+	for _, role := range reviewedRoles {
+		i := slices.IndexFunc(q.Makers, func(m Maker) bool { return m.Role == role && who.is(m) })
+		if i >= 0 {
+			return fmt.Sprintf("%s %s", role.Did(), q.Makers[i].Where)
 		}
 	}
 	switch {
