@@ -312,6 +312,9 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 				versions = append(versions, object{"head_commit_sha": id(p.to), "created_at": minute(100 + i)})
 			}
 		}
+		if r.introduced != "" { // rebased on the page, and reviewed after that
+			versions = append(versions, object{"head_commit_sha": id(r.merge), "created_at": minute(200)})
+		}
 		approved := []object{}
 		for _, v := range r.reviews {
 			at := cmp.Or(v.at, 250)

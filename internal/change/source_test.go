@@ -140,6 +140,28 @@ func TestI01_how_commits_came_onto_the_branch(t *testing.T) {
 	coWritten.commits[1].message = "Co-authored-by: dana <@dana@>"
 	pushedBy := merge(review{who: "dana"})
 	pushedBy.pushes[1].who = "dana"
+	several := func(first, second []review) history {
+		return history{closed: true, reviewed: true,
+			commits: []commit{by("a", "alice", "base"), page("m", "alice", "base a"), by("b", "carol", "m"), page("n", "carol", "m b")},
+			pushes:  []push{{"alice", "f", "", "a"}, {"bob", "main", "base", "m"}, {"carol", "g", "", "b"}, {"bob", "main", "m", "n"}},
+			requests: []request{
+				{number: 6, author: "alice", merger: "bob", branch: "f", head: "a", merge: "m", commits: "a", reviews: first},
+				{number: 7, author: "carol", merger: "bob", branch: "g", head: "b", merge: "n", commits: "b", reviews: second}}}
+	}
+	unknown := merge(review{who: "dana"})
+	unknown.commits[0].author = "nobody@elsewhere.example"
+	rebased := func(reviews ...review) history {
+		return history{closed: true, reviewed: true,
+			commits: []commit{by("a", "alice", "base"), by("b", "alice", "a"), page("r1", "alice", "base"), page("r2", "alice", "r1")},
+			pushes:  []push{{"alice", "f", "", "b"}, {"carol", "main", "base", "r2"}},
+			requests: []request{{number: 7, author: "alice", merger: "carol", branch: "f", head: "b", merge: "r2", commits: "a b",
+				introduced: "r1 r2", reviews: reviews}}}
+	}
+	forked := fork{owner: "alice", pushes: []push{{"alice", "f", "", "b"}}}
+	fork := merge(review{who: "dana"})
+	fork.pushes = fork.pushes[2:]
+	fork.requests[0].owner = "alice"
+	fork.fork = &forked
 	for i, x := range []struct {
 		name    string
 		history history
@@ -177,6 +199,20 @@ func TestI01_how_commits_came_onto_the_branch(t *testing.T) {
 			pushes:  []push{{"alice", "f", "", "a"}, {"bob", "main", "hand:base", "m"}},
 			requests: []request{{number: 7, author: "alice", merger: "bob", branch: "f", head: "a", merge: "m", commits: "a",
 				reviews: []review{{who: "dana"}}}}}, both, "", []string{"E_UNREVIEWED", "looks like the merge of request 7"}},
+		{"two requests", several([]review{{who: "dana"}}, []review{{who: "alice"}}), both, "", nil},
+		{"one of two requests", several([]review{{who: "dana"}}, nil), both, "", []string{"E_UNREVIEWED", "2 of 4 commits came in by 1 request"}},
+		{"a stranger's review among several", several([]review{{who: "dana"}}, []review{{who: "eve"}}), both, "", []string{"E_UNREVIEWED", "2 of 4 commits"}},
+		{"a later review of an older commit", several([]review{{who: "dana"}}, []review{{who: "alice", at: 700}}), both, "",
+			[]string{"E_UNREVIEWED", "after it was merged"}},
+		{"an author whom nobody knows asks for one more", unknown, both, "", []string{"E_UNREVIEWED", "1 of 2"}},
+		{"a request from a fork", fork, both, "", nil},
+		{"a rebase", rebased(review{who: "dana"}), both, "", nil},
+		{"a rebase without a review", rebased(), both, "", []string{"E_UNREVIEWED", "2 of 2 commits came in by 1 request"}},
+		{"a rebase reviewed by its author", rebased(review{who: "alice"}), both, "", []string{"E_UNREVIEWED", "alice wrote"}},
+		{"an edit on the page", history{reviewed: true, closed: true, commits: []commit{page("e", "alice", "base")}, pushes: []push{{"alice", "main", "hand:base", "e"}}},
+			both, "", []string{"E_UNREVIEWED", "alice"}},
+		{"an edit on the page that nobody reviews", history{reviewed: true, closed: true, commits: []commit{page("e", "alice", "base")}, pushes: []push{{"alice", "main", "hand:base", "e"}}},
+			"{verified: required}", "", nil},
 		{"a push below a request", history{reviewed: true, closed: true,
 			commits: []commit{by("x", "eve", "base"), by("a", "alice", "x"), page("m", "alice", "x a")},
 			pushes:  []push{{"eve", "main", "base", "x"}, {"alice", "f", "", "a"}, {"bob", "main", "x", "m"}},
