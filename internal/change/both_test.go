@@ -65,6 +65,7 @@ type request struct {
 	owner      string // of the fork that it came from
 	introduced string // on the cloud that rebases: what it put on the branch
 	reviews    []review
+	moved      int // minute at which it was pointed at main; 0 is never
 }
 
 // review is an approval: of the request's head, a while before the merge, unless it says otherwise.
@@ -178,6 +179,9 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 				"stranger": v.who == "eve"})
 		}
 		p["reviews"] = said
+		if r.moved > 0 {
+			p["timeline"] = []object{{"event": "base_ref_changed", "actor": who(r.author), "at": minute(r.moved)}}
+		}
 		if r.owner != "" {
 			p["head"] = object{"sha": id(r.head), "ref": r.branch, "owner": who(r.owner), "fork": true}
 		}
@@ -314,6 +318,9 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		}
 		if r.introduced != "" { // rebased on the page, and reviewed after that
 			versions = append(versions, object{"head_commit_sha": id(r.merge), "created_at": minute(200)})
+		}
+		if r.moved > 0 {
+			versions = append(versions, object{"head_commit_sha": id(r.head), "created_at": minute(r.moved)})
 		}
 		approved := []object{}
 		for _, v := range r.reviews {

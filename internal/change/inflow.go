@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
@@ -18,8 +19,9 @@ type Signature struct {
 // Reviews are what people said of a request, oldest first.
 type Reviews struct {
 	List   []policy.RequestReview
-	Unseen string // why they are not known, in words; then List has none
-	Need   string // the next step for Unseen, or empty
+	Moved  time.Time // when the request was pointed at another branch last, or zero
+	Unseen string    // why they are not known, in words; then List has none
+	Need   string    // the next step for Unseen, or empty
 }
 
 // inflow is how the commits that enter came onto the branch.
@@ -115,7 +117,7 @@ func (w *walk) reviews(ctx context.Context, brought []*request, all []policy.Req
 		k := slices.IndexFunc(all, func(q policy.Request) bool { return q.Number == r.Number })
 		q := &all[k]
 		q.Head, q.Merged, q.Makers = r.Head, r.Done, w.makersOf(r)
-		q.Reviews, q.Unseen, q.Need = said[i].List, said[i].Unseen, said[i].Need
+		q.Reviews, q.Moved, q.Unseen, q.Need = said[i].List, said[i].Moved, said[i].Unseen, said[i].Need
 	}
 	return nil
 }

@@ -162,6 +162,12 @@ func TestI01_how_commits_came_onto_the_branch(t *testing.T) {
 	fork.pushes = fork.pushes[2:]
 	fork.requests[0].owner = "alice"
 	fork.fork = &forked
+	retargeted := merge(review{who: "dana"})
+	retargeted.requests[0].moved = 260
+	reviewedAgain := merge(review{who: "dana"}, review{who: "erin", at: 270})
+	reviewedAgain.requests[0].moved = 260
+	moved := several([]review{{who: "dana"}}, []review{{who: "dana"}})
+	moved.requests[1].moved = 260
 	for i, x := range []struct {
 		name    string
 		history history
@@ -199,6 +205,9 @@ func TestI01_how_commits_came_onto_the_branch(t *testing.T) {
 			pushes:  []push{{"alice", "f", "", "a"}, {"bob", "main", "hand:base", "m"}},
 			requests: []request{{number: 7, author: "alice", merger: "bob", branch: "f", head: "a", merge: "m", commits: "a",
 				reviews: []review{{who: "dana"}}}}}, both, "", []string{"E_UNREVIEWED", "looks like the merge of request 7"}},
+		{"a review before the request was pointed at main", retargeted, both, "", []string{"E_UNREVIEWED", "before it was pointed at another branch"}},
+		{"a review after that", reviewedAgain, both, "", nil},
+		{"a review before that, among several", moved, both, "", []string{"E_UNREVIEWED", "before it was pointed at another branch"}},
 		{"two requests", several([]review{{who: "dana"}}, []review{{who: "alice"}}), both, "", nil},
 		{"one of two requests", several([]review{{who: "dana"}}, nil), both, "", []string{"E_UNREVIEWED", "2 of 4 commits came in by 1 request"}},
 		{"a stranger's review among several", several([]review{{who: "dana"}}, []review{{who: "eve"}}), both, "", []string{"E_UNREVIEWED", "2 of 4 commits"}},

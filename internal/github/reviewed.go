@@ -43,6 +43,8 @@ func (c commit) signature() change.Signature {
 // like.
 const reviewsQuery = `query($ids: [ID!]!) { nodes(ids: $ids) { ... on PullRequest { number
   reviews(first: 100, states: [APPROVED, CHANGES_REQUESTED, DISMISSED]) { totalCount nodes { state submittedAt authorCanPushToRepository commit { oid } author { ...who } } }
+  timelineItems(first: 100, itemTypes: [BASE_REF_CHANGED_EVENT, AUTOMATIC_BASE_CHANGE_SUCCEEDED_EVENT]) { totalCount nodes {
+    ... on BaseRefChangedEvent { createdAt } ... on AutomaticBaseChangeSucceededEvent { createdAt } } }
 } } }` + anActor
 
 // A graphReviewed is a request with its reviews, as GraphQL writes it.
@@ -52,6 +54,13 @@ type graphReviewed struct {
 		Total int            `json:"totalCount"`
 		Nodes []*graphReview `json:"nodes"`
 	} `json:"reviews"`
+	// Moves pointed it at another branch.
+	Moves *struct {
+		Total int `json:"totalCount"`
+		Nodes []*struct {
+			Created *time.Time `json:"createdAt"`
+		} `json:"nodes"`
+	} `json:"timelineItems"`
 }
 
 type graphReview struct {
@@ -95,6 +104,7 @@ func (h history) ReviewsOf(ctx context.Context, asked []change.Request) ([]chang
 	for i, r := range asked {
 		all, ok := told[i].whole()
 		if ok {
+			out[i].Moved = told[i].moved()
 			for _, g := range all {
 				out[i].List = append(out[i].List, h.graphReview(g))
 			}
@@ -118,7 +128,25 @@ func (g *graphReviewed) whole() (all []*graphReview, ok bool) {
 			return nil, false
 		}
 	}
+	if g.Moves == nil || g.Moves.Total != len(g.Moves.Nodes) {
+		return nil, false
+	}
+	for _, n := range g.Moves.Nodes {
+		if n == nil || n.Created == nil {
+			return nil, false
+		}
+	}
 	return g.Reviews.Nodes, true
+}
+
+// moved is when it was pointed at another branch last.
+func (g *graphReviewed) moved() (last time.Time) {
+	for _, n := range g.Moves.Nodes {
+		if n.Created.After(last) {
+			last = *n.Created
+		}
+	}
+	return last
 }
 
 func (h history) graphReview(g *graphReview) policy.RequestReview {
@@ -146,6 +174,7 @@ func (h history) reviewsOf(ctx context.Context, r change.Request) (change.Review
 		return change.Reviews{Unseen: "the platform does not show it", Need: string(readContents)}, nil
 	}
 	var out change.Reviews
+	counts := false
 	for _, x := range all {
 		d := policy.RequestReview{Account: h.account(x.User), State: decisions[strings.ToUpper(x.State)], Commit: x.Commit}
 		if d.State == "" {
@@ -158,11 +187,34 @@ func (h history) reviewsOf(ctx context.Context, r change.Request) (change.Review
 			if d.Writes, err = h.writes(ctx, d.Account); err != nil {
 				return change.Reviews{}, err
 			}
+			counts = true
 		}
 		out.List = append(out.List, d)
 	}
+	if !counts {
+		return out, nil
+	}
+	events, found, err := list[requestEvent](ctx, h.Repo, inquiry{path: h.at("issues/%d/timeline", r.Number), need: readContents}, nil)
+	switch {
+	case fault.Of(err).Code == fault.Limit || err == nil && !found:
+		return change.Reviews{Unseen: "the platform does not show all that happened to it", Need: "have it reviewed in a new request"}, nil
+	case err != nil:
+		return change.Reviews{}, err
+	}
+	for _, e := range events {
+		if slices.Contains(moves, e.Event) && (e.Created == nil || e.Created.After(out.Moved)) {
+			out.Moved = r.Done // where it does not say when
+			if e.Created != nil {
+				out.Moved = *e.Created
+			}
+		}
+	}
 	return out, nil
 }
+
+// moves are the events that point a request at another branch. Its reviewers had seen what it
+// changes in the one before.
+var moves = []string{"base_ref_changed", "automatic_base_change_succeeded"}
 
 // writes says whether somebody may write to the repository now.
 func (h history) writes(ctx context.Context, a policy.Account) (policy.Known, error) {

@@ -85,6 +85,7 @@ func (h *history) approvals(ctx context.Context, r change.Request) (out change.R
 	if err != nil {
 		return out, err
 	}
+	out.Moved = moved(versions)
 	var noted map[int64]time.Time
 	for _, x := range a.By {
 		at := moment(x.At)
@@ -106,6 +107,19 @@ func (h *history) approvals(ctx context.Context, r change.Request) (out change.R
 type version struct {
 	Head    string `json:"head_commit_sha"`
 	Created string `json:"created_at"`
+}
+
+// moved is when a request was last made anew without another commit, or zero: it was pointed
+// at another branch.
+func moved(all []version) (last time.Time) {
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(a, b version) int { return moment(a.Created).Compare(moment(b.Created)) })
+	for i := 1; i < len(sorted); i++ {
+		if sorted[i].Head == sorted[i-1].Head {
+			last = moment(sorted[i].Created)
+		}
+	}
+	return last
 }
 
 // headAt is the commit that a request ended with at a time, or "".

@@ -76,6 +76,7 @@ type pullReview struct {
 type timelineEvent struct {
 	Event string  `json:"event"`
 	Actor *person `json:"actor"`
+	At    string  `json:"at"` // when its request was changed last if it is empty
 }
 
 type activity struct {

@@ -159,7 +159,7 @@ func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo)
 		url := g.api("/repos/%s/%s/issues/events/%d", r.owner, r.name, i+1)
 		out = append(out, object{
 			"id": i + 1, "node_id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "url": url, "actor": g.user(e.Actor), "event": e.Event,
-			"commit_id": nil, "commit_url": nil, "created_at": p.UpdatedAt, "performed_via_github_app": nil,
+			"commit_id": nil, "commit_url": nil, "created_at": cmp.Or(e.At, p.UpdatedAt), "performed_via_github_app": nil,
 		})
 	}
 	writeJSON(w, http.StatusOK, pageOf(g, w, req, out))

@@ -199,7 +199,7 @@ func (in Input) utc() Input {
 func utcRequests(all []Request) []Request {
 	out := slices.Clone(all)
 	for i := range out {
-		out[i].Merged = out[i].Merged.UTC()
+		out[i].Merged, out[i].Moved = out[i].Merged.UTC(), out[i].Moved.UTC()
 		out[i].Reviews = slices.Clone(out[i].Reviews)
 		for k := range out[i].Reviews {
 			out[i].Reviews[k].Time = out[i].Reviews[k].Time.UTC()

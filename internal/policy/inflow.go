@@ -349,6 +349,8 @@ func (k *approvalCheck) discounted(q Request, i int) string {
 	switch {
 	case q.Head == "" || r.Commit != q.Head:
 		return fmt.Sprintf("approved commit %s, and %s was merged", orAbsent(fmt.Sprintf("%.7s", r.Commit)), orAbsent(fmt.Sprintf("%.7s", q.Head)))
+	case !q.Moved.IsZero() && !r.Time.After(q.Moved):
+		return "approved it before it was pointed at another branch"
 	case r.Time.IsZero() || q.Merged.IsZero() || r.Time.After(q.Merged):
 		return "approved it after it was merged"
 	}

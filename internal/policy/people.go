@@ -162,6 +162,7 @@ type Request struct {
 	URL     string          `json:"url,omitempty"`
 	Head    string          `json:"head"`             // its last commit when it was merged
 	Merged  time.Time       `json:"merged"`           //
+	Moved   time.Time       `json:"moved"`            // when it was pointed at another branch last, which shows reviewers something else; or zero
 	Makers  []Maker         `json:"makers,omitempty"` // who had a part in what it brought
 	Reviews []RequestReview `json:"reviews,omitempty"`
 	Unseen  string          `json:"unseen"` // why its reviews are not known, in words; then there are none
