@@ -122,6 +122,19 @@ func (f *Inflow) judged(c Change) []Commit {
 	return out
 }
 
+// cameAnyhow tells which commits enter that the policy accepts by name.
+func (in Input) cameAnyhow(env Environment) []string {
+	var out []string
+	for _, c := range in.Changes {
+		for _, x := range c.Commits {
+			if slices.Contains(env.Source.orNone().Accepted, x.ID) {
+				out = union(out, []string{fmt.Sprintf("source: accepted: commit %.7s %q", x.ID, x.Title)})
+			}
+		}
+	}
+	return out
+}
+
 // signatures wants each commit to carry a signature that the platform verified. A commit
 // that the platform's page made carries the platform's own.
 func (f *Inflow) signatures(change Change) []verdict.Finding {
@@ -331,15 +344,6 @@ func (k *approvalCheck) discounted(q Request, i int) string {
 	case person == "":
 		return "is not listed under people"
 	}
-	switch r.Writes {
-	case Yes:
-	case No:
-		return "may not write to the repository"
-	default:
-		if r.Commit == q.Head {
-			return "approved it, and whether they may write to the repository is not known"
-		}
-	}
 	for _, role := range reviewedRoles {
 		i := slices.IndexFunc(q.Makers, func(m Maker) bool { return m.Role == role && who.is(m) })
 		if i >= 0 {
@@ -353,6 +357,10 @@ func (k *approvalCheck) discounted(q Request, i int) string {
 		return "approved it before it was pointed at another branch"
 	case r.Time.IsZero() || q.Merged.IsZero() || r.Time.After(q.Merged):
 		return "approved it after it was merged"
+	case r.Writes == No:
+		return "may not write to the repository"
+	case r.Writes != Yes:
+		return "approved it, and whether they may write to the repository is not known"
 	}
 	for j, o := range q.Reviews {
 		if o.State == ReviewApproved || o.Time.Before(r.Time) || o.Time.Equal(r.Time) && j < i {
