@@ -439,7 +439,8 @@ func (r *reader) whole(p *Policy) {
 	for _, g := range p.Groups {
 		r.reachable(p, g)
 	}
-	if len(p.Groups) == 0 && (len(p.People)+len(p.ApproveIn) > 0 || !p.Agents.none()) {
+	reviewed := slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.Source.orNone().Reviewed > 0 })
+	if len(p.Groups) == 0 && (len(p.ApproveIn) > 0 || !reviewed && (len(p.People) > 0 || !p.Agents.none())) {
 		r.complainAt(1, 0, "people, agents and approve-in mean nothing without groups")
 	}
 	r.distinct(p)
