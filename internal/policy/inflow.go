@@ -265,11 +265,11 @@ func (k *approvalCheck) reviews(f *Inflow, change Change) []verdict.Finding {
 		out = append(out, x)
 	}
 	if len(alone) > 0 {
-		no(fault.Unreviewed, few(len(alone), len(all), "came onto the branch without a request", "came onto the branch without a request"),
+		no(fault.Unreviewed, fmt.Sprintf("%d of %s came onto the branch without a request", len(alone), commits(len(all))),
 			described(alone, Commit.by), f.later("let a rule of the branch refuse what comes without a request"))
 	}
 	if len(bad) > 0 {
-		no(fault.Unreviewed, fmt.Sprintf("%s by %s without enough reviews", few(len(bad), len(all), "came in", "came in"), quantity(len(why), "request")),
+		no(fault.Unreviewed, fmt.Sprintf("%d of %s came in by %s without enough reviews", len(bad), commits(len(all)), quantity(len(why), "request")),
 			why, f.later("let a rule of the branch ask for that many reviews, and void them with each push"))
 	}
 	if hidden > 0 {
