@@ -67,11 +67,12 @@ func (w *walk) inflow(ctx context.Context, all []policy.Request) (inflow, error)
 	if !w.reviewed {
 		return in, nil
 	}
+	parts := w.indexed()
 	var brought []*request
 	for _, r := range w.order {
 		any := false
-		for _, id := range w.entering.order {
-			if w.carried(id, r) {
+		for _, id := range parts.commits[r] {
+			if w.entering.has(id) && w.carried(id, r) {
 				any, in.requests[id] = true, append(in.requests[id], r.Number)
 			}
 		}
@@ -84,7 +85,7 @@ func (w *walk) inflow(ctx context.Context, all []policy.Request) (inflow, error)
 			in.merges[id] = r.Number
 		}
 	}
-	return in, w.reviews(ctx, brought, all)
+	return in, w.reviews(ctx, parts, brought, all)
 }
 
 // carried reports whether a request brought a commit onto the branch: the commit is its
@@ -101,7 +102,7 @@ func (w *walk) carried(id string, r *request) bool {
 }
 
 // reviews asks how requests were reviewed, and puts that into those of all.
-func (w *walk) reviews(ctx context.Context, brought []*request, all []policy.Request) error {
+func (w *walk) reviews(ctx context.Context, parts index, brought []*request, all []policy.Request) error {
 	if len(brought) == 0 {
 		return nil
 	}
@@ -116,44 +117,75 @@ func (w *walk) reviews(ctx context.Context, brought []*request, all []policy.Req
 	for i, r := range brought {
 		k := slices.IndexFunc(all, func(q policy.Request) bool { return q.Number == r.Number })
 		q := &all[k]
-		q.Head, q.Merged, q.Makers = r.Head, r.Done, w.makersOf(r)
+		q.Head, q.Merged, q.Makers = r.Head, r.Done, w.makersOf(parts, r)
 		q.Reviews, q.Moved, q.Unseen, q.Need = said[i].List, said[i].Moved, said[i].Unseen, said[i].Need
 	}
 	return nil
 }
 
-// makersOf are who had a part in what a request brought: also in the requests that had been
-// merged into its branch, whose commits a squash may have hidden.
-func (w *walk) makersOf(r *request) []policy.Maker {
-	part := map[string]bool{}
-	for todo := []*request{r}; len(todo) > 0; todo = todo[1:] {
-		x := todo[0]
-		if part[w.mark(x)] {
-			continue
+// index says what is whose part.
+type index struct {
+	commits map[*request][]string // its own, and what its merge made, each once
+	into    map[string][]*request // by the branch that they went to, but the one that the change is on
+	makers  map[string][]int      // places in found, by a commit or by the mark of a request
+}
+
+func (w *walk) indexed() index {
+	x := index{map[*request][]string{}, map[string][]*request{}, map[string][]int{}}
+	for _, id := range w.all.order {
+		own := slices.Concat(w.holds[id], w.by[id])
+		if r := w.made[id]; r != nil {
+			own = append(own, r)
 		}
-		part[w.mark(x)], part["branch "+x.Branch] = true, true
-		for id, all := range w.holds {
-			if slices.Contains(all, x) {
-				part[id] = true
-			}
-		}
-		for id, m := range w.made {
-			if m == x {
-				part[id] = true
-			}
-		}
-		for _, o := range w.order {
-			within := !x.Fork && o.Into == x.Branch || slices.ContainsFunc(o.Merged, func(id string) bool { return part[id] })
-			if within && o.Into != w.target {
-				todo = append(todo, o)
+		for i, r := range own {
+			if !slices.Contains(own[:i], r) {
+				x.commits[r] = append(x.commits[r], id)
 			}
 		}
 	}
-	var out []policy.Maker
-	for _, m := range w.found {
-		if m.Commit != "" && part[m.Commit] || slices.ContainsFunc(w.parts[m], func(x string) bool { return part[x] }) {
-			out = append(out, m)
+	for _, r := range w.order {
+		if r.Into != w.target {
+			x.into[r.Into] = append(x.into[r.Into], r)
 		}
+	}
+	for i, m := range w.found {
+		keys := w.parts[m]
+		if m.Commit != "" {
+			keys = append(slices.Clone(keys), m.Commit)
+		}
+		for _, k := range keys {
+			x.makers[k] = append(x.makers[k], i)
+		}
+	}
+	return x
+}
+
+// makersOf are who had a part in what a request brought: also in the requests that had been
+// merged into its branch, whose commits a squash may have hidden.
+func (w *walk) makersOf(x index, r *request) []policy.Maker {
+	part, seen := map[string]bool{}, map[*request]bool{}
+	for todo := []*request{r}; len(todo) > 0; todo = todo[1:] {
+		o := todo[0]
+		if seen[o] {
+			continue
+		}
+		seen[o], part[w.mark(o)], part["branch "+o.Branch] = true, true, true
+		for _, id := range x.commits[o] {
+			part[id] = true
+			todo = append(todo, slices.DeleteFunc(slices.Clone(w.by[id]), func(y *request) bool { return y.Into == w.target })...)
+		}
+		if !o.Fork {
+			todo = append(todo, x.into[o.Branch]...)
+		}
+	}
+	var at []int
+	for k := range part {
+		at = append(at, x.makers[k]...)
+	}
+	slices.Sort(at)
+	var out []policy.Maker
+	for _, i := range slices.Compact(at) {
+		out = append(out, w.found[i])
 	}
 	return out
 }
