@@ -36,6 +36,8 @@ type history struct {
 	fork     *fork // that may be seen
 	mergers  bool  // the policy lets those approve who only merged
 	closed   bool  // nobody may push to main
+	reviewed bool  // the policy asks how requests were reviewed, and for signatures
+	unsigned string
 }
 
 type commit struct {
@@ -62,6 +64,16 @@ type request struct {
 	commits    string // names
 	owner      string // of the fork that it came from
 	introduced string // on the cloud that rebases: what it put on the branch
+	reviews    []review
+	moved      int // minute at which it was pointed at main; 0 is never
+}
+
+// review is an approval: of the request's head, a while before the merge, unless it says otherwise.
+type review struct {
+	who   string
+	of    string // commit; "" is the head
+	at    int    // minute; 0 is before the merge
+	state string // of GitHub; "" approves
 }
 
 type fork struct {
@@ -118,6 +130,9 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 		if c.committer != "" {
 			o["committer"] = who(c.committer)
 		}
+		if h.signs(c.name) {
+			o["verification"] = object{"verified": true, "reason": "valid"}
+		}
 		commits = append(commits, o)
 	}
 	acts := func(all []push) []object {
@@ -153,6 +168,20 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 			"merged_at": minute(300 + i), "created_at": minute(i + 1),
 			"base": h.into(r), "head": object{"sha": id(r.head),
 				"ref": r.branch}, "commits": ids(r.commits), "introduced": ids(r.introduced)}
+		var said []object
+		for _, v := range r.reviews {
+			of, at := cmp.Or(v.of, r.head), cmp.Or(v.at, 250)
+			by := who(v.who)
+			if strings.HasSuffix(v.who, "[bot]") {
+				by = object{"login": v.who, "id": 4100, "type": "Bot"}
+			}
+			said = append(said, object{"user": by, "state": cmp.Or(v.state, "APPROVED"), "commit_id": id(of), "submitted_at": minute(at),
+				"stranger": v.who == "eve"})
+		}
+		p["reviews"] = said
+		if r.moved > 0 {
+			p["timeline"] = []object{{"event": "base_ref_changed", "actor": who(r.author), "at": minute(r.moved)}}
+		}
 		if r.owner != "" {
 			p["head"] = object{"sha": id(r.head), "ref": r.branch, "owner": who(r.owner), "fork": true}
 		}
@@ -186,7 +215,8 @@ func onGitHub(t *testing.T, name string, number int, h history) policy.Change {
 		t.Fatal(err)
 	}
 	c, err := j.Change(context.Background(), policy.ChangeQuery{
-		Environment: "production", Repository: "https://github.com/acme/" + name, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers,
+		Environment: "production", Repository: "https://github.com/acme/" + name, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers || h.reviewed,
+		Reviews: h.reviewed, Signatures: h.reviewed,
 	})
 	if err != nil {
 		t.Fatalf("on GitHub: %v", err)
@@ -231,7 +261,11 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		if committer == "" {
 			committer = c.author
 		}
-		commits = append(commits, object{"id": id(c.name), "parent_ids": ids(c.parents),
+		signature := ""
+		if h.signs(c.name) {
+			signature = "verified"
+		}
+		commits = append(commits, object{"id": id(c.name), "parent_ids": ids(c.parents), "signature": signature,
 			"message":     c.name + "\n\n" + mentioned(c.message, "%d-%s@users.noreply.gitlab.com"),
 			"author_name": c.author, "author_email": email(c.author), "committer_email": email(committer), "committed_date": minute(i + 1)})
 	}
@@ -275,6 +309,49 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		if r.owner != "" {
 			q["source_project_id"] = number + 1
 		}
+		// Each push to its branch is a version; GitLab lists who approves it now.
+		versions := []object{}
+		for i, p := range h.pushes {
+			if p.branch == r.branch && p.to != "" {
+				versions = append(versions, object{"head_commit_sha": id(p.to), "created_at": minute(100 + i)})
+			}
+		}
+		if r.introduced != "" { // rebased on the page, and reviewed after that
+			versions = append(versions, object{"head_commit_sha": id(r.merge), "created_at": minute(200)})
+		}
+		if r.moved > 0 {
+			versions = append(versions, object{"head_commit_sha": id(r.head), "created_at": minute(r.moved)})
+		}
+		approved := []object{}
+		for _, v := range r.reviews {
+			at := cmp.Or(v.at, 250)
+			for i, p := range h.pushes { // what was reviewed tells the time
+				if v.of != "" && p.branch == r.branch && p.to == v.of {
+					at = 100 + i
+				}
+			}
+			by := who(v.who)
+			if strings.HasSuffix(v.who, "[bot]") {
+				by = object{"id": 4100, "username": v.who, "bot": true}
+				l.Set(t, "/gitlab/users/4100", object{"username": "reviewer-bot", "bot": true})
+			}
+			if v.state == "" && v.who != "eve" { // others cannot approve there
+				approved = append(approved, object{"user": by, "approved_at": minute(at)})
+			}
+		}
+		last := map[string]int{}
+		for i, v := range r.reviews {
+			last[v.who] = i
+		}
+		approved = slices.DeleteFunc(approved, func(a object) bool { // taken back
+			for who, i := range last {
+				if r.reviews[i].state != "" && fmt.Sprint(a["user"].(object)["id"]) == fmt.Sprint(numbers[who]) {
+					return true
+				}
+			}
+			return false
+		})
+		q["approved_by"], q["versions"] = approved, versions
 		requests = append(requests, q)
 	}
 	pushes := slices.Clone(h.pushes)
@@ -309,12 +386,18 @@ func onGitLab(t *testing.T, number int, h history) policy.Change {
 		t.Fatal(err)
 	}
 	c, err := j.Change(context.Background(), policy.ChangeQuery{
-		Environment: "production", Repository: "https://gitlab.com/" + path, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers,
+		Environment: "production", Repository: "https://gitlab.com/" + path, ID: fmt.Sprint(number), Head: id(h.tip()), Ref: "refs/heads/main", Forks: h.forks, Mergers: h.mergers || h.reviewed,
+		Reviews: h.reviewed, Signatures: h.reviewed,
 	})
 	if err != nil {
 		t.Fatalf("on GitLab: %v", err)
 	}
 	return c
+}
+
+// signs reports whether the platform verified the signature of a commit.
+func (h history) signs(name string) bool {
+	return h.reviewed && !slices.Contains(strings.Fields(h.unsigned), name)
 }
 
 func (h history) tip() string {

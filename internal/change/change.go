@@ -51,6 +51,12 @@ type Platform interface {
 	Bringing(ctx context.Context, commits []Commit) (map[string][]Request, error)
 	// Details returns what each request is asked for, in the order of the questions.
 	Details(ctx context.Context, asked []Ask) ([]Details, error)
+	// ReviewsOf returns how each of these requests was reviewed, in their order. Unlike its details,
+	// that changes after the merge.
+	ReviewsOf(ctx context.Context, asked []Request) ([]Reviews, error)
+	// Signatures returns what it says of the signatures of commits, by commit. It lacks those
+	// of which nothing is known.
+	Signatures(ctx context.Context, commits []Commit) (map[string]Signature, error)
 	// Pushes returns the pushes to the repository's branches since a time, oldest
 	// first; whole is false where it lists the newest alone.
 	Pushes(ctx context.Context, since time.Time) (all []Push, whole bool, err error)
@@ -126,9 +132,10 @@ type line struct {
 	reachable bool
 	all       graph // what was read, of which the head may be a part
 	commits   []Commit
-	requests  []policy.Request
+	listed    []policy.Request
 	makers    []policy.Maker
 	notes     []string
+	inflow
 }
 
 // Of returns who made what q asks about.
@@ -169,8 +176,7 @@ func (m *Memory) Of(ctx context.Context, p Platform, q policy.ChangeQuery, now t
 		return policy.Change{}, err
 	}
 	c.Makers, c.Again = append(c.Makers, first...), again
-	c.Makers, err = kinds(ctx, p, c.Makers)
-	return c, err
+	return c, known(ctx, p, &c)
 }
 
 // since fills c in: how its head stands to what past says is in, and who made what
@@ -185,11 +191,13 @@ func (m *Memory) since(
 	if err != nil {
 		return err
 	}
-	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.requests, slices.Clone(l.notes)
+	c.Order, c.Reachable, c.Requests, c.Notes = l.order, l.reachable, l.listed, slices.Clone(l.notes)
 	c.Makers = slices.Clone(l.makers)
 	for _, x := range l.commits {
+		s := l.signatures[x.ID]
 		c.Commits = append(c.Commits, policy.Commit{ID: x.ID, Title: x.title(),
-			Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time})
+			Author: cmp.Or(x.Author.Account.Name, x.Author.Name), Time: x.Time, Account: x.Author.Account,
+			Verified: s.Verified, Words: s.Words, Requests: l.requests[x.ID], Pushers: l.pushers[x.ID], Merges: l.merges[x.ID]})
 	}
 	return settle(ctx, p, c, l, past)
 }
@@ -199,7 +207,7 @@ func (m *Memory) since(
 func (m *Memory) line(
 	ctx context.Context, p Platform, q policy.ChangeQuery, c policy.Change, past Past, now time.Time,
 ) (line, error) {
-	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(q.Forks), fmt.Sprint(q.Mergers)}, " ")
+	key := strings.Join([]string{c.Base, c.Head, c.Branch, string(q.Forks), fmt.Sprint(q.Mergers, q.Reviews, q.Signatures)}, " ")
 	m.mu.Lock()
 	l, ok := m.known[key]
 	m.mu.Unlock()
@@ -251,12 +259,15 @@ func read(ctx context.Context, p Platform, q policy.ChangeQuery, c policy.Change
 		entering = newGraph(l.commits)
 	}
 	w := newWalk(p, entering, c.Branch, q.Forks)
-	w.base, w.alone = c.Base, !q.Mergers
+	w.base, w.alone, w.reviewed, w.signed = c.Base, !q.Mergers, q.Reviews, q.Signatures
 	if past.Base != nil {
 		w.first = past.Base.Created
 	}
-	err = w.makers(ctx)
-	l.tip, l.makers, l.requests, l.notes = tip, w.found, w.listed(), w.notes
+	if err = w.makers(ctx); err != nil {
+		return line{}, err
+	}
+	l.tip, l.makers, l.listed, l.notes = tip, w.found, w.listed(), w.notes
+	l.inflow, err = w.inflow(ctx, l.listed)
 	return l, err
 }
 

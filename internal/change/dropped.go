@@ -99,7 +99,7 @@ func (w *walk) leftOut() {
 			continue
 		}
 		where, mark := w.p.Request(x.Number), fmt.Sprintf("request %d", x.Number)
-		w.add(policy.Maker{Role: policy.Requester, Account: x.Author, Where: where, Mark: mark})
+		w.add(policy.Maker{Role: policy.Requester, Account: x.Author, Where: where, Mark: mark}, "branch "+x.from)
 		all := x.Details.Mergers
 		if len(all) == 0 && !x.merged {
 			all = []policy.Account{{}}
@@ -115,8 +115,12 @@ func (w *walk) leftOut() {
 	if len(names) == 0 {
 		return
 	}
+	branches := make([]string, len(into))
+	for i, b := range into {
+		branches[i] = "branch " + b
+	}
 	w.add(policy.Maker{Role: policy.Pusher, Mark: "left out",
-		Where: fmt.Sprintf("what may be left of %s in %s", enumerate(names), enumerate(into))})
+		Where: fmt.Sprintf("what may be left of %s in %s", enumerate(names), enumerate(into))}, branches...)
 	w.notes = append(w.notes, fmt.Sprintf("%s, merged into %s, had gone from there before it was merged itself: what of it is still "+
 		"there is not known, and somebody unknown counts for all of that", enumerate(names), enumerate(into)))
 }

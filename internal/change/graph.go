@@ -27,6 +27,7 @@ type Commit struct {
 	Time      time.Time // that the commit says it was made; zero if it says none
 	Page      bool      // its committer is written as the platform's own page
 	Signed    bool      // the platform says that the signature is its own
+	Signature Signature // where a list of commits says it
 }
 
 func (c Commit) title() string {

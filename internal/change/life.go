@@ -152,7 +152,7 @@ func (w *walk) rewritten(ctx context.Context, earlier []Push, a Push) error {
 		if r != nil && r.Branch == a.Branch {
 			m.Where, m.Mark = "to the branch of "+w.p.Request(r.Number), w.mark(r)
 		}
-		w.add(m)
+		w.add(m, a.After)
 	}
 	return nil
 }
@@ -168,7 +168,7 @@ func (w *walk) movers(ctx context.Context, r *request, covered marks) error {
 		return err
 	}
 	add := func(a policy.Account) {
-		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.p.Request(r.Number), Mark: w.mark(r)}, w.mark(r))
 	}
 	for i, a := range b.pushes {
 		byHand := !a.Gone && w.merges(a) == nil || w.made[a.After] != nil && !w.own[a.After]

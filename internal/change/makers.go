@@ -43,7 +43,10 @@ type walk struct {
 	read     bool
 	cut      bool // activity has the newest alone
 	found    []policy.Maker
-	known    map[policy.Maker]bool // in found
+	known    map[policy.Maker]bool     // in found
+	parts    map[policy.Maker][]string // of found: the commits and requests that they had a part in, where that is asked
+	reviewed bool                      // how requests were reviewed is asked
+	signed   bool                      // and which signatures the platform verified
 	notes    []string
 }
 
@@ -54,6 +57,7 @@ func newWalk(p Platform, entering graph, target string, forks policy.Forks) *wal
 		rebased: map[string]int64{}, holds: map[string][]*request{}, own: map[string]bool{}, closed: map[string]bool{},
 		old:   map[string]bool{},
 		known: make(map[policy.Maker]bool, 4*len(entering.order)),
+		parts: map[policy.Maker][]string{},
 	}
 	return w
 }
@@ -67,8 +71,9 @@ func (g graph) list() []Commit {
 	return out
 }
 
-// add keeps a maker, each once. A maker with an account needs no mark.
-func (w *walk) add(m policy.Maker) {
+// add keeps a maker, each once, who had a part in the commits and requests of at. A maker
+// with an account needs no mark.
+func (w *walk) add(m policy.Maker, at ...string) {
 	if m.Account.ID != "" {
 		m.Mark = ""
 	}
@@ -76,6 +81,7 @@ func (w *walk) add(m policy.Maker) {
 		w.known[m] = true
 		w.found = append(w.found, m)
 	}
+	w.credit(m, at...)
 }
 
 // makers finds everybody who took part.

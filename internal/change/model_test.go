@@ -346,6 +346,14 @@ func (w *world) Details(_ context.Context, asked []Ask) ([]Details, error) {
 	return out, nil
 }
 
+func (w *world) ReviewsOf(_ context.Context, asked []Request) ([]Reviews, error) {
+	return make([]Reviews, len(asked)), nil
+}
+
+func (w *world) Signatures(context.Context, []Commit) (map[string]Signature, error) {
+	return nil, nil
+}
+
 func (w *world) Pushes(_ context.Context, since time.Time) (all []Push, whole bool, err error) {
 	all = slices.DeleteFunc(slices.Clone(w.log), func(p Push) bool { return p.Time.Before(since) })
 	if w.cut {

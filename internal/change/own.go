@@ -42,14 +42,27 @@ func (w *walk) platforms(ctx context.Context, id string, r *request, by *Push) (
 	}
 	closed, asked := w.closed[r.Into]
 	if asked {
-		return closed, nil
+		return w.sealed(ctx, id, closed)
 	}
 	closed, err := w.p.Closed(ctx, r.Into)
 	if err != nil {
 		return false, fmt.Errorf("asking who may push to %q: %w", r.Into, err)
 	}
 	w.closed[r.Into] = closed
-	return closed, nil
+	return w.sealed(ctx, id, closed)
+}
+
+// sealed reports whether the platform made a commit on a branch to which somebody may push, or
+// not: it has signed it. Only where reviews are asked for is that worth a question.
+func (w *walk) sealed(ctx context.Context, id string, closed bool) (bool, error) {
+	if closed || !w.reviewed {
+		return closed, nil
+	}
+	s, err := w.p.Signatures(ctx, []Commit{w.all.by[id]})
+	if err != nil {
+		return false, fmt.Errorf("asking for signatures: %w", err)
+	}
+	return s[id].Verified == policy.Yes && s[id].Own, nil
 }
 
 // proposed reports whether a commit of a request's merge was part of a request to the
@@ -96,7 +109,7 @@ func (w *walk) byHand(covered marks) {
 			all = []policy.Account{{}}
 		}
 		for _, a := range all {
-			w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.where(id), Mark: w.mark(r)})
+			w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: w.where(id), Mark: w.mark(r)}, id)
 		}
 	}
 }

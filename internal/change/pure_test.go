@@ -75,6 +75,14 @@ func (p *pure) Details(_ context.Context, asked []change.Ask) ([]change.Details,
 	return out, nil
 }
 
+func (p *pure) ReviewsOf(_ context.Context, asked []change.Request) ([]change.Reviews, error) {
+	return make([]change.Reviews, len(asked)), nil
+}
+
+func (p *pure) Signatures(context.Context, []change.Commit) (map[string]change.Signature, error) {
+	return nil, nil
+}
+
 func (p *pure) Pushes(context.Context, time.Time) ([]change.Push, bool, error) {
 	return p.pushes, !p.cut, nil
 }

@@ -149,7 +149,7 @@ func (w *walk) pusher(a Push, id string) {
 	default: // once for the push, however many commits it brought
 		m.Where, m.Mark = "commit "+short(a.After)+" and what came with it", "push "+a.After
 	}
-	w.add(m)
+	w.add(m, id)
 }
 
 // unexplained is a merge of a request that is not known. The merger answers for
@@ -169,7 +169,7 @@ func (w *walk) unexplained(a Push, covered marks) {
 func (w *walk) fork(ctx context.Context, r *request) error {
 	where := w.p.Request(r.Number)
 	add := func(a policy.Account) {
-		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: where, Mark: w.mark(r)})
+		w.add(policy.Maker{Role: policy.Pusher, Account: a, Where: where, Mark: w.mark(r)}, w.mark(r))
 	}
 	if r.Request.Owner.ID != "" {
 		add(r.Request.Owner)
@@ -195,7 +195,7 @@ func (w *walk) fork(ctx context.Context, r *request) error {
 				where, r.Request.Owner.Label()))
 		return nil
 	}
-	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: w.mark(r), Fork: r.Request.Owner.ID != ""})
+	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: w.mark(r), Fork: r.Request.Owner.ID != ""}, w.mark(r))
 	return nil
 }
 
@@ -210,16 +210,16 @@ func (w *walk) unseen(covered marks) {
 			continue
 		case w.of[id] != nil:
 			r := w.of[id]
-			w.add(policy.Maker{Role: policy.Pusher, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+			w.add(policy.Maker{Role: policy.Pusher, Where: w.p.Request(r.Number), Mark: w.mark(r)}, w.mark(r))
 			continue
 		case c.Page && c.Signed && c.Author.Account.ID != "":
-			w.add(policy.Maker{Role: policy.Pusher, Account: c.Author.Account, Where: w.where(id)})
+			w.add(policy.Maker{Role: policy.Pusher, Account: c.Author.Account, Where: w.where(id)}, id)
 			continue
 		}
 		first := piece[id]
 		if first == "" {
 			first = id
-			w.add(policy.Maker{Role: policy.Pusher, Where: w.where(id), Mark: id})
+			w.add(policy.Maker{Role: policy.Pusher, Where: w.where(id), Mark: id}, id)
 		}
 		for _, p := range c.Parents {
 			if piece[p] == "" {

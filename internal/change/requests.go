@@ -53,6 +53,7 @@ type request struct {
 	Request
 	Details
 	into   string // the first of Merged that is known
+	shown  bool   // the history says which commits are its own
 	looked bool   // whether a push to its branch left out what had been merged into it
 }
 
@@ -114,7 +115,7 @@ func (w *walk) unread(r Request) {
 	if note := where + " were not followed any further: somebody unknown may have part in each"; !slices.Contains(w.notes, note) {
 		w.notes = append(w.notes, note)
 	}
-	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: fmt.Sprintf("behind %d", r.Number)})
+	w.add(policy.Maker{Role: policy.Pusher, Where: where, Mark: fmt.Sprintf("behind %d", r.Number)}, fmt.Sprintf("request %d", r.Number))
 }
 
 // listSince reads the list of merged requests, further back than before if need be.
@@ -236,13 +237,14 @@ func (w *walk) take(ctx context.Context, all []Request) ([]Commit, error) {
 		for _, id := range x.Merged {
 			w.by[id] = append(w.by[id], r)
 		}
-		w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: w.mark(r)})
+		w.add(policy.Maker{Role: policy.Requester, Account: r.Author, Where: w.p.Request(r.Number), Mark: w.mark(r)}, w.mark(r))
 		for _, id := range x.Merged {
 			if w.all.has(id) && id != x.Head {
 				w.made[id] = r
 			}
 		}
 		own, shown := w.shown(r)
+		r.shown = shown
 		for _, id := range own {
 			w.belongs(id, r)
 		}

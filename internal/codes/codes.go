@@ -309,6 +309,26 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Wait until the build has ended. Name images by digest.",
 		Never:  "Try until it happens to hold.",
 	},
+	fault.Unreviewed: {
+		Means: "A commit between what is deployed and what wants to enter came onto the branch without a request, or by a request that too few others had approved " +
+			"when it was merged. An approval counts if it is of the request's last commit, if it was given before the merge, and if its giver had no part in what the request brought.",
+		Causes: []string{"somebody pushed to the branch", "a merge was made by hand and pushed", "somebody pushed to the request after its review", "the only review is of an author, of a co-author, of who pushed or of a bot",
+			"the review was taken back or dismissed", "nobody knows who made a commit of the request, so one more review is asked for"},
+		Mend: "Find out why it came in that way. What is on the branch stays in its history, also after a revert. Let somebody else look at each of the commits, and name them under accepted of source: " +
+			"that is a change of the policy, which whom the policy in force asks has to agree to. Or release from a history without them. Then switch a rule on that refuses the next one.",
+		GitHub: "Settings > Rules > Rulesets: require a pull request before merging, dismiss stale approvals when new commits are pushed; no bypass.",
+		GitLab: "Settings > Repository > Protected branches: Allowed to push and merge: No one. Settings > Merge requests: remove all approvals when commits are added.",
+		Never:  "Approve the request after its merge: nobody was there to stop it.",
+	},
+	fault.Unverified: {
+		Means: "A commit between what is deployed and what wants to enter has no signature, or one that the platform did not verify. Who is named as its author is then what somebody typed. " +
+			"A commit that was made on the platform's page has the platform's own signature: that counts, and says of its author only that an account did it there.",
+		Causes: []string{"somebody works without a signing key, or the platform does not know the key", "the address of the committer is not one of the account's", "a bot that commits with git and signs nothing", "on GitLab: the instance does not sign what its page commits"},
+		Mend:   "Find out who pushed it. What is on the branch stays in its history. Let somebody else look at each of the commits, and name them under accepted of source, by a reviewed change of the policy; or release from a history without them.",
+		GitHub: "Settings > Rules > Rulesets: require signed commits. Each person: Settings > SSH and GPG keys.",
+		GitLab: "Settings > Repository > Push rules: reject unsigned commits. Each person: Preferences > SSH keys, or GPG keys.",
+		Never:  "Sign the commit of somebody else anew to make the message go away: the committer is then the one who answers for it.",
+	},
 	fault.Weaker: {
 		Means:  "What is deployed was let in with evidence that this artifact lacks, or the policy lets this one off more: a proof of a log, a time, what a signer only asserts.",
 		Causes: []string{"the policy asks for less than it did when the last release entered", "a report is now of a format that says less", "a bundle has a promise of the log in place of its proof"},

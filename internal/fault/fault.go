@@ -75,6 +75,8 @@ const (
 	Reused           Code = "E_REUSED"
 	Weaker           Code = "E_WEAKER"
 	Changed          Code = "E_CHANGED"
+	Unreviewed       Code = "E_UNREVIEWED"
+	Unverified       Code = "E_UNVERIFIED"
 	OK               Code = "OK"
 )
 
@@ -122,6 +124,8 @@ var Codes = map[Code]string{
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
 	Reused:           "the run that built it has built another version, which entered before",
+	Unreviewed:       "a commit came in without the reviews that the policy asks for",
+	Unverified:       "a commit carries no signature that the platform verified",
 	Weaker:           "its evidence is weaker than that of what is deployed",
 	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
 	Changed:          "what people install has changed, and nobody has approved that",

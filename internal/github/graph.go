@@ -29,7 +29,8 @@ type commit struct {
 		Author       signature `json:"author"`
 		Committer    signature `json:"committer"`
 		Verification struct {
-			Verified bool `json:"verified"`
+			Verified bool   `json:"verified"`
+			Reason   string `json:"reason"`
 		} `json:"verification"`
 	} `json:"commit"`
 	Parents []parent `json:"parents"`
@@ -44,7 +45,7 @@ func (h history) commits(all []commit) []change.Commit {
 	out := make([]change.Commit, len(all))
 	for i, c := range all {
 		h.known.learn(c.SHA, c.Node)
-		x := change.Commit{ID: c.SHA, Message: c.Commit.Message, Page: h.page(c)}
+		x := change.Commit{ID: c.SHA, Message: c.Commit.Message, Page: h.page(c), Signature: c.signature()}
 		// Only the platform can verify the address of its page (REST, "verification").
 		x.Signed = x.Page && c.Committer != nil && c.Commit.Verification.Verified
 		x.Author = change.Identity{Name: c.Commit.Author.Name, Email: c.Commit.Author.Email, Account: h.account(c.Author)}

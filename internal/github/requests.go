@@ -248,8 +248,9 @@ func (h history) mergers(m merged) []policy.Account {
 
 // requestEvent is something that happened to a request.
 type requestEvent struct {
-	Event string `json:"event"`
-	Actor *user  `json:"actor"`
+	Event   string     `json:"event"`
+	Actor   *user      `json:"actor"`
+	Created *time.Time `json:"created_at"`
 }
 
 // events is what happened to a request. One that the API does not show has none:

@@ -183,6 +183,9 @@ func (g *github) pullNode(r *repo, p pull) object {
 			}
 			return v, err
 		}),
+		"reviews": resolver(func(args map[string]any) (any, error) {
+			return connection(g.reviewNodes(r, p, args["states"]), 0)(args)
+		}),
 		"timelineItems": resolver(func(args map[string]any) (any, error) {
 			return connection(g.timelineNodes(r, p, args["itemTypes"]), 0)(args)
 		}),
@@ -205,6 +208,7 @@ var timelineTypes = map[string][2]string{
 	"added_to_merge_queue": {"AddedToMergeQueueEvent", "enqueuer"}, "auto_merge_enabled": {"AutoMergeEnabledEvent", "enabler"},
 	"auto_rebase_enabled": {"AutoRebaseEnabledEvent", "enabler"}, "auto_squash_enabled": {"AutoSquashEnabledEvent", "enabler"},
 	"head_ref_force_pushed": {"HeadRefForcePushedEvent", ""},
+	"base_ref_changed":      {"BaseRefChangedEvent", ""}, "automatic_base_change_succeeded": {"AutomaticBaseChangeSucceededEvent", ""},
 }
 
 func (g *github) timelineNodes(r *repo, p pull, types any) []object {
@@ -214,7 +218,7 @@ func (g *github) timelineNodes(r *repo, p pull, types any) []object {
 		if !known || types != nil && !slices.Contains(listed(types), strings.ToUpper(e.Event)+"_EVENT") {
 			continue
 		}
-		o := object{"__typename": name[0], "id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "actor": g.actor(e.Actor), "createdAt": p.UpdatedAt}
+		o := object{"__typename": name[0], "id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "actor": g.actor(e.Actor), "createdAt": cmp.Or(e.At, p.UpdatedAt)}
 		if name[1] != "" {
 			o[name[1]] = nil
 			if e.Actor != nil && cmp.Or(e.Actor.Type, "User") == "User" {

@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -59,11 +60,23 @@ type pull struct {
 	Elsewhere bool `json:"elsewhere"`
 	// Timeline is what happened to it, besides what its activity says.
 	Timeline []timelineEvent `json:"timeline"`
+	Reviews  []pullReview    `json:"reviews"`
+}
+
+// A pullReview is what somebody said of a pull request.
+type pullReview struct {
+	User        *person `json:"user"`
+	State       string  `json:"state"` // APPROVED if it is empty
+	CommitID    string  `json:"commit_id"`
+	SubmittedAt string  `json:"submitted_at"`
+	// Stranger says that its giver may not push to the repository.
+	Stranger bool `json:"stranger"`
 }
 
 type timelineEvent struct {
 	Event string  `json:"event"`
 	Actor *person `json:"actor"`
+	At    string  `json:"at"` // when its request was changed last if it is empty
 }
 
 type activity struct {
@@ -193,6 +206,12 @@ func (p *pull) fill(i, pushes int, base string) {
 	if p.UpdatedAt == "" {
 		p.UpdatedAt = max(p.CreatedAt, p.MergedAt)
 	}
+	for i := range p.Reviews {
+		r := &p.Reviews[i]
+		r.State = cmp.Or(r.State, "APPROVED")
+		r.CommitID = cmp.Or(r.CommitID, p.Head.SHA)
+		r.SubmittedAt = cmp.Or(r.SubmittedAt, p.CreatedAt)
+	}
 }
 
 // check refuses a history that names a commit that it does not have: the
@@ -254,6 +273,9 @@ func (g *github) knowAll(h *history) {
 		named = append(named, p.User, p.MergedBy, p.Head.Owner)
 		for _, e := range p.Timeline {
 			named = append(named, e.Actor)
+		}
+		for _, r := range p.Reviews {
+			named = append(named, r.User)
 		}
 	}
 	for _, a := range h.Activity {

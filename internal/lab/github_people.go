@@ -150,8 +150,9 @@ func (g *github) peopleRoutes() map[string]http.HandlerFunc {
 		"GET /users/{username}": g.ofUser(func(req *http.Request) *person {
 			return g.people.byLogin(req.PathValue("username"))
 		}),
-		"GET /user/{id}":      g.ofUser(func(req *http.Request) *person { return g.people.byID(pathID(req, "id")) }),
-		"GET R/collaborators": g.of(g.listCollaborators),
+		"GET /user/{id}":                            g.ofUser(func(req *http.Request) *person { return g.people.byID(pathID(req, "id")) }),
+		"GET R/collaborators":                       g.of(g.listCollaborators),
+		"GET R/collaborators/{username}/permission": g.of(g.getPermission),
 	}
 }
 

@@ -14,6 +14,7 @@ func (g *github) pullRoutes() map[string]http.HandlerFunc {
 		"GET R/pulls":                g.of(g.listPulls),
 		"GET R/pulls/{id}":           g.of(g.getPull),
 		"GET R/pulls/{id}/commits":   g.of(g.listPullCommits),
+		"GET R/pulls/{id}/reviews":   g.of(g.listPullReviews),
 		"GET R/commits/{sha}/pulls":  g.of(g.listCommitPulls),
 		"GET R/issues/{id}/timeline": g.of(g.listTimeline),
 	}
@@ -84,6 +85,67 @@ func (g *github) listPullCommits(w http.ResponseWriter, req *http.Request, r *re
 	writeJSON(w, http.StatusOK, g.commitShapes(r, pageOf(g, w, req, all)))
 }
 
+// listPullReviews answers what people said of a request, oldest first.
+func (g *github) listPullReviews(w http.ResponseWriter, req *http.Request, r *repo) {
+	p := r.pull(pathID(req, "id"))
+	if p == nil {
+		gitHubNotFound(w)
+		return
+	}
+	out := []object{}
+	for i, v := range p.Reviews {
+		html := fmt.Sprintf("https://github.com/%s/%s/pull/%d", r.owner, r.name, p.Number)
+		url := g.api("/repos/%s/%s/pulls/%d", r.owner, r.name, p.Number)
+		out = append(out, object{
+			"id": i + 1, "node_id": fmt.Sprintf("PRR_%d_%d", p.Number, i+1), "user": g.user(v.User), "body": "", "state": v.State,
+			"commit_id": orNull(v.CommitID), "submitted_at": v.SubmittedAt, "html_url": html + fmt.Sprintf("#pullrequestreview-%d", i+1),
+			"pull_request_url": url, "author_association": "NONE",
+			"_links": object{"html": object{"href": html}, "pull_request": object{"href": url}},
+		})
+	}
+	writeJSON(w, http.StatusOK, pageOf(g, w, req, out))
+}
+
+// getPermission answers what somebody may do in the repository. Who is known to the toy and
+// was not called a stranger may write.
+func (g *github) getPermission(w http.ResponseWriter, req *http.Request, r *repo) {
+	p := g.people.byLogin(req.PathValue("username"))
+	if p == nil {
+		gitHubNotFound(w)
+		return
+	}
+	permission := "write"
+	if r.stranger(p) {
+		permission = "read"
+	}
+	shape, _ := g.user(p).(object)
+	writeJSON(w, http.StatusOK, object{"permission": permission, "role_name": permission, "user": g.contract.fill("nullable-collaborator", shape)})
+}
+
+// stranger reports whether a review calls somebody one who may not push.
+func (r *repo) stranger(p *person) bool {
+	return slices.ContainsFunc(r.history.Pulls, func(x pull) bool {
+		return slices.ContainsFunc(x.Reviews, func(v pullReview) bool { return v.Stranger && v.User != nil && v.User.ID == p.ID })
+	})
+}
+
+// reviewNodes are the reviews of a request in GraphQL, of the states that are asked for.
+func (g *github) reviewNodes(r *repo, p pull, states any) []object {
+	out := []object{}
+	for i, v := range p.Reviews {
+		if states != nil && !slices.Contains(listed(states), v.State) {
+			continue
+		}
+		o := object{"__typename": "PullRequestReview", "id": fmt.Sprintf("PRR_%d_%d", p.Number, i+1), "state": v.State, "submittedAt": v.SubmittedAt,
+			"author": g.actor(v.User), "commit": nil, "authorCanPushToRepository": v.User != nil && !r.stranger(v.User)}
+		if c := r.history.bySHA[v.CommitID]; c != nil {
+			o["commit"] = object{"__typename": "Commit", "oid": c.SHA, "id": nodeID("C", r, c.SHA)}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
 // listTimeline answers what happened to a request besides commits and comments:
 // what it is given, and the forced pushes to its branch in its own repository.
 func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo) {
@@ -97,7 +159,7 @@ func (g *github) listTimeline(w http.ResponseWriter, req *http.Request, r *repo)
 		url := g.api("/repos/%s/%s/issues/events/%d", r.owner, r.name, i+1)
 		out = append(out, object{
 			"id": i + 1, "node_id": fmt.Sprintf("EV_%d_%d", p.Number, i+1), "url": url, "actor": g.user(e.Actor), "event": e.Event,
-			"commit_id": nil, "commit_url": nil, "created_at": p.UpdatedAt, "performed_via_github_app": nil,
+			"commit_id": nil, "commit_url": nil, "created_at": cmp.Or(e.At, p.UpdatedAt), "performed_via_github_app": nil,
 		})
 	}
 	writeJSON(w, http.StatusOK, pageOf(g, w, req, out))

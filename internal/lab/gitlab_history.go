@@ -18,6 +18,7 @@ type glHistory struct {
 	tags     map[string]string
 	requests []glRequest
 	events   []object
+	signed   map[string]string // commit: the status of its signature
 }
 
 // A glRequest is a merge request.
@@ -26,6 +27,8 @@ type glRequest struct {
 	commits      []string
 	participants []object
 	notes        []object
+	approvedBy   []object // user and approved_at
+	versions     []object // head_commit_sha and created_at, oldest first
 }
 
 // add adds a commit that came after the others.
@@ -164,6 +167,54 @@ func (g *gitlab) getCommit(w http.ResponseWriter, r *http.Request, p *project) {
 	found(w, p.history.resolve(r.PathValue("sha")), "Commit")
 }
 
+// getSignature answers the signature of a commit, if it has one.
+func (g *gitlab) getSignature(w http.ResponseWriter, r *http.Request, p *project) {
+	c := p.history.resolve(r.PathValue("sha"))
+	status := p.history.signed[text(c["id"])]
+	if c == nil || status == "" {
+		found(w, nil, "Signature")
+		return
+	}
+	writeJSON(w, http.StatusOK, object{"signature_type": "SSH", "verification_status": status, "key": nil, "commit_source": "gitaly"})
+}
+
+// getApprovals answers who approves a request.
+func (g *gitlab) getApprovals(w http.ResponseWriter, r *http.Request, p *project) {
+	mr, ok := p.request(w, r)
+	if !ok {
+		return
+	}
+	all := []object{}
+	for _, a := range mr.approvedBy {
+		u, err := g.user(a["user"])
+		if err != nil {
+			gitLabError(w, http.StatusInternalServerError, err.Error())
+			return
+		}
+		x := object{"user": u}
+		if a["approved_at"] != nil { // an older instance does not say it
+			x["approved_at"] = a["approved_at"]
+		}
+		all = append(all, x)
+	}
+	writeJSON(w, http.StatusOK, object{"id": mr.shape["id"], "iid": mr.shape["iid"], "project_id": p.id, "title": mr.shape["title"], "state": mr.shape["state"],
+		"approvals_required": 0, "approvals_left": 0, "approved": len(all) > 0, "approved_by": all, "user_has_approved": false, "user_can_approve": false})
+}
+
+// listVersions answers what a request was after each push, newest first.
+func (g *gitlab) listVersions(w http.ResponseWriter, r *http.Request, p *project) {
+	mr, ok := p.request(w, r)
+	if !ok {
+		return
+	}
+	all := []object{}
+	for i, v := range slices.Backward(mr.versions) {
+		all = append(all, object{"id": i + 1, "head_commit_sha": v["head_commit_sha"], "base_commit_sha": nil, "start_commit_sha": nil,
+			"created_at": v["created_at"], "merge_request_id": mr.shape["id"], "state": "collected", "real_size": "1", "patch_id_sha": nil})
+	}
+	writeJSON(w, http.StatusOK, g.page(w, r, all))
+}
+
 func (g *gitlab) listCommitRefs(w http.ResponseWriter, r *http.Request, p *project) {
 	c := p.history.resolve(r.PathValue("sha"))
 	if c == nil {
@@ -285,7 +336,7 @@ func (g *gitlab) listNotes(w http.ResponseWriter, r *http.Request, p *project) {
 			return
 		}
 		all = append(all, object{
-			"id": i + 1, "type": nil, "body": text(n["body"]), "author": author, "created_at": made, "updated_at": made, "system": n["system"] == true,
+			"id": i + 1, "type": nil, "body": text(n["body"]), "author": author, "created_at": cmp.Or(n["created_at"], any(made)), "updated_at": made, "system": n["system"] == true,
 			"noteable_id": mr.shape["id"], "noteable_type": "MergeRequest", "noteable_iid": mr.shape["iid"], "project_id": p.id, "resolvable": false, //nolint:misspell // the names of the API
 			"confidential": false, "internal": false, "imported": n["imported"] == true, "imported_from": "none", "commands_changes": object{},
 		})

@@ -22,8 +22,12 @@ func (g *gitlab) putHistory(p *project, r *http.Request) error {
 	if err := readJSON(r, &s); err != nil {
 		return err
 	}
-	h := &glHistory{branches: s.Branches, tags: s.Tags}
+	h := &glHistory{branches: s.Branches, tags: s.Tags, signed: map[string]string{}}
 	for _, given := range s.Commits {
+		if status := text(given["signature"]); status != "" {
+			h.signed[text(given["id"])] = status
+		}
+		delete(given, "signature")
 		c, err := commitFrom(p.path, given)
 		if err != nil {
 			return err
@@ -86,6 +90,9 @@ func (g *gitlab) requestFrom(p *project, given object, merged string) (glRequest
 	mr.commits = texts(given["commits"])
 	mr.notes = objects(given["notes"])
 	delete(fields, "notes")
+	mr.approvedBy, mr.versions = objects(given["approved_by"]), objects(given["versions"])
+	delete(fields, "approved_by")
+	delete(fields, "versions")
 	mr.shape = mergeRequestShape(g.nextID(), number(given["iid"]), p)
 	if len(mr.commits) > 0 {
 		mr.shape["sha"] = mr.commits[len(mr.commits)-1]
@@ -116,6 +123,9 @@ func (g *gitlab) requestFrom(p *project, given object, merged string) (glRequest
 	mr.participants = highest(mr.participants)
 	var err error
 	mr.shape, err = over(mr.shape, fields)
+	if len(mr.versions) == 0 {
+		mr.versions = []object{{"head_commit_sha": mr.shape["sha"], "created_at": mr.shape["created_at"]}}
+	}
 	return mr, err
 }
 

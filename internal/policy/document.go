@@ -189,10 +189,23 @@ func (in Input) utc() Input {
 			c[k].Time = c[k].Time.UTC()
 		}
 		in.Changes[i].Commits = c
+		in.Changes[i].Requests = utcRequests(in.Changes[i].Requests)
 		x := &in.Changes[i]
 		x.Listed.Time, x.Start.Entered, x.Start.Coming = x.Listed.Time.UTC(), utc(x.Start.Entered), utc(x.Start.Coming)
 	}
 	return in
+}
+
+func utcRequests(all []Request) []Request {
+	out := slices.Clone(all)
+	for i := range out {
+		out[i].Merged, out[i].Moved = out[i].Merged.UTC(), out[i].Moved.UTC()
+		out[i].Reviews = slices.Clone(out[i].Reviews)
+		for k := range out[i].Reviews {
+			out[i].Reviews[k].Time = out[i].Reviews[k].Time.UTC()
+		}
+	}
+	return out
 }
 
 func utc(all []Point) []Point {

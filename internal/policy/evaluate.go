@@ -39,7 +39,7 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
 		v.Findings = append(v.Findings, slices.Concat(in.foreign(env), in.unreadable(env), in.recorded(env), in.merged(env))...)
 		v.Mode = in.mode(env)
-		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env))
+		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env), in.cameAnyhow(env))
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))
@@ -205,6 +205,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		all := meeting(in, env, a, x, possible)
 		sides := in.sides(env, a, c, all)
 		j.Findings = append(j.Findings, in.earlier(env, a, j)...)
+		j.Findings = append(j.Findings, sides[0].source()...)
 		j.Findings = append(j.Findings, sides[0].approvals()...)
 		j.Findings = append(j.Findings, sides[0].installed(c)...)
 		j.Findings = append(j.Findings, in.renamed()...)

@@ -271,8 +271,12 @@ func (r *reader) rules(e *Environment, m mapping) {
 	if n := m.get("waivers"); n != nil {
 		e.Waivers = r.waivers(n)
 	}
+	if n := m.get("source"); n != nil {
+		e.Source = r.inflow(n)
+	}
 	for _, k := range []string{"approval-max-age", "rejection-max-age", "separate", "forks", "break-glass", "waivers"} {
-		if m.get(k) != nil && len(e.Approvals) == 0 {
+		reviewed := k == "forks" && e.Source.orNone().Reviewed > 0
+		if m.get(k) != nil && len(e.Approvals) == 0 && !reviewed {
 			r.complain(m.get(k), "%s means nothing without approvals", k)
 		}
 	}
@@ -440,7 +444,8 @@ func (r *reader) whole(p *Policy) {
 	for _, g := range p.Groups {
 		r.reachable(p, g)
 	}
-	if len(p.Groups) == 0 && (len(p.People)+len(p.ApproveIn) > 0 || !p.Agents.none()) {
+	reviewed := slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.Source.orNone().Reviewed > 0 })
+	if len(p.Groups) == 0 && (len(p.ApproveIn) > 0 || !reviewed && (len(p.People) > 0 || !p.Agents.none())) {
 		r.complainAt(1, 0, "people, agents and approve-in mean nothing without groups")
 	}
 	r.distinct(p)

@@ -127,6 +127,7 @@ func (l *loosening) platform(old, now Environment) {
 	if now.Since.After(old.Since) {
 		l.add("since of record is later")
 	}
+	l.source(old.Source, now.Source)
 	if old.Forks != ForkOwner && now.Forks == ForkOwner {
 		l.add("forks is owner, and was unnamed")
 	}

@@ -154,19 +154,53 @@ type Listed struct {
 
 func (l Listed) String() string { return fmt.Sprintf("deployment %d of run %s", l.ID, bare(l.Run)) }
 
-// Request is a pull or merge request that brought commits, for people.
+// Request is a pull or merge request that brought commits. Everything below URL is
+// there where reviews were asked for, and the request was merged into the branch.
 type Request struct {
-	Number int64  `json:"number"`
-	Title  string `json:"title"`
-	URL    string `json:"url,omitempty"`
+	Number  int64           `json:"number"`
+	Title   string          `json:"title"`
+	URL     string          `json:"url,omitempty"`
+	Head    string          `json:"head"`             // its last commit when it was merged
+	Merged  time.Time       `json:"merged"`           //
+	Moved   time.Time       `json:"moved"`            // when it was pointed at another branch last, which shows reviewers something else; or zero
+	Makers  []Maker         `json:"makers,omitempty"` // who had a part in what it brought
+	Reviews []RequestReview `json:"reviews,omitempty"`
+	Unseen  string          `json:"unseen"` // why its reviews are not known, in words; then there are none
+	Need    string          `json:"need"`   // the next step for Unseen, or empty
 }
 
-// Commit is one commit as it is shown to people.
+// RequestReview is what somebody said of a request on the platform's page. A comment
+// that decides nothing is none.
+type RequestReview struct {
+	Account Account     `json:"account"`
+	State   ReviewState `json:"state"`
+	Writes  Known       `json:"writes"` // its giver may write to the repository: also others may review
+	Commit  string      `json:"commit"` // that the request ended with then; "" where the platform does not say
+	Time    time.Time   `json:"time"`
+}
+
+// ReviewState is what a review says.
+type ReviewState string
+
+// The states. All but ReviewApproved take back what the same person approved before.
+const (
+	ReviewApproved  ReviewState = "approved"
+	ReviewRefused   ReviewState = "changes-requested"
+	ReviewDismissed ReviewState = "dismissed" // it was an approval or a refusal, and counts for nothing now
+)
+
+// Commit is one commit that wants to enter.
 type Commit struct {
-	ID     string    `json:"id"`
-	Title  string    `json:"title"`
-	Author string    `json:"author"`
-	Time   time.Time `json:"time"`
+	ID       string    `json:"id"`
+	Title    string    `json:"title"`
+	Author   string    `json:"author"` // as the commit says it, which anybody can type
+	Time     time.Time `json:"time"`
+	Account  Account   `json:"account"`            // that the platform finds behind the author, or zero
+	Verified Known     `json:"verified"`           // it carries a signature that the platform verified
+	Words    string    `json:"words"`              // what the platform says of the signature, if it is not good
+	Requests []int64   `json:"requests,omitempty"` // that brought it onto the branch
+	Pushers  []Account `json:"pushers,omitempty"`  // who pushed it, where that is known
+	Merges   int64     `json:"merges"`             // the request that it looks like the merge of, where nothing shows that the platform made it, or 0
 }
 
 // ChangeQuery asks a door for a change.
@@ -185,8 +219,11 @@ type ChangeQuery struct {
 	// Mergers wants to know whether who merged also pushed what the merge put on the
 	// branch: some group leaves the merger out of those whose approval does not count.
 	Mergers bool
-	Runs    []string // addresses of runs; the accounts that started them are makers too
-	Self    bool     // the run that asks deploys; the accounts that started it are makers too
+	// Reviews wants to know how the requests were reviewed that brought commits, and which
+	// did; Signatures, of which commits the platform verified the signature.
+	Reviews, Signatures bool
+	Runs                []string // addresses of runs; the accounts that started them are makers too
+	Self                bool     // the run that asks deploys; the accounts that started it are makers too
 }
 
 // Start says where a change begins: what of an artifact is in the environment.

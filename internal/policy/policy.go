@@ -153,6 +153,7 @@ type Environment struct {
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
 	Record    Recording
+	Source    *Inflow // nil: commits may have come in any way
 	// RunsOnce refuses a run that has built another version which entered before; NotWeaker, evidence that is weaker
 	// than that of what is deployed.
 	RunsOnce, NotWeaker bool

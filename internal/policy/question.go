@@ -129,7 +129,7 @@ func (q RunQuery) with(o Question) Question {
 func (q ChangeQuery) with(o Question) Question {
 	x := o.(ChangeQuery)
 	q.Runs = joined(q.Runs, x.Runs)
-	q.Mergers = q.Mergers || x.Mergers
+	q.Mergers, q.Reviews, q.Signatures = q.Mergers || x.Mergers, q.Reviews || x.Reviews, q.Signatures || x.Signatures
 	return q
 }
 

@@ -186,9 +186,10 @@ func (a Artifact) builder(f Fact) (Builder, bool) {
 }
 
 func (q *asking) change(in Input, env Environment, a Artifact, b Builder, s statement.Signer) {
-	if len(env.Approvals) == 0 && env.Record != RecordRequired {
+	if len(env.Approvals) == 0 && env.Record != RecordRequired && env.Source == nil {
 		return
 	}
+	source := env.Source.orNone()
 	deploys := env.DeployedBy
 	if len(deploys) == 0 {
 		deploys = []string{b.Workflow}
@@ -197,6 +198,6 @@ func (q *asking) change(in Input, env Environment, a Artifact, b Builder, s stat
 		Workflows: deploys, Refs: b.Refs,
 		Environment: in.Environment, Self: !in.Deciding, Repository: s.Repository, ID: s.RepositoryID, Head: s.Commit,
 		Ref: s.Ref, Branch: b.Branch, Start: in.start(env, a), Forks: env.Forks, Runs: []string{s.Run},
-		Mergers: in.Policy.MergersMayApprove(),
+		Mergers: in.Policy.MergersMayApprove() || source.Reviewed > 0, Reviews: source.Reviewed > 0, Signatures: source.Verified,
 	})
 }

@@ -118,6 +118,11 @@ var structural = []wrong{
 	{"F13 another word for the job", "        workflow:", "        signed-in: any\n        workflow:"},
 	{"C09 moving without a signer", "        workflow:", "        signer-moves: accepted\n        workflow:"},
 	{"C03 builder without a ref", "        workflow:", "        builder: acme/ci/builder.yml\n        workflow:"},
+	{"I01 a source of nothing", "    requires:", "    source: {}\n    requires:"},
+	{"I01 a source that wants nothing", "    requires:", "    source: {verified: optional}\n    requires:"},
+	{"I01 a source with another key", "    requires:", "    source: {reviewed: 1, since: 2026-11-27}\n    requires:"},
+	{"I01 a source that nobody reviews", "    requires:", "    source: {reviewed: 0}\n    requires:"},
+	{"I01 a source that accepts a short name", "    requires:", "    source: {reviewed: 1, accepted: [9f2c1e7]}\n    requires:"},
 	{"branch as a ref", "        workflow:", "        branch: refs/heads/main\n        workflow:"},
 	{"instance and root", "trust: house", "trust: {instance: house, root: r.json, sha256: " + hex + "}"},
 	{"log of another word", "trust: house", "trust: {instance: house, log: none}"},
@@ -166,6 +171,9 @@ var structural = []wrong{
 const another = "      - issuer: https://ci.example\n        repository: acme/lib\n        repository-id: 3003\n"
 
 var unseen = []wrong{
+	{"I01 a source of tags without a branch", "    requires:", "    source: {reviewed: 1}\n    requires:"},
+	{"I01 a source of a ref that nobody asks about", "        workflow: build/release.yml\n        refs: [refs/heads/main, \"refs/tags/v*\"]\nenvironments:\n  production:\n", "        workflow: build/release.yml\n        branch: unchecked\n        refs: [refs/heads/main]\nenvironments:\n  production:\n    source: {reviewed: 1}\n"},
+	{"I01 a source of a ref that nothing protects", "        workflow: build/release.yml\n        refs: [refs/heads/main, \"refs/tags/v*\"]\nenvironments:\n  production:\n", "        workflow: build/release.yml\n        ref-protection: none\n        refs: [refs/heads/main]\nenvironments:\n  production:\n    source: {reviewed: 1}\n"},
 	{"D01 a mode for more than ninety days", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 2027-02-26\n    requires:"},
 	{"D01 a mode since the first day of all", "    requires:", "    mode: watch\n    since: 0001-01-01\n    until: 2027-01-01\n    requires:"},
 	{"D01 a mode until the first day of all", "    requires:", "    mode: watch\n    since: 2026-11-27\n    until: 0001-01-01\n    requires:"},
@@ -327,6 +335,8 @@ var accepted = []wrong{
 	{"a scan by somebody", "      provenance:", "      vulnerabilities: {signed-by: [{email: a@b.example, issuer: https://c.example}], below: high, max-age: 24h, database-max-age: 2d, coverage: unknown, exclusions: refused, not-called: accepted, known-exploited: {signed-by: [{email: a@b.example, issuer: https://c.example}], max-age: 3d}, vex: {signed-by: [{email: a@b.example, issuer: https://c.example}], builder: accepted}}\n      provenance:"},
 	{"tests of the own workflow", "      provenance:", "      test-results: {runner: own, at-least: 20, suites: [unit]}\n      provenance:"},
 	{"a summary", "      provenance:", "      summary: {signed-by: [{email: a@b.example, issuer: https://c.example}], verifier: https://v.example, policies: [0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a], levels: [SLSA_BUILD_LEVEL_3], resource: pkg:generic/app, max-age: 1d}\n      provenance:"},
+	{"a source that is reviewed", "        workflow: build/release.yml\n        refs: [refs/heads/main, \"refs/tags/v*\"]\nenvironments:\n  production:\n", "        workflow: build/release.yml\n        branch: main\n        refs: [refs/heads/main, \"refs/tags/v*\"]\nenvironments:\n  production:\n    source: {verified: required, reviewed: 2, accepted: [" + other + "]}\n    forks: owner\n"},
+	{"people who review", "        workflow: build/release.yml\n        refs: [refs/heads/main, \"refs/tags/v*\"]\nenvironments:\n  production:\n", "        workflow: build/release.yml\n        refs: [refs/heads/main]\npeople:\n  alice: [\"code:alice#1\", \"code:alice-admin#11\"]\nagents: {known: true}\nenvironments:\n  production:\n    source: {reviewed: 1}\n"},
 	{"runs that build once", "    requires:", "    runs: once\n    weaker-evidence: refused\n    requires:"},
 	{"an environment after another one", "  production:\n", "  staging:\n    requires: {provenance: }\n  production:\n"},
 	{"owner-id left out", "        owner-id: 2002\n", ""},
