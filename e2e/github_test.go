@@ -183,6 +183,9 @@ func act(t *testing.T, r *run, s start, env map[string]string) result {
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		args = append(args, "--env", name+"="+vars[name])
 	}
+	for _, name := range slices.Sorted(maps.Keys(r.vars)) {
+		args = append(args, "--var", name+"="+r.vars[name])
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.act, append(args, "-s", "GITHUB_TOKEN")...)

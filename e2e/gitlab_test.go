@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -68,6 +67,7 @@ func (r *run) variables(env map[string]string, target string) []string {
 	if name, value, ok := strings.Cut(r.scenario.variable, "="); ok {
 		vars[name] = value
 	}
+	maps.Copy(vars, r.vars)
 	names := slices.Sorted(maps.Keys(vars))
 	args := []string{"--ignore-predefined-vars", strings.Join(names, ",")}
 	for _, name := range names {
@@ -168,7 +168,7 @@ func (r *run) gitlabCI(t *testing.T, args ...string) (string, int) {
 	args = append([]string{r.gitlab, "--force-shell-executor", "--shell-isolation", "--no-color"}, args...)
 	cmd := exec.CommandContext(ctx, r.node, args...)
 	cmd.Dir = r.dir
-	cmd.Env = r.environ(t, "PATH="+filepath.Dir(r.node)+":"+os.Getenv("PATH"))
+	cmd.Env = r.environ(t, "PATH="+filepath.Dir(r.node)+":"+r.path())
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
@@ -182,7 +182,7 @@ func (r *run) gitlabCI(t *testing.T, args ...string) (string, int) {
 }
 
 var (
-	finished  = regexp.MustCompile(`(?m)^([a-z:]+) +finished in [^\n]*?(?:FAIL (\d+))? *$`)
+	finished  = regexp.MustCompile(`(?m)^([a-z:-]+) +finished in [^\n]*?(?:FAIL (\d+))? *$`)
 	pipelines = strings.NewReplacer("deploy:", "", "gate:", "gate-")
 )
 
@@ -222,7 +222,7 @@ func (g *result) variable(job, name, value string) {
 	_, environment, gate := strings.Cut(job, ":")
 	switch {
 	case value == "":
-	case name == "SALLYPORT_ATTESTED_DIGESTS":
+	case name == "SALLYPORT_ATTESTED_DIGESTS" && job == "attest":
 		g.outputs["attested"] = value
 	case name == "SALLYPORT_RELEASE_DIGEST":
 		g.outputs["release"] = value

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs the CI clients that the end-to-end tests drive, by exact version:
 # act from Go modules, gitlab-ci-local and Node.js by the lock file of .ci/npm,
-# git, rsync, curl and a browser from Debian where this may install packages.
+# git, rsync, curl, jq and a browser from Debian where this may install packages;
+# and the scanner that runs in them.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -49,8 +50,9 @@ packages() {
 }
 
 command -v go >/dev/null || die "go is missing: install Go"
-for program in git rsync curl chromium; do
+for program in git rsync curl jq chromium; do
 	package "$program"
 done
 tool act github.com/nektos/act v0.2.89
+tool govulncheck golang.org/x/vuln/cmd/govulncheck v1.9.0
 packages

@@ -348,18 +348,7 @@ func (g recordOnGitHub) knows(t *testing.T, main []pushed, madeUp bool) {
 
 func (g recordOnGitHub) deploys(t *testing.T, main []pushed) result {
 	t.Helper()
-	alice, last := g.person("alice"), main[len(main)-1]
-	as := func(environment string) map[string]string {
-		claims := object{
-			"repository": "acme/" + g.name, "repository_id": strconv.Itoa(g.id), "ref": "refs/heads/main", "sha": last.sha,
-			"run_id": strconv.Itoa(noRun + len(main)), "run_attempt": strconv.Itoa(last.attempt),
-			"actor": alice.login, "actor_id": strconv.Itoa(alice.id), "workflow_ref": "acme/" + g.name + "/" + releaseFile + "@refs/heads/main",
-		}
-		if environment != "" {
-			claims["environment"] = environment
-		}
-		return g.lab.As(t, "github", claims)
-	}
+	as, last := g.as(t, main), main[len(main)-1]
 	path := g.workflow(t, releaseFile, as)
 	if last.attempt > 1 {
 		b, err := os.ReadFile(path)
@@ -373,7 +362,23 @@ func (g recordOnGitHub) deploys(t *testing.T, main []pushed) result {
 		must(t, err)
 		must(t, write(path, string(b)))
 	}
-	return g.client(t, start{event: "push", by: alice.login, workflow: path, target: g.name}, as(""))
+	return g.client(t, start{event: "push", by: g.person("alice").login, workflow: path, target: g.name}, as(""))
+}
+
+// as is who the jobs of the last commit's run are.
+func (g recordOnGitHub) as(t *testing.T, main []pushed) identity {
+	alice, last := g.person("alice"), main[len(main)-1]
+	return func(environment string) map[string]string {
+		claims := object{
+			"repository": "acme/" + g.name, "repository_id": strconv.Itoa(g.id), "ref": "refs/heads/main", "sha": last.sha,
+			"run_id": strconv.Itoa(noRun + len(main)), "run_attempt": strconv.Itoa(last.attempt),
+			"actor": alice.login, "actor_id": strconv.Itoa(alice.id), "workflow_ref": "acme/" + g.name + "/" + releaseFile + "@refs/heads/main",
+		}
+		if environment != "" {
+			claims["environment"] = environment
+		}
+		return g.lab.As(t, "github", claims)
+	}
 }
 
 // On GitLab the gate is in a job of its own, and the job that deploys enters.
@@ -460,27 +465,9 @@ func (g recordOnGitLab) knows(t *testing.T, main []pushed, madeUp bool) {
 
 func (g recordOnGitLab) deploys(t *testing.T, main []pushed) result {
 	t.Helper()
-	alice, last := g.person("alice"), main[len(main)-1]
-	as := func(job int) identity {
-		return func(environment string) map[string]string {
-			claims := object{
-				"project_id": strconv.Itoa(
-					g.id,
-				), "project_path": "acme/" + g.name, "sha": last.sha, "ci_config_sha": last.sha, "ref": "main",
-				"pipeline_id": strconv.Itoa(
-					noPipeline + len(main),
-				), "job_id": strconv.Itoa(10*(noPipeline+len(main)) + job),
-				"user_id": strconv.Itoa(alice.id), "user_login": alice.login, "user_email": alice.email,
-				"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
-			}
-			if environment != "" {
-				claims["environment"] = environment
-			}
-			return g.lab.As(t, "gitlab", claims)
-		}
-	}
+	last := main[len(main)-1]
 	expanded := filepath.Join(g.root, "expanded.yml")
-	if attest := as(1); last.attempt == 1 {
+	if attest := g.as(t, main, 1); last.attempt == 1 {
 		g.pipeline(t, ".gitlab-ci.yml", attest(""), attest)
 		must(t, copyTree(filepath.Join(g.dir, "expanded.yml"), expanded))
 		if got := g.client(t, g.name, attest(""), "build", "attest", "release"); got.exit != 0 {
@@ -491,10 +478,27 @@ func (g recordOnGitLab) deploys(t *testing.T, main []pushed) result {
 	must(t, err)
 	var jobs object
 	must(t, json.Unmarshal(b, &jobs))
-	deploy := as(1 + last.attempt)
+	deploy := g.as(t, main, 1+last.attempt)
 	identify(jobs, deploy)
 	b, err = json.MarshalIndent(jobs, "", " ")
 	must(t, err)
 	must(t, write(filepath.Join(g.dir, "expanded.yml"), string(b)))
 	return g.client(t, g.name, deploy(""), "gate:production", "deploy:production")
+}
+
+// as is who a job of the last commit's pipeline is.
+func (g recordOnGitLab) as(t *testing.T, main []pushed, job int) identity {
+	alice, last, pipeline := g.person("alice"), main[len(main)-1], noPipeline+len(main)
+	return func(environment string) map[string]string {
+		claims := object{
+			"project_id": strconv.Itoa(g.id), "project_path": "acme/" + g.name, "sha": last.sha, "ci_config_sha": last.sha,
+			"ref": "main", "pipeline_id": strconv.Itoa(pipeline), "job_id": strconv.Itoa(10*pipeline + job),
+			"user_id": strconv.Itoa(alice.id), "user_login": alice.login, "user_email": alice.email,
+			"ci_config_ref_uri": "gitlab.com/acme/" + g.name + "//.gitlab-ci.yml@refs/heads/main",
+		}
+		if environment != "" {
+			claims["environment"] = environment
+		}
+		return g.lab.As(t, "gitlab", claims)
+	}
 }

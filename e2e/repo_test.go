@@ -33,6 +33,9 @@ type run struct {
 	dir  string // the working tree
 	sha  string // its commit
 
+	vars  map[string]string // variables of the repository
+	tools string            // a folder of programs that jobs find first
+
 	release string // the digest of what is named for release
 	settled bool   // the platform knows its environments
 }
@@ -64,7 +67,8 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	}
 	for _, file := range files {
 		r.edit(t, file, append(r.names(), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
-			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+s.release)...)
+			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+s.release,
+			"registry.example", r.lab.Registry)...)
 	}
 	if sc.elsewhere {
 		must(t, copyTree(filepath.Join(r.dir, ".github/workflows/release.yml"), filepath.Join(r.dir, ".github/workflows/nightly.yml")))
@@ -115,7 +119,7 @@ func (r *run) environ(t *testing.T, more ...string) []string {
 	t.Helper()
 	home := filepath.Join(r.root, "home")
 	must(t, os.MkdirAll(filepath.Join(home, "tmp"), 0o755))
-	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8"}
+	env := []string{"PATH=" + r.path(), "HOME=" + home, "TMPDIR=" + filepath.Join(home, "tmp"), "LANG=C.UTF-8"}
 	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
 		value, err := command("", "go", "env", name)
 		must(t, err)
@@ -123,6 +127,9 @@ func (r *run) environ(t *testing.T, more ...string) []string {
 	}
 	return append(env, more...)
 }
+
+// path is where clients find programs.
+func (r *run) path() string { return strings.TrimPrefix(r.tools+":"+os.Getenv("PATH"), ":") }
 
 func must(t *testing.T, err error) {
 	t.Helper()

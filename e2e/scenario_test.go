@@ -164,6 +164,7 @@ type verdictFile struct {
 	Findings    []finding `json:"findings"`
 	Subjects    []struct {
 		Subject  struct{ Digest string } `json:"subject"`
+		Artifact string                  `json:"artifact"` // its name in the policy
 		Findings []finding               `json:"findings"`
 	} `json:"subjects"`
 }

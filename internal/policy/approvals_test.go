@@ -100,6 +100,15 @@ func TestF13_only_a_run_that_succeeded_makes_evidence(t *testing.T) {
 	if f := wantDenied(t, s.judge(t)); f.Code != fault.BuildState || !strings.Contains(f.Reason, "does not know how the run") {
 		t.Errorf("another attempt: finding = %s %q, want %s", f.Code, f.Reason, fault.BuildState)
 	}
+	for state, begins := range map[policy.RunState]string{policy.Failed: "run it again until it succeeds", policy.Unfinished: "wait until it has ended"} {
+		for jobs, ends := range map[string]string{"max-age: 7d": ", or name under jobs which jobs have to succeed", "jobs: [build]": "name jobs under that one too"} {
+			s := setting(t, replaced(t, good, "provenance: {max-age: 7d}", "provenance: {"+jobs+"}"))
+			s.run = func(r *policy.Run) { r.State = state }
+			if bad := refusals(s.judge(t)); len(bad) != 1 || !strings.HasPrefix(bad[0].Hint, begins) || !strings.HasSuffix(bad[0].Hint, ends) {
+				t.Errorf("state %d, %s: findings = %+v, want a hint that begins with %q and ends with %q", state, jobs, bad, begins, ends)
+			}
+		}
+	}
 	wantAllowed(t, setting(t, good).judge(t))
 }
 

@@ -559,13 +559,17 @@ func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 			wanted: "a run that succeeded", hint: r.Need,
 			reason: "the platform did not say how the run that made the evidence ended: " + bare(f.Signer.Run)}
 	}
+	narrow := ", or name under jobs which jobs have to succeed"
+	if len(q.Jobs) > 0 { // of one run, the requirements together say what is asked
+		narrow = "; and if another requirement rests on the same run, name jobs under that one too"
+	}
 	m := &miss{stage: atRun, code: fault.BuildState, line: q.Line, found: r.Words, wanted: "a run that succeeded",
-		hint: "run it again until it succeeds, or name under jobs which jobs have to succeed"}
+		hint: "run it again until it succeeds" + narrow}
 	switch {
 	case !ok || r.State == RunUnknown:
 		m.reason, m.hint = "the platform does not know how the run that made the evidence ended: "+bare(f.Signer.Run), ""
 	case r.State == Unfinished:
-		m.reason, m.going, m.hint = "the run that made the evidence has not ended", true, "wait until it has ended, or name under jobs which jobs have to succeed"
+		m.reason, m.going, m.hint = "the run that made the evidence has not ended", true, "wait until it has ended"+narrow
 	case r.State != Succeeded:
 		m.reason = "the run that made the evidence did not succeed"
 	case r.Commit != f.Signer.Commit:

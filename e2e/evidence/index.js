@@ -1,0 +1,2 @@
+// The page of a name.
+exports.link = (name) => 'https://hello.example/' + encodeURIComponent(name)
