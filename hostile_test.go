@@ -160,6 +160,7 @@ var readers = map[string]string{
 	"attest checksums":       "job:attest --checksums SPECIAL",
 	"attest predicate":       "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
 	"attest report":          "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --type sbom --report SPECIAL dist/app",
+	"attest tool-version":    "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --type vulnerabilities --report trivy.json --tool-version SPECIAL dist/app",
 	"attest signing-config":  "job:attest --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",
 	"attest trusted-root":    "job:attest --sigstore custom --signing-config $SIGNING --trusted-root SPECIAL dist/app",
 	"release checksums":      "job:release --version 1 --environments production --checksums SPECIAL",

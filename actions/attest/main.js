@@ -9,6 +9,7 @@ require('../../shared/install.js').action('attest', [
   { name: 'report' },
   { name: 'report-inputs', list: true },
   { name: 'tool' },
+  { name: 'tool-version' },
   { name: 'report-time' },
   { name: 'database-time' },
   { name: 'record-inputs', list: true },

@@ -25,6 +25,7 @@ type attestInputs struct {
 	Report        string   `input:"report"`
 	ReportInputs  []string `input:"report-inputs"`
 	Tool          string   `input:"tool"`
+	ToolVersion   string   `input:"tool-version"`
 	ReportTime    string   `input:"report-time"`
 	DatabaseTime  string   `input:"database-time"`
 	RecordInputs  []string `input:"record-inputs"`

@@ -23,6 +23,9 @@ func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Att
 	case in.Type == "" || in.Report == "":
 		return "", nil, usage("--type and --report belong together")
 	}
+	if err := in.versioned(); err != nil {
+		return "", nil, err
+	}
 	raw, err := handedOver(in.Report, inventory.MaxBytes)
 	if err != nil {
 		return "", nil, err
@@ -33,6 +36,9 @@ func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	if err := covers(x, about); err != nil {
 		return "", nil, err
+	}
+	if x.Scan != nil && !x.Scan.Database.Updated.IsZero() && in.ToolVersion != "" {
+		in.DatabaseTime = "" // the report says it itself
 	}
 	if err := in.added(&x); err != nil {
 		return "", nil, err
@@ -65,6 +71,29 @@ func covers(x inventory.Report, about []subject.Subject) error {
 			return fault.New(fault.Refused, fault.SubjectMismatch, "run the tool on what is attested, by its digest, and attest each artifact with its own report",
 				"the report is about sha256:%s, and %q is %s", x.About[0], fault.Cut(s.Name), s.Digest)
 		}
+	}
+	return nil
+}
+
+// versioned takes from a file of the scanner what its report does not say. It is the signer's word, as what the call says.
+func (in *attestInputs) versioned() error {
+	if in.ToolVersion == "" {
+		return nil
+	}
+	if in.Tool != "" || in.DatabaseTime != "" {
+		return usage("--tool-version says what --tool and --database-time say; leave them out")
+	}
+	raw, err := handedOver(in.ToolVersion, inventory.MaxBytes)
+	if err != nil {
+		return err
+	}
+	tool, database, err := inventory.ReadVersion(raw)
+	if err != nil {
+		return fmt.Errorf("reading %q: %w", fault.Cut(in.ToolVersion), err)
+	}
+	in.Tool = tool.Name + "@" + tool.Version
+	if !database.IsZero() {
+		in.DatabaseTime = database.UTC().Format(time.RFC3339)
 	}
 	return nil
 }

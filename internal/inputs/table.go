@@ -153,6 +153,7 @@ func attest() Component {
 			{Name: "report", Usage: "the file that the tool has written; with type", Kind: Path, Where: Everywhere},
 			{Name: "report-inputs", Usage: "what a caller chose for the workflow that reports, NAME=VALUE; or the word none", List: true, Where: Everywhere},
 			{Name: "tool", Usage: "the tool that wrote the report, NAME@VERSION, where the report does not say it", Where: Everywhere, Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*@[A-Za-z0-9][A-Za-z0-9._+-]*)?$`},
+			{Name: "tool-version", Usage: "the file that trivy version --format json has written: the tool's version, and how new its database was", Kind: Path, Where: Everywhere},
 			{Name: "report-time", Usage: "when the tool finished (RFC 3339), where the report does not say it", Where: Everywhere, Pattern: `^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))?$`},
 			{Name: "database-time", Usage: "how new the scanner's database was (RFC 3339), where the report does not say it", Where: Everywhere, Pattern: `^([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+))?$`},
 			{Name: "record-inputs", Usage: "inputs of the run whose values the provenance shows, for ever; of all others it shows the names", List: true, Where: Everywhere},

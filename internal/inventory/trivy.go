@@ -3,7 +3,9 @@ package inventory
 import (
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
@@ -180,4 +182,22 @@ func trivyVendorSeverity(n string) string {
 		return all[i]
 	}
 	return "severity " + strings.TrimSpace(n)
+}
+
+// ReadVersion reads what trivy version --format json writes: the version of the tool, and how new its database is; zero where
+// it has none.
+func ReadVersion(raw []byte) (Tool, time.Time, error) {
+	var v struct {
+		Version         string `json:"Version"`
+		VulnerabilityDB struct {
+			UpdatedAt time.Time `json:"UpdatedAt"`
+		} `json:"VulnerabilityDB"`
+	}
+	if err := strictjson.Decode(raw, MaxDepth, "what trivy says of its version", &v); err != nil {
+		return Tool{}, time.Time{}, err
+	}
+	if v.Version == "" {
+		return Tool{}, time.Time{}, fault.New(fault.Refused, fault.Predicate, "let trivy write its version as JSON", "the file says nothing of a version")
+	}
+	return Tool{Name: "trivy", Version: v.Version}, v.VulnerabilityDB.UpdatedAt, nil
 }
