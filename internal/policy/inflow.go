@@ -323,7 +323,7 @@ func (k *approvalCheck) unreviewed(f *Inflow, q Request) string {
 	if len(people)+len(not) == 0 {
 		not = append(not, "nobody has approved it")
 	}
-	if more := append(not, unknown...); len(more) > 0 {
+	if more := slices.Concat(not, unknown); len(more) > 0 {
 		out += ", " + strings.Join(more[:min(len(more), 4)], ", ")
 	}
 	return out
