@@ -32,7 +32,7 @@ func builtBy(b Builder, s statement.Signer) *miss {
 		s.ConfigURI == config+"@"+s.Ref,
 		matchesAny(b.Refs, s.Ref),
 		slices.Contains(b.Events, s.Event),
-		commit.MatchString(s.Commit),
+		isCommit(s.Commit),
 		!b.Forge.OwnConfig || s.ConfigDigest == s.Commit,
 	}
 	i := slices.Index(ok[:], false)
@@ -72,6 +72,11 @@ func builtBy(b Builder, s statement.Signer) *miss {
 	return &miss{stage: atSigner, agreed: i, code: x.code, line: b.Line,
 		reason: "the evidence names another " + x.what, found: orAbsent(x.found), wanted: x.wanted,
 		hint: near(x.found, x.wanted) + x.fix}
+}
+
+// isCommit reports whether s is a full commit id, as the shape commit has it. It is asked of every fact.
+func isCommit(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, "0123456789abcdef") == ""
 }
 
 // refOf is the ref of the workflow at config. It is what follows the path, and
@@ -161,7 +166,7 @@ func orAbsent(s string) string {
 
 func matchesAny(patterns []string, ref string) bool {
 	full := strings.HasPrefix(ref, "refs/heads/") || strings.HasPrefix(ref, "refs/tags/")
-	return full && slices.ContainsFunc(patterns, func(p string) bool { return subject.Match(p, ref) })
+	return full && slices.ContainsFunc(patterns, func(p string) bool { return p == ref || subject.Match(p, ref) })
 }
 
 // builderID is the builder.id that the policy names, in full.

@@ -322,10 +322,11 @@ func nearer(a, b *miss) *miss {
 // proven is what q came to where facts meet it: one, or one about each image of
 // an index. Of several, the newest is told.
 func proven(in Input, a Artifact, q Requirement, c indexed, whole []int) (verdict.Finding, []verdict.Evidence) {
-	var all, told []Fact
+	all := make([]Fact, 0, len(whole))
 	for _, i := range whole {
 		all = append(all, c.Facts[i])
 	}
+	var told []Fact
 	for _, f := range newest(all) {
 		if !slices.ContainsFunc(told, func(t Fact) bool { return t.image() == f.image() }) {
 			told = append(told, f)
