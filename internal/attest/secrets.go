@@ -1,6 +1,7 @@
 package attest
 
 import (
+	"bytes"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +16,14 @@ func secret(name, value string, known []string) bool {
 	return secretName().MatchString(name) || secretValue().MatchString(value) ||
 		slices.ContainsFunc(known, func(s string) bool { return len(s) >= minSecret && strings.Contains(value, s) })
 }
+
+// Discloses reports whether what is to be signed holds a secret of the job, or an address with a password.
+func Discloses(b []byte, known []string) bool {
+	return password().Match(b) || slices.ContainsFunc(known, func(s string) bool { return len(s) >= minSecret && bytes.Contains(b, []byte(s)) })
+}
+
+// password finds an address with a name and a password (RFC 3986, 3.2.1) in JSON.
+var password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`://[^/\s:@"]*:[^/\s@"]+@`) })
 
 var (
 	secretName = sync.OnceValue(func() *regexp.Regexp {

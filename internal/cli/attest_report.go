@@ -47,6 +47,10 @@ func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Att
 	if err != nil {
 		return "", nil, err
 	}
+	if attest.Discloses(predicate, secrets(r.Getenv)) {
+		return "", nil, fault.New(fault.Refused, fault.Leak, "take it out where the tool reads it: an address without a password, a scan without that variable",
+			"the report %q holds a secret of this job, or an address with a password, and what is signed is public for ever", fault.Cut(in.Report))
+	}
 	added, err := x.Added(kind)
 	if err != nil {
 		return "", nil, err

@@ -1,7 +1,10 @@
 package inventory
 
 import (
+	"regexp"
 	"slices"
+	"strings"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -55,6 +58,7 @@ func (b *bounds) check(r *Report) error {
 // tidy puts what is a set into order, each member once, and makes an empty list none, so that a report
 // is the same one after it was written and read.
 func (r *Report) tidy() {
+	r.undisclosed()
 	r.About = set(r.About)
 	r.Asserted = set(r.Asserted)
 	if s := r.Scan; s != nil {
@@ -80,6 +84,43 @@ func (r *Report) tidy() {
 	r.Statements = none(r.Statements)
 	if e := r.Exploited; e != nil {
 		e.IDs = set(e.IDs)
+	}
+}
+
+// userinfo is the part of an address that holds a name and a password (RFC 3986, 3.2.1), and asked what follows it and may
+// hold a token.
+var (
+	userinfo = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s@"']*@`) })
+	asked    = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s?#"']*)[?#][^\s"']*`)
+	})
+)
+
+// address returns text without what addresses in it may hold besides host and path: what is signed is public, for ever.
+func address(text string) string {
+	if !strings.Contains(text, "://") {
+		return text
+	}
+	return asked().ReplaceAllString(userinfo().ReplaceAllString(text, "$1"), "$1")
+}
+
+// undisclosed takes from a report what addresses in it may disclose.
+func (r *Report) undisclosed() {
+	r.Named = address(r.Named)
+	s := r.Scan
+	if s == nil {
+		return
+	}
+	s.Database.URI = address(s.Database.URI)
+	for i := range s.Filters {
+		s.Filters[i] = address(s.Filters[i])
+	}
+	for i := range s.Targets {
+		s.Targets[i].Name = address(s.Targets[i].Name)
+	}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		f.Target, f.Suppressed = address(f.Target), address(f.Suppressed)
 	}
 }
 

@@ -24,7 +24,10 @@ type gitlabReport struct {
 			Name    string `json:"name"`
 			Version string `json:"version"`
 		} `json:"scanner"`
-		Scanned each `json:"scanned_resources"`
+		Scanned  each `json:"scanned_resources"`
+		Messages []struct {
+			Level string `json:"level"`
+		} `json:"messages"`
 	} `json:"scan"`
 	Files           each `json:"dependency_files"`
 	Vulnerabilities each `json:"vulnerabilities"`
@@ -105,9 +108,16 @@ func readGitLab(d *document) error {
 	switch g.Scan.Status {
 	case "success":
 		s.Finished = Yes
-	case "":
-	default:
+	default: // the member is required
 		s.Finished = No
+	}
+	for _, m := range g.Scan.Messages {
+		if m.Level == "fatal" {
+			s.Finished = No
+		}
+	}
+	if t := g.Scan.Type; t != "" && t != "dependency_scanning" && t != "container_scanning" && t != "cluster_image_scanning" {
+		s.Targets = nil // of another scan, files of dependencies are not what was looked at
 	}
 	var err error
 	if r.Time, err = moment("scan.end_time", g.Scan.EndTime); err != nil {

@@ -27,6 +27,7 @@ type goEvent struct {
 type goPackage struct {
 	Suite
 	running map[string]bool
+	passed  map[string]bool
 	ended   bool
 	failed  bool
 }
@@ -152,6 +153,13 @@ func (x *goReading) test(p *goPackage, e *goEvent) error {
 func (x *goReading) ended(p *goPackage, test, how string) error {
 	switch how {
 	case "pass":
+		if p.passed[test] {
+			break // the same test, run or told twice, is one that ran
+		}
+		if p.passed == nil {
+			p.passed = map[string]bool{}
+		}
+		p.passed[test] = true
 		p.Passed++
 	case "skip":
 		p.Skipped++

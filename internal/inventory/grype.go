@@ -77,6 +77,8 @@ type grypeDB struct {
 		Built         string             `json:"built"`
 		SchemaVersion strictjson.Literal `json:"schemaVersion"`
 		From          string             `json:"from"`
+		Valid         *bool              `json:"valid"`
+		Error         string             `json:"error"`
 	} `json:"status"`
 }
 
@@ -151,6 +153,9 @@ func readGrype(d *document) error {
 		return err
 	}
 	db := g.Descriptor.DB
+	if v := db.Status.Valid; v != nil && !*v || db.Status.Error != "" {
+		s.Finished = No // it knew nothing that counts
+	}
 	built := db.Built
 	if built == "" {
 		built = db.Status.Built

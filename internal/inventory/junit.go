@@ -128,6 +128,7 @@ type junitReading struct {
 	last   time.Time
 	lying  bool // attributes say that something is not listed
 	suites []*junitSuite
+	passed map[string]bool // by suite and name
 }
 
 // readJUnit reads cases, and counts what is listed. Attributes with counts are not believed, but where they say more
@@ -337,7 +338,13 @@ func (j *junitReading) count(name, end string) error {
 		s.Skipped++
 		s.listed.skipped++
 	default:
-		s.Passed++
+		if key := s.Name + "\x00" + name; !j.passed[key] { // the same case, told twice, is one that ran
+			if j.passed == nil {
+				j.passed = map[string]bool{}
+			}
+			j.passed[key] = true
+			s.Passed++
+		}
 	}
 	return j.d.bound.testCase()
 }

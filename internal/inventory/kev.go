@@ -38,7 +38,7 @@ func readKEV(d *document) error {
 	if len(e.IDs) == 0 {
 		return malformed("the catalog lists no vulnerability")
 	}
-	if n := strconv.Itoa(len(e.IDs)); k.Count != "" && string(k.Count) != n {
+	if n := strconv.Itoa(len(e.IDs)); string(k.Count) != n {
 		return malformed("the catalog lists %s vulnerabilities and says that it has %q: a part is missing", n,
 			string(k.Count))
 	}

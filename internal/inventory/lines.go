@@ -60,6 +60,9 @@ func (r Report) Lines() []string {
 		if d := r.Scan.Database.Updated; !d.IsZero() {
 			out = append(out, "database of "+d.UTC().Format(time.RFC3339))
 		}
+		if r.Scan.Finished == No {
+			out = append(out, "the scan did not come to its end: a gate refuses it")
+		}
 		for _, f := range r.Scan.Filters {
 			out = append(out, "left out: "+f)
 		}
@@ -69,6 +72,9 @@ func (r Report) Lines() []string {
 			s.Passed, s.Failed, s.Skipped = s.Passed+x.Passed, s.Failed+x.Failed, s.Skipped+x.Skipped
 		}
 		out = append(out, fmt.Sprintf("%s passed, %d failed, %d skipped, in %s", Count(s.Passed, "test"), s.Failed, s.Skipped, Count(len(r.Tests.Suites), "suite")))
+		if r.Tests.Finished == No {
+			out = append(out, "the run did not come to its end, or the report counts more than it lists: a gate refuses it")
+		}
 	case r.Exploited != nil:
 		out = append(out, fmt.Sprintf("%d vulnerabilities", len(r.Exploited.IDs)))
 	default:

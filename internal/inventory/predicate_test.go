@@ -38,7 +38,7 @@ func TestPredicate_is_that_of_the_standard(t *testing.T) {
 		{TestResults, `<testsuite name="s"/>`, "https://in-toto.io/attestation/test-result/v0.1", `{"configuration":[],"result":"FAILED"}`},
 		{TestResults, `<testsuite name="s"><testcase><skipped/></testcase></testsuite>`, "https://in-toto.io/attestation/test-result/v0.1", `{"configuration":[],"result":"FAILED"}`},
 		{TestResults, `<testsuite name="s" tests="2"><testcase/></testsuite>`, "https://in-toto.io/attestation/test-result/v0.1", `{"configuration":[],"passedTests":["s"],"result":"FAILED"}`},
-		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[{"cveID":"A"}]}`, "https://sallyport.dev/known-exploited/v1", `{}`},
+		{KnownExploited, `{"catalogVersion":"1","count":1,"vulnerabilities":[{"cveID":"A"}]}`, "https://sallyport.dev/known-exploited/v1", `{}`},
 	} {
 		typ, p := predicateOf(t, x.kind, x.text)
 		var members map[string]any
@@ -281,7 +281,7 @@ var small = map[Kind][]string{
 		govulnOf(`{"finding":{"osv":"A"}}`),
 	},
 	TestResults:    {`<testsuite tests="1"><testcase><failure/></testcase></testsuite>`, `{"Action":"start","Package":"p"}`},
-	KnownExploited: {`{"catalogVersion":"1","vulnerabilities":[{"cveID":"A"}]}`},
+	KnownExploited: {`{"catalogVersion":"1","count":1,"vulnerabilities":[{"cveID":"A"}]}`},
 	SBOM: {`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["SPDXRef-a"],"packages":[{"SPDXID":"SPDXRef-a"}],"files":[{}]}`,
 		`{"bomFormat":"CycloneDX","specVersion":"1.6","compositions":[{"aggregate":"complete"}],"components":[{"components":[{}]}]}`},
 	VEX: {`{"@context":"https://openvex.dev/ns","statements":[{"vulnerability":"A","status":"x","products":["p"]}]}`},

@@ -119,7 +119,7 @@ var documents = []struct {
 	{Vulnerabilities, "grype-registry.json", `Grype; grype 0.61.1; 2023-05-18; about 3c9afb4f; about 86abe662; finished "yes", 1 targets, 0 components, findings 3 high, 0 suppressed, 0 called`},
 	{Vulnerabilities, "grype.sarif", `SARIF 2.1.0; grype 0.0.0-dev; finished "", 0 targets, 0 components, findings 2 high, 0 suppressed, 0 called`},
 	{Vulnerabilities, "govulncheck.json", `govulncheck; govulncheck v0.0.0-00000000000-20000101010101; finished "", 0 targets, 0 components, findings 4 unknown, 0 suppressed, 2 called`},
-	{Vulnerabilities, "govulncheck.sarif", `SARIF 2.1.0; govulncheck v0.0.0; finished "", 0 targets, 0 components, findings 1 low 1 medium 2 high, 0 suppressed, 0 called`},
+	{Vulnerabilities, "govulncheck.sarif", `SARIF 2.1.0; govulncheck v0.0.0; finished "", 0 targets, 0 components, findings 4 unknown, 0 suppressed, 0 called`},
 	{Vulnerabilities, "osv-scanner.json", `OSV-Scanner; osv-scanner ; finished "yes", 2 targets, 2 components, findings 2 high 1 unknown, 0 suppressed, 0 called`},
 	{TestResults, "trivy-junit.xml", `JUnit;  ; finished "": testdata/fixtures/im 0/4/0`},
 	{TestResults, "go-test.json", `go test -json; go test ; 2026-11-28; finished "yes": gt 4/1/1 gt/none 0/0/0 gt/pan 1/1/0`},
@@ -240,6 +240,7 @@ func TestRead_refuses_what_two_readers_could_read_differently(t *testing.T) {
 		{TestResults, "{\"Action\":\"start\",\"Package\":\"a\"}\nFAIL a\n", "go test -json"},
 		{TestResults, `{"Action":"start","Package":"a"}{"Action":"pa`, "ends in the middle"},
 		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[{"cveID":"A"}],"count":2}`, "a part is missing"},
+		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[{"cveID":"A"}]}`, "a part is missing"},
 		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[]}`, "lists no vulnerability"},
 	} {
 		refused(t, x.kind, x.text, fault.Malformed, x.part)

@@ -224,20 +224,29 @@ func TestFinished_is_what_the_document_says(t *testing.T) {
 	for text, want := range map[string]Answer{
 		sarif(run(yes, clean)):                   Yes,
 		sarif(run(no, clean)):                    No,
-		sarif(run(none, clean)):                  NotSaid,
+		sarif(run(none, clean)):                  No,
 		sarif(run(``, clean)):                    NotSaid,
 		sarif(run(yes+","+no, clean)):            No,
 		sarif(run(yes, clean), run(yes, clean)):  Yes,
-		sarif(run(yes, clean), run(none, clean)): NotSaid,
-		sarif(run(none, clean), run(yes, clean)): NotSaid,
+		sarif(run(yes, clean), run(none, clean)): No,
+		sarif(run(none, clean), run(yes, clean)): No,
 		sarif(run(yes, clean), run(no, clean)):   No,
 		sarif(run(yes, ``)):                      No,
 		sarif(run(yes, `,"results":null`)):       No,
 		gitlabOf(``):                             Yes,
-		`{"version":"15.1.0","scan":{"status":"failure"},"vulnerabilities":[]}`: No,
-		`{"version":"15.1.0","scan":{"status":"great"},"vulnerabilities":[]}`:   No,
-		`{"version":"15.1.0","vulnerabilities":[]}`:                             NotSaid,
-		govulnOf(`{"progress":{"message":"Scanning"}}`):                         NotSaid,
+		`{"version":"15.1.0","scan":{"status":"failure"},"vulnerabilities":[]}`:                                                       No,
+		`{"version":"15.1.0","scan":{"status":"great"},"vulnerabilities":[]}`:                                                         No,
+		`{"version":"15.1.0","vulnerabilities":[]}`:                                                                                   No,
+		`{"version":"15.1.0","scan":{"status":"success","messages":[{"level":"fatal","value":"x"}]},"vulnerabilities":[]}`:            No,
+		`{"version":"15.1.0","scan":{"status":"success","messages":[{"level":"info","value":"x"}]},"vulnerabilities":[]}`:             Yes,
+		sarif(run(`{"executionSuccessful":true,"processStartFailureMessage":"x"}`, clean)):                                            No,
+		sarif(run(`{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"error","message":{"text":"x"}}]}`, clean)):     No,
+		sarif(run(`{"executionSuccessful":true,"toolConfigurationNotifications":[{"level":"error","message":{"text":"x"}}]}`, clean)): No,
+		sarif(run(`{"executionSuccessful":true,"toolExecutionNotifications":[{"level":"note","message":{"text":"x"}}]}`, clean)):      Yes,
+		`{"matches":[],"descriptor":{"name":"grype","db":{"status":{"valid":false}}}}`:                                                No,
+		`{"matches":[],"descriptor":{"name":"grype","db":{"status":{"valid":true,"error":"x"}}}}`:                                     No,
+		`{"matches":[],"descriptor":{"name":"grype","db":{"status":{"valid":true}}}}`:                                                 Yes,
+		govulnOf(`{"progress":{"message":"Scanning"}}`):                                                                               NotSaid,
 		trivyOf(``):      Yes,
 		grypeOf(``):      Yes,
 		`{"results":[]}`: Yes,
@@ -475,6 +484,71 @@ func TestSameComponent_as_tools_write_it_in_several_ways(t *testing.T) {
 	} {
 		if got := SameComponent(x.a, x.b); got != x.want {
 			t.Errorf("%s, %s: %v, want %v", x.a, x.b, got, x.want)
+		}
+	}
+}
+
+// What is signed is public, for ever: of an address, host and path are kept.
+func TestF07_addresses_disclose_nothing(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://user:TOKEN@host/path":          "https://host/path",
+		"https://TOKEN@host/path":               "https://host/path",
+		"https://host/path?token=TOKEN#TOKEN":   "https://host/path",
+		"scan of https://u:TOKEN@host/x, twice": "scan of https://host/x, twice",
+		"pkg:npm/a@1.0.0?arch=x":                "pkg:npm/a@1.0.0?arch=x",
+		"registry.example/app@sha256:00":        "registry.example/app@sha256:00",
+	} {
+		if got := address(text); got != want {
+			t.Errorf("address(%q) = %q, want %q", text, got, want)
+		}
+	}
+	for _, text := range []string{
+		`{"SchemaVersion":2,"ArtifactName":"https://u:TOKEN@host/app","Results":[{"Target":"https://u:TOKEN@host/t?x=TOKEN"}]}`,
+		`{"matches":[],"descriptor":{"name":"grype","configuration":{"exclude":["https://u:TOKEN@h/"]},"db":{"status":{"from":"https://h/?t=TOKEN"}}}}`,
+		`{"config":{"scanner_name":"govulncheck","db":"https://u:TOKEN@h"}}`,
+	} {
+		_, predicate, err := read(t, Vulnerabilities, text).Predicate([]byte(text))
+		if err != nil || strings.Contains(string(predicate), "TOKEN") {
+			t.Errorf("%s: the predicate is %s (%v), want one without the token", text, predicate, err)
+		}
+	}
+}
+
+// A vulnerability is as bad as its score, and a level is no score; of a result that is no vulnerability the level is all there is.
+func TestD19_a_level_is_no_severity_of_a_vulnerability(t *testing.T) {
+	for id, want := range map[string]Severity{"CVE-2026-1": UnknownSeverity, "MAL-2026-1": UnknownSeverity, "GO-2026-0001": UnknownSeverity, "weak-hash": Medium} {
+		text := `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"invocations":[{"executionSuccessful":true}],
+			"results":[{"ruleId":"` + id + `","level":"warning","message":{"text":"x"}}]}]}`
+		if got := read(t, Vulnerabilities, text).Scan.Findings[0].Severity; got != want {
+			t.Errorf("%s: severity %q, want %q", id, got, want)
+		}
+	}
+}
+
+// A rule that was switched off is something that was left out.
+func TestD19_a_rule_that_is_switched_off_is_told(t *testing.T) {
+	text := `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"x"}},"results":[],
+		"invocations":[{"executionSuccessful":true,"ruleConfigurationOverrides":[{"descriptor":{"id":"R1"},"configuration":{"enabled":false}}]}]}]}`
+	if got := read(t, Vulnerabilities, text).Scan.Filters; len(got) != 1 || got[0] != "rule R1 switched off" {
+		t.Errorf("filters = %q, want the rule", got)
+	}
+}
+
+// The same test, told twice, is one that ran.
+func TestD19_a_test_told_twice_ran_once(t *testing.T) {
+	line := `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" + `{"Action":"pass","Package":"p","Test":"TestA"}` + "\n"
+	end := `{"Action":"pass","Package":"p"}` + "\n"
+	for text, want := range map[string]int{
+		line + end:              1,
+		line + end + line + end: 1,
+		`<testsuite name="s"><testcase name="a"/><testcase name="a"/><testcase name="b"/></testsuite>`: 2,
+	} {
+		n := 0
+		for _, s := range read(t, TestResults, text).Tests.Suites {
+			n += s.Passed
+		}
+		if n != want {
+			t.Errorf("%s: %d passed, want %d", text, n, want)
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -46,6 +48,44 @@ type sarifProperties struct {
 type sarifInvocation struct {
 	Successful *bool  `json:"executionSuccessful"`
 	End        string `json:"endTimeUtc"`
+	NotStarted string `json:"processStartFailureMessage"`
+	// Notifications are what the tool says of its own work, and of its configuration (sections 3.20.21 and 3.20.22).
+	Notifications  []sarifNotification `json:"toolExecutionNotifications"`
+	Configurations []sarifNotification `json:"toolConfigurationNotifications"`
+	Overrides      []struct {
+		Configuration struct {
+			Enabled *bool `json:"enabled"`
+		} `json:"configuration"`
+		Rule sarifReference `json:"descriptor"`
+	} `json:"ruleConfigurationOverrides"`
+}
+
+type sarifNotification struct {
+	Level string `json:"level"`
+}
+
+// ended is whether an invocation came to its end: what it has to say of that, and what it says went wrong.
+func (v *sarifInvocation) ended() Answer {
+	for _, n := range append(v.Notifications, v.Configurations...) {
+		if n.Level == "error" {
+			return No
+		}
+	}
+	if v.Successful == nil || !*v.Successful || v.NotStarted != "" { // the member is required (section 3.20.14)
+		return No
+	}
+	return Yes
+}
+
+// off are the rules that an invocation switched off, in words.
+func (v *sarifInvocation) off() []string {
+	var out []string
+	for _, o := range v.Overrides {
+		if e := o.Configuration.Enabled; e != nil && !*e {
+			out = append(out, "rule "+fault.Cut(o.Rule.ID)+" switched off")
+		}
+	}
+	return out
 }
 
 type sarifReference struct {
@@ -162,6 +202,9 @@ func (d *document) sarifRun(s *Scan, r *strictjson.Reader, first bool) error {
 	if err != nil {
 		return err
 	}
+	for i := range x.Invocations {
+		s.Filters = append(s.Filters, x.Invocations[i].off()...)
+	}
 	t := &d.report
 	tool := x.Tool.Driver
 	if tool.Semantic != "" {
@@ -197,12 +240,7 @@ func allOf(a, b Answer) Answer {
 // looked for (section 3.14.23).
 func (x *sarifRun) invoked() (ended Answer, end time.Time, err error) {
 	for i, v := range x.Invocations {
-		one := NotSaid
-		if v.Successful != nil && *v.Successful {
-			one = Yes
-		} else if v.Successful != nil {
-			one = No
-		}
+		one := v.ended()
 		if i == 0 {
 			ended = one
 		}
@@ -300,12 +338,21 @@ func (w *pending) severity(rules []*sarifRule) (Severity, string) {
 		level = "warning"
 	}
 	rate.own = worse(rate.own, levelSeverity(level))
+	// Of a vulnerability the level says how the result is shown, or how its code is reached. How bad it is, only a score says.
+	if rate.written == "" && vulnerabilityID().MatchString(w.id) {
+		rate.own = UnknownSeverity
+	}
 	// Tools write the score 0 for what nobody scored, and the level of a note beside it.
 	if rate.written != "" && rate.score == 0 && level != "none" {
 		rate.own = UnknownSeverity
 	}
 	return rate.severity(), rate.written
 }
+
+// vulnerabilityID finds the ids of databases of vulnerabilities (https://ossf.github.io/osv-schema/#id-modified-fields).
+var vulnerabilityID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(CVE|GHSA|GO|OSV|MAL|PYSEC|RUSTSEC|RHSA|DSA|DLA|USN|ALAS|ALSA|ELSA|SNYK|GMS|BIT|CURL|HSEC|RSEC)-[0-9A-Z]`)
+})
 
 // louder is the worse of two levels, of which "" says nothing.
 func louder(a, b string) string {

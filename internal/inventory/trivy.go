@@ -106,11 +106,14 @@ func (d *document) trivyResult(s *Scan, r *strictjson.Reader) error {
 	}
 	x.Modified.f = func(r *strictjson.Reader) error {
 		var m struct {
-			Status, Statement, Source string
-			Finding                   trivyFinding
+			Type, Status, Statement, Source string
+			Finding                         trivyFinding
 		}
 		if err := r.Fill(&m); err != nil {
 			return err
+		}
+		if m.Type == "license" {
+			return nil // a licence is no vulnerability, suppressed or not
 		}
 		return d.trivyFinding(s, m.Finding, because(m.Status, m.Statement, m.Source))
 	}

@@ -213,8 +213,12 @@ func (p reporting) tool(r inventory.Report) *miss {
 	switch {
 	case r.Tool.Name == "":
 		m.reason, m.hint = "the report does not say which tool has written it", "say it when it is attested: --tool NAME@VERSION"
-	case slices.ContainsFunc(p.Tools, func(t Tool) bool { return strings.EqualFold(t.Name, r.Tool.Name) }):
-		m.reason, m.hint = "the report is of an older version of the tool than the policy names, or of none that it says", "update the tool, and report again"
+	case !slices.ContainsFunc(p.Tools, func(t Tool) bool { return strings.EqualFold(t.Name, r.Tool.Name) }):
+	case r.Tool.Version == "":
+		m.reason, m.hint = "the report does not say which version of the tool has written it",
+			"say it when it is attested: --tool NAME@VERSION, or --tool-version with what the tool says of itself"
+	default:
+		m.reason, m.hint = "the report is of an older version of the tool than the policy names, or of none that can be compared", "update the tool, and report again"
 	}
 	return m
 }

@@ -201,6 +201,23 @@ var worse = []struct {
 		bad.Scan.Targets[0].Components = append(bad.Scan.Targets[0].Components, "pkg:npm/c@1.0.0")
 		e.more = append(e.more, reported(t, reporterJob(), inventory.Vulnerabilities, bad, 2*time.Hour))
 	}, fault.Conflict, "has findings that the newest one lacks"},
+	{"D05_a_finding_that_the_newest_scan_calls_less_severe", func(t *testing.T, e *evidenceSet) {
+		bad := goodScan()
+		bad.Time, bad.Scan.Findings[0].Severity = now.Add(-3*time.Hour), inventory.Critical
+		e.more = append(e.more, reported(t, reporterJob(), inventory.Vulnerabilities, bad, 2*time.Hour))
+	}, fault.Conflict, "calls less severe"},
+	{"D05_a_finding_that_the_newest_scan_has_in_another_component", func(t *testing.T, e *evidenceSet) {
+		bad := goodScan()
+		bad.Time = now.Add(-3 * time.Hour)
+		bad.Scan.Findings[0].Severity, bad.Scan.Findings[0].Component = inventory.Critical, "pkg:npm/b@2.0.0"
+		e.scan.Scan.Findings[0].Severity = inventory.Low
+		e.more = append(e.more, reported(t, reporterJob(), inventory.Vulnerabilities, bad, 2*time.Hour))
+	}, fault.Conflict, "that the newest one lacks"},
+	{"D05_a_test_that_failed_and_was_left_out", func(t *testing.T, e *evidenceSet) {
+		bad := goodTests()
+		bad.Tests.Suites[1] = inventory.Suite{Name: "more", Passed: 1, Failed: 1}
+		e.more = append(e.more, reported(t, reporterJob(), inventory.TestResults, bad, 2*time.Hour))
+	}, fault.Conflict, "leaves tests out"},
 	{"D05_two_scans_of_one_time", func(t *testing.T, e *evidenceSet) {
 		twin := goodScan()
 		twin.Named = "another"
@@ -210,7 +227,7 @@ var worse = []struct {
 		bad := goodTests()
 		bad.Tests.Suites = append(bad.Tests.Suites, inventory.Suite{Name: "slow", Failed: 1})
 		e.more = append(e.more, reported(t, reporterJob(), inventory.TestResults, bad, 2*time.Hour))
-	}, fault.Conflict, "leaves that suite out"},
+	}, fault.Conflict, "leaves tests out"},
 	{"C08_a_scan_that_the_repository_signed_itself", func(t *testing.T, e *evidenceSet) {
 		e.without = inventory.Vulnerabilities
 		e.more = append(e.more, reported(t, signer(), inventory.Vulnerabilities, goodScan(), time.Hour))
@@ -264,6 +281,7 @@ func TestD17_what_a_vex_excuses(t *testing.T) {
 		{"signed by the builder", signer(), sayingOf("CVE-2026-1", "not_affected", "component_not_present"), nil, false},
 		{"affected later", analyst(), sayingOf("CVE-2026-1", "not_affected", "component_not_present"), []inventory.Report{sayingOf("CVE-2026-1", "affected", "")}, false},
 		{"affected later under an alias", analyst(), sayingOf("CVE-2026-1", "not_affected", "component_not_present"), []inventory.Report{sayingOf("GHSA-1", "affected", "")}, false},
+		{"affected later, by name alone", analyst(), sayingOf("CVE-2026-1", "not_affected", "component_not_present"), []inventory.Report{nameless("CVE-2026-1", "affected")}, false},
 		{"affected first", analyst(), sayingOf("CVE-2026-1", "affected", ""), []inventory.Report{sayingOf("CVE-2026-1", "not_affected", "component_not_present")}, true},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -276,6 +294,13 @@ func TestD17_what_a_vex_excuses(t *testing.T) {
 			wantQuiet(t, evaluate(e.input(t, reportsRequired(t))), x.quiet)
 		})
 	}
+}
+
+// nameless is a VEX document that names no digest.
+func nameless(id, status string) inventory.Report {
+	r := sayingOf(id, status, "")
+	r.Statements[0].Products = []inventory.Product{{ID: "pkg:generic/app"}}
+	return r
 }
 
 func wantQuiet(t *testing.T, v verdict.Verdict, quiet bool) {
@@ -302,13 +327,14 @@ func TestD17_products_of_a_vex(t *testing.T) {
 		product inventory.Product
 		quiet   bool
 	}{
-		"the artifact":                      {inventory.Product{ID: "x", SHA256: []string{dig(1)}}, true},
-		"the component of the artifact":     {inventory.Product{ID: "x", SHA256: []string{dig(1)}, Components: []string{"pkg:npm/a@1.0.0"}}, true},
-		"another component":                 {inventory.Product{ID: "x", SHA256: []string{dig(1)}, Components: []string{"pkg:npm/b@2.0.0"}}, false},
-		"another digest":                    {inventory.Product{ID: "x", SHA256: []string{dig(2)}}, false},
-		"Unknown Product of govulncheck":    {inventory.Product{ID: "Unknown Product"}, false},
-		"the name of the artifact alone":    {inventory.Product{ID: "dist/app.tar.gz"}, false},
-		"a digest where the name should be": {inventory.Product{ID: dig(1)}, false},
+		"the artifact":                        {inventory.Product{ID: "x", SHA256: []string{dig(1)}}, true},
+		"the component of the artifact":       {inventory.Product{ID: "x", SHA256: []string{dig(1)}, Components: []string{"pkg:npm/a@1.0.0"}}, true},
+		"another component":                   {inventory.Product{ID: "x", SHA256: []string{dig(1)}, Components: []string{"pkg:npm/b@2.0.0"}}, false},
+		"another digest":                      {inventory.Product{ID: "x", SHA256: []string{dig(2)}}, false},
+		"another digest beside the right one": {inventory.Product{ID: "x", SHA256: []string{dig(1), dig(2)}}, false},
+		"Unknown Product of govulncheck":      {inventory.Product{ID: "Unknown Product"}, false},
+		"the name of the artifact alone":      {inventory.Product{ID: "dist/app.tar.gz"}, false},
+		"a digest where the name should be":   {inventory.Product{ID: dig(1)}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := goodEvidence()
@@ -346,7 +372,7 @@ func TestReports_that_are_good_enough(t *testing.T) {
 		}, nil},
 		"tests that failed once and passed later": {func(t *testing.T, e *evidenceSet) {
 			bad := goodTests()
-			bad.Tests.Suites[0].Failed = 1
+			bad.Tests.Suites[0].Passed, bad.Tests.Suites[0].Failed = 8, 1
 			e.more = append(e.more, reported(t, reporterJob(), inventory.TestResults, bad, 2*time.Hour))
 		}, nil},
 		"the same report twice": {func(t *testing.T, e *evidenceSet) {

@@ -145,20 +145,29 @@ func (in Input) sayings(x look, q Requirement) []saying {
 	slices.SortStableFunc(out, func(a, b saying) int {
 		return cmp.Or(b.signed.Compare(a.signed), b.Time.Compare(a.Time))
 	})
-	return slices.DeleteFunc(out, func(s saying) bool { return !s.names(x.digest()) })
+	return slices.DeleteFunc(out, func(s saying) bool {
+		return len(s.Products) > 0 && !slices.ContainsFunc(s.Products, func(p inventory.Product) bool { return s.means(p, x.digest()) })
+	})
 }
 
-// names reports whether a saying is about what has a digest. The name that a tool gives to what it does not
-// know names nothing.
-func (s saying) names(digest string) bool {
-	return slices.ContainsFunc(s.Products, func(p inventory.Product) bool { return slices.Contains(p.SHA256, digest) })
+// means reports whether a product is what has a digest. What excuses has to name it, and nothing else: the name that a tool
+// gives to what it does not know names nothing. What counts against it is about it as well if it names no digest, because
+// the document was signed for it.
+func (s saying) means(p inventory.Product, digest string) bool {
+	if s.Status != "not_affected" && len(p.SHA256) == 0 {
+		return true
+	}
+	return len(p.SHA256) > 0 && !slices.ContainsFunc(p.SHA256, func(d string) bool { return d != digest })
 }
 
 // covers reports whether a saying is about a finding: by an id of the scanner's report, and about its component or
 // about all of them.
 func (s saying) covers(digest string, f inventory.Finding) bool {
-	return slices.Contains(f.Names(), s.ID) && slices.ContainsFunc(s.Products, func(p inventory.Product) bool {
-		return slices.Contains(p.SHA256, digest) && (len(p.Components) == 0 || slices.Contains(p.Components, f.Component))
+	if !slices.Contains(f.Names(), s.ID) {
+		return false
+	}
+	return len(s.Products) == 0 && s.Status != "not_affected" || slices.ContainsFunc(s.Products, func(p inventory.Product) bool {
+		return s.means(p, digest) && (len(p.Components) == 0 || slices.Contains(p.Components, f.Component))
 	})
 }
 

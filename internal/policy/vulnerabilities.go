@@ -255,7 +255,7 @@ func (v view) finding(f inventory.Finding) string {
 	return out
 }
 
-// lost are findings of an earlier report that count and that the newest lacks, unless the newest looked at
+// lost are findings of an earlier report that count and that the newest lacks, or that do not count any more, unless the newest looked at
 // no less with a newer database, or somebody excuses them.
 func (p ScanReport) lost(x look, newest, earlier inventory.Report) *miss {
 	if newest.Scan == nil || earlier.Scan == nil || noLess(*newest.Scan, *earlier.Scan) && newest.Scan.Database.Updated.After(earlier.Scan.Database.Updated) {
@@ -264,20 +264,23 @@ func (p ScanReport) lost(x look, newest, earlier inventory.Report) *miss {
 	v := p.view(x)
 	var gone []string
 	for _, f := range earlier.Scan.Findings {
-		if v.counts(f) && !v.excused(f) && !slices.ContainsFunc(newest.Scan.Findings, func(o inventory.Finding) bool { return same(f, o) }) {
+		if v.counts(f) && !v.excused(f) && !slices.ContainsFunc(newest.Scan.Findings, func(o inventory.Finding) bool { return same(f, o) && v.counts(o) }) {
 			gone = append(gone, v.finding(f))
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	return &miss{code: fault.Conflict, reason: "an earlier report of this artifact has findings that the newest one lacks", found: listed(gone),
+	return &miss{code: fault.Conflict, reason: "an earlier report of this artifact has findings that the newest one lacks or calls less severe", found: listed(gone),
 		wanted: "a newest report that looked at no less, with a newer database",
 		hint:   "find out what the newest scan left out; update the scanner's database, scan everything again and attest that"}
 }
 
-// same reports whether two findings are of one vulnerability.
+// same reports whether two findings are of one vulnerability in one component; a component that is not said may be any.
 func same(a, b inventory.Finding) bool {
+	if a.Component != "" && b.Component != "" && a.Component != b.Component {
+		return false
+	}
 	return slices.ContainsFunc(a.Names(), func(id string) bool { return slices.Contains(b.Names(), id) })
 }
 
