@@ -35,19 +35,6 @@ func (s *walked) surroundings() {
 	s.variables("the workflow", s.part.of.root.Get("env"))
 }
 
-// loading are variables that have a program load what they name.
-var loading = []string{
-	"path", "home", "env", "bash_env", "shellopts", "node_options", "node_path", "npm_config_prefix", "pythonpath", "pythonstartup",
-	"perl5lib", "perl5opt", "rubyopt", "rubylib", "java_tool_options", "_java_options", "jdk_java_options",
-	"git_ssh_command", "git_config_global", "sallyport_bin",
-}
-
-// loads reports whether a variable is one of loading.
-func loads(variable string) bool {
-	name := strings.ToLower(variable)
-	return slices.Contains(loading, name) || strings.HasPrefix(name, "ld_") || strings.HasPrefix(name, "dyld_")
-}
-
 // variables tells of variables that decide which program runs.
 func (s *walked) variables(where string, env *yamlnode.Node) {
 	if env != nil && env.Kind != yamlnode.Map {
@@ -253,9 +240,18 @@ func (s *walked) harmful(text, shell string) string {
 	if len(text) > maxScript {
 		return fmt.Sprintf("it has %d bytes, and no more than %d are judged", len(text), maxScript)
 	}
-	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "GITHUB_ENV", "GITHUB_PATH"} {
-		if strings.Contains(text, sign) {
+	joined := strings.ReplaceAll(text, "\\\n", "") // as the shell reads a line that goes on
+	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "((", "GITHUB_ENV", "GITHUB_PATH"} {
+		if strings.Contains(text, sign) || strings.Contains(joined, sign) {
 			return "it has " + sign + ", and what that does is not judged"
+		}
+	}
+	if use := cmp.Or(evaluates(text), evaluates(joined)); use != "" {
+		return "it has " + short(use) + ", which may evaluate a value"
+	}
+	for _, i := range lex(text) {
+		if i.text == "function" || i.text == "coproc" {
+			return "it has the word " + i.text + ", and what that names is not judged"
 		}
 	}
 	for _, c := range commands(text, shell) {
@@ -305,12 +301,15 @@ func (c command) harmful() string {
 		if len(c.words) == 1 {
 			return ""
 		}
-		return command{words: c.words[1:]}.harmful()
+		return command{words: c.words[1:], bare: c.bare[1:]}.harmful()
 	}
 	ours := name == "sallyport" ||
 		(name == "cosign" || name == "gh") && len(c.words) > 1 && slices.Contains(signers, c.words[1])
 	if !ours && !slices.Contains(harmless, name) || name == "printf" && len(c.words) > 1 && c.words[1] == "-v" {
 		return "it runs " + short(name)
+	}
+	if why := c.evaluates(); why != "" {
+		return why
 	}
 	for i, w := range c.words[1:] {
 		parts := strings.Split(w, ">")[1:]
