@@ -137,6 +137,9 @@ type part struct {
 	mode     string
 	identity bool // it may ask for an identity
 	signs    bool
+	judged   *RanJob  // nil: not yet
+	takes    []string // artifacts of the run that its steps download; "" for any
+	gives    []string // artifacts that its steps upload; "" for any
 }
 
 func (w *reading) run() error {
@@ -159,6 +162,9 @@ func (w *reading) run() error {
 				return err
 			}
 		}
+	}
+	if err := w.givers(top); err != nil {
+		return err
 	}
 	for _, p := range w.done {
 		j, err := w.judge(p)
@@ -417,8 +423,19 @@ func document(name string, raw []byte) (*yamlnode.Node, error) {
 	return d.Roots[0], nil
 }
 
-// judge says what the steps of p do.
+// judge says what the steps of p do, once.
 func (w *reading) judge(p *part) (RanJob, error) {
+	if p.judged == nil {
+		j, err := w.walk(p)
+		if err != nil {
+			return RanJob{}, err
+		}
+		p.judged = &j
+	}
+	return *p.judged, nil
+}
+
+func (w *reading) walk(p *part) (RanJob, error) {
 	j := RanJob{Name: p.of.at.Path + ", job " + p.id, Signs: p.signs, CacheMode: p.mode, NoCache: p.noCache}
 	if !strings.EqualFold(p.of.at.Repository, w.Repository) {
 		j.Name = p.of.at.Repository + " " + j.Name

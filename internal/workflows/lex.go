@@ -13,6 +13,7 @@ type lexer struct {
 	out     []item
 	word    []rune
 	inWord  bool
+	bare    bool     // a variable stands in the word outside of quotes
 	pending []string // ends of here-documents that begin on the next line
 }
 
@@ -32,6 +33,7 @@ func (l *lexer) peek(s string) bool {
 
 func (l *lexer) step() {
 	c := l.src[l.at]
+	l.bare = l.bare || c == '$' && !l.peek("${{")
 	switch {
 	case l.peek("${{"):
 		l.until("}}")
@@ -71,9 +73,9 @@ func (l *lexer) put(r ...rune) {
 
 func (l *lexer) flush() {
 	if l.inWord {
-		l.out = append(l.out, item{text: string(l.word)})
+		l.out = append(l.out, item{text: string(l.word), bare: l.bare})
 	}
-	l.word, l.inWord = nil, false
+	l.word, l.inWord, l.bare = nil, false, false
 }
 
 // until takes everything up to and with end into the word.
@@ -130,7 +132,7 @@ func (l *lexer) comment() {
 
 func (l *lexer) newline() {
 	l.flush()
-	l.out = append(l.out, item{"\n", true})
+	l.out = append(l.out, item{text: "\n", operator: true})
 	l.at++
 	for _, end := range l.pending {
 		l.skipDocument(end)
@@ -173,11 +175,11 @@ func (l *lexer) operator() {
 	l.flush()
 	for _, op := range []string{"&&", "||", ";;"} {
 		if l.peek(op) {
-			l.out = append(l.out, item{op, true})
+			l.out = append(l.out, item{text: op, operator: true})
 			l.at += 2
 			return
 		}
 	}
-	l.out = append(l.out, item{string(l.src[l.at]), true})
+	l.out = append(l.out, item{text: string(l.src[l.at]), operator: true})
 	l.at++
 }

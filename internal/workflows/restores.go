@@ -21,6 +21,7 @@ type habit struct {
 
 	runs   bool     // it runs the project's code: builds, tests, installs
 	runsOn []string // inputs with which it does
+	free   bool     // it does whatever it is told, so that nobody knows whether it restores a cache
 }
 
 // habits are the actions that are known here. What an action does by default is in its
@@ -31,8 +32,9 @@ var habits = []habit{
 	// Caches, by name.
 	{names: `actions/cache actions/cache/restore swatinem/rust-cache hendrikmuys/ccache-action julia-actions/cache
 		coursier/cache-action nix-community/cache-nix-action leafo/gh-actions-lua awalsh128/cache-apt-pkgs-action
-		satackey/action-docker-layer-caching bazel-contrib/setup-bazel bazelbuild/setup-bazelisk moonrepo/setup-rust`,
+		satackey/action-docker-layer-caching bazel-contrib/setup-bazel bazelbuild/setup-bazelisk`,
 		always: true},
+	{names: "moonrepo/setup-rust", always: true, runs: true},
 	// Caches of others, or of whom a variable names.
 	{names: `buildjet/cache buildjet/cache/restore namespacelabs/nscloud-cache-action runs-on/cache runs-on/cache/restore
 		useblacksmith/cache tespkg/actions-cache tespkg/actions-cache/restore mozilla-actions/sccache-action
@@ -43,8 +45,9 @@ var habits = []habit{
 	{names: "actions/download-artifact", on: []string{"run-id"}, apart: true},
 
 	// Tools that restore a cache when they are asked to.
-	{names: "actions/setup-java", on: []string{"cache", "cache-jdk"}},
-	{names: `actions/setup-python actions/setup-dotnet denoland/setup-deno subosito/flutter-action sbt/setup-sbt
+	{names: "actions/setup-java", on: []string{"cache", "cache-jdk"}, runsOn: []string{"jdkFile"}},
+	{names: "actions/setup-python", on: []string{"cache"}, runsOn: []string{"pip-install"}},
+	{names: `actions/setup-dotnet denoland/setup-deno subosito/flutter-action sbt/setup-sbt
 		dart-lang/setup-dart aquasecurity/setup-trivy`, on: []string{"cache"}},
 	{names: "pnpm/action-setup", on: []string{"cache"}, runsOn: []string{"run_install"}},
 	{names: "ruby/setup-ruby", on: []string{"bundler-cache"}, runsOn: []string{"bundler-cache"}},
@@ -57,9 +60,9 @@ var habits = []habit{
 	{names: "actions/setup-go", usual: true, since: 4, off: []string{"cache=false"}},
 	// setup-uv v5.0.0: "default to enable-cache: true on GitHub hosted runners".
 	{names: "astral-sh/setup-uv", usual: true, since: 5, off: []string{"enable-cache=false", "restore-cache=false"}},
-	{names: "oven-sh/setup-bun", usual: true, off: []string{"no-cache=true"}},
+	{names: "oven-sh/setup-bun", usual: true, off: []string{"no-cache=true"}, runsOn: []string{"bun-download-url"}},
 	{names: "docker/setup-buildx-action", usual: true, off: []string{"cache-binary=false"}},
-	{names: "docker/setup-qemu-action", usual: true, off: []string{"cache-image=false"}},
+	{names: "docker/setup-qemu-action", usual: true, off: []string{"cache-image=false"}, runsOn: []string{"image"}},
 	{names: `docker/setup-compose-action docker/setup-docker-action crazy-max/ghaction-setup-docker`, usual: true,
 		off: []string{"cache-binary=false"}},
 	{names: "gradle/actions/setup-gradle gradle/gradle-build-action", usual: true,
@@ -67,7 +70,8 @@ var habits = []habit{
 	{names: "gradle/actions/dependency-submission", usual: true, off: []string{"cache-disabled=true", "cache-write-only=true"}, runs: true},
 	{names: "golangci/golangci-lint-action", usual: true, off: []string{"skip-cache=true"}, runs: true},
 	{names: "jdx/mise-action", usual: true, off: []string{"cache=false"}, runs: true},
-	{names: "actions-rust-lang/setup-rust-toolchain", usual: true, off: []string{"cache=false"}},
+	// rust-toolchain.toml of the workspace may name a toolchain in the workspace, and it asks that for its version.
+	{names: "actions-rust-lang/setup-rust-toolchain", usual: true, off: []string{"cache=false"}, runs: true},
 	{names: "aquasecurity/trivy-action", usual: true, off: []string{"cache=false"}},
 	{names: `cypress-io/github-action bahmutov/npm-install github/codeql-action/init`, always: true, runs: true},
 	{names: "actions/stale", always: true}, // where it stopped the last time
@@ -76,11 +80,16 @@ var habits = []habit{
 	// Builders and publishers: what they are given runs in the job.
 	{names: `goreleaser/goreleaser-action pypa/cibuildwheel changesets/action cycjimmy/semantic-release-action
 		js-devtools/npm-publish jreleaser/release-action sigstore/gh-action-sigstore-python
-		ko-build/setup-ko nwtgck/actions-netlify actions/github-script actions/jekyll-build-pages
+		ko-build/setup-ko nwtgck/actions-netlify actions/jekyll-build-pages
 		github/codeql-action/autobuild github/codeql-action/analyze codecov/codecov-action
 		houseabsolute/actions-rust-cross actions-rs/cargo`, runs: true},
+	{names: "actions/github-script", runs: true, free: true},
 	{names: "docker/build-push-action docker/bake-action", runs: true}, // cache-from: imported
 	{names: "depot/build-push-action depot/bake-action", always: true, apart: true, runs: true},
+
+	// Inputs name the programs that they run.
+	{names: "webfactory/ssh-agent", runsOn: []string{"ssh-agent-cmd", "ssh-add-cmd", "git-cmd"}},
+	{names: "determinatesystems/nix-installer-action", runsOn: []string{"local-root", "source-binary"}},
 
 	// They restore nothing and run nothing of the project.
 	{names: `actions/checkout actions/upload-artifact actions/upload-artifact/merge actions/cache/save
@@ -95,9 +104,9 @@ var habits = []habit{
 		google-github-actions/auth azure/login google-github-actions/setup-gcloud hashicorp/setup-terraform
 		hashicorp/vault-action azure/setup-helm azure/setup-kubectl step-security/harden-runner
 		dtolnay/rust-toolchain imjasonh/setup-crane oras-project/setup-oras ossf/scorecard-action
-		peter-evans/create-pull-request webfactory/ssh-agent crazy-max/ghaction-import-gpg
+		peter-evans/create-pull-request crazy-max/ghaction-import-gpg
 		rust-lang/crates-io-auth-action nuget/login pypa/gh-action-pypi-publish shivammathur/setup-php
-		erlef/setup-beam cachix/install-nix-action determinatesystems/nix-installer-action
+		erlef/setup-beam cachix/install-nix-action
 		actions/add-to-project gradle/actions/wrapper-validation gradle/wrapper-validation-action
 		redhat-actions/podman-login slackapi/slack-github-action`},
 }

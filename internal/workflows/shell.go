@@ -10,6 +10,7 @@ import (
 // there if it fails.
 type command struct {
 	words []string
+	bare  []bool // of each word: a variable in it stands outside of quotes, and may become several words
 	hard  bool
 }
 
@@ -65,6 +66,7 @@ func shellVariable(word string) (string, bool) {
 type item struct {
 	text     string
 	operator bool
+	bare     bool // a variable in it stands outside of quotes
 }
 
 // commands reads a script well enough to say which commands it runs and whether
@@ -75,7 +77,7 @@ func commands(script, shell string) []command {
 	s.errexit, s.pipefail = shellOptions(shell)
 	for s.next() {
 		if len(s.words) > 0 {
-			out = append(out, command{words: s.words, hard: s.isHard()})
+			out = append(out, command{words: s.words, bare: s.bare, hard: s.isHard()})
 			s.follow()
 		}
 	}
@@ -107,6 +109,7 @@ type scan struct {
 	errexit, pipefail bool
 	depth             int // of if, loops, functions and brackets
 	words             []string
+	bare              []bool
 	before, after     string // the operators around the words
 	negated           bool   // by a ! before them
 }
@@ -123,7 +126,7 @@ func (s *scan) next() bool {
 	if s.at >= len(s.items) {
 		return false
 	}
-	s.before, s.after, s.words, s.negated = s.after, "\n", nil, false
+	s.before, s.after, s.words, s.bare, s.negated = s.after, "\n", nil, nil, false
 	for ; s.at < len(s.items); s.at++ {
 		i := s.items[s.at]
 		if i.operator {
@@ -135,7 +138,7 @@ func (s *scan) next() bool {
 		if len(s.words) == 0 && s.keyword(i.text) {
 			continue
 		}
-		s.words = append(s.words, i.text)
+		s.words, s.bare = append(s.words, i.text), append(s.bare, i.bare)
 	}
 	return true
 }

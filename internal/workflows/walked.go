@@ -25,27 +25,38 @@ type walked struct {
 func (s *walked) surroundings() {
 	node := s.part.node
 	if c := node.Get("container"); c != nil {
-		image := c.Str()
-		if c.Kind == yamlnode.Map {
-			image = c.Get("image").Str()
+		s.image("the job itself runs in the image", c)
+	}
+	switch all := node.Get("services"); {
+	case all == nil:
+	case all.Kind != yamlnode.Map:
+		s.code("the job has services that are not written out")
+		s.job.Unknown = once(s.job.Unknown, "services that are not written out")
+	default:
+		for _, f := range all.Fields {
+			s.image("beside the job, as service "+short(f.Name)+", runs the image", f.Value)
 		}
-		s.code("the job itself runs in the image " + short(image))
 	}
 	s.variables("the job", node.Get("env"))
 	s.variables("the workflow", s.part.of.root.Get("env"))
 }
 
-// loading are variables that have a program load what they name.
-var loading = []string{
-	"path", "home", "env", "bash_env", "shellopts", "node_options", "node_path", "npm_config_prefix", "pythonpath", "pythonstartup",
-	"perl5lib", "perl5opt", "rubyopt", "rubylib", "java_tool_options", "_java_options", "jdk_java_options",
-	"git_ssh_command", "git_config_global", "sallyport_bin",
-}
-
-// loads reports whether a variable is one of loading.
-func loads(variable string) bool {
-	name := strings.ToLower(variable)
-	return slices.Contains(loading, name) || strings.HasPrefix(name, "ld_") || strings.HasPrefix(name, "dyld_")
+// image judges an image in which a job runs, or that runs beside it: nobody knows what is in it, and a
+// directory of the machine that it is given may be older than the job.
+func (s *walked) image(what string, c *yamlnode.Node) {
+	image := c.Str()
+	if c.Kind == yamlnode.Map {
+		image = c.Get("image").Str()
+	}
+	s.code(what + " " + short(image))
+	s.job.Unknown = once(s.job.Unknown, "docker://"+strings.TrimPrefix(image, "docker://"))
+	mounts := slices.ContainsFunc(strings.Fields(c.Get("options").Str()), func(w string) bool {
+		return strings.HasPrefix(w, "-v") || strings.HasPrefix(w, "--volume") || strings.HasPrefix(w, "--mount") || strings.Contains(w, "$")
+	})
+	if v := c.Get("volumes"); mounts || v != nil && (len(v.Flat()) > 0 || v.Str() != "") {
+		s.cache(RanCache{What: what + " " + short(image) + " with volumes, whose disk may outlive the job", Off: "leave its volumes out",
+			Elsewhere: true})
+	}
 }
 
 // variables tells of variables that decide which program runs.
@@ -136,7 +147,12 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 	switch to := given(n, "path"); r.repository {
 	case "actions/checkout":
 		s.checkout(n)
+	case "actions/upload-artifact", "actions/upload-pages-artifact":
+		s.part.gives = append(s.part.gives, handedOn(n, r))
 	case "actions/download-artifact":
+		if given(n, "run-id") == "" {
+			s.part.takes = append(s.part.takes, handedOn(n, r))
+		}
 		if strings.HasPrefix(to, "/") || strings.HasPrefix(to, "~") ||
 			slices.ContainsFunc([]string{"..", "${{", "\\"}, func(x string) bool { return strings.Contains(to, x) }) {
 			s.code(told + " lays files outside of the workspace: " + short(to))
@@ -147,6 +163,10 @@ func (s *walked) action(where string, n *yamlnode.Node, level int) error {
 		s.cache(RanCache{What: told + " " + why, Off: off, Elsewhere: h.apart || provider != "" && provider != "github"})
 	}
 	s.buildx(told, r, n)
+	s.handed(told, n)
+	if h.free {
+		s.job.Unknown = once(s.job.Unknown, uses)
+	}
 	if h.runs {
 		s.code(told + " runs code of the project")
 	}
@@ -169,8 +189,39 @@ func (s *walked) checkout(n *yamlnode.Node) {
 	}
 }
 
+// handed tells of inputs that reach an action as variables, and not by with:, where they are looked for.
+func (s *walked) handed(told string, n *yamlnode.Node) {
+	for _, env := range []*yamlnode.Node{n.Get("env"), s.part.node.Get("env"), s.part.of.root.Get("env")} {
+		for _, f := range fields(env) {
+			if strings.HasPrefix(strings.ToLower(f.Name), "input_") {
+				s.code(told + " is handed an input as a variable, " + f.Name)
+				s.cache(RanCache{What: told + " is handed an input as a variable, " + f.Name, Off: "write its inputs under with", Elsewhere: true})
+			}
+		}
+	}
+}
+
+// builder tells of a builder of images that is not made in the job, and keeps what others built.
+func (s *walked) builder(told string, n *yamlnode.Node) {
+	driver := given(n, "driver")
+	for _, name := range []string{"endpoint", "append"} {
+		if v := given(n, name); v != "" || name == "append" && n.Get("with").Get(name) != nil {
+			s.cache(RanCache{What: told + " builds elsewhere (" + name + ")", Off: "leave out its input " + name, Elsewhere: true})
+		}
+	}
+	if driver != "" && driver != "docker" && driver != "docker-container" {
+		s.cache(RanCache{What: told + " builds elsewhere (driver: " + short(driver) + ")", Off: "leave out its input driver", Elsewhere: true})
+	}
+	if v := given(n, "driver-opts"); strings.Contains(v, "image") || strings.Contains(v, "$") {
+		s.code(told + " runs an image of one's own (driver-opts)")
+	}
+}
+
 // buildx tells of the caches that a build of an image imports.
 func (s *walked) buildx(told string, r reference, n *yamlnode.Node) {
+	if r.repository == "docker/setup-buildx-action" {
+		s.builder(told, n)
+	}
 	if strings.EqualFold(given(n, "no-cache"), "true") {
 		return
 	}
@@ -211,9 +262,7 @@ func (s *walked) local(told, uses string, r reference, level int) error {
 // script judges a step that runs a script.
 func (s *walked) script(where string, n *yamlnode.Node) {
 	text := n.Get("run").Str()
-	if strings.Contains(text, "cache-from") {
-		s.cache(RanCache{What: where + " imports a cache (cache-from)", Off: "leave it out", Elsewhere: true})
-	}
+	s.fetched(where, text)
 	shell := n.Get("shell")
 	for _, of := range []*yamlnode.Node{s.part.node, s.part.of.root} {
 		if shell == nil {
@@ -253,9 +302,18 @@ func (s *walked) harmful(text, shell string) string {
 	if len(text) > maxScript {
 		return fmt.Sprintf("it has %d bytes, and no more than %d are judged", len(text), maxScript)
 	}
-	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "GITHUB_ENV", "GITHUB_PATH"} {
-		if strings.Contains(text, sign) {
+	joined := strings.ReplaceAll(text, "\\\n", "") // as the shell reads a line that goes on
+	for _, sign := range []string{"$(", "`", "$'", "$\"", "<(", ">(", "<<", "((", "GITHUB_ENV", "GITHUB_PATH"} {
+		if strings.Contains(text, sign) || strings.Contains(joined, sign) {
 			return "it has " + sign + ", and what that does is not judged"
+		}
+	}
+	if use := cmp.Or(evaluates(text), evaluates(joined)); use != "" {
+		return "it has " + short(use) + ", which may evaluate a value"
+	}
+	for _, i := range lex(text) {
+		if i.text == "function" || i.text == "coproc" {
+			return "it has the word " + i.text + ", and what that names is not judged"
 		}
 	}
 	for _, c := range commands(text, shell) {
@@ -305,12 +363,15 @@ func (c command) harmful() string {
 		if len(c.words) == 1 {
 			return ""
 		}
-		return command{words: c.words[1:]}.harmful()
+		return command{words: c.words[1:], bare: c.bare[1:]}.harmful()
 	}
 	ours := name == "sallyport" ||
 		(name == "cosign" || name == "gh") && len(c.words) > 1 && slices.Contains(signers, c.words[1])
 	if !ours && !slices.Contains(harmless, name) || name == "printf" && len(c.words) > 1 && c.words[1] == "-v" {
 		return "it runs " + short(name)
+	}
+	if why := c.evaluates(); why != "" {
+		return why
 	}
 	for i, w := range c.words[1:] {
 		parts := strings.Split(w, ">")[1:]
