@@ -33,11 +33,12 @@ func (t *tree) sdist() (Package, error) {
 		return p, err
 	}
 	for _, name := range []string{setupFile, projectFile} {
-		b, ok := t.manifests[name]
-		if !ok {
+		f := t.at(name)
+		if f == nil {
 			continue
 		}
-		s := Script{Name: name, Text: "python setup.py", SHA256: hexOf(b), Runs: []File{*t.files[name]}}
+		b := t.manifests[f.Path]
+		s := Script{Name: name, Text: "python setup.py", SHA256: hexOf(b), Runs: []File{*f}}
 		if name == projectFile {
 			if b = buildSystem(b); len(b) == 0 {
 				continue
