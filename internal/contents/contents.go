@@ -36,6 +36,8 @@ const (
 	maxFollowed  = 1 << 20  // bytes of install scripts, and of those that they run by name
 	maxDepth     = 64       // nesting of JSON
 	maxListed    = 10_000   // entries of one list of an inventory
+	maxBefore    = 64 << 10 // bytes before an archive in which one is looked for
+	maxTried     = 64       // of the places there where one could begin
 )
 
 // Limits of an inventory as it is kept.
@@ -116,7 +118,7 @@ type Dependency struct {
 // E_LIMIT is about the file, and every other error about r.
 func Read(name string, r io.Reader) (Package, error) {
 	source := &bounded{r: r, left: maxBytes}
-	in := bufio.NewReaderSize(source, 64<<10)
+	in := bufio.NewReaderSize(source, maxBefore)
 	head, err := in.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return Package{}, reading(name, err)
@@ -131,7 +133,17 @@ func Read(name string, r io.Reader) (Package, error) {
 		p, err = readZip(in)
 	default:
 		end := &tail{}
-		p, err = readTar(io.TeeReader(in, end))
+		rest := io.TeeReader(in, end)
+		var n int
+		switch n, err = streamWithin(in); {
+		case err != nil:
+		case n == 0:
+			p, err = readTar(rest)
+		default:
+			if p, err = readBehind(rest, n); err == nil {
+				_, err = io.Copy(io.Discard, rest)
+			}
+		}
 		if err == nil && p.Kind == NotRead && end.holdsWheel() {
 			err = malformed("something stands before the wheel in it, which some readers pass over")
 		}
@@ -180,6 +192,53 @@ func readGzip(in *bufio.Reader) (Package, error) {
 	}
 	if _, err := in.Peek(1); !errors.Is(err, io.EOF) {
 		return Package{}, malformed("something follows its gzip stream, which some readers go on with")
+	}
+	return p, nil
+}
+
+// streamWithin is where in the beginning of a file that is no archive the gzip stream of one begins, or
+// 0.
+func streamWithin(in *bufio.Reader) (int, error) {
+	b, _ := in.Peek(maxBefore)
+	if len(b) >= block && isHeader(b[:block]) {
+		return 0, nil
+	}
+	for at, tried := 1, 0; at < len(b); tried++ {
+		i := bytes.Index(b[at:], []byte{0x1f, 0x8b, 8})
+		if i < 0 {
+			return 0, nil
+		}
+		if at += i; tried == maxTried {
+			return 0, malformed("more than %d gzip streams could begin in its first %d bytes", maxTried, maxBefore)
+		}
+		if z, err := gzip.NewReader(bytes.NewReader(b[at:])); err == nil {
+			h := make([]byte, block)
+			if _, err := io.ReadFull(z, h); err == nil && (isHeader(h) || allZero(h)) {
+				return at, nil
+			}
+		}
+		at++
+	}
+	return 0, nil
+}
+
+// readBehind refuses a package whose gzip stream begins after n bytes of a file. Any other archive may stand
+// in one: programs unpack themselves.
+func readBehind(r io.Reader, n int) (Package, error) {
+	if _, err := io.CopyN(io.Discard, r, int64(n)); err != nil {
+		return Package{}, err
+	}
+	z, err := gzip.NewReader(r)
+	if err != nil {
+		return Package{}, unzipping(err)
+	}
+	z.Multistream(false)
+	p, err := readTar(unzipped{z})
+	if f := fault.Of(err); f.Code == fault.Limit {
+		return p, err
+	}
+	if err != nil || p.Kind != NotRead {
+		return Package{}, malformed("something stands before the package in it, which some readers pass over")
 	}
 	return p, nil
 }

@@ -189,18 +189,20 @@ func TestRead_minds_no_order(t *testing.T) {
 
 func TestRead_what_is_no_package(t *testing.T) {
 	for name, b := range map[string][]byte{
-		"nothing":                    nil,
-		"text":                       []byte("the artifact\n"),
-		"a program":                  append([]byte("\x7fELF"), make([]byte, 4000)...),
-		"a zip":                      wheeled(t, member{name: "app/main.py"}),
-		"several packages in a zip":  wheeled(t, member{name: "a-1.dist-info/METADATA"}, member{name: "b-1.dist-info/METADATA"}),
-		"an archive with links":      packed(t, member{name: "app/a"}, member{name: "app/b", header: func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "a" }}),
-		"a compressed text":          zipped(t, []byte("text")),
-		"an archive of something":    packed(t, member{name: "app-1.0/main.go", text: "package main"}),
-		"an archive with odd names":  packed(t, member{name: "./main.go"}, member{name: "/etc/x"}, member{name: "a/../b"}),
-		"a manifest further down":    packed(t, member{name: "app/web/package.json", text: "{}"}),
-		"an archive of no files":     packed(t),
-		"a compressed empty archive": zipped(t, nil),
+		"nothing":                       nil,
+		"text":                          []byte("the artifact\n"),
+		"a program":                     append([]byte("\x7fELF"), make([]byte, 4000)...),
+		"a zip":                         wheeled(t, member{name: "app/main.py"}),
+		"packages deeper in a zip":      wheeled(t, member{name: "app/a-1.dist-info/METADATA"}, member{name: "app/b-1.dist-info/METADATA"}),
+		"an archive with links":         packed(t, member{name: "app/a"}, member{name: "app/b", header: func(h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "a" }}),
+		"a program that unpacks itself": append([]byte("#!/bin/sh\ntail -c +20 $0\n"), packed(t, member{name: "app/main.go"})...),
+		"a program with a stream in it": append([]byte("\x7fELF"), zipped(t, bytes.Repeat([]byte("text"), 500))...),
+		"a compressed text":             zipped(t, []byte("text")),
+		"an archive of something":       packed(t, member{name: "app-1.0/main.go", text: "package main"}),
+		"an archive with odd names":     packed(t, member{name: "./main.go"}, member{name: "/etc/x"}, member{name: "a/../b"}),
+		"a manifest further down":       packed(t, member{name: "app/web/package.json", text: "{}"}),
+		"an archive of no files":        packed(t),
+		"a compressed empty archive":    zipped(t, nil),
 	} {
 		p, err := contents.Read(name, bytes.NewReader(b))
 		if err != nil || p.Kind != contents.NotRead || p.Why == "" {
@@ -263,6 +265,9 @@ func TestE11_an_archive_that_two_readers_read_differently(t *testing.T) {
 		"two streams":                  append(zipped(t, whole[:512]), zipped(t, whole[512:])...),
 		"something behind the stream":  append(packed(t, m), 0),
 		"something behind the end":     zipped(t, append(bytes.Clone(whole), whole...)),
+		"something before the stream":  append([]byte("x"), packed(t, m)...),
+		"zeros before the stream":      append(make([]byte, 512), packed(t, m)...),
+		"other streams before it":      append(bytes.Repeat([]byte{0x1f, 0x8b, 8}, 100)[1:], packed(t, m)...),
 		"something before the archive": zipped(t, append(bytes.Repeat([]byte("x"), 512), whole...)),
 		"an empty block before it":     zipped(t, append(make([]byte, 512), whole...)),
 		"a broken header":              zipped(t, broken),

@@ -32,7 +32,12 @@ type object map[string]json.RawMessage
 func (t *tree) npm() (Package, error) {
 	p := Package{Kind: NPM}
 	for _, name := range slices.Sorted(maps.Keys(t.manifests)) {
-		if path.Base(name) != manifest {
+		if path.Base(fold(name)) == lock {
+			if err := t.locked(&p, name); err != nil {
+				return p, err
+			}
+		}
+		if path.Base(fold(name)) != manifest {
 			continue // of another installer
 		}
 		m, err := members(t.manifests[name], name)
@@ -58,7 +63,7 @@ func (t *tree) npm() (Package, error) {
 			return p, err
 		}
 	}
-	if f := t.files[lock]; f != nil {
+	if f := t.at(lock); f != nil {
 		p.Dependencies = append(p.Dependencies,
 			Dependency{Name: lock, Spec: "sha256:" + f.SHA256, Group: "lock file of the package"})
 	}
@@ -81,7 +86,7 @@ func asObject(b json.RawMessage, what string) (object, error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, malformed("%s of package.json is no object", what)
+		return nil, malformed("%s of a manifest is no object", what)
 	}
 	return m, nil
 }
@@ -91,14 +96,14 @@ func (m object) text(name string) (string, error) {
 	var s *string
 	if b := m[name]; len(b) > 0 {
 		if err := json.Unmarshal(b, &s); err != nil {
-			return "", malformed("%s of package.json is no text", name)
+			return "", malformed("%s of a manifest is no text", name)
 		}
 	}
 	if s == nil {
 		return "", nil
 	}
 	if len(*s) > maxName {
-		return "", limit("%s of package.json has %d bytes, and at most %d are read", name, len(*s), maxName)
+		return "", limit("%s of a manifest has %d bytes, and at most %d are read", name, len(*s), maxName)
 	}
 	return *s, nil
 }
@@ -127,7 +132,7 @@ func (t *tree) scripts(p *Package, m object, dir string) error {
 	}
 	own := map[string]string{}
 	maps.Copy(own, all)
-	addon := t.files[path.Join(dir, gyp)] != nil && string(m["gypfile"]) != "false"
+	addon := t.at(path.Join(dir, gyp)) != nil && string(m["gypfile"]) != "false"
 	if addon && own["install"] == "" && own["preinstall"] == "" {
 		own["install"] = gypBuild
 	}
@@ -172,8 +177,8 @@ func (t *tree) reaches(scripts map[string]string, name, dir string) ([]File, str
 		}
 		for _, word := range words(text) {
 			for _, end := range []string{"", ".js", ".cjs", ".mjs", ".json", "/index.js"} {
-				if f := path.Join(dir, word+end); t.files[f] != nil {
-					found[f] = true
+				if f := t.at(path.Join(dir, word+end)); f != nil {
+					found[f.Path] = true
 				}
 			}
 			for _, x := range []string{"pre" + word, word, "post" + word} {
@@ -290,7 +295,7 @@ func (t *tree) enters(p *Package, m object) error {
 		if name, _, _ := strings.Cut(e.Name, ":"); name != "bin" {
 			continue
 		}
-		if f := t.files[inside(e.Target)]; f != nil && f.Why == "" {
+		if f := t.at(inside(e.Target)); f != nil && f.Why == "" {
 			f.Why = "bin"
 		}
 	}

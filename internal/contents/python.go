@@ -3,6 +3,7 @@ package contents
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -33,11 +34,12 @@ func (t *tree) sdist() (Package, error) {
 		return p, err
 	}
 	for _, name := range []string{setupFile, projectFile} {
-		b, ok := t.manifests[name]
-		if !ok {
+		f := t.at(name)
+		if f == nil {
 			continue
 		}
-		s := Script{Name: name, Text: "python setup.py", SHA256: hexOf(b), Runs: []File{*t.files[name]}}
+		b := t.manifests[f.Path]
+		s := Script{Name: name, Text: "python setup.py", SHA256: hexOf(b), Runs: []File{*f}}
 		if name == projectFile {
 			if b = buildSystem(b); len(b) == 0 {
 				continue
@@ -140,13 +142,13 @@ func requirement(s string) Dependency {
 	return Dependency{Name: normalized(s[:end]), Spec: spec, Group: "requires-dist", Outside: address}
 }
 
-// wheel is the wheel whose files are in t (PEP 427). Nothing runs when it is installed; but a file of paths
+// wheel is the wheel whose files are in t (PEP 427). Nothing runs when it is installed; but files of paths
 // (.pth), and two modules by their names, run whenever Python starts.
 func (t *tree) wheel(info string) (Package, error) {
 	p := Package{Kind: Wheel}
 	for name, f := range t.files {
-		if path.Dir(name) == dataOf(info)+"/scripts" && f.Why == "" {
-			f.Why = "script"
+		if f.Why == "" {
+			f.Why = landing(name).program()
 		}
 	}
 	t.counted(&p)
@@ -157,16 +159,12 @@ func (t *tree) wheel(info string) (Package, error) {
 		p.offers(b)
 	}
 	tops := map[string]bool{}
-	for name := range t.files {
-		rest := name
-		for _, scheme := range []string{"/purelib/", "/platlib/"} {
-			rest = strings.TrimPrefix(rest, dataOf(info)+scheme)
+	for name, f := range t.files {
+		l := landing(name)
+		if l.starts() {
+			p.Scripts = append(p.Scripts, t.starting(l, f))
 		}
-		if starts(rest) {
-			p.Scripts = append(p.Scripts, asScript(rest, t.manifests[name]))
-		}
-		top, _, _ := strings.Cut(rest, "/")
-		if top != info && top != dataOf(info) {
+		if top, _, _ := strings.Cut(l.site, "/"); top != "" && top != info {
 			tops[top] = true
 		}
 	}
@@ -176,13 +174,99 @@ func (t *tree) wheel(info string) (Package, error) {
 	return p.whole()
 }
 
-func dataOf(info string) string { return strings.TrimSuffix(info, ".dist-info") + ".data" }
+// starting is a file that runs whenever Python starts: its text, or its digest where it is not text.
+func (t *tree) starting(l landed, f *File) Script {
+	name := cmp.Or(l.site, l.rest)
+	if b, ok := t.manifests[f.Path]; ok {
+		return asScript(name, b)
+	}
+	return Script{Name: name, Text: "python", SHA256: f.SHA256, Runs: []File{{Path: f.Path, Size: f.Size, SHA256: f.SHA256}}}
+}
 
-// starts reports whether a file at the top of site-packages runs whenever Python starts (module site).
-func starts(name string) bool {
-	f := fold(name)
-	return !strings.Contains(name, "/") &&
-		(strings.HasSuffix(f, ".pth") || slices.Contains([]string{"sitecustomize.py", "usercustomize.py"}, f))
+// landed is where a file of a wheel is put.
+type landed struct {
+	scheme string // of a data folder; "": it is in none
+	rest   string // the path there
+	site   string // the path in site-packages, or ""
+}
+
+// landing is where installers put a file: they take every folder at the top that ends in .data for a data
+// folder, whatever is before that.
+func landing(name string) landed {
+	top, rest, _ := strings.Cut(name, "/")
+	if !strings.HasSuffix(fold(top), ".data") || rest == "" {
+		return landed{rest: name, site: name}
+	}
+	scheme, rest, _ := strings.Cut(rest, "/")
+	l := landed{scheme: fold(scheme), rest: rest}
+	switch l.scheme {
+	case "purelib", "platlib":
+		l.site = rest
+	case "data": // from the folder in which Python is
+		parts := strings.Split(rest, "/")
+		for i, p := range parts {
+			if p = fold(p); p == "site-packages" || p == "dist-packages" {
+				l.site = strings.Join(parts[i+1:], "/")
+			}
+		}
+	}
+	return l
+}
+
+// program says why a file counts as executable by where it is put; "": it does not.
+func (l landed) program() string {
+	top, _, below := strings.Cut(fold(l.rest), "/")
+	switch {
+	case l.scheme == "scripts" && l.rest != "":
+		return "script"
+	case l.scheme == "data" && below && (top == "bin" || top == "scripts"):
+		return "bin"
+	}
+	return ""
+}
+
+// starts reports whether a file runs whenever Python starts (module site): a file of paths in
+// site-packages or, on Windows, beside Python; either of two modules in site-packages; what takes the place of
+// Python's own library; and what says where that is.
+func (l landed) starts() bool {
+	at := fold(l.site)
+	if l.site == "" && l.scheme == "data" {
+		at = fold(l.rest)
+		for _, p := range libraries {
+			if _, below, ok := strings.Cut("/"+at, p); ok && isCode(below) {
+				return true
+			}
+		}
+		if base, ok := strings.CutPrefix(at, "lib/"); ok && !strings.Contains(base, "/") && strings.HasPrefix(path.Ext(base), ".py") {
+			return true // that of Python on Windows
+		}
+		if at == "pyvenv.cfg" || !strings.Contains(at, "/") && strings.HasSuffix(at, "._pth") {
+			return true
+		}
+	}
+	return at != "" && (isStarting(at) || !strings.Contains(at, "/") && strings.HasSuffix(at, ".pth"))
+}
+
+// libraries are where Python keeps its own library, before the number of its version.
+var libraries = []string{"/lib/python", "/lib64/python"}
+
+// isCode reports whether Python could load a file as a module.
+func isCode(name string) bool {
+	return slices.Contains([]string{".py", ".pyc", ".pyo", ".pyw", ".so", ".pyd", ".dll", ".sl"}, path.Ext(name))
+}
+
+// isStarting reports whether a folded path, from where Python looks for modules, is a file of one of the
+// two modules that it loads whenever it starts: as source, compiled, or native; as a file or a folder.
+func isStarting(name string) bool {
+	dir, base := path.Split(strings.Replace(name, "__pycache__/", "", 1))
+	module := strings.TrimSuffix(dir, "/")
+	stem, _, _ := strings.Cut(base, ".")
+	if module == "" {
+		module = stem
+	} else if stem != "__init__" {
+		return false
+	}
+	return (module == "sitecustomize" || module == "usercustomize") && isCode(base)
 }
 
 // offers adds the entry points of a wheel: sections of names (entry points specification).

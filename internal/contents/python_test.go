@@ -76,6 +76,67 @@ func TestRead_a_wheel(t *testing.T) {
 	})
 }
 
+// What runs whenever Python starts is an install script, wherever a wheel keeps it and in every form in
+// which Python loads it (F10).
+func TestF10_a_wheel_with_what_runs_whenever_Python_starts(t *testing.T) {
+	const data = "sample_project-3.0.0.data/"
+	before := inventory(t, wheel(t))
+	for _, name := range []string{
+		"x.pth", "X.PTH",
+		"x-1.0.data/purelib/x.pth", "SAMPLE.DATA/platlib/x.pth", "x-1.0.data/PURELIB/sitecustomize.py",
+		data + "data/lib/python3.11/site-packages/y.pth", data + "data/lib64/python3.11/site-packages/y.pth",
+		data + "data/Lib/site-packages/y.pth", data + "data/local/lib/python3.11/dist-packages/y.pth",
+		data + "data/y.pth", data + "data/lib/python3.11/site-packages/usercustomize/__init__.py",
+		data + "data/lib/python3.11/sitecustomize.py", data + "data/lib/python3.11/os.py", data + "data/lib/python3.11/encodings/__init__.pyc",
+		data + "data/Lib/os.py", data + "data/pyvenv.cfg", data + "data/python311._pth",
+		"sitecustomize.py", "SiteCustomize.py", "sitecustomize.pyc", "sitecustomize.pyw", "sitecustomize.so", "sitecustomize.pyd",
+		"usercustomize.cpython-312-x86_64-linux-gnu.so", "usercustomize.abi3.so", "usercustomize.cp312-win_amd64.pyd",
+		"sitecustomize/__init__.py", "sitecustomize/__init__.pyc", "sitecustomize/__init__.abi3.so", "sitecustomize/__init__.pyd",
+		"__pycache__/sitecustomize.cpython-312.pyc", "usercustomize/__pycache__/__init__.cpython-312.opt-1.pyc",
+		data + "platlib/sitecustomize/__init__.cpython-311-darwin.so", data + "purelib/__pycache__/usercustomize.cpython-312.pyc",
+	} {
+		now := inventory(t, wheel(t, member{name: name, text: "x"}))
+		var of []contents.What
+		for _, c := range contents.Compare(&before, now) {
+			of = append(of, c.Of)
+		}
+		if len(of) == 0 || of[0] != contents.InstallScript {
+			t.Errorf("%s: changes are of %v, want an install script", name, of)
+		}
+		other := inventory(t, wheel(t, member{name: name, text: "y"}))
+		if c := contents.Compare(&now, other); len(c) != 1 || c[0].Of != contents.InstallScript {
+			t.Errorf("%s: with another content: %q, want an install script", name, told(c))
+		}
+	}
+	for _, name := range []string{
+		"sample/x.pth", "sample/sitecustomize.py", "sample/data/x.pth", "sitecustomize.pyi", "sitecustomize.txt", "sitecustomizer.py",
+		"sitecustomize/helper.py", "mysitecustomize/__init__.py", "sample/site-packages/x.pth",
+		data + "purelib/sample/model.pth", data + "data/share/models/net.pth", data + "data/share/x.py", data + "data/lib/libx.so",
+		data + "data/lib/pkgconfig/x.pc", data + "data/etc/pyvenv.cfg", data + "headers/x.h", data + "scripts/x.pth",
+		data + "data/lib/python3.11/site-packages/sample/more.py",
+	} {
+		now := inventory(t, wheel(t, member{name: name, text: strings.Repeat("x", 2<<20)}))
+		if len(now.Scripts) > 0 {
+			t.Errorf("%s: %+v, want no install script", name, now.Scripts)
+		}
+	}
+}
+
+// What a wheel puts among the programs is one, by whichever folder (F10).
+func TestF10_a_wheel_with_programs(t *testing.T) {
+	before := inventory(t, wheel(t))
+	for name, want := range map[string]bool{
+		"x-1.0.data/data/bin/python": true, "x-1.0.data/data/Scripts/pip.py": true, "x-1.0.data/scripts/tool": true, "X.DATA/scripts/tool": true,
+		"x-1.0.data/data/share/bin/x": false, "x-1.0.data/data/etc/x.conf": false, "bin/x.py": false, "x-1.0.data/purelib/bin/x.py": false,
+	} {
+		now := inventory(t, wheel(t, member{name: name, text: "x"}))
+		c := contents.Compare(&before, now)
+		if got := len(c) == 1 && c[0].Of == contents.Binary && c[0].Name == name; got != want {
+			t.Errorf("%s: changes = %q; a binary: %v, want %v", name, told(c), got, want)
+		}
+	}
+}
+
 // A source distribution runs setup.py, or the build that pyproject.toml names.
 func TestRead_a_source_distribution(t *testing.T) {
 	sdist := func(more ...member) []byte {
@@ -129,6 +190,8 @@ func TestE11_a_wheel_that_two_readers_read_differently(t *testing.T) {
 		"a path that leaves":       wheel(t, member{name: "../x"}),
 		"a file that is a folder":  wheel(t, member{name: "sample"}),
 		"no directory":             good[:200],
+		"two names of a package":   wheel(t, member{name: "other-1.0.dist-info/METADATA", text: metadata()}),
+		"one in two cases":         wheel(t, member{name: "Sample_Project-3.0.0.DIST-INFO/METADATA", text: metadata()}),
 		"no metadata":              wheeled(t, member{name: "a-1.dist-info/WHEEL"}),
 		"metadata without a name":  wheeled(t, member{name: "a-1.dist-info/METADATA", text: "Version: 1\n"}),
 		"metadata with two names":  wheeled(t, member{name: "a-1.dist-info/METADATA", text: "Name: a\nName: b\n"}),

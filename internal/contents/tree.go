@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // manifest is the file that makes a package of a folder.
@@ -19,9 +21,10 @@ const manifest = "package.json"
 // tree is what an archive holds, without the folder at its top.
 type tree struct {
 	archive   *archive
-	files     map[string]*File // by path
-	order     []string         // of the paths in the archive
-	folded    map[string]bool  // paths as a file system keeps them that minds no case; true: of a file
+	files     map[string]*File  // by path
+	order     []string          // of the paths in the archive
+	folded    map[string]bool   // paths as a file system keeps them that minds no case; true: of a file
+	spelling  map[string]string // of the files, by those paths
 	manifests map[string][]byte
 	kept      int    // bytes of the manifests
 	top       string // folder
@@ -31,7 +34,7 @@ type tree struct {
 }
 
 func newTree() *tree {
-	return &tree{files: map[string]*File{}, folded: map[string]bool{}, manifests: map[string][]byte{}}
+	return &tree{files: map[string]*File{}, folded: map[string]bool{}, spelling: map[string]string{}, manifests: map[string][]byte{}}
 }
 
 // readTar reads the package that an archive is.
@@ -98,7 +101,7 @@ func (t *tree) add(m member) error {
 	}
 	key := fold(rest)
 	if file, known := t.folded[key]; known && (file || !m.folder) {
-		t.strange(malformed("%q is in it twice, or in two letter cases", rest))
+		t.strange(malformed("%q is in it twice, or in two ways to write it", rest))
 	}
 	if t.folded[key] = !m.folder; m.folder {
 		return nil
@@ -108,9 +111,19 @@ func (t *tree) add(m member) error {
 		return err
 	}
 	f.Why = executable(rest, head, m.mode)
-	t.files[rest], t.order = f, append(t.order, rest)
+	t.keep(f)
 	return nil
 }
+
+// keep adds a file.
+func (t *tree) keep(f *File) {
+	t.files[f.Path], t.spelling[fold(f.Path)] = f, f.Path
+	t.order = append(t.order, f.Path)
+}
+
+// at is the file at a path, in whatever letter case it is written: that is how a file system finds it
+// that minds none. nil: there is none.
+func (t *tree) at(name string) *File { return t.files[t.spelling[fold(name)]] }
 
 // strange keeps the first reason why readers could differ.
 func (t *tree) strange(why error) {
@@ -134,9 +147,13 @@ func (t *tree) file(name string, m member) (*File, []byte, error) {
 	most := int64(16)
 	if isManifest(fold(name)) {
 		most = m.size
-		if t.kept += int(min(m.size, maxManifests)); m.size > maxManifest || t.kept > maxManifests {
+		largest := int64(maxManifest)
+		if path.Base(fold(name)) == lock {
+			largest = maxManifests // it names every package that is installed
+		}
+		if t.kept += int(min(m.size, maxManifests)); m.size > largest || t.kept > maxManifests {
 			return nil, nil, limit("%q in it has %d bytes, and at most %d are read, or %d of all", name, m.size,
-				maxManifest, maxManifests)
+				largest, maxManifests)
 		}
 	}
 	r := io.LimitReader(t.archive.r, m.size)
@@ -185,13 +202,13 @@ func looksLike(name string) bool {
 }
 
 // isManifest reports whether a folded path is that of a manifest of the package, or of one of a package
-// that it brings in node_modules, whose scripts run as well.
+// that it brings in node_modules, whose scripts run as well. A lock file is one too.
 func isManifest(name string) bool {
 	if name == fold(pkgInfo) || name == setupFile || name == projectFile {
 		return true
 	}
 	for {
-		if name == manifest {
+		if name == manifest || name == lock {
 			return true
 		}
 		rest, ok := strings.CutPrefix(name, "node_modules/")
@@ -207,12 +224,13 @@ func isManifest(name string) bool {
 	}
 }
 
-// fold is a path as file systems keep it that mind no case, no characters without a shape (HFS+), and
-// no dots and spaces at the end of a name (Windows).
+// fold is a path as file systems keep it that mind no case, no characters without a shape (HFS+), not
+// whether a letter and its accent are one character or two (HFS+, APFS), and no dots and spaces at the
+// end of a name (Windows).
 func fold(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
-		parts[i] = strings.TrimRight(strings.Map(foldRune, p), ". ")
+		parts[i] = strings.TrimRight(norm.NFD.String(strings.Map(foldRune, norm.NFD.String(p))), ". ")
 	}
 	return strings.Join(parts, "/")
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -54,8 +55,11 @@ func readZip(in io.Reader) (Package, error) {
 	if err := laidOut(raw, z); err != nil {
 		return Package{}, err
 	}
-	if len(infos) != 1 {
+	switch {
+	case len(infos) == 0:
 		return notRead("a zip archive that is no wheel"), nil
+	case len(infos) > 1:
+		return Package{}, malformed("it has %d folders at its top that end in .dist-info, and a wheel has one", len(infos))
 	}
 	info := slices.Collect(maps.Keys(infos))[0]
 	t := newTree()
@@ -150,7 +154,7 @@ func (t *tree) unzip(f *zip.File, left *int64) error {
 	key := fold(name)
 	switch file, known := t.folded[key]; {
 	case known && (file || !folder):
-		return malformed("%q is in it twice, or in two letter cases", name)
+		return malformed("%q is in it twice, or in two ways to write it", name)
 	case !folder && !mode.IsRegular():
 		return malformed("%q in it is a link or a device", name)
 	case len(name) > maxName || len(t.order) >= maxFiles:
@@ -191,7 +195,7 @@ func (t *tree) unzip(f *zip.File, left *int64) error {
 	}
 	x := &File{Path: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}
 	x.Why = executable(name, head.Bytes(), int64(mode.Perm()))
-	t.files[name], t.order = x, append(t.order, name)
+	t.keep(x)
 	return nil
 }
 
@@ -201,7 +205,8 @@ func isMetadata(name string) bool {
 	if strings.HasSuffix(dir, ".dist-info") {
 		return base == "METADATA" || base == "entry_points.txt"
 	}
-	return starts(name[strings.LastIndexByte(name, '/')+1:])
+	end := path.Ext(fold(name))
+	return (end == ".pth" || end == ".py" || end == ".pyw") && landing(name).starts()
 }
 
 // tail keeps the end of what is written to it.
