@@ -147,7 +147,7 @@ func TestF12_a_job_that_uploads_what_the_signing_job_downloads_led_to_the_signat
 		{take + "{path: x}", give + "{name: logs}", true}, {take + "{pattern: d*}", give + "{name: logs}", true}, {take + "{artifact-ids: 7}", give + "{name: logs}", true},
 		{take + "{name: dist}", give + "{name: '${{ matrix.x }}'}", true}, {take + "{name: '${{ inputs.x }}'}", give + "{name: logs}", true},
 		{take + "{name: artifact}", give + "{path: x}", true}, {take + "{name: dist}", "uses: ./up", true}, {"run: gh run download $GITHUB_RUN_ID", give + "{name: logs}", true},
-		{take + "{name: dist}", give + "{name: logs}", false}, {take + "{name: dist}", give + "{path: x}", false}, {take + "{path: x}", "run: make", false}, {"run: echo", give + "{name: dist}", false},
+		{take + "{name: dist}", give + "{name: logs}", false}, {take + "{name: dist}", give + "{path: x}", false}, {take + "{path: x}", "run: make", false}, {take + "{run-id: 7}", give + "{name: logs}", false}, {"run: echo", give + "{name: dist}", false},
 	} {
 		out := ran(t, released(map[string]string{top: strings.NewReplacer("TAKE", x.take, "GIVE", x.give).Replace(text),
 			"up/action.yml": "runs:\n  using: composite\n  steps: [{uses: actions/upload-artifact@v4, with: {name: dist}}]\n"}))
