@@ -72,11 +72,11 @@ var Pages = map[fault.Code]Page{
 		Never:  "Write admin-bypass: accepted because the token cannot see the setting: give the token the permission that the denial names.",
 	},
 	fault.CacheUsed: {
-		Means:  "A job that led to the signature, or one that it needs, can restore a cache, and the policy says caches: none. Whoever could write to the cache, in a run of any other workflow of the branch, could put something into this build. No platform tells which run restored which cache, so the files of the run are what is judged.",
-		Causes: []string{"a step of actions/cache, or the input cache of a setup action", "an action that caches unless it is told not to: setup-node from v5 on, setup-go from v4 on, setup-uv from v5 on", "an action that is named by its commit: which version it is, nobody can tell from that, so each version counts", "an action that nobody here knows", "a runner of your own, whose disk outlives the job"},
+		Means:  "A job that led to the signature, or one that it needs, can restore a cache, and the policy says caches: none. A run of any other workflow of the branch can write to the cache, and could have put something into this build. The platforms do not say which run restored which cache, so the gate judges the files of the run.",
+		Causes: []string{"a step of actions/cache, or the input cache of a setup action", "an action that caches unless it is told not to: setup-node from v5 on, setup-go from v4 on, setup-uv from v5 on", "an action that is named by its commit: the commit does not say which version it is, so the gate assumes the version that restores most", "an action that Sallyport does not know", "a runner of your own, whose disk outlives the job"},
 		GitHub: "Write cache-mode: none for the jobs that build and sign (write-only lets them save), or give the step the input that the denial names.",
 		GitLab: "Write cache: [] in the jobs that build and sign, or cache: {policy: push}.",
-		Mend:   "Build it again: what a run has restored stays restored. An action that is not known is named under known, once somebody has read it: caches: {none: true, known: [owner/name@v1]}.",
+		Mend:   "Then build it again: a run that restored a cache cannot be mended. If the denial lists an action that Sallyport does not know, read the action, and name it under known: caches: {none: true, known: [owner/name@v1]}.",
 		Never:  "Give a cache another key and call it safe: the same jobs write to it.",
 	},
 	fault.Chain: {
@@ -116,24 +116,24 @@ var Pages = map[fault.Code]Page{
 		Never:  "Attest in the job that deploys: then a signature says nothing about the build.",
 	},
 	fault.Changed: {
-		Means:  "What people install is not what it was: against the package of the last entry, something runs on their machines that did not, or comes with it that did not. Found says what. The policy lets it in when somebody who may has approved exactly these changes (changes: approve), or not at all (changes: deny). It says nothing about whether the change does harm.",
-		Causes: []string{"an install script, an executable or a dependency was added on purpose", "somebody has added it who should not: with a stolen account, or in a job that packs", "no entry before has an inventory of the package, so everything in it is new: the first release under the policy, or a new name", "people have approved the release and have not named the changes", "the gate was handed a digest and no file, or a package that installers could read in two ways"},
-		Mend:   "Read what found lists. If you meant it, let somebody who may approve name them: in a job with the digest that the gate prints, at a terminal with the file at hand. If nobody knows why it is there, treat the release as an attack: reject it, and look at who pushed.",
+		Means:  "The package differs from the one of the last entry in what people install: something new runs on their machines, or something new comes with it. Found lists it. With changes: approve the artifact enters once one of the approvers has approved exactly these changes; with changes: deny it cannot enter. The gate does not judge whether a change does harm.",
+		Causes: []string{"an install script, an executable or a dependency was added on purpose", "an attacker added it, with a stolen account or in the job that packs", "no earlier entry has an inventory of the package, so everything in it is new: the first release under the policy, or a new name", "people approved the release without naming the changes", "the gate was handed a digest and no file, or a package that installers could read in two ways"},
+		Mend:   "Read what found lists. If the changes are intended, one of the approvers approves them: in a job, with the digest that the gate prints; at a terminal, with the file at hand. If the team cannot explain a change, treat the release as an attack: reject it, and look at who pushed.",
 		GitHub: "Start the approve workflow with the input changes. At a terminal: gh run download, and sallyport approve --release DIGEST --subject FILE. A review on the environment's page names no changes.",
 		GitLab: "Run the approve job with the input changes. At a terminal: download the job's artifact, and sallyport approve --release DIGEST --subject FILE. An approval on the environment's page names no changes.",
-		Never:  "Write changes: report to get one release out: that is a change of the policy, and the next script is then only told too.",
+		Never:  "Write changes: report to get one release out: the next new script would then only be reported, too.",
 	},
 	fault.Conflict: {
-		Means:  "One signer has reported twice about the same bytes, and the newer report leaves something out that the older one has, or both are equally new. Nobody can tell from them that the artifact is better than the older one says.",
+		Means:  "One signer has reported twice about the same bytes, and the newer report lacks something that the older one has, or both are equally new. The reports do not show that the artifact is better than the older one says.",
 		Causes: []string{"the newer scan was filtered, looked at fewer packages, or used an older database", "a suite of tests that had failed was left out of the newer results", "two jobs reported in the same second"},
-		Mend:   "Report once more, about everything: update the scanner's database, scan without filters, and attest that. A finding that does not matter is said so by a VEX, from somebody whom the policy names.",
-		Never:  "Delete the older report: the platform does not tell who deleted an attestation, and the finding is still in the artifact.",
+		Mend:   "Report once more, about everything: update the scanner's database, scan without filters, and attest that. To excuse a finding that does not matter, one of the signers under vex signs a VEX.",
+		Never:  "Delete the older report: the platform does not say who deleted an attestation, and the finding is still in the artifact.",
 	},
 	fault.Findings: {
-		Means:  "The newest report of a scanner has vulnerabilities that are as bad as below says or worse, or that are known to be exploited. A severity that nobody gives counts as the worst, and so does what the report itself leaves out.",
-		Causes: []string{"a dependency has a vulnerability that was found since", "a scanner gives no severity (govulncheck gives none)", "the scanner's file of exclusions hides a finding, which counts nevertheless", "a VEX was signed by somebody whom vex does not name, or about another digest"},
-		Mend:   "Update what is listed, build and scan again. Where a finding does not affect the artifact, somebody whom vex: {signed-by} names signs an OpenVEX document about its digest, with status not_affected and a justification: attest --type vex.",
-		Never:  "Raise below for one finding: everything else that is as bad passes too, for ever.",
+		Means:  "The newest report of a scanner has vulnerabilities at or above the severity that below names, or that are known to be exploited. A missing severity counts as the worst. A finding that the report itself suppresses counts, too.",
+		Causes: []string{"a dependency has a vulnerability that was found since", "a scanner gives no severity (govulncheck gives none)", "the scanner's file of exclusions hides a finding, which counts nevertheless", "a VEX has a signer that vex does not name, or is about another digest"},
+		Mend:   "Update what is listed, build and scan again. If a finding does not affect the artifact, one of the signers under vex: {signed-by} signs an OpenVEX document about its digest, with status not_affected and a justification: attest --type vex.",
+		Never:  "Raise below for one finding: every other finding of that severity would pass from then on.",
 	},
 	fault.Identity: {
 		Means:  "The evidence is genuine, and somebody signed it whom the policy does not name: another repository, workflow, ref, event, or runner. Found and wanted show the first part that differs.",
@@ -155,10 +155,10 @@ var Pages = map[fault.Code]Page{
 	},
 	fault.Isolation: {
 		Means:  "A job that may have signed runs, or may run, code of the project, and the policy says builder: isolated. What runs in that job can ask for the same identity, and sign what it likes.",
-		Causes: []string{"the artifact is built in the job that attests it", "a script in the job that signs, beside sallyport", "a value that is pasted into a script, as ${{ inputs.name }}", "an action in that job that nobody here knows", "another job of the same file also has id-token: write, and the certificate does not say which of them signed"},
+		Causes: []string{"the artifact is built in the job that attests it", "a script in the job that signs, beside sallyport", "a value that is pasted into a script, as ${{ inputs.name }}", "an action in that job that Sallyport does not know", "another job of the same file also has id-token: write, and the certificate does not say which of them signed"},
 		GitHub: "Build in one job, hand the files over with upload-artifact, and let a second job with id-token: write do no more than download-artifact and sallyport attest. Or name a reusable workflow with signer, which signs for others.",
 		GitLab: "Let the component attest be the job that signs, without before_script and variables of its own; what it needs builds.",
-		Mend:   "Build it again. A step that is not known is named under known, once somebody has read it: builder: {isolated: true, known: [owner/name@v1]}.",
+		Mend:   "Then build it again. If the denial lists an action that Sallyport does not know, read the action, and name it under known: builder: {isolated: true, known: [owner/name@v1]}.",
 		Never:  "Move the build into an action of the project: its steps run in the same job.",
 	},
 	fault.Leak: {
@@ -218,16 +218,16 @@ var Pages = map[fault.Code]Page{
 		Never:  "Write content: unchecked to get past a difference that nobody has explained.",
 	},
 	fault.Report: {
-		Means:  "The report of a tool is signed by the right one and cannot be used: it does not say something that the policy asks for, or says that it is not whole.",
+		Means:  "The report of a tool has the right signer, and the policy cannot use it: it lacks something that the policy asks for, or says itself that it is incomplete.",
 		Causes: []string{"the report does not say which components were looked at", "another tool or an older version wrote it", "the workflow that reports was given an input that the policy does not list, or does not say which", "the scan did not come to its end", "the SBOM lists nothing, or does not say how complete it is"},
-		Mend:   "Use a format of the tool that says it: Trivy with --list-all-pkgs, govulncheck -format json, CycloneDX with compositions. What a format does not have, the job that attests adds: --tool, --report-time, --database-time, --report-inputs. That is then its signer's word, and shown as such.",
+		Mend:   "Use a format of the tool that has it: Trivy with --list-all-pkgs, govulncheck -format json, CycloneDX with compositions. The job that attests can add what the format lacks: --tool, --report-time, --database-time, --report-inputs. Verdicts show it as asserted by the signer.",
 		Never:  "Write into a report by hand what its tool did not say.",
 	},
 	fault.Reused: {
-		Means:  "An earlier entry says that the same run has built other bytes under the same name. A run builds a version once; whoever takes its token can sign something else with it afterwards.",
-		Causes: []string{"somebody signed a second artifact in the run, or in a job that was started again under its name", "one run builds several variants under one name, and they enter one after the other"},
-		Mend:   "Build the version in a run of its own. Variants of one run enter with one gate, or have names of their own.",
-		Never:  "Let runs: once out before it is known who signed the second artifact.",
+		Means:  "An earlier entry says that the same run has built other bytes under the same name. A run builds a version once. An attacker who takes the token of the run can sign something else with it afterwards.",
+		Causes: []string{"a second artifact was signed in the run, or in a job of it that was started again", "one run builds several variants under one name, and they enter one after the other"},
+		Mend:   "Build the version in a run of its own. Let variants of one run enter with one gate, or give them names of their own.",
+		Never:  "Remove runs: once before you know who signed the second artifact.",
 	},
 	fault.Replay: {
 		Means:  "A verdict is not the one that its kept input leads to.",
@@ -286,9 +286,9 @@ var Pages = map[fault.Code]Page{
 		Never:  "Attest what a download happens to be.",
 	},
 	fault.Tests: {
-		Means:  "The newest report about the artifact's tests has a test that failed, shows no end of the run, or shows too few tests. A test that was skipped did not run.",
+		Means:  "The newest report about the artifact's tests has a failed test, does not show that the run ended, or has too few tests. A skipped test did not run.",
 		Causes: []string{"a test failed", "the test runner was stopped, and wrote half a report", "the tests were not found, so none ran", "a suite that the policy names was not run"},
-		Mend:   "Mend what fails, build again and attest the results of that build with attest --type test-results.",
+		Mend:   "Mend what failed, build again, and attest the results of that build with attest --type test-results.",
 		Never:  "Lower at-least to the number that ran: find out why fewer ran.",
 	},
 	fault.Time: {
@@ -310,36 +310,36 @@ var Pages = map[fault.Code]Page{
 		Never:  "Try until it happens to hold.",
 	},
 	fault.Unreviewed: {
-		Means: "A commit between what is deployed and what wants to enter came onto the branch without a request, or by a request that too few others had approved " +
+		Means: "A commit between what is deployed and what wants to enter came onto the branch without a request, or by a request with too few approvals " +
 			"when it was merged. An approval counts if it is of the request's last commit, if it was given before the merge, and if its giver had no part in what the request brought.",
-		Causes: []string{"somebody pushed to the branch", "a merge was made by hand and pushed", "somebody pushed to the request after its review", "the only review is of an author, of a co-author, of who pushed or of a bot",
-			"the review was taken back or dismissed", "nobody knows who made a commit of the request, so one more review is asked for"},
-		Mend: "Find out why it came in that way. What is on the branch stays in its history, also after a revert. Let somebody else look at each of the commits, and name them under accepted of source: " +
-			"that is a change of the policy, which whom the policy in force asks has to agree to. Or release from a history without them. Then switch a rule on that refuses the next one.",
+		Causes: []string{"somebody pushed to the branch", "a merge was made by hand and pushed", "somebody pushed to the request after its review", "the only review is by an author, a co-author, a pusher or a bot",
+			"the review was taken back or dismissed", "the maker of a commit of the request is not known, so the gate asks for one more review"},
+		Mend: "Find out why it came in that way. The commits stay in the history of the branch, also after a revert. Let another person look at each of them, and name them under accepted of source: " +
+			"that is a change of the policy, and the approvers of the policy in force have to agree to it. Or release from a history without them. Then switch on a rule that refuses the next one.",
 		GitHub: "Settings > Rules > Rulesets: require a pull request before merging, dismiss stale approvals when new commits are pushed; no bypass.",
 		GitLab: "Settings > Repository > Protected branches: Allowed to push and merge: No one. Settings > Merge requests: remove all approvals when commits are added.",
-		Never:  "Approve the request after its merge: nobody was there to stop it.",
+		Never:  "Approve the request after its merge: a review counts only while it can still stop the request.",
 	},
 	fault.Unverified: {
-		Means: "A commit between what is deployed and what wants to enter has no signature, or one that the platform did not verify. Who is named as its author is then what somebody typed. " +
+		Means: "A commit between what is deployed and what wants to enter has no signature, or one that the platform did not verify. The author's name in it is then only a claim. " +
 			"A commit that was made on the platform's page has the platform's own signature: that counts, and says of its author only that an account did it there.",
-		Causes: []string{"somebody works without a signing key, or the platform does not know the key", "the address of the committer is not one of the account's", "a bot that commits with git and signs nothing", "on GitLab: the instance does not sign what its page commits"},
-		Mend:   "Find out who pushed it. What is on the branch stays in its history. Let somebody else look at each of the commits, and name them under accepted of source, by a reviewed change of the policy; or release from a history without them.",
+		Causes: []string{"somebody works without a signing key, or the platform does not know the key", "the address of the committer is not one of the account's", "a bot that commits with git and does not sign", "on GitLab: the instance does not sign what its page commits"},
+		Mend:   "Find out who pushed it. The commits stay in the history of the branch. Let another person look at each of them, and name them under accepted of source, by a reviewed change of the policy; or release from a history without them.",
 		GitHub: "Settings > Rules > Rulesets: require signed commits. Each person: Settings > SSH and GPG keys.",
 		GitLab: "Settings > Repository > Push rules: reject unsigned commits. Each person: Preferences > SSH keys, or GPG keys.",
-		Never:  "Sign the commit of somebody else anew to make the message go away: the committer is then the one who answers for it.",
+		Never:  "Sign another person's commit again to make the message go away: that makes you answer for it.",
 	},
 	fault.Weaker: {
-		Means:  "What is deployed was let in with evidence that this artifact lacks, or the policy lets this one off more: a proof of a log, a time, what a signer only asserts.",
+		Means:  "The artifact that is deployed entered with evidence that this one lacks, or the policy now accepts less: no proof of a log, no time, or what a signer only asserts.",
 		Causes: []string{"the policy asks for less than it did when the last release entered", "a report is now of a format that says less", "a bundle has a promise of the log in place of its proof"},
-		Mend:   "Attest what is missing. Where the weaker evidence is meant, leave weaker-evidence out for one release: that is a change of the policy, which whom the policy in force asks has to agree to.",
-		Never:  "Delete the entries of what is deployed, so that there is nothing to compare with.",
+		Mend:   "Attest what is missing. If the weaker evidence is intended, remove weaker-evidence for one release: that is a change of the policy, and the approvers of the policy in force have to agree to it.",
+		Never:  "Delete the entries of what is deployed, so that the gate has nothing to compare with.",
 	},
 	fault.TooEarly: {
-		Means:  "The policy asks for some time in the environment before, and that time is not over, or nobody has said when it began. It begins when the deployment there is known to have succeeded, and begins again when something else was deployed there in between.",
+		Means:  "The policy asks for some time in the environment before. That time is not over, or the record does not say when it began. It begins when the deployment there is known to have succeeded, and begins again after another deployment there.",
 		Causes: []string{"the time is not over", "the job that deploys does not run entered after its last step", "another version was deployed into the environment before in the meantime"},
-		Mend:   "Run the gate again at the time that the denial names. Where nobody confirms deployments, add entered to the job that deploys.",
-		Never:  "Shorten for to get one release out: everybody who reads the policy will take the shorter time for enough.",
+		Mend:   "Run the gate again at the time that the denial names. If the record does not say when it began, add entered to the job that deploys.",
+		Never:  "Shorten the time to get one release out: readers of the policy will take the shorter time for enough.",
 	},
 	fault.TrustRoot: {
 		Means:  "The trusted root cannot be read, was altered, or is out of date.",

@@ -128,7 +128,7 @@ var Codes = map[Code]string{
 	Unverified:       "a commit carries no signature that the platform verified",
 	Weaker:           "its evidence is weaker than that of what is deployed",
 	TooEarly:         "the artifact has not been in the environment before for as long as the policy asks",
-	Changed:          "what people install has changed, and nobody has approved that",
+	Changed:          "what people install has changed, and the approvers have not approved that",
 	Conflict:         "two reports about one artifact do not agree, and the newer one does not show why",
 	OK:               "the requirement is met",
 }

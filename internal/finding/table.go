@@ -787,7 +787,7 @@ var table = [...]row{
 	BuildCached: {
 		id: "build-cached", severity: Warning, causes: []cause{{Policy, "F12"}},
 		title:   "the next release will be denied: a job that leads to its signature can restore a cache",
-		meaning: "The policy says caches: none. Whoever may write to the cache has a part in the build.",
+		meaning: "The policy says caches: none. A run of another workflow can write to the cache, and so change the build.",
 		step:    "write cache-mode: none for the jobs that build and sign",
 	},
 	BuildExposed: {
