@@ -224,7 +224,7 @@ var Pages = map[fault.Code]Page{
 		Never:  "Write into a report by hand what its tool did not say.",
 	},
 	fault.Reused: {
-		Means:  "An earlier entry says that the same run has built other bytes under the same name. A run builds a version once. An attacker who takes the token of the run can sign something else with it afterwards.",
+		Means:  "An earlier entry says that the same run has built other bytes under the same name, not counting the folder and the version in it. A run builds a version once. An attacker who takes the token of the run can sign something else with it afterwards.",
 		Causes: []string{"a second artifact was signed in the run, or in a job of it that was started again", "one run builds several variants under one name, and they enter one after the other"},
 		Mend:   "Build the version in a run of its own. Let variants of one run enter with one gate, or give them names of their own.",
 		Never:  "Remove runs: once before you know who signed the second artifact.",

@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -36,7 +38,7 @@ func builtIn(all []verdict.Evidence) []string {
 }
 
 // reused denies where each run that built the artifact has built another one of its name that entered before: a run builds
-// one version, and whoever holds its token later can sign another (E13).
+// one version, and an attacker who takes its token later can sign another (E13).
 func (in Input) reused(env Environment, a Artifact, j verdict.Judgement) verdict.Finding {
 	runs := builtIn(j.Evidence)
 	for _, run := range runs {
@@ -55,11 +57,18 @@ func (in Input) reused(env Environment, a Artifact, j verdict.Judgement) verdict
 	return met("runs", "no provenance counts, so no run is held against the record", env.Line)
 }
 
+// dotted is a version in the name of a file.
+var dotted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+`) })
+
+// variant is the name of a file without its folder and its version: two versions of one file have the same, and files for two
+// systems do not.
+func variant(name string) string { return dotted().ReplaceAllString(base(name), "*") }
+
 // usedBefore returns an entry of other bytes under the name, which a run has built.
 func (in Input) usedBefore(run, artifact, name, digest string) (Entry, bool) {
 	for _, e := range in.chain.Entries {
 		if !e.Watched && slices.ContainsFunc(e.Artifacts, func(x statement.Admitted) bool {
-			return x.Artifact == artifact && x.Name == name && x.SHA256 != digest && slices.Contains(x.Runs, run)
+			return x.Artifact == artifact && variant(x.Name) == variant(name) && x.SHA256 != digest && slices.Contains(x.Runs, run)
 		}) {
 			return e, true
 		}

@@ -19,7 +19,7 @@ func afterEntry(t *testing.T, p *policy.Policy, edit func(*statement.Admitted)) 
 	return in
 }
 
-// A run builds a version once. Whoever has its token later can sign another one in it.
+// A run builds a version once. An attacker who takes its token later can sign another one in it.
 func TestE13_a_run_that_has_built_another_version(t *testing.T) {
 	p := read(t, edited(t, "    requires:", "    runs: once\n    requires:"))
 	used := func(edit func(*statement.Admitted)) policy.Input {
@@ -44,6 +44,21 @@ func TestE13_a_run_that_has_built_another_version(t *testing.T) {
 		t.Run(name, func(t *testing.T) { wantAllowed(t, evaluate(used(edit))) })
 	}
 	wantAllowed(t, evaluate(afterEntry(t, read(t, good), func(a *statement.Admitted) { a.Runs = []string{signer().Run} })))
+	// A file of the next version has another name, and may lie in another folder; one for another system has another name, too.
+	for before, denied := range map[string]bool{
+		"out/app-1.4.0-linux.tar.gz": true, "dist/app-1.3-linux.tar.gz": true, "dist/app-1.4.1-linux.tar.gz": true,
+		"dist/app-1.4.0-darwin.tar.gz": false, "dist/lib-1.4.0-linux.tar.gz": false,
+	} {
+		t.Run(before, func(t *testing.T) {
+			in := used(func(a *statement.Admitted) { a.Name = before })
+			in.Candidates[0].Subject.Name = "dist/app-1.4.1-linux.tar.gz"
+			if v := evaluate(in); !denied {
+				wantAllowed(t, v)
+			} else if f := wantDenied(t, v); f.Code != fault.Reused {
+				t.Errorf("finding = %+v, want %s", f, fault.Reused)
+			}
+		})
+	}
 }
 
 // What is deployed had more, or was let off less.
