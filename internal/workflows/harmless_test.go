@@ -14,7 +14,10 @@ func told(t *testing.T, job string) string {
 func TestC22_a_script_that_evaluates_a_value_is_code(t *testing.T) {
 	for script, want := range map[string]string{
 		`echo "${X@P}"`: "${X@P}", `echo "${X@A}"`: "${X@A}", `echo "${!X}"`: "${!X}", `echo "${A[$X]}"`: "${A[$X]}", `echo "${A:X}"`: "${A:X}",
-		`echo ${X:=y}`: "${X:=y}", `echo ${Y:-${X@P}}`: "${Y:-${X@P}", `echo ${X/a/b}`: "${X/a/b}", `echo $[X]`: "$[X]", "echo \"$\\\n{X@P}\"": "${X@P}", "echo $\\\n(./x)": "$(",
+		`echo ${X:=y}`: "${X:=y}", `echo ${Y:-${X@P}}`: "${Y:-${X@P}", `echo ${X/a/b}`: "${X/a/b}", `echo $[X]`: "$[X]", "echo ${X@P": "${X@P", "cat <<X\nx\nX": "it has <<", `cat <(./x)`: "it has <(", `cat >(./x)`: "it has >(", `echo $"x"`: "it has $\"",
+		`echo x >> $GITHUB_ENV`: "it has GITHUB_ENV", `coproc cat x`: "the word coproc", `gh`: "it runs gh", "echo " + strings.Repeat("a", 17<<10): "no more than",
+		`test ?x`: "where an operator", `test [a-z]`: "where an operator", `test "$A" ]`: "where an operator", `[ "$A" = "$B" x`: "where an operator",
+		`test -n "$A" "$B" x`: "where an operator", `test "$A" = "$B" -a "$C"`: "where an operator", "echo \"$\\\n{X@P}\"": "${X@P}", "echo $\\\n(./x)": "$(",
 		`test -v "$X"`: "test -v", `[ -v "$X" ]`: "test -v", `[ -R "$X" ]`: "test -v", `test -n a -o -v b`: "test -v",
 		`test "$A" "$X"`: "where an operator", `test -n $X`: "outside of quotes", `test *`: "where an operator", `test {-v,x}`: "where an operator",
 		`[ "$A" -a "$X" ]`: "where an operator", `(( Y = X ))`: "((", `[[ $X -eq 1 ]]`: "it runs [[", `let Y=X`: "it runs let", `declare -i Y=X`: "it runs declare",
@@ -29,7 +32,10 @@ func TestC22_a_script_that_evaluates_a_value_is_code(t *testing.T) {
 	// Those that only show and compare are none.
 	for _, script := range []string{`echo "$X" ${X} "${X:-none}" ${X:+a} ${X#v} "${X%.*}" ${#X} $?`, `echo "${A:-$B}" "${A:-${B}}" costs 5$`, `test -n "$X"`, `[ "$X" = yes ]`,
 		`[ ! -f "$X" ] || exit 1`, `test "$X" -eq 1`, `test "$X"`, `[ ! "$A" != "$B" ]`, `test -f dist/app -a -s dist/app`, `printf '%s\n' "$X"`, `printf "[%s]" "$X"`, `set -euo pipefail`,
-		`set -x; set +x`, `sallyport attest "$X" "dist/$Y"`, `echo ${{ github.sha }}`} {
+		`set -x; set +x`, `test "$A" == "$B"`, `test "$A" -ne 1`, `test "$A" -lt 1`, `test "$A" -le 1`, `test "$A" -gt 1`, `test "$A" -ge 1`,
+		`test a -nt "$B"`, `test a -ot "$B"`, `test a -ef "$B"`, `[ || true`, `printf || true`, `printf -- "$X"`, `pwd; cd dist; : ; shasum x; sleep 1; mkdir x; wc x; cmp a b; diff a b`,
+		`cosign attest x; cosign attest-blob x; cosign verify x; cosign verify-blob x; cosign version; gh attestation verify x`, `echo x >> "${GITHUB_OUTPUT}"`,
+		`echo x >> ${GITHUB_STEP_SUMMARY}; echo x 1>&2`, `sallyport attest "$X" "dist/$Y"`, `echo ${{ github.sha }}`} {
 		if got := told(t, "steps:\n  - run: |\n      "+script); got != "" {
 			t.Errorf("%s: told %q, want nothing", script, got)
 		}
@@ -86,6 +92,7 @@ func TestC22_what_else_runs_code_of_the_project(t *testing.T) {
 		uses("determinatesystems/nix-installer-action@v19", "source-binary: ./dist/x"): "source-binary",
 		uses("docker/setup-qemu-action@v3", "image: acme/x"):                           "image",
 		uses("docker/setup-buildx-action@v3", "driver-opts: image=acme/x"):             "driver-opts",
+		uses("docker/setup-buildx-action@v3", "driver-opts: '${{ vars.O }}'"):          "driver-opts",
 		"steps: [{uses: actions/setup-python@v6, env: {INPUT_PIP-INSTALL: ./dist}}]":   "handed an input",
 		uses("actions/setup-python@v6", "python-version: 3.13"):                        "",
 		uses("actions/setup-java@v5", "distribution: temurin"):                         "",
@@ -102,19 +109,26 @@ func TestC22_what_else_runs_code_of_the_project(t *testing.T) {
 
 func TestF12_what_a_script_takes_from_earlier_runs(t *testing.T) {
 	for script, want := range map[string]string{
-		"docker buildx bake": "may import", "docker buildx bake -f b.hcl": "may import", "docker compose build": "may import", "docker-compose up -d": "may import",
+		"docker buildx bake": "may import", "docker-buildx bake": "may import", "buildx bake": "may import", "podman-compose build": "may import", "buildah bud $X": "a variable makes",
+		"nerdctl build $X": "a variable makes", "docker build `cat x` .": "a variable makes", "docker build \"`cat x`\" .": "a variable makes", `docker "$X" build .`: "a variable makes",
+		`docker build --pull "$X" .`: "a variable makes", "docker build -t app:${{ inputs.tag }} .": "a variable makes", `docker build -t "app:${{ inputs.tag }}" .`: "a variable makes",
+		"docker build -t app:${{ github.ref_name }}-${{ inputs.tag }} .": "a variable makes", `docker build -t app:$GITHUB_REF_NAMES .`: "a variable makes", `docker build $GITHUB_REF_NAME .`: "a variable makes",
+		"docker build ${{ github.ref_name }} .": "a variable makes", "IFS=/; docker build -t app:$GITHUB_REF_NAME .": "a variable makes", "cat > x <<E\ndocker build --cache-from x .\nE": "cache-from",
+		"gh run download $GITHUB_RUN_ID --repo acme/x": "another run", "docker buildx bake -f b.hcl": "may import", "docker compose build": "may import", "docker-compose up -d": "may import",
 		"docker compose -f x.yml build app": "may import", "X=1 sudo docker buildx bake": "may import", "gh run download 12 -n dist": "another run",
 		"gh -R acme/x run download 12": "another run", "gh run download $GITHUB_RUN_ID -R acme/x": "another run", "gh run download": "another run", "gh api repos/x/y/actions/artifacts/1/zip": "another run",
 		"docker buildx build --cache-'from' type=gha .": "cache-from", `docker buildx build "--cache-"from=x .`: "cache-from", `docker build ${F}from type=gha .`: "a variable makes",
 		`docker build --cache-"$F" x .`: "a variable makes", `docker build "$ARGS" .`: "a variable makes", "docker build -t app:$TAG .": "a variable makes", `podman build $X`: "a variable makes",
 		"bazel build --remote_cache=https://x //...": "a cache of others", "gradle build --build-cache": "a cache of others", "earthly --remote-cache=x +b": "a cache of others",
 	} {
-		j := one(t, "steps:\n  - run: |\n      "+script, nil)
+		j := one(t, "steps:\n  - run: |\n      "+strings.ReplaceAll(script, "\n", "\n      "), nil)
 		if len(j.Caches) != 1 || !strings.Contains(j.Caches[0].What, want) || !j.Caches[0].Elsewhere {
 			t.Errorf("%s: told %+v, want %q", script, j.Caches, want)
 		}
 	}
 	for _, script := range []string{"docker build -t ghcr.io/acme/app:1 .", `docker build -t "$IMAGE" --build-arg "V=$V" "."`, `docker buildx build -t "app:$TAG" --push .`, "docker build -t app:$GITHUB_SHA .",
+		"docker build -t ghcr.io/$GITHUB_REPOSITORY:${GITHUB_REF_NAME} .", "docker build -t ghcr.io/${{ github.repository }}:${{ github.ref_name }} .", "docker push app:$TAG",
+		"printf docker buildx bake", "echo --remote_cache=x", "gh api repos/x/y", "gh release view artifacts",
 		"docker buildx bake --no-cache", "docker compose pull", "docker push app", "echo docker buildx bake", "gh run list", `gh run download "$GITHUB_RUN_ID" -n dist`, "gh release download v1",
 		"gradle build --no-build-cache", "bazel build --remote_cache= //...", "make"} {
 		if j := one(t, "steps:\n  - run: |\n      "+script, nil); len(j.Caches) != 0 {
@@ -131,6 +145,14 @@ func TestF12_images_builders_and_actions_that_may_bring_a_cache(t *testing.T) {
 		"container: {image: x, volumes: ['/mnt:/c']}\nsteps: [{run: make}]":                    "with volumes",
 		"services: {a: {image: x, volumes: ['/:/h']}}\nsteps: [{run: make}]":                   "with volumes",
 		"container: {image: x, options: '--volume=/:/h'}\nsteps: [{run: make}]":                "with volumes",
+		"container: {image: x, options: '-v /:/h'}\nsteps: [{run: make}]":                      "with volumes",
+		"container: {image: x, options: '--mount type=bind'}\nsteps: [{run: make}]":            "with volumes",
+		"container: {image: x, options: '${{ vars.O }}'}\nsteps: [{run: make}]":                "with volumes",
+		"container: {image: x, volumes: '${{ vars.V }}'}\nsteps: [{run: make}]":                "with volumes",
+		uses("docker/setup-buildx-action@v3", "cache-binary: false, append: x"):                "append",
+		uses("docker/setup-buildx-action@v3", "cache-binary: false, append: [{name: x}]"):      "append",
+		uses("docker/setup-buildx-action@v3", "cache-binary: false, endpoint: ''"):             "",
+		uses("docker/setup-buildx-action@v3", "cache-binary: false, driver: docker"):           "",
 		uses("actions/github-script@v7", "script: x"):                                          "actions/github-script@v7",
 		uses("docker/setup-buildx-action@v3", "cache-binary: false, driver: remote"):           "driver: remote",
 		uses("docker/setup-buildx-action@v3", "cache-binary: false, endpoint: 'tcp://x'"):      "endpoint",
@@ -142,6 +164,9 @@ func TestF12_images_builders_and_actions_that_may_bring_a_cache(t *testing.T) {
 		got := strings.Join(j.Unknown, "; ")
 		for _, c := range j.Caches {
 			got += "; " + c.What
+			if !c.Elsewhere {
+				t.Errorf("%s: %q is the platform's, want that no switch of it stops this", job, c.What)
+			}
 		}
 		if (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: told %q, want %q", job, got, want)
@@ -165,7 +190,10 @@ func TestF12_a_job_that_uploads_what_the_signing_job_downloads_led_to_the_signat
 		{take + "{path: x}", give + "{name: logs}", true}, {take + "{pattern: d*}", give + "{name: logs}", true}, {take + "{artifact-ids: 7}", give + "{name: logs}", true},
 		{take + "{name: dist}", give + "{name: '${{ matrix.x }}'}", true}, {take + "{name: '${{ inputs.x }}'}", give + "{name: logs}", true},
 		{take + "{name: artifact}", give + "{path: x}", true}, {take + "{name: dist}", "uses: ./up", true}, {"run: gh run download $GITHUB_RUN_ID", give + "{name: logs}", true},
-		{take + "{name: dist}", give + "{name: logs}", false}, {take + "{name: dist}", give + "{path: x}", false}, {take + "{path: x}", "run: make", false}, {take + "{run-id: 7}", give + "{name: logs}", false}, {"run: echo", give + "{name: dist}", false},
+		{take + "{name: dist}", give + "{name: logs}", false}, {take + "{name: dist}", give + "{path: x}", false}, {take + "{path: x}", "run: make", false}, {take + "{name: dist, run-id: 7}", give + "{name: logs}", false},
+		{take + "{run-id: 'false'}", give + "{name: logs}", true}, {take + "{name: github-pages}", "uses: actions/upload-pages-artifact@v3", true}, {take + "{name: dist}", "uses: actions/upload-pages-artifact@v3", false},
+		{take + "{name: merged-artifacts}", "uses: actions/upload-artifact/merge@v4", true}, {take + "{name: dist}", "uses: actions/upload-artifact/merge@v4", false},
+		{"run: x run download $GITHUB_RUN_ID", give + "{name: logs}", false}, {"run: gh release download $GITHUB_RUN_ID", give + "{name: logs}", false}, {"run: echo", give + "{name: dist}", false},
 	} {
 		out := ran(t, released(map[string]string{top: strings.NewReplacer("TAKE", x.take, "GIVE", x.give).Replace(text),
 			"up/action.yml": "runs:\n  using: composite\n  steps: [{uses: actions/upload-artifact@v4, with: {name: dist}}]\n"}))
