@@ -244,7 +244,7 @@ func (w *reading) closure(p *part) error {
 	w.add(p)
 	for k := p; k != nil; k = k.of.caller {
 		for _, n := range k.needs() {
-			if err := w.whole(n, 0); err != nil {
+			if err := w.whole(n); err != nil {
 				return err
 			}
 		}
@@ -253,12 +253,9 @@ func (w *reading) closure(p *part) error {
 }
 
 // whole adds all jobs of p, which may call a workflow, and those that p needs.
-func (w *reading) whole(p *part, level int) error {
+func (w *reading) whole(p *part) error {
 	if slices.Contains(w.done, p) {
-		return nil
-	}
-	if level > MaxJobs {
-		return odd("the jobs of %s need each other in a ring", p.of.at.Path)
+		return nil // also where jobs need each other in a ring
 	}
 	k, err := w.called(p)
 	if err != nil {
@@ -266,13 +263,13 @@ func (w *reading) whole(p *part, level int) error {
 	}
 	if w.add(p); k != nil {
 		for _, x := range k.jobs {
-			if err := w.whole(x, level+1); err != nil {
+			if err := w.whole(x); err != nil {
 				return err
 			}
 		}
 	}
 	for _, n := range p.needs() {
-		if err := w.whole(n, level+1); err != nil {
+		if err := w.whole(n); err != nil {
 			return err
 		}
 	}
@@ -308,7 +305,7 @@ func (w *reading) called(p *part) (*instance, error) {
 	if r := parseUses(text); !r.local {
 		name, _, _ := strings.Cut(text, "@")
 		parts := strings.SplitN(name, "/", 3)
-		if r.image || len(parts) < 3 {
+		if len(parts) < 3 {
 			return nil, odd("%s, job %s calls %q, which names no workflow", p.of.at.Path, p.id, text)
 		}
 		at = Place{parts[0] + "/" + parts[1], r.ref, parts[2]}
@@ -375,7 +372,7 @@ func (p *part) inherit() {
 // may.
 func identity(perms *yamlnode.Node) bool {
 	switch {
-	case perms == nil || perms.Kind == yamlnode.Null:
+	case perms == nil:
 		return false
 	case perms.Kind == yamlnode.Map:
 		t := perms.Get("id-token")
@@ -492,15 +489,23 @@ func choices(job *yamlnode.Node, text string) []string {
 	}
 	matrix := job.Get("strategy").Get("matrix")
 	var out []string
-	for _, n := range matrix.Get(name).Flat() {
-		out = append(out, cmp.Or(n.Str(), "?"))
-	}
-	for _, n := range matrix.Get("include").Flat() {
-		if v := n.Get(name); v != nil {
-			out = append(out, cmp.Or(v.Str(), "?"))
+	add := func(from *yamlnode.Node) {
+		for _, f := range fields(from) {
+			if strings.EqualFold(f.Name, name) { // as the platform compares them
+				for _, n := range f.Value.Flat() {
+					out = append(out, cmp.Or(n.Str(), "?"))
+				}
+			}
 		}
 	}
-	if len(out) == 0 || matrix.Kind != yamlnode.Map {
+	add(matrix)
+	for _, n := range matrix.Get("include").Flat() {
+		if n.Kind != yamlnode.Map {
+			out = append(out, cmp.Or(n.Str(), "?")) // an expression, which may say anything
+		}
+		add(n)
+	}
+	if len(out) == 0 {
 		return []string{text}
 	}
 	return out

@@ -119,6 +119,10 @@ func TestF12_which_steps_restore_a_cache(t *testing.T) {
 		{"docker/build-push-action@v6", "cache-from: type=gha", "imports type=gha"},
 		{"docker/build-push-action@v6", "cache-from: 'type=registry,ref=x/y'", "imports type=registry"},
 		{"docker/build-push-action@v6", "cache-from: type=gha, no-cache: true", ""},
+		{"docker/build-push-action@v6", "cache-from: '${{ false }}'", ""},
+		{"actions/setup-java@v5", "cache: '${{ true }}'", "cache: ${{ true }}"},
+		{"astral-sh/setup-uv@v6", "enable-cache: 0", "unless it says"},
+		{"actions/setup-node@v5", "package-manager-cache: '${{ false }}'", ""},
 		{"docker/bake-action@v6", "", "may import a cache"},
 		{"docker/bake-action@v6", "no-cache: true", ""},
 		{"actions/download-artifact@v5", "name: x", ""},
@@ -147,7 +151,8 @@ func TestF12_which_caches_are_somebody_elses(t *testing.T) {
 		"actions/cache@v4 ": false, "Swatinem/rust-cache@v2 ": false, "Swatinem/rust-cache@v2 cache-provider: buildjet": true,
 		"buildjet/cache@v4 ": true, "actions/download-artifact@v5 run-id: 7": true, "docker/build-push-action@v6 cache-from: type=gha": false,
 		"docker/build-push-action@v6 cache-from: acme/app": true, "docker/bake-action@v6 ": true, "actions/setup-go@v5 ": false,
-		"docker/build-push-action@v6 cache-from: '${{ vars.FROM }}'": true,
+		"docker/build-push-action@v6 cache-from: '${{ vars.FROM }}'": true, "Swatinem/rust-cache@v2 cache-provider: github": false,
+		"docker/build-push-action@v6 cache-from: 'type=gha,scope=${{ vars.S }}'": true,
 	} {
 		action, with, _ := strings.Cut(step, " ")
 		if j := one(t, uses(action, with), nil); len(j.Caches) != 1 || j.Caches[0].Elsewhere != want {
@@ -187,10 +192,28 @@ func TestF12_what_is_not_known_is_listed(t *testing.T) {
 		t.Errorf("%+v, want what its steps do", j)
 	}
 	// After a checkout of something else, another file lies there.
-	j = one(t, "steps:\n  - uses: actions/checkout@v5\n    with: {ref: other}\n  - uses: ./tools/pack", map[string]string{
-		"tools/pack/action.yml": "runs: {using: composite, steps: []}"})
-	if !slices.Equal(j.Unknown, []string{"./tools/pack"}) {
-		t.Errorf("unknown %q, want the action of another commit", j.Unknown)
+	for with, want := range map[string]int{"ref: other": 1, "repository: acme/x": 1, "path: x": 1, "fetch-depth: 0": 0} {
+		j = one(t, "steps:\n  - uses: actions/checkout@v5\n    with: {"+with+"}\n  - uses: ./tools/pack", map[string]string{
+			"tools/pack/action.yml": "runs: {using: composite, steps: []}"})
+		if len(j.Unknown) != want {
+			t.Errorf("%s: unknown %q, want the action of another commit: %d", with, j.Unknown, want)
+		}
+	}
+	// Above the workspace lies a file that the commit does not have.
+	j = one(t, "steps: [{uses: ./../other}]", map[string]string{"other/action.yml": "runs: {using: composite, steps: []}"})
+	if !slices.Equal(j.Unknown, []string{"./../other"}) {
+		t.Errorf("unknown %q, want the action above the workspace", j.Unknown)
+	}
+	// An image is no action of ours, also where we have no repository.
+	r := released(map[string]string{top: "on: push\njobs:\n  a: {runs-on: ubuntu-latest, steps: [{uses: 'docker://x'}]}\n"})
+	r.Action = ""
+	if j := ran(t, r).Jobs[0]; !slices.Equal(j.Unknown, []string{"docker://x"}) {
+		t.Errorf("unknown %q, want the image", j.Unknown)
+	}
+	// An action that cannot be read is not passed over.
+	r = released(map[string]string{top: "on: push\njobs:\n  a: {runs-on: ubuntu-latest, steps: [{uses: ./x}]}\n", "x/action.yml": "runs: ["})
+	if out := ran(t, r); !strings.Contains(out.Unread, "x/action.yml") {
+		t.Errorf("%+v, want that the action cannot be judged", out)
 	}
 	// One that calls itself ends.
 	j = one(t, "steps:\n  - uses: ./x", map[string]string{"x/action.yml": "runs:\n  using: composite\n  steps:\n    - uses: ./x\n"})
@@ -204,11 +227,13 @@ func TestF12_a_mode_of_the_cache_holds_for_its_job_and_for_what_that_calls(t *te
 	for _, x := range []struct {
 		workflow, job, callee string
 		want                  bool
+		told                  string
 	}{
-		{"", "", "", false}, {"none", "", "", true}, {"write-only", "", "", true}, {"read", "", "", false}, {"write", "", "", false},
-		{"", "none", "", true}, {"none", "write", "", false}, {"none", "read", "", false}, {"write", "none", "", true},
-		{"${{ 'none' }}", "", "", false}, {"", "None", "", false},
-		{"", "none", "write", true}, {"", "write", "none", true}, {"", "", "none", true}, {"", "", "read", false},
+		{"", "", "", false, ""}, {"none", "", "", true, "none"}, {"write-only", "", "", true, "write-only"}, {"read", "", "", false, "read"},
+		{"write", "", "", false, "write"}, {"", "none", "", true, "none"}, {"none", "write", "", false, "write"}, {"none", "read", "", false, "read"},
+		{"write", "none", "", true, "none"}, {"${{ 'none' }}", "", "", false, "${{ 'none' }}"}, {"", "None", "", false, "None"},
+		{"", "none", "write", true, "none"}, {"", "write", "none", true, "none"}, {"", "", "none", true, "none"}, {"", "", "read", false, "read"},
+		{"write-only", "", "none", true, "write-only"},
 	} {
 		mode := func(in, v string) string {
 			if v == "" {
@@ -224,7 +249,7 @@ func TestF12_a_mode_of_the_cache_holds_for_its_job_and_for_what_that_calls(t *te
 		r := released(files)
 		r.Signer.Path = ".github/workflows/b.yml"
 		out := ran(t, r)
-		if len(out.Jobs) != 1 || !out.Jobs[0].Signs || out.Jobs[0].NoCache != x.want {
+		if len(out.Jobs) != 1 || !out.Jobs[0].Signs || out.Jobs[0].NoCache != x.want || out.Jobs[0].CacheMode != x.told {
 			t.Errorf("%+v: %+v, want that no cache is restored: %t", x, out, x.want)
 		}
 	}
@@ -272,6 +297,9 @@ jobs:
 		if strings.Contains(j.Name, "job y") && (j.Runner != "big" || len(j.Caches) != 1) {
 			t.Errorf("%+v, want its runner and its cache", j)
 		}
+		if strings.Contains(j.Name, "job call") && (j.Runner != "" || len(j.Unknown) > 0) {
+			t.Errorf("%+v, want nothing of a job that only calls", j)
+		}
 	}
 	slices.Sort(names)
 	want := []string{".github/workflows/release.yml, job call", ".github/workflows/release.yml, job first", ".github/workflows/release.yml, job last",
@@ -302,6 +330,9 @@ func TestC22_which_jobs_may_have_signed(t *testing.T) {
 		"two":                      {"jobs:\n  a:" + job("    permissions: {id-token: write}\n") + "  b:" + job("    permissions: write-all\n"), []string{"a", "b"}},
 		"by the workflow":          {"permissions: {id-token: write}\njobs:\n  a:" + job("    permissions: {}\n") + "  b:" + job(""), []string{"b"}},
 		"an expression":            {"jobs:\n  a:" + job("    permissions: {id-token: '${{ inputs.x }}'}\n") + "  b:" + job(""), []string{"a"}},
+		"none":                     {"jobs:\n  a:" + job("    permissions: {id-token: none}\n") + "  b:" + job("    permissions: {id-token: write}\n"), []string{"b"}},
+		"read alone":               {"jobs:\n  a:" + job("    permissions: {id-token: read}\n") + "  b:" + job("    permissions: {id-token: write}\n"), []string{"b"}},
+		"nothing":                  {"permissions: {contents: read}\njobs:\n  a:" + job("    permissions:\n") + "  b:" + job("    permissions: {id-token: write}\n"), []string{"b"}},
 		"by nobody":                {"jobs:\n  a:" + job("") + "  b:" + job(""), []string{"a", "b"}},
 		"read":                     {"permissions: read-all\njobs:\n  a:" + job("") + "  b:" + job("    permissions: {id-token: write}\n"), []string{"b"}},
 	} {
@@ -317,7 +348,8 @@ func TestC22_which_jobs_may_have_signed(t *testing.T) {
 	}
 	// The certificate may say in which environment its job was, or that it was in none.
 	const two = "on: push\njobs:\n  a:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    steps: [{run: ls}]\n" +
-		"  b:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    environment: ENV\n    steps: [{run: ls}]\n"
+		"  b:\n    runs-on: ubuntu-latest\n    permissions: {id-token: write}\n    environment: ENV\n    steps: [{run: ls}]\n" +
+		"  c: {runs-on: ubuntu-latest, permissions: {}, steps: [{run: ls}]}\n"
 	for _, x := range []struct {
 		env, name string
 		outside   bool
@@ -339,10 +371,10 @@ func TestC22_which_jobs_may_have_signed(t *testing.T) {
 		}
 	}
 	// A called workflow without permissions has those of the job that calls it.
-	for perms, want := range map[string]int{"permissions: {id-token: write}": 1, "permissions: {contents: read}": 2} {
+	for perms, want := range map[string]int{"permissions: {id-token: write}": 2, "permissions: {contents: read}": 1} {
 		r := released(map[string]string{
 			top:                       "on: push\njobs:\n  a:\n    " + perms + "\n    uses: ./.github/workflows/b.yml\n",
-			".github/workflows/b.yml": "on: workflow_call\njobs:\n  x:" + job("    permissions: {}\n") + "  y:" + job(""),
+			".github/workflows/b.yml": "on: workflow_call\njobs:\n  x:" + job("    permissions: {}\n") + "  y:" + job("") + "  z:" + job("    permissions: {id-token: write}\n"),
 		})
 		r.Signer.Path = ".github/workflows/b.yml"
 		n := 0
@@ -374,8 +406,14 @@ func TestC22_which_steps_run_code_of_the_project(t *testing.T) {
 		"run: sha256sum dist/* > /dev/null":          "",
 		`run: echo "a=b" >> "$GITHUB_OUTPUT"`:        "",
 		"run: |\n        set -eu\n        ls dist && cat dist/sums\n        test -f dist/app || exit 1": "",
-		"run: cosign sign-blob dist/app":                                       "",
-		"run: gh release upload v1 dist/app":                                   "",
+		"run: cosign sign-blob dist/app":         "",
+		"run: gh release upload v1 dist/app":     "",
+		"run: echo costs 5$":                     "",
+		"run: sallyport attest x\n    shell: sh": "",
+		"run: sallyport attest x\n    shell: bash --noprofile --norc -e -u -x -eu -ex -eux -eo -euxo -o pipefail {0}": "",
+		"uses: actions/download-artifact@v5\n    with: {path: ~/bin}":                                                 "outside of the workspace",
+		"uses: actions/download-artifact@v5\n    with: {path: dist/../../x}":                                          "outside of the workspace",
+		"uses: actions/download-artifact@v5\n    with: {path: 'C:\\x'}":                                               "outside of the workspace",
 		"run: gh extension exec x":                                             "it runs gh",
 		"run: make":                                                            "it runs make",
 		"run: ls; ./build.sh":                                                  "it runs ./build.sh",
@@ -426,13 +464,21 @@ func TestC22_which_steps_run_code_of_the_project(t *testing.T) {
 		"container: acme/app:dev\nsteps: [{uses: actions/download-artifact@v5}]":   "the image acme/app:dev",
 		"env: {LD_PRELOAD: ./x.so}\nsteps: [{uses: actions/download-artifact@v5}]": "sets LD_PRELOAD",
 		"env: ${{ x }}\nsteps: [{uses: actions/download-artifact@v5}]":             "not written out",
+		"defaults: {run: {shell: bash}}\nsteps: [{run: echo, shell: pwsh}]":        "its shell is pwsh",
+		"defaults: {run: {shell: pwsh}}\nsteps: [{run: echo}]":                     "its shell is pwsh",
 	} {
 		if j := one(t, job, nil); !strings.Contains(strings.Join(j.Code, "; "), want) {
 			t.Errorf("%q: told %q, want %q", job, j.Code, want)
 		}
 	}
-	if j := one(t, "steps: [{uses: acme/scanner@v1}]", nil); !slices.Equal(j.Strange, []string{"acme/scanner@v1"}) {
-		t.Errorf("strange %q, want the scanner", j.Strange)
+	const shell = "on: push\njobs:\n  a: {runs-on: windows-latest, steps: [{run: sallyport attest x, shell: bash}]}\n"
+	if j := ran(t, released(map[string]string{top: shell})).Jobs[0]; len(j.Code) > 0 {
+		t.Errorf("told %q, want nothing: the step names its shell", j.Code)
+	}
+	for _, name := range []string{"acme/scanner@v1", "acme/app/tools/scan@v1"} {
+		if j := one(t, "steps: [{uses: "+name+"}]", nil); !slices.Equal(j.Strange, []string{name}) {
+			t.Errorf("strange %q, want %s", j.Strange, name)
+		}
 	}
 }
 
@@ -444,6 +490,8 @@ func TestC22_a_reusable_workflow_of_another_repository(t *testing.T) {
 		"[{uses: actions/checkout@v5, with: {repository: acme/ci}}, {run: make}]":           "",
 		"[{uses: actions/checkout@v5}, {run: make}]":                                        "it runs make",
 		"[{run: make}, {uses: actions/checkout@v5}]":                                        "",
+		"[{uses: actions/checkout@v5, with: {repository: Acme/App}}, {run: make}]":          "it runs make",
+		"[{uses: actions/checkout@v5}, {uses: acme/ci/pack@v1}, {run: make}]":               "it runs make",
 		"[{uses: actions/checkout@v5, with: {repository: '${{ inputs.x }}'}}, {run: make}]": "it runs make",
 		"[{uses: acme/ci/.github/actions/secure-checkout@v1}, {run: make}]":                 "it runs make",
 		"[{uses: other/tool@v1}, {run: make}]":                                              "it runs make",
@@ -516,9 +564,10 @@ func TestF12_runners_that_keep_their_disk(t *testing.T) {
 		"ubuntu-latest": "", "ubuntu-24.04": "", "ubuntu-24.04-arm": "", "windows-2025": "", "macos-15-xlarge": "", "[ubuntu-latest]": "",
 		"self-hosted": "self-hosted", "[self-hosted, linux]": "self-hosted, linux", "big": "big", "{group: fast}": "fast",
 		"'${{ inputs.on }}'": "${{ inputs.on }}", "'${{ matrix.os }}'": "", "ubuntu-custom": "ubuntu-custom", "'${{ matrix.bad }}'": "ubuntu-latest, mine",
-		"'${{ matrix.none }}'": "${{ matrix.none }}",
+		"'${{ matrix.none }}'": "${{ matrix.none }}", "[]": "nothing that is named", "[ubuntu-latest, ubuntu-22.04]": "ubuntu-latest, ubuntu-22.04",
+		"os": "os", "'os}}'": "os}}", "'${{ matrix.os'": "${{ matrix.os", "'${{ matrix.letters }}'": "ubuntu-latest, mine",
 	} {
-		text := "on: push\njobs:\n  a:\n    runs-on: " + on + "\n    strategy: {matrix: {os: [ubuntu-latest, macos-latest], bad: [ubuntu-latest], include: [{bad: mine}]}}\n    steps: [{run: ls}]\n"
+		text := "on: push\njobs:\n  a:\n    runs-on: " + on + "\n    strategy: {matrix: {os: [ubuntu-latest, macos-latest], bad: [ubuntu-latest], letters: [ubuntu-latest], include: [{bad: mine}, {LETTERS: mine}]}}\n    steps: [{run: ls}]\n"
 		if j := ran(t, released(map[string]string{top: text})).Jobs[0]; j.Runner != want {
 			t.Errorf("runs-on %s: %q, want %q", on, j.Runner, want)
 		}

@@ -12,8 +12,14 @@ var images = []string{"docker", "docker-buildx", "docker-compose", "buildx", "po
 // sharing are options of build tools that name a cache of others.
 var sharing = lazy(`^--?(?:remote[_-]cache|build-cache)(?:=.+)?$`)
 
-// ofRunner is a variable of the runner that is one word.
-var ofRunner = lazy(`\$(?:GITHUB_(?:SHA|RUN_ID|RUN_NUMBER|RUN_ATTEMPT|REPOSITORY_ID)\b|\{GITHUB_(?:SHA|RUN_ID|RUN_NUMBER|RUN_ATTEMPT|REPOSITORY_ID)\})`)
+// ofRunner is a variable of the runner that is one word: git and the platform allow no space and no pattern in the names
+// of refs and of repositories.
+var ofRunner = lazy(`\$(?:GITHUB_` + oneWord + `\b|\{GITHUB_` + oneWord + `\})`)
+
+const oneWord = `(?:SHA|RUN_ID|RUN_NUMBER|RUN_ATTEMPT|REF|REF_NAME|REPOSITORY|REPOSITORY_ID|REPOSITORY_OWNER)`
+
+// ofRef is an expression that is the name of the ref, whose files the run has anyway.
+var ofRef = lazy(`^\s*github\.ref(?:_name)?\s*$`)
 
 // thisRun are the ways to name the run itself.
 var thisRun = lazy(`^(?:\$GITHUB_RUN_ID|\$\{GITHUB_RUN_ID\}|\$\{\{ *github\.run_id *\}\})$`)
@@ -30,7 +36,7 @@ func (s *walked) fetched(where, text string) {
 		told("imports a cache (cache-from)", "leave it out")
 	}
 	for _, c := range list {
-		if why, off := c.fetches(); why != "" {
+		if why, off := c.fetches(strings.Contains(text, "IFS")); why != "" {
 			told(why, off)
 		}
 		if c.takesOwn() {
@@ -52,10 +58,11 @@ func (c command) program(names ...string) int {
 
 func (c command) shows() bool { return c.words[0] == "echo" || c.words[0] == "printf" }
 
-// fetches says what a command takes from earlier runs, and what stops that; "" where nothing is known of.
-func (c command) fetches() (why, off string) {
-	for i, w := range c.words {
-		if i > 0 && !c.shows() && sharing().MatchString(w) {
+// fetches says what a command takes from earlier runs, and what stops that; "" where nothing is known of. cut says
+// that the script may choose where words end.
+func (c command) fetches(cut bool) (why, off string) {
+	for _, w := range c.words {
+		if !c.shows() && sharing().MatchString(w) {
 			return "uses a cache of others (" + short(w) + ")", "leave it out"
 		}
 	}
@@ -71,7 +78,7 @@ func (c command) fetches() (why, off string) {
 	if i < 0 {
 		return "", ""
 	}
-	return c.builds(i)
+	return c.builds(i, cut)
 }
 
 // takesOwn reports whether a command takes files of the very run that it is in.
@@ -87,7 +94,7 @@ func (c command) takesOwn() bool {
 }
 
 // builds says why a build of an image, by the program at place i, may import a cache.
-func (c command) builds(i int) (why, off string) {
+func (c command) builds(i int, cut bool) (why, off string) {
 	rest := c.words[i+1:]
 	compose := strings.Contains(path.Base(c.words[i]), "compose") || slices.Contains(rest, "compose")
 	building := func(verbs ...string) bool {
@@ -102,10 +109,13 @@ func (c command) builds(i int) (why, off string) {
 		return "", ""
 	}
 	for k, w := range rest {
+		said, pasted := writtenOut(w)
+		if !cut {
+			said = ofRunner().ReplaceAllString(said, "")
+		}
 		name, _, _ := strings.Cut(w, "=")
-		bare := len(c.bare) > i+1+k && c.bare[i+1+k] && strings.Contains(ofRunner().ReplaceAllString(w, ""), "$")
-		option := strings.HasPrefix(w, "-") && strings.Contains(name, "$") || strings.HasPrefix(w, "$") && !valued(rest, k)
-		if bare || option {
+		option := strings.HasPrefix(w, "-") && made(name) || strings.IndexAny(w, "$`") == 0 && !valued(rest, k)
+		if pasted || option || c.bare[i+1+k] && made(said) {
 			return "builds an image with words that a variable makes (" + short(w) + "), which may import a cache",
 				"write the options out, and variables in quotes behind them"
 		}
@@ -113,9 +123,24 @@ func (c command) builds(i int) (why, off string) {
 	return "", ""
 }
 
+// made reports whether something in a text is known only once the script runs.
+func made(text string) bool { return strings.ContainsAny(text, "$`") }
+
+// writtenOut is a word without its expressions. pasted says that one of them may be more than a word: the shell reads
+// its value as if the script said it, also within quotes.
+func writtenOut(word string) (text string, pasted bool) {
+	for _, p := range split(word) {
+		if !p.expression {
+			text += p.text
+		} else if !said().MatchString(p.text) && !ofRef().MatchString(p.text) {
+			pasted = true
+		}
+	}
+	return text, pasted
+}
+
 // valued reports whether the word at k is the value of the option before it.
 func valued(words []string, k int) bool {
-	return k > 0 && strings.HasPrefix(words[k-1], "-") && !strings.ContainsAny(words[k-1], "=$") &&
-		slices.Contains([]string{"-t", "--tag", "-f", "--file", "--build-arg", "--label", "--platform", "--target", "--secret", "--output", "-o",
-			"--iidfile", "--metadata-file", "--build-context", "--annotation", "--cache-to"}, words[k-1])
+	return k > 0 && slices.Contains([]string{"-t", "--tag", "-f", "--file", "--build-arg", "--label", "--platform", "--target",
+		"--secret", "--output", "-o", "--iidfile", "--metadata-file", "--build-context", "--annotation", "--cache-to"}, words[k-1])
 }

@@ -16,7 +16,7 @@ func handedOn(n *yamlnode.Node, r reference) string {
 		return ""
 	case r.repository == "actions/upload-pages-artifact":
 		return cmp.Or(name, "github-pages")
-	case r.repository == "actions/upload-artifact" && r.part != "":
+	case r.part != "": // of actions/upload-artifact
 		return cmp.Or(name, "merged-artifacts")
 	case r.repository == "actions/upload-artifact":
 		return cmp.Or(name, "artifact")
@@ -44,10 +44,13 @@ func (w *reading) givers(top *instance) error {
 		}
 		for _, p := range all {
 			gives, err := w.gives(p, taker)
-			if err == nil && gives {
-				err = w.closure(p)
-			}
 			if err != nil {
+				return err
+			}
+			if !gives {
+				continue
+			}
+			if err := w.closure(p); err != nil {
 				return err
 			}
 		}

@@ -79,7 +79,7 @@ func (c command) tests() string {
 	if slices.ContainsFunc(args, several) {
 		return evaluating
 	}
-	if len(args) > 0 && args[0] == "!" {
+	if args[0] == "!" {
 		args = args[1:]
 	}
 	switch {

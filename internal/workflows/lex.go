@@ -13,7 +13,7 @@ type lexer struct {
 	out     []item
 	word    []rune
 	inWord  bool
-	bare    bool     // a variable stands in the word outside of quotes
+	bare    bool     // a variable or a substitution stands in the word outside of quotes
 	pending []string // ends of here-documents that begin on the next line
 }
 
@@ -33,7 +33,7 @@ func (l *lexer) peek(s string) bool {
 
 func (l *lexer) step() {
 	c := l.src[l.at]
-	l.bare = l.bare || c == '$' && !l.peek("${{")
+	l.bare = l.bare || c == '$' && !l.peek("${{") || c == '`'
 	switch {
 	case l.peek("${{"):
 		l.until("}}")

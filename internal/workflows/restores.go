@@ -157,7 +157,7 @@ func (h habit) restores(r reference, step *yamlnode.Node) (why, off string) {
 	}
 	for _, o := range h.off {
 		name, value, _ := strings.Cut(o, "=")
-		if v := given(step, name); strings.EqualFold(v, value) || value == "false" && v != "" && never(v) {
+		if v := given(step, name); strings.EqualFold(v, value) || value == "false" && never(v) {
 			return "", ""
 		}
 	}

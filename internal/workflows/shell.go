@@ -66,7 +66,7 @@ func shellVariable(word string) (string, bool) {
 type item struct {
 	text     string
 	operator bool
-	bare     bool // a variable in it stands outside of quotes
+	bare     bool // a variable or a substitution in it stands outside of quotes
 }
 
 // commands reads a script well enough to say which commands it runs and whether
