@@ -194,6 +194,12 @@ func TestRead_says_what_it_wants_and_what_it_found(t *testing.T) {
 		{Vulnerabilities, `{"bomFormat":"CycloneDX","specVersion":"1.6"}`, "the document is CycloneDX 1.2 to 1.7 (JSON)", ""},
 		{Vulnerabilities, `{"results":[],"errors":[],"paths":{}}`, `an object of "results errors paths"`, ""},
 		{Vulnerabilities, `[]`, "a JSON array", ""},
+		{Vulnerabilities, `"x"`, "a JSON string", ""},
+		{Vulnerabilities, `5`, "no JSON document", ""},
+		{Vulnerabilities, `{"SPDXID":"x"}`, "SPDX of an unknown shape", ""},
+		{SBOM, `<Document/>`, "an XML document of <Document>", "export it as JSON"},
+		{SBOM, `<RDF/>`, "an XML document of <RDF>", "export it as JSON"},
+		{VEX, `{"document":{},"product_tree":{}}`, "CSAF", "export it as OpenVEX"},
 		{Vulnerabilities, `{}`, "an object without members", ""},
 		{Vulnerabilities, `{"version":"14.1.0","vulnerabilities":[]}`, `has version "14.1.0", want 15`, ""},
 		{Vulnerabilities, `{"version":"2.0.0","runs":[]}`, `has version "2.0.0"`, ""},
@@ -226,6 +232,31 @@ func TestRead_refuses_what_two_readers_could_read_differently(t *testing.T) {
 		{SBOM, `{"bomFormat":"CycloneDX","specVersion":"1.6"}{}`, "more bytes follow"},
 		{SBOM, "{\"bomFormat\":\"CycloneDX\",\"specVersion\":\"1.6\",\"x\":\"\xff\"}", "no UTF-8"},
 		{SBOM, `{"bomFormat":"CycloneDX","specVersion":"1.6","components":[`, "ends in the middle"},
+		{SBOM, `{"bomFormat":"cyclonedx","specVersion":"1.6"}`, `want "CycloneDX"`},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"DOCUMENT"}`, `want "SPDXRef-DOCUMENT"`},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","packages":[{"name":"a"}]}`, `no member "SPDXID"`},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","packages":[{"SPDXID":"a","checksums":[{"algorithm":"SHA256","checksumValue":"0"}]}]}`, "want 64 hexadecimal digits"},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["f"],"files":[{"SPDXID":"f","checksums":[{"algorithm":"SHA256","checksumValue":"0"}]}]}`, "want 64 hexadecimal digits"},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["f"],"files":[{"SPDXID":5}]}`, "SPDXID"},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["f"],"files":{}}`, "want array"},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","creationInfo":{"created":"now"}}`, "creationInfo.created"},
+		{Vulnerabilities, trivyOf(`{"Severity":"LOW"}`), `no member "VulnerabilityID"`},
+		{Vulnerabilities, grypeOf(`{"vulnerability":{"severity":"Low"}}`), `no member "vulnerability.id"`},
+		{Vulnerabilities, osvOf(`"vulnerabilities":[{"aliases":["A"]}]`), `no member "id"`},
+		{Vulnerabilities, gitlabOf(`{"severity":"Low"}`), `no member "id"`},
+		{Vulnerabilities, cdxOf(`{"affects":[{"ref":"x"}]}`), `no member "id"`},
+		{Vulnerabilities, govulnOf(`{"finding":{"trace":[]}}`), `no member "osv"`},
+		{Vulnerabilities, govulnOf(`5`), "want object"},
+		{Vulnerabilities, `{"SchemaVersion":2,"ArtifactName":"x","CreatedAt":"now"}`, `member "CreatedAt"`},
+		{Vulnerabilities, `{"config":{"db_last_modified":"now"}}`, `member "config.db_last_modified"`},
+		{Vulnerabilities, `{"matches":[],"descriptor":{"timestamp":"now"}}`, `member "descriptor.timestamp"`},
+		{Vulnerabilities, `{"matches":[],"descriptor":{"timestamp":"0000-01-01T00:00:00Z"}}`, `member "descriptor.timestamp"`},
+		{Vulnerabilities, `{"matches":[],"descriptor":{"timestamp":"9999-01-01T00:00:00Z"}}`, `member "descriptor.timestamp"`},
+		{Vulnerabilities, `{"version":"2.1.0","runs":[{"results":[],"invocations":[{"endTimeUtc":"now"}]}]}`, `member "invocations.endTimeUtc"`},
+		{VEX, `{"@context":"https://openvex.dev/ns/v0.2.0","statements":[],"timestamp":"now"}`, `member "timestamp"`},
+		{VEX, `{"@context":"https://openvex.dev/ns/v0.2.0","statements":[{"vulnerability":"A","status":"fixed","timestamp":"now"}]}`, `member "statements.timestamp"`},
+		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[{}],"count":1}`, `no member "cveID"`},
+		{KnownExploited, `{"catalogVersion":"1","vulnerabilities":[{"cveID":"A"}],"count":1,"dateReleased":"now"}`, `member "dateReleased"`},
 		{Vulnerabilities, `{"matches":[{"vulnerability":{"id":"A","severity":"Low","Severity":"High"}}],"descriptor":{}}`, `want "severity"`},
 		{Vulnerabilities, `{"SchemaVersion":2,"ArtifactName":"x","results":[{"Vulnerabilities":[{}]}]}`, `want "Results"`},
 		{TestResults, `<testsuites><testsuite tests="1" tests="2"/></testsuites>`, `the attribute "tests" twice`},
@@ -255,6 +286,7 @@ func TestRead_takes_a_byte_order_mark_and_no_other_encoding(t *testing.T) {
 	}
 	read(t, TestResults, "\ufeff<testsuite/>")
 	refused(t, SBOM, "\xff\xfe{\x00}\x00", fault.Malformed, "UTF-16")
+	refused(t, SBOM, "\xfe\xff\x00{\x00}", fault.Malformed, "UTF-16")
 	refused(t, SBOM, " \n", fault.Malformed, "empty")
 	refused(t, SBOM, "", fault.Malformed, "empty")
 }
@@ -309,6 +341,33 @@ func TestRead_keeps_to_its_limits(t *testing.T) {
 	}
 	if _, err := Read(SBOM, append(padded, ' ')); fault.Of(err).Code != fault.Limit {
 		t.Errorf("bytes: one beyond the limit: %v, want E_LIMIT", err)
+	}
+}
+
+// A member of another kind than its format has is an error wherever it stands: what is passed over was not read.
+func TestRead_refuses_a_member_of_another_kind(t *testing.T) {
+	for kind, texts := range map[Kind][]string{
+		SBOM: {
+			`{"bomFormat":"CycloneDX","specVersion":"1.6","components":[{"components":[5]}]}`, `{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"tools":[5]}}`,
+			`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","packages":[5]}`, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","relationships":[5]}`,
+		},
+		Vulnerabilities: {
+			trivyOf(`5`), `{"SchemaVersion":2,"ArtifactName":"x","Results":[5]}`, `{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Misconfigurations":[5]}]}`,
+			`{"SchemaVersion":2,"ArtifactName":"x","Results":[{"ExperimentalModifiedFindings":[5]}]}`, `{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Packages":[5]}]}`,
+			grypeOf(`5`), `{"matches":[],"descriptor":{"configuration":{"ignore":[5]}}}`, `{"matches":[],"descriptor":{},"source":{"target":{"userInput":5}}}`,
+			osvOf(`"vulnerabilities":[5]`), osvOf(`"vulnerabilities":[{"id":"A","database_specific":{"severity":"\ud800"}}]`), `{"results":[5]}`,
+			gitlabOf(`5`), `{"version":"15.0.0","vulnerabilities":[],"dependency_files":[5]}`, `{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"dependencies":[5]}]}`,
+			`{"version":"15.0.0","vulnerabilities":[],"scan":{"scanned_resources":[5]}}`, cdxOf(`5`),
+			`{"bomFormat":"CycloneDX","specVersion":"1.6","vulnerabilities":[],"components":[{"components":[5]}]}`,
+			sarifOf(``, `5`), `{"version":"2.1.0","runs":[5]}`, `{"version":"2.1.0","runs":[{"results":[],"artifacts":[5]}]}`, govulnOf(`{"finding":5}`),
+		},
+		TestResults:    {`{"Action":"start","Package":5}`},
+		VEX:            {`{"@context":"https://openvex.dev/ns/v0.2.0","statements":[{"vulnerability":"A","status":"fixed","products":[{"@id":5}]}]}`},
+		KnownExploited: {`{"catalogVersion":"1","count":1,"vulnerabilities":[{"cveID":5}]}`},
+	} {
+		for _, text := range texts {
+			refused(t, kind, text, fault.Malformed, "")
+		}
 	}
 }
 

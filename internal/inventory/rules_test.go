@@ -52,7 +52,23 @@ func one(t *testing.T, text string) Finding {
 
 func TestSeverity_is_the_highest_that_the_document_gives(t *testing.T) {
 	for text, want := range map[string]string{
-		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW"}`):                                                                                           "low ",
+		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW"}`):  "low ",
+		trivyOf(`{"VulnerabilityID":"A","Severity":"none"}`): "none ", trivyOf(`{"VulnerabilityID":"A","Severity":"Critical "}`): "critical ",
+		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":4}}`): "critical ", trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":0}}`): "low ",
+		grypeOf(`{"vulnerability":{"id":"A","severity":"Low","cvss":[{"vector":"CVSS:4.0/AV:N","metrics":{"baseScore":5}}]}}`):                        "medium 5",
+		grypeOf(`{"vulnerability":{"id":"A","severity":"Low","cvss":[{"vector":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H","metrics":{}}]}}`):      "critical 9.8",
+		osvOf(`"vulnerabilities":[{"id":"A","database_specific":{"severity":"LOW"},"affected":[{"ecosystem_specific":{"severity":"CRITICAL"}}]}]`):    "critical ",
+		osvOf(`"vulnerabilities":[{"id":"A","database_specific":{"severity":"LOW"},"affected":[{"database_specific":{"severity":"HIGH"}}]}]`):         "high ",
+		osvOf(`"vulnerabilities":[{"id":"A","database_specific":{"severity":3},"affected":[{"ecosystem_specific":"x","severity":[]}]}]`):              "unknown ",
+		osvOf(`"vulnerabilities":[{"id":"A","database_specific":{"severity":"LOW"},"severity":[{"type":"Ubuntu","score":"high"}]}]`):                  "high ",
+		cdxOf(`{"id":"A","ratings":[{"severity":"low","score":8.1}]}`):                                                                                "high 8.1",
+		sarifOf(`{"id":"A","defaultConfiguration":{"level":"error"}},{"id":"A","defaultConfiguration":{"level":"note"}}`, `{"ruleId":"A"}`):           "high ",
+		sarifOf(`{"id":"A"},{"id":"A","defaultConfiguration":{"level":"note"}}`, `{"ruleId":"A"}`):                                                    "low ",
+		sarifOf(`{"id":"A","defaultConfiguration":{"level":"note"}},{"id":"A","defaultConfiguration":{"level":"error"}}`, `{"ruleId":"A"}`):           "high ",
+		sarifOf(`{"id":"A","properties":{"security-severity":"0.0"}}`, `{"ruleId":"A","level":"none"}`):                                               "none 0.0",
+		sarifOf(`{"id":"A","properties":{"tags":["Critical"]}}`, `{"ruleId":"A","level":"note"}`):                                                     "low ",
+		sarifOf(`{"id":"A","properties":{"security-severity":"9.8"}}`, `{"rule":{"id":"A"},"level":"note"}`):                                          "critical 9.8",
+		sarifOf(`{"id":"A"},{"id":"B","properties":{"security-severity":"9.8"}}`, `{"rule":{"index":1},"level":"note"}`):                              "critical 9.8",
 		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":3}}`):                                                                "high ",
 		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","CVSS":{"nvd":{"V3Score":9.8}}}`):                                                            "critical 9.8",
 		trivyOf(`{"VulnerabilityID":"A","Severity":"HIGH","CVSS":{"nvd":{"V3Score":4.5}}}`):                                                           "high 4.5",
@@ -66,11 +82,11 @@ func TestSeverity_is_the_highest_that_the_document_gives(t *testing.T) {
 		osvOf(`"vulnerabilities":[{"id":"A","severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]}]`):                "critical 9.8",
 		osvOf(`"vulnerabilities":[{"id":"A","severity":[{"type":"CVSS_V4","score":"CVSS:4.0/AV:N"}]}],"groups":[{"ids":["A"],"max_severity":"5.1"}]`): "medium 5.1",
 		osvOf(`"groups":[{"ids":["A"],"max_severity":"9.1"}]`):                                                                                        "critical 9.1",
-		gitlabOf(`{"id":"A","severity":"Info"}`):                                                                                                      "low ",
-		gitlabOf(`{"id":"A","severity":"Low","cvss_vectors":[{"vector":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"}]}`):                            "critical 10.0",
-		cdxOf(`{"id":"A","ratings":[{"severity":"low"},{"score":8.1,"method":"CVSSv31"}]}`):                                                           "high 8.1",
-		cdxOf(`{"id":"A","ratings":[{"severity":"low"},{"score":8.1,"method":"OWASP"}]}`):                                                             "low ",
-		sarifOf(``, `{"ruleId":"A","level":"note"}`):                                                                                                  "low ",
+		gitlabOf(`{"id":"A","severity":"Info"}`): "low ",
+		gitlabOf(`{"id":"A","severity":"Low","cvss_vectors":[{"vector":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"}]}`): "critical 10.0",
+		cdxOf(`{"id":"A","ratings":[{"severity":"low"},{"score":8.1,"method":"CVSSv31"}]}`):                                "high 8.1",
+		cdxOf(`{"id":"A","ratings":[{"severity":"low"},{"score":8.1,"method":"OWASP"}]}`):                                  "low ",
+		sarifOf(``, `{"ruleId":"A","level":"note"}`):                                                                       "low ",
 		sarifOf(``, `{"ruleId":"A"}`): "medium ",
 		sarifOf(`{"id":"A","defaultConfiguration":{"level":"error"}}`, `{"ruleId":"A"}`):                      "high ",
 		sarifOf(`{"id":"A","properties":{"security-severity":"9.8"}}`, `{"ruleId":"A","level":"note"}`):       "critical 9.8",
@@ -95,6 +111,12 @@ func TestSeverity_that_is_not_known_is_the_worst(t *testing.T) {
 		osvOf(`"vulnerabilities":[{"id":"A","severity":[{"type":"stars","score":"5"}]}]`),
 		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"max_severity":"NaN"}]`),
 		gitlabOf(`{"id":"A"}`), gitlabOf(`{"id":"A","severity":"Unknown"}`),
+		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":-1}}`), trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":"low"}}`),
+		trivyOf(`{"VulnerabilityID":"A","Severity":"LOW","VendorSeverity":{"nvd":5}}`), trivyOf(`{"VulnerabilityID":"A","CVSS":{"nvd":{"V3Score":1}}}`),
+		osvOf(`"vulnerabilities":[{"id":"A","severity":[{"type":"CVSS_V2","score":"AV:N/AC:L/Au:N/C:P/I:P/A:P"}]}]`),
+		osvOf(`"vulnerabilities":[{"id":"A","severity":[{"type":"CVSS_V4","score":"CVSS:4.0/AV:N"}],"database_specific":{"severity":"LOW"}}]`),
+		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"max_severity":"1e0"}]`),
+		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"max_severity":"1.0000000000000000000"}]`), osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"max_severity":"1.1.1"}]`),
 		cdxOf(`{"id":"A"}`), cdxOf(`{"id":"A","ratings":[{"severity":"unknown"}]}`), cdxOf(`{"id":"A","ratings":[{"severity":"awful"}]}`),
 		sarifOf(``, `{"ruleId":"A","level":"fatal"}`),
 		sarifOf(`{"id":"A","properties":{"security-severity":"0.0"}}`, `{"ruleId":"A","level":"note"}`),
@@ -123,12 +145,14 @@ func TestBaseScore_is_that_of_the_specification(t *testing.T) {
 		"CVSS:3.1/AV:N/AC:H/PR:N/UI:R/S:U/C:L/I:N/A:N": 3.1, "CVSS:3.0/AV:L/AC:L/PR:H/UI:N/S:U/C:L/I:L/A:L": 4.2,
 		"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H/E:P": 10, "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N": 0,
 		"CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:C/C:N/I:H/A:N": 6.8, "CVSS:3.1/AV:N/AC:L/PR:L/UI:R/S:C/C:L/I:L/A:H": 8.2,
+		"CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:C/C:H/I:H/A:H": 9.1, "CVSS:3.1/AV:N/AC:L/PR:H/UI:N/S:U/C:H/I:H/A:H": 7.2, "CVSS:3.1/AV:N/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H": 8.8,
 	} {
 		if got, ok := baseScore(vector); !ok || got != want {
 			t.Errorf("%s: %v %v, want %v", vector, got, ok, want)
 		}
 	}
-	for _, v := range []string{"", "AV:N/AC:L/Au:N/C:P/I:P/A:P", "CVSS:4.0/AV:N", "CVSS:3.1/AV:N/AV:L/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", "CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N"} {
+	for _, v := range []string{"", "AV:N/AC:L/Au:N/C:P/I:P/A:P", "CVSS:4.0/AV:N", "CVSS:3.1/AV:N/AV:L/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", "CVSS:3.1/AV:X/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", "CVSS:2.0/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N",
+		"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N/" + strings.Repeat("x", 200)} {
 		if got, ok := baseScore(v); ok {
 			t.Errorf("%s: %v, want no score", v, got)
 		}
@@ -144,10 +168,18 @@ func TestFinding_that_the_document_dismisses_is_still_one(t *testing.T) {
 		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"experimental_analysis":{"A":{"called":false,"unimportant":true}}}]`):              "unimportant",
 		gitlabOf(`{"id":"A","flags":[{"type":"flagged-as-likely-false-positive","description":"a test"}]}`):                                             "flagged-as-likely-false-positive: a test",
 		gitlabOf(`{"id":"A","state":"dismissed"}`):                                                                                                      "dismissed",
-		cdxOf(`{"id":"A","analysis":{"state":"not_affected","justification":"code_not_present"}}`):                                                      "not_affected: code_not_present",
-		cdxOf(`{"id":"A","affects":[{"ref":"x","versions":[{"status":"unaffected"}]}]}`):                                                                "unaffected",
-		sarifOf(``, `{"ruleId":"A","suppressions":[{"kind":"inSource","justification":"fine"}]}`):                                                       "inSource: fine",
-		sarifOf(``, `{"ruleId":"A","baselineState":"absent"}`):                                                                                          "absent since the baseline",
+		gitlabOf(`{"id":"A","dismissal":{"reason":"x"}}`):                                                                                               "dismissal", trivyOf(`{"VulnerabilityID":"A","Status":"ignored"}`): "ignored",
+		cdxOf(`{"id":"A","analysis":{"state":"resolved"}}`): "resolved", cdxOf(`{"id":"A","analysis":{"state":"false_positive"}}`): "false_positive",
+		cdxOf(`{"id":"A","analysis":{"state":"resolved_with_pedigree"}}`):                                                                                                                   "resolved_with_pedigree",
+		cdxOf(`{"id":"A","analysis":{"state":"not_affected"},"affects":[{"ref":"x","versions":[{"status":"unaffected"}]}]}`):                                                                "not_affected",
+		`{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"t","Misconfigurations":[{"ID":"M","Status":"EXCEPTION"}]}]}`:                                                           "exception",
+		`{"SchemaVersion":2,"ArtifactName":"x","Results":[{"Target":"t","ExperimentalModifiedFindings":[{"Status":"ignored","Finding":{"VulnerabilityID":"A","Status":"not_affected"}}]}]}`: "ignored",
+		sarifOf(``, `{"ruleId":"A","baselineState":"absent","suppressions":[{"kind":"inSource"}]}`):                                                                                         "inSource",
+		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"experimentalAnalysis":{"A":{"unimportant":true}}}]`):                                                                  "unimportant",
+		cdxOf(`{"id":"A","analysis":{"state":"not_affected","justification":"code_not_present"}}`):                                                                                          "not_affected: code_not_present",
+		cdxOf(`{"id":"A","affects":[{"ref":"x","versions":[{"status":"unaffected"}]}]}`):                                                                                                    "unaffected",
+		sarifOf(``, `{"ruleId":"A","suppressions":[{"kind":"inSource","justification":"fine"}]}`):                                                                                           "inSource: fine",
+		sarifOf(``, `{"ruleId":"A","baselineState":"absent"}`):                                                                                                                              "absent since the baseline",
 	} {
 		if f := one(t, text); f.Suppressed != want {
 			t.Errorf("%s: %q, want %q", text, f.Suppressed, want)
@@ -156,7 +188,12 @@ func TestFinding_that_the_document_dismisses_is_still_one(t *testing.T) {
 	for _, text := range []string{ // it counts
 		sarifOf(``, `{"ruleId":"A","suppressions":[{"kind":"external","status":"rejected"}]}`),
 		cdxOf(`{"id":"A","analysis":{"state":"exploitable"}}`), cdxOf(`{"id":"A","analysis":{"state":"in_triage"}}`),
-		gitlabOf(`{"id":"A","state":"confirmed"}`),
+		gitlabOf(`{"id":"A","state":"confirmed"}`), gitlabOf(`{"id":"A","state":"detected"}`), gitlabOf(`{"id":"A","dismissal":null}`), gitlabOf(`{"id":"A","dismissal":false}`),
+		sarifOf(``, `{"ruleId":"A","suppressions":[{"kind":"external","status":"underReview"}]}`),
+		cdxOf(`{"id":"A","affects":[{"ref":"x"}]}`), cdxOf(`{"id":"A","affects":[{"ref":"x","versions":[{"status":"unaffected"},{"status":"affected"}]}]}`),
+		trivyOf(`{"ID":"M","Status":"not_affected"}`), osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"]}]`),
+		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"experimental_analysis":{"A":{"unimportant":true},"B":{"unimportant":false}}}]`),
+		osvOf(`"vulnerabilities":[{"id":"A"}],"groups":[{"ids":["A"],"experimental_analysis":{"A":{"unimportant":false}}}]`),
 	} {
 		if f := one(t, text); f.Suppressed != "" {
 			t.Errorf("%s: %q, want nothing suppressed", text, f.Suppressed)
@@ -165,21 +202,32 @@ func TestFinding_that_the_document_dismisses_is_still_one(t *testing.T) {
 }
 
 func TestSARIF_results_that_are_no_findings(t *testing.T) {
-	r := read(t, Vulnerabilities, sarifOf(``, `{"ruleId":"A","kind":"pass"},{"ruleId":"A","kind":"notApplicable"},{"ruleId":"B","kind":"review"},{"ruleId":"C","kind":"odd"}`))
+	r := read(t, Vulnerabilities, sarifOf(``, `{"ruleId":"A","kind":"pass"},{"ruleId":"A","kind":"notApplicable"},{"ruleId":"A","kind":"informational"},{"ruleId":"B","kind":"review"},{"ruleId":"C","kind":"odd"}`))
 	if len(r.Scan.Findings) != 2 {
 		t.Errorf("%d findings, want those that are open or of an unknown kind", len(r.Scan.Findings))
 	}
 }
 
 func TestFilters_are_told_where_the_document_says_them(t *testing.T) {
-	r := read(t, Vulnerabilities, `{"matches":[],"descriptor":{"configuration":{"only-fixed":true,"ignore-wontfix":"wont-fix","ignore":[{"vulnerability":"A"}],"exclude":["./vendor/**"],"fail-on-severity":"high"}}}`)
-	want := []string{"exclude: ./vendor/**", "ignore-states: wont-fix", "ignore: rules of the configuration", "only-fixed: without what has no fix"}
+	r := read(t, Vulnerabilities, `{"matches":[],"descriptor":{"configuration":{"only-fixed":true,"only-notfixed":true,"vex-documents":["v.json"],"ignore-wontfix":"wont-fix","ignore":[{"vulnerability":"A"}],"exclude":["./vendor/**"],"fail-on-severity":"high"}}}`)
+	want := []string{"exclude: ./vendor/**", "ignore-states: wont-fix", "ignore: rules of the configuration", "only-fixed: without what has no fix",
+		"only-notfixed: without what has a fix", "vex-documents: v.json"}
 	if !reflect.DeepEqual(r.Scan.Filters, want) {
 		t.Errorf("filters %q, want %q", r.Scan.Filters, want)
 	}
-	r = read(t, Vulnerabilities, `{"matches":[],"descriptor":{"configuration":{"ignore":[{"package":{"name":"kernel-headers"},"match-type":"exact-indirect-match"}]}}}`)
-	if r.Scan.Filters != nil {
-		t.Errorf("filters %q, want none: the rule is in every report", r.Scan.Filters)
+	for rule, own := range map[string]bool{
+		`{"package":{"name":"kernel-headers"},"match-type":"exact-indirect-match"}`:                                 true,
+		`{"package":{"name":"linux(-.*)?-headers-.*"},"match-type":"exact-indirect-match"}`:                         true,
+		`{"package":{"name":"linux-libc-dev"},"match-type":"exact-indirect-match"}`:                                 true,
+		`{"package":{"name":"linux-kbuild-.*"},"match-type":"exact-indirect-match"}`:                                true,
+		`{"package":{"name":"kernel-headers"},"match-type":"exact-direct-match"}`:                                   false,
+		`{"package":{"name":"kernel-headers"},"match-type":"exact-indirect-match","vulnerability":"CVE-2026-0001"}`: false,
+		`{"package":{"name":"openssl"},"match-type":"exact-indirect-match"}`:                                        false,
+	} {
+		r = read(t, Vulnerabilities, `{"matches":[],"descriptor":{"configuration":{"ignore":[`+rule+`]}}}`)
+		if (r.Scan.Filters == nil) != own {
+			t.Errorf("%s: filters %q, want none only for a rule that is in every report", rule, r.Scan.Filters)
+		}
 	}
 	r = read(t, Vulnerabilities, `{"config":{"scan_level":"module"}}{"SBOM":{"modules":[{"path":"m"},{"path":"x.org/replaced"},{"path":"x.org/b","version":"v1.0.0+incompatible"},{"path":"stdlib","version":"v1.22.0"}],"roots":["m/cmd"]}}`)
 	want = []string{"module x.org/replaced has no version, so it was not looked up", "scan_level module: calls were not looked for"}
@@ -201,6 +249,14 @@ func TestTargets_are_what_the_document_says_and_nothing_else(t *testing.T) {
 		`{"results":[]}`:              nil,
 		osvOf(`"vulnerabilities":[]`): {{Name: "go.mod", Components: []string{"p@1"}}},
 		gitlabOf(``):                  nil,
+		`{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"path":"go.sum"}],"scan":{"type":"sast","scanned_resources":[{"url":"https://x"}]}}`:                                           nil,
+		`{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"path":"a"}],"scan":{"type":"dependency_scanning"}}`:                                                                           {{Name: "a"}},
+		`{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"path":"a"}],"scan":{"type":"container_scanning"}}`:                                                                            {{Name: "a"}},
+		`{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"path":"a"}],"scan":{"type":"cluster_image_scanning"}}`:                                                                        {{Name: "a"}},
+		`{"results":[{"source":{"path":"a"},"packages":[{"package":{"name":"p","commit":"c"}}]},{"source":{"type":"git"},"packages":[]}]}`:                                                            {{Name: ""}, {Name: "a", Components: []string{"p@c"}}},
+		`{"SchemaVersion":2,"Results":[{"Target":"a","Packages":[{"Name":"n"}]},{"Target":"a","Packages":[{"Name":"m"}]}]}`:                                                                           {{Name: "a", Components: []string{"m", "n"}}},
+		`{"config":{}}{"SBOM":{"go_version":"v1.22","modules":[{"path":""},{"path":"stdlib"},{"path":"","version":"v1"}],"roots":["r"]}}`:                                                             {{Name: "r", Components: []string{"pkg:golang/stdlib@v1.22"}}},
+		`{"config":{}}{"SBOM":{"modules":[{"path":"","version":"v1"}]}}`:                                                                                                                              nil,
 		`{"version":"15.0.0","vulnerabilities":[],"dependency_files":[{"path":"go.sum","dependencies":[{"package":{"name":"p"},"version":"1"}]}],"scan":{"scanned_resources":[{"url":"https://x"}]}}`: {{Name: "go.sum", Components: []string{"p@1"}}, {Name: "https://x"}},
 		cdxOf(``): nil,
 		`{"bomFormat":"CycloneDX","specVersion":"1.5","vulnerabilities":[],"components":[{"purl":"pkg:npm/a@1","components":[{"name":"b","version":"2"}]}]}`: {{Name: "the components of the document", Components: []string{"b@2", "pkg:npm/a@1"}}},
@@ -232,8 +288,11 @@ func TestFinished_is_what_the_document_says(t *testing.T) {
 		sarif(run(none, clean), run(yes, clean)): No,
 		sarif(run(yes, clean), run(no, clean)):   No,
 		sarif(run(yes, ``)):                      No,
-		sarif(run(yes, `,"results":null`)):       No,
-		gitlabOf(``):                             Yes,
+		sarif(run(yes, clean), run(``, clean)):   NotSaid,
+		sarif(run(``, clean), run(yes, clean)):   NotSaid,
+		`{"version":"2.1.0","inlineExternalProperties":null,"runs":[{"externalPropertyFileReferences":null,` + strings.TrimPrefix(run(yes, clean), "{") + `]}`: Yes,
+		sarif(run(yes, `,"results":null`)): No,
+		gitlabOf(``):                       Yes,
 		`{"version":"15.1.0","scan":{"status":"failure"},"vulnerabilities":[]}`:                                                       No,
 		`{"version":"15.1.0","scan":{"status":"great"},"vulnerabilities":[]}`:                                                         No,
 		`{"version":"15.1.0","vulnerabilities":[]}`:                                                                                   No,
@@ -260,6 +319,8 @@ func TestFinished_is_what_the_document_says(t *testing.T) {
 		govulnOf(`{"progress":{"message":"Scan`), govulnOf(`{"progress":`), `{"progress":{}}`, govulnOf(`{"config":{}}`), sarif(),
 		`{"matches":null,"descriptor":{}}`, `{"version":"15.1.0","vulnerabilities":null}`, `{"results":null}`, `{"results":[{}]}`,
 		`{"version":"2.1.0","runs":[{"results":[],"externalPropertyFileReferences":{"results":[]}}]}`,
+		`{"version":"2.1.0","runs":[{"results":[]}],"inlineExternalProperties":[{}]}`, `{"bomFormat":"CycloneDX","specVersion":"1.6","vulnerabilities":null}`,
+		`{"results":[{"source":{},"packages":[]}]}`, `{"results":[{"source":{"path":"a"}}]}`, `{"results":[{"source":{"type":"a"},"packages":null}]}`,
 	} {
 		refused(t, Vulnerabilities, text, fault.Malformed, "")
 	}
@@ -297,6 +358,9 @@ func TestAbout_is_a_digest_of_the_artifact_and_no_other_digest(t *testing.T) {
 		{Vulnerabilities, `{"matches":[],"descriptor":{},"source":{"type":"image","target":{"userInput":"x","imageID":"sha256:` + bSHA + `","manifestDigest":"sha256:` + aSHA + `"}}}`, []string{aSHA}},
 		{Vulnerabilities, gitlabOf(`{"id":"A","location":{"image":"r/i:1@sha256:` + aSHA + `"}}`), []string{aSHA}},
 		{Vulnerabilities, gitlabOf(`{"id":"A","location":{"image":"r/i:1"}}`), nil},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["SPDXRef-a"],"packages":[{"SPDXID":"SPDXRef-a","externalRefs":[{"referenceType":"cpe23Type","referenceLocator":"pkg:oci/x@sha256:` + bSHA + `"},{"referenceType":"purl","referenceLocator":"pkg:oci/x@sha256:` + aSHA + `"}],"checksums":[{"algorithm":"SHA1","checksumValue":"00"}]}]}`, []string{aSHA}},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","packages":[{"SPDXID":"SPDXRef-a","checksums":[{"algorithm":"SHA256","checksumValue":"` + aSHA + `"}]},{"SPDXID":"SPDXRef-b","checksums":[{"algorithm":"SHA256","checksumValue":"` + bSHA + `"}]}],"relationships":[{"spdxElementId":"SPDXRef-a","relationshipType":"DESCRIBED_BY","relatedSpdxElement":"SPDXRef-DOCUMENT"},{"spdxElementId":"SPDXRef-b","relationshipType":"DESCRIBED_BY","relatedSpdxElement":"SPDXRef-a"},{"spdxElementId":"SPDXRef-b","relationshipType":"DEPENDS_ON","relatedSpdxElement":"SPDXRef-DOCUMENT"},{"spdxElementId":"SPDXRef-a","relationshipType":"DESCRIBES","relatedSpdxElement":"SPDXRef-b"},{"spdxElementId":"SPDXRef-DOCUMENT","relationshipType":"CONTAINS","relatedSpdxElement":"SPDXRef-b"}]}`, []string{aSHA}},
+		{SBOM, `{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","documentDescribes":["SPDXRef-f"],"files":[{"SPDXID":"SPDXRef-f","checksums":[{"algorithm":"SHA256","checksumValue":"` + aSHA + `"}]},{"SPDXID":"SPDXRef-g","checksums":[{"algorithm":"SHA256","checksumValue":"` + bSHA + `"}]}]}`, []string{aSHA}},
 		{Vulnerabilities, `{"version":"2.1.0","runs":[{"results":[],"artifacts":[{"hashes":{"sha-256":"` + bSHA + `"}},{"roles":["analysisTarget"],"hashes":{"sha-256":"` + strings.ToUpper(aSHA) + `"}}]}]}`, []string{aSHA}},
 		{SBOM, `{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"name":"x","hashes":[{"alg":"SHA-1","content":"00"},{"alg":"SHA-256","content":"` + aSHA + `"}]}},"components":[{"hashes":[{"alg":"SHA-256","content":"` + bSHA + `"}]}]}`, []string{aSHA}},
 		{SBOM, `{"bomFormat":"CycloneDX","specVersion":"1.6","metadata":{"component":{"purl":"pkg:oci/x@sha256%3A` + aSHA + `?arch=amd64"}}}`, []string{aSHA}},
@@ -311,6 +375,7 @@ func TestAbout_is_a_digest_of_the_artifact_and_no_other_digest(t *testing.T) {
 	for name, want := range map[string]string{
 		"pkg:oci/a@sha256%3A" + aSHA: aSHA, "pkg:oci/a@sha256:" + aSHA: aSHA, "a/b:1@sha256:" + aSHA: aSHA,
 		"pkg:docker/a@1?digest=sha256:" + aSHA: aSHA, "pkg:generic/a@1?x=y&checksum=sha1:00,sha256:" + aSHA + "#p": aSHA,
+		"pkg:generic/a@1?x=sha256:" + aSHA: "", "pkg:oci/a@sha256:" + strings.Repeat("g", 64): "", "pkg:oci/a@sha256-" + aSHA: "",
 		"a?digest=sha256:" + aSHA: "", "pkg:oci/a@sha512:" + aSHA: "", "pkg:oci/a@sha256:00": "", "sha256:" + aSHA: "", "": "",
 	} {
 		if got := digestOf(name); got != want {
@@ -328,15 +393,24 @@ func TestCompleteness_is_the_weakest_that_the_document_says(t *testing.T) {
 	}
 	for text, want := range map[string]Completeness{
 		cdx(``): "",
-		cdx(`{"aggregate":"complete","assemblies":["m"]}`):                                               Complete,
-		cdx(`{"aggregate":"complete"}`):                                                                  Complete,
-		cdx(`{"aggregate":"complete","assemblies":["other"]}`):                                           "",
-		cdx(`{"aggregate":"complete","dependencies":["m"]},{"aggregate":"incomplete_first_party_only"}`): Incomplete,
-		cdx(`{"aggregate":"incomplete"},{"aggregate":"unknown","assemblies":["x"]}`):                     Unknown,
-		cdx(`{"aggregate":"not_specified"}`):                                                             Unknown,
-		cdx(`{"aggregate":"whole"}`):                                                                     Unknown,
-		cdx(`{"aggregate":"complete"},{"aggregate":"incomplete","vulnerabilities":["v"]}`):               Complete,
+		cdx(`{"aggregate":"complete","assemblies":["m"]}`):                                                          Complete,
+		cdx(`{"aggregate":"complete"}`):                                                                             Complete,
+		cdx(`{"aggregate":"complete","assemblies":["other"]}`):                                                      "",
+		cdx(`{"aggregate":"complete","dependencies":["other"]}`):                                                    "",
+		cdx(`{"aggregate":"complete"},{"aggregate":"complete","assemblies":["other"]}`):                             Complete,
+		cdx(`{"aggregate":"complete","assemblies":["m","other"]}`):                                                  Complete,
+		cdx(`{"aggregate":"complete"},{"aggregate":"incomplete","assemblies":["a"],"vulnerabilities":["v"]}`):       Incomplete,
+		cdx(`{"aggregate":"complete"},{"aggregate":"incomplete","dependencies":["a"],"vulnerabilities":["v"]}`):     Incomplete,
+		cdx(`{"aggregate":"incomplete","assemblies":["other"]}`):                                                    Incomplete,
+		cdx(`{"aggregate":"unknown"},{"aggregate":"incomplete","assemblies":["x"]}`):                                Unknown,
+		`{"bomFormat":"CycloneDX","specVersion":"1.6","compositions":[{"aggregate":"complete","assemblies":[""]}]}`: "",
+		cdx(`{"aggregate":"complete","dependencies":["m"]},{"aggregate":"incomplete_first_party_only"}`):            Incomplete,
+		cdx(`{"aggregate":"incomplete"},{"aggregate":"unknown","assemblies":["x"]}`):                                Unknown,
+		cdx(`{"aggregate":"not_specified"}`):                                                                        Unknown,
+		cdx(`{"aggregate":"whole"}`):                                                                                Unknown,
+		cdx(`{"aggregate":"complete"},{"aggregate":"incomplete","vulnerabilities":["v"]}`):                          Complete,
 		spdx("NONE"): "", spdx("SPDXRef-b"): "", spdx("NOASSERTION"): Unknown,
+		`{"spdxVersion":"SPDX-2.3","SPDXID":"SPDXRef-DOCUMENT","relationships":[{"relatedSpdxElement":"NOASSERTION"},{"relatedSpdxElement":"SPDXRef-b"}]}`: Unknown,
 	} {
 		if got := read(t, SBOM, text).Contents.Completeness; got != want {
 			t.Errorf("%s: %q, want %q", text, got, want)
@@ -379,18 +453,28 @@ func TestJUnit_counts_what_is_listed(t *testing.T) {
 		`<testsuites tests="0"/>`: `"":`,
 		`<testsuite name="s" tests="3"><testcase/><testcase><failure/></testcase><testcase><skipped/></testcase></testsuite>`:               `"": s 1/1/1`,
 		`<testsuites><testsuite name="a"><testsuite name="b"><testcase><error/></testcase></testsuite><testcase/></testsuite></testsuites>`: `"": b 0/1/0 a 1/0/0`,
-		`<testsuite tests="2"><testcase/></testsuite>`:                                                                                             `"no":  1/0/0`,
-		`<testsuite tests="0"><testcase/></testsuite>`:                                                                                             `"":  1/0/0`,
-		`<testsuite failures="1"><testcase/></testsuite>`:                                                                                          `"no":  1/0/0`,
-		`<testsuite errors="1" failures="1"><testcase><error/></testcase></testsuite>`:                                                             `"no":  0/1/0`,
-		`<testsuite skipped="1"><testcase/></testsuite>`:                                                                                           `"no":  1/0/0`,
-		`<testsuite tests="many"><testcase/></testsuite>`:                                                                                          `"no":  1/0/0`,
-		`<testsuites tests="2"><testsuite><testcase/></testsuite></testsuites>`:                                                                    `"no":  1/0/0`,
-		`<testsuite><testcase status="notrun"/><testcase result="suppressed"/><testcase status="failed"/></testsuite>`:                             `"":  0/1/2`,
-		`<testsuite><testcase><skipped/><failure/></testcase><testcase><failure/><skipped/></testcase></testsuite>`:                                `"":  0/2/0`,
-		`<testsuite><testcase><flakyFailure/></testcase></testsuite>`:                                                                              `"":  0/1/0`,
-		`<testsuite><error/></testsuite>`:                                                                                                          `"":  0/1/0`,
-		`<?xml version="1.0" encoding="us-ascii"?><testsuite><testcase>&lt;<system-out><![CDATA[<failure/>]]></system-out></testcase></testsuite>`: `"":  1/0/0`,
+		`<testsuite tests="2"><testcase/></testsuite>`:                                                                                                                  `"no":  1/0/0`,
+		`<testsuite tests="0"><testcase/></testsuite>`:                                                                                                                  `"":  1/0/0`,
+		`<testsuite failures="1"><testcase/></testsuite>`:                                                                                                               `"no":  1/0/0`,
+		`<testsuite errors="1" failures="1"><testcase><error/></testcase></testsuite>`:                                                                                  `"no":  0/1/0`,
+		`<testsuite skipped="1"><testcase/></testsuite>`:                                                                                                                `"no":  1/0/0`,
+		`<testsuite tests="many"><testcase/></testsuite>`:                                                                                                               `"no":  1/0/0`,
+		`<testsuites tests="2"><testsuite><testcase/></testsuite></testsuites>`:                                                                                         `"no":  1/0/0`,
+		`<testsuite><testcase status="notrun"/><testcase result="suppressed"/><testcase status="failed"/></testsuite>`:                                                  `"":  0/1/2`,
+		`<testsuite><testcase><skipped/><failure/></testcase><testcase><failure/><skipped/></testcase></testsuite>`:                                                     `"":  0/2/0`,
+		`<testsuite><testcase><flakyFailure/></testcase></testsuite>`:                                                                                                   `"":  0/1/0`,
+		`<testsuite><testcase><flakyError/></testcase><testcase><rerunFailure/></testcase><testcase><rerunError/></testcase></testsuite>`:                               `"":  0/3/0`,
+		`<testsuite><testcase status="failure"/><testcase status="fail"/><testcase result="error"/><testcase status="errored"/><testcase status="Broken"/></testsuite>`: `"":  0/5/0`,
+		`<testsuite><testcase status="disabled"/><testcase result="skipped"/><testcase status="ignored"/><testcase status="pending"/></testsuite>`:                      `"":  0/0/4`,
+		`<testsuite><failure/></testsuite>`:                                                                                                                             `"":  0/1/0`,
+		`<testsuite tests=""><testcase/></testsuite>`:                                                                                                                   `"":  1/0/0`,
+		`<testsuite tests="-1"><testcase/></testsuite>`:                                                                                                                 `"no":  1/0/0`,
+		`<testsuite tests="1073741824"><testcase/></testsuite>`:                                                                                                         `"no":  1/0/0`,
+		`<testsuites><testsuite tests="2"><testcase/></testsuite><testsuite/></testsuites>`:                                                                             `"no":  1/0/0`,
+		`<testsuite name="s"><testcase classname="s" name="a"/><testcase name="a"/></testsuite>`:                                                                        `"": s 1/0/0`,
+		`<testsuite name="s"><testcase classname="A" name="a"/><testcase classname="B" name="a"/></testsuite>`:                                                          `"": s 2/0/0`,
+		`<testsuite><error/></testsuite>`:                                                                                                                               `"":  0/1/0`,
+		`<?xml version="1.0" encoding="us-ascii"?><testsuite><testcase>&lt;<system-out><![CDATA[<failure/>]]></system-out></testcase></testsuite>`:                      `"":  1/0/0`,
 	} {
 		r := read(t, TestResults, text)
 		if got := brief(r); got != "JUnit;  ; finished "+want {
@@ -399,6 +483,9 @@ func TestJUnit_counts_what_is_listed(t *testing.T) {
 	}
 	refused(t, TestResults, `<testsuite><testcase><testcase/></testcase></testsuite>`, fault.Malformed, "stands in a <testcase>")
 	refused(t, TestResults, `<testsuite timestamp="now"/>`, fault.Malformed, `member "timestamp"`)
+	refused(t, TestResults, `<testsuite><testcase><testsuite/></testcase></testsuite>`, fault.Malformed, "stands in a <testcase>")
+	refused(t, TestResults, `<testsuite><testcase><testsuites/></testcase></testsuite>`, fault.Malformed, "stands in a <testcase>")
+	refused(t, TestResults, `<testsuite><testcase><Failure/></testcase></testsuite>`, fault.Malformed, "called <Failure>, want <failure>")
 }
 
 // A time of the machine's zone, of which the document does not say which it is, says not when it was.
@@ -432,6 +519,10 @@ func TestGoTest_what_began_has_to_end(t *testing.T) {
 		join(start, event("run", "p", "BenchmarkB"), event("pass", "p", "")):                                         `"yes": p 0/0/0`,
 		join(start, event("run", "p", "BenchmarkB"), event("fail", "p", "")):                                         `"yes": p 0/1/0`,
 		join(start, event("pass", "p", ""), event("start", "q", "")):                                                 `"no": p 0/0/0 q 0/0/0`,
+		join(start, event("pass", "p", ""), event("start", "p", "")):                                                 `"no": p 0/0/0`,
+		join(start, event("run", "p", "BenchmarkB")):                                                                 `"no": p 0/1/0`,
+		join(start, event("bench", "p", "BenchmarkB"), event("pass", "p", "")):                                       `"yes": p 0/0/0`,
+		join(start, event("run", "p", "T"), event("pause", "p", "T"), event("cont", "p", "T"), event("attr", "p", "T"), event("artifacts", "p", "T"), event("pass", "p", "T"), event("pass", "p", "")): `"yes": p 1/0/0`,
 		join(start, event("pass", "p", ""), event("explode", "p", "")):                                               `"no": p 0/0/0`,
 		join(`{"Action":"build-fail","ImportPath":"b"}`, start, event("pass", "p", "")):                              `"yes": p 0/0/0 b 0/1/0`,
 		join(`{"Action":"build-fail","ImportPath":"p"}`, start, `{"Action":"fail","Package":"p","FailedBuild":"p"}`): `"yes": p 0/1/0`,
@@ -441,6 +532,9 @@ func TestGoTest_what_began_has_to_end(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", text, got, want)
 		}
 	}
+	refused(t, TestResults, event("start", "p", "T"), fault.Malformed, `names the test "T"`)
+	refused(t, TestResults, join(start, event("run", "", "T")), fault.Malformed, `no member "Package"`)
+	refused(t, TestResults, `{"Action":"start","Package":"p","Time":"now"}`, fault.Malformed, `member "Time"`)
 }
 
 func TestOpenVEX_products_and_their_digests(t *testing.T) {
@@ -458,6 +552,11 @@ func TestOpenVEX_products_and_their_digests(t *testing.T) {
 	} {
 		if got := read(t, VEX, text).Statements; !reflect.DeepEqual(got, []Statement{want}) {
 			t.Errorf("%s:\n got %+v\nwant %+v", text, got, want)
+		}
+	}
+	for _, status := range []string{"affected", "under_investigation"} {
+		if got := read(t, VEX, doc(`{"vulnerability":"A","status":"`+status+`"}`)).Statements[0].Status; got != status {
+			t.Errorf("%s is read as %s", status, got)
 		}
 	}
 	refused(t, VEX, doc(`{"status":"fixed"}`), fault.Malformed, `no member "vulnerability"`)
