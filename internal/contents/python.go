@@ -86,6 +86,9 @@ func before(b []byte, sep byte) []byte {
 	return b
 }
 
+// isRead are the members of metadata that are read.
+var isRead = []string{"name", "version", "requires-dist"}
+
 // described reads name, version and dependencies from the metadata of a package (core metadata, PEP
 // 566): the members before the first empty line.
 func (p *Package) described(b []byte) error {
@@ -95,15 +98,21 @@ func (p *Package) described(b []byte) error {
 	p.Name, p.Version = "", ""
 	s := bufio.NewScanner(bytes.NewReader(b))
 	s.Buffer(nil, maxManifest+1)
+	last := "" // the member that a line may go on with
 	for s.Scan() && s.Text() != "" {
 		key, value, ok := strings.Cut(s.Text(), ":")
 		value = strings.TrimSpace(value)
 		switch key = strings.ToLower(key); {
+		case strings.Contains(s.Text(), "\r"):
+			return malformed("its metadata has a carriage return in a line, at which some readers begin a new one")
 		case strings.HasPrefix(s.Text(), " "), strings.HasPrefix(s.Text(), "\t"):
-			continue // goes on with what is before, of which none is read
-		case !ok:
-			return malformed("its metadata has a line that is no member")
-		case len(value) > maxName && (key == "name" || key == "version" || key == "requires-dist"):
+			if slices.Contains(isRead, last) {
+				return malformed("%s of its metadata goes on in a second line, which not every reader reads", last)
+			}
+			continue
+		case !ok || strings.ContainsAny(key, " \t"):
+			return malformed("a line of its metadata is not a member")
+		case len(value) > maxName && slices.Contains(isRead, key):
 			return limit("%s of its metadata has %d bytes, and at most %d are read", key, len(value), maxName)
 		case key == "name" && p.Name != "", key == "version" && p.Version != "":
 			return malformed("its metadata has two members %q", key)
@@ -114,6 +123,7 @@ func (p *Package) described(b []byte) error {
 		case key == "requires-dist":
 			p.Dependencies = append(p.Dependencies, requirement(value))
 		}
+		last = key
 	}
 	if p.Name == "" {
 		return malformed("its metadata names no package")
