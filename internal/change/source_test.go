@@ -179,7 +179,7 @@ func TestI01_how_commits_came_onto_the_branch(t *testing.T) {
 			both, "", []string{"E_UNREVIEWED", "pushed"}},
 		{"a reviewed request", merge(review{who: "dana"}), both, "", nil},
 		{"a review by who merged", merge(review{who: "bob"}), both, "", nil},
-		{"no review", merge(), both, "", []string{"E_UNREVIEWED", "0 of 1, nobody has approved it"}},
+		{"no review", merge(), both, "", []string{"E_UNREVIEWED", "0 of 1, no approval counts"}},
 		{"a review before a push", merge(review{who: "dana", of: "a"}), both, "", []string{"E_UNREVIEWED", "approved commit"}},
 		{"a review after the merge", merge(review{who: "dana", at: 400}), both, "", []string{"E_UNREVIEWED", "after it was merged"}},
 		{"a review by the author", merge(review{who: "alice"}), both, "", []string{"E_UNREVIEWED", "alice wrote"}},

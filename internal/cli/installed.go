@@ -14,7 +14,7 @@ import (
 
 // approves returns which changes of what people install a yes covers: those whose digests the call
 // names, and at a terminal, where a person has been shown them, all that were. What a job prints
-// nobody has read when it signs.
+// is not read by a person before it signs.
 func (r *run) approves(x proposal, in policy.Input) []statement.Changed {
 	if x.decision != statement.Approve {
 		return nil

@@ -210,7 +210,7 @@ func (r *run) images(c *chosen, sel subject.Selection) ([]subject.Subject, error
 	return out, nil
 }
 
-// open opens the file behind a subject once more; nil if it is no file.
+// open opens the file behind a subject once more; nil if it is not a file.
 func (c chosen) open(s subject.Subject) (io.ReadCloser, error) {
 	path, ok := c.files[s.Digest]
 	if !ok {
@@ -224,7 +224,7 @@ func (c chosen) open(s subject.Subject) (io.ReadCloser, error) {
 }
 
 // sums reads the file behind a subject once more and returns all digests of its
-// bytes, or nil if it is no file.
+// bytes, or nil if it is not a file.
 func (c chosen) sums(s subject.Subject) (*subject.Sums, error) {
 	f, err := c.open(s)
 	if f == nil || err != nil {

@@ -12,7 +12,7 @@ import (
 // What says what a change is of.
 type What string
 
-// What changes are of. What is only taken away is no change: it runs nowhere.
+// What changes are of. What is only removed does not count as a change: it does not run any more.
 const (
 	InstallScript What = "install-scripts"
 	BuildScript   What = "build-scripts"

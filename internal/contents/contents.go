@@ -51,7 +51,7 @@ const (
 // Kind says what a file is.
 type Kind string
 
-// The kinds of packages. The zero is no kind: nobody has looked.
+// The kinds of packages. The zero says that the package was not looked into.
 const (
 	NPM       Kind = "npm"
 	Wheel     Kind = "wheel"     // of PyPI
@@ -114,7 +114,7 @@ type Dependency struct {
 }
 
 // Read reads the package that a file is. What it is, its content says: name is for messages alone. A
-// file that is no package is no error: it is of kind NotRead. A fault with code E_MALFORMED or
+// file that is not a package is of kind NotRead, without an error. A fault with code E_MALFORMED or
 // E_LIMIT is about the file, and every other error about r.
 func Read(name string, r io.Reader) (Package, error) {
 	source := &bounded{r: r, left: maxBytes}

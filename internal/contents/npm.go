@@ -86,7 +86,7 @@ func asObject(b json.RawMessage, what string) (object, error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal(b, &m); err != nil {
-		return nil, malformed("%s of a manifest is no object", what)
+		return nil, malformed("%s of a manifest is not an object", what)
 	}
 	return m, nil
 }
@@ -96,7 +96,7 @@ func (m object) text(name string) (string, error) {
 	var s *string
 	if b := m[name]; len(b) > 0 {
 		if err := json.Unmarshal(b, &s); err != nil {
-			return "", malformed("%s of a manifest is no text", name)
+			return "", malformed("%s of a manifest is not a text", name)
 		}
 	}
 	if s == nil {
@@ -113,7 +113,7 @@ func (m object) texts(name string) (map[string]string, error) {
 	var out map[string]string
 	if b := m[name]; len(b) > 0 {
 		if err := json.Unmarshal(b, &out); err != nil {
-			return nil, malformed("%s of package.json is no object of texts", name)
+			return nil, malformed("%s of package.json is not an object of texts", name)
 		}
 	}
 	return out, nil

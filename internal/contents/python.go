@@ -17,7 +17,7 @@ const (
 	projectFile = "pyproject.toml"
 )
 
-// sdist is the source distribution that t is. Whoever installs it runs setup.py, or what
+// sdist is the source distribution that t is. The machine that installs it runs setup.py, or what
 // [build-system] of pyproject.toml names. It may be a package of npm besides.
 func (t *tree) sdist() (Package, error) {
 	p := Package{}

@@ -30,7 +30,7 @@ type member struct {
 	size   int64
 	mode   int64
 	folder bool
-	odd    error // it is no file and no folder
+	odd    error // it is neither a file nor a folder
 }
 
 // errNoArchive says that no block of a file is a header.
@@ -153,7 +153,7 @@ func (a *archive) next(h []byte) (*member, error) {
 			return a.named(m, h, said)
 		case '1', '2', '3', '4', '6':
 			if m.size != 0 {
-				return nil, malformed("%q in it is no file and has content", valid(m.name))
+				return nil, malformed("%q in it has content and is not a file", valid(m.name))
 			}
 			m.odd = malformed("%q in it is a link or a device, which some readers leave out", valid(m.name))
 			return a.named(m, h, said)
@@ -214,7 +214,7 @@ func parse(h []byte) (member, error) {
 	}
 	m.mode, _ = octal(h[100:108]) // none is 0
 	if !allZero(h[157:257]) && h[156] != '1' && h[156] != '2' {
-		return m, malformed("%q in it is no link and has the target of one", valid(name))
+		return m, malformed("%q in it has the target of a link and is not a link", valid(name))
 	}
 	m.name = name
 	switch magic := string(h[257:265]); {
@@ -248,7 +248,7 @@ func (a *archive) named(m member, h []byte, said described) (*member, error) {
 		return nil, malformed("%q in it has two sizes", valid(m.name))
 	}
 	if said.link && m.odd == nil {
-		return nil, malformed("%q in it is no link and has the target of one", valid(m.name))
+		return nil, malformed("%q in it has the target of a link and is not a link", valid(m.name))
 	}
 	m.folder = h[156] == '5' || strings.HasSuffix(m.name, "/")
 	m.name = strings.TrimSuffix(m.name, "/")

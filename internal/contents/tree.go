@@ -28,7 +28,7 @@ type tree struct {
 	manifests map[string][]byte
 	kept      int    // bytes of the manifests
 	top       string // folder
-	odd       error  // why it is no package that every reader reads the same, if it is one
+	odd       error  // why readers may read the package differently; nil: they do not
 	looks     bool   // it looks like a package to some reader
 	followed  int    // bytes of the scripts that were followed
 }

@@ -50,14 +50,14 @@ func readZip(in io.Reader) (Package, error) {
 		}
 	}
 	if len(infos) == 0 && !bytes.Contains(bytes.ToLower(raw), []byte(".dist-info/")) {
-		return notRead("a zip archive that is no wheel"), nil
+		return notRead("a zip archive that is not a wheel"), nil
 	}
 	if err := laidOut(raw, z); err != nil {
 		return Package{}, err
 	}
 	switch {
 	case len(infos) == 0:
-		return notRead("a zip archive that is no wheel"), nil
+		return notRead("a zip archive that is not a wheel"), nil
 	case len(infos) > 1:
 		return Package{}, malformed("it has %d folders at its top that end in .dist-info, and a wheel has one", len(infos))
 	}

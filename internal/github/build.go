@@ -51,7 +51,7 @@ func (repo *Repo) FileOf(ctx context.Context, repository, commit, path string) (
 	body, ok := x.file()
 	if !ok {
 		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "",
-			"%q of %s is no file that the API gives", path, repository)
+			"%q of %s is not a file that the API gives", path, repository)
 	}
 	repo.known.settle(contentsOf(repository, commit, path))
 	return body, nil

@@ -28,7 +28,7 @@ func (repo *Repo) Configured(ctx context.Context, run, commit string) (Configure
 	id, ours := repo.jobIn(run)
 	if !ours || !wholeCommit().MatchString(commit) {
 		return out, fault.New(fault.Usage, fault.NotAvailable, "gate it in a job of the project that builds it",
-			"%q at commit %q is no job of %s", run, commit, repo.web(""))
+			"%q at commit %q is not a job of %s", run, commit, repo.web(""))
 	}
 	b, p, err := repo.built(ctx, id)
 	if err != nil {

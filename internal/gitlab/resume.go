@@ -15,7 +15,7 @@ import (
 func (repo *Repo) Resume(ctx context.Context, uri string) (string, error) {
 	id, ours := repo.jobIn(uri)
 	if !ours {
-		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is no job of %s", uri,
+		return "", fault.New(fault.Refused, fault.Source, "start its failed jobs again there", "%q is not a job of %s", uri,
 			repo.Name())
 	}
 	repo.memory.again()

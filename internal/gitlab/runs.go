@@ -82,7 +82,7 @@ func (repo *Repo) Runs(ctx context.Context, queries []policy.RunQuery) ([]policy
 func (repo *Repo) run(ctx context.Context, q policy.RunQuery) (policy.Run, error) {
 	id, ok := repo.jobIn(q.URI)
 	if !ok {
-		return policy.Run{URI: q.URI, Words: fmt.Sprintf("%q is no job of %s", q.URI, repo.web(""))}, nil
+		return policy.Run{URI: q.URI, Words: fmt.Sprintf("%q is not a job of %s", q.URI, repo.web(""))}, nil
 	}
 	b, p, err := repo.built(ctx, id)
 	if absent(err) {
@@ -104,7 +104,7 @@ func (repo *Repo) run(ctx context.Context, q policy.RunQuery) (policy.Run, error
 	if q.Entry { // how the other jobs of the pipeline end is another matter
 		r.State, r.Words = states[b.Status], fmt.Sprintf("job %d: %s", b.ID, b.Status)
 		r.Own = itoa(b.ID) == repo.asker.job
-		r.Ended, _ = time.Parse(time.RFC3339, b.Finished) // without one, nobody says when it ended
+		r.Ended, _ = time.Parse(time.RFC3339, b.Finished) // without one, the platform does not say when it ended
 		return r, nil
 	}
 	r.State, r.Words, err = repo.outcome(ctx, q, b, p, r.Own)

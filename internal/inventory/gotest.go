@@ -38,7 +38,7 @@ type goReading struct {
 	packages map[string]*goPackage
 	order    []string
 	builds   map[string]bool // that failed: whether a package failed by it
-	unknown  bool            // an action that nobody knows
+	unknown  bool            // an action that is not known
 }
 
 func readGoTest(d *document) error {
@@ -63,7 +63,7 @@ func readGoTest(d *document) error {
 	return nil
 }
 
-// notAlone tells the usual reason for what is no event: another output in the same file.
+// notAlone tells the usual reason for a line that is not an event: another output in the same file.
 func notAlone(err error) error {
 	f := fault.Of(err)
 	return fault.New(f.Kind, f.Code, "keep only the standard output of go test -json in the file",

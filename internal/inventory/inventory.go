@@ -46,7 +46,7 @@ type Report struct {
 	// Asserted are the members that the document does not have and that the signer added: "tool",
 	// "time", "database".
 	Asserted []string `json:"asserted,omitempty"`
-	// Inputs are what a caller chose for the workflow that made the report. nil: nobody said.
+	// Inputs are what a caller chose for the workflow that made the report. nil: it is not said.
 	Inputs Inputs `json:"inputs,omitzero"`
 
 	Contents   *Contents   `json:"contents,omitzero"`
@@ -88,7 +88,7 @@ type Completeness string
 const (
 	Complete   Completeness = "complete"
 	Incomplete Completeness = "incomplete" // some parts are known to be missing
-	Unknown    Completeness = "unknown"    // the document says that nobody knows
+	Unknown    Completeness = "unknown"    // the document says that it is not known
 )
 
 // Scan is what a scanner found.

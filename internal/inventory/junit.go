@@ -115,7 +115,7 @@ type junitSuite struct {
 	Suite
 	claims junitCounts // of its attributes
 	listed junitCounts // of it and the suites in it
-	bad    bool        // an attribute is no number
+	bad    bool        // an attribute is not a number
 }
 
 type junitCounts struct{ tests, failed, skipped int }
@@ -192,7 +192,7 @@ func spelling(name string) error {
 
 func (j *junitReading) open(e xml.StartElement) error {
 	if len(j.suites) == 0 && j.x.depth > 1 {
-		return malformed("<%s> stands in an element that is no suite", e.Name.Local)
+		return malformed("<%s> stands in an element that is not a suite", e.Name.Local)
 	}
 	s := &junitSuite{}
 	for _, a := range e.Attr {
@@ -259,7 +259,7 @@ func (j *junitReading) close() {
 // testCase reads one case to its end.
 func (j *junitReading) testCase(e xml.StartElement) error {
 	if len(j.suites) == 0 {
-		return malformed("<testcase> stands in an element that is no suite")
+		return malformed("<testcase> stands in an element that is not a suite")
 	}
 	var name, class, status, result string
 	for _, a := range e.Attr {

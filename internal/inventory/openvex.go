@@ -155,7 +155,7 @@ func (d *document) vexStatement(s *vexStatement) error {
 	case "":
 		return malformed("the statement about %q has no member %q", out.ID, "status")
 	default:
-		out.Status = "affected" // a word that nobody knows is the worst
+		out.Status = "affected" // an unknown word is the worst
 	}
 	var parts []string
 	for _, p := range s.Subcomponents {

@@ -175,7 +175,7 @@ func (d *document) shapeInWords() string {
 	return "an object of " + fault.Quote(strings.Join(s.Members[:min(len(s.Members), 8)], " "))
 }
 
-// notRead is the error about a document that is no report of the kind.
+// notRead is the error about a document that is not a report of the kind.
 func (d *document) notRead(found, hint string) error {
 	var names []string
 	for _, f := range formats() {

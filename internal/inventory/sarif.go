@@ -180,7 +180,7 @@ func (d *document) sarifRun(s *Scan, r *strictjson.Reader, first bool) error {
 			return err
 		}
 		for _, role := range a.Roles {
-			if role == "analysisTarget" { // the others are files that results are in, and nobody says that they are all
+			if role == "analysisTarget" { // the others are files that results are in, and they need not be all
 				s.Targets = append(s.Targets, Target{Name: a.Location.URI})
 				d.report.About = append(d.report.About, hex64(a.Hashes["sha-256"]))
 				if !named && d.report.Named == "" {
@@ -342,7 +342,7 @@ func (w *pending) severity(rules []*sarifRule) (Severity, string) {
 	if rate.written == "" && vulnerabilityID().MatchString(w.id) {
 		rate.own = UnknownSeverity
 	}
-	// Tools write the score 0 for what nobody scored, and the level of a note beside it.
+	// Tools write the score 0 for what has no score, and the level of a note beside it.
 	if rate.written != "" && rate.score == 0 && level != "none" {
 		rate.own = UnknownSeverity
 	}

@@ -65,7 +65,7 @@ func word(w string) Severity {
 // A rating is what a document says about how bad one finding is, from all of its places.
 type rating struct {
 	own      Severity // the worst word or number of the scanner itself, "": none
-	others   Severity // the same of whom it quotes
+	others   Severity // the same of the sources that it quotes
 	score    float64
 	written  string // the highest number, as it is written
 	unscored bool   // a vector of which no number is known
@@ -78,8 +78,8 @@ func (r *rating) word(w string) {
 	}
 }
 
-// quoted adds the word of somebody whom the scanner quotes. That they do not know adds nothing to what the
-// scanner knows; a word that nobody knows does.
+// quoted adds the word of a source that the scanner quotes. Where the source does not know, the scanner's own word stays; an unknown
+// word counts as unknown.
 func (r *rating) quoted(w string) {
 	switch strings.ToLower(w) {
 	case "", "unknown":
@@ -88,7 +88,7 @@ func (r *rating) quoted(w string) {
 	}
 }
 
-// number adds a score as it is written. An empty one says nothing; what is no number from 0 to 10 is unknown.
+// number adds a score as it is written. An empty one says nothing; anything but a number from 0 to 10 is unknown.
 func (r *rating) number(n string) {
 	if n == "" {
 		return

@@ -136,7 +136,7 @@ func spdxDigests(id string, sums []spdxChecksum) ([]string, error) {
 }
 
 // relationship reads one. SPDX 2.x cannot say that a list is complete: NONE says that one element has no such relation.
-// It can say that nobody knows: a relation to NOASSERTION, of whatever element, is an unknown part of the list
+// It can say that it is not known: a relation to NOASSERTION, of whatever element, is an unknown part of the list
 // (section 11.1.4 of the specification).
 func (x *spdxReading) relationship(r *strictjson.Reader) error {
 	var rel struct {

@@ -113,7 +113,7 @@ func (d *document) trivyResult(s *Scan, r *strictjson.Reader) error {
 			return err
 		}
 		if m.Type == "license" {
-			return nil // a licence is no vulnerability, suppressed or not
+			return nil // a licence, suppressed or not, does not count as a vulnerability
 		}
 		return d.trivyFinding(s, m.Finding, because(m.Status, m.Statement, m.Source))
 	}
@@ -177,8 +177,8 @@ func (d *document) trivyFinding(s *Scan, v trivyFinding, suppressed string) erro
 	return d.found(s, f)
 }
 
-// trivyVendorSeverity is the word for a number (aquasecurity/trivy-db, pkg/types: Severity). What is no number of it
-// is a word that nobody knows.
+// trivyVendorSeverity is the word for a number (aquasecurity/trivy-db, pkg/types: Severity). Any other number
+// is an unknown word.
 func trivyVendorSeverity(n string) string {
 	all := []string{"unknown", "low", "medium", "high", "critical"}
 	if i, err := strconv.Atoi(n); err == nil && i >= 0 && i < len(all) {

@@ -103,7 +103,7 @@ func (p After) loosened(l *loosening, was Requirement) {
 	}
 }
 
-// judge refuses what is no entry; which entries count depends on all of them (Input.after).
+// judge refuses what is not an entry; which entries count depends on all of them (Input.after).
 func (p After) judge(look) *miss { return nil }
 
 // Stages are the names of the environments that in's environment comes after.
@@ -175,7 +175,7 @@ func (in Input) askBefore(q *asking, env Environment) {
 	}
 }
 
-// of are the entries that let in what has a digest, the newest first; what came in under watch was let in by nobody.
+// of are the entries that let in what has a digest, the newest first; what came in under watch does not count: no gate let it in.
 func (c Chain) of(digest string) []Entry {
 	var out []Entry
 	for _, e := range c.Entries {
@@ -199,7 +199,7 @@ type staged struct {
 func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.Finding, []verdict.Evidence) {
 	x := staged{q: q, k: k, digest: c.Subject.Digest.Hex()}
 	if in.Environment == "" {
-		return x.no(fault.EntryMissing, fmt.Sprintf("nobody has looked for entries into %q", k.Environment), "nothing", k.title(),
+		return x.no(fault.EntryMissing, fmt.Sprintf("the gate did not look for entries into %q", k.Environment), "nothing", k.title(),
 			"judge it in its gate, which asks the platform"), nil
 	}
 	before, _, s, known := in.stage(k.Environment, c)
@@ -218,7 +218,7 @@ func (in Input) after(a Artifact, q Requirement, k After, c Candidate) (verdict.
 		return *f, nil
 	}
 	if v, ok := before.takenBack(a, c, e); ok {
-		return x.no(fault.ApprovalRejected, fmt.Sprintf("what was agreed to for %q was taken back", k.Environment), v, "an entry that nobody has taken back",
+		return x.no(fault.ApprovalRejected, fmt.Sprintf("what was agreed to for %q was taken back", k.Environment), v, "an entry whose approval still holds",
 			"ask who took it back; an approval after that, and another entry there, end it"), nil
 	}
 	stayed, since := x.chain.stay(a.Name, x.digest, in.Now)
@@ -272,7 +272,7 @@ func (x staged) unsettled(e Entry) *verdict.Finding {
 	case Unfinished:
 		reason, hint = fmt.Sprintf("its deployment into %q goes on", x.k.Environment), wait
 	default:
-		reason, hint = fmt.Sprintf("nobody has confirmed its deployment into %q", x.k.Environment), wait
+		reason, hint = fmt.Sprintf("its deployment into %q is not confirmed", x.k.Environment), wait
 	}
 	f := x.no(fault.EntryMissing, reason, found, "a deployment that succeeded", hint)
 	if e.State == Unfinished {
@@ -288,7 +288,7 @@ func (x staged) early(e Entry, stayed time.Duration, since time.Time) *verdict.F
 	case stayed >= x.k.For:
 		return nil
 	case since.IsZero() && e.Ended.IsZero():
-		reason, found = fmt.Sprintf("nobody says since when it has been in %q", x.k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why)
+		reason, found = fmt.Sprintf("the record does not say since when it has been in %q", x.k.Environment), fmt.Sprintf("entry %d: %s", e.Number, e.Why)
 		hint = "let the job that deploys there say so with entered, after its last step"
 	case since.IsZero():
 		reason = fmt.Sprintf("it was not in %q for long enough before something else was deployed there", x.k.Environment)

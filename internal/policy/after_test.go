@@ -101,7 +101,7 @@ func TestG11_entered_in_the_environment_before(t *testing.T) {
 		}, fault.EntryMissing, "has not entered"},
 		{"an entry that nobody confirmed", "", func(t *testing.T, p *policy.Policy) policy.Input {
 			return stagedInput(t, p, []let{inStaging(t, 1, mine, hours(2), nil)})
-		}, fault.EntryMissing, "nobody has confirmed"},
+		}, fault.EntryMissing, "is not confirmed"},
 		{"an entry whose deployment failed", "", func(t *testing.T, p *policy.Policy) policy.Input {
 			e := inStaging(t, 1, mine, hours(2), nil)
 			return stagedInput(t, p, []let{e}, endsAt(t, e, statement.OutcomeEntered, now.Add(-hours(1))), endsAt(t, e, statement.OutcomeFailed, now.Add(-time.Minute)))

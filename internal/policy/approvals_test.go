@@ -145,7 +145,7 @@ func TestG08_a_run_that_nobody_let_in_denies(t *testing.T) {
 	for name, list := range map[string][]policy.Review{"nobody": nil, "for staging": {elsewhere}, "for an older environment": {anew}, "a stranger's no": {rejected}, "pending": {pending}} {
 		s := page(t, second, list...)
 		s.reviews.Entered, s.ballots = true, yes(alice, bob)
-		if f := wantDenied(t, s.judge(t)); f.Code != fault.Bypass || !strings.Contains(f.Reason, "nobody has approved it there") {
+		if f := wantDenied(t, s.judge(t)); f.Code != fault.Bypass || !strings.Contains(f.Reason, "no approval counts there") {
 			t.Errorf("%s: finding = %s %q, want %s", name, f.Code, f.Reason, fault.Bypass)
 		}
 		s.reviews.Entered = false

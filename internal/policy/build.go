@@ -29,7 +29,7 @@ type Build struct {
 	Jobs  []BuildJob `json:"jobs,omitempty"` // that may have signed, and all that they need
 	// Unread says why the files, which are there, do not tell it; "": they do.
 	Unread string `json:"unread"`
-	Why    string `json:"why"`  // why nobody could be asked, in words
+	Why    string `json:"why"`  // why the platform could not be asked, in words
 	Need   string `json:"need"` // what is missing, as a next step
 	Off    string `json:"off"`  // what stops each cache of the platform, as an imperative; "": nothing does
 }
@@ -57,7 +57,7 @@ type Cache struct {
 	Elsewhere bool   `json:"elsewhere"` // it is not the platform's
 }
 
-// A Bar is what provenance has to show beyond who signed it. What nobody knows counts against
+// A Bar is what provenance has to show beyond who signed it. What is not known counts against
 // it, except what the author of the policy has looked at.
 type Bar struct {
 	Known []string // what the author of the policy vouches for, as a workflow names it
@@ -136,7 +136,7 @@ func (q Requirement) buildQuery(s Signer, f statement.Signer) (BuildQuery, bool)
 }
 
 // checkBuild wants the jobs that led to the signature to be as q wants them. Without an
-// environment nobody was asked.
+// environment the platform was not asked.
 func checkBuild(in Input, q Requirement, s Signer, f Fact) *miss {
 	p, _ := q.Kind.(Provenance)
 	if in.Environment == "" || p.Caches == nil && p.Isolated == nil {
@@ -206,13 +206,13 @@ func (p *Policy) Foresee(b Builder, x Build) []Foreseen {
 	return out
 }
 
-// unshown says why nobody can tell what the jobs did; or nil.
+// unshown says why it is not known what the jobs did; or nil.
 func (p Provenance) unshown(in Input, q Requirement, s Signer, f Fact) *miss {
 	b := in.built(q, s, f)
 	switch {
 	case s.Workflow == nil:
 		return &miss{code: p.code(), found: orAbsent(f.Signer.SAN), wanted: "a workflow's certificate",
-			reason: "the signer is no workflow, so no file says what the build did",
+			reason: "the signer is not a workflow, so no file says what the build did",
 			hint:   "let the workflow sign that builds, or ask for caches and builder in a requirement that it signs"}
 	case b.Why != "":
 		return &miss{stage: atAnswer, code: fault.NotAvailable, unanswered: true, found: b.Why, hint: b.Need,
@@ -229,7 +229,7 @@ func (p Provenance) unshown(in Input, q Requirement, s Signer, f Fact) *miss {
 }
 
 // cached says which job may have restored a cache; or nil. A cache is what an earlier run left:
-// whoever could write to it had a part in this build (F12). runner is what the job that signed ran on, and own
+// a run that could write to it had a part in this build (F12). runner is what the job that signed ran on, and own
 // what the platform operates itself.
 func (p Provenance) cached(b Build, runner, own string) *miss {
 	const wanted = "no cache in the job that signs, or in a job that it needs"

@@ -17,7 +17,7 @@ func builtBy(b Builder, s statement.Signer) *miss {
 	home := b.Forge.Host + "/" + b.Repository
 	config := home + b.Forge.Mark + b.Workflow
 	wantSigner, wantDigest := b.signer(s)
-	// The answers come first: most signers agree, and of those nobody reads words.
+	// The answers come first: most signers agree, and the words about those are not read.
 	ok := [...]bool{
 		s.Issuer == b.Forge.Issuer,
 		s.SANKind == "uri",

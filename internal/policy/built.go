@@ -153,7 +153,7 @@ func (b Built) states(f Fact) *miss {
 }
 
 // entered says why a fact is not the entry of a job in the environment, or nil. Only the certificate can say in which
-// environment a job was: nobody is asked here.
+// environment a job was: the platform is not asked here.
 func (b Built) entered(f Fact) *miss {
 	bad := func(code fault.Code, reason, found, wanted, hint string) *miss {
 		return &miss{stage: atContent, code: code, reason: reason, found: orAbsent(found), wanted: wanted, hint: hint}
@@ -161,12 +161,12 @@ func (b Built) entered(f Fact) *miss {
 	e, err := f.Statement.Entered()
 	if err != nil {
 		why := fault.Of(err)
-		return bad(why.Code, "the evidence is no entry into an environment", why.Error(), "an entry into "+b.Entered, "hand over the bundle that the gate or enter has signed")
+		return bad(why.Code, "the evidence is not an entry into an environment", why.Error(), "an entry into "+b.Entered, "hand over the bundle that the gate or enter has signed")
 	}
 	s := f.Signer
 	switch {
 	case e.Watched:
-		return bad(fault.EntryMissing, "it came in while the environment was only watched, so nobody has let it in", "mode: watch", "an entry", "let it in by a gate that enforces")
+		return bad(fault.EntryMissing, "it came in while the environment was only watched, so no gate has let it in", "mode: watch", "an entry", "let it in by a gate that enforces")
 	case e.Target.Name != b.Entered:
 		return bad(fault.EntryMissing, "the entry is into another environment", e.Target.Name, b.Entered, "ask for that environment, if it is the one that is meant")
 	case e.Target.Issuer != s.Issuer || e.Target.Repository.ID != s.RepositoryID || e.Run != s.Run:

@@ -293,7 +293,7 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 	if all := x.rulings[Forbidden]; len(all) > 0 {
 		f := deny(fault.Changed, "changes", line,
 			fmt.Sprintf("%s that the policy does not let in%s", howMany(all), x.since()), "nothing of this kind that is new",
-			x.step("build it without them; or change the policy, if those agree whom it asks"))
+			x.step("build it without them; or change the policy, if its approvers agree"))
 		f.Found = list(all)
 		return []verdict.Finding{f}
 	}
@@ -312,10 +312,10 @@ func (k *approvalCheck) installed(c Candidate) []verdict.Finding {
 	return []verdict.Finding{f}
 }
 
-// unapproved is the finding about changes that nobody has approved. other is somebody who has approved
+// unapproved is the finding about changes without an approval. other is a person who has approved
 // the release without them.
 func (k *approvalCheck) unapproved(c Candidate, x installed, all []contents.Change, other string) verdict.Finding {
-	f := deny(fault.Changed, "changes", k.env.Changes.Line, howMany(all)+x.since()+", which nobody has approved",
+	f := deny(fault.Changed, "changes", k.env.Changes.Line, howMany(all)+x.since()+", which no approver has approved",
 		"an approval that names exactly these changes, sha256:"+contents.Digest(all), "")
 	f.Outcome, f.Pending, f.Found = verdict.Wait, true, list(all)
 	if other != "" {

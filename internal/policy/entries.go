@@ -56,7 +56,7 @@ type Entry struct {
 	State  RunState
 	Why    string // how that is known, in words
 	Signed bool   // a job of its run has signed it
-	// Ended is when it is known to have ended: a verified time, or the platform's; zero: nobody says.
+	// Ended is when it is known to have ended: a verified time, or the platform's; zero: it is not known.
 	Ended time.Time
 }
 

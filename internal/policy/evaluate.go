@@ -166,7 +166,7 @@ func bypass(in Input, env Environment) []verdict.Finding {
 	}
 	r := in.Reviews
 	if r.Asked && r.Entered && !slices.ContainsFunc(r.List, func(x Review) bool { return x.Decision == statement.Approve && in.names(x.Environments) }) {
-		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("%s is in %q, and nobody has approved it there: the rules were passed by", r.Run, in.Environment), "the review that the platform asks for",
+		out = append(out, deny(fault.Bypass, "bypass", env.Line, fmt.Sprintf("%s is in %q, and no approval counts there: the rules of the platform were bypassed", r.Run, in.Environment), "the review that the platform asks for",
 			"find out who started it past the reviewers; run it again without"))
 	}
 	return out
@@ -549,7 +549,7 @@ func (a Artifact) asked(s Signer, f Fact) bool {
 
 // finished wants the run that made the evidence to have ended well: evidence is
 // made in the middle of a run, and a run that fails after it was broken, or
-// broken into. Without an environment nobody was asked.
+// broken into. Without an environment the platform was not asked.
 func finished(in Input, a Artifact, q Requirement, s Signer, f Fact) *miss {
 	if in.Environment == "" || !a.asked(s, f) && len(q.Jobs) == 0 {
 		return nil

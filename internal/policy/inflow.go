@@ -15,7 +15,7 @@ import (
 // key source).
 type Inflow struct {
 	Verified bool     // it carries a signature that the platform verified
-	Reviewed int      // so many others approved the request that brought it, before the merge; 0: nobody is asked
+	Reviewed int      // so many others approved the request that brought it, before the merge; 0: reviews are not asked for
 	Accepted []string // full ids of commits that count as if they had
 	Line     int
 }
@@ -47,7 +47,7 @@ func (r *reader) inflow(n *yamlnode.Node) *Inflow {
 	return f
 }
 
-// sourced complains about builders of which nobody knows that the branch of their commits
+// sourced complains about builders of which it is not known that the branch of their commits
 // is protected, where an environment asks how those came onto it: a rule that is
 // off lets commits in past every review.
 func (r *reader) sourced(p *Policy) {
@@ -213,7 +213,7 @@ func (c Commit) by() string {
 	}
 	switch {
 	case c.Merges > 0:
-		return fmt.Sprintf("looks like the merge of request %d, and whoever may push to the branch may have made it by hand", c.Merges)
+		return fmt.Sprintf("looks like the merge of request %d, and a person who may push to the branch may have made it by hand", c.Merges)
 	case len(who) == 0:
 		return fmt.Sprintf("author %s is a claim, and who pushed it is not known", c.Author)
 	case len(c.Pushers) == 1 && c.Account.Same(c.Pushers[0]):
@@ -321,7 +321,7 @@ func (k *approvalCheck) unreviewed(f *Inflow, q Request) string {
 	}
 	out := fmt.Sprintf("request %d %q: %d of %d", q.Number, q.Title, len(people), need)
 	if len(people)+len(not) == 0 {
-		not = append(not, "nobody has approved it")
+		not = append(not, "no approval counts")
 	}
 	if more := slices.Concat(not, unknown); len(more) > 0 {
 		out += ", " + strings.Join(more[:min(len(more), 4)], ", ")

@@ -54,7 +54,7 @@ func TestI01_a_review_of_which_something_is_not_known(t *testing.T) {
 		"whether they may write":  {func(c *policy.Change) { c.Requests[0].Reviews[0].Writes = policy.Unanswered }, "E_UNREVIEWED", "is not known"},
 		"who reviewed":            {func(c *policy.Change) { c.Requests[0].Reviews[0].Account = policy.Account{} }, "E_UNREVIEWED", "no account any more"},
 		"what is behind them":     {func(c *policy.Change) { c.Requests[0].Reviews[0].Account.Kind = policy.KindUnknown }, "E_UNREVIEWED", "unknown kind"},
-		"the word of a review":    {func(c *policy.Change) { c.Requests[0].Reviews[0].State = "" }, "E_UNREVIEWED", "nobody has approved"},
+		"the word of a review":    {func(c *policy.Change) { c.Requests[0].Reviews[0].State = "" }, "E_UNREVIEWED", "no approval counts"},
 		"a maker":                 {func(c *policy.Change) { c.Requests[0].Makers[0].Account = policy.Account{} }, "E_UNREVIEWED", "1 of 2"},
 		"the reviews":             {func(c *policy.Change) { c.Requests[0].Reviews, c.Requests[0].Unseen = nil, "no token" }, "E_UNAVAILABLE", "no token"},
 		"the request":             {func(c *policy.Change) { c.Requests = nil }, "E_UNREVIEWED", "pushed by its author mia"},

@@ -11,7 +11,7 @@ import (
 
 func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) verdict.Finding {
 	if k, ok := q.Kind.(reports); ok && len(others) > 0 {
-		f := deny(fault.EvidenceMissing, q.Name, q.Line, "nobody whom the policy names has attested it", q.Kind.title(),
+		f := deny(fault.EvidenceMissing, q.Name, q.Line, "no signer that the policy names has attested it", q.Kind.title(),
 			fmt.Sprintf("attest it for this artifact, with type: %s of attest, in %s", k.reads(), q.reporterNames(a)))
 		f.Found = strings.Join(others, ", ")
 		return f

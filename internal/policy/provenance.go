@@ -14,8 +14,8 @@ type Provenance struct {
 	Version   string   // the one predicate type that counts; "": that of every known version
 	Inputs    []string // names that a person may have chosen when they started the build
 	Strict    bool     // Inputs were given: names that cannot be known deny
-	Caches    *Bar     // no cache may be restored; nil: nobody asks
-	Isolated  *Bar     // the job that signs may not run the project's code; nil: nobody asks
+	Caches    *Bar     // no cache may be restored; nil: it is not asked
+	Isolated  *Bar     // the job that signs may not run the project's code; nil: it is not asked
 	Unchecked bool     // the content is not held against the certificate; the signer is all that counts
 }
 

@@ -80,7 +80,7 @@ func (q *asking) ref(b Builder, s statement.Signer) {
 
 // checkRef wants what b built to come from a ref that is protected, and from the
 // branch that the policy names. A tag without a rule of its own is as good as
-// the branch that has its commit. Without an environment nobody was asked.
+// the branch that has its commit. Without an environment the platform was not asked.
 func checkRef(in Input, b Builder, f Fact) *miss {
 	q, asked := b.refQuery(f.Signer)
 	if in.Environment == "" || !asked {

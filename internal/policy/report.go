@@ -453,7 +453,7 @@ func (in Input) newest(a Artifact, c indexed, q Requirement, of signedReports) (
 			continue // the same statement, found twice
 		}
 		if f.Time.Equal(first.Time) {
-			return 0, &miss{code: fault.Conflict, reason: "two reports of one signer are equally new, so nobody knows which one counts",
+			return 0, &miss{code: fault.Conflict, reason: "two reports of one signer are equally new, so neither is the newest",
 				found: f.StatementHash.String() + " and " + first.StatementHash.String(), wanted: "one newest report",
 				hint: "report once more, and attest that"}
 		}

@@ -49,7 +49,7 @@ func (p SBOM) judge(x look) *miss {
 		return &miss{code: fault.Report, reason: "the SBOM does not say how complete it is", found: "nothing", wanted: p.Completeness,
 			hint: "let the generator write compositions (CycloneDX), or ask for completeness: any"}
 	}
-	return &miss{code: fault.Report, reason: "the SBOM says that something is missing in it, or that nobody knows", found: string(said), wanted: p.Completeness,
+	return &miss{code: fault.Report, reason: "the SBOM says that it is incomplete, or that its completeness is unknown", found: string(said), wanted: p.Completeness,
 		hint: "find out what the generator does not read"}
 }
 

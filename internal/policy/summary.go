@@ -52,7 +52,7 @@ func (r *reader) summarised(p *Policy) {
 				}
 			}
 			if len(lacks) > 0 {
-				r.complainAt(q.Line, 0, "%s needs %s: whoever signs a summary decides for you", q.Name, strings.Join(lacks, " and "))
+				r.complainAt(q.Line, 0, "%s needs %s: the signer of a summary decides for you", q.Name, strings.Join(lacks, " and "))
 			}
 		}
 	}

@@ -19,7 +19,7 @@ type ScanReport struct {
 	Exclusions  bool               // a report counts that says what was left out of it
 	NotCalled   bool               // a finding does not count of which the scanner says that nothing calls it
 	Exploited   *Requirement       // the list of vulnerabilities that are exploited; nil: none is asked for
-	VEX         *Requirement       // who may say that the artifact is not affected; nil: nobody
+	VEX         *Requirement       // who may say that the artifact is not affected; nil: no signer
 }
 
 func readVulnerabilities(r *reader, name string, m mapping) Evidence {
@@ -226,7 +226,7 @@ func (v view) open(r inventory.Report) []string {
 	return out
 }
 
-// counts reports whether a finding stands in the way, if nobody excuses it.
+// counts reports whether a finding stands in the way, unless a VEX excuses it.
 func (v view) counts(f inventory.Finding) bool {
 	return v.attacked(f) || f.Severity.AtLeast(v.Below) && !(v.NotCalled && f.Called == inventory.No)
 }

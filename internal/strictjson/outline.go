@@ -109,7 +109,7 @@ func stringEnd(text []byte, from int) int {
 	return len(text)
 }
 
-// unquoted returns the text of a string with its quotation marks; what is no string is left as it is.
+// unquoted returns the text of a string with its quotation marks; anything but a string is left as it is.
 func unquoted(b []byte) string {
 	if bytes.IndexByte(b, '\\') >= 0 {
 		if t, err := jsontext.AppendUnquote(nil, b); err == nil {

@@ -38,7 +38,7 @@ type Release struct {
 	Top        Place  // the workflow that was started
 	Signer     Place  // the workflow whose job signed
 	Action     string // owner/name of our action's repository
-	// Environment is the one that the job was in; "": nobody says it. Outside says that it was in
+	// Environment is the one that the job was in; "": it is not known. Outside says that it was in
 	// none.
 	Environment string
 	Outside     bool
@@ -101,7 +101,7 @@ func (r Release) Ran() (out Ran, err error) {
 	return Ran{Jobs: w.out}, nil
 }
 
-// An oddity is a file that nobody can judge.
+// An oddity is a file that cannot be judged.
 type oddity struct{ why string }
 
 func (o *oddity) Error() string { return o.why }
@@ -412,7 +412,7 @@ func document(name string, raw []byte) (*yamlnode.Node, error) {
 	}
 	d, err := yamlnode.Parse(bytes.TrimPrefix(raw, []byte("\ufeff")), yamlnode.Options{Limits: limits})
 	if err != nil || len(d.Roots) == 0 || d.Roots[0].Kind != yamlnode.Map {
-		return nil, fault.New(fault.Usage, fault.Lint, "", "it is no mapping")
+		return nil, fault.New(fault.Usage, fault.Lint, "", "it is not a mapping")
 	}
 	if len(d.Twice) > 0 {
 		return nil, fault.New(fault.Usage, fault.Lint, "", "key %q stands twice in one mapping", d.Twice[0].Name)

@@ -25,7 +25,7 @@ func handedOn(n *yamlnode.Node, r reference) string {
 }
 
 // givers adds the jobs that upload an artifact which a job of done downloads, and all that these need: such a job led to
-// the signature although nobody waits for it. A job that begins when the other one has ended gave it nothing.
+// the signature although no job waits for it. A job that begins when the other one has ended gave it nothing.
 func (w *reading) givers(top *instance) error {
 	var all []*part
 	for i := 0; i < len(w.done); i++ { // it grows

@@ -21,7 +21,7 @@ type habit struct {
 
 	runs   bool     // it runs the project's code: builds, tests, installs
 	runsOn []string // inputs with which it does
-	free   bool     // it does whatever it is told, so that nobody knows whether it restores a cache
+	free   bool     // it does what its inputs say, so it may restore a cache
 }
 
 // habits are the actions that are known here. What an action does by default is in its
@@ -35,12 +35,12 @@ var habits = []habit{
 		satackey/action-docker-layer-caching bazel-contrib/setup-bazel bazelbuild/setup-bazelisk`,
 		always: true},
 	{names: "moonrepo/setup-rust", always: true, runs: true},
-	// Caches of others, or of whom a variable names.
+	// Caches of others, or caches that a variable names.
 	{names: `buildjet/cache buildjet/cache/restore namespacelabs/nscloud-cache-action runs-on/cache runs-on/cache/restore
 		useblacksmith/cache tespkg/actions-cache tespkg/actions-cache/restore mozilla-actions/sccache-action
 		determinatesystems/magic-nix-cache-action determinatesystems/flakehub-cache-action cachix/cachix-action
 		rharkor/caching-for-turbo`, always: true, apart: true},
-	// Files of another run come from whoever could write to that run.
+	// Files of another run come from a job that could write to that run.
 	{names: "dawidd6/action-download-artifact", always: true, apart: true},
 	{names: "actions/download-artifact", on: []string{"run-id"}, apart: true},
 

@@ -41,7 +41,7 @@ func (s *walked) surroundings() {
 	s.variables("the workflow", s.part.of.root.Get("env"))
 }
 
-// image judges an image in which a job runs, or that runs beside it: nobody knows what is in it, and a
+// image judges an image in which a job runs, or that runs beside it: what is in it is not known, and a
 // directory of the machine that it is given may be older than the job.
 func (s *walked) image(what string, c *yamlnode.Node) {
 	image := c.Str()
@@ -109,7 +109,7 @@ func (s *walked) all(steps []*yamlnode.Node, in string, level int) error {
 	return nil
 }
 
-// unknown notes an action of which nobody knows what it does.
+// unknown notes an action that is not known.
 func (s *walked) unknown(name string) {
 	s.job.Unknown = once(s.job.Unknown, name)
 	s.job.Strange = once(s.job.Strange, name)
@@ -275,7 +275,7 @@ var harmless = []string{"echo", "printf", "cat", "ls", "pwd", "cd", "true", ":",
 // signers are what other tools do that sign or publish, and run nothing.
 var signers = []string{"sign", "sign-blob", "attest", "attest-blob", "verify", "verify-blob", "version", "release", "attestation"}
 
-// said are the parts of an expression that nobody who builds can choose.
+// said are the parts of an expression that the builder cannot choose.
 var said = lazy(`^\s*(?:runner\.[a-z_]+|github\.(?:sha|repository|repository_id|repository_owner|run_id|run_number|run_attempt|` +
 	`server_url|api_url|workspace|workflow_sha))\s*$`)
 
