@@ -46,7 +46,8 @@ var rooms = map[string]string{
 	// proof
 	"sigstore": "client fault strictjson bundlefile subject statement",
 	// places
-	"store": "client fault file bundlefile subject",
+	"record": "fault",
+	"store":  "client fault file bundlefile subject",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
