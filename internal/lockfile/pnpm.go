@@ -22,10 +22,21 @@ func (b *building) pnpm(data []byte) error {
 		return malformed("line %d has an anchor, an alias or a tag, which pnpm does not write", d.Odd[0].Line)
 	case len(d.Twice) > 0:
 		return malformed("line %d has the key %q twice", d.Twice[0].At.Line, d.Twice[0].Name)
-	case len(d.Roots) != 1 || d.Count != 1 || d.Roots[0].Kind != yamlnode.Map:
-		return malformed("it has %d documents, want one mapping", d.Count)
+	case len(d.Roots) == 0 || len(d.Roots) != d.Count || d.Count > 2:
+		return malformed("it has %d documents, want one, or one before it about pnpm itself", d.Count)
 	}
-	root := d.Roots[0]
+	for _, root := range d.Roots {
+		if err := b.pnpmDocument(root); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *building) pnpmDocument(root *yamlnode.Node) error {
+	if root.Kind != yamlnode.Map {
+		return malformed("line %d is no mapping", root.Line)
+	}
 	if err := once(root); err != nil {
 		return err
 	}
