@@ -34,6 +34,7 @@ var rooms = map[string]string{
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
 	"inventory":  "fault strictjson",
+	"lockfile":   "fault strictjson yamlnode",
 	"policy":     "fault strictjson yamlnode subject contents statement verdict dialect inventory",
 	"change":     "fault policy",
 	"finding":    "fault",
@@ -46,8 +47,9 @@ var rooms = map[string]string{
 	// proof
 	"sigstore": "client fault strictjson bundlefile subject statement",
 	// places
-	"record": "fault",
-	"store":  "client fault file bundlefile subject",
+	"record":   "fault",
+	"store":    "client fault file bundlefile subject",
+	"packages": "fault file lockfile",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
@@ -69,7 +71,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
@@ -91,6 +93,8 @@ var guests = map[string][]string{
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},
 	"google.golang.org/protobuf/":             {"sigstore"},
+	"golang.org/x/mod/":                       {"lockfile", "packages"},
+	"github.com/BurntSushi/toml":              {"lockfile"},
 }
 
 type source struct {
