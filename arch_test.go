@@ -41,6 +41,7 @@ var rooms = map[string]string{
 	"doctor":     "policy",
 	"trial":      "fault subject",
 	"codes":      "fault",
+	"material":   "fault strictjson",
 	"starter":    "yamlnode",
 	// ground
 	"client": "fault",
@@ -52,6 +53,7 @@ var rooms = map[string]string{
 	"packages": "fault file lockfile",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
+	"build":  "fault file gitobject lockfile material packages record",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
@@ -61,8 +63,8 @@ var rooms = map[string]string{
 	"workflows": "fault finding wiring yamlnode starter",
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
-	"report": "fault finding strictjson subject verdict doctor trial",
-	"cli":    "fault finding file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"report": "fault finding material strictjson subject verdict doctor trial",
+	"cli":    "build fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -71,7 +73,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
