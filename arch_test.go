@@ -35,7 +35,7 @@ var rooms = map[string]string{
 	"dialect":    "fault strictjson statement",
 	"inventory":  "fault strictjson",
 	"lockfile":   "fault strictjson yamlnode",
-	"policy":     "fault strictjson yamlnode subject contents statement verdict dialect inventory",
+	"policy":     "fault material strictjson yamlnode subject contents statement verdict dialect inventory",
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",

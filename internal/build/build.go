@@ -218,7 +218,7 @@ func (k *maker) materials() {
 		switch {
 		case f.State == record.Gone && f.First&record.Read != 0 && !pseudo(f.Path):
 			o.Gone++
-		case f.State == record.Changed && f.Use&record.Read != 0 && k.how[i] != material.FromBuild:
+		case f.State == record.Changed && f.First == record.Read && k.how[i] != material.FromBuild && k.how[i] != material.FromToolchain:
 			o.Changed++
 		}
 		how := k.how[i]

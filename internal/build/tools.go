@@ -57,6 +57,9 @@ func (k *maker) toolchains() {
 			k.m.Toolchains = append(k.m.Toolchains, t)
 		}
 	}
+	if k.Home != "" && slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
+		k.roots = append(k.roots, filepath.Join(k.Home, ".config/go/telemetry")) // it counts there how often it ran
+	}
 	if dir := k.env("RUNNER_TOOL_CACHE"); filepath.IsAbs(dir) {
 		k.roots = append(k.roots, filepath.Clean(dir))
 	}
@@ -92,7 +95,7 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 		}
 		t.Name, t.Said = tool.name, "the tool itself"
 		line, _, _ := strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
-		t.Version = k.text(version().FindString(line))
+		t.Version = k.text(version().FindString(remarks().ReplaceAllString(line, "")))
 		if t.Version == "" {
 			t.Said = "the tool says none"
 		}
@@ -100,6 +103,9 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 	}
 	return t, "", false
 }
+
+// remarks are what some tools say of their packagers, in parentheses.
+var remarks = lazy(`\([^)]*\)`)
 
 var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+[A-Za-z0-9.+-]*`) })
 
