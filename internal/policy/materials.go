@@ -336,6 +336,10 @@ func (p Materials) outside(m *material.Manifest) *miss {
 	return nil
 }
 
+func (p Materials) lacking(signers string) (reason, hint string) {
+	return "no build manifest of it is signed", "build with sallyport run, and sign its manifest in a job after that: attest with manifest, in " + signers
+}
+
 // tells says what the manifest says, for the finding that allows.
 func (p Materials) tells(f Fact) string {
 	m, err := material.Read(f.Statement.Predicate)

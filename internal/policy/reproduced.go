@@ -35,7 +35,7 @@ func readReproduced(r *reader, _ string, m mapping) Evidence {
 		p.By = c
 	}
 	if n := m.get("independent"); n != nil {
-		p.Independent = r.choice(n, "independent", "true", "false") == "true"
+		p.Independent = r.flag(n, "independent")
 	}
 	return p
 }
@@ -170,6 +170,10 @@ func (in Input) reproduced(a Artifact, q Requirement, k Reproduced, c indexed) (
 	f := deny(fault.Reproduction, q.Name, q.Line, "too few rebuilders got the same bytes", fmt.Sprintf("%d", k.By), "rebuild it in "+q.signerNames(a))
 	f.Found = fmt.Sprintf("%d", len(agree))
 	return f, nil
+}
+
+func (p Reproduced) lacking(signers string) (reason, hint string) {
+	return "no rebuilder that the policy names has built it again", "build it again with sallyport rebuild, and sign the result in a job after that: attest with reproduction, in " + signers
 }
 
 // sameRebuilder reports whether two reproductions count as one.
