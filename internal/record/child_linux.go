@@ -47,6 +47,7 @@ func become(how string, command []string) message {
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return notExecuted(command[0], err)
 	}
+	env := environment()
 	if strings.Contains(how, "n") {
 		for _, step := range []func() error{raiseLoopback, onlyLoopback, dropCapabilities} {
 			if err := step(); err != nil {
@@ -70,7 +71,19 @@ func become(how string, command []string) message {
 			return message{kind: sentProblem, text: "descriptors cannot be closed: " + err.Error()}
 		}
 	}
-	return notExecuted(command[0], unix.Exec(path, command, os.Environ()))
+	return notExecuted(command[0], unix.Exec(path, command, env))
+}
+
+// environment is that of this process as it was given: os.Environ leaves out what stands twice.
+func environment() []string {
+	b, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		return os.Environ()
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
 // notExecuted says why a program was not executed.
