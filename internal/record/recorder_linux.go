@@ -284,10 +284,15 @@ func (r *recorder) await() {
 		over <- r.finish()
 		_ = unix.Close(r.stop[1])
 	}()
-	if r.listener >= 0 {
-		r.serve()
-		_ = unix.Close(r.listener) // a call that waits fails, and does not wait any longer
-	}
+	served := make(chan struct{})
+	go func() { // a goroutine with a thread of its own, as the caller is, would wake slowly
+		defer close(served)
+		if r.listener >= 0 {
+			r.serve()
+			_ = unix.Close(r.listener) // a call that waits fails, and does not wait any longer
+		}
+	}()
+	<-served
 	if <-over {
 		r.refused(<-r.later)
 	}
