@@ -38,17 +38,25 @@ type found struct {
 	outside []string // what of processes was passed on the way
 }
 
-// asked is the path at addr. The keys are not kept: they are overwritten by the next call.
-func (r *recorder) asked(pid, dir int, addr uint64) (said, whole []byte, ok bool) {
-	said, short, ok := text(pid, addr, r.buf[:])
-	if !ok || !short {
-		return nil, nil, ok && !short // the kernel refuses a longer path
+// asked is the path at addr. What it returns is overwritten by the next call. It is not ok if nothing comes of the call,
+// or if the path is lost.
+func (r *recorder) asked(n *notification, dir int, addr uint64) (said, whole []byte, ok bool) {
+	said, short, ok := text(int(n.pid), addr, r.buf[:])
+	if !ok {
+		r.lost(n, addr)
+		return nil, nil, false
+	}
+	if !short { // the kernel refuses a longer path
+		return nil, nil, false
 	}
 	if len(said) > 0 && said[0] == '/' {
 		return said, said, true
 	}
-	base, err := unix.Readlink(linkOf(pid, dir), r.base[:])
+	base, err := unix.Readlink(linkOf(int(n.pid), dir), r.base[:])
 	if err != nil {
+		if !errors.Is(err, unix.ENOENT) { // no such descriptor
+			r.lost(n, addr)
+		}
 		return nil, nil, false
 	}
 	r.whole = append(append(append(r.whole[:0], r.base[:base]...), '/'), said...)

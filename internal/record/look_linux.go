@@ -120,12 +120,8 @@ func (k *known) still(whole []byte) bool {
 
 // file keeps the path at addr.
 func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
-	said, whole, ok := r.asked(int(n.pid), dir, addr)
-	if !ok {
-		r.lost(n, addr)
-		return
-	}
-	if len(said) == 0 { // the kernel opens no path without a name
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 { // the kernel opens no path without a name
 		return
 	}
 	if k, is := r.names[string(whole)]; is && !r.careful && k.epoch == r.epoch && k.still(whole) {
@@ -162,7 +158,7 @@ func (r *recorder) remember(q *question, f *found, i int) {
 
 // renamed keeps the name that a file gets by a rename or a link.
 func (r *recorder) renamed(n *notification, from int, old uint64, to int, name, flags uint64) {
-	if said, whole, ok := r.asked(int(n.pid), from, old); ok && len(said) > 0 {
+	if said, whole, ok := r.asked(n, from, old); ok && len(said) > 0 {
 		f := r.answer(question{pid: int(n.pid), dir: from, text: string(said), whole: string(whole)})
 		if f.was != nil && !f.was.regular { // a link, or a directory with links in it
 			r.epoch++
@@ -176,12 +172,8 @@ func (r *recorder) renamed(n *notification, from int, old uint64, to int, name, 
 }
 
 func (r *recorder) named(n *notification, dir int, addr uint64) {
-	said, whole, ok := r.asked(int(n.pid), dir, addr)
-	if !ok {
-		r.lost(n, addr)
-		return
-	}
-	if len(said) == 0 || !r.alive(n) {
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 || !r.alive(n) {
 		return
 	}
 	f := r.answer(question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole)})
@@ -208,12 +200,8 @@ func (r *recorder) passed(n *notification, f *found) {
 func (r *recorder) executed(n *notification, dir int, addr, args, flags uint64) {
 	pid := int(n.pid)
 	r.careful = r.careful || !r.sameView(pid)
-	said, whole, ok := r.asked(pid, dir, addr)
-	if !ok {
-		r.lost(n, addr)
-		return
-	}
-	if len(said) == 0 && flags&unix.AT_EMPTY_PATH == 0 {
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 && flags&unix.AT_EMPTY_PATH == 0 {
 		return
 	}
 	q := question{pid: pid, dir: dir, text: string(said), whole: string(whole), last: flags&unix.AT_SYMLINK_NOFOLLOW == 0}

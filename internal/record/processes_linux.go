@@ -4,6 +4,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"slices"
 	"strconv"
@@ -46,11 +47,11 @@ func descendants(of int) (all []descendant) {
 	return all
 }
 
-// nameOf is the program of a process.
+// nameOf is the program of a process; "" if it is just ending.
 func nameOf(pid int) string {
 	at := "/proc/" + strconv.Itoa(pid)
 	name, err := os.Readlink(at + "/exe")
-	if err != nil { // another user's
+	if errors.Is(err, os.ErrPermission) { // another user's
 		comm, _ := os.ReadFile(at + "/comm")
 		name = strings.TrimSpace(string(comm))
 	}
@@ -97,7 +98,7 @@ func number(b []byte, mark string) int {
 // signalAll sends a signal to each process below another one, and keeps their names.
 func signalAll(of int, sig unix.Signal, names map[string]bool) (pids []int) {
 	for _, p := range descendants(of) {
-		if names != nil {
+		if names != nil && p.name != "" { // else it has just ended
 			names[p.name] = true
 		}
 		_ = unix.Kill(p.pid, sig)
