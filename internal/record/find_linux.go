@@ -185,12 +185,11 @@ func (q *question) describe(f *found, fd int) {
 	if q.careful && !f.unnamed && !isAt(f.path, f.was) {
 		f.state = Elsewhere
 	}
-	own := "/proc/self/fd/" + strconv.Itoa(fd)
 	if (f.state == Elsewhere || f.unnamed && q.program) && f.was.size <= q.limit {
-		f.digest = q.hashOnce(own, *f.was)
+		f.digest = q.hashOnce(fd, *f.was)
 	}
 	if q.program && st.Mode&0o111 != 0 {
-		f.head = headerOf(own)
+		f.head = headerOf(fd)
 	}
 	if q.program && st.Mode&0o111 == 0 {
 		f.was.regular = false // the kernel does not execute it
@@ -198,11 +197,11 @@ func (q *question) describe(f *found, fd int) {
 }
 
 // hashOnce is the digest of a file that may be found often.
-func (q *question) hashOnce(path string, is identity) string {
+func (q *question) hashOnce(fd int, is identity) string {
 	if d, known := q.hashed.Load(is); known {
 		return d.(string)
 	}
-	d := hashNow(path)
+	d := hashNow(fd, make([]byte, 64<<10))
 	q.hashed.Store(is, d)
 	return d
 }
@@ -220,8 +219,8 @@ type header struct {
 }
 
 // headerOf reads the start of a program (execve(2), elf(5)).
-func headerOf(path string) (h header) {
-	f, err := os.Open(path)
+func headerOf(fd int) (h header) {
+	f, err := os.Open("/proc/self/fd/" + strconv.Itoa(fd))
 	if err != nil {
 		return h
 	}

@@ -70,7 +70,7 @@ type recorder struct {
 
 	own        map[string]bool    // abstract sockets at which the command itself listens
 	ownFiles   map[[2]uint64]bool // the same of sockets with a file, by that
-	ownSockets map[uint64]bool    // the same of the internet, by inode
+	ownSockets map[uint64]bool    // the same of the internet, by inode; the others are looked for
 
 	buf, base [maxPath]byte
 	whole     []byte
