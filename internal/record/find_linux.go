@@ -94,7 +94,7 @@ func (r *recorder) answer(q question) found {
 func (q *question) find() found {
 	fd, err := -1, error(unix.ELOOP)
 	f := found{}
-	if q.simple() {
+	if !q.careful && q.text != "" {
 		fd, err = q.direct()
 	}
 	missing := ""
@@ -103,7 +103,7 @@ func (q *question) find() found {
 			err = unix.ELOOP
 		}
 	}
-	if err != nil && missing == "" && !errors.Is(err, unix.EACCES) {
+	if err != nil && missing == "" {
 		p := walk(q.pid, q.dir, q.text, q.last)
 		fd, err, missing = p.fd, p.err, p.missing
 		f.varies, f.outside = true, p.outside
@@ -118,12 +118,6 @@ func (q *question) find() found {
 		f.path, f.state = filepath.Clean(q.whole), Unreadable
 	}
 	return f
-}
-
-// simple reports whether a path leads the recorder to the same place as the process.
-func (q *question) simple() bool {
-	base := strings.TrimSuffix(q.whole, "/"+q.text)
-	return !q.careful && q.text != "" && !strings.HasPrefix(q.whole, "/proc/") && !strings.HasSuffix(base, " (deleted)")
 }
 
 // direct opens a path without reading it, unless it leads through /proc.

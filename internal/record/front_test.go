@@ -297,6 +297,16 @@ func TestRecord_an_ordinary_user_reads_neither_the_environment_of_the_front_nor_
 	}
 }
 
+func TestE16_an_ordinary_user_who_goes_round_by_a_link_is_told(t *testing.T) {
+	t.Parallel()
+	r := through(t, record.Options{Command: []string{"/bin/sh", "-c", fmt.Sprintf("ln -s /proc/%d l; cat l/fd/0; cat l/root/etc/hostname; true", os.Getpid())}}, asNobody...)
+	for _, member := range []string{"fd", "root"} {
+		if want := "/proc/PID/" + member + " of a process outside, by "; !lists(r.Watch.Around, want) {
+			t.Errorf("around %q, want %q", r.Watch.Around, want)
+		}
+	}
+}
+
 func TestRecord_the_recorder_has_no_environment_that_root_could_read(t *testing.T) {
 	t.Parallel()
 	r := shell(t, "", "wc -c < /proc/$PPID/environ; tr '\\0' ' ' < /proc/$PPID/cmdline")

@@ -84,9 +84,7 @@ func (r *recorder) lost(n *notification, addr uint64) {
 func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	use := Read
 	switch {
-	case flags&unix.O_TMPFILE == unix.O_TMPFILE: // the path is a directory, and the file has no name
-		return
-	case flags&unix.O_DIRECTORY != 0: // a directory has no content
+	case flags&unix.O_DIRECTORY != 0: // it has no content, and with O_TMPFILE the file has no name
 		return
 	case flags&unix.O_PATH != 0: // it can be opened again by /proc/self/fd
 	case flags&unix.O_ACCMODE == unix.O_RDWR:
