@@ -207,7 +207,7 @@ func init() {
 		if err != nil {
 			return 1
 		}
-		fd := -1
+		var fd int
 		if args[1] == "deleted" {
 			fd, err = unix.Open("copy", unix.O_RDWR|unix.O_CREAT, 0o755)
 		} else {

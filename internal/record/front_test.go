@@ -88,7 +88,7 @@ func newFront(t *testing.T, o record.Options, by ...string) *front {
 	}
 	t.Cleanup(func() { _ = out.Close() })
 	words := append(slices.Clone(by), program(), "front")
-	f := &front{exec.Command(words[0], words[1:]...), out, filepath.Join(dir, "answer")} //nolint:gosec // our own words
+	f := &front{exec.Command(words[0], words[1:]...), out, filepath.Join(dir, "answer")}
 	f.Env = append(os.Environ(), part+"=front", frontOptions+"="+string(options), frontAnswer+"="+f.answer)
 	f.Dir, f.Stdout, f.Stderr = dir, out, out
 	return f
