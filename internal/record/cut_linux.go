@@ -17,7 +17,8 @@ import (
 // inNamespace is how a process starts in a network namespace of its own. It takes a user namespace as well,
 // for root too: root of the outer one could enter the old network again (setns(2)). Users keep their numbers.
 func inNamespace() *syscall.SysProcAttr {
-	a := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUSER, AmbientCaps: []uintptr{unix.CAP_NET_ADMIN}}
+	a := &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUSER, AmbientCaps: []uintptr{unix.CAP_NET_ADMIN}}
 	if os.Geteuid() != 0 {
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
@@ -62,8 +63,9 @@ func raiseLoopback() error {
 	}
 	copy(request.name[:], "lo")
 	request.flags = unix.IFF_UP | unix.IFF_RUNNING
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 { //nolint:gosec // the kernel is given a struct
-		return fmt.Errorf("raising loopback: %w", e)
+	at := unsafe.Pointer(&request) //nolint:gosec // the kernel is given a struct
+	if err := control(s, unix.SIOCSIFFLAGS, at); err != nil {
+		return fmt.Errorf("raising loopback: %w", err)
 	}
 	return nil
 }

@@ -11,7 +11,8 @@ import (
 // loaderOf is the program that the kernel maps beside an ELF file of 64 bits, if its first page says which.
 func loaderOf(b []byte) string {
 	const header, entry = 64, 56 // sizes of Elf64_Ehdr and Elf64_Phdr
-	if len(b) < header || string(b[:4]) != elf.ELFMAG || elf.Class(b[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(b[elf.EI_DATA]) != elf.ELFDATA2LSB {
+	if len(b) < header || string(b[:4]) != elf.ELFMAG ||
+		elf.Class(b[elf.EI_CLASS]) != elf.ELFCLASS64 || elf.Data(b[elf.EI_DATA]) != elf.ELFDATA2LSB {
 		return ""
 	}
 	at, count := binary.LittleEndian.Uint64(b[32:]), uint64(binary.LittleEndian.Uint16(b[56:]))

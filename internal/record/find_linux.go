@@ -38,8 +38,8 @@ type found struct {
 	outside []string // what of processes was passed on the way
 }
 
-// asked is the path at addr. What it returns is overwritten by the next call. It is not ok if nothing comes of the call,
-// or if the path is lost.
+// asked is the path at addr. What it returns is overwritten by the next call. It is not ok if nothing comes
+// of the call, or if the path is lost.
 func (r *recorder) asked(n *notification, dir int, addr uint64) (said, whole []byte, ok bool) {
 	said, short, ok := text(int(n.pid), addr, r.buf[:])
 	if !ok {
@@ -120,9 +120,12 @@ func (q *question) find() found {
 	return f
 }
 
+// plainly opens without reading, and follows no link of /proc to what a process has open.
+var plainly = unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+
 // direct opens a path without reading it, unless it leads through /proc.
 func (q *question) direct() (int, error) {
-	how := unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS}
+	how := plainly
 	if !q.last {
 		how.Flags |= unix.O_NOFOLLOW
 	}
@@ -142,7 +145,7 @@ func parentOf(path string) string {
 	}
 	dir, rest := filepath.Dir(path), filepath.Base(path)
 	for {
-		fd, err := unix.Openat2(unix.AT_FDCWD, dir, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS})
+		fd, err := unix.Openat2(unix.AT_FDCWD, dir, &plainly)
 		if err == nil {
 			at, proc := pathOf(fd), inProc(fd)
 			_ = unix.Close(fd)
@@ -203,7 +206,7 @@ func (q *question) hashOnce(fd int, is identity) string {
 // isAt reports whether the recorder finds a file at a path.
 func isAt(path string, is *identity) bool {
 	var st unix.Stat_t
-	return unix.Lstat(path, &st) == nil && uint64(st.Dev) == is.dev && st.Ino == is.ino //nolint:unconvert // Dev has another type elsewhere
+	return unix.Lstat(path, &st) == nil && is.sameFile(identityOf(&st))
 }
 
 // A header is what the kernel reads of a program to find what else it executes.

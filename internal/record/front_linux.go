@@ -51,7 +51,8 @@ func Run(o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil { // to end the command, if the recorder cannot
+	// The command becomes this process's own if the recorder cannot end it.
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, err
 	}
 	signals := make(chan os.Signal, 16)
@@ -94,7 +95,8 @@ func Run(o Options) (*Result, error) {
 	if waited == nil {
 		how = state.String()
 	}
-	how = "the recorder ended before the command (" + how + "), so the command was ended: what it opens could not be recorded any more"
+	how = "the recorder ended before the command (" + how + "), so the command was ended: " +
+		"what it opens could not be recorded any more"
 	if !killAll(os.Getpid(), nil, reaped) {
 		how += ", and some of its processes could not be ended"
 	}

@@ -276,10 +276,7 @@ func (r *recorder) roundabout(n *notification) {
 	case unix.SYS_LISTEN:
 		what = r.listens(n, int(int32(a[0])))
 	case unix.SYS_SOCKET:
-		what = map[uint32]string{unix.AF_PACKET: "a packet socket", unix.AF_VSOCK: "a vsock socket", unix.AF_XDP: "an XDP socket"}[uint32(a[0])]
-		if what == "" {
-			what = "a raw socket"
-		}
+		what = socketOf(uint32(a[0]))
 	case unix.SYS_OPEN_BY_HANDLE_AT:
 		what = "open_by_handle_at"
 	case unix.SYS_PIDFD_GETFD:
@@ -300,6 +297,19 @@ func (r *recorder) roundabout(n *notification) {
 	if what != "" {
 		r.goesAround(what, n)
 	}
+}
+
+// socketOf names a socket that passes connect and sendto by.
+func socketOf(family uint32) string {
+	switch family {
+	case unix.AF_PACKET:
+		return "a packet socket"
+	case unix.AF_VSOCK:
+		return "a vsock socket"
+	case unix.AF_XDP:
+		return "an XDP socket"
+	}
+	return "a raw socket"
 }
 
 func (r *recorder) goesAround(what string, n *notification) {

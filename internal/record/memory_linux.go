@@ -32,8 +32,8 @@ func peek(pid int, addr uint64, b []byte) bool {
 	return err == nil && n == len(b)
 }
 
-// mapped reports whether a process has memory to read at an address. It is asked after a read that went wrong; a process
-// that does not let its memory be read does not say either, and then there may be some.
+// mapped reports whether a process has memory to read at an address. It is asked after a read that went
+// wrong; a process that does not let its memory be read does not say either, and then there may be some.
 func mapped(pid int, addr uint64) bool {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/maps")
 	if err != nil || len(b) == 0 {

@@ -107,7 +107,7 @@ const (
 	Absent     = "absent"     // it was looked for and never there
 	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large
-	Elsewhere  = "elsewhere"  // a process with a view of its own opened it: the path is of that view, and the digest was taken then
+	Elsewhere  = "elsewhere"  // a process with a view of its own opened it; path and digest are of that moment
 )
 
 // A File is a name that the command opened, with what is there after the command.

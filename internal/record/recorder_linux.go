@@ -42,8 +42,9 @@ type (
 // SECCOMP_IOCTL_NOTIF_SET_FLAGS (linux/seccomp.h, Linux 6.6).
 const setFlags = 0x40082104
 
-func ioctl(fd int, request, arg uintptr) error {
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, arg); e != 0 {
+// control calls the listener, or another descriptor, with a struct.
+func control(fd int, request uintptr, with unsafe.Pointer) error {
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(with)); e != 0 {
 		return e
 	}
 	return nil
@@ -86,10 +87,12 @@ type recorder struct {
 
 func newRecorder() (*recorder, error) {
 	r := &recorder{
-		listener: -1, self: os.Getpid(), names: map[string]known{}, paths: map[string]int{}, procs: map[string]int{}, conns: map[string]int{},
+		listener: -1, self: os.Getpid(), names: map[string]known{}, paths: map[string]int{},
+		procs: map[string]int{}, conns: map[string]int{},
 		around: map[string]bool{}, through: map[string]bool{},
 		own: map[string]bool{}, ownFiles: map[[2]uint64]bool{}, ownSockets: map[uint64]bool{},
-		later: make(chan message, 1), ended: make(chan struct{}), gone: make(chan struct{}), alone: make(chan struct{}), started: make(chan struct{}),
+		later: make(chan message, 1), ended: make(chan struct{}), gone: make(chan struct{}), alone: make(chan struct{}),
+		started: make(chan struct{}),
 	}
 	return r, unix.Pipe2(r.stop[:], unix.O_CLOEXEC)
 }
@@ -214,7 +217,7 @@ func (r *recorder) try(how string) (problem string, err error) {
 	switch m.kind {
 	case sentListener:
 		r.listener = m.fd
-		_ = ioctl(m.fd, setFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) // an older kernel has no such flag
+		_ = unix.IoctlSetInt(m.fd, setFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) // Linux 6.6
 		go func() { r.later <- receive(pair[0]) }()
 		return "", nil
 	case becameCommand:
@@ -369,7 +372,8 @@ func (r *recorder) serve() {
 			continue
 		}
 		n = notification{}
-		if ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))) != nil { //nolint:gosec // the kernel is given a struct
+		at := unsafe.Pointer(&n) //nolint:gosec // the kernel is given a struct
+		if control(r.listener, unix.SECCOMP_IOCTL_NOTIF_RECV, at) != nil {
 			continue // its caller died, or a signal came
 		}
 		reply := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
@@ -382,11 +386,13 @@ func (r *recorder) serve() {
 		} else {
 			r.look(&n)
 		}
-		_ = ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&reply))) //nolint:gosec // the kernel is given a struct; its caller may have died
+		at = unsafe.Pointer(&reply)                                //nolint:gosec // the kernel is given a struct
+		_ = control(r.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, at) // its caller may have died
 	}
 }
 
 // alive reports whether the process whose call waits is still the one that made it.
 func (r *recorder) alive(n *notification) bool {
-	return ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, uintptr(unsafe.Pointer(&n.id))) == nil //nolint:gosec // the kernel is given a struct
+	at := unsafe.Pointer(&n.id) //nolint:gosec // the kernel is given a struct
+	return control(r.listener, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, at) == nil
 }

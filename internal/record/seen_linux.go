@@ -43,8 +43,8 @@ func (i *identity) file() [2]uint64 { return [2]uint64{i.dev, i.ino} }
 func (i *identity) sameFile(j *identity) bool { return i.file() == j.file() }
 
 func identityOf(st *unix.Stat_t) *identity {
-	kind := st.Mode & unix.S_IFMT
-	return &identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), kind == unix.S_IFREG, kind == unix.S_IFSOCK} //nolint:unconvert // Dev has another type elsewhere
+	kind, dev := st.Mode&unix.S_IFMT, uint64(st.Dev) //nolint:unconvert // Dev has another type elsewhere
+	return &identity{dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), kind == unix.S_IFREG, kind == unix.S_IFSOCK}
 }
 
 // keep notes a file, and says which one it is; -1 if there are too many.

@@ -197,7 +197,8 @@ func (r *recorder) outside(to string) bool {
 	hex := fmt.Sprintf(":%04X", at.Port())
 	return slices.ContainsFunc([]string{"tcp", "tcp6", "udp", "udp6"}, func(kind string) bool {
 		return listed("/proc/net/"+kind, func(line string) bool {
-			f := strings.Fields(line) // proc(5): sl local_address rem_address st … inode; 0A is LISTEN, 07 an unconnected UDP socket
+			// proc(5): sl local_address rem_address st … inode; 0A is LISTEN, 07 an unconnected UDP socket
+			f := strings.Fields(line)
 			return len(f) > 9 && strings.HasSuffix(f[1], hex) && (f[3] == "0A" || f[3] == "07") && !r.holds(f[9])
 		})
 	})

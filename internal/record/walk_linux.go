@@ -168,7 +168,7 @@ func (w *walker) pass(member string) {
 
 // magic reports whether a link of /proc leads to what a process has open, and not to the text that it shows.
 func magic(dir int, name string) bool {
-	fd, err := unix.Openat2(dir, name, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_MAGICLINKS})
+	fd, err := unix.Openat2(dir, name, &plainly)
 	if err == nil {
 		_ = unix.Close(fd)
 		return false
