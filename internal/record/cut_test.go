@@ -120,8 +120,8 @@ func TestRecord_in_the_cut_users_keep_their_numbers_and_ordinary_ones_have_no_ca
 	if want := "65534\n65534\n65534:65534\n65534:65534\nCapEff:\t0000000000000000\n65534\n"; !strings.HasSuffix(user.out, "CapEff:\t0000000000000000\n65534\n") || !strings.HasPrefix(user.out, "65534\n65534\n") {
 		t.Errorf("got %q, want %q", user.out, want)
 	}
-	root := run(t, record.Options{Command: []string{"/bin/sh", "-c", "id -u; touch made; chown 65534:1000 made; stat -c %u:%g made"}, Cut: true})
-	if root.out != "0\n65534:1000\n" {
+	root := run(t, record.Options{Command: []string{"/bin/sh", "-c", "id -u; touch made; chown 65534:1000 made; stat -c %u:%g made; setpriv --reuid=1 --regid=1 --clear-groups id -u"}, Cut: true})
+	if root.out != "0\n65534:1000\n1\n" {
 		t.Errorf("got %q", root.out)
 	}
 }

@@ -127,6 +127,27 @@ func TestE16_a_path_is_recorded_where_its_links_lead(t *testing.T) {
 	}
 }
 
+// Limit: what comes through the streams that the command is started with is not recorded, unless it is opened again.
+func TestE16_a_stream_that_is_opened_again_is_told(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(prepared(t, map[string]string{"stdin": "in"}), "stdin")
+	for script, told := range map[string]bool{
+		"cat": false, "cat /dev/stdin": true, "cat /dev/fd/0": true, "cat /proc/self/fd/0": true, "exec 5<&0; cat /dev/fd/5": true,
+		"exec bash -c 'exec 77<&0; cat /dev/fd/77'": true, "ln -s /proc/self/fd/0 l; cat l": true, "cat /proc/thread-self/fd/0": true,
+	} {
+		in, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := run(t, record.Options{Command: []string{"/bin/sh", "-c", script}, Stdin: in})
+		_ = in.Close()
+		if r.out != "in" || r.has(file) != told {
+			t.Errorf("%s: recorded %v, want %v; %q", script, r.has(file), told, r.out)
+		}
+		r.clean(t)
+	}
+}
+
 func TestE16_what_is_executed_is_told(t *testing.T) {
 	t.Parallel()
 	dir := prepared(t, map[string]string{"script": "#!/bin/sh -e\n./inner x\n", "inner": "#! ./sh\ntrue\n", "text": "no program"})

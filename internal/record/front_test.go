@@ -203,6 +203,26 @@ func TestRecord_a_killed_recorder_ends_the_command_and_is_told(t *testing.T) {
 	leaves(t, mark)
 }
 
+func TestRecord_a_killed_recorder_ends_the_command_without_the_fronts_help(t *testing.T) {
+	t.Parallel()
+	mark := "7414." + itoa(os.Getpid())
+	f := newFront(t, record.Options{Command: []string{"sleep", mark}})
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	command := below(t, f.Process.Pid, "sleep")
+	recorder := below(t, f.Process.Pid, recorderName)
+	_ = f.Process.Signal(unix.SIGSTOP)
+	_ = unix.Kill(recorder, unix.SIGKILL)
+	for end := time.Now().Add(10 * time.Second); lives(command) && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	leaves(t, mark)
+	_ = f.Process.Signal(unix.SIGCONT)
+	if _, problem := f.wait(t); problem == "" {
+		t.Error("the front says nothing")
+	}
+}
+
 func TestRecord_a_killed_front_ends_the_command(t *testing.T) {
 	t.Parallel()
 	mark := "7412." + itoa(os.Getpid())

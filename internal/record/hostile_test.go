@@ -201,6 +201,7 @@ func TestE16_other_views_of_the_files_are_seen_through(t *testing.T) {
 	for _, x := range []struct{ what, script, path, text, state string }{
 		{"chroot", "CHROOT / $D/jail in /seen", "jail/seen", "j", record.Certain},
 		{"chroot, and a directory", "CHROOT / $D/jail cd /sub up ../seen", "jail/seen", "j", record.Certain},
+		{"chroot, and above it", "CHROOT / $D/jail in /../../seen", "jail/seen", "j", record.Certain},
 		{"chroot, and a link", "CHROOT / $D/jail in /link", "jail/seen", "j", record.Certain},
 		{"a bind mount in the same view", "mount --bind $D/other $D/jail; cat jail/seen >&2; umount $D/jail", "jail/seen", "o", record.Gone},
 		{"a bind mount over what was read", "cat jail/seen; mount --bind $D/other/seen $D/jail/seen; cat jail/seen; umount $D/jail/seen", "jail/seen", "j", record.Changed},

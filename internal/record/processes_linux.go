@@ -155,18 +155,6 @@ func (r *recorder) inside(pid, other int) bool {
 	return false
 }
 
-// sameView reports whether a process has the root and the mounts of the recorder.
-func (r *recorder) sameView(pid int) bool {
-	at := "/proc/" + strconv.Itoa(pid)
-	root, err := os.Readlink(at + "/root")
-	if err != nil {
-		return true // it has gone
-	}
-	mounts, err := os.Readlink(at + "/ns/mnt")
-	ours, _ := os.Readlink("/proc/self/ns/mnt")
-	return err != nil || root == "/" && mounts == ours
-}
-
 // programOf is the program that a process executes.
 func programOf(n *notification) string {
 	by, _ := os.Readlink("/proc/" + strconv.Itoa(int(n.pid)) + "/exe")
