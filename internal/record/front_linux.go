@@ -158,7 +158,8 @@ func recording() int {
 	unix.CloseOnExec(toFront)
 	signal.Notify(make(chan os.Signal, 1), passed(unix.SIGPIPE)...) // the front passes them to the command
 	in, out := json.NewDecoder(os.NewFile(fromFront, "front")), os.NewFile(toFront, "front")
-	debug.SetGCPercent(400) // what is kept grows, and little of it is garbage
+	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // one waits for calls, and another serves the rest
+	debug.SetGCPercent(400)                           // what is kept grows, and little of it is garbage
 	answer := map[string]any{}
 	r, err := newRecorder()
 	if err != nil || in.Decode(&r.options) != nil {
