@@ -1,0 +1,246 @@
+package difference
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Limits of the lists of members.
+const (
+	maxNames = 64 << 20 // bytes of all names of an archive
+	maxName  = 64 << 10 // bytes of one
+	maxApart = 200      // members of one side alone that are noted one by one
+)
+
+// member is one of an archive, with little enough that there can be many.
+type member struct {
+	name string
+	at   int64 // offset of what describes it
+	head int64 // offset of its header
+	data int64 // offset of its content
+	size int64 // bytes of its content in the archive
+}
+
+// field is one property of a member.
+type field struct {
+	name  string
+	cause string
+	value string // compared
+	shown string // told, if it is not the value
+	at    int64
+}
+
+// archive is one format of archives: how the fields of a member are read, and its content.
+type archive struct {
+	fields  func(c content, m member) []field
+	compare func(w *walk, p place, c content2, m [2]member) // the contents of members that have the same name
+	rest    func(w *walk, p place, c content2, m [2]member) // what is left of them, if nothing was found; may be nil
+	skip    func(name string) bool                          // members that are compared in another way
+}
+
+// inStep compares the members of two archives, in the order of the first as far as both have one order.
+func (w *walk) inStep(p place, c content2, list [2][]member, x archive) {
+	n := 0
+	for n < len(list[0]) && n < len(list[1]) && list[0][n].name == list[1][n].name {
+		w.member(p, c, n, [2]member{list[0][n], list[1][n]}, x)
+		n++
+	}
+	if n == len(list[0]) && n == len(list[1]) {
+		return
+	}
+	w.outOfStep(p, c, n, [2][]member{list[0][n:], list[1][n:]}, x)
+}
+
+// outOfStep compares members of which the names do not follow each other any more. They are put together by name.
+func (w *walk) outOfStep(p place, c content2, n int, list [2][]member, x archive) {
+	var alone [2][]int
+	var shared [2][]int
+	keys := [2]map[string]int{positions(list[0]), positions(list[1])}
+	for i := range list {
+		seen := map[string]int{}
+		for k, m := range list[i] {
+			key := numbered(m.name, seen)
+			if _, other := keys[1-i][key]; other {
+				shared[i] = append(shared[i], k)
+			} else {
+				alone[i] = append(alone[i], k)
+			}
+		}
+	}
+	w.apart(p, c, n, list, alone, x)
+	moved := false
+	seen := map[string]int{}
+	for at, k := range shared[0] {
+		m := list[0][k]
+		other := keys[1][numbered(m.name, seen)]
+		if !moved && list[1][shared[1][at]].name != m.name {
+			moved = true
+			o := list[1][shared[1][at]]
+			e := c.spots([2]int64{m.head, o.head})
+			a, b := valued(e, m.name, o.name)
+			w.say(p.in(fmt.Sprintf("member %d", n+k+1)).in("order"), "order", a, b)
+		}
+		w.member(p, c, n+k, [2]member{m, list[1][other]}, x)
+	}
+}
+
+// positions are where the members are, by numbered name.
+func positions(list []member) map[string]int {
+	out, seen := make(map[string]int, len(list)), map[string]int{}
+	for k, m := range list {
+		out[numbered(m.name, seen)] = k
+	}
+	return out
+}
+
+// numbered is a name that no other member has: one that is there twice has its number behind it.
+func numbered(name string, seen map[string]int) string {
+	n := seen[name]
+	seen[name]++
+	if n == 0 {
+		return name
+	}
+	return name + "\x00" + itoa(int64(n))
+}
+
+// apart notes the members that one side alone has. Two of them in the same place are one that was renamed.
+func (w *walk) apart(p place, c content2, n int, list [2][]member, alone [2][]int, x archive) {
+	for k := range max(len(alone[0]), len(alone[1])) {
+		if k == maxApart {
+			w.omitted += max(len(alone[0]), len(alone[1])) - k
+			return
+		}
+		if len(alone[0]) == len(alone[1]) && alone[0][k] == alone[1][k] {
+			w.renamed(p, c, n+alone[0][k], [2]member{list[0][alone[0][k]], list[1][alone[1][k]]}, x)
+			continue
+		}
+		for i := range list {
+			if k < len(alone[i]) {
+				w.missing(p, c, i, list[i][alone[i][k]], x)
+			}
+		}
+	}
+}
+
+func (w *walk) missing(p place, c content2, i int, m member, x archive) {
+	if x.skip != nil && x.skip(m.name) {
+		return
+	}
+	var e [2]Evidence
+	e[i] = c[i].evidence(m.head, 0)
+	e[i].Value = m.name
+	e[1-i] = Evidence{Offset: -1, Value: "(not there)"}
+	w.say(p.in("member "+fault.Quote(m.name)), "missing", e[0], e[1])
+}
+
+func (w *walk) renamed(p place, c content2, n int, m [2]member, x archive) {
+	if x.skip != nil && x.skip(m[0].name) && x.skip(m[1].name) {
+		return
+	}
+	at := common([]byte(m[0].name), []byte(m[1].name))
+	id, certain := w.guess(p, [2][]byte{[]byte(m[0].name), []byte(m[1].name)}, at)
+	switch id {
+	case "content", "size":
+		id, certain = "renamed", true
+	case "random", "hash":
+		id = "random-name"
+	}
+	e := c.spots([2]int64{m[0].head, m[1].head})
+	a, b := valued(e, m[0].name, m[1].name)
+	here := p.in(fmt.Sprintf("member %d", n+1))
+	w.note(here.in("name"), id, certain, a, b)
+	w.within(here, c, m, x)
+}
+
+// member compares one member of both.
+func (w *walk) member(p place, c content2, n int, m [2]member, x archive) {
+	if x.skip != nil && x.skip(m[0].name) {
+		return
+	}
+	w.within(p.in(fmt.Sprintf("member %d %s", n+1, fault.Quote(m[0].name))), c, m, x)
+}
+
+// within compares the fields of a member, then its content, then the rest.
+func (w *walk) within(p place, c content2, m [2]member, x archive) {
+	found := w.count()
+	w.fields(p, c, [2][]field{x.fields(c[0], m[0]), x.fields(c[1], m[1])})
+	x.compare(w, p, c, m)
+	if w.count() == found && x.rest != nil {
+		x.rest(w, p, c, m)
+	}
+}
+
+// fields compares properties by name, in the order of the first side. One that one side lacks is "(none)".
+func (w *walk) fields(p place, c content2, f [2][]field) {
+	find := func(list []field, name string) (field, bool) {
+		for _, x := range list {
+			if x.name == name {
+				return x, true
+			}
+		}
+		return field{at: -1, shown: "(none)"}, false
+	}
+	for _, a := range f[0] {
+		b, there := find(f[1], a.name)
+		if !there || a.value != b.value {
+			w.field(p, c, [2]field{a, b})
+		}
+	}
+	for _, b := range f[1] {
+		if a, there := find(f[0], b.name); !there {
+			w.field(p, c, [2]field{a, b})
+		}
+	}
+}
+
+func (w *walk) field(p place, c content2, f [2]field) {
+	x := f[0]
+	if x.name == "" {
+		x = f[1]
+	}
+	var e [2]Evidence
+	for i := range f {
+		e[i] = c[i].evidence(f[i].at, 0)
+		if e[i].Value = f[i].shown; e[i].Value == "" {
+			e[i].Value = f[i].value
+		}
+	}
+	id := x.cause
+	switch {
+	case id == "mode" && umasked(f[0].value, f[1].value):
+		id = "umask"
+	case strings.HasSuffix(id, "-mtime") || id == "zip-time":
+		w.epochs(&e)
+	}
+	w.say(p.in(x.name), id, e[0], e[1])
+}
+
+// dive compares contents of members, in memory if they are slow to read.
+func (w *walk) dive(p place, c content2) {
+	for i := range c {
+		if !c[i].slow || c[i].size > w.memory/8 {
+			continue
+		}
+		b := w.scratch(p.depth, i, c[i].size)
+		if err := c[i].exactly(b, 0); err != nil {
+			w.unread(p, err)
+			return
+		}
+		c[i] = memory(b)
+	}
+	w.look(p, c)
+}
+
+// scratch is memory that is used again by the next member at the same depth.
+func (w *walk) scratch(depth, i int, n int64) []byte {
+	for len(w.scratches) <= depth {
+		w.scratches = append(w.scratches, [2][]byte{})
+	}
+	s := &w.scratches[depth][i]
+	if int64(cap(*s)) < n {
+		*s = make([]byte, n, n+n/4)
+	}
+	return (*s)[:n]
+}
