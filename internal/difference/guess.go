@@ -67,9 +67,9 @@ var patterns = []pattern{
 // the index of the first byte that differs in both.
 func (w *walk) guess(p place, text [2][]byte, at int) (string, bool) {
 	var run [2]string
-	var pos int
+	var pos [2]int
 	for i := range text {
-		run[i], pos = printable(text[i], at)
+		run[i], pos[i] = printable(text[i], at)
 	}
 	if id := w.hinted(run, pos); id != "" {
 		return w.pathFor(p, id), true
@@ -78,12 +78,12 @@ func (w *walk) guess(p place, text [2][]byte, at int) (string, bool) {
 		return id, id == "epoch"
 	}
 	for _, x := range patterns {
-		a, b := covers(x.form, run[0], pos), covers(x.form, run[1], pos)
+		a, b := covers(x.form, run[0], pos[0]), covers(x.form, run[1], pos[1])
 		if (a && b) || (a || b) && !x.both {
 			return w.pathFor(p, x.id), false
 		}
 	}
-	if random(token(run[0], pos), token(run[1], pos)) {
+	if random(token(run[0], pos[0]), token(run[1], pos[1])) {
 		return "random", false
 	}
 	return "content", false
@@ -113,7 +113,7 @@ func printable(b []byte, at int) (string, int) {
 func shows(c byte) bool { return c >= 0x20 && c <= 0x7e }
 
 // hinted says which of the hints stands where the texts differ.
-func (w *walk) hinted(run [2]string, at int) string {
+func (w *walk) hinted(run [2]string, at [2]int) string {
 	for _, x := range []struct {
 		id   string
 		hint [2]string
@@ -122,7 +122,7 @@ func (w *walk) hinted(run [2]string, at int) string {
 			continue // it stands on both sides, so it is not what differs
 		}
 		for i := range run {
-			if len(x.hint[i]) > 1 && holdsAt(run[i], x.hint[i], at) {
+			if len(x.hint[i]) > 1 && holdsAt(run[i], x.hint[i], at[i]) {
 				return x.id
 			}
 		}
@@ -172,10 +172,10 @@ func wordly(c byte) bool {
 }
 
 // numbers says whether both words are seconds or milliseconds since 1970 that lie within some years.
-func numbers(run [2]string, at int, epoch int64) string {
+func numbers(run [2]string, at [2]int, epoch int64) string {
 	var n [2]int64
 	for i := range run {
-		t := token(run[i], at)
+		t := token(run[i], at[i])
 		if len(t) != 10 && len(t) != 13 {
 			return ""
 		}

@@ -2,6 +2,7 @@ package difference
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -219,28 +220,52 @@ func (w *walk) members(p place, c content2, v [2]value, at string, left *int) {
 			keys[i] = append(keys[i], key)
 		}
 	}
-	if len(where[0]) == len(where[1]) && len(where[0]) > 0 && !slices.Equal(keys[0], keys[1]) && sameKeys(where) {
+	n := 0
+	for n < len(keys[0]) && n < len(keys[1]) && keys[0][n] == keys[1][n] {
+		w.values(p, c, [2]value{v[0].members[n], v[1].members[n]}, pointer(at, v[0].names[n]), left)
+		n++
+	}
+	if n == len(keys[0]) && n == len(keys[1]) {
+		return
+	}
+	if sameKeys(where) {
 		*left--
 		w.moved(p, c, v, at)
+	} else {
+		w.aloneIn(p, c, v, keys, where, at, left)
 	}
-	for _, key := range keys[0] {
-		a := where[0][key]
-		b, there := where[1][key]
-		if !there {
-			w.lacking(p, c, [2]value{v[0], {}}, a, pointer(at, v[0].names[a]), left)
-			continue
-		}
-		w.values(p, c, [2]value{v[0].members[a], v[1].members[b]}, pointer(at, v[0].names[a]), left)
-	}
-	for _, key := range keys[1] {
-		if _, there := where[0][key]; !there {
-			b := where[1][key]
-			w.lacking(p, c, [2]value{{}, v[1]}, b, pointer(at, v[1].names[b]), left)
+	for k, key := range keys[0][n:] {
+		if b, there := where[1][key]; there {
+			w.values(p, c, [2]value{v[0].members[n+k], v[1].members[b]}, pointer(at, v[0].names[n+k]), left)
 		}
 	}
 }
 
+// aloneIn tells the members that one object alone has, in the order in which they stand.
+func (w *walk) aloneIn(p place, c content2, v [2]value, keys [2][]string, where [2]map[string]int, at string, left *int) {
+	type one struct{ at, side int }
+	var all []one
+	for i := range keys {
+		for k, key := range keys[i] {
+			if _, both := where[1-i][key]; !both {
+				all = append(all, one{k, i})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b one) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(keys[a.side][a.at], keys[b.side][b.at]))
+	})
+	for _, o := range all {
+		var x [2]value
+		x[o.side] = v[o.side]
+		w.lacking(p, c, x, o.at, pointer(at, v[o.side].names[o.at]), left)
+	}
+}
+
 func sameKeys(where [2]map[string]int) bool {
+	if len(where[0]) != len(where[1]) {
+		return false
+	}
 	for key := range where[0] {
 		if _, there := where[1][key]; !there {
 			return false

@@ -1,7 +1,9 @@
 package difference
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -107,20 +109,31 @@ func numbered(name string, seen map[string]int) string {
 
 // apart notes the members that one side alone has. Two of them in the same place are one that was renamed.
 func (w *walk) apart(p place, c content2, n int, list [2][]member, alone [2][]int, x archive) {
-	for k := range max(len(alone[0]), len(alone[1])) {
-		if k == maxApart {
-			w.omitted += max(len(alone[0]), len(alone[1])) - k
+	if slices.Equal(alone[0], alone[1]) {
+		for at, k := range alone[0] {
+			if at == maxApart {
+				w.omitted += len(alone[0]) - at
+				return
+			}
+			w.renamed(p, c, n+k, [2]member{list[0][k], list[1][k]}, x)
+		}
+		return
+	}
+	type one struct{ at, side int }
+	var all []one
+	for i := range alone {
+		for _, k := range alone[i] {
+			all = append(all, one{k, i})
+		}
+	}
+	name := func(o one) string { return list[o.side][o.at].name }
+	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(name(a), name(b))) })
+	for at, o := range all {
+		if at == 2*maxApart {
+			w.omitted += len(all) - at
 			return
 		}
-		if len(alone[0]) == len(alone[1]) && alone[0][k] == alone[1][k] {
-			w.renamed(p, c, n+alone[0][k], [2]member{list[0][alone[0][k]], list[1][alone[1][k]]}, x)
-			continue
-		}
-		for i := range list {
-			if k < len(alone[i]) {
-				w.missing(p, c, i, list[i][alone[i][k]], x)
-			}
-		}
+		w.missing(p, c, o.side, list[o.side][o.at], x)
 	}
 }
 
@@ -172,25 +185,34 @@ func (w *walk) within(p place, c content2, m [2]member, x archive) {
 	}
 }
 
-// fields compares properties by name, in the order of the first side. One that one side lacks is "(none)".
+// fields compares properties by name, in the order of the headers. One that a side lacks is "(none)".
 func (w *walk) fields(p place, c content2, f [2][]field) {
-	find := func(list []field, name string) (field, bool) {
-		for _, x := range list {
-			if x.name == name {
-				return x, true
+	type both struct {
+		at    int
+		field [2]field
+	}
+	none := field{at: -1, shown: "(none)"}
+	byName := map[string]*both{}
+	var all []*both
+	for i := range f {
+		for k, x := range f[i] {
+			u := byName[x.name]
+			if u == nil {
+				u = &both{at: k, field: [2]field{none, none}}
+				byName[x.name] = u
+				all = append(all, u)
+			}
+			if u.at = min(u.at, k); u.field[i].name == "" {
+				u.field[i] = x
 			}
 		}
-		return field{at: -1, shown: "(none)"}, false
 	}
-	for _, a := range f[0] {
-		b, there := find(f[1], a.name)
-		if !there || a.value != b.value {
-			w.field(p, c, [2]field{a, b})
-		}
-	}
-	for _, b := range f[1] {
-		if a, there := find(f[0], b.name); !there {
-			w.field(p, c, [2]field{a, b})
+	slices.SortStableFunc(all, func(a, b *both) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.field[0].name+a.field[1].name, b.field[0].name+b.field[1].name))
+	})
+	for _, u := range all {
+		if u.field[0].name != u.field[1].name || u.field[0].value != u.field[1].value {
+			w.field(p, c, u.field)
 		}
 	}
 }

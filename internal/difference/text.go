@@ -159,14 +159,22 @@ func (w *walk) lines(p place, c content2, lines [2][]string) {
 // ahead is how many lines are looked at to find where two texts go on alike.
 const ahead = 40
 
-// resume is how many lines of both are to be passed over until they have the same line again.
+// resume is how many lines of both are to be passed over until they have the same line again. It is the same
+// whichever side comes first.
 func resume(rest [2][]string) [2]int {
+	alike := func(a, b int) bool {
+		return a < len(rest[0]) && b < len(rest[1]) && rest[0][a] == rest[1][b] && strings.TrimSpace(rest[0][a]) != ""
+	}
 	for sum := 1; sum <= ahead; sum++ {
 		for a := sum / 2; a >= 0; a-- {
-			for _, x := range [][2]int{{a, sum - a}, {sum - a, a}} {
-				if x[0] < len(rest[0]) && x[1] < len(rest[1]) && rest[0][x[0]] == rest[1][x[1]] && strings.TrimSpace(rest[0][x[0]]) != "" {
-					return x
-				}
+			b := sum - a
+			switch there, back := alike(a, b), alike(b, a); {
+			case there && back:
+				return [2]int{b, b}
+			case there:
+				return [2]int{a, b}
+			case back:
+				return [2]int{b, a}
 			}
 		}
 	}

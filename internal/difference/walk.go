@@ -87,7 +87,7 @@ func (w *walk) say(p place, id string, a, b Evidence) { w.note(p, id, true, a, b
 
 func (w *walk) note(p place, id string, certain bool, a, b Evidence) {
 	row := causeOf(id)
-	a.Value, b.Value = fault.Cut(a.Value), fault.Cut(b.Value)
+	a.Value, b.Value = fault.Cut(strings.ToValidUTF8(a.Value, "\ufffd")), fault.Cut(strings.ToValidUTF8(b.Value, "\ufffd"))
 	if w.first == nil {
 		w.first = &Step{Path: p.path, Cause: id, Kind: row.kind, Says: row.says, Certain: certain, A: a, B: b, Fix: row.fix, Try: row.try}
 	}
@@ -161,7 +161,7 @@ func (w *walk) refused(p place, name string, err error) {
 		w.remark(p, "not looked into further: it is larger than the limits of one comparison")
 	case errors.Is(err, errQuiet):
 	default:
-		w.remark(p, "not looked into as "+name+": "+strings.Map(oneLine, fault.Bound(err.Error())))
+		w.remark(p, "not looked into as "+name+": "+strings.Map(oneLine, strings.ToValidUTF8(fault.Bound(err.Error()), "\ufffd")))
 	}
 }
 
