@@ -56,8 +56,9 @@ type Report struct {
 	// Offset is of the first byte that differs in the files themselves, before anything in them is opened; -1 if they
 	// are the same. Where one file is the beginning of the other, it is the size of the shorter.
 	Offset int64 `json:"offset"`
-	// First is the first difference, in the order of reading: headers before content, and settings of a build before
-	// what follows from them. Nil if the files are the same.
+	// First is the first difference in the order of reading: headers before content, and the settings of a build
+	// before its code. A difference that most often follows from others, as a build id does, is the first only where
+	// there is no other. Nil if the files are the same.
 	First *Step `json:"first,omitempty"`
 	// Causes are of all differences that were found, worst first; at most one for each row of the table of causes.
 	Causes []Cause `json:"causes"`

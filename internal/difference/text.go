@@ -231,16 +231,29 @@ func (w *walk) line(p place, c content2, line [2]string, n int, at [2]int64) {
 // maxInLine is how many differences of one line are told.
 const maxInLine = 16
 
-// rejoin is where two lines go on alike behind a difference: at the next place with the same 24 bytes. -1 if nowhere.
+// rejoin is where two lines go on alike behind a difference: at the next place with the same 24 bytes, which is the
+// same whichever side comes first. -1 if nowhere.
 func rejoin(line [2]string, here [2]int) [2]int {
 	const alike, far = 24, 400
-	for a := here[0]; a < min(len(line[0])-alike, here[0]+far); a++ {
-		rest := line[1][here[1]:min(len(line[1]), here[1]+far+alike)]
-		if i := strings.Index(rest, line[0][a:a+alike]); i >= 0 {
-			return [2]int{a, here[1] + i}
+	at := map[string]int{}
+	for b := min(len(line[1])-alike, here[1]+far); b >= here[1]; b-- {
+		at[line[1][b:b+alike]] = b - here[1]
+	}
+	best := [2]int{far, far}
+	for a := 0; a <= far && here[0]+a+alike <= len(line[0]); a++ {
+		b, there := at[line[0][here[0]+a:here[0]+a+alike]]
+		switch {
+		case !there || a+b > best[0]+best[1]:
+		case a+b < best[0]+best[1]:
+			best = [2]int{a, b}
+		default:
+			best = [2]int{(a + b + 1) / 2, (a + b + 1) / 2} // two ways, of which neither is better
 		}
 	}
-	return [2]int{-1, -1}
+	if best[0]+best[1] >= 2*far || here[0]+best[0] > len(line[0]) || here[1]+best[1] > len(line[1]) {
+		return [2]int{-1, -1}
+	}
+	return [2]int{here[0] + best[0], here[1] + best[1]}
 }
 
 func (w *walk) column(p place, c content2, line [2]string, n int, at [2]int64, here [2]int) {
