@@ -231,10 +231,10 @@ func (w *walk) line(p place, c content2, line [2]string, n int, at [2]int64) {
 // maxInLine is how many differences of one line are told.
 const maxInLine = 16
 
-// rejoin is where two lines go on alike behind a difference: at the next place with the same 24 bytes, which is the
+// rejoin is where two lines go on alike behind a difference: at the next place with the same 12 bytes, which is the
 // same whichever side comes first. -1 if nowhere.
 func rejoin(line [2]string, here [2]int) [2]int {
-	const alike, far = 24, 400
+	const alike, far = 12, 400
 	at := map[string]int{}
 	for b := min(len(line[1])-alike, here[1]+far); b >= here[1]; b-- {
 		at[line[1][b:b+alike]] = b - here[1]
