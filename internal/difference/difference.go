@@ -41,6 +41,14 @@ type Hints struct {
 	Epoch int64     // SOURCE_DATE_EPOCH, in seconds since 1970; 0: not set
 }
 
+// Swapped are the hints for a comparison the other way round.
+func (h Hints) Swapped() Hints {
+	for _, x := range []*[2]string{&h.Paths, &h.Host, &h.User} {
+		x[0], x[1] = x[1], x[0]
+	}
+	return h
+}
+
 // A Comparison is how files are compared. Its zero knows nothing of the builds, and has the default limits.
 type Comparison struct {
 	Hints  Hints

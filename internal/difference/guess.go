@@ -49,6 +49,7 @@ const (
 
 // patterns are tried in this order.
 var patterns = []pattern{
+	{"go-build-id", regexp.MustCompile(`Go build ID: "[^"]*`), true},
 	{"time", regexp.MustCompile(date + `(?:[T _]` + clock + `(?:[.,][0-9]+)?)?(?:Z| ?[+-][0-2][0-9]:?[0-5][0-9])?`), false},
 	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2},? )?[0-3]?[0-9] ` + months + ` (?:19|20)[0-9]{2}(?: ` + clock + `)?`), false},
 	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2} )` + months + ` [ 0-3][0-9] ` + clock + `(?: [A-Z]{3,4})? (?:19|20)[0-9]{2}`), false},

@@ -75,27 +75,27 @@ func (d descriptor) path() string {
 // image compares an image: the manifests of the index, of each the config, and then its layers.
 func (w *walk) image(p place, c content2, x picture) {
 	if x.oci {
-		w.index(p, c, x, [2]string{"index.json", "index.json"}, "index", 0)
+		w.index(p, c, x, [2]string{"index.json", "index.json"}, 0)
 		return
 	}
 	w.saved(p, c, x)
 }
 
 // index compares two indexes or manifests by name of a member.
-func (w *walk) index(p place, c content2, x picture, name [2]string, what string, depth int) {
+func (w *walk) index(p place, c content2, x picture, name [2]string, depth int) {
 	var m [2]manifest
 	if !w.decode(c, x, name, &m[0], &m[1]) || depth > 3 {
-		w.blob(p.in(what), c, x, name)
+		w.blob(p, c, x, name)
 		return
 	}
 	found := w.count()
 	for k := range min(len(m[0].Manifests), len(m[1].Manifests), maxImages) {
 		sub := [2]string{m[0].Manifests[k].path(), m[1].Manifests[k].path()}
-		w.index(p, c, x, sub, fmt.Sprintf("image manifest %d", k+1), depth+1)
+		w.index(p.in(fmt.Sprintf("image manifest %d", k+1)), c, x, sub, depth+1)
 	}
 	w.parts(p, c, x, [2]descriptor{m[0].Config, m[1].Config}, [2][]descriptor{m[0].Layers, m[1].Layers})
 	if w.count() == found || len(m[0].Manifests) != len(m[1].Manifests) || len(m[0].Layers) != len(m[1].Layers) {
-		w.blob(p.in(what), c, x, name)
+		w.blob(p, c, x, name)
 	}
 }
 
