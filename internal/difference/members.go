@@ -23,6 +23,9 @@ type member struct {
 	head int64 // offset of its header
 	data int64 // offset of its content
 	size int64 // bytes of its content in the archive
+	// sum is the SHA-256 of everything about it, where that was read anyway and costs much to read again.
+	sum    [32]byte
+	hashed bool
 }
 
 // field is one property of a member.
@@ -34,12 +37,13 @@ type field struct {
 	at    int64
 }
 
-// archive is one format of archives: how the fields of a member are read, and its content.
+// archive is one format of archives: how members are described, and what they hold.
 type archive struct {
 	fields  func(c content, m member) []field
-	compare func(w *walk, p place, c content2, m [2]member) // the contents of members that have the same name
-	rest    func(w *walk, p place, c content2, m [2]member) // what is left of them, if nothing was found; may be nil
-	skip    func(name string) bool                          // members that are compared in another way
+	alike   func(w *walk, c content2, m [2]member) bool     // what describes them is the same, byte for byte; may be nil
+	odd     func(w *walk, p place, c content2, m [2]member) // it differs, and no field says so; may be nil
+	compare func(w *walk, p place, c content2, m [2]member) // the contents of members
+	skip    func(name string) bool                          // members that are compared in another way; may be nil
 }
 
 // inStep compares the members of two archives, in the order of the first as far as both have one order.
@@ -175,14 +179,35 @@ func (w *walk) member(p place, c content2, n int, m [2]member, x archive) {
 	w.within(p.in(fmt.Sprintf("member %d %s", n+1, fault.Quote(m[0].name))), c, m, x)
 }
 
-// within compares the fields of a member, then its content, then the rest.
+// within compares what describes a member, and then its content.
 func (w *walk) within(p place, c content2, m [2]member, x archive) {
-	found := w.count()
-	w.fields(p, c, [2][]field{x.fields(c[0], m[0]), x.fields(c[1], m[1])})
-	x.compare(w, p, c, m)
-	if w.count() == found && x.rest != nil {
-		x.rest(w, p, c, m)
+	if m[0].hashed && m[1].hashed && m[0].sum == m[1].sum || w.stopped(p) {
+		return
 	}
+	if x.alike == nil || !x.alike(w, c, m) {
+		f := [2][]field{x.fields(c[0], m[0]), x.fields(c[1], m[1])}
+		if w.stopped(p) {
+			return
+		}
+		found := w.count()
+		w.fields(p, c, f)
+		if w.count() == found && x.odd != nil {
+			x.odd(w, p, c, m)
+		}
+	}
+	x.compare(w, p, c, m)
+}
+
+// stopped reports whether too much was decompressed already, and says so once.
+func (w *walk) stopped(p place) bool {
+	if !w.spent() {
+		return false
+	}
+	if !w.stop {
+		w.stop = true
+		w.unread(p, errSpent)
+	}
+	return true
 }
 
 // fields compares properties by name, in the order of the headers. One that a side lacks is "(none)".

@@ -2,6 +2,7 @@ package difference
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"io"
 )
@@ -10,8 +11,9 @@ import (
 type content struct {
 	at   io.ReaderAt
 	size int64
-	slow bool // reading backwards means decompressing again
-	kept bool // it is in memory
+	slow bool   // reading backwards means decompressing again
+	kept bool   // it is in memory
+	sum  string // a digest of what was decompressed
 }
 
 type content2 [2]content
@@ -111,56 +113,82 @@ type side struct {
 	members  int
 }
 
-// cursor reads a stream at offsets: forwards as it is, backwards by opening it again.
+// cursor reads a stream at offsets: forwards as it is, a little backwards from what it keeps, and further backwards by
+// opening it again.
 type cursor struct {
-	open   func() (io.Reader, error)
-	left   *int64 // bytes that may still be read
-	size   int64
-	r      io.Reader
-	window []byte
-	begin  int64 // offset of window
+	open func() (io.Reader, error)
+	left *int64 // bytes that may still be read
+	size int64
+	r    io.Reader
+	kept [2]stretch // the last two, the older one first
 }
+
+// stretch is a part of a stream.
+type stretch struct {
+	begin int64
+	b     []byte
+}
+
+func (s stretch) end() int64         { return s.begin + int64(len(s.b)) }
+func (s stretch) has(off int64) bool { return off >= s.begin && off < s.end() }
 
 // ReadAt implements io.ReaderAt.
 func (c *cursor) ReadAt(p []byte, off int64) (int, error) {
 	n := 0
 	for n < len(p) {
-		if off >= c.size {
+		if off < 0 || off >= c.size {
 			return n, io.EOF
 		}
-		if err := c.reach(off); err != nil {
+		s, err := c.reach(off)
+		if err != nil {
 			return n, err
 		}
-		got := copy(p[n:], c.window[off-c.begin:])
+		got := copy(p[n:], s.b[off-s.begin:])
 		n, off = n+got, off+int64(got)
 	}
 	return n, nil
 }
 
-// reach makes the window hold the byte at off.
-func (c *cursor) reach(off int64) error {
-	if c.r == nil || off < c.begin {
+// reach is the stretch with the byte at off.
+func (c *cursor) reach(off int64) (stretch, error) {
+	for _, s := range c.kept {
+		if s.has(off) {
+			return s, nil
+		}
+	}
+	if c.r == nil || off < c.kept[1].begin {
 		r, err := c.open()
 		if err != nil {
-			return err
+			return stretch{}, err
 		}
-		c.r, c.begin, c.window = r, 0, c.window[:0]
+		c.r = r
+		c.kept[0], c.kept[1] = stretch{b: c.kept[0].b[:0]}, stretch{b: c.kept[1].b[:0]}
 	}
-	for off >= c.begin+int64(len(c.window)) {
-		c.begin += int64(len(c.window))
-		if cap(c.window) == 0 {
-			c.window = make([]byte, chunk)
-		}
-		c.window = c.window[:cap(c.window)]
-		n, err := io.ReadFull(c.r, c.window)
-		c.window = c.window[:n]
-		if *c.left -= int64(n); *c.left < 0 {
-			return errSpent
-		}
-		if n == 0 {
-			return errors.Join(io.ErrUnexpectedEOF, err)
+	for !c.kept[1].has(off) {
+		if err := c.next(); err != nil {
+			return stretch{}, err
 		}
 	}
+	return c.kept[1], nil
+}
+
+// next reads the next stretch, and forgets the older one.
+func (c *cursor) next() error {
+	b := c.kept[0].b
+	if cap(b) < chunk {
+		b = make([]byte, chunk)
+	}
+	n, err := io.ReadFull(c.r, b[:chunk])
+	if *c.left -= int64(n); *c.left < 0 {
+		*c.left = -1
+		c.r = nil
+		return errSpent
+	}
+	if n == 0 {
+		c.r = nil
+		return errors.Join(io.ErrUnexpectedEOF, err)
+	}
+	c.kept[0], c.kept[1] = c.kept[1], stretch{c.kept[1].end(), b[:n]}
 	return nil
 }
 
@@ -173,17 +201,20 @@ func (w *walk) expand(i int, open func() (io.Reader, error)) (content, error) {
 	s := &w.left[i]
 	most := min(w.memory/8, s.expanded)
 	var kept bytes.Buffer
-	n, err := io.Copy(&kept, io.LimitReader(r, most+1))
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(h, &kept), io.LimitReader(r, most+1))
 	if err != nil {
 		return content{}, err
 	}
 	if n <= most {
 		s.expanded -= n
 		w.memory -= n
-		return memory(kept.Bytes()), nil
+		c := memory(kept.Bytes())
+		c.sum = string(h.Sum(nil))
+		return c, nil
 	}
 	kept = bytes.Buffer{}
-	more, err := io.Copy(io.Discard, io.LimitReader(r, s.expanded-n+1))
+	more, err := io.CopyBuffer(h, io.LimitReader(r, s.expanded-n+1), make([]byte, chunk))
 	if err != nil {
 		return content{}, err
 	}
@@ -191,7 +222,7 @@ func (w *walk) expand(i int, open func() (io.Reader, error)) (content, error) {
 	if s.expanded -= n; s.expanded < 0 {
 		return content{}, errSpent
 	}
-	return content{at: &cursor{open: open, left: &s.again, size: n}, size: n, slow: true}, nil
+	return content{at: &cursor{open: open, left: &s.again, size: n}, size: n, slow: true, sum: string(h.Sum(nil))}, nil
 }
 
 // expand2 is expand for both sides. done gives the memory back.

@@ -2,9 +2,11 @@ package difference
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 )
@@ -28,7 +30,7 @@ func readTar(w *walk, p place, c content2) error {
 		}
 	}
 	found := w.count()
-	x := archive{fields: tarFields, compare: tarContent, rest: tarRest}
+	x := archive{fields: tarFields, alike: tarAlike, odd: tarOdd, compare: tarContent}
 	if img, ok := imageOf(c, list); ok {
 		w.image(p, c, img)
 		x.skip = img.skip
@@ -51,8 +53,8 @@ func (w *walk) tarMembers(i int, c content) (list []member, end int64, err error
 	names := 0
 	begin := int64(-1)
 	name := ""
+	h := make([]byte, block)
 	for at := int64(0); ; {
-		h := make([]byte, block)
 		if at == c.size || c.exactly(h, at) == nil && allZero(h) {
 			return list, at, nil
 		}
@@ -86,8 +88,15 @@ func (w *walk) tarMembers(i int, c content) (list []member, end int64, err error
 		if h[156] == '1' || h[156] == '2' || h[156] == '5' {
 			size, next = 0, at+block+sizeOf(h, size) // links and folders have no content, whatever their size says
 		}
-		list = append(list, member{name: name, at: begin, head: at, data: at + block, size: size})
-		begin, name, at = -1, "", min(next, c.size)
+		m := member{name: name, at: begin, head: at, data: at + block, size: size}
+		next = min(next, c.size)
+		if c.slow {
+			if err := c.hash(&m, next); err != nil {
+				return nil, 0, err
+			}
+		}
+		list = append(list, m)
+		begin, name, at = -1, "", next
 	}
 }
 
@@ -330,33 +339,69 @@ func tarFormat(h []byte) string {
 	return hex.EncodeToString(h[257:265])
 }
 
-// tarContent compares what the members hold.
-func tarContent(w *walk, p place, c content2, m [2]member) {
-	w.dive(p, content2{c[0].part(m[0].data, m[0].size), c[1].part(m[1].data, m[1].size)})
-}
-
-// tarRest compares the bytes of a member that no field and no content names.
-func tarRest(w *walk, p place, c content2, m [2]member) {
-	var part content2
-	var at [2]int64
+// heads are what describes members: from the first header of each to its content.
+func heads(c content2, m [2]member) (part content2, at [2]int64) {
 	for i := range c {
 		at[i] = m[i].at
 		part[i] = c[i].part(m[i].at, m[i].data-m[i].at)
 	}
-	w.leftover(p, c, part, at, "header")
+	return part, at
+}
+
+func tarAlike(w *walk, c content2, m [2]member) bool {
+	for i := range c {
+		if m[i].data-m[i].at != block || c[i].exactly(w.heads[i][:], m[i].at) != nil {
+			return false
+		}
+	}
+	return w.heads[0] == w.heads[1]
+}
+
+// tarOdd notes bytes of headers that no field names.
+func tarOdd(w *walk, p place, c content2, m [2]member) {
+	part, at := heads(c, m)
+	w.leftover(p.in("header"), c, part, at)
+}
+
+// tarContent compares what the members hold, and then what fills their last blocks.
+func tarContent(w *walk, p place, c content2, m [2]member) {
+	found := w.count()
+	w.dive(p, content2{c[0].part(m[0].data, m[0].size), c[1].part(m[1].data, m[1].size)})
+	if w.count() > found {
+		return
+	}
+	var part content2
+	var at [2]int64
 	for i := range c {
 		at[i] = m[i].data + m[i].size
 		part[i] = c[i].part(at[i], (block-m[i].size%block)%block)
 	}
-	w.leftover(p, c, part, at, "padding")
+	w.leftover(p.in("padding"), c, part, at)
 }
 
 // leftover notes a difference in bytes that mean nothing to readers.
-func (w *walk) leftover(p place, c, part content2, at [2]int64, name string) {
-	n, err := part.first()
+func (w *walk) leftover(p place, c, part content2, at [2]int64) {
+	n := int64(-1)
+	err := part.chunks(func(off int64, a, b []byte) bool {
+		if k := common(a, b); k < max(len(a), len(b)) {
+			n = off + int64(k)
+		}
+		return n < 0
+	})
 	if err != nil || n < 0 {
 		return
 	}
 	e := c.spots([2]int64{at[0] + n, at[1] + n})
-	w.say(p.in(name), "format", e[0], e[1])
+	w.say(p, "format", e[0], e[1])
+}
+
+// hash reads all about a member, where that is cheap now and costs much later.
+func (c content) hash(m *member, end int64) error {
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(c.at, m.at, end-m.at)); err != nil {
+		return err
+	}
+	h.Sum(m.sum[:0])
+	m.hashed = true
+	return nil
 }

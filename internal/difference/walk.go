@@ -1,6 +1,7 @@
 package difference
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -29,8 +30,10 @@ type walk struct {
 	notRead []string
 	omitted int
 	broken  error // a file cannot be read
+	stop    bool  // it was said that too much was decompressed
 
-	scratches [][2][]byte // by depth and side
+	scratches [][2][]byte    // by depth and side
+	heads     [2][block]byte // what describes a member
 }
 
 func newWalk(c Comparison) *walk {
@@ -123,17 +126,22 @@ func (w *walk) count() int {
 // A reader looks for differences in both sides of one format. It returns an error where one of them is not of it.
 type reader func(w *walk, p place, c content2) error
 
-// look finds what differs between two contents, and reports whether anything does. What no reader explains is told by
-// its bytes.
+// look finds what differs between two contents, and reports whether anything does.
 func (w *walk) look(p place, c content2) bool {
 	at, err := c.first()
 	if err != nil {
 		w.unread(p, err)
 		return true
 	}
-	if at < 0 {
-		return false
+	if at >= 0 {
+		w.differing(p, c, at)
 	}
+	return at >= 0
+}
+
+// differing finds what differs between two contents that are not the same. What no reader explains is told by its
+// bytes. at is where they begin to differ, or -1 if that is not known yet.
+func (w *walk) differing(p place, c content2, at int64) {
 	found := w.count()
 	if name, read := sniff(c); read != nil {
 		if p.depth >= w.limits.Depth {
@@ -142,10 +150,17 @@ func (w *walk) look(p place, c content2) bool {
 			w.refused(p, name, err)
 		}
 	}
-	if w.count() == found {
-		w.bytes(p, c, at)
+	if w.count() > found {
+		return
 	}
-	return true
+	if at < 0 {
+		var err error
+		if at, err = c.first(); err != nil || at < 0 {
+			w.unread(p, cmp.Or(err, errSpent))
+			return
+		}
+	}
+	w.bytes(p, c, at)
 }
 
 // read has a reader look, and takes a panic of a library for a file that it cannot read.
@@ -245,3 +260,7 @@ func (c content) readAll(most int64) ([]byte, error) {
 }
 
 func (c content) reader() io.Reader { return io.NewSectionReader(c.at, 0, c.size) }
+
+// spent reports whether a side has used up what may be decompressed again, so that nothing that was read since is to
+// be believed.
+func (w *walk) spent() bool { return w.left[0].again < 0 || w.left[1].again < 0 }

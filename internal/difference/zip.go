@@ -321,7 +321,9 @@ func zipContent(w *walk, p place, c content2, m [2]member) {
 		w.refused(p, "deflate", err)
 		e := raw.spot(at)
 		w.say(p.in("compressed content"), "content", e[0], e[1])
-	case !w.look(p, inner) && method[0] == method[1]:
+	case inner[0].sum != inner[1].sum:
+		w.differing(p, inner, -1)
+	case method[0] == method[1]:
 		e := raw.spot(at)
 		w.say(p.in("deflate stream"), "compressed", e[0], e[1])
 	}
