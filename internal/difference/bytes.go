@@ -16,7 +16,7 @@ func (w *walk) bytes(p place, c content2, at int64) {
 		return
 	}
 	id, certain := w.guessAt(p, c, at)
-	if unexplained(id) && w.embedded(p, c, at) {
+	if unexplained(id) && w.embedded(p, c) {
 		return
 	}
 	if id == "content" {
@@ -133,7 +133,7 @@ type found struct {
 
 // embedded looks for paths, times and the like that one side alone has, where everything behind the first difference
 // has moved. It reports whether there are any.
-func (w *walk) embedded(p place, c content2, at int64) bool {
+func (w *walk) embedded(p place, c content2) bool {
 	if max(c[0].size, c[1].size) > maxSearched {
 		return false
 	}
@@ -148,13 +148,15 @@ func (w *walk) embedded(p place, c content2, at int64) bool {
 				alone[i] = append(alone[i], x)
 			}
 		}
-		slices.SortFunc(alone[i], func(a, b found) int { return cmp.Or(strings.Compare(a.id, b.id), strings.Compare(a.text, b.text)) })
+		slices.SortFunc(alone[i], func(a, b found) int {
+			return cmp.Or(strings.Compare(a.id, b.id), strings.Compare(a.text, b.text))
+		})
 	}
-	return w.pairs(p, c, alone, at)
+	return w.pairs(p, c, alone)
 }
 
 // pairs tells texts of one kind side by side. The order is that of the table, so that it is the same for both sides.
-func (w *walk) pairs(p place, c content2, alone [2][]found, _ int64) bool {
+func (w *walk) pairs(p place, c content2, alone [2][]found) bool {
 	byID := map[string]*[2][]found{}
 	var ids []string
 	for i := range alone {
@@ -248,7 +250,10 @@ func clipAround(s string, at int) string { return s[at:min(len(s), at+120)] }
 
 // builtAt reports whether a path begins as those of build folders do.
 func builtAt(s string) bool {
-	for _, x := range []string{"/home/", "/tmp/", "/root/", "/Users/", "/build", "/var/", "/private/", "/workspace", "/mnt/", "/opt/", "/usr/src/", "/__w/", "/go/", "/app/", "/src/"} {
+	for _, x := range []string{
+		"/home/", "/tmp/", "/root/", "/Users/", "/build", "/var/", "/private/", "/workspace",
+		"/mnt/", "/opt/", "/usr/src/", "/__w/", "/go/", "/app/", "/src/",
+	} {
 		if strings.HasPrefix(s, x) {
 			return true
 		}

@@ -56,6 +56,7 @@ func table(t *testing.T) []told {
 	inner := func(when time.Time) []byte { return gz(t, tarOf(t, tar.Header{Name: "lib/x", ModTime: when}), at) }
 	return []told{
 		texts("a time in a text", "built 2026-01-02T10:00:00Z\n", "built 2026-01-02T10:00:01Z\n", "line 1, column 25", "time", difference.Time),
+		sure(texts("a time in two zones", "at 2026-01-02T10:00:00Z\n", "at 2026-01-02T12:00:00+02:00\n", "line 1, column 16", "zone", difference.Time)),
 		texts("a time as C writes it", "x = \"Jan  2 2026 10:00:00\";\n", "x = \"Jan  2 2026 10:00:09\";\n", "line 1, column 25", "date-macro", difference.Time),
 		texts("seconds", "a\nt=1700000000;\n", "a\nt=1700000777;\n", "line 2, column 10", "time", difference.Time),
 		texts("a path in a text", "see /home/ada/src/x.c\n", "see /home/eve/src/x.c\n", "line 1, column 11", "path", difference.Path),

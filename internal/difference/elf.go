@@ -34,6 +34,10 @@ type program struct {
 	head     []field // what says something by itself
 }
 
+func (x *program) add(c content, name string, at, size int64) {
+	x.sections = append(x.sections, section{name: name, at: at, data: c.part(at, size)})
+}
+
 // sectionCause is the row of the table for what a section holds, where its name says so.
 func sectionCause(name string) string {
 	switch {
@@ -49,11 +53,16 @@ func sectionCause(name string) string {
 	return ""
 }
 
+// tables are sections that say where things are, and so follow from the others.
+var tables = []string{".symtab", ".strtab", ".shstrtab", ".dynsym", ".gnu.hash", ".hash", ".eh_frame", ".eh_frame_hdr",
+	".gopclntab", ".pdata"}
+
 // restCause is the row for bytes of a section that say nothing by themselves.
 func restCause(name string) string {
 	switch {
-	case strings.HasPrefix(name, ".debug_"), strings.HasPrefix(name, ".zdebug_"), strings.HasPrefix(name, ".rela"), strings.HasPrefix(name, ".rel."),
-		slices.Contains([]string{".symtab", ".strtab", ".shstrtab", ".dynsym", ".gnu.hash", ".hash", ".eh_frame", ".eh_frame_hdr", ".gopclntab", ".pdata", ".reloc"}, name):
+	case strings.HasPrefix(name, ".debug_"), strings.HasPrefix(name, ".zdebug_"), strings.HasPrefix(name, ".rel"):
+		return "layout"
+	case slices.Contains(tables, name):
 		return "layout"
 	}
 	return "binary"
@@ -86,7 +95,9 @@ func (w *walk) programs(p place, c content2, x [2]program, format string) {
 			u.at, u.one[i] = min(u.at, k), s
 		}
 	}
-	slices.SortStableFunc(all, func(a, b *both) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.name, b.name)) })
+	slices.SortStableFunc(all, func(a, b *both) int {
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.name, b.name))
+	})
 	for _, u := range all {
 		w.section(p.in(format+" section "+visible(u.name)), c, u.one)
 	}
@@ -231,8 +242,7 @@ func (w *walk) opened(i int, r io.Reader, raw content, left *int64) content {
 	return memory(b)
 }
 
-// machOMagics are the beginnings of Mach-O files. Files with several architectures begin as Java classes do, and have
-// fewer of them than any class has versions.
+// isMachO reports whether a file begins as a Mach-O file of one architecture does.
 func isMachO(b []byte) bool {
 	if len(b) < 32 {
 		return false
@@ -254,7 +264,10 @@ func readMachO(w *walk, p place, c content2) error {
 		if err != nil {
 			return errors.New("its header is broken")
 		}
-		x[i].head = []field{{name: "type", cause: "type", value: f.Type.String(), at: 12}, {name: "machine", cause: "setting", value: f.Cpu.String(), at: 4}}
+		x[i].head = []field{
+			{name: "type", cause: "type", value: f.Type.String(), at: 12},
+			{name: "machine", cause: "setting", value: f.Cpu.String(), at: 4},
+		}
 		for _, l := range f.Loads {
 			if raw := l.Raw(); len(raw) == 24 && f.ByteOrder.Uint32(raw) == loadUUID {
 				x[i].head = append(x[i].head, field{name: "UUID", cause: "build-id", value: hex.EncodeToString(raw[8:]), at: -1})
@@ -265,8 +278,8 @@ func readMachO(w *walk, p place, c content2) error {
 		}
 		for _, s := range f.Sections {
 			if s.Offset != 0 {
-				name := strings.ReplaceAll(s.Seg+","+s.Name, "__gopclntab", "gopclntab")
-				x[i].sections = append(x[i].sections, section{name: name, at: int64(s.Offset), data: c[i].part(int64(s.Offset), int64(s.Size))})
+				name := s.Seg + "," + s.Name
+				x[i].add(c[i], name, int64(s.Offset), int64(s.Size))
 			}
 		}
 	}
@@ -296,7 +309,7 @@ func readPE(w *walk, p place, c content2) error {
 		}
 		for _, s := range f.Sections {
 			if s.Offset != 0 {
-				x[i].sections = append(x[i].sections, section{name: s.Name, at: int64(s.Offset), data: c[i].part(int64(s.Offset), int64(s.Size))})
+				x[i].add(c[i], s.Name, int64(s.Offset), int64(s.Size))
 			}
 		}
 	}

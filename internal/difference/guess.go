@@ -43,19 +43,22 @@ type pattern struct {
 
 const (
 	months = `(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)`
+	year   = `(?:19|20)[0-9]{2}`
 	clock  = `[0-2][0-9]:[0-5][0-9]:[0-6][0-9]`
+	zone   = `(?:Z| ?[+-][0-2][0-9]:?[0-5][0-9])`
 	date   = `(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]`
 )
 
 // patterns are tried in this order.
 var patterns = []pattern{
 	{"go-build-id", regexp.MustCompile(`Go build ID: "[^"]*`), true},
-	{"time", regexp.MustCompile(date + `(?:[T _]` + clock + `(?:[.,][0-9]+)?)?(?:Z| ?[+-][0-2][0-9]:?[0-5][0-9])?`), false},
-	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2},? )?[0-3]?[0-9] ` + months + ` (?:19|20)[0-9]{2}(?: ` + clock + `)?`), false},
-	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2} )` + months + ` [ 0-3][0-9] ` + clock + `(?: [A-Z]{3,4})? (?:19|20)[0-9]{2}`), false},
+	{"time", regexp.MustCompile(date + `(?:[T _]` + clock + `(?:[.,][0-9]+)?)?` + zone + `?`), false},
+	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2},? )?[0-3]?[0-9] ` + months + ` ` + year + `(?: ` + clock + `)?`), false},
+	{"time", regexp.MustCompile(`[A-Z][a-z]{2} ` + months + ` [ 0-3][0-9] ` + clock + `(?: [A-Z]{3,4})? ` + year), false},
 	{"date-macro", regexp.MustCompile(months + ` [ 0-3][0-9] (?:19|20)[0-9]{2}`), false},
 	{"date-macro", regexp.MustCompile(`(?:^|[^0-9:])` + clock + `(?:$|[^0-9:])`), false},
-	{"time", regexp.MustCompile(`(?:^|[^0-9])(?:19|20)[0-9]{2}[01][0-9][0-3][0-9](?:[T_-]?[0-2][0-9][0-5][0-9](?:[0-5][0-9])?)?Z?(?:$|[^0-9])`), true},
+	{"time", regexp.MustCompile(`(?:^|[^0-9])(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]` +
+		`(?:[T_-]?[0-2][0-9][0-5][0-9](?:[0-5][0-9])?)?Z?(?:$|[^0-9])`), true},
 	{"uuid", regexp.MustCompile(`[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}`), true},
 	{"path", regexp.MustCompile(`(?:/[A-Za-z0-9_.@+~-]+){2,}/?`), false},
 	{"path", regexp.MustCompile(`[A-Za-z]:[\\/][A-Za-z0-9_.@+~ \\/-]+`), false},
@@ -81,6 +84,9 @@ func (w *walk) guess(p place, text [2][]byte, at int) (string, bool) {
 	for _, x := range patterns {
 		a, b := covers(x.form, run[0], pos[0]), covers(x.form, run[1], pos[1])
 		if (a && b) || (a || b) && !x.both {
+			if x.id == "time" && sameMoment(run, pos) {
+				return "zone", true
+			}
 			return w.pathFor(p, x.id), false
 		}
 	}
@@ -170,6 +176,21 @@ func token(s string, at int) string {
 
 func wordly(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '_'
+}
+
+var stamp = regexp.MustCompile(date + `T` + clock + `(?:Z|[+-][0-2][0-9]:[0-5][0-9])`)
+
+// sameMoment reports whether both texts are one time, written for two time zones (RFC 3339).
+func sameMoment(run [2]string, at [2]int) bool {
+	var t [2]time.Time
+	for i := range run {
+		for _, m := range stamp.FindAllStringIndex(run[i], 16) {
+			if m[0] <= at[i] && at[i] <= m[1] {
+				t[i], _ = time.Parse(time.RFC3339, run[i][m[0]:m[1]])
+			}
+		}
+	}
+	return !t[0].IsZero() && t[0].Equal(t[1])
 }
 
 // numbers says whether both words are seconds or milliseconds since 1970 that lie within some years.

@@ -41,11 +41,12 @@ func gzipFields(c content) ([]field, int64, error) {
 		return nil, 0, errors.New("its gzip header is cut off")
 	}
 	le := binary.LittleEndian
+	flags := h[3] &^ (gzipExtra | gzipName | gzipComment)
 	f := []field{
 		{name: "mtime", cause: "gzip-mtime", value: seconds(int64(le.Uint32(h[4:]))), at: 4},
 		{name: "level", cause: "gzip-head", value: hex.EncodeToString(h[8:9]), at: 8},
 		{name: "system", cause: "gzip-head", value: gzipSystem(h[9]), at: 9},
-		{name: "flags", cause: "gzip-head", value: hex.EncodeToString([]byte{h[3] &^ (gzipExtra | gzipName | gzipComment)}), at: 3},
+		{name: "flags", cause: "gzip-head", value: itoa(int64(flags)), at: 3},
 	}
 	at := 10
 	if h[3]&gzipExtra != 0 {
@@ -53,7 +54,8 @@ func gzipFields(c content) ([]field, int64, error) {
 		if len(h) < at+2+n {
 			return nil, 0, errors.New("its gzip header is cut off")
 		}
-		f = append(f, field{name: "extra", cause: "gzip-head", value: hex.EncodeToString(h[at+2 : at+2+n]), at: int64(at + 2)})
+		extra := hex.EncodeToString(h[at+2 : at+2+n])
+		f = append(f, field{name: "extra", cause: "gzip-head", value: extra, at: int64(at + 2)})
 		at += 2 + n
 	}
 	for _, x := range []struct {
@@ -98,8 +100,12 @@ func readBzip2(w *walk, p place, c content2) error {
 	return w.stream(p, c, "bzip2", [2]int64{4, 4}, func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
 }
 
-// stream compares what is compressed. Where that is the same, the way of compressing is what differs.
-func (w *walk) stream(p place, c content2, format string, begin [2]int64, open func(io.Reader) (io.Reader, error)) error {
+// opener begins to decompress.
+type opener func(io.Reader) (io.Reader, error)
+
+// stream compares what is compressed, from begin on each side. Where that is the same, the way of compressing is what
+// differs.
+func (w *walk) stream(p place, c content2, format string, begin [2]int64, open opener) error {
 	inner, done, err := w.expand2(func(i int) (io.Reader, error) { return open(bufio.NewReader(c[i].reader())) })
 	defer done()
 	if err != nil {

@@ -14,6 +14,7 @@ const (
 	maxJSON      = 8 << 20
 	maxJSONDepth = 100
 	maxJSONTold  = 500 // members that are told
+	maxJSONParts = 300_000
 )
 
 func isJSON(head []byte) bool {
@@ -40,7 +41,8 @@ func readJSON(w *walk, p place, c content2) error {
 		}
 		d := json.NewDecoder(bytes.NewReader(b))
 		d.UseNumber()
-		if v[i], err = parse(d, 0); err != nil || len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
+		parts := maxJSONParts
+		if v[i], err = parse(d, 0, &parts); err != nil || len(bytes.TrimSpace(b[d.InputOffset():])) > 0 {
 			return errQuiet
 		}
 	}
@@ -52,9 +54,10 @@ func readJSON(w *walk, p place, c content2) error {
 	return nil
 }
 
-func parse(d *json.Decoder, depth int) (v value, err error) {
-	if depth > maxJSONDepth {
-		return v, errors.New("nested too deeply")
+// parse reads one value, with at most left parts.
+func parse(d *json.Decoder, depth int, left *int) (v value, err error) {
+	if *left--; depth > maxJSONDepth || *left < 0 {
+		return v, errors.New("nested too deeply, or too long")
 	}
 	t, err := d.Token()
 	if err != nil {
@@ -77,7 +80,7 @@ func parse(d *json.Decoder, depth int) (v value, err error) {
 			s, _ := name.(string)
 			v.names = append(v.names, s)
 		}
-		m, err := parse(d, depth+1)
+		m, err := parse(d, depth+1, left)
 		if err != nil {
 			return v, err
 		}
@@ -210,7 +213,7 @@ func (v value) label(i int) string {
 
 // members compares objects by the names of their members, and says once that the order is another.
 func (w *walk) members(p place, c content2, v [2]value, at string, left *int) {
-	where := [2]map[string]int{{}, {}}
+	where := places{{}, {}}
 	keys := [2][]string{}
 	for i := range v {
 		seen := map[string]int{}
@@ -241,8 +244,11 @@ func (w *walk) members(p place, c content2, v [2]value, at string, left *int) {
 	}
 }
 
+// places are where the members of both objects are, by numbered name.
+type places [2]map[string]int
+
 // aloneIn tells the members that one object alone has, in the order in which they stand.
-func (w *walk) aloneIn(p place, c content2, v [2]value, keys [2][]string, where [2]map[string]int, at string, left *int) {
+func (w *walk) aloneIn(p place, c content2, v [2]value, keys [2][]string, where places, at string, left *int) {
 	type one struct{ at, side int }
 	var all []one
 	for i := range keys {
@@ -262,7 +268,7 @@ func (w *walk) aloneIn(p place, c content2, v [2]value, keys [2][]string, where 
 	}
 }
 
-func sameKeys(where [2]map[string]int) bool {
+func sameKeys(where places) bool {
 	if len(where[0]) != len(where[1]) {
 		return false
 	}

@@ -214,6 +214,7 @@ func (w *walk) stopped(p place) bool {
 func (w *walk) fields(p place, c content2, f [2][]field) {
 	type both struct {
 		at    int
+		name  string
 		field [2]field
 	}
 	none := field{at: -1, shown: "(none)"}
@@ -223,7 +224,7 @@ func (w *walk) fields(p place, c content2, f [2][]field) {
 		for k, x := range f[i] {
 			u := byName[x.name]
 			if u == nil {
-				u = &both{at: k, field: [2]field{none, none}}
+				u = &both{at: k, name: x.name, field: [2]field{none, none}}
 				byName[x.name] = u
 				all = append(all, u)
 			}
@@ -233,7 +234,7 @@ func (w *walk) fields(p place, c content2, f [2][]field) {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b *both) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.field[0].name+a.field[1].name, b.field[0].name+b.field[1].name))
+		return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(a.name, b.name))
 	})
 	for _, u := range all {
 		if u.field[0].name != u.field[1].name || u.field[0].value != u.field[1].value {
@@ -266,8 +267,10 @@ func (w *walk) field(p place, c content2, f [2]field) {
 
 // dive compares contents of members, in memory if they are slow to read.
 func (w *walk) dive(p place, c content2) {
+	kept, most := w.memory, w.memory/4
+	defer func() { w.memory = kept }()
 	for i := range c {
-		if !c[i].slow || c[i].size > w.memory/8 {
+		if !c[i].slow || c[i].size > most {
 			continue
 		}
 		b := w.scratch(p.depth, i, c[i].size)
@@ -280,14 +283,21 @@ func (w *walk) dive(p place, c content2) {
 	w.look(p, c)
 }
 
+// maxScratch is how many bytes are kept for the next member. Those of longer ones are given back.
+const maxScratch = 2 << 20
+
 // scratch is memory that is used again by the next member at the same depth.
 func (w *walk) scratch(depth, i int, n int64) []byte {
 	for len(w.scratches) <= depth {
 		w.scratches = append(w.scratches, [2][]byte{})
 	}
+	if n > maxScratch {
+		w.memory -= n
+		return make([]byte, n)
+	}
 	s := &w.scratches[depth][i]
 	if int64(cap(*s)) < n {
-		*s = make([]byte, n, n+n/4)
+		*s = make([]byte, n, min(n+n/4, maxScratch))
 	}
 	return (*s)[:n]
 }

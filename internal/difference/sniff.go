@@ -29,10 +29,13 @@ func formats() []format {
 		{"an xz file", begins("\xfd7zXZ\x00"), closed("xz")},
 		{"a zstd file", begins("\x28\xb5\x2f\xfd"), closed("zstd")},
 		{"a tar archive", func(b []byte) bool { return len(b) >= block && isTar(b[:block]) }, readTar},
-		{"a zlib stream", func(b []byte) bool { return len(b) > 6 && b[0] == 0x78 && binary.BigEndian.Uint16(b)%31 == 0 }, readZlib},
+		{"a zlib stream", isZlib, readZlib},
 		{"JSON", isJSON, readJSON},
 	}
 }
+
+// isZlib reports whether a header has the check bits of one (RFC 1950, 2.2).
+func isZlib(b []byte) bool { return len(b) > 6 && b[0] == 0x78 && binary.BigEndian.Uint16(b)%31 == 0 }
 
 // sniff is the format that both sides have, or nothing.
 func sniff(c content2) (string, reader) {

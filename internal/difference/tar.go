@@ -215,14 +215,14 @@ func tarFields(c content, m member) []field {
 		return nil
 	}
 	text := func(from, to int) string { return cString(h[from:to]) }
-	owner := func(id string, name string) string { return strings.TrimLeft(id, "0 ") + " " + name }
+	uid, gid, uname, gname := number(h[108:116]), number(h[116:124]), text(265, 297), text(297, 329)
 	f := []field{
 		{name: "type", cause: "type", value: tarType(h[156]), at: m.head + 156},
 		{name: "mode", cause: "mode", value: octal(h[100:108]), at: m.head + 100},
-		{name: "owner", cause: "owner", value: number(h[108:116]), shown: owner(number(h[108:116]), text(265, 297)), at: m.head + 108},
-		{name: "group", cause: "owner", value: number(h[116:124]), shown: owner(number(h[116:124]), text(297, 329)), at: m.head + 116},
-		{name: "name of the owner", cause: "owner", value: text(265, 297), at: m.head + 265},
-		{name: "name of the group", cause: "owner", value: text(297, 329), at: m.head + 297},
+		{name: "owner", cause: "owner", value: uid, shown: uid + " " + uname, at: m.head + 108},
+		{name: "group", cause: "owner", value: gid, shown: gid + " " + gname, at: m.head + 116},
+		{name: "name of the owner", cause: "owner", value: uname, at: m.head + 265},
+		{name: "name of the group", cause: "owner", value: gname, at: m.head + 297},
 		{name: "mtime", cause: "tar-mtime", value: tarTime(h[136:148]), at: m.head + 136},
 		{name: "target", cause: "link", value: text(157, 257), at: m.head + 157},
 		{name: "format", cause: "format", value: tarFormat(h), at: m.head + 257},
@@ -230,7 +230,7 @@ func tarFields(c content, m member) []field {
 	if string(h[257:265]) == "ustar  \x00" {
 		f = append(f, field{name: "atime and ctime", cause: "tar-mtime", value: cString(h[345:369]), at: m.head + 345})
 	} else {
-		f = append(f, field{name: "device", cause: "type", value: cString(h[329:337]) + cString(h[337:345]), at: m.head + 329})
+		f = append(f, field{name: "device", cause: "type", value: text(329, 337) + text(337, 345), at: m.head + 329})
 	}
 	return append(f, tarMeta(c, m)...)
 }
@@ -244,15 +244,17 @@ func tarMeta(c content, m member) (f []field) {
 		}
 		size, _ := tarNumber(h[124:136])
 		kind := string(h[156:157])
+		owner := number(h[108:116]) + ":" + number(h[116:124])
 		f = append(f, field{name: "header " + kind + " › name", cause: "pax-name", value: tarName(h), at: at},
 			field{name: "header " + kind + " › mtime", cause: "tar-mtime", value: tarTime(h[136:148]), at: at + 136},
 			field{name: "header " + kind + " › mode", cause: "mode", value: octal(h[100:108]), at: at + 100},
-			field{name: "header " + kind + " › owner", cause: "owner", value: number(h[108:116]) + ":" + number(h[116:124]), at: at + 108})
+			field{name: "header " + kind + " › owner", cause: "owner", value: owner, at: at + 108})
 		body := c.bytes(at+block, min(size, maxPax))
 		switch h[156] {
 		case 'x', 'g':
 			for _, r := range paxRecords(body) {
-				f = append(f, field{name: "pax " + r.key, cause: paxCause(r.key), value: r.value, shown: paxShown(r), at: at + block + int64(r.at)})
+				f = append(f, field{name: "pax " + r.key, cause: paxCause(r.key), value: r.value, shown: paxShown(r),
+					at: at + block + int64(r.at)})
 			}
 		case 'K':
 			f = append(f, field{name: "long target", cause: "link", value: cString(body), at: at + block})

@@ -11,6 +11,7 @@ import (
 // Limits of texts.
 const (
 	maxTextSize  = 16 << 20 // bytes; longer ones are compared as bytes
+	maxSplit     = 500_000  // lines; texts of more are compared as bytes
 	maxTextLines = 2000     // lines that are told
 	column       = 48       // bytes before and behind a difference that are shown of a line
 )
@@ -20,7 +21,7 @@ func (w *walk) textual(p place, c content2) bool {
 	var text [2][]byte
 	for i := range c {
 		b, err := c[i].readAll(maxTextSize)
-		if err != nil || !isText(b) {
+		if err != nil || !isText(b) || bytes.Count(b, []byte("\n")) > maxSplit {
 			return false
 		}
 		text[i] = b
@@ -28,7 +29,7 @@ func (w *walk) textual(p place, c content2) bool {
 	if len(text[0]) == 0 || len(text[1]) == 0 {
 		return false
 	}
-	if bytes.Equal(bytes.ReplaceAll(text[0], []byte("\r\n"), []byte("\n")), bytes.ReplaceAll(text[1], []byte("\r\n"), []byte("\n"))) {
+	if bytes.Equal(unixEnds(text[0]), unixEnds(text[1])) {
 		w.wholeText(p, c, text, "line-ends")
 		return true
 	}
@@ -43,6 +44,8 @@ func (w *walk) textual(p place, c content2) bool {
 	w.lines(p, c, lines)
 	return true
 }
+
+func unixEnds(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 
 // isText reports whether b is UTF-8 with nothing in it that only binary files have.
 func isText(b []byte) bool {
@@ -277,8 +280,8 @@ func sharpen(id string, text [2][]byte, at int) string {
 	if id != "content" || at >= len(text[0]) || at >= len(text[1]) {
 		return id
 	}
-	a, b := text[0][at], text[1][at]
-	if (a == '.' && b == ',' || a == ',' && b == '.') && covers(decimal, string(text[0]), at) && covers(decimal, string(text[1]), at) {
+	signs := string([]byte{text[0][at], text[1][at]})
+	if (signs == ".," || signs == ",.") && covers(decimal, string(text[0]), at) && covers(decimal, string(text[1]), at) {
 		return "locale"
 	}
 	return id

@@ -92,7 +92,8 @@ func (w *walk) note(p place, id string, certain bool, a, b Evidence) {
 	row := causeOf(id)
 	a.Value, b.Value = fault.Cut(strings.ToValidUTF8(a.Value, "\ufffd")), fault.Cut(strings.ToValidUTF8(b.Value, "\ufffd"))
 	if w.first == nil || causeOf(w.first.Cause).follows && !row.follows {
-		w.first = &Step{Path: p.path, Cause: id, Kind: row.kind, Says: row.says, Certain: certain, A: a, B: b, Fix: row.fix, Try: row.try}
+		w.first = &Step{Path: p.path, Cause: id, Kind: row.kind, Says: row.says, Certain: certain, A: a, B: b,
+			Fix: row.fix, Try: row.try}
 	}
 	c := w.causes[id]
 	if c == nil {
@@ -176,7 +177,8 @@ func (w *walk) refused(p place, name string, err error) {
 		w.remark(p, "not looked into further: it is larger than the limits of one comparison")
 	case errors.Is(err, errQuiet):
 	default:
-		w.remark(p, "not looked into as "+name+": "+strings.Map(oneLine, strings.ToValidUTF8(fault.Bound(err.Error()), "\ufffd")))
+		why := strings.Map(oneLine, strings.ToValidUTF8(fault.Bound(err.Error()), "\ufffd"))
+		w.remark(p, "not looked into as "+name+": "+why)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 )
 
 // Sizes and marks of the records of a zip archive (APPNOTE.TXT, 4.3).
@@ -172,7 +171,9 @@ func zipFields(c content, m member) []field {
 		{name: "flags", cause: "zip-head", value: fmt.Sprintf("%016b", le.Uint16(h[8:])), at: m.at + 8},
 		{name: "internal attributes", cause: "zip-head", value: small(36), at: m.at + 36},
 		{name: "DOS attributes", cause: "mode", value: hex.EncodeToString(h[38:40]), at: m.at + 38},
-		{name: "comment", cause: "comment", value: string(c.bytes(m.at+zipEntry+n+extra, comment)), at: m.at + zipEntry + n + extra},
+	}
+	if behind := m.at + zipEntry + n + extra; comment > 0 {
+		f = append(f, field{name: "comment", cause: "comment", value: string(c.bytes(behind, comment)), at: behind})
 	}
 	f = append(f, extraFields("", c.bytes(m.at+zipEntry+n, extra), m.at+zipEntry+n)...)
 	l := c.bytes(m.head, zipLocal)
@@ -244,8 +245,7 @@ func zipOwner(x zipExtra) string {
 
 // dosTime is a time without a zone, in steps of two seconds (APPNOTE.TXT, 4.4.6).
 func dosTime(d, t uint16) string {
-	return time.Date(int(d>>9)+1980, time.Month(d>>5&0xf), int(d&0x1f), int(t>>11), int(t>>5&0x3f), int(t&0x1f)*2, 0, time.UTC).
-		Format("2006-01-02 15:04:05") + fmt.Sprintf(" (0x%04x%04x)", d, t)
+	return fmt.Sprintf("%d-%02d-%02d %02d:%02d:%02d", 1980+d>>9, d>>5&0xf, d&0x1f, t>>11, t>>5&0x3f, t&0x1f*2)
 }
 
 func zipMode(h []byte) string {

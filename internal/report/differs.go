@@ -170,7 +170,11 @@ func DiffersTreeText(w io.Writer, r difference.TreeReport, c Screen) error {
 		title string
 		names []string
 		all   int
-	}{{"in A alone", r.OnlyA, t.OnlyA}, {"in B alone", r.OnlyB, t.OnlyB}, {"different", namesOf(r.Different), t.Different}} {
+	}{
+		{"in A alone", r.OnlyA, t.OnlyA},
+		{"in B alone", r.OnlyB, t.OnlyB},
+		{"different", namesOf(r.Different), t.Different},
+	} {
 		p.names(x.title, x.names, x.all)
 	}
 	return p.err
