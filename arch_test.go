@@ -30,6 +30,7 @@ var rooms = map[string]string{
 	"origin":     "fault",
 	"subject":    "fault file strictjson",
 	"contents":   "fault strictjson",
+	"difference": "fault strictjson",
 	"statement":  "fault strictjson subject contents",
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
@@ -63,8 +64,8 @@ var rooms = map[string]string{
 	"workflows": "fault finding wiring yamlnode starter",
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
-	"report": "fault finding material strictjson subject verdict doctor trial",
-	"cli":    "build fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"report": "fault difference finding material strictjson subject verdict doctor trial",
+	"cli":    "build difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -73,7 +74,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
