@@ -53,7 +53,7 @@ func (b *building) pnpmDocument(root *yamlnode.Node) error {
 	}
 	for _, f := range all.Fields {
 		if err := b.pnpmPackage(f.Name, f.Value); err != nil {
-			return malformed("line %d: %w", f.Value.Line, err)
+			return onLine(f.Value.Line, err)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func (b *building) requirements(data []byte) error {
 	}
 	for _, r := range lines {
 		if err := b.requirement(r.text); err != nil {
-			return malformed("line %d: %w", r.line, err)
+			return onLine(r.line, err)
 		}
 	}
 	return nil
