@@ -159,7 +159,7 @@ func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	if o := n.archive(archive); o.state != Locked {
 		return o
 	}
-	open := slices.DeleteFunc(slices.Sorted(slices.Values(j.open)), func(f string) bool {
+	open := slices.DeleteFunc(slices.Clone(j.open), func(f string) bool {
 		return f == "" || slices.Contains(own, f)
 	})
 	inside, err := members(archive, open)

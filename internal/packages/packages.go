@@ -112,6 +112,8 @@ type outcome struct {
 
 // done compares the package. A panic is an outcome, too: no part of a build may end the program.
 func (j *job) done() Package {
+	slices.Sort(j.open)
+	j.open = slices.Compact(j.open) // several links may lead to one file
 	var o outcome
 	err := func() (err error) {
 		defer fault.Recover(&err, "comparing a package")

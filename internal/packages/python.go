@@ -136,7 +136,7 @@ func (s *sorter) distCompare(d *dist, root string, j *job) outcome {
 		o = all[i].named("the lock has no digest of it")
 	}
 	o.purl = j.purl
-	for _, f := range slices.Sorted(slices.Values(j.open)) {
+	for _, f := range j.open {
 		want := d.sums[f]
 		if want == "" {
 			continue
