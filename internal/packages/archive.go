@@ -25,9 +25,9 @@ import (
 
 // Limits of one package. What is beyond them is not compared, and said so.
 const (
-	maxArchive  = 1 << 30 // bytes of an archive
-	maxUnpacked = 4 << 30 // bytes of all that is in one, and of one folder
-	maxMembers  = 300_000
+	maxArchive  = 1 << 30 // bytes of an archive, and of a file
+	maxUnpacked = 2 << 30 // bytes of all that is in one
+	maxMembers  = 300_000 // of an archive or a folder
 )
 
 var errLarge = errors.New("it is larger than is read")
@@ -75,9 +75,15 @@ type member struct {
 	twice bool
 }
 
+// bounds of what is in an archive.
+type bounds struct {
+	bytes   int64
+	members int
+}
+
 // members are the digests of those members of a compressed tar archive that are wanted, by their names
-// without the first folder.
-func members(archive string, wanted []string) (map[string]member, error) {
+// without the first folder. wanted is in order.
+func members(archive string, wanted []string, most bounds) (map[string]member, error) {
 	f, err := file.Open(archive)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a phrase with the name already
@@ -87,8 +93,8 @@ func members(archive string, wanted []string) (map[string]member, error) {
 	if err != nil {
 		return nil, fault.Errorf("reading %q: %w", archive, fault.Cause(err))
 	}
-	bounded := &io.LimitedReader{R: z, N: maxUnpacked}
-	out, err := tarMembers(tar.NewReader(bounded), wanted)
+	bounded := &io.LimitedReader{R: z, N: most.bytes + 1}
+	out, err := tarMembers(tar.NewReader(bounded), wanted, most.members)
 	if bounded.N <= 0 {
 		err = errLarge
 	}
@@ -98,7 +104,7 @@ func members(archive string, wanted []string) (map[string]member, error) {
 	return out, nil
 }
 
-func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
+func tarMembers(t *tar.Reader, wanted []string, most int) (map[string]member, error) {
 	out := map[string]member{}
 	for n := 0; ; n++ {
 		h, err := t.Next()
@@ -107,7 +113,7 @@ func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
 			return out, nil
 		case err != nil:
 			return nil, err
-		case n > maxMembers:
+		case n >= most:
 			return nil, errLarge
 		}
 		_, name, ok := strings.Cut(path.Clean(h.Name), "/")
@@ -125,7 +131,7 @@ func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
 
 // memberOf reads one member.
 func memberOf(r io.Reader) (member, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+	b := bufio.NewReaderSize(r, 8<<10)
 	head, err := b.Peek(2048)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return member{}, err
@@ -162,7 +168,7 @@ func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	open := slices.DeleteFunc(slices.Clone(j.open), func(f string) bool {
 		return f == "" || slices.Contains(own, f)
 	})
-	inside, err := members(archive, open)
+	inside, err := members(archive, open, bounds{maxUnpacked, maxMembers})
 	if err != nil {
 		return n.named("its archive cannot be read: %v", err)
 	}

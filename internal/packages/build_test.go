@@ -331,3 +331,25 @@ func newPython(t testing.TB) *fixture {
 		"--root-user-action=ignore", "--target", "lib/site-packages", "-r", "requirements.txt")
 	return &fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{lock(t, dir, "requirements.txt")}, opened: all(t, filepath.Join(dir, "lib"))}
 }
+
+// thousand is a project with a thousand packages of npm, of twenty files of 4 KiB.
+func thousand(t testing.TB, dir, cache string) *fixture {
+	t.Helper()
+	l := lockfile.Lock{Path: "package-lock.json", Kind: lockfile.NPM}
+	for i := range 1000 {
+		name := fmt.Sprintf("p%d", i)
+		f := files{}
+		for k := range 20 {
+			f[fmt.Sprintf("lib/%d.js", k)] = strings.Repeat(fmt.Sprintf("%s %d %d\n", name, k, i*k), 400)
+		}
+		b := tgz(t, "package/", f)
+		sum := sha512.Sum512(b)
+		h := hex.EncodeToString(sum[:])
+		f.write(t, filepath.Join(dir, "node_modules", name))
+		files{h[4:]: string(b)}.write(t, filepath.Join(cache, "_cacache/content-v2/sha512", h[:2], h[2:4]))
+		l.Entries = append(l.Entries, lockfile.Entry{
+			Name: name, Version: "1.0.0", PURL: "pkg:npm/" + name + "@1.0.0", At: "node_modules/" + name, Digests: []lockfile.Digest{{Alg: "sha512", Hex: h}},
+		})
+	}
+	return &fixture{where: Places{Dir: dir, NpmCache: cache}, locks: []lockfile.Lock{l}, opened: all(t, dir)}
+}

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
+	modzip "golang.org/x/mod/zip"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -142,6 +144,9 @@ func (x mod) against(all []naming, alg string, hash func() (string, error)) outc
 		return n.named("%q names it, and no go.sum that was read has its digest", n.lock)
 	}
 	got, err := hash()
+	if errors.Is(err, errNone) {
+		return n.other(fault.Cause(err).Error(), "h1:"+want[0])
+	}
 	if err != nil {
 		return n.named("it cannot be compared: %v", err)
 	}
@@ -217,7 +222,10 @@ func dirHash(x mod) (string, error) {
 	})
 }
 
-// files are the files of the folder, in order. What is neither a file nor a folder is an error when it is opened.
+// errNone is about a folder that can be that of no module, whatever its digest is (golang.org/x/mod/zip).
+var errNone = errors.New("which no module has")
+
+// files are the files of the folder, in order. A module has neither links nor more than 500 MiB.
 func (x mod) files() ([]string, error) {
 	var out []string
 	var size int64
@@ -226,14 +234,14 @@ func (x mod) files() ([]string, error) {
 			return err
 		}
 		if !d.Type().IsRegular() {
-			return fault.Errorf("%q in it is %s", filepath.Base(p), file.What(d.Type()))
+			return fault.Errorf("%q in it is %s, %w", filepath.Base(p), file.What(d.Type()), errNone)
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		if size += info.Size(); size > maxUnpacked || len(out) > maxMembers {
-			return errLarge
+		if size += info.Size(); size > modzip.MaxZipFile || len(out) > maxMembers {
+			return fault.Errorf("it is larger than %d bytes or has more than %d files, %w", modzip.MaxZipFile, maxMembers, errNone)
 		}
 		rel, ok := beneath(x.dir, p)
 		if ok {
@@ -275,7 +283,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err == nil && info.Size() > maxArchive {
+	if err == nil && info.Size() > modzip.MaxZipFile {
 		err = errLarge
 	}
 	if err == nil {
@@ -288,7 +296,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 	if err == nil {
 		var size uint64
 		for _, m := range z.File {
-			if size += min(m.UncompressedSize64, maxUnpacked); size > maxUnpacked {
+			if size += min(m.UncompressedSize64, modzip.MaxZipFile+1); size > modzip.MaxZipFile {
 				err = errLarge
 				break
 			}
