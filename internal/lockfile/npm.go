@@ -41,7 +41,10 @@ func (b *building) npm(data []byte) error {
 		return err //nolint:wrapcheck // a fault already
 	}
 	if l.LockfileVersion != 2 && l.LockfileVersion != 3 {
-		return malformed("it is of version %d, want 2 or 3: npm install --package-lock-only --lockfile-version 3 writes it", l.LockfileVersion)
+		return malformed(
+			"it is of version %d, want 2 or 3: npm install --package-lock-only --lockfile-version 3 writes it",
+			l.LockfileVersion,
+		)
 	}
 	for at, p := range l.Packages {
 		if at == "" {

@@ -5,7 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // some old locks have no other
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -56,7 +56,7 @@ func summed(name, alg string) (string, error) {
 func hashOf(alg string) hash.Hash {
 	switch alg {
 	case "sha1":
-		return sha1.New() //nolint:gosec // some old locks have no other
+		return sha1.New() //nolint:gosec // see above
 	case "sha256":
 		return sha256.New()
 	case "sha384":
@@ -159,8 +159,8 @@ func memberOf(r io.Reader) (member, error) {
 	return m, nil
 }
 
-// fromArchive compares an archive with the digests of a lock, and the opened files of a package with what is in it. own are
-// files that a package manager puts there itself.
+// fromArchive compares an archive with the digests of a lock, and the opened files of a package with what is in
+// it. own are files that a package manager puts there itself.
 func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	if o := n.archive(archive); o.state != Locked {
 		return o

@@ -15,8 +15,8 @@ import (
 // crateName is the folder of a crate: NAME-VERSION.
 var crateName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+?)-(\d+\.\d+\.\d+.*)$`) })
 
-// cargoFile sorts a file in the home of Cargo: registry/src/INDEX/NAME-VERSION/…, registry/cache/INDEX/NAME-VERSION.crate
-// and git/checkouts/REPOSITORY/COMMIT/…
+// cargoFile sorts a file in the home of Cargo: registry/src/INDEX/NAME-VERSION/…,
+// registry/cache/INDEX/NAME-VERSION.crate and git/checkouts/REPOSITORY/COMMIT/…
 func (s *sorter) cargoFile(root, rel string) {
 	p := strings.SplitN(rel, "/", 5)
 	switch {

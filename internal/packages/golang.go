@@ -37,8 +37,8 @@ const (
 	theMod = "\x00mod"
 )
 
-// goFile sorts a file in the cache of modules: MODULE@VERSION/…, and cache/download/MODULE/@v/VERSION.zip and .mod. Other files
-// there are what the go command keeps for itself.
+// goFile sorts a file in the cache of modules: MODULE@VERSION/…, and cache/download/MODULE/@v/VERSION.zip and
+// .mod. Other files there are what the go command keeps for itself.
 func (s *sorter) goFile(root, rel string) {
 	m, inner, ok := goModule(rel)
 	if !ok {
@@ -173,7 +173,8 @@ func (s *sorter) toolchain(x mod) outcome {
 	if x.path == lockfile.Toolchain {
 		for of, all := range s.mods {
 			_, v, _ := strings.Cut(of, "@")
-			if strings.HasPrefix(of, lockfile.Toolchain+"@") && strings.HasPrefix(x.version, v+".") && strings.Count(x.version[len(v):], "-") == 1 {
+			if strings.HasPrefix(of, lockfile.Toolchain+"@") && strings.HasPrefix(x.version, v+".") &&
+				strings.Count(x.version[len(v):], "-") == 1 {
 				o := all[0].named("go.mod names this version of Go, and go.sum has no digest of it")
 				o.purl = lockfile.PURL(lockfile.GoSum, x.path, x.version)
 				return o
@@ -241,7 +242,12 @@ func (x mod) files() ([]string, error) {
 			return err
 		}
 		if size += info.Size(); size > modzip.MaxZipFile || len(out) > maxMembers {
-			return fault.Errorf("it is larger than %d bytes or has more than %d files, %w", modzip.MaxZipFile, maxMembers, errNone)
+			return fault.Errorf(
+				"it is larger than %d bytes or has more than %d files, %w",
+				modzip.MaxZipFile,
+				maxMembers,
+				errNone,
+			)
 		}
 		rel, ok := beneath(x.dir, p)
 		if ok {
@@ -381,7 +387,7 @@ func zipped(f *zip.File) (string, error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(r, modzip.MaxZipFile)); err != nil {
 		return "", err //nolint:wrapcheck // dropped by the caller
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

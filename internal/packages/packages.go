@@ -61,9 +61,9 @@ type Package struct {
 	Wanted string `json:"wanted,omitempty"`
 }
 
-// Check finds the packages that files belong to, and compares each once. opened are the paths of the files, absolute or
-// from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is told in Found; there
-// is no error.
+// Check finds the packages that files belong to, and compares each once. opened are the paths of the files,
+// absolute or from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is
+// told in Found; there is no error.
 func Check(opened []string, locks []lockfile.Lock, where Places) []Package {
 	s := newSorter(locks, where)
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(opened))) {
