@@ -57,6 +57,8 @@ func TestE11_a_lock_that_two_readers_read_differently(t *testing.T) {
 		"npm: integrity":         {"package-lock.json", npm3(npmOne("")), npm3(strings.Replace(npmOne(""), aSRI, "sha256-aaaa", 1)), "is no digest"},
 		"npm: algorithm":         {"package-lock.json", npm3(npmOne("")), npm3(strings.Replace(npmOne(""), "sha256-", "sha257-", 1)), "is no digest"},
 		"npm: place":             {"package-lock.json", npm3(npmOne("")), npm3(strings.Replace(npmOne(""), "node_modules/a", "node_modules/../a", 1)), "is no place"},
+		"npm: no name":           {"package-lock.json", npm3(strings.Replace(npmOne(""), "/a", "/@x/a", 1)), npm3(strings.Replace(npmOne(""), "/a", "/x/a", 1)), "is no place"},
+		"npm: a long name":       {"package-lock.json", npm3(strings.Replace(npmOne(""), "/a", "/@x/a", 1)), npm3(strings.Replace(npmOne(""), "/a", "/@x/a/b", 1)), "is no place"},
 		"npm: behind it":         {"package-lock.json", npm3(npmOne("")), npm3(npmOne("")) + "{}", "more bytes"},
 
 		"pnpm: a key twice":    {"pnpm-lock.yaml", pnpm9(pnpmOne("a@1.0.0", aSRI)), pnpm9(pnpmOne("a@1.0.0", aSRI) + pnpmOne("a@1.0.0", bSRI)), "twice"},
