@@ -83,7 +83,7 @@ func TestE11_npm_reads_the_same_of_changed_locks(t *testing.T) {
 			continue
 		}
 		text := content(t, files[name])
-		for range 1500 {
+		for range 500 {
 			b := changed(r, text)
 			l, err := Read("package-lock.json", b)
 			if err != nil || bytes.Equal(b, text) {
@@ -137,7 +137,7 @@ func TestE11_npm_reads_the_same_of_changed_locks(t *testing.T) {
 		}
 	}
 	t.Logf("%d locks, %d packages compared", len(taken), compared)
-	if compared < 1000 {
+	if compared < 2000 {
 		t.Errorf("%d locks are taken, and %d packages compared", len(taken), compared)
 	}
 }
