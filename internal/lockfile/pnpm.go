@@ -21,8 +21,6 @@ func (b *building) pnpm(data []byte) error {
 	switch {
 	case len(d.Odd) > 0:
 		return malformed("line %d has an anchor, an alias or a tag, which pnpm does not write", d.Odd[0].Line)
-	case len(d.Twice) > 0:
-		return malformed("line %d has the key %q twice", d.Twice[0].At.Line, d.Twice[0].Name)
 	case len(d.Roots) == 0 || len(d.Roots) != d.Count || d.Count > 2:
 		return malformed("it has %d documents, want one, or one before it about pnpm itself", d.Count)
 	}

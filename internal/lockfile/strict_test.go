@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 const (
@@ -53,6 +54,7 @@ func TestE11_a_lock_that_two_readers_read_differently(t *testing.T) {
 		"npm: halves differ":     {"package-lock.json", npm2(npmOne(""), `"a":{"version":"1.0.0","integrity":"`+aSRI+`"}`), npm2(npmOne(""), `"a":{"version":"1.0.0","integrity":"`+bSRI+`"}`), "differ about"},
 		"npm: versions differ":   {"package-lock.json", npm2(npmOne(""), `"a":{"version":"1.0.0","integrity":"`+aSRI+`"}`), npm2(npmOne(""), `"a":{"version":"1.0.1","integrity":"`+aSRI+`"}`), "differ about"},
 		"npm: one half has less": {"package-lock.json", npm2(npmOne(""), ``), npm2(``, `"a":{"version":"1.0.0"}`), "its packages have not"},
+		"npm: deeper down":       {"package-lock.json", npm2(npmOne("")+`,"node_modules/a/node_modules/b":{"version":"1.0.0"}`, `"a":{"version":"1.0.0","integrity":"`+aSRI+`","dependencies":{"b":{"version":"1.0.0"}}}`), npm2(npmOne("")+`,"node_modules/a/node_modules/b":{"version":"1.0.0"}`, `"a":{"version":"1.0.0","integrity":"`+aSRI+`","dependencies":{"b":{"version":"1.0.1"}}}`), "differ about"},
 		"npm: no version":        {"package-lock.json", npm3(""), `{"packages":{}}`, "version 0"},
 		"npm: integrity":         {"package-lock.json", npm3(npmOne("")), npm3(strings.Replace(npmOne(""), aSRI, "sha256-aaaa", 1)), "is no digest"},
 		"npm: algorithm":         {"package-lock.json", npm3(npmOne("")), npm3(strings.Replace(npmOne(""), "sha256-", "sha257-", 1)), "is no digest"},
@@ -66,6 +68,10 @@ func TestE11_a_lock_that_two_readers_read_differently(t *testing.T) {
 		"pnpm: two peers":      {"pnpm-lock.yaml", pnpm9(pnpmOne("a@1.0.0(b@1)", aSRI) + pnpmOne("a@1.0.0(b@2)", aSRI)), pnpm9(pnpmOne("a@1.0.0(b@1)", aSRI) + pnpmOne("a@1.0.0(b@2)", bSRI)), "twice, with different digests"},
 		"pnpm: an anchor":      {"pnpm-lock.yaml", pnpm9(pnpmOne("a@1.0.0", aSRI)), pnpm9(pnpmOne("a@1.0.0", "&x "+aSRI)), "anchor"},
 		"pnpm: documents":      {"pnpm-lock.yaml", pnpm9("  {}"), pnpm9("  {}\n---\nlockfileVersion: '9.0'\n---\nlockfileVersion: '9.0'\n"), "3 documents"},
+		"pnpm: in a list":      {"pnpm-lock.yaml", "lockfileVersion: '9.0'\nx:\n  - a: 1\n    b: 1\n", "lockfileVersion: '9.0'\nx:\n  - a: 1\n    a: 1\n", "line 4 has the key"},
+		"pnpm: integrity":      {"pnpm-lock.yaml", pnpm9(pnpmOne("a@1.0.0", aSRI)), pnpm9(pnpmOne("a@1.0.0", "sha512-x")), "line 4: integrity"},
+		"pnpm: a list":         {"pnpm-lock.yaml", "lockfileVersion: '9.0'\n", "- lockfileVersion: '9.0'\n", "is no mapping"},
+		"pnpm: packages":       {"pnpm-lock.yaml", pnpm9("  {}"), pnpm9("  - a"), "packages is no mapping"},
 		"pnpm: old":            {"pnpm-lock.yaml", "lockfileVersion: '6.0'\n", "lockfileVersion: 5.4\n", "want 6 to 9"},
 		"pnpm: no resolution":  {"pnpm-lock.yaml", pnpm9(pnpmOne("a@1.0.0", aSRI)), pnpm9("  a@1.0.0:\n    engines: {}\n"), "line 4"},
 
@@ -81,6 +87,8 @@ func TestE11_a_lock_that_two_readers_read_differently(t *testing.T) {
 		"cargo: a folder":       {"Cargo.lock", crate(""), strings.Replace(crate(""), "\"a\"", "\"a/b\"", 1), "no name of a crate"},
 		"cargo: no name":        {"Cargo.lock", crate(""), "[[package]]\nversion = \"1.0.0\"\n", "no name"},
 		"uv: version":           {"uv.lock", "version = 1\n", "version = 2\n", "want 1"},
+		"uv: syntax":            {"uv.lock", "version = 1\n", "version = 1\n[\n", "line 2"},
+		"poetry: syntax":        {"poetry.lock", "[metadata]\nlock-version = \"2.0\"\n", "[metadata]\nlock-version = \"2.0\"\n[\n", "line 3"},
 		"uv: a hash":            {"uv.lock", "version = 1\n" + crate("sdist = {hash = \"sha256:"+aHash+"\"}\n"), "version = 1\n" + crate("sdist = {hash = \"sha256:aa\"}\n"), "package 1"},
 		"poetry: lock-version":  {"poetry.lock", "[metadata]\nlock-version = \"2.0\"\n", "[metadata]\nlock-version = \"3.0\"\n", "want 1 or 2"},
 		"poetry: files is text": {"poetry.lock", crate("files = []\n") + "[metadata]\nlock-version = \"2.0\"\n", crate("files = \"a\"\n") + "[metadata]\nlock-version = \"2.0\"\n", "list of tables"},
@@ -98,10 +106,11 @@ func TestE11_a_lock_that_two_readers_read_differently(t *testing.T) {
 		}
 		_, err := Read(c.file, []byte(c.bad))
 		if f := fault.Of(err); err == nil || f.Kind != fault.Refused || f.Code != fault.Malformed {
-			t.Errorf("%s: got %v, want it to be malformed", name, err)
+			t.Fatalf("%s: got %v, want it to be malformed", name, err)
 		} else if !strings.Contains(err.Error(), c.says) || !strings.Contains(err.Error(), c.file) {
 			t.Errorf("%s: %v, want %q in it, and the file", name, err, c.says)
 		}
+		messages.Plain(t, err.Error())
 	}
 }
 
@@ -132,6 +141,7 @@ func TestO01_locks_beyond_the_limits(t *testing.T) {
 		if f := fault.Of(err); f.Code != fault.Limit || f.Kind != fault.Refused {
 			t.Errorf("%s: got %v, want a limit", name, err)
 		}
+		messages.Plain(t, err.Error())
 	}
 }
 

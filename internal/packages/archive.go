@@ -32,6 +32,17 @@ const (
 
 var errLarge = errors.New("it is larger than is read")
 
+// reading says which file an error is about, without the names of packages of Go.
+func reading(name string, err error) error {
+	err = fault.Cause(err)
+	for _, p := range []string{"zip: ", "gzip: ", "archive/tar: ", "dirhash: ", "flate: "} {
+		if s, ok := strings.CutPrefix(err.Error(), p); ok {
+			err = errors.New(s)
+		}
+	}
+	return fault.Errorf("reading %q: %w", name, err)
+}
+
 // summed is the digest of a file by an algorithm, in hex.
 func summed(name, alg string) (string, error) {
 	h := hashOf(alg)
@@ -48,7 +59,7 @@ func summed(name, alg string) (string, error) {
 		err = errLarge
 	}
 	if err != nil {
-		return "", fault.Errorf("reading %q: %w", name, fault.Cause(err))
+		return "", reading(name, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -91,7 +102,7 @@ func members(archive string, wanted []string, most bounds) (map[string]member, e
 	defer f.Close()
 	z, err := gzip.NewReader(bufio.NewReaderSize(f, 64<<10))
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", archive, fault.Cause(err))
+		return nil, reading(archive, err)
 	}
 	bounded := &io.LimitedReader{R: z, N: most.bytes + 1}
 	out, err := tarMembers(tar.NewReader(bounded), wanted, most.members)
@@ -99,7 +110,7 @@ func members(archive string, wanted []string, most bounds) (map[string]member, e
 		err = errLarge
 	}
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", archive, fault.Cause(err))
+		return nil, reading(archive, err)
 	}
 	return out, nil
 }

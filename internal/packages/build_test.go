@@ -27,6 +27,7 @@ import (
 	modzip "golang.org/x/mod/zip"
 
 	"github.com/sallyport-dev/sallyport/internal/lockfile"
+	"github.com/sallyport-dev/sallyport/internal/messages"
 )
 
 // files are the contents of files by their paths.
@@ -119,6 +120,7 @@ func one(t testing.TB, got []Package, purl string) Package {
 // wants holds a package to a state, and to what is said of it.
 func wants(t testing.TB, p Package, s State, found string) {
 	t.Helper()
+	messages.Plain(t, p.Found, p.Wanted)
 	if p.State != s || !strings.Contains(p.Found, found) || (found == "") != (p.Found == "") {
 		t.Errorf("%s is %q: %q (want %q), want %q: %q", p.PURL, p.State, p.Found, p.Wanted, s, found)
 	}

@@ -202,7 +202,7 @@ func opened(name string) (io.ReadCloser, error) {
 	}
 	if info, err := f.Stat(); err != nil || info.Size() > maxArchive {
 		_ = f.Close() // nothing was written
-		return nil, fault.Errorf("reading %q: %w", name, errLarge)
+		return nil, reading(name, errLarge)
 	}
 	return f, nil
 }
@@ -237,6 +237,9 @@ func (x mod) files() ([]string, error) {
 		if !d.Type().IsRegular() {
 			return fault.Errorf("%q in it is %s, %w", filepath.Base(p), file.What(d.Type()), errNone)
 		}
+		if strings.Contains(p, "\n") {
+			return fault.Errorf("%q in it has a line end in its name, %w", filepath.Base(p), errNone)
+		}
 		info, err := d.Info()
 		if err != nil {
 			return err
@@ -256,7 +259,7 @@ func (x mod) files() ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", x.dir, fault.Cause(err))
+		return nil, reading(x.dir, err)
 	}
 	slices.Sort(out)
 	return out, nil
@@ -271,7 +274,7 @@ func zipHash(name string) (string, error) {
 			by[f.Name] = f
 		}
 		if len(by) != len(z.File) {
-			return fault.Errorf("it has a name twice")
+			return fault.Errorf("it has a name twice, %w", errNone)
 		}
 		sum, err = hash1(slices.Sorted(maps.Keys(by)), func(n string) (io.ReadCloser, error) {
 			return by[n].Open() //nolint:wrapcheck // told by the caller
@@ -312,7 +315,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 		err = use(z)
 	}
 	if err != nil {
-		return fault.Errorf("reading %q: %w", name, fault.Cause(err))
+		return reading(name, err)
 	}
 	return nil
 }

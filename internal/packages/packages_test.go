@@ -74,6 +74,11 @@ func TestD17_a_file_that_was_added_to_or_taken_from_a_module(t *testing.T) {
 		t.Fatal(err)
 	}
 	wants(t, one(t, f.check(), depPURL), OtherDigest, "is a link, which no module has")
+	remove(t, filepath.Join(dir, "x/x.go"))
+	files{"x/x.go": "package x\n"}.write(t, dir)
+	wants(t, one(t, f.check(), depPURL), Locked, "")
+	files{"x/a\nb": ""}.write(t, dir)
+	wants(t, one(t, f.check(), depPURL), OtherDigest, "has a line end in its name, which no module has")
 	remove(t, dir)
 	wants(t, one(t, f.check(), depPURL), Named, "no such file")
 }
