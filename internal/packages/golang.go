@@ -41,6 +41,9 @@ const (
 // .mod. Other files there are what the go command keeps for itself.
 func (s *sorter) goFile(root, rel string) {
 	m, inner, ok := goModule(rel)
+	if !ok && !strings.HasPrefix(rel, "cache/") {
+		s.give(golang, root, rel, func(*job) outcome { return notLocked("it is in no module of the cache") })
+	}
 	if !ok {
 		return
 	}

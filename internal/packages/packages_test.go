@@ -110,6 +110,15 @@ func TestD17_a_module_that_no_lock_names(t *testing.T) {
 	wants(t, one(t, f.check(), depPURL), Named, "no go.sum")
 	f.locks = nil
 	wants(t, one(t, f.check(), depPURL), NotLocked, "no lock")
+	f.opened = []string{
+		filepath.Join(f.where.GoModCache, "stray/a.go"), filepath.Join(f.where.GoModCache, "a.b/C@v1.0.0/a.go"),
+		filepath.Join(f.where.GoModCache, "cache/lock"), filepath.Join(f.where.GoModCache, "cache/download/a.b/c/@v/list"),
+	}
+	got := f.check()
+	wants(t, one(t, got, ""), NotLocked, "in no module")
+	if len(got) != 1 || got[0].Files != 2 {
+		t.Errorf("packages = %+v", got)
+	}
 }
 
 // Of a module of which go.sum has nothing but the digest of its go.mod, no file is held to anything.
