@@ -293,3 +293,54 @@ func FuzzE11_poetry(f *testing.F) {
 func FuzzE11_requirements(f *testing.F) {
 	reads(f, "requirements.txt", "a==1 \\\n --hash=sha256:"+aHash+"\n-r b\n-e x\nc @ https://h/#sha256="+bHash)
 }
+
+// A member of another type than its tool writes is no member that is absent.
+func TestE11_members_of_another_type(t *testing.T) {
+	const meta = "[metadata]\nlock-version = \"2.0\"\n"
+	git := "source = {type = \"git\", url = \"https://h/r\", resolved_reference = \"abc\"}\n"
+	for _, c := range []struct{ file, good, bad string }{
+		{"uv.lock", "source = {registry = \"r\"}", "source = 1"},
+		{"uv.lock", "source = {registry = \"r\"}", "source = {registry = 1}"},
+		{"uv.lock", "source = {editable = \".\"}", "source = {editable = 1}"},
+		{"uv.lock", "wheels = []", "wheels = 1"},
+		{"uv.lock", "wheels = [{}]", "wheels = [1]"},
+		{"uv.lock", "wheels = [{url = \"u\"}]", "wheels = [{hash = 1}]"},
+		{"uv.lock", "sdist = {}", "sdist = 1"},
+		{"poetry.lock", "", "source = 1"},
+		{"poetry.lock", git, strings.Replace(git, `"https://h/r"`, "1", 1)},
+		{"poetry.lock", git, strings.Replace(git, `"git"`, "1", 1)},
+		{"poetry.lock", git, strings.Replace(git, `"abc"`, "1", 1)},
+		{"poetry.lock", "files = [{}]", "files = [1]"},
+		{"poetry.lock", "files = [{hash = \"sha256:" + aHash + "\"}]", "files = [{hash = \"sha256:a\"}]"},
+		{"poetry.lock", "", meta + "files = 1"},
+		{"poetry.lock", "", "[metadata]\nlock-version = 2"},
+		{"poetry.lock", "", "metadata = 1"},
+		{"Cargo.lock", "", "source = 1"},
+	} {
+		frame := func(s string) string {
+			if c.file == "uv.lock" {
+				return "version = 1\n" + crate(s+"\n")
+			}
+			if strings.HasPrefix(s, "metadata") {
+				return s + "\n" + crate("")
+			}
+			if c.file == "poetry.lock" && !strings.HasPrefix(s, "[metadata]") {
+				s += "\n" + meta
+			}
+			return crate(s + "\n")
+		}
+		if _, err := Read(c.file, []byte(frame(c.good))); err != nil {
+			t.Errorf("%s: the good one: %v", c.good, err)
+		}
+		_, err := Read(c.file, []byte(frame(c.bad)))
+		if fault.Of(err).Code != fault.Malformed {
+			t.Errorf("%s: got %v, want it to be malformed", frame(c.bad), err)
+			continue
+		}
+		messages.Plain(t, err.Error())
+	}
+	_, err := Read("uv.lock", []byte("version = 1\npackage = 1\n"))
+	if fault.Of(err).Code != fault.Malformed {
+		t.Errorf("package is a number: %v", err)
+	}
+}
