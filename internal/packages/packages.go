@@ -61,9 +61,9 @@ type Package struct {
 	Wanted string `json:"wanted,omitempty"`
 }
 
-// Check finds the packages that files belong to, and compares each once. opened are the paths of the files, absolute or
-// from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is told in Found; there
-// is no error.
+// Check finds the packages that files belong to, and compares each once. opened are the paths of the files,
+// absolute or from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is
+// told in Found; there is no error.
 func Check(opened []string, locks []lockfile.Lock, where Places) []Package {
 	s := newSorter(locks, where)
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(opened))) {
@@ -112,6 +112,8 @@ type outcome struct {
 
 // done compares the package. A panic is an outcome, too: no part of a build may end the program.
 func (j *job) done() Package {
+	slices.Sort(j.open)
+	j.open = slices.Compact(j.open) // several links may lead to one file
 	var o outcome
 	err := func() (err error) {
 		defer fault.Recover(&err, "comparing a package")

@@ -48,7 +48,10 @@ func newSorter(locks []lockfile.Lock, where Places) *sorter {
 		vendors: map[string]*vendor{}, sites: map[string]*site{},
 		gomod: both(where.GoModCache), dirs: both(where.Dir), cargo: both(where.CargoHome),
 	}
-	locks = slices.SortedFunc(slices.Values(locks), func(a, b lockfile.Lock) int { return strings.Compare(a.Path, b.Path) })
+	locks = slices.SortedFunc(
+		slices.Values(locks),
+		func(a, b lockfile.Lock) int { return strings.Compare(a.Path, b.Path) },
+	)
 	for _, l := range locks {
 		s.index(l)
 	}
