@@ -35,21 +35,26 @@ var rooms = map[string]string{
 	"verdict":    "fault subject",
 	"dialect":    "fault strictjson statement",
 	"inventory":  "fault strictjson",
-	"policy":     "fault strictjson yamlnode subject contents statement verdict dialect inventory",
+	"lockfile":   "fault strictjson yamlnode",
+	"policy":     "fault material strictjson yamlnode subject contents statement verdict dialect inventory",
 	"change":     "fault policy",
 	"finding":    "fault",
 	"doctor":     "policy",
 	"trial":      "fault subject",
 	"codes":      "fault",
+	"material":   "fault strictjson",
 	"starter":    "yamlnode",
 	// ground
 	"client": "fault",
 	// proof
 	"sigstore": "client fault strictjson bundlefile subject statement",
 	// places
-	"store": "client fault file bundlefile subject",
+	"record":   "fault",
+	"store":    "client fault file bundlefile subject",
+	"packages": "fault file lockfile",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
+	"build":  "fault file gitobject lockfile material packages record",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",
@@ -59,8 +64,8 @@ var rooms = map[string]string{
 	"workflows": "fault finding wiring yamlnode starter",
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
-	"report": "fault difference finding strictjson subject verdict doctor trial",
-	"cli":    "fault finding file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"report": "fault difference finding material strictjson subject verdict doctor trial",
+	"cli":    "build difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -69,7 +74,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
@@ -91,6 +96,8 @@ var guests = map[string][]string{
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},
 	"google.golang.org/protobuf/":             {"sigstore"},
+	"golang.org/x/mod/":                       {"lockfile", "packages"},
+	"github.com/BurntSushi/toml":              {"lockfile"},
 }
 
 type source struct {

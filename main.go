@@ -11,12 +11,16 @@ import (
 	"runtime/debug"
 
 	"github.com/sallyport-dev/sallyport/internal/cli"
+	"github.com/sallyport-dev/sallyport/internal/record"
 )
 
 // version is set by the release build; a build from source says so itself.
 var version = "source"
 
 func main() {
+	if status, is := record.Reexec(); is {
+		os.Exit(status)
+	}
 	// A verification allocates little and often; collecting less often trades
 	// a few megabytes for a twentieth of its time (docs/performance.md).
 	debug.SetGCPercent(400)

@@ -24,8 +24,8 @@ const (
 	checksumsFile = ".sallyport/checksums.txt"
 )
 
-// record is what the oracle reads of a verdict.
-type record struct {
+// verdictRead is what the oracle reads of a verdict.
+type verdictRead struct {
 	Outcome  string
 	Findings []struct{ Code, Outcome string }
 	Subjects []struct {
@@ -34,7 +34,7 @@ type record struct {
 }
 
 // codes returns the reasons against, sorted, each once.
-func (r record) codes() []string {
+func (r verdictRead) codes() []string {
 	all := slices.Clone(r.Findings)
 	for _, s := range r.Subjects {
 		all = append(all, s.Findings...)
@@ -54,7 +54,7 @@ var schema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 })
 
 // verdictOf reads the verdict of a file, which has to be as its schema says.
-func verdictOf(ts *testscript.TestScript, path string) record {
+func verdictOf(ts *testscript.TestScript, path string) verdictRead {
 	b, err := os.ReadFile(ts.MkAbs(path))
 	ts.Check(err)
 	s, err := schema()
@@ -62,7 +62,7 @@ func verdictOf(ts *testscript.TestScript, path string) record {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 	ts.Check(err)
 	ts.Check(s.Validate(doc))
-	var r record
+	var r verdictRead
 	ts.Check(json.Unmarshal(b, &r))
 	return r
 }

@@ -755,6 +755,20 @@ func profiles() map[string]sigstore.Profile {
 	}
 }
 
+// workflowFile is the file in the checkout that started the job, as its platform names it; or "".
+func workflowFile(getenv func(string) string) string {
+	if full, repository := getenv("GITHUB_WORKFLOW_REF"), getenv("GITHUB_REPOSITORY"); full != "" && repository != "" {
+		path, _, _ := strings.Cut(full, "@")
+		if rest, own := strings.CutPrefix(path, repository+"/"); own {
+			return rest
+		}
+	}
+	if getenv("GITLAB_CI") != "" && !strings.Contains(getenv("CI_CONFIG_PATH"), "@") {
+		return cmp.Or(getenv("CI_CONFIG_PATH"), ".gitlab-ci.yml")
+	}
+	return ""
+}
+
 // secrets are the values of the credentials that a job has from its platform.
 func secrets(getenv func(string) string) []string {
 	var all []string

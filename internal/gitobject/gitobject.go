@@ -142,3 +142,62 @@ func sum(id, kind string, body []byte) string {
 	_, _ = h.Write(body)
 	return hex.EncodeToString(h.Sum(nil))
 }
+
+// maxEntries bounds the files of one commit.
+const maxEntries = 1_000_000
+
+// A File is what a commit has at a path: a file, a link, or another repository.
+type File struct {
+	Mode string // as git writes it: "100644", "100755", "120000" of a link, "160000" of another repository
+	ID   string // of the blob, or the commit of the other repository
+}
+
+// Files returns the tree of a commit, and what it has at each path. The error is ErrLost, or a fault that says which
+// object is wrong.
+func (t Tree) Files(commit string) (tree string, files map[string]File, err error) {
+	if !IsCommit(commit) {
+		return "", nil, fault.Errorf("commit %q, want 40 or 64 hexadecimal digits", commit)
+	}
+	body, err := t.object("commit", commit)
+	if err != nil {
+		return "", nil, err
+	}
+	tree, _, _ = strings.Cut(strings.TrimPrefix(string(body), "tree "), "\n")
+	if !IsCommit(tree) {
+		return "", nil, fault.Errorf("commit %s names no tree", commit)
+	}
+	files = map[string]File{}
+	return tree, files, t.below(tree, "", 0, files)
+}
+
+// below adds what is in a tree.
+func (t Tree) below(tree, at string, depth int, files map[string]File) error {
+	if depth > maxDepth {
+		return fault.Errorf("directories of the commit lie more than %d deep", maxDepth)
+	}
+	body, err := t.object("tree", tree)
+	if err != nil {
+		return err
+	}
+	size := len(tree) / 2
+	for len(body) > 0 {
+		head, rest, ok := bytes.Cut(body, []byte{0})
+		mode, called, split := strings.Cut(string(head), " ")
+		if !ok || !split || len(rest) < size || called == "" || strings.Contains(called, "/") {
+			return fault.Errorf("tree %s is malformed", tree)
+		}
+		id := hex.EncodeToString(rest[:size])
+		body = rest[size:]
+		if name := path.Join(at, called); mode == "40000" {
+			if err := t.below(id, name, depth+1, files); err != nil {
+				return err
+			}
+		} else {
+			files[name] = File{mode, id}
+		}
+		if len(files) > maxEntries {
+			return fault.Errorf("the commit has more than %d files", maxEntries)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+//go:build linux && (amd64 || arm64)
+
+package record
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The names by which this program is started again.
+const (
+	recorderName = "sallyport-recorder"
+	childName    = "sallyport-recorded"
+)
+
+// Descriptor 3 of the first process is a socket to the recorder. It carries one message with the listener, and a
+// text if the command was not executed.
+const toRecorder = 3
+
+// The first byte of a message to the recorder.
+const (
+	sentListener = 'L' // with the listener, and whether new privileges were given up
+	sentProblem  = 'P' // why nothing is watched or cut; the first process has ended
+	sentMissing  = 'M' // no program of that name
+	sentFailed   = 'F' // the program could not be executed
+)
+
+// child is the first process of the command: it cuts, watches itself, and becomes the command.
+// Its arguments are a word that says how, and the command. It returns only if it did not become the command.
+func child(how string, command []string) {
+	runtime.LockOSThread()
+	m := become(how, command)
+	_, _ = unix.Write(toRecorder, append([]byte{m.kind}, m.text...))
+}
+
+func become(how string, command []string) message {
+	path, err := exec.LookPath(command[0])
+	if err != nil && !errors.Is(err, exec.ErrDot) {
+		return notExecuted(command[0], err)
+	}
+	if strings.Contains(how, "n") {
+		for _, step := range []func() error{raiseLoopback, onlyLoopback, dropCapabilities} {
+			if err := step(); err != nil {
+				return message{kind: sentProblem, text: err.Error()}
+			}
+		}
+	}
+	narrowed := false
+	if strings.Contains(how, "s") {
+		if _, narrowed, err = install(noInternetSockets(), 0); err != nil {
+			return message{kind: sentProblem, text: "no filter of sockets: " + err.Error()}
+		}
+	}
+	if strings.Contains(how, "w") {
+		if problem := listen(narrowed); problem != "" {
+			return message{kind: sentProblem, text: problem}
+		}
+	}
+	if err := unix.CloseRange(toRecorder, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil { // before Linux 5.11
+		if err := closeEach(); err != nil {
+			return message{kind: sentProblem, text: "descriptors cannot be closed: " + err.Error()}
+		}
+	}
+	return notExecuted(command[0], unix.Exec(path, command, os.Environ()))
+}
+
+// notExecuted says why a program was not executed.
+func notExecuted(name string, err error) message {
+	kind := byte(sentFailed)
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		kind = sentMissing
+	}
+	var no *exec.Error
+	if errors.As(err, &no) {
+		err = no.Err
+	}
+	return message{kind: kind, text: fmt.Sprintf("%q: %v", name, err)}
+}
+
+// listen puts the watching filter on this process, and hands its listener to the recorder.
+func listen(narrowed bool) (problem string) {
+	hand, sent := handing()
+	// Signals wait while a call is looked at: Go's own would interrupt it again and again (Linux 5.19).
+	fd, more, err := install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+	if errors.Is(err, unix.EINVAL) {
+		var again bool
+		fd, again, err = install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		more = more || again
+	}
+	switch {
+	case errors.Is(err, unix.EBUSY):
+		return "another recorder watches already, and a process can have one"
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EINVAL):
+		return "this kernel has no notifications of seccomp (Linux 5.0 has them)"
+	case err != nil:
+		return "the kernel refuses a filter of seccomp: " + err.Error()
+	}
+	text := []byte{sentListener, '0'}
+	if narrowed || more {
+		text[1] = '1'
+	}
+	hand <- handed{text, fd}
+	if err := <-sent; err != nil {
+		return "the recorder did not take its listener: " + err.Error()
+	}
+	return ""
+}
+
+type handed struct {
+	text []byte
+	fd   int
+}
+
+// handing starts a thread that hands a descriptor to the recorder. It has no filter: sendmsg is watched where one
+// is, and nobody listens before the descriptor has arrived.
+func handing() (hand chan<- handed, sent <-chan error) {
+	in, out, ready := make(chan handed), make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread()
+		close(ready)
+		h := <-in
+		out <- unix.Sendmsg(toRecorder, h.text, unix.UnixRights(h.fd), nil, 0)
+	}()
+	<-ready
+	return in, out
+}
+
+// closeEach has each descriptor above 2 closed by execve.
+func closeEach() error {
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, e := range all {
+		if fd, err := strconv.Atoi(e.Name()); err == nil && fd >= toRecorder {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,95 @@
+//go:build linux && (amd64 || arm64)
+
+package record
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// inNamespace is how a process starts in a network namespace of its own. It takes a user namespace as well,
+// for root too: root of the outer one could enter the old network again (setns(2)). Users keep their numbers.
+func inNamespace() *syscall.SysProcAttr {
+	a := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUSER, AmbientCaps: []uintptr{unix.CAP_NET_ADMIN}}
+	if os.Geteuid() != 0 {
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+		return a
+	}
+	a.UidMappings, a.GidMappings = mapped("/proc/self/uid_map"), mapped("/proc/self/gid_map")
+	a.GidMappingsEnableSetgroups = true
+	return a
+}
+
+// mapped are the numbers that the namespace of this process has, each to itself (user_namespaces(7)).
+func mapped(file string) (all []syscall.SysProcIDMap) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}
+	}
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			continue
+		}
+		first, err1 := strconv.Atoi(f[0])
+		size, err2 := strconv.Atoi(f[2])
+		if err1 == nil && err2 == nil {
+			all = append(all, syscall.SysProcIDMap{ContainerID: first, HostID: first, Size: size})
+		}
+	}
+	return all
+}
+
+// raiseLoopback has the interface lo answer. It runs in the first process, before the command.
+func raiseLoopback() error {
+	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return fmt.Errorf("making a socket in the namespace: %w", err)
+	}
+	defer func() { _ = unix.Close(s) }()
+	var request struct { // struct ifreq, netdevice(7)
+		name  [unix.IFNAMSIZ]byte
+		flags uint16
+		_     [22]byte
+	}
+	copy(request.name[:], "lo")
+	request.flags = unix.IFF_UP | unix.IFF_RUNNING
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 {
+		return fmt.Errorf("raising loopback: %w", e)
+	}
+	return nil
+}
+
+// onlyLoopback looks at the cut from inside: what is said of it was seen, and not assumed.
+func onlyLoopback() error {
+	b, err := os.ReadFile("/proc/thread-self/net/dev")
+	if err != nil {
+		return err
+	}
+	if n := bytes.Count(b, []byte(":")); n != 1 {
+		return fmt.Errorf("the namespace has %d network interfaces, want loopback alone", n)
+	}
+	return nil
+}
+
+// dropCapabilities gives up what the first process needed for loopback. Root keeps its own, which
+// hold in the new namespace only.
+func dropCapabilities() error {
+	if err := unix.Prctl(unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	return unix.Capset(&header, &none[0])
+}

@@ -1,0 +1,185 @@
+//go:build linux && (amd64 || arm64)
+
+package record
+
+import (
+	"errors"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// watched are the calls that always wait for the recorder.
+var watched = append([]uint32{
+	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_CONNECT, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT,
+	unix.SYS_LISTEN, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE,
+	unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
+	unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
+}, older...)
+
+// The places of what a filter reads (struct seccomp_data, linux/seccomp.h).
+const (
+	nrAt   = 0
+	archAt = 4
+	argsAt = 16
+)
+
+const ioUring = unix.SYS_IO_URING_SETUP // the same number in every ABI
+
+// watching is the filter that has watched calls wait for the recorder. A call of another ABI waits as
+// a whole. io_uring is refused, because what it opens passes no filter; programs fall back to other calls.
+func watching() []unix.SockFilter {
+	var p assembler
+	p.load(archAt)
+	p.unless(auditArch, "notify")
+	p.load(nrAt)
+	if foreignNr != 0 {
+		p.from(foreignNr, "notify")
+	}
+	p.when(ioUring, "refuse")
+	for _, nr := range watched {
+		p.when(nr, "notify")
+	}
+	p.when(unix.SYS_SENDTO, "sendto")
+	p.unless(unix.SYS_SOCKET, "allow")
+	// socket: families and types that go round connect and sendto
+	p.load(argsAt)
+	p.when(unix.AF_NETLINK, "allow")
+	p.when(unix.AF_PACKET, "notify")
+	p.when(unix.AF_VSOCK, "notify")
+	p.load(argsAt + 8)
+	p.and(0xf)
+	p.when(unix.SOCK_RAW, "notify")
+	p.ends("allow", unix.SECCOMP_RET_ALLOW)
+	p.mark("sendto") // with an address alone; the pointer has two halves
+	p.load(argsAt + 8*4)
+	p.unless(0, "notify")
+	p.load(argsAt + 8*4 + 4)
+	p.when(0, "allowed")
+	p.ends("notify", unix.SECCOMP_RET_USER_NOTIF)
+	p.ends("allowed", unix.SECCOMP_RET_ALLOW)
+	p.ends("refuse", unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+	return p.end()
+}
+
+// noInternetSockets is the filter that cuts the network where namespaces are refused: only sockets of the
+// families AF_UNIX and AF_NETLINK can be made. Loopback is cut as well. A program of another ABI can make no
+// socket at all where its numbers are known, and can call nothing where they are not.
+func noInternetSockets() []unix.SockFilter {
+	var p assembler
+	p.load(archAt)
+	p.when(auditArch32, "other")
+	p.unless(auditArch, "cut")
+	p.load(nrAt)
+	if foreignNr != 0 {
+		p.from(foreignNr, "cut")
+	}
+	p.when(ioUring, "refuse")
+	p.unless(unix.SYS_SOCKET, "allow")
+	p.load(argsAt)
+	p.when(unix.AF_UNIX, "allow")
+	p.when(unix.AF_NETLINK, "allow")
+	p.ends("cut", unix.SECCOMP_RET_ERRNO|uint32(unix.ENETUNREACH))
+	p.mark("other")
+	p.load(nrAt)
+	for _, nr := range sockets32 {
+		p.when(nr, "cut as well")
+	}
+	p.when(ioUring, "refuse")
+	p.ends("allow", unix.SECCOMP_RET_ALLOW)
+	p.ends("cut as well", unix.SECCOMP_RET_ERRNO|uint32(unix.ENETUNREACH))
+	p.ends("refuse", unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+	return p.end()
+}
+
+// An assembler writes a filter of classic BPF. Jumps go forward, to marks by name.
+type assembler struct {
+	list  []unix.SockFilter
+	yes   map[int]string
+	no    map[int]string
+	marks map[string]int
+}
+
+func (p *assembler) add(f unix.SockFilter) int {
+	p.list = append(p.list, f)
+	return len(p.list) - 1
+}
+
+func (p *assembler) load(offset uint32) {
+	p.add(unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset})
+}
+
+func (p *assembler) and(mask uint32) {
+	p.add(unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: mask})
+}
+
+// when goes to a mark if what was loaded is v.
+func (p *assembler) when(v uint32, to string) { p.jump(unix.BPF_JEQ, v, &p.yes, to) }
+
+// unless goes to a mark if what was loaded is something else than v.
+func (p *assembler) unless(v uint32, to string) { p.jump(unix.BPF_JEQ, v, &p.no, to) }
+
+// from goes to a mark if what was loaded is v or more.
+func (p *assembler) from(v uint32, to string) { p.jump(unix.BPF_JGE, v, &p.yes, to) }
+
+func (p *assembler) jump(op uint16, v uint32, side *map[int]string, to string) {
+	at := p.add(unix.SockFilter{Code: unix.BPF_JMP | op | unix.BPF_K, K: v})
+	if *side == nil {
+		*side = map[int]string{}
+	}
+	(*side)[at] = to
+}
+
+// mark names the next instruction.
+func (p *assembler) mark(name string) {
+	if p.marks == nil {
+		p.marks = map[string]int{}
+	}
+	p.marks[name] = len(p.list)
+}
+
+// ends is a mark behind which the filter answers.
+func (p *assembler) ends(name string, with uint32) {
+	p.mark(name)
+	p.add(unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: with})
+}
+
+// end is the filter, with the distances of its jumps.
+func (p *assembler) end() []unix.SockFilter {
+	for at, to := range p.yes {
+		p.list[at].Jt = p.distance(at, to)
+	}
+	for at, to := range p.no {
+		p.list[at].Jf = p.distance(at, to)
+	}
+	return p.list
+}
+
+func (p *assembler) distance(at int, to string) uint8 {
+	return uint8(p.marks[to] - at - 1) // a filter is shorter than 256 instructions, which a test holds
+}
+
+// install puts a filter on the calling thread, which must be locked and about to become the command. narrowed says
+// that the thread had to give up new privileges for it.
+func install(p []unix.SockFilter, flags uintptr) (fd int, narrowed bool, err error) {
+	try := func() (int, error) {
+		prog := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
+		fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
+		runtime.KeepAlive(&prog)
+		if e != 0 {
+			return -1, e
+		}
+		return int(fd), nil
+	}
+	fd, err = try()
+	if errors.Is(err, unix.EACCES) { // neither CAP_SYS_ADMIN nor no_new_privs (seccomp(2))
+		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+			return -1, false, err
+		}
+		narrowed = true
+		fd, err = try()
+	}
+	return fd, narrowed, err
+}

@@ -1,0 +1,188 @@
+//go:build linux && (amd64 || arm64)
+
+package record
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Reexec is what a program calls first. If it was started as a recorder, or as the first process of a recorded
+// command, it is that: is says so, and the program ends with the exit status.
+func Reexec() (status int, is bool) {
+	switch {
+	case len(os.Args) == 1 && os.Args[0] == recorderName:
+		return recording(), true
+	case len(os.Args) > 2 && os.Args[0] == childName:
+		child(os.Args[1], os.Args[2:])
+		return notRun, true
+	}
+	return 0, false
+}
+
+// notRun is the exit status of a recorder or a first process that did not do its part; nobody but the front sees it.
+const notRun = 125
+
+// Descriptors of the recorder: what it is told, and what it found.
+const (
+	fromFront = 3
+	toFront   = 4
+)
+
+// Run runs a command and returns what it did. An error says that it was not run, or not to its end; every process of
+// it has ended then.
+func Run(o Options) (*Result, error) {
+	told, tell, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	found, finds, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil { // to end the command, if the recorder cannot
+		return nil, err
+	}
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH)
+	defer signal.Stop(signals)
+	p, err := os.StartProcess("/proc/self/exe", []string{recorderName}, &os.ProcAttr{
+		Env: os.Environ(), Files: []*os.File{o.Stdin, o.Stdout, o.Stderr, told, finds}})
+	_, _ = told.Close(), finds.Close()
+	if err != nil {
+		return nil, fmt.Errorf("starting the recorder: %w", fault.Cause(err))
+	}
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // the command is no reader of this process's environment
+	encoder := json.NewEncoder(tell)
+	_ = encoder.Encode(o) // a recorder that does not read it says nothing, which is told below
+	go func() {
+		for s := range signals {
+			if !fromTerminal(s) {
+				_ = encoder.Encode(int(s.(syscall.Signal)))
+			}
+		}
+	}()
+	var answer struct {
+		Result *Result `json:"result"`
+		Error  string  `json:"error"`
+	}
+	err = json.NewDecoder(found).Decode(&answer)
+	_ = found.Close()
+	state, waited := p.Wait()
+	_ = tell.Close()
+	switch {
+	case answer.Error != "":
+		return nil, errors.New(answer.Error)
+	case err == nil && answer.Result != nil:
+		return answer.Result, nil
+	}
+	endAll()
+	how := "it ended without a result"
+	if waited == nil {
+		how = state.String()
+	}
+	return nil, fmt.Errorf("the recorder ended before the command (%s), so the command was ended: what it opens could not be recorded any more", how)
+}
+
+// Kernel is the release of the running kernel (uname(2)).
+func Kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// fromTerminal reports whether a terminal sent a signal: then every process of the command has it already.
+func fromTerminal(s os.Signal) bool {
+	if s != unix.SIGINT && s != unix.SIGQUIT && s != unix.SIGWINCH {
+		return false
+	}
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = tty.Close() }()
+	front, err := unix.IoctlGetInt(int(tty.Fd()), unix.TIOCGPGRP)
+	return err == nil && front == unix.Getpgrp()
+}
+
+// endAll ends what is left of a command whose recorder has ended.
+func endAll() {
+	r := recorder{self: os.Getpid()}
+	for range 50 {
+		all := r.descendants()
+		if len(all) == 0 {
+			return
+		}
+		for _, p := range all {
+			_ = unix.Kill(p.pid, unix.SIGKILL)
+		}
+		for {
+			if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
+				break
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// recording is the recorder: it reads what to run, runs it and says what it found.
+func recording() int {
+	runtime.LockOSThread() // the command ends with the thread that started it
+	unix.CloseOnExec(fromFront)
+	unix.CloseOnExec(toFront)
+	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
+	in, out := json.NewDecoder(os.NewFile(fromFront, "front")), os.NewFile(toFront, "front")
+	r := recorder{later: make(chan message, 1), listener: -1}
+	answer := map[string]any{}
+	if err := in.Decode(&r.options); err != nil {
+		return notRun
+	}
+	r.forward(in)
+	if err := r.run(); err != nil {
+		answer["error"] = err.Error()
+	} else {
+		r.settle()
+		answer["result"] = r.result
+	}
+	if err := json.NewEncoder(out).Encode(answer); err != nil {
+		return notRun
+	}
+	return 0
+}
+
+// forward sends on the signals that the front names. If the front ends, the command is ended.
+func (r *recorder) forward(in *json.Decoder) {
+	go func() {
+		for {
+			var s int
+			err := in.Decode(&s)
+			if errors.Is(err, io.EOF) {
+				for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL, unix.SIGKILL} {
+					for _, p := range r.descendants() {
+						_ = unix.Kill(p.pid, sig)
+					}
+					time.Sleep(time.Second)
+				}
+			}
+			if err != nil {
+				return
+			}
+			if pid := r.leading.Load(); pid > 0 {
+				_ = unix.Kill(int(pid), syscall.Signal(s))
+			}
+		}
+	}()
+}
