@@ -88,6 +88,8 @@ func table(t *testing.T) []told {
 		{name: "a member more", a: tarOf(t, one), b: tarOf(t, one, tar.Header{Name: "b", ModTime: at}), path: `member "b"`, cause: "missing", kind: difference.Name, sure: true},
 		{name: "another name in the same place", a: tarOf(t, one, tar.Header{Name: "log-2026-01-02", ModTime: at}), b: tarOf(t, one, tar.Header{Name: "log-2026-01-03", ModTime: at}),
 			path: "member 2 › name", cause: "time", kind: difference.Time},
+		{name: "a random name in the same place", a: tarOf(t, tar.Header{Name: "chunk-aB3xQ9z1.js", ModTime: at}), b: tarOf(t, tar.Header{Name: "chunk-Zk8wP2m4.js", ModTime: at}),
+			path: "member 1 › name", cause: "random-name", kind: difference.Randomness},
 		{name: "the name of an owner", a: tarOf(t, tar.Header{Name: "a", ModTime: at, Uname: "ada"}), b: tarOf(t, tar.Header{Name: "a", ModTime: at, Uname: "eve"}),
 			path: `member 1 "a" › name of the owner`, cause: "owner", kind: difference.Owner, sure: true},
 		{name: "an attribute", a: tarOf(t, tar.Header{Name: "a", ModTime: at, PAXRecords: map[string]string{"SCHILY.xattr.user.x": "1"}}),

@@ -2,6 +2,12 @@ package difference_test
 
 import (
 	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/difference"
@@ -13,7 +19,39 @@ func compare(t *testing.T, c difference.Comparison, name string, a, b []byte) di
 	if err != nil {
 		t.Fatal(err)
 	}
+	for _, c := range r.Causes {
+		raised.Store(c.ID, true)
+	}
 	return r
+}
+
+// raised are the rows of the table of causes that tests have raised.
+var raised sync.Map
+
+// A row that no test raises is one that nobody knows to be right.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if f := flag.Lookup("test.run"); code == 0 && f.Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == "" {
+		for _, id := range difference.CauseIDs() {
+			if _, yes := raised.Load(id); !yes && complete() {
+				fmt.Printf("no test raises cause %q\n", id)
+				code = 1
+			}
+		}
+	}
+	os.Exit(code)
+}
+
+// complete reports whether the machine has the tools that raise them.
+func complete() bool {
+	for _, m := range tools {
+		for _, tool := range strings.Fields(m.tools) {
+			if _, err := exec.LookPath(tool); err != nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 func FuzzCompare(f *testing.F) {

@@ -22,10 +22,9 @@ const maxSections = 4096
 
 // section is a part of a program.
 type section struct {
-	name   string
-	at     int64 // in the file
-	data   content
-	opened bool // it was compressed
+	name string
+	at   int64 // in the file
+	data content
 }
 
 // program is what is read of a program of any format.
@@ -217,10 +216,10 @@ func (w *walk) elf(i int, c content, memory int64) (out program, err error) {
 		}
 		one := section{name: s.Name, at: int64(s.Offset), data: c.part(int64(s.Offset), int64(s.FileSize))}
 		if s.Flags&elf.SHF_COMPRESSED != 0 {
-			one.data, one.opened = w.opened(i, s.Open(), one.data, &memory), true
+			one.data = w.opened(i, s.Open(), one.data, &memory)
 		} else if strings.HasPrefix(s.Name, ".zdebug_") && one.data.size > 12 {
 			if z, err := zlib.NewReader(one.data.part(12, one.data.size).reader()); err == nil {
-				one.data, one.opened = w.opened(i, z, one.data, &memory), true
+				one.data = w.opened(i, z, one.data, &memory)
 			}
 		}
 		out.sections = append(out.sections, one)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,5 +76,18 @@ func TestCompare_finds_the_same_with_little_memory(t *testing.T) {
 		if !slices.Equal(one, other) {
 			t.Errorf("%s: with little memory %s\nwith much %s", name, one, other)
 		}
+	}
+}
+
+// An archive that would have to be decompressed again and again is given up, and that is said.
+func TestCompare_gives_up_an_archive_that_costs_too_much(t *testing.T) {
+	order := []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	odd := func(_ int, body []byte, h *tar.Header) []byte { h.Uid = 7; return body }
+	back := slices.Clone(order)
+	slices.Reverse(back)
+	limits := difference.Limits{Memory: 64 << 10, Expanded: 2_100_000}
+	r := compare(t, difference.Comparison{Limits: limits}, "out", bulk(t, order, nil), bulk(t, back, odd))
+	if r.First.Cause != "order" || len(r.NotRead) != 1 || !strings.Contains(r.NotRead[0], "larger than the limits") {
+		t.Errorf("first %+v, not read %q; want the order, and the limit", *r.First, r.NotRead)
 	}
 }

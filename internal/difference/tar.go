@@ -253,6 +253,9 @@ func tarMeta(c content, m member) (f []field) {
 		switch h[156] {
 		case 'x', 'g':
 			for _, r := range paxRecords(body) {
+				if r.key == "size" || r.key == "path" {
+					continue // told as what it is: the content, or the name
+				}
 				f = append(f, field{name: "pax " + r.key, cause: paxCause(r.key), value: r.value, shown: paxShown(r),
 					at: at + block + int64(r.at)})
 			}
@@ -341,15 +344,6 @@ func tarFormat(h []byte) string {
 	return hex.EncodeToString(h[257:265])
 }
 
-// heads are what describes members: from the first header of each to its content.
-func heads(c content2, m [2]member) (part content2, at [2]int64) {
-	for i := range c {
-		at[i] = m[i].at
-		part[i] = c[i].part(m[i].at, m[i].data-m[i].at)
-	}
-	return part, at
-}
-
 func tarAlike(w *walk, c content2, m [2]member) bool {
 	for i := range c {
 		if m[i].data-m[i].at != block || c[i].exactly(w.heads[i][:], m[i].at) != nil {
@@ -359,10 +353,19 @@ func tarAlike(w *walk, c content2, m [2]member) bool {
 	return w.heads[0] == w.heads[1]
 }
 
-// tarOdd notes bytes of headers that no field names.
+// tarOdd notes bytes of headers that no field names. The size and the checksum follow from the rest.
 func tarOdd(w *walk, p place, c content2, m [2]member) {
-	part, at := heads(c, m)
-	w.leftover(p.in("header"), c, part, at)
+	for _, x := range [][2]int64{{0, 124}, {136, 148}, {156, block}} {
+		var part content2
+		var at [2]int64
+		for i := range c {
+			if at[i] = m[i].head + x[0]; x[0] == 0 {
+				at[i] = m[i].at
+			}
+			part[i] = c[i].part(at[i], m[i].head+x[1]-at[i])
+		}
+		w.leftover(p.in("header"), c, part, at)
+	}
 }
 
 // tarContent compares what the members hold, and then what fills their last blocks.

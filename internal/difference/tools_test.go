@@ -99,12 +99,22 @@ var tools = []made{
 	{name: "the build id of Go", tools: "go", script: goProgram + `GOFLAGS= go build -buildvcs=false -trimpath -ldflags=-buildid=$N -o out .`,
 		side: [2]string{"N=aaaaaaaaaaaaaaaaaaaa", "N=bbbbbbbbbbbbbbbbbbbb"}, path: "ELF section .note.go.buildid", kind: difference.ID, try: "-ldflags=-buildid=",
 		fixed: goProgram + `GOFLAGS= go build -buildvcs=false -trimpath -ldflags=-buildid= -o out .`},
+	{name: "the version of a module in a Go program", tools: "go", script: goModules + `GOFLAGS= go build -buildvcs=false -trimpath -o out .`,
+		side: [2]string{"V=v1.0.0", "V=v1.1.0"}, mended: [2]string{"V=v1.0.0", "V=v1.0.0"}, path: "Go build info › module example.com/dep", kind: difference.Content, try: "go build -mod=readonly"},
+	{name: "the link to debug information", tools: "gcc objcopy", script: cProgram + `gcc -Wl,--build-id=none -DTEXT='"x"' -o out main.c; printf $N > a.debug; objcopy --add-gnu-debuglink=a.debug out`,
+		side: [2]string{"N=1", "N=2"}, mended: [2]string{"N=1", "N=1"}, path: "ELF section .gnu_debuglink", kind: difference.ID},
+	{name: "a path in a program of Rust", tools: "gcc", script: cProgram + `printf '__asm__(".ident \\"rustc version 1.80.0\\"");' >> main.c; gcc -Wl,--build-id=none -DTEXT=__FILE__ -o out $PWD/main.c`,
+		path: "ELF section .rodata", kind: difference.Path, try: "--remap-path-prefix", fixed: cProgram + `gcc -Wl,--build-id=none -DTEXT=__FILE__ -ffile-prefix-map=$PWD=. -o out $PWD/main.c`},
 	{name: "the times in a jar", tools: "javac jar", script: `printf 'class A {}' > A.java; javac A.java; touch -d @$AT A.class; jar cfM out A.class`,
 		side: [2]string{"AT=1700000000", "AT=1700000010"}, path: `member 1 "A.class" › mtime`, kind: difference.Time, try: "strip-nondeterminism",
 		fixed: `printf 'class A {}' > A.java; javac A.java; touch -d @$AT A.class; jar --create --no-manifest --date=2026-01-02T10:00:00Z --file=out A.class`},
 }
 
 const goProgram = `printf 'module example.com/m\n\ngo 1.24\n' > go.mod; printf 'package main\n\nimport "fmt"\n\nfunc main() { fmt.Println("x") }\n' > main.go; `
+
+const goModules = `mkdir dep; printf 'module example.com/dep\n\ngo 1.24\n' > dep/go.mod; printf 'package dep\n\nconst X = 1\n' > dep/dep.go; ` +
+	`printf "module example.com/m\n\ngo 1.24\n\nrequire example.com/dep $V\n\nreplace example.com/dep => ./dep\n" > go.mod; ` +
+	`printf 'package main\n\nimport "example.com/dep"\n\nfunc main() { println(dep.X) }\n' > main.go; `
 
 // run makes one side.
 func (m made) run(t *testing.T, dir, vars, script string) []byte {

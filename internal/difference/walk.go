@@ -12,11 +12,10 @@ import (
 
 // Limits of a report.
 const (
-	maxWhere   = 3    // places that are named of one cause
-	maxNotRead = 20   // remarks
-	maxSaid    = 2000 // differences that are looked at within one piece of content
-	window     = 32   // bytes of evidence
-	lead       = 8    // of them, at most, before the first that differs
+	maxWhere   = 3  // places that are named of one cause
+	maxNotRead = 20 // remarks
+	window     = 32 // bytes of evidence
+	lead       = 8  // of them, at most, before the first that differs
 )
 
 // walk is one comparison on its way.
