@@ -30,8 +30,11 @@ type Run struct {
 	Env      []string       // of the command
 	Out      []string       // files and directories of the output, absolute; none: what was made below Top
 	Machine  material.Machine
-	Home     string // of the user, absolute
-	Workflow string // the file that started the job, from Top; "": not known
+	Home     string   // of the user, absolute
+	Tools    []string // directories in which the runner keeps toolchains, absolute
+	// Variables are the names of variables that a manifest may show, besides those that it always shows.
+	Variables []string
+	Workflow  string // the file that started the job, from Top; "": not known
 
 	Hidden func(name, value string) bool // a variable or an argument that is a secret
 	Scrub  func(text string) string      // a text without the secrets of the job

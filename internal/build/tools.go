@@ -60,7 +60,7 @@ func (k *maker) toolchains() {
 	if k.Home != "" && slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
 		k.roots = append(k.roots, filepath.Join(k.Home, ".config/go/telemetry")) // it counts there how often it ran
 	}
-	if dir := k.env("RUNNER_TOOL_CACHE"); filepath.IsAbs(dir) {
+	for _, dir := range k.Tools {
 		k.roots = append(k.roots, filepath.Clean(dir))
 	}
 	slices.SortFunc(k.m.Toolchains, func(a, b material.Toolchain) int {
@@ -178,16 +178,15 @@ func (k *maker) programs() {
 
 const maxPrograms = 2000
 
-// allowed are the variables whose values a manifest has: what compilers and package managers read, and what names the run.
+// allowed are the variables whose values a manifest has: what compilers and package managers read. A caller adds
+// those by which a platform names the run.
 var allowed = strings.Fields(`PATH LANG LANGUAGE TZ SOURCE_DATE_EPOCH CI SHELL
 	GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOROOT GOPATH GOTOOLCHAIN GOEXPERIMENT GOPROXY GONOSUMDB GOSUMDB GONOSUMCHECK
 	GOPRIVATE GOWORK GODEBUG CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ARFLAGS MAKEFLAGS MFLAGS
 	NODE_ENV NODE_OPTIONS NPM_CONFIG_REGISTRY npm_config_registry npm_config_ignore_scripts YARN_ENABLE_SCRIPTS
 	RUSTFLAGS RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL
 	PYTHONHASHSEED PYTHONPATH PYTHONDONTWRITEBYTECODE PIP_INDEX_URL PIP_NO_INDEX UV_INDEX_URL
-	JAVA_HOME JAVA_TOOL_OPTIONS MAVEN_OPTS GRADLE_OPTS LD_PRELOAD LD_LIBRARY_PATH DOCKER_BUILDKIT BUILDKIT_PROGRESS
-	GITHUB_SHA GITHUB_REF GITHUB_REPOSITORY GITHUB_WORKFLOW_REF GITHUB_RUN_ID GITHUB_RUN_ATTEMPT GITHUB_JOB RUNNER_OS RUNNER_ARCH RUNNER_ENVIRONMENT
-	ImageOS ImageVersion CI_COMMIT_SHA CI_COMMIT_REF_NAME CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_ID CI_JOB_IMAGE CI_RUNNER_VERSION`)
+	JAVA_HOME JAVA_TOOL_OPTIONS MAVEN_OPTS GRADLE_OPTS LD_PRELOAD LD_LIBRARY_PATH DOCKER_BUILDKIT BUILDKIT_PROGRESS`)
 
 const maxValue = 2048
 
@@ -195,7 +194,7 @@ const maxValue = 2048
 func (k *maker) variables() {
 	for _, v := range k.Env {
 		name, value, _ := strings.Cut(v, "=")
-		if !slices.Contains(allowed, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.Hidden(name, value) || k.text(value) != value {
+		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.Hidden(name, value) || k.text(value) != value {
 			k.m.Withheld++
 			continue
 		}

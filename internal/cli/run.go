@@ -108,9 +108,6 @@ func orNull(f *os.File) *os.File {
 	return null
 }
 
-// signingVariables are those that sign, or fetch what signs. A build has no use for them.
-var signingVariables = []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN", "SIGSTORE_ID_TOKEN"}
-
 // stripped is the environment of the command: that of this process, without tokens. taken are the names that it lacks.
 func (r *run) stripped(keep []string) (env, taken []string) {
 	for _, v := range os.Environ() {
@@ -169,7 +166,7 @@ func (r *run) built(in runInputs, result *record.Result, dir string, env []strin
 	if r.platform != nil {
 		b.Commit = r.platform.Commit()
 	}
-	b.Workflow = workflowFile(r.Getenv)
+	b.Workflow, b.Tools, b.Variables = workflowFile(r.Getenv), keptTools(r.Getenv), shownVariables
 	return b
 }
 
