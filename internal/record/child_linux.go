@@ -35,20 +35,21 @@ const (
 )
 
 // child is the first process of the command: it cuts, watches itself, and becomes the command.
-// Its arguments are a word that says how, and the command. It returns only if it did not become the command.
-func child(how string, command []string) {
+// Its arguments are a word that says how, the name of the machine that the command sees, and the command. It returns only if it did not become the command.
+func child(how, host string, command []string) {
 	runtime.LockOSThread()
-	m := become(how, command)
+	m := become(how, host, command)
 	_, _ = unix.Write(toRecorder, append([]byte{m.kind}, m.text...))
 }
 
-func become(how string, command []string) message {
+func become(how, host string, command []string) message {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return notExecuted(command[0], err)
 	}
 	if strings.Contains(how, "n") {
-		for _, step := range []func() error{raiseLoopback, onlyLoopback, dropCapabilities} {
+		rename := func() error { return named(host) }
+		for _, step := range []func() error{raiseLoopback, onlyLoopback, rename, dropCapabilities} {
 			if err := step(); err != nil {
 				return message{kind: sentProblem, text: err.Error()}
 			}
@@ -71,6 +72,14 @@ func become(how string, command []string) message {
 		}
 	}
 	return notExecuted(command[0], unix.Exec(path, command, os.Environ()))
+}
+
+// named gives the machine another name, in the namespace of this process.
+func named(host string) error {
+	if host == "" {
+		return nil
+	}
+	return unix.Sethostname([]byte(host))
 }
 
 // notExecuted says why a program was not executed.

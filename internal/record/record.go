@@ -26,6 +26,13 @@ type Options struct {
 	Leave   []string      `json:"leave"`   // directories whose files are not hashed afterwards
 	MaxFile int64         `json:"maxFile"` // a larger file is not hashed; 0 is 4 GiB
 
+	// Host and User are another name of the machine and another number of the user, as far as the command can see. Only a cut by
+	// a namespace can give them; "" and 0 leave them.
+	Host string `json:"host"`
+	User int    `json:"user"`
+
+	Umask int `json:"umask"` // of the command; 0 is the caller's
+
 	Stdin, Stdout, Stderr *os.File `json:"-"`
 }
 

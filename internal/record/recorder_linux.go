@@ -78,6 +78,9 @@ func (r *recorder) run() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
+	if r.options.Umask != 0 {
+		unix.Umask(r.options.Umask) // the recorder makes no files
+	}
 	r.self = os.Getpid()
 	r.result.Started = time.Now()
 	r.names, r.paths = map[string]int{}, map[string]int{}
@@ -154,10 +157,10 @@ func (r *recorder) try(how string) (problem string, err error) {
 	namespace := strings.Contains(how, "n")
 	sys := &syscall.SysProcAttr{}
 	if namespace {
-		sys = inNamespace()
+		sys = inNamespace(&r.options)
 	}
 	sys.Pdeathsig = unix.SIGKILL // of the thread that starts it, which is locked
-	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how}, r.options.Command...), &os.ProcAttr{
+	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how, r.options.Host}, r.options.Command...), &os.ProcAttr{
 		Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}})
 	_ = theirs.Close()
 	if err != nil {
