@@ -326,6 +326,18 @@ func TestD17_a_file_that_was_swapped_in_the_home_of_cargo(t *testing.T) {
 	wants(t, one(t, f.check(), cratePURL), NotLocked, "no lock")
 }
 
+// Two locks that differ about one crate of a registry cannot both be right; of two registries, each may.
+func TestD17_two_locks_that_differ_about_a_crate(t *testing.T) {
+	f := newCargo(t)
+	again := lockfile.Lock{Path: "sub/Cargo.lock", Kind: lockfile.Cargo, Entries: slices.Clone(f.locks[0].Entries)}
+	f.locks = append(f.locks, again)
+	wants(t, one(t, f.check(), cratePURL), Locked, "")
+	again.Entries[0].Digests = []lockfile.Digest{{Alg: "sha256", Hex: strings.Repeat("a", 64)}}
+	wants(t, one(t, f.check(), cratePURL), OtherDigest, "has sha256 ")
+	again.Entries[0].URL = "registry+https://another"
+	wants(t, one(t, f.check(), cratePURL), Locked, "")
+}
+
 const pipPURL = "pkg:pypi/my-pkg@1.0"
 
 func TestD17_a_package_of_python(t *testing.T) {
