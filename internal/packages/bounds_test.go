@@ -111,7 +111,7 @@ func zipOf(t testing.TB, names ...string) string {
 }
 
 func TestE11_an_archive_of_a_module_that_has_a_file_twice(t *testing.T) {
-	good, bad := zipOf(t, "a.b/c@v1.0.0/a", "a.b/c@v1.0.0/b"), zipOf(t, "a.b/c@v1.0.0/a", "a.b/c@v1.0.0/a")
+	good, bad := zipOf(t, "a.b/c@v1.0.0/a"), zipOf(t, "a.b/c@v1.0.0/a", "a.b/c@v1.0.0/a")
 	sum, err := zipHash(good)
 	if err != nil {
 		t.Fatal(err)
@@ -244,6 +244,40 @@ func TestO05_a_panic_in_a_comparison(t *testing.T) {
 	}
 }
 
+// A panic while a file is sorted is told, too.
+func TestO05_a_panic_while_a_file_is_sorted(t *testing.T) {
+	s := newSorter(nil, Places{})
+	s.sites = nil // no map can be written to
+	s.safely("/x/site-packages/a/a.py")
+	if len(s.jobs) != 1 {
+		t.Fatalf("%d jobs", len(s.jobs))
+	}
+	if p := s.jobs[0].done(); p.State != NotLocked || !strings.Contains(p.Found, "panic") {
+		t.Errorf("package = %+v", p)
+	}
+}
+
+// What a header says of the size of a member counts, before anything is unpacked.
+func TestO01_an_archive_of_a_module_that_unpacks_to_more_than_a_module_has(t *testing.T) {
+	for size, want := range map[uint64]bool{0: true, 501 << 20: false} {
+		name := filepath.Join(t.TempDir(), "m.zip")
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := zip.NewWriter(f)
+		if _, err := z.CreateRaw(&zip.FileHeader{Name: "a.b/c@v1.0.0/a", UncompressedSize64: size}); err != nil {
+			t.Fatal(err)
+		}
+		if z.Close() != nil || f.Close() != nil {
+			t.Fatal("an archive cannot be written")
+		}
+		if _, err := zipHash(name); (err == nil) != want || !want && !errors.Is(err, errLarge) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestOutcome_the_worse_counts(t *testing.T) {
 	for i, a := range order {
 		for k, b := range order {
@@ -265,6 +299,7 @@ func FuzzO05_names_of_files(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	f.Add("/d/node_modules/a/b.js")
 	locks := []lockfile.Lock{{Path: "package-lock.json", Kind: lockfile.NPM, Entries: []lockfile.Entry{{Name: "a", At: "node_modules/a", Inside: true}}}}
 	f.Fuzz(func(t *testing.T, name string) {
 		got := Check([]string{name}, locks, Places{GoModCache: "/m", CargoHome: "/c", NpmCache: "/n", Dir: "/d"})

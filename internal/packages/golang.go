@@ -106,11 +106,7 @@ func (s *sorter) goCompare(x mod, j *job) outcome {
 		if !c.use {
 			continue
 		}
-		one := x.against(all, c.alg, c.hash)
-		if o.state == "" {
-			o = one
-		}
-		o = o.worse(one)
+		o = o.worse(x.against(all, c.alg, c.hash))
 	}
 	return o
 }

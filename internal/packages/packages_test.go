@@ -104,6 +104,29 @@ func TestD17_an_archive_that_was_swapped_in_the_cache_of_go(t *testing.T) {
 	wants(t, one(t, f.check(), depPURL), Named, "cannot be compared")
 }
 
+// What was not opened says nothing about what was.
+func TestCheck_what_was_not_opened_does_not_count(t *testing.T) {
+	f := newGo(t)
+	base := filepath.Join(f.where.GoModCache, "cache/download/example.com/dep/@v/v1.0.0")
+	swap(t, base+".zip")
+	wants(t, one(t, f.check(), depPURL), Locked, "")
+	swap(t, base+".zip")
+	swap(t, f.inner(t, "/dep.go"))
+	f.opened = []string{base + ".mod", base + ".zip"}
+	wants(t, one(t, f.check(), depPURL), Locked, "")
+}
+
+func TestCheck_a_package_of_npm_without_a_digest(t *testing.T) {
+	dir := t.TempDir()
+	l, err := lockfile.Read("package-lock.json", []byte(
+		`{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@h/a.git#abc"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{l}, opened: []string{"node_modules/a/a.js"}}
+	wants(t, one(t, f.check(), "pkg:npm/a@1.0.0"), Named, "the lock has no digest of it")
+}
+
 func TestD17_a_module_that_no_lock_names(t *testing.T) {
 	f := newGo(t)
 	f.locks = []lockfile.Lock{f.locks[0]} // go.mod alone
