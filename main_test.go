@@ -17,9 +17,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sallyport-dev/sallyport/internal/labtest"
+	"github.com/sallyport-dev/sallyport/internal/record"
 )
 
 func TestMain(m *testing.M) {
+	if status, is := record.Reexec(); is {
+		os.Exit(status)
+	}
 	testscript.Main(waiting{m}, map[string]func(){"sallyport": program})
 }
 

@@ -17,6 +17,9 @@ func secret(name, value string, known []string) bool {
 		slices.ContainsFunc(known, func(s string) bool { return len(s) >= minSecret && strings.Contains(value, s) })
 }
 
+// Secret reports whether a variable has the name or the value of a secret, or holds one that is known.
+func Secret(name, value string, known []string) bool { return secret(name, value, known) }
+
 // Discloses reports whether what is to be signed holds a secret of the job, or an address with a password.
 func Discloses(b []byte, known []string) bool {
 	return password().Match(b) || slices.ContainsFunc(known, func(s string) bool { return len(s) >= minSecret && bytes.Contains(b, []byte(s)) })

@@ -23,6 +23,7 @@ type attestInputs struct {
 	Predicate     string   `input:"predicate"`
 	Type          string   `input:"type"`
 	Report        string   `input:"report"`
+	Manifest      string   `input:"manifest"`
 	ReportInputs  []string `input:"report-inputs"`
 	Tool          string   `input:"tool"`
 	ToolVersion   string   `input:"tool-version"`
@@ -169,7 +170,7 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 func (r *run) predicate(in attestInputs, token string, about []subject.Subject, a *attest.Attest, reach func() error) (string, []byte, error) {
 	kind, path := in.PredicateType, in.Predicate
 	reports := in.Type != "" || in.Report != ""
-	if kind == "" && path == "" && !reports {
+	if kind == "" && path == "" && !reports && in.Manifest == "" {
 		return r.provenance(in, token, reach)
 	}
 	// Making the provenance holds the token against the job that it is used in.
@@ -178,7 +179,10 @@ func (r *run) predicate(in attestInputs, token string, about []subject.Subject, 
 		return "", nil, err
 	}
 	if len(in.RecordInputs) > 0 {
-		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate or --report states something else")
+		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate, --report or --manifest states something else")
+	}
+	if in.Manifest != "" {
+		return r.manifested(in, about, a)
 	}
 	if reports {
 		return r.readReport(in, about, a)

@@ -54,12 +54,16 @@ var commands = map[string]command{
 	"explain":  told(explainCommand),
 	"history":  told(historyCommand),
 	"try":      told(tryCommand),
+	"run":      told(runCommand),
+	"manifest": told(manifestCommand),
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.
 type answer struct {
 	verdict verdict.Answer
 	done    bool // the command decides nothing, and did what it was asked to do
+	ran     bool // it ran another program, whose exit status is the answer
+	status  int
 }
 
 var done = answer{done: true}
@@ -174,7 +178,7 @@ func wanted(args []string) string {
 }
 
 // subcommands take their first argument before their flags.
-var subcommands = []string{"settings", "policy", "explain", "history"}
+var subcommands = []string{"settings", "policy", "explain", "history", "manifest"}
 
 func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	if len(args) == 0 {
@@ -212,6 +216,9 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 
 // exitCode is the one place where an answer becomes a number.
 func exitCode(a answer, err error) int {
+	if a.ran {
+		return a.status
+	}
 	if err != nil {
 		switch fault.Of(err).Kind {
 		case fault.Usage:

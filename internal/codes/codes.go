@@ -291,6 +291,18 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Mend what failed, build again, and attest the results of that build with attest --type test-results.",
 		Never:  "Lower at-least to the number that ran: find out why fewer ran.",
 	},
+	fault.Materials: {
+		Means:  "The build manifest about the artifact says that something went into the build, or into watching it, that the policy does not accept. The manifest is the word of the build's own job.",
+		Causes: []string{"a file in a package cache is not the one that the lock file names", "the build was not watched in full: a daemon worked for it, or the kernel let nobody watch", "the network was not cut", "a file that the build read is of no commit, no locked package and no system"},
+		Mend:   "Look at sallyport manifest show FILE: it lists what to look at, the worst first. Mend the build, and record it again.",
+		Never:  "Lower explained to what the build happens to reach, before somebody has looked at the rest.",
+	},
+	fault.Reproduction: {
+		Means:  "The policy asks that others build the artifact again and get the same bytes. Too few of those whom it names have signed that, or one of them got other bytes.",
+		Causes: []string{"the build puts a time, a path or an order into its output", "nobody has built it again yet", "the rebuilders have the same owner as the first build, and the policy asks for others", "the first build, or a rebuild, was tampered with"},
+		Mend:   "Look at the report of the rebuild: it shows the first byte that differs, and the fix for each known cause. sallyport rebuild --check shows the same before a release.",
+		Never:  "Take the name of the rebuilder that disagrees out of the policy.",
+	},
 	fault.Time: {
 		Means:  "There is no time of signing that somebody vouches for, or one outside the certificate's ten minutes.",
 		Causes: []string{"a bundle without a timestamp and without a log entry", "a clock that is wrong"},

@@ -70,6 +70,8 @@ const (
 	Report           Code = "E_REPORT"
 	Findings         Code = "E_FINDINGS"
 	Tests            Code = "E_TESTS"
+	Materials        Code = "E_MATERIALS"
+	Reproduction     Code = "E_REPRODUCTION"
 	Conflict         Code = "E_EVIDENCE_CONFLICT"
 	TooEarly         Code = "E_TOO_EARLY"
 	Reused           Code = "E_REUSED"
@@ -123,6 +125,8 @@ var Codes = map[Code]string{
 	Report:           "a report of a tool does not say what the policy requires of it",
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
+	Materials:        "what went into the build is not what the policy accepts",
+	Reproduction:     "the artifact was not built again with the same bytes, or not by those whom the policy names",
 	Reused:           "the run that built it has built another version, which entered before",
 	Unreviewed:       "a commit came in without the reviews that the policy asks for",
 	Unverified:       "a commit carries no signature that the platform verified",

@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest()}
 }
 
 func gate() Component {
@@ -151,6 +151,7 @@ func attest() Component {
 			{Name: "type", Usage: "what a tool's report is about: sbom, vulnerabilities, test-results, vex or known-exploited; with report", Where: Everywhere,
 				Pattern: `^(sbom|vulnerabilities|test-results|vex|known-exploited)?$`},
 			{Name: "report", Usage: "the file that the tool has written; with type", Kind: Path, Where: Everywhere},
+			{Name: "manifest", Usage: "the build manifest that sallyport run has written; the subjects have to be products of it", Kind: Path, Where: Everywhere},
 			{Name: "report-inputs", Usage: "what a caller chose for the workflow that reports, NAME=VALUE; or the word none", List: true, Where: Everywhere},
 			{Name: "tool", Usage: "the tool that wrote the report, NAME@VERSION, where the report does not say it", Where: Everywhere, Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*@[A-Za-z0-9][A-Za-z0-9._+-]*)?$`},
 			{Name: "tool-version", Usage: "the file that trivy version --format json has written: the tool's version, and how new its database was", Kind: Path, Where: Everywhere},
@@ -454,6 +455,43 @@ func policyNumbers() Component {
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Flag},
 			{Name: "repository", Usage: "the address of a repository on the platform to ask, where the policy names several or one of its own", Where: Flag},
 			{Name: "yes", Usage: "write without asking", Default: "false", Kind: Bool, Where: Flag},
+		},
+	}
+}
+
+// recorded runs a build and writes down what it used.
+func recorded() Component {
+	return Component{
+		Name:    "run",
+		Title:   "Sallyport run",
+		Summary: "Run a build command, watch what it opens, executes and connects to, and write that down as a build manifest.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "command", Usage: "the command and its arguments, behind --", Required: true, List: true, Arguments: true, Empty: true, Where: Flag},
+			{Name: "no-network", Usage: "cut the network; where it cannot be cut, nothing is run", Default: "false", Kind: Bool, Where: Flag},
+			{Name: "record", Usage: "the file to write the build manifest to; the log of all that was seen is written beside it, with .log behind its name",
+				Default: ManifestPath, Kind: Path, Where: Flag},
+			{Name: "products", Usage: "a file or directory that the build makes; all that it makes in the checkout if empty", List: true, Kind: Path, Where: Flag},
+			{Name: "keep-env", Usage: "the name of a token's variable that the command needs all the same", List: true, Where: Flag, Pattern: `^[A-Za-z_][A-Za-z0-9_]*$`},
+			{Name: "quiet", Usage: "say nothing about what was recorded", Default: "false", Kind: Bool, Where: Flag},
+		},
+	}
+}
+
+// ManifestPath is where a build manifest is written if nobody says otherwise.
+const ManifestPath = ".sallyport/build-manifest.json"
+
+// manifest shows what was recorded.
+func manifest() Component {
+	return Component{
+		Name:    "manifest",
+		Title:   "Sallyport manifest",
+		Summary: "Show a build manifest to people, or what differs between the inputs of two builds.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "of", Usage: "show and one manifest, or diff and two", Required: true, List: true, Arguments: true, Where: Flag},
+			{Name: "html", Usage: "the file to write a page to", Kind: Path, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}
 }

@@ -204,6 +204,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 	if in.Environment != "" {
 		all := meeting(in, env, a, x, possible)
 		sides := in.sides(env, a, c, all)
+		j.Findings = append(j.Findings, in.contradicted(a, x)...)
 		j.Findings = append(j.Findings, in.earlier(env, a, j)...)
 		j.Findings = append(j.Findings, sides[0].source()...)
 		j.Findings = append(j.Findings, sides[0].approvals()...)
@@ -223,8 +224,9 @@ func meeting(in Input, env Environment, a Artifact, c indexed,
 	used := make([]bool, len(c.Facts))
 	for _, q := range env.Requires {
 		var good []int
-		if _, entry := q.Kind.(After); entry {
-			continue // an entry says that something was let in, and not who made it
+		switch q.Kind.(type) {
+		case After, Reproduced:
+			continue // an entry and a rebuild do not say who made it
 		}
 		counted, _ := in.counted(a, q, c)
 		for _, i := range counted {
@@ -269,6 +271,9 @@ func evidence(f Fact) verdict.Evidence {
 func (in Input) requirement(a Artifact, q Requirement, c indexed) (verdict.Finding, []verdict.Evidence) {
 	if k, ok := q.Kind.(After); ok {
 		return in.after(a, q, k, c.Candidate)
+	}
+	if k, ok := q.Kind.(Reproduced); ok {
+		return in.reproduced(a, q, k, c)
 	}
 	return evidenced(in, a, q, c)
 }
@@ -348,6 +353,9 @@ func proven(in Input, a Artifact, q Requirement, c indexed, whole []int) (verdic
 		if r, err := in.report(k.reads(), told[0]); err == nil {
 			f.Reason = k.says(r) + "; " + f.Reason
 		}
+	}
+	if k, ok := q.Kind.(Materials); ok {
+		f.Reason = k.tells(told[0]) + "; " + f.Reason
 	}
 	for _, x := range told {
 		if m := tooOld(in.Now, q, x); m != nil {

@@ -16,6 +16,12 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 		f.Found = strings.Join(others, ", ")
 		return f
 	}
+	if k, ok := q.Kind.(made); ok && len(others) > 0 {
+		reason, hint := k.lacking(q.signerNames(a))
+		f := deny(fault.EvidenceMissing, q.Name, q.Line, reason, q.Kind.title(), hint)
+		f.Found = strings.Join(others, ", ")
+		return f
+	}
 	if len(others) > 0 {
 		hint := "attest it in the build job with that predicate type"
 		if env := in.requiring(others); env != "" {
@@ -36,6 +42,12 @@ func missing(in Input, a Artifact, q Requirement, c Candidate, others []string) 
 	f := deny(fault.EvidenceMissing, q.Name, q.Line, "no verified evidence is about "+c.Subject.Digest.String(), q.Kind.title(), "")
 	f.Found, f.Hint = unproven(a, q, c)
 	return f
+}
+
+// made is a kind of evidence that a command of ours makes.
+type made interface {
+	// lacking says that there is none, and how it is made by those who may sign it.
+	lacking(signers string) (reason, hint string)
 }
 
 // unproven says what is there instead of evidence, and the next step. A bundle

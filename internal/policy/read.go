@@ -57,6 +57,7 @@ func (r *reader) policy(p *Policy, root *yamlnode.Node) {
 	r.people(p, m)
 	r.outside(p)
 	r.afters(p)
+	r.rebuilders(p)
 	r.summarised(p)
 	r.impartial(p)
 	r.sourced(p)

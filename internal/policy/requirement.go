@@ -62,6 +62,8 @@ var kinds = []kindEntry{
 	{string(inventory.TestResults), []string{"runner", "inputs", "asserted", "at-least", "suites"}, readTests},
 	{"summary", []string{"verifier", "policies", "resource", "levels"}, readSummary},
 	{"entered", []string{"environment", "for"}, readAfter},
+	{"materials", []string{"observed", "network", "source", "dependencies", "toolchains", "hosts", "references", "outside", "explained"}, readMaterials},
+	{"reproduced", []string{"by", "independent"}, readReproduced},
 	{anyURI, nil, readPredicate},
 }
 

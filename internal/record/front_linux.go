@@ -95,6 +95,15 @@ func Run(o Options) (*Result, error) {
 	return nil, fmt.Errorf("the recorder ended before the command (%s), so the command was ended: what it opens could not be recorded any more", how)
 }
 
+// Kernel is the release of the running kernel (uname(2)).
+func Kernel() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
 // fromTerminal reports whether a terminal sent a signal: then every process of the command has it already.
 func fromTerminal(s os.Signal) bool {
 	if s != unix.SIGINT && s != unix.SIGQUIT && s != unix.SIGWINCH {

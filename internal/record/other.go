@@ -13,6 +13,9 @@ import (
 // Reexec does nothing here: no recorder exists for this system.
 func Reexec() (status int, is bool) { return 0, false }
 
+// Kernel is not asked for here.
+func Kernel() string { return "" }
+
 // Run runs a command and watches nothing, because this system has no notifications of seccomp.
 func Run(o Options) (*Result, error) {
 	if o.Cut {

@@ -107,6 +107,7 @@ const (
 type File struct {
 	Path   string `json:"path"` // absolute, links resolved as far as the path existed
 	Use    Use    `json:"use"`
+	First  Use    `json:"first"` // its first use
 	State  string `json:"state"`
 	Digest string `json:"digest,omitempty"` // SHA-256, lower-case hexadecimal; only of regular files
 	Size   int64  `json:"size,omitempty"`

@@ -21,6 +21,7 @@ import (
 type seen struct {
 	path   string
 	use    Use
+	first  Use
 	was    *identity // nil: it was not there
 	state  string    // set where it was settled at once
 	digest string
@@ -47,7 +48,7 @@ func (r *recorder) keep(n *notification, said string, use Use) {
 	}
 	path := r.ofProc(int(n.pid), said)
 	fd, elsewhere, err := r.find(int(n.pid), path)
-	s := seen{use: use}
+	s := seen{use: use, first: use}
 	switch {
 	case err == nil:
 		s.path, s.was = whereIs(fd, path)
@@ -168,7 +169,7 @@ func (r *recorder) settle() {
 
 // after is what a file is once the command has ended.
 func (s *seen) after(o *Options) File {
-	f := File{Path: s.path, Use: s.use, State: s.state, Digest: s.digest}
+	f := File{Path: s.path, Use: s.use, First: s.first, State: s.state, Digest: s.digest}
 	if f.State != "" {
 		return f
 	}

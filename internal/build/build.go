@@ -1,0 +1,320 @@
+// Package build makes the manifest of a build out of what a recorder saw, the commit that was checked out, and the lock
+// files that lie there.
+//
+// It reads files and runs nothing: where the version of a tool is known by the tool alone, its caller asks it. It refuses
+// to guess where a file is from: what is of no commit, no package, no system and no build of this run is outside.
+package build
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/packages"
+	"github.com/sallyport-dev/sallyport/internal/record"
+)
+
+// Run is what a manifest is made of.
+type Run struct {
+	Recorder string         // the program that records, and its version
+	Result   *record.Result // of the command
+	Command  []string       // as it was called
+	Dir      string         // in which it ran, absolute
+	Top      string         // the checkout that Dir lies in; "": none
+	Commit   string         // which the platform names; "": that of the checkout
+	Env      []string       // of the command
+	Out      []string       // files and directories of the output, absolute; none: what was made below Top
+	Machine  material.Machine
+	Home     string   // of the user, absolute
+	Tools    []string // directories in which the runner keeps toolchains, absolute
+	// Variables are the names of variables that a manifest may show, besides those that it always shows.
+	Variables []string
+	Workflow  string // the file that started the job, from Top; "": not known
+
+	Hidden func(name, value string) bool // a variable or an argument that is a secret
+	Scrub  func(text string) string      // a text without the secrets of the job
+	// Version asks a tool for its version; "" if it says none.
+	Version func(path string, args ...string) string
+}
+
+// maker makes one manifest.
+type maker struct {
+	Run
+	m        material.Manifest
+	source   source
+	kept     []packages.Package
+	inFolder map[string]int // the package of kept that is in a folder
+	roots    []string       // of toolchains
+	how      []string       // of each file of the result; "": it is of no interest
+}
+
+// Manifest returns the manifest of a build, and the log that is stored beside it.
+func Manifest(r Run) (material.Manifest, []byte, error) {
+	k := &maker{Run: r}
+	k.begin()
+	k.source = readSource(r.Top, r.Commit)
+	k.toolchains()
+	k.packagesOf()
+	k.classify()
+	k.compared()
+	k.programs()
+	k.lockFiles()
+	k.materials()
+	k.products()
+	k.variables()
+	k.references()
+	log, err := k.log()
+	if err != nil {
+		return material.Manifest{}, nil, err
+	}
+	sum := sha256.Sum256(log)
+	k.m.Log = material.Log{Digest: hex.EncodeToString(sum[:]), Size: int64(len(log))}
+	return k.m, log, nil
+}
+
+// begin takes over what the recorder says itself.
+func (k *maker) begin() {
+	r, w := k.Result, k.Result.Watch
+	k.m = material.Manifest{
+		Recorder: k.Recorder, RecordedBy: material.ByOwnJob, Command: k.shown(k.Command), Directory: k.named(k.Dir),
+		Exit: r.Exit, Signal: r.Signal, Started: r.Started, Ended: r.Ended, Machine: k.Machine,
+		Observation: material.Observed{
+			Method: w.Method, Files: w.Files, Processes: w.Processes, Network: w.Network, CutBy: w.CutBy, Reason: w.Reason, Events: w.Events,
+			Lost: w.Lost, Foreign: w.Foreign, Delegated: k.all(w.Delegated), Around: k.all(w.Around), Outlived: k.all(w.Outlived), SameRoot: w.SameRoot,
+		},
+	}
+	for _, c := range r.Connections {
+		if !strings.HasPrefix(c.To, "unix:") {
+			k.m.Hosts = append(k.m.Hosts, material.Connection{To: c.To, Count: c.Count, By: k.text(c.By)})
+		}
+	}
+	slices.SortFunc(k.m.Hosts, func(a, b material.Connection) int { return cmp.Compare(a.To, b.To) })
+}
+
+// shown is a command line without secrets.
+func (k *maker) shown(args []string) []string {
+	out := make([]string, len(args))
+	for i, a := range args {
+		out[i] = k.text(a)
+		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
+		if assigned && k.Hidden(name, value) {
+			out[i] = a[:len(a)-len(value)] + hidden
+		} else if i > 0 && !strings.HasPrefix(a, "-") && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") &&
+			k.Hidden(strings.TrimLeft(args[i-1], "-"), a) || k.Hidden("", a) {
+			out[i] = hidden
+		}
+	}
+	return out
+}
+
+const hidden = "[hidden]"
+
+func (k *maker) all(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = k.text(t)
+	}
+	return out
+}
+
+// text is what a build chose, without secrets and as a JSON text can hold it.
+func (k *maker) text(s string) string { return k.Scrub(strings.ToValidUTF8(s, "�")) }
+
+// named is a path from the top of the checkout, where it lies below it.
+func (k *maker) named(path string) string {
+	if rest, below := under(k.Top, path); below {
+		return k.text(rest)
+	}
+	return k.text(path)
+}
+
+// under returns a path from a directory that it lies in or is.
+func under(dir, path string) (string, bool) {
+	if dir == "" {
+		return "", false
+	}
+	if path == dir {
+		return ".", true
+	}
+	rest, ok := strings.CutPrefix(path, strings.TrimSuffix(dir, "/")+"/")
+	return rest, ok
+}
+
+// classify says of each file how it came to the build.
+func (k *maker) classify() {
+	k.how = make([]string, len(k.Result.Files))
+	caches := k.caches()
+	for i, f := range k.Result.Files {
+		k.how[i] = k.came(f, caches)
+	}
+}
+
+func (k *maker) came(f record.File, caches []string) string {
+	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
+		return ""
+	}
+	if f.State == record.Made || f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
+		return material.FromBuild
+	}
+	if f.Use&(record.Read|record.Execute) == 0 {
+		return ""
+	}
+	in := func(dirs []string) bool {
+		return slices.ContainsFunc(dirs, func(d string) bool { _, ok := under(d, f.Path); return ok })
+	}
+	rest, below := under(k.Top, f.Path)
+	switch {
+	case below && k.source.has(rest):
+		return material.FromSource
+	case in(k.roots):
+		return material.FromToolchain
+	case k.packaged(f.Path) != nil:
+		return material.FromPackage
+	case below && rest != ".git" && !strings.HasPrefix(rest, ".git/"):
+		return material.Untracked
+	case below:
+		return material.FromSource // the objects of the commit, each of which has its name
+	case in(caches):
+		return material.FromCache
+	case in(systems):
+		return material.FromSystem
+	}
+	return material.FromOutside
+}
+
+// pseudo reports whether a path is of the kernel's own file systems.
+func pseudo(path string) bool {
+	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(d string) bool { _, ok := under(d, path); return ok }) ||
+		!strings.HasPrefix(path, "/") || strings.HasSuffix(path, " (deleted)")
+}
+
+// systems are the directories that come with the image of a machine (Filesystem Hierarchy Standard 3.0).
+var systems = []string{"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd"}
+
+// packaged is the package that a file is of, the one with the deepest folder.
+func (k *maker) packaged(path string) *packages.Package {
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if i, ok := k.inFolder[dir]; ok {
+			return &k.kept[i]
+		}
+		if dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+// materials lists what the build read, in groups where single files say nothing.
+func (k *maker) materials() {
+	type group struct {
+		how, path string
+		lines     []string
+		changed   bool
+	}
+	groups := map[string]*group{}
+	o := &k.m.Observation
+	for i, f := range k.Result.Files {
+		switch {
+		case f.State == record.Gone && f.First&record.Read != 0 && !pseudo(f.Path):
+			o.Gone++
+		case f.State == record.Changed && f.First == record.Read && k.how[i] != material.FromBuild && k.how[i] != material.FromToolchain:
+			o.Changed++
+		}
+		how := k.how[i]
+		if how == "" || how == material.FromBuild {
+			continue
+		}
+		k.m.Explained.Files++
+		if k.explains(how, f) {
+			k.m.Explained.Count++
+		}
+		changed := f.State == record.Changed
+		if single(how) && len(k.m.Materials) < material.MaxMaterials {
+			k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(f.Path), How: how, Digest: f.Digest, Files: 1, Changed: changed})
+			continue
+		}
+		at := k.grouped(how, f.Path)
+		g := groups[how+" "+at]
+		if g == nil {
+			g = &group{how: how, path: at}
+			groups[how+" "+at] = g
+		}
+		g.lines = append(g.lines, f.Digest+"  "+f.Path+"\n")
+		g.changed = g.changed || changed
+	}
+	for _, name := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[name]
+		slices.Sort(g.lines)
+		sum := sha256.Sum256([]byte(strings.Join(g.lines, "")))
+		k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(g.path), How: g.how, Digest: hex.EncodeToString(sum[:]), Files: len(g.lines), Changed: g.changed})
+	}
+	slices.SortFunc(k.m.Materials, func(a, b material.Material) int {
+		return cmp.Or(cmp.Compare(a.How, b.How), cmp.Compare(a.Path, b.Path))
+	})
+}
+
+// single reports whether files of a kind are listed one by one.
+func single(how string) bool {
+	return slices.Contains([]string{material.FromSource, material.Untracked, material.FromOutside}, how)
+}
+
+// grouped is the directory under which a file is counted.
+func (k *maker) grouped(how, path string) string {
+	switch how {
+	case material.FromPackage:
+		return k.packaged(path).At
+	case material.FromToolchain, material.FromCache:
+		for _, dir := range append(slices.Clone(k.roots), k.caches()...) {
+			if _, ok := under(dir, path); ok {
+				return dir
+			}
+		}
+	case material.FromSystem:
+		parts := strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)
+		if len(parts) == 3 {
+			return "/" + parts[0] + "/" + parts[1]
+		}
+	}
+	return filepath.Dir(path)
+}
+
+// explains reports whether the manifest can say where a file is from.
+func (k *maker) explains(how string, f record.File) bool {
+	switch how {
+	case material.FromSource:
+		rest, _ := under(k.Top, f.Path)
+		return f.State == record.Certain && !slices.Contains(k.m.Source.Dirty, k.text(rest))
+	case material.FromPackage:
+		s := k.packaged(f.Path).State
+		return s == packages.Locked || s == packages.Named
+	case material.FromSystem, material.FromToolchain:
+		return f.State == record.Certain
+	}
+	return false
+}
+
+// products lists what the build made: below the checkout, or where the output is said to be.
+func (k *maker) products() {
+	for i, f := range k.Result.Files {
+		if k.how[i] != material.FromBuild || f.Digest == "" || !k.output(f.Path) {
+			continue
+		}
+		k.m.Products = append(k.m.Products, material.Product{Path: k.named(f.Path), Digest: f.Digest, Size: f.Size})
+	}
+	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+func (k *maker) output(path string) bool {
+	out := k.Out
+	if len(out) == 0 {
+		if rest, below := under(k.Top, path); below && (strings.HasPrefix(rest, ".git/") || k.packaged(path) != nil) {
+			return false
+		}
+		out = []string{cmp.Or(k.Top, k.Dir)}
+	}
+	return slices.ContainsFunc(out, func(d string) bool { _, ok := under(d, path); return ok })
+}

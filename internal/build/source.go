@@ -1,0 +1,187 @@
+package build
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
+	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/record"
+)
+
+// source is the commit of a checkout.
+type source struct {
+	commit, tree string
+	files        map[string]gitobject.File
+	reason       string // why nothing is known of it
+}
+
+const (
+	maxDirty  = 200      // tracked files with other content that are listed
+	maxReread = 64 << 20 // bytes of a tracked file that is compared
+	maxRef    = 4 << 10
+	maxPacked = 64 << 20
+)
+
+// readSource reads the commit that is checked out at top. It runs no git and believes no index: what is there is held to
+// the names of the objects.
+func readSource(top, named string) source {
+	if top == "" {
+		return source{reason: "the build ran in no checkout"}
+	}
+	dir, err := gitDir(top)
+	if err != nil {
+		return source{reason: err.Error()}
+	}
+	commit, err := head(dir)
+	if err != nil && named == "" {
+		return source{reason: "HEAD of the checkout cannot be read: " + err.Error()}
+	}
+	if err != nil {
+		commit = named
+	}
+	s := source{commit: commit}
+	if named != "" && named != commit {
+		s.reason = fmt.Sprintf("the job is of commit %s, and the checkout of another", named)
+	}
+	tree := gitobject.Tree{Dir: os.DirFS(common(dir))}
+	if s.tree, s.files, err = tree.Files(commit); err != nil {
+		s.reason = "the checkout does not have the whole commit: " + err.Error()
+		if errors.Is(err, gitobject.ErrLost) {
+			s.reason = "the checkout does not have the whole commit"
+		}
+	}
+	return s
+}
+
+// gitDir is where a checkout keeps its objects (gitrepository-layout(5)): a directory, or what a file names.
+func gitDir(top string) (string, error) {
+	at := filepath.Join(top, ".git")
+	info, err := os.Lstat(at)
+	if err != nil {
+		return "", errors.New("the build ran in no checkout")
+	}
+	if info.IsDir() {
+		return at, nil
+	}
+	b, err := small(at, maxRef)
+	if err != nil {
+		return "", err
+	}
+	dir, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
+	if !ok {
+		return "", errors.New("the file .git names no directory")
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(top, dir)
+	}
+	return dir, nil
+}
+
+// common is the directory that several checkouts share.
+func common(dir string) string {
+	b, err := small(filepath.Join(dir, "commondir"), maxRef)
+	if err != nil {
+		return dir
+	}
+	if shared := strings.TrimSpace(string(b)); filepath.IsAbs(shared) {
+		return shared
+	}
+	return filepath.Join(dir, strings.TrimSpace(string(b)))
+}
+
+// head is the commit that HEAD names.
+func head(dir string) (string, error) {
+	b, err := small(filepath.Join(dir, "HEAD"), maxRef)
+	if err != nil {
+		return "", err
+	}
+	text := strings.TrimSpace(string(b))
+	ref, symbolic := strings.CutPrefix(text, "ref: ")
+	if !symbolic {
+		return commitName(text)
+	}
+	if !filepath.IsLocal(ref) {
+		return "", errors.New("HEAD names no ref")
+	}
+	for _, at := range []string{dir, common(dir)} {
+		if b, err := small(filepath.Join(at, filepath.FromSlash(ref)), maxRef); err == nil {
+			return commitName(strings.TrimSpace(string(b)))
+		}
+	}
+	packed, err := small(filepath.Join(common(dir), "packed-refs"), maxPacked)
+	if err != nil {
+		return "", fmt.Errorf("ref %s is not there", ref)
+	}
+	for line := range strings.Lines(string(packed)) {
+		if id, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == ref {
+			return commitName(id)
+		}
+	}
+	return "", fmt.Errorf("ref %s is not there", ref)
+}
+
+func commitName(s string) (string, error) {
+	if !gitobject.IsCommit(s) {
+		return "", errors.New("it names no commit")
+	}
+	return s, nil
+}
+
+func small(path string, limit int64) ([]byte, error) {
+	f, err := file.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// has reports whether the commit has a file at a path.
+func (s source) has(path string) bool { _, ok := s.files[path]; return ok }
+
+// compared says of each tracked file that was opened whether it is the commit's.
+func (k *maker) compared() {
+	s := &k.m.Source
+	*s = material.Source{Commit: k.source.commit, Tree: k.source.tree, Reason: k.source.reason}
+	for path, f := range k.source.files {
+		if f.Mode == "160000" {
+			s.Submodules = append(s.Submodules, material.Submodule{Path: k.text(path), Commit: f.ID})
+		}
+	}
+	slices.SortFunc(s.Submodules, func(a, b material.Submodule) int { return strings.Compare(a.Path, b.Path) })
+	dirty := 0
+	for i, f := range k.Result.Files {
+		rest, below := under(k.Top, f.Path)
+		entry, tracked := k.source.files[rest]
+		if !below || !tracked || k.how[i] == "" && f.State != record.Gone {
+			continue
+		}
+		if k.unchanged(f, entry) {
+			continue
+		}
+		if dirty++; len(s.Dirty) < maxDirty {
+			s.Dirty = append(s.Dirty, k.text(rest))
+		}
+	}
+	s.Clean = s.Reason == "" && dirty == 0
+}
+
+// unchanged reports whether a file has the content that the commit has.
+func (k *maker) unchanged(f record.File, entry gitobject.File) bool {
+	rewritten := f.State == record.Changed && f.First&record.Read == 0
+	if f.State != record.Certain && !rewritten || f.Digest == "" {
+		return false
+	}
+	b, err := small(f.Path, maxReread)
+	if err != nil || sum(b) != f.Digest {
+		return false
+	}
+	return gitobject.Is(entry.ID, b)
+}

@@ -1,0 +1,270 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/attest"
+	"github.com/sallyport-dev/sallyport/internal/build"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/record"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// runInputs is what run alone is told.
+type runInputs struct {
+	Words     []string `input:"command"`
+	NoNetwork bool     `input:"no-network"`
+	Record    string   `input:"record"`
+	Products  []string `input:"products"`
+	KeepEnv   []string `input:"keep-env"`
+}
+
+// The exit statuses of run besides those of the command: as env(1), nohup(1) and shells have them (POSIX.1-2024, XCU 2.8.2).
+const (
+	statusNotRun      = 125
+	statusNotExecuted = 126
+	statusNotFound    = 127
+	statusSignal      = 128 // and the number of the signal
+)
+
+// runCommand runs a build and writes down what it used. Its exit status is the command's.
+func runCommand(r *run, in runInputs) (answer, error) {
+	failed := answer{ran: true, status: statusNotRun}
+	out, err := openRecord(in.Record)
+	if err != nil {
+		return failed, err
+	}
+	defer out.close()
+	dir, err := os.Getwd()
+	if err != nil {
+		return failed, fault.Errorf("finding the working directory: %w", fault.Cause(err))
+	}
+	env, taken := r.stripped(in.KeepEnv)
+	r.forewarn(taken)
+	stdin, _ := r.Stdin.(*os.File)
+	stdout, _ := raw(r.Stdout).(*os.File)
+	stderr, _ := r.Stderr.(*os.File)
+	result, err := record.Run(record.Options{Command: in.Words, Dir: dir, Env: env, Cut: in.NoNetwork,
+		Stdin: orNull(stdin), Stdout: orNull(stdout), Stderr: orNull(stderr)})
+	if err != nil {
+		return failed, fault.New(fault.Unavailable, fault.NotAvailable, r.notRun(in), "the command was not run to its end: %w", err)
+	}
+	if result.NotStarted != "" {
+		if failed.status = statusNotExecuted; result.Missing {
+			failed.status = statusNotFound
+		}
+		return failed, fault.New(fault.Usage, fault.Config, "", "the command was not executed: %s", result.NotStarted)
+	}
+	m, log, err := build.Manifest(r.built(in, result, dir, env))
+	if err == nil {
+		err = out.write(&m, log)
+	}
+	if err != nil {
+		return failed, err
+	}
+	r.summarised(&m, in)
+	return ended(result), nil
+}
+
+// ended is the answer of a command that ran.
+func ended(result *record.Result) answer {
+	if result.Signal != 0 {
+		return answer{ran: true, status: statusSignal + result.Signal}
+	}
+	return answer{ran: true, status: result.Exit}
+}
+
+func (r *run) notRun(in runInputs) string {
+	if in.NoNetwork {
+		return "allow user namespaces on this runner, or leave out --no-network and let the policy ask for less"
+	}
+	return ""
+}
+
+// raw is the stream behind what notes that something was written.
+func raw(w any) any {
+	if s, ok := w.(*stdout); ok {
+		return s.Writer
+	}
+	return w
+}
+
+func orNull(f *os.File) *os.File {
+	if f != nil {
+		return f
+	}
+	null, _ := os.OpenFile(os.DevNull, os.O_RDWR, 0) // a nil file is no stream, and the command is given none
+	return null
+}
+
+// stripped is the environment of the command: that of this process, without tokens. taken are the names that it lacks.
+func (r *run) stripped(keep []string) (env, taken []string) {
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		token := slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
+		if token && !slices.Contains(keep, name) {
+			taken = append(taken, name)
+			continue
+		}
+		env = append(env, v)
+	}
+	return env, taken
+}
+
+// forewarn says, before the command, what would puzzle people later.
+func (r *run) forewarn(taken []string) {
+	if slices.ContainsFunc(taken, func(n string) bool { return strings.Contains(n, "ID_TOKEN") }) {
+		r.note("this job can sign, and a build can read the environment of the processes above it: build in a job without id-token, and sign in another one")
+	}
+	if runtime.GOOS == "linux" && os.Geteuid() != 0 {
+		r.note("sudo and other setuid programs have no effect in the command, because it is watched")
+	}
+}
+
+// note says something that changes no answer, where the command's own errors are.
+func (r *run) note(text string) {
+	if !r.in.Quiet {
+		fmt.Fprintf(r.Stderr, "sallyport: %s\n", report.Plain(text))
+	}
+}
+
+// built is what the manifest is made of.
+func (r *run) built(in runInputs, result *record.Result, dir string, env []string) build.Run {
+	known := secrets(r.Getenv)
+	b := build.Run{
+		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(dir), Env: env, Home: resolved(r.Getenv("HOME")),
+		Machine: material.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: record.Kernel(), User: os.Geteuid()},
+		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
+		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
+		Version: func(path string, args ...string) string { return r.versionOf(env, path, args) },
+	}
+	for _, p := range in.Products {
+		if abs, err := filepath.Abs(p); err == nil {
+			b.Out = append(b.Out, resolved(abs))
+		}
+	}
+	for at := b.Dir; ; at = filepath.Dir(at) {
+		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
+			b.Top = at
+			break
+		}
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	if r.platform != nil {
+		b.Commit = r.platform.Commit()
+	}
+	b.Workflow, b.Tools, b.Variables = workflowFile(r.Getenv), keptTools(r.Getenv), shownVariables
+	return b
+}
+
+// resolved is a path as the recorder has it, without links.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// versionOf asks a tool for its version, after the build and with the build's own environment.
+func (r *run) versionOf(env []string, path string, args []string) string {
+	const patience = 5 * time.Second
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, path, args...) //nolint:gosec // the build has executed that very file
+	c.Env, c.WaitDelay = env, time.Second
+	said, err := c.CombinedOutput()
+	if err != nil {
+		return ""
+	}
+	return string(said[:min(len(said), 4096)])
+}
+
+// recordFiles are where a manifest and its log will be, opened before the command runs, which does not inherit them.
+type recordFiles struct {
+	manifest, log *os.File
+}
+
+func openRecord(path string) (f recordFiles, err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return f, fault.Errorf("making the directory of %q: %w", path, fault.Cause(err))
+	}
+	const fresh = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil { //nolint:gosec // people read it
+		f.log, err = os.OpenFile(path+".log", fresh, 0o644) //nolint:gosec // people read it
+	}
+	if err != nil {
+		f.close()
+		return recordFiles{}, fault.New(fault.Usage, fault.Path, "name another file with --record", "opening the record %q: %w", fault.Cut(path), fault.Cause(err))
+	}
+	return f, nil
+}
+
+func (f recordFiles) close() {
+	for _, one := range []*os.File{f.manifest, f.log} {
+		if one != nil {
+			_ = one.Close() // what was written was synced
+		}
+	}
+}
+
+// write writes both, and finds out whether they are still where they were opened.
+func (f recordFiles) write(m *material.Manifest, log []byte) error {
+	b, err := m.JSON()
+	if err != nil {
+		return err
+	}
+	for _, one := range []struct {
+		to *os.File
+		b  []byte
+	}{{f.log, log}, {f.manifest, append(b, '\n')}} {
+		_, err := one.to.WriteAt(one.b, 0)
+		if err == nil {
+			err = one.to.Truncate(int64(len(one.b)))
+		}
+		if err == nil {
+			err = one.to.Sync()
+		}
+		if err != nil {
+			return fault.New(fault.Unavailable, fault.NotAvailable, "make room, and build again", "writing the record %q: %w", one.to.Name(), fault.Cause(err))
+		}
+		opened, err1 := one.to.Stat()
+		there, err2 := os.Lstat(one.to.Name())
+		if err := errors.Join(err1, err2); err != nil || !os.SameFile(opened, there) {
+			return fault.New(fault.Refused, fault.Path, "name a file with --record that the build leaves alone",
+				"the command has put something else in the place of the record %q", one.to.Name())
+		}
+	}
+	return nil
+}
+
+// summarised says in a few lines what the manifest has.
+func (r *run) summarised(m *material.Manifest, in runInputs) {
+	if r.in.Quiet {
+		return
+	}
+	o := m.Observation
+	if o.Reason != "" {
+		r.note("not all was watched: " + o.Reason)
+	}
+	for _, line := range report.ManifestLines(m) {
+		r.note(line)
+	}
+	b, err := m.JSON()
+	if err != nil {
+		return
+	}
+	r.note(fmt.Sprintf("build manifest %s, %s", in.Record, subject.Sum(append(b, '\n'))))
+}

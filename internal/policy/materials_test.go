@@ -1,0 +1,264 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// strictMaterials asks for everything that a manifest can be asked for.
+const strictMaterials = `      materials:
+        network: cut
+        source: clean
+        dependencies: compared
+        toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]
+        hosts: none
+        references: pinned
+        outside: refused
+        explained: 99.5%
+      provenance:`
+
+func manifest() material.Manifest {
+	return material.Manifest{
+		Recorder: "sallyport test", RecordedBy: material.ByOwnJob, Command: []string{"make"}, Directory: ".", Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour),
+		Observation: material.Observed{Method: "seccomp-notification", Files: "observed", Processes: "observed", Network: "cut", CutBy: "namespace"},
+		Source:      material.Source{Commit: commit, Tree: other, Clean: true},
+		Products:    []material.Product{{Path: "dist/app", Digest: app().Digest.Hex(), Size: 3}},
+		Materials:   []material.Material{{Path: "main.go", How: material.FromSource, Digest: strings.Repeat("a", 64), Files: 1}},
+		Explained:   material.Explained{Count: 1000, Files: 1000},
+		Toolchains:  []material.Toolchain{{Name: "go", Version: "1.26.8", Path: "/usr/local/go/bin/go", Digest: strings.Repeat("b", 64), Said: "build information"}},
+		Locks:       []material.Lock{{Path: "go.sum", Kind: "go.sum", State: material.LockRead, Digest: strings.Repeat("c", 64), Entries: 2}},
+		Packages:    []material.Package{{PURL: "pkg:golang/x@v1.0.0", State: material.Locked, Lock: "go.sum", Files: 3}},
+		Actions:     []material.Reference{{Name: "actions/checkout@" + commit, Digest: commit, Where: "build/release.yml"}},
+		Log:         material.Log{Digest: strings.Repeat("d", 64), Size: 10},
+	}
+}
+
+// states is a fact of a predicate that a signer has signed about the artifact.
+func states(t testing.TB, s statement.Signer, kind string, predicate []byte) policy.Fact {
+	t.Helper()
+	f := stated(t, s, provenance(s))
+	f.Statement = about(t, kind, predicate, app())
+	f.Time = now.Add(-time.Hour)
+	return hashed(f)
+}
+
+func manifested(t testing.TB, m material.Manifest) policy.Fact {
+	t.Helper()
+	b, err := m.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states(t, signer(), material.Type, b)
+}
+
+func TestMaterials_that_are_as_the_policy_wants(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", strictMaterials))
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()))))
+}
+
+func TestMaterials(t *testing.T) {
+	for name, x := range map[string]struct {
+		edit func(*material.Manifest)
+		want string
+	}{
+		"N02 a command that failed":               {func(m *material.Manifest) { m.Exit = 1 }, "command failed"},
+		"N02 a command that a signal ended":       {func(m *material.Manifest) { m.Exit, m.Signal = -1, 9 }, "command failed"},
+		"N02 a network":                           {func(m *material.Manifest) { m.Observation.Network, m.Observation.CutBy = "observed", "" }, "not cut"},
+		"N02 files that nobody watched":           {func(m *material.Manifest) { m.Observation.Files, m.Observation.Reason = "not-observed", "macOS" }, "not watched"},
+		"N02 programs that nobody watched":        {func(m *material.Manifest) { m.Observation.Processes, m.Observation.Reason = "not-observed", "macOS" }, "not watched"},
+		"N02 a call that was lost":                {func(m *material.Manifest) { m.Observation.Lost = 1 }, "lost"},
+		"N02 a call of another ABI":               {func(m *material.Manifest) { m.Observation.Foreign = 1 }, "another ABI"},
+		"N02 a daemon":                            {func(m *material.Manifest) { m.Observation.Delegated = []string{"unix:/run/docker.sock"} }, "worked for the build"},
+		"N02 a way round":                         {func(m *material.Manifest) { m.Observation.Around = []string{"bpf, by /x"} }, "round the recorder"},
+		"N03 no source":                           {func(m *material.Manifest) { m.Source = material.Source{Reason: "no checkout"} }, "source of the build is not known"},
+		"N03 a source of which a part is missing": {func(m *material.Manifest) { m.Source.Reason = "partial" }, "source of the build is not known"},
+		"N03 a changed file":                      {func(m *material.Manifest) { m.Source.Clean, m.Source.Dirty = false, []string{"main.go"} }, "not the commit's"},
+		"E11 a package with other bytes":          {func(m *material.Manifest) { m.Packages[0].State = material.OtherDigest }, "other bytes than its lock"},
+		"E11 a package in no lock":                {func(m *material.Manifest) { m.Packages[0].State, m.Packages[0].Lock = material.NotLocked, "" }, "in no lock"},
+		"E11 a lock that is not read":             {func(m *material.Manifest) { m.Locks[0].State = material.LockNotRead }, "in no lock"},
+		"E11 a package that was not compared":     {func(m *material.Manifest) { m.Packages[0].State = material.Named }, "could not be compared"},
+		"N04 no toolchain":                        {func(m *material.Manifest) { m.Toolchains = nil }, "no toolchain"},
+		"N04 an old toolchain":                    {func(m *material.Manifest) { m.Toolchains[0].Version = "1.25.9" }, "toolchain is not one"},
+		"N04 a toolchain that is too new":         {func(m *material.Manifest) { m.Toolchains[0].Version = "1.27.0" }, "toolchain is not one"},
+		"N04 a toolchain that says no version":    {func(m *material.Manifest) { m.Toolchains[0].Version = "" }, "toolchain is not one"},
+		"N04 another toolchain":                   {func(m *material.Manifest) { m.Toolchains[0].Name = "tinygo" }, "toolchain is not one"},
+		"C21 an action that can move":             {func(m *material.Manifest) { m.Actions[0].Digest = "" }, "can move"},
+		"C21 an image that can move": {func(m *material.Manifest) {
+			m.Images = []material.Reference{{Name: "golang:1.26", Where: "Dockerfile"}}
+		}, "can move"},
+		"N03 a file from outside":                        {func(m *material.Manifest) { m.Materials[0].How = material.FromOutside }, "material from outside"},
+		"N03 a file that is not tracked":                 {func(m *material.Manifest) { m.Materials[0].How = material.Untracked }, "material from outside"},
+		"N03 a file of an earlier build":                 {func(m *material.Manifest) { m.Materials[0].How = material.FromCache }, "material from outside"},
+		"N03 too little that is explained":               {func(m *material.Manifest) { m.Explained.Count = 994 }, "less of what the build read"},
+		"N03 nothing that was read":                      {func(m *material.Manifest) { m.Explained = material.Explained{} }, "less of what the build read"},
+		"D02 a manifest that does not list the artifact": {func(m *material.Manifest) { m.Products[0].Digest = strings.Repeat("0", 64) }, "among its products"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := read(t, edited(t, "      provenance:", strictMaterials))
+			m := manifest()
+			x.edit(&m)
+			f := wantDenied(t, evaluate(input(p, built(t), manifested(t, m))))
+			if f.Code != fault.Materials && f.Code != fault.SubjectMismatch || !strings.Contains(f.Reason, x.want) || f.Hint == "" || f.Wanted == "" {
+				t.Errorf("finding = %+v, want E_MATERIALS with %q and a next step", f, x.want)
+			}
+		})
+	}
+}
+
+func TestN02_a_host_that_the_policy_names_may_be_connected_to(t *testing.T) {
+	rule := func(hosts string) *policy.Policy {
+		return read(t, edited(t, "      provenance:", "      materials: {hosts: "+hosts+"}\n      provenance:"))
+	}
+	m := manifest()
+	m.Observation.Network, m.Observation.CutBy = "observed", ""
+	m.Hosts = []material.Connection{{To: "tcp 192.0.2.7:443", Count: 1, By: "/usr/bin/curl"}, {To: "tcp [2001:db8::1]:443", Count: 1}}
+	wantAllowed(t, evaluate(input(rule(`[192.0.2.0/24, "2001:db8::1"]`), built(t), manifested(t, m))))
+	for _, hosts := range []string{"none", "[192.0.2.0/24]", `[192.0.2.8, "2001:db8::1"]`} {
+		if f := wantDenied(t, evaluate(input(rule(hosts), built(t), manifested(t, m)))); f.Code != fault.Materials || !strings.Contains(f.Reason, "does not name") {
+			t.Errorf("%s: %+v", hosts, f)
+		}
+	}
+}
+
+func TestE11_other_bytes_than_the_lock_names_are_refused_whatever_the_policy_asks_for(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials: {observed: any}\n      provenance:"))
+	m := manifest()
+	m.Observation.Files, m.Observation.Reason = "not-observed", "macOS"
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, m))))
+	m.Packages[0].State = material.OtherDigest
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, m)))); f.Code != fault.Materials {
+		t.Errorf("finding = %+v", f)
+	}
+}
+
+func TestD17_a_manifest_that_is_cut_short_is_refused(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
+	m := manifest()
+	b, err := m.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAllowed(t, evaluate(input(p, built(t), states(t, signer(), material.Type, b))))
+	for _, x := range [][2]string{{`"lost":0,`, ``}, {`"around":[],`, ``}, {`"lost":0,`, `"lost":0.5,`}, {`"lost":0,`, `"lost":0,"more":1,`}, {`"the build's own job"`, `"somebody else"`}} {
+		bad := strings.Replace(string(b), x[0], x[1], 1)
+		if bad == string(b) {
+			t.Fatalf("the manifest has no %s", x[0])
+		}
+		if f := wantDenied(t, evaluate(input(p, built(t), states(t, signer(), material.Type, []byte(bad))))); f.Code != fault.Malformed {
+			t.Errorf("%s: %+v, want E_MALFORMED", x, f)
+		}
+	}
+}
+
+// rebuilder is the job of somebody else who builds again.
+func rebuilder(n string) statement.Signer {
+	s := signer()
+	s.Repository, s.RepositoryID, s.OwnerURI, s.OwnerID = "https://code.example/re"+n+"/again", "5"+n, "https://code.example/re"+n, "6"+n
+	uri := s.Repository + "/build/again.yml@refs/heads/main"
+	s.SAN, s.SignerURI, s.ConfigURI, s.Run = uri, uri, uri, s.Repository+"/runs/9/attempts/1"
+	return s
+}
+
+func reproduction(t testing.TB, s statement.Signer, is string) policy.Fact {
+	t.Helper()
+	r := material.Reproduction{Rebuilder: "sallyport test", Commit: commit, Command: []string{"make"}, Started: now, Ended: now, Network: "cut",
+		Artifacts: []material.Rebuilt{{Name: "dist/app", Was: app().Digest.Hex(), Is: is, First: map[bool]string{false: "gzip header, mtime"}[is == app().Digest.Hex()]}}}
+	b, err := r.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return states(t, s, material.ReproductionType, b)
+}
+
+func reproducedBy(t testing.TB, rule string, names ...string) *policy.Policy {
+	t.Helper()
+	text := "      reproduced:\n        signed-by:\n"
+	for _, n := range names {
+		text += "          - {issuer: https://ci.example, repository: re" + n + "/again, repository-id: 5" + n + ", owner-id: 6" + n + ", workflow: build/again.yml, refs: [refs/heads/main]}\n"
+	}
+	return read(t, edited(t, "      provenance:", text+"        "+rule+"\n      provenance:"))
+}
+
+func TestN04_rebuilders_who_agree(t *testing.T) {
+	same := subject.Sum([]byte("app")).Hex()
+	if same = app().Digest.Hex(); same == "" {
+		t.Fatal("no digest")
+	}
+	two := reproducedBy(t, "by: 2\n        independent: true", "1", "2")
+	wantAllowed(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same))))
+
+	for name, x := range map[string]struct {
+		facts []policy.Fact
+		code  fault.Code
+	}{
+		"nobody has built it again":         {nil, fault.EvidenceMissing},
+		"one of two":                        {[]policy.Fact{reproduction(t, rebuilder("1"), same)}, fault.Reproduction},
+		"one twice":                         {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("1"), same)}, fault.Reproduction},
+		"one whom the policy does not name": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("3"), same)}, fault.Reproduction},
+		"two who agree and one who differs": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), strings.Repeat("9", 64))}, fault.Reproduction},
+		"a rebuild that did not make it":    {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), "")}, fault.Reproduction},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if f := wantDenied(t, evaluate(input(two, append([]policy.Fact{built(t)}, x.facts...)...))); f.Code != x.code || f.Hint == "" {
+				t.Errorf("finding = %+v, want %s", f, x.code)
+			}
+		})
+	}
+}
+
+func TestN04_a_stranger_who_differs_is_not_obeyed(t *testing.T) {
+	one := reproducedBy(t, "by: 1", "1")
+	wantAllowed(t, evaluate(input(one, built(t), reproduction(t, rebuilder("1"), app().Digest.Hex()), reproduction(t, rebuilder("3"), strings.Repeat("9", 64)))))
+}
+
+func TestN04_a_rebuilder_of_the_same_owner_is_not_independent(t *testing.T) {
+	s := rebuilder("1")
+	s.OwnerID, s.OwnerURI = signer().OwnerID, signer().OwnerURI
+	rule := func(independent string) *policy.Policy {
+		return read(t, edited(t, "      provenance:", "      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n"+
+			"        independent: "+independent+"\n      provenance:"))
+	}
+	wantAllowed(t, evaluate(input(rule("false"), built(t), reproduction(t, s, app().Digest.Hex()))))
+	if f := wantDenied(t, evaluate(input(rule("true"), built(t), reproduction(t, s, app().Digest.Hex())))); !strings.Contains(f.Reason, "not independent") {
+		t.Errorf("finding = %+v", f)
+	}
+}
+
+func TestN04_the_first_builder_does_not_reproduce_its_own_artifact(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/release.yml, refs: [refs/heads/main]}\n"+
+		"          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n      provenance:"))
+	again := signer()
+	renamed(&again, "https://code.example/acme/app/build/again.yml@refs/heads/main")
+	wantAllowed(t, evaluate(input(p, built(t), reproduction(t, again, app().Digest.Hex()))))
+	if f := wantDenied(t, evaluate(input(p, built(t), reproduction(t, signer(), app().Digest.Hex())))); !strings.Contains(f.Reason, "its own artifact") {
+		t.Errorf("finding = %+v", f)
+	}
+}
+
+func TestN04_a_named_rebuilder_who_differs_stops_the_artifact_in_every_environment(t *testing.T) {
+	text := edited(t, "  production:\n", "  staging:\n    requires:\n      provenance:\n      reproduced:\n        by: 0\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 61, workflow: build/again.yml, refs: [refs/heads/main]}\n  production:\n")
+	p := read(t, text)
+	wantAllowed(t, evaluate(input(p, built(t))))
+	wantAllowed(t, evaluate(input(p, built(t), reproduction(t, rebuilder("1"), app().Digest.Hex()))))
+	f := wantDenied(t, evaluate(input(p, built(t), reproduction(t, rebuilder("1"), strings.Repeat("9", 64)))))
+	if f.Code != fault.Reproduction || !strings.Contains(f.Found, "gzip header") {
+		t.Errorf("finding = %+v, want E_REPRODUCTION with the first difference", f)
+	}
+}
+
+func TestN04_the_newest_word_of_a_rebuilder_counts(t *testing.T) {
+	p := reproducedBy(t, "by: 1", "1")
+	old := reproduction(t, rebuilder("1"), strings.Repeat("9", 64))
+	old.Time = now.Add(-2 * time.Hour)
+	wantAllowed(t, evaluate(input(p, built(t), hashed(old), reproduction(t, rebuilder("1"), app().Digest.Hex()))))
+	fresh := reproduction(t, rebuilder("1"), app().Digest.Hex())
+	fresh.Time = now.Add(-3 * time.Hour)
+	wantDenied(t, evaluate(input(p, built(t), hashed(old), hashed(fresh))))
+}

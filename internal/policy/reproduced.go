@@ -1,0 +1,233 @@
+package policy
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sallyport-dev/sallyport/internal/dialect"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// Reproduced wants others to have built the artifact again, with the same bytes.
+type Reproduced struct {
+	By          int  // rebuilders that have to agree; 0: none has to, and none may disagree
+	Independent bool // each is of another owner, or on another class of runner under another issuer
+}
+
+const maxRebuilders = 20
+
+func readReproduced(r *reader, _ string, m mapping) Evidence {
+	p := Reproduced{By: 1}
+	if m == nil {
+		return p
+	}
+	if n := m.get("by"); n != nil {
+		s := r.text(n, "by")
+		c, err := strconv.Atoi(s)
+		if s != "" && (err != nil || c < 0 || c > maxRebuilders || strconv.Itoa(c) != s) {
+			r.complain(n, "by %q, want a number from 0 to %d", s, maxRebuilders)
+		}
+		p.By = c
+	}
+	if n := m.get("independent"); n != nil {
+		p.Independent = r.flag(n, "independent")
+	}
+	return p
+}
+
+// rebuilders holds what reproduced asks for against who may sign: who builds an artifact does not reproduce it.
+func (r *reader) rebuilders(p *Policy) {
+	for _, e := range p.Environments {
+		for _, q := range e.Requires {
+			k, ok := q.Kind.(Reproduced)
+			switch {
+			case !ok:
+			case len(q.SignedBy) == 0:
+				r.complainAt(q.Line, 0, "%s needs signed-by, the rebuilders: who builds the artifact does not reproduce it", q.Name)
+			case len(q.SignedBy) < k.By:
+				r.complainAt(q.Line, 0, "%s asks for %d rebuilders, and signed-by names %d", q.Name, k.By, len(q.SignedBy))
+			}
+		}
+	}
+}
+
+func (p Reproduced) types() []string { return []string{material.ReproductionType} }
+
+func (p Reproduced) title() string { return "a reproduction" }
+
+func (p Reproduced) unchecked() bool { return false }
+
+func (p Reproduced) passable() bool { return true }
+
+func (p Reproduced) loosened(l *loosening, was Requirement) {
+	old, _ := was.Kind.(Reproduced) // as the name says
+	l.count("by of "+was.Name, old.By, p.By)
+	l.accepts("rebuilders that are not independent", !old.Independent, !p.Independent)
+}
+
+// judge says why one reproduction does not count.
+func (p Reproduced) judge(x look) *miss {
+	r, err := material.ReadReproduction(x.fact.Statement.Predicate)
+	if err != nil {
+		return &miss{code: fault.Malformed, reason: "the reproduction cannot be read", found: err.Error(), wanted: "what sallyport rebuild has written",
+			hint: "rebuild again, with the version of Sallyport that the gate has"}
+	}
+	if same, known := r.Reproduced(x.c.Subject.Digest.Hex()); !known || !same {
+		return disagrees(x.fact, &r, x.c.Subject.Digest.Hex())
+	}
+	for i := range x.c.Facts {
+		first := &x.c.Facts[i]
+		if !dialect.IsProvenance(first.Statement.PredicateType) || !slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, first.Signer) == nil }) {
+			continue
+		}
+		if m := p.apart(first.Signer, x.fact.Signer); m != nil {
+			return m
+		}
+	}
+	return nil
+}
+
+// disagrees is a rebuild with other bytes, or without the artifact.
+func disagrees(f Fact, r *material.Reproduction, digest string) *miss {
+	m := &miss{code: fault.Reproduction, reason: "the artifact was built again, and came out with other bytes", found: bare(f.Signer.SAN) + ": it was not made",
+		wanted: "sha256:" + digest, hint: "look at the report of the rebuild: it shows the first byte that differs, and the fix for each known cause"}
+	for _, a := range r.Artifacts {
+		if a.Was == digest {
+			m.found = bare(f.Signer.SAN) + ": sha256:" + orAbsent(a.Is)
+			if a.First != "" {
+				m.found += ", first at " + a.First
+			}
+			return m
+		}
+	}
+	m.reason = "the reproduction is about other artifacts"
+	return m
+}
+
+// apart says why a rebuilder does not count beside the first builder.
+func (p Reproduced) apart(first, again statement.Signer) *miss {
+	workflow := func(s statement.Signer) string {
+		name, _, _ := strings.Cut(s.SAN, "@")
+		return s.Issuer + " " + s.RepositoryID + " " + name
+	}
+	m := &miss{code: fault.Reproduction, found: bare(again.SAN), hint: "rebuild in another workflow"}
+	if workflow(first) == workflow(again) {
+		m.reason, m.wanted = "the first builder has reproduced its own artifact", "another workflow than "+bare(first.SAN)
+		return m
+	}
+	if p.Independent && !independent(first, again) {
+		m.reason, m.wanted = "the rebuilder is not independent of the first builder", "another owner than number "+first.OwnerID+", or another class of runner under another issuer"
+		m.hint = "let somebody rebuild it who has another owner on the platform, or another platform"
+		return m
+	}
+	return nil
+}
+
+// independent reports whether two builders have nothing in common that one person controls: their owners have other numbers under
+// one issuer, or the issuers are others and so are the classes of runners.
+func independent(a, b statement.Signer) bool {
+	if a.Issuer == b.Issuer {
+		return a.OwnerID != "" && b.OwnerID != "" && a.OwnerID != b.OwnerID
+	}
+	return a.Runner != "" && b.Runner != "" && a.Runner != b.Runner
+}
+
+// reproduced counts those who agree. One who disagrees decides, however many agree.
+func (in Input) reproduced(a Artifact, q Requirement, k Reproduced, c indexed) (verdict.Finding, []verdict.Evidence) {
+	if m := in.contradiction(a, q, c); m != nil {
+		return m.finding(q.Name), nil
+	}
+	var nearest *miss
+	var agree []Fact
+	for _, i := range c.wanted(q) {
+		f := c.Facts[i]
+		if _, m := c.check(in, a, q, i); m != nil {
+			nearest = nearer(nearest, m)
+			continue
+		}
+		if !slices.ContainsFunc(agree, func(o Fact) bool { return sameRebuilder(k, o.Signer, f.Signer) }) {
+			agree = append(agree, f)
+		}
+	}
+	if len(agree) >= k.By {
+		var used []verdict.Evidence
+		for _, f := range agree {
+			used = append(used, evidence(f))
+		}
+		return met(q.Name, fmt.Sprintf("%d of %d rebuilders got the same bytes, none others", len(agree), len(q.SignedBy)), q.Line), used
+	}
+	if len(agree) == 0 && nearest != nil && nearest.stage > atTrust {
+		return nearest.finding(q.Name), nil
+	}
+	if len(agree) == 0 {
+		return missing(in, a, q, c.Candidate, c.unwanted(q)), nil
+	}
+	f := deny(fault.Reproduction, q.Name, q.Line, "too few rebuilders got the same bytes", fmt.Sprintf("%d", k.By), "rebuild it in "+q.signerNames(a))
+	f.Found = fmt.Sprintf("%d", len(agree))
+	return f, nil
+}
+
+func (p Reproduced) lacking(signers string) (reason, hint string) {
+	return "no rebuilder that the policy names has built it again", "build it again with sallyport rebuild, and sign the result in a job after that: attest with reproduction, in " + signers
+}
+
+// sameRebuilder reports whether two reproductions count as one.
+func sameRebuilder(k Reproduced, a, b statement.Signer) bool {
+	if k.Independent {
+		return !independent(a, b)
+	}
+	return k.apart(a, b) != nil
+}
+
+// contradiction is a reproduction by a rebuilder whom q names, with other bytes. The newest of each rebuilder counts, and it
+// counts whether its run succeeded or not: a rebuild that differs fails.
+func (in Input) contradiction(a Artifact, q Requirement, c indexed) *miss {
+	newest := map[string]Fact{}
+	for _, i := range c.wanted(q) {
+		f := c.Facts[i]
+		if !slices.ContainsFunc(q.signers(a), func(s Signer) bool { return f.Trust == q.trust(a, s).ID() && s.signed(f) == nil }) {
+			continue
+		}
+		if old, seen := newest[f.Signer.SAN]; !seen || f.Time.After(old.Time) {
+			newest[f.Signer.SAN] = f
+		}
+	}
+	var worst *miss
+	for _, f := range newest {
+		r, err := material.ReadReproduction(f.Statement.Predicate)
+		if err != nil {
+			continue // it is no word about the artifact
+		}
+		if same, known := r.Reproduced(c.Subject.Digest.Hex()); known && !same {
+			if m := disagrees(f, &r, c.Subject.Digest.Hex()); worst == nil || m.found < worst.found {
+				worst = m
+				worst.stage, worst.line = atContent, q.Line
+			}
+		}
+	}
+	return worst
+}
+
+// contradicted is the word of rebuilders whom another environment of the policy names: a rebuild with other bytes stops the
+// artifact everywhere.
+func (in Input) contradicted(a Artifact, c indexed) (out []verdict.Finding) {
+	for _, e := range in.Policy.Environments {
+		if e.Name == in.Environment {
+			continue
+		}
+		for _, q := range e.Requires {
+			if _, is := q.Kind.(Reproduced); !is {
+				continue
+			}
+			if m := in.contradiction(a, q, c); m != nil {
+				return []verdict.Finding{m.finding(q.Name)}
+			}
+		}
+	}
+	return nil
+}
