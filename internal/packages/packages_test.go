@@ -327,6 +327,24 @@ func TestCheck_packages_of_pnpm(t *testing.T) {
 	wants(t, one(t, f.check(), "pkg:npm/%40x/a@1.0.0"), Locked, "")
 }
 
+// What a folder of pnpm has besides its own package is what its package.json says.
+func TestCheck_a_package_beside_another_one_of_pnpm(t *testing.T) {
+	dir := t.TempDir()
+	files{
+		"node_modules/.pnpm/b@2.0.0/node_modules/a/package.json": `{"name":"a","version":"1.0.0"}`,
+		"store/a@3.0.0/node_modules/a/package.json":              `{"name":"a","version":"1.0.0"}`,
+	}.write(t, dir)
+	l := lockfile.Lock{Path: "pnpm-lock.yaml", Kind: lockfile.PNPM, Entries: []lockfile.Entry{{Name: "a", Version: "1.0.0", PURL: "pkg:npm/a@1.0.0"}}}
+	f := fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{l}, opened: all(t, dir)}
+	got := f.check()
+	if len(got) != 2 {
+		t.Fatalf("packages = %+v", got)
+	}
+	for _, p := range got {
+		wants(t, p, Named, "no digest")
+	}
+}
+
 const cratePURL = "pkg:cargo/a-b@1.0.0"
 
 func TestD17_a_file_that_was_swapped_in_the_home_of_cargo(t *testing.T) {
@@ -376,6 +394,12 @@ func TestD17_a_package_of_python(t *testing.T) {
 	files{"a.py": "x"}.write(t, filepath.Dir(stray))
 	f.opened = append(f.opened, stray)
 	wants(t, one(t, f.check(), ""), NotLocked, "no package says")
+	compiled := filepath.Join(f.where.Dir, "lib/site-packages/my_pkg/__pycache__/__init__.cpython-311.pyc")
+	f.opened = []string{compiled}
+	wants(t, one(t, f.check(), pipPURL), Named, "the installer kept none")
+	f.opened = []string{strings.Replace(compiled, "__pycache__", "sub", 1)}
+	wants(t, one(t, f.check(), ""), NotLocked, "no package says")
+	f.opened = all(t, filepath.Join(f.where.Dir, "lib"))
 	l, err := lockfile.Read("requirements.txt", []byte("my-pkg==2.0"))
 	if err != nil {
 		t.Fatal(err)
@@ -387,7 +411,7 @@ func TestD17_a_package_of_python(t *testing.T) {
 }
 
 func TestCheck_files_of_no_package_are_passed_over(t *testing.T) {
-	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", ""}, nil, Places{Dir: t.TempDir()}); len(got) != 0 {
+	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", "", "/usr/lib/python3/dist-packages/a.py", "/x/my-packages/a.py"}, nil, Places{Dir: t.TempDir()}); len(got) != 0 {
 		t.Errorf("packages = %+v", got)
 	}
 	if got := Check(nil, nil, Places{}); len(got) != 0 {
