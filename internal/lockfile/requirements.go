@@ -203,9 +203,12 @@ var options = []struct {
 
 // option reads a line that is an option of pip. All but options say where and how packages are found.
 func (b *building) option(s string) error {
+	if strings.HasPrefix(s, "--hash") {
+		return malformed("%q is of no requirement: a line before it has to end in a backslash", s)
+	}
 	for _, o := range options {
 		v, ok := strings.CutPrefix(s, o.name)
-		if !ok || v == "" || strings.HasPrefix(o.name, "--") && !strings.ContainsAny(v[:1], " \t=") {
+		if !ok || v != "" && strings.HasPrefix(o.name, "--") && !strings.ContainsAny(v[:1], " \t=") {
 			continue
 		}
 		v = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(v), "="))

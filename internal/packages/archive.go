@@ -54,9 +54,12 @@ func summed(name, alg string) (string, error) {
 		return "", err //nolint:wrapcheck // a phrase with the name already
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() > maxArchive {
+		return "", reading(name, errLarge)
+	}
 	n, err := io.Copy(h, io.LimitReader(f, maxArchive+1))
 	if err == nil && n > maxArchive {
-		err = errLarge
+		err = errLarge // it grew meanwhile
 	}
 	if err != nil {
 		return "", reading(name, err)

@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"archive/zip"
 	"errors"
 	"os"
 	"path/filepath"
@@ -37,6 +38,149 @@ func TestE11_an_archive_that_has_a_file_twice(t *testing.T) {
 	m, err := members(archiveOf(t, files{"a": "a", "b": "b", "b#2": "c"}), []string{"a", "b"}, bounds{maxUnpacked, maxMembers})
 	if err != nil || m["a"].twice || !m["b"].twice {
 		t.Errorf("members = %v (%v)", m, err)
+	}
+}
+
+// sumOf is an entry with the digest of a file.
+func sumOf(t testing.TB, name string) lockfile.Entry {
+	t.Helper()
+	sum, err := summed(name, "sha256")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return lockfile.Entry{Name: "a", PURL: "pkg:npm/a", Digests: []lockfile.Digest{{Alg: "sha256", Hex: sum}}}
+}
+
+func TestE11_a_file_that_its_archive_has_twice(t *testing.T) {
+	dir := t.TempDir()
+	files{"a": "a", "b": "b"}.write(t, dir)
+	for f, want := range map[string]State{"a": Locked, "b": Named} {
+		archive := archiveOf(t, files{"a": "a", "b": "c", "b#2": "b"})
+		o := naming{"l", sumOf(t, archive)}.fromArchive(archive, &job{at: dir, open: []string{f}})
+		if o.state != want {
+			t.Errorf("%s: %+v, want %s", f, o, want)
+		}
+	}
+}
+
+// An archive that ends in the middle is compared with nothing.
+func TestO05_an_archive_that_is_cut(t *testing.T) {
+	dir := t.TempDir()
+	noise := make([]byte, 40<<10)
+	for i := range noise {
+		noise[i] = byte(i * i >> 3)
+	}
+	files{"a": string(noise)}.write(t, dir)
+	for name, text := range map[string]string{"a": string(noise), "script": "#!x\r\n" + string(noise)} {
+		whole := archiveOf(t, files{"a": text})
+		b := contentOf(t, whole)
+		for _, n := range []int{0, 5, 20, len(b) / 2, len(b) - 600} {
+			archive := filepath.Join(dir, "cut")
+			if err := os.WriteFile(archive, []byte(b[:max(n, 0)]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			o := naming{"l", sumOf(t, archive)}.fromArchive(archive, &job{at: dir, open: []string{"a"}})
+			if o.state != Named || !strings.Contains(o.found, "cannot be read") {
+				t.Errorf("%s, %d of %d bytes: %+v", name, n, len(b), o)
+			}
+		}
+	}
+	if _, err := members(filepath.Join(dir, "none"), nil, bounds{1, 1}); err == nil {
+		t.Error("an archive that is not there is read")
+	}
+}
+
+// zipOf is an archive of a module, with members in the order that is given.
+func zipOf(t testing.TB, names ...string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "m.zip")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := zip.NewWriter(f)
+	for _, n := range names {
+		if _, err := z.Create(n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if z.Close() != nil || f.Close() != nil {
+		t.Fatal("an archive cannot be written")
+	}
+	return name
+}
+
+func TestE11_an_archive_of_a_module_that_has_a_file_twice(t *testing.T) {
+	good, bad := zipOf(t, "a.b/c@v1.0.0/a"), zipOf(t, "a.b/c@v1.0.0/a", "a.b/c@v1.0.0/a")
+	sum, err := zipHash(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []naming{{"go.sum", lockfile.Entry{Digests: []lockfile.Digest{{Alg: "h1", Hex: sum}}}}}
+	for name, want := range map[string]State{good: Locked, bad: OtherDigest} {
+		x := mod{path: "a.b/c", version: "v1.0.0", zip: name}
+		if o := x.against(all, "h1", func() (string, error) { return zipHash(name) }); o.state != want {
+			t.Errorf("%+v, want %s", o, want)
+		}
+	}
+}
+
+// The list of an archive is read into memory, so it is not believed to be of any length.
+func TestO01_an_archive_of_a_module_with_a_long_list(t *testing.T) {
+	name := zipOf(t, "a.b/c@v1.0.0/a")
+	if _, err := zipHash(name); err != nil {
+		t.Fatal(err)
+	}
+	b := []byte(contentOf(t, name))
+	copy(b[len(b)-22+12:], "\xff\xff\xff\xff") // the bytes of the list, at the end
+	if err := os.WriteFile(name, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := zipHash(name); !errors.Is(err, errLarge) {
+		t.Errorf("%v, want a limit", err)
+	}
+}
+
+// A module has at most 500 MiB; a folder that is larger is that of no module.
+func TestO01_a_module_that_is_larger_than_a_module_is(t *testing.T) {
+	x := mod{path: "a.b/c", version: "v1.0.0", dir: t.TempDir()}
+	files{"a.go": "package c\n"}.write(t, x.dir)
+	sum, err := dirHash(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []naming{{"go.sum", lockfile.Entry{Digests: []lockfile.Digest{{Alg: "h1", Hex: sum}}}}}
+	hash := func() (string, error) { return dirHash(x) }
+	if o := x.against(all, "h1", hash); o.state != Locked {
+		t.Errorf("%+v, want %s", o, Locked)
+	}
+	files{"b.go": ""}.write(t, x.dir)
+	if err := os.Truncate(filepath.Join(x.dir, "b.go"), 501<<20); err != nil {
+		t.Fatal(err)
+	}
+	if o := x.against(all, "h1", hash); o.state != OtherDigest || !strings.Contains(o.found, "which no module has") {
+		t.Errorf("%+v, want %s", o, OtherDigest)
+	}
+}
+
+func TestO01_a_file_that_is_larger_than_is_read(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "a")
+	for size, want := range map[int64]bool{1 << 10: true, maxArchive + 1: false} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(name, size); err != nil {
+			t.Fatal(err)
+		}
+		_, err := summed(name, "sha256")
+		if f, failed := opened(name); (failed == nil) != want {
+			t.Errorf("opening %d bytes: %v", size, failed)
+		} else if f != nil {
+			_ = f.Close()
+		}
+		if (err == nil) != want || !want && !errors.Is(err, errLarge) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }
 
@@ -100,6 +244,40 @@ func TestO05_a_panic_in_a_comparison(t *testing.T) {
 	}
 }
 
+// A panic while a file is sorted is told, too.
+func TestO05_a_panic_while_a_file_is_sorted(t *testing.T) {
+	s := newSorter(nil, Places{})
+	s.sites = nil // no map can be written to
+	s.safely("/x/site-packages/a/a.py")
+	if len(s.jobs) != 1 {
+		t.Fatalf("%d jobs", len(s.jobs))
+	}
+	if p := s.jobs[0].done(); p.State != NotLocked || !strings.Contains(p.Found, "panic") {
+		t.Errorf("package = %+v", p)
+	}
+}
+
+// What a header says of the size of a member counts, before anything is unpacked.
+func TestO01_an_archive_of_a_module_that_unpacks_to_more_than_a_module_has(t *testing.T) {
+	for size, want := range map[uint64]bool{0: true, 501 << 20: false} {
+		name := filepath.Join(t.TempDir(), "m.zip")
+		f, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		z := zip.NewWriter(f)
+		if _, err := z.CreateRaw(&zip.FileHeader{Name: "a.b/c@v1.0.0/a", UncompressedSize64: size}); err != nil {
+			t.Fatal(err)
+		}
+		if z.Close() != nil || f.Close() != nil {
+			t.Fatal("an archive cannot be written")
+		}
+		if _, err := zipHash(name); (err == nil) != want || !want && !errors.Is(err, errLarge) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
 func TestOutcome_the_worse_counts(t *testing.T) {
 	for i, a := range order {
 		for k, b := range order {
@@ -121,6 +299,7 @@ func FuzzO05_names_of_files(f *testing.F) {
 	} {
 		f.Add(s)
 	}
+	f.Add("/d/node_modules/a/b.js")
 	locks := []lockfile.Lock{{Path: "package-lock.json", Kind: lockfile.NPM, Entries: []lockfile.Entry{{Name: "a", At: "node_modules/a", Inside: true}}}}
 	f.Fuzz(func(t *testing.T, name string) {
 		got := Check([]string{name}, locks, Places{GoModCache: "/m", CargoHome: "/c", NpmCache: "/n", Dir: "/d"})

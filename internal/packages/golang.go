@@ -40,54 +40,48 @@ const (
 // goFile sorts a file in the cache of modules: MODULE@VERSION/…, and cache/download/MODULE/@v/VERSION.zip and
 // .mod. Other files there are what the go command keeps for itself.
 func (s *sorter) goFile(root, rel string) {
-	m, inner, ok := goModule(rel)
-	if !ok && !strings.HasPrefix(rel, "cache/") {
+	path, version, inner := goNames(rel)
+	x, ok := newMod(root, path, version)
+	switch {
+	case ok && inner != "":
+		j := s.give(golang, x.dir, inner, func(j *job) outcome { return s.goCompare(x, j) })
+		j.purl = lockfile.PURL(lockfile.GoSum, x.path, x.version)
+	case !strings.HasPrefix(rel, "cache/"):
 		s.give(golang, root, rel, func(*job) outcome { return notLocked("it is in no module of the cache") })
 	}
-	if !ok {
-		return
-	}
-	path, err := module.EscapePath(m.Path)
-	if err != nil {
-		return
-	}
-	version, err := module.EscapeVersion(m.Version)
-	if err != nil {
-		return
-	}
-	base := filepath.Join(root, "cache", "download", filepath.FromSlash(path), "@v", version)
-	x := mod{m.Path, m.Version, filepath.Join(root, filepath.FromSlash(path)+"@"+version), base + ".zip", base + ".mod"}
-	j := s.give(golang, x.dir, inner, func(j *job) outcome { return s.goCompare(x, j) })
-	j.purl = lockfile.PURL(lockfile.GoSum, m.Path, m.Version)
 }
 
-// goModule is the module of a file in the cache, and the file in it.
-func goModule(rel string) (m module.Version, inner string, ok bool) {
-	path, version, cached := "", "", false
-	if rest, in := strings.CutPrefix(rel, "cache/download/"); in {
-		if path, version, cached = strings.Cut(rest, "/@v/"); !cached {
-			return m, "", false
-		}
-		inner = theZip
-		v, isZip := strings.CutSuffix(version, ".zip")
-		if !isZip {
-			inner = theMod
-			if v, cached = strings.CutSuffix(version, ".mod"); !cached {
-				return m, "", false
-			}
-		}
-		version = v
-	} else {
-		var rest string
-		if path, rest, ok = strings.Cut(rel, "@"); !ok {
-			return m, "", false
-		}
+// goNames are the module and the version of a file in the cache, as they are written there, and the file in the module.
+func goNames(rel string) (path, version, inner string) {
+	rest, cached := strings.CutPrefix(rel, "cache/download/")
+	if !cached {
+		path, rest, _ = strings.Cut(rel, "@")
 		version, inner, _ = strings.Cut(rest, "/")
+		return path, version, inner
 	}
-	var err, err2 error
-	m.Path, err = module.UnescapePath(path)
-	m.Version, err2 = module.UnescapeVersion(version)
-	return m, inner, err == nil && err2 == nil && inner != ""
+	path, name, _ := strings.Cut(rest, "/@v/")
+	if v, ok := strings.CutSuffix(name, ".zip"); ok {
+		return path, v, theZip
+	}
+	if v, ok := strings.CutSuffix(name, ".mod"); ok {
+		return path, v, theMod
+	}
+	return "", "", ""
+}
+
+// newMod is a module, of names as the cache writes them (https://go.dev/ref/mod#module-cache).
+func newMod(root, path, version string) (mod, bool) {
+	p, err := module.UnescapePath(path)
+	if err != nil {
+		return mod{}, false
+	}
+	v, err := module.UnescapeVersion(version)
+	if err != nil {
+		return mod{}, false
+	}
+	path = filepath.FromSlash(path)
+	base := filepath.Join(root, "cache", "download", path, "@v", version)
+	return mod{p, v, filepath.Join(root, path+"@"+version), base + ".zip", base + ".mod"}, true
 }
 
 // goCompare compares a module with the digests of every lock that names it. The go command itself compares archives
@@ -112,11 +106,7 @@ func (s *sorter) goCompare(x mod, j *job) outcome {
 		if !c.use {
 			continue
 		}
-		one := x.against(all, c.alg, c.hash)
-		if o.state == "" {
-			o = one
-		}
-		o = o.worse(one)
+		o = o.worse(x.against(all, c.alg, c.hash))
 	}
 	return o
 }

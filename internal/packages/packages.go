@@ -70,7 +70,7 @@ func Check(opened []string, locks []lockfile.Lock, where Places) []Package {
 		if !filepath.IsAbs(f) {
 			f = filepath.Join(where.Dir, f)
 		}
-		s.sort(filepath.Clean(f))
+		s.safely(filepath.Clean(f))
 	}
 	out := make([]Package, len(s.jobs))
 	next := make(chan int)
@@ -137,7 +137,7 @@ func clean(s string) string { return fault.BoundAll(strings.ToValidUTF8(s, "?"))
 // order is the order of states, the best first.
 var order = []State{Locked, Named, NotLocked, OtherDigest}
 
-// worse is the worse of two outcomes; of two that are as bad, the first.
+// worse is the worse of two outcomes; of two that are as bad, the first. One without a state is none.
 func (o outcome) worse(other outcome) outcome {
 	if slices.Index(order, other.state) > slices.Index(order, o.state) {
 		return other

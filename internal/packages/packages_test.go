@@ -104,6 +104,29 @@ func TestD17_an_archive_that_was_swapped_in_the_cache_of_go(t *testing.T) {
 	wants(t, one(t, f.check(), depPURL), Named, "cannot be compared")
 }
 
+// What was not opened says nothing about what was.
+func TestCheck_what_was_not_opened_does_not_count(t *testing.T) {
+	f := newGo(t)
+	base := filepath.Join(f.where.GoModCache, "cache/download/example.com/dep/@v/v1.0.0")
+	swap(t, base+".zip")
+	wants(t, one(t, f.check(), depPURL), Locked, "")
+	swap(t, base+".zip")
+	swap(t, f.inner(t, "/dep.go"))
+	f.opened = []string{base + ".mod", base + ".zip"}
+	wants(t, one(t, f.check(), depPURL), Locked, "")
+}
+
+func TestCheck_a_package_of_npm_without_a_digest(t *testing.T) {
+	dir := t.TempDir()
+	l, err := lockfile.Read("package-lock.json", []byte(
+		`{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@h/a.git#abc"}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{l}, opened: []string{"node_modules/a/a.js"}}
+	wants(t, one(t, f.check(), "pkg:npm/a@1.0.0"), Named, "the lock has no digest of it")
+}
+
 func TestD17_a_module_that_no_lock_names(t *testing.T) {
 	f := newGo(t)
 	f.locks = []lockfile.Lock{f.locks[0]} // go.mod alone
@@ -304,6 +327,24 @@ func TestCheck_packages_of_pnpm(t *testing.T) {
 	wants(t, one(t, f.check(), "pkg:npm/%40x/a@1.0.0"), Locked, "")
 }
 
+// What a folder of pnpm has besides its own package is what its package.json says.
+func TestCheck_a_package_beside_another_one_of_pnpm(t *testing.T) {
+	dir := t.TempDir()
+	files{
+		"node_modules/.pnpm/b@2.0.0/node_modules/a/package.json": `{"name":"a","version":"1.0.0"}`,
+		"store/a@3.0.0/node_modules/a/package.json":              `{"name":"a","version":"1.0.0"}`,
+	}.write(t, dir)
+	l := lockfile.Lock{Path: "pnpm-lock.yaml", Kind: lockfile.PNPM, Entries: []lockfile.Entry{{Name: "a", Version: "1.0.0", PURL: "pkg:npm/a@1.0.0"}}}
+	f := fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{l}, opened: all(t, dir)}
+	got := f.check()
+	if len(got) != 2 {
+		t.Fatalf("packages = %+v", got)
+	}
+	for _, p := range got {
+		wants(t, p, Named, "no digest")
+	}
+}
+
 const cratePURL = "pkg:cargo/a-b@1.0.0"
 
 func TestD17_a_file_that_was_swapped_in_the_home_of_cargo(t *testing.T) {
@@ -326,6 +367,18 @@ func TestD17_a_file_that_was_swapped_in_the_home_of_cargo(t *testing.T) {
 	wants(t, one(t, f.check(), cratePURL), NotLocked, "no lock")
 }
 
+// Two locks that differ about one crate of a registry cannot both be right; of two registries, each may.
+func TestD17_two_locks_that_differ_about_a_crate(t *testing.T) {
+	f := newCargo(t)
+	again := lockfile.Lock{Path: "sub/Cargo.lock", Kind: lockfile.Cargo, Entries: slices.Clone(f.locks[0].Entries)}
+	f.locks = append(f.locks, again)
+	wants(t, one(t, f.check(), cratePURL), Locked, "")
+	again.Entries[0].Digests = []lockfile.Digest{{Alg: "sha256", Hex: strings.Repeat("a", 64)}}
+	wants(t, one(t, f.check(), cratePURL), OtherDigest, "has sha256 ")
+	again.Entries[0].URL = "registry+https://another"
+	wants(t, one(t, f.check(), cratePURL), Locked, "")
+}
+
 const pipPURL = "pkg:pypi/my-pkg@1.0"
 
 func TestD17_a_package_of_python(t *testing.T) {
@@ -341,6 +394,12 @@ func TestD17_a_package_of_python(t *testing.T) {
 	files{"a.py": "x"}.write(t, filepath.Dir(stray))
 	f.opened = append(f.opened, stray)
 	wants(t, one(t, f.check(), ""), NotLocked, "no package says")
+	compiled := filepath.Join(f.where.Dir, "lib/site-packages/my_pkg/__pycache__/__init__.cpython-311.pyc")
+	f.opened = []string{compiled}
+	wants(t, one(t, f.check(), pipPURL), Named, "the installer kept none")
+	f.opened = []string{strings.Replace(compiled, "__pycache__", "sub", 1)}
+	wants(t, one(t, f.check(), ""), NotLocked, "no package says")
+	f.opened = all(t, filepath.Join(f.where.Dir, "lib"))
 	l, err := lockfile.Read("requirements.txt", []byte("my-pkg==2.0"))
 	if err != nil {
 		t.Fatal(err)
@@ -352,7 +411,7 @@ func TestD17_a_package_of_python(t *testing.T) {
 }
 
 func TestCheck_files_of_no_package_are_passed_over(t *testing.T) {
-	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", ""}, nil, Places{Dir: t.TempDir()}); len(got) != 0 {
+	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", "", "/usr/lib/python3/dist-packages/a.py", "/x/my-packages/a.py"}, nil, Places{Dir: t.TempDir()}); len(got) != 0 {
 		t.Errorf("packages = %+v", got)
 	}
 	if got := Check(nil, nil, Places{}); len(got) != 0 {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/lockfile"
 )
 
@@ -120,6 +121,18 @@ func (s *sorter) resolved(dir string) string {
 		s.real[dir] = to
 	}
 	return to
+}
+
+// safely sorts a file. One that cannot be sorted is of no package that a lock names.
+func (s *sorter) safely(name string) {
+	err := func() (err error) {
+		defer fault.Recover(&err, "finding the package of a file")
+		s.sort(name)
+		return nil
+	}()
+	if err != nil {
+		s.give("", name, name, func(*job) outcome { return notLocked("%v", err) })
+	}
 }
 
 // sort gives a file to its package, if it is of one.
