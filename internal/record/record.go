@@ -135,3 +135,17 @@ type Connection struct {
 	Count int    `json:"count"`
 	By    string `json:"by,omitempty"`
 }
+
+// Probe says what this machine lets a recorder do, by watching a command that does nothing.
+func Probe(cut bool) Watch {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	defer func() { _ = null.Close() }()
+	r, err := Run(Options{Command: []string{"true"}, Env: os.Environ(), Cut: cut, Stdin: null, Stdout: null, Stderr: null})
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	return r.Watch
+}
