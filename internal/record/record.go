@@ -36,6 +36,13 @@ type Options struct {
 	Stdin, Stdout, Stderr *os.File `json:"-"`
 }
 
+func (o *Options) limit() int64 {
+	if o.MaxFile == 0 {
+		return 4 << 30
+	}
+	return o.MaxFile
+}
+
 // The words about a part of what is watched.
 const (
 	Observed    = "observed"
@@ -105,9 +112,9 @@ const (
 	Made       = "made"       // it was not there when it was opened first, or was opened to be written
 	Gone       = "gone"       // it was there and is not any more
 	Absent     = "absent"     // it was looked for and never there
-	Irregular  = "irregular"  // a directory, a device, a pipe or a socket
+	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large
-	Elsewhere  = "elsewhere"  // a process with mounts of its own opened it; its digest was taken then
+	Elsewhere  = "elsewhere"  // a process with a view of its own opened it: the path is of that view, and the digest was taken then
 )
 
 // A File is a name that the command opened, with what is there after the command.
