@@ -163,12 +163,28 @@ func (p Materials) judge(x look) *miss {
 		return &miss{code: fault.SubjectMismatch, reason: "the build manifest does not list the artifact among its products",
 			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "name what the build makes with --products, and build again"}
 	}
+	if twin := x.twin(); twin != nil {
+		return twin
+	}
 	if m.Exit != 0 || m.Signal != 0 {
 		return unmet("the recorded command failed", fmt.Sprintf("exit %d, signal %d", m.Exit, m.Signal), "exit 0", "mend the build")
 	}
 	for _, check := range []func(*material.Manifest) *miss{p.observed, p.source, p.packages, p.tools, p.connected, p.references, p.outside} {
 		if bad := check(&m); bad != nil {
 			return bad
+		}
+	}
+	return nil
+}
+
+// twin is another manifest that the same run has signed about the artifact: then nothing says which one counts (E16).
+func (x look) twin() *miss {
+	for i := range x.c.Facts {
+		f := &x.c.Facts[i]
+		if f.Statement.PredicateType == material.Type && f.Signer.Run == x.fact.Signer.Run && f.Signer.SAN == x.fact.Signer.SAN &&
+			string(f.Statement.Predicate) != string(x.fact.Statement.Predicate) {
+			return &miss{code: fault.Conflict, reason: "one run has signed two build manifests of the artifact", found: f.StatementHash.String() + " and " + x.fact.StatementHash.String(),
+				wanted: "one", hint: "find out which job signs the other one, and sign one manifest for each artifact"}
 		}
 	}
 	return nil
@@ -334,6 +350,18 @@ func (p Materials) outside(m *material.Manifest) *miss {
 			fmt.Sprintf("%d.%d%%", p.Explained/10, p.Explained%10), "sallyport manifest show lists the others")
 	}
 	return nil
+}
+
+// Records says whether an environment of the policy asks for a build that was watched, and for one whose network was cut.
+func (p *Policy) Records() (watched, cut bool) {
+	for _, e := range p.Environments {
+		for _, q := range e.Requires {
+			if k, ok := q.Kind.(Materials); ok {
+				watched, cut = watched || !k.Unobserved, cut || k.Cut
+			}
+		}
+	}
+	return watched, cut
 }
 
 func (p Materials) lacking(signers string) (reason, hint string) {

@@ -138,6 +138,26 @@ func TestE11_other_bytes_than_the_lock_names_are_refused_whatever_the_policy_ask
 	}
 }
 
+func TestE16_two_manifests_of_one_run_are_refused(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t, manifest()))))
+	other := manifest()
+	other.Withheld = 7
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t, other)))); f.Code != fault.Conflict {
+		t.Errorf("finding = %+v, want E_EVIDENCE_CONFLICT", f)
+	}
+}
+
+func TestE16_an_artifact_that_the_manifest_leaves_out_is_refused(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
+	m := manifest()
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, m))))
+	m.Products[0].Digest = strings.Repeat("0", 64)
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, m)))); f.Code != fault.SubjectMismatch {
+		t.Errorf("finding = %+v, want E_SUBJECT", f)
+	}
+}
+
 func TestD17_a_manifest_that_is_cut_short_is_refused(t *testing.T) {
 	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
 	m := manifest()

@@ -11,10 +11,12 @@ const (
 	sysCreat  = unix.SYS_CREAT
 	sysRename = unix.SYS_RENAME
 	sysLink   = unix.SYS_LINK
+
+	sysSymlink = unix.SYS_SYMLINK
 )
 
 // sockets32 are the numbers by which a 32-bit program makes a socket: socketcall and socket.
 var sockets32 = []uint32{102, 359}
 
 // older are the watched calls that only this architecture has.
-var older = []uint32{sysOpen, sysCreat, sysRename, sysLink}
+var older = []uint32{sysOpen, sysCreat, sysRename, sysLink, sysSymlink}

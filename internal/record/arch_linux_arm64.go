@@ -12,6 +12,8 @@ const (
 	sysCreat  = 1<<31 - 2
 	sysRename = 1<<31 - 3
 	sysLink   = 1<<31 - 4
+
+	sysSymlink = 1<<31 - 5
 )
 
 // sockets32 is the number by which a 32-bit program makes a socket.

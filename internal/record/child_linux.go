@@ -28,16 +28,23 @@ const toRecorder = 3
 
 // The first byte of a message to the recorder.
 const (
-	sentListener = 'L' // with the listener, and whether new privileges were given up
+	sentListener = 'L' // with the listener
 	sentProblem  = 'P' // why nothing is watched or cut; the first process has ended
 	sentMissing  = 'M' // no program of that name
 	sentFailed   = 'F' // the program could not be executed
 )
 
+// goOn is what the recorder says once nobody can read it any more.
+const goOn = 'G'
+
 // child is the first process of the command: it cuts, watches itself, and becomes the command.
-// Its arguments are a word that says how, the name of the machine that the command sees, and the command. It returns only if it did not become the command.
+// Its arguments are a word that says how, the name of the machine that the command sees, and the command. It returns
+// only if it did not become the command.
 func child(how, host string, command []string) {
 	runtime.LockOSThread()
+	if n, err := unix.Read(toRecorder, make([]byte, 1)); n != 1 || err != nil { // the recorder has ended
+		return
+	}
 	m := become(how, host, command)
 	_, _ = unix.Write(toRecorder, append([]byte{m.kind}, m.text...))
 }
@@ -47,7 +54,8 @@ func become(how, host string, command []string) message {
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return notExecuted(command[0], err)
 	}
-	if strings.Contains(how, "n") {
+	env := environment()
+	if strings.Contains(how, inNetwork) {
 		rename := func() error { return named(host) }
 		for _, step := range []func() error{raiseLoopback, onlyLoopback, rename, dropCapabilities} {
 			if err := step(); err != nil {
@@ -55,14 +63,13 @@ func become(how, host string, command []string) message {
 			}
 		}
 	}
-	narrowed := false
-	if strings.Contains(how, "s") {
-		if _, narrowed, err = install(noInternetSockets(), 0); err != nil {
+	if strings.Contains(how, withFilter) {
+		if _, err := install(noInternetSockets(), 0); err != nil {
 			return message{kind: sentProblem, text: "no filter of sockets: " + err.Error()}
 		}
 	}
-	if strings.Contains(how, "w") {
-		if problem := listen(narrowed); problem != "" {
+	if strings.Contains(how, watchedOnly) {
+		if problem := listen(); problem != "" {
 			return message{kind: sentProblem, text: problem}
 		}
 	}
@@ -71,7 +78,19 @@ func become(how, host string, command []string) message {
 			return message{kind: sentProblem, text: "descriptors cannot be closed: " + err.Error()}
 		}
 	}
-	return notExecuted(command[0], unix.Exec(path, command, os.Environ()))
+	return notExecuted(command[0], unix.Exec(path, command, env))
+}
+
+// environment is that of this process as it was given: os.Environ leaves out what stands twice.
+func environment() []string {
+	b, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		return os.Environ()
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
 }
 
 // named gives the machine another name, in the namespace of this process.
@@ -96,14 +115,12 @@ func notExecuted(name string, err error) message {
 }
 
 // listen puts the watching filter on this process, and hands its listener to the recorder.
-func listen(narrowed bool) (problem string) {
+func listen() (problem string) {
 	hand, sent := handing()
 	// Signals wait while a call is looked at: Go's own would interrupt it again and again (Linux 5.19).
-	fd, more, err := install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+	fd, err := install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
 	if errors.Is(err, unix.EINVAL) {
-		var again bool
-		fd, again, err = install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
-		more = more || again
+		fd, err = install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):
@@ -113,31 +130,21 @@ func listen(narrowed bool) (problem string) {
 	case err != nil:
 		return "the kernel refuses a filter of seccomp: " + err.Error()
 	}
-	text := []byte{sentListener, '0'}
-	if narrowed || more {
-		text[1] = '1'
-	}
-	hand <- handed{text, fd}
+	hand <- fd
 	if err := <-sent; err != nil {
 		return "the recorder did not take its listener: " + err.Error()
 	}
 	return ""
 }
 
-type handed struct {
-	text []byte
-	fd   int
-}
-
 // handing starts a thread that hands a descriptor to the recorder. It has no filter: sendmsg is watched where one
 // is, and nobody listens before the descriptor has arrived.
-func handing() (hand chan<- handed, sent <-chan error) {
-	in, out, ready := make(chan handed), make(chan error), make(chan struct{})
+func handing() (hand chan<- int, sent <-chan error) {
+	in, out, ready := make(chan int), make(chan error), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		close(ready)
-		h := <-in
-		out <- unix.Sendmsg(toRecorder, h.text, unix.UnixRights(h.fd), nil, 0)
+		out <- unix.Sendmsg(toRecorder, []byte{sentListener}, unix.UnixRights(<-in), nil, 0)
 	}()
 	<-ready
 	return in, out

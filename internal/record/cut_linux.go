@@ -31,13 +31,13 @@ func inNamespace(o *Options) *syscall.SysProcAttr {
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: with, HostID: group, Size: 1}}
 		return a
 	}
-	a.UidMappings, a.GidMappings = mapped("/proc/self/uid_map"), mapped("/proc/self/gid_map")
+	a.UidMappings, a.GidMappings = numbers("/proc/self/uid_map"), numbers("/proc/self/gid_map")
 	a.GidMappingsEnableSetgroups = true
 	return a
 }
 
-// mapped are the numbers that the namespace of this process has, each to itself (user_namespaces(7)).
-func mapped(file string) (all []syscall.SysProcIDMap) {
+// numbers are those that the namespace of this process has, each mapped to itself (user_namespaces(7)).
+func numbers(file string) (all []syscall.SysProcIDMap) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		return []syscall.SysProcIDMap{{ContainerID: 0, HostID: 0, Size: 1}}

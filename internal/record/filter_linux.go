@@ -13,10 +13,11 @@ import (
 // watched are the calls that always wait for the recorder.
 var watched = append([]uint32{
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_CONNECT, unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
-	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT,
+	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
 	unix.SYS_LISTEN, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE,
 	unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
 	unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
+	unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT,
 }, older...)
 
 // The places of what a filter reads (struct seccomp_data, linux/seccomp.h).
@@ -49,9 +50,11 @@ func watching() []unix.SockFilter {
 	p.when(unix.AF_NETLINK, "allow")
 	p.when(unix.AF_PACKET, "notify")
 	p.when(unix.AF_VSOCK, "notify")
+	p.when(unix.AF_XDP, "notify")
 	p.load(argsAt + 8)
 	p.and(0xf)
 	p.when(unix.SOCK_RAW, "notify")
+	p.when(unix.SOCK_PACKET, "notify") // an older name of a packet socket, of any family
 	p.ends("allow", unix.SECCOMP_RET_ALLOW)
 	p.mark("sendto") // with an address alone; the pointer has two halves
 	p.load(argsAt + 8*4)
@@ -161,25 +164,24 @@ func (p *assembler) distance(at int, to string) uint8 {
 	return uint8(p.marks[to] - at - 1) // a filter is shorter than 256 instructions, which a test holds
 }
 
-// install puts a filter on the calling thread, which must be locked and about to become the command. narrowed says
-// that the thread had to give up new privileges for it.
-func install(p []unix.SockFilter, flags uintptr) (fd int, narrowed bool, err error) {
-	try := func() (int, error) {
-		prog := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-		fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
-		runtime.KeepAlive(&prog)
-		if e != 0 {
-			return -1, e
-		}
-		return int(fd), nil
-	}
-	fd, err = try()
+// install puts a filter on the calling thread, which must be locked and about to become the command.
+func install(p []unix.SockFilter, flags uintptr) (int, error) {
+	fd, err := filter(p, flags)
 	if errors.Is(err, unix.EACCES) { // neither CAP_SYS_ADMIN nor no_new_privs (seccomp(2))
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-			return -1, false, err
+			return -1, err
 		}
-		narrowed = true
-		fd, err = try()
+		return filter(p, flags)
 	}
-	return fd, narrowed, err
+	return fd, err
+}
+
+func filter(p []unix.SockFilter, flags uintptr) (int, error) {
+	prog := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
+	fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
+	runtime.KeepAlive(&prog)
+	if e != 0 {
+		return -1, e
+	}
+	return int(fd), nil
 }

@@ -6,10 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -55,10 +55,13 @@ func Run(o Options) (*Result, error) {
 		return nil, err
 	}
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGWINCH)
-	defer signal.Stop(signals)
+	signal.Notify(signals, passed(unix.SIGWINCH)...)
+	defer func() {
+		signal.Stop(signals)
+		close(signals)
+	}()
 	p, err := os.StartProcess("/proc/self/exe", []string{recorderName}, &os.ProcAttr{
-		Env: os.Environ(), Files: []*os.File{o.Stdin, o.Stdout, o.Stderr, told, finds}})
+		Env: []string{}, Files: []*os.File{o.Stdin, o.Stdout, o.Stderr, told, finds}})
 	_, _ = told.Close(), finds.Close()
 	if err != nil {
 		return nil, fmt.Errorf("starting the recorder: %w", fault.Cause(err))
@@ -87,12 +90,40 @@ func Run(o Options) (*Result, error) {
 	case err == nil && answer.Result != nil:
 		return answer.Result, nil
 	}
-	endAll()
 	how := "it ended without a result"
 	if waited == nil {
 		how = state.String()
 	}
-	return nil, fmt.Errorf("the recorder ended before the command (%s), so the command was ended: what it opens could not be recorded any more", how)
+	how = "the recorder ended before the command (" + how + "), so the command was ended: what it opens could not be recorded any more"
+	if !killAll(os.Getpid(), nil, reaped) {
+		how += ", and some of its processes could not be ended"
+	}
+	return nil, errors.New(how)
+}
+
+// passed are the signals that reach the command through this process. A signal that this process was told to
+// ignore stays ignored, in the command too (nohup(1)).
+func passed(more ...os.Signal) (all []os.Signal) {
+	for _, s := range append(more, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2) {
+		if !signal.Ignored(s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// reaped takes what has ended of a command whose recorder has ended, and reports whether that was all.
+func reaped() bool {
+	for {
+		pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil)
+		if errors.Is(err, unix.ECHILD) {
+			return true
+		}
+		if pid <= 0 {
+			time.Sleep(pause)
+			return len(descendants(os.Getpid())) == 0
+		}
+	}
 }
 
 // Kernel is the release of the running kernel (uname(2)).
@@ -118,39 +149,20 @@ func fromTerminal(s os.Signal) bool {
 	return err == nil && front == unix.Getpgrp()
 }
 
-// endAll ends what is left of a command whose recorder has ended.
-func endAll() {
-	r := recorder{self: os.Getpid()}
-	for range 50 {
-		all := r.descendants()
-		if len(all) == 0 {
-			return
-		}
-		for _, p := range all {
-			_ = unix.Kill(p.pid, unix.SIGKILL)
-		}
-		for {
-			if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != nil || pid <= 0 {
-				break
-			}
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
 // recording is the recorder: it reads what to run, runs it and says what it found.
 func recording() int {
 	runtime.LockOSThread() // the command ends with the thread that started it
 	unix.CloseOnExec(fromFront)
 	unix.CloseOnExec(toFront)
-	signal.Notify(make(chan os.Signal, 1), unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGHUP, unix.SIGUSR1, unix.SIGUSR2, unix.SIGPIPE)
+	signal.Notify(make(chan os.Signal, 1), passed(unix.SIGPIPE)...) // the front passes them to the command
 	in, out := json.NewDecoder(os.NewFile(fromFront, "front")), os.NewFile(toFront, "front")
-	r := recorder{later: make(chan message, 1), listener: -1}
+	debug.SetGCPercent(400) // what is kept grows, and little of it is garbage
 	answer := map[string]any{}
-	if err := in.Decode(&r.options); err != nil {
+	r, err := newRecorder()
+	if err != nil || in.Decode(&r.options) != nil {
 		return notRun
 	}
-	r.forward(in)
+	go r.forward(in)
 	if err := r.run(); err != nil {
 		answer["error"] = err.Error()
 	} else {
@@ -163,26 +175,17 @@ func recording() int {
 	return 0
 }
 
-// forward sends on the signals that the front names. If the front ends, the command is ended.
+// forward sends on the signals that the front names, and notices when the front has ended.
 func (r *recorder) forward(in *json.Decoder) {
-	go func() {
-		for {
-			var s int
-			err := in.Decode(&s)
-			if errors.Is(err, io.EOF) {
-				for _, sig := range []unix.Signal{unix.SIGTERM, unix.SIGKILL, unix.SIGKILL} {
-					for _, p := range r.descendants() {
-						_ = unix.Kill(p.pid, sig)
-					}
-					time.Sleep(time.Second)
-				}
-			}
-			if err != nil {
-				return
-			}
-			if pid := r.leading.Load(); pid > 0 {
-				_ = unix.Kill(int(pid), syscall.Signal(s))
-			}
+	for {
+		var s int
+		if err := in.Decode(&s); err != nil {
+			close(r.alone)
+			return
 		}
-	}()
+		<-r.started
+		if pid := r.leading.Load(); pid > 0 {
+			_ = unix.Kill(int(pid), syscall.Signal(s))
+		}
+	}
 }

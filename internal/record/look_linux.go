@@ -3,11 +3,7 @@
 package record
 
 import (
-	"fmt"
-	"net/netip"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -24,7 +20,7 @@ const (
 
 // look reads the arguments of one watched call.
 func (r *recorder) look(n *notification) {
-	pid, a := int(n.pid), n.args
+	a := n.args
 	here := unix.AT_FDCWD
 	switch uint32(n.nr) {
 	case unix.SYS_OPENAT:
@@ -34,31 +30,53 @@ func (r *recorder) look(n *notification) {
 	case sysCreat:
 		r.opened(n, here, a[0], unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC)
 	case unix.SYS_OPENAT2:
-		if flags, ok := word(pid, a[2]); ok { // the first member of struct open_how
+		if flags, ok := word(int(n.pid), a[2]); ok { // the first member of struct open_how
 			r.opened(n, int(int32(a[0])), a[1], flags)
 		} else {
-			r.result.Watch.Lost++
+			r.lost(n, a[2])
 		}
 	case sysRename, sysLink:
-		r.named(n, here, a[1])
-	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT:
-		r.named(n, int(int32(a[2])), a[3])
+		r.renamed(n, here, a[0], here, a[1], 0)
+	case unix.SYS_RENAMEAT, unix.SYS_LINKAT:
+		r.renamed(n, int(int32(a[0])), a[1], int(int32(a[2])), a[3], 0)
+	case unix.SYS_RENAMEAT2:
+		r.renamed(n, int(int32(a[0])), a[1], int(int32(a[2])), a[3], a[4])
+	case sysSymlink, unix.SYS_SYMLINKAT:
+		r.epoch++
 	case unix.SYS_EXECVE:
 		r.executed(n, here, a[0], a[1], 0)
 	case unix.SYS_EXECVEAT:
 		r.executed(n, int(int32(a[0])), a[1], a[2], a[4])
+	default:
+		r.other(n)
+	}
+}
+
+// other looks at the calls that open nothing.
+func (r *recorder) other(n *notification) {
+	a := n.args
+	switch uint32(n.nr) {
 	case unix.SYS_CONNECT:
-		r.connected(n, int(int32(a[0])), a[1], a[2])
+		r.connected(n, int(int32(a[0])), a[1], int(int32(a[2])))
 	case unix.SYS_SENDTO:
-		r.connected(n, int(int32(a[0])), a[4], a[5])
+		r.connected(n, int(int32(a[0])), a[4], int(int32(a[5])))
 	case unix.SYS_SENDMSG:
 		r.sent(n, int(int32(a[0])), a[1], 1)
 	case unix.SYS_SENDMMSG:
-		r.sent(n, int(int32(a[0])), a[1], min(a[2], maxMessage))
-	case unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT:
+		r.sent(n, int(int32(a[0])), a[1], min(a[2]&0xffffffff, maxMessages))
+	case unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
+		unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT:
 		r.careful = true
 	default:
 		r.roundabout(n)
+	}
+}
+
+// lost counts a call whose arguments cannot be read, unless the kernel cannot read them either, or its caller has
+// gone: then nothing comes of it.
+func (r *recorder) lost(n *notification, addr uint64) {
+	if r.alive(n) && mapped(int(n.pid), addr) {
+		r.result.Watch.Lost++
 	}
 }
 
@@ -68,8 +86,9 @@ func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	switch {
 	case flags&unix.O_TMPFILE == unix.O_TMPFILE: // the path is a directory, and the file has no name
 		return
-	case flags&(unix.O_PATH|unix.O_DIRECTORY) != 0: // nothing of its content is read
+	case flags&unix.O_DIRECTORY != 0: // a directory has no content
 		return
+	case flags&unix.O_PATH != 0: // it can be opened again by /proc/self/fd
 	case flags&unix.O_ACCMODE == unix.O_RDWR:
 		use = Read | Write
 	case flags&unix.O_ACCMODE != unix.O_RDONLY, flags&(unix.O_CREAT|unix.O_TRUNC) == unix.O_CREAT|unix.O_TRUNC:
@@ -78,181 +97,176 @@ func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	r.file(n, dir, addr, Use(use))
 }
 
-// named keeps the name that a file gets.
-func (r *recorder) named(n *notification, dir int, addr uint64) { r.file(n, dir, addr, Named) }
+// A known is what a text that processes said led to.
+type known struct {
+	file  int    // its place in files; -1: nothing is kept of it
+	epoch uint32 // before the next link was made
+	plain bool   // it leads through no link
+	is    identity
+	there bool
+}
+
+// still reports whether a text leads to the same file as before. A link can have been removed, which is not watched.
+func (k *known) still(whole []byte) bool {
+	if k.plain {
+		return true
+	}
+	var st unix.Stat_t
+	if unix.Stat(string(whole), &st) != nil {
+		return !k.there
+	}
+	return k.there && k.is.sameFile(identityOf(&st))
+}
 
 // file keeps the path at addr.
 func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
-	path, ok := r.path(int(n.pid), dir, addr)
-	if !ok {
-		r.result.Watch.Lost++
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 { // the kernel opens no path without a name
 		return
 	}
-	if i, known := r.names[path]; known {
-		if i >= 0 {
-			r.files[i].use |= use
+	if k, is := r.names[string(whole)]; is && !r.careful && k.epoch == r.epoch && k.still(whole) {
+		if k.file >= 0 {
+			r.files[k.file].use |= use
 		}
 		return
 	}
 	if !r.alive(n) {
 		return // another process has its number, and nothing of it is known
 	}
-	r.keep(n, path, use)
+	q := question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole), last: true}
+	f := r.answer(q)
+	r.passed(n, &f)
+	i := -1
+	if f.was == nil || f.was.regular || f.state != "" {
+		i = r.keep(&f, use)
+	}
+	r.remember(&q, &f, i)
 }
 
-// path is the path at addr, as the process says it: absolute, and not cleaned, because a link may stand
-// before "..".
-func (r *recorder) path(pid, dir int, addr uint64) (string, bool) {
-	b, whole, ok := text(pid, addr, r.buf[:])
-	if !ok || !whole {
-		return "", ok && !whole // the kernel refuses a longer path
+// remember keeps what a text led to, if it leads every process there.
+func (r *recorder) remember(q *question, f *found, i int) {
+	if r.careful || f.varies || len(r.names) >= maxFiles {
+		return
 	}
-	if len(b) > 0 && b[0] == '/' {
-		return string(b), true
+	k := known{file: i, epoch: r.epoch, there: f.was != nil}
+	if k.there {
+		k.is = *f.was
 	}
-	base, err := os.Readlink(r.link(pid, dir))
-	if err != nil {
-		return "", false
-	}
-	return base + "/" + string(b), true
+	k.plain = i >= 0 && f.path == filepath.Clean(q.whole) && !hasParents(q.whole)
+	r.names[q.whole] = k
 }
 
-// link is the name under which /proc has a directory of a process.
-func (r *recorder) link(pid, dir int) string {
-	if dir == unix.AT_FDCWD {
-		return "/proc/" + strconv.Itoa(pid) + "/cwd"
+// renamed keeps the name that a file gets by a rename or a link.
+func (r *recorder) renamed(n *notification, from int, old uint64, to int, name, flags uint64) {
+	if said, whole, ok := r.asked(n, from, old); ok && len(said) > 0 {
+		f := r.answer(question{pid: int(n.pid), dir: from, text: string(said), whole: string(whole)})
+		if f.was != nil && !f.was.regular { // a link, or a directory with links in it
+			r.epoch++
+		}
 	}
-	return "/proc/" + strconv.Itoa(pid) + "/fd/" + strconv.Itoa(dir)
+	r.named(n, to, name)
+	if flags&unix.RENAME_EXCHANGE != 0 {
+		r.epoch++
+		r.named(n, from, old)
+	}
+}
+
+func (r *recorder) named(n *notification, dir int, addr uint64) {
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 || !r.alive(n) {
+		return
+	}
+	f := r.answer(question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole)})
+	r.passed(n, &f)
+	if f.was != nil && !f.was.regular { // a link that is replaced
+		f.was = nil
+	}
+	r.keep(&f, Named)
+}
+
+// passed keeps which processes outside a path led through.
+func (r *recorder) passed(n *notification, f *found) {
+	for _, one := range f.outside {
+		process, member, _ := strings.Cut(one, "/")
+		pid, err := strconv.Atoi(process)
+		if err == nil && r.inside(int(n.pid), pid) {
+			continue
+		}
+		r.goesAround("/proc/PID/"+member+" of a process outside", n)
+	}
 }
 
 // executed keeps a program. flags are those of execveat(2).
 func (r *recorder) executed(n *notification, dir int, addr, args, flags uint64) {
 	pid := int(n.pid)
-	if r.careful || !r.sameView(pid) {
-		r.careful = true
-	}
-	path, ok := r.path(pid, dir, addr)
-	if !ok {
-		r.result.Watch.Lost++
+	r.careful = r.careful || !r.sameView(pid)
+	said, whole, ok := r.asked(n, dir, addr)
+	if !ok || len(said) == 0 && flags&unix.AT_EMPTY_PATH == 0 {
 		return
 	}
-	by, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-	digest := ""
-	if flags&unix.AT_EMPTY_PATH != 0 && strings.HasSuffix(path, "/") {
-		path = strings.TrimSuffix(path, "/")
+	q := question{pid: pid, dir: dir, text: string(said), whole: string(whole), last: flags&unix.AT_SYMLINK_NOFOLLOW == 0}
+	r.program(n, q, Program{By: programOf(n), Args: arguments(pid, args)}, 0)
+}
+
+// maxInterpreters is how many scripts the kernel follows (execve(2)).
+const maxInterpreters = 4
+
+// program keeps a program, and what the kernel executes for it.
+func (r *recorder) program(n *notification, q question, p Program, depth int) {
+	q.program = true
+	f := r.answer(q)
+	if !r.alive(n) {
+		return
 	}
-	if after, is := strings.CutPrefix(path, "/proc/self/fd/"); is { // fexecve(3) of the C library
-		if fd, err := strconv.Atoi(after); err == nil {
-			dir = fd
-			path, _ = os.Readlink(r.link(pid, fd))
+	r.passed(n, &f)
+	if f.was != nil && !f.was.regular {
+		return
+	}
+	if !f.unnamed {
+		r.keep(&f, Execute)
+	}
+	if f.was == nil && f.state == "" { // a shell looks for it in one directory after the other
+		return
+	}
+	p.Path, p.Digest = f.path, f.digest
+	r.counted(p)
+	if f.head.loader != "" {
+		l := r.answer(r.ofRoot(q.pid, f.head.loader))
+		if l.was != nil && l.was.regular {
+			r.keep(&l, Read)
 		}
 	}
-	if strings.HasPrefix(path, "/memfd:") || strings.HasSuffix(path, " (deleted)") {
-		digest = hashNow(r.link(pid, dir)) // it has no name by which it could be found afterwards
-	} else {
-		r.file(n, dir, addr, Execute)
+	if f.head.interpreter != "" && depth < maxInterpreters {
+		args := []string{f.head.interpreter}
+		if f.head.argument != "" {
+			args = append(args, f.head.argument)
+		}
+		r.program(n, r.ofRoot(q.pid, f.head.interpreter), Program{By: f.path, Args: append(args, q.text)}, depth+1)
 	}
-	if i, known := r.names[path]; known && i >= 0 {
-		path = r.files[i].path
+}
+
+// ofRoot asks for a path that the kernel reads for a process.
+func (r *recorder) ofRoot(pid int, path string) question {
+	whole := path
+	if !strings.HasPrefix(path, "/") {
+		whole = "/proc/" + strconv.Itoa(pid) + "/cwd/" + path
 	}
-	if i, known := r.procs[path]; known {
+	return question{pid: pid, dir: unix.AT_FDCWD, text: path, whole: whole, last: true}
+}
+
+func (r *recorder) counted(p Program) {
+	key := p.Path + "\x00" + p.Digest
+	if i, is := r.procs[key]; is {
 		r.result.Programs[i].Count++
 		return
 	}
-	if len(r.result.Programs) >= maxPrograms || !r.alive(n) {
+	if len(r.result.Programs) >= maxPrograms {
 		r.result.Watch.Lost++
 		return
 	}
-	r.procs[path] = len(r.result.Programs)
-	r.result.Programs = append(r.result.Programs, Program{Path: path, Args: arguments(pid, args), Count: 1, By: by, Digest: digest})
-}
-
-// connected keeps the address to which a process connects or sends.
-func (r *recorder) connected(n *notification, fd int, addr, length uint64) {
-	b := make([]byte, min(length, 128))
-	if length < 2 || length > 4096 || !peek(int(n.pid), addr, b) {
-		r.result.Watch.Lost++
-		return
-	}
-	to := address(b, r.kind(int(n.pid), fd))
-	if to == "" {
-		return
-	}
-	if strings.HasPrefix(to, "unix:") {
-		to = r.socket(int(n.pid), to)
-	}
-	if r.outside(to) {
-		r.through[to] = true
-	}
-	if i, known := r.conns[to]; known {
-		r.result.Connections[i].Count++
-		return
-	}
-	if len(r.result.Connections) >= maxConnections || !r.alive(n) {
-		r.result.Watch.Lost++
-		return
-	}
-	by, _ := os.Readlink("/proc/" + strconv.Itoa(int(n.pid)) + "/exe")
-	r.conns[to] = len(r.result.Connections)
-	r.result.Connections = append(r.result.Connections, Connection{To: to, Count: 1, By: by})
-}
-
-// sent keeps the addresses of messages. The first two members of struct msghdr are the address and its length.
-func (r *recorder) sent(n *notification, fd int, addr, count uint64) {
-	const size = 64 // of struct mmsghdr: a msghdr of 56 bytes, a length, and padding
-	for i := range count {
-		name, ok1 := word(int(n.pid), addr+i*size)
-		length, ok2 := word(int(n.pid), addr+i*size+8)
-		if !ok1 || !ok2 {
-			r.result.Watch.Lost++
-			return
-		}
-		if name != 0 && uint32(length) != 0 {
-			r.connected(n, fd, name, uint64(uint32(length)))
-		}
-	}
-}
-
-// kind is what stands before an address: the protocol of the socket, as far as it can be asked.
-func (r *recorder) kind(pid, fd int) string {
-	socket, ok := r.borrow(pid, fd)
-	if !ok {
-		return "ip"
-	}
-	defer func() { _ = unix.Close(socket) }()
-	switch t, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE); {
-	case err != nil:
-		return "ip"
-	case t == unix.SOCK_STREAM:
-		return "tcp"
-	case t == unix.SOCK_DGRAM:
-		return "udp"
-	}
-	return "ip"
-}
-
-// borrow is a copy of a descriptor of another process.
-func (r *recorder) borrow(pid, fd int) (int, bool) {
-	p, err := unix.PidfdOpen(pid, 0)
-	if err != nil {
-		return 0, false
-	}
-	defer func() { _ = unix.Close(p) }()
-	got, err := unix.PidfdGetfd(p, fd, 0)
-	return got, err == nil
-}
-
-// socket is a unix socket with its whole path.
-func (r *recorder) socket(pid int, to string) string {
-	path := strings.TrimPrefix(to, "unix:")
-	if strings.HasPrefix(path, "@") || strings.HasPrefix(path, "/") {
-		return to
-	}
-	base, err := os.Readlink(r.link(pid, unix.AT_FDCWD))
-	if err != nil {
-		return to
-	}
-	return "unix:" + filepath.Join(base, path)
+	p.Count = 1
+	r.procs[key] = len(r.result.Programs)
+	r.result.Programs = append(r.result.Programs, p)
 }
 
 // roundabout keeps a call by which a program can go round the recorder.
@@ -261,9 +275,9 @@ func (r *recorder) roundabout(n *notification) {
 	what := ""
 	switch uint32(n.nr) {
 	case unix.SYS_LISTEN:
-		what = r.listens(pid, int(int32(a[0])))
+		what = r.listens(n, int(int32(a[0])))
 	case unix.SYS_SOCKET:
-		what = map[uint64]string{unix.AF_PACKET: "a packet socket", unix.AF_VSOCK: "a vsock socket"}[a[0]]
+		what = map[uint32]string{unix.AF_PACKET: "a packet socket", unix.AF_VSOCK: "a vsock socket", unix.AF_XDP: "an XDP socket"}[uint32(a[0])]
 		if what == "" {
 			what = "a raw socket"
 		}
@@ -284,183 +298,16 @@ func (r *recorder) roundabout(n *notification) {
 		}
 		what = "memory of a process outside"
 	}
-	if what == "" {
-		return
+	if what != "" {
+		r.goesAround(what, n)
 	}
-	if len(r.around) >= maxAround {
+}
+
+func (r *recorder) goesAround(what string, n *notification) {
+	text := what + ", by " + programOf(n)
+	if len(r.around) >= maxAround && !r.around[text] {
 		r.result.Watch.Lost++
 		return
 	}
-	by, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-	r.around[what+", by "+by] = true
-}
-
-// listens says where a socket listens; "" if nothing outside can reach it.
-func (r *recorder) listens(pid, fd int) string {
-	socket, ok := r.borrow(pid, fd)
-	if !ok {
-		return "listen"
-	}
-	defer func() { _ = unix.Close(socket) }()
-	name, err := unix.Getsockname(socket)
-	if err != nil {
-		return "listen"
-	}
-	switch at := name.(type) {
-	case *unix.SockaddrUnix:
-		r.own[r.socket(pid, "unix:"+at.Name)] = true
-		if at.Name == "" {
-			return "" // it has no name yet, and nobody can connect to it
-		}
-		return "listen on unix:" + at.Name
-	case *unix.SockaddrInet4, *unix.SockaddrInet6:
-		r.own[portOf(name)] = true
-		if r.result.Watch.CutBy == ByNamespace {
-			return "" // the network of the command has no way in
-		}
-		return "listen on the network"
-	}
-	return "listen"
-}
-
-func portOf(name unix.Sockaddr) string {
-	switch at := name.(type) {
-	case *unix.SockaddrInet4:
-		return strconv.Itoa(at.Port)
-	case *unix.SockaddrInet6:
-		return strconv.Itoa(at.Port)
-	}
-	return ""
-}
-
-// nameServices are sockets that only translate names of users and hosts.
-var nameServices = []string{"unix:/var/run/nscd/socket", "unix:/run/nscd/socket", "unix:/run/systemd/resolve/io.systemd.Resolve",
-	"unix:/var/lib/sss/pipes/nss"}
-
-// outside reports whether a program that is not of the command answers at an address of this machine.
-func (r *recorder) outside(to string) bool {
-	if path, is := strings.CutPrefix(to, "unix:"); is {
-		if r.own[to] || slices.Contains(nameServices, to) {
-			return false
-		}
-		if strings.HasPrefix(path, "@") {
-			return r.result.Watch.CutBy != ByNamespace && listed("/proc/net/unix", func(line string) bool { return strings.HasSuffix(line, " "+path) })
-		}
-		var st unix.Stat_t
-		return unix.Stat(path, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFSOCK
-	}
-	_, text, _ := strings.Cut(to, " ")
-	at, err := netip.ParseAddrPort(text)
-	if err != nil || !at.Addr().IsLoopback() && !at.Addr().IsUnspecified() || r.result.Watch.CutBy == ByNamespace {
-		return false
-	}
-	const domain = 53 // a resolver of this machine translates names, and does no other work
-	port := int(at.Port())
-	if port == domain || port == 0 || r.own[strconv.Itoa(port)] {
-		return false
-	}
-	hex := fmt.Sprintf(":%04X", port)
-	return slices.ContainsFunc([]string{"tcp", "tcp6", "udp", "udp6"}, func(kind string) bool {
-		return listed("/proc/net/"+kind, func(line string) bool {
-			f := strings.Fields(line) // proc(5): sl local_address rem_address st; 0A is LISTEN, 07 an unconnected UDP socket
-			return len(f) > 3 && strings.HasSuffix(f[1], hex) && (f[3] == "0A" || f[3] == "07")
-		})
-	})
-}
-
-// listed reports whether a line of a file of /proc is what is looked for.
-func listed(file string, is func(line string) bool) bool {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return true
-	}
-	for line := range strings.Lines(string(b)) {
-		if is(strings.TrimSpace(line)) {
-			return true
-		}
-	}
-	return false
-}
-
-// inside reports whether a process, named by its number as another one sees it, is of the command.
-func (r *recorder) inside(pid, other int) bool {
-	if other == pid {
-		return true
-	}
-	theirs, err1 := os.Readlink("/proc/" + strconv.Itoa(pid) + "/ns/pid")
-	ours, err2 := os.Readlink("/proc/self/ns/pid")
-	if err1 != nil || err2 != nil || theirs != ours {
-		return false
-	}
-	for range 4096 {
-		parent, ok := parentOf(other)
-		switch {
-		case !ok || parent <= 1:
-			return false
-		case parent == r.self:
-			return true
-		}
-		other = parent
-	}
-	return false
-}
-
-// parentOf is the parent of a process, or of the process that a thread is of (/proc/PID/status).
-func parentOf(pid int) (int, bool) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0, false
-	}
-	for line := range strings.Lines(string(b)) {
-		if rest, is := strings.CutPrefix(line, "PPid:"); is {
-			n, err := strconv.Atoi(strings.TrimSpace(rest))
-			return n, err == nil
-		}
-	}
-	return 0, false
-}
-
-// sameView reports whether a process has the root and the mounts of the recorder.
-func (r *recorder) sameView(pid int) bool {
-	at := "/proc/" + strconv.Itoa(pid)
-	root, err := os.Readlink(at + "/root")
-	if err != nil {
-		return true // it has gone
-	}
-	mounts, err := os.Readlink(at + "/ns/mnt")
-	ours, _ := os.Readlink("/proc/self/ns/mnt")
-	return err != nil || root == "/" && mounts == ours
-}
-
-// A descendant is a process of the command.
-type descendant struct {
-	pid  int
-	name string
-}
-
-// ended reports whether a process waits only for its parent to notice that it has ended.
-func ended(pid int) bool {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	return err != nil || strings.Contains(string(b), "\nState:\tZ")
-}
-
-// descendants are the processes of the command that are left.
-func (r *recorder) descendants() (all []descendant) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil || pid == r.self || !r.inside(r.self, pid) || ended(pid) {
-			continue
-		}
-		name, err := os.Readlink("/proc/" + e.Name() + "/exe")
-		if err != nil { // a process that has ended, or another user's
-			comm, _ := os.ReadFile("/proc/" + e.Name() + "/comm")
-			name = strings.TrimSpace(string(comm))
-		}
-		all = append(all, descendant{pid, name})
-	}
-	return all
+	r.around[text] = true
 }

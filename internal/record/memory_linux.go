@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,11 +14,11 @@ import (
 )
 
 const (
-	pageSize   = 4096
-	maxPath    = 4096 // bytes of a path, with its end (PATH_MAX)
-	maxArgs    = 24   // arguments of a program that are kept
-	maxArg     = 256  // bytes of one of them
-	maxMessage = 64   // messages of a sendmmsg that are looked at
+	pageSize    = 4096
+	maxPath     = 4096 // bytes of a path, with its end (PATH_MAX)
+	maxArgs     = 24   // arguments of a program that are kept
+	maxArg      = 256  // bytes of one of them
+	maxMessages = 1024 // messages that one sendmmsg sends (UIO_MAXIOV)
 )
 
 // peek reads the memory of a process into b, as a whole.
@@ -29,6 +30,25 @@ func peek(pid int, addr uint64, b []byte) bool {
 	remote := []unix.RemoteIovec{{Base: uintptr(addr), Len: len(b)}}
 	n, err := unix.ProcessVMReadv(pid, local, remote, 0)
 	return err == nil && n == len(b)
+}
+
+// mapped reports whether a process has memory to read at an address. It is asked after a read that went wrong; a process
+// that does not let its memory be read does not say either, and then there may be some.
+func mapped(pid int, addr uint64) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/maps")
+	if err != nil || len(b) == 0 {
+		return true
+	}
+	for line := range strings.Lines(string(b)) { // proc_pid_maps(5): 00400000-00452000 r-xp …
+		ends, rest, _ := strings.Cut(line, " ")
+		from, to, _ := strings.Cut(ends, "-")
+		first, err1 := strconv.ParseUint(from, 16, 64)
+		end, err2 := strconv.ParseUint(to, 16, 64)
+		if err1 == nil && err2 == nil && first <= addr && addr < end {
+			return strings.HasPrefix(rest, "r")
+		}
+	}
+	return false
 }
 
 // text reads a string that ends with a zero byte into buf. It reads to the end of a page first: a string may
@@ -84,7 +104,7 @@ func arguments(pid int, addr uint64) (all []string) {
 }
 
 // address is a socket address in words; "" says that it is of a kind that is not told (AF_UNSPEC, AF_NETLINK).
-func address(b []byte, kind string) string {
+func address(b []byte, kind func() string) string {
 	if len(b) < 2 {
 		return ""
 	}
@@ -94,12 +114,12 @@ func address(b []byte, kind string) string {
 	case unix.AF_INET:
 		if len(b) >= 8 {
 			a, _ := netip.AddrFromSlice(b[4:8])
-			return kind + " " + netip.AddrPortFrom(a, binary.BigEndian.Uint16(b[2:])).String()
+			return kind() + " " + netip.AddrPortFrom(a, binary.BigEndian.Uint16(b[2:])).String()
 		}
 	case unix.AF_INET6:
 		if len(b) >= 24 {
 			a, _ := netip.AddrFromSlice(b[8:24])
-			return kind + " " + netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(b[2:])).String()
+			return kind() + " " + netip.AddrPortFrom(a.Unmap(), binary.BigEndian.Uint16(b[2:])).String()
 		}
 	case unix.AF_UNIX:
 		return unixAddress(b[2:])

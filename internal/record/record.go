@@ -36,6 +36,13 @@ type Options struct {
 	Stdin, Stdout, Stderr *os.File `json:"-"`
 }
 
+func (o *Options) limit() int64 {
+	if o.MaxFile == 0 {
+		return 4 << 30
+	}
+	return o.MaxFile
+}
+
 // The words about a part of what is watched.
 const (
 	Observed    = "observed"
@@ -105,9 +112,9 @@ const (
 	Made       = "made"       // it was not there when it was opened first, or was opened to be written
 	Gone       = "gone"       // it was there and is not any more
 	Absent     = "absent"     // it was looked for and never there
-	Irregular  = "irregular"  // a directory, a device, a pipe or a socket
+	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large
-	Elsewhere  = "elsewhere"  // a process with mounts of its own opened it; its digest was taken then
+	Elsewhere  = "elsewhere"  // a process with a view of its own opened it: the path is of that view, and the digest was taken then
 )
 
 // A File is a name that the command opened, with what is there after the command.
@@ -134,4 +141,18 @@ type Connection struct {
 	To    string `json:"to"` // such as "tcp 192.0.2.1:443", "unix:/run/docker.sock"
 	Count int    `json:"count"`
 	By    string `json:"by,omitempty"`
+}
+
+// Probe says what this machine lets a recorder do, by watching a command that does nothing.
+func Probe(cut bool) Watch {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	defer func() { _ = null.Close() }()
+	r, err := Run(Options{Command: []string{"true"}, Env: os.Environ(), Cut: cut, Stdin: null, Stdout: null, Stderr: null})
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	return r.Watch
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,22 +55,43 @@ type recorder struct {
 	result   Result
 	listener int // -1: nothing is watched
 	lead     int // the first process of the command
+	self     int
 
-	names   map[string]int // what was opened, as it was said, to its place in files; -1: nothing is kept of it
-	paths   map[string]int // the same, with links resolved
+	names   map[string]known // what was said, to what it led to
+	paths   map[string]int   // the same, with links resolved, to its place in files
 	files   []seen
+	epoch   uint32 // how often a link was made
 	procs   map[string]int
 	conns   map[string]int
 	around  map[string]bool
 	through map[string]bool // sockets of programs outside
-	own     map[string]bool // sockets and ports at which the command itself listens
-	careful bool            // a process may see other paths than the recorder
+	careful bool            // a process may see other files than the recorder
+	hashed  sync.Map        // of files that only a process of the command sees, by identity
 
-	later   chan message // what the first process says once it is watched
-	mu      sync.Mutex   // of what finish writes
-	leading atomic.Int64 // lead, for the goroutine that forwards signals
-	buf     [maxPath]byte
-	self    int
+	own        map[string]bool    // abstract sockets at which the command itself listens
+	ownFiles   map[[2]uint64]bool // the same of sockets with a file, by that
+	ownSockets map[uint64]bool    // the same of the internet, by inode
+
+	buf, base [maxPath]byte
+	whole     []byte
+
+	later   chan message  // what the first process says once it is watched
+	stop    [2]int        // a pipe that ends serve
+	ended   chan struct{} // the lead has ended
+	gone    chan struct{} // no process of the command is left
+	alone   chan struct{} // the front has ended
+	started chan struct{} // there is a lead
+	leading atomic.Int64  // lead, for the goroutine that forwards signals
+}
+
+func newRecorder() (*recorder, error) {
+	r := &recorder{
+		listener: -1, self: os.Getpid(), names: map[string]known{}, paths: map[string]int{}, procs: map[string]int{}, conns: map[string]int{},
+		around: map[string]bool{}, through: map[string]bool{},
+		own: map[string]bool{}, ownFiles: map[[2]uint64]bool{}, ownSockets: map[uint64]bool{},
+		later: make(chan message, 1), ended: make(chan struct{}), gone: make(chan struct{}), alone: make(chan struct{}), started: make(chan struct{}),
+	}
+	return r, unix.Pipe2(r.stop[:], unix.O_CLOEXEC)
 }
 
 // run starts the command, watches it, and waits until nothing of it is left.
@@ -81,12 +103,9 @@ func (r *recorder) run() error {
 	if r.options.Umask != 0 {
 		unix.Umask(r.options.Umask) // the recorder makes no files
 	}
-	r.self = os.Getpid()
 	r.result.Started = time.Now()
-	r.names, r.paths = map[string]int{}, map[string]int{}
-	r.procs, r.conns = map[string]int{}, map[string]int{}
-	r.around, r.through, r.own = map[string]bool{}, map[string]bool{}, map[string]bool{}
-	r.result.Watch = Watch{Method: "seccomp-notification", Files: Observed, Processes: Observed, Network: Observed, SameRoot: os.Geteuid() == 0}
+	r.result.Watch = Watch{Method: "seccomp-notification", Files: Observed, Processes: Observed, Network: Observed,
+		Delegated: []string{}, Around: []string{}, Outlived: []string{}, SameRoot: os.Geteuid() == 0}
 	if r.options.Cut {
 		r.result.Watch.Network = Cut
 	}
@@ -108,42 +127,55 @@ func sorted(set map[string]bool) []string {
 }
 
 // start starts the command in the best way that works: with a namespace if the network is cut, else with a
-// filter of sockets; watched, else not.
+// filter of sockets; watched, else not. No way without a cut is tried where one was asked for.
 func (r *recorder) start() error {
-	ways := []string{"w", ""}
+	ways := []string{watchedOnly, unwatched}
 	if r.options.Cut {
-		ways = []string{"nw", "sw", "n", "s"}
+		ways = []string{inNetwork + watchedOnly, withFilter + watchedOnly, inNetwork, withFilter}
 	}
-	var first, last string
+	problems := map[string]string{}
 	for _, how := range ways {
 		problem, err := r.try(how)
-		if err != nil || problem == "" {
-			if err == nil && how != ways[0] {
-				r.lesser(how, first, last)
-			}
+		if err != nil {
 			return err
 		}
-		if first == "" {
-			first = problem
+		if problem == "" {
+			r.lesser(how, problems)
+			return nil
 		}
-		last = problem
+		problems[how] = problem
+	}
+	last := problems[ways[len(ways)-1]]
+	if first := problems[ways[0]]; first != last {
+		last = first + "; " + last
 	}
 	return errors.New(last)
 }
 
-// lesser says what is missing of what was asked for.
-func (r *recorder) lesser(how, first, last string) {
+// The letters of a way in which the first process starts.
+const (
+	watchedOnly = "w"
+	inNetwork   = "n" // in a network namespace
+	withFilter  = "s" // without sockets of the internet
+	unwatched   = ""
+)
+
+// lesser says what is missing of what was asked for, and why.
+func (r *recorder) lesser(how string, problems map[string]string) {
 	w := &r.result.Watch
-	switch how {
-	case "sw":
-		w.Reason = "no namespace: " + first
+	switch {
+	case strings.Contains(how, inNetwork):
+		w.CutBy = ByNamespace
+	case strings.Contains(how, withFilter):
+		w.CutBy = BySocketFilter
+		w.Reason = "no namespace: " + problems[inNetwork+watchedOnly]
+	}
+	if strings.Contains(how, watchedOnly) {
 		return
-	case "", "n", "s":
-		w.Method, w.Files, w.Processes = "none", NotObserved, NotObserved
-		if w.Network == Observed {
-			w.Network = NotObserved
-		}
-		w.Reason = last
+	}
+	w.Method, w.Files, w.Processes, w.Reason = "none", NotObserved, NotObserved, problems[how+watchedOnly]
+	if w.Network == Observed {
+		w.Network = NotObserved
 	}
 }
 
@@ -159,10 +191,12 @@ func (r *recorder) try(how string) (problem string, err error) {
 	if namespace {
 		sys = inNamespace(&r.options)
 	}
-	sys.Pdeathsig = unix.SIGKILL // of the thread that starts it, which is locked
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) // else an ordinary user may not map the numbers of a namespace
+	sys.Pdeathsig = unix.SIGKILL                     // of the thread that starts it, which is locked
 	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how, r.options.Host}, r.options.Command...), &os.ProcAttr{
 		Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}})
 	_ = theirs.Close()
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // no process of the command reads or changes the recorder
 	if err != nil {
 		_ = unix.Close(pair[0])
 		if namespace {
@@ -171,24 +205,24 @@ func (r *recorder) try(how string) (problem string, err error) {
 		return "", fmt.Errorf("starting the first process of the command: %w", err)
 	}
 	r.lead, r.listener = p.Pid, -1
-	r.leading.Store(int64(p.Pid))
+	if r.leading.Swap(int64(p.Pid)) == 0 {
+		close(r.started)
+	}
 	_ = p.Release()
-	switch {
-	case namespace:
-		r.result.Watch.CutBy = ByNamespace
-	case strings.Contains(how, "s"):
-		r.result.Watch.CutBy = BySocketFilter
+	if _, err := unix.Write(pair[0], []byte{goOn}); err != nil {
+		return "", fmt.Errorf("the first process of the command ended before the command: %w", err)
 	}
 	m := receive(pair[0])
+	r.result.Watch.NoNewPrivileges = narrowed(r.lead)
 	switch m.kind {
 	case sentListener:
-		r.listener, r.result.Watch.NoNewPrivileges = m.fd, m.text == "1"
+		r.listener = m.fd
 		_ = ioctl(m.fd, setFlags, unix.SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) // an older kernel has no such flag
 		go func() { r.later <- receive(pair[0]) }()
 		return "", nil
 	case becameCommand:
 		r.later <- m
-		if strings.Contains(how, "w") {
+		if strings.Contains(how, watchedOnly) {
 			return "", errors.New("the first process of the command ended before it was watched")
 		}
 		return "", nil
@@ -199,6 +233,12 @@ func (r *recorder) try(how string) (problem string, err error) {
 	}
 	r.refused(m)
 	return "", nil
+}
+
+// narrowed reports whether a process has given up new privileges, or had before.
+func narrowed(pid int) bool {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	return err == nil && number(b, "\nNoNewPrivs:\t") == 1
 }
 
 // refused keeps why the command was not executed.
@@ -241,20 +281,29 @@ func receive(socket int) message {
 
 // await serves the command until the last process of it has gone.
 func (r *recorder) await() {
-	ended, gone := make(chan struct{}), make(chan struct{})
-	go r.reap(ended, gone)
-	go r.finish(ended, gone)
-	if r.listener >= 0 {
-		r.serve()
+	over := make(chan bool, 1)
+	go r.reap()
+	go func() {
+		over <- r.finish()
+		_ = unix.Close(r.stop[1])
+	}()
+	served := make(chan struct{})
+	go func() { // a goroutine with a thread of its own, as the caller is, would wake slowly
+		defer close(served)
+		if r.listener >= 0 {
+			r.serve()
+			_ = unix.Close(r.listener) // a call that waits fails, and does not wait any longer
+		}
+	}()
+	<-served
+	if <-over {
+		r.refused(<-r.later)
 	}
-	<-gone
-	r.refused(<-r.later)
 }
 
-// reap takes the exit status of each process that becomes a child of the recorder: ended is closed when the lead has
-// ended, and gone when there is no process left.
-func (r *recorder) reap(ended, gone chan struct{}) {
-	defer close(gone)
+// reap takes the exit status of each process that becomes a child of the recorder.
+func (r *recorder) reap() {
+	defer close(r.gone)
 	for {
 		var status unix.WaitStatus
 		pid, err := unix.Wait4(-1, &status, 0, nil)
@@ -263,50 +312,52 @@ func (r *recorder) reap(ended, gone chan struct{}) {
 		case err != nil: // ECHILD
 			return
 		case pid == r.lead:
+			r.leading.Store(-1)
 			r.result.Ended = time.Now()
 			r.result.Exit = status.ExitStatus()
 			if status.Signaled() {
 				r.result.Signal = int(status.Signal())
 			}
-			close(ended)
+			close(r.ended)
 		}
 	}
 }
 
-// finish ends what outlives the command: it waits a little, asks it to end, and then ends it.
-func (r *recorder) finish(ended, gone chan struct{}) {
-	select {
-	case <-ended:
-	case <-gone:
-		return
-	}
+// finish ends what outlives the command, or the front: it waits a little, asks it to end, and then ends it. It says
+// whether no process is left.
+func (r *recorder) finish() bool {
 	grace := r.options.Grace
 	if grace == 0 {
 		grace = time.Second
 	}
-	outlived := map[string]bool{}
-	for _, sig := range []unix.Signal{0, unix.SIGTERM, unix.SIGKILL, unix.SIGKILL, unix.SIGKILL, unix.SIGKILL} {
-		for _, p := range r.descendants() {
-			if sig != 0 {
-				outlived[p.name] = true
-				_ = unix.Kill(p.pid, sig)
-			}
+	select {
+	case <-r.gone:
+		return true
+	case <-r.alone:
+	case <-r.ended:
+		if within(grace, r.gone) {
+			return true
 		}
-		select {
-		case <-gone:
-			r.mu.Lock()
-			r.result.Watch.Outlived = sorted(outlived)
-			r.mu.Unlock()
-			return
-		case <-time.After(grace):
-		}
+	}
+	names := map[string]bool{}
+	defer func() { r.result.Watch.Outlived = sorted(names) }()
+	signalAll(r.self, unix.SIGTERM, names)
+	return within(grace, r.gone) || killAll(r.self, names, func() bool { return within(pause, r.gone) })
+}
+
+func within(d time.Duration, c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-time.After(d):
+		return false
 	}
 }
 
 // serve answers each watched call: it is looked at, and goes on.
 func (r *recorder) serve() {
 	var n notification
-	polled := []unix.PollFd{{Fd: int32(r.listener), Events: unix.POLLIN}}
+	polled := []unix.PollFd{{Fd: int32(r.listener), Events: unix.POLLIN}, {Fd: int32(r.stop[0])}}
 	for {
 		if _, err := unix.Poll(polled, -1); err != nil {
 			if errors.Is(err, unix.EINTR) {
@@ -315,7 +366,7 @@ func (r *recorder) serve() {
 			return
 		}
 		if polled[0].Revents&unix.POLLIN == 0 {
-			if polled[0].Revents != 0 { // the last process has gone
+			if polled[0].Revents != 0 || polled[1].Revents != 0 { // the last process has gone, or cannot be ended
 				return
 			}
 			continue

@@ -5,10 +5,9 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
+	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ type seen struct {
 	was    *identity // nil: it was not there
 	state  string    // set where it was settled at once
 	digest string
+	varied bool // another file had its name in between
 }
 
 // An identity is what changes when a file is another one or has other content. A program can set the time of its
@@ -34,118 +34,38 @@ type identity struct {
 	size         int64
 	mtime, ctime int64
 	regular      bool
+	socket       bool
 }
+
+// file is what stays the same when the content changes.
+func (i *identity) file() [2]uint64 { return [2]uint64{i.dev, i.ino} }
+
+func (i *identity) sameFile(j *identity) bool { return i.file() == j.file() }
 
 func identityOf(st *unix.Stat_t) *identity {
-	return &identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), st.Mode&unix.S_IFMT == unix.S_IFREG} //nolint:unconvert // Dev has another type elsewhere
+	kind := st.Mode & unix.S_IFMT
+	return &identity{uint64(st.Dev), st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), kind == unix.S_IFREG, kind == unix.S_IFSOCK} //nolint:unconvert // Dev has another type elsewhere
 }
 
-// keep notes what is at a path, as the process that opens it sees it.
-func (r *recorder) keep(n *notification, said string, use Use) {
-	if len(r.names) >= maxFiles {
+// keep notes a file, and says which one it is; -1 if there are too many.
+func (r *recorder) keep(f *found, use Use) int {
+	key := f.path
+	if f.state == Elsewhere {
+		key += fmt.Sprintf("\x00%v", *f.was)
+	}
+	if i, is := r.paths[key]; is {
+		s := &r.files[i]
+		s.use |= use
+		s.varied = s.varied || f.was != nil && s.was != nil && !s.was.sameFile(f.was)
+		return i
+	}
+	if len(r.files) >= maxFiles {
 		r.result.Watch.Lost++
-		return
+		return -1
 	}
-	path := r.ofProc(int(n.pid), said)
-	fd, elsewhere, err := r.find(int(n.pid), path)
-	s := seen{use: use, first: use}
-	switch {
-	case err == nil:
-		s.path, s.was = whereIs(fd, path)
-		if elsewhere {
-			s.path, s.state, s.digest = path, Elsewhere, hashNow("/proc/self/fd/"+strconv.Itoa(fd))
-		}
-		_ = unix.Close(fd)
-	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
-		s.path = r.placed(int(n.pid), path)
-	default: // the process may see it, and the recorder may not
-		s.path, s.state = path, Unreadable
-	}
-	if s.was != nil && !s.was.regular && s.state == "" {
-		r.names[said] = -1
-		return
-	}
-	i, known := r.paths[s.path]
-	if known {
-		r.files[i].use |= use
-	} else {
-		i = len(r.files)
-		r.files = append(r.files, s)
-		r.paths[s.path] = i
-	}
-	r.names[said] = i
-}
-
-// find opens a path without reading it. elsewhere says that it is below mounts that the recorder does not see.
-func (r *recorder) find(pid int, path string) (fd int, elsewhere bool, err error) {
-	if !r.careful {
-		fd, err = unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
-		return fd, false, err
-	}
-	at := "/proc/" + strconv.Itoa(pid)
-	root, err := unix.Open(at+"/root", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return -1, false, err
-	}
-	defer func() { _ = unix.Close(root) }()
-	fd, err = unix.Openat2(root, path, &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT})
-	theirs, _ := os.Readlink(at + "/ns/mnt")
-	ours, _ := os.Readlink("/proc/self/ns/mnt")
-	return fd, theirs != ours, err
-}
-
-// whereIs is the path of an open file, with links resolved, and what it is.
-func whereIs(fd int, said string) (string, *identity) {
-	path, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
-	if err != nil {
-		path = said
-	}
-	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil {
-		return path, nil
-	}
-	return path, identityOf(&st)
-}
-
-// placed is the path of a file that is not there: its directory, with links resolved, and its name.
-func (r *recorder) placed(pid int, path string) string {
-	fd, _, err := r.find(pid, filepath.Dir(path))
-	if err != nil {
-		return filepath.Clean(path)
-	}
-	defer func() { _ = unix.Close(fd) }()
-	dir, err := os.Readlink("/proc/self/fd/" + strconv.Itoa(fd))
-	if err != nil {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(dir, filepath.Base(path))
-}
-
-// ofProc is a path in which /proc/self is the process that said it. What a program reads of a process outside
-// is kept as well.
-func (r *recorder) ofProc(pid int, path string) string {
-	rest, is := strings.CutPrefix(path, "/proc/")
-	if !is {
-		return path
-	}
-	first, member, _ := strings.Cut(rest, "/")
-	switch first {
-	case "self":
-		return "/proc/" + strconv.Itoa(pid) + "/" + member
-	case "thread-self":
-		return "/proc/" + strconv.Itoa(pid) + "/task/" + strconv.Itoa(pid) + "/" + member
-	}
-	other, err := strconv.Atoi(first)
-	if err != nil || len(r.around) >= maxAround || r.inside(pid, other) {
-		return path
-	}
-	member = strings.TrimPrefix(member, "task/"+first+"/")
-	switch kind, _, _ := strings.Cut(member, "/"); kind {
-	case "environ", "mem", "root", "cwd", "fd", "exe", "map_files":
-		by, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-		r.around["/proc/PID/"+kind+" of a process outside, by "+by] = true
-	}
-	return path
+	r.paths[key] = len(r.files)
+	r.files = append(r.files, seen{path: f.path, use: use, first: use, was: f.was, state: f.state, digest: f.digest})
+	return len(r.files) - 1
 }
 
 // settle says of each file what became of it, and hashes those that are there, several at once.
@@ -176,16 +96,14 @@ func (s *seen) after(o *Options) File {
 	fd, err := unix.Open(s.path, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	if err != nil {
 		f.State = Absent
-		if s.was != nil {
-			f.State = Gone
-		} else if s.use&(Write|Named) != 0 {
+		if s.was != nil || s.use&(Write|Named) != 0 {
 			f.State = Gone
 		}
 		return f
 	}
 	defer func() { _ = unix.Close(fd) }()
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || made(s.path) {
 		f.State = Irregular
 		return f
 	}
@@ -194,21 +112,17 @@ func (s *seen) after(o *Options) File {
 	switch {
 	case s.was == nil:
 		f.State = Made
-	case *s.was == *is:
+	case *s.was == *is && !s.varied:
 		f.State = Certain
 	default:
 		f.State = Changed
-	}
-	limit := o.MaxFile
-	if limit == 0 {
-		limit = 4 << 30
 	}
 	for _, dir := range o.Leave {
 		if s.path == dir || strings.HasPrefix(s.path, strings.TrimSuffix(dir, "/")+"/") {
 			return f
 		}
 	}
-	if is.size > limit {
+	if is.size > o.limit() {
 		f.State = Unreadable
 		return f
 	}
@@ -217,6 +131,11 @@ func (s *seen) after(o *Options) File {
 		f.State, f.Digest = Unreadable, ""
 	}
 	return f
+}
+
+// made reports whether the kernel makes a file's content when it is read.
+func made(path string) bool {
+	return strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")
 }
 
 // hashNow is the SHA-256 of a file in hexadecimal; "" if it cannot be read.
