@@ -178,12 +178,12 @@ func (k *maker) came(f record.File, caches []string) string {
 		return material.FromToolchain
 	case k.packaged(f.Path) != nil:
 		return material.FromPackage
+	case in(caches): // which may lie below the checkout: some platforms keep nothing else from job to job
+		return material.FromCache
 	case below && rest != ".git" && !strings.HasPrefix(rest, ".git/"):
 		return material.Untracked
 	case below:
 		return material.FromSource // the objects of the commit, each of which has its name
-	case in(caches):
-		return material.FromCache
 	case in(systems):
 		return material.FromSystem
 	}
@@ -343,6 +343,9 @@ func hashed(path string) (digest string, size int64, err error) {
 func (k *maker) output(path string) bool {
 	out := k.Out
 	if len(out) == 0 {
+		if slices.ContainsFunc(k.caches(), func(d string) bool { _, ok := under(d, path); return ok }) {
+			return false
+		}
 		if rest, below := under(k.Top, path); below && (strings.HasPrefix(rest, ".git/") || k.packaged(path) != nil) {
 			return false
 		}
