@@ -202,8 +202,8 @@ func openRecord(path string) (f recordFiles, err error) {
 		return f, fault.Errorf("making the directory of %q: %w", path, fault.Cause(err))
 	}
 	const fresh = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil { //nolint:gosec // people read it
-		f.log, err = os.OpenFile(path+".log", fresh, 0o644) //nolint:gosec // people read it
+	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil {
+		f.log, err = os.OpenFile(path+".log", fresh, 0o644)
 	}
 	if err != nil {
 		f.close()
