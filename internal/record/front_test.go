@@ -297,6 +297,17 @@ func TestRecord_an_ordinary_user_reads_neither_the_environment_of_the_front_nor_
 	}
 }
 
+func TestRecord_the_recorder_has_no_environment_that_root_could_read(t *testing.T) {
+	t.Parallel()
+	r := shell(t, "", "wc -c < /proc/$PPID/environ; tr '\\0' ' ' < /proc/$PPID/cmdline")
+	if r.out != "0\n"+recorderName+" " {
+		t.Errorf("got %q", r.out)
+	}
+	if !lists(r.Watch.Around, "/proc/PID/environ of a process outside, by ") {
+		t.Errorf("around %q", r.Watch.Around)
+	}
+}
+
 func TestRecord_a_recorder_in_a_recorder_observes_nothing_and_says_why(t *testing.T) {
 	t.Parallel()
 	for _, cut := range []bool{false, true} {
