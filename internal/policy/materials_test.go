@@ -208,7 +208,11 @@ func reproducedBy(t testing.TB, rule string, names ...string) *policy.Policy {
 func TestN04_rebuilders_who_agree(t *testing.T) {
 	same := app().Digest.Hex()
 	two := reproducedBy(t, "by: 2\n        independent: true", "1", "2")
-	wantAllowed(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same))))
+	v := evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same), reproduction(t, rebuilder("3"), same)))
+	wantAllowed(t, v)
+	if got := v.Judgements[0].Reproduced; got != 2 {
+		t.Errorf("reproduced = %d, want 2", got)
+	}
 
 	for name, x := range map[string]struct {
 		facts []policy.Fact
