@@ -166,7 +166,7 @@ func (r *run) built(in runInputs, result *record.Result, dir string, env []strin
 	if r.platform != nil {
 		b.Commit = r.platform.Commit()
 	}
-	b.Workflow, b.Tools, b.Variables = workflowFile(r.Getenv), keptTools(r.Getenv), shownVariables
+	b.Workflow, b.Pins, b.Tools, b.Variables = workflowFile(r.Getenv), workflowPins, keptTools(r.Getenv), shownVariables
 	return b
 }
 
