@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -44,6 +45,7 @@ import (
 //	keep DIR              put bundles into the attestations of the scene's repository, as each of its workflows may
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
+//	listen FILE           have a program outside of every build listen on a socket
 //	files DIR N           make N files
 //	pack FILE DIR [NAME=SIZE ...]  pack DIR as npm does, with files of that many bytes
 //	unlogged FILE         write the lab's signing config without its log
@@ -58,7 +60,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "files": files, "pack": pack,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "listen": listen, "files": files, "pack": pack,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -163,6 +165,12 @@ func ownLab(ts *testscript.TestScript, neg bool, args []string) {
 	s := on(ts)
 	s.lab, s.stops = lab, append(s.stops, stop)
 	ts.Check(s.open(ts.Setenv))
+}
+
+func listen(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("unix", ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() }) // the scenario has ended
 }
 
 // selfClaims are the claims of a job of this scene's repository.

@@ -9,11 +9,14 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/packages"
 	"github.com/sallyport-dev/sallyport/internal/record"
@@ -300,6 +303,9 @@ func (k *maker) explains(how string, f record.File) bool {
 
 // products lists what the build made: below the checkout, or where the output is said to be.
 func (k *maker) products() {
+	if k.m.Observation.Files == material.IsNotObserved {
+		k.lying()
+	}
 	for i, f := range k.Result.Files {
 		if k.how[i] != material.FromBuild || f.Digest == "" || !k.output(f.Path) {
 			continue
@@ -307,6 +313,32 @@ func (k *maker) products() {
 		k.m.Products = append(k.m.Products, material.Product{Path: k.named(f.Path), Digest: f.Digest, Size: f.Size})
 	}
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+// lying lists the output of a build that nobody watched: the files that lie there afterwards, where it is said to be.
+func (k *maker) lying() {
+	for _, dir := range k.Out {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() || len(k.m.Products) >= material.MaxMaterials {
+				return nil // what cannot be read is no product
+			}
+			if digest, size, err := hashed(path); err == nil {
+				k.m.Products = append(k.m.Products, material.Product{Path: k.named(path), Digest: digest, Size: size})
+			}
+			return nil
+		})
+	}
+}
+
+func hashed(path string) (digest string, size int64, err error) {
+	f, err := file.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), size, err
 }
 
 func (k *maker) output(path string) bool {

@@ -74,12 +74,12 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 		return answer{}, err
 	}
 	a.Sinks, a.Check = sinks, at.check(attest.Job(forge))
-	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
+	defer r.progress("signing " + plural(len(c.list), "subject"))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
 		return answer{}, err
 	}
-	r.beside(a)
+	r.beside(a, in)
 	return done, r.attested(c, receipts)
 }
 

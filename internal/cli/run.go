@@ -108,13 +108,15 @@ func orNull(f *os.File) *os.File {
 	return null
 }
 
-// stripped is the environment of the command: that of this process, without tokens. taken are the names that it lacks.
+// stripped is the environment of the command: that of this process, without tokens. taken are the names of those.
 func (r *run) stripped(keep []string) (env, taken []string) {
 	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
+		name, value, _ := strings.Cut(v, "=")
 		token := slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
 		if token && !slices.Contains(keep, name) {
-			taken = append(taken, name)
+			if value != "" {
+				taken = append(taken, name)
+			}
 			continue
 		}
 		env = append(env, v)
