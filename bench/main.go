@@ -21,6 +21,7 @@ import (
 type bench struct {
 	dir    string // binaries in bin, and everything that is verified
 	rounds int
+	only   bool
 	cosign string
 	before string
 	table  table
@@ -37,6 +38,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 40, "how often a short command runs")
 	flag.StringVar(&b.cosign, "cosign", cachedCosign(), "`FILE` of cosign, to compare with")
 	flag.StringVar(&b.before, "before", "", "`FILE` of an older sallyport, to compare with")
+	flag.BoolVar(&b.only, "builds", false, "measure builds under the recorder, and nothing else")
 	inLab := flag.Bool("in-lab", false, "sign what will be verified; the program calls itself with it")
 	flag.Parse()
 	do := b.run
@@ -66,25 +68,36 @@ func cachedCosign() string {
 	return found[len(found)-1]
 }
 
+// step is a part of what is measured.
+type step struct {
+	name string
+	do   func() error
+}
+
 func (b *bench) run() error {
+	recorded := step{"builds under the recorder", b.builds}
+	if b.only {
+		return b.measure([]step{recorded})
+	}
 	if err := b.prepare(); err != nil {
 		return err
 	}
-	before := load()
-	for _, step := range []struct {
-		name string
-		do   func() error
-	}{
+	return b.measure([]step{
 		{"start", b.start}, {"one bundle", b.cold}, {"cosign", b.withCosign}, {"a thousand bundles", b.thousand},
 		{"a thousand subjects", b.subjects}, {"a warm process", b.warm}, {"a history", b.history}, {"a bundle that strangers bury", b.buried}, {"longer digests", b.longer}, {"a gate", b.gate}, {"an older one", b.beside},
-		{"hashing", b.hashing}, {"size", b.size},
-	} {
+		{"hashing", b.hashing}, {"size", b.size}, recorded, {"signing", b.signed},
+	})
+}
+
+// measure takes the steps and prints what they found.
+func (b *bench) measure(steps []step) error {
+	before := load()
+	for _, step := range steps {
 		fmt.Fprintln(os.Stderr, "bench: measuring", step.name)
 		if err := step.do(); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)
 		}
 	}
-	b.signed()
 	fmt.Printf("%s/%s, %s, %d processors, load %s before and %s after\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU(), before, load())
 	return b.table.print(os.Stdout)
 }

@@ -214,10 +214,11 @@ func (b *bench) size() error {
 }
 
 // signed adds what attest took in the lab.
-func (b *bench) signed() {
+func (b *bench) signed() error {
 	floor := "the log answers once a second"
 	b.table.fact("attest 1 file, in the lab, wall", span(b.taken.One), floor)
 	b.table.fact("attest 1,000 files, in the lab, wall", span(b.taken.Many), strings.Replace(floor, "the log", "one statement; the log", 1))
+	return nil
 }
 
 func mb(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

@@ -18,6 +18,8 @@ type command struct {
 	dir  string
 	env  []string // nil: an empty environment, so that no platform is seen
 	with []string // a second program that runs beside it
+
+	before func() error // what is done before each run, and not measured
 }
 
 // usage is what one run took.
@@ -33,6 +35,11 @@ const timeout = 5 * time.Minute
 // measure runs c to its end. The resources are those that the kernel counted
 // for the child and its children.
 func (c command) measure() (usage, error) {
+	if c.before != nil {
+		if err := c.before(); err != nil {
+			return usage{}, err
+		}
+	}
 	ctx, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()
 	began := time.Now()

@@ -38,6 +38,7 @@ type Run struct {
 	// Variables are the names of variables that a manifest may show, besides those that it always shows.
 	Variables []string
 	Workflow  string // the file that started the job, from Top; "": not known
+	Pins      string // the lock file of workflows, from Top: which commit each action is of
 
 	Hidden func(name, value string) bool // a variable or an argument that is a secret
 	Scrub  func(text string) string      // a text without the secrets of the job

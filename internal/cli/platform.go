@@ -770,6 +770,9 @@ func workflowFile(getenv func(string) string) string {
 	return ""
 }
 
+// workflowPins is the lock file of workflows, which has the commits of actions and of those that they use in turn.
+const workflowPins = ".github/workflows/actions.lock"
+
 // shownVariables are those by which platforms name a run and the image that it runs in.
 var shownVariables = strings.Fields(`GITHUB_SHA GITHUB_REF GITHUB_REPOSITORY GITHUB_WORKFLOW_REF GITHUB_RUN_ID GITHUB_RUN_ATTEMPT GITHUB_JOB
 	RUNNER_OS RUNNER_ARCH RUNNER_ENVIRONMENT ImageOS ImageVersion CI_COMMIT_SHA CI_COMMIT_REF_NAME CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_ID

@@ -188,10 +188,7 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	if err := r.cloned(p, v, work); err != nil {
 		return nil, "", err
 	}
-	env, err := p.env(v)
-	if err != nil {
-		return nil, "", err
-	}
+	env := p.env(v)
 	dir := filepath.Join(v.dir, p.dir)
 	if err := r.fetched(p, dir, env); err != nil {
 		return nil, "", err
@@ -284,7 +281,7 @@ var followed = strings.Fields(`SOURCE_DATE_EPOCH GO111MODULE GOOS GOARCH GOAMD64
 	RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL PYTHONHASHSEED CI`)
 
 // env is the environment of one build.
-func (p *plan) env(v variation) ([]string, error) {
+func (p *plan) env(v variation) []string {
 	set := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
@@ -314,7 +311,7 @@ func (p *plan) env(v variation) ([]string, error) {
 		env = append(env, name+"="+value)
 	}
 	slices.Sort(env)
-	return env, nil
+	return env
 }
 
 // fetched fetches what the build needs, before its network is cut.
@@ -404,7 +401,7 @@ func (p *plan) compare(result *record.Result, v variation, top string) (material
 			}
 		}
 	}
-	rep.Varied, rep.Same = v.told(p, result)
+	rep.Varied, rep.Same = v.told(result)
 	return rep, tree, nil
 }
 
@@ -442,7 +439,7 @@ func (p *plan) hints(v variation) difference.Hints {
 }
 
 // told says what was another one, and what could not be.
-func (v variation) told(p *plan, result *record.Result) (moved []material.Varied, same []material.NotMoved) {
+func (v variation) told(result *record.Result) (moved []material.Varied, same []material.NotMoved) {
 	add := func(what, was, is string) { moved = append(moved, material.Varied{What: what, Was: was, Is: is}) }
 	add("directory", "", v.dir)
 	add("home", "", v.home)

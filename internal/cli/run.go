@@ -168,7 +168,7 @@ func (r *run) built(in runInputs, result *record.Result, dir string, env []strin
 	if r.platform != nil {
 		b.Commit = r.platform.Commit()
 	}
-	b.Workflow, b.Tools, b.Variables = workflowFile(r.Getenv), keptTools(r.Getenv), shownVariables
+	b.Workflow, b.Pins, b.Tools, b.Variables = workflowFile(r.Getenv), workflowPins, keptTools(r.Getenv), shownVariables
 	return b
 }
 
@@ -204,8 +204,8 @@ func openRecord(path string) (f recordFiles, err error) {
 		return f, fault.Errorf("making the directory of %q: %w", path, fault.Cause(err))
 	}
 	const fresh = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil { //nolint:gosec // people read it
-		f.log, err = os.OpenFile(path+".log", fresh, 0o644) //nolint:gosec // people read it
+	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil {
+		f.log, err = os.OpenFile(path+".log", fresh, 0o644)
 	}
 	if err != nil {
 		f.close()

@@ -39,14 +39,14 @@ func (x *program) add(c content, name string, at, size int64) {
 
 // sectionCause is the row of the table for what a section holds, where its name says so.
 func sectionCause(name string) string {
-	switch {
-	case name == ".note.go.buildid":
+	switch name {
+	case ".note.go.buildid":
 		return "go-build-id"
-	case name == ".note.gnu.build-id":
+	case ".note.gnu.build-id":
 		return "build-id"
-	case name == ".gnu_debuglink", name == ".gnu_debugaltlink":
+	case ".gnu_debuglink", ".gnu_debugaltlink":
 		return "debug-link"
-	case name == ".comment":
+	case ".comment":
 		return "toolchain"
 	}
 	return ""
@@ -353,10 +353,10 @@ func goFields(x *debug.BuildInfo) []field {
 }
 
 func goCause(key string) string {
-	switch {
-	case key == "-trimpath":
+	switch key {
+	case "-trimpath":
 		return "go-path"
-	case key == "vcs.time", key == "vcs.revision", key == "vcs.modified", key == "vcs":
+	case "vcs.time", "vcs.revision", "vcs.modified", "vcs":
 		return "source"
 	}
 	return "setting"

@@ -126,17 +126,14 @@ func (w *walk) count() int {
 // A reader looks for differences in both sides of one format. It returns an error where one of them is not of it.
 type reader func(w *walk, p place, c content2) error
 
-// look finds what differs between two contents, and reports whether anything does.
-func (w *walk) look(p place, c content2) bool {
+// look finds what differs between two contents.
+func (w *walk) look(p place, c content2) {
 	at, err := c.first()
 	if err != nil {
 		w.unread(p, err)
-		return true
-	}
-	if at >= 0 {
+	} else if at >= 0 {
 		w.differing(p, c, at)
 	}
-	return at >= 0
 }
 
 // differing finds what differs between two contents that are not the same. What no reader explains is told by its

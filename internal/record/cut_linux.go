@@ -70,7 +70,7 @@ func raiseLoopback() error {
 	}
 	copy(request.name[:], "lo")
 	request.flags = unix.IFF_UP | unix.IFF_RUNNING
-	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 {
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(s), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&request))); e != 0 { //nolint:gosec // the kernel is given a struct
 		return fmt.Errorf("raising loopback: %w", e)
 	}
 	return nil

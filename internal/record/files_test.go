@@ -54,6 +54,8 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		{"the new name of a file that was read", "cat a; mv a moved", "moved", record.Made, digest("a\n"), record.Named, record.Named},
 		{"made", "echo x > new", "new", record.Made, digest("x\n"), record.Write, record.Write},
 		{"made and deleted", "echo x > new; rm new", "new", record.Gone, "", record.Write, record.Write},
+		{"a link that is replaced by a rename", "ln -s none l; mv a l", "l", record.Made, digest("a\n"), record.Named, record.Named},
+		{"looked for behind a link", "mkdir -p left/deep; ln -s left/deep l; cat l/../none", "left/none", record.Absent, "", record.Read, record.Read},
 		{"a new hard link", "ln a hard", "hard", record.Made, digest("a\n"), record.Named, record.Named},
 		{"read by a hard link", "ln a hard; cat hard", "hard", record.Made, digest("a\n"), record.Named | record.Read, record.Named},
 		{"looked for", "cat none", "none", record.Absent, "", record.Read, record.Read},
@@ -77,6 +79,16 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 	}
 }
 
+func TestRecord_what_the_kernel_makes_up_is_not_hashed(t *testing.T) {
+	t.Parallel()
+	r := shell(t, "", "cat /proc/version /sys/kernel/uevent_seqnum")
+	for _, name := range []string{"/proc/version", "/sys/kernel/uevent_seqnum"} {
+		if f := r.file(t, name); f.State != record.Irregular || f.Digest != "" {
+			t.Errorf("got %+v", f)
+		}
+	}
+}
+
 func TestE16_a_path_is_recorded_where_its_links_lead(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ what, script, name string }{
@@ -88,9 +100,9 @@ func TestE16_a_path_is_recorded_where_its_links_lead(t *testing.T) {
 		{"a link that leads elsewhere later", "ln -s real link; cat link/f; ln -sfn other link; cat link/f", "other/f"},
 		{"a link that is a directory later", "ln -s real link; cat link/f; rm link; mkdir link; echo x > link/f; cat link/f", "link/f"},
 		{"a file in whose place is a link later", "cat a; rm a; ln -s real/f a; cat a", "real/f"},
-		{"a link that came by a rename", "echo x > a; cat a; ln -s real/f b; mv b a; cat a", "real/f"},
-		{"a link that came by a hard link", "cat a; rm a; ln -s real/f b; ln -P b a; cat a", "real/f"},
-		{"a directory that came by a rename, with a link in it", "ln -s real d; cat d/l; rm d; mkdir e; ln -s ../real/f e/l; mv e d; cat d/l", "real/f"},
+		{"a link that came by a rename", "ln -s real/f b; cat a; mv b a; cat a", "real/f"},
+		{"a link that came by a hard link", "ln -s real/f b; cat a; rm a; ln -P b a; cat a", "real/f"},
+		{"a directory that came by a rename, with a link in it", "mkdir d e; echo x > d/l; ln -s ../real/f e/l; cat d/l; rm -r d; mv e d; cat d/l", "real/f"},
 		{"a directory in whose place is a file later", "mkdir d; cat d; rmdir d; echo x > d; cat d", "d"},
 		{"from a directory that is gone", "mkdir d; cd d; rmdir ../d; cat ../real/f", "real/f"},
 		{"/dev/fd", "exec 5<real/f; cat /dev/fd/5", "real/f"},
@@ -181,6 +193,9 @@ func TestE16_a_program_without_a_name_has_its_digest(t *testing.T) {
 		if !slices.ContainsFunc(r.Programs, func(p record.Program) bool { return p.Digest == digest(string(b)) }) {
 			t.Errorf("%s: no program has the digest of true: %+v", how, r.Programs)
 		}
+		if how != "deleted" && slices.ContainsFunc(r.Files, func(f record.File) bool { return strings.HasPrefix(f.Path, "/memfd:") && f.Use&record.Execute != 0 }) {
+			t.Errorf("%s: a program without a name is among the files", how)
+		}
 		r.clean(t)
 	}
 }
@@ -192,7 +207,7 @@ func init() {
 		if err != nil {
 			return 1
 		}
-		fd := -1
+		var fd int
 		if args[1] == "deleted" {
 			fd, err = unix.Open("copy", unix.O_RDWR|unix.O_CREAT, 0o755)
 		} else {
@@ -270,7 +285,7 @@ func TestE16_each_call_that_opens_is_recorded(t *testing.T) {
 	if r.Exit != 0 {
 		t.Fatalf("exit %d: %s", r.Exit, r.out)
 	}
-	for name, use := range map[string]record.Use{"open": record.Read, "openat": record.Read | record.Write, "openat2": record.Write, "path": record.Read,
+	for name, use := range map[string]record.Use{"open": record.Read, "openat": record.Read | record.Write, "openat2": record.Write, "path": record.Read | record.Named,
 		"relative/to": record.Read, "creat": record.Write, "new-at": record.Named, "exchanged": record.Named | record.Write, "new-link": record.Named, "unnamed": record.Named} {
 		if f := r.file(t, filepath.Join(dir, name)); f.Use != use {
 			t.Errorf("%s: got %+v, want use %d", name, f, use)
@@ -292,7 +307,7 @@ func init() {
 		add(rawCreat("creat"))
 		add(rawCreat("exchanged"))
 		add(0, unix.Renameat(unix.AT_FDCWD, "at", unix.AT_FDCWD, "new-at"))
-		add(0, unix.Renameat2(unix.AT_FDCWD, "new-at", unix.AT_FDCWD, "exchanged", unix.RENAME_EXCHANGE))
+		add(0, unix.Renameat2(unix.AT_FDCWD, "path", unix.AT_FDCWD, "exchanged", unix.RENAME_EXCHANGE))
 		add(0, unix.Linkat(unix.AT_FDCWD, "link", unix.AT_FDCWD, "new-link", 0))
 		fd, err := unix.Open(".", unix.O_TMPFILE|unix.O_RDWR, 0o600)
 		add(fd, err)

@@ -178,7 +178,7 @@ func install(p []unix.SockFilter, flags uintptr) (int, error) {
 
 func filter(p []unix.SockFilter, flags uintptr) (int, error) {
 	prog := unix.SockFprog{Len: uint16(len(p)), Filter: &p[0]}
-	fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog)))
+	fd, _, e := unix.RawSyscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, flags, uintptr(unsafe.Pointer(&prog))) //nolint:gosec // the kernel is given a struct
 	runtime.KeepAlive(&prog)
 	if e != 0 {
 		return -1, e

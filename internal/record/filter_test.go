@@ -130,7 +130,7 @@ func TestRecord_the_filter_of_sockets_lets_no_socket_of_the_internet_be_made(t *
 	t.Parallel()
 	p := noInternetSockets()
 	for family := range uint64(50) {
-		want := uint32(noNet)
+		want := noNet
 		if family == unix.AF_UNIX || family == unix.AF_NETLINK {
 			want = allow
 		}

@@ -94,7 +94,7 @@ func (r *recorder) answer(q question) found {
 func (q *question) find() found {
 	fd, err := -1, error(unix.ELOOP)
 	f := found{}
-	if q.simple() {
+	if !q.careful && q.text != "" {
 		fd, err = q.direct()
 	}
 	missing := ""
@@ -103,7 +103,7 @@ func (q *question) find() found {
 			err = unix.ELOOP
 		}
 	}
-	if err != nil && missing == "" && !errors.Is(err, unix.EACCES) {
+	if err != nil && missing == "" {
 		p := walk(q.pid, q.dir, q.text, q.last)
 		fd, err, missing = p.fd, p.err, p.missing
 		f.varies, f.outside = true, p.outside
@@ -118,12 +118,6 @@ func (q *question) find() found {
 		f.path, f.state = filepath.Clean(q.whole), Unreadable
 	}
 	return f
-}
-
-// simple reports whether a path leads the recorder to the same place as the process.
-func (q *question) simple() bool {
-	base := strings.TrimSuffix(q.whole, "/"+q.text)
-	return !q.careful && q.text != "" && !strings.HasPrefix(q.whole, "/proc/") && !strings.HasSuffix(base, " (deleted)")
 }
 
 // direct opens a path without reading it, unless it leads through /proc.
@@ -185,12 +179,11 @@ func (q *question) describe(f *found, fd int) {
 	if q.careful && !f.unnamed && !isAt(f.path, f.was) {
 		f.state = Elsewhere
 	}
-	own := "/proc/self/fd/" + strconv.Itoa(fd)
 	if (f.state == Elsewhere || f.unnamed && q.program) && f.was.size <= q.limit {
-		f.digest = q.hashOnce(own, *f.was)
+		f.digest = q.hashOnce(fd, *f.was)
 	}
 	if q.program && st.Mode&0o111 != 0 {
-		f.head = headerOf(own)
+		f.head = headerOf(fd)
 	}
 	if q.program && st.Mode&0o111 == 0 {
 		f.was.regular = false // the kernel does not execute it
@@ -198,11 +191,11 @@ func (q *question) describe(f *found, fd int) {
 }
 
 // hashOnce is the digest of a file that may be found often.
-func (q *question) hashOnce(path string, is identity) string {
+func (q *question) hashOnce(fd int, is identity) string {
 	if d, known := q.hashed.Load(is); known {
 		return d.(string)
 	}
-	d := hashNow(path)
+	d := hashNow(fd, make([]byte, 64<<10))
 	q.hashed.Store(is, d)
 	return d
 }
@@ -220,8 +213,8 @@ type header struct {
 }
 
 // headerOf reads the start of a program (execve(2), elf(5)).
-func headerOf(path string) (h header) {
-	f, err := os.Open(path)
+func headerOf(fd int) (h header) {
+	f, err := os.Open("/proc/self/fd/" + strconv.Itoa(fd))
 	if err != nil {
 		return h
 	}

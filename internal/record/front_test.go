@@ -88,7 +88,7 @@ func newFront(t *testing.T, o record.Options, by ...string) *front {
 	}
 	t.Cleanup(func() { _ = out.Close() })
 	words := append(slices.Clone(by), program(), "front")
-	f := &front{exec.Command(words[0], words[1:]...), out, filepath.Join(dir, "answer")} //nolint:gosec // our own words
+	f := &front{exec.Command(words[0], words[1:]...), out, filepath.Join(dir, "answer")}
 	f.Env = append(os.Environ(), part+"=front", frontOptions+"="+string(options), frontAnswer+"="+f.answer)
 	f.Dir, f.Stdout, f.Stderr = dir, out, out
 	return f
@@ -294,6 +294,27 @@ func TestRecord_an_ordinary_user_reads_neither_the_environment_of_the_front_nor_
 		if !lists(r.Watch.Around, "/proc/PID/environ of a process outside, by /") || !lists(r.Watch.Around, "/proc/PID/mem of a process outside, by /") {
 			t.Errorf("cut %v: around %q", cut, r.Watch.Around)
 		}
+	}
+}
+
+func TestE16_an_ordinary_user_who_goes_round_by_a_link_is_told(t *testing.T) {
+	t.Parallel()
+	r := through(t, record.Options{Command: []string{"/bin/sh", "-c", fmt.Sprintf("ln -s /proc/%d l; cat l/fd/0; cat l/root/etc/hostname; true", os.Getpid())}}, asNobody...)
+	for _, member := range []string{"fd", "root"} {
+		if want := "/proc/PID/" + member + " of a process outside, by "; !lists(r.Watch.Around, want) {
+			t.Errorf("around %q, want %q", r.Watch.Around, want)
+		}
+	}
+}
+
+func TestRecord_the_recorder_has_no_environment_that_root_could_read(t *testing.T) {
+	t.Parallel()
+	r := shell(t, "", "wc -c < /proc/$PPID/environ; tr '\\0' ' ' < /proc/$PPID/cmdline")
+	if r.out != "0\n"+recorderName+" " {
+		t.Errorf("got %q", r.out)
+	}
+	if !lists(r.Watch.Around, "/proc/PID/environ of a process outside, by ") {
+		t.Errorf("around %q", r.Watch.Around)
 	}
 }
 

@@ -84,9 +84,7 @@ func (r *recorder) lost(n *notification, addr uint64) {
 func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	use := Read
 	switch {
-	case flags&unix.O_TMPFILE == unix.O_TMPFILE: // the path is a directory, and the file has no name
-		return
-	case flags&unix.O_DIRECTORY != 0: // a directory has no content
+	case flags&unix.O_DIRECTORY != 0: // it has no content, and with O_TMPFILE the file has no name
 		return
 	case flags&unix.O_PATH != 0: // it can be opened again by /proc/self/fd
 	case flags&unix.O_ACCMODE == unix.O_RDWR:
@@ -152,7 +150,7 @@ func (r *recorder) remember(q *question, f *found, i int) {
 	if k.there {
 		k.is = *f.was
 	}
-	k.plain = i >= 0 && f.path == filepath.Clean(q.whole) && !hasParents(q.whole)
+	k.plain = i >= 0 && f.path == filepath.Clean(q.whole)
 	r.names[q.whole] = k
 }
 
@@ -205,14 +203,14 @@ func (r *recorder) executed(n *notification, dir int, addr, args, flags uint64) 
 		return
 	}
 	q := question{pid: pid, dir: dir, text: string(said), whole: string(whole), last: flags&unix.AT_SYMLINK_NOFOLLOW == 0}
-	r.program(n, q, Program{By: programOf(n), Args: arguments(pid, args)}, 0)
+	r.program(n, q, func() Program { return Program{By: programOf(n), Args: arguments(pid, args)} }, 0)
 }
 
 // maxInterpreters is how many scripts the kernel follows (execve(2)).
 const maxInterpreters = 4
 
-// program keeps a program, and what the kernel executes for it.
-func (r *recorder) program(n *notification, q question, p Program, depth int) {
+// program keeps a program, and what the kernel executes for it. by is asked only the first time.
+func (r *recorder) program(n *notification, q question, by func() Program, depth int) {
 	q.program = true
 	f := r.answer(q)
 	if !r.alive(n) {
@@ -228,8 +226,7 @@ func (r *recorder) program(n *notification, q question, p Program, depth int) {
 	if f.was == nil && f.state == "" { // a shell looks for it in one directory after the other
 		return
 	}
-	p.Path, p.Digest = f.path, f.digest
-	r.counted(p)
+	r.counted(&f, by)
 	if f.head.loader != "" {
 		l := r.answer(r.ofRoot(q.pid, f.head.loader))
 		if l.was != nil && l.was.regular {
@@ -241,7 +238,8 @@ func (r *recorder) program(n *notification, q question, p Program, depth int) {
 		if f.head.argument != "" {
 			args = append(args, f.head.argument)
 		}
-		r.program(n, r.ofRoot(q.pid, f.head.interpreter), Program{By: f.path, Args: append(args, q.text)}, depth+1)
+		by = func() Program { return Program{By: f.path, Args: append(args, q.text)} }
+		r.program(n, r.ofRoot(q.pid, f.head.interpreter), by, depth+1)
 	}
 }
 
@@ -254,8 +252,8 @@ func (r *recorder) ofRoot(pid int, path string) question {
 	return question{pid: pid, dir: unix.AT_FDCWD, text: path, whole: whole, last: true}
 }
 
-func (r *recorder) counted(p Program) {
-	key := p.Path + "\x00" + p.Digest
+func (r *recorder) counted(f *found, by func() Program) {
+	key := f.path + "\x00" + f.digest
 	if i, is := r.procs[key]; is {
 		r.result.Programs[i].Count++
 		return
@@ -264,7 +262,8 @@ func (r *recorder) counted(p Program) {
 		r.result.Watch.Lost++
 		return
 	}
-	p.Count = 1
+	p := by()
+	p.Path, p.Digest, p.Count = f.path, f.digest, 1
 	r.procs[key] = len(r.result.Programs)
 	r.result.Programs = append(r.result.Programs, p)
 }

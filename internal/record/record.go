@@ -6,9 +6,9 @@
 // wall: another thread can change a path between the look and the kernel's own reading of it. The cut of the
 // network is a wall. What a hostile build can hide is in docs/build.md.
 //
-// It refuses to judge, holds no token, and runs nothing uncut that was to be cut. Three processes take part: the caller (Run), the recorder, and
-// the first process of the command; the last two are this program again (Reexec). If the recorder ends before the
-// command, the caller ends the command and says why.
+// It refuses to judge, holds no token, and runs nothing uncut that was to be cut. Three processes take part: the
+// caller (Run), the recorder, and the first process of the command; the last two are this program again (Reexec).
+// If the recorder ends before the command, the caller ends the command and says why.
 package record
 
 import (

@@ -1,3 +1,5 @@
+//go:build linux && amd64
+
 package record_test
 
 import (
@@ -39,7 +41,7 @@ var shared = sync.OnceValue(func() string {
 	if err != nil {
 		panic(err)
 	}
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // the user nobody reads it
+	if err := os.Chmod(dir, 0o755); err != nil {
 		panic(err)
 	}
 	return dir
@@ -50,7 +52,7 @@ var program = sync.OnceValue(func() string {
 	to := filepath.Join(shared(), "record.test")
 	b, err := os.ReadFile("/proc/self/exe")
 	if err == nil {
-		err = os.WriteFile(to, b, 0o755) //nolint:gosec // it is executed
+		err = os.WriteFile(to, b, 0o755)
 	}
 	if err != nil {
 		panic(err)
@@ -64,7 +66,7 @@ func compiled(t *testing.T, source string, flags ...string) string {
 	dir := t.TempDir()
 	file, to := filepath.Join(dir, "probe.c"), filepath.Join(dir, "probe")
 	write(t, file, source)
-	c := exec.Command("gcc", append([]string{"-O1", "-pthread", "-o", to, file}, flags...)...) //nolint:gosec // our own words
+	c := exec.Command("gcc", append([]string{"-O1", "-pthread", "-o", to, file}, flags...)...)
 	if out, err := c.CombinedOutput(); err != nil {
 		t.Fatalf("gcc is needed, and compiled no probe: %v\n%s", err, out)
 	}
@@ -73,7 +75,7 @@ func compiled(t *testing.T, source string, flags ...string) string {
 
 func write(t *testing.T, file, text string) {
 	t.Helper()
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // other users read it
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -70,7 +70,7 @@ type recorder struct {
 
 	own        map[string]bool    // abstract sockets at which the command itself listens
 	ownFiles   map[[2]uint64]bool // the same of sockets with a file, by that
-	ownSockets map[uint64]bool    // the same of the internet, by inode
+	ownSockets map[uint64]bool    // the same of the internet, by inode; the others are looked for
 
 	buf, base [maxPath]byte
 	whole     []byte
@@ -372,7 +372,7 @@ func (r *recorder) serve() {
 			continue
 		}
 		n = notification{}
-		if ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))) != nil {
+		if ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_RECV, uintptr(unsafe.Pointer(&n))) != nil { //nolint:gosec // the kernel is given a struct
 			continue // its caller died, or a signal came
 		}
 		reply := response{id: n.id, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE}
@@ -385,11 +385,11 @@ func (r *recorder) serve() {
 		} else {
 			r.look(&n)
 		}
-		_ = ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&reply))) // its caller may have died
+		_ = ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_SEND, uintptr(unsafe.Pointer(&reply))) //nolint:gosec // the kernel is given a struct; its caller may have died
 	}
 }
 
 // alive reports whether the process whose call waits is still the one that made it.
 func (r *recorder) alive(n *notification) bool {
-	return ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, uintptr(unsafe.Pointer(&n.id))) == nil
+	return ioctl(r.listener, unix.SECCOMP_IOCTL_NOTIF_ID_VALID, uintptr(unsafe.Pointer(&n.id))) == nil //nolint:gosec // the kernel is given a struct
 }

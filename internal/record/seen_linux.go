@@ -5,13 +5,13 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
-	"io"
-	"os"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -72,23 +72,20 @@ func (r *recorder) keep(f *found, use Use) int {
 func (r *recorder) settle() {
 	r.result.Files = make([]File, len(r.files))
 	var all sync.WaitGroup
-	next := make(chan int)
+	var next atomic.Int64
 	for range runtime.GOMAXPROCS(0) {
 		all.Go(func() {
-			for i := range next {
-				r.result.Files[i] = r.files[i].after(&r.options)
+			buf := make([]byte, 256<<10)
+			for i := next.Add(1) - 1; i < int64(len(r.files)); i = next.Add(1) - 1 {
+				r.result.Files[i] = r.files[i].after(&r.options, buf)
 			}
 		})
 	}
-	for i := range r.files {
-		next <- i
-	}
-	close(next)
 	all.Wait()
 }
 
 // after is what a file is once the command has ended.
-func (s *seen) after(o *Options) File {
+func (s *seen) after(o *Options, buf []byte) File {
 	f := File{Path: s.path, Use: s.use, First: s.first, State: s.state, Digest: s.digest}
 	if f.State != "" {
 		return f
@@ -126,7 +123,7 @@ func (s *seen) after(o *Options) File {
 		f.State = Unreadable
 		return f
 	}
-	f.Digest = hashNow("/proc/self/fd/" + strconv.Itoa(fd))
+	f.Digest = hashNow(fd, buf)
 	if unix.Fstat(fd, &st) != nil || *identityOf(&st) != *is || f.Digest == "" {
 		f.State, f.Digest = Unreadable, ""
 	}
@@ -138,16 +135,23 @@ func made(path string) bool {
 	return strings.HasPrefix(path, "/proc/") || strings.HasPrefix(path, "/sys/")
 }
 
-// hashNow is the SHA-256 of a file in hexadecimal; "" if it cannot be read.
-func hashNow(path string) string {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+// hashNow is the SHA-256 of a file that was opened without reading it, in hexadecimal; "" if it cannot be read.
+func hashNow(of int, buf []byte) string {
+	fd, err := unix.Open("/proc/self/fd/"+strconv.Itoa(of), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return ""
 	}
-	defer func() { _ = f.Close() }()
+	defer func() { _ = unix.Close(fd) }()
 	h := sha256.New()
-	if _, err := io.Copy(h, io.LimitReader(f, 8<<30)); err != nil {
-		return ""
+	for {
+		switch n, err := unix.Read(fd, buf); {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return ""
+		case n == 0:
+			return hex.EncodeToString(h.Sum(nil))
+		default:
+			h.Write(buf[:n])
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
 }

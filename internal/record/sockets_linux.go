@@ -160,10 +160,6 @@ func (r *recorder) listens(n *notification, fd int) string {
 		if r.result.Watch.CutBy == ByNamespace {
 			return "" // the network of the command has no way in
 		}
-		var st unix.Stat_t
-		if unix.Fstat(socket, &st) == nil {
-			r.ownSockets[st.Ino] = true
-		}
 		return "listen on the network"
 	}
 	return "listen"

@@ -210,6 +210,19 @@ func TestRecord_the_commands_own_sockets_are_not_delegated(t *testing.T) {
 	}
 }
 
+func TestRecord_a_resolver_of_the_machine_is_not_delegated(t *testing.T) {
+	t.Parallel()
+	p, err := net.ListenPacket("udp", "127.0.0.77:53")
+	if err != nil {
+		t.Fatalf("the test listens at port 53, as root: %v", err)
+	}
+	defer func() { _ = p.Close() }()
+	r := as(t, record.Options{}, "sockets", "dial", "udp", "127.0.0.77:53")
+	if c := r.connection("udp 127.0.0.77:53"); c == nil || len(r.Watch.Delegated) != 0 {
+		t.Errorf("connections %+v, delegated %q", r.Connections, r.Watch.Delegated)
+	}
+}
+
 func init() { parts["sockets"] = sockets }
 
 // sockets listens and connects: "own NETWORK ADDRESS", "dial NETWORK ADDRESS", "again" to the last address, and "then

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -45,7 +46,7 @@ func newTerminal(t *testing.T, env []string) *terminal {
 	}
 	term := &terminal{master: master, shell: exec.Command("bash", "--norc", "--noprofile", "--noediting", "-i")}
 	term.shell.Stdin, term.shell.Stdout, term.shell.Stderr = slave, slave, slave
-	term.shell.Env = append(env, "PS1=$ ", "HISTFILE=", "TERM=dumb")
+	term.shell.Env = slices.Concat(env, []string{"PS1=$ ", "HISTFILE=", "TERM=dumb"})
 	term.shell.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := term.shell.Start(); err != nil {
 		t.Fatal(err)
