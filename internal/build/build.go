@@ -152,13 +152,12 @@ func under(dir, path string) (string, bool) {
 // classify says of each file how it came to the build.
 func (k *maker) classify() {
 	k.how = make([]string, len(k.Result.Files))
-	caches := k.caches()
 	for i, f := range k.Result.Files {
-		k.how[i] = k.came(f, caches)
+		k.how[i] = k.came(f)
 	}
 }
 
-func (k *maker) came(f record.File, caches []string) string {
+func (k *maker) came(f record.File) string {
 	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
 		return ""
 	}
@@ -179,7 +178,7 @@ func (k *maker) came(f record.File, caches []string) string {
 		return material.FromToolchain
 	case k.packaged(f.Path) != nil:
 		return material.FromPackage
-	case in(caches): // which may lie below the checkout: some platforms keep nothing else from job to job
+	case k.cached(f.Path): // which may lie below the checkout: some platforms keep nothing else from job to job
 		return material.FromCache
 	case below && rest != ".git" && !strings.HasPrefix(rest, ".git/"):
 		return material.Untracked
@@ -200,8 +199,23 @@ func pseudo(path string) bool {
 // systems are the directories that come with the image of a machine (Filesystem Hierarchy Standard 3.0).
 var systems = []string{"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd"}
 
+// downloaded is the folder of the module for which the go command keeps a file beside it: its go.mod, its archive, their digests
+// and its version (https://go.dev/ref/mod#module-cache). "" is none.
+func downloaded(path string) string {
+	cache, rest, ok := strings.Cut(path, "/cache/download/")
+	name, file, of := strings.Cut(rest, "/@v/")
+	ext := filepath.Ext(file)
+	if !ok || !of || !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
+		return ""
+	}
+	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
+}
+
 // packaged is the package that a file is of, the one with the deepest folder.
 func (k *maker) packaged(path string) *packages.Package {
+	if i, ok := k.inFolder[downloaded(path)]; ok {
+		return &k.kept[i]
+	}
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if i, ok := k.inFolder[dir]; ok {
 			return &k.kept[i]
@@ -344,7 +358,7 @@ func hashed(path string) (digest string, size int64, err error) {
 func (k *maker) output(path string) bool {
 	out := k.Out
 	if len(out) == 0 {
-		if slices.ContainsFunc(k.caches(), func(d string) bool { _, ok := under(d, path); return ok }) {
+		if _, tool := k.toolchainOf(path); tool || k.cached(path) {
 			return false
 		}
 		if rest, below := under(k.Top, path); below && (strings.HasPrefix(rest, ".git/") || k.packaged(path) != nil) {

@@ -62,7 +62,7 @@ func (k *maker) candidates() (all []string) {
 	}
 	for _, f := range k.Result.Files {
 		if _, state := lockfile.Known(filepath.Base(f.Path)); state == lockfile.Reads && f.Digest != "" {
-			if _, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) {
+			if _, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) && !k.cached(f.Path) {
 				all = append(all, f.Path)
 			}
 		}
@@ -120,7 +120,7 @@ func (k *maker) lockFiles() {
 			continue
 		}
 		opened[f.Path] = true
-		if rest, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) {
+		if rest, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) && !k.cached(f.Path) {
 			names = append(names, rest)
 		}
 	}

@@ -161,6 +161,11 @@ func (k *maker) caches() (dirs []string) {
 	return dirs
 }
 
+// cached reports whether a file lies where earlier builds leave what they made.
+func (k *maker) cached(path string) bool {
+	return slices.ContainsFunc(k.caches(), func(d string) bool { _, ok := under(d, path); return ok })
+}
+
 // programs lists what was executed. A script is executed by the program that its first line names, and a program by its loader:
 // the kernel opens both, and no call says so.
 func (k *maker) programs() {

@@ -252,7 +252,7 @@ func (p Materials) packages(m *material.Manifest) *miss {
 	case len(other) > 0: // whatever the policy asks for: these are not the bytes that were reviewed
 		return unmet("a package has other bytes than its lock names", listed(other), "the bytes of the lock", "empty the package cache of the runner, find out who wrote to it, and build again")
 	case p.Dependencies != anyDependencies && len(loose) > 0:
-		return unmet("a package is in no lock", listed(loose), "a lock that names each", "commit the lock file, and install from it alone (npm ci, --require-hashes)")
+		return unmet("a package is in no lock", listed(loose), "a lock that names each", "commit the lock file, and install what it names alone, as npm ci does")
 	case p.Dependencies == comparedDependencies && len(uncompared) > 0:
 		return unmet("packages could not be compared with their lock", listed(uncompared), "compared", "keep the package manager's own cache in the job, so that archives are there to compare with")
 	}
