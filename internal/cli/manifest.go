@@ -108,7 +108,7 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	for _, s := range about {
 		if _, is := m.Product(s.Digest.Hex()); !is {
-			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on the manifest of the build that made it, and name what the build makes with --products",
+			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on the manifest of the build that made it; and tell sallyport run what the build makes, with products",
 				"the build manifest has no product with the digest of %q, %s", fault.Cut(s.Name), s.Digest)
 		}
 	}
@@ -122,7 +122,7 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	log, err := handedOver(in.Manifest+".log", material.MaxLogBytes)
 	if err != nil {
-		return "", nil, fmt.Errorf("reading the log of the build manifest: %w", err)
+		return "", nil, fault.New(fault.Usage, fault.Of(err).Code, "hand on both files as sallyport run has written them", "reading the log of the build manifest: %w", err)
 	}
 	if got := subject.Sum(log).Hex(); got != m.Log.Digest {
 		return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on both files as sallyport run has written them",

@@ -108,7 +108,7 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 	case !filepath.IsLocal(p.dir):
 		return p, fault.New(fault.Refused, fault.Path, "record the build below the top of its checkout", "the build ran in %q, which is outside of its source", p.dir)
 	case len(p.products) == 0:
-		return p, fault.New(fault.Refused, fault.Materials, "name what the build makes with --products, and record it again", "the manifest lists no product")
+		return p, fault.New(fault.Refused, fault.Materials, "tell sallyport run what the build makes, with products, and record it again", "the manifest lists no product")
 	case slices.Contains(p.command, "[hidden]"):
 		return p, fault.New(fault.Refused, fault.Materials, "take secrets out of the command line: hand them over as variables", "a part of the command is hidden in the manifest")
 	}

@@ -161,7 +161,7 @@ func (p Materials) judge(x look) *miss {
 	}
 	if _, is := m.Product(x.c.Subject.Digest.Hex()); !is {
 		return &miss{code: fault.SubjectMismatch, reason: "the build manifest does not list the artifact among its products",
-			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "name what the build makes with --products, and build again"}
+			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "tell sallyport run what the build makes, with products, and build again"}
 	}
 	if twin := x.twin(); twin != nil {
 		return twin
