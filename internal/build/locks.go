@@ -26,7 +26,7 @@ func sum(b []byte) string {
 func (k *maker) packagesOf() {
 	var opened []string
 	for _, f := range k.Result.Files {
-		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) {
+		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) && !k.ofMachine(f.Path) {
 			opened = append(opened, f.Path)
 		}
 	}
@@ -51,6 +51,15 @@ func (k *maker) packagesOf() {
 	for i, p := range k.kept {
 		k.inFolder[p.At] = i
 	}
+}
+
+// ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
+func (k *maker) ofMachine(path string) bool {
+	if _, below := under(k.Top, path); below {
+		return false
+	}
+	_, tool := k.toolchainOf(path)
+	return tool || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
