@@ -58,8 +58,7 @@ func (k *maker) ofMachine(path string) bool {
 	if _, below := under(k.Top, path); below {
 		return false
 	}
-	_, tool := k.toolchainOf(path)
-	return tool || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+	return k.ofToolchain(path) || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
@@ -110,7 +109,7 @@ func (k *maker) lockFiles() {
 	naming := map[string]bool{}
 	for _, p := range k.kept {
 		naming[p.Lock] = true
-		if _, tool := k.toolchainOf(p.At); tool {
+		if k.ofToolchain(p.At) {
 			continue // its bytes are the toolchain's
 		}
 		q := material.Package{PURL: cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)), State: string(p.State), Lock: k.named(p.Lock), Files: p.Files, Found: k.text(p.Found)}

@@ -134,14 +134,9 @@ func rootOf(name, path string) string {
 	return ""
 }
 
-// toolchainOf is the toolchain whose directory a path lies in.
-func (k *maker) toolchainOf(path string) (string, bool) {
-	for _, r := range k.roots {
-		if _, ok := under(r, path); ok {
-			return r, true
-		}
-	}
-	return "", false
+// ofToolchain reports whether a path lies in the directory of a toolchain.
+func (k *maker) ofToolchain(path string) bool {
+	return slices.ContainsFunc(k.roots, func(r string) bool { _, ok := under(r, path); return ok })
 }
 
 // caches are the directories in which earlier builds leave what they made.
