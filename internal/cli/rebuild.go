@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/difference"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/record"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -109,6 +110,8 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 		p.original = p.source
 	}
 	switch {
+	case p.commit != "" && !gitobject.IsCommit(p.commit):
+		return p, fault.New(fault.Refused, fault.Malformed, "", "the manifest names the commit %q, want 40 or 64 hexadecimal digits", fault.Cut(p.commit))
 	case p.commit == "":
 		return p, fault.New(fault.Refused, fault.Materials, "record the build in a checkout of its commit", "the manifest names no commit: %s", m.Source.Reason)
 	case len(m.Source.Submodules) > 0:
