@@ -192,6 +192,9 @@ func (k *maker) came(f record.File) string {
 
 // pseudo reports whether a path is of the kernel's own file systems.
 func pseudo(path string) bool {
+	if _, shared := under("/dev/shm", path); shared {
+		return false // a file system like others, in memory
+	}
 	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(d string) bool { _, ok := under(d, path); return ok }) ||
 		!strings.HasPrefix(path, "/") || strings.HasSuffix(path, " (deleted)")
 }

@@ -26,7 +26,7 @@ func sum(b []byte) string {
 func (k *maker) packagesOf() {
 	var opened []string
 	for _, f := range k.Result.Files {
-		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) {
+		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) && !k.ofMachine(f.Path) {
 			opened = append(opened, f.Path)
 		}
 	}
@@ -51,6 +51,14 @@ func (k *maker) packagesOf() {
 	for i, p := range k.kept {
 		k.inFolder[p.At] = i
 	}
+}
+
+// ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
+func (k *maker) ofMachine(path string) bool {
+	if _, below := under(k.Top, path); below {
+		return false
+	}
+	return k.ofToolchain(path) || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
@@ -101,7 +109,7 @@ func (k *maker) lockFiles() {
 	naming := map[string]bool{}
 	for _, p := range k.kept {
 		naming[p.Lock] = true
-		if _, tool := k.toolchainOf(p.At); tool {
+		if k.ofToolchain(p.At) {
 			continue // its bytes are the toolchain's
 		}
 		q := material.Package{PURL: cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)), State: string(p.State), Lock: k.named(p.Lock), Files: p.Files, Found: k.text(p.Found)}

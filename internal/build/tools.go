@@ -94,10 +94,16 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 			continue
 		}
 		t.Name, t.Said = tool.name, "the tool itself"
-		line, _, _ := strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
+		line := ""
+		if k.installed(f.Path) { // else the build may have put it there, and it would run unwatched
+			line, _, _ = strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
+		}
 		t.Version = k.text(version().FindString(remarks().ReplaceAllString(line, "")))
 		if t.Version == "" {
 			t.Said = "the tool says none"
+		}
+		if !k.installed(f.Path) {
+			return t, "", true // whoever can write beside it could make anything a part of it
 		}
 		return t, rootOf(tool.name, f.Path), true
 	}
@@ -106,6 +112,11 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 
 // remarks are what some tools say of their packagers, in parentheses.
 var remarks = lazy(`\([^)]*\)`)
+
+// installed reports whether a program came with the machine or lies where the runner keeps toolchains.
+func (k *maker) installed(path string) bool {
+	return slices.ContainsFunc(append(slices.Clone(systems), k.Tools...), func(d string) bool { _, ok := under(d, path); return ok })
+}
 
 var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+[A-Za-z0-9.+-]*`) })
 
@@ -134,14 +145,9 @@ func rootOf(name, path string) string {
 	return ""
 }
 
-// toolchainOf is the toolchain whose directory a path lies in.
-func (k *maker) toolchainOf(path string) (string, bool) {
-	for _, r := range k.roots {
-		if _, ok := under(r, path); ok {
-			return r, true
-		}
-	}
-	return "", false
+// ofToolchain reports whether a path lies in the directory of a toolchain.
+func (k *maker) ofToolchain(path string) bool {
+	return slices.ContainsFunc(k.roots, func(r string) bool { _, ok := under(r, path); return ok })
 }
 
 // caches are the directories in which earlier builds leave what they made.

@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/difference"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/record"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -56,7 +57,7 @@ type plan struct {
 func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
-		return answer{}, fault.Errorf("making a directory for the rebuild: %w", fault.Cause(err))
+		return answer{}, fault.New(fault.Unavailable, fault.NotAvailable, "let TMPDIR name a directory that can be written to", "making a directory for the rebuild: %w", fault.Cause(err))
 	}
 	defer func() { _ = forceRemove(work) }() // the machine may clear it up
 	p, err := r.planned(in, work)
@@ -100,9 +101,21 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 	}
 	p.manifest, p.command, p.dir, p.commit = subject.Sum(b).Hex(), m.Command, m.Directory, m.Source.Commit
 	p.products, p.variables = m.Products, m.Variables
+	top, err := r.git(p.source, "rev-parse", "--show-toplevel")
+	if err != nil {
+		return p, err
+	}
+	p.source = strings.TrimSpace(top)
+	if in.Original == "" {
+		p.original = p.source
+	}
 	switch {
+	case p.commit != "" && !gitobject.IsCommit(p.commit):
+		return p, fault.New(fault.Refused, fault.Malformed, "", "the manifest names the commit %q, want 40 or 64 hexadecimal digits", fault.Cut(p.commit))
 	case p.commit == "":
 		return p, fault.New(fault.Refused, fault.Materials, "record the build in a checkout of its commit", "the manifest names no commit: %s", m.Source.Reason)
+	case len(m.Source.Submodules) > 0:
+		return p, fault.New(fault.Refused, fault.Unsupported, "rebuild by hand, and compare the digests with the manifest", "the source has submodules, and rebuild fetches none")
 	case !m.Source.Clean:
 		return p, fault.New(fault.Refused, fault.Materials, "commit what the build changes, and record it again", "the manifest is of a source that is not its commit's")
 	case !filepath.IsLocal(p.dir):
@@ -151,6 +164,8 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, fault.New(fault.Refused, fault.Reproduction, "name the command that builds, and with --products what it makes", "the command made nothing below %q", dir)
 	}
 	p.original = top
+	const tick = 2 * time.Second // zip has times of two seconds, and tar of one
+	time.Sleep(time.Until(result.Ended.Add(tick)))
 	return p, nil
 }
 

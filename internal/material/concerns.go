@@ -48,6 +48,9 @@ func (m *Manifest) Concerns() (all []string) {
 			say("%s: %s%s", x.How, x.Path, map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
 		}
 	}
+	if len(m.Products) == 0 {
+		say("the build made nothing: begin with an empty output, or name what it makes with --products")
+	}
 	for _, a := range m.Actions {
 		if a.Digest == "" {
 			say("action %s is not pinned to a commit", a.Name)
