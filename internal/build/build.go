@@ -361,7 +361,7 @@ func hashed(path string) (digest string, size int64, err error) {
 func (k *maker) output(path string) bool {
 	out := k.Out
 	if len(out) == 0 {
-		if _, tool := k.toolchainOf(path); tool || k.cached(path) {
+		if k.ofToolchain(path) || k.cached(path) {
 			return false
 		}
 		if rest, below := under(k.Top, path); below && (strings.HasPrefix(rest, ".git/") || k.packaged(path) != nil) {
