@@ -13,8 +13,10 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
@@ -106,15 +108,52 @@ func (k *maker) shown(args []string) []string {
 	for i, a := range args {
 		out[i] = k.text(a)
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if assigned && k.Hidden(name, value) {
+		if assigned && k.secret(name, value) {
 			out[i] = a[:len(a)-len(value)] + hidden
-		} else if i > 0 && !strings.HasPrefix(a, "-") && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") &&
-			k.Hidden(strings.TrimLeft(args[i-1], "-"), a) || k.Hidden("", a) {
+			if k.secret("", out[i]) {
+				out[i] = hidden
+			}
+		} else if i > 0 && !strings.HasPrefix(a, "-") && k.after(args[i-1], a) || k.secret("", a) {
 			out[i] = hidden
 		}
 	}
 	return out
 }
+
+// after reports whether an argument is a secret because of the flag before it.
+func (k *maker) after(flag, value string) bool {
+	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") && (k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
+}
+
+// secret reports whether a value is a secret, or whether one is given a name inside of it, as a shell, a header of HTTP and
+// compilers do.
+func (k *maker) secret(name, value string) bool {
+	if k.Hidden(name, value) || inside().MatchString(value) {
+		return true
+	}
+	for rest := value; rest != ""; {
+		m := given().FindStringSubmatchIndex(rest)
+		if m == nil {
+			return false
+		}
+		name, apart := rest[m[2]:m[3]], rest[m[3]:m[4]]
+		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) && k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
+			return true
+		}
+		rest = rest[m[3]+1:] // a value may give names itself
+	}
+	return false
+}
+
+var (
+	given = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`((?:-+[A-Za-z_]|[A-Za-z_])[A-Za-z0-9_.-]*)(?:["']?\s*[=:]\s*["']?|\s+)([^\s"']+)`)
+	})
+	// inside finds a user with a password, as curl(1) and others take them.
+	inside = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|\s)(?:-u|--user|-U|--proxy-user)[\s=]+["']?[^\s:"']+:[^\s"']`)
+	})
+)
 
 const hidden = "[hidden]"
 

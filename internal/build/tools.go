@@ -205,7 +205,7 @@ const maxValue = 2048
 func (k *maker) variables() {
 	for _, v := range k.Env {
 		name, value, _ := strings.Cut(v, "=")
-		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.Hidden(name, value) || k.text(value) != value {
+		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.secret(name, value) || k.text(value) != value {
 			k.m.Withheld++
 			continue
 		}
