@@ -89,7 +89,8 @@ func special(ts *testscript.TestScript, neg bool, args []string) {
 	for _, c := range inputs.All() {
 		for _, in := range c.Inputs {
 			if in.Kind != inputs.Path || !in.Where.In(inputs.Flag) ||
-				slices.Contains([]string{"verdict", "input", "keep-evidence", "output", "export", "bundle-dir", "root"}, in.Name) && c.Name != "explain" {
+				slices.Contains([]string{"verdict", "input", "keep-evidence", "output", "export", "bundle-dir", "root"}, in.Name) && c.Name != "explain" ||
+				slices.Contains([]string{"run record", "run products", "rebuild source", "rebuild original", "rebuild products", "rebuild reproduction", "rebuild html", "manifest html"}, c.Name+" "+in.Name) {
 				continue // written to, or a directory
 			}
 			command, known := readers[c.Name+" "+in.Name]
@@ -159,6 +160,9 @@ var readers = map[string]string{
 	"failed trusted-root":    "deployer:failed --signing-config $SIGNING --trusted-root SPECIAL",
 	"attest checksums":       "job:attest --checksums SPECIAL",
 	"attest predicate":       "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --predicate-type https://scan.example/v1 --predicate SPECIAL dist/app",
+	"attest manifest":        "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --manifest SPECIAL dist/app",
+	"attest reproduction":    "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --reproduction SPECIAL dist/app",
+	"rebuild manifest":       "person:rebuild --manifest SPECIAL",
 	"attest report":          "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --type sbom --report SPECIAL dist/app",
 	"attest tool-version":    "job:attest --signing-config $SIGNING --trusted-root $TRUSTED --type vulnerabilities --report trivy.json --tool-version SPECIAL dist/app",
 	"attest signing-config":  "job:attest --sigstore custom --trusted-root .sallyport/trusted_root.json --signing-config SPECIAL dist/app",

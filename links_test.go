@@ -59,9 +59,9 @@ func TestBinary_links_no_server_no_kms_no_viper(t *testing.T) {
 }
 
 // maxBinary bounds what an action downloads at every job, before it is compressed.
-const maxBinary = 26 << 20
+const maxBinary = 29 << 20
 
-func TestBinary_is_at_most_26_MiB(t *testing.T) {
+func TestBinary_is_at_most_29_MiB(t *testing.T) {
 	info, err := os.Stat(production(t))
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,7 +25,7 @@ func TestMain(m *testing.M) {
 	if status, is := record.Reexec(); is {
 		os.Exit(status)
 	}
-	testscript.Main(waiting{m}, map[string]func(){"sallyport": program})
+	testscript.Main(waiting{m}, map[string]func(){"sallyport": program, "dial": dial})
 }
 
 // waiting runs more tests at once than there are processors: a scenario mostly
@@ -48,6 +49,16 @@ func program() {
 		os.Exit(1)
 	}
 	main()
+}
+
+// dial is a program of a build that has a daemon work for it.
+func dial() {
+	c, err := net.Dial("unix", os.Args[1])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	_ = c.Close() // nothing was written
 }
 
 func signs(arg string) bool {

@@ -12,6 +12,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,6 +25,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/zip"
 
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/labtest"
@@ -44,7 +47,9 @@ import (
 //	keep DIR              put bundles into the attestations of the scene's repository, as each of its workflows may
 //	control METHOD PATH [JSON]  talk to the lab's control API
 //	lab [ARGS]            play on in a lab of one's own
+//	listen FILE           have a program outside of every build listen on a socket
 //	files DIR N           make N files
+//	module PROXY DIR PATH@VERSION  put DIR into a directory that go reads as a proxy of modules
 //	pack FILE DIR [NAME=SIZE ...]  pack DIR as npm does, with files of that many bytes
 //	unlogged FILE         write the lab's signing config without its log
 //	allowed               the gate said yes, and passed on what may be deployed
@@ -58,7 +63,7 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "files": files, "pack": pack,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "listen": listen, "module": goModule, "files": files, "pack": pack,
 	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
@@ -163,6 +168,23 @@ func ownLab(ts *testscript.TestScript, neg bool, args []string) {
 	s := on(ts)
 	s.lab, s.stops = lab, append(s.stops, stop)
 	ts.Check(s.open(ts.Setenv))
+}
+
+func listen(ts *testscript.TestScript, neg bool, args []string) {
+	l, err := net.Listen("unix", ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Defer(func() { _ = l.Close() }) // the scenario has ended
+}
+
+func goModule(ts *testscript.TestScript, neg bool, args []string) {
+	path, version, _ := strings.Cut(args[2], "@")
+	at := filepath.Join(ts.MkAbs(args[0]), filepath.FromSlash(path), "@v", version)
+	ts.Check(os.MkdirAll(filepath.Dir(at), 0o755))
+	var b bytes.Buffer
+	ts.Check(zip.CreateFromDir(&b, module.Version{Path: path, Version: version}, ts.MkAbs(args[1])))
+	for ending, text := range map[string]string{".zip": b.String(), ".mod": "module " + path + "\n", ".info": fmt.Sprintf(`{"Version":%q}`, version)} {
+		ts.Check(os.WriteFile(at+ending, []byte(text), 0o644))
+	}
 }
 
 // selfClaims are the claims of a job of this scene's repository.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The main job on this machine: look at a repository that ships, and watch; then build,
 # attest, allow, tamper, deny; then a release, the author's refusal, two approvals, what entered, one byte more, and the
-# last verdict judged again; then a scan and a new install script, each of which keeps a genuine build out. It needs Go
+# last verdict judged again; then a scan and a new install script, each of which keeps a genuine build out; then a build that
+# phones home, recorded and then cut. It needs Go
 # and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -339,10 +340,29 @@ run sallyport attest dist/widget-1.5.2.tgz >/dev/null
 scanned 1.5.2 >/dev/null
 run sallyport gate --environment staging dist/widget-1.5.2.tgz
 
+say "Fourth act: a build that phones home"
+note "A dependency has added a line to the build: it reports where it runs. Two words before" \
+  "the build command show it, and one more stops it."
+mkdir -p widget-2 && cd widget-2
+home=${SALLYPORT_LAB_AUTHORITY#*://} home=${home%%/*}
+cat >build.sh <<BUILD
+mkdir -p dist && printf 'release 2.0.0\n' >dist/app
+if (exec 3<>/dev/tcp/${home%:*}/${home##*:}) 2>/dev/null; then echo 'build: somebody was told'; else echo 'build: nobody was told'; fi
+BUILD
+
+say "18. The build is watched"
+run sallyport run --products dist -- bash build.sh
+
+say "19. The same build with its network cut"
+run sallyport run --no-network --products dist -- bash build.sh
+run sallyport manifest show .sallyport/build-manifest.json | sed -n '1,/^watched/p'
+cd ..
+
 say "Where to look next"
 note "  README.md               the two steps for your own pipeline" \
   "  docs/policy.md          every line that a policy may have" \
   "  docs/evidence.md        scans, tests, SBOMs, and the environment before" \
+  "  docs/build.md           what went into a build, and whether it comes out again" \
   "  docs/approve.md         who may say yes, and when a yes is void" \
   "  docs/threat-model.md    what this stops, and the test that shows it" \
   "  sallyport help gate     the command you have just seen"

@@ -7,6 +7,8 @@ require('../../shared/install.js').action('attest', [
   { name: 'predicate' },
   { name: 'type' },
   { name: 'report' },
+  { name: 'manifest' },
+  { name: 'reproduction' },
   { name: 'report-inputs', list: true },
   { name: 'tool' },
   { name: 'tool-version' },

@@ -30,7 +30,7 @@ var password = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 
 var (
 	secretName = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)(secret|passw|passphrase|credential|token|private.?key|api.?key|access.?key|signing.?key|(^|[^a-z])o?auth($|[^a-z])|cookie)`)
+		return regexp.MustCompile(`(?i)(secret|passw|passphrase|credential|token|private.?key|api.?key|access.?key|signing.?key|(^|[^a-z])o?auth($|[^a-z])|authorization|cookie)`)
 	})
 	// The beginnings that platforms give to their tokens so that scanners find
 	// them, keys in PEM, tokens of RFC 7519, and addresses with a password

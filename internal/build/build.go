@@ -9,11 +9,16 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
+	"io/fs"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/packages"
 	"github.com/sallyport-dev/sallyport/internal/record"
@@ -30,8 +35,12 @@ type Run struct {
 	Env      []string       // of the command
 	Out      []string       // files and directories of the output, absolute; none: what was made below Top
 	Machine  material.Machine
-	Home     string // of the user, absolute
-	Workflow string // the file that started the job, from Top; "": not known
+	Home     string   // of the user, absolute
+	Tools    []string // directories in which the runner keeps toolchains, absolute
+	// Variables are the names of variables that a manifest may show, besides those that it always shows.
+	Variables []string
+	Workflow  string // the file that started the job, from Top; "": not known
+	Pins      string // the lock file of workflows, from Top: which commit each action is of
 
 	Hidden func(name, value string) bool // a variable or an argument that is a secret
 	Scrub  func(text string) string      // a text without the secrets of the job
@@ -99,15 +108,52 @@ func (k *maker) shown(args []string) []string {
 	for i, a := range args {
 		out[i] = k.text(a)
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if assigned && k.Hidden(name, value) {
+		if assigned && k.secret(name, value) {
 			out[i] = a[:len(a)-len(value)] + hidden
-		} else if i > 0 && !strings.HasPrefix(a, "-") && strings.HasPrefix(args[i-1], "-") && !strings.Contains(args[i-1], "=") &&
-			k.Hidden(strings.TrimLeft(args[i-1], "-"), a) || k.Hidden("", a) {
+			if k.secret("", out[i]) {
+				out[i] = hidden
+			}
+		} else if i > 0 && !strings.HasPrefix(a, "-") && k.after(args[i-1], a) || k.secret("", a) {
 			out[i] = hidden
 		}
 	}
 	return out
 }
+
+// after reports whether an argument is a secret because of the flag before it.
+func (k *maker) after(flag, value string) bool {
+	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") && (k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
+}
+
+// secret reports whether a value is a secret, or whether one is given a name inside of it, as a shell, a header of HTTP and
+// compilers do.
+func (k *maker) secret(name, value string) bool {
+	if k.Hidden(name, value) || inside().MatchString(value) {
+		return true
+	}
+	for rest := value; rest != ""; {
+		m := given().FindStringSubmatchIndex(rest)
+		if m == nil {
+			return false
+		}
+		name, apart := rest[m[2]:m[3]], rest[m[3]:m[4]]
+		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) && k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
+			return true
+		}
+		rest = rest[m[3]+1:] // a value may give names itself
+	}
+	return false
+}
+
+var (
+	given = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`((?:-+[A-Za-z_]|[A-Za-z_])[A-Za-z0-9_.-]*)(?:["']?\s*[=:]\s*["']?|\s+)([^\s"']+)`)
+	})
+	// inside finds a user with a password, as curl(1) and others take them.
+	inside = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?:^|\s)(?:-u|--user|-U|--proxy-user)[\s=]+["']?[^\s:"']+:[^\s"']`)
+	})
+)
 
 const hidden = "[hidden]"
 
@@ -145,13 +191,12 @@ func under(dir, path string) (string, bool) {
 // classify says of each file how it came to the build.
 func (k *maker) classify() {
 	k.how = make([]string, len(k.Result.Files))
-	caches := k.caches()
 	for i, f := range k.Result.Files {
-		k.how[i] = k.came(f, caches)
+		k.how[i] = k.came(f)
 	}
 }
 
-func (k *maker) came(f record.File, caches []string) string {
+func (k *maker) came(f record.File) string {
 	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
 		return ""
 	}
@@ -172,12 +217,12 @@ func (k *maker) came(f record.File, caches []string) string {
 		return material.FromToolchain
 	case k.packaged(f.Path) != nil:
 		return material.FromPackage
+	case k.cached(f.Path): // which may lie below the checkout: some platforms keep nothing else from job to job
+		return material.FromCache
 	case below && rest != ".git" && !strings.HasPrefix(rest, ".git/"):
 		return material.Untracked
 	case below:
 		return material.FromSource // the objects of the commit, each of which has its name
-	case in(caches):
-		return material.FromCache
 	case in(systems):
 		return material.FromSystem
 	}
@@ -186,6 +231,9 @@ func (k *maker) came(f record.File, caches []string) string {
 
 // pseudo reports whether a path is of the kernel's own file systems.
 func pseudo(path string) bool {
+	if _, shared := under("/dev/shm", path); shared {
+		return false // a file system like others, in memory
+	}
 	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(d string) bool { _, ok := under(d, path); return ok }) ||
 		!strings.HasPrefix(path, "/") || strings.HasSuffix(path, " (deleted)")
 }
@@ -193,8 +241,23 @@ func pseudo(path string) bool {
 // systems are the directories that come with the image of a machine (Filesystem Hierarchy Standard 3.0).
 var systems = []string{"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd"}
 
+// downloaded is the folder of the module for which the go command keeps a file beside it: its go.mod, its archive, their digests
+// and its version (https://go.dev/ref/mod#module-cache). "" is none.
+func downloaded(path string) string {
+	cache, rest, ok := strings.Cut(path, "/cache/download/")
+	name, file, of := strings.Cut(rest, "/@v/")
+	ext := filepath.Ext(file)
+	if !ok || !of || !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
+		return ""
+	}
+	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
+}
+
 // packaged is the package that a file is of, the one with the deepest folder.
 func (k *maker) packaged(path string) *packages.Package {
+	if i, ok := k.inFolder[downloaded(path)]; ok {
+		return &k.kept[i]
+	}
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if i, ok := k.inFolder[dir]; ok {
 			return &k.kept[i]
@@ -296,6 +359,9 @@ func (k *maker) explains(how string, f record.File) bool {
 
 // products lists what the build made: below the checkout, or where the output is said to be.
 func (k *maker) products() {
+	if k.m.Observation.Files == material.IsNotObserved {
+		k.lying()
+	}
 	for i, f := range k.Result.Files {
 		if k.how[i] != material.FromBuild || f.Digest == "" || !k.output(f.Path) {
 			continue
@@ -305,9 +371,38 @@ func (k *maker) products() {
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
 }
 
+// lying lists the output of a build that nobody watched: the files that lie there afterwards, where it is said to be.
+func (k *maker) lying() {
+	for _, dir := range k.Out {
+		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() || len(k.m.Products) >= material.MaxMaterials {
+				return nil // what cannot be read is no product
+			}
+			if digest, size, err := hashed(path); err == nil {
+				k.m.Products = append(k.m.Products, material.Product{Path: k.named(path), Digest: digest, Size: size})
+			}
+			return nil
+		})
+	}
+}
+
+func hashed(path string) (digest string, size int64, err error) {
+	f, err := file.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	size, err = io.Copy(h, f)
+	return hex.EncodeToString(h.Sum(nil)), size, err
+}
+
 func (k *maker) output(path string) bool {
 	out := k.Out
 	if len(out) == 0 {
+		if k.ofToolchain(path) || k.cached(path) {
+			return false
+		}
 		if rest, below := under(k.Top, path); below && (strings.HasPrefix(rest, ".git/") || k.packaged(path) != nil) {
 			return false
 		}

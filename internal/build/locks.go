@@ -26,7 +26,7 @@ func sum(b []byte) string {
 func (k *maker) packagesOf() {
 	var opened []string
 	for _, f := range k.Result.Files {
-		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) {
+		if f.Digest != "" && f.Use&(record.Read|record.Execute) != 0 && !pseudo(f.Path) && !k.ofMachine(f.Path) {
 			opened = append(opened, f.Path)
 		}
 	}
@@ -53,6 +53,14 @@ func (k *maker) packagesOf() {
 	}
 }
 
+// ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
+func (k *maker) ofMachine(path string) bool {
+	if _, below := under(k.Top, path); below {
+		return false
+	}
+	return k.ofToolchain(path) || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+}
+
 // candidates are the lock files of the checkout, and those that the build opened.
 func (k *maker) candidates() (all []string) {
 	for name := range k.source.files {
@@ -62,7 +70,7 @@ func (k *maker) candidates() (all []string) {
 	}
 	for _, f := range k.Result.Files {
 		if _, state := lockfile.Known(filepath.Base(f.Path)); state == lockfile.Reads && f.Digest != "" {
-			if _, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) {
+			if _, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) && !k.cached(f.Path) {
 				all = append(all, f.Path)
 			}
 		}
@@ -101,7 +109,7 @@ func (k *maker) lockFiles() {
 	naming := map[string]bool{}
 	for _, p := range k.kept {
 		naming[p.Lock] = true
-		if _, tool := k.toolchainOf(p.At); tool {
+		if k.ofToolchain(p.At) {
 			continue // its bytes are the toolchain's
 		}
 		q := material.Package{PURL: cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)), State: string(p.State), Lock: k.named(p.Lock), Files: p.Files, Found: k.text(p.Found)}
@@ -120,7 +128,7 @@ func (k *maker) lockFiles() {
 			continue
 		}
 		opened[f.Path] = true
-		if rest, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) {
+		if rest, below := under(cmp.Or(k.Top, k.Dir), f.Path); below && !installed(f.Path) && !k.cached(f.Path) {
 			names = append(names, rest)
 		}
 	}

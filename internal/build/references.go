@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/material"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
 
 const maxDescribed = 1 << 20 // bytes of a file that names images or actions
@@ -28,7 +29,7 @@ func (k *maker) references() {
 	}
 	if k.Workflow != "" && filepath.IsLocal(k.Workflow) {
 		if b, err := small(filepath.Join(k.Top, k.Workflow), maxDescribed); err == nil {
-			k.m.Actions = actions(k, b, k.Workflow)
+			k.m.Actions = k.pinned(actions(k, b, k.Workflow))
 		}
 	}
 	order := func(a, b material.Reference) int {
@@ -37,6 +38,45 @@ func (k *maker) references() {
 	slices.SortFunc(k.m.Images, order)
 	slices.SortFunc(k.m.Actions, order)
 	k.m.Images, k.m.Actions = slices.Compact(k.m.Images), slices.Compact(k.m.Actions)
+}
+
+// pinLimits are those of a lock file of workflows.
+var pinLimits = yamlnode.Limits{Bytes: maxDescribed, Depth: 16, Tokens: 1 << 18, Keys: 10_000, Nodes: 1 << 17}
+
+// pinned adds what the lock file of workflows says: the commits of actions that the workflow names by a tag, and of those that
+// they use in turn.
+func (k *maker) pinned(named []material.Reference) []material.Reference {
+	if !filepath.IsLocal(k.Pins) {
+		return named
+	}
+	b, err := small(filepath.Join(k.Top, k.Pins), maxDescribed)
+	if err != nil {
+		return named
+	}
+	doc, err := yamlnode.Parse(b, yamlnode.Options{Plain: true, Limits: pinLimits})
+	if err != nil || len(doc.Roots) != 1 {
+		return named
+	}
+	commits := map[string]string{}
+	for _, f := range doc.Roots[0].Get("dependencies").Fields {
+		if id, is := strings.CutPrefix(f.Value.Get("commit").Str(), "sha1-"); is && commit().MatchString(id) {
+			commits[f.Name] = id
+		}
+	}
+	for i, r := range named {
+		// An action may lie in a folder of its repository, and the lock names the repository.
+		whole, ref, _ := strings.Cut(r.Name, "@")
+		parts := strings.SplitN(whole, "/", 3)
+		if id := commits[r.Name]; r.Digest == "" && id != "" {
+			named[i].Digest = id
+		} else if r.Digest == "" && len(parts) > 2 {
+			named[i].Digest = commits[parts[0]+"/"+parts[1]+"@"+ref]
+		}
+	}
+	for name, id := range commits {
+		named = append(named, material.Reference{Name: k.text(name), Digest: id, Where: k.text(k.Pins)})
+	}
+	return named
 }
 
 func dockerfile(base string) bool {
@@ -73,7 +113,7 @@ func images(k *maker, b []byte, where string) (all []material.Reference) {
 func actions(k *maker, b []byte, where string) (all []material.Reference) {
 	for _, m := range usesLine().FindAllSubmatch(b, -1) {
 		name := string(m[1])
-		if strings.HasPrefix(name, "./") {
+		if strings.HasPrefix(name, "./") || strings.HasPrefix(name, "$/") {
 			continue // of the commit itself
 		}
 		r := material.Reference{Name: k.text(name), Where: k.text(where)}

@@ -48,7 +48,7 @@ func readSource(top, named string) source {
 	}
 	s := source{commit: commit}
 	if named != "" && named != commit {
-		s.reason = fmt.Sprintf("the job is of commit %s, and the checkout of another", named)
+		s.reason = fmt.Sprintf("the build began at commit %s, and the checkout is of another", named)
 	}
 	tree := gitobject.Tree{Dir: os.DirFS(common(dir))}
 	if s.tree, s.files, err = tree.Files(commit); err != nil {
@@ -58,6 +58,19 @@ func readSource(top, named string) source {
 		}
 	}
 	return s
+}
+
+// Head is the commit that is checked out at a directory; "" if there is none. A build can move it.
+func Head(top string) string {
+	dir, err := gitDir(top)
+	if err != nil {
+		return ""
+	}
+	commit, err := head(dir)
+	if err != nil {
+		return ""
+	}
+	return commit
 }
 
 // gitDir is where a checkout keeps its objects (gitrepository-layout(5)): a directory, or what a file names.

@@ -60,7 +60,7 @@ func (k *maker) toolchains() {
 	if k.Home != "" && slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
 		k.roots = append(k.roots, filepath.Join(k.Home, ".config/go/telemetry")) // it counts there how often it ran
 	}
-	if dir := k.env("RUNNER_TOOL_CACHE"); filepath.IsAbs(dir) {
+	for _, dir := range k.Tools {
 		k.roots = append(k.roots, filepath.Clean(dir))
 	}
 	slices.SortFunc(k.m.Toolchains, func(a, b material.Toolchain) int {
@@ -94,10 +94,16 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 			continue
 		}
 		t.Name, t.Said = tool.name, "the tool itself"
-		line, _, _ := strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
+		line := ""
+		if k.installed(f.Path) { // else the build may have put it there, and it would run unwatched
+			line, _, _ = strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
+		}
 		t.Version = k.text(version().FindString(remarks().ReplaceAllString(line, "")))
 		if t.Version == "" {
 			t.Said = "the tool says none"
+		}
+		if !k.installed(f.Path) {
+			return t, "", true // whoever can write beside it could make anything a part of it
 		}
 		return t, rootOf(tool.name, f.Path), true
 	}
@@ -106,6 +112,11 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 
 // remarks are what some tools say of their packagers, in parentheses.
 var remarks = lazy(`\([^)]*\)`)
+
+// installed reports whether a program came with the machine or lies where the runner keeps toolchains.
+func (k *maker) installed(path string) bool {
+	return slices.ContainsFunc(append(slices.Clone(systems), k.Tools...), func(d string) bool { _, ok := under(d, path); return ok })
+}
 
 var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+[A-Za-z0-9.+-]*`) })
 
@@ -134,14 +145,9 @@ func rootOf(name, path string) string {
 	return ""
 }
 
-// toolchainOf is the toolchain whose directory a path lies in.
-func (k *maker) toolchainOf(path string) (string, bool) {
-	for _, r := range k.roots {
-		if _, ok := under(r, path); ok {
-			return r, true
-		}
-	}
-	return "", false
+// ofToolchain reports whether a path lies in the directory of a toolchain.
+func (k *maker) ofToolchain(path string) bool {
+	return slices.ContainsFunc(k.roots, func(r string) bool { _, ok := under(r, path); return ok })
 }
 
 // caches are the directories in which earlier builds leave what they made.
@@ -161,6 +167,11 @@ func (k *maker) caches() (dirs []string) {
 	return dirs
 }
 
+// cached reports whether a file lies where earlier builds leave what they made.
+func (k *maker) cached(path string) bool {
+	return slices.ContainsFunc(k.caches(), func(d string) bool { _, ok := under(d, path); return ok })
+}
+
 // programs lists what was executed. A script is executed by the program that its first line names, and a program by its loader:
 // the kernel opens both, and no call says so.
 func (k *maker) programs() {
@@ -178,16 +189,15 @@ func (k *maker) programs() {
 
 const maxPrograms = 2000
 
-// allowed are the variables whose values a manifest has: what compilers and package managers read, and what names the run.
+// allowed are the variables whose values a manifest has: what compilers and package managers read. A caller adds
+// those by which a platform names the run.
 var allowed = strings.Fields(`PATH LANG LANGUAGE TZ SOURCE_DATE_EPOCH CI SHELL
 	GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOROOT GOPATH GOTOOLCHAIN GOEXPERIMENT GOPROXY GONOSUMDB GOSUMDB GONOSUMCHECK
 	GOPRIVATE GOWORK GODEBUG CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ARFLAGS MAKEFLAGS MFLAGS
 	NODE_ENV NODE_OPTIONS NPM_CONFIG_REGISTRY npm_config_registry npm_config_ignore_scripts YARN_ENABLE_SCRIPTS
 	RUSTFLAGS RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL
 	PYTHONHASHSEED PYTHONPATH PYTHONDONTWRITEBYTECODE PIP_INDEX_URL PIP_NO_INDEX UV_INDEX_URL
-	JAVA_HOME JAVA_TOOL_OPTIONS MAVEN_OPTS GRADLE_OPTS LD_PRELOAD LD_LIBRARY_PATH DOCKER_BUILDKIT BUILDKIT_PROGRESS
-	GITHUB_SHA GITHUB_REF GITHUB_REPOSITORY GITHUB_WORKFLOW_REF GITHUB_RUN_ID GITHUB_RUN_ATTEMPT GITHUB_JOB RUNNER_OS RUNNER_ARCH RUNNER_ENVIRONMENT
-	ImageOS ImageVersion CI_COMMIT_SHA CI_COMMIT_REF_NAME CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_ID CI_JOB_IMAGE CI_RUNNER_VERSION`)
+	JAVA_HOME JAVA_TOOL_OPTIONS MAVEN_OPTS GRADLE_OPTS LD_PRELOAD LD_LIBRARY_PATH DOCKER_BUILDKIT BUILDKIT_PROGRESS`)
 
 const maxValue = 2048
 
@@ -195,7 +205,7 @@ const maxValue = 2048
 func (k *maker) variables() {
 	for _, v := range k.Env {
 		name, value, _ := strings.Cut(v, "=")
-		if !slices.Contains(allowed, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.Hidden(name, value) || k.text(value) != value {
+		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.secret(name, value) || k.text(value) != value {
 			k.m.Withheld++
 			continue
 		}

@@ -24,6 +24,7 @@ type attestInputs struct {
 	Type          string   `input:"type"`
 	Report        string   `input:"report"`
 	Manifest      string   `input:"manifest"`
+	Reproduction  string   `input:"reproduction"`
 	ReportInputs  []string `input:"report-inputs"`
 	Tool          string   `input:"tool"`
 	ToolVersion   string   `input:"tool-version"`
@@ -73,12 +74,12 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 		return answer{}, err
 	}
 	a.Sinks, a.Check = sinks, at.check(attest.Job(forge))
-	defer r.progress(fmt.Sprintf("signing %d subjects", len(c.list)))()
+	defer r.progress("signing " + plural(len(c.list), "subject"))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
 		return answer{}, err
 	}
-	r.beside(a)
+	r.beside(a, in)
 	return done, r.attested(c, receipts)
 }
 
@@ -170,7 +171,7 @@ func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigsto
 func (r *run) predicate(in attestInputs, token string, about []subject.Subject, a *attest.Attest, reach func() error) (string, []byte, error) {
 	kind, path := in.PredicateType, in.Predicate
 	reports := in.Type != "" || in.Report != ""
-	if kind == "" && path == "" && !reports && in.Manifest == "" {
+	if kind == "" && path == "" && !reports && in.Manifest == "" && in.Reproduction == "" {
 		return r.provenance(in, token, reach)
 	}
 	// Making the provenance holds the token against the job that it is used in.
@@ -179,10 +180,13 @@ func (r *run) predicate(in attestInputs, token string, about []subject.Subject, 
 		return "", nil, err
 	}
 	if len(in.RecordInputs) > 0 {
-		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate, --report or --manifest states something else")
+		return "", nil, usage("--record-inputs belongs to the provenance, and --predicate, --report, --manifest or --reproduction states something else")
 	}
 	if in.Manifest != "" {
 		return r.manifested(in, about, a)
+	}
+	if in.Reproduction != "" {
+		return r.rebuilt(in, about)
 	}
 	if reports {
 		return r.readReport(in, about, a)

@@ -160,9 +160,13 @@ func (in attestInputs) moment(flag, said string, at *time.Time, what string, x *
 }
 
 // beside says where the document is that a statement only summarises, if no store besides the local one keeps it.
-func (r *run) beside(a *attest.Attest) {
+func (r *run) beside(a *attest.Attest, in attestInputs) {
 	keeps := func(s attest.Sink) bool { _, ok := s.(gate.Keeper); return ok }
 	if a.Document == nil || slices.ContainsFunc(a.Sinks, keeps) {
+		return
+	}
+	if in.Manifest != "" {
+		fmt.Fprintf(r.Stdout, "log       kept in %s alone: people look there, and the gate needs none\n", report.Plain(r.in.BundleDir))
 		return
 	}
 	fmt.Fprintf(r.Stdout, "document  kept in %s alone: hand that directory to the gate, with bundle\n", report.Plain(r.in.BundleDir))

@@ -56,6 +56,7 @@ var commands = map[string]command{
 	"try":      told(tryCommand),
 	"run":      told(runCommand),
 	"manifest": told(manifestCommand),
+	"rebuild":  told(rebuildCommand),
 }
 
 // An answer is what a command that did not fault came to. Its zero denies.

@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/record"
 	"github.com/sallyport-dev/sallyport/internal/report"
 )
 
@@ -54,6 +55,7 @@ func (r *run) examine(in doctorInputs, p *policy.Policy) ([]finding.Finding, err
 		return nil, err
 	}
 	all = append(all, r.foreseen(p, root)...)
+	all = append(all, r.probed(p)...)
 	if r.in.Offline {
 		return all, nil
 	}
@@ -109,6 +111,31 @@ func (r *run) foreseen(p *policy.Policy, root *os.Root) []finding.Finding {
 		}
 	}
 	return out
+}
+
+// probed tries in a job what its runner lets a recorder do, where the policy asks for what one writes.
+func (r *run) probed(p *policy.Policy) []finding.Finding {
+	if r.platform == nil {
+		return nil // another machine says nothing about the runner
+	}
+	watched, cut := p.Records()
+	if !watched && !cut {
+		return nil
+	}
+	probe := record.Probe(cut)
+	f := finding.Finding{Rule: finding.BuildUnwatched, Severity: finding.Warning}
+	switch {
+	case watched && probe.Files != record.Observed:
+		f.Found, f.Wanted = cmp.Or(probe.Reason, "not observed"), "a recorder that may watch"
+	case cut && probe.Network != record.Cut:
+		f.Found, f.Wanted = cmp.Or(probe.Reason, "no cut"), "a network that can be cut"
+	case cut && probe.CutBy == record.BySocketFilter:
+		f.Found, f.Wanted = "the network can be cut by a filter of sockets alone, which cuts loopback too: "+probe.Reason, "a user namespace"
+		f.Message = "a build that listens on loopback will fail here under --no-network"
+	default:
+		return nil
+	}
+	return []finding.Finding{f.By(finding.Policy)}
 }
 
 // wants is what a policy asks of the platform's settings.

@@ -90,7 +90,7 @@ func differing(said *report.Record, v verdict.Verdict, in *policy.Input) error {
 	if said.Policy != nil {
 		claimed.Policy = said.Policy.Digest
 	}
-	what, was, is := difference(reflect.ValueOf(claimed), reflect.ValueOf(again), "")
+	what, was, is := firstOther(reflect.ValueOf(claimed), reflect.ValueOf(again), "")
 	switch {
 	case what != "":
 	case said.At != at:
@@ -105,13 +105,13 @@ func differing(said *report.Record, v verdict.Verdict, in *policy.Input) error {
 		"%s differs: the verdict says %q, and judged again it is %q", what, was, is)
 }
 
-// difference returns the first place where two values of one type differ, and what is
+// firstOther returns the first place where two values of one type differ, and what is
 // there; or "".
-func difference(a, b reflect.Value, at string) (what, was, is string) {
+func firstOther(a, b reflect.Value, at string) (what, was, is string) {
 	if _, text := a.Interface().(fmt.Stringer); !text && a.Kind() == reflect.Struct {
 		for i := range a.NumField() {
 			name := strings.ToLower(a.Type().Field(i).Name)
-			if what, was, is = difference(a.Field(i), b.Field(i), strings.TrimPrefix(at+" "+name, " ")); what != "" {
+			if what, was, is = firstOther(a.Field(i), b.Field(i), strings.TrimPrefix(at+" "+name, " ")); what != "" {
 				return what, was, is
 			}
 		}
@@ -119,7 +119,7 @@ func difference(a, b reflect.Value, at string) (what, was, is string) {
 	}
 	if a.Kind() == reflect.Slice {
 		for i := range min(a.Len(), b.Len()) {
-			if what, was, is = difference(a.Index(i), b.Index(i), fmt.Sprintf("%s %d", at, i+1)); what != "" {
+			if what, was, is = firstOther(a.Index(i), b.Index(i), fmt.Sprintf("%s %d", at, i+1)); what != "" {
 				return what, was, is
 			}
 		}

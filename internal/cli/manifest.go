@@ -99,8 +99,8 @@ func writePage(path string, page func(*bytes.Buffer) error) error {
 
 // manifested reads the build manifest that is to be signed. Each subject has to be a product of it.
 func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
-	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" {
-		return "", nil, usage("--manifest is the whole predicate; leave out --predicate-type, --predicate, --type and --report")
+	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" || in.Reproduction != "" {
+		return "", nil, usage("--manifest is the whole predicate; leave out --predicate-type, --predicate, --type, --report and --reproduction")
 	}
 	m, err := readManifest(in.Manifest)
 	if err != nil {
@@ -108,7 +108,7 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	for _, s := range about {
 		if _, is := m.Product(s.Digest.Hex()); !is {
-			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on the manifest of the build that made it, and name what the build makes with --products",
+			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on the manifest of the build that made it; and tell sallyport run what the build makes, with products",
 				"the build manifest has no product with the digest of %q, %s", fault.Cut(s.Name), s.Digest)
 		}
 	}
@@ -122,7 +122,7 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	log, err := handedOver(in.Manifest+".log", material.MaxLogBytes)
 	if err != nil {
-		return "", nil, fmt.Errorf("reading the log of the build manifest: %w", err)
+		return "", nil, fault.New(fault.Usage, fault.Of(err).Code, "hand on both files as sallyport run has written them", "reading the log of the build manifest: %w", err)
 	}
 	if got := subject.Sum(log).Hex(); got != m.Log.Digest {
 		return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on both files as sallyport run has written them",
@@ -134,4 +134,39 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 		fmt.Fprintf(r.Stdout, "%-8s  %s\n", map[bool]string{true: "manifest"}[i == 0], report.Plain(line))
 	}
 	return material.Type, predicate, nil
+}
+
+// rebuilt reads what a rebuild came to. Each subject has to be an artifact of the first build.
+func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte, error) {
+	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" {
+		return "", nil, usage("--reproduction is the whole predicate; leave out --predicate-type, --predicate, --type and --report")
+	}
+	raw, err := handedOver(in.Reproduction, material.MaxBytes+1)
+	if err != nil {
+		return "", nil, err
+	}
+	rep, err := material.ReadReproduction(bytes.TrimSpace(raw))
+	if err != nil {
+		return "", nil, fmt.Errorf("reading the reproduction %q: %w", fault.Cut(in.Reproduction), err)
+	}
+	for _, s := range about {
+		same, known := rep.Reproduced(s.Digest.Hex())
+		if !known {
+			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "name the artifacts of the first build, by their digests",
+				"the rebuild is not about %q, %s", fault.Cut(s.Name), s.Digest)
+		}
+		line := "the same bytes"
+		if !same {
+			line = "other bytes"
+		}
+		fmt.Fprintf(r.Stdout, "rebuild   %s: %s\n", report.Plain(s.Name), line)
+	}
+	predicate, err := rep.JSON()
+	if err != nil {
+		return "", nil, err
+	}
+	if attest.Discloses(predicate, secrets(r.Getenv)) {
+		return "", nil, fault.New(fault.Refused, fault.Leak, "take it out of the command of the build", "the reproduction %q holds a secret of this job, or an address with a password, and what is signed is public for ever", fault.Cut(in.Reproduction))
+	}
+	return material.ReproductionType, predicate, nil
 }

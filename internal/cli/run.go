@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,8 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	if err != nil {
 		return failed, fault.Errorf("finding the working directory: %w", fault.Cause(err))
 	}
+	top := checkoutOf(resolved(dir))
+	began := start{dir, top, build.Head(top)}
 	env, taken := r.stripped(in.KeepEnv)
 	r.forewarn(taken)
 	stdin, _ := r.Stdin.(*os.File)
@@ -66,7 +69,7 @@ func runCommand(r *run, in runInputs) (answer, error) {
 		}
 		return failed, fault.New(fault.Usage, fault.Config, "", "the command was not executed: %s", result.NotStarted)
 	}
-	m, log, err := build.Manifest(r.built(in, result, dir, env))
+	m, log, err := build.Manifest(r.built(in, result, began, env))
 	if err == nil {
 		err = out.write(&m, log)
 	}
@@ -108,16 +111,15 @@ func orNull(f *os.File) *os.File {
 	return null
 }
 
-// signingVariables are those that sign, or fetch what signs. A build has no use for them.
-var signingVariables = []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN", "SIGSTORE_ID_TOKEN"}
-
-// stripped is the environment of the command: that of this process, without tokens. taken are the names that it lacks.
+// stripped is the environment of the command: that of this process, without tokens. taken are the names of those.
 func (r *run) stripped(keep []string) (env, taken []string) {
 	for _, v := range os.Environ() {
-		name, _, _ := strings.Cut(v, "=")
+		name, value, _ := strings.Cut(v, "=")
 		token := slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
 		if token && !slices.Contains(keep, name) {
-			taken = append(taken, name)
+			if value != "" {
+				taken = append(taken, name)
+			}
 			continue
 		}
 		env = append(env, v)
@@ -142,11 +144,14 @@ func (r *run) note(text string) {
 	}
 }
 
+// start is where a build began. The build can move the commit of its checkout.
+type start struct{ dir, top, commit string }
+
 // built is what the manifest is made of.
-func (r *run) built(in runInputs, result *record.Result, dir string, env []string) build.Run {
+func (r *run) built(in runInputs, result *record.Result, began start, env []string) build.Run {
 	known := secrets(r.Getenv)
 	b := build.Run{
-		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(dir), Env: env, Home: resolved(r.Getenv("HOME")),
+		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(began.dir), Env: env, Home: resolved(r.Getenv("HOME")),
 		Machine: material.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: record.Kernel(), User: os.Geteuid()},
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
 		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
@@ -157,20 +162,24 @@ func (r *run) built(in runInputs, result *record.Result, dir string, env []strin
 			b.Out = append(b.Out, resolved(abs))
 		}
 	}
-	for at := b.Dir; ; at = filepath.Dir(at) {
+	b.Top, b.Commit = began.top, began.commit
+	if r.platform != nil {
+		b.Commit = cmp.Or(r.platform.Commit(), began.commit)
+	}
+	b.Workflow, b.Pins, b.Tools, b.Variables = workflowFile(r.Getenv), workflowPins, keptTools(r.Getenv), shownVariables
+	return b
+}
+
+// checkoutOf is the checkout that a directory lies in; "" if it lies in none.
+func checkoutOf(dir string) string {
+	for at := dir; ; at = filepath.Dir(at) {
 		if _, err := os.Lstat(filepath.Join(at, ".git")); err == nil {
-			b.Top = at
-			break
+			return at
 		}
 		if at == filepath.Dir(at) {
-			break
+			return ""
 		}
 	}
-	if r.platform != nil {
-		b.Commit = r.platform.Commit()
-	}
-	b.Workflow = workflowFile(r.Getenv)
-	return b
 }
 
 // resolved is a path as the recorder has it, without links.
@@ -205,8 +214,8 @@ func openRecord(path string) (f recordFiles, err error) {
 		return f, fault.Errorf("making the directory of %q: %w", path, fault.Cause(err))
 	}
 	const fresh = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil { //nolint:gosec // people read it
-		f.log, err = os.OpenFile(path+".log", fresh, 0o644) //nolint:gosec // people read it
+	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil {
+		f.log, err = os.OpenFile(path+".log", fresh, 0o644)
 	}
 	if err != nil {
 		f.close()

@@ -127,6 +127,8 @@ const (
 	// Will the next release be what the policy asks for?
 	BuildCached
 	BuildExposed
+	BuildSigns
+	BuildUnwatched
 
 	// Are there people left?
 	ApprovalsUnsatisfiable
@@ -795,6 +797,18 @@ var table = [...]row{
 		title:   "the next release will be denied: the job that signs runs code of the project",
 		meaning: "The policy says builder: isolated. What runs in that job can sign what it likes.",
 		step:    "build in one job, and sign in another that runs nothing of the project",
+	},
+	BuildSigns: {
+		id: "build-signs", severity: Warning, causes: []cause{{Workflows, "C22"}, {Pipelines, "C22"}},
+		title:   "the job that records a build may sign as well",
+		meaning: "A build can read the environment of the processes above it, so what runs in this job can sign what it likes, its own manifest included.",
+		step:    "record in a job without id-token or id_tokens, and sign the manifest in a job after it",
+	},
+	BuildUnwatched: {
+		id: "build-unwatched", severity: Warning, causes: []cause{{Policy, "D17"}},
+		title:   "this runner does not let a build be watched as the policy asks",
+		meaning: "The policy requires materials. The recorder was tried on this machine, and what it may do there is less than that.",
+		step:    "build on a Linux runner that allows seccomp and user namespaces",
 	},
 	// Are there people left?
 	ApprovalsUnsatisfiable: {

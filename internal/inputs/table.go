@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild()}
 }
 
 func gate() Component {
@@ -152,6 +152,7 @@ func attest() Component {
 				Pattern: `^(sbom|vulnerabilities|test-results|vex|known-exploited)?$`},
 			{Name: "report", Usage: "the file that the tool has written; with type", Kind: Path, Where: Everywhere},
 			{Name: "manifest", Usage: "the build manifest that sallyport run has written; the subjects have to be products of it", Kind: Path, Where: Everywhere},
+			{Name: "reproduction", Usage: "the file that sallyport rebuild has written; the subjects have to be of it, by the digests of the first build", Kind: Path, Where: Everywhere},
 			{Name: "report-inputs", Usage: "what a caller chose for the workflow that reports, NAME=VALUE; or the word none", List: true, Where: Everywhere},
 			{Name: "tool", Usage: "the tool that wrote the report, NAME@VERSION, where the report does not say it", Where: Everywhere, Pattern: `^([A-Za-z0-9][A-Za-z0-9 ._/-]*@[A-Za-z0-9][A-Za-z0-9._+-]*)?$`},
 			{Name: "tool-version", Usage: "the file that trivy version --format json has written: the tool's version, and how new its database was", Kind: Path, Where: Everywhere},
@@ -492,6 +493,35 @@ func manifest() Component {
 			{Name: "of", Usage: "show and one manifest, or diff and two", Required: true, List: true, Arguments: true, Where: Flag},
 			{Name: "html", Usage: "the file to write a page to", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
+// ReproductionPath is where a rebuild is written if nobody says otherwise.
+const ReproductionPath = ".sallyport/reproduction.json"
+
+// rebuild builds again and compares.
+func rebuild() Component {
+	return Component{
+		Name:    "rebuild",
+		Title:   "Sallyport rebuild",
+		Summary: "Build again from a build manifest, in another place and under other circumstances, and say whether the same bytes come out, or where they differ first and what mends it.",
+		Where:   Everywhere,
+		Stage:   "test",
+		Needs:   []string{"build"},
+		Inputs: []Input{
+			{Name: "manifest", Usage: "the build manifest that sallyport run has written; it says which command is run", Kind: Path, Where: Everywhere},
+			{Name: "check", Usage: "without a manifest: build the commit twice with command, and compare; for pull requests", Default: "false", Kind: Bool, Where: Everywhere},
+			{Name: "command", Usage: "with check: the command that builds, and its arguments, each a value of its own; at a terminal behind --", List: true, Arguments: true, Where: Everywhere},
+			{Name: "source", Usage: "the checkout that has the commit", Default: ".", Kind: Path, Where: Everywhere},
+			{Name: "original", Usage: "the directory in which the first build's products lie under their paths, to show where others differ; that of source if empty", Kind: Path, Where: Everywhere},
+			{Name: "fetch", Usage: "a shell command that fetches what the build needs, before its network is cut; that of the lock file that is there if empty", List: true, Where: Everywhere},
+			{Name: "with-network", Usage: "do not cut the network of the build", Default: "false", Kind: Bool, Where: Everywhere},
+			{Name: "products", Usage: "with check: a file or directory that the build makes; all that it makes if empty", List: true, Kind: Path, Where: Everywhere},
+			{Name: "reproduction", Usage: "the file to write what came out to, for attest with reproduction", Default: ReproductionPath, Kind: Path, Where: Everywhere},
+			{Name: "html", Usage: "the file to write a page to that shows where the builds differ", Kind: Path, Where: Everywhere},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Everywhere},
+			{Name: "quiet", Usage: "say nothing about what is being done", Default: "false", Kind: Bool, Where: Flag},
 		},
 	}
 }

@@ -107,6 +107,9 @@ func (b *building) goSum(data []byte) error {
 		if err := module.Check(f[0], k.version); err != nil {
 			return malformed("line %d: %w", i+1, fault.Cause(err))
 		}
+		if module.CanonicalVersion(k.version) != k.version {
+			return malformed("line %d: %q is no version as the go command writes it", i+1, k.version)
+		}
 		sum, ok := strings.CutPrefix(f[2], "h1:")
 		if raw, err := base64.StdEncoding.Strict().DecodeString(sum); !ok || err != nil || len(raw) != 32 {
 			return malformed("line %d: %q is no digest, want h1:…", i+1, f[2])

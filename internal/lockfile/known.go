@@ -32,11 +32,12 @@ var read = map[string]Kind{
 
 // unread are lock files of other tools.
 var unread = []string{
-	".terraform.lock.hcl", "Cartfile.resolved", "Chart.lock", "Gemfile.lock", "MODULE.bazel.lock", "Manifest.toml", "Package.resolved",
-	"Pipfile.lock", "Podfile.lock", "build.sbt.lock", "buildscript-gradle.lockfile", "bun.lock", "bun.lockb", "cabal.project.freeze",
-	"composer.lock", "conan.lock", "conda-lock.yml", "deno.lock", "flake.lock", "gems.locked", "gradle.lockfile", "mix.lock",
-	"npm-shrinkwrap.yaml", "package.resolved", "packages.lock.json", "pdm.lock", "pixi.lock", "pubspec.lock", "pylock.toml",
-	"rebar.lock", "renv.lock", "shard.lock", "stack.yaml.lock", "vcpkg-lock.json", "verification-metadata.xml", "yarn.lock",
+	".terraform.lock.hcl", "Cartfile.resolved", "Chart.lock", "Gemfile.lock", "MODULE.bazel.lock",
+	"Manifest.toml", "Package.resolved", "Pipfile.lock", "Podfile.lock", "build.sbt.lock",
+	"buildscript-gradle.lockfile", "bun.lock", "bun.lockb", "cabal.project.freeze", "composer.lock", "conan.lock",
+	"conda-lock.yml", "deno.lock", "flake.lock", "gems.locked", "gradle.lockfile", "mix.lock",
+	"packages.lock.json", "pdm.lock", "pixi.lock", "pubspec.lock", "pylock.toml", "rebar.lock", "renv.lock",
+	"shard.lock", "stack.yaml.lock", "vcpkg-lock.json", "verification-metadata.xml", "yarn.lock",
 }
 
 // without are manifests of tools that write no lock file.
@@ -65,7 +66,15 @@ func isRequirements(base string) bool {
 
 // locks are the lock files of a manifest, one of which has to be there.
 var locks = map[string][]string{
-	"package.json":     {"package-lock.json", "npm-shrinkwrap.json", "pnpm-lock.yaml", "yarn.lock", "bun.lock", "bun.lockb", "deno.lock"},
+	"package.json": {
+		"package-lock.json",
+		"npm-shrinkwrap.json",
+		"pnpm-lock.yaml",
+		"yarn.lock",
+		"bun.lock",
+		"bun.lockb",
+		"deno.lock",
+	},
 	"pyproject.toml":   {"uv.lock", "poetry.lock", "pdm.lock", "pylock.toml", "pixi.lock"},
 	"Pipfile":          {"Pipfile.lock"},
 	"Cargo.toml":       {"Cargo.lock"},

@@ -111,6 +111,11 @@ func limit(format string, args ...any) error {
 	return fault.New(fault.Refused, fault.Limit, "", format, args...)
 }
 
+// onLine says which line an error is about.
+func onLine(n int, err error) error {
+	return fault.New(fault.Refused, fault.Of(err).Code, "", "line %d: %w", n, err)
+}
+
 // building is a lock that is being read.
 type building struct {
 	lock    *Lock

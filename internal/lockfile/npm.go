@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"path"
 	"strings"
 
@@ -41,7 +42,10 @@ func (b *building) npm(data []byte) error {
 		return err //nolint:wrapcheck // a fault already
 	}
 	if l.LockfileVersion != 2 && l.LockfileVersion != 3 {
-		return malformed("it is of version %d, want 2 or 3: npm install --package-lock-only --lockfile-version 3 writes it", l.LockfileVersion)
+		return malformed(
+			"it is of version %d, want 2 or 3: npm install --package-lock-only --lockfile-version 3 writes it",
+			l.LockfileVersion,
+		)
 	}
 	for at, p := range l.Packages {
 		if at == "" {
@@ -67,8 +71,12 @@ func (b *building) npmPackage(at string, p npmPackage) error {
 	}
 	e := Entry{Name: p.Name, Version: p.Version, Digests: d, URL: address(p.Resolved), At: at, Inside: p.InBundle}
 	i := strings.LastIndex("/"+at, "/"+modules)
-	if i >= 0 && e.Name == "" {
-		e.Name = at[i+len(modules):]
+	if i >= 0 {
+		id := at[i+len(modules):]
+		if scope, rest, ok := strings.Cut(id, "/"); ok && (!strings.HasPrefix(scope, "@") || strings.Contains(rest, "/")) {
+			return malformed("%q is no place of a package", at)
+		}
+		e.Name = cmp.Or(e.Name, id)
 	}
 	if e.Name == "" {
 		e.Name = path.Base(at) // a folder of a workspace without a name

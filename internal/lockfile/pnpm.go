@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
 	"strings"
@@ -20,8 +21,6 @@ func (b *building) pnpm(data []byte) error {
 	switch {
 	case len(d.Odd) > 0:
 		return malformed("line %d has an anchor, an alias or a tag, which pnpm does not write", d.Odd[0].Line)
-	case len(d.Twice) > 0:
-		return malformed("line %d has the key %q twice", d.Twice[0].At.Line, d.Twice[0].Name)
 	case len(d.Roots) == 0 || len(d.Roots) != d.Count || d.Count > 2:
 		return malformed("it has %d documents, want one, or one before it about pnpm itself", d.Count)
 	}
@@ -53,7 +52,7 @@ func (b *building) pnpmDocument(root *yamlnode.Node) error {
 	}
 	for _, f := range all.Fields {
 		if err := b.pnpmPackage(f.Name, f.Value); err != nil {
-			return malformed("line %d: %w", f.Value.Line, err)
+			return onLine(f.Value.Line, err)
 		}
 	}
 	return nil
@@ -78,9 +77,8 @@ func once(n *yamlnode.Node) error {
 }
 
 // pnpmPackage adds one package. key is "name@version", in version 6 with a slash before it, and with what it was
-// resolved against in brackets.
+// resolved against in brackets. Of what no registry has, name and version are members, and the key is an address.
 func (b *building) pnpmPackage(key string, n *yamlnode.Node) error {
-	id, _, _ := strings.Cut(strings.TrimPrefix(key, "/"), "(")
 	r := n.Get("resolution")
 	if r == nil || r.Kind != yamlnode.Map {
 		return malformed("%q has no resolution", key)
@@ -90,20 +88,27 @@ func (b *building) pnpmPackage(key string, n *yamlnode.Node) error {
 		return err
 	}
 	e := Entry{Digests: d}
-	if i := strings.LastIndex(id, "@"); i > 0 {
-		e.Name, e.Version = id[:i], id[i+1:]
+	e.Name, e.Version = pnpmKey(key)
+	e.Name = cmp.Or(n.Get("name").Str(), e.Name)
+	e.Version = cmp.Or(n.Get("version").Str(), e.Version)
+	e.fetched(r)
+	if strings.Contains(e.Version, ":") { // an address
+		e.URL, e.Version = cmp.Or(e.URL, address(e.Version)), ""
 	}
-	if i := strings.Index(id[min(1, len(id)):], "@"); i >= 0 && strings.Contains(id, "://") {
-		e.Name, e.Version = id[:i+1], id[i+2:] // an address may hold another @
+	return b.add(e)
+}
+
+// pnpmKey is the name and the version of a key. A name has no "@" behind its first character.
+func pnpmKey(key string) (name, version string) {
+	id, _, _ := strings.Cut(strings.TrimPrefix(key, "/"), "(")
+	if i := strings.Index(id[min(1, len(id)):], "@"); i >= 0 {
+		return id[:i+1], id[i+2:]
 	}
-	for _, x := range []struct {
-		member string
-		into   *string
-	}{{"name", &e.Name}, {"version", &e.Version}} {
-		if s := n.Get(x.member).Str(); s != "" {
-			*x.into = s
-		}
-	}
+	return id, ""
+}
+
+// fetched takes over where a package comes from.
+func (e *Entry) fetched(r *yamlnode.Node) {
 	e.URL = address(r.Get("tarball").Str())
 	if repo := r.Get("repo").Str(); repo != "" {
 		e.URL = address(repo) + "#" + r.Get("commit").Str()
@@ -111,17 +116,7 @@ func (b *building) pnpmPackage(key string, n *yamlnode.Node) error {
 	if dir := r.Get("directory"); dir != nil {
 		e.URL, e.Local = dir.Str(), true
 	}
-	if e.Name == "" {
-		e.Name = id
-	}
-	if strings.Contains(e.Version, ":") {
-		if e.URL == "" {
-			e.URL = address(e.Version)
-		}
-		e.Version = ""
-	}
 	e.Local = e.Local || strings.HasPrefix(e.URL, "file:")
-	return b.add(e)
 }
 
 // yamlError says which line is wrong.

@@ -89,8 +89,8 @@ func (e *Entry) hashed(files []table) error {
 	return nil
 }
 
-// poetry reads poetry.lock (https://python-poetry.org/docs/basic-usage/), versions 1 and 2. Before version 2 the digests
-// are in a table of their own, by name.
+// poetry reads poetry.lock (https://python-poetry.org/docs/basic-usage/), versions 1 and 2. Before version 2 the
+// digests are in a table of their own, by name.
 func (b *building) poetry(data []byte) error {
 	t, err := tables(data)
 	if err != nil {

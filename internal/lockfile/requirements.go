@@ -1,6 +1,7 @@
 package lockfile
 
 import (
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -31,7 +32,7 @@ func (b *building) requirements(data []byte) error {
 	}
 	for _, r := range lines {
 		if err := b.requirement(r.text); err != nil {
-			return malformed("line %d: %w", r.line, err)
+			return onLine(r.line, err)
 		}
 	}
 	return nil
@@ -94,32 +95,33 @@ func (b *building) requirement(s string) error {
 		return err
 	}
 	e := Entry{Digests: hashes}
-	m := named().FindStringSubmatch(body)
-	switch {
-	case isAddress(body):
+	if addressed().MatchString(body) {
+		body, _, _ = strings.Cut(body, " ") // a marker follows
 		e.Name = lastPart(body)
-		e.URL, e.Local = address(body), !strings.Contains(body, "://")
-		return b.withFragment(e, body)
-	case m == nil:
+		return b.from(e, body)
+	}
+	m := named().FindStringSubmatch(body)
+	if m == nil {
 		return malformed("%q begins with no name", s)
 	}
 	e.Name = normalized(m[1])
 	rest := body[len(m[0]):]
 	if to, ok := strings.CutPrefix(rest, "@"); ok {
-		to, _, _ = strings.Cut(strings.TrimSpace(to), " ;")
-		to, _, _ = strings.Cut(to, " ")
-		e.URL, e.Local = address(to), strings.HasPrefix(to, "file:") || !strings.Contains(to, "://")
-		return b.withFragment(e, to)
+		return b.from(e, to)
 	}
 	spec, _, _ := strings.Cut(rest, ";")
-	spec = strings.Trim(strings.TrimSpace(spec), "()")
+	if spec = strings.Trim(strings.TrimSpace(spec), "()"); !isSpecifier(spec) {
+		return malformed("%q is no requirement", s)
+	}
 	if v := exactly().FindStringSubmatch(strings.TrimSpace(spec)); v != nil {
 		e.Version = v[1]
 	}
-	if strings.ContainsAny(spec, `#\/:"'`) || spec != "" && !strings.ContainsAny(spec[:1], "=<>!~") {
-		return malformed("%q is no requirement", s)
-	}
 	return b.add(e)
+}
+
+// isSpecifier reports whether a text may say which versions are meant (PEP 440).
+func isSpecifier(s string) bool {
+	return s == "" || strings.ContainsAny(s[:1], "=<>!~") && !strings.ContainsAny(s, `#\/:"'`)
 }
 
 // hashesOf are the digests of a line, and the line before them.
@@ -152,8 +154,11 @@ func hashesOf(s string) (string, []Digest, error) {
 	return strings.Join(words[:at], " "), out, nil
 }
 
-// withFragment adds an entry that is an address, whose last part may be a digest: "#sha256=…".
-func (b *building) withFragment(e Entry, to string) error {
+// from adds an entry that is an address, whose last part may be a digest or a name: "#sha256=…", "#egg=…". What
+// follows a space is a marker.
+func (b *building) from(e Entry, to string) error {
+	to, _, _ = strings.Cut(strings.TrimSpace(to), " ")
+	e.URL, e.Local = address(to), strings.HasPrefix(to, "file:") || !strings.Contains(to, "://")
 	_, fragment, _ := strings.Cut(to, "#")
 	for _, f := range strings.Split(fragment, "&") {
 		alg, sum, _ := strings.Cut(f, "=")
@@ -172,41 +177,49 @@ func (b *building) withFragment(e Entry, to string) error {
 	return b.add(e)
 }
 
-func isAddress(s string) bool {
-	head, _, _ := strings.Cut(s, " ")
-	return strings.Contains(head, "://") && !strings.Contains(head, "@") || strings.HasPrefix(s, ".") || strings.HasPrefix(s, "/") ||
-		strings.HasSuffix(head, ".whl") || strings.HasSuffix(head, ".tar.gz") || strings.HasSuffix(head, ".zip") ||
-		strings.HasPrefix(head, "git+") || strings.HasPrefix(head, "file:") || strings.HasPrefix(head, "http") && strings.Contains(head, "://")
-}
+// addressed is what a line begins with that is an address or a file instead of a name.
+var addressed = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^(?:[A-Za-z][A-Za-z0-9+.-]*://|file:|[./]|[^\s;@]*\.(?:whl|zip|tar\.gz|tar\.bz2|tgz)(?:\s|;|$))`,
+	)
+})
 
+// lastPart is a name for an address.
 func lastPart(s string) string {
 	s, _, _ = strings.Cut(s, "#")
 	s, _, _ = strings.Cut(s, "?")
-	s = strings.TrimRight(s, "/ ")
-	return s[strings.LastIndexByte(s, '/')+1:]
+	last := path.Base(strings.TrimSpace(s))
+	if strings.Trim(last, "./") == "" {
+		return s // the folder itself, or one above
+	}
+	return last
 }
 
-// option reads a line that is an option of pip: what names other requirements counts, and the rest says where and
-// how packages are found.
+// options are those of pip whose value counts, and whether it is another file of requirements.
+var options = []struct {
+	name     string
+	includes bool
+}{{"-r", true}, {"--requirement", true}, {"-c", true}, {"--constraint", true}, {"-e", false}, {"--editable", false}}
+
+// option reads a line that is an option of pip. All but options say where and how packages are found.
 func (b *building) option(s string) error {
-	for _, o := range []string{"-r", "--requirement", "-c", "--constraint", "-e", "--editable"} {
-		v, ok := strings.CutPrefix(s, o)
-		if !ok || v == "" || strings.HasPrefix(o, "--") && !strings.ContainsAny(v[:1], " \t=") {
+	if strings.HasPrefix(s, "--hash") {
+		return malformed("%q is of no requirement: a line before it has to end in a backslash", s)
+	}
+	for _, o := range options {
+		v, ok := strings.CutPrefix(s, o.name)
+		if !ok || v != "" && strings.HasPrefix(o.name, "--") && !strings.ContainsAny(v[:1], " \t=") {
 			continue
 		}
 		v = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(v), "="))
-		if v == "" || len(v) > maxText || strings.HasPrefix(v, "-") {
+		switch {
+		case v == "" || len(v) > maxText || strings.HasPrefix(v, "-"):
 			return malformed("%q names no file", s)
-		}
-		if !strings.HasSuffix(o, "e") && o != "--editable" {
+		case o.includes:
 			b.lock.Includes = append(b.lock.Includes, v)
 			return nil
 		}
-		e := Entry{Name: lastPart(v), URL: address(v), Local: !strings.Contains(v, "://")}
-		if e.Name == "" || strings.Trim(e.Name, ".") == "" {
-			e.Name = v
-		}
-		return b.withFragment(e, v)
+		return b.from(Entry{Name: lastPart(v)}, v)
 	}
 	return nil
 }

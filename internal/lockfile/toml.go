@@ -20,11 +20,10 @@ func tables(data []byte) (table, error) {
 	}
 	var t map[string]any
 	_, err := toml.Decode(string(data), &t)
-	var p toml.ParseError
-	switch {
-	case errors.As(err, &p):
+	if p := (toml.ParseError{}); errors.As(err, &p) {
 		return nil, malformed("line %d: %s", p.Position.Line, fault.Cut(p.Message))
-	case err != nil:
+	}
+	if err != nil {
 		return nil, malformed("%w", fault.Cause(err))
 	}
 	return t, nil

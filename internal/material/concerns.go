@@ -25,7 +25,9 @@ func (m *Manifest) Concerns() (all []string) {
 	if o.SameRoot {
 		say("the build ran as root, so it could have rewritten what is said here")
 	}
-	if o.Changed > 0 {
+	if o.Changed == 1 {
+		say("1 file changed while the build ran, after it was read")
+	} else if o.Changed > 1 {
 		say("%d files changed while the build ran, after they were read", o.Changed)
 	}
 	for _, d := range m.Source.Dirty {
@@ -45,6 +47,9 @@ func (m *Manifest) Concerns() (all []string) {
 		if x.How == FromOutside || x.How == Untracked || x.How == FromCache {
 			say("%s: %s%s", x.How, x.Path, map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
 		}
+	}
+	if len(m.Products) == 0 {
+		say("the build made nothing: begin with an empty output, or name what it makes with --products")
 	}
 	for _, a := range m.Actions {
 		if a.Digest == "" {

@@ -5,7 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // some old locks have no other
 	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/hex"
@@ -25,12 +25,23 @@ import (
 
 // Limits of one package. What is beyond them is not compared, and said so.
 const (
-	maxArchive  = 1 << 30 // bytes of an archive
-	maxUnpacked = 4 << 30 // bytes of all that is in one, and of one folder
-	maxMembers  = 300_000
+	maxArchive  = 1 << 30 // bytes of an archive, and of a file
+	maxUnpacked = 2 << 30 // bytes of all that is in one
+	maxMembers  = 300_000 // of an archive or a folder
 )
 
 var errLarge = errors.New("it is larger than is read")
+
+// reading says which file an error is about, without the names of packages of Go.
+func reading(name string, err error) error {
+	err = fault.Cause(err)
+	for _, p := range []string{"zip: ", "gzip: ", "archive/tar: ", "dirhash: ", "flate: "} {
+		if s, ok := strings.CutPrefix(err.Error(), p); ok {
+			err = errors.New(s)
+		}
+	}
+	return fault.Errorf("reading %q: %w", name, err)
+}
 
 // summed is the digest of a file by an algorithm, in hex.
 func summed(name, alg string) (string, error) {
@@ -43,12 +54,15 @@ func summed(name, alg string) (string, error) {
 		return "", err //nolint:wrapcheck // a phrase with the name already
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.Size() > maxArchive {
+		return "", reading(name, errLarge)
+	}
 	n, err := io.Copy(h, io.LimitReader(f, maxArchive+1))
 	if err == nil && n > maxArchive {
-		err = errLarge
+		err = errLarge // it grew meanwhile
 	}
 	if err != nil {
-		return "", fault.Errorf("reading %q: %w", name, fault.Cause(err))
+		return "", reading(name, err)
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
@@ -56,7 +70,7 @@ func summed(name, alg string) (string, error) {
 func hashOf(alg string) hash.Hash {
 	switch alg {
 	case "sha1":
-		return sha1.New() //nolint:gosec // some old locks have no other
+		return sha1.New() //nolint:gosec // see above
 	case "sha256":
 		return sha256.New()
 	case "sha384":
@@ -75,9 +89,15 @@ type member struct {
 	twice bool
 }
 
+// bounds of what is in an archive.
+type bounds struct {
+	bytes   int64
+	members int
+}
+
 // members are the digests of those members of a compressed tar archive that are wanted, by their names
-// without the first folder.
-func members(archive string, wanted []string) (map[string]member, error) {
+// without the first folder. wanted is in order.
+func members(archive string, wanted []string, most bounds) (map[string]member, error) {
 	f, err := file.Open(archive)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // a phrase with the name already
@@ -85,20 +105,20 @@ func members(archive string, wanted []string) (map[string]member, error) {
 	defer f.Close()
 	z, err := gzip.NewReader(bufio.NewReaderSize(f, 64<<10))
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", archive, fault.Cause(err))
+		return nil, reading(archive, err)
 	}
-	bounded := &io.LimitedReader{R: z, N: maxUnpacked}
-	out, err := tarMembers(tar.NewReader(bounded), wanted)
+	bounded := &io.LimitedReader{R: z, N: most.bytes + 1}
+	out, err := tarMembers(tar.NewReader(bounded), wanted, most.members)
 	if bounded.N <= 0 {
 		err = errLarge
 	}
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", archive, fault.Cause(err))
+		return nil, reading(archive, err)
 	}
 	return out, nil
 }
 
-func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
+func tarMembers(t *tar.Reader, wanted []string, most int) (map[string]member, error) {
 	out := map[string]member{}
 	for n := 0; ; n++ {
 		h, err := t.Next()
@@ -107,7 +127,7 @@ func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
 			return out, nil
 		case err != nil:
 			return nil, err
-		case n > maxMembers:
+		case n >= most:
 			return nil, errLarge
 		}
 		_, name, ok := strings.Cut(path.Clean(h.Name), "/")
@@ -125,7 +145,7 @@ func tarMembers(t *tar.Reader, wanted []string) (map[string]member, error) {
 
 // memberOf reads one member.
 func memberOf(r io.Reader) (member, error) {
-	b := bufio.NewReaderSize(r, 64<<10)
+	b := bufio.NewReaderSize(r, 8<<10)
 	head, err := b.Peek(2048)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return member{}, err
@@ -153,16 +173,16 @@ func memberOf(r io.Reader) (member, error) {
 	return m, nil
 }
 
-// fromArchive compares an archive with the digests of a lock, and the opened files of a package with what is in it. own are
-// files that a package manager puts there itself.
+// fromArchive compares an archive with the digests of a lock, and the opened files of a package with what is in
+// it. own are files that a package manager puts there itself.
 func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	if o := n.archive(archive); o.state != Locked {
 		return o
 	}
-	open := slices.DeleteFunc(slices.Sorted(slices.Values(j.open)), func(f string) bool {
+	open := slices.DeleteFunc(slices.Clone(j.open), func(f string) bool {
 		return f == "" || slices.Contains(own, f)
 	})
-	inside, err := members(archive, open)
+	inside, err := members(archive, open, bounds{maxUnpacked, maxMembers})
 	if err != nil {
 		return n.named("its archive cannot be read: %v", err)
 	}

@@ -1,9 +1,11 @@
 package packages
 
 import (
+	"maps"
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -13,8 +15,8 @@ import (
 // crateName is the folder of a crate: NAME-VERSION.
 var crateName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.+?)-(\d+\.\d+\.\d+.*)$`) })
 
-// cargoFile sorts a file in the home of Cargo: registry/src/INDEX/NAME-VERSION/…, registry/cache/INDEX/NAME-VERSION.crate
-// and git/checkouts/REPOSITORY/COMMIT/…
+// cargoFile sorts a file in the home of Cargo: registry/src/INDEX/NAME-VERSION/…,
+// registry/cache/INDEX/NAME-VERSION.crate and git/checkouts/REPOSITORY/COMMIT/…
 func (s *sorter) cargoFile(root, rel string) {
 	p := strings.SplitN(rel, "/", 5)
 	switch {
@@ -43,15 +45,27 @@ func (s *sorter) crateCompare(crate, archive string, j *job) outcome {
 		}
 		return o
 	}
-	o := outcome{state: Locked}
-	for i, n := range all {
+	bySource := map[string]outcome{}
+	for _, n := range all {
 		one := n.fromArchive(archive, j, ".cargo-ok")
-		if i == 0 {
-			o = one
+		if had, ok := bySource[n.entry.URL]; ok {
+			one = had.worse(one)
 		}
-		o = o.worse(one)
+		bySource[n.entry.URL] = one
 	}
-	return o
+	return best(bySource)
+}
+
+// best is the best of the outcomes by the source that a lock has. Two registries may have a crate of one name, and the
+// folder does not say whose it is.
+func best(bySource map[string]outcome) outcome {
+	var out outcome
+	for _, url := range slices.Sorted(maps.Keys(bySource)) {
+		if o := bySource[url]; out.state == "" || out.worse(o).state == out.state && o.state != out.state {
+			out = o
+		}
+	}
+	return out
 }
 
 // repository is the outcome for a checkout of a repository: the lock names a commit, whose beginning is the name of the

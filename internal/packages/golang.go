@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"io/fs"
 	"maps"
@@ -14,6 +15,7 @@ import (
 
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
+	modzip "golang.org/x/mod/zip"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -35,54 +37,51 @@ const (
 	theMod = "\x00mod"
 )
 
-// goFile sorts a file in the cache of modules: MODULE@VERSION/…, and cache/download/MODULE/@v/VERSION.zip and .mod. Other files
-// there are what the go command keeps for itself.
+// goFile sorts a file in the cache of modules: MODULE@VERSION/…, and cache/download/MODULE/@v/VERSION.zip and
+// .mod. Other files there are what the go command keeps for itself.
 func (s *sorter) goFile(root, rel string) {
-	m, inner, ok := goModule(rel)
-	if !ok {
-		return
+	path, version, inner := goNames(rel)
+	x, ok := newMod(root, path, version)
+	switch {
+	case ok && inner != "":
+		j := s.give(golang, x.dir, inner, func(j *job) outcome { return s.goCompare(x, j) })
+		j.purl = lockfile.PURL(lockfile.GoSum, x.path, x.version)
+	case !strings.HasPrefix(rel, "cache/"):
+		s.give(golang, root, rel, func(*job) outcome { return notLocked("it is in no module of the cache") })
 	}
-	path, err := module.EscapePath(m.Path)
-	if err != nil {
-		return
-	}
-	version, err := module.EscapeVersion(m.Version)
-	if err != nil {
-		return
-	}
-	base := filepath.Join(root, "cache", "download", filepath.FromSlash(path), "@v", version)
-	x := mod{m.Path, m.Version, filepath.Join(root, filepath.FromSlash(path)+"@"+version), base + ".zip", base + ".mod"}
-	j := s.give(golang, x.dir, inner, func(j *job) outcome { return s.goCompare(x, j) })
-	j.purl = lockfile.PURL(lockfile.GoSum, m.Path, m.Version)
 }
 
-// goModule is the module of a file in the cache, and the file in it.
-func goModule(rel string) (m module.Version, inner string, ok bool) {
-	path, version, cached := "", "", false
-	if rest, in := strings.CutPrefix(rel, "cache/download/"); in {
-		if path, version, cached = strings.Cut(rest, "/@v/"); !cached {
-			return m, "", false
-		}
-		inner = theZip
-		v, isZip := strings.CutSuffix(version, ".zip")
-		if !isZip {
-			inner = theMod
-			if v, cached = strings.CutSuffix(version, ".mod"); !cached {
-				return m, "", false
-			}
-		}
-		version = v
-	} else {
-		var rest string
-		if path, rest, ok = strings.Cut(rel, "@"); !ok {
-			return m, "", false
-		}
+// goNames are the module and the version of a file in the cache, as they are written there, and the file in the module.
+func goNames(rel string) (path, version, inner string) {
+	rest, cached := strings.CutPrefix(rel, "cache/download/")
+	if !cached {
+		path, rest, _ = strings.Cut(rel, "@")
 		version, inner, _ = strings.Cut(rest, "/")
+		return path, version, inner
 	}
-	var err, err2 error
-	m.Path, err = module.UnescapePath(path)
-	m.Version, err2 = module.UnescapeVersion(version)
-	return m, inner, err == nil && err2 == nil && inner != ""
+	path, name, _ := strings.Cut(rest, "/@v/")
+	if v, ok := strings.CutSuffix(name, ".zip"); ok {
+		return path, v, theZip
+	}
+	if v, ok := strings.CutSuffix(name, ".mod"); ok {
+		return path, v, theMod
+	}
+	return "", "", ""
+}
+
+// newMod is a module, of names as the cache writes them (https://go.dev/ref/mod#module-cache).
+func newMod(root, path, version string) (mod, bool) {
+	p, err := module.UnescapePath(path)
+	if err != nil {
+		return mod{}, false
+	}
+	v, err := module.UnescapeVersion(version)
+	if err != nil {
+		return mod{}, false
+	}
+	path = filepath.FromSlash(path)
+	base := filepath.Join(root, "cache", "download", path, "@v", version)
+	return mod{p, v, filepath.Join(root, path+"@"+version), base + ".zip", base + ".mod"}, true
 }
 
 // goCompare compares a module with the digests of every lock that names it. The go command itself compares archives
@@ -107,11 +106,7 @@ func (s *sorter) goCompare(x mod, j *job) outcome {
 		if !c.use {
 			continue
 		}
-		one := x.against(all, c.alg, c.hash)
-		if o.state == "" {
-			o = one
-		}
-		o = o.worse(one)
+		o = o.worse(x.against(all, c.alg, c.hash))
 	}
 	return o
 }
@@ -142,6 +137,9 @@ func (x mod) against(all []naming, alg string, hash func() (string, error)) outc
 		return n.named("%q names it, and no go.sum that was read has its digest", n.lock)
 	}
 	got, err := hash()
+	if errors.Is(err, errNone) {
+		return n.other(fault.Cause(err).Error(), "h1:"+want[0])
+	}
 	if err != nil {
 		return n.named("it cannot be compared: %v", err)
 	}
@@ -168,7 +166,8 @@ func (s *sorter) toolchain(x mod) outcome {
 	if x.path == lockfile.Toolchain {
 		for of, all := range s.mods {
 			_, v, _ := strings.Cut(of, "@")
-			if strings.HasPrefix(of, lockfile.Toolchain+"@") && strings.HasPrefix(x.version, v+".") && strings.Count(x.version[len(v):], "-") == 1 {
+			if strings.HasPrefix(of, lockfile.Toolchain+"@") && strings.HasPrefix(x.version, v+".") &&
+				strings.Count(x.version[len(v):], "-") == 1 {
 				o := all[0].named("go.mod names this version of Go, and go.sum has no digest of it")
 				o.purl = lockfile.PURL(lockfile.GoSum, x.path, x.version)
 				return o
@@ -196,7 +195,7 @@ func opened(name string) (io.ReadCloser, error) {
 	}
 	if info, err := f.Stat(); err != nil || info.Size() > maxArchive {
 		_ = f.Close() // nothing was written
-		return nil, fault.Errorf("reading %q: %w", name, errLarge)
+		return nil, reading(name, errLarge)
 	}
 	return f, nil
 }
@@ -217,7 +216,10 @@ func dirHash(x mod) (string, error) {
 	})
 }
 
-// files are the files of the folder, in order. What is neither a file nor a folder is an error when it is opened.
+// errNone is about a folder that can be that of no module, whatever its digest is (golang.org/x/mod/zip).
+var errNone = errors.New("which no module has")
+
+// files are the files of the folder, in order. A module has neither links nor more than 500 MiB.
 func (x mod) files() ([]string, error) {
 	var out []string
 	var size int64
@@ -226,14 +228,22 @@ func (x mod) files() ([]string, error) {
 			return err
 		}
 		if !d.Type().IsRegular() {
-			return fault.Errorf("%q in it is %s", filepath.Base(p), file.What(d.Type()))
+			return fault.Errorf("%q in it is %s, %w", filepath.Base(p), file.What(d.Type()), errNone)
+		}
+		if strings.Contains(p, "\n") {
+			return fault.Errorf("%q in it has a line end in its name, %w", filepath.Base(p), errNone)
 		}
 		info, err := d.Info()
 		if err != nil {
 			return err
 		}
-		if size += info.Size(); size > maxUnpacked || len(out) > maxMembers {
-			return errLarge
+		if size += info.Size(); size > modzip.MaxZipFile || len(out) > maxMembers {
+			return fault.Errorf(
+				"it is larger than %d bytes or has more than %d files, %w",
+				modzip.MaxZipFile,
+				maxMembers,
+				errNone,
+			)
 		}
 		rel, ok := beneath(x.dir, p)
 		if ok {
@@ -242,7 +252,7 @@ func (x mod) files() ([]string, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fault.Errorf("reading %q: %w", x.dir, fault.Cause(err))
+		return nil, reading(x.dir, err)
 	}
 	slices.Sort(out)
 	return out, nil
@@ -257,7 +267,7 @@ func zipHash(name string) (string, error) {
 			by[f.Name] = f
 		}
 		if len(by) != len(z.File) {
-			return fault.Errorf("it has a name twice")
+			return fault.Errorf("it has a name twice, %w", errNone)
 		}
 		sum, err = hash1(slices.Sorted(maps.Keys(by)), func(n string) (io.ReadCloser, error) {
 			return by[n].Open() //nolint:wrapcheck // told by the caller
@@ -275,7 +285,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 	}
 	defer f.Close()
 	info, err := f.Stat()
-	if err == nil && info.Size() > maxArchive {
+	if err == nil && info.Size() > modzip.MaxZipFile {
 		err = errLarge
 	}
 	if err == nil {
@@ -288,7 +298,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 	if err == nil {
 		var size uint64
 		for _, m := range z.File {
-			if size += min(m.UncompressedSize64, maxUnpacked); size > maxUnpacked {
+			if size += min(m.UncompressedSize64, modzip.MaxZipFile+1); size > modzip.MaxZipFile {
 				err = errLarge
 				break
 			}
@@ -298,7 +308,7 @@ func withZip(name string, use func(z *zip.Reader) error) error {
 		err = use(z)
 	}
 	if err != nil {
-		return fault.Errorf("reading %q: %w", name, fault.Cause(err))
+		return reading(name, err)
 	}
 	return nil
 }
@@ -373,7 +383,7 @@ func zipped(f *zip.File) (string, error) {
 	}
 	defer r.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, r); err != nil {
+	if _, err := io.Copy(h, io.LimitReader(r, modzip.MaxZipFile)); err != nil {
 		return "", err //nolint:wrapcheck // dropped by the caller
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -18,27 +18,14 @@ const (
 
 // npmFile sorts a file in node_modules. Links are followed first: many folders there are links.
 func (s *sorter) npmFile(name string) {
-	name = filepath.Join(s.resolved(filepath.Dir(name)), filepath.Base(name))
-	if to, err := os.Readlink(name); err == nil && to != "" {
-		if name, err = filepath.EvalSymlinks(name); err != nil {
-			return // a link to nothing was not opened
-		}
-	}
+	name, ok := s.followed(name)
 	p := slashed(name)
 	i := strings.LastIndex(p, "/"+modules)
-	if i < 0 {
-		return // a folder of the project
+	if !ok || i < 0 {
+		return // a link to nothing, or to a folder of the project
 	}
-	folder, rest := p[:i+1+len(modules)], p[i+1+len(modules):]
-	id, rel, ok := strings.Cut(rest, "/")
-	if ok && strings.HasPrefix(id, "@") {
-		var second string
-		second, rel, ok = strings.Cut(rel, "/")
-		id += "/" + second
-	}
-	if !ok {
-		id, rel = "", rest
-	}
+	folder := p[:i+1+len(modules)]
+	id, rel := installed(p[i+1+len(modules):])
 	at := filepath.FromSlash(strings.TrimSuffix(folder+id, "/"))
 	if id == "" || strings.HasPrefix(id, ".") {
 		if rel == ".package-lock.json" || id == ".pnpm" && rel == "lock.yaml" || rel == ".modules.yaml" {
@@ -47,15 +34,39 @@ func (s *sorter) npmFile(name string) {
 		s.give(npm, at, rel, func(*job) outcome { return notLocked("it is in no package of %q", folder) })
 		return
 	}
-	if n, root, inner := s.npmEntry(p, folder+id, rel); root != "" {
+	if n, root, inner := s.npmEntry(folder+id, rel); root != "" {
 		s.give(npm, filepath.FromSlash(root), inner, func(j *job) outcome { return s.npmCompare(n, j) })
 		return
 	}
 	s.give(npm, at, rel, func(j *job) outcome { return s.npmByName(folder, id, j) })
 }
 
+// followed is a file as links lead to it; false where they lead to nothing.
+func (s *sorter) followed(name string) (string, bool) {
+	name = filepath.Join(s.resolved(filepath.Dir(name)), filepath.Base(name))
+	if _, err := os.Readlink(name); err != nil {
+		return name, true // no link, or gone
+	}
+	name, err := filepath.EvalSymlinks(name)
+	return name, err == nil
+}
+
+// installed is the package that a path beneath node_modules is of, and the path in it. Of no package, id is "".
+func installed(rest string) (id, rel string) {
+	id, rel, ok := strings.Cut(rest, "/")
+	if ok && strings.HasPrefix(id, "@") {
+		var second string
+		second, rel, ok = strings.Cut(rel, "/")
+		id += "/" + second
+	}
+	if !ok {
+		return "", rest
+	}
+	return id, rel
+}
+
 // npmEntry finds what npm locks say of a package in a folder. What comes in the archive of another one is of that one.
-func (s *sorter) npmEntry(file, at, rel string) (n naming, root, inner string) {
+func (s *sorter) npmEntry(at, rel string) (n naming, root, inner string) {
 	for _, t := range s.trees {
 		key, ok := beneath(t.base, at)
 		if !ok {
@@ -81,22 +92,15 @@ func (s *sorter) npmEntry(file, at, rel string) (n naming, root, inner string) {
 
 // npmCompare compares a package with the archive that npm's cache has of it (cacache: by its digest).
 func (s *sorter) npmCompare(n naming, j *job) outcome {
-	if n.entry.Local {
-		return n.named("the lock names a folder, which has no digest")
-	}
 	want := n.entry.Strongest()
 	if len(want) == 0 {
 		return n.named("the lock has no digest of it")
 	}
-	archive := ""
 	for _, d := range want {
-		c := filepath.Join(s.where.NpmCache, "_cacache", "content-v2", d.Alg, d.Hex[:2], d.Hex[2:4], d.Hex[4:])
-		if _, err := os.Lstat(c); err == nil && s.where.NpmCache != "" {
-			archive = c
+		archive := filepath.Join(s.where.NpmCache, "_cacache", "content-v2", d.Alg, d.Hex[:2], d.Hex[2:4], d.Hex[4:])
+		if _, err := os.Lstat(archive); err == nil && s.where.NpmCache != "" {
+			return n.fromArchive(archive, j)
 		}
-	}
-	if archive != "" {
-		return n.fromArchive(archive, j)
 	}
 	m := manifestIn(j.at)
 	version := strings.TrimLeft(m.Version, "v=")
@@ -132,8 +136,8 @@ func (s *sorter) npmByName(folder, id string, j *job) outcome {
 	return o
 }
 
-// pnpmFolder is the name and the version that a folder of pnpm's store has: node_modules/.pnpm/NAME@VERSION(PEERS)/node_modules/NAME,
-// with plus signs for slashes.
+// pnpmFolder is the name and the version that a folder of pnpm's store has:
+// node_modules/.pnpm/NAME@VERSION(PEERS)/node_modules/NAME, with plus signs for slashes.
 func pnpmFolder(folder, id string) (name, version string) {
 	dir := strings.TrimSuffix(folder, "/"+modules)
 	if path.Base(path.Dir(dir)) != ".pnpm" {

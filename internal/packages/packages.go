@@ -61,16 +61,16 @@ type Package struct {
 	Wanted string `json:"wanted,omitempty"`
 }
 
-// Check finds the packages that files belong to, and compares each once. opened are the paths of the files, absolute or
-// from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is told in Found; there
-// is no error.
+// Check finds the packages that files belong to, and compares each once. opened are the paths of the files,
+// absolute or from where.Dir. The result is in the order of kind, package URL and folder. What cannot be read is
+// told in Found; there is no error.
 func Check(opened []string, locks []lockfile.Lock, where Places) []Package {
 	s := newSorter(locks, where)
 	for _, f := range slices.Compact(slices.Sorted(slices.Values(opened))) {
 		if !filepath.IsAbs(f) {
 			f = filepath.Join(where.Dir, f)
 		}
-		s.sort(filepath.Clean(f))
+		s.safely(filepath.Clean(f))
 	}
 	out := make([]Package, len(s.jobs))
 	next := make(chan int)
@@ -112,6 +112,8 @@ type outcome struct {
 
 // done compares the package. A panic is an outcome, too: no part of a build may end the program.
 func (j *job) done() Package {
+	slices.Sort(j.open)
+	j.open = slices.Compact(j.open) // several links may lead to one file
 	var o outcome
 	err := func() (err error) {
 		defer fault.Recover(&err, "comparing a package")
@@ -135,7 +137,7 @@ func clean(s string) string { return fault.BoundAll(strings.ToValidUTF8(s, "?"))
 // order is the order of states, the best first.
 var order = []State{Locked, Named, NotLocked, OtherDigest}
 
-// worse is the worse of two outcomes; of two that are as bad, the first.
+// worse is the worse of two outcomes; of two that are as bad, the first. One without a state is none.
 func (o outcome) worse(other outcome) outcome {
 	if slices.Index(order, other.state) > slices.Index(order, o.state) {
 		return other

@@ -24,7 +24,8 @@ type site struct {
 	dist map[string]*dist // by the path of the file
 }
 
-// A dist is one installed package (https://packaging.python.org/en/latest/specifications/recording-installed-packages/).
+// A dist is one installed package
+// (https://packaging.python.org/en/latest/specifications/recording-installed-packages/).
 type dist struct {
 	name, version string
 	sums          map[string]string // SHA-256 in hex, by file, of those that have one
@@ -46,7 +47,12 @@ func (s *sorter) pythonFile(name string) {
 	d := s.site(root).of(rel)
 	if d == nil {
 		top, _, _ := strings.Cut(rel, "/")
-		s.give(pypi, filepath.FromSlash(root+"/"+top), rel, func(*job) outcome { return notLocked("no package says that it installed it") })
+		s.give(
+			pypi,
+			filepath.FromSlash(root+"/"+top),
+			rel,
+			func(*job) outcome { return notLocked("no package says that it installed it") },
+		)
 		return
 	}
 	at := filepath.FromSlash(root + "/" + d.name + "-" + d.version + ".dist-info")
@@ -115,8 +121,8 @@ func (t *site) record(root, info string, d *dist) {
 	}
 }
 
-// distCompare looks whether a lock names a package. The digests of a lock are of archives, of which the installer keeps none;
-// so the files are compared with what the installer wrote down, and that is said.
+// distCompare looks whether a lock names a package. The digests of a lock are of archives, of which the installer
+// keeps none; so the files are compared with what the installer wrote down, and that is said.
 func (s *sorter) distCompare(d *dist, root string, j *job) outcome {
 	name := strings.TrimPrefix(lockfile.PURL(lockfile.UV, d.name, ""), "pkg:pypi/")
 	j.purl = lockfile.PURL(lockfile.UV, name, d.version)
@@ -136,7 +142,7 @@ func (s *sorter) distCompare(d *dist, root string, j *job) outcome {
 		o = all[i].named("the lock has no digest of it")
 	}
 	o.purl = j.purl
-	for _, f := range slices.Sorted(slices.Values(j.open)) {
+	for _, f := range j.open {
 		want := d.sums[f]
 		if want == "" {
 			continue

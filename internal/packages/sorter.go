@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/lockfile"
 )
 
@@ -48,7 +49,10 @@ func newSorter(locks []lockfile.Lock, where Places) *sorter {
 		vendors: map[string]*vendor{}, sites: map[string]*site{},
 		gomod: both(where.GoModCache), dirs: both(where.Dir), cargo: both(where.CargoHome),
 	}
-	locks = slices.SortedFunc(slices.Values(locks), func(a, b lockfile.Lock) int { return strings.Compare(a.Path, b.Path) })
+	locks = slices.SortedFunc(
+		slices.Values(locks),
+		func(a, b lockfile.Lock) int { return strings.Compare(a.Path, b.Path) },
+	)
 	for _, l := range locks {
 		s.index(l)
 	}
@@ -117,6 +121,18 @@ func (s *sorter) resolved(dir string) string {
 		s.real[dir] = to
 	}
 	return to
+}
+
+// safely sorts a file. One that cannot be sorted is of no package that a lock names.
+func (s *sorter) safely(name string) {
+	err := func() (err error) {
+		defer fault.Recover(&err, "finding the package of a file")
+		s.sort(name)
+		return nil
+	}()
+	if err != nil {
+		s.give("", name, name, func(*job) outcome { return notLocked("%v", err) })
+	}
 }
 
 // sort gives a file to its package, if it is of one.

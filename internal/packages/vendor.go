@@ -74,14 +74,24 @@ func (s *sorter) vendored(v *vendor, root, rel string) {
 		at = at[:i]
 		if id, ok := v.mods[at]; ok {
 			if id != "" {
-				j := s.give(golang, filepath.FromSlash(root+"/"+at), rel[len(at)+1:], func(*job) outcome { return s.vendorCompare(id) })
+				j := s.give(
+					golang,
+					filepath.FromSlash(root+"/"+at),
+					rel[len(at)+1:],
+					func(*job) outcome { return s.vendorCompare(id) },
+				)
 				m, version, _ := strings.Cut(id, "@")
 				j.purl = lockfile.PURL(lockfile.GoSum, m, version)
 			}
 			return
 		}
 	}
-	s.give(golang, filepath.FromSlash(root), rel, func(*job) outcome { return notLocked("it is of no module of vendor/modules.txt") })
+	s.give(
+		golang,
+		filepath.FromSlash(root),
+		rel,
+		func(*job) outcome { return notLocked("it is of no module of vendor/modules.txt") },
+	)
 }
 
 func (s *sorter) vendorCompare(id string) outcome {

@@ -12,7 +12,7 @@ import (
 // judgement is the command that decides, at the beginning of a line or of a
 // part of it; what stands behind it on the line is its tail.
 var (
-	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|enter|attest|approve|verify)\b(.*)$`)
+	judgement = lazy(`^(?:\w+=\S*\s+)*["']?(?:\$\{?sallyport\}?|(?:[\w./~-]*/)?sallyport)["']?\s+(gate|enter|attest|approve|verify|run)\b(.*)$`)
 	named     = lazy(`(?:^|\s)--?environment[= ]\s*["']?([^\s"']+)`)
 	handed    = lazy(`(?:^|\s)--with\s+'environment=([^']*)'`)
 	input     = lazy(`^  --with '[a-z-]+=[^']*'$`)

@@ -17,6 +17,7 @@ func checkTokens(p *pipeline) {
 	inherited := map[*node]bool{}
 	for _, j := range p.jobs {
 		tokens := j.get("id_tokens")
+		p.recordsAndSigns(j, tokens)
 		if tokens == nil || inherited[tokens] || j.signs() {
 			continue
 		}
@@ -27,6 +28,23 @@ func checkTokens(p *pipeline) {
 			if sigstore(e.Value.Get("aud")) {
 				p.token(j, e)
 			}
+		}
+	}
+}
+
+// recordsAndSigns finds a job that records a build and may sign.
+func (p *pipeline) recordsAndSigns(j *job, tokens *node) {
+	if tokens == nil || !slices.ContainsFunc(j.calls, func(c command) bool { return c.verb == "run" }) {
+		return
+	}
+	for _, e := range tokens.Fields {
+		if sigstore(e.Value.Get("aud")) {
+			p.find(e.Key, finding.Finding{
+				Rule: finding.BuildSigns, Severity: finding.Warning,
+				Message: quote("the job %s records a build and may sign as well", j.name),
+				Found:   e.Name + ": " + show(e.Value), Wanted: "the token in a job after it",
+				Hint: "record in a job without id_tokens, and sign the manifest in a job after it",
+			})
 		}
 	}
 }

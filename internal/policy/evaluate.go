@@ -205,6 +205,7 @@ func judge(in Input, env Environment, c Candidate) verdict.Judgement {
 		all := meeting(in, env, a, x, possible)
 		sides := in.sides(env, a, c, all)
 		j.Findings = append(j.Findings, in.contradicted(a, x)...)
+		j.Reproduced = in.rebuilt(a, x)
 		j.Findings = append(j.Findings, in.earlier(env, a, j)...)
 		j.Findings = append(j.Findings, sides[0].source()...)
 		j.Findings = append(j.Findings, sides[0].approvals()...)

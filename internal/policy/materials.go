@@ -161,7 +161,10 @@ func (p Materials) judge(x look) *miss {
 	}
 	if _, is := m.Product(x.c.Subject.Digest.Hex()); !is {
 		return &miss{code: fault.SubjectMismatch, reason: "the build manifest does not list the artifact among its products",
-			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "name what the build makes with --products, and build again"}
+			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "tell sallyport run what the build makes, with products, and build again"}
+	}
+	if twin := x.twin(); twin != nil {
+		return twin
 	}
 	if m.Exit != 0 || m.Signal != 0 {
 		return unmet("the recorded command failed", fmt.Sprintf("exit %d, signal %d", m.Exit, m.Signal), "exit 0", "mend the build")
@@ -169,6 +172,19 @@ func (p Materials) judge(x look) *miss {
 	for _, check := range []func(*material.Manifest) *miss{p.observed, p.source, p.packages, p.tools, p.connected, p.references, p.outside} {
 		if bad := check(&m); bad != nil {
 			return bad
+		}
+	}
+	return nil
+}
+
+// twin is another manifest that the same run has signed about the artifact: then nothing says which one counts (E16).
+func (x look) twin() *miss {
+	for i := range x.c.Facts {
+		f := &x.c.Facts[i]
+		if f.Statement.PredicateType == material.Type && f.Signer.Run == x.fact.Signer.Run && f.Signer.SAN == x.fact.Signer.SAN &&
+			string(f.Statement.Predicate) != string(x.fact.Statement.Predicate) {
+			return &miss{code: fault.Conflict, reason: "one run has signed two build manifests of the artifact", found: f.StatementHash.String() + " and " + x.fact.StatementHash.String(),
+				wanted: "one", hint: "find out which job signs the other one, and sign one manifest for each artifact"}
 		}
 	}
 	return nil
@@ -236,7 +252,7 @@ func (p Materials) packages(m *material.Manifest) *miss {
 	case len(other) > 0: // whatever the policy asks for: these are not the bytes that were reviewed
 		return unmet("a package has other bytes than its lock names", listed(other), "the bytes of the lock", "empty the package cache of the runner, find out who wrote to it, and build again")
 	case p.Dependencies != anyDependencies && len(loose) > 0:
-		return unmet("a package is in no lock", listed(loose), "a lock that names each", "commit the lock file, and install from it alone (npm ci, --require-hashes)")
+		return unmet("a package is in no lock", listed(loose), "a lock that names each", "commit the lock file, and install what it names alone, as npm ci does")
 	case p.Dependencies == comparedDependencies && len(uncompared) > 0:
 		return unmet("packages could not be compared with their lock", listed(uncompared), "compared", "keep the package manager's own cache in the job, so that archives are there to compare with")
 	}
@@ -334,6 +350,18 @@ func (p Materials) outside(m *material.Manifest) *miss {
 			fmt.Sprintf("%d.%d%%", p.Explained/10, p.Explained%10), "sallyport manifest show lists the others")
 	}
 	return nil
+}
+
+// Records says whether an environment of the policy asks for a build that was watched, and for one whose network was cut.
+func (p *Policy) Records() (watched, cut bool) {
+	for _, e := range p.Environments {
+		for _, q := range e.Requires {
+			if k, ok := q.Kind.(Materials); ok {
+				watched, cut = watched || !k.Unobserved, cut || k.Cut
+			}
+		}
+	}
+	return watched, cut
 }
 
 func (p Materials) lacking(signers string) (reason, hint string) {

@@ -9,7 +9,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // strictMaterials asks for everything that a manifest can be asked for.
@@ -138,6 +137,26 @@ func TestE11_other_bytes_than_the_lock_names_are_refused_whatever_the_policy_ask
 	}
 }
 
+func TestE16_two_manifests_of_one_run_are_refused(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t, manifest()))))
+	other := manifest()
+	other.Withheld = 7
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t, other)))); f.Code != fault.Conflict {
+		t.Errorf("finding = %+v, want E_EVIDENCE_CONFLICT", f)
+	}
+}
+
+func TestE16_an_artifact_that_the_manifest_leaves_out_is_refused(t *testing.T) {
+	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
+	m := manifest()
+	wantAllowed(t, evaluate(input(p, built(t), manifested(t, m))))
+	m.Products[0].Digest = strings.Repeat("0", 64)
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, m)))); f.Code != fault.SubjectMismatch {
+		t.Errorf("finding = %+v, want E_SUBJECT", f)
+	}
+}
+
 func TestD17_a_manifest_that_is_cut_short_is_refused(t *testing.T) {
 	p := read(t, edited(t, "      provenance:", "      materials:\n      provenance:"))
 	m := manifest()
@@ -187,12 +206,13 @@ func reproducedBy(t testing.TB, rule string, names ...string) *policy.Policy {
 }
 
 func TestN04_rebuilders_who_agree(t *testing.T) {
-	same := subject.Sum([]byte("app")).Hex()
-	if same = app().Digest.Hex(); same == "" {
-		t.Fatal("no digest")
-	}
+	same := app().Digest.Hex()
 	two := reproducedBy(t, "by: 2\n        independent: true", "1", "2")
-	wantAllowed(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same))))
+	v := evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same), reproduction(t, rebuilder("3"), same)))
+	wantAllowed(t, v)
+	if got := v.Judgements[0].Reproduced; got != 2 {
+		t.Errorf("reproduced = %d, want 2", got)
+	}
 
 	for name, x := range map[string]struct {
 		facts []policy.Fact

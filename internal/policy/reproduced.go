@@ -213,6 +213,25 @@ func (in Input) contradiction(a Artifact, q Requirement, c indexed) *miss {
 	return worst
 }
 
+// rebuilt counts the rebuilders whom the policy names for any environment and who got the same bytes.
+func (in Input) rebuilt(a Artifact, c indexed) int {
+	same := map[string]bool{}
+	for _, e := range in.Policy.Environments {
+		for _, q := range e.Requires {
+			k, is := q.Kind.(Reproduced)
+			if !is {
+				continue
+			}
+			for _, i := range c.wanted(q) {
+				if s, m := c.check(in, a, q, i); m == nil && k.judge(look{in, a, c, q, s, c.Facts[i]}) == nil {
+					same[c.Facts[i].Signer.SAN] = true
+				}
+			}
+		}
+	}
+	return len(same)
+}
+
 // contradicted is the word of rebuilders whom another environment of the policy names: a rebuild with other bytes stops the
 // artifact everywhere.
 func (in Input) contradicted(a Artifact, c indexed) (out []verdict.Finding) {

@@ -38,24 +38,26 @@ const (
 const goOn = 'G'
 
 // child is the first process of the command: it cuts, watches itself, and becomes the command.
-// Its arguments are a word that says how, and the command. It returns only if it did not become the command.
-func child(how string, command []string) {
+// Its arguments are a word that says how, the name of the machine that the command sees, and the command. It returns
+// only if it did not become the command.
+func child(how, host string, command []string) {
 	runtime.LockOSThread()
 	if n, err := unix.Read(toRecorder, make([]byte, 1)); n != 1 || err != nil { // the recorder has ended
 		return
 	}
-	m := become(how, command)
+	m := become(how, host, command)
 	_, _ = unix.Write(toRecorder, append([]byte{m.kind}, m.text...))
 }
 
-func become(how string, command []string) message {
+func become(how, host string, command []string) message {
 	path, err := exec.LookPath(command[0])
 	if err != nil && !errors.Is(err, exec.ErrDot) {
 		return notExecuted(command[0], err)
 	}
 	env := environment()
 	if strings.Contains(how, inNetwork) {
-		for _, step := range []func() error{raiseLoopback, onlyLoopback, dropCapabilities} {
+		rename := func() error { return named(host) }
+		for _, step := range []func() error{raiseLoopback, onlyLoopback, rename, dropCapabilities} {
 			if err := step(); err != nil {
 				return message{kind: sentProblem, text: err.Error()}
 			}
@@ -89,6 +91,14 @@ func environment() []string {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+}
+
+// named gives the machine another name, in the namespace of this process.
+func named(host string) error {
+	if host == "" {
+		return nil
+	}
+	return unix.Sethostname([]byte(host))
 }
 
 // notExecuted says why a program was not executed.

@@ -16,12 +16,20 @@ import (
 
 // inNamespace is how a process starts in a network namespace of its own. It takes a user namespace as well,
 // for root too: root of the outer one could enter the old network again (setns(2)). Users keep their numbers.
-func inNamespace() *syscall.SysProcAttr {
+func inNamespace(o *Options) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWUSER, AmbientCaps: []uintptr{unix.CAP_NET_ADMIN}}
-	if os.Geteuid() != 0 {
-		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: os.Geteuid(), HostID: os.Geteuid(), Size: 1}}
-		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: os.Getegid(), HostID: os.Getegid(), Size: 1}}
+	if o.Host != "" {
+		a.Cloneflags |= unix.CLONE_NEWUTS
+		a.AmbientCaps = append(a.AmbientCaps, unix.CAP_SYS_ADMIN)
+	}
+	if user, group := os.Geteuid(), os.Getegid(); user != 0 || o.User != 0 {
+		inside, with := user, group
+		if o.User != 0 {
+			inside, with = o.User, o.User
+		}
+		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: inside, HostID: user, Size: 1}}
+		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: with, HostID: group, Size: 1}}
 		return a
 	}
 	a.UidMappings, a.GidMappings = numbers("/proc/self/uid_map"), numbers("/proc/self/gid_map")

@@ -24,8 +24,8 @@ func Reexec() (status int, is bool) {
 	switch {
 	case len(os.Args) == 1 && os.Args[0] == recorderName:
 		return recording(), true
-	case len(os.Args) > 2 && os.Args[0] == childName:
-		child(os.Args[1], os.Args[2:])
+	case len(os.Args) > 3 && os.Args[0] == childName:
+		child(os.Args[1], os.Args[2], os.Args[3:])
 		return notRun, true
 	}
 	return 0, false

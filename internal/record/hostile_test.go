@@ -140,22 +140,6 @@ int main() { for (int i = 0; i < 100; i++) { for (int k = 0; k < 100; k++) { if 
 	}
 }
 
-func TestRecord_a_storm_of_forks_that_outlives_the_command_is_ended(t *testing.T) {
-	mark := "storm." + itoa(os.Getpid())
-	r := run(t, record.Options{Command: []string{compiled(t, `
-#include <signal.h>
-#include <unistd.h>
-#include <sys/resource.h>
-int main() { signal(SIGTERM, SIG_IGN); signal(SIGCHLD, SIG_IGN); if (fork()) { usleep(100000); return 0; }
-	setsid(); alarm(10); // a recorder that does not end the storm has it end by itself
-	for (;;) { if (!fork()) { alarm(10); for (;;) { if (!fork()) { usleep(20000); _exit(0); } usleep(5000); } } usleep(50000); } }
-`), mark}})
-	if r.Exit != 0 || len(r.Watch.Outlived) != 1 || !strings.HasSuffix(r.Watch.Outlived[0], "/probe") {
-		t.Errorf("exit %d, outlived %q", r.Exit, r.Watch.Outlived)
-	}
-	leaves(t, mark)
-}
-
 func TestE16_a_daemon_that_outlives_the_command_is_told(t *testing.T) {
 	t.Parallel()
 	mark := "7413." + itoa(os.Getpid())

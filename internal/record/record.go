@@ -26,6 +26,13 @@ type Options struct {
 	Leave   []string      `json:"leave"`   // directories whose files are not hashed afterwards
 	MaxFile int64         `json:"maxFile"` // a larger file is not hashed; 0 is 4 GiB
 
+	// Host and User are another name of the machine and another number of the user, as far as the command can see. Only a cut by
+	// a namespace can give them; "" and 0 leave them.
+	Host string `json:"host"`
+	User int    `json:"user"`
+
+	Umask int `json:"umask"` // of the command; 0 is the caller's
+
 	Stdin, Stdout, Stderr *os.File `json:"-"`
 }
 
@@ -134,4 +141,18 @@ type Connection struct {
 	To    string `json:"to"` // such as "tcp 192.0.2.1:443", "unix:/run/docker.sock"
 	Count int    `json:"count"`
 	By    string `json:"by,omitempty"`
+}
+
+// Probe says what this machine lets a recorder do, by watching a command that does nothing.
+func Probe(cut bool) Watch {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	defer func() { _ = null.Close() }()
+	r, err := Run(Options{Command: []string{"true"}, Env: os.Environ(), Cut: cut, Stdin: null, Stdout: null, Stderr: null})
+	if err != nil {
+		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
+	}
+	return r.Watch
 }

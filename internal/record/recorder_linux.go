@@ -114,6 +114,9 @@ func (r *recorder) run() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return err
 	}
+	if r.options.Umask != 0 {
+		unix.Umask(r.options.Umask) // the recorder makes no files
+	}
 	r.result.Started = time.Now()
 	r.result.Watch = Watch{Method: "seccomp-notification", Files: Observed, Processes: Observed, Network: Observed,
 		Delegated: []string{}, Around: []string{}, Outlived: []string{}, SameRoot: os.Geteuid() == 0}
@@ -200,11 +203,11 @@ func (r *recorder) try(how string) (problem string, err error) {
 	namespace := strings.Contains(how, "n")
 	sys := &syscall.SysProcAttr{}
 	if namespace {
-		sys = inNamespace()
+		sys = inNamespace(&r.options)
 	}
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) // else an ordinary user may not map the numbers of a namespace
 	sys.Pdeathsig = unix.SIGKILL                     // of the thread that starts it, which is locked
-	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how}, r.options.Command...), &os.ProcAttr{
+	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how, r.options.Host}, r.options.Command...), &os.ProcAttr{
 		Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}})
 	_ = theirs.Close()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // no process of the command reads or changes the recorder

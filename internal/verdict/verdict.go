@@ -176,6 +176,8 @@ type Judgement struct {
 	// PassedOver tells, in words, what evidence was counted and not verified,
 	// because nobody named its signers.
 	PassedOver []string `json:"passedOver,omitempty"`
+	// Reproduced counts the rebuilders whom the policy names and who got the same bytes.
+	Reproduced int `json:"reproduced,omitempty"`
 }
 
 // Outcome returns the least outcome of j's findings, and Deny if it has none.

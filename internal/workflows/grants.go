@@ -72,6 +72,13 @@ func (f *flow) permissions(j *job) *actionlint.Permissions {
 
 // checkToken compares a job's right to an identity with its use of one.
 func (f *flow) checkToken(j *job) {
+	if grants(f.permissions(j)) && f.does(j, "run") {
+		at := j.Pos
+		if p := j.Permissions; p != nil {
+			at = scopeAt(p)
+		}
+		f.report(finding.BuildSigns, at, detail{severity: finding.Warning, found: "id-token: write for job " + j.id + ", which runs sallyport run", wanted: "id-token: write in a job after it"})
+	}
 	if f.lacksToken(j) {
 		d := detail{found: "job " + j.id + " signs without id-token: write", wanted: "id-token: write"}
 		if !f.does(j, "attest", "approve", "reject") {

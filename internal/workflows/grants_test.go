@@ -30,6 +30,9 @@ func TestP04_permissions_too_wide(t *testing.T) {
 	each(t, needed, finding.IDTokenUnused, finding.Warning, map[string][]change{
 		"where nothing signs": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}},
 	})
+	each(t, inJob, finding.BuildSigns, finding.Warning, map[string][]change{
+		"of the job": {{"      - run: make dist\n", "      - run: sallyport run --no-network -- make dist\n"}},
+	})
 	each(t, inJob, finding.IDTokenMissing, finding.Error, map[string][]change{
 		"not listed":     {{"contents: read, id-token: write", "contents: read"}},
 		"nothing is set": {{"    permissions: {contents: read, id-token: write, attestations: write}\n", ""}},
