@@ -54,7 +54,7 @@ var rooms = map[string]string{
 	"packages": "fault file lockfile",
 	// walks
 	"attest": "fault subject statement policy sigstore store",
-	"build":  "fault file gitobject lockfile material packages record yamlnode",
+	"build":  "fault file gitobject lockfile material packages record subject yamlnode",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
 	// doors
 	"idtoken": "client fault strictjson",

@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/packages"
 	"github.com/sallyport-dev/sallyport/internal/record"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Run is what a manifest is made of.
@@ -54,32 +55,39 @@ type maker struct {
 	m        material.Manifest
 	source   source
 	kept     []packages.Package
-	inFolder map[string]int // the package of kept that is in a folder
-	roots    []string       // of toolchains
-	how      []string       // of each file of the result; "": it is of no interest
+	inFolder map[string]int          // the package of kept that is in a folder
+	roots    []string                // of toolchains
+	how      []string                // of each file of the result; "": it is of no interest
+	dirty    map[string]bool         // paths of tracked files that are not the commit's
+	programs map[string]*record.File // the files of programs, by their paths
 }
 
 // Manifest returns the manifest of a build, and the log that is stored beside it.
 func Manifest(r Run) (material.Manifest, []byte, error) {
-	k := &maker{Run: r}
+	k := &maker{Run: r, programs: map[string]*record.File{}}
+	for i, f := range r.Result.Files {
+		if f.Use&record.Execute != 0 {
+			k.programs[f.Path] = &r.Result.Files[i]
+		}
+	}
 	k.begin()
 	k.source = readSource(r.Top, r.Commit)
 	k.toolchains()
 	k.packagesOf()
 	k.classify()
 	k.compared()
-	k.programs()
+	k.listPrograms()
 	k.lockFiles()
 	k.materials()
 	k.products()
+	k.ordered()
 	k.variables()
 	k.references()
 	log, err := k.log()
 	if err != nil {
 		return material.Manifest{}, nil, err
 	}
-	sum := sha256.Sum256(log)
-	k.m.Log = material.Log{Digest: hex.EncodeToString(sum[:]), Size: int64(len(log))}
+	k.m.Log = material.Log{Digest: subject.Sum(log).Hex(), Size: int64(len(log))}
 	return k.m, log, nil
 }
 
@@ -206,27 +214,51 @@ func (k *maker) came(f record.File) string {
 	if f.Use&(record.Read|record.Execute) == 0 {
 		return ""
 	}
-	in := func(dirs []string) bool {
-		return slices.ContainsFunc(dirs, func(d string) bool { _, ok := under(d, f.Path); return ok })
+	if f.State == record.Elsewhere {
+		return material.FromOutside // the process that opened it had mounts of its own, so its path says nothing
 	}
-	rest, below := under(k.Top, f.Path)
+	return k.placed(f.Path)
+}
+
+// placed says by its place how a file came that was there before the build.
+func (k *maker) placed(path string) string {
+	in := func(dirs []string) bool {
+		return slices.ContainsFunc(dirs, func(d string) bool { _, ok := under(d, path); return ok })
+	}
+	rest, below := under(k.Top, path)
 	switch {
-	case below && k.source.has(rest):
+	case below && (k.source.has(rest) || ofGit(rest)):
 		return material.FromSource
 	case in(k.roots):
 		return material.FromToolchain
-	case k.packaged(f.Path) != nil:
+	case k.packaged(path) != nil:
 		return material.FromPackage
-	case k.cached(f.Path): // which may lie below the checkout: some platforms keep nothing else from job to job
+	case k.cached(path): // which may lie below the checkout: some platforms keep nothing else from job to job
 		return material.FromCache
-	case below && rest != ".git" && !strings.HasPrefix(rest, ".git/"):
-		return material.Untracked
 	case below:
-		return material.FromSource // the objects of the commit, each of which has its name
+		return material.Untracked
 	case in(systems):
 		return material.FromSystem
 	}
 	return material.FromOutside
+}
+
+// ofGit reports whether a path is one that git itself keeps in a checkout: its objects, which have the names of their contents, its
+// refs, its index and its settings (gitrepository-layout(5)). What else lies there, somebody has put there.
+func ofGit(path string) bool {
+	rest, is := strings.CutPrefix(path, ".git/")
+	if !is {
+		return path == ".git"
+	}
+	first, below, _ := strings.Cut(rest, "/")
+	switch first {
+	case "objects", "refs", "logs":
+		return true
+	case "info":
+		return slices.Contains([]string{"exclude", "attributes", "grafts", "sparse-checkout", "refs"}, below)
+	}
+	return below == "" && slices.Contains([]string{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "config",
+		"config.worktree", "description", "shallow", "commondir", "gitdir"}, first)
 }
 
 // pseudo reports whether a path is of the kernel's own file systems.
@@ -277,10 +309,15 @@ func (k *maker) materials() {
 	}
 	groups := map[string]*group{}
 	o := &k.m.Observation
+	list := func(path, how, digest string, files int, changed bool) {
+		k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(path), How: how, Digest: digest, Files: files, Changed: changed})
+	}
 	for i, f := range k.Result.Files {
 		switch {
 		case f.State == record.Gone && f.First&record.Read != 0 && !pseudo(f.Path):
-			o.Gone++
+			if o.Gone++; o.Gone <= maxGone {
+				list(f.Path, k.placed(f.Path), "", 0, true)
+			}
 		case f.State == record.Changed && f.First == record.Read && k.how[i] != material.FromBuild && k.how[i] != material.FromToolchain:
 			o.Changed++
 		}
@@ -292,9 +329,8 @@ func (k *maker) materials() {
 		if k.explains(how, f) {
 			k.m.Explained.Count++
 		}
-		changed := f.State == record.Changed
 		if single(how) && len(k.m.Materials) < material.MaxMaterials {
-			k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(f.Path), How: how, Digest: f.Digest, Files: 1, Changed: changed})
+			list(f.Path, how, f.Digest, 1, f.State == record.Changed)
 			continue
 		}
 		at := k.grouped(how, f.Path)
@@ -304,18 +340,24 @@ func (k *maker) materials() {
 			groups[how+" "+at] = g
 		}
 		g.lines = append(g.lines, f.Digest+"  "+f.Path+"\n")
-		g.changed = g.changed || changed
+		g.changed = g.changed || f.State == record.Changed
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
 		g := groups[name]
 		slices.Sort(g.lines)
-		sum := sha256.Sum256([]byte(strings.Join(g.lines, "")))
-		k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(g.path), How: g.how, Digest: hex.EncodeToString(sum[:]), Files: len(g.lines), Changed: g.changed})
+		list(g.path, g.how, subject.Sum([]byte(strings.Join(g.lines, ""))).Hex(), len(g.lines), g.changed)
 	}
+}
+
+// ordered puts the materials into the order of how they came, and of their paths.
+func (k *maker) ordered() {
 	slices.SortFunc(k.m.Materials, func(a, b material.Material) int {
 		return cmp.Or(cmp.Compare(a.How, b.How), cmp.Compare(a.Path, b.Path))
 	})
 }
+
+// maxGone bounds the files that are listed and are not there any more.
+const maxGone = 1000
 
 // single reports whether files of a kind are listed one by one.
 func single(how string) bool {
@@ -346,8 +388,7 @@ func (k *maker) grouped(how, path string) string {
 func (k *maker) explains(how string, f record.File) bool {
 	switch how {
 	case material.FromSource:
-		rest, _ := under(k.Top, f.Path)
-		return f.State == record.Certain && !slices.Contains(k.m.Source.Dirty, k.text(rest))
+		return f.State == record.Certain && !k.dirty[f.Path]
 	case material.FromPackage:
 		s := k.packaged(f.Path).State
 		return s == packages.Locked || s == packages.Named
@@ -363,7 +404,11 @@ func (k *maker) products() {
 		k.lying()
 	}
 	for i, f := range k.Result.Files {
-		if k.how[i] != material.FromBuild || f.Digest == "" || !k.output(f.Path) {
+		if k.how[i] != material.FromBuild || !k.output(f.Path) {
+			continue
+		}
+		if f.Digest == "" { // too large, or not to be read: a product that nobody can be held to
+			k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(f.Path), How: material.FromBuild})
 			continue
 		}
 		k.m.Products = append(k.m.Products, material.Product{Path: k.named(f.Path), Digest: f.Digest, Size: f.Size})

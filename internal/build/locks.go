@@ -2,25 +2,21 @@ package build
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/lockfile"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/packages"
 	"github.com/sallyport-dev/sallyport/internal/record"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 const maxLocks = 2000 // lock files of one checkout
-
-func sum(b []byte) string {
-	s := sha256.Sum256(b)
-	return hex.EncodeToString(s[:])
-}
 
 // packagesOf finds the packages that opened files are of, and holds them to the lock files of the checkout.
 func (k *maker) packagesOf() {
@@ -32,8 +28,8 @@ func (k *maker) packagesOf() {
 	}
 	var locks []lockfile.Lock
 	for _, at := range k.candidates() {
-		b, err := small(at, lockfile.MaxBytes+1)
-		if err != nil {
+		b, err := file.Read(at, lockfile.MaxBytes)
+		if err != nil || !k.committed(at, b) {
 			continue
 		}
 		if l, err := lockfile.Read(at, b); err == nil {
@@ -51,6 +47,16 @@ func (k *maker) packagesOf() {
 	for i, p := range k.kept {
 		k.inFolder[p.At] = i
 	}
+}
+
+// committed reports whether a lock file is the commit's. Where there is no commit, every one that is there counts.
+func (k *maker) committed(at string, content []byte) bool {
+	if k.source.files == nil {
+		return true
+	}
+	rest, below := under(k.Top, at)
+	entry, tracked := k.source.files[rest]
+	return below && tracked && gitobject.Is(entry.ID, content)
 }
 
 // ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
@@ -164,12 +170,16 @@ func (k *maker) tracked() (names []string) {
 // lock reads one lock file for the manifest.
 func (k *maker) lock(at string) material.Lock {
 	l := material.Lock{Path: k.named(at), State: material.LockNotRead}
-	b, err := small(at, lockfile.MaxBytes+1)
+	b, err := file.Read(at, lockfile.MaxBytes)
 	if err != nil {
 		l.Reason = "it cannot be read"
 		return l
 	}
-	l.Digest = sum(b)
+	l.Digest = subject.Sum(b).Hex()
+	if !k.committed(at, b) {
+		l.Reason = "it is not the commit's: an earlier step or the build may have written it"
+		return l
+	}
 	read, err := lockfile.Read(at, b)
 	if err != nil {
 		l.Reason = k.text(err.Error())

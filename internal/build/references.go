@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
 )
@@ -23,12 +24,12 @@ func (k *maker) references() {
 		if !below || f.Digest == "" || !dockerfile(path.Base(rest)) {
 			continue
 		}
-		if b, err := small(f.Path, maxDescribed); err == nil {
+		if b, err := file.Read(f.Path, maxDescribed); err == nil {
 			k.m.Images = append(k.m.Images, images(k, b, rest)...)
 		}
 	}
 	if k.Workflow != "" && filepath.IsLocal(k.Workflow) {
-		if b, err := small(filepath.Join(k.Top, k.Workflow), maxDescribed); err == nil {
+		if b, err := file.Read(filepath.Join(k.Top, k.Workflow), maxDescribed); err == nil {
 			k.m.Actions = k.pinned(actions(k, b, k.Workflow))
 		}
 	}
@@ -49,7 +50,7 @@ func (k *maker) pinned(named []material.Reference) []material.Reference {
 	if !filepath.IsLocal(k.Pins) {
 		return named
 	}
-	b, err := small(filepath.Join(k.Top, k.Pins), maxDescribed)
+	b, err := file.Read(filepath.Join(k.Top, k.Pins), maxDescribed)
 	if err != nil {
 		return named
 	}

@@ -3,7 +3,6 @@ package build
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/record"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // source is the commit of a checkout.
@@ -83,7 +83,7 @@ func gitDir(top string) (string, error) {
 	if info.IsDir() {
 		return at, nil
 	}
-	b, err := small(at, maxRef)
+	b, err := file.Read(at, maxRef)
 	if err != nil {
 		return "", err
 	}
@@ -99,7 +99,7 @@ func gitDir(top string) (string, error) {
 
 // common is the directory that several checkouts share.
 func common(dir string) string {
-	b, err := small(filepath.Join(dir, "commondir"), maxRef)
+	b, err := file.Read(filepath.Join(dir, "commondir"), maxRef)
 	if err != nil {
 		return dir
 	}
@@ -111,7 +111,7 @@ func common(dir string) string {
 
 // head is the commit that HEAD names.
 func head(dir string) (string, error) {
-	b, err := small(filepath.Join(dir, "HEAD"), maxRef)
+	b, err := file.Read(filepath.Join(dir, "HEAD"), maxRef)
 	if err != nil {
 		return "", err
 	}
@@ -124,11 +124,11 @@ func head(dir string) (string, error) {
 		return "", errors.New("HEAD names no ref")
 	}
 	for _, at := range []string{dir, common(dir)} {
-		if b, err := small(filepath.Join(at, filepath.FromSlash(ref)), maxRef); err == nil {
+		if b, err := file.Read(filepath.Join(at, filepath.FromSlash(ref)), maxRef); err == nil {
 			return commitName(strings.TrimSpace(string(b)))
 		}
 	}
-	packed, err := small(filepath.Join(common(dir), "packed-refs"), maxPacked)
+	packed, err := file.Read(filepath.Join(common(dir), "packed-refs"), maxPacked)
 	if err != nil {
 		return "", fmt.Errorf("ref %s is not there", ref)
 	}
@@ -147,15 +147,6 @@ func commitName(s string) (string, error) {
 	return s, nil
 }
 
-func small(path string, limit int64) ([]byte, error) {
-	f, err := file.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(io.LimitReader(f, limit))
-}
-
 // has reports whether the commit has a file at a path.
 func (s source) has(path string) bool { _, ok := s.files[path]; return ok }
 
@@ -169,7 +160,7 @@ func (k *maker) compared() {
 		}
 	}
 	slices.SortFunc(s.Submodules, func(a, b material.Submodule) int { return strings.Compare(a.Path, b.Path) })
-	dirty := 0
+	k.dirty = map[string]bool{}
 	for i, f := range k.Result.Files {
 		rest, below := under(k.Top, f.Path)
 		entry, tracked := k.source.files[rest]
@@ -179,21 +170,23 @@ func (k *maker) compared() {
 		if k.unchanged(f, entry) {
 			continue
 		}
-		if dirty++; len(s.Dirty) < maxDirty {
+		k.dirty[f.Path] = true
+		if len(s.Dirty) < maxDirty {
 			s.Dirty = append(s.Dirty, k.text(rest))
 		}
 	}
-	s.Clean = s.Reason == "" && dirty == 0
+	s.Clean = s.Reason == "" && len(k.dirty) == 0
 }
 
-// unchanged reports whether a file has the content that the commit has.
+// unchanged reports whether a file has the content that the commit has, and had it whenever the build read it. One that
+// the build has written and never read may be written as the commit has it.
 func (k *maker) unchanged(f record.File, entry gitobject.File) bool {
-	rewritten := f.State == record.Changed && f.First&record.Read == 0
+	rewritten := f.State == record.Changed && f.Use&(record.Read|record.Execute) == 0
 	if f.State != record.Certain && !rewritten || f.Digest == "" {
 		return false
 	}
-	b, err := small(f.Path, maxReread)
-	if err != nil || sum(b) != f.Digest {
+	b, err := file.Read(f.Path, maxReread)
+	if err != nil || subject.Sum(b).Hex() != f.Digest {
 		return false
 	}
 	return gitobject.Is(entry.ID, b)

@@ -44,7 +44,7 @@ func lazy(pattern string) func() *regexp.Regexp {
 func (k *maker) toolchains() {
 	seen := map[string]bool{}
 	for _, p := range k.Result.Programs {
-		f := k.executed(p)
+		f := k.programs[p.Path]
 		if f == nil || f.Digest == "" {
 			continue
 		}
@@ -68,16 +68,6 @@ func (k *maker) toolchains() {
 	})
 }
 
-// executed is the file of a program.
-func (k *maker) executed(p record.Program) *record.File {
-	for i, f := range k.Result.Files {
-		if f.Path == p.Path && f.Use&record.Execute != 0 {
-			return &k.Result.Files[i]
-		}
-	}
-	return nil
-}
-
 // toolchain says what a program belongs to, and where the rest of that lies.
 func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, known bool) {
 	t = material.Toolchain{Path: k.named(f.Path), Digest: f.Digest}
@@ -95,7 +85,7 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 		}
 		t.Name, t.Said = tool.name, "the tool itself"
 		line := ""
-		if k.installed(f.Path) { // else the build may have put it there, and it would run unwatched
+		if k.installed(f.Path) { // else an earlier step may have put it there
 			line, _, _ = strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
 		}
 		t.Version = k.text(version().FindString(remarks().ReplaceAllString(line, "")))
@@ -103,7 +93,7 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 			t.Said = "the tool says none"
 		}
 		if !k.installed(f.Path) {
-			return t, "", true // whoever can write beside it could make anything a part of it
+			return t, "", true // a program beside it could be of anybody
 		}
 		return t, rootOf(tool.name, f.Path), true
 	}
@@ -172,12 +162,12 @@ func (k *maker) cached(path string) bool {
 	return slices.ContainsFunc(k.caches(), func(d string) bool { _, ok := under(d, path); return ok })
 }
 
-// programs lists what was executed. A script is executed by the program that its first line names, and a program by its loader:
+// listPrograms lists what was executed. A script is executed by the program that its first line names, and a program by its loader:
 // the kernel opens both, and no call says so.
-func (k *maker) programs() {
+func (k *maker) listPrograms() {
 	for _, p := range k.Result.Programs {
 		q := material.Program{Path: k.named(p.Path), Digest: p.Digest, Count: p.Count, Command: k.shown(p.Args)}
-		if f := k.executed(p); f != nil && f.Digest != "" {
+		if f := k.programs[p.Path]; f != nil && f.Digest != "" {
 			q.Digest = f.Digest
 		}
 		if len(k.m.Programs) < maxPrograms {
