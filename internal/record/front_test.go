@@ -282,7 +282,7 @@ func TestRecord_a_signal_that_was_ignored_stays_ignored(t *testing.T) {
 	if err != nil || bits&3 != 3 {
 		t.Fatalf("without the recorder: %q, want HUP and INT among the ignored", want)
 	}
-	r := through(t, record.Options{Command: shows}, "/bin/sh", ignoring...)
+	r := through(t, record.Options{Command: shows}, append([]string{"/bin/sh"}, ignoring...)...)
 	if got := strings.TrimSpace(r.out); got != want {
 		t.Errorf("got %q, want %q as without the recorder", got, want)
 	}
