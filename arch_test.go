@@ -25,7 +25,7 @@ var rooms = map[string]string{
 	"strictjson": "fault",
 	"bundlefile": "fault strictjson",
 	"yamlnode":   "fault",
-	"gitobject":  "fault",
+	"gitobject":  "fault file",
 	"wiring":     "",
 	"origin":     "fault",
 	"subject":    "fault file strictjson",

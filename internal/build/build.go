@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/packages"
@@ -163,7 +164,7 @@ var (
 	})
 )
 
-const hidden = "[hidden]"
+const hidden = fault.Hidden
 
 func (k *maker) all(texts []string) []string {
 	out := make([]string, len(texts))

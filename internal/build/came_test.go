@@ -1,9 +1,11 @@
 package build_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -94,6 +96,11 @@ func TestN03_how_each_file_came(t *testing.T) {
 		"of the commit":                     {filepath.Join(top, "main.c"), nil, material.FromSource},
 		"not of the commit":                 {filepath.Join(top, "other.c"), nil, material.Untracked},
 		"an object of the commit":           {filepath.Join(top, ".git/HEAD"), nil, material.FromSource},
+		"a name that git knows, deeper":     {filepath.Join(top, ".git/x/HEAD"), nil, material.Untracked},
+		"beside what git keeps":             {filepath.Join(top, ".git/evil.c"), nil, material.Untracked},
+		"a hook":                            {filepath.Join(top, ".git/hooks/post-checkout"), nil, material.Untracked},
+		"what git keeps of exclusions":      {filepath.Join(top, ".git/info/exclude"), nil, material.FromSource},
+		"by a process with other mounts":    {"/etc/hostname", func(f *record.File) { f.State = record.Elsewhere }, material.FromOutside},
 		"of the system":                     {"/etc/hostname", nil, material.FromSystem},
 		"of nobody":                         {filepath.Join(home, "x"), nil, material.FromOutside},
 		"of an earlier build":               {filepath.Join(home, ".cache/x"), nil, material.FromCache},
@@ -130,6 +137,95 @@ func TestN03_how_each_file_came(t *testing.T) {
 				t.Errorf("ways = %v of %d files, want %q", ways, m.Explained.Files, x.want)
 			}
 		})
+	}
+}
+
+func TestN03_what_is_gone_afterwards_is_listed_without_a_digest(t *testing.T) {
+	top := checkout(t)
+	f := record.File{Path: filepath.Join(top, "key.c"), Use: record.Read, First: record.Read, State: record.Gone}
+	m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}})
+	want := material.Material{Path: "key.c", How: material.Untracked, Changed: true}
+	if m.Observation.Gone != 1 || len(m.Materials) != 1 || m.Materials[0] != want || m.Explained.Files != 0 {
+		t.Errorf("gone = %d, materials = %+v, want %+v", m.Observation.Gone, m.Materials, want)
+	}
+	f.First, f.Use = record.Write, record.Write|record.Read // the build made it, and took it away
+	if m = made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}}); m.Observation.Gone != 0 || len(m.Materials) != 0 {
+		t.Errorf("gone = %d, materials = %+v, want none", m.Observation.Gone, m.Materials)
+	}
+}
+
+func TestN03_a_product_that_cannot_be_read_is_told(t *testing.T) {
+	top := checkout(t)
+	f := record.File{Path: filepath.Join(top, "dist/app"), Use: record.Write, First: record.Write, State: record.Unreadable}
+	m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}})
+	if len(m.Products) != 0 || !slices.ContainsFunc(m.Concerns(), func(c string) bool {
+		return strings.Contains(c, "dist/app") && strings.Contains(c, "could not be read")
+	}) {
+		t.Errorf("products = %+v, concerns = %q, want dist/app told", m.Products, m.Concerns())
+	}
+}
+
+func TestN03_a_tracked_file_that_the_build_changes_and_puts_back_is_dirty_if_it_was_read(t *testing.T) {
+	top := checkout(t)
+	f := seen(t, filepath.Join(top, "main.c"))
+	f.State, f.First, f.Use = record.Changed, record.Write, record.Write
+	r := build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}}
+	if s := made(t, r).Source; !s.Clean {
+		t.Errorf("source = %+v, want clean: the build only wrote what the commit has", s)
+	}
+	r.Result.Files[0].Use |= record.Read
+	if s := made(t, r).Source; s.Clean || len(s.Dirty) != 1 {
+		t.Errorf("source = %+v, want main.c dirty", s)
+	}
+}
+
+func TestN03_every_dirty_file_is_unexplained_however_many_are_listed(t *testing.T) {
+	top := checkout(t)
+	var files []record.File
+	for i := range 250 {
+		put(t, filepath.Join(top, fmt.Sprintf("f%03d.c", i)), "x")
+	}
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "many")
+	for i := range 250 {
+		files = append(files, seen(t, put(t, filepath.Join(top, fmt.Sprintf("f%03d.c", i)), "y")))
+	}
+	m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: files}})
+	if m.Source.Clean || len(m.Source.Dirty) != 200 || m.Explained.Count != 0 || m.Explained.Files != 250 {
+		t.Errorf("clean %v, %d listed, explained %+v", m.Source.Clean, len(m.Source.Dirty), m.Explained)
+	}
+}
+
+func TestE11_a_lock_file_that_is_not_the_commits_locks_nothing(t *testing.T) {
+	top := checkout(t)
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	module := seen(t, put(t, filepath.Join(home, "go/pkg/mod/example.com/left@v1.0.0/go.mod"), "module example.com/left\n"))
+	lock := filepath.Join(top, "go.sum")
+	put(t, lock, "example.com/left v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+	r := build.Run{Top: top, Dir: top, Home: home}
+	state := func() (string, material.Lock) {
+		t.Helper()
+		r.Result = &record.Result{Files: []record.File{module, seen(t, lock)}}
+		m := made(t, r)
+		if len(m.Packages) != 1 || len(m.Locks) != 1 {
+			t.Fatalf("packages = %+v, locks = %+v", m.Packages, m.Locks)
+		}
+		return m.Packages[0].State, m.Locks[0]
+	}
+	if s, l := state(); s != material.NotLocked || l.State != material.LockNotRead || !strings.Contains(l.Reason, "not the commit's") {
+		t.Errorf("a lock that no commit has: %s, %+v", s, l)
+	}
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "locked")
+	if s, l := state(); s != material.OtherDigest || l.State != material.LockRead {
+		t.Errorf("a lock of the commit: %s, %+v", s, l)
+	}
+	put(t, lock, "example.com/left v1.0.0 h1:BAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
+	if s, l := state(); s != material.NotLocked || l.State != material.LockNotRead {
+		t.Errorf("a lock that was changed: %s, %+v", s, l)
 	}
 }
 

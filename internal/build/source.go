@@ -35,11 +35,11 @@ func readSource(top, named string) source {
 	if top == "" {
 		return source{reason: "the build ran in no checkout"}
 	}
-	dir, err := gitDir(top)
+	own, shared, err := gitobject.Directories(top)
 	if err != nil {
-		return source{reason: err.Error()}
+		return source{reason: "the build ran in no checkout"}
 	}
-	commit, err := head(dir)
+	commit, err := head(own, shared)
 	if err != nil && named == "" {
 		return source{reason: "HEAD of the checkout cannot be read: " + err.Error()}
 	}
@@ -50,7 +50,7 @@ func readSource(top, named string) source {
 	if named != "" && named != commit {
 		s.reason = fmt.Sprintf("the build began at commit %s, and the checkout is of another", named)
 	}
-	tree := gitobject.Tree{Dir: os.DirFS(common(dir))}
+	tree := gitobject.Tree{Dir: os.DirFS(shared)}
 	if s.tree, s.files, err = tree.Files(commit); err != nil {
 		s.reason = "the checkout does not have the whole commit: " + err.Error()
 		if errors.Is(err, gitobject.ErrLost) {
@@ -62,56 +62,17 @@ func readSource(top, named string) source {
 
 // Head is the commit that is checked out at a directory; "" if there is none. A build can move it.
 func Head(top string) string {
-	dir, err := gitDir(top)
+	own, shared, err := gitobject.Directories(top)
 	if err != nil {
 		return ""
 	}
-	commit, err := head(dir)
-	if err != nil {
-		return ""
-	}
+	commit, _ := head(own, shared) // "" if it names none
 	return commit
 }
 
-// gitDir is where a checkout keeps its objects (gitrepository-layout(5)): a directory, or what a file names.
-func gitDir(top string) (string, error) {
-	at := filepath.Join(top, ".git")
-	info, err := os.Lstat(at)
-	if err != nil {
-		return "", errors.New("the build ran in no checkout")
-	}
-	if info.IsDir() {
-		return at, nil
-	}
-	b, err := file.Read(at, maxRef)
-	if err != nil {
-		return "", err
-	}
-	dir, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
-	if !ok {
-		return "", errors.New("the file .git names no directory")
-	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(top, dir)
-	}
-	return dir, nil
-}
-
-// common is the directory that several checkouts share.
-func common(dir string) string {
-	b, err := file.Read(filepath.Join(dir, "commondir"), maxRef)
-	if err != nil {
-		return dir
-	}
-	if shared := strings.TrimSpace(string(b)); filepath.IsAbs(shared) {
-		return shared
-	}
-	return filepath.Join(dir, strings.TrimSpace(string(b)))
-}
-
 // head is the commit that HEAD names.
-func head(dir string) (string, error) {
-	b, err := file.Read(filepath.Join(dir, "HEAD"), maxRef)
+func head(own, shared string) (string, error) {
+	b, err := file.Read(filepath.Join(own, "HEAD"), maxRef)
 	if err != nil {
 		return "", err
 	}
@@ -123,12 +84,12 @@ func head(dir string) (string, error) {
 	if !filepath.IsLocal(ref) {
 		return "", errors.New("HEAD names no ref")
 	}
-	for _, at := range []string{dir, common(dir)} {
+	for _, at := range []string{own, shared} {
 		if b, err := file.Read(filepath.Join(at, filepath.FromSlash(ref)), maxRef); err == nil {
 			return commitName(strings.TrimSpace(string(b)))
 		}
 	}
-	packed, err := file.Read(filepath.Join(common(dir), "packed-refs"), maxPacked)
+	packed, err := file.Read(filepath.Join(shared, "packed-refs"), maxPacked)
 	if err != nil {
 		return "", fmt.Errorf("ref %s is not there", ref)
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -79,8 +78,6 @@ func newCheckout(top, path string) checkout {
 	return checkout{top: top, inside: filepath.ToSlash(inside)}
 }
 
-const maxPointer = 4 << 10 // bytes of a file that says where the objects are
-
 // objects opens the directory that has the objects: .git, or where that file says,
 // as in a submodule or a second working tree. The error is gitobject.ErrLost where
 // there is none.
@@ -88,19 +85,9 @@ func (c checkout) objects() (*os.Root, error) {
 	if c.top == "" {
 		return nil, gitobject.ErrLost
 	}
-	dir := filepath.Join(c.top, ".git")
-	if info, err := os.Lstat(dir); err == nil && info.Mode().IsRegular() {
-		b, err := file.Read(dir, maxPointer)
-		to, ok := strings.CutPrefix(strings.TrimSpace(string(b)), "gitdir: ")
-		if err != nil || !ok {
-			return nil, gitobject.ErrLost
-		}
-		if dir = to; !filepath.IsAbs(dir) {
-			dir = filepath.Join(c.top, to)
-		}
-		if b, err := file.Read(filepath.Join(dir, "commondir"), maxPointer); err == nil {
-			dir = filepath.Join(dir, strings.TrimSpace(string(b)))
-		}
+	_, dir, err := gitobject.Directories(c.top)
+	if err != nil {
+		return nil, err
 	}
 	root, err := file.OpenDir(dir)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -91,10 +90,7 @@ func writePage(path string, page func(*bytes.Buffer) error) error {
 	if err := page(&b); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil { //nolint:gosec // people read it
-		return fault.New(fault.Usage, fault.Path, "", "writing %q: %w", fault.Cut(path), fault.Cause(err))
-	}
-	return nil
+	return write(path, b.Bytes())
 }
 
 // manifested reads the build manifest that is to be signed. Each subject has to be a product of it.

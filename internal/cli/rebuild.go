@@ -122,7 +122,7 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 		return p, fault.New(fault.Refused, fault.Path, "record the build below the top of its checkout", "the build ran in %q, which is outside of its source", p.dir)
 	case len(p.products) == 0:
 		return p, fault.New(fault.Refused, fault.Materials, "tell sallyport run what the build makes, with products, and record it again", "the manifest lists no product")
-	case slices.Contains(p.command, "[hidden]"):
+	case slices.ContainsFunc(p.command, func(w string) bool { return strings.Contains(w, fault.Hidden) }):
 		return p, fault.New(fault.Refused, fault.Materials, "take secrets out of the command line: hand them over as variables", "a part of the command is hidden in the manifest")
 	}
 	return p, nil
@@ -484,11 +484,8 @@ func (r *run) reproduced(in rebuildInputs, rep *material.Reproduction, tree diff
 		return answer{}, err
 	}
 	if in.Reproduction != "" && !in.Check {
-		if err := os.MkdirAll(filepath.Dir(in.Reproduction), 0o755); err != nil {
-			return answer{}, fault.Errorf("making the directory of %q: %w", in.Reproduction, fault.Cause(err))
-		}
-		if err := os.WriteFile(in.Reproduction, append(b, '\n'), 0o644); err != nil { //nolint:gosec // people read it
-			return answer{}, fault.New(fault.Usage, fault.Path, "name another file with --reproduction", "writing %q: %w", fault.Cut(in.Reproduction), fault.Cause(err))
+		if err := write(in.Reproduction, append(b, '\n')); err != nil {
+			return answer{}, err
 		}
 	}
 	if in.HTML != "" {
@@ -510,8 +507,14 @@ func (r *run) reproduced(in rebuildInputs, rep *material.Reproduction, tree diff
 		return answer{}, fault.New(fault.Refused, fault.Reproduction, "build in a fresh clone with an empty home first, until that works: the output of the command is above",
 			"the command of the rebuild failed: exit %d, signal %d", result.Exit, result.Signal)
 	case same < len(rep.Artifacts):
-		return answer{}, fault.New(fault.Refused, fault.Reproduction, "mend the first cause that is shown, and build both again",
-			"%d of %d products came out with the same bytes", same, len(rep.Artifacts))
+		hint := "mend the first cause that is shown, and build both again"
+		switch {
+		case slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is == "" }):
+			hint = "find out why a product was not made: the output of the command is above; a rebuild has an empty home, and no network"
+		case tree.Same:
+			hint = "name with --original the directory in which the first build's products lie, to see where they differ"
+		}
+		return answer{}, fault.New(fault.Refused, fault.Reproduction, hint, "%d of %d products came out with the same bytes", same, len(rep.Artifacts))
 	}
 	return done, nil
 }
@@ -534,7 +537,7 @@ func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport
 			fmt.Fprintf(&text, "         %s\n", a.First)
 		}
 	}
-	if same < len(rep.Artifacts) {
+	if !tree.Same { // else nothing is here to compare with
 		fmt.Fprintln(&text)
 		if err := report.DiffersTreeText(&text, tree, r.screen()); err != nil {
 			return err

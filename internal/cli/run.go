@@ -2,11 +2,9 @@ package cli
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -51,8 +49,7 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	if err != nil {
 		return failed, fault.Errorf("finding the working directory: %w", fault.Cause(err))
 	}
-	top := checkoutOf(resolved(dir))
-	began := start{dir, top, build.Head(top)}
+	began := r.begins(dir)
 	env, taken := r.stripped(in.KeepEnv)
 	r.forewarn(taken)
 	stdin, _ := r.Stdin.(*os.File)
@@ -152,7 +149,7 @@ func (r *run) built(in runInputs, result *record.Result, began start, env []stri
 	known := secrets(r.Getenv)
 	b := build.Run{
 		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(began.dir), Env: env, Home: resolved(r.Getenv("HOME")),
-		Machine: material.Machine{OS: runtime.GOOS, Arch: runtime.GOARCH, Kernel: record.Kernel(), User: os.Geteuid()},
+		Machine: machine(),
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
 		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
 		Version: func(path string, args ...string) string { return r.versionOf(env, path, args) },
@@ -168,6 +165,16 @@ func (r *run) built(in runInputs, result *record.Result, began start, env []stri
 	}
 	b.Workflow, b.Pins, b.Tools, b.Variables = workflowFile(r.Getenv), workflowPins, keptTools(r.Getenv), shownVariables
 	return b
+}
+
+// begins is where a build begins. In a job, an earlier step may have left a .git anywhere below the folder that the platform
+// gave it, so the outermost one counts; at a terminal, the nearest.
+func (r *run) begins(dir string) start {
+	top := checkoutOf(resolved(dir))
+	if top != "" && r.platform != nil {
+		top = r.checkout(filepath.Join(resolved(dir), "x")).top
+	}
+	return start{dir, top, build.Head(top)}
 }
 
 // checkoutOf is the checkout that a directory lies in; "" if it lies in none.
@@ -190,36 +197,60 @@ func resolved(path string) string {
 	return path
 }
 
-// versionOf asks a tool for its version, after the build and with the build's own environment.
+// versionOf asks a tool for its version, after the build. It may be a program that the build has changed, so it runs as the build
+// did: watched, ended with all that it started, and without a network.
 func (r *run) versionOf(env []string, path string, args []string) string {
-	const patience = 5 * time.Second
-	ctx, cancel := context.WithTimeout(r.ctx, patience)
-	defer cancel()
-	c := exec.CommandContext(ctx, path, args...) //nolint:gosec // the build has executed that very file
-	c.Env, c.WaitDelay = env, time.Second
-	said, err := c.CombinedOutput()
+	out, err := os.CreateTemp("", "sallyport-version-")
 	if err != nil {
 		return ""
 	}
-	return string(said[:min(len(said), 4096)])
+	defer func() { _, _ = out.Close(), os.Remove(out.Name()) }() // it is the machine's to clear up
+	null := orNull(nil)
+	defer func() { _ = null.Close() }()
+	result, err := record.Run(record.Options{Command: append([]string{path}, args...), Env: env, Cut: true, Patience: toAnswer,
+		Stdin: null, Stdout: out, Stderr: out})
+	if err != nil || result.Exit != 0 {
+		return ""
+	}
+	said := make([]byte, mostSaid)
+	n, _ := out.ReadAt(said, 0) // it may say less
+	return string(said[:n])
 }
+
+const (
+	toAnswer = 5 * time.Second // with a tool that is asked for its version
+	mostSaid = 4096            // bytes of what it says
+)
 
 // recordFiles are where a manifest and its log will be, opened before the command runs, which does not inherit them.
 type recordFiles struct {
 	manifest, log *os.File
 }
 
+// openRecord makes both files anew: what an earlier step has left under their names, such as a link to another file, is
+// never written through.
 func openRecord(path string) (f recordFiles, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return f, fault.Errorf("making the directory of %q: %w", path, fault.Cause(err))
+		return f, unwritten(path, err)
 	}
-	const fresh = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if f.manifest, err = os.OpenFile(path, fresh, 0o644); err == nil {
-		f.log, err = os.OpenFile(path+".log", fresh, 0o644)
+	if f.manifest, err = fresh(path); err != nil {
+		return f, err
 	}
-	if err != nil {
+	if f.log, err = fresh(path + ".log"); err != nil {
 		f.close()
-		return recordFiles{}, fault.New(fault.Usage, fault.Path, "name another file with --record", "opening the record %q: %w", fault.Cut(path), fault.Cause(err))
+		return f, errors.Join(err, remove(path))
+	}
+	return f, nil
+}
+
+// fresh makes a file under a name that nothing or a regular file may have.
+func fresh(path string) (*os.File, error) {
+	if err := remove(path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, unwritten(path, err)
 	}
 	return f, nil
 }

@@ -25,8 +25,8 @@ type target struct{ input, path string }
 
 // The inputs that name what a command writes or deletes, and what it reads besides.
 var (
-	writtenInputs = []string{"verdict", "bundle-dir", "output", "input", "keep-evidence", "export"}
-	readInputs    = []string{"policy", "checksums", "predicate", "signing-config", "trusted-root"}
+	writtenInputs = []string{"verdict", "bundle-dir", "output", "input", "keep-evidence", "export", "record", "html"}
+	readInputs    = []string{"policy", "checksums", "predicate", "signing-config", "trusted-root", "manifest"}
 )
 
 // targets returns what the command writes to or deletes, of itself and because
@@ -37,6 +37,9 @@ func (r *run) targets() []target {
 		if p := r.text(name); p != "" {
 			out = append(out, target{"--" + name, p})
 		}
+	}
+	if p := r.text("reproduction"); p != "" && r.component.Name == "rebuild" { // attest reads it
+		out = append(out, target{"--reproduction", p})
 	}
 	for _, o := range r.component.Outputs {
 		if o.Name == "checksums" {

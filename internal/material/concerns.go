@@ -44,6 +44,13 @@ func (m *Manifest) Concerns() (all []string) {
 		}
 	}
 	for _, x := range m.Materials {
+		if x.How == FromBuild && x.Digest == "" {
+			say("product %s could not be read, so nothing holds it to its bytes", x.Path)
+		}
+		if x.Files == 0 && x.How != FromBuild {
+			say("%s: %s was read and is not there any more", x.How, x.Path)
+			continue
+		}
 		if x.How == FromOutside || x.How == Untracked || x.How == FromCache {
 			say("%s: %s%s", x.How, x.Path, map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
 		}

@@ -91,11 +91,13 @@ func of[T any](list []T, pair func(T) (string, string)) map[string]string {
 }
 
 func (m *Manifest) tools() map[string]string {
-	return of(m.Toolchains, func(t Toolchain) (string, string) { return t.Name, t.Version + " " + short(t.Digest) })
+	return of(m.Toolchains, func(t Toolchain) (string, string) {
+		return t.Name, strings.TrimSpace(t.Version + " " + short(t.Digest))
+	})
 }
 
 func (m *Manifest) locks() map[string]string {
-	return of(m.Locks, func(l Lock) (string, string) { return l.Path, l.State + " " + short(l.Digest) })
+	return of(m.Locks, func(l Lock) (string, string) { return l.Path, strings.TrimSpace(l.State + " " + short(l.Digest)) })
 }
 
 func (m *Manifest) packages() map[string]string {

@@ -313,7 +313,12 @@ func firstDifference(a, b []byte) string {
 func (m *Manifest) check() error {
 	o := m.Observation
 	words := []string{IsObserved, IsNotObserved}
+	const maxStatus = 255
 	switch {
+	case len(m.Command) == 0:
+		return malformed("the command is empty")
+	case m.Exit < -1 || m.Exit > maxStatus || m.Signal < 0 || (m.Exit == -1) != (m.Signal > 0):
+		return malformed("exit is %d and signal %d, want a status from 0 to %d, or -1 and a signal", m.Exit, m.Signal, maxStatus)
 	case m.RecordedBy != ByOwnJob:
 		return malformed("recordedBy is %q, want %q", m.RecordedBy, ByOwnJob)
 	case !slices.Contains(words, o.Files) || !slices.Contains(words, o.Processes):
@@ -329,15 +334,32 @@ func (m *Manifest) check() error {
 	case m.Log.Digest != "" && !isHex(m.Log.Digest):
 		return malformed("log: digest %q, want 64 hexadecimal digits", m.Log.Digest)
 	}
+	paths := map[string]bool{}
 	for _, p := range m.Products {
-		if !isHex(p.Digest) {
+		switch {
+		case !isHex(p.Digest):
 			return malformed("product %q: digest %q, want 64 hexadecimal digits", p.Path, p.Digest)
+		case paths[p.Path]:
+			return malformed("product %q is listed twice", p.Path)
+		case p.Size < 0 || p.Path == "" || slices.Contains(strings.Split(p.Path, "/"), ".."):
+			return malformed("product %q of %d bytes: want a path without \"..\"", p.Path, p.Size)
 		}
+		paths[p.Path] = true
 	}
+	read := 0
 	for _, x := range m.Materials {
 		if !slices.Contains(Ways, x.How) {
 			return malformed("material %q: how is %q, want one of %s", x.Path, x.How, strings.Join(Ways, ", "))
 		}
+		if x.Files < 0 {
+			return malformed("material %q: %d files", x.Path, x.Files)
+		}
+		if x.How != FromBuild {
+			read += x.Files
+		}
+	}
+	if read != m.Explained.Files {
+		return malformed("the materials are %d files, and %d were read", read, m.Explained.Files)
 	}
 	for _, p := range m.Packages {
 		if !slices.Contains([]string{Locked, Named, NotLocked, OtherDigest}, p.State) {

@@ -269,6 +269,15 @@ func (f *front) says(t *testing.T, text string) {
 	t.Fatalf("the command does not say %q", text)
 }
 
+func TestRecord_a_command_that_takes_longer_than_it_may_is_ended(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	r := run(t, record.Options{Patience: 200 * time.Millisecond, Grace: 200 * time.Millisecond, Command: []string{"sleep", "30"}})
+	if r.Signal != int(unix.SIGTERM) || time.Since(began) > 20*time.Second {
+		t.Errorf("exit %d, signal %d after %v, want it ended", r.Exit, r.Signal, time.Since(began))
+	}
+}
+
 func TestRecord_a_signal_that_was_ignored_stays_ignored(t *testing.T) {
 	t.Parallel()
 	shows := []string{"grep", "SigIgn", "/proc/self/status"}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 )
 
@@ -31,6 +32,9 @@ func Run(o Options) (*Result, error) {
 	switch {
 	case errors.As(err, &ended):
 		r.Exit = ended.ExitCode()
+		if by, is := ended.Sys().(interface{ Signal() syscall.Signal }); is && r.Exit < 0 {
+			r.Signal = int(by.Signal())
+		}
 	case err != nil:
 		r.NotStarted, r.Missing = err.Error(), errors.Is(err, exec.ErrNotFound)
 	}

@@ -21,10 +21,12 @@ type Options struct {
 	Command []string      `json:"command"`
 	Dir     string        `json:"dir"` // absolute; "" is the caller's
 	Env     []string      `json:"env"`
-	Cut     bool          `json:"cut"`     // the network is cut; where no cut can be made, nothing is run
-	Grace   time.Duration `json:"grace"`   // how long processes may outlive the command; 0 is a second
-	Leave   []string      `json:"leave"`   // directories whose files are not hashed afterwards
-	MaxFile int64         `json:"maxFile"` // a larger file is not hashed; 0 is 4 GiB
+	Cut     bool          `json:"cut"`   // the network is cut; where no cut can be made, nothing is run
+	Grace   time.Duration `json:"grace"` // how long processes may outlive the command; 0 is a second
+	// Patience is how long the command may take; 0 is any time. Then it is ended by a signal.
+	Patience time.Duration `json:"patience"`
+	Leave    []string      `json:"leave"`   // directories whose files are not hashed afterwards
+	MaxFile  int64         `json:"maxFile"` // a larger file is not hashed; 0 is 4 GiB
 
 	// Host and User are another name of the machine and another number of the user, as far as the command can see. Only a cut by
 	// a namespace can give them; "" and 0 leave them.

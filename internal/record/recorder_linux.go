@@ -344,10 +344,15 @@ func (r *recorder) finish() bool {
 	if grace == 0 {
 		grace = time.Second
 	}
+	var late <-chan time.Time
+	if r.options.Patience > 0 {
+		late = time.After(r.options.Patience)
+	}
 	select {
 	case <-r.gone:
 		return true
 	case <-r.alone:
+	case <-late:
 	case <-r.ended:
 		if within(grace, r.gone) {
 			return true
