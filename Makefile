@@ -19,7 +19,7 @@ TIMEOUT := 30m
 
 STAGE := @./.ci/stage.sh
 
-.PHONY: demo test unit lab-test e2e lint bench interop chroot release-rehearsal nightly fuzz build
+.PHONY: more demo test unit lab-test e2e lint bench interop chroot release-rehearsal nightly fuzz build
 
 build: bin/sallyport-lab bin/sallyport
 
@@ -41,6 +41,7 @@ test: ## everything
 	@$(MAKE) --no-print-directory unit lab-test e2e lint
 
 unit: bin/sallyport-lab
+	$(STAGE) "install what the tests build with" ./.ci/tools.sh
 	$(STAGE) "unit tests and scenarios of the product" go test -timeout $(TIMEOUT) ./...
 
 lab-test: ## the lab, and its toy platform against the published description
@@ -67,8 +68,12 @@ chroot: build ## nightly: installer, component and action in a root with a busyb
 release-rehearsal: bin/sallyport-lab ## what the release workflow does, and an install by the commit it makes; as root, half an hour
 	$(STAGE) "rehearse a release of HEAD" ./.ci/rehearse.sh
 
+# Cargo and a JDK are large, and most machines lack them.
+more: ## nightly: builds and packages of tools that few machines have: cargo, a JDK
+	$(STAGE) "builds with cargo and a JDK" go test -tags nightly ./internal/record ./internal/packages ./internal/difference
+
 nightly: ## what takes too long, or wants too much of a machine, for make test; as root
-	@$(MAKE) --no-print-directory chroot interop release-rehearsal
+	@$(MAKE) --no-print-directory chroot interop release-rehearsal more
 
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz.sh 60s

@@ -15,16 +15,8 @@ die() {
 
 say() { echo "e2e: $1"; }
 
-# package PROGRAM installs the Debian package of the same name, if it may.
-package() {
-	command -v "$1" >/dev/null && return
-	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		say "installing the package $1"
-		apt-get install -qq --yes --no-install-recommends "$1" >/dev/null 2>&1 ||
-			{ apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$1"; } >/dev/null || true
-	fi
-	command -v "$1" >/dev/null || die "$1 is missing: install the package $1"
-}
+# shellcheck source=../.ci/package.sh
+. .ci/package.sh
 
 # tool NAME MODULE VERSION puts a Go program into the cache, once.
 tool() {

@@ -10,7 +10,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -283,9 +282,7 @@ func (broken) ReadAt([]byte, int64) (int, error) { return 0, fmt.Errorf("the dis
 
 // Programs of other systems are compared by section, too.
 func TestN02_programs_of_other_systems(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skip("go is not on this machine")
-	}
+	needs(t, "go")
 	m := made{}
 	for system, want := range map[string]string{"windows": "PE section .rdata", "darwin": "Mach-O section __TEXT,__gopclntab"} {
 		t.Run(system, func(t *testing.T) {
@@ -323,9 +320,7 @@ func TestCompare_tells_the_time_of_a_Windows_program(t *testing.T) {
 
 // npm writes packages that are the same wherever they are made.
 func TestN02_packages_of_npm_are_the_same(t *testing.T) {
-	if _, err := exec.LookPath("npm"); err != nil {
-		t.Skip("npm is not on this machine")
-	}
+	needs(t, "npm")
 	root := t.TempDir()
 	script := `printf '{"name":"x","version":"1.0.0"}' > package.json; printf x > index.js; touch -d @$AT index.js; npm pack --offline --silent >/dev/null; mv x-1.0.0.tgz out`
 	m := made{}

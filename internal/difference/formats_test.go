@@ -1,7 +1,6 @@
 package difference_test
 
 import (
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -33,11 +32,7 @@ func TestN02_a_bundle_of_one_line(t *testing.T) {
 
 // Packages hold packages: the path goes through all of them.
 func TestN02_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
-	for _, tool := range []string{"gcc", "ar", "tar", "gzip"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not on this machine", tool)
-		}
-	}
+	needs(t, []string{"gcc", "ar", "tar", "gzip"}...)
 	root := t.TempDir()
 	script := `printf 'const char *where = __FILE__;\n' > x.c; gcc $F -c $PWD/x.c -o x.o; ar rcD libx.a x.o; ` +
 		`tar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@1700000000 --mode=0644 -cf - libx.a | gzip -n > out`
@@ -64,9 +59,7 @@ func TestCompare_says_what_it_cannot_open(t *testing.T) {
 
 // Nothing is told twice of what follows: a program that has a path in it has another build id as well.
 func TestCompare_tells_what_follows_last(t *testing.T) {
-	if _, err := exec.LookPath("gcc"); err != nil {
-		t.Skip("gcc is not on this machine")
-	}
+	needs(t, "gcc")
 	root := t.TempDir()
 	build := func(name string) []byte {
 		return made{}.run(t, filepath.Join(root, name), "", cProgram+`gcc -g -Wl,--build-id=sha1 -DTEXT=__FILE__ -o out $PWD/main.c`)
