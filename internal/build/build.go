@@ -408,7 +408,7 @@ func (k *maker) products() {
 		if k.how[i] != material.FromBuild || !k.output(f.Path) {
 			continue
 		}
-		if f.Digest == "" { // too large, or not to be read: a product that nobody can be held to
+		if f.Digest == "" { // too large, or not to be read: nothing holds it to its bytes
 			k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(f.Path), How: material.FromBuild})
 			continue
 		}
@@ -417,7 +417,7 @@ func (k *maker) products() {
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
 }
 
-// lying lists the output of a build that nobody watched: the files that lie there afterwards, where it is said to be.
+// lying lists the output of a build that was not watched: the files that lie there afterwards, where it is said to be.
 func (k *maker) lying() {
 	for _, dir := range k.Out {
 		_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

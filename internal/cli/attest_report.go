@@ -47,9 +47,8 @@ func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Att
 	if err != nil {
 		return "", nil, err
 	}
-	if attest.Discloses(predicate, secrets(r.Getenv)) {
-		return "", nil, fault.New(fault.Refused, fault.Leak, "take it out where the tool reads it: an address without a password, a scan without that variable",
-			"the report %q holds a secret of this job, or an address with a password, and what is signed is public for ever", fault.Cut(in.Report))
+	if err := r.discloses("report", in.Report, predicate, "take it out where the tool reads it: an address without a password, a scan without that variable"); err != nil {
+		return "", nil, err
 	}
 	added, err := x.Added(kind)
 	if err != nil {
@@ -63,6 +62,15 @@ func (r *run) readReport(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	r.told(x)
 	return kind, predicate, nil
+}
+
+// discloses refuses to sign what holds a secret: a signature makes it public, and nothing takes it back.
+func (r *run) discloses(what, path string, predicate []byte, hint string) error {
+	if !attest.Discloses(predicate, secrets(r.Getenv)) {
+		return nil
+	}
+	return fault.New(fault.Refused, fault.Leak, hint,
+		"the %s %q holds a secret of this job, or an address with a password, and what is signed stays public", what, fault.Cut(path))
 }
 
 // covers wants a report that names what it is about to name each subject: a gate would refuse it for the others.

@@ -112,9 +112,8 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	if err != nil {
 		return "", nil, err
 	}
-	if attest.Discloses(predicate, secrets(r.Getenv)) {
-		return "", nil, fault.New(fault.Refused, fault.Leak, "take it out of the command or the variables of the build, and build again",
-			"the build manifest %q holds a secret of this job, or an address with a password, and what is signed is public for ever", fault.Cut(in.Manifest))
+	if err := r.discloses("build manifest", in.Manifest, predicate, "take it out of the command or the variables of the build, and build again"); err != nil {
+		return "", nil, err
 	}
 	log, err := handedOver(in.Manifest+".log", material.MaxLogBytes)
 	if err != nil {
@@ -161,8 +160,8 @@ func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte,
 	if err != nil {
 		return "", nil, err
 	}
-	if attest.Discloses(predicate, secrets(r.Getenv)) {
-		return "", nil, fault.New(fault.Refused, fault.Leak, "take it out of the command of the build", "the reproduction %q holds a secret of this job, or an address with a password, and what is signed is public for ever", fault.Cut(in.Reproduction))
+	if err := r.discloses("reproduction", in.Reproduction, predicate, "take it out of the command of the build, and rebuild"); err != nil {
+		return "", nil, err
 	}
 	return material.ReproductionType, predicate, nil
 }

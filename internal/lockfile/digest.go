@@ -64,7 +64,7 @@ func (d Digest) valid() bool {
 // kept are the questions in an address that say which part of a repository is meant.
 var kept = []string{"branch", "rev", "tag", "subdirectory"}
 
-// address is an address without what may be a secret: what is signed is public, for ever.
+// address is an address without what may be a secret: what is signed stays public.
 func address(text string) string {
 	if !strings.Contains(text, "://") {
 		return text

@@ -1,7 +1,7 @@
 // Package material is the build manifest: what a build used and what it made, as a recorder has seen it.
 //
-// A manifest is written by the build's own job, so it is the word of that job and no wall: a policy may ask for it, and
-// what it says is judged, but whoever controls the job controls it. The room is pure: it refuses to read files, and it
+// A manifest is written by the build's own job, so it is the word of that job: a policy may ask for it, and what it says
+// is judged, but a person who controls the job controls the manifest. The room is pure: it refuses to read files, and it
 // refuses a manifest in which a member is absent, because an absent "lost" would read as none.
 //
 // Source: docs/build.md, shared/build-manifest.schema.json.

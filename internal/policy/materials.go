@@ -13,7 +13,7 @@ import (
 )
 
 // Materials is a build manifest: what the build's own job recorded of what went into the artifact. It says how an
-// honest build went. It is no wall: whoever controls the job that builds controls what that job records.
+// honest build went. A person who controls the job that builds controls what that job records.
 type Materials struct {
 	Unobserved   bool // a build that was not watched in full is accepted
 	Cut          bool // the network was cut
