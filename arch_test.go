@@ -79,7 +79,7 @@ var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject",
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
 // wrappers around bundles, the other names of hosts, the flags of other tools, the forms of addresses and the beginnings of tokens.
-var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_init.go", "cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
+var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_build.go", "cli/platform_init.go", "cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
