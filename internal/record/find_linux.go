@@ -21,6 +21,7 @@ type question struct {
 	whole    string // absolute, and not cleaned, because a link may stand before ".."
 	last     bool   // a link at the end is followed
 	program  bool   // it is executed
+	moved    bool   // it gets another name, or is a name that something gets
 	careful  bool   // the process may see other files than the recorder
 	limit    int64  // a larger file is not hashed
 	hashed   *sync.Map
@@ -32,6 +33,7 @@ type found struct {
 	was     *identity
 	state   string // set where it is settled at once
 	digest  string
+	born    int64    // of what is moved: when it was made; 0 if that is not known
 	varies  bool     // the same text leads to another place for another process
 	unnamed bool     // it has no name by which it could be found afterwards
 	head    header   // of a program
@@ -175,10 +177,13 @@ func (q *question) describe(f *found, fd int) {
 		return
 	}
 	f.was = identityOf(&st)
+	f.unnamed = st.Nlink == 0
+	if q.moved {
+		f.born = bornAt(fd)
+	}
 	if !f.was.regular {
 		return
 	}
-	f.unnamed = st.Nlink == 0
 	if q.careful && !f.unnamed && !isAt(f.path, f.was) {
 		f.state = Elsewhere
 	}
