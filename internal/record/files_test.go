@@ -63,7 +63,10 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		{"looked for below nothing", "cat none/x/y", "none/x/y", record.Absent, "", record.Read, record.Read},
 		{"too large", "cat long", "long", record.Unreadable, "", record.Read, record.Read},
 		{"not hashed, because it is left", "cat left/f", "left/f", record.Certain, "", record.Read, record.Read},
-		{"became a directory", "cat a; rm a; mkdir a", "a", record.Irregular, "", record.Read, record.Read},
+		{"became a directory", "cat a; rm a; mkdir a", "a", record.Gone, "", record.Read, record.Read},
+		{"became a pipe", "cat a; rm a; mkfifo a", "a", record.Gone, "", record.Read, record.Read},
+		{"became a device", "cat a; rm a; mknod a c 1 3", "a", record.Gone, "", record.Read, record.Read},
+		{"was made, and became a pipe", "echo x > new; rm new; mkfifo new", "new", record.Irregular, "", record.Write, record.Write},
 		{"appended to", "echo b >> a", "a", record.Changed, digest("a\nb\n"), record.Write, record.Write},
 	} {
 		t.Run(x.what, func(t *testing.T) {

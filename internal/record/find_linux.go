@@ -178,7 +178,7 @@ func (q *question) describe(f *found, fd int) {
 	}
 	f.was = identityOf(&st)
 	f.unnamed = st.Nlink == 0
-	if q.moved {
+	if q.moved || f.was.fifo {
 		f.born = bornAt(fd)
 	}
 	if !f.was.regular {

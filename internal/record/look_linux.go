@@ -151,11 +151,23 @@ func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	q := question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole), last: true}
 	f := r.answer(q)
 	r.passed(n, &f)
+	if f.was != nil && f.was.fifo && r.earlier(&f) {
+		r.through["fifo:"+f.path] = true
+	}
 	i := -1
 	if f.was == nil || f.was.regular || f.state != "" {
 		i = r.keep(&f, use)
 	}
 	r.remember(&q, &f, i)
+}
+
+// earlier reports whether a pipe with a name was there before the command, so that a program outside can hold its other end.
+func (r *recorder) earlier(f *found) bool {
+	at := f.born
+	if at == 0 {
+		at = f.was.ctime
+	}
+	return at <= r.began && strings.HasPrefix(f.path, "/") // other pipes have no name
 }
 
 // remember keeps what a text led to, if it leads every process there.

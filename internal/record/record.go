@@ -86,7 +86,7 @@ type Watch struct {
 	Events    int      `json:"events"`    // calls that were looked at
 	Lost      int      `json:"lost"`      // calls whose arguments could not be read, or that were too many to keep
 	Foreign   int      `json:"foreign"`   // calls of another ABI, such as 32-bit ones
-	Delegated []string `json:"delegated"` // sockets of programs outside, which may work for the command
+	Delegated []string `json:"delegated"` // sockets and pipes of programs outside, which may work for the command
 	Around    []string `json:"around"`    // calls by which a program can go round the recorder
 	Outlived  []string `json:"outlived"`  // programs that had to be ended after the command
 
@@ -110,7 +110,7 @@ const (
 	Certain    = "certain"    // it is the file that was opened first, unchanged
 	Changed    = "changed"    // it was there before and is another one, or has other content
 	Made       = "made"       // it was not there when it was opened first, or was opened to be written
-	Gone       = "gone"       // it was there and is not any more
+	Gone       = "gone"       // it was there and is not any more, or something else has its name
 	Absent     = "absent"     // it was looked for and never there
 	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large

@@ -36,6 +36,7 @@ type identity struct {
 	mtime, ctime int64
 	regular      bool
 	directory    bool
+	fifo         bool
 	socket       bool
 }
 
@@ -47,7 +48,8 @@ func (i *identity) sameFile(j *identity) bool { return i.file() == j.file() }
 func identityOf(st *unix.Stat_t) *identity {
 	kind, dev := st.Mode&unix.S_IFMT, uint64(st.Dev) //nolint:unconvert // Dev has another type elsewhere
 	return &identity{dev: dev, ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
-		regular: kind == unix.S_IFREG, directory: kind == unix.S_IFDIR, socket: kind == unix.S_IFSOCK}
+		regular: kind == unix.S_IFREG, directory: kind == unix.S_IFDIR,
+		fifo: kind == unix.S_IFIFO, socket: kind == unix.S_IFSOCK}
 }
 
 // keep notes a file, and says which one it is; -1 if there are too many.
@@ -116,6 +118,9 @@ func (r *recorder) after(s *seen, buf []byte) File {
 	}
 	if !is.regular || made(s.path) {
 		f.State = Irregular
+		if s.was != nil && s.was.regular && !is.regular { // what was read is not there any more
+			f.State = Gone
+		}
 		return f
 	}
 	f.Size = is.size
