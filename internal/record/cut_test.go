@@ -137,6 +137,37 @@ func TestRecord_nobody_leaves_the_cut(t *testing.T) {
 	}
 }
 
+func TestE16_shared_memory_and_message_queues_are_the_commands_own_in_the_cut(t *testing.T) {
+	t.Parallel()
+	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) })
+	for _, by := range [][]string{nil, asNobody} {
+		for cut, want := range map[bool]string{true: "fails\n", false: "works\n"} {
+			o := record.Options{Command: []string{program(), itoa(id)}, Env: append(os.Environ(), part+"=attach"), Cut: cut}
+			r := through(t, o, by...)
+			told := lists(r.Watch.Around, "shared memory of System V, by "+program())
+			if r.out != want || told == cut || len(r.Watch.Around) > 1 {
+				t.Errorf("%q, cut %v: got %q, want %q; around %q", by, cut, r.out, want, r.Watch.Around)
+			}
+		}
+	}
+}
+
+func init() {
+	// attach says whether the shared memory of a process outside can be attached.
+	parts["attach"] = func(args []string) int {
+		b, err := unix.SysvShmAttach(atoi(args[0]), 0, unix.SHM_RDONLY)
+		if err == nil {
+			_ = unix.SysvShmDetach(b)
+		}
+		fmt.Println(works(err))
+		return 0
+	}
+}
+
 func TestRecord_a_socket_that_leads_out_of_the_cut_is_delegated(t *testing.T) {
 	t.Parallel()
 	dir := real(t, t.TempDir())

@@ -283,6 +283,16 @@ func (r *recorder) roundabout(n *notification) {
 		what = "pidfd_getfd"
 	case unix.SYS_BPF:
 		what = "bpf"
+	case unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL:
+		what = "a key of the kernel's"
+	case unix.SYS_SHMGET, unix.SYS_SHMAT:
+		what = "shared memory of System V"
+	case unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL:
+		what = "a semaphore of System V"
+	case unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV:
+		what = "a message queue of System V"
+	case unix.SYS_MQ_OPEN:
+		what = "a message queue"
 	case unix.SYS_PTRACE:
 		if a[0] != unix.PTRACE_ATTACH && a[0] != unix.PTRACE_SEIZE || r.inside(pid, int(int32(a[1]))) {
 			return
