@@ -156,6 +156,28 @@ func TestE16_shared_memory_and_message_queues_are_the_commands_own_in_the_cut(t 
 	}
 }
 
+func TestE16_a_message_queue_that_is_opened_by_its_file_is_told(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := unix.Mount("queues", dir, "mqueue", 0, ""); err != nil {
+		t.Fatalf("the test mounts message queues, as root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	name := "record-test-" + itoa(os.Getpid())
+	queue, err := os.Create(dir + "/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = queue.Close()
+	t.Cleanup(func() { _ = os.Remove(dir + "/" + name) })
+	for _, cut := range []bool{false, true} {
+		r := run(t, record.Options{Command: []string{"/bin/cat", dir + "/" + name}, Cut: cut})
+		if want := "a message queue by its file, by " + real(t, "/bin/cat"); r.Exit != 0 || !slices.Equal(r.Watch.Around, []string{want}) {
+			t.Errorf("cut %v: exit %d, around %q, want %q; %s", cut, r.Exit, r.Watch.Around, want, r.out)
+		}
+	}
+}
+
 func init() {
 	// attach says whether the shared memory of a process outside can be attached.
 	parts["attach"] = func(args []string) int {

@@ -154,6 +154,9 @@ func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	if f.was != nil && f.was.fifo && r.earlier(&f) {
 		r.through["fifo:"+f.path] = true
 	}
+	if f.queue {
+		r.goesAround("a message queue by its file", n)
+	}
 	i := -1
 	if f.was == nil || f.was.regular || f.state != "" {
 		i = r.keep(&f, use)
