@@ -69,7 +69,7 @@ func become(how, host string, command []string) message {
 		}
 	}
 	if strings.Contains(how, watchedOnly) {
-		if problem := listen(); problem != "" {
+		if problem := listen(how); problem != "" {
 			return message{kind: sentProblem, text: problem}
 		}
 	}
@@ -115,12 +115,16 @@ func notExecuted(name string, err error) message {
 }
 
 // listen puts the watching filter on this process, and hands its listener to the recorder.
-func listen() (problem string) {
+func listen(how string) (problem string) {
+	p := watching(shared)
+	if strings.Contains(how, inNetwork) {
+		p = watching(nil)
+	}
 	hand, sent := handing()
 	// Signals wait while a call is looked at: Go's own would interrupt it again and again (Linux 5.19).
-	fd, err := install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+	fd, err := install(p, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER|unix.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
 	if errors.Is(err, unix.EINVAL) {
-		fd, err = install(watching(), unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		fd, err = install(p, unix.SECCOMP_FILTER_FLAG_NEW_LISTENER)
 	}
 	switch {
 	case errors.Is(err, unix.EBUSY):

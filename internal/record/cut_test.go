@@ -137,6 +137,59 @@ func TestRecord_nobody_leaves_the_cut(t *testing.T) {
 	}
 }
 
+func TestE16_shared_memory_and_message_queues_are_the_commands_own_in_the_cut(t *testing.T) {
+	t.Parallel()
+	id, err := unix.SysvShmGet(unix.IPC_PRIVATE, 4096, unix.IPC_CREAT|0o666)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) })
+	for _, by := range [][]string{nil, asNobody} {
+		for cut, want := range map[bool]string{true: "fails\n", false: "works\n"} {
+			o := record.Options{Command: []string{program(), itoa(id)}, Env: append(os.Environ(), part+"=attach"), Cut: cut}
+			r := through(t, o, by...)
+			told := lists(r.Watch.Around, "shared memory of System V, by "+program())
+			if r.out != want || told == cut || len(r.Watch.Around) > 1 {
+				t.Errorf("%q, cut %v: got %q, want %q; around %q", by, cut, r.out, want, r.Watch.Around)
+			}
+		}
+	}
+}
+
+func TestE16_a_message_queue_that_is_opened_by_its_file_is_told(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := unix.Mount("queues", dir, "mqueue", 0, ""); err != nil {
+		t.Fatalf("the test mounts message queues, as root: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	name := "record-test-" + itoa(os.Getpid())
+	queue, err := os.Create(dir + "/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = queue.Close()
+	t.Cleanup(func() { _ = os.Remove(dir + "/" + name) })
+	for _, cut := range []bool{false, true} {
+		r := run(t, record.Options{Command: []string{"/bin/cat", dir + "/" + name}, Cut: cut})
+		if want := "a message queue by its file, by " + real(t, "/bin/cat"); r.Exit != 0 || !slices.Equal(r.Watch.Around, []string{want}) {
+			t.Errorf("cut %v: exit %d, around %q, want %q; %s", cut, r.Exit, r.Watch.Around, want, r.out)
+		}
+	}
+}
+
+func init() {
+	// attach says whether the shared memory of a process outside can be attached.
+	parts["attach"] = func(args []string) int {
+		b, err := unix.SysvShmAttach(atoi(args[0]), 0, unix.SHM_RDONLY)
+		if err == nil {
+			_ = unix.SysvShmDetach(b)
+		}
+		fmt.Println(works(err))
+		return 0
+	}
+}
+
 func TestRecord_a_socket_that_leads_out_of_the_cut_is_delegated(t *testing.T) {
 	t.Parallel()
 	dir := real(t, t.TempDir())

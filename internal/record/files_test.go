@@ -63,7 +63,10 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		{"looked for below nothing", "cat none/x/y", "none/x/y", record.Absent, "", record.Read, record.Read},
 		{"too large", "cat long", "long", record.Unreadable, "", record.Read, record.Read},
 		{"not hashed, because it is left", "cat left/f", "left/f", record.Certain, "", record.Read, record.Read},
-		{"became a directory", "cat a; rm a; mkdir a", "a", record.Irregular, "", record.Read, record.Read},
+		{"became a directory", "cat a; rm a; mkdir a", "a", record.Gone, "", record.Read, record.Read},
+		{"became a pipe", "cat a; rm a; mkfifo a", "a", record.Gone, "", record.Read, record.Read},
+		{"became a device", "cat a; rm a; mknod a c 1 3", "a", record.Gone, "", record.Read, record.Read},
+		{"was made, and became a pipe", "echo x > new; rm new; mkfifo new", "new", record.Irregular, "", record.Write, record.Write},
 		{"appended to", "echo b >> a", "a", record.Changed, digest("a\nb\n"), record.Write, record.Write},
 	} {
 		t.Run(x.what, func(t *testing.T) {
@@ -76,6 +79,89 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 			}
 			r.clean(t)
 		})
+	}
+}
+
+func TestE16_where_a_file_came_from_by_a_rename_or_a_link_is_told(t *testing.T) {
+	t.Parallel()
+	other := prepared(t, map[string]string{"x": ""})
+	for _, x := range []struct{ what, script, name, from string }{
+		{"a rename", "mv a b", "b", "a"},
+		{"a link", "ln a b", "b", "a"},
+		{"a chain", "mv a b; ln b c; mv c d", "d", "a"},
+		{"a rename of what was read first", "cat a; mv a b", "b", "a"},
+		{"a rename over what was made", "echo x > b; mv a b", "b", "a"},
+		{"a link that leads there", "ln -s a l; ln -L l b", "b", "a"},
+		{"a rename of a link", "mv old b", "b", "old"},
+		{"a name that was written behind its end", "echo x >> a; mv a b", "b", "a"},
+		{"a rename, then a touch of what has the name of a made file", "echo x > b; mv a b; touch b; mv b c", "c", "a"},
+		{"an exchange", "PART exchange a new", "new", "a"},
+		{"an exchange, the other way", "PART exchange new a", "new", "a"},
+		{"a descriptor", "PART link-fd a b", "b", "a"},
+		{"a descriptor, with an empty path", "PART link-empty a b", "b", "a"},
+		{"a directory", "mv dir out", "out", "dir"},
+		{"in a made directory that was moved", "mkdir -p t/u; mv a t/u/a; mv t out", "out/u/a", "a"},
+		{"in a made directory that could not be moved at first", "mkdir t; mv a t; mv t none/t; mv t out", "out/a", "a"},
+		{"in a made directory that was exchanged", "mkdir t u; mv a t; PART exchange u t", "u/a", "a"},
+		{"where a made file was before", "mkdir t; echo x > t/f; rm -r t; mv dir t; mv t/f b", "b", "t/f"},
+
+		{"made and moved", "echo x > n; mv n b", "b", ""},
+		{"made, moved and linked", "echo x > n; mv n m; ln m b", "b", ""},
+		{"made in a directory that was moved", "mkdir t; echo x > t/f; mv t u; mv u/f b", "b", ""},
+		{"made under a name that came", "mv a b; rm b; echo x > b", "b", ""},
+		{"replaced by what was made", "mv a b; echo x > n; mv n b", "b", ""},
+		{"emptied and written anew", "sleep 0.02; echo x > a; mv a b", "b", ""},
+		{"moved away and back", "mv a b; mv b a", "a", ""},
+		{"made and exchanged", "echo x > n; echo x > m; PART exchange n m", "m", ""},
+		{"made without a name", "PART unnamed . b", "b", ""},
+		{"not moved, because it is on another device", "mv a /dev/shm/$ID; mv /dev/shm/$ID b", "b", ""},
+	} {
+		t.Run(x.what, func(t *testing.T) {
+			t.Parallel()
+			dir := prepared(t, map[string]string{"a": "a\n", "dir/f": "f"})
+			if err := os.Symlink(other, dir+"/old"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(12 * time.Millisecond) // the clock by which files are born ticks up to every 10 ms
+			script := strings.ReplaceAll(x.script, "PART", part+"=moves "+program())
+			script = strings.ReplaceAll(script, "$ID", filepath.Base(dir)+itoa(os.Getpid()))
+			r := run(t, record.Options{Command: []string{"/bin/sh", "-c", "echo x > new; " + script}, Dir: dir})
+			f, want := r.file(t, filepath.Join(dir, x.name)), ""
+			if x.from != "" {
+				want = filepath.Join(dir, x.from)
+			}
+			if f.From != want || f.Use&^(record.Read|record.Write|record.Execute|record.Named) != 0 {
+				t.Errorf("got %+v, want it from %q; %s", f, want, r.out)
+			}
+			r.clean(t)
+		})
+	}
+}
+
+func init() {
+	// moves gives a file another name by calls that no program of the machine makes.
+	parts["moves"] = func(args []string) int {
+		here, how, old, name := unix.AT_FDCWD, args[0], args[1], args[2]
+		fd, err := unix.Open(old, unix.O_PATH, 0)
+		switch {
+		case err != nil:
+		case how == "exchange":
+			err = unix.Renameat2(here, old, here, name, unix.RENAME_EXCHANGE)
+		case how == "link-fd":
+			err = unix.Linkat(here, fmt.Sprintf("/proc/self/fd/%d", fd), here, name, unix.AT_SYMLINK_FOLLOW)
+		case how == "link-empty":
+			err = unix.Linkat(fd, "", here, name, unix.AT_EMPTY_PATH)
+		default:
+			fd, err = unix.Open(old, unix.O_TMPFILE|unix.O_RDWR, 0o600)
+			if err == nil {
+				err = unix.Linkat(here, fmt.Sprintf("/proc/self/fd/%d", fd), here, name, unix.AT_SYMLINK_FOLLOW)
+			}
+		}
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		return 0
 	}
 }
 

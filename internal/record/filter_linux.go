@@ -5,6 +5,7 @@ package record
 import (
 	"errors"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,7 +20,15 @@ var watched = append([]uint32{
 	unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
 	unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
 	unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT,
+	unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 }, older...)
+
+// shared are the calls that reach what every process of the machine can reach, and that wait for the recorder unless the
+// command has a namespace of its own. An identifier can be guessed, so the calls that take one are watched as well.
+var shared = []uint32{
+	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL,
+	unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MQ_OPEN,
+}
 
 // The places of what a filter reads (struct seccomp_data, linux/seccomp.h).
 const (
@@ -30,9 +39,9 @@ const (
 
 const ioUring = unix.SYS_IO_URING_SETUP // the same number in every ABI
 
-// watching is the filter that has watched calls wait for the recorder. A call of another ABI waits as
+// watching is the filter that has watched calls wait for the recorder, and more. A call of another ABI waits as
 // a whole. io_uring is refused, because what it opens passes no filter; programs fall back to other calls.
-func watching() []unix.SockFilter {
+func watching(more []uint32) []unix.SockFilter {
 	var p assembler
 	p.load(archAt)
 	p.unless(auditArch, "notify")
@@ -41,7 +50,7 @@ func watching() []unix.SockFilter {
 		p.from(foreignNr, "notify")
 	}
 	p.when(ioUring, "refuse")
-	for _, nr := range watched {
+	for _, nr := range slices.Concat(watched, more) {
 		p.when(nr, "notify")
 	}
 	p.when(unix.SYS_SENDTO, "sendto")

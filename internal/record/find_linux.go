@@ -21,9 +21,11 @@ type question struct {
 	whole    string // absolute, and not cleaned, because a link may stand before ".."
 	last     bool   // a link at the end is followed
 	program  bool   // it is executed
+	moved    bool   // it gets another name, or is a name that something gets
 	careful  bool   // the process may see other files than the recorder
 	limit    int64  // a larger file is not hashed
 	hashed   *sync.Map
+	system   int64 // the kind of file system of what is there
 }
 
 // A found is what is there.
@@ -32,7 +34,9 @@ type found struct {
 	was     *identity
 	state   string // set where it is settled at once
 	digest  string
+	born    int64    // of what is moved: when it was made; 0 if that is not known
 	varies  bool     // the same text leads to another place for another process
+	queue   bool     // it is a message queue
 	unnamed bool     // it has no name by which it could be found afterwards
 	head    header   // of a program
 	outside []string // what of processes was passed on the way
@@ -107,6 +111,7 @@ func (q *question) find() found {
 		p := walk(q.pid, q.dir, q.text, q.last)
 		fd, err, missing = p.fd, p.err, p.missing
 		f.varies, f.outside = true, p.outside
+		q.system = fileSystem(fd)
 	}
 	switch {
 	case err == nil:
@@ -130,7 +135,10 @@ func (q *question) direct() (int, error) {
 		how.Flags |= unix.O_NOFOLLOW
 	}
 	fd, err := unix.Openat2(unix.AT_FDCWD, q.whole, &how)
-	if err == nil && inProc(fd) {
+	if err != nil {
+		return fd, err
+	}
+	if q.system = fileSystem(fd); q.system == unix.PROC_SUPER_MAGIC {
 		_ = unix.Close(fd)
 		return -1, unix.ELOOP
 	}
@@ -175,10 +183,14 @@ func (q *question) describe(f *found, fd int) {
 		return
 	}
 	f.was = identityOf(&st)
+	f.queue = q.system == queues
+	f.unnamed = st.Nlink == 0
+	if q.moved || f.was.fifo {
+		f.born = bornAt(fd)
+	}
 	if !f.was.regular {
 		return
 	}
-	f.unnamed = st.Nlink == 0
 	if q.careful && !f.unnamed && !isAt(f.path, f.was) {
 		f.state = Elsewhere
 	}

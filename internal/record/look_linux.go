@@ -16,7 +16,17 @@ const (
 	maxPrograms    = 20_000
 	maxConnections = 5_000
 	maxAround      = 200
+	maxBytes       = 256 << 20 // of all names
 )
+
+// room reports whether a name of so many bytes can be kept as well, and takes the room.
+func (r *recorder) room(bytes int) bool {
+	if r.bytes+bytes > maxBytes {
+		return false
+	}
+	r.bytes += bytes
+	return true
+}
 
 // look reads the arguments of one watched call.
 func (r *recorder) look(n *notification) {
@@ -36,11 +46,15 @@ func (r *recorder) look(n *notification) {
 			r.lost(n, a[2])
 		}
 	case sysRename, sysLink:
-		r.renamed(n, here, a[0], here, a[1], 0)
-	case unix.SYS_RENAMEAT, unix.SYS_LINKAT:
-		r.renamed(n, int(int32(a[0])), a[1], int(int32(a[2])), a[3], 0)
+		r.moved(n, move{from: here, old: a[0], to: here, name: a[1]})
+	case unix.SYS_RENAMEAT:
+		r.moved(n, move{from: int(int32(a[0])), old: a[1], to: int(int32(a[2])), name: a[3]})
 	case unix.SYS_RENAMEAT2:
-		r.renamed(n, int(int32(a[0])), a[1], int(int32(a[2])), a[3], a[4])
+		r.moved(n, move{from: int(int32(a[0])), old: a[1], to: int(int32(a[2])), name: a[3],
+			exchange: a[4]&unix.RENAME_EXCHANGE != 0})
+	case unix.SYS_LINKAT:
+		r.moved(n, move{from: int(int32(a[0])), old: a[1], to: int(int32(a[2])), name: a[3],
+			follow: a[4]&unix.AT_SYMLINK_FOLLOW != 0, itself: a[4]&unix.AT_EMPTY_PATH != 0})
 	case sysSymlink, unix.SYS_SYMLINKAT:
 		r.epoch++
 	case unix.SYS_EXECVE:
@@ -92,6 +106,9 @@ func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	case flags&unix.O_ACCMODE != unix.O_RDONLY, flags&(unix.O_CREAT|unix.O_TRUNC) == unix.O_CREAT|unix.O_TRUNC:
 		use = Write
 	}
+	if use&Write != 0 && flags&unix.O_TRUNC != 0 {
+		use |= emptied
+	}
 	r.file(n, dir, addr, Use(use))
 }
 
@@ -134,11 +151,26 @@ func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	q := question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole), last: true}
 	f := r.answer(q)
 	r.passed(n, &f)
+	if f.was != nil && f.was.fifo && r.earlier(&f) {
+		r.through["fifo:"+f.path] = true
+	}
+	if f.queue {
+		r.goesAround("a message queue by its file", n)
+	}
 	i := -1
 	if f.was == nil || f.was.regular || f.state != "" {
 		i = r.keep(&f, use)
 	}
 	r.remember(&q, &f, i)
+}
+
+// earlier reports whether a pipe with a name was there before the command, so that a program outside can hold its other end.
+func (r *recorder) earlier(f *found) bool {
+	at := f.born
+	if at == 0 {
+		at = f.was.ctime
+	}
+	return at <= r.began && strings.HasPrefix(f.path, "/") // other pipes have no name
 }
 
 // remember keeps what a text led to, if it leads every process there.
@@ -152,34 +184,6 @@ func (r *recorder) remember(q *question, f *found, i int) {
 	}
 	k.plain = i >= 0 && f.path == filepath.Clean(q.whole)
 	r.names[q.whole] = k
-}
-
-// renamed keeps the name that a file gets by a rename or a link.
-func (r *recorder) renamed(n *notification, from int, old uint64, to int, name, flags uint64) {
-	if said, whole, ok := r.asked(n, from, old); ok && len(said) > 0 {
-		f := r.answer(question{pid: int(n.pid), dir: from, text: string(said), whole: string(whole)})
-		if f.was != nil && !f.was.regular { // a link, or a directory with links in it
-			r.epoch++
-		}
-	}
-	r.named(n, to, name)
-	if flags&unix.RENAME_EXCHANGE != 0 {
-		r.epoch++
-		r.named(n, from, old)
-	}
-}
-
-func (r *recorder) named(n *notification, dir int, addr uint64) {
-	said, whole, ok := r.asked(n, dir, addr)
-	if !ok || len(said) == 0 || !r.alive(n) {
-		return
-	}
-	f := r.answer(question{pid: int(n.pid), dir: dir, text: string(said), whole: string(whole)})
-	r.passed(n, &f)
-	if f.was != nil && !f.was.regular { // a link that is replaced
-		f.was = nil
-	}
-	r.keep(&f, Named)
 }
 
 // passed keeps which processes outside a path led through.
@@ -282,6 +286,16 @@ func (r *recorder) roundabout(n *notification) {
 		what = "pidfd_getfd"
 	case unix.SYS_BPF:
 		what = "bpf"
+	case unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL:
+		what = "a key of the kernel's"
+	case unix.SYS_SHMGET, unix.SYS_SHMAT:
+		what = "shared memory of System V"
+	case unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL:
+		what = "a semaphore of System V"
+	case unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV:
+		what = "a message queue of System V"
+	case unix.SYS_MQ_OPEN:
+		what = "a message queue"
 	case unix.SYS_PTRACE:
 		if a[0] != unix.PTRACE_ATTACH && a[0] != unix.PTRACE_SEIZE || r.inside(pid, int(int32(a[1]))) {
 			return

@@ -88,7 +88,7 @@ type Watch struct {
 	Events    int      `json:"events"`    // calls that were looked at
 	Lost      int      `json:"lost"`      // calls whose arguments could not be read, or that were too many to keep
 	Foreign   int      `json:"foreign"`   // calls of another ABI, such as 32-bit ones
-	Delegated []string `json:"delegated"` // sockets of programs outside, which may work for the command
+	Delegated []string `json:"delegated"` // sockets and pipes of programs outside, which may work for the command
 	Around    []string `json:"around"`    // calls by which a program can go round the recorder
 	Outlived  []string `json:"outlived"`  // programs that had to be ended after the command
 
@@ -112,7 +112,7 @@ const (
 	Certain    = "certain"    // it is the file that was opened first, unchanged
 	Changed    = "changed"    // it was there before and is another one, or has other content
 	Made       = "made"       // it was not there when it was opened first, or was opened to be written
-	Gone       = "gone"       // it was there and is not any more
+	Gone       = "gone"       // it was there and is not any more, or something else has its name
 	Absent     = "absent"     // it was looked for and never there
 	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large
@@ -127,6 +127,10 @@ type File struct {
 	State  string `json:"state"`
 	Digest string `json:"digest,omitempty"` // SHA-256, lower-case hexadecimal; only of regular files
 	Size   int64  `json:"size,omitempty"`
+
+	// From is where a file was before a rename or a link gave it this name, if the command neither made it nor emptied and wrote
+	// it: the first of its names, links resolved. A directory has one as well, and what lies in it came with it.
+	From string `json:"from,omitempty"`
 }
 
 // A Program is a file that was executed. Count is how often.

@@ -72,7 +72,11 @@ type recorder struct {
 	names   map[string]known // what was said, to what it led to
 	paths   map[string]int   // the same, with links resolved, to its place in files
 	files   []seen
-	epoch   uint32 // how often a link was made
+	epoch   uint32           // how often a link was made
+	origins map[being]origin // of what got another name
+	below   map[string][]int // what came into a directory, by that, to its place in files
+	began   int64            // the tick in which the command began
+	bytes   int              // of the names that are kept
 	procs   map[string]int
 	conns   map[string]int
 	around  map[string]bool
@@ -99,6 +103,7 @@ type recorder struct {
 func newRecorder() (*recorder, error) {
 	r := &recorder{
 		listener: -1, self: os.Getpid(), names: map[string]known{}, paths: map[string]int{},
+		origins: map[being]origin{}, below: map[string][]int{},
 		procs: map[string]int{}, conns: map[string]int{},
 		around: map[string]bool{}, through: map[string]bool{},
 		own: map[string]bool{}, ownFiles: map[[2]uint64]bool{}, ownSockets: map[uint64]bool{},
@@ -117,7 +122,7 @@ func (r *recorder) run() error {
 	if r.options.Umask != 0 {
 		unix.Umask(r.options.Umask) // the recorder makes no files
 	}
-	r.result.Started = time.Now()
+	r.result.Started, r.began = time.Now(), tick()
 	r.result.Watch = Watch{Method: "seccomp-notification", Files: Observed, Processes: Observed, Network: Observed,
 		Delegated: []string{}, Around: []string{}, Outlived: []string{}, SameRoot: os.Geteuid() == 0}
 	if r.options.Cut {

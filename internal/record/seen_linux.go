@@ -24,7 +24,8 @@ type seen struct {
 	was    *identity // nil: it was not there
 	state  string    // set where it was settled at once
 	digest string
-	varied bool // another file had its name in between
+	from   string // where it came from by its last rename or link
+	varied bool   // another file had its name in between
 }
 
 // An identity is what changes when a file is another one or has other content. A program can set the time of its
@@ -34,6 +35,8 @@ type identity struct {
 	size         int64
 	mtime, ctime int64
 	regular      bool
+	directory    bool
+	fifo         bool
 	socket       bool
 }
 
@@ -44,7 +47,9 @@ func (i *identity) sameFile(j *identity) bool { return i.file() == j.file() }
 
 func identityOf(st *unix.Stat_t) *identity {
 	kind, dev := st.Mode&unix.S_IFMT, uint64(st.Dev) //nolint:unconvert // Dev has another type elsewhere
-	return &identity{dev, st.Ino, st.Size, st.Mtim.Nano(), st.Ctim.Nano(), kind == unix.S_IFREG, kind == unix.S_IFSOCK}
+	return &identity{dev: dev, ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
+		regular: kind == unix.S_IFREG, directory: kind == unix.S_IFDIR,
+		fifo: kind == unix.S_IFIFO, socket: kind == unix.S_IFSOCK}
 }
 
 // keep notes a file, and says which one it is; -1 if there are too many.
@@ -77,7 +82,7 @@ func (r *recorder) settle() {
 		all.Go(func() {
 			buf := make([]byte, 256<<10)
 			for i := next.Add(1) - 1; i < int64(len(r.files)); i = next.Add(1) - 1 {
-				r.result.Files[i] = r.files[i].after(&r.options, buf)
+				r.result.Files[i] = r.after(&r.files[i], buf)
 			}
 		})
 	}
@@ -85,8 +90,11 @@ func (r *recorder) settle() {
 }
 
 // after is what a file is once the command has ended.
-func (s *seen) after(o *Options, buf []byte) File {
-	f := File{Path: s.path, Use: s.use, First: s.first, State: s.state, Digest: s.digest}
+func (r *recorder) after(s *seen, buf []byte) File {
+	f := File{Path: s.path, Use: s.use &^ emptied, First: s.first &^ emptied, State: s.state, Digest: s.digest}
+	if s.from != s.path {
+		f.From = s.from
+	}
 	if f.State != "" {
 		return f
 	}
@@ -100,11 +108,21 @@ func (s *seen) after(o *Options, buf []byte) File {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	var st unix.Stat_t
-	if unix.Fstat(fd, &st) != nil || st.Mode&unix.S_IFMT != unix.S_IFREG || made(s.path) {
-		f.State = Irregular
+	if unix.Fstat(fd, &st) != nil {
+		f.State = Unreadable
 		return f
 	}
 	is := identityOf(&st)
+	if s.use&Named != 0 {
+		f.From = r.cameFrom(s, fd, is)
+	}
+	if !is.regular || made(s.path) {
+		f.State = Irregular
+		if s.was != nil && s.was.regular && !is.regular { // what was read is not there any more
+			f.State = Gone
+		}
+		return f
+	}
 	f.Size = is.size
 	switch {
 	case s.was == nil:
@@ -114,12 +132,12 @@ func (s *seen) after(o *Options, buf []byte) File {
 	default:
 		f.State = Changed
 	}
-	for _, dir := range o.Leave {
+	for _, dir := range r.options.Leave {
 		if s.path == dir || strings.HasPrefix(s.path, strings.TrimSuffix(dir, "/")+"/") {
 			return f
 		}
 	}
-	if is.size > o.limit() {
+	if is.size > r.options.limit() {
 		f.State = Unreadable
 		return f
 	}

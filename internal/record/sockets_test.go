@@ -193,6 +193,31 @@ func TestE16_a_socket_of_a_program_outside_is_delegated(t *testing.T) {
 	}
 }
 
+func TestE16_a_pipe_that_was_there_before_the_command_is_delegated(t *testing.T) {
+	t.Parallel()
+	for script, delegated := range map[string]bool{
+		": <> old": true, "chmod 600 old; : <> old": true, "echo x 1<> old": true, "ln -s old l; : <> l": true, "mv old new; : <> new": true,
+		"mkfifo new; : <> new": false, "echo x | cat /dev/stdin /dev/fd/0": false, "ls old; rm old": false,
+	} {
+		dir := prepared(t, nil)
+		if err := unix.Mkfifo(dir+"/old", 0o644); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(12 * time.Millisecond) // the clock by which files are born ticks up to every 10 ms
+		r := shell(t, dir, script)
+		want := []string{}
+		if delegated {
+			want = []string{"fifo:" + dir + "/old"}
+			if strings.HasPrefix(script, "mv") {
+				want = []string{"fifo:" + dir + "/new"}
+			}
+		}
+		if r.Exit != 0 || !slices.Equal(r.Watch.Delegated, want) {
+			t.Errorf("%s: delegated %q, want %q; exit %d, %s", script, r.Watch.Delegated, want, r.Exit, r.out)
+		}
+	}
+}
+
 func TestRecord_the_commands_own_sockets_are_not_delegated(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{

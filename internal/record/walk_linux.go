@@ -180,9 +180,18 @@ func magic(dir int, name string) bool {
 }
 
 // inProc reports whether a file is of /proc, wherever that is mounted.
-func inProc(fd int) bool {
+func inProc(fd int) bool { return fileSystem(fd) == unix.PROC_SUPER_MAGIC }
+
+// queues is the file system of message queues, each of which is a file there (mq_overview(7), linux/magic.h).
+const queues = 0x19800202
+
+// fileSystem is the kind of the file system of a file; 0 if it is not known.
+func fileSystem(fd int) int64 {
 	var st unix.Statfs_t
-	return unix.Fstatfs(fd, &st) == nil && st.Type == unix.PROC_SUPER_MAGIC
+	if unix.Fstatfs(fd, &st) != nil {
+		return 0
+	}
+	return st.Type
 }
 
 func same(a, b int) bool {
