@@ -209,6 +209,9 @@ func (k *maker) came(f record.File) string {
 	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
 		return ""
 	}
+	if f.From != "" && k.packaged(f.Path) == nil { // a package manager links files from its store, and a lock names those
+		return k.placed(f.From)
+	}
 	if f.State == record.Made || f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
 		return material.FromBuild
 	}
@@ -330,17 +333,18 @@ func (k *maker) materials() {
 		if k.explains(how, f) {
 			k.m.Explained.Count++
 		}
+		path := cmp.Or(f.From, f.Path)
 		if single(how) && len(k.m.Materials) < material.MaxMaterials {
-			list(f.Path, how, f.Digest, 1, f.State == record.Changed)
+			list(path, how, f.Digest, 1, f.State == record.Changed)
 			continue
 		}
-		at := k.grouped(how, f.Path)
+		at := k.grouped(how, path)
 		g := groups[how+" "+at]
 		if g == nil {
 			g = &group{how: how, path: at}
 			groups[how+" "+at] = g
 		}
-		g.lines = append(g.lines, f.Digest+"  "+f.Path+"\n")
+		g.lines = append(g.lines, f.Digest+"  "+path+"\n")
 		g.changed = g.changed || f.State == record.Changed
 	}
 	for _, name := range slices.Sorted(maps.Keys(groups)) {
@@ -389,7 +393,7 @@ func (k *maker) grouped(how, path string) string {
 func (k *maker) explains(how string, f record.File) bool {
 	switch how {
 	case material.FromSource:
-		return f.State == record.Certain && !k.dirty[f.Path]
+		return f.State == record.Certain && !k.dirty[f.Path] || f.From != "" && k.isCommitted(f)
 	case material.FromPackage:
 		s := k.packaged(f.Path).State
 		return s == packages.Locked || s == packages.Named
@@ -405,7 +409,7 @@ func (k *maker) products() {
 		k.lying()
 	}
 	for i, f := range k.Result.Files {
-		if k.how[i] != material.FromBuild || !k.output(f.Path) {
+		if k.how[i] != material.FromBuild && f.From == "" || !k.output(f.Path) {
 			continue
 		}
 		if f.Digest == "" { // too large, or not to be read: nothing holds it to its bytes

@@ -229,6 +229,32 @@ func TestE11_a_lock_file_that_is_not_the_commits_locks_nothing(t *testing.T) {
 	}
 }
 
+func TestN03_a_product_that_was_moved_in_from_elsewhere_is_told_by_where_it_came_from(t *testing.T) {
+	top := checkout(t)
+	f := seen(t, put(t, filepath.Join(top, "dist/app"), "foreign"))
+	f.Use, f.First, f.State = record.Named, record.Named, record.Made
+	r := build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}}
+	if m := made(t, r); len(m.Products) != 1 || len(m.Materials) != 0 || m.Explained.Files != 0 {
+		t.Errorf("made by the build: products %+v, materials %+v", m.Products, m.Materials)
+	}
+	for from, how := range map[string]string{"/srv/evil": material.FromOutside, filepath.Join(top, "left-over"): material.Untracked,
+		filepath.Join(top, "main.c"): material.FromSource, "/usr/share/x": material.FromSystem} {
+		r.Result.Files[0].From = from
+		m := made(t, r)
+		if len(m.Products) != 1 || len(m.Materials) != 1 || m.Materials[0].How != how || m.Explained.Files != 1 || m.Explained.Count != 0 {
+			t.Errorf("from %s: products %+v, materials %+v, want %s", from, m.Products, m.Materials, how)
+		}
+		if rest, below := strings.CutPrefix(from, top+"/"); below && m.Materials[0].Path != rest {
+			t.Errorf("material %q, want %q, where it came from", m.Materials[0].Path, rest)
+		}
+	}
+	put(t, filepath.Join(top, "dist/app"), "int main;\n") // what the commit has
+	r.Result.Files[0].From, r.Result.Files[0].Digest = filepath.Join(top, "main.c"), sum([]byte("int main;\n"))
+	if m := made(t, r); m.Explained.Count != 1 {
+		t.Errorf("a file of the commit that was moved: explained %+v", m.Explained)
+	}
+}
+
 func TestN03_products_are_what_the_build_made_and_no_cache(t *testing.T) {
 	top := checkout(t)
 	var files []record.File

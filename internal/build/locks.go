@@ -49,6 +49,12 @@ func (k *maker) packagesOf() {
 	}
 }
 
+// isCommitted reports whether a file that was moved is still what the commit has under its first name.
+func (k *maker) isCommitted(f record.File) bool {
+	b, err := file.Read(f.Path, maxReread)
+	return err == nil && subject.Sum(b).Hex() == f.Digest && k.source.files != nil && k.committed(f.From, b)
+}
+
 // committed reports whether a lock file is the commit's. Where there is no commit, every one that is there counts.
 func (k *maker) committed(at string, content []byte) bool {
 	if k.source.files == nil {
