@@ -174,8 +174,23 @@ func (k *maker) all(texts []string) []string {
 	return out
 }
 
-// text is what a build chose, without secrets and as a JSON text can hold it.
-func (k *maker) text(s string) string { return k.Scrub(strings.ToValidUTF8(s, "�")) }
+// text is what a build chose, without secrets and as a JSON text can hold it. A token may be a part of a path.
+func (k *maker) text(s string) string {
+	s = k.Scrub(strings.ToValidUTF8(s, "�"))
+	if !k.Hidden("", s) {
+		return s
+	}
+	parts := strings.Split(s, "/")
+	for i, p := range parts {
+		if k.Hidden("", p) {
+			parts[i] = hidden
+		}
+	}
+	if s = strings.Join(parts, "/"); k.Hidden("", s) {
+		return hidden
+	}
+	return s
+}
 
 // named is a path from the top of the checkout, where it lies below it.
 func (k *maker) named(path string) string {

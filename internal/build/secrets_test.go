@@ -89,13 +89,25 @@ func TestF07_what_is_no_secret_is_kept(t *testing.T) {
 	}
 }
 
+// paths are files whose names have what a command has.
+func paths(command []string) (all []record.File) {
+	for _, w := range command {
+		for _, s := range shapes { // a name has no meaning beside its shape
+			if strings.Contains(w, s) && !strings.ContainsAny(w, "\n") {
+				all = append(all, record.File{Path: "/home/" + w + "/x", Use: record.Read, First: record.Read, State: record.Certain, Digest: sum(nil)})
+			}
+		}
+	}
+	return all
+}
+
 // written are the bytes of a manifest and its log, of a build with a command and an environment.
 func written(t *testing.T, command, env []string) string {
 	t.Helper()
 	known := []string{ofJob}
 	m, log, err := build.Manifest(build.Run{
 		Command: command, Env: env, Dir: "/", Machine: material.Machine{},
-		Result: &record.Result{Programs: []record.Program{{Path: "/bin/tool", Args: command, Count: 1}},
+		Result: &record.Result{Files: paths(command), Programs: []record.Program{{Path: "/bin/tool", Args: command, Count: 1}},
 			Connections: []record.Connection{{To: "tcp 192.0.2.1:443", Count: 1, By: "/bin/tool"}}},
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
 		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
