@@ -299,7 +299,11 @@ func (r *run) summarised(m *material.Manifest, in runInputs) {
 		return
 	}
 	o := m.Observation
-	if o.Reason != "" {
+	switch {
+	case o.Reason == "":
+	case o.CutBy == record.BySocketFilter && o.Files == record.Observed:
+		r.note("the network is cut by a filter of sockets, so loopback is cut too: " + o.Reason)
+	default:
 		r.note("not all was watched: " + o.Reason)
 	}
 	for _, line := range report.ManifestLines(m) {
