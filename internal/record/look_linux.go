@@ -278,6 +278,8 @@ func (r *recorder) roundabout(n *notification) {
 	switch uint32(n.nr) {
 	case unix.SYS_LISTEN:
 		what = r.listens(n, int(int32(a[0])))
+	case unix.SYS_BIND:
+		what = r.receives(n, int(int32(a[0])), a[1], int(int32(a[2])))
 	case unix.SYS_SOCKET:
 		what = socketOf(uint32(a[0]))
 	case unix.SYS_OPEN_BY_HANDLE_AT:
