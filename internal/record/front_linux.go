@@ -67,6 +67,8 @@ func Run(o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the recorder: %w", fault.Cause(err))
 	}
+	awake := keepAwake(p)
+	defer awake()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // the command is no reader of this process's environment
 	encoder := json.NewEncoder(tell)
 	_ = encoder.Encode(o) // a recorder that does not read it says nothing, which is told below
@@ -101,6 +103,24 @@ func Run(o Options) (*Result, error) {
 		how += ", and some of its processes could not be ended"
 	}
 	return nil, errors.New(how)
+}
+
+// keepAwake continues a recorder that a process of the command has stopped: that process would wait for it, and
+// nobody else would. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
+func keepAwake(recorder *os.Process) (end func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !within(time.Second, over) {
+			if s, ok := statusOf(recorder.Pid); ok && s.stopped {
+				_ = recorder.Signal(unix.SIGCONT)
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }
 
 // passed are the signals that reach the command through this process. A signal that this process was told to

@@ -61,6 +61,7 @@ func nameOf(pid int) string {
 // A status is what the kernel says of a process or a thread (proc_pid_status(5)).
 type status struct {
 	leader, parent int
+	stopped        bool // by a signal
 	alive          bool // it does not only wait for its parent to notice that it has ended
 }
 
@@ -78,6 +79,7 @@ func statusOf(pid int) (s status, ok bool) {
 	b := buf[:n]
 	s.leader, s.parent = number(b, "\nTgid:\t"), number(b, "\nPPid:\t")
 	state := after(b, "\nState:\t")
+	s.stopped = len(state) > 0 && state[0] == 'T'
 	s.alive = len(state) > 0 && state[0] != 'Z' && state[0] != 'X'
 	return s, true
 }
