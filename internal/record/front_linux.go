@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -79,19 +80,15 @@ func Run(o Options) (*Result, error) {
 			}
 		}
 	}()
-	var answer struct {
-		Result *Result `json:"result"`
-		Error  string  `json:"error"`
-	}
-	err = json.NewDecoder(found).Decode(&answer)
+	said, err := hear(found)
 	_ = found.Close()
 	state, waited := p.Wait()
 	_ = tell.Close()
 	switch {
-	case answer.Error != "":
-		return nil, errors.New(answer.Error)
-	case err == nil && answer.Result != nil:
-		return answer.Result, nil
+	case said.Error != "":
+		return nil, errors.New(said.Error)
+	case err == nil && said.Result != nil:
+		return said.Result, nil
 	}
 	how := "it ended without a result"
 	if waited == nil {
@@ -103,6 +100,47 @@ func Run(o Options) (*Result, error) {
 		how += ", and some of its processes could not be ended"
 	}
 	return nil, errors.New(how)
+}
+
+// An answer is what the recorder says at its end. The files follow it one by one, because they can be many.
+type answer struct {
+	Result *Result `json:"result"`
+	Error  string  `json:"error"`
+	Files  int     `json:"files"`
+}
+
+// say writes an answer, and hear reads it.
+func (a answer) say(out *os.File) error {
+	files := []File{}
+	if a.Result != nil {
+		files, a.Result.Files = a.Result.Files, nil
+	}
+	a.Files = len(files)
+	buffer := bufio.NewWriter(out)
+	encoder := json.NewEncoder(buffer)
+	if err := encoder.Encode(a); err != nil {
+		return err
+	}
+	for i := range files {
+		if err := encoder.Encode(&files[i]); err != nil {
+			return err
+		}
+	}
+	return buffer.Flush()
+}
+
+func hear(in *os.File) (a answer, err error) {
+	decoder := json.NewDecoder(in)
+	if err := decoder.Decode(&a); err != nil || a.Files == 0 || a.Result == nil {
+		return a, err
+	}
+	a.Result.Files = make([]File, min(a.Files, maxFiles))
+	for i := range a.Result.Files {
+		if err := decoder.Decode(&a.Result.Files[i]); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
 }
 
 // keepAwake continues a recorder that a process of the command has stopped: that process would wait for it, and
@@ -180,19 +218,20 @@ func recording() int {
 	in, out := json.NewDecoder(os.NewFile(fromFront, "front")), os.NewFile(toFront, "front")
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // one waits for calls, and another serves the rest
 	debug.SetGCPercent(400)                           // what is kept grows, and little of it is garbage
-	answer := map[string]any{}
+	debug.SetMemoryLimit(2 * maxBytes)                // above it, garbage is collected more often
 	r, err := newRecorder()
 	if err != nil || in.Decode(&r.options) != nil {
 		return notRun
 	}
 	go r.forward(in)
+	said := answer{}
 	if err := r.run(); err != nil {
-		answer["error"] = err.Error()
+		said.Error = err.Error()
 	} else {
 		r.settle()
-		answer["result"] = r.result
+		said.Result = &r.result
 	}
-	if err := json.NewEncoder(out).Encode(answer); err != nil {
+	if said.say(out) != nil {
 		return notRun
 	}
 	return 0

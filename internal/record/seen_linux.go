@@ -25,6 +25,7 @@ type seen struct {
 	state  string    // set where it was settled at once
 	digest string
 	from   string // where it came from by its last rename or link
+	plain  uint32 // its path led to it through no link before so many links were made; 0: it is not known
 	varied bool   // another file had its name in between
 }
 
@@ -64,7 +65,7 @@ func (r *recorder) keep(f *found, use Use) int {
 		s.varied = s.varied || f.was != nil && s.was != nil && !s.was.sameFile(f.was)
 		return i
 	}
-	if len(r.files) >= maxFiles {
+	if len(r.files) >= maxFiles || !r.room(len(key)) {
 		r.result.Watch.Lost++
 		return -1
 	}

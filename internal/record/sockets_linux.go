@@ -176,6 +176,10 @@ func (r *recorder) listensAt(n *notification, path string) string {
 	case path == "":
 		return "" // it has no name yet, and nobody can connect to it
 	case strings.HasPrefix(path, "@"):
+		if !r.own["unix:"+path] && !r.room(len(path)) {
+			r.result.Watch.Lost++
+			return "listen on unix:" + path
+		}
 		r.own["unix:"+path] = true
 		if r.result.Watch.CutBy == ByNamespace {
 			return ""
