@@ -3,8 +3,11 @@
 package record
 
 import (
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,5 +66,25 @@ func TestRecord_a_name_that_is_said_as_it_is_found_is_kept_once(t *testing.T) {
 		if want := times * len(said); len(r.names)+1 != times || r.bytes > want {
 			t.Errorf("%s: %d bytes and %d more texts are kept, want %d bytes", said, r.bytes, len(r.names), want)
 		}
+	}
+}
+
+func TestRecord_a_thread_of_another_user_or_with_a_capability_may_have_more_rights(t *testing.T) {
+	t.Parallel()
+	other := exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sleep", "60")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = other.Process.Kill(); _ = other.Wait() })
+	for end := time.Now().Add(10 * time.Second); !strings.HasSuffix(nameOf(other.Process.Pid), "/sleep"); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("setpriv does not become sleep")
+		}
+	}
+	if noMore(other.Process.Pid) {
+		t.Error("another user has no more rights")
+	}
+	if noMore(os.Getpid()) {
+		t.Error("root has no more rights")
 	}
 }

@@ -238,7 +238,7 @@ func (r *recorder) program(n *notification, q question, by func() Program, depth
 	if !f.unnamed {
 		r.keep(&f, Execute)
 	}
-	if f.was == nil && f.state == "" { // a shell looks for it in one directory after the other
+	if f.was == nil && f.state != Unreadable { // a shell looks for it in one directory after the other
 		return
 	}
 	r.counted(&f, by)

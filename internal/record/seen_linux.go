@@ -61,6 +61,9 @@ func (r *recorder) keep(f *found, use Use) int {
 	}
 	if i, is := r.paths[key]; is {
 		s := &r.files[i]
+		if s.state == Absent && f.state != Absent { // it could not be looked up before, and now it can
+			s.first, s.was, s.state, s.digest = use, f.was, f.state, f.digest
+		}
 		s.use |= use
 		s.varied = s.varied || f.was != nil && s.was != nil && !s.was.sameFile(f.was)
 		return i

@@ -124,7 +124,7 @@ func (r *recorder) unixSocket(n *notification, path string) (name string, out bo
 	f := r.socketFile(n, path)
 	name = "unix:" + f.path
 	if f.was == nil {
-		return name, f.state != "" // hidden from the recorder
+		return name, f.state == Unreadable // hidden from the recorder
 	}
 	return name, f.was.socket && !r.ownFiles[f.was.file()] && !slices.Contains(nameServices, f.path)
 }
