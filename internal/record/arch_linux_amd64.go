@@ -15,8 +15,11 @@ const (
 	sysSymlink = unix.SYS_SYMLINK
 )
 
-// sockets32 are the numbers by which a 32-bit program makes a socket: socketcall and socket.
-var sockets32 = []uint32{102, 359}
+// The numbers by which a 32-bit program makes a socket.
+const (
+	socketCall32 = 102
+	socket32     = 359
+)
 
 // older are the watched calls that only this architecture has.
 var older = []uint32{sysOpen, sysCreat, sysRename, sysLink, sysSymlink}

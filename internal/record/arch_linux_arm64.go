@@ -16,8 +16,11 @@ const (
 	sysSymlink = 1<<31 - 5
 )
 
-// sockets32 is the number by which a 32-bit program makes a socket.
-var sockets32 = []uint32{281}
+// The numbers by which a 32-bit program makes a socket. There is no socketcall.
+const (
+	socketCall32 = 1<<31 - 6
+	socket32     = 281
+)
 
 // older are the watched calls that only other architectures have: none here.
 var older []uint32

@@ -53,12 +53,6 @@ var builds = []build{
 		outputs: []string{"out", "second"}, programs: []string{"/node", "/sort"},
 	},
 	{
-		name: "a Rust program", needs: "cargo",
-		files:  map[string]string{"Cargo.toml": "[package]\nname = \"x\"\nversion = \"0.1.0\"\nedition = \"2021\"\n", "src/main.rs": "fn main() { println!(\"x\"); }\n"},
-		script: "cargo build -q --offline --release && cp target/release/x out", env: []string{"CARGO_HOME=$TMP/cargo", "CARGO_TARGET_DIR=target"},
-		outputs: []string{"out"}, programs: []string{"/cargo", "/rustc"},
-	},
-	{
 		name: "a shell with pipes and jobs", needs: "bash",
 		files:   map[string]string{"in": strings.Repeat("b\na\n", 1000)},
 		script:  "sort in | uniq -c | tee out | wc -l > count; (sleep 0.01; echo late > job) & for i in $(seq 20); do cat <(echo $i) in | md5sum; done > sums; wait; tar cf - in | tar tf - > list",

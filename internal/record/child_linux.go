@@ -57,7 +57,7 @@ func become(how, host string, command []string) message {
 	env := environment()
 	if strings.Contains(how, inNetwork) {
 		rename := func() error { return named(host) }
-		for _, step := range []func() error{raiseLoopback, onlyLoopback, rename, dropCapabilities} {
+		for _, step := range []func() error{raiseLoopback, onlyLoopback, rename, dropCapabilities, refuseVsock} {
 			if err := step(); err != nil {
 				return message{kind: sentProblem, text: err.Error()}
 			}

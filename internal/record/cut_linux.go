@@ -4,6 +4,7 @@ package record
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -104,4 +105,20 @@ func dropCapabilities() error {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var none [2]unix.CapUserData
 	return unix.Capset(&header, &none[0])
+}
+
+// refuseVsock has the kernel refuse vsock sockets. Where it refuses a filter, there must be none to refuse.
+func refuseVsock() error {
+	_, refused := install(noVsock(), 0)
+	if refused == nil {
+		return nil
+	}
+	s, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if errors.Is(err, unix.EAFNOSUPPORT) {
+		return nil
+	}
+	if err == nil {
+		_ = unix.Close(s)
+	}
+	return fmt.Errorf("vsock sockets lead out of the namespace, and the kernel refuses a filter of them: %w", refused)
 }

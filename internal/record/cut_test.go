@@ -126,6 +126,44 @@ func TestRecord_in_the_cut_users_keep_their_numbers_and_ordinary_ones_have_no_ca
 	}
 }
 
+func TestE16_a_vsock_socket_cannot_be_made_in_the_cut(t *testing.T) {
+	t.Parallel()
+	const refused = "address family not supported by protocol\n"
+	for _, by := range [][]string{nil, asNobody} {
+		o := record.Options{Command: []string{program()}, Env: append(os.Environ(), part+"=vsock"), Cut: true}
+		if r := through(t, o, by...); r.out != refused || r.Watch.CutBy != record.ByNamespace || len(r.Watch.Around) != 0 {
+			t.Errorf("%q: got %q, want %q; cut by %q, around %q", by, r.out, refused, r.Watch.CutBy, r.Watch.Around)
+		}
+	}
+	f := newFront(t, record.Options{Command: []string{program()}, Env: append(os.Environ(), part+"=vsock"), Cut: true}, program(), "without")
+	f.Env = append(f.Env, "RECORD_TEST_WITHOUT=seccomp")
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r, problem := f.wait(t)
+	if canMakeVsock() == nil && (r.out != "" || !strings.Contains(problem, "vsock sockets lead out of the namespace")) {
+		t.Errorf("without a filter: problem %q; the command said %q", problem, r.out)
+	}
+	if canMakeVsock() != nil && (r.out != refused || problem != "") {
+		t.Errorf("without a filter, and without vsock: problem %q; the command said %q, want %q", problem, r.out, refused)
+	}
+}
+
+func canMakeVsock() error {
+	s, err := unix.Socket(unix.AF_VSOCK, unix.SOCK_STREAM, 0)
+	if err == nil {
+		_ = unix.Close(s)
+	}
+	return err
+}
+
+func init() {
+	parts["vsock"] = func([]string) int {
+		fmt.Println(canMakeVsock())
+		return 0
+	}
+}
+
 func TestRecord_nobody_leaves_the_cut(t *testing.T) {
 	t.Parallel()
 	const script = `grep -c : /proc/self/net/dev; for p in $PPID 1; do nsenter -t $p -n true 2>&1 && echo OUT; nsenter -t $p -U -n true 2>&1 && echo OUT; done; grep -c : /proc/self/net/dev`
@@ -256,7 +294,7 @@ func TestRecord_where_the_kernel_refuses_to_be_watched_that_is_told(t *testing.T
 		problem string
 	}{
 		{"seccomp", false, record.NotObserved, "", "", ""},
-		{"seccomp", true, record.Cut, record.ByNamespace, inNamespace, ""},
+		{"seccomp-vsock", true, record.Cut, record.ByNamespace, inNamespace, ""},
 		{"namespaces-seccomp", true, "", "", "", "no filter of sockets: "},
 	} {
 		f := newFront(t, netOptions(x.cut), program(), "without")

@@ -16,7 +16,7 @@ var watched = append([]uint32{
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_CONNECT,
 	unix.SYS_SENDMSG, unix.SYS_SENDMMSG,
 	unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
-	unix.SYS_LISTEN, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE,
+	unix.SYS_LISTEN, unix.SYS_BIND, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE,
 	unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV,
 	unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
 	unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT,
@@ -97,13 +97,42 @@ func noInternetSockets() []unix.SockFilter {
 	p.ends("cut", unix.SECCOMP_RET_ERRNO|uint32(unix.ENETUNREACH))
 	p.mark("other")
 	p.load(nrAt)
-	for _, nr := range sockets32 {
-		p.when(nr, "cut as well")
-	}
+	p.when(socketCall32, "cut as well")
+	p.when(socket32, "cut as well")
 	p.when(ioUring, "refuse")
 	p.ends("allow", unix.SECCOMP_RET_ALLOW)
 	p.ends("cut as well", unix.SECCOMP_RET_ERRNO|uint32(unix.ENETUNREACH))
 	p.ends("refuse", unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+	return p.end()
+}
+
+// noVsock is the filter that a cut by a namespace takes as well: a vsock socket leads to the host of a virtual machine from
+// every namespace (vsock(7)). A 32-bit program makes sockets by their own call, because the arguments of socketcall are in memory,
+// and so are those of io_uring. A program of an ABI that is not known can call nothing.
+func noVsock() []unix.SockFilter {
+	var p assembler
+	p.load(archAt)
+	p.when(auditArch32, "32 bits")
+	p.unless(auditArch, "refuse")
+	p.load(nrAt)
+	if foreignNr != 0 {
+		p.and(^uint32(foreignNr)) // its calls have the same numbers beside that
+	}
+	p.when(ioUring, "refuse")
+	p.when(unix.SYS_SOCKET, "socket")
+	p.ends("allow", unix.SECCOMP_RET_ALLOW)
+	p.mark("32 bits")
+	p.load(nrAt)
+	p.when(ioUring, "refuse")
+	p.when(socketCall32, "refuse")
+	p.when(socket32, "socket")
+	p.ends("allow as well", unix.SECCOMP_RET_ALLOW)
+	p.ends("refuse", unix.SECCOMP_RET_ERRNO|uint32(unix.ENOSYS))
+	p.mark("socket")
+	p.load(argsAt)
+	p.when(unix.AF_VSOCK, "no family")
+	p.ends("another family", unix.SECCOMP_RET_ALLOW)
+	p.ends("no family", unix.SECCOMP_RET_ERRNO|uint32(unix.EAFNOSUPPORT))
 	return p.end()
 }
 

@@ -82,7 +82,7 @@ func TestRecord_the_filter_has_each_watched_call_wait(t *testing.T) {
 	p := watching(nil)
 	for _, nr := range []uint32{unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN, unix.SYS_CREAT, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_CONNECT,
 		unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RENAME, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINK, unix.SYS_LINKAT, unix.SYS_SYMLINK,
-		unix.SYS_SYMLINKAT, unix.SYS_LISTEN, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV,
+		unix.SYS_SYMLINKAT, unix.SYS_LISTEN, unix.SYS_BIND, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV,
 		unix.SYS_PROCESS_VM_WRITEV, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
 		unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL} {
 		if !slices.Contains(watched, nr) {
@@ -167,9 +167,44 @@ func TestRecord_the_filter_of_sockets_lets_no_socket_of_the_internet_be_made(t *
 	}
 }
 
+func TestE16_the_filter_of_the_cut_refuses_vsock_sockets_alone(t *testing.T) {
+	t.Parallel()
+	const noFamily = unix.SECCOMP_RET_ERRNO | uint32(unix.EAFNOSUPPORT)
+	p := noVsock()
+	made := func(nr, arch uint32, family uint64) call { return call{nr, arch, [6]uint64{family, unix.SOCK_STREAM}} }
+	for _, x := range []struct {
+		what string
+		call
+		want uint32
+	}{
+		{"openat", native(unix.SYS_OPENAT, unix.AF_VSOCK), allow},
+		{"vsock", made(unix.SYS_SOCKET, auditArch, unix.AF_VSOCK), noFamily},
+		{"vsock with garbage above it", made(unix.SYS_SOCKET, auditArch, unix.AF_VSOCK|1<<32), noFamily},
+		{"tcp", made(unix.SYS_SOCKET, auditArch, unix.AF_INET), allow},
+		{"unix", made(unix.SYS_SOCKET, auditArch, unix.AF_UNIX), allow},
+		{"netlink", made(unix.SYS_SOCKET, auditArch, unix.AF_NETLINK), allow},
+		{"x32 vsock", made(foreignNr|unix.SYS_SOCKET, auditArch, unix.AF_VSOCK), noFamily},
+		{"x32 tcp", made(foreignNr|unix.SYS_SOCKET, auditArch, unix.AF_INET), allow},
+		{"x32 open", native(foreignNr|unix.SYS_OPEN, unix.AF_VSOCK), allow},
+		{"io_uring_setup", native(unix.SYS_IO_URING_SETUP), noSys},
+		{"x32 io_uring_setup", native(foreignNr | unix.SYS_IO_URING_SETUP), noSys},
+		{"32-bit vsock", made(359, unix.AUDIT_ARCH_I386, unix.AF_VSOCK), noFamily},
+		{"32-bit tcp", made(359, unix.AUDIT_ARCH_I386, unix.AF_INET), allow},
+		{"32-bit socketcall", made(102, unix.AUDIT_ARCH_I386, 1), noSys},
+		{"32-bit io_uring_setup", call{nr: 425, arch: unix.AUDIT_ARCH_I386}, noSys},
+		{"32-bit read", made(3, unix.AUDIT_ARCH_I386, unix.AF_VSOCK), allow},
+		{"32-bit call with the number of socket", made(unix.SYS_SOCKET, unix.AUDIT_ARCH_I386, unix.AF_VSOCK), allow},
+		{"a call of an ABI that is not known", call{nr: unix.SYS_READ, arch: unix.AUDIT_ARCH_AARCH64}, noSys},
+	} {
+		if got := x.verdict(t, p); got != x.want {
+			t.Errorf("%s: got %#x, want %#x", x.what, got, x.want)
+		}
+	}
+}
+
 func TestRecord_no_jump_of_a_filter_is_too_far(t *testing.T) {
 	t.Parallel()
-	for _, p := range [][]unix.SockFilter{watching(shared), noInternetSockets()} {
+	for _, p := range [][]unix.SockFilter{watching(shared), noInternetSockets(), noVsock()} {
 		if len(p) > 250 {
 			t.Errorf("a filter has %d instructions, and a jump reaches 255", len(p))
 		}

@@ -101,7 +101,7 @@ func (q *question) find() found {
 	if !q.careful && q.text != "" {
 		fd, err = q.direct()
 	}
-	missing := ""
+	missing, denied := "", false
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
 		if missing = parentOf(q.whole); missing == "" {
 			err = unix.ELOOP
@@ -109,7 +109,7 @@ func (q *question) find() found {
 	}
 	if err != nil && missing == "" {
 		p := walk(q.pid, q.dir, q.text, q.last)
-		fd, err, missing = p.fd, p.err, p.missing
+		fd, err, missing, denied = p.fd, p.err, p.missing, p.denied
 		f.varies, f.outside = true, p.outside
 		q.system = fileSystem(fd)
 	}
@@ -119,6 +119,8 @@ func (q *question) find() found {
 		q.describe(&f, fd)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENOTDIR):
 		f.path = missing
+	case denied && !q.careful && noMore(q.pid): // what the recorder may not look up, the process may not open
+		f.path, f.state = filepath.Clean(q.whole), Absent
 	default: // the process may see it, and the recorder may not
 		f.path, f.state = filepath.Clean(q.whole), Unreadable
 	}

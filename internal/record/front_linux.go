@@ -3,6 +3,7 @@
 package record
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -67,6 +68,8 @@ func Run(o Options) (*Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the recorder: %w", fault.Cause(err))
 	}
+	awake := keepAwake(p)
+	defer awake()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // the command is no reader of this process's environment
 	encoder := json.NewEncoder(tell)
 	_ = encoder.Encode(o) // a recorder that does not read it says nothing, which is told below
@@ -77,19 +80,15 @@ func Run(o Options) (*Result, error) {
 			}
 		}
 	}()
-	var answer struct {
-		Result *Result `json:"result"`
-		Error  string  `json:"error"`
-	}
-	err = json.NewDecoder(found).Decode(&answer)
+	said, err := hear(found)
 	_ = found.Close()
 	state, waited := p.Wait()
 	_ = tell.Close()
 	switch {
-	case answer.Error != "":
-		return nil, errors.New(answer.Error)
-	case err == nil && answer.Result != nil:
-		return answer.Result, nil
+	case said.Error != "":
+		return nil, errors.New(said.Error)
+	case err == nil && said.Result != nil:
+		return said.Result, nil
 	}
 	how := "it ended without a result"
 	if waited == nil {
@@ -101,6 +100,65 @@ func Run(o Options) (*Result, error) {
 		how += ", and some of its processes could not be ended"
 	}
 	return nil, errors.New(how)
+}
+
+// An answer is what the recorder says at its end. The files follow it one by one, because they can be many.
+type answer struct {
+	Result *Result `json:"result"`
+	Error  string  `json:"error"`
+	Files  int     `json:"files"`
+}
+
+// say writes an answer, and hear reads it.
+func (a answer) say(out *os.File) error {
+	files := []File{}
+	if a.Result != nil {
+		files, a.Result.Files = a.Result.Files, nil
+	}
+	a.Files = len(files)
+	buffer := bufio.NewWriter(out)
+	encoder := json.NewEncoder(buffer)
+	if err := encoder.Encode(a); err != nil {
+		return err
+	}
+	for i := range files {
+		if err := encoder.Encode(&files[i]); err != nil {
+			return err
+		}
+	}
+	return buffer.Flush()
+}
+
+func hear(in *os.File) (a answer, err error) {
+	decoder := json.NewDecoder(in)
+	if err := decoder.Decode(&a); err != nil || a.Files == 0 || a.Result == nil {
+		return a, err
+	}
+	a.Result.Files = make([]File, min(a.Files, maxFiles))
+	for i := range a.Result.Files {
+		if err := decoder.Decode(&a.Result.Files[i]); err != nil {
+			return a, err
+		}
+	}
+	return a, nil
+}
+
+// keepAwake continues a recorder that a process of the command has stopped: that process would wait for it, and
+// nobody else would. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
+func keepAwake(recorder *os.Process) (end func()) {
+	over, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for !within(time.Second, over) {
+			if s, ok := statusOf(recorder.Pid); ok && s.stopped {
+				_ = recorder.Signal(unix.SIGCONT)
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-ended
+	}
 }
 
 // passed are the signals that reach the command through this process. A signal that this process was told to
@@ -160,19 +218,20 @@ func recording() int {
 	in, out := json.NewDecoder(os.NewFile(fromFront, "front")), os.NewFile(toFront, "front")
 	runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0))) // one waits for calls, and another serves the rest
 	debug.SetGCPercent(400)                           // what is kept grows, and little of it is garbage
-	answer := map[string]any{}
+	debug.SetMemoryLimit(2 * maxBytes)                // above it, garbage is collected more often
 	r, err := newRecorder()
 	if err != nil || in.Decode(&r.options) != nil {
 		return notRun
 	}
 	go r.forward(in)
+	said := answer{}
 	if err := r.run(); err != nil {
-		answer["error"] = err.Error()
+		said.Error = err.Error()
 	} else {
 		r.settle()
-		answer["result"] = r.result
+		said.Result = &r.result
 	}
-	if err := json.NewEncoder(out).Encode(answer); err != nil {
+	if said.say(out) != nil {
 		return notRun
 	}
 	return 0

@@ -309,11 +309,76 @@ func TestRecord_an_ordinary_user_records(t *testing.T) {
 	}
 }
 
+// shut is a directory of an ordinary user's with a file in it, and another one that only root may search.
+func shut(t *testing.T) (dir string) {
+	t.Helper()
+	dir = prepared(t, map[string]string{"own/f": "own", "shut/f": "shut", "shut/true": ""})
+	for at := dir; at != os.TempDir(); at = filepath.Dir(at) {
+		if err := os.Chmod(at, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(os.Chmod(dir+"/shut/true", 0o755), os.Chmod(dir+"/shut", 0o700), os.Chown(dir+"/own/f", 65534, 65534),
+		os.Chown(dir+"/own", 65534, 65534), os.Chmod(dir+"/own", 0)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func TestE16_a_path_that_an_ordinary_user_may_not_look_up_is_absent(t *testing.T) {
+	t.Parallel()
+	for _, cut := range []bool{false, true} {
+		dir := shut(t)
+		script := "cat shut/f; PATH=" + dir + "/shut:$PATH env true && echo RAN; cat own/f"
+		r := through(t, record.Options{Command: []string{"/bin/sh", "-c", script}, Dir: dir, Cut: cut}, asNobody...)
+		r.clean(t)
+		for _, name := range []string{"shut/f", "shut/true", "own/f"} {
+			if f := r.file(t, filepath.Join(dir, name)); f.State != record.Absent || f.Digest != "" {
+				t.Errorf("cut %v: got %+v", cut, f)
+			}
+		}
+		if p := r.executed(dir + "/shut/true"); p != nil || !strings.Contains(r.out, "RAN") {
+			t.Errorf("cut %v: executed %+v; %s", cut, p, r.out)
+		}
+	}
+}
+
+func TestE16_a_path_that_may_be_looked_up_later_is_told_as_it_was_then(t *testing.T) {
+	t.Parallel()
+	dir := shut(t)
+	r := through(t, record.Options{Command: []string{"/bin/sh", "-c", "cat own/f; chmod 755 own; cat own/f"}, Dir: dir}, asNobody...)
+	if f := r.file(t, dir+"/own/f"); f.State != record.Certain || f.Digest != digest("own") || !strings.HasSuffix(r.out, "own") {
+		t.Errorf("got %+v; %s", f, r.out)
+	}
+}
+
+func TestE16_a_path_that_the_command_may_look_up_and_the_recorder_may_not_is_not_absent(t *testing.T) {
+	t.Parallel()
+	dir := shut(t)
+	o := record.Options{Command: []string{program(), "own/f"}, Dir: dir, Env: append(os.Environ(), part+"=namespace")}
+	r := through(t, o, asNobody...)
+	if f := r.file(t, dir+"/own/f"); r.out != "own" || f.State != record.Unreadable {
+		t.Errorf("got %+v; %s", f, r.out)
+	}
+}
+
+func init() {
+	// namespace reads a file by a process that is root in a namespace of its own.
+	parts["namespace"] = func(args []string) int {
+		c := exec.Command("/bin/cat", args[0])
+		c.Stdout, c.Stderr = os.Stdout, os.Stderr
+		one := []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
+		c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWUSER, UidMappings: one, GidMappings: one}
+		if err := c.Run(); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		return 0
+	}
+}
+
 func TestRecord_root_is_told_as_such(t *testing.T) {
 	t.Parallel()
-	if os.Geteuid() != 0 {
-		t.Skip("the test runs as an ordinary user")
-	}
 	if r := shell(t, "", "true"); !r.Watch.SameRoot || r.Watch.NoNewPrivileges {
 		t.Errorf("got %+v", r.Watch)
 	}

@@ -140,6 +140,40 @@ int main() { for (int i = 0; i < 100; i++) { for (int k = 0; k < 100; k++) { if 
 	}
 }
 
+// Each process of the storm ends by itself after 10 seconds, and there are at most 200 at once.
+func TestRecord_a_storm_of_forks_that_outlives_the_command_is_ended(t *testing.T) {
+	mark := "storm." + itoa(os.Getpid())
+	r := run(t, record.Options{Command: []string{compiled(t, `
+#include <signal.h>
+#include <unistd.h>
+#include <sys/mman.h>
+static int *count;
+static int forks(void) { // 0 in a new process, which has an alarm; none is made where there are too many
+	if (__sync_add_and_fetch(count, 1) > 200) { __sync_sub_and_fetch(count, 1); return 1; }
+	int p = fork(); if (!p) alarm(10);
+	return p;
+}
+static void ends(void) { __sync_sub_and_fetch(count, 1); _exit(0); }
+int main() {
+	alarm(10); signal(SIGTERM, SIG_IGN); signal(SIGCHLD, SIG_IGN);
+	count = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0); if (count == MAP_FAILED) return 1;
+	if (forks()) { usleep(100000); return 0; }
+	setsid();
+	for (int i = 0; i < 200; i++) {
+		if (!forks()) { for (int k = 0; k < 100; k++) { if (!forks()) { usleep(20000); ends(); } usleep(5000); } ends(); }
+		usleep(50000);
+	}
+	return 0;
+}`), mark}})
+	if r.Exit != 0 || len(r.Watch.Outlived) != 1 || !strings.HasSuffix(r.Watch.Outlived[0], "/probe") {
+		t.Errorf("exit %d, outlived %q", r.Exit, r.Watch.Outlived)
+	}
+	if since := time.Since(r.Ended); since > 8*time.Second {
+		t.Errorf("the storm was ended after %v, as it ends by itself", since)
+	}
+	leaves(t, mark)
+}
+
 func TestE16_a_daemon_that_outlives_the_command_is_told(t *testing.T) {
 	t.Parallel()
 	mark := "7413." + itoa(os.Getpid())

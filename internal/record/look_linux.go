@@ -112,7 +112,8 @@ func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	r.file(n, dir, addr, Use(use))
 }
 
-// A known is what a text that processes said led to.
+// A known is what a text that processes said led to. A text that is itself the path of a file is not kept a second time:
+// its file says it.
 type known struct {
 	file  int    // its place in files; -1: nothing is kept of it
 	epoch uint32 // before the next link was made
@@ -137,6 +138,10 @@ func (k *known) still(whole []byte) bool {
 func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	said, whole, ok := r.asked(n, dir, addr)
 	if !ok || len(said) == 0 { // the kernel opens no path without a name
+		return
+	}
+	if i, is := r.paths[string(whole)]; is && !r.careful && r.files[i].plain == r.epoch+1 {
+		r.files[i].use |= use
 		return
 	}
 	if k, is := r.names[string(whole)]; is && !r.careful && k.epoch == r.epoch && k.still(whole) {
@@ -175,7 +180,14 @@ func (r *recorder) earlier(f *found) bool {
 
 // remember keeps what a text led to, if it leads every process there.
 func (r *recorder) remember(q *question, f *found, i int) {
-	if r.careful || f.varies || len(r.names) >= maxFiles {
+	if r.careful || f.varies {
+		return
+	}
+	if i >= 0 && f.path == q.whole {
+		r.files[i].plain = r.epoch + 1
+		return
+	}
+	if len(r.names) >= maxFiles || !r.room(len(q.whole)) {
 		return
 	}
 	k := known{file: i, epoch: r.epoch, there: f.was != nil}
@@ -226,7 +238,7 @@ func (r *recorder) program(n *notification, q question, by func() Program, depth
 	if !f.unnamed {
 		r.keep(&f, Execute)
 	}
-	if f.was == nil && f.state == "" { // a shell looks for it in one directory after the other
+	if f.was == nil && f.state != Unreadable { // a shell looks for it in one directory after the other
 		return
 	}
 	r.counted(&f, by)
@@ -261,12 +273,16 @@ func (r *recorder) counted(f *found, by func() Program) {
 		r.result.Programs[i].Count++
 		return
 	}
-	if len(r.result.Programs) >= maxPrograms {
+	p := by()
+	p.Path, p.Digest, p.Count = f.path, f.digest, 1
+	size := len(p.Path) + len(p.By)
+	for _, a := range p.Args {
+		size += len(a)
+	}
+	if len(r.result.Programs) >= maxPrograms || !r.room(size) {
 		r.result.Watch.Lost++
 		return
 	}
-	p := by()
-	p.Path, p.Digest, p.Count = f.path, f.digest, 1
 	r.procs[key] = len(r.result.Programs)
 	r.result.Programs = append(r.result.Programs, p)
 }
@@ -278,6 +294,8 @@ func (r *recorder) roundabout(n *notification) {
 	switch uint32(n.nr) {
 	case unix.SYS_LISTEN:
 		what = r.listens(n, int(int32(a[0])))
+	case unix.SYS_BIND:
+		what = r.receives(n, int(int32(a[0])), a[1], int(int32(a[2])))
 	case unix.SYS_SOCKET:
 		what = socketOf(uint32(a[0]))
 	case unix.SYS_OPEN_BY_HANDLE_AT:

@@ -3,7 +3,6 @@
 package record
 
 import (
-	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -97,14 +96,12 @@ func (r *recorder) keepFrom(f *found, from string) {
 		return
 	}
 	s := &r.files[i]
-	s.use &^= emptied
-	s.from = from
-	if from == "" {
-		return
-	}
-	if dir := s.path[:strings.LastIndexByte(s.path, '/')+1]; !slices.Contains(r.below[dir], i) {
+	if from != "" && s.from == "" {
+		dir := s.path[:strings.LastIndexByte(s.path, '/')+1]
 		r.below[dir] = append(r.below[dir], i)
 	}
+	s.use &^= emptied
+	s.from = from
 }
 
 // carry gives what came into a directory its names below the new name of that directory. It keeps the old ones: the
@@ -147,9 +144,11 @@ func (r *recorder) origin(f *found) string {
 	if rewritten(s, f.was, o) {
 		o.path = ""
 	}
-	if known || len(r.origins) < maxFiles && r.room(len(o.path)) {
-		r.origins[key] = o
+	if !known && (len(r.origins) >= maxFiles || !r.room(len(o.path))) {
+		r.result.Watch.Lost++
+		return o.path
 	}
+	r.origins[key] = o
 	return o.path
 }
 

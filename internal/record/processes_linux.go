@@ -61,6 +61,7 @@ func nameOf(pid int) string {
 // A status is what the kernel says of a process or a thread (proc_pid_status(5)).
 type status struct {
 	leader, parent int
+	stopped        bool // by a signal
 	alive          bool // it does not only wait for its parent to notice that it has ended
 }
 
@@ -78,6 +79,7 @@ func statusOf(pid int) (s status, ok bool) {
 	b := buf[:n]
 	s.leader, s.parent = number(b, "\nTgid:\t"), number(b, "\nPPid:\t")
 	state := after(b, "\nState:\t")
+	s.stopped = len(state) > 0 && state[0] == 'T'
 	s.alive = len(state) > 0 && state[0] != 'Z' && state[0] != 'X'
 	return s, true
 }
@@ -90,9 +92,31 @@ func after(b []byte, mark string) []byte {
 }
 
 func number(b []byte, mark string) int {
-	line, _, _ := bytes.Cut(after(b, mark), []byte("\n"))
-	n, _ := strconv.Atoi(string(line))
+	n, _ := strconv.Atoi(line(b, mark))
 	return n
+}
+
+// noMore reports whether a thread has no right that the recorder has not: it is of the same user and groups, and has no
+// capability (credentials(7)). A namespace of users can give it some.
+func noMore(pid int) bool {
+	theirs, err1 := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	ours, err2 := os.ReadFile("/proc/self/status")
+	if err1 != nil || err2 != nil {
+		return false
+	}
+	for _, mark := range []string{"\nUid:\t", "\nGid:\t", "\nGroups:\t"} {
+		a, b := line(theirs, mark), line(ours, mark)
+		if a == "" && mark != "\nGroups:\t" || a != b {
+			return false
+		}
+	}
+	return line(theirs, "\nCapEff:\t") == "0000000000000000"
+}
+
+// line is what stands behind the first mark, to the end of the line.
+func line(b []byte, mark string) string {
+	rest, _, _ := bytes.Cut(after(b, mark), []byte("\n"))
+	return string(rest)
 }
 
 // signalAll sends a signal to each process below another one, and keeps their names.

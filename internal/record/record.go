@@ -113,7 +113,7 @@ const (
 	Changed    = "changed"    // it was there before and is another one, or has other content
 	Made       = "made"       // it was not there when it was opened first, or was opened to be written
 	Gone       = "gone"       // it was there and is not any more, or something else has its name
-	Absent     = "absent"     // it was looked for and never there
+	Absent     = "absent"     // it was looked for and never there, or where the command may not look
 	Irregular  = "irregular"  // a directory, a device, a pipe, a socket, or a file of /proc or /sys
 	Unreadable = "unreadable" // it could not be read, or is too large
 	Elsewhere  = "elsewhere"  // a process with a view of its own opened it; path and digest are of that moment

@@ -4,6 +4,7 @@ package record_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -29,6 +30,11 @@ func TestMain(m *testing.M) {
 	}
 	if does, is := parts[os.Getenv(part)]; is {
 		os.Exit(does(os.Args[1:]))
+	}
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "the tests of the recorder run as root, because they also record ordinary users, mounts and setuid programs: "+
+			"run make test as root, as in a container")
+		os.Exit(1)
 	}
 	status := m.Run()
 	_ = os.RemoveAll(shared())

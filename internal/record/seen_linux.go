@@ -25,6 +25,7 @@ type seen struct {
 	state  string    // set where it was settled at once
 	digest string
 	from   string // where it came from by its last rename or link
+	plain  uint32 // its path led to it through no link before so many links were made; 0: it is not known
 	varied bool   // another file had its name in between
 }
 
@@ -60,11 +61,14 @@ func (r *recorder) keep(f *found, use Use) int {
 	}
 	if i, is := r.paths[key]; is {
 		s := &r.files[i]
+		if s.state == Absent && f.state != Absent { // it could not be looked up before, and now it can
+			s.first, s.was, s.state, s.digest = use, f.was, f.state, f.digest
+		}
 		s.use |= use
 		s.varied = s.varied || f.was != nil && s.was != nil && !s.was.sameFile(f.was)
 		return i
 	}
-	if len(r.files) >= maxFiles {
+	if len(r.files) >= maxFiles || !r.room(len(key)) {
 		r.result.Watch.Lost++
 		return -1
 	}

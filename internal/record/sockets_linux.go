@@ -3,6 +3,7 @@
 package record
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -73,20 +74,25 @@ func (r *recorder) sent(n *notification, fd int, addr, count uint64) {
 
 // kind is what stands before an address: the protocol of the socket, as far as it can be asked.
 func kind(pid, fd int) string {
-	socket, ok := borrow(pid, fd)
-	if !ok {
-		return "ip"
-	}
-	defer func() { _ = unix.Close(socket) }()
-	switch t, err := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE); {
-	case err != nil:
-		return "ip"
-	case t == unix.SOCK_STREAM:
+	switch _, t, _ := socketAt(pid, fd); t {
+	case unix.SOCK_STREAM:
 		return "tcp"
-	case t == unix.SOCK_DGRAM:
+	case unix.SOCK_DGRAM:
 		return "udp"
 	}
 	return "ip"
+}
+
+// socketAt is the family and the type of a socket of a process (socket(2)).
+func socketAt(pid, fd int) (family, kind int, ok bool) {
+	socket, ok := borrow(pid, fd)
+	if !ok {
+		return 0, 0, false
+	}
+	defer func() { _ = unix.Close(socket) }()
+	family, err1 := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	kind, err2 := unix.GetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_TYPE)
+	return family, kind, err1 == nil && err2 == nil
 }
 
 // borrow is a copy of a descriptor of another process.
@@ -118,7 +124,7 @@ func (r *recorder) unixSocket(n *notification, path string) (name string, out bo
 	f := r.socketFile(n, path)
 	name = "unix:" + f.path
 	if f.was == nil {
-		return name, f.state != "" // hidden from the recorder
+		return name, f.state == Unreadable // hidden from the recorder
 	}
 	return name, f.was.socket && !r.ownFiles[f.was.file()] && !slices.Contains(nameServices, f.path)
 }
@@ -170,6 +176,10 @@ func (r *recorder) listensAt(n *notification, path string) string {
 	case path == "":
 		return "" // it has no name yet, and nobody can connect to it
 	case strings.HasPrefix(path, "@"):
+		if !r.own["unix:"+path] && !r.room(len(path)) {
+			r.result.Watch.Lost++
+			return "listen on unix:" + path
+		}
 		r.own["unix:"+path] = true
 		if r.result.Watch.CutBy == ByNamespace {
 			return ""
@@ -181,6 +191,49 @@ func (r *recorder) listensAt(n *notification, path string) string {
 		r.ownFiles[f.was.file()] = true
 	}
 	return "listen on unix:" + f.path
+}
+
+// receives says where a socket of datagrams is bound, so that programs outside can send to it; "" if none can.
+func (r *recorder) receives(n *notification, fd int, addr uint64, length int) string {
+	if length < 2 || length > maxAddress { // the kernel refuses it
+		return ""
+	}
+	var b [maxAddress]byte
+	if !peek(int(n.pid), addr, b[:length]) {
+		r.lost(n, addr)
+		return ""
+	}
+	said := int(binary.NativeEndian.Uint16(b[:]))
+	family, kind, ok := socketAt(int(n.pid), fd)
+	if !ok {
+		family, kind = said, unix.SOCK_DGRAM
+	}
+	if kind != unix.SOCK_DGRAM {
+		return ""
+	}
+	switch to := address(b[:length], func() string { return "udp" }); family {
+	case unix.AF_UNIX:
+		return r.receivesAt(n, strings.TrimPrefix(to, "unix:"))
+	case unix.AF_INET, unix.AF_INET6, unix.AF_UNSPEC:
+		if r.result.Watch.CutBy == ByNamespace {
+			return "" // the network of the command has no way in
+		}
+		if to == "" { // the kernel takes an address without a family for one of the internet
+			return "receives at udp"
+		}
+		return "receives at " + to
+	}
+	return ""
+}
+
+func (r *recorder) receivesAt(n *notification, path string) string {
+	if path != "" && !strings.HasPrefix(path, "@") {
+		return "receives at unix:" + r.socketFile(n, path).path
+	}
+	if r.result.Watch.CutBy == ByNamespace {
+		return ""
+	}
+	return "receives at unix:@" + strings.TrimPrefix(path, "@") // the kernel gives a name to a socket without one
 }
 
 // outside reports whether a program that is not of the command answers at an address of this machine's loopback.

@@ -303,6 +303,78 @@ func listenHere(network, at string) ([]string, error) {
 	return []string{network, l.Addr().String()}, nil
 }
 
+func TestE16_where_datagrams_are_received_is_told(t *testing.T) {
+	t.Parallel()
+	dir := real(t, t.TempDir())
+	if err := os.Symlink(dir, dir+"/link"); err != nil {
+		t.Fatal(err)
+	}
+	abstract := "@record-bound-" + itoa(os.Getpid())
+	for _, x := range []struct {
+		how, at    string
+		told, ofIt string // outside of the cut, and in it
+	}{
+		{"unixgram", "path", "unix:" + dir + "/path", "unix:" + dir + "/path"},
+		{"unixgram", "link/other", "unix:" + dir + "/other", "unix:" + dir + "/other"},
+		{"unixgram", abstract, "unix:" + abstract, ""},
+		{"unixgram", "", "unix:@", ""},
+		{"udp", "127.0.0.1", "udp 127.0.0.1:0", ""},
+		{"udp6", "", "udp [::1]:0", ""},
+		{"nofamily", "", "udp", ""},
+		{"unix", "stream", "", ""},
+		{"tcp", "", "", ""},
+		{"netlink", "", "", ""},
+	} {
+		for cut, want := range map[bool]string{false: x.told, true: x.ofIt} {
+			_ = os.Remove(dir + "/" + x.at)
+			r := as(t, record.Options{Dir: dir, Cut: cut}, "binds", x.how, x.at)
+			all := []string{}
+			if want != "" {
+				all = append(all, "receives at "+want+", by "+program())
+			}
+			if r.Exit != 0 || r.Watch.Lost != 0 || !slices.Equal(r.Watch.Around, all) {
+				t.Errorf("%s %q, cut %v: around %q, want %q; exit %d, lost %d, %s", x.how, x.at, cut, r.Watch.Around, all, r.Exit, r.Watch.Lost, r.out)
+			}
+		}
+	}
+}
+
+func init() {
+	parts["binds"] = func(args []string) int {
+		of := func(family, kind int) int {
+			fd, _ := unix.Socket(family, kind, 0)
+			return fd
+		}
+		var err error
+		switch args[1] {
+		case "unixgram":
+			err = unix.Bind(of(unix.AF_UNIX, unix.SOCK_DGRAM), &unix.SockaddrUnix{Name: args[2]})
+			if args[2] == "" {
+				_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_UNIX, unix.SOCK_DGRAM)), uintptr(unsafe.Pointer(&[2]byte{unix.AF_UNIX})), 2)
+				err = errOf(e)
+			}
+		case "unix":
+			err = unix.Bind(of(unix.AF_UNIX, unix.SOCK_STREAM), &unix.SockaddrUnix{Name: args[2]})
+		case "udp":
+			err = unix.Bind(of(unix.AF_INET, unix.SOCK_DGRAM), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		case "udp6":
+			err = unix.Bind(of(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK), &unix.SockaddrInet6{Addr: [16]byte{15: 1}})
+		case "nofamily":
+			_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_INET, unix.SOCK_DGRAM)), uintptr(unsafe.Pointer(&[16]byte{})), 16)
+			err = errOf(e)
+		case "tcp":
+			err = unix.Bind(of(unix.AF_INET, unix.SOCK_STREAM), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		case "netlink":
+			err = unix.Bind(of(unix.AF_NETLINK, unix.SOCK_DGRAM), &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+		}
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		return 0
+	}
+}
+
 func TestE16_a_descriptor_that_came_by_a_socket_leaves_its_sender(t *testing.T) {
 	t.Parallel()
 	dir := real(t, t.TempDir())

@@ -47,6 +47,23 @@ int main() {
 	}
 }
 
+func TestRecord_a_command_that_stops_its_recorder_goes_on(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, record.Options{Command: []string{"/bin/sh", "-c", "kill -STOP $PPID; sleep 1; kill -CONT $PPID; cat /etc/hostname"}})
+	if err := f.Start(); err != nil {
+		t.Fatal(err)
+	}
+	recorder := below(t, f.Process.Pid, recorderName)
+	late := time.AfterFunc(30*time.Second, func() { _ = unix.Kill(recorder, unix.SIGCONT) })
+	r, problem := f.wait(t)
+	if !late.Stop() {
+		t.Error("the recorder stays stopped")
+	}
+	if problem != "" || r.Exit != 0 || !r.has(real(t, "/etc/hostname")) {
+		t.Errorf("problem %q, exit %d: %s", problem, r.Exit, r.out)
+	}
+}
+
 // A file system that the command itself serves: what it opens meanwhile waits for the recorder, which waits for it.
 func TestRecord_a_file_system_of_the_commands_own_does_not_hang_the_recorder(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ type place struct {
 	fd      int    // opened without reading it; -1 if err is set
 	missing string // if nothing is there: the directory that is, with links resolved, and the rest of the path
 	err     error
+	denied  bool     // a directory on the way, which is none of /proc, may not be searched
 	outside []string // what of processes was passed on the way: "PID/member"
 }
 
@@ -30,6 +31,7 @@ type walker struct {
 	rest    []string
 	links   int
 	open    []int
+	denied  bool
 	outside []string
 }
 
@@ -50,7 +52,7 @@ func walk(pid, dir int, path string, last bool) place {
 	if err == nil {
 		return place{fd: w.current, outside: w.outside}
 	}
-	p := place{fd: -1, err: err, outside: w.outside}
+	p := place{fd: -1, err: err, denied: w.denied, outside: w.outside}
 	if w.current >= 0 {
 		p.missing = filepath.Join(append([]string{pathOf(w.current)}, w.rest...)...)
 	}
@@ -106,6 +108,7 @@ func (w *walker) step(last bool) error {
 	}
 	next, err := w.keep(unix.Openat(w.current, name, unix.O_PATH|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0))
 	if err != nil {
+		w.denied = errors.Is(err, unix.EACCES) && !inProc(w.current)
 		return err
 	}
 	if inProc(w.current) {
