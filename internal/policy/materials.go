@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -41,28 +42,18 @@ const (
 	comparedDependencies = "compared" // … and each was compared with its lock, byte for byte
 )
 
+// dependencies are all of them, each asks for more than those before it.
+var dependencies = []string{anyDependencies, lockedDependencies, comparedDependencies}
+
 func readMaterials(r *reader, _ string, m mapping) Evidence {
-	p := Materials{Dirty: true, Outside: true, Dependencies: anyDependencies}
-	if m == nil {
-		return p
-	}
-	if n := m.get("observed"); n != nil {
-		p.Unobserved = r.choice(n, "observed", "required", "any") == "any"
-	}
-	if n := m.get("network"); n != nil {
-		p.Cut = r.choice(n, "network", "cut", "any") == "cut"
-	}
-	if n := m.get("source"); n != nil {
-		p.Dirty = r.choice(n, "source", "clean", "any") != "clean"
-	}
-	if n := m.get("outside"); n != nil {
-		p.Outside = r.choice(n, "outside", "refused", "accepted") != "refused"
-	}
-	if n := m.get("dependencies"); n != nil {
-		p.Dependencies = r.choice(n, "dependencies", anyDependencies, lockedDependencies, comparedDependencies)
-	}
-	if n := m.get("references"); n != nil {
-		p.Pinned = r.choice(n, "references", "pinned", "any") == "pinned"
+	p := Materials{
+		Unobserved:   r.choice(m.get("observed"), "observed", "required", "any") == "any",
+		Cut:          r.choice(m.get("network"), "network", "cut", "any") == "cut",
+		Dirty:        r.choice(m.get("source"), "source", "clean", "any") != "clean",
+		Outside:      r.choice(m.get("outside"), "outside", "refused", "accepted") != "refused",
+		Pinned:       r.choice(m.get("references"), "references", "pinned", "any") == "pinned",
+		Dependencies: cmp.Or(r.choice(m.get("dependencies"), "dependencies", dependencies...), anyDependencies),
+		Toolchains:   r.toolchains(m.get("toolchains")),
 	}
 	if n := m.get("explained"); n != nil {
 		p.Explained = r.percent(n)
@@ -70,22 +61,17 @@ func readMaterials(r *reader, _ string, m mapping) Evidence {
 	if n := m.get("hosts"); n != nil {
 		p.HostsListed, p.Hosts = true, r.hosts(n)
 	}
-	if n := m.get("toolchains"); n != nil {
-		p.Toolchains = r.toolchains(n)
-	}
 	return p
 }
 
-// percent reads a share such as 95% or 99.5%, as thousandths.
+// share is a share of at most all and more than nothing, in hundredths with one digit behind the point at most.
+var share = shaped(`^(?:100(?:\.0)?|[1-9][0-9]?(?:\.[0-9])?|0\.[1-9])%$`, "a share from 0.1% to 100%, such as 99.5%")
+
+// percent reads a share as thousandths.
 func (r *reader) percent(n *yamlnode.Node) int {
-	s := r.text(n, "explained")
-	digits, is := strings.CutSuffix(s, "%")
-	f, err := strconv.ParseFloat(digits, 64)
-	if s != "" && (!is || err != nil || !(f > 0 && f <= 100) || strings.ContainsAny(digits, "eE+-xXpP_")) {
-		r.complain(n, "explained %q, want a share such as 95%%", s)
-		return 0
-	}
-	return int(f*10 + 0.5)
+	whole, tenth, _ := strings.Cut(strings.TrimSuffix(r.exact(n, "explained", share), "%"), ".")
+	thousandths, _ := strconv.Atoi(whole + cmp.Or(tenth, "0")) // the pattern has digits alone
+	return thousandths
 }
 
 // hosts reads addresses and networks, or the word none.
@@ -110,13 +96,7 @@ func (r *reader) toolchains(n *yamlnode.Node) (all []Range) {
 	for _, x := range r.list(n, "toolchains") {
 		m := r.mapping(x, "a toolchain", "name", "min-version", "below", "sha256")
 		r.require(m, x, "a toolchain", "name")
-		t := Range{Name: r.text(m.get("name"), "name")}
-		if v := m.get("min-version"); v != nil {
-			t.Min = r.exact(v, "min-version", toolVersion)
-		}
-		if v := m.get("below"); v != nil {
-			t.Max = r.exact(v, "below", toolVersion)
-		}
+		t := Range{Name: r.text(m.get("name"), "name"), Min: r.exact(m.get("min-version"), "min-version", toolVersion), Max: r.exact(m.get("below"), "below", toolVersion)}
 		if v := m.get("sha256"); v != nil {
 			t.SHA256 = r.pin(v).Hex()
 		}
@@ -140,8 +120,7 @@ func (p Materials) loosened(l *loosening, was Requirement) {
 	l.accepts("a source that is not clean", old.Dirty, p.Dirty)
 	l.accepts("material from outside", old.Outside, p.Outside)
 	l.accepts("actions and images that are not pinned", !old.Pinned, !p.Pinned)
-	order := []string{anyDependencies, lockedDependencies, comparedDependencies}
-	l.accepts("dependencies: "+p.Dependencies, false, slices.Index(order, p.Dependencies) < slices.Index(order, old.Dependencies))
+	l.accepts("dependencies: "+p.Dependencies, false, slices.Index(dependencies, p.Dependencies) < slices.Index(dependencies, old.Dependencies))
 	l.count("explained of "+was.Name+" in thousandths", old.Explained, p.Explained)
 	l.accepts("any host", !old.HostsListed, !p.HostsListed)
 	for _, h := range p.Hosts {
@@ -166,7 +145,7 @@ func (p Materials) judge(x look) *miss {
 	if twin := x.twin(); twin != nil {
 		return twin
 	}
-	if m.Exit != 0 || m.Signal != 0 {
+	if m.Exit != 0 { // -1 of a signal
 		return unmet("the recorded command failed", fmt.Sprintf("exit %d, signal %d", m.Exit, m.Signal), "exit 0", "mend the build")
 	}
 	for _, check := range []func(*material.Manifest) *miss{p.observed, p.source, p.packages, p.tools, p.connected, p.references, p.outside} {
@@ -201,7 +180,7 @@ func (p Materials) observed(m *material.Manifest) *miss {
 		return unmet("the network was not cut", o.Network, material.IsCut, "fetch what the build needs first, and build with sallyport run --no-network")
 	}
 	if p.Unobserved {
-		return nil
+		return p.unseen(o)
 	}
 	switch {
 	case o.Files != material.IsObserved || o.Processes != material.IsObserved || o.Network == material.IsNotObserved:
@@ -218,13 +197,27 @@ func (p Materials) observed(m *material.Manifest) *miss {
 	return nil
 }
 
+// unseen is what the policy asks for and nobody watched: the lists are empty then, and an empty list says nothing.
+func (p Materials) unseen(o material.Observed) *miss {
+	files := !p.Dirty || !p.Outside || p.Pinned || p.Dependencies != anyDependencies
+	switch {
+	case files && o.Files != material.IsObserved:
+		return unmet("the policy asks about files, and nobody watched which ones the build used", o.Reason, "files: observed",
+			"build on Linux, where the kernel lets sallyport run watch; or leave out source, outside, references and dependencies")
+	case p.HostsListed && o.Network == material.IsNotObserved:
+		return unmet("the policy asks about hosts, and nobody watched where the build connected to", o.Reason, "network: observed or cut",
+			"build on Linux, where the kernel lets sallyport run watch; or leave out hosts")
+	}
+	return nil
+}
+
 func (p Materials) source(m *material.Manifest) *miss {
 	s := m.Source
 	switch {
 	case p.Dirty:
 		return nil
 	case s.Commit == "" || s.Reason != "":
-		return unmet("the source of the build is not known", s.Reason, "a checkout of the commit", "check the commit out whole, and build in it")
+		return unmet("the source of the build is not known", orAbsent(s.Reason), "a checkout of the commit", "check the commit out whole, and build in it")
 	case !s.Clean:
 		return unmet("the build used files of the source that are not the commit's", listed(s.Dirty), "the commit's files, unchanged", "commit what is changed, or let the build leave tracked files alone")
 	}

@@ -2,9 +2,11 @@ package policy
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -23,9 +25,6 @@ const maxRebuilders = 20
 
 func readReproduced(r *reader, _ string, m mapping) Evidence {
 	p := Reproduced{By: 1}
-	if m == nil {
-		return p
-	}
 	if n := m.get("by"); n != nil {
 		s := r.text(n, "by")
 		c, err := strconv.Atoi(s)
@@ -34,9 +33,7 @@ func readReproduced(r *reader, _ string, m mapping) Evidence {
 		}
 		p.By = c
 	}
-	if n := m.get("independent"); n != nil {
-		p.Independent = r.flag(n, "independent")
-	}
+	p.Independent = r.flag(m.get("independent"), "independent")
 	return p
 }
 
@@ -80,6 +77,7 @@ func (p Reproduced) judge(x look) *miss {
 	if same, known := r.Reproduced(x.c.Subject.Digest.Hex()); !known || !same {
 		return disagrees(x.fact, &r, x.c.Subject.Digest.Hex())
 	}
+	known := false
 	for i := range x.c.Facts {
 		first := &x.c.Facts[i]
 		if !dialect.IsProvenance(first.Statement.PredicateType) || !slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, first.Signer) == nil }) {
@@ -88,6 +86,11 @@ func (p Reproduced) judge(x look) *miss {
 		if m := p.apart(first.Signer, x.fact.Signer); m != nil {
 			return m
 		}
+		known = true
+	}
+	if p.Independent && !known {
+		return &miss{code: fault.Reproduction, reason: "nothing says who built the artifact first, so nobody is independent of them", found: "no provenance of built-by",
+			wanted: "provenance by one of built-by", hint: "attest the artifact in the workflow that builds it"}
 	}
 	return nil
 }
@@ -184,33 +187,41 @@ func sameRebuilder(k Reproduced, a, b statement.Signer) bool {
 	return k.apart(a, b) != nil
 }
 
-// contradiction is a reproduction by a rebuilder whom q names, with other bytes. The newest of each rebuilder counts, and it
-// counts whether its run succeeded or not: a rebuild that differs fails.
+// contradiction is a reproduction by a rebuilder whom q names, with other bytes. The newest word of each about the artifact counts,
+// and of two that are equally new the one with other bytes. It counts whether its run succeeded or not: a rebuild that differs fails.
 func (in Input) contradiction(a Artifact, q Requirement, c indexed) *miss {
-	newest := map[string]Fact{}
+	type word struct {
+		at  time.Time
+		bad *miss // nil: the same bytes
+	}
+	newest := map[string]word{}
+	digest := c.Subject.Digest.Hex()
 	for _, i := range c.wanted(q) {
 		f := c.Facts[i]
 		if !slices.ContainsFunc(q.signers(a), func(s Signer) bool { return f.Trust == q.trust(a, s).ID() && s.signed(f) == nil }) {
 			continue
 		}
-		if old, seen := newest[f.Signer.SAN]; !seen || f.Time.After(old.Time) {
-			newest[f.Signer.SAN] = f
-		}
-	}
-	var worst *miss
-	for _, f := range newest {
 		r, err := material.ReadReproduction(f.Statement.Predicate)
-		if err != nil {
-			continue // it is no word about the artifact
+		same, known := r.Reproduced(digest)
+		if err != nil || !known {
+			continue // it is no word about the artifact, and takes none back
 		}
-		if same, known := r.Reproduced(c.Subject.Digest.Hex()); known && !same {
-			if m := disagrees(f, &r, c.Subject.Digest.Hex()); worst == nil || m.found < worst.found {
-				worst = m
-				worst.stage, worst.line = atContent, q.Line
-			}
+		w := word{at: f.Time}
+		if !same {
+			w.bad = disagrees(f, &r, digest)
+			w.bad.stage, w.bad.line = atContent, q.Line
+		}
+		who := f.Signer.Issuer + " " + f.Signer.SAN
+		if old, seen := newest[who]; !seen || w.at.After(old.at) || w.at.Equal(old.at) && !same {
+			newest[who] = w
 		}
 	}
-	return worst
+	for _, who := range slices.Sorted(maps.Keys(newest)) {
+		if w := newest[who]; w.bad != nil {
+			return w.bad
+		}
+	}
+	return nil
 }
 
 // rebuilt counts the rebuilders whom the policy names for any environment and who got the same bytes.
