@@ -37,9 +37,12 @@ const (
 	statusSignal      = 128 // and the number of the signal
 )
 
+// notRun is the answer where the command did not run to its end.
+var notRun = answer{ran: true, status: statusNotRun}
+
 // runCommand runs a build and writes down what it used. Its exit status is the command's.
 func runCommand(r *run, in runInputs) (answer, error) {
-	failed := answer{ran: true, status: statusNotRun}
+	failed := notRun
 	out, err := openRecord(in.Record)
 	if err != nil {
 		return failed, err
@@ -58,7 +61,7 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	result, err := record.Run(record.Options{Command: in.Words, Dir: dir, Env: env, Cut: in.NoNetwork,
 		Stdin: orNull(stdin), Stdout: orNull(stdout), Stderr: orNull(stderr)})
 	if err != nil {
-		return failed, fault.New(fault.Unavailable, fault.NotAvailable, r.notRun(in), "the command was not run to its end: %w", err)
+		return failed, fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err), "the command was not run to its end: %w", err)
 	}
 	if result.NotStarted != "" {
 		if failed.status = statusNotExecuted; result.Missing {
@@ -85,9 +88,15 @@ func ended(result *record.Result) answer {
 	return answer{ran: true, status: result.Exit}
 }
 
-func (r *run) notRun(in runInputs) string {
-	if in.NoNetwork {
-		return "allow user namespaces on this runner, or leave out --no-network and let the policy ask for less"
+// notRunHint is what to do where record.Run returned an error.
+func notRunHint(err error) string {
+	switch {
+	case errors.Is(err, record.ErrUncut) && runtime.GOOS == "linux":
+		return "allow user namespaces or seccomp filters on this runner, or leave out --no-network and let the policy ask for less"
+	case errors.Is(err, record.ErrUncut):
+		return "build on Linux, or leave out --no-network and let the policy ask for less"
+	case errors.Is(err, record.ErrEnded):
+		return "run it again; if it ends again, look for what ends processes on this runner, such as too little memory"
 	}
 	return ""
 }

@@ -86,6 +86,9 @@ func Run(o Options) (*Result, error) {
 	_ = tell.Close()
 	switch {
 	case said.Error != "":
+		if said.Uncut {
+			return nil, fmt.Errorf("%w: %s", ErrUncut, said.Error)
+		}
 		return nil, errors.New(said.Error)
 	case err == nil && said.Result != nil:
 		return said.Result, nil
@@ -94,18 +97,18 @@ func Run(o Options) (*Result, error) {
 	if waited == nil {
 		how = state.String()
 	}
-	how = "the recorder ended before the command (" + how + "), so the command was ended: " +
-		"what it opens could not be recorded any more"
+	how += ", and the command was ended, because what it opens could not be recorded any more"
 	if !killAll(os.Getpid(), nil, reaped) {
-		how += ", and some of its processes could not be ended"
+		how += "; some of its processes could not be ended"
 	}
-	return nil, errors.New(how)
+	return nil, fmt.Errorf("%w: %s", ErrEnded, how)
 }
 
 // An answer is what the recorder says at its end. The files follow it one by one, because they can be many.
 type answer struct {
 	Result *Result `json:"result"`
 	Error  string  `json:"error"`
+	Uncut  bool    `json:"uncut"` // the error is ErrUncut
 	Files  int     `json:"files"`
 }
 
@@ -226,7 +229,7 @@ func recording() int {
 	go r.forward(in)
 	said := answer{}
 	if err := r.run(); err != nil {
-		said.Error = err.Error()
+		said.Error, said.Uncut = err.Error(), r.options.Cut && errors.As(err, new(noWay))
 	} else {
 		r.settle()
 		said.Result = &r.result

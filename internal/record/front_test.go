@@ -50,6 +50,11 @@ func init() {
 		var err error
 		if says.Result, err = record.Run(o); err != nil {
 			says.Error = err.Error()
+			for name, is := range map[string]error{"uncut: ": record.ErrUncut, "ended: ": record.ErrEnded} {
+				if errors.Is(err, is) {
+					says.Error = name + says.Error
+				}
+			}
 		}
 		b, _ := json.Marshal(says)
 		if err := os.WriteFile(os.Getenv(frontAnswer), b, 0o600); err != nil {
@@ -197,7 +202,7 @@ func TestRecord_a_killed_recorder_ends_the_command_and_is_told(t *testing.T) {
 	below(t, f.Process.Pid, "sleep")
 	_ = unix.Kill(below(t, f.Process.Pid, recorderName), unix.SIGKILL)
 	_, problem := f.wait(t)
-	if want := "the recorder ended before the command (signal: killed), so the command was ended"; !strings.HasPrefix(problem, want) {
+	if want := "ended: the recorder ended before the command did: signal: killed, and the command was ended"; !strings.HasPrefix(problem, want) {
 		t.Errorf("got %q, want %q", problem, want)
 	}
 	leaves(t, mark)

@@ -4,6 +4,7 @@ package record
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
@@ -20,7 +21,7 @@ func Kernel() string { return "" }
 // Run runs a command and watches nothing, because this system has no notifications of seccomp.
 func Run(o Options) (*Result, error) {
 	if o.Cut {
-		return nil, errors.New("the network cannot be cut on " + runtime.GOOS + "/" + runtime.GOARCH)
+		return nil, fmt.Errorf("%w: this is %s/%s, and only Linux can", ErrUncut, runtime.GOOS, runtime.GOARCH)
 	}
 	r := &Result{Started: time.Now(), Watch: Watch{Method: "none", Files: NotObserved, Processes: NotObserved, Network: NotObserved,
 		Reason:    "the recorder runs on linux/amd64 and linux/arm64, and this is " + runtime.GOOS + "/" + runtime.GOARCH,

@@ -12,8 +12,15 @@
 package record
 
 import (
+	"errors"
 	"os"
 	"time"
+)
+
+// What Run's errors are, where more is known than their text.
+var (
+	ErrUncut = errors.New("the network could not be cut")              // the command was not executed
+	ErrEnded = errors.New("the recorder ended before the command did") // and the command was ended
 )
 
 // Options say what is run and how. Command has at least one element, Env is its whole environment.
@@ -25,7 +32,6 @@ type Options struct {
 	Grace   time.Duration `json:"grace"` // how long processes may outlive the command; 0 is a second
 	// Patience is how long the command may take; 0 is any time. Then it is ended by a signal.
 	Patience time.Duration `json:"patience"`
-	Leave    []string      `json:"leave"`   // directories whose files are not hashed afterwards
 	MaxFile  int64         `json:"maxFile"` // a larger file is not hashed; 0 is 4 GiB
 
 	// Host and User are another name of the machine and another number of the user, as far as the command can see. Only a cut by

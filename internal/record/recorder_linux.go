@@ -168,8 +168,13 @@ func (r *recorder) start() error {
 	if first := problems[ways[0]]; first != last {
 		last = first + "; " + last
 	}
-	return errors.New(last)
+	return noWay(last)
 }
+
+// noWay says why the command could not be started in any way that was allowed.
+type noWay string
+
+func (n noWay) Error() string { return string(n) }
 
 // The letters of a way in which the first process starts.
 const (

@@ -136,11 +136,6 @@ func (r *recorder) after(s *seen, buf []byte) File {
 	default:
 		f.State = Changed
 	}
-	for _, dir := range r.options.Leave {
-		if s.path == dir || strings.HasPrefix(s.path, strings.TrimSuffix(dir, "/")+"/") {
-			return f
-		}
-	}
 	if is.size > r.options.limit() {
 		f.State = Unreadable
 		return f
