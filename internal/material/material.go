@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -290,7 +291,7 @@ func Read(b []byte) (Manifest, error) {
 		return Manifest{}, err
 	}
 	if !bytes.Equal(given, own) {
-		return Manifest{}, malformed("a member of a build manifest is absent, or has another form: %s", firstDifference(given, own))
+		return Manifest{}, malformed("the build manifest is not as it was written: %s", firstDifference(given, own))
 	}
 	return m, m.check()
 }
@@ -299,14 +300,53 @@ func malformed(format string, args ...any) error {
 	return fault.New(fault.Refused, fault.Malformed, "record the build again, and hand on the file as it was written", format, args...)
 }
 
-// firstDifference shows the place where two canonical texts part.
-func firstDifference(a, b []byte) string {
-	i := 0
-	for i < len(a) && i < len(b) && a[i] == b[i] {
-		i++
+// firstDifference names the first member in which two canonical texts differ, by its path, and says how.
+func firstDifference(given, want []byte) string {
+	var g, w any
+	if json.Unmarshal(given, &g) != nil || json.Unmarshal(want, &w) != nil {
+		return "it is no JSON text"
 	}
-	part := func(t []byte) string { return fault.Quote(string(t[max(0, i-20):min(len(t), i+40)])) }
-	return fmt.Sprintf("found %s, want %s", part(a), part(b))
+	return parted("", g, w)
+}
+
+// parted is the first difference below a path, in the order of the members' names; "" if there is none.
+func parted(at string, given, want any) string {
+	switch w := want.(type) {
+	case map[string]any:
+		g, is := given.(map[string]any)
+		if !is {
+			break
+		}
+		for _, name := range slices.Sorted(maps.Keys(w)) {
+			member := strings.TrimPrefix(at+"."+name, ".")
+			value, there := g[name]
+			if !there {
+				return fault.Quote(member) + " is absent"
+			}
+			if said := parted(member, value, w[name]); said != "" {
+				return said
+			}
+		}
+		return ""
+	case []any:
+		g, is := given.([]any)
+		if !is || len(g) != len(w) {
+			break
+		}
+		for i := range w {
+			if said := parted(fmt.Sprintf("%s[%d]", at, i), g[i], w[i]); said != "" {
+				return said
+			}
+		}
+		return ""
+	default:
+		if given == want {
+			return ""
+		}
+	}
+	found, _ := json.Marshal(given)
+	wanted, _ := json.Marshal(want)
+	return fmt.Sprintf("%s is %s, want %s", fault.Quote(at), fault.Quote(string(found)), fault.Quote(string(wanted)))
 }
 
 // check holds the words to their lists.

@@ -98,7 +98,7 @@ func ReadReproduction(b []byte) (Reproduction, error) {
 	case err != nil:
 		return r, err
 	case !bytes.Equal(given, own):
-		return r, malformed("a member of a reproduction is absent, or has another form: %s", firstDifference(given, own))
+		return r, malformed("the reproduction is not as it was written: %s", firstDifference(given, own))
 	case len(r.Artifacts) == 0:
 		return r, malformed("a reproduction is about no artifact")
 	}

@@ -2,6 +2,7 @@ package material_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -94,8 +95,11 @@ func TestE16_a_member_that_is_absent_is_refused_by_the_reader_and_by_the_schema(
 		members(doc, nil, func(at []string) {
 			n++
 			less := without(t, b, at)
-			if x.read(less) == nil {
+			err := x.read(less)
+			if err == nil {
 				t.Errorf("%s without %v is read", name, at)
+			} else if last := at[len(at)-1]; !strings.Contains(err.Error(), last+`" is absent`) && !strings.Contains(err.Error(), `"`+last+`"`) {
+				t.Errorf("%s without %v: %v, want the name of what is absent", name, at, err)
 			}
 			if valid(less) == nil {
 				t.Errorf("%s without %v fits the schema", name, at)
