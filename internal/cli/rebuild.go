@@ -218,7 +218,7 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	result, err := record.Run(record.Options{Command: p.command, Dir: dir, Env: env, Cut: !p.connected, Host: v.host, User: v.user, Umask: v.umask,
 		Stdin: null, Stdout: orNull(stderr), Stderr: orNull(stderr)})
 	if err != nil {
-		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, "allow user namespaces on this runner, or say --with-network", "the build was not run: %w", err)
+		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "say --with-network"), "the build was not run: %w", err)
 	}
 	if result.NotStarted != "" {
 		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, "install what builds it, in the version that the manifest names", "the build was not run: %s", result.NotStarted)

@@ -61,7 +61,7 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	result, err := record.Run(record.Options{Command: in.Words, Dir: dir, Env: env, Cut: in.NoNetwork,
 		Stdin: orNull(stdin), Stdout: orNull(stdout), Stderr: orNull(stderr)})
 	if err != nil {
-		return failed, fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err), "the command was not run to its end: %w", err)
+		return failed, fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "leave out --no-network and let the policy ask for less"), "the command was not run to its end: %w", err)
 	}
 	if result.NotStarted != "" {
 		if failed.status = statusNotExecuted; result.Missing {
@@ -88,13 +88,13 @@ func ended(result *record.Result) answer {
 	return answer{ran: true, status: result.Exit}
 }
 
-// notRunHint is what to do where record.Run returned an error.
-func notRunHint(err error) string {
+// notRunHint is what to do where record.Run returned an error. connected is what leaves the network as it is.
+func notRunHint(err error, connected string) string {
 	switch {
 	case errors.Is(err, record.ErrUncut) && runtime.GOOS == "linux":
-		return "allow user namespaces or seccomp filters on this runner, or leave out --no-network and let the policy ask for less"
+		return "allow user namespaces or seccomp filters on this runner, or " + connected
 	case errors.Is(err, record.ErrUncut):
-		return "build on Linux, or leave out --no-network and let the policy ask for less"
+		return "build on Linux, or " + connected
 	case errors.Is(err, record.ErrEnded):
 		return "run it again; if it ends again, look for what ends processes on this runner, such as too little memory"
 	}

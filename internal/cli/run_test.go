@@ -19,7 +19,7 @@ func TestN02_the_next_step_differs_by_why_the_command_did_not_end(t *testing.T) 
 		{fmt.Errorf("%w: signal: killed", record.ErrEnded), "run it again"},
 		{errors.New("too many open files"), ""},
 	} {
-		if got := notRunHint(x.err); !strings.Contains(got, x.want) || (got == "") != (x.want == "") {
+		if got := notRunHint(x.err, "leave out --no-network"); !strings.Contains(got, x.want) || (got == "") != (x.want == "") {
 			t.Errorf("%v: hint %q, want %q", x.err, got, x.want)
 		}
 	}
