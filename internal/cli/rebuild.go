@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +52,8 @@ type plan struct {
 	manifest  string // digest
 	fetch     []string
 	connected bool
-	outputs   []string // from the top of the source
+	outputs   []string  // from the top of the source
+	differing [2]string // the first product that differs, of both builds; "": none that is here
 }
 
 // rebuildCommand builds again and compares. What differs is told whether it is signed or not.
@@ -74,7 +77,40 @@ func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 		return answer{}, err
 	}
 	rep.Rebuilder, rep.Machine = "sallyport "+r.Version, machine()
+	if p.differing[0] != "" && r.in.Format != "json" {
+		defer r.diffoscope(p.differing)
+	}
 	return r.reproduced(in, &rep, tree, result)
+}
+
+// diffoscope shows what that program says about two files, if it is installed (https://diffoscope.org). Its answer adds to ours and
+// changes nothing.
+func (r *run) diffoscope(files [2]string) {
+	path, err := exec.LookPath("diffoscope")
+	if err != nil {
+		return
+	}
+	const patience, most, lines = time.Minute, 64 << 10, 200
+	ctx, cancel := context.WithTimeout(r.ctx, patience)
+	defer cancel()
+	c := exec.CommandContext(ctx, path, "--text", "-", "--no-progress", "--exclude-directory-metadata=yes", //nolint:gosec // both are ours
+		"--max-text-report-size", strconv.Itoa(most), files[0], files[1])
+	c.Env, _ = r.stripped(nil)
+	c.WaitDelay = time.Second
+	said, err := c.Output()
+	var ended *exec.ExitError
+	if err == nil || !errors.As(err, &ended) || ended.ExitCode() != 1 { // 1: the files differ
+		r.note("diffoscope said nothing about " + report.Plain(filepath.Base(files[1])))
+		return
+	}
+	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", report.Plain(filepath.Base(files[1])))
+	for i, line := range strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n") {
+		if i == lines {
+			fmt.Fprintf(r.Stdout, "  … and more: run diffoscope by hand\n")
+			break
+		}
+		fmt.Fprintf(r.Stdout, "  %s\n", report.Plain(line))
+	}
 }
 
 // planned reads what is to be built: from a manifest, or, to check a repository, by a first build of the command.
@@ -414,6 +450,12 @@ func (p *plan) compare(result *record.Result, v variation, top string) (material
 			for _, c := range tree.Different[d].Causes {
 				a.Causes = append(a.Causes, material.Fix{Cause: c.Says, Fix: c.Fix})
 			}
+		}
+	}
+	for _, d := range tree.Different {
+		if _, here := first[d.Name]; here {
+			p.differing = [2]string{filepath.Join(p.original, d.Name), filepath.Join(top, d.Name)}
+			break
 		}
 	}
 	rep.Varied, rep.Same = v.told(result)
