@@ -178,14 +178,27 @@ func lives(pid int) bool {
 	return err == nil && len(b) > 0
 }
 
-// leaves fails if a process whose arguments hold a mark is left.
+// leaves fails if a process whose arguments hold a mark is left. One that was killed takes a while to end.
 func leaves(t *testing.T, mark string) {
 	t.Helper()
-	all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range all {
-		b, _ := os.ReadFile(file)
-		if strings.Contains(string(b), mark) && file != "/proc/"+strconv.Itoa(os.Getpid())+"/cmdline" {
-			t.Errorf("%s is left: %q", file, b)
+	left := func() (found []string) {
+		all, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+		for _, file := range all {
+			b, _ := os.ReadFile(file)
+			if strings.Contains(string(b), mark) && file != "/proc/"+strconv.Itoa(os.Getpid())+"/cmdline" {
+				found = append(found, fmt.Sprintf("%s: %q", file, b))
+			}
+		}
+		return found
+	}
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		found := left()
+		if len(found) == 0 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("left: %q", found)
+			return
 		}
 	}
 }

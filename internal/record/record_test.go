@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/record"
+	"golang.org/x/sys/unix"
 )
 
 // part names what the test program is when a command of a test is the test program again (parts_test.go).
@@ -35,6 +37,12 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "the tests of the recorder run as root, because they also record ordinary users, mounts and setuid programs: "+
 			"run make test as root, as in a container")
 		os.Exit(1)
+	}
+	// Under nohup(1) and in the background of a shell, signals are ignored, and commands would inherit that.
+	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT, unix.SIGQUIT} {
+		if signal.Ignored(s) {
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
 	}
 	status := m.Run()
 	_ = os.RemoveAll(shared())
