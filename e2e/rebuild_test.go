@@ -94,7 +94,14 @@ func (p *reproduction) mended(t *testing.T) {
 	p.attests(t, got)
 	p.entered(t, got, "production")
 	p.recorded(t, got)
-	p.says(t, got, "same dist/greet", "rebuild dist/greet: the same bytes", "1 of 2 rebuilders got the same bytes, none others")
+	p.says(
+		t,
+		got,
+		"same dist/greet",
+		"rebuild dist/greet: the same bytes",
+		"1 of 2 rebuilders got the same bytes, none others",
+		"entry 1 into production: its deployment succeeded",
+	)
 	p.ended(t, got)
 }
 
@@ -220,7 +227,7 @@ func (g *rebuildOnGitLab) attempts(t *testing.T, number int, _ ...string) result
 		g.stages(t, &all, g.again, g.expanded(t, g.again.run, g.rebuilder(t)), g.rebuilder(t), "rebuild", "sign")
 	}
 	if all.exit == 0 {
-		g.stages(t, &all, g.onGitLab, jobs, deploy, "production")
+		g.stages(t, &all, g.onGitLab, jobs, deploy, "rebuild", "production")
 	}
 	all.outputs["attested"] = attested
 	return all
