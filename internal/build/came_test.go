@@ -366,3 +366,28 @@ func TestN03_variables_of_the_list_are_shown_and_others_counted(t *testing.T) {
 		t.Errorf("variables = %+v, %d withheld; want 3, and 2 withheld", m.Variables, m.Withheld)
 	}
 }
+
+func TestN03_a_package_that_names_no_other_lacks_no_lock(t *testing.T) {
+	for text, locked := range map[string]bool{
+		`{"name": "hello", "files": ["index.js"]}`:            true,
+		`{"name": "hello", "dependencies": {"left": "1"}}`:    false,
+		`{"name": "hello", "devDependencies": {"left": "1"}}`: false,
+		`{"name": "hello", "workspaces": ["a"]}`:              false,
+		`null`:                                                false,
+		`{"name": `:                                           false,
+	} {
+		top := checkout(t)
+		at := put(t, filepath.Join(top, "package.json"), text)
+		git(t, top, "add", "-A")
+		git(t, top, "commit", "-q", "-m", "y")
+		for _, committed := range []bool{true, false} {
+			if !committed {
+				put(t, at, text+"\n")
+			}
+			r := build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{seen(t, at)}}}
+			if m := made(t, r); (len(m.Locks) == 0) != (locked && committed) {
+				t.Errorf("%s: committed %t, locks = %+v, want none missing: %t", text, committed, m.Locks, locked && committed)
+			}
+		}
+	}
+}
