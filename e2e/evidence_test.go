@@ -61,7 +61,7 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
-// A promotion is what becomes of the three artifacts, in the order in which it is told.
+// A promotion is what becomes of three artifacts, in the order in which it is told.
 type promotion struct {
 	*run
 	pipeline
@@ -73,10 +73,7 @@ type promotion struct {
 // early builds and checks, and somebody starts the deployment to production before that to staging.
 func (p *promotion) early(t *testing.T) {
 	got := p.attempts(t, 1, "build", "check", "production")
-	p.attested = slices.Sorted(slices.Values(strings.Fields(got.outputs["attested"])))
-	if len(p.attested) != 3 {
-		t.Errorf("attested %q, want a program, a package and an image", p.attested)
-	}
+	p.attests(t, got)
 	p.denied(t, got, map[string]string{program: "E_ENTRY_MISSING", packed: "E_ENTRY_MISSING", image: "E_ENTRY_MISSING"})
 	added := []string{"added by this call: tool"}
 	if p.gate() == "production" { // where a step hands on what it knows; a component's inputs are fixed before
@@ -93,16 +90,20 @@ func (p *promotion) early(t *testing.T) {
 	p.ended(t, got)
 }
 
+// attests takes from the job that attested what shall arrive.
+func (p *promotion) attests(t *testing.T, got result) {
+	t.Helper()
+	p.attested = slices.Sorted(slices.Values(strings.Fields(got.outputs["attested"])))
+	if len(p.attested) != 3 {
+		t.Errorf("attested %q, want three artifacts", p.attested)
+	}
+}
+
 // enters lets all three into staging, and from there into production.
 func (p *promotion) enters(t *testing.T) {
 	got := p.attempts(t, 2, "staging", "production")
-	if got.exit != 0 {
-		t.Errorf("the client exits with %d, jobs %v; want success", got.exit, got.jobs)
-	}
+	p.entered(t, got, "staging", "production")
 	for _, environment := range []string{"staging", "production"} {
-		if news := p.news(environment); !slices.Equal(news, p.attested) {
-			t.Errorf("%s received %q, want %q", environment, news, p.attested)
-		}
 		for _, want := range []string{"entry 1 into %s is signed", "entry 1 into %s: its deployment succeeded"} {
 			if want = fmt.Sprintf(want, environment); !strings.Contains(got.log, want) {
 				t.Errorf("nobody says %q", want)
@@ -131,6 +132,19 @@ func (p *promotion) worse(t *testing.T) {
 		t.Error("nobody is told what the program calls")
 	}
 	p.ended(t, got)
+}
+
+// entered asserts that all that was attested has arrived, in each of the environments.
+func (p *promotion) entered(t *testing.T, got result, environments ...string) {
+	t.Helper()
+	if got.exit != 0 {
+		t.Errorf("the client exits with %d, jobs %v; want success", got.exit, got.jobs)
+	}
+	for _, environment := range environments {
+		if news := p.news(environment); !slices.Equal(news, p.attested) {
+			t.Errorf("%s received %q, want %q", environment, news, p.attested)
+		}
+	}
 }
 
 // The names of the artifacts in the policy.
@@ -289,7 +303,7 @@ func (g evidenceOnGitHub) opens(t *testing.T) {
 
 func (g evidenceOnGitHub) attempts(t *testing.T, number int, names ...string) result {
 	t.Helper()
-	main := []pushed{{g.sha, number}}
+	main := []pushed{{sha: g.sha, attempt: number}}
 	g.knows(t, main, false)
 	for attempt := 1; attempt <= number; attempt++ {
 		ended := any("failure") // of what deploys to production
@@ -349,7 +363,7 @@ func (g evidenceOnGitLab) number(stage string, attempt int) int {
 
 func (g evidenceOnGitLab) attempts(t *testing.T, number int, names ...string) result {
 	t.Helper()
-	main := []pushed{{g.sha, number}}
+	main := []pushed{{sha: g.sha, attempt: number}}
 	g.knows(t, main, false)
 	for name, status := range map[string]string{"check": "success", "staging": "running"} {
 		job := g.of(noPipeline+1, g.person("alice"), name, status)

@@ -91,8 +91,9 @@ func (r *run) pipeline(t *testing.T, file string, env map[string]string, as iden
 	for try := 1; try < 5 && exit != 0 && strings.Contains(preview, "Component include could not be fetched"); try++ {
 		preview, exit = r.gitlabCI(t, args...)
 	}
+	_, document, _ := strings.Cut(preview, "---\n") // before it the client may warn
 	var jobs object
-	if err := yaml.Unmarshal([]byte(preview), &jobs); err != nil || exit != 0 {
+	if err := yaml.Unmarshal([]byte(document), &jobs); err != nil || exit != 0 {
 		t.Fatalf("the client cannot read the pipeline: exit code %d, %v\n%s", exit, err, preview)
 	}
 	if r.scenario.anonymous {

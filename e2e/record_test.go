@@ -35,6 +35,7 @@ type keeper interface {
 type pushed struct {
 	sha     string
 	attempt int
+	stopped bool // it was not deployed
 }
 
 // What entered is known from what the jobs sign in which a real client deploys: a
@@ -49,7 +50,7 @@ func TestG11_record(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRun(t, name+"-record", scenario{over: "record"}, variants[0])
-			l := &ledger{T: t, r: r, keeper: platform(r), main: []pushed{{r.sha, 0}}}
+			l := &ledger{T: t, r: r, keeper: platform(r), main: []pushed{{sha: r.sha}}}
 			l.opens(t)
 			l.step("first_deployment_signs_entry_1", l.first)
 			l.step("D15_weakened_policy_needs_that_in_force", l.weakened)
@@ -159,7 +160,7 @@ func (l *ledger) push(t *testing.T, file, from, to string) {
 	must(t, err)
 	sha, err := command(l.r.dir, "git", "rev-parse", "HEAD")
 	must(t, err)
-	l.main = append(l.main, pushed{sha, 0})
+	l.main = append(l.main, pushed{sha: sha})
 }
 
 // entered asserts that both artifacts have arrived, and that the job which deployed
@@ -337,11 +338,15 @@ func (g recordOnGitHub) knows(t *testing.T, main []pushed, madeUp bool) {
 		}
 	}
 	for i, c := range main[:len(main)-1] {
-		tried(noRun+1+i, c, "success")
+		if c.stopped {
+			tried(noRun+1+i, c, "failure")
+		} else {
+			tried(noRun+1+i, c, "success")
+		}
 	}
 	tried(noRun+len(main), last, nil)
 	if madeUp {
-		tried(madeUpRun, pushed{main[0].sha, 1}, "success")
+		tried(madeUpRun, pushed{sha: main[0].sha, attempt: 1}, "success")
 	}
 	g.set(t, "/deployments", deployments)
 }
@@ -367,12 +372,18 @@ func (g recordOnGitHub) deploys(t *testing.T, main []pushed) result {
 
 // as is who the jobs of the last commit's run are.
 func (g recordOnGitHub) as(t *testing.T, main []pushed) identity {
+	return g.called(t, main, releaseFile)
+}
+
+// called is who they are in a workflow that the one of the run calls.
+func (g recordOnGitHub) called(t *testing.T, main []pushed, file string) identity {
 	alice, last := g.person("alice"), main[len(main)-1]
 	return func(environment string) map[string]string {
 		claims := object{
 			"repository": "acme/" + g.name, "repository_id": strconv.Itoa(g.id), "ref": "refs/heads/main", "sha": last.sha,
 			"run_id": strconv.Itoa(noRun + len(main)), "run_attempt": strconv.Itoa(last.attempt),
 			"actor": alice.login, "actor_id": strconv.Itoa(alice.id), "workflow_ref": "acme/" + g.name + "/" + releaseFile + "@refs/heads/main",
+			"job_workflow_ref": "acme/" + g.name + "/" + file + "@refs/heads/main",
 		}
 		if environment != "" {
 			claims["environment"] = environment
@@ -453,12 +464,16 @@ func (g recordOnGitLab) knows(t *testing.T, main []pushed, madeUp bool) {
 		}
 	}
 	for i, c := range main[:len(main)-1] {
-		tried(noPipeline+1+i, c, "success")
+		if c.stopped {
+			tried(noPipeline+1+i, c, "failed")
+		} else {
+			tried(noPipeline+1+i, c, "success")
+		}
 	}
 	if madeUp {
-		tried(madeUpPipeline, pushed{main[0].sha, 1}, "success")
+		tried(madeUpPipeline, pushed{sha: main[0].sha, attempt: 1}, "success")
 	} else if len(main) > 1 {
-		tried(madeUpPipeline, pushed{main[0].sha, 1}, "canceled")
+		tried(madeUpPipeline, pushed{sha: main[0].sha, attempt: 1}, "canceled")
 	}
 	tried(noPipeline+len(main), last, "running")
 }

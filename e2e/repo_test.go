@@ -62,12 +62,15 @@ func newRun(t *testing.T, name string, sc scenario, v variant) *run {
 	must(t, copyTree(filepath.Join(r.lab.Dir, "trusted_root.json"), filepath.Join(r.dir, ".sallyport/trust/trusted_root.json")))
 	must(t, copyTree(filepath.Join(r.lab.Dir, "signing_config.json"), filepath.Join(r.dir, ".sallyport/trust/signing_config.json")))
 	files := []string{".sallyport/policy.yaml", ".github/workflows/release.yml", ".gitlab-ci.yml"}
-	if sc.over == "people" {
+	switch sc.over {
+	case "people":
 		files = append(files, ".github/workflows/approve.yml", ".gitlab/release.yml")
+	case "rebuild":
+		files = append(files, ".github/workflows/rebuild.yml")
 	}
 	for _, file := range files {
 		r.edit(t, file, append(r.names(), "acme/hello", "acme/"+r.name, "repository-id: 1000", "repository-id: "+strconv.Itoa(r.id),
-			strings.Repeat("0", 64), r.rootDigest(t), "@"+strings.Repeat("0", 40), "@"+s.release,
+			strings.Repeat("0", 64), r.rootDigest(t), strings.Repeat("0", 40), s.release,
 			"registry.example", r.lab.Registry)...)
 	}
 	if sc.elsewhere {
@@ -102,12 +105,18 @@ func (r *run) edit(t *testing.T, name string, pairs ...string) {
 // origin sets the address that clients take the repository's name from.
 func (r *run) origin(t *testing.T, server string) {
 	t.Helper()
+	remote(t, r.dir, server+"/acme/"+r.name+".git")
+}
+
+// remote makes the commit of a folder the one of its repository at an address.
+func remote(t *testing.T, dir, address string) {
+	t.Helper()
 	for _, args := range [][]string{
-		{"remote", "add", "origin", server + "/acme/" + r.name + ".git"},
+		{"remote", "add", "origin", address},
 		{"update-ref", "refs/remotes/origin/main", "HEAD"},
 		{"symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main"},
 	} {
-		_, err := command(r.dir, append([]string{"git"}, args...)...)
+		_, err := command(dir, append([]string{"git"}, args...)...)
 		must(t, err)
 	}
 }

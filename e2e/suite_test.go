@@ -220,8 +220,12 @@ func components(work string) error {
 // actions/upload-artifact and actions/download-artifact.
 func (s *suite) standIns() error {
 	for name, script := range map[string]string{
-		"actions/upload-artifact": `rm -rf "$E2E_ARTIFACTS/$NAME" && mkdir -p "$E2E_ARTIFACTS/$NAME" && ` +
-			`for f in $FROM; do if [ -d "$f" ]; then f=$f/.; fi; cp -R "$f" "$E2E_ARTIFACTS/$NAME"; done`,
+		// Of one folder its content is carried, and of several paths all that is below the folder which has them all.
+		"actions/upload-artifact": `to=$E2E_ARTIFACTS/$NAME && rm -rf "$to" && mkdir -p "$to" && set -- $FROM && ` +
+			`if [ $# -gt 1 ]; then at=$(dirname "$1") && ` +
+			`for f; do while [ "$at" != . ] && [ "${f#"$at"/}" = "$f" ]; do at=$(dirname "$at"); done; done && ` +
+			`cd "$at" && for f; do cp -R --parents "${f#"$at"/}" "$to"; done; ` +
+			`elif [ -d "$1" ]; then cp -R "$1/." "$to"; else cp -R "$1" "$to"; fi`,
 		"actions/download-artifact": `mkdir -p "$FROM" && cp -R "$E2E_ARTIFACTS/$NAME/." "$FROM"`,
 	} {
 		work := filepath.Join(s.dir, filepath.Base(name))

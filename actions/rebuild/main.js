@@ -10,6 +10,6 @@ require('../../shared/install.js').action('rebuild', [
   { name: 'with-network', preset: 'false' },
   { name: 'products', list: true },
   { name: 'reproduction', preset: '.sallyport/reproduction.json' },
-  { name: 'html' },
+  { name: 'html', preset: '.sallyport/rebuild.html' },
   { name: 'format', preset: 'text' }
 ])

@@ -227,7 +227,8 @@ func (k *maker) came(f record.File) string {
 	if f.From != "" && k.packaged(f.Path) == nil { // a package manager links files from its store, and a lock names those
 		return k.placed(f.From)
 	}
-	if f.State == record.Made || f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
+	// What is certain is as it was before the build, whatever it was opened for.
+	if f.State == record.Made || f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
 		return material.FromBuild
 	}
 	if f.Use&(record.Read|record.Execute) == 0 {

@@ -93,26 +93,29 @@ func TestN03_how_each_file_came(t *testing.T) {
 		edit func(*record.File)
 		want string
 	}{
-		"of the commit":                     {filepath.Join(top, "main.c"), nil, material.FromSource},
-		"not of the commit":                 {filepath.Join(top, "other.c"), nil, material.Untracked},
-		"an object of the commit":           {filepath.Join(top, ".git/HEAD"), nil, material.FromSource},
-		"a name that git knows, deeper":     {filepath.Join(top, ".git/x/HEAD"), nil, material.Untracked},
-		"beside what git keeps":             {filepath.Join(top, ".git/evil.c"), nil, material.Untracked},
-		"a hook":                            {filepath.Join(top, ".git/hooks/post-checkout"), nil, material.Untracked},
-		"what git keeps of exclusions":      {filepath.Join(top, ".git/info/exclude"), nil, material.FromSource},
-		"by a process with other mounts":    {"/etc/hostname", func(f *record.File) { f.State = record.Elsewhere }, material.FromOutside},
-		"of the system":                     {"/etc/hostname", nil, material.FromSystem},
-		"of nobody":                         {filepath.Join(home, "x"), nil, material.FromOutside},
-		"of an earlier build":               {filepath.Join(home, ".cache/x"), nil, material.FromCache},
-		"of a cache below the checkout":     {filepath.Join(top, ".gocache/x"), nil, material.FromCache},
-		"beside such a cache":               {filepath.Join(top, ".gocache2/x"), nil, material.Untracked},
-		"of a module":                       {filepath.Join(modules, "example.com/left@v1.0.0/left.go"), nil, material.FromPackage},
-		"what go keeps of a module":         {filepath.Join(modules, "cache/download/example.com/left/@v/v1.0.0.info"), nil, material.FromPackage},
-		"what go keeps of no module":        {filepath.Join(modules, "cache/download/example.com/other/@v/v1.0.0.info"), nil, material.FromCache},
-		"what go keeps under another name":  {filepath.Join(modules, "cache/download/example.com/left/@v/v1.0.0.sh"), nil, material.FromCache},
-		"of a runner's tools":               {filepath.Join(home, "tools/x"), nil, material.FromToolchain},
-		"what the build has made":           {filepath.Join(top, "main.o"), func(f *record.File) { f.State = record.Made }, ""},
-		"what the build wrote before":       {filepath.Join(top, "main.d"), func(f *record.File) { f.First, f.State = record.Write, record.Changed }, ""},
+		"of the commit":                    {filepath.Join(top, "main.c"), nil, material.FromSource},
+		"not of the commit":                {filepath.Join(top, "other.c"), nil, material.Untracked},
+		"an object of the commit":          {filepath.Join(top, ".git/HEAD"), nil, material.FromSource},
+		"a name that git knows, deeper":    {filepath.Join(top, ".git/x/HEAD"), nil, material.Untracked},
+		"beside what git keeps":            {filepath.Join(top, ".git/evil.c"), nil, material.Untracked},
+		"a hook":                           {filepath.Join(top, ".git/hooks/post-checkout"), nil, material.Untracked},
+		"what git keeps of exclusions":     {filepath.Join(top, ".git/info/exclude"), nil, material.FromSource},
+		"by a process with other mounts":   {"/etc/hostname", func(f *record.File) { f.State = record.Elsewhere }, material.FromOutside},
+		"of the system":                    {"/etc/hostname", nil, material.FromSystem},
+		"of nobody":                        {filepath.Join(home, "x"), nil, material.FromOutside},
+		"of an earlier build":              {filepath.Join(home, ".cache/x"), nil, material.FromCache},
+		"of a cache below the checkout":    {filepath.Join(top, ".gocache/x"), nil, material.FromCache},
+		"beside such a cache":              {filepath.Join(top, ".gocache2/x"), nil, material.Untracked},
+		"of a module":                      {filepath.Join(modules, "example.com/left@v1.0.0/left.go"), nil, material.FromPackage},
+		"what go keeps of a module":        {filepath.Join(modules, "cache/download/example.com/left/@v/v1.0.0.info"), nil, material.FromPackage},
+		"what go keeps of no module":       {filepath.Join(modules, "cache/download/example.com/other/@v/v1.0.0.info"), nil, material.FromCache},
+		"what go keeps under another name": {filepath.Join(modules, "cache/download/example.com/left/@v/v1.0.0.sh"), nil, material.FromCache},
+		"of a runner's tools":              {filepath.Join(home, "tools/x"), nil, material.FromToolchain},
+		"what the build has made":          {filepath.Join(top, "main.o"), func(f *record.File) { f.State = record.Made }, ""},
+		"what the build wrote before":      {filepath.Join(top, "main.d"), func(f *record.File) { f.First, f.State = record.Write, record.Changed }, ""},
+		"opened to write and left, then read": {filepath.Join(home, "y"), func(f *record.File) {
+			f.First, f.Use = record.Write, record.Write|record.Read
+		}, material.FromOutside},
 		"what is not there":                 {filepath.Join(top, "absent"), func(f *record.File) { f.State, f.Digest = record.Absent, "" }, ""},
 		"a file system of the kernel's own": {"/proc/self/status", nil, ""},
 	} {
@@ -361,5 +364,30 @@ func TestN03_variables_of_the_list_are_shown_and_others_counted(t *testing.T) {
 	m := made(t, build.Run{Dir: "/", Env: env, Variables: []string{"GITHUB_SHA"}, Result: &record.Result{}})
 	if len(m.Variables) != 3 || m.Withheld != 2 {
 		t.Errorf("variables = %+v, %d withheld; want 3, and 2 withheld", m.Variables, m.Withheld)
+	}
+}
+
+func TestN03_a_package_that_names_no_other_lacks_no_lock(t *testing.T) {
+	for text, locked := range map[string]bool{
+		`{"name": "hello", "files": ["index.js"]}`:            true,
+		`{"name": "hello", "dependencies": {"left": "1"}}`:    false,
+		`{"name": "hello", "devDependencies": {"left": "1"}}`: false,
+		`{"name": "hello", "workspaces": ["a"]}`:              false,
+		`null`:                                                false,
+		`{"name": `:                                           false,
+	} {
+		top := checkout(t)
+		at := put(t, filepath.Join(top, "package.json"), text)
+		git(t, top, "add", "-A")
+		git(t, top, "commit", "-q", "-m", "y")
+		for _, committed := range []bool{true, false} {
+			if !committed {
+				put(t, at, text+"\n")
+			}
+			r := build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{seen(t, at)}}}
+			if m := made(t, r); (len(m.Locks) == 0) != (locked && committed) {
+				t.Errorf("%s: committed %t, locks = %+v, want none missing: %t", text, committed, m.Locks, locked && committed)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package build
 
 import (
 	"cmp"
+	"encoding/json"
 	"path"
 	"path/filepath"
 	"slices"
@@ -153,7 +154,7 @@ func (k *maker) lockFiles() {
 	// The lock beside a manifest need not have been opened.
 	unlocked := lockfile.Unlocked(append(names, k.tracked()...))
 	for _, name := range unlocked {
-		if slices.Contains(names, name) {
+		if slices.Contains(names, name) && !k.namesNone(name) {
 			k.m.Locks = append(k.m.Locks, material.Lock{Path: k.text(name), State: material.LockNotLocked, Reason: "no lock file is there for what it names"})
 		}
 	}
@@ -164,6 +165,25 @@ func (k *maker) lockFiles() {
 	}
 	slices.SortFunc(k.m.Locks, func(a, b material.Lock) int { return cmp.Compare(a.Path, b.Path) })
 	k.m.Locks = slices.Compact(k.m.Locks)
+}
+
+// namesNone reports whether the commit has a package.json that names no package, so that no lock is missing.
+func (k *maker) namesNone(name string) bool {
+	at := filepath.Join(cmp.Or(k.Top, k.Dir), name)
+	b, err := file.Read(at, lockfile.MaxBytes)
+	if err != nil || path.Base(name) != "package.json" || !k.committed(at, b) {
+		return false
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(b, &members) != nil {
+		return false
+	}
+	for member := range members {
+		if strings.HasSuffix(strings.ToLower(member), "dependencies") || member == "workspaces" {
+			return false
+		}
+	}
+	return members != nil
 }
 
 func (k *maker) tracked() (names []string) {

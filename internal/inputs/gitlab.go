@@ -53,8 +53,8 @@ func (c component) Asks() bool {
 // among them: an artifact replaces what is checked out.
 func (c component) Paths() []string {
 	var paths []string
-	for _, name := range []string{"bundle-dir", "verdict"} {
-		if i, has := c.Input(name); has && i.Where.In(GitLab) {
+	for _, i := range c.Component.Inputs {
+		if i.Made && i.Where.In(GitLab) {
 			paths = append(paths, "'$[[ inputs."+i.Name+" ]]'")
 		}
 	}
@@ -68,6 +68,9 @@ func (c component) Paths() []string {
 	}
 	return paths
 }
+
+// Tells reports whether the job has outputs, which later jobs read from a file.
+func (c component) Tells() bool { return len(outputsOn(GitLab, c.Outputs)) > 0 }
 
 // Command is the one command of the binary that the job runs.
 func (c component) Command() string { return command(c.Component) }

@@ -69,6 +69,8 @@ type Input struct {
 	// Started is where the person who starts a pipeline by hand may say it in a
 	// variable of the pipeline.
 	Started Where
+	// Made says that the job makes this file or directory, and that later jobs read it.
+	Made bool
 	// PlatformDefault is the expression that is the default where an action
 	// fills the input in; it is never evaluated by the binary.
 	PlatformDefault string

@@ -22,7 +22,7 @@ func gate() Component {
 			policyRef,
 			bundle,
 			store("auto"),
-			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Where: Everywhere},
+			{Name: "verdict", Usage: "the file to write the verdict to", Default: VerdictPath, Kind: Path, Made: true, Where: Everywhere},
 			keepInput,
 			keepEvidence,
 			wait,
@@ -500,6 +500,9 @@ func manifest() Component {
 // ReproductionPath is where a rebuild is written if nobody says otherwise.
 const ReproductionPath = ".sallyport/reproduction.json"
 
+// RebuildPage is where the page of a rebuild is written if nobody says otherwise.
+const RebuildPage = ".sallyport/rebuild.html"
+
 // rebuild builds again and compares.
 func rebuild() Component {
 	return Component{
@@ -518,8 +521,8 @@ func rebuild() Component {
 			{Name: "fetch", Usage: "a shell command that fetches what the build needs, before its network is cut; that of the lock file that is there if empty", List: true, Where: Everywhere},
 			{Name: "with-network", Usage: "do not cut the network of the build", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "products", Usage: "with check: a file or directory that the build makes; all that it makes if empty", List: true, Kind: Path, Where: Everywhere},
-			{Name: "reproduction", Usage: "the file to write what came out to, for attest with reproduction", Default: ReproductionPath, Kind: Path, Where: Everywhere},
-			{Name: "html", Usage: "the file to write a page to that shows where the builds differ", Kind: Path, Where: Everywhere},
+			{Name: "reproduction", Usage: "the file to write what came out to, for attest with reproduction", Default: ReproductionPath, Kind: Path, Made: true, Where: Everywhere},
+			{Name: "html", Usage: "the file to write a page to that shows where the builds differ", Default: RebuildPage, Kind: Path, Made: true, Where: Everywhere},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Everywhere},
 			{Name: "quiet", Usage: "say nothing about what is being done", Default: "false", Kind: Bool, Where: Flag},
 		},
@@ -595,7 +598,7 @@ var (
 		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
 	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
-	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Where: Everywhere}
+	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Made: true, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}
 	offline   = Input{Name: "offline", Usage: "open no connection: use only the bundles and the trusted root that are here", Default: "false", Kind: Bool, Where: Everywhere}

@@ -366,6 +366,38 @@ func TestE13_artifacts_do_not_carry_the_policy(t *testing.T) {
 	}
 }
 
+// A job that later jobs need hands something on, and names no report that it does not write.
+func TestArtifactsAreNamed(t *testing.T) {
+	for _, c := range All() {
+		if !c.Where.In(GitLab) {
+			continue
+		}
+		_, jobs, _ := strings.Cut(string(read(t, "templates/"+c.Name+"/template.yml")), "\n---\n")
+		var all map[string]struct {
+			Artifacts struct {
+				Paths   []string
+				Reports map[string]string
+			}
+		}
+		if err := yaml.Unmarshal([]byte(jobs), &all); err != nil {
+			t.Fatal(err)
+		}
+		for name, job := range all {
+			if len(job.Artifacts.Paths) == 0 {
+				t.Errorf("%s: job %s hands on nothing", c.Name, name)
+			}
+			if _, tells := job.Artifacts.Reports["dotenv"]; tells != (len(outputsOn(GitLab, c.Outputs)) > 0) && !c.Within {
+				t.Errorf("%s: job %s has a file of outputs: %t", c.Name, name, tells)
+			}
+		}
+	}
+	rebuild, _ := Lookup("rebuild")
+	want := []string{"'$[[ inputs.reproduction ]]'", "'$[[ inputs.html ]]'"}
+	if got := (component{rebuild, ""}).Paths(); !slices.Equal(got, want) {
+		t.Errorf("rebuild hands on %q, want %q", got, want)
+	}
+}
+
 // H01: a gate that may fail is no gate.
 func TestH01_no_job_may_fail(t *testing.T) {
 	for path, content := range wires(t) {

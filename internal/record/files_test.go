@@ -54,6 +54,8 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		{"the new name of a file that was read", "cat a; mv a moved", "moved", record.Made, digest("a\n"), record.Named, record.Named},
 		{"made", "echo x > new", "new", record.Made, digest("x\n"), record.Write, record.Write},
 		{"made and deleted", "echo x > new; rm new", "new", record.Gone, "", record.Write, record.Write},
+		{"made to be written and read, and deleted", "exec 3<> new; rm new", "new", record.Gone, "", record.Read | record.Write, record.Write},
+		{"opened to be written and read, and deleted", "exec 3<> a; rm a", "a", record.Gone, "", record.Read | record.Write, record.Read | record.Write},
 		{"a link that is replaced by a rename", "ln -s none l; mv a l", "l", record.Made, digest("a\n"), record.Named, record.Named},
 		{"looked for behind a link", "mkdir -p left/deep; ln -s left/deep l; cat l/../none", "left/none", record.Absent, "", record.Read, record.Read},
 		{"a new hard link", "ln a hard", "hard", record.Made, digest("a\n"), record.Named, record.Named},

@@ -129,7 +129,7 @@ const (
 type File struct {
 	Path   string `json:"path"` // absolute, links resolved as far as the path existed
 	Use    Use    `json:"use"`
-	First  Use    `json:"first"` // its first use
+	First  Use    `json:"first"` // its first use; of a file that was not there, nothing was read
 	State  string `json:"state"`
 	Digest string `json:"digest,omitempty"` // SHA-256, lower-case hexadecimal; only of regular files
 	Size   int64  `json:"size,omitempty"`

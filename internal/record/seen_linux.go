@@ -72,8 +72,12 @@ func (r *recorder) keep(f *found, use Use) int {
 		r.result.Watch.Lost++
 		return -1
 	}
+	first := use
+	if f.was == nil && f.state == "" && use&Write != 0 {
+		first &^= Read // compilers open their temporary files for both: of before there was nothing to read
+	}
 	r.paths[key] = len(r.files)
-	r.files = append(r.files, seen{path: f.path, use: use, first: use, was: f.was, state: f.state, digest: f.digest})
+	r.files = append(r.files, seen{path: f.path, use: use, first: first, was: f.was, state: f.state, digest: f.digest})
 	return len(r.files) - 1
 }
 

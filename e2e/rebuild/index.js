@@ -1,0 +1,2 @@
+// Says hello.
+module.exports = name => `hello, ${name}`
