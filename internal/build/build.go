@@ -131,7 +131,8 @@ func (k *maker) shown(args []string) []string {
 
 // after reports whether an argument is a secret because of the flag before it.
 func (k *maker) after(flag, value string) bool {
-	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") && (k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
+	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") &&
+		(k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
 }
 
 // secret reports whether a value is a secret, or whether one is given a name inside of it, as a shell, a header of HTTP and
@@ -146,7 +147,8 @@ func (k *maker) secret(name, value string) bool {
 			return false
 		}
 		name, apart := rest[m[2]:m[3]], rest[m[3]:m[4]]
-		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) && k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
+		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) &&
+			k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
 			return true
 		}
 		rest = rest[m[3]+1:] // a value may give names itself
@@ -221,10 +223,12 @@ func (k *maker) classify() {
 }
 
 func (k *maker) came(f record.File) string {
-	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
+	there := []string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}
+	if pseudo(f.Path) || !slices.Contains(there, f.State) {
 		return ""
 	}
-	if f.From != "" && k.packaged(f.Path) == nil { // a package manager links files from its store, and a lock names those
+	// A package manager links files from its store, and a lock names those.
+	if f.From != "" && k.packaged(f.Path) == nil {
 		return k.placed(f.From)
 	}
 	if f.State == record.Made || f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
@@ -276,8 +280,9 @@ func ofGit(path string) bool {
 	case "info":
 		return slices.Contains([]string{"exclude", "attributes", "grafts", "sparse-checkout", "refs"}, below)
 	}
-	return below == "" && slices.Contains([]string{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "config",
-		"config.worktree", "description", "shallow", "commondir", "gitdir"}, first)
+	return below == "" &&
+		slices.Contains([]string{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "config",
+			"config.worktree", "description", "shallow", "commondir", "gitdir"}, first)
 }
 
 // pseudo reports whether a path is of the kernel's own file systems.
@@ -285,12 +290,16 @@ func pseudo(path string) bool {
 	if _, shared := under("/dev/shm", path); shared {
 		return false // a file system like others, in memory
 	}
-	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(d string) bool { _, ok := under(d, path); return ok }) ||
-		!strings.HasPrefix(path, "/") || strings.HasSuffix(path, " (deleted)")
+	in := func(d string) bool { _, ok := under(d, path); return ok }
+	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, in) || !strings.HasPrefix(path, "/") ||
+		strings.HasSuffix(path, " (deleted)")
 }
 
 // systems are the directories that come with the image of a machine (Filesystem Hierarchy Standard 3.0).
-var systems = []string{"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd"}
+var systems = []string{
+	"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt",
+	"/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd",
+}
 
 // downloaded is the folder of the module for which the go command keeps a file beside it: its go.mod, its archive, their digests
 // and its version (https://go.dev/ref/mod#module-cache). "" is none.
@@ -329,7 +338,10 @@ func (k *maker) materials() {
 	groups := map[string]*group{}
 	o := &k.m.Observation
 	list := func(path, how, digest string, files int, changed bool) {
-		k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(path), How: how, Digest: digest, Files: files, Changed: changed})
+		k.m.Materials = append(
+			k.m.Materials,
+			material.Material{Path: k.named(path), How: how, Digest: digest, Files: files, Changed: changed},
+		)
 	}
 	for i, f := range k.Result.Files {
 		switch {

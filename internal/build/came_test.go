@@ -29,8 +29,8 @@ func put(t *testing.T, path, text string) string {
 
 func git(t *testing.T, dir string, args ...string) string {
 	t.Helper()
-	c := exec.Command("git", append([]string{"-c", "init.defaultBranch=main", "-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgSign=false",
-		"-c", "protocol.file.allow=always"}, args...)...)
+	fixed := strings.Fields("-c init.defaultBranch=main -c user.name=a -c user.email=a@example.com -c commit.gpgSign=false")
+	c := exec.Command("git", append(append(fixed, "-c", "protocol.file.allow=always"), args...)...)
 	c.Dir = dir
 	out, err := c.CombinedOutput()
 	if err != nil {
@@ -60,7 +60,14 @@ func seen(t *testing.T, path string) record.File {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return record.File{Path: path, Use: record.Read, First: record.Read, State: record.Certain, Digest: sum(b), Size: int64(len(b))}
+	return record.File{
+		Path:   path,
+		Use:    record.Read,
+		First:  record.Read,
+		State:  record.Certain,
+		Digest: sum(b),
+		Size:   int64(len(b)),
+	}
 }
 
 func made(t *testing.T, r build.Run) material.Manifest {
@@ -68,7 +75,12 @@ func made(t *testing.T, r build.Run) material.Manifest {
 	r.Hidden, r.Scrub = func(_, _ string) bool { return false }, func(s string) string { return s }
 	r.Version = func(string, ...string) string { return "" }
 	if r.Result.Watch.Files == "" {
-		r.Result.Watch = record.Watch{Method: "seccomp-notification", Files: record.Observed, Processes: record.Observed, Network: record.Observed}
+		r.Result.Watch = record.Watch{
+			Method:    "seccomp-notification",
+			Files:     record.Observed,
+			Processes: record.Observed,
+			Network:   record.Observed,
+		}
 	}
 	m, _, err := build.Manifest(r)
 	if err != nil {
@@ -122,18 +134,37 @@ func TestN03_how_each_file_came(t *testing.T) {
 					put(t, x.path, "x")
 				}
 			}
-			f := record.File{Path: x.path, Use: record.Read, First: record.Read, State: record.Certain, Digest: sum([]byte("x"))}
+			f := record.File{
+				Path:   x.path,
+				Use:    record.Read,
+				First:  record.Read,
+				State:  record.Certain,
+				Digest: sum([]byte("x")),
+			}
 			if x.edit != nil {
 				x.edit(&f)
 			}
-			module := seen(t, put(t, filepath.Join(modules, "example.com/left@v1.0.0/go.mod"), "module example.com/left\n"))
-			m := made(t, build.Run{Top: top, Dir: top, Home: home, Env: []string{"GOCACHE=" + filepath.Join(top, ".gocache")}, Tools: []string{filepath.Join(home, "tools")},
-				Result: &record.Result{Files: []record.File{module, f}}})
+			module := seen(
+				t,
+				put(t, filepath.Join(modules, "example.com/left@v1.0.0/go.mod"), "module example.com/left\n"),
+			)
+			m := made(
+				t,
+				build.Run{
+					Top:    top,
+					Dir:    top,
+					Home:   home,
+					Env:    []string{"GOCACHE=" + filepath.Join(top, ".gocache")},
+					Tools:  []string{filepath.Join(home, "tools")},
+					Result: &record.Result{Files: []record.File{module, f}},
+				},
+			)
 			ways := map[string]int{}
 			for _, y := range m.Materials {
 				ways[y.How] += y.Files
 			}
-			if ways[material.FromPackage]--; x.want == "" && m.Explained.Files != 1 || x.want != "" && ways[x.want] != 1 {
+			if ways[material.FromPackage]--; x.want == "" && m.Explained.Files != 1 ||
+				x.want != "" && ways[x.want] != 1 {
 				t.Errorf("ways = %v of %d files, want %q", ways, m.Explained.Files, x.want)
 			}
 		})
@@ -149,14 +180,20 @@ func TestN03_what_is_gone_afterwards_is_listed_without_a_digest(t *testing.T) {
 		t.Errorf("gone = %d, materials = %+v, want %+v", m.Observation.Gone, m.Materials, want)
 	}
 	f.First, f.Use = record.Write, record.Write|record.Read // the build made it, and took it away
-	if m = made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}}); m.Observation.Gone != 0 || len(m.Materials) != 0 {
+	if m = made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}}); m.Observation.Gone != 0 ||
+		len(m.Materials) != 0 {
 		t.Errorf("gone = %d, materials = %+v, want none", m.Observation.Gone, m.Materials)
 	}
 }
 
 func TestN03_a_product_that_cannot_be_read_is_told(t *testing.T) {
 	top := checkout(t)
-	f := record.File{Path: filepath.Join(top, "dist/app"), Use: record.Write, First: record.Write, State: record.Unreadable}
+	f := record.File{
+		Path:  filepath.Join(top, "dist/app"),
+		Use:   record.Write,
+		First: record.Write,
+		State: record.Unreadable,
+	}
 	m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}})
 	if len(m.Products) != 0 || !slices.ContainsFunc(m.Concerns(), func(c string) bool {
 		return strings.Contains(c, "dist/app") && strings.Contains(c, "could not be read")
@@ -202,7 +239,10 @@ func TestE11_a_lock_file_that_is_not_the_commits_locks_nothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	module := seen(t, put(t, filepath.Join(home, "go/pkg/mod/example.com/left@v1.0.0/go.mod"), "module example.com/left\n"))
+	module := seen(
+		t,
+		put(t, filepath.Join(home, "go/pkg/mod/example.com/left@v1.0.0/go.mod"), "module example.com/left\n"),
+	)
 	lock := filepath.Join(top, "go.sum")
 	put(t, lock, "example.com/left v1.0.0 h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n")
 	r := build.Run{Top: top, Dir: top, Home: home}
@@ -215,7 +255,8 @@ func TestE11_a_lock_file_that_is_not_the_commits_locks_nothing(t *testing.T) {
 		}
 		return m.Packages[0].State, m.Locks[0]
 	}
-	if s, l := state(); s != material.NotLocked || l.State != material.LockNotRead || !strings.Contains(l.Reason, "not the commit's") {
+	if s, l := state(); s != material.NotLocked || l.State != material.LockNotRead ||
+		!strings.Contains(l.Reason, "not the commit's") {
 		t.Errorf("a lock that no commit has: %s, %+v", s, l)
 	}
 	git(t, top, "add", "-A")
@@ -241,7 +282,8 @@ func TestN03_a_product_that_was_moved_in_from_elsewhere_is_told_by_where_it_came
 		filepath.Join(top, "main.c"): material.FromSource, "/usr/share/x": material.FromSystem} {
 		r.Result.Files[0].From = from
 		m := made(t, r)
-		if len(m.Products) != 1 || len(m.Materials) != 1 || m.Materials[0].How != how || m.Explained.Files != 1 || m.Explained.Count != 0 {
+		if len(m.Products) != 1 || len(m.Materials) != 1 || m.Materials[0].How != how || m.Explained.Files != 1 ||
+			m.Explained.Count != 0 {
 			t.Errorf("from %s: products %+v, materials %+v, want %s", from, m.Products, m.Materials, how)
 		}
 		if rest, below := strings.CutPrefix(from, top+"/"); below && m.Materials[0].Path != rest {
@@ -264,7 +306,12 @@ func TestN03_products_are_what_the_build_made_and_no_cache(t *testing.T) {
 		files = append(files, f)
 	}
 	files = append(files, seen(t, filepath.Join(top, "main.c")))
-	r := build.Run{Top: top, Dir: top, Env: []string{"GOCACHE=" + filepath.Join(top, ".gocache")}, Result: &record.Result{Files: files}}
+	r := build.Run{
+		Top:    top,
+		Dir:    top,
+		Env:    []string{"GOCACHE=" + filepath.Join(top, ".gocache")},
+		Result: &record.Result{Files: files},
+	}
 	m := made(t, r)
 	if len(m.Products) != 1 || m.Products[0].Path != "dist/app" {
 		t.Errorf("products = %+v, want dist/app alone", m.Products)
@@ -274,9 +321,18 @@ func TestN03_products_are_what_the_build_made_and_no_cache(t *testing.T) {
 		t.Errorf("products = %+v, want none outside of the output", m.Products)
 	}
 	// Of a build that nobody watched, what lies in the output is what it made.
-	r.Result = &record.Result{Watch: record.Watch{Method: "none", Files: record.NotObserved, Processes: record.NotObserved, Network: record.NotObserved, Reason: "macOS"}}
+	r.Result = &record.Result{
+		Watch: record.Watch{
+			Method:    "none",
+			Files:     record.NotObserved,
+			Processes: record.NotObserved,
+			Network:   record.NotObserved,
+			Reason:    "macOS",
+		},
+	}
 	r.Out = []string{filepath.Join(top, "dist"), filepath.Join(top, "main.c"), filepath.Join(top, "absent")}
-	if m = made(t, r); len(m.Products) != 2 || m.Products[0].Path != "dist/app" || m.Products[0].Digest != sum([]byte("dist/app")) {
+	if m = made(t, r); len(m.Products) != 2 || m.Products[0].Path != "dist/app" ||
+		m.Products[0].Digest != sum([]byte("dist/app")) {
 		t.Errorf("products = %+v, want dist/app and main.c", m.Products)
 	}
 	if r.Out = nil; len(made(t, r).Products) != 0 {
@@ -287,7 +343,15 @@ func TestN03_products_are_what_the_build_made_and_no_cache(t *testing.T) {
 func TestN03_the_source_is_the_commit_that_is_checked_out(t *testing.T) {
 	source := func(t *testing.T, top, named string) material.Source {
 		t.Helper()
-		return made(t, build.Run{Top: top, Dir: top, Commit: named, Result: &record.Result{Files: []record.File{seen(t, filepath.Join(top, "main.c"))}}}).Source
+		return made(
+			t,
+			build.Run{
+				Top:    top,
+				Dir:    top,
+				Commit: named,
+				Result: &record.Result{Files: []record.File{seen(t, filepath.Join(top, "main.c"))}},
+			},
+		).Source
 	}
 	for name, change := range map[string]func(t *testing.T, top string) string{
 		"a branch":       func(*testing.T, string) string { return "" },
@@ -311,7 +375,8 @@ func TestN03_the_source_is_the_commit_that_is_checked_out(t *testing.T) {
 				top = at
 			}
 			head := git(t, top, "rev-parse", "HEAD")
-			if s := source(t, top, head); !s.Clean || s.Commit != head || s.Reason != "" || s.Tree != git(t, top, "rev-parse", "HEAD^{tree}") {
+			if s := source(t, top, head); !s.Clean || s.Commit != head || s.Reason != "" ||
+				s.Tree != git(t, top, "rev-parse", "HEAD^{tree}") {
 				t.Errorf("source = %+v, want %s, clean", s, head)
 			}
 			if s := source(t, top, gone); s.Clean || s.Reason == "" {
@@ -338,7 +403,8 @@ func TestN03_submodules_are_named_by_their_commits(t *testing.T) {
 	git(t, top, "submodule", "add", "-q", inner, "third")
 	git(t, top, "commit", "-q", "-m", "y")
 	s := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{}}).Source
-	if len(s.Submodules) != 1 || s.Submodules[0].Path != "third" || s.Submodules[0].Commit != git(t, inner, "rev-parse", "HEAD") {
+	if len(s.Submodules) != 1 || s.Submodules[0].Path != "third" ||
+		s.Submodules[0].Commit != git(t, inner, "rev-parse", "HEAD") {
 		t.Errorf("submodules = %+v", s.Submodules)
 	}
 }
@@ -346,7 +412,11 @@ func TestN03_submodules_are_named_by_their_commits(t *testing.T) {
 func TestN03_images_that_a_dockerfile_begins_with(t *testing.T) {
 	top := checkout(t)
 	pin := "sha256:" + strings.Repeat("a", 64)
-	at := put(t, filepath.Join(top, "Dockerfile"), "FROM --platform=linux/amd64 golang:1.26@"+pin+" AS build\nFROM build AS second\nfrom scratch\nFROM alpine:3\n")
+	at := put(
+		t,
+		filepath.Join(top, "Dockerfile"),
+		"FROM --platform=linux/amd64 golang:1.26@"+pin+" AS build\nFROM build AS second\nfrom scratch\nFROM alpine:3\n",
+	)
 	m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{seen(t, at)}}})
 	if len(m.Images) != 2 || m.Images[0].Name != "alpine:3" || m.Images[0].Digest != "" || m.Images[1].Digest != pin {
 		t.Errorf("images = %+v, want alpine without a digest and golang with one", m.Images)

@@ -38,10 +38,14 @@ func (k *maker) packagesOf() {
 	}
 	home := k.Home
 	k.kept = packages.Check(opened, locks, packages.Places{
-		GoModCache: cmp.Or(k.env("GOMODCACHE"), joined(firstOf(k.env("GOPATH")), "pkg/mod"), joined(home, "go/pkg/mod")),
-		NpmCache:   cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
-		CargoHome:  cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
-		Dir:        k.Dir,
+		GoModCache: cmp.Or(
+			k.env("GOMODCACHE"),
+			joined(firstOf(k.env("GOPATH")), "pkg/mod"),
+			joined(home, "go/pkg/mod"),
+		),
+		NpmCache:  cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
+		CargoHome: cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
+		Dir:       k.Dir,
 	})
 	k.inFolder = map[string]int{}
 	for i, p := range k.kept {
@@ -70,7 +74,8 @@ func (k *maker) ofMachine(path string) bool {
 	if _, below := under(k.Top, path); below {
 		return false
 	}
-	return k.ofToolchain(path) || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+	return k.ofToolchain(path) ||
+		slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
@@ -94,7 +99,8 @@ func (k *maker) candidates() (all []string) {
 
 // installed reports whether a file came with a package, so that what it says of locks is about that package.
 func installed(path string) bool {
-	return strings.Contains(path, "/node_modules/") || strings.Contains(path, "/vendor/") || strings.Contains(path, "/site-packages/")
+	return strings.Contains(path, "/node_modules/") || strings.Contains(path, "/vendor/") ||
+		strings.Contains(path, "/site-packages/")
 }
 
 func joined(dir, rest string) string {
@@ -124,7 +130,13 @@ func (k *maker) lockFiles() {
 		if k.ofToolchain(p.At) {
 			continue // its bytes are the toolchain's
 		}
-		q := material.Package{PURL: cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)), State: string(p.State), Lock: k.named(p.Lock), Files: p.Files, Found: k.text(p.Found)}
+		q := material.Package{
+			PURL:  cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)),
+			State: string(p.State),
+			Lock:  k.named(p.Lock),
+			Files: p.Files,
+			Found: k.text(p.Found),
+		}
 		if p.Lock == "" {
 			q.Lock = ""
 		}
@@ -154,12 +166,22 @@ func (k *maker) lockFiles() {
 	unlocked := lockfile.Unlocked(append(names, k.tracked()...))
 	for _, name := range unlocked {
 		if slices.Contains(names, name) {
-			k.m.Locks = append(k.m.Locks, material.Lock{Path: k.text(name), State: material.LockNotLocked, Reason: "no lock file is there for what it names"})
+			k.m.Locks = append(
+				k.m.Locks,
+				material.Lock{
+					Path:   k.text(name),
+					State:  material.LockNotLocked,
+					Reason: "no lock file is there for what it names",
+				},
+			)
 		}
 	}
 	for _, name := range names {
 		if _, state := lockfile.Known(path.Base(name)); state == lockfile.NotRead {
-			k.m.Locks = append(k.m.Locks, material.Lock{Path: k.text(name), State: material.LockNotRead, Reason: "no reader for this format"})
+			k.m.Locks = append(
+				k.m.Locks,
+				material.Lock{Path: k.text(name), State: material.LockNotRead, Reason: "no reader for this format"},
+			)
 		}
 	}
 	slices.SortFunc(k.m.Locks, func(a, b material.Lock) int { return cmp.Compare(a.Path, b.Path) })

@@ -82,7 +82,8 @@ func (k *maker) pinned(named []material.Reference) []material.Reference {
 
 func dockerfile(base string) bool {
 	lower := strings.ToLower(base)
-	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(lower, "dockerfile.") || strings.HasSuffix(lower, ".dockerfile")
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(lower, "dockerfile.") ||
+		strings.HasSuffix(lower, ".dockerfile")
 }
 
 var (
@@ -126,4 +127,6 @@ func actions(k *maker, b []byte, where string) (all []material.Reference) {
 	return all
 }
 
-var commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`) })
+var commit = sync.OnceValue(
+	func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`) },
+)

@@ -43,12 +43,20 @@ var names = []string{
 }
 
 // pairs are a flag and the argument after it.
-var pairs = []string{"--password", "--token", "--api-key", "--client-secret", "-passphrase", "--auth", "-u", "--user", "--proxy-user"}
+var pairs = []string{
+	"--password", "--token", "--api-key", "--client-secret", "-passphrase", "--auth", "-u", "--user", "--proxy-user",
+}
 
 func TestF07_no_secret_is_in_a_manifest_or_its_log(t *testing.T) {
 	var commands [][]string
 	for _, s := range shapes {
-		commands = append(commands, []string{"tool", s}, []string{"tool", "--x=" + s}, []string{"tool", "--x", s}, []string{"sh", "-c", "echo a; tool " + s + " b"})
+		commands = append(
+			commands,
+			[]string{"tool", s},
+			[]string{"tool", "--x=" + s},
+			[]string{"tool", "--x", s},
+			[]string{"sh", "-c", "echo a; tool " + s + " b"},
+		)
 	}
 	for _, n := range names {
 		s := fmt.Sprintf(n, mark)
@@ -83,7 +91,8 @@ func TestF07_what_is_no_secret_is_kept(t *testing.T) {
 		{"sh", "-c", "read the token and go on"},
 	} {
 		kept := written(t, c, []string{"CFLAGS=-O2 -DVERSION=3", "SOURCE_DATE_EPOCH=1700000000"})
-		if strings.Contains(kept, "[hidden]") || !strings.Contains(kept, "-DVERSION=3") || !strings.Contains(kept, "1700000000") {
+		if strings.Contains(kept, "[hidden]") || !strings.Contains(kept, "-DVERSION=3") ||
+			!strings.Contains(kept, "1700000000") {
 			t.Errorf("%q: a part is hidden: %s", c, kept)
 		}
 	}
@@ -94,7 +103,16 @@ func paths(command []string) (all []record.File) {
 	for _, w := range command {
 		for _, s := range shapes { // a name has no meaning beside its shape
 			if strings.Contains(w, s) && !strings.ContainsAny(w, "\n") {
-				all = append(all, record.File{Path: "/home/" + w + "/x", Use: record.Read, First: record.Read, State: record.Certain, Digest: sum(nil)})
+				all = append(
+					all,
+					record.File{
+						Path:   "/home/" + w + "/x",
+						Use:    record.Read,
+						First:  record.Read,
+						State:  record.Certain,
+						Digest: sum(nil),
+					},
+				)
 			}
 		}
 	}
@@ -107,8 +125,11 @@ func written(t *testing.T, command, env []string) string {
 	known := []string{ofJob}
 	m, log, err := build.Manifest(build.Run{
 		Command: command, Env: env, Dir: "/", Machine: material.Machine{},
-		Result: &record.Result{Files: paths(command), Programs: []record.Program{{Path: "/bin/tool", Args: command, Count: 1}},
-			Connections: []record.Connection{{To: "tcp 192.0.2.1:443", Count: 1, By: "/bin/tool"}}},
+		Result: &record.Result{
+			Files:       paths(command),
+			Programs:    []record.Program{{Path: "/bin/tool", Args: command, Count: 1}},
+			Connections: []record.Connection{{To: "tcp 192.0.2.1:443", Count: 1, By: "/bin/tool"}},
+		},
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
 		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
 		Version: func(string, ...string) string { return "" },

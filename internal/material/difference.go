@@ -97,11 +97,17 @@ func (m *Manifest) tools() map[string]string {
 }
 
 func (m *Manifest) locks() map[string]string {
-	return of(m.Locks, func(l Lock) (string, string) { return l.Path, strings.TrimSpace(l.State + " " + short(l.Digest)) })
+	return of(
+		m.Locks,
+		func(l Lock) (string, string) { return l.Path, strings.TrimSpace(l.State + " " + short(l.Digest)) },
+	)
 }
 
 func (m *Manifest) packages() map[string]string {
-	return of(m.Packages, func(p Package) (string, string) { return p.PURL, strings.TrimSpace(p.State + " " + short(p.Digest)) })
+	return of(
+		m.Packages,
+		func(p Package) (string, string) { return p.PURL, strings.TrimSpace(p.State + " " + short(p.Digest)) },
+	)
 }
 
 func references(list []Reference) map[string]string {

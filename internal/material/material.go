@@ -255,9 +255,23 @@ func (m *Manifest) normalise() {
 	for _, list := range []*[]string{&m.Command, &m.Observation.Delegated, &m.Observation.Around, &m.Observation.Outlived, &m.Source.Dirty} {
 		*list = written(*list)
 	}
-	m.Source.Submodules, m.Products, m.Materials = written(m.Source.Submodules), written(m.Products), written(m.Materials)
+	m.Source.Submodules, m.Products, m.Materials = written(
+		m.Source.Submodules,
+	), written(
+		m.Products,
+	), written(
+		m.Materials,
+	)
 	m.Toolchains, m.Locks, m.Packages = written(m.Toolchains), written(m.Locks), written(m.Packages)
-	m.Images, m.Actions, m.Variables, m.Hosts = written(m.Images), written(m.Actions), written(m.Variables), written(m.Hosts)
+	m.Images, m.Actions, m.Variables, m.Hosts = written(
+		m.Images,
+	), written(
+		m.Actions,
+	), written(
+		m.Variables,
+	), written(
+		m.Hosts,
+	)
 	m.Programs = slices.Clone(written(m.Programs))
 	for i := range m.Programs {
 		m.Programs[i].Command = written(m.Programs[i].Command)
@@ -275,7 +289,14 @@ func written[T any](list []T) []T {
 // Read reads a manifest. One in which a member is absent, is there twice, or is not known is E_MALFORMED.
 func Read(b []byte) (Manifest, error) {
 	if len(b) > MaxBytes {
-		return Manifest{}, fault.New(fault.Refused, fault.Limit, "", "a build manifest of %d bytes, at most %d are read", len(b), MaxBytes)
+		return Manifest{}, fault.New(
+			fault.Refused,
+			fault.Limit,
+			"",
+			"a build manifest of %d bytes, at most %d are read",
+			len(b),
+			MaxBytes,
+		)
 	}
 	var m Manifest
 	if err := strictjson.DecodeExact(b, maxDepth, "a build manifest", &m); err != nil {
@@ -290,13 +311,21 @@ func Read(b []byte) (Manifest, error) {
 		return Manifest{}, err
 	}
 	if !bytes.Equal(given, own) {
-		return Manifest{}, malformed("a member of a build manifest is absent, or has another form: %s", firstDifference(given, own))
+		return Manifest{}, malformed(
+			"a member of a build manifest is absent, or has another form: %s",
+			firstDifference(given, own),
+		)
 	}
 	return m, m.check()
 }
 
 func malformed(format string, args ...any) error {
-	return fault.New(fault.Refused, fault.Malformed, "record the build again, and hand on the file as it was written", format, args...)
+	return fault.New(
+		fault.Refused,
+		fault.Malformed,
+		"record the build again, and hand on the file as it was written",
+		format,
+		args...)
 }
 
 // firstDifference shows the place where two canonical texts part.
@@ -318,11 +347,20 @@ func (m *Manifest) check() error {
 	case len(m.Command) == 0:
 		return malformed("the command is empty")
 	case m.Exit < -1 || m.Exit > maxStatus || m.Signal < 0 || (m.Exit == -1) != (m.Signal > 0):
-		return malformed("exit is %d and signal %d, want a status from 0 to %d, or -1 and a signal", m.Exit, m.Signal, maxStatus)
+		return malformed(
+			"exit is %d and signal %d, want a status from 0 to %d, or -1 and a signal",
+			m.Exit,
+			m.Signal,
+			maxStatus,
+		)
 	case m.RecordedBy != ByOwnJob:
 		return malformed("recordedBy is %q, want %q", m.RecordedBy, ByOwnJob)
 	case !slices.Contains(words, o.Files) || !slices.Contains(words, o.Processes):
-		return malformed("observation: files and processes are %q and %q, want observed or not-observed", o.Files, o.Processes)
+		return malformed(
+			"observation: files and processes are %q and %q, want observed or not-observed",
+			o.Files,
+			o.Processes,
+		)
 	case !slices.Contains(append(words, IsCut), o.Network):
 		return malformed("observation: network is %q, want observed, cut or not-observed", o.Network)
 	case (o.Network == IsCut) != (o.CutBy == "namespace" || o.CutBy == "socket-filter"):

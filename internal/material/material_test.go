@@ -13,13 +13,40 @@ import (
 // good is a manifest of which the tests below change one thing each.
 func good() material.Manifest {
 	at := time.Date(2026, 11, 28, 9, 0, 0, 0, time.UTC)
-	return material.Manifest{Recorder: "sallyport test", RecordedBy: material.ByOwnJob, Command: []string{"make"}, Directory: ".", Started: at, Ended: at.Add(time.Second),
-		Machine:     material.Machine{OS: "linux", Arch: "amd64"},
-		Observation: material.Observed{Method: "seccomp-notification", Files: "observed", Processes: "observed", Network: "cut", CutBy: "namespace"},
-		Source:      material.Source{Commit: "c1", Clean: true}, Products: []material.Product{{Path: "dist/app", Digest: hexOf('a'), Size: 1}},
-		Materials: []material.Material{{Path: "main.c", How: material.FromSource, Digest: hexOf('b'), Files: 1}, {Path: "/usr/lib", How: material.FromSystem, Digest: hexOf('c'), Files: 3}},
-		Explained: material.Explained{Count: 4, Files: 4}, Toolchains: []material.Toolchain{{Name: "gcc", Version: "13.2.0"}},
-		Packages: []material.Package{{PURL: "pkg:npm/a@1.0.0", State: material.Locked}}, Variables: []material.Variable{{Name: "CC", Value: "gcc"}}}
+	return material.Manifest{
+		Recorder:   "sallyport test",
+		RecordedBy: material.ByOwnJob,
+		Command:    []string{"make"},
+		Directory:  ".",
+		Started:    at,
+		Ended:      at.Add(time.Second),
+		Machine:    material.Machine{OS: "linux", Arch: "amd64"},
+		Observation: material.Observed{
+			Method:    "seccomp-notification",
+			Files:     "observed",
+			Processes: "observed",
+			Network:   "cut",
+			CutBy:     "namespace",
+		},
+		Source: material.Source{
+			Commit: "c1",
+			Clean:  true,
+		},
+		Products: []material.Product{{Path: "dist/app", Digest: hexOf('a'), Size: 1}},
+		Materials: []material.Material{
+			{Path: "main.c", How: material.FromSource, Digest: hexOf('b'), Files: 1},
+			{Path: "/usr/lib", How: material.FromSystem, Digest: hexOf('c'), Files: 3},
+		},
+		Explained: material.Explained{
+			Count: 4,
+			Files: 4,
+		},
+		Toolchains: []material.Toolchain{{Name: "gcc", Version: "13.2.0"}},
+		Packages: []material.Package{
+			{PURL: "pkg:npm/a@1.0.0", State: material.Locked},
+		},
+		Variables: []material.Variable{{Name: "CC", Value: "gcc"}},
+	}
 }
 
 func TestD17_a_manifest_that_contradicts_itself_is_refused(t *testing.T) {
