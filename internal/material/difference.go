@@ -60,9 +60,7 @@ func Diff(a, b *Manifest) (all []Change) {
 	one("machine", "user", fmt.Sprint(a.Machine.User), fmt.Sprint(b.Machine.User))
 	many("program", a.programs(), b.programs())
 	for _, how := range Ways {
-		if how != FromBuild {
-			many(how, a.materials(how), b.materials(how))
-		}
+		many(how, a.materials(how), b.materials(how))
 	}
 	many("product", a.products(), b.products())
 	return all

@@ -255,23 +255,11 @@ func (m *Manifest) normalise() {
 	for _, list := range []*[]string{&m.Command, &m.Observation.Delegated, &m.Observation.Around, &m.Observation.Outlived, &m.Source.Dirty} {
 		*list = written(*list)
 	}
-	m.Source.Submodules, m.Products, m.Materials = written(
-		m.Source.Submodules,
-	), written(
-		m.Products,
-	), written(
-		m.Materials,
-	)
+	m.Source.Submodules = written(m.Source.Submodules)
+	m.Products, m.Materials = written(m.Products), written(m.Materials)
 	m.Toolchains, m.Locks, m.Packages = written(m.Toolchains), written(m.Locks), written(m.Packages)
-	m.Images, m.Actions, m.Variables, m.Hosts = written(
-		m.Images,
-	), written(
-		m.Actions,
-	), written(
-		m.Variables,
-	), written(
-		m.Hosts,
-	)
+	m.Images, m.Actions = written(m.Images), written(m.Actions)
+	m.Variables, m.Hosts = written(m.Variables), written(m.Hosts)
 	m.Programs = slices.Clone(written(m.Programs))
 	for i := range m.Programs {
 		m.Programs[i].Command = written(m.Programs[i].Command)
@@ -392,9 +380,7 @@ func (m *Manifest) check() error {
 		if x.Files < 0 {
 			return malformed("material %q: %d files", x.Path, x.Files)
 		}
-		if x.How != FromBuild {
-			read += x.Files
-		}
+		read += x.Files
 	}
 	if read != m.Explained.Files {
 		return malformed("the materials are %d files, and %d were read", read, m.Explained.Files)
