@@ -234,9 +234,6 @@ func (k *maker) came(f record.File) string {
 	if f.State == record.Made || f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
 		return material.FromBuild
 	}
-	if f.Use&(record.Read|record.Execute) == 0 {
-		return ""
-	}
 	if f.State == record.Elsewhere {
 		return material.FromOutside // the process that opened it had mounts of its own, so its path says nothing
 	}
@@ -304,10 +301,10 @@ var systems = []string{
 // downloaded is the folder of the module for which the go command keeps a file beside it: its go.mod, its archive, their digests
 // and its version (https://go.dev/ref/mod#module-cache). "" is none.
 func downloaded(path string) string {
-	cache, rest, ok := strings.Cut(path, "/cache/download/")
-	name, file, of := strings.Cut(rest, "/@v/")
+	cache, rest, _ := strings.Cut(path, "/cache/download/")
+	name, file, _ := strings.Cut(rest, "/@v/")
 	ext := filepath.Ext(file)
-	if !ok || !of || !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
+	if !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
 		return ""
 	}
 	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
@@ -344,15 +341,15 @@ func (k *maker) materials() {
 		)
 	}
 	for i, f := range k.Result.Files {
+		how := k.how[i]
 		switch {
 		case f.State == record.Gone && f.First&record.Read != 0 && !pseudo(f.Path):
 			if o.Gone++; o.Gone <= maxGone {
 				list(f.Path, k.placed(f.Path), "", 0, true)
 			}
-		case f.State == record.Changed && f.First == record.Read && k.how[i] != material.FromBuild && k.how[i] != material.FromToolchain:
+		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain:
 			o.Changed++
 		}
-		how := k.how[i]
 		if how == "" || how == material.FromBuild {
 			continue
 		}
@@ -420,7 +417,7 @@ func (k *maker) grouped(how, path string) string {
 func (k *maker) explains(how string, f record.File) bool {
 	switch how {
 	case material.FromSource:
-		return f.State == record.Certain && !k.dirty[f.Path] || f.From != "" && k.isCommitted(f)
+		return f.State == record.Certain && !k.dirty[f.Path] || k.isCommitted(f)
 	case material.FromPackage:
 		s := k.packaged(f.Path).State
 		return s == packages.Locked || s == packages.Named

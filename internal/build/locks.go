@@ -64,9 +64,8 @@ func (k *maker) committed(at string, content []byte) bool {
 	if k.source.files == nil {
 		return true
 	}
-	rest, below := under(k.Top, at)
-	entry, tracked := k.source.files[rest]
-	return below && tracked && gitobject.Is(entry.ID, content)
+	rest, _ := under(k.Top, at)
+	return gitobject.Is(k.source.files[rest].ID, content)
 }
 
 // ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
@@ -137,9 +136,6 @@ func (k *maker) lockFiles() {
 			Files: p.Files,
 			Found: k.text(p.Found),
 		}
-		if p.Lock == "" {
-			q.Lock = ""
-		}
 		if len(p.Digests) > 0 {
 			q.Digest = p.Digests[0].Alg + ":" + p.Digests[0].Hex
 		}
@@ -148,7 +144,7 @@ func (k *maker) lockFiles() {
 	opened := map[string]bool{}
 	var names []string
 	for i, f := range k.Result.Files {
-		if k.how[i] == "" && f.State != record.Certain {
+		if k.how[i] == "" {
 			continue
 		}
 		opened[f.Path] = true

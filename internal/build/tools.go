@@ -57,8 +57,8 @@ func (k *maker) toolchains() {
 			k.m.Toolchains = append(k.m.Toolchains, t)
 		}
 	}
-	if k.Home != "" && slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
-		k.roots = append(k.roots, filepath.Join(k.Home, ".config/go/telemetry")) // it counts there how often it ran
+	if slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
+		k.roots = append(k.roots, joined(k.Home, ".config/go/telemetry")) // it counts there how often it ran
 	}
 	for _, dir := range k.Tools {
 		k.roots = append(k.roots, filepath.Clean(dir))

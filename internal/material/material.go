@@ -101,7 +101,7 @@ type Observed struct {
 type Source struct {
 	Commit     string      `json:"commit"`
 	Tree       string      `json:"tree"`
-	Clean      bool        `json:"clean"` // each tracked file that was opened is the commit's, before and after
+	Clean      bool        `json:"clean"` // each tracked file that was opened or looked for is the commit's, before and after
 	Dirty      []string    `json:"dirty"` // tracked files that are not, the first 200
 	Submodules []Submodule `json:"submodules"`
 	Reason     string      `json:"reason"`
