@@ -118,8 +118,9 @@ func (k *maker) shown(args []string) []string {
 		out[i] = k.text(a)
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if assigned && k.secret(name, value) {
-			out[i] = a[:len(a)-len(value)] + hidden
-			if k.secret("", out[i]) {
+			before := strings.TrimSuffix(a, "="+value)
+			out[i] = k.text(before) + "=" + hidden
+			if k.secret("", before) {
 				out[i] = hidden
 			}
 		} else if i > 0 && !strings.HasPrefix(a, "-") && k.after(args[i-1], a) || k.secret("", a) {
