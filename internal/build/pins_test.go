@@ -64,3 +64,61 @@ func TestC21_actions_that_the_lock_file_of_workflows_pins(t *testing.T) {
 		t.Errorf("with a lock file that cannot be read: %v", broken)
 	}
 }
+
+func TestC21_a_lock_file_of_workflows_pins_only_what_has_no_commit(t *testing.T) {
+	const one, two = "08c6903cd8c0fde910a37f88322edcfb5dd907a8", "1111111111111111111111111111111111111111"
+	lock := func(name, id string) string {
+		return "version: 'v0.0.2'\ndependencies:\n  '" + name + "':\n    commit: '" + id + "'\n"
+	}
+	for name, x := range map[string]struct{ uses, lock, want string }{
+		"a tag":                            {"a/b@v1", lock("a/b@v1", "sha1-"+one), one},
+		"a folder of it":                   {"a/b/c@v1", lock("a/b@v1", "sha1-"+one), one},
+		"a folder of it that has a commit": {"a/b/c@" + one, lock("a/b@"+one, "sha1-"+two), one},
+		"a name without an owner":          {"b@v1", lock("a/b@v1", "sha1-"+one), ""},
+		"a name without a version":         {"a/b", lock("a/b@v1", "sha1-"+one), ""},
+		"another version":                  {"a/b@v2", lock("a/b@v1", "sha1-"+one), ""},
+		"a commit of another kind":         {"a/b@v1", lock("a/b@v1", "md5-"+one), ""},
+		"a commit that is none":            {"a/b@v1", lock("a/b@v1", "sha1-main"), ""},
+		"a lock file of two documents": {"a/b@v1", lock("a/b@v1", "sha1-"+one) + "---\n" + lock("a/b@v1",
+			"sha1-"+one), ""},
+		"a lock file that is empty":          {"a/b@v1", " ", ""},
+		"a lock file that is not there":      {"a/b@v1", "", ""},
+		"a lock file that is no list of any": {"a/b@v1", "dependencies: x\n", ""},
+	} {
+		got := references(t, "jobs:\n  a:\n    steps:\n      - uses: "+x.uses+"\n", x.lock)
+		if id, there := got[x.uses]; !there || id != x.want {
+			t.Errorf("%s: %s is %q (there: %v), want %q", name, x.uses, id, there, x.want)
+		}
+	}
+	both := references(t, "jobs:\n  a:\n    steps:\n      - uses: a/b@v1\n", lock("a/b@v1", "sha1-main"))
+	if len(both) != 1 {
+		t.Errorf("actions = %v, want the one of the workflow", both)
+	}
+}
+
+func TestN03_files_of_a_workflow_are_those_of_the_checkout(t *testing.T) {
+	top := filepath.Join(t.TempDir(), "checkout")
+	const one = "08c6903cd8c0fde910a37f88322edcfb5dd907a8"
+	const workflow, pins = "jobs:\n  a:\n    steps:\n      - uses: a/b@v1\n",
+		"dependencies:\n  'a/b@v1':\n    commit: 'sha1-" + one + "'\n"
+	for name, text := range map[string]string{"release.yml": workflow, "../release.yml": workflow,
+		"actions.lock": pins, "../actions.lock": pins} {
+		put(t, filepath.Join(top, name), text)
+	}
+	for name, x := range map[string]struct {
+		workflow, pins string
+		actions        int
+		digest         string
+	}{
+		"both":               {"release.yml", "actions.lock", 2, one},
+		"no lock":            {"release.yml", "", 1, ""},
+		"a lock outside":     {"release.yml", "../actions.lock", 1, ""},
+		"a workflow outside": {"../release.yml", "actions.lock", 0, ""},
+		"no workflow":        {"", "actions.lock", 0, ""},
+	} {
+		m := made(t, build.Run{Top: top, Dir: top, Workflow: x.workflow, Pins: x.pins, Result: &record.Result{}})
+		if len(m.Actions) != x.actions || x.actions > 0 && m.Actions[len(m.Actions)-1].Digest != x.digest {
+			t.Errorf("%s: actions = %+v, want %d with %q", name, m.Actions, x.actions, x.digest)
+		}
+	}
+}

@@ -26,19 +26,26 @@ func leaks(text string) bool { return strings.Contains(text, mark) || strings.Co
 var shapes = []string{
 	"ghp_" + mark, "gho_" + mark, "ghu_" + mark, "ghs_" + mark, "ghr_" + mark, "github_pat_11A_" + mark,
 	"glpat-" + mark, "glrt-t1_" + mark, "gldt-" + mark, "glcbt-" + mark, "glptt-" + mark, "glft-" + mark,
-	"npm_" + mark, "pypi-AgEIcHlwaS5vcmc" + mark, "xoxb-" + mark, "xoxp-" + mark, "xoxa-" + mark, "sk-" + mark, "sk_live_" + mark,
+	"npm_" + mark, "pypi-AgEIcHlwaS5vcmc" + mark, "xoxb-" + mark, "xoxp-" + mark, "xoxa-" + mark, "sk-" + mark,
+	"sk_live_" + mark,
 	"AIza" + mark, "dckr_pat_" + mark, "hvs." + mark, "eyJhbGciOiJIUzI1NiJ9.eyJ" + mark + ".x",
-	"-----BEGIN RSA PRIVATE KEY-----\n" + mark, "-----BEGIN OPENSSH PRIVATE KEY-----\n" + mark, "-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + mark,
-	"https://me:" + mark + "@example.com/x", "postgres://:" + mark + "@db/x", "redis://u:" + mark + "@cache:6379", "amqp://u:" + mark + "@queue",
+	"-----BEGIN RSA PRIVATE KEY-----\n" + mark, "-----BEGIN OPENSSH PRIVATE KEY-----\n" + mark,
+	"-----BEGIN PGP PRIVATE KEY BLOCK-----\n" + mark,
+	"https://me:" + mark + "@example.com/x", "postgres://:" + mark + "@db/x", "redis://u:" + mark + "@cache:6379",
+	"amqp://u:" + mark + "@queue",
 	"git+https://oauth2:" + mark + "@example.com/a.git", "Authorization: Bearer " + mark, "bearer " + mark, ofJob,
 }
 
 // names give a value that has no shape of its own.
 var names = []string{
-	"--password=%s", "-Dsigning.password=%s", "--token=%s", "API_KEY=%s", "client_secret=%s", "export NPM_TOKEN=%s; npm publish", "make A=1 DEPLOY_TOKEN=%s all",
-	"PASSPHRASE='%s' gpg --sign", `MY_PASSWORD="%s" ./build`, "X-Api-Key: %s", "PRIVATE-TOKEN: %s", "Cookie: session=%s", "Authorization: Basic %s",
-	`{"password": "%s"}`, `{"auth":"%s"}`, "//registry.example/:_authToken=%s", "//registry.example/:_password=%s", "--set credentials.value=%s",
-	"mysql --password %s", "deploy --api-key %s now", "curl -u me:%s https://example.com", "curl --user me:%s x", `-DAPI_KEY="%s"`, "-ldflags=-X main.token=%s",
+	"--password=%s", "-Dsigning.password=%s", "--token=%s", "API_KEY=%s", "client_secret=%s",
+	"export NPM_TOKEN=%s; npm publish", "make A=1 DEPLOY_TOKEN=%s all",
+	"PASSPHRASE='%s' gpg --sign", `MY_PASSWORD="%s" ./build`, "X-Api-Key: %s", "PRIVATE-TOKEN: %s",
+	"Cookie: session=%s", "Authorization: Basic %s",
+	`{"password": "%s"}`, `{"auth":"%s"}`, "//registry.example/:_authToken=%s", "//registry.example/:_password=%s",
+	"--set credentials.value=%s",
+	"mysql --password %s", "deploy --api-key %s now", "curl -u me:%s https://example.com", "curl --user me:%s x",
+	`-DAPI_KEY="%s"`, "-ldflags=-X main.token=%s",
 	"aws_secret_access_key = %s", "TWINE_PASSWORD=%s",
 }
 
@@ -86,8 +93,10 @@ func TestF07_no_secret_is_in_a_manifest_or_its_log(t *testing.T) {
 
 func TestF07_what_is_no_secret_is_kept(t *testing.T) {
 	for _, c := range [][]string{
-		{"go", "build", "-trimpath", "-ldflags=-s -w -X main.version=v1.2.3", "./..."}, {"sh", "-c", "make A=1 all; echo done: yes"}, {"gcc", "-DVERSION=\"1.2\"", "-o", "a", "a.c"},
-		{"npm", "run", "build", "--", "--mode", "production"}, {"curl", "https://example.com:8080/a?b=c"}, {"docker", "run", "-u", "1000", "image:latest"}, {"sort", "-u", "words"},
+		{"go", "build", "-trimpath", "-ldflags=-s -w -X main.version=v1.2.3", "./..."}, {"sh", "-c",
+			"make A=1 all; echo done: yes"}, {"gcc", "-DVERSION=\"1.2\"", "-o", "a", "a.c"},
+		{"npm", "run", "build", "--", "--mode", "production"}, {"curl", "https://example.com:8080/a?b=c"}, {"docker",
+			"run", "-u", "1000", "image:latest"}, {"sort", "-u", "words"},
 		{"sh", "-c", "read the token and go on"},
 	} {
 		kept := written(t, c, []string{"CFLAGS=-O2 -DVERSION=3", "SOURCE_DATE_EPOCH=1700000000"})

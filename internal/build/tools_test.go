@@ -21,10 +21,12 @@ func ran(programs []string, read ...string) *record.Result {
 	r := &record.Result{}
 	for _, p := range programs {
 		r.Programs = append(r.Programs, record.Program{Path: p, Count: 1})
-		r.Files = append(r.Files, record.File{Path: p, Use: record.Execute, First: record.Execute, State: record.Certain, Digest: sum([]byte(p))})
+		r.Files = append(r.Files, record.File{Path: p, Use: record.Execute, First: record.Execute,
+			State: record.Certain, Digest: sum([]byte(p))})
 	}
 	for _, p := range read {
-		r.Files = append(r.Files, record.File{Path: p, Use: record.Read, First: record.Read, State: record.Certain, Digest: sum(nil)})
+		r.Files = append(r.Files, record.File{Path: p, Use: record.Read, First: record.Read, State: record.Certain,
+			Digest: sum(nil)})
 	}
 	return r
 }
@@ -75,28 +77,43 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 		want          string // the toolchain and how it is known
 		beside, other string // a file, and how it came
 	}{
-		"with the machine":             {"/opt/x/bin/node", "node 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"python":                       {"/opt/x/bin/python3.12", "python 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"rustc":                        {"/opt/x/bin/rustc", "rustc 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"cargo":                        {"/opt/x/bin/cargo", "cargo 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"java":                         {"/opt/x/bin/javac", "java 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"ruby":                         {"/opt/x/bin/ruby", "ruby 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"dotnet":                       {"/opt/x/bin/dotnet", "dotnet 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain},
-		"that has no directory":        {"/opt/x/bin/gcc-13", "gcc 1.2.3 " + said, "/opt/x/lib/y", material.FromSystem},
-		"of the system":                {"/usr/bin/node", "node 1.2.3 " + said, "/usr/lib/y", material.FromSystem},
-		"of the first directory":       {"/bin/node", "node 1.2.3 " + said, "/etc/y", material.FromSystem},
-		"of the runner's tools":        {"/srv/tools/node/bin/node", "node 1.2.3 " + said, "/srv/tools/node/lib/y", material.FromToolchain},
-		"that an earlier step put":     {"/srv/me/bin/node", "node  " + none, "/srv/me/lib/y", material.FromOutside},
-		"of no known name":             {"/opt/x/bin/nodes", "", "/opt/x/lib/y", material.FromSystem},
-		"go":                           {link(filepath.Join(goroot, "bin/go"), "go1/bin/go"), "go " + goes + " build information", filepath.Join(home, "go1/src/y"), material.FromToolchain},
-		"a part of go":                 {link(compiler[0], "go2/pkg/tool/any/compile"), "go " + goes + " build information", filepath.Join(home, "go2/src/y"), material.FromToolchain},
-		"go at another place":          {link(filepath.Join(goroot, "bin/go"), "go3/other/go"), "go " + goes + " build information", filepath.Join(home, "go3/src/y"), material.FromOutside},
-		"what go counts":               {link(filepath.Join(goroot, "bin/go"), "go4/bin/go"), "go " + goes + " build information", filepath.Join(home, ".config/go/telemetry/y"), material.FromToolchain},
-		"what go counts, without go":   {"/usr/bin/node", "node 1.2.3 " + said, filepath.Join(home, ".config/go/telemetry/y"), material.FromOutside},
-		"a program of Go named a tool": {link(self, "own/node"), "node  " + none, filepath.Join(home, "y"), material.FromOutside},
+		"with the machine": {"/opt/x/bin/node", "node 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"python": {"/opt/x/bin/python3.12", "python 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"rustc": {"/opt/x/bin/rustc", "rustc 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"cargo": {"/opt/x/bin/cargo", "cargo 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"java": {"/opt/x/bin/javac", "java 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"ruby": {"/opt/x/bin/ruby", "ruby 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"dotnet": {"/opt/x/bin/dotnet", "dotnet 1.2.3 " + said, "/opt/x/lib/y",
+			material.FromToolchain},
+		"that has no directory":  {"/opt/x/bin/gcc-13", "gcc 1.2.3 " + said, "/opt/x/lib/y", material.FromSystem},
+		"of the system":          {"/usr/bin/node", "node 1.2.3 " + said, "/usr/lib/y", material.FromSystem},
+		"of the first directory": {"/bin/node", "node 1.2.3 " + said, "/etc/y", material.FromSystem},
+		"of the runner's tools": {"/srv/tools/node/bin/node", "node 1.2.3 " + said, "/srv/tools/node/lib/y",
+			material.FromToolchain},
+		"that an earlier step put": {"/srv/me/bin/node", "node  " + none, "/srv/me/lib/y", material.FromOutside},
+		"of no known name":         {"/opt/x/bin/nodes", "", "/opt/x/lib/y", material.FromSystem},
+		"go": {link(filepath.Join(goroot, "bin/go"), "go1/bin/go"), "go " + goes +
+			" build information", filepath.Join(home, "go1/src/y"), material.FromToolchain},
+		"a part of go": {link(compiler[0], "go2/pkg/tool/any/compile"), "go " + goes +
+			" build information", filepath.Join(home, "go2/src/y"), material.FromToolchain},
+		"go at another place": {link(filepath.Join(goroot, "bin/go"), "go3/other/go"), "go " + goes +
+			" build information", filepath.Join(home, "go3/src/y"), material.FromOutside},
+		"what go counts": {link(filepath.Join(goroot, "bin/go"), "go4/bin/go"), "go " + goes +
+			" build information", filepath.Join(home, ".config/go/telemetry/y"), material.FromToolchain},
+		"what go counts, without go": {"/usr/bin/node", "node 1.2.3 " + said, filepath.Join(home,
+			".config/go/telemetry/y"), material.FromOutside},
+		"a program of Go named a tool": {link(self, "own/node"), "node  " + none, filepath.Join(home, "y"),
+			material.FromOutside},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, _ := told(t, build.Run{Dir: "/srv/work", Home: home, Tools: []string{"/srv/tools"}, Result: ran([]string{x.program}, x.beside)})
+			m, _ := told(t, build.Run{Dir: "/srv/work", Home: home, Tools: []string{"/srv/tools"},
+				Result: ran([]string{x.program}, x.beside)})
 			got := ""
 			for _, c := range m.Toolchains {
 				got += fmt.Sprintf("%s %s %s", c.Name, c.Version, c.Said)
@@ -127,7 +144,8 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 		return "1.0.0"
 	}
 	m, _ := told(t, build.Run{Dir: "/srv", Result: r, Version: version})
-	if len(m.Toolchains) != 2 || m.Toolchains[0].Name != "gcc" || m.Toolchains[1].Path != "/usr/bin/node" || asked != 3 {
+	if len(m.Toolchains) != 2 || m.Toolchains[0].Name != "gcc" || m.Toolchains[1].Path != "/usr/bin/node" ||
+		asked != 3 {
 		t.Errorf("toolchains = %+v, want each version of a tool once, in order", m.Toolchains)
 	}
 	for name, edit := range map[string]func(*record.Result){
@@ -143,7 +161,8 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 		}
 	}
 	quiet := func(string, ...string) string { return "" }
-	if m, _ = told(t, build.Run{Dir: "/srv", Result: ran([]string{"/usr/bin/node"}), Version: quiet}); len(m.Toolchains) != 1 || m.Toolchains[0].Said != none {
+	if m, _ = told(t, build.Run{Dir: "/srv", Result: ran([]string{"/usr/bin/node"}),
+		Version: quiet}); len(m.Toolchains) != 1 || m.Toolchains[0].Said != none {
 		t.Errorf("toolchains = %+v, want one that says no version", m.Toolchains)
 	}
 }
@@ -160,7 +179,8 @@ func git2(t *testing.T, name string, args ...string) string {
 
 func TestN03_programs_have_the_digests_of_their_files(t *testing.T) {
 	r := &record.Result{Programs: []record.Program{
-		{Path: "/srv/b", Count: 2, Args: []string{"b", "--token", "hunter"}, Digest: "of the moment"}, {Path: "/srv/a", Count: 1}, {Path: "/srv/c", Digest: "of the moment"}},
+		{Path: "/srv/b", Count: 2, Args: []string{"b", "--token", "hunter"}, Digest: "of the moment"},
+		{Path: "/srv/a", Count: 1}, {Path: "/srv/c", Digest: "of the moment"}},
 		Files: []record.File{
 			{Path: "/srv/b", Use: record.Execute, First: record.Execute, State: record.Certain, Digest: sum(nil)},
 			{Path: "/srv/c", Use: record.Execute, First: record.Execute, State: record.Gone},
@@ -188,14 +208,16 @@ func TestN03_programs_have_the_digests_of_their_files(t *testing.T) {
 func TestN03_hosts_are_places_of_a_network(t *testing.T) {
 	m, _ := told(t, build.Run{Dir: "/", Result: &record.Result{Connections: []record.Connection{
 		{To: "tcp 192.0.2.2:443", Count: 2, By: "/usr/bin/curl"}, {To: "unix:/run/x"}, {To: "tcp 192.0.2.1:443"}}}})
-	if len(m.Hosts) != 2 || m.Hosts[0].To != "tcp 192.0.2.1:443" || m.Hosts[1] != (material.Connection{To: "tcp 192.0.2.2:443", Count: 2, By: "/usr/bin/curl"}) {
+	if len(m.Hosts) != 2 || m.Hosts[0].To != "tcp 192.0.2.1:443" ||
+		m.Hosts[1] != (material.Connection{To: "tcp 192.0.2.2:443", Count: 2, By: "/usr/bin/curl"}) {
 		t.Errorf("hosts = %+v, want two of a network, in order", m.Hosts)
 	}
 }
 
 func TestN03_the_log_has_all_that_was_seen(t *testing.T) {
 	m, log := told(t, build.Run{Dir: "/", Result: &record.Result{
-		Files: []record.File{{Path: "/srv/<a>", Use: record.Read | record.Write | record.Execute | record.Named, First: record.Read, State: record.Changed, Digest: "d", Size: 3},
+		Files: []record.File{{Path: "/srv/<a>", Use: record.Read | record.Write | record.Execute | record.Named,
+			First: record.Read, State: record.Changed, Digest: "d", Size: 3},
 			{Path: "/srv/absent", Use: record.Read, First: record.Read, State: record.Absent}},
 		Programs:    []record.Program{{Path: "/srv/p", Args: []string{"p", "--token=x"}, Count: 2, By: "/bin/sh"}},
 		Connections: []record.Connection{{To: "unix:/run/x", Count: 4, By: "/srv/p"}}}})
@@ -226,7 +248,8 @@ func TestF07_what_is_hidden_is_the_secret_and_what_is_kept_is_the_rest(t *testin
 		{{"tool", "of " + ofJob}, {"tool", "of ***"}},
 		{{"tool", "a\xffb"}, {"tool", "a�b"}},
 	} {
-		if m, _ := told(t, build.Run{Dir: "/", Command: x[0], Result: &record.Result{}}); !slices.Equal(m.Command, x[1]) {
+		if m, _ := told(t, build.Run{Dir: "/", Command: x[0], Result: &record.Result{}}); !slices.Equal(m.Command,
+			x[1]) {
 			t.Errorf("%q is shown as %q, want %q", x[0], m.Command, x[1])
 		}
 	}
@@ -242,6 +265,7 @@ func TestF07_what_is_hidden_is_the_secret_and_what_is_kept_is_the_rest(t *testin
 	}
 	m, _ := told(t, build.Run{Dir: "/", Env: []string{"CFLAGS=-O2 " + ofJob, "LDFLAGS=-s"}, Result: &record.Result{}})
 	if len(m.Variables) != 1 || m.Variables[0].Name != "LDFLAGS" || m.Withheld != 1 {
-		t.Errorf("variables = %+v, %d withheld, want the one with a secret of the job withheld", m.Variables, m.Withheld)
+		t.Errorf("variables = %+v, %d withheld, want the one with a secret of the job withheld", m.Variables,
+			m.Withheld)
 	}
 }
