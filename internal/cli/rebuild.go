@@ -433,7 +433,9 @@ func (p *plan) env(v variation) []string {
 		}
 	}
 	set["HOME"] = v.home
-	delete(set, "GOCACHE") // what an earlier build made is no build
+	for _, name := range []string{"GOCACHE", "XDG_CACHE_HOME", "CCACHE_DIR", "SCCACHE_DIR"} {
+		delete(set, name) // what an earlier build made is no build
+	}
 	for name, value := range v.env {
 		set[name] = value
 	}
