@@ -56,29 +56,33 @@ func TestN04_a_manifest_that_cannot_be_followed_is_refused_before_anything_is_ru
 		want string
 		code fault.Code
 	}{
-		"one that can":          {},
-		"of no commit":          {edit: func(m *material.Manifest) { m.Source.Commit, m.Source.Reason = "",
-			"no checkout" }, want: "names no commit: no checkout", code: fault.Materials},
-		"of a flag of git":      {edit: func(m *material.Manifest) { m.Source.Commit = "--orphan=x" },
+		"one that can": {},
+		"of no commit": {edit: func(m *material.Manifest) {
+			m.Source.Commit, m.Source.Reason = "",
+				"no checkout"
+		}, want: "names no commit: no checkout", code: fault.Materials},
+		"of a flag of git": {edit: func(m *material.Manifest) { m.Source.Commit = "--orphan=x" },
 			want: "want 40 or 64", code: fault.Malformed},
-		"with submodules":       {edit: func(m *material.Manifest) { m.Source.Submodules = []material.Submodule{{}} },
+		"with submodules": {edit: func(m *material.Manifest) { m.Source.Submodules = []material.Submodule{{}} },
 			want: "submodules", code: fault.Unsupported},
-		"of a changed source":   {edit: func(m *material.Manifest) { m.Source.Clean = false },
+		"of a changed source": {edit: func(m *material.Manifest) { m.Source.Clean = false },
 			want: "not its commit's", code: fault.Materials},
-		"of a build outside":    {edit: func(m *material.Manifest) { m.Directory = "/srv" },
+		"of a build outside": {edit: func(m *material.Manifest) { m.Directory = "/srv" },
 			want: "outside of its source", code: fault.Path},
-		"of a build above":      {edit: func(m *material.Manifest) { m.Directory = "../x" },
+		"of a build above": {edit: func(m *material.Manifest) { m.Directory = "../x" },
 			want: "outside of its source", code: fault.Path},
-		"of nothing":            {edit: func(m *material.Manifest) { m.Products = nil }, want: "lists no product",
+		"of nothing": {edit: func(m *material.Manifest) { m.Products = nil }, want: "lists no product",
 			code: fault.Materials},
-		"of a hidden command":   {edit: func(m *material.Manifest) { m.Command = []string{"x",
-			"--a=" + fault.Hidden} }, want: "hidden in the manifest", code: fault.Materials},
-		"that is none":          {in: func(in *rebuildInputs) { in.Manifest = "absent.json" }, want: "absent.json"},
-		"beside --check":        {in: func(in *rebuildInputs) { in.Check = true },
+		"of a hidden command": {edit: func(m *material.Manifest) {
+			m.Command = []string{"x",
+				"--a=" + fault.Hidden}
+		}, want: "hidden in the manifest", code: fault.Materials},
+		"that is none": {in: func(in *rebuildInputs) { in.Manifest = "absent.json" }, want: "absent.json"},
+		"beside --check": {in: func(in *rebuildInputs) { in.Check = true },
 			want: "want --manifest FILE, or --check", code: fault.Config},
-		"left out":              {in: func(in *rebuildInputs) { in.Manifest = "" },
+		"left out": {in: func(in *rebuildInputs) { in.Manifest = "" },
 			want: "want --manifest FILE, or --check", code: fault.Config},
-		"beside a command":      {in: func(in *rebuildInputs) { in.Words = []string{"make"} },
+		"beside a command": {in: func(in *rebuildInputs) { in.Words = []string{"make"} },
 			want: "leave \"make\" out", code: fault.Config},
 		"a check of no command": {in: func(in *rebuildInputs) { in.Manifest, in.Check = "", true },
 			want: "--check needs the command", code: fault.Config},
@@ -135,12 +139,12 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 	env := p.env(v)
 	for want, there := range map[string]bool{
 		"HOME=/srv/home": true, "KEPT=x": true, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
-			"npm_config_cache=/srv/npm": true,
+		"npm_config_cache=/srv/npm":                       true,
 		"GOMODCACHE=" + filepath.Join(home, "go/pkg/mod"): true, "CARGO_HOME=": true, "PATH=/evil": false,
-			"CFLAGS=-O0": false,
+		"CFLAGS=-O0":        false,
 		"SALLYPORT_TOKEN=x": false, "ACTIONS_RUNTIME_TOKEN=x": false,
 		"GOCACHE=/srv/c": false, "XDG_CACHE_HOME=/srv/c": false, "CCACHE_DIR=/srv/c": false,
-			"SCCACHE_DIR=/srv/c": false,
+		"SCCACHE_DIR=/srv/c": false,
 	} {
 		if slices.Contains(env, want) != there {
 			t.Errorf("%s: there %v, want %v", want, !there, there)
@@ -260,8 +264,10 @@ func TestN04_what_was_varied_is_told_and_what_could_not_be(t *testing.T) {
 	v := varied("/srv/work")
 	for cut, want := range map[string]bool{record.ByNamespace: true, record.BySocketFilter: false, "": false} {
 		moved, same := v.told(&record.Result{Watch: record.Watch{CutBy: cut}})
-		has := slices.ContainsFunc(moved, func(x material.Varied) bool { return x.What == "host name" &&
-			x.Is == "rebuilder" })
+		has := slices.ContainsFunc(moved, func(x material.Varied) bool {
+			return x.What == "host name" &&
+				x.Is == "rebuilder"
+		})
 		lacks := slices.ContainsFunc(same,
 			func(x material.NotMoved) bool { return x.What == "host name and user number" })
 		if has != want || lacks == want {
@@ -288,19 +294,19 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		hint       string
 		written    bool
 	}{
-		"the same":           {is: a, tree: difference.TreeReport{Same: true}, text: "same     app\n", written: true},
-		"a check":            {is: a, check: true, tree: difference.TreeReport{Same: true}, text: "same     app\n"},
-		"other bytes":        {is: b, text: "differs  app\n", want: "0 of 1 products", hint: "mend the first cause",
+		"the same": {is: a, tree: difference.TreeReport{Same: true}, text: "same     app\n", written: true},
+		"a check":  {is: a, check: true, tree: difference.TreeReport{Same: true}, text: "same     app\n"},
+		"other bytes": {is: b, text: "differs  app\n", want: "0 of 1 products", hint: "mend the first cause",
 			written: true},
 		"nothing to compare": {is: b, tree: difference.TreeReport{Same: true},
 			text: "differs  app\n         the first build's file is not here", want: "0 of 1 products",
 			hint: "--original", written: true},
-		"not made":           {is: "", tree: difference.TreeReport{Same: true},
+		"not made": {is: "", tree: difference.TreeReport{Same: true},
 			text: "differs  app\n         it was not made\n", want: "0 of 1 products",
 			hint: "why a product was not made", written: true},
-		"a failed command":   {is: a, exit: 7, tree: difference.TreeReport{Same: true}, text: "same     app\n",
+		"a failed command": {is: a, exit: 7, tree: difference.TreeReport{Same: true}, text: "same     app\n",
 			want: "exit 7, signal 0", hint: "fresh clone", written: true},
-		"an ended command":   {is: a, signal: 9, tree: difference.TreeReport{Same: true}, text: "same     app\n",
+		"an ended command": {is: a, signal: 9, tree: difference.TreeReport{Same: true}, text: "same     app\n",
 			want: "signal 9", hint: "fresh clone", written: true},
 	} {
 		at := filepath.Join(t.TempDir(), "r.json")
@@ -314,7 +320,7 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 			&record.Result{Exit: x.exit, Signal: x.signal})
 		if f := fault.Of(err); (err == nil) != (x.want == "") || err == nil && got != done || err != nil &&
 			(f.Code != fault.Reproduction || !strings.Contains(f.Error(), x.want) || !strings.Contains(f.Hint,
-			x.hint)) {
+				x.hint)) {
 			t.Errorf("%s: %+v, %v, want %q and the hint %q", name, got, err, x.want, x.hint)
 		}
 		if !strings.HasPrefix(out.String(), x.text) || !strings.Contains(out.String(), "of 1 products, of commit c") {
