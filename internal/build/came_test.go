@@ -297,6 +297,13 @@ func TestN03_files_are_listed_one_by_one_where_their_names_say_something_and_els
 		if m = read(record.Changed, paths...); len(m.Materials) != 1 || !m.Materials[0].Changed {
 			t.Errorf("%v, changed, are %+v, want that told", paths, m.Materials)
 		}
+		for i := range r.Result.Files { // one of them is enough, whichever
+			r.Result.Files[0].State, r.Result.Files[1].State = record.Certain, record.Certain
+			r.Result.Files[i].State = record.Changed
+			if m = made(t, r); len(m.Materials) != 1 || !m.Materials[0].Changed {
+				t.Errorf("%v, of which file %d changed, are %+v, want that told", paths, i, m.Materials)
+			}
+		}
 	}
 	if m := read(record.Certain, "/srv/a", "/srv/b"); len(m.Materials) != 2 || m.Materials[0].Path != "/srv/a" ||
 		m.Materials[0].Digest != sum(nil) {
@@ -501,6 +508,11 @@ func TestN03_a_product_that_was_moved_in_from_elsewhere_is_told_by_where_it_came
 	if m := made(t, r); m.Explained.Count != 1 {
 		t.Errorf("a file of the commit that was moved: explained %+v", m.Explained)
 	}
+	r.Result.Files[0].Digest = sum([]byte("other")) // which the build has read, and somebody has put the commit's back since
+	if m := made(t, r); m.Explained.Count != 0 {
+		t.Errorf("a file that was another one: explained %+v", m.Explained)
+	}
+	r.Result.Files[0].Digest = sum([]byte("int main;\n"))
 	put(t, filepath.Join(top, "dist/app"), "since then")
 	put(t, filepath.Join(top, "main.c"), "int main;\n")
 	if m := made(t, r); m.Explained.Count != 0 {

@@ -154,6 +154,9 @@ func TestE11_a_lock_of_the_commit_holds_packages_also_if_the_build_did_not_open_
 	if m.Explained.Count != 0 {
 		t.Errorf("explained %+v, want none: the package has other bytes", m.Explained)
 	}
+	put(t, filepath.Join(top, "pom.xml"), "<project/>") // which the build does not read
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "z")
 	if r.Result.Files = []record.File{seen(t, filepath.Join(top, "main.c"))}; len(made(t, r).Locks) != 0 {
 		t.Error("a lock is listed that neither names a package of the build nor was opened")
 	}
@@ -190,7 +193,7 @@ func TestE11_a_package_that_a_lock_names_is_explained_and_one_that_none_names_is
 	git(t, top, "add", "-A")
 	git(t, top, "commit", "-q", "-m", "y")
 	for name, want := range map[string][2]any{"x": {material.Named, 1}, "y": {material.NotLocked, 0}} {
-		f := seen(t, put(t, filepath.Join(top, "node_modules", name, "package.json"),
+		f := seen(t, put(t, filepath.Join(top, "node_modules", name, "lib/package.json"),
 			`{"name":"`+name+`","version":"1.0.0"}`))
 		m := made(t, build.Run{Top: top, Dir: top, Home: t.TempDir(), Result: &record.Result{Files: []record.File{f}}})
 		if len(m.Packages) != 1 || m.Packages[0].State != want[0] || m.Explained.Count != want[1] ||

@@ -77,6 +77,7 @@ func TestC21_a_lock_file_of_workflows_pins_only_what_has_no_commit(t *testing.T)
 		"a name without an owner":          {"b@v1", lock("a/b@v1", "sha1-"+one), ""},
 		"a name without a version":         {"a/b", lock("a/b@v1", "sha1-"+one), ""},
 		"another version":                  {"a/b@v2", lock("a/b@v1", "sha1-"+one), ""},
+		"a commit of no kind":              {"a/b@v1", lock("a/b@v1", one), ""},
 		"a commit of another kind":         {"a/b@v1", lock("a/b@v1", "md5-"+one), ""},
 		"a commit that is none":            {"a/b@v1", lock("a/b@v1", "sha1-main"), ""},
 		"a lock file of two documents": {"a/b@v1", lock("a/b@v1", "sha1-"+one) + "---\n" + lock("a/b@v1",
@@ -120,5 +121,21 @@ func TestN03_files_of_a_workflow_are_those_of_the_checkout(t *testing.T) {
 		if len(m.Actions) != x.actions || x.actions > 0 && m.Actions[len(m.Actions)-1].Digest != x.digest {
 			t.Errorf("%s: actions = %+v, want %d with %q", name, m.Actions, x.actions, x.digest)
 		}
+	}
+}
+
+func TestC21_a_commit_in_a_workflow_is_the_one_that_ran_whatever_a_lock_file_says(t *testing.T) {
+	top := t.TempDir()
+	const one, two = "08c6903cd8c0fde910a37f88322edcfb5dd907a8", "1111111111111111111111111111111111111111"
+	put(t, filepath.Join(top, "release.yml"), "jobs:\n  a:\n    steps:\n      - uses: a/b@"+one+"\n")
+	put(t, filepath.Join(top, "actions.lock"), "dependencies:\n  'a/b@"+one+"':\n    commit: 'sha1-"+two+"'\n")
+	m := made(t, build.Run{Top: top, Dir: top, Workflow: "release.yml", Pins: "actions.lock", Result: &record.Result{}})
+	for _, a := range m.Actions {
+		if a.Where == "release.yml" && a.Digest != one {
+			t.Errorf("%+v, want the commit that the workflow names", a)
+		}
+	}
+	if len(m.Actions) != 2 {
+		t.Errorf("actions = %+v, want what both say", m.Actions)
 	}
 }

@@ -44,7 +44,7 @@ type plan struct {
 	dir       string // from the top of the source
 	commit    string
 	source    string // a clone that has the commit
-	original  string // where the products of the first build lie; "": nowhere
+	original  string // where the products of the first build lie
 	products  []material.Product
 	variables []material.Variable
 	manifest  string // digest
@@ -526,10 +526,10 @@ func (p *plan) compare(
 		again := material.Rebuilt{Name: x.Path, Was: x.Digest}
 		if filepath.IsLocal(x.Path) {
 			again.Is = take(second, x.Path, filepath.Join(top, x.Path), "")
-			if p.original != "" && again.Is != x.Digest {
-				take(first, x.Path, filepath.Join(p.original, x.Path), x.Digest)
-			} else if again.Is == x.Digest {
+			if again.Is == x.Digest {
 				first[x.Path] = second[x.Path]
+			} else {
+				take(first, x.Path, filepath.Join(p.original, x.Path), x.Digest)
 			}
 		}
 		rep.Artifacts = append(rep.Artifacts, again)

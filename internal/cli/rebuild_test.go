@@ -124,11 +124,14 @@ func TestN04_a_manifest_that_cannot_be_followed_is_refused_before_anything_is_ru
 
 func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_of_an_earlier_build(t *testing.T) {
 	home := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(home, "go/pkg/mod"), 0o755); err != nil {
-		t.Fatal(err)
+	for _, dir := range []string{"go/pkg/mod", ".npm"} {
+		if err := os.MkdirAll(filepath.Join(home, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "SALLYPORT_TOKEN": "x",
-		"SALLYPORT_ROOT": "x", "ACTIONS_RUNTIME_TOKEN": "x",
+	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "OTHER_TOKEN": "x",
+		"SALLYPORT_TOKEN": "x",
+		"SALLYPORT_ROOT":  "x", "ACTIONS_RUNTIME_TOKEN": "x",
 		"GOMODCACHE": "", "CARGO_HOME": "", "npm_config_cache": "/srv/npm", "TZ": "UTC",
 		"GOCACHE": "/srv/c", "XDG_CACHE_HOME": "/srv/c", "CCACHE_DIR": "/srv/c", "SCCACHE_DIR": "/srv/c"} {
 		t.Setenv(name, value)
@@ -138,7 +141,7 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 		Value: "/evil"}}}
 	env := p.env(v)
 	for want, there := range map[string]bool{
-		"HOME=/srv/home": true, "KEPT=x": true, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
+		"HOME=/srv/home": true, "KEPT=x": true, "OTHER_TOKEN=x": true, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
 		"npm_config_cache=/srv/npm":                       true,
 		"GOMODCACHE=" + filepath.Join(home, "go/pkg/mod"): true, "CARGO_HOME=": true, "PATH=/evil": false,
 		"CFLAGS=-O0":        false,
@@ -246,14 +249,24 @@ func TestN04_each_product_is_compared_with_that_of_the_first_build_and_none_outs
 		t.Fatalf("%+v, %v", rep, err)
 	}
 	for i, a := range rep.Artifacts {
-		if w := wants[i]; a.Name != w.path || a.Is != w.is || a.First != w.first && (w.first != "*" || a.First == "") {
+		if w := wants[i]; a.Name != w.path || a.Is != w.is || a.First != w.first && (w.first != "*" ||
+			!strings.Contains(a.First, "line 1")) {
 			t.Errorf("%+v, want %+v", a, w)
 		}
 	}
 	if len(tree.Different) != 1 || tree.Different[0].Name != "other" {
 		t.Errorf("%d differ, want the one of which both are here", len(tree.Different))
 	}
-	p.original = "" // nowhere
+	if tree.Totals.Same != 1 {
+		t.Errorf("%+v, want one the same", tree.Totals)
+	}
+	if err := os.Remove(filepath.Join(first, "same")); err != nil {
+		t.Fatal(err)
+	}
+	if _, tree, err = p.compare(&record.Result{}, variation{}, second); err != nil || tree.Totals.Same != 1 {
+		t.Errorf("%+v, %v, want one the same: what came out is what the manifest names", tree.Totals, err)
+	}
+	p.original = t.TempDir() // nothing lies there
 	if rep, _, err = p.compare(&record.Result{}, variation{}, second); err != nil ||
 		rep.Artifacts[1].First != "the first build's file is not here to compare with" {
 		t.Errorf("%+v, %v", rep.Artifacts[1], err)
@@ -326,9 +339,29 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		if !strings.HasPrefix(out.String(), x.text) || !strings.Contains(out.String(), "of 1 products, of commit c") {
 			t.Errorf("%s: %s", name, out.String())
 		}
+		if whole := x.text + "\nreproduced "; x.tree.Same && strings.HasSuffix(x.text, "\n") &&
+			!strings.HasPrefix(out.String(), whole) {
+			t.Errorf("%s: %s, want %s", name, out.String(), whole)
+		}
 		if _, err := os.Stat(at); (err == nil) != x.written {
 			t.Errorf("%s: written %v, want %v", name, err == nil, x.written)
 		}
+	}
+}
+
+func TestN04_a_rebuild_is_shown_as_a_page_and_as_a_document(t *testing.T) {
+	page := filepath.Join(t.TempDir(), "page.html")
+	var out bytes.Buffer
+	r := atTerminal(t)
+	r.Stdout, r.in.Format = &out, "json"
+	rep := material.Reproduction{Commit: "c", Artifacts: []material.Rebuilt{{Name: "app", Was: "a", Is: "a"}}}
+	got, err := r.reproduced(rebuildInputs{HTML: page}, &rep, difference.TreeReport{Same: true}, &record.Result{})
+	if err != nil || got != done || !strings.HasPrefix(out.String(), "{") || !strings.Contains(out.String(),
+		`"reproduction"`) {
+		t.Errorf("%+v, %v: %s", got, err, out.String())
+	}
+	if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte("<!DOCTYPE html>")) {
+		t.Errorf("the page: %v", err)
 	}
 }
 

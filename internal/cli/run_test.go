@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/record"
@@ -81,6 +83,10 @@ func TestN02_a_job_that_can_sign_and_builds_is_told_so(t *testing.T) {
 		if r.forewarn(x.taken); strings.Contains(out.String(), said) != x.want {
 			t.Errorf("%q, quiet %v: %q, want it told: %v", x.taken, x.quiet, out.String(), x.want)
 		}
+		if user := runtime.GOOS == "linux" && os.Geteuid() != 0; strings.Contains(out.String(), "sudo") != (user &&
+			!x.quiet) {
+			t.Errorf("%q, as an ordinary user %v: %q", x.taken, user, out.String())
+		}
 	}
 }
 
@@ -98,6 +104,8 @@ func TestN02_how_much_was_watched_is_told_after_the_command(t *testing.T) {
 			Reason: "x"}, want: "so loopback is cut too: x", never: "not all was watched"},
 		{o: material.Observed{Files: "not-observed", Processes: "not-observed", Network: "cut",
 			CutBy: record.BySocketFilter, Reason: "x"}, want: "not all was watched: x", never: "loopback"},
+		{o: material.Observed{Files: "observed", Processes: "observed", Network: "not-observed", Reason: "x"},
+			want: "not all was watched: x", never: "loopback"},
 		{o: material.Observed{Files: "not-observed", Processes: "not-observed", Network: "not-observed",
 			Reason: "macOS"}, want: "not all was watched: macOS", never: "loopback"},
 		{o: material.Observed{Files: "not-observed", Reason: "macOS"}, quiet: true, never: "sallyport"},
@@ -140,6 +148,15 @@ func TestN02_a_build_begins_at_the_checkout_that_the_platform_made_or_at_the_nea
 	}
 	if s := (&run{Command: job, platform: p}).begins(below); s.top != top {
 		t.Errorf("in a job: %+v, want the outermost, %s", s, top)
+	}
+	none := t.TempDir()
+	t.Chdir(none)
+	job = in(inputs.GitHub, "GITHUB_WORKSPACE", none)
+	if p, err = choosePlatform(job, inputs.Component{}); err != nil {
+		t.Fatal(err)
+	}
+	if s := (&run{Command: job, platform: p}).begins(none); s.top != "" || s.commit != "" {
+		t.Errorf("in a job without a checkout: %+v", s)
 	}
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(below, link); err != nil {
@@ -281,6 +298,53 @@ func TestN03_manifest_is_told_which_files_to_show(t *testing.T) {
 		}
 		if b, err := os.ReadFile(page); err != nil || !bytes.Contains(b, []byte(want)) {
 			t.Errorf("%s: the page has no %q: %v", of, want, err)
+		}
+	}
+}
+
+func TestD17_a_runner_that_cannot_give_what_a_policy_asks_of_a_recorder_is_told(t *testing.T) {
+	t.Parallel()
+	seen := record.Watch{Files: record.Observed, Network: record.Cut, CutBy: record.ByNamespace}
+	for name, x := range map[string]struct {
+		watched, cut bool
+		edit         func(*record.Watch)
+		want         string
+	}{
+		"all that is asked for": {watched: true, cut: true},
+		"no recorder": {watched: true, edit: func(w *record.Watch) {
+			w.Files,
+				w.Reason = record.NotObserved, "no seccomp"
+		}, want: "no seccomp"},
+		"no recorder, and no reason": {watched: true,
+			edit: func(w *record.Watch) { w.Files = record.NotObserved }, want: "not observed"},
+		"no recorder, which none asks for": {cut: true, edit: func(w *record.Watch) { w.Files = record.NotObserved }},
+		"no cut": {cut: true, edit: func(w *record.Watch) {
+			w.Network, w.CutBy,
+				w.Reason = record.Observed, "", "no namespace"
+		}, want: "no namespace"},
+		"no cut, and no reason": {cut: true, edit: func(w *record.Watch) {
+			w.Network,
+				w.CutBy = record.Observed, ""
+		}, want: "no cut"},
+		"no cut, which none asks for": {watched: true, edit: func(w *record.Watch) {
+			w.Network,
+				w.CutBy = record.Observed, ""
+		}},
+		"a cut by a filter": {cut: true, edit: func(w *record.Watch) {
+			w.CutBy,
+				w.Reason = record.BySocketFilter, "no namespace"
+		}, want: "cuts loopback too: no namespace"},
+		"a filter, and no cut asked for": {watched: true,
+			edit: func(w *record.Watch) { w.CutBy = record.BySocketFilter }},
+	} {
+		w := seen
+		if x.edit != nil {
+			x.edit(&w)
+		}
+		all := unwatched(x.watched, x.cut, w)
+		if x.want == "" && len(all) != 0 || x.want != "" && (len(all) != 1 || all[0].Rule != finding.BuildUnwatched ||
+			!strings.HasSuffix(all[0].Found, x.want)) {
+			t.Errorf("%s: %+v, want %q", name, all, x.want)
 		}
 	}
 }
