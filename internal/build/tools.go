@@ -49,7 +49,7 @@ func (k *maker) toolchains() {
 			continue
 		}
 		t, root, known := k.toolchain(f)
-		if root != "" && !slices.Contains(k.roots, root) {
+		if !slices.Contains(k.roots, root) {
 			k.roots = append(k.roots, root)
 		}
 		if key := t.Name + " " + t.Version; known && !seen[key] {
