@@ -327,7 +327,7 @@ func (broken) Size() int64                       { return 1 }
 func (broken) ReadAt([]byte, int64) (int, error) { return 0, fmt.Errorf("the disk is gone") }
 
 // Programs of other systems are compared by section, too.
-func TestN02_programs_of_other_systems(t *testing.T) {
+func TestN04_programs_of_other_systems(t *testing.T) {
 	needs(t, "go")
 	m := made{}
 	for system, want := range map[string]string{"windows": "PE section .rdata",
@@ -369,7 +369,7 @@ func TestCompare_tells_the_time_of_a_Windows_program(t *testing.T) {
 }
 
 // npm writes packages that are the same wherever they are made.
-func TestN02_packages_of_npm_are_the_same(t *testing.T) {
+func TestN04_packages_of_npm_are_the_same(t *testing.T) {
 	needs(t, "npm")
 	root := t.TempDir()
 	script := `printf '{"name":"x","version":"1.0.0"}' > package.json; printf x > index.js; touch -d @$AT index.js; npm pack --offline --silent >/dev/null; mv x-1.0.0.tgz out`

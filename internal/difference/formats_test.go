@@ -10,7 +10,7 @@ import (
 )
 
 // A bundle is one long line: each thing that differs in it is told, and not the first alone.
-func TestN02_a_bundle_of_one_line(t *testing.T) {
+func TestN04_a_bundle_of_one_line(t *testing.T) {
 	bundle := func(dir, when, hash string) string {
 		rest := strings.Repeat("function f(x){return x+1}", 30)
 		return `(()=>{var p="` + dir + `/src/a.ts";` + rest + `var t="` + when + `";` + rest + `var h="` + hash + `";})();` + "\n//# sourceMappingURL=app.js.map\n"
@@ -31,7 +31,7 @@ func TestN02_a_bundle_of_one_line(t *testing.T) {
 }
 
 // Packages hold packages: the path goes through all of them.
-func TestN02_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
+func TestN04_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
 	needs(t, []string{"gcc", "ar", "tar", "gzip"}...)
 	root := t.TempDir()
 	script := `printf 'const char *where = __FILE__;\n' > x.c; gcc $F -c $PWD/x.c -o x.o; ar rcD libx.a x.o; ` +

@@ -201,7 +201,7 @@ func needs(t *testing.T, programs ...string) {
 }
 
 // Two builds that differ in one thing are told apart by it, with what mends it; and with that, they are the same.
-func TestN02_what_tools_leave_behind_is_named_and_mended(t *testing.T) {
+func TestN04_what_tools_leave_behind_is_named_and_mended(t *testing.T) {
 	for _, m := range tools {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
