@@ -34,7 +34,9 @@ func (b *bench) builds() error {
 			x.before = func() error { return os.RemoveAll(filepath.Join(x.dir, x.clean)) }
 		}
 		recorded := x.command
-		recorded.args = append([]string{b.bin("sallyport"), "run", "--quiet", "--record", b.path("record.json"), "--"}, x.args...)
+		recorded.args = append(
+			[]string{b.bin("sallyport"), "run", "--quiet", "--record", b.path("record.json"), "--"},
+			x.args...)
 		u, err := compare(buildRounds, recorded, x.command)
 		if err != nil {
 			return err
@@ -50,7 +52,11 @@ func (b *bench) builds() error {
 		} else {
 			b.table.fact(what, span(u[0].cpu), fmt.Sprintf("%s %s, ratio %.2f", against, span(u[1].cpu), float64(u[0].cpu)/float64(u[1].cpu)))
 		}
-		b.table.fact("the same, wall", span(u[0].wall), fmt.Sprintf("%s %s, ratio %.2f", against, span(u[1].wall), float64(u[0].wall)/float64(u[1].wall)))
+		b.table.fact(
+			"the same, wall",
+			span(u[0].wall),
+			fmt.Sprintf("%s %s, ratio %.2f", against, span(u[1].wall), float64(u[0].wall)/float64(u[1].wall)),
+		)
 	}
 	return nil
 }
@@ -63,26 +69,44 @@ func (b *bench) coldGo() (build, error) {
 		"main.go": "package main\n\nimport (\n\t\"encoding/json\"\n\t\"os\"\n)\n\nfunc main() { _ = json.NewEncoder(os.Stdout).Encode(os.Args) }\n",
 	})
 	env := append(os.Environ(), "GOCACHE="+filepath.Join(dir, "cache"), "GOFLAGS=-trimpath", "CGO_ENABLED=0")
-	return build{what: "go build with an empty cache", aim: tenth, clean: "cache", command: command{dir: dir, env: env, args: []string{"go", "build", "-o", "out", "."}}}, err
+	return build{
+		what:    "go build with an empty cache",
+		aim:     tenth,
+		clean:   "cache",
+		command: command{dir: dir, env: env, args: []string{"go", "build", "-o", "out", "."}},
+	}, err
 }
 
 // warmGo finds out that nothing has to be compiled: nearly all of it is opening files.
 func (b *bench) warmGo() (build, error) {
 	dir, err := os.Getwd()
-	return build{what: "go build with nothing to compile", command: command{dir: dir, env: append(os.Environ(), "GOFLAGS=-trimpath", "CGO_ENABLED=0"),
-		args: []string{"go", "build", "./internal/cli"}}}, err
+	return build{
+		what: "go build with nothing to compile",
+		command: command{dir: dir, env: append(os.Environ(), "GOFLAGS=-trimpath", "CGO_ENABLED=0"),
+			args: []string{"go", "build", "./internal/cli"}},
+	}, err
 }
 
 // c compiles 60 files, each with headers of the C library, and links them.
 func (b *bench) c() (build, error) {
 	const count = 60
-	files := map[string]string{"Makefile": "out/all: $(patsubst %.c,out/%.o,$(wildcard *.c))\n\tgcc -o $@ $^\nout/%.o: %.c\n\t@mkdir -p out\n\tgcc -O2 -c -o $@ $<\n"}
+	files := map[string]string{
+		"Makefile": "out/all: $(patsubst %.c,out/%.o,$(wildcard *.c))\n\tgcc -o $@ $^\nout/%.o: %.c\n\t@mkdir -p out\n\tgcc -O2 -c -o $@ $<\n",
+	}
 	call := ""
 	for i := range count {
 		var f strings.Builder
-		fmt.Fprintf(&f, "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <math.h>\n#include <unistd.h>\n#include \"all.h\"\n")
+		fmt.Fprintf(
+			&f,
+			"#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <math.h>\n#include <unistd.h>\n#include \"all.h\"\n",
+		)
 		for k := range 40 {
-			fmt.Fprintf(&f, "static int g%d(char *s, int n) { for (int i = 0; i < n; i++) s[i] = (char)(s[i] * %d + strlen(s)); return printf(\"%%s\", s); }\n", k, k+i)
+			fmt.Fprintf(
+				&f,
+				"static int g%d(char *s, int n) { for (int i = 0; i < n; i++) s[i] = (char)(s[i] * %d + strlen(s)); return printf(\"%%s\", s); }\n",
+				k,
+				k+i,
+			)
 		}
 		fmt.Fprintf(&f, "int f%d(char *s) { return 0", i)
 		for k := range 40 {
@@ -95,17 +119,31 @@ func (b *bench) c() (build, error) {
 	}
 	files["main.c"] = "#include \"all.h\"\nint main(int c, char **v) { return c" + call + "; }\n"
 	dir := b.path("build-c")
-	return build{what: fmt.Sprintf("make -j2 of %d C files", count+1), aim: tenth, clean: "out", command: command{dir: dir, args: []string{"make", "-s", "-j2"}}}, writeAll(dir, files)
+	x := build{
+		what:    fmt.Sprintf("make -j2 of %d C files", count+1),
+		aim:     tenth,
+		clean:   "out",
+		command: command{dir: dir, args: []string{"make", "-s", "-j2"}},
+	}
+	return x, writeAll(dir, files)
 }
 
 // typescript compiles a hundred modules.
 func (b *bench) typescript() (build, error) {
 	const count = 100
 	dir := b.path("build-typescript")
-	files := map[string]string{"tsconfig.json": `{"compilerOptions":{"strict":true,"target":"es2022","module":"node16","declaration":true,"outDir":"out","rootDir":"src","types":[]},"include":["src"]}`}
+	files := map[string]string{
+		"tsconfig.json": `{"compilerOptions":{"strict":true,"target":"es2022","module":"node16","declaration":true,"outDir":"out","rootDir":"src","types":[]},"include":["src"]}`,
+	}
 	for i := range count {
-		files[fmt.Sprintf("src/m%d.ts", i)] = fmt.Sprintf("export interface T%d { name: string; of: Map<string, number[]> }\nexport function f%d(t: T%d): number {\n"+
-			"  return [...t.of.values()].flat().filter((n) => n > %d).map((n) => n * 2).reduce((a, b) => a + b, 0);\n}\n", i, i, i, i)
+		files[fmt.Sprintf("src/m%d.ts", i)] = fmt.Sprintf(
+			"export interface T%d { name: string; of: Map<string, number[]> }\nexport function f%d(t: T%d): number {\n"+
+				"  return [...t.of.values()].flat().filter((n) => n > %d).map((n) => n * 2).reduce((a, b) => a + b, 0);\n}\n",
+			i,
+			i,
+			i,
+			i,
+		)
 		files["src/all.ts"] += fmt.Sprintf("export * from \"./m%d.js\";\n", i)
 	}
 	for _, name := range []string{"package.json", "package-lock.json"} {
@@ -118,7 +156,12 @@ func (b *bench) typescript() (build, error) {
 	if err := writeAll(dir, files); err != nil {
 		return build{}, err
 	}
-	x := build{what: "tsc of a hundred modules", aim: tenth, clean: "out", command: command{dir: dir, args: []string{"node", "node_modules/typescript/bin/tsc", "-p", "."}}}
+	x := build{
+		what:    "tsc of a hundred modules",
+		aim:     tenth,
+		clean:   "out",
+		command: command{dir: dir, args: []string{"node", "node_modules/typescript/bin/tsc", "-p", "."}},
+	}
 	if _, err := os.Stat(filepath.Join(dir, "node_modules")); err == nil {
 		return x, nil
 	}

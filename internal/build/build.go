@@ -118,8 +118,9 @@ func (k *maker) shown(args []string) []string {
 		out[i] = k.text(a)
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if assigned && k.secret(name, value) {
-			out[i] = a[:len(a)-len(value)] + hidden
-			if k.secret("", out[i]) {
+			before := strings.TrimSuffix(a, "="+value)
+			out[i] = k.text(before) + "=" + hidden
+			if k.secret("", before) {
 				out[i] = hidden
 			}
 		} else if i > 0 && !strings.HasPrefix(a, "-") && k.after(args[i-1], a) || k.secret("", a) {
@@ -131,7 +132,8 @@ func (k *maker) shown(args []string) []string {
 
 // after reports whether an argument is a secret because of the flag before it.
 func (k *maker) after(flag, value string) bool {
-	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") && (k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
+	return strings.HasPrefix(flag, "-") && !strings.Contains(flag, "=") &&
+		(k.secret(strings.TrimLeft(flag, "-"), value) || inside().MatchString(flag+" "+value))
 }
 
 // secret reports whether a value is a secret, or whether one is given a name inside of it, as a shell, a header of HTTP and
@@ -146,7 +148,8 @@ func (k *maker) secret(name, value string) bool {
 			return false
 		}
 		name, apart := rest[m[2]:m[3]], rest[m[3]:m[4]]
-		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) && k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
+		if (strings.TrimSpace(apart) != "" || strings.HasPrefix(name, "-")) &&
+			k.Hidden(strings.TrimLeft(name, "-"), rest[m[4]:m[5]]) {
 			return true
 		}
 		rest = rest[m[3]+1:] // a value may give names itself
@@ -221,18 +224,17 @@ func (k *maker) classify() {
 }
 
 func (k *maker) came(f record.File) string {
-	if pseudo(f.Path) || !slices.Contains([]string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}, f.State) {
+	there := []string{record.Certain, record.Changed, record.Made, record.Unreadable, record.Elsewhere}
+	if pseudo(f.Path) || !slices.Contains(there, f.State) {
 		return ""
 	}
-	if f.From != "" && k.packaged(f.Path) == nil { // a package manager links files from its store, and a lock names those
+	// A package manager links files from its store, and a lock names those.
+	if f.From != "" && k.packaged(f.Path) == nil {
 		return k.placed(f.From)
 	}
 	// What is certain is as it was before the build, whatever it was opened for.
 	if f.State == record.Made || f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
 		return material.FromBuild
-	}
-	if f.Use&(record.Read|record.Execute) == 0 {
-		return ""
 	}
 	if f.State == record.Elsewhere {
 		return material.FromOutside // the process that opened it had mounts of its own, so its path says nothing
@@ -277,8 +279,9 @@ func ofGit(path string) bool {
 	case "info":
 		return slices.Contains([]string{"exclude", "attributes", "grafts", "sparse-checkout", "refs"}, below)
 	}
-	return below == "" && slices.Contains([]string{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "config",
-		"config.worktree", "description", "shallow", "commondir", "gitdir"}, first)
+	return below == "" &&
+		slices.Contains([]string{"HEAD", "ORIG_HEAD", "FETCH_HEAD", "MERGE_HEAD", "packed-refs", "index", "config",
+			"config.worktree", "description", "shallow", "commondir", "gitdir"}, first)
 }
 
 // pseudo reports whether a path is of the kernel's own file systems.
@@ -286,20 +289,24 @@ func pseudo(path string) bool {
 	if _, shared := under("/dev/shm", path); shared {
 		return false // a file system like others, in memory
 	}
-	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, func(d string) bool { _, ok := under(d, path); return ok }) ||
-		!strings.HasPrefix(path, "/") || strings.HasSuffix(path, " (deleted)")
+	in := func(d string) bool { _, ok := under(d, path); return ok }
+	return slices.ContainsFunc([]string{"/proc", "/sys", "/dev"}, in) || !strings.HasPrefix(path, "/") ||
+		strings.HasSuffix(path, " (deleted)")
 }
 
 // systems are the directories that come with the image of a machine (Filesystem Hierarchy Standard 3.0).
-var systems = []string{"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt", "/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd"}
+var systems = []string{
+	"/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/sbin", "/etc", "/opt",
+	"/nix/store", "/var/lib/dpkg", "/var/lib/rpm", "/snap", "/run/systemd",
+}
 
 // downloaded is the folder of the module for which the go command keeps a file beside it: its go.mod, its archive, their digests
 // and its version (https://go.dev/ref/mod#module-cache). "" is none.
 func downloaded(path string) string {
-	cache, rest, ok := strings.Cut(path, "/cache/download/")
-	name, file, of := strings.Cut(rest, "/@v/")
+	cache, rest, _ := strings.Cut(path, "/cache/download/")
+	name, file, _ := strings.Cut(rest, "/@v/")
 	ext := filepath.Ext(file)
-	if !ok || !of || !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
+	if !slices.Contains([]string{".mod", ".zip", ".ziphash", ".info", ".lock"}, ext) {
 		return ""
 	}
 	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
@@ -330,18 +337,21 @@ func (k *maker) materials() {
 	groups := map[string]*group{}
 	o := &k.m.Observation
 	list := func(path, how, digest string, files int, changed bool) {
-		k.m.Materials = append(k.m.Materials, material.Material{Path: k.named(path), How: how, Digest: digest, Files: files, Changed: changed})
+		k.m.Materials = append(
+			k.m.Materials,
+			material.Material{Path: k.named(path), How: how, Digest: digest, Files: files, Changed: changed},
+		)
 	}
 	for i, f := range k.Result.Files {
+		how := k.how[i]
 		switch {
 		case f.State == record.Gone && f.First&record.Read != 0 && !pseudo(f.Path):
 			if o.Gone++; o.Gone <= maxGone {
 				list(f.Path, k.placed(f.Path), "", 0, true)
 			}
-		case f.State == record.Changed && f.First == record.Read && k.how[i] != material.FromBuild && k.how[i] != material.FromToolchain:
+		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain:
 			o.Changed++
 		}
-		how := k.how[i]
 		if how == "" || how == material.FromBuild {
 			continue
 		}
@@ -409,7 +419,7 @@ func (k *maker) grouped(how, path string) string {
 func (k *maker) explains(how string, f record.File) bool {
 	switch how {
 	case material.FromSource:
-		return f.State == record.Certain && !k.dirty[f.Path] || f.From != "" && k.isCommitted(f)
+		return f.State == record.Certain && !k.dirty[f.Path] || k.isCommitted(f)
 	case material.FromPackage:
 		s := k.packaged(f.Path).State
 		return s == packages.Locked || s == packages.Named

@@ -39,10 +39,14 @@ func (k *maker) packagesOf() {
 	}
 	home := k.Home
 	k.kept = packages.Check(opened, locks, packages.Places{
-		GoModCache: cmp.Or(k.env("GOMODCACHE"), joined(firstOf(k.env("GOPATH")), "pkg/mod"), joined(home, "go/pkg/mod")),
-		NpmCache:   cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
-		CargoHome:  cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
-		Dir:        k.Dir,
+		GoModCache: cmp.Or(
+			k.env("GOMODCACHE"),
+			joined(firstOf(k.env("GOPATH")), "pkg/mod"),
+			joined(home, "go/pkg/mod"),
+		),
+		NpmCache:  cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
+		CargoHome: cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
+		Dir:       k.Dir,
 	})
 	k.inFolder = map[string]int{}
 	for i, p := range k.kept {
@@ -61,9 +65,8 @@ func (k *maker) committed(at string, content []byte) bool {
 	if k.source.files == nil {
 		return true
 	}
-	rest, below := under(k.Top, at)
-	entry, tracked := k.source.files[rest]
-	return below && tracked && gitobject.Is(entry.ID, content)
+	rest, _ := under(k.Top, at)
+	return gitobject.Is(k.source.files[rest].ID, content)
 }
 
 // ofMachine reports whether a file came with the machine or with a toolchain, as the packages that npm itself is made of.
@@ -71,7 +74,8 @@ func (k *maker) ofMachine(path string) bool {
 	if _, below := under(k.Top, path); below {
 		return false
 	}
-	return k.ofToolchain(path) || slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+	return k.ofToolchain(path) ||
+		slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
@@ -95,7 +99,8 @@ func (k *maker) candidates() (all []string) {
 
 // installed reports whether a file came with a package, so that what it says of locks is about that package.
 func installed(path string) bool {
-	return strings.Contains(path, "/node_modules/") || strings.Contains(path, "/vendor/") || strings.Contains(path, "/site-packages/")
+	return strings.Contains(path, "/node_modules/") || strings.Contains(path, "/vendor/") ||
+		strings.Contains(path, "/site-packages/")
 }
 
 func joined(dir, rest string) string {
@@ -125,9 +130,12 @@ func (k *maker) lockFiles() {
 		if k.ofToolchain(p.At) {
 			continue // its bytes are the toolchain's
 		}
-		q := material.Package{PURL: cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)), State: string(p.State), Lock: k.named(p.Lock), Files: p.Files, Found: k.text(p.Found)}
-		if p.Lock == "" {
-			q.Lock = ""
+		q := material.Package{
+			PURL:  cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)),
+			State: string(p.State),
+			Lock:  k.named(p.Lock),
+			Files: p.Files,
+			Found: k.text(p.Found),
 		}
 		if len(p.Digests) > 0 {
 			q.Digest = p.Digests[0].Alg + ":" + p.Digests[0].Hex
@@ -137,7 +145,7 @@ func (k *maker) lockFiles() {
 	opened := map[string]bool{}
 	var names []string
 	for i, f := range k.Result.Files {
-		if k.how[i] == "" && f.State != record.Certain {
+		if k.how[i] == "" {
 			continue
 		}
 		opened[f.Path] = true
@@ -155,12 +163,22 @@ func (k *maker) lockFiles() {
 	unlocked := lockfile.Unlocked(append(names, k.tracked()...))
 	for _, name := range unlocked {
 		if slices.Contains(names, name) && !k.namesNone(name) {
-			k.m.Locks = append(k.m.Locks, material.Lock{Path: k.text(name), State: material.LockNotLocked, Reason: "no lock file is there for what it names"})
+			k.m.Locks = append(
+				k.m.Locks,
+				material.Lock{
+					Path:   k.text(name),
+					State:  material.LockNotLocked,
+					Reason: "no lock file is there for what it names",
+				},
+			)
 		}
 	}
 	for _, name := range names {
 		if _, state := lockfile.Known(path.Base(name)); state == lockfile.NotRead {
-			k.m.Locks = append(k.m.Locks, material.Lock{Path: k.text(name), State: material.LockNotRead, Reason: "no reader for this format"})
+			k.m.Locks = append(
+				k.m.Locks,
+				material.Lock{Path: k.text(name), State: material.LockNotRead, Reason: "no reader for this format"},
+			)
 		}
 	}
 	slices.SortFunc(k.m.Locks, func(a, b material.Lock) int { return cmp.Compare(a.Path, b.Path) })

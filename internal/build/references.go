@@ -28,7 +28,7 @@ func (k *maker) references() {
 			k.m.Images = append(k.m.Images, images(k, b, rest)...)
 		}
 	}
-	if k.Workflow != "" && filepath.IsLocal(k.Workflow) {
+	if filepath.IsLocal(k.Workflow) {
 		if b, err := file.Read(filepath.Join(k.Top, k.Workflow), maxDescribed); err == nil {
 			k.m.Actions = k.pinned(actions(k, b, k.Workflow))
 		}
@@ -82,7 +82,8 @@ func (k *maker) pinned(named []material.Reference) []material.Reference {
 
 func dockerfile(base string) bool {
 	lower := strings.ToLower(base)
-	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(lower, "dockerfile.") || strings.HasSuffix(lower, ".dockerfile")
+	return lower == "dockerfile" || lower == "containerfile" || strings.HasPrefix(lower, "dockerfile.") ||
+		strings.HasSuffix(lower, ".dockerfile")
 }
 
 var (
@@ -103,9 +104,7 @@ func images(k *maker, b []byte, where string) (all []material.Reference) {
 			_, digest, _ := strings.Cut(name, "@")
 			all = append(all, material.Reference{Name: k.text(name), Digest: k.text(digest), Where: k.text(where)})
 		}
-		if stage != "" {
-			stages[stage] = true
-		}
+		stages[stage] = true
 	}
 	return all
 }
@@ -118,7 +117,7 @@ func actions(k *maker, b []byte, where string) (all []material.Reference) {
 			continue // of the commit itself
 		}
 		r := material.Reference{Name: k.text(name), Where: k.text(where)}
-		if _, ref, ok := strings.Cut(name, "@"); ok && commit().MatchString(ref) {
+		if _, ref, _ := strings.Cut(name, "@"); commit().MatchString(ref) {
 			r.Digest = ref
 		}
 		all = append(all, r)
@@ -126,4 +125,6 @@ func actions(k *maker, b []byte, where string) (all []material.Reference) {
 	return all
 }
 
-var commit = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`) })
+var commit = sync.OnceValue(
+	func() *regexp.Regexp { return regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64}|sha256:[0-9a-f]{64})$`) },
+)

@@ -94,7 +94,7 @@ func head(own, shared string) (string, error) {
 		return "", fmt.Errorf("ref %s is not there", ref)
 	}
 	for line := range strings.Lines(string(packed)) {
-		if id, name, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == ref {
+		if id, name, _ := strings.Cut(strings.TrimSpace(line), " "); name == ref {
 			return commitName(id)
 		}
 	}
@@ -111,7 +111,7 @@ func commitName(s string) (string, error) {
 // has reports whether the commit has a file at a path.
 func (s source) has(path string) bool { _, ok := s.files[path]; return ok }
 
-// compared says of each tracked file that was opened whether it is the commit's.
+// compared says of each tracked file that was opened, or looked for, whether it is the commit's.
 func (k *maker) compared() {
 	s := &k.m.Source
 	*s = material.Source{Commit: k.source.commit, Tree: k.source.tree, Reason: k.source.reason}
@@ -123,12 +123,10 @@ func (k *maker) compared() {
 	slices.SortFunc(s.Submodules, func(a, b material.Submodule) int { return strings.Compare(a.Path, b.Path) })
 	k.dirty = map[string]bool{}
 	for i, f := range k.Result.Files {
-		rest, below := under(k.Top, f.Path)
+		rest, _ := under(k.Top, f.Path)
 		entry, tracked := k.source.files[rest]
-		if !below || !tracked || k.how[i] == "" && f.State != record.Gone {
-			continue
-		}
-		if k.unchanged(f, entry) {
+		lacking := f.State == record.Gone || f.State == record.Absent // the commit has it, and the build found none
+		if !tracked || k.how[i] == "" && !lacking || k.unchanged(f, entry) {
 			continue
 		}
 		k.dirty[f.Path] = true
@@ -143,7 +141,7 @@ func (k *maker) compared() {
 // the build has written and never read may be written as the commit has it.
 func (k *maker) unchanged(f record.File, entry gitobject.File) bool {
 	rewritten := f.State == record.Changed && f.Use&(record.Read|record.Execute) == 0
-	if f.State != record.Certain && !rewritten || f.Digest == "" {
+	if f.State != record.Certain && !rewritten {
 		return false
 	}
 	b, err := file.Read(f.Path, maxReread)

@@ -49,7 +49,7 @@ func (k *maker) toolchains() {
 			continue
 		}
 		t, root, known := k.toolchain(f)
-		if root != "" && !slices.Contains(k.roots, root) {
+		if !slices.Contains(k.roots, root) {
 			k.roots = append(k.roots, root)
 		}
 		if key := t.Name + " " + t.Version; known && !seen[key] {
@@ -57,8 +57,8 @@ func (k *maker) toolchains() {
 			k.m.Toolchains = append(k.m.Toolchains, t)
 		}
 	}
-	if k.Home != "" && slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
-		k.roots = append(k.roots, filepath.Join(k.Home, ".config/go/telemetry")) // it counts there how often it ran
+	if slices.ContainsFunc(k.m.Toolchains, func(t material.Toolchain) bool { return t.Name == "go" }) {
+		k.roots = append(k.roots, joined(k.Home, ".config/go/telemetry")) // it counts there how often it ran
 	}
 	for _, dir := range k.Tools {
 		k.roots = append(k.roots, filepath.Clean(dir))
@@ -105,7 +105,10 @@ var remarks = lazy(`\([^)]*\)`)
 
 // installed reports whether a program came with the machine or lies where the runner keeps toolchains.
 func (k *maker) installed(path string) bool {
-	return slices.ContainsFunc(append(slices.Clone(systems), k.Tools...), func(d string) bool { _, ok := under(d, path); return ok })
+	return slices.ContainsFunc(
+		append(slices.Clone(systems), k.Tools...),
+		func(d string) bool { _, ok := under(d, path); return ok },
+	)
 }
 
 var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+[A-Za-z0-9.+-]*`) })
@@ -149,8 +152,16 @@ func (k *maker) caches() (dirs []string) {
 			}
 		}
 	}
-	add(k.env("GOCACHE"), k.env("XDG_CACHE_HOME"), k.env("CCACHE_DIR"), k.env("SCCACHE_DIR"), k.env("npm_config_cache"), k.env("GRADLE_USER_HOME"),
-		k.env("GOMODCACHE"), k.env("CARGO_HOME"))
+	add(
+		k.env("GOCACHE"),
+		k.env("XDG_CACHE_HOME"),
+		k.env("CCACHE_DIR"),
+		k.env("SCCACHE_DIR"),
+		k.env("npm_config_cache"),
+		k.env("GRADLE_USER_HOME"),
+		k.env("GOMODCACHE"),
+		k.env("CARGO_HOME"),
+	)
 	for _, d := range []string{".cache", ".npm", ".gradle", ".m2", ".cargo/registry", ".cargo/git", ".ccache", "go/pkg/mod", ".nuget", ".ivy2", ".cache/pip"} {
 		add(joined(k.Home, d))
 	}
@@ -195,7 +206,10 @@ const maxValue = 2048
 func (k *maker) variables() {
 	for _, v := range k.Env {
 		name, value, _ := strings.Cut(v, "=")
-		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") || len(value) > maxValue || k.secret(name, value) || k.text(value) != value {
+		if !slices.Contains(allowed, name) && !slices.Contains(k.Variables, name) && !strings.HasPrefix(name, "LC_") ||
+			len(value) > maxValue ||
+			k.secret(name, value) ||
+			k.text(value) != value {
 			k.m.Withheld++
 			continue
 		}

@@ -21,7 +21,13 @@ func (r *run) showProposal(x proposal) error {
 		return report.Document(r.Stdout, x.machine())
 	}
 	w := r.Stdout
-	fmt.Fprintf(w, "release   %s of %s, asked for by %s\n", report.Plain(x.set.Version), plural(len(x.chosen.list), "artifact"), report.Plain(cmp.Or(x.set.Requester, x.set.Run)))
+	fmt.Fprintf(
+		w,
+		"release   %s of %s, asked for by %s\n",
+		report.Plain(x.set.Version),
+		plural(len(x.chosen.list), "artifact"),
+		report.Plain(cmp.Or(x.set.Requester, x.set.Run)),
+	)
 	for i, s := range x.chosen.list {
 		if i == shownArtifacts {
 			fmt.Fprintf(w, "  and %s, which --format json shows\n", plural(len(x.chosen.list)-i, "more artifact"))
@@ -37,7 +43,13 @@ func (r *run) showProposal(x proposal) error {
 	}
 	if x.decision == statement.Waive {
 		for _, c := range x.claims[:min(len(x.claims), shownMakers)] {
-			fmt.Fprintf(w, "  waives       %s %s\n               of commit %s\n", c.Role, report.Plain(policy.Who(c)), c.Commit)
+			fmt.Fprintf(
+				w,
+				"  waives       %s %s\n               of commit %s\n",
+				c.Role,
+				report.Plain(policy.Who(c)),
+				c.Commit,
+			)
 		}
 		if n := len(x.claims) - shownMakers; n > 0 {
 			fmt.Fprintf(w, "               and %d more\n", n)
@@ -104,10 +116,20 @@ func showEnvironment(w io.Writer, in policy.Input) {
 		}
 		for i, m := range c.Commits {
 			if i == shownCommits {
-				fmt.Fprintf(w, "    and %s, which --format json shows\n", plural(len(c.Commits)-shownCommits, "more commit"))
+				fmt.Fprintf(
+					w,
+					"    and %s, which --format json shows\n",
+					plural(len(c.Commits)-shownCommits, "more commit"),
+				)
 				break
 			}
-			fmt.Fprintf(w, "    %s  %s: %s\n", shortCommit(m.ID), report.Plain(cut(m.Author)), report.Plain(cut(m.Title)))
+			fmt.Fprintf(
+				w,
+				"    %s  %s: %s\n",
+				shortCommit(m.ID),
+				report.Plain(cut(m.Author)),
+				report.Plain(cut(m.Title)),
+			)
 		}
 		showRequests(w, c)
 		showMakers(w, c)
@@ -115,7 +137,12 @@ func showEnvironment(w io.Writer, in policy.Input) {
 	showUnknown(w, in)
 	may := policy.MayApprove(in)
 	for _, g := range slices.Sorted(maps.Keys(may)) {
-		fmt.Fprintf(w, "  may approve  %s: %s\n", report.Plain(g), report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")))
+		fmt.Fprintf(
+			w,
+			"  may approve  %s: %s\n",
+			report.Plain(g),
+			report.Plain(cmp.Or(strings.Join(may[g], ", "), "nobody is left")),
+		)
 	}
 	showExcluded(w, in)
 }
@@ -143,8 +170,14 @@ func (x proposal) machine() any {
 	}
 	var envs []environment
 	for _, in := range x.inputs {
-		e := environment{Name: in.Environment, Commits: []commit{}, Findings: findings(in), May: policy.MayApprove(in), Unknown: policy.UnknownMakers(in),
-			Installs: policy.Differences(in)}
+		e := environment{
+			Name:     in.Environment,
+			Commits:  []commit{},
+			Findings: findings(in),
+			May:      policy.MayApprove(in),
+			Unknown:  policy.UnknownMakers(in),
+			Installs: policy.Differences(in),
+		}
 		for _, c := range in.Changes {
 			e.Base = c.Base
 			if link := compared(in.Policy, c); link != "" {

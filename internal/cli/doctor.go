@@ -122,7 +122,11 @@ func (r *run) probed(p *policy.Policy) []finding.Finding {
 	if !watched && !cut {
 		return nil
 	}
-	probe := record.Probe(cut)
+	return unwatched(watched, cut, record.Probe(cut))
+}
+
+// unwatched is what a policy asks of a recorder that cannot be had on this runner.
+func unwatched(watched, cut bool, probe record.Watch) []finding.Finding {
 	f := finding.Finding{Rule: finding.BuildUnwatched, Severity: finding.Warning}
 	switch {
 	case watched && probe.Files != record.Observed:

@@ -96,7 +96,9 @@ func writePage(path string, page func(*bytes.Buffer) error) error {
 // manifested reads the build manifest that is to be signed. Each subject has to be a product of it.
 func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Attest) (string, []byte, error) {
 	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" || in.Reproduction != "" {
-		return "", nil, usage("--manifest is the whole predicate; leave out --predicate-type, --predicate, --type, --report and --reproduction")
+		return "", nil, usage(
+			"--manifest is the whole predicate; leave out --predicate-type, --predicate, --type, --report and --reproduction",
+		)
 	}
 	m, err := readManifest(in.Manifest)
 	if err != nil {
@@ -104,8 +106,14 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	for _, s := range about {
 		if _, is := m.Product(s.Digest.Hex()); !is {
-			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on the manifest of the build that made it; and tell sallyport run what the build makes, with products",
-				"the build manifest has no product with the digest of %q, %s", fault.Cut(s.Name), s.Digest)
+			return "", nil, fault.New(
+				fault.Refused,
+				fault.SubjectMismatch,
+				"hand on the manifest of the build that made it; and tell sallyport run what the build makes, with products",
+				"the build manifest has no product with the digest of %q, %s",
+				fault.Cut(s.Name),
+				s.Digest,
+			)
 		}
 	}
 	predicate, err := m.JSON()
@@ -117,11 +125,24 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 	}
 	log, err := handedOver(in.Manifest+".log", material.MaxLogBytes)
 	if err != nil {
-		return "", nil, fault.New(fault.Usage, fault.Of(err).Code, "hand on both files as sallyport run has written them", "reading the log of the build manifest: %w", err)
+		return "", nil, fault.New(
+			fault.Usage,
+			fault.Of(err).Code,
+			"hand on both files as sallyport run has written them",
+			"reading the log of the build manifest: %w",
+			err,
+		)
 	}
 	if got := subject.Sum(log).Hex(); got != m.Log.Digest {
-		return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "hand on both files as sallyport run has written them",
-			"the log %q has digest %s, and the build manifest names %s", fault.Cut(in.Manifest+".log"), got, m.Log.Digest)
+		return "", nil, fault.New(
+			fault.Refused,
+			fault.SubjectMismatch,
+			"hand on both files as sallyport run has written them",
+			"the log %q has digest %s, and the build manifest names %s",
+			fault.Cut(in.Manifest+".log"),
+			got,
+			m.Log.Digest,
+		)
 	}
 	a.Document = log
 	r.reported = report.ManifestLines(&m)
@@ -134,7 +155,9 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 // rebuilt reads what a rebuild came to. Each subject has to be an artifact of the first build.
 func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte, error) {
 	if in.PredicateType != "" || in.Predicate != "" || in.Type != "" || in.Report != "" {
-		return "", nil, usage("--reproduction is the whole predicate; leave out --predicate-type, --predicate, --type and --report")
+		return "", nil, usage(
+			"--reproduction is the whole predicate; leave out --predicate-type, --predicate, --type and --report",
+		)
 	}
 	raw, err := handedOver(in.Reproduction, material.MaxBytes+1)
 	if err != nil {
@@ -147,8 +170,14 @@ func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte,
 	for _, s := range about {
 		same, known := rep.Reproduced(s.Digest.Hex())
 		if !known {
-			return "", nil, fault.New(fault.Refused, fault.SubjectMismatch, "name the artifacts of the first build, by their digests",
-				"the rebuild is not about %q, %s", fault.Cut(s.Name), s.Digest)
+			return "", nil, fault.New(
+				fault.Refused,
+				fault.SubjectMismatch,
+				"name the artifacts of the first build, by their digests",
+				"the rebuild is not about %q, %s",
+				fault.Cut(s.Name),
+				s.Digest,
+			)
 		}
 		line := "the same bytes"
 		if !same {

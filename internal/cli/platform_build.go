@@ -143,7 +143,11 @@ func builtOnGitLab(ctx context.Context, at *gitlab.Repo, q policy.BuildQuery) (p
 		return out, err
 	}
 	if !strings.HasPrefix(q.Config, q.Repository+"//"+c.Path+"@") {
-		out.Unread = fmt.Sprintf("the project's configuration is %q now, and the certificate names %s", c.Path, q.Config)
+		out.Unread = fmt.Sprintf(
+			"the project's configuration is %q now, and the certificate names %s",
+			c.Path,
+			q.Config,
+		)
 		return out, nil
 	}
 	ran, err := pipelines.Release{Merged: c.Merged, Job: c.Job, Project: c.Project,

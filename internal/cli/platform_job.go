@@ -47,9 +47,11 @@ func workflowFile(getenv func(string) string) string {
 const workflowPins = ".github/workflows/actions.lock"
 
 // shownVariables are those by which platforms name a run and the image that it runs in.
-var shownVariables = strings.Fields(`GITHUB_SHA GITHUB_REF GITHUB_REPOSITORY GITHUB_WORKFLOW_REF GITHUB_RUN_ID GITHUB_RUN_ATTEMPT GITHUB_JOB
+var shownVariables = strings.Fields(
+	`GITHUB_SHA GITHUB_REF GITHUB_REPOSITORY GITHUB_WORKFLOW_REF GITHUB_RUN_ID GITHUB_RUN_ATTEMPT GITHUB_JOB
 	RUNNER_OS RUNNER_ARCH RUNNER_ENVIRONMENT ImageOS ImageVersion CI_COMMIT_SHA CI_COMMIT_REF_NAME CI_PROJECT_PATH CI_PIPELINE_ID CI_JOB_ID
-	CI_JOB_IMAGE CI_RUNNER_VERSION`)
+	CI_JOB_IMAGE CI_RUNNER_VERSION`,
+)
 
 // keptTools are the directories in which a runner keeps toolchains.
 func keptTools(getenv func(string) string) (dirs []string) {
@@ -60,7 +62,12 @@ func keptTools(getenv func(string) string) (dirs []string) {
 }
 
 // signingVariables are those that sign, or fetch what signs. A build has no use for them.
-var signingVariables = []string{"ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_RUNTIME_TOKEN", "SIGSTORE_ID_TOKEN"}
+var signingVariables = []string{
+	"ACTIONS_ID_TOKEN_REQUEST_URL",
+	"ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+	"ACTIONS_RUNTIME_TOKEN",
+	"SIGSTORE_ID_TOKEN",
+}
 
 // secrets are the values of the credentials that a job has from its platform.
 func secrets(getenv func(string) string) []string {

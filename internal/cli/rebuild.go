@@ -46,7 +46,7 @@ type plan struct {
 	dir       string // from the top of the source
 	commit    string
 	source    string // a clone that has the commit
-	original  string // where the products of the first build lie; "": nowhere
+	original  string // where the products of the first build lie
 	products  []material.Product
 	variables []material.Variable
 	manifest  string // digest
@@ -60,7 +60,13 @@ type plan struct {
 func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
-		return answer{}, fault.New(fault.Unavailable, fault.NotAvailable, "let TMPDIR name a directory that can be written to", "making a directory for the rebuild: %w", fault.Cause(err))
+		return answer{}, fault.New(
+			fault.Unavailable,
+			fault.NotAvailable,
+			"let TMPDIR name a directory that can be written to",
+			"making a directory for the rebuild: %w",
+			fault.Cause(err),
+		)
 	}
 	defer func() { _ = forceRemove(work) }() // the machine may clear it up
 	p, err := r.planned(in, work)
@@ -115,7 +121,13 @@ func (r *run) diffoscope(files [2]string) {
 
 // planned reads what is to be built: from a manifest, or, to check a repository, by a first build of the command.
 func (r *run) planned(in rebuildInputs, work string) (plan, error) {
-	p := plan{source: in.Source, original: cmp.Or(in.Original, in.Source), fetch: in.Fetch, connected: in.Connected, outputs: in.Products}
+	p := plan{
+		source:    in.Source,
+		original:  cmp.Or(in.Original, in.Source),
+		fetch:     in.Fetch,
+		connected: in.Connected,
+		outputs:   in.Products,
+	}
 	switch {
 	case in.Check && in.Manifest != "", !in.Check && in.Manifest == "":
 		return p, usage("want --manifest FILE, or --check and a command behind --")
@@ -147,19 +159,57 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 	}
 	switch {
 	case p.commit != "" && !gitobject.IsCommit(p.commit):
-		return p, fault.New(fault.Refused, fault.Malformed, "", "the manifest names the commit %q, want 40 or 64 hexadecimal digits", fault.Cut(p.commit))
+		return p, fault.New(
+			fault.Refused,
+			fault.Malformed,
+			"",
+			"the manifest names the commit %q, want 40 or 64 hexadecimal digits",
+			fault.Cut(p.commit),
+		)
 	case p.commit == "":
-		return p, fault.New(fault.Refused, fault.Materials, "record the build in a checkout of its commit", "the manifest names no commit: %s", m.Source.Reason)
+		return p, fault.New(
+			fault.Refused,
+			fault.Materials,
+			"record the build in a checkout of its commit",
+			"the manifest names no commit: %s",
+			m.Source.Reason,
+		)
 	case len(m.Source.Submodules) > 0:
-		return p, fault.New(fault.Refused, fault.Unsupported, "rebuild by hand, and compare the digests with the manifest", "the source has submodules, and rebuild fetches none")
+		return p, fault.New(
+			fault.Refused,
+			fault.Unsupported,
+			"rebuild by hand, and compare the digests with the manifest",
+			"the source has submodules, and rebuild fetches none",
+		)
 	case !m.Source.Clean:
-		return p, fault.New(fault.Refused, fault.Materials, "commit what the build changes, and record it again", "the manifest is of a source that is not its commit's")
+		return p, fault.New(
+			fault.Refused,
+			fault.Materials,
+			"commit what the build changes, and record it again",
+			"the manifest is of a source that is not its commit's",
+		)
 	case !filepath.IsLocal(p.dir):
-		return p, fault.New(fault.Refused, fault.Path, "record the build below the top of its checkout", "the build ran in %q, which is outside of its source", p.dir)
+		return p, fault.New(
+			fault.Refused,
+			fault.Path,
+			"record the build below the top of its checkout",
+			"the build ran in %q, which is outside of its source",
+			p.dir,
+		)
 	case len(p.products) == 0:
-		return p, fault.New(fault.Refused, fault.Materials, "tell sallyport run what the build makes, with products, and record it again", "the manifest lists no product")
+		return p, fault.New(
+			fault.Refused,
+			fault.Materials,
+			"tell sallyport run what the build makes, with products, and record it again",
+			"the manifest lists no product",
+		)
 	case slices.ContainsFunc(p.command, func(w string) bool { return strings.Contains(w, fault.Hidden) }):
-		return p, fault.New(fault.Refused, fault.Materials, "take secrets out of the command line: hand them over as variables", "a part of the command is hidden in the manifest")
+		return p, fault.New(
+			fault.Refused,
+			fault.Materials,
+			"take secrets out of the command line: hand them over as variables",
+			"a part of the command is hidden in the manifest",
+		)
 	}
 	return p, nil
 }
@@ -189,15 +239,29 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, err
 	}
 	if result.Exit != 0 {
-		return p, fault.New(fault.Refused, fault.Reproduction, "build in a fresh clone first, until that works", "the first build failed with status %d", result.Exit)
+		return p, fault.New(
+			fault.Refused,
+			fault.Reproduction,
+			"build in a fresh clone first, until that works",
+			"the first build failed with status %d",
+			result.Exit,
+		)
 	}
-	m, _, err := build.Manifest(build.Run{Result: result, Command: command, Dir: filepath.Join(top, dir), Top: top, Out: p.out(top),
-		Hidden: func(_, _ string) bool { return false }, Scrub: func(s string) string { return s }, Version: func(string, ...string) string { return "" }})
+	m, _, err := build.Manifest(
+		build.Run{Result: result, Command: command, Dir: filepath.Join(top, dir), Top: top, Out: p.out(top),
+			Hidden: func(_, _ string) bool { return false }, Scrub: func(s string) string { return s }, Version: func(string, ...string) string { return "" }},
+	)
 	if err != nil {
 		return p, err
 	}
 	if p.products = m.Products; len(p.products) == 0 {
-		return p, fault.New(fault.Refused, fault.Reproduction, "name the command that builds, and with --products what it makes", "the command made nothing below %q", dir)
+		return p, fault.New(
+			fault.Refused,
+			fault.Reproduction,
+			"name the command that builds, and with --products what it makes",
+			"the command made nothing below %q",
+			dir,
+		)
 	}
 	p.original = top
 	const tick = 2 * time.Second // zip has times of two seconds, and tar of one
@@ -229,9 +293,21 @@ func varied(work string) variation {
 	if os.Getenv("LC_ALL") == "C" {
 		locale = "C.UTF-8"
 	}
-	return variation{dir: filepath.Join(work, "second", "another place, with a longer name"), home: filepath.Join(work, "home-second"),
-		host: "rebuilder", user: 23456, umask: 0o027, reversed: true,
-		env: map[string]string{"TZ": "<+1345>-13:45", "LC_ALL": locale, "LANG": locale, "USER": "rebuilder", "LOGNAME": "rebuilder"}}
+	return variation{
+		dir:      filepath.Join(work, "second", "another place, with a longer name"),
+		home:     filepath.Join(work, "home-second"),
+		host:     "rebuilder",
+		user:     23456,
+		umask:    0o027,
+		reversed: true,
+		env: map[string]string{
+			"TZ":      "<+1345>-13:45",
+			"LC_ALL":  locale,
+			"LANG":    locale,
+			"USER":    "rebuilder",
+			"LOGNAME": "rebuilder",
+		},
+	}
 }
 
 // again builds once, in a fresh copy of the source.
@@ -251,13 +327,31 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	defer func() { _ = null.Close() }()
 	stderr, _ := r.Stderr.(*os.File)
 	r.note("building " + report.Plain(strings.Join(p.command, " ")) + " in " + report.Plain(dir))
-	result, err := record.Run(record.Options{Command: p.command, Dir: dir, Env: env, Cut: !p.connected, Host: v.host, User: v.user, Umask: v.umask,
-		Stdin: null, Stdout: orNull(stderr), Stderr: orNull(stderr)})
+	result, err := record.Run(
+		record.Options{
+			Command: p.command,
+			Dir:     dir,
+			Env:     env,
+			Cut:     !p.connected,
+			Host:    v.host,
+			User:    v.user,
+			Umask:   v.umask,
+			Stdin:   null,
+			Stdout:  orNull(stderr),
+			Stderr:  orNull(stderr),
+		},
+	)
 	if err != nil {
 		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "say --with-network"), "the build was not run: %w", err)
 	}
 	if result.NotStarted != "" {
-		return nil, "", fault.New(fault.Unavailable, fault.NotAvailable, "install what builds it, in the version that the manifest names", "the build was not run: %s", result.NotStarted)
+		return nil, "", fault.New(
+			fault.Unavailable,
+			fault.NotAvailable,
+			"install what builds it, in the version that the manifest names",
+			"the build was not run: %s",
+			result.NotStarted,
+		)
 	}
 	return result, v.dir, nil
 }
@@ -313,7 +407,12 @@ func backwards(from, to string) error {
 
 // git runs git, without what a repository or a user would have it run besides.
 func (r *run) git(dir string, args ...string) (string, error) {
-	c := exec.CommandContext(r.ctx, "git", append([]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"}, args...)...) //nolint:gosec // the arguments are ours
+	c := exec.CommandContext(
+		r.ctx,
+		"git",
+		append(
+			[]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"},
+			args...)...) //nolint:gosec // the arguments are ours
 	c.Dir = dir
 	var out, bad bytes.Buffer
 	c.Stdout, c.Stderr = &out, &bad
@@ -321,22 +420,33 @@ func (r *run) git(dir string, args ...string) (string, error) {
 		if errors.Is(err, exec.ErrNotFound) {
 			return "", fault.New(fault.Unavailable, fault.NotAvailable, "install git", "git is not here")
 		}
-		return "", fault.New(fault.Unavailable, fault.NotAvailable, "run it in a checkout that has the commit", "git %s: %s", args[0], fault.Cut(strings.TrimSpace(bad.String())))
+		return "", fault.New(
+			fault.Unavailable,
+			fault.NotAvailable,
+			"run it in a checkout that has the commit",
+			"git %s: %s",
+			args[0],
+			fault.Cut(strings.TrimSpace(bad.String())),
+		)
 	}
 	return out.String(), nil
 }
 
 // followed are the variables that a rebuild takes from the manifest, and from nowhere else.
-var followed = strings.Fields(`SOURCE_DATE_EPOCH GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOTOOLCHAIN GOEXPERIMENT GOWORK GODEBUG
+var followed = strings.Fields(
+	`SOURCE_DATE_EPOCH GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOTOOLCHAIN GOEXPERIMENT GOWORK GODEBUG
 	CGO_ENABLED CGO_CFLAGS CGO_LDFLAGS CC CXX AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS ARFLAGS MAKEFLAGS NODE_ENV NODE_OPTIONS RUSTFLAGS
-	RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL PYTHONHASHSEED CI`)
+	RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL PYTHONHASHSEED CI`,
+)
 
 // env is the environment of one build.
 func (p *plan) env(v variation) []string {
 	set := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
-		if !slices.Contains(signingVariables, name) && !(strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")) && (p.manifest == "" || !slices.Contains(followed, name)) {
+		if !slices.Contains(signingVariables, name) &&
+			!(strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")) &&
+			(p.manifest == "" || !slices.Contains(followed, name)) {
 			set[name] = value
 		}
 	}
@@ -353,7 +463,9 @@ func (p *plan) env(v variation) []string {
 		}
 	}
 	set["HOME"] = v.home
-	delete(set, "GOCACHE") // what an earlier build made is no build
+	for _, name := range []string{"GOCACHE", "XDG_CACHE_HOME", "CCACHE_DIR", "SCCACHE_DIR"} {
+		delete(set, name) // what an earlier build made is no build
+	}
 	for name, value := range v.env {
 		set[name] = value
 	}
@@ -389,18 +501,39 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 	}
 	for _, words := range todo {
 		r.note("fetching: " + report.Plain(strings.Join(words, " ")))
-		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // what the call names, or the package manager
+		c := exec.CommandContext(
+			r.ctx,
+			words[0],
+			words[1:]...) //nolint:gosec // what the call names, or the package manager
 		c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, r.Stderr, r.Stderr
 		if err := c.Run(); err != nil {
-			return fault.New(fault.Unavailable, fault.NotAvailable, "say with --fetch what fetches the packages that are locked", "fetching with %q failed: %w", strings.Join(words, " "), fault.Cause(err))
+			return fault.New(
+				fault.Unavailable,
+				fault.NotAvailable,
+				"say with --fetch what fetches the packages that are locked",
+				"fetching with %q failed: %w",
+				strings.Join(words, " "),
+				fault.Cause(err),
+			)
 		}
 	}
 	return nil
 }
 
 // compare holds what came out against the products of the first build.
-func (p *plan) compare(result *record.Result, v variation, top string) (material.Reproduction, difference.TreeReport, error) {
-	rep := material.Reproduction{Manifest: p.manifest, Commit: p.commit, Command: p.command, Started: result.Started, Ended: result.Ended, Network: result.Watch.Network}
+func (p *plan) compare(
+	result *record.Result,
+	v variation,
+	top string,
+) (material.Reproduction, difference.TreeReport, error) {
+	rep := material.Reproduction{
+		Manifest: p.manifest,
+		Commit:   p.commit,
+		Command:  p.command,
+		Started:  result.Started,
+		Ended:    result.Ended,
+		Network:  result.Watch.Network,
+	}
 	first, second := map[string]difference.File{}, map[string]difference.File{}
 	var open []*os.File
 	defer func() {
@@ -423,10 +556,10 @@ func (p *plan) compare(result *record.Result, v variation, top string) (material
 		again := material.Rebuilt{Name: x.Path, Was: x.Digest}
 		if filepath.IsLocal(x.Path) {
 			again.Is = take(second, x.Path, filepath.Join(top, x.Path), "")
-			if p.original != "" && again.Is != x.Digest {
-				take(first, x.Path, filepath.Join(p.original, x.Path), x.Digest)
-			} else if again.Is == x.Digest {
+			if again.Is == x.Digest {
 				first[x.Path] = second[x.Path]
+			} else {
+				take(first, x.Path, filepath.Join(p.original, x.Path), x.Digest)
 			}
 		}
 		rep.Artifacts = append(rep.Artifacts, again)
@@ -492,7 +625,11 @@ func (p *plan) hints(v variation) difference.Hints {
 	if abs, err := filepath.Abs(first); err == nil {
 		first = abs
 	}
-	return difference.Hints{Paths: [2]string{first, v.dir}, Host: [2]string{host, v.host}, User: [2]string{os.Getenv("USER"), v.env["USER"]}}
+	return difference.Hints{
+		Paths: [2]string{first, v.dir},
+		Host:  [2]string{host, v.host},
+		User:  [2]string{os.Getenv("USER"), v.env["USER"]},
+	}
 }
 
 // told says what was another one, and what could not be.
@@ -513,14 +650,24 @@ func (v variation) told(result *record.Result) (moved []material.Varied, same []
 	} else {
 		same = append(same, material.NotMoved{What: "host name and user number", Why: "no namespace: " + cmp.Or(result.Watch.Reason, "the network was not cut")})
 	}
-	same = append(same,
-		material.NotMoved{What: "clock", Why: "the clock of a statically linked program cannot be moved without root; the rebuild ran later"},
-		material.NotMoved{What: "kernel and processor", Why: "the same machine; rebuild on another runner as well"})
+	same = append(
+		same,
+		material.NotMoved{
+			What: "clock",
+			Why:  "the clock of a statically linked program cannot be moved without root; the rebuild ran later",
+		},
+		material.NotMoved{What: "kernel and processor", Why: "the same machine; rebuild on another runner as well"},
+	)
 	return moved, same
 }
 
 // reproduced writes what came out, shows it, and answers.
-func (r *run) reproduced(in rebuildInputs, rep *material.Reproduction, tree difference.TreeReport, result *record.Result) (answer, error) {
+func (r *run) reproduced(
+	in rebuildInputs,
+	rep *material.Reproduction,
+	tree difference.TreeReport,
+	result *record.Result,
+) (answer, error) {
 	b, err := rep.JSON()
 	if err != nil {
 		return answer{}, err
@@ -546,8 +693,14 @@ func (r *run) reproduced(in rebuildInputs, rep *material.Reproduction, tree diff
 	}
 	switch {
 	case result.Exit != 0 || result.Signal != 0:
-		return answer{}, fault.New(fault.Refused, fault.Reproduction, "build in a fresh clone with an empty home first, until that works: the output of the command is above",
-			"the command of the rebuild failed: exit %d, signal %d", result.Exit, result.Signal)
+		return answer{}, fault.New(
+			fault.Refused,
+			fault.Reproduction,
+			"build in a fresh clone with an empty home first, until that works: the output of the command is above",
+			"the command of the rebuild failed: exit %d, signal %d",
+			result.Exit,
+			result.Signal,
+		)
 	case same < len(rep.Artifacts):
 		hint := "mend the first cause that is shown, and build both again"
 		switch {
@@ -556,7 +709,14 @@ func (r *run) reproduced(in rebuildInputs, rep *material.Reproduction, tree diff
 		case tree.Same:
 			hint = "name with --original the directory in which the first build's products lie, to see where they differ"
 		}
-		return answer{}, fault.New(fault.Refused, fault.Reproduction, hint, "%d of %d products came out with the same bytes", same, len(rep.Artifacts))
+		return answer{}, fault.New(
+			fault.Refused,
+			fault.Reproduction,
+			hint,
+			"%d of %d products came out with the same bytes",
+			same,
+			len(rep.Artifacts),
+		)
 	}
 	return done, nil
 }

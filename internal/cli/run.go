@@ -121,7 +121,8 @@ func orNull(f *os.File) *os.File {
 func (r *run) stripped(keep []string) (env, taken []string) {
 	for _, v := range os.Environ() {
 		name, value, _ := strings.Cut(v, "=")
-		token := slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
+		token := slices.Contains(signingVariables, name) ||
+			strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
 		if token && !slices.Contains(keep, name) {
 			if value != "" {
 				taken = append(taken, name)
@@ -136,7 +137,9 @@ func (r *run) stripped(keep []string) (env, taken []string) {
 // forewarn says, before the command, what would puzzle people later.
 func (r *run) forewarn(taken []string) {
 	if slices.ContainsFunc(taken, func(n string) bool { return strings.Contains(n, "ID_TOKEN") }) {
-		r.note("this job can sign, and a build can read the environment of the processes above it: build in a job without id-token, and sign in another one")
+		r.note(
+			"this job can sign, and a build can read the environment of the processes above it: build in a job without id-token, and sign in another one",
+		)
 	}
 	if runtime.GOOS == "linux" && os.Geteuid() != 0 {
 		r.note("sudo and other setuid programs have no effect in the command, because it is watched")
@@ -216,8 +219,10 @@ func (r *run) versionOf(env []string, path string, args []string) string {
 	defer func() { _, _ = out.Close(), os.Remove(out.Name()) }() // it is the machine's to clear up
 	null := orNull(nil)
 	defer func() { _ = null.Close() }()
-	result, err := record.Run(record.Options{Command: append([]string{path}, args...), Env: env, Cut: true, Patience: toAnswer,
-		Stdin: null, Stdout: out, Stderr: out})
+	result, err := record.Run(
+		record.Options{Command: append([]string{path}, args...), Env: env, Cut: true, Patience: toAnswer,
+			Stdin: null, Stdout: out, Stderr: out},
+	)
 	if err != nil || result.Exit != 0 {
 		return ""
 	}
@@ -290,7 +295,14 @@ func (f recordFiles) write(m *material.Manifest, log []byte) error {
 			err = one.to.Sync()
 		}
 		if err != nil {
-			return fault.New(fault.Unavailable, fault.NotAvailable, "make room, and build again", "writing the record %q: %w", one.to.Name(), fault.Cause(err))
+			return fault.New(
+				fault.Unavailable,
+				fault.NotAvailable,
+				"make room, and build again",
+				"writing the record %q: %w",
+				one.to.Name(),
+				fault.Cause(err),
+			)
 		}
 		opened, err1 := one.to.Stat()
 		there, err2 := os.Lstat(one.to.Name())

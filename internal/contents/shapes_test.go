@@ -77,7 +77,8 @@ func TestE11_headers_that_two_readers_read_differently(t *testing.T) {
 		"two long names in another order":  ended(say('x', record("path", "package/b")), say('L', "package/a\x00"), m),
 		"a long link of a file":            ended(say('K', "package/a\x00"), m),
 		"a long link before a description": ended(say('K', "package/a\x00"), say('x', record("mtime", "1")), m),
-		"a link before a long name":        ended(say('x', record("linkpath", "a")), say('L', "package/package.json\x00"), m),
+		"a link before a long name": ended(say('x', record("linkpath", "a")), say('L',
+			"package/package.json\x00"), m),
 		"a link of a file":                 ended(say('x', record("linkpath", "a")), m),
 		"a part of a name in GNU's place":  over(ended(over(m, 257, "ustar  \x00")), 345, "p"),
 		"a long name and a prefix":         ended(say('x', record("path", "package/package.json")), prefixed),
@@ -102,12 +103,13 @@ func TestE11_headers_that_two_readers_read_differently(t *testing.T) {
 		"a link for all":                   ended(say('g', record("linkpath", "a")), m),
 		"an empty path":                    ended(say('x', record("path", "")), m),
 		"an empty size":                    ended(say('x', record("size", "")), m),
-		"a path that is not UTF-8":         ended(m, say('x', record("path", "package/\xff")), entry("package/y", '0', "")),
-		"a file where a folder was":        ended(m, entry("package/d/", '5', ""), entry("package/D", '0', "")),
-		"a folder where a file was":        ended(m, entry("package/d", '0', ""), entry("package/D/", '5', "")),
-		"a folder beside the folder":       ended(m, entry("other/", '5', "")),
-		"a deep name beside the folder":    ended(m, entry(long+"x", '0', "")),
-		"a manifest by a backslash":        ended(entry(`package\package.json`, '0', keyvText)),
+		"a path that is not UTF-8": ended(m, say('x', record("path", "package/\xff")), entry("package/y", '0',
+			"")),
+		"a file where a folder was":     ended(m, entry("package/d/", '5', ""), entry("package/D", '0', "")),
+		"a folder where a file was":     ended(m, entry("package/d", '0', ""), entry("package/D/", '5', "")),
+		"a folder beside the folder":    ended(m, entry("other/", '5', "")),
+		"a deep name beside the folder": ended(m, entry(long+"x", '0', "")),
+		"a manifest by a backslash":     ended(entry(`package\package.json`, '0', keyvText)),
 	} {
 		p, err := contents.Read(name, bytes.NewReader(b))
 		if got := fault.Of(err).Code; err == nil || got != fault.Malformed {
@@ -120,7 +122,8 @@ func TestE11_headers_that_two_readers_read_differently(t *testing.T) {
 func TestRead_archives_of_other_programs(t *testing.T) {
 	m := own()
 	passive := ""
-	for _, key := range []string{"mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment", "LIBARCHIVE.x", "SCHILY.dev"} {
+	for _, key := range []string{"mtime", "atime", "ctime", "uid", "gid", "uname", "gname", "comment", "LIBARCHIVE.x",
+		"SCHILY.dev"} {
 		passive += record(key, "1")
 	}
 	for name, b := range map[string][]byte{
@@ -131,17 +134,20 @@ func TestRead_archives_of_other_programs(t *testing.T) {
 		"with all that says nothing": ended(entry("x", 'x', passive), m),
 		"with its size said twice":   ended(entry("x", 'x', record("size", fmt.Sprint(len(keyvText)))), m),
 		"with a prefix":              ended(over(entry("package.json", '0', keyvText), 345, "package")),
-		"with its name said":         ended(entry("x", 'x', record("path", "package/package.json")), entry("y", '0', keyvText)),
-		"with a long name of GNU's":  ended(entry("x", 'L', "package/package.json\x00"), entry("y", '0', keyvText)),
-		"with folders":               ended(entry("package/", '5', ""), m, entry("package/d", '5', ""), entry("package/d/", '5', ""), entry("package/e/", '0', "")),
-		"with a name in digits":      ended(over(m, 265, "root")),
+		"with its name said": ended(entry("x", 'x', record("path", "package/package.json")), entry("y", '0',
+			keyvText)),
+		"with a long name of GNU's": ended(entry("x", 'L', "package/package.json\x00"), entry("y", '0', keyvText)),
+		"with folders": ended(entry("package/", '5', ""), m, entry("package/d", '5', ""),
+			entry("package/d/", '5', ""), entry("package/e/", '0', "")),
+		"with a name in digits": ended(over(m, 265, "root")),
 	} {
 		p, err := contents.Read(name, bytes.NewReader(b))
 		if err != nil || p.Kind != contents.NPM || p.Name != "keyv" || p.Files != 1 {
 			t.Errorf("%s: %s, %v, want keyv with one file", name, p.Summary(), err)
 		}
 	}
-	folders := ended(m, entry("package/d/", '0', ""), entry("package/d/x", '0', "1"), entry("package/e", '5', ""), entry("package/e/x", '0', "1"))
+	folders := ended(m, entry("package/d/", '0', ""), entry("package/d/x", '0', "1"), entry("package/e", '5', ""),
+		entry("package/e/x", '0', "1"))
 	if p, err := contents.Read("x", bytes.NewReader(folders)); err != nil || p.Files != 3 {
 		t.Errorf("files in folders: %s, %v, want 3 files", p.Summary(), err)
 	}
@@ -149,7 +155,8 @@ func TestRead_archives_of_other_programs(t *testing.T) {
 	for _, kind := range "12346" {
 		b := ended(entry("app/main.go", '0', "x"), over(entry("app/x", byte(kind), ""), 329, "0000001\x00"))
 		if kind < '3' {
-			b = ended(entry("app/main.go", '0', "x"), entry("x", 'K', strings.Repeat("a", 200)+"\x00"), over(entry("app/x", byte(kind), ""), 157, "a"))
+			b = ended(entry("app/main.go", '0', "x"), entry("x", 'K', strings.Repeat("a", 200)+"\x00"),
+				over(entry("app/x", byte(kind), ""), 157, "a"))
 		}
 		if p, err := contents.Read("x", bytes.NewReader(b)); err != nil || p.Kind != contents.NotRead {
 			t.Errorf("an archive with a member of type %q: %s, %v, want that it is not read", kind, p.Summary(), err)
@@ -180,7 +187,8 @@ func TestO01_archives_of_many_and_of_long_names(t *testing.T) {
 	large := func(n int, name string) io.Reader {
 		all := []member{{name: "package/package.json", text: keyvText}}
 		for i := range n {
-			all = append(all, member{name: fmt.Sprintf(name, i), text: `{"x":"` + strings.Repeat("x", 1_000_000) + `"}`})
+			all = append(all, member{name: fmt.Sprintf(name, i), text: `{"x":"` + strings.Repeat("x",
+				1_000_000) + `"}`})
 		}
 		return bytes.NewReader(archived(t, all...))
 	}
@@ -192,12 +200,16 @@ func TestO01_archives_of_many_and_of_long_names(t *testing.T) {
 		"a lock file": bytes.NewReader(archived(t, member{name: "package/package.json", text: keyvText},
 			member{name: "package/npm-shrinkwrap.json", text: `{"x":"` + strings.Repeat("x", 16<<20) + `"}`})),
 		"a name in a lock file": bytes.NewReader(archived(t, member{name: "package/package.json", text: keyvText},
-			member{name: "package/npm-shrinkwrap.json", text: `{"packages":{"node_modules/` + strings.Repeat("x", 2000) + `":{"version":"1"}}}`})),
-		"a wheel":                    io.MultiReader(strings.NewReader("PK\x03\x04"), io.LimitReader(zeros{}, 129<<20)),
-		"a member of its metadata":   bytes.NewReader(wheeled(t, member{name: "a-1.dist-info/METADATA", text: "Name: a\nVersion: 1\nRequires-Dist: " + strings.Repeat("x", 2000) + "\n"})),
-		"a long name in a wheel":     bytes.NewReader(wheel(t, member{name: "sample/" + strings.Repeat("x", 2000)})),
-		"install scripts":            bytes.NewReader(packed(t, manifest(t, map[string]any{"name": "x", "scripts": doubled(13)}))),
-		"a list of its dependencies": bytes.NewReader(packed(t, manifest(t, map[string]any{"name": "x", "dependencies": numbered(10_001)}))),
+			member{name: "package/npm-shrinkwrap.json", text: `{"packages":{"node_modules/` + strings.Repeat("x",
+				2000) + `":{"version":"1"}}}`})),
+		"a wheel": io.MultiReader(strings.NewReader("PK\x03\x04"), io.LimitReader(zeros{}, 129<<20)),
+		"a member of its metadata": bytes.NewReader(wheeled(t, member{name: "a-1.dist-info/METADATA",
+			text: "Name: a\nVersion: 1\nRequires-Dist: " + strings.Repeat("x", 2000) + "\n"})),
+		"a long name in a wheel": bytes.NewReader(wheel(t, member{name: "sample/" + strings.Repeat("x", 2000)})),
+		"install scripts": bytes.NewReader(packed(t, manifest(t, map[string]any{"name": "x",
+			"scripts": doubled(13)}))),
+		"a list of its dependencies": bytes.NewReader(packed(t, manifest(t, map[string]any{"name": "x",
+			"dependencies": numbered(10_001)}))),
 	} {
 		_, err := contents.Read(name, r)
 		if got := fault.Of(err).Code; err == nil || got != fault.Limit {
@@ -207,7 +219,9 @@ func TestO01_archives_of_many_and_of_long_names(t *testing.T) {
 			t.Errorf("%s: unread = %+v, %v, want that it is about the file", name, p, about)
 		}
 	}
-	if p := inventory(t, archived(t, member{name: "package/package.json", text: keyvText}, member{name: "package/npm-shrinkwrap.json", text: `{"x":"` + strings.Repeat("x", 2<<20) + `"}`})); p.Name != "keyv" {
+	if p := inventory(t, archived(t, member{name: "package/package.json", text: keyvText},
+		member{name: "package/npm-shrinkwrap.json", text: `{"x":"` + strings.Repeat("x",
+			2<<20) + `"}`})); p.Name != "keyv" {
 		t.Errorf("a lock file of 2 MiB: %s, want the package", p.Summary())
 	}
 }
@@ -258,7 +272,8 @@ func laid(all []filed, before string, end func([]byte) []byte) []byte {
 		put(&b, uint16(20), uint16(f.here[0]), uint16(f.here[1]), uint32(0), f.here[2:], uint16(len(f.name)), uint16(0))
 		b.WriteString(f.name + f.text + f.behind)
 		dir.WriteString("PK\x01\x02")
-		put(&dir, uint16(3<<8|20), uint16(20), uint16(f.there[0]), uint16(f.there[1]), uint32(0), f.there[2:], uint16(len(f.name)), uint16(0),
+		put(&dir, uint16(3<<8|20), uint16(20), uint16(f.there[0]), uint16(f.there[1]), uint32(0), f.there[2:],
+			uint16(len(f.name)), uint16(0),
 			uint16(len(f.comment)), uint16(0), uint16(0), f.attributes, at)
 		dir.WriteString(f.name + f.comment)
 	}
@@ -364,7 +379,8 @@ func TestE11_metadata_that_two_readers_read_differently(t *testing.T) {
 			t.Errorf("%s: %s, %v, want %s", name, p.Summary(), err, fault.Malformed)
 		}
 	}
-	p := inventory(t, wheeled(t, member{name: "a-1.dist-info/METADATA", text: "Metadata-Version: 2.1\r\nName: A_b.-c\r\nVersion: 1\r\nLicense: x\r\n        y: z\r\n\t|\r\nRequires-Dist: x\r\n\r\nRequires-Dist: y\r\n"}))
+	p := inventory(t, wheeled(t, member{name: "a-1.dist-info/METADATA",
+		text: "Metadata-Version: 2.1\r\nName: A_b.-c\r\nVersion: 1\r\nLicense: x\r\n        y: z\r\n\t|\r\nRequires-Dist: x\r\n\r\nRequires-Dist: y\r\n"}))
 	if p.Name != "a-b-c" || p.Version != "1" || len(p.Dependencies) != 1 || p.Dependencies[0].Spec != "" {
 		t.Errorf("metadata of Windows with a licence of several lines: %+v", p)
 	}
@@ -373,8 +389,10 @@ func TestE11_metadata_that_two_readers_read_differently(t *testing.T) {
 // Each script that npm runs on the machine that installs, and no other.
 func TestF10_each_script_that_runs_when_it_is_installed(t *testing.T) {
 	before := built(t, nil)
-	for _, name := range []string{"preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare", "prepublish"} {
-		equal(t, name, told(contents.Compare(&before, built(t, scripts(map[string]string{name: "x"})))), []string{"install-scripts " + name + ": x (new)"})
+	for _, name := range []string{"preinstall", "install", "postinstall", "preprepare", "prepare", "postprepare",
+		"prepublish"} {
+		equal(t, name, told(contents.Compare(&before, built(t, scripts(map[string]string{name: "x"})))),
+			[]string{"install-scripts " + name + ": x (new)"})
 	}
 	gyp := member{name: "package/binding.gyp", text: "{}"}
 	for _, name := range []string{"preinstall", "install"} { // then npm builds nothing by itself
@@ -383,7 +401,8 @@ func TestF10_each_script_that_runs_when_it_is_installed(t *testing.T) {
 			t.Errorf("an addon with a script %s: %+v, want that script alone", name, got.Scripts)
 		}
 	}
-	for end, word := range map[string]string{"": "./lib/x.sh", ".js": "lib/x", ".cjs": "lib/x", ".mjs": "lib/x", ".json": "lib/x", "/index.js": "lib/x", ".PY": `lib\x.py`} {
+	for end, word := range map[string]string{"": "./lib/x.sh", ".js": "lib/x", ".cjs": "lib/x", ".mjs": "lib/x",
+		".json": "lib/x", "/index.js": "lib/x", ".PY": `lib\x.py`} {
 		file := "package/lib/x" + end
 		if end == "" {
 			file = "package/lib/x.sh"
@@ -407,10 +426,12 @@ func TestF10_each_script_that_runs_when_it_is_installed(t *testing.T) {
 	}
 	was, is := many("1"), many("2")
 	if c := contents.Compare(&was, is); len(c) != 1 || len(was.Scripts[0].Runs) != 20 {
-		t.Errorf("a file beyond those that are listed: changes = %q, with %d files, want the script with 20", told(c), len(was.Scripts[0].Runs))
+		t.Errorf("a file beyond those that are listed: changes = %q, with %d files, want the script with 20", told(c),
+			len(was.Scripts[0].Runs))
 	}
 	long := scripts(map[string]string{"install": "echo " + strings.Repeat("x", 2000) + " a"})
-	was, is = built(t, long), built(t, scripts(map[string]string{"install": "echo " + strings.Repeat("x", 2000) + " b"}))
+	was, is = built(t, long), built(t, scripts(map[string]string{"install": "echo " + strings.Repeat("x", 2000) +
+		" b"}))
 	if c := contents.Compare(&was, is); len(c) != 1 || len(was.Scripts[0].Text) > 1100 || c[0].Is == c[0].Was {
 		t.Errorf("two long texts that begin alike: %q", told(c))
 	}
@@ -424,17 +445,24 @@ func TestRead_each_form_of_a_manifest(t *testing.T) {
 		value any
 		want  []string
 	}{
-		"a peer":             {"peerDependencies", map[string]string{"p": "1"}, []string{"dependencies p of peerDependencies: 1 (new)"}},
-		"bundled":            {"bundleDependencies", []string{"b"}, []string{"dependencies b of bundled: in the package itself (new)"}},
-		"bundled by another": {"bundledDependencies", []string{"b"}, []string{"dependencies b of bundled: in the package itself (new)"}},
-		"all bundled":        {"bundleDependencies", true, []string{"dependencies every dependency of bundled: in the package itself (new)"}},
-		"none bundled":       {"bundleDependencies", false, nil},
-		"main":               {"main", "x.js", []string{"entry-points main: x.js (was dist/index.js)"}},
-		"browser":            {"browser", map[string]any{"./a": false, "./b": "./c"}, []string{"entry-points browser: ./b: ./c (new)"}},
-		"imports":            {"imports", map[string]any{"#a": "./a.js"}, []string{"entry-points imports: #a: ./a.js (new)"}},
+		"a peer": {"peerDependencies", map[string]string{"p": "1"},
+			[]string{"dependencies p of peerDependencies: 1 (new)"}},
+		"bundled": {"bundleDependencies", []string{"b"},
+			[]string{"dependencies b of bundled: in the package itself (new)"}},
+		"bundled by another": {"bundledDependencies", []string{"b"},
+			[]string{"dependencies b of bundled: in the package itself (new)"}},
+		"all bundled": {"bundleDependencies", true,
+			[]string{"dependencies every dependency of bundled: in the package itself (new)"}},
+		"none bundled": {"bundleDependencies", false, nil},
+		"main":         {"main", "x.js", []string{"entry-points main: x.js (was dist/index.js)"}},
+		"browser": {"browser", map[string]any{"./a": false, "./b": "./c"},
+			[]string{"entry-points browser: ./b: ./c (new)"}},
+		"imports": {"imports", map[string]any{"#a": "./a.js"},
+			[]string{"entry-points imports: #a: ./a.js (new)"}},
 		"a folder of programs": {"directories", map[string]string{"bin": "./dist/"},
 			[]string{"binaries dist/index.js: bin, 29 bytes (new)", "entry-points bin: each file of: ./dist/ (new)"}},
-		"a folder of another name": {"directories", map[string]string{"bin": "dis"}, []string{"entry-points bin: each file of: dis (new)"}},
+		"a folder of another name": {"directories", map[string]string{"bin": "dis"},
+			[]string{"entry-points bin: each file of: dis (new)"}},
 	} {
 		equal(t, name, told(contents.Compare(&before, built(t, with(x.key, x.value)))), x.want)
 	}
@@ -452,12 +480,14 @@ func TestRead_each_form_of_a_manifest(t *testing.T) {
 	} {
 		m := keyv()
 		m[x.key] = x.value
-		if _, err := contents.Read(name, bytes.NewReader(packed(t, manifest(t, m)))); fault.Of(err).Code != fault.Malformed {
+		if _, err := contents.Read(name, bytes.NewReader(packed(t, manifest(t,
+			m)))); fault.Of(err).Code != fault.Malformed {
 			t.Errorf("%s: %v, want %s", name, err, fault.Malformed)
 		}
 	}
 	blank := " " // a range may have blanks around it
-	for spec, want := range map[string]bool{"..": true, "~": true, "x.tar": true, "~1": false, "npm:@a": true, blank + "1" + blank: false} {
+	for spec, want := range map[string]bool{"..": true, "~": true, "x.tar": true, "~1": false, "npm:@a": true, blank +
+		"1" + blank: false} {
 		if got := built(t, with("dependencies", map[string]string{"x": spec})).Dependencies[0].Outside; got != want {
 			t.Errorf("%q: outside = %v, want %v", spec, got, want)
 		}
@@ -466,14 +496,18 @@ func TestRead_each_form_of_a_manifest(t *testing.T) {
 		"http://registry.npmjs.org/x.tgz": false, "https://REGISTRY.npmjs.org/x.tgz": false,
 		"ftp://registry.npmjs.org/x.tgz": true, "https://me@registry.npmjs.org/x.tgz": true, "://": true,
 	} {
-		p := shrinkwrap(t, `{"packages":{"node_modules/x":{"version":"1.0.0","integrity":"sha512-AAAA","resolved":"`+resolved+`"}}}`)
-		if got := slices.ContainsFunc(p.Dependencies, func(d contents.Dependency) bool { return d.Outside }); got != want {
+		p := shrinkwrap(t,
+			`{"packages":{"node_modules/x":{"version":"1.0.0","integrity":"sha512-AAAA","resolved":"`+resolved+`"}}}`)
+		if got := slices.ContainsFunc(p.Dependencies,
+			func(d contents.Dependency) bool { return d.Outside }); got != want {
 			t.Errorf("%s: outside = %v, want %v", resolved, got, want)
 		}
 	}
-	for sum, want := range map[string]bool{"sha1-A": false, "sha256-A": false, "sha384-A": false, "md5-A sha512-A": false, "sha512-": true, "sha512": true, "md5-A": true, "": true} {
+	for sum, want := range map[string]bool{"sha1-A": false, "sha256-A": false, "sha384-A": false,
+		"md5-A sha512-A": false, "sha512-": true, "sha512": true, "md5-A": true, "": true} {
 		p := shrinkwrap(t, `{"packages":{"node_modules/x":{"version":"1.0.0","integrity":"`+sum+`"}}}`)
-		if got := slices.ContainsFunc(p.Dependencies, func(d contents.Dependency) bool { return d.Outside }); got != want {
+		if got := slices.ContainsFunc(p.Dependencies,
+			func(d contents.Dependency) bool { return d.Outside }); got != want {
 			t.Errorf("integrity %q: outside = %v, want %v", sum, got, want)
 		}
 	}
@@ -488,16 +522,22 @@ func TestCompare_tells_what_becomes_a_program_and_what_grows(t *testing.T) {
 		was, is contents.Package
 		want    []string
 	}{
-		"a script by its first line":    {file("x", 0), file("#!/bin/sh", 0), []string{"binaries x: script, 9 bytes (new)"}},
-		"a script that becomes native":  {file("#!/bin/sh", 0), file("\x7fELF", 0), []string{"binaries x: ELF (was script)"}},
+		"a script by its first line": {file("x", 0), file("#!/bin/sh", 0),
+			[]string{"binaries x: script, 9 bytes (new)"}},
+		"a script that becomes native": {file("#!/bin/sh", 0), file("\x7fELF", 0),
+			[]string{"binaries x: ELF (was script)"}},
 		"one of another machine":        {file("MZ", 0), file("\x7fELF", 0), []string{"binaries x: ELF (was PE)"}},
 		"one that was built anew":       {file("\x7fELF1", 0), file("\x7fELF2", 0), nil},
 		"a native one that is a script": {file("\x7fELF", 0), file("#!/bin/sh", 0), nil},
 		"a mode that is a script":       {file("x", 0o755), file("#!/bin/sh", 0o755), nil},
-		"a large file that is new":      {file("x", 0), file(strings.Repeat("x", 70_000), 0), []string{"sizes the whole package 70 KB (was 248 bytes)", "sizes x 70 KB (new)"}},
-		"one that has doubled":          {file(strings.Repeat("x", 70_000), 0), file(strings.Repeat("x", 150_000), 0), []string{"sizes the whole package 150 KB (was 70 KB)", "sizes x 150 KB (was 70 KB)"}},
-		"one that has not quite":        {file(strings.Repeat("x", 70_000), 0), file(strings.Repeat("x", 139_000), 0), nil},
-		"one that has become smaller":   {file(strings.Repeat("x", 150_000), 0), file(strings.Repeat("x", 70_000), 0), nil},
+		"a large file that is new": {file("x", 0), file(strings.Repeat("x", 70_000), 0),
+			[]string{"sizes the whole package 70 KB (was 248 bytes)", "sizes x 70 KB (new)"}},
+		"one that has doubled": {file(strings.Repeat("x", 70_000), 0), file(strings.Repeat("x", 150_000), 0),
+			[]string{"sizes the whole package 150 KB (was 70 KB)", "sizes x 150 KB (was 70 KB)"}},
+		"one that has not quite": {file(strings.Repeat("x", 70_000), 0), file(strings.Repeat("x", 139_000), 0),
+			nil},
+		"one that has become smaller": {file(strings.Repeat("x", 150_000), 0), file(strings.Repeat("x", 70_000), 0),
+			nil},
 	} {
 		got := told(contents.Compare(&x.was, x.is))
 		equal(t, name, got, x.want)
@@ -528,7 +568,8 @@ func TestCompare_tells_what_becomes_a_program_and_what_grows(t *testing.T) {
 	// What is not read says what was there.
 	was := built(t, nil)
 	c := contents.Compare(&was, contents.Package{Kind: contents.NotRead, Why: "an image"})
-	if len(c) != 1 || c[0].Of != contents.Unreadable || c[0].Is != "not-read: an image" || !strings.HasPrefix(c[0].Was, "npm keyv") {
+	if len(c) != 1 || c[0].Of != contents.Unreadable || c[0].Is != "not-read: an image" ||
+		!strings.HasPrefix(c[0].Was, "npm keyv") {
 		t.Errorf("what is not read: %+v", c)
 	}
 	if c := contents.Compare(nil, contents.Package{Kind: contents.Malformed, Why: "x"}); len(c) != 1 || c[0].Was != "" {
@@ -551,7 +592,8 @@ func TestValid_inventories_alone(t *testing.T) {
 			t.Errorf("%s is taken for an inventory that is kept", name)
 		}
 	}
-	kept := contents.Package{Kind: contents.NPM, Name: strings.Repeat("x", contents.MaxKept), SHA256: strings.Repeat("a", 64)}
+	kept := contents.Package{Kind: contents.NPM, Name: strings.Repeat("x", contents.MaxKept),
+		SHA256: strings.Repeat("a", 64)}
 	if again := kept.Kept(10); again.SHA256 != kept.SHA256 {
 		t.Error("the digest of an inventory that has one is another")
 	}
@@ -562,9 +604,12 @@ func TestF10_every_place_of_what_runs_whenever_Python_starts(t *testing.T) {
 	before := inventory(t, wheel(t))
 	const data = "sample_project-3.0.0.data/"
 	for name, want := range map[string]bool{
-		data + "data/lib64/python3.11/os.py": true, data + "data/lib/python3.11/x.pyo": true, data + "data/lib/python3.11/x.dll": true,
-		data + "data/lib/python3.11/x.sl": true, data + "data/lib/python3.11/x.txt": false, data + "data/lib/x.py": true,
-		data + "data/lib/sub/x.py": false, data + "data/sub/x._pth": false, data + "data/x.cfg": false, data + "data/lib/x.so": false,
+		data + "data/lib64/python3.11/os.py": true, data + "data/lib/python3.11/x.pyo": true, data +
+			"data/lib/python3.11/x.dll": true,
+		data + "data/lib/python3.11/x.sl": true, data + "data/lib/python3.11/x.txt": false, data +
+			"data/lib/x.py": true,
+		data + "data/lib/sub/x.py": false, data + "data/sub/x._pth": false, data + "data/x.cfg": false, data +
+			"data/lib/x.so": false,
 		"sample.data": false, "sample.data/x": false, "Sample.Data/data/x.pth": true, data + "headers/bin/x": false,
 	} {
 		now := inventory(t, wheel(t, member{name: name, text: "x"}))
@@ -574,9 +619,12 @@ func TestF10_every_place_of_what_runs_whenever_Python_starts(t *testing.T) {
 		}
 	}
 	info := "sample_project-3.0.0.dist-info/entry_points.txt"
-	now := inventory(t, wheel(t, member{name: info, text: "; x\n\n# y\n[console_scripts]\n;a = b:c\nsample = sample:main\n"}))
-	equal(t, "entry points with comments", told(contents.Compare(&before, now)), []string{"entry-points console_scripts: sample: sample:main (new)"})
-	p := inventory(t, wheeled(t, member{name: "a-1.dist-info/METADATA", text: "Name: a\nRequires-Dist: x[a@b] (>=1)\nRequires-Dist: y[a] @ https://h/y\n"}))
+	now := inventory(t, wheel(t, member{name: info,
+		text: "; x\n\n# y\n[console_scripts]\n;a = b:c\nsample = sample:main\n"}))
+	equal(t, "entry points with comments", told(contents.Compare(&before, now)),
+		[]string{"entry-points console_scripts: sample: sample:main (new)"})
+	p := inventory(t, wheeled(t, member{name: "a-1.dist-info/METADATA",
+		text: "Name: a\nRequires-Dist: x[a@b] (>=1)\nRequires-Dist: y[a] @ https://h/y\n"}))
 	if p.Dependencies[0].Outside || !p.Dependencies[1].Outside {
 		t.Errorf("extras with an at sign: %+v, want that the second is outside", p.Dependencies)
 	}

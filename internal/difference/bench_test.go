@@ -92,7 +92,8 @@ func BenchmarkCompare_many(b *testing.B) {
 	x, y := side(0), side(1)
 	b.ReportAllocs()
 	for b.Loop() {
-		if r, err := difference.Compare("many", bytes.NewReader(x), bytes.NewReader(y)); err != nil || r.First.Cause != "order" {
+		if r, err := difference.Compare("many", bytes.NewReader(x), bytes.NewReader(y)); err != nil ||
+			r.First.Cause != "order" {
 			b.Fatalf("%v, %+v", err, r.First)
 		}
 	}

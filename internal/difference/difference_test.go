@@ -31,7 +31,8 @@ var raised sync.Map
 // A row that no test raises is one that nobody knows to be right.
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if f := flag.Lookup("test.run"); code == 0 && f.Value.String() == "" && flag.Lookup("test.fuzz").Value.String() == "" {
+	if f := flag.Lookup("test.run"); code == 0 && f.Value.String() == "" &&
+		flag.Lookup("test.fuzz").Value.String() == "" {
 		for _, id := range difference.CauseIDs() {
 			if _, yes := raised.Load(id); !yes && complete() {
 				fmt.Printf("no test raises cause %q\n", id)

@@ -269,7 +269,10 @@ func readMachO(w *walk, p place, c content2) error {
 		}
 		for _, l := range f.Loads {
 			if raw := l.Raw(); len(raw) == 24 && f.ByteOrder.Uint32(raw) == loadUUID {
-				x[i].head = append(x[i].head, field{name: "UUID", cause: "build-id", value: hex.EncodeToString(raw[8:]), at: -1})
+				x[i].head = append(
+					x[i].head,
+					field{name: "UUID", cause: "build-id", value: hex.EncodeToString(raw[8:]), at: -1},
+				)
 			}
 		}
 		if len(f.Sections) > maxSections {

@@ -10,7 +10,7 @@ import (
 )
 
 // A bundle is one long line: each thing that differs in it is told, and not the first alone.
-func TestN02_a_bundle_of_one_line(t *testing.T) {
+func TestN04_a_bundle_of_one_line(t *testing.T) {
 	bundle := func(dir, when, hash string) string {
 		rest := strings.Repeat("function f(x){return x+1}", 30)
 		return `(()=>{var p="` + dir + `/src/a.ts";` + rest + `var t="` + when + `";` + rest + `var h="` + hash + `";})();` + "\n//# sourceMappingURL=app.js.map\n"
@@ -31,7 +31,7 @@ func TestN02_a_bundle_of_one_line(t *testing.T) {
 }
 
 // Packages hold packages: the path goes through all of them.
-func TestN02_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
+func TestN04_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
 	needs(t, []string{"gcc", "ar", "tar", "gzip"}...)
 	root := t.TempDir()
 	script := `printf 'const char *where = __FILE__;\n' > x.c; gcc $F -c $PWD/x.c -o x.o; ar rcD libx.a x.o; ` +
@@ -43,7 +43,8 @@ func TestN02_a_path_in_a_static_library_in_a_compressed_archive(t *testing.T) {
 	if !strings.HasPrefix(at, strings.TrimSuffix(want, ".str1.1")) || r.First.Cause != "c-path" {
 		t.Errorf("told %q: %s, want %q: c-path", at, r.First.Cause, want)
 	}
-	if r := compare(t, difference.Comparison{}, "x.tar.gz", build("mended", "-ffile-prefix-map=$PWD=."), build("mended-too", "-ffile-prefix-map=$PWD=.")); !r.Same {
+	if r := compare(t, difference.Comparison{}, "x.tar.gz", build("mended", "-ffile-prefix-map=$PWD=."),
+		build("mended-too", "-ffile-prefix-map=$PWD=.")); !r.Same {
 		t.Errorf("with the fix they differ: %+v", *r.First)
 	}
 }
@@ -62,7 +63,8 @@ func TestCompare_tells_what_follows_last(t *testing.T) {
 	needs(t, "gcc")
 	root := t.TempDir()
 	build := func(name string) []byte {
-		return made{}.run(t, filepath.Join(root, name), "", cProgram+`gcc -g -Wl,--build-id=sha1 -DTEXT=__FILE__ -o out $PWD/main.c`)
+		return made{}.run(t, filepath.Join(root, name), "",
+			cProgram+`gcc -g -Wl,--build-id=sha1 -DTEXT=__FILE__ -o out $PWD/main.c`)
 	}
 	r := compare(t, difference.Comparison{}, "app", build("one"), build("another"))
 	if r.First.Cause != "c-path" {

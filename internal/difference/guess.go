@@ -53,8 +53,16 @@ const (
 var patterns = []pattern{
 	{"go-build-id", regexp.MustCompile(`Go build ID: "[^"]*`), true},
 	{"time", regexp.MustCompile(date + `(?:[T _]` + clock + `(?:[.,][0-9]+)?)?` + zone + `?`), false},
-	{"time", regexp.MustCompile(`(?:[A-Z][a-z]{2},? )?[0-3]?[0-9] ` + months + ` ` + year + `(?: ` + clock + `)?`), false},
-	{"time", regexp.MustCompile(`[A-Z][a-z]{2} ` + months + ` [ 0-3][0-9] ` + clock + `(?: [A-Z]{3,4})? ` + year), false},
+	{
+		"time",
+		regexp.MustCompile(`(?:[A-Z][a-z]{2},? )?[0-3]?[0-9] ` + months + ` ` + year + `(?: ` + clock + `)?`),
+		false,
+	},
+	{
+		"time",
+		regexp.MustCompile(`[A-Z][a-z]{2} ` + months + ` [ 0-3][0-9] ` + clock + `(?: [A-Z]{3,4})? ` + year),
+		false,
+	},
 	{"date-macro", regexp.MustCompile(months + ` [ 0-3][0-9] (?:19|20)[0-9]{2}`), false},
 	{"date-macro", regexp.MustCompile(`(?:^|[^0-9:])` + clock + `(?:$|[^0-9:])`), false},
 	{"time", regexp.MustCompile(`(?:^|[^0-9])(?:19|20)[0-9]{2}[01][0-9][0-3][0-9]` +

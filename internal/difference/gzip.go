@@ -97,7 +97,13 @@ func readZlib(w *walk, p place, c content2) error {
 }
 
 func readBzip2(w *walk, p place, c content2) error {
-	return w.stream(p, c, "bzip2", [2]int64{4, 4}, func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil })
+	return w.stream(
+		p,
+		c,
+		"bzip2",
+		[2]int64{4, 4},
+		func(r io.Reader) (io.Reader, error) { return bzip2.NewReader(r), nil },
+	)
 }
 
 // opener begins to decompress.

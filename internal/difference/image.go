@@ -33,7 +33,10 @@ func imageOf(_ content2, list [2][]member) (picture, bool) {
 		return true
 	}
 	for i := range list {
-		if !slices.ContainsFunc(list[i], func(m member) bool { return m.name == "oci-layout" || m.name == "manifest.json" }) {
+		if !slices.ContainsFunc(
+			list[i],
+			func(m member) bool { return m.name == "oci-layout" || m.name == "manifest.json" },
+		) {
 			return x, false
 		}
 		x.list[i], x.blobs[i] = map[string]member{}, map[string]bool{}

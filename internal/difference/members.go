@@ -131,7 +131,10 @@ func (w *walk) apart(p place, c content2, n int, list [2][]member, alone [2][]in
 		}
 	}
 	name := func(o one) string { return list[o.side][o.at].name }
-	slices.SortFunc(all, func(a, b one) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(name(a), name(b))) })
+	slices.SortFunc(
+		all,
+		func(a, b one) int { return cmp.Or(cmp.Compare(a.at, b.at), strings.Compare(name(a), name(b))) },
+	)
 	for at, o := range all {
 		if at == 2*maxApart {
 			w.omitted += len(all) - at

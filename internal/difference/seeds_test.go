@@ -15,14 +15,21 @@ func seeds(t testing.TB) [][2][]byte {
 	at, later := time.Unix(1_700_000_000, 0), time.Unix(1_700_000_777, 0)
 	one := tarOf(t, tar.Header{Name: "a", ModTime: at}, tar.Header{Name: "b", ModTime: at})
 	two := tarOf(t, tar.Header{Name: "a", ModTime: later}, tar.Header{Name: "b", ModTime: at})
-	pax := tarOf(t, tar.Header{Name: "a", ModTime: at, Format: tar.FormatPAX, AccessTime: at}, tar.Header{Name: "c", ModTime: at})
+	pax := tarOf(
+		t,
+		tar.Header{Name: "a", ModTime: at, Format: tar.FormatPAX, AccessTime: at},
+		tar.Header{Name: "c", ModTime: at},
+	)
 	return append(programs(t), [][2][]byte{
 		{one, two}, {one, pax}, {gz(t, one, at), gz(t, one, later)}, {gz(t, one, at), gz(t, pax, at)},
 		{zipOf(t, at, "a", "b"), zipOf(t, later, "a", "b")}, {zipOf(t, at, "a", "b"), zipOf(t, at, "b", "a")},
 		{[]byte(`{"a":1,"b":[1,2]}`), []byte(`{"b":[2,1],"a":1}`)},
 		{[]byte("one\ntwo\nthree\n"), []byte("one\nthree\ntwo\n")},
 		{[]byte("built 2026-01-02T10:00:00Z\n"), []byte("built 2026-01-02T10:00:01Z\n")},
-		{[]byte("!<arch>\na.o/            0           0     0     644     2         `\nab"), []byte("!<arch>\na.o/            1           0     0     644     2         `\nab")},
+		{
+			[]byte("!<arch>\na.o/            0           0     0     644     2         `\nab"),
+			[]byte("!<arch>\na.o/            1           0     0     644     2         `\nab"),
+		},
 	}...)
 }
 

@@ -281,7 +281,8 @@ func sharpen(id string, text [2][]byte, at int) string {
 		return id
 	}
 	signs := string([]byte{text[0][at], text[1][at]})
-	if (signs == ".," || signs == ",.") && covers(decimal, string(text[0]), at) && covers(decimal, string(text[1]), at) {
+	if (signs == ".," || signs == ",.") && covers(decimal, string(text[0]), at) &&
+		covers(decimal, string(text[1]), at) {
 		return "locale"
 	}
 	return id

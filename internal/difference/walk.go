@@ -89,7 +89,11 @@ func (w *walk) say(p place, id string, a, b Evidence) { w.note(p, id, true, a, b
 
 func (w *walk) note(p place, id string, certain bool, a, b Evidence) {
 	row := causeOf(id)
-	a.Value, b.Value = fault.Cut(strings.ToValidUTF8(a.Value, "\ufffd")), fault.Cut(strings.ToValidUTF8(b.Value, "\ufffd"))
+	a.Value, b.Value = fault.Cut(
+		strings.ToValidUTF8(a.Value, "\ufffd"),
+	), fault.Cut(
+		strings.ToValidUTF8(b.Value, "\ufffd"),
+	)
 	if w.first == nil || causeOf(w.first.Cause).follows && !row.follows {
 		w.first = &Step{Path: p.path, Cause: id, Kind: row.kind, Says: row.says, Certain: certain, A: a, B: b,
 			Fix: row.fix, Try: row.try}

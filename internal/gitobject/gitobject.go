@@ -170,6 +170,11 @@ func (t Tree) Files(commit string) (tree string, files map[string]File, err erro
 	return tree, files, t.below(tree, "", 0, files)
 }
 
+// isName reports whether an entry of a tree may have a name: one that leads elsewhere would stand for another file.
+func isName(s string) bool {
+	return s != "" && s != "." && s != ".." && !strings.Contains(s, "/")
+}
+
 // below adds what is in a tree.
 func (t Tree) below(tree, at string, depth int, files map[string]File) error {
 	if depth > maxDepth {
@@ -183,7 +188,7 @@ func (t Tree) below(tree, at string, depth int, files map[string]File) error {
 	for len(body) > 0 {
 		head, rest, ok := bytes.Cut(body, []byte{0})
 		mode, called, split := strings.Cut(string(head), " ")
-		if !ok || !split || len(rest) < size || called == "" || strings.Contains(called, "/") {
+		if !ok || !split || len(rest) < size || !isName(called) {
 			return fault.Errorf("tree %s is malformed", tree)
 		}
 		id := hex.EncodeToString(rest[:size])

@@ -193,7 +193,11 @@ func (b *building) finish() error {
 	for _, e := range all {
 		if n := len(out); n > 0 && compareEntry(out[n-1], e) == 0 {
 			if !same(out[n-1], e) {
-				return malformed("it has %s %s twice, with different digests", fault.Quote(e.Name), fault.Quote(e.Version))
+				return malformed(
+					"it has %s %s twice, with different digests",
+					fault.Quote(e.Name),
+					fault.Quote(e.Version),
+				)
 			}
 			continue
 		}

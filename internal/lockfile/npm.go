@@ -73,7 +73,8 @@ func (b *building) npmPackage(at string, p npmPackage) error {
 	i := strings.LastIndex("/"+at, "/"+modules)
 	if i >= 0 {
 		id := at[i+len(modules):]
-		if scope, rest, ok := strings.Cut(id, "/"); ok && (!strings.HasPrefix(scope, "@") || strings.Contains(rest, "/")) {
+		if scope, rest, ok := strings.Cut(id, "/"); ok &&
+			(!strings.HasPrefix(scope, "@") || strings.Contains(rest, "/")) {
 			return malformed("%q is no place of a package", at)
 		}
 		e.Name = cmp.Or(e.Name, id)

@@ -57,7 +57,17 @@ func changed(r *rand.Rand, text []byte) []byte {
 			k := r.IntN(len(lines))
 			b = bytes.Join(slices.Delete(lines, k, k+1), nil)
 		default:
-			from := []string{"integrity", "version", "node_modules/", "sha512-", "resolved", "true", "inBundle", "link", "name"}
+			from := []string{
+				"integrity",
+				"version",
+				"node_modules/",
+				"sha512-",
+				"resolved",
+				"true",
+				"inBundle",
+				"link",
+				"name",
+			}
 			w := from[r.IntN(len(from))]
 			b = bytes.Replace(b, []byte(w), []byte(from[r.IntN(len(from))]), 1+r.IntN(3))
 		}
@@ -94,7 +104,8 @@ func TestE11_npm_reads_the_same_of_changed_locks(t *testing.T) {
 			if json.Unmarshal(b, &root) != nil || len(root.Packages[""]) == 0 {
 				continue
 			}
-			if os.Mkdir(to, 0o755) != nil || os.WriteFile(to+"/package-lock.json", b, 0o600) != nil || os.WriteFile(to+"/package.json", root.Packages[""], 0o600) != nil {
+			if os.Mkdir(to, 0o755) != nil || os.WriteFile(to+"/package-lock.json", b, 0o600) != nil ||
+				os.WriteFile(to+"/package.json", root.Packages[""], 0o600) != nil {
 				t.Fatal("a lock cannot be written")
 			}
 			taken = append(taken, l)
@@ -131,7 +142,9 @@ func TestE11_npm_reads_the_same_of_changed_locks(t *testing.T) {
 			compared++
 			d, err := sri(n.Integrity)
 			slices.SortFunc(d, compareDigest)
-			if !ok || err != nil || n.Package != "" && n.Package != e.Name || n.Version != e.Version || n.Inside != e.Inside || !reflect.DeepEqual(d, e.Digests) {
+			if !ok || err != nil || n.Package != "" && n.Package != e.Name || n.Version != e.Version ||
+				n.Inside != e.Inside ||
+				!reflect.DeepEqual(d, e.Digests) {
 				t.Errorf("lock %d: here %+v, npm has %+v", i, e, n)
 			}
 		}

@@ -60,7 +60,16 @@ func lines(l Lock) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d entries, includes %q\n", l.Kind, len(l.Entries), l.Includes)
 	for _, e := range l.Entries {
-		fmt.Fprintf(&b, "%s | %s | local %v | inside %v | at %s | %s\n", e.Name+" "+e.Version, e.PURL, e.Local, e.Inside, e.At, e.URL)
+		fmt.Fprintf(
+			&b,
+			"%s | %s | local %v | inside %v | at %s | %s\n",
+			e.Name+" "+e.Version,
+			e.PURL,
+			e.Local,
+			e.Inside,
+			e.At,
+			e.URL,
+		)
 		for _, d := range e.Digests {
 			fmt.Fprintf(&b, "    %s %s\n", d.Alg, d.Hex)
 		}
@@ -75,7 +84,13 @@ func TestRead_lock_files_of_other_people(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		golden.File(t, filepath.Join("testdata", name+".golden"), []byte(lines(l)), *update, "go test ./internal/lockfile -update")
+		golden.File(
+			t,
+			filepath.Join("testdata", name+".golden"),
+			[]byte(lines(l)),
+			*update,
+			"go test ./internal/lockfile -update",
+		)
 	}
 }
 
@@ -178,7 +193,9 @@ func TestRead_agrees_with_npm(t *testing.T) {
 			}
 			compared++
 			d, err := sri(n.Integrity)
-			if !ok || err != nil || e.Version != n.Version || e.Inside != n.InBundle || !reflect.DeepEqual(e.Digests, d) || n.Name != "" && n.Name != e.Name {
+			if !ok || err != nil || e.Version != n.Version || e.Inside != n.InBundle ||
+				!reflect.DeepEqual(e.Digests, d) ||
+				n.Name != "" && n.Name != e.Name {
 				t.Errorf("%s: %s is %+v, npm says %+v", name, n.Location, e, n)
 			}
 		}

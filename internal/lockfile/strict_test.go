@@ -162,7 +162,8 @@ func TestO01_brackets_in_texts_are_no_nesting(t *testing.T) {
 		}
 	}
 	text := "a = \"x\"\nb = " + open + strings.Repeat("]", 200)
-	if _, err := Read("Cargo.lock", []byte(text)); fault.Of(err).Code != fault.Limit || !strings.Contains(err.Error(), "line 2") {
+	if _, err := Read("Cargo.lock", []byte(text)); fault.Of(err).Code != fault.Limit ||
+		!strings.Contains(err.Error(), "line 2") {
 		t.Errorf("%s: got %v, want a limit in line 2", text, err)
 	}
 }
@@ -227,7 +228,11 @@ func TestRead_one_entry(t *testing.T) {
 			t.Errorf("%s:\n%s\ngot %v, want %s", c.file, c.text, l.Entries, c.want)
 		}
 	}
-	l := readAs(t, "requirements.txt", "-r a.txt\n--requirement=b.txt\n-c c.txt\n--constraint d.txt\n--index-url https://h/s\n-i https://h")
+	l := readAs(
+		t,
+		"requirements.txt",
+		"-r a.txt\n--requirement=b.txt\n-c c.txt\n--constraint d.txt\n--index-url https://h/s\n-i https://h",
+	)
 	if !slices.Equal(l.Includes, []string{"a.txt", "b.txt", "c.txt", "d.txt"}) || len(l.Entries) != 0 {
 		t.Errorf("includes = %q, entries = %v", l.Includes, l.Entries)
 	}
@@ -274,7 +279,8 @@ func reads(f *testing.F, name string, more ...string) {
 					t.Fatalf("%v is no digest", d)
 				}
 			}
-			if e.Name == "" || !strings.HasPrefix(e.PURL, "pkg:") || strings.ContainsFunc(e.Name+e.Version+e.URL+e.At, isControl) {
+			if e.Name == "" || !strings.HasPrefix(e.PURL, "pkg:") ||
+				strings.ContainsFunc(e.Name+e.Version+e.URL+e.At, isControl) {
 				t.Fatalf("entry %+v", e)
 			}
 		}

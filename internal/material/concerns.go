@@ -92,5 +92,11 @@ func (m *Manifest) PackageCounts() string {
 	for _, p := range m.Packages {
 		n[p.State]++
 	}
-	return fmt.Sprintf("%d locked · %d named, not compared · %d not locked · %d with other bytes", n[Locked], n[Named], n[NotLocked], n[OtherDigest])
+	return fmt.Sprintf(
+		"%d locked · %d named, not compared · %d not locked · %d with other bytes",
+		n[Locked],
+		n[Named],
+		n[NotLocked],
+		n[OtherDigest],
+	)
 }

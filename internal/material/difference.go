@@ -60,9 +60,7 @@ func Diff(a, b *Manifest) (all []Change) {
 	one("machine", "user", fmt.Sprint(a.Machine.User), fmt.Sprint(b.Machine.User))
 	many("program", a.programs(), b.programs())
 	for _, how := range Ways {
-		if how != FromBuild {
-			many(how, a.materials(how), b.materials(how))
-		}
+		many(how, a.materials(how), b.materials(how))
 	}
 	many("product", a.products(), b.products())
 	return all
@@ -97,11 +95,17 @@ func (m *Manifest) tools() map[string]string {
 }
 
 func (m *Manifest) locks() map[string]string {
-	return of(m.Locks, func(l Lock) (string, string) { return l.Path, strings.TrimSpace(l.State + " " + short(l.Digest)) })
+	return of(
+		m.Locks,
+		func(l Lock) (string, string) { return l.Path, strings.TrimSpace(l.State + " " + short(l.Digest)) },
+	)
 }
 
 func (m *Manifest) packages() map[string]string {
-	return of(m.Packages, func(p Package) (string, string) { return p.PURL, strings.TrimSpace(p.State + " " + short(p.Digest)) })
+	return of(
+		m.Packages,
+		func(p Package) (string, string) { return p.PURL, strings.TrimSpace(p.State + " " + short(p.Digest)) },
+	)
 }
 
 func references(list []Reference) map[string]string {

@@ -102,7 +102,7 @@ type Observed struct {
 type Source struct {
 	Commit     string      `json:"commit"`
 	Tree       string      `json:"tree"`
-	Clean      bool        `json:"clean"` // each tracked file that was opened is the commit's, before and after
+	Clean      bool        `json:"clean"` // each tracked file that was opened or looked for is the commit's, before and after
 	Dirty      []string    `json:"dirty"` // tracked files that are not, the first 200
 	Submodules []Submodule `json:"submodules"`
 	Reason     string      `json:"reason"`
@@ -256,9 +256,11 @@ func (m *Manifest) normalise() {
 	for _, list := range []*[]string{&m.Command, &m.Observation.Delegated, &m.Observation.Around, &m.Observation.Outlived, &m.Source.Dirty} {
 		*list = written(*list)
 	}
-	m.Source.Submodules, m.Products, m.Materials = written(m.Source.Submodules), written(m.Products), written(m.Materials)
+	m.Source.Submodules = written(m.Source.Submodules)
+	m.Products, m.Materials = written(m.Products), written(m.Materials)
 	m.Toolchains, m.Locks, m.Packages = written(m.Toolchains), written(m.Locks), written(m.Packages)
-	m.Images, m.Actions, m.Variables, m.Hosts = written(m.Images), written(m.Actions), written(m.Variables), written(m.Hosts)
+	m.Images, m.Actions = written(m.Images), written(m.Actions)
+	m.Variables, m.Hosts = written(m.Variables), written(m.Hosts)
 	m.Programs = slices.Clone(written(m.Programs))
 	for i := range m.Programs {
 		m.Programs[i].Command = written(m.Programs[i].Command)
@@ -276,7 +278,14 @@ func written[T any](list []T) []T {
 // Read reads a manifest. One in which a member is absent, is there twice, or is not known is E_MALFORMED.
 func Read(b []byte) (Manifest, error) {
 	if len(b) > MaxBytes {
-		return Manifest{}, fault.New(fault.Refused, fault.Limit, "", "a build manifest of %d bytes, at most %d are read", len(b), MaxBytes)
+		return Manifest{}, fault.New(
+			fault.Refused,
+			fault.Limit,
+			"",
+			"a build manifest of %d bytes, at most %d are read",
+			len(b),
+			MaxBytes,
+		)
 	}
 	var m Manifest
 	if err := strictjson.DecodeExact(b, maxDepth, "a build manifest", &m); err != nil {
@@ -297,7 +306,12 @@ func Read(b []byte) (Manifest, error) {
 }
 
 func malformed(format string, args ...any) error {
-	return fault.New(fault.Refused, fault.Malformed, "record the build again, and hand on the file as it was written", format, args...)
+	return fault.New(
+		fault.Refused,
+		fault.Malformed,
+		"record the build again, and hand on the file as it was written",
+		format,
+		args...)
 }
 
 // firstDifference names the first member in which two canonical texts differ, by its path, and says how.
@@ -358,11 +372,20 @@ func (m *Manifest) check() error {
 	case len(m.Command) == 0:
 		return malformed("the command is empty")
 	case m.Exit < -1 || m.Exit > maxStatus || m.Signal < 0 || (m.Exit == -1) != (m.Signal > 0):
-		return malformed("exit is %d and signal %d, want a status from 0 to %d, or -1 and a signal", m.Exit, m.Signal, maxStatus)
+		return malformed(
+			"exit is %d and signal %d, want a status from 0 to %d, or -1 and a signal",
+			m.Exit,
+			m.Signal,
+			maxStatus,
+		)
 	case m.RecordedBy != ByOwnJob:
 		return malformed("recordedBy is %q, want %q", m.RecordedBy, ByOwnJob)
 	case !slices.Contains(words, o.Files) || !slices.Contains(words, o.Processes):
-		return malformed("observation: files and processes are %q and %q, want observed or not-observed", o.Files, o.Processes)
+		return malformed(
+			"observation: files and processes are %q and %q, want observed or not-observed",
+			o.Files,
+			o.Processes,
+		)
 	case !slices.Contains(append(words, IsCut), o.Network):
 		return malformed("observation: network is %q, want observed, cut or not-observed", o.Network)
 	case (o.Network == IsCut) != (o.CutBy == "namespace" || o.CutBy == "socket-filter"):
@@ -394,9 +417,7 @@ func (m *Manifest) check() error {
 		if x.Files < 0 {
 			return malformed("material %q: %d files", x.Path, x.Files)
 		}
-		if x.How != FromBuild {
-			read += x.Files
-		}
+		read += x.Files
 	}
 	if read != m.Explained.Files {
 		return malformed("the materials are %d files, and %d were read", read, m.Explained.Files)

@@ -68,7 +68,15 @@ func (r *Reproduction) Reproduced(digest string) (same, known bool) {
 // JSON is the one form of a reproduction (RFC 8785).
 func (r *Reproduction) JSON() ([]byte, error) {
 	c := *r
-	c.Command, c.Artifacts, c.Varied, c.Same = written(c.Command), slices.Clone(written(c.Artifacts)), written(c.Varied), written(c.Same)
+	c.Command, c.Artifacts, c.Varied, c.Same = written(
+		c.Command,
+	), slices.Clone(
+		written(c.Artifacts),
+	), written(
+		c.Varied,
+	), written(
+		c.Same,
+	)
 	for i := range c.Artifacts {
 		c.Artifacts[i].Causes = written(c.Artifacts[i].Causes)
 	}
@@ -83,7 +91,14 @@ func (r *Reproduction) JSON() ([]byte, error) {
 // ReadReproduction reads a reproduction as Read reads a manifest.
 func ReadReproduction(b []byte) (Reproduction, error) {
 	if len(b) > MaxBytes {
-		return Reproduction{}, fault.New(fault.Refused, fault.Limit, "", "a reproduction of %d bytes, at most %d are read", len(b), MaxBytes)
+		return Reproduction{}, fault.New(
+			fault.Refused,
+			fault.Limit,
+			"",
+			"a reproduction of %d bytes, at most %d are read",
+			len(b),
+			MaxBytes,
+		)
 	}
 	var r Reproduction
 	if err := strictjson.DecodeExact(b, maxDepth, "a reproduction", &r); err != nil {
@@ -104,7 +119,12 @@ func ReadReproduction(b []byte) (Reproduction, error) {
 	}
 	for _, a := range r.Artifacts {
 		if !isHex(a.Was) || a.Is != "" && !isHex(a.Is) {
-			return r, malformed("artifact %q of a reproduction: digests %q and %q, want 64 hexadecimal digits", a.Name, a.Was, a.Is)
+			return r, malformed(
+				"artifact %q of a reproduction: digests %q and %q, want 64 hexadecimal digits",
+				a.Name,
+				a.Was,
+				a.Is,
+			)
 		}
 	}
 	return r, nil

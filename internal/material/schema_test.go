@@ -51,14 +51,38 @@ func without(t *testing.T, b []byte, at []string) []byte {
 }
 
 func TestE16_a_member_that_is_absent_is_refused_by_the_reader_and_by_the_schema(t *testing.T) {
-	full := material.Manifest{RecordedBy: material.ByOwnJob, Command: []string{"make"}, Started: time.Now(), Ended: time.Now(),
+	full := material.Manifest{
+		RecordedBy:  material.ByOwnJob,
+		Command:     []string{"make"},
+		Started:     time.Now(),
+		Ended:       time.Now(),
 		Observation: material.Observed{Files: "observed", Processes: "observed", Network: "observed"},
-		Source:      material.Source{Submodules: []material.Submodule{{}}}, Products: []material.Product{{Path: "x", Digest: hexOf('a')}},
-		Materials: []material.Material{{How: material.FromSource}}, Programs: []material.Program{{}}, Toolchains: []material.Toolchain{{}},
-		Locks: []material.Lock{{State: material.LockRead}}, Packages: []material.Package{{State: material.Locked}}, Images: []material.Reference{{}},
-		Actions: []material.Reference{{}}, Variables: []material.Variable{{}}, Hosts: []material.Connection{{}}}
-	again := material.Reproduction{Started: time.Now(), Ended: time.Now(), Network: "cut", Artifacts: []material.Rebuilt{{Was: hexOf('a'), Causes: []material.Fix{{}}}},
-		Varied: []material.Varied{{}}, Same: []material.NotMoved{{}}}
+		Source: material.Source{
+			Submodules: []material.Submodule{{}},
+		},
+		Products: []material.Product{{Path: "x", Digest: hexOf('a')}},
+		Materials: []material.Material{
+			{How: material.FromSource},
+		},
+		Programs:   []material.Program{{}},
+		Toolchains: []material.Toolchain{{}},
+		Locks: []material.Lock{
+			{State: material.LockRead},
+		},
+		Packages:  []material.Package{{State: material.Locked}},
+		Images:    []material.Reference{{}},
+		Actions:   []material.Reference{{}},
+		Variables: []material.Variable{{}},
+		Hosts:     []material.Connection{{}},
+	}
+	again := material.Reproduction{
+		Started:   time.Now(),
+		Ended:     time.Now(),
+		Network:   "cut",
+		Artifacts: []material.Rebuilt{{Was: hexOf('a'), Causes: []material.Fix{{}}}},
+		Varied:    []material.Varied{{}},
+		Same:      []material.NotMoved{{}},
+	}
 	for name, x := range map[string]struct {
 		json func() ([]byte, error)
 		read func([]byte) error

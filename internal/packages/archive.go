@@ -224,7 +224,10 @@ func (n naming) archive(archive string) outcome {
 		return n.named("its archive cannot be read: %v", err)
 	}
 	if !slices.Contains(want, lockfile.Digest{Alg: want[0].Alg, Hex: got}) {
-		return n.other(fault.Text("%q has %s %s", filepath.Base(archive), want[0].Alg, got), want[0].Alg+" "+want[0].Hex)
+		return n.other(
+			fault.Text("%q has %s %s", filepath.Base(archive), want[0].Alg, got),
+			want[0].Alg+" "+want[0].Hex,
+		)
 	}
 	return n.outcome(Locked)
 }

@@ -35,7 +35,11 @@ func TestO01_an_archive_that_unpacks_to_more_than_is_read(t *testing.T) {
 
 // A member that stands twice is the one or the other, by who reads it.
 func TestE11_an_archive_that_has_a_file_twice(t *testing.T) {
-	m, err := members(archiveOf(t, files{"a": "a", "b": "b", "b#2": "c"}), []string{"a", "b"}, bounds{maxUnpacked, maxMembers})
+	m, err := members(
+		archiveOf(t, files{"a": "a", "b": "b", "b#2": "c"}),
+		[]string{"a", "b"},
+		bounds{maxUnpacked, maxMembers},
+	)
 	if err != nil || m["a"].twice || !m["b"].twice {
 		t.Errorf("members = %v (%v)", m, err)
 	}
@@ -185,7 +189,11 @@ func TestO01_a_file_that_is_larger_than_is_read(t *testing.T) {
 }
 
 func TestE11_a_first_line_that_npm_writes_otherwise(t *testing.T) {
-	m, err := members(archiveOf(t, files{"a": "#!x\r\ny\r\n", "b": "#!x\ny\r\n", "c": "x\r\n#!"}), []string{"a", "b", "c"}, bounds{maxUnpacked, maxMembers})
+	m, err := members(
+		archiveOf(t, files{"a": "#!x\r\ny\r\n", "b": "#!x\ny\r\n", "c": "x\r\n#!"}),
+		[]string{"a", "b", "c"},
+		bounds{maxUnpacked, maxMembers},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +202,8 @@ func TestE11_a_first_line_that_npm_writes_otherwise(t *testing.T) {
 		t.Fatal(err)
 	}
 	sum, err := summed(unix, "sha256")
-	if err != nil || m["a"].alike != sum || m["a"].raw == sum || m["b"].raw != sum || m["b"].alike != "" || m["c"].alike != "" {
+	if err != nil || m["a"].alike != sum || m["a"].raw == sum || m["b"].raw != sum || m["b"].alike != "" ||
+		m["c"].alike != "" {
 		t.Errorf("members = %+v, want %s (%v)", m, sum, err)
 	}
 }
@@ -206,7 +215,8 @@ func TestCheck_what_cannot_be_read_is_told(t *testing.T) {
 	e := lockfile.Entry{Name: "a", Version: "1.0.0", PURL: "pkg:cargo/a@1.0.0"}
 	n := naming{"Cargo.lock", e}
 	j := &job{at: dir, open: []string{"a"}}
-	if o := n.fromArchive(filepath.Join(dir, "bad.crate"), j); o.state != Named || !strings.Contains(o.found, "no digest") {
+	if o := n.fromArchive(filepath.Join(dir, "bad.crate"), j); o.state != Named ||
+		!strings.Contains(o.found, "no digest") {
 		t.Errorf("without a digest: %+v", o)
 	}
 	sum, err := summed(filepath.Join(dir, "bad.crate"), "sha256")
@@ -214,7 +224,8 @@ func TestCheck_what_cannot_be_read_is_told(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.entry.Digests = []lockfile.Digest{{Alg: "sha256", Hex: sum}}
-	if o := n.fromArchive(filepath.Join(dir, "bad.crate"), j); o.state != Named || !strings.Contains(o.found, "cannot be read") {
+	if o := n.fromArchive(filepath.Join(dir, "bad.crate"), j); o.state != Named ||
+		!strings.Contains(o.found, "cannot be read") {
 		t.Errorf("no archive: %+v", o)
 	}
 	n.entry.Digests = []lockfile.Digest{{Alg: "md5", Hex: sum}}
@@ -239,7 +250,10 @@ func TestO05_a_panic_in_a_comparison(t *testing.T) {
 	l := lockfile.Lock{Path: "package-lock.json", Kind: lockfile.NPM, Entries: []lockfile.Entry{
 		{Name: "a", At: "node_modules/a", Digests: []lockfile.Digest{{Alg: "sha512", Hex: "a"}}}, // no digits
 	}}
-	if got := Check([]string{"/p/node_modules/a/a.js"}, []lockfile.Lock{l}, Places{Dir: "/p", NpmCache: "/c"}); len(got) != 1 || got[0].State != NotLocked {
+	if got := Check([]string{"/p/node_modules/a/a.js"}, []lockfile.Lock{l}, Places{Dir: "/p", NpmCache: "/c"}); len(
+		got,
+	) != 1 ||
+		got[0].State != NotLocked {
 		t.Errorf("packages = %+v", got)
 	}
 }
@@ -300,10 +314,20 @@ func FuzzO05_names_of_files(f *testing.F) {
 		f.Add(s)
 	}
 	f.Add("/d/node_modules/a/b.js")
-	locks := []lockfile.Lock{{Path: "package-lock.json", Kind: lockfile.NPM, Entries: []lockfile.Entry{{Name: "a", At: "node_modules/a", Inside: true}}}}
+	locks := []lockfile.Lock{
+		{
+			Path:    "package-lock.json",
+			Kind:    lockfile.NPM,
+			Entries: []lockfile.Entry{{Name: "a", At: "node_modules/a", Inside: true}},
+		},
+	}
 	f.Fuzz(func(t *testing.T, name string) {
 		got := Check([]string{name}, locks, Places{GoModCache: "/m", CargoHome: "/c", NpmCache: "/n", Dir: "/d"})
-		if len(got) > 1 || slices.ContainsFunc(got, func(p Package) bool { return p.State != NotLocked || strings.Contains(p.Found, "panic") }) {
+		if len(got) > 1 ||
+			slices.ContainsFunc(
+				got,
+				func(p Package) bool { return p.State != NotLocked || strings.Contains(p.Found, "panic") },
+			) {
 			t.Errorf("%q: %+v", name, got)
 		}
 	})

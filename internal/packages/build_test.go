@@ -164,8 +164,15 @@ const (
 func newGo(t testing.TB) *fixture {
 	t.Helper()
 	from := proxy(t, map[string]files{
-		"example.com/dep@v1.0.0":                     {"go.mod": "module example.com/dep\n\ngo 1.20\n", "dep.go": "package dep\n\nconst A = 1\n", "x/x.go": "package x\n"},
-		"example.com/BigLetters@v1.2.0+incompatible": {"go.mod": "module example.com/BigLetters\n", "b.go": "package b\n\nconst B = 1\n"},
+		"example.com/dep@v1.0.0": {
+			"go.mod": "module example.com/dep\n\ngo 1.20\n",
+			"dep.go": "package dep\n\nconst A = 1\n",
+			"x/x.go": "package x\n",
+		},
+		"example.com/BigLetters@v1.2.0+incompatible": {
+			"go.mod": "module example.com/BigLetters\n",
+			"b.go":   "package b\n\nconst B = 1\n",
+		},
 	})
 	// A module of a version with +incompatible has no go.mod of its own.
 	dir, cache := t.TempDir(), t.TempDir()
@@ -201,7 +208,12 @@ func tgz(t testing.TB, prefix string, f files) []byte {
 	w := tar.NewWriter(z)
 	for _, name := range slices.Sorted(maps.Keys(f)) {
 		text := f[name]
-		h := &tar.Header{Name: prefix + strings.TrimSuffix(name, "#2"), Mode: 0o755, Size: int64(len(text)), Typeflag: tar.TypeReg}
+		h := &tar.Header{
+			Name:     prefix + strings.TrimSuffix(name, "#2"),
+			Mode:     0o755,
+			Size:     int64(len(text)),
+			Typeflag: tar.TypeReg,
+		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -237,8 +249,17 @@ func registry(t testing.TB, packages ...files) *httptest.Server {
 		b := tgz(t, "package/", f)
 		sum := sha512.Sum512(b)
 		file := "/tarballs/" + strings.ReplaceAll(name, "/", "-") + "-" + version + ".tgz"
-		m["dist"] = map[string]any{"tarball": s.URL + file, "integrity": "sha512-" + base64.StdEncoding.EncodeToString(sum[:])}
-		doc, err := json.Marshal(map[string]any{"name": name, "dist-tags": map[string]string{"latest": version}, "versions": map[string]any{version: m}})
+		m["dist"] = map[string]any{
+			"tarball":   s.URL + file,
+			"integrity": "sha512-" + base64.StdEncoding.EncodeToString(sum[:]),
+		}
+		doc, err := json.Marshal(
+			map[string]any{
+				"name":      name,
+				"dist-tags": map[string]string{"latest": version},
+				"versions":  map[string]any{version: m},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,9 +271,18 @@ func registry(t testing.TB, packages ...files) *httptest.Server {
 // npmPackages are what the registry of the fixture has.
 func npmPackages() []files {
 	return []files{
-		{"package.json": `{"name":"left","version":"1.0.0","bin":"cli.js"}`, "index.js": "module.exports = 1\n", "cli.js": "#!/usr/bin/env node\r\nconsole.log(1)\n", "lib/a.js": "a\n"},
-		{"package.json": `{"name":"@x/right","version":"2.0.0","dependencies":{"inner":"1.0.0"},"bundleDependencies":["inner"]}`, "index.js": "r\n",
-			"node_modules/inner/package.json": `{"name":"inner","version":"1.0.0"}`, "node_modules/inner/index.js": "inner\n"},
+		{
+			"package.json": `{"name":"left","version":"1.0.0","bin":"cli.js"}`,
+			"index.js":     "module.exports = 1\n",
+			"cli.js":       "#!/usr/bin/env node\r\nconsole.log(1)\n",
+			"lib/a.js":     "a\n",
+		},
+		{
+			"package.json":                    `{"name":"@x/right","version":"2.0.0","dependencies":{"inner":"1.0.0"},"bundleDependencies":["inner"]}`,
+			"index.js":                        "r\n",
+			"node_modules/inner/package.json": `{"name":"inner","version":"1.0.0"}`,
+			"node_modules/inner/index.js":     "inner\n",
+		},
 	}
 }
 
@@ -293,9 +323,21 @@ func newCargo(t testing.TB) *fixture {
 	f.write(t, filepath.Join(home, "registry/src/index-1/a-b-1.0.0"))
 	files{"a-b-1.0.0.crate": string(b)}.write(t, filepath.Join(home, "registry/cache/index-1"))
 	files{"lib.rs": "x\n"}.write(t, filepath.Join(home, "git/checkouts/r-1/0123456"))
-	files{"Cargo.lock": fmt.Sprintf("version = 4\n[[package]]\nname = \"a-b\"\nversion = \"1.0.0\"\nsource = \"registry+https://h\"\nchecksum = %q\n"+
-		"[[package]]\nname = \"r\"\nversion = \"1.0.0\"\nsource = \"git+https://h/r?branch=main#0123456789abcdef0123456789abcdef01234567\"\n", hex.EncodeToString(sum[:]))}.write(t, dir)
-	return &fixture{where: Places{CargoHome: home, Dir: dir}, locks: []lockfile.Lock{lock(t, dir, "Cargo.lock")}, opened: all(t, home)}
+	files{
+		"Cargo.lock": fmt.Sprintf(
+			"version = 4\n[[package]]\nname = \"a-b\"\nversion = \"1.0.0\"\nsource = \"registry+https://h\"\nchecksum = %q\n"+
+				"[[package]]\nname = \"r\"\nversion = \"1.0.0\"\nsource = \"git+https://h/r?branch=main#0123456789abcdef0123456789abcdef01234567\"\n",
+			hex.EncodeToString(sum[:]),
+		),
+	}.write(
+		t,
+		dir,
+	)
+	return &fixture{
+		where:  Places{CargoHome: home, Dir: dir},
+		locks:  []lockfile.Lock{lock(t, dir, "Cargo.lock")},
+		opened: all(t, home),
+	}
 }
 
 // newPython is a folder that pip has installed a wheel into.
@@ -303,7 +345,9 @@ func newPython(t testing.TB) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	code := sha256.Sum256([]byte("a = 1\n"))
-	record := "my_pkg/__init__.py,sha256=" + base64.RawURLEncoding.EncodeToString(code[:]) + ",6\nmy_pkg-1.0.dist-info/METADATA,,\nmy_pkg-1.0.dist-info/WHEEL,,\nmy_pkg-1.0.dist-info/RECORD,,\n"
+	record := "my_pkg/__init__.py,sha256=" + base64.RawURLEncoding.EncodeToString(
+		code[:],
+	) + ",6\nmy_pkg-1.0.dist-info/METADATA,,\nmy_pkg-1.0.dist-info/WHEEL,,\nmy_pkg-1.0.dist-info/RECORD,,\n"
 	f := files{
 		"my_pkg/__init__.py":            "a = 1\n",
 		"my_pkg-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: my-pkg\nVersion: 1.0\n",
@@ -329,9 +373,31 @@ func newPython(t testing.TB) *fixture {
 		"my_pkg-1.0-py3-none-any.whl": b.String(),
 		"requirements.txt":            "my-pkg==1.0 --hash=sha256:" + hex.EncodeToString(sum[:]) + "\n",
 	}.write(t, dir)
-	run(t, dir, nil, "python3", "-m", "pip", "install", "-q", "--no-index", "--find-links", ".", "--require-hashes", "--disable-pip-version-check",
-		"--root-user-action=ignore", "--target", "lib/site-packages", "-r", "requirements.txt")
-	return &fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{lock(t, dir, "requirements.txt")}, opened: all(t, filepath.Join(dir, "lib"))}
+	run(
+		t,
+		dir,
+		nil,
+		"python3",
+		"-m",
+		"pip",
+		"install",
+		"-q",
+		"--no-index",
+		"--find-links",
+		".",
+		"--require-hashes",
+		"--disable-pip-version-check",
+		"--root-user-action=ignore",
+		"--target",
+		"lib/site-packages",
+		"-r",
+		"requirements.txt",
+	)
+	return &fixture{
+		where:  Places{Dir: dir},
+		locks:  []lockfile.Lock{lock(t, dir, "requirements.txt")},
+		opened: all(t, filepath.Join(dir, "lib")),
+	}
 }
 
 // thousand is a project with a thousand packages of npm, of twenty files of 4 KiB.

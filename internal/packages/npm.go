@@ -104,7 +104,8 @@ func (s *sorter) npmCompare(n naming, j *job) outcome {
 	}
 	m := manifestIn(j.at)
 	version := strings.TrimLeft(m.Version, "v=")
-	if m.Name != "" && (m.Name != n.entry.Name || version != "" && n.entry.Version != "" && version != n.entry.Version) {
+	if m.Name != "" &&
+		(m.Name != n.entry.Name || version != "" && n.entry.Version != "" && version != n.entry.Version) {
 		o := notLocked("%q has there %q in version %q, and its package.json says %q in version %q",
 			n.lock, n.entry.Name, n.entry.Version, m.Name, m.Version)
 		o.purl = lockfile.PURL(lockfile.NPM, m.Name, m.Version)

@@ -119,7 +119,8 @@ func TestCheck_what_was_not_opened_does_not_count(t *testing.T) {
 func TestCheck_a_package_of_npm_without_a_digest(t *testing.T) {
 	dir := t.TempDir()
 	l, err := lockfile.Read("package-lock.json", []byte(
-		`{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@h/a.git#abc"}}}`))
+		`{"lockfileVersion":3,"packages":{"node_modules/a":{"version":"1.0.0","resolved":"git+ssh://git@h/a.git#abc"}}}`,
+	))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +136,10 @@ func TestD17_a_module_that_no_lock_names(t *testing.T) {
 	wants(t, one(t, f.check(), depPURL), NotLocked, "no lock")
 	f.opened = []string{
 		filepath.Join(f.where.GoModCache, "stray/a.go"), filepath.Join(f.where.GoModCache, "a.b/C@v1.0.0/a.go"),
-		filepath.Join(f.where.GoModCache, "cache/lock"), filepath.Join(f.where.GoModCache, "cache/download/a.b/c/@v/list"),
+		filepath.Join(
+			f.where.GoModCache,
+			"cache/lock",
+		), filepath.Join(f.where.GoModCache, "cache/download/a.b/c/@v/list"),
 	}
 	got := f.check()
 	wants(t, one(t, got, ""), NotLocked, "in no module")
@@ -171,7 +175,10 @@ func TestD17_two_locks_that_differ(t *testing.T) {
 	wants(t, one(t, f.check(), depPURL), Locked, "")
 	again.Entries = slices.Clone(again.Entries)
 	for i, e := range again.Entries {
-		again.Entries[i].Digests = []lockfile.Digest{{Alg: "h1", Hex: "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo="}, e.Digests[1]}
+		again.Entries[i].Digests = []lockfile.Digest{
+			{Alg: "h1", Hex: "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo="},
+			e.Digests[1],
+		}
 	}
 	f.locks[2] = again
 	wants(t, one(t, f.check(), depPURL), OtherDigest, "h1:")
@@ -218,7 +225,8 @@ func TestD17_a_file_that_was_swapped_in_node_modules(t *testing.T) {
 	left, right := one(t, got, leftPURL), one(t, got, rightPURL)
 	wants(t, left, Locked, "")
 	wants(t, right, Locked, "")
-	if len(got) != 2 || left.Files != 4 || right.Files != 4 || left.Lock != "package-lock.json" || len(left.Digests) != 1 {
+	if len(got) != 2 || left.Files != 4 || right.Files != 4 || left.Lock != "package-lock.json" ||
+		len(left.Digests) != 1 {
 		t.Errorf("packages = %+v", got)
 	}
 	if s := contentOf(t, f.inner(t, "left/cli.js")); strings.Contains(s, "\r") {
@@ -303,7 +311,12 @@ func TestCheck_packages_of_pnpm(t *testing.T) {
 	sum := sha512.Sum512(b)
 	h := hex.EncodeToString(sum[:])
 	l := lockfile.Lock{Path: "pnpm-lock.yaml", Kind: lockfile.PNPM, Entries: []lockfile.Entry{
-		{Name: "@x/a", Version: "1.0.0", PURL: "pkg:npm/%40x/a@1.0.0", Digests: []lockfile.Digest{{Alg: "sha512", Hex: h}}},
+		{
+			Name:    "@x/a",
+			Version: "1.0.0",
+			PURL:    "pkg:npm/%40x/a@1.0.0",
+			Digests: []lockfile.Digest{{Alg: "sha512", Hex: h}},
+		},
 	}}
 	store := filepath.Join(dir, "node_modules/.pnpm/@x+a@1.0.0_b@2/node_modules")
 	files{"@x/a/package.json": `{"name":"@x/a","version":"1.0.0"}`, "@x/a/a.js": "a"}.write(t, store)
@@ -334,7 +347,11 @@ func TestCheck_a_package_beside_another_one_of_pnpm(t *testing.T) {
 		"node_modules/.pnpm/b@2.0.0/node_modules/a/package.json": `{"name":"a","version":"1.0.0"}`,
 		"store/a@3.0.0/node_modules/a/package.json":              `{"name":"a","version":"1.0.0"}`,
 	}.write(t, dir)
-	l := lockfile.Lock{Path: "pnpm-lock.yaml", Kind: lockfile.PNPM, Entries: []lockfile.Entry{{Name: "a", Version: "1.0.0", PURL: "pkg:npm/a@1.0.0"}}}
+	l := lockfile.Lock{
+		Path:    "pnpm-lock.yaml",
+		Kind:    lockfile.PNPM,
+		Entries: []lockfile.Entry{{Name: "a", Version: "1.0.0", PURL: "pkg:npm/a@1.0.0"}},
+	}
 	f := fixture{where: Places{Dir: dir}, locks: []lockfile.Lock{l}, opened: all(t, dir)}
 	got := f.check()
 	if len(got) != 2 {
@@ -411,7 +428,9 @@ func TestD17_a_package_of_python(t *testing.T) {
 }
 
 func TestCheck_files_of_no_package_are_passed_over(t *testing.T) {
-	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", "", "/usr/lib/python3/dist-packages/a.py", "/x/my-packages/a.py"}, nil, Places{Dir: t.TempDir()}); len(got) != 0 {
+	if got := Check([]string{"main.go", "/etc/passwd", "/x/vendor/y.c", "node_modules", "", "/usr/lib/python3/dist-packages/a.py", "/x/my-packages/a.py"}, nil, Places{Dir: t.TempDir()}); len(
+		got,
+	) != 0 {
 		t.Errorf("packages = %+v", got)
 	}
 	if got := Check(nil, nil, Places{}); len(got) != 0 {

@@ -153,7 +153,11 @@ func (s *sorter) distCompare(d *dist, root string, j *job) outcome {
 			return o
 		}
 		if got != want {
-			o.found, o.wanted = fault.Text("%q has sha256 %s, which is not what its RECORD says", f, got), "sha256 "+want
+			o.found, o.wanted = fault.Text(
+				"%q has sha256 %s, which is not what its RECORD says",
+				f,
+				got,
+			), "sha256 "+want
 			return o
 		}
 	}

@@ -99,6 +99,7 @@ func TestP04_a_token_where_nothing_is_signed(t *testing.T) {
 		{"test job", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: cosign sign-blob x\nbuild:\n", finding.TokenUnused, finding.Error},
 		{"list", "build:\n", "unit:\n  id_tokens: {T: {aud: [x, sigstore]}}\n  script: make test\nbuild:\n", "unit:\n  id_tokens: {T: {aud: https://cloud.example}}\n  script: make test\nbuild:\n", finding.TokenUnused, finding.Error},
 		{"a job that records", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: [sallyport run -- make, sallyport attest dist/app]\nbuild:\n", "unit:\n  script: sallyport run -- make\nbuild:\n", finding.BuildSigns, finding.Warning},
+		{"a job that records, beside a cloud's token", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: [sallyport run -- make, sallyport attest dist/app]\nbuild:\n", "unit:\n  id_tokens: {T: {aud: https://cloud.example}}\n  script: sallyport run -- make\nbuild:\n", finding.BuildSigns, finding.Warning},
 		{"default", "build:\n", "default: {id_tokens: {T: {aud: sigstore}}}\nbuild:\n", "", finding.TokenUnused, finding.Error},
 		{"ours", "build:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: echo sallyport attest\nbuild:\n", "unit:\n  id_tokens: {T: {aud: sigstore}}\n  script: sallyport attest dist/app\nbuild:\n", finding.TokenUnused, finding.Error},
 	})

@@ -96,7 +96,11 @@ func (r *reader) toolchains(n *yamlnode.Node) (all []Range) {
 	for _, x := range r.list(n, "toolchains") {
 		m := r.mapping(x, "a toolchain", "name", "min-version", "below", "sha256")
 		r.require(m, x, "a toolchain", "name")
-		t := Range{Name: r.text(m.get("name"), "name"), Min: r.exact(m.get("min-version"), "min-version", toolVersion), Max: r.exact(m.get("below"), "below", toolVersion)}
+		t := Range{
+			Name: r.text(m.get("name"), "name"),
+			Min:  r.exact(m.get("min-version"), "min-version", toolVersion),
+			Max:  r.exact(m.get("below"), "below", toolVersion),
+		}
 		if v := m.get("sha256"); v != nil {
 			t.SHA256 = r.pin(v).Hex()
 		}
@@ -120,7 +124,11 @@ func (p Materials) loosened(l *loosening, was Requirement) {
 	l.accepts("a source that is not clean", old.Dirty, p.Dirty)
 	l.accepts("material from outside", old.Outside, p.Outside)
 	l.accepts("actions and images that are not pinned", !old.Pinned, !p.Pinned)
-	l.accepts("dependencies: "+p.Dependencies, false, slices.Index(dependencies, p.Dependencies) < slices.Index(dependencies, old.Dependencies))
+	l.accepts(
+		"dependencies: "+p.Dependencies,
+		false,
+		slices.Index(dependencies, p.Dependencies) < slices.Index(dependencies, old.Dependencies),
+	)
 	l.count("explained of "+was.Name+" in thousandths", old.Explained, p.Explained)
 	l.accepts("any host", !old.HostsListed, !p.HostsListed)
 	for _, h := range p.Hosts {
@@ -135,18 +143,36 @@ func (p Materials) loosened(l *loosening, was Requirement) {
 func (p Materials) judge(x look) *miss {
 	m, err := material.Read(x.fact.Statement.Predicate)
 	if err != nil {
-		return &miss{code: fault.Malformed, reason: "the build manifest cannot be read", found: err.Error(), wanted: "a manifest of sallyport run",
-			hint: "record the build again, with the version of Sallyport that the gate has"}
+		return &miss{
+			code:   fault.Malformed,
+			reason: "the build manifest cannot be read",
+			found:  err.Error(),
+			wanted: "a manifest of sallyport run",
+			hint:   "record the build again, with the version of Sallyport that the gate has",
+		}
 	}
 	if _, is := m.Product(x.c.Subject.Digest.Hex()); !is {
-		return &miss{code: fault.SubjectMismatch, reason: "the build manifest does not list the artifact among its products",
-			found: fmt.Sprintf("%d products", len(m.Products)), wanted: x.c.Subject.Digest.String(), hint: "tell sallyport run what the build makes, with products, and build again"}
+		return &miss{
+			code:   fault.SubjectMismatch,
+			reason: "the build manifest does not list the artifact among its products",
+			found: fmt.Sprintf(
+				"%d products",
+				len(m.Products),
+			),
+			wanted: x.c.Subject.Digest.String(),
+			hint:   "tell sallyport run what the build makes, with products, and build again",
+		}
 	}
 	if twin := x.twin(); twin != nil {
 		return twin
 	}
 	if m.Exit != 0 { // -1 of a signal
-		return unmet("the recorded command failed", fmt.Sprintf("exit %d, signal %d", m.Exit, m.Signal), "exit 0", "mend the build")
+		return unmet(
+			"the recorded command failed",
+			fmt.Sprintf("exit %d, signal %d", m.Exit, m.Signal),
+			"exit 0",
+			"mend the build",
+		)
 	}
 	for _, check := range []func(*material.Manifest) *miss{p.observed, p.source, p.packages, p.tools, p.connected, p.references, p.outside} {
 		if bad := check(&m); bad != nil {
@@ -160,10 +186,16 @@ func (p Materials) judge(x look) *miss {
 func (x look) twin() *miss {
 	for i := range x.c.Facts {
 		f := &x.c.Facts[i]
-		if f.Statement.PredicateType == material.Type && f.Signer.Run == x.fact.Signer.Run && f.Signer.SAN == x.fact.Signer.SAN &&
+		if f.Statement.PredicateType == material.Type && f.Signer.Run == x.fact.Signer.Run &&
+			f.Signer.SAN == x.fact.Signer.SAN &&
 			string(f.Statement.Predicate) != string(x.fact.Statement.Predicate) {
-			return &miss{code: fault.Conflict, reason: "one run has signed two build manifests of the artifact", found: f.StatementHash.String() + " and " + x.fact.StatementHash.String(),
-				wanted: "one", hint: "find out which job signs the other one, and sign one manifest for each artifact"}
+			return &miss{
+				code:   fault.Conflict,
+				reason: "one run has signed two build manifests of the artifact",
+				found:  f.StatementHash.String() + " and " + x.fact.StatementHash.String(),
+				wanted: "one",
+				hint:   "find out which job signs the other one, and sign one manifest for each artifact",
+			}
 		}
 	}
 	return nil
@@ -177,22 +209,52 @@ func unmet(reason, found, wanted, hint string) *miss {
 func (p Materials) observed(m *material.Manifest) *miss {
 	o := m.Observation
 	if p.Cut && o.Network != material.IsCut {
-		return unmet("the network was not cut", o.Network, material.IsCut, "fetch what the build needs first, and build with sallyport run --no-network")
+		return unmet(
+			"the network was not cut",
+			o.Network,
+			material.IsCut,
+			"fetch what the build needs first, and build with sallyport run --no-network",
+		)
 	}
 	if p.Unobserved {
 		return p.unseen(o)
 	}
 	switch {
 	case o.Files != material.IsObserved || o.Processes != material.IsObserved || o.Network == material.IsNotObserved:
-		return unmet("the build was not watched", o.Reason, "observed", "build on Linux, where the kernel lets sallyport run watch; sallyport doctor says what a runner allows")
+		return unmet(
+			"the build was not watched",
+			o.Reason,
+			"observed",
+			"build on Linux, where the kernel lets sallyport run watch; sallyport doctor says what a runner allows",
+		)
 	case o.Lost > 0:
-		return unmet("the recorder lost something", fmt.Sprintf("%d calls", o.Lost), "none", "look into the log of the build manifest, and build again")
+		return unmet(
+			"the recorder lost something",
+			fmt.Sprintf("%d calls", o.Lost),
+			"none",
+			"look into the log of the build manifest, and build again",
+		)
 	case o.Foreign > 0:
-		return unmet("a program of another ABI ran", fmt.Sprintf("%d calls", o.Foreign), "none", "build without 32-bit programs")
+		return unmet(
+			"a program of another ABI ran",
+			fmt.Sprintf("%d calls", o.Foreign),
+			"none",
+			"build without 32-bit programs",
+		)
 	case len(o.Delegated) > 0:
-		return unmet("a program outside may have worked for the build", listed(o.Delegated), "none", "build without a daemon: no docker, no Gradle daemon, no sccache; or ask for observed: any")
+		return unmet(
+			"a program outside may have worked for the build",
+			listed(o.Delegated),
+			"none",
+			"build without a daemon: no docker, no Gradle daemon, no sccache; or ask for observed: any",
+		)
 	case len(o.Around) > 0:
-		return unmet("the build went round the recorder", listed(o.Around), "none", "find out which step does that; a build has no need of it")
+		return unmet(
+			"the build went round the recorder",
+			listed(o.Around),
+			"none",
+			"find out which step does that; a build has no need of it",
+		)
 	}
 	return nil
 }
@@ -202,11 +264,19 @@ func (p Materials) unseen(o material.Observed) *miss {
 	files := !p.Dirty || !p.Outside || p.Pinned || p.Dependencies != anyDependencies
 	switch {
 	case files && o.Files != material.IsObserved:
-		return unmet("the policy asks about files, and nobody watched which ones the build used", o.Reason, "files: observed",
-			"build on Linux, where the kernel lets sallyport run watch; or leave out source, outside, references and dependencies")
+		return unmet(
+			"the policy asks about files, and nobody watched which ones the build used",
+			o.Reason,
+			"files: observed",
+			"build on Linux, where the kernel lets sallyport run watch; or leave out source, outside, references and dependencies",
+		)
 	case p.HostsListed && o.Network == material.IsNotObserved:
-		return unmet("the policy asks about hosts, and nobody watched where the build connected to", o.Reason, "network: observed or cut",
-			"build on Linux, where the kernel lets sallyport run watch; or leave out hosts")
+		return unmet(
+			"the policy asks about hosts, and nobody watched where the build connected to",
+			o.Reason,
+			"network: observed or cut",
+			"build on Linux, where the kernel lets sallyport run watch; or leave out hosts",
+		)
 	}
 	return nil
 }
@@ -217,9 +287,19 @@ func (p Materials) source(m *material.Manifest) *miss {
 	case p.Dirty:
 		return nil
 	case s.Commit == "" || s.Reason != "":
-		return unmet("the source of the build is not known", orAbsent(s.Reason), "a checkout of the commit", "check the commit out whole, and build in it")
+		return unmet(
+			"the source of the build is not known",
+			orAbsent(s.Reason),
+			"a checkout of the commit",
+			"check the commit out whole, and build in it",
+		)
 	case !s.Clean:
-		return unmet("the build used files of the source that are not the commit's", listed(s.Dirty), "the commit's files, unchanged", "commit what is changed, or let the build leave tracked files alone")
+		return unmet(
+			"the build used files of the source that are not the commit's",
+			listed(s.Dirty),
+			"the commit's files, unchanged",
+			"commit what is changed, or let the build leave tracked files alone",
+		)
 	}
 	return nil
 }
@@ -243,11 +323,26 @@ func (p Materials) packages(m *material.Manifest) *miss {
 	}
 	switch {
 	case len(other) > 0: // whatever the policy asks for: these are not the bytes that were reviewed
-		return unmet("a package has other bytes than its lock names", listed(other), "the bytes of the lock", "empty the package cache of the runner, find out who wrote to it, and build again")
+		return unmet(
+			"a package has other bytes than its lock names",
+			listed(other),
+			"the bytes of the lock",
+			"empty the package cache of the runner, find out who wrote to it, and build again",
+		)
 	case p.Dependencies != anyDependencies && len(loose) > 0:
-		return unmet("a package is in no lock", listed(loose), "a lock that names each", "commit the lock file, and install what it names alone, as npm ci does")
+		return unmet(
+			"a package is in no lock",
+			listed(loose),
+			"a lock that names each",
+			"commit the lock file, and install what it names alone, as npm ci does",
+		)
 	case p.Dependencies == comparedDependencies && len(uncompared) > 0:
-		return unmet("packages could not be compared with their lock", listed(uncompared), "compared", "keep the package manager's own cache in the job, so that archives are there to compare with")
+		return unmet(
+			"packages could not be compared with their lock",
+			listed(uncompared),
+			"compared",
+			"keep the package manager's own cache in the job, so that archives are there to compare with",
+		)
 	}
 	return nil
 }
@@ -261,7 +356,12 @@ func (p Materials) tools(m *material.Manifest) *miss {
 	}
 	for _, t := range m.Toolchains {
 		if !slices.ContainsFunc(p.Toolchains, func(r Range) bool { return r.has(t) }) {
-			return unmet("a toolchain is not one that the policy accepts", strings.TrimSpace(t.Name+" "+t.Version+" sha256:"+t.Digest), p.ranges(), "build with a version that the policy names, or let its owners name this one")
+			return unmet(
+				"a toolchain is not one that the policy accepts",
+				strings.TrimSpace(t.Name+" "+t.Version+" sha256:"+t.Digest),
+				p.ranges(),
+				"build with a version that the policy names, or let its owners name this one",
+			)
 		}
 	}
 	return nil
@@ -305,7 +405,12 @@ func (p Materials) connected(m *material.Manifest) *miss {
 		if err == nil && slices.ContainsFunc(p.Hosts, func(x string) bool { return within(x, at.Addr()) }) {
 			continue
 		}
-		return unmet("the build connected to a host that the policy does not name", h.To+", by "+h.By, orAbsent(strings.Join(p.Hosts, ", ")), "cut the network of that step, or name the host")
+		return unmet(
+			"the build connected to a host that the policy does not name",
+			h.To+", by "+h.By,
+			orAbsent(strings.Join(p.Hosts, ", ")),
+			"cut the network of that step, or name the host",
+		)
 	}
 	return nil
 }
@@ -324,7 +429,12 @@ func (p Materials) references(m *material.Manifest) *miss {
 	}
 	for _, r := range append(slices.Clone(m.Actions), m.Images...) {
 		if r.Digest == "" {
-			return unmet("an action or image is named by something that can move", r.Name+" in "+r.Where, "a commit or a digest", "name it by its commit or digest")
+			return unmet(
+				"an action or image is named by something that can move",
+				r.Name+" in "+r.Where,
+				"a commit or a digest",
+				"name it by its commit or digest",
+			)
 		}
 	}
 	return nil
@@ -334,13 +444,22 @@ func (p Materials) outside(m *material.Manifest) *miss {
 	if !p.Outside {
 		for _, x := range m.Materials {
 			if x.How == material.FromOutside || x.How == material.Untracked || x.How == material.FromCache {
-				return unmet("the build read material from outside", x.How+": "+x.Path, "files of the commit, of locked packages, of the system and of toolchains", "take it out of the build, or commit it; begin with an empty build cache")
+				return unmet(
+					"the build read material from outside",
+					x.How+": "+x.Path,
+					"files of the commit, of locked packages, of the system and of toolchains",
+					"take it out of the build, or commit it; begin with an empty build cache",
+				)
 			}
 		}
 	}
 	if share := m.Explained.Share(); share < p.Explained {
-		return unmet("less of what the build read is explained than the policy asks for", fmt.Sprintf("%d of %d files", m.Explained.Count, m.Explained.Files),
-			fmt.Sprintf("%d.%d%%", p.Explained/10, p.Explained%10), "sallyport manifest show lists the others")
+		return unmet(
+			"less of what the build read is explained than the policy asks for",
+			fmt.Sprintf("%d of %d files", m.Explained.Count, m.Explained.Files),
+			fmt.Sprintf("%d.%d%%", p.Explained/10, p.Explained%10),
+			"sallyport manifest show lists the others",
+		)
 	}
 	return nil
 }
@@ -368,6 +487,13 @@ func (p Materials) tells(f Fact) string {
 		return ""
 	}
 	share := m.Explained.Share()
-	return fmt.Sprintf("files and programs %s, network %s, %d of %d files explained (%d.%d%%), recorded by the build's own job",
-		m.Observation.Files, m.Observation.Network, m.Explained.Count, m.Explained.Files, share/10, share%10)
+	return fmt.Sprintf(
+		"files and programs %s, network %s, %d of %d files explained (%d.%d%%), recorded by the build's own job",
+		m.Observation.Files,
+		m.Observation.Network,
+		m.Explained.Count,
+		m.Explained.Files,
+		share/10,
+		share%10,
+	)
 }

@@ -27,17 +27,24 @@ const strictMaterials = `      materials:
 
 func manifest() material.Manifest {
 	return material.Manifest{
-		Recorder: "sallyport test", RecordedBy: material.ByOwnJob, Command: []string{"make"}, Directory: ".", Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour),
-		Observation: material.Observed{Method: "seccomp-notification", Files: "observed", Processes: "observed", Network: "cut", CutBy: "namespace"},
-		Source:      material.Source{Commit: commit, Tree: other, Clean: true},
-		Products:    []material.Product{{Path: "dist/app", Digest: app().Digest.Hex(), Size: 3}},
-		Materials:   []material.Material{{Path: "main.go", How: material.FromSource, Digest: strings.Repeat("a", 64), Files: 1000}},
-		Explained:   material.Explained{Count: 1000, Files: 1000},
-		Toolchains:  []material.Toolchain{{Name: "go", Version: "1.26.8", Path: "/usr/local/go/bin/go", Digest: strings.Repeat("b", 64), Said: "build information"}},
-		Locks:       []material.Lock{{Path: "go.sum", Kind: "go.sum", State: material.LockRead, Digest: strings.Repeat("c", 64), Entries: 2}},
-		Packages:    []material.Package{{PURL: "pkg:golang/x@v1.0.0", State: material.Locked, Lock: "go.sum", Files: 3}},
-		Actions:     []material.Reference{{Name: "actions/checkout@" + commit, Digest: commit, Where: "build/release.yml"}},
-		Log:         material.Log{Digest: strings.Repeat("d", 64), Size: 10},
+		Recorder: "sallyport test", RecordedBy: material.ByOwnJob, Command: []string{"make"}, Directory: ".",
+		Started: now.Add(-2 * time.Hour), Ended: now.Add(-time.Hour),
+		Observation: material.Observed{Method: "seccomp-notification", Files: "observed", Processes: "observed",
+			Network: "cut", CutBy: "namespace"},
+		Source:   material.Source{Commit: commit, Tree: other, Clean: true},
+		Products: []material.Product{{Path: "dist/app", Digest: app().Digest.Hex(), Size: 3}},
+		Materials: []material.Material{{Path: "main.go", How: material.FromSource, Digest: strings.Repeat("a", 64),
+			Files: 1000}},
+		Explained: material.Explained{Count: 1000, Files: 1000},
+		Toolchains: []material.Toolchain{{Name: "go", Version: "1.26.8", Path: "/usr/local/go/bin/go",
+			Digest: strings.Repeat("b", 64), Said: "build information"}},
+		Locks: []material.Lock{{Path: "go.sum", Kind: "go.sum", State: material.LockRead,
+			Digest: strings.Repeat("c", 64), Entries: 2}},
+		Packages: []material.Package{{PURL: "pkg:golang/x@v1.0.0", State: material.Locked, Lock: "go.sum",
+			Files: 3}},
+		Actions: []material.Reference{{Name: "actions/checkout@" + commit, Digest: commit,
+			Where: "build/release.yml"}},
+		Log: material.Log{Digest: strings.Repeat("d", 64), Size: 10},
 	}
 }
 
@@ -86,39 +93,81 @@ func TestMaterials(t *testing.T) {
 		want string
 		less []string // what the policy says instead, to accept the same manifest: pairs of old and new; nil: nothing accepts it
 	}{
-		"N02 a command that failed":               {func(m *material.Manifest) { m.Exit = 1 }, "command failed", nil},
-		"N02 a command that a signal ended":       {func(m *material.Manifest) { m.Exit, m.Signal = -1, 9 }, "command failed", nil},
-		"N02 a network":                           {func(m *material.Manifest) { m.Observation.Network, m.Observation.CutBy = "observed", "" }, "not cut", []string{"network: cut", "network: any"}},
-		"N02 files that nobody watched":           {func(m *material.Manifest) { m.Observation.Files, m.Observation.Reason = "not-observed", "macOS" }, "not watched", []string{whole, "materials: {observed: any}"}},
-		"N02 programs that nobody watched":        {func(m *material.Manifest) { m.Observation.Processes, m.Observation.Reason = "not-observed", "macOS" }, "not watched", []string{"observed: required", "observed: any"}},
-		"N02 a call that was lost":                {func(m *material.Manifest) { m.Observation.Lost = 1 }, "lost", []string{"observed: required", "observed: any"}},
-		"N02 a call of another ABI":               {func(m *material.Manifest) { m.Observation.Foreign = 1 }, "another ABI", []string{"observed: required", "observed: any"}},
-		"N02 a daemon":                            {func(m *material.Manifest) { m.Observation.Delegated = []string{"unix:/run/docker.sock"} }, "worked for the build", []string{"observed: required", "observed: any"}},
-		"N02 a way round":                         {func(m *material.Manifest) { m.Observation.Around = []string{"bpf, by /x"} }, "round the recorder", []string{"observed: required", "observed: any"}},
-		"N03 no source":                           {func(m *material.Manifest) { m.Source = material.Source{Reason: "no checkout"} }, "source of the build is not known", []string{"source: clean", "source: any"}},
-		"N03 a source of which a part is missing": {func(m *material.Manifest) { m.Source.Reason = "partial" }, "source of the build is not known", []string{"source: clean", "source: any"}},
-		"N03 a changed file":                      {func(m *material.Manifest) { m.Source.Clean, m.Source.Dirty = false, []string{"main.go"} }, "not the commit's", []string{"source: clean", "source: any"}},
-		"E11 a package with other bytes":          {func(m *material.Manifest) { m.Packages[0].State = material.OtherDigest }, "other bytes than its lock", nil},
-		"E11 a package in no lock":                {func(m *material.Manifest) { m.Packages[0].State, m.Packages[0].Lock = material.NotLocked, "" }, "in no lock", []string{"dependencies: compared", "dependencies: any"}},
-		"E11 a lock that is not read":             {func(m *material.Manifest) { m.Locks[0].State = material.LockNotRead }, "in no lock", []string{"dependencies: compared", "dependencies: any"}},
-		"E11 a package that was not compared":     {func(m *material.Manifest) { m.Packages[0].State = material.Named }, "could not be compared", []string{"dependencies: compared", "dependencies: locked"}},
-		"N04 no toolchain":                        {func(m *material.Manifest) { m.Toolchains = nil }, "no toolchain", []string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", ""}},
-		"N04 an old toolchain":                    {func(m *material.Manifest) { m.Toolchains[0].Version = "1.25.9" }, "toolchain is not one", []string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", "toolchains: [{name: go, below: 1.27.0}]"}},
-		"N04 a toolchain that is too new":         {func(m *material.Manifest) { m.Toolchains[0].Version = "1.27.0" }, "toolchain is not one", []string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", "toolchains: [{name: go, min-version: 1.26.0}]"}},
-		"N04 a toolchain that says no version":    {func(m *material.Manifest) { m.Toolchains[0].Version = "" }, "toolchain is not one", []string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", "toolchains: [{name: go}]"}},
-		"N04 another toolchain":                   {func(m *material.Manifest) { m.Toolchains[0].Name = "tinygo" }, "toolchain is not one", []string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", "toolchains: [{name: tinygo}]"}},
-		"C21 an action that can move":             {func(m *material.Manifest) { m.Actions[0].Digest = "" }, "can move", []string{"references: pinned", "references: any"}},
+		"N02 a command that failed": {func(m *material.Manifest) { m.Exit = 1 }, "command failed", nil},
+		"N02 a command that a signal ended": {func(m *material.Manifest) { m.Exit, m.Signal = -1, 9 },
+			"command failed", nil},
+		"N02 a network": {func(m *material.Manifest) {
+			m.Observation.Network,
+				m.Observation.CutBy = "observed", ""
+		}, "not cut", []string{"network: cut", "network: any"}},
+		"N02 files that nobody watched": {func(m *material.Manifest) {
+			m.Observation.Files,
+				m.Observation.Reason = "not-observed", "macOS"
+		}, "not watched", []string{whole,
+			"materials: {observed: any}"}},
+		"N02 programs that nobody watched": {func(m *material.Manifest) {
+			m.Observation.Processes,
+				m.Observation.Reason = "not-observed", "macOS"
+		}, "not watched", []string{"observed: required",
+			"observed: any"}},
+		"N02 a call that was lost": {func(m *material.Manifest) { m.Observation.Lost = 1 }, "lost",
+			[]string{"observed: required", "observed: any"}},
+		"N02 a call of another ABI": {func(m *material.Manifest) { m.Observation.Foreign = 1 },
+			"another ABI", []string{"observed: required", "observed: any"}},
+		"N02 a daemon":    {func(m *material.Manifest) { m.Observation.Delegated = []string{"unix:/run/docker.sock"} }, "worked for the build", []string{"observed: required", "observed: any"}},
+		"N02 a way round": {func(m *material.Manifest) { m.Observation.Around = []string{"bpf, by /x"} }, "round the recorder", []string{"observed: required", "observed: any"}},
+		"N03 no source":   {func(m *material.Manifest) { m.Source = material.Source{Reason: "no checkout"} }, "source of the build is not known", []string{"source: clean", "source: any"}},
+		"N03 a source of which a part is missing": {func(m *material.Manifest) { m.Source.Reason = "partial" },
+			"source of the build is not known", []string{"source: clean", "source: any"}},
+		"N03 a changed file": {func(m *material.Manifest) {
+			m.Source.Clean,
+				m.Source.Dirty = false, []string{"main.go"}
+		}, "not the commit's", []string{"source: clean",
+			"source: any"}},
+		"E11 a package with other bytes": {func(m *material.Manifest) { m.Packages[0].State = material.OtherDigest }, "other bytes than its lock", nil},
+		"E11 a package in no lock": {func(m *material.Manifest) {
+			m.Packages[0].State,
+				m.Packages[0].Lock = material.NotLocked, ""
+		}, "in no lock", []string{"dependencies: compared",
+			"dependencies: any"}},
+		"E11 a lock that is not read":         {func(m *material.Manifest) { m.Locks[0].State = material.LockNotRead }, "in no lock", []string{"dependencies: compared", "dependencies: any"}},
+		"E11 a package that was not compared": {func(m *material.Manifest) { m.Packages[0].State = material.Named }, "could not be compared", []string{"dependencies: compared", "dependencies: locked"}},
+		"N04 no toolchain": {func(m *material.Manifest) { m.Toolchains = nil }, "no toolchain",
+			[]string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", ""}},
+		"N04 an old toolchain": {func(m *material.Manifest) { m.Toolchains[0].Version = "1.25.9" },
+			"toolchain is not one",
+			[]string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]",
+				"toolchains: [{name: go, below: 1.27.0}]"}},
+		"N04 a toolchain that is too new": {func(m *material.Manifest) { m.Toolchains[0].Version = "1.27.0" },
+			"toolchain is not one",
+			[]string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]",
+				"toolchains: [{name: go, min-version: 1.26.0}]"}},
+		"N04 a toolchain that says no version": {func(m *material.Manifest) { m.Toolchains[0].Version = "" },
+			"toolchain is not one",
+			[]string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]",
+				"toolchains: [{name: go}]"}},
+		"N04 another toolchain": {func(m *material.Manifest) { m.Toolchains[0].Name = "tinygo" },
+			"toolchain is not one",
+			[]string{"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]",
+				"toolchains: [{name: tinygo}]"}},
+		"C21 an action that can move": {func(m *material.Manifest) { m.Actions[0].Digest = "" },
+			"can move", []string{"references: pinned", "references: any"}},
 		"C21 an image that can move": {func(m *material.Manifest) {
 			m.Images = []material.Reference{{Name: "golang:1.26", Where: "Dockerfile"}}
 		}, "can move", []string{"references: pinned", ""}},
 		"N02 a network that nobody watched": {func(m *material.Manifest) {
 			m.Observation.Network, m.Observation.CutBy, m.Observation.Reason = "not-observed", "", "macOS"
-		}, "not cut", []string{"observed: required", "observed: any", "network: cut", "network: any", "hosts: none", ""}},
-		"N03 a file from outside":                        {func(m *material.Manifest) { m.Materials[0].How = material.FromOutside }, "material from outside", []string{"outside: refused", "outside: accepted"}},
-		"N03 a file that is not tracked":                 {func(m *material.Manifest) { m.Materials[0].How = material.Untracked }, "material from outside", []string{"outside: refused", "outside: accepted"}},
-		"N03 a file of an earlier build":                 {func(m *material.Manifest) { m.Materials[0].How = material.FromCache }, "material from outside", []string{"outside: refused", "outside: accepted"}},
-		"N03 too little that is explained":               {func(m *material.Manifest) { m.Explained.Count = 994 }, "less of what the build read", []string{"explained: 99.5%", "explained: 99.4%"}},
-		"N03 nothing that was read":                      {func(m *material.Manifest) { m.Explained, m.Materials = material.Explained{}, nil }, "less of what the build read", []string{"explained: 99.5%", ""}},
+		}, "not cut", []string{"observed: required", "observed: any", "network: cut", "network: any", "hosts: none",
+			""}},
+		"N03 a file from outside":        {func(m *material.Manifest) { m.Materials[0].How = material.FromOutside }, "material from outside", []string{"outside: refused", "outside: accepted"}},
+		"N03 a file that is not tracked": {func(m *material.Manifest) { m.Materials[0].How = material.Untracked }, "material from outside", []string{"outside: refused", "outside: accepted"}},
+		"N03 a file of an earlier build": {func(m *material.Manifest) { m.Materials[0].How = material.FromCache }, "material from outside", []string{"outside: refused", "outside: accepted"}},
+		"N03 too little that is explained": {func(m *material.Manifest) { m.Explained.Count = 994 },
+			"less of what the build read", []string{"explained: 99.5%", "explained: 99.4%"}},
+		"N03 nothing that was read": {func(m *material.Manifest) {
+			m.Explained,
+				m.Materials = material.Explained{}, nil
+		}, "less of what the build read", []string{"explained: 99.5%", ""}},
 		"D02 a manifest that does not list the artifact": {func(m *material.Manifest) { m.Products[0].Digest = strings.Repeat("0", 64) }, "among its products", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -126,11 +175,13 @@ func TestMaterials(t *testing.T) {
 			m := manifest()
 			x.edit(&m)
 			f := wantDenied(t, evaluate(input(p, built(t), manifested(t, m))))
-			if f.Code != fault.Materials && f.Code != fault.SubjectMismatch || !strings.Contains(f.Reason, x.want) || f.Hint == "" || f.Wanted == "" {
+			if f.Code != fault.Materials && f.Code != fault.SubjectMismatch || !strings.Contains(f.Reason, x.want) ||
+				f.Hint == "" || f.Wanted == "" {
 				t.Errorf("finding = %+v, want E_MATERIALS with %q and a next step", f, x.want)
 			}
 			if x.less != nil {
-				wantAllowed(t, evaluate(input(read(t, edited(t, "      provenance:", lessStrict(t, x.less))), built(t), manifested(t, m))))
+				wantAllowed(t, evaluate(input(read(t, edited(t, "      provenance:", lessStrict(t, x.less))),
+					built(t), manifested(t, m))))
 			}
 		})
 	}
@@ -142,10 +193,12 @@ func TestN02_a_host_that_the_policy_names_may_be_connected_to(t *testing.T) {
 	}
 	m := manifest()
 	m.Observation.Network, m.Observation.CutBy = "observed", ""
-	m.Hosts = []material.Connection{{To: "tcp 192.0.2.7:443", Count: 1, By: "/usr/bin/curl"}, {To: "tcp [2001:db8::1]:443", Count: 1}}
+	m.Hosts = []material.Connection{{To: "tcp 192.0.2.7:443", Count: 1, By: "/usr/bin/curl"},
+		{To: "tcp [2001:db8::1]:443", Count: 1}}
 	wantAllowed(t, evaluate(input(rule(`[192.0.2.0/24, "2001:db8::1"]`), built(t), manifested(t, m))))
 	for _, hosts := range []string{"none", "[192.0.2.0/24]", `[192.0.2.8, "2001:db8::1"]`} {
-		if f := wantDenied(t, evaluate(input(rule(hosts), built(t), manifested(t, m)))); f.Code != fault.Materials || !strings.Contains(f.Reason, "does not name") {
+		if f := wantDenied(t, evaluate(input(rule(hosts), built(t), manifested(t, m)))); f.Code != fault.Materials ||
+			!strings.Contains(f.Reason, "does not name") {
 			t.Errorf("%s: %+v", hosts, f)
 		}
 	}
@@ -153,18 +206,22 @@ func TestN02_a_host_that_the_policy_names_may_be_connected_to(t *testing.T) {
 
 func TestN02_what_nobody_watched_is_no_empty_list(t *testing.T) {
 	blind := manifest()
-	blind.Observation.Files, blind.Observation.Network, blind.Observation.CutBy, blind.Observation.Reason = "not-observed", "not-observed", "", "macOS"
+	blind.Observation.Files, blind.Observation.Network, blind.Observation.CutBy,
+		blind.Observation.Reason = "not-observed", "not-observed", "", "macOS"
 	blind.Packages, blind.Hosts, blind.Actions = nil, nil, nil
 	files := blind
 	files.Observation.Network, files.Observation.Reason = "observed", "a part"
-	for rule, want := range map[string]string{"": "", "source: any": "", "source: clean": "about files", "outside: refused": "about files", "references: pinned": "about files",
-		"dependencies: locked": "about files", "dependencies: compared": "about files", "hosts: none": "about hosts", "hosts: [192.0.2.0/24]": "about hosts"} {
+	for rule, want := range map[string]string{"": "", "source: any": "", "source: clean": "about files",
+		"outside: refused": "about files", "references: pinned": "about files",
+		"dependencies: locked": "about files", "dependencies: compared": "about files", "hosts: none": "about hosts",
+		"hosts: [192.0.2.0/24]": "about hosts"} {
 		p := read(t, edited(t, "      provenance:", "      materials: {observed: any, "+rule+"}\n      provenance:"))
 		wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()))))
 		v := evaluate(input(p, built(t), manifested(t, blind)))
 		if want == "" {
 			wantAllowed(t, v)
-		} else if f := wantDenied(t, v); f.Code != fault.Materials || !strings.Contains(f.Reason, want) || f.Found != "macOS" {
+		} else if f := wantDenied(t, v); f.Code != fault.Materials || !strings.Contains(f.Reason, want) ||
+			f.Found != "macOS" {
 			t.Errorf("%s: %+v, want %q", rule, f, want)
 		}
 		if want == "about hosts" {
@@ -225,19 +282,27 @@ func TestD15_a_weaker_rule_about_materials_or_rebuilders_is_told(t *testing.T) {
 	again := "          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, workflow: build/again.yml, refs: [refs/heads/main]}\n"
 	both := "      reproduced:\n        by: 2\n        independent: true\n        signed-by:\n" + again + strings.ReplaceAll(again, "51", "52") + "      "
 	for _, x := range [][3]string{
-		{"materials: {observed: required}", "materials: {observed: any}", "a build that was not observed in full is accepted, and was not"},
+		{"materials: {observed: required}", "materials: {observed: any}",
+			"a build that was not observed in full is accepted, and was not"},
 		{"materials: {network: cut}", "materials: {network: any}", "a build with a network is accepted, and was not"},
-		{"materials: {source: clean}", "materials: {source: any}", "a source that is not clean is accepted, and was not"},
-		{"materials: {outside: refused}", "materials: {outside: accepted}", "material from outside is accepted, and was not"},
-		{"materials: {references: pinned}", "materials: {references: any}", "actions and images that are not pinned is accepted, and was not"},
-		{"materials: {dependencies: compared}", "materials: {dependencies: locked}", "dependencies: locked is accepted, and was not"},
+		{"materials: {source: clean}", "materials: {source: any}",
+			"a source that is not clean is accepted, and was not"},
+		{"materials: {outside: refused}", "materials: {outside: accepted}",
+			"material from outside is accepted, and was not"},
+		{"materials: {references: pinned}", "materials: {references: any}",
+			"actions and images that are not pinned is accepted, and was not"},
+		{"materials: {dependencies: compared}", "materials: {dependencies: locked}",
+			"dependencies: locked is accepted, and was not"},
 		{"materials: {dependencies: locked}", "materials:", "dependencies: any is accepted, and was not"},
-		{"materials: {explained: 99.5%}", "materials: {explained: 99.4%}", "explained of materials in thousandths is 994, and was 995"},
+		{"materials: {explained: 99.5%}", "materials: {explained: 99.4%}",
+			"explained of materials in thousandths is 994, and was 995"},
 		{"materials: {hosts: none}", "materials:", "any host is accepted, and was not"},
-		{"materials: {hosts: [192.0.2.1]}", "materials: {hosts: [192.0.2.1, 192.0.2.2]}", "host 192.0.2.2 is accepted, and was not"},
+		{"materials: {hosts: [192.0.2.1]}", "materials: {hosts: [192.0.2.1, 192.0.2.2]}",
+			"host 192.0.2.2 is accepted, and was not"},
 		{"materials: {toolchains: [{name: go}, {name: gcc}]}", "materials:", "toolchains of materials are others"},
 		{both, strings.Replace(both, "by: 2", "by: 1", 1), "by of reproduced is 1, and was 2"},
-		{both, strings.Replace(both, "independent: true", "independent: false", 1), "rebuilders that are not independent is accepted, and was not"},
+		{both, strings.Replace(both, "independent: true", "independent: false", 1),
+			"rebuilders that are not independent is accepted, and was not"},
 	} {
 		old, now := rule("      "+strings.TrimLeft(x[0], " ")), rule("      "+strings.TrimLeft(x[1], " "))
 		if got := policy.Looser(old, now, "production"); len(got) != 1 || got[0] != x[2] {
@@ -253,7 +318,8 @@ func TestD15_a_weaker_rule_about_materials_or_rebuilders_is_told(t *testing.T) {
 }
 
 func TestN02_what_a_policy_asks_a_runner_for(t *testing.T) {
-	for rule, want := range map[string][2]bool{"materials:": {true, false}, "materials: {network: cut}": {true, true}, "materials: {observed: any}": {false, false},
+	for rule, want := range map[string][2]bool{"materials:": {true, false}, "materials: {network: cut}": {true, true},
+		"materials: {observed: any}":               {false, false},
 		"materials: {observed: any, network: cut}": {false, true}, "sbom: {generator: own}": {false, false}} {
 		p := read(t, edited(t, "      provenance:", "      "+rule+"\n      provenance:"))
 		if watched, cut := p.Records(); [2]bool{watched, cut} != want {
@@ -295,7 +361,8 @@ func TestE16_two_manifests_of_one_run_are_refused(t *testing.T) {
 	for _, s := range []statement.Signer{run, flow} {
 		wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()), states(t, s, material.Type, b))))
 	}
-	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t, other)))); f.Code != fault.Conflict {
+	if f := wantDenied(t, evaluate(input(p, built(t), manifested(t, manifest()), manifested(t,
+		other)))); f.Code != fault.Conflict {
 		t.Errorf("finding = %+v, want E_EVIDENCE_CONFLICT", f)
 	}
 }
@@ -318,12 +385,14 @@ func TestD17_a_manifest_that_is_cut_short_is_refused(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAllowed(t, evaluate(input(p, built(t), states(t, signer(), material.Type, b))))
-	for _, x := range [][2]string{{`"lost":0,`, ``}, {`"around":[],`, ``}, {`"lost":0,`, `"lost":0.5,`}, {`"lost":0,`, `"lost":0,"more":1,`}, {`"the build's own job"`, `"somebody else"`}} {
+	for _, x := range [][2]string{{`"lost":0,`, ``}, {`"around":[],`, ``}, {`"lost":0,`, `"lost":0.5,`}, {`"lost":0,`,
+		`"lost":0,"more":1,`}, {`"the build's own job"`, `"somebody else"`}} {
 		bad := strings.Replace(string(b), x[0], x[1], 1)
 		if bad == string(b) {
 			t.Fatalf("the manifest has no %s", x[0])
 		}
-		if f := wantDenied(t, evaluate(input(p, built(t), states(t, signer(), material.Type, []byte(bad))))); f.Code != fault.Malformed {
+		if f := wantDenied(t, evaluate(input(p, built(t), states(t, signer(), material.Type,
+			[]byte(bad))))); f.Code != fault.Malformed {
 			t.Errorf("%s: %+v, want E_MALFORMED", x, f)
 		}
 	}
@@ -332,7 +401,8 @@ func TestD17_a_manifest_that_is_cut_short_is_refused(t *testing.T) {
 // rebuilder is the job of somebody else who builds again.
 func rebuilder(n string) statement.Signer {
 	s := signer()
-	s.Repository, s.RepositoryID, s.OwnerURI, s.OwnerID = "https://code.example/re"+n+"/again", "5"+n, "https://code.example/re"+n, "6"+n
+	s.Repository, s.RepositoryID, s.OwnerURI, s.OwnerID = "https://code.example/re"+n+"/again", "5"+n,
+		"https://code.example/re"+n, "6"+n
 	uri := s.Repository + "/build/again.yml@refs/heads/main"
 	s.SAN, s.SignerURI, s.ConfigURI, s.Run = uri, uri, uri, s.Repository+"/runs/9/attempts/1"
 	return s
@@ -340,8 +410,10 @@ func rebuilder(n string) statement.Signer {
 
 func reproduction(t testing.TB, s statement.Signer, is string) policy.Fact {
 	t.Helper()
-	r := material.Reproduction{Rebuilder: "sallyport test", Commit: commit, Command: []string{"make"}, Started: now, Ended: now, Network: "cut",
-		Artifacts: []material.Rebuilt{{Name: "dist/app", Was: app().Digest.Hex(), Is: is, First: map[bool]string{false: "gzip header, mtime"}[is == app().Digest.Hex()]}}}
+	r := material.Reproduction{Rebuilder: "sallyport test", Commit: commit, Command: []string{"make"}, Started: now,
+		Ended: now, Network: "cut",
+		Artifacts: []material.Rebuilt{{Name: "dist/app", Was: app().Digest.Hex(), Is: is,
+			First: map[bool]string{false: "gzip header, mtime"}[is == app().Digest.Hex()]}}}
 	b, err := r.JSON()
 	if err != nil {
 		t.Fatal(err)
@@ -353,7 +425,8 @@ func reproducedBy(t testing.TB, rule string, names ...string) *policy.Policy {
 	t.Helper()
 	text := "      reproduced:\n        signed-by:\n"
 	for _, n := range names {
-		text += "          - {issuer: https://ci.example, repository: re" + n + "/again, repository-id: 5" + n + ", owner-id: 6" + n + ", workflow: build/again.yml, refs: [refs/heads/main]}\n"
+		text += "          - {issuer: https://ci.example, repository: re" + n + "/again, repository-id: 5" + n +
+			", owner-id: 6" + n + ", workflow: build/again.yml, refs: [refs/heads/main]}\n"
 	}
 	return read(t, edited(t, "      provenance:", text+"        "+rule+"\n      provenance:"))
 }
@@ -361,7 +434,8 @@ func reproducedBy(t testing.TB, rule string, names ...string) *policy.Policy {
 func TestN04_rebuilders_who_agree(t *testing.T) {
 	same := app().Digest.Hex()
 	two := reproducedBy(t, "by: 2\n        independent: true", "1", "2")
-	v := evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same), reproduction(t, rebuilder("3"), same)))
+	v := evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same),
+		reproduction(t, rebuilder("3"), same)))
 	wantAllowed(t, v)
 	if got := v.Judgements[0].Reproduced; got != 2 {
 		t.Errorf("reproduced = %d, want 2", got)
@@ -371,15 +445,20 @@ func TestN04_rebuilders_who_agree(t *testing.T) {
 		facts []policy.Fact
 		code  fault.Code
 	}{
-		"nobody has built it again":         {nil, fault.EvidenceMissing},
-		"one of two":                        {[]policy.Fact{reproduction(t, rebuilder("1"), same)}, fault.Reproduction},
-		"one twice":                         {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("1"), same)}, fault.Reproduction},
-		"one whom the policy does not name": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("3"), same)}, fault.Reproduction},
-		"two who agree and one who differs": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), strings.Repeat("9", 64))}, fault.Reproduction},
-		"a rebuild that did not make it":    {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), "")}, fault.Reproduction},
+		"nobody has built it again": {nil, fault.EvidenceMissing},
+		"one of two":                {[]policy.Fact{reproduction(t, rebuilder("1"), same)}, fault.Reproduction},
+		"one twice": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t,
+			rebuilder("1"), same)}, fault.Reproduction},
+		"one whom the policy does not name": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t,
+			rebuilder("3"), same)}, fault.Reproduction},
+		"two who agree and one who differs": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t,
+			rebuilder("2"), strings.Repeat("9", 64))}, fault.Reproduction},
+		"a rebuild that did not make it": {[]policy.Fact{reproduction(t, rebuilder("1"), same), reproduction(t,
+			rebuilder("2"), "")}, fault.Reproduction},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if f := wantDenied(t, evaluate(input(two, append([]policy.Fact{built(t)}, x.facts...)...))); f.Code != x.code || f.Hint == "" {
+			if f := wantDenied(t, evaluate(input(two, append([]policy.Fact{built(t)},
+				x.facts...)...))); f.Code != x.code || f.Hint == "" {
 				t.Errorf("finding = %+v, want %s", f, x.code)
 			}
 		})
@@ -394,9 +473,12 @@ func TestN04_two_rebuilders_who_need_not_be_independent(t *testing.T) {
 	alike := read(t, edited(t, "      provenance:", "      reproduced:\n        by: 2\n        signed-by:\n"+
 		"          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 62, workflow: build/again.yml, refs: [refs/heads/main]}\n"+
 		"          - {issuer: https://ci.example, repository: re2/again, repository-id: 52, owner-id: 62, workflow: build/again.yml, refs: [refs/heads/main]}\n      provenance:"))
-	wantAllowed(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("2"), same))))
-	wantAllowed(t, evaluate(input(alike, built(t), reproduction(t, again, same), reproduction(t, rebuilder("2"), same)))) // of one owner
-	f := wantDenied(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t, rebuilder("1"), same))))
+	wantAllowed(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t,
+		rebuilder("2"), same))))
+	wantAllowed(t, evaluate(input(alike, built(t), reproduction(t, again, same), reproduction(t, rebuilder("2"),
+		same)))) // of one owner
+	f := wantDenied(t, evaluate(input(two, built(t), reproduction(t, rebuilder("1"), same), reproduction(t,
+		rebuilder("1"), same))))
 	if f.Found != "1" || f.Wanted != "2" {
 		t.Errorf("finding = %+v, want 1 of 2", f)
 	}
@@ -437,7 +519,8 @@ func TestN04_a_word_about_something_else_takes_no_word_back(t *testing.T) {
 		"another artifact":   strings.ReplaceAll(about, app().Digest.Hex(), strings.Repeat("7", 64)),
 		"one that is unread": strings.Replace(about, `"command":`, `"comand":`, 1),
 	} {
-		if f := wantDenied(t, evaluate(input(p, built(t), differs, later(predicate)))); f.Code != fault.Reproduction || !strings.Contains(f.Found, "gzip header") {
+		if f := wantDenied(t, evaluate(input(p, built(t), differs,
+			later(predicate)))); f.Code != fault.Reproduction || !strings.Contains(f.Found, "gzip header") {
 			t.Errorf("%s: %+v, want the older word", name, f)
 		}
 	}
@@ -452,8 +535,9 @@ func TestN04_a_reproduction_of_other_artifacts_or_that_is_unread_does_not_count(
 	about := string(reproduction(t, rebuilder("1"), app().Digest.Hex()).Statement.Predicate)
 	for predicate, want := range map[string]string{
 		about: "",
-		strings.ReplaceAll(about, app().Digest.Hex(), strings.Repeat("7", 64)): "the reproduction is about other artifacts",
-		strings.Replace(about, `"command":`, `"comand":`, 1):                   "the reproduction cannot be read",
+		strings.ReplaceAll(about, app().Digest.Hex(), strings.Repeat("7",
+			64)): "the reproduction is about other artifacts",
+		strings.Replace(about, `"command":`, `"comand":`, 1): "the reproduction cannot be read",
 	} {
 		v := evaluate(input(p, built(t), states(t, rebuilder("1"), material.ReproductionType, []byte(predicate))))
 		if want == "" {
@@ -469,35 +553,41 @@ func TestN04_a_reproduction_of_other_artifacts_or_that_is_unread_does_not_count(
 
 func TestN04_a_stranger_who_differs_is_not_obeyed(t *testing.T) {
 	one := reproducedBy(t, "by: 1", "1")
-	wantAllowed(t, evaluate(input(one, built(t), reproduction(t, rebuilder("1"), app().Digest.Hex()), reproduction(t, rebuilder("3"), strings.Repeat("9", 64)))))
+	wantAllowed(t, evaluate(input(one, built(t), reproduction(t, rebuilder("1"), app().Digest.Hex()), reproduction(t,
+		rebuilder("3"), strings.Repeat("9", 64)))))
 }
 
 func TestN04_a_rebuilder_of_the_same_owner_is_not_independent(t *testing.T) {
 	s := rebuilder("1")
 	s.OwnerID, s.OwnerURI = signer().OwnerID, signer().OwnerURI
 	rule := func(independent string) *policy.Policy {
-		return read(t, edited(t, "      provenance:", "      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n"+
-			"        independent: "+independent+"\n      provenance:"))
+		return read(t, edited(t, "      provenance:",
+			"      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n"+
+				"        independent: "+independent+"\n      provenance:"))
 	}
 	wantAllowed(t, evaluate(input(rule("false"), built(t), reproduction(t, s, app().Digest.Hex()))))
-	if f := wantDenied(t, evaluate(input(rule("true"), built(t), reproduction(t, s, app().Digest.Hex())))); !strings.Contains(f.Reason, "not independent") {
+	if f := wantDenied(t, evaluate(input(rule("true"), built(t), reproduction(t, s,
+		app().Digest.Hex())))); !strings.Contains(f.Reason, "not independent") {
 		t.Errorf("finding = %+v", f)
 	}
 }
 
 func TestN04_the_first_builder_does_not_reproduce_its_own_artifact(t *testing.T) {
-	p := read(t, edited(t, "      provenance:", "      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/release.yml, refs: [refs/heads/main]}\n"+
-		"          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n      provenance:"))
+	p := read(t, edited(t, "      provenance:",
+		"      reproduced:\n        signed-by:\n          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/release.yml, refs: [refs/heads/main]}\n"+
+			"          - {issuer: https://ci.example, repository: acme/app, repository-id: 1001, owner-id: 2002, workflow: build/again.yml, refs: [refs/heads/main]}\n      provenance:"))
 	again := signer()
 	renamed(&again, "https://code.example/acme/app/build/again.yml@refs/heads/main")
 	wantAllowed(t, evaluate(input(p, built(t), reproduction(t, again, app().Digest.Hex()))))
-	if f := wantDenied(t, evaluate(input(p, built(t), reproduction(t, signer(), app().Digest.Hex())))); !strings.Contains(f.Reason, "its own artifact") {
+	if f := wantDenied(t, evaluate(input(p, built(t), reproduction(t, signer(),
+		app().Digest.Hex())))); !strings.Contains(f.Reason, "its own artifact") {
 		t.Errorf("finding = %+v", f)
 	}
 }
 
 func TestN04_a_named_rebuilder_who_differs_stops_the_artifact_in_every_environment(t *testing.T) {
-	text := edited(t, "  production:\n", "  staging:\n    requires:\n      provenance:\n      reproduced:\n        by: 0\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 61, workflow: build/again.yml, refs: [refs/heads/main]}\n  production:\n")
+	text := edited(t, "  production:\n",
+		"  staging:\n    requires:\n      provenance:\n      reproduced:\n        by: 0\n        signed-by:\n          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 61, workflow: build/again.yml, refs: [refs/heads/main]}\n  production:\n")
 	p := read(t, text)
 	wantAllowed(t, evaluate(input(p, built(t))))
 	wantAllowed(t, evaluate(input(p, built(t), reproduction(t, rebuilder("1"), app().Digest.Hex()))))

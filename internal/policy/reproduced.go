@@ -45,9 +45,21 @@ func (r *reader) rebuilders(p *Policy) {
 			switch {
 			case !ok:
 			case len(q.SignedBy) == 0:
-				r.complainAt(q.Line, 0, "%s needs signed-by, the rebuilders: who builds the artifact does not reproduce it", q.Name)
+				r.complainAt(
+					q.Line,
+					0,
+					"%s needs signed-by, the rebuilders: who builds the artifact does not reproduce it",
+					q.Name,
+				)
 			case len(q.SignedBy) < k.By:
-				r.complainAt(q.Line, 0, "%s asks for %d rebuilders, and signed-by names %d", q.Name, k.By, len(q.SignedBy))
+				r.complainAt(
+					q.Line,
+					0,
+					"%s asks for %d rebuilders, and signed-by names %d",
+					q.Name,
+					k.By,
+					len(q.SignedBy),
+				)
 			}
 		}
 	}
@@ -71,8 +83,13 @@ func (p Reproduced) loosened(l *loosening, was Requirement) {
 func (p Reproduced) judge(x look) *miss {
 	r, err := material.ReadReproduction(x.fact.Statement.Predicate)
 	if err != nil {
-		return &miss{code: fault.Malformed, reason: "the reproduction cannot be read", found: err.Error(), wanted: "what sallyport rebuild has written",
-			hint: "rebuild again, with the version of Sallyport that the gate has"}
+		return &miss{
+			code:   fault.Malformed,
+			reason: "the reproduction cannot be read",
+			found:  err.Error(),
+			wanted: "what sallyport rebuild has written",
+			hint:   "rebuild again, with the version of Sallyport that the gate has",
+		}
 	}
 	if same, known := r.Reproduced(x.c.Subject.Digest.Hex()); !known || !same {
 		return disagrees(x.fact, &r, x.c.Subject.Digest.Hex())
@@ -80,7 +97,8 @@ func (p Reproduced) judge(x look) *miss {
 	known := false
 	for i := range x.c.Facts {
 		first := &x.c.Facts[i]
-		if !dialect.IsProvenance(first.Statement.PredicateType) || !slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, first.Signer) == nil }) {
+		if !dialect.IsProvenance(first.Statement.PredicateType) ||
+			!slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, first.Signer) == nil }) {
 			continue
 		}
 		if m := p.apart(first.Signer, x.fact.Signer); m != nil {
@@ -89,16 +107,26 @@ func (p Reproduced) judge(x look) *miss {
 		known = true
 	}
 	if p.Independent && !known {
-		return &miss{code: fault.Reproduction, reason: "nothing says who built the artifact first, so nobody is independent of them", found: "no provenance of built-by",
-			wanted: "provenance by one of built-by", hint: "attest the artifact in the workflow that builds it"}
+		return &miss{
+			code:   fault.Reproduction,
+			reason: "nothing says who built the artifact first, so nobody is independent of them",
+			found:  "no provenance of built-by",
+			wanted: "provenance by one of built-by",
+			hint:   "attest the artifact in the workflow that builds it",
+		}
 	}
 	return nil
 }
 
 // disagrees is a rebuild with other bytes, or without the artifact.
 func disagrees(f Fact, r *material.Reproduction, digest string) *miss {
-	m := &miss{code: fault.Reproduction, reason: "the artifact was built again, and came out with other bytes", found: bare(f.Signer.SAN) + ": it was not made",
-		wanted: "sha256:" + digest, hint: "look at the report of the rebuild: it shows the first byte that differs, and the fix for each known cause"}
+	m := &miss{
+		code:   fault.Reproduction,
+		reason: "the artifact was built again, and came out with other bytes",
+		found:  bare(f.Signer.SAN) + ": it was not made",
+		wanted: "sha256:" + digest,
+		hint:   "look at the report of the rebuild: it shows the first byte that differs, and the fix for each known cause",
+	}
 	for _, a := range r.Artifacts {
 		if a.Was == digest {
 			m.found = bare(f.Signer.SAN) + ": sha256:" + orAbsent(a.Is)
@@ -120,7 +148,8 @@ func (p Reproduced) apart(first, again statement.Signer) *miss {
 	}
 	m := &miss{code: fault.Reproduction, found: bare(again.SAN), hint: "rebuild in another workflow"}
 	if workflow(first) == workflow(again) {
-		m.reason, m.wanted = "the first builder has reproduced its own artifact", "another workflow than "+bare(first.SAN)
+		m.reason = "the first builder has reproduced its own artifact"
+		m.wanted = "another workflow than " + bare(first.SAN)
 		return m
 	}
 	if p.Independent && !independent(first, again) {
@@ -162,7 +191,11 @@ func (in Input) reproduced(a Artifact, q Requirement, k Reproduced, c indexed) (
 		for _, f := range agree {
 			used = append(used, evidence(f))
 		}
-		return met(q.Name, fmt.Sprintf("%d of %d rebuilders got the same bytes, none others", len(agree), len(q.SignedBy)), q.Line), used
+		return met(
+			q.Name,
+			fmt.Sprintf("%d of %d rebuilders got the same bytes, none others", len(agree), len(q.SignedBy)),
+			q.Line,
+		), used
 	}
 	if len(agree) == 0 && nearest != nil && nearest.stage > atTrust {
 		return nearest.finding(q.Name), nil
@@ -170,7 +203,14 @@ func (in Input) reproduced(a Artifact, q Requirement, k Reproduced, c indexed) (
 	if len(agree) == 0 {
 		return missing(in, a, q, c.Candidate, c.unwanted(q)), nil
 	}
-	f := deny(fault.Reproduction, q.Name, q.Line, "too few rebuilders got the same bytes", fmt.Sprintf("%d", k.By), "rebuild it in "+q.signerNames(a))
+	f := deny(
+		fault.Reproduction,
+		q.Name,
+		q.Line,
+		"too few rebuilders got the same bytes",
+		fmt.Sprintf("%d", k.By),
+		"rebuild it in "+q.signerNames(a),
+	)
 	f.Found = fmt.Sprintf("%d", len(agree))
 	return f, nil
 }
@@ -198,7 +238,10 @@ func (in Input) contradiction(a Artifact, q Requirement, c indexed) *miss {
 	digest := c.Subject.Digest.Hex()
 	for _, i := range c.wanted(q) {
 		f := c.Facts[i]
-		if !slices.ContainsFunc(q.signers(a), func(s Signer) bool { return f.Trust == q.trust(a, s).ID() && s.signed(f) == nil }) {
+		if !slices.ContainsFunc(
+			q.signers(a),
+			func(s Signer) bool { return f.Trust == q.trust(a, s).ID() && s.signed(f) == nil },
+		) {
 			continue
 		}
 		r, err := material.ReadReproduction(f.Statement.Predicate)

@@ -29,12 +29,12 @@ const toRecorder = 3
 // The first byte of a message to the recorder.
 const (
 	sentListener = 'L' // with the listener
-	sentProblem  = 'P' // why nothing is watched or cut; the first process has ended
-	sentMissing  = 'M' // no program of that name
+	sentProblem  = 'P' // why the command is not watched or cut; the first process has ended
+	sentMissing  = 'M' // a program of that name is not there
 	sentFailed   = 'F' // the program could not be executed
 )
 
-// goOn is what the recorder says once nobody can read it any more.
+// goOn is what the recorder says when the kernel keeps its memory and its descriptors from other processes.
 const goOn = 'G'
 
 // child is the first process of the command: it cuts, watches itself, and becomes the command.
@@ -141,8 +141,8 @@ func listen(how string) (problem string) {
 	return ""
 }
 
-// handing starts a thread that hands a descriptor to the recorder. It has no filter: sendmsg is watched where one
-// is, and nobody listens before the descriptor has arrived.
+// handing starts a thread that hands a descriptor to the recorder. The thread is without the filter: under it, sendmsg would
+// wait for the recorder, which first has to get the descriptor.
 func handing() (hand chan<- int, sent <-chan error) {
 	in, out, ready := make(chan int), make(chan error), make(chan struct{})
 	go func() {

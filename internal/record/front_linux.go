@@ -32,7 +32,7 @@ func Reexec() (status int, is bool) {
 	return 0, false
 }
 
-// notRun is the exit status of a recorder or a first process that did not do its part; nobody but the front sees it.
+// notRun is the exit status of a recorder or a first process that did not do its part. Only the front sees it.
 const notRun = 125
 
 // Descriptors of the recorder: what it is told, and what it found.
@@ -70,9 +70,9 @@ func Run(o Options) (*Result, error) {
 	}
 	awake := keepAwake(p)
 	defer awake()
-	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // the command is no reader of this process's environment
+	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // the command cannot read this process's environment
 	encoder := json.NewEncoder(tell)
-	_ = encoder.Encode(o) // a recorder that does not read it says nothing, which is told below
+	_ = encoder.Encode(o) // if the recorder does not read it, its answer is missing, which is told below
 	go func() {
 		for s := range signals {
 			if !fromTerminal(s) {
@@ -146,8 +146,8 @@ func hear(in *os.File) (a answer, err error) {
 	return a, nil
 }
 
-// keepAwake continues a recorder that a process of the command has stopped: that process would wait for it, and
-// nobody else would. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
+// keepAwake continues a recorder that a process of the command has stopped: the watched calls of the command wait for the
+// recorder. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
 func keepAwake(recorder *os.Process) (end func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {

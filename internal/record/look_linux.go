@@ -217,7 +217,13 @@ func (r *recorder) executed(n *notification, dir int, addr, args, flags uint64) 
 	if !ok || len(said) == 0 && flags&unix.AT_EMPTY_PATH == 0 {
 		return
 	}
-	q := question{pid: pid, dir: dir, text: string(said), whole: string(whole), last: flags&unix.AT_SYMLINK_NOFOLLOW == 0}
+	q := question{
+		pid:   pid,
+		dir:   dir,
+		text:  string(said),
+		whole: string(whole),
+		last:  flags&unix.AT_SYMLINK_NOFOLLOW == 0,
+	}
 	r.program(n, q, func() Program { return Program{By: programOf(n), Args: arguments(pid, args)} }, 0)
 }
 

@@ -23,9 +23,12 @@ func Run(o Options) (*Result, error) {
 	if o.Cut {
 		return nil, fmt.Errorf("%w: this is %s/%s, and only Linux can", ErrUncut, runtime.GOOS, runtime.GOARCH)
 	}
-	r := &Result{Started: time.Now(), Watch: Watch{Method: "none", Files: NotObserved, Processes: NotObserved, Network: NotObserved,
-		Reason:    "the recorder runs on linux/amd64 and linux/arm64, and this is " + runtime.GOOS + "/" + runtime.GOARCH,
-		Delegated: []string{}, Around: []string{}, Outlived: []string{}}}
+	r := &Result{
+		Started: time.Now(),
+		Watch: Watch{Method: "none", Files: NotObserved, Processes: NotObserved, Network: NotObserved,
+			Reason:    "the recorder runs on linux/amd64 and linux/arm64, and this is " + runtime.GOOS + "/" + runtime.GOARCH,
+			Delegated: []string{}, Around: []string{}, Outlived: []string{}},
+	}
 	c := exec.Command(o.Command[0], o.Command[1:]...) //nolint:gosec // running it is the purpose
 	c.Dir, c.Env, c.Stdin, c.Stdout, c.Stderr = o.Dir, o.Env, os.Stdin, os.Stdout, os.Stderr
 	err := c.Run()

@@ -162,7 +162,9 @@ func Probe(cut bool) Watch {
 		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
 	}
 	defer func() { _ = null.Close() }()
-	r, err := Run(Options{Command: []string{"true"}, Env: os.Environ(), Cut: cut, Stdin: null, Stdout: null, Stderr: null})
+	r, err := Run(
+		Options{Command: []string{"true"}, Env: os.Environ(), Cut: cut, Stdin: null, Stdout: null, Stderr: null},
+	)
 	if err != nil {
 		return Watch{Files: NotObserved, Processes: NotObserved, Network: NotObserved, Reason: err.Error()}
 	}

@@ -217,8 +217,12 @@ func (r *recorder) try(how string) (problem string, err error) {
 	}
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0) // else an ordinary user may not map the numbers of a namespace
 	sys.Pdeathsig = unix.SIGKILL                     // of the thread that starts it, which is locked
-	p, err := os.StartProcess("/proc/self/exe", append([]string{childName, how, r.options.Host}, r.options.Command...), &os.ProcAttr{
-		Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}})
+	p, err := os.StartProcess(
+		"/proc/self/exe",
+		append([]string{childName, how, r.options.Host}, r.options.Command...),
+		&os.ProcAttr{
+			Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}},
+	)
 	_ = theirs.Close()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // no process of the command reads or changes the recorder
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxAddress is the size of struct sockaddr_storage: the kernel takes no longer address.
+// maxAddress is the size of struct sockaddr_storage, the longest address that the kernel takes.
 const maxAddress = 128
 
 // connected keeps the address to which a process connects or sends.
@@ -148,7 +148,7 @@ func (r *recorder) socketFile(n *notification, path string) found {
 var nameServices = []string{"/run/nscd/socket", "/var/run/nscd/socket", "/run/systemd/resolve/io.systemd.Resolve",
 	"/var/lib/sss/pipes/nss"}
 
-// listens says where a socket listens; "" if nothing outside can reach it.
+// listens says where a socket listens; "" if programs outside cannot reach it.
 func (r *recorder) listens(n *notification, fd int) string {
 	socket, ok := borrow(int(n.pid), fd)
 	if !ok {
@@ -164,7 +164,7 @@ func (r *recorder) listens(n *notification, fd int) string {
 		return r.listensAt(n, at.Name)
 	case *unix.SockaddrInet4, *unix.SockaddrInet6:
 		if r.result.Watch.CutBy == ByNamespace {
-			return "" // the network of the command has no way in
+			return "" // the network of the command is closed to the outside
 		}
 		return "listen on the network"
 	}
@@ -174,7 +174,7 @@ func (r *recorder) listens(n *notification, fd int) string {
 func (r *recorder) listensAt(n *notification, path string) string {
 	switch {
 	case path == "":
-		return "" // it has no name yet, and nobody can connect to it
+		return "" // programs connect to a name, and it has none yet
 	case strings.HasPrefix(path, "@"):
 		if !r.own["unix:"+path] && !r.room(len(path)) {
 			r.result.Watch.Lost++
@@ -193,7 +193,7 @@ func (r *recorder) listensAt(n *notification, path string) string {
 	return "listen on unix:" + f.path
 }
 
-// receives says where a socket of datagrams is bound, so that programs outside can send to it; "" if none can.
+// receives says where a socket of datagrams is bound, so that programs outside can send to it; "" if they cannot.
 func (r *recorder) receives(n *notification, fd int, addr uint64, length int) string {
 	if length < 2 || length > maxAddress { // the kernel refuses it
 		return ""
@@ -216,7 +216,7 @@ func (r *recorder) receives(n *notification, fd int, addr uint64, length int) st
 		return r.receivesAt(n, strings.TrimPrefix(to, "unix:"))
 	case unix.AF_INET, unix.AF_INET6, unix.AF_UNSPEC:
 		if r.result.Watch.CutBy == ByNamespace {
-			return "" // the network of the command has no way in
+			return "" // the network of the command is closed to the outside
 		}
 		if to == "" { // the kernel takes an address without a family for one of the internet
 			return "receives at udp"
@@ -233,7 +233,7 @@ func (r *recorder) receivesAt(n *notification, path string) string {
 	if r.result.Watch.CutBy == ByNamespace {
 		return ""
 	}
-	return "receives at unix:@" + strings.TrimPrefix(path, "@") // the kernel gives a name to a socket without one
+	return "receives at unix:@" + strings.TrimPrefix(path, "@") // the kernel gives a name to a nameless socket
 }
 
 // outside reports whether a program that is not of the command answers at an address of this machine's loopback.
@@ -243,7 +243,7 @@ func (r *recorder) outside(to string) bool {
 	if err != nil || !at.Addr().IsLoopback() && !at.Addr().IsUnspecified() || r.result.Watch.CutBy == ByNamespace {
 		return false
 	}
-	const domain = 53 // a resolver of this machine translates names, and does no other work
+	const domain = 53 // a resolver of this machine only translates names
 	if at.Port() == domain || at.Port() == 0 {
 		return false
 	}

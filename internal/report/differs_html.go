@@ -21,8 +21,14 @@ func DiffersHTML(w io.Writer, r difference.Report) error {
 func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 	return differing(w, r.Name, r.Same, func(s *sheet) {
 		t := r.Totals
-		s.put("<ul class=\"tiles\">\n<li><b>%d</b>differ</li>\n<li><b>%d</b>are the same</li>\n<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
-			"<li><b>%d</b>in <span class=\"in-b\">B</span> alone</li>\n</ul>\n", t.Different, t.Same, t.OnlyA, t.OnlyB)
+		s.put(
+			"<ul class=\"tiles\">\n<li><b>%d</b>differ</li>\n<li><b>%d</b>are the same</li>\n<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
+				"<li><b>%d</b>in <span class=\"in-b\">B</span> alone</li>\n</ul>\n",
+			t.Different,
+			t.Same,
+			t.OnlyA,
+			t.OnlyB,
+		)
 		var first *difference.Step
 		if len(r.Different) > 0 {
 			first = r.Different[0].First
@@ -36,7 +42,11 @@ func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 			notRead, omitted = append(notRead, x.NotRead...), omitted+x.Omitted
 			s.put("<details>\n<summary><b class=\"mono\">%s</b> ", x.Name)
 			if x.First != nil {
-				s.put("<span class=\"badge kind\">%s</span> <span class=\"soft\">%s</span>", string(x.First.Kind), x.First.Says)
+				s.put(
+					"<span class=\"badge kind\">%s</span> <span class=\"soft\">%s</span>",
+					string(x.First.Kind),
+					x.First.Says,
+				)
 			}
 			s.put("</summary>\n")
 			if x.First != nil {
@@ -53,7 +63,10 @@ func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 func differing(w io.Writer, name string, same bool, rest func(s *sheet)) error {
 	if same {
 		return standalone(w, "Same: "+name, func(s *sheet) {
-			s.put("<header>\n<h1><span class=\"badge good\">same</span>%s</h1>\n<p class=\"soft\">Both builds gave the same bytes.</p>\n</header>\n", name)
+			s.put(
+				"<header>\n<h1><span class=\"badge good\">same</span>%s</h1>\n<p class=\"soft\">Both builds gave the same bytes.</p>\n</header>\n",
+				name,
+			)
 			rest(s)
 		})
 	}
@@ -105,9 +118,18 @@ func (s *sheet) notRead(remarks []string, omitted int) {
 
 // files are the digests and sizes of a pair.
 func (s *sheet) files(r difference.Report) {
-	s.put("<section>\n<h2>The files</h2>\n<dl class=\"small\">\n<dt class=\"in-a\">A</dt><dd><code>sha256:%s</code>, %s</dd>\n", r.A.Digest, bytesOf(r.A.Size))
+	s.put(
+		"<section>\n<h2>The files</h2>\n<dl class=\"small\">\n<dt class=\"in-a\">A</dt><dd><code>sha256:%s</code>, %s</dd>\n",
+		r.A.Digest,
+		bytesOf(r.A.Size),
+	)
 	if !r.Same {
-		s.put("<dt class=\"in-b\">B</dt><dd><code>sha256:%s</code>, %s</dd>\n<dt class=\"soft\">from byte</dt><dd>%d</dd>\n", r.B.Digest, bytesOf(r.B.Size), r.Offset)
+		s.put(
+			"<dt class=\"in-b\">B</dt><dd><code>sha256:%s</code>, %s</dd>\n<dt class=\"soft\">from byte</dt><dd>%d</dd>\n",
+			r.B.Digest,
+			bytesOf(r.B.Size),
+			r.Offset,
+		)
 	}
 	s.put("</dl>\n</section>\n")
 }
@@ -183,14 +205,21 @@ func (s *sheet) dump(e, other difference.Evidence) {
 
 // causes is a table of everything that differs.
 func (s *sheet) causes(all []difference.Cause) {
-	s.put("<div class=\"scroll\"><table class=\"causes\">\n<thead><tr><th class=\"count\">count</th><th>kind</th><th>what</th><th>what mends it</th></tr></thead>\n<tbody>\n")
+	s.put(
+		"<div class=\"scroll\"><table class=\"causes\">\n<thead><tr><th class=\"count\">count</th><th>kind</th><th>what</th><th>what mends it</th></tr></thead>\n<tbody>\n",
+	)
 	for _, c := range all {
 		if c.Follows {
 			s.put("<tr class=\"follows\">")
 		} else {
 			s.put("<tr>")
 		}
-		s.put("<td class=\"count\">%d</td><td><span class=\"badge kind\">%s</span></td><td class=\"what\">%s", c.Count, string(c.Kind), c.Says)
+		s.put(
+			"<td class=\"count\">%d</td><td><span class=\"badge kind\">%s</span></td><td class=\"what\">%s",
+			c.Count,
+			string(c.Kind),
+			c.Says,
+		)
 		if c.Follows {
 			s.put(" <span class=\"small\">(most often follows from the others)</span>")
 		}

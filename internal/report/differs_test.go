@@ -43,8 +43,24 @@ func packed(t *testing.T, at int64, name, text string, order ...string) []byte {
 // apart are two releases that differ in several things.
 func apart(t *testing.T) difference.Report {
 	t.Helper()
-	a := packed(t, 1_700_000_000, "", "built in /home/runner/one at 2026-01-02T10:00:00Z", "README", "bin/app", "lib/x.so")
-	b := packed(t, 1_700_000_777, "", "built in /home/runner/two at 2026-01-02T10:12:57Z", "README", "lib/x.so", "bin/app")
+	a := packed(
+		t,
+		1_700_000_000,
+		"",
+		"built in /home/runner/one at 2026-01-02T10:00:00Z",
+		"README",
+		"bin/app",
+		"lib/x.so",
+	)
+	b := packed(
+		t,
+		1_700_000_777,
+		"",
+		"built in /home/runner/two at 2026-01-02T10:12:57Z",
+		"README",
+		"lib/x.so",
+		"bin/app",
+	)
 	c := difference.Comparison{Hints: difference.Hints{Paths: [2]string{"/home/runner/one", "/home/runner/two"}}}
 	r, err := c.Compare("dist/app.tar.gz", bytes.NewReader(a), bytes.NewReader(b))
 	if err != nil {
@@ -57,9 +73,11 @@ func folders(t *testing.T) difference.TreeReport {
 	t.Helper()
 	side := func(at int64, more string) map[string]difference.File {
 		return map[string]difference.File{
-			"app.tar.gz":   bytes.NewReader(packed(t, at, "", "text", "a", "b")),
-			"checksums":    strings.NewReader("same"),
-			"log.txt":      strings.NewReader(fmt.Sprintf("built at %s\n", time.Unix(at, 0).UTC().Format(time.RFC3339))),
+			"app.tar.gz": bytes.NewReader(packed(t, at, "", "text", "a", "b")),
+			"checksums":  strings.NewReader("same"),
+			"log.txt": strings.NewReader(
+				fmt.Sprintf("built at %s\n", time.Unix(at, 0).UTC().Format(time.RFC3339)),
+			),
 			"only-" + more: strings.NewReader("x"),
 		}
 	}
@@ -92,7 +110,13 @@ func TestDiffers_the_answer_is_on_the_first_screen(t *testing.T) {
 		if err := write(&b); err != nil {
 			t.Fatal(err)
 		}
-		golden.File(t, "testdata/"+name, bytes.Replace(b.Bytes(), style, []byte("/* page.css */\n"), 1), *update, "go test ./internal/report -update")
+		golden.File(
+			t,
+			"testdata/"+name,
+			bytes.Replace(b.Bytes(), style, []byte("/* page.css */\n"), 1),
+			*update,
+			"go test ./internal/report -update",
+		)
 		for i, l := range strings.Split(b.String(), "\n") {
 			if n := len([]rune(l)); strings.HasSuffix(name, ".txt") && n > 100 {
 				t.Errorf("%s:%d has %d columns, want at most 100", name, i+1, n)
@@ -110,8 +134,11 @@ func TestK01_names_of_members_cannot_draw_a_report(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tree, err := difference.Comparison{}.Tree(evil, map[string]difference.File{evil: bytes.NewReader(a), "z" + evil: bytes.NewReader(a)},
-		map[string]difference.File{evil: bytes.NewReader(b), "y" + evil: bytes.NewReader(a)})
+	tree, err := difference.Comparison{}.Tree(
+		evil,
+		map[string]difference.File{evil: bytes.NewReader(a), "z" + evil: bytes.NewReader(a)},
+		map[string]difference.File{evil: bytes.NewReader(b), "y" + evil: bytes.NewReader(a)},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +156,8 @@ func TestK01_names_of_members_cannot_draw_a_report(t *testing.T) {
 		if strings.ContainsAny(b.String(), "\x1b\u202e\u0085") {
 			t.Errorf("%s has a control character", name)
 		}
-		if strings.Contains(name, "HTML") && (strings.Contains(b.String(), "<script") || strings.Contains(b.String(), `" onload`)) {
+		if strings.Contains(name, "HTML") &&
+			(strings.Contains(b.String(), "<script") || strings.Contains(b.String(), `" onload`)) {
 			t.Errorf("%s has markup of a stranger", name)
 		}
 		if strings.Contains(b.String(), "\nsame  ") {

@@ -17,8 +17,13 @@ const mostConcerns = 20
 func ManifestLines(m *material.Manifest) []string {
 	lines := []string{
 		watched(m.Observation),
-		fmt.Sprintf("%s read, %s %% explained; %s, %s", counted(m.Explained.Files, "file"), share(m.Explained), counted(len(m.Packages), "package"),
-			counted(len(m.Products), "product")),
+		fmt.Sprintf(
+			"%s read, %s %% explained; %s, %s",
+			counted(m.Explained.Files, "file"),
+			share(m.Explained),
+			counted(len(m.Packages), "package"),
+			counted(len(m.Products), "product"),
+		),
 	}
 	concerns := m.Concerns()
 	for i, c := range concerns {
@@ -99,7 +104,15 @@ func manifestRows(m *material.Manifest) [][]string {
 		{"recorded by", m.Recorder + ", in " + m.RecordedBy},
 		{"watched", watched(m.Observation)},
 		{"source", sourceLine(m.Source)},
-		{"materials", fmt.Sprintf("%s outside of the output, %s %% explained", counted(m.Explained.Files, "file"), share(m.Explained)), m.Counts()},
+		{
+			"materials",
+			fmt.Sprintf(
+				"%s outside of the output, %s %% explained",
+				counted(m.Explained.Files, "file"),
+				share(m.Explained),
+			),
+			m.Counts(),
+		},
 		{"packages", m.PackageCounts()},
 	}
 	row := func(label string, n int, text func(i int) string) {
@@ -121,7 +134,12 @@ func manifestRows(m *material.Manifest) [][]string {
 	})
 	row("locks", len(m.Locks), func(i int) string {
 		l := m.Locks[i]
-		return fmt.Sprintf("%s: %s%s", l.Path, l.State, map[bool]string{true: ", " + counted(l.Entries, "package")}[l.State == material.LockRead])
+		return fmt.Sprintf(
+			"%s: %s%s",
+			l.Path,
+			l.State,
+			map[bool]string{true: ", " + counted(l.Entries, "package")}[l.State == material.LockRead],
+		)
 	})
 	row("actions", len(m.Actions), func(i int) string { return m.Actions[i].Name })
 	row("images", len(m.Images), func(i int) string { return m.Images[i].Name })
@@ -138,7 +156,14 @@ func ending(m *material.Manifest) string {
 	if m.Signal != 0 {
 		how = "signal " + strconv.Itoa(m.Signal)
 	}
-	return fmt.Sprintf("%s after %s, at %s, on %s/%s", how, m.Ended.Sub(m.Started).Round(10*time.Millisecond), m.Ended.UTC().Format(time.RFC3339), m.Machine.OS, m.Machine.Arch)
+	return fmt.Sprintf(
+		"%s after %s, at %s, on %s/%s",
+		how,
+		m.Ended.Sub(m.Started).Round(10*time.Millisecond),
+		m.Ended.UTC().Format(time.RFC3339),
+		m.Machine.OS,
+		m.Machine.Arch,
+	)
 }
 
 func sourceLine(s material.Source) string {

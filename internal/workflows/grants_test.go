@@ -39,13 +39,14 @@ func TestP04_permissions_too_wide(t *testing.T) {
 		"read only":      {{"id-token: write", "id-token: read"}},
 	})
 	passes(t, inJob, map[string][]change{
-		"a cloud's login": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: aws-actions/configure-aws-credentials@SHA # v5.1.0\n" + deployStep}},
-		"an image":        {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: docker://x@sha256:" + strings.Repeat("0", 64) + "\n" + deployStep}},
-		"a path":          {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: ./deploy\n" + deployStep}},
-		"github-script":   {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: actions/github-script@SHA # v8\n        with: {script: \"core.getIDToken('x')\"}\n" + deployStep}},
-		"a token of hand": {{", id-token: write", ""}, {"        with: {subject: dist/*}\n", "        with: {subject: dist/*}\n        env: {SIGSTORE_ID_TOKEN: \"${{ steps.t.outputs.token }}\"}\n"}},
-		"cosign":          {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {`./deploy.sh "$DIGESTS"`, "cosign sign x"}},
-		"a command signs": {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {`./deploy.sh "$DIGESTS"`, "sallyport attest dist/*"}},
+		"a cloud's login":                 {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: aws-actions/configure-aws-credentials@SHA # v5.1.0\n" + deployStep}},
+		"an image":                        {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: docker://x@sha256:" + strings.Repeat("0", 64) + "\n" + deployStep}},
+		"a path":                          {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: ./deploy\n" + deployStep}},
+		"github-script":                   {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {deployStep, "      - uses: actions/github-script@SHA # v8\n        with: {script: \"core.getIDToken('x')\"}\n" + deployStep}},
+		"a token of hand":                 {{", id-token: write", ""}, {"        with: {subject: dist/*}\n", "        with: {subject: dist/*}\n        env: {SIGSTORE_ID_TOKEN: \"${{ steps.t.outputs.token }}\"}\n"}},
+		"cosign":                          {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {`./deploy.sh "$DIGESTS"`, "cosign sign x"}},
+		"a job records and signs nothing": {{"  production:\n    needs", "  unit:\n    runs-on: ubuntu-latest\n    permissions: {contents: read}\n    steps:\n      - run: sallyport run -- make\n  production:\n    needs"}},
+		"a command signs":                 {{"permissions: {contents: read}", "permissions: {contents: read, id-token: write}"}, {`./deploy.sh "$DIGESTS"`, "sallyport attest dist/*"}},
 	})
 	const other = "on: push\njobs:\n  x:\n    runs-on: ubuntu-latest\n    permissions: write-all\n    steps: [{run: make}]\n"
 	trips(t, other, finding.PermissionsWriteAll, finding.Warning)

@@ -105,7 +105,15 @@ func TestF12_what_every_known_action_does(t *testing.T) {
 			}
 			if cached := len(j.Caches) > 0; cached != x.cached || cached && j.Caches[0].Elsewhere != x.elsewhere ||
 				(len(j.Code) > 0) != x.code || len(j.Unknown)+len(j.Strange) > 0 {
-				t.Errorf("%s with {%s}: caches %q, code %q, unknown %q, want %+v", name, x.with, told, j.Code, j.Unknown, x)
+				t.Errorf(
+					"%s with {%s}: caches %q, code %q, unknown %q, want %+v",
+					name,
+					x.with,
+					told,
+					j.Code,
+					j.Unknown,
+					x,
+				)
 			}
 		}
 	}
