@@ -407,12 +407,8 @@ func backwards(from, to string) error {
 
 // git runs git, without what a repository or a user would have it run besides.
 func (r *run) git(dir string, args ...string) (string, error) {
-	c := exec.CommandContext(
-		r.ctx,
-		"git",
-		append(
-			[]string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"},
-			args...)...) //nolint:gosec // the arguments are ours
+	own := []string{"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"}
+	c := exec.CommandContext(r.ctx, "git", append(own, args...)...) //nolint:gosec // the arguments are ours
 	c.Dir = dir
 	var out, bad bytes.Buffer
 	c.Stdout, c.Stderr = &out, &bad
@@ -501,10 +497,7 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 	}
 	for _, words := range todo {
 		r.note("fetching: " + report.Plain(strings.Join(words, " ")))
-		c := exec.CommandContext(
-			r.ctx,
-			words[0],
-			words[1:]...) //nolint:gosec // what the call names, or the package manager
+		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // the package manager, or what the call names
 		c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, r.Stderr, r.Stderr
 		if err := c.Run(); err != nil {
 			return fault.New(
