@@ -176,7 +176,7 @@ func TestN04_packages_are_fetched_by_what_is_named_or_by_the_lock_that_is_there(
 		dir, bin := t.TempDir(), t.TempDir()
 		for _, tool := range []string{"go", "npm", "cargo"} {
 			text := "#!/bin/sh\necho " + tool + " \"$@\" >> \"$CALLED\"\n"
-			err := os.WriteFile(filepath.Join(bin, tool), []byte(text), 0o700) //nolint:gosec // it is executed
+			err := os.WriteFile(filepath.Join(bin, tool), []byte(text), 0o700)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -371,7 +371,7 @@ func TestN04_the_source_is_copied_whole_in_the_other_order(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"x", "deep/y", "deep/er/z"} {
-		err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o700) //nolint:gosec // its mode is compared
+		err := os.WriteFile(filepath.Join(from, name), []byte(name), 0o700)
 		if err != nil {
 			t.Fatal(err)
 		}
