@@ -43,6 +43,7 @@ var rooms = map[string]string{
 	"trial":      "fault subject",
 	"codes":      "fault",
 	"material":   "fault strictjson",
+	"ledger":     "fault strictjson",
 	"starter":    "yamlnode",
 	// ground
 	"client": "fault",
@@ -74,7 +75,7 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material", "ledger"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
@@ -96,7 +97,7 @@ var guests = map[string][]string{
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},
 	"google.golang.org/protobuf/":             {"sigstore"},
-	"golang.org/x/mod/":                       {"lockfile", "packages"},
+	"golang.org/x/mod/":                       {"ledger", "lockfile", "packages"},
 	"github.com/BurntSushi/toml":              {"lockfile"},
 }
 

@@ -235,6 +235,12 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Find the input whose digest the verdict names. Use the version of sallyport that judged.",
 		Never:  "Trust the verdict file alone: the digests are what can be checked.",
 	},
+	fault.Ledger: {
+		Means:  "An export of a server's ledger, or a proof from it, is not what a signed checkpoint says.",
+		Causes: []string{"the file was cut or edited on its way", "the ledger was rewritten or cut after somebody had kept a checkpoint", "the key is another server's"},
+		Mend:   "Ask the server for the export again. If it still differs from a checkpoint that you kept, keep both: together they prove that history was rewritten.",
+		Never:  "Throw the older checkpoint away: it is the only thing that shows the change.",
+	},
 	fault.Rollback: {
 		Means:  "Something newer is in the environment, or is on its way. To go back is a release of its own.",
 		Causes: []string{"an old pipeline was run again", "two releases at once, and the newer one came first", "a branch beside the one that is deployed"},

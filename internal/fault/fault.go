@@ -67,6 +67,7 @@ const (
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
 	Replay           Code = "E_REPLAY"
+	Ledger           Code = "E_LEDGER"
 	Report           Code = "E_REPORT"
 	Findings         Code = "E_FINDINGS"
 	Tests            Code = "E_TESTS"
@@ -122,6 +123,7 @@ var Codes = map[Code]string{
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",
 	Replay:           "a verdict is not the one that its input leads to",
+	Ledger:           "a ledger is not what its checkpoints say",
 	Report:           "a report of a tool does not say what the policy requires of it",
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",
