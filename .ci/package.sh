@@ -1,14 +1,14 @@
+# shellcheck shell=sh
 # Sourced: package PROGRAM [NAME] installs the Debian package that has a program, if this may; else it says what is missing.
 package() {
 	command -v "$1" >/dev/null && return
-	local name=${2:-$1}
 	if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-		echo "installing the package $name"
-		apt-get install -qq --yes --no-install-recommends "$name" >/dev/null 2>&1 ||
-			{ apt-get update -qq && apt-get install -qq --yes --no-install-recommends "$name"; } >/dev/null || true
+		echo "installing the package ${2:-$1}"
+		apt-get install -qq --yes --no-install-recommends "${2:-$1}" >/dev/null 2>&1 ||
+			{ apt-get update -qq && apt-get install -qq --yes --no-install-recommends "${2:-$1}"; } >/dev/null || true
 	fi
 	command -v "$1" >/dev/null || {
-		echo "$1 is missing: install the package $name" >&2
+		echo "$1 is missing: install the package ${2:-$1}" >&2
 		exit 1
 	}
 }

@@ -15,7 +15,7 @@ die() {
 
 say() { echo "e2e: $1"; }
 
-# shellcheck source=../.ci/package.sh
+# shellcheck source=.ci/package.sh
 . .ci/package.sh
 
 # tool NAME MODULE VERSION puts a Go program into the cache, once.

@@ -409,8 +409,8 @@ func TestN04_two_rebuilders_who_need_not_be_independent(t *testing.T) {
 func TestN04_nobody_is_independent_of_an_unknown_builder(t *testing.T) {
 	again := reproduction(t, rebuilder("1"), app().Digest.Hex())
 	rule := func(independent string) *policy.Policy {
-		return read(t, strings.Replace(edited(t, "      provenance: {max-age: 7d}", "      reproduced:\n        independent: "+independent+"\n        signed-by:\n"+
-			"          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 61, workflow: build/again.yml, refs: [refs/heads/main]}"), "", "", 0))
+		return read(t, edited(t, "      provenance: {max-age: 7d}", "      reproduced:\n        independent: "+independent+"\n        signed-by:\n"+
+			"          - {issuer: https://ci.example, repository: re1/again, repository-id: 51, owner-id: 61, workflow: build/again.yml, refs: [refs/heads/main]}"))
 	}
 	wantAllowed(t, evaluate(input(rule("false"), again)))
 	wantAllowed(t, evaluate(input(rule("true"), built(t), again)))
