@@ -154,9 +154,8 @@ func (a *App) token(ctx context.Context, installation, repository int64) (string
 // Waiting is a run that waits at an environment, as the app asks about it.
 type Waiting struct {
 	*Repo
-	Installation int64
-	Environment  string
-	run          int64
+	environment string
+	run         int64
 }
 
 // Waiting opens the repository of a run for the app. The installation has to hold the repository, whose number and name have to
@@ -190,7 +189,7 @@ func (a *App) Waiting(ctx context.Context, installation, repository int64, name 
 		return nil, fault.New(fault.Refused, fault.BuildState, "", "run %d is not there any more", number)
 	}
 	repo.asker = attempt{number, r.Attempt}
-	return &Waiting{Repo: repo, Installation: installation, Environment: environment, run: number}, nil
+	return &Waiting{Repo: repo, environment: environment, run: number}, nil
 }
 
 // Attempt is the newest attempt of the run.
@@ -240,7 +239,7 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, p := range all {
-		if p.Environment.Name == w.Environment {
+		if p.Environment.Name == w.environment {
 			return true, nil
 		}
 	}
@@ -255,7 +254,7 @@ const MaxComment = 1024
 func (w *Waiting) Answer(ctx context.Context, state, comment string) (taken bool, err error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()
-	body := map[string]string{"environment_name": w.Environment, "comment": comment}
+	body := map[string]string{"environment_name": w.environment, "comment": comment}
 	if state != "" {
 		body["state"] = state
 	}

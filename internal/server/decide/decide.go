@@ -58,8 +58,7 @@ type Decider struct {
 	Keep     *keep.Store
 	Rule     func(r event.Repository) (*Rule, error) // nil: none names the repository
 	Open     func(ctx context.Context, d event.Deployment) (Platform, error)
-	Instance func(ctx context.Context, name string) (*sigstore.TrustedRoot, error) // of a known Sigstore instance
-	Require  func(name string) sigstore.Requirements
+	Trust    func(ctx context.Context, r *Rule) *gate.Trust
 	Now      func() time.Time
 	Log      *slog.Logger
 	Program  string        // and its version
@@ -160,8 +159,7 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 	if len(subjects) == 0 {
 		return &judgement{policy: rule.Digest.String(), missing: true}, nil
 	}
-	trust := &gate.Trust{File: rule.File, Beside: rule.Beside, Require: d.Require,
-		Instance: func(name string) (*sigstore.TrustedRoot, error) { return d.Instance(ctx, name) }}
+	trust := d.Trust(ctx, rule)
 	verifiers, anchors, err := trust.Of(rule.Policy)
 	if err != nil {
 		return nil, err

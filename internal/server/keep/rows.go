@@ -307,3 +307,9 @@ func (tx *Tx) Policy(r event.Repository, digest string) (before string, err erro
 	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy (host, repository, digest) values ($1, $2, $3) on conflict (host, repository) do update set digest = excluded.digest`, r.Host, r.ID, digest)
 	return before, err
 }
+
+// Count is how many bundles a run has pushed.
+func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2 and run = $3`, r.Host, r.ID, run).Scan(&n)
+	return n, err
+}
