@@ -48,7 +48,7 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.Migrate(ctx); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -144,7 +144,8 @@ func (s *Store) dialect(text string) string {
 	return strings.NewReplacer(" integer", " bigint", " blob", " bytea").Replace(text)
 }
 
-func (s *Store) migrate(ctx context.Context) error {
+// Migrate brings the tables to the form that this server knows. They go forward alone.
+func (s *Store) Migrate(ctx context.Context) error {
 	return s.Alone(ctx, func() error {
 		if _, err := s.DB.ExecContext(ctx, s.dialect(`create table if not exists migration (n integer primary key, sha256 text not null, at integer not null)`)); err != nil {
 			return fault.Errorf("migrating the database: %w", err)
@@ -205,7 +206,8 @@ func (s *Store) step(ctx context.Context, n int, text, digest string) error {
 	defer func() { _ = tx.Rollback() }() // nothing, after the commit
 	for _, statement := range slices.DeleteFunc(strings.Split(text, ";"), func(t string) bool { return strings.TrimSpace(t) == "" }) {
 		if _, err := tx.ExecContext(ctx, s.dialect(statement)); err != nil {
-			return fmt.Errorf("%w in %s", err, strings.TrimSpace(statement))
+			first, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
+			return fmt.Errorf("%w, in %q", err, first)
 		}
 	}
 	if _, err := tx.ExecContext(ctx, `insert into migration values ($1, $2, $3)`, n, digest, time.Now().UnixMilli()); err != nil {

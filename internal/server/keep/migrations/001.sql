@@ -28,7 +28,7 @@ create table deployment (
 );
 create index deployment_open on deployment (state) where state in ('open', 'decided');
 
--- Answers. The newest of a deployment counts; an approval that has not arrived may be followed by another row, a rejection may not.
+-- Answers. The newest of a deployment counts, and no row follows one that has arrived, or a rejection.
 create table decision (
   id text primary key,
   host text not null,
