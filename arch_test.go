@@ -67,7 +67,7 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
 	"report": "fault difference finding material strictjson subject verdict doctor trial",
-	"cli":    "build difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest forges gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"cli":    "build ledger difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest forges gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",

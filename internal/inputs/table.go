@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild(), ledger()}
 }
 
 func gate() Component {
@@ -492,6 +492,25 @@ func manifest() Component {
 		Inputs: []Input{
 			{Name: "of", Usage: "show and one manifest, or diff and two", Required: true, List: true, Arguments: true, Where: Flag},
 			{Name: "html", Usage: "the file to write a page to", Kind: Path, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
+// ledger reads a server's record without the server.
+func ledger() Component {
+	return Component{
+		Name:    "ledger",
+		Title:   "Sallyport ledger",
+		Summary: "Verify, show or prove from an export of a server's ledger; open no connection.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof",
+				Required: true, List: true, Arguments: true, Where: Flag},
+			{Name: "key", Usage: "the server's public key, NAME+HASH+KEY; several, where it has changed", Required: true, List: true, Where: Flag},
+			{Name: "kept", Usage: "a file with a checkpoint that was kept: what came before it has to be the same", List: true, Kind: Path, Where: Flag},
+			{Name: "leaf", Usage: "with prove: the place of the leaf, from 0", Where: Flag, Pattern: `^([0-9]{1,18})?$`},
+			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}
