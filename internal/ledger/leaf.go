@@ -50,42 +50,42 @@ const (
 
 var kinds = []Kind{Attested, Judged, WouldJudge, Answered, Approved, Entered, Left, Bypassed, Policy, Started, NewKey, Continued, Deleted}
 
-// A Leaf is one entry of a ledger.
+// A Leaf is one entry of a ledger. Its fields, and those of About, stand in the order of the names of their members, as in its bytes.
 type Leaf struct {
-	Version    int       `json:"v"`
+	About      About     `json:"about"`
+	At         time.Time `json:"at"`   // UTC, in milliseconds
+	Host       string    `json:"host"` // of the platform; "": the server itself
 	Kind       Kind      `json:"kind"`
-	At         time.Time `json:"at"`         // UTC, in milliseconds
-	Salt       string    `json:"salt"`       // 128 random bits, in hexadecimal
-	Host       string    `json:"host"`       // of the platform; "": the server itself
+	Name       string    `json:"name"`       // of the repository, for people
 	Owner      string    `json:"owner"`      // number of the tenant on the host
 	Repository string    `json:"repository"` // number on the host
-	Name       string    `json:"name"`       // of the repository, for people
-	About      About     `json:"about"`
+	Salt       string    `json:"salt"`       // 128 random bits, in hexadecimal
+	Version    int       `json:"v"`
 }
 
 // About is what a leaf says. Which members are there follows from its kind.
 type About struct {
-	Run         string   `json:"run,omitempty"`     // number
 	Attempt     int      `json:"attempt,omitempty"` // of the run
-	Environment string   `json:"environment,omitempty"`
-	Deployment  string   `json:"deployment,omitempty"` // number
+	Before      string   `json:"before,omitempty"`  // digest of the policy, or the key, before
+	Checkpoint  string   `json:"checkpoint,omitempty"`
+	Code        string   `json:"code,omitempty"` // of the first finding that denies or waits
 	Commit      string   `json:"commit,omitempty"`
+	Decision    string   `json:"decision,omitempty"`   // its identifier
+	Deployment  string   `json:"deployment,omitempty"` // number
+	Environment string   `json:"environment,omitempty"`
+	Evidence    string   `json:"evidence,omitempty"` // digest of the bundle
+	Input       string   `json:"input,omitempty"`    // digest of the input that was judged
+	Key         string   `json:"key,omitempty"`      // a verifier of notes
+	Missing     int64    `json:"missing,omitempty"`  // leaves that are lost
+	Outcome     string   `json:"outcome,omitempty"`  // allow, deny or wait; of an answer: approved or rejected
+	Policy      string   `json:"policy,omitempty"`   // digest
+	Program     string   `json:"program,omitempty"`  // and its version
+	Reason      string   `json:"reason,omitempty"`   // in words
+	Run         string   `json:"run,omitempty"`      // number
+	Signer      string   `json:"signer,omitempty"`   // subject of the certificate
 	Subjects    []string `json:"subjects,omitempty"` // digests, sha256:HEX
 	Type        string   `json:"type,omitempty"`     // predicate type of evidence
-	Signer      string   `json:"signer,omitempty"`   // subject of the certificate
-	Evidence    string   `json:"evidence,omitempty"` // digest of the bundle
-	Outcome     string   `json:"outcome,omitempty"`  // allow, deny or wait; of an answer: approved or rejected
-	Code        string   `json:"code,omitempty"`     // of the first finding that denies or waits
-	Reason      string   `json:"reason,omitempty"`   // in words
-	Policy      string   `json:"policy,omitempty"`   // digest
-	Before      string   `json:"before,omitempty"`   // digest of the policy, or the key, before
-	Input       string   `json:"input,omitempty"`    // digest of the input that was judged
 	Verdict     string   `json:"verdict,omitempty"`  // digest of the verdict
-	Decision    string   `json:"decision,omitempty"` // its identifier
-	Program     string   `json:"program,omitempty"`  // and its version
-	Key         string   `json:"key,omitempty"`      // a verifier of notes
-	Checkpoint  string   `json:"checkpoint,omitempty"`
-	Missing     int64    `json:"missing,omitempty"` // leaves that are lost
 }
 
 // Bytes is the one form of a leaf. salt has 16 random bytes.
@@ -94,7 +94,7 @@ func (l Leaf) Bytes(salt []byte) ([]byte, error) {
 	if err := l.check(); err != nil {
 		return nil, err
 	}
-	b, err := strictjson.Canonical(l)
+	b, err := strictjson.Sorted(&l)
 	if err != nil {
 		return nil, err
 	}
@@ -125,14 +125,11 @@ func ParseLeaf(b []byte) (Leaf, error) {
 	if len(b) > MaxLeaf {
 		return l, fault.New(fault.Refused, fault.Limit, "", "a leaf of %d bytes, want %d at most", len(b), MaxLeaf)
 	}
-	if err := strictjson.DecodeExact(b, depth, "a leaf", &l); err != nil {
-		return l, err
-	}
-	again, err := strictjson.Canonical(l)
-	if err != nil {
-		return l, err
-	}
-	if !bytes.Equal(b, again) {
+	if !strictjson.Is(b, &l) {
+		var other Leaf
+		if err := strictjson.DecodeExact(b, depth, "a leaf", &other); err != nil {
+			return l, err
+		}
 		return l, malformed("a leaf is not in its canonical form (RFC 8785)")
 	}
 	return l, l.check()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
 // A history is a ledger that a test has written.
@@ -231,4 +233,33 @@ func FuzzVerify(f *testing.F) {
 			t.Error("an export verifies without a key")
 		}
 	})
+}
+
+func TestG11_the_fast_form_of_a_leaf_is_the_canonical_one(t *testing.T) {
+	full := ledger.Leaf{Kind: ledger.Judged, Host: "h", Owner: "1", Repository: "2", Name: "<&>\u2028\x7f\"\\/é\u0001", At: time.Unix(1, 5e8)}
+	about := reflect.ValueOf(&full.About).Elem()
+	for i := range about.NumField() {
+		switch f := about.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(full.Name)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{full.Name, ""}))
+		default:
+			f.SetInt(1 << 40)
+		}
+	}
+	for _, l := range []ledger.Leaf{full, {Kind: ledger.Started}} {
+		b, err := l.Bytes(make([]byte, 16))
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := ledger.ParseLeaf(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		canonical, err := strictjson.Canonical(read)
+		if err != nil || !bytes.Equal(b, canonical) {
+			t.Errorf("got %s\nwant %s, %v", b, canonical, err)
+		}
+	}
 }
