@@ -81,7 +81,11 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 		return answer{}, err
 	}
 	r.beside(a, in)
-	return done, r.attested(c, receipts)
+	if err := r.attested(c, receipts); err != nil {
+		return answer{}, err
+	}
+	r.push()
+	return done, nil
 }
 
 // instance chooses where to sign and with what to check the signature.

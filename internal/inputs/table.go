@@ -166,6 +166,7 @@ func attest() Component {
 			trustedRoot,
 			logPrivate,
 			store("auto"),
+			pushTo,
 			bundleDir,
 			network,
 			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://[^\s'\\]+)?$`},
@@ -614,6 +615,7 @@ var (
 		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
 	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
+	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: the bundles of this job are pushed to it", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
 	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}
