@@ -155,7 +155,8 @@ func (l *Lab) Waits(t testing.TB, repository string, run int64, environment stri
 	t.Helper()
 	all := map[string]any{"environment": environment}
 	maps.Copy(all, errand)
-	return decoded[Reached](t, l.send(t, http.MethodPost, fmt.Sprintf("/github/repos/%s/runs/%d/reach", repository, run), all))
+	path := fmt.Sprintf("/github/repos/%s/runs/%d/reach", repository, run)
+	return decoded[Reached](t, l.send(t, http.MethodPost, path, all))
 }
 
 // Answer is what an app said of deployments; a note has no state.
