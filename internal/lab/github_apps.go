@@ -201,7 +201,7 @@ func (g *github) principal(token string) (principal, error) {
 	}
 	x := g.granted[token]
 	if x == nil || g.apps[x.app.id] != x.app || !time.Now().Before(x.until) {
-		return principal{}, errors.New("Bad credentials") //nolint:staticcheck,revive // as GitHub writes it
+		return principal{}, errors.New("Bad credentials") //nolint:staticcheck // as GitHub writes it
 	}
 	return principal{grant: x}, nil
 }
@@ -209,7 +209,7 @@ func (g *github) principal(token string) (principal, error) {
 // shown checks what an app shows of itself (docs.github.com, "Generating a JSON Web
 // Token (JWT) for a GitHub App").
 func (g *github) shown(token string, now time.Time) (*app, error) {
-	undecoded := errors.New("A JSON web token could not be decoded") //nolint:staticcheck,revive // as GitHub writes it
+	undecoded := errors.New("A JSON web token could not be decoded") //nolint:staticcheck // as GitHub writes it
 	signed, err := jose.ParseSigned(token, []jose.SignatureAlgorithm{jose.RS256})
 	if err != nil {
 		return nil, undecoded
@@ -245,7 +245,7 @@ func (g *github) shown(token string, now time.Time) (*app, error) {
 		}
 		return a, nil
 	}
-	return nil, errors.New("Integration not found") //nolint:staticcheck,revive // as GitHub writes it
+	return nil, errors.New("Integration not found") //nolint:staticcheck // as GitHub writes it
 }
 
 // ofApp serves h for the app that shows itself, with the state locked. A token of an
