@@ -93,7 +93,7 @@ var guests = map[string][]string{
 	"github.com/goccy/go-yaml":                {"yamlnode"},
 	"github.com/rhysd/actionlint":             {"workflows"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
-	"github.com/go-jose/go-jose/":             {"idtoken"},
+	"github.com/go-jose/go-jose/":             {"github", "idtoken"},
 	"github.com/go-json-experiment/json":      {"strictjson"},
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},

@@ -29,14 +29,16 @@ type App struct {
 	Now         func() time.Time
 
 	key    *rsa.PrivateKey
-	mu     sync.Mutex
-	tokens map[tokenOf]grant
+	mu     sync.Mutex // of the map
+	tokens map[tokenOf]*grant
 }
 
 type tokenOf struct{ installation, repository int64 }
 
-// grant is what a token was given for.
+// grant is the token of one repository. Who has its turn may ask for another one; the others wait for
+// that one, and nobody waits for the tokens of other repositories.
 type grant struct {
+	turn  chan struct{} // holds one thing while somebody has it
 	token string
 	until time.Time
 }
@@ -46,7 +48,11 @@ var may = map[string]string{"actions": "read", "attestations": "read", "contents
 
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
-	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]grant{}}
+	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}}
+	if id == "" {
+		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
+			"the app has no ID")
+	}
 	var err error
 	if a.Server, err = parseAddress("the host", server); err != nil {
 		return nil, err
@@ -100,26 +106,57 @@ func (a *App) jwt() (string, error) {
 // token is one for one repository. It is used until shortly before it ends.
 func (a *App) token(ctx context.Context, installation, repository int64) (string, error) {
 	const spare = 5 * time.Minute
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	key := tokenOf{installation, repository}
-	if g, is := a.tokens[key]; is && a.Now().Add(spare).Before(g.until) {
+	g := a.grant(tokenOf{installation, repository})
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		return "", client.Unanswered(a.API.Host, context.Cause(ctx))
+	}
+	if a.Now().Add(spare).Before(g.until) {
 		return g.token, nil
 	}
+	token, until, err := a.ask(ctx, installation, repository)
+	if err == nil {
+		g.token, g.until = token, until
+	}
+	return token, err
+}
+
+// grant is the token of a repository; it may be none yet.
+func (a *App) grant(key tokenOf) *grant {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tokens[key] == nil {
+		a.tokens[key] = &grant{turn: make(chan struct{}, 1)}
+	}
+	return a.tokens[key]
+}
+
+// forget drops a token that did not do what it is for: somebody may have taken it back.
+func (a *App) forget(installation, repository int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.tokens, tokenOf{installation, repository})
+}
+
+// ask asks for a token of one repository, and says until when it is good.
+func (a *App) ask(ctx context.Context, installation, repository int64) (string, time.Time, error) {
+	none := time.Time{}
 	shown, err := a.jwt()
 	if err != nil {
-		return "", err
+		return "", none, err
 	}
 	body, err := json.Marshal(map[string]any{"repository_ids": []int64{repository}, "permissions": may})
 	if err != nil {
-		return "", err
+		return "", none, err
 	}
 	ctx, cancel := client.Within(ctx, 0)
 	defer cancel()
 	address := a.API.JoinPath("app/installations", strconv.FormatInt(installation, 10), "access_tokens")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
 	if err != nil {
-		return "", err
+		return "", none, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/vnd.github+json")
@@ -127,12 +164,11 @@ func (a *App) token(ctx context.Context, installation, repository int64) (string
 	h.Set("Authorization", "Bearer "+shown)
 	resp, err := client.New(client.Options{Base: a.API, Credential: h, MaxBody: maxAnswer}).Do(req)
 	if err != nil {
-		return "", client.Unanswered(a.API.Host, err)
+		return "", none, client.Unanswered(a.API.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusCreated {
-		return "", fault.New(fault.Unavailable, fault.NotAvailable, "install the app on the repository with the permissions that sallyport-server app manifest lists",
-			"the app gets no token for repository %d of installation %d: the GitHub API answered %d", repository, installation, resp.StatusCode)
+		return "", none, noToken(installation, repository, resp.StatusCode)
 	}
 	var said struct {
 		Token        string    `json:"token"`
@@ -142,13 +178,30 @@ func (a *App) token(ctx context.Context, installation, repository int64) (string
 		} `json:"repositories"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Token == "" {
-		return "", fault.New(fault.Refused, fault.Malformed, "", "the GitHub API gave the app an answer without a token")
+		return "", none, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API gave the app an answer without a token")
 	}
 	if len(said.Repositories) != 1 || said.Repositories[0].ID != repository {
-		return "", fault.New(fault.Refused, fault.Malformed, "", "the GitHub API gave the app a token for other repositories than %d", repository)
+		return "", none, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API gave the app a token for other repositories than %d", repository)
 	}
-	a.tokens[key] = grant{said.Token, said.Until}
-	return said.Token, nil
+	return said.Token, said.Until, nil
+}
+
+// install is the next step where the app may not do what it is for.
+const install = "install the app on the repository with the permissions that sallyport-server app manifest lists"
+
+// noToken is the fault of an app that is given none. An installation that does not hold the
+// repository is somebody else's (J07).
+func noToken(installation, repository int64, status int) error {
+	kind, code, hint := fault.Unavailable, fault.NotAvailable, install
+	switch status {
+	case http.StatusUnauthorized:
+		hint = "compare the app's ID and its private key with its settings page, and set this machine's clock"
+	case http.StatusNotFound, http.StatusUnprocessableEntity:
+		kind, code = fault.Refused, fault.Authn
+	}
+	return fault.New(kind, code, hint, "the app gets no token for repository %d of installation %d: the GitHub API answered %d",
+		repository, installation, status)
 }
 
 // Waiting is a run that waits at an environment, as the app asks about it.
@@ -169,12 +222,12 @@ func (a *App) Waiting(ctx context.Context, installation, repository int64, name 
 	if err != nil {
 		return nil, err
 	}
-	repo.Now, repo.api, repo.tokenFrom = a.Now, a.API, "the app"
-	repo.Need = "install the app on the repository with the permissions that sallyport-server app manifest lists"
+	repo.Now, repo.api, repo.Need = a.Now, a.API, install
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	own, err := repo.repository(ctx)
 	if err != nil {
+		a.forget(installation, repository)
 		return nil, err
 	}
 	if own.ID != repository {
