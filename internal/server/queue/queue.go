@@ -77,7 +77,7 @@ func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logg
 	river.AddWorker(all, &asks{work: w.Decide})
 	river.AddWorker(all, &sweeps{work: w.Sweep})
 	client, err := river.NewClient(driver(s), &river.Config{
-		ID: name, Logger: log, Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		ID: name, Logger: slog.New(quiet{log.Handler()}), Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
 		FetchCooldown: cooldown, FetchPollInterval: poll, JobTimeout: timeout, RescueStuckJobsAfter: rescue, MaxAttempts: attempts,
 		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(w.Every),
 			func() (river.JobArgs, *river.InsertOpts) {
@@ -152,3 +152,15 @@ func (s *sweeps) Work(ctx context.Context, _ *river.Job[sweep]) error {
 	}
 	return nil
 }
+
+// quiet passes on what people have to know of: River tells how much it does every few seconds.
+type quiet struct{ slog.Handler }
+
+// Enabled is above the level at which River tells that it works.
+func (quiet) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+// WithAttrs keeps it quiet.
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+
+// WithGroup keeps it quiet.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

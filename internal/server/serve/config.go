@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -24,7 +25,8 @@ type Config struct {
 	Origin   string // name of the ledger
 	Hosts    []Host
 	Policies []Policy
-	Missing  int // seconds
+	Read     string // file of the token that reads the ledger; "": nobody does
+	Missing  time.Duration
 
 	dir string
 }
@@ -56,7 +58,7 @@ const MaxConfig = 1 << 20
 // defaults
 const (
 	defaultListen  = "127.0.0.1:8787"
-	defaultMissing = 600
+	defaultMissing = 10 * time.Minute
 )
 
 type configReader struct {
@@ -165,14 +167,14 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		}
 	}
 	if n := m["missing-evidence"]; n != nil {
-		v, err := strconv.Atoi(strings.TrimSuffix(n.Text, "m"))
-		if err != nil || v < 1 || v > 60 || !strings.HasSuffix(n.Text, "m") {
-			r.complain(n, "missing-evidence %q, want minutes from 1m to 60m", n.Text)
+		var err error
+		if c.Missing, err = time.ParseDuration(n.Text); err != nil || c.Missing < time.Second || c.Missing > time.Hour {
+			r.complain(n, "missing-evidence %q, want a time from 1s to 1h, such as 10m", n.Text)
 		}
-		c.Missing = v * 60
 	}
-	l := r.fields(m["ledger"], "ledger", "key", "name")
+	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token")
 	c.Key, c.Origin = r.text(l["key"], "ledger: key", true), r.text(l["name"], "ledger: name", true)
+	c.Read = r.text(l["read-token"], "ledger: read-token", false)
 	if strings.ContainsAny(c.Origin, "+ \t\n") {
 		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
 	}

@@ -5,7 +5,9 @@
 package serve
 
 import (
+	"bufio"
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -53,6 +55,7 @@ type Server struct {
 	decider *decide.Decider
 	taker   *push.Taker
 	signer  note.Signer
+	reader  []byte // the token that reads the ledger; empty: nobody does
 	doors   []door
 	rules   atomic.Pointer[rules]
 	ready   atomic.Bool
@@ -80,6 +83,11 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	}
 	if s.signer, err = note.NewSigner(string(key)); err != nil || s.signer.Name() != c.Origin {
 		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin, "the ledger's key is not one of the ledger %q", c.Origin)
+	}
+	if c.Read != "" {
+		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
+			return nil, err
+		}
 	}
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
@@ -116,7 +124,7 @@ func (s *Server) hosts() error {
 
 func (s *Server) wire(ctx context.Context) error {
 	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log, Program: "sallyport-server " + s.Version, URL: s.Config.URL,
-		Missing: time.Duration(s.Config.Missing) * time.Second, Approval: 30 * 24 * time.Hour, Trust: s.trust}
+		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
 	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
@@ -275,6 +283,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/evidence", s.pushed)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
+	mux.HandleFunc("GET /v1/ledger/export", s.export)
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readiness)
 	return s.guarded(mux)
@@ -410,6 +419,37 @@ func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, text) // the client may be gone
 }
 
+// export hands the whole ledger to its reader.
+func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !is || len(s.reader) == 0 || subtle.ConstantTimeCompare([]byte(token), s.reader) != 1 {
+		http.NotFound(w, r)
+		return
+	}
+	text, err := s.keep.Checkpoint(r.Context(), s.signer)
+	if err != nil {
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
+		return
+	}
+	c, err := ledger.Parse(text)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it may be long
+	out := bufio.NewWriter(w)
+	err = s.keep.Leaves(r.Context(), 0, c.Size, func(_ int64, body []byte) error {
+		_, err := out.Write(append(body, '\n'))
+		return err
+	})
+	if err != nil {
+		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
+		return // without its last line it is no export
+	}
+	_, _ = out.Write(append(ledger.LastLine(text), '\n')) // the client may be gone
+	_ = out.Flush()
+}
+
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
 	if !s.ready.Load() || s.keep.DB.PingContext(r.Context()) != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
@@ -439,7 +479,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()
 	s.ready.Store(true)
-	s.Log.Info("serving", "address", l.Addr().String(), "database", strings.SplitN(s.Config.Database, ":", 2)[0])
+	s.Log.Info("serving", "address", l.Addr().String(), "postgresql", s.keep.PostgreSQL())
 	select {
 	case err := <-failed:
 		return fault.Errorf("serving: %w", fault.Cause(err))
