@@ -338,6 +338,9 @@ func (d *Decider) refuse(ctx context.Context, w keep.Waiting, code, reason strin
 // decided keeps a decision and its leaf together.
 func (d *Decider) decided(ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string) error {
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
+		if err := d.noted(tx, w, x); err != nil {
+			return err
+		}
 		leaf := d.leaf(w, kind, x)
 		leaf.About.Outcome, leaf.About.Verdict = outcome, record
 		n, err := tx.Append(leaf)
@@ -346,6 +349,20 @@ func (d *Decider) decided(ctx context.Context, w keep.Waiting, x event.Decision,
 		}
 		return tx.Decide(w, x, n)
 	})
+}
+
+// noted writes a leaf where another policy counts for a repository than when it was asked about last.
+func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
+	if x.Policy == "" {
+		return nil
+	}
+	before, err := tx.Policy(w.Repository, x.Policy)
+	if err != nil || before == x.Policy {
+		return err
+	}
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID, Name: w.Name,
+		About: ledger.About{Policy: x.Policy, Before: before}})
+	return err
 }
 
 func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledger.Leaf {

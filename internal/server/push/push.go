@@ -148,8 +148,7 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 
 func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
 	kind := ledger.Attested
-	switch {
-	case strings.HasPrefix(e.Type, statement.ApprovalV1):
+	if e.Type == statement.ApprovalV1 {
 		kind = ledger.Approved
 	}
 	l := ledger.Leaf{Kind: kind, At: now, Host: e.Host, Owner: e.Owner, Repository: e.ID, Name: e.Name,

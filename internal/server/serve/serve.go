@@ -40,6 +40,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
+// sweepEvery is how often what was missed is looked for.
+const sweepEvery = 30 * time.Second
+
 // Door is the path at which GitHub delivers.
 const Door = "/hooks/github"
 
@@ -141,7 +144,7 @@ func (s *Server) wire(ctx context.Context) error {
 		Decide: func(ctx context.Context, a queue.Ask) (time.Duration, error) {
 			return s.decider.Decide(ctx, event.Repository{Host: a.Host, ID: a.Repository}, a.Deployment)
 		},
-		Sweep: s.sweep, Every: time.Minute,
+		Sweep: s.sweep, Every: sweepEvery,
 	}, s.Log)
 	return err
 }
@@ -268,6 +271,14 @@ func (s *Server) sweep(ctx context.Context) error {
 			return err
 		}
 	}
+	for _, d := range s.doors {
+		switch n, err := d.app.Redeliver(ctx); {
+		case err != nil:
+			s.Log.Warn("deliveries that failed were not asked for again", "host", d.Host, "code", fault.Of(err).Code)
+		case n > 0:
+			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
+		}
+	}
 	_, err = s.keep.Checkpoint(ctx, s.signer)
 	return err
 }
@@ -389,8 +400,15 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		f := fault.Of(err)
 		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "code", f.Code, "reason", fault.Bound(f.Error()))
+		status := http.StatusUnprocessableEntity
+		switch {
+		case f.Code == fault.Authn:
+			status = http.StatusUnauthorized
+		case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+			status = http.StatusServiceUnavailable
+		}
 		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusUnprocessableEntity)
+		w.WriteHeader(status)
 		_ = json.NewEncoder(w).Encode(map[string]string{"code": string(f.Code), "reason": fault.Bound(f.Error()), "hint": f.Hint}) // the client may be gone
 		return
 	}

@@ -71,12 +71,13 @@ type world struct {
 	key      string // of the ledger, to verify
 	database string
 	port     string
+	missing  string
 }
 
 var databases atomic.Int64
 
-// worlds runs a test once on each database.
-func worlds(t *testing.T, f func(w *world)) {
+// worlds runs a test once on each database. missing is how long evidence may be missing.
+func worlds(t *testing.T, missing string, f func(w *world)) {
 	t.Helper()
 	pg, err := postgres.Database("s" + strconv.FormatInt(databases.Add(1), 10))
 	if err != nil {
@@ -85,16 +86,16 @@ func worlds(t *testing.T, f func(w *world)) {
 	for kind, database := range map[string]string{"SQLite": "", "PostgreSQL": pg} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			f(newWorld(t, database))
+			f(newWorld(t, database, missing))
 		})
 	}
 }
 
-func newWorld(t *testing.T, database string) *world {
+func newWorld(t *testing.T, database, missing string) *world {
 	t.Helper()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.Name())) // it never fails
-	w := &world{T: t, lab: labtest.Shared(t), repo: fmt.Sprintf("acme/w%d", h.Sum32()), id: h.Sum32()%1_000_000 + 1000, dir: t.TempDir(), database: database}
+	w := &world{T: t, lab: labtest.Shared(t), repo: fmt.Sprintf("acme/w%d", h.Sum32()), id: h.Sum32()%1_000_000 + 1000, dir: t.TempDir(), database: database, missing: missing}
 	if w.database == "" {
 		w.database = "sqlite:" + filepath.Join(w.dir, "server.db")
 	}
@@ -156,13 +157,13 @@ func (w *world) configure() {
 url: %s
 listen: 127.0.0.1:%s
 database: %q
-missing-evidence: 15s
+missing-evidence: %s
 ledger: {name: sallyport.example/ledger, key: ledger.key, read-token: read.token}
 platforms:
   - {host: https://github.com, api: %s/api/v3, app: %s, key: app.pem, webhook-secret: webhook.secret}
 policies:
   - {file: policy.yaml, repositories: [%d]}
-`, w.url, w.port, w.database, w.lab.Env["SALLYPORT_LAB_GITHUB"], w.app.ClientID, w.id))
+`, w.url, w.port, w.database, w.missing, w.lab.Env["SALLYPORT_LAB_GITHUB"], w.app.ClientID, w.id))
 }
 
 // environment is that of a program on this machine, by which it reaches the lab.
@@ -196,7 +197,7 @@ func (l *logged) Write(b []byte) (int, error) {
 func (l *logged) text() string {
 	l.Lock()
 	defer l.Unlock()
-	return l.Buffer.String()
+	return l.String()
 }
 
 // starts starts a server, and waits until it is ready.
@@ -256,8 +257,8 @@ func (w *world) run(run int64) {
 
 const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
 
-// attests signs provenance of a file in a run, and pushes it to a server.
-func (w *world) attests(run int64, server string, more map[string]any) string {
+// attests signs provenance of a file in a run, and pushes it to a server. It returns what it printed and the bundle.
+func (w *world) attests(run int64, server string, more map[string]any) (said, bundle string) {
 	w.Helper()
 	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id), "run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
 	maps.Copy(claims, more)
@@ -281,7 +282,15 @@ func (w *world) attests(run int64, server string, more map[string]any) string {
 		_, said, _ := strings.Cut(string(out), "sallyport: ") // not the masks before it
 		w.Fatalf("attest: %v\n%s", err, said)
 	}
-	return string(out)
+	files, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
+	if err != nil || len(files) != 1 {
+		w.Fatalf("%d bundles, %v", len(files), err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		w.Fatal(err)
+	}
+	return string(out), string(b)
 }
 
 // answer is what the platform was told of a run in the end: approved, rejected, or "".
@@ -344,11 +353,11 @@ func (w *world) ledger(kept ...string) ledger.Summary {
 }
 
 func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
-	worlds(t, func(w *world) {
+	worlds(t, "6s", func(w *world) {
 		w.starts()
 		w.run(11)
 		w.run(12)
-		if out := w.attests(11, w.url, nil); !strings.Contains(out, "pushed    1 bundle to "+w.url+", 1 of them new") {
+		if out, _ := w.attests(11, w.url, nil); !strings.Contains(out, "pushed    1 bundle to "+w.url+", 1 of them new") {
 			w.Errorf("attest says\n%s", out)
 		}
 		for _, run := range []int64{11, 12} {
@@ -391,7 +400,7 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 }
 
 func TestG04_evidence_that_comes_late_is_waited_for(t *testing.T) {
-	worlds(t, func(w *world) {
+	worlds(t, "10m", func(w *world) {
 		w.starts()
 		w.run(21)
 		w.lab.Waits(w, w.repo, 21, "production", nil)
@@ -402,11 +411,11 @@ func TestG04_evidence_that_comes_late_is_waited_for(t *testing.T) {
 }
 
 func TestJ02_a_delivery_that_comes_again_is_one_question(t *testing.T) {
-	worlds(t, func(w *world) {
+	worlds(t, "10m", func(w *world) {
 		w.starts()
 		w.run(31)
 		w.attests(31, w.url, nil)
-		w.lab.Waits(w, w.repo, 31, "production", map[string]any{"twice": true})
+		w.lab.Waits(w, w.repo, 31, "production", map[string]any{"how": "twice"})
 		w.answered(31, "approved")
 		w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
 		if s := w.ledger(); s.Kinds[ledger.Judged] != 1 {
@@ -416,7 +425,7 @@ func TestJ02_a_delivery_that_comes_again_is_one_question(t *testing.T) {
 }
 
 func TestJ08_a_server_that_is_killed_loses_nothing(t *testing.T) {
-	worlds(t, func(w *world) {
+	worlds(t, "10m", func(w *world) {
 		first := w.starts()
 		w.run(41)
 		w.attests(41, w.url, nil)
@@ -429,42 +438,154 @@ func TestJ08_a_server_that_is_killed_loses_nothing(t *testing.T) {
 	})
 }
 
-func TestD17_what_another_run_signed_is_not_taken(t *testing.T) {
-	worlds(t, func(w *world) {
-		w.starts()
-		w.run(51)
-		w.run(52)
-		token := w.lab.GitHubToken(w, w.url, map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id), "run_id": "52", "run_attempt": "1"})
-		for _, x := range []struct {
-			what, token string
-			want        int
-		}{
-			{"no token", "", http.StatusUnauthorized},
-			{"a token for Sigstore", w.lab.GitHubToken(w, "sigstore", nil), http.StatusUnauthorized},
-			{"a token, and no bundle", token, http.StatusOK},
-			{"the same token again", token, http.StatusUnprocessableEntity},
-		} {
-			req, err := http.NewRequest(http.MethodPost, w.url+"/v1/evidence", strings.NewReader(`{"bundles":[]}`))
-			if err != nil {
-				w.Fatal(err)
-			}
-			if x.token != "" {
-				req.Header.Set("Authorization", "Bearer "+x.token)
-			}
-			resp, err := http.DefaultClient.Do(req)
-			if err != nil {
-				w.Fatal(err)
-			}
-			_ = resp.Body.Close()
-			if resp.StatusCode != x.want {
-				w.Errorf("%s: status %d, want %d", x.what, resp.StatusCode, x.want)
-			}
+// push hands bundles over, and returns the status and what was said.
+func (w *world) push(token string, bundles ...string) (int, string) {
+	w.Helper()
+	req, err := http.NewRequest(http.MethodPost, w.url+"/v1/evidence", strings.NewReader(`{"bundles":[`+strings.Join(bundles, ",")+`]}`))
+	if err != nil {
+		w.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+// token is one of a run for the server.
+func (w *world) token(run int64, more map[string]any) string {
+	w.Helper()
+	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id), "run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
+	maps.Copy(claims, more)
+	return w.lab.GitHubToken(w, w.url, claims)
+}
+
+func TestD17_a_run_pushes_what_it_signed_itself(t *testing.T) {
+	w := newWorld(t, "", "10m")
+	w.starts()
+	w.run(51)
+	_, bundle := w.attests(51, "", nil)
+	once := w.token(51, nil)
+	for _, x := range []struct {
+		what, token, bundle string
+		status              int
+		want                string
+	}{
+		{"no token", "", bundle, http.StatusUnauthorized, "E_AUTHN"},
+		{"a token for Sigstore", w.lab.GitHubToken(t, "sigstore", nil), bundle, http.StatusUnauthorized, "E_AUTHN"},
+		{"a token that nobody signed", once[:len(once)-5] + "AAAAA", bundle, http.StatusUnauthorized, "E_AUTHN"},
+		{"another run", w.token(52, nil), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
+		{"another repository", w.token(51, map[string]any{"repository_id": "1", "repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_POLICY"},
+		{"its own number and another name", w.token(51, map[string]any{"repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
+		{"a bundle that was changed", w.token(51, nil), strings.Replace(bundle, `"payload":"e`, `"payload":"f`, 1), http.StatusUnprocessableEntity, "E_"},
+		{"no bundle", w.token(51, nil), "7", http.StatusUnprocessableEntity, "E_MALFORMED"},
+		{"the run itself", once, bundle, http.StatusOK, `"kept":1`},
+		{"the same token again", once, bundle, http.StatusUnauthorized, "E_AUTHN"},
+		{"the same bundle again", w.token(51, nil), bundle, http.StatusOK, `"kept":0`},
+	} {
+		if status, said := w.push(x.token, x.bundle); status != x.status || !strings.Contains(said, x.want) {
+			t.Errorf("%s: status %d, %s; want %d and %s", x.what, status, said, x.status, x.want)
 		}
-	})
+	}
+	if s := w.ledger(); s.Kinds[ledger.Attested] != 1 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
+}
+
+func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
+	url, err := postgres.Database("s" + strconv.FormatInt(databases.Add(1), 10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, url, "10m")
+	first := w.starts()
+	other := *w
+	other.dir = t.TempDir()
+	for _, name := range []string{"trusted_root.json", "policy.yaml", "app.pem", "webhook.secret", "read.token", "ledger.key", "server.yaml"} {
+		b, err := os.ReadFile(filepath.Join(w.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other.write(name, string(b))
+	}
+	other.moves(w.url)
+	other.starts()
+	for run := int64(61); run < 65; run++ {
+		w.run(run)
+		w.attests(run, w.url, nil)
+	}
+	for run := int64(61); run < 65; run++ {
+		w.lab.Waits(t, w.repo, run, "production", nil)
+	}
+	first.kill()
+	for run := int64(61); run < 65; run++ {
+		w.answered(run, "approved")
+	}
+	other.until("all is in the ledger", func() bool { return other.ledger().Kinds[ledger.Answered] == 4 })
+	if s := other.ledger(); s.Kinds[ledger.Started] != 2 || s.Kinds[ledger.Judged] < 4 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
+}
+
+// moves gives a server another port. Its address for tokens stays that of the first.
+func (w *world) moves(string) {
+	w.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.Fatal(err)
+	}
+	port := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	_ = l.Close()
+	b, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.write("server.yaml", strings.Replace(string(b), "listen: 127.0.0.1:"+w.port, "listen: 127.0.0.1:"+port, 1))
+	w.port, w.url = port, "http://127.0.0.1:"+port
+}
+
+func TestJ08_a_delivery_that_was_lost_is_asked_for_again(t *testing.T) {
+	w := newWorld(t, "", "10m")
+	w.run(71)
+	if r := w.lab.Waits(t, w.repo, 71, "production", map[string]any{"how": "lost"}); len(r.Deliveries) != 1 || r.Deliveries[0].Status == http.StatusAccepted {
+		t.Fatalf("deliveries %+v", r.Deliveries)
+	}
+	w.starts() // it looks for what it missed
+	w.attests(71, w.url, nil)
+	w.answered(71, "approved")
+}
+
+func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_be(t *testing.T) {
+	w := newWorld(t, "", "1s")
+	b, err := os.ReadFile(filepath.Join(w.dir, "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("policy.yaml", strings.Replace(string(b), "  production:\n", fmt.Sprintf("  production:\n    mode: watch\n    since: %s\n    until: %s\n",
+		time.Now().AddDate(0, 0, -2).Format(time.DateOnly), time.Now().AddDate(0, 0, 20).Format(time.DateOnly)), 1)+"      sbom: {generator: own}\n")
+	w.starts()
+	w.run(81)
+	w.attests(81, w.url, nil)
+	w.lab.Waits(t, w.repo, 81, "production", nil)
+	if comment := w.answered(81, "approved"); !strings.Contains(comment, "watch: would deny") {
+		t.Errorf("the note is %q", comment)
+	}
+	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
+	if s := w.ledger(); s.Kinds[ledger.WouldJudge] != 1 || s.Kinds[ledger.Judged] != 0 || s.Kinds[ledger.Policy] != 1 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
 }
 
 func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
-	w := newWorld(t, "")
+	w := newWorld(t, "", "10m")
 	good, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
 	if err != nil {
 		t.Fatal(err)
