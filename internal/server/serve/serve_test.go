@@ -26,6 +26,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/labtest"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/pgtest"
+	"github.com/sallyport-dev/sallyport/internal/server/serve"
 )
 
 var (
@@ -618,5 +619,26 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
 	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "may be read by others") {
 		t.Errorf("a secret that others may read: %v, %s", err, out)
+	}
+}
+
+// The page's configuration is read as it stands.
+func TestDocs_the_configuration_that_is_shown_is_read(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/server.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n# server.yaml")
+	text, _, is := strings.Cut(rest, "```")
+	if !is {
+		t.Fatal("the page shows no configuration")
+	}
+	path := filepath.Join(t.TempDir(), "server.yaml")
+	if err := os.WriteFile(path, []byte("#"+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := serve.ReadConfig(path)
+	if err != nil || len(c.Policies) != 2 || c.Missing != 10*time.Minute || c.Hosts[0].App != "Iv23liEXAMPLE" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
