@@ -88,6 +88,12 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	}
 	f := fault.Of(err)
 	log.Warn("a deployment was not decided", "code", f.Code, "reason", fault.Bound(f.Error()))
+	if old, kept, _ := d.Keep.Decision(ctx, w); kept && old.Answer == event.Rejected {
+		return 0, err // it stands, and is sent again
+	}
+	if f.Kind == fault.Refused || f.Kind == fault.Usage { // asking again would give the same
+		return 0, d.refuse(ctx, w, string(f.Code), f.Error(), log)
+	}
 	if age := d.Now().Sub(w.Asked); age < d.Missing {
 		return 0, err // the queue asks again
 	}
@@ -118,7 +124,18 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 		}
 		return 0, d.close(ctx, w)
 	}
-	w.Attempt = at.Attempt()
+	switch attempt := at.Attempt(); {
+	case w.Attempt == 0: // no event says it
+		w.Attempt = attempt
+		if err := d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, attempt, w.State) }); err != nil {
+			return 0, err
+		}
+	case w.Attempt != attempt: // the run was started again, and that attempt is asked about by itself
+		return 0, d.close(ctx, w)
+	}
+	if w.Owner, err = at.Tenant(ctx); err != nil {
+		return 0, err
+	}
 	if kept && old.Answer == event.Rejected {
 		return 0, d.send(ctx, w, at, old, log) // it stands, and had perhaps not arrived
 	}
@@ -309,7 +326,10 @@ func said(f verdict.Finding) string {
 
 // answer keeps a decision with its leaf, and sends it.
 func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *judgement, a event.Answer, reason string, log *slog.Logger) error {
-	f := first(j.verdict, j.verdict.Outcome())
+	var f verdict.Finding // of what is met, there is nothing to say
+	if !j.verdict.Answer().Allows() {
+		f = first(j.verdict, j.verdict.Outcome())
+	}
 	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(f.Code), Reason: reason,
 		Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
 	kind := ledger.Judged
@@ -462,6 +482,14 @@ func (s served) File(ctx context.Context, commit, path string) ([]byte, error) {
 		return s.rule.Source, nil
 	}
 	return s.Platform.File(ctx, commit, path)
+}
+
+// Versions are those of the repository's files. Of the server's policy there is one.
+func (s served) Versions(ctx context.Context, commit, path string) ([]string, error) {
+	if path == policy.UsualPath {
+		return []string{commit}, nil
+	}
+	return s.Platform.Versions(ctx, commit, path)
 }
 
 // elsewhere refuses to ask another platform: this server has no token for it.

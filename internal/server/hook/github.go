@@ -24,8 +24,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
-// MaxBody is how large a delivery is at most. GitHub sends no larger one (docs.github.com, "Webhook events and payloads").
-const MaxBody = 25 << 20
+// MaxBody is how large a delivery is at most. What is larger is about something else: GitHub sends up to 25 MB.
+const MaxBody = 4 << 20
 
 // A Door is where one host of GitHub delivers.
 type Door struct {
@@ -39,7 +39,9 @@ type Delivery struct {
 	ID    string // the same when it is delivered again
 	Event string // and its action, as event.action
 	Waits *event.Deployment
-	About event.Repository // the zero value: none
+	// Begins is a deployment that has begun, as the platform says; nil if it is about something else.
+	Begins *event.Deployment
+	About  event.Repository // the zero value: none
 }
 
 // refused is the fault of a delivery that nobody proved.
@@ -113,7 +115,15 @@ type payload struct {
 		ID  int64  `json:"id"`
 		SHA string `json:"sha"`
 		Ref string `json:"ref"`
+		At  string `json:"environment"`
 	} `json:"deployment"`
+	Status *struct {
+		State string `json:"state"`
+	} `json:"deployment_status"`
+	Run *struct {
+		ID      int64 `json:"id"`
+		Attempt int   `json:"run_attempt"`
+	} `json:"workflow_run"`
 	Repository *struct {
 		ID       int64  `json:"id"`
 		FullName string `json:"full_name"`
@@ -134,6 +144,13 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 	}
 	if r := p.Repository; r != nil && r.ID > 0 && fullName().MatchString(r.FullName) {
 		out.About = event.Repository{Host: d.Host, ID: strconv.FormatInt(r.ID, 10), Owner: strconv.FormatInt(r.Owner.ID, 10), Name: r.FullName}
+	}
+	if x := p.Deployment; out.Event == "deployment_status.created" && x != nil && x.ID > 0 && p.Status != nil && p.Run != nil && out.About.ID != "" {
+		if p.Status.State == "in_progress" || p.Status.State == "success" {
+			out.Begins = &event.Deployment{Unit: event.Unit{Repository: out.About, Run: p.Run.ID, Attempt: p.Run.Attempt, Environment: x.At},
+				ID: x.ID, Commit: x.SHA, Ref: x.Ref, Asked: now}
+		}
+		return nil
 	}
 	if out.Event != "deployment_protection_rule.requested" {
 		return nil

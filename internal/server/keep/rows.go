@@ -189,6 +189,16 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	return d, err == nil, err
 }
 
+// Released reports whether an environment was approved in a run. One approval is for every deployment that waits there.
+func (tx *Tx) Released(u event.Unit) (bool, error) {
+	var n int
+	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
+		on d.host = x.host and d.repository = x.repository and d.id = x.deployment
+		where d.host = $1 and d.repository = $2 and d.run = $3 and d.environment = $4 and x.answer = 'approved'`,
+		u.Host, u.ID, u.Run, u.Environment).Scan(&n)
+	return n > 0, err
+}
+
 // Decided returns an answer by its identifier.
 func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, error) {
 	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` from decision where id = $1`, id))

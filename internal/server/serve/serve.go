@@ -302,7 +302,19 @@ func (s *Server) Handler() http.Handler {
 
 // guarded bounds what a stranger costs, and turns a panic into an answer.
 func (s *Server) guarded(next http.Handler) http.Handler {
+	const bodies = 32 // that are read at once: a stranger can make each as large as it may be
+	slots := make(chan struct{}, bodies)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+			default:
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, string(fault.Limit), http.StatusServiceUnavailable)
+				return
+			}
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				s.Log.Error("a handler failed", "path", r.URL.Path)
@@ -341,8 +353,14 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 	}
 	err = s.keep.Write(r.Context(), func(tx *keep.Tx) error {
 		first, err := tx.Delivered(at.Host, d.ID, d.Event, s.Now())
-		if err != nil || !first || d.Waits == nil {
+		if err != nil || !first {
 			return err
+		}
+		if d.Begins != nil {
+			return s.begun(tx, d.Begins)
+		}
+		if d.Waits == nil {
+			return nil
 		}
 		if _, err := tx.Ask(*d.Waits); err != nil {
 			return err
@@ -355,6 +373,26 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.WriteHeader(http.StatusAccepted)
+}
+
+// begun writes down a deployment that began in an environment of a policy without an approval of this server.
+func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
+	rule, err := s.rule(d.Repository)
+	if err != nil || rule == nil {
+		return err
+	}
+	if _, known := rule.Environment(d.Environment); !known {
+		return nil
+	}
+	if released, err := tx.Released(d.Unit); err != nil || released {
+		return err
+	}
+	s.Log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off", "host", d.Host,
+		"repository", d.Repository.ID, "run", d.Run, "deployment", d.ID)
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Bypassed, At: s.Now(), Host: d.Host, Owner: d.Owner, Repository: d.Repository.ID, Name: d.Name,
+		About: ledger.About{Run: strconv.FormatInt(d.Run, 10), Attempt: d.Attempt, Environment: d.Environment, Commit: d.Commit,
+			Deployment: strconv.FormatInt(d.ID, 10)}})
+	return err
 }
 
 // proved finds the host whose secret signed a delivery. Each host delivers at the same path, so the body is kept for each try.

@@ -390,6 +390,7 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 		if len(notes) != 1 || !strings.HasPrefix(notes[0].Comment, "waiting: ") {
 			w.Errorf("notes %+v, want one that says what is waited for", notes)
 		}
+		w.until("both answers are in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
 		s := w.ledger()
 		if s.Kinds[ledger.Attested] != 1 || s.Kinds[ledger.Judged] != 2 || s.Kinds[ledger.Answered] != 2 || s.Kinds[ledger.Started] != 1 {
 			w.Errorf("the ledger has %v", s.Kinds)
@@ -562,6 +563,48 @@ func TestJ08_a_delivery_that_was_lost_is_asked_for_again(t *testing.T) {
 	w.starts() // it looks for what it missed
 	w.attests(71, w.url, nil)
 	w.answered(71, "approved")
+}
+
+func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *testing.T) {
+	w := newWorld(t, "", "10m")
+	p := w.starts()
+	w.run(91)
+	w.attests(91, w.url, nil)
+	approved := w.lab.Waits(t, w.repo, 91, "production", nil).Deployment
+	w.answered(91, "approved")
+	began := func(id, run int64, environment, state string) map[string]any {
+		return map[string]any{"action": "created", "deployment_status": map[string]any{"state": state},
+			"deployment":   map[string]any{"id": id, "sha": commit, "ref": "main", "environment": environment},
+			"workflow_run": map[string]any{"id": run, "run_attempt": 1},
+			"repository":   map[string]any{"id": w.id, "full_name": w.repo, "owner": map[string]any{"id": 4242}}}
+	}
+	for _, body := range []map[string]any{
+		began(approved, 91, "production", "in_progress"), // as it should be
+		began(77, 92, "production", "in_progress"),       // nobody asked
+		began(78, 92, "elsewhere", "in_progress"),        // no environment of the policy
+		began(79, 92, "production", "waiting"),           // it has not begun
+	} {
+		w.app.Deliver(t, "deployment_status", body, nil)
+	}
+	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
+	if s := w.ledger(); s.Kinds[ledger.Bypassed] != 1 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
+	if !strings.Contains(p.log.text(), "a deployment began without an approval") {
+		t.Error("nothing is in the log")
+	}
+}
+
+func TestG04_what_no_policy_names_is_rejected_at_once(t *testing.T) {
+	w := newWorld(t, "", "10m")
+	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242, "protected": []string{"production", "other"}})
+	w.app.Guards(t, w.repo, "other")
+	w.starts()
+	w.run(95)
+	w.lab.Waits(t, w.repo, 95, "other", nil)
+	if comment := w.answered(95, "rejected"); !strings.Contains(comment, `no environment "other"`) {
+		t.Errorf("the reason is %q", comment)
+	}
 }
 
 func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_be(t *testing.T) {
