@@ -19,7 +19,7 @@ TIMEOUT := 30m
 
 STAGE := @./.ci/stage.sh
 
-.PHONY: more demo test unit lab-test e2e lint bench interop chroot release-rehearsal nightly fuzz build
+.PHONY: more demo test unit lab-test server-test e2e lint bench interop chroot release-rehearsal nightly fuzz build
 
 build: bin/sallyport-lab bin/sallyport
 
@@ -38,7 +38,7 @@ demo: ## the main job on this machine, without an account or a network
 # every package that the stages after them need.
 test: ## everything
 	$(STAGE) "build the lab and the product" $(MAKE) --no-print-directory build
-	@$(MAKE) --no-print-directory unit lab-test e2e lint
+	@$(MAKE) --no-print-directory unit lab-test server-test e2e lint
 
 unit: bin/sallyport-lab
 	$(STAGE) "install what the tests build with" ./.ci/tools.sh
@@ -47,6 +47,10 @@ unit: bin/sallyport-lab
 lab-test: ## the lab, and its toy platform against the published description
 	$(STAGE) "fetch GitHub's API description" npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
 	$(STAGE) "tests of the lab" go test -C internal/lab -timeout $(TIMEOUT) -tags contract ./...
+
+server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that the tests start
+	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
+	$(STAGE) "tests of the server" go test -C internal/server -timeout $(TIMEOUT) ./...
 
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh

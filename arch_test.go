@@ -43,6 +43,7 @@ var rooms = map[string]string{
 	"trial":      "fault subject",
 	"codes":      "fault",
 	"material":   "fault strictjson",
+	"ledger":     "fault strictjson",
 	"starter":    "yamlnode",
 	// ground
 	"client": "fault",
@@ -57,6 +58,7 @@ var rooms = map[string]string{
 	"build":  "fault file gitobject lockfile material packages record subject yamlnode",
 	"gate":   "fault subject contents statement policy verdict sigstore store",
 	// doors
+	"forges":  "fault gate github gitlab pipelines policy sigstore workflows",
 	"idtoken": "client fault strictjson",
 	"github":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
 	"gitlab":  "client fault file gitobject subject statement dialect policy change finding doctor starter trial store report idtoken",
@@ -65,7 +67,7 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
 	"report": "fault difference finding material strictjson subject verdict doctor trial",
-	"cli":    "build difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"cli":    "build ledger difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest forges gate github gitlab idtoken origin trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -74,12 +76,12 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material"}
+var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material", "ledger"}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
 // wrappers around bundles, the other names of hosts, the flags of other tools, the forms of addresses and the beginnings of tokens.
-var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_build.go", "cli/platform_init.go", "cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
+var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "forges", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_build.go", "cli/platform_init.go", "cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
@@ -91,12 +93,12 @@ var guests = map[string][]string{
 	"github.com/goccy/go-yaml":                {"yamlnode"},
 	"github.com/rhysd/actionlint":             {"workflows"},
 	"github.com/theupdateframework/go-tuf/":   {"sigstore"},
-	"github.com/go-jose/go-jose/":             {"idtoken"},
+	"github.com/go-jose/go-jose/":             {"github", "idtoken"},
 	"github.com/go-json-experiment/json":      {"strictjson"},
 	"github.com/secure-systems-lab/":          {"sigstore"},
 	"github.com/in-toto/attestation/":         {"sigstore"},
 	"google.golang.org/protobuf/":             {"sigstore"},
-	"golang.org/x/mod/":                       {"lockfile", "packages"},
+	"golang.org/x/mod/":                       {"ledger", "lockfile", "packages"},
 	"github.com/BurntSushi/toml":              {"lockfile"},
 }
 

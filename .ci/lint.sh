@@ -132,7 +132,7 @@ lint_go() {
 	tool golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint v2.15.0
 	say "Go"
 	local config=$PWD/.golangci.yml module
-	for module in . internal/lab; do
+	for module in . internal/lab internal/server; do
 		if [ -f "$module/go.mod" ]; then
 			golangci "$module"
 		fi

@@ -7,7 +7,7 @@ package() {
 		apt-get install -qq --yes --no-install-recommends "${2:-$1}" >/dev/null 2>&1 ||
 			{ apt-get update -qq && apt-get install -qq --yes --no-install-recommends "${2:-$1}"; } >/dev/null || true
 	fi
-	command -v "$1" >/dev/null || {
+	command -v "$1" >/dev/null || ls /usr/lib/postgresql/*/bin/"$1" >/dev/null 2>&1 || {
 		echo "$1 is missing: install the package ${2:-$1}" >&2
 		exit 1
 	}

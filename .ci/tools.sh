@@ -6,6 +6,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=.ci/package.sh
 . .ci/package.sh
 
+if [ "${1-}" = postgresql ]; then # its programs are on no path, for several versions may be there
+	PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
+	package initdb postgresql
+	exit
+fi
+
 package git
 package gcc
 package ar binutils

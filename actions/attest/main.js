@@ -22,6 +22,7 @@ require('../../shared/install.js').action('attest', [
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },
+  { name: 'server' },
   { name: 'bundle-dir', preset: '.sallyport/bundles' },
   { name: 'api' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -73,14 +74,18 @@ func attestCommand(r *run, in attestInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a.Sinks, a.Check = sinks, at.check(attest.Job(forge))
+	a.Sinks, a.Check = sinks, at.check(attest.Job(forges.Of))
 	defer r.progress("signing " + plural(len(c.list), "subject"))()
 	receipts, err := a.Sign(r.ctx, c.list, predicateType, predicate)
 	if err != nil {
 		return answer{}, err
 	}
 	r.beside(a, in)
-	return done, r.attested(c, receipts)
+	if err := r.attested(c, receipts); err != nil {
+		return answer{}, err
+	}
+	r.push()
+	return done, nil
 }
 
 // instance chooses where to sign and with what to check the signature.
@@ -127,7 +132,7 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 	case name == "auto":
 		return nil, r.known(name) // of the known ones, the token says which
 	case name != "custom":
-		return profiles()[name].SigningConfig(), r.known(name)
+		return forges.Profiles()[name].SigningConfig(), r.known(name)
 	case path == "" || r.in.TrustedRoot == "":
 		return nil, usage("--sigstore custom needs --signing-config and --trusted-root")
 	}
@@ -145,7 +150,7 @@ func (r *run) signingConfig(name string) (*sigstore.SigningConfig, error) {
 // signingRoot takes a trusted root from a file if one is named, and else over
 // TUF.
 func (r *run) signingRoot(name string, signing *sigstore.SigningConfig) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
-	p := profiles()[name]
+	p := forges.Profiles()[name]
 	if name == "custom" {
 		p.Require = sigstore.Transparent
 		if !signing.Logged() {
@@ -326,7 +331,7 @@ func attestedSummary(c chosen, receipts []attest.Receipt, urls, reported []strin
 		fmt.Fprintf(&b, "| %s | %s |\n", report.Code(s.Name), report.Code(s.Digest.String()))
 	}
 	var page report.Record
-	if f, known := forge(receipts[0].Signer.Issuer); known {
+	if f, known := forges.Of(receipts[0].Signer.Issuer); known {
 		page.Sites = []report.Site{siteOf(f)}
 	}
 	if len(reported) > 0 {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/idtoken"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 )
@@ -60,7 +61,7 @@ func (r *run) addressed(c *sigstore.SigningConfig) error {
 
 // publicAuthority reports whether a known instance issues certificates at address.
 func publicAuthority(address string) bool {
-	for _, p := range profiles() {
+	for _, p := range forges.Profiles() {
 		for _, a := range p.SigningConfig().Authorities() {
 			if a == address {
 				return true

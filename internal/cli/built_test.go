@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -52,7 +53,7 @@ func TestVerify_published_bundles_by_their_repository(t *testing.T) {
 // A release attestation of the platform says which files a release has: the same fact with
 // provenance counts, and it does not.
 func TestTry_the_platforms_word_about_a_release_is_no_provenance(t *testing.T) {
-	f, _ := forge("https://token.actions.githubusercontent.com")
+	f, _ := forges.Of("https://token.actions.githubusercontent.com")
 	want, err := policy.NewBuiltExpectation("", "", policy.Built{Forge: f, Repository: "acme/app"})
 	if err != nil {
 		t.Fatal(err)

@@ -56,6 +56,7 @@ var commands = map[string]command{
 	"try":      told(tryCommand),
 	"run":      told(runCommand),
 	"manifest": told(manifestCommand),
+	"ledger":   told(ledgerCommand),
 	"rebuild":  told(rebuildCommand),
 }
 
@@ -179,7 +180,7 @@ func wanted(args []string) string {
 }
 
 // subcommands take their first argument before their flags.
-var subcommands = []string{"settings", "policy", "explain", "history", "manifest"}
+var subcommands = []string{"settings", "policy", "explain", "history", "manifest", "ledger"}
 
 func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 	if len(args) == 0 {

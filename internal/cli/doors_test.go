@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
@@ -63,9 +64,9 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 	r := at(map[string]string{"SALLYPORT_TOKEN": "canary", "GITHUB_API_URL": s.URL}, nil)
 	forge := policy.Forge{Host: "https://github.com", Mark: "/"}
 	query := []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}
-	for want, open := range map[string]func(policy.Forge, string) (besides, error){
-		"":              func(f policy.Forge, repository string) (besides, error) { return r.elsewhere(f, repository) },
-		"Bearer canary": func(f policy.Forge, repository string) (besides, error) { return r.openDoor(f, repository) },
+	for want, open := range map[string]func(policy.Forge, string) (gate.Besides, error){
+		"":              func(f policy.Forge, repository string) (gate.Besides, error) { return r.elsewhere(f, repository) },
+		"Bearer canary": func(f policy.Forge, repository string) (gate.Besides, error) { return r.openDoor(f, repository) },
 	} {
 		sent = nil
 		d, err := open(forge, "acme/app")
@@ -84,16 +85,22 @@ func TestJ05_the_token_for_one_platform_is_not_sent_to_the_other(t *testing.T) {
 	}
 }
 
+// doorsOf are the doors of a job of acme/app.
+func doorsOf(at door, r *run, p *policy.Policy) gate.Doors {
+	r.home = "https://github.com/acme/app"
+	return r.doors(at, p)
+}
+
 // away are the doors of a job of acme/app on the first platform, under a policy
 // that names a builder on the second too, whose API is at api.
-func away(t *testing.T, api http.HandlerFunc, env map[string]string) (d doors, uri string) {
+func away(t *testing.T, api http.HandlerFunc, env map[string]string) (d gate.Doors, uri string) {
 	t.Helper()
 	s := httptest.NewServer(api)
 	t.Cleanup(s.Close)
 	env["CI_SERVER_URL"] = s.URL
 	p := about("https://github.com", "acme/app")
 	p.Artifacts[0].BuiltBy = append(p.Artifacts[0].BuiltBy, policy.Builder{Forge: policy.Forge{Host: s.URL, Mark: "//"}, Repository: "acme/app"})
-	return doors{&near{}, at(env, nil), p, "https://github.com/acme/app"}, s.URL + "/acme/app/-/jobs/7"
+	return doorsOf(&near{}, at(env, nil), p), s.URL + "/acme/app/-/jobs/7"
 }
 
 func TestD03_a_place_elsewhere_that_is_silent_has_answered_nothing(t *testing.T) {
@@ -135,7 +142,7 @@ func TestD03_a_place_elsewhere_that_contradicts_itself_is_no_silence(t *testing.
 
 func TestD03_the_own_platform_has_to_answer(t *testing.T) {
 	d, _ := away(t, nil, map[string]string{})
-	d.door = &mute{}
+	d.Guard = &mute{}
 	if runs, err := d.Runs(t.Context(), []policy.RunQuery{{URI: "https://github.com/acme/app/actions/runs/1/attempts/1"}}); fault.Of(err).Kind != fault.Unavailable {
 		t.Errorf("runs = %+v, %v, want a fault", runs, err)
 	}
@@ -195,7 +202,7 @@ func (n *near) Change(context.Context, policy.ChangeQuery) (policy.Change, error
 
 func TestI01_commits_of_another_repository_are_not_counted_as_none(t *testing.T) {
 	n := &near{}
-	d := doors{n, at(nil, nil), about("https://github.com", "acme/app"), "https://github.com/acme/app"}
+	d := doorsOf(n, at(nil, nil), about("https://github.com", "acme/app"))
 	if _, err := d.Change(t.Context(), policy.ChangeQuery{Repository: "https://github.com/acme/other"}); fault.Of(err).Code != fault.Duties || n.asked != 0 {
 		t.Errorf("another repository: %v after %d questions, want a refusal", err, n.asked)
 	}

@@ -107,7 +107,7 @@ func (r *run) ownEntries(p *policy.Policy, env, of string, kept gate.Store) ([]p
 		return nil, err
 	}
 	g := &gate.Gate{
-		Policy: p, Verifiers: trust.verifiers, Guard: doors{r.at, r, p, r.home}, Home: r.home, Now: r.now,
+		Policy: p, Verifiers: trust.verifiers, Guard: r.doors(r.at, p), Home: r.home, Now: r.now,
 		Stores: []gate.Store{kept},
 	}
 	if _, err := os.Stat(r.in.BundleDir); err == nil {
@@ -141,7 +141,7 @@ func (r *run) signsFor(p *policy.Policy, t statement.Target) attest.Check {
 	return func(s statement.Signer, _ statement.Statement) error {
 		var places []policy.Placed
 		if q, open := policy.PlaceOf(t, s); open {
-			x, err := (doors{r.at, r, p, r.home}).Placed(r.ctx, q)
+			x, err := r.doors(r.at, p).Placed(r.ctx, q)
 			if err != nil {
 				return err
 			}

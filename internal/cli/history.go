@@ -142,7 +142,7 @@ func (r *run) historian(p *policy.Policy) (*gate.Gate, error) {
 		if err != nil {
 			return nil, err
 		}
-		g.Guard, g.Home = doors{at, r, p, r.home}, r.home
+		g.Guard, g.Home = r.doors(at, p), r.home
 		kept, err := r.records(at)
 		if err != nil {
 			return nil, err

@@ -9,6 +9,8 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -168,7 +170,7 @@ func (b *beginning) find() error {
 		return err
 	}
 	host, name := from.Server(), from.Path
-	if !wellKnown(host) && b.in.Repository == "" {
+	if !forges.WellKnown(host) && b.in.Repository == "" {
 		return fault.New(
 			fault.Usage,
 			fault.Config,
@@ -177,7 +179,7 @@ func (b *beginning) find() error {
 			host,
 		)
 	}
-	if b.told.Platform != "" && b.told.Platform != "auto" && wellKnown(host) && host != "https://"+b.told.Platform+".com" {
+	if b.told.Platform != "" && b.told.Platform != "auto" && forges.WellKnown(host) && host != "https://"+b.told.Platform+".com" {
 		return usage("--platform %s, and %s is another one", b.told.Platform, host)
 	}
 	if b.told.Platform == "" || b.told.Platform == "auto" {
@@ -351,7 +353,7 @@ func (b *beginning) wired(raw []byte, w starter.Wiring) (starter.Wired, error) {
 		}
 		if out.Ask.Word == starter.AcceptPermissions && w.Default == "" {
 			said, err := b.at.Usual(b.ctx)
-			if err != nil && !silent(b.ctx, err) {
+			if err != nil && !gate.Silent(b.ctx, err) {
 				return out, err
 			}
 			if w.Default = said; said != "" {
@@ -411,7 +413,7 @@ func (b *beginning) examined() (answer, error) {
 	}
 	b.in.Policy = path.Join(b.told.Root, policyPath)
 	found, err := b.examine(doctorInputs{b.told.Root}, p)
-	if err != nil && silent(b.ctx, err) {
+	if err != nil && gate.Silent(b.ctx, err) {
 		why := err
 		b.in.Offline = true
 		if found, err = b.examine(doctorInputs{b.told.Root}, p); err == nil {

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/starter"
@@ -145,7 +147,7 @@ func (b *beginning) usable() error {
 		there, err = d.(opening).Has(b.ctx, b.told.Use)
 	}
 	switch {
-	case err != nil && !silent(b.ctx, err):
+	case err != nil && !gate.Silent(b.ctx, err):
 		return err
 	case err != nil:
 		b.notes = append(b.notes, fmt.Sprintf("whether %s/%s has commit %s could not be asked (%s): look before you merge, because a job whose "+
@@ -177,7 +179,7 @@ func (b *beginning) sigstore() string {
 // lies beside the policy.
 func (b *beginning) trusted() error {
 	b.text.Trust = b.sigstore()
-	if host := b.forge.Host; b.text.Trust != "custom" && !wellKnown(host) && !strings.HasSuffix(host, ".ghe.com") {
+	if host := b.forge.Host; b.text.Trust != "custom" && !forges.WellKnown(host) && !strings.HasSuffix(host, ".ghe.com") {
 		return fault.New(fault.Usage, fault.Config, "say which one signs: --sigstore custom --trusted-root FILE --signing-config FILE",
 			"the certificate authority of %s does not know the jobs of %s", b.text.Trust, host)
 	}
@@ -211,7 +213,7 @@ func (b *beginning) protected() error {
 		b.text.Why = "this plan of the platform protects no environments"
 	default:
 		p, err := b.at.Environment(b.ctx, b.text.Environment)
-		if err != nil && !silent(b.ctx, err) {
+		if err != nil && !gate.Silent(b.ctx, err) {
 			return err
 		}
 		if err == nil && p.State != policy.Protected {

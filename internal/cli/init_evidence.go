@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
 	"github.com/sallyport-dev/sallyport/internal/starter"
@@ -58,7 +60,7 @@ func (b *beginning) fromBundle() error {
 	if err != nil {
 		return err
 	}
-	p, known := profiles()[cmp.Or(b.sigstore(), "public-good")]
+	p, known := forges.Profiles()[cmp.Or(b.sigstore(), "public-good")]
 	var root *sigstore.TrustedRoot
 	if b.sigstore() == "custom" && b.in.TrustedRoot != "" {
 		p.Require = sigstore.Transparent
@@ -247,7 +249,7 @@ func (b *beginning) bare(ref string, none bool) (bool, error) {
 		q.Ref = strings.ReplaceAll(ref, "*", "0.0.0")
 		var err error
 		if _, _, q.Head, _, err = b.at.Head(b.ctx); err != nil {
-			if silent(b.ctx, err) {
+			if gate.Silent(b.ctx, err) {
 				return false, nil // the doctor says it
 			}
 			return false, err

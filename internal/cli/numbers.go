@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/starter"
@@ -31,7 +32,7 @@ func policyCommand(r *run, _ policyInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	n, err := policy.ReadNumbers(raw, r.in.Policy, policy.Words{Forge: forge, Place: place})
+	n, err := policy.ReadNumbers(raw, r.in.Policy, policy.Words{Forge: forges.Of, Place: forges.Place})
 	if err != nil {
 		return answer{}, err
 	}

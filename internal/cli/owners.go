@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/starter"
 )
@@ -35,7 +36,7 @@ func (b *beginning) owners() (members, notes []string, err error) {
 			}
 		}
 		switch {
-		case err != nil && !silent(b.ctx, err):
+		case err != nil && !gate.Silent(b.ctx, err):
 			return nil, nil, err
 		case err != nil || !got.Found:
 			others = append(others, "@"+name)

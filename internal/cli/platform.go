@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"regexp"
-	"slices"
 	"strings"
-	"sync"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/finding"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/gitlab"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
@@ -28,8 +26,8 @@ import (
 type (
 	onGitHub   struct{ *github.Job }
 	onGitLab   struct{ *gitlab.Job }
-	gitHubRepo struct{ *github.Repo }
-	gitLabRepo struct{ *gitlab.Repo }
+	gitHubRepo struct{ forges.GitHub }
+	gitLabRepo struct{ forges.GitLab }
 )
 
 func (p gitHubRepo) evidence() store { return p.Evidence() }
@@ -53,7 +51,7 @@ func (onGitLab) instance(private bool) string { return "public-good" }
 func (onGitLab) place() inputs.Where          { return inputs.GitLab }
 
 // ours is where our action and our components are.
-const ours = "sallyport-dev/sallyport"
+const ours = forges.Ours
 
 // files looks at the workflows and the pipeline of a repository, of whichever
 // it has.
@@ -109,7 +107,7 @@ func (gitHubRepo) merged(context.Context, *os.Root, guarded) ([]finding.Finding,
 }
 
 func (p onGitLab) merged(ctx context.Context, root *os.Root, g guarded) ([]finding.Finding, error) {
-	return gitLabRepo{p.Repo}.merged(ctx, root, g)
+	return gitLabRepo{forges.GitLab{Repo: p.Repo}}.merged(ctx, root, g)
 }
 
 // merged has no lines that anybody could look up: it is in no file. Those of
@@ -245,7 +243,7 @@ func needs(d door, hint string) {
 func (r *run) forgeOf(host, issuer string) (policy.Forge, error) {
 	server := "https://" + host
 	if issuer != "" {
-		f, ok := forge(issuer)
+		f, ok := forges.Of(issuer)
 		if !ok || f.Host != server {
 			return f, fault.New(fault.Usage, fault.Config, "leave --certificate-oidc-issuer out, or name the issuer of "+host,
 				"--certificate-oidc-issuer %q issues no tokens for jobs of %s", issuer, server)
@@ -256,11 +254,11 @@ func (r *run) forgeOf(host, issuer string) (policy.Forge, error) {
 	tenant, cloud := strings.CutSuffix(host, ".ghe.com")
 	switch {
 	case host == "github.com":
-		f, _ = forge("https://token.actions.githubusercontent.com")
+		f, _ = forges.Of("https://token.actions.githubusercontent.com")
 	case cloud:
-		f, _ = forge("https://token.actions." + tenant + ".ghe.com")
+		f, _ = forges.Of("https://token.actions." + tenant + ".ghe.com")
 	case host == "gitlab.com":
-		f, _ = forge(server)
+		f, _ = forges.Of(server)
 	default:
 		return r.askForge(host)
 	}
@@ -289,7 +287,7 @@ func (r *run) askForge(host string) (policy.Forge, error) {
 	if hub {
 		issuer += "/_services/token"
 	}
-	f, ok := forge(issuer)
+	f, ok := forges.Of(issuer)
 	if hub == lab || !ok {
 		return policy.Forge{}, fault.New(fault.Unavailable, fault.NotAvailable, hint, "%s does not say that it is a platform that is known here", server)
 	}
@@ -334,7 +332,7 @@ func (r *run) openWith(getenv func(string) string, f policy.Forge, repository st
 			return nil, err
 		}
 		repo.Now = r.Now
-		return gitHubRepo{repo}, nil
+		return gitHubRepo{forges.GitHub{Repo: repo}}, nil
 	}
 	if err := sendable(getenv, "SALLYPORT_TOKEN", "GITLAB_TOKEN"); err != nil {
 		return nil, err
@@ -344,7 +342,7 @@ func (r *run) openWith(getenv func(string) string, f policy.Forge, repository st
 		return nil, err
 	}
 	repo.Now = r.Now
-	return gitLabRepo{repo}, nil
+	return gitLabRepo{forges.GitLab{Repo: repo}}, nil
 }
 
 // asTrial is a door as what try asks, and the variable that its token is from.
@@ -401,36 +399,6 @@ func attestLines(f policy.Forge) func(trial.Build) []string {
 		}
 	}
 }
-
-// place returns the platform that members of a policy's groups name: one of the
-// two that everybody knows, or an instance by its host.
-func place(name string) (policy.Place, bool) {
-	switch name {
-	case "github":
-		return policy.Place{Host: "https://github.com", Roles: github.Roles}, true
-	case "gitlab":
-		return policy.Place{Host: "https://gitlab.com", Roles: gitlab.Roles, Above: true}, true
-	}
-	if !instanceName().MatchString(name) {
-		return policy.Place{}, false
-	}
-	return policy.Place{Host: "https://" + name, Roles: slices.Concat(github.Roles, gitlab.Roles), Above: true}, true
-}
-
-// wellKnown reports whether host is one of the two that everybody knows.
-func wellKnown(host string) bool { return host == "https://github.com" || host == "https://gitlab.com" }
-
-// everybodys are the two instances that everybody knows.
-func everybodys() []policy.Instance {
-	var all []policy.Instance
-	for _, issuer := range []string{"https://token.actions.githubusercontent.com", "https://gitlab.com"} {
-		f, _ := forge(issuer)
-		all = append(all, policy.Instance{Forge: f})
-	}
-	return all
-}
-
-var instanceName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)+$`) })
 
 // inputToken lets the input token stand for the variable that the platform's
 // library reads.

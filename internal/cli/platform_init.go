@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/github"
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/pipelines"
@@ -137,7 +138,7 @@ func codeOwners(f policy.Forge) (files []string, place string) {
 
 // placeOf is the word before the colon of a member.
 func placeOf(f policy.Forge, word string) string {
-	if wellKnown(f.Host) {
+	if forges.WellKnown(f.Host) {
 		return word
 	}
 	return strings.TrimPrefix(f.Host, "https://")
@@ -177,7 +178,7 @@ func (r *run) registries(n *policy.Numbers) registries {
 		}
 	}
 	for host, x := range hosts {
-		if !wellKnown(host) && host != chosen {
+		if !forges.WellKnown(host) && host != chosen {
 			out.why[host] = fault.New(fault.Usage, fault.Config, "", "%s is not asked unless --repository names a repository there", host)
 			continue
 		}
@@ -207,5 +208,5 @@ func forgeAt(host, kind string) (policy.Forge, bool) {
 	if host == "https://github.com" || strings.HasSuffix(host, ".ghe.com") || kind == "github" {
 		issuer = github.IssuerOf(host)
 	}
-	return forge(issuer)
+	return forges.Of(issuer)
 }

@@ -4,30 +4,7 @@ import (
 	"cmp"
 	"path/filepath"
 	"strings"
-
-	"github.com/sallyport-dev/sallyport/internal/github"
-	"github.com/sallyport-dev/sallyport/internal/gitlab"
-	"github.com/sallyport-dev/sallyport/internal/policy"
-	"github.com/sallyport-dev/sallyport/internal/sigstore"
 )
-
-// forge returns what is known about the platform behind an issuer.
-func forge(issuer string) (policy.Forge, bool) {
-	if f, ok := github.Forge(issuer); ok {
-		return f, true
-	}
-	return gitlab.Forge(issuer)
-}
-
-// profiles are the Sigstore instances known by name.
-func profiles() map[string]sigstore.Profile {
-	return map[string]sigstore.Profile{
-		"public-good": sigstore.PublicGood(),
-		"github": sigstore.NewUnlogged("github", "https://tuf-repo.github.com", sigstore.Endpoints{
-			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp", Organization: "GitHub, Inc.",
-		}),
-	}
-}
 
 // workflowFile is the file in the checkout that started the job, as its platform names it; or "".
 func workflowFile(getenv func(string) string) string {

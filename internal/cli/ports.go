@@ -94,13 +94,6 @@ type door interface {
 	Resume(ctx context.Context, run string) (said string, err error)
 }
 
-// besides is what a repository other than that of the command is asked.
-type besides interface {
-	gate.Runs
-	gate.Refs
-	gate.Builds
-}
-
 // auditor finds mistakes in what protects a repository.
 type auditor interface {
 	Audit(ctx context.Context, want []doctor.Want) ([]finding.Finding, error)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -62,7 +63,7 @@ func releaseCommand(r *run, in releaseInputs) (answer, error) {
 	said := r.progress("signing")
 	defer said()
 	last := []subject.Subject{statement.ReleaseSubject(set.Version, digest)}
-	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, last, attest.Job(forge))
+	receipt, err := r.signStatement(c, token, statement.ReleaseV1, predicate, last, attest.Job(forges.Of))
 	if err != nil {
 		return answer{}, err
 	}
@@ -150,7 +151,7 @@ func (r *run) gate(p *policy.Policy, c chosen, at door) (*gate.Gate, []report.Tr
 		return nil, nil, err
 	}
 	g := &gate.Gate{
-		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: doors{at, r, p, r.home}, Files: c.sums, Open: c.open, Workers: workers, Now: r.now,
+		Policy: p, Stores: stores, Verifiers: trust.verifiers, Guard: r.doors(at, p), Files: c.sums, Open: c.open, Workers: workers, Now: r.now,
 		Next: func(x *sigstore.Rejection) string { return r.next(x, p) }, Home: r.home, Read: readPolicy, File: r.policyPath(), Roots: r.rootsBefore,
 	}
 	return g, trust.named, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -54,7 +55,7 @@ func (r *run) next(x *sigstore.Rejection, p *policy.Policy) string {
 
 // issuer is the known instance whose authority issued the certificate of a rejected bundle, or "".
 func issuer(x *sigstore.Rejection) string {
-	all := profiles()
+	all := forges.Profiles()
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if all[name].Issued(x) {
 			return name
@@ -81,7 +82,7 @@ func (r *run) otherInstance(name string, p *policy.Policy) string {
 		return "the certificate is of the instance " + name + ": say --sigstore " + name + ", and leave --trusted-root out or give that instance's own"
 	case name == r.in.Sigstore:
 		return "the certificate is of the instance " + name + ", whose trusted root here is older: update sallyport"
-	case r.in.Offline && !profiles()[name].Embedded():
+	case r.in.Offline && !forges.Profiles()[name].Embedded():
 		return "the certificate is of the instance " + name + ": say --sigstore " + name + " and give its trusted root with --trusted-root; " +
 			"sallyport trust --profile " + name + " writes it down"
 	default:

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/statement"
@@ -168,7 +169,7 @@ func address(typed string) (origin.Repository, error) {
 func (r *run) reach(in verifyInputs, named sought) error {
 	if r.platform != nil && (named.path == "" || r.home == r.in.Repository) {
 		var all []policy.Instance
-		if f, ok := forge(in.Issuer); ok {
+		if f, ok := forges.Of(in.Issuer); ok {
 			all = []policy.Instance{{Forge: f}}
 		} else if named.forge.Issuer != "" {
 			all = []policy.Instance{{Forge: named.forge}}
@@ -194,7 +195,7 @@ func (r *run) reachUnder(p *policy.Policy, named sought) error {
 		return err
 	}
 	r.at = d
-	needs(d, doors{r: r, policy: p}.need(r.home))
+	needs(d, r.doors(d, p).NeedOf(r.home))
 	return nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gitobject"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
@@ -71,7 +72,7 @@ func (r *run) sourced(environment func() (string, error)) (p *policy.Policy, fro
 		if err != nil {
 			return nil, from, "", err
 		}
-	} else if err := r.identify(everybodys()); err != nil {
+	} else if err := r.identify(forges.Everybodys()); err != nil {
 		return nil, from, "", err
 	}
 	env, err = environment()
@@ -177,11 +178,7 @@ func (r *run) file(path string) ([]byte, error) {
 }
 
 func (*run) parsed(path string, raw []byte) (*policy.Policy, error) {
-	names := []string{}
-	for n := range profiles() {
-		names = append(names, n)
-	}
-	return policy.Read(raw, path, policy.Words{Trusts: names, Forge: forge, Place: place})
+	return policy.Read(raw, path, forges.Words())
 }
 
 // proven holds the file of the working directory to what the call names, or to the
@@ -301,7 +298,7 @@ func differs(s source, found, wanted string) error {
 // usual refuses to go to an address that only a policy of unknown origin names.
 func usual(all []policy.Instance) error {
 	for _, i := range all {
-		if i.API != "" || !wellKnown(i.Forge.Host) {
+		if i.API != "" || !forges.WellKnown(i.Forge.Host) {
 			return fault.New(fault.Refused, fault.Policy,
 				"let the file be the one of the job's commit, in a checkout that has this commit; or "+nameOne,
 				"the policy names the server %s, and nothing here shows that it is the policy of the commit: no token is sent there",

@@ -32,6 +32,7 @@ type shared struct {
 	Workers string `input:"workers"`
 	Yes     bool   `input:"yes"`
 
+	Server       string `input:"server"`
 	BundleDir    string `input:"bundle-dir"`
 	Verdict      string `input:"verdict"`
 	Input        string `input:"input"`

@@ -1,17 +1,17 @@
 package cli
 
 import (
-	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // trustInputs is what trust alone is told.
@@ -27,7 +27,7 @@ func trustCommand(r *run, in trustInputs) (answer, error) {
 		return answer{}, err
 	}
 	defer r.progress("fetching the trusted root over TUF")()
-	raw, err := profiles()[in.Profile].Fetch(r.ctx, o)
+	raw, err := forges.Profiles()[in.Profile].Fetch(r.ctx, o)
 	if err != nil {
 		return answer{}, r.unfetched(err)
 	}
@@ -72,63 +72,50 @@ type anchors struct {
 	named     []report.TrustedRoot
 }
 
+// trust loads what policies trust, with the files beside a policy of this path.
+func (r *run) trust(p *policy.Policy, file string, beside func(name string, most int64) ([]byte, error), own *sigstore.TrustedRoot) *gate.Trust {
+	return &gate.Trust{File: file, Beside: beside, Keep: r.keepEvidence,
+		Advise:  func(err error) error { return r.advised(err, p) },
+		Require: func(name string) sigstore.Requirements { return forges.Profiles()[name].Require },
+		Instance: func(name string) (*sigstore.TrustedRoot, error) {
+			if own != nil {
+				return own, nil
+			}
+			return r.profileRoot(forges.Profiles()[name])
+		}}
+}
+
 // policyTrust loads the trusted roots that a policy names, and no other.
 func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) {
-	a := anchors{verifiers: map[string]*sigstore.Verifier{}}
 	own, err := r.ownRoot(p)
 	if err != nil {
-		return a, err
+		return anchors{}, err
 	}
-	for _, t := range p.Trusts() {
-		if t.Key != nil && t.Key.Unlogged {
-			v, err := r.keyVerifier(t.Key, policyFile, nil, sigstore.Requirements{})
-			if err != nil {
-				return a, err
-			}
-			a.verifiers[t.ID()] = v
-			continue
-		}
-		root, require, err := r.anchor(t, policyFile, own)
-		if err != nil {
-			return a, err
-		}
-		var v *sigstore.Verifier
-		if t.Key != nil {
-			v, err = r.keyVerifier(t.Key, policyFile, root, require)
-		} else {
-			v, err = sigstore.NewVerifier(root, require)
-		}
-		if err != nil {
-			return a, r.advised(err, p)
-		}
-		a.verifiers[t.ID()] = v
-		a.add(t, root)
-		r.keepEvidence(".trusted_root.json", root.Bytes())
+	beside := func(name string, most int64) ([]byte, error) {
+		return content(filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(name)), most)
+	}
+	verifiers, all, err := r.trust(p, policyFile, beside, own).Of(p)
+	if err != nil {
+		return anchors{}, err
+	}
+	a := anchors{verifiers: verifiers}
+	for _, x := range all {
+		a.add(x.Trust, x.Root)
 	}
 	return a, nil
 }
 
 // rootsBefore loads the trusted roots that the groups of a policy in force name and the
-// policy at hand does not: of the commit that its entry says the policy was of, held to the
-// digests in it.
+// policy at hand does not: of the commit that its entry says the policy was of.
 func (r *run) rootsBefore(p *policy.Policy, commit string, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
-	out := map[string]*sigstore.Verifier{}
-	for _, g := range p.Groups {
-		if g.Trust == nil || g.Trust.Key != nil || known[g.Trust.ID()] != nil {
-			continue
+	beside := func(name string, most int64) ([]byte, error) {
+		raw, err := r.at.File(r.ctx, commit, path.Join(path.Dir(r.policyPath()), name))
+		if err == nil && int64(len(raw)) > most {
+			err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(raw), most)
 		}
-		root, require, err := r.anchorFrom(*g.Trust, "the policy in force", nil, func(name string) ([]byte, error) {
-			return r.at.File(r.ctx, commit, path.Join(path.Dir(r.policyPath()), name))
-		})
-		if err != nil {
-			return nil, fmt.Errorf("the trusted root of group %q in the policy in force: %w", g.Name, err)
-		}
-		if out[g.Trust.ID()], err = sigstore.NewVerifier(root, require); err != nil {
-			return nil, err
-		}
-		r.keepEvidence(".trusted_root.json", root.Bytes())
+		return raw, err
 	}
-	return out, nil
+	return r.trust(p, "the policy in force", beside, nil).Before(p, known)
 }
 
 // ownRoot is the trusted root that a person handed over for the instance that
@@ -157,24 +144,6 @@ func (r *run) ownRoot(p *policy.Policy) (*sigstore.TrustedRoot, error) {
 	return sigstore.ParseTrustedRoot(raw)
 }
 
-// keyVerifier verifies what the key in a file beside the policy signed. The file
-// has to have the digest that the policy pins.
-func (r *run) keyVerifier(k *policy.Key, policyFile string, root *sigstore.TrustedRoot, require sigstore.Requirements) (*sigstore.Verifier, error) {
-	path := filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(k.File))
-	raw, err := content(path, maxKeyBytes)
-	if err != nil {
-		return nil, err
-	}
-	r.keepEvidence(".pem", raw)
-	if d := subject.Sum(raw); d != k.SHA256 {
-		return nil, fault.New(fault.Refused, fault.TrustRoot, "find out who changed it; the pin is in "+policyFile, "key %q has digest %s, the policy pins %s", path, d, k.SHA256)
-	}
-	return sigstore.NewKeyVerifier(root, raw, require)
-}
-
-// maxKeyBytes is the size limit of a public key file.
-const maxKeyBytes = 1 << 16
-
 func (a *anchors) add(t policy.Trust, root *sigstore.TrustedRoot) {
 	n := report.TrustedRoot{Name: t.String(), Digest: root.Digest()}
 	if s := root.Snapshot(); !s.IsZero() {
@@ -184,50 +153,6 @@ func (a *anchors) add(t policy.Trust, root *sigstore.TrustedRoot) {
 		return
 	}
 	a.named = append(a.named, n)
-}
-
-// anchor loads one trusted root. A file has to have the digest that the policy
-// pins; there is no other root to fall back to.
-func (r *run) anchor(t policy.Trust, policyFile string, own *sigstore.TrustedRoot) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
-	return r.anchorFrom(t, policyFile, own, func(name string) ([]byte, error) {
-		return content(filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(name)), sigstore.MaxRootBytes)
-	})
-}
-
-// anchorFrom is anchor with the files beside a policy that is elsewhere.
-func (r *run) anchorFrom(
-	t policy.Trust, policyFile string, own *sigstore.TrustedRoot, read func(name string) ([]byte, error),
-) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
-	p := profiles()[t.Name]
-	require := p.Require
-	if t.Root != "" {
-		require = sigstore.Transparent
-	}
-	if t.Unlogged {
-		require = sigstore.Unlogged
-	}
-	require.Proofs = require.Proofs && !t.Promise
-	require.Intermediates = t.Intermediates
-	if t.Root == "" && own != nil {
-		return own, require, nil
-	}
-	if t.Root == "" {
-		root, err := r.profileRoot(p)
-		return root, require, err
-	}
-	raw, err := read(t.Root)
-	if err != nil {
-		return nil, require, err
-	}
-	root, err := sigstore.ParseTrustedRoot(raw)
-	if err != nil {
-		return nil, require, err
-	}
-	if root.Digest() != t.SHA256 {
-		return nil, require, fault.New(fault.Refused, fault.TrustRoot, "find out who changed it; the pin is in "+policyFile,
-			"trusted root %q has digest %s, the policy pins %s", t.Root, root.Digest(), t.SHA256)
-	}
-	return root, require, nil
 }
 
 func (r *run) profileRoot(p sigstore.Profile) (*sigstore.TrustedRoot, error) {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/origin"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -119,7 +120,7 @@ func (r *run) openTrial(f policy.Forge, path string, named bool) (door, error) {
 		return r.elsewhere(f, path)
 	}
 	getenv := r.Getenv
-	if !named && !wellKnown(f.Host) {
+	if !named && !forges.WellKnown(f.Host) {
 		getenv = r.withoutOwnToken
 	}
 	d, err := r.openWith(getenv, f, path)

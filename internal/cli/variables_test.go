@@ -32,7 +32,7 @@ func in(place inputs.Where, more ...string) Command {
 // leastArgs are the least that each command has to be told.
 var leastArgs = map[string][]string{
 	"attest": {"app"}, "verify": {"app"}, "gate": {"--environment", "production", "app"},
-	"release": {"--version", "v1", "--environments", "production", "app"}, "settings": {"plan"}, "policy": {"fix"}, "explain": {"verdict.json"}, "run": {"--", "true"}, "manifest": {"show", "m.json"},
+	"release": {"--version", "v1", "--environments", "production", "app"}, "settings": {"plan"}, "policy": {"fix"}, "explain": {"verdict.json"}, "run": {"--", "true"}, "manifest": {"show", "m.json"}, "ledger": {"--key", "k", "verify", "ledger.jsonl"},
 }
 
 // In a job every variable of an input is refused, whichever command it is an

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -190,7 +191,7 @@ func (r *run) verified(c chosen, evidence gate.Evidence, want policy.Expectation
 	if err != nil || !own || r.in.Offline || policy.EvaluateSigner(want, candidates).Outcome() == verdict.Allow {
 		return candidates, err
 	}
-	p := profiles()[want.Built.Own]
+	p := forges.Profiles()[want.Built.Own]
 	if t.verifiers[p.Name] != nil {
 		return candidates, nil
 	}
@@ -226,7 +227,7 @@ func (in verifyInputs) expectation(named sought) (policy.Expectation, error) {
 		}
 		return policy.Expectation{}, fault.New(fault.Usage, fault.Config, hint, "nobody is named who may have signed")
 	}
-	f, _ := forge(in.Issuer)
+	f, _ := forges.Of(in.Issuer)
 	return policy.NewExpectation(in.Identity, in.Pattern, in.Issuer, f)
 }
 
@@ -250,7 +251,7 @@ func waitsFor(e policy.Expectation) func(sigstore.Glimpse) bool {
 // signerRoot chooses the trusted root without a policy, and what bundles have to
 // bring: what the instance gives, or less where --log says so.
 func (r *run) signerRoot(in verifyInputs) (*sigstore.TrustedRoot, sigstore.Profile, error) {
-	p, known := profiles()[r.in.Sigstore]
+	p, known := forges.Profiles()[r.in.Sigstore]
 	path := r.in.TrustedRoot
 	if !known && path == "" {
 		return nil, p, usage("--sigstore %s needs --trusted-root", r.in.Sigstore)
@@ -292,7 +293,7 @@ func signerVerifier(in verifyInputs, root *sigstore.TrustedRoot, p sigstore.Prof
 	if path == "" {
 		return sigstore.NewVerifier(root, p.Require)
 	}
-	pem, err := content(path, maxKeyBytes)
+	pem, err := content(path, gate.MaxKeyBytes)
 	if err != nil {
 		return nil, err
 	}

@@ -235,6 +235,24 @@ var Pages = map[fault.Code]Page{
 		Mend:   "Find the input whose digest the verdict names. Use the version of sallyport that judged.",
 		Never:  "Trust the verdict file alone: the digests are what can be checked.",
 	},
+	fault.Authn: {
+		Means:  "A server was sent something, and nobody proved who sent it: a webhook without a good signature, or a token that is not for this server.",
+		Causes: []string{"the webhook's secret differs from the server's", "something between them changes the body", "the token has another audience, or was used before"},
+		Mend:   "Set the same secret on both sides, and let a proxy pass the body on as it is. Ask for a token whose audience is the server's own address.",
+		Never:  "Take the check of signatures out: then everybody can ask the server.",
+	},
+	fault.SSRF: {
+		Means:  "A message names an address that is not the platform's own, and the server calls no such address.",
+		Causes: []string{"the platform's address in the server's configuration is another one than it has now", "somebody who knows the secret wants the server to call another host"},
+		Mend:   "Correct the address in the server's configuration. If it is right, change the webhook's secret.",
+		Never:  "Let the server call addresses out of messages.",
+	},
+	fault.Ledger: {
+		Means:  "An export of a server's ledger, or a proof from it, is not what a signed checkpoint says.",
+		Causes: []string{"the file was cut or edited on its way", "the ledger was rewritten or cut after somebody had kept a checkpoint", "the key is another server's"},
+		Mend:   "Ask the server for the export again. If it still differs from a checkpoint that you kept, keep both: together they prove that history was rewritten.",
+		Never:  "Throw the older checkpoint away: it is the only thing that shows the change.",
+	},
 	fault.Rollback: {
 		Means:  "Something newer is in the environment, or is on its way. To go back is a release of its own.",
 		Causes: []string{"an old pipeline was run again", "two releases at once, and the newer one came first", "a branch beside the one that is deployed"},

@@ -67,6 +67,9 @@ const (
 	Leak             Code = "E_LEAK"
 	Inject           Code = "E_INJECT"
 	Replay           Code = "E_REPLAY"
+	Ledger           Code = "E_LEDGER"
+	Authn            Code = "E_AUTHN"
+	SSRF             Code = "E_SSRF"
 	Report           Code = "E_REPORT"
 	Findings         Code = "E_FINDINGS"
 	Tests            Code = "E_TESTS"
@@ -122,6 +125,9 @@ var Codes = map[Code]string{
 	Leak:             "a credential would have gone to another host",
 	Inject:           "a value that would be read as a command",
 	Replay:           "a verdict is not the one that its input leads to",
+	Ledger:           "a ledger is not what its checkpoints say",
+	Authn:            "nobody proved who sent it",
+	SSRF:             "an address leads somewhere else than the platform",
 	Report:           "a report of a tool does not say what the policy requires of it",
 	Findings:         "a vulnerability that the policy does not let pass was found",
 	Tests:            "tests failed, did not end, or did not run",

@@ -2,7 +2,7 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild()}
+	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild(), ledger()}
 }
 
 func gate() Component {
@@ -166,6 +166,7 @@ func attest() Component {
 			trustedRoot,
 			logPrivate,
 			store("auto"),
+			pushTo,
 			bundleDir,
 			network,
 			{Name: "api", Usage: "the address of the platform's API, if it is not where the issuer of the job's ID token is", Where: Everywhere, Pattern: `^(https://[^\s'\\]+)?$`},
@@ -497,6 +498,25 @@ func manifest() Component {
 	}
 }
 
+// ledger reads a server's record without the server.
+func ledger() Component {
+	return Component{
+		Name:    "ledger",
+		Title:   "Sallyport ledger",
+		Summary: "Verify, show or prove from an export of a server's ledger; open no connection.",
+		Where:   Flag,
+		Inputs: []Input{
+			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof",
+				Required: true, List: true, Arguments: true, Where: Flag},
+			{Name: "key", Usage: "the server's public key, NAME+HASH+KEY; several, where it has changed", Required: true, List: true, Where: Flag},
+			{Name: "kept", Usage: "a file with a checkpoint that was kept: what came before it has to be the same", List: true, Kind: Path, Where: Flag},
+			{Name: "leaf", Usage: "with prove: the place of the leaf, from 0", Where: Flag, Pattern: `^([0-9]{1,18})?$`},
+			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output", Kind: Path, Where: Flag},
+			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
+		},
+	}
+}
+
 // ReproductionPath is where a rebuild is written if nobody says otherwise.
 const ReproductionPath = ".sallyport/reproduction.json"
 
@@ -598,6 +618,7 @@ var (
 		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
 	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
+	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: the bundles of this job are pushed to it", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
 	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Made: true, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}

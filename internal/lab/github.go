@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -23,6 +24,13 @@ type github struct {
 	blobs  map[string][]byte // compressed bundles, by the path they are at
 	people people
 	me     person // whose the lab's token is
+
+	apps    map[int64]*app
+	granted map[string]*grant // by token
+
+	running context.Context // of what is delivered while nobody waits
+	end     context.CancelFunc
+	errands sync.WaitGroup
 }
 
 // An object is a JSON object as the API returns it.
@@ -54,7 +62,13 @@ type environment struct {
 }
 
 func newGitHub(t tokens, c *contract) *github {
-	return &github{tokens: t, contract: c, graph: newGraph("github.graphql", gitHubGraph, c, refusedByGitHub), lastID: 9000, repos: map[string]*repo{}, blobs: map[string][]byte{}, people: newPeople(), me: alice}
+	g := &github{
+		tokens: t, contract: c, graph: newGraph("github.graphql", gitHubGraph, c, refusedByGitHub), lastID: 9000,
+		repos: map[string]*repo{}, blobs: map[string][]byte{}, people: newPeople(), me: alice,
+		apps: map[int64]*app{}, granted: map[string]*grant{},
+	}
+	g.running, g.end = context.WithCancel(context.Background())
+	return g
 }
 
 // open tells the toy where it is, which its answers contain, and fills it.
@@ -75,6 +89,7 @@ func (g *github) handler() http.Handler {
 	api := http.NewServeMux()
 	for _, routes := range []map[string]http.HandlerFunc{
 		g.repoRoutes(), g.runRoutes(), g.deploymentRoutes(), g.historyRoutes(), g.pullRoutes(), g.peopleRoutes(), g.settingsRoutes(), g.rulesetRoutes(),
+		g.appRoutes(),
 	} {
 		for pattern, h := range routes {
 			method, path, _ := strings.Cut(pattern, " ")
@@ -124,8 +139,8 @@ func answered(h http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// authenticated lets the lab's token in, as "Bearer" or "token", and to what is public
-// those who show none.
+// authenticated lets the lab's token in, as "Bearer" or "token", apps and their installations to what
+// is theirs, and to what is public those who show none.
 func (g *github) authenticated(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		scheme, token := credentials(r)
@@ -134,10 +149,19 @@ func (g *github) authenticated(h http.Handler) http.Handler {
 			g.stranger(w, r, h)
 			return
 		}
-		if scheme != "bearer" && scheme != "token" || !is(token, g.tokens.github) {
+		if scheme != "bearer" && scheme != "token" {
 			gitHubError(w, http.StatusUnauthorized, "Bad credentials")
 			return
 		}
+		who, err := g.principal(token)
+		if err != nil {
+			gitHubError(w, http.StatusUnauthorized, err.Error())
+			return
+		}
+		if !g.admit(w, r, who) {
+			return
+		}
+		r = r.WithContext(context.WithValue(r.Context(), principalKey{}, who))
 		w.Header().Set("X-GitHub-Request-Id", "LAB")
 		w.Header().Set("X-RateLimit-Limit", "1000")
 		w.Header().Set("X-RateLimit-Remaining", "999")

@@ -39,17 +39,17 @@ func (g *github) listBulk(kind, parameter string) http.HandlerFunc {
 		}
 		all := []owned{}
 		for _, digest := range in.Digests {
-			all = append(all, g.attestationsOf(owner, digest, in.PredicateType)...)
+			all = append(all, g.attestationsOf(principalOf(req.Context()), owner, digest, in.PredicateType)...)
 		}
 		g.writeBulk(w, req, in.Digests, all)
 	}
 }
 
-// attestationsOf are an owner's for a digest, newest first.
-func (g *github) attestationsOf(owner, digest, predicateType string) []owned {
+// attestationsOf are an owner's for a digest, newest first, as far as the principal may see them.
+func (g *github) attestationsOf(who principal, owner, digest, predicateType string) []owned {
 	var out []owned
 	for _, r := range g.repos {
-		if !strings.EqualFold(r.owner, owner) {
+		if !strings.EqualFold(r.owner, owner) || !who.sees(r, "attestations") {
 			continue
 		}
 		for _, a := range r.attestations {

@@ -62,6 +62,7 @@ func (g *github) control(mux *http.ServeMux) {
 	} {
 		mux.HandleFunc("PUT "+r+path, g.changing(f))
 	}
+	g.appControl(mux)
 	mux.HandleFunc("POST "+r+"/runs/{id}/review", g.changing(g.putReview))
 	mux.HandleFunc("PUT /github/users/{login}", g.setting(g.putUser))
 	mux.HandleFunc("PUT /github/token", g.setting(g.putToken))

@@ -15,7 +15,7 @@ import (
 func (g *github) graphQL(w http.ResponseWriter, req *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.graph.serve(w, req, object{"nodes": resolver(g.nodes)})
+	g.graph.serve(w, req, object{"nodes": resolver(g.nodesFor(principalOf(req.Context())))})
 }
 
 // refusedByGitHub is a query that is not valid.
@@ -23,8 +23,14 @@ func refusedByGitHub(reason string) object {
 	return object{"message": reason, "extensions": object{"code": "undefinedField"}}
 }
 
-// nodes answers each id with its node, or with null and an error.
-func (g *github) nodes(args map[string]any) (any, error) {
+// nodesFor is nodes for a principal.
+func (g *github) nodesFor(who principal) func(map[string]any) (any, error) {
+	return func(args map[string]any) (any, error) { return g.nodes(who, args) }
+}
+
+// nodes answers each id with its node, or with null and an error. What a principal may not see is not
+// there.
+func (g *github) nodes(who principal, args map[string]any) (any, error) {
 	ids := listed(args["ids"])
 	if len(ids) > maxNodes {
 		return nil, graphError{fmt.Sprintf("You may not provide more than %d node ids; you provided %d.", maxNodes, len(ids)), object{"type": "ARGUMENT_LIMIT"}}
@@ -32,7 +38,7 @@ func (g *github) nodes(args map[string]any) (any, error) {
 	var missing error
 	out := []object{}
 	for _, id := range ids {
-		n := g.node(id)
+		n := g.node(who, id)
 		if n == nil {
 			missing = graphError{fmt.Sprintf("Could not resolve to a node with the global id of '%s'.", id), object{"type": "NOT_FOUND"}}
 		}
@@ -45,7 +51,7 @@ func (g *github) nodes(args map[string]any) (any, error) {
 // name it.
 func nodeID(kind string, r *repo, name any) string { return fmt.Sprintf("%s_%d_%v", kind, r.id, name) }
 
-func (g *github) node(id string) object {
+func (g *github) node(who principal, id string) object {
 	part := strings.SplitN(id, "_", 3)
 	if len(part) != 3 {
 		return nil
@@ -56,11 +62,11 @@ func (g *github) node(id string) object {
 		}
 		n, _ := strconv.ParseInt(part[2], 10, 64) // of a commit it is none, and not looked at
 		switch p, d := r.pull(n), r.deployment(n); {
-		case part[0] == "C" && r.history.bySHA[part[2]] != nil:
+		case part[0] == "C" && who.sees(r, "contents") && r.history.bySHA[part[2]] != nil:
 			return g.commitNode(r, r.history.bySHA[part[2]])
-		case part[0] == "PR" && p != nil:
+		case part[0] == "PR" && who.sees(r, "pull_requests") && p != nil:
 			return g.pullNode(r, *p)
-		case part[0] == "DE" && d != nil:
+		case part[0] == "DE" && who.sees(r, "deployments") && d != nil:
 			return g.deploymentNode(d)
 		}
 	}

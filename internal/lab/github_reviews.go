@@ -115,7 +115,11 @@ func (g *github) postReview(w http.ResponseWriter, req *http.Request, r *repo) {
 		gitHubError(w, http.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	x.pending = slices.DeleteFunc(x.pending, func(p object) bool { return slices.Contains(in.IDs, pendingID(p)) })
+	x.pending = slices.DeleteFunc(x.pending, func(p object) bool {
+		e, _ := p["environment"].(object)
+		name, _ := e["name"].(string)
+		return slices.Contains(in.IDs, pendingID(p)) && len(x.gatesOf(name, nil)) == 0
+	})
 	writeJSON(w, http.StatusOK, g.deployReviewed(r, x, v))
 }
 
@@ -141,6 +145,10 @@ func (g *github) deployReviewed(r *repo, x *run, v review) []object {
 	}
 	out := []object{}
 	for _, name := range v.Environments {
+		if waited := g.reviewed(r, x, name, v.State == "approved"); len(waited) > 0 {
+			out = append(out, waited...)
+			continue
+		}
 		shape := x.last().shape
 		d := g.newDeployment(r, object{"sha": shape["head_sha"], "ref": shape["head_branch"], "environment": name, "creator": shape["actor"]})
 		d.statuses = []object{g.statusShape(r, d, object{"state": state, "log_url": shape["html_url"]})}

@@ -15,6 +15,9 @@ type run struct {
 	attempts  []*attempt
 	approvals []any
 	pending   []object
+	gates     []*gate
+	said      []said
+	rejected  bool // by an app, or by a reviewer where apps are asked too
 }
 
 type attempt struct {

@@ -209,6 +209,7 @@ func (l *Lab) startStack(ctx context.Context, c Config) (*stack, error) {
 func (l *Lab) startPlatforms(c Config) error {
 	l.contract = newContract()
 	l.github = newGitHub(l.tokens, l.contract)
+	l.onStop(l.github.stop)
 	l.gitlab = newGitLab(l.tokens, l.contract)
 	registry, err := l.serve("registry", newRegistry(c))
 	if err != nil {

@@ -133,3 +133,28 @@ func TestEnvFileIsShellSafe(t *testing.T) {
 		t.Errorf("env file: %v, %v, want mode 600", info.Mode(), err)
 	}
 }
+
+// A job's token names the run, its attempt, the repository and its owner by number, and no
+// two tokens are the same: who takes a token once can tell.
+func TestGitHubTokenNamesItsJob(t *testing.T) {
+	seen := map[string]bool{}
+	for range 3 {
+		token, err := labUnderTest.GitHubToken("https://gate.acme.example", Claims{"run_id": "77", "run_attempt": "2"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := payload(t, token)
+		for name, want := range map[string]string{
+			"aud": "https://gate.acme.example", "run_id": "77", "run_attempt": "2", "repository_id": "123456789",
+			"repository_owner_id": "4242",
+		} {
+			if got.text(name) != want {
+				t.Errorf("%s = %v, want %s", name, got[name], want)
+			}
+		}
+		if id := got.text("jti"); len(id) < 32 || seen[id] {
+			t.Errorf("jti = %q, want one that is new", id)
+		}
+		seen[got.text("jti")] = true
+	}
+}

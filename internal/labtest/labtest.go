@@ -325,7 +325,7 @@ func (l *Lab) get(t testing.TB, path, bearer string) []byte {
 	return do(t, req)
 }
 
-func (l *Lab) send(t testing.TB, method, path string, v any) {
+func (l *Lab) send(t testing.TB, method, path string, v any) []byte {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -335,7 +335,7 @@ func (l *Lab) send(t testing.TB, method, path string, v any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	do(t, req)
+	return do(t, req)
 }
 
 func do(t testing.TB, req *http.Request) []byte {

@@ -186,3 +186,8 @@ func misnamed(a Artifact, s subject.Subject, f Fact) *miss {
 	}
 	return m
 }
+
+// Fits reports whether an artifact of the policy may be called name.
+func (p *Policy) Fits(name string) bool {
+	return slices.ContainsFunc(p.Artifacts, func(a Artifact) bool { return a.fits(name) })
+}

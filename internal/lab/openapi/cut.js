@@ -9,6 +9,9 @@
 const fs = require("fs");
 
 const operations = {
+  "/app/hook/deliveries": ["get"],
+  "/app/hook/deliveries/{delivery_id}/attempts": ["post"],
+  "/app/installations/{installation_id}/access_tokens": ["post"],
   "/meta": ["get"],
   "/orgs/{org}/attestations/bulk-list": ["post"],
   "/orgs/{org}/teams/{team_slug}": ["get"],
@@ -22,6 +25,7 @@ const operations = {
   "/repos/{owner}/{repo}/actions/runs/{run_id}/approvals": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/attempts/{attempt_number}/jobs": ["get"],
+  "/repos/{owner}/{repo}/actions/runs/{run_id}/deployment_protection_rule": ["post"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/jobs": ["get"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/pending_deployments": ["get", "post"],
   "/repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs": ["post"],
@@ -49,6 +53,7 @@ const operations = {
   "/repos/{owner}/{repo}/environments/{environment_name}/secrets": ["get"],
   "/repos/{owner}/{repo}/git/matching-refs/{ref}": ["get"],
   "/repos/{owner}/{repo}/git/ref/{ref}": ["get"],
+  "/repos/{owner}/{repo}/installation": ["get"],
   "/repos/{owner}/{repo}/issues/{issue_number}/timeline": ["get"],
   "/repos/{owner}/{repo}/pulls": ["get"],
   "/repos/{owner}/{repo}/pulls/{pull_number}": ["get"],

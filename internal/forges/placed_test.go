@@ -1,4 +1,4 @@
-package cli
+package forges
 
 import (
 	"context"
@@ -8,22 +8,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
-
-// A version of a policy that cannot be read still says where entries were kept.
-func TestG11_where_entries_were_kept_before(t *testing.T) {
-	r := &run{}
-	for text, want := range map[string]string{
-		"record-store: oci://ghcr.io/acme/records\nversion: 9\n":               "ghcr.io/acme/records",
-		"version: 9\nrecord-store: 'oci://ghcr.io/acme/records' # here\n":      "ghcr.io/acme/records",
-		`{"version": 9, "record-store": "oci://ghcr.io/acme/records", "x": 1}`: "ghcr.io/acme/records",
-		"version: 9\n":              "",
-		"record-store: elsewhere\n": "",
-	} {
-		if got := r.storeIn([]byte(text)); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
 
 // A branch has one file, or answers with an error.
 type oneFile struct {
@@ -49,7 +33,7 @@ func TestG11_what_a_workflow_file_says_of_where_a_job_was(t *testing.T) {
 		"it is not there":      {oneFile{err: fault.New(fault.Refused, fault.Policy, "", "no such file")}, policy.No, ""},
 		"nobody answers":       {oneFile{err: fault.New(fault.Unavailable, fault.NotAvailable, "", "silence")}, policy.No, fault.NotAvailable},
 	} {
-		got, err := placedOnGitHub(t.Context(), x.file, policy.PlaceQuery{Environment: "production", Workflow: "w.yml"})
+		got, err := PlacedOnGitHub(t.Context(), x.file, policy.PlaceQuery{Environment: "production", Workflow: "w.yml"})
 		if got.Within != x.within || (x.within == policy.No) != (got.Why != "") || err != nil && fault.Of(err).Code != x.err || (err == nil) != (x.err == "") {
 			t.Errorf("%s: %+v, %v, want %v and %q", name, got, err, x.within, x.err)
 		}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/report"
+)
+
+// ledgerInputs is what ledger alone is told.
+type ledgerInputs struct {
+	Of   []string `input:"of"`
+	Keys []string `input:"key"`
+	Kept []string `input:"kept"`
+	Leaf string   `input:"leaf"`
+}
+
+// ledgerCommand reads an export of a server's ledger, or a proof from one, and asks nobody.
+func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
+	action, files := in.Of[len(in.Of)-1], in.Of[:len(in.Of)-1]
+	if known := []string{"verify", "prove", "show"}; !slices.Contains(known, action) {
+		action, files = in.Of[0], in.Of[1:]
+	}
+	if len(files) != 1 {
+		return answer{}, usage("want: sallyport ledger verify FILE, sallyport ledger show FILE, or sallyport ledger prove --leaf N FILE")
+	}
+	var kept []string
+	for _, path := range in.Kept {
+		const most = 16 << 10
+		b, err := content(path, most)
+		if err != nil {
+			return answer{}, err
+		}
+		kept = append(kept, string(b))
+	}
+	f, err := file.Open(files[0])
+	if err != nil {
+		return answer{}, fault.New(fault.Usage, fault.Path, "", "opening the export %q: %w", files[0], fault.Cause(err))
+	}
+	defer func() { _ = f.Close() }() // it was read
+	switch action {
+	case "verify":
+		return done, r.verifyLedger(f, in.Keys, kept)
+	case "show":
+		return done, r.showLedger(f, in.Keys, kept)
+	case "prove":
+		return done, r.prove(f, in, kept)
+	}
+	return answer{}, usage("ledger %q, want verify, show or prove", action)
+}
+
+// proofIn reads a proof; is says that the file holds one and no export.
+func proofIn(f *os.File) (p ledger.Proof, is bool, err error) {
+	const most = 512 << 10
+	info, err := f.Stat()
+	if err != nil || info.Size() > most {
+		return p, false, fault.Cause(err)
+	}
+	b := make([]byte, info.Size())
+	if _, err := f.ReadAt(b, 0); err != nil {
+		return p, false, nil //nolint:nilerr // an export is read as one
+	}
+	if !bytes.Contains(b, []byte(`"hashes"`)) || bytes.Contains(b, []byte("}\n{")) {
+		return p, false, nil
+	}
+	p, err = ledger.ReadProof(bytes.TrimSpace(b))
+	return p, true, err
+}
+
+func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
+	p, is, err := proofIn(f)
+	if err != nil {
+		return err
+	}
+	if is {
+		if err := p.Check(keys); err != nil {
+			return err
+		}
+		what := "an older checkpoint"
+		if p.Leaf != "" {
+			what = "leaf " + strconv.FormatInt(p.Index, 10)
+		}
+		_, err := fmt.Fprintf(r.Stdout, "the proof holds: %s is in the ledger of the checkpoint\n", what)
+		return err
+	}
+	s, err := ledger.Verify(f, keys, kept...)
+	if err != nil {
+		return err
+	}
+	if r.in.Format == "json" {
+		return report.Document(r.Stdout, map[string]any{"origin": s.Checkpoint.Origin, "size": s.Checkpoint.Size, "root": s.Checkpoint.Root,
+			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept)})
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "ledger    %s\nleaves    %d, root %s\n", report.Plain(s.Checkpoint.Origin), s.Checkpoint.Size, s.Checkpoint.Root)
+	for _, k := range slices.Sorted(maps.Keys(s.Kinds)) {
+		fmt.Fprintf(&b, "          %d %s\n", s.Kinds[k], k)
+	}
+	if s.Hidden > 0 {
+		fmt.Fprintf(&b, "          %d are not shown in this export\n", s.Hidden)
+	}
+	if !s.Last.IsZero() {
+		fmt.Fprintf(&b, "from      %s to %s\n", s.First.Format(time.RFC3339), s.Last.Format(time.RFC3339))
+	}
+	if len(kept) > 0 {
+		fmt.Fprintf(&b, "kept      %s agree\n", plural(len(kept), "checkpoint"))
+	}
+	b.WriteString("verified\n")
+	_, err = r.Stdout.Write([]byte(b.String()))
+	return err
+}
+
+// showLedger shows leaves to people. Nothing is shown of an export that does not verify.
+func (r *run) showLedger(f *os.File, keys, kept []string) error {
+	if _, err := ledger.Verify(f, keys, kept...); err != nil {
+		return err
+	}
+	if _, err := f.Seek(0, 0); err != nil {
+		return fault.Errorf("reading the export again: %w", fault.Cause(err))
+	}
+	_, err := ledger.Read(f, func(l ledger.Line) error {
+		if r.in.Format == "json" {
+			if l.Bytes == nil {
+				return nil
+			}
+			_, err := fmt.Fprintf(r.Stdout, "%s\n", l.Bytes)
+			return err
+		}
+		if l.Bytes == nil {
+			_, err := fmt.Fprintf(r.Stdout, "%6d  not shown\n", l.Index)
+			return err
+		}
+		x, err := ledger.ParseLeaf(l.Bytes)
+		if err == nil {
+			_, err = fmt.Fprintf(r.Stdout, "%6d  %s  %-11s  %s\n", l.Index, x.At.Format(time.RFC3339), x.Kind, report.Plain(leafText(&x)))
+		}
+		return err
+	})
+	return err
+}
+
+// leafText is a leaf as one line.
+func leafText(l *ledger.Leaf) string {
+	a := &l.About
+	var parts []string
+	add := func(format, value string) {
+		if value != "" {
+			parts = append(parts, fmt.Sprintf(format, value))
+		}
+	}
+	add("%s", l.Name)
+	add("run %s", a.Run)
+	add("into %s", a.Environment)
+	add("%s", a.Outcome)
+	add("%s", a.Code)
+	add("%s", a.Type)
+	add("by %s", a.Signer)
+	add("policy %s", a.Policy)
+	add("%s", a.Program)
+	return strings.Join(parts, ", ")
+}
+
+func (r *run) prove(f *os.File, in ledgerInputs, kept []string) error {
+	var p ledger.Proof
+	var err error
+	switch n, bad := strconv.ParseInt(in.Leaf, 10, 64); {
+	case in.Leaf != "" && len(kept) > 0, in.Leaf == "" && len(kept) != 1:
+		return usage("prove one thing: --leaf N, or one checkpoint with --kept")
+	case in.Leaf == "":
+		p, err = ledger.Consistency(f, in.Keys, kept[0])
+	case bad != nil:
+		return usage("--leaf %q, want a place from 0", in.Leaf)
+	default:
+		p, err = ledger.Inclusion(f, in.Keys, n)
+	}
+	if err != nil {
+		return err
+	}
+	b, err := p.JSON()
+	if err != nil {
+		return err
+	}
+	if r.in.Output != "" {
+		return write(r.in.Output, append(b, '\n'))
+	}
+	_, err = fmt.Fprintf(r.Stdout, "%s\n", b)
+	return err
+}

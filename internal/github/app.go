@@ -1,0 +1,341 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// App is a GitHub App, which answers protection rules of deployments. It asks about each repository with a token of its own, which may
+// do there what the app needs and nothing elsewhere. No token is stored.
+type App struct {
+	Server, API *url.URL
+	ID          string // its client identifier, or its number
+	Now         func() time.Time
+
+	key    *rsa.PrivateKey
+	mu     sync.Mutex // of the map
+	tokens map[tokenOf]*grant
+}
+
+type tokenOf struct{ installation, repository int64 }
+
+// grant is the token of one repository. Who has its turn may ask for another one; the others wait for
+// that one, and nobody waits for the tokens of other repositories.
+type grant struct {
+	turn  chan struct{} // holds one thing while somebody has it
+	token string
+	until time.Time
+}
+
+// may is what the token of one repository is asked for (docs.github.com, "Permissions required for GitHub Apps").
+var may = map[string]string{"actions": "read", "attestations": "read", "contents": "read", "deployments": "write", "metadata": "read", "pull_requests": "read"}
+
+// NewApp reads the private key of an app, in PEM.
+func NewApp(server, api, id string, key []byte) (*App, error) {
+	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}}
+	if id == "" {
+		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
+			"the app has no ID")
+	}
+	var err error
+	if a.Server, err = parseAddress("the host", server); err != nil {
+		return nil, err
+	}
+	if api == "" {
+		api = usualAPI(a.Server)
+	}
+	if a.API, err = parseAddress("the API", api); err != nil {
+		return nil, err
+	}
+	bad := func(why string) error {
+		return fault.New(fault.Usage, fault.Config, "generate a private key on the app's settings page, and hand its file over", "the app's key %s", why)
+	}
+	block, _ := pem.Decode(key)
+	if block == nil {
+		return nil, bad("is not in PEM")
+	}
+	if a.key, err = x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+		return a, nil
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, bad("cannot be read")
+	}
+	var is bool
+	if a.key, is = parsed.(*rsa.PrivateKey); !is {
+		return nil, bad("is no RSA key")
+	}
+	return a, nil
+}
+
+// jwt is what the app shows of itself, for ten minutes at most (docs.github.com, "Generating a JSON Web Token for a GitHub App").
+func (a *App) jwt() (string, error) {
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	if err != nil {
+		return "", fault.Errorf("signing for the app: %w", fault.Cause(err))
+	}
+	const early, late = time.Minute, 9 * time.Minute // clocks differ
+	now := a.Now()
+	claims, err := json.Marshal(map[string]any{"iss": a.ID, "iat": now.Add(-early).Unix(), "exp": now.Add(late).Unix()})
+	if err != nil {
+		return "", err
+	}
+	signed, err := signer.Sign(claims)
+	if err != nil {
+		return "", fault.Errorf("signing for the app: %w", fault.Cause(err))
+	}
+	return signed.CompactSerialize()
+}
+
+// token is one for one repository. It is used until shortly before it ends.
+func (a *App) token(ctx context.Context, installation, repository int64) (string, error) {
+	const spare = 5 * time.Minute
+	g := a.grant(tokenOf{installation, repository})
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-ctx.Done():
+		return "", client.Unanswered(a.API.Host, context.Cause(ctx))
+	}
+	if a.Now().Add(spare).Before(g.until) {
+		return g.token, nil
+	}
+	token, until, err := a.ask(ctx, installation, repository)
+	if err == nil {
+		g.token, g.until = token, until
+	}
+	return token, err
+}
+
+// grant is the token of a repository; it may be none yet.
+func (a *App) grant(key tokenOf) *grant {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.tokens[key] == nil {
+		a.tokens[key] = &grant{turn: make(chan struct{}, 1)}
+	}
+	return a.tokens[key]
+}
+
+// forget drops a token that did not do what it is for: somebody may have taken it back.
+func (a *App) forget(installation, repository int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.tokens, tokenOf{installation, repository})
+}
+
+// ask asks for a token of one repository, and says until when it is good.
+func (a *App) ask(ctx context.Context, installation, repository int64) (string, time.Time, error) {
+	none := time.Time{}
+	shown, err := a.jwt()
+	if err != nil {
+		return "", none, err
+	}
+	body, err := json.Marshal(map[string]any{"repository_ids": []int64{repository}, "permissions": may})
+	if err != nil {
+		return "", none, err
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	address := a.API.JoinPath("app/installations", strconv.FormatInt(installation, 10), "access_tokens")
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return "", none, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/vnd.github+json")
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+shown)
+	resp, err := client.New(client.Options{Base: a.API, Credential: h, MaxBody: maxAnswer}).Do(req)
+	if err != nil {
+		return "", none, client.Unanswered(a.API.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode != http.StatusCreated {
+		return "", none, noToken(installation, repository, resp.StatusCode)
+	}
+	var said struct {
+		Token        string    `json:"token"`
+		Until        time.Time `json:"expires_at"`
+		Repositories []struct {
+			ID int64 `json:"id"`
+		} `json:"repositories"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Token == "" {
+		return "", none, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API gave the app an answer without a token")
+	}
+	if len(said.Repositories) != 1 || said.Repositories[0].ID != repository {
+		return "", none, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API gave the app a token for other repositories than %d", repository)
+	}
+	return said.Token, said.Until, nil
+}
+
+// install is the next step where the app may not do what it is for.
+const install = "install the app on the repository with the permissions that sallyport-server app manifest lists"
+
+// noToken is the fault of an app that is given none. An installation that does not hold the
+// repository is somebody else's (J07).
+func noToken(installation, repository int64, status int) error {
+	kind, code, hint := fault.Unavailable, fault.NotAvailable, install
+	switch status {
+	case http.StatusUnauthorized:
+		hint = "compare the app's ID and its private key with its settings page, and set this machine's clock"
+	case http.StatusNotFound, http.StatusUnprocessableEntity:
+		kind, code = fault.Refused, fault.Authn
+	}
+	return fault.New(kind, code, hint, "the app gets no token for repository %d of installation %d: the GitHub API answered %d",
+		repository, installation, status)
+}
+
+// Waiting is a run that waits at an environment, as the app asks about it.
+type Waiting struct {
+	*Repo
+	environment string
+	run         int64
+}
+
+// Waiting opens the repository of a run for the app. The installation has to hold the repository, whose number and name have to
+// be those that the API names. It asks which attempt of the run is the newest, which is the one that waits.
+func (a *App) Waiting(ctx context.Context, installation, repository int64, name string, number int64, environment string) (*Waiting, error) {
+	token, err := a.token(ctx, installation, repository)
+	if err != nil {
+		return nil, err
+	}
+	repo, err := newRepo(a.Server.String(), name, token)
+	if err != nil {
+		return nil, err
+	}
+	repo.Now, repo.api, repo.Need = a.Now, a.API, install
+	ctx, cancel := repo.within(ctx)
+	defer cancel()
+	own, err := repo.repository(ctx)
+	if err != nil {
+		a.forget(installation, repository)
+		return nil, err
+	}
+	if own.ID != repository {
+		return nil, fault.New(fault.Refused, fault.Source, "", "%s has the number %d now, and the request was about %d", name, own.ID, repository)
+	}
+	repo.id = strconv.FormatInt(repository, 10)
+	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return nil, fault.New(fault.Refused, fault.BuildState, "", "run %d is not there any more", number)
+	}
+	repo.asker = attempt{number, r.Attempt}
+	return &Waiting{Repo: repo, environment: environment, run: number}, nil
+}
+
+// Attempt is the newest attempt of the run.
+func (w *Waiting) Attempt() int { return w.asker.n }
+
+// Tenant is the number of the account that the repository belongs to.
+func (w *Waiting) Tenant(ctx context.Context) (string, error) {
+	own, err := w.repository(ctx)
+	if err != nil || own.Owner == nil {
+		return "", err
+	}
+	return strconv.FormatInt(own.Owner.ID, 10), nil
+}
+
+// Commit is what the run is of, and Done says that it has ended, so that it waits for nothing.
+func (w *Waiting) Commit(ctx context.Context) (commit string, done bool, err error) {
+	ctx, cancel := w.within(ctx)
+	defer cancel()
+	a, err := w.fresh(ctx, w.at("actions/runs/%d", w.run), readActions)
+	if err != nil || !a.found {
+		return "", err == nil, err
+	}
+	var r run
+	if err := w.read(a, &r); err != nil {
+		return "", false, err
+	}
+	if r.ID != w.run || r.Attempt != w.asker.n {
+		return r.HeadSHA, true, nil // another attempt is asked about by itself
+	}
+	return r.HeadSHA, r.done(), nil
+}
+
+// Still reports whether the environment waits in this run. It is asked anew each time.
+func (w *Waiting) Still(ctx context.Context) (bool, error) {
+	ctx, cancel := w.within(ctx)
+	defer cancel()
+	a, err := w.fresh(ctx, w.at("actions/runs/%d/pending_deployments", w.run), readActions)
+	if err != nil || !a.found {
+		return false, err
+	}
+	var all []struct {
+		Environment struct {
+			Name string `json:"name"`
+		} `json:"environment"`
+	}
+	if err := w.read(a, &all); err != nil {
+		return false, err
+	}
+	for _, p := range all {
+		if p.Environment.Name == w.environment {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// MaxComment is how many characters a comment has at most (docs.github.com, "Creating custom deployment protection rules").
+const MaxComment = 1024
+
+// Answer tells the platform whether the deployment may go on; with an empty state it is a note alone. taken is false where the
+// platform waits for no answer any more.
+func (w *Waiting) Answer(ctx context.Context, state, comment string) (taken bool, err error) {
+	ctx, cancel := w.within(ctx)
+	defer cancel()
+	body := map[string]string{"environment_name": w.environment, "comment": comment}
+	if state != "" {
+		body["state"] = state
+	}
+	req, err := w.gh().NewRequest(http.MethodPost, w.at("actions/runs/%d/deployment_protection_rule", w.run), body)
+	if err != nil {
+		return false, fmt.Errorf("answering GitHub: %w", err)
+	}
+	_, err = w.send(ctx, req, nil)
+	switch status := statusOf(err); {
+	case err == nil:
+		return true, nil
+	case status == http.StatusNotFound, status == http.StatusUnprocessableEntity:
+		return false, nil
+	case status != 0:
+		return false, w.notTold(status, readActions)
+	default:
+		return false, w.unanswered(err)
+	}
+}
+
+// Manifest is what GitHub's page for making an app takes (docs.github.com, "Registering a GitHub App from a manifest"). url is
+// where the server is reached, and door the path at which it takes deliveries.
+func Manifest(name, address, door string) ([]byte, error) {
+	address = strings.TrimSuffix(address, "/")
+	return json.MarshalIndent(map[string]any{
+		"name": name, "url": address, "public": false,
+		"hook_attributes":     map[string]any{"url": address + door, "active": true},
+		"default_permissions": may,
+		"default_events":      []string{"deployment", "deployment_protection_rule", "deployment_review", "deployment_status", "workflow_run", "push"},
+	}, "", "  ")
+}

@@ -1,0 +1,540 @@
+// Package decide answers the platform: a deployment that waits → what its run has attested → a verdict → a decision that is kept → an
+// answer that is sent → that it arrived.
+//
+// Only a verdict makes an answer. It refuses to approve because of time, of an error or of a restart: what is not decided waits, and
+// what never can be is rejected.
+package decide
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/server/event"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+	"github.com/sallyport-dev/sallyport/internal/verdict"
+)
+
+// A Rule is the policy of a repository, as the server's configuration names it.
+type Rule struct {
+	*policy.Policy
+	Source []byte
+	File   string                                        // for people
+	Beside func(name string, most int64) ([]byte, error) // files that it names
+}
+
+// Platform is a run that waits at an environment.
+type Platform interface {
+	gate.Guard
+	gate.RecordHome
+	Evidence() gate.Store
+	Attempt() int
+	Commit(ctx context.Context) (commit string, done bool, err error)
+	Still(ctx context.Context) (bool, error)
+	Tenant(ctx context.Context) (string, error)
+	// Answer tells the platform; state is approved, rejected, or empty for a note. taken is false where nothing waits any more.
+	Answer(ctx context.Context, state, comment string) (taken bool, err error)
+}
+
+// A Decider decides. Its fields are set once.
+type Decider struct {
+	Keep     *keep.Store
+	Rule     func(r event.Repository) (*Rule, error) // nil: none names the repository
+	Open     func(ctx context.Context, d event.Deployment) (Platform, error)
+	Trust    func(ctx context.Context, r *Rule) *gate.Trust
+	Now      func() time.Time
+	Log      *slog.Logger
+	Program  string        // and its version
+	URL      string        // of the server, for links
+	Missing  time.Duration // how long evidence may be missing, or the platform out, before the answer is no
+	Approval time.Duration // how long an approval may
+	Workers  int
+}
+
+// Times between two looks at a deployment that waits.
+const (
+	soon  = 5 * time.Second
+	later = 30 * time.Second
+	stale = time.Minute // an approval that was not sent within it is judged again
+)
+
+// Decide looks at one deployment. It returns when to look again, 0: never.
+func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (time.Duration, error) {
+	w, there, err := d.Keep.Deployment(ctx, r, id)
+	if err != nil || !there || w.State == keep.IsAnswered || w.State == keep.IsClosed {
+		return 0, err
+	}
+	log := d.Log.With("host", w.Host, "repository", w.Repository.ID, "run", w.Run, "deployment", w.ID)
+	after, err := d.look(ctx, w, log)
+	if err == nil {
+		return after, nil
+	}
+	f := fault.Of(err)
+	log.Warn("a deployment was not decided", "code", f.Code, "reason", fault.Bound(f.Error()))
+	if old, kept, _ := d.Keep.Decision(ctx, w); kept && old.Answer == event.Rejected {
+		return 0, err // it stands, and is sent again
+	}
+	if f.Kind == fault.Refused || f.Kind == fault.Usage { // asking again would give the same
+		return 0, d.refuse(ctx, w, string(f.Code), f.Error(), log)
+	}
+	if age := d.Now().Sub(w.Asked); age < d.Missing {
+		return 0, err // the queue asks again
+	}
+	return 0, d.refuse(ctx, w, string(f.Code), fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error()), log)
+}
+
+// look is one attempt at one deployment.
+func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (time.Duration, error) {
+	at, err := d.Open(ctx, w.Deployment)
+	if err != nil {
+		return 0, err
+	}
+	old, kept, err := d.Keep.Decision(ctx, w)
+	if err != nil {
+		return 0, err
+	}
+	switch commit, done, err := at.Commit(ctx); {
+	case err != nil:
+		return 0, err
+	case done:
+		return 0, d.close(ctx, w)
+	case commit != w.Commit:
+		return 0, d.refuse(ctx, w, string(fault.Source), fmt.Sprintf("the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
+	}
+	if waits, err := at.Still(ctx); err != nil || !waits {
+		if err != nil {
+			return 0, err
+		}
+		return 0, d.close(ctx, w)
+	}
+	switch attempt := at.Attempt(); {
+	case w.Attempt == 0: // no event says it
+		w.Attempt = attempt
+		if err := d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, attempt, w.State) }); err != nil {
+			return 0, err
+		}
+	case w.Attempt != attempt: // the run was started again, and that attempt is asked about by itself
+		return 0, d.close(ctx, w)
+	}
+	if w.Owner, err = at.Tenant(ctx); err != nil {
+		return 0, err
+	}
+	if kept && old.Answer == event.Rejected {
+		return 0, d.send(ctx, w, at, old, log) // it stands, and had perhaps not arrived
+	}
+	j, err := d.judge(ctx, w, at)
+	if err != nil {
+		return 0, err
+	}
+	return d.conclude(ctx, w, at, j, log)
+}
+
+// A judgement is a verdict, and what it rests on.
+type judgement struct {
+	verdict  verdict.Verdict
+	policy   string
+	input    subject.Digest
+	kept     []byte
+	record   []byte
+	subjects []string
+	missing  bool // evidence is missing, which may still come
+}
+
+// judge asks the gate about everything that the run has attested.
+func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judgement, error) {
+	rule, err := d.Rule(w.Repository)
+	if err != nil {
+		return nil, err
+	}
+	if rule == nil {
+		return nil, fault.New(fault.Refused, fault.Policy, "name a policy for the repository in the server's configuration", "the server has no policy for repository %s (%s)", w.Repository.ID, w.Name)
+	}
+	if _, known := rule.Environment(w.Environment); !known {
+		return nil, fault.New(fault.Refused, fault.Policy, "let the policy say what this environment requires", "the server's policy has no environment %q", w.Environment)
+	}
+	subjects, err := d.subjects(ctx, w, rule)
+	if err != nil {
+		return nil, err
+	}
+	if len(subjects) == 0 {
+		return &judgement{policy: rule.Digest.String(), missing: true}, nil
+	}
+	trust := d.Trust(ctx, rule)
+	verifiers, anchors, err := trust.Of(rule.Policy)
+	if err != nil {
+		return nil, err
+	}
+	guard := served{Platform: at, rule: rule}
+	now := d.Now().UTC().Truncate(time.Second)
+	g := &gate.Gate{
+		Policy: rule.Policy, Stores: []gate.Store{d.pushed(w.Repository), at.Evidence()}, Verifiers: verifiers, Workers: d.Workers, Now: now,
+		Guard: gate.Doors{Guard: guard, Policy: rule.Policy, Home: w.Host + "/" + w.Name, Elsewhere: elsewhere, Need: func(policy.Forge, string) string { return "" }},
+		Home:  w.Host + "/" + w.Name, File: policy.UsualPath, Next: func(x *sigstore.Rejection) string { return x.Hint },
+		Read: func(source []byte) (*policy.Policy, error) { return policy.Read(source, "the policy", forges.Words()) },
+		Roots: func(p *policy.Policy, _ string, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
+			return trust.Before(p, known)
+		},
+		Records: both{d.pushed(w.Repository), at.Evidence()},
+	}
+	in, err := g.Look(ctx, subjects, w.Environment)
+	if err != nil {
+		return nil, err
+	}
+	v, err := gate.Decide(in)
+	if err != nil {
+		return nil, err
+	}
+	return d.recorded(w, rule, anchors, &in, v)
+}
+
+// subjects are the artifacts that the run has attested under names of the policy. Those of an earlier attempt count too: the jobs
+// that made them did not run again.
+func (d *Decider) subjects(ctx context.Context, w keep.Waiting, rule *Rule) ([]subject.Subject, error) {
+	all, err := d.Keep.OfRun(ctx, w.Repository, w.Run)
+	if err != nil {
+		return nil, err
+	}
+	var out []subject.Subject
+	for _, e := range all {
+		if e.Attempt > w.Attempt || !strings.HasPrefix(e.Type, "https://slsa.dev/provenance/") {
+			continue
+		}
+		for _, a := range e.About {
+			digest, err := subject.ParseDigest(a.Digest)
+			if err != nil || !rule.Fits(a.Name) {
+				continue
+			}
+			s := subject.Subject{Name: a.Name, Digest: digest}
+			if !slices.ContainsFunc(out, func(x subject.Subject) bool { return x.Name == s.Name && x.Digest == s.Digest }) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out, nil
+}
+
+// recorded writes down what a verdict rests on.
+func (d *Decider) recorded(w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict) (*judgement, error) {
+	j := &judgement{verdict: v, policy: rule.Digest.String(), missing: lacks(v)}
+	var err error
+	if j.kept, err = in.JSON(); err != nil {
+		return nil, err
+	}
+	j.input = subject.Sum(j.kept)
+	core := policy.NewCore(in, v, j.input)
+	digest, err := core.Digest()
+	if err != nil {
+		return nil, err
+	}
+	rec := report.NewRecord(d.Program, v)
+	rec.Policy = &report.Policy{File: rule.File, Digest: rule.Digest}
+	rec.Rules, rec.Input, rec.Core = policy.Rules, &j.input, &digest
+	rec.Home, rec.Run = w.Host+"/"+w.Name, w.Host+"/"+w.Name+"/actions/runs/"+strconv.FormatInt(w.Run, 10)+"/attempts/"+strconv.Itoa(w.Attempt)
+	for _, a := range anchors {
+		rec.TrustedRoots = append(rec.TrustedRoots, report.TrustedRoot{Name: a.Trust.String(), Digest: a.Root.Digest()})
+	}
+	rec.Stamp(in.Now)
+	var b bytes.Buffer
+	if err := report.JSON(&b, rec); err != nil {
+		return nil, err
+	}
+	j.record = b.Bytes()
+	for _, c := range in.Candidates {
+		if s := c.Subject.Digest.String(); !slices.Contains(j.subjects, s) {
+			j.subjects = append(j.subjects, s)
+		}
+	}
+	return j, nil
+}
+
+// lacks reports whether a verdict denies for nothing but evidence that is not there yet.
+func lacks(v verdict.Verdict) bool {
+	all := slices.Clone(v.Findings)
+	for _, j := range v.Judgements {
+		all = append(all, j.Findings...)
+	}
+	denies := slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
+	return len(denies) > 0 && !slices.ContainsFunc(denies, func(f verdict.Finding) bool { return f.Code != fault.EvidenceMissing })
+}
+
+// first is the finding that people are shown first.
+func first(v verdict.Verdict, o verdict.Outcome) verdict.Finding {
+	all := slices.Clone(v.Findings)
+	for _, j := range v.Judgements {
+		all = append(all, j.Findings...)
+	}
+	for _, f := range all {
+		if f.Outcome == o {
+			return f
+		}
+	}
+	return verdict.Finding{}
+}
+
+// conclude turns a verdict into an answer, or says when to look again.
+func (d *Decider) conclude(ctx context.Context, w keep.Waiting, at Platform, j *judgement, log *slog.Logger) (time.Duration, error) {
+	age := d.Now().Sub(w.Asked)
+	if len(j.record) == 0 {
+		if age < d.Missing {
+			return soon, d.note(ctx, w, at, "waiting: the run has pushed no evidence about an artifact that the policy names")
+		}
+		return 0, d.refuse(ctx, w, string(fault.EvidenceMissing), "the run has pushed no evidence about an artifact that the policy names: let attest push it, with the server's address", log)
+	}
+	a := j.verdict.Answer()
+	switch {
+	case a.Watched:
+		return 0, d.answer(ctx, w, at, j, event.Approved, a.String(), log)
+	case a.Allows():
+		return 0, d.answer(ctx, w, at, j, event.Approved, "allowed", log)
+	case a.Outcome == verdict.Wait && age < d.Approval:
+		return later, d.note(ctx, w, at, "waiting: "+said(first(j.verdict, verdict.Wait)))
+	case a.Outcome == verdict.Deny && j.missing && age < d.Missing:
+		return soon, d.note(ctx, w, at, "waiting: "+said(first(j.verdict, verdict.Deny)))
+	default:
+		return 0, d.answer(ctx, w, at, j, event.Rejected, said(first(j.verdict, a.Outcome)), log)
+	}
+}
+
+// said is a finding as one line.
+func said(f verdict.Finding) string {
+	text := string(f.Code) + ": " + f.Reason
+	if f.Found != "" {
+		text += "; found " + f.Found
+	}
+	if f.Hint != "" {
+		text += "; next: " + f.Hint
+	}
+	return text
+}
+
+// answer keeps a decision with its leaf, and sends it.
+func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *judgement, a event.Answer, reason string, log *slog.Logger) error {
+	var f verdict.Finding // of what is met, there is nothing to say
+	if !j.verdict.Answer().Allows() {
+		f = first(j.verdict, j.verdict.Outcome())
+	}
+	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(f.Code), Reason: reason,
+		Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
+	kind := ledger.Judged
+	if x.Watched {
+		kind = ledger.WouldJudge
+	}
+	if err := d.decided(ctx, w, x, kind, j.verdict.Answer().String(), subject.Sum(j.record).String()); err != nil {
+		return err
+	}
+	return d.send(ctx, w, at, x, log)
+}
+
+// refuse keeps a rejection that no verdict led to, and sends it where the platform can be asked.
+func (d *Decider) refuse(ctx context.Context, w keep.Waiting, code, reason string, log *slog.Logger) error {
+	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: code, Reason: reason, Verdict: []byte{}, Kept: []byte{}}
+	if err := d.decided(ctx, w, x, ledger.Judged, verdict.Deny.String(), ""); err != nil {
+		return err
+	}
+	at, err := d.Open(ctx, w.Deployment)
+	if err != nil {
+		return err
+	}
+	return d.send(ctx, w, at, x, log)
+}
+
+// decided keeps a decision and its leaf together.
+func (d *Decider) decided(ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string) error {
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
+		if err := d.noted(tx, w, x); err != nil {
+			return err
+		}
+		leaf := d.leaf(w, kind, x)
+		leaf.About.Outcome, leaf.About.Verdict = outcome, record
+		n, err := tx.Append(leaf)
+		if err != nil {
+			return err
+		}
+		return tx.Decide(w, x, n)
+	})
+}
+
+// noted writes a leaf where another policy counts for a repository than when it was asked about last.
+func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
+	if x.Policy == "" {
+		return nil
+	}
+	before, err := tx.Policy(w.Repository, x.Policy)
+	if err != nil || before == x.Policy {
+		return err
+	}
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID, Name: w.Name,
+		About: ledger.About{Policy: x.Policy, Before: before}})
+	return err
+}
+
+func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledger.Leaf {
+	const most = 500
+	return ledger.Leaf{Kind: kind, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID, Name: w.Name, About: ledger.About{
+		Run: strconv.FormatInt(w.Run, 10), Attempt: w.Attempt, Environment: w.Environment, Deployment: strconv.FormatInt(w.ID, 10), Commit: w.Commit,
+		Subjects: x.Subjects, Outcome: string(x.Answer), Code: x.Code, Reason: cut(x.Reason, most), Policy: x.Policy, Input: x.Input, Decision: x.ID}}
+}
+
+// send posts what the row says, and keeps that it arrived. An approval that is old is judged again first, by its caller.
+func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event.Decision, log *slog.Logger) error {
+	if x.Answer == event.Approved {
+		if d.Now().Sub(x.At) > stale {
+			return fault.New(fault.Unavailable, fault.NotAvailable, "", "the approval is old, and is judged again")
+		}
+		if waits, err := at.Still(ctx); err != nil || !waits {
+			if err == nil {
+				err = d.close(ctx, w)
+			}
+			return err
+		}
+	}
+	taken, err := at.Answer(ctx, string(x.Answer), d.comment(x))
+	if err != nil {
+		return err
+	}
+	log.Info("a deployment was answered", "answer", x.Answer, "code", x.Code, "taken", taken)
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
+		if _, err := tx.Append(d.leaf(w, ledger.Answered, x)); err != nil {
+			return err
+		}
+		return tx.Arrived(w, x.ID, d.Now(), keep.IsAnswered)
+	})
+}
+
+// close notes that the platform waits for no answer any more.
+func (d *Decider) close(ctx context.Context, w keep.Waiting) error {
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, w.Attempt, keep.IsClosed) })
+}
+
+// maxNotes is how many notes a deployment is given before its answer. GitHub takes ten with it.
+const maxNotes = 8
+
+// note tells people what is waited for, once for each change.
+func (d *Decider) note(ctx context.Context, w keep.Waiting, at Platform, text string) error {
+	if w.Told == text || w.Notes >= maxNotes {
+		return nil
+	}
+	if _, err := at.Answer(ctx, "", comment(text)); err != nil {
+		return nil //nolint:nilerr // a note that does not arrive changes nothing
+	}
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Noted(w, text) })
+}
+
+func (d *Decider) comment(x event.Decision) string {
+	link := ""
+	if d.URL != "" && len(x.Verdict) > 0 {
+		link = "\n\n" + strings.TrimSuffix(d.URL, "/") + "/v1/decisions/" + x.ID
+	}
+	return comment("sallyport: "+string(x.Answer)+": "+x.Reason) + link
+}
+
+// comment is a text as a platform shows it: without markup, mentions and pictures of its own, and short enough.
+func comment(text string) string {
+	const most = 900 // of 1,024; a link follows
+	text = strings.NewReplacer("<", "‹", ">", "›", "@", "@\u200b", "[", "⟦", "]", "⟧", "`", "'", "\n", " ", "\r", " ").Replace(report.Plain(text))
+	return cut(text, most)
+}
+
+// cut shortens a text to a number of bytes, at a character.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	text = text[:most-len("…")]
+	for !utf8.ValidString(text) {
+		text = text[:len(text)-1]
+	}
+	return text + "…"
+}
+
+func identifier() string {
+	b := make([]byte, 16)
+	_, _ = rand.Read(b) // it never fails (crypto/rand)
+	return hex.EncodeToString(b)
+}
+
+// served is a platform whose default branch has the server's policy: the repository's own file does not count.
+type served struct {
+	Platform
+	rule *Rule
+}
+
+// File is that of the repository, or the policy.
+func (s served) File(ctx context.Context, commit, path string) ([]byte, error) {
+	if path == policy.UsualPath {
+		return s.rule.Source, nil
+	}
+	return s.Platform.File(ctx, commit, path)
+}
+
+// Versions are those of the repository's files. Of the server's policy there is one.
+func (s served) Versions(ctx context.Context, commit, path string) ([]string, error) {
+	if path == policy.UsualPath {
+		return []string{commit}, nil
+	}
+	return s.Platform.Versions(ctx, commit, path)
+}
+
+// elsewhere refuses to ask another platform: this server has no token for it.
+func elsewhere(f policy.Forge, repository string) (gate.Besides, error) {
+	return nil, fault.New(fault.Unavailable, fault.NotAvailable, "judge it with the gate, in a job that may read that repository", "the server does not ask %s/%s", f.Host, repository)
+}
+
+// pushed is the evidence that a repository has pushed, as a store.
+func (d *Decider) pushed(r event.Repository) gate.Store { return pushed{d.Keep, r} }
+
+type pushed struct {
+	keep *keep.Store
+	of   event.Repository
+}
+
+// Name is how people call it.
+func (pushed) Name() string { return "server" }
+
+// Fetch returns what was pushed about subjects.
+func (p pushed) Fetch(ctx context.Context, subjects []subject.Subject) (found store.Found, err error) {
+	for _, s := range subjects {
+		all, err := p.keep.AboutSubject(ctx, p.of, s.Digest.String())
+		if err != nil {
+			return found, err
+		}
+		for _, e := range all {
+			found.Bundles = append(found.Bundles, store.Evidence{Bundle: e.Body, Source: "server " + e.Digest})
+		}
+	}
+	return found, nil
+}
+
+// both is where entries are found: pushed, and in the platform's own store.
+type both [2]gate.Store
+
+// Name is how people call it.
+func (b both) Name() string { return b[0].Name() + " and " + b[1].Name() }
+
+// Fetch asks both.
+func (b both) Fetch(ctx context.Context, subjects []subject.Subject) (store.Found, error) {
+	one, err := b[0].Fetch(ctx, subjects)
+	if err != nil {
+		return one, err
+	}
+	other, err := b[1].Fetch(ctx, subjects)
+	other.Bundles = append(one.Bundles, other.Bundles...)
+	return other, err
+}

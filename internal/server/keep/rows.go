@@ -1,0 +1,325 @@
+package keep
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/server/event"
+)
+
+// A Tx is one transaction.
+type Tx struct {
+	ctx   context.Context
+	store *Store
+	tx    *sql.Tx
+}
+
+// Raw is the transaction for the queue, whose jobs are written in it.
+func (tx *Tx) Raw() *sql.Tx { return tx.tx }
+
+// Write runs f in a transaction. What f returns an error for has not happened.
+func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	raw, err := s.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "the database does not answer: %w", err)
+	}
+	defer func() { _ = raw.Rollback() }() // nothing, after the commit
+	if err := f(&Tx{ctx, s, raw}); err != nil {
+		return err
+	}
+	return raw.Commit()
+}
+
+// Delivered notes a delivery, and reports whether it is the first of its identifier.
+func (tx *Tx) Delivered(host, id, name string, at time.Time) (first bool, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into delivery (host, id, at, event) values ($1, $2, $3, $4) on conflict (host, id) do nothing`, host, id, at.UnixMilli(), name)
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n == 1, err
+}
+
+// Ask notes a deployment that waits, and reports whether it is new. What is known of one already stays.
+func (tx *Tx) Ask(d event.Deployment) (first bool, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into deployment (host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', '', 0) on conflict (host, repository, id) do nothing`,
+		d.Host, d.Repository.ID, d.ID, d.Owner, d.Name, d.Run, d.Attempt, d.Environment, d.Installation, d.Commit, d.Ref, d.Asked.UnixMilli())
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n == 1, err
+}
+
+// A State is how far a deployment is.
+type State string
+
+// The states. Decided: an answer is kept, and has not surely arrived. Closed: the platform no longer waits for one.
+const (
+	IsOpen     State = "open"
+	IsDecided  State = "decided"
+	IsAnswered State = "answered"
+	IsClosed   State = "closed"
+)
+
+// A Waiting is a deployment, and what the platform was told of it so far.
+type Waiting struct {
+	event.Deployment
+	State State
+	Told  string // the last status note
+	Notes int    // how many there were
+}
+
+const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes`
+
+func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
+	var asked int64
+	var state string
+	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment, &w.Installation, &w.Commit, &w.Ref, &asked, &state, &w.Told, &w.Notes)
+	w.Asked, w.State = time.UnixMilli(asked), State(state)
+	return w, err
+}
+
+// Deployment returns one; there is false if nobody has asked about it.
+func (s *Store) Deployment(ctx context.Context, r event.Repository, id int64) (w Waiting, there bool, err error) {
+	w, err = scanWaiting(s.DB.QueryRowContext(ctx, `select `+columns+` from deployment where host = $1 and repository = $2 and id = $3`, r.Host, r.ID, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return w, false, nil
+	}
+	return w, err == nil, err
+}
+
+// Undecided are the deployments that have no answer which has arrived, the oldest first.
+func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
+	rows, err := s.DB.QueryContext(ctx, `select `+columns+` from deployment where state in ('open', 'decided') order by asked`)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		w, err := scanWaiting(rows)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, w)
+	}
+	return all, rows.Err()
+}
+
+// Attempted moves a deployment to the attempt that the platform names for it now.
+func (tx *Tx) Attempted(w Waiting, attempt int, state State) error {
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2 where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
+	return err
+}
+
+// Noted keeps the last status note.
+func (tx *Tx) Noted(w Waiting, text string) error {
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set told = $1, notes = notes + 1 where host = $2 and repository = $3 and id = $4`, text, w.Host, w.Repository.ID, w.ID)
+	return err
+}
+
+// Decide keeps an answer. It is refused where one has arrived, or where the one that is kept is a rejection: a rejection never becomes
+// an approval.
+func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
+	old, there, err := tx.decision(w)
+	if err != nil {
+		return err
+	}
+	if there && (!old.Arrived.IsZero() || old.Answer == event.Rejected) {
+		return ErrDecided
+	}
+	_, err = tx.tx.ExecContext(tx.ctx, `insert into decision (id, host, repository, deployment, leaf, at, answer, watched, code, reason, policy, input, verdict, kept, subjects, arrived)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)`,
+		d.ID, w.Host, w.Repository.ID, w.ID, leaf, d.At.UnixMilli(), string(d.Answer), number(d.Watched), d.Code, d.Reason, d.Policy, d.Input, d.Verdict, d.Kept, strings.Join(d.Subjects, " "))
+	if err != nil {
+		return err
+	}
+	return tx.Attempted(w, w.Attempt, IsDecided)
+}
+
+// ErrDecided says that a deployment has an answer that no other may follow.
+var ErrDecided = errors.New("the deployment has an answer that stands")
+
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// Decision is the newest answer of a deployment.
+func (s *Store) Decision(ctx context.Context, w Waiting) (event.Decision, bool, error) {
+	return decision(ctx, s.DB, w, "")
+}
+
+func (tx *Tx) decision(w Waiting) (event.Decision, bool, error) {
+	lock := ""
+	if tx.store.PostgreSQL() {
+		// The row of the deployment orders those who decide about it.
+		if _, err := tx.tx.ExecContext(tx.ctx, `select 1 from deployment where host = $1 and repository = $2 and id = $3 for update`, w.Host, w.Repository.ID, w.ID); err != nil {
+			return event.Decision{}, false, err
+		}
+	}
+	return decision(tx.ctx, tx.tx, w, lock)
+}
+
+const decided = `id, at, answer, watched, code, reason, policy, input, verdict, kept, subjects, arrived`
+
+func decision(ctx context.Context, q queries, w Waiting, lock string) (event.Decision, bool, error) {
+	return scanDecision(q.QueryRowContext(ctx, `select `+decided+` from decision where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`+lock, w.Host, w.Repository.ID, w.ID))
+}
+
+func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
+	var at, arrived int64
+	var watched int
+	var subjects, answer string
+	err = row.Scan(&d.ID, &at, &answer, &watched, &d.Code, &d.Reason, &d.Policy, &d.Input, &d.Verdict, &d.Kept, &subjects, &arrived)
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, false, nil
+	}
+	d.At, d.Answer, d.Watched, d.Subjects = time.UnixMilli(at), event.Answer(answer), watched == 1, strings.Fields(subjects)
+	if arrived != 0 {
+		d.Arrived = time.UnixMilli(arrived)
+	}
+	return d, err == nil, err
+}
+
+// Released reports whether an environment was approved in a run. One approval is for every deployment that waits there.
+func (tx *Tx) Released(u event.Unit) (bool, error) {
+	var n int
+	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
+		on d.host = x.host and d.repository = x.repository and d.id = x.deployment
+		where d.host = $1 and d.repository = $2 and d.run = $3 and d.environment = $4 and x.answer = 'approved'`,
+		u.Host, u.ID, u.Run, u.Environment).Scan(&n)
+	return n > 0, err
+}
+
+// Decided returns an answer by its identifier.
+func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, error) {
+	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` from decision where id = $1`, id))
+}
+
+// Arrived notes that the platform took an answer, or that it waits for none.
+func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) error {
+	if _, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`, at.UnixMilli(), id); err != nil {
+		return err
+	}
+	return tx.Attempted(w, w.Attempt, state)
+}
+
+// Evidence is one signed bundle that was kept.
+type Evidence struct {
+	event.Repository
+	Digest  string // sha256:HEX of the bundle
+	Run     int64
+	Attempt int
+	Type    string // predicate type
+	Signer  string
+	At      time.Time // verified
+	Body    []byte
+	About   []Subject
+}
+
+// A Subject of evidence.
+type Subject struct{ Digest, Name string }
+
+// Keep keeps evidence, and reports whether it is new: content is kept once.
+func (tx *Tx) Keep(e Evidence) (first bool, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into evidence (digest, host, repository, owner, run, attempt, type, signer, at, body) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (digest) do nothing`,
+		e.Digest, e.Host, e.ID, e.Owner, e.Run, e.Attempt, e.Type, e.Signer, e.At.UnixMilli(), e.Body)
+	if err != nil {
+		return false, err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	for _, a := range e.About {
+		if _, err := tx.tx.ExecContext(tx.ctx, `insert into about (subject, digest, name) values ($1, $2, $3) on conflict (subject, digest) do nothing`, a.Digest, e.Digest, a.Name); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// OfRun is the evidence that was pushed by a run, the oldest first.
+func (s *Store) OfRun(ctx context.Context, r event.Repository, run int64) ([]Evidence, error) {
+	return s.evidence(ctx, `select digest, run, attempt, type, signer, at, body from evidence where host = $1 and repository = $2 and run = $3 order by at, digest`, r.Host, r.ID, run)
+}
+
+// AboutSubject is the evidence about a digest that a repository has pushed.
+func (s *Store) AboutSubject(ctx context.Context, r event.Repository, subject string) ([]Evidence, error) {
+	return s.evidence(ctx, `select e.digest, e.run, e.attempt, e.type, e.signer, e.at, e.body from evidence e join about a on a.digest = e.digest
+		where e.host = $1 and e.repository = $2 and a.subject = $3 order by e.at, e.digest`, r.Host, r.ID, subject)
+}
+
+func (s *Store) evidence(ctx context.Context, query string, args ...any) (all []Evidence, err error) {
+	rows, err := s.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	for rows.Next() {
+		var e Evidence
+		var at int64
+		if err = rows.Scan(&e.Digest, &e.Run, &e.Attempt, &e.Type, &e.Signer, &at, &e.Body); err != nil {
+			break
+		}
+		e.At = time.UnixMilli(at)
+		all = append(all, e)
+	}
+	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].About, err = s.subjects(ctx, all[i].Digest); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (s *Store) subjects(ctx context.Context, digest string) (all []Subject, err error) {
+	rows, err := s.DB.QueryContext(ctx, `select subject, name from about where digest = $1 order by subject`, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var a Subject
+		if err := rows.Scan(&a.Digest, &a.Name); err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, rows.Err()
+}
+
+// Used notes the identifier of a token, and reports whether it is used the first time.
+func (tx *Tx) Used(issuer, id string, until time.Time) (first bool, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into token (issuer, id, until) values ($1, $2, $3) on conflict (issuer, id) do nothing`, issuer, id, until.UnixMilli())
+	if err != nil {
+		return false, err
+	}
+	n, err := r.RowsAffected()
+	return n == 1, err
+}
+
+// Policy notes which policy counts for a repository, and returns the one before; "" is none.
+func (tx *Tx) Policy(r event.Repository, digest string) (before string, err error) {
+	err = tx.tx.QueryRowContext(tx.ctx, `select digest from policy where host = $1 and repository = $2`, r.Host, r.ID).Scan(&before)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) || before == digest {
+		return before, err
+	}
+	_, err = tx.tx.ExecContext(tx.ctx, `insert into policy (host, repository, digest) values ($1, $2, $3) on conflict (host, repository) do update set digest = excluded.digest`, r.Host, r.ID, digest)
+	return before, err
+}
+
+// Count is how many bundles a run has pushed.
+func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2 and run = $3`, r.Host, r.ID, run).Scan(&n)
+	return n, err
+}

@@ -1,0 +1,133 @@
+// Package pgtest starts a private PostgreSQL for tests, on a socket in a directory of its own. It ends with the process that started
+// it. It refuses to skip: where PostgreSQL is not installed, it says which package to install.
+package pgtest
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"syscall"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+)
+
+// Server is a running PostgreSQL.
+type Server struct {
+	Dir  string // its data, socket and log lie below it
+	bin  string
+	cred *syscall.Credential
+	cmd  *exec.Cmd
+}
+
+// Start makes a cluster and starts it. durable keeps what is committed over a power cut; without it tests are faster.
+func Start(durable bool) (*Server, error) {
+	bins, _ := filepath.Glob("/usr/lib/postgresql/*/bin") // the pattern is good
+	if len(bins) == 0 {
+		return nil, errors.New("PostgreSQL is not here: install the package postgresql")
+	}
+	number := func(path string) int {
+		n, _ := strconv.Atoi(filepath.Base(filepath.Dir(path))) // 0 sorts first
+		return n
+	}
+	slices.SortFunc(bins, func(a, b string) int { return number(a) - number(b) })
+	// The path of a socket has 107 bytes at most, and the user postgres has to get through every directory above it.
+	dir, err := os.MkdirTemp("/tmp", "pg")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Dir: dir, bin: bins[len(bins)-1]}
+	if os.Geteuid() == 0 { // PostgreSQL refuses to run as root
+		u, err := user.Lookup("postgres")
+		if err != nil {
+			return nil, err
+		}
+		uid, _ := strconv.Atoi(u.Uid) // on Linux they are numbers
+		gid, _ := strconv.Atoi(u.Gid)
+		s.cred = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return nil, err
+		}
+	}
+	initdb := s.command("initdb", "-D", dir+"/data", "-U", "sallyport", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	return s, s.Run(durable)
+}
+
+func (s *Server) command(name string, args ...string) *exec.Cmd {
+	c := exec.Command(filepath.Join(s.bin, name), args...) //nolint:gosec // names of this file
+	c.Dir = s.Dir
+	c.Env = []string{"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "TZ=UTC"}
+	c.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
+	return c
+}
+
+// Run starts the server on its cluster, and waits until it answers.
+func (s *Server) Run(durable bool) error {
+	on := map[bool]string{true: "on", false: "off"}[durable]
+	s.cmd = s.command("postgres", "-D", s.Dir+"/data", "-k", s.Dir, "-c", "listen_addresses=", "-c", "fsync="+on, "-c", "full_page_writes="+on,
+		"-c", "recovery_init_sync_method=syncfs", "-c", "max_connections=100")
+	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
+	log, err := os.OpenFile(s.Dir+"/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }() // the server has its own
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	const patience = 30 * time.Second
+	for end := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
+		if err = db.PingContext(context.Background()); err == nil {
+			return nil
+		}
+		if time.Now().After(end) {
+			said, _ := os.ReadFile(s.Dir + "/log")
+			return fmt.Errorf("postgres does not answer: %w\n%s", err, said)
+		}
+	}
+}
+
+// URL is that of a database.
+func (s *Server) URL(database string) string {
+	return "host=" + s.Dir + " user=sallyport dbname=" + database + " sslmode=disable"
+}
+
+// Database makes an empty one, and returns its URL.
+func (s *Server) Database(name string) (string, error) {
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.Exec(`create database "` + name + `"`)
+	return s.URL(name), err
+}
+
+// Kill is a power cut.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
+	_ = s.cmd.Wait()
+}
+
+// Stop ends the server and removes everything.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.cmd.Wait()
+	_ = os.RemoveAll(s.Dir)
+}

@@ -1,0 +1,203 @@
+// Package push takes evidence from the runs that made it: a token proves which run asks, and a bundle is kept if it verifies under the
+// policy of that repository and is of that run.
+//
+// Everything that is kept follows from the verified statement and its certificate. It refuses what somebody else signed, and what the
+// policy has no use for, so that strangers fill nothing.
+package push
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/idtoken"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/server/decide"
+	"github.com/sallyport-dev/sallyport/internal/server/event"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// Limits of one run: how many bundles are kept of it, and how many come in one request.
+const (
+	MaxOfRun     = 500
+	MaxOfRequest = 50
+)
+
+// A Host is a platform whose runs may push.
+type Host struct {
+	Host   string   // https://github.com
+	Issuer string   // of its jobs' tokens
+	Keys   *url.URL // another place that may publish its keys; nil: the issuer's own
+}
+
+// A Taker takes evidence. Its fields are set once.
+type Taker struct {
+	Keep     *keep.Store
+	Rule     func(event.Repository) (*decide.Rule, error)
+	Trust    func(context.Context, *decide.Rule) *gate.Trust
+	Hosts    []Host
+	Audience string // the server's own address
+	Now      func() time.Time
+}
+
+// A Run is who asks, as their token says it.
+type Run struct {
+	event.Repository
+	Run     int64
+	Attempt int
+	id      string
+	issuer  string
+	until   time.Time
+}
+
+// Who verifies a token, and says which run it is of. The policy's repository is known by its number.
+func (t *Taker) Who(ctx context.Context, token string) (Run, error) {
+	var host Host
+	claims, err := idtoken.Verify(ctx, token, idtoken.Wanted{
+		Audience: t.Audience, Now: t.Now(), Texts: []string{"jti", "repository", "repository_id", "repository_owner_id", "run_id", "run_attempt"},
+		Numbers: []string{"exp"},
+		Issuer: func(issuer string) bool {
+			i := slices.IndexFunc(t.Hosts, func(h Host) bool { return h.Issuer == issuer })
+			if i >= 0 {
+				host = t.Hosts[i]
+			}
+			return i >= 0
+		},
+	})
+	if err != nil {
+		f := fault.Of(err)
+		if f.Kind == fault.Unavailable {
+			return Run{}, err
+		}
+		return Run{}, fault.New(fault.Refused, fault.Authn, "ask for an ID token whose audience is "+t.Audience, "the token proves nothing here: %w", err)
+	}
+	run, bad := strconv.ParseInt(claims["run_id"], 10, 64)
+	attempt, worse := strconv.Atoi(claims["run_attempt"])
+	until, worst := strconv.ParseInt(claims["exp"], 10, 64)
+	if bad != nil || worse != nil || worst != nil || claims["jti"] == "" || claims["repository_id"] == "" {
+		return Run{}, fault.New(fault.Refused, fault.Authn, "ask for it in a job", "the token names no run")
+	}
+	return Run{Repository: event.Repository{Host: host.Host, ID: claims["repository_id"], Owner: claims["repository_owner_id"], Name: claims["repository"]},
+		Run: run, Attempt: attempt, id: claims["jti"], issuer: claims["iss"], until: time.Unix(until, 0)}, nil
+}
+
+// Take keeps the bundles of a run, and returns how many are new. A request counts once, by the identifier of its token.
+func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int, err error) {
+	if len(bundles) > MaxOfRequest {
+		return 0, fault.New(fault.Refused, fault.Limit, "push them in several requests", "%d bundles, want %d at most", len(bundles), MaxOfRequest)
+	}
+	rule, err := t.Rule(who.Repository)
+	if err != nil {
+		return 0, err
+	}
+	if rule == nil {
+		return 0, fault.New(fault.Refused, fault.Policy, "name a policy for the repository in the server's configuration", "there is none for it")
+	}
+	verifiers, _, err := t.Trust(ctx, rule).Of(rule.Policy)
+	if err != nil {
+		return 0, err
+	}
+	var all []keep.Evidence
+	for i, b := range bundles {
+		e, err := evidence(verifiers, who, b)
+		if err != nil {
+			return 0, fault.Errorf("bundle %d: %w", i+1, err)
+		}
+		all = append(all, e)
+	}
+	err = t.Keep.Write(ctx, func(tx *keep.Tx) error {
+		if first, err := tx.Used(who.issuer, who.id, who.until); err != nil || !first {
+			if err == nil {
+				err = fault.New(fault.Refused, fault.Authn, "ask for another token for each request", "the token was used before")
+			}
+			return err
+		}
+		n, err := tx.Count(who.Repository, who.Run)
+		if err != nil {
+			return err
+		}
+		if n+len(all) > MaxOfRun {
+			return fault.New(fault.Refused, fault.Limit, "", "the run has pushed %d bundles, want %d at most", n, MaxOfRun)
+		}
+		fresh = 0
+		for _, e := range all {
+			first, err := tx.Keep(e)
+			if err != nil {
+				return err
+			}
+			if !first {
+				continue
+			}
+			fresh++
+			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return fresh, err
+}
+
+func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
+	kind := ledger.Attested
+	if e.Type == statement.ApprovalV1 {
+		kind = ledger.Approved
+	}
+	l := ledger.Leaf{Kind: kind, At: now, Host: e.Host, Owner: e.Owner, Repository: e.ID, Name: e.Name,
+		About: ledger.About{Run: strconv.FormatInt(e.Run, 10), Attempt: e.Attempt, Type: e.Type, Signer: e.Signer, Evidence: e.Digest}}
+	const most = 100
+	for _, s := range e.About[:min(len(e.About), most)] {
+		l.About.Subjects = append(l.About.Subjects, s.Digest)
+	}
+	return l
+}
+
+// evidence verifies one bundle, which has to be of the run that pushes it.
+func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (keep.Evidence, error) {
+	b, err := sigstore.ParseBundle(raw)
+	if err != nil {
+		return keep.Evidence{}, err
+	}
+	var v sigstore.Verified
+	err = fault.New(fault.Refused, fault.TrustRoot, "", "the policy trusts no instance")
+	for _, x := range verifiers {
+		if x.Keyed() {
+			continue
+		}
+		if v, err = x.Verify(b); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return keep.Evidence{}, err
+	}
+	s := v.Signer()
+	run := who.Host + "/" + who.Name + "/actions/runs/" + strconv.FormatInt(who.Run, 10) + "/attempts/"
+	attempt, of := strings.CutPrefix(s.Run, run)
+	n, bad := strconv.Atoi(attempt)
+	if s.RepositoryID != who.ID || !of || bad != nil || n > who.Attempt {
+		return keep.Evidence{}, fault.New(fault.Refused, fault.Identity, "push it in the run that signed it", "the certificate is of the run %q of repository %q, and run %d of repository %s pushes it",
+			s.Run, s.RepositoryID, who.Run, who.ID)
+	}
+	st, ok := v.Statement()
+	if !ok {
+		return keep.Evidence{}, fault.New(fault.Refused, fault.Unsupported, "", "a signature over a file, want one over a statement")
+	}
+	e := keep.Evidence{Repository: who.Repository, Digest: subject.Sum(raw).String(), Run: who.Run, Attempt: n, Type: st.PredicateType, Signer: s.SAN, At: v.Time(), Body: raw}
+	for _, d := range st.Subject {
+		for _, x := range d.Digests() {
+			if strings.HasPrefix(x.String(), "sha256:") {
+				e.About = append(e.About, keep.Subject{Digest: x.String(), Name: d.Name})
+			}
+		}
+	}
+	return e, nil
+}

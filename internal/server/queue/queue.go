@@ -1,0 +1,166 @@
+// Package queue is the only room that knows River: jobs that are written in the transaction of the rows that they are about, and that
+// another server takes up where one has died.
+//
+// A job holds keys, and never a token or a body. It refuses to be the truth: jobs are deleted, and the rows of the store say what was
+// decided.
+package queue
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+)
+
+// Ask is the job of deciding about one deployment.
+type Ask struct {
+	Host       string `json:"host" river:"unique"`
+	Repository string `json:"repository" river:"unique"`
+	Deployment int64  `json:"deployment" river:"unique"`
+}
+
+// Kind is the job's name in the queue.
+func (Ask) Kind() string { return "ask" }
+
+// sweep is the job that looks for deployments that nobody told the server of, and for jobs that are lost. One server does it.
+type sweep struct{}
+
+func (sweep) Kind() string { return "sweep" }
+
+// Times of the queue. A job whose server died is found after rescue; what waits for evidence is asked again by itself.
+const (
+	timeout  = 20 * time.Second
+	rescue   = 30 * time.Second
+	cooldown = 50 * time.Millisecond // the workers divided by it bound the jobs a second
+	poll     = time.Second
+	attempts = 1 << 14 // it is asked again until its deadline, which the worker knows
+	workers  = 20
+)
+
+// Work is what the jobs do. The error of Decide says that it has to be done again; after says when, where that is known.
+type Work struct {
+	Decide func(ctx context.Context, a Ask) (after time.Duration, err error)
+	Sweep  func(ctx context.Context) error
+	Every  time.Duration // of Sweep
+}
+
+// A Queue hands jobs to workers.
+type Queue struct {
+	store  *keep.Store
+	client *river.Client[*sql.Tx]
+}
+
+func driver(s *keep.Store) riverdriver.Driver[*sql.Tx] {
+	if s.PostgreSQL() {
+		return riverdatabasesql.NewWithPgxListener(s.DB, s.Listen)
+	}
+	return riversqlite.New(s.DB)
+}
+
+// New makes a queue of a store. name is that of this server among several.
+func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logger) (*Queue, error) {
+	if err := migrate(ctx, s); err != nil {
+		return nil, err
+	}
+	all := river.NewWorkers()
+	river.AddWorker(all, &asks{work: w.Decide})
+	river.AddWorker(all, &sweeps{work: w.Sweep})
+	client, err := river.NewClient(driver(s), &river.Config{
+		ID: name, Logger: slog.New(quiet{log.Handler()}), Workers: all, Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: workers}},
+		FetchCooldown: cooldown, FetchPollInterval: poll, JobTimeout: timeout, RescueStuckJobsAfter: rescue, MaxAttempts: attempts,
+		PeriodicJobs: []*river.PeriodicJob{river.NewPeriodicJob(river.PeriodicInterval(w.Every),
+			func() (river.JobArgs, *river.InsertOpts) {
+				return sweep{}, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByPeriod: w.Every}, MaxAttempts: 1}
+			}, &river.PeriodicJobOpts{RunOnStart: true})},
+	})
+	if err != nil {
+		return nil, fault.Errorf("the queue: %w", err)
+	}
+	return &Queue{s, client}, nil
+}
+
+// migrate makes the queue's own tables, while no other server does.
+func migrate(ctx context.Context, s *keep.Store) error {
+	return s.Alone(ctx, func() error {
+		m, err := rivermigrate.New(driver(s), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return fault.Errorf("the queue's tables: %w", err)
+		}
+		_, err = m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		return err
+	})
+}
+
+// Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough.
+func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
+	unended := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
+	_, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unended}})
+	return err
+}
+
+// Start works until Stop.
+func (q *Queue) Start(ctx context.Context) error { return q.client.Start(ctx) }
+
+// Stop lets the jobs at work end, until ctx does.
+func (q *Queue) Stop(ctx context.Context) error { return q.client.Stop(ctx) }
+
+type asks struct {
+	river.WorkerDefaults[Ask]
+	work func(context.Context, Ask) (time.Duration, error)
+}
+
+// NextRetry is soon at first, and at most half a minute: somebody waits.
+func (*asks) NextRetry(job *river.Job[Ask]) time.Time {
+	const first, most = 500 * time.Millisecond, 30 * time.Second
+	wait := first << min(job.Attempt, 7) //nolint:mnd // the seventh doubling is above most
+	return time.Now().Add(min(wait, most))
+}
+
+// errAgain says nothing about why: what failed is in the server's log, without what a stranger wrote.
+var errAgain = errors.New("it is asked again")
+
+func (a *asks) Work(ctx context.Context, job *river.Job[Ask]) error {
+	after, err := a.work(ctx, job.Args)
+	switch {
+	case err != nil:
+		return errAgain
+	case after > 0:
+		return river.JobSnooze(after)
+	}
+	return nil
+}
+
+type sweeps struct {
+	river.WorkerDefaults[sweep]
+	work func(context.Context) error
+}
+
+func (s *sweeps) Work(ctx context.Context, _ *river.Job[sweep]) error {
+	if s.work(ctx) != nil {
+		return errAgain
+	}
+	return nil
+}
+
+// quiet passes on what people have to know of: River tells how much it does every few seconds.
+type quiet struct{ slog.Handler }
+
+// Enabled is above the level at which River tells that it works.
+func (quiet) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelWarn }
+
+// WithAttrs keeps it quiet.
+func (q quiet) WithAttrs(a []slog.Attr) slog.Handler { return quiet{q.Handler.WithAttrs(a)} }
+
+// WithGroup keeps it quiet.
+func (q quiet) WithGroup(name string) slog.Handler { return quiet{q.Handler.WithGroup(name)} }

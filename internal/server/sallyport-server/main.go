@@ -1,0 +1,187 @@
+// Command sallyport-server answers a platform that asks before it releases a deployment (docs/server.md).
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/github"
+	"github.com/sallyport-dev/sallyport/internal/report"
+	"github.com/sallyport-dev/sallyport/internal/server/serve"
+)
+
+// version is set when a release is built.
+var version = "source"
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// Exit statuses, as those of sallyport (docs/exit-codes.md).
+const (
+	statusInternal    = 1
+	statusUsage       = 2
+	statusRefused     = 3
+	statusUnavailable = 5
+)
+
+func run(args []string, stdout, stderr io.Writer) int {
+	err := command(args, stdout, stderr)
+	if err == nil {
+		return 0
+	}
+	f := fault.Of(err)
+	report.Fault(stderr, f, "")
+	switch f.Kind {
+	case fault.Usage:
+		return statusUsage
+	case fault.Refused:
+		return statusRefused
+	case fault.Unavailable:
+		return statusUnavailable
+	default:
+		return statusInternal
+	}
+}
+
+const usage = `sallyport-server answers a platform that asks before it releases a deployment.
+
+  sallyport-server --config server.yaml            serve
+  sallyport-server key --name NAME --out FILE      make the key that signs the ledger; its public part is printed
+  sallyport-server app manifest --name NAME --url URL   what GitHub's page for making an app takes
+  sallyport-server version
+`
+
+func command(args []string, stdout, stderr io.Writer) error {
+	if len(args) == 0 {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml", "nothing is said")
+	}
+	switch {
+	case args[0] == "version", args[0] == "--version":
+		fmt.Fprintf(stdout, "sallyport-server %s\n", version)
+		return nil
+	case args[0] == "help", args[0] == "--help", args[0] == "-h":
+		fmt.Fprint(stdout, usage)
+		return nil
+	case args[0] == "key":
+		return key(args[1:], stdout, stderr)
+	case len(args) > 1 && args[0] == "app" && args[1] == "manifest":
+		return manifest(args[2:], stdout, stderr)
+	}
+	return serving(args, stderr)
+}
+
+// flags are those of one command. A mistake in them is told as a fault.
+func flags(name string, stderr io.Writer, args []string, define func(*flag.FlagSet)) error {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(io.Discard)
+	define(f)
+	err := f.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stderr, usage)
+		return fault.New(fault.Usage, fault.Config, "", "nothing was done")
+	}
+	if err == nil && f.NArg() > 0 {
+		err = fmt.Errorf("%q is no flag", f.Arg(0))
+	}
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server help", "%w", err)
+	}
+	return nil
+}
+
+func key(args []string, stdout, stderr io.Writer) error {
+	var name, out string
+	err := flags("key", stderr, args, func(f *flag.FlagSet) {
+		f.StringVar(&name, "name", "", "")
+		f.StringVar(&out, "out", "", "")
+	})
+	if err != nil {
+		return err
+	}
+	if name == "" || out == "" {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server key --name sallyport.example.com/ledger --out ledger.key", "key needs --name and --out")
+	}
+	private, public, err := note.GenerateKey(rand.Reader, name)
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus", "the name %q cannot be one of a ledger", name)
+	}
+	w, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten", "writing the key: %w", fault.Cause(err))
+	}
+	_, err = io.WriteString(w, private+"\n")
+	if err = errors.Join(err, w.Close()); err != nil {
+		return fault.Errorf("writing the key: %w", fault.Cause(err))
+	}
+	fmt.Fprintln(stdout, public)
+	return nil
+}
+
+func manifest(args []string, stdout, stderr io.Writer) error {
+	var name, url string
+	err := flags("app manifest", stderr, args, func(f *flag.FlagSet) {
+		f.StringVar(&name, "name", "Sallyport", "")
+		f.StringVar(&url, "url", "", "")
+	})
+	if err != nil {
+		return err
+	}
+	if url == "" {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server app manifest --url https://sallyport.example.com", "app manifest needs --url")
+	}
+	b, err := github.Manifest(name, url, serve.Door)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s\n", b)
+	return nil
+}
+
+func serving(args []string, stderr io.Writer) error {
+	var config string
+	err := flags("sallyport-server", stderr, args, func(f *flag.FlagSet) { f.StringVar(&config, "config", "", "") })
+	if err != nil {
+		return err
+	}
+	if config == "" {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml", "the configuration is not named")
+	}
+	c, err := serve.ReadConfig(config)
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	log := slog.New(slog.NewJSONHandler(stderr, nil))
+	s, err := serve.Open(ctx, c, version, log)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fault.New(fault.Usage, fault.Config, "let listen name an address that is free", "listening: %w", fault.Cause(err))
+	}
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP)
+	go func() {
+		for range reload {
+			if c, err := serve.ReadConfig(config); err == nil {
+				_ = s.Reload(c) // it logs what is wrong
+			} else {
+				log.Error("the new configuration is not used", "reason", fault.Bound(err.Error()))
+			}
+		}
+	}()
+	return s.Run(ctx, l)
+}

@@ -1,0 +1,282 @@
+package serve
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/yamlnode"
+)
+
+// Config is what a server is told. Files are named relative to the file of the configuration.
+type Config struct {
+	URL      string // where the server is reached; the audience of tokens
+	Listen   string
+	Database string // sqlite:PATH, or the URL of a PostgreSQL
+	Key      string // file of the key that signs checkpoints
+	Origin   string // name of the ledger
+	Hosts    []Host
+	Policies []Policy
+	Read     string // file of the token that reads the ledger; "": nobody does
+	Missing  time.Duration
+
+	dir string
+}
+
+// A Host is one platform.
+type Host struct {
+	Host    string   // https://github.com
+	API     string   // "": the usual one
+	App     string   // client identifier or number of the app
+	Key     string   // file of its private key
+	Secrets []string // files of the webhook's secret, and of the one before
+	Issuer  string   // of its jobs' tokens; "": the usual one
+	line    int
+}
+
+// A Policy is a policy file, and the repositories that it is for. A repository is named by its number, or by that of its owner.
+type Policy struct {
+	Host         string
+	File         string
+	SHA256       string // pin; "": the file as it is
+	Repositories []string
+	Owners       []string
+	line         int
+}
+
+// MaxConfig is how large a configuration is at most.
+const MaxConfig = 1 << 20
+
+// defaults
+const (
+	defaultListen  = "127.0.0.1:8787"
+	defaultMissing = 10 * time.Minute
+)
+
+type configReader struct {
+	file string
+	bad  []string
+}
+
+func (r *configReader) complain(n *yamlnode.Node, format string, args ...any) {
+	at := r.file
+	if n != nil && n.Line > 0 {
+		at += fmt.Sprintf(":%d:%d", n.Line, n.Column)
+	}
+	r.bad = append(r.bad, at+": "+fault.Text(format, args...))
+}
+
+// fields are the members of a mapping, each of a known name and once.
+func (r *configReader) fields(n *yamlnode.Node, what string, names ...string) map[string]*yamlnode.Node {
+	out := map[string]*yamlnode.Node{}
+	if n == nil || n.Kind != yamlnode.Map {
+		r.complain(n, "%s is no mapping", what)
+		return out
+	}
+	for _, f := range n.Again {
+		r.complain(f.Key, "%s has the key %q twice", what, f.Name)
+	}
+	for _, f := range n.Fields {
+		if !slices.Contains(names, f.Name) {
+			r.complain(f.Key, "%s has no key %q, want one of %s", what, f.Name, strings.Join(names, ", "))
+			continue
+		}
+		out[f.Name] = f.Value
+	}
+	return out
+}
+
+func (r *configReader) text(n *yamlnode.Node, what string, needed bool) string {
+	switch {
+	case n == nil && needed:
+		r.complain(n, "%s is missing", what)
+	case n == nil:
+	case n.Kind != yamlnode.Scalar || n.Text == "":
+		r.complain(n, "%s is no text", what)
+	default:
+		return n.Text
+	}
+	return ""
+}
+
+func (r *configReader) list(n *yamlnode.Node, what string) []*yamlnode.Node {
+	switch {
+	case n == nil:
+		return nil
+	case n.Kind != yamlnode.List:
+		r.complain(n, "%s is no list", what)
+		return nil
+	}
+	return n.Items
+}
+
+func (r *configReader) numbers(n *yamlnode.Node, what string) (all []string) {
+	for _, x := range r.list(n, what) {
+		v, err := strconv.ParseInt(x.Text, 10, 64)
+		if err != nil || v <= 0 || x.Kind != yamlnode.Scalar {
+			r.complain(x, "%s: %q, want a number: names change hands", what, x.Text)
+			continue
+		}
+		all = append(all, x.Text)
+	}
+	return all
+}
+
+// ReadConfig reads a configuration, and complains of all that is wrong in it.
+func ReadConfig(path string) (*Config, error) {
+	raw, err := file.Read(path, MaxConfig)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "name the file with --config", "reading %q: %w", path, fault.Cause(err))
+	}
+	return parseConfig(path, raw)
+}
+
+func parseConfig(path string, raw []byte) (*Config, error) {
+	r := &configReader{file: path}
+	const depth, tokens, keys, nodes = 10, 100_000, 100, 200_000
+	doc, err := yamlnode.Parse(raw, yamlnode.Options{Plain: true, Limits: yamlnode.Limits{Bytes: MaxConfig, Depth: depth, Tokens: tokens, Keys: keys, Nodes: nodes}})
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", path, err)
+	}
+	if doc.Count != 1 || len(doc.Roots) != 1 {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s holds %d documents, want one", path, doc.Count)
+	}
+	for _, n := range doc.Odd {
+		r.complain(n, "anchors, aliases and tags are not read")
+	}
+	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms", "policies", "missing-evidence")
+	if v := r.text(m["version"], "version", true); v != "" && v != "1" {
+		r.complain(m["version"], "version %q, want 1", v)
+	}
+	c := &Config{dir: filepath.Dir(path), URL: strings.TrimSuffix(r.text(m["url"], "url", true), "/"), Listen: defaultListen, Database: r.text(m["database"], "database", true), Missing: defaultMissing}
+	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Path != "" || u.User != nil || u.Scheme != "https" && !loopback(u)) {
+		r.complain(m["url"], "url %q, want https and a host alone", c.URL)
+	}
+	if n := m["listen"]; n != nil {
+		c.Listen = r.text(n, "listen", true)
+		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+			r.complain(n, "listen %q, want HOST:PORT", c.Listen)
+		}
+	}
+	if n := m["missing-evidence"]; n != nil {
+		var err error
+		if c.Missing, err = time.ParseDuration(n.Text); err != nil || c.Missing < time.Second || c.Missing > time.Hour {
+			r.complain(n, "missing-evidence %q, want a time from 1s to 1h, such as 10m", n.Text)
+		}
+	}
+	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token")
+	c.Key, c.Origin = r.text(l["key"], "ledger: key", true), r.text(l["name"], "ledger: name", true)
+	c.Read = r.text(l["read-token"], "ledger: read-token", false)
+	if strings.ContainsAny(c.Origin, "+ \t\n") {
+		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
+	}
+	for _, n := range r.list(m["platforms"], "platforms") {
+		c.Hosts = append(c.Hosts, r.host(n))
+	}
+	if len(c.Hosts) == 0 {
+		r.complain(m["platforms"], "platforms names none")
+	}
+	for _, n := range r.list(m["policies"], "policies") {
+		c.Policies = append(c.Policies, r.policy(n, c.Hosts))
+	}
+	r.twice(c)
+	if len(r.bad) > 0 {
+		const most = 50
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s", strings.Join(r.bad[:min(len(r.bad), most)], "\n"))
+	}
+	return c, nil
+}
+
+func loopback(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && (ip.IsLoopback() || u.Hostname() == "localhost")
+}
+
+func (r *configReader) host(n *yamlnode.Node) Host {
+	m := r.fields(n, "a platform", "host", "api", "app", "key", "webhook-secret", "webhook-secret-before", "issuer")
+	h := Host{Host: strings.TrimSuffix(r.text(m["host"], "host", true), "/"), API: r.text(m["api"], "api", false), App: r.text(m["app"], "app", true),
+		Key: r.text(m["key"], "key", true), Issuer: r.text(m["issuer"], "issuer", false), Secrets: []string{r.text(m["webhook-secret"], "webhook-secret", true)}}
+	if before := r.text(m["webhook-secret-before"], "webhook-secret-before", false); before != "" {
+		h.Secrets = append(h.Secrets, before)
+	}
+	if n != nil {
+		h.line = n.Line
+	}
+	return h
+}
+
+func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
+	m := r.fields(n, "a policy", "host", "file", "sha256", "repositories", "owners")
+	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", true), SHA256: r.text(m["sha256"], "sha256", false),
+		Repositories: r.numbers(m["repositories"], "repositories"), Owners: r.numbers(m["owners"], "owners")}
+	if p.Host == "" && len(hosts) == 1 {
+		p.Host = hosts[0].Host
+	}
+	if !slices.ContainsFunc(hosts, func(h Host) bool { return h.Host == p.Host }) {
+		r.complain(n, "the policy is for the host %q, which is none of the platforms", p.Host)
+	}
+	if len(p.Repositories)+len(p.Owners) == 0 {
+		r.complain(n, "the policy is for no repository: name some under repositories or owners")
+	}
+	if n != nil {
+		p.line = n.Line
+	}
+	return p
+}
+
+// twice complains where one repository has two policies.
+func (r *configReader) twice(c *Config) {
+	seen := map[string]int{}
+	for _, p := range c.Policies {
+		for _, key := range slices.Concat(keys("repository", p.Host, p.Repositories), keys("owner", p.Host, p.Owners)) {
+			if line, is := seen[key]; is {
+				r.bad = append(r.bad, fmt.Sprintf("%s:%d: %s has a policy in line %d already", r.file, p.line, key, line))
+			}
+			seen[key] = p.line
+		}
+	}
+}
+
+func keys(kind, host string, numbers []string) (all []string) {
+	for _, n := range numbers {
+		all = append(all, kind+" "+n+" of "+host)
+	}
+	return all
+}
+
+// path is a file that the configuration names.
+func (c *Config) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(c.dir, name)
+}
+
+// secret reads a file that nobody else may read.
+func (c *Config) secret(name, what string) ([]byte, error) {
+	path := c.path(name)
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", what, fault.Cause(err))
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return nil, fault.New(fault.Usage, fault.Config, "chmod 600 "+path, "%s %q may be read by others", what, path)
+	}
+	const most = 64 << 10
+	b, err := file.Read(path, most)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", what, fault.Cause(err))
+	}
+	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) == 0 {
+		return nil, fault.New(fault.Usage, fault.Config, "put a secret of 32 random bytes or more into it", "%s %q is empty", what, path)
+	}
+	return b, nil
+}

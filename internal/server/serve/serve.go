@@ -1,0 +1,549 @@
+// Package serve is the running server: configuration, listeners, health, drain.
+//
+// It wires the other rooms together and decides nothing. A panic of a handler answers 500 and ends no other request. No secret is in a
+// log: what people hand over is read from files.
+package serve
+
+import (
+	"bufio"
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/github"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/server/decide"
+	"github.com/sallyport-dev/sallyport/internal/server/event"
+	"github.com/sallyport-dev/sallyport/internal/server/hook"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/server/push"
+	"github.com/sallyport-dev/sallyport/internal/server/queue"
+	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// sweepEvery is how often what was missed is looked for.
+const sweepEvery = 30 * time.Second
+
+// Door is the path at which GitHub delivers.
+const Door = "/hooks/github"
+
+// A Server is one process. Several may share a PostgreSQL.
+type Server struct {
+	Config  *Config
+	Version string
+	Now     func() time.Time
+	Log     *slog.Logger
+
+	keep    *keep.Store
+	queue   *queue.Queue
+	decider *decide.Decider
+	taker   *push.Taker
+	signer  note.Signer
+	reader  []byte // the token that reads the ledger; empty: nobody does
+	doors   []door
+	rules   atomic.Pointer[rules]
+	ready   atomic.Bool
+}
+
+type door struct {
+	hook.Door
+	app *github.App
+}
+
+// Open opens the database and reads every file that the configuration names. What is wrong is told before anything is served.
+func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Server, error) {
+	s := &Server{Config: c, Version: version, Now: time.Now, Log: log}
+	if err := s.hosts(); err != nil {
+		return nil, err
+	}
+	r, err := readRules(c)
+	if err != nil {
+		return nil, err
+	}
+	s.rules.Store(r)
+	key, err := c.secret(c.Key, "the ledger's key")
+	if err != nil {
+		return nil, err
+	}
+	if s.signer, err = note.NewSigner(string(key)); err != nil || s.signer.Name() != c.Origin {
+		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin, "the ledger's key is not one of the ledger %q", c.Origin)
+	}
+	if c.Read != "" {
+		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
+			return nil, err
+		}
+	}
+	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
+		return nil, err
+	}
+	if err := s.wire(ctx); err != nil {
+		s.keep.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) hosts() error {
+	for _, h := range s.Config.Hosts {
+		key, err := s.Config.secret(h.Key, "the key of the app")
+		if err != nil {
+			return err
+		}
+		app, err := github.NewApp(h.Host, h.API, h.App, key)
+		if err != nil {
+			return err
+		}
+		d := door{hook.Door{Host: h.Host, API: app.API}, app}
+		for _, f := range h.Secrets {
+			secret, err := s.Config.secret(f, "the webhook's secret")
+			if err != nil {
+				return err
+			}
+			d.Secrets = append(d.Secrets, secret)
+		}
+		s.doors = append(s.doors, d)
+	}
+	return nil
+}
+
+func (s *Server) wire(ctx context.Context) error {
+	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log, Program: "sallyport-server " + s.Version, URL: s.Config.URL,
+		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
+	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now}
+	for _, h := range s.Config.Hosts {
+		issuer := h.Issuer
+		if issuer == "" {
+			issuer = "https://token.actions.githubusercontent.com"
+		}
+		s.taker.Hosts = append(s.taker.Hosts, push.Host{Host: h.Host, Issuer: issuer})
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "server"
+	}
+	s.queue, err = queue.New(ctx, s.keep, host+"-"+strconv.Itoa(os.Getpid()), queue.Work{
+		Decide: func(ctx context.Context, a queue.Ask) (time.Duration, error) {
+			return s.decider.Decide(ctx, event.Repository{Host: a.Host, ID: a.Repository}, a.Deployment)
+		},
+		Sweep: s.sweep, Every: sweepEvery,
+	}, s.Log)
+	return err
+}
+
+// rules are the policies, by repository.
+type rules struct {
+	repositories, owners map[string]*decide.Rule
+}
+
+func readRules(c *Config) (*rules, error) {
+	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}}
+	for _, p := range c.Policies {
+		rule, err := readRule(c, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range p.Repositories {
+			r.repositories[p.Host+" "+id] = rule
+		}
+		for _, id := range p.Owners {
+			r.owners[p.Host+" "+id] = rule
+		}
+	}
+	return r, nil
+}
+
+func readRule(c *Config, p Policy) (*decide.Rule, error) {
+	path := c.path(p.File)
+	raw, err := file.Read(path, policy.MaxBytes)
+	if err != nil {
+		return nil, fault.New(fault.Usage, fault.Config, "", "the policy %q: %w", p.File, fault.Cause(err))
+	}
+	if got := subject.Sum(raw).Hex(); p.SHA256 != "" && p.SHA256 != got {
+		return nil, fault.New(fault.Refused, fault.Policy, "find out who changed the policy, or name what it has to be now", "the policy %q has digest %s, and the configuration pins %s", p.File, got, p.SHA256)
+	}
+	read, err := policy.Read(raw, p.File, forges.Words())
+	if err != nil {
+		return nil, err
+	}
+	dir := filepath.Dir(path)
+	return &decide.Rule{Policy: read, Source: raw, File: p.File, Beside: func(name string, most int64) ([]byte, error) {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return nil, fault.New(fault.Refused, fault.Path, "", "the policy names the file %q, which is not beside it", name)
+		}
+		b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
+		if err != nil {
+			return nil, fault.New(fault.Usage, fault.Config, "", "the file %q beside the policy: %w", name, fault.Cause(err))
+		}
+		return b, nil
+	}}, nil
+}
+
+// rule is the policy of a repository: its own, or that of its owner. nil: there is none.
+func (s *Server) rule(r event.Repository) (*decide.Rule, error) {
+	all := s.rules.Load()
+	if x := all.repositories[r.Key()]; x != nil {
+		return x, nil
+	}
+	return all.owners[r.Host+" "+r.Owner], nil
+}
+
+// Reload reads the policies again. What is wrong leaves those that were read before.
+func (s *Server) Reload(c *Config) error {
+	r, err := readRules(c)
+	if err != nil {
+		s.Log.Error("the new policies are not used", "reason", fault.Bound(err.Error()))
+		return err
+	}
+	s.rules.Store(r)
+	s.Log.Info("the policies were read again")
+	return nil
+}
+
+func (s *Server) trust(ctx context.Context, r *decide.Rule) *gate.Trust {
+	return &gate.Trust{File: r.File, Beside: r.Beside, Require: func(name string) sigstore.Requirements { return forges.Profiles()[name].Require },
+		Instance: func(name string) (*sigstore.TrustedRoot, error) {
+			return forges.Profiles()[name].TrustedRoot(ctx, sigstore.TUF{Now: s.Now(), Cache: filepath.Join(s.Config.dir, "tuf")})
+		}}
+}
+
+// open opens the run of a deployment at its own host.
+func (s *Server) open(ctx context.Context, d event.Deployment) (decide.Platform, error) {
+	for _, x := range s.doors {
+		if x.Host != d.Host {
+			continue
+		}
+		id, err := strconv.ParseInt(d.Repository.ID, 10, 64)
+		if err != nil {
+			return nil, err
+		}
+		w, err := x.app.Waiting(ctx, d.Installation, id, d.Name, d.Run, d.Environment)
+		if err != nil {
+			return nil, err
+		}
+		return onGitHub{w}, nil
+	}
+	return nil, fault.New(fault.Refused, fault.Config, "", "no platform %s is configured", d.Host)
+}
+
+// onGitHub is a waiting run as a gate asks it.
+type onGitHub struct{ *github.Waiting }
+
+func (p onGitHub) Evidence() gate.Store { return p.Waiting.Evidence() }
+
+// Build says what the jobs of a run did, by the files that ran.
+func (p onGitHub) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
+	return forges.BuiltOnGitHub(ctx, p, q)
+}
+
+// Placed says in which environment a job was, by the workflow file.
+func (p onGitHub) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
+	return forges.PlacedOnGitHub(ctx, p, q)
+}
+
+// sweep gives every deployment that has no answer a job, if it has none.
+func (s *Server) sweep(ctx context.Context) error {
+	all, err := s.keep.Undecided(ctx)
+	if err != nil {
+		return err
+	}
+	for _, w := range all {
+		err := s.keep.Write(ctx, func(tx *keep.Tx) error { return s.queue.Add(ctx, tx, ask(w.Deployment)) })
+		if err != nil {
+			return err
+		}
+	}
+	for _, d := range s.doors {
+		switch n, err := d.app.Redeliver(ctx); {
+		case err != nil:
+			s.Log.Warn("deliveries that failed were not asked for again", "host", d.Host, "code", fault.Of(err).Code)
+		case n > 0:
+			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
+		}
+	}
+	_, err = s.keep.Checkpoint(ctx, s.signer)
+	return err
+}
+
+func ask(d event.Deployment) queue.Ask {
+	return queue.Ask{Host: d.Host, Repository: d.Repository.ID, Deployment: d.ID}
+}
+
+// Handler serves the server's addresses.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+Door, s.delivered)
+	mux.HandleFunc("POST /v1/evidence", s.pushed)
+	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
+	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
+	mux.HandleFunc("GET /v1/ledger/export", s.export)
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", s.readiness)
+	return s.guarded(mux)
+}
+
+// guarded bounds what a stranger costs, and turns a panic into an answer.
+func (s *Server) guarded(next http.Handler) http.Handler {
+	const bodies = 32 // that are read at once: a stranger can make each as large as it may be
+	slots := make(chan struct{}, bodies)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			select {
+			case slots <- struct{}{}:
+				defer func() { <-slots }()
+			default:
+				w.Header().Set("Retry-After", "1")
+				http.Error(w, string(fault.Limit), http.StatusServiceUnavailable)
+				return
+			}
+		}
+		defer func() {
+			if p := recover(); p != nil {
+				s.Log.Error("a handler failed", "path", r.URL.Path)
+				http.Error(w, "internal error", http.StatusInternalServerError)
+			}
+		}()
+		w.Header().Set("Content-Security-Policy", "default-src 'none'")
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuse answers a fault. Only its code goes to somebody who proved nothing.
+func refuse(w http.ResponseWriter, err error) {
+	f := fault.Of(err)
+	status := http.StatusBadRequest
+	switch {
+	case f.Code == fault.Authn:
+		status = http.StatusUnauthorized
+	case f.Code == fault.Limit:
+		status = http.StatusRequestEntityTooLarge
+	case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		status = http.StatusServiceUnavailable
+	}
+	http.Error(w, string(f.Code), status)
+}
+
+// delivered takes a webhook: what it is about is committed before the platform gets its answer.
+func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
+	d, at, err := s.proved(w, r)
+	if err != nil {
+		s.Log.Warn("a delivery was refused", "code", fault.Of(err).Code)
+		refuse(w, err)
+		return
+	}
+	err = s.keep.Write(r.Context(), func(tx *keep.Tx) error {
+		first, err := tx.Delivered(at.Host, d.ID, d.Event, s.Now())
+		if err != nil || !first {
+			return err
+		}
+		if d.Begins != nil {
+			return s.begun(tx, d.Begins)
+		}
+		if d.Waits == nil {
+			return nil
+		}
+		if _, err := tx.Ask(*d.Waits); err != nil {
+			return err
+		}
+		return s.queue.Add(r.Context(), tx, ask(*d.Waits))
+	})
+	if err != nil {
+		s.Log.Error("a delivery was not kept", "reason", fault.Bound(err.Error()))
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not kept"))
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// begun writes down a deployment that began in an environment of a policy without an approval of this server.
+func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
+	rule, err := s.rule(d.Repository)
+	if err != nil || rule == nil {
+		return err
+	}
+	if _, known := rule.Environment(d.Environment); !known {
+		return nil
+	}
+	if released, err := tx.Released(d.Unit); err != nil || released {
+		return err
+	}
+	s.Log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off", "host", d.Host,
+		"repository", d.Repository.ID, "run", d.Run, "deployment", d.ID)
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Bypassed, At: s.Now(), Host: d.Host, Owner: d.Owner, Repository: d.Repository.ID, Name: d.Name,
+		About: ledger.About{Run: strconv.FormatInt(d.Run, 10), Attempt: d.Attempt, Environment: d.Environment, Commit: d.Commit,
+			Deployment: strconv.FormatInt(d.ID, 10)}})
+	return err
+}
+
+// proved finds the host whose secret signed a delivery. Each host delivers at the same path, so the body is kept for each try.
+func (s *Server) proved(w http.ResponseWriter, r *http.Request) (hook.Delivery, *door, error) {
+	name := r.URL.Query().Get("host") // of several hosts, the address of the webhook says which
+	for i := range s.doors {
+		d := &s.doors[i]
+		if len(s.doors) > 1 && strings.TrimPrefix(d.Host, "https://") != name {
+			continue
+		}
+		out, err := d.Read(w, r, s.Now())
+		return out, d, err
+	}
+	return hook.Delivery{}, nil, fault.New(fault.Refused, fault.Authn, "", "the address of the webhook names no host")
+}
+
+// pushed takes evidence of a run.
+func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
+	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !is {
+		refuse(w, fault.New(fault.Refused, fault.Authn, "", "no token"))
+		return
+	}
+	who, err := s.taker.Who(r.Context(), token)
+	if err != nil {
+		s.Log.Warn("a push was refused", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+		refuse(w, err)
+		return
+	}
+	const most = 32 << 20
+	var in struct {
+		Bundles []json.RawMessage `json:"bundles"`
+	}
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, most)).Decode(&in); err != nil {
+		refuse(w, fault.New(fault.Refused, fault.Malformed, "", "no list of bundles"))
+		return
+	}
+	bundles := make([][]byte, len(in.Bundles))
+	for i, b := range in.Bundles {
+		bundles[i] = b
+	}
+	fresh, err := s.taker.Take(r.Context(), who, bundles)
+	if err != nil {
+		f := fault.Of(err)
+		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "code", f.Code, "reason", fault.Bound(f.Error()))
+		status := http.StatusUnprocessableEntity
+		switch {
+		case f.Code == fault.Authn:
+			status = http.StatusUnauthorized
+		case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+			status = http.StatusServiceUnavailable
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(status)
+		_ = json.NewEncoder(w).Encode(map[string]string{"code": string(f.Code), "reason": fault.Bound(f.Error()), "hint": f.Hint}) // the client may be gone
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]int{"kept": fresh}) // the client may be gone
+}
+
+// decision shows one verdict to who has its link.
+func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
+	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
+	if err != nil || !there || len(d.Verdict) == 0 {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(d.Verdict) // the client may be gone
+}
+
+// checkpoint is the newest signed state of the ledger. It says nothing about anybody.
+func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
+	text, err := s.keep.Checkpoint(r.Context(), s.signer)
+	if err != nil {
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
+		return
+	}
+	_, _ = io.WriteString(w, text) // the client may be gone
+}
+
+// export hands the whole ledger to its reader.
+func (s *Server) export(w http.ResponseWriter, r *http.Request) {
+	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !is || len(s.reader) == 0 || subtle.ConstantTimeCompare([]byte(token), s.reader) != 1 {
+		http.NotFound(w, r)
+		return
+	}
+	text, err := s.keep.Checkpoint(r.Context(), s.signer)
+	if err != nil {
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
+		return
+	}
+	c, err := ledger.Parse(text)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it may be long
+	out := bufio.NewWriter(w)
+	err = s.keep.Leaves(r.Context(), 0, c.Size, func(_ int64, body []byte) error {
+		_, err := out.Write(append(body, '\n'))
+		return err
+	})
+	if err != nil {
+		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
+		return // without its last line it is no export
+	}
+	_, _ = out.Write(append(ledger.LastLine(text), '\n')) // the client may be gone
+	_ = out.Flush()
+}
+
+func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
+	if !s.ready.Load() || s.keep.DB.PingContext(r.Context()) != nil {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = io.WriteString(w, "ok\n") // the client may be gone
+}
+
+// Run serves until ctx ends, and lets what is at work end.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	defer s.keep.Close()
+	err := s.keep.Write(ctx, func(tx *keep.Tx) error {
+		_, err := tx.Append(ledger.Leaf{Kind: ledger.Started, At: s.Now(), About: ledger.About{Program: "sallyport-server " + s.Version}})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	if err := s.queue.Start(work); err != nil {
+		return fault.Errorf("starting the queue: %w", err)
+	}
+	const head, whole, idle = 5 * time.Second, 30 * time.Second, time.Minute
+	h := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: head, ReadTimeout: whole, WriteTimeout: whole, IdleTimeout: idle, MaxHeaderBytes: 32 << 10,
+		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- h.Serve(l) }()
+	s.ready.Store(true)
+	s.Log.Info("serving", "address", l.Addr().String(), "postgresql", s.keep.PostgreSQL())
+	select {
+	case err := <-failed:
+		return fault.Errorf("serving: %w", fault.Cause(err))
+	case <-ctx.Done():
+	}
+	s.ready.Store(false)
+	const patience = 25 * time.Second
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	return errors.Join(h.Shutdown(end), s.queue.Stop(end))
+}

@@ -1,0 +1,87 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Server is a sallyport-server, to which a job pushes the bundles of its run (docs/server.md).
+type Server struct {
+	URL *url.URL
+	// Token returns an ID token of the job for the server. Each request needs one of its own.
+	Token func(ctx context.Context) (string, error)
+}
+
+// maxPush is how many bundles one request has.
+const maxPush = 50
+
+// NewServer reads the address of a server: https and a host alone.
+func NewServer(address string, token func(context.Context) (string, error)) (*Server, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Path != "" || u.User != nil || u.RawQuery != "" || !client.Confidential(u) {
+		return nil, fault.New(fault.Usage, fault.Config, "name it as its operator says, such as https://sallyport.example.com", "the server %q, want https and a host alone", address)
+	}
+	return &Server{URL: u, Token: token}, nil
+}
+
+// Push hands bundles over, and returns how many the server had not. It keeps each once, so that a push may be repeated.
+func (s *Server) Push(ctx context.Context, bundles [][]byte) (fresh int, err error) {
+	for chunk := range slices.Chunk(bundles, maxPush) {
+		n, err := s.push(ctx, chunk)
+		if fresh += n; err != nil {
+			return fresh, err
+		}
+	}
+	return fresh, nil
+}
+
+func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
+	token, err := s.Token(ctx)
+	if err != nil {
+		return 0, err
+	}
+	raw := make([]json.RawMessage, len(bundles))
+	for i, b := range bundles {
+		raw[i] = b
+	}
+	body, err := json.Marshal(map[string]any{"bundles": raw})
+	if err != nil {
+		return 0, fault.Errorf("a bundle is no JSON: %w", fault.Cause(err))
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL.JoinPath("v1/evidence").String(), bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+token)
+	resp, err := client.New(client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny}).Do(req)
+	if err != nil {
+		return 0, client.Unanswered(s.URL.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	var said struct {
+		Kept   int    `json:"kept"`
+		Code   string `json:"code"`
+		Reason string `json:"reason"`
+		Hint   string `json:"hint"`
+	}
+	readable := json.NewDecoder(resp.Body).Decode(&said) == nil
+	switch {
+	case resp.StatusCode == http.StatusOK && readable:
+		return said.Kept, nil
+	case readable && said.Reason != "":
+		return 0, fault.New(fault.Refused, fault.NotAvailable, said.Hint, "the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
+	default:
+		return 0, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log", "the server answered %d", resp.StatusCode)
+	}
+}
