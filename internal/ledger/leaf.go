@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -110,8 +111,10 @@ func (l *Leaf) check() error {
 		return malformed("version %d of a leaf, want %d", l.Version, Version)
 	case !slices.Contains(kinds, l.Kind):
 		return malformed("kind %q of a leaf, want one of %v", fault.Cut(string(l.Kind)), kinds)
-	case len(l.Salt) != 2*saltBytes:
-		return malformed("a salt of %d digits, want %d", len(l.Salt), 2*saltBytes)
+	case len(l.Salt) != 2*saltBytes || strings.Trim(l.Salt, "0123456789abcdef") != "":
+		return malformed("salt %q, want %d hexadecimal digits", fault.Cut(l.Salt), 2*saltBytes)
+	case l.At.IsZero():
+		return malformed("a leaf without a time")
 	case (l.Host == "") != (l.Repository == "") || (l.Host == "") != (l.Owner == ""):
 		return malformed("host, owner and repository of a leaf are there together or not at all")
 	}

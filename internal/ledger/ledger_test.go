@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -248,7 +249,7 @@ func TestG11_the_fast_form_of_a_leaf_is_the_canonical_one(t *testing.T) {
 			f.SetInt(1 << 40)
 		}
 	}
-	for _, l := range []ledger.Leaf{full, {Kind: ledger.Started}} {
+	for _, l := range []ledger.Leaf{full, {Kind: ledger.Started, At: time.Unix(1, 0)}} {
 		b, err := l.Bytes(make([]byte, 16))
 		if err != nil {
 			t.Fatal(err)
@@ -260,6 +261,53 @@ func TestG11_the_fast_form_of_a_leaf_is_the_canonical_one(t *testing.T) {
 		canonical, err := strictjson.Canonical(read)
 		if err != nil || !bytes.Equal(b, canonical) {
 			t.Errorf("got %s\nwant %s, %v", b, canonical, err)
+		}
+		if err := fits(t, b); err != nil {
+			t.Errorf("%s: %v", b, err)
+		}
+	}
+}
+
+// fits holds a leaf to the schema.
+func fits(t *testing.T, b []byte) error {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile("../../shared/ledger-leaf.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Validate(doc)
+}
+
+func TestG11_the_schema_refuses_what_the_reader_refuses(t *testing.T) {
+	good := string(begun(t, 1).leaves[0])
+	if err := fits(t, []byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct{ from, to string }{
+		{`"kind":"judged"`, `"kind":"other"`},
+		{`"v":1`, `"v":2`},
+		{`"salt":"`, `"salt":"00`},
+		
+		{`"at":"1970-01-01T00:00:00Z",`, ``},
+		{`"host":"github.com",`, ``},
+		{`"owner":"1",`, ``},
+		{`"attempt":1`, `"attempt":0`},
+		{`"attempt":1`, `"attempt":1,"more":2`},
+		{`"kind":"judged",`, ``},
+	} {
+		text := strings.Replace(good, x.from, x.to, 1)
+		if text == good {
+			t.Fatalf("the leaf has no %s", x.from)
+		}
+		if _, err := ledger.ParseLeaf([]byte(text)); err == nil {
+			t.Errorf("%s is read", x.to)
+		}
+		if err := fits(t, []byte(text)); err == nil {
+			t.Errorf("%s fits the schema", x.to)
 		}
 	}
 }
