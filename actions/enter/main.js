@@ -20,6 +20,7 @@ require('../../shared/install.js').action('enter', [
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'bundle-dir', preset: '.sallyport/bundles' },
+  { name: 'server' },
   { name: 'format', preset: 'text' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }
 ])

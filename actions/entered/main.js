@@ -11,5 +11,6 @@ require('../../shared/install.js').action('entered', [
   { name: 'trusted-root' },
   { name: 'log-private-repository', preset: 'false' },
   { name: 'bundle-dir', preset: '.sallyport/bundles' },
+  { name: 'server' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }
 ])

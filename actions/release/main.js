@@ -16,5 +16,6 @@ require('../../shared/install.js').action('release', [
   { name: 'log-private-repository', preset: 'false' },
   { name: 'store', preset: 'auto', list: true },
   { name: 'bundle-dir', preset: '.sallyport/bundles' },
+  { name: 'server' },
   { name: 'token', secret: 'SALLYPORT_TOKEN' }
 ])

@@ -79,6 +79,7 @@ func (r *run) ended(outcome, of string) (answer, error) {
 		}
 		fmt.Fprintf(r.Stdout, "entry %d into %s: %s\n", e.Number, report.Plain(env), words[outcome])
 	}
+	r.push()
 	return done, nil
 }
 

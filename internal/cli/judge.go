@@ -73,6 +73,9 @@ func (r *run) admit(input string, environment func() (string, error), subjects f
 	if err := r.tell(rec, env, c); err != nil {
 		return answer{}, errors.Join(err, r.withdraw(), r.forget())
 	}
+	if signs {
+		r.push()
+	}
 	return answer{verdict: rec.Outcome}, nil
 }
 

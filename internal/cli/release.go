@@ -67,7 +67,11 @@ func releaseCommand(r *run, in releaseInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	return done, r.released(set, c, digest, receipt)
+	if err := r.released(set, c, digest, receipt); err != nil {
+		return answer{}, err
+	}
+	r.push()
+	return done, nil
 }
 
 // releaseSet says what is released, after it was made sure that the evidence

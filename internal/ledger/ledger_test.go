@@ -291,7 +291,7 @@ func TestG11_the_schema_refuses_what_the_reader_refuses(t *testing.T) {
 		{`"kind":"judged"`, `"kind":"other"`},
 		{`"v":1`, `"v":2`},
 		{`"salt":"`, `"salt":"00`},
-		
+
 		{`"at":"1970-01-01T00:00:00Z",`, ``},
 		{`"host":"github.com",`, ``},
 		{`"owner":"1",`, ``},

@@ -147,7 +147,7 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 }
 
 func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
-	kind := ledger.Attested
+	kind := ledger.Attested // an entry too: it counts by the rule of the gate, and not because it was pushed
 	if e.Type == statement.ApprovalV1 {
 		kind = ledger.Approved
 	}
