@@ -354,6 +354,7 @@ func (w *world) ledger(kept ...string) ledger.Summary {
 }
 
 func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
+	t.Parallel()
 	worlds(t, "6s", func(w *world) {
 		w.starts()
 		w.run(11)
@@ -402,6 +403,7 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 }
 
 func TestG04_evidence_that_comes_late_is_waited_for(t *testing.T) {
+	t.Parallel()
 	worlds(t, "10m", func(w *world) {
 		w.starts()
 		w.run(21)
@@ -413,6 +415,7 @@ func TestG04_evidence_that_comes_late_is_waited_for(t *testing.T) {
 }
 
 func TestJ02_a_delivery_that_comes_again_is_one_question(t *testing.T) {
+	t.Parallel()
 	worlds(t, "10m", func(w *world) {
 		w.starts()
 		w.run(31)
@@ -427,6 +430,7 @@ func TestJ02_a_delivery_that_comes_again_is_one_question(t *testing.T) {
 }
 
 func TestJ08_a_server_that_is_killed_loses_nothing(t *testing.T) {
+	t.Parallel()
 	worlds(t, "10m", func(w *world) {
 		first := w.starts()
 		w.run(41)
@@ -471,6 +475,7 @@ func (w *world) token(run int64, more map[string]any) string {
 }
 
 func TestD17_a_run_pushes_what_it_signed_itself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.starts()
 	w.run(51)
@@ -503,6 +508,7 @@ func TestD17_a_run_pushes_what_it_signed_itself(t *testing.T) {
 }
 
 func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
+	t.Parallel()
 	url, err := postgres.Database("s" + strconv.FormatInt(databases.Add(1), 10))
 	if err != nil {
 		t.Fatal(err)
@@ -555,6 +561,7 @@ func (w *world) moves(string) {
 }
 
 func TestJ08_a_delivery_that_was_lost_is_asked_for_again(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.run(71)
 	if r := w.lab.Waits(t, w.repo, 71, "production", map[string]any{"how": "lost"}); len(r.Deliveries) != 1 || r.Deliveries[0].Status == http.StatusAccepted {
@@ -566,6 +573,7 @@ func TestJ08_a_delivery_that_was_lost_is_asked_for_again(t *testing.T) {
 }
 
 func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "10m")
 	p := w.starts()
 	w.run(91)
@@ -596,6 +604,7 @@ func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *test
 }
 
 func TestG04_what_no_policy_names_is_rejected_at_once(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242, "protected": []string{"production", "other"}})
 	w.app.Guards(t, w.repo, "other")
@@ -608,6 +617,7 @@ func TestG04_what_no_policy_names_is_rejected_at_once(t *testing.T) {
 }
 
 func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_be(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "1s")
 	b, err := os.ReadFile(filepath.Join(w.dir, "policy.yaml"))
 	if err != nil {
@@ -629,6 +639,7 @@ func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_b
 }
 
 func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, "", "10m")
 	good, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
 	if err != nil {
@@ -667,6 +678,7 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 
 // The page's configuration is read as it stands.
 func TestDocs_the_configuration_that_is_shown_is_read(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("../../../docs/server.md")
 	if err != nil {
 		t.Fatal(err)
