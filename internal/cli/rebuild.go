@@ -58,6 +58,10 @@ type plan struct {
 
 // rebuildCommand builds again and compares. What differs is told whether it is signed or not.
 func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
+	if err := r.vacateOutputs(); err != nil {
+		return answer{}, err
+	}
+	defer unpiped()()
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
 		return answer{}, fault.New(
@@ -83,7 +87,7 @@ func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 		return answer{}, err
 	}
 	rep.Rebuilder, rep.Machine = "sallyport "+r.Version, machine()
-	if p.differing[0] != "" && r.in.Format != "json" {
+	if p.differing[0] != "" && r.in.Format != "json" && !r.in.Quiet {
 		defer r.diffoscope(p.differing)
 	}
 	return r.reproduced(in, &rep, tree, result)
@@ -96,7 +100,13 @@ func (r *run) diffoscope(files [2]string) {
 	if err != nil {
 		return
 	}
-	const patience, most, lines = time.Minute, 64 << 10, 200
+	const patience, most, lines, columns, largest = 20 * time.Second, 64 << 10, 40, 80, 1 << 20
+	for _, f := range files {
+		if info, err := os.Stat(f); err != nil || info.Size() > largest {
+			r.note("diffoscope was not asked about " + report.Plain(filepath.Base(files[1])) + ", which is larger than 1 MB: run it by hand")
+			return
+		}
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, "--text", "-", "--no-progress", "--exclude-directory-metadata=yes", //nolint:gosec // both are ours
@@ -110,12 +120,20 @@ func (r *run) diffoscope(files [2]string) {
 		return
 	}
 	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", report.Plain(filepath.Base(files[1])))
-	for i, line := range strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n") {
+	all := strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n")
+	if len(all) > 2 && strings.HasPrefix(all[0], "--- ") && strings.HasPrefix(all[1], "+++ ") {
+		all = all[2:] // the paths of both files, which are long and end in the name above
+	}
+	for i, line := range all {
 		if i == lines {
 			fmt.Fprintf(r.Stdout, "  … and more: run diffoscope by hand\n")
 			break
 		}
-		fmt.Fprintf(r.Stdout, "  %s\n", report.Plain(line))
+		line = report.Plain(strings.ReplaceAll(line, "\t", "    "))
+		if cut := []rune(line); len(cut) > columns-2 {
+			line = string(cut[:columns-3]) + "…"
+		}
+		fmt.Fprintf(r.Stdout, "  %s\n", line)
 	}
 }
 
@@ -148,7 +166,16 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 		return p, err
 	}
 	p.manifest, p.command, p.dir, p.commit = subject.Sum(b).Hex(), m.Command, m.Directory, m.Source.Commit
-	p.products, p.variables = m.Products, m.Variables
+	p.variables = m.Variables
+	var left int
+	for _, x := range m.Products {
+		if why := material.NotRebuilt(x.Path); why != "" {
+			r.note(fmt.Sprintf("left out, product %s: %s", x.Path, why))
+			left++
+			continue
+		}
+		p.products = append(p.products, x)
+	}
 	top, err := r.git(p.source, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return p, err
@@ -196,6 +223,9 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 			"the build ran in %q, which is outside of its source",
 			p.dir,
 		)
+	case len(p.products) == 0 && left > 0:
+		return p, fault.New(fault.Refused, fault.Materials, "let the build make it below the top of its checkout, under a plain name, and record it again",
+			"no product of the manifest can be rebuilt: %s", material.NotRebuilt(m.Products[0].Path))
 	case len(p.products) == 0:
 		return p, fault.New(
 			fault.Refused,
@@ -239,13 +269,7 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, err
 	}
 	if result.Exit != 0 {
-		return p, fault.New(
-			fault.Refused,
-			fault.Reproduction,
-			"build in a fresh clone first, until that works",
-			"the first build failed with status %d",
-			result.Exit,
-		)
+		return p, notBuilt("the first build failed with " + endedWith(result))
 	}
 	m, _, err := build.Manifest(
 		build.Run{Result: result, Command: command, Dir: filepath.Join(top, dir), Top: top, Out: p.out(top),
@@ -255,13 +279,12 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, err
 	}
 	if p.products = m.Products; len(p.products) == 0 {
-		return p, fault.New(
-			fault.Refused,
-			fault.Reproduction,
-			"name the command that builds, and with --products what it makes",
-			"the command made nothing below %q",
-			dir,
-		)
+		if len(p.outputs) > 0 {
+			return p, fault.New(fault.Usage, fault.Config, "name what it makes, seen from the directory in which it runs",
+				"the command made nothing that --products names: %q", p.outputs)
+		}
+		return p, fault.New(fault.Usage, fault.Config, "name the command that builds, and with --products what it makes",
+			"the command made nothing below %q", dir)
 	}
 	p.original = top
 	const tick = 2 * time.Second // zip has times of two seconds, and tar of one
@@ -317,6 +340,10 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	}
 	env := p.env(v)
 	dir := filepath.Join(v.dir, p.dir)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, "", fault.New(fault.Refused, fault.Path, "record the build in a directory that the commit has, and let the command make others",
+			"the build ran in %q, and the commit %s has no such directory", p.dir, p.commit)
+	}
 	if err := r.fetched(p, dir, env); err != nil {
 		return nil, "", err
 	}
@@ -661,6 +688,12 @@ func (r *run) reproduced(
 	tree difference.TreeReport,
 	result *record.Result,
 ) (answer, error) {
+	switch {
+	case result.Exit != 0 || result.Signal != 0:
+		return answer{}, notBuilt("the command of the rebuild failed with " + endedWith(result))
+	case !slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is != "" }):
+		return answer{}, notBuilt("the command of the rebuild made none of the products")
+	}
 	b, err := rep.JSON()
 	if err != nil {
 		return answer{}, err
@@ -684,17 +717,7 @@ func (r *run) reproduced(
 	if err := r.showRebuild(rep, tree, same); err != nil {
 		return answer{}, err
 	}
-	switch {
-	case result.Exit != 0 || result.Signal != 0:
-		return answer{}, fault.New(
-			fault.Refused,
-			fault.Reproduction,
-			"build in a fresh clone with an empty home first, until that works: the output of the command is above",
-			"the command of the rebuild failed: exit %d, signal %d",
-			result.Exit,
-			result.Signal,
-		)
-	case same < len(rep.Artifacts):
+	if same < len(rep.Artifacts) {
 		hint := "mend the first cause that is shown, and build both again"
 		switch {
 		case slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is == "" }):
@@ -712,6 +735,20 @@ func (r *run) reproduced(
 		)
 	}
 	return done, nil
+}
+
+// notBuilt is the fault of a build that came to nothing, so that there is nothing to compare: others may not take it for other bytes.
+func notBuilt(why string) error {
+	return fault.New(fault.Unavailable, fault.NotAvailable,
+		"build in a fresh clone with an empty home first, until that works: the output of the command is above", "%s, so nothing was compared", why)
+}
+
+// endedWith says how a command ended.
+func endedWith(result *record.Result) string {
+	if result.Signal != 0 {
+		return fmt.Sprintf("signal %d", result.Signal)
+	}
+	return fmt.Sprintf("status %d", result.Exit)
 }
 
 func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport, same int) error {

@@ -2,7 +2,12 @@ package material
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
 // Concerns are the things about a build that a person should look at, the worst first, in words.
@@ -13,6 +18,13 @@ func (m *Manifest) Concerns() (all []string) {
 			say("package %s has other bytes than its lock names: %s", p.PURL, p.Found)
 		}
 	}
+	if len(m.Products) == 0 {
+		say("the build made nothing: begin with an empty output, or name what it makes with --products")
+	}
+	m.notRebuilt(say)
+	if slices.ContainsFunc(m.Command, func(w string) bool { return strings.Contains(w, fault.Hidden) }) {
+		say("a part of the command is hidden, so nobody can rebuild it: hand secrets over as variables")
+	}
 	o := m.Observation
 	for _, x := range []struct {
 		list []string
@@ -21,9 +33,6 @@ func (m *Manifest) Concerns() (all []string) {
 		for _, text := range x.list {
 			say("%s: %s", x.what, text)
 		}
-	}
-	if o.SameRoot {
-		say("the build ran as root, so it could have rewritten what is said here")
 	}
 	if o.Changed == 1 {
 		say("1 file changed while the build ran, after it was read")
@@ -55,9 +64,6 @@ func (m *Manifest) Concerns() (all []string) {
 			say("%s: %s%s", x.How, x.Path, map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
 		}
 	}
-	if len(m.Products) == 0 {
-		say("the build made nothing: begin with an empty output, or name what it makes with --products")
-	}
 	for _, a := range m.Actions {
 		if a.Digest == "" {
 			say("action %s is not pinned to a commit", a.Name)
@@ -67,6 +73,9 @@ func (m *Manifest) Concerns() (all []string) {
 		if i.Digest == "" {
 			say("image %s is not pinned to a digest", i.Name)
 		}
+	}
+	if o.SameRoot { // last: in a container it is said of each build
+		say("the build ran as root, so it could have rewritten what is said here")
 	}
 	return all
 }
@@ -100,3 +109,38 @@ func (m *Manifest) PackageCounts() string {
 		n[OtherDigest],
 	)
 }
+
+// notRebuilt tells the first product that nobody can make again, and how many there are.
+func (m *Manifest) notRebuilt(say func(format string, args ...any)) {
+	var first string
+	n := 0
+	for _, p := range m.Products {
+		if NotRebuilt(p.Path) == "" || m.Source.Commit == "" {
+			continue
+		}
+		if n++; n == 1 {
+			first = p.Path
+		}
+	}
+	if n == 1 {
+		say("product %s cannot be rebuilt: %s", first, NotRebuilt(first))
+	} else if n > 1 {
+		say("%d products cannot be rebuilt, such as %s: %s", n, first, NotRebuilt(first))
+	}
+}
+
+// NotRebuilt says why nobody can make a product again, by its path; "" if somebody can.
+func NotRebuilt(path string) string {
+	switch {
+	case strings.Contains(path, fault.Hidden):
+		return "a part of its name is hidden"
+	case escaped().MatchString(path):
+		return "its name holds bytes that are no text"
+	case strings.HasPrefix(path, "/"):
+		return "it lies outside of the checkout"
+	}
+	return ""
+}
+
+// escaped finds a byte that is no UTF-8, as a manifest writes it.
+var escaped = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\x[89a-f][0-9a-f]`) })
