@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
@@ -134,7 +135,7 @@ func NotRebuilt(path string) string {
 	switch {
 	case strings.Contains(path, fault.Hidden):
 		return "a part of its name is hidden"
-	case escaped().MatchString(path):
+	case escaped().MatchString(path) || strings.ContainsRune(path, utf8.RuneError):
 		return "its name holds bytes that are no text"
 	case strings.HasPrefix(path, "/"):
 		return "it lies outside of the checkout"
