@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -16,7 +17,7 @@ func (m *Manifest) Concerns() (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for _, p := range m.Packages {
 		if p.State == OtherDigest {
-			say("package %s has other bytes than its lock names: %s", p.PURL, p.Found)
+			say("package %s has other bytes than its lock names: %s", Name(p.PURL), p.Found)
 		}
 	}
 	if len(m.Products) == 0 {
@@ -41,38 +42,38 @@ func (m *Manifest) Concerns() (all []string) {
 		say("%d files changed while the build ran, after they were read", o.Changed)
 	}
 	for _, d := range m.Source.Dirty {
-		say("file %s is not the commit's", d)
+		say("file %s is not the commit's", Name(d))
 	}
 	for _, p := range m.Packages {
 		if p.State == NotLocked {
-			say("package %s is in no lock", p.PURL)
+			say("package %s is in no lock", Name(p.PURL))
 		}
 	}
 	for _, l := range m.Locks {
 		if l.State != LockRead {
-			say("%s: %s, %s", l.Path, l.State, l.Reason)
+			say("%s: %s, %s", Name(l.Path), l.State, l.Reason)
 		}
 	}
 	for _, x := range m.Materials {
 		if x.How == FromBuild && x.Digest == "" {
-			say("product %s could not be read, so nothing holds it to its bytes", x.Path)
+			say("product %s could not be read, so nothing holds it to its bytes", Name(x.Path))
 		}
 		if x.Files == 0 && x.How != FromBuild {
-			say("%s: %s was read and is not there any more", x.How, x.Path)
+			say("%s: %s was read and is not there any more", x.How, Name(x.Path))
 			continue
 		}
 		if x.How == FromOutside || x.How == Untracked || x.How == FromCache {
-			say("%s: %s%s", x.How, x.Path, map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
+			say("%s: %s%s", x.How, Name(x.Path), map[bool]string{true: fmt.Sprintf(", %d files", x.Files)}[x.Files > 1])
 		}
 	}
 	for _, a := range m.Actions {
 		if a.Digest == "" {
-			say("action %s is not pinned to a commit", a.Name)
+			say("action %s is not pinned to a commit", Name(a.Name))
 		}
 	}
 	for _, i := range m.Images {
 		if i.Digest == "" {
-			say("image %s is not pinned to a digest", i.Name)
+			say("image %s is not pinned to a digest", Name(i.Name))
 		}
 	}
 	if o.SameRoot { // last: in a container it is said of each build
@@ -124,9 +125,9 @@ func (m *Manifest) notRebuilt(say func(format string, args ...any)) {
 		}
 	}
 	if n == 1 {
-		say("product %s cannot be rebuilt: %s", first, NotRebuilt(first))
+		say("product %s cannot be rebuilt: %s", Name(first), NotRebuilt(first))
 	} else if n > 1 {
-		say("%d products cannot be rebuilt, such as %s: %s", n, first, NotRebuilt(first))
+		say("%d products cannot be rebuilt, such as %s: %s", n, Name(first), NotRebuilt(first))
 	}
 }
 
@@ -142,6 +143,17 @@ func NotRebuilt(path string) string {
 	}
 	return ""
 }
+
+// Name is a name that a build chose, as people are told it: in quotes where it could be taken for words of ours.
+func Name(s string) string {
+	if ordinary().MatchString(s) {
+		return s
+	}
+	return strconv.Quote(s)
+}
+
+// ordinary is a name without spaces, commas, quotes and other marks between words.
+var ordinary = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\pL\pN._/@+=~%:#\[\]{}()!$&*<>^|?-]+$`) })
 
 // escaped finds a byte that is no UTF-8, as a manifest writes it.
 var escaped = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\x[89a-f][0-9a-f]`) })
