@@ -310,8 +310,8 @@ func TestDiff_tells_each_input_that_differs_and_nothing_else(t *testing.T) {
 		t.Errorf("two builds of the same: %v", all)
 	}
 	for want, edit := range map[string]func(*material.Manifest){
-		"source commit: c2 (was c1)":     func(m *material.Manifest) { m.Source.Commit = "c2" },
-		"source clean: false (was true)": func(m *material.Manifest) { m.Source.Clean = false },
+		"source commit: " + hexOf('d')[:40] + " (was " + hexOf('c')[:40] + ")": func(m *material.Manifest) { m.Source.Commit = hexOf('d')[:40] },
+		"source clean: false (was true)":                                       func(m *material.Manifest) { m.Source.Clean = false },
 		"build command: make all (was make)": func(m *material.Manifest) {
 			m.Command = []string{"make",
 				"all"}
