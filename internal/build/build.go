@@ -116,6 +116,12 @@ func (k *maker) shown(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {
 		out[i] = k.text(a)
+		if ofShell(args, i) {
+			if text, ok := k.script(a); ok {
+				out[i] = text
+				continue
+			}
+		}
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if assigned && k.secret(name, value) {
 			before := strings.TrimSuffix(a, "="+value)
