@@ -57,10 +57,16 @@ type plan struct {
 }
 
 // rebuildCommand builds again and compares. What differs is told whether it is signed or not.
-func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
+func rebuildCommand(r *run, in rebuildInputs) (a answer, err error) {
 	if err := r.vacateOutputs(); err != nil {
 		return answer{}, err
 	}
+	compared := false
+	defer func() {
+		if !compared { // the command that was built can write here, too
+			err = errors.Join(err, r.vacateOutputs())
+		}
+	}()
 	defer unpiped()()
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
@@ -86,11 +92,15 @@ func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := came(result, &rep); err != nil {
+		return answer{}, err
+	}
+	compared = true
 	rep.Rebuilder, rep.Machine = "sallyport "+r.Version, machine()
 	if p.differing[0] != "" && r.in.Format != "json" && !r.in.Quiet {
 		defer r.diffoscope(p.differing)
 	}
-	return r.reproduced(in, &rep, tree, result)
+	return r.reproduced(in, &rep, tree)
 }
 
 // diffoscope shows what that program says about two files, if it is installed (https://diffoscope.org). Its answer adds to ours and
@@ -686,13 +696,9 @@ func (r *run) reproduced(
 	in rebuildInputs,
 	rep *material.Reproduction,
 	tree difference.TreeReport,
-	result *record.Result,
 ) (answer, error) {
-	switch {
-	case result.Exit != 0 || result.Signal != 0:
-		return answer{}, notBuilt("the command of the rebuild failed with " + endedWith(result))
-	case !slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is != "" }):
-		return answer{}, notBuilt("the command of the rebuild made none of the products")
+	if err := r.vacateOutputs(); err != nil {
+		return answer{}, err
 	}
 	b, err := rep.JSON()
 	if err != nil {
@@ -735,6 +741,17 @@ func (r *run) reproduced(
 		)
 	}
 	return done, nil
+}
+
+// came refuses a build that came to nothing.
+func came(result *record.Result, rep *material.Reproduction) error {
+	switch {
+	case result.Exit != 0 || result.Signal != 0:
+		return notBuilt("the command of the rebuild failed with " + endedWith(result))
+	case !slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is != "" }):
+		return notBuilt("the command of the rebuild made none of the products")
+	}
+	return nil
 }
 
 // notBuilt is the fault of a build that came to nothing, so that there is nothing to compare: others may not take it for other bytes.
