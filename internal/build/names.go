@@ -28,7 +28,8 @@ func valid(s string) string {
 	return out.String()
 }
 
-// apart gives products a number whose names became one name when secrets were hidden: a manifest names each product once.
+// apart gives products a number whose names became one name when secrets were hidden: a manifest names each product
+// once.
 func (k *maker) apart() {
 	taken := map[string]bool{}
 	for _, p := range k.m.Products {

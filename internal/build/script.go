@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// script is a shell script in which each secret word is hidden, and the rest is as it was. ok is false where a secret cannot be told
+// script is a shell script in which each secret word is hidden, and the rest is as it was. ok is false where a secret
+// cannot be told
 // from what stands around it: then its caller hides the whole.
 func (k *maker) script(text string) (out string, ok bool) {
 	type span struct{ begin, from, to int } // of a name, and of its value
@@ -21,7 +22,8 @@ func (k *maker) script(text string) (out string, ok bool) {
 		}
 		name, apart, value := text[m[2]:m[3]], text[m[3]:m[4]], strings.TrimRight(text[m[4]:m[5]], ";")
 		at = m[3] + 1
-		if strings.TrimSpace(apart) == "" && !strings.HasPrefix(name, "-") || !k.Hidden(strings.TrimLeft(name, "-"), value) {
+		if strings.TrimSpace(apart) == "" && !strings.HasPrefix(name, "-") || !k.Hidden(strings.TrimLeft(name, "-"),
+			value) {
 			continue
 		}
 		if !exactly(name, apart, value, text[m[4]+len(value):]) {
@@ -44,7 +46,8 @@ func (k *maker) script(text string) (out string, ok bool) {
 	return k.Scrub(valid(shown.String() + text[last:])), true
 }
 
-// exactly reports whether a value is one whole word of a shell, so that nothing of it stands behind: next is the text that does.
+// exactly reports whether a value is one whole word of a shell, so that nothing of it stands behind: next is the text
+// that does.
 func exactly(name, apart, value, next string) bool {
 	quote := strings.TrimPrefix(apart, "=")
 	if !plainWord().MatchString(value) || apart == quote && (apart != " " || !strings.HasPrefix(name, "-")) {

@@ -19,8 +19,10 @@ func TestN02_of_a_script_the_secret_word_alone_is_hidden_where_it_ends_for_certa
 		}
 	}
 	for _, script := range []string{
-		`X_TOKEN=a"b ` + mark + `" z`, `X_TOKEN="a b` + mark + `" z`, `X_TOKEN=a\ ` + mark + ` z`, "X_TOKEN='a'" + mark + " z",
-		"X_TOKEN=$(echo " + mark + ") z", "curl -H 'Authorization: Basic " + mark + "' x", "X_TOKEN=`echo " + mark + "` z",
+		`X_TOKEN=a"b ` + mark + `" z`, `X_TOKEN="a b` + mark + `" z`, `X_TOKEN=a\ ` + mark + ` z`,
+		"X_TOKEN='a'" + mark + " z",
+		"X_TOKEN=$(echo " + mark + ") z", "curl -H 'Authorization: Basic " + mark + "' x",
+		"X_TOKEN=`echo " + mark + "` z",
 		"X_TOKEN=a$'b " + mark + "' z", "X_TOKEN=a;X_TOKEN=" + mark + "$x z",
 		"X_TOKEN= " + mark + " z", "X_TOKEN : " + mark + " z", "cat <<X\npassword: " + mark + "\nX\n",
 	} {

@@ -65,8 +65,10 @@ func ofPage(b []byte) bool {
 	return bytes.Contains(b[:min(len(b), head)], []byte(report.PageMark))
 }
 
-// vacateOutputs removes what lies where a command about builds is going to write, before it reads anything: what an earlier job has
-// handed over never passes for the answer of this one, however this one ends. A file that is not ours stays, and is refused. In a
+// vacateOutputs removes what lies where a command about builds is going to write, before it reads anything: what an
+// earlier job has
+// handed over never passes for the answer of this one, however this one ends. A file that is not ours stays, and is
+// refused. In a
 // job a link on the way goes as well, and what it leads to stays.
 func (r *run) vacateOutputs() (failed error) {
 	all := r.outputs()
@@ -105,7 +107,8 @@ func (r *run) vacateOutput(o output) error {
 	if err != nil {
 		return unwritable(err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, material.MaxBytes)) // nobody takes a longer one, and of a log the head is enough
+	b, err := io.ReadAll(io.LimitReader(f,
+		material.MaxBytes)) // nobody takes a longer one, and of a log the head is enough
 	if err = errors.Join(err, f.Close()); err != nil {
 		return usage("reading %q: %w", o.path, fault.Cause(err))
 	}
@@ -121,7 +124,8 @@ func linkedOutput(input, path string, err error) error {
 		"%s would be written to %q: %w", input, path, err)
 }
 
-// guardOutputs refuses at a terminal what a job refuses, for the files that a command about builds writes: a repository that
+// guardOutputs refuses at a terminal what a job refuses, for the files that a command about builds writes: a
+// repository that
 // somebody has cloned may hold a link, and a path may be one that the command reads.
 func (r *run) guardOutputs() error {
 	for _, o := range r.outputs() {
@@ -140,7 +144,8 @@ func (r *run) guardOutputs() error {
 	return nil
 }
 
-// unpiped lets writing to a closed pipe fail, in the place of ending the process: what is to be cleared up still is. Programs that
+// unpiped lets writing to a closed pipe fail, in the place of ending the process: what is to be cleared up still is.
+// Programs that
 // are started have the signal as before.
 func unpiped() (end func()) {
 	c := make(chan os.Signal, 1)

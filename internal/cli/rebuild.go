@@ -234,7 +234,8 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 			p.dir,
 		)
 	case len(p.products) == 0 && left > 0:
-		return p, fault.New(fault.Refused, fault.Materials, "let the build make it below the top of its checkout, under a plain name, and record it again",
+		return p, fault.New(fault.Refused, fault.Materials,
+			"let the build make it below the top of its checkout, under a plain name, and record it again",
 			"no product of the manifest can be rebuilt: %s", material.NotRebuilt(m.Products[0].Path))
 	case len(p.products) == 0:
 		return p, fault.New(
@@ -290,10 +291,12 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 	}
 	if p.products = m.Products; len(p.products) == 0 {
 		if len(p.outputs) > 0 {
-			return p, fault.New(fault.Usage, fault.Config, "name what it makes, seen from the directory in which it runs",
+			return p, fault.New(fault.Usage, fault.Config,
+				"name what it makes, seen from the directory in which it runs",
 				"the command made nothing that --products names: %q", p.outputs)
 		}
-		return p, fault.New(fault.Usage, fault.Config, "name the command that builds, and with --products what it makes",
+		return p, fault.New(fault.Usage, fault.Config,
+			"name the command that builds, and with --products what it makes",
 			"the command made nothing below %q", dir)
 	}
 	p.original = top
@@ -351,7 +354,8 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	env := p.env(v)
 	dir := filepath.Join(v.dir, p.dir)
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, "", fault.New(fault.Refused, fault.Path, "record the build in a directory that the commit has, and let the command make others",
+		return nil, "", fault.New(fault.Refused, fault.Path,
+			"record the build in a directory that the commit has, and let the command make others",
 			"the build ran in %q, and the commit %s has no such directory", p.dir, p.commit)
 	}
 	if err := r.fetched(p, dir, env); err != nil {
@@ -754,10 +758,12 @@ func came(result *record.Result, rep *material.Reproduction) error {
 	return nil
 }
 
-// notBuilt is the fault of a build that came to nothing, so that there is nothing to compare: others may not take it for other bytes.
+// notBuilt is the fault of a build that came to nothing, so that there is nothing to compare: others may not take it
+// for other bytes.
 func notBuilt(why string) error {
 	return fault.New(fault.Unavailable, fault.NotAvailable,
-		"build in a fresh clone with an empty home first, until that works: the output of the command is above", "%s, so nothing was compared", why)
+		"build in a fresh clone with an empty home first, until that works: the output of the command is above",
+		"%s, so nothing was compared", why)
 }
 
 // endedWith says how a command ended.

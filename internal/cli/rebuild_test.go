@@ -357,7 +357,8 @@ func TestN04_a_build_that_came_to_nothing_is_not_taken_for_other_bytes(t *testin
 	} {
 		err := came(&x.result, &material.Reproduction{Artifacts: x.made})
 		f := fault.Of(err)
-		if (err == nil) != (want == "") || err != nil && (f.Code != fault.NotAvailable || f.Kind != fault.Unavailable || !strings.HasSuffix(f.Error(), want)) {
+		if (err == nil) != (want == "") || err != nil && (f.Code != fault.NotAvailable || f.Kind != fault.Unavailable ||
+			!strings.HasSuffix(f.Error(), want)) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -147,14 +147,16 @@ func (r *run) stripped(keep []string) (env, taken []string) {
 
 // signs reports whether a variable is one with which a job signs or that is a token of ours.
 func signs(name string) bool {
-	return slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
+	return slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name,
+		"TOKEN")
 }
 
 // keepable refuses names of variables that a command keeps anyway.
 func keepable(names []string) error {
 	for _, n := range names {
 		if !signs(n) {
-			return fault.New(fault.Usage, fault.Config, "leave --keep-env out: it is for the variables of tokens, which run takes away",
+			return fault.New(fault.Usage, fault.Config,
+				"leave --keep-env out: it is for the variables of tokens, which run takes away",
 				"--keep-env %q names a variable that the command keeps anyway", n)
 		}
 	}
@@ -326,7 +328,8 @@ func (f *recordFiles) discard() {
 	}
 }
 
-// write writes both, and finds out whether they are still where they were opened. What the command has only removed, as a build that
+// write writes both, and finds out whether they are still where they were opened. What the command has only removed,
+// as a build that
 // empties its checkout does, is made again.
 func (f *recordFiles) write(m *material.Manifest, log []byte) error {
 	b, err := m.JSON()
@@ -334,7 +337,8 @@ func (f *recordFiles) write(m *material.Manifest, log []byte) error {
 		return err
 	}
 	if _, err := material.Read(b); err != nil {
-		return fault.New(fault.Refused, fault.Of(err).Code, "name what the build makes with --products, so that the manifest lists less",
+		return fault.New(fault.Refused, fault.Of(err).Code,
+			"name what the build makes with --products, so that the manifest lists less",
 			"what was recorded makes no build manifest: %w", err)
 	}
 	for _, one := range []struct {
@@ -388,7 +392,8 @@ func (f *recordFiles) again(of **os.File) error {
 }
 
 func replaced(path string) error {
-	return fault.New(fault.Refused, fault.Path, "name a file with --record that the build leaves alone; another sallyport run inside needs one of its own",
+	return fault.New(fault.Refused, fault.Path,
+		"name a file with --record that the build leaves alone; another sallyport run inside needs one of its own",
 		"the command has put something else in the place of the record %q", path)
 }
 

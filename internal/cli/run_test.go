@@ -194,7 +194,8 @@ func TestN02_a_record_is_written_where_it_was_opened_and_nowhere_else(t *testing
 			}
 		}, opens: true, writes: true},
 		"with a link for its directory": {during: func(t *testing.T, at string) {
-			if err := errors.Join(os.RemoveAll(filepath.Dir(at)), os.Symlink(t.TempDir(), filepath.Dir(at))); err != nil {
+			if err := errors.Join(os.RemoveAll(filepath.Dir(at)), os.Symlink(t.TempDir(),
+				filepath.Dir(at))); err != nil {
 				t.Fatal(err)
 			}
 		}, opens: true},
@@ -252,7 +253,8 @@ func TestN02_a_manifest_that_its_readers_refuse_is_not_written(t *testing.T) {
 		t.Fatal(err)
 	}
 	twice := material.Product{Path: "app", Digest: digestOf("a")}
-	err = f.write(&material.Manifest{RecordedBy: material.ByOwnJob, Command: []string{"make"}, Products: []material.Product{twice, twice},
+	err = f.write(&material.Manifest{RecordedBy: material.ByOwnJob, Command: []string{"make"},
+		Products:    []material.Product{twice, twice},
 		Observation: material.Observed{Files: "observed", Processes: "observed", Network: "observed"}}, nil)
 	if fault.Of(err).Code != fault.Malformed || !strings.Contains(err.Error(), "listed twice") {
 		t.Errorf("%v", err)

@@ -234,7 +234,8 @@ func valued(e [2]Evidence, a, b string) (Evidence, Evidence) {
 	return e[0], e[1]
 }
 
-// The part of two values before they differ is cut in its middle where it is longer than mostAlike runes: what differs is in sight.
+// The part of two values before they differ is cut in its middle where it is longer than mostAlike runes: what
+// differs is in sight.
 const mostAlike, ofBegin, ofEnd = 60, 24, 24
 
 // parting are two values, of which the long part that both begin with is cut in its middle.

@@ -410,8 +410,9 @@ func TestN03_what_is_worst_is_told_first_and_what_is_said_of_each_build_last(t *
 
 func TestN04_products_that_nobody_can_make_again_are_told_as_such(t *testing.T) {
 	for path, want := range map[string]string{
-		"dist/app": "", "dist/[hidden] 2": "a part of its name is hidden", `dist/bad\xff`: "no text", "dist/bad\ufffd": "no text",
-		"/srv/app": "outside of the checkout", `dist/a\xylophone`: "",
+		"dist/app": "", "dist/[hidden] 2": "a part of its name is hidden", `dist/bad\xff`: "no text",
+		"dist/bad\ufffd": "no text",
+		"/srv/app":       "outside of the checkout", `dist/a\xylophone`: "",
 	} {
 		if got := material.NotRebuilt(path); (want == "") != (got == "") || !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", path, got, want)
@@ -419,7 +420,8 @@ func TestN04_products_that_nobody_can_make_again_are_told_as_such(t *testing.T) 
 	}
 	m := good()
 	m.Products = append(m.Products, material.Product{Path: "/srv/a"}, material.Product{Path: "/srv/b"})
-	if all := m.Concerns(); len(all) == 0 || all[0] != "2 products cannot be rebuilt, such as /srv/a: it lies outside of the checkout" {
+	if all := m.Concerns(); len(all) == 0 ||
+		all[0] != "2 products cannot be rebuilt, such as /srv/a: it lies outside of the checkout" {
 		t.Errorf("%q", all)
 	}
 }

@@ -169,7 +169,8 @@ func DiffersTreeText(w io.Writer, r difference.TreeReport, c Screen) error {
 		word = "same"
 	}
 	p.wrapped(pad(word, 10), fmt.Sprintf("%s: %s %s the same, %d %s, %d %s in A alone, %d in B alone",
-		Plain(r.Name), counted(t.Same, "file"), verb(t.Same, "is", "are"), t.Different, verb(t.Different, "differs", "differ"),
+		Plain(r.Name), counted(t.Same, "file"), verb(t.Same, "is", "are"), t.Different, verb(t.Different, "differs",
+			"differ"),
 		t.OnlyA, verb(t.OnlyA, "is", "are"), t.OnlyB))
 	if len(r.Different) > 0 {
 		p.step(r.Different[0].First)

@@ -143,7 +143,8 @@ func manifestRows(m *material.Manifest) [][]string {
 	})
 	row("actions", len(m.Actions), func(i int) string { return material.Name(m.Actions[i].Name) })
 	row("images", len(m.Images), func(i int) string { return material.Name(m.Images[i].Name) })
-	row("hosts", len(m.Hosts), func(i int) string { return material.Name(m.Hosts[i].To) + ", by " + material.Name(m.Hosts[i].By) })
+	row("hosts", len(m.Hosts),
+		func(i int) string { return material.Name(m.Hosts[i].To) + ", by " + material.Name(m.Hosts[i].By) })
 	row("products", len(m.Products), func(i int) string {
 		x := m.Products[i]
 		return fmt.Sprintf("%s, %s, sha256:%s", material.Name(x.Path), counted(int(x.Size), "byte"), x.Digest)

@@ -44,7 +44,8 @@ func ManifestHTML(w io.Writer, m *material.Manifest) error {
 		)
 		s.folded("Programs", []string{"program", "times", "first command"}, len(m.Programs), func(i int) []string {
 			p := m.Programs[i]
-			return []string{p.Path, fmt.Sprint(p.Count), strings.ReplaceAll(strings.Join(p.Command, " "), "\n", lineEnd)}
+			return []string{p.Path, fmt.Sprint(p.Count), strings.ReplaceAll(strings.Join(p.Command, " "), "\n",
+				lineEnd)}
 		})
 		s.folded("Variables", []string{"name", "value"}, len(m.Variables), func(i int) []string {
 			return []string{m.Variables[i].Name, m.Variables[i].Value}
