@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -226,9 +227,10 @@ func TestDocs_name_only_flags_outputs_and_variables_that_exist(t *testing.T) {
 }
 
 func TestDocs_links_lead_somewhere(t *testing.T) {
-	link := regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
-	found := 0
-	for name, text := range pages(t) {
+	link := regexp.MustCompile(`\]\(([^)#\s]*)(#[^)]*)?\)`)
+	found, sections := 0, 0
+	all := pages(t)
+	for name, text := range all {
 		for _, m := range link.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
 				continue
@@ -236,11 +238,39 @@ func TestDocs_links_lead_somewhere(t *testing.T) {
 			if found++; !exists(filepath.Join(filepath.Dir(name), m[1])) {
 				t.Errorf("%s: %s leads nowhere", name, m[1])
 			}
+			to := filepath.Join(filepath.Dir(name), m[1])
+			if m[1] == "" {
+				to = name
+			}
+			if page, known := all[to]; m[2] != "" && known {
+				if sections++; !anchors(page)[m[2]] {
+					t.Errorf("%s: %s has no section %s", name, to, m[2])
+				}
+			}
 		}
 	}
-	if found < 10 {
-		t.Errorf("%d links found, want more; the test reads the pages wrongly", found)
+	if found < 10 || sections < 10 {
+		t.Errorf("%d links and %d to sections found, want more; the test reads the pages wrongly", found, sections)
 	}
+}
+
+// anchors are the names that GitHub gives to the headings of a page, so that links can lead there.
+func anchors(page string) map[string]bool {
+	out := map[string]bool{}
+	page = regexp.MustCompile("(?ms)^```.*?^```").ReplaceAllString(page, "")
+	for _, m := range regexp.MustCompile(`(?m)^#+ +(.*)$`).FindAllStringSubmatch(page, -1) {
+		text := regexp.MustCompile(`\]\([^)]*\)`).ReplaceAllString(m[1], "")
+		text = regexp.MustCompile(`[^\pL\pN _-]`).ReplaceAllString(strings.ToLower(text), "")
+		at := "#" + strings.ReplaceAll(text, " ", "-")
+		for base, n := at, 1; out[at]; n++ {
+			at = fmt.Sprintf("%s-%d", base, n)
+		}
+		out[at] = true
+	}
+	for _, m := range regexp.MustCompile(`<a (?:id|name)="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+		out["#"+m[1]] = true
+	}
+	return out
 }
 
 // A placeholder is a link to the section that says what to put there.

@@ -116,6 +116,12 @@ func (k *maker) shown(args []string) []string {
 	out := make([]string, len(args))
 	for i, a := range args {
 		out[i] = k.text(a)
+		if ofShell(args, i) {
+			if text, ok := k.script(a); ok {
+				out[i] = text
+				continue
+			}
+		}
 		name, value, assigned := strings.Cut(strings.TrimLeft(a, "-"), "=")
 		if assigned && k.secret(name, value) {
 			before := strings.TrimSuffix(a, "="+value)
@@ -179,7 +185,7 @@ func (k *maker) all(texts []string) []string {
 
 // text is what a build chose, without secrets and as a JSON text can hold it. A token may be a part of a path.
 func (k *maker) text(s string) string {
-	s = k.Scrub(strings.ToValidUTF8(s, "�"))
+	s = k.Scrub(valid(s))
 	if !k.Hidden("", s) {
 		return s
 	}
@@ -445,6 +451,7 @@ func (k *maker) products() {
 		k.m.Products = append(k.m.Products, material.Product{Path: k.named(f.Path), Digest: f.Digest, Size: f.Size})
 	}
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
+	k.apart()
 }
 
 // lying lists the output of a build that was not watched: the files that lie there afterwards, where it is said to be.

@@ -246,7 +246,7 @@ func TestF07_what_is_hidden_is_the_secret_and_what_is_kept_is_the_rest(t *testin
 		{{"tool", "curl -u me:pw --token=y"}, {"tool", "[hidden]"}},
 		{{"tool", "--" + ofJob + "-token=y"}, {"tool", "--***-token=[hidden]"}},
 		{{"tool", "of " + ofJob}, {"tool", "of ***"}},
-		{{"tool", "a\xffb"}, {"tool", "a�b"}},
+		{{"tool", "a\xffb"}, {"tool", `a\xffb`}},
 	} {
 		if m, _ := told(t, build.Run{Dir: "/", Command: x[0], Result: &record.Result{}}); !slices.Equal(m.Command,
 			x[1]) {

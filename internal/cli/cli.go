@@ -208,6 +208,7 @@ func (c Command) dispatch(ctx context.Context, args []string) (answer, error) {
 		if r.component.Allowed() != "" {
 			err = errors.Join(err, r.forget())
 		}
+		err = errors.Join(err, r.vacateOutputs())
 		if name == "run" { // its other statuses are those of the command
 			return notRun, err
 		}

@@ -28,6 +28,9 @@ func manifestCommand(r *run, in manifestInputs) (answer, error) {
 	if want == 0 || len(files) != want {
 		return answer{}, usage("want: sallyport manifest show FILE, or sallyport manifest diff FILE FILE")
 	}
+	if err := r.vacateOutputs(); err != nil {
+		return answer{}, err
+	}
 	var read []material.Manifest
 	for _, path := range files {
 		m, err := readManifest(path)

@@ -57,7 +57,17 @@ type plan struct {
 }
 
 // rebuildCommand builds again and compares. What differs is told whether it is signed or not.
-func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
+func rebuildCommand(r *run, in rebuildInputs) (a answer, err error) {
+	if err := r.vacateOutputs(); err != nil {
+		return answer{}, err
+	}
+	compared := false
+	defer func() {
+		if !compared { // the command that was built can write here, too
+			err = errors.Join(err, r.vacateOutputs())
+		}
+	}()
+	defer unpiped()()
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
 		return answer{}, fault.New(
@@ -82,11 +92,15 @@ func rebuildCommand(r *run, in rebuildInputs) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if err := came(result, &rep); err != nil {
+		return answer{}, err
+	}
+	compared = true
 	rep.Rebuilder, rep.Machine = "sallyport "+r.Version, machine()
-	if p.differing[0] != "" && r.in.Format != "json" {
+	if p.differing[0] != "" && r.in.Format != "json" && !r.in.Quiet {
 		defer r.diffoscope(p.differing)
 	}
-	return r.reproduced(in, &rep, tree, result)
+	return r.reproduced(in, &rep, tree)
 }
 
 // diffoscope shows what that program says about two files, if it is installed (https://diffoscope.org). Its answer adds to ours and
@@ -96,7 +110,13 @@ func (r *run) diffoscope(files [2]string) {
 	if err != nil {
 		return
 	}
-	const patience, most, lines = time.Minute, 64 << 10, 200
+	const patience, most, lines, columns, largest = 20 * time.Second, 64 << 10, 40, 80, 1 << 20
+	for _, f := range files {
+		if info, err := os.Stat(f); err != nil || info.Size() > largest {
+			r.note("diffoscope was not asked about " + report.Plain(filepath.Base(files[1])) + ", which is larger than 1 MB: run it by hand")
+			return
+		}
+	}
 	ctx, cancel := context.WithTimeout(r.ctx, patience)
 	defer cancel()
 	c := exec.CommandContext(ctx, path, "--text", "-", "--no-progress", "--exclude-directory-metadata=yes", //nolint:gosec // both are ours
@@ -110,12 +130,20 @@ func (r *run) diffoscope(files [2]string) {
 		return
 	}
 	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", report.Plain(filepath.Base(files[1])))
-	for i, line := range strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n") {
+	all := strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n")
+	if len(all) > 2 && strings.HasPrefix(all[0], "--- ") && strings.HasPrefix(all[1], "+++ ") {
+		all = all[2:] // the paths of both files, which are long and end in the name above
+	}
+	for i, line := range all {
 		if i == lines {
 			fmt.Fprintf(r.Stdout, "  … and more: run diffoscope by hand\n")
 			break
 		}
-		fmt.Fprintf(r.Stdout, "  %s\n", report.Plain(line))
+		line = report.Plain(strings.ReplaceAll(line, "\t", "    "))
+		if cut := []rune(line); len(cut) > columns-2 {
+			line = string(cut[:columns-3]) + "…"
+		}
+		fmt.Fprintf(r.Stdout, "  %s\n", line)
 	}
 }
 
@@ -148,7 +176,16 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 		return p, err
 	}
 	p.manifest, p.command, p.dir, p.commit = subject.Sum(b).Hex(), m.Command, m.Directory, m.Source.Commit
-	p.products, p.variables = m.Products, m.Variables
+	p.variables = m.Variables
+	var left int
+	for _, x := range m.Products {
+		if why := material.NotRebuilt(x.Path); why != "" {
+			r.note(fmt.Sprintf("left out, product %s: %s", x.Path, why))
+			left++
+			continue
+		}
+		p.products = append(p.products, x)
+	}
 	top, err := r.git(p.source, "rev-parse", "--show-toplevel")
 	if err != nil {
 		return p, err
@@ -196,6 +233,10 @@ func (r *run) planned(in rebuildInputs, work string) (plan, error) {
 			"the build ran in %q, which is outside of its source",
 			p.dir,
 		)
+	case len(p.products) == 0 && left > 0:
+		return p, fault.New(fault.Refused, fault.Materials,
+			"let the build make it below the top of its checkout, under a plain name, and record it again",
+			"no product of the manifest can be rebuilt: %s", material.NotRebuilt(m.Products[0].Path))
 	case len(p.products) == 0:
 		return p, fault.New(
 			fault.Refused,
@@ -239,13 +280,7 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, err
 	}
 	if result.Exit != 0 {
-		return p, fault.New(
-			fault.Refused,
-			fault.Reproduction,
-			"build in a fresh clone first, until that works",
-			"the first build failed with status %d",
-			result.Exit,
-		)
+		return p, notBuilt("the first build failed with " + endedWith(result))
 	}
 	m, _, err := build.Manifest(
 		build.Run{Result: result, Command: command, Dir: filepath.Join(top, dir), Top: top, Out: p.out(top),
@@ -255,13 +290,14 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 		return p, err
 	}
 	if p.products = m.Products; len(p.products) == 0 {
-		return p, fault.New(
-			fault.Refused,
-			fault.Reproduction,
+		if len(p.outputs) > 0 {
+			return p, fault.New(fault.Usage, fault.Config,
+				"name what it makes, seen from the directory in which it runs",
+				"the command made nothing that --products names: %q", p.outputs)
+		}
+		return p, fault.New(fault.Usage, fault.Config,
 			"name the command that builds, and with --products what it makes",
-			"the command made nothing below %q",
-			dir,
-		)
+			"the command made nothing below %q", dir)
 	}
 	p.original = top
 	const tick = 2 * time.Second // zip has times of two seconds, and tar of one
@@ -317,6 +353,11 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	}
 	env := p.env(v)
 	dir := filepath.Join(v.dir, p.dir)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, "", fault.New(fault.Refused, fault.Path,
+			"record the build in a directory that the commit has, and let the command make others",
+			"the build ran in %q, and the commit %s has no such directory", p.dir, p.commit)
+	}
 	if err := r.fetched(p, dir, env); err != nil {
 		return nil, "", err
 	}
@@ -659,8 +700,10 @@ func (r *run) reproduced(
 	in rebuildInputs,
 	rep *material.Reproduction,
 	tree difference.TreeReport,
-	result *record.Result,
 ) (answer, error) {
+	if err := r.vacateOutputs(); err != nil {
+		return answer{}, err
+	}
 	b, err := rep.JSON()
 	if err != nil {
 		return answer{}, err
@@ -684,17 +727,7 @@ func (r *run) reproduced(
 	if err := r.showRebuild(rep, tree, same); err != nil {
 		return answer{}, err
 	}
-	switch {
-	case result.Exit != 0 || result.Signal != 0:
-		return answer{}, fault.New(
-			fault.Refused,
-			fault.Reproduction,
-			"build in a fresh clone with an empty home first, until that works: the output of the command is above",
-			"the command of the rebuild failed: exit %d, signal %d",
-			result.Exit,
-			result.Signal,
-		)
-	case same < len(rep.Artifacts):
+	if same < len(rep.Artifacts) {
 		hint := "mend the first cause that is shown, and build both again"
 		switch {
 		case slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is == "" }):
@@ -712,6 +745,33 @@ func (r *run) reproduced(
 		)
 	}
 	return done, nil
+}
+
+// came refuses a build that came to nothing.
+func came(result *record.Result, rep *material.Reproduction) error {
+	switch {
+	case result.Exit != 0 || result.Signal != 0:
+		return notBuilt("the command of the rebuild failed with " + endedWith(result))
+	case !slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is != "" }):
+		return notBuilt("the command of the rebuild made none of the products")
+	}
+	return nil
+}
+
+// notBuilt is the fault of a build that came to nothing, so that there is nothing to compare: others may not take it
+// for other bytes.
+func notBuilt(why string) error {
+	return fault.New(fault.Unavailable, fault.NotAvailable,
+		"build in a fresh clone with an empty home first, until that works: the output of the command is above",
+		"%s, so nothing was compared", why)
+}
+
+// endedWith says how a command ended.
+func endedWith(result *record.Result) string {
+	if result.Signal != 0 {
+		return fmt.Sprintf("signal %d", result.Signal)
+	}
+	return fmt.Sprintf("status %d", result.Exit)
 }
 
 func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport, same int) error {

@@ -299,8 +299,6 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 	a, b := digestOf("a"), digestOf("b")
 	for name, x := range map[string]struct {
 		is         string
-		exit       int
-		signal     int
 		check      bool
 		tree       difference.TreeReport
 		text, want string
@@ -317,10 +315,6 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		"not made": {is: "", tree: difference.TreeReport{Same: true},
 			text: "differs  app\n         it was not made\n", want: "0 of 1 products",
 			hint: "why a product was not made", written: true},
-		"a failed command": {is: a, exit: 7, tree: difference.TreeReport{Same: true}, text: "same     app\n",
-			want: "exit 7, signal 0", hint: "fresh clone", written: true},
-		"an ended command": {is: a, signal: 9, tree: difference.TreeReport{Same: true}, text: "same     app\n",
-			want: "signal 9", hint: "fresh clone", written: true},
 	} {
 		at := filepath.Join(t.TempDir(), "r.json")
 		var out bytes.Buffer
@@ -329,8 +323,7 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		first := map[string]string{"": "it was not made", b: "the first build's file is not here to compare with"}[x.is]
 		rep := material.Reproduction{Commit: "c", Command: []string{"make"}, Network: "cut",
 			Artifacts: []material.Rebuilt{{Name: "app", Was: a, Is: x.is, First: first}}}
-		got, err := r.reproduced(rebuildInputs{Check: x.check, Reproduction: at}, &rep, x.tree,
-			&record.Result{Exit: x.exit, Signal: x.signal})
+		got, err := r.reproduced(rebuildInputs{Check: x.check, Reproduction: at}, &rep, x.tree)
 		if f := fault.Of(err); (err == nil) != (x.want == "") || err == nil && got != done || err != nil &&
 			(f.Code != fault.Reproduction || !strings.Contains(f.Error(), x.want) || !strings.Contains(f.Hint,
 				x.hint)) {
@@ -349,13 +342,35 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 	}
 }
 
+func TestN04_a_build_that_came_to_nothing_is_not_taken_for_other_bytes(t *testing.T) {
+	t.Parallel()
+	made := []material.Rebuilt{{Was: digestOf("a")}, {Was: digestOf("b"), Is: digestOf("c")}}
+	for want, x := range map[string]struct {
+		result record.Result
+		made   []material.Rebuilt
+	}{
+		"": {record.Result{}, made},
+		"failed with status 7, so nothing was compared":      {record.Result{Exit: 7}, made},
+		"failed with signal 9, so nothing was compared":      {record.Result{Exit: -1, Signal: 9}, made},
+		"made none of the products, so nothing was compared": {record.Result{}, made[:1]},
+		"failed with status 1, so nothing was compared":      {record.Result{Exit: 1}, nil},
+	} {
+		err := came(&x.result, &material.Reproduction{Artifacts: x.made})
+		f := fault.Of(err)
+		if (err == nil) != (want == "") || err != nil && (f.Code != fault.NotAvailable || f.Kind != fault.Unavailable ||
+			!strings.HasSuffix(f.Error(), want)) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 func TestN04_a_rebuild_is_shown_as_a_page_and_as_a_document(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	var out bytes.Buffer
 	r := atTerminal(t)
 	r.Stdout, r.in.Format = &out, "json"
 	rep := material.Reproduction{Commit: "c", Artifacts: []material.Rebuilt{{Name: "app", Was: "a", Is: "a"}}}
-	got, err := r.reproduced(rebuildInputs{HTML: page}, &rep, difference.TreeReport{Same: true}, &record.Result{})
+	got, err := r.reproduced(rebuildInputs{HTML: page}, &rep, difference.TreeReport{Same: true})
 	if err != nil || got != done || !strings.HasPrefix(out.String(), "{") || !strings.Contains(out.String(),
 		`"reproduction"`) {
 		t.Errorf("%+v, %v: %s", got, err, out.String())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,11 +44,22 @@ var notRun = answer{ran: true, status: statusNotRun}
 // runCommand runs a build and writes down what it used. Its exit status is the command's.
 func runCommand(r *run, in runInputs) (answer, error) {
 	failed := notRun
+	if err := r.vacateOutputs(); err != nil {
+		return failed, err
+	}
+	if err := keepable(in.KeepEnv); err != nil {
+		return failed, err
+	}
 	out, err := openRecord(in.Record)
 	if err != nil {
 		return failed, err
 	}
-	defer out.close()
+	written := false
+	defer func() {
+		if out.close(); !written {
+			out.discard()
+		}
+	}()
 	dir, err := os.Getwd()
 	if err != nil {
 		return failed, fault.Errorf("finding the working directory: %w", fault.Cause(err))
@@ -76,6 +88,7 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	if err != nil {
 		return failed, err
 	}
+	written = true
 	r.summarised(&m, in)
 	return ended(result), nil
 }
@@ -121,9 +134,7 @@ func orNull(f *os.File) *os.File {
 func (r *run) stripped(keep []string) (env, taken []string) {
 	for _, v := range os.Environ() {
 		name, value, _ := strings.Cut(v, "=")
-		token := slices.Contains(signingVariables, name) ||
-			strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
-		if token && !slices.Contains(keep, name) {
+		if signs(name) && !slices.Contains(keep, name) {
 			if value != "" {
 				taken = append(taken, name)
 			}
@@ -132,6 +143,24 @@ func (r *run) stripped(keep []string) (env, taken []string) {
 		env = append(env, v)
 	}
 	return env, taken
+}
+
+// signs reports whether a variable is one with which a job signs or that is a token of ours.
+func signs(name string) bool {
+	return slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name,
+		"TOKEN")
+}
+
+// keepable refuses names of variables that a command keeps anyway.
+func keepable(names []string) error {
+	for _, n := range names {
+		if !signs(n) {
+			return fault.New(fault.Usage, fault.Config,
+				"leave --keep-env out: it is for the variables of tokens, which run takes away",
+				"--keep-env %q names a variable that the command keeps anyway", n)
+		}
+	}
+	return nil
 }
 
 // forewarn says, before the command, what would puzzle people later.
@@ -239,12 +268,16 @@ const (
 // recordFiles are where a manifest and its log will be, opened before the command runs, which does not inherit them.
 type recordFiles struct {
 	manifest, log *os.File
+	dir           string // in which they are, without links
 }
 
 // openRecord makes both files anew: what an earlier step has left under their names, such as a link to another file, is
 // never written through.
 func openRecord(path string) (f recordFiles, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return f, unwritten(path, err)
+	}
+	if f.dir, err = realDir(path); err != nil {
 		return f, unwritten(path, err)
 	}
 	if f.manifest, err = fresh(path); err != nil {
@@ -255,6 +288,15 @@ func openRecord(path string) (f recordFiles, err error) {
 		return f, errors.Join(err, remove(path))
 	}
 	return f, nil
+}
+
+// realDir is the directory of a path, absolute and without links.
+func realDir(path string) (string, error) {
+	abs, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return "", err //nolint:wrapcheck // its caller says of what
+	}
+	return filepath.EvalSymlinks(abs)
 }
 
 // fresh makes a file under a name that nothing or a regular file may have.
@@ -269,7 +311,7 @@ func fresh(path string) (*os.File, error) {
 	return f, nil
 }
 
-func (f recordFiles) close() {
+func (f *recordFiles) close() {
 	for _, one := range []*os.File{f.manifest, f.log} {
 		if one != nil {
 			_ = one.Close() // what was written was synced
@@ -277,41 +319,82 @@ func (f recordFiles) close() {
 	}
 }
 
-// write writes both, and finds out whether they are still where they were opened.
-func (f recordFiles) write(m *material.Manifest, log []byte) error {
+// discard removes both where nothing was recorded: an empty file is no record.
+func (f *recordFiles) discard() {
+	for _, one := range []*os.File{f.manifest, f.log} {
+		if info, err := os.Lstat(one.Name()); err == nil && info.Mode().IsRegular() && info.Size() == 0 {
+			_ = os.Remove(one.Name()) // an empty one is read by nobody
+		}
+	}
+}
+
+// write writes both, and finds out whether they are still where they were opened. What the command has only removed,
+// as a build that
+// empties its checkout does, is made again.
+func (f *recordFiles) write(m *material.Manifest, log []byte) error {
 	b, err := m.JSON()
 	if err != nil {
 		return err
 	}
+	if _, err := material.Read(b); err != nil {
+		return fault.New(fault.Refused, fault.Of(err).Code,
+			"name what the build makes with --products, so that the manifest lists less",
+			"what was recorded makes no build manifest: %w", err)
+	}
 	for _, one := range []struct {
-		to *os.File
+		to *(*os.File)
 		b  []byte
-	}{{f.log, log}, {f.manifest, append(b, '\n')}} {
-		_, err := one.to.WriteAt(one.b, 0)
+	}{{&f.log, log}, {&f.manifest, append(b, '\n')}} {
+		if err := f.again(one.to); err != nil {
+			return err
+		}
+		to := *one.to
+		_, err := to.WriteAt(one.b, 0)
 		if err == nil {
-			err = one.to.Truncate(int64(len(one.b)))
+			err = to.Truncate(int64(len(one.b)))
 		}
 		if err == nil {
-			err = one.to.Sync()
+			err = to.Sync()
 		}
 		if err != nil {
-			return fault.New(
-				fault.Unavailable,
-				fault.NotAvailable,
-				"make room, and build again",
-				"writing the record %q: %w",
-				one.to.Name(),
-				fault.Cause(err),
-			)
+			return fault.New(fault.Unavailable, fault.NotAvailable, "make room, and build again",
+				"writing the record %q: %w", to.Name(), fault.Cause(err))
 		}
-		opened, err1 := one.to.Stat()
-		there, err2 := os.Lstat(one.to.Name())
-		if err := errors.Join(err1, err2); err != nil || !os.SameFile(opened, there) {
-			return fault.New(fault.Refused, fault.Path, "name a file with --record that the build leaves alone",
-				"the command has put something else in the place of the record %q", one.to.Name())
+		opened, err1 := to.Stat()
+		there, err2 := os.Lstat(to.Name())
+		dir, err3 := realDir(to.Name())
+		if err := errors.Join(err1, err2, err3); err != nil || dir != f.dir || !os.SameFile(opened, there) {
+			return replaced(to.Name())
 		}
 	}
 	return nil
+}
+
+// again makes a file of the record once more, if nothing is in its place.
+func (f *recordFiles) again(of **os.File) error {
+	path := (*of).Name()
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil // what is there is looked at after the writing
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return replaced(path)
+	}
+	if dir, err := realDir(path); err != nil || dir != f.dir {
+		return replaced(path)
+	}
+	made, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return replaced(path)
+	}
+	_ = (*of).Close() // nothing was written to it
+	*of = made
+	return nil
+}
+
+func replaced(path string) error {
+	return fault.New(fault.Refused, fault.Path,
+		"name a file with --record that the build leaves alone; another sallyport run inside needs one of its own",
+		"the command has put something else in the place of the record %q", path)
 }
 
 // summarised says in a few lines what the manifest has.
@@ -327,6 +410,11 @@ func (r *run) summarised(m *material.Manifest, in runInputs) {
 	default:
 		r.note("not all was watched: " + o.Reason)
 	}
+	for _, p := range in.Products {
+		if !r.madeAt(m, p) {
+			r.note(fmt.Sprintf("--products %q: the build made nothing there", p))
+		}
+	}
 	for _, line := range report.ManifestLines(m) {
 		r.note(line)
 	}
@@ -335,4 +423,22 @@ func (r *run) summarised(m *material.Manifest, in runInputs) {
 		return
 	}
 	r.note(fmt.Sprintf("build manifest %s, %s", in.Record, subject.Sum(append(b, '\n'))))
+}
+
+// madeAt reports whether a product of a manifest is the file that --products names, or lies below it.
+func (r *run) madeAt(m *material.Manifest, named string) bool {
+	abs, err := filepath.Abs(named)
+	if err != nil {
+		return false
+	}
+	at := resolved(abs)
+	if dir, err := os.Getwd(); err == nil {
+		top := r.begins(dir).top
+		if rel, err := filepath.Rel(top, at); top != "" && err == nil && filepath.IsLocal(rel) {
+			at = rel
+		}
+	}
+	return at == "." || slices.ContainsFunc(m.Products, func(p material.Product) bool {
+		return p.Path == at || strings.HasPrefix(p.Path, at+"/") || strings.Contains(p.Path, fault.Hidden)
+	})
 }

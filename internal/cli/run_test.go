@@ -172,7 +172,8 @@ func TestN02_a_build_begins_at_the_checkout_that_the_platform_made_or_at_the_nea
 
 func TestN02_a_record_is_written_where_it_was_opened_and_nowhere_else(t *testing.T) {
 	t.Parallel()
-	m := &material.Manifest{}
+	m := &material.Manifest{RecordedBy: material.ByOwnJob, Command: []string{"make"},
+		Observation: material.Observed{Files: "observed", Processes: "observed", Network: "observed"}}
 	for name, x := range map[string]struct {
 		before, during func(t *testing.T, at string)
 		opens, writes  bool
@@ -186,7 +187,24 @@ func TestN02_a_record_is_written_where_it_was_opened_and_nowhere_else(t *testing
 		"beside a link":          {before: func(t *testing.T, at string) { linked(t, at+".log") }},
 		"replaced by the command": {during: func(t *testing.T, at string) { take(t, at); laid(t, at, "{}") },
 			opens: true},
-		"taken away by the command": {during: func(t *testing.T, at string) { take(t, at) }, opens: true},
+		"taken away by the command": {during: func(t *testing.T, at string) { take(t, at) }, opens: true, writes: true},
+		"taken away with its directory": {during: func(t *testing.T, at string) {
+			if err := os.RemoveAll(filepath.Dir(at)); err != nil {
+				t.Fatal(err)
+			}
+		}, opens: true, writes: true},
+		"with a link for its directory": {during: func(t *testing.T, at string) {
+			if err := errors.Join(os.RemoveAll(filepath.Dir(at)), os.Symlink(t.TempDir(),
+				filepath.Dir(at))); err != nil {
+				t.Fatal(err)
+			}
+		}, opens: true},
+		"with a file for its directory": {during: func(t *testing.T, at string) {
+			if err := os.RemoveAll(filepath.Dir(at)); err != nil {
+				t.Fatal(err)
+			}
+			laid(t, filepath.Dir(at), "x")
+		}, opens: true},
 		"with another log": {during: func(t *testing.T, at string) {
 			take(t, at+".log")
 			laid(t,
@@ -223,6 +241,29 @@ func TestN02_a_record_is_written_where_it_was_opened_and_nowhere_else(t *testing
 		if b, err := os.ReadFile(at); x.writes && (err != nil || !bytes.HasPrefix(b, []byte("{")) ||
 			!bytes.HasSuffix(b, []byte("}\n"))) {
 			t.Errorf("%s: %q, %v", name, b, err)
+		}
+	}
+}
+
+func TestN02_a_manifest_that_its_readers_refuse_is_not_written(t *testing.T) {
+	t.Parallel()
+	at := filepath.Join(t.TempDir(), "m.json")
+	f, err := openRecord(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	twice := material.Product{Path: "app", Digest: digestOf("a")}
+	err = f.write(&material.Manifest{RecordedBy: material.ByOwnJob, Command: []string{"make"},
+		Products:    []material.Product{twice, twice},
+		Observation: material.Observed{Files: "observed", Processes: "observed", Network: "observed"}}, nil)
+	if fault.Of(err).Code != fault.Malformed || !strings.Contains(err.Error(), "listed twice") {
+		t.Errorf("%v", err)
+	}
+	f.close()
+	f.discard()
+	for _, path := range []string{at, at + ".log"} {
+		if _, err := os.Lstat(path); err == nil {
+			t.Errorf("%s is left", path)
 		}
 	}
 }

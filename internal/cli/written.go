@@ -66,7 +66,10 @@ func (r *run) targets() []target {
 // guardTargets refuses a job whose command would write outside of the directory
 // that it runs in, by way of a link, or in the place of what it reads.
 func (r *run) guardTargets() error {
-	if r.platform == nil || r.component.Name == "explain" {
+	if r.platform == nil {
+		return r.guardOutputs()
+	}
+	if r.component.Name == "explain" {
 		return nil
 	}
 	for _, t := range r.targets() {

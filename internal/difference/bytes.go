@@ -176,10 +176,14 @@ func (w *walk) pairs(p place, c content2, alone [2][]found) bool {
 		for k := range max(len(x[0]), len(x[1])) {
 			var e [2]Evidence
 			certain := false
+			alike := 0 // bytes of both texts, which are passed over
+			if k < min(len(x[0]), len(x[1])) {
+				alike = common([]byte(x[0][k].text), []byte(x[1][k].text))
+			}
 			for i := range e {
 				e[i] = Evidence{Offset: -1, Value: "(none)"}
 				if k < len(x[i]) {
-					e[i] = c[i].evidence(x[i][k].at, 0)
+					e[i] = c[i].evidence(x[i][k].at+int64(alike), int64(min(lead, alike)))
 					e[i].Value = x[i][k].text
 					certain = certain || x[i][k].certain
 				}
@@ -246,7 +250,7 @@ func (w *walk) known(p place, s string, side int) (found, bool) {
 	return found{}, false
 }
 
-func clipAround(s string, at int) string { return s[at:min(len(s), at+120)] }
+func clipAround(s string, at int) string { return s[at:min(len(s), at+longest)] }
 
 // builtAt reports whether a path begins as those of build folders do.
 func builtAt(s string) bool {

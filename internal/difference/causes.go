@@ -192,7 +192,7 @@ var causes = map[string]cause{
 	},
 	"date-macro": {
 		kind: Time, says: "the time of compiling (__DATE__ or __TIME__)", rank: 5,
-		fix: "Set SOURCE_DATE_EPOCH for the compiler, or take the macros out.",
+		fix: "Set SOURCE_DATE_EPOCH for the compiler, or take the macros out. -Wdate-time only warns where they stand.",
 		try: []string{epochVar, "-Wdate-time"},
 	},
 	"epoch": {

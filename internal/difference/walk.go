@@ -89,6 +89,7 @@ func (w *walk) say(p place, id string, a, b Evidence) { w.note(p, id, true, a, b
 
 func (w *walk) note(p place, id string, certain bool, a, b Evidence) {
 	row := causeOf(id)
+	a.Value, b.Value = parting(a.Value, b.Value)
 	a.Value, b.Value = fault.Cut(
 		strings.ToValidUTF8(a.Value, "\ufffd"),
 	), fault.Cut(
@@ -231,6 +232,24 @@ func (c content) evidence(at, ahead int64) Evidence {
 func valued(e [2]Evidence, a, b string) (Evidence, Evidence) {
 	e[0].Value, e[1].Value = a, b
 	return e[0], e[1]
+}
+
+// The part of two values before they differ is cut in its middle where it is longer than mostAlike runes: what
+// differs is in sight.
+const mostAlike, ofBegin, ofEnd = 60, 24, 24
+
+// parting are two values, of which the long part that both begin with is cut in its middle.
+func parting(a, b string) (string, string) {
+	x, y := []rune(a), []rune(b)
+	n := 0
+	for n < min(len(x), len(y)) && x[n] == y[n] {
+		n++
+	}
+	if n <= mostAlike || a == b {
+		return a, b
+	}
+	begin := string(x[:ofBegin]) + "…"
+	return begin + string(x[n-ofEnd:]), begin + string(y[n-ofEnd:])
 }
 
 // dotted shows bytes as dump programs do.

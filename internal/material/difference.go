@@ -15,6 +15,9 @@ type Change struct {
 }
 
 func (c Change) String() string {
+	if c.What == "product" || c.What == "lock" || c.What == "program" || slices.Contains(Ways, c.What) {
+		c.Name = Name(c.Name)
+	}
 	switch {
 	case c.Was == "":
 		return fmt.Sprintf("%s %s: %s (new)", c.What, c.Name, c.Is)

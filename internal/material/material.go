@@ -394,6 +394,8 @@ func (m *Manifest) check() error {
 		return malformed("observation: a part is not observed, and no reason is given")
 	case min(o.Events, o.Lost, o.Foreign, o.Gone, o.Changed, m.Withheld, m.Explained.Count) < 0 || m.Explained.Count > m.Explained.Files:
 		return malformed("a count of the build manifest is below zero, or more is explained than was read")
+	case m.Source.Commit != "" && !isCommit(m.Source.Commit):
+		return malformed("source: commit %q, want 40 or 64 hexadecimal digits", m.Source.Commit)
 	case m.Log.Digest != "" && !isHex(m.Log.Digest):
 		return malformed("log: digest %q, want 64 hexadecimal digits", m.Log.Digest)
 	}
@@ -430,9 +432,14 @@ func (m *Manifest) check() error {
 	return nil
 }
 
-func isHex(s string) bool {
-	return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == ""
+func isHex(s string) bool { return len(s) == 64 && strings.Trim(s, hexDigits) == "" }
+
+// isCommit takes the names of commits under SHA-1 and SHA-256.
+func isCommit(s string) bool {
+	return (len(s) == 40 || len(s) == 64) && strings.Trim(s, hexDigits) == ""
 }
+
+const hexDigits = "0123456789abcdef"
 
 // Product returns the product with a digest.
 func (m *Manifest) Product(digest string) (Product, bool) {

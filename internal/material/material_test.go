@@ -29,7 +29,7 @@ func good() material.Manifest {
 			CutBy:     "namespace",
 		},
 		Source: material.Source{
-			Commit: "c1",
+			Commit: hexOf('c')[:40],
 			Clean:  true,
 		},
 		Products: []material.Product{{Path: "dist/app", Digest: hexOf('a'), Size: 1}},
@@ -59,6 +59,8 @@ func TestD17_a_manifest_that_contradicts_itself_is_refused(t *testing.T) {
 		t.Fatalf("the good one: %v", err)
 	}
 	for name, edit := range map[string]func(*material.Manifest){
+		"a commit that is words":             func(m *material.Manifest) { m.Source.Commit = "deadbeef, unchanged" },
+		"a commit that is short":             func(m *material.Manifest) { m.Source.Commit = "deadbeef" },
 		"no command":                         func(m *material.Manifest) { m.Command = nil },
 		"a status beyond the largest":        func(m *material.Manifest) { m.Exit = 256 },
 		"a signal and a status":              func(m *material.Manifest) { m.Signal = 9 },
@@ -308,8 +310,8 @@ func TestDiff_tells_each_input_that_differs_and_nothing_else(t *testing.T) {
 		t.Errorf("two builds of the same: %v", all)
 	}
 	for want, edit := range map[string]func(*material.Manifest){
-		"source commit: c2 (was c1)":     func(m *material.Manifest) { m.Source.Commit = "c2" },
-		"source clean: false (was true)": func(m *material.Manifest) { m.Source.Clean = false },
+		"source commit: " + hexOf('d')[:40] + " (was " + hexOf('c')[:40] + ")": func(m *material.Manifest) { m.Source.Commit = hexOf('d')[:40] },
+		"source clean: false (was true)":                                       func(m *material.Manifest) { m.Source.Clean = false },
 		"build command: make all (was make)": func(m *material.Manifest) {
 			m.Command = []string{"make",
 				"all"}
@@ -380,4 +382,46 @@ func FuzzE16_manifests(f *testing.F) {
 			t.Errorf("it differs from itself: %v", all)
 		}
 	})
+}
+
+func TestE16_names_that_a_build_chose_are_no_words_of_ours(t *testing.T) {
+	for name, want := range map[string]string{
+		"dist/app-1.2_x86.tar.gz": "dist/app-1.2_x86.tar.gz", "größe/[slug].js": "größe/[slug].js",
+		"app, unchanged": `"app, unchanged"`, "a b": `"a b"`, "a\nsource": `"a\nsource"`, `a"b`: `"a\"b"`, "": `""`,
+	} {
+		if got := material.Name(name); got != want {
+			t.Errorf("%q is told as %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestN03_what_is_worst_is_told_first_and_what_is_said_of_each_build_last(t *testing.T) {
+	m := good()
+	m.Products, m.Observation.SameRoot, m.Command = nil, true, []string{"sh", "-c", "x [hidden]"}
+	m.Packages = []material.Package{{PURL: "pkg:npm/a@1", State: material.OtherDigest}}
+	m.Materials = append(m.Materials, material.Material{Path: "/x", How: material.FromOutside, Files: 1})
+	all := m.Concerns()
+	for i, want := range []string{"package pkg:npm/a@1", "the build made nothing", "a part of the command is hidden", "outside: /x", "the build ran as root"} {
+		if i >= len(all) || !strings.HasPrefix(all[i], want) {
+			t.Errorf("%d: %q, want %q", i, all, want)
+		}
+	}
+}
+
+func TestN04_products_that_nobody_can_make_again_are_told_as_such(t *testing.T) {
+	for path, want := range map[string]string{
+		"dist/app": "", "dist/[hidden] 2": "a part of its name is hidden", `dist/bad\xff`: "no text",
+		"dist/bad\ufffd": "no text",
+		"/srv/app":       "outside of the checkout", `dist/a\xylophone`: "",
+	} {
+		if got := material.NotRebuilt(path); (want == "") != (got == "") || !strings.Contains(got, want) {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+	m := good()
+	m.Products = append(m.Products, material.Product{Path: "/srv/a"}, material.Product{Path: "/srv/b"})
+	if all := m.Concerns(); len(all) == 0 ||
+		all[0] != "2 products cannot be rebuilt, such as /srv/a: it lies outside of the checkout" {
+		t.Errorf("%q", all)
+	}
 }

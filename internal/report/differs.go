@@ -91,6 +91,14 @@ func (p *printer) dump(name string, e difference.Evidence) {
 	}
 }
 
+// verb is the form of a verb that a number asks for.
+func verb(n int, one, more string) string {
+	if n == 1 {
+		return one
+	}
+	return more
+}
+
 type dumpLine struct{ hex, text string }
 
 func dumped(e difference.Evidence) (out []dumpLine) {
@@ -160,8 +168,10 @@ func DiffersTreeText(w io.Writer, r difference.TreeReport, c Screen) error {
 	if r.Same {
 		word = "same"
 	}
-	p.wrapped(pad(word, 10), fmt.Sprintf("%s: %d files are the same, %d differ, %d are in A alone, %d in B alone",
-		Plain(r.Name), t.Same, t.Different, t.OnlyA, t.OnlyB))
+	p.wrapped(pad(word, 10), fmt.Sprintf("%s: %s %s the same, %d %s, %d %s in A alone, %d in B alone",
+		Plain(r.Name), counted(t.Same, "file"), verb(t.Same, "is", "are"), t.Different, verb(t.Different, "differs",
+			"differ"),
+		t.OnlyA, verb(t.OnlyA, "is", "are"), t.OnlyB))
 	if len(r.Different) > 0 {
 		p.step(r.Different[0].First)
 	}

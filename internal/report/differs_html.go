@@ -1,9 +1,8 @@
 package report
 
 import (
-	"fmt"
+	"html"
 	"io"
-	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/difference"
 )
@@ -22,10 +21,12 @@ func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 	return differing(w, r.Name, r.Same, func(s *sheet) {
 		t := r.Totals
 		s.put(
-			"<ul class=\"tiles\">\n<li><b>%d</b>differ</li>\n<li><b>%d</b>are the same</li>\n<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
+			"<ul class=\"tiles\">\n<li><b>%d</b>%s</li>\n<li><b>%d</b>%s the same</li>\n<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
 				"<li><b>%d</b>in <span class=\"in-b\">B</span> alone</li>\n</ul>\n",
 			t.Different,
+			verb(t.Different, "differs", "differ"),
 			t.Same,
+			verb(t.Same, "is", "are"),
 			t.OnlyA,
 			t.OnlyB,
 		)
@@ -173,7 +174,7 @@ func (s *sheet) side(name, class string, e, other difference.Evidence) {
 	}
 	s.dump(e, other)
 	if e.Offset >= 0 {
-		s.put("<p class=\"soft small\">byte %d</p>", e.Offset)
+		s.put("<p class=\"soft small\">byte %d, and what stands around it</p>", e.Offset)
 	}
 	s.put("</div>\n")
 }
@@ -195,12 +196,23 @@ func (s *sheet) dump(e, other difference.Evidence) {
 			}
 			s.put("<td>"+open+"%s"+shut+"</td>", e.Hex[i:i+2])
 			if i/2 < len(e.Text) {
-				text.put(open+"%s"+shut, strings.ReplaceAll(fmt.Sprintf("%c", e.Text[i/2]), " ", "\u00a0"))
+				text.WriteString(open + letter(e.Text[i/2]) + shut)
 			}
 		}
 		s.WriteString("<td class=\"text\">" + text.String() + "</td></tr>")
 	}
 	s.put("</table>")
+}
+
+// letter is one byte of a dump on a page, where a colon by itself is no command of a log.
+func letter(c byte) string {
+	switch {
+	case c == ' ':
+		return "&nbsp;"
+	case c < ' ' || c > '~':
+		return "."
+	}
+	return html.EscapeString(string(rune(c)))
 }
 
 // causes is a table of everything that differs.

@@ -165,3 +165,31 @@ func TestK01_names_of_members_cannot_draw_a_report(t *testing.T) {
 		}
 	}
 }
+
+func TestN04_a_dump_on_a_page_shows_each_byte_as_itself(t *testing.T) {
+	t.Parallel()
+	a, b := strings.NewReader("\x00: a::<b>&\" x\x01"), strings.NewReader("\x00: b::<b>&\" x\x01")
+	r, err := difference.Compare("app", a, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page bytes.Buffer
+	if err := report.DiffersHTML(&page, r); err != nil {
+		t.Fatal(err)
+	}
+	if want := `<td class="text">.:&nbsp;<mark>a</mark>::&lt;b&gt;&amp;&#34;&nbsp;x.</td>`; !strings.Contains(page.String(), want) ||
+		strings.Contains(page.String(), `\u{`) {
+		t.Errorf("want %s in %s", want, page.String())
+	}
+}
+
+func TestN03_a_page_is_known_as_one_of_ours_by_its_head(t *testing.T) {
+	t.Parallel()
+	var page bytes.Buffer
+	if err := report.DiffersTreeHTML(&page, difference.TreeReport{Name: strings.Repeat("x", 5000)}); err != nil {
+		t.Fatal(err)
+	}
+	if at := strings.Index(page.String(), report.PageMark); at < 0 || at > 900 {
+		t.Errorf("the mark is at %d", at)
+	}
+}

@@ -99,7 +99,7 @@ func Manifest(w io.Writer, m *material.Manifest) error {
 // manifestRows are a label and its texts each, as the text and the page show them.
 func manifestRows(m *material.Manifest) [][]string {
 	rows := [][]string{
-		{"command", strings.Join(m.Command, " ")},
+		append([]string{"command"}, strings.Split(strings.Join(m.Command, " "), "\n")...),
 		{"ended", ending(m)},
 		{"recorded by", m.Recorder + ", in " + m.RecordedBy},
 		{"watched", watched(m.Observation)},
@@ -136,17 +136,18 @@ func manifestRows(m *material.Manifest) [][]string {
 		l := m.Locks[i]
 		return fmt.Sprintf(
 			"%s: %s%s",
-			l.Path,
+			material.Name(l.Path),
 			l.State,
 			map[bool]string{true: ", " + counted(l.Entries, "package")}[l.State == material.LockRead],
 		)
 	})
-	row("actions", len(m.Actions), func(i int) string { return m.Actions[i].Name })
-	row("images", len(m.Images), func(i int) string { return m.Images[i].Name })
-	row("hosts", len(m.Hosts), func(i int) string { return m.Hosts[i].To + ", by " + m.Hosts[i].By })
+	row("actions", len(m.Actions), func(i int) string { return material.Name(m.Actions[i].Name) })
+	row("images", len(m.Images), func(i int) string { return material.Name(m.Images[i].Name) })
+	row("hosts", len(m.Hosts),
+		func(i int) string { return material.Name(m.Hosts[i].To) + ", by " + material.Name(m.Hosts[i].By) })
 	row("products", len(m.Products), func(i int) string {
 		x := m.Products[i]
-		return fmt.Sprintf("%s, %s, sha256:%s", x.Path, counted(int(x.Size), "byte"), x.Digest)
+		return fmt.Sprintf("%s, %s, sha256:%s", material.Name(x.Path), counted(int(x.Size), "byte"), x.Digest)
 	})
 	return rows
 }

@@ -18,7 +18,7 @@ func ManifestHTML(w io.Writer, m *material.Manifest) error {
 		} else {
 			s.put("<span class=\"badge bad\">%s to look at</span>", counted(len(concerns), "thing"))
 		}
-		s.put("%s</h1>\n<p class=\"soft\">%s</p>\n</header>\n", strings.Join(m.Command, " "), ending(m))
+		s.put("%s</h1>\n<p class=\"soft\">%s</p>\n</header>\n", commandLine(m), ending(m))
 		if len(concerns) > 0 {
 			s.put("<section>\n<h2>To look at, worst first</h2>\n<ul class=\"plain\">\n")
 			for _, c := range concerns {
@@ -44,13 +44,14 @@ func ManifestHTML(w io.Writer, m *material.Manifest) error {
 		)
 		s.folded("Programs", []string{"program", "times", "first command"}, len(m.Programs), func(i int) []string {
 			p := m.Programs[i]
-			return []string{p.Path, fmt.Sprint(p.Count), strings.Join(p.Command, " ")}
+			return []string{p.Path, fmt.Sprint(p.Count), strings.ReplaceAll(strings.Join(p.Command, " "), "\n",
+				lineEnd)}
 		})
 		s.folded("Variables", []string{"name", "value"}, len(m.Variables), func(i int) []string {
 			return []string{m.Variables[i].Name, m.Variables[i].Value}
 		})
 		s.put(
-			"<p class=\"soft small\">The values of %d more variables are withheld. The log of all that was seen has the digest <code>sha256:%s</code>.</p>\n",
+			"<p class=\"soft small foot\">The values of %d more variables are withheld. The log of all that was seen has the digest <code>sha256:%s</code>.</p>\n",
 			m.Withheld,
 			m.Log.Digest,
 		)
@@ -72,7 +73,7 @@ func ManifestDiffHTML(w io.Writer, a, b *material.Manifest, all []material.Chang
 			counted(len(all), "difference"),
 		)
 		s.facts(
-			[][]string{{"A", strings.Join(a.Command, " "), ending(a)}, {"B", strings.Join(b.Command, " "), ending(b)}},
+			[][]string{{"A", commandLine(a), ending(a)}, {"B", commandLine(b), ending(b)}},
 		)
 		s.put(
 			"</section>\n<section>\n<h2>What differs</h2>\n<div class=\"scroll\"><table class=\"facts\">\n<tr><th>input</th><th>name</th><th class=\"in-a\">A</th><th class=\"in-b\">B</th></tr>\n",
@@ -89,6 +90,14 @@ func ManifestDiffHTML(w io.Writer, a, b *material.Manifest, all []material.Chang
 		s.put("</table></div>\n</section>\n")
 	})
 }
+
+// commandLine is a command in one line.
+func commandLine(m *material.Manifest) string {
+	return strings.ReplaceAll(strings.Join(m.Command, " "), "\n", lineEnd)
+}
+
+// lineEnd stands for the end of a line in a command.
+const lineEnd = " ⏎ "
 
 func orAbsent(s string) string {
 	if s == "" {

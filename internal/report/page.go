@@ -34,6 +34,7 @@ func standalone(w io.Writer, title string, body func(s *sheet)) error {
 		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
 			"<meta name=\"color-scheme\" content=\"light dark\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
 	)
+	s.WriteString(PageMark + "\n")
 	s.put("<title>%s</title>\n", title)
 	s.WriteString("<style>\n" + pageStyle + "</style>\n</head>\n<body>\n<main>\n")
 	body(&s)
@@ -81,3 +82,6 @@ func (s *sheet) folded(title string, heads []string, n int, row func(i int) []st
 	}
 	s.put("</table></div>\n</details>\n")
 }
+
+// PageMark stands in the head of each page, so that a page of ours is known from other files.
+const PageMark = `<meta name="generator" content="Sallyport">`
