@@ -232,14 +232,19 @@ func (k *maker) came(f record.File) string {
 	if f.From != "" && k.packaged(f.Path) == nil {
 		return k.placed(f.From)
 	}
-	// What is certain is as it was before the build, whatever it was opened for.
-	if f.State == record.Made || f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
+	if ofBuild(f) {
 		return material.FromBuild
 	}
 	if f.State == record.Elsewhere {
 		return material.FromOutside // the process that opened it had mounts of its own, so its path says nothing
 	}
 	return k.placed(f.Path)
+}
+
+// ofBuild reports whether the build made a file. What is certain is as it was before the build, whatever it was opened for.
+func ofBuild(f record.File) bool {
+	return f.State == record.Made ||
+		f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0
 }
 
 // placed says by its place how a file came that was there before the build.
@@ -253,6 +258,8 @@ func (k *maker) placed(path string) string {
 		return material.FromSource
 	case in(k.roots):
 		return material.FromToolchain
+	case below && k.vendored(path):
+		return material.Untracked
 	case k.packaged(path) != nil:
 		return material.FromPackage
 	case k.cached(path): // which may lie below the checkout: some platforms keep nothing else from job to job
@@ -325,6 +332,20 @@ func (k *maker) packaged(path string) *packages.Package {
 			return nil
 		}
 	}
+}
+
+// vendored reports whether a file lies in the folder of a package that the commit has itself: what else lies there, no package
+// manager has fetched.
+func (k *maker) vendored(path string) bool {
+	p := k.packaged(path)
+	if p == nil {
+		return false
+	}
+	at, below := under(k.Top, p.At)
+	if i := strings.LastIndex("/"+at+"/", "/vendor/"); i >= 0 && k.source.has(at[:i]+"vendor/modules.txt") {
+		return true
+	}
+	return below && k.source.hasFolder(at)
 }
 
 // materials lists what the build read, in groups where single files say nothing.

@@ -47,11 +47,21 @@ func (k *maker) packagesOf() {
 		NpmCache:  cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
 		CargoHome: cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
 		Dir:       k.Dir,
+		Made:      k.makes(),
 	})
 	k.inFolder = map[string]int{}
 	for i, p := range k.kept {
 		k.inFolder[p.At] = i
 	}
+}
+
+// makes reports of a path whether the build made what is there.
+func (k *maker) makes() func(path string) bool {
+	made := map[string]bool{}
+	for _, f := range k.Result.Files {
+		made[f.Path] = ofBuild(f)
+	}
+	return func(path string) bool { return made[path] }
 }
 
 // isCommitted reports whether a file that was moved is still what the commit has under its first name.
@@ -75,7 +85,7 @@ func (k *maker) ofMachine(path string) bool {
 		return false
 	}
 	return k.ofToolchain(path) ||
-		slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+		!k.cached(path) && slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.

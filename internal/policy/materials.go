@@ -313,7 +313,7 @@ func (p Materials) packages(m *material.Manifest) *miss {
 		case material.NotLocked:
 			loose = append(loose, x.PURL)
 		case material.Named:
-			uncompared = append(uncompared, x.PURL)
+			uncompared = append(uncompared, strings.TrimSuffix(x.PURL+": "+x.Found, ": "))
 		}
 	}
 	for _, l := range m.Locks {
@@ -341,7 +341,8 @@ func (p Materials) packages(m *material.Manifest) *miss {
 			"packages could not be compared with their lock",
 			listed(uncompared),
 			"compared",
-			"keep the package manager's own cache in the job, so that archives are there to compare with",
+			"where the archive is not there, keep the package manager's own cache in the job; what an install script has made, and Python, "+
+				"vendored Go, pnpm's store and git have nothing to compare with: ask for dependencies: locked",
 		)
 	}
 	return nil
