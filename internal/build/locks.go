@@ -141,7 +141,7 @@ func (k *maker) lockFiles() {
 			continue // its bytes are the toolchain's
 		}
 		q := material.Package{
-			PURL:  cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)),
+			PURL:  k.text(cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At))),
 			State: string(p.State),
 			Lock:  k.named(p.Lock),
 			Files: p.Files,

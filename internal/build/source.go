@@ -21,7 +21,7 @@ type source struct {
 	commit, tree string
 	files        map[string]gitobject.File
 	folders      map[string]bool // in which the files are
-	reason       string // why nothing is known of it
+	reason       string          // why nothing is known of it
 }
 
 const (

@@ -349,7 +349,7 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	}
 	defer func() { _ = null.Close() }()
 	stderr, _ := r.Stderr.(*os.File)
-	r.note("building " + report.Plain(strings.Join(p.command, " ")) + " in " + report.Plain(dir))
+	r.note(fault.Scrub("building "+report.Plain(strings.Join(p.command, " "))+" in "+report.Plain(dir), r.allSecrets(env)...))
 	result, err := record.Run(
 		record.Options{
 			Command: p.command,
@@ -522,7 +522,7 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 		}
 	}
 	for _, words := range todo {
-		r.note("fetching: " + report.Plain(strings.Join(words, " ")))
+		r.note(fault.Scrub("fetching: "+report.Plain(strings.Join(words, " ")), r.allSecrets(env)...))
 		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // the package manager, or what the call names
 		c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, r.Stderr, r.Stderr
 		if err := c.Run(); err != nil {
@@ -531,7 +531,7 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 				fault.NotAvailable,
 				"say with --fetch what fetches the packages that are locked",
 				"fetching with %q failed: %w",
-				strings.Join(words, " "),
+				fault.Scrub(strings.Join(words, " "), r.allSecrets(env)...),
 				fault.Cause(err),
 			)
 		}
