@@ -9,14 +9,19 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"maps"
+	pathpkg "path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -58,7 +63,9 @@ type maker struct {
 	kept     []packages.Package
 	inFolder map[string]int          // the package of kept that is in a folder
 	roots    []string                // of toolchains
+	versions []string                // of toolchains that a version manager keeps
 	how      []string                // of each file of the result; "": it is of no interest
+	modules  []string                // of the commit; nil: they were not looked for
 	dirty    map[string]bool         // paths of tracked files that are not the commit's
 	programs map[string]*record.File // the files of programs, by their paths
 }
@@ -256,12 +263,14 @@ func (k *maker) placed(path string) string {
 	switch {
 	case below && (k.source.has(rest) || ofGit(rest)):
 		return material.FromSource
-	case in(k.roots):
+	case k.ofToolchain(path):
 		return material.FromToolchain
 	case below && k.vendored(path):
 		return material.Untracked
 	case k.packaged(path) != nil:
 		return material.FromPackage
+	case k.ownInfo(path):
+		return material.FromSource
 	case k.cached(path): // which may lie below the checkout: some platforms keep nothing else from job to job
 		return material.FromCache
 	case below:
@@ -317,6 +326,45 @@ func downloaded(path string) string {
 		return ""
 	}
 	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
+}
+
+// ownInfo reports whether a file in the module cache is what the go command wrote down of a module of the commit itself: it makes
+// that of the checkout, to know the version of what it builds.
+func (k *maker) ownInfo(path string) bool {
+	cache, rest, _ := strings.Cut(path, "/cache/download/")
+	name, base, is := strings.Cut(rest, "/@v/")
+	of, info := strings.CutSuffix(base, ".info")
+	if !is || !info || cache == "" || k.source.commit == "" || !slices.Contains(k.ownModules(), name) {
+		return false
+	}
+	b, err := file.Read(path, maxRef)
+	var said struct {
+		Version string
+		Origin  struct{ Hash string }
+	}
+	return err == nil && json.Unmarshal(b, &said) == nil && said.Version == of &&
+		(said.Origin.Hash == k.source.commit || strings.HasSuffix(of, "-"+k.source.commit[:12]))
+}
+
+// ownModules are the modules of the commit, as the module cache writes their names.
+func (k *maker) ownModules() []string {
+	if k.modules == nil {
+		k.modules = []string{}
+		for name := range k.source.files {
+			if pathpkg.Base(name) != "go.mod" {
+				continue
+			}
+			at := filepath.Join(k.Top, filepath.FromSlash(name))
+			b, err := file.Read(at, maxReread)
+			if err != nil || !k.committed(at, b) {
+				continue
+			}
+			if escaped, err := module.EscapePath(modfile.ModulePath(b)); err == nil {
+				k.modules = append(k.modules, escaped)
+			}
+		}
+	}
+	return k.modules
 }
 
 // packaged is the package that a file is of, the one with the deepest folder.
@@ -422,7 +470,7 @@ func (k *maker) grouped(how, path string) string {
 	case material.FromPackage:
 		return k.packaged(path).At
 	case material.FromToolchain, material.FromCache:
-		for _, dir := range append(slices.Clone(k.roots), k.caches()...) {
+		for _, dir := range slices.Concat(k.roots, k.versions, k.caches()) {
 			if _, ok := under(dir, path); ok {
 				return dir
 			}
@@ -456,7 +504,7 @@ func (k *maker) products() {
 		k.lying()
 	}
 	for i, f := range k.Result.Files {
-		if k.how[i] != material.FromBuild && f.From == "" || !k.output(f.Path) {
+		if k.how[i] != material.FromBuild && f.From == "" && !k.remade(f) || !k.output(f.Path) {
 			continue
 		}
 		if f.Digest == "" { // too large, or not to be read: nothing holds it to its bytes
@@ -466,6 +514,13 @@ func (k *maker) products() {
 		k.m.Products = append(k.m.Products, material.Product{Path: k.named(f.Path), Digest: f.Digest, Size: f.Size})
 	}
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
+}
+
+// remade reports whether a file was there before the build, is not of the commit, and was written anew: a linker looks at what it
+// replaces. What it was before counts as read, too.
+func (k *maker) remade(f record.File) bool {
+	rest, _ := under(k.Top, f.Path)
+	return f.State == record.Changed && f.Use&(record.Write|record.Named) != 0 && !pseudo(f.Path) && !k.source.has(rest)
 }
 
 // lying lists the output of a build that was not watched: the files that lie there afterwards, where it is said to be.
