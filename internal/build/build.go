@@ -418,7 +418,8 @@ func (k *maker) materials() {
 			if o.Gone++; o.Gone <= maxGone {
 				list(f.Path, k.placed(f.Path), "", 0, true)
 			}
-		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain:
+		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain &&
+			f.Path != joined(k.Top, ".git/index"): // git notes in its index when it has looked at a file
 			o.Changed++
 		}
 		if how == "" || how == material.FromBuild {

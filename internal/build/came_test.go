@@ -251,6 +251,7 @@ func TestN03_a_file_that_changed_after_it_was_read_is_counted(t *testing.T) {
 		"opened to be changed": {filepath.Join(top, "main.c"),
 			func(f *record.File) { f.First |= record.Write }, 0},
 		"of a toolchain":                  {"/srv/tools/x", nil, 0},
+		"the index of git":                {filepath.Join(top, ".git/index"), nil, 0},
 		"of the kernel's own file system": {"/proc/7/maps", nil, 0},
 	} {
 		f := record.File{Path: x.path, Use: record.Read, First: record.Read, State: record.Changed, Digest: sum(nil)}

@@ -164,7 +164,7 @@ func (k *maker) lockFiles() {
 		}
 	}
 	for _, at := range k.candidates() {
-		if !naming[at] && !opened[at] {
+		if !naming[at] && !opened[at] && !k.wouldName(at) {
 			continue
 		}
 		k.m.Locks = append(k.m.Locks, k.lock(at))
@@ -193,6 +193,25 @@ func (k *maker) lockFiles() {
 	}
 	slices.SortFunc(k.m.Locks, func(a, b material.Lock) int { return cmp.Compare(a.Path, b.Path) })
 	k.m.Locks = slices.Compact(k.m.Locks)
+}
+
+// wouldName reports whether a lock file counts for nothing because it is not the commit's, and packages that it is for are in no lock.
+func (k *maker) wouldName(at string) bool {
+	kind, _ := lockfile.Known(path.Base(at))
+	loose := slices.ContainsFunc(k.kept, func(p packages.Package) bool {
+		return p.State == packages.NotLocked && slices.Contains(locksOf[p.Kind], kind)
+	})
+	if !loose {
+		return false
+	}
+	b, err := file.Read(at, lockfile.MaxBytes)
+	return err == nil && !k.committed(at, b)
+}
+
+// locksOf are the kinds of lock files for a kind of packages.
+var locksOf = map[string][]lockfile.Kind{
+	"golang": {lockfile.GoMod, lockfile.GoSum}, "npm": {lockfile.NPM, lockfile.PNPM}, "cargo": {lockfile.Cargo},
+	"pypi": {lockfile.UV, lockfile.Poetry, lockfile.Requirements},
 }
 
 // namesNone reports whether the commit has a package.json that names no package, so that no lock is missing.

@@ -241,3 +241,28 @@ func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untrac
 		})
 	}
 }
+
+func TestE11_a_lock_that_was_changed_and_not_opened_is_told_where_packages_are_in_no_lock(t *testing.T) {
+	top := checkout(t)
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []record.File{seen(t, put(t, filepath.Join(home, "go/pkg/mod/example.com/left@v1.0.0/go.mod"),
+		"module example.com/left\n"))}
+	put(t, filepath.Join(top, "go.sum"), goSum)
+	put(t, filepath.Join(top, "Cargo.lock"), "version = 4\n")
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "locked")
+	put(t, filepath.Join(top, "Cargo.lock"), "version = 4\n\n")
+	r := build.Run{Top: top, Dir: top, Home: home, Result: &record.Result{Files: files}}
+	if m := made(t, r); len(m.Locks) != 1 || m.Locks[0].State != material.LockRead {
+		t.Errorf("locks = %+v", m.Locks)
+	}
+	put(t, filepath.Join(top, "go.sum"), goSum+"\n")
+	m := made(t, r)
+	if len(m.Locks) != 1 || m.Locks[0].Path != "go.sum" || m.Locks[0].State != material.LockNotRead ||
+		!strings.Contains(m.Locks[0].Reason, "not the commit's") || m.Packages[0].State != material.NotLocked {
+		t.Errorf("locks = %+v, packages = %+v", m.Locks, m.Packages)
+	}
+}

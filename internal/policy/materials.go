@@ -354,7 +354,7 @@ func (p Materials) packages(m *material.Manifest) *miss {
 	}
 	for _, l := range m.Locks {
 		if l.State != material.LockRead {
-			loose = append(loose, l.Path+": "+l.State)
+			loose = append(loose, strings.TrimSuffix(l.Path+": "+l.State+", "+l.Reason, ", "))
 		}
 	}
 	switch {
