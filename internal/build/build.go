@@ -6,6 +6,7 @@
 package build
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
@@ -19,6 +20,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -334,17 +336,22 @@ func (k *maker) ownInfo(path string) bool {
 	cache, rest, _ := strings.Cut(path, "/cache/download/")
 	name, base, is := strings.Cut(rest, "/@v/")
 	of, info := strings.CutSuffix(base, ".info")
-	if !is || !info || cache == "" || k.source.commit == "" || !slices.Contains(k.ownModules(), name) {
+	if !is || !info || cache == "" || !k.cached(path) || k.source.commit == "" || !slices.Contains(k.ownModules(), name) {
 		return false
 	}
-	b, err := file.Read(path, maxRef)
-	var said struct {
+	b, err := file.Read(path, maxInfo)
+	var said struct { // cmd/go/internal/modfetch.RevInfo
 		Version string
-		Origin  struct{ Hash string }
+		Time    time.Time
+		Origin  struct{ VCS, URL, Subdir, Hash, TagPrefix, TagSum, Ref, RepoSum string }
 	}
-	return err == nil && json.Unmarshal(b, &said) == nil && said.Version == of &&
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return err == nil && d.Decode(&said) == nil && said.Version == of &&
 		(said.Origin.Hash == k.source.commit || strings.HasSuffix(of, "-"+k.source.commit[:12]))
 }
+
+const maxInfo = 1 << 10
 
 // ownModules are the modules of the commit, as the module cache writes their names.
 func (k *maker) ownModules() []string {

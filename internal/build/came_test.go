@@ -864,7 +864,10 @@ func TestN03_what_the_go_command_notes_of_the_checkout_itself_is_of_the_commit(t
 		"of other words":   {"example.com/!own/@v/" + pseudo + "x.info", `{"Version":"` + pseudo + `"}`, material.FromCache},
 		"of others":        {"example.com/other/@v/" + pseudo + ".info", `{"Version":"` + pseudo + `"}`, material.FromCache},
 		"an archive of it": {"example.com/!own/@v/" + pseudo + ".zip", "x", material.FromPackage},
-		"no JSON":          {"example.com/!own/@v/v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
+		"with more in it":  {"example.com/!own/@v/v1.0.3.info", `{"Version":"v1.0.3","More":"x","Origin":{"Hash":"` + commit + `"}}`, material.FromCache},
+		"large": {"example.com/!own/@v/v1.0.4.info", `{"Version":"v1.0.4","Origin":{"URL":"` + strings.Repeat("x", 1024) + `","Hash":"` +
+			commit + `"}}`, material.FromCache},
+		"no JSON": {"example.com/!own/@v/v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := seen(t, put(t, filepath.Join(home, "go/pkg/mod/cache/download", x.path), x.text))
