@@ -22,8 +22,8 @@ func secret(name, value string, known []string) bool {
 // Secret reports whether a variable has the name or the value of a secret, or holds one that is known.
 func Secret(name, value string, known []string) bool { return secret(name, value, known) }
 
-// Values are the values of those variables of an environment that have the name of a secret. A path to a place of this machine is none:
-// it says where a secret lies, and its parts are in every other path.
+// Values are the values of those variables of an environment that have the name of a secret. A path to a place of
+// this machine is none: it says where a secret lies, and its parts are in every other path.
 func Values(env []string) (all []string) {
 	for _, v := range env {
 		name, value, _ := strings.Cut(v, "=")

@@ -250,7 +250,8 @@ func (k *maker) came(f record.File) string {
 	return k.placed(f.Path)
 }
 
-// ofBuild reports whether the build made a file. What is certain is as it was before the build, whatever it was opened for.
+// ofBuild reports whether the build made a file. What is certain is as it was before the build, whatever it was
+// opened for.
 func ofBuild(f record.File) bool {
 	return f.State == record.Made ||
 		f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0
@@ -330,13 +331,14 @@ func downloaded(path string) string {
 	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
 }
 
-// ownInfo reports whether a file in the module cache is what the go command wrote down of a module of the commit itself: it makes
-// that of the checkout, to know the version of what it builds.
+// ownInfo reports whether a file in the module cache is what the go command wrote down of a module of the commit
+// itself: it makes that of the checkout, to know the version of what it builds.
 func (k *maker) ownInfo(path string) bool {
 	cache, rest, _ := strings.Cut(path, "/cache/download/")
 	name, base, is := strings.Cut(rest, "/@v/")
 	of, info := strings.CutSuffix(base, ".info")
-	if !is || !info || cache == "" || !k.cached(path) || k.source.commit == "" || !slices.Contains(k.ownModules(), name) {
+	if !is || !info || cache == "" || !k.cached(path) || k.source.commit == "" ||
+		!slices.Contains(k.ownModules(), name) {
 		return false
 	}
 	b, err := file.Read(path, maxInfo)
@@ -389,8 +391,8 @@ func (k *maker) packaged(path string) *packages.Package {
 	}
 }
 
-// vendored reports whether a file lies in the folder of a package that the commit has itself: what else lies there, no package
-// manager has fetched.
+// vendored reports whether a file lies in the folder of a package that the commit has itself: what else lies there,
+// no package manager has fetched.
 func (k *maker) vendored(path string) bool {
 	p := k.packaged(path)
 	if p == nil {
@@ -524,8 +526,8 @@ func (k *maker) products() {
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
 }
 
-// remade reports whether a file was there before the build, is not of the commit, and was written anew: a linker looks at what it
-// replaces. What it was before counts as read, too.
+// remade reports whether a file was there before the build, is not of the commit, and was written anew: a linker
+// looks at what it replaces. What it was before counts as read, too.
 func (k *maker) remade(f record.File) bool {
 	rest, _ := under(k.Top, f.Path)
 	return f.State == record.Changed && f.Use&(record.Write|record.Named) != 0 && !pseudo(f.Path) && !k.source.has(rest)

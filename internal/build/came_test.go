@@ -856,18 +856,21 @@ func TestN03_what_the_go_command_notes_of_the_checkout_itself_is_of_the_commit(t
 	git(t, top, "commit", "-q", "-m", "y")
 	commit := git(t, top, "rev-parse", "HEAD")
 	pseudo := "v0.0.0-20260101000000-" + commit[:12]
+	says := func(version, more string) string { return `{"Version":"` + version + `"` + more + `}` }
+	origin := func(more, hash string) string { return `,"Origin":{` + more + `"Hash":"` + hash + `"}` }
+	const own = "example.com/!own/@v/"
 	for name, x := range map[string]struct{ path, text, want string }{
-		"of the commit":    {"example.com/!own/@v/" + pseudo + ".info", `{"Version":"` + pseudo + `"}`, material.FromSource},
-		"of a tag":         {"example.com/!own/@v/v1.0.0.info", `{"Version":"v1.0.0","Origin":{"Hash":"` + commit + `"}}`, material.FromSource},
-		"of another one":   {"example.com/!own/@v/v1.0.1.info", `{"Version":"v1.0.1","Origin":{"Hash":"` + gone + `"}}`, material.FromCache},
-		"of no commit":     {"example.com/!own/@v/v1.0.2.info", `{"Version":"v1.0.2"}`, material.FromCache},
-		"of other words":   {"example.com/!own/@v/" + pseudo + "x.info", `{"Version":"` + pseudo + `"}`, material.FromCache},
-		"of others":        {"example.com/other/@v/" + pseudo + ".info", `{"Version":"` + pseudo + `"}`, material.FromCache},
-		"an archive of it": {"example.com/!own/@v/" + pseudo + ".zip", "x", material.FromPackage},
-		"with more in it":  {"example.com/!own/@v/v1.0.3.info", `{"Version":"v1.0.3","More":"x","Origin":{"Hash":"` + commit + `"}}`, material.FromCache},
-		"large": {"example.com/!own/@v/v1.0.4.info", `{"Version":"v1.0.4","Origin":{"URL":"` + strings.Repeat("x", 1024) + `","Hash":"` +
-			commit + `"}}`, material.FromCache},
-		"no JSON": {"example.com/!own/@v/v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
+		"of the commit":    {own + pseudo + ".info", says(pseudo, ""), material.FromSource},
+		"of a tag":         {own + "v1.0.0.info", says("v1.0.0", origin("", commit)), material.FromSource},
+		"of another one":   {own + "v1.0.1.info", says("v1.0.1", origin("", gone)), material.FromCache},
+		"of no commit":     {own + "v1.0.2.info", says("v1.0.2", ""), material.FromCache},
+		"of other words":   {own + pseudo + "x.info", says(pseudo, ""), material.FromCache},
+		"of others":        {"example.com/other/@v/" + pseudo + ".info", says(pseudo, ""), material.FromCache},
+		"an archive of it": {own + pseudo + ".zip", "x", material.FromPackage},
+		"with more in it":  {own + "v1.0.3.info", says("v1.0.3", `,"More":"x"`+origin("", commit)), material.FromCache},
+		"large": {own + "v1.0.4.info", says("v1.0.4", origin(`"URL":"`+strings.Repeat("x", 1024)+`",`, commit)),
+			material.FromCache},
+		"no JSON": {own + "v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := seen(t, put(t, filepath.Join(home, "go/pkg/mod/cache/download", x.path), x.text))

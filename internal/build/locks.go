@@ -195,7 +195,8 @@ func (k *maker) lockFiles() {
 	k.m.Locks = slices.Compact(k.m.Locks)
 }
 
-// wouldName reports whether a lock file counts for nothing because it is not the commit's, and packages that it is for are in no lock.
+// wouldName reports whether a lock file counts for nothing because it is not the commit's, and packages that it is
+// for are in no lock.
 func (k *maker) wouldName(at string) bool {
 	kind, _ := lockfile.Known(path.Base(at))
 	loose := slices.ContainsFunc(k.kept, func(p packages.Package) bool {

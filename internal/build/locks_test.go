@@ -209,13 +209,14 @@ func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untrac
 	for name, sub := range map[string]string{"at the top": "", "in a module below": "app/"} {
 		t.Run(name, func(t *testing.T) {
 			top := checkout(t)
-			put(t, filepath.Join(top, sub, "go.mod"), "module example.com/a\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n")
+			put(t, filepath.Join(top, sub, "go.mod"),
+				"module example.com/a\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n")
 			list := put(t, filepath.Join(top, sub, "vendor/modules.txt"), "# example.com/dep v1.0.0\nexample.com/dep\n")
 			dep := put(t, filepath.Join(top, sub, "vendor/example.com/dep/dep.go"), "package dep\n")
 			git(t, top, "add", "-A")
 			git(t, top, "commit", "-q", "-m", "vendor")
 			want := map[string]string{list: material.FromSource, dep: material.FromSource}
-			for _, more := range []string{"example.com/dep/zz.go", "example.com/dep/more/m.go", "example.com/new/n.go", "n.go"} {
+			for _, more := range strings.Fields("example.com/dep/z.go example.com/dep/m/m.go example.com/n/n.go n.go") {
 				want[put(t, filepath.Join(top, sub, "vendor", more), "package dep\n")] = material.Untracked
 			}
 			locked := put(t, filepath.Join(top, "other/vendor/x/x.go"), "package x\n") // of no commit as a whole
@@ -231,7 +232,8 @@ func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untrac
 				if how == material.FromPackage {
 					rest = filepath.Dir(rest)
 				}
-				if !slices.ContainsFunc(m.Materials, func(x material.Material) bool { return x.Path == rest && x.How == how }) {
+				is := func(x material.Material) bool { return x.Path == rest && x.How == how }
+				if !slices.ContainsFunc(m.Materials, is) {
 					t.Errorf("%s is not %s in %+v", rest, how, m.Materials)
 				}
 			}

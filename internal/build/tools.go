@@ -115,8 +115,8 @@ func (k *maker) installed(path string) bool {
 	)
 }
 
-// managers are where version managers keep each version of a tool: a variable with its folder, the folder in the home, what is below
-// it, and how many names lead to a version from there.
+// managers are where version managers keep each version of a tool: a variable with its folder, the folder in the
+// home, what is below it, and how many names lead to a version from there.
 var managers = []struct {
 	variable, home, below string
 	names                 int
@@ -129,7 +129,8 @@ var managers = []struct {
 	{"SDKMAN_DIR", ".sdkman", "candidates", 2},
 }
 
-// keptBy is the directory of the version of a tool that a version manager keeps and that a program is of; "" if none does.
+// keptBy is the directory of the version of a tool that a version manager keeps and that a program is of; "" if none
+// does.
 func (k *maker) keptBy(program string) string {
 	for _, m := range managers {
 		dir := joined(cmp.Or(k.env(m.variable), joined(k.Home, m.home)), m.below)
@@ -142,7 +143,8 @@ func (k *maker) keptBy(program string) string {
 	return ""
 }
 
-// added reports whether a path is where a package manager puts packages into the directory of a toolchain, besides its own.
+// added reports whether a path is where a package manager puts packages into the directory of a toolchain, besides
+// its own.
 func added(path string) bool {
 	_, rest, global := strings.Cut(path, "/lib/node_modules/")
 	return strings.Contains(path, "/site-packages/") ||

@@ -276,7 +276,8 @@ func (p *plan) made(result *record.Result, v variation) (material.Manifest, erro
 	return m, err
 }
 
-// held refuses a build that used other packages than the lock files name: they lie in caches that the first build had as well.
+// held refuses a build that used other packages than the lock files name: they lie in caches that the first build had
+// as well.
 func (p *plan) held(result *record.Result, v variation) error {
 	m, err := p.made(result, v)
 	if err != nil {
@@ -349,7 +350,8 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	}
 	defer func() { _ = null.Close() }()
 	stderr, _ := r.Stderr.(*os.File)
-	r.note(fault.Scrub("building "+report.Plain(strings.Join(p.command, " "))+" in "+report.Plain(dir), r.allSecrets(env)...))
+	doing := "building " + report.Plain(strings.Join(p.command, " ")) + " in " + report.Plain(dir)
+	r.note(fault.Scrub(doing, r.allSecrets(env)...))
 	result, err := record.Run(
 		record.Options{
 			Command: p.command,
@@ -620,7 +622,7 @@ func sharedCaches(env []string) (all []material.NotMoved) {
 	for _, name := range []string{"CARGO_HOME", "GOMODCACHE", "npm_config_cache"} {
 		if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") }) {
 			all = append(all, material.NotMoved{What: "cache of packages " + name,
-				Why: "packages come from where they lie on this machine; those that the build opened were held to the lock files"})
+				Why: "packages come from where they lie on this machine; what the build opened was held to its lock"})
 		}
 	}
 	return all

@@ -189,8 +189,8 @@ func TestN03_what_a_person_should_look_at_is_told_in_words(t *testing.T) {
 		"2 files changed while the build ran, after they were read":           func(m *material.Manifest) { m.Observation.Changed = 2 },
 		"1 file changed while the build ran, after it was read: a.c": func(m *material.Manifest) {
 			m.Observation.Changed = 1
-			for _, x := range []material.Material{{Path: ".git/index", How: material.FromSource}, {Path: "/go", How: material.FromToolchain},
-				{Path: "a.c", How: material.FromSource}} {
+			for _, x := range []material.Material{{Path: ".git/index", How: material.FromSource},
+				{Path: "/go", How: material.FromToolchain}, {Path: "a.c", How: material.FromSource}} {
 				x.Digest, x.Files, x.Changed = strings.Repeat("a", 64), 1, true
 				m.Materials = append(m.Materials, x)
 			}

@@ -221,8 +221,8 @@ func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	return o
 }
 
-// mayHave reports whether a file that its archive has not may lie in the folder of a package: the build has made it, a script of the
-// package may have made it when it was installed, or npm has given it this name.
+// mayHave reports whether a file that its archive has not may lie in the folder of a package: the build has made it,
+// a script of the package may have made it when it was installed, or npm has given it this name.
 func (n naming) mayHave(j *job, f string) bool {
 	return n.entry.Scripts || path.Base(f) == ".npmignore" ||
 		j.made != nil && j.made(filepath.Join(j.at, filepath.FromSlash(f)))

@@ -186,8 +186,9 @@ func (p Materials) judge(x look) *miss {
 	return nil
 }
 
-// otherCommit is a manifest of another commit than the one that its signer's certificate names, or that the provenance of the artifact
-// does. Of several provenances, such as of a run that made the same bytes again, one has to be of the commit.
+// otherCommit is a manifest of another commit than the one that its signer's certificate names, or that the
+// provenance of the artifact does. Of several provenances, such as of a run that made the same bytes again, one has
+// to be of the commit.
 func (x look) otherCommit(commit string) *miss {
 	bad := func(of, found string) *miss {
 		return unmet(
@@ -377,8 +378,9 @@ func (p Materials) packages(m *material.Manifest) *miss {
 			"packages could not be compared with their lock",
 			listed(uncompared),
 			"compared",
-			"where the archive is not there, keep the package manager's own cache in the job; what an install script has made, and Python, "+
-				"vendored Go, pnpm's store and git have nothing to compare with: ask for dependencies: locked",
+			"where the archive is not there, keep the package manager's own cache in the job; what an install script "+
+				"has made, and Python, vendored Go, pnpm's store and git have nothing to compare with: ask for "+
+				"dependencies: locked",
 		)
 	}
 	return nil

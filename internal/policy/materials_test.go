@@ -634,7 +634,8 @@ func TestN03_a_manifest_is_of_the_commit_of_its_signer_and_of_the_provenance(t *
 		"built of both, the other so": {[]policy.Fact{from(commit), from(other), by(commit)}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for rule, held := range map[string]bool{"source: clean": true, "source: any": false, "network: cut": false} {
+			rules := map[string]bool{"source: clean": true, "source: any": false, "network: cut": false}
+			for rule, held := range rules {
 				p := read(t, edited(t, "      provenance:", "      materials: {"+rule+"}\n      provenance:"))
 				v := evaluate(input(p, x.facts...))
 				if x.want == "" || !held {

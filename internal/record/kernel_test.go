@@ -12,6 +12,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// kernel records an ordinary user who makes a call.
+func kernel(t *testing.T, cut bool, args ...string) ran {
+	t.Helper()
+	o := record.Options{Command: append([]string{program()}, args...), Env: []string{part + "=kernel"}, Cut: cut}
+	return through(t, o, asNobody...)
+}
+
 // The calls of these tests are told before the kernel refuses them: nothing is mounted, loaded or written.
 func TestE16_a_command_that_asks_the_kernel_to_act_out_of_sight_is_told(t *testing.T) {
 	t.Parallel()
@@ -23,7 +30,7 @@ func TestE16_a_command_that_asks_the_kernel_to_act_out_of_sight_is_told(t *testi
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			for _, cut := range []bool{false, true} {
-				r := through(t, record.Options{Command: []string{program(), what}, Env: []string{part + "=kernel"}, Cut: cut}, asNobody...)
+				r := kernel(t, cut, what)
 				if want := []string{told + ", by " + program()}; r.Exit != 0 || !slices.Equal(r.Watch.Around, want) {
 					t.Errorf("cut %v: exit %d, around %q, want %q; %s", cut, r.Exit, r.Watch.Around, want, r.out)
 				}
@@ -35,7 +42,7 @@ func TestE16_a_command_that_asks_the_kernel_to_act_out_of_sight_is_told(t *testi
 func TestE16_a_mount_in_a_namespace_of_its_own_and_where_mounts_are_passed_on_to_go_round_nothing(t *testing.T) {
 	t.Parallel()
 	for _, what := range []string{"mount-own", "mount-private"} {
-		r := through(t, record.Options{Command: []string{program(), what}, Env: []string{part + "=kernel"}}, asNobody...)
+		r := kernel(t, false, what)
 		if r.Exit != 0 || len(r.Watch.Around) != 0 {
 			t.Errorf("%s: exit %d, around %q; %s", what, r.Exit, r.Watch.Around, r.out)
 		}
@@ -50,12 +57,12 @@ func TestE16_settings_of_the_kernel_are_told_when_they_are_opened_to_be_written(
 		"read": {}, "write": {"a setting of the kernel, " + setting + ", by " + program()},
 		"read-write": {"a setting of the kernel, " + setting + ", by " + program()},
 	} {
-		r := through(t, record.Options{Command: []string{program(), what, setting}, Env: []string{part + "=kernel"}}, asNobody...)
+		r := kernel(t, false, what, setting)
 		if r.Exit != 0 || r.Watch.Lost != 0 || !slices.Equal(r.Watch.Around, want) {
 			t.Errorf("%s: exit %d, around %q, want %q; %s", what, r.Exit, r.Watch.Around, want, r.out)
 		}
 	}
-	r := through(t, record.Options{Command: []string{program(), "read", "/dev/net/tun"}, Env: []string{part + "=kernel"}}, asNobody...)
+	r := kernel(t, false, "read", "/dev/net/tun")
 	if want := []string{"/dev/net/tun, by " + program()}; r.Exit != 0 || !slices.Equal(r.Watch.Around, want) {
 		t.Errorf("exit %d, around %q, want %q; %s", r.Exit, r.Watch.Around, want, r.out)
 	}

@@ -91,10 +91,11 @@ func (r *recorder) other(n *notification) {
 	}
 }
 
-// mountsHere reports whether a call puts other files into the place of those that the recorder itself sees. In a namespace of
-// its own, a process sees other files than the recorder, which is told of each file.
+// mountsHere reports whether a call puts other files into the place of those that the recorder itself sees. In a
+// namespace of its own, a process sees other files than the recorder, which is told of each file.
 func (r *recorder) mountsHere(n *notification) bool {
-	const passes = unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_SHARED | unix.MS_UNBINDABLE // these change where mounts are passed on to
+	// These change where mounts are passed on to.
+	const passes = unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_SHARED | unix.MS_UNBINDABLE
 	switch uint32(n.nr) {
 	case unix.SYS_MOUNT:
 		if n.args[3]&passes != 0 {
@@ -109,8 +110,8 @@ func (r *recorder) mountsHere(n *notification) bool {
 	return err1 != nil || err2 != nil || theirs == ours
 }
 
-// ofKernel says what of the kernel's own a file is, by which a program can have it do something out of sight; "" if it is none. A
-// setting is one only if it is written.
+// ofKernel says what of the kernel's own a file is, by which a program can have it do something out of sight; "" if
+// it is none. A setting is one only if it is written.
 func ofKernel(f *found, use Use) string {
 	switch {
 	case slices.Contains([]string{"/dev/net/tun", "/dev/mem", "/dev/kmem", "/dev/port", "/dev/fuse"}, f.path):
@@ -124,7 +125,8 @@ func ofKernel(f *found, use Use) string {
 	return ""
 }
 
-// isSetting reports whether a path is of what ofKernel says something if it is written: then how it is opened counts each time.
+// isSetting reports whether a path is of what ofKernel says something if it is written: then how it is opened counts
+// each time.
 func isSetting(path string) bool {
 	return strings.HasPrefix(path, "/proc/sys") || strings.HasPrefix(path, "/sys/kernel/")
 }
