@@ -22,9 +22,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/mod/modfile"
-	"golang.org/x/mod/module"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/material"
@@ -368,8 +365,8 @@ func (k *maker) ownModules() []string {
 			if err != nil || !k.committed(at, b) {
 				continue
 			}
-			if escaped, err := module.EscapePath(modfile.ModulePath(b)); err == nil {
-				k.modules = append(k.modules, escaped)
+			if name := packages.InCache(b); name != "" {
+				k.modules = append(k.modules, name)
 			}
 		}
 	}
