@@ -2,6 +2,8 @@ package attest
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -19,6 +21,31 @@ func secret(name, value string, known []string) bool {
 
 // Secret reports whether a variable has the name or the value of a secret, or holds one that is known.
 func Secret(name, value string, known []string) bool { return secret(name, value, known) }
+
+// Values are the values of those variables of an environment that have the name of a secret. A path to a place of
+// this machine is none: it says where a secret lies, and its parts are in every other path.
+func Values(env []string) (all []string) {
+	for _, v := range env {
+		name, value, _ := strings.Cut(v, "=")
+		if strings.Contains(value, "://") && !strings.Contains(value, "@") {
+			_, value, _ = strings.Cut(value, "?") // an address says where, and a token stands behind it
+		}
+		if len(value) >= minSecret && secretName().MatchString(name) && !isPlace(value) {
+			all = append(all, value)
+		}
+	}
+	return all
+}
+
+// isPlace reports whether a text is a path whose first folder is there.
+func isPlace(text string) bool {
+	first, _, below := strings.Cut(strings.TrimPrefix(filepath.ToSlash(text), "/"), "/")
+	if !filepath.IsAbs(text) || !below || first == "" {
+		return false
+	}
+	info, err := os.Stat("/" + first)
+	return err == nil && info.IsDir()
+}
 
 // Discloses reports whether what is to be signed holds a secret of the job, or an address with a password.
 func Discloses(b []byte, known []string) bool {

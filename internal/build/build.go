@@ -6,17 +6,21 @@
 package build
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"io"
 	"io/fs"
 	"maps"
+	pathpkg "path"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -58,7 +62,9 @@ type maker struct {
 	kept     []packages.Package
 	inFolder map[string]int          // the package of kept that is in a folder
 	roots    []string                // of toolchains
+	versions []string                // of toolchains that a version manager keeps
 	how      []string                // of each file of the result; "": it is of no interest
+	modules  []string                // of the commit; nil: they were not looked for
 	dirty    map[string]bool         // paths of tracked files that are not the commit's
 	programs map[string]*record.File // the files of programs, by their paths
 }
@@ -238,14 +244,20 @@ func (k *maker) came(f record.File) string {
 	if f.From != "" && k.packaged(f.Path) == nil {
 		return k.placed(f.From)
 	}
-	// What is certain is as it was before the build, whatever it was opened for.
-	if f.State == record.Made || f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0 {
+	if ofBuild(f) {
 		return material.FromBuild
 	}
 	if f.State == record.Elsewhere {
 		return material.FromOutside // the process that opened it had mounts of its own, so its path says nothing
 	}
 	return k.placed(f.Path)
+}
+
+// ofBuild reports whether the build made a file. What is certain is as it was before the build, whatever it was
+// opened for.
+func ofBuild(f record.File) bool {
+	return f.State == record.Made ||
+		f.State != record.Certain && f.First&(record.Write|record.Named) != 0 && f.First&record.Read == 0
 }
 
 // placed says by its place how a file came that was there before the build.
@@ -257,10 +269,14 @@ func (k *maker) placed(path string) string {
 	switch {
 	case below && (k.source.has(rest) || ofGit(rest)):
 		return material.FromSource
-	case in(k.roots):
+	case k.ofToolchain(path):
 		return material.FromToolchain
+	case below && k.vendored(path):
+		return material.Untracked
 	case k.packaged(path) != nil:
 		return material.FromPackage
+	case k.ownInfo(path):
+		return material.FromSource
 	case k.cached(path): // which may lie below the checkout: some platforms keep nothing else from job to job
 		return material.FromCache
 	case below:
@@ -318,6 +334,51 @@ func downloaded(path string) string {
 	return cache + "/" + name + "@" + strings.TrimSuffix(file, ext)
 }
 
+// ownInfo reports whether a file in the module cache is what the go command wrote down of a module of the commit
+// itself: it makes that of the checkout, to know the version of what it builds.
+func (k *maker) ownInfo(path string) bool {
+	cache, rest, _ := strings.Cut(path, "/cache/download/")
+	name, base, is := strings.Cut(rest, "/@v/")
+	of, info := strings.CutSuffix(base, ".info")
+	if !is || !info || cache == "" || !k.cached(path) || k.source.commit == "" ||
+		!slices.Contains(k.ownModules(), name) {
+		return false
+	}
+	b, err := file.Read(path, maxInfo)
+	var said struct { // cmd/go/internal/modfetch.RevInfo
+		Version string
+		Time    time.Time
+		Origin  struct{ VCS, URL, Subdir, Hash, TagPrefix, TagSum, Ref, RepoSum string }
+	}
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	return err == nil && d.Decode(&said) == nil && said.Version == of &&
+		(said.Origin.Hash == k.source.commit || strings.HasSuffix(of, "-"+k.source.commit[:12]))
+}
+
+const maxInfo = 1 << 10
+
+// ownModules are the modules of the commit, as the module cache writes their names.
+func (k *maker) ownModules() []string {
+	if k.modules == nil {
+		k.modules = []string{}
+		for name := range k.source.files {
+			if pathpkg.Base(name) != "go.mod" {
+				continue
+			}
+			at := filepath.Join(k.Top, filepath.FromSlash(name))
+			b, err := file.Read(at, maxReread)
+			if err != nil || !k.committed(at, b) {
+				continue
+			}
+			if name := packages.InCache(b); name != "" {
+				k.modules = append(k.modules, name)
+			}
+		}
+	}
+	return k.modules
+}
+
 // packaged is the package that a file is of, the one with the deepest folder.
 func (k *maker) packaged(path string) *packages.Package {
 	if i, ok := k.inFolder[downloaded(path)]; ok {
@@ -331,6 +392,20 @@ func (k *maker) packaged(path string) *packages.Package {
 			return nil
 		}
 	}
+}
+
+// vendored reports whether a file lies in the folder of a package that the commit has itself: what else lies there,
+// no package manager has fetched.
+func (k *maker) vendored(path string) bool {
+	p := k.packaged(path)
+	if p == nil {
+		return false
+	}
+	at, below := under(k.Top, p.At)
+	if i := strings.LastIndex("/"+at+"/", "/vendor/"); i >= 0 && k.source.has(at[:i]+"vendor/modules.txt") {
+		return true
+	}
+	return below && k.source.hasFolder(at)
 }
 
 // materials lists what the build read, in groups where single files say nothing.
@@ -355,7 +430,8 @@ func (k *maker) materials() {
 			if o.Gone++; o.Gone <= maxGone {
 				list(f.Path, k.placed(f.Path), "", 0, true)
 			}
-		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain:
+		case f.State == record.Changed && f.First == record.Read && how != "" && how != material.FromToolchain &&
+			f.Path != joined(k.Top, ".git/index"): // git notes in its index when it has looked at a file
 			o.Changed++
 		}
 		if how == "" || how == material.FromBuild {
@@ -407,7 +483,7 @@ func (k *maker) grouped(how, path string) string {
 	case material.FromPackage:
 		return k.packaged(path).At
 	case material.FromToolchain, material.FromCache:
-		for _, dir := range append(slices.Clone(k.roots), k.caches()...) {
+		for _, dir := range slices.Concat(k.roots, k.versions, k.caches()) {
 			if _, ok := under(dir, path); ok {
 				return dir
 			}
@@ -441,7 +517,7 @@ func (k *maker) products() {
 		k.lying()
 	}
 	for i, f := range k.Result.Files {
-		if k.how[i] != material.FromBuild && f.From == "" || !k.output(f.Path) {
+		if k.how[i] != material.FromBuild && f.From == "" && !k.remade(f) || !k.output(f.Path) {
 			continue
 		}
 		if f.Digest == "" { // too large, or not to be read: nothing holds it to its bytes
@@ -452,6 +528,13 @@ func (k *maker) products() {
 	}
 	slices.SortFunc(k.m.Products, func(a, b material.Product) int { return cmp.Compare(a.Path, b.Path) })
 	k.apart()
+}
+
+// remade reports whether a file was there before the build, is not of the commit, and was written anew: a linker
+// looks at what it replaces. What it was before counts as read, too.
+func (k *maker) remade(f record.File) bool {
+	rest, _ := under(k.Top, f.Path)
+	return f.State == record.Changed && f.Use&(record.Write|record.Named) != 0 && !pseudo(f.Path) && !k.source.has(rest)
 }
 
 // lying lists the output of a build that was not watched: the files that lie there afterwards, where it is said to be.

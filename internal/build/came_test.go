@@ -251,6 +251,7 @@ func TestN03_a_file_that_changed_after_it_was_read_is_counted(t *testing.T) {
 		"opened to be changed": {filepath.Join(top, "main.c"),
 			func(f *record.File) { f.First |= record.Write }, 0},
 		"of a toolchain":                  {"/srv/tools/x", nil, 0},
+		"the index of git":                {filepath.Join(top, ".git/index"), nil, 0},
 		"of the kernel's own file system": {"/proc/7/maps", nil, 0},
 	} {
 		f := record.File{Path: x.path, Use: record.Read, First: record.Read, State: record.Changed, Digest: sum(nil)}
@@ -812,5 +813,71 @@ func TestN03_a_package_that_names_no_other_lacks_no_lock(t *testing.T) {
 				t.Errorf("%s: committed %t, locks = %+v, want none missing: %t", text, committed, m.Locks, locked && committed)
 			}
 		}
+	}
+}
+
+func TestN03_a_product_that_was_there_before_and_was_written_anew_is_a_product(t *testing.T) {
+	top := checkout(t)
+	for name, x := range map[string]struct {
+		path    string
+		use     record.Use
+		state   string
+		product bool
+	}{
+		"looked at and written":    {"dist/app", record.Read | record.Write, record.Changed, true},
+		"looked at and moved over": {"dist/app", record.Read | record.Named, record.Changed, true},
+		"looked at alone":          {"dist/app", record.Read, record.Changed, false},
+		"opened and left":          {"dist/app", record.Read | record.Write, record.Certain, false},
+		"a file of the commit":     {"main.c", record.Read | record.Write, record.Changed, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := seen(t, put(t, filepath.Join(top, x.path), "anew\n"))
+			f.Use, f.State = x.use, x.state
+			m := made(t, build.Run{Top: top, Dir: top, Result: &record.Result{Files: []record.File{f}}})
+			if got := len(m.Products) == 1; got != x.product {
+				t.Errorf("products = %+v, want one: %v", m.Products, x.product)
+			}
+			// It was read as well, and then it was what somebody had left there.
+			if x.path == "dist/app" && (len(m.Materials) != 1 || m.Materials[0].How != material.Untracked) {
+				t.Errorf("materials = %+v", m.Materials)
+			}
+		})
+	}
+}
+
+func TestN03_what_the_go_command_notes_of_the_checkout_itself_is_of_the_commit(t *testing.T) {
+	top := checkout(t)
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(top, "go.mod"), "module example.com/Own\n\ngo 1.24\n")
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "y")
+	commit := git(t, top, "rev-parse", "HEAD")
+	pseudo := "v0.0.0-20260101000000-" + commit[:12]
+	says := func(version, more string) string { return `{"Version":"` + version + `"` + more + `}` }
+	origin := func(more, hash string) string { return `,"Origin":{` + more + `"Hash":"` + hash + `"}` }
+	const own = "example.com/!own/@v/"
+	for name, x := range map[string]struct{ path, text, want string }{
+		"of the commit":    {own + pseudo + ".info", says(pseudo, ""), material.FromSource},
+		"of a tag":         {own + "v1.0.0.info", says("v1.0.0", origin("", commit)), material.FromSource},
+		"of another one":   {own + "v1.0.1.info", says("v1.0.1", origin("", gone)), material.FromCache},
+		"of no commit":     {own + "v1.0.2.info", says("v1.0.2", ""), material.FromCache},
+		"of other words":   {own + pseudo + "x.info", says(pseudo, ""), material.FromCache},
+		"of others":        {"example.com/other/@v/" + pseudo + ".info", says(pseudo, ""), material.FromCache},
+		"an archive of it": {own + pseudo + ".zip", "x", material.FromPackage},
+		"with more in it":  {own + "v1.0.3.info", says("v1.0.3", `,"More":"x"`+origin("", commit)), material.FromCache},
+		"large": {own + "v1.0.4.info", says("v1.0.4", origin(`"URL":"`+strings.Repeat("x", 1024)+`",`, commit)),
+			material.FromCache},
+		"no JSON": {own + "v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := seen(t, put(t, filepath.Join(home, "go/pkg/mod/cache/download", x.path), x.text))
+			m := made(t, build.Run{Top: top, Dir: top, Home: home, Result: &record.Result{Files: []record.File{f}}})
+			if len(m.Materials) != 1 || m.Materials[0].How != x.want {
+				t.Errorf("materials = %+v, want %s", m.Materials, x.want)
+			}
+		})
 	}
 }

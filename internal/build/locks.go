@@ -47,11 +47,21 @@ func (k *maker) packagesOf() {
 		NpmCache:  cmp.Or(k.env("npm_config_cache"), k.env("NPM_CONFIG_CACHE"), joined(home, ".npm")),
 		CargoHome: cmp.Or(k.env("CARGO_HOME"), joined(home, ".cargo")),
 		Dir:       k.Dir,
+		Made:      k.makes(),
 	})
 	k.inFolder = map[string]int{}
 	for i, p := range k.kept {
 		k.inFolder[p.At] = i
 	}
+}
+
+// makes reports of a path whether the build made what is there.
+func (k *maker) makes() func(path string) bool {
+	made := map[string]bool{}
+	for _, f := range k.Result.Files {
+		made[f.Path] = ofBuild(f)
+	}
+	return func(path string) bool { return made[path] }
 }
 
 // isCommitted reports whether a file that was moved is still what the commit has under its first name.
@@ -75,7 +85,7 @@ func (k *maker) ofMachine(path string) bool {
 		return false
 	}
 	return k.ofToolchain(path) ||
-		slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
+		!k.cached(path) && slices.ContainsFunc(systems, func(d string) bool { _, ok := under(d, path); return ok })
 }
 
 // candidates are the lock files of the checkout, and those that the build opened.
@@ -131,7 +141,7 @@ func (k *maker) lockFiles() {
 			continue // its bytes are the toolchain's
 		}
 		q := material.Package{
-			PURL:  cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At)),
+			PURL:  k.text(cmp.Or(p.PURL, p.Kind+" files of no package: "+k.named(p.At))),
 			State: string(p.State),
 			Lock:  k.named(p.Lock),
 			Files: p.Files,
@@ -154,7 +164,7 @@ func (k *maker) lockFiles() {
 		}
 	}
 	for _, at := range k.candidates() {
-		if !naming[at] && !opened[at] {
+		if !naming[at] && !opened[at] && !k.wouldName(at) {
 			continue
 		}
 		k.m.Locks = append(k.m.Locks, k.lock(at))
@@ -183,6 +193,26 @@ func (k *maker) lockFiles() {
 	}
 	slices.SortFunc(k.m.Locks, func(a, b material.Lock) int { return cmp.Compare(a.Path, b.Path) })
 	k.m.Locks = slices.Compact(k.m.Locks)
+}
+
+// wouldName reports whether a lock file counts for nothing because it is not the commit's, and packages that it is
+// for are in no lock.
+func (k *maker) wouldName(at string) bool {
+	kind, _ := lockfile.Known(path.Base(at))
+	loose := slices.ContainsFunc(k.kept, func(p packages.Package) bool {
+		return p.State == packages.NotLocked && slices.Contains(locksOf[p.Kind], kind)
+	})
+	if !loose {
+		return false
+	}
+	b, err := file.Read(at, lockfile.MaxBytes)
+	return err == nil && !k.committed(at, b)
+}
+
+// locksOf are the kinds of lock files for a kind of packages.
+var locksOf = map[string][]lockfile.Kind{
+	"golang": {lockfile.GoMod, lockfile.GoSum}, "npm": {lockfile.NPM, lockfile.PNPM}, "cargo": {lockfile.Cargo},
+	"pypi": {lockfile.UV, lockfile.Poetry, lockfile.Requirements},
 }
 
 // namesNone reports whether the commit has a package.json that names no package, so that no lock is missing.

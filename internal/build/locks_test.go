@@ -204,3 +204,67 @@ func TestE11_a_package_that_a_lock_names_is_explained_and_one_that_none_names_is
 		}
 	}
 }
+
+func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untracked(t *testing.T) {
+	for name, sub := range map[string]string{"at the top": "", "in a module below": "app/"} {
+		t.Run(name, func(t *testing.T) {
+			top := checkout(t)
+			put(t, filepath.Join(top, sub, "go.mod"),
+				"module example.com/a\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n")
+			list := put(t, filepath.Join(top, sub, "vendor/modules.txt"), "# example.com/dep v1.0.0\nexample.com/dep\n")
+			dep := put(t, filepath.Join(top, sub, "vendor/example.com/dep/dep.go"), "package dep\n")
+			git(t, top, "add", "-A")
+			git(t, top, "commit", "-q", "-m", "vendor")
+			want := map[string]string{list: material.FromSource, dep: material.FromSource}
+			for _, more := range strings.Fields("example.com/dep/z.go example.com/dep/m/m.go example.com/n/n.go n.go") {
+				want[put(t, filepath.Join(top, sub, "vendor", more), "package dep\n")] = material.Untracked
+			}
+			locked := put(t, filepath.Join(top, "other/vendor/x/x.go"), "package x\n") // of no commit as a whole
+			put(t, filepath.Join(top, "other/vendor/modules.txt"), "# x v1.0.0\nx\n")
+			want[locked] = material.FromPackage
+			r := build.Run{Top: top, Dir: top, Result: &record.Result{}}
+			for path := range want {
+				r.Result.Files = append(r.Result.Files, seen(t, path))
+			}
+			m := made(t, r)
+			for path, how := range want {
+				rest, _ := filepath.Rel(top, path)
+				if how == material.FromPackage {
+					rest = filepath.Dir(rest)
+				}
+				is := func(x material.Material) bool { return x.Path == rest && x.How == how }
+				if !slices.ContainsFunc(m.Materials, is) {
+					t.Errorf("%s is not %s in %+v", rest, how, m.Materials)
+				}
+			}
+			if m.Explained.Count != 2 || m.Explained.Files != 7 {
+				t.Errorf("explained %+v", m.Explained)
+			}
+		})
+	}
+}
+
+func TestE11_a_lock_that_was_changed_and_not_opened_is_told_where_packages_are_in_no_lock(t *testing.T) {
+	top := checkout(t)
+	home, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := []record.File{seen(t, put(t, filepath.Join(home, "go/pkg/mod/example.com/left@v1.0.0/go.mod"),
+		"module example.com/left\n"))}
+	put(t, filepath.Join(top, "go.sum"), goSum)
+	put(t, filepath.Join(top, "Cargo.lock"), "version = 4\n")
+	git(t, top, "add", "-A")
+	git(t, top, "commit", "-q", "-m", "locked")
+	put(t, filepath.Join(top, "Cargo.lock"), "version = 4\n\n")
+	r := build.Run{Top: top, Dir: top, Home: home, Result: &record.Result{Files: files}}
+	if m := made(t, r); len(m.Locks) != 1 || m.Locks[0].State != material.LockRead {
+		t.Errorf("locks = %+v", m.Locks)
+	}
+	put(t, filepath.Join(top, "go.sum"), goSum+"\n")
+	m := made(t, r)
+	if len(m.Locks) != 1 || m.Locks[0].Path != "go.sum" || m.Locks[0].State != material.LockNotRead ||
+		!strings.Contains(m.Locks[0].Reason, "not the commit's") || m.Packages[0].State != material.NotLocked {
+		t.Errorf("locks = %+v, packages = %+v", m.Locks, m.Packages)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	pathpkg "path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ import (
 type source struct {
 	commit, tree string
 	files        map[string]gitobject.File
-	reason       string // why nothing is known of it
+	folders      map[string]bool // in which the files are
+	reason       string          // why nothing is known of it
 }
 
 const (
@@ -110,6 +112,19 @@ func commitName(s string) (string, error) {
 
 // has reports whether the commit has a file at a path.
 func (s source) has(path string) bool { _, ok := s.files[path]; return ok }
+
+// hasFolder reports whether the commit has a file in a folder.
+func (s *source) hasFolder(path string) bool {
+	if s.folders == nil {
+		s.folders = map[string]bool{}
+		for name := range s.files {
+			for dir := pathpkg.Dir(name); !s.folders[dir]; dir = pathpkg.Dir(dir) {
+				s.folders[dir] = true
+			}
+		}
+	}
+	return s.folders[path]
+}
 
 // compared says of each tracked file that was opened, or looked for, whether it is the commit's.
 func (k *maker) compared() {

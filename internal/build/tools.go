@@ -84,13 +84,17 @@ func (k *maker) toolchain(f *record.File) (t material.Toolchain, root string, kn
 			continue
 		}
 		t.Name, t.Said = tool.name, "the tool itself"
-		line := ""
-		if k.installed(f.Path) { // else an earlier step may have put it there
+		line, kept := "", k.keptBy(f.Path)
+		if kept != "" || k.installed(f.Path) { // else an earlier step may have put it there
 			line, _, _ = strings.Cut(strings.TrimSpace(k.Version(f.Path, tool.args...)), "\n")
 		}
 		t.Version = k.text(version().FindString(remarks().ReplaceAllString(line, "")))
 		if t.Version == "" {
 			t.Said = "the tool says none"
+		}
+		if kept != "" {
+			k.versions = append(k.versions, kept)
+			return t, "", true
 		}
 		if !k.installed(f.Path) {
 			return t, "", true // a program beside it could be of anybody
@@ -109,6 +113,42 @@ func (k *maker) installed(path string) bool {
 		append(slices.Clone(systems), k.Tools...),
 		func(d string) bool { _, ok := under(d, path); return ok },
 	)
+}
+
+// managers are where version managers keep each version of a tool: a variable with its folder, the folder in the
+// home, what is below it, and how many names lead to a version from there.
+var managers = []struct {
+	variable, home, below string
+	names                 int
+}{
+	{"PYENV_ROOT", ".pyenv", "versions", 1},
+	{"NVM_DIR", ".nvm", "versions/node", 1},
+	{"RUSTUP_HOME", ".rustup", "toolchains", 1},
+	{"ASDF_DATA_DIR", ".asdf", "installs", 2},
+	{"MISE_DATA_DIR", ".local/share/mise", "installs", 2},
+	{"SDKMAN_DIR", ".sdkman", "candidates", 2},
+}
+
+// keptBy is the directory of the version of a tool that a version manager keeps and that a program is of; "" if none
+// does.
+func (k *maker) keptBy(program string) string {
+	for _, m := range managers {
+		dir := joined(cmp.Or(k.env(m.variable), joined(k.Home, m.home)), m.below)
+		rest, below := under(dir, program)
+		names := strings.Split(rest, "/")
+		if below && len(names) > m.names {
+			return filepath.Join(dir, filepath.Join(names[:m.names]...))
+		}
+	}
+	return ""
+}
+
+// added reports whether a path is where a package manager puts packages into the directory of a toolchain, besides
+// its own.
+func added(path string) bool {
+	_, rest, global := strings.Cut(path, "/lib/node_modules/")
+	return strings.Contains(path, "/site-packages/") ||
+		global && !strings.HasPrefix(rest, "npm/") && !strings.HasPrefix(rest, "corepack/")
 }
 
 var version = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[0-9]+(?:\.[0-9]+)+[A-Za-z0-9.+-]*`) })
@@ -140,7 +180,8 @@ func rootOf(name, path string) string {
 
 // ofToolchain reports whether a path lies in the directory of a toolchain.
 func (k *maker) ofToolchain(path string) bool {
-	return slices.ContainsFunc(k.roots, func(r string) bool { _, ok := under(r, path); return ok })
+	in := func(r string) bool { _, ok := under(r, path); return ok }
+	return slices.ContainsFunc(k.roots, in) || slices.ContainsFunc(k.versions, in) && !added(path)
 }
 
 // caches are the directories in which earlier builds leave what they made.

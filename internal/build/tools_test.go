@@ -97,7 +97,24 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 		"of the runner's tools": {"/srv/tools/node/bin/node", "node 1.2.3 " + said, "/srv/tools/node/lib/y",
 			material.FromToolchain},
 		"that an earlier step put": {"/srv/me/bin/node", "node  " + none, "/srv/me/lib/y", material.FromOutside},
-		"of no known name":         {"/opt/x/bin/nodes", "", "/opt/x/lib/y", material.FromSystem},
+		"kept by pyenv": {filepath.Join(home, ".pyenv/versions/3.12.1/bin/python3.12"), "python 1.2.3 " + said,
+			filepath.Join(home, ".pyenv/versions/3.12.1/lib/y"), material.FromToolchain},
+		"kept by pyenv, another version": {filepath.Join(home, ".pyenv/versions/3.12.1/bin/python3.12"),
+			"python 1.2.3 " + said, filepath.Join(home, ".pyenv/versions/3.11.1/lib/y"), material.FromOutside},
+		"kept by pyenv, what pip has added": {filepath.Join(home, ".pyenv/versions/3.12.1/bin/python3.12"),
+			"python 1.2.3 " + said, filepath.Join(home, ".pyenv/versions/3.12.1/lib/python3.12/site-packages/y"),
+			material.FromOutside},
+		"beside what pyenv keeps": {filepath.Join(home, ".pyenv/versions/python3.12"), "python  " + none,
+			filepath.Join(home, ".pyenv/versions/y"), material.FromOutside},
+		"kept by nvm": {filepath.Join(home, ".nvm/versions/node/v20.1.0/bin/node"), "node 1.2.3 " + said,
+			filepath.Join(home, ".nvm/versions/node/v20.1.0/lib/node_modules/npm/y"), material.FromToolchain},
+		"kept by rustup": {filepath.Join(home, ".rustup/toolchains/stable-x/bin/rustc"), "rustc 1.2.3 " + said,
+			filepath.Join(home, ".rustup/toolchains/stable-x/lib/y"), material.FromToolchain},
+		"kept by mise": {filepath.Join(home, ".local/share/mise/installs/ruby/3.3/bin/ruby"), "ruby 1.2.3 " + said,
+			filepath.Join(home, ".local/share/mise/installs/ruby/3.3/lib/y"), material.FromToolchain},
+		"kept by sdkman": {filepath.Join(home, ".sdkman/candidates/java/21/bin/java"), "java 1.2.3 " + said,
+			filepath.Join(home, ".sdkman/candidates/java/21/lib/y"), material.FromToolchain},
+		"of no known name": {"/opt/x/bin/nodes", "", "/opt/x/lib/y", material.FromSystem},
 		"go": {link(filepath.Join(goroot, "bin/go"), "go1/bin/go"), "go " + goes +
 			" build information", filepath.Join(home, "go1/src/y"), material.FromToolchain},
 		"a part of go": {link(compiler[0], "go2/pkg/tool/any/compile"), "go " + goes +
@@ -128,6 +145,9 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 			for _, y := range m.Materials {
 				if under := strings.TrimSuffix(x.beside, "/y"); y.Path == x.beside || strings.HasPrefix(under, y.Path) {
 					how = y.How
+				}
+				if y.Path == x.beside {
+					break
 				}
 			}
 			if how != x.other {

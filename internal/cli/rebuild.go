@@ -282,10 +282,7 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 	if result.Exit != 0 {
 		return p, notBuilt("the first build failed with " + endedWith(result))
 	}
-	m, _, err := build.Manifest(
-		build.Run{Result: result, Command: command, Dir: filepath.Join(top, dir), Top: top, Out: p.out(top),
-			Hidden: func(_, _ string) bool { return false }, Scrub: func(s string) string { return s }, Version: func(string, ...string) string { return "" }},
-	)
+	m, err := p.made(result, v)
 	if err != nil {
 		return p, err
 	}
@@ -303,6 +300,33 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 	const tick = 2 * time.Second // zip has times of two seconds, and tar of one
 	time.Sleep(time.Until(result.Ended.Add(tick)))
 	return p, nil
+}
+
+// made is the manifest of one build, which is shown to nobody.
+func (p *plan) made(result *record.Result, v variation) (material.Manifest, error) {
+	top := resolved(v.dir)
+	m, _, err := build.Manifest(build.Run{Result: result, Command: p.command, Dir: filepath.Join(top, p.dir), Top: top,
+		Out: p.out(top), Env: p.env(v), Home: resolved(v.home),
+		Hidden: func(_, _ string) bool { return false }, Scrub: func(s string) string { return s },
+		Version: func(string, ...string) string { return "" }})
+	return m, err
+}
+
+// held refuses a build that used other packages than the lock files name: they lie in caches that the first build had
+// as well.
+func (p *plan) held(result *record.Result, v variation) error {
+	m, err := p.made(result, v)
+	if err != nil {
+		return err
+	}
+	for _, x := range m.Packages {
+		if x.State == material.OtherDigest {
+			return fault.New(fault.Refused, fault.Materials,
+				"empty the package cache, find out who wrote to it, and rebuild: what came out counts for nothing",
+				"the packages of this machine's cache differ from the lock: %s: %s", x.PURL, x.Found)
+		}
+	}
+	return nil
 }
 
 // out are the outputs below one copy of the source.
@@ -367,7 +391,8 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	}
 	defer func() { _ = null.Close() }()
 	stderr, _ := r.Stderr.(*os.File)
-	r.note("building " + report.Plain(strings.Join(p.command, " ")) + " in " + report.Plain(dir))
+	doing := "building " + report.Plain(strings.Join(p.command, " ")) + " in " + report.Plain(dir)
+	r.note(fault.Scrub(doing, r.allSecrets(env)...))
 	result, err := record.Run(
 		record.Options{
 			Command: p.command,
@@ -393,6 +418,9 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 			"the build was not run: %s",
 			result.NotStarted,
 		)
+	}
+	if err := p.held(result, v); err != nil {
+		return nil, "", err
 	}
 	return result, v.dir, nil
 }
@@ -537,7 +565,7 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 		}
 	}
 	for _, words := range todo {
-		r.note("fetching: " + report.Plain(strings.Join(words, " ")))
+		r.note(fault.Scrub("fetching: "+report.Plain(strings.Join(words, " ")), r.allSecrets(env)...))
 		c := exec.CommandContext(r.ctx, words[0], words[1:]...) //nolint:gosec // the package manager, or what the call names
 		c.Dir, c.Env, c.Stdout, c.Stderr = dir, env, r.Stderr, r.Stderr
 		if err := c.Run(); err != nil {
@@ -546,7 +574,7 @@ func (r *run) fetched(p plan, dir string, env []string) error {
 				fault.NotAvailable,
 				"say with --fetch what fetches the packages that are locked",
 				"fetching with %q failed: %w",
-				strings.Join(words, " "),
+				fault.Scrub(strings.Join(words, " "), r.allSecrets(env)...),
 				fault.Cause(err),
 			)
 		}
@@ -626,7 +654,19 @@ func (p *plan) compare(
 		}
 	}
 	rep.Varied, rep.Same = v.told(result)
+	rep.Same = append(rep.Same, sharedCaches(p.env(v))...)
 	return rep, tree, nil
+}
+
+// sharedCaches says which caches of packages a rebuild has in common with the builds before it on this machine.
+func sharedCaches(env []string) (all []material.NotMoved) {
+	for _, name := range []string{"CARGO_HOME", "GOMODCACHE", "npm_config_cache"} {
+		if slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") }) {
+			all = append(all, material.NotMoved{What: "cache of packages " + name,
+				Why: "packages come from where they lie on this machine; what the build opened was held to its lock"})
+		}
+	}
+	return all
 }
 
 type sized struct {

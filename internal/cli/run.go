@@ -79,7 +79,8 @@ func runCommand(r *run, in runInputs) (answer, error) {
 		if failed.status = statusNotExecuted; result.Missing {
 			failed.status = statusNotFound
 		}
-		return failed, fault.New(fault.Usage, fault.Config, "", "the command was not executed: %s", result.NotStarted)
+		return failed, fault.New(fault.Usage, fault.Config, "", "the command was not executed: %s",
+			fault.Scrub(result.NotStarted, r.allSecrets(env)...))
 	}
 	m, log, err := build.Manifest(r.built(in, result, began, env))
 	if err == nil {
@@ -187,12 +188,12 @@ type start struct{ dir, top, commit string }
 
 // built is what the manifest is made of.
 func (r *run) built(in runInputs, result *record.Result, began start, env []string) build.Run {
-	known := secrets(r.Getenv)
+	known := r.allSecrets(env)
 	b := build.Run{
 		Recorder: "sallyport " + r.Version, Result: result, Command: in.Words, Dir: resolved(began.dir), Env: env, Home: resolved(r.Getenv("HOME")),
 		Machine: machine(),
 		Hidden:  func(name, value string) bool { return attest.Secret(name, value, known) },
-		Scrub:   func(text string) string { return fault.Scrub(text, known...) },
+		Scrub:   fault.Scrubber(known...),
 		Version: func(path string, args ...string) string { return r.versionOf(env, path, args) },
 	}
 	for _, p := range in.Products {
@@ -206,6 +207,11 @@ func (r *run) built(in runInputs, result *record.Result, began start, env []stri
 	}
 	b.Workflow, b.Pins, b.Tools, b.Variables = workflowFile(r.Getenv), workflowPins, keptTools(r.Getenv), shownVariables
 	return b
+}
+
+// allSecrets are those of the job: those that a platform gives it, and what variables with the names of secrets have.
+func (r *run) allSecrets(env []string) []string {
+	return append(secrets(r.Getenv), attest.Values(slices.Concat(os.Environ(), env))...)
 }
 
 // begins is where a build begins. In a job, an earlier step may have left a .git anywhere below the folder that the platform

@@ -18,19 +18,31 @@ const (
 // Scrub returns text without secrets, for messages that repeat what a service answered. A secret is also found in part,
 // broken over lines, with escapes of Go or JSON, percent-encoded (RFC 3986, 2.1), also more than once, and in base64
 // (RFC 4648, 4 and 5) with anything before it.
-func Scrub(text string, secrets ...string) string {
-	letters := essence(text)
-	hide := make([]bool, len(text))
-	found := false
+func Scrub(text string, secrets ...string) string { return Scrubber(secrets...)(text) }
+
+// Scrubber is Scrub for many texts.
+func Scrubber(secrets ...string) func(text string) string {
+	pieces := map[int]map[string]bool{} // by their length
 	for _, s := range secrets {
 		if len(s) < minSecret {
 			continue
 		}
 		for _, form := range forms(s) {
-			found = mark(hide, letters, form) || found
+			cut(pieces, form)
 		}
 	}
-	if !found {
+	return func(text string) string {
+		if len(pieces) == 0 {
+			return text
+		}
+		return scrubbed(text, pieces)
+	}
+}
+
+func scrubbed(text string, pieces map[int]map[string]bool) string {
+	letters := essence(text)
+	hide := make([]bool, len(text))
+	if !mark(hide, letters, pieces) {
 		return text
 	}
 	var out strings.Builder
@@ -162,30 +174,38 @@ func forms(secret string) []string {
 	return all
 }
 
-// mark marks in hide where a piece of form stands among the letters, and reports whether one does.
-func mark(hide []bool, letters []letter, form string) bool {
+// cut adds the pieces of a form of a secret, by which it is found.
+func cut(pieces map[int]map[string]bool, form string) {
 	var want []byte
 	for _, l := range essence(form) {
 		want = append(want, l.is)
 	}
 	n := min(piece, len(want))
 	if n < minSecret {
-		return false
+		return
 	}
-	pieces := map[string]bool{}
+	if pieces[n] == nil {
+		pieces[n] = map[string]bool{}
+	}
 	for i := 0; i+n <= len(want); i++ {
-		pieces[string(want[i:i+n])] = true
+		pieces[n][string(want[i:i+n])] = true
 	}
+}
+
+// mark marks in hide where a piece stands among the letters, and reports whether one does.
+func mark(hide []bool, letters []letter, pieces map[int]map[string]bool) bool {
 	text := make([]byte, len(letters))
 	for i, l := range letters {
 		text[i] = l.is
 	}
 	found := false
-	for i := 0; i+n <= len(text); i++ {
-		if pieces[string(text[i:i+n])] {
-			found = true
-			for j := letters[i].from; j < letters[i+n-1].to; j++ {
-				hide[j] = true
+	for n, of := range pieces {
+		for i := 0; i+n <= len(text); i++ {
+			if of[string(text[i:i+n])] {
+				found = true
+				for j := letters[i].from; j < letters[i+n-1].to; j++ {
+					hide[j] = true
+				}
 			}
 		}
 	}

@@ -64,6 +64,8 @@ type Entry struct {
 	At string `json:"at,omitempty"`
 	// Inside says that it comes in the archive of the package whose folder At is in (npm: bundled).
 	Inside bool `json:"inside,omitempty"`
+	// Scripts says that the package has a script that npm or pnpm runs when it installs it, which may make files.
+	Scripts bool `json:"scripts,omitempty"`
 }
 
 // A Digest is one digest of an entry. An entry has one for each file that may be installed for it; a file

@@ -22,6 +22,7 @@ type npmPackage struct {
 	Integrity string `json:"integrity"`
 	Link      bool   `json:"link"`
 	InBundle  bool   `json:"inBundle"`
+	Scripts   bool   `json:"hasInstallScript"`
 }
 
 // npmOld is what npm before version 7 reads.
@@ -69,7 +70,8 @@ func (b *building) npmPackage(at string, p npmPackage) error {
 	if err != nil {
 		return err
 	}
-	e := Entry{Name: p.Name, Version: p.Version, Digests: d, URL: address(p.Resolved), At: at, Inside: p.InBundle}
+	e := Entry{Name: p.Name, Version: p.Version, Digests: d, URL: address(p.Resolved), At: at, Inside: p.InBundle,
+		Scripts: p.Scripts}
 	i := strings.LastIndex("/"+at, "/"+modules)
 	if i >= 0 {
 		id := at[i+len(modules):]

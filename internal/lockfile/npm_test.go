@@ -154,3 +154,18 @@ func TestE11_npm_reads_the_same_of_changed_locks(t *testing.T) {
 		t.Errorf("%d locks are taken, and %d packages compared", len(taken), compared)
 	}
 }
+
+func TestE11_a_lock_says_which_packages_have_scripts_that_run_when_they_are_installed(t *testing.T) {
+	for name, text := range map[string]string{
+		"package-lock.json": `{"lockfileVersion":3,"packages":{` +
+			`"node_modules/a":{"version":"1.0.0","hasInstallScript":true},"node_modules/b":{"version":"1.0.0"}}}`,
+		"pnpm-lock.yaml": "lockfileVersion: '6.0'\npackages:\n  /a@1.0.0:\n    resolution: {integrity: sha512-" +
+			strings.Repeat("A", 86) + "==}\n    requiresBuild: true\n  /b@1.0.0:\n    resolution: {integrity: sha512-" +
+			strings.Repeat("A", 86) + "==}\n",
+	} {
+		l, err := Read(name, []byte(text))
+		if err != nil || len(l.Entries) != 2 || !l.Entries[0].Scripts || l.Entries[1].Scripts {
+			t.Errorf("%s: %+v, %v", name, l, err)
+		}
+	}
+}

@@ -87,7 +87,7 @@ func (b *building) pnpmPackage(key string, n *yamlnode.Node) error {
 	if err != nil {
 		return err
 	}
-	e := Entry{Digests: d}
+	e := Entry{Digests: d, Scripts: n.Get("requiresBuild").Str() == "true"}
 	e.Name, e.Version = pnpmKey(key)
 	e.Name = cmp.Or(n.Get("name").Str(), e.Name)
 	e.Version = cmp.Or(n.Get("version").Str(), e.Version)

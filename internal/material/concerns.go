@@ -37,9 +37,9 @@ func (m *Manifest) Concerns() (all []string) {
 		}
 	}
 	if o.Changed == 1 {
-		say("1 file changed while the build ran, after it was read")
+		say("1 file changed while the build ran, after it was read%s", m.changed())
 	} else if o.Changed > 1 {
-		say("%d files changed while the build ran, after they were read", o.Changed)
+		say("%d files changed while the build ran, after they were read%s", o.Changed, m.changed())
 	}
 	for _, d := range m.Source.Dirty {
 		say("file %s is not the commit's", Name(d))
@@ -80,6 +80,25 @@ func (m *Manifest) Concerns() (all []string) {
 		say("the build ran as root, so it could have rewritten what is said here")
 	}
 	return all
+}
+
+// changed names some of the files, or the directories of files, that changed after they were read.
+func (m *Manifest) changed() string {
+	const most = 3
+	var names []string
+	for _, x := range m.Materials {
+		if x.Changed && x.Files > 0 && x.How != FromToolchain && x.Path != ".git/index" {
+			names = append(names, x.Path)
+		}
+	}
+	more := ""
+	if len(names) > most {
+		names, more = names[:most], " and others"
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(names, ", ") + more
 }
 
 // Counts says how many files came in which way, in words.

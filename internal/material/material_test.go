@@ -189,7 +189,22 @@ func TestN03_what_a_person_should_look_at_is_told_in_words(t *testing.T) {
 		"the build ran as root, so it could have rewritten what is said here": func(m *material.Manifest) { m.Observation.SameRoot = true },
 		"1 file changed while the build ran, after it was read":               func(m *material.Manifest) { m.Observation.Changed = 1 },
 		"2 files changed while the build ran, after they were read":           func(m *material.Manifest) { m.Observation.Changed = 2 },
-		"file main.c is not the commit's":                                     func(m *material.Manifest) { m.Source.Dirty = []string{"main.c"} },
+		"1 file changed while the build ran, after it was read: a.c": func(m *material.Manifest) {
+			m.Observation.Changed = 1
+			for _, x := range []material.Material{{Path: ".git/index", How: material.FromSource},
+				{Path: "/go", How: material.FromToolchain}, {Path: "a.c", How: material.FromSource}} {
+				x.Digest, x.Files, x.Changed = strings.Repeat("a", 64), 1, true
+				m.Materials = append(m.Materials, x)
+			}
+		},
+		"4 files changed while the build ran, after they were read: 1, 2, 3 and others": func(m *material.Manifest) {
+			m.Observation.Changed = 4
+			for _, name := range []string{"1", "2", "3", "4"} {
+				m.Materials = append(m.Materials, material.Material{Path: name, How: material.FromSource,
+					Digest: strings.Repeat("a", 64), Files: 1, Changed: true})
+			}
+		},
+		"file main.c is not the commit's": func(m *material.Manifest) { m.Source.Dirty = []string{"main.c"} },
 		"yarn.lock: not-read, no reader": func(m *material.Manifest) {
 			m.Locks = []material.Lock{{Path: "yarn.lock", State: material.LockNotRead, Reason: "no reader"}}
 		},

@@ -87,6 +87,7 @@ type member struct {
 	// alike is another one that it may have: npm writes the first line of scripts without a carriage return.
 	alike string
 	twice bool
+	other bool // it is a link or another thing without bytes
 }
 
 // bounds of what is in an archive.
@@ -131,14 +132,21 @@ func tarMembers(t *tar.Reader, wanted []string, most int) (map[string]member, er
 			return nil, errLarge
 		}
 		_, name, ok := strings.Cut(path.Clean(h.Name), "/")
-		if _, listed := slices.BinarySearch(wanted, name); !ok || !listed || h.Typeflag != tar.TypeReg {
+		if _, listed := slices.BinarySearch(wanted, name); !ok || !listed {
+			continue
+		}
+		if h.Typeflag != tar.TypeReg {
+			if _, had := out[name]; !had {
+				out[name] = member{other: true}
+			}
 			continue
 		}
 		m, err := memberOf(t)
 		if err != nil {
 			return nil, err
 		}
-		_, m.twice = out[name]
+		had, again := out[name]
+		m.twice = again && !had.other
 		out[name] = m
 	}
 }
@@ -190,7 +198,10 @@ func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 	var absent []string
 	for _, f := range open {
 		m, ok := inside[f]
-		if !ok {
+		switch {
+		case !ok && !n.mayHave(j, f):
+			return n.other(fault.Text("%q is there", f), "no such file in the package")
+		case !ok || m.other:
 			absent = append(absent, f)
 			continue
 		}
@@ -208,6 +219,13 @@ func (n naming) fromArchive(archive string, j *job, own ...string) outcome {
 		o = o.worse(n.named("its archive has not %d of the files, the first is %q", len(absent), absent[0]))
 	}
 	return o
+}
+
+// mayHave reports whether a file that its archive has not may lie in the folder of a package: the build has made it,
+// a script of the package may have made it when it was installed, or npm has given it this name.
+func (n naming) mayHave(j *job, f string) bool {
+	return n.entry.Scripts || path.Base(f) == ".npmignore" ||
+		j.made != nil && j.made(filepath.Join(j.at, filepath.FromSlash(f)))
 }
 
 // archive compares an archive with the digests of a lock.

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/sumdb/dirhash"
 	modzip "golang.org/x/mod/zip"
@@ -82,6 +83,15 @@ func newMod(root, path, version string) (mod, bool) {
 	path = filepath.FromSlash(path)
 	base := filepath.Join(root, "cache", "download", path, "@v", version)
 	return mod{p, v, filepath.Join(root, path+"@"+version), base + ".zip", base + ".mod"}, true
+}
+
+// InCache is the module that a go.mod is of, as the cache writes its name; "" if it names none.
+func InCache(gomod []byte) string {
+	name, err := module.EscapePath(modfile.ModulePath(gomod))
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // goCompare compares a module with the digests of every lock that names it. The go command itself compares archives

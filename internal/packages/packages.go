@@ -43,6 +43,8 @@ type Places struct {
 	NpmCache   string // the cache of npm: ~/.npm
 	CargoHome  string // CARGO_HOME
 	Dir        string // of the build; paths of lock files and relative paths of files begin here
+	// Made reports whether the build itself made a file, which was not there before it. nil: it made none.
+	Made func(path string) bool
 }
 
 // A Package is one package of which files were opened.
@@ -99,6 +101,7 @@ type job struct {
 	at   string   // its folder, absolute
 	purl string   // what is known of it without a lock
 	open []string // the files of it that were opened, from its folder, with slashes
+	made func(path string) bool
 	look func(j *job) outcome
 }
 

@@ -246,15 +246,62 @@ func TestD17_a_file_that_was_swapped_in_node_modules(t *testing.T) {
 	wants(t, one(t, f.check(), rightPURL), OtherDigest, `"node_modules/inner/index.js" has sha256 `)
 }
 
-func TestD17_a_file_in_node_modules_that_no_archive_has(t *testing.T) {
+func TestE11_a_file_that_was_added_to_a_package_in_node_modules(t *testing.T) {
 	f := newNPM(t)
 	wants(t, one(t, f.check(), leftPURL), Locked, "")
 	made := filepath.Join(filepath.Dir(f.inner(t, "left/cli.js")), "build", "x.node")
 	files{"x.node": "x"}.write(t, filepath.Dir(made))
 	f.opened = append(f.opened, made)
-	wants(t, one(t, f.check(), leftPURL), Named, `its archive has not 1 of the files, the first is "build/x.node"`)
+	p := one(t, f.check(), leftPURL)
+	wants(t, p, OtherDigest, `"build/x.node" is there`)
+	if p.Wanted != "no such file in the package" {
+		t.Errorf("wanted %q", p.Wanted)
+	}
+	wants(t, one(t, f.check(), rightPURL), Locked, "")
+
+	// A package with a script that is run when it is installed, and a build, make files there.
+	const absent = `its archive has not 1 of the files, the first is "build/x.node"`
+	f.where.Made = func(path string) bool { return path == made }
+	wants(t, one(t, f.check(), leftPURL), Named, absent)
+	f.where.Made = func(path string) bool { return path != made }
+	wants(t, one(t, f.check(), leftPURL), OtherDigest, `"build/x.node" is there`)
+	entries := f.locks[0].Entries
+	i := slices.IndexFunc(entries, func(e lockfile.Entry) bool { return e.PURL == leftPURL })
+	entries[i].Scripts = true
+	wants(t, one(t, f.check(), leftPURL), Named, absent)
 	swap(t, f.inner(t, "left/lib/a.js")) // the worse of both is told
 	wants(t, one(t, f.check(), leftPURL), OtherDigest, `"lib/a.js"`)
+	swap(t, f.inner(t, "left/lib/a.js"))
+	entries[i].Scripts = false
+	remove(t, made)
+	f.opened = append(f.opened[:len(f.opened)-1], filepath.Join(filepath.Dir(f.inner(t, "left/cli.js")), ".npmignore"))
+	files{".npmignore": "x"}.write(t, filepath.Dir(f.inner(t, "left/cli.js")))
+	wants(t, one(t, f.check(), leftPURL), Named, `the first is ".npmignore"`)
+	remove(t, filepath.Join(f.where.NpmCache, "_cacache"))
+	wants(t, one(t, f.check(), leftPURL), Named, "its archive is not in the cache")
+}
+
+func TestE11_a_file_that_was_added_to_what_comes_inside_of_another_package(t *testing.T) {
+	f := newNPM(t)
+	inner := filepath.Dir(f.inner(t, "node_modules/inner/index.js"))
+	files{"more.js": "x"}.write(t, inner)
+	f.opened = append(f.opened, filepath.Join(inner, "more.js"))
+	wants(t, one(t, f.check(), rightPURL), OtherDigest, `"node_modules/inner/more.js" is there`)
+	entries := f.locks[0].Entries
+	i := slices.IndexFunc(entries, func(e lockfile.Entry) bool { return e.Inside })
+	entries[i].Scripts = true
+	wants(t, one(t, f.check(), rightPURL), Named, `the first is "node_modules/inner/more.js"`)
+}
+
+func TestE11_a_file_that_was_added_to_a_crate(t *testing.T) {
+	f := newCargo(t)
+	wants(t, one(t, f.check(), "pkg:cargo/a-b@1.0.0"), Locked, "")
+	dir := filepath.Dir(filepath.Dir(f.inner(t, "/src/lib.rs")))
+	files{"src/evil.rs": "x"}.write(t, dir)
+	f.opened = append(f.opened, filepath.Join(dir, "src/evil.rs"))
+	wants(t, one(t, f.check(), "pkg:cargo/a-b@1.0.0"), OtherDigest, `"src/evil.rs" is there`)
+	remove(t, filepath.Join(f.where.CargoHome, "registry/cache"))
+	wants(t, one(t, f.check(), "pkg:cargo/a-b@1.0.0"), Named, "its archive is not in the cache")
 }
 
 func TestD17_a_package_in_node_modules_that_no_lock_names(t *testing.T) {

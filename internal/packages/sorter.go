@@ -1,6 +1,7 @@
 package packages
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -97,7 +98,20 @@ func (s *sorter) index(l lockfile.Lock) {
 		}
 	}
 	if l.Kind == lockfile.NPM {
+		t.scripts()
 		s.trees = append(s.trees, t)
+	}
+}
+
+// scripts notes of each package that one in its archive has a script, which runs when both are installed.
+func (t tree) scripts() {
+	for _, at := range slices.Backward(slices.Sorted(maps.Keys(t.at))) { // a folder comes before what is in it
+		e := t.at[at]
+		i := strings.LastIndex(at, "/"+modules)
+		if holder, ok := t.at[at[:max(i, 0)]]; ok && e.Inside && e.Scripts {
+			holder.Scripts = true
+			t.at[at[:i]] = holder
+		}
 	}
 }
 
@@ -172,7 +186,7 @@ func (s *sorter) give(kind, at, file string, look func(j *job) outcome) *job {
 	key := kind + "\x00" + at
 	j := s.by[key]
 	if j == nil {
-		j = &job{kind: kind, at: at, look: look}
+		j = &job{kind: kind, at: at, made: s.where.Made, look: look}
 		s.by[key] = j
 		s.jobs = append(s.jobs, j)
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
@@ -179,7 +180,43 @@ func (p Materials) judge(x look) *miss {
 			return bad
 		}
 	}
+	if !p.Dirty {
+		return x.otherCommit(m.Source.Commit)
+	}
 	return nil
+}
+
+// otherCommit is a manifest of another commit than the one that its signer's certificate names, or that the
+// provenance of the artifact does. Of several provenances, such as of a run that made the same bytes again, one has
+// to be of the commit.
+func (x look) otherCommit(commit string) *miss {
+	bad := func(of, found string) *miss {
+		return unmet(
+			"the build manifest is of another commit than "+of,
+			orAbsent(found),
+			"commit "+commit+", as the manifest says",
+			"check out the commit that started the run, and build and sign in that run; or ask for source: any",
+		)
+	}
+	if own := x.fact.Signer.Commit; own != "" && own != commit {
+		return bad("the certificate of its signer", "commit "+own)
+	}
+	held, found := x.fact.Signer.Commit != "", ""
+	for i := range x.c.Facts {
+		f := &x.c.Facts[i]
+		if !dialect.IsProvenance(f.Statement.PredicateType) || f.Signer.Commit == "" ||
+			!slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
+			continue
+		}
+		if f.Signer.Commit == commit {
+			return nil
+		}
+		held, found = false, "commit "+f.Signer.Commit
+	}
+	if held {
+		return nil
+	}
+	return bad("the provenance of the artifact", found)
 }
 
 // twin is another manifest that the same run has signed about the artifact: then nothing says which one counts (E16).
@@ -313,12 +350,12 @@ func (p Materials) packages(m *material.Manifest) *miss {
 		case material.NotLocked:
 			loose = append(loose, x.PURL)
 		case material.Named:
-			uncompared = append(uncompared, x.PURL)
+			uncompared = append(uncompared, strings.TrimSuffix(x.PURL+": "+x.Found, ": "))
 		}
 	}
 	for _, l := range m.Locks {
 		if l.State != material.LockRead {
-			loose = append(loose, l.Path+": "+l.State)
+			loose = append(loose, strings.TrimSuffix(l.Path+": "+l.State+", "+l.Reason, ", "))
 		}
 	}
 	switch {
@@ -341,7 +378,9 @@ func (p Materials) packages(m *material.Manifest) *miss {
 			"packages could not be compared with their lock",
 			listed(uncompared),
 			"compared",
-			"keep the package manager's own cache in the job, so that archives are there to compare with",
+			"where the archive is not there, keep the package manager's own cache in the job; what an install script "+
+				"has made, and Python, vendored Go, pnpm's store and git have nothing to compare with: ask for "+
+				"dependencies: locked",
 		)
 	}
 	return nil

@@ -606,3 +606,48 @@ func TestN04_the_newest_word_of_a_rebuilder_counts(t *testing.T) {
 	fresh.Time = now.Add(-3 * time.Hour)
 	wantDenied(t, evaluate(input(p, built(t), hashed(old), hashed(fresh))))
 }
+
+func TestN03_a_manifest_is_of_the_commit_of_its_signer_and_of_the_provenance(t *testing.T) {
+	with := func(id string) statement.Signer {
+		s := signer()
+		s.Commit, s.SignerDigest, s.ConfigDigest = id, id, id
+		s.Run = "https://code.example/acme/app/runs/" + id[:1] + "/attempts/1"
+		return s
+	}
+	m := manifest()
+	m.Source.Commit = commit
+	b, err := m.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := func(id string) policy.Fact { return states(t, with(id), material.Type, b) }
+	from := func(id string) policy.Fact { return stated(t, with(id), provenance(with(id))) }
+	for name, x := range map[string]struct {
+		facts []policy.Fact
+		want  string // what the finding says; "": allowed
+	}{
+		"one commit":                  {[]policy.Fact{from(commit), by(commit)}, ""},
+		"signed for another commit":   {[]policy.Fact{from(commit), by(other)}, "than the certificate of its signer"},
+		"built of another commit":     {[]policy.Fact{from(other), by(commit)}, "than the provenance of the artifact"},
+		"both of another":             {[]policy.Fact{from(other), by(other)}, "than the certificate of its signer"},
+		"built of both":               {[]policy.Fact{from(other), from(commit), by(commit)}, ""},
+		"built of both, the other so": {[]policy.Fact{from(commit), from(other), by(commit)}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			rules := map[string]bool{"source: clean": true, "source: any": false, "network: cut": false}
+			for rule, held := range rules {
+				p := read(t, edited(t, "      provenance:", "      materials: {"+rule+"}\n      provenance:"))
+				v := evaluate(input(p, x.facts...))
+				if x.want == "" || !held {
+					wantAllowed(t, v)
+					continue
+				}
+				f := wantDenied(t, v)
+				if f.Code != fault.Materials || !strings.Contains(f.Reason, x.want) || f.Found != "commit "+other ||
+					!strings.HasPrefix(f.Wanted, "commit "+commit) || f.Hint == "" {
+					t.Errorf("%s: finding = %+v", rule, f)
+				}
+			}
+		})
+	}
+}

@@ -354,7 +354,11 @@ func TestE16_what_goes_round_the_recorder_is_told(t *testing.T) {
 		t.Run(strings.ReplaceAll(x.how, pid, "PID"), func(t *testing.T) {
 			t.Parallel()
 			r := as(t, record.Options{}, "round", x.how, pid)
-			if want := x.want; len(r.Watch.Around) != 1 || !strings.HasPrefix(r.Watch.Around[0], want) || !strings.HasSuffix(r.Watch.Around[0], ", by "+program()) {
+			told := slices.DeleteFunc(r.Watch.Around, func(s string) bool {
+				return x.how == "mounted" && strings.HasPrefix(s, "a mount in the machine's own namespace, by ")
+			})
+			if want := x.want; len(told) != 1 || !strings.HasPrefix(told[0], want) ||
+				!strings.HasSuffix(told[0], ", by "+program()) {
 				t.Errorf("got %q, want %q; exit %d, %s", r.Watch.Around, want, r.Exit, r.out)
 			}
 			if r.Exit != 0 || r.Watch.Lost != 0 {

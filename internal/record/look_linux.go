@@ -3,7 +3,9 @@
 package record
 
 import (
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,9 +83,52 @@ func (r *recorder) other(n *notification) {
 	case unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
 		unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT:
 		r.careful = true
+		if r.mountsHere(n) {
+			r.goesAround("a mount in the machine's own namespace", n)
+		}
 	default:
 		r.roundabout(n)
 	}
+}
+
+// mountsHere reports whether a call puts other files into the place of those that the recorder itself sees. In a
+// namespace of its own, a process sees other files than the recorder, which is told of each file.
+func (r *recorder) mountsHere(n *notification) bool {
+	// These change where mounts are passed on to.
+	const passes = unix.MS_PRIVATE | unix.MS_SLAVE | unix.MS_SHARED | unix.MS_UNBINDABLE
+	switch uint32(n.nr) {
+	case unix.SYS_MOUNT:
+		if n.args[3]&passes != 0 {
+			return false
+		}
+	case unix.SYS_MOVE_MOUNT, unix.SYS_PIVOT_ROOT:
+	default:
+		return false
+	}
+	theirs, err1 := os.Readlink("/proc/" + strconv.Itoa(int(n.pid)) + "/ns/mnt")
+	ours, err2 := os.Readlink("/proc/self/ns/mnt")
+	return err1 != nil || err2 != nil || theirs == ours
+}
+
+// ofKernel says what of the kernel's own a file is, by which a program can have it do something out of sight; "" if
+// it is none. A setting is one only if it is written.
+func ofKernel(f *found, use Use) string {
+	switch {
+	case slices.Contains([]string{"/dev/net/tun", "/dev/mem", "/dev/kmem", "/dev/port", "/dev/fuse"}, f.path):
+		return f.path
+	case f.was != nil && f.was.block:
+		return "a block device"
+	case use&Write != 0 && (strings.HasPrefix(f.path, "/proc/sys/") || strings.HasPrefix(f.path, "/sys/kernel/") ||
+		f.path == "/proc/sysrq-trigger"):
+		return "a setting of the kernel, " + f.path
+	}
+	return ""
+}
+
+// isSetting reports whether a path is of what ofKernel says something if it is written: then how it is opened counts
+// each time.
+func isSetting(path string) bool {
+	return strings.HasPrefix(path, "/proc/sys") || strings.HasPrefix(path, "/sys/kernel/")
 }
 
 // lost counts a call whose arguments cannot be read, unless the kernel cannot read them either, or its caller has
@@ -162,6 +207,9 @@ func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	if f.queue {
 		r.goesAround("a message queue by its file", n)
 	}
+	if what := ofKernel(&f, use); what != "" {
+		r.goesAround(what, n)
+	}
 	i := -1
 	if f.was == nil || f.was.regular || f.state != "" {
 		i = r.keep(&f, use)
@@ -180,7 +228,7 @@ func (r *recorder) earlier(f *found) bool {
 
 // remember keeps what a text led to, if it leads every process there.
 func (r *recorder) remember(q *question, f *found, i int) {
-	if r.careful || f.varies {
+	if r.careful || f.varies || isSetting(f.path) {
 		return
 	}
 	if i >= 0 && f.path == q.whole {
@@ -308,6 +356,10 @@ func (r *recorder) roundabout(n *notification) {
 		what = "open_by_handle_at"
 	case unix.SYS_PIDFD_GETFD:
 		what = "pidfd_getfd"
+	case unix.SYS_FANOTIFY_INIT:
+		what = "fanotify"
+	case unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD:
+		what = "code for the kernel"
 	case unix.SYS_BPF:
 		what = "bpf"
 	case unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL:

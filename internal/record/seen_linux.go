@@ -38,6 +38,7 @@ type identity struct {
 	regular      bool
 	directory    bool
 	fifo         bool
+	block        bool
 	socket       bool
 }
 
@@ -50,7 +51,7 @@ func identityOf(st *unix.Stat_t) *identity {
 	kind, dev := st.Mode&unix.S_IFMT, uint64(st.Dev) //nolint:unconvert // Dev has another type elsewhere
 	return &identity{dev: dev, ino: st.Ino, size: st.Size, mtime: st.Mtim.Nano(), ctime: st.Ctim.Nano(),
 		regular: kind == unix.S_IFREG, directory: kind == unix.S_IFDIR,
-		fifo: kind == unix.S_IFIFO, socket: kind == unix.S_IFSOCK}
+		fifo: kind == unix.S_IFIFO, block: kind == unix.S_IFBLK, socket: kind == unix.S_IFSOCK}
 }
 
 // keep notes a file, and says which one it is; -1 if there are too many.

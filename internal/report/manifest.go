@@ -130,7 +130,10 @@ func manifestRows(m *material.Manifest) [][]string {
 	}
 	row("toolchains", len(m.Toolchains), func(i int) string {
 		t := m.Toolchains[i]
-		return strings.TrimSpace(t.Name + " " + t.Version + ", said by " + t.Said)
+		if t.Version == "" {
+			return t.Name + ", no version known"
+		}
+		return t.Name + " " + t.Version + ", said by " + t.Said
 	})
 	row("locks", len(m.Locks), func(i int) string {
 		l := m.Locks[i]
