@@ -73,8 +73,8 @@ release-rehearsal: bin/sallyport-lab ## what the release workflow does, and an i
 	$(STAGE) "rehearse a release of HEAD" ./.ci/rehearse.sh
 
 # Cargo and a JDK are large, and most machines lack them.
-more: ## nightly: builds and packages of tools that few machines have: cargo, a JDK, diffoscope
-	$(STAGE) "cargo, a JDK and diffoscope" go test -tags nightly ./internal/record ./internal/packages ./internal/difference ./internal/cli
+more: ## nightly: builds and packages of tools that few machines have: cargo, a JDK, Gradle, diffoscope
+	$(STAGE) "cargo, a JDK, Gradle and diffoscope" go test -tags nightly ./internal/record ./internal/packages ./internal/difference ./internal/cli
 
 nightly: ## what takes too long, or wants too much of a machine, for make test; as root
 	@$(MAKE) --no-print-directory chroot interop release-rehearsal more

@@ -23,6 +23,7 @@ type build struct {
 	env         []string
 	outputs     []string
 	programs    []string // each is at the end of the path of a program that is recorded
+	cut         bool     // without a network, because it listens on one
 }
 
 var builds = []build{
@@ -75,6 +76,7 @@ func TestRecord_builds_make_the_same_under_the_recorder(t *testing.T) {
 				t.Fatalf("without the recorder: %v\n%s", err, out)
 			}
 			recorded, got := b.prepare(t)
+			recorded.Cut = b.cut
 			r := run(t, recorded)
 			if r.Exit != 0 {
 				t.Fatalf("exit %d: %s", r.Exit, r.out)
