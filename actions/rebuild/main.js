@@ -2,6 +2,7 @@
 'use strict'
 require('../../shared/install.js').action('rebuild', [
   { name: 'manifest' },
+  { name: 'accept-difference', preset: 'false' },
   { name: 'check', preset: 'false' },
   { name: 'command', list: true },
   { name: 'source', preset: '.' },

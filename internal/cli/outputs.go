@@ -144,11 +144,6 @@ func (r *run) guardOutputs() error {
 	return nil
 }
 
-// unpiped lets writing to a closed pipe fail, in the place of ending the process: what is to be cleared up still is.
-// Programs that
-// are started have the signal as before.
-func unpiped() (end func()) {
-	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGPIPE)
-	return func() { signal.Stop(c) }
-}
+// unpiped lets writing to a closed pipe fail, in the place of ending the process, until the process ends: what is to be cleared up
+// still is, and the exit status says what came of it. Programs that are started have the signal as before.
+func unpiped() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

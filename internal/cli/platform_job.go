@@ -46,6 +46,9 @@ var signingVariables = []string{
 	"SIGSTORE_ID_TOKEN",
 }
 
+// runnersOwn are the variables by which a step speaks to its runner: what is written there acts on later steps.
+var runnersOwn = []string{"GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"}
+
 // secrets are the values of the credentials that a job has from its platform.
 func secrets(getenv func(string) string) []string {
 	var all []string

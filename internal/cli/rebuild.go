@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport-dev/sallyport/internal/attest"
 	"github.com/sallyport-dev/sallyport/internal/build"
 	"github.com/sallyport-dev/sallyport/internal/difference"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -38,6 +40,7 @@ type rebuildInputs struct {
 	Products     []string `input:"products"`
 	Reproduction string   `input:"reproduction"`
 	HTML         string   `input:"html"`
+	Accept       bool     `input:"accept-difference"`
 }
 
 // A plan is a build that is to be done again.
@@ -67,7 +70,7 @@ func rebuildCommand(r *run, in rebuildInputs) (a answer, err error) {
 			err = errors.Join(err, r.vacateOutputs())
 		}
 	}()
-	defer unpiped()()
+	unpiped()
 	work, err := os.MkdirTemp("", "sallyport-rebuild-")
 	if err != nil {
 		return answer{}, fault.New(
@@ -93,6 +96,9 @@ func rebuildCommand(r *run, in rebuildInputs) (a answer, err error) {
 		return answer{}, err
 	}
 	if err := came(result, &rep); err != nil {
+		return answer{}, err
+	}
+	if err := p.copied(result); err != nil {
 		return answer{}, err
 	}
 	compared = true
@@ -130,7 +136,7 @@ func (r *run) diffoscope(files [2]string) {
 		return
 	}
 	fmt.Fprintf(r.Stdout, "\ndiffoscope says about %s\n", report.Plain(filepath.Base(files[1])))
-	all := strings.Split(strings.TrimSpace(string(said[:min(len(said), most)])), "\n")
+	all := strings.Split(strings.TrimSpace(r.scrubbed(string(said[:min(len(said), most)]))), "\n")
 	if len(all) > 2 && strings.HasPrefix(all[0], "--- ") && strings.HasPrefix(all[1], "+++ ") {
 		all = all[2:] // the paths of both files, which are long and end in the name above
 	}
@@ -497,6 +503,23 @@ func (r *run) git(dir string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
+// copied refuses a rebuild whose command has read a product of the first build: nothing says then that it was built again.
+func (p *plan) copied(result *record.Result) error {
+	if p.manifest == "" {
+		return nil // both builds are this call's
+	}
+	for _, f := range result.Files {
+		for _, x := range p.products {
+			if f.Use&(record.Read|record.Execute) == 0 || f.Path != resolved(filepath.Join(p.original, x.Path)) {
+				continue
+			}
+			return fault.New(fault.Refused, fault.Materials, "find out why: a build that is done again needs nothing of the first one",
+				"the command has read %q of the first build", x.Path)
+		}
+	}
+	return nil
+}
+
 // followed are the variables that a rebuild takes from the manifest, and from nowhere else.
 var followed = strings.Fields(
 	`SOURCE_DATE_EPOCH GO111MODULE GOOS GOARCH GOAMD64 GOARM GOARM64 GOFLAGS GOTOOLCHAIN GOEXPERIMENT GOWORK GODEBUG
@@ -504,16 +527,19 @@ var followed = strings.Fields(
 	RUSTUP_TOOLCHAIN CARGO_BUILD_TARGET CARGO_ENCODED_RUSTFLAGS CARGO_INCREMENTAL PYTHONHASHSEED CI`,
 )
 
+// besideSource are variables by which tools take files from elsewhere than the source and the package caches.
+var besideSource = strings.Fields(`NODE_PATH PYTHONPATH PYTHONHOME RUSTC_WRAPPER CARGO_TARGET_DIR LD_PRELOAD CLASSPATH`)
+
 // env is the environment of one build.
 func (p *plan) env(v variation) []string {
 	set := map[string]string{}
 	for _, e := range os.Environ() {
 		name, value, _ := strings.Cut(e, "=")
-		if !slices.Contains(signingVariables, name) &&
-			!(strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")) &&
-			(p.manifest == "" || !slices.Contains(followed, name)) {
-			set[name] = value
+		if slices.Contains(signingVariables, name) || slices.Contains(runnersOwn, name) || slices.Contains(besideSource, name) ||
+			attest.Secret(name, value, nil) || p.manifest != "" && slices.Contains(followed, name) {
+			continue // the command is the build job's choice, and gets nothing of this job's
 		}
+		set[name] = value
 	}
 	for _, x := range p.variables {
 		if slices.Contains(followed, x.Name) {
@@ -754,7 +780,12 @@ func (r *run) reproduced(
 		}
 	}
 	if in.HTML != "" {
-		if err := writePage(in.HTML, func(w *bytes.Buffer) error { return report.DiffersTreeHTML(w, tree) }); err != nil {
+		if err := writePage(in.HTML, func(w *bytes.Buffer) error {
+			var page bytes.Buffer
+			err := report.DiffersTreeHTML(&page, tree)
+			_, _ = w.WriteString(r.scrubbed(page.String())) // it never fails
+			return err
+		}); err != nil {
 			return answer{}, err
 		}
 	}
@@ -766,6 +797,10 @@ func (r *run) reproduced(
 	}
 	if err := r.showRebuild(rep, tree, same); err != nil {
 		return answer{}, err
+	}
+	if same < len(rep.Artifacts) && in.Accept && !in.Check {
+		r.note("other bytes came out: the reproduction says so, and the gate decides what follows")
+		return done, nil
 	}
 	if same < len(rep.Artifacts) {
 		hint := "mend the first cause that is shown, and build both again"
@@ -814,6 +849,9 @@ func endedWith(result *record.Result) string {
 	return fmt.Sprintf("status %d", result.Exit)
 }
 
+// scrubbed is a text without the values of this job's secrets: a product may hold one, and a report shows its bytes.
+func (r *run) scrubbed(text string) string { return fault.Scrubber(r.allSecrets(nil)...)(text) }
+
 func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport, same int) error {
 	if r.in.Format == "json" {
 		return report.Document(r.Stdout, struct {
@@ -839,10 +877,11 @@ func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport
 		}
 	}
 	fmt.Fprintf(&text, "\nreproduced %d of %d products, of commit %s\n", same, len(rep.Artifacts), rep.Commit)
-	if _, err := r.Stdout.Write(text.Bytes()); err != nil {
+	said := r.scrubbed(text.String())
+	if _, err := io.WriteString(r.Stdout, said); err != nil {
 		return err
 	}
-	return r.onPage(text.String())
+	return r.onPage(said)
 }
 
 // onPage shows a text on the page of the job, if there is one.

@@ -129,7 +129,7 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 			t.Fatal(err)
 		}
 	}
-	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "OTHER_TOKEN": "x",
+	for name, value := range map[string]string{"HOME": home, "CFLAGS": "-O0", "KEPT": "x", "OTHER_TOKEN": "x", "GITHUB_ENV": "/x", "GITHUB_PATH": "/x", "GITHUB_OUTPUT": "/x", "NODE_PATH": "/x",
 		"SALLYPORT_TOKEN": "x",
 		"SALLYPORT_ROOT":  "x", "ACTIONS_RUNTIME_TOKEN": "x",
 		"GOMODCACHE": "", "CARGO_HOME": "", "npm_config_cache": "/srv/npm", "TZ": "UTC",
@@ -141,7 +141,8 @@ func TestN04_a_rebuild_takes_from_the_manifest_what_compilers_read_and_no_cache_
 		Value: "/evil"}}}
 	env := p.env(v)
 	for want, there := range map[string]bool{
-		"HOME=/srv/home": true, "KEPT=x": true, "OTHER_TOKEN=x": true, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
+		"HOME=/srv/home": true, "KEPT=x": true, "OTHER_TOKEN=x": false, "GITHUB_ENV=/x": false, "GITHUB_PATH=/x": false, "GITHUB_OUTPUT=/x": false,
+		"NODE_PATH=/x": false, "LDFLAGS=-s": true, "TZ=X": true, "SALLYPORT_ROOT=x": true,
 		"npm_config_cache=/srv/npm":                       true,
 		"GOMODCACHE=" + filepath.Join(home, "go/pkg/mod"): true, "CARGO_HOME=": true, "PATH=/evil": false,
 		"CFLAGS=-O0":        false,

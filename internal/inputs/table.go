@@ -538,6 +538,7 @@ func rebuild() Component {
 		Needs:   []string{"build"},
 		Inputs: []Input{
 			{Name: "manifest", Usage: "the build manifest that sallyport run has written; it says which command is run", Kind: Path, Where: Everywhere},
+			{Name: "accept-difference", Usage: "with a manifest: succeed where other bytes came out, so that the reproduction is signed and the gate decides", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "check", Usage: "without a manifest: build the commit twice with command, and compare; for pull requests", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "command", Usage: "with check: the command that builds, and its arguments, each a value of its own; at a terminal behind --", List: true, Arguments: true, Where: Everywhere},
 			{Name: "source", Usage: "the checkout that has the commit", Default: ".", Kind: Path, Where: Everywhere},

@@ -651,3 +651,18 @@ func TestN03_a_manifest_is_of_the_commit_of_its_signer_and_of_the_provenance(t *
 		})
 	}
 }
+
+func TestN04_a_reproduction_of_another_commit_does_not_count(t *testing.T) {
+	p := reproducedBy(t, "by: 1", "1")
+	same := reproduction(t, rebuilder("1"), app().Digest.Hex())
+	first := built(t)
+	wantAllowed(t, evaluate(input(p, first, same)))
+	about := strings.Replace(string(same.Statement.Predicate), first.Signer.Commit, strings.Repeat("5", 40), 1)
+	if about == string(same.Statement.Predicate) {
+		t.Fatal("the reproduction is not of the provenance's commit")
+	}
+	f := wantDenied(t, evaluate(input(p, first, states(t, rebuilder("1"), material.ReproductionType, []byte(about)))))
+	if f.Code != fault.Reproduction || f.Found != "commit "+strings.Repeat("5", 40) || f.Wanted != "commit "+first.Signer.Commit {
+		t.Errorf("finding = %+v", f)
+	}
+}

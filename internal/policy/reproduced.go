@@ -94,7 +94,7 @@ func (p Reproduced) judge(x look) *miss {
 	if same, known := r.Reproduced(x.c.Subject.Digest.Hex()); !known || !same {
 		return disagrees(x.fact, &r, x.c.Subject.Digest.Hex())
 	}
-	known := false
+	known, commits := false, []string(nil)
 	for i := range x.c.Facts {
 		first := &x.c.Facts[i]
 		if !dialect.IsProvenance(first.Statement.PredicateType) ||
@@ -105,6 +105,18 @@ func (p Reproduced) judge(x look) *miss {
 			return m
 		}
 		known = true
+		if first.Signer.Commit != "" {
+			commits = append(commits, first.Signer.Commit)
+		}
+	}
+	if len(commits) > 0 && !slices.Contains(commits, r.Commit) {
+		return &miss{
+			code:   fault.Reproduction,
+			reason: "the artifact was built again from another commit than it is of",
+			found:  "commit " + r.Commit,
+			wanted: "commit " + commits[0],
+			hint:   "rebuild from the manifest of the build that made this artifact",
+		}
 	}
 	if p.Independent && !known {
 		return &miss{
@@ -193,7 +205,7 @@ func (in Input) reproduced(a Artifact, q Requirement, k Reproduced, c indexed) (
 		}
 		return met(
 			q.Name,
-			fmt.Sprintf("%d of %d rebuilders got the same bytes, none others", len(agree), len(q.SignedBy)),
+			fmt.Sprintf("%d of %d rebuilders got the same bytes, none others%s", len(agree), len(q.SignedBy), commandOf(agree)),
 			q.Line,
 		), used
 	}
@@ -303,4 +315,21 @@ func (in Input) contradicted(a Artifact, c indexed) (out []verdict.Finding) {
 		}
 	}
 	return nil
+}
+
+// commandOf is the command by which an artifact was built again, for people: the manifest says it, so the first builder chose it.
+func commandOf(agree []Fact) string {
+	if len(agree) == 0 {
+		return ""
+	}
+	r, err := material.ReadReproduction(agree[0].Statement.Predicate)
+	if err != nil {
+		return ""
+	}
+	const most = 200
+	text := strings.Join(r.Command, " ")
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return "; built by " + fault.Quote(text)
 }
