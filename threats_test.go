@@ -79,6 +79,7 @@ var threats = map[string]string{
 	"E13": "artifact of another run's workflow",
 	"E14": "subject name spoofed",
 	"E15": "subjects discovered from the environment",
+	"E16": "build that hides what it used, or contradicts itself",
 	"F10": "unknown action in the job that signs",
 	"F12": "cache of another run in a release",
 	"F13": "signed in a run that failed",
@@ -125,6 +126,12 @@ var threats = map[string]string{
 	"K03": "masking as denial",
 	"K04": "terminal escapes",
 	"K05": "Markdown in a summary",
+	"J01": "forged webhook",
+	"J02": "webhook that comes again",
+	"J04": "address in a webhook",
+	"J08": "server that dies, or starts twice",
+	"J10": "webhook that is too large or too deep",
+	"J11": "another event in the place of a question",
 	"N02": "build that goes round its recorder",
 	"N03": "build manifest that leaves an input out",
 	"N04": "rebuild that is none, or whose result is not heard",
@@ -142,7 +149,7 @@ func threatTests(t *testing.T) map[string][]string {
 	found := map[string][]string{}
 	function := regexp.MustCompile(`(?m)^func (Test|Fuzz)([A-Q]\d\d)_(\w+)\(`)
 	var files []string
-	for _, g := range []string{"*_test.go", "internal/*/*_test.go", "e2e/*_test.go"} {
+	for _, g := range []string{"*_test.go", "internal/*/*_test.go", "internal/server/*/*_test.go", "e2e/*_test.go"} {
 		m, err := filepath.Glob(g)
 		if err != nil {
 			t.Fatal(err)

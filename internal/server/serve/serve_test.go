@@ -474,7 +474,7 @@ func (w *world) token(run int64, more map[string]any) string {
 	return w.lab.GitHubToken(w, w.url, claims)
 }
 
-func TestD17_a_run_pushes_what_it_signed_itself(t *testing.T) {
+func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.starts()
