@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -34,12 +35,13 @@ func NewServer(address string, token func(context.Context) (string, error)) (*Se
 // Push hands bundles over, and returns how many the server had not. It keeps each once, so that a push may be repeated.
 func (s *Server) Push(ctx context.Context, bundles [][]byte) (fresh int, err error) {
 	for chunk := range slices.Chunk(bundles, maxPush) {
-		n, err := s.push(ctx, chunk)
-		if fresh += n; err != nil {
-			return fresh, err
+		n, bad := s.push(ctx, chunk)
+		fresh, err = fresh+n, cmp.Or(err, bad)
+		if bad != nil && fault.Of(bad).Kind != fault.Refused {
+			break // nobody answers; what is refused says nothing about the others
 		}
 	}
-	return fresh, nil
+	return fresh, err
 }
 
 func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
@@ -80,7 +82,7 @@ func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
 	case resp.StatusCode == http.StatusOK && readable:
 		return said.Kept, nil
 	case readable && said.Reason != "":
-		return 0, fault.New(fault.Refused, fault.NotAvailable, said.Hint, "the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
+		return said.Kept, fault.New(fault.Refused, fault.NotAvailable, said.Hint, "the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
 	default:
 		return 0, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log", "the server answered %d", resp.StatusCode)
 	}

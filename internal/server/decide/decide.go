@@ -10,6 +10,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -72,7 +73,6 @@ type Decider struct {
 const (
 	soon  = 5 * time.Second
 	later = 30 * time.Second
-	stale = time.Minute // an approval that was not sent within it is judged again
 )
 
 // Decide looks at one deployment. It returns when to look again, 0: never.
@@ -84,7 +84,7 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	log := d.Log.With("host", w.Host, "repository", w.Repository.ID, "run", w.Run, "deployment", w.ID)
 	after, err := d.look(ctx, w, log)
 	if err == nil {
-		return after, nil
+		return after, d.failing(ctx, w, time.Time{})
 	}
 	f := fault.Of(err)
 	log.Warn("a deployment was not decided", "code", f.Code, "reason", fault.Bound(f.Error()))
@@ -94,15 +94,30 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	if f.Kind == fault.Refused || f.Kind == fault.Usage { // asking again would give the same
 		return 0, d.refuse(ctx, w, string(f.Code), f.Error(), log)
 	}
-	if age := d.Now().Sub(w.Asked); age < d.Missing {
+	// The time counts from the first failure: a deployment may have waited for people before.
+	if w.Failing.IsZero() {
+		return 0, errors.Join(err, d.failing(ctx, w, d.Now()))
+	}
+	if d.Now().Sub(w.Failing) < d.Missing {
 		return 0, err // the queue asks again
 	}
 	return 0, d.refuse(ctx, w, string(f.Code), fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error()), log)
 }
 
+// failing keeps since when nothing can be found out about a deployment.
+func (d *Decider) failing(ctx context.Context, w keep.Waiting, since time.Time) error {
+	if since.IsZero() && w.Failing.IsZero() {
+		return nil
+	}
+	return d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Failing(w, since) })
+}
+
 // look is one attempt at one deployment.
 func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (time.Duration, error) {
 	at, err := d.Open(ctx, w.Deployment)
+	if f := fault.Of(err); err != nil && f.Code == fault.BuildState {
+		return 0, d.close(ctx, w) // the run is not there any more, and waits for nothing
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -157,7 +172,7 @@ type judgement struct {
 	missing  bool // evidence is missing, which may still come
 }
 
-// judge asks the gate about everything that the run has attested.
+// judge asks the gate about everything that the run has attested; nil: it has attested nothing.
 func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judgement, error) {
 	rule, err := d.Rule(w.Repository)
 	if err != nil {
@@ -174,7 +189,7 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		return nil, err
 	}
 	if len(subjects) == 0 {
-		return &judgement{policy: rule.Digest.String(), missing: true}, nil
+		return nil, nil //nolint:nilnil // there is nothing to judge, which is no verdict
 	}
 	trust := d.Trust(ctx, rule)
 	verifiers, anchors, err := trust.Of(rule.Policy)
@@ -182,6 +197,10 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		return nil, err
 	}
 	guard := served{Platform: at, rule: rule}
+	kept, before, err := d.records(ctx, w.Repository, guard)
+	if err != nil {
+		return nil, err
+	}
 	now := d.Now().UTC().Truncate(time.Second)
 	g := &gate.Gate{
 		Policy: rule.Policy, Stores: []gate.Store{d.pushed(w.Repository), at.Evidence()}, Verifiers: verifiers, Workers: d.Workers, Now: now,
@@ -191,7 +210,7 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		Roots: func(p *policy.Policy, _ string, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
 			return trust.Before(p, known)
 		},
-		Records: both{d.pushed(w.Repository), at.Evidence()},
+		Records: kept, Before: before,
 	}
 	in, err := g.Look(ctx, subjects, w.Environment)
 	if err != nil {
@@ -202,6 +221,33 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		return nil, err
 	}
 	return d.recorded(w, rule, anchors, &in, v)
+}
+
+// records is where entries into environments are kept, now and before: as for the gate, and what was pushed besides.
+func (d *Decider) records(ctx context.Context, r event.Repository, at served) (gate.Store, func() ([]gate.Store, error), error) {
+	where := gate.Recorded{At: at, Paths: []string{policy.UsualPath}, Read: func(name string, source []byte) (*policy.Policy, error) {
+		return policy.Read(source, name, forges.Words())
+	}}
+	name, err := where.Now(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	own := at.Evidence()
+	if name != "" {
+		if own, err = store.NewRecords(name, store.OCIOptions{}); err != nil {
+			return nil, nil, err
+		}
+	}
+	before := func() (all []gate.Store, err error) {
+		names, err := where.Before(ctx)
+		for _, n := range names {
+			if s, bad := store.NewRecords(n, store.OCIOptions{}); bad == nil && s.Name() != own.Name() {
+				all = append(all, s)
+			}
+		}
+		return all, err
+	}
+	return both{d.pushed(r), own}, before, nil
 }
 
 // subjects are the artifacts that the run has attested under names of the policy. Those of an earlier attempt count too: the jobs
@@ -291,46 +337,45 @@ func first(v verdict.Verdict, o verdict.Outcome) verdict.Finding {
 // conclude turns a verdict into an answer, or says when to look again.
 func (d *Decider) conclude(ctx context.Context, w keep.Waiting, at Platform, j *judgement, log *slog.Logger) (time.Duration, error) {
 	age := d.Now().Sub(w.Asked)
-	if len(j.record) == 0 {
+	if j == nil {
+		nothing := said(fault.EvidenceMissing, "the run has pushed no evidence about an artifact that the policy names", "", "let attest push it: server: "+d.URL)
 		if age < d.Missing {
-			return soon, d.note(ctx, w, at, "waiting: the run has pushed no evidence about an artifact that the policy names")
+			return soon, d.note(ctx, w, at, "waiting: "+nothing)
 		}
-		return 0, d.refuse(ctx, w, string(fault.EvidenceMissing), "the run has pushed no evidence about an artifact that the policy names: let attest push it, with the server's address", log)
+		return 0, d.refuse(ctx, w, string(fault.EvidenceMissing), nothing, log)
 	}
+	f := first(j.verdict, j.verdict.Outcome())
+	why := said(f.Code, f.Reason, f.Found, f.Hint)
 	a := j.verdict.Answer()
 	switch {
 	case a.Watched:
-		return 0, d.answer(ctx, w, at, j, event.Approved, a.String(), log)
+		return 0, d.answer(ctx, w, at, j, event.Approved, f.Code, a.String()+": "+why, log)
 	case a.Allows():
-		return 0, d.answer(ctx, w, at, j, event.Approved, "allowed", log)
+		return 0, d.answer(ctx, w, at, j, event.Approved, "", "allowed", log)
 	case a.Outcome == verdict.Wait && age < d.Approval:
-		return later, d.note(ctx, w, at, "waiting: "+said(first(j.verdict, verdict.Wait)))
-	case a.Outcome == verdict.Deny && j.missing && age < d.Missing:
-		return soon, d.note(ctx, w, at, "waiting: "+said(first(j.verdict, verdict.Deny)))
+		return later, d.note(ctx, w, at, "waiting: "+why)
+	case j.missing && age < d.Missing:
+		return soon, d.note(ctx, w, at, "waiting: "+why)
 	default:
-		return 0, d.answer(ctx, w, at, j, event.Rejected, said(first(j.verdict, a.Outcome)), log)
+		return 0, d.answer(ctx, w, at, j, event.Rejected, f.Code, why, log)
 	}
 }
 
-// said is a finding as one line.
-func said(f verdict.Finding) string {
-	text := string(f.Code) + ": " + f.Reason
-	if f.Found != "" {
-		text += "; found " + f.Found
+// said is what was found, and the next step, as one line.
+func said(code fault.Code, reason, found, hint string) string {
+	text := string(code) + ": " + reason
+	if found != "" {
+		text += "; found " + found
 	}
-	if f.Hint != "" {
-		text += "; next: " + f.Hint
+	if hint != "" {
+		text += "; next: " + hint
 	}
 	return text
 }
 
 // answer keeps a decision with its leaf, and sends it.
-func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *judgement, a event.Answer, reason string, log *slog.Logger) error {
-	var f verdict.Finding // of what is met, there is nothing to say
-	if !j.verdict.Answer().Allows() {
-		f = first(j.verdict, j.verdict.Outcome())
-	}
-	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(f.Code), Reason: reason,
+func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *judgement, a event.Answer, code fault.Code, reason string, log *slog.Logger) error {
+	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(code), Reason: reason,
 		Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
 	kind := ledger.Judged
 	if x.Watched {
@@ -392,12 +437,9 @@ func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledge
 		Subjects: x.Subjects, Outcome: string(x.Answer), Code: x.Code, Reason: cut(x.Reason, most), Policy: x.Policy, Input: x.Input, Decision: x.ID}}
 }
 
-// send posts what the row says, and keeps that it arrived. An approval that is old is judged again first, by its caller.
+// send posts what the row says, and keeps that it arrived.
 func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event.Decision, log *slog.Logger) error {
 	if x.Answer == event.Approved {
-		if d.Now().Sub(x.At) > stale {
-			return fault.New(fault.Unavailable, fault.NotAvailable, "", "the approval is old, and is judged again")
-		}
 		if waits, err := at.Still(ctx); err != nil || !waits {
 			if err == nil {
 				err = d.close(ctx, w)
@@ -411,7 +453,11 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 	}
 	log.Info("a deployment was answered", "answer", x.Answer, "code", x.Code, "taken", taken)
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
-		if _, err := tx.Append(d.leaf(w, ledger.Answered, x)); err != nil {
+		leaf := d.leaf(w, ledger.Answered, x)
+		if !taken { // an answer that was lost on its way back had arrived, or somebody cancelled the run
+			leaf.About.Reason = "the platform waited for no answer any more"
+		}
+		if _, err := tx.Append(leaf); err != nil {
 			return err
 		}
 		return tx.Arrived(w, x.ID, d.Now(), keep.IsAnswered)

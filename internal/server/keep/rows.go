@@ -46,8 +46,8 @@ func (tx *Tx) Delivered(host, id, name string, at time.Time) (first bool, err er
 
 // Ask notes a deployment that waits, and reports whether it is new. What is known of one already stays.
 func (tx *Tx) Ask(d event.Deployment) (first bool, err error) {
-	r, err := tx.tx.ExecContext(tx.ctx, `insert into deployment (host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', '', 0) on conflict (host, repository, id) do nothing`,
+	r, err := tx.tx.ExecContext(tx.ctx, `insert into deployment (host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes, failing)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'open', '', 0, 0) on conflict (host, repository, id) do nothing`,
 		d.Host, d.Repository.ID, d.ID, d.Owner, d.Name, d.Run, d.Attempt, d.Environment, d.Installation, d.Commit, d.Ref, d.Asked.UnixMilli())
 	if err != nil {
 		return false, err
@@ -70,18 +70,23 @@ const (
 // A Waiting is a deployment, and what the platform was told of it so far.
 type Waiting struct {
 	event.Deployment
-	State State
-	Told  string // the last status note
-	Notes int    // how many there were
+	State   State
+	Told    string    // the last status note
+	Notes   int       // how many there were
+	Failing time.Time // since when nothing can be found out about it; zero: it can
 }
 
-const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes`
+const columns = `host, repository, id, owner, name, run, attempt, environment, installation, commit_sha, ref, asked, state, told, notes, failing`
 
 func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
-	var asked int64
+	var asked, failing int64
 	var state string
-	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment, &w.Installation, &w.Commit, &w.Ref, &asked, &state, &w.Told, &w.Notes)
+	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment, &w.Installation,
+		&w.Commit, &w.Ref, &asked, &state, &w.Told, &w.Notes, &failing)
 	w.Asked, w.State = time.UnixMilli(asked), State(state)
+	if failing != 0 {
+		w.Failing = time.UnixMilli(failing)
+	}
 	return w, err
 }
 
@@ -114,6 +119,17 @@ func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
 // Attempted moves a deployment to the attempt that the platform names for it now.
 func (tx *Tx) Attempted(w Waiting, attempt int, state State) error {
 	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2 where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
+	return err
+}
+
+// Failing notes since when nothing can be found out about a deployment; the zero time says that it can be again.
+func (tx *Tx) Failing(w Waiting, since time.Time) error {
+	at := int64(0)
+	if !since.IsZero() {
+		at = since.UnixMilli()
+	}
+	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set failing = $1 where host = $2 and repository = $3 and id = $4`,
+		at, w.Host, w.Repository.ID, w.ID)
 	return err
 }
 
@@ -154,24 +170,24 @@ func number(b bool) int {
 
 // Decision is the newest answer of a deployment.
 func (s *Store) Decision(ctx context.Context, w Waiting) (event.Decision, bool, error) {
-	return decision(ctx, s.DB, w, "")
+	return decision(ctx, s.DB, w)
 }
 
 func (tx *Tx) decision(w Waiting) (event.Decision, bool, error) {
-	lock := ""
 	if tx.store.PostgreSQL() {
 		// The row of the deployment orders those who decide about it.
 		if _, err := tx.tx.ExecContext(tx.ctx, `select 1 from deployment where host = $1 and repository = $2 and id = $3 for update`, w.Host, w.Repository.ID, w.ID); err != nil {
 			return event.Decision{}, false, err
 		}
 	}
-	return decision(tx.ctx, tx.tx, w, lock)
+	return decision(tx.ctx, tx.tx, w)
 }
 
 const decided = `id, at, answer, watched, code, reason, policy, input, verdict, kept, subjects, arrived`
 
-func decision(ctx context.Context, q queries, w Waiting, lock string) (event.Decision, bool, error) {
-	return scanDecision(q.QueryRowContext(ctx, `select `+decided+` from decision where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`+lock, w.Host, w.Repository.ID, w.ID))
+func decision(ctx context.Context, q queries, w Waiting) (event.Decision, bool, error) {
+	return scanDecision(q.QueryRowContext(ctx, `select `+decided+` from decision
+		where host = $1 and repository = $2 and deployment = $3 order by leaf desc limit 1`, w.Host, w.Repository.ID, w.ID))
 }
 
 func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {

@@ -6,7 +6,9 @@
 package push
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -89,7 +91,8 @@ func (t *Taker) Who(ctx context.Context, token string) (Run, error) {
 		Run: run, Attempt: attempt, id: claims["jti"], issuer: claims["iss"], until: time.Unix(until, 0)}, nil
 }
 
-// Take keeps the bundles of a run, and returns how many are new. A request counts once, by the identifier of its token.
+// Take keeps the bundles of a run, and returns how many are new. An error beside that says which bundle was refused first; what is
+// good is kept. A request counts once, by the identifier of its token.
 func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int, err error) {
 	if len(bundles) > MaxOfRequest {
 		return 0, fault.New(fault.Refused, fault.Limit, "push them in several requests", "%d bundles, want %d at most", len(bundles), MaxOfRequest)
@@ -106,12 +109,17 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 		return 0, err
 	}
 	var all []keep.Evidence
+	var refused error // the first one: what else is good is kept, such as beside what an earlier run has left on a runner
 	for i, b := range bundles {
 		e, err := evidence(verifiers, who, b)
 		if err != nil {
-			return 0, fault.Errorf("bundle %d: %w", i+1, err)
+			refused = cmp.Or(refused, fault.Errorf("bundle %d: %w", i+1, err))
+			continue
 		}
 		all = append(all, e)
+	}
+	if len(all) == 0 && refused != nil {
+		return 0, refused
 	}
 	err = t.Keep.Write(ctx, func(tx *keep.Tx) error {
 		if first, err := tx.Used(who.issuer, who.id, who.until); err != nil || !first {
@@ -124,9 +132,6 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 		if err != nil {
 			return err
 		}
-		if n+len(all) > MaxOfRun {
-			return fault.New(fault.Refused, fault.Limit, "", "the run has pushed %d bundles, want %d at most", n, MaxOfRun)
-		}
 		fresh = 0
 		for _, e := range all {
 			first, err := tx.Keep(e)
@@ -136,14 +141,16 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 			if !first {
 				continue
 			}
-			fresh++
+			if fresh++; n+fresh > MaxOfRun {
+				return fault.New(fault.Refused, fault.Limit, "attest in several runs", "the run pushes more than %d bundles", MaxOfRun)
+			}
 			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return fresh, err
+	return fresh, cmp.Or(err, refused)
 }
 
 func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
@@ -168,7 +175,8 @@ func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (kee
 	}
 	var v sigstore.Verified
 	err = fault.New(fault.Refused, fault.TrustRoot, "", "the policy trusts no instance")
-	for _, x := range verifiers {
+	for _, id := range slices.Sorted(maps.Keys(verifiers)) {
+		x := verifiers[id]
 		if x.Keyed() {
 			continue
 		}

@@ -220,7 +220,10 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 	if p.Host == "" && len(hosts) == 1 {
 		p.Host = hosts[0].Host
 	}
-	if !slices.ContainsFunc(hosts, func(h Host) bool { return h.Host == p.Host }) {
+	switch {
+	case p.Host == "" && len(hosts) > 1:
+		r.complain(n, "the policy names no host, and there are %d platforms: say which one with host", len(hosts))
+	case !slices.ContainsFunc(hosts, func(h Host) bool { return h.Host == p.Host }):
 		r.complain(n, "the policy is for the host %q, which is none of the platforms", p.Host)
 	}
 	if len(p.Repositories)+len(p.Owners) == 0 {
@@ -232,9 +235,15 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 	return p
 }
 
-// twice complains where one repository has two policies.
+// twice complains where one platform is named twice, or one repository has two policies.
 func (r *configReader) twice(c *Config) {
 	seen := map[string]int{}
+	for _, h := range c.Hosts {
+		if line, is := seen[h.Host]; is {
+			r.bad = append(r.bad, fmt.Sprintf("%s:%d: the platform %s stands in line %d already", r.file, h.line, h.Host, line))
+		}
+		seen[h.Host] = h.line
+	}
 	for _, p := range c.Policies {
 		for _, key := range slices.Concat(keys("repository", p.Host, p.Repositories), keys("owner", p.Host, p.Owners)) {
 			if line, is := seen[key]; is {

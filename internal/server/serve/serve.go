@@ -302,19 +302,11 @@ func (s *Server) Handler() http.Handler {
 
 // guarded bounds what a stranger costs, and turns a panic into an answer.
 func (s *Server) guarded(next http.Handler) http.Handler {
-	const bodies = 32 // that are read at once: a stranger can make each as large as it may be
-	slots := make(chan struct{}, bodies)
+	var held atomic.Int64 // bytes of all bodies that are being read
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost {
-			select {
-			case slots <- struct{}{}:
-				defer func() { <-slots }()
-			default:
-				w.Header().Set("Retry-After", "1")
-				http.Error(w, string(fault.Limit), http.StatusServiceUnavailable)
-				return
-			}
-		}
+		body := &bounded{ReadCloser: r.Body, held: &held}
+		defer body.release()
+		r.Body = body
 		defer func() {
 			if p := recover(); p != nil {
 				s.Log.Error("a handler failed", "path", r.URL.Path)
@@ -327,6 +319,27 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// maxHeld is how many bytes of bodies are in memory at once, whoever sends them: a slow sender takes what it has sent, and no place.
+const maxHeld = 64 << 20
+
+// bounded is a body that counts towards the bytes that all bodies hold.
+type bounded struct {
+	io.ReadCloser
+	held *atomic.Int64
+	took int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.took += int64(n)
+	if b.held.Add(int64(n)) > maxHeld {
+		return n, fault.New(fault.Unavailable, fault.NotAvailable, "send it again", "the server holds too many bodies")
+	}
+	return n, err
+}
+
+func (b *bounded) release() { b.held.Add(-b.took) }
 
 // refuse answers a fault. Only its code goes to somebody who proved nothing.
 func refuse(w http.ResponseWriter, err error) {
@@ -437,7 +450,7 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 	fresh, err := s.taker.Take(r.Context(), who, bundles)
 	if err != nil {
 		f := fault.Of(err)
-		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "code", f.Code, "reason", fault.Bound(f.Error()))
+		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "kept", fresh, "code", f.Code, "reason", fault.Bound(f.Error()))
 		status := http.StatusUnprocessableEntity
 		switch {
 		case f.Code == fault.Authn:
@@ -447,7 +460,8 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_ = json.NewEncoder(w).Encode(map[string]string{"code": string(f.Code), "reason": fault.Bound(f.Error()), "hint": f.Hint}) // the client may be gone
+		said := map[string]any{"kept": fresh, "code": f.Code, "reason": fault.Bound(f.Error()), "hint": f.Hint}
+		_ = json.NewEncoder(w).Encode(said) // the client may be gone
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -320,7 +320,13 @@ func (w *world) answered(run int64, want string) string {
 
 func (w *world) get(path, token string) (int, string) {
 	w.Helper()
-	req, err := http.NewRequest(http.MethodGet, w.url+path, nil)
+	return w.asks(http.MethodGet, path, token, http.NoBody)
+}
+
+// asks sends one request, and returns the status and what was said.
+func (w *world) asks(method, path, token string, body io.Reader) (int, string) {
+	w.Helper()
+	req, err := http.NewRequest(method, w.url+path, body)
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -384,7 +390,7 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 			w.Errorf("a decision that is not there: status %d", status)
 		}
 		comment = w.answered(12, "rejected") // after the time for missing evidence
-		if !strings.Contains(comment, "E_EVIDENCE_MISSING") && !strings.Contains(comment, "pushed no evidence") {
+		if !strings.Contains(comment, "E_EVIDENCE_MISSING: the run has pushed no evidence") || !strings.Contains(comment, "server: "+w.url) {
 			w.Errorf("the reason is %q", comment)
 		}
 		notes := slices.DeleteFunc(w.lab.Answers(w, w.repo, 12), func(a labtest.Answer) bool { return a.State != "" })
@@ -444,26 +450,10 @@ func TestJ08_a_server_that_is_killed_loses_nothing(t *testing.T) {
 	})
 }
 
-// push hands bundles over, and returns the status and what was said.
+// push hands bundles over.
 func (w *world) push(token string, bundles ...string) (int, string) {
 	w.Helper()
-	req, err := http.NewRequest(http.MethodPost, w.url+"/v1/evidence", strings.NewReader(`{"bundles":[`+strings.Join(bundles, ",")+`]}`))
-	if err != nil {
-		w.Fatal(err)
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		w.Fatal(err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil {
-		w.Fatal(err)
-	}
-	return resp.StatusCode, string(b)
+	return w.asks(http.MethodPost, "/v1/evidence", token, strings.NewReader(`{"bundles":[`+strings.Join(bundles, ",")+`]}`))
 }
 
 // token is one of a run for the server.
@@ -480,6 +470,7 @@ func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 	w.starts()
 	w.run(51)
 	_, bundle := w.attests(51, "", nil)
+	_, later := w.attests(51, "", map[string]any{"run_attempt": "2"})
 	once := w.token(51, nil)
 	for _, x := range []struct {
 		what, token, bundle string
@@ -489,6 +480,7 @@ func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 		{"no token", "", bundle, http.StatusUnauthorized, "E_AUTHN"},
 		{"a token for Sigstore", w.lab.GitHubToken(t, "sigstore", nil), bundle, http.StatusUnauthorized, "E_AUTHN"},
 		{"a token that nobody signed", once[:len(once)-5] + "AAAAA", bundle, http.StatusUnauthorized, "E_AUTHN"},
+		{"an earlier attempt", w.token(51, nil), later, http.StatusUnprocessableEntity, "E_IDENTITY"},
 		{"another run", w.token(52, nil), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
 		{"another repository", w.token(51, map[string]any{"repository_id": "1", "repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_POLICY"},
 		{"its own number and another name", w.token(51, map[string]any{"repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
@@ -524,7 +516,7 @@ func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
 		}
 		other.write(name, string(b))
 	}
-	other.moves(w.url)
+	other.moves()
 	other.starts()
 	for run := int64(61); run < 65; run++ {
 		w.run(run)
@@ -544,7 +536,7 @@ func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
 }
 
 // moves gives a server another port. Its address for tokens stays that of the first.
-func (w *world) moves(string) {
+func (w *world) moves() {
 	w.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -616,6 +608,93 @@ func TestG04_what_no_policy_names_is_rejected_at_once(t *testing.T) {
 	}
 }
 
+// What an earlier run has left on a runner is pushed beside what is this run's: that is kept, and the other is refused.
+func TestE13_a_bundle_of_another_run_takes_no_good_one_with_it(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.starts()
+	_, left := w.attests(53, "", nil)
+	_, own := w.attests(54, "", nil)
+	status, said := w.push(w.token(54, nil), left, own)
+	if status != http.StatusUnprocessableEntity || !strings.Contains(said, `"kept":1`) || !strings.Contains(said, "E_IDENTITY") {
+		t.Errorf("status %d, %s", status, said)
+	}
+	w.run(54)
+	w.lab.Waits(t, w.repo, 54, "production", nil)
+	w.answered(54, "approved")
+}
+
+func TestJ10_slow_strangers_hold_nobody_up(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.starts()
+	for range 200 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(w.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		fmt.Fprintf(c, "POST /hooks/github HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n"+
+			"X-Hub-Signature-256: sha256=%064d\r\n\r\n{", 0)
+	}
+	w.run(55)
+	w.attests(55, w.url, nil)
+	if r := w.lab.Waits(t, w.repo, 55, "production", nil); r.Deliveries[0].Status != http.StatusAccepted {
+		t.Errorf("the webhook answered %d", r.Deliveries[0].Status)
+	}
+	w.answered(55, "approved")
+}
+
+func TestO02_without_a_token_that_reads_it_the_ledger_is_read_by_nobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	text, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("server.yaml", strings.Replace(string(text), ", read-token: read.token", "", 1))
+	w.starts()
+	for _, token := range []string{"", "reads-the-ledger-of-this-test"} {
+		req, err := http.NewRequest(http.MethodGet, w.url+"/v1/ledger/export", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+token)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != http.StatusNotFound {
+			t.Errorf("token %q: status %d", token, resp.StatusCode)
+		}
+	}
+}
+
+func TestE10_a_policy_names_no_file_outside_of_its_folder(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	text, err := os.ReadFile(filepath.Join(w.dir, "policy.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(w.dir, "below"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	config, err := os.ReadFile(filepath.Join(w.dir, "server.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("below/policy.yaml", strings.Replace(string(text), "root: trusted_root.json", "root: ../trusted_root.json", 1))
+	w.write("server.yaml", strings.Replace(string(config), "file: policy.yaml", "file: below/policy.yaml", 1))
+	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
+	c.Env = w.environment(nil)
+	out, err := c.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "trusted_root.json") {
+		t.Errorf("%v, %s", err, out)
+	}
+}
+
 func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_be(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "1s")
@@ -627,13 +706,18 @@ func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_b
 		time.Now().AddDate(0, 0, -2).Format(time.DateOnly), time.Now().AddDate(0, 0, 20).Format(time.DateOnly)), 1)+"      sbom: {generator: own}\n")
 	w.starts()
 	w.run(81)
+	w.run(82) // which pushes nothing, so no verdict is reached
 	w.attests(81, w.url, nil)
 	w.lab.Waits(t, w.repo, 81, "production", nil)
-	if comment := w.answered(81, "approved"); !strings.Contains(comment, "watch: would deny") {
+	if comment := w.answered(81, "approved"); !strings.Contains(comment, "watch: would deny: E_") {
 		t.Errorf("the note is %q", comment)
 	}
-	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 1 })
-	if s := w.ledger(); s.Kinds[ledger.WouldJudge] != 1 || s.Kinds[ledger.Judged] != 0 || s.Kinds[ledger.Policy] != 1 {
+	w.lab.Waits(t, w.repo, 82, "production", nil)
+	if comment := w.answered(82, "rejected"); !strings.Contains(comment, "E_EVIDENCE_MISSING: the run has pushed no evidence") {
+		t.Errorf("the note is %q", comment)
+	}
+	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
+	if s := w.ledger(); s.Kinds[ledger.WouldJudge] != 1 || s.Kinds[ledger.Judged] != 1 || s.Kinds[ledger.Policy] != 1 {
 		t.Errorf("the ledger has %v", s.Kinds)
 	}
 }
@@ -649,6 +733,7 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 		{"version: 1", "version: 2", `server.yaml:1:10: version "2", want 1`},
 		{"listen: ", "listens: ", `has no key "listens"`},
 		{"repositories: [", "repositories: [acme/app, ", "want a number"},
+		{"policies:", "  - {host: https://github.com, app: a, key: app.pem, webhook-secret: webhook.secret}\npolicies:", "the platform https://github.com stands in line 8 already"},
 		{"file: policy.yaml", "file: none.yaml", `the policy "none.yaml"`},
 		{"app.pem", "webhook.secret", "the app's key is not in PEM"},
 		{"name: sallyport.example/ledger", "name: other.example/ledger", "the ledger's key is not one of"},
@@ -666,11 +751,19 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 			t.Errorf("%s: %v, %s; want status 2 and %q", x.to, err, out, x.want)
 		}
 	}
+	w.write("server.yaml", strings.Replace(string(good), "file: policy.yaml", "file: policy.yaml, sha256: "+strings.Repeat("0", 64), 1))
+	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
+	c.Env = w.environment(nil)
+	out, err := c.CombinedOutput()
+	var ended *exec.ExitError
+	if !errors.As(err, &ended) || ended.ExitCode() != 3 || !strings.Contains(string(out), "and the configuration pins 000") {
+		t.Errorf("a policy of another digest: %v, %s", err, out)
+	}
 	w.write("server.yaml", string(good))
 	if err := os.Chmod(filepath.Join(w.dir, "webhook.secret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
+	c = exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
 	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), "may be read by others") {
 		t.Errorf("a secret that others may read: %v, %s", err, out)
 	}

@@ -7,7 +7,8 @@ create table delivery (
   primary key (host, id)
 );
 
--- Deployments that the platform has asked about. state: open, decided, answered, closed.
+-- Deployments that the platform has asked about. state: open, decided, answered, closed. failing: since when nothing can be
+-- found out about it, or 0.
 create table deployment (
   host text not null,
   repository text not null,
@@ -24,6 +25,7 @@ create table deployment (
   state text not null,
   told text not null,
   notes integer not null,
+  failing integer not null,
   primary key (host, repository, id)
 );
 create index deployment_open on deployment (state) where state in ('open', 'decided');

@@ -1,0 +1,320 @@
+package decide
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/forges"
+	"github.com/sallyport-dev/sallyport/internal/gate"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/policy"
+	"github.com/sallyport-dev/sallyport/internal/server/event"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/store"
+	"github.com/sallyport-dev/sallyport/internal/subject"
+)
+
+// A platform answers as a test says. What a gate asks, no test here comes to.
+type platform struct {
+	gate.Guard
+	commit  string
+	done    bool
+	attempt int
+	still   []bool // one for each time that it is asked; then the last one
+	lost    int    // answers that do not arrive
+	late    bool   // nothing waits for an answer any more
+	private bool   // it has no store for bundles
+	told    []string
+}
+
+func (p *platform) KeepsBundles(context.Context) (bool, error) { return !p.private, nil }
+func (p *platform) Evidence() gate.Store                       { return named("github") }
+func (p *platform) Head(context.Context) (repository, id, commit, ref string, err error) {
+	return "https://github.com/acme/app", "7777", "c", "refs/heads/main", nil
+}
+func (p *platform) Attempt() int                                               { return p.attempt }
+func (p *platform) Tenant(context.Context) (string, error)                     { return "501", nil }
+func (p *platform) Commit(context.Context) (string, bool, error)               { return p.commit, p.done, nil }
+func (p *platform) Versions(context.Context, string, string) ([]string, error) { return nil, nil }
+
+func (p *platform) Still(context.Context) (bool, error) {
+	is := p.still[0]
+	if len(p.still) > 1 {
+		p.still = p.still[1:]
+	}
+	return is, nil
+}
+
+func (p *platform) Answer(_ context.Context, state, comment string) (bool, error) {
+	if p.lost > 0 {
+		p.lost--
+		return false, silence
+	}
+	p.told = append(p.told, state+" "+comment)
+	return !p.late, nil
+}
+
+var silence = fault.New(fault.Unavailable, fault.NotAvailable, "", "the platform does not answer")
+
+// named is a store of which a test wants the name.
+type named string
+
+func (n named) Name() string { return string(n) }
+func (named) Fetch(context.Context, []subject.Subject) (found store.Found, err error) {
+	return found, nil
+}
+
+// A desk decides about one deployment, at a time that the test moves.
+type desk struct {
+	*testing.T
+	*Decider
+	at   *platform
+	open error
+	now  time.Time
+	of   event.Deployment
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	s, err := keep.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "server.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	d := &desk{T: t, now: time.UnixMilli(1_000_000), at: &platform{commit: "c", attempt: 1, still: []bool{true}}}
+	d.of = event.Deployment{Unit: event.Unit{Repository: event.Repository{Host: "https://github.com", ID: "7777", Owner: "501", Name: "acme/app"}, Run: 11, Environment: "production"},
+		ID: 5, Installation: 88, Commit: "c", Asked: d.now}
+	d.Decider = &Decider{Keep: s, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler), Missing: 10 * time.Minute, Approval: time.Hour,
+		Rule: func(event.Repository) (*Rule, error) { return nil, silence },
+		Open: func(context.Context, event.Deployment) (Platform, error) { return d.at, d.open }}
+	if err := s.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(d.of); return err }); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// looks decides once, and returns the state of the deployment.
+func (d *desk) looks() keep.Waiting {
+	d.Helper()
+	_, _ = d.Decide(d.Context(), d.of.Repository, d.of.ID) // an error says that the queue asks again
+	w, there, err := d.Keep.Deployment(d.Context(), d.of.Repository, d.of.ID)
+	if err != nil || !there {
+		d.Fatalf("%v", err)
+	}
+	return w
+}
+
+func TestJ08_an_outage_ends_in_a_rejection_after_its_own_time_and_not_that_of_the_deployment(t *testing.T) {
+	d := newDesk(t)
+	d.now = d.now.Add(24 * time.Hour) // it has waited for people until now
+	for _, step := range []struct {
+		after time.Duration
+		want  keep.State
+	}{{0, keep.IsOpen}, {9 * time.Minute, keep.IsOpen}, {time.Minute, keep.IsAnswered}} {
+		d.now = d.now.Add(step.after)
+		if w := d.looks(); w.State != step.want {
+			t.Fatalf("after %v more it is %s, want %s", step.after, w.State, step.want)
+		}
+	}
+	if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], "rejected sallyport: rejected: nothing could be decided for 10 min: ") {
+		t.Errorf("the platform was told %q", d.at.told)
+	}
+}
+
+func TestJ08_an_outage_that_ends_is_forgotten(t *testing.T) {
+	d := newDesk(t)
+	d.looks()
+	d.now = d.now.Add(9 * time.Minute)
+	d.at.still = []bool{false, true} // one look that comes to something; the deployment is opened again by hand
+	if w := d.looks(); w.State != keep.IsClosed || !w.Failing.IsZero() {
+		t.Fatalf("got %+v", w)
+	}
+	w := d.looks()
+	if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { return tx.Attempted(w, 1, keep.IsOpen) }); err != nil {
+		t.Fatal(err)
+	}
+	d.now = d.now.Add(9 * time.Minute)
+	if w := d.looks(); w.State != keep.IsOpen {
+		t.Errorf("it is %s, want open: the second outage has just begun", w.State)
+	}
+}
+
+func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
+	for what, edit := range map[string]func(d *desk){
+		"the run has ended":             func(d *desk) { d.at.done = true },
+		"the environment does not wait": func(d *desk) { d.at.still = []bool{false} },
+		"the run is not there":          func(d *desk) { d.open = fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more") },
+	} {
+		d := newDesk(t)
+		edit(d)
+		if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
+			t.Errorf("%s: %s, told %q", what, w.State, d.at.told)
+		}
+	}
+	d := newDesk(t)
+	d.looks()
+	d.at.attempt = 2
+	if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
+		t.Errorf("the run was started again: %s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestJ08_what_asking_again_does_not_change_is_rejected_at_once(t *testing.T) {
+	for what, edit := range map[string]func(d *desk){
+		"there is no policy":           func(d *desk) { d.Rule = func(event.Repository) (*Rule, error) { return nil, nil } },
+		"the run is of another commit": func(d *desk) { d.at.commit = "other" },
+	} {
+		d := newDesk(t)
+		edit(d)
+		if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], "rejected ") {
+			t.Errorf("%s: %s, told %q", what, w.State, d.at.told)
+		}
+	}
+}
+
+func TestJ08_a_rejection_that_did_not_arrive_is_sent_again_and_not_judged_again(t *testing.T) {
+	d := newDesk(t)
+	d.Rule = func(event.Repository) (*Rule, error) { return nil, nil }
+	d.at.lost = 1
+	if w := d.looks(); w.State != keep.IsDecided {
+		t.Fatalf("it is %s, want decided", w.State)
+	}
+	d.Rule = func(event.Repository) (*Rule, error) { t.Error("it is judged again"); return nil, silence }
+	if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 {
+		t.Errorf("%s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestJ08_an_approval_is_not_sent_where_nothing_waits_any_more(t *testing.T) {
+	for still, want := range map[bool]int{true: 1, false: 0} {
+		d := newDesk(t)
+		w := d.looks()
+		d.at.still = []bool{still}
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.send(t.Context(), w, d.at, x, d.Log); err != nil || len(d.at.told) != want {
+			t.Errorf("waits %v: told %q, %v", still, d.at.told, err)
+		}
+	}
+}
+
+func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.T) {
+	for late, want := range map[bool]string{false: "allowed", true: "the platform waited for no answer any more"} {
+		d := newDesk(t)
+		w := d.looks()
+		d.at.late = late
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed", Verdict: []byte("{}"), Kept: []byte("{}")}
+		if err := errors.Join(d.decided(t.Context(), w, x, ledger.Judged, "allow", ""), d.send(t.Context(), w, d.at, x, d.Log)); err != nil {
+			t.Fatal(err)
+		}
+		var last ledger.Leaf
+		err := d.Keep.Leaves(t.Context(), 0, 2, func(_ int64, body []byte) (err error) { last, err = ledger.ParseLeaf(body); return err })
+		if err != nil || last.Kind != ledger.Answered || last.About.Reason != want {
+			t.Errorf("late %v: %+v, %v; want %q", late, last, err, want)
+		}
+	}
+}
+
+func TestJ09_a_comment_has_no_markup_of_others_and_fits(t *testing.T) {
+	text := comment("a](javascript:x) <img onerror=1> @org/team `code`\n" + strings.Repeat("é", 2000))
+	for _, bad := range []string{"](", "<", ">", "@org", "`", "\n"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q holds %q", text[:80], bad)
+		}
+	}
+	const most, link = 1024, 100
+	if len(text) > most-link || !strings.HasSuffix(text, "é…") {
+		t.Errorf("%d bytes, ends %q", len(text), text[len(text)-8:])
+	}
+}
+
+const recordElsewhere = `version: 1
+record-store: oci://registry.example/acme/records
+artifacts:
+  app:
+    subject: [app]
+    trust: public-good
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: acme/app
+        repository-id: 7777
+        workflow: .github/workflows/release.yml
+        refs: [refs/heads/main]
+environments:
+  production:
+    requires:
+      provenance:
+`
+
+func TestG11_entries_are_looked_for_where_the_servers_policy_keeps_them(t *testing.T) {
+	p, err := policy.Read([]byte(recordElsewhere), "policy.yaml", forges.Words())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for private, want := range map[bool]string{false: "server and github", true: "server and registry registry.example/acme/records"} {
+		d := newDesk(t)
+		d.at.private = private
+		kept, before, err := d.records(t.Context(), d.of.Repository, served{Platform: d.at, rule: &Rule{Policy: p, Source: []byte(recordElsewhere)}})
+		if err != nil || !strings.HasPrefix(kept.Name(), want) {
+			t.Errorf("private %v: %q, %v; want %q", private, kept.Name(), err, want)
+		}
+		if all, err := before(); err != nil || len(all) != 0 {
+			t.Errorf("before: %v, %v; want none besides", all, err)
+		}
+	}
+}
+
+func TestG04_the_artifacts_are_those_of_the_run_up_to_its_attempt_under_names_of_the_policy(t *testing.T) {
+	p, err := policy.Read([]byte(recordElsewhere), "policy.yaml", forges.Words())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t)
+	w := d.looks()
+	const provenance = "https://slsa.dev/provenance/v1"
+	add := func(digit string, e keep.Evidence, name string) {
+		e.Repository, e.Digest, e.Body = d.of.Repository, "sha256:"+digit, []byte("{}")
+		e.About = []keep.Subject{{Digest: "sha256:" + strings.Repeat(digit, 64), Name: name}}
+		if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Keep(e); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add("1", keep.Evidence{Run: 11, Attempt: 1, Type: provenance}, "app")
+	add("2", keep.Evidence{Run: 11, Attempt: 2, Type: provenance}, "app")
+	add("3", keep.Evidence{Run: 11, Attempt: 1, Type: provenance}, "other")
+	add("4", keep.Evidence{Run: 12, Attempt: 1, Type: provenance}, "app")
+	add("5", keep.Evidence{Run: 11, Attempt: 1, Type: "https://cyclonedx.org/bom"}, "app")
+	for attempt, want := range map[int]string{1: "1", 2: "12"} {
+		w.Attempt = attempt
+		got := ""
+		all, err := d.subjects(t.Context(), w, &Rule{Policy: p})
+		for _, s := range all {
+			got += s.Digest.Hex()[:1]
+		}
+		if err != nil || got != want {
+			t.Errorf("attempt %d: %q, %v; want %q", attempt, got, err, want)
+		}
+	}
+}
+
+func TestJ07_the_owner_is_whom_the_platform_names_now(t *testing.T) {
+	d := newDesk(t)
+	d.Keep = newDesk(t).Keep // of another deployment, whose event names another owner
+	d.of.Repository.Owner, d.of.ID = "1", 6
+	if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(d.of); return err }); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	d.Rule = func(r event.Repository) (*Rule, error) { got = r.Owner; return nil, silence }
+	if d.looks(); got != "501" {
+		t.Errorf("the policy of owner %q is asked for, want 501", got)
+	}
+}
