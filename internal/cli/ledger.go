@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"slices"
@@ -61,14 +63,12 @@ func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
 // proofIn reads a proof; is says that the file holds one and no export.
 func proofIn(f *os.File) (p ledger.Proof, is bool, err error) {
 	const most = 512 << 10
-	info, err := f.Stat()
-	if err != nil || info.Size() > most {
-		return p, false, fault.Cause(err)
+	b := make([]byte, most)
+	n, err := f.ReadAt(b, 0)
+	if !errors.Is(err, io.EOF) { // it is longer than a proof, or cannot be read, which reading it as an export tells
+		return p, false, nil
 	}
-	b := make([]byte, info.Size())
-	if _, err := f.ReadAt(b, 0); err != nil {
-		return p, false, nil //nolint:nilerr // an export is read as one
-	}
+	b = b[:n]
 	if !bytes.Contains(b, []byte(`"hashes"`)) || bytes.Contains(b, []byte("}\n{")) {
 		return p, false, nil
 	}
@@ -82,15 +82,7 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 		return err
 	}
 	if is {
-		if err := p.Check(keys); err != nil {
-			return err
-		}
-		what := "an older checkpoint"
-		if p.Leaf != "" {
-			what = "leaf " + strconv.FormatInt(p.Index, 10)
-		}
-		_, err := fmt.Fprintf(r.Stdout, "the proof holds: %s is in the ledger of the checkpoint\n", what)
-		return err
+		return r.verifyProof(&p, keys, kept)
 	}
 	s, err := ledger.Verify(f, keys, kept...)
 	if err != nil {
@@ -119,6 +111,35 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 	return err
 }
 
+// verifyProof says what a proof shows, if it holds.
+func (r *run) verifyProof(p *ledger.Proof, keys, kept []string) error {
+	if len(kept) > 0 {
+		return usage("a proof is of its own checkpoint: leave --kept out, or verify an export with it")
+	}
+	if err := p.Check(keys); err != nil {
+		return err
+	}
+	of, err := ledger.Open(p.Checkpoint, keys)
+	if err != nil {
+		return err
+	}
+	what, leaf := "an older checkpoint", ""
+	if p.Leaf != "" {
+		x, err := ledger.ParseLeaf([]byte(p.Leaf))
+		if err != nil {
+			return err
+		}
+		what, leaf = fmt.Sprintf("leaf %d", p.Index), leafLine(p.Index, &x)+"\n"
+	}
+	_, err = fmt.Fprintf(r.Stdout, "the proof holds: %s is in the ledger %s of %d leaves\n%s", what, report.Plain(of.Origin), of.Size, leaf)
+	return err
+}
+
+// leafLine is a leaf and its place, as one line for people.
+func leafLine(n int64, l *ledger.Leaf) string {
+	return fmt.Sprintf("%6d  %s  %-11s  %s", n, l.At.Format(time.RFC3339), l.Kind, report.Plain(leafText(l)))
+}
+
 // showLedger shows leaves to people. Nothing is shown of an export that does not verify.
 func (r *run) showLedger(f *os.File, keys, kept []string) error {
 	if _, err := ledger.Verify(f, keys, kept...); err != nil {
@@ -141,7 +162,7 @@ func (r *run) showLedger(f *os.File, keys, kept []string) error {
 		}
 		x, err := ledger.ParseLeaf(l.Bytes)
 		if err == nil {
-			_, err = fmt.Fprintf(r.Stdout, "%6d  %s  %-11s  %s\n", l.Index, x.At.Format(time.RFC3339), x.Kind, report.Plain(leafText(&x)))
+			_, err = fmt.Fprintln(r.Stdout, leafLine(l.Index, &x))
 		}
 		return err
 	})

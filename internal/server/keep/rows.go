@@ -205,7 +205,7 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	return d, err == nil, err
 }
 
-// Released reports whether an environment was approved in a run. One approval is for every deployment that waits there.
+// Released reports whether an environment was approved in a run. The platform then releases each deployment that waits there.
 func (tx *Tx) Released(u event.Unit) (bool, error) {
 	var n int
 	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d

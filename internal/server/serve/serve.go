@@ -408,7 +408,7 @@ func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
 	return err
 }
 
-// proved finds the host whose secret signed a delivery. Each host delivers at the same path, so the body is kept for each try.
+// proved reads a delivery as one of the host that the address of the webhook names.
 func (s *Server) proved(w http.ResponseWriter, r *http.Request) (hook.Delivery, *door, error) {
 	name := r.URL.Query().Get("host") // of several hosts, the address of the webhook says which
 	for i := range s.doors {
