@@ -48,10 +48,10 @@ lab-test: ## the lab, and its toy platform against the published description
 	$(STAGE) "fetch GitHub's API description" npm ci --prefix internal/lab/openapi --no-progress --no-fund --no-audit --loglevel=error
 	$(STAGE) "tests of the lab" go test -C internal/lab -timeout $(TIMEOUT) -tags contract ./...
 
-# These tests wait more than they work: for a server that has died, and for platforms.
+# These tests wait more than they work: for a server that has died, and for platforms. They build programs, which the cache of tests does not see.
 server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that the tests start
 	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
-	$(STAGE) "tests of the server" go test -C internal/server -parallel 8 -timeout $(TIMEOUT) ./...
+	$(STAGE) "tests of the server" go test -C internal/server -count=1 -parallel 8 -timeout $(TIMEOUT) ./...
 
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh

@@ -89,11 +89,13 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 		return err
 	}
 	if r.in.Format == "json" {
-		return report.Document(r.Stdout, map[string]any{"origin": s.Checkpoint.Origin, "size": s.Checkpoint.Size, "root": s.Checkpoint.Root,
+		return report.Document(r.Stdout, map[string]any{
+			"origin": s.Checkpoint.Origin, "size": s.Checkpoint.Size, "root": s.Checkpoint.Root,
 			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept)})
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "ledger    %s\nleaves    %d, root %s\n", report.Plain(s.Checkpoint.Origin), s.Checkpoint.Size, s.Checkpoint.Root)
+	fmt.Fprintf(&b, "ledger    %s\nleaves    %d, root %s\n", report.Plain(s.Checkpoint.Origin), s.Checkpoint.Size,
+		s.Checkpoint.Root)
 	for _, k := range slices.Sorted(maps.Keys(s.Kinds)) {
 		fmt.Fprintf(&b, "          %d %s\n", s.Kinds[k], k)
 	}
@@ -131,7 +133,8 @@ func (r *run) verifyProof(p *ledger.Proof, keys, kept []string) error {
 		}
 		what, leaf = fmt.Sprintf("leaf %d", p.Index), leafLine(p.Index, &x)+"\n"
 	}
-	_, err = fmt.Fprintf(r.Stdout, "the proof holds: %s is in the ledger %s of %d leaves\n%s", what, report.Plain(of.Origin), of.Size, leaf)
+	_, err = fmt.Fprintf(r.Stdout, "the proof holds: %s is in the ledger %s of %d leaves\n%s", what,
+		report.Plain(of.Origin), of.Size, leaf)
 	return err
 }
 

@@ -9,8 +9,8 @@ import (
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
-// push hands the bundles that this job has to the server that an argument names. One that does not arrive fails nothing: the next
-// step pushes it again, and without it the server waits.
+// push hands the bundles that this job has to the server that an argument names. One that does not arrive fails
+// nothing: the next step pushes it again, and without it the server waits.
 func (r *run) push() {
 	if r.in.Server == "" || r.platform == nil {
 		return
@@ -30,7 +30,8 @@ func (r *run) push() {
 }
 
 func (r *run) pushed() (n, fresh int, err error) {
-	s, err := places.NewServer(r.in.Server, func(ctx context.Context) (string, error) { return r.platform.IDToken(ctx, r.in.Server) })
+	token := func(ctx context.Context) (string, error) { return r.platform.IDToken(ctx, r.in.Server) }
+	s, err := places.NewServer(r.in.Server, token)
 	if err != nil {
 		return 0, 0, err
 	}

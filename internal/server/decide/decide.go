@@ -1,8 +1,8 @@
-// Package decide answers the platform: a deployment that waits → what its run has attested → a verdict → a decision that is kept → an
-// answer that is sent → that it arrived.
+// Package decide answers the platform: a deployment that waits → what its run has attested → a verdict → a decision
+// that is kept → an answer that is sent → that it arrived.
 //
-// Only a verdict makes an answer. It refuses to approve because of time, of an error or of a restart: what is not decided waits, and
-// what never can be is rejected.
+// Only a verdict makes an answer. It refuses to approve because of time, of an error or of a restart: what is not
+// decided waits, and what never can be is rejected.
 package decide
 
 import (
@@ -50,7 +50,8 @@ type Platform interface {
 	Commit(ctx context.Context) (commit string, done bool, err error)
 	Still(ctx context.Context) (bool, error)
 	Tenant(ctx context.Context) (string, error)
-	// Answer tells the platform; state is approved, rejected, or empty for a note. taken is false where nothing waits any more.
+	// Answer tells the platform; state is approved, rejected, or empty for a note. taken is false where nothing waits
+	// any more.
 	Answer(ctx context.Context, state, comment string) (taken bool, err error)
 }
 
@@ -101,7 +102,8 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	if d.Now().Sub(w.Failing) < d.Missing {
 		return 0, err // the queue asks again
 	}
-	return 0, d.refuse(ctx, w, string(f.Code), fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error()), log)
+	reason := fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error())
+	return 0, d.refuse(ctx, w, string(f.Code), reason, log)
 }
 
 // failing keeps since when nothing can be found out about a deployment.
@@ -131,7 +133,8 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	case done:
 		return 0, d.close(ctx, w)
 	case commit != w.Commit:
-		return 0, d.refuse(ctx, w, string(fault.Source), fmt.Sprintf("the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
+		return 0, d.refuse(ctx, w, string(fault.Source),
+			fmt.Sprintf("the deployment names commit %s, and the run is of %s", w.Commit, commit), log)
 	}
 	if waits, err := at.Still(ctx); err != nil || !waits {
 		if err != nil {
@@ -179,10 +182,13 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		return nil, err
 	}
 	if rule == nil {
-		return nil, fault.New(fault.Refused, fault.Policy, "name a policy for the repository in the server's configuration", "the server has no policy for repository %s (%s)", w.Repository.ID, w.Name)
+		return nil, fault.New(fault.Refused, fault.Policy,
+			"name a policy for the repository in the server's configuration",
+			"the server has no policy for repository %s (%s)", w.Repository.ID, w.Name)
 	}
 	if _, known := rule.Environment(w.Environment); !known {
-		return nil, fault.New(fault.Refused, fault.Policy, "let the policy say what this environment requires", "the server's policy has no environment %q", w.Environment)
+		return nil, fault.New(fault.Refused, fault.Policy, "let the policy say what this environment requires",
+			"the server's policy has no environment %q", w.Environment)
 	}
 	subjects, err := d.subjects(ctx, w, rule)
 	if err != nil {
@@ -203,11 +209,15 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 	}
 	now := d.Now().UTC().Truncate(time.Second)
 	g := &gate.Gate{
-		Policy: rule.Policy, Stores: []gate.Store{d.pushed(w.Repository), at.Evidence()}, Verifiers: verifiers, Workers: d.Workers, Now: now,
-		Guard: gate.Doors{Guard: guard, Policy: rule.Policy, Home: w.Host + "/" + w.Name, Elsewhere: elsewhere, Need: func(policy.Forge, string) string { return "" }},
-		Home:  w.Host + "/" + w.Name, File: policy.UsualPath, Next: func(x *sigstore.Rejection) string { return x.Hint },
+		Policy: rule.Policy, Stores: []gate.Store{d.pushed(w.Repository), at.Evidence()},
+		Verifiers: verifiers, Workers: d.Workers, Now: now,
+		Guard: gate.Doors{Guard: guard, Policy: rule.Policy, Home: w.Host + "/" + w.Name, Elsewhere: elsewhere,
+			Need: func(policy.Forge, string) string { return "" }},
+		Home: w.Host + "/" + w.Name, File: policy.UsualPath, Next: func(x *sigstore.Rejection) string { return x.Hint },
 		Read: func(source []byte) (*policy.Policy, error) { return policy.Read(source, "the policy", forges.Words()) },
-		Roots: func(p *policy.Policy, _ string, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
+		Roots: func(
+			p *policy.Policy, _ string, known map[string]*sigstore.Verifier,
+		) (map[string]*sigstore.Verifier, error) {
 			return trust.Before(p, known)
 		},
 		Records: kept, Before: before,
@@ -224,10 +234,13 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 }
 
 // records is where entries into environments are kept, now and before: as for the gate, and what was pushed besides.
-func (d *Decider) records(ctx context.Context, r event.Repository, at served) (gate.Store, func() ([]gate.Store, error), error) {
-	where := gate.Recorded{At: at, Paths: []string{policy.UsualPath}, Read: func(name string, source []byte) (*policy.Policy, error) {
-		return policy.Read(source, name, forges.Words())
-	}}
+func (d *Decider) records(
+	ctx context.Context, r event.Repository, at served,
+) (gate.Store, func() ([]gate.Store, error), error) {
+	where := gate.Recorded{At: at, Paths: []string{policy.UsualPath},
+		Read: func(name string, source []byte) (*policy.Policy, error) {
+			return policy.Read(source, name, forges.Words())
+		}}
 	name, err := where.Now(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -250,8 +263,8 @@ func (d *Decider) records(ctx context.Context, r event.Repository, at served) (g
 	return both{d.pushed(r), own}, before, nil
 }
 
-// subjects are the artifacts that the run has attested under names of the policy. Those of an earlier attempt count too: the jobs
-// that made them did not run again.
+// subjects are the artifacts that the run has attested under names of the policy. Those of an earlier attempt count
+// too: the jobs that made them did not run again.
 func (d *Decider) subjects(ctx context.Context, w keep.Waiting, rule *Rule) ([]subject.Subject, error) {
 	all, err := d.Keep.OfRun(ctx, w.Repository, w.Run)
 	if err != nil {
@@ -268,7 +281,8 @@ func (d *Decider) subjects(ctx context.Context, w keep.Waiting, rule *Rule) ([]s
 				continue
 			}
 			s := subject.Subject{Name: a.Name, Digest: digest}
-			if !slices.ContainsFunc(out, func(x subject.Subject) bool { return x.Name == s.Name && x.Digest == s.Digest }) {
+			same := func(x subject.Subject) bool { return x.Name == s.Name && x.Digest == s.Digest }
+			if !slices.ContainsFunc(out, same) {
 				out = append(out, s)
 			}
 		}
@@ -277,7 +291,9 @@ func (d *Decider) subjects(ctx context.Context, w keep.Waiting, rule *Rule) ([]s
 }
 
 // recorded writes down what a verdict rests on.
-func (d *Decider) recorded(w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict) (*judgement, error) {
+func (d *Decider) recorded(
+	w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict,
+) (*judgement, error) {
 	j := &judgement{verdict: v, policy: rule.Digest.String(), missing: lacks(v)}
 	var err error
 	if j.kept, err = in.JSON(); err != nil {
@@ -292,7 +308,8 @@ func (d *Decider) recorded(w keep.Waiting, rule *Rule, anchors []gate.Anchor, in
 	rec := report.NewRecord(d.Program, v)
 	rec.Policy = &report.Policy{File: rule.File, Digest: rule.Digest}
 	rec.Rules, rec.Input, rec.Core = policy.Rules, &j.input, &digest
-	rec.Home, rec.Run = w.Host+"/"+w.Name, w.Host+"/"+w.Name+"/actions/runs/"+strconv.FormatInt(w.Run, 10)+"/attempts/"+strconv.Itoa(w.Attempt)
+	rec.Home = w.Host + "/" + w.Name
+	rec.Run = fmt.Sprintf("%s/actions/runs/%d/attempts/%d", rec.Home, w.Run, w.Attempt)
 	for _, a := range anchors {
 		rec.TrustedRoots = append(rec.TrustedRoots, report.TrustedRoot{Name: a.Trust.String(), Digest: a.Root.Digest()})
 	}
@@ -317,7 +334,8 @@ func lacks(v verdict.Verdict) bool {
 		all = append(all, j.Findings...)
 	}
 	denies := slices.DeleteFunc(all, func(f verdict.Finding) bool { return f.Outcome != verdict.Deny })
-	return len(denies) > 0 && !slices.ContainsFunc(denies, func(f verdict.Finding) bool { return f.Code != fault.EvidenceMissing })
+	other := func(f verdict.Finding) bool { return f.Code != fault.EvidenceMissing }
+	return len(denies) > 0 && !slices.ContainsFunc(denies, other)
 }
 
 // first is the finding that people are shown first.
@@ -335,7 +353,9 @@ func first(v verdict.Verdict, o verdict.Outcome) verdict.Finding {
 }
 
 // conclude turns a verdict into an answer, or says when to look again.
-func (d *Decider) conclude(ctx context.Context, w keep.Waiting, at Platform, j *judgement, log *slog.Logger) (time.Duration, error) {
+func (d *Decider) conclude(
+	ctx context.Context, w keep.Waiting, at Platform, j *judgement, log *slog.Logger,
+) (time.Duration, error) {
 	age := d.Now().Sub(w.Asked)
 	if j == nil {
 		nothing := said(fault.EvidenceMissing, "the run has pushed no evidence about an artifact that the policy names", "", "let attest push it: server: "+d.URL)
@@ -374,9 +394,12 @@ func said(code fault.Code, reason, found, hint string) string {
 }
 
 // answer keeps a decision with its leaf, and sends it.
-func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *judgement, a event.Answer, code fault.Code, reason string, log *slog.Logger) error {
-	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(code), Reason: reason,
-		Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
+func (d *Decider) answer(
+	ctx context.Context, w keep.Waiting, at Platform, j *judgement,
+	a event.Answer, code fault.Code, reason string, log *slog.Logger,
+) error {
+	x := event.Decision{ID: identifier(), Answer: a, At: d.Now(), Watched: j.verdict.Watched(), Code: string(code),
+		Reason: reason, Policy: j.policy, Input: j.input.String(), Verdict: j.record, Kept: j.kept, Subjects: j.subjects}
 	kind := ledger.Judged
 	if x.Watched {
 		kind = ledger.WouldJudge
@@ -389,7 +412,8 @@ func (d *Decider) answer(ctx context.Context, w keep.Waiting, at Platform, j *ju
 
 // refuse keeps a rejection that no verdict led to, and sends it where the platform can be asked.
 func (d *Decider) refuse(ctx context.Context, w keep.Waiting, code, reason string, log *slog.Logger) error {
-	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: code, Reason: reason, Verdict: []byte{}, Kept: []byte{}}
+	x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.Now(), Code: code, Reason: reason,
+		Verdict: []byte{}, Kept: []byte{}}
 	if err := d.decided(ctx, w, x, ledger.Judged, verdict.Deny.String(), ""); err != nil {
 		return err
 	}
@@ -401,7 +425,9 @@ func (d *Decider) refuse(ctx context.Context, w keep.Waiting, code, reason strin
 }
 
 // decided keeps a decision and its leaf together.
-func (d *Decider) decided(ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string) error {
+func (d *Decider) decided(
+	ctx context.Context, w keep.Waiting, x event.Decision, kind ledger.Kind, outcome, record string,
+) error {
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
 		if err := d.noted(tx, w, x); err != nil {
 			return err
@@ -425,16 +451,19 @@ func (d *Decider) noted(tx *keep.Tx, w keep.Waiting, x event.Decision) error {
 	if err != nil || before == x.Policy {
 		return err
 	}
-	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID, Name: w.Name,
-		About: ledger.About{Policy: x.Policy, Before: before}})
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Policy, At: d.Now(), Host: w.Host, Owner: w.Owner,
+		Repository: w.Repository.ID, Name: w.Name, About: ledger.About{Policy: x.Policy, Before: before}})
 	return err
 }
 
 func (d *Decider) leaf(w keep.Waiting, kind ledger.Kind, x event.Decision) ledger.Leaf {
 	const most = 500
-	return ledger.Leaf{Kind: kind, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID, Name: w.Name, About: ledger.About{
-		Run: strconv.FormatInt(w.Run, 10), Attempt: w.Attempt, Environment: w.Environment, Deployment: strconv.FormatInt(w.ID, 10), Commit: w.Commit,
-		Subjects: x.Subjects, Outcome: string(x.Answer), Code: x.Code, Reason: cut(x.Reason, most), Policy: x.Policy, Input: x.Input, Decision: x.ID}}
+	return ledger.Leaf{Kind: kind, At: d.Now(), Host: w.Host, Owner: w.Owner, Repository: w.Repository.ID,
+		Name: w.Name, About: ledger.About{
+			Run: strconv.FormatInt(w.Run, 10), Attempt: w.Attempt, Environment: w.Environment,
+			Deployment: strconv.FormatInt(w.ID, 10), Commit: w.Commit, Subjects: x.Subjects,
+			Outcome: string(x.Answer), Code: x.Code, Reason: cut(x.Reason, most),
+			Policy: x.Policy, Input: x.Input, Decision: x.ID}}
 }
 
 // send posts what the row says, and keeps that it arrived.

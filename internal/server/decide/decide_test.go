@@ -88,9 +88,11 @@ func newDesk(t *testing.T) *desk {
 	}
 	t.Cleanup(s.Close)
 	d := &desk{T: t, now: time.UnixMilli(1_000_000), at: &platform{commit: "c", attempt: 1, still: []bool{true}}}
-	d.of = event.Deployment{Unit: event.Unit{Repository: event.Repository{Host: "https://github.com", ID: "7777", Owner: "501", Name: "acme/app"}, Run: 11, Environment: "production"},
+	d.of = event.Deployment{Unit: event.Unit{Repository: event.Repository{Host: "https://github.com", ID: "7777",
+		Owner: "501", Name: "acme/app"}, Run: 11, Environment: "production"},
 		ID: 5, Installation: 88, Commit: "c", Asked: d.now}
-	d.Decider = &Decider{Keep: s, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler), Missing: 10 * time.Minute, Approval: time.Hour,
+	d.Decider = &Decider{Keep: s, Now: func() time.Time { return d.now }, Log: slog.New(slog.DiscardHandler),
+		Missing: 10 * time.Minute, Approval: time.Hour,
 		Rule: func(event.Repository) (*Rule, error) { return nil, silence },
 		Open: func(context.Context, event.Deployment) (Platform, error) { return d.at, d.open }}
 	if err := s.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(d.of); return err }); err != nil {
@@ -122,7 +124,8 @@ func TestJ08_an_outage_ends_in_a_rejection_after_its_own_time_and_not_that_of_th
 			t.Fatalf("after %v more it is %s, want %s", step.after, w.State, step.want)
 		}
 	}
-	if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], "rejected sallyport: rejected: nothing could be decided for 10 min: ") {
+	if len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0],
+		"rejected sallyport: rejected: nothing could be decided for 10 min: ") {
 		t.Errorf("the platform was told %q", d.at.told)
 	}
 }
@@ -136,7 +139,8 @@ func TestJ08_an_outage_that_ends_is_forgotten(t *testing.T) {
 		t.Fatalf("got %+v", w)
 	}
 	w := d.looks()
-	if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { return tx.Attempted(w, 1, keep.IsOpen) }); err != nil {
+	again := func(tx *keep.Tx) error { return tx.Attempted(w, 1, keep.IsOpen) }
+	if err := d.Keep.Write(t.Context(), again); err != nil {
 		t.Fatal(err)
 	}
 	d.now = d.now.Add(9 * time.Minute)
@@ -149,7 +153,9 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 	for what, edit := range map[string]func(d *desk){
 		"the run has ended":             func(d *desk) { d.at.done = true },
 		"the environment does not wait": func(d *desk) { d.at.still = []bool{false} },
-		"the run is not there":          func(d *desk) { d.open = fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more") },
+		"the run is not there": func(d *desk) {
+			d.open = fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more")
+		},
 	} {
 		d := newDesk(t)
 		edit(d)
@@ -167,12 +173,15 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 
 func TestJ08_what_asking_again_does_not_change_is_rejected_at_once(t *testing.T) {
 	for what, edit := range map[string]func(d *desk){
-		"there is no policy":           func(d *desk) { d.Rule = func(event.Repository) (*Rule, error) { return nil, nil } },
+		"there is no policy": func(d *desk) {
+			d.Rule = func(event.Repository) (*Rule, error) { return nil, nil }
+		},
 		"the run is of another commit": func(d *desk) { d.at.commit = "other" },
 	} {
 		d := newDesk(t)
 		edit(d)
-		if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 || !strings.HasPrefix(d.at.told[0], "rejected ") {
+		if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 ||
+			!strings.HasPrefix(d.at.told[0], "rejected ") {
 			t.Errorf("%s: %s, told %q", what, w.State, d.at.told)
 		}
 	}
@@ -196,7 +205,8 @@ func TestJ08_an_approval_is_not_sent_where_nothing_waits_any_more(t *testing.T) 
 		d := newDesk(t)
 		w := d.looks()
 		d.at.still = []bool{still}
-		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"), Kept: []byte("{}")}
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Verdict: []byte("{}"),
+			Kept: []byte("{}")}
 		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
 			t.Fatal(err)
 		}
@@ -211,12 +221,17 @@ func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.
 		d := newDesk(t)
 		w := d.looks()
 		d.at.late = late
-		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed", Verdict: []byte("{}"), Kept: []byte("{}")}
-		if err := errors.Join(d.decided(t.Context(), w, x, ledger.Judged, "allow", ""), d.send(t.Context(), w, d.at, x, d.Log)); err != nil {
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed",
+			Verdict: []byte("{}"), Kept: []byte("{}")}
+		if err := errors.Join(d.decided(t.Context(), w, x, ledger.Judged, "allow", ""),
+			d.send(t.Context(), w, d.at, x, d.Log)); err != nil {
 			t.Fatal(err)
 		}
 		var last ledger.Leaf
-		err := d.Keep.Leaves(t.Context(), 0, 2, func(_ int64, body []byte) (err error) { last, err = ledger.ParseLeaf(body); return err })
+		err := d.Keep.Leaves(t.Context(), 0, 2, func(_ int64, body []byte) (err error) {
+			last, err = ledger.ParseLeaf(body)
+			return err
+		})
 		if err != nil || last.Kind != ledger.Answered || last.About.Reason != want {
 			t.Errorf("late %v: %+v, %v; want %q", late, last, err, want)
 		}

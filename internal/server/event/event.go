@@ -1,8 +1,8 @@
-// Package event is what a server is asked and told, as plain values: deployments that wait, the units that they belong to, and what
-// becomes of them.
+// Package event is what a server is asked and told, as plain values: deployments that wait, the units that they belong
+// to, and what becomes of them.
 //
-// A repository is a host and a number in every key: names change hands. An event is a hint to ask the platform again, and proves
-// nothing. The package touches no network, clock or database.
+// A repository is a host and a number in every key: names change hands. An event is a hint to ask the platform again,
+// and proves nothing. The package touches no network, clock or database.
 package event
 
 import (
@@ -34,7 +34,8 @@ func (u Unit) String() string {
 	return fmt.Sprintf("%s run %d attempt %d into %q", u.Name, u.Run, u.Attempt, u.Environment)
 }
 
-// A Deployment is one that waits for an answer. Deployments of a unit are answered together by the platform, and judged each by itself.
+// A Deployment is one that waits for an answer. Deployments of a unit are answered together by the platform, and judged
+// each by itself.
 type Deployment struct {
 	Unit
 	ID           int64 // number on the platform

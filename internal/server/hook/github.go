@@ -1,7 +1,8 @@
-// Package hook turns what arrives at a server's door into events: the bytes are proved before anything in them is parsed.
+// Package hook turns what arrives at a server's door into events: the bytes are proved before anything in them is
+// parsed.
 //
-// An event is a hint to ask the platform again. It refuses to believe more of it than names and numbers, and no address in it is ever
-// called: of the callback, only the number of the run is taken.
+// An event is a hint to ask the platform again. It refuses to believe more of it than names and numbers, and no address
+// in it is ever called: of the callback, only the number of the run is taken.
 package hook
 
 import (
@@ -63,7 +64,8 @@ func (d *Door) Read(w http.ResponseWriter, r *http.Request, now time.Time) (Deli
 	}
 	out := Delivery{ID: r.Header.Get("X-GitHub-Delivery"), Event: r.Header.Get("X-GitHub-Event")}
 	if !identifier().MatchString(out.ID) || !word().MatchString(out.Event) {
-		return Delivery{}, fault.New(fault.Refused, fault.Malformed, "", "a delivery %q of the event %q", fault.Cut(out.ID), fault.Cut(out.Event))
+		return Delivery{}, fault.New(fault.Refused, fault.Malformed, "", "a delivery %q of the event %q",
+			fault.Cut(out.ID), fault.Cut(out.Event))
 	}
 	return out, d.parse(&out, body, now)
 }
@@ -74,7 +76,8 @@ func (d *Door) proved(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "method %s, want POST", fault.Cut(r.Method))
 	}
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
-		return nil, fault.New(fault.Usage, fault.Config, "choose application/json as the webhook's content type", "content type %q", fault.Cut(r.Header.Get("Content-Type")))
+		return nil, fault.New(fault.Usage, fault.Config, "choose application/json as the webhook's content type",
+			"content type %q", fault.Cut(r.Header.Get("Content-Type")))
 	}
 	signed := r.Header.Values("X-Hub-Signature-256")
 	if len(signed) != 1 {
@@ -143,11 +146,14 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 		out.Event += "." + fault.Cut(p.Action)
 	}
 	if r := p.Repository; r != nil && r.ID > 0 && fullName().MatchString(r.FullName) {
-		out.About = event.Repository{Host: d.Host, ID: strconv.FormatInt(r.ID, 10), Owner: strconv.FormatInt(r.Owner.ID, 10), Name: r.FullName}
+		out.About = event.Repository{Host: d.Host, ID: strconv.FormatInt(r.ID, 10),
+			Owner: strconv.FormatInt(r.Owner.ID, 10), Name: r.FullName}
 	}
-	if x := p.Deployment; out.Event == "deployment_status.created" && x != nil && x.ID > 0 && p.Status != nil && p.Run != nil && out.About.ID != "" {
+	if x := p.Deployment; out.Event == "deployment_status.created" && x != nil && x.ID > 0 && p.Status != nil &&
+		p.Run != nil && out.About.ID != "" {
 		if p.Status.State == "in_progress" || p.Status.State == "success" {
-			out.Begins = &event.Deployment{Unit: event.Unit{Repository: out.About, Run: p.Run.ID, Attempt: p.Run.Attempt, Environment: x.At},
+			out.Begins = &event.Deployment{Unit: event.Unit{Repository: out.About, Run: p.Run.ID,
+				Attempt: p.Run.Attempt, Environment: x.At},
 				ID: x.ID, Commit: x.SHA, Ref: x.Ref, Asked: now}
 		}
 		return nil
@@ -156,8 +162,10 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 		return nil
 	}
 	x := p.Deployment
-	if x == nil || x.ID <= 0 || p.Installation == nil || p.Installation.ID <= 0 || out.About.ID == "" || p.Environment == "" {
-		return fault.New(fault.Refused, fault.Malformed, "", "a request that names no repository, installation, environment or deployment")
+	if x == nil || x.ID <= 0 || p.Installation == nil || p.Installation.ID <= 0 || out.About.ID == "" ||
+		p.Environment == "" {
+		return fault.New(fault.Refused, fault.Malformed, "",
+			"a request that names no repository, installation, environment or deployment")
 	}
 	run, err := d.run(p.Callback, out.About.Name)
 	if err != nil {
@@ -168,18 +176,22 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 	return nil
 }
 
-// run takes the number of the run out of a callback, and nothing else: the address that is called is made from the configuration.
+// run takes the number of the run out of a callback, and nothing else: the address that is called is made from the
+// configuration.
 func (d *Door) run(callback, name string) (int64, error) {
 	prefix := d.API.Scheme + "://" + d.API.Host + strings.TrimSuffix(d.API.Path, "/") + "/repos/"
 	rest, is := strings.CutPrefix(callback, prefix)
 	parts := strings.Split(rest, "/")
 	const form = 6 // OWNER/NAME/actions/runs/NUMBER/deployment_protection_rule
-	if !is || len(parts) != form || !strings.EqualFold(parts[0]+"/"+parts[1], name) || parts[2] != "actions" || parts[3] != "runs" || parts[5] != "deployment_protection_rule" {
-		return 0, fault.New(fault.Refused, fault.SSRF, "", "the callback %q, want one below %s%s", fault.Cut(callback), prefix, name)
+	if !is || len(parts) != form || !strings.EqualFold(parts[0]+"/"+parts[1], name) || parts[2] != "actions" ||
+		parts[3] != "runs" || parts[5] != "deployment_protection_rule" {
+		return 0, fault.New(fault.Refused, fault.SSRF, "", "the callback %q, want one below %s%s",
+			fault.Cut(callback), prefix, name)
 	}
 	run, err := strconv.ParseInt(parts[4], 10, 64)
 	if err != nil || run <= 0 || strconv.FormatInt(run, 10) != parts[4] {
-		return 0, fault.New(fault.Refused, fault.SSRF, "", "the callback names the run %q, want a number", fault.Cut(parts[4]))
+		return 0, fault.New(fault.Refused, fault.SSRF, "", "the callback names the run %q, want a number",
+			fault.Cut(parts[4]))
 	}
 	return run, nil
 }

@@ -61,7 +61,8 @@ func TestJ01_a_delivery_that_is_signed_is_read(t *testing.T) {
 		t.Fatalf("got %+v, %v", d, err)
 	}
 	w := d.Waits
-	if w.Repository.ID != "7777" || w.Owner != "501" || w.Name != "acme/pay" || w.Run != 111 || w.ID != 5005 || w.Installation != 88 || w.Environment != "production" || w.Commit != "9f1c" {
+	if w.Repository.ID != "7777" || w.Owner != "501" || w.Name != "acme/pay" || w.Run != 111 || w.ID != 5005 ||
+		w.Installation != 88 || w.Environment != "production" || w.Commit != "9f1c" {
 		t.Errorf("got %+v", w)
 	}
 	if got := sign([]byte("Hello, World!"), secret); got != "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17" {
@@ -78,11 +79,26 @@ func TestJ01_a_delivery_that_nobody_proved_is_refused(t *testing.T) {
 			r.Header.Del("X-Hub-Signature-256")
 			r.Header.Set("X-Hub-Signature", "sha1="+hex.EncodeToString(old.Sum(nil)))
 		},
-		"the old algorithm in its place": func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", "sha1="+hex.EncodeToString(old.Sum(nil))) },
-		"two signatures":                 func(r *http.Request) { r.Header.Add("X-Hub-Signature-256", sign([]byte(asked), secret)) },
-		"another secret":                 func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign([]byte(asked), "other")) },
-		"an empty secret":                func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign([]byte(asked), "")) },
-		"of nothing":                     func(r *http.Request) { r.Header.Set("X-Hub-Signature-256", sign(nil, secret)) },
+		"the old algorithm in its place": func(r *http.Request) {
+			r.Header.Set("X-Hub-Signature-256",
+				"sha1="+hex.EncodeToString(old.Sum(nil)))
+		},
+		"two signatures": func(r *http.Request) {
+			r.Header.Add("X-Hub-Signature-256",
+				sign([]byte(asked), secret))
+		},
+		"another secret": func(r *http.Request) {
+			r.Header.Set("X-Hub-Signature-256",
+				sign([]byte(asked), "other"))
+		},
+		"an empty secret": func(r *http.Request) {
+			r.Header.Set("X-Hub-Signature-256",
+				sign([]byte(asked), ""))
+		},
+		"of nothing": func(r *http.Request) {
+			r.Header.Set("X-Hub-Signature-256",
+				sign(nil, secret))
+		},
 		"digits in upper case": func(r *http.Request) {
 			r.Header.Set("X-Hub-Signature-256", "sha256="+strings.ToUpper(sign([]byte(asked), secret)[7:]))
 		},
@@ -131,9 +147,11 @@ func TestJ04_an_address_in_a_delivery_leads_nowhere(t *testing.T) {
 	const good = "https://api.github.com/repos/acme/pay/actions/runs/111/deployment_protection_rule"
 	for _, callback := range []string{
 		"http://169.254.169.254/", "https://api.github.com@evil.example/repos/acme/pay/actions/runs/111/deployment_protection_rule",
-		strings.Replace(good, "api.github.com", "api.github.com.evil.example", 1), strings.Replace(good, "https", "http", 1),
-		strings.Replace(good, "acme/pay", "acme/other", 1), strings.Replace(good, "acme/pay", "acme/pay/..", 1), good + "?x=1", good + "/..",
-		strings.Replace(good, "111", "0", 1), strings.Replace(good, "111", "0111", 1), strings.Replace(good, "111", "-1", 1),
+		strings.Replace(good, "api.github.com", "api.github.com.evil.example", 1),
+		strings.Replace(good, "https", "http", 1), strings.Replace(good, "acme/pay", "acme/other", 1),
+		strings.Replace(good, "acme/pay", "acme/pay/..", 1), good + "?x=1", good + "/..",
+		strings.Replace(good, "111", "0", 1), strings.Replace(good, "111", "0111", 1),
+		strings.Replace(good, "111", "-1", 1),
 		strings.Replace(good, "111", "99999999999999999999", 1), "",
 	} {
 		body := strings.Replace(asked, good, callback, 1)
@@ -160,7 +178,8 @@ func TestJ11_only_a_request_asks(t *testing.T) {
 }
 
 func TestJ11_a_request_that_lacks_something_is_refused(t *testing.T) {
-	for _, x := range []string{`"installation":{"id":88}`, `"deployment":{"id":5005,"sha":"9f1c","ref":"main"}`, `"environment":"production"`, `"id":7777`} {
+	for _, x := range []string{`"installation":{"id":88}`, `"deployment":{"id":5005,"sha":"9f1c","ref":"main"}`,
+		`"environment":"production"`, `"id":7777`} {
 		body := strings.Replace(asked, x, `"x":1`, 1)
 		if _, err := read(t, door(t), delivery(body)); fault.Of(err).Code != fault.Malformed {
 			t.Errorf("without %s: got %v, want E_MALFORMED", x, err)
@@ -178,7 +197,10 @@ func TestJ10_what_is_too_large_or_too_deep_is_refused(t *testing.T) {
 		t.Errorf("got %v, want E_LIMIT", err)
 	}
 	for name, edit := range map[string]func(r *http.Request){
-		"a form":                  func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") },
+		"a form": func(r *http.Request) {
+			r.Header.Set("Content-Type",
+				"application/x-www-form-urlencoded")
+		},
 		"another method":          func(r *http.Request) { r.Method = http.MethodPut },
 		"an identifier as a text": func(r *http.Request) { r.Header.Set("X-GitHub-Delivery", "a\tb c") },
 		"a name with a line":      func(r *http.Request) { r.Header.Set("X-GitHub-Event", "Ping!") },

@@ -67,7 +67,8 @@ func (h *gatehouse) refused(t *testing.T, c fault.Code) {
 func TestJ01_what_the_platform_sends_is_read(t *testing.T) {
 	h := newGatehouse(t, "hook-good")
 	came := h.lab.Waits(t, h.name, 31, "production", nil)
-	if len(h.errs) != 0 || len(h.read) != 1 || h.read[0].Waits == nil || came.Deliveries[0].Status != http.StatusAccepted {
+	if len(h.errs) != 0 || len(h.read) != 1 || h.read[0].Waits == nil ||
+		came.Deliveries[0].Status != http.StatusAccepted {
 		t.Fatalf("read %+v, refused %v", h.read, h.errs)
 	}
 	d := h.read[0]

@@ -1,7 +1,8 @@
 // Package keep is the only room that knows SQL: what a server remembers, in SQLite or PostgreSQL, with one code path.
 //
-// Rows and the leaves of the ledger that are about them are written in one transaction, so both are there or neither is. It refuses to
-// start on a database that a newer server has migrated, and to let two servers write one SQLite file. It decides nothing.
+// Rows and the leaves of the ledger that are about them are written in one transaction, so both are there or neither
+// is. It refuses to start on a database that a newer server has migrated, and to let two servers write one SQLite file.
+// It decides nothing.
 package keep
 
 import (
@@ -41,8 +42,8 @@ func (s *Store) PostgreSQL() bool { return s.Listen != nil }
 // connections of one server to PostgreSQL.
 const connections = 10
 
-// Open opens sqlite:PATH, or a PostgreSQL by its URL, and migrates it. Of several servers that start together on an empty database
-// all come up.
+// Open opens sqlite:PATH, or a PostgreSQL by its URL, and migrates it. Of several servers that start together on an
+// empty database all come up.
 func Open(ctx context.Context, url string) (*Store, error) {
 	s, err := open(ctx, url)
 	if err != nil {
@@ -73,14 +74,16 @@ func open(ctx context.Context, url string) (*Store, error) {
 	s := &Store{DB: db, Listen: pool}
 	if err := db.PingContext(ctx); err != nil {
 		s.Close()
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "start PostgreSQL, and let this user in", "the database does not answer: %w", withoutSecret(err, url))
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "start PostgreSQL, and let this user in",
+			"the database does not answer: %w", withoutSecret(err, url))
 	}
 	return s, nil
 }
 
 // misnamed is the fault of a URL. The driver's error could quote its password.
 func misnamed(error) error {
-	return fault.New(fault.Usage, fault.Config, "write sqlite:/PATH, or postgres://USER@HOST/DATABASE", "the database's URL cannot be read")
+	return fault.New(fault.Usage, fault.Config, "write sqlite:/PATH, or postgres://USER@HOST/DATABASE",
+		"the database's URL cannot be read")
 }
 
 func withoutSecret(err error, url string) error {
@@ -91,13 +94,16 @@ func withoutSecret(err error, url string) error {
 func openSQLite(path string) (*Store, error) {
 	lock, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "name a file in a directory that the server may write to", "opening the database: %w", fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "name a file in a directory that the server may write to",
+			"opening the database: %w", fault.Cause(err))
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
-		return nil, fault.New(fault.Usage, fault.Config, "stop the other server, or use PostgreSQL for several", "another server has %q open", path)
+		return nil, fault.New(fault.Usage, fault.Config, "stop the other server, or use PostgreSQL for several",
+			"another server has %q open", path)
 	}
-	// A transaction takes the lock of writers when it begins, and waits for it; else it could fail where it first writes.
+	// A transaction takes the lock of writers when it begins, and waits for it; else it could fail where it first
+	// writes.
 	db, err := sql.Open("sqlite", "file:"+path+"?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)")
 	if err != nil {
 		_ = lock.Close()
@@ -132,7 +138,9 @@ func (s *Store) Alone(ctx context.Context, f func() error) error {
 	if _, err := c.ExecContext(ctx, `select pg_advisory_lock($1)`, key); err != nil {
 		return fault.Errorf("waiting for other servers: %w", err)
 	}
-	defer func() { _, _ = c.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock($1)`, key) }() // or it ends with the connection
+	defer func() { // or it ends with the connection
+		_, _ = c.ExecContext(context.WithoutCancel(ctx), `select pg_advisory_unlock($1)`, key)
+	}()
 	return f()
 }
 
@@ -159,7 +167,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 			return err
 		}
 		if len(done) > len(files) {
-			return fault.New(fault.Usage, fault.Config, "use the newer server: migrations go forward alone", "the database has migration %d, and this server knows %d", len(done), len(files))
+			return fault.New(fault.Usage, fault.Config, "use the newer server: migrations go forward alone",
+				"the database has migration %d, and this server knows %d", len(done), len(files))
 		}
 		for i, f := range files {
 			text, err := migrations.ReadFile("migrations/" + f.Name())
@@ -170,7 +179,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 			digest := hex.EncodeToString(sum[:])
 			if i < len(done) {
 				if done[i] != digest {
-					return fault.New(fault.Usage, fault.Config, "use the server that made this database", "migration %d of the database is another one than this server's", i+1)
+					return fault.New(fault.Usage, fault.Config, "use the server that made this database",
+						"migration %d of the database is another one than this server's", i+1)
 				}
 				continue
 			}
@@ -204,13 +214,15 @@ func (s *Store) step(ctx context.Context, n int, text, digest string) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback() }() // nothing, after the commit
-	for _, statement := range slices.DeleteFunc(strings.Split(text, ";"), func(t string) bool { return strings.TrimSpace(t) == "" }) {
+	empty := func(t string) bool { return strings.TrimSpace(t) == "" }
+	for _, statement := range slices.DeleteFunc(strings.Split(text, ";"), empty) {
 		if _, err := tx.ExecContext(ctx, s.dialect(statement)); err != nil {
 			first, _, _ := strings.Cut(strings.TrimSpace(statement), "\n")
 			return fmt.Errorf("%w, in %q", err, first)
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `insert into migration values ($1, $2, $3)`, n, digest, time.Now().UnixMilli()); err != nil {
+	if _, err := tx.ExecContext(ctx, `insert into migration values ($1, $2, $3)`, n, digest,
+		time.Now().UnixMilli()); err != nil {
 		return err
 	}
 	return tx.Commit()

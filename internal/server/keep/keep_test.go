@@ -69,11 +69,13 @@ func app() event.Repository {
 }
 
 func waits(id int64) event.Deployment {
-	return event.Deployment{Unit: event.Unit{Repository: app(), Run: 111, Attempt: 1, Environment: "production"}, ID: id, Installation: 88, Commit: "c", Ref: "main", Asked: time.UnixMilli(1000)}
+	return event.Deployment{Unit: event.Unit{Repository: app(), Run: 111, Attempt: 1, Environment: "production"},
+		ID: id, Installation: 88, Commit: "c", Ref: "main", Asked: time.UnixMilli(1000)}
 }
 
 func leaf(run int) ledger.Leaf {
-	return ledger.Leaf{Kind: ledger.Judged, At: time.Unix(1, 0), Host: "https://github.com", Owner: "501", Repository: "7777", Name: "acme/app", About: ledger.About{Run: strconv.Itoa(run)}}
+	return ledger.Leaf{Kind: ledger.Judged, At: time.Unix(1, 0), Host: "https://github.com", Owner: "501",
+		Repository: "7777", Name: "acme/app", About: ledger.About{Run: strconv.Itoa(run)}}
 }
 
 func write(t *testing.T, s *keep.Store, f func(tx *keep.Tx) error) {
@@ -134,7 +136,8 @@ func TestJ08_a_rejection_never_becomes_an_approval(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				d := event.Decision{ID: fmt.Sprintf("%d-%d", id, n), Answer: a, At: time.Now(), Verdict: []byte("{}"), Kept: []byte("{}"), Subjects: []string{"sha256:a"}}
+				d := event.Decision{ID: fmt.Sprintf("%d-%d", id, n), Answer: a, At: time.Now(),
+					Verdict: []byte("{}"), Kept: []byte("{}"), Subjects: []string{"sha256:a"}}
 				if err := tx.Decide(w, d, n); err != nil {
 					return err
 				}
@@ -180,7 +183,10 @@ func TestG11_what_was_rolled_back_is_in_no_ledger(t *testing.T) {
 		key, signer := ledgerKey(t)
 		write(t, s, func(tx *keep.Tx) error { _, err := tx.Append(leaf(1), leaf(2)); return err })
 		failed := errors.New("on purpose")
-		if err := s.Write(t.Context(), func(tx *keep.Tx) error { _, _ = tx.Append(leaf(3)); return failed }); !errors.Is(err, failed) {
+		if err := s.Write(t.Context(), func(tx *keep.Tx) error {
+			_, _ = tx.Append(leaf(3))
+			return failed
+		}); !errors.Is(err, failed) {
 			t.Fatal(err)
 		}
 		write(t, s, func(tx *keep.Tx) error { _, err := tx.Append(leaf(4)); return err })
@@ -201,7 +207,10 @@ func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 		for w := range writers {
 			wg.Go(func() {
 				for i := range each {
-					if err := s.Write(context.Background(), func(tx *keep.Tx) error { _, err := tx.Append(leaf(w*each + i)); return err }); err != nil {
+					if err := s.Write(context.Background(), func(tx *keep.Tx) error {
+						_, err := tx.Append(leaf(w*each + i))
+						return err
+					}); err != nil {
 						t.Error(err)
 					}
 				}
@@ -215,7 +224,8 @@ func TestG11_leaves_of_many_writers_are_one_ledger(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if sum := exported(t, s, key, signer, kept...); sum.Checkpoint.Size != writers*each || sum.Kinds[ledger.Judged] != writers*each {
+		if sum := exported(t, s, key, signer, kept...); sum.Checkpoint.Size != writers*each ||
+			sum.Kinds[ledger.Judged] != writers*each {
 			t.Errorf("got %+v", sum)
 		}
 		old, err := ledger.Open(kept[0], []string{key})
@@ -328,7 +338,8 @@ func TestJ08_a_database_of_a_newer_server_is_refused(t *testing.T) {
 }
 
 func TestO02_a_password_is_in_no_error(t *testing.T) {
-	for _, url := range []string{"postgres://user:hunter22@127.0.0.1:1/x?connect_timeout=1", "postgres://user:hunter22@127.0.0.1:port/x"} {
+	for _, url := range []string{"postgres://user:hunter22@127.0.0.1:1/x?connect_timeout=1",
+		"postgres://user:hunter22@127.0.0.1:port/x"} {
 		_, err := keep.Open(t.Context(), url)
 		if err == nil || strings.Contains(err.Error(), "hunter22") {
 			t.Errorf("%v", err)
@@ -338,7 +349,8 @@ func TestO02_a_password_is_in_no_error(t *testing.T) {
 
 func TestJ08_evidence_is_kept_once_and_found_by_run_and_by_subject(t *testing.T) {
 	both(t, func(t *testing.T, s *keep.Store) {
-		e := keep.Evidence{Repository: app(), Digest: "sha256:b", Run: 111, Attempt: 1, Type: "t", Signer: "s", At: time.UnixMilli(5), Body: []byte("{}"),
+		e := keep.Evidence{Repository: app(), Digest: "sha256:b", Run: 111, Attempt: 1, Type: "t", Signer: "s",
+			At: time.UnixMilli(5), Body: []byte("{}"),
 			About: []keep.Subject{{Digest: "sha256:a", Name: "app"}}}
 		for i, want := range []bool{true, false} {
 			write(t, s, func(tx *keep.Tx) error {

@@ -39,15 +39,16 @@ func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 			return nil, fault.Errorf("hash %d of the ledger: %w", i, err)
 		}
 		if len(b) != len(out[k]) {
-			return nil, fault.New(fault.Internal, fault.InternalError, "", "hash %d of the ledger has %d bytes", i, len(b))
+			return nil, fault.New(fault.Internal, fault.InternalError, "", "hash %d of the ledger has %d bytes", i,
+				len(b))
 		}
 		copy(out[k][:], b)
 	}
 	return out, nil
 }
 
-// Append writes leaves at the end of the ledger, and returns the place of the first. The row of the head is locked, which orders
-// those who append.
+// Append writes leaves at the end of the ledger, and returns the place of the first. The row of the head is locked,
+// which orders those who append.
 func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
 	lock := ""
 	if tx.store.PostgreSQL() {
@@ -119,7 +120,8 @@ func (s *Store) Newest(ctx context.Context) (string, error) {
 	return text, err
 }
 
-// Holds reports whether the ledger still begins with what a checkpoint is of. That a database was put back shows in this.
+// Holds reports whether the ledger still begins with what a checkpoint is of. That a database was put back shows in
+// this.
 func (s *Store) Holds(ctx context.Context, c ledger.Checkpoint) (bool, error) {
 	var size int64
 	if err := s.DB.QueryRowContext(ctx, `select size from head where one = 1`).Scan(&size); err != nil {
@@ -157,7 +159,8 @@ func (s *Store) page(ctx context.Context, from, to int64, each func(n int64, bod
 			return err
 		}
 		if n != want {
-			return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup", "leaf %d of the ledger is missing", want)
+			return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
+				"leaf %d of the ledger is missing", want)
 		}
 		if err := each(n, body); err != nil {
 			return err
@@ -168,7 +171,8 @@ func (s *Store) page(ctx context.Context, from, to int64, each func(n int64, bod
 		return err
 	}
 	if want != to {
-		return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup", "leaf %d of the ledger is missing", want)
+		return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
+			"leaf %d of the ledger is missing", want)
 	}
 	return nil
 }

@@ -81,7 +81,8 @@ const columns = `host, repository, id, owner, name, run, attempt, environment, i
 func scanWaiting(row interface{ Scan(...any) error }) (w Waiting, err error) {
 	var asked, failing int64
 	var state string
-	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment, &w.Installation,
+	err = row.Scan(&w.Host, &w.Repository.ID, &w.ID, &w.Owner, &w.Name, &w.Run, &w.Attempt, &w.Environment,
+		&w.Installation,
 		&w.Commit, &w.Ref, &asked, &state, &w.Told, &w.Notes, &failing)
 	w.Asked, w.State = time.UnixMilli(asked), State(state)
 	if failing != 0 {
@@ -139,8 +140,8 @@ func (tx *Tx) Noted(w Waiting, text string) error {
 	return err
 }
 
-// Decide keeps an answer. It is refused where one has arrived, or where the one that is kept is a rejection: a rejection never becomes
-// an approval.
+// Decide keeps an answer. It is refused where one has arrived, or where the one that is kept is a rejection: a
+// rejection never becomes an approval.
 func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
 	old, there, err := tx.decision(w)
 	if err != nil {
@@ -194,7 +195,8 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	var at, arrived int64
 	var watched int
 	var subjects, answer string
-	err = row.Scan(&d.ID, &at, &answer, &watched, &d.Code, &d.Reason, &d.Policy, &d.Input, &d.Verdict, &d.Kept, &subjects, &arrived)
+	err = row.Scan(&d.ID, &at, &answer, &watched, &d.Code, &d.Reason, &d.Policy, &d.Input, &d.Verdict, &d.Kept,
+		&subjects, &arrived)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, false, nil
 	}
@@ -205,7 +207,8 @@ func scanDecision(row *sql.Row) (d event.Decision, there bool, err error) {
 	return d, err == nil, err
 }
 
-// Released reports whether an environment was approved in a run. The platform then releases each deployment that waits there.
+// Released reports whether an environment was approved in a run. The platform then releases each deployment that waits
+// there.
 func (tx *Tx) Released(u event.Unit) (bool, error) {
 	var n int
 	err := tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision x join deployment d
@@ -222,7 +225,8 @@ func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, e
 
 // Arrived notes that the platform took an answer, or that it waits for none.
 func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) error {
-	if _, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`, at.UnixMilli(), id); err != nil {
+	if _, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`,
+		at.UnixMilli(), id); err != nil {
 		return err
 	}
 	return tx.Attempted(w, w.Attempt, state)
@@ -326,7 +330,8 @@ func (tx *Tx) Used(issuer, id string, until time.Time) (first bool, err error) {
 
 // Policy notes which policy counts for a repository, and returns the one before; "" is none.
 func (tx *Tx) Policy(r event.Repository, digest string) (before string, err error) {
-	err = tx.tx.QueryRowContext(tx.ctx, `select digest from policy where host = $1 and repository = $2`, r.Host, r.ID).Scan(&before)
+	err = tx.tx.QueryRowContext(tx.ctx, `select digest from policy where host = $1 and repository = $2`, r.Host,
+		r.ID).Scan(&before)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) || before == digest {
 		return before, err
 	}

@@ -1,5 +1,5 @@
-// Package pgtest starts a private PostgreSQL for tests, on a socket in a directory of its own. It ends with the process that started
-// it. It refuses to skip: where PostgreSQL is not installed, it says which package to install.
+// Package pgtest starts a private PostgreSQL for tests, on a socket in a directory of its own. It ends with the process
+// that started it. It refuses to skip: where PostgreSQL is not installed, it says which package to install.
 package pgtest
 
 import (
@@ -56,7 +56,8 @@ func Start(durable bool) (*Server, error) {
 			return nil, err
 		}
 	}
-	initdb := s.command("initdb", "-D", dir+"/data", "-U", "sallyport", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
+	initdb := s.command("initdb", "-D", dir+"/data", "-U", "sallyport", "-A", "trust", "-E", "UTF8",
+		"--locale=C.UTF-8", "--no-sync", "--no-instructions")
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
 	}
@@ -74,7 +75,8 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Run starts the server on its cluster, and waits until it answers.
 func (s *Server) Run(durable bool) error {
 	on := map[bool]string{true: "on", false: "off"}[durable]
-	s.cmd = s.command("postgres", "-D", s.Dir+"/data", "-k", s.Dir, "-c", "listen_addresses=", "-c", "fsync="+on, "-c", "full_page_writes="+on,
+	s.cmd = s.command("postgres", "-D", s.Dir+"/data", "-k", s.Dir, "-c", "listen_addresses=", "-c", "fsync="+on,
+		"-c", "full_page_writes="+on,
 		"-c", "recovery_init_sync_method=syncfs", "-c", "max_connections=100")
 	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGQUIT
 	log, err := os.OpenFile(s.Dir+"/log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)

@@ -1,8 +1,8 @@
-// Package push takes evidence from the runs that made it: a token proves which run asks, and a bundle is kept if it verifies under the
-// policy of that repository and is of that run.
+// Package push takes evidence from the runs that made it: a token proves which run asks, and a bundle is kept if it
+// verifies under the policy of that repository and is of that run.
 //
-// Everything that is kept follows from the verified statement and its certificate. It refuses what somebody else signed, and what the
-// policy has no use for, so that strangers fill nothing.
+// Everything that is kept follows from the verified statement and its certificate. It refuses what somebody else
+// signed, and what the policy has no use for, so that strangers fill nothing.
 package push
 
 import (
@@ -64,7 +64,8 @@ type Run struct {
 func (t *Taker) Who(ctx context.Context, token string) (Run, error) {
 	var host Host
 	claims, err := idtoken.Verify(ctx, token, idtoken.Wanted{
-		Audience: t.Audience, Now: t.Now(), Texts: []string{"jti", "repository", "repository_id", "repository_owner_id", "run_id", "run_attempt"},
+		Audience: t.Audience, Now: t.Now(), Texts: []string{"jti", "repository", "repository_id",
+			"repository_owner_id", "run_id", "run_attempt"},
 		Numbers: []string{"exp"},
 		Issuer: func(issuer string) bool {
 			i := slices.IndexFunc(t.Hosts, func(h Host) bool { return h.Issuer == issuer })
@@ -79,7 +80,8 @@ func (t *Taker) Who(ctx context.Context, token string) (Run, error) {
 		if f.Kind == fault.Unavailable {
 			return Run{}, err
 		}
-		return Run{}, fault.New(fault.Refused, fault.Authn, "ask for an ID token whose audience is "+t.Audience, "the token proves nothing here: %w", err)
+		return Run{}, fault.New(fault.Refused, fault.Authn, "ask for an ID token whose audience is "+t.Audience,
+			"the token proves nothing here: %w", err)
 	}
 	run, bad := strconv.ParseInt(claims["run_id"], 10, 64)
 	attempt, worse := strconv.Atoi(claims["run_attempt"])
@@ -87,22 +89,25 @@ func (t *Taker) Who(ctx context.Context, token string) (Run, error) {
 	if bad != nil || worse != nil || worst != nil || claims["jti"] == "" || claims["repository_id"] == "" {
 		return Run{}, fault.New(fault.Refused, fault.Authn, "ask for it in a job", "the token names no run")
 	}
-	return Run{Repository: event.Repository{Host: host.Host, ID: claims["repository_id"], Owner: claims["repository_owner_id"], Name: claims["repository"]},
+	return Run{Repository: event.Repository{Host: host.Host, ID: claims["repository_id"],
+		Owner: claims["repository_owner_id"], Name: claims["repository"]},
 		Run: run, Attempt: attempt, id: claims["jti"], issuer: claims["iss"], until: time.Unix(until, 0)}, nil
 }
 
-// Take keeps the bundles of a run, and returns how many are new. An error beside that says which bundle was refused first; what is
-// good is kept. A request counts once, by the identifier of its token.
+// Take keeps the bundles of a run, and returns how many are new. An error beside that says which bundle was refused
+// first; what is good is kept. A request counts once, by the identifier of its token.
 func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int, err error) {
 	if len(bundles) > MaxOfRequest {
-		return 0, fault.New(fault.Refused, fault.Limit, "push them in several requests", "%d bundles, want %d at most", len(bundles), MaxOfRequest)
+		return 0, fault.New(fault.Refused, fault.Limit, "push them in several requests",
+			"%d bundles, want %d at most", len(bundles), MaxOfRequest)
 	}
 	rule, err := t.Rule(who.Repository)
 	if err != nil {
 		return 0, err
 	}
 	if rule == nil {
-		return 0, fault.New(fault.Refused, fault.Policy, "name a policy for the repository in the server's configuration", "there is none for it")
+		return 0, fault.New(fault.Refused, fault.Policy,
+			"name a policy for the repository in the server's configuration", "there is none for it")
 	}
 	verifiers, _, err := t.Trust(ctx, rule).Of(rule.Policy)
 	if err != nil {
@@ -124,7 +129,8 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 	err = t.Keep.Write(ctx, func(tx *keep.Tx) error {
 		if first, err := tx.Used(who.issuer, who.id, who.until); err != nil || !first {
 			if err == nil {
-				err = fault.New(fault.Refused, fault.Authn, "ask for another token for each request", "the token was used before")
+				err = fault.New(fault.Refused, fault.Authn, "ask for another token for each request",
+					"the token was used before")
 			}
 			return err
 		}
@@ -142,7 +148,8 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 				continue
 			}
 			if fresh++; n+fresh > MaxOfRun {
-				return fault.New(fault.Refused, fault.Limit, "attest in several runs", "the run pushes more than %d bundles", MaxOfRun)
+				return fault.New(fault.Refused, fault.Limit, "attest in several runs",
+					"the run pushes more than %d bundles", MaxOfRun)
 			}
 			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
 				return err
@@ -159,7 +166,8 @@ func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
 		kind = ledger.Approved
 	}
 	l := ledger.Leaf{Kind: kind, At: now, Host: e.Host, Owner: e.Owner, Repository: e.ID, Name: e.Name,
-		About: ledger.About{Run: strconv.FormatInt(e.Run, 10), Attempt: e.Attempt, Type: e.Type, Signer: e.Signer, Evidence: e.Digest}}
+		About: ledger.About{Run: strconv.FormatInt(e.Run, 10), Attempt: e.Attempt, Type: e.Type, Signer: e.Signer,
+			Evidence: e.Digest}}
 	const most = 100
 	for _, s := range e.About[:min(len(e.About), most)] {
 		l.About.Subjects = append(l.About.Subjects, s.Digest)
@@ -192,14 +200,17 @@ func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (kee
 	attempt, of := strings.CutPrefix(s.Run, run)
 	n, bad := strconv.Atoi(attempt)
 	if s.RepositoryID != who.ID || !of || bad != nil || n > who.Attempt {
-		return keep.Evidence{}, fault.New(fault.Refused, fault.Identity, "push it in the run that signed it", "the certificate is of the run %q of repository %q, and run %d of repository %s pushes it",
+		return keep.Evidence{}, fault.New(fault.Refused, fault.Identity, "push it in the run that signed it",
+			"the certificate is of the run %q of repository %q, and run %d of repository %s pushes it",
 			s.Run, s.RepositoryID, who.Run, who.ID)
 	}
 	st, ok := v.Statement()
 	if !ok {
-		return keep.Evidence{}, fault.New(fault.Refused, fault.Unsupported, "", "a signature over a file, want one over a statement")
+		return keep.Evidence{}, fault.New(fault.Refused, fault.Unsupported, "",
+			"a signature over a file, want one over a statement")
 	}
-	e := keep.Evidence{Repository: who.Repository, Digest: subject.Sum(raw).String(), Run: who.Run, Attempt: n, Type: st.PredicateType, Signer: s.SAN, At: v.Time(), Body: raw}
+	e := keep.Evidence{Repository: who.Repository, Digest: subject.Sum(raw).String(), Run: who.Run, Attempt: n,
+		Type: st.PredicateType, Signer: s.SAN, At: v.Time(), Body: raw}
 	for _, d := range st.Subject {
 		for _, x := range d.Digests() {
 			if strings.HasPrefix(x.String(), "sha256:") {

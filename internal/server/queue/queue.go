@@ -1,8 +1,8 @@
-// Package queue is the only room that knows River: jobs that are written in the transaction of the rows that they are about, and that
-// another server takes up where one has died.
+// Package queue is the only room that knows River: jobs that are written in the transaction of the rows that they are
+// about, and that another server takes up where one has died.
 //
-// A job holds keys, and never a token or a body. It refuses to be the truth: jobs are deleted, and the rows of the store say what was
-// decided.
+// A job holds keys, and never a token or a body. It refuses to be the truth: jobs are deleted, and the rows of the
+// store say what was decided.
 package queue
 
 import (
@@ -33,7 +33,8 @@ type Ask struct {
 // Kind is the job's name in the queue.
 func (Ask) Kind() string { return "ask" }
 
-// sweep is the job that looks for deployments that nobody told the server of, and for jobs that are lost. One server does it.
+// sweep is the job that looks for deployments that nobody told the server of, and for jobs that are lost. One server
+// does it.
 type sweep struct{}
 
 func (sweep) Kind() string { return "sweep" }
@@ -48,7 +49,8 @@ const (
 	workers  = 20
 )
 
-// Work is what the jobs do. The error of Decide says that it has to be done again; after says when, where that is known.
+// Work is what the jobs do. The error of Decide says that it has to be done again; after says when, where that is
+// known.
 type Work struct {
 	Decide func(ctx context.Context, a Ask) (after time.Duration, err error)
 	Sweep  func(ctx context.Context) error
@@ -104,8 +106,10 @@ func migrate(ctx context.Context, s *keep.Store) error {
 
 // Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough.
 func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
-	unended := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
-	_, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unended}})
+	unended := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
+		rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
+	once := river.UniqueOpts{ByArgs: true, ByState: unended}
+	_, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
 	return err
 }
 

@@ -114,11 +114,13 @@ func key(args []string, stdout, stderr io.Writer) error {
 	}
 	private, public, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus", "the name %q cannot be one of a ledger", name)
+		return fault.New(fault.Usage, fault.Config, "name it without a space and a plus",
+			"the name %q cannot be one of a ledger", name)
 	}
 	w, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten", "writing the key: %w", fault.Cause(err))
+		return fault.New(fault.Usage, fault.Config, "name a new file: a key is never overwritten",
+			"writing the key: %w", fault.Cause(err))
 	}
 	_, err = io.WriteString(w, private+"\n")
 	if err = errors.Join(err, w.Close()); err != nil {
@@ -155,7 +157,8 @@ func serving(args []string, stderr io.Writer) error {
 		return err
 	}
 	if config == "" {
-		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml", "the configuration is not named")
+		return fault.New(fault.Usage, fault.Config, "sallyport-server --config server.yaml",
+			"the configuration is not named")
 	}
 	c, err := serve.ReadConfig(config)
 	if err != nil {
@@ -170,7 +173,8 @@ func serving(args []string, stderr io.Writer) error {
 	}
 	l, err := net.Listen("tcp", c.Listen)
 	if err != nil {
-		return fault.New(fault.Usage, fault.Config, "let listen name an address that is free", "listening: %w", fault.Cause(err))
+		return fault.New(fault.Usage, fault.Config, "let listen name an address that is free", "listening: %w",
+			fault.Cause(err))
 	}
 	reload := make(chan os.Signal, 1)
 	signal.Notify(reload, syscall.SIGHUP)

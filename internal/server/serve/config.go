@@ -42,7 +42,8 @@ type Host struct {
 	line    int
 }
 
-// A Policy is a policy file, and the repositories that it is for. A repository is named by its number, or by that of its owner.
+// A Policy is a policy file, and the repositories that it is for. A repository is named by its number, or by that of
+// its owner.
 type Policy struct {
 	Host         string
 	File         string
@@ -134,7 +135,8 @@ func (r *configReader) numbers(n *yamlnode.Node, what string) (all []string) {
 func ReadConfig(path string) (*Config, error) {
 	raw, err := file.Read(path, MaxConfig)
 	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "name the file with --config", "reading %q: %w", path, fault.Cause(err))
+		return nil, fault.New(fault.Usage, fault.Config, "name the file with --config", "reading %q: %w", path,
+			fault.Cause(err))
 	}
 	return parseConfig(path, raw)
 }
@@ -142,7 +144,8 @@ func ReadConfig(path string) (*Config, error) {
 func parseConfig(path string, raw []byte) (*Config, error) {
 	r := &configReader{file: path}
 	const depth, tokens, keys, nodes = 10, 100_000, 100, 200_000
-	doc, err := yamlnode.Parse(raw, yamlnode.Options{Plain: true, Limits: yamlnode.Limits{Bytes: MaxConfig, Depth: depth, Tokens: tokens, Keys: keys, Nodes: nodes}})
+	doc, err := yamlnode.Parse(raw, yamlnode.Options{Plain: true,
+		Limits: yamlnode.Limits{Bytes: MaxConfig, Depth: depth, Tokens: tokens, Keys: keys, Nodes: nodes}})
 	if err != nil {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", path, err)
 	}
@@ -152,12 +155,15 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 	for _, n := range doc.Odd {
 		r.complain(n, "anchors, aliases and tags are not read")
 	}
-	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms", "policies", "missing-evidence")
+	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms",
+		"policies", "missing-evidence")
 	if v := r.text(m["version"], "version", true); v != "" && v != "1" {
 		r.complain(m["version"], "version %q, want 1", v)
 	}
-	c := &Config{dir: filepath.Dir(path), URL: strings.TrimSuffix(r.text(m["url"], "url", true), "/"), Listen: defaultListen, Database: r.text(m["database"], "database", true), Missing: defaultMissing}
-	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Path != "" || u.User != nil || u.Scheme != "https" && !loopback(u)) {
+	c := &Config{dir: filepath.Dir(path), URL: strings.TrimSuffix(r.text(m["url"], "url", true), "/"),
+		Listen: defaultListen, Database: r.text(m["database"], "database", true), Missing: defaultMissing}
+	if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Host == "" || u.Path != "" || u.User != nil ||
+		u.Scheme != "https" && !loopback(u)) {
 		r.complain(m["url"], "url %q, want https and a host alone", c.URL)
 	}
 	if n := m["listen"]; n != nil {
@@ -202,8 +208,10 @@ func loopback(u *url.URL) bool {
 
 func (r *configReader) host(n *yamlnode.Node) Host {
 	m := r.fields(n, "a platform", "host", "api", "app", "key", "webhook-secret", "webhook-secret-before", "issuer")
-	h := Host{Host: strings.TrimSuffix(r.text(m["host"], "host", true), "/"), API: r.text(m["api"], "api", false), App: r.text(m["app"], "app", true),
-		Key: r.text(m["key"], "key", true), Issuer: r.text(m["issuer"], "issuer", false), Secrets: []string{r.text(m["webhook-secret"], "webhook-secret", true)}}
+	h := Host{Host: strings.TrimSuffix(r.text(m["host"], "host", true), "/"), API: r.text(m["api"], "api", false),
+		App: r.text(m["app"], "app", true), Key: r.text(m["key"], "key", true),
+		Issuer:  r.text(m["issuer"], "issuer", false),
+		Secrets: []string{r.text(m["webhook-secret"], "webhook-secret", true)}}
 	if before := r.text(m["webhook-secret-before"], "webhook-secret-before", false); before != "" {
 		h.Secrets = append(h.Secrets, before)
 	}
@@ -215,7 +223,8 @@ func (r *configReader) host(n *yamlnode.Node) Host {
 
 func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 	m := r.fields(n, "a policy", "host", "file", "sha256", "repositories", "owners")
-	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", true), SHA256: r.text(m["sha256"], "sha256", false),
+	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", true),
+		SHA256:       r.text(m["sha256"], "sha256", false),
 		Repositories: r.numbers(m["repositories"], "repositories"), Owners: r.numbers(m["owners"], "owners")}
 	if p.Host == "" && len(hosts) == 1 {
 		p.Host = hosts[0].Host
@@ -240,14 +249,16 @@ func (r *configReader) twice(c *Config) {
 	seen := map[string]int{}
 	for _, h := range c.Hosts {
 		if line, is := seen[h.Host]; is {
-			r.bad = append(r.bad, fmt.Sprintf("%s:%d: the platform %s stands in line %d already", r.file, h.line, h.Host, line))
+			r.bad = append(r.bad, fmt.Sprintf("%s:%d: the platform %s stands in line %d already", r.file, h.line,
+				h.Host, line))
 		}
 		seen[h.Host] = h.line
 	}
 	for _, p := range c.Policies {
 		for _, key := range slices.Concat(keys("repository", p.Host, p.Repositories), keys("owner", p.Host, p.Owners)) {
 			if line, is := seen[key]; is {
-				r.bad = append(r.bad, fmt.Sprintf("%s:%d: %s has a policy in line %d already", r.file, p.line, key, line))
+				r.bad = append(r.bad, fmt.Sprintf("%s:%d: %s has a policy in line %d already", r.file, p.line, key,
+					line))
 			}
 			seen[key] = p.line
 		}
@@ -285,7 +296,8 @@ func (c *Config) secret(name, what string) ([]byte, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "%s: %w", what, fault.Cause(err))
 	}
 	if b = []byte(strings.TrimRight(string(b), "\r\n")); len(b) == 0 {
-		return nil, fault.New(fault.Usage, fault.Config, "put a secret of 32 random bytes or more into it", "%s %q is empty", what, path)
+		return nil, fault.New(fault.Usage, fault.Config, "put a secret of 32 random bytes or more into it",
+			"%s %q is empty", what, path)
 	}
 	return b, nil
 }

@@ -1,7 +1,7 @@
 // Package serve is the running server: configuration, listeners, health, drain.
 //
-// It wires the other rooms together and decides nothing. A panic of a handler answers 500 and ends no other request. No secret is in a
-// log: what people hand over is read from files.
+// It wires the other rooms together and decides nothing. A panic of a handler answers 500 and ends no other request. No
+// secret is in a log: what people hand over is read from files.
 package serve
 
 import (
@@ -69,7 +69,8 @@ type door struct {
 	app *github.App
 }
 
-// Open opens the database and reads every file that the configuration names. What is wrong is told before anything is served.
+// Open opens the database and reads every file that the configuration names. What is wrong is told before anything is
+// served.
 func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Server, error) {
 	s := &Server{Config: c, Version: version, Now: time.Now, Log: log}
 	if err := s.hosts(); err != nil {
@@ -85,7 +86,8 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 		return nil, err
 	}
 	if s.signer, err = note.NewSigner(string(key)); err != nil || s.signer.Name() != c.Origin {
-		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin, "the ledger's key is not one of the ledger %q", c.Origin)
+		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin,
+			"the ledger's key is not one of the ledger %q", c.Origin)
 	}
 	if c.Read != "" {
 		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
@@ -126,7 +128,8 @@ func (s *Server) hosts() error {
 }
 
 func (s *Server) wire(ctx context.Context) error {
-	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log, Program: "sallyport-server " + s.Version, URL: s.Config.URL,
+	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log,
+		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
 	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now}
 	for _, h := range s.Config.Hosts {
@@ -178,7 +181,9 @@ func readRule(c *Config, p Policy) (*decide.Rule, error) {
 		return nil, fault.New(fault.Usage, fault.Config, "", "the policy %q: %w", p.File, fault.Cause(err))
 	}
 	if got := subject.Sum(raw).Hex(); p.SHA256 != "" && p.SHA256 != got {
-		return nil, fault.New(fault.Refused, fault.Policy, "find out who changed the policy, or name what it has to be now", "the policy %q has digest %s, and the configuration pins %s", p.File, got, p.SHA256)
+		return nil, fault.New(fault.Refused, fault.Policy,
+			"find out who changed the policy, or name what it has to be now",
+			"the policy %q has digest %s, and the configuration pins %s", p.File, got, p.SHA256)
 	}
 	read, err := policy.Read(raw, p.File, forges.Words())
 	if err != nil {
@@ -187,11 +192,13 @@ func readRule(c *Config, p Policy) (*decide.Rule, error) {
 	dir := filepath.Dir(path)
 	return &decide.Rule{Policy: read, Source: raw, File: p.File, Beside: func(name string, most int64) ([]byte, error) {
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
-			return nil, fault.New(fault.Refused, fault.Path, "", "the policy names the file %q, which is not beside it", name)
+			return nil, fault.New(fault.Refused, fault.Path, "",
+				"the policy names the file %q, which is not beside it", name)
 		}
 		b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
 		if err != nil {
-			return nil, fault.New(fault.Usage, fault.Config, "", "the file %q beside the policy: %w", name, fault.Cause(err))
+			return nil, fault.New(fault.Usage, fault.Config, "", "the file %q beside the policy: %w", name,
+				fault.Cause(err))
 		}
 		return b, nil
 	}}, nil
@@ -221,7 +228,8 @@ func (s *Server) Reload(c *Config) error {
 func (s *Server) trust(ctx context.Context, r *decide.Rule) *gate.Trust {
 	return &gate.Trust{File: r.File, Beside: r.Beside, Require: func(name string) sigstore.Requirements { return forges.Profiles()[name].Require },
 		Instance: func(name string) (*sigstore.TrustedRoot, error) {
-			return forges.Profiles()[name].TrustedRoot(ctx, sigstore.TUF{Now: s.Now(), Cache: filepath.Join(s.Config.dir, "tuf")})
+			return forges.Profiles()[name].TrustedRoot(ctx,
+				sigstore.TUF{Now: s.Now(), Cache: filepath.Join(s.Config.dir, "tuf")})
 		}}
 }
 
@@ -320,7 +328,8 @@ func (s *Server) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// maxHeld is how many bytes of bodies are in memory at once, whoever sends them: a slow sender takes what it has sent, and no place.
+// maxHeld is how many bytes of bodies are in memory at once, whoever sends them: a slow sender takes what it has sent,
+// and no place.
 const maxHeld = 64 << 20
 
 // bounded is a body that counts towards the bytes that all bodies hold.
@@ -400,11 +409,12 @@ func (s *Server) begun(tx *keep.Tx, d *event.Deployment) error {
 	if released, err := tx.Released(d.Unit); err != nil || released {
 		return err
 	}
-	s.Log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off", "host", d.Host,
-		"repository", d.Repository.ID, "run", d.Run, "deployment", d.ID)
-	_, err = tx.Append(ledger.Leaf{Kind: ledger.Bypassed, At: s.Now(), Host: d.Host, Owner: d.Owner, Repository: d.Repository.ID, Name: d.Name,
-		About: ledger.About{Run: strconv.FormatInt(d.Run, 10), Attempt: d.Attempt, Environment: d.Environment, Commit: d.Commit,
-			Deployment: strconv.FormatInt(d.ID, 10)}})
+	s.Log.Error("a deployment began without an approval: somebody passed the rule by, or switched it off",
+		"host", d.Host, "repository", d.Repository.ID, "run", d.Run, "deployment", d.ID)
+	_, err = tx.Append(ledger.Leaf{Kind: ledger.Bypassed, At: s.Now(), Host: d.Host, Owner: d.Owner,
+		Repository: d.Repository.ID, Name: d.Name, About: ledger.About{
+			Run: strconv.FormatInt(d.Run, 10), Attempt: d.Attempt, Environment: d.Environment,
+			Commit: d.Commit, Deployment: strconv.FormatInt(d.ID, 10)}})
 	return err
 }
 
@@ -450,7 +460,8 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 	fresh, err := s.taker.Take(r.Context(), who, bundles)
 	if err != nil {
 		f := fault.Of(err)
-		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "kept", fresh, "code", f.Code, "reason", fault.Bound(f.Error()))
+		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "kept", fresh, "code", f.Code,
+			"reason", fault.Bound(f.Error()))
 		status := http.StatusUnprocessableEntity
 		switch {
 		case f.Code == fault.Authn:
@@ -532,7 +543,8 @@ func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	defer s.keep.Close()
 	err := s.keep.Write(ctx, func(tx *keep.Tx) error {
-		_, err := tx.Append(ledger.Leaf{Kind: ledger.Started, At: s.Now(), About: ledger.About{Program: "sallyport-server " + s.Version}})
+		_, err := tx.Append(ledger.Leaf{Kind: ledger.Started, At: s.Now(),
+			About: ledger.About{Program: "sallyport-server " + s.Version}})
 		return err
 	})
 	if err != nil {
@@ -544,7 +556,8 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		return fault.Errorf("starting the queue: %w", err)
 	}
 	const head, whole, idle = 5 * time.Second, 30 * time.Second, time.Minute
-	h := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: head, ReadTimeout: whole, WriteTimeout: whole, IdleTimeout: idle, MaxHeaderBytes: 32 << 10,
+	h := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: head, ReadTimeout: whole, WriteTimeout: whole,
+		IdleTimeout: idle, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(l) }()

@@ -96,11 +96,13 @@ func newWorld(t *testing.T, database, missing string) *world {
 	t.Helper()
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(t.Name())) // it never fails
-	w := &world{T: t, lab: labtest.Shared(t), repo: fmt.Sprintf("acme/w%d", h.Sum32()), id: h.Sum32()%1_000_000 + 1000, dir: t.TempDir(), database: database, missing: missing}
+	w := &world{T: t, lab: labtest.Shared(t), repo: fmt.Sprintf("acme/w%d", h.Sum32()),
+		id: h.Sum32()%1_000_000 + 1000, dir: t.TempDir(), database: database, missing: missing}
 	if w.database == "" {
 		w.database = "sqlite:" + filepath.Join(w.dir, "server.db")
 	}
-	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242, "protected": []string{"production"}})
+	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242,
+		"protected": []string{"production"}})
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +151,8 @@ func (w *world) configure() {
 	w.write("app.pem", string(w.app.Key))
 	w.write("webhook.secret", w.app.Secret)
 	w.write("read.token", "reads-the-ledger-of-this-test")
-	out, err := exec.Command(filepath.Join(programs, "sallyport-server"), "key", "--name", "sallyport.example/ledger", "--out", filepath.Join(w.dir, "ledger.key")).Output()
+	out, err := exec.Command(filepath.Join(programs, "sallyport-server"), "key", "--name",
+		"sallyport.example/ledger", "--out", filepath.Join(w.dir, "ledger.key")).Output()
 	if err != nil {
 		w.Fatal(err)
 	}
@@ -253,7 +256,8 @@ func (w *world) until(what string, is func() bool) {
 // run makes a run at the platform that has not ended.
 func (w *world) run(run int64) {
 	w.Helper()
-	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run), map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
+	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run),
+		map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
 }
 
 const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
@@ -261,14 +265,18 @@ const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
 // attests signs provenance of a file in a run, and pushes it to a server. It returns what it printed and the bundle.
 func (w *world) attests(run int64, server string, more map[string]any) (said, bundle string) {
 	w.Helper()
-	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id), "run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
+	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id),
+		"run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
 	maps.Copy(claims, more)
 	job := w.lab.As(w, "github", claims)
 	dir := w.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "app"), []byte("built by run "+strconv.FormatInt(run, 10)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "app"), []byte("built by run "+strconv.FormatInt(run, 10)),
+		0o600); err != nil {
 		w.Fatal(err)
 	}
-	args := []string{"attest", "--signing-config", w.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root", w.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--authority", w.lab.Env["SALLYPORT_LAB_AUTHORITY"], "--store", "dir:kept", "app"}
+	args := []string{"attest", "--signing-config", w.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root",
+		w.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--authority", w.lab.Env["SALLYPORT_LAB_AUTHORITY"], "--store", "dir:kept",
+		"app"}
 	if server != "" {
 		args = slices.Insert(args, 1, "--server", server)
 	}
@@ -365,7 +373,8 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 		w.starts()
 		w.run(11)
 		w.run(12)
-		if out, _ := w.attests(11, w.url, nil); !strings.Contains(out, "pushed    1 bundle to "+w.url+", 1 of them new") {
+		if out, _ := w.attests(11, w.url, nil); !strings.Contains(out,
+			"pushed    1 bundle to "+w.url+", 1 of them new") {
 			w.Errorf("attest says\n%s", out)
 		}
 		for _, run := range []int64{11, 12} {
@@ -383,14 +392,16 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 			Outcome    string
 			Judgements []struct{ Subject struct{ Name string } } `json:"subjects"`
 		}
-		if err := json.Unmarshal([]byte(verdict), &said); err != nil || status != http.StatusOK || said.Outcome != "allow" || said.Judgements[0].Subject.Name != "app" {
+		if err := json.Unmarshal([]byte(verdict), &said); err != nil || status != http.StatusOK ||
+			said.Outcome != "allow" || said.Judgements[0].Subject.Name != "app" {
 			w.Errorf("the verdict: status %d, %+v, %v", status, said, err)
 		}
 		if status, _ := w.get("/v1/decisions/00000000000000000000000000000000", ""); status != http.StatusNotFound {
 			w.Errorf("a decision that is not there: status %d", status)
 		}
 		comment = w.answered(12, "rejected") // after the time for missing evidence
-		if !strings.Contains(comment, "E_EVIDENCE_MISSING: the run has pushed no evidence") || !strings.Contains(comment, "server: "+w.url) {
+		if !strings.Contains(comment, "E_EVIDENCE_MISSING: the run has pushed no evidence") ||
+			!strings.Contains(comment, "server: "+w.url) {
 			w.Errorf("the reason is %q", comment)
 		}
 		notes := slices.DeleteFunc(w.lab.Answers(w, w.repo, 12), func(a labtest.Answer) bool { return a.State != "" })
@@ -399,7 +410,8 @@ func TestG04_the_platform_asks_and_is_answered(t *testing.T) {
 		}
 		w.until("both answers are in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
 		s := w.ledger()
-		if s.Kinds[ledger.Attested] != 1 || s.Kinds[ledger.Judged] != 2 || s.Kinds[ledger.Answered] != 2 || s.Kinds[ledger.Started] != 1 {
+		if s.Kinds[ledger.Attested] != 1 || s.Kinds[ledger.Judged] != 2 || s.Kinds[ledger.Answered] != 2 ||
+			s.Kinds[ledger.Started] != 1 {
 			w.Errorf("the ledger has %v", s.Kinds)
 		}
 		if status, _ := w.get("/v1/ledger/export", "guessed"); status != http.StatusNotFound {
@@ -453,13 +465,15 @@ func TestJ08_a_server_that_is_killed_loses_nothing(t *testing.T) {
 // push hands bundles over.
 func (w *world) push(token string, bundles ...string) (int, string) {
 	w.Helper()
-	return w.asks(http.MethodPost, "/v1/evidence", token, strings.NewReader(`{"bundles":[`+strings.Join(bundles, ",")+`]}`))
+	return w.asks(http.MethodPost, "/v1/evidence", token,
+		strings.NewReader(`{"bundles":[`+strings.Join(bundles, ",")+`]}`))
 }
 
 // token is one of a run for the server.
 func (w *world) token(run int64, more map[string]any) string {
 	w.Helper()
-	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id), "run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
+	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id),
+		"run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
 	maps.Copy(claims, more)
 	return w.lab.GitHubToken(w, w.url, claims)
 }
@@ -471,6 +485,7 @@ func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 	w.run(51)
 	_, bundle := w.attests(51, "", nil)
 	_, later := w.attests(51, "", map[string]any{"run_attempt": "2"})
+	_, named := w.attests(51, "", map[string]any{"repository_id": "1"}) // it had the name before
 	once := w.token(51, nil)
 	for _, x := range []struct {
 		what, token, bundle string
@@ -482,9 +497,13 @@ func TestE13_a_run_pushes_what_it_signed_itself(t *testing.T) {
 		{"a token that nobody signed", once[:len(once)-5] + "AAAAA", bundle, http.StatusUnauthorized, "E_AUTHN"},
 		{"an earlier attempt", w.token(51, nil), later, http.StatusUnprocessableEntity, "E_IDENTITY"},
 		{"another run", w.token(52, nil), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
-		{"another repository", w.token(51, map[string]any{"repository_id": "1", "repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_POLICY"},
-		{"its own number and another name", w.token(51, map[string]any{"repository": "acme/other"}), bundle, http.StatusUnprocessableEntity, "E_IDENTITY"},
-		{"a bundle that was changed", w.token(51, nil), strings.Replace(bundle, `"payload":"e`, `"payload":"f`, 1), http.StatusUnprocessableEntity, "E_"},
+		{"another repository", w.token(51, map[string]any{"repository_id": "1", "repository": "acme/other"}),
+			bundle, http.StatusUnprocessableEntity, "E_POLICY"},
+		{"a repository that had the name before", w.token(51, nil), named, http.StatusUnprocessableEntity, "E_IDENTITY"},
+		{"its own number and another name", w.token(51, map[string]any{"repository": "acme/other"}), bundle,
+			http.StatusUnprocessableEntity, "E_IDENTITY"},
+		{"a bundle that was changed", w.token(51, nil), strings.Replace(bundle, `"payload":"e`, `"payload":"f`, 1),
+			http.StatusUnprocessableEntity, "E_"},
 		{"no bundle", w.token(51, nil), "7", http.StatusUnprocessableEntity, "E_MALFORMED"},
 		{"the run itself", once, bundle, http.StatusOK, `"kept":1`},
 		{"the same token again", once, bundle, http.StatusUnauthorized, "E_AUTHN"},
@@ -509,7 +528,8 @@ func TestJ08_of_two_servers_one_is_killed_and_the_other_answers(t *testing.T) {
 	first := w.starts()
 	other := *w
 	other.dir = t.TempDir()
-	for _, name := range []string{"trusted_root.json", "policy.yaml", "app.pem", "webhook.secret", "read.token", "ledger.key", "server.yaml"} {
+	for _, name := range []string{"trusted_root.json", "policy.yaml", "app.pem", "webhook.secret", "read.token",
+		"ledger.key", "server.yaml"} {
 		b, err := os.ReadFile(filepath.Join(w.dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -556,7 +576,8 @@ func TestJ08_a_delivery_that_was_lost_is_asked_for_again(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.run(71)
-	if r := w.lab.Waits(t, w.repo, 71, "production", map[string]any{"how": "lost"}); len(r.Deliveries) != 1 || r.Deliveries[0].Status == http.StatusAccepted {
+	if r := w.lab.Waits(t, w.repo, 71, "production", map[string]any{"how": "lost"}); len(r.Deliveries) != 1 ||
+		r.Deliveries[0].Status == http.StatusAccepted {
 		t.Fatalf("deliveries %+v", r.Deliveries)
 	}
 	w.starts() // it looks for what it missed
@@ -598,7 +619,8 @@ func TestG04_a_deployment_that_began_without_an_approval_is_written_down(t *test
 func TestG04_what_no_policy_names_is_rejected_at_once(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
-	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242, "protected": []string{"production", "other"}})
+	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242,
+		"protected": []string{"production", "other"}})
 	w.app.Guards(t, w.repo, "other")
 	w.starts()
 	w.run(95)
@@ -616,7 +638,8 @@ func TestE13_a_bundle_of_another_run_takes_no_good_one_with_it(t *testing.T) {
 	_, left := w.attests(53, "", nil)
 	_, own := w.attests(54, "", nil)
 	status, said := w.push(w.token(54, nil), left, own)
-	if status != http.StatusUnprocessableEntity || !strings.Contains(said, `"kept":1`) || !strings.Contains(said, "E_IDENTITY") {
+	if status != http.StatusUnprocessableEntity || !strings.Contains(said, `"kept":1`) ||
+		!strings.Contains(said, "E_IDENTITY") {
 		t.Errorf("status %d, %s", status, said)
 	}
 	w.run(54)
@@ -685,7 +708,8 @@ func TestE10_a_policy_names_no_file_outside_of_its_folder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.write("below/policy.yaml", strings.Replace(string(text), "root: trusted_root.json", "root: ../trusted_root.json", 1))
+	w.write("below/policy.yaml", strings.Replace(string(text), "root: trusted_root.json",
+		"root: ../trusted_root.json", 1))
 	w.write("server.yaml", strings.Replace(string(config), "file: policy.yaml", "file: below/policy.yaml", 1))
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
 	c.Env = w.environment(nil)
@@ -702,8 +726,10 @@ func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_b
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.write("policy.yaml", strings.Replace(string(b), "  production:\n", fmt.Sprintf("  production:\n    mode: watch\n    since: %s\n    until: %s\n",
-		time.Now().AddDate(0, 0, -2).Format(time.DateOnly), time.Now().AddDate(0, 0, 20).Format(time.DateOnly)), 1)+"      sbom: {generator: own}\n")
+	w.write("policy.yaml", strings.Replace(string(b), "  production:\n",
+		fmt.Sprintf("  production:\n    mode: watch\n    since: %s\n    until: %s\n",
+			time.Now().AddDate(0, 0, -2).Format(time.DateOnly),
+			time.Now().AddDate(0, 0, 20).Format(time.DateOnly)), 1)+"      sbom: {generator: own}\n")
 	w.starts()
 	w.run(81)
 	w.run(82) // which pushes nothing, so no verdict is reached
@@ -713,7 +739,8 @@ func TestG03_an_environment_that_is_watched_is_approved_and_says_what_it_would_b
 		t.Errorf("the note is %q", comment)
 	}
 	w.lab.Waits(t, w.repo, 82, "production", nil)
-	if comment := w.answered(82, "rejected"); !strings.Contains(comment, "E_EVIDENCE_MISSING: the run has pushed no evidence") {
+	if comment := w.answered(82, "rejected"); !strings.Contains(comment,
+		"E_EVIDENCE_MISSING: the run has pushed no evidence") {
 		t.Errorf("the note is %q", comment)
 	}
 	w.until("it is in the ledger", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
@@ -751,12 +778,14 @@ func TestJ08_a_configuration_that_is_wrong_serves_nothing(t *testing.T) {
 			t.Errorf("%s: %v, %s; want status 2 and %q", x.to, err, out, x.want)
 		}
 	}
-	w.write("server.yaml", strings.Replace(string(good), "file: policy.yaml", "file: policy.yaml, sha256: "+strings.Repeat("0", 64), 1))
+	w.write("server.yaml", strings.Replace(string(good), "file: policy.yaml",
+		"file: policy.yaml, sha256: "+strings.Repeat("0", 64), 1))
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(w.dir, "server.yaml"))
 	c.Env = w.environment(nil)
 	out, err := c.CombinedOutput()
 	var ended *exec.ExitError
-	if !errors.As(err, &ended) || ended.ExitCode() != 3 || !strings.Contains(string(out), "and the configuration pins 000") {
+	if !errors.As(err, &ended) || ended.ExitCode() != 3 ||
+		!strings.Contains(string(out), "and the configuration pins 000") {
 		t.Errorf("a policy of another digest: %v, %s", err, out)
 	}
 	w.write("server.yaml", string(good))
