@@ -46,8 +46,9 @@ type plan struct {
 	manifest  string // digest
 	fetch     []string
 	connected bool
-	outputs   []string  // from the top of the source
-	differing [2]string // the first product that differs, of both builds; "": none that is here
+	outputs   []string               // from the top of the source
+	before    map[string]os.FileInfo // the products that the source has itself, as they lay there before the build
+	differing [2]string              // the first product that differs, of both builds; "": none that is here
 }
 
 // rebuildCommand builds again and compares. What differs is told whether it is signed or not.
@@ -78,7 +79,7 @@ func rebuildCommand(r *run, in rebuildInputs) (a answer, err error) {
 		return answer{}, err
 	}
 	v := varied(work)
-	result, top, err := r.again(p, v, work)
+	result, top, err := r.again(&p, v, work)
 	if err != nil {
 		return answer{}, err
 	}
@@ -228,7 +229,7 @@ func (r *run) first(p plan, command []string, work string) (plan, error) {
 	}
 	p.command, p.dir, p.commit, p.source = command, dir, strings.TrimSpace(commit), strings.TrimSpace(top)
 	v := variation{dir: filepath.Join(work, "first"), home: filepath.Join(work, "home-first")}
-	result, top, err := r.again(p, v, work)
+	result, top, err := r.again(&p, v, work)
 	if err != nil {
 		return p, err
 	}

@@ -68,21 +68,60 @@ func (r *run) diffoscope(files [2]string) {
 	}
 }
 
-// copied refuses a rebuild whose command has read a product of the first build: nothing says then that it was built again.
+// copied refuses a rebuild whose command has read, linked or moved a product of the first build, under whichever name:
+// nothing says then that it was built again.
 func (p *plan) copied(result *record.Result) error {
 	if p.manifest == "" {
 		return nil // both builds are this call's
 	}
-	for _, f := range result.Files {
-		for _, x := range p.products {
-			if f.Use&(record.Read|record.Execute) == 0 || f.Path != resolved(filepath.Join(p.original, x.Path)) {
-				continue
+	for _, x := range p.products {
+		for _, top := range []string{p.original, p.source} {
+			first := filepath.Join(top, x.Path)
+			if dir, err := realDir(first); err == nil { // the command may have taken the file itself away
+				first = resolved(filepath.Join(dir, filepath.Base(first)))
 			}
-			return fault.New(fault.Refused, fault.Materials, "find out why: a build that is done again needs nothing of the first one",
-				"the command has read %q of the first build", x.Path)
+			there, err := os.Stat(first)
+			is := func(f record.File) bool {
+				if f.Path == first && f.Use&(record.Read|record.Execute) != 0 || f.From == first {
+					return true
+				}
+				if err != nil || f.Path == first || f.Digest != x.Digest {
+					return false
+				}
+				other, err := os.Stat(f.Path)
+				return err == nil && os.SameFile(there, other) // by a hard link
+			}
+			if slices.ContainsFunc(result.Files, is) {
+				return fault.New(fault.Refused, fault.Materials,
+					"find out why: a build that is done again needs nothing of the first one",
+					"the command has read %q of the first build", x.Path)
+			}
 		}
 	}
 	return nil
+}
+
+// notMade begins what is said of a product that the command of a rebuild did not make.
+const notMade = "it was not made"
+
+// lying notes which products the source has itself, before anything is built.
+func (p *plan) lying(top string) {
+	p.before = map[string]os.FileInfo{}
+	for _, x := range p.products {
+		if info, err := os.Lstat(filepath.Join(top, x.Path)); err == nil {
+			p.before[x.Path] = info
+		}
+	}
+}
+
+// untouched reports whether a product still is the file that the source has: nobody has built it then.
+func (p *plan) untouched(top, path string) bool {
+	was, had := p.before[path]
+	if !had {
+		return false
+	}
+	is, err := os.Lstat(filepath.Join(top, path))
+	return err == nil && os.SameFile(was, is) && was.Size() == is.Size() && was.ModTime().Equal(is.ModTime())
 }
 
 // compare holds what came out against the products of the first build.
@@ -119,7 +158,7 @@ func (p *plan) compare(
 	}
 	for _, x := range p.products {
 		again := material.Rebuilt{Name: x.Path, Was: x.Digest}
-		if filepath.IsLocal(x.Path) {
+		if filepath.IsLocal(x.Path) && !p.untouched(top, x.Path) {
 			again.Is = take(second, x.Path, filepath.Join(top, x.Path), "")
 			if again.Is == x.Digest {
 				first[x.Path] = second[x.Path]
@@ -138,8 +177,10 @@ func (p *plan) compare(
 		d := slices.IndexFunc(tree.Different, func(x difference.Report) bool { return x.Name == a.Name })
 		switch {
 		case a.Is == a.Was:
+		case a.Is == "" && p.untouched(top, a.Name):
+			a.First = notMade + ": the commit has a file there, and the command has not written it"
 		case a.Is == "":
-			a.First = "it was not made"
+			a.First = notMade
 		case d < 0:
 			a.First = "the first build's file is not here to compare with"
 		case tree.Different[d].First != nil:
@@ -264,14 +305,15 @@ func (r *run) reproduced(
 	if err := r.showRebuild(rep, tree, same); err != nil {
 		return answer{}, err
 	}
-	if same < len(rep.Artifacts) && in.Accept && !in.Check {
+	lacks := slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is == "" })
+	if same < len(rep.Artifacts) && in.Accept && !in.Check && !lacks {
 		r.note("other bytes came out: the reproduction says so, and the gate decides what follows")
 		return done, nil
 	}
 	if same < len(rep.Artifacts) {
 		hint := "mend the first cause that is shown, and build both again"
 		switch {
-		case slices.ContainsFunc(rep.Artifacts, func(a material.Rebuilt) bool { return a.Is == "" }):
+		case lacks:
 			hint = "find out why a product was not made: the output of the command is above; a rebuild has an empty home, and no network"
 		case tree.Same:
 			hint = "name with --original the directory in which the first build's products lie, to see where they differ"
@@ -305,7 +347,7 @@ func (r *run) showRebuild(rep *material.Reproduction, tree difference.TreeReport
 			word = "differs"
 		}
 		fmt.Fprintf(&text, "%s  %s\n", word, report.Plain(a.Name))
-		if a.First == "it was not made" || strings.HasPrefix(a.First, "the first build's") {
+		if strings.HasPrefix(a.First, notMade) || strings.HasPrefix(a.First, "the first build's") {
 			fmt.Fprintf(&text, "         %s\n", a.First)
 		}
 	}

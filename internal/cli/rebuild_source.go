@@ -50,7 +50,7 @@ func varied(work string) variation {
 }
 
 // again builds once, in a fresh copy of the source.
-func (r *run) again(p plan, v variation, work string) (*record.Result, string, error) {
+func (r *run) again(p *plan, v variation, work string) (*record.Result, string, error) {
 	if err := r.cloned(p, v, work); err != nil {
 		return nil, "", err
 	}
@@ -64,6 +64,7 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 	if err := r.fetched(p, dir, env); err != nil {
 		return nil, "", err
 	}
+	p.lying(v.dir)
 	null, err := os.OpenFile(os.DevNull, os.O_RDONLY, 0)
 	if err != nil {
 		return nil, "", fault.Cause(err)
@@ -105,7 +106,7 @@ func (r *run) again(p plan, v variation, work string) (*record.Result, string, e
 }
 
 // cloned puts the commit into a directory of its own.
-func (r *run) cloned(p plan, v variation, work string) error {
+func (r *run) cloned(p *plan, v variation, work string) error {
 	for _, dir := range []string{filepath.Dir(v.dir), v.home} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fault.Errorf("making %q: %w", dir, fault.Cause(err))
@@ -225,7 +226,7 @@ func (p *plan) env(v variation) []string {
 }
 
 // fetched fetches what the build needs, before its network is cut.
-func (r *run) fetched(p plan, dir string, env []string) error {
+func (r *run) fetched(p *plan, dir string, env []string) error {
 	var todo [][]string
 	for _, f := range p.fetch {
 		todo = append(todo, []string{"sh", "-c", f})
