@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -845,6 +846,43 @@ func TestN03_a_product_that_was_there_before_and_was_written_anew_is_a_product(t
 	}
 }
 
+func TestN03_a_file_of_the_kernels_own_is_no_product_even_where_the_output_is_named(t *testing.T) {
+	top := checkout(t)
+	for path, want := range map[string]int{"/proc/x/app": 0, filepath.Join(top, "dist/app"): 1} {
+		f := record.File{Path: path, Use: record.Read | record.Write, First: record.Read, State: record.Changed,
+			Digest: sum([]byte("x"))}
+		m := made(t, build.Run{Top: top, Dir: top, Out: []string{"/proc/x", filepath.Join(top, "dist")},
+			Result: &record.Result{Files: []record.File{f}}})
+		if len(m.Products) != want {
+			t.Errorf("%s: products = %+v, want %d", path, m.Products, want)
+		}
+	}
+}
+
+func TestN03_products_whose_hidden_names_are_one_are_told_apart_also_from_a_name_of_that_number(t *testing.T) {
+	top := checkout(t)
+	var files []record.File
+	for _, name := range []string{"ghp_1", "ghp_2", "[hidden] 2"} {
+		f := seen(t, put(t, filepath.Join(top, name), name))
+		f.State, f.Use, f.First = record.Made, record.Write, record.Write
+		files = append(files, f)
+	}
+	scrub := regexp.MustCompile(`ghp_[0-9]`)
+	m, _, err := build.Manifest(build.Run{Top: top, Dir: top, Result: &record.Result{Files: files},
+		Hidden: func(_, _ string) bool { return false }, Version: func(string, ...string) string { return "" },
+		Scrub: func(s string) string { return scrub.ReplaceAllString(s, "[hidden]") }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, p := range m.Products {
+		names = append(names, p.Path)
+	}
+	if want := []string{"[hidden]", "[hidden] 2", "[hidden] 3"}; !slices.Equal(names, want) {
+		t.Errorf("products %q, want %q", names, want)
+	}
+}
+
 func TestN03_what_the_go_command_notes_of_the_checkout_itself_is_of_the_commit(t *testing.T) {
 	top := checkout(t)
 	home, err := filepath.EvalSymlinks(t.TempDir())
@@ -873,10 +911,12 @@ func TestN03_what_the_go_command_notes_of_the_checkout_itself_is_of_the_commit(t
 		"no JSON": {own + "v2.0.0-" + commit[:12] + ".info", "x", material.FromCache},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := seen(t, put(t, filepath.Join(home, "go/pkg/mod/cache/download", x.path), x.text))
-			m := made(t, build.Run{Top: top, Dir: top, Home: home, Result: &record.Result{Files: []record.File{f}}})
-			if len(m.Materials) != 1 || m.Materials[0].How != x.want {
-				t.Errorf("materials = %+v, want %s", m.Materials, x.want)
+			for below, want := range map[string]string{"go/pkg/mod": x.want, "elsewhere": material.FromOutside} {
+				f := seen(t, put(t, filepath.Join(home, below, "cache/download", x.path), x.text))
+				m := made(t, build.Run{Top: top, Dir: top, Home: home, Result: &record.Result{Files: []record.File{f}}})
+				if len(m.Materials) != 1 || m.Materials[0].How != want {
+					t.Errorf("below %s: materials = %+v, want %s", below, m.Materials, want)
+				}
 			}
 		})
 	}

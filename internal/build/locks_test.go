@@ -211,12 +211,14 @@ func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untrac
 			top := checkout(t)
 			put(t, filepath.Join(top, sub, "go.mod"),
 				"module example.com/a\n\ngo 1.24\n\nrequire example.com/dep v1.0.0\n")
-			list := put(t, filepath.Join(top, sub, "vendor/modules.txt"), "# example.com/dep v1.0.0\nexample.com/dep\n")
+			list := put(t, filepath.Join(top, sub, "vendor/modules.txt"), "# example.com/dep v1.0.0\nexample.com/dep\n"+
+				"# example.com/two v1.0.0\nexample.com/two\n") // of which the commit has nothing
 			dep := put(t, filepath.Join(top, sub, "vendor/example.com/dep/dep.go"), "package dep\n")
 			git(t, top, "add", "-A")
 			git(t, top, "commit", "-q", "-m", "vendor")
 			want := map[string]string{list: material.FromSource, dep: material.FromSource}
-			for _, more := range strings.Fields("example.com/dep/z.go example.com/dep/m/m.go example.com/n/n.go n.go") {
+			for _, more := range strings.Fields("example.com/dep/z.go example.com/dep/m/m.go example.com/n/n.go n.go " +
+				"example.com/two/two.go") {
 				want[put(t, filepath.Join(top, sub, "vendor", more), "package dep\n")] = material.Untracked
 			}
 			locked := put(t, filepath.Join(top, "other/vendor/x/x.go"), "package x\n") // of no commit as a whole
@@ -237,7 +239,7 @@ func TestE11_a_file_that_was_added_to_a_folder_that_the_commit_vendors_is_untrac
 					t.Errorf("%s is not %s in %+v", rest, how, m.Materials)
 				}
 			}
-			if m.Explained.Count != 2 || m.Explained.Files != 7 {
+			if m.Explained.Count != 2 || m.Explained.Files != 8 {
 				t.Errorf("explained %+v", m.Explained)
 			}
 		})

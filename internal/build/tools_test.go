@@ -72,24 +72,14 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 	}
 	goes := strings.TrimPrefix(runtime.Version(), "go")
 	const said, none = "the tool itself", "the tool says none"
-	for name, x := range map[string]struct {
+	asdf := filepath.Join(home, "as")
+	type row struct {
 		program       string
 		want          string // the toolchain and how it is known
 		beside, other string // a file, and how it came
-	}{
+	}
+	rows := map[string]row{
 		"with the machine": {"/opt/x/bin/node", "node 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"python": {"/opt/x/bin/python3.12", "python 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"rustc": {"/opt/x/bin/rustc", "rustc 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"cargo": {"/opt/x/bin/cargo", "cargo 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"java": {"/opt/x/bin/javac", "java 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"ruby": {"/opt/x/bin/ruby", "ruby 1.2.3 " + said, "/opt/x/lib/y",
-			material.FromToolchain},
-		"dotnet": {"/opt/x/bin/dotnet", "dotnet 1.2.3 " + said, "/opt/x/lib/y",
 			material.FromToolchain},
 		"that has no directory":  {"/opt/x/bin/gcc-13", "gcc 1.2.3 " + said, "/opt/x/lib/y", material.FromSystem},
 		"of the system":          {"/usr/bin/node", "node 1.2.3 " + said, "/usr/lib/y", material.FromSystem},
@@ -108,6 +98,13 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 			filepath.Join(home, ".pyenv/versions/y"), material.FromOutside},
 		"kept by nvm": {filepath.Join(home, ".nvm/versions/node/v20.1.0/bin/node"), "node 1.2.3 " + said,
 			filepath.Join(home, ".nvm/versions/node/v20.1.0/lib/node_modules/npm/y"), material.FromToolchain},
+		"kept by nvm, corepack": {filepath.Join(home, ".nvm/versions/node/v20.1.0/bin/node"), "node 1.2.3 " + said,
+			filepath.Join(home, ".nvm/versions/node/v20.1.0/lib/node_modules/corepack/y"), material.FromToolchain},
+		"kept by nvm, what npm has added": {filepath.Join(home, ".nvm/versions/node/v20.1.0/bin/node"),
+			"node 1.2.3 " + said, filepath.Join(home, ".nvm/versions/node/v20.1.0/lib/node_modules/x/y"),
+			material.FromPackage},
+		"kept by asdf, elsewhere": {filepath.Join(asdf, "installs/ruby/3.3/bin/ruby"), "ruby 1.2.3 " + said,
+			filepath.Join(asdf, "installs/ruby/3.3/lib/y"), material.FromToolchain},
 		"kept by rustup": {filepath.Join(home, ".rustup/toolchains/stable-x/bin/rustc"), "rustc 1.2.3 " + said,
 			filepath.Join(home, ".rustup/toolchains/stable-x/lib/y"), material.FromToolchain},
 		"kept by mise": {filepath.Join(home, ".local/share/mise/installs/ruby/3.3/bin/ruby"), "ruby 1.2.3 " + said,
@@ -127,10 +124,15 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 			".config/go/telemetry/y"), material.FromOutside},
 		"a program of Go named a tool": {link(self, "own/node"), "node  " + none, filepath.Join(home, "y"),
 			material.FromOutside},
-	} {
+	}
+	for program, tool := range map[string]string{"python3.12": "python", "rustc": "rustc", "cargo": "cargo",
+		"javac": "java", "ruby": "ruby", "dotnet": "dotnet"} {
+		rows[tool] = row{"/opt/x/bin/" + program, tool + " 1.2.3 " + said, "/opt/x/lib/y", material.FromToolchain}
+	}
+	for name, x := range rows {
 		t.Run(name, func(t *testing.T) {
 			m, _ := told(t, build.Run{Dir: "/srv/work", Home: home, Tools: []string{"/srv/tools"},
-				Result: ran([]string{x.program}, x.beside)})
+				Env: []string{"ASDF_DATA_DIR=" + asdf}, Result: ran([]string{x.program}, x.beside)})
 			got := ""
 			for _, c := range m.Toolchains {
 				got += fmt.Sprintf("%s %s %s", c.Name, c.Version, c.Said)
@@ -141,13 +143,10 @@ func TestN03_toolchains_are_known_by_programs_that_no_earlier_step_has_put_there
 			if got != x.want {
 				t.Errorf("toolchains = %q, want %q", got, x.want)
 			}
-			how := ""
-			for _, y := range m.Materials {
-				if under := strings.TrimSuffix(x.beside, "/y"); y.Path == x.beside || strings.HasPrefix(under, y.Path) {
-					how = y.How
-				}
-				if y.Path == x.beside {
-					break
+			how, at := "", ""
+			for _, y := range m.Materials { // the deepest folder that it lies in
+				if strings.HasPrefix(x.beside, y.Path) && len(y.Path) > len(at) {
+					how, at = y.How, y.Path
 				}
 			}
 			if how != x.other {

@@ -119,11 +119,9 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 			)
 		}
 	}
-	predicate, err := m.JSON()
+	predicate, err := r.predicate(&m, "build manifest", in.Manifest,
+		"take it out of the command or the variables of the build, and build again")
 	if err != nil {
-		return "", nil, err
-	}
-	if err := r.discloses("build manifest", in.Manifest, predicate, "take it out of the command or the variables of the build, and build again"); err != nil {
 		return "", nil, err
 	}
 	log, err := handedOver(in.Manifest+".log", material.MaxLogBytes)
@@ -188,12 +186,19 @@ func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte,
 		}
 		fmt.Fprintf(r.Stdout, "rebuild   %s: %s\n", report.Plain(s.Name), line)
 	}
-	predicate, err := rep.JSON()
+	predicate, err := r.predicate(&rep, "reproduction", in.Reproduction,
+		"take it out of the command of the build, and rebuild")
 	if err != nil {
 		return "", nil, err
 	}
-	if err := r.discloses("reproduction", in.Reproduction, predicate, "take it out of the command of the build, and rebuild"); err != nil {
-		return "", nil, err
-	}
 	return material.ReproductionType, predicate, nil
+}
+
+// predicate is what is to be signed of a document, which holds no secret of the job.
+func (r *run) predicate(of interface{ JSON() ([]byte, error) }, what, path, hint string) ([]byte, error) {
+	b, err := of.JSON()
+	if err == nil {
+		err = r.discloses(what, path, b, hint)
+	}
+	return b, err
 }

@@ -66,10 +66,8 @@ func ofPage(b []byte) bool {
 }
 
 // vacateOutputs removes what lies where a command about builds is going to write, before it reads anything: what an
-// earlier job has
-// handed over never passes for the answer of this one, however this one ends. A file that is not ours stays, and is
-// refused. In a
-// job a link on the way goes as well, and what it leads to stays.
+// earlier job has handed over never passes for the answer of this one, however this one ends. A file that is not ours
+// stays, and is refused. In a job a link on the way goes as well, and what it leads to stays.
 func (r *run) vacateOutputs() (failed error) {
 	all := r.outputs()
 	for i, o := range all {
@@ -107,8 +105,7 @@ func (r *run) vacateOutput(o output) error {
 	if err != nil {
 		return unwritable(err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f,
-		material.MaxBytes)) // nobody takes a longer one, and of a log the head is enough
+	b, err := io.ReadAll(io.LimitReader(f, material.MaxBytes)) // a longer one is read by no command; of a log this is enough
 	if err = errors.Join(err, f.Close()); err != nil {
 		return usage("reading %q: %w", o.path, fault.Cause(err))
 	}
@@ -116,7 +113,7 @@ func (r *run) vacateOutput(o output) error {
 		return remove(o.path)
 	}
 	return fault.New(fault.Usage, fault.Path, "name another file, or remove this one",
-		"%s names %q, which is no %s of an earlier run: it stays as it is", o.input, o.path, o.what)
+		"%s names %q, which is not the %s of an earlier run: it stays as it is", o.input, o.path, o.what)
 }
 
 func linkedOutput(input, path string, err error) error {
@@ -125,8 +122,7 @@ func linkedOutput(input, path string, err error) error {
 }
 
 // guardOutputs refuses at a terminal what a job refuses, for the files that a command about builds writes: a
-// repository that
-// somebody has cloned may hold a link, and a path may be one that the command reads.
+// repository that somebody has cloned may hold a link, and a path may be one that the command reads.
 func (r *run) guardOutputs() error {
 	for _, o := range r.outputs() {
 		name, ok := beneath(o.path)

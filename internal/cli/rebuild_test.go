@@ -2,7 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -10,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/difference"
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -194,7 +197,7 @@ func TestN04_packages_are_fetched_by_what_is_named_or_by_the_lock_that_is_there(
 		path := bin + string(os.PathListSeparator) + os.Getenv("PATH")
 		t.Setenv("PATH", path)
 		r := atTerminal(t)
-		err := r.fetched(plan{fetch: x.fetch}, dir, []string{"PATH=" + path, "CALLED=" + filepath.Join(bin, "called")})
+		err := r.fetched(&plan{fetch: x.fetch}, dir, []string{"PATH=" + path, "CALLED=" + filepath.Join(bin, "called")})
 		called, _ := os.ReadFile(filepath.Join(bin, "called")) // absent: none was called
 		got := string(called)
 		if err != nil {
@@ -301,6 +304,7 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 	for name, x := range map[string]struct {
 		is         string
 		check      bool
+		accept     bool
 		tree       difference.TreeReport
 		text, want string
 		hint       string
@@ -310,6 +314,12 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		"a check":  {is: a, check: true, tree: difference.TreeReport{Same: true}, text: "same     app\n"},
 		"other bytes": {is: b, text: "differs  app\n", want: "0 of 1 products", hint: "mend the first cause",
 			written: true},
+		"other bytes, which are accepted": {is: b, accept: true, text: "differs  app\n", written: true},
+		"other bytes in a check": {is: b, accept: true, check: true, text: "differs  app\n", want: "0 of 1 products",
+			hint: "mend the first cause"},
+		"not made, and other bytes are accepted": {is: "", accept: true, tree: difference.TreeReport{Same: true},
+			text: "differs  app\n         it was not made\n", want: "0 of 1 products",
+			hint: "why a product was not made", written: true},
 		"nothing to compare": {is: b, tree: difference.TreeReport{Same: true},
 			text: "differs  app\n         the first build's file is not here", want: "0 of 1 products",
 			hint: "--original", written: true},
@@ -324,7 +334,7 @@ func TestN04_the_answer_of_a_rebuild_says_what_came_out_and_what_is_next(t *test
 		first := map[string]string{"": "it was not made", b: "the first build's file is not here to compare with"}[x.is]
 		rep := material.Reproduction{Commit: "c", Command: []string{"make"}, Network: "cut",
 			Artifacts: []material.Rebuilt{{Name: "app", Was: a, Is: x.is, First: first}}}
-		got, err := r.reproduced(rebuildInputs{Check: x.check, Reproduction: at}, &rep, x.tree)
+		got, err := r.reproduced(rebuildInputs{Check: x.check, Accept: x.accept, Reproduction: at}, &rep, x.tree)
 		if f := fault.Of(err); (err == nil) != (x.want == "") || err == nil && got != done || err != nil &&
 			(f.Code != fault.Reproduction || !strings.Contains(f.Error(), x.want) || !strings.Contains(f.Hint,
 				x.hint)) {
@@ -361,6 +371,101 @@ func TestN04_a_build_that_came_to_nothing_is_not_taken_for_other_bytes(t *testin
 		if (err == nil) != (want == "") || err != nil && (f.Code != fault.NotAvailable || f.Kind != fault.Unavailable ||
 			!strings.HasSuffix(f.Error(), want)) {
 			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+func TestN04_a_rebuild_that_used_a_product_of_the_first_build_under_any_name_counts_for_nothing(t *testing.T) {
+	top, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(top)
+	for _, dir := range []string{"first/dist", "source/dist", "second/dist"} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, at := range []string{"first/dist/app", "source/dist/app", "second/dist/app", "first/other"} {
+		laid(t, at, "x")
+	}
+	if err := errors.Join(os.Link("first/dist/app", "second/linked"), os.Symlink("first", "link")); err != nil {
+		t.Fatal(err)
+	}
+	in := func(name string) string { return filepath.Join(top, name) }
+	for name, x := range map[string]struct {
+		path, from string
+		use        record.Use
+		original   string
+		check      bool
+		refused    bool
+	}{
+		"read":                               {path: "first/dist/app", use: record.Read, refused: true},
+		"executed":                           {path: "first/dist/app", use: record.Execute, refused: true},
+		"read in the source":                 {path: "source/dist/app", use: record.Read, refused: true},
+		"read, the original named from here": {path: "first/dist/app", use: record.Read, original: "first", refused: true},
+		"read, the original behind a link":   {path: "first/dist/app", use: record.Read, original: in("link"), refused: true},
+		"read by a hard link":                {path: "second/linked", use: record.Read, refused: true},
+		"linked and taken away again":        {path: "second/gone", from: "first/dist/app", use: record.Named, refused: true},
+		"moved":                              {path: "second/dist/app", from: "first/dist/app", use: record.Named, refused: true},
+		"looked at and not opened":           {path: "first/dist/app"},
+		"the rebuild's own":                  {path: "second/dist/app", use: record.Read | record.Write},
+		"another file beside it":             {path: "first/other", use: record.Read},
+		"both builds are of one call":        {path: "first/dist/app", use: record.Read, check: true},
+	} {
+		p := plan{manifest: "m", source: in("source"), original: cmp.Or(x.original, in("first")),
+			products: []material.Product{{Path: "dist/app", Digest: digestOf("x")}}}
+		if x.check {
+			p.manifest = ""
+		}
+		f := record.File{Path: in(x.path), Use: x.use, Digest: digestOf("x")}
+		if x.from != "" {
+			f.From = in(x.from)
+		}
+		err := p.copied(&record.Result{Files: []record.File{f}})
+		if (err != nil) != x.refused || err != nil && fault.Of(err).Code != fault.Materials {
+			t.Errorf("%s: %v, want it refused: %v", name, err, x.refused)
+		}
+	}
+	take(t, "first/dist/app") // as mv(1) does
+	moved := record.File{Path: in("second/dist/app"), From: in("first/dist/app"), Use: record.Named}
+	p := plan{manifest: "m", source: in("source"), original: in("link"), products: []material.Product{{Path: "dist/app"}}}
+	if p.copied(&record.Result{Files: []record.File{moved}}) == nil {
+		t.Error("a product that was moved from behind a link")
+	}
+}
+
+func TestN04_a_product_that_the_source_has_and_nobody_wrote_was_not_made(t *testing.T) {
+	for name, x := range map[string]struct {
+		build func(t *testing.T, at string)
+		made  bool
+	}{
+		"left alone":       {func(*testing.T, string) {}, false},
+		"written again":    {func(t *testing.T, at string) { laid(t, at, "x") }, true},
+		"put in its place": {func(t *testing.T, at string) { take(t, at); laid(t, at, "x") }, true},
+	} {
+		top := t.TempDir()
+		at := filepath.Join(top, "app")
+		laid(t, at, "x")
+		old := time.Now().Add(-time.Hour)
+		if err := os.Chtimes(at, old, old); err != nil {
+			t.Fatal(err)
+		}
+		p := plan{manifest: "m", original: t.TempDir(), products: []material.Product{{Path: "app", Digest: digestOf("x")},
+			{Path: "new", Digest: digestOf("y")}}}
+		p.lying(top)
+		x.build(t, at)
+		laid(t, filepath.Join(top, "new"), "y")
+		rep, _, err := p.compare(&record.Result{}, variation{}, top)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a := rep.Artifacts[0]
+		if (a.Is == a.Was) != x.made || !x.made && !strings.Contains(a.First, "the command has not written it") {
+			t.Errorf("%s: %+v, want it made: %v", name, a, x.made)
+		}
+		if b := rep.Artifacts[1]; b.Is != b.Was {
+			t.Errorf("%s: what the source has not: %+v", name, b)
 		}
 	}
 }

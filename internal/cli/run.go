@@ -73,7 +73,9 @@ func runCommand(r *run, in runInputs) (answer, error) {
 	result, err := record.Run(record.Options{Command: in.Words, Dir: dir, Env: env, Cut: in.NoNetwork,
 		Stdin: orNull(stdin), Stdout: orNull(stdout), Stderr: orNull(stderr)})
 	if err != nil {
-		return failed, fault.New(fault.Unavailable, fault.NotAvailable, notRunHint(err, "leave out --no-network and let the policy ask for less"), "the command was not run to its end: %w", err)
+		return failed, fault.New(fault.Unavailable, fault.NotAvailable,
+			notRunHint(err, "leave out --no-network and let the policy ask for less"),
+			"the command was not run to its end: %w", err)
 	}
 	if result.NotStarted != "" {
 		if failed.status = statusNotExecuted; result.Missing {
@@ -148,8 +150,8 @@ func (r *run) stripped(keep []string) (env, taken []string) {
 
 // signs reports whether a variable is one with which a job signs or that is a token of ours.
 func signs(name string) bool {
-	return slices.Contains(signingVariables, name) || strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name,
-		"TOKEN")
+	return slices.Contains(signingVariables, name) ||
+		strings.HasPrefix(name, "SALLYPORT_") && strings.HasSuffix(name, "TOKEN")
 }
 
 // keepable refuses names of variables that a command keeps anyway.
@@ -336,8 +338,7 @@ func (f *recordFiles) discard() {
 }
 
 // write writes both, and finds out whether they are still where they were opened. What the command has only removed,
-// as a build that
-// empties its checkout does, is made again.
+// as a build that empties its checkout does, is made again.
 func (f *recordFiles) write(m *material.Manifest, log []byte) error {
 	b, err := m.JSON()
 	if err != nil {

@@ -281,7 +281,7 @@ func TestN03_files_and_packages_are_counted_by_how_they_came(t *testing.T) {
 
 func TestN04_a_reproduction_that_contradicts_itself_is_refused(t *testing.T) {
 	fresh := func() material.Reproduction {
-		return material.Reproduction{Network: "cut", Command: []string{"make"},
+		return material.Reproduction{Network: "cut", Command: []string{"make"}, Commit: hexOf('e')[:40],
 			Artifacts: []material.Rebuilt{{Name: "same", Was: hexOf('a'), Is: hexOf('a')}, {Name: "other",
 				Was: hexOf('b'), Is: hexOf('c')}, {Name: "not made", Was: hexOf('d')}}}
 	}
@@ -299,8 +299,17 @@ func TestN04_a_reproduction_that_contradicts_itself_is_refused(t *testing.T) {
 			t.Errorf("%s: same %v, known %v, want %v", digest[:1], same, known, want)
 		}
 	}
+	r.Artifacts = append(r.Artifacts, material.Rebuilt{Name: "again", Was: hexOf('a'), Is: hexOf('b')})
+	if same, known := r.Reproduced(hexOf('a')); same || !known {
+		t.Errorf("what came out with other bytes under another name: same %v, known %v", same, known)
+	}
 	for name, edit := range map[string]func(*material.Reproduction){
 		"of no artifact":                    func(r *material.Reproduction) { r.Artifacts = nil },
+		"of no commit":                      func(r *material.Reproduction) { r.Commit = "" },
+		"of a branch":                       func(r *material.Reproduction) { r.Commit = "main" },
+		"of no command":                     func(r *material.Reproduction) { r.Command = nil },
+		"of a manifest without a digest":    func(r *material.Reproduction) { r.Manifest = "x" },
+		"of a network that is not told":     func(r *material.Reproduction) { r.Network = "" },
 		"of an artifact without a digest":   func(r *material.Reproduction) { r.Artifacts[0].Was = "" },
 		"of a result that is no digest":     func(r *material.Reproduction) { r.Artifacts[0].Is = "x" },
 		"of a digest in capitals":           func(r *material.Reproduction) { r.Artifacts[1].Is = strings.ToUpper(hexOf('c')) },

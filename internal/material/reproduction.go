@@ -56,27 +56,23 @@ type NotMoved struct {
 	Why  string `json:"why"`
 }
 
-// Reproduced reports whether an artifact came out with the same bytes. known is false where the rebuild is not about it.
+// Reproduced reports whether an artifact came out with the same bytes, under each of its names. known is false where the
+// rebuild is not about it.
 func (r *Reproduction) Reproduced(digest string) (same, known bool) {
-	i := slices.IndexFunc(r.Artifacts, func(a Rebuilt) bool { return a.Was == digest })
-	if i < 0 {
-		return false, false
+	same = true
+	for _, a := range r.Artifacts {
+		if a.Was == digest {
+			same, known = same && a.Is == digest, true
+		}
 	}
-	return r.Artifacts[i].Is == digest, true
+	return same && known, known
 }
 
 // JSON is the one form of a reproduction (RFC 8785).
 func (r *Reproduction) JSON() ([]byte, error) {
 	c := *r
-	c.Command, c.Artifacts, c.Varied, c.Same = written(
-		c.Command,
-	), slices.Clone(
-		written(c.Artifacts),
-	), written(
-		c.Varied,
-	), written(
-		c.Same,
-	)
+	c.Command, c.Artifacts = written(c.Command), slices.Clone(written(c.Artifacts))
+	c.Varied, c.Same = written(c.Varied), written(c.Same)
 	for i := range c.Artifacts {
 		c.Artifacts[i].Causes = written(c.Artifacts[i].Causes)
 	}
@@ -116,6 +112,14 @@ func ReadReproduction(b []byte) (Reproduction, error) {
 		return r, malformed("the reproduction is not as it was written: %s", firstDifference(given, own))
 	case len(r.Artifacts) == 0:
 		return r, malformed("a reproduction is about no artifact")
+	case !isCommit(r.Commit):
+		return r, malformed("a reproduction is of commit %q, want 40 or 64 hexadecimal digits", r.Commit)
+	case len(r.Command) == 0:
+		return r, malformed("the command of a reproduction is empty")
+	case r.Manifest != "" && !isHex(r.Manifest):
+		return r, malformed("a reproduction follows the manifest %q, want 64 hexadecimal digits", r.Manifest)
+	case !slices.Contains([]string{IsObserved, IsCut, IsNotObserved}, r.Network):
+		return r, malformed("a reproduction has the network %q, want observed, cut or not-observed", r.Network)
 	}
 	for _, a := range r.Artifacts {
 		if !isHex(a.Was) || a.Is != "" && !isHex(a.Is) {

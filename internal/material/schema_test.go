@@ -79,6 +79,8 @@ func TestE16_a_member_that_is_absent_is_refused_by_the_reader_and_by_the_schema(
 		Started:   time.Now(),
 		Ended:     time.Now(),
 		Network:   "cut",
+		Commit:    hexOf('e')[:40],
+		Command:   []string{"make"},
 		Artifacts: []material.Rebuilt{{Was: hexOf('a'), Causes: []material.Fix{{}}}},
 		Varied:    []material.Varied{{}},
 		Same:      []material.NotMoved{{}},

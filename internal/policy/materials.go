@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/material"
 	"github.com/sallyport-dev/sallyport/internal/yamlnode"
@@ -201,19 +200,14 @@ func (x look) otherCommit(commit string) *miss {
 	if own := x.fact.Signer.Commit; own != "" && own != commit {
 		return bad("the certificate of its signer", "commit "+own)
 	}
-	held, found := x.fact.Signer.Commit != "", ""
-	for i := range x.c.Facts {
-		f := &x.c.Facts[i]
-		if !dialect.IsProvenance(f.Statement.PredicateType) || f.Signer.Commit == "" ||
-			!slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
-			continue
-		}
-		if f.Signer.Commit == commit {
+	firsts, found := x.c.firsts(x.artifact), ""
+	for _, first := range firsts {
+		if first.Commit == commit {
 			return nil
 		}
-		held, found = false, "commit "+f.Signer.Commit
+		found = "commit " + first.Commit
 	}
-	if held {
+	if len(firsts) == 0 && x.fact.Signer.Commit != "" {
 		return nil
 	}
 	return bad("the provenance of the artifact", found)
@@ -306,6 +300,13 @@ func (p Materials) unseen(o material.Observed) *miss {
 			o.Reason,
 			"files: observed",
 			"build on Linux, where the kernel lets sallyport run watch; or leave out source, outside, references and dependencies",
+		)
+	case len(p.Toolchains) > 0 && o.Processes != material.IsObserved:
+		return unmet(
+			"the policy asks about toolchains, and nobody watched which programs the build ran",
+			o.Reason,
+			"processes: observed",
+			"build on Linux, where the kernel lets sallyport run watch; or leave out toolchains",
 		)
 	case p.HostsListed && o.Network == material.IsNotObserved:
 		return unmet(

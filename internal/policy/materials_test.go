@@ -108,8 +108,8 @@ func TestMaterials(t *testing.T) {
 		"N02 programs that nobody watched": {func(m *material.Manifest) {
 			m.Observation.Processes,
 				m.Observation.Reason = "not-observed", "macOS"
-		}, "not watched", []string{"observed: required",
-			"observed: any"}},
+		}, "not watched", []string{"observed: required", "observed: any",
+			"toolchains: [{name: go, min-version: 1.26.0, below: 1.27.0}, {name: gcc}]", ""}},
 		"N02 a call that was lost": {func(m *material.Manifest) { m.Observation.Lost = 1 }, "lost",
 			[]string{"observed: required", "observed: any"}},
 		"N02 a call of another ABI": {func(m *material.Manifest) { m.Observation.Foreign = 1 },
@@ -208,12 +208,14 @@ func TestN02_what_nobody_watched_is_no_empty_list(t *testing.T) {
 	blind := manifest()
 	blind.Observation.Files, blind.Observation.Network, blind.Observation.CutBy,
 		blind.Observation.Reason = "not-observed", "not-observed", "", "macOS"
+	blind.Observation.Processes = "not-observed"
 	blind.Packages, blind.Hosts, blind.Actions = nil, nil, nil
 	files := blind
 	files.Observation.Network, files.Observation.Reason = "observed", "a part"
 	for rule, want := range map[string]string{"": "", "source: any": "", "source: clean": "about files",
 		"outside: refused": "about files", "references: pinned": "about files",
-		"dependencies: locked": "about files", "dependencies: compared": "about files", "hosts: none": "about hosts",
+		"toolchains: [{name: go}]": "about toolchains",
+		"dependencies: locked":     "about files", "dependencies: compared": "about files", "hosts: none": "about hosts",
 		"hosts: [192.0.2.0/24]": "about hosts"} {
 		p := read(t, edited(t, "      provenance:", "      materials: {observed: any, "+rule+"}\n      provenance:"))
 		wantAllowed(t, evaluate(input(p, built(t), manifested(t, manifest()))))
@@ -664,5 +666,63 @@ func TestN04_a_reproduction_of_another_commit_does_not_count(t *testing.T) {
 	f := wantDenied(t, evaluate(input(p, first, states(t, rebuilder("1"), material.ReproductionType, []byte(about)))))
 	if f.Code != fault.Reproduction || f.Found != "commit "+strings.Repeat("5", 40) || f.Wanted != "commit "+first.Signer.Commit {
 		t.Errorf("finding = %+v", f)
+	}
+}
+
+func TestN03_a_provenance_whose_certificate_names_no_commit_says_of_none_that_it_is_the_manifests(t *testing.T) {
+	p := read(t, edited(t, "      provenance: {max-age: 7d}", "      materials:"))
+	signed := func(commit string) policy.Fact {
+		s := signer()
+		s.Commit = commit
+		b, err := func() ([]byte, error) { m := manifest(); return m.JSON() }()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return states(t, s, material.Type, b)
+	}
+	wantAllowed(t, evaluate(input(p, signed(commit))))
+	unnamed := signer()
+	unnamed.Commit = ""
+	wantDenied(t, evaluate(input(p, stated(t, unnamed, provenance(signer())), signed(""))))
+	wantDenied(t, evaluate(input(p, signed(""))))
+}
+
+func TestN04_the_same_bytes_of_another_commit_take_no_word_back(t *testing.T) {
+	p := reproducedBy(t, "by: 0", "1")
+	differs := reproduction(t, rebuilder("1"), strings.Repeat("9", 64))
+	differs.Time = now.Add(-2 * time.Hour)
+	differs = hashed(differs)
+	about := string(reproduction(t, rebuilder("1"), app().Digest.Hex()).Statement.Predicate)
+	later := func(id string) policy.Fact {
+		text := strings.Replace(about, `"commit":"`+commit, `"commit":"`+id, 1)
+		return states(t, rebuilder("1"), material.ReproductionType, []byte(text))
+	}
+	wantAllowed(t, evaluate(input(p, built(t), differs, later(commit))))
+	f := wantDenied(t, evaluate(input(p, built(t), differs, later(other))))
+	if f.Code != fault.Reproduction || !strings.Contains(f.Found, "gzip header") {
+		t.Errorf("finding = %+v, want the older word", f)
+	}
+}
+
+func TestN04_an_artifact_that_came_out_twice_came_out_the_same_both_times(t *testing.T) {
+	p := reproducedBy(t, "by: 1", "1")
+	was := app().Digest.Hex()
+	twice := func(one, two string) policy.Fact {
+		r := material.Reproduction{Rebuilder: "sallyport test", Commit: commit, Command: []string{"make"}, Started: now,
+			Ended: now, Network: "cut", Artifacts: []material.Rebuilt{{Name: "dist/app", Was: was, Is: one},
+				{Name: "dist/copy", Was: was, Is: two}}}
+		b, err := r.JSON()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return states(t, rebuilder("1"), material.ReproductionType, b)
+	}
+	wantAllowed(t, evaluate(input(p, built(t), twice(was, was))))
+	other := strings.Repeat("9", 64)
+	for _, x := range [][2]string{{was, other}, {other, was}} {
+		f := wantDenied(t, evaluate(input(p, built(t), twice(x[0], x[1]))))
+		if f.Code != fault.Reproduction || !strings.Contains(f.Found, other) {
+			t.Errorf("finding = %+v", f)
+		}
 	}
 }

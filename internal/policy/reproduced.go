@@ -94,31 +94,16 @@ func (p Reproduced) judge(x look) *miss {
 	if same, known := r.Reproduced(x.c.Subject.Digest.Hex()); !known || !same {
 		return disagrees(x.fact, &r, x.c.Subject.Digest.Hex())
 	}
-	known, commits := false, []string(nil)
-	for i := range x.c.Facts {
-		first := &x.c.Facts[i]
-		if !dialect.IsProvenance(first.Statement.PredicateType) ||
-			!slices.ContainsFunc(x.artifact.BuiltBy, func(b Builder) bool { return builtBy(b, first.Signer) == nil }) {
-			continue
-		}
-		if m := p.apart(first.Signer, x.fact.Signer); m != nil {
+	firsts := x.c.firsts(x.artifact)
+	for _, first := range firsts {
+		if m := p.apart(first, x.fact.Signer); m != nil {
 			return m
 		}
-		known = true
-		if first.Signer.Commit != "" {
-			commits = append(commits, first.Signer.Commit)
-		}
 	}
-	if len(commits) > 0 && !slices.Contains(commits, r.Commit) {
-		return &miss{
-			code:   fault.Reproduction,
-			reason: "the artifact was built again from another commit than it is of",
-			found:  "commit " + r.Commit,
-			wanted: "commit " + commits[0],
-			hint:   "rebuild from the manifest of the build that made this artifact",
-		}
+	if m := ofOther(r.Commit, firsts); m != nil {
+		return m
 	}
-	if p.Independent && !known {
+	if p.Independent && len(firsts) == 0 {
 		return &miss{
 			code:   fault.Reproduction,
 			reason: "nothing says who built the artifact first, so nobody is independent of them",
@@ -128,6 +113,34 @@ func (p Reproduced) judge(x look) *miss {
 		}
 	}
 	return nil
+}
+
+// firsts are the certificates with which provenance of the artifact was signed and that built-by names: each has a
+// commit.
+func (c indexed) firsts(a Artifact) (all []statement.Signer) {
+	for i := range c.Facts {
+		f := &c.Facts[i]
+		if dialect.IsProvenance(f.Statement.PredicateType) &&
+			slices.ContainsFunc(a.BuiltBy, func(b Builder) bool { return builtBy(b, f.Signer) == nil }) {
+			all = append(all, f.Signer)
+		}
+	}
+	return all
+}
+
+// ofOther is a reproduction of a commit that none of the first builders names. Where nothing says who built the
+// artifact first, nothing says of which commit it is.
+func ofOther(commit string, firsts []statement.Signer) *miss {
+	if len(firsts) == 0 || slices.ContainsFunc(firsts, func(s statement.Signer) bool { return s.Commit == commit }) {
+		return nil
+	}
+	return &miss{
+		code:   fault.Reproduction,
+		reason: "the artifact was built again from another commit than it is of",
+		found:  "commit " + commit,
+		wanted: "commit " + firsts[0].Commit,
+		hint:   "rebuild from the manifest of the build that made this artifact",
+	}
 }
 
 // disagrees is a rebuild with other bytes, or without the artifact.
@@ -140,7 +153,7 @@ func disagrees(f Fact, r *material.Reproduction, digest string) *miss {
 		hint:   "look at the report of the rebuild: it shows the first byte that differs, and the fix for each known cause",
 	}
 	for _, a := range r.Artifacts {
-		if a.Was == digest {
+		if a.Was == digest && a.Is != digest {
 			m.found = bare(f.Signer.SAN) + ": sha256:" + orAbsent(a.Is)
 			if a.First != "" {
 				m.found += ", first at " + a.First
@@ -258,7 +271,7 @@ func (in Input) contradiction(a Artifact, q Requirement, c indexed) *miss {
 		}
 		r, err := material.ReadReproduction(f.Statement.Predicate)
 		same, known := r.Reproduced(digest)
-		if err != nil || !known {
+		if err != nil || !known || same && ofOther(r.Commit, c.firsts(a)) != nil {
 			continue // it is no word about the artifact, and takes none back
 		}
 		w := word{at: f.Time}
