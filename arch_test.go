@@ -67,7 +67,9 @@ var rooms = map[string]string{
 	"pipelines": "fault finding wiring yamlnode starter",
 	// faces
 	"report": "fault difference finding material strictjson subject verdict doctor trial",
-	"cli":    "build ledger difference fault finding material record file gitobject wiring inputs subject statement inventory verdict policy doctor starter sigstore store attest forges gate github gitlab idtoken origin trial workflows pipelines report codes",
+	"cli": "build ledger difference fault finding material record file gitobject wiring inputs subject statement " +
+		"inventory verdict policy doctor starter sigstore store attest forges gate github gitlab idtoken origin " +
+		"trial workflows pipelines report codes",
 	// tests only
 	"golden":   "",
 	"labtest":  "",
@@ -76,12 +78,21 @@ var rooms = map[string]string{
 }
 
 // words are the rooms that never touch the world.
-var words = []string{"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict", "dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes", "material", "ledger"}
+var words = []string{
+	"fault", "strictjson", "bundlefile", "yamlnode", "subject", "contents", "difference", "statement", "verdict",
+	"dialect", "inventory", "lockfile", "policy", "change", "finding", "doctor", "origin", "starter", "trial", "codes",
+	"material", "ledger",
+}
 
 // platformRooms may name the platforms; the file is the one in cli that
 // chooses. The table of dialects is about what is written there, and so are the
-// wrappers around bundles, the other names of hosts, the flags of other tools, the forms of addresses and the beginnings of tokens.
-var platformRooms = []string{"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "forges", "workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_build.go", "cli/platform_init.go", "cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest"}
+// wrappers around bundles, the other names of hosts, the flags of other tools,
+// the forms of addresses and the beginnings of tokens.
+var platformRooms = []string{
+	"codes", "dialect", "inventory", "bundlefile", "origin", "attest/secrets.go", "github", "gitlab", "forges",
+	"workflows", "pipelines", "inputs", "cli/platform.go", "cli/platform_build.go", "cli/platform_init.go",
+	"cli/platform_job.go", "cli/foreign.go", "cli/shapes.go", "labtest",
+}
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{

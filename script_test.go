@@ -63,8 +63,11 @@ import (
 //	cover                 lay other bytes over the bundles in a package registry
 //	image, index, layout  make images
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile, "pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "listen": listen, "module": goModule, "files": files, "pack": pack,
-	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched, "outputs": outputs, "nosecret": nosecret, "timeless": timeless,
+	"status": status, "runner": runner, "policy": writePolicy, "replace": replace, "commit": commit, "envfile": envFile,
+	"pin": pin, "sum": sum, "keep": keepBundles, "json": asJSON, "control": control, "lab": ownLab, "listen": listen,
+	"module": goModule, "files": files, "pack": pack,
+	"allowed": allowed, "denied": denied, "undecided": undecided, "entered": entered, "watched": watched,
+	"outputs": outputs, "nosecret": nosecret, "timeless": timeless,
 	"unlogged": unlogged, "cover": cover, "image": image, "index": index, "layout": ociLayout,
 }
 
@@ -182,7 +185,9 @@ func goModule(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(filepath.Dir(at), 0o755))
 	var b bytes.Buffer
 	ts.Check(zip.CreateFromDir(&b, module.Version{Path: path, Version: version}, ts.MkAbs(args[1])))
-	for ending, text := range map[string]string{".zip": b.String(), ".mod": "module " + path + "\n", ".info": fmt.Sprintf(`{"Version":%q}`, version)} {
+	for ending, text := range map[string]string{
+		".zip": b.String(), ".mod": "module " + path + "\n", ".info": fmt.Sprintf(`{"Version":%q}`, version),
+	} {
 		ts.Check(os.WriteFile(at+ending, []byte(text), 0o644))
 	}
 }

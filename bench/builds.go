@@ -91,22 +91,17 @@ func (b *bench) warmGo() (build, error) {
 func (b *bench) c() (build, error) {
 	const count = 60
 	files := map[string]string{
-		"Makefile": "out/all: $(patsubst %.c,out/%.o,$(wildcard *.c))\n\tgcc -o $@ $^\nout/%.o: %.c\n\t@mkdir -p out\n\tgcc -O2 -c -o $@ $<\n",
+		"Makefile": "out/all: $(patsubst %.c,out/%.o,$(wildcard *.c))\n\tgcc -o $@ $^\n" +
+			"out/%.o: %.c\n\t@mkdir -p out\n\tgcc -O2 -c -o $@ $<\n",
 	}
 	call := ""
 	for i := range count {
 		var f strings.Builder
-		fmt.Fprintf(
-			&f,
-			"#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <math.h>\n#include <unistd.h>\n#include \"all.h\"\n",
-		)
+		f.WriteString("#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <math.h>\n" +
+			"#include <unistd.h>\n#include \"all.h\"\n")
 		for k := range 40 {
-			fmt.Fprintf(
-				&f,
-				"static int g%d(char *s, int n) { for (int i = 0; i < n; i++) s[i] = (char)(s[i] * %d + strlen(s)); return printf(\"%%s\", s); }\n",
-				k,
-				k+i,
-			)
+			fmt.Fprintf(&f, "static int g%d(char *s, int n) { for (int i = 0; i < n; i++) "+
+				"s[i] = (char)(s[i] * %d + strlen(s)); return printf(\"%%s\", s); }\n", k, k+i)
 		}
 		fmt.Fprintf(&f, "int f%d(char *s) { return 0", i)
 		for k := range 40 {
@@ -133,16 +128,15 @@ func (b *bench) typescript() (build, error) {
 	const count = 100
 	dir := b.path("build-typescript")
 	files := map[string]string{
-		"tsconfig.json": `{"compilerOptions":{"strict":true,"target":"es2022","module":"node16","declaration":true,"outDir":"out","rootDir":"src","types":[]},"include":["src"]}`,
+		"tsconfig.json": `{"compilerOptions":{"strict":true,"target":"es2022","module":"node16","declaration":true,` +
+			`"outDir":"out","rootDir":"src","types":[]},"include":["src"]}`,
 	}
 	for i := range count {
 		files[fmt.Sprintf("src/m%d.ts", i)] = fmt.Sprintf(
 			"export interface T%d { name: string; of: Map<string, number[]> }\nexport function f%d(t: T%d): number {\n"+
-				"  return [...t.of.values()].flat().filter((n) => n > %d).map((n) => n * 2).reduce((a, b) => a + b, 0);\n}\n",
-			i,
-			i,
-			i,
-			i,
+				"  return [...t.of.values()].flat().filter((n) => n > %d)"+
+				".map((n) => n * 2).reduce((a, b) => a + b, 0);\n}\n",
+			i, i, i, i,
 		)
 		files["src/all.ts"] += fmt.Sprintf("export * from \"./m%d.js\";\n", i)
 	}

@@ -57,9 +57,7 @@ func (p *reproduction) differs(t *testing.T) {
 	p.attests(t, got)
 	p.denied(t, got, map[string]string{program: "", packed: "", greet: "E_REPRODUCTION"})
 	p.recorded(t, got)
-	p.says(
-		t,
-		got,
+	p.says(t, got,
 		"same dist/hello",
 		"same dist/hello-1.2.3.tgz",
 		"differs dist/greet",
@@ -94,9 +92,7 @@ func (p *reproduction) mended(t *testing.T) {
 	p.attests(t, got)
 	p.entered(t, got, "production")
 	p.recorded(t, got)
-	p.says(
-		t,
-		got,
+	p.says(t, got,
 		"same dist/greet",
 		"rebuild dist/greet: the same bytes",
 		"1 of 2 rebuilders got the same bytes, none others",
@@ -111,7 +107,8 @@ var explained = regexp.MustCompile(`\d+ files read, \d+\.\d % explained; \d pack
 func (p *reproduction) recorded(t *testing.T, got result) {
 	t.Helper()
 	p.says(t, got, "materials files and programs observed, network cut, ", "recorded by the build's own job;")
-	if n := len(explained.FindAllString(got.log, -1)); n < 6 && !got.cut() { // where it is built, and where that is signed
+	// It is told where it is built, and where that is signed.
+	if n := len(explained.FindAllString(got.log, -1)); n < 6 && !got.cut() {
 		t.Errorf("the share of the files that are explained is told %d times, want 6", n)
 	}
 	if strings.Contains(got.log, "this job can sign") {
@@ -142,7 +139,7 @@ func (p *reproduction) says(t *testing.T, got result, all ...string) {
 	log := strings.Join(strings.Fields(got.log), " ")
 	for _, want := range all {
 		if !strings.Contains(log, want) && !got.cut() {
-			t.Errorf("nobody says %q", want)
+			t.Errorf("the log lacks %q", want)
 		}
 	}
 }
@@ -211,7 +208,8 @@ func (g *rebuildOnGitLab) opens(t *testing.T) {
 func (g *rebuildOnGitLab) attempts(t *testing.T, number int, _ ...string) result {
 	t.Helper()
 	if number > 1 {
-		_, err := command(g.dir, "git", "push", "--quiet", filepath.Join(g.suite.dir, "git", "acme", g.name+".git"), "main")
+		served := filepath.Join(g.suite.dir, "git", "acme", g.name+".git")
+		_, err := command(g.dir, "git", "push", "--quiet", served, "main")
 		must(t, err)
 		_, err = command(g.dir, "git", "update-ref", "refs/remotes/origin/main", "HEAD")
 		must(t, err)

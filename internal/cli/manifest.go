@@ -119,7 +119,7 @@ func (r *run) manifested(in attestInputs, about []subject.Subject, a *attest.Att
 			)
 		}
 	}
-	predicate, err := r.predicate(&m, "build manifest", in.Manifest,
+	predicate, err := r.signable(&m, "build manifest", in.Manifest,
 		"take it out of the command or the variables of the build, and build again")
 	if err != nil {
 		return "", nil, err
@@ -186,7 +186,7 @@ func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte,
 		}
 		fmt.Fprintf(r.Stdout, "rebuild   %s: %s\n", report.Plain(s.Name), line)
 	}
-	predicate, err := r.predicate(&rep, "reproduction", in.Reproduction,
+	predicate, err := r.signable(&rep, "reproduction", in.Reproduction,
 		"take it out of the command of the build, and rebuild")
 	if err != nil {
 		return "", nil, err
@@ -194,8 +194,8 @@ func (r *run) rebuilt(in attestInputs, about []subject.Subject) (string, []byte,
 	return material.ReproductionType, predicate, nil
 }
 
-// predicate is what is to be signed of a document, which holds no secret of the job.
-func (r *run) predicate(of interface{ JSON() ([]byte, error) }, what, path, hint string) ([]byte, error) {
+// signable is what is to be signed of a document. It is an error that the document holds a secret of the job.
+func (r *run) signable(of interface{ JSON() ([]byte, error) }, what, path, hint string) ([]byte, error) {
 	b, err := of.JSON()
 	if err == nil {
 		err = r.discloses(what, path, b, hint)

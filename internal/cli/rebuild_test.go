@@ -118,6 +118,14 @@ func TestN04_a_manifest_that_cannot_be_followed_is_refused_before_anything_is_ru
 			t.Errorf("%s: %v (%s), want %q", name, err, f.Code, x.want)
 		}
 	}
+	m := good()
+	b, err := m.JSON()
+	if err == nil {
+		err = os.WriteFile("m.json", b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := atTerminal(t)
 	if p, err := r.planned(rebuildInputs{Manifest: "m.json", Source: t.TempDir()},
 		t.TempDir()); fault.Of(err).Code != fault.NotAvailable {

@@ -236,7 +236,7 @@ var Pages = map[fault.Code]Page{
 		Never:  "Trust the verdict file alone: the digests are what can be checked.",
 	},
 	fault.Authn: {
-		Means:  "A server was sent something, and nobody proved who sent it: a webhook without a good signature, or a token that is not for this server.",
+		Means:  "A server was sent something without proof of its sender: a webhook without a good signature, or a token that is not for this server.",
 		Causes: []string{"the webhook's secret differs from the server's", "something between them changes the body", "the token has another audience, or was used before"},
 		Mend:   "Set the same secret on both sides, and let a proxy pass the body on as it is. Ask for a token whose audience is the server's own address.",
 		Never:  "Take the check of signatures out: then everybody can ask the server.",

@@ -52,8 +52,8 @@ var tools = []made{
 		fixed: touched + `touch -d @$AT in/a; ` + sortedTar},
 	{name: "the owner of a member of a tar archive", tools: "tar",
 		script: touched + `tar --sort=name --owner=$U --group=0 --numeric-owner -cf out in`,
-		side:   [2]string{"U=1000", "U=1001"}, path: `member 1 "in/" › owner`, kind: difference.Owner, try: "--owner=0",
-		fixed: touched + sortedTar},
+		side:   [2]string{"U=1000", "U=1001"}, path: `member 1 "in/" › owner`, kind: difference.Owner,
+		try: "--owner=0", fixed: touched + sortedTar},
 	{name: "the umask", tools: "tar", script: `umask $M; ` + touched + `tar --sort=name -cf out in`,
 		side: [2]string{"M=022", "M=002"}, path: `member 1 "in/" › mode`, kind: difference.Umask, try: "umask 022",
 		fixed: `umask 022; ` + touched + sortedTar},
@@ -133,7 +133,9 @@ var tools = []made{
 		side: [2]string{"F=-trimpath", "F="}, path: "Go build info › -trimpath", kind: difference.Path,
 		try: "-trimpath", mended: [2]string{"F=-trimpath", "F=-trimpath"}},
 	{name: "the commit in a Go program", tools: "go git",
-		script: goProgram + `export HOME=$PWD GOCACHE=$CACHE; git init -q .; git add go.mod main.go; git -c user.name=x -c user.email=x@x.example commit -qm x --date=@$AT; GOFLAGS=-buildvcs=true go build -trimpath -o out .`,
+		script: goProgram + `export HOME=$PWD GOCACHE=$CACHE; git init -q .; git add go.mod main.go; ` +
+			`git -c user.name=x -c user.email=x@x.example commit -qm x --date=@$AT; ` +
+			`GOFLAGS=-buildvcs=true go build -trimpath -o out .`,
 		side: [2]string{"AT=1700000000 GIT_COMMITTER_DATE=@1700000000",
 			"AT=1700000009 GIT_COMMITTER_DATE=@1700000009"}, path: "Go build info › main module", kind: difference.ID,
 		try:   "-buildvcs=false",
@@ -148,12 +150,14 @@ var tools = []made{
 		side:   [2]string{"V=v1.0.0", "V=v1.1.0"}, mended: [2]string{"V=v1.0.0", "V=v1.0.0"},
 		path: "Go build info › module example.com/dep", kind: difference.Content, try: "go build -mod=readonly"},
 	{name: "the link to debug information", tools: "gcc objcopy",
-		script: cProgram + `gcc -Wl,--build-id=none -DTEXT='"x"' -o out main.c; printf $N > a.debug; objcopy --add-gnu-debuglink=a.debug out`,
-		side:   [2]string{"N=1", "N=2"}, mended: [2]string{"N=1", "N=1"}, path: "ELF section .gnu_debuglink",
+		script: cProgram + `gcc -Wl,--build-id=none -DTEXT='"x"' -o out main.c; printf $N > a.debug; ` +
+			`objcopy --add-gnu-debuglink=a.debug out`,
+		side: [2]string{"N=1", "N=2"}, mended: [2]string{"N=1", "N=1"}, path: "ELF section .gnu_debuglink",
 		kind: difference.ID},
 	{name: "a path in a program of Rust", tools: "gcc",
-		script: cProgram + `printf '__asm__(".ident \\"rustc version 1.80.0\\"");' >> main.c; gcc -Wl,--build-id=none -DTEXT=__FILE__ -o out $PWD/main.c`,
-		path:   "ELF section .rodata", kind: difference.Path, try: "--remap-path-prefix",
+		script: cProgram + `printf '__asm__(".ident \\"rustc version 1.80.0\\"");' >> main.c; ` +
+			`gcc -Wl,--build-id=none -DTEXT=__FILE__ -o out $PWD/main.c`,
+		path: "ELF section .rodata", kind: difference.Path, try: "--remap-path-prefix",
 		fixed: cProgram + `gcc -Wl,--build-id=none -DTEXT=__FILE__ -ffile-prefix-map=$PWD=. -o out $PWD/main.c`},
 }
 

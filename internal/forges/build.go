@@ -47,9 +47,8 @@ type Filer interface {
 	Called(ctx context.Context, run, uses string) (string, error)
 }
 
-// environmentOf is the environment of the job that signed, as its certificate says it; outside says that it was in
-// none. A subject of another form than the usual one says nothing
-// (docs.github.com, "OpenID Connect reference").
+// environmentOf is the environment of the job that signed, as its certificate says it; outside says that the job was
+// in none. A subject of another form than the usual one says nothing (docs.github.com, "OpenID Connect reference").
 func environmentOf(q policy.BuildQuery) (name string, outside bool) {
 	_, named, is := strings.Cut(q.Subject, ":environment:")
 	usual := strings.HasPrefix(q.Subject, "repo:") &&
@@ -111,7 +110,8 @@ func BuiltOnGitLab(ctx context.Context, at *gitlab.Repo, q policy.BuildQuery) (p
 		return out, err
 	}
 	if !strings.HasPrefix(q.Config, q.Repository+"//"+c.Path+"@") {
-		out.Unread = fmt.Sprintf("the project's configuration is %q now, and the certificate names %s", c.Path, q.Config)
+		out.Unread = fmt.Sprintf("the project's configuration is %q now, and the certificate names %s",
+			c.Path, q.Config)
 		return out, nil
 	}
 	ran, err := pipelines.Release{Merged: c.Merged, Job: c.Job, Project: c.Project,

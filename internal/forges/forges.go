@@ -1,6 +1,7 @@
-// Package forges is both platforms at once: which one an issuer is of, a repository of either as a gate asks it, and the Sigstore
-// instances that are known by name. Each program that judges chooses here, so that both judge the same. It refuses to judge, and to know anything of one platform that its
-// own room could know.
+// Package forges holds what concerns both platforms at once: which platform an issuer belongs to, what a gate asks of
+// a repository on either, and the Sigstore instances that are known by name. The command and the server both take it
+// from here, so that both judge by the same. It refuses to judge. It also refuses what only one platform needs: that
+// is in the package of that platform.
 package forges
 
 import (
@@ -36,7 +37,9 @@ func Profiles() map[string]sigstore.Profile {
 	return map[string]sigstore.Profile{
 		"public-good": sigstore.PublicGood(),
 		"github": sigstore.NewUnlogged("github", "https://tuf-repo.github.com", sigstore.Endpoints{
-			Fulcio: "https://fulcio.githubapp.com", TSA: "https://timestamp.githubapp.com/api/v1/timestamp", Organization: "GitHub, Inc.",
+			Fulcio:       "https://fulcio.githubapp.com",
+			TSA:          "https://timestamp.githubapp.com/api/v1/timestamp",
+			Organization: "GitHub, Inc.",
 		}),
 	}
 }

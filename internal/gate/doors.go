@@ -54,19 +54,22 @@ func (d Doors) Runs(ctx context.Context, asked []policy.RunQuery) ([]policy.Run,
 	return answers, nil
 }
 
-// Silent reports whether err says that nobody answered, or that nobody here may
-// ask. An answer that contradicts itself is another matter.
+// Silent reports whether err says that there was no answer, or that this program may
+// not ask. An answer that contradicts itself is another matter.
 func Silent(ctx context.Context, err error) bool {
 	k := fault.Of(err).Kind
 	return ctx.Err() == nil && (k == fault.Unavailable || k == fault.Usage)
 }
 
-// Change refuses to count commits of a repository that deploys elsewhere: since
-// when they would have to be counted, nobody knows.
+// Change refuses to count commits of a repository that deploys elsewhere: it is not
+// known here since when they would have to be counted.
 func (d Doors) Change(ctx context.Context, q policy.ChangeQuery) (policy.Change, error) {
 	if q.Repository != d.Home {
-		return policy.Change{}, fault.New(fault.Refused, fault.Duties, "gate it in a job of the repository that builds it",
-			"the artifact was built from %s, and %q is deployed by %s: which of its commits are new there cannot be told", q.Repository, q.Environment, d.Home)
+		return policy.Change{}, fault.New(fault.Refused, fault.Duties,
+			"gate it in a job of the repository that builds it",
+			"the artifact was built from %s, and %q is deployed by %s: "+
+				"which of its commits are new there cannot be told",
+			q.Repository, q.Environment, d.Home)
 	}
 	return d.Guard.Change(ctx, q)
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/policy"
 )
 
-// Recorded finds where entries into environments are kept: in the platform's own store, or, where it may have none, in the OCI
-// repository that the policy of the default branch names. No argument and no other policy says where, so that nobody chooses a
-// place that lacks some.
+// Recorded finds where entries into environments are kept: in the platform's own store, or, where it may have none,
+// in the OCI repository that the policy of the default branch names. Arguments and other policies have no say in it:
+// otherwise somebody could choose a place that lacks some entries.
 type Recorded struct {
 	At    RecordHome
 	Paths []string // where the default branch may have its policy
@@ -57,8 +57,8 @@ func (r Recorded) Now(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// Before returns the OCI repositories that policies of the default branch have ever named, the newest first. So a policy that
-// moves the record takes nothing away.
+// Before returns the OCI repositories that policies of the default branch have ever named, the newest first. So a
+// policy that moves the record takes nothing away.
 func (r Recorded) Before(ctx context.Context) ([]string, error) {
 	own, err := r.At.KeepsBundles(ctx)
 	if err != nil || own {

@@ -17,7 +17,7 @@ type Trust struct {
 	Instance func(name string) (*sigstore.TrustedRoot, error) // of a Sigstore instance that is known by name
 	Require  func(name string) sigstore.Requirements          // what evidence of that instance has to have
 	Advise   func(err error) error                            // adds the next step to a fault; nil: none
-	Keep     Keep                                             // takes what is trusted; nil: nobody keeps it
+	Keep     Keep                                             // takes what is trusted; nil: it is not kept
 }
 
 // An Anchor is a trusted root in use.
@@ -70,8 +70,8 @@ func (t *Trust) Of(p *policy.Policy) (map[string]*sigstore.Verifier, []Anchor, e
 	return verifiers, anchors, nil
 }
 
-// Before loads the trusted roots that the groups of a policy in force name and the policy at hand does not: of the commit
-// that its entry says the policy was of, held to the digests in it.
+// Before loads the trusted roots that the groups of a policy in force name and the policy at hand does not: of the
+// commit that its entry says the policy was of, held to the digests in it.
 func (t *Trust) Before(p *policy.Policy, known map[string]*sigstore.Verifier) (map[string]*sigstore.Verifier, error) {
 	out := map[string]*sigstore.Verifier{}
 	for _, g := range p.Groups {
@@ -91,7 +91,9 @@ func (t *Trust) Before(p *policy.Policy, known map[string]*sigstore.Verifier) (m
 }
 
 // key verifies what the key in a file beside the policy signed. The file has to have the digest that the policy pins.
-func (t *Trust) key(k *policy.Key, root *sigstore.TrustedRoot, require sigstore.Requirements) (*sigstore.Verifier, error) {
+func (t *Trust) key(
+	k *policy.Key, root *sigstore.TrustedRoot, require sigstore.Requirements,
+) (*sigstore.Verifier, error) {
 	raw, err := t.Beside(k.File, MaxKeyBytes)
 	if err != nil {
 		return nil, err
@@ -104,7 +106,8 @@ func (t *Trust) key(k *policy.Key, root *sigstore.TrustedRoot, require sigstore.
 	return sigstore.NewKeyVerifier(root, raw, require)
 }
 
-// anchor loads one trusted root. A file has to have the digest that the policy pins; there is no other root to fall back to.
+// anchor loads one trusted root. A file has to have the digest that the policy pins; if it differs, no other root is
+// taken.
 func (t *Trust) anchor(x policy.Trust) (*sigstore.TrustedRoot, sigstore.Requirements, error) {
 	require := t.Require(x.Name)
 	if x.Root != "" {

@@ -21,8 +21,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// App is a GitHub App, which answers protection rules of deployments. It asks about each repository with a token of its own, which may
-// do there what the app needs and nothing elsewhere. No token is stored.
+// App is a GitHub App, which answers protection rules of deployments. It asks about each repository with a token of
+// its own, which may do there what the app needs and nothing elsewhere. No token is stored.
 type App struct {
 	Server, API *url.URL
 	ID          string // its client identifier, or its number
@@ -35,8 +35,8 @@ type App struct {
 
 type tokenOf struct{ installation, repository int64 }
 
-// grant is the token of one repository. Who has its turn may ask for another one; the others wait for
-// that one, and nobody waits for the tokens of other repositories.
+// grant is the token of one repository. The request that has the turn may ask for another one, and the others wait
+// for that one. Requests about other repositories do not wait for it.
 type grant struct {
 	turn  chan struct{} // holds one thing while somebody has it
 	token string
@@ -44,7 +44,10 @@ type grant struct {
 }
 
 // may is what the token of one repository is asked for (docs.github.com, "Permissions required for GitHub Apps").
-var may = map[string]string{"actions": "read", "attestations": "read", "contents": "read", "deployments": "write", "metadata": "read", "pull_requests": "read"}
+var may = map[string]string{
+	"actions": "read", "attestations": "read", "contents": "read",
+	"deployments": "write", "metadata": "read", "pull_requests": "read",
+}
 
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
@@ -64,7 +67,8 @@ func NewApp(server, api, id string, key []byte) (*App, error) {
 		return nil, err
 	}
 	bad := func(why string) error {
-		return fault.New(fault.Usage, fault.Config, "generate a private key on the app's settings page, and hand its file over", "the app's key %s", why)
+		return fault.New(fault.Usage, fault.Config,
+			"generate a private key on the app's settings page, and hand its file over", "the app's key %s", why)
 	}
 	block, _ := pem.Decode(key)
 	if block == nil {
@@ -84,9 +88,11 @@ func NewApp(server, api, id string, key []byte) (*App, error) {
 	return a, nil
 }
 
-// jwt is what the app shows of itself, for ten minutes at most (docs.github.com, "Generating a JSON Web Token for a GitHub App").
+// jwt is what the app shows of itself, for ten minutes at most
+// (docs.github.com, "Generating a JSON Web Token for a GitHub App").
 func (a *App) jwt() (string, error) {
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: a.key}, (&jose.SignerOptions{}).WithType("JWT"))
+	key := jose.SigningKey{Algorithm: jose.RS256, Key: a.key}
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType("JWT"))
 	if err != nil {
 		return "", fault.Errorf("signing for the app: %w", fault.Cause(err))
 	}
@@ -178,7 +184,8 @@ func (a *App) ask(ctx context.Context, installation, repository int64) (string, 
 		} `json:"repositories"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Token == "" {
-		return "", none, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API gave the app an answer without a token")
+		return "", none, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API gave the app an answer without a token")
 	}
 	if len(said.Repositories) != 1 || said.Repositories[0].ID != repository {
 		return "", none, fault.New(fault.Refused, fault.Malformed, "",
@@ -200,7 +207,8 @@ func noToken(installation, repository int64, status int) error {
 	case http.StatusNotFound, http.StatusUnprocessableEntity:
 		kind, code = fault.Refused, fault.Authn
 	}
-	return fault.New(kind, code, hint, "the app gets no token for repository %d of installation %d: the GitHub API answered %d",
+	return fault.New(kind, code, hint,
+		"the app gets no token for repository %d of installation %d: the GitHub API answered %d",
 		repository, installation, status)
 }
 
@@ -211,9 +219,11 @@ type Waiting struct {
 	run         int64
 }
 
-// Waiting opens the repository of a run for the app. The installation has to hold the repository, whose number and name have to
-// be those that the API names. It asks which attempt of the run is the newest, which is the one that waits.
-func (a *App) Waiting(ctx context.Context, installation, repository int64, name string, number int64, environment string) (*Waiting, error) {
+// Waiting opens the repository of a run for the app. The installation has to hold the repository, whose number and
+// name have to be those that the API names. The attempt that waits is the newest one of the run, so that is asked.
+func (a *App) Waiting(
+	ctx context.Context, installation, repository int64, name string, number int64, environment string,
+) (*Waiting, error) {
 	token, err := a.token(ctx, installation, repository)
 	if err != nil {
 		return nil, err
@@ -231,7 +241,8 @@ func (a *App) Waiting(ctx context.Context, installation, repository int64, name 
 		return nil, err
 	}
 	if own.ID != repository {
-		return nil, fault.New(fault.Refused, fault.Source, "", "%s has the number %d now, and the request was about %d", name, own.ID, repository)
+		return nil, fault.New(fault.Refused, fault.Source, "",
+			"%s has the number %d now, and the request was about %d", name, own.ID, repository)
 	}
 	repo.id = strconv.FormatInt(repository, 10)
 	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
@@ -299,11 +310,12 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 	return false, nil
 }
 
-// MaxComment is how many characters a comment has at most (docs.github.com, "Creating custom deployment protection rules").
+// MaxComment is how many characters a comment has at most
+// (docs.github.com, "Creating custom deployment protection rules").
 const MaxComment = 1024
 
-// Answer tells the platform whether the deployment may go on; with an empty state it is a note alone. taken is false where the
-// platform waits for no answer any more.
+// Answer tells the platform whether the deployment may go on; with an empty state it is a note alone. taken is false
+// where the platform waits for no answer any more.
 func (w *Waiting) Answer(ctx context.Context, state, comment string) (taken bool, err error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()
@@ -328,14 +340,17 @@ func (w *Waiting) Answer(ctx context.Context, state, comment string) (taken bool
 	}
 }
 
-// Manifest is what GitHub's page for making an app takes (docs.github.com, "Registering a GitHub App from a manifest"). url is
-// where the server is reached, and door the path at which it takes deliveries.
+// Manifest is what GitHub's page for making an app takes (docs.github.com, "Registering a GitHub App from a
+// manifest"). url is where the server is reached, and door the path at which it takes deliveries.
 func Manifest(name, address, door string) ([]byte, error) {
 	address = strings.TrimSuffix(address, "/")
 	return json.MarshalIndent(map[string]any{
 		"name": name, "url": address, "public": false,
 		"hook_attributes":     map[string]any{"url": address + door, "active": true},
 		"default_permissions": may,
-		"default_events":      []string{"deployment", "deployment_protection_rule", "deployment_review", "deployment_status", "workflow_run", "push"},
+		"default_events": []string{
+			"deployment", "deployment_protection_rule", "deployment_review", "deployment_status",
+			"workflow_run", "push",
+		},
 	}, "", "  ")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// Redeliver asks for each delivery again that no attempt brought, and returns how many. GitHub itself tries once, and keeps what it
-// sent for three days (docs.github.com, "Redelivering webhooks").
+// Redeliver asks for each delivery again that no attempt brought, and returns how many. GitHub itself tries once, and
+// keeps what it sent for three days (docs.github.com, "Redelivering webhooks").
 func (a *App) Redeliver(ctx context.Context) (int, error) {
 	failed, err := a.failed(ctx)
 	if err != nil {
@@ -33,13 +33,15 @@ const maxDeliveries = 100
 
 // failed are the deliveries of which every attempt failed, one attempt of each.
 func (a *App) failed(ctx context.Context) ([]int64, error) {
-	resp, err := a.call(ctx, http.MethodGet, "app/hook/deliveries", url.Values{"per_page": {strconv.Itoa(maxDeliveries)}})
+	newest := url.Values{"per_page": {strconv.Itoa(maxDeliveries)}}
+	resp, err := a.call(ctx, http.MethodGet, "app/hook/deliveries", newest)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read
 	if resp.StatusCode != http.StatusOK {
-		return nil, fault.New(fault.Unavailable, fault.NotAvailable, "compare the app's ID and its private key with its settings page",
+		return nil, fault.New(fault.Unavailable, fault.NotAvailable,
+			"compare the app's ID and its private key with its settings page",
 			"the GitHub API lists no deliveries of the app: it answered %d", resp.StatusCode)
 	}
 	var all []struct {
@@ -48,7 +50,8 @@ func (a *App) failed(ctx context.Context) ([]int64, error) {
 		Status int    `json:"status_code"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
-		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API lists deliveries in a form that is not known")
+		return nil, fault.New(fault.Refused, fault.Malformed, "",
+			"the GitHub API lists deliveries in a form that is not known")
 	}
 	arrived := map[string]bool{}
 	for _, d := range all {

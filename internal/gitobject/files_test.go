@@ -1,6 +1,7 @@
 package gitobject_test
 
 import (
+	"encoding/hex"
 	"errors"
 	"maps"
 	"os"
@@ -18,7 +19,8 @@ func TestN03_the_files_of_a_commit_are_those_that_git_names(t *testing.T) {
 		for _, name := range []string{"a", "deep/er/b", "deep/c", "with a space"} {
 			c.write(name, name)
 		}
-		if err := errors.Join(os.Chmod(filepath.Join(c.dir, "a"), 0o755), os.Symlink("a", filepath.Join(c.dir, "link"))); err != nil {
+		executable, link := filepath.Join(c.dir, "a"), filepath.Join(c.dir, "link")
+		if err := errors.Join(os.Chmod(executable, 0o755), os.Symlink("a", link)); err != nil {
 			t.Fatal(err)
 		}
 		commit := c.commit()
@@ -64,9 +66,9 @@ func TestN03_a_commit_whose_tree_cannot_be_trusted_has_no_files(t *testing.T) {
 	}
 	deep := put("tree", entry("a"))
 	for range 66 {
-		var id []byte
-		for i := 0; i < len(deep); i += 2 {
-			id = append(id, byte(strings.IndexByte("0123456789abcdef", deep[i])<<4|strings.IndexByte("0123456789abcdef", deep[i+1])))
+		id, err := hex.DecodeString(deep)
+		if err != nil {
+			t.Fatal(err)
 		}
 		deep = put("tree", "40000 d\x00"+string(id))
 	}
@@ -115,7 +117,8 @@ func TestN03_where_a_checkout_keeps_what_is_its_own(t *testing.T) {
 		return dir
 	}
 	relative := file("gitdir: ../x\n")
-	if own, shared, err = gitobject.Directories(relative); err != nil || own != filepath.Join(relative, "../x") || shared != own {
+	own, shared, err = gitobject.Directories(relative)
+	if err != nil || own != filepath.Join(relative, "../x") || shared != own {
 		t.Errorf("a relative name: %s, %s, %v", own, shared, err)
 	}
 	if err := os.WriteFile(filepath.Join(at, "worktrees/second/commondir"), []byte(at+"\n"), 0o600); err != nil {
@@ -124,7 +127,11 @@ func TestN03_where_a_checkout_keeps_what_is_its_own(t *testing.T) {
 	if _, shared, err = gitobject.Directories(second); err != nil || shared != at {
 		t.Errorf("an absolute name of what is shared: %s, %v", shared, err)
 	}
-	for name, dir := range map[string]string{"no repository": t.TempDir(), "a file that names nothing": file("x\n"), "a file that is too long": file("gitdir: " + strings.Repeat("x", 5000))} {
+	for name, dir := range map[string]string{
+		"no repository":             t.TempDir(),
+		"a file that names nothing": file("x\n"),
+		"a file that is too long":   file("gitdir: " + strings.Repeat("x", 5000)),
+	} {
 		if _, _, err := gitobject.Directories(dir); !errors.Is(err, gitobject.ErrLost) {
 			t.Errorf("%s: %v", name, err)
 		}

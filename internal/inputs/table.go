@@ -2,7 +2,11 @@ package inputs
 
 // All returns every component, in the order in which a person meets them.
 func All() []Component {
-	return []Component{gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(), initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(), rebuild(), ledger()}
+	return []Component{
+		gate(), enter(), entered(), failed(), attest(), release(), approve(), reject(), verify(), doctor(), settings(),
+		initialise(), remove(), policyNumbers(), setup(), trust(), explain(), history(), try(), recorded(), manifest(),
+		rebuild(), ledger(),
+	}
 }
 
 func gate() Component {

@@ -94,10 +94,10 @@ func (g *github) appControl(mux *http.ServeMux) {
 	}))
 	mux.HandleFunc("GET /github/apps/{id}/deliveries", g.getDeliveries)
 	mux.HandleFunc("POST /github/apps/{id}/deliver", g.postDeliver)
-	mux.HandleFunc("GET "+r, g.getRepo)
+	mux.HandleFunc("GET "+r, g.showing(g.getRepo))
 	mux.HandleFunc("PUT "+r+"/environments/{name}/app", g.changing(g.putGuard))
 	mux.HandleFunc("POST "+r+"/runs/{id}/reach", g.postReach)
-	mux.HandleFunc("GET "+r+"/runs/{id}/answers", g.getAnswers)
+	mux.HandleFunc("GET "+r+"/runs/{id}/answers", g.showing(g.getAnswers))
 }
 
 // putApp makes an app or changes its settings. What was delivered to it stays, and a
@@ -147,14 +147,7 @@ func publicKey(text string) (*rsa.PublicKey, error) {
 }
 
 // getRepo answers the numbers of a repository, which installations hold.
-func (g *github) getRepo(w http.ResponseWriter, req *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, ok := g.repos[repoKey(req)]
-	if !ok {
-		http.Error(w, errNoRepo.Error(), http.StatusNotFound)
-		return
-	}
+func (g *github) getRepo(w http.ResponseWriter, _ *http.Request, r *repo) {
 	writeJSON(w, http.StatusOK, object{"id": r.id, "owner_id": r.ownerID, "visibility": r.visibility})
 }
 
@@ -166,7 +159,8 @@ func (g *github) getGrants(w http.ResponseWriter, req *http.Request) {
 	for _, x := range g.granted {
 		if x.app.id == pathID(req, "id") {
 			all = append(all, object{
-				"installation": x.installation, "repositories": x.repositories, "permissions": x.permissions, "until": x.until,
+				"installation": x.installation, "repositories": x.repositories,
+				"permissions": x.permissions, "until": x.until,
 			})
 		}
 	}
@@ -238,8 +232,8 @@ func (g *github) shown(token string, now time.Time) (*app, error) {
 			return nil, errors.New("'Issued at' claim ('iat') must be an Integer representing the time " +
 				"that the assertion was issued")
 		case !expires.After(now):
-			return nil, errors.New("'Expiration time' claim ('exp') must be a numeric value representing the future time " +
-				"at which the assertion expires")
+			return nil, errors.New("'Expiration time' claim ('exp') must be a numeric value representing " +
+				"the future time at which the assertion expires")
 		case expires.Sub(now) > maxJWT, expires.Sub(issued) > maxJWT:
 			return nil, errors.New("'Expiration time' claim ('exp') is too far in the future")
 		}
@@ -311,7 +305,8 @@ func (g *github) postAccessToken(w http.ResponseWriter, req *http.Request, a *ap
 	}
 	for name, level := range in.Permissions {
 		if !allows(a.Permissions[name], level) {
-			gitHubError(w, http.StatusUnprocessableEntity, "The permissions requested are not granted to this installation.")
+			gitHubError(w, http.StatusUnprocessableEntity,
+				"The permissions requested are not granted to this installation.")
 			return
 		}
 	}

@@ -300,7 +300,7 @@ func TestGitHubAppIsAsked(t *testing.T) {
 	}
 }
 
-// One answer decides for every deployment of the environment that waits in the run.
+// An answer counts for all deployments of the run that wait at the environment.
 func TestGitHubAppAnswers(t *testing.T) {
 	a := anApp(t, 7140, "appanswers")
 	rule := func(run int) string {
@@ -519,7 +519,7 @@ func TestGitHubAppRedelivers(t *testing.T) {
 	}
 }
 
-// An app that nobody installed is no rule that could ever be answered.
+// An app that is not installed cannot answer, so it is refused as a rule.
 func TestGitHubAppControlRefuses(t *testing.T) {
 	a := anApp(t, 7210, "appcontrol")
 	for _, c := range []struct {

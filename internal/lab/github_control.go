@@ -103,6 +103,20 @@ func (g *github) changing(f func(*repo, *http.Request) error) http.HandlerFunc {
 	})
 }
 
+// showing serves h for a repository, which must exist, with the state locked.
+func (g *github) showing(h func(http.ResponseWriter, *http.Request, *repo)) http.HandlerFunc {
+	return func(w http.ResponseWriter, req *http.Request) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		r, ok := g.repos[repoKey(req)]
+		if !ok {
+			http.Error(w, errNoRepo.Error(), http.StatusNotFound)
+			return
+		}
+		h(w, req, r)
+	}
+}
+
 func (g *github) putRepo(w http.ResponseWriter, req *http.Request) {
 	s := RepoSettings{}
 	if err := readJSON(req, &s); err != nil {

@@ -64,7 +64,8 @@ func TestEventsAreOfThePublishedForm(t *testing.T) {
 		if (p["organization"] != nil) != (i == 0) {
 			t.Errorf("event %d: organization %v", i, p["organization"])
 		}
-		for _, name := range strings.Fields("environment event deployment_callback_url deployment pull_requests installation") {
+		const members = "environment event deployment_callback_url deployment pull_requests installation"
+		for _, name := range strings.Fields(members) {
 			if p[name] == nil {
 				t.Errorf("event %d has no %s", i, name)
 			}

@@ -73,8 +73,8 @@ func (e *environment) asksApp(id int64) bool {
 	return slices.ContainsFunc(e.rules, func(rule object) bool { return ruleApp(rule) == id })
 }
 
-// guards are the apps that an environment asks. One whose installation does not hold
-// the repository is an error of the scenario: nobody could answer.
+// guards are the apps that an environment asks. Each needs an installation that holds the repository: without one
+// the app could not answer, so the scenario is wrong.
 func (g *github) guards(r *repo, e *environment) ([]*app, error) {
 	var out []*app
 	for _, rule := range e.rules {
@@ -99,12 +99,7 @@ func (g *github) postReach(w http.ResponseWriter, req *http.Request) {
 		Errand
 		Environment string `json:"environment"`
 	}
-	err := readJSON(req, &in)
-	if err == nil {
-		err = in.check()
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if !readErrand(w, req, &in) {
 		return
 	}
 	id, all, err := g.reach(req, in.Environment, in.Errand)
@@ -207,8 +202,8 @@ func (g *github) toldOrganization(r *repo) object {
 	}
 }
 
-// postProtectionRule is what an app says of what waits. One answer decides for every
-// deployment of the run that waits at the environment for this app.
+// postProtectionRule takes the answer of an app. It counts for all deployments of the run that wait at the
+// environment for this app.
 func (g *github) postProtectionRule(w http.ResponseWriter, req *http.Request, r *repo) {
 	x := r.runs[pathID(req, "id")]
 	if x == nil {
@@ -275,8 +270,8 @@ func (x *run) gatesOf(environment string, fits func(*gate) bool) []*gate {
 	return out
 }
 
-// settle lets a deployment go on that nobody is asked about any more, or stops one that
-// somebody has rejected. What waits for somebody else goes on waiting.
+// settle lets a deployment go on when the last answer is there, and stops one that was rejected. A deployment that
+// still waits for an answer goes on waiting.
 func (g *github) settle(r *repo, x *run, t *gate, rejected bool) {
 	if !rejected && (len(t.asks) > 0 || t.review) {
 		return
@@ -317,14 +312,7 @@ func (g *github) reviewed(r *repo, x *run, environment string, approved bool) []
 }
 
 // getAnswers answers what apps have said, the oldest first.
-func (g *github) getAnswers(w http.ResponseWriter, req *http.Request) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	r, ok := g.repos[repoKey(req)]
-	if !ok {
-		http.Error(w, errNoRepo.Error(), http.StatusNotFound)
-		return
-	}
+func (g *github) getAnswers(w http.ResponseWriter, req *http.Request, r *repo) {
 	all := []said{}
 	if x := r.runs[pathID(req, "id")]; x != nil {
 		all = append(all, x.said...)

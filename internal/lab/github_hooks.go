@@ -40,9 +40,9 @@ const hookTimeout = 10 * time.Second
 const (
 	once    = "once"
 	twice   = "twice"   // the same bytes with the same GUID
-	late    = "late"    // after a while; nobody waits for it
+	late    = "late"    // after a while; the errand does not wait for it
 	lost    = "lost"    // listed as failed
-	unsent  = "unsent"  // and nobody knows
+	unsent  = "unsent"  // not listed at all
 	forged  = "forged"  // signed with another secret
 	changed = "changed" // and then another body with the same GUID, signed
 )
@@ -226,7 +226,8 @@ func (p parcel) post(ctx context.Context) (int, error) {
 	m.Write(p.d.body)
 	for name, value := range map[string]string{
 		"Accept": "*/*", "Content-Type": "application/json", "User-Agent": "GitHub-Hookshot/1ab0001",
-		"X-GitHub-Delivery": p.d.guid, "X-GitHub-Event": p.d.event, "X-GitHub-Hook-ID": strconv.FormatInt(p.to.id+1, 10),
+		"X-GitHub-Delivery": p.d.guid, "X-GitHub-Event": p.d.event,
+		"X-GitHub-Hook-ID":                       strconv.FormatInt(p.to.id+1, 10),
 		"X-GitHub-Hook-Installation-Target-ID":   strconv.FormatInt(p.to.id, 10),
 		"X-GitHub-Hook-Installation-Target-Type": "integration",
 		"X-Hub-Signature-256":                    "sha256=" + hex.EncodeToString(m.Sum(nil)),
@@ -286,7 +287,7 @@ func (d *delivery) shape() object {
 }
 
 // postAttempt delivers once more, with the same GUID and body, to where the app is now.
-// Nobody waits for it.
+// The answer does not wait for it.
 func (g *github) postAttempt(w http.ResponseWriter, req *http.Request, a *app) {
 	at := slices.IndexFunc(a.deliveries, func(d *delivery) bool { return d.id == pathID(req, "id") })
 	if at < 0 {
@@ -333,12 +334,7 @@ func (g *github) postDeliver(w http.ResponseWriter, req *http.Request) {
 		Repository   int64  `json:"repository"`
 		Body         object `json:"body"`
 	}
-	err := readJSON(req, &in)
-	if err == nil {
-		err = in.check()
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+	if !readErrand(w, req, &in) {
 		return
 	}
 	g.mu.Lock()
@@ -351,6 +347,18 @@ func (g *github) postDeliver(w http.ResponseWriter, req *http.Request) {
 	all, err := g.parcels(a, event{in.Event, in.Installation, in.Repository, in.Body}, in.Errand)
 	g.mu.Unlock()
 	g.answerErrand(w, in.Errand, all, object{}, err)
+}
+
+// readErrand reads a request into a struct that embeds an Errand. It answers what is wrong, and then reports false.
+func readErrand(w http.ResponseWriter, req *http.Request, into interface{ check() error }) bool {
+	err := readJSON(req, into)
+	if err == nil {
+		err = into.check()
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+	return err == nil
 }
 
 // answerErrand does an errand and says what came of it.

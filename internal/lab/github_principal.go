@@ -50,7 +50,8 @@ func (x *grant) may(method, path string) bool {
 
 // holds says whether a token is for a repository, which its installation still holds.
 func (x *grant) holds(repository int64) bool {
-	return slices.Contains(x.repositories, repository) && slices.Contains(x.app.Installations[x.installation], repository)
+	return slices.Contains(x.repositories, repository) &&
+		slices.Contains(x.app.Installations[x.installation], repository)
 }
 
 // sees says whether a principal may read some kind of thing of a repository. The lab's own

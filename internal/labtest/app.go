@@ -45,7 +45,8 @@ func (l *Lab) App(t testing.TB, hook string, repositories ...string) *App {
 	}
 	id := 700_000 + 100*apps.Add(1)
 	a := &App{
-		ID: id, ClientID: fmt.Sprintf("Iv23li%d", id), Secret: fmt.Sprintf("the secret of %d", id), Installation: id + 1,
+		ID: id, ClientID: fmt.Sprintf("Iv23li%d", id),
+		Secret: fmt.Sprintf("the secret of %d", id), Installation: id + 1,
 		Key:    pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}),
 		public: string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
 		lab:    l, hook: hook, installations: map[string][]int64{}, fields: map[string]any{},

@@ -37,20 +37,24 @@ func Open(signed string, keys []string) (Checkpoint, error) {
 	for _, k := range keys {
 		v, err := note.NewVerifier(strings.TrimSpace(k))
 		if err != nil {
-			return Checkpoint{}, fault.New(fault.Usage, fault.Config, "take the key from the server's operator: NAME+HASH+KEY", "the key %q is none: %w", fault.Cut(k), err)
+			return Checkpoint{}, fault.New(fault.Usage, fault.Config,
+				"take the key from the server's operator: NAME+HASH+KEY", "the key %q is none: %w", fault.Cut(k), err)
 		}
 		verifiers = append(verifiers, v)
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(verifiers...))
 	if err != nil {
-		return Checkpoint{}, fault.New(fault.Refused, fault.Ledger, "find out who signed it: the ledger may be another server's, or forged", "the checkpoint is signed by none of the keys: %w", err)
+		return Checkpoint{}, fault.New(fault.Refused, fault.Ledger,
+			"find out who signed it: the ledger may be another server's, or forged",
+			"the checkpoint is signed by none of the keys: %w", err)
 	}
 	c, err := parse(n.Text)
 	if err != nil {
 		return c, err
 	}
 	if n.Sigs[0].Name != c.Origin {
-		return c, fault.New(fault.Refused, fault.Ledger, "find out who signed it", "the checkpoint is of %q, and signed by %q", c.Origin, n.Sigs[0].Name)
+		return c, fault.New(fault.Refused, fault.Ledger, "find out who signed it",
+			"the checkpoint is of %q, and signed by %q", c.Origin, n.Sigs[0].Name)
 	}
 	return c, nil
 }
@@ -62,7 +66,8 @@ func parse(text string) (c Checkpoint, err error) {
 		return c, malformed("a checkpoint of %d lines, want the origin, the size and the root", len(lines)-1)
 	}
 	c.Origin = lines[0]
-	if c.Size, err = strconv.ParseInt(lines[1], 10, 64); err != nil || c.Size < 0 || strconv.FormatInt(c.Size, 10) != lines[1] {
+	c.Size, err = strconv.ParseInt(lines[1], 10, 64)
+	if err != nil || c.Size < 0 || strconv.FormatInt(c.Size, 10) != lines[1] {
 		return c, malformed("a checkpoint of size %q, want a number", fault.Cut(lines[1]))
 	}
 	if c.Root, err = tlog.ParseHash(lines[2]); err != nil {

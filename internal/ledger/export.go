@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/fault"
 )
 
-// An export is a text of lines. Each leaf is its exact bytes; of a leaf that belongs to somebody else, or whose body was deleted,
-// there is {"leaf":"HASH"}. The last line is {"checkpoint":"NOTE"}.
+// An export is a text of lines. Each leaf is its exact bytes; of a leaf that belongs to somebody else, or whose body
+// was deleted, there is {"leaf":"HASH"}. The last line is {"checkpoint":"NOTE"}.
 
 // HiddenLine stands for a leaf that is not shown.
 func HiddenLine(h Hash) []byte {
@@ -36,7 +36,8 @@ type Line struct {
 	Hash  Hash
 }
 
-// Read goes through an export, and hands over each leaf in its order. It returns the signed checkpoint of the last line.
+// Read goes through an export, and hands over each leaf in its order. It returns the signed checkpoint, which is the
+// last line.
 func Read(r io.Reader, each func(Line) error) (checkpoint string, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), MaxLeaf+1)
@@ -70,7 +71,8 @@ func Read(r io.Reader, each func(Line) error) (checkpoint string, err error) {
 		return "", fault.Errorf("reading the export: %w", fault.Cause(err))
 	}
 	if checkpoint == "" {
-		return "", fault.New(fault.Refused, fault.Ledger, "ask the server for the export again", "the export ends without a checkpoint: something is missing of it")
+		return "", fault.New(fault.Refused, fault.Ledger, "ask the server for the export again",
+			"the export ends without a checkpoint: something is missing of it")
 	}
 	return checkpoint, nil
 }
@@ -85,8 +87,8 @@ type Summary struct {
 	Last       time.Time
 }
 
-// Verify holds an export to its checkpoint, and to older checkpoints that somebody has kept. It reads each byte once and holds one
-// hash for each bit of the size.
+// Verify holds an export to its checkpoint, and to older checkpoints that somebody has kept. It reads each byte once
+// and holds one hash for each bit of the size.
 func Verify(r io.Reader, keys []string, kept ...string) (Summary, error) {
 	s := Summary{Kinds: map[Kind]int64{}}
 	var old []Checkpoint
@@ -140,17 +142,21 @@ func Verify(r io.Reader, keys []string, kept ...string) (Summary, error) {
 	s.Signed = signed
 	switch {
 	case t.Size() != s.Checkpoint.Size:
-		return s, fault.New(fault.Refused, fault.Ledger, "ask the server for the export again", "the export has %d leaves, and its checkpoint is of %d", t.Size(), s.Checkpoint.Size)
+		return s, fault.New(fault.Refused, fault.Ledger, "ask the server for the export again",
+			"the export has %d leaves, and its checkpoint is of %d", t.Size(), s.Checkpoint.Size)
 	case t.Root() != s.Checkpoint.Root:
-		return s, fault.New(fault.Refused, fault.Ledger, "compare it with another export: a leaf of this one was changed, left out or put in",
+		return s, fault.New(fault.Refused, fault.Ledger,
+			"compare it with another export: a leaf of this one was changed, left out or put in",
 			"the leaves have the root %s, and the checkpoint says %s", t.Root(), s.Checkpoint.Root)
 	}
 	for i, c := range old {
 		if c.Origin != s.Checkpoint.Origin {
-			return s, fault.New(fault.Refused, fault.Ledger, "compare checkpoints of one server", "the checkpoint that was kept is of %q, and the export of %q", c.Origin, s.Checkpoint.Origin)
+			return s, fault.New(fault.Refused, fault.Ledger, "compare checkpoints of one server",
+				"the checkpoint that was kept is of %q, and the export of %q", c.Origin, s.Checkpoint.Origin)
 		}
 		if !seen[i] {
-			return s, fault.New(fault.Refused, fault.Ledger, "find out who cut it: somebody has seen a longer ledger", "the checkpoint that was kept is of %d leaves, and the export has %d", c.Size, t.Size())
+			return s, fault.New(fault.Refused, fault.Ledger, "find out who cut it: somebody has seen a longer ledger",
+				"the checkpoint that was kept is of %d leaves, and the export has %d", c.Size, t.Size())
 		}
 	}
 	return s, nil

@@ -1,11 +1,14 @@
-// Package ledger is the record of a server: leaves of a Merkle tree, signed checkpoints of it, and proofs that need no server.
+// Package ledger is the record of a server: the leaves of a Merkle tree, signed checkpoints of the tree, and proofs
+// that can be checked without the server.
 //
-// A leaf is one line of JSON, and its exact bytes are what is hashed (RFC 6962 section 2.1, by golang.org/x/mod/sumdb/tlog). A
-// checkpoint is a signed note (C2SP tlog-checkpoint and signed-note). Who kept a checkpoint can tell whether what came before it was
-// rewritten. The order of the leaves is their place in the tree; the times in them inform.
+// A leaf is one line of JSON. Its exact bytes are hashed (RFC 6962 section 2.1, by golang.org/x/mod/sumdb/tlog). A
+// checkpoint is a signed note (C2SP tlog-checkpoint and signed-note). A reader who has kept a checkpoint can see later
+// whether the leaves before it were changed. The order of the leaves is their place in the tree; the times in them are
+// only information.
 //
-// It refuses a leaf in a form other than its own, because two readers could read it differently. It reads and verifies; the
-// server alone appends. The forms are in docs/ledger.md and shared/ledger-leaf.schema.json.
+// It reads and verifies; only the server appends. It refuses a leaf that is not in the one form for leaves, because
+// two programs could read another form differently. The forms are in docs/ledger.md and
+// shared/ledger-leaf.schema.json.
 package ledger
 
 import (
@@ -40,7 +43,7 @@ const (
 	Answered   Kind = "answered"    // the platform took an answer
 	Approved   Kind = "approved"    // a person's word was kept
 	Entered    Kind = "entered"     // something is in an environment
-	Left       Kind = "left"        // something is no more in an environment
+	Left       Kind = "left"        // something is not in an environment any more
 	Bypassed   Kind = "bypassed"    // a deployment started without an answer, or a rule of an environment is off
 	Policy     Kind = "policy"      // another policy counts for a repository
 	Started    Kind = "started"     // a server started
@@ -49,9 +52,13 @@ const (
 	Deleted    Kind = "deleted"     // bodies of leaves were deleted, because they were older than is kept
 )
 
-var kinds = []Kind{Attested, Judged, WouldJudge, Answered, Approved, Entered, Left, Bypassed, Policy, Started, NewKey, Continued, Deleted}
+var kinds = []Kind{
+	Attested, Judged, WouldJudge, Answered, Approved, Entered, Left, Bypassed, Policy,
+	Started, NewKey, Continued, Deleted,
+}
 
-// A Leaf is one entry of a ledger. Its fields, and those of About, stand in the order of the names of their members, as in its bytes.
+// A Leaf is one entry of a ledger. Its fields, and those of About, stand in the order of the names of their members,
+// as in its bytes.
 type Leaf struct {
 	About      About     `json:"about"`
 	At         time.Time `json:"at"`   // UTC, in milliseconds
@@ -142,7 +149,7 @@ func malformed(format string, args ...any) error {
 	return fault.New(fault.Refused, fault.Malformed, "ask the server for the export again", format, args...)
 }
 
-// jsonLine reports whether a line is a JSON object with one member of a name, and returns its text.
+// member reports whether a line is a JSON object whose only member has that name, and returns the text of the member.
 func member(line []byte, name string) (string, bool) {
 	if !bytes.HasPrefix(line, []byte(`{"`+name+`":`)) {
 		return "", false

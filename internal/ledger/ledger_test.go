@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,14 @@ func begun(t *testing.T, n int) *history {
 	t.Helper()
 	h := newHistory(t)
 	for i := range n {
-		h.add(t, ledger.Leaf{Kind: ledger.Judged, At: time.Unix(int64(i), 0), Host: "github.com", Owner: "1", Repository: "2", Name: "acme/app",
-			About: ledger.About{Run: fmt.Sprint(i), Attempt: 1, Environment: "production", Outcome: "deny", Code: "E_EVIDENCE_MISSING"}})
+		h.add(t, ledger.Leaf{
+			Kind: ledger.Judged, At: time.Unix(int64(i), 0),
+			Host: "github.com", Owner: "1", Repository: "2", Name: "acme/app",
+			About: ledger.About{
+				Run: fmt.Sprint(i), Attempt: 1, Environment: "production",
+				Outcome: "deny", Code: "E_EVIDENCE_MISSING",
+			},
+		})
 	}
 	return h
 }
@@ -113,31 +120,34 @@ func TestG11_a_ledger_verifies_with_every_checkpoint_that_was_kept(t *testing.T)
 func TestG11_a_rewritten_a_cut_and_a_forked_history_are_found(t *testing.T) {
 	h := begun(t, 20)
 	honest := h.export(t)
-	before := h.checkpoint(t, 12)
-	if _, err := h.verify(honest, before); err != nil {
+	kept := []string{h.checkpoint(t, 12)}
+	if _, err := h.verify(honest, kept...); err != nil {
 		t.Fatal(err)
 	}
 	other := begun(t, 20)
 	other.signer, other.key = h.signer, h.key
-	changed := bytes.Replace(honest, []byte(`"deny"`), []byte(`"allow"`), 1)
 	cut := *h
 	cut.leaves = h.leaves[:11]
 	lines := bytes.SplitAfter(honest, []byte("\n"))
+	without := bytes.Join(append(lines[:5:5], lines[6:]...), nil)
+	swapped := bytes.Join(append(append(lines[:5:5], lines[6], lines[5]), lines[7:]...), nil)
+	replaced := func(old, by string) []byte { return bytes.Replace(honest, []byte(old), []byte(by), 1) }
+	hidden := string(ledger.HiddenLine(ledger.Hash{1})) + "\n"
 	for name, x := range map[string]struct {
 		export []byte
 		kept   []string
 		want   string
 	}{
-		"a leaf is changed":                      {changed, nil, "the leaves have the root"},
-		"a leaf is left out":                     {bytes.Join(append(lines[:5:5], lines[6:]...), nil), nil, "19 leaves, and its checkpoint is of 20"},
-		"two leaves have changed places":         {bytes.Join(append(append(lines[:5:5], lines[6], lines[5]), lines[7:]...), nil), nil, "the leaves have the root"},
+		"a leaf is changed":                      {replaced(`"deny"`, `"allow"`), nil, "the leaves have the root"},
+		"a leaf is left out":                     {without, nil, "19 leaves, and its checkpoint is of 20"},
+		"two leaves have changed places":         {swapped, nil, "the leaves have the root"},
 		"the end is missing":                     {bytes.Join(lines[:20], nil), nil, "ends without a checkpoint"},
-		"the history is rewritten, and signed":   {other.export(t), []string{before}, "the first 12 leaves are not those"},
-		"the history is cut, and signed":         {cut.export(t), []string{before}, "of 12 leaves, and the export has 11"},
-		"something comes after the checkpoint":   {append(bytes.Clone(honest), lines[0]...), nil, "comes after the checkpoint"},
-		"a leaf is hidden by another hash":       {bytes.Replace(honest, lines[3], append(ledger.HiddenLine(ledger.Hash{1}), '\n'), 1), nil, "the leaves have the root"},
-		"a leaf in another form":                 {bytes.Replace(honest, []byte(`{"about"`), []byte(`{ "about"`), 1), nil, "canonical form"},
-		"a leaf with a member that nobody knows": {bytes.Replace(honest, []byte(`"attempt":1`), []byte(`"attempt":1,"more":2`), 1), nil, "more"},
+		"the history is rewritten, and signed":   {other.export(t), kept, "the first 12 leaves are not those"},
+		"the history is cut, and signed":         {cut.export(t), kept, "of 12 leaves, and the export has 11"},
+		"something comes after the checkpoint":   {slices.Concat(honest, lines[0]), nil, "comes after the checkpoint"},
+		"a leaf is hidden by another hash":       {replaced(string(lines[3]), hidden), nil, "the leaves have the root"},
+		"a leaf in another form":                 {replaced(`{"about"`, `{ "about"`), nil, "canonical form"},
+		"a leaf with a member that is not known": {replaced(`"attempt":1`, `"attempt":1,"more":2`), nil, "more"},
 	} {
 		if _, err := h.verify(x.export, x.kept...); err == nil || !strings.Contains(err.Error(), x.want) {
 			t.Errorf("%s: got %v, want %q", name, err, x.want)
@@ -237,7 +247,10 @@ func FuzzVerify(f *testing.F) {
 }
 
 func TestG11_the_fast_form_of_a_leaf_is_the_canonical_one(t *testing.T) {
-	full := ledger.Leaf{Kind: ledger.Judged, Host: "h", Owner: "1", Repository: "2", Name: "<&>\u2028\x7f\"\\/é\u0001", At: time.Unix(1, 5e8)}
+	full := ledger.Leaf{
+		Kind: ledger.Judged, Host: "h", Owner: "1", Repository: "2",
+		Name: "<&>\u2028\x7f\"\\/é\u0001", At: time.Unix(1, 5e8),
+	}
 	about := reflect.ValueOf(&full.About).Elem()
 	for i := range about.NumField() {
 		switch f := about.Field(i); f.Kind() {

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/strictjson"
 )
 
-// A Proof shows that a leaf is in the ledger of a checkpoint, or that the ledger of a checkpoint begins with that of an older one. It
-// needs nothing besides the server's key.
+// A Proof shows that a leaf is in the ledger of a checkpoint, or that the ledger of a checkpoint begins with that of
+// an older one. It needs nothing besides the server's key.
 type Proof struct {
 	Version    int    `json:"v"`
 	Index      int64  `json:"index"`      // of the leaf
@@ -42,7 +42,8 @@ func Consistency(export io.ReadSeeker, keys []string, before string) (Proof, err
 	}
 	return prove(export, keys, func(c Checkpoint) (Proof, error) {
 		if old.Size > c.Size || old.Size == 0 {
-			return Proof{}, fault.New(fault.Refused, fault.Ledger, "take a checkpoint of the same ledger that is older than the export",
+			return Proof{}, fault.New(fault.Refused, fault.Ledger,
+				"take a checkpoint of the same ledger that is older than the export",
 				"the older checkpoint is of %d leaves, and the export of %d", old.Size, c.Size)
 		}
 		return Proof{Before: before}, nil
@@ -52,7 +53,10 @@ func Consistency(export io.ReadSeeker, keys []string, before string) (Proof, err
 	})
 }
 
-func prove(export io.ReadSeeker, keys []string, begin func(Checkpoint) (Proof, error), hashes func(*Proof, Checkpoint, tlog.HashReader) error) (Proof, error) {
+func prove(
+	export io.ReadSeeker, keys []string,
+	begin func(Checkpoint) (Proof, error), hashes func(*Proof, Checkpoint, tlog.HashReader) error,
+) (Proof, error) {
 	s, err := Verify(export, keys)
 	if err != nil {
 		return Proof{}, err
@@ -73,7 +77,8 @@ func prove(export io.ReadSeeker, keys []string, begin func(Checkpoint) (Proof, e
 	_, err = Read(export, func(l Line) error {
 		if l.Index == p.Index && p.Before == "" {
 			if l.Bytes == nil {
-				return fault.New(fault.Refused, fault.Ledger, "ask for an export that shows it", "leaf %d is not shown in this export", l.Index)
+				return fault.New(fault.Refused, fault.Ledger, "ask for an export that shows it",
+					"leaf %d is not shown in this export", l.Index)
 			}
 			p.Leaf = string(l.Bytes)
 		}
@@ -117,7 +122,8 @@ func (p *Proof) Check(keys []string) error {
 		err = tlog.CheckTree(tlog.TreeProof(p.Hashes), c.Size, c.Root, old.Size, old.Root)
 	}
 	if err != nil {
-		return fault.New(fault.Refused, fault.Ledger, "compare it with an export of the ledger", "the proof does not hold: %w", err)
+		return fault.New(fault.Refused, fault.Ledger, "compare it with an export of the ledger",
+			"the proof does not hold: %w", err)
 	}
 	return nil
 }

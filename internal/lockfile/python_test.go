@@ -76,9 +76,8 @@ func TestE11_python_reads_the_same_of_changed_locks(t *testing.T) {
 			continue
 		}
 		if kind == Requirements {
-			text = append(
-				text,
-				"-r x.txt\nFoo_Bar[a,b] >= 1 ; python_version > '3'\nb @ https://h/b.zip#sha256="+aHash+"\n# c \\\nd===1.0\n"...)
+			text = append(text, "-r x.txt\nFoo_Bar[a,b] >= 1 ; python_version > '3'\n"+
+				"b @ https://h/b.zip#sha256="+aHash+"\n# c \\\nd===1.0\n"...)
 			text = bytes.Replace(text, []byte("-r x.txt\n"), nil, 1)
 		}
 		for i := range 150 {

@@ -28,8 +28,10 @@ func TestRecord_names_that_are_kept_have_a_bound_in_bytes(t *testing.T) {
 	long := "/" + strings.Repeat("x", 999)
 	is := &identity{ino: 1}
 	for what, keep := range map[string]func(r *recorder, path string){
-		"a file":    func(r *recorder, path string) { r.keep(&found{path: path}, Read) },
-		"a program": func(r *recorder, path string) { r.counted(&found{path: path}, func() Program { return Program{} }) },
+		"a file": func(r *recorder, path string) { r.keep(&found{path: path}, Read) },
+		"a program": func(r *recorder, path string) {
+			r.counted(&found{path: path}, func() Program { return Program{} })
+		},
 		"the arguments of a program": func(r *recorder, path string) {
 			r.counted(&found{path: path[999:]}, func() Program { return Program{Args: []string{path[:999]}} })
 		},
@@ -44,7 +46,8 @@ func TestRecord_names_that_are_kept_have_a_bound_in_bytes(t *testing.T) {
 		}
 		keep(r, long+"2")
 		if r.result.Watch.Lost != 1 || r.bytes > maxBytes {
-			t.Errorf("%s: lost %d, want 1; %d bytes are kept, and %d may be", what, r.result.Watch.Lost, r.bytes, maxBytes)
+			t.Errorf("%s: lost %d, want 1; %d bytes are kept, and %d may be",
+				what, r.result.Watch.Lost, r.bytes, maxBytes)
 		}
 	}
 	r := newTested(t)

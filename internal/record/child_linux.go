@@ -141,8 +141,8 @@ func listen(how string) (problem string) {
 	return ""
 }
 
-// handing starts a thread that hands a descriptor to the recorder. The thread is without the filter: under it, sendmsg would
-// wait for the recorder, which first has to get the descriptor.
+// handing starts a thread that hands a descriptor to the recorder. The thread is without the filter: under it,
+// sendmsg would wait for the recorder, which first has to get the descriptor.
 func handing() (hand chan<- int, sent <-chan error) {
 	in, out, ready := make(chan int), make(chan error), make(chan struct{})
 	go func() {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNamespace is how a process starts in a network namespace of its own, with shared memory, message queues and semaphores
-// of its own (ipc_namespaces(7)). It takes a user namespace as well, for root too: root of the outer one could enter the old
-// network again (setns(2)). Users keep their numbers.
+// inNamespace is how a process starts in a network namespace of its own, with shared memory, message queues and
+// semaphores of its own (ipc_namespaces(7)). It takes a user namespace as well, for root too: root of the outer one
+// could enter the old network again (setns(2)). Users keep their numbers.
 func inNamespace(o *Options) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{
 		Cloneflags:  unix.CLONE_NEWNET | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER,

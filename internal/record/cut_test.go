@@ -120,7 +120,8 @@ func TestRecord_in_the_cut_users_keep_their_numbers_and_ordinary_ones_have_no_ca
 	if want := "65534\n65534\n65534:65534\n65534:65534\nCapEff:\t0000000000000000\n65534\n"; !strings.HasSuffix(user.out, "CapEff:\t0000000000000000\n65534\n") || !strings.HasPrefix(user.out, "65534\n65534\n") {
 		t.Errorf("got %q, want %q", user.out, want)
 	}
-	root := run(t, record.Options{Command: []string{"/bin/sh", "-c", "id -u; touch made; chown 65534:1000 made; stat -c %u:%g made; setpriv --reuid=1 --regid=1 --clear-groups id -u"}, Cut: true})
+	root := run(t, record.Options{Command: []string{"/bin/sh", "-c", "id -u; touch made; chown 65534:1000 made; " +
+		"stat -c %u:%g made; setpriv --reuid=1 --regid=1 --clear-groups id -u"}, Cut: true})
 	if root.out != "0\n65534:1000\n1\n" {
 		t.Errorf("got %q", root.out)
 	}
@@ -131,11 +132,14 @@ func TestE16_a_vsock_socket_cannot_be_made_in_the_cut(t *testing.T) {
 	const refused = "address family not supported by protocol\n"
 	for _, by := range [][]string{nil, asNobody} {
 		o := record.Options{Command: []string{program()}, Env: append(os.Environ(), part+"=vsock"), Cut: true}
-		if r := through(t, o, by...); r.out != refused || r.Watch.CutBy != record.ByNamespace || len(r.Watch.Around) != 0 {
+		if r := through(t, o, by...); r.out != refused || r.Watch.CutBy != record.ByNamespace ||
+			len(r.Watch.Around) != 0 {
 			t.Errorf("%q: got %q, want %q; cut by %q, around %q", by, r.out, refused, r.Watch.CutBy, r.Watch.Around)
 		}
 	}
-	f := newFront(t, record.Options{Command: []string{program()}, Env: append(os.Environ(), part+"=vsock"), Cut: true}, program(), "without")
+	f := newFront(t, record.Options{
+		Command: []string{program()}, Env: append(os.Environ(), part+"=vsock"), Cut: true,
+	}, program(), "without")
 	f.Env = append(f.Env, "RECORD_TEST_WITHOUT=seccomp")
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
@@ -145,7 +149,8 @@ func TestE16_a_vsock_socket_cannot_be_made_in_the_cut(t *testing.T) {
 		t.Errorf("without a filter: problem %q; the command said %q", problem, r.out)
 	}
 	if canMakeVsock() != nil && (r.out != refused || problem != "") {
-		t.Errorf("without a filter, and without vsock: problem %q; the command said %q, want %q", problem, r.out, refused)
+		t.Errorf("without a filter, and without vsock: problem %q; the command said %q, want %q",
+			problem, r.out, refused)
 	}
 }
 
@@ -184,7 +189,9 @@ func TestE16_shared_memory_and_message_queues_are_the_commands_own_in_the_cut(t 
 	t.Cleanup(func() { _, _ = unix.SysvShmCtl(id, unix.IPC_RMID, nil) })
 	for _, by := range [][]string{nil, asNobody} {
 		for cut, want := range map[bool]string{true: "fails\n", false: "works\n"} {
-			o := record.Options{Command: []string{program(), itoa(id)}, Env: append(os.Environ(), part+"=attach"), Cut: cut}
+			o := record.Options{
+				Command: []string{program(), itoa(id)}, Env: append(os.Environ(), part+"=attach"), Cut: cut,
+			}
 			r := through(t, o, by...)
 			told := lists(r.Watch.Around, "shared memory of System V, by "+program())
 			if r.out != want || told == cut || len(r.Watch.Around) > 1 {
@@ -210,7 +217,8 @@ func TestE16_a_message_queue_that_is_opened_by_its_file_is_told(t *testing.T) {
 	t.Cleanup(func() { _ = os.Remove(dir + "/" + name) })
 	for _, cut := range []bool{false, true} {
 		r := run(t, record.Options{Command: []string{"/bin/cat", dir + "/" + name}, Cut: cut})
-		if want := "a message queue by its file, by " + real(t, "/bin/cat"); r.Exit != 0 || !slices.Equal(r.Watch.Around, []string{want}) {
+		if want := "a message queue by its file, by " + real(t, "/bin/cat"); r.Exit != 0 ||
+			!slices.Equal(r.Watch.Around, []string{want}) {
 			t.Errorf("cut %v: exit %d, around %q, want %q; %s", cut, r.Exit, r.Watch.Around, want, r.out)
 		}
 	}
@@ -304,7 +312,8 @@ func TestRecord_where_the_kernel_refuses_to_be_watched_that_is_told(t *testing.T
 		}
 		r, problem := f.wait(t)
 		if x.problem != "" {
-			if !strings.HasPrefix(problem, "uncut: the network could not be cut: ") || !strings.Contains(problem, x.problem) || r.out != "" {
+			if !strings.HasPrefix(problem, "uncut: the network could not be cut: ") ||
+				!strings.Contains(problem, x.problem) || r.out != "" {
 				t.Errorf("%s: problem %q, want %q; the command said %q", x.what, problem, x.problem, r.out)
 			}
 			continue

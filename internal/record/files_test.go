@@ -54,8 +54,10 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		{"the new name of a file that was read", "cat a; mv a moved", "moved", record.Made, digest("a\n"), record.Named, record.Named},
 		{"made", "echo x > new", "new", record.Made, digest("x\n"), record.Write, record.Write},
 		{"made and deleted", "echo x > new; rm new", "new", record.Gone, "", record.Write, record.Write},
-		{"made to be written and read, and deleted", "exec 3<> new; rm new", "new", record.Gone, "", record.Read | record.Write, record.Write},
-		{"opened to be written and read, and deleted", "exec 3<> a; rm a", "a", record.Gone, "", record.Read | record.Write, record.Read | record.Write},
+		{"made to be written and read, and deleted", "exec 3<> new; rm new", "new", record.Gone, "",
+			record.Read | record.Write, record.Write},
+		{"opened to be written and read, and deleted", "exec 3<> a; rm a", "a", record.Gone, "",
+			record.Read | record.Write, record.Read | record.Write},
 		{"a link that is replaced by a rename", "ln -s none l; mv a l", "l", record.Made, digest("a\n"), record.Named, record.Named},
 		{"looked for behind a link", "mkdir -p left/deep; ln -s left/deep l; cat l/../none", "left/none", record.Absent, "", record.Read, record.Read},
 		{"a new hard link", "ln a hard", "hard", record.Made, digest("a\n"), record.Named, record.Named},
@@ -73,7 +75,9 @@ func TestE16_the_state_of_each_file_is_told(t *testing.T) {
 		t.Run(x.what, func(t *testing.T) {
 			t.Parallel()
 			dir := prepared(t, map[string]string{"a": "a\n", "long": long})
-			r := run(t, record.Options{Command: []string{"/bin/sh", "-c", x.script}, Dir: dir, MaxFile: int64(len(long)) - 1})
+			r := run(t, record.Options{
+				Command: []string{"/bin/sh", "-c", x.script}, Dir: dir, MaxFile: int64(len(long)) - 1,
+			})
 			f := r.file(t, filepath.Join(dir, x.name))
 			if f.State != x.state || f.Digest != x.digest || f.First != x.first || x.use != 0 && f.Use != x.use {
 				t.Errorf("got %+v, want %s, %q, use %d, first %d", f, x.state, x.digest, x.use, x.first)
@@ -219,8 +223,9 @@ func TestE16_a_stream_that_is_opened_again_is_told(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(prepared(t, map[string]string{"stdin": "in"}), "stdin")
 	for script, told := range map[string]bool{
-		"cat": false, "cat /dev/stdin": true, "cat /dev/fd/0": true, "cat /proc/self/fd/0": true, "exec 5<&0; cat /dev/fd/5": true,
-		"exec bash -c 'exec 77<&0; cat /dev/fd/77'": true, "ln -s /proc/self/fd/0 l; cat l": true, "cat /proc/thread-self/fd/0": true,
+		"cat": false, "cat /dev/stdin": true, "cat /dev/fd/0": true, "cat /proc/self/fd/0": true,
+		"exec 5<&0; cat /dev/fd/5": true, "exec bash -c 'exec 77<&0; cat /dev/fd/77'": true,
+		"ln -s /proc/self/fd/0 l; cat l": true, "cat /proc/thread-self/fd/0": true,
 	} {
 		in, err := os.Open(file)
 		if err != nil {

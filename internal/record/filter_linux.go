@@ -24,8 +24,8 @@ var watched = append([]uint32{
 	unix.SYS_INIT_MODULE, unix.SYS_FINIT_MODULE, unix.SYS_KEXEC_LOAD, unix.SYS_KEXEC_FILE_LOAD,
 }, older...)
 
-// shared are the calls that reach what every process of the machine can reach, and that wait for the recorder unless the
-// command has a namespace of its own. An identifier can be guessed, so the calls that take one are watched as well.
+// shared are the calls that reach what every process of the machine can reach, and that wait for the recorder unless
+// the command has a namespace of its own. The calls that take an identifier are watched too: it can be guessed.
 var shared = []uint32{
 	unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL,
 	unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MQ_OPEN,
@@ -107,9 +107,9 @@ func noInternetSockets() []unix.SockFilter {
 	return p.end()
 }
 
-// noVsock is the filter that a cut by a namespace takes as well: a vsock socket leads to the host of a virtual machine from
-// every namespace (vsock(7)). A 32-bit program makes sockets by their own call, because the arguments of socketcall are in memory,
-// and so are those of io_uring. A program of an ABI that is not known can call nothing.
+// noVsock is the filter that a cut by a namespace takes as well: a vsock socket leads to the host of a virtual
+// machine from every namespace (vsock(7)). A 32-bit program makes sockets by their own call, because the arguments of
+// socketcall are in memory, and so are those of io_uring. A program of an ABI that is not known can call nothing.
 func noVsock() []unix.SockFilter {
 	var p assembler
 	p.load(archAt)

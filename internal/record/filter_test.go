@@ -80,11 +80,13 @@ func TestRecord_the_filter_has_each_watched_call_wait(t *testing.T) {
 	t.Parallel()
 	const half = 1 << 32 // garbage above a number of 32 bits, which the kernel does not read
 	p := watching(nil)
-	for _, nr := range []uint32{unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN, unix.SYS_CREAT, unix.SYS_EXECVE, unix.SYS_EXECVEAT, unix.SYS_CONNECT,
-		unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RENAME, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINK, unix.SYS_LINKAT, unix.SYS_SYMLINK,
-		unix.SYS_SYMLINKAT, unix.SYS_LISTEN, unix.SYS_BIND, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV,
-		unix.SYS_PROCESS_VM_WRITEV, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE, unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT,
-		unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL} {
+	for _, nr := range []uint32{unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_OPEN, unix.SYS_CREAT, unix.SYS_EXECVE,
+		unix.SYS_EXECVEAT, unix.SYS_CONNECT, unix.SYS_SENDMSG, unix.SYS_SENDMMSG, unix.SYS_RENAME, unix.SYS_RENAMEAT,
+		unix.SYS_RENAMEAT2, unix.SYS_LINK, unix.SYS_LINKAT, unix.SYS_SYMLINK, unix.SYS_SYMLINKAT, unix.SYS_LISTEN,
+		unix.SYS_BIND, unix.SYS_OPEN_BY_HANDLE_AT, unix.SYS_PIDFD_GETFD, unix.SYS_BPF, unix.SYS_PTRACE,
+		unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_CHROOT, unix.SYS_PIVOT_ROOT, unix.SYS_UNSHARE,
+		unix.SYS_SETNS, unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT, unix.SYS_UMOUNT2, unix.SYS_OPEN_TREE, unix.SYS_FSMOUNT,
+		unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL} {
 		if !slices.Contains(watched, nr) {
 			t.Errorf("call %d is in no list", nr)
 		}
@@ -92,10 +94,12 @@ func TestRecord_the_filter_has_each_watched_call_wait(t *testing.T) {
 			t.Errorf("call %d: got %#x, want %#x", nr, got, notify)
 		}
 	}
-	for _, nr := range []uint32{unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SEMGET, unix.SYS_SEMOP, unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL, unix.SYS_MSGGET,
-		unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MQ_OPEN} {
-		if alone, more := native(nr).verdict(t, p), native(nr).verdict(t, watching(shared)); alone != allow || more != notify {
-			t.Errorf("call %d: got %#x in a namespace, want %#x; got %#x outside, want %#x", nr, alone, allow, more, notify)
+	for _, nr := range []uint32{unix.SYS_SHMGET, unix.SYS_SHMAT, unix.SYS_SEMGET, unix.SYS_SEMOP,
+		unix.SYS_SEMTIMEDOP, unix.SYS_SEMCTL, unix.SYS_MSGGET, unix.SYS_MSGSND, unix.SYS_MSGRCV, unix.SYS_MQ_OPEN} {
+		if alone, more := native(nr).verdict(t, p), native(nr).verdict(t, watching(shared)); alone != allow ||
+			more != notify {
+			t.Errorf("call %d: got %#x in a namespace, want %#x; got %#x outside, want %#x",
+				nr, alone, allow, more, notify)
 		}
 	}
 	for _, x := range []struct {

@@ -146,8 +146,8 @@ func hear(in *os.File) (a answer, err error) {
 	return a, nil
 }
 
-// keepAwake continues a recorder that a process of the command has stopped: the watched calls of the command wait for the
-// recorder. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
+// keepAwake continues a recorder that a process of the command has stopped: the watched calls of the command wait for
+// the recorder. While this process is stopped itself, as by a terminal, the recorder stays so. The function ends it.
 func keepAwake(recorder *os.Process) (end func()) {
 	over, ended := make(chan struct{}), make(chan struct{})
 	go func() {

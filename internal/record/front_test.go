@@ -215,7 +215,8 @@ func TestRecord_a_killed_recorder_ends_the_command_and_is_told(t *testing.T) {
 	below(t, f.Process.Pid, "sleep")
 	_ = unix.Kill(below(t, f.Process.Pid, recorderName), unix.SIGKILL)
 	_, problem := f.wait(t)
-	if want := "ended: the recorder ended before the command did: signal: killed, and the command was ended"; !strings.HasPrefix(problem, want) {
+	if want := "ended: the recorder ended before the command did: " +
+		"signal: killed, and the command was ended"; !strings.HasPrefix(problem, want) {
 		t.Errorf("got %q, want %q", problem, want)
 	}
 	leaves(t, mark)
@@ -290,7 +291,9 @@ func (f *front) says(t *testing.T, text string) {
 func TestRecord_a_command_that_takes_longer_than_it_may_is_ended(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
-	r := run(t, record.Options{Patience: 200 * time.Millisecond, Grace: 200 * time.Millisecond, Command: []string{"sleep", "30"}})
+	r := run(t, record.Options{
+		Patience: 200 * time.Millisecond, Grace: 200 * time.Millisecond, Command: []string{"sleep", "30"},
+	})
 	if r.Signal != int(unix.SIGTERM) || time.Since(began) > 20*time.Second {
 		t.Errorf("exit %d, signal %d after %v, want it ended", r.Exit, r.Signal, time.Since(began))
 	}
@@ -300,7 +303,8 @@ func TestRecord_a_signal_that_was_ignored_stays_ignored(t *testing.T) {
 	t.Parallel()
 	shows := []string{"grep", "SigIgn", "/proc/self/status"}
 	ignoring := []string{"-c", `trap "" HUP INT; exec "$@"`, "sh"}
-	bare, err := exec.Command("/bin/sh", append(ignoring, shows...)...).Output() // the test itself may be run with ignored signals
+	// The test itself may be run with ignored signals.
+	bare, err := exec.Command("/bin/sh", append(ignoring, shows...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -336,8 +340,8 @@ func shut(t *testing.T) (dir string) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(os.Chmod(dir+"/shut/true", 0o755), os.Chmod(dir+"/shut", 0o700), os.Chown(dir+"/own/f", 65534, 65534),
-		os.Chown(dir+"/own", 65534, 65534), os.Chmod(dir+"/own", 0)); err != nil {
+	if err := errors.Join(os.Chmod(dir+"/shut/true", 0o755), os.Chmod(dir+"/shut", 0o700),
+		os.Chown(dir+"/own/f", 65534, 65534), os.Chown(dir+"/own", 65534, 65534), os.Chmod(dir+"/own", 0)); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -364,8 +368,11 @@ func TestE16_a_path_that_an_ordinary_user_may_not_look_up_is_absent(t *testing.T
 func TestE16_a_path_that_may_be_looked_up_later_is_told_as_it_was_then(t *testing.T) {
 	t.Parallel()
 	dir := shut(t)
-	r := through(t, record.Options{Command: []string{"/bin/sh", "-c", "cat own/f; chmod 755 own; cat own/f"}, Dir: dir}, asNobody...)
-	if f := r.file(t, dir+"/own/f"); f.State != record.Certain || f.Digest != digest("own") || !strings.HasSuffix(r.out, "own") {
+	r := through(t, record.Options{
+		Command: []string{"/bin/sh", "-c", "cat own/f; chmod 755 own; cat own/f"}, Dir: dir,
+	}, asNobody...)
+	if f := r.file(t, dir+"/own/f"); f.State != record.Certain || f.Digest != digest("own") ||
+		!strings.HasSuffix(r.out, "own") {
 		t.Errorf("got %+v; %s", f, r.out)
 	}
 }

@@ -370,7 +370,8 @@ func TestE16_what_goes_round_the_recorder_is_told(t *testing.T) {
 
 // sharing are calls that do nothing with the arguments that they are given here.
 var sharing = map[string]uintptr{
-	"shmget": unix.SYS_SHMGET, "shmat": unix.SYS_SHMAT, "semget": unix.SYS_SEMGET, "semop": unix.SYS_SEMOP, "semctl": unix.SYS_SEMCTL,
+	"shmget": unix.SYS_SHMGET, "shmat": unix.SYS_SHMAT,
+	"semget": unix.SYS_SEMGET, "semop": unix.SYS_SEMOP, "semctl": unix.SYS_SEMCTL,
 	"msgget": unix.SYS_MSGGET, "msgsnd": unix.SYS_MSGSND, "msgrcv": unix.SYS_MSGRCV, "mq_open": unix.SYS_MQ_OPEN,
 	"add_key": unix.SYS_ADD_KEY, "request_key": unix.SYS_REQUEST_KEY, "keyctl": unix.SYS_KEYCTL,
 }

@@ -157,8 +157,8 @@ func (r *recorder) opened(n *notification, dir int, addr, flags uint64) {
 	r.file(n, dir, addr, Use(use))
 }
 
-// A known is what a text that processes said led to. A text that is itself the path of a file is not kept a second time:
-// its file says it.
+// A known is what a text that processes said led to. A text that is itself the path of a file is not kept a second
+// time: its file says it.
 type known struct {
 	file  int    // its place in files; -1: nothing is kept of it
 	epoch uint32 // before the next link was made
@@ -217,7 +217,8 @@ func (r *recorder) file(n *notification, dir int, addr uint64, use Use) {
 	r.remember(&q, &f, i)
 }
 
-// earlier reports whether a pipe with a name was there before the command, so that a program outside can hold its other end.
+// earlier reports whether a pipe with a name was there before the command, so that a program outside can hold its
+// other end.
 func (r *recorder) earlier(f *found) bool {
 	at := f.born
 	if at == 0 {

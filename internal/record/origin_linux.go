@@ -165,8 +165,8 @@ func rewritten(s *seen, is *identity, o origin) bool {
 	return s != nil && s.use&emptied != 0 && is.regular && is.mtime != o.mtime
 }
 
-// madeIt reports whether the command made a file: it was born after the command began. Where the file system does not say
-// when, the command opened it to be written when nothing was there, or it has no name yet.
+// madeIt reports whether the command made a file: it was born after the command began. Where the file system does not
+// say when, the command opened it to be written when nothing was there, or it has no name yet.
 func (r *recorder) madeIt(f *found, s *seen) bool {
 	if f.born != 0 {
 		return f.born > r.began

@@ -26,7 +26,8 @@ func Run(o Options) (*Result, error) {
 	r := &Result{
 		Started: time.Now(),
 		Watch: Watch{Method: "none", Files: NotObserved, Processes: NotObserved, Network: NotObserved,
-			Reason:    "the recorder runs on linux/amd64 and linux/arm64, and this is " + runtime.GOOS + "/" + runtime.GOARCH,
+			Reason: "the recorder runs on linux/amd64 and linux/arm64, and this is " +
+				runtime.GOOS + "/" + runtime.GOARCH,
 			Delegated: []string{}, Around: []string{}, Outlived: []string{}},
 	}
 	c := exec.Command(o.Command[0], o.Command[1:]...) //nolint:gosec // running it is the purpose

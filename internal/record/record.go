@@ -134,8 +134,9 @@ type File struct {
 	Digest string `json:"digest,omitempty"` // SHA-256, lower-case hexadecimal; only of regular files
 	Size   int64  `json:"size,omitempty"`
 
-	// From is where a file was before a rename or a link gave it this name, if the command neither made it nor emptied and wrote
-	// it: the first of its names, links resolved. A directory has one as well, and what lies in it came with it.
+	// From is where a file was before a rename or a link gave it this name, if the command neither made it nor
+	// emptied and wrote it: the first of its names, links resolved. A directory has one as well, and what lies in it
+	// came with it.
 	From string `json:"from,omitempty"`
 }
 

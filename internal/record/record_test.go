@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 		os.Exit(does(os.Args[1:]))
 	}
 	if os.Geteuid() != 0 {
-		fmt.Fprintln(os.Stderr, "the tests of the recorder run as root, because they also record ordinary users, mounts and setuid programs: "+
+		fmt.Fprintln(os.Stderr, "the tests of the recorder run as root, because they also record "+
+			"ordinary users, mounts and setuid programs: "+
 			"run make test as root, as in a container")
 		os.Exit(1)
 	}

@@ -221,7 +221,9 @@ func (r *recorder) try(how string) (problem string, err error) {
 		"/proc/self/exe",
 		append([]string{childName, how, r.options.Host}, r.options.Command...),
 		&os.ProcAttr{
-			Dir: r.options.Dir, Env: r.options.Env, Sys: sys, Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs}},
+			Dir: r.options.Dir, Env: r.options.Env, Sys: sys,
+			Files: []*os.File{os.Stdin, os.Stdout, os.Stderr, theirs},
+		},
 	)
 	_ = theirs.Close()
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) // no process of the command reads or changes the recorder

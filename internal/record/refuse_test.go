@@ -29,7 +29,8 @@ func refuse(what string) error {
 			unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JSET | unix.BPF_K, K: unix.CLONE_NEWUSER, Jf: 1}, refused, load(nr))
 	}
 	if strings.Contains(what, "vsock") { // as a kernel without it
-		p = append(p, eq(unix.SYS_SOCKET, 3), load(args), eq(unix.AF_VSOCK, 1), ret(unix.SECCOMP_RET_ERRNO|uint32(unix.EAFNOSUPPORT)), load(nr))
+		p = append(p, eq(unix.SYS_SOCKET, 3), load(args), eq(unix.AF_VSOCK, 1),
+			ret(unix.SECCOMP_RET_ERRNO|uint32(unix.EAFNOSUPPORT)), load(nr))
 	}
 	if strings.Contains(what, "seccomp") {
 		p = append(p, eq(unix.SYS_SECCOMP, 1), refused)

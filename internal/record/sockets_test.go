@@ -196,7 +196,8 @@ func TestE16_a_socket_of_a_program_outside_is_delegated(t *testing.T) {
 func TestE16_a_pipe_that_was_there_before_the_command_is_delegated(t *testing.T) {
 	t.Parallel()
 	for script, delegated := range map[string]bool{
-		": <> old": true, "chmod 600 old; : <> old": true, "echo x 1<> old": true, "ln -s old l; : <> l": true, "mv old new; : <> new": true,
+		": <> old": true, "chmod 600 old; : <> old": true, "echo x 1<> old": true,
+		"ln -s old l; : <> l": true, "mv old new; : <> new": true,
 		"mkfifo new; : <> new": false, "echo x | cat /dev/stdin /dev/fd/0": false, "ls old; rm old": false,
 	} {
 		dir := prepared(t, nil)
@@ -333,7 +334,8 @@ func TestE16_where_datagrams_are_received_is_told(t *testing.T) {
 				all = append(all, "receives at "+want+", by "+program())
 			}
 			if r.Exit != 0 || r.Watch.Lost != 0 || !slices.Equal(r.Watch.Around, all) {
-				t.Errorf("%s %q, cut %v: around %q, want %q; exit %d, lost %d, %s", x.how, x.at, cut, r.Watch.Around, all, r.Exit, r.Watch.Lost, r.out)
+				t.Errorf("%s %q, cut %v: around %q, want %q; exit %d, lost %d, %s",
+					x.how, x.at, cut, r.Watch.Around, all, r.Exit, r.Watch.Lost, r.out)
 			}
 		}
 	}
@@ -350,7 +352,8 @@ func init() {
 		case "unixgram":
 			err = unix.Bind(of(unix.AF_UNIX, unix.SOCK_DGRAM), &unix.SockaddrUnix{Name: args[2]})
 			if args[2] == "" {
-				_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_UNIX, unix.SOCK_DGRAM)), uintptr(unsafe.Pointer(&[2]byte{unix.AF_UNIX})), 2)
+				_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_UNIX, unix.SOCK_DGRAM)),
+					uintptr(unsafe.Pointer(&[2]byte{unix.AF_UNIX})), 2)
 				err = errOf(e)
 			}
 		case "unix":
@@ -358,9 +361,11 @@ func init() {
 		case "udp":
 			err = unix.Bind(of(unix.AF_INET, unix.SOCK_DGRAM), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 		case "udp6":
-			err = unix.Bind(of(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK), &unix.SockaddrInet6{Addr: [16]byte{15: 1}})
+			err = unix.Bind(of(unix.AF_INET6, unix.SOCK_DGRAM|unix.SOCK_NONBLOCK),
+				&unix.SockaddrInet6{Addr: [16]byte{15: 1}})
 		case "nofamily":
-			_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_INET, unix.SOCK_DGRAM)), uintptr(unsafe.Pointer(&[16]byte{})), 16)
+			_, _, e := unix.Syscall(unix.SYS_BIND, uintptr(of(unix.AF_INET, unix.SOCK_DGRAM)),
+				uintptr(unsafe.Pointer(&[16]byte{})), 16)
 			err = errOf(e)
 		case "tcp":
 			err = unix.Bind(of(unix.AF_INET, unix.SOCK_STREAM), &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})

@@ -49,7 +49,9 @@ int main() {
 
 func TestRecord_a_command_that_stops_its_recorder_goes_on(t *testing.T) {
 	t.Parallel()
-	f := newFront(t, record.Options{Command: []string{"/bin/sh", "-c", "kill -STOP $PPID; sleep 1; kill -CONT $PPID; cat /etc/hostname"}})
+	f := newFront(t, record.Options{
+		Command: []string{"/bin/sh", "-c", "kill -STOP $PPID; sleep 1; kill -CONT $PPID; cat /etc/hostname"},
+	})
 	if err := f.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -21,14 +21,10 @@ func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 	return differing(w, r.Name, r.Same, func(s *sheet) {
 		t := r.Totals
 		s.put(
-			"<ul class=\"tiles\">\n<li><b>%d</b>%s</li>\n<li><b>%d</b>%s the same</li>\n<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
+			"<ul class=\"tiles\">\n<li><b>%d</b>%s</li>\n<li><b>%d</b>%s the same</li>\n"+
+				"<li><b>%d</b>in <span class=\"in-a\">A</span> alone</li>\n"+
 				"<li><b>%d</b>in <span class=\"in-b\">B</span> alone</li>\n</ul>\n",
-			t.Different,
-			verb(t.Different, "differs", "differ"),
-			t.Same,
-			verb(t.Same, "is", "are"),
-			t.OnlyA,
-			t.OnlyB,
+			t.Different, verb(t.Different, "differs", "differ"), t.Same, verb(t.Same, "is", "are"), t.OnlyA, t.OnlyB,
 		)
 		var first *difference.Step
 		if len(r.Different) > 0 {
@@ -64,10 +60,8 @@ func DiffersTreeHTML(w io.Writer, r difference.TreeReport) error {
 func differing(w io.Writer, name string, same bool, rest func(s *sheet)) error {
 	if same {
 		return standalone(w, "Same: "+name, func(s *sheet) {
-			s.put(
-				"<header>\n<h1><span class=\"badge good\">same</span>%s</h1>\n<p class=\"soft\">Both builds gave the same bytes.</p>\n</header>\n",
-				name,
-			)
+			s.put("<header>\n<h1><span class=\"badge good\">same</span>%s</h1>\n"+
+				"<p class=\"soft\">Both builds gave the same bytes.</p>\n</header>\n", name)
 			rest(s)
 		})
 	}
@@ -119,18 +113,11 @@ func (s *sheet) notRead(remarks []string, omitted int) {
 
 // files are the digests and sizes of a pair.
 func (s *sheet) files(r difference.Report) {
-	s.put(
-		"<section>\n<h2>The files</h2>\n<dl class=\"small\">\n<dt class=\"in-a\">A</dt><dd><code>sha256:%s</code>, %s</dd>\n",
-		r.A.Digest,
-		bytesOf(r.A.Size),
-	)
+	s.put("<section>\n<h2>The files</h2>\n<dl class=\"small\">\n"+
+		"<dt class=\"in-a\">A</dt><dd><code>sha256:%s</code>, %s</dd>\n", r.A.Digest, bytesOf(r.A.Size))
 	if !r.Same {
-		s.put(
-			"<dt class=\"in-b\">B</dt><dd><code>sha256:%s</code>, %s</dd>\n<dt class=\"soft\">from byte</dt><dd>%d</dd>\n",
-			r.B.Digest,
-			bytesOf(r.B.Size),
-			r.Offset,
-		)
+		s.put("<dt class=\"in-b\">B</dt><dd><code>sha256:%s</code>, %s</dd>\n"+
+			"<dt class=\"soft\">from byte</dt><dd>%d</dd>\n", r.B.Digest, bytesOf(r.B.Size), r.Offset)
 	}
 	s.put("</dl>\n</section>\n")
 }
@@ -217,9 +204,8 @@ func letter(c byte) string {
 
 // causes is a table of everything that differs.
 func (s *sheet) causes(all []difference.Cause) {
-	s.put(
-		"<div class=\"scroll\"><table class=\"causes\">\n<thead><tr><th class=\"count\">count</th><th>kind</th><th>what</th><th>what mends it</th></tr></thead>\n<tbody>\n",
-	)
+	s.put("<div class=\"scroll\"><table class=\"causes\">\n<thead><tr><th class=\"count\">count</th>" +
+		"<th>kind</th><th>what</th><th>what mends it</th></tr></thead>\n<tbody>\n")
 	for _, c := range all {
 		if c.Follows {
 			s.put("<tr class=\"follows\">")

@@ -177,8 +177,8 @@ func TestN04_a_dump_on_a_page_shows_each_byte_as_itself(t *testing.T) {
 	if err := report.DiffersHTML(&page, r); err != nil {
 		t.Fatal(err)
 	}
-	if want := `<td class="text">.:&nbsp;<mark>a</mark>::&lt;b&gt;&amp;&#34;&nbsp;x.</td>`; !strings.Contains(page.String(), want) ||
-		strings.Contains(page.String(), `\u{`) {
+	const want = `<td class="text">.:&nbsp;<mark>a</mark>::&lt;b&gt;&amp;&#34;&nbsp;x.</td>`
+	if !strings.Contains(page.String(), want) || strings.Contains(page.String(), `\u{`) {
 		t.Errorf("want %s in %s", want, page.String())
 	}
 }

@@ -44,17 +44,14 @@ func ManifestHTML(w io.Writer, m *material.Manifest) error {
 		)
 		s.folded("Programs", []string{"program", "times", "first command"}, len(m.Programs), func(i int) []string {
 			p := m.Programs[i]
-			return []string{p.Path, fmt.Sprint(p.Count), strings.ReplaceAll(strings.Join(p.Command, " "), "\n",
-				lineEnd)}
+			command := strings.ReplaceAll(strings.Join(p.Command, " "), "\n", lineEnd)
+			return []string{p.Path, fmt.Sprint(p.Count), command}
 		})
 		s.folded("Variables", []string{"name", "value"}, len(m.Variables), func(i int) []string {
 			return []string{m.Variables[i].Name, m.Variables[i].Value}
 		})
-		s.put(
-			"<p class=\"soft small foot\">The values of %d more variables are withheld. The log of all that was seen has the digest <code>sha256:%s</code>.</p>\n",
-			m.Withheld,
-			m.Log.Digest,
-		)
+		s.put("<p class=\"soft small foot\">The values of %d more variables are withheld. "+
+			"The log of all that was seen has the digest <code>sha256:%s</code>.</p>\n", m.Withheld, m.Log.Digest)
 	})
 }
 
@@ -63,29 +60,18 @@ func ManifestDiffHTML(w io.Writer, a, b *material.Manifest, all []material.Chang
 	return standalone(w, "Two builds compared", func(s *sheet) {
 		s.put("<header>\n<h1>")
 		if len(all) == 0 {
-			s.put(
-				"<span class=\"badge good\">same</span>Two builds</h1>\n<p class=\"soft\">The inputs of both builds are the same, and so are their products.</p>\n</header>\n",
-			)
+			s.put("<span class=\"badge good\">same</span>Two builds</h1>\n<p class=\"soft\">" +
+				"The inputs of both builds are the same, and so are their products.</p>\n</header>\n")
 			return
 		}
-		s.put(
-			"<span class=\"badge bad\">%s</span>Two builds</h1>\n</header>\n<section>\n",
-			counted(len(all), "difference"),
-		)
-		s.facts(
-			[][]string{{"A", commandLine(a), ending(a)}, {"B", commandLine(b), ending(b)}},
-		)
-		s.put(
-			"</section>\n<section>\n<h2>What differs</h2>\n<div class=\"scroll\"><table class=\"facts\">\n<tr><th>input</th><th>name</th><th class=\"in-a\">A</th><th class=\"in-b\">B</th></tr>\n",
-		)
+		s.put("<span class=\"badge bad\">%s</span>Two builds</h1>\n</header>\n<section>\n",
+			counted(len(all), "difference"))
+		s.facts([][]string{{"A", commandLine(a), ending(a)}, {"B", commandLine(b), ending(b)}})
+		s.put("</section>\n<section>\n<h2>What differs</h2>\n<div class=\"scroll\"><table class=\"facts\">\n" +
+			"<tr><th>input</th><th>name</th><th class=\"in-a\">A</th><th class=\"in-b\">B</th></tr>\n")
 		for _, c := range all {
-			s.put(
-				"<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
-				c.What,
-				c.Name,
-				orAbsent(c.Was),
-				orAbsent(c.Is),
-			)
+			s.put("<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td></tr>\n",
+				c.What, c.Name, orAbsent(c.Was), orAbsent(c.Is))
 		}
 		s.put("</table></div>\n</section>\n")
 	})

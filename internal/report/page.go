@@ -31,8 +31,11 @@ func (s *sheet) put(format string, values ...any) {
 func standalone(w io.Writer, title string, body func(s *sheet)) error {
 	var s sheet
 	s.WriteString(
-		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
-			"<meta name=\"color-scheme\" content=\"light dark\">\n<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
+		"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n" +
+			"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n" +
+			"<meta name=\"color-scheme\" content=\"light dark\">\n" +
+			"<meta http-equiv=\"Content-Security-Policy\" " +
+			"content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
 	)
 	s.WriteString(PageMark + "\n")
 	s.put("<title>%s</title>\n", title)
@@ -64,11 +67,8 @@ func (s *sheet) folded(title string, heads []string, n int, row func(i int) []st
 	if n == 0 {
 		return
 	}
-	s.put(
-		"<details><summary>%s <span class=\"soft\">%d</span></summary>\n<div class=\"scroll\"><table class=\"facts\">\n<tr>",
-		title,
-		n,
-	)
+	s.put("<details><summary>%s <span class=\"soft\">%d</span></summary>\n"+
+		"<div class=\"scroll\"><table class=\"facts\">\n<tr>", title, n)
 	for _, h := range heads {
 		s.put("<th>%s</th>", h)
 	}

@@ -27,7 +27,9 @@ const maxPush = 50
 func NewServer(address string, token func(context.Context) (string, error)) (*Server, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Path != "" || u.User != nil || u.RawQuery != "" || !client.Confidential(u) {
-		return nil, fault.New(fault.Usage, fault.Config, "name it as its operator says, such as https://sallyport.example.com", "the server %q, want https and a host alone", address)
+		return nil, fault.New(fault.Usage, fault.Config,
+			"name it as its operator says, such as https://sallyport.example.com",
+			"the server %q, want https and a host alone", address)
 	}
 	return &Server{URL: u, Token: token}, nil
 }
@@ -59,7 +61,8 @@ func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
 	}
 	ctx, cancel := client.Within(ctx, 0)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.URL.JoinPath("v1/evidence").String(), bytes.NewReader(body))
+	to := s.URL.JoinPath("v1/evidence").String()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
@@ -82,8 +85,10 @@ func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
 	case resp.StatusCode == http.StatusOK && readable:
 		return said.Kept, nil
 	case readable && said.Reason != "":
-		return said.Kept, fault.New(fault.Refused, fault.NotAvailable, said.Hint, "the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
+		return said.Kept, fault.New(fault.Refused, fault.NotAvailable, said.Hint,
+			"the server refuses it: %s: %s", fault.Cut(said.Code), fault.Cut(said.Reason))
 	default:
-		return 0, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log", "the server answered %d", resp.StatusCode)
+		return 0, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
+			"the server answered %d", resp.StatusCode)
 	}
 }

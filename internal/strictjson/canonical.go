@@ -20,14 +20,14 @@ func Canonical(v any) ([]byte, error) {
 	return b, err
 }
 
-// Sorted is Canonical for a struct whose fields stand in the order of the names of their members, all the way down: then nothing has to
-// be sorted, which costs the most. A test of the caller holds the two to each other.
+// Sorted is Canonical for a struct whose fields stand in the order of the names of their members, all the way down:
+// then nothing has to be sorted, which costs the most. A test of the caller holds the two to each other.
 func Sorted(v any) ([]byte, error) {
 	return json.Marshal(v, json.OmitZeroStructFields(true))
 }
 
-// Is reports whether b is exactly what Sorted writes of the struct that into points to, which is filled from it. Then each member is
-// known, there once, and in its one form.
+// Is reports whether b is exactly what Sorted writes of the struct that into points to, which is filled from it. Then
+// each member is known, there once, and in its one form.
 func Is(b []byte, into any) bool {
 	if json.Unmarshal(b, into, json.RejectUnknownMembers(true)) != nil {
 		return false
