@@ -45,6 +45,7 @@ type Rule struct {
 type Platform interface {
 	gate.Guard
 	gate.RecordHome
+	forges.Ran
 	Evidence() gate.Store
 	Attempt() int
 	Commit(ctx context.Context) (commit string, done bool, err error)
@@ -221,6 +222,9 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 			return trust.Before(p, known)
 		},
 		Records: kept, Before: before,
+		Deploying: func(ctx context.Context, in *policy.Input) (*policy.Deploying, error) {
+			return forges.DeployingOnGitHub(ctx, at, in, fmt.Sprintf("%s/%s/actions/runs/%d", w.Host, w.Name, w.Run))
+		},
 	}
 	in, err := g.Look(ctx, subjects, w.Environment)
 	if err != nil {
