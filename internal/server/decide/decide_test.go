@@ -315,7 +315,7 @@ func TestG04_the_artifacts_are_those_of_the_run_up_to_its_attempt_under_names_of
 	for attempt, want := range map[int]string{1: "1", 2: "12"} {
 		w.Attempt = attempt
 		got := ""
-		all, err := d.subjects(t.Context(), w, &Rule{Policy: p})
+		all, err := d.subjects(t.Context(), w, &Rule{Policy: p}, nil)
 		for _, s := range all {
 			got += s.Digest.Hex()[:1]
 		}
