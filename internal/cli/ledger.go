@@ -91,7 +91,8 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 	if r.in.Format == "json" {
 		return report.Document(r.Stdout, map[string]any{
 			"origin": s.Checkpoint.Origin, "size": s.Checkpoint.Size, "root": s.Checkpoint.Root,
-			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept)})
+			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept) - s.Apart, "apart": s.Apart,
+			"continues": s.Before, "missing": s.Missing})
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "ledger    %s\nleaves    %d, root %s\n", report.Plain(s.Checkpoint.Origin), s.Checkpoint.Size,
@@ -105,8 +106,16 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 	if !s.Last.IsZero() {
 		fmt.Fprintf(&b, "from      %s to %s\n", s.First.Format(time.RFC3339), s.Last.Format(time.RFC3339))
 	}
-	if len(kept) > 0 {
-		fmt.Fprintf(&b, "kept      %s agree\n", plural(len(kept), "checkpoint"))
+	if s.Before != nil {
+		fmt.Fprintf(&b, "continues %s of %d leaves, of which %d are lost\n", report.Plain(s.Before.Origin),
+			s.Before.Size, s.Missing)
+	}
+	if n := len(kept) - s.Apart; n > 0 {
+		fmt.Fprintf(&b, "kept      %s agree\n", plural(n, "checkpoint"))
+	}
+	if s.Apart > 0 {
+		fmt.Fprintf(&b, "          %s of the ledger before: verify its own export with them\n",
+			plural(s.Apart, "checkpoint"))
 	}
 	b.WriteString("verified\n")
 	_, err = r.Stdout.Write([]byte(b.String()))
@@ -189,6 +198,10 @@ func leafText(l *ledger.Leaf) string {
 	add("%s", a.Type)
 	add("by %s", a.Signer)
 	add("policy %s", a.Policy)
+	add("key %s", a.Key)
+	if a.Missing > 0 {
+		add("%s leaves are lost", strconv.FormatInt(a.Missing, 10))
+	}
 	add("%s", a.Program)
 	return strings.Join(parts, ", ")
 }
