@@ -15,9 +15,9 @@ import (
 
 // A Checkpoint says what a ledger was at one size (C2SP tlog-checkpoint).
 type Checkpoint struct {
-	Origin string
-	Size   int64
-	Root   Hash
+	Origin string `json:"origin"`
+	Size   int64  `json:"size"`
+	Root   Hash   `json:"root"`
 }
 
 // text is what is signed.
@@ -25,10 +25,11 @@ func (c Checkpoint) text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
-// Sign returns the checkpoint as a signed note. Its origin is the name of the signer.
-func (c Checkpoint) Sign(by note.Signer) (string, error) {
+// Sign returns the checkpoint as a signed note. Its origin is the name of its signers, of which there are two where the
+// key changes.
+func (c Checkpoint) Sign(by note.Signer, more ...note.Signer) (string, error) {
 	c.Origin = by.Name()
-	b, err := note.Sign(&note.Note{Text: c.text()}, by)
+	b, err := note.Sign(&note.Note{Text: c.text()}, append([]note.Signer{by}, more...)...)
 	return string(b), err
 }
 

@@ -121,6 +121,17 @@ func (s *Server) Database(name string) (string, error) {
 	return s.URL(name), err
 }
 
+// Copy makes a copy of a database that nobody is connected to, and returns its URL.
+func (s *Server) Copy(name, to string) (string, error) {
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.Exec(`create database "` + to + `" template "` + name + `"`)
+	return s.URL(to), err
+}
+
 // Kill is a power cut.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Signal(syscall.SIGQUIT)
