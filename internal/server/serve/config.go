@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -22,6 +23,7 @@ type Config struct {
 	Listen   string
 	Database string // sqlite:PATH, or the URL of a PostgreSQL
 	Key      string // file of the key that signs checkpoints
+	Seal     string // file of the newest checkpoint, outside of the database
 	Origin   string // name of the ledger
 	Hosts    []Host
 	Policies []Policy
@@ -178,9 +180,11 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 			r.complain(n, "missing-evidence %q, want a time from 1s to 1h, such as 10m", n.Text)
 		}
 	}
-	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token")
+	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token", "checkpoint")
 	c.Key, c.Origin = r.text(l["key"], "ledger: key", true), r.text(l["name"], "ledger: name", true)
 	c.Read = r.text(l["read-token"], "ledger: read-token", false)
+	c.Seal = cmp.Or(r.text(l["checkpoint"], "ledger: checkpoint", false),
+		strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))+".checkpoint")
 	if strings.ContainsAny(c.Origin, "+ \t\n") {
 		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
 	}
