@@ -22,6 +22,15 @@ func HiddenLine(h Hash) []byte {
 	return b
 }
 
+// Hidden reports whether a line stands for a leaf that is not shown.
+func Hidden(line []byte) bool {
+	_, is := member(line, "leaf")
+	return is
+}
+
+// HashOf is the hash of a leaf (RFC 6962 section 2.1).
+func HashOf(leaf []byte) Hash { return tlog.RecordHash(leaf) }
+
 // LastLine ends an export.
 func LastLine(checkpoint string) []byte {
 	b, _ := json.Marshal(map[string]string{"checkpoint": checkpoint}) // two strings

@@ -187,6 +187,46 @@ func (s *Store) Holds(ctx context.Context, c ledger.Checkpoint) (bool, error) {
 	return root == c.Root, err
 }
 
+// Current is the newest checkpoint, and the place of the first leaf of its origin among all.
+func (s *Store) Current(ctx context.Context) (text string, base int64, err error) {
+	if text, err = s.Checkpoint(ctx, s.guard.signer); err != nil {
+		return "", 0, err
+	}
+	h, err := readHead(ctx, s.DB, "")
+	return text, h.base, err
+}
+
+// Inclusion is a leaf, and the proof that it is in the ledger of a size.
+func (s *Store) Inclusion(ctx context.Context, size, n int64) (body []byte, proof []tlog.Hash, err error) {
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.DB.QueryRowContext(ctx, `select body from leaf where n = $1`, h.base+n).Scan(&body); err != nil {
+		return nil, nil, fault.Errorf("leaf %d of the ledger: %w", n, err)
+	}
+	proof, err = tlog.ProveRecord(size, n, hashes{ctx, s.DB, h.hashes, nil})
+	return body, proof, err
+}
+
+// Consistency is a checkpoint of a smaller size, and the proof that the ledger of a size begins with it.
+func (s *Store) Consistency(ctx context.Context, from, size int64) (before string, proof []tlog.Hash, err error) {
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil {
+		return "", nil, err
+	}
+	r := hashes{ctx, s.DB, h.hashes, nil}
+	root, err := tlog.TreeHash(from, r)
+	if err != nil {
+		return "", nil, err
+	}
+	if before, err = (ledger.Checkpoint{Size: from, Root: root}).Sign(s.guard.signer); err != nil {
+		return "", nil, err
+	}
+	proof, err = tlog.ProveTree(size, from, r)
+	return before, proof, err
+}
+
 // Leaves hands over the exact bytes of the leaves of this origin from one place up to another, in pages, so that memory
 // stays flat. Of a leaf that was deleted it is the line with its hash (ledger.HiddenLine).
 func (s *Store) Leaves(ctx context.Context, from, to int64, each func(n int64, body []byte) error) error {
@@ -197,51 +237,50 @@ func (s *Store) Leaves(ctx context.Context, from, to int64, each func(n int64, b
 	return s.LeavesFrom(ctx, h.base, from, to, each)
 }
 
-// LeavesFrom hands over those of an origin whose first leaf has a place among all.
+// LeavesFrom hands over those of an origin whose first leaf has a place among all. No connection is held while each
+// works: it may write to somebody who reads slowly.
 func (s *Store) LeavesFrom(
 	ctx context.Context, base, from, to int64, each func(n int64, body []byte) error,
 ) error {
-	const page = 1000
+	const page = 200
 	for at := from; at < to; at += page {
-		if err := s.page(ctx, base, at, min(at+page, to), each); err != nil {
+		bodies, err := s.page(ctx, base+at, base+min(at+page, to))
+		if err != nil {
 			return err
+		}
+		for i, body := range bodies {
+			if err := each(at+int64(i), body); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s *Store) page(ctx context.Context, base, from, to int64, each func(n int64, body []byte) error) error {
-	rows, err := s.DB.QueryContext(ctx, `select n, body from leaf where n >= $1 and n < $2 order by n`, base+from,
-		base+to)
+func (s *Store) page(ctx context.Context, from, to int64) (bodies [][]byte, err error) {
+	rows, err := s.DB.QueryContext(ctx, `select n, body from leaf where n >= $1 and n < $2 order by n`, from, to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	want := from
-	for rows.Next() {
+	for ; rows.Next(); want++ {
 		var n int64
 		var body []byte
 		if err := rows.Scan(&n, &body); err != nil {
-			return err
+			return nil, err
 		}
-		if n -= base; n != want {
-			return lost(want)
+		if n != want {
+			break
 		}
-		if err := each(n, body); err != nil {
-			return err
-		}
-		want++
+		bodies = append(bodies, body)
 	}
 	if err := rows.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	if want != to {
-		return lost(want)
+		return nil, fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
+			"leaf %d of the database is missing", want)
 	}
-	return nil
-}
-
-func lost(n int64) error {
-	return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
-		"leaf %d of the ledger is missing", n)
+	return bodies, nil
 }

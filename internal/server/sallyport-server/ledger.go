@@ -36,40 +36,16 @@ func configured(name string, args []string, stderr io.Writer, more func(*flag.Fl
 func mend(what string, args []string, stdout, stderr io.Writer) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	var before string
-	var do func(c *serve.Config) (ledger.Leaf, error)
 	switch what {
 	case "continue":
-		do = func(c *serve.Config) (ledger.Leaf, error) { return serve.Continue(ctx, c, time.Now()) }
-	case "rotate":
-		do = func(c *serve.Config) (ledger.Leaf, error) {
-			if before == "" {
-				return ledger.Leaf{}, fault.New(fault.Usage, fault.Config, "name the file of the key that signed until now",
-					"rotate needs --before")
-			}
-			old, err := filepath.Abs(before) // what the command line names is named from where it is typed
-			if err != nil {
-				return ledger.Leaf{}, fault.New(fault.Usage, fault.Path, "", "the key before: %w", fault.Cause(err))
-			}
-			return serve.Rotate(ctx, c, old, time.Now())
+		c, err := configured("ledger continue", args, stderr, func(*flag.FlagSet) {})
+		if err != nil {
+			return err
 		}
-	default:
-		return fault.New(fault.Usage, fault.Config, "sallyport-server help", "ledger %q, want continue or rotate",
-			fault.Cut(what))
-	}
-	c, err := configured("ledger "+what, args, stderr, func(f *flag.FlagSet) {
-		if what == "rotate" {
-			f.StringVar(&before, "before", "", "")
+		l, err := serve.Continue(ctx, c, time.Now())
+		if err != nil {
+			return err
 		}
-	})
-	if err != nil {
-		return err
-	}
-	l, err := do(c)
-	if err != nil {
-		return err
-	}
-	if l.Kind == ledger.Continued {
 		last, err := ledger.Parse(l.About.Checkpoint)
 		if err != nil {
 			return err
@@ -79,7 +55,62 @@ func mend(what string, args []string, stdout, stderr io.Writer) error {
 		if l.About.Reason != "" {
 			fmt.Fprintf(stdout, "          %s\n", l.About.Reason)
 		}
+		return keys(stdout, l)
+	case "rotate":
+		return rotate(ctx, args, stdout, stderr)
+	case "import":
+		return imported(ctx, args, stdout, stderr)
 	}
-	fmt.Fprintf(stdout, "before    %s\nkey       %s\n", l.About.Before, l.About.Key)
-	return nil
+	return fault.New(fault.Usage, fault.Config, "sallyport-server help", "ledger %q, want continue, rotate or import",
+		fault.Cut(what))
+}
+
+// keys are what whoever verifies has to know from here on.
+func keys(w io.Writer, l ledger.Leaf) error {
+	_, err := fmt.Fprintf(w, "before    %s\nkey       %s\n", l.About.Before, l.About.Key)
+	return err
+}
+
+func rotate(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var before string
+	c, err := configured("ledger rotate", args, stderr, func(f *flag.FlagSet) { f.StringVar(&before, "before", "", "") })
+	if err != nil {
+		return err
+	}
+	if before == "" {
+		return fault.New(fault.Usage, fault.Config, "name the file of the key that signed until now",
+			"rotate needs --before")
+	}
+	old, err := filepath.Abs(before) // what the command line names is named from where it is typed
+	if err != nil {
+		return fault.New(fault.Usage, fault.Path, "", "the key before: %w", fault.Cause(err))
+	}
+	l, err := serve.Rotate(ctx, c, old, time.Now())
+	if err != nil {
+		return err
+	}
+	return keys(stdout, l)
+}
+
+func imported(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var known []string
+	var export string
+	c, err := configured("ledger import", args, stderr, func(f *flag.FlagSet) {
+		f.Func("key", "", func(k string) error { known = append(known, k); return nil })
+		f.StringVar(&export, "export", "", "")
+	})
+	if err != nil {
+		return err
+	}
+	if export == "" {
+		return fault.New(fault.Usage, fault.Config, "sallyport-server ledger import --config FILE --export FILE",
+			"the export is not named")
+	}
+	sum, err := serve.Import(ctx, c, export, known)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "imported  %s\nleaves    %d, root %s; %d of them as hashes\n", sum.Checkpoint.Origin,
+		sum.Checkpoint.Size, sum.Checkpoint.Root, sum.Hidden)
+	return err
 }

@@ -61,6 +61,7 @@ const usage = `sallyport-server answers a platform that asks before it releases 
   sallyport-server app manifest --name NAME --url URL   what GitHub's page for making an app takes
   sallyport-server ledger continue --config FILE   begin a new origin, where the database was put back or the key is lost
   sallyport-server ledger rotate --config FILE --before OLDKEY   change the key that signs the ledger
+  sallyport-server ledger import --config FILE --export FILE   put an export into an empty database; --key KEY: one before
   sallyport-server version
 `
 

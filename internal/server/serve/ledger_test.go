@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -168,4 +169,174 @@ func TestG11_the_key_is_changed_and_both_verify_the_history(t *testing.T) {
 			w.Errorf("verify says %s", said)
 		}
 	})
+}
+
+// neighbour is a repository of another owner, for which the same server answers under the same policy.
+func (w *world) neighbour() (name string) {
+	w.Helper()
+	name, id := w.repo+"-of-others", w.id+1_000_000
+	w.lab.Set(w, "/github/repos/"+name, map[string]any{"id": id, "owner_id": 999, "protected": []string{"production"}})
+	w.app.Install(w, w.app.Installation, w.repo, name)
+	w.app.Guards(w, name, "production")
+	w.write("own.token", "token-of-4242")
+	w.write("others.token", "token-of-999")
+	w.write("server.yaml", strings.Replace(w.read("server.yaml"), "policies:\n", `tenants:
+  - {owner: 4242, read-token: own.token}
+  - {owner: 999, read-token: others.token}
+policies:
+  - {file: policy.yaml, owners: [999]}
+`, 1))
+	return name
+}
+
+func TestJ13_a_tenant_reads_its_own_leaves_and_hashes_of_others(t *testing.T) {
+	t.Parallel()
+	worlds(t, "1s", func(w *world) {
+		other := w.neighbour()
+		w.starts()
+		w.run(111)
+		w.attests(111, w.url, nil)
+		w.lab.Waits(w, w.repo, 111, "production", nil)
+		w.answered(111, "approved")
+		w.lab.Set(w, "/github/repos/"+other+"/runs/112",
+			map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
+		w.lab.Waits(w, other, 112, "production", nil)
+		w.until("the other is answered", func() bool { return w.ledger().Kinds[ledger.Answered] == 2 })
+		whole := strings.Split(strings.TrimSpace(w.export()), "\n")
+		for token, x := range map[string]struct{ own, foreign string }{
+			"token-of-4242": {`"owner":"4242"`, `"owner":"999"`},
+			"token-of-999":  {`"owner":"999"`, `"owner":"4242"`},
+		} {
+			status, text := w.get("/v1/ledger/export", token)
+			if status != http.StatusOK || !strings.Contains(text, x.own) || strings.Contains(text, x.foreign) ||
+				!strings.Contains(text, `"started"`) {
+				w.Errorf("%s: status %d, %s", token, status, text)
+			}
+			w.write("tenant.jsonl", text)
+			w.write("read-by-tenant.token", token)
+			if said := w.commands("sallyport", "ledger", "verify", "--key", w.key, "tenant.jsonl"); !strings.Contains(said,
+				"are not shown in this export") || !strings.Contains(said, "1 answered\n") {
+				w.Errorf("%s: verify says %s", token, said)
+			}
+			w.commands("sallyport", "ledger", "export", "--key", w.key, "--read-token", "read-by-tenant.token",
+				"--output", "fetched.jsonl", w.url)
+			if got := w.read("fetched.jsonl"); strings.Contains(got, x.foreign) ||
+				strings.Count(got, x.own) != strings.Count(text, x.own) {
+				w.Errorf("%s: fetched %s", token, got)
+			}
+			for i, line := range whole[:len(whole)-1] {
+				want := http.StatusOK
+				if strings.Contains(line, x.foreign) {
+					want = http.StatusNotFound
+				}
+				status, proof := w.get("/v1/ledger/proof?leaf="+strconv.Itoa(i), token)
+				if status != want {
+					w.Errorf("%s, leaf %d: status %d, want %d: %s", token, i, status, want, line)
+				}
+				if want == http.StatusOK {
+					w.write("proof.json", proof)
+					w.commands("sallyport", "ledger", "verify", "--key", w.key, "proof.json")
+				}
+			}
+		}
+	})
+}
+
+func TestJ13_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.neighbour()
+	w.starts()
+	_, early := w.get("/v1/ledger/checkpoint", "")
+	w.attests(121, w.url, nil)
+	for _, path := range []string{"/v1/ledger/export", "/v1/ledger/leaves", "/v1/ledger/leaves?from=0",
+		"/v1/ledger/proof?leaf=0", "/v1/ledger/proof?from=1"} {
+		for _, token := range []string{"", "guessed", "token-of-", "4242"} {
+			if status, said := w.get(path, token); status != http.StatusNotFound {
+				t.Errorf("%s with the token %q: status %d, %s", path, token, status, said)
+			}
+		}
+	}
+	for path, want := range map[string]int{
+		"/v1/ledger/leaves?from=1": 200, "/v1/ledger/leaves?from=2": 200, "/v1/ledger/leaves?from=3": 404, "/v1/ledger/leaves?from=-1": 404,
+		"/v1/ledger/proof?leaf=1": 200, "/v1/ledger/proof?leaf=2": 404, "/v1/ledger/proof?leaf=-1": 404, "/v1/ledger/proof?leaf=x": 404,
+		"/v1/ledger/proof": 404, "/v1/ledger/proof?from=1": 200, "/v1/ledger/proof?from=9": 404,
+		"/v1/ledger/export?origin=1": 404, "/v1/ledger/export?origin=x": 404,
+	} {
+		if status, said := w.get(path, "reads-the-ledger-of-this-test"); status != want {
+			t.Errorf("%s: status %d, %s; want %d", path, status, said, want)
+		}
+	}
+	_, proof := w.get("/v1/ledger/proof?from=1", "token-of-4242")
+	w.write("proof.json", proof)
+	w.write("early.note", early)
+	w.commands("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note", "proof.json")
+	w.write("early.note", w.read("server.checkpoint"))
+	if status, said := w.runs("sallyport", "ledger", "verify", "--key", w.key, "--kept", "early.note", "proof.json"); status != 3 ||
+		!strings.Contains(said, "the proof is from 1 leaves") {
+		t.Errorf("status %d, %s", status, said)
+	}
+	w.write("read-by-tenant.token", "guessed")
+	if status, said := w.runs("sallyport", "ledger", "export", "--key", w.key, "--read-token", "read-by-tenant.token",
+		"--output", "fetched.jsonl", w.url); status == 0 || !strings.Contains(said, "has no ledger for this token") {
+		t.Errorf("status %d, %s", status, said)
+	}
+}
+
+func TestJ13_tenants_that_cannot_be_told_apart_are_refused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.neighbour()
+	good := w.read("server.yaml")
+	for _, x := range []struct{ from, to, want string }{
+		{"owner: 999, read", "owner: 4242, read", "the tenant 4242 of https://github.com stands in line"},
+		{"owner: 999, read", "owner: acme, read", `owner: "acme", want a number`},
+		{"others.token", "own.token", "is the token of another reader"},
+		{"owner: 999, read", "host: https://other.example, owner: 999, read", "which is none of the platforms"},
+	} {
+		w.write("server.yaml", strings.Replace(good, x.from, x.to, 1))
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 2 || !strings.Contains(said, x.want) {
+			t.Errorf("%s: status %d, %s; want %q", x.to, status, said, x.want)
+		}
+	}
+}
+
+func TestG11_a_ledger_moves_from_one_kind_of_database_to_the_other(t *testing.T) {
+	t.Parallel()
+	worlds(t, "10m", func(w *world) {
+		p := w.starts()
+		for run := int64(131); run < 134; run++ {
+			w.attests(run, w.url, nil)
+		}
+		w.write("kept.note", w.read("server.checkpoint"))
+		w.write("whole.jsonl", w.export())
+		p.kill()
+		to := "sqlite:" + filepath.Join(w.dir, "other.db")
+		if strings.HasPrefix(w.database, "sqlite:") {
+			var err error
+			if to, err = postgres.Database("s" + strconv.FormatInt(databases.Add(1), 10)); err != nil {
+				w.Fatal(err)
+			}
+		}
+		text := w.read("server.yaml")
+		w.write("server.yaml", strings.Replace(text, w.database, to, 1))
+		if status, said := w.runs("sallyport-server", "--config", "server.yaml"); status != 3 || !strings.Contains(said, "is behind") {
+			w.Fatalf("an empty database: status %d, %s", status, said)
+		}
+		said := w.commands("sallyport-server", "ledger", "import", "--config", "server.yaml", "--export", "whole.jsonl")
+		if !strings.HasPrefix(said, "imported  sallyport.example/ledger\nleaves    4, ") {
+			w.Errorf("it says %s", said)
+		}
+		w.starts()
+		w.write("after.jsonl", w.export())
+		if !strings.HasPrefix(w.read("after.jsonl"), strings.TrimSuffix(w.read("whole.jsonl"), lastLine(w.read("whole.jsonl")))) {
+			w.Error("the leaves are others")
+		}
+		w.commands("sallyport", "ledger", "verify", "--key", w.key, "--kept", "kept.note", "after.jsonl")
+	})
+}
+
+func lastLine(text string) string {
+	all := strings.SplitAfter(text, "\n")
+	return all[len(all)-2]
 }

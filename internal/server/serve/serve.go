@@ -53,7 +53,7 @@ type Server struct {
 	queue   *queue.Queue
 	decider *decide.Decider
 	taker   *push.Taker
-	reader  []byte // the token that reads the ledger; empty: nobody does
+	readers []reader // who reads the ledger
 	doors   []door
 	rules   atomic.Pointer[rules]
 	ready   atomic.Bool
@@ -80,10 +80,8 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if err != nil {
 		return nil, err
 	}
-	if c.Read != "" {
-		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
-			return nil, err
-		}
+	if s.readers, err = c.readers(); err != nil {
+		return nil, err
 	}
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
@@ -297,7 +295,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("POST /v1/evidence", s.pushed)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
-	mux.HandleFunc("GET /v1/ledger/export", s.export)
+	mux.HandleFunc("GET /v1/ledger/export", s.reading(s.export))
+	mux.HandleFunc("GET /v1/ledger/leaves", s.reading(s.leaves))
+	mux.HandleFunc("GET /v1/ledger/proof", s.reading(s.proof))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readiness)
 	return s.guarded(mux)
