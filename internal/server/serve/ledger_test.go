@@ -189,7 +189,7 @@ policies:
 	return name
 }
 
-func TestJ13_a_tenant_reads_its_own_leaves_and_hashes_of_others(t *testing.T) {
+func TestTenants_read_their_own_leaves_and_hashes_of_others(t *testing.T) {
 	t.Parallel()
 	worlds(t, "1s", func(w *world) {
 		other := w.neighbour()
@@ -242,7 +242,7 @@ func TestJ13_a_tenant_reads_its_own_leaves_and_hashes_of_others(t *testing.T) {
 	})
 }
 
-func TestJ13_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
+func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.neighbour()
@@ -283,7 +283,7 @@ func TestJ13_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 	}
 }
 
-func TestJ13_tenants_that_cannot_be_told_apart_are_refused(t *testing.T) {
+func TestTenants_that_cannot_be_told_apart_are_refused(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, "", "10m")
 	w.neighbour()
