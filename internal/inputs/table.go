@@ -512,15 +512,16 @@ func ledger() Component {
 	return Component{
 		Name:    "ledger",
 		Title:   "Sallyport ledger",
-		Summary: "Verify, show or prove from an export of a server's ledger; open no connection.",
+		Summary: "Verify, show or prove from an export of a server's ledger, and open no connection; or export it from the server.",
 		Where:   Flag,
 		Inputs: []Input{
-			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof",
+			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof; or export and the server's address",
 				Required: true, List: true, Arguments: true, Where: Flag},
 			{Name: "key", Usage: "the server's public key, NAME+HASH+KEY; several, where it has changed", Required: true, List: true, Where: Flag},
 			{Name: "kept", Usage: "a file with a checkpoint that was kept: what came before it has to be the same", List: true, Kind: Path, Where: Flag},
 			{Name: "leaf", Usage: "with prove: the place of the leaf, from 0", Where: Flag, Pattern: `^([0-9]{1,18})?$`},
-			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output", Kind: Path, Where: Flag},
+			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output. With export: the file to write it to", Kind: Path, Where: Flag},
+			{Name: "read-token", Usage: "with export: a file with the token that the server's operator has given you", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}

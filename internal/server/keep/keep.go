@@ -34,6 +34,7 @@ type Store struct {
 	DB     *sql.DB
 	Listen *pgxpool.Pool // for notifications; nil: the database is SQLite
 	lock   *os.File      // of the SQLite file, for the life of the process
+	guard  *guard        // of the ledger; nil: it is not sealed
 }
 
 // PostgreSQL reports which of the two databases it is.

@@ -16,6 +16,8 @@ type Tx struct {
 	ctx   context.Context
 	store *Store
 	tx    *sql.Tx
+
+	leaves int64 // size of the ledger after what was appended; 0: nothing was
 }
 
 // Raw is the transaction for the queue, whose jobs are written in it.
@@ -23,15 +25,25 @@ func (tx *Tx) Raw() *sql.Tx { return tx.tx }
 
 // Write runs f in a transaction. What f returns an error for has not happened.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	if s.guard != nil && s.guard.stuck() {
+		_ = s.guard.save(ctx, s, 0) // what appends is refused while this fails
+	}
 	raw, err := s.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "the database does not answer: %w", err)
 	}
 	defer func() { _ = raw.Rollback() }() // nothing, after the commit
-	if err := f(&Tx{ctx, s, raw}); err != nil {
+	tx := &Tx{ctx: ctx, store: s, tx: raw}
+	if err := f(tx); err != nil {
 		return err
 	}
-	return raw.Commit()
+	if err := raw.Commit(); err != nil {
+		return err
+	}
+	if s.guard != nil && tx.leaves > 0 {
+		_ = s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
+	}
+	return nil
 }
 
 // Delivered notes a delivery, and reports whether it is the first of its identifier.

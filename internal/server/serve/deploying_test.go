@@ -57,7 +57,7 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 	} {
 		run := int64(501 + i)
 		w.workflow(x.text)
-		w.runs(run, map[string]any{"referenced_workflows": called1(x.called)})
+		w.runWith(run, map[string]any{"referenced_workflows": called1(x.called)})
 		w.attests(run, w.url, nil)
 		w.lab.Waits(t, w.repo, run, "production", nil)
 		if comment := w.answered(run, x.state); !strings.Contains(comment, x.want) {

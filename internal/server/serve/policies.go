@@ -12,13 +12,18 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
 
-// policy hands the policy of a repository to a job of that repository, so that one digest is approved, judged by the
-// gate and judged here. Whoever else asks is told that there is none.
+// policy hands the policy of a repository to a job of that repository, and to whoever has a token that reads it, so that
+// one digest is approved, judged by the gate and judged here. For others there is none.
 func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
-	repository, ok := s.asker(r)
+	repository, err := s.asked(r)
+	if err != nil {
+		s.Log.Error("a policy was not looked up", "reason", fault.Bound(err.Error()))
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not looked up"))
+		return
+	}
 	rule, err := s.rule(repository)
 	digest := r.URL.Query().Get("digest")
-	if !ok || err != nil || rule == nil || digest != "" && digest != rule.Digest.String() {
+	if err != nil || repository.ID == "" || rule == nil || digest != "" && digest != rule.Digest.String() {
 		http.NotFound(w, r)
 		return
 	}
@@ -32,20 +37,32 @@ func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source, Files: files}) // it may be gone
 }
 
-// asker is the repository whose job asks; false: nobody proves to be one.
-func (s *Server) asker(r *http.Request) (event.Repository, bool) {
+// asked is the repository that a request is about, if who asks may know of it.
+func (s *Server) asked(r *http.Request) (none event.Repository, err error) {
 	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !is {
-		return event.Repository{}, false
+		return none, nil
 	}
 	q := r.URL.Query()
 	host, id := q.Get("host"), q.Get("repository")
-	who, err := s.taker.Who(r.Context(), token)
-	if err != nil {
-		s.Log.Warn("a question was refused", "code", fault.Of(err).Code)
-		return event.Repository{}, false
+	if reader := s.readerOf(token); reader != nil {
+		owner, err := s.keep.Owner(r.Context(), host, id)
+		if err != nil || owner == "" || !reader.sees(host, owner) {
+			return none, err
+		}
+		return event.Repository{Host: host, ID: id, Owner: owner}, nil
 	}
-	return who.Repository, (host == "" || host == who.Host) && (id == "" || id == who.ID)
+	who, err := s.taker.Who(r.Context(), token)
+	switch {
+	case err != nil && fault.Of(err).Kind == fault.Unavailable:
+		return none, err
+	case err != nil:
+		s.Log.Warn("a question was refused", "code", fault.Of(err).Code)
+		return none, nil
+	case host != "" && host != who.Host, id != "" && id != who.ID:
+		return none, nil
+	}
+	return who.Repository, nil
 }
 
 // beside are the files that a policy names: trusted roots and keys. Reading what it trusts shows which.

@@ -5,9 +5,7 @@
 package serve
 
 import (
-	"bufio"
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,8 +18,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/mod/sumdb/note"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
@@ -57,8 +53,7 @@ type Server struct {
 	queue   *queue.Queue
 	decider *decide.Decider
 	taker   *push.Taker
-	signer  note.Signer
-	reader  []byte // the token that reads the ledger; empty: nobody does
+	readers []reader // who reads the ledger
 	doors   []door
 	rules   atomic.Pointer[rules]
 	ready   atomic.Bool
@@ -81,23 +76,21 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s.rules.Store(r)
-	key, err := c.secret(c.Key, "the ledger's key")
+	seal, err := c.seal(c.Key)
 	if err != nil {
 		return nil, err
 	}
-	if s.signer, err = note.NewSigner(string(key)); err != nil || s.signer.Name() != c.Origin {
-		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin,
-			"the ledger's key is not one of the ledger %q", c.Origin)
-	}
-	if c.Read != "" {
-		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
-			return nil, err
-		}
+	if s.readers, err = c.readers(); err != nil {
+		return nil, err
 	}
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	if err := s.wire(ctx); err != nil {
+	err = s.keep.Guard(ctx, seal)
+	if err == nil {
+		err = s.wire(ctx)
+	}
+	if err != nil {
 		s.keep.Close()
 		return nil, err
 	}
@@ -287,7 +280,7 @@ func (s *Server) sweep(ctx context.Context) error {
 			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
 		}
 	}
-	_, err = s.keep.Checkpoint(ctx, s.signer)
+	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
 	return err
 }
 
@@ -304,7 +297,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /v1/policy", s.policy)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
-	mux.HandleFunc("GET /v1/ledger/export", s.export)
+	mux.HandleFunc("GET /v1/ledger/export", s.reading(s.export))
+	mux.HandleFunc("GET /v1/ledger/leaves", s.reading(s.leaves))
+	mux.HandleFunc("GET /v1/ledger/proof", s.reading(s.proof))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readiness)
 	return s.guarded(mux)
@@ -497,49 +492,8 @@ func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(d.Verdict) // the client may be gone
 }
 
-// checkpoint is the newest signed state of the ledger. It says nothing about anybody.
-func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
-	text, err := s.keep.Checkpoint(r.Context(), s.signer)
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
-		return
-	}
-	_, _ = io.WriteString(w, text) // the client may be gone
-}
-
-// export hands the whole ledger to its reader.
-func (s *Server) export(w http.ResponseWriter, r *http.Request) {
-	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !is || len(s.reader) == 0 || subtle.ConstantTimeCompare([]byte(token), s.reader) != 1 {
-		http.NotFound(w, r)
-		return
-	}
-	text, err := s.keep.Checkpoint(r.Context(), s.signer)
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
-		return
-	}
-	c, err := ledger.Parse(text)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it may be long
-	out := bufio.NewWriter(w)
-	err = s.keep.Leaves(r.Context(), 0, c.Size, func(_ int64, body []byte) error {
-		_, err := out.Write(append(body, '\n'))
-		return err
-	})
-	if err != nil {
-		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
-		return // without its last line it is no export
-	}
-	_, _ = out.Write(append(ledger.LastLine(text), '\n')) // the client may be gone
-	_ = out.Flush()
-}
-
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
-	if !s.ready.Load() || s.keep.DB.PingContext(r.Context()) != nil {
+	if !s.ready.Load() || s.keep.Fit(r.Context()) != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}

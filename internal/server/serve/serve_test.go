@@ -286,10 +286,10 @@ func (w *world) until(what string, is func() bool) {
 }
 
 // run makes a run at the platform that has not ended.
-func (w *world) run(run int64) { w.runs(run, nil) }
+func (w *world) run(run int64) { w.runWith(run, nil) }
 
-// runs makes one of which more is said.
-func (w *world) runs(run int64, more map[string]any) {
+// runWith makes one of which more is said.
+func (w *world) runWith(run int64, more map[string]any) {
 	w.Helper()
 	said := map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit}
 	maps.Copy(said, more)
