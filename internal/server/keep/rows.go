@@ -223,13 +223,18 @@ func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, e
 	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` from decision where id = $1`, id))
 }
 
-// Arrived notes that the platform took an answer, or that it waits for none.
-func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) error {
-	if _, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`,
-		at.UnixMilli(), id); err != nil {
-		return err
+// Arrived notes that the platform took an answer, or that it waits for none, and reports whether that was not noted
+// before.
+func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) (first bool, err error) {
+	r, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`,
+		at.UnixMilli(), id)
+	if err != nil {
+		return false, err
 	}
-	return tx.Attempted(w, w.Attempt, state)
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	return true, tx.Attempted(w, w.Attempt, state)
 }
 
 // Evidence is one signed bundle that was kept.
