@@ -118,7 +118,9 @@ func (l *lane) clear(t testing.TB) {
 	path := "/github/repos/" + l.repo
 	l.lab.Set(t, path, map[string]any{"id": l.id, "owner_id": 4242})
 	l.lab.Unset(t, path)
-	l.lab.Set(t, path, map[string]any{"id": l.id, "owner_id": 4242, "protected": []string{"production"}})
+	l.lab.Set(t, path, map[string]any{"id": l.id, "owner_id": 4242,
+		"unprotected": []string{"production"}})
+	l.lab.Set(t, path+"/environments/production", map[string]any{"can_admins_bypass": false})
 	for run := int64(1); run <= runs; run++ {
 		l.lab.Set(t, fmt.Sprintf("%s/runs/%d", path, run),
 			map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
