@@ -91,7 +91,7 @@ func spoiler(f fate, mu *sync.Mutex, all []*spoil) func(*http.Request, []byte) f
 
 // The fail-closed matrix, writes over HTTP: each is lost, or is saved and unanswered. What arrives in the end is what
 // would have arrived without.
-func TestJ08_G04_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_end(t *testing.T) {
+func TestJ08_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_right_end(t *testing.T) {
 	t.Parallel()
 	for n, f := range []fate{lost, unanswered} {
 		t.Run(string(f), func(t *testing.T) {
@@ -159,7 +159,7 @@ func TestJ08_G04_each_write_over_HTTP_that_is_lost_or_unanswered_comes_to_the_ri
 }
 
 // The fail-closed matrix, writes to the database: each commit is lost, or is saved and unanswered.
-func TestJ08_G11_O01_each_commit_that_is_lost_or_unanswered_comes_to_the_right_end(t *testing.T) {
+func TestG11_each_commit_that_is_lost_or_unanswered_comes_to_the_right_end(t *testing.T) {
 	t.Parallel()
 	for n, f := range []fate{lost, unanswered} {
 		t.Run(string(f), func(t *testing.T) {
@@ -232,4 +232,32 @@ func TestJ08_G11_O01_each_commit_that_is_lost_or_unanswered_comes_to_the_right_e
 			}
 		})
 	}
+}
+
+// A disk that is full takes nothing, and says so. What comes when there is room again is taken.
+func TestO06_a_full_disk_of_the_database_loses_nothing_and_approves_nothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newLane(t, 41), nil, 1, 4*time.Second)
+	w.start()
+	w.mustPush(1)
+	const page = 4096
+	if err := w.servers[0].disk(page); err != nil {
+		t.Fatal(err)
+	}
+	if status, said, err := w.pushes(2); err != nil || status != http.StatusServiceUnavailable {
+		t.Errorf("a push: status %d, %s, %v; want 503", status, said, err)
+	}
+	if r := w.reaches(1, "once"); r.Deliveries[0].Status != http.StatusServiceUnavailable {
+		t.Errorf("a delivery: status %d, want 503", r.Deliveries[0].Status)
+	}
+	if all := w.answers(1); len(all) > 0 {
+		t.Errorf("the platform was told %+v", all)
+	}
+	if err := w.servers[0].disk(^uint64(0)); err != nil {
+		t.Fatal(err)
+	}
+	w.mustPush(2)
+	w.reaches(2, "once")
+	w.ends("evidence that came again", 2, end{"approved", "allow"})
+	w.ends("a delivery that the server asked for again", 1, end{"approved", "allow"})
 }
