@@ -281,16 +281,20 @@ func TestG11_an_answer_that_had_arrived_is_in_the_ledger_when_nothing_waits_any_
 	}
 }
 
-// A server that was paused goes on after another one has answered.
+// Two servers work on a deployment if one of them stood still for a while. Both may have decided.
 func TestG11_that_an_answer_arrived_is_in_the_ledger_once(t *testing.T) {
 	d := newDesk(t)
 	w := d.looks()
-	x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed", Verdict: []byte("{}"),
-		Kept: []byte("{}")}
-	if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
-		t.Fatal(err)
-	}
+	var both []event.Decision
 	for range 2 {
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed",
+			Verdict: []byte("{}"), Kept: []byte("{}")}
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, x)
+	}
+	for _, x := range both {
 		if err := d.send(t.Context(), w, d.at, x, d.Log); err != nil {
 			t.Fatal(err)
 		}

@@ -47,16 +47,23 @@ func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-// Append writes leaves at the end of the ledger, and returns the place of the first. The row of the head is locked,
-// which orders those who append.
-func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
+// head locks the row of the head, which orders those who append, and returns the size of the ledger.
+func (tx *Tx) head() (size int64, err error) {
 	lock := ""
 	if tx.store.PostgreSQL() {
 		lock = " for update"
 	}
-	var size int64
 	if err := tx.tx.QueryRowContext(tx.ctx, `select size from head where one = 1`+lock).Scan(&size); err != nil {
 		return 0, fault.Errorf("the head of the ledger: %w", err)
+	}
+	return size, nil
+}
+
+// Append writes leaves at the end of the ledger, and returns the place of the first.
+func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
+	size, err := tx.head()
+	if err != nil {
+		return 0, err
 	}
 	first = size
 	r := hashes{tx.ctx, tx.tx, map[int64]tlog.Hash{}}
