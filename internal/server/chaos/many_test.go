@@ -236,14 +236,14 @@ type life struct {
 	deadline time.Duration // of what is looked at
 }
 
-const patience = 10 * time.Minute // of the server, for evidence
+const patience = 2 * time.Minute // of the server, for evidence
 
 func lifeOf(seed uint64) (life, *rand.Rand) {
 	r := rand.New(rand.NewPCG(seed, 2000)) //nolint:gosec // it has to be the same again
-	x := life{run: 1 + r.Int64N(runs), until: time.Duration(r.Int64N(int64(5 * time.Minute))),
+	x := life{run: 1 + r.Int64N(runs), until: time.Duration(r.Int64N(int64(2 * time.Minute))),
 		wrong: 0.6 * r.Float64(), twice: r.IntN(3) == 0}
 	if x.run <= others && r.IntN(8) > 0 {
-		x.pushed = time.Second + time.Duration(r.Int64N(int64(9*time.Minute)))
+		x.pushed = time.Second + time.Duration(r.Int64N(int64(100*time.Second)))
 		if r.IntN(2) == 0 {
 			x.pushed = time.Millisecond
 		}
