@@ -18,7 +18,7 @@ const (
 // rooms says, for each room, which others of the server it may import (docs/architecture.md).
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
-	"serve": "decide event hook keep push queue", "sallyport-server": "serve", "pgtest": "",
+	"serve": "decide event hook keep push queue", "sallyport-server": "serve", "pgtest": "", "chaos": "",
 }
 
 // guests are modules that live in one room each.
