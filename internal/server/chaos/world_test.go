@@ -27,7 +27,7 @@ import (
 )
 
 // stepped says that the server is built with a clock that a test can step. It takes minutes to build, once.
-var stepped = os.Getenv("SALLYPORT_CHAOS_CLOCK") != ""
+var stepped = os.Getenv("CHAOS_CLOCK") != ""
 
 // programs is a directory of the programs that the tests run.
 var programs string
