@@ -349,6 +349,7 @@ func decide(name, summary string) Component {
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
 			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h, never longer than the release, and a yes no longer than the policy allows; if empty, a yes 24h, and a no as long as the policy's rejection-max-age", Where: Everywhere, Pattern: `^([1-9][0-9]*[dhm])?$`},
+			pushTo,
 			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
 			bundle,
@@ -628,7 +629,7 @@ var (
 		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
 	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
-	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: the bundles of this job are pushed to it", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
+	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: what is signed is pushed to it, and its policy counts in the place of a file", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
 	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Made: true, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}

@@ -356,3 +356,42 @@ func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
 	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2 and run = $3`, r.Host, r.ID, run).Scan(&n)
 	return n, err
 }
+
+// Knows reports whether a repository has pushed evidence of a type about one of some subjects.
+func (tx *Tx) Knows(r event.Repository, kind string, about []Subject) (bool, error) {
+	return tx.any(about, `select count(*) from evidence e join about a on a.digest = e.digest
+		where e.host = $1 and e.repository = $2 and e.type = $3 and e.run > 0 and a.subject = $4`, r.Host, r.ID, kind)
+}
+
+// any reports whether a query finds something about one of some subjects, which is its last argument.
+func (tx *Tx) any(about []Subject, query string, args ...any) (bool, error) {
+	for _, a := range about {
+		var n int
+		if err := tx.tx.QueryRowContext(tx.ctx, query, append(args, a.Digest)...).Scan(&n); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// CountOf is how many words of a signer, pushed by no run, are kept about the last of some subjects: the release.
+func (tx *Tx) CountOf(r event.Repository, signer string, about []Subject) (n int, err error) {
+	if len(about) == 0 {
+		return 0, nil
+	}
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence e join about a on a.digest = e.digest
+		where e.host = $1 and e.repository = $2 and e.signer = $3 and e.run = 0 and a.subject = $4`,
+		r.Host, r.ID, signer, about[len(about)-1].Digest).Scan(&n)
+	return n, err
+}
+
+// Owner is the number of the account that a repository belongs to, as the platform has said it in a token or an answer;
+// "" is a repository that the server does not know.
+func (s *Store) Owner(ctx context.Context, host, repository string) (owner string, err error) {
+	err = s.DB.QueryRowContext(ctx, `select owner from evidence where host = $1 and repository = $2 and run > 0
+		order by at desc limit 1`, host, repository).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return owner, err
+}

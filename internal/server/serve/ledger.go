@@ -139,7 +139,7 @@ func (r *reader) line(body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if l.Host == "" || l.Host == r.host && l.Owner == r.owner {
+	if l.Host == "" || r.sees(l.Host, l.Owner) {
 		return body, nil
 	}
 	return ledger.HiddenLine(ledger.HashOf(body)), nil
@@ -149,13 +149,7 @@ func (r *reader) line(body []byte) ([]byte, error) {
 func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		sum := sha256.Sum256([]byte(token))
-		var who *reader
-		for i := range s.readers {
-			if subtle.ConstantTimeCompare(sum[:], s.readers[i].token[:]) == 1 {
-				who = &s.readers[i]
-			}
-		}
+		who := s.readerOf(token)
 		if !is || who == nil {
 			http.NotFound(w, r)
 			return
@@ -169,6 +163,20 @@ func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader)
 		}
 	}
 }
+
+// readerOf is whose token it is; nil: nobody's.
+func (s *Server) readerOf(token string) (who *reader) {
+	sum := sha256.Sum256([]byte(token))
+	for i := range s.readers {
+		if subtle.ConstantTimeCompare(sum[:], s.readers[i].token[:]) == 1 {
+			who = &s.readers[i]
+		}
+	}
+	return who
+}
+
+// sees reports whether a reader may see what is of an owner.
+func (r *reader) sees(host, owner string) bool { return r.all || host == r.host && owner == r.owner && owner != "" }
 
 // errNotThere says that there is nothing, or nothing for this reader.
 var errNotThere = errors.New("there is none")

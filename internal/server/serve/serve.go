@@ -293,6 +293,8 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Door, s.delivered)
 	mux.HandleFunc("POST /v1/evidence", s.pushed)
+	mux.HandleFunc("POST /v1/approvals", s.said)
+	mux.HandleFunc("GET /v1/policy", s.policy)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
 	mux.HandleFunc("GET /v1/ledger/export", s.reading(s.export))
@@ -457,21 +459,26 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 		f := fault.Of(err)
 		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "kept", fresh, "code", f.Code,
 			"reason", fault.Bound(f.Error()))
-		status := http.StatusUnprocessableEntity
-		switch {
-		case f.Code == fault.Authn:
-			status = http.StatusUnauthorized
-		case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
-			status = http.StatusServiceUnavailable
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		said := map[string]any{"kept": fresh, "code": f.Code, "reason": fault.Bound(f.Error()), "hint": f.Hint}
-		_ = json.NewEncoder(w).Encode(said) // the client may be gone
+		unkept(w, fresh, f)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]int{"kept": fresh}) // the client may be gone
+}
+
+// unkept says why not everything was kept of what was sent.
+func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
+	status := http.StatusUnprocessableEntity
+	switch {
+	case f.Code == fault.Authn:
+		status = http.StatusUnauthorized
+	case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		status = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	said := map[string]any{"kept": kept, "code": f.Code, "reason": fault.Bound(f.Error()), "hint": f.Hint}
+	_ = json.NewEncoder(w).Encode(said) // the client may be gone
 }
 
 // decision shows one verdict to who has its link.

@@ -110,6 +110,7 @@ func newWorld(t *testing.T, database, missing string) *world {
 	w.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	w.url = "http://127.0.0.1:" + w.port
 	_ = l.Close()
+	w.workflow(deploying)
 	w.app = w.lab.App(t, w.url+"/hooks/github", w.repo)
 	w.app.Guards(t, w.repo, "production")
 	w.configure()
@@ -121,6 +122,37 @@ func (w *world) write(name, text string) {
 	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
+}
+
+// deploying is a workflow whose deploying job uses what enter lets in.
+const deploying = `on: {push: {branches: [main]}}
+permissions: {}
+jobs:
+  build:
+    runs-on: ubuntu-24.04
+    permissions: {contents: read, id-token: write, attestations: write}
+    outputs: {artifacts: "${{ steps.attest.outputs.artifacts }}"}
+    steps:
+      - run: make
+      - id: attest
+        uses: sallyport-dev/sallyport/actions/attest@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
+        with: {subject: app}
+  deploy:
+    needs: build
+    runs-on: ubuntu-24.04
+    environment: production
+    permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
+    steps:
+      - uses: sallyport-dev/sallyport/actions/enter@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
+        with: {subject: app}
+      - run: ./deploy.sh app
+`
+
+// workflow is the workflow file of the commit.
+func (w *world) workflow(text string) {
+	w.Helper()
+	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": commit,
+		"files": map[string]string{".github/workflows/release.yml": text}})
 }
 
 const policyText = `version: 1
@@ -254,10 +286,14 @@ func (w *world) until(what string, is func() bool) {
 }
 
 // run makes a run at the platform that has not ended.
-func (w *world) run(run int64) {
+func (w *world) run(run int64) { w.runWith(run, nil) }
+
+// runWith makes one of which more is said.
+func (w *world) runWith(run int64, more map[string]any) {
 	w.Helper()
-	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run),
-		map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
+	said := map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit}
+	maps.Copy(said, more)
+	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run), said)
 }
 
 const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
