@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 )
 
@@ -17,7 +18,8 @@ type Tx struct {
 	store *Store
 	tx    *sql.Tx
 
-	leaves int64 // size of the ledger after what was appended; 0: nothing was
+	leaves int64         // size of the ledger after what was appended; 0: nothing was
+	added  []ledger.Leaf // what was appended
 }
 
 // Raw is the transaction for the queue, whose jobs are written in it.
@@ -39,6 +41,9 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 	}
 	if err := raw.Commit(); err != nil {
 		return err
+	}
+	if s.Committed != nil {
+		s.Committed(tx.added)
 	}
 	if s.guard != nil && tx.leaves > 0 {
 		_ = s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
@@ -127,6 +132,14 @@ func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
 		all = append(all, w)
 	}
 	return all, rows.Err()
+}
+
+// Open is how many deployments have no answer that has arrived, and when the oldest of them was asked about.
+func (s *Store) Open(ctx context.Context) (n int, oldest time.Time, err error) {
+	var asked sql.NullInt64
+	err = s.DB.QueryRowContext(ctx, `select count(*), min(asked) from deployment where state in ('open', 'decided')`).
+		Scan(&n, &asked)
+	return n, time.UnixMilli(asked.Int64), err
 }
 
 // Attempted moves a deployment to the attempt that the platform names for it now.

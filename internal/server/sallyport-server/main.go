@@ -188,11 +188,7 @@ func serving(args []string, stderr io.Writer) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	go func() {
 		for range reload {
-			if c, err := serve.ReadConfig(config); err == nil {
-				_ = s.Reload(c) // it logs what is wrong
-			} else {
-				log.Error("the new configuration is not used", "reason", fault.Bound(err.Error()))
-			}
+			_ = s.Reread(config) // it logs what is wrong
 		}
 	}()
 	return s.Run(ctx, l)

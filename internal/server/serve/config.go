@@ -30,6 +30,7 @@ type Config struct {
 	Tenants  []Tenant
 	Read     string // file of the token that reads the ledger; "": nobody does
 	Missing  time.Duration
+	Metrics  string // HOST:PORT of the listener for Prometheus; "": there is none
 
 	dir string
 }
@@ -166,7 +167,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		r.complain(n, "anchors, aliases and tags are not read")
 	}
 	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms",
-		"policies", "missing-evidence", "tenants")
+		"policies", "missing-evidence", "tenants", "metrics")
 	if v := r.text(m["version"], "version", true); v != "" && v != "1" {
 		r.complain(m["version"], "version %q, want 1", v)
 	}
@@ -180,6 +181,12 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		c.Listen = r.text(n, "listen", true)
 		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 			r.complain(n, "listen %q, want HOST:PORT", c.Listen)
+		}
+	}
+	if n := m["metrics"]; n != nil {
+		c.Metrics = r.text(n, "metrics", true)
+		if _, _, err := net.SplitHostPort(c.Metrics); err != nil || c.Metrics == c.Listen {
+			r.complain(n, "metrics %q, want HOST:PORT, and another than listen", c.Metrics)
 		}
 	}
 	if n := m["missing-evidence"]; n != nil {

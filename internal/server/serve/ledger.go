@@ -176,7 +176,9 @@ func (s *Server) readerOf(token string) (who *reader) {
 }
 
 // sees reports whether a reader may see what is of an owner.
-func (r *reader) sees(host, owner string) bool { return r.all || host == r.host && owner == r.owner && owner != "" }
+func (r *reader) sees(host, owner string) bool {
+	return r.all || host == r.host && owner == r.owner && owner != ""
+}
 
 // errNotThere says that there is nothing, or nothing for this reader.
 var errNotThere = errors.New("there is none")
