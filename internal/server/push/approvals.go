@@ -13,9 +13,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/statement"
 )
 
-// MaxOfSigner is how many words of one signer are kept about one release.
-const MaxOfSigner = 20
-
 // words are what people say about releases.
 var words = []string{statement.ApprovalV1, statement.WaiverV1}
 
@@ -62,7 +59,7 @@ func (t *Taker) Said(ctx context.Context, r event.Repository, rule *decide.Rule,
 		if fresh, err = tx.Keep(e); err != nil || !fresh {
 			return err
 		}
-		if n >= MaxOfSigner {
+		if n >= t.OfSigner {
 			return fault.New(fault.Refused, fault.Limit, "withdraw what does not count any more in one word",
 				"%d words of this signer about the release are kept", n)
 		}

@@ -25,10 +25,12 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Limits of one run: how many bundles are kept of it, and how many come in one request.
+// Limits: how many bundles are kept of one run, how many come in one request, and how many words of one signer are kept
+// about one release.
 const (
 	MaxOfRun     = 500
 	MaxOfRequest = 50
+	MaxOfSigner  = 20
 )
 
 // A Host is a platform whose runs may push.
@@ -46,6 +48,8 @@ type Taker struct {
 	Hosts    []Host
 	Audience string // the server's own address
 	Now      func() time.Time
+	OfRun    int // MaxOfRun
+	OfSigner int // MaxOfSigner
 }
 
 // A Run is who asks, as their token says it.
@@ -145,9 +149,9 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 			if !first {
 				continue
 			}
-			if fresh++; n+fresh > MaxOfRun {
+			if fresh++; n+fresh > t.OfRun {
 				return fault.New(fault.Refused, fault.Limit, "attest in several runs",
-					"the run pushes more than %d bundles", MaxOfRun)
+					"the run pushes more than %d bundles", t.OfRun)
 			}
 			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
 				return err

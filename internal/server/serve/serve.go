@@ -127,7 +127,8 @@ func (s *Server) wire(ctx context.Context) error {
 	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log,
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
-	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now}
+	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now,
+		OfRun: push.MaxOfRun, OfSigner: push.MaxOfSigner}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
 		if issuer == "" {
