@@ -181,6 +181,9 @@ func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.release(w, d, leaf); err != nil {
+		return err
+	}
 	return tx.Attempted(w, w.Attempt, IsDecided)
 }
 

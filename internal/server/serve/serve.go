@@ -284,6 +284,9 @@ func (s *Server) sweep(ctx context.Context) error {
 			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
 		}
 	}
+	if err := s.retain(ctx); err != nil {
+		s.Log.Error("what is older than is kept was not deleted", "reason", fault.Bound(err.Error()))
+	}
 	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
 	return err
 }
@@ -488,7 +491,7 @@ func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
 // decision shows one verdict to who has its link.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
-	if err != nil || !there || len(d.Verdict) == 0 {
+	if err != nil || !there || len(d.Verdict) == 0 || d.At.Before(s.Config.Links.before(s.Now())) {
 		http.NotFound(w, r)
 		return
 	}
