@@ -22,6 +22,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // App is a GitHub App, which answers protection rules of deployments. It asks about each repository with a token of
@@ -32,8 +33,9 @@ type App struct {
 	Now         func() time.Time
 
 	key    *rsa.PrivateKey
-	mu     sync.Mutex // of the map
+	mu     sync.Mutex // of the maps
 	tokens map[tokenOf]*grant
+	left   map[int64]trial.Quota // by installation
 }
 
 // tokenOf is which repository a token is for: by its number, or, of a workflow that is called, by the name that its owner
@@ -65,7 +67,7 @@ var mayRead = map[string]string{"contents": "read", "metadata": "read"}
 
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
-	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}}
+	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}, left: map[int64]trial.Quota{}}
 	if id == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
 			"the app has no ID")
@@ -256,6 +258,7 @@ func (a *App) Waiting(
 		return nil, err
 	}
 	repo.Now, repo.api, repo.Need = a.Now, a.API, install
+	repo.counted = func(q trial.Quota) { a.count(installation, q) }
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	own, err := repo.repository(ctx)
@@ -277,6 +280,28 @@ func (a *App) Waiting(
 	}
 	repo.asker = attempt{number, r.Attempt}
 	return &Waiting{repo, environment, number, a, of}, nil
+}
+
+// count remembers what an installation may still ask. An answer that was overtaken says more than is left.
+func (a *App) count(installation int64, q trial.Quota) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if old := a.left[installation]; old.Until.Equal(q.Until) && old.Left < q.Left {
+		return
+	}
+	a.left[installation] = q
+}
+
+// Left is the least that an installation may still ask before its limit starts anew, as the last answers say.
+func (a *App) Left(now time.Time) (least int, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.left {
+		if now.Before(q.Until) && (!known || q.Left < least) {
+			least, known = q.Left, true
+		}
+	}
+	return least, known
 }
 
 // FileOf returns a file as Repo does. Another repository of the same owner, which does not show it to everybody, is asked

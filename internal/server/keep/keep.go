@@ -24,6 +24,7 @@ import (
 	_ "modernc.org/sqlite"             // the driver sqlite
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 )
 
 //go:embed migrations/*.sql
@@ -35,6 +36,8 @@ type Store struct {
 	Listen *pgxpool.Pool // for notifications; nil: the database is SQLite
 	lock   *os.File      // of the SQLite file, for the life of the process
 	guard  *guard        // of the ledger; nil: it is not sealed
+
+	Committed func([]ledger.Leaf) // is told of leaves when they are committed; nil: nobody is
 }
 
 // PostgreSQL reports which of the two databases it is.

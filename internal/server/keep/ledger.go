@@ -111,7 +111,7 @@ func (tx *Tx) append(h *head, leaves []ledger.Leaf) (first int64, err error) {
 	if _, err = tx.tx.ExecContext(tx.ctx, `update head set size = $1`, h.size); err != nil {
 		return 0, err
 	}
-	tx.leaves = h.leaves()
+	tx.leaves, tx.added = h.leaves(), append(tx.added, leaves...)
 	return first, nil
 }
 
@@ -185,6 +185,12 @@ func (s *Store) Holds(ctx context.Context, c ledger.Checkpoint) (bool, error) {
 	}
 	root, err := tlog.TreeHash(c.Size, hashes{ctx, s.DB, h.hashes, nil})
 	return root == c.Root, err
+}
+
+// Size is how many leaves the ledger has.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	h, err := readHead(ctx, s.DB, "")
+	return h.leaves(), err
 }
 
 // Current is the newest checkpoint, and the place of the first leaf of its origin among all.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 )
 
@@ -17,7 +18,8 @@ type Tx struct {
 	store *Store
 	tx    *sql.Tx
 
-	leaves int64 // size of the ledger after what was appended; 0: nothing was
+	leaves int64         // size of the ledger after what was appended; 0: nothing was
+	added  []ledger.Leaf // what was appended
 }
 
 // Raw is the transaction for the queue, whose jobs are written in it.
@@ -39,6 +41,9 @@ func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
 	}
 	if err := raw.Commit(); err != nil {
 		return err
+	}
+	if s.Committed != nil {
+		s.Committed(tx.added)
 	}
 	if s.guard != nil && tx.leaves > 0 {
 		_ = s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
@@ -129,6 +134,14 @@ func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
 	return all, rows.Err()
 }
 
+// Open is how many deployments have no answer that has arrived, and when the oldest of them was asked about.
+func (s *Store) Open(ctx context.Context) (n int, oldest time.Time, err error) {
+	var asked sql.NullInt64
+	err = s.DB.QueryRowContext(ctx, `select count(*), min(asked) from deployment where state in ('open', 'decided')`).
+		Scan(&n, &asked)
+	return n, time.UnixMilli(asked.Int64), err
+}
+
 // Attempted moves a deployment to the attempt that the platform names for it now.
 func (tx *Tx) Attempted(w Waiting, attempt int, state State) error {
 	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2 where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
@@ -166,6 +179,9 @@ func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)`,
 		d.ID, w.Host, w.Repository.ID, w.ID, leaf, d.At.UnixMilli(), string(d.Answer), number(d.Watched), d.Code, d.Reason, d.Policy, d.Input, d.Verdict, d.Kept, strings.Join(d.Subjects, " "))
 	if err != nil {
+		return err
+	}
+	if err := tx.release(w, d, leaf); err != nil {
 		return err
 	}
 	return tx.Attempted(w, w.Attempt, IsDecided)

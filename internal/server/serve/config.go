@@ -30,6 +30,9 @@ type Config struct {
 	Tenants  []Tenant
 	Read     string // file of the token that reads the ledger; "": nobody does
 	Missing  time.Duration
+	Links    age     // how long the link to a verdict leads there
+	Retain   *Retain // nil: nothing is deleted
+	Metrics  string  // HOST:PORT of the listener for Prometheus; "": there is none
 
 	dir string
 }
@@ -166,7 +169,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		r.complain(n, "anchors, aliases and tags are not read")
 	}
 	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms",
-		"policies", "missing-evidence", "tenants")
+		"policies", "missing-evidence", "tenants", "metrics", "verdict-links", "retention")
 	if v := r.text(m["version"], "version", true); v != "" && v != "1" {
 		r.complain(m["version"], "version %q, want 1", v)
 	}
@@ -180,6 +183,19 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		c.Listen = r.text(n, "listen", true)
 		if _, _, err := net.SplitHostPort(c.Listen); err != nil {
 			r.complain(n, "listen %q, want HOST:PORT", c.Listen)
+		}
+	}
+	c.Links = age{days: 90}
+	if n := m["verdict-links"]; n != nil {
+		c.Links = r.age(n, "verdict-links", 1)
+	}
+	if n := m["retention"]; n != nil {
+		c.Retain = r.retention(n)
+	}
+	if n := m["metrics"]; n != nil {
+		c.Metrics = r.text(n, "metrics", true)
+		if _, _, err := net.SplitHostPort(c.Metrics); err != nil || c.Metrics == c.Listen {
+			r.complain(n, "metrics %q, want HOST:PORT, and another than listen", c.Metrics)
 		}
 	}
 	if n := m["missing-evidence"]; n != nil {

@@ -30,6 +30,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/hook"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/server/metric"
 	"github.com/sallyport-dev/sallyport/internal/server/push"
 	"github.com/sallyport-dev/sallyport/internal/server/queue"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -57,6 +58,7 @@ type Server struct {
 	doors   []door
 	rules   atomic.Pointer[rules]
 	ready   atomic.Bool
+	metrics *metric.Set
 }
 
 type door struct {
@@ -86,6 +88,7 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
+	s.measure()
 	err = s.keep.Guard(ctx, seal)
 	if err == nil {
 		err = s.wire(ctx)
@@ -281,6 +284,9 @@ func (s *Server) sweep(ctx context.Context) error {
 			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
 		}
 	}
+	if err := s.retain(ctx); err != nil {
+		s.Log.Error("what is older than is kept was not deleted", "reason", fault.Bound(err.Error()))
+	}
 	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
 	return err
 }
@@ -293,7 +299,7 @@ func ask(d event.Deployment) queue.Ask {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Door, s.delivered)
-	mux.HandleFunc("POST /v1/evidence", s.pushed)
+	mux.HandleFunc("POST /v1/evidence", s.counted(s.pushed))
 	mux.HandleFunc("POST /v1/approvals", s.said)
 	mux.HandleFunc("GET /v1/policy", s.policy)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
@@ -485,7 +491,7 @@ func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
 // decision shows one verdict to who has its link.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
-	if err != nil || !there || len(d.Verdict) == 0 {
+	if err != nil || !there || len(d.Verdict) == 0 || d.At.Before(s.Config.Links.before(s.Now())) {
 		http.NotFound(w, r)
 		return
 	}
@@ -512,6 +518,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err != nil {
 		return err
 	}
+	hide, err := s.expose()
+	if err != nil {
+		return err
+	}
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopWork()
 	if err := s.queue.Start(work); err != nil {
@@ -534,5 +544,5 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	const patience = 25 * time.Second
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	return errors.Join(h.Shutdown(end), s.queue.Stop(end))
+	return errors.Join(h.Shutdown(end), s.queue.Stop(end), hide(end))
 }
