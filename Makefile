@@ -27,6 +27,10 @@ bin/sallyport: FORCE
 	@mkdir -p bin
 	@go build $(GOFLAGS_REPRO) -o $@ .
 
+bin/sallyport-server: FORCE
+	@mkdir -p bin
+	@go build -C internal/server $(GOFLAGS_REPRO) -o ../../$@ ./sallyport-server
+
 bin/sallyport-lab: FORCE
 	@mkdir -p bin
 	@go build -C internal/lab -o ../../$@ ./sallyport-lab
