@@ -18,19 +18,20 @@ const (
 // rooms says, for each room, which others of the server it may import (docs/architecture.md).
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
-	"serve": "decide event hook keep push queue", "sallyport-server": "serve", "pgtest": "", "chaos": "",
+	"serve": "decide event hook keep push queue", "sallyport-server": "serve", "pgtest": "", "chaos": "", "image": "",
 }
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
-	"database/sql":                 {"keep", "queue", "pgtest"},
-	"github.com/jackc/pgx/":        {"keep", "pgtest"},
-	"modernc.org/sqlite":           {"keep"},
-	"github.com/riverqueue/":       {"queue"},
-	"net/http":                     {"hook", "serve"},
-	common + "cli":                 nil,
-	common + "labtest":             nil,
-	"github.com/google/go-github/": nil,
+	"database/sql":                   {"keep", "queue", "pgtest"},
+	"github.com/jackc/pgx/":          {"keep", "pgtest"},
+	"modernc.org/sqlite":             {"keep"},
+	"github.com/riverqueue/":         {"queue"},
+	"golang.org/x/crypto/x509roots/": {"sallyport-server"},
+	"net/http":                       {"hook", "serve"},
+	common + "cli":                   nil,
+	common + "labtest":               nil,
+	"github.com/google/go-github/":   nil,
 }
 
 func TestRooms_of_the_server_only_look_down(t *testing.T) {
