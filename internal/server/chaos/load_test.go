@@ -305,6 +305,12 @@ func servers(t *testing.T, l *lane, x *table, length time.Duration) {
 			x.add(kind+": decisions with cached evidence", fmt.Sprintf("%.0f/s", perSec),
 				fmt.Sprintf("%.1f questions to the platform each; 20 workers", float64(y.echo.asked.Load())/n), ">= 100/s")
 			x.add(kind+": bytes of a decision, with its job, event and leaves", fmt.Sprintf("%.1f kB", (y.size()-was)/n/1000), "", "-")
+			y.echo.asked.Store(0)
+			y.reaches(9, "once") // it has no evidence
+			const minute = 4     // of a quarter
+			time.Sleep(time.Minute / minute)
+			x.add(kind+": questions a minute about one deployment that waits for evidence", strconv.FormatInt(
+				y.echo.asked.Load()*minute, 10), "", "-")
 			slow := perSec / 2
 			asked := rate(func() time.Duration { return y.asks(0) }, max(1, int(slow)), calm)
 			x.add(fmt.Sprintf("%s: webhooks that ask, at half that rate, accepted", kind), "p50 "+ms(asked[len(asked)/2])+", p99 "+
@@ -374,6 +380,7 @@ func units(t *testing.T, l *lane, x *table) {
 		}
 	}
 	each := time.Since(began) / bundles
+	x.add("bytes of one bundle", fmt.Sprintf("%.1f kB", float64(len(l.bundles[1]))/1000), "kept as it is", "-")
 	x.add("one bundle that is pushed, verified", ms(each), fmt.Sprintf("%.0f/s on one processor", 1/each.Seconds()), "-")
 	const leaves, batch = 5000, 50
 	for _, kind := range []string{"SQLite", "PostgreSQL"} {
@@ -410,6 +417,14 @@ func units(t *testing.T, l *lane, x *table) {
 			return float64(leaves) / time.Since(began).Seconds()
 		}
 		many, single := perSecond(batch, leaves), perSecond(1, leaves/10)
+		if s.PostgreSQL() {
+			var size float64
+			if err := s.DB.QueryRow("select pg_database_size('leaves')").Scan(&size); err != nil {
+				t.Fatal(err)
+			}
+			x.add("PostgreSQL: bytes of a leaf, with its hashes", fmt.Sprintf("%.2f kB", size/(leaves+leaves/10)/1000),
+				"with an empty database of 8 MB", "-")
+		}
 		x.add(kind+": leaves of pushes, 50 in a transaction", fmt.Sprintf("%.0f/s", many),
 			fmt.Sprintf("one in a transaction %.0f/s", single), ">= 1,000/s")
 		s.Close()
