@@ -53,16 +53,16 @@ server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	$(STAGE) "tests of the server" go test -C internal/server -count=1 -parallel 8 -timeout $(TIMEOUT) ./...
 
-# A seed gives the same schedule again: SALLYPORT_CHAOS_SEED=17 make chaos. SALLYPORT_CHAOS_CLOCK= leaves the clock alone.
-SALLYPORT_CHAOS_SEEDS ?= 20
-SALLYPORT_CHAOS_CLOCK ?= 1
-chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, SALLYPORT_CHAOS_SEEDS of them
+# A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
+CHAOS_SEEDS ?= 20
+CHAOS_CLOCK ?= 1
+chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
-	$(STAGE) "$(SALLYPORT_CHAOS_SEEDS) seeds of faults" env SALLYPORT_CHAOS_SEEDS=$(SALLYPORT_CHAOS_SEEDS) \
-		SALLYPORT_CHAOS_CLOCK=$(SALLYPORT_CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
+	$(STAGE) "$(CHAOS_SEEDS) seeds of faults" env CHAOS_SEEDS=$(CHAOS_SEEDS) \
+		CHAOS_CLOCK=$(CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
 		-timeout 4h -v -run Test.*whatever_fails ./chaos
 
-load: bin/sallyport-lab ## one table: docs/server-capacity.md; SALLYPORT_LOAD_MINUTES for a longer look at memory
+load: bin/sallyport-lab ## one table: docs/server-capacity.md; LOAD_MINUTES for a longer look at memory
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	go test -C internal/server -tags load -count=1 -v -timeout 2h -run '^TestLoad$$' ./chaos
 

@@ -10,6 +10,7 @@ require('../../shared/install.js').action('approve', [
   { name: 'environments', list: true },
   { name: 'reason' },
   { name: 'expires' },
+  { name: 'server' },
   { name: 'break-glass', preset: 'false' },
   { name: 'policy', preset: '.sallyport/policy.yaml' },
   { name: 'bundle', list: true },

@@ -111,8 +111,12 @@ func (r *run) decide(in approveInputs, decision string) (answer, error) {
 			return answer{}, err
 		}
 	}
-	if err := r.sayIt(x); err != nil || !in.Resume {
+	if err := r.sayIt(x); err != nil {
 		return done, err
+	}
+	r.push()
+	if !in.Resume {
+		return done, nil
 	}
 	return done, r.resume(p, x)
 }

@@ -12,7 +12,7 @@ import (
 
 // doors asks the repository behind a door, and others that a policy names.
 func (r *run) doors(at door, p *policy.Policy) gate.Doors {
-	return gate.Doors{Guard: at, Policy: p, Home: r.home, Need: r.tokenFor,
+	return gate.Doors{Guard: r.behind(at), Policy: p, Home: r.home, Need: r.tokenFor,
 		Elsewhere: func(f policy.Forge, repository string) (gate.Besides, error) { return r.elsewhere(f, repository) }}
 }
 

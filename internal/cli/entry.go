@@ -128,7 +128,7 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 			rec.Outcome.Outcome.String(), r.judged.Agreed(), r.now))
 	} else {
 		receipt, err = r.sign(a, statement.SummaryV1,
-			statement.NewSummary(entry, r.Version, r.home+"#"+rec.Policy.File, p.Digest, evidence, r.now))
+			statement.NewSummary(entry, r.Version, r.policyURI(rec.Policy.File), p.Digest, evidence, r.now))
 	}
 	if err != nil {
 		return nil, err
@@ -143,6 +143,14 @@ func (r *run) signEntry(p *policy.Policy, rec report.Record) (*report.Entry, err
 	}
 	slices.Sort(out.Stored)
 	return out, nil
+}
+
+// policyURI is where the policy is from: a file of the repository, or a server.
+func (r *run) policyURI(file string) string {
+	if r.ofServer != nil {
+		return file
+	}
+	return r.home + "#" + file
 }
 
 // readPolicy reads the policy that an entry carries, or that the default branch has.

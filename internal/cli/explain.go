@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
-	"reflect"
-	"strings"
-	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/inputs"
@@ -40,8 +37,13 @@ func explainCommand(r *run, _ struct{}) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	v := policy.Evaluate(in)
-	if err := differing(&said, v, &in); err != nil {
+	claim := policy.Claim{Input: *said.Input, Core: *said.Core, Environment: said.Environment,
+		Outcome: said.Outcome.String(), At: said.At, Verdict: said.Verdict}
+	if said.Policy != nil {
+		claim.Policy = &said.Policy.Digest
+	}
+	v, err := policy.Again(&in, claim)
+	if err != nil {
 		return answer{}, err
 	}
 	return done, r.explained(said, v, &in)
@@ -76,57 +78,4 @@ func (r *run) explained(said report.Record, v verdict.Verdict, in *policy.Input)
 	}
 	_, err := fmt.Fprintf(r.Stdout, "judged again: the same\n")
 	return err
-}
-
-// differing says what of the verdict is not what its input leads to.
-func differing(said *report.Record, v verdict.Verdict, in *policy.Input) error {
-	again, claimed := policy.NewCore(in, v, *said.Input), policy.NewCore(in, said.Verdict, *said.Input)
-	digest, err := again.Digest()
-	if err != nil {
-		return err
-	}
-	claimed.Environment, claimed.Outcome = said.Environment, said.Outcome.String()
-	at := in.Now.UTC().Format(time.RFC3339)
-	if said.Policy != nil {
-		claimed.Policy = said.Policy.Digest
-	}
-	what, was, is := firstOther(reflect.ValueOf(claimed), reflect.ValueOf(again), "")
-	switch {
-	case what != "":
-	case said.At != at:
-		what, was, is = "time", said.At, at
-	case *said.Core != digest:
-		what, was, is = "core", said.Core.String(), digest.String()
-	default:
-		return nil
-	}
-	return fault.New(fault.Refused, fault.Replay,
-		"find out who changed the verdict after it was written, or which program wrote it",
-		"%s differs: the verdict says %q, and judged again it is %q", what, was, is)
-}
-
-// firstOther returns the first place where two values of one type differ, and what is
-// there; or "".
-func firstOther(a, b reflect.Value, at string) (what, was, is string) {
-	if _, text := a.Interface().(fmt.Stringer); !text && a.Kind() == reflect.Struct {
-		for i := range a.NumField() {
-			name := strings.ToLower(a.Type().Field(i).Name)
-			if what, was, is = firstOther(a.Field(i), b.Field(i), strings.TrimPrefix(at+" "+name, " ")); what != "" {
-				return what, was, is
-			}
-		}
-		return "", "", ""
-	}
-	if a.Kind() == reflect.Slice {
-		for i := range min(a.Len(), b.Len()) {
-			if what, was, is = firstOther(a.Index(i), b.Index(i), fmt.Sprintf("%s %d", at, i+1)); what != "" {
-				return what, was, is
-			}
-		}
-		a, b, at = reflect.ValueOf(a.Len()), reflect.ValueOf(b.Len()), "the number of "+at
-	}
-	if was, is = fmt.Sprint(a), fmt.Sprint(b); was != is {
-		return at, was, is
-	}
-	return "", "", ""
 }

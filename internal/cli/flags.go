@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/inputs"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // run is one command with its inputs, read once: a flag wins over an
@@ -33,6 +34,8 @@ type run struct {
 	home      string   // its address
 	now       time.Time
 	helped    bool
+	ofServer  *places.Served    // the policy that a server has, once it was asked
+	saidNow   [][]byte          // the bundles with what a person says in this call
 	recordsAt store             // where entries are kept, once it was asked
 	from      *source           // where the policy is, once the call was read
 	unproven  bool              // it is not known whether the policy is of the commit

@@ -163,6 +163,9 @@ func (r *run) judge(p *policy.Policy, from report.Policy, c chosen, env, evidenc
 	if err != nil {
 		return report.Record{}, err
 	}
+	if r.ofServer != nil {
+		v = gate.Asking(v, r.in.Policy)
+	}
 	rec := r.record(v, roots)
 	rec.Policy = &from
 	for _, x := range p.Instances() {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/report"
+	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
 // ledgerInputs is what ledger alone is told.
@@ -24,16 +26,17 @@ type ledgerInputs struct {
 	Keys []string `input:"key"`
 	Kept []string `input:"kept"`
 	Leaf string   `input:"leaf"`
+	Read string   `input:"read-token"`
 }
 
-// ledgerCommand reads an export of a server's ledger, or a proof from one, and asks nobody.
+// ledgerCommand reads an export of a server's ledger, or a proof from one, and asks nobody; or it fetches an export.
 func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
 	action, files := in.Of[len(in.Of)-1], in.Of[:len(in.Of)-1]
-	if known := []string{"verify", "prove", "show"}; !slices.Contains(known, action) {
+	if known := []string{"verify", "prove", "show", "export"}; !slices.Contains(known, action) {
 		action, files = in.Of[0], in.Of[1:]
 	}
 	if len(files) != 1 {
-		return answer{}, usage("want: sallyport ledger verify FILE, sallyport ledger show FILE, or sallyport ledger prove --leaf N FILE")
+		return answer{}, usage("want: sallyport ledger verify FILE, sallyport ledger show FILE, sallyport ledger prove --leaf N FILE, or sallyport ledger export URL")
 	}
 	var kept []string
 	for _, path := range in.Kept {
@@ -43,6 +46,9 @@ func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
 			return answer{}, err
 		}
 		kept = append(kept, string(b))
+	}
+	if action == "export" {
+		return done, r.exportLedger(files[0], in, kept)
 	}
 	f, err := file.Open(files[0])
 	if err != nil {
@@ -57,7 +63,7 @@ func ledgerCommand(r *run, in ledgerInputs) (answer, error) {
 	case "prove":
 		return done, r.prove(f, in, kept)
 	}
-	return answer{}, usage("ledger %q, want verify, show or prove", action)
+	return answer{}, usage("ledger %q, want verify, show, prove or export", action)
 }
 
 // proofIn reads a proof; is says that the file holds one and no export.
@@ -91,7 +97,8 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 	if r.in.Format == "json" {
 		return report.Document(r.Stdout, map[string]any{
 			"origin": s.Checkpoint.Origin, "size": s.Checkpoint.Size, "root": s.Checkpoint.Root,
-			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept)})
+			"kinds": s.Kinds, "hidden": s.Hidden, "kept": len(kept) - s.Apart, "apart": s.Apart,
+			"continues": s.Before, "missing": s.Missing})
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "ledger    %s\nleaves    %d, root %s\n", report.Plain(s.Checkpoint.Origin), s.Checkpoint.Size,
@@ -105,8 +112,16 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 	if !s.Last.IsZero() {
 		fmt.Fprintf(&b, "from      %s to %s\n", s.First.Format(time.RFC3339), s.Last.Format(time.RFC3339))
 	}
-	if len(kept) > 0 {
-		fmt.Fprintf(&b, "kept      %s agree\n", plural(len(kept), "checkpoint"))
+	if s.Before != nil {
+		fmt.Fprintf(&b, "continues %s of %d leaves, of which %d are lost\n", report.Plain(s.Before.Origin),
+			s.Before.Size, s.Missing)
+	}
+	if n := len(kept) - s.Apart; n > 0 {
+		fmt.Fprintf(&b, "kept      %s agree\n", plural(n, "checkpoint"))
+	}
+	if s.Apart > 0 {
+		fmt.Fprintf(&b, "          %s of the ledger before: verify its own export with them\n",
+			plural(s.Apart, "checkpoint"))
 	}
 	b.WriteString("verified\n")
 	_, err = r.Stdout.Write([]byte(b.String()))
@@ -115,11 +130,16 @@ func (r *run) verifyLedger(f *os.File, keys, kept []string) error {
 
 // verifyProof says what a proof shows, if it holds.
 func (r *run) verifyProof(p *ledger.Proof, keys, kept []string) error {
-	if len(kept) > 0 {
+	if len(kept) > 0 && p.Before == "" {
 		return usage("a proof is of its own checkpoint: leave --kept out, or verify an export with it")
 	}
 	if err := p.Check(keys); err != nil {
 		return err
+	}
+	for _, k := range kept {
+		if err := p.Follows(k, keys); err != nil {
+			return err
+		}
 	}
 	of, err := ledger.Open(p.Checkpoint, keys)
 	if err != nil {
@@ -189,6 +209,10 @@ func leafText(l *ledger.Leaf) string {
 	add("%s", a.Type)
 	add("by %s", a.Signer)
 	add("policy %s", a.Policy)
+	add("key %s", a.Key)
+	if a.Missing > 0 {
+		add("%s leaves are lost", strconv.FormatInt(a.Missing, 10))
+	}
 	add("%s", a.Program)
 	return strings.Join(parts, ", ")
 }
@@ -218,4 +242,52 @@ func (r *run) prove(f *os.File, in ledgerInputs, kept []string) error {
 	}
 	_, err = fmt.Fprintf(r.Stdout, "%s\n", b)
 	return err
+}
+
+// exportLedger fetches what a server's ledger is for the owner of a token. What does not verify is not written.
+func (r *run) exportLedger(address string, in ledgerInputs, kept []string) error {
+	if r.in.Output == "" || in.Read == "" {
+		return usage("export needs --output FILE and --read-token FILE")
+	}
+	const most = 4 << 10
+	token, err := content(in.Read, most)
+	if err != nil {
+		return err
+	}
+	s, err := places.NewServer(address, func(context.Context) (string, error) {
+		return strings.TrimSpace(string(token)), nil
+	})
+	if err != nil {
+		return err
+	}
+	signed, err := s.Checkpoint(r.ctx)
+	if err != nil {
+		return err
+	}
+	of, err := ledger.Open(signed, in.Keys)
+	if err != nil {
+		return err
+	}
+	part := r.in.Output + ".part"
+	f, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return unwritten(part, err)
+	}
+	defer func() { _, _ = f.Close(), os.Remove(part) }() // it was renamed, or is of no use
+	if err := s.Leaves(r.ctx, of.Size, f); err != nil {
+		return err
+	}
+	if _, err := f.Write(append(ledger.LastLine(signed), '\n')); err != nil {
+		return unwritten(part, err)
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return unwritten(part, err)
+	}
+	if err := r.verifyLedger(f, in.Keys, kept); err != nil {
+		return err
+	}
+	if err := errors.Join(f.Sync(), os.Rename(part, r.in.Output)); err != nil {
+		return unwritten(r.in.Output, err)
+	}
+	return nil
 }

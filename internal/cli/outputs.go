@@ -113,7 +113,7 @@ func (r *run) vacateOutput(o output) error {
 		return remove(o.path)
 	}
 	return fault.New(fault.Usage, fault.Path, "name another file, or remove this one",
-		"%s names %q, which is not the %s of an earlier run: it stays as it is", o.input, o.path, o.what)
+		"%s names %q, which is no %s of an earlier run: it stays as it is", o.input, o.path, o.what)
 }
 
 func linkedOutput(input, path string, err error) error {

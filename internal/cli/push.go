@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
@@ -9,10 +8,10 @@ import (
 	places "github.com/sallyport-dev/sallyport/internal/store"
 )
 
-// push hands the bundles that this job has to the server that an argument names. One that does not arrive fails
+// push hands the bundles that this job has, or what somebody says at a terminal, to the server that an argument names. One that does not arrive fails
 // nothing: the next step pushes it again, and without it the server waits.
 func (r *run) push() {
-	if r.in.Server == "" || r.platform == nil {
+	if r.in.Server == "" {
 		return
 	}
 	n, fresh, err := r.pushed()
@@ -23,6 +22,9 @@ func (r *run) push() {
 			text += "; " + f.Hint
 		}
 		r.say("warning: %s", text)
+		if r.platform == nil {
+			return
+		}
 		r.platform.Annotate("warning", "", 0, "sallyport "+string(f.Code), report.Plain(text))
 		return
 	}
@@ -30,10 +32,13 @@ func (r *run) push() {
 }
 
 func (r *run) pushed() (n, fresh int, err error) {
-	token := func(ctx context.Context) (string, error) { return r.platform.IDToken(ctx, r.in.Server) }
-	s, err := places.NewServer(r.in.Server, token)
+	s, host, repository, err := r.server()
 	if err != nil {
 		return 0, 0, err
+	}
+	if r.platform == nil {
+		fresh, err = s.Say(r.ctx, host, repository, r.saidNow)
+		return len(r.saidNow), fresh, err
 	}
 	found, err := places.Dir{Path: r.in.BundleDir}.Fetch(r.ctx, nil)
 	if err != nil {

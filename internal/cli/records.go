@@ -35,7 +35,7 @@ func (r *run) recordStore(at door) (store, error) {
 }
 
 func (r *run) recordPlace(at door) gate.Recorded {
-	return gate.Recorded{At: at, Paths: r.policyPaths(), Read: r.parsed}
+	return gate.Recorded{At: r.behind(at), Paths: r.policyPaths(), Read: r.parsed}
 }
 
 // policyPaths are where the default branch may have its policy: where the one at hand is, and

@@ -207,6 +207,7 @@ func (r *run) signStatement(c chosen, token, kind string, predicate []byte, last
 	if err != nil {
 		return attest.Receipt{}, err
 	}
+	r.saidNow = append(r.saidNow, receipts[0].Record.Bundle)
 	return receipts[0], nil
 }
 

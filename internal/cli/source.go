@@ -63,6 +63,9 @@ func (r *run) source() (source, error) {
 // sourced reads the policy that decides about an environment, and finds out which
 // job this is; environment is called after that, and its answer returned.
 func (r *run) sourced(environment func() (string, error)) (p *policy.Policy, from report.Policy, env string, err error) {
+	if r.in.Server != "" {
+		return r.sourcedByServer(environment)
+	}
 	s, err := r.source()
 	if err != nil {
 		return nil, from, "", err
@@ -124,6 +127,9 @@ func (r *run) ofCommit(s source) (*policy.Policy, error) {
 // policy reads the policy file of a command that decides nothing about an
 // environment.
 func (r *run) policy() (*policy.Policy, error) {
+	if r.in.Server != "" {
+		return r.served()
+	}
 	s, err := r.source()
 	if err != nil {
 		return nil, err
@@ -251,6 +257,9 @@ func (r *run) askedFor(s source, raw []byte) ([]byte, error) {
 
 // policyPath is the policy's path in its repository, or "" where it is in none.
 func (r *run) policyPath() string {
+	if r.ofServer != nil {
+		return policy.UsualPath
+	}
 	if path := r.checkout(r.in.Policy).inside; filepath.IsLocal(path) {
 		return path
 	}

@@ -94,6 +94,9 @@ func (r *run) policyTrust(p *policy.Policy, policyFile string) (anchors, error) 
 	beside := func(name string, most int64) ([]byte, error) {
 		return content(filepath.Join(filepath.Dir(policyFile), filepath.FromSlash(name)), most)
 	}
+	if r.ofServer != nil {
+		beside = r.besideServed
+	}
 	verifiers, all, err := r.trust(p, policyFile, beside, own).Of(p)
 	if err != nil {
 		return anchors{}, err
@@ -114,6 +117,9 @@ func (r *run) rootsBefore(p *policy.Policy, commit string, known map[string]*sig
 			err = fault.New(fault.Refused, fault.Limit, "", "%q has %d bytes, want %d at most", name, len(raw), most)
 		}
 		return raw, err
+	}
+	if r.ofServer != nil {
+		beside = r.besideServed
 	}
 	return r.trust(p, "the policy in force", beside, nil).Before(p, known)
 }

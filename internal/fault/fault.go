@@ -75,6 +75,7 @@ const (
 	Tests            Code = "E_TESTS"
 	Materials        Code = "E_MATERIALS"
 	Reproduction     Code = "E_REPRODUCTION"
+	DeployingJob     Code = "E_DEPLOYING_JOB"
 	Conflict         Code = "E_EVIDENCE_CONFLICT"
 	TooEarly         Code = "E_TOO_EARLY"
 	Reused           Code = "E_REUSED"
@@ -133,6 +134,7 @@ var Codes = map[Code]string{
 	Tests:            "tests failed, did not end, or did not run",
 	Materials:        "what went into the build is not what the policy accepts",
 	Reproduction:     "the artifact was not built again with the same bytes, or not by those whom the policy names",
+	DeployingJob:     "the job that waits does not deploy what was let in, or that cannot be told from its files",
 	Reused:           "the run that built it has built another version, which entered before",
 	Unreviewed:       "a commit came in without the reviews that the policy asks for",
 	Unverified:       "a commit carries no signature that the platform verified",

@@ -125,7 +125,9 @@ type Gate struct {
 	File   string // path of the policy in the repository; "": it is no file of one
 	Roots  Roots  // of a policy in force, where they are others than those of Verifiers
 	Home   string // address of the repository that the environment belongs to
-	Keep   Keep   // takes the evidence that is looked at; nil: nobody keeps it
+	// Deploying reads the files of the run whose job waits; nil: the gate is a step of that job.
+	Deploying func(context.Context, *policy.Input) (*policy.Deploying, error)
+	Keep      Keep // takes the evidence that is looked at; nil: nobody keeps it
 }
 
 // Keep takes the bytes of one piece of evidence, or of what leads from it to a
@@ -217,7 +219,11 @@ func (g *Gate) Look(ctx context.Context, subjects []subject.Subject, environment
 	if err := g.lookInside(ctx, &in); err != nil {
 		return in, err
 	}
-	return in, g.ask(ctx, &in, down)
+	if err := g.ask(ctx, &in, down); err != nil || g.Deploying == nil {
+		return in, err
+	}
+	in.Deploying, err = g.Deploying(ctx, &in)
+	return in, err
 }
 
 // unseenWall is the answer where the platform does not say how an environment is protected that the

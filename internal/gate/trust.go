@@ -2,7 +2,9 @@ package gate
 
 import (
 	"fmt"
+	"maps"
 	"path"
+	"slices"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/policy"
@@ -135,4 +137,23 @@ func (t *Trust) anchor(x policy.Trust) (*sigstore.TrustedRoot, sigstore.Requirem
 			"trusted root %q has digest %s, the policy pins %s", x.Root, root.Digest(), x.SHA256)
 	}
 	return root, require, nil
+}
+
+// Verified verifies a bundle under one of the instances that a policy trusts for certificates.
+func Verified(verifiers map[string]*sigstore.Verifier, raw []byte) (v sigstore.Verified, err error) {
+	b, err := sigstore.ParseBundle(raw)
+	if err != nil {
+		return v, err
+	}
+	err = fault.New(fault.Refused, fault.TrustRoot, "", "the policy trusts no instance")
+	for _, id := range slices.Sorted(maps.Keys(verifiers)) {
+		x := verifiers[id]
+		if x.Keyed() {
+			continue
+		}
+		if v, err = x.Verify(b); err == nil {
+			break
+		}
+	}
+	return v, err
 }

@@ -2,12 +2,15 @@ package github
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,6 +22,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/trial"
 )
 
 // App is a GitHub App, which answers protection rules of deployments. It asks about each repository with a token of
@@ -29,11 +33,20 @@ type App struct {
 	Now         func() time.Time
 
 	key    *rsa.PrivateKey
-	mu     sync.Mutex // of the map
+	mu     sync.Mutex // of the maps
 	tokens map[tokenOf]*grant
+	left   map[int64]trial.Quota // by installation
 }
 
-type tokenOf struct{ installation, repository int64 }
+// tokenOf is which repository a token is for: by its number, or, of a workflow that is called, by the name that its owner
+// has given it.
+type tokenOf struct {
+	installation, repository int64
+	name                     string
+}
+
+// String is the repository, for people.
+func (of tokenOf) String() string { return cmp.Or(of.name, strconv.FormatInt(of.repository, 10)) }
 
 // grant is the token of one repository. The request that has the turn may ask for another one, and the others wait
 // for that one. Requests about other repositories do not wait for it.
@@ -49,9 +62,12 @@ var may = map[string]string{
 	"deployments": "write", "metadata": "read", "pull_requests": "read",
 }
 
+// mayRead is what the token of a repository is asked for whose workflows are called.
+var mayRead = map[string]string{"contents": "read", "metadata": "read"}
+
 // NewApp reads the private key of an app, in PEM.
 func NewApp(server, api, id string, key []byte) (*App, error) {
-	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}}
+	a := &App{ID: id, Now: time.Now, tokens: map[tokenOf]*grant{}, left: map[int64]trial.Quota{}}
 	if id == "" {
 		return nil, fault.New(fault.Usage, fault.Config, "take the client ID from the app's settings page",
 			"the app has no ID")
@@ -110,9 +126,9 @@ func (a *App) jwt() (string, error) {
 }
 
 // token is one for one repository. It is used until shortly before it ends.
-func (a *App) token(ctx context.Context, installation, repository int64) (string, error) {
+func (a *App) token(ctx context.Context, of tokenOf) (string, error) {
 	const spare = 5 * time.Minute
-	g := a.grant(tokenOf{installation, repository})
+	g := a.grant(of)
 	select {
 	case g.turn <- struct{}{}:
 		defer func() { <-g.turn }()
@@ -122,7 +138,7 @@ func (a *App) token(ctx context.Context, installation, repository int64) (string
 	if a.Now().Add(spare).Before(g.until) {
 		return g.token, nil
 	}
-	token, until, err := a.ask(ctx, installation, repository)
+	token, until, err := a.ask(ctx, of)
 	if err == nil {
 		g.token, g.until = token, until
 	}
@@ -140,26 +156,30 @@ func (a *App) grant(key tokenOf) *grant {
 }
 
 // forget drops a token that did not do what it is for: somebody may have taken it back.
-func (a *App) forget(installation, repository int64) {
+func (a *App) forget(of tokenOf) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	delete(a.tokens, tokenOf{installation, repository})
+	delete(a.tokens, of)
 }
 
 // ask asks for a token of one repository, and says until when it is good.
-func (a *App) ask(ctx context.Context, installation, repository int64) (string, time.Time, error) {
+func (a *App) ask(ctx context.Context, of tokenOf) (string, time.Time, error) {
 	none := time.Time{}
 	shown, err := a.jwt()
 	if err != nil {
 		return "", none, err
 	}
-	body, err := json.Marshal(map[string]any{"repository_ids": []int64{repository}, "permissions": may})
+	about := map[string]any{"repository_ids": []int64{of.repository}, "permissions": may}
+	if of.name != "" {
+		about = map[string]any{"repositories": []string{of.name}, "permissions": mayRead}
+	}
+	body, err := json.Marshal(about)
 	if err != nil {
 		return "", none, err
 	}
 	ctx, cancel := client.Within(ctx, 0)
 	defer cancel()
-	address := a.API.JoinPath("app/installations", strconv.FormatInt(installation, 10), "access_tokens")
+	address := a.API.JoinPath("app/installations", strconv.FormatInt(of.installation, 10), "access_tokens")
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
 	if err != nil {
 		return "", none, err
@@ -174,22 +194,24 @@ func (a *App) ask(ctx context.Context, installation, repository int64) (string, 
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusCreated {
-		return "", none, noToken(installation, repository, resp.StatusCode)
+		return "", none, noToken(of, resp.StatusCode)
 	}
 	var said struct {
 		Token        string    `json:"token"`
 		Until        time.Time `json:"expires_at"`
 		Repositories []struct {
-			ID int64 `json:"id"`
+			ID   int64  `json:"id"`
+			Name string `json:"name"`
 		} `json:"repositories"`
 	}
 	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.Token == "" {
 		return "", none, fault.New(fault.Refused, fault.Malformed, "",
 			"the GitHub API gave the app an answer without a token")
 	}
-	if len(said.Repositories) != 1 || said.Repositories[0].ID != repository {
+	if r := said.Repositories; len(r) != 1 || of.name == "" && r[0].ID != of.repository ||
+		of.name != "" && !strings.EqualFold(r[0].Name, of.name) {
 		return "", none, fault.New(fault.Refused, fault.Malformed, "",
-			"the GitHub API gave the app a token for other repositories than %d", repository)
+			"the GitHub API gave the app a token for other repositories than %s", of)
 	}
 	return said.Token, said.Until, nil
 }
@@ -199,7 +221,7 @@ const install = "install the app on the repository with the permissions that sal
 
 // noToken is the fault of an app that is given none. An installation that does not hold the
 // repository is somebody else's (J07).
-func noToken(installation, repository int64, status int) error {
+func noToken(of tokenOf, status int) error {
 	kind, code, hint := fault.Unavailable, fault.NotAvailable, install
 	switch status {
 	case http.StatusUnauthorized:
@@ -208,8 +230,8 @@ func noToken(installation, repository int64, status int) error {
 		kind, code = fault.Refused, fault.Authn
 	}
 	return fault.New(kind, code, hint,
-		"the app gets no token for repository %d of installation %d: the GitHub API answered %d",
-		repository, installation, status)
+		"the app gets no token for repository %s of installation %d: the GitHub API answered %d",
+		of, of.installation, status)
 }
 
 // Waiting is a run that waits at an environment, as the app asks about it.
@@ -217,6 +239,8 @@ type Waiting struct {
 	*Repo
 	environment string
 	run         int64
+	app         *App
+	of          tokenOf
 }
 
 // Waiting opens the repository of a run for the app. The installation has to hold the repository, whose number and
@@ -224,7 +248,8 @@ type Waiting struct {
 func (a *App) Waiting(
 	ctx context.Context, installation, repository int64, name string, number int64, environment string,
 ) (*Waiting, error) {
-	token, err := a.token(ctx, installation, repository)
+	of := tokenOf{installation: installation, repository: repository}
+	token, err := a.token(ctx, of)
 	if err != nil {
 		return nil, err
 	}
@@ -233,11 +258,12 @@ func (a *App) Waiting(
 		return nil, err
 	}
 	repo.Now, repo.api, repo.Need = a.Now, a.API, install
+	repo.counted = func(q trial.Quota) { a.count(installation, q) }
 	ctx, cancel := repo.within(ctx)
 	defer cancel()
 	own, err := repo.repository(ctx)
 	if err != nil {
-		a.forget(installation, repository)
+		a.forget(of)
 		return nil, err
 	}
 	if own.ID != repository {
@@ -253,7 +279,53 @@ func (a *App) Waiting(
 		return nil, fault.New(fault.Refused, fault.BuildState, "", "run %d is not there any more", number)
 	}
 	repo.asker = attempt{number, r.Attempt}
-	return &Waiting{Repo: repo, environment: environment, run: number}, nil
+	return &Waiting{repo, environment, number, a, of}, nil
+}
+
+// count remembers what an installation may still ask. An answer that was overtaken says more than is left.
+func (a *App) count(installation int64, q trial.Quota) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if old := a.left[installation]; old.Until.Equal(q.Until) && old.Left < q.Left {
+		return
+	}
+	a.left[installation] = q
+}
+
+// Left is the least that an installation may still ask before its limit starts anew, as the last answers say.
+func (a *App) Left(now time.Time) (least int, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, q := range a.left {
+		if now.Before(q.Until) && (!known || q.Left < least) {
+			least, known = q.Left, true
+		}
+	}
+	return least, known
+}
+
+// FileOf returns a file as Repo does. Another repository of the same owner, which does not show it to everybody, is asked
+// with a token of its own, which may read its files alone: the app has to be installed there.
+func (w *Waiting) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
+	raw, err := w.Repo.FileOf(ctx, repository, commit, path)
+	owner, name, _ := strings.Cut(repository, "/")
+	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.Repo.name) {
+		return raw, err
+	}
+	token, bad := w.app.token(ctx, tokenOf{installation: w.of.installation, name: name})
+	if bad != nil {
+		if fault.Of(bad).Code == fault.Authn {
+			bad = absent{fault.New(fault.Unavailable, fault.NotAvailable, "install the app on "+repository+" as well",
+				"%w", err)}
+		}
+		return nil, bad
+	}
+	other, err := newRepo(w.app.Server.String(), repository, token)
+	if err != nil {
+		return nil, err
+	}
+	other.Now, other.api, other.Need = w.app.Now, w.app.API, install
+	return other.FileOf(ctx, repository, commit, path)
 }
 
 // Attempt is the newest attempt of the run.
@@ -284,6 +356,32 @@ func (w *Waiting) Commit(ctx context.Context) (commit string, done bool, err err
 		return r.HeadSHA, true, nil // another attempt is asked about by itself
 	}
 	return r.HeadSHA, r.done(), nil
+}
+
+// CalledFiles are the workflows that others of the run call, as the platform resolved them: owner/name, path and commit.
+func (w *Waiting) CalledFiles(ctx context.Context) ([][3]string, error) {
+	ctx, cancel := w.within(ctx)
+	defer cancel()
+	a, err := w.once(ctx, w.at("actions/runs/%d", w.run), readActions)
+	if err != nil {
+		return nil, err
+	}
+	var r run
+	if err := w.read(a, &r); err != nil {
+		return nil, err
+	}
+	var out [][3]string
+	for _, c := range r.Called {
+		file, _, _ := strings.Cut(c.Path, "@")
+		const parts = 3 // OWNER/NAME/PATH
+		p := strings.SplitN(file, "/", parts)
+		if len(p) != parts || !fullSHA().MatchString(c.SHA) {
+			return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names the called workflow %q at %q",
+				fault.Cut(c.Path), fault.Cut(c.SHA))
+		}
+		out = append(out, [3]string{p[0] + "/" + p[1], p[2], c.SHA})
+	}
+	return out, nil
 }
 
 // Still reports whether the environment waits in this run. It is asked anew each time.

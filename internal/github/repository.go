@@ -38,6 +38,7 @@ type Repo struct {
 	known       *memory
 	tokenFrom   string // the variable that the token is of, for a person to read
 	left        atomic.Pointer[trial.Quota]
+	counted     func(trial.Quota) // is told of it; nil: nobody is
 }
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)$`) })

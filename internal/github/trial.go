@@ -97,7 +97,11 @@ func (repo *Repo) count(resp *github.Response) {
 	if resp == nil || resp.Response == nil || resp.Header.Get("X-RateLimit-Remaining") == "" {
 		return
 	}
-	repo.left.Store(&trial.Quota{Known: true, Left: resp.Rate.Remaining, Until: resp.Rate.Reset.Time})
+	q := trial.Quota{Known: true, Left: resp.Rate.Remaining, Until: resp.Rate.Reset.Time}
+	repo.left.Store(&q)
+	if repo.counted != nil {
+		repo.counted(q)
+	}
 }
 
 // TokenFrom is the variable that the token was taken from, or "".

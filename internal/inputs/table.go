@@ -349,6 +349,7 @@ func decide(name, summary string) Component {
 			{Name: "environments", Usage: "decide for these environments of the release alone; all of them if empty", List: true, Where: Everywhere},
 			{Name: "reason", Usage: "why, for people who read the approval later", Where: Everywhere, Started: GitLab},
 			{Name: "expires", Usage: "how long the decision counts, as 90m or 24h, never longer than the release, and a yes no longer than the policy allows; if empty, a yes 24h, and a no as long as the policy's rejection-max-age", Where: Everywhere, Pattern: `^([1-9][0-9]*[dhm])?$`},
+			pushTo,
 			{Name: "break-glass", Usage: "approve without the approvals that are usual, with a second person and a reason", Default: "false", Kind: Bool, Where: Everywhere},
 			{Name: "policy", Usage: "the policy file", Default: ".sallyport/policy.yaml", Kind: Path, Where: Everywhere},
 			bundle,
@@ -511,15 +512,16 @@ func ledger() Component {
 	return Component{
 		Name:    "ledger",
 		Title:   "Sallyport ledger",
-		Summary: "Verify, show or prove from an export of a server's ledger; open no connection.",
+		Summary: "Verify, show or prove from an export of a server's ledger, and open no connection; or export it from the server.",
 		Where:   Flag,
 		Inputs: []Input{
-			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof",
+			{Name: "of", Usage: "verify, prove or show, and the file of an export; or verify and the file of a proof; or export and the server's address",
 				Required: true, List: true, Arguments: true, Where: Flag},
 			{Name: "key", Usage: "the server's public key, NAME+HASH+KEY; several, where it has changed", Required: true, List: true, Where: Flag},
 			{Name: "kept", Usage: "a file with a checkpoint that was kept: what came before it has to be the same", List: true, Kind: Path, Where: Flag},
 			{Name: "leaf", Usage: "with prove: the place of the leaf, from 0", Where: Flag, Pattern: `^([0-9]{1,18})?$`},
-			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output", Kind: Path, Where: Flag},
+			{Name: "output", Usage: "with prove: the file to write the proof to; empty: standard output. With export: the file to write it to", Kind: Path, Where: Flag},
+			{Name: "read-token", Usage: "with export: a file with the token that the server's operator has given you", Kind: Path, Where: Flag},
 			{Name: "format", Usage: "the form of the answer on standard output", Default: "text", Kind: Choice, Choices: []string{"text", "json"}, Where: Flag},
 		},
 	}
@@ -627,7 +629,7 @@ var (
 		Where: Everywhere, Pattern: `^(https?://[^\s'\\]+)?$`}
 	logPrivate = Input{Name: "log-private-repository", Usage: "accept that a public log records the names and commits of a private repository, for ever",
 		Default: "false", Kind: Bool, Where: Everywhere}
-	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: the bundles of this job are pushed to it", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
+	pushTo    = Input{Name: "server", Usage: "the address of a sallyport-server: what is signed is pushed to it, and its policy counts in the place of a file", Where: GitHub | Flag, Pattern: `^(https?://[A-Za-z0-9.:-]+)?$`}
 	bundleDir = Input{Name: "bundle-dir", Usage: "the directory to write bundles to", Default: ".sallyport/bundles", Kind: Path, Made: true, Where: Everywhere}
 	checksums = Input{Name: "checksums", Usage: "a file of digests and names as sha256sum writes it; its lines are subjects", Kind: Path, Where: Everywhere}
 	bundle    = Input{Name: "bundle", Usage: "a bundle file or a directory of them, besides what the stores hold", List: true, Kind: Path, Where: Everywhere}

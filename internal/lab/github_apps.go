@@ -294,6 +294,18 @@ func (g *github) postAccessToken(w http.ResponseWriter, req *http.Request, a *ap
 	until := time.Now().UTC().Add(life).Truncate(time.Second)
 	x := &grant{app: a, installation: id, repositories: held, permissions: a.Permissions, until: until}
 	shapes := []object{}
+	for _, name := range in.Names { // of the account on which the app is installed
+		for _, n := range held {
+			if r := g.repoByID(n); r != nil && strings.EqualFold(r.name, name) {
+				in.IDs = append(in.IDs, n)
+			}
+		}
+	}
+	if len(in.IDs) < len(in.Names) {
+		gitHubError(w, http.StatusUnprocessableEntity,
+			"There is at least one repository that does not exist or is not accessible to the parent installation.")
+		return
+	}
 	for _, n := range in.IDs {
 		r := g.repoByID(n)
 		if r == nil || !slices.Contains(held, n) {
@@ -327,6 +339,7 @@ func (g *github) postAccessToken(w http.ResponseWriter, req *http.Request, a *ap
 
 type tokenBody struct {
 	IDs         []int64           `json:"repository_ids"`
+	Names       []string          `json:"repositories"`
 	Permissions map[string]string `json:"permissions"`
 }
 

@@ -90,9 +90,10 @@ func (g *github) admit(w http.ResponseWriter, r *http.Request, who principal) bo
 	g.mu.Lock()
 	repo, ok := g.repos[strings.ToLower(parts[1]+"/"+parts[2])]
 	held := ok && who.grant.holds(repo.id)
+	shown := ok && repo.visibility == "public" && r.Method == http.MethodGet
 	g.mu.Unlock()
 	switch {
-	case !held:
+	case !held && !shown:
 		gitHubNotFound(w)
 	case !who.grant.may(r.Method, rest):
 		gitHubError(w, http.StatusForbidden, "Resource not accessible by integration")

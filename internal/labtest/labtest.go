@@ -242,6 +242,13 @@ func (l *Lab) GitHubToken(t testing.TB, audience string, claims map[string]any) 
 	return answer.Value
 }
 
+// PersonToken returns the ID token of somebody with an e-mail address, as signing in at the lab gives it.
+func (l *Lab) PersonToken(t testing.TB, email string) string {
+	t.Helper()
+	l.Set(t, "/accounts/people/"+email, map[string]any{})
+	return strings.TrimSpace(string(l.get(t, "/accounts/idtoken?email="+url.QueryEscape(email), "")))
+}
+
 // GitLabToken returns an ID token for audience, as GitLab's would be.
 func (l *Lab) GitLabToken(t testing.TB, audience string, claims map[string]any) string {
 	t.Helper()

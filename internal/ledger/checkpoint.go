@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"strconv"
@@ -14,9 +15,9 @@ import (
 
 // A Checkpoint says what a ledger was at one size (C2SP tlog-checkpoint).
 type Checkpoint struct {
-	Origin string
-	Size   int64
-	Root   Hash
+	Origin string `json:"origin"`
+	Size   int64  `json:"size"`
+	Root   Hash   `json:"root"`
 }
 
 // text is what is signed.
@@ -24,39 +25,52 @@ func (c Checkpoint) text() string {
 	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
 }
 
-// Sign returns the checkpoint as a signed note. Its origin is the name of the signer.
-func (c Checkpoint) Sign(by note.Signer) (string, error) {
+// Sign returns the checkpoint as a signed note. Its origin is the name of its signers, of which there are two where the
+// key changes.
+func (c Checkpoint) Sign(by note.Signer, more ...note.Signer) (string, error) {
 	c.Origin = by.Name()
-	b, err := note.Sign(&note.Note{Text: c.text()}, by)
+	b, err := note.Sign(&note.Note{Text: c.text()}, append([]note.Signer{by}, more...)...)
 	return string(b), err
 }
 
 // Open verifies a checkpoint by the keys of one of its signers, each in the form of a verifier of notes: NAME+HASH+KEY.
 func Open(signed string, keys []string) (Checkpoint, error) {
+	c, _, err := open(signed, keys)
+	return c, err
+}
+
+// open also returns those of the keys that have signed.
+func open(signed string, keys []string) (c Checkpoint, by []string, err error) {
 	var verifiers []note.Verifier
 	for _, k := range keys {
 		v, err := note.NewVerifier(strings.TrimSpace(k))
 		if err != nil {
-			return Checkpoint{}, fault.New(fault.Usage, fault.Config,
+			return c, nil, fault.New(fault.Usage, fault.Config,
 				"take the key from the server's operator: NAME+HASH+KEY", "the key %q is none: %w", fault.Cut(k), err)
 		}
 		verifiers = append(verifiers, v)
 	}
 	n, err := note.Open([]byte(signed), note.VerifierList(verifiers...))
 	if err != nil {
-		return Checkpoint{}, fault.New(fault.Refused, fault.Ledger,
+		return c, nil, fault.New(fault.Refused, fault.Ledger,
 			"find out who signed it: the ledger may be another server's, or forged",
 			"the checkpoint is signed by none of the keys: %w", err)
 	}
-	c, err := parse(n.Text)
-	if err != nil {
-		return c, err
+	if c, err = parse(n.Text); err != nil {
+		return c, nil, err
 	}
 	if n.Sigs[0].Name != c.Origin {
-		return c, fault.New(fault.Refused, fault.Ledger, "find out who signed it",
+		return c, nil, fault.New(fault.Refused, fault.Ledger, "find out who signed it",
 			"the checkpoint is of %q, and signed by %q", c.Origin, n.Sigs[0].Name)
 	}
-	return c, nil
+	for _, sig := range n.Sigs {
+		for i, v := range verifiers {
+			if v.Name() == sig.Name && v.KeyHash() == sig.Hash {
+				by = append(by, strings.TrimSpace(keys[i]))
+			}
+		}
+	}
+	return c, by, nil
 }
 
 // parse reads what is signed. Lines after the third are extensions, of which none is known.
@@ -80,4 +94,35 @@ func parse(text string) (c Checkpoint, err error) {
 func Parse(signed string) (Checkpoint, error) {
 	text, _, _ := strings.Cut(signed, "\n\n")
 	return parse(text + "\n")
+}
+
+// Named reads a key that signs checkpoints, as a file of one holds it, for a ledger of a name: a ledger that continues
+// another has another name, and may have the same key. It also returns its verifier.
+func Named(private, name string) (note.Signer, string, error) {
+	bad := func() error {
+		return fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+name,
+			"the ledger's key is none that signs the ledger %q", name)
+	}
+	if _, err := note.NewSigner(private); err != nil {
+		return nil, "", bad()
+	}
+	const parts = 5 // PRIVATE+KEY+NAME+HASH+KEY, where a name has no plus, and a key may have some
+	raw, err := base64.StdEncoding.DecodeString(strings.SplitN(private, "+", parts)[parts-1])
+	if err != nil || len(raw) != 1+ed25519.SeedSize {
+		return nil, "", bad()
+	}
+	public, ok := ed25519.NewKeyFromSeed(raw[1:]).Public().(ed25519.PublicKey)
+	if !ok {
+		return nil, "", bad()
+	}
+	verifier, err := note.NewEd25519VerifierKey(name, public)
+	if err != nil {
+		return nil, "", bad()
+	}
+	hash, _, _ := strings.Cut(strings.TrimPrefix(verifier, name+"+"), "+")
+	signer, err := note.NewSigner("PRIVATE+KEY+" + name + "+" + hash + "+" + base64.StdEncoding.EncodeToString(raw))
+	if err != nil {
+		return nil, "", bad()
+	}
+	return signer, verifier, nil
 }

@@ -324,3 +324,12 @@ func TestG11_the_schema_refuses_what_the_reader_refuses(t *testing.T) {
 		}
 	}
 }
+
+func privateKey(t *testing.T) string {
+	t.Helper()
+	private, _, err := note.GenerateKey(rand.Reader, "sallyport.example/ledger")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private
+}

@@ -128,6 +128,27 @@ func (p *Proof) Check(keys []string) error {
 	return nil
 }
 
+// Follows holds a proof of two checkpoints to one that somebody has kept, which has to be the older of the two.
+func (p *Proof) Follows(kept string, keys []string) error {
+	own, err := Open(kept, keys)
+	if err != nil {
+		return err
+	}
+	old, err := Open(p.Before, keys)
+	if err != nil {
+		return err
+	}
+	switch {
+	case old.Origin != own.Origin || old.Size != own.Size:
+		return fault.New(fault.Refused, fault.Ledger, "ask the server for a proof from the size of the one that was kept",
+			"the proof is from %d leaves of %q, and the checkpoint that was kept is of %d leaves of %q", old.Size,
+			old.Origin, own.Size, own.Origin)
+	case old.Root != own.Root:
+		return rewritten(own)
+	}
+	return nil
+}
+
 // ReadProof reads a proof, and verifies nothing.
 func ReadProof(b []byte) (Proof, error) {
 	const depth, most = 3, 256 << 10

@@ -36,8 +36,9 @@ func Evaluate(in Input) verdict.Verdict {
 		v.Findings = append(v.Findings, bypass(in, env)...)
 		v.Findings = append(v.Findings, variables(in.Protection.Variables, env)...)
 		v.Findings = append(v.Findings, slices.Concat(in.foreign(env), in.unreadable(env), in.recorded(env), in.merged(env))...)
+		v.Findings = append(v.Findings, in.deploying(env)...)
 		v.Mode = in.mode(env)
-		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env), in.cameAnyhow(env))
+		v.Accepted = slices.Concat(env.accepted(in.Protection), in.taken(), in.changedQuietly(), in.unreviewed(env), in.cameAnyhow(env), in.unreadDeploying(env))
 	}
 	for _, c := range in.Candidates {
 		v.Judgements = append(v.Judgements, judge(in, env, c))

@@ -243,6 +243,11 @@ func (r *reader) rules(e *Environment, m mapping) {
 			e.Variables = ""
 		}
 	}
+	if n := m.get("deploying-job"); n != nil {
+		if e.DeployingJob = r.choice(n, "deploying-job", "gated", DeploysUnread, DeploysAny); e.DeployingJob == "gated" {
+			e.DeployingJob = DeploysGated
+		}
+	}
 	r.record(e, m.get("record"))
 	if n := m.get("runs"); n != nil {
 		e.RunsOnce = r.choice(n, "runs", "any", "once") == "once"

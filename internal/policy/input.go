@@ -194,12 +194,14 @@ type Input struct {
 	// subject is what they are found by; without one nobody looked for them.
 	Entries Candidate `json:"-"`
 	// InForce are the policies of the newest entries, where they are not Policy.
-	InForce    []InForce `json:"-"`
-	Stages     []Stage   `json:"stages,omitempty"`     // the environments that this one comes after
-	Places     []Placed  `json:"places,omitempty"`     // of jobs that signed entries, where their certificates do not say it
-	Merged     Merged    `json:"merged"`               // of the policy's file on the default branch
-	PassedOver []string  `json:"passedOver,omitempty"` // what lay beside the evidence, in words; nothing rests on it
-	Now        time.Time `json:"now"`
+	InForce []InForce `json:"-"`
+	Stages  []Stage   `json:"stages,omitempty"` // the environments that this one comes after
+	Places  []Placed  `json:"places,omitempty"` // of jobs that signed entries, where their certificates do not say it
+	Merged  Merged    `json:"merged"`           // of the policy's file on the default branch
+	// Deploying is what the files say of the job that waits; nil: the gate asks, which is a step of it.
+	Deploying  *Deploying `json:"deploying,omitempty"`
+	PassedOver []string   `json:"passedOver,omitempty"` // what lay beside the evidence, in words; nothing rests on it
+	Now        time.Time  `json:"now"`
 	// Deciding says that the run that asks carries an approval and deploys
 	// nothing: the account that started it is not a maker for that.
 	Deciding bool `json:"deciding"`

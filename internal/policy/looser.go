@@ -117,6 +117,8 @@ func (l *loosening) platform(old, now Environment) {
 	l.accepts("a run that has built another version", !old.RunsOnce, !now.RunsOnce)
 	l.accepts("weaker-evidence", !old.NotWeaker, !now.NotWeaker)
 	l.accepts("admin-bypass", old.Bypassable, now.Bypassable)
+	jobs := []string{DeploysAny, DeploysUnread, DeploysGated}
+	l.accepts("deploying-job", false, slices.Index(jobs, now.DeployingJob) < slices.Index(jobs, old.DeployingJob))
 	reviews := []string{"on", "", "off"}
 	l.accepts("self-review", false, slices.Index(reviews, now.SelfReview) < slices.Index(reviews, old.SelfReview))
 	l.count("reviewers", old.Reviewers, now.Reviewers)

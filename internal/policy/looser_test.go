@@ -12,6 +12,7 @@ import (
 // directions, and a stricter one is not.
 func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 	long := replaced(t, required(t), "    record: required\n", `    record: required
+    deploying-job: unread
     approval-max-age: 12h
     rejection-max-age: 48h
     separate: true
@@ -31,6 +32,7 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 		", binaries: report":                         {"", "binaries of changes is not judged, and was report"},
 		"reviewers: 2":                               {"reviewers: 1", "reviewers is 1, and was 2"},
 		"self-review: off":                           {"self-review: on", "self-review is accepted, and was not"},
+		"deploying-job: unread":                      {"deploying-job: any", "deploying-job is accepted, and was not"},
 		"record: required":                           {"record: optional", "record is optional, and was required"},
 		"{max-age: 7d}":                              {"{max-age: 30d}", "max-age of provenance is 30 days, and was 7 days"},
 		"provenance: {max-age: 7d}":                  {"https://scan.example/result/v1: {max-age: 7d}", "provenance is not required any more"},
@@ -69,7 +71,7 @@ func TestD15_which_keys_of_a_change_ask_for_less(t *testing.T) {
 	}
 	if got := policy.Looser(plain, read(t, long), "production"); !slices.Equal(
 		got,
-		[]string{"rejection-max-age is 2 days, and was 7 days", "break-glass is there, and was not"},
+		[]string{"rejection-max-age is 2 days, and was 7 days", "break-glass is there, and was not", "deploying-job is accepted, and was not"},
 	) {
 		t.Errorf("%q, want that break-glass is new and a rejection ends earlier", got)
 	}

@@ -152,8 +152,11 @@ type Environment struct {
 	// Variables is the lowest role that may give a run variables: of
 	// variableRoles, or "unchecked"; empty: nobody.
 	Variables string
-	Record    Recording
-	Source    *Inflow // nil: commits may have come in any way
+	// DeployingJob is what the job that deploys has to be like where a server is asked: DeploysGated, DeploysUnread or
+	// DeploysAny.
+	DeployingJob string
+	Record       Recording
+	Source       *Inflow // nil: commits may have come in any way
 	// RunsOnce refuses a run that has built another version which entered before; NotWeaker, evidence that is weaker
 	// than that of what is deployed.
 	RunsOnce, NotWeaker bool

@@ -330,7 +330,7 @@ func (r *reader) ref(n *yamlnode.Node) string {
 func (r *reader) environment(f field) Environment {
 	what := "environment " + fault.Cut(f.name)
 	m := r.mapping(f.value, what, "mode", "since", "until", "repository-id", "policy-ref", "requires", "approvals", "approval-max-age", "rejection-max-age",
-		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "break-glass", "waivers", "record", "policy-change", "runs", "weaker-evidence", "changes", "source")
+		"separate", "baseline", "forks", "deployed-by", "protection", "admin-bypass", "pipeline-variables", "deploying-job", "break-glass", "waivers", "record", "policy-change", "runs", "weaker-evidence", "changes", "source")
 	r.require(m, f.key, what, "requires")
 	e := Environment{Name: f.name, Mode: r.mode(m, what), RepositoryID: r.exact(m.get("repository-id"), "repository-id", number),
 		PolicyRef: r.branch(m.get("policy-ref"), "policy-ref"), Line: line(f.key)}

@@ -18,7 +18,8 @@ const (
 // rooms says, for each room, which others of the server it may import (docs/architecture.md).
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
-	"serve": "decide event hook keep push queue", "sallyport-server": "serve", "pgtest": "", "chaos": "", "image": "",
+	"serve": "decide event hook keep metric push queue", "sallyport-server": "serve", "pgtest": "", "metric": "",
+	"chaos": "", "image": "",
 }
 
 // guests are modules that live in one room each.
@@ -28,7 +29,8 @@ var guests = map[string][]string{
 	"modernc.org/sqlite":             {"keep"},
 	"github.com/riverqueue/":         {"queue"},
 	"golang.org/x/crypto/x509roots/": {"sallyport-server"},
-	"net/http":                       {"hook", "serve"},
+	"net/http":                       {"hook", "metric", "serve"},
+	"github.com/prometheus/":         {"metric"},
 	common + "cli":                   nil,
 	common + "labtest":               nil,
 	"github.com/google/go-github/":   nil,

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-dev/sallyport/internal/client"
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // Server is a sallyport-server, to which a job pushes the bundles of its run (docs/server.md).
@@ -34,6 +35,57 @@ func NewServer(address string, token func(context.Context) (string, error)) (*Se
 	return &Server{URL: u, Token: token}, nil
 }
 
+// Served is the policy that a server has for a repository, and the files that it names.
+type Served struct {
+	Digest string            `json:"digest"` // sha256:HEX of Source
+	Source []byte            `json:"source"`
+	Files  map[string][]byte `json:"files"`
+}
+
+// maxServed is how long the answer with a policy is at most: a policy, and the trusted roots and keys that it names.
+const maxServed = 16 << 20
+
+// Policy asks for the policy of a repository, by the host that it is on and its number there. A job's token says both,
+// so they may be empty.
+func (s *Server) Policy(ctx context.Context, host, repository string) (out Served, err error) {
+	token, err := s.Token(ctx)
+	if err != nil {
+		return out, err
+	}
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	at := s.URL.JoinPath("v1/policy")
+	if repository != "" {
+		at.RawQuery = url.Values{"host": {host}, "repository": {repository}}.Encode()
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), http.NoBody)
+	if err != nil {
+		return out, err
+	}
+	h := http.Header{}
+	h.Set("Authorization", "Bearer "+token)
+	options := client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny, MaxBody: maxServed}
+	resp, err := client.New(options).Do(req)
+	if err != nil {
+		return out, client.Unanswered(s.URL.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	switch {
+	case resp.StatusCode == http.StatusNotFound:
+		return out, fault.New(fault.Refused, fault.Policy,
+			"let the server's operator name one for the repository, or give you a token that reads it",
+			"the server %s shows no policy for this repository to this token", s.URL.Host)
+	case resp.StatusCode != http.StatusOK:
+		return out, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
+			"the server %s answered %d when it was asked for its policy", s.URL.Host, resp.StatusCode)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || subject.Sum(out.Source).String() != out.Digest {
+		return out, fault.New(fault.Refused, fault.Malformed, "",
+			"the server %s answered without a policy that has the digest it names", s.URL.Host)
+	}
+	return out, nil
+}
+
 // Push hands bundles over, and returns how many the server had not. It keeps each once, so that a push may be repeated.
 func (s *Server) Push(ctx context.Context, bundles [][]byte) (fresh int, err error) {
 	for chunk := range slices.Chunk(bundles, maxPush) {
@@ -46,11 +98,23 @@ func (s *Server) Push(ctx context.Context, bundles [][]byte) (fresh int, err err
 	return fresh, err
 }
 
+// Say hands over what somebody says about releases of a repository, with no token: the signatures say who speaks.
+func (s *Server) Say(ctx context.Context, host, repository string, bundles [][]byte) (int, error) {
+	at := s.URL.JoinPath("v1/approvals")
+	at.RawQuery = url.Values{"host": {host}, "repository": {repository}}.Encode()
+	return s.send(ctx, at, "", bundles)
+}
+
 func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
 	token, err := s.Token(ctx)
 	if err != nil {
 		return 0, err
 	}
+	return s.send(ctx, s.URL.JoinPath("v1/evidence"), token, bundles)
+}
+
+// send sends bundles, with a token if there is one.
+func (s *Server) send(ctx context.Context, to *url.URL, token string, bundles [][]byte) (int, error) {
 	raw := make([]json.RawMessage, len(bundles))
 	for i, b := range bundles {
 		raw[i] = b
@@ -61,14 +125,15 @@ func (s *Server) push(ctx context.Context, bundles [][]byte) (int, error) {
 	}
 	ctx, cancel := client.Within(ctx, 0)
 	defer cancel()
-	to := s.URL.JoinPath("v1/evidence").String()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
 	req.Header.Set("Content-Type", "application/json")
 	h := http.Header{}
-	h.Set("Authorization", "Bearer "+token)
+	if token != "" {
+		h.Set("Authorization", "Bearer "+token)
+	}
 	resp, err := client.New(client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny}).Do(req)
 	if err != nil {
 		return 0, client.Unanswered(s.URL.Host, err)

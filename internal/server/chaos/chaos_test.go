@@ -43,10 +43,10 @@ func seeds(t *testing.T) (all []uint64) {
 		}
 		return n
 	}
-	if one := number("SALLYPORT_CHAOS_SEED", 0); one != 0 {
+	if one := number("CHAOS_SEED", 0); one != 0 {
 		return []uint64{one}
 	}
-	for seed := range number("SALLYPORT_CHAOS_SEEDS", 2) {
+	for seed := range number("CHAOS_SEEDS", 2) {
 		all = append(all, seed+1)
 	}
 	return all
@@ -100,12 +100,12 @@ func chaos(t *testing.T, l *lane, seed uint64, sum *total) {
 		if t.Failed() {
 			again := ""
 			if stepped {
-				again = "SALLYPORT_CHAOS_CLOCK=1 "
+				again = "CHAOS_CLOCK=1 "
 			}
 			for _, x := range w.servers {
 				t.Logf("server %d said:\n%s", x.number, x.log.text())
 			}
-			t.Logf("run it again: %sSALLYPORT_CHAOS_SEED=%d make chaos; its schedule:\n%s", again, seed, told(plan))
+			t.Logf("run it again: %sCHAOS_SEED=%d make chaos; its schedule:\n%s", again, seed, told(plan))
 		}
 		for _, x := range w.servers { // before PostgreSQL is gone
 			x.kill()

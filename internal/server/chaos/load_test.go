@@ -260,7 +260,7 @@ func load() string {
 
 func TestLoad(t *testing.T) {
 	length := time.Minute
-	if text := os.Getenv("SALLYPORT_LOAD_MINUTES"); text != "" {
+	if text := os.Getenv("LOAD_MINUTES"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil {
 			t.Fatal(err)

@@ -170,6 +170,33 @@ func (s *site) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, 
 	})
 }
 
+func (s *site) Workflow(uri string) (repository, path string) {
+	at, err := ask(s.facts, s.Platform != nil, "workflow", uri, func() ([2]string, error) {
+		repository, path := s.Platform.Workflow(uri)
+		return [2]string{repository, path}, nil
+	})
+	if err != nil {
+		return "", ""
+	}
+	return at[0], at[1]
+}
+
+func (s *site) CalledFiles(ctx context.Context) ([][3]string, error) {
+	if _, err := s.trouble(ctx, false); err != nil {
+		return nil, err
+	}
+	return ask(s.facts, s.Platform != nil, "called", nil, func() ([][3]string, error) { return s.Platform.CalledFiles(ctx) })
+}
+
+func (s *site) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
+	if _, err := s.trouble(ctx, false); err != nil {
+		return nil, err
+	}
+	return ask(s.facts, s.Platform != nil, "file", []string{repository, commit, path}, func() ([]byte, error) {
+		return s.Platform.FileOf(ctx, repository, commit, path)
+	})
+}
+
 func (s *site) KeepsBundles(ctx context.Context) (bool, error) {
 	if _, err := s.trouble(ctx, false); err != nil {
 		return false, err

@@ -27,7 +27,7 @@ import (
 )
 
 // stepped says that the server is built with a clock that a test can step. It takes minutes to build, once.
-var stepped = os.Getenv("SALLYPORT_CHAOS_CLOCK") != ""
+var stepped = os.Getenv("CHAOS_CLOCK") != ""
 
 // programs is a directory of the programs that the tests run.
 var programs string
@@ -121,6 +121,8 @@ func (l *lane) clear(t testing.TB) {
 	l.lab.Set(t, path, map[string]any{"id": l.id, "owner_id": 4242,
 		"unprotected": []string{"production"}})
 	l.lab.Set(t, path+"/environments/production", map[string]any{"can_admins_bypass": false})
+	l.lab.Set(t, path+"/files", map[string]any{"commit": commit,
+		"files": map[string]string{".github/workflows/release.yml": labtest.Workflow}})
 	for run := int64(1); run <= runs; run++ {
 		l.lab.Set(t, fmt.Sprintf("%s/runs/%d", path, run),
 			map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})

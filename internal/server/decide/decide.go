@@ -19,6 +19,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/sallyport-dev/sallyport/internal/dialect"
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gate"
@@ -28,6 +29,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/store"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 	"github.com/sallyport-dev/sallyport/internal/verdict"
@@ -45,6 +47,7 @@ type Rule struct {
 type Platform interface {
 	gate.Guard
 	gate.RecordHome
+	forges.Ran
 	Evidence() gate.Store
 	Attempt() int
 	Commit(ctx context.Context) (commit string, done bool, err error)
@@ -190,17 +193,17 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 		return nil, fault.New(fault.Refused, fault.Policy, "let the policy say what this environment requires",
 			"the server's policy has no environment %q", w.Environment)
 	}
-	subjects, err := d.subjects(ctx, w, rule)
+	trust := d.Trust(ctx, rule)
+	verifiers, anchors, err := trust.Of(rule.Policy)
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := d.subjects(ctx, w, rule, verifiers)
 	if err != nil {
 		return nil, err
 	}
 	if len(subjects) == 0 {
 		return nil, nil //nolint:nilnil // there is nothing to judge, which is no verdict
-	}
-	trust := d.Trust(ctx, rule)
-	verifiers, anchors, err := trust.Of(rule.Policy)
-	if err != nil {
-		return nil, err
 	}
 	guard := served{Platform: at, rule: rule}
 	kept, before, err := d.records(ctx, w.Repository, guard)
@@ -221,6 +224,9 @@ func (d *Decider) judge(ctx context.Context, w keep.Waiting, at Platform) (*judg
 			return trust.Before(p, known)
 		},
 		Records: kept, Before: before,
+		Deploying: func(ctx context.Context, in *policy.Input) (*policy.Deploying, error) {
+			return forges.DeployingOnGitHub(ctx, at, in, fmt.Sprintf("%s/%s/actions/runs/%d", w.Host, w.Name, w.Run))
+		},
 	}
 	in, err := g.Look(ctx, subjects, w.Environment)
 	if err != nil {
@@ -263,38 +269,67 @@ func (d *Decider) records(
 	return both{d.pushed(r), own}, before, nil
 }
 
-// subjects are the artifacts that the run has attested under names of the policy. Those of an earlier attempt count
-// too: the jobs that made them did not run again.
-func (d *Decider) subjects(ctx context.Context, w keep.Waiting, rule *Rule) ([]subject.Subject, error) {
+// subjects are the artifacts that the run has attested under names of the policy, and those of the release sets that an
+// earlier job of this attempt has signed for the environment: artifacts that were built elsewhere. What an earlier
+// attempt attested counts too: the jobs that made it did not run again.
+func (d *Decider) subjects(
+	ctx context.Context, w keep.Waiting, rule *Rule, verifiers map[string]*sigstore.Verifier,
+) ([]subject.Subject, error) {
 	all, err := d.Keep.OfRun(ctx, w.Repository, w.Run)
 	if err != nil {
 		return nil, err
 	}
 	var out []subject.Subject
-	for _, e := range all {
-		if e.Attempt > w.Attempt || !strings.HasPrefix(e.Type, "https://slsa.dev/provenance/") {
-			continue
+	add := func(s subject.Subject) {
+		same := func(x subject.Subject) bool { return x.Name == s.Name && x.Digest == s.Digest }
+		if !slices.ContainsFunc(out, same) {
+			out = append(out, s)
 		}
-		for _, a := range e.About {
-			digest, err := subject.ParseDigest(a.Digest)
-			if err != nil || !rule.Fits(a.Name) {
-				continue
+	}
+	for _, e := range all {
+		switch {
+		case e.Attempt > w.Attempt:
+		case e.Type == statement.ReleaseV1 && e.Attempt == w.Attempt:
+			set, err := releaseSet(verifiers, e.Body)
+			if err != nil {
+				return nil, err
 			}
-			s := subject.Subject{Name: a.Name, Digest: digest}
-			same := func(x subject.Subject) bool { return x.Name == s.Name && x.Digest == s.Digest }
-			if !slices.ContainsFunc(out, same) {
-				out = append(out, s)
+			here := func(p statement.Place) bool { return p.Name == w.Environment }
+			if slices.ContainsFunc(set.Environments, here) {
+				for _, a := range set.Artifacts {
+					add(a)
+				}
+			}
+		case dialect.IsProvenance(e.Type):
+			for _, a := range e.About {
+				if digest, err := subject.ParseDigest(a.Digest); err == nil && rule.Fits(a.Name) {
+					add(subject.Subject{Name: a.Name, Digest: digest})
+				}
 			}
 		}
 	}
 	return out, nil
 }
 
+// releaseSet is the release set that a bundle holds, verified under the policy that counts now.
+func releaseSet(verifiers map[string]*sigstore.Verifier, raw []byte) (statement.Set, error) {
+	v, err := gate.Verified(verifiers, raw)
+	if err != nil {
+		return statement.Set{}, fault.Errorf("a release set of the run: %w", err)
+	}
+	st, _ := v.Statement()
+	set, err := st.Set()
+	if err != nil {
+		return set, fault.Errorf("a release set of the run: %w", err)
+	}
+	return set, nil
+}
+
 // recorded writes down what a verdict rests on.
 func (d *Decider) recorded(
 	w keep.Waiting, rule *Rule, anchors []gate.Anchor, in *policy.Input, v verdict.Verdict,
 ) (*judgement, error) {
-	j := &judgement{verdict: v, policy: rule.Digest.String(), missing: lacks(v)}
+	j := &judgement{verdict: gate.Asking(v, d.URL), policy: rule.Digest.String(), missing: lacks(v)}
 	var err error
 	if j.kept, err = in.JSON(); err != nil {
 		return nil, err
@@ -305,7 +340,7 @@ func (d *Decider) recorded(
 	if err != nil {
 		return nil, err
 	}
-	rec := report.NewRecord(d.Program, v)
+	rec := report.NewRecord(d.Program, gate.Asking(v, d.URL))
 	rec.Policy = &report.Policy{File: rule.File, Digest: rule.Digest}
 	rec.Rules, rec.Input, rec.Core = policy.Rules, &j.input, &digest
 	rec.Home = w.Host + "/" + w.Name
@@ -567,18 +602,12 @@ type served struct {
 
 // File is that of the repository, or the policy.
 func (s served) File(ctx context.Context, commit, path string) ([]byte, error) {
-	if path == policy.UsualPath {
-		return s.rule.Source, nil
-	}
-	return s.Platform.File(ctx, commit, path)
+	return gate.Served(s.rule.Source).File(ctx, s.Platform, commit, path)
 }
 
 // Versions are those of the repository's files. Of the server's policy there is one.
 func (s served) Versions(ctx context.Context, commit, path string) ([]string, error) {
-	if path == policy.UsualPath {
-		return []string{commit}, nil
-	}
-	return s.Platform.Versions(ctx, commit, path)
+	return gate.Served(s.rule.Source).Versions(ctx, s.Platform, commit, path)
 }
 
 // elsewhere refuses to ask another platform: this server has no token for it.

@@ -38,6 +38,11 @@ func (p *platform) Evidence() gate.Store                       { return named("g
 func (p *platform) Head(context.Context) (repository, id, commit, ref string, err error) {
 	return "https://github.com/acme/app", "7777", "c", "refs/heads/main", nil
 }
+func (p *platform) Workflow(string) (repository, path string)        { return "", "" }
+func (p *platform) CalledFiles(context.Context) ([][3]string, error) { return nil, silence }
+func (p *platform) FileOf(context.Context, string, string, string) ([]byte, error) {
+	return nil, silence
+}
 func (p *platform) Attempt() int                                               { return p.attempt }
 func (p *platform) Tenant(context.Context) (string, error)                     { return "501", nil }
 func (p *platform) Commit(context.Context) (string, bool, error)               { return p.commit, p.done, nil }
@@ -376,7 +381,7 @@ func TestG04_the_artifacts_are_those_of_the_run_up_to_its_attempt_under_names_of
 	for attempt, want := range map[int]string{1: "1", 2: "12"} {
 		w.Attempt = attempt
 		got := ""
-		all, err := d.subjects(t.Context(), w, &Rule{Policy: p})
+		all, err := d.subjects(t.Context(), w, &Rule{Policy: p}, nil)
 		for _, s := range all {
 			got += s.Digest.Hex()[:1]
 		}

@@ -24,6 +24,7 @@ import (
 	_ "modernc.org/sqlite"             // the driver sqlite
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 )
 
 //go:embed migrations/*.sql
@@ -34,6 +35,9 @@ type Store struct {
 	DB     *sql.DB
 	Listen *pgxpool.Pool // for notifications; nil: the database is SQLite
 	lock   *os.File      // of the SQLite file, for the life of the process
+	guard  *guard        // of the ledger; nil: it is not sealed
+
+	Committed func([]ledger.Leaf) // is told of leaves when they are committed; nil: nobody is
 }
 
 // PostgreSQL reports which of the two databases it is.

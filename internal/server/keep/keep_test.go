@@ -325,7 +325,7 @@ func TestJ08_one_server_has_a_file(t *testing.T) {
 func TestJ08_a_database_of_a_newer_server_is_refused(t *testing.T) {
 	both(t, func(t *testing.T, s *keep.Store) {
 		for _, statement := range []string{
-			`insert into migration values (2, 'x', 0)`,
+			`insert into migration values (99, 'x', 0)`,
 			`update migration set sha256 = 'y' where n = 1`,
 		} {
 			if _, err := s.DB.Exec(statement); err != nil {
@@ -334,7 +334,7 @@ func TestJ08_a_database_of_a_newer_server_is_refused(t *testing.T) {
 			if err := s.Migrate(t.Context()); fault.Of(err).Code != fault.Config {
 				t.Errorf("%s: got %v, want E_CONFIG", statement, err)
 			}
-			if _, err := s.DB.Exec(`delete from migration where n = 2`); err != nil {
+			if _, err := s.DB.Exec(`delete from migration where n = 99`); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -22,9 +22,10 @@ type queries interface {
 
 // hashes reads the stored hashes of the tree. Single look-ups are faster than one statement with many parameters.
 type hashes struct {
-	ctx  context.Context
-	q    queries
-	made map[int64]tlog.Hash // in this transaction
+	ctx    context.Context
+	q      queries
+	before int64               // hashes of origins that have ended
+	made   map[int64]tlog.Hash // in this transaction
 }
 
 func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -35,7 +36,7 @@ func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 			continue
 		}
 		var b []byte
-		if err := r.q.QueryRowContext(r.ctx, `select h from hash where i = $1`, i).Scan(&b); err != nil {
+		if err := r.q.QueryRowContext(r.ctx, `select h from hash where i = $1`, r.before+i).Scan(&b); err != nil {
 			return nil, fault.Errorf("hash %d of the ledger: %w", i, err)
 		}
 		if len(b) != len(out[k]) {
@@ -47,26 +48,55 @@ func (r hashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return out, nil
 }
 
-// head locks the row of the head, which orders those who append, and returns the size of the ledger.
-func (tx *Tx) head() (size int64, err error) {
+// A head is the row that orders those who append.
+type head struct {
+	size   int64 // leaves of all origins
+	origin int64 // number
+	base   int64 // leaves of the origins before
+	hashes int64 // hashes of the origins before
+	key    string
+}
+
+// leaves is the size of the tree.
+func (h *head) leaves() int64 { return h.size - h.base }
+
+func readHead(ctx context.Context, q queries, lock string) (h head, err error) {
+	err = q.QueryRowContext(ctx, `select size, origin, base, hashes, key from head where one = 1`+lock).
+		Scan(&h.size, &h.origin, &h.base, &h.hashes, &h.key)
+	if err != nil {
+		err = fault.Errorf("the head of the ledger: %w", err)
+	}
+	return h, err
+}
+
+// head locks the row of the head until the transaction ends.
+func (tx *Tx) head() (head, error) {
 	lock := ""
 	if tx.store.PostgreSQL() {
 		lock = " for update"
 	}
-	if err := tx.tx.QueryRowContext(tx.ctx, `select size from head where one = 1`+lock).Scan(&size); err != nil {
-		return 0, fault.Errorf("the head of the ledger: %w", err)
-	}
-	return size, nil
+	return readHead(tx.ctx, tx.tx, lock)
 }
 
-// Append writes leaves at the end of the ledger, and returns the place of the first.
+// Append writes leaves at the end of the ledger, and returns the place of the first among all leaves of the database.
+// The row of the head is locked, which orders those who append. Nothing is appended to a database that is behind what
+// this server knows of it.
 func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
-	size, err := tx.head()
+	h, err := tx.head()
 	if err != nil {
 		return 0, err
 	}
-	first = size
-	r := hashes{tx.ctx, tx.tx, map[int64]tlog.Hash{}}
+	if g := tx.store.guard; g != nil {
+		if err := g.fits(tx.ctx, tx.tx, &h); err != nil {
+			return 0, err
+		}
+	}
+	return tx.append(&h, leaves)
+}
+
+func (tx *Tx) append(h *head, leaves []ledger.Leaf) (first int64, err error) {
+	first = h.size
+	r := hashes{tx.ctx, tx.tx, h.hashes, map[int64]tlog.Hash{}}
 	for _, l := range leaves {
 		salt := make([]byte, 16)
 		_, _ = rand.Read(salt) // it never fails (crypto/rand)
@@ -74,112 +104,189 @@ func (tx *Tx) Append(leaves ...ledger.Leaf) (first int64, err error) {
 		if err != nil {
 			return 0, err
 		}
-		made, err := tlog.StoredHashes(size, body, r)
-		if err != nil {
+		if err := tx.put(h, r, body, tlog.RecordHash(body)); err != nil {
 			return 0, err
 		}
-		at := tlog.StoredHashIndex(0, size)
-		for j, h := range made {
-			i := at + int64(j)
-			r.made[i] = h
-			if _, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values ($1, $2)`, i, h[:]); err != nil {
-				return 0, fault.Errorf("a hash of the ledger: %w", err)
-			}
-		}
-		if _, err := tx.tx.ExecContext(tx.ctx, `insert into leaf (n, body) values ($1, $2)`, size, body); err != nil {
-			return 0, fault.Errorf("a leaf of the ledger: %w", err)
-		}
-		size++
 	}
-	_, err = tx.tx.ExecContext(tx.ctx, `update head set size = $1`, size)
-	return first, err
+	if _, err = tx.tx.ExecContext(tx.ctx, `update head set size = $1`, h.size); err != nil {
+		return 0, err
+	}
+	tx.leaves, tx.added = h.leaves(), append(tx.added, leaves...)
+	return first, nil
+}
+
+// put writes one leaf and the hashes of the tree that it completes.
+func (tx *Tx) put(h *head, r hashes, body []byte, hash tlog.Hash) error {
+	made, err := tlog.StoredHashesForRecordHash(h.leaves(), hash, r)
+	if err != nil {
+		return err
+	}
+	at := tlog.StoredHashIndex(0, h.leaves())
+	for j, x := range made {
+		i := at + int64(j)
+		r.made[i] = x
+		if _, err := tx.tx.ExecContext(tx.ctx, `insert into hash (i, h) values ($1, $2)`, r.before+i, x[:]); err != nil {
+			return fault.Errorf("a hash of the ledger: %w", err)
+		}
+	}
+	if _, err := tx.tx.ExecContext(tx.ctx, `insert into leaf (n, body) values ($1, $2)`, h.size, body); err != nil {
+		return fault.Errorf("a leaf of the ledger: %w", err)
+	}
+	h.size++
+	return nil
 }
 
 // Checkpoint signs what is committed, and keeps that.
-func (s *Store) Checkpoint(ctx context.Context, by note.Signer) (string, error) {
-	var size int64
-	if err := s.DB.QueryRowContext(ctx, `select size from head where one = 1`).Scan(&size); err != nil {
-		return "", fault.Errorf("the head of the ledger: %w", err)
-	}
-	var text string
-	err := s.DB.QueryRowContext(ctx, `select note from checkpoint where size = $1`, size).Scan(&text)
-	if err == nil || !errors.Is(err, sql.ErrNoRows) {
-		return text, err
-	}
-	root, err := tlog.TreeHash(size, hashes{ctx, s.DB, nil})
+func (s *Store) Checkpoint(ctx context.Context, by note.Signer, more ...note.Signer) (string, error) {
+	h, err := readHead(ctx, s.DB, "")
 	if err != nil {
 		return "", err
 	}
-	if text, err = (ledger.Checkpoint{Size: size, Root: root}).Sign(by); err != nil {
+	if s.guard != nil {
+		if err := s.guard.fits(ctx, s.DB, &h); err != nil {
+			return "", err
+		}
+		// What anybody is shown is in the file before.
+		if err := s.guard.save(ctx, s, h.leaves()); err != nil {
+			return "", err
+		}
+	}
+	var text string
+	err = s.DB.QueryRowContext(ctx, `select note from signed where origin = $1 and size = $2`, h.origin,
+		h.leaves()).Scan(&text)
+	if err == nil || !errors.Is(err, sql.ErrNoRows) {
+		return text, err
+	}
+	if _, text, err = s.sign(ctx, &h, by, more...); err != nil {
 		return "", err
 	}
-	_, err = s.DB.ExecContext(ctx, `insert into checkpoint (size, note) values ($1, $2) on conflict (size) do nothing`, size, text)
+	_, err = s.DB.ExecContext(ctx, `insert into signed (origin, size, note) values ($1, $2, $3) on conflict (origin, size) do nothing`, h.origin, h.leaves(), text)
 	return text, err
 }
 
-// Newest is the newest checkpoint that was signed; "" is none.
-func (s *Store) Newest(ctx context.Context) (string, error) {
-	var text string
-	err := s.DB.QueryRowContext(ctx, `select note from checkpoint order by size desc limit 1`).Scan(&text)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
+// sign signs a state that is committed.
+func (s *Store) sign(
+	ctx context.Context, h *head, by note.Signer, more ...note.Signer,
+) (c ledger.Checkpoint, text string, err error) {
+	c = ledger.Checkpoint{Origin: by.Name(), Size: h.leaves()}
+	if c.Root, err = tlog.TreeHash(c.Size, hashes{ctx, s.DB, h.hashes, nil}); err != nil {
+		return c, "", err
 	}
-	return text, err
+	text, err = c.Sign(by, more...)
+	return c, text, err
 }
 
 // Holds reports whether the ledger still begins with what a checkpoint is of. That a database was put back shows in
 // this.
 func (s *Store) Holds(ctx context.Context, c ledger.Checkpoint) (bool, error) {
-	var size int64
-	if err := s.DB.QueryRowContext(ctx, `select size from head where one = 1`).Scan(&size); err != nil {
-		return false, fault.Errorf("the head of the ledger: %w", err)
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil || h.leaves() < c.Size {
+		return false, err
 	}
-	if size < c.Size {
-		return false, nil
-	}
-	root, err := tlog.TreeHash(c.Size, hashes{ctx, s.DB, nil})
+	root, err := tlog.TreeHash(c.Size, hashes{ctx, s.DB, h.hashes, nil})
 	return root == c.Root, err
 }
 
-// Leaves hands over the exact bytes of the leaves from one place up to another, in pages, so that memory stays flat.
+// Size is how many leaves the ledger has.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	h, err := readHead(ctx, s.DB, "")
+	return h.leaves(), err
+}
+
+// Current is the newest checkpoint, and the place of the first leaf of its origin among all.
+func (s *Store) Current(ctx context.Context) (text string, base int64, err error) {
+	if text, err = s.Checkpoint(ctx, s.guard.signer); err != nil {
+		return "", 0, err
+	}
+	h, err := readHead(ctx, s.DB, "")
+	return text, h.base, err
+}
+
+// Inclusion is a leaf, and the proof that it is in the ledger of a size.
+func (s *Store) Inclusion(ctx context.Context, size, n int64) (body []byte, proof []tlog.Hash, err error) {
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := s.DB.QueryRowContext(ctx, `select body from leaf where n = $1`, h.base+n).Scan(&body); err != nil {
+		return nil, nil, fault.Errorf("leaf %d of the ledger: %w", n, err)
+	}
+	proof, err = tlog.ProveRecord(size, n, hashes{ctx, s.DB, h.hashes, nil})
+	return body, proof, err
+}
+
+// Consistency is a checkpoint of a smaller size, and the proof that the ledger of a size begins with it.
+func (s *Store) Consistency(ctx context.Context, from, size int64) (before string, proof []tlog.Hash, err error) {
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil {
+		return "", nil, err
+	}
+	r := hashes{ctx, s.DB, h.hashes, nil}
+	root, err := tlog.TreeHash(from, r)
+	if err != nil {
+		return "", nil, err
+	}
+	if before, err = (ledger.Checkpoint{Size: from, Root: root}).Sign(s.guard.signer); err != nil {
+		return "", nil, err
+	}
+	proof, err = tlog.ProveTree(size, from, r)
+	return before, proof, err
+}
+
+// Leaves hands over the exact bytes of the leaves of this origin from one place up to another, in pages, so that memory
+// stays flat. Of a leaf that was deleted it is the line with its hash (ledger.HiddenLine).
 func (s *Store) Leaves(ctx context.Context, from, to int64, each func(n int64, body []byte) error) error {
-	const page = 1000
+	h, err := readHead(ctx, s.DB, "")
+	if err != nil {
+		return err
+	}
+	return s.LeavesFrom(ctx, h.base, from, to, each)
+}
+
+// LeavesFrom hands over those of an origin whose first leaf has a place among all. No connection is held while each
+// works: it may write to somebody who reads slowly.
+func (s *Store) LeavesFrom(
+	ctx context.Context, base, from, to int64, each func(n int64, body []byte) error,
+) error {
+	const page = 200
 	for at := from; at < to; at += page {
-		if err := s.page(ctx, at, min(at+page, to), each); err != nil {
+		bodies, err := s.page(ctx, base+at, base+min(at+page, to))
+		if err != nil {
 			return err
+		}
+		for i, body := range bodies {
+			if err := each(at+int64(i), body); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (s *Store) page(ctx context.Context, from, to int64, each func(n int64, body []byte) error) error {
+func (s *Store) page(ctx context.Context, from, to int64) (bodies [][]byte, err error) {
 	rows, err := s.DB.QueryContext(ctx, `select n, body from leaf where n >= $1 and n < $2 order by n`, from, to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	want := from
-	for rows.Next() {
+	for ; rows.Next(); want++ {
 		var n int64
 		var body []byte
 		if err := rows.Scan(&n, &body); err != nil {
-			return err
+			return nil, err
 		}
 		if n != want {
-			return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
-				"leaf %d of the ledger is missing", want)
+			break
 		}
-		if err := each(n, body); err != nil {
-			return err
-		}
-		want++
+		bodies = append(bodies, body)
 	}
 	if err := rows.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	if want != to {
-		return fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
-			"leaf %d of the ledger is missing", want)
+		return nil, fault.New(fault.Refused, fault.Ledger, "restore the database from a backup",
+			"leaf %d of the database is missing", want)
 	}
-	return nil
+	return bodies, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 )
 
@@ -16,6 +17,9 @@ type Tx struct {
 	ctx   context.Context
 	store *Store
 	tx    *sql.Tx
+
+	leaves int64         // size of the ledger after what was appended; 0: nothing was
+	added  []ledger.Leaf // what was appended
 }
 
 // Raw is the transaction for the queue, whose jobs are written in it.
@@ -23,15 +27,28 @@ func (tx *Tx) Raw() *sql.Tx { return tx.tx }
 
 // Write runs f in a transaction. What f returns an error for has not happened.
 func (s *Store) Write(ctx context.Context, f func(*Tx) error) error {
+	if s.guard != nil && s.guard.stuck() {
+		_ = s.guard.save(ctx, s, 0) // what appends is refused while this fails
+	}
 	raw, err := s.DB.BeginTx(ctx, nil)
 	if err != nil {
 		return fault.New(fault.Unavailable, fault.NotAvailable, "try again", "the database does not answer: %w", err)
 	}
 	defer func() { _ = raw.Rollback() }() // nothing, after the commit
-	if err := f(&Tx{ctx, s, raw}); err != nil {
+	tx := &Tx{ctx: ctx, store: s, tx: raw}
+	if err := f(tx); err != nil {
 		return err
 	}
-	return raw.Commit()
+	if err := raw.Commit(); err != nil {
+		return err
+	}
+	if s.Committed != nil {
+		s.Committed(tx.added)
+	}
+	if s.guard != nil && tx.leaves > 0 {
+		_ = s.guard.save(ctx, s, tx.leaves) // it is committed; where this fails, nothing more is appended
+	}
+	return nil
 }
 
 // Delivered notes a delivery, and reports whether it is the first of its identifier.
@@ -117,6 +134,14 @@ func (s *Store) Undecided(ctx context.Context) (all []Waiting, err error) {
 	return all, rows.Err()
 }
 
+// Open is how many deployments have no answer that has arrived, and when the oldest of them was asked about.
+func (s *Store) Open(ctx context.Context) (n int, oldest time.Time, err error) {
+	var asked sql.NullInt64
+	err = s.DB.QueryRowContext(ctx, `select count(*), min(asked) from deployment where state in ('open', 'decided')`).
+		Scan(&n, &asked)
+	return n, time.UnixMilli(asked.Int64), err
+}
+
 // Attempted moves a deployment to the attempt that the platform names for it now.
 func (tx *Tx) Attempted(w Waiting, attempt int, state State) error {
 	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set attempt = $1, state = $2 where host = $3 and repository = $4 and id = $5`, attempt, string(state), w.Host, w.Repository.ID, w.ID)
@@ -154,6 +179,9 @@ func (tx *Tx) Decide(w Waiting, d event.Decision, leaf int64) error {
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0)`,
 		d.ID, w.Host, w.Repository.ID, w.ID, leaf, d.At.UnixMilli(), string(d.Answer), number(d.Watched), d.Code, d.Reason, d.Policy, d.Input, d.Verdict, d.Kept, strings.Join(d.Subjects, " "))
 	if err != nil {
+		return err
+	}
+	if err := tx.release(w, d, leaf); err != nil {
 		return err
 	}
 	return tx.Attempted(w, w.Attempt, IsDecided)
@@ -353,4 +381,43 @@ func (tx *Tx) Policy(r event.Repository, digest string) (before string, err erro
 func (tx *Tx) Count(r event.Repository, run int64) (n int, err error) {
 	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence where host = $1 and repository = $2 and run = $3`, r.Host, r.ID, run).Scan(&n)
 	return n, err
+}
+
+// Knows reports whether a repository has pushed evidence of a type about one of some subjects.
+func (tx *Tx) Knows(r event.Repository, kind string, about []Subject) (bool, error) {
+	return tx.any(about, `select count(*) from evidence e join about a on a.digest = e.digest
+		where e.host = $1 and e.repository = $2 and e.type = $3 and e.run > 0 and a.subject = $4`, r.Host, r.ID, kind)
+}
+
+// any reports whether a query finds something about one of some subjects, which is its last argument.
+func (tx *Tx) any(about []Subject, query string, args ...any) (bool, error) {
+	for _, a := range about {
+		var n int
+		if err := tx.tx.QueryRowContext(tx.ctx, query, append(args, a.Digest)...).Scan(&n); err != nil || n > 0 {
+			return n > 0, err
+		}
+	}
+	return false, nil
+}
+
+// CountOf is how many words of a signer, pushed by no run, are kept about the last of some subjects: the release.
+func (tx *Tx) CountOf(r event.Repository, signer string, about []Subject) (n int, err error) {
+	if len(about) == 0 {
+		return 0, nil
+	}
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from evidence e join about a on a.digest = e.digest
+		where e.host = $1 and e.repository = $2 and e.signer = $3 and e.run = 0 and a.subject = $4`,
+		r.Host, r.ID, signer, about[len(about)-1].Digest).Scan(&n)
+	return n, err
+}
+
+// Owner is the number of the account that a repository belongs to, as the platform has said it in a token or an answer;
+// "" is a repository that the server does not know.
+func (s *Store) Owner(ctx context.Context, host, repository string) (owner string, err error) {
+	err = s.DB.QueryRowContext(ctx, `select owner from evidence where host = $1 and repository = $2 and run > 0
+		order by at desc limit 1`, host, repository).Scan(&owner)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return owner, err
 }

@@ -3,6 +3,7 @@
 package pgtest
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -119,6 +120,48 @@ func (s *Server) Database(name string) (string, error) {
 	defer func() { _ = db.Close() }()
 	_, err = db.Exec(`create database "` + name + `"`)
 	return s.URL(name), err
+}
+
+// Copy makes a copy of a database that nobody is connected to, and returns its URL.
+func (s *Server) Copy(name, to string) (string, error) {
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = db.Close() }()
+	_, err = db.Exec(`create database "` + to + `" template "` + name + `"`)
+	return s.URL(to), err
+}
+
+// Dump is a backup of a database, as pg_dump writes it.
+func (s *Server) Dump(name string) ([]byte, error) {
+	c := s.command("pg_dump", "-h", s.Dir, "-U", "sallyport", name)
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("pg_dump: %w", err)
+	}
+	return out, nil
+}
+
+// Restore makes a database again from a backup, also one that is there.
+func (s *Server) Restore(name string, dump []byte) error {
+	db, err := sql.Open("pgx", s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Exec(`drop database if exists "` + name + `" with (force)`); err != nil {
+		return err
+	}
+	if _, err := s.Database(name); err != nil {
+		return err
+	}
+	c := s.command("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", s.Dir, "-U", "sallyport", name)
+	c.Stdin = bytes.NewReader(dump)
+	if out, err := c.CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // Kill is a power cut.

@@ -8,7 +8,6 @@ package push
 import (
 	"cmp"
 	"context"
-	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -23,14 +22,15 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
-	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
-// Limits of one run: how many bundles are kept of it, and how many come in one request.
+// Limits: how many bundles are kept of one run, how many come in one request, and how many words of one signer are kept
+// about one release.
 const (
 	MaxOfRun     = 500
 	MaxOfRequest = 50
+	MaxOfSigner  = 20
 )
 
 // A Host is a platform whose runs may push.
@@ -48,6 +48,8 @@ type Taker struct {
 	Hosts    []Host
 	Audience string // the server's own address
 	Now      func() time.Time
+	OfRun    int // MaxOfRun
+	OfSigner int // MaxOfSigner
 }
 
 // A Run is who asks, as their token says it.
@@ -147,9 +149,9 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 			if !first {
 				continue
 			}
-			if fresh++; n+fresh > MaxOfRun {
+			if fresh++; n+fresh > t.OfRun {
 				return fault.New(fault.Refused, fault.Limit, "attest in several runs",
-					"the run pushes more than %d bundles", MaxOfRun)
+					"the run pushes more than %d bundles", t.OfRun)
 			}
 			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
 				return err
@@ -162,7 +164,7 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 
 func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
 	kind := ledger.Attested // an entry too: it counts by the rule of the gate, and not because it was pushed
-	if e.Type == statement.ApprovalV1 {
+	if slices.Contains(words, e.Type) {
 		kind = ledger.Approved
 	}
 	l := ledger.Leaf{Kind: kind, At: now, Host: e.Host, Owner: e.Owner, Repository: e.ID, Name: e.Name,
@@ -177,21 +179,7 @@ func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
 
 // evidence verifies one bundle, which has to be of the run that pushes it.
 func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (keep.Evidence, error) {
-	b, err := sigstore.ParseBundle(raw)
-	if err != nil {
-		return keep.Evidence{}, err
-	}
-	var v sigstore.Verified
-	err = fault.New(fault.Refused, fault.TrustRoot, "", "the policy trusts no instance")
-	for _, id := range slices.Sorted(maps.Keys(verifiers)) {
-		x := verifiers[id]
-		if x.Keyed() {
-			continue
-		}
-		if v, err = x.Verify(b); err == nil {
-			break
-		}
-	}
+	v, err := gate.Verified(verifiers, raw)
 	if err != nil {
 		return keep.Evidence{}, err
 	}
@@ -204,13 +192,20 @@ func evidence(verifiers map[string]*sigstore.Verifier, who Run, raw []byte) (kee
 			"the certificate is of the run %q of repository %q, and run %d of repository %s pushes it",
 			s.Run, s.RepositoryID, who.Run, who.ID)
 	}
+	e, err := kept(who.Repository, raw, v)
+	e.Run, e.Attempt = who.Run, n
+	return e, err
+}
+
+// kept is what is kept of a verified bundle.
+func kept(r event.Repository, raw []byte, v sigstore.Verified) (keep.Evidence, error) {
 	st, ok := v.Statement()
 	if !ok {
 		return keep.Evidence{}, fault.New(fault.Refused, fault.Unsupported, "",
 			"a signature over a file, want one over a statement")
 	}
-	e := keep.Evidence{Repository: who.Repository, Digest: subject.Sum(raw).String(), Run: who.Run, Attempt: n,
-		Type: st.PredicateType, Signer: s.SAN, At: v.Time(), Body: raw}
+	e := keep.Evidence{Repository: r, Digest: subject.Sum(raw).String(), Type: st.PredicateType,
+		Signer: v.Signer().SAN, At: v.Time(), Body: raw}
 	for _, d := range st.Subject {
 		for _, x := range d.Digests() {
 			if strings.HasPrefix(x.String(), "sha256:") {

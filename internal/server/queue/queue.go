@@ -106,12 +106,27 @@ func migrate(ctx context.Context, s *keep.Store) error {
 
 // Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough.
 func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
-	unended := []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
-		rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
 	once := river.UniqueOpts{ByArgs: true, ByState: unended}
 	_, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
 	return err
 }
+
+// Depth is how many jobs have not ended, by their state.
+func (q *Queue) Depth(ctx context.Context) (map[string]int, error) {
+	all, err := driver(q.store).GetExecutor().JobCountByAllStates(ctx, &riverdriver.JobCountByAllStatesParams{})
+	if err != nil {
+		return nil, fault.Errorf("counting the jobs: %w", err)
+	}
+	out := map[string]int{}
+	for _, s := range unended {
+		out[string(s)] = all[s]
+	}
+	return out, nil
+}
+
+// unended are the states of jobs that have not.
+var unended = []rivertype.JobState{rivertype.JobStateAvailable, rivertype.JobStatePending,
+	rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled}
 
 // Start works until Stop.
 func (q *Queue) Start(ctx context.Context) error { return q.client.Start(ctx) }

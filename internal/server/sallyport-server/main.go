@@ -59,6 +59,10 @@ const usage = `sallyport-server answers a platform that asks before it releases 
   sallyport-server --config server.yaml            serve
   sallyport-server key --name NAME --out FILE      make the key that signs the ledger; its public part is printed
   sallyport-server app manifest --name NAME --url URL   what GitHub's page for making an app takes
+  sallyport-server explain ID --config FILE        judge an answer again from what was kept with it
+  sallyport-server ledger continue --config FILE   begin a new origin, where the database was put back or the key is lost
+  sallyport-server ledger rotate --config FILE --before OLDKEY   change the key that signs the ledger
+  sallyport-server ledger import --config FILE --export FILE   put an export into an empty database; --key KEY: one before
   sallyport-server version
 `
 
@@ -77,6 +81,10 @@ func command(args []string, stdout, stderr io.Writer) error {
 		return key(args[1:], stdout, stderr)
 	case len(args) > 1 && args[0] == "app" && args[1] == "manifest":
 		return manifest(args[2:], stdout, stderr)
+	case args[0] == "explain":
+		return explain(args[1:], stdout, stderr)
+	case len(args) > 1 && args[0] == "ledger":
+		return mend(args[1], args[2:], stdout, stderr)
 	}
 	return serving(args, stderr)
 }
@@ -180,11 +188,7 @@ func serving(args []string, stderr io.Writer) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	go func() {
 		for range reload {
-			if c, err := serve.ReadConfig(config); err == nil {
-				_ = s.Reload(c) // it logs what is wrong
-			} else {
-				log.Error("the new configuration is not used", "reason", fault.Bound(err.Error()))
-			}
+			_ = s.Reread(config) // it logs what is wrong
 		}
 	}()
 	return s.Run(ctx, l)

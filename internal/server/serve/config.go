@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -22,11 +23,16 @@ type Config struct {
 	Listen   string
 	Database string // sqlite:PATH, or the URL of a PostgreSQL
 	Key      string // file of the key that signs checkpoints
+	Seal     string // file of the newest checkpoint, outside of the database
 	Origin   string // name of the ledger
 	Hosts    []Host
 	Policies []Policy
+	Tenants  []Tenant
 	Read     string // file of the token that reads the ledger; "": nobody does
 	Missing  time.Duration
+	Links    age     // how long the link to a verdict leads there
+	Retain   *Retain // nil: nothing is deleted
+	Metrics  string  // HOST:PORT of the listener for Prometheus; "": there is none
 
 	dir string
 }
@@ -51,6 +57,13 @@ type Policy struct {
 	Repositories []string
 	Owners       []string
 	line         int
+}
+
+// A Tenant is an owner of repositories on a host, who reads its own leaves of the ledger.
+type Tenant struct {
+	Host, Owner string
+	Read        string // file of its token
+	line        int
 }
 
 // MaxConfig is how large a configuration is at most.
@@ -156,7 +169,7 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 		r.complain(n, "anchors, aliases and tags are not read")
 	}
 	m := r.fields(doc.Roots[0], "the configuration", "version", "url", "listen", "database", "ledger", "platforms",
-		"policies", "missing-evidence")
+		"policies", "missing-evidence", "tenants", "metrics", "verdict-links", "retention")
 	if v := r.text(m["version"], "version", true); v != "" && v != "1" {
 		r.complain(m["version"], "version %q, want 1", v)
 	}
@@ -172,15 +185,30 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 			r.complain(n, "listen %q, want HOST:PORT", c.Listen)
 		}
 	}
+	c.Links = age{days: 90}
+	if n := m["verdict-links"]; n != nil {
+		c.Links = r.age(n, "verdict-links", 1)
+	}
+	if n := m["retention"]; n != nil {
+		c.Retain = r.retention(n)
+	}
+	if n := m["metrics"]; n != nil {
+		c.Metrics = r.text(n, "metrics", true)
+		if _, _, err := net.SplitHostPort(c.Metrics); err != nil || c.Metrics == c.Listen {
+			r.complain(n, "metrics %q, want HOST:PORT, and another than listen", c.Metrics)
+		}
+	}
 	if n := m["missing-evidence"]; n != nil {
 		var err error
 		if c.Missing, err = time.ParseDuration(n.Text); err != nil || c.Missing < time.Second || c.Missing > time.Hour {
 			r.complain(n, "missing-evidence %q, want a time from 1s to 1h, such as 10m", n.Text)
 		}
 	}
-	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token")
+	l := r.fields(m["ledger"], "ledger", "key", "name", "read-token", "checkpoint")
 	c.Key, c.Origin = r.text(l["key"], "ledger: key", true), r.text(l["name"], "ledger: name", true)
 	c.Read = r.text(l["read-token"], "ledger: read-token", false)
+	c.Seal = cmp.Or(r.text(l["checkpoint"], "ledger: checkpoint", false),
+		strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))+".checkpoint")
 	if strings.ContainsAny(c.Origin, "+ \t\n") {
 		r.complain(l["name"], "ledger: name %q, want one without a space and a plus", c.Origin)
 	}
@@ -192,6 +220,9 @@ func parseConfig(path string, raw []byte) (*Config, error) {
 	}
 	for _, n := range r.list(m["policies"], "policies") {
 		c.Policies = append(c.Policies, r.policy(n, c.Hosts))
+	}
+	for _, n := range r.list(m["tenants"], "tenants") {
+		c.Tenants = append(c.Tenants, r.tenant(n, c.Hosts))
 	}
 	r.twice(c)
 	if len(r.bad) > 0 {
@@ -226,15 +257,7 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", true),
 		SHA256:       r.text(m["sha256"], "sha256", false),
 		Repositories: r.numbers(m["repositories"], "repositories"), Owners: r.numbers(m["owners"], "owners")}
-	if p.Host == "" && len(hosts) == 1 {
-		p.Host = hosts[0].Host
-	}
-	switch {
-	case p.Host == "" && len(hosts) > 1:
-		r.complain(n, "the policy names no host, and there are %d platforms: say which one with host", len(hosts))
-	case !slices.ContainsFunc(hosts, func(h Host) bool { return h.Host == p.Host }):
-		r.complain(n, "the policy is for the host %q, which is none of the platforms", p.Host)
-	}
+	p.Host = r.of(n, "policy", p.Host, hosts)
 	if len(p.Repositories)+len(p.Owners) == 0 {
 		r.complain(n, "the policy is for no repository: name some under repositories or owners")
 	}
@@ -242,6 +265,33 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 		p.line = n.Line
 	}
 	return p
+}
+
+// of is the host that something is for: the one that it names, or the only one.
+func (r *configReader) of(n *yamlnode.Node, what, host string, hosts []Host) string {
+	if host == "" && len(hosts) == 1 {
+		host = hosts[0].Host
+	}
+	switch {
+	case host == "" && len(hosts) > 1:
+		r.complain(n, "the %s names no host, and there are %d platforms: say which one with host", what, len(hosts))
+	case !slices.ContainsFunc(hosts, func(h Host) bool { return h.Host == host }):
+		r.complain(n, "the %s is for the host %q, which is none of the platforms", what, host)
+	}
+	return host
+}
+
+func (r *configReader) tenant(n *yamlnode.Node, hosts []Host) Tenant {
+	m := r.fields(n, "a tenant", "host", "owner", "read-token")
+	t := Tenant{Owner: r.text(m["owner"], "owner", true), Read: r.text(m["read-token"], "read-token", true)}
+	t.Host = r.of(n, "tenant", r.text(m["host"], "host", false), hosts)
+	if v, err := strconv.ParseInt(t.Owner, 10, 64); t.Owner != "" && (err != nil || v <= 0) {
+		r.complain(m["owner"], "owner: %q, want a number: names change hands", t.Owner)
+	}
+	if n != nil {
+		t.line = n.Line
+	}
+	return t
 }
 
 // twice complains where one platform is named twice, or one repository has two policies.
@@ -253,6 +303,13 @@ func (r *configReader) twice(c *Config) {
 				h.Host, line))
 		}
 		seen[h.Host] = h.line
+	}
+	for _, t := range c.Tenants {
+		key := "the tenant " + t.Owner + " of " + t.Host
+		if line, is := seen[key]; is {
+			r.bad = append(r.bad, fmt.Sprintf("%s:%d: %s stands in line %d already", r.file, t.line, key, line))
+		}
+		seen[key] = t.line
 	}
 	for _, p := range c.Policies {
 		for _, key := range slices.Concat(keys("repository", p.Host, p.Repositories), keys("owner", p.Host, p.Owners)) {

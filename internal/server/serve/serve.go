@@ -5,9 +5,7 @@
 package serve
 
 import (
-	"bufio"
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"io"
@@ -21,8 +19,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/mod/sumdb/note"
-
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/forges"
@@ -34,6 +30,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/hook"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
+	"github.com/sallyport-dev/sallyport/internal/server/metric"
 	"github.com/sallyport-dev/sallyport/internal/server/push"
 	"github.com/sallyport-dev/sallyport/internal/server/queue"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
@@ -57,11 +54,11 @@ type Server struct {
 	queue   *queue.Queue
 	decider *decide.Decider
 	taker   *push.Taker
-	signer  note.Signer
-	reader  []byte // the token that reads the ledger; empty: nobody does
+	readers []reader // who reads the ledger
 	doors   []door
 	rules   atomic.Pointer[rules]
 	ready   atomic.Bool
+	metrics *metric.Set
 }
 
 type door struct {
@@ -81,23 +78,22 @@ func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Se
 		return nil, err
 	}
 	s.rules.Store(r)
-	key, err := c.secret(c.Key, "the ledger's key")
+	seal, err := c.seal(c.Key)
 	if err != nil {
 		return nil, err
 	}
-	if s.signer, err = note.NewSigner(string(key)); err != nil || s.signer.Name() != c.Origin {
-		return nil, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin,
-			"the ledger's key is not one of the ledger %q", c.Origin)
-	}
-	if c.Read != "" {
-		if s.reader, err = c.secret(c.Read, "the token that reads the ledger"); err != nil {
-			return nil, err
-		}
+	if s.readers, err = c.readers(); err != nil {
+		return nil, err
 	}
 	if s.keep, err = keep.Open(ctx, c.Database); err != nil {
 		return nil, err
 	}
-	if err := s.wire(ctx); err != nil {
+	s.measure()
+	err = s.keep.Guard(ctx, seal)
+	if err == nil {
+		err = s.wire(ctx)
+	}
+	if err != nil {
 		s.keep.Close()
 		return nil, err
 	}
@@ -131,7 +127,8 @@ func (s *Server) wire(ctx context.Context) error {
 	s.decider = &decide.Decider{Keep: s.keep, Rule: s.rule, Open: s.open, Now: s.Now, Log: s.Log,
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
-	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now}
+	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now,
+		OfRun: push.MaxOfRun, OfSigner: push.MaxOfSigner}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
 		if issuer == "" {
@@ -287,7 +284,10 @@ func (s *Server) sweep(ctx context.Context) error {
 			s.Log.Info("deliveries that failed were asked for again", "host", d.Host, "count", n)
 		}
 	}
-	_, err = s.keep.Checkpoint(ctx, s.signer)
+	if err := s.retain(ctx); err != nil {
+		s.Log.Error("what is older than is kept was not deleted", "reason", fault.Bound(err.Error()))
+	}
+	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
 	return err
 }
 
@@ -299,10 +299,14 @@ func ask(d event.Deployment) queue.Ask {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+Door, s.delivered)
-	mux.HandleFunc("POST /v1/evidence", s.pushed)
+	mux.HandleFunc("POST /v1/evidence", s.counted(s.pushed))
+	mux.HandleFunc("POST /v1/approvals", s.said)
+	mux.HandleFunc("GET /v1/policy", s.policy)
 	mux.HandleFunc("GET /v1/decisions/{id}", s.decision)
 	mux.HandleFunc("GET /v1/ledger/checkpoint", s.checkpoint)
-	mux.HandleFunc("GET /v1/ledger/export", s.export)
+	mux.HandleFunc("GET /v1/ledger/export", s.reading(s.export))
+	mux.HandleFunc("GET /v1/ledger/leaves", s.reading(s.leaves))
+	mux.HandleFunc("GET /v1/ledger/proof", s.reading(s.proof))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.readiness)
 	return s.guarded(mux)
@@ -462,27 +466,32 @@ func (s *Server) pushed(w http.ResponseWriter, r *http.Request) {
 		f := fault.Of(err)
 		s.Log.Warn("a push was refused", "repository", who.ID, "run", who.Run, "kept", fresh, "code", f.Code,
 			"reason", fault.Bound(f.Error()))
-		status := http.StatusUnprocessableEntity
-		switch {
-		case f.Code == fault.Authn:
-			status = http.StatusUnauthorized
-		case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
-			status = http.StatusServiceUnavailable
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(status)
-		said := map[string]any{"kept": fresh, "code": f.Code, "reason": fault.Bound(f.Error()), "hint": f.Hint}
-		_ = json.NewEncoder(w).Encode(said) // the client may be gone
+		unkept(w, fresh, f)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]int{"kept": fresh}) // the client may be gone
 }
 
+// unkept says why not everything was kept of what was sent.
+func unkept(w http.ResponseWriter, kept int, f fault.Fault) {
+	status := http.StatusUnprocessableEntity
+	switch {
+	case f.Code == fault.Authn:
+		status = http.StatusUnauthorized
+	case f.Kind == fault.Unavailable, f.Kind == fault.Internal:
+		status = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	said := map[string]any{"kept": kept, "code": f.Code, "reason": fault.Bound(f.Error()), "hint": f.Hint}
+	_ = json.NewEncoder(w).Encode(said) // the client may be gone
+}
+
 // decision shows one verdict to who has its link.
 func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	d, there, err := s.keep.Decided(r.Context(), r.PathValue("id"))
-	if err != nil || !there || len(d.Verdict) == 0 {
+	if err != nil || !there || len(d.Verdict) == 0 || d.At.Before(s.Config.Links.before(s.Now())) {
 		http.NotFound(w, r)
 		return
 	}
@@ -490,49 +499,8 @@ func (s *Server) decision(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(d.Verdict) // the client may be gone
 }
 
-// checkpoint is the newest signed state of the ledger. It says nothing about anybody.
-func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
-	text, err := s.keep.Checkpoint(r.Context(), s.signer)
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
-		return
-	}
-	_, _ = io.WriteString(w, text) // the client may be gone
-}
-
-// export hands the whole ledger to its reader.
-func (s *Server) export(w http.ResponseWriter, r *http.Request) {
-	token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !is || len(s.reader) == 0 || subtle.ConstantTimeCompare([]byte(token), s.reader) != 1 {
-		http.NotFound(w, r)
-		return
-	}
-	text, err := s.keep.Checkpoint(r.Context(), s.signer)
-	if err != nil {
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
-		return
-	}
-	c, err := ledger.Parse(text)
-	if err != nil {
-		refuse(w, err)
-		return
-	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // it may be long
-	out := bufio.NewWriter(w)
-	err = s.keep.Leaves(r.Context(), 0, c.Size, func(_ int64, body []byte) error {
-		_, err := out.Write(append(body, '\n'))
-		return err
-	})
-	if err != nil {
-		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
-		return // without its last line it is no export
-	}
-	_, _ = out.Write(append(ledger.LastLine(text), '\n')) // the client may be gone
-	_ = out.Flush()
-}
-
 func (s *Server) readiness(w http.ResponseWriter, r *http.Request) {
-	if !s.ready.Load() || s.keep.DB.PingContext(r.Context()) != nil {
+	if !s.ready.Load() || s.keep.Fit(r.Context()) != nil {
 		http.Error(w, "not ready", http.StatusServiceUnavailable)
 		return
 	}
@@ -547,6 +515,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 			About: ledger.About{Program: "sallyport-server " + s.Version}})
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	hide, err := s.expose()
 	if err != nil {
 		return err
 	}
@@ -572,5 +544,5 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	const patience = 25 * time.Second
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	return errors.Join(h.Shutdown(end), s.queue.Stop(end))
+	return errors.Join(h.Shutdown(end), s.queue.Stop(end), hide(end))
 }

@@ -102,7 +102,7 @@ func newWorld(t *testing.T, database, missing string) *world {
 		w.database = "sqlite:" + filepath.Join(w.dir, "server.db")
 	}
 	w.lab.Set(t, "/github/repos/"+w.repo, map[string]any{"id": w.id, "owner_id": 4242,
-		"protected": []string{"production"}})
+		"protected": []string{"production", "staging"}})
 	l, err := net.Listen("tcp", "127.0.0.1:0") // a port that is free
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +110,7 @@ func newWorld(t *testing.T, database, missing string) *world {
 	w.port = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 	w.url = "http://127.0.0.1:" + w.port
 	_ = l.Close()
+	w.workflow(deploying)
 	w.app = w.lab.App(t, w.url+"/hooks/github", w.repo)
 	w.app.Guards(t, w.repo, "production")
 	w.configure()
@@ -121,6 +122,15 @@ func (w *world) write(name, text string) {
 	if err := os.WriteFile(filepath.Join(w.dir, name), []byte(text), 0o600); err != nil {
 		w.Fatal(err)
 	}
+}
+
+const deploying = labtest.Workflow
+
+// workflow is the workflow file of the commit.
+func (w *world) workflow(text string) {
+	w.Helper()
+	w.lab.Set(w, "/github/repos/"+w.repo+"/files", map[string]any{"commit": commit,
+		"files": map[string]string{".github/workflows/release.yml": text}})
 }
 
 const policyText = `version: 1
@@ -135,6 +145,9 @@ artifacts:
         workflow: .github/workflows/release.yml
         refs: [refs/heads/main]
 environments:
+  staging:
+    requires:
+      provenance: {max-age: 7d}
   production:
     requires:
       provenance: {max-age: 7d}
@@ -254,10 +267,14 @@ func (w *world) until(what string, is func() bool) {
 }
 
 // run makes a run at the platform that has not ended.
-func (w *world) run(run int64) {
+func (w *world) run(run int64) { w.runWith(run, nil) }
+
+// runWith makes one of which more is said.
+func (w *world) runWith(run int64, more map[string]any) {
 	w.Helper()
-	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run),
-		map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit})
+	said := map[string]any{"status": "in_progress", "conclusion": nil, "head_sha": commit}
+	maps.Copy(said, more)
+	w.lab.Set(w, fmt.Sprintf("/github/repos/%s/runs/%d", w.repo, run), said)
 }
 
 const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
@@ -265,18 +282,33 @@ const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
 // attests signs provenance of a file in a run, and pushes it to a server. It returns what it printed and the bundle.
 func (w *world) attests(run int64, server string, more map[string]any) (said, bundle string) {
 	w.Helper()
+	dir := w.TempDir()
+	said = w.job(dir, run, server, more, "attest", "app")
+	files, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
+	if err != nil || len(files) != 1 {
+		w.Fatalf("%d bundles, %v", len(files), err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		w.Fatal(err)
+	}
+	return said, string(b)
+}
+
+// job runs a command that signs in a job of a run, which has built a file app. It returns what it printed.
+func (w *world) job(dir string, run int64, server string, more map[string]any, args ...string) string {
+	w.Helper()
 	claims := map[string]any{"repository": w.repo, "repository_id": fmt.Sprint(w.id),
 		"run_id": strconv.FormatInt(run, 10), "run_attempt": "1"}
 	maps.Copy(claims, more)
 	job := w.lab.As(w, "github", claims)
-	dir := w.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "app"), []byte("built by run "+strconv.FormatInt(run, 10)),
-		0o600); err != nil {
-		w.Fatal(err)
+	if app := filepath.Join(dir, "app"); !exists(app) {
+		if err := os.WriteFile(app, []byte("built by run "+strconv.FormatInt(run, 10)), 0o600); err != nil {
+			w.Fatal(err)
+		}
 	}
-	args := []string{"attest", "--signing-config", w.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root",
-		w.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--authority", w.lab.Env["SALLYPORT_LAB_AUTHORITY"], "--store", "dir:kept",
-		"app"}
+	args = slices.Insert(slices.Clone(args), 1, w.signing()...)
+	args = slices.Insert(args, 1, "--store", "dir:kept")
 	if server != "" {
 		args = slices.Insert(args, 1, "--server", server)
 	}
@@ -289,17 +321,20 @@ func (w *world) attests(run int64, server string, more map[string]any) (said, bu
 	out, err := c.CombinedOutput()
 	if err != nil {
 		_, said, _ := strings.Cut(string(out), "sallyport: ") // not the masks before it
-		w.Fatalf("attest: %v\n%s", err, said)
+		w.Fatalf("%s: %v\n%s", args[0], err, said)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, ".sallyport/bundles/*.json"))
-	if err != nil || len(files) != 1 {
-		w.Fatalf("%d bundles, %v", len(files), err)
-	}
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		w.Fatal(err)
-	}
-	return string(out), string(b)
+	return string(out)
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// signing are the arguments by which a program signs at the lab.
+func (w *world) signing() []string {
+	return []string{"--signing-config", w.lab.Env["SALLYPORT_SIGNING_CONFIG"], "--trusted-root",
+		w.lab.Env["SALLYPORT_TRUSTED_ROOT"], "--authority", w.lab.Env["SALLYPORT_LAB_AUTHORITY"]}
 }
 
 // answer is what the platform was told of a run in the end: approved, rejected, or "".

@@ -1,0 +1,329 @@
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/mod/sumdb/note"
+
+	"github.com/sallyport-dev/sallyport/internal/fault"
+	"github.com/sallyport-dev/sallyport/internal/file"
+	"github.com/sallyport-dev/sallyport/internal/ledger"
+	"github.com/sallyport-dev/sallyport/internal/server/keep"
+)
+
+// seal is how the ledger is signed, by the key in a file.
+func (c *Config) seal(name string) (keep.Seal, error) {
+	key, err := c.secret(name, "the ledger's key")
+	if err != nil {
+		return keep.Seal{}, err
+	}
+	if s, err := note.NewSigner(string(key)); err != nil || s.Name() != c.Origin {
+		return keep.Seal{}, fault.New(fault.Usage, fault.Config, "make one: sallyport-server key --name "+c.Origin,
+			"the ledger's key is not one of the ledger %q", c.Origin)
+	}
+	return keep.Seal{Name: c.Origin, Private: string(key), File: c.path(c.Seal)}, nil
+}
+
+// Import puts an export into the empty database of a configuration.
+func Import(ctx context.Context, c *Config, path string, keys []string) (sum ledger.Summary, err error) {
+	f, err := file.Open(path)
+	if err != nil {
+		return sum, fault.New(fault.Usage, fault.Path, "", "opening the export %q: %w", path, fault.Cause(err))
+	}
+	defer func() { _ = f.Close() }() // it was read
+	_, err = mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) {
+		sum, err = s.Import(ctx, seal, f, keys)
+		return ledger.Leaf{}, err
+	})
+	return sum, err
+}
+
+// mended opens the database of a configuration, with no server on it, for a command that mends its ledger.
+func mended(
+	ctx context.Context, c *Config, f func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error),
+) (ledger.Leaf, error) {
+	seal, err := c.seal(c.Key)
+	if err != nil {
+		return ledger.Leaf{}, err
+	}
+	s, err := keep.Open(ctx, c.Database)
+	if err != nil {
+		return ledger.Leaf{}, err
+	}
+	defer s.Close()
+	return f(s, seal)
+}
+
+// Continue begins a new origin of the ledger in a database that is behind the checkpoint outside of it.
+func Continue(ctx context.Context, c *Config, at time.Time) (ledger.Leaf, error) {
+	return mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) { return s.Continue(ctx, seal, at) })
+}
+
+// Rotate lets the key of the configuration sign the ledger from here on, which the key before announces.
+func Rotate(ctx context.Context, c *Config, before string, at time.Time) (ledger.Leaf, error) {
+	old, err := c.seal(before)
+	if err != nil {
+		return ledger.Leaf{}, err
+	}
+	return mended(ctx, c, func(s *keep.Store, seal keep.Seal) (ledger.Leaf, error) {
+		return s.Rotate(ctx, seal, old.Private, at)
+	})
+}
+
+// checkpoint is the newest signed state of the ledger. It says nothing about anybody.
+func (s *Server) checkpoint(w http.ResponseWriter, r *http.Request) {
+	text, err := s.keep.Checkpoint(r.Context(), s.keep.Signer())
+	if err != nil {
+		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "no checkpoint"))
+		return
+	}
+	_, _ = io.WriteString(w, text) // the client may be gone
+}
+
+// A reader is who has a token that reads the ledger.
+type reader struct {
+	token [sha256.Size]byte // its digest: all are compared in the same time
+	all   bool
+	host  string // a tenant's
+	owner string
+}
+
+// readers are those of the configuration.
+func (c *Config) readers() (all []reader, err error) {
+	add := func(name, what string, r reader) error {
+		token, err := c.secret(name, what)
+		if err != nil {
+			return err
+		}
+		r.token = sha256.Sum256(token)
+		for _, x := range all {
+			if x.token == r.token {
+				return fault.New(fault.Usage, fault.Config, "make a token for each: openssl rand -hex 32",
+					"%s is the token of another reader", what)
+			}
+		}
+		all = append(all, r)
+		return nil
+	}
+	if c.Read != "" {
+		if err := add(c.Read, "the token that reads the ledger", reader{all: true}); err != nil {
+			return nil, err
+		}
+	}
+	for _, t := range c.Tenants {
+		if err := add(t.Read, "the token of the tenant "+t.Owner, reader{host: t.Host, owner: t.Owner}); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// line is a leaf as a reader may see it: its bytes, or its hash if it is another tenant's. What the server says of
+// itself is everybody's.
+func (r *reader) line(body []byte) ([]byte, error) {
+	if r.all || ledger.Hidden(body) {
+		return body, nil
+	}
+	l, err := ledger.ParseLeaf(body)
+	if err != nil {
+		return nil, err
+	}
+	if l.Host == "" || r.sees(l.Host, l.Owner) {
+		return body, nil
+	}
+	return ledger.HiddenLine(ledger.HashOf(body)), nil
+}
+
+// reading lets those in who have a token. For others there is nothing here.
+func (s *Server) reading(serve func(http.ResponseWriter, *http.Request, *reader) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		token, is := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		who := s.readerOf(token)
+		if !is || who == nil {
+			http.NotFound(w, r)
+			return
+		}
+		switch err := serve(w, r, who); {
+		case errors.Is(err, errNotThere):
+			http.NotFound(w, r)
+		case err != nil:
+			s.Log.Error("the ledger was not read", "code", fault.Of(err).Code, "reason", fault.Bound(err.Error()))
+			refuse(w, err)
+		}
+	}
+}
+
+// readerOf is whose token it is; nil: nobody's.
+func (s *Server) readerOf(token string) (who *reader) {
+	sum := sha256.Sum256([]byte(token))
+	for i := range s.readers {
+		if subtle.ConstantTimeCompare(sum[:], s.readers[i].token[:]) == 1 {
+			who = &s.readers[i]
+		}
+	}
+	return who
+}
+
+// sees reports whether a reader may see what is of an owner.
+func (r *reader) sees(host, owner string) bool {
+	return r.all || host == r.host && owner == r.owner && owner != ""
+}
+
+// errNotThere says that there is nothing, or nothing for this reader.
+var errNotThere = errors.New("there is none")
+
+// A part is what a request is about: leaves of one origin.
+type part struct {
+	base       int64
+	from       int64
+	checkpoint ledger.Checkpoint
+	signed     string
+	has        url.Values
+}
+
+// part reads a request: origin, where it is one that has ended, and from.
+func (s *Server) part(r *http.Request) (p part, err error) {
+	p.has = r.URL.Query()
+	if n := p.has.Get("origin"); n != "" {
+		number, err := strconv.ParseInt(n, 10, 64)
+		if err != nil {
+			return p, errNotThere
+		}
+		text, base, there, err := s.keep.Ended(r.Context(), number)
+		if err != nil {
+			return p, err
+		}
+		if !there {
+			return p, errNotThere
+		}
+		p.signed, p.base = text, base
+	} else if p.signed, p.base, err = s.keep.Current(r.Context()); err != nil {
+		return p, err
+	}
+	if p.checkpoint, err = ledger.Parse(p.signed); err != nil {
+		return p, err
+	}
+	if n := p.has.Get("from"); n != "" {
+		if p.from, err = strconv.ParseInt(n, 10, 64); err != nil || p.from < 0 || p.from > p.checkpoint.Size {
+			return p, errNotThere
+		}
+	}
+	return p, nil
+}
+
+// perPage is how long a reader may take for a thousand leaves.
+const perPage = 30 * time.Second
+
+// export hands a whole origin over, with what the reader may not see as hashes.
+func (s *Server) export(w http.ResponseWriter, r *http.Request, who *reader) error {
+	p, err := s.part(r)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(w)
+	const page = 1000
+	err = s.keep.LeavesFrom(r.Context(), p.base, 0, p.checkpoint.Size, func(n int64, body []byte) error {
+		if n%page == 0 { // who reads slowly may, who does not read may not
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(perPage)) // it is one of net/http
+		}
+		line, err := who.line(body)
+		if err == nil {
+			_, err = out.Write(append(line, '\n'))
+		}
+		return err
+	})
+	if err != nil {
+		s.Log.Error("an export was not finished", "reason", fault.Bound(err.Error()))
+		return nil // without its last line it is no export, and who has gone gets no answer
+	}
+	_, _ = out.Write(append(ledger.LastLine(p.signed), '\n')) // the client may be gone
+	_ = out.Flush()
+	return nil
+}
+
+// maxPart is how many bytes of leaves one answer has, and one leaf more.
+const maxPart = 2 << 20
+
+// leaves hands some over, from a place on. Who wants all asks on from where an answer ends.
+func (s *Server) leaves(w http.ResponseWriter, r *http.Request, who *reader) error {
+	p, err := s.part(r)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	full := errors.New("enough")
+	err = s.keep.LeavesFrom(r.Context(), p.base, p.from, p.checkpoint.Size, func(_ int64, body []byte) error {
+		line, err := who.line(body)
+		if err != nil {
+			return err
+		}
+		b.Write(append(line, '\n'))
+		if b.Len() >= maxPart {
+			return full
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, full) {
+		return err
+	}
+	_, _ = w.Write(b.Bytes()) // the client may be gone
+	return nil
+}
+
+// proof makes one of a leaf that the reader sees, or that the ledger begins with what it was at a smaller size.
+func (s *Server) proof(w http.ResponseWriter, r *http.Request, who *reader) error {
+	p, err := s.part(r)
+	if err != nil {
+		return err
+	}
+	if p.has.Has("origin") {
+		return errNotThere
+	}
+	out := ledger.Proof{Version: ledger.Version, Checkpoint: p.signed}
+	switch {
+	case p.has.Has("leaf"):
+		out.Index, err = strconv.ParseInt(p.has.Get("leaf"), 10, 64)
+		if err != nil || out.Index < 0 || out.Index >= p.checkpoint.Size {
+			return errNotThere
+		}
+		var body []byte
+		if body, out.Hashes, err = s.keep.Inclusion(r.Context(), p.checkpoint.Size, out.Index); err != nil {
+			return err
+		}
+		line, err := who.line(body)
+		if err != nil {
+			return err
+		}
+		if ledger.Hidden(line) {
+			return errNotThere
+		}
+		out.Leaf = string(line)
+	case p.from > 0:
+		if out.Before, out.Hashes, err = s.keep.Consistency(r.Context(), p.from, p.checkpoint.Size); err != nil {
+			return err
+		}
+	default:
+		return errNotThere
+	}
+	if out.Hashes == nil {
+		out.Hashes = []ledger.Hash{}
+	}
+	b, err := out.JSON()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(b, '\n')) // the client may be gone
+	return nil
+}

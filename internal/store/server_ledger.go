@@ -1,0 +1,80 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/sallyport-dev/sallyport/internal/client"
+	"github.com/sallyport-dev/sallyport/internal/fault"
+)
+
+// Checkpoint fetches the newest one of a server's ledger. It needs no token, and verifies nothing.
+func (s *Server) Checkpoint(ctx context.Context) (string, error) {
+	b, err := s.get(ctx, "v1/ledger/checkpoint", nil, "")
+	return string(b), err
+}
+
+// Leaves fetches the first leaves of a server's ledger, as the owner of a token may see them: one line for each. Memory
+// stays flat.
+func (s *Server) Leaves(ctx context.Context, size int64, w io.Writer) error {
+	token, err := s.Token(ctx)
+	if err != nil {
+		return err
+	}
+	for n := int64(0); n < size; {
+		b, err := s.get(ctx, "v1/ledger/leaves", url.Values{"from": {strconv.FormatInt(n, 10)}}, token)
+		if err != nil {
+			return err
+		}
+		took := 0
+		for len(b) > 0 && n < size {
+			end := bytes.IndexByte(b[took:], '\n')
+			if end < 0 {
+				break
+			}
+			took += end + 1
+			n++
+		}
+		if took == 0 {
+			return fault.New(fault.Refused, fault.Ledger, "ask again; the server may have been changed in between",
+				"the server hands over %d leaves, and its checkpoint is of %d", n, size)
+		}
+		if _, err := w.Write(b[:took]); err != nil {
+			return fault.Errorf("writing the export: %w", fault.Cause(err))
+		}
+	}
+	return nil
+}
+
+func (s *Server) get(ctx context.Context, path string, query url.Values, token string) ([]byte, error) {
+	ctx, cancel := client.Within(ctx, 0)
+	defer cancel()
+	to := s.URL.JoinPath(path)
+	to.RawQuery = query.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, to.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	var h http.Header
+	if token != "" {
+		h = http.Header{"Authorization": {"Bearer " + token}}
+	}
+	resp, err := client.New(client.Options{Base: s.URL, Credential: h, Away: client.RefuseAny}).Do(req)
+	if err != nil {
+		return nil, client.Unanswered(s.URL.Host, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	switch resp.StatusCode {
+	case http.StatusOK:
+		return io.ReadAll(resp.Body)
+	case http.StatusNotFound:
+		return nil, fault.New(fault.Refused, fault.Authn, "take the token from the server's operator",
+			"the server has no ledger for this token")
+	}
+	return nil, fault.New(fault.Unavailable, fault.NotAvailable, "look into the server's log",
+		"the server answered %d", resp.StatusCode)
+}
