@@ -143,7 +143,8 @@ var fast = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{Ma
 func (y *yard) delivers(server int, event, body string) time.Duration {
 	m := hmac.New(sha256.New, []byte(y.app.Secret))
 	m.Write([]byte(body))
-	req, err := http.NewRequest(http.MethodPost, "http://127.0.0.1:"+y.servers[server].port+"/hooks/github", strings.NewReader(body))
+	address := "http://127.0.0.1:" + y.servers[server].port + "/hooks/github"
+	req, err := http.NewRequest(http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		y.Error(err)
 		return 0
@@ -166,7 +167,8 @@ func (y *yard) delivers(server int, event, body string) time.Duration {
 }
 
 func (y *yard) asks(server int) time.Duration {
-	return y.delivers(server, "deployment_protection_rule", fmt.Sprintf(`{"action":"requested","environment":"production",`+
+	const event = "deployment_protection_rule"
+	return y.delivers(server, event, fmt.Sprintf(`{"action":"requested","environment":"production",`+
 		`"deployment_callback_url":"%s/api/v3/repos/%s/actions/runs/1/deployment_protection_rule",`+
 		`"deployment":{"id":%d,"sha":%q,"ref":"main"},"installation":{"id":%d},`+
 		`"repository":{"id":%d,"full_name":%q,"owner":{"id":4242}},"more":%q}`, y.api.URL, y.repo, y.ids.Add(1), commit,
@@ -174,8 +176,10 @@ func (y *yard) asks(server int) time.Duration {
 }
 
 func (y *yard) tells(server int) time.Duration {
-	return y.delivers(server, "deployment_status", fmt.Sprintf(`{"action":"created","deployment_status":{"state":"waiting"},`+
-		`"deployment":{"id":%d,"sha":%q,"ref":"main","environment":"production"},"workflow_run":{"id":1,"run_attempt":1},`+
+	const event = "deployment_status"
+	return y.delivers(server, event, fmt.Sprintf(`{"action":"created","deployment_status":{"state":"waiting"},`+
+		`"deployment":{"id":%d,"sha":%q,"ref":"main","environment":"production"},`+
+		`"workflow_run":{"id":1,"run_attempt":1},`+
 		`"repository":{"id":%d,"full_name":%q,"owner":{"id":4242}},"more":%q}`, y.ids.Add(1), commit, y.id, y.repo,
 		strings.Repeat("x", 7000)))
 }
@@ -272,8 +276,8 @@ func TestLoad(t *testing.T) {
 	l := newLane(t, 61)
 	servers(t, l, &x, length)
 	units(t, l, &x)
-	fmt.Printf("\n%s/%s, %s, %d processors, load %s before and %s after\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(),
-		runtime.NumCPU(), before, load())
+	fmt.Printf("\n%s/%s, %s, %d processors, load %s before and %s after\n\n", runtime.GOOS, runtime.GOARCH,
+		runtime.Version(), runtime.NumCPU(), before, load())
 	x.print(os.Stdout)
 }
 
@@ -303,18 +307,19 @@ func servers(t *testing.T, l *lane, x *table, length time.Duration) {
 			y.echo.asked.Store(0)
 			perSec := y.decided(n)
 			x.add(kind+": decisions with cached evidence", fmt.Sprintf("%.0f/s", perSec),
-				fmt.Sprintf("%.1f questions to the platform each; 20 workers", float64(y.echo.asked.Load())/n), ">= 100/s")
-			x.add(kind+": bytes of a decision, with its job, event and leaves", fmt.Sprintf("%.1f kB", (y.size()-was)/n/1000), "", "-")
+				fmt.Sprintf("%.1f questions to the platform each", float64(y.echo.asked.Load())/n), ">= 100/s")
+			x.add(kind+": bytes of a decision, with its job, event and leaves",
+				fmt.Sprintf("%.1f kB", (y.size()-was)/n/1000), "-", "-")
 			y.echo.asked.Store(0)
 			y.reaches(9, "once") // it has no evidence
 			const minute = 4     // of a quarter
 			time.Sleep(time.Minute / minute)
 			x.add(kind+": questions a minute about one deployment that waits for evidence", strconv.FormatInt(
-				y.echo.asked.Load()*minute, 10), "", "-")
+				y.echo.asked.Load()*minute, 10), "-", "-")
 			slow := perSec / 2
 			asked := rate(func() time.Duration { return y.asks(0) }, max(1, int(slow)), calm)
-			x.add(fmt.Sprintf("%s: webhooks that ask, at half that rate, accepted", kind), "p50 "+ms(asked[len(asked)/2])+", p99 "+
-				ms(asked[len(asked)*99/100]), fmt.Sprintf("%d/s, decided at once", int(slow)), "-")
+			x.add(kind+": webhooks that ask, at half that rate, accepted", "p50 "+ms(asked[len(asked)/2])+
+				", p99 "+ms(asked[len(asked)*99/100]), fmt.Sprintf("%d/s, decided at once", int(slow)), "-")
 			first := y.servers[0].memory()
 			rate(func() time.Duration { return y.tells(0) }, perSecond, length/2)
 			middle := y.servers[0].memory()

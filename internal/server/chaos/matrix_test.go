@@ -275,7 +275,8 @@ func TestJ08_a_run_that_is_absent_for_a_moment_is_decided_all_the_same(t *testin
 			return nth == 0
 		}}
 	}
-	all := []*spoil{once(1, "", 1), once(2, "", 2), once(3, "/pending_deployments", 1), once(4, "/pending_deployments", 2)}
+	all := []*spoil{once(1, "", 1), once(2, "", 2), once(3, "/pending_deployments", 1),
+		once(4, "/pending_deployments", 2)}
 	var mu sync.Mutex
 	w.api.fate = spoiler(absent, &mu, all)
 	w.start()

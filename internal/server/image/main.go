@@ -76,7 +76,8 @@ func build(program, architecture, out string) (digest string, err error) {
 	config, err := json.Marshal(map[string]any{
 		"architecture": architecture, "os": "linux", "created": time.Unix(0, 0).UTC(),
 		"config": map[string]any{"User": who, "WorkingDir": "/data", "Entrypoint": []string{"/sallyport-server"},
-			"Cmd": []string{"--config", "/etc/sallyport/server.yaml"}, "ExposedPorts": map[string]any{"8787/tcp": struct{}{}}},
+			"Cmd":          []string{"--config", "/etc/sallyport/server.yaml"},
+			"ExposedPorts": map[string]any{"8787/tcp": struct{}{}}},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{newBlob("", files).Digest}},
 	})
 	if err != nil {

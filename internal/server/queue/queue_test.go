@@ -92,7 +92,8 @@ func TestJ08_what_a_server_that_died_was_at_is_done_at_once_by_the_next_one_on_i
 		t.Fatal(err)
 	}
 	for _, statement := range []string{`update river_job set state = 'running', attempted_at = '2999-01-01 00:00:00'`,
-		`insert into river_leader (elected_at, expires_at, leader_id) values ('2999-01-01 00:00:00', '2999-01-01 00:00:15', 'died')`} {
+		`insert into river_leader (elected_at, expires_at, leader_id)
+			values ('2999-01-01 00:00:00', '2999-01-01 00:00:15', 'died')`} {
 		if _, err := s.DB.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
