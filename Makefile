@@ -19,7 +19,7 @@ TIMEOUT := 30m
 
 STAGE := @./.ci/stage.sh
 
-.PHONY: more demo test unit lab-test server-test e2e lint bench interop chroot release-rehearsal nightly fuzz build
+.PHONY: more demo test unit lab-test server-test chaos e2e lint bench interop chroot release-rehearsal nightly fuzz build
 
 build: bin/sallyport-lab bin/sallyport
 
@@ -53,6 +53,15 @@ server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that
 	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
 	$(STAGE) "tests of the server" go test -C internal/server -count=1 -parallel 8 -timeout $(TIMEOUT) ./...
 
+# A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
+CHAOS_SEEDS ?= 20
+CHAOS_CLOCK ?= 1
+chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them
+	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
+	$(STAGE) "$(CHAOS_SEEDS) seeds of faults" env CHAOS_SEEDS=$(CHAOS_SEEDS) \
+		CHAOS_CLOCK=$(CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
+		-timeout 4h -v -run Test.*whatever_fails ./chaos
+
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh
 	$(STAGE) "scenarios through real CI clients" go test -tags e2e -count=1 -timeout $(TIMEOUT) ./e2e/... ./internal/inputs
@@ -78,7 +87,7 @@ more: ## nightly: builds and packages of tools that few machines have: cargo, a 
 	$(STAGE) "cargo, a JDK, Gradle and diffoscope" go test -tags nightly ./internal/record ./internal/packages ./internal/difference ./internal/cli
 
 nightly: ## what takes too long, or wants too much of a machine, for make test; as root
-	@$(MAKE) --no-print-directory chroot interop release-rehearsal more
+	@$(MAKE) --no-print-directory chroot interop release-rehearsal more chaos
 
 fuzz: ## every fuzz target for a minute
 	./.ci/fuzz.sh 60s

@@ -2,12 +2,13 @@ package forges
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
 	"github.com/sallyport-dev/sallyport/internal/finding"
-	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
@@ -41,8 +42,8 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run string
 	for _, f := range append([][3]string{first}, called...) {
 		place := workflows.Place{Repository: f[0], Path: f[1], Commit: f[2]}
 		raw, err := at.FileOf(ctx, place.Repository, place.Commit, place.Path)
-		if err != nil && !gate.Silent(ctx, err) {
-			return nil, err
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err // it may be read later
 		}
 		n := 0
 		var found []finding.Finding

@@ -19,6 +19,7 @@ const (
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
 	"serve": "decide event hook keep metric push queue", "sallyport-server": "serve", "pgtest": "", "metric": "",
+	"chaos": "",
 }
 
 // guests are modules that live in one room each.

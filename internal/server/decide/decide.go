@@ -516,20 +516,34 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 		return err
 	}
 	log.Info("a deployment was answered", "answer", x.Answer, "code", x.Code, "taken", taken)
+	return d.arrived(ctx, w, x, taken, keep.IsAnswered)
+}
+
+// arrived keeps with its leaf, once, that the platform took an answer, or that it waits for none any more.
+func (d *Decider) arrived(ctx context.Context, w keep.Waiting, x event.Decision, taken bool, state keep.State) error {
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error {
+		first, err := tx.Arrived(w, x.ID, d.Now(), state)
+		if err != nil || !first {
+			return err
+		}
 		leaf := d.leaf(w, ledger.Answered, x)
 		if !taken { // an answer that was lost on its way back had arrived, or somebody cancelled the run
 			leaf.About.Reason = "the platform waited for no answer any more"
 		}
-		if _, err := tx.Append(leaf); err != nil {
-			return err
-		}
-		return tx.Arrived(w, x.ID, d.Now(), keep.IsAnswered)
+		_, err = tx.Append(leaf)
+		return err
 	})
 }
 
-// close notes that the platform waits for no answer any more.
+// close notes that the platform waits for no answer any more. One that is kept had perhaps arrived.
 func (d *Decider) close(ctx context.Context, w keep.Waiting) error {
+	x, kept, err := d.Keep.Decision(ctx, w)
+	if err != nil {
+		return err
+	}
+	if kept && x.Arrived.IsZero() {
+		return d.arrived(ctx, w, x, false, keep.IsClosed)
+	}
 	return d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Attempted(w, w.Attempt, keep.IsClosed) })
 }
 

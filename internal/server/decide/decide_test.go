@@ -243,6 +243,72 @@ func TestJ08_an_answer_that_nothing_waited_for_says_so_in_the_ledger(t *testing.
 	}
 }
 
+// answers are the leaves that say of an answer that it arrived.
+func (d *desk) answers() (all []ledger.Leaf) {
+	d.Helper()
+	var size int64
+	if err := d.Keep.DB.QueryRow("select size from head").Scan(&size); err != nil {
+		d.Fatal(err)
+	}
+	err := d.Keep.Leaves(d.Context(), 0, size, func(_ int64, body []byte) error {
+		l, err := ledger.ParseLeaf(body)
+		if l.Kind == ledger.Answered {
+			all = append(all, l)
+		}
+		return err
+	})
+	if err != nil {
+		d.Fatal(err)
+	}
+	return all
+}
+
+// The answer arrived, and the server died before it could write that down.
+func TestG11_an_answer_that_had_arrived_is_in_the_ledger_when_nothing_waits_any_more(t *testing.T) {
+	for what, edit := range map[string]func(d *desk){
+		"the environment does not wait": func(d *desk) { d.at.still = []bool{false} },
+		"the run has ended":             func(d *desk) { d.at.done = true },
+	} {
+		d := newDesk(t)
+		w := d.looks()
+		x := event.Decision{ID: identifier(), Answer: event.Rejected, At: d.now, Reason: "no", Verdict: []byte("{}"),
+			Kept: []byte("{}")}
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "deny", ""); err != nil {
+			t.Fatal(err)
+		}
+		edit(d)
+		w = d.looks()
+		all := d.answers()
+		if w.State != keep.IsClosed || len(d.at.told) != 0 || len(all) != 1 || all[0].About.Outcome != "rejected" ||
+			all[0].About.Reason != "the platform waited for no answer any more" {
+			t.Errorf("%s: %s, told %q, the ledger has %+v", what, w.State, d.at.told, all)
+		}
+	}
+}
+
+// Two servers work on a deployment if one of them stood still for a while. Both may have decided.
+func TestG11_that_an_answer_arrived_is_in_the_ledger_once(t *testing.T) {
+	d := newDesk(t)
+	w := d.looks()
+	var both []event.Decision
+	for range 2 {
+		x := event.Decision{ID: identifier(), Answer: event.Approved, At: d.now, Reason: "allowed",
+			Verdict: []byte("{}"), Kept: []byte("{}")}
+		if err := d.decided(t.Context(), w, x, ledger.Judged, "allow", ""); err != nil {
+			t.Fatal(err)
+		}
+		both = append(both, x)
+	}
+	for _, x := range both {
+		if err := d.send(t.Context(), w, d.at, x, d.Log); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if all := d.answers(); len(all) != 1 {
+		t.Errorf("the ledger says it %d times", len(all))
+	}
+}
+
 func TestJ09_a_comment_has_no_markup_of_others_and_fits(t *testing.T) {
 	text := comment("a](javascript:x) <img onerror=1> @org/team `code`\n" + strings.Repeat("é", 2000))
 	for _, bad := range []string{"](", "<", ">", "@org", "`", "\n"} {

@@ -142,7 +142,11 @@ func TestJ08_a_rejection_never_becomes_an_approval(t *testing.T) {
 					return err
 				}
 				if arrived {
-					return tx.Arrived(w, d.ID, time.Now(), keep.IsAnswered)
+					first, err := tx.Arrived(w, d.ID, time.Now(), keep.IsAnswered)
+					if err == nil && !first {
+						err = errors.New("that it arrived was noted before")
+					}
+					return err
 				}
 				return nil
 			})

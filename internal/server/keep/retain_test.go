@@ -65,7 +65,8 @@ func (p past) happens(t *testing.T, s *keep.Store) {
 		if _, err := tx.Append(about(ledger.Answered, p.days, ledger.About{Decision: id})); err != nil {
 			return err
 		}
-		return tx.Arrived(w, id, ago(p.days), keep.IsAnswered)
+		_, err = tx.Arrived(w, id, ago(p.days), keep.IsAnswered)
+		return err
 	})
 }
 

@@ -251,13 +251,23 @@ func (s *Store) Decided(ctx context.Context, id string) (event.Decision, bool, e
 	return scanDecision(s.DB.QueryRowContext(ctx, `select `+decided+` from decision where id = $1`, id))
 }
 
-// Arrived notes that the platform took an answer, or that it waits for none.
-func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) error {
+// Arrived notes that the platform took an answer, or that it waits for none, and reports whether that is the first of
+// the deployment: two servers may have sent one.
+func (tx *Tx) Arrived(w Waiting, id string, at time.Time, state State) (first bool, err error) {
+	if _, err := tx.head(); err != nil { // before other rows, as those do who append, so that nobody waits in a circle
+		return false, err
+	}
+	var n int
+	err = tx.tx.QueryRowContext(tx.ctx, `select count(*) from decision where host = $1 and repository = $2 and deployment = $3 and arrived <> 0`,
+		w.Host, w.Repository.ID, w.ID).Scan(&n)
+	if err != nil {
+		return false, err
+	}
 	if _, err := tx.tx.ExecContext(tx.ctx, `update decision set arrived = $1 where id = $2 and arrived = 0`,
 		at.UnixMilli(), id); err != nil {
-		return err
+		return false, err
 	}
-	return tx.Attempted(w, w.Attempt, state)
+	return n == 0, tx.Attempted(w, w.Attempt, state)
 }
 
 // Evidence is one signed bundle that was kept.

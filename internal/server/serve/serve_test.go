@@ -124,29 +124,7 @@ func (w *world) write(name, text string) {
 	}
 }
 
-// deploying is a workflow whose deploying job uses what enter lets in.
-const deploying = `on: {push: {branches: [main]}}
-permissions: {}
-jobs:
-  build:
-    runs-on: ubuntu-24.04
-    permissions: {contents: read, id-token: write, attestations: write}
-    outputs: {artifacts: "${{ steps.attest.outputs.artifacts }}"}
-    steps:
-      - run: make
-      - id: attest
-        uses: sallyport-dev/sallyport/actions/attest@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
-        with: {subject: app}
-  deploy:
-    needs: build
-    runs-on: ubuntu-24.04
-    environment: production
-    permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
-    steps:
-      - uses: sallyport-dev/sallyport/actions/enter@9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605
-        with: {subject: app}
-      - run: ./deploy.sh app
-`
+const deploying = labtest.Workflow
 
 // workflow is the workflow file of the commit.
 func (w *world) workflow(text string) {
