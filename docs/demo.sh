@@ -466,7 +466,8 @@ waits 7002
 "$lab" ask POST /github/repos/acme/widget/runs/7002/reach '{"environment":"production"}' >/dev/null
 note "The platform asks, and is told what is waited for:" ""
 answered 7002 ''
-kill -9 "$serving" && wait "$serving" 2>/dev/null || true
+kill -9 "$serving"
+wait "$serving" 2>/dev/null || true
 note "" "killed, and started again; then the build attests:" ""
 serve
 releases 7002
