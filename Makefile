@@ -72,10 +72,6 @@ load: bin/sallyport-lab ## one table: docs/server-capacity.md; LOAD_MINUTES for 
 
 image: bin/sallyport-server.oci.tar ## the server's image, without an engine: bin/sallyport-server.oci.tar
 
-bin/sallyport-server: FORCE
-	@mkdir -p bin
-	@go build -C internal/server $(GOFLAGS_REPRO) -o ../../$@ ./sallyport-server
-
 bin/sallyport-server.oci.tar: bin/sallyport-server
 	@go run -C internal/server ./image ../../bin/sallyport-server $(shell go env GOARCH) ../../$@
 

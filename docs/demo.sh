@@ -377,12 +377,13 @@ artifacts:
         workflow: .github/workflows/release.yml
         refs: [refs/heads/main]
 environments:
-  production:
+  live:
     requires:
       provenance: {max-age: 7d}
 POLICY
+"$lab" ask PUT /github/repos/acme/widget/environments/live '{"can_admins_bypass":false}'
 app='' address='' # what the next line says
-eval "$("$lab" app app.pem webhook.secret acme/widget production)"
+eval "$("$lab" app app.pem webhook.secret acme/widget live)"
 key=$("$server" key --name sallyport.example/ledger --out ledger.key)
 (umask 077 && printf 'reads-the-ledger-of-this-story' >read.token)
 cat >server.yaml <<SERVER
@@ -419,10 +420,10 @@ jobs:
       - run: make dist
       - uses: sallyport-dev/sallyport/actions/attest@1111111111111111111111111111111111111111
         with: {subject: "dist/*"}
-  production:
+  deploy:
     needs: build
     runs-on: ubuntu-24.04
-    environment: production
+    environment: live
     permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
     steps:
 $1      - run: ./deploy.sh dist/*
@@ -456,14 +457,14 @@ serve
 committed ''
 waits 7001
 releases 7001
-"$lab" ask POST /github/repos/acme/widget/runs/7001/reach '{"environment":"production"}' >/dev/null
+"$lab" ask POST /github/repos/acme/widget/runs/7001/reach '{"environment":"live"}' >/dev/null
 note "" "The platform asks the server, and tells on the page of the run:"
 answered 7001
 
 say "21. The step is back. While the job waits for its evidence, the power of the server is cut"
 committed "$gate_step"
 waits 7002
-"$lab" ask POST /github/repos/acme/widget/runs/7002/reach '{"environment":"production"}' >/dev/null
+"$lab" ask POST /github/repos/acme/widget/runs/7002/reach '{"environment":"live"}' >/dev/null
 note "The platform asks, and is told what is waited for:" ""
 answered 7002 ''
 kill -9 "$serving"
