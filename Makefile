@@ -27,6 +27,10 @@ bin/sallyport: FORCE
 	@mkdir -p bin
 	@go build $(GOFLAGS_REPRO) -o $@ .
 
+bin/sallyport-server: FORCE
+	@mkdir -p bin
+	@go build -C internal/server $(GOFLAGS_REPRO) -o ../../$@ ./sallyport-server
+
 bin/sallyport-lab: FORCE
 	@mkdir -p bin
 	@go build -C internal/lab -o ../../$@ ./sallyport-lab
@@ -67,10 +71,6 @@ load: bin/sallyport-lab ## one table: docs/server-capacity.md; LOAD_MINUTES for 
 	go test -C internal/server -tags load -count=1 -v -timeout 2h -run '^TestLoad$$' ./chaos
 
 image: bin/sallyport-server.oci.tar ## the server's image, without an engine: bin/sallyport-server.oci.tar
-
-bin/sallyport-server: FORCE
-	@mkdir -p bin
-	@go build -C internal/server $(GOFLAGS_REPRO) -o ../../$@ ./sallyport-server
 
 bin/sallyport-server.oci.tar: bin/sallyport-server
 	@go run -C internal/server ./image ../../bin/sallyport-server $(shell go env GOARCH) ../../$@

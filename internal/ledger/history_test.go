@@ -147,3 +147,30 @@ func TestG11_a_key_of_another_name_is_the_same_key(t *testing.T) {
 		}
 	}
 }
+
+func TestG11_a_proof_follows_the_checkpoint_that_was_kept_and_no_other(t *testing.T) {
+	h, other := begun(t, 9), begun(t, 9)
+	other.signer = h.signer
+	keys := []string{h.key}
+	p, err := ledger.Consistency(bytes.NewReader(h.export(t)), keys, h.checkpoint(t, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct{ what, kept, want string }{
+		{"its own", h.checkpoint(t, 4), ""},
+		{"of another size", h.checkpoint(t, 5), "the proof is from 4 leaves"},
+		{"of another history", other.checkpoint(t, 4), "the first 4 leaves are not those"},
+		{"of another server", begun(t, 4).checkpoint(t, 4), "signed by none of the keys"},
+	} {
+		if err := p.Follows(x.kept, keys); (err == nil) != (x.want == "") || err != nil && !strings.Contains(err.Error(), x.want) {
+			t.Errorf("a checkpoint that is %s: got %v, want %q", x.what, err, x.want)
+		}
+	}
+	empty, err := ledger.Checkpoint{Root: ledger.Hash{1}}.Sign(h.signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.verify(h.export(t), empty); err == nil || !strings.Contains(err.Error(), "the first 0 leaves are not those") {
+		t.Errorf("a checkpoint of no leaves with a root: got %v", err)
+	}
+}

@@ -350,6 +350,62 @@ func TestG11_without_a_place_for_the_checkpoint_nothing_is_appended(t *testing.T
 	})
 }
 
+func TestG11_a_checkpoint_that_nobody_of_this_ledger_signed_is_refused(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x, stranger := seal(t), seal(t)
+		s := guarded(t, url, x)
+		adds(t, s, 2)
+		good := text(t, x.File)
+		forged, err := ledger.Checkpoint{Size: 2}.Sign(signerOf(t, stranger.Private, x.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		for what, text := range map[string]string{"it is empty": "", "it is cut": good[:len(good)-20],
+			"another key has signed it": forged, "it is too long": strings.Repeat(good, 100)} {
+			if err := os.WriteFile(x.File, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, url)
+			if err := s.Guard(t.Context(), x); err == nil {
+				t.Errorf("%s, and the server starts", what)
+			}
+			if _, err := s.Continue(t.Context(), x, time.Unix(9, 0)); err == nil {
+				t.Errorf("%s, and the ledger is continued", what)
+			}
+			s.Close()
+		}
+	})
+}
+
+func signerOf(t *testing.T, private, name string) note.Signer {
+	t.Helper()
+	signer, _, err := ledger.Named(private, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer
+}
+
+// Servers may share the file: one that is slower puts no older checkpoint into it.
+func TestG11_a_newer_checkpoint_stays_in_a_file_that_servers_share(t *testing.T) {
+	kinds(t, func(t *testing.T, url string) {
+		x := seal(t)
+		s := guarded(t, url, x)
+		newer, err := ledger.Checkpoint{Size: 9}.Sign(s.Signer())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(x.File, []byte(newer), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		adds(t, s, 1)
+		if got := text(t, x.File); got != newer {
+			t.Errorf("the file is %q", got)
+		}
+	})
+}
+
 func TestG11_a_checkpoint_is_only_of_what_is_committed(t *testing.T) {
 	s := guarded(t, urls(t)["PostgreSQL"], seal(t))
 	adds(t, s, 2)

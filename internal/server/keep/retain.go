@@ -35,6 +35,9 @@ func (s *Store) Retain(ctx context.Context, r Retention) (d Deleted, err error) 
 		if err != nil || next == 0 && r.Now.Sub(done) < r.Every {
 			return err
 		}
+		if _, err := tx.head(); err != nil { // before other rows, as those do who append
+			return err
+		}
 		rows, err := tx.someLeaves(next, r.Most)
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ func (s *Server) retain(ctx context.Context) error {
 	if s.Config.Retain == nil {
 		return nil
 	}
-	const daily, some = 24 * time.Hour, 2000
+	const daily, some = 24 * time.Hour, 500
 	now := s.Now()
 	d, err := s.keep.Retain(ctx, keep.Retention{Now: now, Before: s.Config.Retain.After.before(now),
 		Audit: s.Config.Retain.Audit.before(now), Every: daily, Most: some})
