@@ -315,7 +315,7 @@ func (l *logged) Write(b []byte) (int, error) {
 func (l *logged) text() string {
 	l.Lock()
 	defer l.Unlock()
-	return l.Buffer.String()
+	return l.String()
 }
 
 func (s *server) config() string { return fmt.Sprintf("server%d.yaml", s.number) }

@@ -178,6 +178,21 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 	}
 }
 
+// The clock was right again after the question was kept, and an outage noted.
+func TestJ08_times_by_a_clock_that_was_ahead_are_not_waited_for(t *testing.T) {
+	d := newDesk(t)
+	asked := d.now
+	d.looks()                         // there is an outage
+	d.now = asked.Add(-2 * time.Hour) // and that is the time
+	if w := d.looks(); !w.Asked.Equal(d.now) || !w.Failing.Equal(d.now) {
+		t.Errorf("asked %v, failing since %v; want %v", w.Asked, w.Failing, d.now)
+	}
+	d.now = d.now.Add(10 * time.Minute)
+	if w := d.looks(); w.State != keep.IsAnswered {
+		t.Errorf("it is %s ten minutes later, want answered", w.State)
+	}
+}
+
 // A platform that has lost a run says the same of it as one that is wrong for a moment.
 func TestJ08_a_run_that_is_absent_is_asked_about_for_a_while_and_then_closed(t *testing.T) {
 	gone := fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more")
