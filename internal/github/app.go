@@ -349,7 +349,7 @@ func (a *App) Left(now time.Time) (least int, known bool) {
 func (w *Waiting) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
 	raw, err := w.Repo.FileOf(ctx, repository, commit, path)
 	owner, name, _ := strings.Cut(repository, "/")
-	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.Repo.name) {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.name) {
 		return raw, err
 	}
 	token, bad := w.app.token(ctx, tokenOf{installation: w.of.installation, name: name})
