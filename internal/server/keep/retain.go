@@ -32,7 +32,7 @@ func (s *Store) Retain(ctx context.Context, r Retention) (d Deleted, err error) 
 	err = s.Write(ctx, func(tx *Tx) error {
 		d = Deleted{}
 		next, done, err := tx.retained()
-		if err != nil || next == 0 && false && r.Now.Sub(done) < r.Every {
+		if err != nil || next == 0 && r.Now.Sub(done) < r.Every {
 			return err
 		}
 		if _, err := tx.head(); err != nil { // before other rows, as those do who append
