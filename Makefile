@@ -19,13 +19,17 @@ TIMEOUT := 30m
 
 STAGE := @./.ci/stage.sh
 
-.PHONY: more demo test unit lab-test server-test chaos e2e lint bench interop chroot release-rehearsal nightly fuzz build
+.PHONY: more demo test unit lab-test server-test chaos load image e2e lint bench interop chroot release-rehearsal nightly fuzz build
 
 build: bin/sallyport-lab bin/sallyport
 
 bin/sallyport: FORCE
 	@mkdir -p bin
 	@go build $(GOFLAGS_REPRO) -o $@ .
+
+bin/sallyport-server: FORCE
+	@mkdir -p bin
+	@go build -C internal/server $(GOFLAGS_REPRO) -o ../../$@ ./sallyport-server
 
 bin/sallyport-lab: FORCE
 	@mkdir -p bin
@@ -50,17 +54,26 @@ lab-test: ## the lab, and its toy platform against the published description
 
 # These tests wait more than they work: for a server that has died, and for platforms. They build programs, which the cache of tests does not see.
 server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that the tests start
-	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
+	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	$(STAGE) "tests of the server" go test -C internal/server -count=1 -parallel 8 -timeout $(TIMEOUT) ./...
 
 # A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
 CHAOS_SEEDS ?= 20
 CHAOS_CLOCK ?= 1
 chaos: bin/sallyport-lab ## nightly: seeded schedules of faults against real servers, CHAOS_SEEDS of them
-	$(STAGE) "install PostgreSQL" ./.ci/tools.sh postgresql
+	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
 	$(STAGE) "$(CHAOS_SEEDS) seeds of faults" env CHAOS_SEEDS=$(CHAOS_SEEDS) \
 		CHAOS_CLOCK=$(CHAOS_CLOCK) go test -C internal/server -count=1 -parallel 8 \
 		-timeout 4h -v -run Test.*whatever_fails ./chaos
+
+load: bin/sallyport-lab ## one table: docs/server-capacity.md; LOAD_MINUTES for a longer look at memory
+	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
+	go test -C internal/server -tags load -count=1 -v -timeout 2h -run '^TestLoad$$' ./chaos
+
+image: bin/sallyport-server.oci.tar ## the server's image, without an engine: bin/sallyport-server.oci.tar
+
+bin/sallyport-server.oci.tar: bin/sallyport-server
+	@go run -C internal/server ./image ../../bin/sallyport-server $(shell go env GOARCH) ../../$@
 
 e2e: bin/sallyport-lab ## the same scenarios through real CI clients
 	$(STAGE) "install the CI clients" ./e2e/install.sh

@@ -188,7 +188,7 @@ func TestDocs_pipelines_use_inputs_that_exist(t *testing.T) {
 }
 
 func TestDocs_name_only_flags_outputs_and_variables_that_exist(t *testing.T) {
-	flags, outputs, variables := map[string]bool{}, map[string]bool{}, map[string]bool{"SALLYPORT_RELEASES": true, "SALLYPORT_TOKEN": true, "SALLYPORT_ID_TOKEN": true, "SALLYPORT_IDENTITY_TOKEN": true}
+	flags, outputs, variables := map[string]bool{}, map[string]bool{}, map[string]bool{"SALLYPORT_RELEASES": true, "SALLYPORT_TOKEN": true, "SALLYPORT_ID_TOKEN": true, "SALLYPORT_IDENTITY_TOKEN": true, "SALLYPORT_SERVER_TOKEN": true}
 	for _, c := range inputs.All() {
 		for _, i := range c.Inputs {
 			flags[i.Name], variables[i.Env()] = true, true

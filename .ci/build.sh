@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds the released binaries from the source in one folder, each as it runs and
-# packed.
+# packed, and the server: its program, its image, and its unit for systemd.
 # Usage: .ci/build.sh VERSION SOURCE OUT
 set -euo pipefail
 version=$1 source=$2
@@ -14,5 +14,17 @@ for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64.ex
 		GOARCH=${GOARCH%.exe}
 		go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
 		gzip -9nk "$out/sallyport_$target"
+	)
+done
+
+server=$source/internal/server
+cp "$server/image/sallyport-server.service" "$out"
+for arch in amd64 arm64; do
+	(
+		cd "$server"
+		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off
+		program=$out/sallyport-server_linux_$arch
+		GOOS=linux GOARCH=$arch go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$program" ./sallyport-server
+		go run -trimpath ./image "$program" "$arch" "$program.oci.tar"
 	)
 done

@@ -6,9 +6,10 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=.ci/package.sh
 . .ci/package.sh
 
-if [ "${1-}" = postgresql ]; then # its programs are on no path, for several versions may be there
-	PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :)
+if [ "${1-}" = server ]; then
+	PATH=$PATH:$(echo /usr/lib/postgresql/*/bin | tr ' ' :) # they are on no path, for several versions may be there
 	package initdb postgresql
+	package systemd-analyze systemd
 	exit
 fi
 

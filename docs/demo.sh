@@ -2,8 +2,8 @@
 # The main job on this machine: look at a repository that ships, and watch; then build,
 # attest, allow, tamper, deny; then a release, the author's refusal, two approvals, what entered, one byte more, and the
 # last verdict judged again; then a scan and a new install script, each of which keeps a genuine build out; then a build that
-# phones home, recorded and then cut. It needs Go
-# and nothing else; after the first build it opens no connection but to itself.
+# phones home, recorded and then cut; then a server that the platform asks, a gate that was deleted, a power cut, and a
+# ledger of which one byte was changed. It needs Go and nothing else; after the first build it opens no connection but to itself.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,11 +12,11 @@ note() { printf '%s\n' "$@"; }
 
 if [[ ${1:-} != story ]]; then
   if [[ ! -t 1 ]]; then say() { printf '\n%s\n' "$*"; }; fi
-  if [[ ! -x bin/sallyport || ! -x bin/sallyport-lab ]]; then
-    note "Building sallyport and its lab. The first time this downloads modules and" \
+  if [[ ! -x bin/sallyport || ! -x bin/sallyport-lab || ! -x bin/sallyport-server ]]; then
+    note "Building sallyport, its server and its lab. The first time this downloads modules and" \
       "compiles a whole Sigstore: two to five minutes on two cores."
   fi
-  make --no-print-directory build &
+  make --no-print-directory build bin/sallyport-server &
   build=$!
   while kill -0 "$build" 2>/dev/null; do
     for _ in 1 2 3 4 5 6 7 8 9 10; do kill -0 "$build" 2>/dev/null && sleep 0.5; done
@@ -34,7 +34,8 @@ cat >"$work/browser" <<BROWSER && chmod +x "$work/browser"
 #!/bin/sh
 exec "$lab" visit "\$1" >/dev/null 2>&1
 BROWSER
-trap 'rm -rf "$work"' EXIT
+server=$PWD/bin/sallyport-server serving=
+trap 'if [[ -n $serving ]]; then kill "$serving" 2>/dev/null || true; fi; rm -rf "$work"' EXIT
 cd "$work"
 export GITHUB_OUTPUT=$work/outputs GITHUB_STEP_SUMMARY=$work/summary.md
 : >"$GITHUB_OUTPUT"
@@ -358,11 +359,135 @@ run sallyport run --no-network --products dist -- bash build.sh
 run sallyport manifest show .sallyport/build-manifest.json | sed -n '1,/^watched/p'
 cd ..
 
+say "Fifth act: a gate that nobody can delete"
+note "Whoever edits a workflow can delete a step of it. So the platform itself asks a server, before it" \
+  "releases the job. The policy lies on the server; what the repository says does not count."
+mkdir -p guarded/trust && cd guarded
+cp "$SALLYPORT_LAB_TRUSTED_ROOT" trust/lab.json
+sed "s|@PIN@|${pin%% *}|" >policy.yaml <<'POLICY'
+version: 1
+artifacts:
+  app:
+    subject: ["dist/*"]
+    trust: {root: trust/lab.json, sha256: @PIN@}
+    built-by:
+      - issuer: https://token.actions.githubusercontent.com
+        repository: acme/widget
+        repository-id: 123456789
+        workflow: .github/workflows/release.yml
+        refs: [refs/heads/main]
+environments:
+  live:
+    requires:
+      provenance: {max-age: 7d}
+POLICY
+"$lab" ask PUT /github/repos/acme/widget/environments/live '{"can_admins_bypass":false}'
+app='' address='' # what the next line says
+eval "$("$lab" app app.pem webhook.secret acme/widget live)"
+key=$("$server" key --name sallyport.example/ledger --out ledger.key)
+(umask 077 && printf 'reads-the-ledger-of-this-story' >read.token)
+cat >server.yaml <<SERVER
+version: 1
+url: http://$address
+listen: $address
+database: sqlite:server.db
+ledger: {name: sallyport.example/ledger, key: ledger.key, read-token: read.token}
+platforms:
+  - {host: https://github.com, api: $SALLYPORT_LAB_GITHUB/api/v3, app: $app, key: app.pem, webhook-secret: webhook.secret}
+policies:
+  - {file: policy.yaml, repositories: [123456789]}
+SERVER
+sed 's/^/  /' server.yaml
+serve() { # until it is ready
+  "$server" --config server.yaml 2>>server.log &
+  serving=$!
+  for _ in $(seq 100); do if "$lab" visit "http://$address/readyz" 2>/dev/null; then return; fi; sleep 0.1; done
+  cat server.log >&2 && return 1
+}
+gate_step='      - uses: sallyport-dev/sallyport/actions/enter@1111111111111111111111111111111111111111
+        with: {subject: "dist/*"}
+'
+committed() { # the workflow file of the commit, with these lines as the first step of the deploying job
+  mkdir -p .github/workflows
+  cat >.github/workflows/release.yml <<WORKFLOW
+on: {push: {branches: [main]}}
+permissions: {}
+jobs:
+  build:
+    runs-on: ubuntu-24.04
+    permissions: {contents: read, id-token: write}
+    steps:
+      - run: make dist
+      - uses: sallyport-dev/sallyport/actions/attest@1111111111111111111111111111111111111111
+        with: {subject: "dist/*"}
+  deploy:
+    needs: build
+    runs-on: ubuntu-24.04
+    environment: live
+    permissions: {contents: read, id-token: write, actions: read, deployments: read, attestations: read}
+    steps:
+$1      - run: ./deploy.sh dist/*
+WORKFLOW
+  "$lab" commit .github/workflows/release.yml
+}
+waits() { # a run that has not ended
+  "$lab" ask PUT "/github/repos/acme/widget/runs/$1" "{\"status\":\"in_progress\",\"conclusion\":null,\"head_sha\":\"$GITHUB_SHA\"}"
+}
+releases() { # what such a run builds
+  rm -rf .sallyport dist && mkdir dist && printf 'release 3.0.0 of run %s\n' "$1" >dist/app
+  (
+    become "{\"run_id\":\"$1\",\"run_attempt\":\"1\"}"
+    export GITHUB_RUN_ID=$1 GITHUB_RUN_ATTEMPT=1
+    run sallyport attest --server "http://$address" 'dist/*' | grep -v '^  '
+  )
+}
+answered() { # what the platform was told in the end, or, with "", until then
+  local said state=${2-[a-z][a-z]*}
+  for _ in $(seq 300); do
+    said=$("$lab" ask GET "/github/repos/acme/widget/runs/$1/answers" |
+      sed -n 's/.*"state":"'"$state"'","comment":"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\"/"/g')
+    if [[ -n $said ]]; then break; fi
+    sleep 0.1
+  done
+  printf '%b\n' "$said" | fold -s -w 100 | sed 's/^/  /'
+}
+
+say "20. A developer deletes the gate from the workflow, and pushes"
+serve
+committed ''
+waits 7001
+releases 7001
+"$lab" ask POST /github/repos/acme/widget/runs/7001/reach '{"environment":"live"}' >/dev/null
+note "" "The platform asks the server, and tells on the page of the run:"
+answered 7001
+
+say "21. The step is back. While the job waits for its evidence, the power of the server is cut"
+committed "$gate_step"
+waits 7002
+"$lab" ask POST /github/repos/acme/widget/runs/7002/reach '{"environment":"live"}' >/dev/null
+note "The platform asks, and is told what is waited for:" ""
+answered 7002 ''
+kill -9 "$serving"
+wait "$serving" 2>/dev/null || true
+note "" "killed, and started again; then the build attests:" ""
+serve
+releases 7002
+answered 7002
+
+say "22. Every question and answer is a leaf of a ledger"
+run sallyport ledger export --key "$key" --read-token read.token --output ledger.jsonl "http://$address"
+run sallyport ledger show --key "$key" ledger.jsonl
+note "" "Somebody with access to the database makes the rejection an approval:"
+sed 's/"outcome":"rejected"/"outcome":"approved"/' ledger.jsonl >changed.jsonl
+run sallyport ledger verify --key "$key" changed.jsonl
+cd ..
+
 say "Where to look next"
 note "  README.md               the two steps for your own pipeline" \
   "  docs/policy.md          every line that a policy may have" \
   "  docs/evidence.md        scans, tests, SBOMs, and the environment before" \
   "  docs/build.md           what went into a build, and whether it comes out again" \
+  "  docs/server.md          the server that the platform asks, and its ledger" \
   "  docs/approve.md         who may say yes, and when a yes is void" \
   "  docs/threat-model.md    what this stops, and the test that shows it" \
   "  sallyport help gate     the command you have just seen"

@@ -276,7 +276,7 @@ func (a *App) Waiting(
 	case err != nil:
 		return nil, err
 	case !found:
-		return nil, fault.New(fault.Refused, fault.BuildState, "", "run %d is not there any more", number)
+		return nil, noRun(number)
 	}
 	repo.asker = attempt{number, r.Attempt}
 	return &Waiting{repo, environment, number, a, of}, nil
@@ -328,6 +328,11 @@ func (w *Waiting) FileOf(ctx context.Context, repository, commit, path string) (
 	return other.FileOf(ctx, repository, commit, path)
 }
 
+// noRun is the fault of a run that the API does not have. It is deleted, or the platform is wrong for a moment.
+func noRun(run int64) error {
+	return fault.New(fault.Refused, fault.BuildState, "", "run %d is not there any more", run)
+}
+
 // Attempt is the newest attempt of the run.
 func (w *Waiting) Attempt() int { return w.asker.n }
 
@@ -345,8 +350,11 @@ func (w *Waiting) Commit(ctx context.Context) (commit string, done bool, err err
 	ctx, cancel := w.within(ctx)
 	defer cancel()
 	a, err := w.fresh(ctx, w.at("actions/runs/%d", w.run), readActions)
-	if err != nil || !a.found {
-		return "", err == nil, err
+	switch {
+	case err != nil:
+		return "", false, err
+	case !a.found:
+		return "", false, noRun(w.run)
 	}
 	var r run
 	if err := w.read(a, &r); err != nil {
@@ -389,8 +397,11 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 	ctx, cancel := w.within(ctx)
 	defer cancel()
 	a, err := w.fresh(ctx, w.at("actions/runs/%d/pending_deployments", w.run), readActions)
-	if err != nil || !a.found {
+	switch {
+	case err != nil:
 		return false, err
+	case !a.found:
+		return false, noRun(w.run)
 	}
 	var all []struct {
 		Environment struct {

@@ -19,20 +19,21 @@ const (
 var rooms = map[string]string{
 	"event": "", "hook": "event", "keep": "event", "queue": "keep", "decide": "event keep", "push": "decide event keep",
 	"serve": "decide event hook keep metric push queue", "sallyport-server": "serve", "pgtest": "", "metric": "",
-	"chaos": "",
+	"chaos": "", "image": "",
 }
 
 // guests are modules that live in one room each.
 var guests = map[string][]string{
-	"database/sql":                 {"keep", "queue", "pgtest"},
-	"github.com/jackc/pgx/":        {"keep", "pgtest"},
-	"modernc.org/sqlite":           {"keep"},
-	"github.com/riverqueue/":       {"queue"},
-	"net/http":                     {"hook", "metric", "serve"},
-	"github.com/prometheus/":       {"metric"},
-	common + "cli":                 nil,
-	common + "labtest":             nil,
-	"github.com/google/go-github/": nil,
+	"database/sql":                   {"keep", "queue", "pgtest"},
+	"github.com/jackc/pgx/":          {"keep", "pgtest"},
+	"modernc.org/sqlite":             {"keep"},
+	"github.com/riverqueue/":         {"queue"},
+	"golang.org/x/crypto/x509roots/": {"sallyport-server"},
+	"net/http":                       {"hook", "metric", "serve"},
+	"github.com/prometheus/":         {"metric"},
+	common + "cli":                   nil,
+	common + "labtest":               nil,
+	"github.com/google/go-github/":   nil,
 }
 
 func TestRooms_of_the_server_only_look_down(t *testing.T) {

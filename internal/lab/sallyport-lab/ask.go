@@ -1,12 +1,19 @@
 package main
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -17,8 +24,11 @@ var client = &http.Client{Timeout: 30 * time.Second}
 // verbs are what can be asked of a running lab by somebody who has no other
 // HTTP client: "ask METHOD PATH [JSON]" of the control API that SALLYPORT_LAB
 // names, "commit FILE…", which puts files into the commit of the job that it runs
-// in, and "visit URL", which is a browser that looks at nothing.
-var verbs = map[string]func(args []string, stdout io.Writer) error{"ask": ask, "commit": commit, "visit": visit}
+// in, "app KEY SECRET REPOSITORY ENVIRONMENT", which makes a GitHub App that the environment asks and writes its
+// private key and its webhook's secret into files, and "visit URL", which is a browser that looks at nothing.
+var verbs = map[string]func(args []string, stdout io.Writer) error{
+	"ask": ask, "commit": commit, "app": app, "visit": visit,
+}
 
 func ask(args []string, stdout io.Writer) error {
 	if len(args) < 2 || len(args) > 3 {
@@ -52,6 +62,59 @@ func commit(args []string, stdout io.Writer) error {
 		return err
 	}
 	return ask([]string{http.MethodPut, at + "/files", string(body)}, stdout)
+}
+
+// app prints what a shell reads: the app's client ID, and a port of this machine that is free, where its webhook goes.
+func app(args []string, stdout io.Writer) error {
+	if len(args) != 4 { //nolint:mnd // see the usage
+		return fmt.Errorf("usage: sallyport-lab app KEY SECRET REPOSITORY ENVIRONMENT")
+	}
+	const bits, id, installation = 2048, 41, 42
+	key, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		return err
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		return err
+	}
+	private := pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)})
+	secret := rand.Text()
+	for name, text := range map[string]string{args[0]: string(private), args[1]: secret} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return err
+	}
+	var held strings.Builder
+	if err := ask([]string{http.MethodGet, "/github/repos/" + args[2]}, &held); err != nil {
+		return err
+	}
+	var repository struct{ ID int64 }
+	if err := json.Unmarshal([]byte(held.String()), &repository); err != nil {
+		return err
+	}
+	made, err := json.Marshal(map[string]any{"client_id": "Iv23liOFTHELAB",
+		"key":           string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+		"webhook":       map[string]string{"url": "http://" + address + "/hooks/github", "secret": secret},
+		"installations": map[string][]int64{strconv.Itoa(installation): {repository.ID}}})
+	if err != nil {
+		return err
+	}
+	guard := fmt.Sprintf("/github/repos/%s/environments/%s/app", args[2], args[3])
+	err = errors.Join(ask([]string{http.MethodPut, "/github/apps/" + strconv.Itoa(id), string(made)}, io.Discard),
+		ask([]string{http.MethodPut, guard, fmt.Sprintf(`{"app":%d}`, id)}, io.Discard))
+	if err == nil {
+		fmt.Fprintf(stdout, "app=Iv23liOFTHELAB address=%s\n", address)
+	}
+	return err
 }
 
 func visit(args []string, _ io.Writer) error {

@@ -22,8 +22,8 @@ func clock(dir string) (overlay string, err error) {
 		return "", err
 	}
 	const now = "func Now() Time {\n\tsec, nsec, mono := runtimeNow()\n"
-	changed := strings.Replace(string(text), now, "// Step is added to the wall clock's seconds.\nvar Step func() int64\n\n"+
-		now+"\tif Step != nil {\n\t\tsec += Step()\n\t}\n", 1)
+	const step = "// Step is added to the wall clock's seconds.\nvar Step func() int64\n\n"
+	changed := strings.Replace(string(text), now, step+now+"\tif Step != nil {\n\t\tsec += Step()\n\t}\n", 1)
 	if changed == string(text) {
 		return "", errors.New("time.Now has another form than the overlay knows")
 	}

@@ -161,7 +161,9 @@ func (s *site) Runs(ctx context.Context, q []policy.RunQuery) ([]policy.Run, err
 }
 
 func (s *site) Build(ctx context.Context, q policy.BuildQuery) (policy.Build, error) {
-	return ask(s.facts, s.Platform != nil, "build", q, func() (policy.Build, error) { return s.Platform.Build(ctx, q) })
+	return ask(s.facts, s.Platform != nil, "build", q, func() (policy.Build, error) {
+		return s.Platform.Build(ctx, q)
+	})
 }
 
 func (s *site) Placed(ctx context.Context, q policy.PlaceQuery) (policy.Placed, error) {
@@ -550,7 +552,8 @@ func (d *desk) ended(x life, at *site, began time.Time) {
 	if len(at.answers) > 1 || len(at.answers) == 0 && !at.gone {
 		d.Errorf("the platform took %v, want one answer", at.answers)
 	}
-	if slices.Contains(at.answers, "approved") && (x.run > good || x.pushed == 0 || at.released.Before(began.Add(x.pushed))) {
+	before := x.pushed == 0 || at.released.Before(began.Add(x.pushed))
+	if slices.Contains(at.answers, "approved") && (x.run > good || before) {
 		d.Error("it was approved without evidence")
 	}
 	var size int64

@@ -261,3 +261,40 @@ func TestO06_a_full_disk_of_the_database_loses_nothing_and_approves_nothing(t *t
 	w.ends("evidence that came again", 2, end{"approved", "allow"})
 	w.ends("a delivery that the server asked for again", 1, end{"approved", "allow"})
 }
+
+// A platform that is wrong for a moment says of a run that waits that it is not there, or that nothing waits.
+func TestJ08_a_run_that_is_absent_for_a_moment_is_decided_all_the_same(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, newLane(t, 42), nil, 1, 10*time.Second)
+	once := func(run int, suffix string, nth int) *spoil {
+		return &spoil{fits: func(r *http.Request, _ []byte) bool {
+			if r.Method != http.MethodGet || !strings.HasSuffix(r.URL.Path, fmt.Sprintf("/runs/%d%s", run, suffix)) {
+				return false
+			}
+			nth--
+			return nth == 0
+		}}
+	}
+	all := []*spoil{once(1, "", 1), once(2, "", 2), once(3, "/pending_deployments", 1),
+		once(4, "/pending_deployments", 2)}
+	var mu sync.Mutex
+	w.api.fate = spoiler(absent, &mu, all)
+	w.start()
+	for run := range int64(4) {
+		w.mustPush(run + 1)
+		w.reaches(run+1, "once")
+	}
+	for n, what := range []string{"the run is opened", "the run is read again", "it is asked whether it waits",
+		"it is asked whether it still waits"} {
+		want := "allow"
+		if n == 3 {
+			want = "allow allow" // it was not sent, so it is judged again
+		}
+		w.ends(what, int64(n+1), end{"approved", want})
+	}
+	for n, s := range all {
+		if !s.done {
+			t.Errorf("question %d never came", n)
+		}
+	}
+}

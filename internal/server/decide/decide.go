@@ -92,6 +92,9 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	}
 	f := fault.Of(err)
 	log.Warn("a deployment was not decided", "code", f.Code, "reason", fault.Bound(f.Error()))
+	if gone := (absence{}); errors.As(err, &gone) {
+		return 0, d.absent(ctx, w, err)
+	}
 	if old, kept, _ := d.Keep.Decision(ctx, w); kept && old.Answer == event.Rejected {
 		return 0, err // it stands, and is sent again
 	}
@@ -109,6 +112,31 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	return 0, d.refuse(ctx, w, string(f.Code), reason, log)
 }
 
+// An absence is that the platform does not know a run. Platforms are wrong for a moment, too.
+type absence struct{ error }
+
+// Unwrap is what the platform said.
+func (a absence) Unwrap() error { return a.error }
+
+// asked is the error of a question about a run.
+func asked(err error) error {
+	if err != nil && fault.Of(err).Code == fault.BuildState {
+		return absence{err}
+	}
+	return err
+}
+
+// absent closes a deployment whose run the platform has not known for a while, and asks again before that.
+func (d *Decider) absent(ctx context.Context, w keep.Waiting, err error) error {
+	switch {
+	case w.Failing.IsZero():
+		return errors.Join(err, d.failing(ctx, w, d.Now()))
+	case d.Now().Sub(w.Failing) < d.Missing:
+		return err
+	}
+	return d.close(ctx, w)
+}
+
 // failing keeps since when nothing can be found out about a deployment.
 func (d *Decider) failing(ctx context.Context, w keep.Waiting, since time.Time) error {
 	if since.IsZero() && w.Failing.IsZero() {
@@ -120,11 +148,8 @@ func (d *Decider) failing(ctx context.Context, w keep.Waiting, since time.Time) 
 // look is one attempt at one deployment.
 func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (time.Duration, error) {
 	at, err := d.Open(ctx, w.Deployment)
-	if f := fault.Of(err); err != nil && f.Code == fault.BuildState {
-		return 0, d.close(ctx, w) // the run is not there any more, and waits for nothing
-	}
 	if err != nil {
-		return 0, err
+		return 0, asked(err)
 	}
 	old, kept, err := d.Keep.Decision(ctx, w)
 	if err != nil {
@@ -132,7 +157,7 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	}
 	switch commit, done, err := at.Commit(ctx); {
 	case err != nil:
-		return 0, err
+		return 0, asked(err)
 	case done:
 		return 0, d.close(ctx, w)
 	case commit != w.Commit:
@@ -141,7 +166,7 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	}
 	if waits, err := at.Still(ctx); err != nil || !waits {
 		if err != nil {
-			return 0, err
+			return 0, asked(err)
 		}
 		return 0, d.close(ctx, w)
 	}
@@ -508,7 +533,7 @@ func (d *Decider) send(ctx context.Context, w keep.Waiting, at Platform, x event
 			if err == nil {
 				err = d.close(ctx, w)
 			}
-			return err
+			return asked(err)
 		}
 	}
 	taken, err := at.Answer(ctx, string(x.Answer), d.comment(x))

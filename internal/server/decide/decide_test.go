@@ -28,6 +28,8 @@ type platform struct {
 	attempt int
 	still   []bool // one for each time that it is asked; then the last one
 	lost    int    // answers that do not arrive
+	gone    error  // the run is read
+	unsure  error  // whether it waits
 	late    bool   // nothing waits for an answer any more
 	private bool   // it has no store for bundles
 	told    []string
@@ -45,10 +47,13 @@ func (p *platform) FileOf(context.Context, string, string, string) ([]byte, erro
 }
 func (p *platform) Attempt() int                                               { return p.attempt }
 func (p *platform) Tenant(context.Context) (string, error)                     { return "501", nil }
-func (p *platform) Commit(context.Context) (string, bool, error)               { return p.commit, p.done, nil }
+func (p *platform) Commit(context.Context) (string, bool, error)               { return p.commit, p.done, p.gone }
 func (p *platform) Versions(context.Context, string, string) ([]string, error) { return nil, nil }
 
 func (p *platform) Still(context.Context) (bool, error) {
+	if p.unsure != nil {
+		return false, p.unsure
+	}
 	is := p.still[0]
 	if len(p.still) > 1 {
 		p.still = p.still[1:]
@@ -158,9 +163,6 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 	for what, edit := range map[string]func(d *desk){
 		"the run has ended":             func(d *desk) { d.at.done = true },
 		"the environment does not wait": func(d *desk) { d.at.still = []bool{false} },
-		"the run is not there": func(d *desk) {
-			d.open = fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more")
-		},
 	} {
 		d := newDesk(t)
 		edit(d)
@@ -173,6 +175,28 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 	d.at.attempt = 2
 	if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
 		t.Errorf("the run was started again: %s, told %q", w.State, d.at.told)
+	}
+}
+
+// A platform that has lost a run says the same of it as one that is wrong for a moment.
+func TestJ08_a_run_that_is_absent_is_asked_about_for_a_while_and_then_closed(t *testing.T) {
+	gone := fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more")
+	for what, edit := range map[string]func(d *desk){
+		"it is opened":                 func(d *desk) { d.open = gone },
+		"it is read":                   func(d *desk) { d.at.gone = gone },
+		"it is asked whether it waits": func(d *desk) { d.at.unsure = gone },
+	} {
+		d := newDesk(t)
+		edit(d)
+		d.looks()
+		d.now = d.now.Add(9 * time.Minute)
+		if w := d.looks(); w.State != keep.IsOpen {
+			t.Errorf("%s: it is %s after nine minutes, want open", what, w.State)
+		}
+		d.now = d.now.Add(time.Minute)
+		if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
+			t.Errorf("%s: it is %s, told %q", what, w.State, d.at.told)
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ const (
 	poll     = time.Second
 	attempts = 1 << 14 // it is asked again until its deadline, which the worker knows
 	workers  = 20
+	farthest = time.Minute // a job is put off for less (NextRetry, and the times of decide)
 )
 
 // Work is what the jobs do. The error of Decide says that it has to be done again; after says when, where that is
@@ -73,6 +74,9 @@ func driver(s *keep.Store) riverdriver.Driver[*sql.Tx] {
 // New makes a queue of a store. name is that of this server among several.
 func New(ctx context.Context, s *keep.Store, name string, w Work, log *slog.Logger) (*Queue, error) {
 	if err := migrate(ctx, s); err != nil {
+		return nil, err
+	}
+	if err := alone(ctx, s); err != nil {
 		return nil, err
 	}
 	all := river.NewWorkers()
@@ -104,10 +108,30 @@ func migrate(ctx context.Context, s *keep.Store) error {
 	})
 }
 
-// Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough.
+// alone takes from a file what a server that died has left in it: a job at work, and that it leads. The clock by which
+// others would wait for their end may have been wrong. In PostgreSQL that is the database's own clock.
+func alone(ctx context.Context, s *keep.Store) error {
+	if s.PostgreSQL() {
+		return nil
+	}
+	for _, statement := range []string{`delete from river_leader`,
+		`update river_job set state = 'available' where state = 'running'`} {
+		if _, err := s.DB.ExecContext(ctx, statement); err != nil {
+			return fault.Errorf("the queue of a server that died: %w", err)
+		}
+	}
+	return nil
+}
+
+// Add writes a job in a transaction. One that is there for the same deployment, and has not ended, is enough. Where a
+// clock that was wrong has put it off for longer than any job is, it is for now.
 func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
 	once := river.UniqueOpts{ByArgs: true, ByState: unended}
-	_, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
+	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
+	if err != nil || !r.UniqueSkippedAsDuplicate || time.Until(r.Job.ScheduledAt) < farthest {
+		return err
+	}
+	_, err = q.client.JobRetryTx(ctx, tx.Raw(), r.Job.ID)
 	return err
 }
 
