@@ -500,10 +500,12 @@ func (s *server) fetch(path string) (string, error) {
 // leaves is the ledger, verified as anybody would, with checkpoints that were kept.
 func (w *world) leaves(kept ...string) (all []ledger.Leaf) {
 	w.Helper()
-	text, err := w.servers[0].fetch("/v1/ledger/export")
-	if err != nil {
-		w.Fatalf("the export: %v", err)
-	}
+	var text string
+	w.until(bound, "the ledger is exported", func() (is bool) { // a connection may end with the write beside it
+		var err error
+		text, err = w.servers[0].fetch("/v1/ledger/export")
+		return err == nil
+	})
 	if _, err := ledger.Verify(strings.NewReader(text), []string{w.key}, kept...); err != nil {
 		w.Errorf("the ledger does not verify: %v", err)
 	}
