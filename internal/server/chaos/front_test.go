@@ -30,10 +30,9 @@ const slowness = 1500 * time.Millisecond
 // A front is a proxy of HTTP that does to each request what a test says.
 type front struct {
 	*httptest.Server
-	to   func() string                                // the address behind it
-	fate func(r *http.Request, body []byte) fate      // of one request
-	all  atomic.Value                                 // fate of every request; passes: that of fate
-	said func(path string, status int, answer []byte) // nil: nobody listens
+	to   func() string                           // the address behind it
+	fate func(r *http.Request, body []byte) fate // of one request
+	all  atomic.Value                            // fate of every request; passes: that of fate
 }
 
 func newFront(t testing.TB, to func() string) *front {

@@ -268,7 +268,7 @@ type life struct {
 const patience = 2 * time.Minute // of the server, for evidence
 
 func lifeOf(seed uint64) (life, *rand.Rand) {
-	r := rand.New(rand.NewPCG(seed, 2000)) //nolint:gosec // it has to be the same again
+	r := rand.New(rand.NewPCG(seed, 2000))
 	x := life{run: 1 + r.Int64N(runs), until: time.Duration(r.Int64N(int64(2 * time.Minute))),
 		wrong: 0.6 * r.Float64(), twice: r.IntN(3) == 0}
 	if x.run <= others && r.IntN(8) > 0 {

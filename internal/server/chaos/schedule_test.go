@@ -53,7 +53,7 @@ const (
 
 // schedule is what happens for a seed. The same seed and setting give the same.
 func schedule(seed uint64, s setting) []act {
-	r := rand.New(rand.NewPCG(seed, 14)) //nolint:gosec // it has to be the same again
+	r := rand.New(rand.NewPCG(seed, 14))
 	between := func(from, to time.Duration) time.Duration {
 		return (from + time.Duration(r.Int64N(int64(to-from)))).Truncate(10 * time.Millisecond)
 	}

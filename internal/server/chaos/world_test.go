@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -315,7 +316,7 @@ func (l *logged) Write(b []byte) (int, error) {
 func (l *logged) text() string {
 	l.Lock()
 	defer l.Unlock()
-	return l.Buffer.String()
+	return l.String()
 }
 
 func (s *server) config() string { return fmt.Sprintf("server%d.yaml", s.number) }
@@ -329,6 +330,7 @@ func (s *server) starts() {
 	}
 	s.up = true
 	s.ends.Go(func() {
+		runtime.LockOSThread() // the processes end with the thread that started them
 		for s.once() {
 			time.Sleep(200 * time.Millisecond)
 		}
@@ -339,7 +341,7 @@ func (s *server) starts() {
 func (s *server) once() bool {
 	c := exec.Command(filepath.Join(programs, "sallyport-server"), "--config", filepath.Join(s.dir, s.config()))
 	c.Env = environment(s.lab, s.dir, map[string]string{"CLOCK_STEP": filepath.Join(s.dir, "step")})
-	c.Stderr = s.log
+	c.Stderr, c.SysProcAttr = s.log, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	s.mu.Lock()
 	if !s.up {
 		s.mu.Unlock()

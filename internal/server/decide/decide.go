@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,17 @@ import (
 type Rule struct {
 	*policy.Policy
 	Source []byte
-	File   string                                        // for people
-	Beside func(name string, most int64) ([]byte, error) // files that it names
+	File   string            // where it is from, for people
+	Files  map[string][]byte // that it names: trusted roots and keys
+}
+
+// Beside is a file that the policy names.
+func (r *Rule) Beside(name string, most int64) ([]byte, error) {
+	raw, is := r.Files[path.Clean(name)]
+	if !is || int64(len(raw)) > most {
+		return nil, fault.New(fault.Refused, fault.Path, "", "%q is no file that was read with the policy", name)
+	}
+	return raw, nil
 }
 
 // Platform is a run that waits at an environment.
@@ -85,6 +95,9 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	if err != nil || !there || w.State == keep.IsAnswered || w.State == keep.IsClosed {
 		return 0, err
 	}
+	if w, err = d.timed(ctx, w); err != nil {
+		return 0, err
+	}
 	log := d.Log.With("host", w.Host, "repository", w.Repository.ID, "run", w.Run, "deployment", w.ID)
 	after, err := d.look(ctx, w, log)
 	if err == nil {
@@ -110,6 +123,21 @@ func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (tim
 	}
 	reason := fmt.Sprintf("nothing could be decided for %s: %s", policy.Age(d.Missing), f.Error())
 	return 0, d.refuse(ctx, w, string(f.Code), reason, log)
+}
+
+// timed corrects times that a clock has written that was ahead: what has waited since then would wait for it.
+func (d *Decider) timed(ctx context.Context, w keep.Waiting) (keep.Waiting, error) {
+	now := d.Now()
+	if !w.Asked.After(now) && !w.Failing.After(now) {
+		return w, nil
+	}
+	if w.Asked.After(now) {
+		w.Asked = now
+	}
+	if w.Failing.After(now) {
+		w.Failing = now
+	}
+	return w, d.Keep.Write(ctx, func(tx *keep.Tx) error { return tx.Now(w, now) })
 }
 
 // An absence is that the platform does not know a run. Platforms are wrong for a moment, too.

@@ -178,6 +178,21 @@ func TestJ08_what_waits_for_nothing_is_closed_and_told_nothing(t *testing.T) {
 	}
 }
 
+// The clock was right again after the question was kept, and an outage noted.
+func TestJ08_times_by_a_clock_that_was_ahead_are_not_waited_for(t *testing.T) {
+	d := newDesk(t)
+	asked := d.now
+	d.looks()                         // there is an outage
+	d.now = asked.Add(-2 * time.Hour) // and that is the time
+	if w := d.looks(); !w.Asked.Equal(d.now) || !w.Failing.Equal(d.now) {
+		t.Errorf("asked %v, failing since %v; want %v", w.Asked, w.Failing, d.now)
+	}
+	d.now = d.now.Add(10 * time.Minute)
+	if w := d.looks(); w.State != keep.IsAnswered {
+		t.Errorf("it is %s ten minutes later, want answered", w.State)
+	}
+}
+
 // A platform that has lost a run says the same of it as one that is wrong for a moment.
 func TestJ08_a_run_that_is_absent_is_asked_about_for_a_while_and_then_closed(t *testing.T) {
 	gone := fault.New(fault.Refused, fault.BuildState, "", "run 11 is not there any more")
@@ -418,7 +433,7 @@ func TestG04_the_artifacts_are_those_of_the_run_up_to_its_attempt_under_names_of
 func TestJ07_the_owner_is_whom_the_platform_names_now(t *testing.T) {
 	d := newDesk(t)
 	d.Keep = newDesk(t).Keep // of another deployment, whose event names another owner
-	d.of.Repository.Owner, d.of.ID = "1", 6
+	d.of.Owner, d.of.ID = "1", 6
 	if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(d.of); return err }); err != nil {
 		t.Fatal(err)
 	}

@@ -159,6 +159,18 @@ func (tx *Tx) Failing(w Waiting, since time.Time) error {
 	return err
 }
 
+// Now takes back times of a deployment that lie in the future: the clock that they are by was wrong.
+func (tx *Tx) Now(w Waiting, now time.Time) error {
+	for _, statement := range []string{
+		`update deployment set asked = $1 where host = $2 and repository = $3 and id = $4 and asked > $1`,
+		`update deployment set failing = $1 where host = $2 and repository = $3 and id = $4 and failing > $1`} {
+		if _, err := tx.tx.ExecContext(tx.ctx, statement, now.UnixMilli(), w.Host, w.Repository.ID, w.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Noted keeps the last status note.
 func (tx *Tx) Noted(w Waiting, text string) error {
 	_, err := tx.tx.ExecContext(tx.ctx, `update deployment set told = $1, notes = notes + 1 where host = $2 and repository = $3 and id = $4`, text, w.Host, w.Repository.ID, w.ID)
