@@ -276,10 +276,19 @@ func TestTenants_without_a_token_nothing_of_the_ledger_is_there(t *testing.T) {
 		!strings.Contains(said, "the proof is from 1 leaves") {
 		t.Errorf("status %d, %s", status, said)
 	}
+	w.write("read-by-tenant.token", "token-of-4242")
+	stranger := strings.TrimSpace(w.commands("sallyport-server", "key", "--name", "sallyport.example/ledger", "--out", "third.key"))
+	if status, said := w.runs("sallyport", "ledger", "export", "--key", stranger, "--read-token", "read-by-tenant.token",
+		"--output", "fetched.jsonl", w.url); status != 3 || !strings.Contains(said, "signed by none of the keys") {
+		t.Errorf("an export that another key has signed: status %d, %s", status, said)
+	}
 	w.write("read-by-tenant.token", "guessed")
 	if status, said := w.runs("sallyport", "ledger", "export", "--key", w.key, "--read-token", "read-by-tenant.token",
 		"--output", "fetched.jsonl", w.url); status == 0 || !strings.Contains(said, "has no ledger for this token") {
 		t.Errorf("status %d, %s", status, said)
+	}
+	if left, err := filepath.Glob(filepath.Join(w.dir, "fetched.jsonl*")); err != nil || len(left) > 0 {
+		t.Errorf("what does not verify was written: %v, %v", left, err)
 	}
 }
 
