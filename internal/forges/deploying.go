@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/finding"
 	"github.com/sallyport-dev/sallyport/internal/policy"
 	"github.com/sallyport-dev/sallyport/internal/workflows"
 )
@@ -37,7 +36,9 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run string
 	var first [3]string
 	first[0], first[1] = at.Workflow(top[0])
 	first[2] = top[1]
-	want := workflows.Want{Action: Ours, Watched: watched(in)}
+	want := workflows.Want{Action: Ours}
+	env, _ := in.Policy.Environment(in.Environment)
+	watched := env.Mode.At(in.Now) == policy.Watch
 	jobs := 0
 	for _, f := range append([][3]string{first}, called...) {
 		place := workflows.Place{Repository: f[0], Path: f[1], Commit: f[2]}
@@ -46,10 +47,10 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run string
 			return nil, err // it may be read later
 		}
 		n := 0
-		var found []finding.Finding
+		var found []workflows.Detour
 		if err == nil {
 			want.Repository = place.Repository
-			n, found, err = workflows.Deploying(place.Path, raw, in.Environment, want)
+			n, found, err = workflows.Deploying(place.Path, raw, in.Environment, watched, want)
 		}
 		if err != nil {
 			x := fault.Of(err)
@@ -59,8 +60,8 @@ func DeployingOnGitHub(ctx context.Context, at Ran, in *policy.Input, run string
 		jobs += n
 		d.Files = append(d.Files, place.String())
 		for _, x := range found {
-			d.Ways = append(d.Ways, policy.Way{At: fmt.Sprintf("%s:%d", place.Path, x.Line), Rule: x.Rule.String(),
-				Says: x.Message, Found: x.Found, Wanted: x.Wanted, Hint: x.Hint})
+			d.Ways = append(d.Ways, policy.Way{At: fmt.Sprintf("%s:%d", place.Path, x.Line), Rule: x.Rule,
+				Says: x.Says, Found: x.Found, Wanted: x.Wanted, Hint: x.Hint})
 		}
 	}
 	if jobs == 0 && d.Unread == "" {
@@ -95,13 +96,4 @@ func started(in *policy.Input, run string) (top [2]string, why string) {
 		why = "no certificate of the run says which workflow was started"
 	}
 	return top, why
-}
-
-// watched is the environment, if it is only watched now.
-func watched(in *policy.Input) map[string]finding.Watch {
-	e, _ := in.Policy.Environment(in.Environment)
-	if e.Mode.At(in.Now) != policy.Watch {
-		return nil
-	}
-	return map[string]finding.Watch{e.Name: {Until: policy.Day(e.Mode.Until), Severity: finding.Note}}
 }

@@ -16,12 +16,23 @@ var around = []finding.Rule{
 	finding.EnvironmentExpression,
 }
 
+// A Detour is a way around what is let into an environment.
+type Detour struct {
+	Line                            int
+	Rule, Says, Found, Wanted, Hint string
+}
+
 // Deploying reads one workflow file of a run and reports the ways around what is let into an environment, in the order
-// of the file. jobs is how many of its jobs may enter that environment. Of a file without one, nothing is reported. An
+// of the file; watched says that the environment is only watched now. jobs is how many of its jobs may enter that environment. Of a file without one, nothing is reported. An
 // error is a file that says nothing certain.
-func Deploying(path string, raw []byte, environment string, want Want) (jobs int, found []finding.Finding, err error) {
+func Deploying(
+	path string, raw []byte, environment string, watched bool, want Want,
+) (jobs int, found []Detour, err error) {
 	defer fault.Recover(&err, "reading "+path)
 	want.Environments = []string{environment}
+	if watched {
+		want.Watched = map[string]finding.Watch{environment: {Severity: finding.Note}}
+	}
 	w, _, err := parse(path, raw)
 	if err != nil {
 		return 0, nil, err
@@ -40,7 +51,7 @@ func Deploying(path string, raw []byte, environment string, want Want) (jobs int
 		}
 		bad := x.Severity == finding.Error || x.Rule == finding.OutputsIgnored
 		if bad && slices.Contains(around, x.Rule) {
-			found = append(found, x)
+			found = append(found, Detour{x.Line, x.Rule.String(), x.Message, x.Found, x.Wanted, x.Hint})
 		}
 	}
 	return jobs, found, err
