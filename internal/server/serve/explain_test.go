@@ -30,6 +30,24 @@ func (w *world) change(statement string, args ...any) {
 	}
 }
 
+// kept is the verdict of a decision, and the input that it was judged from.
+func (w *world) kept(id string) (verdict, input string) {
+	w.Helper()
+	kind, url := "pgx", w.database
+	if path, is := strings.CutPrefix(url, "sqlite:"); is {
+		kind, url = "sqlite", "file:"+path+"?_pragma=busy_timeout(10000)"
+	}
+	db, err := sql.Open(kind, url)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.QueryRow(`select verdict, kept from decision where id = $1`, id).Scan(&verdict, &input); err != nil {
+		w.Fatal(err)
+	}
+	return verdict, input
+}
+
 func TestReplay_an_answer_is_judged_again_from_what_was_kept(t *testing.T) {
 	t.Parallel()
 	worlds(t, "1s", func(w *world) {
@@ -55,6 +73,17 @@ func TestReplay_an_answer_is_judged_again_from_what_was_kept(t *testing.T) {
 		}
 		if said := w.commands("sallyport-server", "explain", id, "--config", "server.yaml", "--format", "json"); !strings.Contains(said, `"outcome": "allow"`) {
 			w.Errorf("it says %s", said)
+		}
+		// The command line, which is another program, comes to the same core from the same input.
+		verdict, input := w.kept(id)
+		w.write("verdict.json", verdict)
+		w.write("input.json", input)
+		if said := w.commands("sallyport", "explain", "verdict.json"); !strings.Contains(said, "judged again: the same") {
+			w.Errorf("the command line says %s", said)
+		}
+		w.write("input.json", strings.Replace(input, `"state":"`, `"state":"un`, 1))
+		if status, said := w.runs("sallyport", "explain", "verdict.json"); status == 0 {
+			w.Errorf("of another input the command line says %s", said)
 		}
 		w.run(142)
 		w.lab.Waits(w, w.repo, 142, "production", nil)
