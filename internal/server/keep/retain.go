@@ -111,7 +111,7 @@ func (tx *Tx) expire(r Retention, x storedLeaf, d *Deleted) error {
 	switch l.Kind {
 	case ledger.NewKey, ledger.Continued, ledger.Deleted: // without them nobody can verify, or see what is missing
 		return nil
-	case ledger.Attested, ledger.Approved:
+	case ledger.Attested, ledger.Approved, ledger.Entered, ledger.Left:
 		if stays, err := tx.evidenceStays(l.About.Evidence, r); err != nil || stays {
 			return err
 		}

@@ -293,6 +293,9 @@ type Evidence struct {
 	At      time.Time // verified
 	Body    []byte
 	About   []Subject
+	// Entered and Left are the environment that it is an entry into, or says that an entry has failed in; "": it does not.
+	// They are not kept.
+	Entered, Left string
 }
 
 // A Subject of evidence.

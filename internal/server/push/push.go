@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/server/keep"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
+	"github.com/sallyport-dev/sallyport/internal/statement"
 	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
@@ -163,13 +164,18 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 }
 
 func leaf(e keep.Evidence, now time.Time) ledger.Leaf {
-	kind := ledger.Attested // an entry too: it counts by the rule of the gate, and not because it was pushed
-	if slices.Contains(words, e.Type) {
+	kind, environment := ledger.Attested, ""
+	switch {
+	case slices.Contains(words, e.Type):
 		kind = ledger.Approved
+	case e.Entered != "":
+		kind, environment = ledger.Entered, e.Entered
+	case e.Left != "":
+		kind, environment = ledger.Left, e.Left
 	}
 	l := ledger.Leaf{Kind: kind, At: now, Host: e.Host, Owner: e.Owner, Repository: e.ID, Name: e.Name,
 		About: ledger.About{Run: strconv.FormatInt(e.Run, 10), Attempt: e.Attempt, Type: e.Type, Signer: e.Signer,
-			Evidence: e.Digest}}
+			Environment: environment, Evidence: e.Digest}}
 	const most = 100
 	for _, s := range e.About[:min(len(e.About), most)] {
 		l.About.Subjects = append(l.About.Subjects, s.Digest)
@@ -206,6 +212,13 @@ func kept(r event.Repository, raw []byte, v sigstore.Verified) (keep.Evidence, e
 	}
 	e := keep.Evidence{Repository: r, Digest: subject.Sum(raw).String(), Type: st.PredicateType,
 		Signer: v.Signer().SAN, At: v.Time(), Body: raw}
+	// A job in another environment, or in none, lets nothing in: that is evidence as any other (policy.Chain).
+	if x, err := st.Entered(); err == nil && !x.Watched && within(v.Signer(), x.Target.Name) {
+		e.Entered = x.Target.Name
+	}
+	if x, err := st.Ending(); err == nil && x.Outcome == statement.OutcomeFailed && within(v.Signer(), x.Target.Name) {
+		e.Left = x.Target.Name
+	}
 	for _, d := range st.Subject {
 		for _, x := range d.Digests() {
 			if strings.HasPrefix(x.String(), "sha256:") {
@@ -214,4 +227,10 @@ func kept(r event.Repository, raw []byte, v sigstore.Verified) (keep.Evidence, e
 		}
 	}
 	return e, nil
+}
+
+// within reports whether a certificate says that its job was in an environment.
+func within(s statement.Signer, environment string) bool {
+	return s.Environment == environment ||
+		s.Environment == "" && strings.HasSuffix(s.TokenSubject, ":environment:"+environment)
 }

@@ -192,3 +192,20 @@ func TestE13_words_about_a_release_are_kept_of_those_whom_the_policy_names(t *te
 		t.Errorf("%d pieces of evidence are kept, want the release and one word; %v", len(all), err)
 	}
 }
+
+func TestG11_only_a_job_in_an_environment_lets_something_into_it(t *testing.T) {
+	for _, x := range []struct {
+		environment, subject string
+		want                 bool
+	}{
+		{"production", "", true},
+		{"", "repo:acme/widget:environment:production", true},
+		{"staging", "repo:acme/widget:environment:production", false},
+		{"", "repo:acme/widget:ref:refs/heads/main", false},
+		{"", "", false},
+	} {
+		if got := within(statement.Signer{Environment: x.environment, TokenSubject: x.subject}, "production"); got != x.want {
+			t.Errorf("%+v: %v", x, got)
+		}
+	}
+}

@@ -187,3 +187,19 @@ func TestG04_what_another_run_has_built_is_judged_by_a_release_set_of_this_one(t
 		return strings.Contains(all[len(all)-1].Comment, "E_EVIDENCE_MISSING: the run has pushed no evidence")
 	})
 }
+
+func TestG11_what_enters_and_what_fails_there_are_leaves_of_their_own(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "", "10m")
+	w.starts()
+	w.run(831)
+	dir := t.TempDir()
+	inside := map[string]any{"environment": "production"}
+	w.job(dir, 831, w.url, nil, "attest", "app")
+	w.job(dir, 831, w.url, inside, "gate", "--environment", "production", "app")
+	w.job(dir, 831, w.url, inside, "failed")
+	s := w.ledger()
+	if s.Kinds[ledger.Attested] != 1 || s.Kinds[ledger.Entered] != 1 || s.Kinds[ledger.Left] != 1 {
+		t.Errorf("the ledger has %v", s.Kinds)
+	}
+}

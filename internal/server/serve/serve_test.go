@@ -308,7 +308,9 @@ func (w *world) job(dir string, run int64, server string, more map[string]any, a
 		}
 	}
 	args = slices.Insert(slices.Clone(args), 1, w.signing()...)
-	args = slices.Insert(args, 1, "--store", "dir:kept")
+	if args[0] != "failed" {
+		args = slices.Insert(args, 1, "--store", "dir:kept")
+	}
 	if server != "" {
 		args = slices.Insert(args, 1, "--server", server)
 	}
