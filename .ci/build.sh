@@ -6,13 +6,13 @@ set -euo pipefail
 version=$1 source=$2
 mkdir -p "$3"
 out=$(cd "$3" && pwd)
+export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off
 
 for target in linux_amd64 linux_arm64 darwin_amd64 darwin_arm64 windows_amd64.exe windows_arm64.exe; do
 	(
 		cd "$source"
-		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off GOOS=${target%_*} GOARCH=${target#*_}
-		GOARCH=${GOARCH%.exe}
-		go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
+		arch=${target#*_}
+		GOOS=${target%_*} GOARCH=${arch%.exe} go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$out/sallyport_$target" .
 		gzip -9nk "$out/sallyport_$target"
 	)
 done
@@ -22,7 +22,6 @@ cp "$server/image/sallyport-server.service" "$out"
 for arch in amd64 arm64; do
 	(
 		cd "$server"
-		export CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off
 		program=$out/sallyport-server_linux_$arch
 		GOOS=linux GOARCH=$arch go build -trimpath -buildvcs=false -tags=grpcnotrace -ldflags="-s -w -buildid= -X main.version=$version" -o "$program" ./sallyport-server
 		go run -trimpath ./image "$program" "$arch" "$program.oci.tar"

@@ -208,7 +208,7 @@ func (a *App) ask(ctx context.Context, of tokenOf) (string, time.Time, error) {
 		return "", none, fault.New(fault.Refused, fault.Malformed, "",
 			"the GitHub API gave the app an answer without a token")
 	}
-	if r := said.Repositories; len(r) != 1 || of.name == "" && r[0].ID != of.repository ||
+	if r := said.Repositories; len(r) != 1 || of.repository > 0 && r[0].ID != of.repository ||
 		of.name != "" && !strings.EqualFold(r[0].Name, of.name) {
 		return "", none, fault.New(fault.Refused, fault.Malformed, "",
 			"the GitHub API gave the app a token for other repositories than %s", of)
@@ -232,6 +232,46 @@ func noToken(of tokenOf, status int) error {
 	return fault.New(kind, code, hint,
 		"the app gets no token for repository %s of installation %d: the GitHub API answered %d",
 		of, of.installation, status)
+}
+
+// Files opens a repository of which the app reads files and nothing else. It has to be installed there, and the
+// repository has to have this number.
+func (a *App) Files(ctx context.Context, name string, number int64) (*Repo, error) {
+	resp, err := a.call(ctx, http.MethodGet, "repos/"+name+"/installation", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was read
+	if resp.StatusCode != http.StatusOK {
+		return nil, noInstallation(name, resp.StatusCode)
+	}
+	var said struct {
+		ID int64 `json:"id"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&said); err != nil || said.ID <= 0 {
+		return nil, fault.New(fault.Refused, fault.Malformed, "", "the GitHub API names no installation on %s", name)
+	}
+	_, short, _ := strings.Cut(name, "/")
+	token, err := a.token(ctx, tokenOf{installation: said.ID, repository: number, name: short})
+	if err != nil {
+		return nil, err
+	}
+	repo, err := newRepo(a.Server.String(), name, token)
+	if err != nil {
+		return nil, err
+	}
+	repo.Now, repo.api, repo.Need, repo.id = a.Now, a.API, install, strconv.FormatInt(number, 10)
+	return repo, nil
+}
+
+// noInstallation is the fault of an app that cannot tell where it is installed.
+func noInstallation(name string, status int) error {
+	kind, code := fault.Unavailable, fault.NotAvailable
+	if status == http.StatusNotFound {
+		kind, code = fault.Refused, fault.Authn
+	}
+	return fault.New(kind, code, "install the app on "+name, "the app is not installed on %s: the GitHub API answered %d",
+		name, status)
 }
 
 // Waiting is a run that waits at an environment, as the app asks about it.
@@ -309,7 +349,7 @@ func (a *App) Left(now time.Time) (least int, known bool) {
 func (w *Waiting) FileOf(ctx context.Context, repository, commit, path string) ([]byte, error) {
 	raw, err := w.Repo.FileOf(ctx, repository, commit, path)
 	owner, name, _ := strings.Cut(repository, "/")
-	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.Repo.name) {
+	if !errors.Is(err, fs.ErrNotExist) || !strings.EqualFold(owner, w.owner) || strings.EqualFold(name, w.name) {
 		return raw, err
 	}
 	token, bad := w.app.token(ctx, tokenOf{installation: w.of.installation, name: name})

@@ -206,7 +206,9 @@ func TestGitHubAppToken(t *testing.T) {
 		{got.Token, "GET", a.repo + "/deployments", "", 403},
 		{got.Token, "GET", a.repo + "/environments", "", 200},
 		{got.Token, "PUT", a.repo + "/environments/production", "{}", 403},
-		{got.Token, "GET", other.repo, "", 404},
+		{got.Token, "GET", other.repo, "", 200}, // everybody may read it
+		{got.Token, "PUT", other.repo + "/environments/production", "{}", 404},
+		{got.Token, "GET", aRepo(t, "apptokenhidden", `{"visibility":"private"}`), "", 404},
 		{got.Token, "GET", a.repo + "/installation", "", 401},
 		{got.Token, "GET", "/orgs/acme/teams/x", "", 403},
 		{got.Token, "GET", "/users/alice", "", 200},
@@ -227,7 +229,7 @@ func TestGitHubAppToken(t *testing.T) {
 		t.Errorf("grants = %v, want two without a token", given)
 	}
 	a.put(t, `{}`, `{}`)
-	appCall(t, got.Token, "GET", a.repo, "", 404)
+	appCall(t, got.Token, "PUT", a.repo+"/environments/production", "{}", 404)
 	a.put(t, fmt.Sprintf(`{"%d":[%d]}`, a.install, a.number), `{"token_seconds":-5}`)
 	appCall(t, a.token(t), "GET", a.repo, "", 401)
 	control(t, "DELETE", fmt.Sprintf("/github/apps/%d/tokens", a.id), "")

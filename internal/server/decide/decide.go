@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,17 @@ import (
 type Rule struct {
 	*policy.Policy
 	Source []byte
-	File   string                                        // for people
-	Beside func(name string, most int64) ([]byte, error) // files that it names
+	File   string            // where it is from, for people
+	Files  map[string][]byte // that it names: trusted roots and keys
+}
+
+// Beside is a file that the policy names.
+func (r *Rule) Beside(name string, most int64) ([]byte, error) {
+	raw, is := r.Files[path.Clean(name)]
+	if !is || int64(len(raw)) > most {
+		return nil, fault.New(fault.Refused, fault.Path, "", "%q is no file that was read with the policy", name)
+	}
+	return raw, nil
 }
 
 // Platform is a run that waits at an environment.

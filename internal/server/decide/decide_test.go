@@ -433,7 +433,7 @@ func TestG04_the_artifacts_are_those_of_the_run_up_to_its_attempt_under_names_of
 func TestJ07_the_owner_is_whom_the_platform_names_now(t *testing.T) {
 	d := newDesk(t)
 	d.Keep = newDesk(t).Keep // of another deployment, whose event names another owner
-	d.of.Repository.Owner, d.of.ID = "1", 6
+	d.of.Owner, d.of.ID = "1", 6
 	if err := d.Keep.Write(t.Context(), func(tx *keep.Tx) error { _, err := tx.Ask(d.of); return err }); err != nil {
 		t.Fatal(err)
 	}

@@ -173,7 +173,11 @@ func TestG11_a_ledger_is_continued_and_says_what_is_missing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		three := ended.Root
+		last, err := ledger.Parse(before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		three, five := ended.Root, last.Root
 		l, err := s.Continue(t.Context(), x, time.Unix(9, 0))
 		if err != nil || l.About.Missing != 2 || l.About.Checkpoint != before {
 			t.Fatalf("got %+v, %v", l, err)
@@ -208,35 +212,26 @@ func TestG11_a_ledger_is_continued_and_says_what_is_missing(t *testing.T) {
 			t.Errorf("the origin that lasts has ended: %v", err)
 		}
 		s.Close()
-		for size, want := range map[int]string{3: "", 5: "", 6: "is of 6"} {
-			other := x // of a server that has its own file
-			other.File = filepath.Join(t.TempDir(), "own.checkpoint")
-			note := before
-			if size != 5 {
-				signer, _, err := ledger.Named(x.Private, x.Name)
-				if err != nil {
-					t.Fatal(err)
-				}
-				first, err := ledger.Open(before, []string{was})
-				if err != nil {
-					t.Fatal(err)
-				}
-				first.Size = int64(size)
-				if size == 3 {
-					first.Root = three
-				}
-				if note, err = first.Sign(signer); err != nil {
-					t.Fatal(err)
-				}
+		for _, c := range []struct {
+			size int64
+			root ledger.Hash
+			want string
+		}{{3, three, ""}, {3, ledger.Hash{1}, "not those"}, {4, ledger.Hash{1}, ""}, {5, five, ""},
+			{5, ledger.Hash{1}, "not those"}, {6, ledger.Hash{1}, "is of 6"}} {
+			own := x // of a server that has its own file
+			own.File = filepath.Join(t.TempDir(), "own.checkpoint")
+			note, err := ledger.Checkpoint{Size: c.size, Root: c.root}.Sign(signerOf(t, x.Private, x.Name))
+			if err != nil {
+				t.Fatal(err)
 			}
-			if err := os.WriteFile(other.File, []byte(note), 0o600); err != nil {
+			if err := os.WriteFile(own.File, []byte(note), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			s := open(t, old)
-			err := s.Guard(t.Context(), other)
+			err = s.Guard(t.Context(), own)
 			s.Close()
-			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
-				t.Errorf("a server that has seen %d leaves of the ledger before: got %v, want %q", size, err, want)
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("a server that has seen %d leaves of the ledger before: got %v, want %q", c.size, err, c.want)
 			}
 		}
 	})

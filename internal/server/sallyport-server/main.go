@@ -188,7 +188,7 @@ func serving(args []string, stderr io.Writer) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	go func() {
 		for range reload {
-			_ = s.Reread(config) // it logs what is wrong
+			_ = s.Reread(ctx, config) // it logs what is wrong
 		}
 	}()
 	return s.Run(ctx, l)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -52,7 +53,8 @@ type Host struct {
 // its owner.
 type Policy struct {
 	Host         string
-	File         string
+	File         string // "": it is in Git
+	Git          *Git
 	SHA256       string // pin; "": the file as it is
 	Repositories []string
 	Owners       []string
@@ -65,6 +67,16 @@ type Tenant struct {
 	Read        string // file of its token
 	line        int
 }
+
+// Git is a policy at the tip of a branch of a repository.
+type Git struct {
+	Repository string // owner/name
+	ID         int64  // its number: names change hands
+	Branch     string
+	Path       string
+}
+
+func (g *Git) number() string { return strconv.FormatInt(g.ID, 10) }
 
 // MaxConfig is how large a configuration is at most.
 const MaxConfig = 1 << 20
@@ -253,10 +265,16 @@ func (r *configReader) host(n *yamlnode.Node) Host {
 }
 
 func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
-	m := r.fields(n, "a policy", "host", "file", "sha256", "repositories", "owners")
-	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", true),
+	m := r.fields(n, "a policy", "host", "file", "git", "sha256", "repositories", "owners")
+	p := Policy{Host: r.text(m["host"], "host", false), File: r.text(m["file"], "file", m["git"] == nil),
 		SHA256:       r.text(m["sha256"], "sha256", false),
 		Repositories: r.numbers(m["repositories"], "repositories"), Owners: r.numbers(m["owners"], "owners")}
+	if m["git"] != nil {
+		p.Git = r.git(m["git"])
+		if p.File != "" {
+			r.complain(m["file"], "a policy is a file or in git, and this one is both")
+		}
+	}
 	p.Host = r.of(n, "policy", p.Host, hosts)
 	if len(p.Repositories)+len(p.Owners) == 0 {
 		r.complain(n, "the policy is for no repository: name some under repositories or owners")
@@ -265,6 +283,28 @@ func (r *configReader) policy(n *yamlnode.Node, hosts []Host) Policy {
 		p.line = n.Line
 	}
 	return p
+}
+
+// git reads where a policy is in a repository.
+func (r *configReader) git(n *yamlnode.Node) *Git {
+	m := r.fields(n, "git", "repository", "id", "branch", "path")
+	g := &Git{Repository: r.text(m["repository"], "git: repository", true), Branch: r.text(m["branch"], "git: branch", true),
+		Path: r.text(m["path"], "git: path", true)}
+	id, err := strconv.ParseInt(r.text(m["id"], "git: id", true), 10, 64)
+	if g.ID = id; m["id"] != nil && (err != nil || id <= 0) {
+		r.complain(m["id"], "git: id %q, want a number: names change hands", m["id"].Text)
+	}
+	if strings.HasPrefix(g.Branch, "refs/") {
+		r.complain(m["branch"], "git: branch %q, want the name of a branch, such as main", g.Branch)
+	}
+	if g.Path != "" && (path.Clean(g.Path) != g.Path || !filepath.IsLocal(g.Path)) {
+		r.complain(m["path"], "git: path %q, want one below the repository's top, such as policies/app.yaml", g.Path)
+	}
+	if owner, name, is := strings.Cut(g.Repository, "/"); g.Repository != "" && (!is || owner == "" || name == "" ||
+		strings.Contains(name, "/")) {
+		r.complain(m["repository"], "git: repository %q, want owner/name", g.Repository)
+	}
+	return g
 }
 
 // of is the host that something is for: the one that it names, or the only one.

@@ -18,7 +18,8 @@ func TestG04_the_server_reads_whether_the_job_that_waits_deploys_what_was_let_in
 	w := newWorld(t, "", "10m")
 	w.starts()
 	const called = "acme/shared/.github/workflows/deploy.yml"
-	caller := deploying[:strings.Index(deploying, "  deploy:")] + "  deploy:\n    needs: build\n    uses: " + called + "@v1\n"
+	build, _, _ := strings.Cut(deploying, "  deploy:")
+	caller := build + "  deploy:\n    needs: build\n    uses: " + called + "@v1\n"
 	for name, more := range map[string]map[string]any{"shared": {"id": 77}, "inside": {"id": 78, "visibility": "private"},
 		"hidden": {"id": 79, "visibility": "private"}} {
 		more["owner_id"] = 4242

@@ -80,12 +80,12 @@ func (a *answered) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // Reread reads the configuration and the policies again. What is wrong leaves those that were read before, and raises
 // an alarm until it is mended.
-func (s *Server) Reread(path string) error {
+func (s *Server) Reread(ctx context.Context, path string) error {
 	c, err := ReadConfig(path)
 	if err != nil {
 		s.Log.Error("the new configuration is not used", "reason", fault.Bound(err.Error()))
 	} else {
-		err = s.Reload(c) // it logs what is wrong
+		err = s.Reload(ctx, c) // it logs what is wrong
 	}
 	s.metrics.Reloaded(err)
 	return err

@@ -1,13 +1,11 @@
 package serve
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"strings"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/server/decide"
 	"github.com/sallyport-dev/sallyport/internal/server/event"
 	"github.com/sallyport-dev/sallyport/internal/store"
 )
@@ -27,14 +25,8 @@ func (s *Server) policy(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	files, err := s.beside(r.Context(), rule)
-	if err != nil {
-		s.Log.Error("a policy was not handed over", "file", rule.File, "reason", fault.Bound(err.Error()))
-		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not read"))
-		return
-	}
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source, Files: files}) // it may be gone
+	_ = json.NewEncoder(w).Encode(store.Served{Digest: rule.Digest.String(), Source: rule.Source, Files: rule.Files}) // it may be gone
 }
 
 // asked is the repository that a request is about, if who asks may know of it.
@@ -63,21 +55,6 @@ func (s *Server) asked(r *http.Request) (none event.Repository, err error) {
 		return none, nil
 	}
 	return who.Repository, nil
-}
-
-// beside are the files that a policy names: trusted roots and keys. Reading what it trusts shows which.
-func (s *Server) beside(ctx context.Context, rule *decide.Rule) (map[string][]byte, error) {
-	out := map[string][]byte{}
-	noting := *rule
-	noting.Beside = func(name string, most int64) ([]byte, error) {
-		raw, err := rule.Beside(name, most)
-		if err == nil {
-			out[name] = raw
-		}
-		return raw, err
-	}
-	_, _, err := s.trust(ctx, &noting).Of(rule.Policy)
-	return out, err
 }
 
 // said takes words of people about releases, from anybody: the signatures say who speaks.

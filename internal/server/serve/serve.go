@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"github.com/sallyport-dev/sallyport/internal/fault"
-	"github.com/sallyport-dev/sallyport/internal/file"
 	"github.com/sallyport-dev/sallyport/internal/forges"
 	"github.com/sallyport-dev/sallyport/internal/gate"
 	"github.com/sallyport-dev/sallyport/internal/github"
@@ -34,7 +33,6 @@ import (
 	"github.com/sallyport-dev/sallyport/internal/server/push"
 	"github.com/sallyport-dev/sallyport/internal/server/queue"
 	"github.com/sallyport-dev/sallyport/internal/sigstore"
-	"github.com/sallyport-dev/sallyport/internal/subject"
 )
 
 // sweepEvery is how often what was missed is looked for.
@@ -57,6 +55,7 @@ type Server struct {
 	readers []reader // who reads the ledger
 	doors   []door
 	rules   atomic.Pointer[rules]
+	pushes  chan struct{} // somebody has pushed to a repository with a policy
 	ready   atomic.Bool
 	metrics *metric.Set
 }
@@ -69,11 +68,11 @@ type door struct {
 // Open opens the database and reads every file that the configuration names. What is wrong is told before anything is
 // served.
 func Open(ctx context.Context, c *Config, version string, log *slog.Logger) (*Server, error) {
-	s := &Server{Config: c, Version: version, Now: time.Now, Log: log}
+	s := &Server{Config: c, Version: version, Now: time.Now, Log: log, pushes: make(chan struct{}, 1)}
 	if err := s.hosts(); err != nil {
 		return nil, err
 	}
-	r, err := readRules(c)
+	r, err := s.readRules(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -147,79 +146,6 @@ func (s *Server) wire(ctx context.Context) error {
 		Sweep: s.sweep, Every: sweepEvery,
 	}, s.Log)
 	return err
-}
-
-// rules are the policies, by repository.
-type rules struct {
-	repositories, owners map[string]*decide.Rule
-}
-
-func readRules(c *Config) (*rules, error) {
-	r := &rules{map[string]*decide.Rule{}, map[string]*decide.Rule{}}
-	for _, p := range c.Policies {
-		rule, err := readRule(c, p)
-		if err != nil {
-			return nil, err
-		}
-		for _, id := range p.Repositories {
-			r.repositories[p.Host+" "+id] = rule
-		}
-		for _, id := range p.Owners {
-			r.owners[p.Host+" "+id] = rule
-		}
-	}
-	return r, nil
-}
-
-func readRule(c *Config, p Policy) (*decide.Rule, error) {
-	path := c.path(p.File)
-	raw, err := file.Read(path, policy.MaxBytes)
-	if err != nil {
-		return nil, fault.New(fault.Usage, fault.Config, "", "the policy %q: %w", p.File, fault.Cause(err))
-	}
-	if got := subject.Sum(raw).Hex(); p.SHA256 != "" && p.SHA256 != got {
-		return nil, fault.New(fault.Refused, fault.Policy,
-			"find out who changed the policy, or name what it has to be now",
-			"the policy %q has digest %s, and the configuration pins %s", p.File, got, p.SHA256)
-	}
-	read, err := policy.Read(raw, p.File, forges.Words())
-	if err != nil {
-		return nil, err
-	}
-	dir := filepath.Dir(path)
-	return &decide.Rule{Policy: read, Source: raw, File: p.File, Beside: func(name string, most int64) ([]byte, error) {
-		if !filepath.IsLocal(filepath.FromSlash(name)) {
-			return nil, fault.New(fault.Refused, fault.Path, "",
-				"the policy names the file %q, which is not beside it", name)
-		}
-		b, err := file.Read(filepath.Join(dir, filepath.FromSlash(name)), most)
-		if err != nil {
-			return nil, fault.New(fault.Usage, fault.Config, "", "the file %q beside the policy: %w", name,
-				fault.Cause(err))
-		}
-		return b, nil
-	}}, nil
-}
-
-// rule is the policy of a repository: its own, or that of its owner. nil: there is none.
-func (s *Server) rule(r event.Repository) (*decide.Rule, error) {
-	all := s.rules.Load()
-	if x := all.repositories[r.Key()]; x != nil {
-		return x, nil
-	}
-	return all.owners[r.Host+" "+r.Owner], nil
-}
-
-// Reload reads the policies again. What is wrong leaves those that were read before.
-func (s *Server) Reload(c *Config) error {
-	r, err := readRules(c)
-	if err != nil {
-		s.Log.Error("the new policies are not used", "reason", fault.Bound(err.Error()))
-		return err
-	}
-	s.rules.Store(r)
-	s.Log.Info("the policies were read again")
-	return nil
 }
 
 func (s *Server) trust(ctx context.Context, r *decide.Rule) *gate.Trust {
@@ -398,6 +324,9 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 		refuse(w, fault.New(fault.Unavailable, fault.NotAvailable, "", "not kept"))
 		return
 	}
+	if d.Event == "push" {
+		s.hint(d.About)
+	}
 	w.WriteHeader(http.StatusAccepted)
 }
 
@@ -527,6 +456,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err := s.queue.Start(work); err != nil {
 		return fault.Errorf("starting the queue: %w", err)
 	}
+	go s.follow(work)
 	const head, whole, idle = 5 * time.Second, 30 * time.Second, time.Minute
 	h := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: head, ReadTimeout: whole, WriteTimeout: whole,
 		IdleTimeout: idle, MaxHeaderBytes: 32 << 10,
