@@ -55,7 +55,7 @@ lab-test: ## the lab, and its toy platform against the published description
 # These tests wait more than they work: for a server that has died, and for platforms. They build programs, which the cache of tests does not see.
 server-test: bin/sallyport-lab ## the server, on SQLite and on a PostgreSQL that the tests start
 	$(STAGE) "install PostgreSQL and systemd-analyze" ./.ci/tools.sh server
-	$(STAGE) "tests of the server" go test -C internal/server -count=1 -parallel 8 -timeout $(TIMEOUT) ./...
+	$(STAGE) "tests of the server" go test -C internal/server -count=1 -p 4 -parallel 8 -timeout $(TIMEOUT) ./...
 
 # A seed gives the same schedule again: CHAOS_SEED=17 make chaos. CHAOS_CLOCK= leaves the clock alone.
 CHAOS_SEEDS ?= 20

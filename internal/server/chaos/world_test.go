@@ -498,21 +498,28 @@ func (s *server) fetch(path string) (string, error) {
 }
 
 // leaves is the ledger, verified as anybody would, with checkpoints that were kept.
-func (w *world) leaves(kept ...string) (all []ledger.Leaf) {
+func (w *world) leaves(kept ...string) []ledger.Leaf {
 	w.Helper()
-	var text string
-	w.until(bound, "the ledger is exported", func() (is bool) { // a connection may end with the write beside it
-		var err error
-		text, err = w.servers[0].fetch("/v1/ledger/export")
-		return err == nil
-	})
+	all, err := w.read(kept...)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
+// read is the same while something is failing.
+func (w *world) read(kept ...string) (all []ledger.Leaf, err error) {
+	text, err := w.servers[0].fetch("/v1/ledger/export")
+	if err != nil {
+		return nil, fmt.Errorf("the export: %w", err)
+	}
 	if _, err := ledger.Verify(strings.NewReader(text), []string{w.key}, kept...); err != nil {
-		w.Errorf("the ledger does not verify: %v", err)
+		return nil, fmt.Errorf("the ledger does not verify: %w", err)
 	}
 	for line := range strings.Lines(text) {
 		if l, err := ledger.ParseLeaf([]byte(strings.TrimSuffix(line, "\n"))); err == nil {
 			all = append(all, l)
 		}
 	}
-	return all
+	return all, nil
 }
