@@ -33,7 +33,7 @@ func Deploying(
 	if watched {
 		want.Watched = map[string]finding.Watch{environment: {Severity: finding.Note}}
 	}
-	w, _, err := parse(path, raw)
+	w, errs, err := parse(path, raw)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -44,8 +44,7 @@ func Deploying(
 	if jobs == 0 {
 		return 0, nil, nil
 	}
-	all, err := Check(path, raw, want)
-	for _, x := range all {
+	for _, x := range f.check(errs) {
 		if x.Rule == finding.Syntax && x.Severity == finding.Error {
 			return jobs, nil, fault.New(fault.Usage, fault.Lint, x.Hint, "%s:%d: %s: %s", path, x.Line, x.Message, x.Found)
 		}
@@ -54,5 +53,5 @@ func Deploying(
 			found = append(found, Detour{x.Line, x.Rule.String(), x.Message, x.Found, x.Wanted, x.Hint})
 		}
 	}
-	return jobs, found, err
+	return jobs, found, nil
 }
