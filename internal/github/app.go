@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -473,6 +474,27 @@ func (w *Waiting) Still(ctx context.Context) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// begun are the states of a deployment that does not wait any more: its job has begun, or never will. What a job is
+// called that waits differs between events and the API (waiting, pending, queued).
+var begun = []string{"in_progress", "success", "failure", "error", "inactive"}
+
+// Waits reports whether a deployment waits, as its newest status says. One of which nothing is told waits.
+func (w *Waiting) Waits(ctx context.Context, deployment int64) (bool, error) {
+	ctx, cancel := w.within(ctx)
+	defer cancel()
+	a, err := w.fresh(ctx, w.at("deployments/%d/statuses?per_page=1", deployment), install)
+	if err != nil || !a.found {
+		return err == nil, err
+	}
+	var all []struct {
+		State string `json:"state"`
+	}
+	if err := w.read(a, &all); err != nil {
+		return false, err
+	}
+	return len(all) == 0 || !slices.Contains(begun, all[0].State), nil
 }
 
 // MaxComment is how many characters a comment has at most

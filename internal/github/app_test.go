@@ -8,9 +8,12 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -202,7 +205,7 @@ func TestJ07_a_repository_that_has_another_number_or_name_is_refused(t *testing.
 	g.app.Install(t, g.app.Installation, g.name, "acme/"+other.name)
 	g.lab.Waits(t, g.name, 46, "production", nil)
 	_, err := g.door.Waiting(t.Context(), g.app.Installation, g.number, "acme/"+other.name, 1000001, "production")
-	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
+	wantFault(t, err, fault.Refused, fault.Source)
 
 	answers := func(id int64, name string) {
 		body, err := json.Marshal(object{"id": id, "full_name": name, "default_branch": "main"})
@@ -421,6 +424,72 @@ func TestApp_that_is_not_believed_is_told_what_to_compare(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Of two deployments that wait in one environment of a run, each is told apart.
+func TestJ08_a_deployment_that_was_answered_does_not_wait_while_another_one_does(t *testing.T) {
+	g := newGuarded(t, "app-two")
+	first := g.lab.Waits(t, g.name, 44, "production", nil).Deployment
+	w, err := g.open(44)
+	if err != nil {
+		t.Fatal(err)
+	}
+	is := func(deployment int64, want bool) {
+		t.Helper()
+		if got, err := w.Waits(t.Context(), deployment); err != nil || got != want {
+			t.Errorf("deployment %d waits: %v, %v, want %v", deployment, got, err, want)
+		}
+	}
+	is(first, true)
+	g.answer(w, "approved", "the gate has looked", true)
+	second := g.lab.Waits(t, g.name, 44, "production", nil).Deployment
+	g.still(w, true)
+	is(first, false)
+	is(second, true)
+	is(1, true) // nothing is told of it
+}
+
+// The files of another repository are read with a token for that repository and for nothing else.
+func TestJ07_files_of_a_called_workflow_are_read_with_a_token_that_reads_files_there_alone(t *testing.T) {
+	g := newGuarded(t, "app-caller")
+	const commit = "9f2c1e7b5a4d3c2b1a0f9e8d7c6b5a4938271605"
+	for name, id := range map[string]int64{"acme/app-called": 881, "acme/app-elsewhere": 882, "other/app-called": 883} {
+		g.lab.Set(t, "/github/repos/"+name, object{"id": id, "visibility": "private"})
+		g.lab.Set(t, "/github/repos/"+name+"/files", object{"commit": commit, "files": object{"w.yml": name}})
+	}
+	g.app.Install(t, g.app.Installation, g.name, "acme/app-called")
+	w := g.waits(45)
+	if raw, err := w.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil || string(raw) != "acme/app-called" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	for _, name := range []string{"acme/app-elsewhere", "other/app-called"} {
+		if _, err := w.FileOf(t.Context(), name, commit, "w.yml"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, want that it is not there", name, err)
+		}
+	}
+	given := 0
+	for _, x := range g.app.Grants(t) {
+		if slices.Equal(x.Repositories, []int64{881}) {
+			given++
+			if len(x.Permissions) != 2 || x.Permissions["contents"] != "read" || x.Permissions["metadata"] != "read" {
+				t.Errorf("the token may %v", x.Permissions)
+			}
+		}
+	}
+	if given != 1 {
+		t.Errorf("%d tokens for the called repository, want one", given)
+	}
+	repo, err := g.door.Files(t.Context(), "acme/app-called", 881)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := repo.FileOf(t.Context(), "acme/app-called", commit, "w.yml"); err != nil || string(raw) != "acme/app-called" {
+		t.Errorf("%q, %v", raw, err)
+	}
+	_, err = g.door.Files(t.Context(), "acme/app-called", 5)
+	wantFault(t, err, fault.Refused, fault.Malformed)
+	_, err = g.door.Files(t.Context(), "acme/app-elsewhere", 882)
+	wantFault(t, err, fault.Refused, fault.Authn)
 }
 
 // asked counts the questions about a path of the repository.

@@ -226,6 +226,11 @@ func (s *site) Commit(ctx context.Context) (string, bool, error) {
 	return commit, s.gone, err
 }
 
+func (s *site) Waits(ctx context.Context, _ int64) (bool, error) {
+	_, err := s.trouble(ctx, true)
+	return s.waits, err
+}
+
 func (s *site) Still(ctx context.Context) (bool, error) {
 	_, err := s.trouble(ctx, true)
 	return s.waits && !s.gone, err

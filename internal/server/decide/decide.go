@@ -62,6 +62,8 @@ type Platform interface {
 	Attempt() int
 	Commit(ctx context.Context) (commit string, done bool, err error)
 	Still(ctx context.Context) (bool, error)
+	// Waits reports whether a deployment itself waits. Still is about its whole environment in the run.
+	Waits(ctx context.Context, deployment int64) (bool, error)
 	Tenant(ctx context.Context) (string, error)
 	// Answer tells the platform; state is approved, rejected, or empty for a note. taken is false where nothing waits
 	// any more.
@@ -83,11 +85,19 @@ type Decider struct {
 	Workers  int
 }
 
-// Times between two looks at a deployment that waits.
+// Times between two looks at a deployment that waits, which grow with it: what is pushed here, and what the platform
+// tells, wakes it (queue.Wake). Looks find what comes elsewhere, and each costs some of the platform's limit.
 const (
 	soon  = 5 * time.Second
-	later = 30 * time.Second
+	often = time.Minute // at most between two looks for evidence
+	later = 15 * time.Second
+	rare  = 2 * time.Minute // at most between two looks for an approval
 )
+
+// pace is a part of an age, and within two bounds.
+func pace(age time.Duration, part int, least, most time.Duration) time.Duration {
+	return min(max(age/time.Duration(part), least), most)
+}
 
 // Decide looks at one deployment. It returns when to look again, 0: never.
 func (d *Decider) Decide(ctx context.Context, r event.Repository, id int64) (time.Duration, error) {
@@ -210,8 +220,16 @@ func (d *Decider) look(ctx context.Context, w keep.Waiting, log *slog.Logger) (t
 	if w.Owner, err = at.Tenant(ctx); err != nil {
 		return 0, err
 	}
+	if kept { // it had perhaps arrived, and what waits now is another deployment of the unit
+		if waits, err := at.Waits(ctx, w.ID); err != nil || !waits {
+			if err != nil {
+				return 0, err
+			}
+			return 0, d.close(ctx, w)
+		}
+	}
 	if kept && old.Answer == event.Rejected {
-		return 0, d.send(ctx, w, at, old, log) // it stands, and had perhaps not arrived
+		return 0, d.send(ctx, w, at, old, log) // it stands
 	}
 	j, err := d.judge(ctx, w, at)
 	if err != nil {
@@ -448,7 +466,7 @@ func (d *Decider) conclude(
 	if j == nil {
 		nothing := said(fault.EvidenceMissing, "the run has pushed no evidence about an artifact that the policy names", "", "let attest push it: server: "+d.URL)
 		if age < d.Missing {
-			return soon, d.note(ctx, w, at, "waiting: "+nothing)
+			return d.untilMissing(age), d.note(ctx, w, at, "waiting: "+nothing)
 		}
 		return 0, d.refuse(ctx, w, string(fault.EvidenceMissing), nothing, log)
 	}
@@ -461,12 +479,17 @@ func (d *Decider) conclude(
 	case a.Allows():
 		return 0, d.answer(ctx, w, at, j, event.Approved, "", "allowed", log)
 	case a.Outcome == verdict.Wait && age < d.Approval:
-		return later, d.note(ctx, w, at, "waiting: "+why)
+		return pace(age, 20, later, rare), d.note(ctx, w, at, "waiting: "+why)
 	case j.missing && age < d.Missing:
-		return soon, d.note(ctx, w, at, "waiting: "+why)
+		return d.untilMissing(age), d.note(ctx, w, at, "waiting: "+why)
 	default:
 		return 0, d.answer(ctx, w, at, j, event.Rejected, f.Code, why, log)
 	}
+}
+
+// untilMissing is when to look for evidence again: in time for the answer no.
+func (d *Decider) untilMissing(age time.Duration) time.Duration {
+	return min(pace(age, 4, soon, often), d.Missing-age+time.Second)
 }
 
 // said is what was found, and the next step, as one line.

@@ -31,6 +31,7 @@ type platform struct {
 	gone    error  // the run is read
 	unsure  error  // whether it waits
 	late    bool   // nothing waits for an answer any more
+	begun   bool   // the deployment does not wait, and another one of its unit does
 	private bool   // it has no store for bundles
 	told    []string
 }
@@ -60,6 +61,8 @@ func (p *platform) Still(context.Context) (bool, error) {
 	}
 	return is, nil
 }
+
+func (p *platform) Waits(context.Context, int64) (bool, error) { return !p.begun, nil }
 
 func (p *platform) Answer(_ context.Context, state, comment string) (bool, error) {
 	if p.lost > 0 {
@@ -241,6 +244,35 @@ func TestJ08_a_rejection_that_did_not_arrive_is_sent_again_and_not_judged_again(
 	d.Rule = func(event.Repository) (*Rule, error) { t.Error("it is judged again"); return nil, silence }
 	if w := d.looks(); w.State != keep.IsAnswered || len(d.at.told) != 1 {
 		t.Errorf("%s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestJ08_an_answer_that_may_have_arrived_is_not_sent_for_another_deployment_of_the_unit(t *testing.T) {
+	d := newDesk(t)
+	d.Rule = func(event.Repository) (*Rule, error) { return nil, nil }
+	d.at.lost = 1
+	if w := d.looks(); w.State != keep.IsDecided {
+		t.Fatalf("it is %s, want decided", w.State)
+	}
+	d.at.begun = true
+	if w := d.looks(); w.State != keep.IsClosed || len(d.at.told) != 0 {
+		t.Errorf("%s, told %q", w.State, d.at.told)
+	}
+}
+
+func TestG04_looks_become_rarer_and_none_comes_after_the_deadline(t *testing.T) {
+	d := &Decider{Missing: 10 * time.Minute}
+	looks, age := 0, time.Duration(0)
+	for ; age < d.Missing; age += d.untilMissing(age) {
+		looks++
+	}
+	if looks > 30 || age > d.Missing+time.Second {
+		t.Errorf("%d looks, the last one after %v; want 30 at most, and one after %v", looks, age, d.Missing)
+	}
+	for age, want := range map[time.Duration]time.Duration{0: later, 10 * time.Minute: 30 * time.Second, 24 * time.Hour: rare} {
+		if got := pace(age, 20, later, rare); got != want {
+			t.Errorf("for an approval, after %v: %v, want %v", age, got, want)
+		}
 	}
 }
 

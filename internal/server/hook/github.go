@@ -43,6 +43,7 @@ type Delivery struct {
 	// Begins is a deployment that has begun, as the platform says; nil if it is about something else.
 	Begins *event.Deployment
 	About  event.Repository // the zero value: none
+	Run    int64            // that something has become of: it ended, or somebody reviewed it; 0: none
 }
 
 // refused is the fault of a delivery that nobody proved.
@@ -159,6 +160,10 @@ func (d *Door) parse(out *Delivery, body []byte, now time.Time) error {
 		return nil
 	}
 	if out.Event != "deployment_protection_rule.requested" {
+		if p.Run != nil && out.About.ID != "" &&
+			(strings.HasPrefix(out.Event, "workflow_run.") || strings.HasPrefix(out.Event, "deployment_review.")) {
+			out.Run = max(p.Run.ID, 0)
+		}
 		return nil
 	}
 	x := p.Deployment

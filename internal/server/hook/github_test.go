@@ -212,3 +212,17 @@ func TestJ10_what_is_too_large_or_too_deep_is_refused(t *testing.T) {
 		}
 	}
 }
+
+func TestJ11_what_has_become_of_a_run_is_a_hint_to_look_at_it(t *testing.T) {
+	for name, want := range map[string]int64{
+		"workflow_run": 11, "deployment_review": 11, "push": 0, "check_run": 0,
+	} {
+		body := `{"action":"completed","workflow_run":{"id":11},"repository":{"id":7,"full_name":"acme/app","owner":{"id":5}}}`
+		r := delivery(body)
+		r.Header.Set("X-GitHub-Event", name)
+		out, err := read(t, door(t), r)
+		if err != nil || out.Run != want || out.Waits != nil || out.Begins != nil {
+			t.Errorf("%s: %+v, %v; want run %d", name, out, err, want)
+		}
+	}
+}

@@ -22,6 +22,9 @@ type Tx struct {
 	added  []ledger.Leaf // what was appended
 }
 
+// Context is that of the transaction.
+func (tx *Tx) Context() context.Context { return tx.ctx }
+
 // Raw is the transaction for the queue, whose jobs are written in it.
 func (tx *Tx) Raw() *sql.Tx { return tx.tx }
 
@@ -435,4 +438,24 @@ func (s *Store) Owner(ctx context.Context, host, repository string) (owner strin
 		return "", nil
 	}
 	return owner, err
+}
+
+// Open are the deployments of a repository that have no answer, of one run, or, with 0, of all: some of them, if there
+// are very many.
+func (tx *Tx) Open(r event.Repository, run int64) (all []int64, err error) {
+	const most = 100
+	rows, err := tx.tx.QueryContext(tx.ctx, `select id from deployment where host = $1 and repository = $2
+		and (run = $3 or $3 = 0) and state in ('open', 'decided') order by asked desc limit $4`, r.Host, r.ID, run, most)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		all = append(all, id)
+	}
+	return all, rows.Err()
 }

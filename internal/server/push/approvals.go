@@ -63,8 +63,10 @@ func (t *Taker) Said(ctx context.Context, r event.Repository, rule *decide.Rule,
 			return fault.New(fault.Refused, fault.Limit, "withdraw what does not count any more in one word",
 				"%d words of this signer about the release are kept", n)
 		}
-		_, err = tx.Append(leaf(e, t.Now()))
-		return err
+		if _, err = tx.Append(leaf(e, t.Now())); err != nil {
+			return err
+		}
+		return t.Wake(tx, r, 0)
 	})
 	return fresh && err == nil, err
 }

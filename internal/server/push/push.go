@@ -51,6 +51,8 @@ type Taker struct {
 	Now      func() time.Time
 	OfRun    int // MaxOfRun
 	OfSigner int // MaxOfSigner
+	// Wake has the deployments of a run looked at, or, with 0, all that wait in the repository.
+	Wake func(tx *keep.Tx, r event.Repository, run int64) error
 }
 
 // A Run is who asks, as their token says it.
@@ -157,6 +159,9 @@ func (t *Taker) Take(ctx context.Context, who Run, bundles [][]byte) (fresh int,
 			if _, err := tx.Append(leaf(e, t.Now())); err != nil {
 				return err
 			}
+		}
+		if fresh > 0 {
+			return t.Wake(tx, who.Repository, who.Run)
 		}
 		return nil
 	})

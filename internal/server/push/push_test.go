@@ -52,6 +52,7 @@ type desk struct {
 	lab  *labtest.Lab
 	who  Run
 	rule *decide.Rule
+	woke []int64 // of each time that deployments were woken: the run
 }
 
 func newDesk(t *testing.T) *desk {
@@ -76,6 +77,7 @@ func newDesk(t *testing.T) *desk {
 		who: Run{Repository: event.Repository{Host: "https://github.com", ID: id, Owner: "1", Name: "acme/widget"},
 			Run: 4711, Attempt: 1, issuer: "https://token.actions.githubusercontent.com", until: time.Now().Add(time.Hour)}}
 	d.Taker = &Taker{Keep: s, Now: time.Now, OfRun: 2, OfSigner: 1,
+		Wake: func(_ *keep.Tx, _ event.Repository, run int64) error { d.woke = append(d.woke, run); return nil },
 		Rule: func(event.Repository) (*decide.Rule, error) { return d.rule, nil },
 		Trust: func(context.Context, *decide.Rule) *gate.Trust {
 			return &gate.Trust{Beside: func(string, int64) ([]byte, error) { return root, nil },
@@ -142,6 +144,9 @@ func TestJ10_a_run_fills_no_more_of_a_server_than_its_quota(t *testing.T) {
 	if n, err := d.takes(other); err != nil || n != 1 {
 		t.Errorf("another run: %d, %v", n, err)
 	}
+	if fmt.Sprint(d.woke) != "[4711 4712]" { // what was there already wakes nothing
+		t.Errorf("deployments of the runs %v were woken", d.woke)
+	}
 	d.OfRun = MaxOfRun
 	many := make([][]byte, MaxOfRequest+1)
 	for i := range many {
@@ -188,6 +193,9 @@ func TestE13_words_about_a_release_are_kept_of_those_whom_the_policy_names(t *te
 		}
 	}
 	all, err := d.Keep.AboutSubject(t.Context(), d.who.Repository, release.Digest.String())
+	if fmt.Sprint(d.woke) != "[4711 0]" {
+		t.Errorf("the runs %v were woken, want that of the release, and then all", d.woke)
+	}
 	if err != nil || len(all) != 2 {
 		t.Errorf("%d pieces of evidence are kept, want the release and one word; %v", len(all), err)
 	}

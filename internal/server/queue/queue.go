@@ -47,7 +47,7 @@ const (
 	poll     = time.Second
 	attempts = 1 << 14 // it is asked again until its deadline, which the worker knows
 	workers  = 20
-	farthest = time.Minute // a job is put off for less (NextRetry, and the times of decide)
+	farthest = 3 * time.Minute // a job is put off for less (NextRetry, and the times of decide)
 )
 
 // Work is what the jobs do. The error of Decide says that it has to be done again; after says when, where that is
@@ -129,6 +129,17 @@ func (q *Queue) Add(ctx context.Context, tx *keep.Tx, a Ask) error {
 	once := river.UniqueOpts{ByArgs: true, ByState: unended}
 	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: once})
 	if err != nil || !r.UniqueSkippedAsDuplicate || time.Until(r.Job.ScheduledAt) < farthest {
+		return err
+	}
+	_, err = q.client.JobRetryTx(ctx, tx.Raw(), r.Job.ID)
+	return err
+}
+
+// Wake has a deployment looked at now, if it waits for a later look. One that is looked at this moment may have to wait
+// for its next look.
+func (q *Queue) Wake(ctx context.Context, tx *keep.Tx, a Ask) error {
+	r, err := q.client.InsertTx(ctx, tx.Raw(), a, &river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unended}})
+	if err != nil || !r.UniqueSkippedAsDuplicate {
 		return err
 	}
 	_, err = q.client.JobRetryTx(ctx, tx.Raw(), r.Job.ID)

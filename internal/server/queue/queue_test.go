@@ -76,6 +76,21 @@ func TestJ08_a_job_that_a_wrong_clock_has_put_off_is_for_now_when_it_is_asked_fo
 					t.Errorf("put off by %v, it is for %v from now, want %v", x.off, got, x.want)
 				}
 			}
+			// What somebody has pushed wakes it.
+			if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Wake(t.Context(), tx, ask) }); err != nil {
+				t.Fatal(err)
+			}
+			if job, err := q.client.JobGet(t.Context(), 1); err != nil || time.Until(job.ScheduledAt) > 0 || job.State != "available" {
+				t.Errorf("it was woken, and is %s for %v from now; %v", job.State, time.Until(job.ScheduledAt), err)
+			}
+			other := ask
+			other.Deployment++
+			if err := s.Write(t.Context(), func(tx *keep.Tx) error { return q.Wake(t.Context(), tx, other) }); err != nil {
+				t.Fatal(err)
+			}
+			if depth, err := q.Depth(t.Context()); err != nil || depth["available"] != 2 {
+				t.Errorf("a job that was lost is there again when it is woken: %v, %v", depth, err)
+			}
 		})
 	}
 }

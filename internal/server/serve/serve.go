@@ -127,7 +127,7 @@ func (s *Server) wire(ctx context.Context) error {
 		Program: "sallyport-server " + s.Version, URL: s.Config.URL,
 		Missing: s.Config.Missing, Approval: 30 * 24 * time.Hour, Trust: s.trust}
 	s.taker = &push.Taker{Keep: s.keep, Rule: s.rule, Trust: s.trust, Audience: s.Config.URL, Now: s.Now,
-		OfRun: push.MaxOfRun, OfSigner: push.MaxOfSigner}
+		OfRun: push.MaxOfRun, OfSigner: push.MaxOfSigner, Wake: s.wake}
 	for _, h := range s.Config.Hosts {
 		issuer := h.Issuer
 		if issuer == "" {
@@ -215,6 +215,20 @@ func (s *Server) sweep(ctx context.Context) error {
 	}
 	_, err = s.keep.Checkpoint(ctx, s.keep.Signer())
 	return err
+}
+
+// wake has the deployments of a run looked at now, or, with 0, all that wait in a repository.
+func (s *Server) wake(tx *keep.Tx, r event.Repository, run int64) error {
+	all, err := tx.Open(r, run)
+	if err != nil {
+		return err
+	}
+	for _, id := range all {
+		if err := s.queue.Wake(tx.Context(), tx, queue.Ask{Host: r.Host, Repository: r.ID, Deployment: id}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func ask(d event.Deployment) queue.Ask {
@@ -310,6 +324,9 @@ func (s *Server) delivered(w http.ResponseWriter, r *http.Request) {
 		}
 		if d.Begins != nil {
 			return s.begun(tx, d.Begins)
+		}
+		if d.Waits == nil && d.Run > 0 {
+			return s.wake(tx, d.About, d.Run)
 		}
 		if d.Waits == nil {
 			return nil
