@@ -315,7 +315,8 @@ func (a *App) Waiting(
 			"%s has the number %d now, and the request was about %d", name, own.ID, repository)
 	}
 	repo.id = strconv.FormatInt(repository, 10)
-	r, found, err := repo.one(ctx, repo.at("actions/runs/%d", number), func(r run) bool { return r.ID == number })
+	path := repo.at("actions/runs/%d", number)
+	r, found, err := repo.one(ctx, path, func(r run) bool { return r.ID == number })
 	switch {
 	case err != nil:
 		return nil, err
@@ -323,6 +324,7 @@ func (a *App) Waiting(
 		return nil, noRun(number)
 	}
 	repo.asker = attempt{number, r.Attempt}
+	repo.known.hold(path, a.Now().Add(often)) // for this look; what has to be as it is now is asked anew
 	return &Waiting{repo, environment, number, a, of}, nil
 }
 
