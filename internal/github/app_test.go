@@ -613,3 +613,22 @@ func TestApp_the_run_that_waits_is_not_looked_for_in_the_list_of_runs(t *testing
 		t.Errorf("%+v, %v; want that attempt 2 is not there", all, err)
 	}
 }
+
+// One delivery that the platform does not send again holds up no other, and is not counted as sent.
+func TestJ08_a_delivery_that_is_not_sent_again_is_told_and_the_others_are(t *testing.T) {
+	g := newGuarded(t, "app-again")
+	for run := range int64(3) {
+		g.lab.Waits(t, g.name, 51+run, "production", object{"how": "lost"})
+	}
+	all := g.app.Deliveries(t)
+	if len(all) != 3 {
+		t.Fatalf("deliveries %+v, want three that were lost", all)
+	}
+	g.lab.Fault(t, object{"target": "github", "status": 422,
+		"match": fmt.Sprintf("^POST /api/v3/app/hook/deliveries/%d/attempts$", all[1].ID)})
+	n, err := g.door.Redeliver(t.Context())
+	if n != 2 {
+		t.Errorf("%d deliveries are sent again, want 2", n)
+	}
+	wantFault(t, err, fault.Unavailable, fault.NotAvailable)
+}
